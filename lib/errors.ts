@@ -1,0 +1,29 @@
+/** Process exit codes; the README lists them for scripts that call us. */
+export const ExitCode = { done: 0, failed: 1, usage: 2, credentialsRefused: 3, stale: 4 } as const;
+
+/**
+ * Base of every error we throw on purpose. It answers the two questions a caller has: does trying again help,
+ * and which code does the process end with if nobody can handle it.
+ */
+export abstract class IngestError extends Error {
+  /** Whether the same call may succeed later with nothing changed. */
+  abstract readonly retriable: boolean;
+  readonly exitCode: number = ExitCode.failed;
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+  }
+}
+
+/** Unknown errors are bugs: they are never tried again. */
+export const isRetriable = (error: unknown): boolean => error instanceof IngestError && error.retriable;
+
+/** The command line or the environment is wrong. The message lists every mistake and what to write instead. */
+export class UsageError extends IngestError {
+  readonly retriable = false;
+  override readonly exitCode = ExitCode.usage;
+}
+
+/** One line for a person; never a stack. */
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

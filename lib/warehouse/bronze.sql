@@ -1,0 +1,53 @@
+-- BRONZE on DuckDB. The first columns of the raw tables, in this order, are the contract; lineage columns follow.
+-- Append-only and without keys: the ledger, not an index, keeps an offset from coming twice. Timestamps are UTC.
+create schema if not exists bronze;
+
+-- Grain: one row per record of the topic tmdb.raw-movies, 404 answers included.
+create table if not exists bronze.raw_movies (
+  movie_id bigint not null,
+  raw_data json not null,
+  source_url varchar not null,
+  ingested_at timestamp not null,
+  batch_id varchar not null,
+  load_seq bigint not null,
+  kafka_partition integer not null,
+  kafka_offset bigint not null,
+  http_status integer not null,
+  fetched_at timestamp not null
+);
+
+-- Grain: one row per record of the topic tmdb.raw-genres.
+create table if not exists bronze.raw_genres (
+  raw_data json not null,
+  ingested_at timestamp not null,
+  batch_id varchar not null,
+  load_seq bigint not null,
+  kafka_partition integer not null,
+  kafka_offset bigint not null,
+  language varchar not null,
+  source_url varchar not null,
+  fetched_at timestamp not null
+);
+
+-- Grain: one row per partition: the first offset that is not in BRONZE yet.
+create table if not exists bronze.load_positions (
+  cluster_id varchar not null,
+  topic varchar not null,
+  kafka_partition integer not null,
+  next_offset bigint not null,
+  updated_at timestamp not null
+);
+
+-- Grain: one row per batch that was loaded: the offsets [first_offset, next_offset) of one partition.
+create table if not exists bronze.load_batches (
+  load_seq bigint not null,
+  batch_id varchar not null,
+  cluster_id varchar not null,
+  topic varchar not null,
+  kafka_partition integer not null,
+  first_offset bigint not null,
+  next_offset bigint not null,
+  row_count bigint not null,
+  payload_bytes bigint not null,
+  loaded_at timestamp not null
+);

@@ -1,0 +1,85 @@
+import { IngestError } from '../errors.ts';
+
+/** One record of `tmdb.raw-movies` on its way into `bronze.raw_movies`. */
+export interface RawMovieRow {
+  readonly kafkaOffset: bigint;
+  readonly movieId: number;
+  /** The document's exact bytes. */
+  readonly body: Buffer;
+  readonly sourceUrl: string;
+  readonly httpStatus: number;
+  readonly fetchedAt: Date;
+}
+
+/** One record of `tmdb.raw-genres` on its way into `bronze.raw_genres`. */
+export interface RawGenresRow {
+  readonly kafkaOffset: bigint;
+  readonly language: string;
+  readonly body: Buffer;
+  readonly sourceUrl: string;
+  readonly fetchedAt: Date;
+}
+
+/** Identifies a partition for ever: a cluster made anew starts new positions. */
+export interface PartitionId {
+  readonly clusterId: string;
+  readonly topic: string;
+  readonly partition: number;
+}
+
+/** The offsets `[firstOffset, nextOffset)` of one partition; `rows` are those of them that go into BRONZE. */
+export type Batch = { readonly partition: PartitionId; readonly firstOffset: bigint; readonly nextOffset: bigint } & (
+  | { readonly table: 'raw_movies'; readonly rows: readonly RawMovieRow[] }
+  | { readonly table: 'raw_genres'; readonly rows: readonly RawGenresRow[] }
+);
+
+/** The same offsets always make the same batch, so its name says what is in it. */
+export const batchId = ({ partition, firstOffset, nextOffset }: Batch): string =>
+  `${partition.clusterId}/${partition.topic}/${partition.partition}/${firstOffset}-${nextOffset - 1n}`;
+
+/**
+ * Where BRONZE lives. Append-only; a partition's position moves only together with its rows, so every offset of a
+ * raw topic is in BRONZE exactly once.
+ */
+export interface Warehouse extends AsyncDisposable {
+  /** Creates what is missing; safe to call again. */
+  migrate(): Promise<void>;
+  /** For each partition of the topic, the first offset that is not in BRONZE yet. A partition never loaded is absent. */
+  positions(clusterId: string, topic: string): Promise<ReadonlyMap<number, bigint>>;
+  /**
+   * Rows and the positions that follow them, in one transaction: all of `batches` or nothing. The stored position of
+   * each partition is compared with `firstOffset` and set to `nextOffset` (a partition never loaded accepts any).
+   * @throws FencedError when a stored position differs: somebody else loaded these rows, or these are not next.
+   * @throws InvalidRowsError when a body is not UTF-8 JSON: BRONZE never holds what a query cannot read.
+   */
+  append(batches: readonly Batch[]): Promise<void>;
+}
+
+/** The position moved under us; nothing was written. Read `positions` again and go on from there. */
+export class FencedError extends IngestError {
+  readonly retriable = false;
+  readonly partition: PartitionId;
+
+  constructor(partition: PartitionId, firstOffset: bigint, stored: bigint | null) {
+    super(
+      `${partition.topic}/${partition.partition} is at ${stored ?? 'no position'} in the ledger, not at ${firstOffset}`,
+    );
+    this.partition = partition;
+  }
+}
+
+/** These rows hold no JSON that a query can read; nothing was written. Park them and append the rest. */
+export class InvalidRowsError extends IngestError {
+  readonly retriable = false;
+  readonly rows: readonly { readonly partition: PartitionId; readonly kafkaOffset: bigint }[];
+
+  constructor(rows: InvalidRowsError['rows']) {
+    super(`${rows.length} rows hold no valid JSON, the first at offset ${rows[0]?.kafkaOffset}`);
+    this.rows = rows;
+  }
+}
+
+/** The warehouse is busy or out of reach for now (a lock held by another process, a lost session). */
+export class WarehouseUnavailableError extends IngestError {
+  readonly retriable = true;
+}

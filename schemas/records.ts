@@ -1,0 +1,64 @@
+/** What travels in the topics: one type a topic, in the shape its Avro schema (`schemas/avro/`) describes. */
+
+/** Why a movie is asked for. */
+export type Reason = 'popular' | 'changed' | 'export' | 'manual';
+
+/** `tmdb.movie-ids`, keyed by movie id: "fetch this movie". Compacted, so the topic is the set of known movies. */
+export interface MovieId {
+  readonly movieId: number;
+  readonly reason: Reason;
+  /** Page (1-500) of the list that named it and the position on that page (1-20), where there was one. */
+  readonly page: number | null;
+  readonly rank: number | null;
+  readonly requestedAt: Date;
+}
+
+/** `tmdb.raw-movies`, keyed by movie id: TMDb's answer, byte for byte. */
+export interface RawMovie {
+  readonly movieId: number;
+  /** Without any key in it. */
+  readonly sourceUrl: string;
+  /** 200, or 404 for a movie that TMDb no longer has. */
+  readonly httpStatus: number;
+  readonly fetchedAt: Date;
+  readonly body: Buffer;
+}
+
+/** `tmdb.raw-genres`, keyed by language: TMDb's genre list, byte for byte. */
+export interface RawGenres {
+  /** ISO 639-1, such as `en`. */
+  readonly language: string;
+  readonly sourceUrl: string;
+  readonly fetchedAt: Date;
+  readonly body: Buffer;
+}
+
+/** `tmdb.dead-letters`, keyed by `topic/partition/offset` of the origin: what could not be used, untouched, and why. */
+export interface DeadLetter {
+  readonly originTopic: string;
+  readonly originPartition: number;
+  readonly originOffset: bigint;
+  readonly originTimestamp: Date;
+  readonly originKey: Buffer | null;
+  readonly originValue: Buffer | null;
+  /** Machine-readable, one of `deadLetterReasons`. */
+  readonly reason: DeadLetterReason;
+  /** For a person; never holds a secret. */
+  readonly message: string;
+  readonly attempts: number;
+  /** How often it was sent back to its origin and came here again. */
+  readonly replays: number;
+  readonly failedAt: Date;
+}
+
+export const deadLetterReasons = [
+  'undecodable_record',
+  'attempts_exhausted',
+  'unexpected_status',
+  'unexpected_content_type',
+  'body_too_large',
+  'invalid_json',
+  'unexpected_shape',
+  'wrong_movie',
+] as const;
+export type DeadLetterReason = (typeof deadLetterReasons)[number];

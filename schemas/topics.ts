@@ -1,0 +1,9 @@
+/** The topics and what they keep. Names are wire contract: they never change meaning. */
+export const topics = {
+  movieIds: 'tmdb.movie-ids',
+  rawMovies: 'tmdb.raw-movies',
+  rawGenres: 'tmdb.raw-genres',
+  deadLetters: 'tmdb.dead-letters',
+} as const;
+
+export type TopicName = (typeof topics)[keyof typeof topics];

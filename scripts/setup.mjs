@@ -1,0 +1,186 @@
+/**
+ * Installs what the project needs into the project folder, once.
+ *
+ * Runs on any Node >= 20 with no package installed, so it uses nothing but Node itself. A part is installed
+ * again only when the files that define it (lockfile, requirements, pom) changed: the stamp holds their hash and
+ * is written last, so an installation that was interrupted starts over.
+ */
+import { spawn, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const tools = join(root, '.tools');
+
+/** Something the machine lacks and we cannot install; `message` says how to get it. */
+export class MissingError extends Error {}
+
+const venv = (name, requirements) => ({
+  what: `the Python packages of ${requirements}`,
+  inputs: [requirements],
+  stamp: join(tools, `${name}.stamp`),
+  install: async (log) => {
+    const python = findPython();
+    const home = join(tools, name);
+    rmSync(home, { recursive: true, force: true });
+    await run(
+      python,
+      ['-m', 'venv', home],
+      log,
+      `${python} -m venv failed: on Debian or Ubuntu, apt-get install python3-venv`,
+    );
+    const pip = [
+      '-m',
+      'pip',
+      'install',
+      '--quiet',
+      '--disable-pip-version-check',
+      '--require-hashes',
+      '-r',
+      requirements,
+    ];
+    await run(join(home, 'bin', 'python'), pip, log);
+    // Bytecode once, here, instead of at the first run of every command: halves the start of dbt.
+    const compile = ['-m', 'compileall', '-q', '-j', '0', join(home, 'lib')];
+    await run(join(home, 'bin', 'python'), compile, log, undefined, { PYTHONDONTWRITEBYTECODE: '' }).catch(() => {});
+  },
+});
+
+const parts = {
+  npm: {
+    what: 'the npm packages',
+    inputs: ['package.json', 'package-lock.json'],
+    stamp: join(root, 'node_modules', '.stamp'),
+    install: (log) => run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'], log),
+  },
+  dbt: venv('dbt', 'dbt/requirements.txt'),
+  lint: venv('lint', 'dbt/requirements-lint.txt'),
+  kafka: {
+    what: 'the Kafka broker',
+    inputs: ['lib/kafka/broker/pom.xml'],
+    stamp: join(tools, 'kafka.stamp'),
+    install: async (log) => {
+      const home = join(tools, 'kafka');
+      rmSync(home, { recursive: true, force: true });
+      const goal = ['-B', '-q', '-f', 'lib/kafka/broker/pom.xml', 'dependency:copy-dependencies'];
+      await run('mvn', [...goal, '-DincludeScope=runtime', `-DoutputDirectory=${home}`], log);
+    },
+  },
+};
+
+/**
+ * Installs those of `names` (keys of `parts`) that are missing or out of date, side by side.
+ * @throws MissingError when the machine lacks something, Error with the tool's output when an installation fails.
+ */
+export async function ensure(names) {
+  const todo = names.map((name) => ({ name, ...parts[name] })).filter((part) => !isCurrent(part));
+  if (todo.length === 0) return;
+  checkMachine(todo.map((part) => part.name));
+  mkdirSync(tools, { recursive: true });
+  const results = await Promise.allSettled(todo.map(installPart));
+  const failed = results.find((result) => result.status === 'rejected');
+  if (failed) throw failed.reason;
+}
+
+async function installPart(part) {
+  const started = Date.now();
+  process.stderr.write(`setup: installing ${part.what} (once)\n`);
+  const logFile = join(tools, `${part.name}.log`);
+  rmSync(part.stamp, { force: true });
+  await part.install(logFile);
+  mkdirSync(dirname(part.stamp), { recursive: true });
+  writeFileSync(part.stamp, fingerprint(part.inputs));
+  process.stderr.write(`setup: installed ${part.what} in ${Math.round((Date.now() - started) / 1000)} s\n`);
+}
+
+const isCurrent = ({ stamp, inputs }) => existsSync(stamp) && readFileSync(stamp, 'utf8') === fingerprint(inputs);
+
+const fingerprint = (inputs) => {
+  const hash = createHash('sha256');
+  for (const input of inputs) hash.update(readFileSync(join(root, input)));
+  return hash.digest('hex');
+};
+
+const succeeds = (command, args) => spawnSync(command, args, { stdio: 'ignore' }).status === 0;
+
+function checkMachine(names) {
+  const missing = [];
+  if (names.includes('kafka') && !javaIsThere()) missing.push(javaHint);
+  if (names.includes('kafka') && !succeeds('mvn', ['--version'])) missing.push(mavenHint);
+  if (names.some((name) => name === 'dbt' || name === 'lint') && !findPythonOrNull()) missing.push(pythonHint);
+  if (missing.length > 0) throw new MissingError(missing.join('\n'));
+}
+
+const javaHint =
+  'Java 17 or newer is missing: apt-get install openjdk-17-jre-headless (or brew install openjdk@17), start Docker, or set KAFKA_BROKERS to a broker you have';
+const mavenHint =
+  'Maven is missing: apt-get install maven (or brew install maven), start Docker, or set KAFKA_BROKERS to a broker you have';
+const pythonHint = 'Python 3.10 or newer is missing: apt-get install python3 python3-venv (or brew install python)';
+
+function javaIsThere() {
+  const { status, stderr } = spawnSync('java', ['-version'], { encoding: 'utf8' });
+  return status === 0 && Number(/version "(\d+)/.exec(stderr)?.[1]) >= 17;
+}
+
+/** Whether the broker can be had from Maven's jars; otherwise a Docker engine has to do. */
+export const canRunJars = () => isCurrent(parts.kafka) || (javaIsThere() && succeeds('mvn', ['--version']));
+export const dockerAnswers = () => succeeds('docker', ['info']);
+
+const findPythonOrNull = () =>
+  ['python3', 'python3.14', 'python3.13', 'python3.12', 'python3.11', 'python3.10', 'python'].find((python) =>
+    succeeds(python, ['-c', 'import sys; sys.exit(sys.version_info < (3, 10))']),
+  );
+
+function findPython() {
+  const python = findPythonOrNull();
+  if (!python) throw new MissingError(pythonHint);
+  return python;
+}
+
+function run(command, args, logFile, hint, env = {}) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, {
+      cwd: root,
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const output = [];
+    child.stdout.on('data', (data) => output.push(data));
+    child.stderr.on('data', (data) => output.push(data));
+    child.on('error', (error) => reject(new MissingError(`${command} cannot be run: ${error.message}`)));
+    child.on('close', (code) => {
+      writeFileSync(logFile, Buffer.concat(output));
+      if (code === 0) return resolve();
+      const tail = Buffer.concat(output).toString().trim().split('\n').slice(-15).join('\n');
+      reject(new Error(`${hint ?? `${command} ${args.join(' ')} failed (exit code ${code})`}\n${tail}`));
+    });
+  });
+}
+
+/** The Node that runs the sources: this one when it is new enough, else the one among the npm packages. */
+export const node = () =>
+  Number(process.versions.node.split('.')[0]) >= 24 ? process.execPath : join(root, 'node_modules/.bin/node');
+
+/**
+ * Runs a command in the project folder with the project's tools first on the PATH; our signals become its signals.
+ * @returns its exit code (128 + n when signal n ended it).
+ */
+export function exec(command, args, env = {}) {
+  return new Promise((resolve, reject) => {
+    const path = [dirname(node()), join(root, 'node_modules/.bin'), process.env.PATH].join(':');
+    const child = spawn(command, args, { stdio: 'inherit', env: { ...process.env, PATH: path, ...env } });
+    // A terminal sends Ctrl-C to the whole group, `kill` to us alone: pass on the latter, and outlive both.
+    process.on('SIGINT', () => {});
+    process.on('SIGTERM', () => child.kill('SIGTERM'));
+    child.on('error', reject);
+    child.on('close', (code, signal) => resolve(code ?? (signal === 'SIGKILL' ? 137 : 143)));
+  });
+}
+
+/** Prints what went wrong in setting up, as a person can use it, and ends. */
+export function fail(error) {
+  process.stderr.write(`${error instanceof MissingError ? 'missing: ' : 'setup failed: '}${error.message}\n`);
+  process.exit(1);
+}
