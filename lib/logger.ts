@@ -1,0 +1,19 @@
+import { pino } from 'pino';
+import { type Secret, scrub } from './secret.ts';
+
+export type { Logger } from 'pino';
+
+/**
+ * One JSON object a line on standard error: standard output is for data. Whatever a library put into a message, the
+ * secrets are taken out of the finished line.
+ */
+export const createLogger = (level: string, secrets: readonly Secret[]) =>
+  pino(
+    {
+      level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      hooks: { streamWrite: (line) => scrub(line, secrets) },
+    },
+    pino.destination({ fd: 2, sync: true }),
+  );

@@ -1,0 +1,88 @@
+import type { Clock } from './clock.ts';
+import { formatDuration } from './units.ts';
+
+/** Shows a person how far long work is. */
+export interface Progress extends Disposable {
+  /** Tells how far the task `name` is; `total` is absent where nobody knows it yet. */
+  update(name: string, state: TaskState): void;
+  /** A line of its own, in past tense. */
+  note(text: string): void;
+}
+
+export interface TaskState {
+  readonly done: number;
+  readonly total?: number;
+  /** What is counted, in the plural: `movies`. */
+  readonly unit: string;
+}
+
+/** The rate and with it the time left come from this much of the past, so that they follow a change of pace. */
+const rateSpanMs = 30_000;
+
+interface Sample {
+  readonly at: number;
+  readonly done: number;
+}
+
+/** One task's line, such as `fetch 120/241 movies, 4.0/s, 30 s left`. */
+export class TaskMeter {
+  readonly #name: string;
+  #samples: Sample[] = [];
+  #state: TaskState = { done: 0, unit: '' };
+
+  constructor(name: string) {
+    this.#name = name;
+  }
+
+  /** @param at monotonic milliseconds. */
+  update(state: TaskState, at: number): void {
+    this.#state = state;
+    this.#samples.push({ at, done: state.done });
+    while (this.#samples.length > 2 && (this.#samples[1]?.at ?? at) <= at - rateSpanMs) this.#samples.shift();
+  }
+
+  /** @param at monotonic milliseconds. */
+  line(at: number): string {
+    const { done, total, unit } = this.#state;
+    const first = this.#samples[0];
+    const perSecond = first && at > first.at ? ((done - first.done) / (at - first.at)) * 1_000 : 0;
+    const count = `${this.#name} ${done}${total === undefined ? '' : `/${total}`} ${unit}`;
+    if (total === undefined || done >= total || perSecond === 0) return count;
+    return `${count}, ${perSecond.toFixed(1)}/s, ${formatDuration(((total - done) / perSecond) * 1_000)} left`;
+  }
+}
+
+/** On a terminal one line that keeps changing; elsewhere plain lines now and then, only when something moved. */
+export function createProgress(stream: NodeJS.WriteStream, clock: Clock): Progress {
+  const meters = new Map<string, TaskMeter>();
+  const isTerminal = stream.isTTY === true;
+  let shown = '';
+  const render = () => {
+    const line = [...meters.values()].map((meter) => meter.line(clock.monotonic())).join(' · ');
+    if (line === shown) return;
+    shown = line;
+    stream.write(isTerminal ? `\r\u001b[2K${line.slice(0, (stream.columns ?? 80) - 1)}` : `${line}\n`);
+  };
+  const timer = setInterval(render, isTerminal ? 200 : 5_000);
+  timer.unref();
+  return {
+    update: (name, state) => {
+      const meter = meters.get(name) ?? new TaskMeter(name);
+      meters.set(name, meter);
+      meter.update(state, clock.monotonic());
+    },
+    note: (text) => {
+      if (isTerminal && shown !== '') stream.write('\r\u001b[2K');
+      shown = '';
+      stream.write(`${text}\n`);
+    },
+    [Symbol.dispose]: () => {
+      clearInterval(timer);
+      if (meters.size > 0) render();
+      if (isTerminal && shown !== '') stream.write('\n');
+    },
+  };
+}
+
+/** For programs: nothing. */
+export const noProgress: Progress = { update: () => {}, note: () => {}, [Symbol.dispose]: () => {} };

@@ -1,0 +1,20 @@
+import type { Clock } from './clock.ts';
+
+export interface BackoffOptions {
+  readonly baseMs: number;
+  readonly capMs: number;
+}
+
+/**
+ * Exponential backoff with full jitter: uniform in `[0, min(cap, base * 2^attempt))`, so that clients that failed
+ * together do not come back together (Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015).
+ * @param attempt 0 for the first wait. @returns milliseconds.
+ */
+export const fullJitter = (attempt: number, { baseMs, capMs }: BackoffOptions, random: () => number): number =>
+  random() * Math.min(capMs, baseMs * 2 ** Math.min(attempt, 30));
+
+/** What a retrying stage needs of the world. */
+export interface RetryContext {
+  readonly clock: Clock;
+  readonly random: () => number;
+}

@@ -1,0 +1,35 @@
+import { inspect } from 'node:util';
+
+/** A value that must not be printed: every way of turning it into text gives `[secret]`, save `reveal`. */
+export class Secret {
+  readonly #value: string;
+
+  constructor(value: string) {
+    this.#value = value;
+  }
+
+  /** The value itself, for the one place that sends it. */
+  reveal(): string {
+    return this.#value;
+  }
+
+  toString(): string {
+    return '[secret]';
+  }
+
+  toJSON(): string {
+    return '[secret]';
+  }
+
+  [inspect.custom](): string {
+    return '[secret]';
+  }
+}
+
+/** Takes the secrets out of a text that others wrote (a library's error, a log line), as they are and URL-encoded. */
+export function scrub(text: string, secrets: readonly Secret[]): string {
+  return secrets.reduce((clean, secret) => {
+    const value = secret.reveal();
+    return clean.replaceAll(value, '[secret]').replaceAll(encodeURIComponent(value), '[secret]');
+  }, text);
+}

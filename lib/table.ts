@@ -1,0 +1,29 @@
+/** A cell as a person reads it: thousands apart, at most two decimals, `-` for unknown. */
+function cell(value: unknown): string {
+  if (value === null || value === undefined) return '-';
+  if (typeof value !== 'number') return String(value);
+  return value.toLocaleString('en-US', { maximumFractionDigits: 2, useGrouping: Math.abs(value) >= 10_000 });
+}
+
+/**
+ * Rows as a small text table, numbers to the right; the first row's keys are the header.
+ * Control characters are taken out: a title must not steer the terminal.
+ */
+export function formatTable(rows: readonly Record<string, unknown>[]): string {
+  const columns = Object.keys(rows[0] ?? {});
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is removed
+  const clean = (text: string) => text.replace(/[\u0000-\u001f\u007f-\u009f]/g, ' ');
+  const body = rows.map((row) => columns.map((column) => clean(cell(row[column]))));
+  const widths = columns.map((column, index) =>
+    Math.max(column.length, ...body.map((line) => line[index]?.length ?? 0)),
+  );
+  const isNumber = columns.map((column) =>
+    rows.every((row) => row[column] === null || typeof row[column] === 'number'),
+  );
+  const format = (line: readonly string[]) =>
+    line
+      .map((text, index) => (isNumber[index] ? text.padStart(widths[index] ?? 0) : text.padEnd(widths[index] ?? 0)))
+      .join('  ')
+      .trimEnd();
+  return [columns, widths.map((width) => '-'.repeat(width)), ...body].map((line) => format(line)).join('\n');
+}

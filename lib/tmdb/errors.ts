@@ -1,0 +1,36 @@
+import type { DeadLetterReason } from '../../schemas/records.ts';
+import { ExitCode, IngestError } from '../errors.ts';
+
+/**
+ * An answer that cannot be used. `reason` is what its dead letter says when trying again does not help either.
+ * 5xx, 408 and broken transfers pass with time; anything else about one movie is final.
+ */
+export class UnusableAnswerError extends IngestError {
+  readonly retriable: boolean;
+  readonly reason: DeadLetterReason;
+  /** Requests that were sent for it, all in vain. */
+  readonly attempts: number;
+
+  constructor(reason: DeadLetterReason, message: string, retriable: boolean, attempts = 1) {
+    super(message);
+    this.reason = reason;
+    this.retriable = retriable;
+    this.attempts = attempts;
+  }
+}
+
+/** 429: the server saw too many requests. Nobody's fault but the limit's, so it never leads to a dead letter. */
+export class TooManyRequestsError extends IngestError {
+  readonly retriable = true;
+}
+
+/** 401 or 403: no request will succeed until a person mends the credentials. */
+export class CredentialsRefusedError extends IngestError {
+  readonly retriable = false;
+  override readonly exitCode = ExitCode.credentialsRefused;
+}
+
+/** TMDb as a whole has been out of reach for longer than we wait. Nothing was parked; what is queued stays queued. */
+export class TmdbUnreachableError extends IngestError {
+  readonly retriable = true;
+}

@@ -1,0 +1,11 @@
+/**
+ * The `Retry-After` header (RFC 9110, 10.2.3): seconds or an HTTP date.
+ * @param nowMs milliseconds since the epoch. @returns milliseconds to wait within `[0, capMs]`, or `fallbackMs` when
+ * the header is absent or means nothing.
+ */
+export function retryAfterMs(header: string | undefined, nowMs: number, fallbackMs: number, capMs: number): number {
+  const text = header?.trim() ?? '';
+  const ms = /^\d+$/.test(text) ? Number(text) * 1_000 : Date.parse(text) - nowMs;
+  if (text === '' || !Number.isFinite(ms)) return Math.min(fallbackMs, capMs);
+  return Math.min(Math.max(ms, 0), capMs);
+}
