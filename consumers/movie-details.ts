@@ -1,0 +1,60 @@
+import type { Clock } from '../lib/clock.ts';
+import { messageOf } from '../lib/errors.ts';
+import type { ConsumerRecord, Offsets, RecordSource, Sink } from '../lib/kafka/topic.ts';
+import type { Logger } from '../lib/logger.ts';
+import type { TmdbClient } from '../lib/tmdb/client.ts';
+import { UnusableAnswerError } from '../lib/tmdb/errors.ts';
+import { type Codec, DecodeError } from '../schemas/codec.ts';
+import type { DeadLetter, DeadLetterReason, MovieId, RawMovie } from '../schemas/records.ts';
+import { deadLetterOf } from './dead-letter.ts';
+
+export interface MovieDetailsPorts {
+  readonly movieIds: RecordSource;
+  readonly codec: Codec<MovieId>;
+  readonly tmdb: Pick<TmdbClient, 'movie'>;
+  readonly rawMovies: Sink<RawMovie>;
+  readonly deadLetters: Sink<DeadLetter>;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly onDone?: (outcome: MovieOutcome) => void;
+}
+
+/** `gone`: TMDb has no such movie any more, which is published like any other answer. */
+export type MovieOutcome = 'fetched' | 'gone' | 'parked' | 'skipped';
+
+/**
+ * Ids topic → TMDb → raw topic. An id is done when its answer is published, or when it is parked in dead letters;
+ * an error about TMDb as a whole (credentials, outage) ends the stage with the id still in the topic.
+ * Ends as `RecordSource.run` does. @throws CredentialsRefusedError, TmdbUnreachableError, and what the source throws.
+ */
+export const runMovieDetails = (
+  ports: MovieDetailsPorts,
+  options: { readonly signal: AbortSignal; readonly until?: Offsets },
+): Promise<void> =>
+  ports.movieIds.run(async (record) => ports.onDone?.(await handle(ports, record, options.signal)), options);
+
+async function handle(ports: MovieDetailsPorts, record: ConsumerRecord, signal: AbortSignal): Promise<MovieOutcome> {
+  // A tombstone takes an id out of the compacted topic: there is nothing to fetch.
+  if (record.value === null) return 'skipped';
+  try {
+    const { movieId } = ports.codec.decode(record.value);
+    const { url, httpStatus, fetchedAt, body } = await ports.tmdb.movie(movieId, signal);
+    const value = { movieId, sourceUrl: url, httpStatus, fetchedAt, body };
+    await ports.rawMovies.publish([{ key: String(movieId), value }]);
+    return httpStatus === 200 ? 'fetched' : 'gone';
+  } catch (error) {
+    const reason = reasonOf(error);
+    if (reason === null) throw error;
+    const attempts = error instanceof UnusableAnswerError ? error.attempts : 1;
+    const failure = { reason, message: messageOf(error), attempts };
+    await ports.deadLetters.publish([deadLetterOf(record, failure, new Date(ports.clock.now()))]);
+    ports.log.warn({ partition: record.partition, offset: record.offset.toString(), ...failure }, 'parked a movie id');
+    return 'parked';
+  }
+}
+
+/** What is wrong with this one record; null when the error is about more than it. */
+function reasonOf(error: unknown): DeadLetterReason | null {
+  if (error instanceof DecodeError) return 'undecodable_record';
+  return error instanceof UnusableAnswerError ? error.reason : null;
+}

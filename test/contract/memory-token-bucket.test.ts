@@ -1,0 +1,12 @@
+import { MemoryTokenBucket } from '../../lib/token-bucket/memory.ts';
+import { ManualClock } from '../support/manual-clock.ts';
+import { tokenBucketContract } from './support/token-bucket-contract.ts';
+
+tokenBucketContract('MemoryTokenBucket', async (limit) => {
+  const clock = new ManualClock();
+  return {
+    bucket: new MemoryTokenBucket(limit, clock),
+    now: () => clock.monotonic(),
+    advance: (ms) => clock.advance(ms),
+  };
+});
