@@ -1,4 +1,4 @@
-import { Agent, interceptors } from 'undici';
+import { Agent, fetch } from 'undici';
 import type { Secret } from '../secret.ts';
 import { UnusableAnswerError } from './errors.ts';
 
@@ -7,7 +7,6 @@ export interface Answer {
   readonly status: number;
   readonly contentType: string;
   readonly retryAfter: string | undefined;
-  readonly location: string | undefined;
   readonly body: Buffer;
 }
 
@@ -38,33 +37,27 @@ export interface TransportOptions {
  * Bearer header; a v3 key works in the query alone, so it is added here and nowhere else knows the URL that holds it.
  */
 export function openTransport(options: TransportOptions): Transport {
-  const agent = new Agent({ connections: options.connections, pipelining: 1 });
-  const dispatcher = agent.compose(interceptors.decompress());
+  const dispatcher = new Agent({ connections: options.connections, pipelining: 1 });
   const headers = {
     accept: 'application/json',
-    'accept-encoding': 'gzip',
     ...(options.token && { authorization: `Bearer ${options.token.reveal()}` }),
   };
-  const base = new URL(options.baseUrl);
 
   const get = async (path: string, onAnswered: () => void, signal: AbortSignal): Promise<Answer> => {
     const deadline = AbortSignal.timeout(options.timeoutMs);
     try {
-      const response = await dispatcher.request({
-        origin: base.origin,
-        path: withKey(base.pathname + path, options),
-        method: 'GET',
+      const response = await fetch(withKey(options.baseUrl + path, options), {
+        dispatcher,
         headers,
+        redirect: 'manual',
         signal: AbortSignal.any([signal, deadline]),
       });
       onAnswered();
-      const header = (name: string) => [response.headers[name] ?? []].flat()[0];
       return {
-        status: response.statusCode,
-        contentType: header('content-type') ?? '',
-        retryAfter: header('retry-after'),
-        location: header('location'),
-        body: await readCapped(response.body, options.maxBodyBytes),
+        status: response.status,
+        contentType: response.headers.get('content-type') ?? '',
+        retryAfter: response.headers.get('retry-after') ?? undefined,
+        body: await readCapped(response.body ?? [], options.maxBodyBytes),
       };
     } catch (error) {
       signal.throwIfAborted();
@@ -72,17 +65,17 @@ export function openTransport(options: TransportOptions): Transport {
       throw new UnusableAnswerError('attempts_exhausted', describe(error, path, deadline, options.timeoutMs), true);
     }
   };
-  return { get, [Symbol.asyncDispose]: () => agent.destroy() };
+  return { get, [Symbol.asyncDispose]: () => dispatcher.destroy() };
 }
 
-function withKey(path: string, { token, apiKey }: TransportOptions): string {
-  if (token || !apiKey) return path;
-  return `${path}${path.includes('?') ? '&' : '?'}api_key=${encodeURIComponent(apiKey.reveal())}`;
+function withKey(url: string, { token, apiKey }: TransportOptions): string {
+  if (token || !apiKey) return url;
+  return `${url}${url.includes('?') ? '&' : '?'}api_key=${encodeURIComponent(apiKey.reveal())}`;
 }
 
 /** Counts what comes out of the decompression, so that a small answer cannot unpack into a large one. */
-async function readCapped(body: AsyncIterable<Buffer>, maxBytes: number): Promise<Buffer> {
-  const chunks: Buffer[] = [];
+async function readCapped(body: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, maxBytes: number): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of body) {
     size += chunk.length;
@@ -97,6 +90,7 @@ async function readCapped(body: AsyncIterable<Buffer>, maxBytes: number): Promis
 /** Never the cause itself: it could hold the URL and with it a key. */
 function describe(error: unknown, path: string, deadline: AbortSignal, timeoutMs: number): string {
   if (deadline.aborted) return `no whole answer within ${timeoutMs} ms for ${path}`;
-  const code = (error as NodeJS.ErrnoException | undefined)?.code ?? 'unknown';
+  const { cause } = error as { cause?: { code?: string } };
+  const code = cause?.code ?? 'unknown';
   return `the connection failed (${code}) for ${path}`;
 }
