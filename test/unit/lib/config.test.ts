@@ -1,0 +1,78 @@
+import { inspect } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import { loadConfig } from '../../../lib/config.ts';
+import { UsageError } from '../../../lib/errors.ts';
+
+const mistakes = (environment: NodeJS.ProcessEnv): string => {
+  try {
+    loadConfig(environment);
+  } catch (error) {
+    expect(error).toBeInstanceOf(UsageError);
+    return (error as Error).message;
+  }
+  return 'none';
+};
+
+describe('the configuration', () => {
+  it('needs nothing: the defaults run against the sandbox', () => {
+    const config = loadConfig({});
+    expect(config.tmdb.rateLimit).toEqual({ capacity: 40, windowMs: 10_000 });
+    expect(config.origin).toBe('generated');
+    expect(config.kafka.brokers).toBeUndefined();
+  });
+
+  it('lists every mistake at once', () => {
+    const text = mistakes({
+      TMDB_RATE_LIMIT: 'fast',
+      TMDB_REFRESH_AFTER: '1 fortnight',
+      WAREHOUSE: 'oracle',
+      TMDB_BASE_URL: 'x',
+    });
+    for (const name of ['TMDB_RATE_LIMIT', 'TMDB_REFRESH_AFTER', 'WAREHOUSE', 'TMDB_BASE_URL'])
+      expect(text).toContain(name);
+    expect(text).toContain('4 mistake(s)');
+  });
+
+  it('takes an empty variable for one that is not set', () => {
+    expect(loadConfig({ TMDB_TOKEN: '', TMDB_RATE_LIMIT: '', SANDBOX_CATALOGUE: '' }).origin).toBe('generated');
+  });
+
+  it('keeps invented, recorded and real movies in folders of their own', () => {
+    const folders = [{}, { SANDBOX_CATALOGUE: 'package.json' }, { TMDB_TOKEN: 'made-up' }].map(
+      (env) => loadConfig(env).dataDir,
+    );
+    expect(new Set(folders).size).toBe(3);
+  });
+
+  it('prints no secret, whichever way it is printed', () => {
+    const canary = 'canary-token';
+    const config = loadConfig({
+      TMDB_TOKEN: canary,
+      TMDB_API_KEY: canary,
+      KAFKA_USERNAME: 'u',
+      KAFKA_PASSWORD: canary,
+    });
+    expect(`${inspect(config, { depth: 9 })} ${JSON.stringify(config)} ${config.tmdb.token}`).not.toContain(canary);
+    expect(config.tmdb.token?.reveal()).toBe(canary);
+    expect(config.secrets).toHaveLength(3);
+  });
+
+  it('shows no secret in the message about a mistake elsewhere', () => {
+    expect(mistakes({ TMDB_TOKEN: 'canary-token', TMDB_RATE_LIMIT: 'x' })).not.toContain('canary');
+  });
+
+  it.each([
+    [{ SANDBOX_CATALOGUE: 'nowhere.ndjson' }, 'there is no file'],
+    [{ TMDB_BASE_URL: 'https://api.themoviedb.org/3' }, 'TMDB_TOKEN'],
+    [{ KAFKA_USERNAME: 'someone' }, 'go together'],
+    [{ TMDB_CONCURRENCY: '21' }, 'TMDB_CONCURRENCY'],
+    [{ TMDB_RATE_LIMIT: '0/10s' }, '40/10s'],
+  ])('refuses %j', (environment, hint) => {
+    expect(mistakes(environment)).toContain(hint);
+  });
+
+  it('takes a base URL with or without a slash at its end', () => {
+    const config = loadConfig({ TMDB_BASE_URL: 'http://127.0.0.1:8080/3/', TMDB_TOKEN: 'made-up' });
+    expect(config.tmdb.baseUrl).toBe('http://127.0.0.1:8080/3');
+  });
+});
