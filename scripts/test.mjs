@@ -1,0 +1,18 @@
+/**
+ * `npm test`: everything there is to prove, set-up included. Arguments go to vitest (`npm test -- kafka`), and then
+ * only vitest runs.
+ */
+import { join } from 'node:path';
+import { canRunJars, ensure, exec, fail, root } from './setup.mjs';
+
+await ensure(['npm', 'dbt', 'lint', ...(process.env.KAFKA_BROKERS || !canRunJars() ? [] : ['kafka'])]).catch(fail);
+const args = process.argv.slice(2);
+if (args.length > 0) process.exit(await exec('vitest', ['run', ...args]));
+const steps = [
+  [process.execPath, [join(root, 'scripts', 'check.mjs')]],
+  ['vitest', ['run', '--project', 'integration', '--project', 'e2e']],
+];
+for (const [command, commandArgs] of steps) {
+  const code = await exec(command, commandArgs);
+  if (code !== 0) process.exit(code);
+}

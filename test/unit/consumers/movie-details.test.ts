@@ -1,0 +1,98 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { runMovieDetails } from '../../../consumers/movie-details.ts';
+import { createLogger } from '../../../lib/logger.ts';
+import { CredentialsRefusedError, TmdbUnreachableError, UnusableAnswerError } from '../../../lib/tmdb/errors.ts';
+import { movieIdCodec } from '../../../schemas/codecs.ts';
+import type { DeadLetter, RawMovie } from '../../../schemas/records.ts';
+import { ManualClock } from '../../support/manual-clock.ts';
+import { consumerRecord, MemoryRecordSource } from '../../support/memory-record-source.ts';
+import { MemorySink } from '../../support/memory-sink.ts';
+
+describe('movie-details', () => {
+  let rawMovies: MemorySink<RawMovie>;
+  let deadLetters: MemorySink<DeadLetter>;
+  const clock = new ManualClock();
+  const signal = new AbortController().signal;
+
+  beforeEach(() => {
+    rawMovies = new MemorySink();
+    deadLetters = new MemorySink();
+  });
+
+  const asked = (movieId: number) =>
+    movieIdCodec.encode({ movieId, reason: 'popular', page: 1, rank: 1, requestedAt: new Date(clock.now()) });
+
+  const run = async (values: readonly (Buffer | null)[], answer: (movieId: number) => number | Error) => {
+    const movieIds = new MemoryRecordSource(values.map((value, offset) => consumerRecord(offset, value)));
+    const outcomes: string[] = [];
+    const ports = {
+      movieIds,
+      codec: movieIdCodec,
+      rawMovies,
+      deadLetters,
+      clock,
+      log: createLogger('silent', []),
+      onDone: (outcome: string) => void outcomes.push(outcome),
+      tmdb: {
+        movie: async (movieId: number) => {
+          const httpStatus = answer(movieId);
+          if (httpStatus instanceof Error) throw httpStatus;
+          const url = `https://api.themoviedb.org/3/movie/${movieId}`;
+          return { url, httpStatus, fetchedAt: new Date(clock.now()), body: Buffer.from('{}'), parsed: null };
+        },
+      },
+    };
+    const error = await runMovieDetails(ports, { signal }).then(
+      () => null,
+      (thrown) => thrown,
+    );
+    return { error, done: movieIds.done, outcomes };
+  };
+
+  it('publishes the answer under its movie id', async () => {
+    const { outcomes } = await run([asked(603)], () => 200);
+    expect(rawMovies.records).toMatchObject([{ key: '603', value: { movieId: 603, httpStatus: 200 } }]);
+    expect(outcomes).toEqual(['fetched']);
+  });
+
+  it('publishes that a movie is gone like any other answer', async () => {
+    const { outcomes } = await run([asked(1)], () => 404);
+    expect(rawMovies.values).toMatchObject([{ movieId: 1, httpStatus: 404 }]);
+    expect(deadLetters.values).toEqual([]);
+    expect(outcomes).toEqual(['gone']);
+  });
+
+  it('parks an id whose answer cannot be used, with its reason and its origin, and carries on', async () => {
+    const unusable = new UnusableAnswerError('wrong_movie', 'the answer is about movie 5', false, 3);
+    const { done, outcomes } = await run([asked(1), asked(2)], (movieId) => (movieId === 1 ? unusable : 200));
+    expect(deadLetters.records).toMatchObject([
+      {
+        key: 'tmdb.movie-ids/0/0',
+        value: { reason: 'wrong_movie', attempts: 3, originOffset: 0n, originValue: asked(1), replays: 0 },
+      },
+    ]);
+    expect(done).toEqual([0n, 1n]);
+    expect(outcomes).toEqual(['parked', 'fetched']);
+  });
+
+  it('parks a record that it cannot decode', async () => {
+    await run([Buffer.from('not Avro')], () => 200);
+    expect(deadLetters.values).toMatchObject([{ reason: 'undecodable_record', originValue: Buffer.from('not Avro') }]);
+  });
+
+  it('skips a tombstone: there is nothing to fetch', async () => {
+    const { outcomes } = await run([null], () => 200);
+    expect(outcomes).toEqual(['skipped']);
+    expect([...rawMovies.records, ...deadLetters.records]).toEqual([]);
+  });
+
+  it.each([new CredentialsRefusedError('401'), new TmdbUnreachableError('down'), new Error('a bug')])(
+    'ends, with the id still in the topic, at $name',
+    async (failure) => {
+      const { error, done } = await run([asked(1), asked(2)], () => failure);
+      expect(error).toBe(failure);
+      expect(done).toEqual([]);
+      expect(deadLetters.values).toEqual([]);
+    },
+  );
+});
