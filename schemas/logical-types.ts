@@ -1,0 +1,51 @@
+import avsc, { type Schema, type Type } from 'avsc';
+
+const { LogicalType, LongType } = avsc.types;
+
+/** The end of what a Date can hold, either side of 1970. */
+const maxDateMs = 8.64e15;
+
+/** Avro's `timestamp-millis` as a Date. */
+class TimestampMillis extends LogicalType {
+  protected override _fromValue(ms: number): Date {
+    if (Math.abs(ms) > maxDateMs) throw new RangeError(`${ms} is no date`);
+    return new Date(ms);
+  }
+
+  protected override _toValue(date: unknown): number | undefined {
+    const ms = date instanceof Date ? date.getTime() : Number.NaN;
+    return Number.isNaN(ms) ? undefined : ms;
+  }
+
+  protected override _resolve(writer: Type): unknown {
+    const isSame = avsc.Type.isType(writer, 'logical:timestamp-millis');
+    return isSame ? (date: Date) => date : (ms: number) => this._fromValue(ms);
+  }
+}
+
+const minLong = -(1n << 63n);
+const maxLong = (1n << 63n) - 1n;
+
+/** A `long` with all of its 64 bits, as Kafka's offsets have it; avsc's own stops at 2^53. */
+const bigintLong = LongType.__with({
+  fromBuffer: (buffer: Buffer) => buffer.readBigInt64LE(),
+  toBuffer: (value: bigint) => {
+    const buffer = Buffer.alloc(8);
+    buffer.writeBigInt64LE(value);
+    return buffer;
+  },
+  fromJSON: BigInt,
+  toJSON: Number,
+  isValid: (value: unknown) => typeof value === 'bigint' && value >= minLong && value <= maxLong,
+  compare: (a: bigint, b: bigint) => (a === b ? 0 : a < b ? -1 : 1),
+});
+
+const isOffset = (schema: Schema): boolean =>
+  typeof schema === 'object' && 'logicalType' in schema && schema.logicalType === 'kafka-offset';
+
+/** How our schemas' types become JavaScript's. New for each schema: avsc registers the names it meets in them. */
+export const avroOptions = () => ({
+  logicalTypes: { 'timestamp-millis': TimestampMillis },
+  omitRecordMethods: true,
+  typeHook: (schema: Schema) => (isOffset(schema) ? bigintLong : undefined),
+});

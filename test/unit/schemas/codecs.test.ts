@@ -1,0 +1,145 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { avroCodec } from '../../../schemas/avro-codec.ts';
+import { type Codec, DecodeError } from '../../../schemas/codec.ts';
+import { deadLetterCodec, movieIdCodec, rawGenresCodec, rawMovieCodec } from '../../../schemas/codecs.ts';
+import { type DeadLetter, deadLetterReasons, type MovieId, type RawMovie } from '../../../schemas/records.ts';
+
+const date = fc.date({ noInvalidDate: true });
+const int = fc.integer();
+const bytes = fc.uint8Array().map((array) => Buffer.from(array));
+
+const movieId = fc.record<MovieId>({
+  movieId: int,
+  reason: fc.constantFrom('popular', 'changed', 'export', 'manual'),
+  page: fc.option(int),
+  rank: fc.option(int),
+  requestedAt: date,
+});
+const rawMovie = fc.record<RawMovie>({
+  movieId: int,
+  sourceUrl: fc.string({ unit: 'binary' }),
+  httpStatus: int,
+  fetchedAt: date,
+  body: bytes,
+});
+const deadLetter = fc.record<DeadLetter>({
+  originTopic: fc.string(),
+  originPartition: int,
+  originOffset: fc.bigInt({ min: -(1n << 63n), max: (1n << 63n) - 1n }),
+  originTimestamp: date,
+  originKey: fc.option(bytes),
+  originValue: fc.option(bytes),
+  reason: fc.constantFrom(...deadLetterReasons),
+  message: fc.string({ unit: 'grapheme' }),
+  attempts: int,
+  replays: int,
+  failedAt: date,
+});
+
+const roundTrips = <T>(codec: Codec<T>, values: fc.Arbitrary<T>) =>
+  fc.assert(
+    fc.property(values, (value) => {
+      expect(codec.decode(codec.encode(value))).toEqual(value);
+    }),
+  );
+
+const some: MovieId = { movieId: 603, reason: 'popular', page: 1, rank: 7, requestedAt: new Date(1_767_225_600_000) };
+
+describe('the codecs', () => {
+  it('give back what was encoded', () => {
+    roundTrips(movieIdCodec, movieId);
+    roundTrips(rawMovieCodec, rawMovie);
+    roundTrips(deadLetterCodec, deadLetter);
+    const genres = { language: 'en', sourceUrl: 'https://x/genre', fetchedAt: new Date(1), body: Buffer.from('{}') };
+    expect(rawGenresCodec.decode(rawGenresCodec.encode(genres))).toEqual(genres);
+  });
+
+  it('keep offsets above 2^53 exact', () => {
+    const [letter] = fc.sample(deadLetter, 1);
+    const offset = (1n << 62n) + 1n;
+    const bytes = deadLetterCodec.encode({ ...(letter as DeadLetter), originOffset: offset });
+    expect(deadLetterCodec.decode(bytes).originOffset).toBe(offset);
+  });
+
+  it('do not keep the input alive: a body is a copy', () => {
+    const input = rawMovieCodec.encode({ ...(fc.sample(rawMovie, 1)[0] as RawMovie), body: Buffer.from('abc') });
+    const { body } = rawMovieCodec.decode(input);
+    input.fill(0);
+    expect(body.toString()).toBe('abc');
+  });
+
+  it('refuse to write what does not fit the schema', () => {
+    expect(() => movieIdCodec.encode({ ...some, movieId: 2 ** 31 })).toThrow();
+    expect(() => movieIdCodec.encode({ ...some, requestedAt: new Date(Number.NaN) })).toThrow();
+  });
+});
+
+describe('decoding', () => {
+  const good = movieIdCodec.encode(some);
+  const edited = (edit: (bytes: Buffer) => void): Buffer => {
+    const bytes = Buffer.from(good);
+    edit(bytes);
+    return bytes;
+  };
+
+  it.each([
+    ['no bytes at all', Buffer.alloc(0)],
+    ['a marker and nothing else', good.subarray(0, 2)],
+    ['a cut fingerprint', good.subarray(0, 9)],
+    ['a header without a body', good.subarray(0, 10)],
+    ['a wrong marker', edited((bytes) => bytes.writeUInt8(0, 0))],
+    ['an unknown fingerprint', edited((bytes) => bytes.writeUInt8((bytes[2] ?? 0) ^ 1, 2))],
+    ['trailing bytes', Buffer.concat([good, Buffer.from([0])])],
+    ['an enum symbol that does not exist', edited((bytes) => bytes.writeUInt8(0x20, 12))],
+    ['JSON', Buffer.from('{"movieId":603}')],
+  ])('refuses %s', (_, bytes) => {
+    expect(() => movieIdCodec.decode(bytes)).toThrow(DecodeError);
+  });
+
+  it('refuses a record at whatever byte it was cut', () => {
+    for (let length = 0; length < good.length; length += 1) {
+      expect(() => movieIdCodec.decode(good.subarray(0, length))).toThrow(DecodeError);
+    }
+  });
+
+  it('gives a value or a DecodeError, whatever the body holds', () => {
+    const header = deadLetterCodec.encode(fc.sample(deadLetter, 1)[0] as DeadLetter).subarray(0, 10);
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), (body) => {
+        try {
+          deadLetterCodec.decode(Buffer.concat([header, body]));
+        } catch (error) {
+          expect(error).toBeInstanceOf(DecodeError);
+        }
+      }),
+    );
+  });
+
+  it('never mistakes one record for another', () => {
+    const genres = rawGenresCodec.encode({ language: 'en', sourceUrl: '', fetchedAt: new Date(0), body: good });
+    expect(() => rawMovieCodec.decode(genres)).toThrow('no schema with fingerprint');
+  });
+});
+
+describe('a newer schema version', () => {
+  const v1 = {
+    type: 'record',
+    name: 'Thing',
+    fields: [
+      { name: 'at', type: { type: 'long', logicalType: 'timestamp-millis' } },
+      { name: 'offset', type: { type: 'long', logicalType: 'kafka-offset' } },
+      { name: 'body', type: 'bytes' },
+    ],
+  } as const;
+  const v2 = { ...v1, fields: [...v1.fields, { name: 'note', type: ['null', 'string'], default: null }] } as const;
+
+  it('reads what the older one wrote, and the older one says that it cannot read the newer', () => {
+    const thing = { at: new Date(5), offset: 1n << 60n, body: Buffer.from('x') };
+    const older = avroCodec<typeof thing>([v1 as never]);
+    const newer = avroCodec<typeof thing & { note: string | null }>([v1 as never, v2 as never]);
+    expect(newer.decode(older.encode(thing))).toEqual({ ...thing, note: null });
+    expect(newer.decode(newer.encode({ ...thing, note: 'hi' }))).toEqual({ ...thing, note: 'hi' });
+    expect(() => older.decode(newer.encode({ ...thing, note: null }))).toThrow('newer version');
+  });
+});
