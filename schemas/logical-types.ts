@@ -2,19 +2,21 @@ import avsc, { type Schema, type Type } from 'avsc';
 
 const { LogicalType, LongType } = avsc.types;
 
-/** The end of what a Date can hold, either side of 1970. */
-const maxDateMs = 8.64e15;
+/** The end of the year 9999: no warehouse holds later dates, and avsc's longs lose digits from 2^52 on. */
+const maxDateMs = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
+
+const isDateMs = (ms: number): boolean => Math.abs(ms) <= maxDateMs;
 
 /** Avro's `timestamp-millis` as a Date. */
 class TimestampMillis extends LogicalType {
   protected override _fromValue(ms: number): Date {
-    if (Math.abs(ms) > maxDateMs) throw new RangeError(`${ms} is no date`);
+    if (!isDateMs(ms)) throw new RangeError(`${ms} ms is no date`);
     return new Date(ms);
   }
 
   protected override _toValue(date: unknown): number | undefined {
     const ms = date instanceof Date ? date.getTime() : Number.NaN;
-    return Number.isNaN(ms) ? undefined : ms;
+    return isDateMs(ms) ? ms : undefined;
   }
 
   protected override _resolve(writer: Type): unknown {

@@ -5,7 +5,7 @@ import { type Codec, DecodeError } from '../../../schemas/codec.ts';
 import { deadLetterCodec, movieIdCodec, rawGenresCodec, rawMovieCodec } from '../../../schemas/codecs.ts';
 import { type DeadLetter, deadLetterReasons, type MovieId, type RawMovie } from '../../../schemas/records.ts';
 
-const date = fc.date({ noInvalidDate: true });
+const date = fc.date({ noInvalidDate: true, min: new Date(0), max: new Date('9999-12-31T23:59:59.999Z') });
 const int = fc.integer();
 const bytes = fc.uint8Array().map((array) => Buffer.from(array));
 
@@ -72,6 +72,7 @@ describe('the codecs', () => {
   it('refuse to write what does not fit the schema', () => {
     expect(() => movieIdCodec.encode({ ...some, movieId: 2 ** 31 })).toThrow();
     expect(() => movieIdCodec.encode({ ...some, requestedAt: new Date(Number.NaN) })).toThrow();
+    expect(() => movieIdCodec.encode({ ...some, requestedAt: new Date(8.64e15) })).toThrow();
   });
 });
 
