@@ -1,0 +1,45 @@
+-- Grain: one row per metric and rank.
+{{ config(materialized='table') }}
+
+{% set metrics = [
+    ('revenue', 'revenue_usd', 'true'),
+    ('profit', 'profit_usd', 'true'),
+    ('roi', 'roi_pct', has_roi()),
+    ('rating', 'vote_average', 'vote_count >= ' ~ var('rating_vote_floor')),
+    ('popularity', 'popularity', 'true'),
+] %}
+
+with ranked as (
+    {% for metric, column, condition in metrics %}
+    select *
+    from (
+        select
+            '{{ metric }}' as metric,
+            row_number() over (order by {{ column }} desc, vote_count desc nulls last, movie_id asc) as rank,
+            cast({{ column }} as double) as value,
+            movies.*
+        from {{ ref('fact_movies') }} as movies
+        where {{ column }} is not null and {{ condition }}
+    ) as {{ metric }}
+    where rank <= {{ var('top_movies') }}
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
+)
+
+select
+    ranked.metric,
+    cast(ranked.rank as integer) as rank,
+    ranked.value,
+    ranked.movie_sk,
+    ranked.movie_id,
+    ranked.title,
+    dates.year as release_year,
+    ranked.revenue_usd,
+    ranked.budget_usd,
+    ranked.profit_usd,
+    ranked.roi_pct,
+    ranked.vote_average,
+    ranked.vote_count,
+    ranked.popularity
+from ranked
+inner join {{ ref('dim_dates') }} as dates on ranked.date_sk = dates.date_sk
