@@ -1,0 +1,85 @@
+import { type Catalogue, officialGenres, toListItem } from './catalogue.ts';
+import { drawMovie, type Movie } from './generated/movie.ts';
+import { Universe } from './generated/universe.ts';
+import { hash32, hashUnit } from './random.ts';
+
+export interface GeneratedOptions {
+  /** @default 1 */
+  readonly seed?: number | undefined;
+  /** How many movies there are, 1 to 500,000,000. @default 10_000 */
+  readonly movies?: number | undefined;
+  /** Each version changes numbers of 30 % of the movies: votes, revenue, popularity. @default 0 */
+  readonly version?: number | undefined;
+}
+
+/** Share of the listed movies whose details answer 404, code 34: deleted since. */
+const deletedShare = 0.002;
+/** Share of the movies that are edited on a day; on TMDb's changes list of 2026-06 it was 0.7 %. */
+const changedShare = 0.007;
+
+/**
+ * Movies that nobody made. Whatever is asked is computed from seed, size, version and id, and nothing is kept, so a
+ * million movies take no more memory than ten.
+ */
+export class GeneratedCatalogue implements Catalogue {
+  readonly size: number;
+  readonly genres = officialGenres;
+  readonly #seed: number;
+  readonly #universe: Universe;
+  #version: number;
+
+  constructor({ seed = 1, movies = 10_000, version = 0 }: GeneratedOptions = {}) {
+    if (!Number.isInteger(movies) || movies < 1 || movies > 500_000_000) {
+      throw new RangeError(`Expected 1 to 500,000,000 movies, got ${movies}`);
+    }
+    this.size = movies;
+    this.#seed = seed;
+    this.#universe = new Universe(movies, seed);
+    this.#version = version;
+  }
+
+  setVersion(version: number): void {
+    this.#version = version;
+  }
+
+  /** The movie at a place of the popular list, 0 to size - 1. Over all ranks, each id comes once. */
+  idAtRank(rank: number): number {
+    return this.#universe.idAtRank(rank);
+  }
+
+  /** Listed, but its details are gone. */
+  isDeleted(id: number): boolean {
+    return hashUnit(this.#seed, id, 0, 404) < deletedShare;
+  }
+
+  /** null: no movie ever had this id. Those deleted since are here, as the popular list shows them. */
+  movie(id: number): Movie | null {
+    const index = this.#universe.indexOf(id);
+    if (index === null) return null;
+    const rank = this.#universe.rankOf(index);
+    return drawMovie(id, { seed: this.#seed, rank, age: index / this.size, version: this.#version });
+  }
+
+  document(id: number): Buffer | null {
+    if (this.isDeleted(id)) return null;
+    const movie = this.movie(id);
+    return movie && Buffer.from(JSON.stringify(movie));
+  }
+
+  listItem(rank: number) {
+    const movie = this.movie(this.idAtRank(rank));
+    if (!movie) throw new RangeError(`Expected a rank below ${this.size}, got ${rank}`);
+    return toListItem({ ...movie });
+  }
+
+  /** In no order, like TMDb's. */
+  *changedOn(day: number): Generator<number> {
+    const count = Math.round(this.size * changedShare);
+    for (let turn = 0; turn < count; turn += 1) {
+      yield this.#universe.idAt(hash32(this.#seed, day, turn) % this.size);
+    }
+  }
+}
+
+export const openGeneratedCatalogue = (options: GeneratedOptions): GeneratedCatalogue =>
+  new GeneratedCatalogue(options);

@@ -1,0 +1,102 @@
+import { isErrorCode } from './answers.ts';
+import { hashUnit } from './random.ts';
+
+/** Which requests a fault strikes. */
+export interface FaultScope {
+  /** Share of the requests under `path` that it strikes, 0 to 1. @default 1 */
+  readonly rate?: number;
+  /** Beginning of the path below `/3`; `{id}` stands for a number: `/movie/{id}` is details alone. @default every path */
+  readonly path?: string;
+  /** Strikes at most this often. @default no bound */
+  readonly times?: number;
+}
+
+/** What a fault does to an answer. */
+export type FaultEffect =
+  /** An error answer with TMDb's body for it; `retryAfter` is `date`, `none` or the header's text. */
+  | { readonly kind: 'status'; readonly status: number; readonly code?: number; readonly retryAfter?: string }
+  /** The answer comes later; the only fault that others may join. */
+  | { readonly kind: 'delay'; readonly ms: number }
+  /** Half of the body that Content-Length promises, then the connection ends. */
+  | { readonly kind: 'truncate' }
+  /** The headers at once, the body in dribbles. */
+  | { readonly kind: 'slow'; readonly bytesPerSecond: number }
+  /** A proxy's page: 200, text/html. */
+  | { readonly kind: 'html' }
+  /** 302. */
+  | { readonly kind: 'redirect'; readonly location: string }
+  /** The connection is cut with no answer. */
+  | { readonly kind: 'drop' }
+  /** 200 and no body. */
+  | { readonly kind: 'empty' }
+  /** The details of another movie. */
+  | { readonly kind: 'wrong-id' }
+  /** Valid JSON that unpacks from a thousandth of its size. */
+  | { readonly kind: 'bomb'; readonly bytes: number }
+  /** 200 and this body. */
+  | { readonly kind: 'body'; readonly body: string; readonly contentType?: string };
+
+export type Fault = FaultScope & FaultEffect;
+
+/** What happens to one request: how long it is held, and what becomes of its answer. */
+export interface Strike {
+  readonly delayMs: number;
+  readonly effect: Exclude<FaultEffect, { kind: 'delay' }> | null;
+}
+
+interface Armed {
+  readonly fault: Fault;
+  readonly matches: (path: string) => boolean;
+  seen: number;
+  struck: number;
+}
+
+/**
+ * Decides which requests are struck. Of the faults that strike at the same time the first in the list is taken;
+ * delays add up and leave room for one other. The n-th request that a fault sees fares the same with the same seed.
+ */
+export class FaultPlan {
+  readonly #seed: number;
+  readonly #armed: readonly Armed[];
+
+  constructor(faults: readonly Fault[], seed: number) {
+    this.#seed = seed;
+    this.#armed = faults.map((fault) => ({ fault, matches: matcher(fault.path ?? '/'), seen: 0, struck: 0 }));
+  }
+
+  get faults(): readonly Fault[] {
+    return this.#armed.map(({ fault }) => fault);
+  }
+
+  /** @param path below `/3`, such as `/movie/550`. */
+  strike(path: string): Strike {
+    let delayMs = 0;
+    let effect: Strike['effect'] = null;
+    for (const [index, armed] of this.#armed.entries()) {
+      const { fault } = armed;
+      if (effect !== null && fault.kind !== 'delay') continue;
+      if (!armed.matches(path) || !this.#fires(armed, index)) continue;
+      if (fault.kind === 'delay') delayMs += fault.ms;
+      else effect = fault;
+    }
+    return { delayMs, effect };
+  }
+
+  #fires(armed: Armed, index: number): boolean {
+    if (armed.struck >= (armed.fault.times ?? Number.POSITIVE_INFINITY)) return false;
+    armed.seen += 1;
+    if (hashUnit(this.#seed, index, armed.seen) >= (armed.fault.rate ?? 1)) return false;
+    armed.struck += 1;
+    return true;
+  }
+}
+
+function matcher(prefix: string): (path: string) => boolean {
+  if (!prefix.includes('{id}')) return (path) => path.startsWith(prefix);
+  const parts = prefix.split('{id}').map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
+  const pattern = new RegExp(`^${parts.join('\\d+')}`);
+  return (path) => pattern.test(path);
+}
+
+/** Whether a status fault asks for a code that the sandbox has a body for. */
+export const knownCode = (code: number | undefined) => (code !== undefined && isErrorCode(code) ? code : undefined);

@@ -1,0 +1,125 @@
+import { type Answer, errorAnswer, okAnswer } from './answers.ts';
+import type { Catalogue } from './catalogue.ts';
+import { hash32 } from './random.ts';
+
+/** Seconds that an answer may be kept, of the order of TMDb's. */
+const maxAge = { details: 21_600, popular: 14_400, genres: 28_800, changes: 600 };
+const popularPageSize = 20;
+const changesPageSize = 100;
+const lastPage = 500;
+const mostDays = 14;
+const dayMs = 86_400_000;
+
+export interface RoutesOptions {
+  /** Places by which movies move on the popular list between two of its pages. */
+  readonly pageDrift: number;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
+/** TMDb's paths below `/3`. */
+export class Routes {
+  readonly #catalogue: Catalogue;
+  readonly #options: RoutesOptions;
+  #popularPagesServed = 0;
+
+  constructor(catalogue: Catalogue, options: RoutesOptions) {
+    this.#catalogue = catalogue;
+    this.#options = options;
+  }
+
+  /** @param path below `/3`, such as `/movie/550`. */
+  answer(path: string, query: URLSearchParams): Answer {
+    switch (path) {
+      case '/movie/popular':
+        return this.#popular(query);
+      case '/movie/changes':
+        return this.#changes(query);
+      case '/genre/movie/list':
+        return toJson({ genres: this.#catalogue.genres }, maxAge.genres);
+      default:
+        return this.#movie(path);
+    }
+  }
+
+  #movie(path: string): Answer {
+    const id = /^\/movie\/(\d+)(?:-[^/]*)?$/.exec(path)?.[1];
+    const document = id === undefined ? null : this.#catalogue.document(Number(id));
+    return document ? okAnswer(document, maxAge.details) : errorAnswer(34);
+  }
+
+  #popular(query: URLSearchParams): Answer {
+    const page = pageOf(query);
+    if (page === null) return errorAnswer(22);
+    const { size } = this.#catalogue;
+    const moment = this.#popularPagesServed;
+    this.#popularPagesServed += 1;
+    const first = (page - 1) * popularPageSize;
+    const results = [];
+    for (let rank = first; rank < Math.min(first + popularPageSize, size); rank += 1) {
+      results.push(this.#catalogue.listItem(drifted(rank, size, this.#options.pageDrift, moment)));
+    }
+    return toJson({ page, results, ...totals(size, popularPageSize) }, maxAge.popular);
+  }
+
+  #changes(query: URLSearchParams): Answer {
+    const page = pageOf(query);
+    if (page === null) return errorAnswer(22);
+    const days = daysOf(query, Math.floor(this.#options.now() / dayMs));
+    if (days === null) return errorAnswer(20);
+    const changed = new Set<number>();
+    for (let day = days.first; day <= days.last; day += 1) {
+      for (const id of this.#catalogue.changedOn(day)) changed.add(id);
+    }
+    const first = (page - 1) * changesPageSize;
+    const results = [...changed].slice(first, first + changesPageSize).map((id) => {
+      // Now and then TMDb does not know yet.
+      const flag = hash32(id, 1) % 50 === 0 ? null : false;
+      return { id, adult: flag, softcore: flag };
+    });
+    return toJson({ results, page, ...totals(changed.size, changesPageSize) }, maxAge.changes);
+  }
+}
+
+const toJson = (value: unknown, maxAgeSeconds: number) => okAnswer(Buffer.from(JSON.stringify(value)), maxAgeSeconds);
+
+/** TMDb counts pages that it would refuse to show, and so do we. */
+const totals = (count: number, pageSize: number) => ({
+  total_pages: Math.ceil(count / pageSize),
+  total_results: count,
+});
+
+/** null when TMDb would refuse it. */
+function pageOf(query: URLSearchParams): number | null {
+  const text = query.get('page') ?? '1';
+  const page = /^\d+$/.test(text) ? Number(text) : 0;
+  return page >= 1 && page <= lastPage ? page : null;
+}
+
+/** The days asked for, both included; null when TMDb would refuse them. */
+function daysOf(query: URLSearchParams, today: number): { readonly first: number; readonly last: number } | null {
+  const last = parseDay(query.get('end_date')) ?? today;
+  const first = parseDay(query.get('start_date')) ?? last - 1;
+  return last - first >= 0 && last - first <= mostDays ? { first, last } : null;
+}
+
+/** Days since the epoch; null where nothing was given; NaN for what is no date. */
+function parseDay(text: string | null): number | null {
+  if (text === null || text === '') return null;
+  return /^\d{4}-\d{2}-\d{2}$/.test(text) ? Date.parse(`${text}T00:00:00Z`) / dayMs : Number.NaN;
+}
+
+/**
+ * The movie that stands at `rank` at a moment, by its rank at rest. The list is cut into blocks whose borders move,
+ * and each block is rotated: every movie stays on the list, within reach of its place, but a walk that takes time
+ * sees some twice and misses others. Pure, so nothing is kept for it.
+ */
+export function drifted(rank: number, size: number, drift: number, moment: number): number {
+  if (drift === 0) return rank;
+  const block = 2 * popularPageSize;
+  const offset = (moment * 7) % block;
+  const start = rank - ((rank + offset) % block);
+  if (start < 0 || start + block > size) return rank;
+  const turn = hash32(start + offset, moment) % (drift + 1);
+  return start + ((rank - start + turn) % block);
+}

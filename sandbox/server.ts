@@ -1,0 +1,233 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { type Clock, systemClock } from '../lib/clock.ts';
+import { UsageError } from '../lib/errors.ts';
+import type { RateLimit } from '../lib/token-bucket/token-bucket.ts';
+import { type Answer, errorAnswer } from './answers.ts';
+import type { Catalogue } from './catalogue.ts';
+import { openGeneratedCatalogue } from './catalogue-generated.ts';
+import { openRecordedCatalogue } from './catalogue-recorded.ts';
+import { answerControl } from './control.ts';
+import { type Fault, FaultPlan, type Strike } from './faults.ts';
+import { Random } from './random.ts';
+import { Routes } from './routes.ts';
+import { send, statusOf } from './send.ts';
+import { SlidingWindow } from './sliding-window.ts';
+import { type SandboxStats, StatsCounter } from './stats.ts';
+import { struckAnswer, transferOf } from './struck-answer.ts';
+
+export interface SandboxOptions {
+  /** Address to listen on. @default '127.0.0.1' */
+  readonly host?: string;
+  /** 0 takes a free one. @default 0 */
+  readonly port?: number;
+  /** NDJSON file of recorded details, gzipped if it ends in `.gz`. @default a generated catalogue */
+  readonly catalogueFile?: string | undefined;
+  /** Size of the generated catalogue. @default 10_000 */
+  readonly movies?: number;
+  /** Of everything that is drawn: movies, latencies, faults. @default 1 */
+  readonly seed?: number;
+  /** Version of the generated catalogue: a higher one has newer numbers for a share of the movies. @default 0 */
+  readonly version?: number;
+  /** Requests in any window; null for none. @default { capacity: 40, windowMs: 10_000 } */
+  readonly limit?: RateLimit | null;
+  /** Least and most milliseconds before an answer. @default [0, 0] */
+  readonly latencyMs?: readonly [number, number];
+  /** Places by which movies move on the popular list while it is paged; TMDb's is about 5. @default 0 */
+  readonly pageDrift?: number;
+  /** @default none */
+  readonly faults?: readonly Fault[];
+  /** The only credential accepted (Bearer token or api_key). @default any */
+  readonly token?: string | undefined;
+  /** Called once for each request that is counted, as soon as its fate is known. */
+  readonly onRequest?: (request: SandboxRequest) => void;
+  /** @default systemClock */
+  readonly clock?: Clock;
+}
+
+/** A request as it was seen. Never a key in it. */
+export interface SandboxRequest {
+  readonly method: string;
+  /** Path and query, without `api_key`. */
+  readonly path: string;
+  /** When it arrived, monotonic milliseconds of the sandbox's clock. */
+  readonly arrivedAtMs: number;
+  readonly status: number | 'dropped';
+  readonly hasAuthorization: boolean;
+  readonly hasApiKey: boolean;
+  /** What it was struck by. */
+  readonly fault: Strike['effect'];
+}
+
+/** A TMDb that runs here. */
+export interface Sandbox extends AsyncDisposable {
+  /** Base URL, such as `http://127.0.0.1:8080/3`. */
+  readonly url: string;
+  readonly port: number;
+  stats(): SandboxStats;
+  /** From the next request on; what was there before is forgotten, with its counts. */
+  setFaults(faults: readonly Fault[]): void;
+  /** Another version of the generated catalogue, from the next request on; recorded ones have but one. */
+  setVersion(version: number): void;
+  /** Stats from zero. The limit goes on: whoever just used it up still has. */
+  resetStats(): void;
+}
+
+/** TMDb's limit of old, and the pipeline's default. */
+const defaultLimit: RateLimit = { capacity: 40, windowMs: 10_000 };
+
+/**
+ * Starts a server with TMDb's paths, envelopes, headers and errors for popular, details, genres and changes under
+ * `/3`, and its own controls under `/sandbox` (see `answerControl`).
+ * @throws UsageError when the catalogue file is bad or the port is taken.
+ */
+export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
+  const catalogue = options.catalogueFile
+    ? await openRecordedCatalogue(options.catalogueFile)
+    : openGeneratedCatalogue({ seed: options.seed, movies: options.movies, version: options.version });
+  const sandbox = new RunningSandbox(catalogue, options);
+  await sandbox.listen(options.host ?? '127.0.0.1', options.port ?? 0);
+  return sandbox;
+}
+
+class RunningSandbox implements Sandbox {
+  readonly #options: SandboxOptions;
+  readonly #clock: Clock;
+  readonly #catalogue: Catalogue;
+  readonly #routes: Routes;
+  readonly #limiter: SlidingWindow | null;
+  readonly #stats: StatsCounter;
+  readonly #latencies: Random;
+  readonly #server: Server;
+  /** Aborted at the end, so that no held answer outlives the sandbox. */
+  readonly #closing = new AbortController();
+  #faults: FaultPlan;
+
+  constructor(catalogue: Catalogue, options: SandboxOptions) {
+    const limit = options.limit === undefined ? defaultLimit : options.limit;
+    const clock = options.clock ?? systemClock;
+    this.#options = options;
+    this.#clock = clock;
+    this.#catalogue = catalogue;
+    this.#routes = new Routes(catalogue, { pageDrift: options.pageDrift ?? 0, now: () => clock.now() });
+    this.#limiter = limit && new SlidingWindow(limit);
+    this.#stats = new StatsCounter(limit);
+    this.#latencies = new Random(options.seed ?? 1, 0x1a7e);
+    this.#faults = new FaultPlan(options.faults ?? [], options.seed ?? 1);
+    this.#server = createServer((request, response) => {
+      this.#serve(request, response).catch(() => response.destroy());
+    });
+    this.#server.on('connection', (socket) => {
+      this.#stats.connected();
+      socket.once('close', () => this.#stats.disconnected());
+    });
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  get url(): string {
+    const { address, family, port } = this.#server.address() as AddressInfo;
+    return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}/3`;
+  }
+
+  stats(): SandboxStats {
+    return this.#stats.read();
+  }
+
+  faults(): readonly Fault[] {
+    return this.#faults.faults;
+  }
+
+  setFaults(faults: readonly Fault[]): void {
+    this.#faults = new FaultPlan(faults, this.#options.seed ?? 1);
+  }
+
+  setVersion(version: number): void {
+    this.#catalogue.setVersion?.(version);
+  }
+
+  resetStats(): void {
+    this.#stats.reset();
+  }
+
+  listen(host: string, port: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const onError = (error: NodeJS.ErrnoException) =>
+        reject(new UsageError(`the sandbox cannot listen on ${host}:${port} (${error.code}): choose another port`));
+      this.#server.once('error', onError).listen(port, host, () => {
+        this.#server.off('error', onError);
+        resolve();
+      });
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#server.listening) return;
+    this.#closing.abort();
+    await new Promise<void>((resolve) => {
+      this.#server.close(() => resolve());
+      this.#server.closeAllConnections();
+    });
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const url = new URL(request.url ?? '/', 'http://sandbox');
+    if (url.pathname.startsWith('/sandbox/')) {
+      return answerControl(url.pathname, request, response, this);
+    }
+    const arrivedAtMs = this.#clock.monotonic();
+    const waitMs = this.#limiter?.arrive(arrivedAtMs) ?? 0;
+    this.#stats.arrived(arrivedAtMs);
+    const { answer, strike } = this.#decide(request, url, waitMs);
+    if (strike.effect || strike.delayMs > 0) this.#stats.faulted();
+    const transfer = transferOf(strike.effect);
+    const status = statusOf(answer, transfer);
+    this.#stats.answered(status);
+    this.#report(request, url, { arrivedAtMs, status, fault: strike.effect });
+    const holdMs = strike.delayMs + this.#latencyMs();
+    if (holdMs > 0) await this.#clock.sleep(holdMs, this.#closing.signal);
+    await send(request, response, answer, transfer, this.#closing.signal);
+  }
+
+  /** The limit comes first, then the credentials; faults are for those who would be served. */
+  #decide(request: IncomingMessage, url: URL, waitMs: number): { readonly answer: Answer; readonly strike: Strike } {
+    const unharmed: Strike = { delayMs: 0, effect: null };
+    if (waitMs > 0) {
+      const retryAfter = String(Math.ceil(waitMs / 1_000));
+      return { answer: errorAnswer(25, { 'retry-after': retryAfter }), strike: unharmed };
+    }
+    if (!this.#isAccepted(request, url)) return { answer: errorAnswer(7), strike: unharmed };
+    if (request.method !== 'GET') return { answer: errorAnswer(42), strike: unharmed };
+    if (!url.pathname.startsWith('/3/')) return { answer: errorAnswer(34), strike: unharmed };
+    const path = url.pathname.slice(2);
+    const strike = this.#faults.strike(path);
+    return { answer: struckAnswer(this.#routes.answer(path, url.searchParams), strike.effect), strike };
+  }
+
+  #isAccepted(request: IncomingMessage, url: URL): boolean {
+    const bearer = /^Bearer\s+(\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
+    const given = bearer ?? url.searchParams.get('api_key') ?? '';
+    return given !== '' && (this.#options.token === undefined || given === this.#options.token);
+  }
+
+  #latencyMs(): number {
+    const [least, most] = this.#options.latencyMs ?? [0, 0];
+    return most > 0 ? least + this.#latencies.next() * (most - least) : 0;
+  }
+
+  #report(request: IncomingMessage, url: URL, fate: Pick<SandboxRequest, 'arrivedAtMs' | 'status' | 'fault'>): void {
+    const { onRequest } = this.#options;
+    if (!onRequest) return;
+    const hasApiKey = url.searchParams.has('api_key');
+    url.searchParams.delete('api_key');
+    onRequest({
+      ...fate,
+      method: request.method ?? 'GET',
+      path: url.pathname + url.search,
+      hasAuthorization: request.headers.authorization !== undefined,
+      hasApiKey,
+    });
+  }
+}

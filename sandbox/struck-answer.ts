@@ -1,0 +1,53 @@
+import { type Answer, okAnswer, statusAnswer } from './answers.ts';
+import { type FaultEffect, knownCode, type Strike } from './faults.ts';
+
+type Effect = NonNullable<Strike['effect']>;
+
+/** Faults of the transfer: they need the connection, not only another answer. */
+export type TransferEffect = Extract<Effect, { kind: 'truncate' | 'slow' | 'drop' | 'bomb' }>;
+
+export const transferOf = (effect: Effect | null): TransferEffect | null =>
+  effect && ['truncate', 'slow', 'drop', 'bomb'].includes(effect.kind) ? (effect as TransferEffect) : null;
+
+/** What a fault puts in the place of the true answer. */
+export function struckAnswer(answer: Answer, effect: Effect | null): Answer {
+  if (effect === null) return answer;
+  switch (effect.kind) {
+    case 'drop':
+    case 'truncate':
+    case 'slow':
+    case 'bomb':
+      return answer;
+    case 'status':
+      return statusAnswer(effect.status, knownCode(effect.code), retryAfterHeader(effect));
+    case 'html':
+      return text('text/html; charset=utf-8', '<!DOCTYPE html><html><body><h1>Please wait</h1></body></html>\n');
+    case 'redirect':
+      return { status: 302, headers: { location: effect.location }, body: Buffer.alloc(0) };
+    case 'empty':
+      return { ...answer, status: 200, body: Buffer.alloc(0) };
+    case 'wrong-id':
+      return withWrongId(answer);
+    case 'body':
+      return text(effect.contentType ?? 'application/json;charset=utf-8', effect.body);
+  }
+}
+
+const text = (contentType: string, body: string): Answer => ({
+  status: 200,
+  headers: { 'content-type': contentType },
+  body: Buffer.from(body),
+});
+
+function retryAfterHeader({ status, retryAfter }: Extract<FaultEffect, { kind: 'status' }>): Record<string, string> {
+  const value = retryAfter ?? (status === 429 ? '1' : 'none');
+  if (value === 'none') return {};
+  return { 'retry-after': value === 'date' ? new Date(Date.now() + 2_000).toUTCString() : value };
+}
+
+/** Only details have an id to get wrong; a list passes as it is. */
+function withWrongId(answer: Answer): Answer {
+  const details: unknown = JSON.parse(answer.body.toString());
+  if (typeof details !== 'object' || details === null || !('id' in details)) return answer;
+  return okAnswer(Buffer.from(JSON.stringify({ ...details, id: Number(details.id) + 1 })), 60);
+}
