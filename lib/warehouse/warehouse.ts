@@ -83,3 +83,9 @@ export class InvalidRowsError extends IngestError {
 export class WarehouseUnavailableError extends IngestError {
   readonly retriable = true;
 }
+
+/** Reads the warehouse for summaries and status; never writes. */
+export interface WarehouseReader extends AsyncDisposable {
+  /** Rows as plain objects: numbers, texts, booleans and null; dates and timestamps as ISO texts. */
+  query(sql: string): Promise<Record<string, unknown>[]>;
+}

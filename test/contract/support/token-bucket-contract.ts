@@ -110,7 +110,9 @@ export function tokenBucketContract(name: string, open: (limit: RateLimit) => Pr
       }
       await Promise.all(requests);
       seen.sort((a, b) => a - b);
-      const crowded = seen.filter((at, index) => at - (seen[index - limit.capacity] ?? Number.NEGATIVE_INFINITY) < limit.windowMs);
+      const crowded = seen.filter(
+        (at, index) => at - (seen[index - limit.capacity] ?? Number.NEGATIVE_INFINITY) < limit.windowMs,
+      );
       expect(crowded).toEqual([]);
     });
 

@@ -1,0 +1,74 @@
+import { BIGINT, type DuckDBConnection, type DuckDBDataChunk, INTEGER, TIMESTAMP, VARCHAR } from '@duckdb/node-api';
+import { type Batch, batchId, type RawGenresRow, type RawMovieRow } from '../warehouse.ts';
+import { Chunk, maxChunkRows } from './chunk.ts';
+import { catalog } from './file.ts';
+
+/** A batch with what its transaction gave it. */
+export interface NumberedBatch {
+  readonly batch: Batch;
+  readonly loadSeq: bigint;
+  readonly ingestedAt: Date;
+}
+
+/** In the order of `bronze.sql`. */
+const movieTypes = [BIGINT, VARCHAR, VARCHAR, TIMESTAMP, VARCHAR, BIGINT, INTEGER, BIGINT, INTEGER, TIMESTAMP];
+const genresTypes = [VARCHAR, TIMESTAMP, VARCHAR, BIGINT, INTEGER, BIGINT, VARCHAR, VARCHAR, TIMESTAMP];
+
+/** Appends the rows of all batches, within the connection's transaction. */
+export async function appendRows(connection: DuckDBConnection, batches: readonly NumberedBatch[]): Promise<void> {
+  for (const table of ['raw_movies', 'raw_genres'] as const) {
+    const ofTable = batches.filter(({ batch }) => batch.table === table && batch.rows.length > 0);
+    if (ofTable.length === 0) continue;
+    const appender = await connection.createAppender(table, 'bronze', catalog);
+    for (const numbered of ofTable) {
+      for (const chunk of chunksOf(numbered)) appender.appendDataChunk(chunk);
+    }
+    appender.closeSync();
+  }
+}
+
+function* chunksOf({ batch, loadSeq, ingestedAt }: NumberedBatch): Generator<DuckDBDataChunk> {
+  const lineage: Lineage = {
+    id: Buffer.from(batchId(batch)),
+    loadSeq,
+    ingestedAt,
+    partition: batch.partition.partition,
+  };
+  for (let from = 0; from < batch.rows.length; from += maxChunkRows) {
+    yield batch.table === 'raw_movies'
+      ? moviesChunk(batch.rows.slice(from, from + maxChunkRows), lineage)
+      : genresChunk(batch.rows.slice(from, from + maxChunkRows), lineage);
+  }
+}
+
+interface Lineage {
+  readonly id: Buffer;
+  readonly loadSeq: bigint;
+  readonly ingestedAt: Date;
+  readonly partition: number;
+}
+
+const moviesChunk = (rows: readonly RawMovieRow[], { id, loadSeq, ingestedAt, partition }: Lineage): DuckDBDataChunk =>
+  new Chunk(movieTypes, rows)
+    .bigints((row) => BigInt(row.movieId))
+    .texts((row) => row.body)
+    .texts((row) => Buffer.from(row.sourceUrl))
+    .timestamps(() => ingestedAt)
+    .texts(() => id)
+    .bigints(() => loadSeq)
+    .integers(() => partition)
+    .bigints((row) => row.kafkaOffset)
+    .integers((row) => row.httpStatus)
+    .timestamps((row) => row.fetchedAt).data;
+
+const genresChunk = (rows: readonly RawGenresRow[], { id, loadSeq, ingestedAt, partition }: Lineage): DuckDBDataChunk =>
+  new Chunk(genresTypes, rows)
+    .texts((row) => row.body)
+    .timestamps(() => ingestedAt)
+    .texts(() => id)
+    .bigints(() => loadSeq)
+    .integers(() => partition)
+    .bigints((row) => row.kafkaOffset)
+    .texts((row) => Buffer.from(row.language))
+    .texts((row) => Buffer.from(row.sourceUrl))
+    .timestamps((row) => row.fetchedAt).data;

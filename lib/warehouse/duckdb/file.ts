@@ -1,0 +1,106 @@
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import type { Clock } from '../../clock.ts';
+import { IngestError, messageOf } from '../../errors.ts';
+import { WarehouseUnavailableError } from '../warehouse.ts';
+
+/** The file was written by a DuckDB that this one cannot read. */
+export class WarehouseVersionError extends IngestError {
+  readonly retriable = false;
+}
+
+export interface DuckDbFileOptions {
+  readonly path: string;
+  /** How long to wait (ms) while another process has the file open. */
+  readonly lockWaitMs: number;
+  readonly clock: Clock;
+  readonly readOnly?: boolean;
+}
+
+/** The name under which the file is attached, and which unqualified tables belong to. */
+export const catalog = 'tmdb';
+
+/** An open file; disposing of it writes everything into it and lets other processes have it. */
+export interface DuckDbFile extends AsyncDisposable {
+  readonly connection: DuckDBConnection;
+}
+
+/**
+ * - Small row groups: a checkpoint rewrites the last one, which at the standard size of 122,880 rows of 5 KB stalls
+ *   commits for seconds. The size is not stored in the file, so it is given at every ATTACH.
+ * - A large WAL threshold keeps checkpoints out of the way of a micro-batch.
+ */
+const settings = [
+  "set wal_autocheckpoint = '256MB'",
+  "set memory_limit = '2GB'",
+  // Without it the order of rows costs memory that nobody uses: BRONZE is ordered by its offsets.
+  'set preserve_insertion_order = false',
+];
+
+const pollMs = 100;
+
+/**
+ * Attaches the file, waiting for whoever has it open: DuckDB lets one process write and, while it does, none read.
+ * @throws WarehouseUnavailableError when it stays locked, WarehouseVersionError when it is of another version.
+ */
+export async function openDuckDbFile(options: DuckDbFileOptions): Promise<DuckDbFile> {
+  mkdirSync(dirname(options.path), { recursive: true });
+  const instance = await DuckDBInstance.create(':memory:');
+  const connection = await instance.connect();
+  const close = () => {
+    connection.closeSync();
+    instance.closeSync();
+  };
+  try {
+    for (const setting of settings) await connection.run(setting);
+    await attach(connection, options);
+    await connection.run(`use ${catalog}`);
+  } catch (error) {
+    close();
+    throw error;
+  }
+  return {
+    connection,
+    [Symbol.asyncDispose]: async () => {
+      try {
+        await connection.run('use memory');
+        await connection.run(`detach ${catalog}`);
+      } finally {
+        close();
+      }
+    },
+  };
+}
+
+async function attach(connection: DuckDBConnection, { path, lockWaitMs, clock, readOnly }: DuckDbFileOptions) {
+  const mode = readOnly ? 'read_only' : 'row_group_size 10240';
+  const giveUpAt = clock.monotonic() + lockWaitMs;
+  for (;;) {
+    try {
+      await connection.run(`attach '${path.replaceAll("'", "''")}' as ${catalog} (${mode})`);
+      return;
+    } catch (error) {
+      if (!isLocked(error)) throw explain(error, path);
+      if (clock.monotonic() >= giveUpAt) {
+        throw new WarehouseUnavailableError(`${path} is open in another process${holderOf(error)}: close it, or wait`);
+      }
+      await clock.sleep(pollMs);
+    }
+  }
+}
+
+const isLocked = (error: unknown): boolean => /Could not set lock|Conflicting lock/i.test(messageOf(error));
+
+/** DuckDB names the process that holds the lock. */
+const holderOf = (error: unknown): string => {
+  const holder = /held in (\S+) \(PID (\d+)\)/.exec(messageOf(error));
+  return holder ? ` (${holder[1]}, pid ${holder[2]})` : '';
+};
+
+function explain(error: unknown, path: string): unknown {
+  if (!/newer version|storage version|version number/i.test(messageOf(error))) return error;
+  return new WarehouseVersionError(
+    `${path} was written by another version of DuckDB than the 1.5 we use: ${messageOf(error).split('\n')[0]}`,
+  );
+}

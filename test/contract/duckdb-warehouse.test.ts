@@ -1,0 +1,129 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { systemClock } from '../../lib/clock.ts';
+import { openDuckDbFile } from '../../lib/warehouse/duckdb/file.ts';
+import { openDuckDbReader } from '../../lib/warehouse/duckdb/reader.ts';
+import { openDuckDbWarehouse } from '../../lib/warehouse/duckdb/warehouse.ts';
+import { type Contents, warehouseContract } from './support/warehouse-contract.ts';
+
+const options = (path: string, lockWaitMs = 10_000) => ({ path, lockWaitMs, clock: systemClock });
+const temporaryFolder = () => mkdtempSync(join(tmpdir(), 'duckdb-warehouse-'));
+
+const contentsOf = async (path: string): Promise<Contents> => {
+  await using file = await openDuckDbFile(options(path));
+  const rows = async (sql: string) => (await file.connection.runAndReadAll(sql)).getRowObjects() as never;
+  return {
+    movies: await rows(
+      `select kafka_offset as "offset", movie_id as "movieId", raw_data::varchar as document, batch_id as "batchId"
+         from bronze.raw_movies order by kafka_partition, kafka_offset`,
+    ),
+    genres: await rows('select kafka_offset as "offset", raw_data::varchar as document from bronze.raw_genres'),
+    batches: await rows(
+      'select batch_id as "batchId", load_seq as "loadSeq", row_count as rows from bronze.load_batches order by load_seq',
+    ),
+  };
+};
+
+warehouseContract('The DuckDB warehouse', async () => {
+  const folder = temporaryFolder();
+  const path = join(folder, 'warehouse.duckdb');
+  let opened = await openDuckDbWarehouse(options(path));
+  // One process, one instance: looking inside closes the warehouse and opens it again behind the test's back.
+  const warehouse = {
+    migrate: () => opened.migrate(),
+    positions: (clusterId: string, topic: string) => opened.positions(clusterId, topic),
+    append: (batches: Parameters<typeof opened.append>[0]) => opened.append(batches),
+    [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
+  };
+  const reopen = async () => {
+    await opened[Symbol.asyncDispose]();
+    opened = await openDuckDbWarehouse(options(path));
+    return warehouse;
+  };
+  return {
+    warehouse,
+    reopen,
+    look: async () => {
+      await opened[Symbol.asyncDispose]();
+      const contents = await contentsOf(path);
+      opened = await openDuckDbWarehouse(options(path));
+      return contents;
+    },
+    close: async () => {
+      await opened[Symbol.asyncDispose]();
+      rmSync(folder, { recursive: true });
+    },
+  };
+});
+
+describe('the DuckDB file', () => {
+  let folder: string;
+  let path: string;
+  const children: ChildProcess[] = [];
+
+  beforeEach(() => {
+    folder = temporaryFolder();
+    path = join(folder, 'nested', 'warehouse.duckdb');
+  });
+  afterEach(async () => {
+    for (const child of children.splice(0)) {
+      if (child.exitCode === null && child.signalCode === null) {
+        child.kill('SIGKILL');
+        await once(child, 'exit');
+      }
+    }
+    rmSync(folder, { recursive: true });
+  });
+
+  /** Another process that loads batch after batch, a line for each; it has the file as soon as the first line is there. */
+  const startLoader = async (): Promise<ChildProcess> => {
+    const script = join(import.meta.dirname, 'support', 'endless-loader.ts');
+    const child = spawn(process.execPath, [script, path], { stdio: ['ignore', 'pipe', 'inherit'] });
+    children.push(child);
+    await once(child.stdout as NodeJS.ReadableStream, 'data');
+    return child;
+  };
+
+  it('says who has it open, after waiting as long as it was told', async () => {
+    const loader = await startLoader();
+    await expect(openDuckDbWarehouse(options(path, 200))).rejects.toMatchObject({
+      name: 'WarehouseUnavailableError',
+      retriable: true,
+      message: expect.stringContaining(`pid ${loader.pid}`),
+    });
+  });
+
+  it('is had as soon as the other process lets go of it', async () => {
+    const loader = await startLoader();
+    const opening = openDuckDbWarehouse(options(path));
+    loader.kill('SIGKILL');
+    await (await opening)[Symbol.asyncDispose]();
+  });
+
+  it('holds rows and ledger that agree, whenever its loader is killed', async () => {
+    for (let kill = 0; kill < 15; kill += 1) {
+      const loader = await startLoader();
+      // Somewhere within the next batches, never at the same point: each line is a batch that was committed.
+      for (let line = 0; line < kill % 4; line += 1) await once(loader.stdout as NodeJS.ReadableStream, 'data');
+      loader.kill('SIGKILL');
+      await once(loader, 'exit');
+      await using file = await openDuckDbReader(options(path));
+      const [audit] = await file.query(`
+        select count(*) as rows, count(distinct kafka_offset) as offsets, coalesce(max(kafka_offset) + 1, 0) as next_row,
+               (select max(next_offset) from bronze.load_positions) as next_offset,
+               (select sum(row_count)::bigint from bronze.load_batches) as ledger_rows
+          from bronze.raw_movies`);
+      expect(audit?.['offsets']).toBe(audit?.['rows']);
+      expect(audit?.['next_row']).toBe(audit?.['next_offset']);
+      expect(audit?.['ledger_rows']).toBe(audit?.['rows']);
+    }
+  });
+
+  it('is no use to a reader before it is there, and says so', async () => {
+    await expect(openDuckDbReader(options(path))).rejects.toThrow(/does not exist|cannot open/i);
+  });
+});

@@ -1,0 +1,239 @@
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type Batch, batchId, type RawMovieRow, type Warehouse } from '../../../lib/warehouse/warehouse.ts';
+
+/** A warehouse, and eyes of the test's own to look into it. */
+export interface WarehouseUnderTest {
+  readonly warehouse: Warehouse;
+  /** Everything in BRONZE and the ledger, read past the interface. */
+  look(): Promise<Contents>;
+  /** Closes and opens it again, as another process would find it. */
+  reopen(): Promise<Warehouse>;
+  close(): Promise<void>;
+}
+
+export interface Contents {
+  readonly movies: readonly {
+    readonly offset: bigint;
+    readonly movieId: bigint;
+    readonly document: string;
+    readonly batchId: string;
+  }[];
+  readonly genres: readonly { readonly offset: bigint; readonly document: string }[];
+  readonly batches: readonly { readonly batchId: string; readonly loadSeq: bigint; readonly rows: bigint }[];
+}
+
+const topic = 'tmdb.raw-movies';
+const partition = (number = 0, clusterId = 'cluster-a') => ({ clusterId, topic, partition: number });
+
+const row = (offset: bigint, document = `{"id":${offset + 1n}}`): RawMovieRow => ({
+  kafkaOffset: offset,
+  movieId: Number(offset) + 1,
+  body: Buffer.from(document),
+  sourceUrl: `https://api.themoviedb.org/3/movie/${offset + 1n}`,
+  httpStatus: 200,
+  fetchedAt: new Date(Date.UTC(2026, 0, 1)),
+});
+
+/** The offsets `[first, next)`, a row each. */
+const batch = (first: bigint, next: bigint, where = partition()): Batch => ({
+  table: 'raw_movies',
+  partition: where,
+  firstOffset: first,
+  nextOffset: next,
+  rows: Array.from({ length: Number(next - first) }, (_, index) => row(first + BigInt(index))),
+});
+
+const holding = (documents: readonly (string | Buffer)[], first = 0n): Batch => ({
+  ...batch(first, first + BigInt(documents.length)),
+  table: 'raw_movies',
+  rows: documents.map((document, index) => ({ ...row(first + BigInt(index)), body: Buffer.from(document as string) })),
+});
+
+/** What every warehouse promises. Each implementation runs this same text. */
+export function warehouseContract(name: string, open: () => Promise<WarehouseUnderTest>): void {
+  describe(`${name} keeps the warehouse contract`, () => {
+    let under: WarehouseUnderTest;
+    let warehouse: Warehouse;
+
+    beforeEach(async () => {
+      under = await open();
+      warehouse = under.warehouse;
+      await warehouse.migrate();
+    });
+    afterEach(() => under.close());
+
+    const offsets = async () => (await under.look()).movies.map(({ offset }) => offset);
+    const position = async (where = partition()) =>
+      (await warehouse.positions(where.clusterId, where.topic)).get(where.partition);
+
+    it('has no position of a partition that was never loaded', async () => {
+      expect(await warehouse.positions('cluster-a', topic)).toEqual(new Map());
+    });
+
+    it('moves the position together with the rows', async () => {
+      await warehouse.append([batch(0n, 3n)]);
+      expect(await position()).toBe(3n);
+      expect(await offsets()).toEqual([0n, 1n, 2n]);
+    });
+
+    it('starts a partition wherever its topic starts', async () => {
+      await warehouse.append([batch(700n, 702n)]);
+      expect(await position()).toBe(702n);
+    });
+
+    it('fences a batch that it already has, so that a redelivery adds nothing', async () => {
+      await warehouse.append([batch(0n, 3n)]);
+      await expect(warehouse.append([batch(0n, 3n)])).rejects.toMatchObject({
+        name: 'FencedError',
+        partition: partition(),
+      });
+      await expect(warehouse.append([batch(1n, 5n)])).rejects.toMatchObject({ name: 'FencedError' });
+      expect(await offsets()).toEqual([0n, 1n, 2n]);
+    });
+
+    it('fences a batch that leaves offsets out', async () => {
+      await warehouse.append([batch(0n, 3n)]);
+      await expect(warehouse.append([batch(4n, 5n)])).rejects.toMatchObject({ name: 'FencedError' });
+      expect(await position()).toBe(3n);
+    });
+
+    it('writes all batches of a call or none', async () => {
+      await warehouse.append([batch(0n, 3n)]);
+      const both = [batch(0n, 2n, partition(1)), batch(0n, 3n)];
+      await expect(warehouse.append(both)).rejects.toMatchObject({ name: 'FencedError' });
+      expect(await position(partition(1))).toBeUndefined();
+      expect(await offsets()).toEqual([0n, 1n, 2n]);
+      expect((await under.look()).batches).toHaveLength(1);
+    });
+
+    it('works on after a refusal', async () => {
+      await warehouse.append([batch(0n, 3n)]);
+      await warehouse.append([batch(0n, 3n)]).catch(() => {});
+      await warehouse.append([batch(3n, 4n)]);
+      expect(await position()).toBe(4n);
+    });
+
+    it('tells two clusters and two partitions apart', async () => {
+      await warehouse.append([batch(0n, 2n), batch(5n, 6n, partition(1)), batch(0n, 1n, partition(0, 'cluster-b'))]);
+      expect(await position()).toBe(2n);
+      expect(await position(partition(1))).toBe(6n);
+      expect(await position(partition(0, 'cluster-b'))).toBe(1n);
+    });
+
+    it('moves the position past offsets that hold no row', async () => {
+      await warehouse.append([{ ...batch(0n, 0n), nextOffset: 9n }]);
+      expect(await position()).toBe(9n);
+      expect(await offsets()).toEqual([]);
+    });
+
+    it('keeps genres as well', async () => {
+      const where = { clusterId: 'cluster-a', topic: 'tmdb.raw-genres', partition: 0 };
+      const body = Buffer.from('{"genres":[{"id":28,"name":"Action"}]}');
+      const fetchedAt = new Date(Date.UTC(2026, 0, 1));
+      const rows = [
+        {
+          kafkaOffset: 0n,
+          language: 'en',
+          body,
+          sourceUrl: 'https://api.themoviedb.org/3/genre/movie/list',
+          fetchedAt,
+        },
+      ];
+      await warehouse.append([{ table: 'raw_genres', partition: where, firstOffset: 0n, nextOffset: 1n, rows }]);
+      expect((await under.look()).genres).toEqual([{ offset: 0n, document: body.toString() }]);
+    });
+
+    it('names a batch after its offsets and numbers it after those before it', async () => {
+      await warehouse.append([batch(0n, 2n), batch(0n, 1n, partition(1))]);
+      await warehouse.append([batch(2n, 3n)]);
+      const { batches, movies } = await under.look();
+      expect(batches.map((entry) => entry.batchId)).toEqual([
+        'cluster-a/tmdb.raw-movies/0/0-1',
+        'cluster-a/tmdb.raw-movies/1/0-0',
+        'cluster-a/tmdb.raw-movies/0/2-2',
+      ]);
+      expect(batches.map((entry) => entry.loadSeq)).toEqual([1n, 2n, 3n]);
+      expect(batches.map((entry) => entry.rows)).toEqual([2n, 1n, 1n]);
+      expect(new Set(movies.map((movie) => movie.batchId))).toEqual(new Set(batches.map((entry) => entry.batchId)));
+    });
+
+    it('keeps more rows than go into one chunk, in whatever number of batches', async () => {
+      await warehouse.append([batch(0n, 5_000n), batch(0n, 2_048n, partition(1))]);
+      const { movies } = await under.look();
+      expect(movies).toHaveLength(7_048);
+      expect(
+        movies.every(
+          ({ offset, movieId, document }) => movieId === offset + 1n && document === `{"id":${offset + 1n}}`,
+        ),
+      ).toBe(true);
+    });
+
+    it.each([
+      ['no JSON', 'nonsense'],
+      ['torn JSON', '{"id":1'],
+      ['nothing', ''],
+      ['bytes that are no UTF-8', Buffer.from([0x22, 0xff, 0xfe, 0x22])],
+      ['a byte order mark', '\ufeff{"id":1}'],
+      ['half of a surrogate pair', '{"title":"\\ud800"}'],
+    ])('refuses a document that is %s, names it and writes nothing', async (_, document) => {
+      const batches = [batch(0n, 2n, partition(1)), holding(['{"id":1}', document, '{"id":3}'])];
+      await expect(warehouse.append(batches)).rejects.toMatchObject({
+        name: 'InvalidRowsError',
+        rows: [{ partition: partition(), kafkaOffset: 1n }],
+      });
+      expect(await offsets()).toEqual([]);
+      expect(await position(partition(1))).toBeUndefined();
+    });
+
+    it.each([
+      ['white space', '{ "id" :\n\t1 }\r\n'],
+      ['escapes', '{"title":"\\u0000 \\u2028 \\ud83c\\udfac \\/"}'],
+      ['scripts', '{"title":"天气之子 مرحبا नमस्ते 🎬"}'],
+      ['numbers', '{"a":-0,"b":1e400,"c":12345678901234567890,"d":1.0}'],
+      ['keys that mean something to JavaScript', '{"__proto__":{"x":1},"constructor":null,"id":1,"id":2}'],
+      ['SQL and Jinja', `{"title":"'); drop table bronze.raw_movies; -- {{ config }} $1"}`],
+      ['depth', `{"id":1,"deep":${'['.repeat(10_000)}${']'.repeat(10_000)}}`],
+    ])('keeps every byte of a document with odd %s', async (_, document) => {
+      await warehouse.append([holding([document])]);
+      expect((await under.look()).movies.map((movie) => movie.document)).toEqual([document]);
+    });
+
+    it('keeps every byte of any JSON document', async () => {
+      let next = 0n;
+      // Whatever JSON.stringify writes is JSON; lone surrogates it escapes, and those are refused (above).
+      const anyJson = fc.json({ stringUnit: 'grapheme', maxDepth: 4 });
+      await fc.assert(
+        fc.asyncProperty(fc.array(anyJson, { minLength: 1, maxLength: 20 }), async (documents) => {
+          const first = next;
+          await warehouse.append([holding(documents, first)]);
+          next += BigInt(documents.length);
+          const kept = (await under.look()).movies.filter(({ offset }) => offset >= first);
+          expect(kept.map((movie) => movie.document)).toEqual(documents);
+        }),
+        { numRuns: 50 },
+      );
+    });
+
+    it('takes calls made at the same time one after the other', async () => {
+      const batches = Array.from({ length: 20 }, (_, index) => batch(BigInt(index) * 2n, BigInt(index) * 2n + 2n));
+      await Promise.all(batches.map((one) => warehouse.append([one])));
+      expect(await position()).toBe(40n);
+      expect((await under.look()).batches.map((entry) => entry.batchId)).toEqual(batches.map(batchId));
+    });
+
+    it('lets one of two that load the same offsets win', async () => {
+      const results = await Promise.allSettled([warehouse.append([batch(0n, 3n)]), warehouse.append([batch(0n, 3n)])]);
+      expect(results.map((result) => result.status).sort()).toEqual(['fulfilled', 'rejected']);
+      expect(await offsets()).toEqual([0n, 1n, 2n]);
+    });
+
+    it('has everything still when it is opened again, and migrating again changes nothing', async () => {
+      await warehouse.append([batch(0n, 3n)]);
+      warehouse = await under.reopen();
+      await warehouse.migrate();
+      expect(await position()).toBe(3n);
+      expect(await offsets()).toEqual([0n, 1n, 2n]);
+    });
+  });
+}
