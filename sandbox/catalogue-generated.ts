@@ -1,3 +1,4 @@
+import { UsageError } from '../lib/errors.ts';
 import { type Catalogue, officialGenres, toListItem } from './catalogue.ts';
 import { drawMovie, type Movie } from './generated/movie.ts';
 import { Universe } from './generated/universe.ts';
@@ -28,9 +29,10 @@ export class GeneratedCatalogue implements Catalogue {
   readonly #universe: Universe;
   #version: number;
 
+  /** @throws UsageError when the size is none. */
   constructor({ seed = 1, movies = 10_000, version = 0 }: GeneratedOptions = {}) {
     if (!Number.isInteger(movies) || movies < 1 || movies > 500_000_000) {
-      throw new RangeError(`Expected 1 to 500,000,000 movies, got ${movies}`);
+      throw new UsageError(`expected 1 to 500,000,000 movies, got ${movies}`);
     }
     this.size = movies;
     this.#seed = seed;
@@ -80,6 +82,3 @@ export class GeneratedCatalogue implements Catalogue {
     }
   }
 }
-
-export const openGeneratedCatalogue = (options: GeneratedOptions): GeneratedCatalogue =>
-  new GeneratedCatalogue(options);

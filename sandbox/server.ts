@@ -5,7 +5,7 @@ import { UsageError } from '../lib/errors.ts';
 import type { RateLimit } from '../lib/token-bucket/token-bucket.ts';
 import { type Answer, errorAnswer } from './answers.ts';
 import type { Catalogue } from './catalogue.ts';
-import { openGeneratedCatalogue } from './catalogue-generated.ts';
+import { GeneratedCatalogue } from './catalogue-generated.ts';
 import { openRecordedCatalogue } from './catalogue-recorded.ts';
 import { answerControl } from './control.ts';
 import { type Fault, FaultPlan, type Strike } from './faults.ts';
@@ -79,12 +79,12 @@ const defaultLimit: RateLimit = { capacity: 40, windowMs: 10_000 };
 /**
  * Starts a server with TMDb's paths, envelopes, headers and errors for popular, details, genres and changes under
  * `/3`, and its own controls under `/sandbox` (see `answerControl`).
- * @throws UsageError when the catalogue file is bad or the port is taken.
+ * @throws UsageError when the catalogue is bad or the port is taken.
  */
 export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
   const catalogue = options.catalogueFile
     ? await openRecordedCatalogue(options.catalogueFile)
-    : openGeneratedCatalogue({ seed: options.seed, movies: options.movies, version: options.version });
+    : new GeneratedCatalogue({ seed: options.seed, movies: options.movies, version: options.version });
   const sandbox = new RunningSandbox(catalogue, options);
   await sandbox.listen(options.host ?? '127.0.0.1', options.port ?? 0);
   return sandbox;
@@ -102,6 +102,8 @@ class RunningSandbox implements Sandbox {
   /** Aborted at the end, so that no held answer outlives the sandbox. */
   readonly #closing = new AbortController();
   #faults: FaultPlan;
+  /** Of the last start: it is remembered when the sandbox is gone. */
+  #address: AddressInfo = { address: '', family: 'IPv4', port: 0 };
 
   constructor(catalogue: Catalogue, options: SandboxOptions) {
     const limit = options.limit === undefined ? defaultLimit : options.limit;
@@ -117,6 +119,8 @@ class RunningSandbox implements Sandbox {
     this.#server = createServer((request, response) => {
       this.#serve(request, response).catch(() => response.destroy());
     });
+    // Longer than any window: a client that waits for its next token finds its connections still open.
+    this.#server.keepAliveTimeout = 65_000;
     this.#server.on('connection', (socket) => {
       this.#stats.connected();
       socket.once('close', () => this.#stats.disconnected());
@@ -124,11 +128,11 @@ class RunningSandbox implements Sandbox {
   }
 
   get port(): number {
-    return (this.#server.address() as AddressInfo).port;
+    return this.#address.port;
   }
 
   get url(): string {
-    const { address, family, port } = this.#server.address() as AddressInfo;
+    const { address, family, port } = this.#address;
     return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}/3`;
   }
 
@@ -158,6 +162,7 @@ class RunningSandbox implements Sandbox {
         reject(new UsageError(`the sandbox cannot listen on ${host}:${port} (${error.code}): choose another port`));
       this.#server.once('error', onError).listen(port, host, () => {
         this.#server.off('error', onError);
+        this.#address = this.#server.address() as AddressInfo;
         resolve();
       });
     });

@@ -14,7 +14,11 @@ export class SlidingWindow {
   readonly #arrivals: Float64Array;
   #next = 0;
 
+  /** @throws RangeError when the limit is none. */
   constructor({ capacity, windowMs }: RateLimit) {
+    if (!Number.isInteger(capacity) || capacity < 1 || !(windowMs > 0)) {
+      throw new RangeError(`Expected a capacity >= 1 in a window > 0 ms, got ${capacity} in ${windowMs} ms`);
+    }
     this.#windowMs = windowMs;
     this.#arrivals = new Float64Array(capacity).fill(Number.NEGATIVE_INFINITY);
   }

@@ -176,10 +176,10 @@ const aged = (id: number, version: number, now: Pick<Drawn, 'popularity' | 'mone
   votes: { average: now.votes.average, count: now.votes.count === 0 ? 0 : now.votes.count + 3 * version },
 });
 
-/** Half of what is looked up is new, the rest fades into the past. Nothing is older than cinema with sound, nearly. */
+/** Much of what is looked up is new, the rest fades into the past. */
 function drawReleaseDate(random: Random, age: number, obscurity: number): string {
   if (random.chance(0.002 + 0.02 * obscurity)) return '';
-  const enteredYear = 2008 + Math.floor(18.999 * age);
+  const enteredYear = 2008 + Math.floor(18.999 * Math.sqrt(age));
   const yearsBefore = random.chance(0.4) ? random.int(2) : Math.floor(-14 * Math.log(1 - random.next()));
   const year = Math.max(1920, enteredYear - yearsBefore);
   const dayOfYear = random.int(365);

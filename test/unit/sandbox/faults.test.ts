@@ -1,0 +1,105 @@
+import { describe, expect, it } from 'vitest';
+import { type Fault, FaultPlan } from '../../../sandbox/faults.ts';
+import { parseFaults } from '../../../sandbox/parse-faults.ts';
+
+const struckOf = (plan: FaultPlan, path: string, requests: number) =>
+  Array.from({ length: requests }, () => plan.strike(path)).filter(({ effect }) => effect !== null).length;
+
+describe('faults as text', () => {
+  it.each<[string, Fault[]]>([
+    ['status=503 rate=0.05 path=/movie/', [{ kind: 'status', status: 503, rate: 0.05, path: '/movie/' }]],
+    ['rate=0.1 delay=2000', [{ kind: 'delay', ms: 2_000, rate: 0.1 }]],
+    [
+      'delay=2s; drop times=3;',
+      [
+        { kind: 'delay', ms: 2_000 },
+        { kind: 'drop', times: 3 },
+      ],
+    ],
+    ['status=429 retry-after=date', [{ kind: 'status', status: 429, retryAfter: 'date' }]],
+    ['status=503 code=9', [{ kind: 'status', status: 503, code: 9 }]],
+    ['redirect=http://127.0.0.1:1/?a=b', [{ kind: 'redirect', location: 'http://127.0.0.1:1/?a=b' }]],
+    ['bomb=10GB', [{ kind: 'bomb', bytes: 10_000_000_000 }]],
+    ['body=[] type=text/plain', [{ kind: 'body', body: '[]', contentType: 'text/plain' }]],
+    [
+      'truncate;slow=100;html;empty;wrong-id',
+      [
+        { kind: 'truncate' },
+        { kind: 'slow', bytesPerSecond: 100 },
+        { kind: 'html' },
+        { kind: 'empty' },
+        { kind: 'wrong-id' },
+      ],
+    ],
+    ['', []],
+  ])('reads "%s"', (text, faults) => {
+    expect(parseFaults(text)).toEqual(faults);
+  });
+
+  it.each([
+    ['status=5xx', 'expected a status from 200 to 599'],
+    ['status=503 code=99', 'expected one of TMDb\'s error codes, as in code=9, got "99"'],
+    ['rate=0.5', 'expected one of status, delay'],
+    ['drop html', 'got drop and html'],
+    ['drop rate=50%', 'expected a share from 0 to 1'],
+    ['drop rate=', 'expected a share from 0 to 1'],
+    ['drop=3', 'drop takes no value'],
+    ['drop path=movie', 'expected a path such as path=/movie/'],
+    ['drop times=0', 'how often at most'],
+    ['delay=soon', 'expected a time, as in delay=2s'],
+    ['slow=0', 'bytes a second'],
+    ['bomb=big', 'expected a size, as in bomb=1GB'],
+    ['drop retry-after=3', '"retry-after" is not known here'],
+    ['constructor', 'expected one of status'],
+  ])('refuses "%s"', (text, message) => {
+    expect(() => parseFaults(text)).toThrow(message);
+  });
+
+  it('names every mistake at once, and it is the caller who made them', () => {
+    const error = (() => {
+      try {
+        return parseFaults('drop rate=2; html; slow=x');
+      } catch (thrown) {
+        return thrown as Error;
+      }
+    })();
+    expect(error).toMatchObject({ name: 'UsageError' });
+    expect((error as Error).message).toMatch(/2 mistake\(s\)[\s\S]*"drop rate=2"[\s\S]*"slow=x"/);
+  });
+});
+
+describe('a plan of faults', () => {
+  it('strikes every request under its path when no rate is given', () => {
+    const plan = new FaultPlan([{ kind: 'drop', path: '/movie/' }], 1);
+    expect(struckOf(plan, '/movie/5', 10)).toBe(10);
+    expect(struckOf(plan, '/genre/movie/list', 10)).toBe(0);
+  });
+
+  it('strikes its share, the same requests for the same seed', () => {
+    const faults: Fault[] = [{ kind: 'drop', rate: 0.1 }];
+    const strikes = (seed: number) => {
+      const plan = new FaultPlan(faults, seed);
+      return Array.from({ length: 10_000 }, () => plan.strike('/movie/1').effect !== null);
+    };
+    expect(strikes(1).filter(Boolean).length).toBeGreaterThan(900);
+    expect(strikes(1).filter(Boolean).length).toBeLessThan(1_100);
+    expect(strikes(1)).toEqual(strikes(1));
+    expect(strikes(1)).not.toEqual(strikes(2));
+  });
+
+  it('strikes no more often than it may', () => {
+    expect(struckOf(new FaultPlan([{ kind: 'html', times: 3 }], 1), '/movie/1', 100)).toBe(3);
+  });
+
+  it('can mean details alone', () => {
+    const plan = new FaultPlan([{ kind: 'drop', path: '/movie/{id}' }], 1);
+    expect(struckOf(plan, '/movie/550', 1)).toBe(1);
+    expect(struckOf(plan, '/movie/popular', 1)).toBe(0);
+  });
+
+  it('takes the first that strikes, and joins delays to it', () => {
+    const plan = new FaultPlan(parseFaults('delay=100; html times=1; drop; delay=50 times=1'), 1);
+    expect(plan.strike('/movie/1')).toMatchObject({ delayMs: 150, effect: { kind: 'html' } });
+    expect(plan.strike('/movie/1')).toMatchObject({ delayMs: 100, effect: { kind: 'drop' } });
+  });
+});

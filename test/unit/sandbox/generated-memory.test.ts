@@ -1,0 +1,52 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { GeneratedCatalogue } from '../../../sandbox/catalogue-generated.ts';
+
+/** In a file, and so in a process, of its own: nothing else moves the heap. */
+describe('a walk through a generated catalogue of a million movies', () => {
+  const catalogue = new GeneratedCatalogue({ movies: 1_000_000 });
+  const boundBytes = 4_000_000;
+  let collectGarbage: () => void;
+
+  beforeAll(() => {
+    setFlagsFromString('--expose-gc');
+    collectGarbage = runInNewContext('gc');
+  });
+
+  const used = async () => {
+    // Buffers are given back by a thread of their own, after the collection that finds them unused.
+    for (let turn = 0; turn < 3; turn += 1) {
+      collectGarbage();
+      await delay(1);
+    }
+    const { heapUsed, arrayBuffers } = process.memoryUsage();
+    return heapUsed + arrayBuffers;
+  };
+
+  /** Bytes that are still held after 200,000 documents. */
+  const held = async (keep: (id: number) => void) => {
+    const walk = (from: number, to: number) => {
+      for (let rank = from; rank < to; rank += 1) {
+        const id = catalogue.idAtRank(rank);
+        catalogue.document(id);
+        keep(id);
+      }
+    };
+    walk(0, 5_000);
+    const before = await used();
+    walk(5_000, 205_000);
+    return (await used()) - before;
+  };
+
+  it('leaves nothing behind', async () => {
+    expect(await held(() => {})).toBeLessThan(boundBytes);
+  }, 60_000);
+
+  it('would be noticed if it left no more than an empty object an id', async () => {
+    const kept = new Map<number, object>();
+    expect(await held((id) => kept.set(id, {}))).toBeGreaterThan(boundBytes);
+    expect(kept.size).toBe(205_000);
+  }, 60_000);
+});
