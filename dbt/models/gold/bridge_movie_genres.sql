@@ -1,7 +1,7 @@
 -- Grain: one row per movie of fact_movies and genre of it; a movie without any has one row with the unknown genre.
 -- The query returns a deleted movie as a row without a key, which takes it out of the table (see `replace`).
 {{ config(
-    materialized='incremental', incremental_strategy='replace', unique_key='movie_sk',
+    materialized='incremental', incremental_strategy='replace', unique_key='movie_id',
     meta={'keep_if': 'bridge_sk is not null'}
 ) }}
 
@@ -26,6 +26,7 @@ select
     case when not is_deleted then {{ surrogate_key(['movie_id', 'genre_id']) }} end as bridge_sk,
     {{ surrogate_key(['movie_id']) }} as movie_sk,
     {{ surrogate_key(['genre_id']) }} as genre_sk,
+    movie_id,
     cast(position as integer) as position,
     _run_seq
 from members

@@ -1,5 +1,6 @@
 -- Grain: one row per day of the calendar, and the unknown member.
-{{ config(materialized='table') }}
+-- The calendar never changes: only a full refresh writes it.
+{{ config(materialized='incremental', incremental_strategy='append') }}
 
 with days as (
     {{ days(var('first_date'), var('last_date')) }}
@@ -15,6 +16,7 @@ select
     cast(mod(full_date - cast('1873-12-29' as date), 7) + 1 as integer) as day_of_week,
     mod(full_date - cast('1873-12-29' as date), 7) >= 5 as is_weekend
 from days
+{% if is_incremental() %}where false{% endif %}
 union all
 select
     {{ unknown_id() }} as date_sk,
@@ -24,3 +26,4 @@ select
     null as month,
     null as day_of_week,
     null as is_weekend
+{% if is_incremental() %}where false{% endif %}

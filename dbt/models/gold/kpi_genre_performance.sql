@@ -4,7 +4,7 @@
 with performance as (
     select bridge.genre_sk, {{ movie_measures() }}
     from {{ ref('bridge_movie_genres') }} as bridge
-    inner join {{ ref('fact_movies') }} as movies on bridge.movie_sk = movies.movie_sk
+    inner join {{ ref('fact_movies') }} as movies on bridge.movie_id = movies.movie_id
     group by bridge.genre_sk
 )
 

@@ -11,17 +11,17 @@
 
 with ranked as (
     {% for metric, column, condition in metrics %}
-    select *
+    select
+        '{{ metric }}' as metric,
+        row_number() over (order by {{ column }} desc, vote_count desc nulls last, movie_id asc) as rank,
+        cast({{ column }} as double) as value,
+        {{ metric }}.*
     from (
-        select
-            '{{ metric }}' as metric,
-            row_number() over (order by {{ column }} desc, vote_count desc nulls last, movie_id asc) as rank,
-            cast({{ column }} as double) as value,
-            movies.*
-        from {{ ref('fact_movies') }} as movies
+        select * from {{ ref('fact_movies') }}
         where {{ column }} is not null and {{ condition }}
+        order by {{ column }} desc, vote_count desc nulls last, movie_id asc
+        limit {{ var('top_movies') }}
     ) as {{ metric }}
-    where rank <= {{ var('top_movies') }}
     {{ 'union all' if not loop.last }}
     {% endfor %}
 )
