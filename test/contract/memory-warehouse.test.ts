@@ -1,0 +1,12 @@
+import { MemoryWarehouse } from '../support/memory-warehouse.ts';
+import { warehouseContract } from './support/warehouse-contract.ts';
+
+warehouseContract('The warehouse in memory', async () => {
+  const warehouse = new MemoryWarehouse();
+  return {
+    warehouse,
+    look: async () => warehouse.look(),
+    reopen: async () => warehouse,
+    close: async () => {},
+  };
+});

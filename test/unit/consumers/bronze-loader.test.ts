@@ -1,0 +1,250 @@
+import fc from 'fast-check';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { type Flush, runBronzeLoader } from '../../../consumers/bronze-loader.ts';
+import type { Offsets } from '../../../lib/kafka/topic.ts';
+import { createLogger } from '../../../lib/logger.ts';
+import { WarehouseUnavailableError } from '../../../lib/warehouse/warehouse.ts';
+import { movieIdCodec, rawGenresCodec, rawMovieCodec } from '../../../schemas/codecs.ts';
+import type { DeadLetter } from '../../../schemas/records.ts';
+import { type TopicName, topics } from '../../../schemas/topics.ts';
+import { ManualClock } from '../../support/manual-clock.ts';
+import { MemoryPartitionSource } from '../../support/memory-partition-source.ts';
+import { MemorySink } from '../../support/memory-sink.ts';
+import { MemoryWarehouse } from '../../support/memory-warehouse.ts';
+
+const clusterId = 'cluster';
+const movies = topics.rawMovies;
+
+const movie = (movieId: number, body = `{"id":${movieId}}`): Buffer =>
+  rawMovieCodec.encode({
+    movieId,
+    sourceUrl: `https://api.themoviedb.org/3/movie/${movieId}`,
+    httpStatus: 200,
+    fetchedAt: new Date(Date.UTC(2026, 0, 1)),
+    body: Buffer.from(body),
+  });
+
+const range = (count: number, from = 0): Buffer[] =>
+  Array.from({ length: count }, (_, index) => movie(from + index + 1));
+
+describe('the bronze loader', () => {
+  let clock: ManualClock;
+  let source: MemoryPartitionSource;
+  let warehouse: MemoryWarehouse;
+  let deadLetters: MemorySink<DeadLetter>;
+  let flushes: Flush[];
+
+  beforeEach(() => {
+    clock = new ManualClock();
+    source = new MemoryPartitionSource();
+    warehouse = new MemoryWarehouse();
+    deadLetters = new MemorySink();
+    flushes = [];
+  });
+
+  const limits = { maxRows: 1_000, maxBytes: 1_000_000, maxAgeMs: 1_000 };
+
+  const load = (options: Partial<Parameters<typeof runBronzeLoader>[1]> = {}) =>
+    runBronzeLoader(
+      {
+        source,
+        warehouse,
+        deadLetters,
+        clusterId,
+        clock,
+        movieCodec: rawMovieCodec,
+        genresCodec: rawGenresCodec,
+        random: () => 0.5,
+        log: createLogger('silent', []),
+        onLoaded: (flush) => flushes.push(flush),
+      },
+      { limits, signal: new AbortController().signal, ...options },
+    );
+
+  /** Loads up to the ends of now, turning the hands until it is done. */
+  const loadAll = async (options: Partial<Parameters<typeof runBronzeLoader>[1]> = {}, partitions = [0]) => {
+    const ends = new Map<TopicName, Offsets>([[movies, new Map(partitions.map((p) => [p, source.end(movies, p)]))]]);
+    const loading = load({ until: Promise.resolve(ends), ...options });
+    let isOver = false;
+    loading.then(
+      () => (isOver = true),
+      () => (isOver = true),
+    );
+    for (let step = 0; !isOver && step < 1_000; step += 1) await clock.advance(500);
+    expect(isOver).toBe(true);
+    return loading;
+  };
+
+  it('loads every record once and ends where it is told to', async () => {
+    source.append(movies, 0, range(10));
+    await loadAll();
+    expect(warehouse.offsets()).toEqual([0n, 1n, 2n, 3n, 4n, 5n, 6n, 7n, 8n, 9n]);
+  });
+
+  it('ends at once when there is nothing to load', async () => {
+    await loadAll();
+    expect(warehouse.batches).toEqual([]);
+  });
+
+  it('starts where the ledger is, and loads nothing twice', async () => {
+    source.append(movies, 0, range(5));
+    await loadAll();
+    source.append(movies, 0, range(5, 5));
+    await loadAll();
+    expect(warehouse.offsets()).toEqual([0n, 1n, 2n, 3n, 4n, 5n, 6n, 7n, 8n, 9n]);
+  });
+
+  it('flushes by rows', async () => {
+    source.append(movies, 0, range(12));
+    await loadAll({ limits: { ...limits, maxRows: 6, maxAgeMs: 1e9 } });
+    expect(flushes.map(({ rows }) => rows)).toEqual([6, 6]);
+  });
+
+  it('flushes by bytes', async () => {
+    source.append(
+      movies,
+      0,
+      Array.from({ length: 6 }, (_, id) => movie(id + 1, `{"x":"${'x'.repeat(400)}"}`)),
+    );
+    await loadAll({ limits: { ...limits, maxBytes: 1_000, maxAgeMs: 1e9 } });
+    expect(flushes.map(({ rows }) => rows)).toEqual([3, 3]);
+  });
+
+  it('flushes by age, and not before', async () => {
+    source.append(movies, 0, range(2));
+    const stop = new AbortController();
+    const loading = load({ signal: stop.signal });
+    await clock.advance(999);
+    expect(warehouse.batches).toEqual([]);
+    await clock.advance(1);
+    expect(warehouse.offsets()).toEqual([0n, 1n]);
+    stop.abort();
+    await loading;
+  });
+
+  it('drains when it is told to stop: what is collected is loaded', async () => {
+    source.append(movies, 0, range(2));
+    const stop = new AbortController();
+    const loading = load({ signal: stop.signal });
+    await clock.advance(10);
+    stop.abort();
+    await loading;
+    expect(warehouse.offsets()).toEqual([0n, 1n]);
+  });
+
+  it('puts all partitions that are due into one transaction, and tells Kafka how far it is', async () => {
+    source.append(movies, 0, range(3));
+    source.append(movies, 1, range(2));
+    await loadAll({}, [0, 1]);
+    expect(flushes).toMatchObject([{ rows: 5, partitions: 2 }]);
+    expect(source.committed.get(`${movies}/1`)).toBe(2n);
+  });
+
+  it('takes holes in its stride: the position moves past them', async () => {
+    source.append(movies, 0, [movie(1), undefined, undefined, movie(4)]);
+    await loadAll();
+    expect(warehouse.offsets()).toEqual([0n, 3n]);
+    expect(await warehouse.positions(clusterId, movies)).toEqual(new Map([[0, 4n]]));
+  });
+
+  it.each([
+    ['bytes that are no record', Buffer.from('nonsense'), 'undecodable_record'],
+    [
+      'a record of another topic',
+      movieIdCodec.encode({ movieId: 1, reason: 'manual', page: null, rank: null, requestedAt: new Date(0) }),
+      'undecodable_record',
+    ],
+    ['nothing', null, 'undecodable_record'],
+    ['a document that is no JSON', movie(2, '{"id":'), 'invalid_json'],
+    ['a document with half a surrogate pair', movie(2, '{"t":"\\udc00"}'), 'invalid_json'],
+  ])('parks %s with its origin, before the position moves past it, and loads the rest', async (_, value, reason) => {
+    source.append(movies, 0, [movie(1), value, movie(3)]);
+    await loadAll();
+    expect(warehouse.offsets()).toEqual([0n, 2n]);
+    expect(deadLetters.records).toMatchObject([
+      { key: `${movies}/0/1`, value: { reason, originTopic: movies, originOffset: 1n, originValue: value } },
+    ]);
+  });
+
+  it('keeps a batch and tries again while the warehouse is out of reach', async () => {
+    source.append(movies, 0, range(3));
+    const error = new WarehouseUnavailableError('locked');
+    warehouse.failures.push({ when: 'before', error }, { when: 'before', error }, { when: 'before', error });
+    await loadAll();
+    expect(warehouse.offsets()).toEqual([0n, 1n, 2n]);
+  });
+
+  it('asks the ledger when the reply to a commit was lost, and loads nothing twice', async () => {
+    source.append(movies, 0, range(3));
+    warehouse.failures.push({ when: 'after', error: new WarehouseUnavailableError('reply lost') });
+    await loadAll();
+    expect(warehouse.offsets()).toEqual([0n, 1n, 2n]);
+  });
+
+  it('fails with the error of a warehouse that will not take a batch', async () => {
+    source.append(movies, 0, range(3));
+    warehouse.failures.push({ when: 'before', error: new Error('no such table') });
+    await expect(loadAll()).rejects.toThrow('no such table');
+  });
+
+  it('goes on behind another loader that took some of its offsets', async () => {
+    source.append(movies, 0, range(4));
+    const stop = new AbortController();
+    const loading = load({ signal: stop.signal });
+    await clock.advance(10);
+    const other = { clusterId, topic: movies, partition: 0 };
+    await warehouse.append([{ table: 'raw_movies', partition: other, firstOffset: 0n, nextOffset: 2n, rows: [] }]);
+    await clock.advance(1_000);
+    expect(warehouse.offsets()).toEqual([2n, 3n]);
+    stop.abort();
+    await loading;
+  });
+
+  it('is exactly once whatever comes in whichever pieces, however often it is stopped and its warehouse fails', async () => {
+    const value = fc.oneof({ weight: 6, arbitrary: fc.constant('ok') }, fc.constantFrom('poison', 'hole', 'torn'));
+    const round = fc.record({
+      values: fc.array(value, { maxLength: 25 }),
+      partition: fc.constantFrom(0, 1),
+      failures: fc.array(fc.constantFrom('before' as const, 'after' as const), { maxLength: 3 }),
+      maxRows: fc.integer({ min: 1, max: 10 }),
+      stopAfterMs: fc.integer({ min: 0, max: 2_000 }),
+    });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(round, { minLength: 1, maxLength: 6 }),
+        fc.integer({ min: 1, max: 7 }),
+        async (rounds, pieceSize) => {
+          source = new MemoryPartitionSource(pieceSize);
+          warehouse = new MemoryWarehouse();
+          deadLetters = new MemorySink();
+          const good = new Map<number, bigint[]>([
+            [0, []],
+            [1, []],
+          ]);
+          for (const { values, partition, failures, maxRows, stopAfterMs } of rounds) {
+            for (const kind of values) {
+              const offset = source.end(movies, partition);
+              source.append(movies, partition, [content(kind)]);
+              if (kind === 'ok') good.get(partition)?.push(offset);
+            }
+            warehouse.failures.push(
+              ...failures.map((when) => ({ when, error: new WarehouseUnavailableError('lost') })),
+            );
+            const stop = new AbortController();
+            const loading = load({ signal: stop.signal, limits: { ...limits, maxRows } });
+            await clock.advance(stopAfterMs);
+            stop.abort();
+            for (let step = 0; step < 40; step += 1) await clock.advance(1_000);
+            await loading;
+          }
+          await loadAll({}, [0, 1]);
+          expect([warehouse.offsets(0), warehouse.offsets(1)]).toEqual([good.get(0), good.get(1)]);
+        },
+      ),
+      { numRuns: 25 },
+    );
+  });
+
+  const content = (kind: string): Buffer | undefined =>
+    ({ ok: movie(1), poison: Buffer.from('x'), torn: movie(1, '{') })[kind];
+});
