@@ -104,6 +104,13 @@ describe('the DuckDB file', () => {
     await (await opening)[Symbol.asyncDispose]();
   });
 
+  it('is opened once in a process: closing a second one would drop the lock of the first', async () => {
+    await using _first = await openDuckDbWarehouse(options(path));
+    const refusal = { name: 'WarehouseUnavailableError', message: expect.stringContaining('this very process') };
+    await expect(openDuckDbWarehouse(options(path, 0))).rejects.toMatchObject(refusal);
+    await expect(openDuckDbReader(options(path, 0))).rejects.toMatchObject(refusal);
+  });
+
   it('holds rows and ledger that agree, whenever its loader is killed', async () => {
     for (let kill = 0; kill < 15; kill += 1) {
       const loader = await startLoader();

@@ -1,5 +1,5 @@
 import { mkdirSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import type { Clock } from '../../clock.ts';
 import { IngestError, messageOf } from '../../errors.ts';
@@ -41,11 +41,18 @@ const settings = [
 const pollMs = 100;
 
 /**
+ * The files open in this process. DuckDB's lock is the operating system's, which belongs to the process: a second opening
+ * here would be let in, and closing it would drop the lock of the first, so that another process could write beside us.
+ */
+const openHere = new Set<string>();
+
+/**
  * Attaches the file, waiting for whoever has it open: DuckDB lets one process write and, while it does, none read.
  * @throws WarehouseUnavailableError when it stays locked, WarehouseVersionError when it is of another version.
  */
 export async function openDuckDbFile(options: DuckDbFileOptions): Promise<DuckDbFile> {
-  mkdirSync(dirname(options.path), { recursive: true });
+  const path = resolve(options.path);
+  mkdirSync(dirname(path), { recursive: true });
   const instance = await DuckDBInstance.create(':memory:');
   const connection = await instance.connect();
   const close = () => {
@@ -54,8 +61,7 @@ export async function openDuckDbFile(options: DuckDbFileOptions): Promise<DuckDb
   };
   try {
     for (const setting of settings) await connection.run(setting);
-    await attach(connection, options);
-    await connection.run(`use ${catalog}`);
+    await attach(connection, { ...options, path });
   } catch (error) {
     close();
     throw error;
@@ -68,6 +74,7 @@ export async function openDuckDbFile(options: DuckDbFileOptions): Promise<DuckDb
         await connection.run(`detach ${catalog}`);
       } finally {
         close();
+        openHere.delete(path);
       }
     },
   };
@@ -75,18 +82,29 @@ export async function openDuckDbFile(options: DuckDbFileOptions): Promise<DuckDb
 
 async function attach(connection: DuckDBConnection, { path, lockWaitMs, clock, readOnly }: DuckDbFileOptions) {
   const mode = readOnly ? 'read_only' : 'row_group_size 10240';
+  const sql = `attach '${path.replaceAll("'", "''")}' as ${catalog} (${mode}); use ${catalog}`;
   const giveUpAt = clock.monotonic() + lockWaitMs;
   for (;;) {
-    try {
-      await connection.run(`attach '${path.replaceAll("'", "''")}' as ${catalog} (${mode})`);
-      return;
-    } catch (error) {
-      if (!isLocked(error)) throw explain(error, path);
-      if (clock.monotonic() >= giveUpAt) {
-        throw new WarehouseUnavailableError(`${path} is open in another process${holderOf(error)}: close it, or wait`);
-      }
-      await clock.sleep(pollMs);
+    const holder = await tryAttach(connection, path, sql);
+    if (holder === null) return;
+    if (clock.monotonic() >= giveUpAt) {
+      throw new WarehouseUnavailableError(`${path} is open in ${holder}: close it, or wait`);
     }
+    await clock.sleep(pollMs);
+  }
+}
+
+/** @returns who has the file open; null when we have it now. */
+async function tryAttach(connection: DuckDBConnection, path: string, sql: string): Promise<string | null> {
+  if (openHere.has(path)) return 'this very process';
+  openHere.add(path);
+  try {
+    await connection.run(sql);
+    return null;
+  } catch (error) {
+    openHere.delete(path);
+    if (!isLocked(error)) throw explain(error, path);
+    return `another process${holderOf(error)}`;
   }
 }
 
