@@ -1,32 +1,34 @@
 {# ---- Which batches of BRONZE a run works on ----
    Loaders commit in any order, so no timestamp and no sequence of theirs can tell what is new. dbt seals the batches that
    it has not seen under a run sequence which only dbt writes; each model reads what lies above its own maximum. #}
+{# A table of the run log by its name, also under `--empty`, where a source is a query of no rows. #}
+{% macro run_log(table) %} {{ return(source("run_log", table).render()) }}{% endmacro %}
 
 {% macro create_sealed_batches() %}
-{% if execute and flags.WHICH in ('run', 'build', 'test') %}
-create table if not exists {{ source('run_log', 'sealed_batches') }} (
+    {% if execute and flags.WHICH in ("run", "build", "test") %}
+create table if not exists {{ run_log("sealed_batches") }} (
     load_seq bigint not null,
     batch_id varchar not null,
     run_seq bigint not null,
     sealed_at timestamp not null
 )
-{% endif %}
+    {% endif %}
 {% endmacro %}
 
 {# One statement, so that a run that is killed has sealed all of them or none. #}
 {% macro seal_batches() %}
-{% if execute and flags.WHICH in ('run', 'build') %}
-insert into {{ source('run_log', 'sealed_batches') }} (load_seq, batch_id, run_seq, sealed_at)
+    {% if execute and flags.WHICH in ("run", "build") and not invocation_args_dict.empty %}
+insert into {{ run_log("sealed_batches") }} (load_seq, batch_id, run_seq, sealed_at)
 select
     loaded.load_seq,
     loaded.batch_id,
-    (select coalesce(max(sealed.run_seq), 0) + 1 from {{ source('run_log', 'sealed_batches') }} as sealed),
-    {{ utc_timestamp(run_started_at) }}
-from {{ source('bronze', 'load_batches') }} as loaded
+    (select coalesce(max(sealed.run_seq), 0) + 1 from {{ run_log("sealed_batches") }} as sealed),
+        {{ utc_timestamp(run_started_at) }}
+from {{ source("bronze", "load_batches").render() }} as loaded
 where not exists (
-    select 1 from {{ source('run_log', 'sealed_batches') }} as sealed where sealed.batch_id = loaded.batch_id
+    select 1 from {{ run_log("sealed_batches") }} as sealed where sealed.batch_id = loaded.batch_id
 )
-{% endif %}
+    {% endif %}
 {% endmacro %}
 
 {# The sealed batches that this model has not worked through. #}
@@ -37,7 +39,7 @@ where not exists (
 
 {# Whether a row of an upstream model, by its run sequence, is above everything in this model. Reading a row twice is
    harmless, so a maximum that fell because its row went away costs a little work and loses nothing. #}
-{% macro is_unseen(run_seq='_run_seq') -%}
+{% macro is_unseen(run_seq="_run_seq") -%}
     {% if is_incremental() -%}
         {{ run_seq }} > (select coalesce(max(_run_seq), 0) from {{ this }})
     {%- else -%}
@@ -47,6 +49,6 @@ where not exists (
 
 {# Of several records of a movie, the one that TMDb answered last; the rest of the order only makes ties come out alike. #}
 {% macro newest_first(relation=none) -%}
-    {%- set of = relation ~ '.' if relation else '' -%}
+    {%- set of = relation ~ "." if relation else "" -%}
     {{ of }}fetched_at desc, {{ of }}load_seq desc, {{ of }}kafka_offset desc
 {%- endmacro %}

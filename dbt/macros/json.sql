@@ -1,11 +1,10 @@
 {# ---- Reading a JSON document, the same way on every warehouse ----
    DuckDB parses the text anew for every path, so `json_opened` takes all keys out at once (nine times faster) and
    `json_text` picks from the list; Snowflake's VARIANT is parsed already. #}
-
-{% macro json_opened(document, keys) %}{{ return(adapter.dispatch('json_opened')(document, keys)) }}{% endmacro %}
-{% macro json_text(opened, keys, key) %}{{ return(adapter.dispatch('json_text')(opened, keys, key)) }}{% endmacro %}
-{% macro json_array(opened, keys, key) %}{{ return(adapter.dispatch('json_array')(opened, keys, key)) }}{% endmacro %}
-{% macro json_elements(array) %}{{ return(adapter.dispatch('json_elements')(array)) }}{% endmacro %}
+{% macro json_opened(document, keys) %} {{ return(adapter.dispatch("json_opened")(document, keys)) }}{% endmacro %}
+{% macro json_text(opened, keys, key) %} {{ return(adapter.dispatch("json_text")(opened, keys, key)) }}{% endmacro %}
+{% macro json_array(opened, keys, key) %} {{ return(adapter.dispatch("json_array")(opened, keys, key)) }}{% endmacro %}
+{% macro json_elements(array) %} {{ return(adapter.dispatch("json_elements")(array)) }}{% endmacro %}
 
 {# DuckDB refuses a document with half a surrogate pair ("\ud83d" alone), which JSON.parse accepts. Such halves are
    read as U+FFFD; what is no JSON at all is read as NULL. Neither may end a run. #}
@@ -25,24 +24,27 @@
                 chr(1) || '\1' || chr(1) || '\2',
                 'g'
             ),
-            '\\u[dD][89a-fA-F][0-9a-fA-F]{2}', '\\ufffd', 'g'
+            '\\u[dD][89a-fA-F][0-9a-fA-F]{2}',
+            '\\ufffd',
+            'g'
         ),
-        chr(1), '\u'
+        chr(1),
+        '\u'
     )
 {%- endmacro %}
-{% macro duckdb__json_text(opened, keys, key) -%}{{ opened }}[{{ keys.index(key) + 1 }}]{%- endmacro %}
-{% macro duckdb__json_array(opened, keys, key) -%}{{ duckdb__json_text(opened, keys, key) }}{%- endmacro %}
+{% macro duckdb__json_text(opened, keys, key) -%} {{ opened }} [{{ keys.index(key) + 1 }}]{%- endmacro %}
+{% macro duckdb__json_array(opened, keys, key) -%} {{ duckdb__json_text(opened, keys, key) }}{%- endmacro %}
 {# In a FROM clause: one row (value, index from 0) per element, no row for what is no array. #}
 {% macro duckdb__json_elements(array) -%}
-    lateral (
+    lateral(
         select unnest(elements) as value, generate_subscripts(elements, 1) - 1 as index
         from (select try(json_extract({{ array }}, '$[*]')) as elements)
     )
 {%- endmacro %}
 
-{% macro snowflake__json_opened(document, keys) -%}{{ document }}{%- endmacro %}
-{% macro snowflake__json_text(opened, keys, key) -%}{{ opened }}:{{ key }}::varchar{%- endmacro %}
-{% macro snowflake__json_array(opened, keys, key) -%}{{ opened }}:{{ key }}{%- endmacro %}
+{% macro snowflake__json_opened(document, keys) -%} {{ document }}{%- endmacro %}
+{% macro snowflake__json_text(opened, keys, key) -%} {{ opened }}:{{ key }}::varchar{%- endmacro %}
+{% macro snowflake__json_array(opened, keys, key) -%} {{ opened }}:{{ key }}{%- endmacro %}
 {% macro snowflake__json_elements(array) -%}
     lateral flatten(input => iff(is_array({{ array }}), {{ array }}, null))
 {%- endmacro %}

@@ -1,8 +1,7 @@
 {# ---- From text to value; what cannot be read is NULL, never an error ---- #}
-
-{% macro known_text(text) -%}case when trim({{ text }}) <> '' then {{ text }} end{%- endmacro %}
-{% macro to_bigint(text) -%}try_cast({{ text }} as bigint){%- endmacro %}
-{% macro to_integer(text) -%}try_cast({{ text }} as integer){%- endmacro %}
+{% macro known_text(text) -%} case when trim({{ text }}) <> '' then {{ text }} end{%- endmacro %}
+{% macro to_bigint(text) -%} try_cast({{ text }} as bigint){%- endmacro %}
+{% macro to_integer(text) -%} try_cast({{ text }} as integer){%- endmacro %}
 
 {# NaN and the infinities are greater than every number, on DuckDB and on Snowflake. #}
 {% macro to_double(text) -%}
@@ -11,39 +10,40 @@
 
 {# Only the form TMDb writes: casts also understand 'epoch', 'infinity' and numbers, each in its own way. #}
 {% macro to_date(text) -%}
-    case when {{ text }} like '____-__-__' then {{ adapter.dispatch('try_date')(text) }} end
+    case when {{ text }} like '____-__-__' then {{ adapter.dispatch("try_date")(text) }} end
 {%- endmacro %}
-{% macro default__try_date(text) -%}try_cast({{ text }} as date){%- endmacro %}
-{% macro snowflake__try_date(text) -%}try_to_date({{ text }}, 'YYYY-MM-DD'){%- endmacro %}
+{% macro default__try_date(text) -%} try_cast({{ text }} as date){%- endmacro %}
+{% macro snowflake__try_date(text) -%} try_to_date({{ text }}, 'YYYY-MM-DD'){%- endmacro %}
 
-{% macro utc_timestamp(moment) -%}
-    cast('{{ moment.strftime("%Y-%m-%d %H:%M:%S.%f") }}' as timestamp)
-{%- endmacro %}
+{% macro utc_timestamp(moment) -%} cast('{{ moment.strftime("%Y-%m-%d %H:%M:%S.%f") }}' as timestamp) {%- endmacro %}
 
 {# A key that says nothing but "the same again": equal on every warehouse. #}
 {% macro surrogate_key(columns) -%}
-    md5({% for column in columns -%}
-        coalesce(cast({{ column }} as varchar), '')
-        {%- if not loop.last %} || '-' || {% endif %}
-    {%- endfor %})
+    md5(
+        {% for column in columns -%}
+            coalesce(cast({{ column }} as varchar), '') {%- if not loop.last %} || '-' || {% endif %}
+        {%- endfor %}
+    )
 {%- endmacro %}
 
 {# The member of a dimension that stands for "not known". #}
-{% macro unknown_id() -%}-1{%- endmacro %}
+{% macro unknown_id() -%} - 1{%- endmacro %}
 
 {# 20241231 for 2024-12-31, the unknown member for NULL. #}
 {% macro date_sk(date) -%}
-    cast(coalesce(
-        extract(year from {{ date }}) * 10000 + extract(month from {{ date }}) * 100 + extract(day from {{ date }}),
-        {{ unknown_id() }}
-    ) as integer)
+    cast(
+        coalesce(
+            extract(year from {{ date }}) * 10000 + extract(month from {{ date }}) * 100 + extract(day from {{ date }}),
+            {{ unknown_id() }}
+        ) as integer
+    )
 {%- endmacro %}
 
 {# All days from `first` to `last` as `full_date`. (dbt.date_spine asks the warehouse at compile time.) #}
-{% macro days(first, last) %}{{ return(adapter.dispatch('days')(first, last)) }}{% endmacro %}
+{% macro days(first, last) %} {{ return(adapter.dispatch("days")(first, last)) }}{% endmacro %}
 {% macro duckdb__days(first, last) -%}
     select cast(day as date) as full_date
-    from generate_series(date '{{ first }}', date '{{ last }}', interval 1 day) as series (day)
+    from generate_series(date '{{ first }}', date '{{ last }}', interval 1 day) as series(day)
 {%- endmacro %}
 {% macro snowflake__days(first, last) -%}
     {%- set parse = modules.datetime.date.fromisoformat -%}
@@ -51,8 +51,8 @@
     from table(generator(rowcount => {{ (parse(last) - parse(first)).days + 1 }}))
 {%- endmacro %}
 
-{% macro first_day() -%}cast('{{ var("first_date") }}' as date){%- endmacro %}
-{% macro last_day() -%}cast('{{ var("last_date") }}' as date){%- endmacro %}
+{% macro first_day() -%} cast('{{ var("first_date") }}' as date){%- endmacro %}
+{% macro last_day() -%} cast('{{ var("last_date") }}' as date){%- endmacro %}
 
 {# The field's name and a space where the condition holds, for a list of names in one text. #}
-{% macro flag_if(condition, name) -%}case when {{ condition }} then '{{ name }} ' else '' end{%- endmacro %}
+{% macro flag_if(condition, name) -%} case when {{ condition }} then '{{ name }} ' else '' end{%- endmacro %}

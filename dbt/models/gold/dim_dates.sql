@@ -1,13 +1,11 @@
 -- Grain: one row per day of the calendar, and the unknown member.
 -- The calendar never changes: only a full refresh writes it.
-{{ config(materialized='incremental', incremental_strategy='append') }}
+{{ config(materialized="incremental", incremental_strategy="append") }}
 
-with days as (
-    {{ days(var('first_date'), var('last_date')) }}
-)
+with days as ({{ days(var("first_date"), var("last_date")) }})
 
 select
-    {{ date_sk('full_date') }} as date_sk,
+    {{ date_sk("full_date") }} as date_sk,
     full_date,
     cast(extract(year from full_date) as integer) as year,
     cast(extract(quarter from full_date) as integer) as quarter,
@@ -16,7 +14,7 @@ select
     cast(mod(full_date - cast('1873-12-29' as date), 7) + 1 as integer) as day_of_week,
     mod(full_date - cast('1873-12-29' as date), 7) >= 5 as is_weekend
 from days
-{% if is_incremental() %}where false{% endif %}
+{% if is_incremental() %} where false{% endif %}
 union all
 select
     {{ unknown_id() }} as date_sk,
@@ -26,4 +24,4 @@ select
     null as month,
     null as day_of_week,
     null as is_weekend
-{% if is_incremental() %}where false{% endif %}
+{% if is_incremental() %} where false{% endif %}

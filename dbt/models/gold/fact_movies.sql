@@ -1,21 +1,26 @@
 -- Grain: one row per movie that TMDb has not deleted.
 -- The query returns a deleted movie as a row without a key, which takes it out of the table (see `replace`).
-{{ config(
-    materialized='incremental', incremental_strategy='replace', unique_key='movie_id',
-    meta={'keep_if': 'movie_sk is not null'}
-) }}
+{{
+    config(
+        materialized="incremental",
+        incremental_strategy="replace",
+        unique_key="movie_id",
+        meta={"keep_if": "movie_sk is not null"},
+    )
+}}
 
-with changed_movies as (
-    select * from {{ ref('silver_movies') }}
-    where {{ is_unseen() }}
-    {% if not is_incremental() %}and not is_deleted{% endif %}
-)
+with
+    changed_movies as (
+        select *
+        from {{ ref("silver_movies") }}
+        where {{ is_unseen() }} {% if not is_incremental() %} and not is_deleted{% endif %}
+    )
 
 select
-    case when not movies.is_deleted then {{ surrogate_key(['movies.movie_id']) }} end as movie_sk,
-    {{ date_sk('movies.release_date') }} as date_sk,
-    {{ surrogate_key(['coalesce(genres.genre_id, ' ~ unknown_id() ~ ')']) }} as genre_sk,
-    {{ surrogate_key(['coalesce(companies.company_id, ' ~ unknown_id() ~ ')']) }} as company_sk,
+    case when not movies.is_deleted then {{ surrogate_key(["movies.movie_id"]) }} end as movie_sk,
+    {{ date_sk("movies.release_date") }} as date_sk,
+    {{ surrogate_key(["coalesce(genres.genre_id, " ~ unknown_id() ~ ")"]) }} as genre_sk,
+    {{ surrogate_key(["coalesce(companies.company_id, " ~ unknown_id() ~ ")"]) }} as company_sk,
     movies.movie_id,
     movies.title,
     movies.revenue_usd,
@@ -27,7 +32,6 @@ select
     movies.popularity,
     movies._run_seq
 from changed_movies as movies
-left join {{ ref('silver_movie_genres') }} as genres
-    on movies.movie_id = genres.movie_id and genres.position = 1
-left join {{ ref('silver_movie_companies') }} as companies
-    on movies.movie_id = companies.movie_id and companies.position = 1
+left join {{ ref("silver_movie_genres") }} as genres on movies.movie_id = genres.movie_id and genres.position = 1
+left join
+    {{ ref("silver_movie_companies") }} as companies on movies.movie_id = companies.movie_id and companies.position = 1

@@ -1,13 +1,14 @@
 -- Grain: one row per genre that a movie of fact_movies has. A movie counts under each of its genres.
-{{ config(materialized='table') }}
+{{ config(materialized="table") }}
 
-with performance as (
-    select bridge.genre_sk, {{ movie_measures() }}
-    from {{ ref('bridge_movie_genres') }} as bridge
-    inner join {{ ref('fact_movies') }} as movies on bridge.movie_id = movies.movie_id
-    group by bridge.genre_sk
-)
+with
+    performance as (
+        select bridge.genre_sk, {{ movie_measures() }}
+        from {{ ref("bridge_movie_genres") }} as bridge
+        inner join {{ ref("fact_movies") }} as movies on bridge.movie_id = movies.movie_id
+        group by bridge.genre_sk
+    )
 
-select genres.genre_id, genres.genre_name, performance.*
+select performance.*, genres.genre_id, genres.genre_name
 from performance
-inner join {{ ref('dim_genres') }} as genres on performance.genre_sk = genres.genre_sk
+inner join {{ ref("dim_genres") }} as genres on performance.genre_sk = genres.genre_sk

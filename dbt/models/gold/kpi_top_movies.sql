@@ -1,30 +1,38 @@
 -- Grain: one row per metric and rank.
-{{ config(materialized='table') }}
+{{ config(materialized="table") }}
 
 {% set metrics = [
-    ('revenue', 'revenue_usd', 'true'),
-    ('profit', 'profit_usd', 'true'),
-    ('roi', 'roi_pct', has_roi()),
-    ('rating', 'vote_average', 'vote_count >= ' ~ var('rating_vote_floor')),
-    ('popularity', 'popularity', 'true'),
+    ("revenue", "revenue_usd", "true"),
+    ("profit", "profit_usd", "true"),
+    ("roi", "roi_pct", has_roi()),
+    ("rating", "vote_average", "vote_count >= " ~ var("rating_vote_floor")),
+    ("popularity", "popularity", "true"),
 ] %}
 
-with ranked as (
-    {% for metric, column, condition in metrics %}
-    select
-        '{{ metric }}' as metric,
-        row_number() over (order by {{ column }} desc, vote_count desc nulls last, movie_id asc) as rank,
-        cast({{ column }} as double) as value,
-        {{ metric }}.*
-    from (
-        select * from {{ ref('fact_movies') }}
-        where {{ column }} is not null and {{ condition }}
-        order by {{ column }} desc, vote_count desc nulls last, movie_id asc
-        limit {{ var('top_movies') }}
-    ) as {{ metric }}
-    {{ 'union all' if not loop.last }}
-    {% endfor %}
-)
+with
+    ranked as (
+        {% for metric, column, condition in metrics %}
+            select
+                '{{ metric }}' as metric,
+                row_number() over (
+                    order by
+                        {{ metric }}.{{ column }} desc,
+                        {{ metric }}.vote_count desc nulls last,
+                        {{ metric }}.movie_id asc
+                ) as rank,
+                cast({{ metric }}.{{ column }} as double) as value,
+                {{ metric }}.*
+            from
+                (
+                    select *
+                    from {{ ref("fact_movies") }}
+                    where {{ column }} is not null and {{ condition }}
+                    order by {{ column }} desc, vote_count desc nulls last, movie_id asc
+                    limit {{ var("top_movies") }}
+                ) as {{ metric }}
+                {{ 'union all' if not loop.last }}
+        {% endfor %}
+    )
 
 select
     ranked.metric,
@@ -42,4 +50,4 @@ select
     ranked.vote_count,
     ranked.popularity
 from ranked
-inner join {{ ref('dim_dates') }} as dates on ranked.date_sk = dates.date_sk
+inner join {{ ref("dim_dates") }} as dates on ranked.date_sk = dates.date_sk

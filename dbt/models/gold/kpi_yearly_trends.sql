@@ -1,13 +1,14 @@
 -- Grain: one row per year of release with a movie; movies without a known release date are in none.
-{{ config(materialized='table') }}
+{{ config(materialized="table") }}
 
-with trends as (
-    select dates.year as release_year, {{ movie_measures() }}
-    from {{ ref('fact_movies') }} as movies
-    inner join {{ ref('dim_dates') }} as dates on movies.date_sk = dates.date_sk
-    where dates.year is not null
-    group by dates.year
-)
+with
+    trends as (
+        select dates.year as release_year, {{ movie_measures() }}
+        from {{ ref("fact_movies") }} as movies
+        inner join {{ ref("dim_dates") }} as dates on movies.date_sk = dates.date_sk
+        where dates.year is not null
+        group by dates.year
+    )
 
 select
     trends.*,

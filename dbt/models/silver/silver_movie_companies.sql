@@ -1,42 +1,49 @@
 -- Grain: one row per movie and company of its newest document; `position` 1 is the first-listed.
 -- The query returns a movie without any as one row of NULLs, which clears what the movie had before (see `replace`).
-{{ config(
-    materialized='incremental', incremental_strategy='replace', unique_key='movie_id',
-    meta={'keep_if': 'company_id is not null'}
-) }}
+{{
+    config(
+        materialized="incremental",
+        incremental_strategy="replace",
+        unique_key="movie_id",
+        meta={"keep_if": "company_id is not null"},
+    )
+}}
 
-{% set keys = ['id', 'name', 'origin_country'] %}
+{% set keys = ["id", "name", "origin_country"] %}
 
-with changed_movies as (
-    select movie_id, _production_companies, _document_fetched_at, _run_seq
-    from {{ ref('silver_movies') }}
-    where {{ is_unseen() }}
-),
+with
+    changed_movies as (
+        select movie_id, _production_companies, _document_fetched_at, _run_seq
+        from {{ ref("silver_movies") }}
+        where {{ is_unseen() }}
+    ),
 
-opened as (
-    select movie_id, element.index as listed_at, {{ json_opened('element.value', keys) }} as element
-    from changed_movies, {{ json_elements('_production_companies') }} as element
-),
+    opened as (
+        select changed_movies.movie_id, element.index as listed_at, {{ json_opened("element.value", keys) }} as element
+        from changed_movies, {{ json_elements("changed_movies._production_companies") }} as element
+    ),
 
-listed as (
-    select
-        movie_id,
-        listed_at,
-        {{ known_text(json_text('element', keys, 'name')) }} as company_name,
-        {{ known_text(json_text('element', keys, 'origin_country')) }} as origin_country,
-        {{ to_bigint(json_text('element', keys, 'id')) }} as company_id
-    from opened
-),
+    listed as (
+        select
+            movie_id,
+            listed_at,
+            {{ known_text(json_text("element", keys, "name")) }} as company_name,
+            {{ known_text(json_text("element", keys, "origin_country")) }} as origin_country,
+            {{ to_bigint(json_text("element", keys, "id")) }} as company_id
+        from opened
+    ),
 
--- TMDb lists the odd company twice.
-numbered as (
-    select *, row_number() over (partition by movie_id order by listed_at) as position
-    from (
-        select * from listed
-        where company_id > 0
-        qualify row_number() over (partition by movie_id, company_id order by listed_at) = 1
-    ) as distinct_companies
-)
+    -- TMDb lists the odd company twice.
+    numbered as (
+        select *, row_number() over (partition by movie_id order by listed_at) as position
+        from
+            (
+                select *
+                from listed
+                where company_id > 0
+                qualify row_number() over (partition by movie_id, company_id order by listed_at) = 1
+            ) as distinct_companies
+    )
 
 select
     changed_movies.movie_id,
@@ -48,4 +55,4 @@ select
     changed_movies._run_seq
 from changed_movies
 left join numbered on changed_movies.movie_id = numbered.movie_id
-{% if not is_incremental() %}where numbered.company_id is not null{% endif %}
+{% if not is_incremental() %} where numbered.company_id is not null{% endif %}

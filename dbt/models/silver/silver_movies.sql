@@ -1,190 +1,224 @@
 -- Grain: one row per movie that TMDb ever described or declared gone.
 -- A row joins the movie's newest document with its newest answer. Both are chosen by the time TMDb answered, among the
 -- records that are new and the row that is there: a late or repeated record never undoes a newer one.
-{{ config(materialized='incremental', incremental_strategy='replace', unique_key='movie_id') }}
+{{ config(materialized="incremental", incremental_strategy="replace", unique_key="movie_id") }}
 
 {% set keys = [
-    'imdb_id', 'title', 'original_title', 'original_language', 'status', 'release_date', 'runtime', 'budget',
-    'revenue', 'popularity', 'vote_average', 'vote_count', 'genres', 'production_companies'
+    "imdb_id",
+    "title",
+    "original_title",
+    "original_language",
+    "status",
+    "release_date",
+    "runtime",
+    "budget",
+    "revenue",
+    "popularity",
+    "vote_average",
+    "vote_count",
+    "genres",
+    "production_companies",
 ] %}
 
-with unseen_batches as (
-    {{ unseen_batches() }}
-),
+with
+    unseen_batches as ({{ unseen_batches() }}),
 
--- TMDb says in the body, too, that there is no such movie: a 404 of a proxy on the way is no tombstone.
-unseen_answers as (
-    select
-        raw.movie_id,
-        raw.fetched_at,
-        raw.load_seq,
-        raw.kafka_offset,
-        raw.batch_id,
-        raw.source_url,
-        raw.ingested_at,
-        unseen_batches.run_seq,
-        false as is_deleted
-    from {{ source('bronze', 'raw_movies') }} as raw
-    inner join unseen_batches on raw.load_seq = unseen_batches.load_seq and raw.batch_id = unseen_batches.batch_id
-    where raw.http_status = 200
-    union all
-    select
-        raw.movie_id,
-        raw.fetched_at,
-        raw.load_seq,
-        raw.kafka_offset,
-        raw.batch_id,
-        raw.source_url,
-        raw.ingested_at,
-        unseen_batches.run_seq,
-        true as is_deleted
-    from {{ source('bronze', 'raw_movies') }} as raw
-    inner join unseen_batches on raw.load_seq = unseen_batches.load_seq and raw.batch_id = unseen_batches.batch_id
-    where
-        raw.http_status in (404, 410)
-        and {{ json_text(json_opened('raw.raw_data', ['status_code']), ['status_code'], 'status_code') }}
-        in ('34', '6', '37')
-),
+    -- TMDb says in the body, too, that there is no such movie: a 404 of a proxy on the way is no tombstone.
+    unseen_answers as (
+        select
+            records.movie_id,
+            records.fetched_at,
+            records.load_seq,
+            records.kafka_offset,
+            records.batch_id,
+            records.source_url,
+            records.ingested_at,
+            unseen_batches.run_seq,
+            false as is_deleted
+        from {{ source("bronze", "raw_movies") }} as records
+        inner join
+            unseen_batches on records.load_seq = unseen_batches.load_seq and records.batch_id = unseen_batches.batch_id
+        where records.http_status = 200
+        union all
+        select
+            records.movie_id,
+            records.fetched_at,
+            records.load_seq,
+            records.kafka_offset,
+            records.batch_id,
+            records.source_url,
+            records.ingested_at,
+            unseen_batches.run_seq,
+            true as is_deleted
+        from {{ source("bronze", "raw_movies") }} as records
+        inner join
+            unseen_batches on records.load_seq = unseen_batches.load_seq and records.batch_id = unseen_batches.batch_id
+        where
+            records.http_status in (404, 410)
+            and {{ json_text(json_opened("records.raw_data", ["status_code"]), ["status_code"], "status_code") }}
+            in ('34', '6', '37')
+    ),
 
-{% if is_incremental() %}
-known_movies as (
-    select * from {{ this }}
-    where movie_id in (select movie_id from unseen_answers)
-),
-{% endif %}
-
-newest_unseen_documents as (
-    select load_seq, kafka_offset, run_seq
-    from unseen_answers
-    where not is_deleted
-    qualify row_number() over (partition by movie_id order by {{ newest_first() }}) = 1
-),
-
-opened as (
-    select
-        raw.movie_id,
-        raw.fetched_at,
-        raw.load_seq,
-        raw.kafka_offset,
-        newest.run_seq,
-        {{ json_opened('raw.raw_data', keys) }} as document
-    from {{ source('bronze', 'raw_movies') }} as raw
-    inner join newest_unseen_documents as newest
-        on raw.load_seq = newest.load_seq and raw.kafka_offset = newest.kafka_offset
-),
-
-texts as (
-    select
-        movie_id,
-        fetched_at,
-        load_seq,
-        kafka_offset,
-        run_seq,
-        {% for key in keys if key not in ('genres', 'production_companies') %}
-        {{ known_text(json_text('document', keys, key)) }} as {{ key }},
-        {% endfor %}
-        {{ json_array('document', keys, 'genres') }} as genres,
-        {{ json_array('document', keys, 'production_companies') }} as production_companies,
-        document is null as is_unreadable
-    from opened
-),
-
-typed as (
-    select
-        *,
-        {{ to_date('release_date') }} as release_day,
-        {{ to_integer('runtime') }} as runtime_minutes,
-        {{ to_bigint('budget') }} as budget_usd,
-        {{ to_bigint('revenue') }} as revenue_usd,
-        {{ to_double('popularity') }} as popularity_score,
-        {{ to_double('vote_average') }} as average_vote,
-        {{ to_bigint('vote_count') }} as votes
-    from texts
-),
-
--- TMDb writes 0 and "" for what it does not know; neither that nor what cannot be true is a value.
-documents as (
-    select
-        movie_id,
-        imdb_id,
-        title,
-        original_title,
-        original_language,
-        status,
-        case when release_day between {{ first_day() }} and {{ last_day() }} then release_day end as release_date,
-        case when runtime_minutes > 0 then runtime_minutes end as runtime_minutes,
-        case when budget_usd > 0 then budget_usd end as budget_usd,
-        case when revenue_usd > 0 then revenue_usd end as revenue_usd,
-        case when popularity_score >= 0 then popularity_score end as popularity,
-        case when average_vote > 0 and average_vote <= 10 and (votes > 0 or votes is null) then average_vote end
-            as vote_average,
-        case when votes >= 0 then votes end as vote_count,
-        nullif(
-            concat(
-                {{ flag_if('is_unreadable', 'document') }},
-                {{ flag_if('release_date is not null and not coalesce(release_day between ' ~ first_day() ~ ' and ' ~ last_day() ~ ', false)', 'release_date') }},
-                {{ flag_if('runtime is not null and not coalesce(runtime_minutes >= 0, false)', 'runtime') }},
-                {{ flag_if('budget is not null and not coalesce(budget_usd >= 0, false)', 'budget') }},
-                {{ flag_if('revenue is not null and not coalesce(revenue_usd >= 0, false)', 'revenue') }},
-                {{ flag_if('popularity is not null and not coalesce(popularity_score >= 0, false)', 'popularity') }},
-                {{ flag_if('vote_average is not null and not coalesce(average_vote between 0 and 10, false)', 'vote_average') }},
-                {{ flag_if('vote_count is not null and not coalesce(votes >= 0, false)', 'vote_count') }}
-            ),
-            ''
-        ) as unusable_fields,
-        genres,
-        production_companies,
-        fetched_at,
-        load_seq,
-        kafka_offset,
-        run_seq
-    from typed
     {% if is_incremental() %}
-    union all
-    select
-        movie_id,
-        imdb_id,
-        title,
-        original_title,
-        original_language,
-        status,
-        release_date,
-        runtime_minutes,
-        budget_usd,
-        revenue_usd,
-        popularity,
-        vote_average,
-        vote_count,
-        unusable_fields,
-        _genres,
-        _production_companies,
-        _document_fetched_at,
-        _document_load_seq,
-        _document_kafka_offset,
-        _run_seq
-    from known_movies
-    where _document_fetched_at is not null
+        known_movies as (
+            select known.*
+            from {{ this }} as known
+            where known.movie_id in (select unseen.movie_id from unseen_answers as unseen)
+        ),
     {% endif %}
-),
 
-newest_documents as (
-    select * from documents
-    qualify row_number() over (partition by movie_id order by {{ newest_first() }}) = 1
-),
+    newest_unseen_documents as (
+        select load_seq, kafka_offset, run_seq
+        from unseen_answers
+        where not is_deleted
+        qualify row_number() over (partition by movie_id order by {{ newest_first() }}) = 1
+    ),
 
-answers as (
-    select * from unseen_answers
-    {% if is_incremental() %}
-    union all
-    select movie_id, _fetched_at, _load_seq, _kafka_offset, _batch_id, _source, _loaded_at, _run_seq, is_deleted
-    from known_movies
-    {% endif %}
-),
+    opened as (
+        select
+            records.movie_id,
+            records.fetched_at,
+            records.load_seq,
+            records.kafka_offset,
+            newest.run_seq,
+            {{ json_opened("records.raw_data", keys) }} as fields
+        from {{ source("bronze", "raw_movies") }} as records
+        inner join
+            newest_unseen_documents as newest
+            on records.load_seq = newest.load_seq
+            and records.kafka_offset = newest.kafka_offset
+    ),
 
-newest_answers as (
-    select * from answers
-    qualify row_number() over (partition by movie_id order by {{ newest_first() }}) = 1
-)
+    texts as (
+        select
+            movie_id,
+            fetched_at,
+            load_seq,
+            kafka_offset,
+            run_seq,
+            {% for key in keys if key not in ('genres', 'production_companies') %}
+                {{ known_text(json_text("fields", keys, key)) }} as {{ key }},
+            {% endfor %}
+            {{ json_array("fields", keys, "genres") }} as genres,
+            {{ json_array("fields", keys, "production_companies") }} as production_companies,
+            fields is null as is_unreadable
+        from opened
+    ),
+
+    typed as (
+        select
+            *,
+            {{ to_date("release_date") }} as release_day,
+            {{ to_integer("runtime") }} as runtime_minutes,
+            {{ to_bigint("budget") }} as budget_usd,
+            {{ to_bigint("revenue") }} as revenue_usd,
+            {{ to_double("popularity") }} as popularity_score,
+            {{ to_double("vote_average") }} as average_vote,
+            {{ to_bigint("vote_count") }} as votes
+        from texts
+    ),
+
+    -- TMDb writes 0 and "" for what it does not know; neither that nor what cannot be true is a value.
+    documents as (
+        select
+            movie_id,
+            imdb_id,
+            title,
+            original_title,
+            original_language,
+            status,
+            case when release_day between {{ first_day() }} and {{ last_day() }} then release_day end as release_date,
+            case when runtime_minutes > 0 then runtime_minutes end as runtime_minutes,
+            case when budget_usd > 0 then budget_usd end as budget_usd,
+            case when revenue_usd > 0 then revenue_usd end as revenue_usd,
+            case when popularity_score >= 0 then popularity_score end as popularity,
+            case
+                when average_vote > 0 and average_vote <= 10 and (votes > 0 or votes is null) then average_vote
+            end as vote_average,
+            case when votes >= 0 then votes end as vote_count,
+            nullif(
+                concat(
+                    {{ flag_if("is_unreadable", "document") }},
+                    {{
+                        flag_if(
+                            "release_date is not null and not coalesce(release_day between "
+                            ~ first_day()
+                            ~ " and "
+                            ~ last_day()
+                            ~ ", false)",
+                            "release_date",
+                        )
+                    }},
+                    {{ flag_if("runtime is not null and not coalesce(runtime_minutes >= 0, false)", "runtime") }},
+                    {{ flag_if("budget is not null and not coalesce(budget_usd >= 0, false)", "budget") }},
+                    {{ flag_if("revenue is not null and not coalesce(revenue_usd >= 0, false)", "revenue") }},
+                    {{
+                        flag_if(
+                            "popularity is not null and not coalesce(popularity_score >= 0, false)", "popularity"
+                        )
+                    }},
+                    {{
+                        flag_if(
+                            "vote_average is not null and not coalesce(average_vote between 0 and 10, false)",
+                            "vote_average",
+                        )
+                    }},
+                    {{ flag_if("vote_count is not null and not coalesce(votes >= 0, false)", "vote_count") }}
+                ),
+                ''
+            ) as unusable_fields,
+            genres,
+            production_companies,
+            fetched_at,
+            load_seq,
+            kafka_offset,
+            run_seq
+        from typed
+        {% if is_incremental() %}
+            union all
+            select
+                movie_id,
+                imdb_id,
+                title,
+                original_title,
+                original_language,
+                status,
+                release_date,
+                runtime_minutes,
+                budget_usd,
+                revenue_usd,
+                popularity,
+                vote_average,
+                vote_count,
+                unusable_fields,
+                _genres,
+                _production_companies,
+                _document_fetched_at,
+                _document_load_seq,
+                _document_kafka_offset,
+                _run_seq
+            from known_movies
+            where _document_fetched_at is not null
+        {% endif %}
+    ),
+
+    newest_documents as (
+        select * from documents qualify row_number() over (partition by movie_id order by {{ newest_first() }}) = 1
+    ),
+
+    answers as (
+        select *
+        from unseen_answers
+        {% if is_incremental() %}
+            union all
+            select movie_id, _fetched_at, _load_seq, _kafka_offset, _batch_id, _source, _loaded_at, _run_seq, is_deleted
+            from known_movies
+        {% endif %}
+    ),
+
+    newest_answers as (
+        select * from answers qualify row_number() over (partition by movie_id order by {{ newest_first() }}) = 1
+    )
 
 select
     newest_answers.movie_id,
