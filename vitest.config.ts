@@ -1,9 +1,10 @@
 import { defineConfig } from 'vitest/config';
 
 /** `unit` and `contract` need nothing but Node; `integration` and `e2e` use the real broker and the real dbt. */
-const project = (name: string, timeoutMs: number) => ({
+const project = (name: string, timeoutMs: number, globalSetup: string[] = []) => ({
   test: {
     name,
+    globalSetup,
     include: [`test/${name}/**/*.test.ts`],
     testTimeout: timeoutMs,
     hookTimeout: timeoutMs,
@@ -15,7 +16,7 @@ export default defineConfig({
     projects: [
       project('unit', 10_000),
       project('contract', 30_000),
-      project('integration', 120_000),
+      project('integration', 120_000, ['test/support/broker-setup.ts']),
       project('e2e', 600_000),
     ],
   },

@@ -1,0 +1,103 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Admin, Kafka } from 'kafkajs';
+import { topics } from '../../schemas/topics.ts';
+import { kafkaCall } from './errors.ts';
+import { isPassing } from './group-member.ts';
+import type { Offsets } from './topic.ts';
+
+/** The largest record a topic takes: an answer of TMDb's at its largest, twice over. */
+export const maxRecordBytes = 8_000_000;
+
+export interface TopicSettings {
+  readonly partitions: number;
+  readonly replicationFactor: number;
+  /** How long raw answers and dead letters are kept. */
+  readonly rawRetentionMs: number;
+}
+
+/** Where a topic's records are: per partition the first offset that is still there, and the one after the last. */
+export interface TopicOffsets {
+  readonly low: Offsets;
+  readonly high: Offsets;
+}
+
+/** Questions to the cluster, and the making of our topics. Every method throws KafkaError when Kafka cannot be asked. */
+export interface KafkaAdmin extends AsyncDisposable {
+  /** Makes those of our topics that are missing; those that are there stay as they are. Safe to call again. */
+  ensureTopics(settings: TopicSettings): Promise<void>;
+  topicOffsets(topic: string): Promise<TopicOffsets>;
+  /** What the group has committed; partitions without a commit are absent. */
+  committedOffsets(group: string, topic: string): Promise<Offsets>;
+  /** Removes a group that has no members; it is no error when that fails, Kafka forgets such groups by itself. */
+  deleteGroup(group: string): Promise<void>;
+  /** Identifies the cluster for ever; one made anew has another. */
+  clusterId(): Promise<string>;
+}
+
+/** Connects. @throws KafkaError when no broker answers. */
+export async function createAdmin(kafka: Kafka): Promise<KafkaAdmin> {
+  const admin = kafka.admin();
+  await kafkaCall('connecting to Kafka', () => admin.connect());
+  return {
+    ensureTopics: (settings) => kafkaCall('making the topics', () => ensureTopics(admin, settings)),
+    topicOffsets: (topic) => kafkaCall(`reading the offsets of ${topic}`, () => topicOffsets(admin, topic)),
+    committedOffsets: (group, topic) =>
+      kafkaCall(`reading the offsets of group ${group}`, () => committedOffsets(admin, group, topic)),
+    deleteGroup: async (group) => {
+      await admin.deleteGroups([group]).catch(() => {});
+    },
+    clusterId: async () => (await kafkaCall('asking for the cluster', () => admin.describeCluster())).clusterId,
+    [Symbol.asyncDispose]: () => admin.disconnect(),
+  };
+}
+
+async function ensureTopics(admin: Admin, settings: TopicSettings): Promise<void> {
+  const { partitions, replicationFactor, rawRetentionMs } = settings;
+  const existing = new Set(await admin.listTopics());
+  const missing = Object.values(topics).filter((topic) => !existing.has(topic));
+  if (missing.length === 0) return;
+  const common = {
+    'max.message.bytes': String(maxRecordBytes),
+    // One replica may be down: with acks=all nothing acknowledged is lost, and writing goes on.
+    'min.insync.replicas': String(Math.max(1, replicationFactor - 1)),
+  };
+  const kept = { 'cleanup.policy': 'delete', 'retention.ms': String(rawRetentionMs), 'retention.bytes': '-1' };
+  await admin.createTopics({
+    waitForLeaders: true,
+    topics: missing.map((topic) => ({
+      topic,
+      numPartitions: partitions,
+      replicationFactor,
+      configEntries: Object.entries({
+        ...common,
+        ...(topic === topics.movieIds ? { 'cleanup.policy': 'compact' } : kept),
+      }).map(([name, value]) => ({ name, value })),
+    })),
+  });
+}
+
+async function topicOffsets(admin: Admin, topic: string): Promise<TopicOffsets> {
+  const partitions = await admin.fetchTopicOffsets(topic);
+  return {
+    low: new Map(partitions.map(({ partition, low }) => [partition, BigInt(low)])),
+    high: new Map(partitions.map(({ partition, high }) => [partition, BigInt(high)])),
+  };
+}
+
+async function committedOffsets(admin: Admin, groupId: string, topic: string, attempt = 1): Promise<Offsets> {
+  const answers = await admin.fetchOffsets({ groupId, topics: [topic] }).catch((error: unknown) => {
+    // kafkajs does not wait here for a coordinator that is just moving in.
+    if (attempt < 100 && isPassing(error)) return null;
+    throw error;
+  });
+  if (!answers) {
+    await delay(200);
+    return committedOffsets(admin, groupId, topic, attempt + 1);
+  }
+  const [answer] = answers;
+  const committed = answer?.partitions ?? [];
+  // Kafka says -1 where nothing was committed.
+  return new Map(
+    committed.filter(({ offset }) => BigInt(offset) >= 0n).map(({ partition, offset }) => [partition, BigInt(offset)]),
+  );
+}

@@ -1,0 +1,91 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
+import { createInterface } from 'node:readline';
+
+/**
+ * Runs java as a child that cannot outlive us: when our end of standard input closes, because we closed it or because
+ * we are dead (kill -9 included), it is told to stop, and killed by its id if it has not after 15 s.
+ */
+const supervise = `
+exec 3<&0 </dev/null
+"$@" 3<&- >&2 &
+java=$!
+echo "$java"
+(
+  read -r _ <&3
+  kill -TERM "$java" 2>/dev/null
+  ticks=0
+  while kill -0 "$java" 2>/dev/null && [ "$ticks" -lt 150 ]; do ticks=$((ticks + 1)); sleep 0.1; done
+  [ "$ticks" -lt 150 ] || kill -KILL "$java" 2>/dev/null
+) >/dev/null &
+watcher=$!
+exec 3<&-
+wait "$java"
+code=$?
+kill "$watcher" 2>/dev/null
+exit "$code"
+`;
+
+export interface JavaProcess {
+  readonly pid: number;
+  /** Resolves with the exit code once java is gone. */
+  readonly ended: Promise<number | null>;
+  /** Whether java is gone. */
+  readonly hasEnded: () => boolean;
+  /** From now on it does not keep our program alive: when that ends, java does. */
+  unref(): void;
+  /** Asks java to stop; resolves when it is gone. Safe to call again. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts java in a session of its own (a terminal's Ctrl-C does not reach it) with its output in `logFile`.
+ * @throws Error when the shell or java cannot be run.
+ */
+export async function startJava(args: readonly string[], cwd: string, logFile: string): Promise<JavaProcess> {
+  const log = openSync(logFile, 'w');
+  const shell = spawn('sh', ['-c', supervise, 'sh', 'java', ...args], {
+    cwd,
+    detached: true,
+    stdio: ['pipe', 'pipe', log],
+  });
+  closeSync(log);
+  const ended = new Promise<number | null>((resolve) => {
+    shell.once('exit', resolve).once('error', () => resolve(null));
+  });
+  const pid = await firstLine(shell);
+  let hasEnded = false;
+  const noted = ended.then((code) => {
+    hasEnded = true;
+    return code;
+  });
+  return {
+    pid,
+    ended: noted,
+    hasEnded: () => hasEnded,
+    unref: () => {
+      shell.unref();
+      for (const pipe of [shell.stdin, shell.stdout]) (pipe as Socket | null)?.unref();
+    },
+    stop: async () => {
+      shell.ref();
+      shell.stdin?.destroy();
+      await noted;
+    },
+  };
+}
+
+async function firstLine(shell: ChildProcess): Promise<number> {
+  if (!shell.stdout || !shell.stdin) throw new Error('the shell has no pipes');
+  shell.stdin.on('error', () => {});
+  const lines = createInterface(shell.stdout);
+  const [line] = await Promise.race([once(lines, 'line'), once(shell, 'exit').then(() => [''])]);
+  lines.close();
+  return Number(line);
+}
+
+/** The end of a log, for an error message. */
+export const tailOf = (logFile: string, lines = 15): string =>
+  readFileSync(logFile, 'utf8').trim().split('\n').slice(-lines).join('\n');

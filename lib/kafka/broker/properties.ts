@@ -1,0 +1,45 @@
+export interface BrokerPorts {
+  readonly client: number;
+  readonly controller: number;
+}
+
+/**
+ * `server.properties` of a single node for one machine: every internal topic has one replica and few partitions, and
+ * groups start at once. `extra` wins over what is here.
+ */
+export function serverProperties(
+  logDir: string,
+  ports: BrokerPorts,
+  extra: Readonly<Record<string, string>> = {},
+): string {
+  const properties = {
+    'process.roles': 'broker,controller',
+    'node.id': '1',
+    // A fixed voter, not the dynamic quorum: that one stores its port at format time, and ours differ at each start.
+    'controller.quorum.voters': `1@127.0.0.1:${ports.controller}`,
+    listeners: `PLAINTEXT://127.0.0.1:${ports.client},CONTROLLER://127.0.0.1:${ports.controller}`,
+    'advertised.listeners': `PLAINTEXT://127.0.0.1:${ports.client}`,
+    'controller.listener.names': 'CONTROLLER',
+    'listener.security.protocol.map': 'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT',
+    'inter.broker.listener.name': 'PLAINTEXT',
+    'log.dirs': logDir,
+    'auto.create.topics.enable': 'false',
+    'offsets.topic.replication.factor': '1',
+    'offsets.topic.num.partitions': '4',
+    // The standard forgets a group's offsets after a week away, and everything would be fetched again.
+    'offsets.retention.minutes': String(10 * 365 * 24 * 60),
+    'transaction.state.log.replication.factor': '1',
+    'transaction.state.log.min.isr': '1',
+    'transaction.state.log.num.partitions': '1',
+    'share.coordinator.state.topic.replication.factor': '1',
+    'share.coordinator.state.topic.min.isr': '1',
+    'share.coordinator.state.topic.num.partitions': '1',
+    'group.initial.rebalance.delay.ms': '0',
+    'group.min.session.timeout.ms': '1000',
+    'log.cleaner.dedupe.buffer.size': '2097152',
+    ...extra,
+  };
+  return `${Object.entries(properties)
+    .map(([name, value]) => `${name}=${value}`)
+    .join('\n')}\n`;
+}

@@ -1,0 +1,80 @@
+import { createRequire } from 'node:module';
+import { Kafka, logLevel, type SASLOptions } from 'kafkajs';
+import type { Logger } from '../logger.ts';
+import type { Secret } from '../secret.ts';
+
+export type { Kafka } from 'kafkajs';
+
+export interface KafkaOptions {
+  /** `host:port` of some brokers; they name the others. */
+  readonly brokers: readonly string[];
+  readonly ssl: boolean;
+  readonly sasl:
+    | { readonly mechanism: SASLOptions['mechanism']; readonly username: string; readonly password: Secret }
+    | undefined;
+  /** How often a request is tried again before it fails. Standard: 24 times in some 20 s. */
+  readonly retries?: number;
+  /** Who we are in the broker's log. */
+  readonly clientId: string;
+  readonly log: Logger;
+}
+
+/** A client; nothing is connected before something is made of it. */
+export function createKafka({ brokers, ssl, sasl, clientId, log, retries }: KafkaOptions): Kafka {
+  stopIdlePolling();
+  return new Kafka({
+    brokers: [...brokers],
+    clientId,
+    ...(ssl && { ssl: true }),
+    ...(sasl && { sasl: saslOptions(sasl) }),
+    connectionTimeout: 5_000,
+    requestTimeout: 30_000,
+    retry: { ...clientRetry, ...(retries !== undefined && { retries }) },
+    logLevel: logLevel.INFO,
+    logCreator: () => (entry) => write(log, entry.level, entry.log.message, { kafkajs: entry.namespace, ...entry.log }),
+  });
+}
+
+/**
+ * Enough for a broker that restarts; longer outages are for the stage to wait out. Small steps,
+ * because a new cluster makes its groups' coordinator only when asked for it, which takes a second.
+ */
+const clientRetry = { retries: 24, initialRetryTime: 100, multiplier: 1.5, maxRetryTime: 1_000 };
+
+const saslOptions = ({ mechanism, username, password }: NonNullable<KafkaOptions['sasl']>): SASLOptions =>
+  ({ mechanism, username, password: password.reveal() }) as SASLOptions;
+
+/**
+ * kafkajs calls an error what it then tries again, and a warning every rebalance. What counts reaches our caller as an
+ * error; here each level is one lower.
+ */
+function write(log: Logger, level: logLevel, message: string, details: object): void {
+  const { timestamp: _, message: __, logger: ___, stack: ____, ...fields } = details as Record<string, unknown>;
+  if (level <= logLevel.ERROR) log.warn(fields, message);
+  else if (level <= logLevel.WARN) log.info(fields, message);
+  else log.debug(fields, message);
+}
+
+interface RequestQueue {
+  throttledUntil: number;
+  throttleCheckTimeoutId: NodeJS.Timeout | null;
+  readonly pending: readonly unknown[];
+  scheduleCheckPendingRequests(): void;
+}
+
+/**
+ * kafkajs 2.2.4 looks every millisecond whether requests wait, even when none do, with a negative timeout that Node 24
+ * warns of (kafkajs #1751, #1704, open). Here it looks only while there are some: no warning, and an idle consumer
+ * costs next to nothing.
+ */
+function stopIdlePolling(): void {
+  const load = createRequire(import.meta.url);
+  const { prototype } = load('kafkajs/src/network/requestQueue') as { prototype: RequestQueue };
+  const schedule = originals.get(prototype) ?? prototype.scheduleCheckPendingRequests;
+  originals.set(prototype, schedule);
+  prototype.scheduleCheckPendingRequests = function (this: RequestQueue) {
+    if (this.pending.length > 0) schedule.call(this);
+  };
+}
+
+const originals = new WeakMap<RequestQueue, () => void>();

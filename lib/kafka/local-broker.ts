@@ -1,0 +1,185 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join, resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { claimDataDir } from './broker/claim.ts';
+import { type JavaProcess, startJava, tailOf } from './broker/java-process.ts';
+import { processIdentity } from './broker/process-identity.ts';
+import { type BrokerPorts, serverProperties } from './broker/properties.ts';
+import type { Broker, BrokerOptions } from './broker.ts';
+import { BrokerError } from './errors.ts';
+
+export interface LocalBrokerOptions extends BrokerOptions {
+  /** Kafka settings beside ours, for tests. */
+  readonly properties?: Readonly<Record<string, string>>;
+}
+
+/** A broker of one process on this machine. */
+export interface LocalBroker extends Broker {
+  readonly pid: number;
+}
+
+/** How long a start may take: it is one second on an idle machine. */
+const startTimeoutMs = 90_000;
+
+/** What in the broker's log says that trying again helps: a port was taken meanwhile, or the folder is not free yet. */
+const passing = /Address already in use|Failed to acquire lock/;
+
+/**
+ * A real Apache Kafka (KRaft, one node) from the jars in `jarsDir`, on loopback ports that were free. It ends when it
+ * is disposed of and when this process ends, however it ends; its data stays in `dataDir` for the next start.
+ * @throws BrokerError when the folder is in use or the broker does not start; the message ends with the broker's log.
+ */
+export async function startLocalBroker(options: LocalBrokerOptions): Promise<LocalBroker> {
+  const dataDir = resolve(options.dataDir);
+  mkdirSync(dataDir, { recursive: true });
+  const claim = await claimDataDir(dataDir, options.signal);
+  try {
+    const node = new LocalNode({ ...options, dataDir });
+    await node.format();
+    const { java, ports } = await node.start(claim.setBroker);
+    java.unref();
+    return {
+      brokers: [`127.0.0.1:${ports.client}`],
+      pid: java.pid,
+      [Symbol.asyncDispose]: async () => {
+        await java.stop();
+        node.keepArchive();
+        claim.release();
+      },
+    };
+  } catch (error) {
+    claim.release();
+    throw error;
+  }
+}
+
+/** One node's folder and the commands that work on it. */
+class LocalNode {
+  readonly #options: LocalBrokerOptions;
+  readonly #logDir: string;
+  readonly #propertiesFile: string;
+  readonly #logFile: string;
+  /** Kafka's classes in the form the JVM maps: made at the end of the first run, it takes a third off each start. */
+  readonly #archive: string;
+  readonly #newArchive: string;
+
+  constructor(options: LocalBrokerOptions) {
+    this.#options = options;
+    this.#logDir = join(options.dataDir, 'log');
+    this.#propertiesFile = join(options.dataDir, 'server.properties');
+    this.#logFile = join(options.dataDir, 'broker.log');
+    this.#archive = join(resolve(options.jarsDir), 'kafka.jsa');
+    this.#newArchive = `${this.#archive}.${process.pid}.${randomBytes(4).toString('hex')}`;
+  }
+
+  /** Once in a folder's life. The rename comes last, so a format that was cut short is done again. */
+  async format(): Promise<void> {
+    if (existsSync(this.#logDir)) return;
+    const unfinished = `${this.#logDir}.formatting`;
+    rmSync(unfinished, { recursive: true, force: true });
+    writeFileSync(this.#propertiesFile, serverProperties(unfinished, { client: 1, controller: 2 }));
+    const clusterId = randomBytes(16).toString('base64url');
+    const args = ['kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', this.#propertiesFile];
+    const java = await startJava([...this.#flags(), ...args], this.#options.dataDir, this.#logFile);
+    await this.#orAborted(java, java.ended);
+    if ((await java.ended) !== 0) throw this.#error('the storage could not be formatted');
+    renameSync(unfinished, this.#logDir);
+  }
+
+  /** Starts until ready, on other ports when some were taken. `onPid` is told each process. */
+  async start(onPid: (pid: number) => void): Promise<{ java: JavaProcess; ports: BrokerPorts }> {
+    const deadline = performance.now() + startTimeoutMs;
+    for (let attempt = 1; ; attempt += 1) {
+      const ports = await freePorts();
+      writeFileSync(this.#propertiesFile, serverProperties(this.#logDir, ports, this.#options.properties));
+      const args = [...this.#flags(), ...this.#archiveFlags(), 'kafka.Kafka', this.#propertiesFile];
+      const java = await startJava(args, this.#options.dataDir, this.#logFile);
+      onPid(java.pid);
+      if (await this.#orAborted(java, this.#isReady(java, deadline))) return { java, ports };
+      const isTimeUp = performance.now() > deadline;
+      await java.stop();
+      if (isTimeUp) throw this.#error(`Kafka was not ready after ${startTimeoutMs / 1_000} s`);
+      if (attempt >= 40 || !passing.test(this.#log())) throw this.#error('Kafka did not start');
+      await delay(500, undefined, this.#options.signal && { signal: this.#options.signal });
+    }
+  }
+
+  /** Takes over the archive that a first run left at its end. */
+  keepArchive(): void {
+    if (existsSync(this.#newArchive)) renameSync(this.#newArchive, this.#archive);
+  }
+
+  /** @returns whether it became ready, as opposed to having ended or being late. */
+  async #isReady(java: JavaProcess, deadline: number): Promise<boolean> {
+    while (!java.hasEnded() && performance.now() < deadline) {
+      if (this.#log().includes('Kafka Server started')) return true;
+      await delay(20);
+    }
+    return false;
+  }
+
+  async #orAborted<T>(java: JavaProcess, work: Promise<T>): Promise<T> {
+    const { signal } = this.#options;
+    const result = await Promise.race([work, aborted(signal)]);
+    if (!signal?.aborted) return result as T;
+    await java.stop();
+    throw signal.reason;
+  }
+
+  #flags(): string[] {
+    const log4j = join(import.meta.dirname, 'broker', 'log4j2.xml');
+    return [
+      // The fast compiler only: a broker for one machine never runs long enough to repay the other, nor needs its speed.
+      ...['-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Djava.awt.headless=true'],
+      `-Dlog4j2.configurationFile=${log4j}`,
+      ...['-cp', join(resolve(this.#options.jarsDir), '*')],
+    ];
+  }
+
+  #archiveFlags(): string[] {
+    if (existsSync(this.#archive)) return [`-XX:SharedArchiveFile=${this.#archive}`];
+    this.#removeOrphans();
+    return [`-XX:ArchiveClassesAtExit=${this.#newArchive}`];
+  }
+
+  /** What runs left that were killed before they could take over their archive: 50 MB each. */
+  #removeOrphans(): void {
+    const jarsDir = resolve(this.#options.jarsDir);
+    for (const file of readdirSync(jarsDir)) {
+      const pid = /^kafka\.jsa\.(\d+)\./.exec(file)?.[1];
+      if (pid && processIdentity(Number(pid)) === null) rmSync(join(jarsDir, file), { force: true });
+    }
+  }
+
+  #log(): string {
+    return readFileSync(this.#logFile, 'utf8');
+  }
+
+  #error(what: string): BrokerError {
+    return new BrokerError(`${what}; the end of ${this.#logFile}:\n${tailOf(this.#logFile)}`);
+  }
+}
+
+const aborted = (signal: AbortSignal | undefined): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal?.aborted) resolve();
+    else signal?.addEventListener('abort', () => resolve(), { once: true });
+  });
+
+/** Two loopback ports that nobody listens on now. Somebody may a moment later; then the start is tried again. */
+async function freePorts(): Promise<BrokerPorts> {
+  const servers = [createServer(), createServer()];
+  const ports = await Promise.all(servers.map(listen));
+  await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
+  return { client: ports[0] ?? 0, controller: ports[1] ?? 0 };
+}
+
+const listen = (server: ReturnType<typeof createServer>): Promise<number> =>
+  new Promise((done, fail) => {
+    server.once('error', fail).listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      done(typeof address === 'object' && address ? address.port : 0);
+    });
+  });

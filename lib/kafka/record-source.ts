@@ -1,0 +1,293 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Kafka } from 'kafkajs';
+import type { TopicName } from '../../schemas/topics.ts';
+import type { Logger } from '../logger.ts';
+import { createAdmin, type KafkaAdmin } from './admin.ts';
+import {
+  type FetchedBatch,
+  type GroupSettings,
+  type Member,
+  runMember,
+  type TopicPartitions,
+  toConsumerRecord,
+  whenAborted,
+} from './group-member.ts';
+import { OffsetCommitter } from './offset-committer.ts';
+import { type InHand, RecordQueue } from './record-queue.ts';
+import type { ConsumerRecord, Offsets, RecordSource, RunOptions } from './topic.ts';
+
+export interface RecordSourceOptions extends Partial<GroupSettings> {
+  readonly kafka: Kafka;
+  readonly group: string;
+  readonly topic: TopicName;
+  /** Records that are handled at a time, over all partitions. */
+  readonly concurrency: number;
+  readonly log: Logger;
+}
+
+/** Little at once: a record may take a quarter of a second of a rate limit, and what waits here nobody else can take. */
+const standard = { maxBytesPerPartition: 64_000, maxBytes: 1_000_000, maxWaitMs: 100 };
+
+export const createRecordSource = (options: RecordSourceOptions): RecordSource =>
+  new KafkaRecordSource({ ...standard, ...options });
+
+type Settings = RecordSourceOptions & GroupSettings;
+
+/**
+ * Batches are taken in without waiting for their records, so kafkajs' loop goes on: it sends the heartbeats and reads
+ * the other partitions, however long a record takes. A partition with enough in stock is paused.
+ */
+class KafkaRecordSource implements RecordSource {
+  readonly #settings: Settings;
+
+  constructor(settings: Settings) {
+    this.#settings = settings;
+  }
+
+  async run(handle: (record: ConsumerRecord) => Promise<void>, options: RunOptions): Promise<void> {
+    const { kafka, topic, group } = this.#settings;
+    if (options.signal.aborted) return;
+    await using admin = await createAdmin(kafka);
+    const { until } = options;
+    if (until && (await reached(admin, group, topic, until)).size === until.size) return;
+    let run: RecordRun | undefined;
+    await runMember(
+      kafka,
+      [topic],
+      this.#settings,
+      (member) => {
+        run = new RecordRun(this.#settings, admin, member, handle, options);
+        return run;
+      },
+      async () => run?.ended(),
+    );
+  }
+
+  /** A run ends by its signal. */
+  async [Symbol.asyncDispose](): Promise<void> {}
+}
+
+/** How long the last commits may take when a run ends; what is not committed then comes again. */
+const flushMs = 5_000;
+/** How often we ask how far the other members are. */
+const othersMs = 500;
+
+class RecordRun {
+  readonly #settings: Settings;
+  readonly #admin: KafkaAdmin;
+  readonly #member: Member;
+  readonly #handle: (record: ConsumerRecord) => Promise<void>;
+  readonly #options: RunOptions;
+  readonly #committer: OffsetCommitter;
+  /** By partition; those whose position is still being looked up are absent. Their order is the order of service. */
+  readonly #queues = new Map<number, RecordQueue>();
+  readonly #done = Promise.withResolvers<void>();
+  readonly #paused = new WeakSet<RecordQueue>();
+  #assigned: readonly number[] = [];
+  #othersDone: ReadonlySet<number> = new Set();
+  /** Counts the assignments, so that an answer that comes late can tell. */
+  #assignment = 0;
+  #inHand = 0;
+
+  constructor(
+    settings: Settings,
+    admin: KafkaAdmin,
+    member: Member,
+    handle: (record: ConsumerRecord) => Promise<void>,
+    options: RunOptions,
+  ) {
+    this.#settings = settings;
+    this.#admin = admin;
+    this.#member = member;
+    this.#handle = handle;
+    this.#options = options;
+    this.#committer = new OffsetCommitter(
+      (offsets) => member.commit(settings.topic, offsets),
+      member.fail,
+      () => this.#onProgress(),
+    );
+  }
+
+  /** Resolves when the run is over: nothing in hand, and what is done is committed. */
+  async ended(): Promise<void> {
+    const { signal, until } = this.#options;
+    const stop = () => this.#onProgress();
+    signal.addEventListener('abort', stop, { once: true });
+    stop();
+    if (until) void this.#watchOthers(until).catch(this.#member.fail);
+    await Promise.race([this.#done.promise, whenAborted(this.#member.over)]);
+    signal.removeEventListener('abort', stop);
+    await this.#committer.flush(flushMs);
+  }
+
+  onJoined(assignment: readonly TopicPartitions[], isSameMember: boolean): void {
+    const { topic } = this.#settings;
+    this.#assignment += 1;
+    this.#assigned = assignment.flatMap(({ partitions }) => partitions);
+    for (const partition of this.#queues.keys()) {
+      if (isSameMember && this.#assigned.includes(partition)) continue;
+      this.#queues.delete(partition);
+      this.#committer.forget(partition);
+    }
+    for (const [partition, queue] of this.#queues) {
+      this.#member.seek(topic, partition, queue.position);
+    }
+    const gained = this.#assigned.filter((partition) => !this.#queues.has(partition));
+    if (gained.length === 0) return;
+    this.#member.pause(topic, gained);
+    this.#begin(gained, this.#assignment).catch(this.#member.fail);
+  }
+
+  async onBatch(batch: FetchedBatch): Promise<void> {
+    const queue = this.#queues.get(batch.partition);
+    if (!queue) return;
+    if (batch.fetchedOffset > queue.position) return this.#onJump(batch.partition, queue);
+    const { topic, partition } = batch;
+    queue.receive(
+      batch.messages.map((message) => toConsumerRecord(topic, partition, message)),
+      batch.next,
+    );
+    this.#throttle(partition, queue);
+    this.#onQueueChanged(partition, queue);
+    this.#startMore();
+  }
+
+  onHole(_: TopicName, partition: number, next: bigint): void {
+    const queue = this.#queues.get(partition);
+    if (!queue) return;
+    queue.receive([], next);
+    this.#onQueueChanged(partition, queue);
+  }
+
+  /** Where the group is, or else where the topic begins. */
+  async #begin(partitions: readonly number[], assignment: number): Promise<void> {
+    const { group, topic, concurrency } = this.#settings;
+    const [committed, { low, high }] = await Promise.all([
+      this.#admin.committedOffsets(group, topic),
+      this.#admin.topicOffsets(topic),
+    ]);
+    if (assignment !== this.#assignment || this.#member.over.aborted) return;
+    for (const partition of partitions) {
+      const [first, end] = [low.get(partition) ?? 0n, high.get(partition) ?? 0n];
+      const wanted = committed.get(partition) ?? first;
+      const position = wanted < first || wanted > end ? first : wanted;
+      if (position !== wanted) this.#warnOfJump(partition, wanted, position);
+      this.#queues.set(partition, new RecordQueue(position, concurrency, this.#options.until?.get(partition)));
+      this.#member.seek(topic, partition, position);
+      this.#member.resume(topic, [partition]);
+    }
+    this.#onProgress();
+  }
+
+  /** kafkajs went on elsewhere: back to where we were, unless that is gone from the topic. */
+  async #onJump(partition: number, queue: RecordQueue): Promise<void> {
+    const { topic } = this.#settings;
+    const { low, high } = await this.#admin.topicOffsets(topic);
+    const first = low.get(partition) ?? 0n;
+    if (queue.position < first || queue.position > (high.get(partition) ?? 0n)) {
+      this.#warnOfJump(partition, queue.position, first);
+      queue.receive([], first);
+      this.#onQueueChanged(partition, queue);
+    }
+    this.#member.seek(topic, partition, queue.position);
+  }
+
+  #warnOfJump(partition: number, from: bigint, to: bigint): void {
+    const { topic, group, log } = this.#settings;
+    log.warn({ topic, group, partition, from: String(from), to: String(to) }, 'the topic no longer has this offset');
+  }
+
+  #isOver(): boolean {
+    return this.#options.signal.aborted || this.#member.over.aborted;
+  }
+
+  /** Starts what may be started, a record of each partition in turn. */
+  #startMore(): void {
+    let idle = 0;
+    while (!this.#isOver() && this.#inHand < this.#settings.concurrency && idle < this.#queues.size) {
+      const [[partition, queue] = []] = this.#queues;
+      if (partition === undefined || !queue) return;
+      this.#queues.delete(partition);
+      this.#queues.set(partition, queue);
+      const entry = queue.start();
+      if (entry) {
+        idle = 0;
+        this.#inHand += 1;
+        void this.#handleOne(partition, queue, entry);
+        this.#throttle(partition, queue);
+      } else {
+        idle += 1;
+      }
+    }
+  }
+
+  async #handleOne(partition: number, queue: RecordQueue, entry: InHand): Promise<void> {
+    try {
+      await this.#handle(entry.record);
+    } catch (error) {
+      this.#inHand -= 1;
+      // A record that gave up because we are to stop is not done, and no failure.
+      if (this.#options.signal.aborted && error === this.#options.signal.reason) this.#onProgress();
+      else this.#member.fail(error);
+      return;
+    }
+    this.#inHand -= 1;
+    queue.finish(entry);
+    if (this.#queues.get(partition) === queue) this.#onQueueChanged(partition, queue);
+    this.#startMore();
+    this.#onProgress();
+  }
+
+  #onQueueChanged(partition: number, queue: RecordQueue): void {
+    const done = queue.newlyDone();
+    if (done !== null) this.#committer.mark(partition, done);
+    this.#onProgress();
+  }
+
+  /** Enough in stock: no more of this partition until some of it is under way. */
+  #throttle(partition: number, queue: RecordQueue): void {
+    const hasEnough = queue.waiting > 2 * this.#settings.concurrency;
+    if (hasEnough === this.#paused.has(queue) || this.#member.over.aborted) return;
+    const { topic } = this.#settings;
+    if (hasEnough) {
+      this.#paused.add(queue);
+      this.#member.pause(topic, [partition]);
+    } else {
+      this.#paused.delete(queue);
+      this.#member.resume(topic, [partition]);
+    }
+  }
+
+  #onProgress(): void {
+    const { signal, until } = this.#options;
+    if (this.#inHand > 0) return;
+    if (signal.aborted || (until && [...until].every(([partition, end]) => this.#isDone(partition, end)))) {
+      this.#done.resolve();
+    }
+  }
+
+  #isDone(partition: number, end: bigint): boolean {
+    const queue = this.#queues.get(partition);
+    if (!queue) return this.#othersDone.has(partition);
+    return queue.doneUpTo >= end && !this.#committer.isPending(partition);
+  }
+
+  /** Partitions that other members have are done when the group has committed their end. */
+  async #watchOthers(until: Offsets): Promise<void> {
+    const { group, topic } = this.#settings;
+    while (!this.#member.over.aborted) {
+      const theirs = new Map([...until].filter(([partition]) => !this.#queues.has(partition)));
+      if (theirs.size > 0) this.#othersDone = await reached(this.#admin, group, topic, theirs);
+      this.#onProgress();
+      await delay(othersMs, undefined, { signal: this.#member.over }).catch(() => {});
+    }
+  }
+}
+
+/** Those of the partitions in `ends` of which the group needs nothing more: committed, or gone from the topic. */
+async function reached(admin: KafkaAdmin, group: string, topic: string, ends: Offsets): Promise<ReadonlySet<number>> {
+  const [committed, { low }] = await Promise.all([admin.committedOffsets(group, topic), admin.topicOffsets(topic)]);
+  const isReached = ([partition, end]: readonly [number, bigint]) =>
+    (committed.get(partition) ?? 0n) >= end || (low.get(partition) ?? 0n) >= end;
+  return new Set([...ends].filter(isReached).map(([partition]) => partition));
+}

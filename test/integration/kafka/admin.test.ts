@@ -1,0 +1,74 @@
+import { expect, it } from 'vitest';
+import { createAdmin } from '../../../lib/kafka/admin.ts';
+import { createKafka } from '../../../lib/kafka/client.ts';
+import { KafkaError } from '../../../lib/kafka/errors.ts';
+import { topics } from '../../../schemas/topics.ts';
+import { commitAs, createTopic, silent, testKafka, uniqueName, withAdmin, write } from '../../support/broker.ts';
+
+const kafka = testKafka();
+const settings = { partitions: 3, replicationFactor: 1, rawRetentionMs: 86_400_000 };
+
+it('makes the topics that are missing, and leaves alone those that are there', async () => {
+  await using admin = await createAdmin(kafka);
+  await admin.ensureTopics(settings);
+  await admin.ensureTopics({ ...settings, partitions: 7 });
+  for (const topic of Object.values(topics)) expect((await admin.topicOffsets(topic)).high.size).toBe(3);
+  const configs = await withAdmin(kafka, (raw) =>
+    raw.describeConfigs({
+      includeSynonyms: false,
+      resources: [topics.movieIds, topics.rawMovies].map((name) => ({ type: 2, name })),
+    }),
+  );
+  const settingOf = (resource: number, key: string) =>
+    configs.resources[resource]?.configEntries.find(({ configName }) => configName === key)?.configValue;
+  expect(settingOf(0, 'cleanup.policy')).toBe('compact');
+  expect(settingOf(1, 'cleanup.policy')).toBe('delete');
+  expect(settingOf(1, 'retention.ms')).toBe('86400000');
+  expect(settingOf(1, 'max.message.bytes')).toBe('8000000');
+});
+
+it('tells where a topic begins and ends, and how far a group is', async () => {
+  await using admin = await createAdmin(kafka);
+  const topic = await createTopic(kafka, { partitions: 2 });
+  await write(kafka, topic, ['a', 'b', 'c'], 1);
+  const group = uniqueName('group');
+  await commitAs(kafka, group, topic, 1, 2n);
+  expect(await admin.topicOffsets(topic)).toEqual({
+    low: new Map([
+      [0, 0n],
+      [1, 0n],
+    ]),
+    high: new Map([
+      [0, 0n],
+      [1, 3n],
+    ]),
+  });
+  expect(await admin.committedOffsets(group, topic)).toEqual(new Map([[1, 2n]]));
+  expect(await admin.committedOffsets(uniqueName('group'), topic)).toEqual(new Map());
+  expect(await admin.clusterId()).toMatch(/^[\w-]{22}$/);
+});
+
+it('says so when no broker answers', async () => {
+  const nowhere = createKafka({
+    brokers: ['127.0.0.1:1'],
+    ssl: false,
+    sasl: undefined,
+    clientId: 't',
+    log: silent,
+    retries: 2,
+  });
+  await expect(createAdmin(nowhere)).rejects.toThrow(KafkaError);
+});
+
+it('leaves no timer running while a client has nothing to do, and no warning', async () => {
+  const warnings: Error[] = [];
+  const note = (warning: Error) => warnings.push(warning);
+  process.on('warning', note);
+  await using admin = await createAdmin(kafka);
+  await admin.clusterId();
+  const timers = process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+  // A poll every millisecond would be seen at nearly any moment.
+  expect(timers).toBeLessThan(20);
+  process.off('warning', note);
+  expect(warnings.filter(({ name }) => name === 'TimeoutNegativeWarning')).toEqual([]);
+});

@@ -1,0 +1,238 @@
+import { describe, expect, it, vi } from 'vitest';
+import { createAdmin } from '../../../lib/kafka/admin.ts';
+import { GapError } from '../../../lib/kafka/errors.ts';
+import { createPartitionSource } from '../../../lib/kafka/partition-source.ts';
+import type { PartitionHandler, PartitionRecords } from '../../../lib/kafka/topic.ts';
+import type { TopicName } from '../../../schemas/topics.ts';
+import {
+  commitAs,
+  createTopic,
+  deleteRecords,
+  makeTopic,
+  numbers,
+  testKafka,
+  uniqueName,
+  withAdmin,
+  write,
+} from '../../support/broker.ts';
+
+const kafka = testKafka();
+const sourceOf = (topic: TopicName, group = uniqueName('group')) =>
+  createPartitionSource({ kafka, group, topics: [topic] });
+
+/** A ledger in memory: refuses what does not follow, as the warehouse does. */
+class Ledger implements PartitionHandler {
+  readonly positions: Map<number, bigint>;
+  readonly values: string[] = [];
+  readonly asked: number[] = [];
+  readonly lost: number[] = [];
+  onBatch: (batch: PartitionRecords) => Promise<void> = async () => {};
+
+  constructor(positions: Iterable<[number, bigint]> = []) {
+    this.positions = new Map(positions);
+  }
+
+  async position(_: TopicName, partition: number): Promise<bigint | null> {
+    this.asked.push(partition);
+    return this.positions.get(partition) ?? null;
+  }
+
+  async records(batch: PartitionRecords): Promise<void> {
+    await this.onBatch(batch);
+    const stored = this.positions.get(batch.partition);
+    const first = batch.records[0]?.offset;
+    if (stored !== undefined && first !== undefined && first < stored) throw new Error('handed out twice');
+    this.values.push(...batch.records.map(({ value }) => String(value)));
+    this.positions.set(batch.partition, batch.next);
+  }
+
+  revoked(_: TopicName, partition: number): void {
+    this.lost.push(partition);
+  }
+}
+
+async function runUntil(topic: TopicName, ledger: Ledger, isDone: () => boolean, group?: TopicName): Promise<void> {
+  const stop = new AbortController();
+  const running = sourceOf(topic, group).run(ledger, { signal: stop.signal });
+  await Promise.race([running, vi.waitUntil(isDone, { timeout: 30_000 })]);
+  stop.abort();
+  await running;
+}
+
+describe('a partition source', () => {
+  it('begins where the ledger is, whatever the group has committed', async () => {
+    const topic = await createTopic(kafka, { partitions: 2 });
+    const group = uniqueName('group');
+    await write(kafka, topic, numbers(10), 0);
+    await write(kafka, topic, numbers(10, 100), 1);
+    await commitAs(kafka, group, topic, 0, 9n);
+    await commitAs(kafka, group, topic, 1, 0n);
+    const ledger = new Ledger([
+      [0, 4n],
+      [1, 8n],
+    ]);
+    await runUntil(topic, ledger, () => ledger.values.length >= 8, group);
+    expect(ledger.values.toSorted()).toEqual([...numbers(6, 4), ...numbers(2, 108)].toSorted());
+    expect(ledger.positions).toEqual(
+      new Map([
+        [0, 10n],
+        [1, 10n],
+      ]),
+    );
+  });
+
+  it('begins at the first record when the ledger knows no position, also when that is not offset 0', async () => {
+    const topic = await createTopic(kafka);
+    await write(kafka, topic, numbers(10));
+    await deleteRecords(kafka, topic, '6');
+    const ledger = new Ledger();
+    await runUntil(topic, ledger, () => ledger.values.length >= 4);
+    expect(ledger.values).toEqual(numbers(4, 6));
+  });
+
+  it('does not read on in a partition before the handler is done with what it has', async () => {
+    const topic = await createTopic(kafka);
+    const stop = new AbortController();
+    const ledger = new Ledger();
+    let inside = 0;
+    ledger.onBatch = async () => {
+      inside += 1;
+      expect(inside).toBe(1);
+      await write(kafka, topic, ['more']);
+      inside -= 1;
+    };
+    await write(kafka, topic, ['first']);
+    const running = sourceOf(topic).run(ledger, { signal: stop.signal });
+    await vi.waitUntil(() => ledger.values.length >= 5, { timeout: 30_000 });
+    stop.abort();
+    await running;
+  });
+
+  it('tells Kafka how far the ledger is', async () => {
+    const topic = await createTopic(kafka);
+    const group = uniqueName('group');
+    await write(kafka, topic, numbers(3));
+    const source = sourceOf(topic, group);
+    const stop = new AbortController();
+    const ledger = new Ledger();
+    const running = source.run(ledger, { signal: stop.signal });
+    await vi.waitUntil(() => ledger.values.length === 3, { timeout: 30_000 });
+    await source.commit(topic, new Map([[0, 3n]]));
+    stop.abort();
+    await running;
+    await using admin = await createAdmin(kafka);
+    expect(await admin.committedOffsets(group, topic)).toEqual(new Map([[0, 3n]]));
+  });
+
+  it('passes on what the handler throws, and hands out nothing after it', async () => {
+    const topic = await createTopic(kafka);
+    await write(kafka, topic, numbers(3));
+    let calls = 0;
+    const ledger = new Ledger();
+    ledger.onBatch = async () => {
+      calls += 1;
+      throw new RangeError('disk full');
+    };
+    await expect(sourceOf(topic).run(ledger, { signal: new AbortController().signal })).rejects.toThrow(RangeError);
+    expect(calls).toBe(1);
+  });
+});
+
+describe('a gap', () => {
+  const run = (topic: TopicName, ledger: Ledger) =>
+    sourceOf(topic).run(ledger, { signal: new AbortController().signal });
+
+  it('stops the source when records were deleted that the ledger does not have, and names them', async () => {
+    const topic = await createTopic(kafka);
+    await write(kafka, topic, numbers(10));
+    await deleteRecords(kafka, topic, '7');
+    const failing = run(topic, new Ledger([[0, 3n]]));
+    await expect(failing).rejects.toThrow(GapError);
+    await expect(failing).rejects.toThrow(`${topic}/0: the offsets 3 to 6 (4) were never loaded`);
+  });
+
+  it('stops the source when the topic was made anew', async () => {
+    const topic = await createTopic(kafka);
+    await write(kafka, topic, numbers(10));
+    await withAdmin(kafka, (admin) => admin.deleteTopics({ topics: [topic] }));
+    await vi.waitUntil(
+      () =>
+        makeTopic(kafka, topic, {}).then(
+          () => true,
+          () => false,
+        ),
+      { timeout: 20_000, interval: 200 },
+    );
+    await write(kafka, topic, numbers(3));
+    await expect(run(topic, new Ledger([[0, 10n]]))).rejects.toThrow('the topic was made anew');
+  });
+
+  it('stops a running source when records are deleted before it read them', async () => {
+    const topic = await createTopic(kafka);
+    await write(kafka, topic, numbers(3));
+    const ledger = new Ledger();
+    ledger.onBatch = async () => {
+      // While it is busy with the first three: three more come, and two of them go.
+      await write(kafka, topic, numbers(3, 3));
+      await deleteRecords(kafka, topic, '5');
+    };
+    await expect(run(topic, ledger)).rejects.toThrow(`${topic}/0: the offsets 3 to 4 (2) were never loaded`);
+    expect(ledger.values).toEqual(numbers(3));
+  });
+});
+
+it('shares partitions with a second member: nothing is lost or doubled when it comes and when it goes', async () => {
+  const topic = await createTopic(kafka, { partitions: 4 });
+  const group = uniqueName('group');
+  const [first, second] = [new Ledger(), new Ledger()];
+  // One ledger for both, as the warehouse is.
+  const shared = first.positions;
+  Object.assign(second, { positions: shared });
+  const partitions = [0, 1, 2, 3];
+  const writeAll = (from: number) =>
+    Promise.all(partitions.map((partition) => write(kafka, topic, numbers(50, from + partition * 1_000), partition)));
+  const isAt = (end: bigint) => () => partitions.every((partition) => shared.get(partition) === end);
+  const stop = [new AbortController(), new AbortController()] as const;
+
+  await writeAll(0);
+  const one = sourceOf(topic, group).run(first, { signal: stop[0].signal });
+  await vi.waitUntil(isAt(50n), { timeout: 30_000 });
+  const two = sourceOf(topic, group).run(second, { signal: stop[1].signal });
+  await vi.waitUntil(() => second.asked.length === 2 && first.lost.length === 2, { timeout: 30_000 });
+  expect(first.asked).toHaveLength(4);
+  await writeAll(100);
+  await vi.waitUntil(isAt(100n), { timeout: 30_000 });
+  expect(second.values).toHaveLength(100);
+
+  stop[1].abort();
+  await two;
+  await writeAll(200);
+  await vi.waitUntil(isAt(150n), { timeout: 30_000 });
+  stop[0].abort();
+  await one;
+  const all = [...first.values, ...second.values];
+  expect(new Set(all).size).toBe(600);
+  expect(all).toHaveLength(600);
+});
+
+it('goes on through a handler that takes longer than the session', async () => {
+  const topic = await createTopic(kafka);
+  const group = uniqueName('group');
+  await write(kafka, topic, ['a']);
+  const ledger = new Ledger();
+  const release = Promise.withResolvers<void>();
+  ledger.onBatch = () => release.promise;
+  const stop = new AbortController();
+  const started = performance.now();
+  const running = createPartitionSource({ kafka, group, topics: [topic], sessionTimeoutMs: 1_000 }).run(ledger, {
+    signal: stop.signal,
+  });
+  await vi.waitUntil(() => performance.now() - started > 3_500, { timeout: 20_000 });
+  const { groups } = await withAdmin(kafka, (admin) => admin.describeGroups([group]));
+  expect(groups[0]?.members).toHaveLength(1);
+  release.resolve();
+  await vi.waitUntil(() => ledger.values.length === 1);
+  stop.abort();
+  await running;
+  expect(ledger.asked).toEqual([0]);
+});

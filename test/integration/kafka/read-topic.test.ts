@@ -1,0 +1,41 @@
+import { expect, it } from 'vitest';
+import { readTopic } from '../../../lib/kafka/read-topic.ts';
+import { createTopic, deleteRecords, numbers, testKafka, withAdmin, write } from '../../support/broker.ts';
+
+const kafka = testKafka();
+
+it('reads all there is, in order within a partition, and is quick about it', async () => {
+  const topic = await createTopic(kafka, { partitions: 3 });
+  await Promise.all([0, 1, 2].map((partition) => write(kafka, topic, numbers(400, partition * 1_000), partition)));
+  const read: string[][] = [[], [], []];
+  const started = performance.now();
+  await readTopic(kafka, topic, ({ partition, value }) => read[partition]?.push(String(value)));
+  expect(performance.now() - started).toBeLessThan(5_000);
+  expect(read).toEqual([numbers(400), numbers(400, 1_000), numbers(400, 2_000)]);
+});
+
+it('comes back at once from an empty topic, and from one whose records were all deleted', async () => {
+  const topic = await createTopic(kafka, { partitions: 2 });
+  const none = () => expect.unreachable();
+  await readTopic(kafka, topic, none);
+  await write(kafka, topic, ['a']);
+  await deleteRecords(kafka, topic, '-1');
+  await readTopic(kafka, topic, none);
+});
+
+it('passes on what the reader throws', async () => {
+  const topic = await createTopic(kafka);
+  await write(kafka, topic, ['a']);
+  const failing = readTopic(kafka, topic, () => {
+    throw new TypeError('no such thing');
+  });
+  await expect(failing).rejects.toThrow(new TypeError('no such thing'));
+});
+
+it('leaves no group behind', async () => {
+  const topic = await createTopic(kafka);
+  await write(kafka, topic, ['a']);
+  await readTopic(kafka, topic, () => {});
+  const { groups } = await withAdmin(kafka, (admin) => admin.listGroups());
+  expect(groups.filter(({ groupId }) => groupId.startsWith(topic))).toEqual([]);
+});

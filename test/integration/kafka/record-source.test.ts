@@ -1,0 +1,259 @@
+import { describe, expect, it, vi } from 'vitest';
+import { createAdmin } from '../../../lib/kafka/admin.ts';
+import { createRecordSource } from '../../../lib/kafka/record-source.ts';
+import type { ConsumerRecord, Offsets } from '../../../lib/kafka/topic.ts';
+import type { TopicName } from '../../../schemas/topics.ts';
+import {
+  createTopic,
+  deleteRecords,
+  makeTopic,
+  numbers,
+  silent,
+  testKafka,
+  uniqueName,
+  withAdmin,
+  write,
+  writeMessages,
+} from '../../support/broker.ts';
+
+const kafka = testKafka();
+const never = new AbortController().signal;
+
+const sourceOf = (
+  topic: TopicName,
+  group: TopicName,
+  settings: { concurrency?: number; maxBytesPerPartition?: number } = {},
+) => createRecordSource({ kafka, topic, group, concurrency: 4, log: silent, ...settings });
+const endOf = async (topic: TopicName): Promise<Offsets> => {
+  await using admin = await createAdmin(kafka);
+  return (await admin.topicOffsets(topic)).high;
+};
+const committed = async (group: string, topic: string): Promise<Offsets> => {
+  await using admin = await createAdmin(kafka);
+  return admin.committedOffsets(group, topic);
+};
+const collect = () => {
+  const records: ConsumerRecord[] = [];
+  return { records, handle: async (record: ConsumerRecord) => void records.push(record) };
+};
+const valuesOf = (records: readonly ConsumerRecord[]) => records.map(({ value }) => String(value));
+
+describe('a record source', () => {
+  it('hands out every record once, and ends when all below `until` is done and committed', async () => {
+    const topic = await createTopic(kafka, { partitions: 3 });
+    const group = uniqueName('group');
+    await Promise.all([0, 1].map((partition) => write(kafka, topic, numbers(3_000, partition * 10_000), partition)));
+    const { records, handle } = collect();
+    await sourceOf(topic, group, { maxBytesPerPartition: 4_000 }).run(handle, {
+      signal: never,
+      until: await endOf(topic),
+    });
+    expect(valuesOf(records).toSorted()).toEqual([...numbers(3_000), ...numbers(3_000, 10_000)].toSorted());
+    expect(await committed(group, topic)).toEqual(
+      new Map([
+        [0, 3_000n],
+        [1, 3_000n],
+      ]),
+    );
+  });
+
+  it('goes on where it was when run again, and ends at once when there is nothing to do', async () => {
+    const topic = await createTopic(kafka);
+    const group = uniqueName('group');
+    await write(kafka, topic, ['a', 'b']);
+    const source = sourceOf(topic, group);
+    await source.run(async () => {}, { signal: never, until: await endOf(topic) });
+    await source.run(() => expect.unreachable(), { signal: never, until: await endOf(topic) });
+    await write(kafka, topic, ['c']);
+    const { records, handle } = collect();
+    await source.run(handle, { signal: never, until: await endOf(topic) });
+    expect(valuesOf(records)).toEqual(['c']);
+  });
+
+  it('leaves alone what was written after `until` was taken', async () => {
+    const topic = await createTopic(kafka);
+    await write(kafka, topic, numbers(10));
+    const { records, handle } = collect();
+    await sourceOf(topic, uniqueName('group')).run(handle, { signal: never, until: new Map([[0, 5n]]) });
+    expect(valuesOf(records)).toEqual(numbers(5));
+  });
+
+  it('commits only up to the first record that is not done, and hands out the rest again', async () => {
+    const topic = await createTopic(kafka);
+    const group = uniqueName('group');
+    await write(kafka, topic, numbers(20));
+    const seen: string[] = [];
+    const failing = sourceOf(topic, group).run(
+      async ({ value }) => {
+        seen.push(String(value));
+        if (String(value) !== '5') return;
+        // Until others behind it are done, so that they are finished but not committed.
+        await vi.waitUntil(() => seen.includes('8'));
+        throw new RangeError('number 5');
+      },
+      { signal: never },
+    );
+    await expect(failing).rejects.toThrow(new RangeError('number 5'));
+    expect(seen).not.toContain('9');
+    expect(await committed(group, topic)).toEqual(new Map([[0, 5n]]));
+    const { records, handle } = collect();
+    await sourceOf(topic, group).run(handle, { signal: never, until: await endOf(topic) });
+    expect(valuesOf(records)).toEqual(numbers(15, 5));
+  });
+
+  it('goes on with the other partitions, and stays a member, while a record takes longer than the session', async () => {
+    const topic = await createTopic(kafka, { partitions: 2 });
+    const group = uniqueName('group');
+    await write(kafka, topic, ['slow'], 0);
+    await write(kafka, topic, numbers(50), 1);
+    const slow = Promise.withResolvers<void>();
+    const seen: string[] = [];
+    const started = performance.now();
+    const running = createRecordSource({
+      kafka,
+      topic,
+      group,
+      concurrency: 2,
+      log: silent,
+      sessionTimeoutMs: 1_000,
+    }).run(
+      async ({ value }) => {
+        seen.push(String(value));
+        if (String(value) === 'slow') await slow.promise;
+      },
+      { signal: never, until: await endOf(topic) },
+    );
+    await vi.waitUntil(() => seen.length === 51, { timeout: 20_000 });
+    // Three sessions long: without heartbeats the record would have come again to a new member.
+    await vi.waitUntil(() => performance.now() - started > 4_000, { timeout: 20_000 });
+    const { groups } = await withAdmin(kafka, (admin) => admin.describeGroups([group]));
+    expect(groups[0]?.members).toHaveLength(1);
+    slow.resolve();
+    await running;
+    expect(seen).toHaveLength(51);
+  });
+
+  it('finishes what is in hand when it is stopped, commits it, and begins nothing new', async () => {
+    const topic = await createTopic(kafka);
+    const group = uniqueName('group');
+    await write(kafka, topic, numbers(30));
+    const stop = new AbortController();
+    let finished = 0;
+    let begun = 0;
+    await sourceOf(topic, group, { concurrency: 3 }).run(
+      async () => {
+        begun += 1;
+        if (begun === 3) stop.abort();
+        await vi.waitUntil(() => stop.signal.aborted);
+        finished += 1;
+      },
+      { signal: stop.signal },
+    );
+    expect([begun, finished]).toEqual([3, 3]);
+    expect(await committed(group, topic)).toEqual(new Map([[0, 3n]]));
+  });
+
+  it('takes a record that gave up because of the stop for not done, and for no failure', async () => {
+    const topic = await createTopic(kafka);
+    const group = uniqueName('group');
+    await write(kafka, topic, numbers(2));
+    const stop = new AbortController();
+    const reason = new Error('stopped');
+    await sourceOf(topic, group, { concurrency: 1 }).run(
+      async ({ value }) => {
+        if (String(value) === '0') return;
+        stop.abort(reason);
+        throw reason;
+      },
+      { signal: stop.signal },
+    );
+    expect(await committed(group, topic)).toEqual(new Map([[0, 1n]]));
+  });
+
+  it('shares the partitions with a second member, and both end when the group has done all', async () => {
+    const topic = await createTopic(kafka, { partitions: 4 });
+    const group = uniqueName('group');
+    await Promise.all([0, 1, 2, 3].map((partition) => write(kafka, topic, numbers(100, partition * 1_000), partition)));
+    const until = await endOf(topic);
+    const byMember: ConsumerRecord[][] = [[], []];
+    const gate = Promise.withResolvers<void>();
+    const runs = byMember.map((mine) =>
+      sourceOf(topic, group).run(
+        async (record) => {
+          mine.push(record);
+          if (byMember.every(({ length }) => length > 0)) gate.resolve();
+          await gate.promise;
+        },
+        { signal: never, until },
+      ),
+    );
+    await Promise.all(runs);
+    const offsets = new Set(byMember.flat().map(({ partition, offset }) => `${partition}/${offset}`));
+    expect(offsets.size).toBe(400);
+    expect(byMember.every(({ length }) => length > 0)).toBe(true);
+    expect(await committed(group, topic)).toEqual(until);
+  });
+
+  it('begins at what is left when what the group wanted was deleted', async () => {
+    const topic = await createTopic(kafka);
+    await write(kafka, topic, numbers(10));
+    await deleteRecords(kafka, topic, '7');
+    const { records, handle } = collect();
+    await sourceOf(topic, uniqueName('group')).run(handle, { signal: never, until: await endOf(topic) });
+    expect(valuesOf(records)).toEqual(numbers(3, 7));
+  });
+
+  it('fails when there is no such topic', async () => {
+    const topic = uniqueName('missing');
+    await expect(sourceOf(topic, uniqueName('group')).run(async () => {}, { signal: never })).rejects.toMatchObject({
+      name: 'KafkaError',
+      retriable: true,
+    });
+  });
+});
+
+it('ends when compaction took the records before `until`, and those at its very end', async () => {
+  const topic = uniqueName('compacted');
+  const config = { 'cleanup.policy': 'compact', 'segment.ms': '1000', 'min.cleanable.dirty.ratio': '0.001' };
+  await makeTopic(kafka, topic, { config });
+  // One request makes one batch, and what is left of it keeps its place while its last records go; a batch that is
+  // later by the record's own clock begins a new segment, and only those before the last are compacted.
+  const start = Date.now() - 60_000;
+  const writeAt = (seconds: number, keys: readonly string[]) => {
+    const timestamp = String(start + seconds * 1_000);
+    return writeMessages(
+      kafka,
+      topic,
+      keys.map((key) => ({ key, value: String(seconds), partition: 0, timestamp })),
+    );
+  };
+  await writeAt(0, [...numbers(10), 'b', 'a']);
+  const until = await endOf(topic);
+  await writeAt(10, ['a', 'b']);
+  await writeAt(20, ['c']);
+  const read = async () => {
+    const { records, handle } = collect();
+    const group = uniqueName('group');
+    await sourceOf(topic, group).run(handle, { signal: never, until });
+    expect((await committed(group, topic)).get(0)).toBeGreaterThanOrEqual(12n);
+    return records.length;
+  };
+  await vi.waitUntil(async () => (await read()) === 10, { timeout: 60_000, interval: 300 });
+});
+
+it('ends behind the markers of a transaction', async () => {
+  const topic = await createTopic(kafka);
+  const group = uniqueName('group');
+  const producer = kafka.producer({ transactionalId: topic, maxInFlightRequests: 1, idempotent: true });
+  await producer.connect();
+  for (const outcome of ['commit', 'abort'] as const) {
+    const transaction = await producer.transaction();
+    await transaction.send({ topic, messages: [{ key: 'k', value: outcome }] });
+    await transaction[outcome]();
+  }
+  await producer.disconnect();
+  const { records, handle } = collect();
+  await sourceOf(topic, group).run(handle, { signal: never, until: await endOf(topic) });
+  expect(valuesOf(records)).toEqual(['commit']);
+  expect(await committed(group, topic)).toEqual(new Map([[0, 4n]]));
+});

@@ -1,0 +1,84 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { RecordTooLargeError } from '../../../lib/kafka/errors.ts';
+import { readTopic } from '../../../lib/kafka/read-topic.ts';
+import { connectProducer, type KafkaProducer } from '../../../lib/kafka/sink.ts';
+import type { ConsumerRecord } from '../../../lib/kafka/topic.ts';
+import type { TopicName } from '../../../schemas/topics.ts';
+import { createTopic, numbers, testKafka, textCodec } from '../../support/broker.ts';
+
+const kafka = testKafka();
+let producer: KafkaProducer;
+beforeAll(async () => {
+  producer = await connectProducer(kafka);
+});
+afterAll(() => producer[Symbol.asyncDispose]());
+
+const recordsOf = async (topic: TopicName): Promise<ConsumerRecord[]> => {
+  const records: ConsumerRecord[] = [];
+  await readTopic(kafka, topic, (record) => records.push(record));
+  return records;
+};
+const valuesOf = async (topic: TopicName) => (await recordsOf(topic)).map(({ value }) => String(value));
+const record = (value: string, key = 'k') => ({ key, value });
+
+it('writes the records of each key in the order of the calls, whoever waits for whom', async () => {
+  const topic = await createTopic(kafka, { partitions: 3 });
+  await using sink = producer.sink(topic, textCodec);
+  const calls = numbers(300).map((value, index) => sink.publish([record(value, `key ${index % 5}`)]));
+  await Promise.all(calls);
+  const records = await recordsOf(topic);
+  expect(records).toHaveLength(300);
+  for (let key = 0; key < 5; key += 1) {
+    const ofKey = records.filter((entry) => String(entry.key) === `key ${key}`).map(({ value }) => Number(value));
+    expect(ofKey).toEqual(ofKey.toSorted((a, b) => a - b));
+  }
+});
+
+it('shares requests between calls that are made while one is under way', async () => {
+  const topic = await createTopic(kafka);
+  let requests = 0;
+  const counting = testKafka();
+  const raw = counting.producer.bind(counting);
+  counting.producer = (config) => {
+    const made = raw(config);
+    const send = made.send.bind(made);
+    made.send = (batch) => {
+      requests += 1;
+      return send(batch);
+    };
+    return made;
+  };
+  await using own = await connectProducer(counting);
+  await using sink = own.sink(topic, textCodec);
+  await Promise.all(numbers(500).map((value) => sink.publish([record(value)])));
+  expect(requests).toBe(1);
+  await sink.publish(numbers(5_000).map((value) => record(value)));
+  expect(requests).toBe(1 + 3);
+  expect(await valuesOf(topic)).toEqual([...numbers(500), ...numbers(5_000)]);
+});
+
+it('refuses a record that is too large, and only the call that brought it', async () => {
+  const topic = await createTopic(kafka);
+  await using sink = producer.sink(topic, textCodec, { maxRecordBytes: 1_000 });
+  const results = await Promise.allSettled([
+    sink.publish([record('a')]),
+    sink.publish([record('x'.repeat(1_000))]),
+    sink.publish([record('b')]),
+  ]);
+  expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+  expect(results[1]).toMatchObject({ reason: expect.any(RecordTooLargeError) });
+  expect(await valuesOf(topic)).toEqual(['a', 'b']);
+});
+
+it('finds out which record is to blame when the topic takes less than we thought', async () => {
+  const topic = await createTopic(kafka, { config: { 'max.message.bytes': '2000' } });
+  await using sink = producer.sink(topic, textCodec);
+  const results = await Promise.allSettled([
+    sink.publish([record('a')]),
+    sink.publish([record('x'.repeat(5_000))]),
+    sink.publish([record('b')]),
+  ]);
+  expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+  expect(results[1]).toMatchObject({ reason: { name: 'RecordTooLargeError', retriable: false } });
+  expect(await valuesOf(topic)).toEqual(['a', 'b']);
+});

@@ -1,0 +1,34 @@
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestProject } from 'vitest/node';
+import { startBroker } from '../../lib/kafka/broker.ts';
+import { startLocalBroker } from '../../lib/kafka/local-broker.ts';
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    readonly brokers: string[];
+  }
+}
+
+export const jarsDir = join(import.meta.dirname, '../../.tools/kafka');
+
+/** One broker for all integration tests of a run; KAFKA_BROKERS names one that is there already. */
+export async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const given = process.env['KAFKA_BROKERS'];
+  if (given) {
+    project.provide('brokers', given.split(','));
+    return async () => {};
+  }
+  const dataDir = await mkdtemp(join(tmpdir(), 'tmdb-stream-kafka-'));
+  // The cleaner at once, so that a test sees what compaction leaves.
+  const properties = { 'log.cleaner.backoff.ms': '200', 'log.initial.task.delay.ms': '500' };
+  const start = existsSync(jarsDir) ? startLocalBroker : startBroker;
+  const broker = await start({ dataDir, jarsDir, properties });
+  project.provide('brokers', [...broker.brokers]);
+  return async () => {
+    await broker[Symbol.asyncDispose]();
+    await rm(dataDir, { recursive: true, force: true });
+  };
+}
