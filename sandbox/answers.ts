@@ -59,7 +59,7 @@ export function errorAnswer(code: ErrorCode, headers: Readonly<Record<string, st
 }
 
 /** HTTP status → the code that TMDb mostly gives with it. */
-export const usualCode: ReadonlyMap<number, ErrorCode> = new Map([
+const usualCode: ReadonlyMap<number, ErrorCode> = new Map([
   [400, 22],
   [401, 7],
   [403, 45],

@@ -348,12 +348,14 @@ describe('the sandbox', () => {
     expect((await answer).status).toBe(200);
   });
 
-  it('is gone at once when it is closed, held answers included, and twice is fine', async () => {
-    const sandbox = await start({ faults: [{ kind: 'delay', ms: 3_600_000 }] });
+  it('is gone at once when it is closed, held answers and their timers included, and twice is fine', async () => {
+    const clock = new ManualClock();
+    const sandbox = await start({ clock, faults: [{ kind: 'delay', ms: 3_600_000 }] });
     const held = get(sandbox, '/movie/1').catch(() => 'cut');
-    while (sandbox.stats().requests === 0) await new Promise((resolve) => setImmediate(resolve));
+    while (clock.sleeping === 0) await new Promise((resolve) => setImmediate(resolve));
     await sandbox[Symbol.asyncDispose]();
     expect(await held).toBe('cut');
+    expect(clock.sleeping).toBe(0);
     await sandbox[Symbol.asyncDispose]();
     await expect(get(sandbox, '/movie/1')).rejects.toThrow();
   });
