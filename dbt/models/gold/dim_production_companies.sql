@@ -1,5 +1,7 @@
 -- Grain: one row per production company, and the unknown member.
--- The query returns a company that is gone from SILVER as a row without a key, which takes it out (see `replace`).
+-- What a company is called can change by a movie going away, which leaves no newer row behind: so the rows themselves
+-- are
+-- compared. A company that is gone from SILVER is returned without a key, which takes it out (see `replace`).
 {{
     config(
         materialized="incremental",
@@ -9,20 +11,30 @@
     )
 }}
 
-select {{ surrogate_key(["company_id"]) }} as company_sk, company_id, company_name, origin_country, _run_seq
-from {{ ref("silver_production_companies") }}
-where {{ is_unseen() }}
-union all
+with
+    members as (
+        select {{ surrogate_key(["company_id"]) }} as company_sk, company_id, company_name, origin_country
+        from {{ ref("silver_production_companies") }}
+        union all
+        select
+            {{ surrogate_key([unknown_id()]) }} as company_sk,
+            {{ unknown_id() }} as company_id,
+            'Unknown' as company_name,
+            null as origin_country
+    )
+
 {% if is_incremental() %}
-    select null as company_sk, known.company_id, null as company_name, null as origin_country, null as _run_seq
-    from {{ this }} as known
-    left join {{ ref("silver_production_companies") }} as companies on known.company_id = companies.company_id
-    where known.company_id <> {{ unknown_id() }} and companies.company_id is null
-{% else %}
     select
-        {{ surrogate_key([unknown_id()]) }} as company_sk,
-        {{ unknown_id() }} as company_id,
-        'Unknown' as company_name,
-        null as origin_country,
-        0 as _run_seq
+        members.company_sk,
+        members.company_name,
+        members.origin_country,
+        coalesce(members.company_id, known.company_id) as company_id
+    from members
+    full join {{ this }} as known on members.company_id = known.company_id
+    where
+        members.company_id is null
+        or known.company_id is null
+        or members.company_name is distinct from known.company_name
+        or members.origin_country is distinct from known.origin_country
+{% else %} select company_sk, company_name, origin_country, company_id from members
 {% endif %}

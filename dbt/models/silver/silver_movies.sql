@@ -81,7 +81,7 @@ with
             records.load_seq,
             records.kafka_offset,
             newest.run_seq,
-            {{ json_opened("records.raw_data", keys) }} as fields
+            {{ json_opened("records.raw_data", keys) }} as contents
         from {{ source("bronze", "raw_movies") }} as records
         inner join
             newest_unseen_documents as newest
@@ -97,11 +97,11 @@ with
             kafka_offset,
             run_seq,
             {% for key in keys if key not in ('genres', 'production_companies') %}
-                {{ known_text(json_text("fields", keys, key)) }} as {{ key }},
+                {{ known_text(json_text("contents", keys, key)) }} as {{ key }},
             {% endfor %}
-            {{ json_array("fields", keys, "genres") }} as genres,
-            {{ json_array("fields", keys, "production_companies") }} as production_companies,
-            fields is null as is_unreadable
+            {{ json_array("contents", keys, "genres") }} as genres,
+            {{ json_array("contents", keys, "production_companies") }} as production_companies,
+            contents is null as is_unreadable
         from opened
     ),
 

@@ -1,0 +1,29 @@
+import { expect, it } from 'vitest';
+import { lastRunReportSql, projectFingerprint, transformState } from '../../../lib/dbt/transform-state.ts';
+import { derivedTables, gone, projectDir, WarehouseFile } from './support/warehouse-file.ts';
+
+it('builds every table from nothing, passes its unit tests, and knows when it has something to do', async () => {
+  await using file = await WarehouseFile.create();
+  const fingerprint = await projectFingerprint(projectDir);
+  const state = (current = fingerprint) => transformState((sql) => file.query(sql), current);
+  const vars = { project_fingerprint: fingerprint };
+  expect(await state()).toEqual({ due: true, reason: 'never run', fullRefresh: true });
+
+  const progress: number[] = [];
+  const summary = await file.dbt({ vars, onProgress: ({ done }) => progress.push(done) });
+  expect(summary).toMatchObject({ status: 'success', models: derivedTables.length, failures: [] });
+  expect(progress).toEqual(progress.map((_, index) => index + 1));
+  expect(progress.length).toBe(summary.models + summary.tests.passed);
+  expect(await file.query('select genre_name from gold.dim_genres')).toEqual([{ genre_name: 'Unknown' }]);
+  expect(await file.query('select count(*) as n from gold.fact_movies')).toEqual([{ n: '0' }]);
+  expect(await state()).toEqual({ due: false, reason: 'up to date', fullRefresh: false });
+  expect(await state('other SQL')).toEqual({ due: true, reason: 'project changed', fullRefresh: true });
+
+  const unitTests = await file.dbt({ vars, command: 'test', unitTests: true, select: ['test_type:unit'] });
+  expect(unitTests.tests.passed).toBeGreaterThan(10);
+
+  await file.load(1, [gone(1, 0)]);
+  expect(await state()).toEqual({ due: true, reason: 'new batches', fullRefresh: false });
+  const [report] = await file.query(lastRunReportSql);
+  expect(report).toMatchObject({ command: 'test', status: 'success', tests_passed: String(unitTests.tests.passed) });
+});

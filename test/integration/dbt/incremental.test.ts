@@ -1,0 +1,140 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { environmentDir, gone, type MovieRecord, projectDir, WarehouseFile } from './support/warehouse-file.ts';
+
+const ids = 12;
+
+/** Few movies, few moments, few genres and companies, so that everything meets everything. */
+const record: fc.Arbitrary<MovieRecord> = fc
+  .record({
+    movieId: fc.integer({ min: 1, max: ids }),
+    fetchedAt: fc.integer({ min: 0, max: 20 }),
+    isGone: fc.integer({ min: 0, max: 3 }).map((n) => n === 0),
+    genres: fc.uniqueArray(fc.constantFrom(18, 28, 35, 99, 10769), { maxLength: 3 }),
+    companies: fc.uniqueArray(fc.integer({ min: 1, max: 6 }), { maxLength: 3 }),
+    budget: fc.constantFrom(0, 50_000, 1_000_000, 200_000_000),
+    revenue: fc.constantFrom(0, 1_000_000, 900_000_000),
+    votes: fc.constantFrom(0, 10, 400),
+  })
+  .map(({ movieId, fetchedAt, isGone, genres, companies, ...doc }) => {
+    if (isGone) return gone(movieId, fetchedAt);
+    const body = {
+      id: movieId,
+      title: `movie ${movieId} as of ${fetchedAt} with ${doc.budget}`,
+      release_date: `${1990 + fetchedAt}-02-0${1 + (movieId % 9)}`,
+      genres: genres.map((id) => ({ id, name: `genre ${id} as of ${fetchedAt}` })),
+      production_companies: companies.map((id) => ({
+        id,
+        name: `company ${id} as of ${fetchedAt}`,
+        origin_country: '',
+      })),
+      budget: doc.budget,
+      revenue: doc.revenue,
+      vote_count: doc.votes,
+      vote_average: 6.5,
+      popularity: fetchedAt / 7,
+    };
+    return { movieId, body, fetchedAt };
+  });
+
+const batches = (seed: number, count: number): readonly MovieRecord[][] =>
+  fc.sample(fc.array(record, { minLength: 1, maxLength: 15 }), { seed, numRuns: count });
+
+/** What SILVER must say of each movie, from all of BRONZE: [title, is it deleted]. Ties go to the later batch and offset. */
+function newest(loaded: readonly { seq: number; records: readonly MovieRecord[] }[]): Record<string, unknown> {
+  const all = loaded
+    .flatMap(({ seq, records }) => records.map((entry, offset) => ({ ...entry, seq, offset })))
+    .sort((a, b) => a.fetchedAt - b.fetchedAt || a.seq - b.seq || a.offset - b.offset);
+  const movies: Record<string, { title: string | null; is_deleted: boolean }> = {};
+  for (const { movieId, status, body } of all) {
+    const title = status ? (movies[movieId]?.title ?? null) : (body as { title: string }).title;
+    movies[movieId] = { title, is_deleted: status !== undefined };
+  }
+  return movies;
+}
+
+const silver = async (file: WarehouseFile) =>
+  Object.fromEntries(
+    (await file.query('select movie_id, title, is_deleted from silver.silver_movies')).map(
+      ({ movie_id, title, is_deleted }) => [String(movie_id), { title, is_deleted }],
+    ),
+  );
+
+/** Runs dbt and kills it, by its pid, when it says that `node` is done: in the middle of what comes next. */
+async function buildKilledAfter(file: WarehouseFile, node: string): Promise<void> {
+  const work = join(file.dir, 'dbt');
+  const child = spawn(
+    join(environmentDir, 'bin', 'dbt'),
+    [
+      ...[
+        '--log-format',
+        'json',
+        '--log-level',
+        'debug',
+        '--log-level-file',
+        'none',
+        'build',
+        '--exclude-resource-type',
+      ],
+      ...[
+        'unit_test',
+        '--project-dir',
+        projectDir,
+        '--profiles-dir',
+        projectDir,
+        '--target-path',
+        join(work, 'target'),
+      ],
+      ...['--log-path', join(work, 'logs')],
+    ],
+    { env: file.dbtOptions().env, stdio: ['ignore', 'pipe', 'ignore'] },
+  );
+  createInterface({ input: child.stdout }).on('line', (line) => {
+    if (line.includes(`"node_name": "${node}"`) && line.includes('"LogModelResult"')) child.kill('SIGKILL');
+  });
+  const [code, signal] = await once(child, 'close');
+  expect({ code, signal }).toEqual({ code: null, signal: 'SIGKILL' });
+}
+
+it('comes to the same tables by steps, in any order of arrival and over kills, as by a full refresh', { timeout: 300_000 }, async () => {
+  await using file = await WarehouseFile.create();
+  const loaded: { seq: number; records: readonly MovieRecord[] }[] = [];
+  const load = async (seq: number, records: readonly MovieRecord[]) => {
+    loaded.push({ seq, records });
+    await file.load(seq, records);
+  };
+  const [first = [], second = [], third = [], fourth = [], fifth = [], sixth = []] = batches(20_261, 6);
+  await load(10, first);
+  await file.loadGenres(11, [
+    { language: 'en', body: { genres: [{ id: 18, name: 'Drama' }] }, fetchedAt: 0 },
+    { language: 'fr', body: { genres: [{ id: 18, name: 'Drame' }] }, fetchedAt: 9 },
+  ]);
+  await file.dbt();
+
+  await load(3, second); // committed late, under a lower number
+  await load(12, [...third, ...first]); // repeats
+  await file.dbt();
+  expect(await silver(file)).toEqual(newest(loaded));
+
+  await load(13, fourth);
+  await buildKilledAfter(file, 'silver_movies');
+  await load(2, fifth);
+  await buildKilledAfter(file, 'silver_movie_companies');
+  await load(14, [...sixth, gone(1, 30), gone(2, 30), { movieId: 2, body: { id: 2, title: 'back' }, fetchedAt: 31 }]);
+  await buildKilledAfter(file, 'fact_movies');
+  await file.dbt();
+  expect(await silver(file)).toEqual(newest(loaded));
+  expect(await file.query('select movie_id from gold.fact_movies where movie_id in (1, 2)')).toEqual([
+    { movie_id: '2' },
+  ]);
+
+  const bySteps = await file.contents();
+  await file.dbt({ fullRefresh: true });
+  const anew = await file.contents();
+  for (const [table, rows] of Object.entries(anew)) expect(bySteps[table], table).toEqual(rows);
+  expect(await file.query('select count(distinct run_seq) as n from silver.sealed_batches')).toEqual([{ n: '5' }]);
+});

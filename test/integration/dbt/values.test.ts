@@ -1,0 +1,114 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { type MovieRecord, root, WarehouseFile } from './support/warehouse-file.ts';
+
+const quirksFile = join(root, '..', 'shared', 'tmdb', 'quirks.ndjson');
+
+interface Movie {
+  readonly id: number;
+  readonly [key: string]: unknown;
+}
+
+const columns = `movie_id, imdb_id, title, original_title, original_language, status, cast(release_date as varchar) as release_date,
+  runtime_minutes, budget_usd, revenue_usd, popularity, vote_average, vote_count`;
+
+/** What a column must hold, computed from the document without any SQL. */
+function expected(movie: Movie) {
+  const text = (key: string) => (typeof movie[key] === 'string' && movie[key].trim() !== '' ? movie[key] : null);
+  const positive = (key: string) => (Number(movie[key]) > 0 ? Number(movie[key]) : null);
+  return {
+    movie_id: movie.id,
+    imdb_id: text('imdb_id'),
+    title: text('title'),
+    original_title: text('original_title'),
+    original_language: text('original_language'),
+    status: text('status'),
+    release_date: text('release_date'),
+    runtime_minutes: positive('runtime'),
+    budget_usd: positive('budget'),
+    revenue_usd: positive('revenue'),
+    popularity: Number(movie['popularity']),
+    vote_average: Number(movie['vote_count']) > 0 ? positive('vote_average') : null,
+    vote_count: Number(movie['vote_count']),
+  };
+}
+
+const listed = (movie: Movie, key: string) =>
+  (movie[key] as { id: number }[]).map(({ id }, index) => ({ movie_id: movie.id, id, position: index + 1 }));
+
+const numbers = (rows: readonly Record<string, unknown>[]) =>
+  rows.map((row) =>
+    Object.fromEntries(
+      Object.entries(row).map(([key, value]) => [
+        key,
+        typeof value === 'string' && /^-?\d+$/.test(value) ? Number(value) : value,
+      ]),
+    ),
+  );
+
+describe.skipIf(!existsSync(quirksFile))(`the odd ones among recorded documents (${quirksFile})`, () => {
+  it('come out of SILVER with the values the document has, in any time zone', async () => {
+    await using file = await WarehouseFile.create();
+    const lines = readFileSync(quirksFile, 'utf8').trim().split('\n');
+    const movies = lines.map((line): Movie => JSON.parse(line)).sort((a, b) => a.id - b.id);
+    await file.load(1, lines.map((line): MovieRecord => ({ movieId: JSON.parse(line).id, body: line, fetchedAt: 0 })));
+    await file.dbt({ env: { TZ: 'Pacific/Kiritimati' } });
+
+    const rows = await file.query(`select ${columns} from silver.silver_movies order by movie_id`);
+    expect(numbers(rows)).toEqual(movies.map(expected));
+    for (const [table, id, key] of [
+      ['silver.silver_movie_genres', 'genre_id', 'genres'],
+      ['silver.silver_movie_companies', 'company_id', 'production_companies'],
+    ] as const) {
+      const members = await file.query(`select movie_id, ${id} as id, position from ${table} order by movie_id, position`);
+      expect(numbers(members)).toEqual(movies.flatMap((movie) => listed(movie, key)));
+    }
+    expect(await file.query("select 1 from silver.silver_production_companies where origin_country = ''")).toEqual([]);
+
+    const there = await file.contents();
+    await file.dbt({ fullRefresh: true, env: { TZ: 'America/St_Johns' } });
+    expect(await file.contents()).toEqual(there);
+  });
+});
+
+it('reads what drifted, what cannot be true and what is half a character as NULL or as it is, and never fails', async () => {
+  await using file = await WarehouseFile.create();
+  const movie = (id: number, body: unknown): MovieRecord => ({ movieId: id, body, fetchedAt: id });
+  const text = (id: number, json: string): MovieRecord => movie(id, json.replace('{', `{"id":${id},`));
+  await file.load(1, [
+    movie(1, { id: 1, title: 'Numbers as text', budget: '63000000', revenue: '463517383', runtime: '136', vote_count: '10' }),
+    movie(2, { id: 2, title: 'Objects', budget: {}, revenue: [], runtime: null, genres: { id: 18 }, production_companies: 7 }),
+    text(3, '{"title":"Large","revenue":9223372036854775808,"budget":9007199254740993,"popularity":1e400,"runtime":99999999999}'),
+    text(4, '{"title":"Negative","revenue":-1,"budget":-0,"popularity":-3,"runtime":-90,"vote_average":11,"vote_count":-2}'),
+    ...['0000-00-00', '9999-12-31', '1582-10-10', '2023-02-29', 'infinity', 'epoch', '20240101', '2024-13-01'].map(
+      (release_date, index) => movie(10 + index, { id: 10 + index, title: release_date, release_date }),
+    ),
+    ...['1874-12-09', '2024-02-29', '2100-12-31'].map((release_date, index) =>
+      movie(20 + index, { id: 20 + index, title: release_date, release_date }),
+    ),
+    text(30, '{"title":"a\\u0000b","genres":[{"id":18,"name":"\\u0000"}]}'),
+    text(31, '{"title":"half \\ud83d, whole \\ud83d\\ude00, \\\\ud83d","budget":5000000}'),
+    movie(32, 'no JSON at all'),
+    movie(33, '[]'),
+  ]);
+  const { status, tests } = await file.dbt();
+  expect({ status, warned: tests.warned }).toEqual({ status: 'warned', warned: 1 });
+
+  const silver = async (id: number) =>
+    (await file.query(`select * from silver.silver_movies where movie_id = ${id}`))[0] ?? {};
+  expect(await silver(1)).toMatchObject({ budget_usd: '63000000', revenue_usd: '463517383', runtime_minutes: 136 });
+  expect(await silver(2)).toMatchObject({ budget_usd: null, revenue_usd: null, unusable_fields: 'budget revenue ' });
+  expect(await silver(3)).toMatchObject({ budget_usd: '9007199254740993', revenue_usd: null, runtime_minutes: null });
+  expect((await silver(3))['unusable_fields']).toBe('runtime revenue popularity ');
+  expect((await silver(4))['unusable_fields']).toBe('runtime revenue popularity vote_average vote_count ');
+  const dates = await file.query(
+    'select movie_id, cast(release_date as varchar) as day from silver.silver_movies where movie_id between 10 and 29 and release_date is not null',
+  );
+  expect(dates.map(({ day }) => day).sort()).toEqual(['1874-12-09', '2024-02-29', '2100-12-31']);
+  expect((await silver(30))['title']).toBe('a\u0000b');
+  expect(await silver(31)).toMatchObject({ title: 'half \ufffd, whole \u{1f600}, \\ufffd', budget_usd: '5000000' });
+  expect(await silver(32)).toMatchObject({ title: null, unusable_fields: 'document ' });
+  expect(await silver(33)).toMatchObject({ title: null, unusable_fields: null });
+  expect(await file.query('select count(*) as n from gold.fact_movies')).toEqual([{ n: '19' }]);
+});
