@@ -10,12 +10,18 @@ import type {
 } from '../lib/kafka/topic.ts';
 import type { Logger } from '../lib/logger.ts';
 import { fullJitter } from '../lib/retry.ts';
-import { FencedError, InvalidRowsError, type Warehouse } from '../lib/warehouse/warehouse.ts';
+import {
+  FencedError,
+  InvalidRowsError,
+  type RawGenresRow,
+  type RawMovieRow,
+  type Warehouse,
+} from '../lib/warehouse/warehouse.ts';
 import { type Codec, DecodeError } from '../schemas/codec.ts';
 import type { DeadLetter, DeadLetterReason, RawGenres, RawMovie } from '../schemas/records.ts';
 import { type TopicName, topics } from '../schemas/topics.ts';
 import { deadLetterOf } from './dead-letter.ts';
-import { type LoadedRow, MicroBatches, type Pending, toBatch } from './micro-batches.ts';
+import { keepOffsets, MicroBatches, type Pending, toBatch } from './micro-batches.ts';
 
 export interface BronzeLoaderPorts {
   /** Both raw topics. */
@@ -63,7 +69,7 @@ const maxTries = 120;
  * @throws what the source throws, FencedError when somebody else loads the same partitions, or a warehouse's final error.
  */
 export async function runBronzeLoader(ports: BronzeLoaderPorts, options: BronzeLoaderOptions): Promise<void> {
-  const loader = new BronzeLoader(ports, options.limits);
+  const loader = new BronzeLoader(ports, options);
   const signal = AbortSignal.any([options.signal, loader.ended]);
   options.until?.then((ends) => loader.endAt(ends)).catch(() => {});
   try {
@@ -77,13 +83,28 @@ export async function runBronzeLoader(ports: BronzeLoaderPorts, options: BronzeL
 
 const keyOf = (topic: string, partition: number) => `${topic}/${partition}`;
 
+const addressOf = (topic: string, partition: number, offset: bigint) => `${topic}/${partition}/${offset}`;
+
+/** A partition while it is ours; taken away and given again, it is another. */
+interface Assigned {
+  /** The offset that the next records have to begin at; null where neither the ledger nor a record has told yet. */
+  next: bigint | null;
+}
+
+/** A record that nobody can load, and why. */
+interface Unreadable {
+  readonly record: ConsumerRecord;
+  readonly message: string;
+}
+
 class BronzeLoader implements PartitionHandler {
   readonly #ports: BronzeLoaderPorts;
   readonly #limits: LoadLimits;
+  /** Aborts when the loader is to drain. */
+  readonly #stop: AbortSignal;
   readonly #ended = new AbortController();
   readonly #collected = new MicroBatches();
-  /** The offset that the next records of a partition have to begin at; absent where the ledger knows none. */
-  readonly #expected = new Map<string, bigint>();
+  readonly #assigned = new Map<string, Assigned>();
   /** Positions as the ledger has them, as far as we know. */
   readonly #inLedger = new Map<string, bigint>();
   #ends: ReadonlyMap<TopicName, Offsets> | undefined;
@@ -92,9 +113,10 @@ class BronzeLoader implements PartitionHandler {
   #ageTimer: AbortController | undefined;
   failure: unknown;
 
-  constructor(ports: BronzeLoaderPorts, limits: LoadLimits) {
+  constructor(ports: BronzeLoaderPorts, { limits, signal }: BronzeLoaderOptions) {
     this.#ports = ports;
     this.#limits = limits;
+    this.#stop = signal;
   }
 
   /** Aborts when all ends are reached or something failed for good. */
@@ -103,41 +125,46 @@ class BronzeLoader implements PartitionHandler {
   }
 
   async position(topic: TopicName, partition: number): Promise<bigint | null> {
+    this.revoked(topic, partition);
     // A flush under way may be moving this very position.
     await this.#flushing;
     const positions = await this.#ports.warehouse.positions(this.#ports.clusterId, topic);
     for (const [number, next] of positions) this.#inLedger.set(keyOf(topic, number), next);
-    const next = positions.get(partition);
-    this.#collected.drop({ topic, partition });
-    if (next !== undefined) this.#expected.set(keyOf(topic, partition), next);
+    const next = positions.get(partition) ?? null;
+    this.#assigned.set(keyOf(topic, partition), { next });
     this.#endIfDone();
-    return next ?? null;
+    return next;
   }
 
-  async records(batch: PartitionRecords): Promise<void> {
-    const { topic, partition, records, next } = batch;
+  async records({ topic, partition, records, next }: PartitionRecords): Promise<void> {
     const key = keyOf(topic, partition);
-    const firstOffset = this.#expected.get(key) ?? records[0]?.offset ?? next;
-    const rows: LoadedRow[] = [];
-    for (const record of records) {
-      const loaded = this.#decode(record);
-      if (loaded instanceof DecodeError) await this.#park([record], 'undecodable_record', loaded.message);
-      else rows.push(loaded);
-    }
-    this.#expected.set(key, next);
+    const assigned = this.#assigned.get(key);
+    const { readable, rows, unreadable } = this.#decodeAll(records);
+    if (unreadable.length > 0) await this.#park(unreadable, 'undecodable_record');
+    // Taken away meanwhile: whoever has it now begins at the ledger's position, these records included.
+    if (!assigned || this.#assigned.get(key) !== assigned) return;
+    const firstOffset = assigned.next ?? records[0]?.offset ?? next;
+    assigned.next = next;
     const { clusterId } = this.#ports;
-    this.#collected.add({ partition: { clusterId, topic, partition }, firstOffset, nextOffset: next, rows });
-    await this.#flushIfFull();
+    this.#collected.add({
+      partition: { clusterId, topic, partition },
+      firstOffset,
+      nextOffset: next,
+      records: readable,
+      rows,
+    });
+    await this.#flushIfDue();
   }
 
   revoked(topic: TopicName, partition: number): void {
     this.#collected.drop({ topic, partition });
-    this.#expected.delete(keyOf(topic, partition));
+    this.#assigned.delete(keyOf(topic, partition));
   }
 
   endAt(ends: ReadonlyMap<TopicName, Offsets>): void {
     this.#ends = ends;
     this.#endIfDone();
+    if (this.#isAllCollected()) void this.#startFlush();
   }
 
   /** Loads what is collected. @throws what failed for good, now or before. */
@@ -148,32 +175,50 @@ class BronzeLoader implements PartitionHandler {
     if (this.failure !== undefined) throw this.failure;
   }
 
-  #decode(record: ConsumerRecord): LoadedRow | DecodeError {
+  #decodeAll(records: readonly ConsumerRecord[]) {
+    const readable: ConsumerRecord[] = [];
+    const rows: (RawMovieRow | RawGenresRow)[] = [];
+    const unreadable: Unreadable[] = [];
+    for (const record of records) {
+      const row = this.#decode(record);
+      if (row instanceof DecodeError) {
+        unreadable.push({ record, message: row.message });
+      } else {
+        readable.push(record);
+        rows.push(row);
+      }
+    }
+    return { readable, rows, unreadable };
+  }
+
+  #decode({ topic, offset: kafkaOffset, value }: ConsumerRecord): RawMovieRow | RawGenresRow | DecodeError {
     const { movieCodec, genresCodec } = this.#ports;
-    const { topic, offset: kafkaOffset, value } = record;
     if (value === null) return new DecodeError('the record has no value');
     try {
       return topic === topics.rawGenres
-        ? { table: 'raw_genres', record, row: { kafkaOffset, ...genresCodec.decode(value) } }
-        : { table: 'raw_movies', record, row: { kafkaOffset, ...movieCodec.decode(value) } };
+        ? { kafkaOffset, ...genresCodec.decode(value) }
+        : { kafkaOffset, ...movieCodec.decode(value) };
     } catch (error) {
       if (error instanceof DecodeError) return error;
       throw error;
     }
   }
 
-  async #park(records: readonly ConsumerRecord[], reason: DeadLetterReason, message: string): Promise<void> {
-    const failure = { reason, message, attempts: 1 };
+  async #park(unreadable: readonly Unreadable[], reason: DeadLetterReason): Promise<void> {
     const failedAt = new Date(this.#ports.clock.now());
-    await this.#ports.deadLetters.publish(records.map((record) => deadLetterOf(record, failure, failedAt)));
-    for (const { topic, partition, offset } of records) {
-      this.#ports.log.warn({ topic, partition, offset: offset.toString(), ...failure }, 'parked a raw record');
+    await this.#ports.deadLetters.publish(
+      unreadable.map(({ record, message }) => deadLetterOf(record, { reason, message, attempts: 1 }, failedAt)),
+    );
+    for (const { record, message } of unreadable) {
+      const { topic, partition, offset } = record;
+      this.#ports.log.warn({ topic, partition, offset: offset.toString(), reason, message }, 'parked a raw record');
     }
   }
 
-  async #flushIfFull(): Promise<void> {
+  async #flushIfDue(): Promise<void> {
     const { maxRows, maxBytes, maxAgeMs } = this.#limits;
-    if (this.#collected.rows >= maxRows || this.#collected.bytes >= maxBytes) return this.#startFlush();
+    const isFull = this.#collected.rows >= maxRows || this.#collected.bytes >= maxBytes;
+    if (isFull || this.#isAllCollected()) return this.#startFlush();
     if (this.#ageTimer || this.#collected.isEmpty) return;
     const timer = new AbortController();
     this.#ageTimer = timer;
@@ -226,7 +271,7 @@ class BronzeLoader implements PartitionHandler {
       } catch (error) {
         if (error instanceof FencedError) pending = await this.#realign(pending, error);
         else if (error instanceof InvalidRowsError) pending = await this.#parkRows(pending, error);
-        else if (isRetriable(error) && tries < maxTries) await this.#waitAfter(error, tries);
+        else if (isRetriable(error) && tries < maxTries && !this.#stop.aborted) await this.#waitAfter(error, tries);
         else throw error;
       }
     }
@@ -238,12 +283,14 @@ class BronzeLoader implements PartitionHandler {
       { tries, waitMs, error: messageOf(error) },
       'the warehouse did not take a batch, trying again',
     );
-    await this.#ports.clock.sleep(waitMs);
+    // Told to stop, it tries once more and leaves: what it could not load is still in the topic.
+    await this.#ports.clock.sleep(waitMs, this.#stop).catch(() => {});
   }
 
   /**
    * Some of these offsets are loaded: by ourselves, when the reply to a commit was lost, or by another loader, when the
-   * partition changed hands in mid flush. Ours begin where those end. @throws the error itself when the ledger is behind us: then rows are missing that we do not have.
+   * partition changed hands in mid flush. Ours begin where those end.
+   * @throws the error itself when the ledger is behind us: then rows are missing that we do not have.
    */
   async #realign(pending: readonly Pending[], error: FencedError): Promise<readonly Pending[]> {
     const { clusterId, topic, partition } = error.partition;
@@ -257,20 +304,28 @@ class BronzeLoader implements PartitionHandler {
       if (one.partition.topic !== topic || one.partition.partition !== partition) return [one];
       if (position === undefined || position <= one.firstOffset) throw error;
       if (position >= one.nextOffset) return [];
-      return [{ ...one, firstOffset: position, rows: one.rows.filter(({ row }) => row.kafkaOffset >= position) }];
+      return [{ ...keepOffsets(one, (offset) => offset >= position), firstOffset: position }];
     });
   }
 
   /** Rows that the warehouse cannot hold go to dead letters, before the position moves past them. */
-  async #parkRows(pending: readonly Pending[], { rows: invalid }: InvalidRowsError): Promise<readonly Pending[]> {
-    const addresses = new Set(
-      invalid.map(({ partition, kafkaOffset }) => `${keyOf(partition.topic, partition.partition)}/${kafkaOffset}`),
+  async #parkRows(pending: readonly Pending[], error: InvalidRowsError): Promise<readonly Pending[]> {
+    const message = 'the document is no JSON that the warehouse can read';
+    const invalid = new Set(
+      error.rows.map(({ partition, kafkaOffset }) => addressOf(partition.topic, partition.partition, kafkaOffset)),
     );
-    const isInvalid = ({ record }: LoadedRow) =>
-      addresses.has(`${keyOf(record.topic, record.partition)}/${record.offset}`);
-    const records = pending.flatMap(({ rows }) => rows.filter(isInvalid).map(({ record }) => record));
-    await this.#park(records, 'invalid_json', 'the document is no JSON that the warehouse can read');
-    return pending.map((one) => ({ ...one, rows: one.rows.filter((loaded) => !isInvalid(loaded)) }));
+    const isInvalid = ({ topic, partition, offset }: ConsumerRecord) =>
+      invalid.has(addressOf(topic, partition, offset));
+    const unreadable = pending.flatMap(({ records }) =>
+      records.filter(isInvalid).map((record) => ({ record, message })),
+    );
+    // Nothing to be parked: without this, the same batch would be refused for ever.
+    if (unreadable.length === 0) throw error;
+    await this.#park(unreadable, 'invalid_json');
+    return pending.map((one) => {
+      const { topic, partition } = one.partition;
+      return keepOffsets(one, (offset) => !invalid.has(addressOf(topic, partition, offset)));
+    });
   }
 
   /** Kafka may know how far we are; when it cannot be told, the next flush tells it more. */
@@ -285,9 +340,18 @@ class BronzeLoader implements PartitionHandler {
   }
 
   #endIfDone(): void {
-    if (!this.#ends) return;
-    const isReached = (topic: TopicName, ends: Offsets) =>
-      [...ends].every(([partition, end]) => end === 0n || (this.#inLedger.get(keyOf(topic, partition)) ?? 0n) >= end);
-    if ([...this.#ends].every(([topic, ends]) => isReached(topic, ends))) this.#ended.abort();
+    if (this.#haveReached((key) => this.#inLedger.get(key))) this.#ended.abort();
+  }
+
+  /** Nothing else will come: what is collected is due whatever its size and age. */
+  #isAllCollected(): boolean {
+    return this.#haveReached((key) => this.#assigned.get(key)?.next ?? this.#inLedger.get(key));
+  }
+
+  #haveReached(offsetOf: (key: string) => bigint | undefined): boolean {
+    if (!this.#ends) return false;
+    return [...this.#ends].every(([topic, ends]) =>
+      [...ends].every(([partition, end]) => (offsetOf(keyOf(topic, partition)) ?? 0n) >= end),
+    );
   }
 }

@@ -2,42 +2,36 @@ import type { ConsumerRecord } from '../lib/kafka/topic.ts';
 import type { Batch, PartitionId, RawGenresRow, RawMovieRow } from '../lib/warehouse/warehouse.ts';
 import { type TopicName, topics } from '../schemas/topics.ts';
 
-/** A record and the row that was made of it. */
-export type LoadedRow =
-  | { readonly table: 'raw_movies'; readonly record: ConsumerRecord; readonly row: RawMovieRow }
-  | { readonly table: 'raw_genres'; readonly record: ConsumerRecord; readonly row: RawGenresRow };
-
 /** The offsets `[firstOffset, nextOffset)` of a partition that wait to be loaded. */
 export interface Pending {
   readonly partition: PartitionId & { readonly topic: TopicName };
   readonly firstOffset: bigint;
   readonly nextOffset: bigint;
-  readonly rows: readonly LoadedRow[];
+  /** The records that become rows, as they came: one of them may yet have to be parked. */
+  readonly records: readonly ConsumerRecord[];
+  /** One a record, in the same order. */
+  readonly rows: readonly (RawMovieRow | RawGenresRow)[];
 }
 
-/** As the warehouse takes it. A topic's rows are all of one table. */
-export function toBatch({ partition, firstOffset, nextOffset, rows }: Pending): Batch {
-  const offsets = { partition, firstOffset, nextOffset };
-  return partition.topic === topics.rawGenres
-    ? {
-        ...offsets,
-        table: 'raw_genres',
-        rows: rows.flatMap((loaded) => (loaded.table === 'raw_genres' ? [loaded.row] : [])),
-      }
-    : {
-        ...offsets,
-        table: 'raw_movies',
-        rows: rows.flatMap((loaded) => (loaded.table === 'raw_movies' ? [loaded.row] : [])),
-      };
-}
+/** As the warehouse takes it. A topic's rows are all of one table, which is more than the type can say. */
+export const toBatch = ({ partition, firstOffset, nextOffset, rows }: Pending): Batch => {
+  const table = partition.topic === topics.rawGenres ? 'raw_genres' : 'raw_movies';
+  return { partition, firstOffset, nextOffset, table, rows } as Batch;
+};
+
+/** The same offsets with fewer rows. */
+export const keepOffsets = (pending: Pending, isKept: (offset: bigint) => boolean): Pending => ({
+  ...pending,
+  records: pending.records.filter(({ offset }) => isKept(offset)),
+  rows: pending.rows.filter(({ kafkaOffset }) => isKept(kafkaOffset)),
+});
 
 const keyOf = ({ topic, partition }: { readonly topic: string; readonly partition: number }) => `${topic}/${partition}`;
 
-interface Filling {
-  readonly partition: Pending['partition'];
-  readonly firstOffset: bigint;
+interface Filling extends Pending {
   nextOffset: bigint;
-  readonly rows: LoadedRow[];
+  readonly records: ConsumerRecord[];
+  readonly rows: (RawMovieRow | RawGenresRow)[];
 }
 
 /** What is collected until it is due. Offsets of a partition follow one another without a hole. */
@@ -59,16 +53,17 @@ export class MicroBatches {
   }
 
   /** The rows of `[firstOffset, nextOffset)`, to follow what is already here of that partition. */
-  add({ partition, firstOffset, nextOffset, rows }: Pending): void {
+  add({ partition, firstOffset, nextOffset, records, rows }: Pending): void {
     const key = keyOf(partition);
-    const filling = this.#filling.get(key) ?? { partition, firstOffset, nextOffset, rows: [] };
+    const filling = this.#filling.get(key) ?? { partition, firstOffset, nextOffset, records: [], rows: [] };
     this.#filling.set(key, filling);
     filling.nextOffset = nextOffset;
-    for (const loaded of rows) {
-      filling.rows.push(loaded);
-      this.#rows += 1;
-      this.#bytes += loaded.row.body.length;
+    for (const record of records) filling.records.push(record);
+    for (const row of rows) {
+      filling.rows.push(row);
+      this.#bytes += row.body.length;
     }
+    this.#rows += rows.length;
   }
 
   /** Forgets a partition. */
@@ -77,7 +72,7 @@ export class MicroBatches {
     if (!filling) return;
     this.#filling.delete(keyOf(partition));
     this.#rows -= filling.rows.length;
-    this.#bytes -= filling.rows.reduce((sum, { row }) => sum + row.body.length, 0);
+    this.#bytes -= filling.rows.reduce((sum, { body }) => sum + body.length, 0);
   }
 
   /** Everything, and starts anew. */

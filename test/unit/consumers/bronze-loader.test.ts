@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { type Flush, runBronzeLoader } from '../../../consumers/bronze-loader.ts';
-import type { Offsets } from '../../../lib/kafka/topic.ts';
+import type { Offsets, PartitionHandler } from '../../../lib/kafka/topic.ts';
 import { createLogger } from '../../../lib/logger.ts';
 import { WarehouseUnavailableError } from '../../../lib/warehouse/warehouse.ts';
 import { movieIdCodec, rawGenresCodec, rawMovieCodec } from '../../../schemas/codecs.ts';
@@ -9,6 +9,7 @@ import type { DeadLetter } from '../../../schemas/records.ts';
 import { type TopicName, topics } from '../../../schemas/topics.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 import { MemoryPartitionSource } from '../../support/memory-partition-source.ts';
+import { consumerRecord } from '../../support/memory-record-source.ts';
 import { MemorySink } from '../../support/memory-sink.ts';
 import { MemoryWarehouse } from '../../support/memory-warehouse.ts';
 
@@ -122,6 +123,13 @@ describe('the bronze loader', () => {
     await loading;
   });
 
+  it('flushes what is left when it knows that no more will come, however young it is', async () => {
+    source.append(movies, 0, range(2));
+    const until = Promise.resolve(new Map<TopicName, Offsets>([[movies, new Map([[0, 2n]])]]));
+    await load({ until, limits: { ...limits, maxAgeMs: 1e9 } });
+    expect(warehouse.offsets()).toEqual([0n, 1n]);
+  });
+
   it('drains when it is told to stop: what is collected is loaded', async () => {
     source.append(movies, 0, range(2));
     const stop = new AbortController();
@@ -174,6 +182,17 @@ describe('the bronze loader', () => {
     expect(warehouse.offsets()).toEqual([0n, 1n, 2n]);
   });
 
+  it('leaves when it is told to stop while the warehouse is out of reach: its rows are still in the topic', async () => {
+    source.append(movies, 0, range(3));
+    const error = new WarehouseUnavailableError('locked');
+    for (let failure = 0; failure < 100; failure += 1) warehouse.failures.push({ when: 'before', error });
+    const stop = new AbortController();
+    const loading = load({ signal: stop.signal });
+    await clock.advance(5_000);
+    stop.abort();
+    await expect(loading).rejects.toBe(error);
+  });
+
   it('asks the ledger when the reply to a commit was lost, and loads nothing twice', async () => {
     source.append(movies, 0, range(3));
     warehouse.failures.push({ when: 'after', error: new WarehouseUnavailableError('reply lost') });
@@ -198,6 +217,27 @@ describe('the bronze loader', () => {
     expect(warehouse.offsets()).toEqual([2n, 3n]);
     stop.abort();
     await loading;
+  });
+
+  it('forgets records whose partition was taken away while one of them was being parked', async () => {
+    const parking = Promise.withResolvers<void>();
+    deadLetters.publish = () => parking.promise;
+    const values = [movie(1), Buffer.from('poison'), movie(3)];
+    const records = values.map((value, index) => ({ ...consumerRecord(index, value), topic: movies }));
+    const batch = { topic: movies, partition: 0, records, next: 3n };
+    const run = async (handler: PartitionHandler) => {
+      await handler.position(movies, 0);
+      const interrupted = handler.records(batch);
+      handler.revoked(movies, 0);
+      await handler.position(movies, 0);
+      const again = handler.records(batch);
+      parking.resolve();
+      await Promise.all([interrupted, again]);
+    };
+    source.run = run;
+    await load();
+    expect(warehouse.offsets()).toEqual([0n, 2n]);
+    expect(await warehouse.positions(clusterId, movies)).toEqual(new Map([[0, 3n]]));
   });
 
   it('is exactly once whatever comes in whichever pieces, however often it is stopped and its warehouse fails', async () => {
@@ -231,10 +271,12 @@ describe('the bronze loader', () => {
               ...failures.map((when) => ({ when, error: new WarehouseUnavailableError('lost') })),
             );
             const stop = new AbortController();
-            const loading = load({ signal: stop.signal, limits: { ...limits, maxRows } });
+            // Stopped while the warehouse fails, it leaves the rest in the topic for the next round.
+            const loading = load({ signal: stop.signal, limits: { ...limits, maxRows } }).catch((error) => {
+              if (!(error instanceof WarehouseUnavailableError)) throw error;
+            });
             await clock.advance(stopAfterMs);
             stop.abort();
-            for (let step = 0; step < 40; step += 1) await clock.advance(1_000);
             await loading;
           }
           await loadAll({}, [0, 1]);
