@@ -8,7 +8,7 @@ import type { Offsets } from './topic.ts';
 /** The largest record a topic takes: an answer of TMDb's at its largest, twice over. */
 export const maxRecordBytes = 8_000_000;
 
-export interface TopicSettings {
+interface TopicSettings {
   readonly partitions: number;
   readonly replicationFactor: number;
   /** How long raw answers and dead letters are kept. */

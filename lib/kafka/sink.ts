@@ -10,7 +10,7 @@ export interface KafkaProducer extends AsyncDisposable {
   sink<T>(topic: TopicName, codec: Codec<T>, limits?: Partial<SinkLimits>): Sink<T>;
 }
 
-export interface SinkLimits {
+interface SinkLimits {
   /** A larger record (key, value and some overhead) is refused. Standard: what our topics take. */
   readonly maxRecordBytes: number;
   /** Records share a request up to these; one that is larger by itself goes alone. Standard: 1 MB and 2,000. */

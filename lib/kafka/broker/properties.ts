@@ -34,6 +34,9 @@ export function serverProperties(
     'share.coordinator.state.topic.replication.factor': '1',
     'share.coordinator.state.topic.min.isr': '1',
     'share.coordinator.state.topic.num.partitions': '1',
+    // After a kill -9 the next start has to wait until the controller takes the broker's last life for dead.
+    'broker.session.timeout.ms': '3000',
+    'broker.heartbeat.interval.ms': '500',
     'group.initial.rebalance.delay.ms': '0',
     'group.min.session.timeout.ms': '1000',
     'log.cleaner.dedupe.buffer.size': '2097152',
