@@ -100,7 +100,9 @@ async function buildKilledAfter(file: WarehouseFile, node: string): Promise<void
   expect({ code, signal }).toEqual({ code: null, signal: 'SIGKILL' });
 }
 
-it('comes to the same tables by steps, in any order of arrival and over kills, as by a full refresh', { timeout: 300_000 }, async () => {
+it('comes to the same tables by steps, in any order of arrival and over kills, as by a full refresh', {
+  timeout: 300_000,
+}, async () => {
   await using file = await WarehouseFile.create();
   const loaded: { seq: number; records: readonly MovieRecord[] }[] = [];
   const load = async (seq: number, records: readonly MovieRecord[]) => {

@@ -52,7 +52,10 @@ describe.skipIf(!existsSync(quirksFile))(`the odd ones among recorded documents 
     await using file = await WarehouseFile.create();
     const lines = readFileSync(quirksFile, 'utf8').trim().split('\n');
     const movies = lines.map((line): Movie => JSON.parse(line)).sort((a, b) => a.id - b.id);
-    await file.load(1, lines.map((line): MovieRecord => ({ movieId: JSON.parse(line).id, body: line, fetchedAt: 0 })));
+    await file.load(
+      1,
+      lines.map((line): MovieRecord => ({ movieId: JSON.parse(line).id, body: line, fetchedAt: 0 })),
+    );
     await file.dbt({ env: { TZ: 'Pacific/Kiritimati' } });
 
     const rows = await file.query(`select ${columns} from silver.silver_movies order by movie_id`);
@@ -61,7 +64,9 @@ describe.skipIf(!existsSync(quirksFile))(`the odd ones among recorded documents 
       ['silver.silver_movie_genres', 'genre_id', 'genres'],
       ['silver.silver_movie_companies', 'company_id', 'production_companies'],
     ] as const) {
-      const members = await file.query(`select movie_id, ${id} as id, position from ${table} order by movie_id, position`);
+      const members = await file.query(
+        `select movie_id, ${id} as id, position from ${table} order by movie_id, position`,
+      );
       expect(numbers(members)).toEqual(movies.flatMap((movie) => listed(movie, key)));
     }
     expect(await file.query("select 1 from silver.silver_production_companies where origin_country = ''")).toEqual([]);
@@ -77,10 +82,31 @@ it('reads what drifted, what cannot be true and what is half a character as NULL
   const movie = (id: number, body: unknown): MovieRecord => ({ movieId: id, body, fetchedAt: id });
   const text = (id: number, json: string): MovieRecord => movie(id, json.replace('{', `{"id":${id},`));
   await file.load(1, [
-    movie(1, { id: 1, title: 'Numbers as text', budget: '63000000', revenue: '463517383', runtime: '136', vote_count: '10' }),
-    movie(2, { id: 2, title: 'Objects', budget: {}, revenue: [], runtime: null, genres: { id: 18 }, production_companies: 7 }),
-    text(3, '{"title":"Large","revenue":9223372036854775808,"budget":9007199254740993,"popularity":1e400,"runtime":99999999999}'),
-    text(4, '{"title":"Negative","revenue":-1,"budget":-0,"popularity":-3,"runtime":-90,"vote_average":11,"vote_count":-2}'),
+    movie(1, {
+      id: 1,
+      title: 'Numbers as text',
+      budget: '63000000',
+      revenue: '463517383',
+      runtime: '136',
+      vote_count: '10',
+    }),
+    movie(2, {
+      id: 2,
+      title: 'Objects',
+      budget: {},
+      revenue: [],
+      runtime: null,
+      genres: { id: 18 },
+      production_companies: 7,
+    }),
+    text(
+      3,
+      '{"title":"Large","revenue":9223372036854775808,"budget":9007199254740993,"popularity":1e400,"runtime":99999999999}',
+    ),
+    text(
+      4,
+      '{"title":"Negative","revenue":-1,"budget":-0,"popularity":-3,"runtime":-90,"vote_average":11,"vote_count":-2}',
+    ),
     ...['0000-00-00', '9999-12-31', '1582-10-10', '2023-02-29', 'infinity', 'epoch', '20240101', '2024-13-01'].map(
       (release_date, index) => movie(10 + index, { id: 10 + index, title: release_date, release_date }),
     ),

@@ -6,7 +6,12 @@ const finished = (id: string, total: number) =>
     info: { level: 'info', msg: 'OK' },
     data: {
       total,
-      node_info: { unique_id: id, node_name: id.split('.').at(-1), resource_type: 'model', node_finished_at: '2026-01-01' },
+      node_info: {
+        unique_id: id,
+        node_name: id.split('.').at(-1),
+        resource_type: 'model',
+        node_finished_at: '2026-01-01',
+      },
     },
   });
 
