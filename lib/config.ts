@@ -125,6 +125,8 @@ export interface Config {
   readonly load: { readonly maxRows: number; readonly maxBytes: number; readonly maxAgeMs: number };
   readonly sandbox: { readonly catalogueFile: string | undefined; readonly movies: number; readonly seed: number };
   readonly logLevel: Env['LOG_LEVEL'];
+  /** What the processes we start are given of our environment; no secret among it. */
+  readonly childEnvironment: Readonly<Record<string, string>>;
   /** Everything that must not appear in any output. */
   readonly secrets: readonly Secret[];
 }
@@ -140,7 +142,7 @@ export function loadConfig(environment: NodeJS.ProcessEnv): Config {
     const mistakes = parsed.error.issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`);
     throw new UsageError(`the environment has ${mistakes.length} mistake(s):\n${mistakes.join('\n')}`);
   }
-  return Object.freeze(fromEnvironment(parsed.data));
+  return Object.freeze({ ...fromEnvironment(parsed.data), childEnvironment: inherited(environment) });
 }
 
 /** The environment with the variables of `.env` beneath it: what is really set wins. */
@@ -149,7 +151,7 @@ export function readEnvironment(dotEnvFile = '.env'): NodeJS.ProcessEnv {
   return process.env;
 }
 
-function fromEnvironment(env: Env): Config {
+function fromEnvironment(env: Env): Omit<Config, 'childEnvironment'> {
   const origin = originOf(env);
   const dataDir = resolve(env.DATA_DIR ?? join('data', origin));
   return {
@@ -177,6 +179,14 @@ function fromEnvironment(env: Env): Config {
     secrets: [env.TMDB_TOKEN, env.TMDB_API_KEY, env.KAFKA_PASSWORD].filter((value) => value !== undefined),
   };
 }
+
+const inherited = (environment: NodeJS.ProcessEnv): Record<string, string> =>
+  Object.fromEntries(
+    ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TMPDIR', 'JAVA_HOME'].flatMap((name) => {
+      const value = environment[name];
+      return value === undefined ? [] : [[name, value]];
+    }),
+  );
 
 function originOf(env: Env): Origin {
   if (env.TMDB_TOKEN || env.TMDB_API_KEY) return 'tmdb';

@@ -12,8 +12,9 @@ const mayImport: Record<string, readonly string[]> = {
   producers: ['producers', 'lib', 'schemas'],
   consumers: ['consumers', 'lib', 'schemas'],
   sandbox: ['sandbox', 'lib', 'schemas'],
-  'pipeline.ts': ['lib', 'schemas', 'producers', 'consumers', 'sandbox', 'pipeline'],
-  'cli.ts': ['lib', 'pipeline', 'pipeline.ts', 'commands', 'sandbox'],
+  pipeline: ['pipeline', 'lib', 'schemas', 'producers', 'consumers', 'sandbox'],
+  'cli.ts': ['lib', 'commands'],
+  commands: ['commands', 'pipeline', 'lib', 'schemas', 'sandbox'],
 };
 
 /** Each SDK has one home; everybody else speaks to the interface beside it. */
@@ -35,7 +36,7 @@ interface Import {
 }
 
 const sources = (): string[] =>
-  ['cli.ts', 'pipeline.ts', 'schemas', 'lib', 'producers', 'consumers', 'sandbox'].flatMap((entry) =>
+  ['cli.ts', 'commands', 'pipeline', 'schemas', 'lib', 'producers', 'consumers', 'sandbox'].flatMap((entry) =>
     entry.endsWith('.ts')
       ? [entry]
       : readdirSync(join(root, entry), { recursive: true, encoding: 'utf8' })

@@ -1,0 +1,22 @@
+import { ExitCode } from '../lib/errors.ts';
+import { examine } from '../pipeline/doctor.ts';
+import { type Command, jsonOption, print } from './command.ts';
+
+export const doctor: Command = {
+  summary: 'try everything that a run needs and say what is wrong',
+  help: `usage: doctor [--json]
+
+Tries Node, dbt, the data folder, Kafka, the warehouse and TMDb (one request) with the settings of now. Exit code 1 when
+something is wrong.`,
+  options: jsonOption,
+  logLevel: 'silent',
+  run: async (context, values) => {
+    const findings = await examine(context);
+    const width = Math.max(...findings.map(({ check }) => check.length));
+    const lines = findings.map(
+      ({ check, ok, detail }) => `${ok ? 'ok   ' : 'WRONG'}  ${check.padEnd(width)}  ${detail}`,
+    );
+    print(values, findings, lines.join('\n'));
+    return findings.every(({ ok }) => ok) ? ExitCode.done : ExitCode.failed;
+  },
+};

@@ -1,0 +1,20 @@
+import type { Command } from './command.ts';
+import { doctor } from './doctor.ts';
+import { run } from './run.ts';
+import { sandbox } from './sandbox.ts';
+import { fetch, load, produce, transform } from './stages.ts';
+import { status } from './status.ts';
+import { topics } from './topics.ts';
+
+/** Every word of the command line, in the order in which the overview shows them. */
+export const commands: Readonly<Record<string, Command>> = {
+  run,
+  produce,
+  fetch,
+  load,
+  transform,
+  status,
+  topics,
+  doctor,
+  sandbox,
+};

@@ -1,0 +1,88 @@
+import { ExitCode, UsageError } from '../lib/errors.ts';
+import { openPlatform } from '../pipeline/platform.ts';
+import { endsOf, fetchGenres, fetchMovies, loadBronze, walkPopular } from '../pipeline/stages.ts';
+import { transform as runTransform } from '../pipeline/transform.ts';
+import { topics as topicNames } from '../schemas/topics.ts';
+import { type Command, jsonOption, pagesOf, print } from './command.ts';
+
+export const produce: Command = {
+  summary: 'publish movie ids (popular) or the genre list (genres)',
+  help: `usage: produce popular [--pages N|all] [--json]
+       produce genres [--json]
+
+popular   walks the popular list and publishes the ids that are not fresh to tmdb.movie-ids
+genres    publishes the genre list to tmdb.raw-genres, unless it is fresh`,
+  options: { pages: { type: 'string' }, ...jsonOption },
+  takesPositionals: true,
+  run: async (context, values, [what]) => {
+    if (what !== 'popular' && what !== 'genres')
+      throw new UsageError('produce what? "produce popular" or "produce genres"');
+    const pages = pagesOf(values, 500);
+    await using platform = openPlatform(context);
+    if (what === 'genres') {
+      const published = await fetchGenres(platform, context);
+      print(values, { published }, published ? 'published the genre list' : 'the genre list is fresh: nothing to do');
+      return ExitCode.done;
+    }
+    const walk = await walkPopular(platform, context, pages);
+    print(values, walk, `found ${walk.found} movies on ${walk.pagesRead} pages, published ${walk.published}`);
+    return ExitCode.done;
+  },
+};
+
+const once = { once: { type: 'boolean' } } as const;
+
+export const fetch: Command = {
+  summary: 'fetch the details of the movies whose ids wait',
+  help: `usage: fetch [--once] [--json]
+
+Reads tmdb.movie-ids, asks TMDb, publishes the answers to tmdb.raw-movies. Runs until it is stopped; the first signal drains.
+
+  --once   end when every id of now is fetched or parked`,
+  options: { ...once, ...jsonOption },
+  run: async (context, values) => {
+    await using platform = openPlatform(context);
+    const until = values['once'] ? await endsOf(platform, [topicNames.movieIds]) : undefined;
+    const outcomes = await fetchMovies(platform, context, until?.get(topicNames.movieIds));
+    context.signal.throwIfAborted();
+    print(values, outcomes, `fetched ${outcomes.fetched}, gone ${outcomes.gone}, parked ${outcomes.parked}`);
+    return ExitCode.done;
+  },
+};
+
+export const load: Command = {
+  summary: 'load the raw topics into BRONZE',
+  help: `usage: load [--once] [--json]
+
+Reads tmdb.raw-movies and tmdb.raw-genres from where the ledger is and appends them to BRONZE in micro-batches
+(LOAD_MAX_ROWS, LOAD_MAX_BYTES, LOAD_MAX_AGE). Runs until it is stopped; the first signal drains.
+
+  --once   end when everything of now is in BRONZE`,
+  options: { ...once, ...jsonOption },
+  run: async (context, values) => {
+    await using platform = openPlatform(context);
+    const until = values['once'] ? endsOf(platform, [topicNames.rawMovies, topicNames.rawGenres]) : undefined;
+    const rows = await loadBronze(platform, context, until);
+    context.signal.throwIfAborted();
+    print(values, { rows }, `loaded ${rows} rows`);
+    return ExitCode.done;
+  },
+};
+
+export const transform: Command = {
+  summary: 'build and test SILVER and GOLD with dbt',
+  help: `usage: transform [--full-refresh] [--force] [--json]
+
+Runs dbt build, unless BRONZE has not moved since the last run that succeeded.
+
+  --full-refresh  build SILVER and GOLD anew from all of BRONZE
+  --force         run even when BRONZE has not moved`,
+  options: { 'full-refresh': { type: 'boolean' }, force: { type: 'boolean' }, ...jsonOption },
+  run: async (context, values) => {
+    const options = { fullRefresh: values['full-refresh'] === true, force: values['force'] === true };
+    const result = await runTransform(context, options);
+    const skipped = result.skipped ? 'BRONZE has not moved since the last run: nothing to do; in it, ' : '';
+    print(values, result, `${skipped}${result.testsPassed} tests passed, ${result.testsFailed} failed`);
+    return result.testsFailed > 0 ? ExitCode.failed : ExitCode.done;
+  },
+};

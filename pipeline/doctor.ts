@@ -1,0 +1,63 @@
+import { execFile } from 'node:child_process';
+import { accessSync, constants, existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { systemClock } from '../lib/clock.ts';
+import { messageOf } from '../lib/errors.ts';
+import { openDuckDbReader } from '../lib/warehouse/duckdb/reader.ts';
+import { type Context, openPlatform, toolsDir } from './platform.ts';
+
+/** One thing that has to be right, and what to do when it is not. */
+export interface Finding {
+  readonly check: string;
+  readonly ok: boolean;
+  readonly detail: string;
+}
+
+const run = promisify(execFile);
+
+/** Each check resolves to what it found, or rejects with what is wrong and what to do. */
+const checks: Readonly<Record<string, (context: Context) => Promise<string>>> = {
+  node: async () => `${process.version} at ${process.execPath}`,
+  dbt: async () => {
+    const { stdout } = await run(join(toolsDir, 'dbt', 'bin', 'dbt'), ['--version']);
+    return /installed:\s*(\S+)/.exec(stdout)?.[1] ?? 'installed';
+  },
+  data: async ({ config }) => {
+    mkdirSync(config.dataDir, { recursive: true });
+    accessSync(config.dataDir, constants.W_OK);
+    return `${config.dataDir} (movies: ${config.origin})`;
+  },
+  kafka: async (context) => {
+    await using platform = openPlatform(context);
+    const { clusterId } = await platform.kafka();
+    return `${context.config.kafka.brokers?.join(', ') ?? 'a broker of our own'}, cluster ${clusterId}`;
+  },
+  warehouse: async ({ config }) => {
+    const { duckdbPath: path } = config.warehouse;
+    if (!existsSync(path)) return `${path} (not there yet: the first run makes it)`;
+    await using reader = await openDuckDbReader({ path, lockWaitMs: 2_000, clock: systemClock });
+    await reader.query('select 1');
+    return path;
+  },
+  tmdb: async (context) => {
+    await using platform = openPlatform(context);
+    const tmdb = await platform.tmdb();
+    const { url } = await tmdb.genres('en', context.signal);
+    return `${new URL(url).origin} answers and takes the credentials`;
+  },
+};
+
+/** Tries everything a run needs, one after the other; a run beside it keeps its lock and makes `warehouse` fail. */
+export async function examine(context: Context): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  for (const [check, examineIt] of Object.entries(checks)) {
+    try {
+      findings.push({ check, ok: true, detail: await examineIt(context) });
+    } catch (error) {
+      context.signal.throwIfAborted();
+      findings.push({ check, ok: false, detail: messageOf(error).split('\n')[0] ?? '' });
+    }
+  }
+  return findings;
+}

@@ -1,0 +1,76 @@
+import type { Config } from '../lib/config.ts';
+import { formatTable } from '../lib/table.ts';
+import type { RequestCounts } from '../lib/tmdb/client.ts';
+import { formatDuration } from '../lib/units.ts';
+import type { PopularWalk } from '../producers/popular.ts';
+
+type Rows = readonly Record<string, unknown>[];
+
+/** What one `run --once` did: the same whether a person or a program reads it. */
+export interface RunReport {
+  readonly origin: Config['origin'];
+  readonly walk: PopularWalk;
+  /** Ids of this run and of runs before it that had not come to an end. */
+  readonly movies: { readonly fetched: number; readonly gone: number; readonly parked: number };
+  readonly requests: RequestCounts & {
+    readonly limit: Config['tmdb']['rateLimit'];
+    /** From the first request to the last, and the share of what the limit allows in that time, 0-1. */
+    readonly seconds: number;
+    readonly limitUsed: number;
+  };
+  readonly rows: Readonly<Record<'bronze' | 'silver' | 'gold', Readonly<Record<string, number>>>>;
+  readonly dbt: { readonly skipped: boolean; readonly testsPassed: number; readonly testsFailed: number };
+  readonly seconds: Readonly<Record<string, number>>;
+  readonly kpis: Readonly<Record<string, Rows>>;
+  readonly duckdbPath: string;
+}
+
+/** The report as a person reads it at the end of a run. */
+export function formatReport(report: RunReport): string {
+  const { walk, movies, requests, dbt } = report;
+  const kpis = Object.entries(report.kpis).map(([name, rows]) => `gold.${name}\n${formatTable(rows)}`);
+  const lines = [
+    [
+      'movies',
+      `${walk.found} found on ${walk.pagesRead} pages, ${walk.found - walk.published} of them fresh${pagesFailed(walk)}`,
+    ],
+    ['answers', `${movies.fetched} fetched, ${movies.gone} gone, ${movies.parked} parked in dead letters`],
+    ['requests', requestsLine(requests)],
+    ...Object.entries(report.rows).map(([layer, tables]) => [layer, tablesLine(tables)]),
+    ['dbt', dbtLine(dbt)],
+    [
+      'time',
+      Object.entries(report.seconds)
+        .map(([stage, s]) => `${stage} ${formatDuration(s * 1_000)}`)
+        .join(', '),
+    ],
+  ];
+  const facts = lines.map(([name = '', text = '']) => `${name.padEnd(10)}${text}`).join('\n');
+  return [...kpis, facts, howToOpen(report)].join('\n\n');
+}
+
+const pagesFailed = ({ pagesFailed }: PopularWalk) =>
+  pagesFailed > 0 ? `; ${pagesFailed} pages could not be had` : '';
+
+function requestsLine({ requests, byOutcome, limit, limitUsed, seconds }: RunReport['requests']): string {
+  if (requests === 0) return 'none';
+  const outcomes = Object.entries(byOutcome)
+    .map(([outcome, count]) => `${count} x ${outcome}`)
+    .join(', ');
+  const rate = `${limit.capacity} in ${formatDuration(limit.windowMs)}`;
+  return `${requests} (${outcomes}) in ${formatDuration(seconds * 1_000)}: ${(limitUsed * 100).toFixed(0)} % of the limit of ${rate}`;
+}
+
+const tablesLine = (tables: Readonly<Record<string, number>>) =>
+  Object.entries(tables)
+    .map(([table, rows]) => `${table} ${rows}`)
+    .join(', ');
+
+const dbtLine = ({ skipped, testsPassed, testsFailed }: RunReport['dbt']) =>
+  `${testsPassed} tests passed, ${testsFailed} failed${skipped ? ' (in the last run: BRONZE has not moved since)' : ''}`;
+
+function howToOpen({ duckdbPath, origin }: RunReport): string {
+  const invented = origin === 'generated' ? 'These movies are invented; set TMDB_TOKEN to have the real ones.\n' : '';
+  const python = `.tools/dbt/bin/python -c "import duckdb; duckdb.connect('${duckdbPath}', read_only=True).sql('from gold.kpi_top_movies').show()"`;
+  return `${invented}The tables are in ${duckdbPath}. Open it with any DuckDB 1.5, such as\n  ${python}`;
+}

@@ -1,0 +1,150 @@
+import { runBronzeLoader } from '../consumers/bronze-loader.ts';
+import { type MovieOutcome, runMovieDetails } from '../consumers/movie-details.ts';
+import { systemClock } from '../lib/clock.ts';
+import type { KafkaAdmin } from '../lib/kafka/admin.ts';
+import { createPartitionSource } from '../lib/kafka/partition-source.ts';
+import { readTopic } from '../lib/kafka/read-topic.ts';
+import { createRecordSource } from '../lib/kafka/record-source.ts';
+import type { Offsets } from '../lib/kafka/topic.ts';
+import { openDuckDbWarehouse } from '../lib/warehouse/duckdb/warehouse.ts';
+import { produceGenres } from '../producers/genres.ts';
+import { readKnownGenres, readKnownMovies } from '../producers/known-movies.ts';
+import { type PopularWalk, producePopular } from '../producers/popular.ts';
+import { deadLetterCodec, movieIdCodec, rawGenresCodec, rawMovieCodec } from '../schemas/codecs.ts';
+import { type TopicName, topics } from '../schemas/topics.ts';
+import type { Context, Platform } from './platform.ts';
+
+/** Consumer groups. Their committed offsets are what lag is measured by; the loader's are only a hint. */
+export const groups = { movieDetails: 'movie-details', bronzeLoader: 'bronze-loader' } as const;
+
+const genreLanguage = 'en';
+
+/** Walks the popular list and publishes what is not fresh. */
+export async function walkPopular(platform: Platform, context: Context, pages: number): Promise<PopularWalk> {
+  const { config, log, progress, signal } = context;
+  const { client, producer } = await platform.kafka();
+  const known = await readKnownMovies((onRecord) => readTopic(client, topics.movieIds, onRecord), movieIdCodec);
+  return producePopular(
+    {
+      tmdb: await platform.tmdb(),
+      movieIds: producer.sink(topics.movieIds, movieIdCodec),
+      known,
+      clock: systemClock,
+      log,
+      onProgress: ({ pagesRead, pagesTotal }) =>
+        progress.update('walk', { done: pagesRead, total: pagesTotal, unit: 'pages' }),
+    },
+    { pages, refreshAfterMs: config.tmdb.refreshAfterMs },
+    signal,
+  );
+}
+
+/** Publishes the genre list unless it is fresh. @returns whether it was published. */
+export async function fetchGenres(platform: Platform, { config, signal }: Context): Promise<boolean> {
+  const { client, producer } = await platform.kafka();
+  const known = await readKnownGenres((onRecord) => readTopic(client, topics.rawGenres, onRecord), rawGenresCodec);
+  return produceGenres(
+    {
+      tmdb: await platform.tmdb(),
+      rawGenres: producer.sink(topics.rawGenres, rawGenresCodec),
+      known,
+      clock: systemClock,
+    },
+    { language: genreLanguage, refreshAfterMs: config.tmdb.refreshAfterMs },
+    signal,
+  );
+}
+
+/** Fetches the movies whose ids wait, up to `until` or until the signal aborts. @returns how many ended how. */
+export async function fetchMovies(
+  platform: Platform,
+  context: Context,
+  until?: Offsets,
+): Promise<Record<MovieOutcome, number>> {
+  const { config, log, progress, signal } = context;
+  const { client, producer, admin } = await platform.kafka();
+  const total = until && (await waiting(admin, until));
+  const outcomes = { fetched: 0, gone: 0, parked: 0, skipped: 0 };
+  if (total === 0) return outcomes;
+  await using movieIds = createRecordSource({
+    kafka: client,
+    group: groups.movieDetails,
+    topic: topics.movieIds,
+    concurrency: config.tmdb.concurrency,
+    log,
+  });
+  let done = 0;
+  const ports = {
+    movieIds,
+    codec: movieIdCodec,
+    tmdb: await platform.tmdb(),
+    rawMovies: producer.sink(topics.rawMovies, rawMovieCodec),
+    deadLetters: producer.sink(topics.deadLetters, deadLetterCodec),
+    clock: systemClock,
+    log,
+    onDone: (outcome: MovieOutcome) => {
+      outcomes[outcome] += 1;
+      done += 1;
+      progress.update('fetch', { done, ...(total !== undefined && { total }), unit: 'movies' });
+    },
+  };
+  await runMovieDetails(ports, { signal, ...(until && { until }) });
+  return outcomes;
+}
+
+/** Offsets of the ids topic that the fetcher has not committed; compacted ones count, so it is an upper bound. */
+async function waiting(admin: KafkaAdmin, until: Offsets): Promise<number> {
+  const { low } = await admin.topicOffsets(topics.movieIds);
+  const committed = await admin.committedOffsets(groups.movieDetails, topics.movieIds);
+  return [...until].reduce((sum, [partition, end]) => {
+    const from = committed.get(partition) ?? low.get(partition) ?? 0n;
+    return sum + Math.max(0, Number(end - from));
+  }, 0);
+}
+
+/** Loads BRONZE until the ledger has reached `until`, or until the signal aborts. @returns the rows loaded. */
+export async function loadBronze(
+  platform: Platform,
+  context: Context,
+  until?: Promise<ReadonlyMap<TopicName, Offsets>>,
+): Promise<number> {
+  const { config, log, progress, signal } = context;
+  const { client, producer, clusterId } = await platform.kafka();
+  const { duckdbPath: path, lockWaitMs } = config.warehouse;
+  await using warehouse = await openDuckDbWarehouse({ path, lockWaitMs, clock: systemClock });
+  await warehouse.migrate();
+  await using source = createPartitionSource({
+    kafka: client,
+    group: groups.bronzeLoader,
+    topics: [topics.rawMovies, topics.rawGenres],
+  });
+  let loaded = 0;
+  const ports = {
+    source,
+    warehouse,
+    clusterId,
+    movieCodec: rawMovieCodec,
+    genresCodec: rawGenresCodec,
+    deadLetters: producer.sink(topics.deadLetters, deadLetterCodec),
+    clock: systemClock,
+    random: Math.random,
+    log,
+    onLoaded: ({ rows }: { readonly rows: number }) => {
+      loaded += rows;
+      progress.update('load', { done: loaded, unit: 'rows' });
+    },
+  };
+  await runBronzeLoader(ports, { limits: config.load, signal, ...(until && { until }) });
+  return loaded;
+}
+
+/** The ends of now, for those who are to stop there. Partitions with nothing in them are left out. */
+export async function endsOf(platform: Platform, names: readonly TopicName[]): Promise<Map<TopicName, Offsets>> {
+  const { admin } = await platform.kafka();
+  const ends = new Map<TopicName, Offsets>();
+  for (const topic of names) {
+    const { low, high } = await admin.topicOffsets(topic);
+    ends.set(topic, new Map([...high].filter(([partition, end]) => end > (low.get(partition) ?? 0n))));
+  }
+  return ends;
+}

@@ -1,0 +1,48 @@
+import type { Clock } from '../lib/clock.ts';
+import type { Config } from '../lib/config.ts';
+import { openDuckDbReader } from '../lib/warehouse/duckdb/reader.ts';
+import type { WarehouseReader } from '../lib/warehouse/warehouse.ts';
+import type { RunReport } from './report.ts';
+
+/** The marts as they are shown at the end of a run: the columns that fit a terminal, the first lines. */
+const kpiQueries = {
+  kpi_genre_performance: `
+    select genre_name, movie_count as movies, average_revenue_usd, average_roi_pct, average_vote
+      from gold.kpi_genre_performance order by movie_count desc, genre_name limit 8`,
+  kpi_yearly_trends: `
+    select cast(release_year as varchar) as year, movie_count as movies, total_revenue_usd, average_budget_usd, average_vote
+      from gold.kpi_yearly_trends order by release_year desc limit 8`,
+  kpi_top_movies: `
+    select rank, title, cast(release_year as varchar) as year, revenue_usd, budget_usd, roi_pct
+      from gold.kpi_top_movies where metric = 'revenue' order by rank limit 8`,
+};
+
+/** Rows per table and the first lines of the KPI marts. */
+export async function summarize(
+  { duckdbPath: path, lockWaitMs }: Config['warehouse'],
+  clock: Clock,
+): Promise<Pick<RunReport, 'rows' | 'kpis'>> {
+  await using reader = await openDuckDbReader({ path, lockWaitMs, clock });
+  const rows = {
+    bronze: await countRows(reader, 'bronze'),
+    silver: await countRows(reader, 'silver'),
+    gold: await countRows(reader, 'gold'),
+  };
+  const kpis: Record<string, Record<string, unknown>[]> = {};
+  for (const [name, sql] of Object.entries(kpiQueries)) kpis[name] = await reader.query(sql);
+  return { rows, kpis };
+}
+
+/** Of every table that holds movies' data; the books that dbt and the loader keep for themselves are left out. */
+async function countRows(reader: WarehouseReader, schema: string): Promise<Record<string, number>> {
+  const tables = await reader.query(`
+    select table_name as name from information_schema.tables
+     where table_catalog = current_catalog() and table_schema = '${schema}' and regexp_matches(table_name, '^(raw|silver|dim|fact|bridge|kpi)_')
+     order by array_position(['raw', 'fact', 'silver', 'dim', 'bridge', 'kpi'], split_part(table_name, '_', 1)), table_name`);
+  if (tables.length === 0) return {};
+  const counts = tables
+    .map(({ name }) => `select '${name}' as name, count(*) as rows from ${schema}.${name}`)
+    .join(' union all ');
+  const rows = await reader.query(counts);
+  return Object.fromEntries(rows.map((row) => [String(row['name']), Number(row['rows'])]));
+}
