@@ -50,7 +50,9 @@ const saslOptions = ({ mechanism, username, password }: NonNullable<KafkaOptions
  */
 function write(log: Logger, level: logLevel, message: string, details: object): void {
   const { timestamp: _, message: __, logger: ___, stack: ____, ...fields } = details as Record<string, unknown>;
-  if (level <= logLevel.ERROR) log.warn(fields, message);
+  // What a broker answers with an error is tried again or thrown; a new cluster does it at each first start.
+  if (message.startsWith('Response ')) log.debug(fields, message);
+  else if (level <= logLevel.ERROR) log.warn(fields, message);
   else if (level <= logLevel.WARN) log.info(fields, message);
   else log.debug(fields, message);
 }
