@@ -38,7 +38,7 @@ export interface BronzeLoaderPorts {
 }
 
 /** When a micro-batch is due: whichever comes first. */
-export interface LoadLimits {
+interface LoadLimits {
   readonly maxRows: number;
   readonly maxBytes: number;
   readonly maxAgeMs: number;

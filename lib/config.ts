@@ -91,7 +91,7 @@ type Env = z.infer<typeof Environment>;
  * Where the movies come from. Each origin has its own data folder, so that invented movies, recorded ones and
  * TMDb's never meet in one table.
  */
-export type Origin = 'tmdb' | 'recorded' | 'generated';
+type Origin = 'tmdb' | 'recorded' | 'generated';
 
 /** Settings of every part, checked and complete. */
 export interface Config {

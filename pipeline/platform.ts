@@ -32,7 +32,7 @@ export interface Platform extends AsyncDisposable {
   readonly tmdb: () => Promise<TmdbClient>;
 }
 
-export interface KafkaPlatform {
+interface KafkaPlatform {
   readonly client: Kafka;
   readonly admin: KafkaAdmin;
   readonly producer: KafkaProducer;

@@ -1,7 +1,7 @@
 /** What travels in the topics: one type a topic, in the shape its Avro schema (`schemas/avro/`) describes. */
 
 /** Why a movie is asked for. */
-export type Reason = 'popular' | 'changed' | 'export' | 'manual';
+type Reason = 'popular' | 'changed' | 'export' | 'manual';
 
 /** `tmdb.movie-ids`, keyed by movie id: "fetch this movie". Compacted, so the topic is the set of known movies. */
 export interface MovieId {

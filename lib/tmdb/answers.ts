@@ -16,6 +16,5 @@ export const PopularPage = z.looseObject({
 
 export const GenreList = z.looseObject({ genres: z.array(z.looseObject({ id, name: z.string() })).min(1) });
 
-/** Error bodies: code 34 is "the resource you requested could not be found". */
+/** Error bodies. */
 export const ErrorAnswer = z.looseObject({ status_code: z.number().int(), status_message: z.string().optional() });
-export const notFoundCode = 34;

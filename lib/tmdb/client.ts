@@ -11,7 +11,7 @@ import { retryAfterMs } from './retry-after.ts';
 import type { Answer, Transport } from './transport.ts';
 
 /** An answer worth keeping: its exact bytes and where they came from. `parsed` holds the fields relied on. */
-export interface Recorded<T> {
+interface Recorded<T> {
   readonly url: string;
   readonly httpStatus: number;
   readonly fetchedAt: Date;

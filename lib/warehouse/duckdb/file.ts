@@ -6,7 +6,7 @@ import { IngestError, messageOf } from '../../errors.ts';
 import { WarehouseUnavailableError } from '../warehouse.ts';
 
 /** The file was written by a DuckDB that this one cannot read. */
-export class WarehouseVersionError extends IngestError {
+class WarehouseVersionError extends IngestError {
   readonly retriable = false;
 }
 
@@ -30,13 +30,10 @@ export interface DuckDbFile extends AsyncDisposable {
  * - Small row groups: a checkpoint rewrites the last one, which at the standard size of 122,880 rows of 5 KB stalls
  *   commits for seconds. The size is not stored in the file, so it is given at every ATTACH.
  * - A large WAL threshold keeps checkpoints out of the way of a micro-batch.
+ * - `preserve_insertion_order` stays on: without it the appender compresses and writes when it is closed, on the thread
+ *   that reads Kafka; with it, that is left to the commit, which runs beside it.
  */
-const settings = [
-  "set wal_autocheckpoint = '256MB'",
-  "set memory_limit = '2GB'",
-  // Without it the order of rows costs memory that nobody uses: BRONZE is ordered by its offsets.
-  'set preserve_insertion_order = false',
-];
+const settings = ["set wal_autocheckpoint = '256MB'", "set memory_limit = '2GB'"];
 
 const pollMs = 100;
 
