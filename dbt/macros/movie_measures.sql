@@ -1,7 +1,9 @@
 {# ---- The measures that the marts share ----
    Sums and means run over exact numbers, so that they come out alike in whatever order rows are read. #}
 {% macro money_sum(amount) -%} cast(sum({{ amount }}) as decimal(38, 0)){%- endmacro %}
-{% macro exact_mean(value, digits) -%} round(cast(avg({{ value }}) as double), {{ digits }}){%- endmacro %}
+{% macro exact_mean(value, digits) -%}
+    round(cast(sum({{ value }}) as double) / nullif(count({{ value }}), 0), {{ digits }})
+{%- endmacro %}
 {% macro has_roi() -%} roi_pct is not null and budget_usd >= {{ var("roi_budget_floor_usd") }}{%- endmacro %}
 {% macro movie_measures() -%}
     count(*) as movie_count,
@@ -20,12 +22,12 @@
         / sum(case when {{ has_roi() }} then budget_usd end),
         4
     ) as overall_roi_pct,
-    {{ exact_mean("cast(vote_average as decimal(9, 4))", 4) }} as average_vote,
+    {{ exact_mean("cast(vote_average as decimal(5, 3))", 4) }} as average_vote,
     round(
-        cast(sum(cast(vote_average as decimal(9, 4)) * vote_count) as double)
+        cast(sum(cast(vote_average as decimal(5, 3)) * cast(vote_count as decimal(10, 0))) as double)
         / nullif(sum(case when vote_average is not null then vote_count end), 0),
         4
     ) as weighted_vote,
     cast(sum(vote_count) as decimal(38, 0)) as total_vote_count,
-    {{ exact_mean("cast(popularity as decimal(38, 6))", 4) }} as average_popularity
+    {{ exact_mean("cast(popularity as decimal(18, 6))", 4) }} as average_popularity
 {%- endmacro %}

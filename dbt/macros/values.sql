@@ -8,9 +8,18 @@
     case when abs(try_cast({{ text }} as double)) < 1e300 then try_cast({{ text }} as double) end
 {%- endmacro %}
 
-{# Only the form TMDb writes: casts also understand 'epoch', 'infinity' and numbers, each in its own way. #}
-{% macro to_date(text) -%}
-    case when {{ text }} like '____-__-__' then {{ adapter.dispatch("try_date")(text) }} end
+{# A day of the calendar in the form TMDb writes: casts also read 'epoch', 'infinity' and numbers, each in its own way. #}
+{% macro to_calendar_day(text) -%}
+    {%- set day = adapter.dispatch("try_date")(text) -%}
+    case
+        when {{ text }} like '____-__-__'
+        then
+            case
+                when
+                    {{ day }} between cast('{{ var("first_date") }}' as date) and cast('{{ var("last_date") }}' as date)
+                then {{ day }}
+            end
+    end
 {%- endmacro %}
 {% macro default__try_date(text) -%} try_cast({{ text }} as date){%- endmacro %}
 {% macro snowflake__try_date(text) -%} try_to_date({{ text }}, 'YYYY-MM-DD'){%- endmacro %}
@@ -51,8 +60,7 @@
     from table(generator(rowcount => {{ (parse(last) - parse(first)).days + 1 }}))
 {%- endmacro %}
 
-{% macro first_day() -%} cast('{{ var("first_date") }}' as date){%- endmacro %}
-{% macro last_day() -%} cast('{{ var("last_date") }}' as date){%- endmacro %}
-
-{# The field's name and a space where the condition holds, for a list of names in one text. #}
-{% macro flag_if(condition, name) -%} case when {{ condition }} then '{{ name }} ' else '' end{%- endmacro %}
+{# The field's name and a space where it has a value that is not valid, for a list of names in one text. #}
+{% macro unusable(field, is_valid) -%}
+    case when {{ field }} is not null and not coalesce({{ is_valid }}, false) then '{{ field }} ' else '' end
+{%- endmacro %}

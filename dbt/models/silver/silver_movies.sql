@@ -108,7 +108,7 @@ with
     typed as (
         select
             *,
-            {{ to_date("release_date") }} as release_day,
+            {{ to_calendar_day("release_date") }} as release_day,
             {{ to_integer("runtime") }} as runtime_minutes,
             {{ to_bigint("budget") }} as budget_usd,
             {{ to_bigint("revenue") }} as revenue_usd,
@@ -118,6 +118,7 @@ with
         from texts
     ),
 
+    -- Beyond 1,000,000,000 votes or points of popularity nothing can be true, and the marts' exact sums hold no more.
     -- TMDb writes 0 and "" for what it does not know; neither that nor what cannot be true is a value.
     documents as (
         select
@@ -127,43 +128,25 @@ with
             original_title,
             original_language,
             status,
-            case when release_day between {{ first_day() }} and {{ last_day() }} then release_day end as release_date,
+            release_day as release_date,
             case when runtime_minutes > 0 then runtime_minutes end as runtime_minutes,
             case when budget_usd > 0 then budget_usd end as budget_usd,
             case when revenue_usd > 0 then revenue_usd end as revenue_usd,
-            case when popularity_score >= 0 then popularity_score end as popularity,
+            case when popularity_score between 0 and 1000000000 then popularity_score end as popularity,
             case
                 when average_vote > 0 and average_vote <= 10 and (votes > 0 or votes is null) then average_vote
             end as vote_average,
-            case when votes >= 0 then votes end as vote_count,
+            case when votes between 0 and 1000000000 then votes end as vote_count,
             nullif(
                 concat(
-                    {{ flag_if("is_unreadable", "document") }},
-                    {{
-                        flag_if(
-                            "release_date is not null and not coalesce(release_day between "
-                            ~ first_day()
-                            ~ " and "
-                            ~ last_day()
-                            ~ ", false)",
-                            "release_date",
-                        )
-                    }},
-                    {{ flag_if("runtime is not null and not coalesce(runtime_minutes >= 0, false)", "runtime") }},
-                    {{ flag_if("budget is not null and not coalesce(budget_usd >= 0, false)", "budget") }},
-                    {{ flag_if("revenue is not null and not coalesce(revenue_usd >= 0, false)", "revenue") }},
-                    {{
-                        flag_if(
-                            "popularity is not null and not coalesce(popularity_score >= 0, false)", "popularity"
-                        )
-                    }},
-                    {{
-                        flag_if(
-                            "vote_average is not null and not coalesce(average_vote between 0 and 10, false)",
-                            "vote_average",
-                        )
-                    }},
-                    {{ flag_if("vote_count is not null and not coalesce(votes >= 0, false)", "vote_count") }}
+                    case when is_unreadable then 'document ' else '' end,
+                    {{ unusable("release_date", "release_day is not null") }},
+                    {{ unusable("runtime", "runtime_minutes >= 0") }},
+                    {{ unusable("budget", "budget_usd >= 0") }},
+                    {{ unusable("revenue", "revenue_usd >= 0") }},
+                    {{ unusable("popularity", "popularity_score between 0 and 1000000000") }},
+                    {{ unusable("vote_average", "average_vote between 0 and 10") }},
+                    {{ unusable("vote_count", "votes between 0 and 1000000000") }}
                 ),
                 ''
             ) as unusable_fields,
