@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Admin, Kafka } from 'kafkajs';
 import { topics } from '../../schemas/topics.ts';
-import { kafkaCall } from './errors.ts';
+import { kafkaCall, protocolErrorOf } from './errors.ts';
 import { isPassing } from './group-member.ts';
 import type { Offsets } from './topic.ts';
 
@@ -76,8 +76,25 @@ async function ensureTopics(admin: Admin, settings: TopicSettings): Promise<void
   });
 }
 
+const leaderless = ['NOT_LEADER_FOR_PARTITION', 'LEADER_NOT_AVAILABLE'];
+const leaderWaitMs = 200;
+/** About half a minute: a broker that was killed takes seconds to lead its partitions again. */
+const leaderTries = 150;
+
+/** For a moment after a broker's start its partitions have no leader; kafkajs asks once and gives up. */
+async function onceLed<T>(ask: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (tries >= leaderTries || !leaderless.includes(protocolErrorOf(error) ?? '')) throw error;
+      await delay(leaderWaitMs);
+    }
+  }
+}
+
 async function topicOffsets(admin: Admin, topic: string): Promise<TopicOffsets> {
-  const partitions = await admin.fetchTopicOffsets(topic);
+  const partitions = await onceLed(() => admin.fetchTopicOffsets(topic));
   return {
     low: new Map(partitions.map(({ partition, low }) => [partition, BigInt(low)])),
     high: new Map(partitions.map(({ partition, high }) => [partition, BigInt(high)])),

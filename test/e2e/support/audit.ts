@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { Kafka, logLevel } from 'kafkajs';
-import { expect } from 'vitest';
+import { expect, vi } from 'vitest';
 import { startBroker } from '../../../lib/kafka/broker.ts';
 import { movieIdCodec, rawMovieCodec } from '../../../schemas/codecs.ts';
 import type { RawMovie } from '../../../schemas/records.ts';
@@ -163,12 +163,9 @@ async function readTopics(dataDir: string) {
 async function readAll(kafka: Kafka, topic: string): Promise<(Entry & { readonly key: string })[]> {
   const admin = kafka.admin();
   await admin.connect();
-  const ends = new Map(
-    (await admin.fetchTopicOffsets(topic)).map(({ partition, low, high }) => [
-      partition,
-      low === high ? 0 : Number(high),
-    ]),
-  );
+  // For a moment after its start the broker leads no partition.
+  const offsets = await vi.waitFor(() => admin.fetchTopicOffsets(topic), { timeout: 30_000, interval: 200 });
+  const ends = new Map(offsets.map(({ partition, low, high }) => [partition, low === high ? 0 : Number(high)]));
   await admin.disconnect();
   const entries: (Entry & { key: string })[] = [];
   const consumer = kafka.consumer({ groupId: `audit-${Math.random()}` });

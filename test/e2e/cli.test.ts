@@ -1,0 +1,159 @@
+import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { parseFaults } from '../../sandbox/parse-faults.ts';
+import { type Sandbox, type SandboxRequest, startSandbox } from '../../sandbox/server.ts';
+import { outcomeOf, Workspace } from './support/cli.ts';
+
+describe('the command line', () => {
+  let workspace: Workspace;
+  const opened: AsyncDisposable[] = [];
+
+  beforeEach(() => {
+    workspace = new Workspace({ TMDB_RATE_LIMIT: '500/1s' });
+  });
+  afterEach(async () => {
+    for (const resource of opened.splice(0)) await resource[Symbol.asyncDispose]();
+    workspace[Symbol.dispose]();
+  });
+
+  const sandboxWith = async (
+    options: Parameters<typeof startSandbox>[0],
+  ): Promise<{ sandbox: Sandbox; seen: SandboxRequest[] }> => {
+    const seen: SandboxRequest[] = [];
+    const limit = { capacity: 500, windowMs: 1_000 };
+    const sandbox = await startSandbox({ limit, onRequest: (request) => seen.push(request), ...options });
+    opened.push(sandbox);
+    return { sandbox, seen };
+  };
+
+  it.each([
+    [['frobnicate'], 'there is no command "frobnicate"'],
+    [['run', '--once', '--pages', 'many'], '--pages takes a number from 1 to 500 or "all"'],
+    [['run', '--once', '--fast'], '"run --help" shows what it takes'],
+    [['run'], 'needs --once'],
+    [['produce', 'comedies'], 'produce popular'],
+    [['transform'], 'load something first'],
+  ])('refuses %j with exit code 2 and says what to do', async (args, hint) => {
+    const { code, stdout, stderr } = await workspace.run(args);
+    expect(code).toBe(2);
+    expect(stderr).toContain(hint);
+    expect(stdout).toBe('');
+  });
+
+  it('lists every mistake in the environment at once, with exit code 2', async () => {
+    const { code, stderr } = await workspace.run(['status'], {
+      TMDB_RATE_LIMIT: 'x',
+      WAREHOUSE: 'oracle',
+      LOAD_MAX_AGE: 'soon',
+    });
+    expect(code).toBe(2);
+    for (const name of ['TMDB_RATE_LIMIT', 'WAREHOUSE', 'LOAD_MAX_AGE']) expect(stderr).toContain(name);
+  });
+
+  it.each(['run', 'produce', 'fetch', 'load', 'transform', 'status', 'topics', 'doctor', 'sandbox'])(
+    'explains %s',
+    async (command) => {
+      const { code, stdout } = await workspace.run([command, '--help']);
+      expect(code).toBe(0);
+      expect(stdout).toContain(`usage: ${command}`);
+    },
+  );
+
+  it('stops with exit code 3 after at most 3 calls when the credentials are refused', async () => {
+    const { sandbox, seen } = await sandboxWith({ token: 'the-right-one' });
+    const { code, stderr } = await workspace.run(['run', '--once'], {
+      TMDB_BASE_URL: sandbox.url,
+      TMDB_TOKEN: 'a-wrong-one',
+    });
+    expect(code).toBe(3);
+    expect(stderr).toContain('refused the credentials');
+    expect(seen.length).toBeLessThanOrEqual(3);
+  });
+
+  it('says with exit code 1 that TMDb cannot be reached', async () => {
+    const { sandbox } = await sandboxWith({});
+    await sandbox[Symbol.asyncDispose]();
+    const { code, stderr } = await workspace.run(['run', '--once'], {
+      TMDB_BASE_URL: sandbox.url,
+      TMDB_TOKEN: 'made-up',
+    });
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/cannot be reached.*ECONNREFUSED/);
+  });
+
+  it.each(['TMDB_TOKEN', 'TMDB_API_KEY'])('leaves no trace of %s in output, topics, tables or files', async (name) => {
+    const canary = 'canary7f3a91d2';
+    const { sandbox, seen } = await sandboxWith({
+      faults: parseFaults('status=503 rate=0.1 path=/movie/{id}'),
+    });
+    const outcome = await workspace.run(['run', '--once', '--pages', '1'], {
+      TMDB_BASE_URL: sandbox.url,
+      [name]: canary,
+      LOG_LEVEL: 'trace',
+    });
+    expect(outcome.code).toBe(0);
+    expect(
+      seen.every((request) =>
+        name === 'TMDB_TOKEN' ? request.hasAuthorization && !request.hasApiKey : request.hasApiKey,
+      ),
+    ).toBe(true);
+    expect(outcome.stdout + outcome.stderr).not.toContain(canary);
+    const files = readdirSync(workspace.dataDir, { recursive: true, withFileTypes: true }).filter((entry) =>
+      entry.isFile(),
+    );
+    expect(files.length).toBeGreaterThan(10);
+    const leaks = files
+      .map((entry) => join(entry.parentPath, entry.name))
+      .filter((file) => readFileSync(file).includes(canary));
+    expect(leaks).toEqual([]);
+  });
+
+  it('parks what cannot be fetched, with its reason, and carries on', async () => {
+    const { sandbox } = await sandboxWith({});
+    sandbox.setFaults(parseFaults('wrong-id path=/movie/{id} times=3'));
+    const report = await workspace.runOnce(['--pages', '1'], { TMDB_BASE_URL: sandbox.url, TMDB_TOKEN: 'made-up' });
+    expect(report.movies.parked).toBe(3);
+    expect(report.movies.fetched + report.movies.gone).toBe(17);
+    const { stdout } = await workspace.run(['status', '--json'], { TMDB_BASE_URL: sandbox.url, TMDB_TOKEN: 'made-up' });
+    expect(JSON.parse(stdout).topics).toContainEqual(
+      expect.objectContaining({ topic: 'tmdb.dead-letters', records: 3 }),
+    );
+  });
+
+  it('drains at the first signal: exit code 143, and the next run fetches nothing twice', async () => {
+    const { sandbox, seen } = await sandboxWith({ latencyMs: [200, 300] });
+    const env = { TMDB_BASE_URL: sandbox.url, TMDB_TOKEN: 'made-up', TMDB_CONCURRENCY: '2' };
+    const child = workspace.start(['run', '--once', '--pages', '3'], env);
+    const outcome = outcomeOf(child);
+    while (seen.length < 20) await once(child.stderr as NodeJS.ReadableStream, 'data').catch(() => {});
+    process.kill(child.pid ?? 0, 'SIGTERM');
+    expect((await outcome).code).toBe(143);
+    await workspace.runOnce(['--pages', '3'], env);
+    const asked = seen.filter(({ path }) => /movie\/\d+$/.test(path)).map(({ path }) => path);
+    expect(asked).toHaveLength(60);
+    expect(new Set(asked).size).toBe(60);
+  });
+
+  it('runs each stage by itself, one after the other', async () => {
+    for (const args of [
+      ['produce', 'genres'],
+      ['produce', 'popular', '--pages', '1'],
+      ['fetch', '--once'],
+      ['load', '--once'],
+      ['transform'],
+    ]) {
+      const { code, stderr } = await workspace.run(args);
+      expect(`${args.join(' ')}: ${code}`, stderr).toBe(`${args.join(' ')}: 0`);
+    }
+    const { stdout } = await workspace.run(['status', '--json']);
+    expect(JSON.parse(stdout).topics.map((topic: { waiting: number | null }) => topic.waiting)).toEqual([
+      0,
+      0,
+      0,
+      null,
+    ]);
+    expect((await workspace.run(['doctor'])).code).toBe(0);
+  });
+});
