@@ -50,7 +50,8 @@ export interface Warehouse extends AsyncDisposable {
    * Rows and the positions that follow them, in one transaction: all of `batches` or nothing. The stored position of
    * each partition is compared with `firstOffset` and set to `nextOffset` (a partition never loaded accepts any).
    * @throws FencedError when a stored position differs: somebody else loaded these rows, or these are not next.
-   * @throws InvalidRowsError when a body is not UTF-8 JSON: BRONZE never holds what a query cannot read.
+   * @throws InvalidRowsError when a body is not UTF-8 JSON, or nested thousands of levels deep: BRONZE never
+   * holds what a query cannot read.
    */
   append(batches: readonly Batch[]): Promise<void>;
 }

@@ -1,4 +1,4 @@
-import { isUtf8 } from 'node:buffer';
+import { isStorable } from '../../lib/warehouse/document.ts';
 import {
   type Batch,
   batchId,
@@ -86,7 +86,7 @@ function isReadable(body: Buffer): boolean {
   try {
     const text = body.toString();
     JSON.parse(text);
-    return isUtf8(body) && !text.startsWith('\ufeff') && !halfPair.test(text.replaceAll('\\\\', ''));
+    return isStorable(body) && !text.startsWith('\ufeff') && !halfPair.test(text.replaceAll('\\\\', ''));
   } catch {
     return false;
   }

@@ -1,8 +1,8 @@
-import { isUtf8 } from 'node:buffer';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api';
 import type { Clock } from '../../clock.ts';
+import { isStorable } from '../document.ts';
 import { type Batch, batchId, FencedError, InvalidRowsError, type PartitionId, type Warehouse } from '../warehouse.ts';
 import { appendRows, type NumberedBatch } from './append-rows.ts';
 import { type DuckDbFile, type DuckDbFileOptions, openDuckDbFile } from './file.ts';
@@ -42,7 +42,7 @@ class DuckDbWarehouse implements Warehouse {
 
   append(batches: readonly Batch[]): Promise<void> {
     return this.#inTurn(async (connection) => {
-      refuse(batches.flatMap((batch) => rowsWhere(batch, (row) => !isUtf8(row.body))));
+      refuse(batches.flatMap((batch) => rowsWhere(batch, (row) => !isStorable(row.body))));
       await connection.run('begin');
       try {
         const numbered = await this.#takePositions(connection, batches);

@@ -50,6 +50,8 @@ const holding = (documents: readonly (string | Buffer)[], first = 0n): Batch => 
   rows: documents.map((document, index) => ({ ...row(first + BigInt(index)), body: Buffer.from(document as string) })),
 });
 
+const nested = (levels: number) => '['.repeat(levels) + ']'.repeat(levels);
+
 /** What every warehouse promises. Each implementation runs this same text. */
 export function warehouseContract(name: string, open: () => Promise<WarehouseUnderTest>): void {
   describe(`${name} keeps the warehouse contract`, () => {
@@ -176,6 +178,10 @@ export function warehouseContract(name: string, open: () => Promise<WarehouseUnd
       ['bytes that are no UTF-8', Buffer.from([0x22, 0xff, 0xfe, 0x22])],
       ['a byte order mark', '\ufeff{"id":1}'],
       ['half of a surrogate pair', '{"title":"\\ud800"}'],
+      ['a byte of zero in a text', '{"title":"\0"}'],
+      ['two documents', '{"id":1}{"id":2}'],
+      ['arrays a hundred thousand levels deep', nested(100_000)],
+      ['objects a hundred thousand levels deep', `${'{"a":'.repeat(100_000)}1${'}'.repeat(100_000)}`],
     ])('refuses a document that is %s, names it and writes nothing', async (_, document) => {
       const batches = [batch(0n, 2n, partition(1)), holding(['{"id":1}', document, '{"id":3}'])];
       await expect(warehouse.append(batches)).rejects.toMatchObject({
@@ -193,7 +199,8 @@ export function warehouseContract(name: string, open: () => Promise<WarehouseUnd
       ['numbers', '{"a":-0,"b":1e400,"c":12345678901234567890,"d":1.0}'],
       ['keys that mean something to JavaScript', '{"__proto__":{"x":1},"constructor":null,"id":1,"id":2}'],
       ['SQL and Jinja', `{"title":"'); drop table bronze.raw_movies; -- {{ config }} $1"}`],
-      ['depth', `{"id":1,"deep":${'['.repeat(10_000)}${']'.repeat(10_000)}}`],
+      ['depth', `{"id":1,"deep":${nested(4_000)}}`],
+      ['breadth', `[${'[],{},"\\"[",'.repeat(20_000)}1]`],
     ])('keeps every byte of a document with odd %s', async (_, document) => {
       await warehouse.append([holding([document])]);
       expect((await under.look()).movies.map((movie) => movie.document)).toEqual([document]);
