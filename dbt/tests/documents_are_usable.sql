@@ -1,6 +1,7 @@
--- TMDb's data drifts: a field that cannot be read is NULL, and this warns of it. `silver_movies.unusable_fields` says
+-- TMDb's data drifts: a field that cannot be read is NULL, and this warns of it until a newer document mends it.
+-- `silver_movies.unusable_fields` says
 -- which.
-{{ config(severity="warn", where="movie_id in __changed_movies__") }}
+{{ config(severity="warn") }}
 
 select movie_id, unusable_fields
 from {{ ref("silver_movies") }}
