@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -12,6 +12,13 @@ import { type Contents, warehouseContract } from './support/warehouse-contract.t
 
 const options = (path: string, lockWaitMs = 10_000) => ({ path, lockWaitMs, clock: systemClock });
 const temporaryFolder = () => mkdtempSync(join(tmpdir(), 'duckdb-warehouse-'));
+
+/** The three header blocks of an empty file that DuckDB 2.0.0 made, less the zeros at their ends. */
+const headersOfDuckDb2 = [
+  'ZoSVafO5t4ZEVUNL5wMAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAHYyLjAuMAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAZDU0Y2JiZTNkZgAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAMr+QczQOIU4D/YO71O+GDk=',
+  '2Dd4eBxbRD8BAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAIBAAAAAAAAAAAABAAAAAAAAAgAAAAAAABF',
+  'oSOg8hjrQFQAAAAAAAAAAP////////////////////8AAAAAAAAAAAAABAAAAAAAAAgAAAAAAABFAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAZDU0Y2JiZTNkZgAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAMr+QczQOIU4D/YO71O+GDk=',
+];
 
 const contentsOf = async (path: string): Promise<Contents> => {
   await using file = await openDuckDbFile(options(path));
@@ -128,6 +135,21 @@ describe('the DuckDB file', () => {
       expect(audit?.['next_row']).toBe(audit?.['next_offset']);
       expect(audit?.['ledger_rows']).toBe(audit?.['rows']);
     }
+  });
+
+  it('says so when it was written by a newer DuckDB, and is left as it is', async () => {
+    path = join(folder, 'newer.duckdb');
+    const bytes = Buffer.concat(headersOfDuckDb2.map((text) => Buffer.concat([Buffer.from(text, 'base64')], 4_096)));
+    writeFileSync(path, bytes);
+    const refusal = { name: 'WarehouseFileError', message: expect.stringContaining('another version of DuckDB') };
+    await expect(openDuckDbWarehouse(options(path))).rejects.toMatchObject(refusal);
+    expect(readFileSync(path).equals(bytes)).toBe(true);
+  });
+
+  it('says so when it is no database', async () => {
+    path = join(folder, 'notes.txt');
+    writeFileSync(path, 'no database '.repeat(1_000));
+    await expect(openDuckDbWarehouse(options(path))).rejects.toMatchObject({ name: 'WarehouseFileError' });
   });
 
   it('is no use to a reader before it is there, and says so', async () => {

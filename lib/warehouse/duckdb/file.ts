@@ -5,8 +5,8 @@ import type { Clock } from '../../clock.ts';
 import { IngestError, messageOf } from '../../errors.ts';
 import { WarehouseUnavailableError } from '../warehouse.ts';
 
-/** The file was written by a DuckDB that this one cannot read. */
-class WarehouseVersionError extends IngestError {
+/** What is at the path is no file that this DuckDB can use. */
+class WarehouseFileError extends IngestError {
   readonly retriable = false;
 }
 
@@ -45,7 +45,8 @@ const openHere = new Set<string>();
 
 /**
  * Attaches the file, waiting for whoever has it open: DuckDB lets one process write and, while it does, none read.
- * @throws WarehouseUnavailableError when it stays locked, WarehouseVersionError when it is of another version.
+ * @throws WarehouseUnavailableError when it stays locked, WarehouseFileError when it is of another version or none of
+ * DuckDB's.
  */
 export async function openDuckDbFile(options: DuckDbFileOptions): Promise<DuckDbFile> {
   const path = resolve(options.path);
@@ -113,9 +114,8 @@ const holderOf = (error: unknown): string => {
   return holder ? ` (${holder[1]}, pid ${holder[2]})` : '';
 };
 
-function explain(error: unknown, path: string): unknown {
-  if (!/newer version|storage version|version number/i.test(messageOf(error))) return error;
-  return new WarehouseVersionError(
-    `${path} was written by another version of DuckDB than the 1.5 we use: ${messageOf(error).split('\n')[0]}`,
-  );
+function explain(error: unknown, path: string): WarehouseFileError {
+  const isVersion = /newer version|storage version|version number/i.test(messageOf(error));
+  const what = isVersion ? 'was written by another version of DuckDB than the 1.5 we use' : 'cannot be opened';
+  return new WarehouseFileError(`${path} ${what}: ${messageOf(error).split('\n')[0]}`, { cause: error });
 }
