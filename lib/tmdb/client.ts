@@ -31,7 +31,7 @@ export interface RequestCounts {
  * - UnusableAnswerError when this one answer cannot be had (a dead letter),
  * - CredentialsRefusedError on 401 or 403; from then on nothing is sent any more,
  * - TmdbUnreachableError when TMDb as a whole is down for longer than `giveUpAfterMs`,
- * - the signal's reason when it aborts.
+ * - the signal's reason when it aborts before the request is sent; one that was sent is waited for.
  */
 export interface TmdbClient {
   /** The details of one movie; `httpStatus` is 404 and `parsed` null when TMDb has no such movie (any more). */
@@ -101,7 +101,7 @@ class Client implements TmdbClient {
   async #get<T>(path: string, interpret: Interpret<T>, signal: AbortSignal): Promise<Recorded<T>> {
     for (let failures = 0; ; ) {
       try {
-        return await this.#queue.add(() => this.#once(path, interpret, signal), { signal });
+        return await this.#queue.add(() => this.#once(path, interpret, signal));
       } catch (error) {
         signal.throwIfAborted();
         if (!isRetriable(error)) throw error;
@@ -121,7 +121,7 @@ class Client implements TmdbClient {
     const token = await this.#options.bucket.acquire(signal);
     try {
       if (this.#refused) throw this.#refused;
-      const answer = await this.#send(path, token, signal);
+      const answer = await this.#send(path, token);
       await this.#refuse(answer);
       const parsed = interpret(answer, path);
       this.#succeeded();
@@ -136,10 +136,10 @@ class Client implements TmdbClient {
   }
 
   /** The token cools from the first byte of the answer on; the body may take its time. */
-  async #send(path: string, token: Token, signal: AbortSignal): Promise<Answer> {
+  async #send(path: string, token: Token): Promise<Answer> {
     this.#requests += 1;
     try {
-      const answer = await this.#options.transport.get(path, () => token.returned(), signal);
+      const answer = await this.#options.transport.get(path, () => token.returned());
       this.#count(String(answer.status));
       return answer;
     } catch (error) {

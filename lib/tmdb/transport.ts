@@ -15,10 +15,11 @@ export interface Transport extends AsyncDisposable {
   /**
    * @param path below the base URL, such as `/movie/550?language=en`.
    * @param onAnswered called when the first byte of the answer is there: the server has counted the request.
-   * @throws UnusableAnswerError (retriable when the network failed or the deadline passed, final when the decoded body is too large),
-   * or the signal's reason when it aborted.
+   * A request that was sent is not taken back: when the process drains, it ends with its answer or at its deadline.
+   * @throws UnusableAnswerError: retriable when the network failed or the deadline passed, final when the decoded body
+   * is too large.
    */
-  get(path: string, onAnswered: () => void, signal: AbortSignal): Promise<Answer>;
+  get(path: string, onAnswered: () => void): Promise<Answer>;
 }
 
 export interface TransportOptions {
@@ -43,14 +44,14 @@ export function openTransport(options: TransportOptions): Transport {
     ...(options.token && { authorization: `Bearer ${options.token.reveal()}` }),
   };
 
-  const get = async (path: string, onAnswered: () => void, signal: AbortSignal): Promise<Answer> => {
+  const get = async (path: string, onAnswered: () => void): Promise<Answer> => {
     const deadline = AbortSignal.timeout(options.timeoutMs);
     try {
       const response = await fetch(withKey(options.baseUrl + path, options), {
         dispatcher,
         headers,
         redirect: 'manual',
-        signal: AbortSignal.any([signal, deadline]),
+        signal: deadline,
       });
       onAnswered();
       return {
@@ -60,7 +61,6 @@ export function openTransport(options: TransportOptions): Transport {
         body: await readCapped(response.body ?? [], options.maxBodyBytes),
       };
     } catch (error) {
-      signal.throwIfAborted();
       if (error instanceof UnusableAnswerError) throw error;
       throw new UnusableAnswerError('attempts_exhausted', describe(error, path, deadline, options.timeoutMs), true);
     }

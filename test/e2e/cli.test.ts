@@ -67,7 +67,7 @@ describe('the command line', () => {
       TMDB_BASE_URL: sandbox.url,
       TMDB_TOKEN: 'a-wrong-one',
     });
-    expect(code).toBe(3);
+    expect(code, stderr).toBe(3);
     expect(stderr).toContain('refused the credentials');
     expect(seen.length).toBeLessThanOrEqual(3);
   });

@@ -9,7 +9,6 @@ type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
 describe('the HTTP transport', () => {
   const opened: AsyncDisposable[] = [];
-  const signal = new AbortController().signal;
   const canary = 'canary-in-place-of-a-token';
 
   afterEach(async () => {
@@ -42,7 +41,7 @@ describe('the HTTP transport', () => {
     return transport;
   };
 
-  const get = (transport: Transport, path = '/movie/5') => transport.get(path, () => {}, signal);
+  const get = (transport: Transport, path = '/movie/5') => transport.get(path, () => {});
 
   it('sends the v4 token as a Bearer header and nowhere else', async () => {
     const seen: IncomingMessage[] = [];
@@ -126,13 +125,7 @@ describe('the HTTP transport', () => {
       afterFirstByte = () => response.end('}');
     });
     let afterFirstByte = () => {};
-    const answer = await open(url).get('/movie/5', () => afterFirstByte(), signal);
+    const answer = await open(url).get('/movie/5', () => afterFirstByte());
     expect(answer.body.toString()).toBe('{}');
-  });
-
-  it('stops at once when it is told to', async () => {
-    const controller = new AbortController();
-    const url = await serve(() => controller.abort(new Error('stopped')));
-    await expect(open(url).get('/movie/5', () => {}, controller.signal)).rejects.toThrow('stopped');
   });
 });

@@ -201,6 +201,28 @@ describe('TmdbClient', () => {
     expect(transport.mostInFlight).toBe(20);
   });
 
+  it('waits for the answer to a request that was sent, though it is told to stop', async () => {
+    const controller = new AbortController();
+    const transport = new ScriptedTransport(async () => {
+      controller.abort(new Error('stopped'));
+      await clock.sleep(100);
+      return movie(5);
+    });
+    expect(await eventually(clientOf(transport).movie(5, controller.signal))).toMatchObject({ httpStatus: 200 });
+  });
+
+  it('sends nothing more once it is told to stop', async () => {
+    const controller = new AbortController();
+    const transport = new ScriptedTransport((path) => movie(Number(path.split('/').at(-1))));
+    const client = clientOf(transport, 1);
+    await client.movie(1, controller.signal);
+    const waiting = expect(client.movie(2, controller.signal)).rejects.toThrow('stopped');
+    controller.abort(new Error('stopped'));
+    await waiting;
+    await clock.advance(60_000);
+    expect(transport.asked).toEqual(['/movie/1']);
+  });
+
   it('stops waiting when it is told to', async () => {
     const controller = new AbortController();
     const waiting = clientOf(new ScriptedTransport(() => failure(503))).movie(5, controller.signal);
