@@ -27,6 +27,7 @@ Walks the popular list, fetches what is not fresh, loads BRONZE, builds and test
     if (!values['once']) throw new UsageError('run needs --once: it ends when everything published is in GOLD');
     const pages = pagesOf(values, standardPages);
     const report = await runOnce(context, { pages, fullRefresh: values['full-refresh'] === true });
+    context.progress[Symbol.dispose]();
     print(values, report, () => formatReport(report));
     return report.dbt.testsFailed > 0 ? ExitCode.failed : ExitCode.done;
   },

@@ -1,7 +1,7 @@
 import type { Clock } from './clock.ts';
 import { formatDuration } from './units.ts';
 
-/** Shows a person how far long work is. */
+/** Shows a person how far long work is. Disposing of it shows the last state and ends the line; doing so twice is safe. */
 export interface Progress extends Disposable {
   /** Tells how far the task `name` is; `total` is absent where nobody knows it yet. */
   update(name: string, state: TaskState): void;
@@ -57,6 +57,7 @@ export function createProgress(stream: NodeJS.WriteStream, clock: Clock): Progre
   const meters = new Map<string, TaskMeter>();
   const isTerminal = stream.isTTY === true;
   let shown = '';
+  let isOver = false;
   const render = () => {
     const line = [...meters.values()].map((meter) => meter.line(clock.monotonic())).join(' · ');
     if (line === shown) return;
@@ -77,6 +78,8 @@ export function createProgress(stream: NodeJS.WriteStream, clock: Clock): Progre
       stream.write(`${text}\n`);
     },
     [Symbol.dispose]: () => {
+      if (isOver) return;
+      isOver = true;
       clearInterval(timer);
       if (meters.size > 0) render();
       if (isTerminal && shown !== '') stream.write('\n');

@@ -1,8 +1,9 @@
-/** A cell as a person reads it: thousands apart, at most two decimals, `-` for unknown. */
+/** A cell as a person reads it: thousands apart, decimals only where they tell something, `-` for unknown. */
 function cell(value: unknown): string {
   if (value === null || value === undefined) return '-';
   if (typeof value !== 'number') return String(value);
-  return value.toLocaleString('en-US', { maximumFractionDigits: 2, useGrouping: Math.abs(value) >= 10_000 });
+  const isLarge = Math.abs(value) >= 10_000;
+  return value.toLocaleString('en-US', { maximumFractionDigits: isLarge ? 0 : 2, useGrouping: isLarge });
 }
 
 /**
