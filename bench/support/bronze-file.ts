@@ -1,0 +1,89 @@
+import { systemClock } from '../../lib/clock.ts';
+import { openDuckDbReader } from '../../lib/warehouse/duckdb/reader.ts';
+import { openDuckDbWarehouse } from '../../lib/warehouse/duckdb/warehouse.ts';
+import type { Batch, Warehouse } from '../../lib/warehouse/warehouse.ts';
+import { officialGenres } from '../../sandbox/catalogue.ts';
+import { topics } from '../../schemas/topics.ts';
+import type { Answer } from './bronze-shapes.ts';
+
+const clusterId = 'bench';
+/** Batches per transaction. */
+const together = 20;
+/** When TMDb gave the answer at an offset: four a second, as the rate limit has it. */
+const fetchedAt = (offset: bigint): Date => new Date(Date.parse('2026-01-01') + Number(offset) * 250);
+
+/** A DuckDB file whose BRONZE is written by the product's own warehouse: rows, ledger and positions agree. */
+export class BronzeFile {
+  readonly path: string;
+  readonly #batchRows: number;
+  #offset = 0n;
+
+  constructor(path: string, batchRows: number) {
+    this.path = path;
+    this.#batchRows = batchRows;
+  }
+
+  async fill(answers: Iterable<Answer>, onRows: (rows: number) => void): Promise<void> {
+    await using warehouse = await this.#open();
+    await warehouse.migrate();
+    await warehouse.append([this.#genres()]);
+    let rows: Answer[] = [];
+    for (const answer of answers) {
+      rows.push(answer);
+      if (rows.length < this.#batchRows * together) continue;
+      await this.#appendTo(warehouse, rows);
+      onRows(Number(this.#offset));
+      rows = [];
+    }
+    await this.#appendTo(warehouse, rows);
+  }
+
+  async append(answers: readonly Answer[]): Promise<void> {
+    await using warehouse = await this.#open();
+    await this.#appendTo(warehouse, answers);
+  }
+
+  async query(sql: string): Promise<readonly Record<string, unknown>[]> {
+    await using reader = await openDuckDbReader({ path: this.path, lockWaitMs: 0, clock: systemClock });
+    return await reader.query(sql);
+  }
+
+  #open(): Promise<Warehouse> {
+    return openDuckDbWarehouse({ path: this.path, lockWaitMs: 0, clock: systemClock });
+  }
+
+  async #appendTo(warehouse: Warehouse, answers: readonly Answer[]): Promise<void> {
+    const batches: Batch[] = [];
+    for (let from = 0; from < answers.length; from += this.#batchRows) {
+      batches.push(this.#movies(answers.slice(from, from + this.#batchRows)));
+    }
+    await warehouse.append(batches);
+  }
+
+  #movies(answers: readonly Answer[]): Batch {
+    const firstOffset = this.#offset;
+    this.#offset += BigInt(answers.length);
+    const rows = answers.map(({ movieId, httpStatus, body }, index) => ({
+      kafkaOffset: firstOffset + BigInt(index),
+      movieId,
+      body,
+      sourceUrl: `https://api.themoviedb.org/3/movie/${movieId}`,
+      httpStatus,
+      fetchedAt: fetchedAt(firstOffset + BigInt(index)),
+    }));
+    const partition = { clusterId, topic: topics.rawMovies, partition: 0 };
+    return { table: 'raw_movies', partition, firstOffset, nextOffset: this.#offset, rows };
+  }
+
+  #genres(): Batch {
+    const body = Buffer.from(JSON.stringify({ genres: officialGenres }));
+    const sourceUrl = 'https://api.themoviedb.org/3/genre/movie/list?language=en';
+    return {
+      table: 'raw_genres',
+      partition: { clusterId, topic: topics.rawGenres, partition: 0 },
+      firstOffset: 0n,
+      nextOffset: 1n,
+      rows: [{ kafkaOffset: 0n, language: 'en', body, sourceUrl, fetchedAt: fetchedAt(0n) }],
+    };
+  }
+}

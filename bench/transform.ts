@@ -1,0 +1,204 @@
+/**
+ * Does a run of dbt cost what changed, or what there is?
+ *
+ *   npm run bench -- transform [--sizes 10000,100000,1000000] [--shapes history,catalogue] [--runs 3] [--json]
+ *
+ * For each size a DuckDB file is filled by the product's own warehouse and built once; then each run appends 1,000
+ * changed movies and times the same `dbt build` that `npm start` makes, tests included. BRONZE comes to its size in two
+ * ways: `history`, 10,000 movies asked again and again, and `catalogue`, every row another movie, which is the worst
+ * that can be. The yardstick is a run in which nothing is new: dbt's start, parsing and bookkeeping.
+ */
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { systemClock } from '../lib/clock.ts';
+import { loadConfig } from '../lib/config.ts';
+import { runDbt } from '../lib/dbt/dbt.ts';
+import { projectFingerprint } from '../lib/dbt/transform-state.ts';
+import { createProgress, type Progress } from '../lib/progress.ts';
+import { BronzeFile } from './support/bronze-file.ts';
+import { Answers, type Shape, shapes } from './support/bronze-shapes.ts';
+
+const { values } = parseArgs({
+  options: {
+    sizes: { type: 'string', default: '10000,100000,1000000' },
+    shapes: { type: 'string', default: 'history,catalogue' },
+    runs: { type: 'string', default: '3' },
+    changed: { type: 'string', default: '1000' },
+    'batch-rows': { type: 'string', default: '1000' },
+    json: { type: 'boolean', default: false },
+  },
+});
+const sizes = values.sizes.split(',').map(Number);
+const runs = Number(values.runs);
+const changed = Number(values.changed);
+/** Of the seconds at the last size against those at the first. */
+const bound = 1.25;
+
+const root = join(import.meta.dirname, '..');
+const projectDir = join(root, 'dbt');
+const vars = { project_fingerprint: await projectFingerprint(projectDir) };
+const { childEnvironment } = loadConfig(process.env);
+
+interface Cost {
+  readonly seconds: number;
+  /** null where the system does not tell. */
+  readonly cpuSeconds: number | null;
+}
+
+/** CPU seconds of all processes that this one started and that have ended; Linux counts in hundredths. */
+function childrensCpuSeconds(): number | null {
+  try {
+    const fields = readFileSync('/proc/self/stat', 'utf8')
+      .replace(/^.*\) /s, '')
+      .split(' ');
+    return (Number(fields[13]) + Number(fields[14])) / 100;
+  } catch {
+    return null;
+  }
+}
+
+/** As `pipeline/transform.ts` calls it. */
+async function build(path: string, workDir: string, fullRefresh = false): Promise<Cost> {
+  const before = childrensCpuSeconds();
+  const { seconds } = await runDbt({
+    projectDir,
+    environmentDir: join(root, '.tools', 'dbt'),
+    workDir,
+    env: { ...childEnvironment, WAREHOUSE: 'duckdb', DUCKDB_PATH: path },
+    command: 'build',
+    fullRefresh,
+    vars,
+    signal: new AbortController().signal,
+  });
+  const after = childrensCpuSeconds();
+  return { seconds, cpuSeconds: before === null || after === null ? null : after - before };
+}
+
+const median = (numbers: readonly number[]): number => numbers.toSorted((a, b) => a - b)[numbers.length >> 1] ?? 0;
+
+function medianCost(costs: readonly Cost[]): Cost {
+  const cpu = costs.flatMap(({ cpuSeconds }) => cpuSeconds ?? []);
+  return { seconds: median(costs.map(({ seconds }) => seconds)), cpuSeconds: cpu.length > 0 ? median(cpu) : null };
+}
+
+interface Measured {
+  readonly rows: number;
+  readonly movies: number;
+  readonly megabytes: number;
+  readonly first: Cost;
+  readonly nothingNew: Cost;
+  readonly changed: Cost;
+  /** Median seconds of each model and test in the runs with changed movies. */
+  readonly nodes: ReadonlyMap<string, number>;
+}
+
+async function measure({ name, movies }: Shape, rows: number, progress: Progress): Promise<Measured> {
+  const folder = mkdtempSync(join(tmpdir(), 'tmdb-stream-transform-'));
+  const workDir = join(folder, 'dbt');
+  const of = `${name} of ${rows}`;
+  const told = (what: string, { seconds, cpuSeconds }: Cost) =>
+    progress.note(`${of}: ${what} ${seconds.toFixed(1)} s, CPU ${cpuSeconds?.toFixed(1) ?? '-'} s`);
+  try {
+    const file = new BronzeFile(join(folder, 'warehouse.duckdb'), Number(values['batch-rows']));
+    const answers = new Answers(movies(rows));
+    await file.fill(answers.rounds(rows), (done) => progress.update(of, { done, total: rows, unit: 'rows' }));
+    const first = await build(file.path, workDir, true);
+    told('first build', first);
+    const unchangedRuns: Cost[] = [];
+    const changedRuns: Cost[] = [];
+    for (let run = 1; run <= runs; run += 1) {
+      await file.append(answers.changed(changed));
+      changedRuns.push(await build(file.path, workDir));
+      told(`run ${run}, ${changed} changed`, changedRuns.at(-1) ?? first);
+      unchangedRuns.push(await build(file.path, workDir));
+      told(`run ${run}, nothing new`, unchangedRuns.at(-1) ?? first);
+    }
+    return {
+      rows,
+      movies: movies(rows),
+      megabytes: Math.round(statSync(file.path).size / 1e6),
+      first,
+      nothingNew: medianCost(unchangedRuns),
+      changed: medianCost(changedRuns),
+      nodes: await secondsByNode(file),
+    };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** The runs with changed movies are those that sealed a batch: the first build to reach its sequence. */
+async function secondsByNode(file: BronzeFile): Promise<Map<string, number>> {
+  const rows = await file.query(`
+    with changed_runs as (
+      select arg_min(invocation_id, finished_at) as invocation_id
+      from silver.dbt_runs where run_seq > 1 group by run_seq
+    )
+    select node_name, median(seconds) as seconds
+    from silver.dbt_results inner join changed_runs using (invocation_id)
+    group by node_name`);
+  return new Map(rows.map((row) => [String(row['node_name']), Number(row['seconds'])]));
+}
+
+interface Verdict {
+  readonly shape: Shape['name'];
+  readonly sizes: readonly Measured[];
+  readonly ratio: number;
+  readonly cpuRatio: number | null;
+  readonly pass: boolean;
+}
+
+function judge(shape: Shape['name'], measured: readonly Measured[]): Verdict {
+  const [first, last] = [measured[0]?.changed, measured.at(-1)?.changed];
+  const ratio = (last?.seconds ?? 0) / (first?.seconds ?? 1);
+  const cpuRatio = first?.cpuSeconds && last?.cpuSeconds ? last.cpuSeconds / first.cpuSeconds : null;
+  return { shape, sizes: measured, ratio, cpuRatio, pass: ratio < bound };
+}
+
+/** The models and tests that take longer at the last size than at the first. */
+function grown({ sizes: measured }: Verdict): string[] {
+  const [first, last] = [measured[0]?.nodes, measured.at(-1)?.nodes];
+  return [...(last ?? [])]
+    .map(([name, seconds]) => ({ name, seconds, more: seconds - (first?.get(name) ?? 0) }))
+    .sort((a, b) => b.more - a.more)
+    .slice(0, 8)
+    .map(({ name, seconds, more }) => `  +${more.toFixed(2)} s to ${seconds.toFixed(2)} s  ${name}`);
+}
+
+const figure = (number: number | null | undefined): string => (number?.toFixed(2) ?? '-').padStart(8);
+const pair = ({ seconds, cpuSeconds }: Cost): string => figure(seconds) + figure(cpuSeconds);
+
+const describe = (verdict: Verdict): string =>
+  [
+    `${verdict.shape}: ${changed} changed movies, median of ${runs} runs, wall and CPU seconds`,
+    '      rows    movies      MB    changed movies     nothing new     first build',
+    ...verdict.sizes.map(
+      ({ rows, movies, megabytes, ...cost }) =>
+        String(rows).padStart(10) +
+        String(movies).padStart(10) +
+        String(megabytes).padStart(8) +
+        `  ${pair(cost.changed)}${pair(cost.nothingNew)}${pair(cost.first)}`,
+    ),
+    `  last to first: ${verdict.ratio.toFixed(2)} (CPU ${verdict.cpuRatio?.toFixed(2) ?? '-'}), bound ${bound}: ${verdict.pass ? 'pass' : 'FAIL'}`,
+    ...(verdict.sizes.length > 1 ? ['  what grew most:', ...grown(verdict)] : []),
+  ].join('\n');
+
+const verdicts: Verdict[] = [];
+{
+  using progress = createProgress(process.stderr, systemClock);
+  for (const shape of shapes.filter(({ name }) => values.shapes.split(',').includes(name))) {
+    const measured: Measured[] = [];
+    for (const rows of sizes) measured.push(await measure(shape, rows, progress));
+    verdicts.push(judge(shape.name, measured));
+  }
+}
+const plain = (_: string, value: unknown) => (value instanceof Map ? Object.fromEntries(value) : value);
+const machine = { cores: cpus().length, node: process.version };
+process.stdout.write(
+  values.json
+    ? `${JSON.stringify({ ...machine, changed, runs, bound, shapes: verdicts }, plain)}\n`
+    : `${verdicts.map(describe).join('\n\n')}\n`,
+);
+if (verdicts.some(({ pass }) => !pass)) process.exitCode = 1;
