@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { systemClock } from '../lib/clock.ts';
+import { lastRunReportSql } from '../lib/dbt/transform-state.ts';
 import type { KafkaAdmin } from '../lib/kafka/admin.ts';
 import type { Offsets } from '../lib/kafka/topic.ts';
 import { openDuckDbReader } from '../lib/warehouse/duckdb/reader.ts';
@@ -26,8 +27,7 @@ export async function readStatus(context: Context): Promise<Status> {
   await using reader = await openDuckDbReader({ path, lockWaitMs, clock: systemClock });
   return {
     topics: await lags(admin, await ledgerPositions(reader, clusterId)),
-    layers: await layers(reader),
-    'last dbt run': await lastDbtRun(reader),
+    ...(await readLayers(reader)),
   };
 }
 
@@ -69,14 +69,23 @@ async function ledgerPositions(reader: WarehouseReader, clusterId: string): Prom
   return positions;
 }
 
-const layers = (reader: WarehouseReader): Promise<Rows> =>
-  reader.query(`
-    select 'bronze' as layer, max(loaded_at) as moved_at, sum(row_count)::bigint as rows_loaded, count(*) as batches
-      from bronze.load_batches`);
+const layersSql = `
+  select 'bronze' as layer, max(loaded_at) as moved_at, sum(row_count)::bigint as rows_loaded, count(*) as batches
+    from bronze.load_batches`;
 
-async function lastDbtRun(reader: WarehouseReader): Promise<Rows> {
+/** What dbt has not sealed is in BRONZE and not yet in SILVER and GOLD. */
+const transformedSql = `
+  select layer, (select max(finished_at) from silver.dbt_runs where is_complete and models_status = 'success') as moved_at,
+         null as rows_loaded, (select count(*) from silver.sealed_batches) as batches
+    from (values ('silver'), ('gold')) as layers(layer)`;
+
+async function readLayers(reader: WarehouseReader): Promise<Pick<Status, 'layers' | 'last dbt run'>> {
   const known = await reader.query(
     `select 1 from information_schema.tables where table_schema = 'silver' and table_name = 'dbt_runs'`,
   );
-  return known.length === 0 ? [] : reader.query('select * from silver.dbt_runs order by finished_at desc limit 1');
+  if (known.length === 0) return { layers: await reader.query(layersSql), 'last dbt run': [] };
+  return {
+    layers: await reader.query(`${layersSql} union all ${transformedSql}`),
+    'last dbt run': await reader.query(lastRunReportSql),
+  };
 }
