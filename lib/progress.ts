@@ -14,6 +14,8 @@ export interface TaskState {
   readonly total?: number;
   /** What is counted, in the plural: `movies`. */
   readonly unit: string;
+  /** What a limit allows in the long run: a burst at the start must not promise an early end. */
+  readonly maxPerSecond?: number;
 }
 
 /** The rate and with it the time left come from this much of the past, so that they follow a change of pace. */
@@ -43,9 +45,10 @@ export class TaskMeter {
 
   /** @param at monotonic milliseconds. */
   line(at: number): string {
-    const { done, total, unit } = this.#state;
+    const { done, total, unit, maxPerSecond = Number.POSITIVE_INFINITY } = this.#state;
     const first = this.#samples[0];
-    const perSecond = first && at > first.at ? ((done - first.done) / (at - first.at)) * 1_000 : 0;
+    const seen = first && at > first.at ? ((done - first.done) / (at - first.at)) * 1_000 : 0;
+    const perSecond = Math.min(seen, maxPerSecond);
     const count = `${this.#name} ${done}${total === undefined ? '' : `/${total}`} ${unit}`;
     if (total === undefined || done >= total || perSecond === 0) return count;
     return `${count}, ${perSecond.toFixed(1)}/s, ${formatDuration(((total - done) / perSecond) * 1_000)} left`;

@@ -74,6 +74,8 @@ export async function fetchMovies(
     log,
   });
   let done = 0;
+  const { capacity, windowMs } = config.tmdb.rateLimit;
+  const maxPerSecond = (capacity / windowMs) * 1_000;
   const ports = {
     movieIds,
     codec: movieIdCodec,
@@ -85,7 +87,7 @@ export async function fetchMovies(
     onDone: (outcome: MovieOutcome) => {
       outcomes[outcome] += 1;
       done += 1;
-      progress.update('fetch', { done, ...(total !== undefined && { total }), unit: 'movies' });
+      progress.update('fetch', { done, ...(total !== undefined && { total }), unit: 'movies', maxPerSecond });
     },
   };
   await runMovieDetails(ports, { signal, ...(until && { until }) });

@@ -89,6 +89,13 @@ describe('the progress line', () => {
     expect(meter.line(10_000)).toBe('fetch 100/100 movies');
   });
 
+  it('promises no more than the limit allows in the long run, whatever a burst did', () => {
+    const meter = new TaskMeter('fetch');
+    meter.update({ done: 0, total: 120, unit: 'movies', maxPerSecond: 4 }, 0);
+    meter.update({ done: 40, total: 120, unit: 'movies', maxPerSecond: 4 }, 1_000);
+    expect(meter.line(1_000)).toBe('fetch 40/120 movies, 4.0/s, 20 s left');
+  });
+
   it('follows a change of pace', () => {
     const meter = new TaskMeter('fetch');
     for (let second = 0; second <= 100; second += 1) {
