@@ -81,7 +81,8 @@ class LocalNode {
     rmSync(unfinished, { recursive: true, force: true });
     writeFileSync(this.#propertiesFile, serverProperties(unfinished, { client: 1, controller: 2 }));
     const clusterId = randomBytes(16).toString('base64url');
-    const args = ['kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', this.#propertiesFile];
+    // One id in 64 begins with a dash: only after the equals sign is it no option.
+    const args = ['kafka.tools.StorageTool', 'format', `--cluster-id=${clusterId}`, '--config', this.#propertiesFile];
     const java = await startJava([...this.#flags(), ...args], this.#options.dataDir, this.#logFile);
     await this.#orAborted(java, java.ended);
     if ((await java.ended) !== 0) throw this.#error('the storage could not be formatted');
