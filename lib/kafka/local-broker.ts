@@ -13,6 +13,8 @@ import { BrokerError } from './errors.ts';
 export interface LocalBrokerOptions extends BrokerOptions {
   /** Kafka settings beside ours, for tests. */
   readonly properties?: Readonly<Record<string, string>>;
+  /** Of a new data folder: 16 bytes in base64url. Standard: random ones. */
+  readonly clusterId?: string;
 }
 
 /** A broker of one process on this machine. */
@@ -80,7 +82,7 @@ class LocalNode {
     const unfinished = `${this.#logDir}.formatting`;
     rmSync(unfinished, { recursive: true, force: true });
     writeFileSync(this.#propertiesFile, serverProperties(unfinished, { client: 1, controller: 2 }));
-    const clusterId = randomBytes(16).toString('base64url');
+    const { clusterId = randomBytes(16).toString('base64url') } = this.#options;
     // One id in 64 begins with a dash: only after the equals sign is it no option.
     const args = ['kafka.tools.StorageTool', 'format', `--cluster-id=${clusterId}`, '--config', this.#propertiesFile];
     const java = await startJava([...this.#flags(), ...args], this.#options.dataDir, this.#logFile);

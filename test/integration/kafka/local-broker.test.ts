@@ -105,6 +105,13 @@ describe('the local broker', () => {
     }
   });
 
+  it('takes any cluster id, one that begins with a dash as well', async () => {
+    const clusterId = '-h5UMw77OYnqN2XP7yIJgA';
+    await using broker = await startLocalBroker({ dataDir, jarsDir, clusterId });
+    await using admin = await createAdmin(clientOf(broker.brokers));
+    expect(await admin.clusterId()).toBe(clusterId);
+  });
+
   it('formats again when a format was cut short', async () => {
     mkdirSync(join(dataDir, 'log.formatting'));
     writeFileSync(join(dataDir, 'log.formatting', 'meta.properties'), 'half');
