@@ -69,7 +69,11 @@ async function startOwnBroker(
   resources: AsyncDisposableStack,
 ): Promise<readonly string[]> {
   const started = systemClock.monotonic();
-  const options = { dataDir: join(config.dataDir, 'kafka'), jarsDir: join(toolsDir, 'kafka') };
+  const options = {
+    dataDir: join(config.dataDir, 'kafka'),
+    jarsDir: join(toolsDir, 'kafka'),
+    env: config.childEnvironment,
+  };
   const broker = resources.use(await startBroker(options));
   progress.note(
     `broker   Kafka ready in ${((systemClock.monotonic() - started) / 1_000).toFixed(1)} s (data in ${options.dataDir})`,

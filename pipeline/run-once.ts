@@ -63,6 +63,8 @@ async function fetchAndLoad(platform: Platform, context: Context): Promise<Recor
     });
   const fetching = orFailTogether(fetchMovies(platform, together, ids));
   const rawEnds = fetching.then(() => endsOf(platform, [topics.rawMovies, topics.rawGenres]));
+  // When fetching fails the loader is told by the signal; it may not have come to look at the ends yet.
+  rawEnds.catch(() => {});
   const loading = orFailTogether(loadBronze(platform, together, rawEnds));
   const [fetched, loaded] = await Promise.allSettled([fetching, loading]);
   context.signal.throwIfAborted();

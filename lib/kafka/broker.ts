@@ -14,6 +14,8 @@ export interface BrokerOptions {
   readonly dataDir: string;
   /** Where `scripts/setup.mjs` put Kafka's jars; without them a container engine has to do. */
   readonly jarsDir: string;
+  /** What the broker's process is given of the environment: it needs PATH, and no secret of ours. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Gives up starting when aborted. */
   readonly signal?: AbortSignal;
 }

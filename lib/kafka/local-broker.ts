@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { claimDataDir } from './broker/claim.ts';
-import { type JavaProcess, startJava, tailOf } from './broker/java-process.ts';
+import { type JavaOptions, type JavaProcess, startJava, tailOf } from './broker/java-process.ts';
 import { processIdentity } from './broker/process-identity.ts';
 import { type BrokerPorts, serverProperties } from './broker/properties.ts';
 import type { Broker, BrokerOptions } from './broker.ts';
@@ -85,7 +85,7 @@ class LocalNode {
     const { clusterId = randomBytes(16).toString('base64url') } = this.#options;
     // One id in 64 begins with a dash: only after the equals sign is it no option.
     const args = ['kafka.tools.StorageTool', 'format', `--cluster-id=${clusterId}`, '--config', this.#propertiesFile];
-    const java = await startJava([...this.#flags(), ...args], this.#options.dataDir, this.#logFile);
+    const java = await startJava([...this.#flags(), ...args], this.#javaOptions());
     await this.#orAborted(java, java.ended);
     if ((await java.ended) !== 0) throw this.#error('the storage could not be formatted');
     renameSync(unfinished, this.#logDir);
@@ -98,7 +98,7 @@ class LocalNode {
       const ports = await freePorts();
       writeFileSync(this.#propertiesFile, serverProperties(this.#logDir, ports, this.#options.properties));
       const args = [...this.#flags(), ...this.#archiveFlags(), 'kafka.Kafka', this.#propertiesFile];
-      const java = await startJava(args, this.#options.dataDir, this.#logFile);
+      const java = await startJava(args, this.#javaOptions());
       onPid(java.pid);
       if (await this.#orAborted(java, this.#isReady(java, deadline))) return { java, ports };
       const isTimeUp = performance.now() > deadline;
@@ -129,6 +129,10 @@ class LocalNode {
     if (!signal?.aborted) return result as T;
     await java.stop();
     throw signal.reason;
+  }
+
+  #javaOptions(): JavaOptions {
+    return { cwd: this.#options.dataDir, logFile: this.#logFile, env: this.#options.env };
   }
 
   #flags(): string[] {

@@ -40,14 +40,22 @@ export interface JavaProcess {
   stop(): Promise<void>;
 }
 
+export interface JavaOptions {
+  readonly cwd: string;
+  readonly logFile: string;
+  /** Its whole environment. @default ours */
+  readonly env?: Readonly<Record<string, string>> | undefined;
+}
+
 /**
  * Starts java in a session of its own (a terminal's Ctrl-C does not reach it) with its output in `logFile`.
  * @throws Error when the shell or java cannot be run.
  */
-export async function startJava(args: readonly string[], cwd: string, logFile: string): Promise<JavaProcess> {
+export async function startJava(args: readonly string[], { cwd, logFile, env }: JavaOptions): Promise<JavaProcess> {
   const log = openSync(logFile, 'w');
   const shell = spawn('sh', ['-c', supervise, 'sh', 'java', ...args], {
     cwd,
+    ...(env && { env }),
     detached: true,
     stdio: ['pipe', 'pipe', log],
   });
