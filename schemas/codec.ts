@@ -4,7 +4,10 @@ import { IngestError } from '../lib/errors.ts';
 export interface Codec<T> {
   /** @throws Error when the value does not fit the schema: a bug of ours. */
   encode(value: T): Buffer;
-  /** @throws DecodeError when the bytes are not what any known version of the schema writes. */
+  /**
+   * Bytes within the value are views of `bytes`, which they keep alive.
+   * @throws DecodeError when the bytes are not what any known version of the schema writes.
+   */
   decode(bytes: Buffer): T;
 }
 

@@ -1,6 +1,6 @@
 import avsc, { type Schema, type Type } from 'avsc';
 
-const { LogicalType, LongType } = avsc.types;
+const { BytesType, LogicalType, LongType } = avsc.types;
 
 /** The end of the year 9999: no warehouse holds later dates, and avsc's longs lose digits from 2^52 on. */
 const maxDateMs = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
@@ -42,6 +42,23 @@ const bigintLong = LongType.__with({
   compare: (a: bigint, b: bigint) => (a === b ? 0 : a < b ? -1 : 1),
 });
 
+/** What avsc reads from: the bytes of a value and how far it is in them. */
+interface Tap {
+  readonly buf: Buffer;
+  pos: number;
+  readLong(): number;
+}
+
+/** `bytes` as a view of the value that holds them. avsc copies: a sixth of the time of a whole replay. */
+class BytesView extends BytesType {
+  protected _read(tap: Tap): Buffer | undefined {
+    const length = tap.readLong();
+    const from = tap.pos;
+    tap.pos = length < 0 ? Number.POSITIVE_INFINITY : from + length;
+    return tap.pos > tap.buf.length ? undefined : tap.buf.subarray(from, tap.pos);
+  }
+}
+
 const isOffset = (schema: Schema): boolean =>
   typeof schema === 'object' && 'logicalType' in schema && schema.logicalType === 'kafka-offset';
 
@@ -49,5 +66,5 @@ const isOffset = (schema: Schema): boolean =>
 export const avroOptions = () => ({
   logicalTypes: { 'timestamp-millis': TimestampMillis },
   omitRecordMethods: true,
-  typeHook: (schema: Schema) => (isOffset(schema) ? bigintLong : undefined),
+  typeHook: (schema: Schema) => (schema === 'bytes' ? new BytesView() : isOffset(schema) ? bigintLong : undefined),
 });

@@ -20,7 +20,7 @@ export interface PartitionSourceOptions extends Partial<GroupSettings> {
 }
 
 /** As much as possible at once: a replay is limited by what follows. */
-const standard = { maxBytesPerPartition: 4_000_000, maxBytes: 32_000_000, maxWaitMs: 250, partitionsConcurrently: 4 };
+const standard = { maxBytesPerPartition: 4_000_000, maxBytes: 32_000_000, maxWaitMs: 100, partitionsConcurrently: 4 };
 
 export const createPartitionSource = (options: PartitionSourceOptions): PartitionSource =>
   new KafkaPartitionSource({ ...standard, ...options });

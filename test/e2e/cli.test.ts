@@ -1,7 +1,8 @@
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { parseFaults } from '../../sandbox/parse-faults.ts';
 import { type Sandbox, type SandboxRequest, startSandbox } from '../../sandbox/server.ts';
 import { outcomeOf, Workspace } from './support/cli.ts';
@@ -83,32 +84,41 @@ describe('the command line', () => {
     expect(stderr).toMatch(/cannot be reached.*ECONNREFUSED/);
   });
 
-  it.each(['TMDB_TOKEN', 'TMDB_API_KEY'])('leaves no trace of %s in output, topics, tables or files', async (name) => {
-    const canary = 'canary7f3a91d2';
-    const { sandbox, seen } = await sandboxWith({
-      faults: parseFaults('status=503 rate=0.1 path=/movie/{id}'),
-    });
-    const outcome = await workspace.run(['run', '--once', '--pages', '1'], {
-      TMDB_BASE_URL: sandbox.url,
-      [name]: canary,
-      LOG_LEVEL: 'trace',
-    });
-    expect(outcome.code).toBe(0);
-    expect(
-      seen.every((request) =>
-        name === 'TMDB_TOKEN' ? request.hasAuthorization && !request.hasApiKey : request.hasApiKey,
-      ),
-    ).toBe(true);
-    expect(outcome.stdout + outcome.stderr).not.toContain(canary);
-    const files = readdirSync(workspace.dataDir, { recursive: true, withFileTypes: true }).filter((entry) =>
-      entry.isFile(),
-    );
-    expect(files.length).toBeGreaterThan(10);
-    const leaks = files
-      .map((entry) => join(entry.parentPath, entry.name))
-      .filter((file) => readFileSync(file).includes(canary));
-    expect(leaks).toEqual([]);
-  });
+  it.each(['TMDB_TOKEN', 'TMDB_API_KEY'])(
+    'leaves no trace of %s in output, processes, topics, tables or files',
+    async (name) => {
+      const canary = 'canary7f3a91d2';
+      const { sandbox, seen } = await sandboxWith({
+        faults: parseFaults('status=503 rate=0.1 path=/movie/{id}'),
+      });
+      const child = workspace.start(['run', '--once', '--pages', '1'], {
+        TMDB_BASE_URL: sandbox.url,
+        [name]: canary,
+        LOG_LEVEL: 'trace',
+      });
+      const running = outcomeOf(child);
+      await vi.waitFor(() => expect(seen.length).toBeGreaterThan(0), { timeout: 60_000 });
+      expect(execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' })).not.toContain(canary);
+      const broker = JSON.parse(readFileSync(join(workspace.dataDir, 'kafka', 'broker.json'), 'utf8')).broker.pid;
+      expect(execFileSync('ps', ['e', '-o', 'args', '-p', String(broker)], { encoding: 'utf8' })).not.toContain(canary);
+      const outcome = await running;
+      expect(outcome.code).toBe(0);
+      expect(
+        seen.every((request) =>
+          name === 'TMDB_TOKEN' ? request.hasAuthorization && !request.hasApiKey : request.hasApiKey,
+        ),
+      ).toBe(true);
+      expect(outcome.stdout + outcome.stderr).not.toContain(canary);
+      const files = readdirSync(workspace.dataDir, { recursive: true, withFileTypes: true }).filter((entry) =>
+        entry.isFile(),
+      );
+      expect(files.length).toBeGreaterThan(10);
+      const leaks = files
+        .map((entry) => join(entry.parentPath, entry.name))
+        .filter((file) => readFileSync(file).includes(canary));
+      expect(leaks).toEqual([]);
+    },
+  );
 
   it('parks what cannot be fetched, with its reason, and carries on', async () => {
     const { sandbox } = await sandboxWith({});
