@@ -10,21 +10,19 @@
 ] %}
 
 with
+    -- Only what ranks a movie is read of all movies; the rest is looked up for those that have a rank.
     ranked as (
         {% for metric, column, condition in metrics %}
             select
                 '{{ metric }}' as metric,
                 row_number() over (
-                    order by
-                        {{ metric }}.{{ column }} desc,
-                        {{ metric }}.vote_count desc nulls last,
-                        {{ metric }}.movie_id asc
+                    order by {{ metric }}.value desc, {{ metric }}.vote_count desc nulls last, {{ metric }}.movie_id asc
                 ) as rank,
-                cast({{ metric }}.{{ column }} as double) as value,
-                {{ metric }}.*
+                {{ metric }}.movie_id,
+                cast({{ metric }}.value as double) as value
             from
                 (
-                    select *
+                    select movie_id, vote_count, {{ column }} as value
                     from {{ ref("fact_movies") }}
                     where {{ column }} is not null and {{ condition }}
                     order by {{ column }} desc, vote_count desc nulls last, movie_id asc
@@ -38,16 +36,17 @@ select
     ranked.metric,
     cast(ranked.rank as integer) as rank,
     ranked.value,
-    ranked.movie_sk,
-    ranked.movie_id,
-    ranked.title,
+    movies.movie_sk,
+    movies.movie_id,
+    movies.title,
     dates.year as release_year,
-    ranked.revenue_usd,
-    ranked.budget_usd,
-    ranked.profit_usd,
-    ranked.roi_pct,
-    ranked.vote_average,
-    ranked.vote_count,
-    ranked.popularity
+    movies.revenue_usd,
+    movies.budget_usd,
+    movies.profit_usd,
+    movies.roi_pct,
+    movies.vote_average,
+    movies.vote_count,
+    movies.popularity
 from ranked
-inner join {{ ref("dim_dates") }} as dates on ranked.date_sk = dates.date_sk
+inner join {{ ref("fact_movies") }} as movies on ranked.movie_id = movies.movie_id
+inner join {{ ref("dim_dates") }} as dates on movies.date_sk = dates.date_sk

@@ -60,10 +60,31 @@ with
     ),
 
     {% if is_incremental() %}
+        -- A known row counts where it has the newest answer or the newest document. Few have, and to read the wide
+        -- rows of
+        -- all others would cost more the more movies there are.
+        unseen_movies as (
+            select
+                movie_id,
+                max(fetched_at) as answered_at,
+                max(case when not is_deleted then fetched_at end) as described_at
+            from unseen_answers
+            group by movie_id
+        ),
+
         known_movies as (
             select known.*
             from {{ this }} as known
-            where known.movie_id in (select unseen.movie_id from unseen_answers as unseen)
+            where
+                known.movie_id in (
+                    select standing.movie_id
+                    from {{ this }} as standing
+                    inner join unseen_movies on standing.movie_id = unseen_movies.movie_id
+                    where
+                        standing._fetched_at >= unseen_movies.answered_at
+                        or standing._document_fetched_at >= unseen_movies.described_at
+                        or unseen_movies.described_at is null
+                )
         ),
     {% endif %}
 

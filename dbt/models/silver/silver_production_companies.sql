@@ -1,6 +1,8 @@
 -- Grain: one row per company, as the newest document that mentions it describes it.
--- A company is looked at again when a changed movie mentions it, or when the movie that described it changed; then all
--- its mentions decide. So a run touches few companies and yet ends where a full refresh would.
+-- What is known of a company stands against the mentions of changed movies alone, unless the movie that described it
+-- changed and left no mention as late: then all mentions decide. So a run reads few mentions and yet ends where a full
+-- refresh would. A company that nobody mentions any more is returned as a row of NULLs, which takes it out (see
+-- `replace`).
 {{
     config(
         materialized="incremental",
@@ -13,34 +15,58 @@
 with
     changed_movies as (select movie_id from {{ ref("silver_movies") }} where {{ is_unseen() }}),
 
-    touched_companies as (
-        select mentions.company_id
-        from {{ ref("silver_movie_companies") }} as mentions
-        inner join changed_movies on mentions.movie_id = changed_movies.movie_id
-        {% if is_incremental() %}
-            union all
-            select known.company_id
-            from {{ this }} as known
-            inner join changed_movies on known._movie_id = changed_movies.movie_id
-        {% endif %}
-    ),
-
-    newest_mentions as (
+    changed_mentions as (
         select mentions.*
         from {{ ref("silver_movie_companies") }} as mentions
-        where mentions.company_id in (select touched.company_id from touched_companies as touched)
-        qualify
-            row_number() over (
-                partition by mentions.company_id order by mentions._fetched_at desc, mentions.movie_id asc
-            )
-            = 1
+        where mentions.movie_id in (select changed.movie_id from changed_movies as changed)
+    ),
+
+    {% if is_incremental() %}
+        known_companies as (
+            select known.*, changed_movies.movie_id is not null as is_described_anew
+            from {{ this }} as known
+            left join changed_movies on known._movie_id = changed_movies.movie_id
+        ),
+
+        -- The movie that described them changed, and no changed movie mentions them as late as that one did.
+        reopened_companies as (
+            select known.company_id
+            from known_companies as known
+            left join
+                changed_mentions as mentions
+                on known.company_id = mentions.company_id
+                and (
+                    known._fetched_at < mentions._fetched_at
+                    or (known._fetched_at = mentions._fetched_at and known._movie_id >= mentions.movie_id)
+                )
+            where known.is_described_anew and mentions.company_id is null
+        ),
+    {% endif %}
+
+    mentions as (
+        select company_id, company_name, origin_country, movie_id, _fetched_at, _run_seq
+        from changed_mentions
+        {% if is_incremental() %}
+            union all
+            select company_id, company_name, origin_country, _movie_id, _fetched_at, _run_seq
+            from known_companies
+            where not is_described_anew and company_id in (select changed.company_id from changed_mentions as changed)
+            union all
+            select company_id, company_name, origin_country, movie_id, _fetched_at, _run_seq
+            from {{ ref("silver_movie_companies") }}
+            where company_id in (select reopened.company_id from reopened_companies as reopened)
+            union all
+            select
+                company_id,
+                null as company_name,
+                null as origin_country,
+                null as movie_id,
+                null as _fetched_at,
+                null as _run_seq
+            from reopened_companies
+        {% endif %}
     )
 
-select distinct
-    touched_companies.company_id,
-    newest_mentions.company_name,
-    newest_mentions.origin_country,
-    newest_mentions.movie_id as _movie_id,
-    newest_mentions._run_seq
-from touched_companies
-left join newest_mentions on touched_companies.company_id = newest_mentions.company_id
+select company_id, company_name, origin_country, movie_id as _movie_id, _fetched_at, _run_seq
+from mentions
+qualify row_number() over (partition by company_id order by _fetched_at desc nulls last, movie_id asc nulls last) = 1

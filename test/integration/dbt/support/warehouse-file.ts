@@ -60,13 +60,14 @@ export class WarehouseFile implements AsyncDisposable {
   readonly path: string;
   #offset = 0;
 
-  private constructor(dir: string) {
+  private constructor(dir: string, name: string) {
     this.dir = dir;
-    this.path = join(dir, 'warehouse.duckdb');
+    this.path = join(dir, `${name}.duckdb`);
   }
 
-  static async create(): Promise<WarehouseFile> {
-    const file = new WarehouseFile(await mkdtemp(join(tmpdir(), 'dbt-test-')));
+  /** @param name of the file, which is the name of the database to dbt: it may need quotes. */
+  static async create(name = 'warehouse'): Promise<WarehouseFile> {
+    const file = new WarehouseFile(await mkdtemp(join(tmpdir(), 'dbt-test-')), name);
     await file.query(await readFile(join(root, 'lib/warehouse/duckdb/bronze.sql'), 'utf8'));
     return file;
   }
