@@ -1,24 +1,13 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../lib/clock.ts';
 import { openDuckDbFile } from '../../lib/warehouse/duckdb/file.ts';
-import { openDuckDbReader } from '../../lib/warehouse/duckdb/reader.ts';
 import { openDuckDbWarehouse } from '../../lib/warehouse/duckdb/warehouse.ts';
 import { type Contents, warehouseContract } from './support/warehouse-contract.ts';
 
 const options = (path: string, lockWaitMs = 10_000) => ({ path, lockWaitMs, clock: systemClock });
 const temporaryFolder = () => mkdtempSync(join(tmpdir(), 'duckdb-warehouse-'));
-
-/** The three header blocks of an empty file that DuckDB 2.0.0 made, less the zeros at their ends. */
-const headersOfDuckDb2 = [
-  'ZoSVafO5t4ZEVUNL5wMAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAHYyLjAuMAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAZDU0Y2JiZTNkZgAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAMr+QczQOIU4D/YO71O+GDk=',
-  '2Dd4eBxbRD8BAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAIBAAAAAAAAAAAABAAAAAAAAAgAAAAAAABF',
-  'oSOg8hjrQFQAAAAAAAAAAP////////////////////8AAAAAAAAAAAAABAAAAAAAAAgAAAAAAABFAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAZDU0Y2JiZTNkZgAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAMr+QczQOIU4D/YO71O+GDk=',
-];
 
 const contentsOf = async (path: string): Promise<Contents> => {
   await using file = await openDuckDbFile(options(path));
@@ -65,94 +54,4 @@ warehouseContract('The DuckDB warehouse', async () => {
       rmSync(folder, { recursive: true });
     },
   };
-});
-
-describe('the DuckDB file', () => {
-  let folder: string;
-  let path: string;
-  const children: ChildProcess[] = [];
-
-  beforeEach(() => {
-    folder = temporaryFolder();
-    path = join(folder, 'nested', 'warehouse.duckdb');
-  });
-  afterEach(async () => {
-    for (const child of children.splice(0)) {
-      if (child.exitCode === null && child.signalCode === null) {
-        child.kill('SIGKILL');
-        await once(child, 'exit');
-      }
-    }
-    rmSync(folder, { recursive: true });
-  });
-
-  /** Another process that loads batch after batch, a line for each; it has the file as soon as the first line is there. */
-  const startLoader = async (): Promise<ChildProcess> => {
-    const script = join(import.meta.dirname, 'support', 'endless-loader.ts');
-    const child = spawn(process.execPath, [script, path], { stdio: ['ignore', 'pipe', 'inherit'] });
-    children.push(child);
-    await once(child.stdout as NodeJS.ReadableStream, 'data');
-    return child;
-  };
-
-  it('says who has it open, after waiting as long as it was told', async () => {
-    const loader = await startLoader();
-    await expect(openDuckDbWarehouse(options(path, 200))).rejects.toMatchObject({
-      name: 'WarehouseUnavailableError',
-      retriable: true,
-      message: expect.stringContaining(`pid ${loader.pid}`),
-    });
-  });
-
-  it('is had as soon as the other process lets go of it', async () => {
-    const loader = await startLoader();
-    const opening = openDuckDbWarehouse(options(path));
-    loader.kill('SIGKILL');
-    await (await opening)[Symbol.asyncDispose]();
-  });
-
-  it('is opened once in a process: closing a second one would drop the lock of the first', async () => {
-    await using _first = await openDuckDbWarehouse(options(path));
-    const refusal = { name: 'WarehouseUnavailableError', message: expect.stringContaining('this very process') };
-    await expect(openDuckDbWarehouse(options(path, 0))).rejects.toMatchObject(refusal);
-    await expect(openDuckDbReader(options(path, 0))).rejects.toMatchObject(refusal);
-  });
-
-  it('holds rows and ledger that agree, whenever its loader is killed', async () => {
-    for (let kill = 0; kill < 15; kill += 1) {
-      const loader = await startLoader();
-      // Somewhere within the next batches, never at the same point: each line is a batch that was committed.
-      for (let line = 0; line < kill % 4; line += 1) await once(loader.stdout as NodeJS.ReadableStream, 'data');
-      loader.kill('SIGKILL');
-      await once(loader, 'exit');
-      await using file = await openDuckDbReader(options(path));
-      const [audit] = await file.query(`
-        select count(*) as rows, count(distinct kafka_offset) as offsets, coalesce(max(kafka_offset) + 1, 0) as next_row,
-               (select max(next_offset) from bronze.load_positions) as next_offset,
-               (select sum(row_count)::bigint from bronze.load_batches) as ledger_rows
-          from bronze.raw_movies`);
-      expect(audit?.['offsets']).toBe(audit?.['rows']);
-      expect(audit?.['next_row']).toBe(audit?.['next_offset']);
-      expect(audit?.['ledger_rows']).toBe(audit?.['rows']);
-    }
-  });
-
-  it('says so when it was written by a newer DuckDB, and is left as it is', async () => {
-    path = join(folder, 'newer.duckdb');
-    const bytes = Buffer.concat(headersOfDuckDb2.map((text) => Buffer.concat([Buffer.from(text, 'base64')], 4_096)));
-    writeFileSync(path, bytes);
-    const refusal = { name: 'WarehouseFileError', message: expect.stringContaining('another version of DuckDB') };
-    await expect(openDuckDbWarehouse(options(path))).rejects.toMatchObject(refusal);
-    expect(readFileSync(path).equals(bytes)).toBe(true);
-  });
-
-  it('says so when it is no database', async () => {
-    path = join(folder, 'notes.txt');
-    writeFileSync(path, 'no database '.repeat(1_000));
-    await expect(openDuckDbWarehouse(options(path))).rejects.toMatchObject({ name: 'WarehouseFileError' });
-  });
-
-  it('is no use to a reader before it is there, and says so', async () => {
-    await expect(openDuckDbReader(options(path))).rejects.toThrow(/does not exist|cannot open/i);
-  });
 });
