@@ -8,7 +8,7 @@ import { ExitCode, IngestError, messageOf, UsageError } from './lib/errors.ts';
 import { createLogger } from './lib/logger.ts';
 import { createProgress, noProgress } from './lib/progress.ts';
 import { scrub } from './lib/secret.ts';
-import { StoppedError, shutdownSignal } from './lib/shutdown.ts';
+import { shutdownSignal } from './lib/shutdown.ts';
 
 const overview = (): string => {
   const width = Math.max(...Object.keys(commands).map((name) => name.length));
@@ -29,7 +29,7 @@ async function main(argv: readonly string[]): Promise<number> {
     process.stdout.write(`${overview()}\n`);
     return name === undefined ? ExitCode.usage : ExitCode.done;
   }
-  const command = commands[name];
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (!command) throw new UsageError(`there is no command "${name}"; --help lists them`);
   const { values, positionals } = parse(name, command, args);
   if (values['help']) {
@@ -57,9 +57,10 @@ async function run(command: Command, values: Values, positionals: readonly strin
   try {
     return await command.run({ config, log, progress, signal }, values, positionals);
   } catch (error) {
-    signal.throwIfAborted();
+    if (error === signal.reason) throw error;
     const clean = scrub(error instanceof IngestError ? error.message : inspectable(error), config.secrets);
-    process.stderr.write(`${values['json'] ? '' : '\n'}${clean}\n`);
+    progress[Symbol.dispose]();
+    process.stderr.write(`${clean}\n`);
     return error instanceof IngestError ? error.exitCode : ExitCode.failed;
   }
 }
@@ -72,5 +73,5 @@ try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
   process.stderr.write(`${messageOf(error)}\n`);
-  process.exitCode = error instanceof IngestError || error instanceof StoppedError ? error.exitCode : ExitCode.failed;
+  process.exitCode = error instanceof IngestError ? error.exitCode : ExitCode.failed;
 }

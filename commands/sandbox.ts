@@ -1,7 +1,7 @@
 import { ExitCode, UsageError } from '../lib/errors.ts';
 import { parseFaults } from '../sandbox/parse-faults.ts';
 import { startSandbox } from '../sandbox/server.ts';
-import { type Command, print, type Values } from './command.ts';
+import type { Command, Values } from './command.ts';
 
 export const sandbox: Command = {
   summary: 'a TMDb that runs here: strict limit, faults on request',
@@ -36,7 +36,7 @@ To use it:  TMDB_BASE_URL=http://127.0.0.1:8080/3 TMDB_TOKEN=anything npm start`
       limit: config.tmdb.rateLimit,
       ...(catalogueFile ? { catalogueFile } : { movies, seed }),
     });
-    print(values, {}, `listening on ${running.url} (stats at /sandbox/stats); Ctrl-C stops it`);
+    process.stdout.write(`listening on ${running.url} (stats at /sandbox/stats); Ctrl-C stops it\n`);
     if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
     return ExitCode.done;
   },

@@ -61,8 +61,8 @@ Reads tmdb.raw-movies and tmdb.raw-genres from where the ledger is and appends t
   options: { ...once, ...jsonOption },
   run: async (context, values) => {
     await using platform = openPlatform(context);
-    const until = values['once'] ? endsOf(platform, [topicNames.rawMovies, topicNames.rawGenres]) : undefined;
-    const rows = await loadBronze(platform, context, until);
+    const ends = values['once'] ? await endsOf(platform, [topicNames.rawMovies, topicNames.rawGenres]) : undefined;
+    const rows = await loadBronze(platform, context, ends && Promise.resolve(ends));
     context.signal.throwIfAborted();
     print(values, { rows }, `loaded ${rows} rows`);
     return ExitCode.done;
@@ -82,7 +82,7 @@ Runs dbt build, unless BRONZE has not moved since the last run that succeeded.
     const options = { fullRefresh: values['full-refresh'] === true, force: values['force'] === true };
     const result = await runTransform(context, options);
     const skipped = result.skipped ? 'BRONZE has not moved since the last run: nothing to do; in it, ' : '';
-    print(values, result, `${skipped}${result.testsPassed} tests passed, ${result.testsFailed} failed`);
-    return result.testsFailed > 0 ? ExitCode.failed : ExitCode.done;
+    print(values, result, `${skipped}${result.testsPassed} tests passed, ${result.testsWarned} warned`);
+    return ExitCode.done;
   },
 };

@@ -71,7 +71,10 @@ const maxTries = 120;
 export async function runBronzeLoader(ports: BronzeLoaderPorts, options: BronzeLoaderOptions): Promise<void> {
   const loader = new BronzeLoader(ports, options);
   const signal = AbortSignal.any([options.signal, loader.ended]);
-  options.until?.then((ends) => loader.endAt(ends)).catch(() => {});
+  options.until?.then(
+    (ends) => loader.endAt(ends),
+    (error) => loader.fail(error),
+  );
   try {
     await ports.source.run(loader, { signal });
   } catch (error) {
@@ -159,6 +162,12 @@ class BronzeLoader implements PartitionHandler {
   revoked(topic: TopicName, partition: number): void {
     this.#collected.drop({ topic, partition });
     this.#assigned.delete(keyOf(topic, partition));
+  }
+
+  /** Nobody can say where to end: what is collected is loaded, and the run fails with `error`. */
+  fail(error: unknown): void {
+    this.failure ??= error;
+    this.#ended.abort(error);
   }
 
   endAt(ends: ReadonlyMap<TopicName, Offsets>): void {

@@ -1,5 +1,6 @@
 import type { Clock } from '../lib/clock.ts';
 import { messageOf } from '../lib/errors.ts';
+import { RecordTooLargeError } from '../lib/kafka/errors.ts';
 import type { ConsumerRecord, Offsets, RecordSource, Sink } from '../lib/kafka/topic.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { TmdbClient } from '../lib/tmdb/client.ts';
@@ -56,5 +57,6 @@ async function handle(ports: MovieDetailsPorts, record: ConsumerRecord, signal: 
 /** What is wrong with this one record; null when the error is about more than it. */
 function reasonOf(error: unknown): DeadLetterReason | null {
   if (error instanceof DecodeError) return 'undecodable_record';
+  if (error instanceof RecordTooLargeError) return 'body_too_large';
   return error instanceof UnusableAnswerError ? error.reason : null;
 }

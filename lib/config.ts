@@ -24,6 +24,13 @@ const secret = z
   .min(1)
   .transform((text) => new Secret(text))
   .optional();
+/** What an HTTP header can carry. */
+const headerSecret = z
+  .string()
+  .trim()
+  .regex(/^[\x21-\x7e]+$/, 'has characters that no HTTP header takes: copy it again')
+  .transform((text) => new Secret(text))
+  .optional();
 const flag = z
   .enum(['true', 'false'])
   .default('false')
@@ -35,15 +42,22 @@ const list = z.string().transform((text) =>
     .filter(Boolean),
 );
 
+/** It is printed and stored, so it must not carry a secret. */
+const isBareUrl = (text: string): boolean => {
+  const { username, password, search, hash } = new URL(text);
+  return [username, password, search, hash].every((part) => part === '');
+};
+
 const httpUrl = z
-  .url({ protocol: /^https?$/, error: 'expected a URL such as https://api.themoviedb.org/3' })
+  .url({ protocol: /^https?$/, error: 'expected a URL such as https://api.themoviedb.org/3', abort: true })
+  .refine(isBareUrl, 'the URL must have no user, password, query or fragment: credentials go into TMDB_TOKEN')
   .transform((url) => url.replace(/\/+$/, ''));
 
 /** Everything that can be set; the README's table follows this order. */
 const Environment = z
   .object({
-    TMDB_TOKEN: secret,
-    TMDB_API_KEY: secret,
+    TMDB_TOKEN: headerSecret,
+    TMDB_API_KEY: headerSecret,
     TMDB_BASE_URL: httpUrl.optional(),
     TMDB_RATE_LIMIT: parsedBy(parseRate, '40/10s').prefault('40/10s'),
     TMDB_REFRESH_AFTER: duration('24h'),

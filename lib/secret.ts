@@ -26,10 +26,11 @@ export class Secret {
   }
 }
 
-/** Takes the secrets out of a text that others wrote (a library's error, a log line), as they are and URL-encoded. */
+/** Takes the secrets out of a text that others wrote (a library's error, a log line), as they are, URL-encoded and as JSON has them. */
 export function scrub(text: string, secrets: readonly Secret[]): string {
   return secrets.reduce((clean, secret) => {
     const value = secret.reveal();
-    return clean.replaceAll(value, '[secret]').replaceAll(encodeURIComponent(value), '[secret]');
+    const forms = [value, encodeURIComponent(value), JSON.stringify(value).slice(1, -1)];
+    return forms.reduce((text, form) => text.replaceAll(form, '[secret]'), clean);
   }, text);
 }

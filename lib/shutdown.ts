@@ -1,3 +1,5 @@
+import { IngestError } from './errors.ts';
+
 /** Aborts at the first SIGINT or SIGTERM, so that everything drains; at the second, leaves at once. */
 export function shutdownSignal(): AbortSignal {
   const controller = new AbortController();
@@ -11,12 +13,12 @@ export function shutdownSignal(): AbortSignal {
 }
 
 /** We were asked to stop: not a failure, but not done either. */
-export class StoppedError extends Error {
-  readonly exitCode: number;
+class StoppedError extends IngestError {
+  readonly retriable = false;
+  override readonly exitCode: number;
 
   constructor(signal: NodeJS.Signals) {
     super(`stopped by ${signal}`);
-    this.name = 'StoppedError';
     this.exitCode = exitCodeOf(signal);
   }
 }

@@ -19,8 +19,9 @@ const run = promisify(execFile);
 /** Each check resolves to what it found, or rejects with what is wrong and what to do. */
 const checks: Readonly<Record<string, (context: Context) => Promise<string>>> = {
   node: async () => `${process.version} at ${process.execPath}`,
-  dbt: async () => {
-    const { stdout } = await run(join(toolsDir, 'dbt', 'bin', 'dbt'), ['--version']);
+  dbt: async ({ config }) => {
+    const env = config.childEnvironment;
+    const { stdout } = await run(join(toolsDir, 'dbt', 'bin', 'dbt'), ['--version'], { env });
     return /installed:\s*(\S+)/.exec(stdout)?.[1] ?? 'installed';
   },
   data: async ({ config }) => {

@@ -39,23 +39,19 @@ interface KafkaPlatform {
   readonly clusterId: string;
 }
 
-export function openPlatform({ config, log, progress }: Context): Platform {
+export function openPlatform(context: Context): Platform {
   const resources = new AsyncDisposableStack();
   return {
-    kafka: lazy(() => openKafka(config, log, progress, resources)),
-    tmdb: lazy(() => openTmdb(config, log, progress, resources)),
+    kafka: lazy(() => openKafka(context, resources)),
+    tmdb: lazy(() => openTmdb(context, resources)),
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   };
 }
 
-async function openKafka(
-  config: Config,
-  log: Logger,
-  progress: Progress,
-  resources: AsyncDisposableStack,
-): Promise<KafkaPlatform> {
+async function openKafka(context: Context, resources: AsyncDisposableStack): Promise<KafkaPlatform> {
+  const { config, log } = context;
   const { ssl, sasl, partitions, replicationFactor, rawRetentionMs } = config.kafka;
-  const brokers = config.kafka.brokers ?? (await startOwnBroker(config, progress, resources));
+  const brokers = config.kafka.brokers ?? (await startOwnBroker(context, resources));
   const client = createKafka({ brokers, ssl, sasl, clientId: 'tmdb-stream', log });
   const admin = resources.use(await createAdmin(client));
   await admin.ensureTopics({ partitions, replicationFactor, rawRetentionMs });
@@ -64,8 +60,7 @@ async function openKafka(
 }
 
 async function startOwnBroker(
-  config: Config,
-  progress: Progress,
+  { config, progress, signal }: Context,
   resources: AsyncDisposableStack,
 ): Promise<readonly string[]> {
   const started = systemClock.monotonic();
@@ -73,6 +68,7 @@ async function startOwnBroker(
     dataDir: join(config.dataDir, 'kafka'),
     jarsDir: join(toolsDir, 'kafka'),
     env: config.childEnvironment,
+    signal,
   };
   const broker = resources.use(await startBroker(options));
   progress.note(
@@ -81,15 +77,10 @@ async function startOwnBroker(
   return broker.brokers;
 }
 
-async function openTmdb(
-  config: Config,
-  log: Logger,
-  progress: Progress,
-  resources: AsyncDisposableStack,
-): Promise<TmdbClient> {
+async function openTmdb(context: Context, resources: AsyncDisposableStack): Promise<TmdbClient> {
+  const { config, log } = context;
   const { rateLimit, concurrency, timeoutMs, maxBodyBytes, giveUpAfterMs } = config.tmdb;
-  const { baseUrl, token, apiKey } =
-    config.origin === 'tmdb' ? config.tmdb : await startOwnSandbox(config, progress, resources);
+  const { baseUrl, token, apiKey } = config.origin === 'tmdb' ? config.tmdb : await startOwnSandbox(context, resources);
   const bucket = resources.use(new MemoryTokenBucket(rateLimit, systemClock));
   const transport = resources.use(
     openTransport({ baseUrl, token, apiKey, timeoutMs, maxBodyBytes, connections: concurrency }),
@@ -101,7 +92,7 @@ async function openTmdb(
 }
 
 /** A TMDb for those without a token: as strict about the limit as the real one. */
-async function startOwnSandbox(config: Config, progress: Progress, resources: AsyncDisposableStack) {
+async function startOwnSandbox({ config, progress }: Context, resources: AsyncDisposableStack) {
   const { catalogueFile, movies, seed } = config.sandbox;
   const catalogue = catalogueFile ? { catalogueFile } : { movies, seed };
   const sandbox = resources.use(

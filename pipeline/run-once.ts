@@ -62,8 +62,8 @@ async function fetchAndLoad(platform: Platform, context: Context): Promise<Recor
       throw error;
     });
   const fetching = orFailTogether(fetchMovies(platform, together, ids));
-  const rawEnds = fetching.then(() => endsOf(platform, [topics.rawMovies, topics.rawGenres]));
-  // When fetching fails the loader is told by the signal; it may not have come to look at the ends yet.
+  const rawEnds = fetching.then(() => orFailTogether(endsOf(platform, [topics.rawMovies, topics.rawGenres])));
+  // The loader hears of a failure by the signal; it may not have come to look at the ends yet.
   rawEnds.catch(() => {});
   const loading = orFailTogether(loadBronze(platform, together, rawEnds));
   const [fetched, loaded] = await Promise.allSettled([fetching, loading]);

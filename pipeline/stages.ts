@@ -66,7 +66,7 @@ export async function fetchMovies(
   const total = until && (await waiting(admin, until));
   const outcomes = { fetched: 0, gone: 0, parked: 0, skipped: 0 };
   if (total === 0) return outcomes;
-  await using movieIds = createRecordSource({
+  const movieIds = createRecordSource({
     kafka: client,
     group: groups.movieDetails,
     topic: topics.movieIds,
@@ -113,9 +113,9 @@ export async function loadBronze(
   const { config, log, progress, signal } = context;
   const { client, producer, clusterId } = await platform.kafka();
   const { duckdbPath: path, lockWaitMs } = config.warehouse;
-  await using warehouse = await openDuckDbWarehouse({ path, lockWaitMs, clock: systemClock });
+  await using warehouse = await openDuckDbWarehouse({ path, lockWaitMs, clock: systemClock, signal });
   await warehouse.migrate();
-  await using source = createPartitionSource({
+  const source = createPartitionSource({
     kafka: client,
     group: groups.bronzeLoader,
     topics: [topics.rawMovies, topics.rawGenres],

@@ -24,7 +24,7 @@ export async function readStatus(context: Context): Promise<Status> {
   const { admin, clusterId } = await platform.kafka();
   const { duckdbPath: path, lockWaitMs } = context.config.warehouse;
   if (!existsSync(path)) return { topics: await lags(admin, new Map()), layers: [], 'last dbt run': [] };
-  await using reader = await openDuckDbReader({ path, lockWaitMs, clock: systemClock });
+  await using reader = await openDuckDbReader({ path, lockWaitMs, clock: systemClock, signal: context.signal });
   return {
     topics: await lags(admin, await ledgerPositions(reader, clusterId)),
     ...(await readLayers(reader)),
@@ -63,7 +63,7 @@ async function ledgerPositions(reader: WarehouseReader, clusterId: string): Prom
     const ofTopic = positions.get(String(row['topic'])) ?? new Map<number, bigint>();
     positions.set(
       String(row['topic']),
-      ofTopic.set(Number(row['kafka_partition']), BigInt(Number(row['next_offset']))),
+      ofTopic.set(Number(row['kafka_partition']), BigInt(String(row['next_offset']))),
     );
   }
   return positions;

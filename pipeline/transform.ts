@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '../lib/clock.ts';
-import { runDbt } from '../lib/dbt/dbt.ts';
+import { type DbtOptions, runDbt } from '../lib/dbt/dbt.ts';
+import type { DbtSummary } from '../lib/dbt/run-results.ts';
 import { lastRunReportSql, projectFingerprint, transformState } from '../lib/dbt/transform-state.ts';
-import { UsageError } from '../lib/errors.ts';
+import { isRetriable, messageOf, UsageError } from '../lib/errors.ts';
 import { openDuckDbReader } from '../lib/warehouse/duckdb/reader.ts';
 import { type Context, toolsDir } from './platform.ts';
 import type { RunReport } from './report.ts';
@@ -28,9 +29,10 @@ export async function transform(context: Context, options: TransformOptions): Pr
   const fingerprint = await projectFingerprint(projectDir);
   const { state, last } = await lookUp(context, fingerprint);
   if (!state.due && !options.fullRefresh && !options.force) {
-    return { skipped: true, testsPassed: Number(last['tests_passed'] ?? 0), testsFailed: 0 };
+    const [testsPassed, testsWarned] = [last['tests_passed'], last['tests_warned']].map((count) => Number(count ?? 0));
+    return { skipped: true, testsPassed: testsPassed ?? 0, testsWarned: testsWarned ?? 0 };
   }
-  const summary = await runDbt({
+  const summary = await waitingForTheFile(context, {
     projectDir,
     environmentDir: join(toolsDir, 'dbt'),
     workDir: join(config.dataDir, 'dbt'),
@@ -42,12 +44,26 @@ export async function transform(context: Context, options: TransformOptions): Pr
     onProgress: ({ done, total }) => progress.update('dbt', { done, total, unit: 'models and tests' }),
   });
   log.info({ reason: state.reason, models: summary.models, ...summary.tests, seconds: summary.seconds }, 'dbt ran');
-  return { skipped: false, testsPassed: summary.tests.passed, testsFailed: summary.tests.failed };
+  return { skipped: false, testsPassed: summary.tests.passed, testsWarned: summary.tests.warned };
 }
 
-async function lookUp({ config }: Context, fingerprint: string) {
+/** Somebody may have opened the file since we looked: dbt itself does not wait for it. */
+async function waitingForTheFile({ config, signal, log }: Context, options: DbtOptions): Promise<DbtSummary> {
+  const giveUpAt = systemClock.monotonic() + config.warehouse.lockWaitMs;
+  for (;;) {
+    try {
+      return await runDbt(options);
+    } catch (error) {
+      if (!isRetriable(error) || systemClock.monotonic() >= giveUpAt) throw error;
+      log.warn({ error: messageOf(error).split('\n')[0] }, 'dbt could not open the warehouse, trying again');
+      await systemClock.sleep(500, signal);
+    }
+  }
+}
+
+async function lookUp({ config, signal }: Context, fingerprint: string) {
   const { duckdbPath: path, lockWaitMs } = config.warehouse;
-  await using reader = await openDuckDbReader({ path, lockWaitMs, clock: systemClock });
+  await using reader = await openDuckDbReader({ path, lockWaitMs, clock: systemClock, signal });
   const state = await transformState((sql) => reader.query(sql), fingerprint);
   const [last = {}] = state.reason === 'never run' ? [] : await reader.query(lastRunReportSql);
   return { state, last };

@@ -8,6 +8,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -163,8 +164,15 @@ function run(command, args, logFile, hint, env = {}) {
 }
 
 /** The Node that runs the sources: this one when it is new enough, else the one among the npm packages. */
-export const node = () =>
-  Number(process.versions.node.split('.')[0]) >= 24 ? process.execPath : join(root, 'node_modules/.bin/node');
+export function node() {
+  if (Number(process.versions.node.split('.')[0]) >= 24) return process.execPath;
+  const installed = join(root, 'node_modules/.bin/node');
+  if (!existsSync(installed)) throw new MissingError(nodeHint);
+  return installed;
+}
+
+const nodeHint =
+  'Node 24 is missing and not among the npm packages for this platform: install it (nvm install 24, brew install node@24)';
 
 /**
  * Runs a command in the project folder with the project's tools first on the PATH; our signals become its signals.
@@ -178,7 +186,7 @@ export function exec(command, args, env = {}) {
     process.on('SIGINT', () => {});
     process.on('SIGTERM', () => child.kill('SIGTERM'));
     child.on('error', reject);
-    child.on('close', (code, signal) => resolve(code ?? (signal === 'SIGKILL' ? 137 : 143)));
+    child.on('close', (code, signal) => resolve(code ?? 128 + constants.signals[signal]));
   });
 }
 

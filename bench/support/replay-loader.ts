@@ -37,7 +37,7 @@ async function replay({ brokers, path, group, batchRows }: ReplayRequest): Promi
   await using producer = await connectProducer(kafka);
   await using warehouse = await openDuckDbWarehouse({ path, lockWaitMs: 0, clock: systemClock });
   await warehouse.migrate();
-  await using source = createPartitionSource({ kafka, group, topics: [topics.rawMovies] });
+  const source = createPartitionSource({ kafka, group, topics: [topics.rawMovies] });
   const clusterId = await admin.clusterId();
   const ends = new Map([[topics.rawMovies, (await admin.topicOffsets(topics.rawMovies)).high]]);
   const started = performance.now();

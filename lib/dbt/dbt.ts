@@ -101,7 +101,8 @@ async function supervise(
     child.kill('SIGTERM');
     killer = setTimeout(() => child.kill('SIGKILL'), graceMs);
   };
-  signal.addEventListener('abort', stop, { once: true });
+  if (signal.aborted) stop();
+  else signal.addEventListener('abort', stop, { once: true });
   try {
     const [code, killedBy] = await once(child, 'close');
     return killedBy ? `signal ${killedBy}` : `exit code ${code}`;

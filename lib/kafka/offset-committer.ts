@@ -41,6 +41,8 @@ export class OffsetCommitter {
     const timer = new AbortController();
     await Promise.race([this.#working, delay(ms, undefined, { signal: timer.signal, ref: false }).catch(() => {})]);
     timer.abort();
+    // What is not committed by now comes again; nothing goes on behind our back.
+    this.#marked.clear();
   }
 
   async #work(): Promise<void> {

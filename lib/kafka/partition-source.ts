@@ -62,9 +62,6 @@ class KafkaPartitionSource implements PartitionSource {
   async commit(topic: TopicName, next: Offsets): Promise<void> {
     await this.#run?.commit(topic, next);
   }
-
-  /** A run ends by its signal. */
-  async [Symbol.asyncDispose](): Promise<void> {}
 }
 
 /** One of our partitions. */

@@ -62,9 +62,6 @@ class KafkaRecordSource implements RecordSource {
       async () => run?.ended(),
     );
   }
-
-  /** A run ends by its signal. */
-  async [Symbol.asyncDispose](): Promise<void> {}
 }
 
 /** How long the last commits may take when a run ends; what is not committed then comes again. */

@@ -34,7 +34,7 @@ export interface Sink<T> extends AsyncDisposable {
  * committed once it and all before it in its partition are done, so a crash redelivers at most `concurrency`
  * finished records a partition. When `handle` rejects, `run` rejects with that error and the record comes again.
  */
-export interface RecordSource extends AsyncDisposable {
+export interface RecordSource {
   /**
    * Ends when `signal` aborts (after the records in hand are done), or, if `until` is given, once every offset below
    * it is done and committed. @throws whatever `handle` threw, or KafkaError when the consumer died.
@@ -52,7 +52,7 @@ export interface RunOptions {
  * Reads partitions from positions that somebody else keeps (the warehouse ledger); Kafka's committed offset is
  * never trusted. Records of a partition arrive in offset order, none twice within an assignment.
  */
-export interface PartitionSource extends AsyncDisposable {
+export interface PartitionSource {
   /**
    * Ends when `signal` aborts. `handler.records` is awaited before more of the same partition is read (backpressure).
    * @throws GapError when records between the ledger's position and what the topic still has are gone,

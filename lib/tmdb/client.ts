@@ -105,10 +105,12 @@ class Client implements TmdbClient {
       } catch (error) {
         signal.throwIfAborted();
         if (!isRetriable(error)) throw error;
-        // Being told to slow down is no fault of this movie's: it does not use up an attempt.
         if (error instanceof UnusableAnswerError) {
           failures += 1;
           if (failures >= maxAttempts) await this.#giveUpOrWait(error, failures, signal);
+        } else if (this.#downMs() >= this.#options.giveUpAfterMs) {
+          // Being told to slow down is no fault of this movie's and uses up no attempt; for ever is another matter.
+          throw new TmdbUnreachableError(`${this.#options.baseUrl} lets nothing through: ${messageOf(error)}`);
         }
         await this.#context.clock.sleep(fullJitter(failures, backoff, this.#context.random), signal);
       }
@@ -186,11 +188,17 @@ class Client implements TmdbClient {
     if (await this.#probe) {
       throw new UnusableAnswerError(error.reason, error.message, false, attempts);
     }
-    const downMs = this.#context.clock.monotonic() - (this.#failingSince ?? this.#context.clock.monotonic());
+    const downMs = this.#downMs();
     if (!this.#hasSucceeded || downMs >= this.#options.giveUpAfterMs) {
       throw new TmdbUnreachableError(`${this.#options.baseUrl} cannot be reached: ${error.message}`);
     }
     this.#options.log.warn({ downMs: Math.round(downMs), error: error.message }, 'TMDb is out of reach, waiting');
+  }
+
+  /** Milliseconds since the first failure after the last success. */
+  #downMs(): number {
+    const now = this.#context.clock.monotonic();
+    return now - (this.#failingSince ?? now);
   }
 
   /** Whether TMDb answers a question that has nothing to do with any movie. */

@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { parseFaults } from '../../sandbox/parse-faults.ts';
 import { type Sandbox, type SandboxRequest, startSandbox } from '../../sandbox/server.ts';
+import { audit } from './support/audit.ts';
 import { outcomeOf, Workspace } from './support/cli.ts';
 
 describe('the command line', () => {
@@ -126,6 +126,7 @@ describe('the command line', () => {
     const report = await workspace.runOnce(['--pages', '1'], { TMDB_BASE_URL: sandbox.url, TMDB_TOKEN: 'made-up' });
     expect(report.movies.parked).toBe(3);
     expect(report.movies.fetched + report.movies.gone).toBe(17);
+    await audit(workspace);
     const { stdout } = await workspace.run(['status', '--json'], { TMDB_BASE_URL: sandbox.url, TMDB_TOKEN: 'made-up' });
     expect(JSON.parse(stdout).topics).toContainEqual(
       expect.objectContaining({ topic: 'tmdb.dead-letters', records: 3 }),
@@ -137,9 +138,10 @@ describe('the command line', () => {
     const env = { TMDB_BASE_URL: sandbox.url, TMDB_TOKEN: 'made-up', TMDB_CONCURRENCY: '2' };
     const child = workspace.start(['run', '--once', '--pages', '3'], env);
     const outcome = outcomeOf(child);
-    while (seen.length < 20) await once(child.stderr as NodeJS.ReadableStream, 'data').catch(() => {});
+    await vi.waitFor(() => expect(seen.length).toBeGreaterThan(20), { timeout: 60_000, interval: 20 });
     process.kill(child.pid ?? 0, 'SIGTERM');
     expect((await outcome).code).toBe(143);
+    expect(seen.length).toBeLessThan(60);
     await workspace.runOnce(['--pages', '3'], env);
     const asked = seen.filter(({ path }) => /movie\/\d+$/.test(path)).map(({ path }) => path);
     expect(asked).toHaveLength(60);

@@ -3,12 +3,20 @@ import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../lib/clock.ts';
 import { openDuckDbReader } from '../../lib/warehouse/duckdb/reader.ts';
 import { openDuckDbWarehouse } from '../../lib/warehouse/duckdb/warehouse.ts';
 
 const options = (path: string, lockWaitMs = 10_000) => ({ path, lockWaitMs, clock: systemClock });
+/** What is not referenced any more is finalized now. */
+function collectGarbage(): void {
+  setFlagsFromString('--expose-gc');
+  (runInNewContext('gc') as () => void)();
+}
+
 const temporaryFolder = () => mkdtempSync(join(tmpdir(), 'duckdb-warehouse-'));
 
 /** The three header blocks of an empty file that DuckDB 2.0.0 made, less the zeros at their ends. */
@@ -45,6 +53,29 @@ describe('the DuckDB file', () => {
     await once(child.stdout as NodeJS.ReadableStream, 'data');
     return child;
   };
+
+  it('holds nothing of a call that failed between two chunks of its rows', async () => {
+    const partition = { clusterId: 'cluster', topic: 'tmdb.raw-movies', partition: 0 };
+    const rows = Array.from({ length: 5_000 }, (_, index) => ({
+      kafkaOffset: BigInt(index),
+      // No BIGINT: filling the second chunk fails, with the first one handed to DuckDB already.
+      movieId: index === 3_000 ? 0.5 : 1,
+      body: Buffer.from('{}'),
+      sourceUrl: '',
+      httpStatus: 200,
+      fetchedAt: new Date(0),
+    }));
+    {
+      await using warehouse = await openDuckDbWarehouse(options(path));
+      await warehouse.migrate();
+      const batch = { table: 'raw_movies', partition, firstOffset: 0n, nextOffset: 5_000n, rows } as const;
+      await expect(warehouse.append([batch])).rejects.toThrow(RangeError);
+      collectGarbage();
+      await expect(warehouse.append([batch])).rejects.toThrow(RangeError);
+    }
+    await using file = await openDuckDbReader(options(path));
+    expect(await file.query('select count(*) as rows from bronze.raw_movies')).toEqual([{ rows: 0 }]);
+  });
 
   it('says who has it open, after waiting as long as it was told', async () => {
     const loader = await startLoader();

@@ -57,8 +57,6 @@ export class MemoryPartitionSource implements PartitionSource {
     for (const [partition, offset] of next) this.committed.set(`${topic}/${partition}`, offset);
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {}
-
   #of(topic: TopicName, partition: number): ConsumerRecord[] {
     return this.#records.filter((record) => record.topic === topic && record.partition === partition);
   }

@@ -16,8 +16,6 @@ export class MemoryRecordSource implements RecordSource {
       this.done.push(record.offset);
     }
   }
-
-  async [Symbol.asyncDispose](): Promise<void> {}
 }
 
 /** A record as Kafka would hold it. */

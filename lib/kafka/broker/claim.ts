@@ -1,4 +1,4 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
@@ -60,13 +60,18 @@ const inUse = (dataDir: string, { owner }: Holder): BrokerError =>
     `${dataDir} is in use by the broker of process ${owner.pid}: let that run end, or give this one another DATA_DIR`,
   );
 
+/** All of the file at once or not at all: whoever reads it in between must not take it for half written. */
 function tryCreate(file: string, holder: Holder): boolean {
+  const whole = `${file}.${process.pid}`;
+  writeFileSync(whole, JSON.stringify(holder));
   try {
-    writeFileSync(file, JSON.stringify(holder), { flag: 'wx' });
+    linkSync(whole, file);
     return true;
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
     throw error;
+  } finally {
+    rmSync(whole);
   }
 }
 

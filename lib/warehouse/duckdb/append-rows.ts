@@ -20,10 +20,14 @@ export async function appendRows(connection: DuckDBConnection, batches: readonly
     const ofTable = batches.filter(({ batch }) => batch.table === table && batch.rows.length > 0);
     if (ofTable.length === 0) continue;
     const appender = await connection.createAppender(table, 'bronze', catalog);
-    for (const numbered of ofTable) {
-      for (const chunk of chunksOf(numbered)) appender.appendDataChunk(chunk);
+    try {
+      for (const numbered of ofTable) {
+        for (const chunk of chunksOf(numbered)) appender.appendDataChunk(chunk);
+      }
+    } finally {
+      // Left open it would write its rows when it is collected: after the rollback, beside the ledger.
+      appender.closeSync();
     }
-    appender.closeSync();
   }
 }
 

@@ -16,6 +16,8 @@ export interface DuckDbFileOptions {
   readonly lockWaitMs: number;
   readonly clock: Clock;
   readonly readOnly?: boolean;
+  /** Ends the waiting. */
+  readonly signal?: AbortSignal;
 }
 
 /** The name under which the file is attached, and which unqualified tables belong to. */
@@ -78,7 +80,7 @@ export async function openDuckDbFile(options: DuckDbFileOptions): Promise<DuckDb
   };
 }
 
-async function attach(connection: DuckDBConnection, { path, lockWaitMs, clock, readOnly }: DuckDbFileOptions) {
+async function attach(connection: DuckDBConnection, { path, lockWaitMs, clock, readOnly, signal }: DuckDbFileOptions) {
   const mode = readOnly ? 'read_only' : 'row_group_size 10240';
   const sql = `attach '${path.replaceAll("'", "''")}' as ${catalog} (${mode}); use ${catalog}`;
   const giveUpAt = clock.monotonic() + lockWaitMs;
@@ -88,7 +90,7 @@ async function attach(connection: DuckDBConnection, { path, lockWaitMs, clock, r
     if (clock.monotonic() >= giveUpAt) {
       throw new WarehouseUnavailableError(`${path} is open in ${holder}: close it, or wait`);
     }
-    await clock.sleep(pollMs);
+    await clock.sleep(pollMs, signal);
   }
 }
 

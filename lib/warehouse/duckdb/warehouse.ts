@@ -82,7 +82,7 @@ class DuckDbWarehouse implements Warehouse {
   }
 }
 
-const micros = (date: Date): string => date.toISOString().replace('Z', '');
+const timestampText = (date: Date): string => date.toISOString().replace('Z', '');
 
 /** @throws FencedError when the stored position is not the batch's first offset. */
 async function movePosition(connection: DuckDBConnection, { batch, ingestedAt }: NumberedBatch): Promise<void> {
@@ -91,7 +91,7 @@ async function movePosition(connection: DuckDBConnection, { batch, ingestedAt }:
   const moved = await connection.run(
     `update bronze.load_positions set next_offset = $5, updated_at = $6::timestamp
       where cluster_id = $1 and topic = $2 and kafka_partition = $3 and next_offset = $4`,
-    [...key, firstOffset, nextOffset, micros(ingestedAt)],
+    [...key, firstOffset, nextOffset, timestampText(ingestedAt)],
   );
   if (moved.rowsChanged === 1) return;
   const stored = await storedPosition(connection, key);
@@ -99,7 +99,7 @@ async function movePosition(connection: DuckDBConnection, { batch, ingestedAt }:
   await connection.run('insert into bronze.load_positions values ($1, $2, $3, $4, $5::timestamp)', [
     ...key,
     nextOffset,
-    micros(ingestedAt),
+    timestampText(ingestedAt),
   ]);
 }
 
@@ -123,7 +123,7 @@ async function recordBatch(connection: DuckDBConnection, { batch, loadSeq, inges
     nextOffset,
     BigInt(rows.length),
     BigInt(payloadBytes),
-    micros(ingestedAt),
+    timestampText(ingestedAt),
   ]);
 }
 

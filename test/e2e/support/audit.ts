@@ -9,7 +9,7 @@ import { movieIdCodec, rawMovieCodec } from '../../../schemas/codecs.ts';
 import type { RawMovie } from '../../../schemas/records.ts';
 import type { Workspace } from './cli.ts';
 
-/** A record of a topic, as Kafka has it. */
+/** A record of a topic, as Kafka has it; its address is topic/partition/offset. */
 interface Entry {
   readonly address: string;
   readonly value: Buffer;
@@ -27,7 +27,7 @@ const sha256 = (bytes: Buffer | string) => createHash('sha256').update(bytes).di
 
 /**
  * Compares what Kafka holds with BRONZE, the ledger, SILVER and GOLD, each computed again here: by a reader of Kafka
- * and of DuckDB that shares no code with the pipeline but the codecs. Every difference fails the test.
+ * and of DuckDB that shares no code with the pipeline but the codecs and the start of the broker. Every difference fails the test.
  */
 export async function audit(workspace: Workspace): Promise<AuditReport> {
   const { ids, raw, parked } = await readTopics(join(workspace.dataDir, 'kafka'));
@@ -57,7 +57,7 @@ type Answer = RawMovie & { readonly address: string };
 /** A1-A4: every offset once, the same set on both sides, the same bytes, the ledger at the end of what is there. */
 async function compareBronze(rows: Rows, raw: readonly Entry[], parked: ReadonlySet<string>): Promise<void> {
   const bronze = await rows(
-    `select kafka_partition || '/' || kafka_offset as address, raw_data::varchar as document from bronze.raw_movies`,
+    `select 'tmdb.raw-movies/' || kafka_partition || '/' || kafka_offset as address, raw_data::varchar as document from bronze.raw_movies`,
   );
   const there = bronze.map((row) => `${row['address']} ${sha256(String(row['document']))}`).sort();
   const wanted = raw
@@ -67,7 +67,7 @@ async function compareBronze(rows: Rows, raw: readonly Entry[], parked: Readonly
   expect(there).toEqual(wanted);
   const ends = new Map<number, bigint>();
   for (const { address } of raw) {
-    const [partition = 0, offset = 0] = address.split('/').map(Number);
+    const [partition = 0, offset = 0] = address.split('/').slice(1).map(Number);
     ends.set(partition, BigInt(Math.max(offset + 1, Number(ends.get(partition) ?? 0n))));
   }
   const positions = await rows(
@@ -157,7 +157,7 @@ async function readTopics(dataDir: string) {
   const raw = await readAll(kafka, 'tmdb.raw-movies');
   const letters = await readAll(kafka, 'tmdb.dead-letters');
   // A dead letter's key is its origin: topic/partition/offset.
-  return { ids, raw, parked: new Set(letters.map(({ key }) => key.split('/').slice(1).join('/'))) };
+  return { ids, raw, parked: new Set(letters.map(({ key }) => key)) };
 }
 
 async function readAll(kafka: Kafka, topic: string): Promise<(Entry & { readonly key: string })[]> {
@@ -177,7 +177,11 @@ async function readAll(kafka: Kafka, topic: string): Promise<(Entry & { readonly
   await consumer.run({
     eachMessage: async ({ partition, message }) => {
       if (message.value)
-        entries.push({ address: `${partition}/${message.offset}`, key: String(message.key), value: message.value });
+        entries.push({
+          address: `${topic}/${partition}/${message.offset}`,
+          key: String(message.key),
+          value: message.value,
+        });
       if (Number(message.offset) + 1 >= (ends.get(partition) ?? 0)) open.delete(partition);
       if (open.size === 0) resolve();
     },

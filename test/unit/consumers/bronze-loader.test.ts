@@ -200,6 +200,12 @@ describe('the bronze loader', () => {
     expect(warehouse.offsets()).toEqual([0n, 1n, 2n]);
   });
 
+  it('loads what it has and fails when nobody can say where to end', async () => {
+    source.append(movies, 0, range(3));
+    const until = Promise.reject(new Error('Kafka is gone'));
+    await expect(loadAll({ until })).rejects.toThrow('Kafka is gone');
+  });
+
   it('fails with the error of a warehouse that will not take a batch', async () => {
     source.append(movies, 0, range(3));
     warehouse.failures.push({ when: 'before', error: new Error('no such table') });

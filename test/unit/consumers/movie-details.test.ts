@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { runMovieDetails } from '../../../consumers/movie-details.ts';
+import { RecordTooLargeError } from '../../../lib/kafka/errors.ts';
 import { createLogger } from '../../../lib/logger.ts';
 import { CredentialsRefusedError, TmdbUnreachableError, UnusableAnswerError } from '../../../lib/tmdb/errors.ts';
 import { movieIdCodec } from '../../../schemas/codecs.ts';
@@ -73,6 +74,15 @@ describe('movie-details', () => {
     ]);
     expect(done).toEqual([0n, 1n]);
     expect(outcomes).toEqual(['parked', 'fetched']);
+  });
+
+  it('parks a movie whose answer is too large for its topic', async () => {
+    rawMovies.publish = async () => {
+      throw new RecordTooLargeError('a record of 9,000,000 bytes is too large');
+    };
+    const { done } = await run([asked(1)], () => 200);
+    expect(deadLetters.values).toMatchObject([{ reason: 'body_too_large' }]);
+    expect(done).toEqual([0n]);
   });
 
   it('parks a record that it cannot decode', async () => {

@@ -64,6 +64,9 @@ describe('the configuration', () => {
   it.each([
     [{ SANDBOX_CATALOGUE: 'nowhere.ndjson' }, 'there is no file'],
     [{ TMDB_BASE_URL: 'https://api.themoviedb.org/3' }, 'TMDB_TOKEN'],
+    [{ TMDB_BASE_URL: 'https://user:word@host/3', TMDB_TOKEN: 'x' }, 'must have no user'],
+    [{ TMDB_BASE_URL: 'https://host/3?api_key=x', TMDB_TOKEN: 'x' }, 'must have no user'],
+    [{ TMDB_TOKEN: 'tök en' }, 'copy it again'],
     [{ KAFKA_USERNAME: 'someone' }, 'go together'],
     [{ TMDB_CONCURRENCY: '21' }, 'TMDB_CONCURRENCY'],
     [{ TMDB_RATE_LIMIT: '0/10s' }, '40/10s'],

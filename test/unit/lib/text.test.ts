@@ -67,6 +67,10 @@ describe('backoff with full jitter', () => {
 });
 
 describe('scrub', () => {
+  it('takes a secret out of a JSON line, where quotes are escaped', () => {
+    expect(scrub(JSON.stringify({ message: 'a"b' }), [new Secret('a"b')])).toBe('{"message":"[secret]"}');
+  });
+
   it('takes a secret out as it is and as it stands in a URL', () => {
     const secret = new Secret('a+b/c');
     expect(scrub('a+b/c and ?api_key=a%2Bb%2Fc', [secret])).toBe('[secret] and ?api_key=[secret]');

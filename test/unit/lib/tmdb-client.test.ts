@@ -169,6 +169,12 @@ describe('TmdbClient', () => {
     expect(await eventually(clientOf(transport).movie(5, signal))).toMatchObject({ httpStatus: 200 });
   });
 
+  it('does not wait for ever for a server that answers nothing but 429', async () => {
+    const transport = new ScriptedTransport(() => json({}, 429, { retryAfter: '30' }));
+    await expect(eventually(clientOf(transport).movie(5, signal))).rejects.toBeInstanceOf(TmdbUnreachableError);
+    expect(clock.monotonic()).toBeGreaterThanOrEqual(600_000);
+  });
+
   it.each([
     ['a redirect', json(null, 302), 'unexpected_status'],
     ['another movie', movie(6), 'wrong_movie'],
