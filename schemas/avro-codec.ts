@@ -28,8 +28,8 @@ export const schemaVersions = (name: string): Schema[] =>
 
 /**
  * A codec in Avro's single-object encoding: marker `C3 01`, the schema's CRC-64-AVRO fingerprint in little endian,
- * the body. It writes the newest of `schemas` (oldest first) and reads all of them. `bytes` fields are copied: a
- * decoded value does not keep its input alive.
+ * the body. It writes the newest of `schemas` (oldest first) and reads all of them. `bytes` fields are views: a
+ * decoded value keeps its input alive.
  */
 export function avroCodec<T>(schemas: readonly Schema[]): Codec<T> {
   const versions = versionsOf(schemas);
