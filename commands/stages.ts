@@ -62,9 +62,9 @@ Reads tmdb.raw-movies and tmdb.raw-genres from where the ledger is and appends t
   run: async (context, values) => {
     await using platform = openPlatform(context);
     const ends = values['once'] ? await endsOf(platform, [topicNames.rawMovies, topicNames.rawGenres]) : undefined;
-    const rows = await loadBronze(platform, context, ends && Promise.resolve(ends));
+    const loaded = await loadBronze(platform, context, ends && Promise.resolve(ends));
     context.signal.throwIfAborted();
-    print(values, { rows }, `loaded ${rows} rows`);
+    print(values, loaded, `loaded ${loaded.rows} rows, parked ${loaded.parked}`);
     return ExitCode.done;
   },
 };

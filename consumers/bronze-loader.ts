@@ -35,6 +35,8 @@ export interface BronzeLoaderPorts {
   readonly random: () => number;
   readonly log: Logger;
   readonly onLoaded?: (flush: Flush) => void;
+  /** So many records went to dead letters. */
+  readonly onParked?: (records: number) => void;
 }
 
 /** When a micro-batch is due: whichever comes first. */
@@ -218,6 +220,7 @@ class BronzeLoader implements PartitionHandler {
     await this.#ports.deadLetters.publish(
       unreadable.map(({ record, message }) => deadLetterOf(record, { reason, message, attempts: 1 }, failedAt)),
     );
+    this.#ports.onParked?.(unreadable.length);
     for (const { record, message } of unreadable) {
       const { topic, partition, offset } = record;
       this.#ports.log.warn({ topic, partition, offset: offset.toString(), reason, message }, 'parked a raw record');

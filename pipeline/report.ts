@@ -10,7 +10,7 @@ type Rows = readonly Record<string, unknown>[];
 export interface RunReport {
   readonly origin: Config['origin'];
   readonly walk: PopularWalk;
-  /** Ids of this run and of runs before it that had not come to an end. */
+  /** Ids of this run and of runs before it that had not come to an end; answers that BRONZE could not take are parked, too. */
   readonly movies: { readonly fetched: number; readonly gone: number; readonly parked: number };
   readonly requests: RequestCounts & {
     readonly limit: Config['tmdb']['rateLimit'];
@@ -72,6 +72,7 @@ const dbtLine = ({ skipped, testsPassed, testsWarned }: RunReport['dbt']) =>
 
 function howToOpen({ duckdbPath, origin }: RunReport): string {
   const invented = origin === 'generated' ? 'These movies are invented; set TMDB_TOKEN to have the real ones.\n' : '';
-  const python = `.tools/dbt/bin/python -c "import duckdb; duckdb.connect('${duckdbPath}', read_only=True).sql('from gold.kpi_top_movies').show()"`;
+  const show = "import duckdb, sys; duckdb.connect(sys.argv[1], read_only=True).sql('from gold.kpi_top_movies').show()";
+  const python = `.tools/dbt/bin/python -c "${show}" '${duckdbPath.replaceAll("'", "'\\''")}'`;
   return `${invented}The tables are in ${duckdbPath}. Open it with any DuckDB 1.5, such as\n  ${python}`;
 }

@@ -67,12 +67,12 @@ async function fetchAndLoad(platform: Platform, context: Context): Promise<Recor
   rawEnds.catch(() => {});
   const loading = orFailTogether(loadBronze(platform, together, rawEnds));
   const [fetched, loaded] = await Promise.allSettled([fetching, loading]);
-  context.signal.throwIfAborted();
   // The one that failed first is the reason; the other was told to stop.
   if (failed.signal.aborted) throw failed.signal.reason;
+  context.signal.throwIfAborted();
   if (fetched.status === 'rejected') throw fetched.reason;
   if (loaded.status === 'rejected') throw loaded.reason;
-  return fetched.value;
+  return { ...fetched.value, parked: fetched.value.parked + loaded.value.parked };
 }
 
 function requestsOf(tmdb: TmdbClient, { config }: Context, elapsedMs: number): RunReport['requests'] {

@@ -104,12 +104,18 @@ async function waiting(admin: KafkaAdmin, until: Offsets): Promise<number> {
   }, 0);
 }
 
-/** Loads BRONZE until the ledger has reached `until`, or until the signal aborts. @returns the rows loaded. */
+/** What went into BRONZE, and what went to dead letters instead. */
+export interface Loaded {
+  readonly rows: number;
+  readonly parked: number;
+}
+
+/** Loads BRONZE until the ledger has reached `until`, or until the signal aborts. */
 export async function loadBronze(
   platform: Platform,
   context: Context,
   until?: Promise<ReadonlyMap<TopicName, Offsets>>,
-): Promise<number> {
+): Promise<Loaded> {
   const { config, log, progress, signal } = context;
   const { client, producer, clusterId } = await platform.kafka();
   const { duckdbPath: path, lockWaitMs } = config.warehouse;
@@ -120,7 +126,7 @@ export async function loadBronze(
     group: groups.bronzeLoader,
     topics: [topics.rawMovies, topics.rawGenres],
   });
-  let loaded = 0;
+  const loaded = { rows: 0, parked: 0 };
   const ports = {
     source,
     warehouse,
@@ -132,8 +138,11 @@ export async function loadBronze(
     random: Math.random,
     log,
     onLoaded: ({ rows }: { readonly rows: number }) => {
-      loaded += rows;
-      progress.update('load', { done: loaded, unit: 'rows' });
+      loaded.rows += rows;
+      progress.update('load', { done: loaded.rows, unit: 'rows' });
+    },
+    onParked: (records: number) => {
+      loaded.parked += records;
     },
   };
   await runBronzeLoader(ports, { limits: config.load, signal, ...(until && { until }) });

@@ -45,15 +45,14 @@ const saslOptions = ({ mechanism, username, password }: NonNullable<KafkaOptions
   ({ mechanism, username, password: password.reveal() }) as SASLOptions;
 
 /**
- * kafkajs calls an error what it then tries again, and a warning every rebalance. What counts reaches our caller as an
- * error; here each level is one lower.
+ * kafkajs calls an error what it then tries again, and a warning every rebalance. What counts reaches our
+ * caller as an error and is logged there; here is only the story behind it.
  */
 function write(log: Logger, level: logLevel, message: string, details: object): void {
   const { timestamp: _, message: __, logger: ___, stack: ____, ...fields } = details as Record<string, unknown>;
   // What a broker answers with an error is tried again or thrown; a new cluster does it at each first start.
   if (message.startsWith('Response ')) log.debug(fields, message);
-  else if (level <= logLevel.ERROR) log.warn(fields, message);
-  else if (level <= logLevel.WARN) log.info(fields, message);
+  else if (level <= logLevel.ERROR) log.info(fields, message);
   else log.debug(fields, message);
 }
 

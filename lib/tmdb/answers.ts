@@ -4,7 +4,7 @@ import { z } from 'zod';
  * The few fields of TMDb's answers that the pipeline relies on; everything else travels untouched in the raw bytes.
  * Loose on purpose: new keys appear without notice.
  */
-const id = z.number().int().positive();
+const id = z.int32().positive();
 
 export const MovieAnswer = z.looseObject({ id });
 
