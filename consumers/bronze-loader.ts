@@ -102,6 +102,12 @@ interface Unreadable {
   readonly message: string;
 }
 
+/** Whether a JSON document is an object, by its first byte that is no white space: all answers of TMDb's are. */
+function isObject(document: Buffer): boolean {
+  const first = document.find((byte) => byte !== 0x20 && byte !== 0x09 && byte !== 0x0a && byte !== 0x0d);
+  return first === '{'.charCodeAt(0);
+}
+
 class BronzeLoader implements PartitionHandler {
   readonly #ports: BronzeLoaderPorts;
   readonly #limits: LoadLimits;
@@ -206,9 +212,11 @@ class BronzeLoader implements PartitionHandler {
     const { movieCodec, genresCodec } = this.#ports;
     if (value === null) return new DecodeError('the record has no value');
     try {
-      return topic === topics.rawGenres
-        ? { kafkaOffset, ...genresCodec.decode(value) }
-        : { kafkaOffset, ...movieCodec.decode(value) };
+      const row =
+        topic === topics.rawGenres
+          ? { kafkaOffset, ...genresCodec.decode(value) }
+          : { kafkaOffset, ...movieCodec.decode(value) };
+      return isObject(row.body) ? row : new DecodeError('the document is no JSON object');
     } catch (error) {
       if (error instanceof DecodeError) return error;
       throw error;

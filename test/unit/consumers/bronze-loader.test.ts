@@ -163,6 +163,8 @@ describe('the bronze loader', () => {
       'undecodable_record',
     ],
     ['nothing', null, 'undecodable_record'],
+    ['a document that is no object', movie(2, ' [{}]'), 'undecodable_record'],
+    ['a document that is empty', movie(2, ''), 'undecodable_record'],
     ['a document that is no JSON', movie(2, '{"id":'), 'invalid_json'],
     ['a document with half a surrogate pair', movie(2, '{"t":"\\udc00"}'), 'invalid_json'],
   ])('parks %s with its origin, before the position moves past it, and loads the rest', async (_, value, reason) => {
