@@ -3,9 +3,9 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, w
 import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { processIdentity } from '../process-identity.ts';
 import { claimDataDir } from './broker/claim.ts';
 import { type JavaOptions, type JavaProcess, startJava, tailOf } from './broker/java-process.ts';
-import { processIdentity } from './broker/process-identity.ts';
 import { type BrokerPorts, serverProperties } from './broker/properties.ts';
 import type { Broker, BrokerOptions } from './broker.ts';
 import { BrokerError } from './errors.ts';

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { systemClock } from '../../lib/clock.ts';
 import { openDuckDbReader } from '../../lib/warehouse/duckdb/reader.ts';
 import { openDuckDbWarehouse } from '../../lib/warehouse/duckdb/warehouse.ts';
@@ -77,28 +77,92 @@ describe('the DuckDB file', () => {
     expect(await file.query('select count(*) as rows from bronze.raw_movies')).toEqual([{ rows: 0 }]);
   });
 
+  /** A program that knows nothing of turns, such as a BI tool: it has the file open until it is killed. */
+  const startHolder = async (): Promise<ChildProcess> => {
+    await (await openDuckDbWarehouse(options(path)))[Symbol.asyncDispose]();
+    const source = `const { DuckDBInstance } = require('@duckdb/node-api');
+      DuckDBInstance.create(process.argv[1]).then(() => { console.log('open'); setInterval(() => {}, 1000); });`;
+    const child = spawn(process.execPath, ['-e', source, path], { stdio: ['ignore', 'pipe', 'inherit'] });
+    children.push(child);
+    await once(child.stdout as NodeJS.ReadableStream, 'data');
+    return child;
+  };
+
   it('says who has it open, after waiting as long as it was told', async () => {
-    const loader = await startLoader();
+    const holder = await startHolder();
     await expect(openDuckDbWarehouse(options(path, 200))).rejects.toMatchObject({
       name: 'WarehouseUnavailableError',
       retriable: true,
-      message: expect.stringContaining(`pid ${loader.pid}`),
+      message: expect.stringContaining(`pid ${holder.pid}`),
     });
   });
 
-  it('is had as soon as the other process lets go of it', async () => {
-    const loader = await startLoader();
+  it('is had as soon as a program that takes no turns lets go of it', async () => {
+    const holder = await startHolder();
     const opening = openDuckDbWarehouse(options(path));
-    loader.kill('SIGKILL');
+    holder.kill('SIGKILL');
     await (await opening)[Symbol.asyncDispose]();
   });
 
-  it('is opened once in a process: closing a second one would drop the lock of the first', async () => {
-    await using _first = await openDuckDbWarehouse(options(path));
-    const refusal = { name: 'WarehouseUnavailableError', message: expect.stringContaining('this very process') };
-    await expect(openDuckDbWarehouse(options(path, 0))).rejects.toMatchObject(refusal);
-    await expect(openDuckDbReader(options(path, 0))).rejects.toMatchObject(refusal);
+  it('is let go by a loader that has more to load, for whoever waits', async () => {
+    const loader = await startLoader();
+    const counts: number[] = [];
+    for (let reading = 0; reading < 5; reading += 1) {
+      await using file = await openDuckDbReader(options(path));
+      const [row] = await file.query('select count(*) as rows from bronze.raw_movies');
+      counts.push(Number(row?.['rows']));
+    }
+    expect(loader.exitCode).toBeNull();
+    expect(counts).toEqual(counts.toSorted((a, b) => a - b));
+    expect(counts.at(-1)).toBeGreaterThan(counts[0] ?? 0);
   });
+
+  it('goes from one loader to the other and back within one process', async () => {
+    await using first = await openDuckDbWarehouse(options(path));
+    await first.migrate();
+    await using second = await openDuckDbWarehouse(options(path));
+    for (let offset = 0n; offset < 6n; offset += 1n) {
+      const loader = offset % 2n === 0n ? first : second;
+      await loader.append([genresBatch(offset)]);
+      expect(await (loader === first ? second : first).positions('cluster', 'tmdb.raw-genres')).toEqual(
+        new Map([[0, offset + 1n]]),
+      );
+    }
+  });
+
+  it('is opened once at a time in a process: closing a second one would drop the lock of the first', async () => {
+    await using first = await openDuckDbReader(options(await emptyWarehouse()));
+    await expect(openDuckDbReader(options(path, 0))).rejects.toMatchObject({ name: 'WarehouseUnavailableError' });
+    expect(await first.query('select 1 as one')).toEqual([{ one: 1 }]);
+  });
+
+  it('is free for others when its loader has nothing to load', async () => {
+    await using warehouse = await openDuckDbWarehouse(options(path));
+    await warehouse.migrate();
+    await vi.waitFor(async () => expect(await isFree()).toBe(true));
+    expect(await warehouse.positions('cluster', 'tmdb.raw-genres')).toEqual(new Map());
+  });
+
+  const isFree = async (): Promise<boolean> => {
+    const reader = await openDuckDbReader(options(path, 0)).catch(() => null);
+    await reader?.[Symbol.asyncDispose]();
+    return reader !== null;
+  };
+
+  const emptyWarehouse = async (): Promise<string> => {
+    await using warehouse = await openDuckDbWarehouse(options(path));
+    await warehouse.migrate();
+    return path;
+  };
+
+  const genresBatch = (offset: bigint) =>
+    ({
+      table: 'raw_genres',
+      partition: { clusterId: 'cluster', topic: 'tmdb.raw-genres', partition: 0 },
+      firstOffset: offset,
+      nextOffset: offset + 1n,
+      rows: [{ kafkaOffset: offset, language: 'en', body: Buffer.from('{}'), sourceUrl: '', fetchedAt: new Date(0) }],
+    }) as const;
 
   it('holds rows and ledger that agree, whenever its loader is killed', async () => {
     for (let kill = 0; kill < 15; kill += 1) {

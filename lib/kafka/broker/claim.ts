@@ -2,8 +2,8 @@ import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
+import { processIdentity } from '../../process-identity.ts';
 import { BrokerError } from '../errors.ts';
-import { processIdentity } from './process-identity.ts';
 
 const Process = z.object({ pid: z.int(), identity: z.string() });
 const Holder = z.object({ owner: Process, broker: Process.optional() });

@@ -4,6 +4,7 @@ import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import type { Clock } from '../../clock.ts';
 import { IngestError, messageOf } from '../../errors.ts';
 import { WarehouseUnavailableError } from '../warehouse.ts';
+import { type Turn, takeTurn } from './turn.ts';
 
 /** What is at the path is no file that this DuckDB can use. */
 class WarehouseFileError extends IngestError {
@@ -12,7 +13,7 @@ class WarehouseFileError extends IngestError {
 
 export interface DuckDbFileOptions {
   readonly path: string;
-  /** How long to wait (ms) while another process has the file open. */
+  /** How long to wait (ms) for our turn, and again while a program that takes no turns has the file open. */
   readonly lockWaitMs: number;
   readonly clock: Clock;
   readonly readOnly?: boolean;
@@ -26,6 +27,8 @@ export const catalog = 'tmdb';
 /** An open file; disposing of it writes everything into it and lets other processes have it. */
 export interface DuckDbFile extends AsyncDisposable {
   readonly connection: DuckDBConnection;
+  /** Whether somebody waits for the file. */
+  isWanted(): boolean;
 }
 
 /**
@@ -46,13 +49,24 @@ const pollMs = 100;
 const openHere = new Set<string>();
 
 /**
- * Attaches the file, waiting for whoever has it open: DuckDB lets one process write and, while it does, none read.
+ * Attaches the file when it is our turn: DuckDB lets one process write and, while it does, none read.
  * @throws WarehouseUnavailableError when it stays locked, WarehouseFileError when it is of another version or none of
  * DuckDB's.
  */
 export async function openDuckDbFile(options: DuckDbFileOptions): Promise<DuckDbFile> {
   const path = resolve(options.path);
   mkdirSync(dirname(path), { recursive: true });
+  const { clock, lockWaitMs: waitMs, signal } = options;
+  const turn = await takeTurn({ path, clock, waitMs, signal });
+  try {
+    return await openInTurn({ ...options, path }, turn);
+  } catch (error) {
+    await turn[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+async function openInTurn(options: DuckDbFileOptions, turn: Turn): Promise<DuckDbFile> {
   const instance = await DuckDBInstance.create(':memory:');
   const connection = await instance.connect();
   const close = () => {
@@ -61,20 +75,22 @@ export async function openDuckDbFile(options: DuckDbFileOptions): Promise<DuckDb
   };
   try {
     for (const setting of settings) await connection.run(setting);
-    await attach(connection, { ...options, path });
+    await attach(connection, options);
   } catch (error) {
     close();
     throw error;
   }
   return {
     connection,
+    isWanted: () => turn.isWanted(),
     [Symbol.asyncDispose]: async () => {
       try {
         await connection.run('use memory');
         await connection.run(`detach ${catalog}`);
       } finally {
         close();
-        openHere.delete(path);
+        openHere.delete(options.path);
+        await turn[Symbol.asyncDispose]();
       }
     },
   };

@@ -9,23 +9,33 @@ import { type DuckDbFile, type DuckDbFileOptions, openDuckDbFile } from './file.
 
 const bronzeSql = readFileSync(join(import.meta.dirname, 'bronze.sql'), 'utf8');
 
+/** Unused for so long, the file is closed. Long enough for a replay to go from batch to batch with the file open. */
+const idleMs = 100;
+
 /**
- * BRONZE in a DuckDB file. The process holds the file until it is disposed of.
- * @throws what `openDuckDbFile` throws.
+ * BRONZE in a DuckDB file. The file is held while batches follow one another and nobody else wants it; otherwise it is
+ * closed after each, so that other loaders, dbt and readers come to their turn.
+ * @throws what `openDuckDbFile` throws, as do all calls of the warehouse.
  */
 export async function openDuckDbWarehouse(options: DuckDbFileOptions): Promise<Warehouse> {
-  return new DuckDbWarehouse(await openDuckDbFile(options), options.clock);
+  return new DuckDbWarehouse(options, await openDuckDbFile(options));
 }
 
 class DuckDbWarehouse implements Warehouse {
-  readonly #file: DuckDbFile;
+  readonly #options: DuckDbFileOptions;
   readonly #clock: Clock;
+  /** null while others may have it. */
+  #file: DuckDbFile | null;
   /** Resolves when the last call is over: one connection has one transaction at a time. */
-  #turn: Promise<unknown> = Promise.resolve();
+  #turn: Promise<void> = Promise.resolve();
+  #idleTimer: AbortController | undefined;
 
-  constructor(file: DuckDbFile, clock: Clock) {
+  constructor({ signal: _, ...options }: DuckDbFileOptions, file: DuckDbFile) {
+    // A loader that was told to stop still loads what it has collected: it waits for the file as long as any other.
+    this.#options = options;
+    this.#clock = options.clock;
     this.#file = file;
-    this.#clock = clock;
+    this.#then(this.#letOthersIn());
   }
 
   migrate(): Promise<void> {
@@ -59,7 +69,7 @@ class DuckDbWarehouse implements Warehouse {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#turn;
-    await this.#file[Symbol.asyncDispose]();
+    await this.#close();
   }
 
   /** Compare-and-set of every position, and the batch's line in the ledger: before any row, so that who lost writes none. */
@@ -76,9 +86,36 @@ class DuckDbWarehouse implements Warehouse {
   }
 
   #inTurn<T>(call: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
-    const result = this.#turn.then(() => call(this.#file.connection));
-    this.#turn = result.catch(() => {});
+    const result = this.#turn.then(async () => {
+      this.#idleTimer?.abort();
+      this.#file ??= await openDuckDbFile(this.#options);
+      return call(this.#file.connection);
+    });
+    this.#then(result.catch(() => {}).then(() => this.#letOthersIn()));
     return result;
+  }
+
+  /** Who asked does not wait for the file to be closed, and is not told when that fails; the next call is. */
+  #then(afterwards: Promise<void>): void {
+    afterwards.catch(() => {});
+    this.#turn = afterwards;
+  }
+
+  async #letOthersIn(): Promise<void> {
+    if (this.#file?.isWanted()) return this.#close();
+    const timer = new AbortController();
+    this.#idleTimer = timer;
+    this.#clock.sleep(idleMs, timer.signal).then(
+      () => this.#then(this.#turn.then(() => (timer.signal.aborted ? undefined : this.#close()))),
+      () => {},
+    );
+  }
+
+  async #close(): Promise<void> {
+    this.#idleTimer?.abort();
+    const file = this.#file;
+    this.#file = null;
+    await file?.[Symbol.asyncDispose]();
   }
 }
 

@@ -7,11 +7,11 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createAdmin } from '../../../lib/kafka/admin.ts';
-import { processIdentity } from '../../../lib/kafka/broker/process-identity.ts';
 import { createKafka } from '../../../lib/kafka/client.ts';
 import { BrokerError } from '../../../lib/kafka/errors.ts';
 import { startLocalBroker } from '../../../lib/kafka/local-broker.ts';
 import { readTopic } from '../../../lib/kafka/read-topic.ts';
+import { processIdentity } from '../../../lib/process-identity.ts';
 import { createTopic, silent, write } from '../../support/broker.ts';
 import { jarsDir } from '../../support/broker-setup.ts';
 
