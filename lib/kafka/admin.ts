@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Admin, Kafka } from 'kafkajs';
 import { topics } from '../../schemas/topics.ts';
+import { type Commit, toCommit } from './commit.ts';
 import { kafkaCall, protocolErrorOf } from './errors.ts';
 import { isPassing } from './group-member.ts';
 import type { Offsets } from './topic.ts';
@@ -26,8 +27,12 @@ export interface KafkaAdmin extends AsyncDisposable {
   /** Makes those of our topics that are missing; those that are there stay as they are. Safe to call again. */
   ensureTopics(settings: TopicSettings): Promise<void>;
   topicOffsets(topic: string): Promise<TopicOffsets>;
-  /** What the group has committed; partitions without a commit are absent. */
+  /** Per partition the first offset that was written at `timestamp` (ms since the epoch) or later; the end where none was. */
+  offsetsAt(topic: string, timestamp: number): Promise<Offsets>;
+  /** How far the group has committed without a gap; partitions without a commit are absent. */
   committedOffsets(group: string, topic: string): Promise<Offsets>;
+  /** The same, with what was done ahead. */
+  commits(group: string, topic: string): Promise<ReadonlyMap<number, Commit>>;
   /** Removes a group that has no members; it is no error when that fails, Kafka forgets such groups by itself. */
   deleteGroup(group: string): Promise<void>;
   /** Identifies the cluster for ever; one made anew has another. */
@@ -38,11 +43,18 @@ export interface KafkaAdmin extends AsyncDisposable {
 export async function createAdmin(kafka: Kafka): Promise<KafkaAdmin> {
   const admin = kafka.admin();
   await kafkaCall('connecting to Kafka', () => admin.connect());
+  const commits = (group: string, topic: string) =>
+    kafkaCall(`reading the offsets of group ${group}`, () => commitsOf(admin, group, topic));
   return {
     ensureTopics: (settings) => kafkaCall('making the topics', () => ensureTopics(admin, settings)),
     topicOffsets: (topic) => kafkaCall(`reading the offsets of ${topic}`, () => topicOffsets(admin, topic)),
-    committedOffsets: (group, topic) =>
-      kafkaCall(`reading the offsets of group ${group}`, () => committedOffsets(admin, group, topic)),
+    offsetsAt: (topic, timestamp) =>
+      kafkaCall(`reading the offsets of ${topic}`, () => offsetsAt(admin, topic, timestamp)),
+    committedOffsets: async (group, topic) => {
+      const committed = await commits(group, topic);
+      return new Map([...committed].map(([partition, { offset }]) => [partition, offset]));
+    },
+    commits,
     deleteGroup: async (group) => {
       await admin.deleteGroups([group]).catch(() => {});
     },
@@ -101,7 +113,17 @@ async function topicOffsets(admin: Admin, topic: string): Promise<TopicOffsets> 
   };
 }
 
-async function committedOffsets(admin: Admin, groupId: string, topic: string, attempt = 1): Promise<Offsets> {
+async function offsetsAt(admin: Admin, topic: string, timestamp: number): Promise<Offsets> {
+  const partitions = await onceLed(() => admin.fetchTopicOffsetsByTimestamp(topic, timestamp));
+  return new Map(partitions.map(({ partition, offset }) => [partition, BigInt(offset)]));
+}
+
+async function commitsOf(
+  admin: Admin,
+  groupId: string,
+  topic: string,
+  attempt = 1,
+): Promise<ReadonlyMap<number, Commit>> {
   const answers = await admin.fetchOffsets({ groupId, topics: [topic] }).catch((error: unknown) => {
     // kafkajs does not wait here for a coordinator that is just moving in.
     if (attempt < 100 && isPassing(error)) return null;
@@ -109,12 +131,14 @@ async function committedOffsets(admin: Admin, groupId: string, topic: string, at
   });
   if (!answers) {
     await delay(200);
-    return committedOffsets(admin, groupId, topic, attempt + 1);
+    return commitsOf(admin, groupId, topic, attempt + 1);
   }
   const [answer] = answers;
   const committed = answer?.partitions ?? [];
   // Kafka says -1 where nothing was committed.
   return new Map(
-    committed.filter(({ offset }) => BigInt(offset) >= 0n).map(({ partition, offset }) => [partition, BigInt(offset)]),
+    committed
+      .filter(({ offset }) => BigInt(offset) >= 0n)
+      .map(({ partition, offset, metadata }) => [partition, toCommit(BigInt(offset), metadata)]),
   );
 }

@@ -1,7 +1,8 @@
 import type { Consumer, EachBatchPayload, Kafka, KafkaMessage } from 'kafkajs';
 import type { TopicName } from '../../schemas/topics.ts';
+import { type Commit, toMetadata } from './commit.ts';
 import { fromKafkajs, kafkaCall, protocolErrorOf } from './errors.ts';
-import type { ConsumerRecord, Offsets } from './topic.ts';
+import type { ConsumerRecord } from './topic.ts';
 
 /** How a member of a consumer group reads. */
 export interface GroupSettings {
@@ -15,6 +16,10 @@ export interface GroupSettings {
   /** How long the broker holds an answer back when there is nothing; also what a stop or a resumed partition waits. */
   readonly maxWaitMs: number;
   readonly partitionsConcurrently?: number;
+  /** Called at every sign of life: a heartbeat that was answered, a fetch, with records or without. */
+  readonly onAlive?: () => void;
+  /** Called after each rebalance. */
+  readonly onRebalanced?: () => void;
 }
 
 /** What a member does with what happens to it. None of these may throw; `onBatch` may fail through `fail`. */
@@ -49,7 +54,7 @@ export interface Member {
   pause(topic: TopicName, partitions: readonly number[]): void;
   resume(topic: TopicName, partitions: readonly number[]): void;
   /** @throws Error of kafkajs; `isPassing` tells whether to try again. */
-  commit(topic: TopicName, offsets: Offsets): Promise<void>;
+  commit(topic: TopicName, commits: ReadonlyMap<number, Commit>): Promise<void>;
   /** Ends the run: it rejects with the first error. */
   fail(error: unknown): void;
   /** Aborted once the run is over or has failed: nothing new may be begun. */
@@ -80,7 +85,7 @@ export async function runMember(
   };
   const member = { ...controls(consumer), fail, over: over.signal };
   const handler = handlerOf(member);
-  listen(consumer, fail, handler);
+  listen(consumer, fail, handler, settings);
   let working: Promise<void> | undefined;
   try {
     await kafkaCall(doing, () => startReading(consumer, fail, topics, settings, handler));
@@ -131,8 +136,12 @@ function controls(consumer: Consumer): Pick<Member, 'seek' | 'pause' | 'resume' 
       unlessRestarting(() => consumer.seek({ topic, partition, offset: String(offset) })),
     pause: (topic, partitions) => unlessRestarting(() => consumer.pause([{ topic, partitions: [...partitions] }])),
     resume: (topic, partitions) => unlessRestarting(() => consumer.resume([{ topic, partitions: [...partitions] }])),
-    commit: (topic, offsets) =>
-      consumer.commitOffsets([...offsets].map(([partition, offset]) => ({ topic, partition, offset: String(offset) }))),
+    commit: (topic, commits) =>
+      consumer.commitOffsets(
+        [...commits].map(([partition, commit]) => {
+          return { topic, partition, offset: String(commit.offset), metadata: toMetadata(commit) };
+        }),
+      ),
   };
 }
 
@@ -170,9 +179,14 @@ function createConsumer(kafka: Kafka, settings: GroupSettings): Consumer {
   });
 }
 
-function listen(consumer: Consumer, fail: Member['fail'], handler: MemberHandler): void {
+function listen(consumer: Consumer, fail: Member['fail'], handler: MemberHandler, settings: GroupSettings): void {
   let memberId: string | undefined;
   let restarts = 0;
+  const { onAlive, onRebalanced } = settings;
+  if (onAlive) {
+    consumer.on(consumer.events.HEARTBEAT, onAlive);
+    consumer.on(consumer.events.FETCH, onAlive);
+  }
   consumer.on(consumer.events.CRASH, ({ payload }) => {
     restarts += 1;
     if (payload.restart && restarts <= maxRestarts) handler.onJoined([], false);
@@ -180,6 +194,7 @@ function listen(consumer: Consumer, fail: Member['fail'], handler: MemberHandler
   });
   consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
     restarts = 0;
+    onRebalanced?.();
     const isSameMember = memberId === payload.memberId;
     memberId = payload.memberId;
     const assignment = Object.entries(payload.memberAssignment);

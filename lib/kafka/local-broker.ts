@@ -43,7 +43,7 @@ export async function startLocalBroker(options: LocalBrokerOptions): Promise<Loc
     const { java, ports } = await node.start(claim.setBroker);
     java.unref();
     return {
-      brokers: [`127.0.0.1:${ports.client}`],
+      brokers: [addressOf(ports)],
       pid: java.pid,
       [Symbol.asyncDispose]: async () => {
         await java.stop();
@@ -56,6 +56,8 @@ export async function startLocalBroker(options: LocalBrokerOptions): Promise<Loc
     throw error;
   }
 }
+
+const addressOf = ({ client }: BrokerPorts): string => `127.0.0.1:${client}`;
 
 /** One node's folder and the commands that work on it. */
 class LocalNode {
@@ -92,14 +94,14 @@ class LocalNode {
   }
 
   /** Starts until ready, on other ports when some were taken. `onPid` is told each process. */
-  async start(onPid: (pid: number) => void): Promise<{ java: JavaProcess; ports: BrokerPorts }> {
+  async start(onPid: (pid: number, address: string) => void): Promise<{ java: JavaProcess; ports: BrokerPorts }> {
     const deadline = performance.now() + startTimeoutMs;
     for (let attempt = 1; ; attempt += 1) {
       const ports = await freePorts();
       writeFileSync(this.#propertiesFile, serverProperties(this.#logDir, ports, this.#options.properties));
       const args = [...this.#flags(), ...this.#archiveFlags(), 'kafka.Kafka', this.#propertiesFile];
       const java = await startJava(args, this.#javaOptions());
-      onPid(java.pid);
+      onPid(java.pid, addressOf(ports));
       if (await this.#orAborted(java, this.#isReady(java, deadline))) return { java, ports };
       const isTimeUp = performance.now() > deadline;
       await java.stop();

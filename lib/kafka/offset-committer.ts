@@ -1,21 +1,24 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Commit } from './commit.ts';
 import { isPassing } from './group-member.ts';
-import type { Offsets } from './topic.ts';
+
+/** By partition. */
+export type Commits = ReadonlyMap<number, Commit>;
 
 const pauseMs = 100;
 /** How often in a row a rebalance may be in the way before something else must be wrong: about 30 s. */
 const maxAttempts = 300;
 
-/** Commits the newest offsets, one request in flight at a time: what is marked meanwhile goes with the next. */
+/** Commits what is done, one request in flight at a time: what is marked meanwhile goes with the next. */
 export class OffsetCommitter {
-  readonly #commit: (offsets: Offsets) => Promise<void>;
+  readonly #commit: (commits: Commits) => Promise<void>;
   readonly #fail: (error: unknown) => void;
   readonly #onCommitted: () => void;
-  readonly #marked = new Map<number, bigint>();
+  readonly #marked = new Map<number, Commit>();
   #working: Promise<void> | undefined;
 
   /** @param fail is told when committing is impossible; nothing is committed from then on. */
-  constructor(commit: (offsets: Offsets) => Promise<void>, fail: (error: unknown) => void, onCommitted: () => void) {
+  constructor(commit: (commits: Commits) => Promise<void>, fail: (error: unknown) => void, onCommitted: () => void) {
     this.#commit = commit;
     this.#fail = fail;
     this.#onCommitted = onCommitted;
@@ -26,8 +29,8 @@ export class OffsetCommitter {
     return this.#marked.has(partition);
   }
 
-  mark(partition: number, offset: bigint): void {
-    this.#marked.set(partition, offset);
+  mark(partition: number, commit: Commit): void {
+    this.#marked.set(partition, commit);
     this.#working ??= this.#work();
   }
 
@@ -47,9 +50,9 @@ export class OffsetCommitter {
 
   async #work(): Promise<void> {
     for (let attempt = 1; this.#marked.size > 0; attempt += 1) {
-      const offsets = new Map(this.#marked);
+      const commits = new Map(this.#marked);
       try {
-        await this.#commit(offsets);
+        await this.#commit(commits);
       } catch (error) {
         if (attempt >= maxAttempts || !isPassing(error)) {
           // #working stays: nothing more is tried.
@@ -60,8 +63,8 @@ export class OffsetCommitter {
         continue;
       }
       attempt = 0;
-      for (const [partition, offset] of offsets) {
-        if (this.#marked.get(partition) === offset) this.#marked.delete(partition);
+      for (const [partition, commit] of commits) {
+        if (this.#marked.get(partition) === commit) this.#marked.delete(partition);
       }
       this.#onCommitted();
     }

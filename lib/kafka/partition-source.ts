@@ -130,7 +130,11 @@ class PartitionRun {
 
   /** A hint: whatever goes wrong with it is no reason to stop. */
   async commit(topic: TopicName, next: Offsets): Promise<void> {
-    const ours = new Map([...next].filter(([partition]) => this.#assigned.has(keyOf(topic, partition))));
+    const ours = new Map(
+      [...next]
+        .filter(([partition]) => this.#assigned.has(keyOf(topic, partition)))
+        .map(([partition, offset]) => [partition, { offset, ahead: new Set<bigint>() }]),
+    );
     if (ours.size > 0) await this.#member.commit(topic, ours).catch(() => {});
   }
 

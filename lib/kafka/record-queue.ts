@@ -1,3 +1,4 @@
+import type { Commit } from './commit.ts';
 import type { ConsumerRecord } from './topic.ts';
 
 /** A record that is being handled. */
@@ -7,25 +8,30 @@ export interface InHand {
 }
 
 /**
- * One partition's way from fetched to done: what waits, what is in hand, and how far all is done without a gap.
+ * One partition's way from fetched to done: what waits, what is in hand, and what is done: all up to the oldest that is
+ * not, and some ahead of that.
  *
  * The in-hand list begins with the oldest record that is not done and is at most `window` long, so never more than
- * that many finished records lie beyond what can be committed.
+ * that many finished records lie ahead of what is done without a gap.
  */
 export class RecordQueue {
   readonly #window: number;
   readonly #end: bigint | undefined;
+  /** Done ahead by who had the partition before us. */
+  readonly #doneBefore: Set<bigint>;
   #waiting: ConsumerRecord[] = [];
   readonly #inHand: InHand[] = [];
   /** The offset that follows everything received, holes included. */
   #position: bigint;
-  /** Up to where `newlyDone` has told. */
+  /** Whether something came to be done since `newlyDone` has told. */
+  #hasNews = false;
   #told: bigint;
 
   /** @param end exclusive; records from there on are never started. */
-  constructor(position: bigint, window: number, end?: bigint) {
-    this.#position = position;
-    this.#told = position;
+  constructor({ offset, ahead }: Commit, window: number, end?: bigint) {
+    this.#position = offset;
+    this.#told = offset;
+    this.#doneBefore = new Set(ahead);
     this.#window = window;
     this.#end = end;
   }
@@ -45,18 +51,22 @@ export class RecordQueue {
     return this.#inHand[0]?.record.offset ?? this.#waiting[0]?.offset ?? this.#position;
   }
 
-  /** `doneUpTo` if it has moved since the last call, which is what there is to commit; otherwise null. */
-  newlyDone(): bigint | null {
-    const done = this.doneUpTo;
-    if (done <= this.#told) return null;
-    this.#told = done;
-    return done;
+  /** What is done, if that is more than at the last call: what there is to commit; otherwise null. */
+  newlyDone(): Commit | null {
+    const offset = this.doneUpTo;
+    if (!this.#hasNews && offset <= this.#told) return null;
+    this.#hasNews = false;
+    this.#told = offset;
+    const finished = this.#inHand.filter(({ isDone }) => isDone).map(({ record }) => record.offset);
+    return { offset, ahead: new Set([...finished, ...this.#doneBefore].filter((done) => done > offset)) };
   }
 
   /** Takes in consecutive records; `next` is the offset that follows them. What was received before is passed over. */
   receive(records: readonly ConsumerRecord[], next: bigint): void {
     const from = this.#position;
-    this.#waiting = this.#waiting.concat(records.filter(({ offset }) => offset >= from));
+    this.#waiting = this.#waiting.concat(
+      records.filter(({ offset }) => offset >= from && !this.#doneBefore.has(offset)),
+    );
     if (next > from) this.#position = next;
   }
 
@@ -73,6 +83,7 @@ export class RecordQueue {
 
   finish(entry: InHand): void {
     entry.isDone = true;
+    this.#hasNews = true;
     while (this.#inHand[0]?.isDone) this.#inHand.shift();
   }
 }

@@ -64,6 +64,11 @@ class KafkaRecordSource implements RecordSource {
   }
 }
 
+/**
+ * Finished records that may lie ahead of one that is not done, for each that may be in hand: a slow answer must not hold up
+ * its whole partition. They are committed as done ahead, so they do not come again.
+ */
+const windowPerSlot = 25;
 /** How long the last commits may take when a run ends; what is not committed then comes again. */
 const flushMs = 5_000;
 /** How often we ask how far the other members are. */
@@ -99,7 +104,7 @@ class RecordRun {
     this.#handle = handle;
     this.#options = options;
     this.#committer = new OffsetCommitter(
-      (offsets) => member.commit(settings.topic, offsets),
+      (commits) => member.commit(settings.topic, commits),
       member.fail,
       () => this.#onProgress(),
     );
@@ -160,17 +165,19 @@ class RecordRun {
   async #begin(partitions: readonly number[], assignment: number): Promise<void> {
     const { group, topic, concurrency } = this.#settings;
     const [committed, { low, high }] = await Promise.all([
-      this.#admin.committedOffsets(group, topic),
+      this.#admin.commits(group, topic),
       this.#admin.topicOffsets(topic),
     ]);
     if (assignment !== this.#assignment || this.#member.over.aborted) return;
     for (const partition of partitions) {
       const [first, end] = [low.get(partition) ?? 0n, high.get(partition) ?? 0n];
-      const wanted = committed.get(partition) ?? first;
-      const position = wanted < first || wanted > end ? first : wanted;
-      if (position !== wanted) this.#warnOfJump(partition, wanted, position);
-      this.#queues.set(partition, new RecordQueue(position, concurrency, this.#options.until?.get(partition)));
-      this.#member.seek(topic, partition, position);
+      const wanted = committed.get(partition) ?? { offset: first, ahead: new Set<bigint>() };
+      const isGone = wanted.offset < first || wanted.offset > end;
+      if (isGone) this.#warnOfJump(partition, wanted.offset, first);
+      const begin = isGone ? { offset: first, ahead: new Set<bigint>() } : wanted;
+      const window = windowPerSlot * concurrency;
+      this.#queues.set(partition, new RecordQueue(begin, window, this.#options.until?.get(partition)));
+      this.#member.seek(topic, partition, begin.offset);
       this.#member.resume(topic, [partition]);
     }
     this.#onProgress();

@@ -30,9 +30,10 @@ export interface Sink<T> extends AsyncDisposable {
 /**
  * Reads a topic as a member of a consumer group, at least once.
  *
- * `handle` runs for up to `concurrency` records at a time and a record is done when it resolves. An offset is
- * committed once it and all before it in its partition are done, so a crash redelivers at most `concurrency`
- * finished records a partition. When `handle` rejects, `run` rejects with that error and the record comes again.
+ * `handle` runs for up to `concurrency` records at a time and a record is done when it resolves. Commits follow at once and
+ * tell what is done without a gap and what is done ahead of it, so a crash redelivers the records in hand and those that
+ * were done in the few milliseconds of the commit under way. When `handle` rejects, `run` rejects with that error and the
+ * record comes again.
  */
 export interface RecordSource {
   /**

@@ -6,13 +6,13 @@ import { processIdentity } from '../../process-identity.ts';
 import { BrokerError } from '../errors.ts';
 
 const Process = z.object({ pid: z.int(), identity: z.string() });
-const Holder = z.object({ owner: Process, broker: Process.optional() });
+const Holder = z.object({ owner: Process, broker: Process.extend({ address: z.string() }).optional() });
 type Holder = z.infer<typeof Holder>;
 
 /** A data folder that is ours until `release`. */
 export interface Claim {
-  /** Writes down which process is the broker, so that who comes after us can wait for its end. */
-  setBroker(pid: number): void;
+  /** Writes down which process is the broker, so that who comes after us can wait for its end, or ask it meanwhile. */
+  setBroker(pid: number, address: string): void;
   release(): void;
 }
 
@@ -24,7 +24,7 @@ const waitMs = 20_000;
  * @throws BrokerError when a living owner has the folder, or the old broker does not end.
  */
 export async function claimDataDir(dataDir: string, signal?: AbortSignal): Promise<Claim> {
-  const file = join(dataDir, 'broker.json');
+  const file = fileIn(dataDir);
   const owner = ownProcess();
   const deadline = performance.now() + waitMs;
   while (!tryCreate(file, { owner })) {
@@ -43,17 +43,26 @@ export async function claimDataDir(dataDir: string, signal?: AbortSignal): Promi
     await delay(50, undefined, signal && { signal });
   }
   return {
-    setBroker: (pid) => {
+    setBroker: (pid, address) => {
       const identity = processIdentity(pid);
-      if (identity) writeFileSync(file, JSON.stringify({ owner, broker: { pid, identity } } satisfies Holder));
+      if (identity) writeFileSync(file, JSON.stringify({ owner, broker: { pid, identity, address } } satisfies Holder));
     },
     release: () => rmSync(file, { force: true }),
   };
 }
 
+const fileIn = (dataDir: string): string => join(dataDir, 'broker.json');
+
+/** `host:port` of the broker that another run has started on `dataDir`; null when none runs. */
+export function runningBroker(dataDir: string): string | null {
+  const holder = readHolder(fileIn(dataDir));
+  return holder?.broker && isAlive(holder.owner) && isAlive(holder.broker) ? holder.broker.address : null;
+}
+
 const ownProcess = (): Holder['owner'] => ({ pid: process.pid, identity: processIdentity(process.pid) ?? '' });
 
-const isAlive = (held: Holder['broker']): boolean => held !== undefined && processIdentity(held.pid) === held.identity;
+const isAlive = (held: z.infer<typeof Process> | undefined): boolean =>
+  held !== undefined && processIdentity(held.pid) === held.identity;
 
 const inUse = (dataDir: string, { owner }: Holder): BrokerError =>
   new BrokerError(

@@ -1,21 +1,23 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { toCommit, toMetadata } from '../../../lib/kafka/commit.ts';
 import { type InHand, RecordQueue } from '../../../lib/kafka/record-queue.ts';
 import { consumerRecord } from '../../support/memory-record-source.ts';
 
+const from = (offset: bigint, ...ahead: bigint[]) => ({ offset, ahead: new Set(ahead) });
 const recordsAt = (offsets: readonly number[]) => offsets.map((offset) => consumerRecord(offset, null));
 
 it('passes over holes: what Kafka does not have is done', () => {
-  const queue = new RecordQueue(3n, 4);
+  const queue = new RecordQueue(from(3n), 4);
   queue.receive(recordsAt([5, 9]), 12n);
   expect([queue.doneUpTo, queue.position]).toEqual([5n, 12n]);
   for (const entry of [queue.start(), queue.start()]) if (entry) queue.finish(entry);
-  expect(queue.newlyDone()).toBe(12n);
+  expect(queue.newlyDone()).toEqual(from(12n));
   expect(queue.newlyDone()).toBeNull();
 });
 
 it('takes no record twice, and none at or behind its end', () => {
-  const queue = new RecordQueue(0n, 10, 3n);
+  const queue = new RecordQueue(from(0n), 10, 3n);
   queue.receive(recordsAt([0, 1, 2]), 3n);
   queue.receive(recordsAt([1, 2, 3, 4]), 5n);
   const started = [1, 2, 3, 4, 5].map(() => queue.start()?.record.offset);
@@ -28,7 +30,7 @@ it('never calls done what is not, nor lets more than a window of finished record
   const picks = fc.array(fc.nat(), { maxLength: 60 });
   fc.assert(
     fc.property(gaps, picks, fc.integer({ min: 1, max: 5 }), (steps, choices, window) => {
-      const queue = new RecordQueue(0n, window);
+      const queue = new RecordQueue(from(0n), window);
       const offsets = steps.map((_, index) => steps.slice(0, index + 1).reduce((sum, step) => sum + step, -1));
       queue.receive(recordsAt(offsets), BigInt((offsets.at(-1) ?? -1) + 1));
       const inHand: InHand[] = [];
@@ -47,4 +49,37 @@ it('never calls done what is not, nor lets more than a window of finished record
       }
     }),
   );
+});
+
+it('tells what is done ahead of a slow record, and does none of it again where another goes on', () => {
+  const queue = new RecordQueue(from(0n), 10);
+  queue.receive(recordsAt([0, 1, 2, 4]), 5n);
+  const [slow, second, third] = [queue.start(), queue.start(), queue.start()];
+  if (!slow || !second || !third) throw new Error('nothing was started');
+  queue.finish(second);
+  queue.finish(third);
+  const commit = queue.newlyDone();
+  expect(commit).toEqual(from(0n, 1n, 2n));
+  expect(queue.newlyDone()).toBeNull();
+
+  const other = new RecordQueue(commit ?? from(0n), 10);
+  other.receive(recordsAt([0, 1, 2, 4]), 5n);
+  const started = [other.start(), other.start(), other.start()];
+  expect(started.map((entry) => entry?.record.offset)).toEqual([0n, 4n, undefined]);
+  if (started[0]) other.finish(started[0]);
+  expect(other.newlyDone()).toEqual(from(4n));
+});
+
+it('has what was done ahead survive as the metadata of a commit', () => {
+  const places = fc.uniqueArray(fc.integer({ min: 1, max: 15_999 }), { maxLength: 600 });
+  fc.assert(
+    fc.property(fc.bigInt({ min: 0n, max: 2n ** 62n }), places, (offset, ahead) => {
+      const commit = from(offset, ...ahead.map((place) => offset + BigInt(place)));
+      const metadata = toMetadata(commit);
+      expect(metadata.length).toBeLessThan(4_096);
+      expect(toCommit(offset, metadata)).toEqual(commit);
+    }),
+  );
+  expect(toMetadata(from(5n, 5n + 100_000n))).toBe('');
+  for (const foreign of [null, '', 'written by another client']) expect(toCommit(7n, foreign)).toEqual(from(7n));
 });
