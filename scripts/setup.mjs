@@ -7,7 +7,16 @@
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -54,10 +63,7 @@ const parts = {
     what: 'the npm packages',
     inputs: ['package.json', 'package-lock.json'],
     stamp: join(root, 'node_modules', '.stamp'),
-    // Not `npm ci`: it refuses a lockfile without the binaries of platforms that a registry does not carry. Versions and
-    // hashes of what is in the lockfile hold all the same.
-    install: (log) =>
-      run('npm', ['install', '--no-save', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'], log),
+    install: (log) => run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'], log),
   },
   dbt: venv('dbt', 'dbt/requirements.txt'),
   lint: venv('lint', 'dbt/requirements-lint.txt'),
@@ -70,6 +76,23 @@ const parts = {
       rmSync(home, { recursive: true, force: true });
       const goal = ['-B', '-q', '-f', 'lib/kafka/broker/pom.xml', 'dependency:copy-dependencies'];
       await run('mvn', [...goal, '-DincludeScope=runtime', `-DoutputDirectory=${home}`], log);
+    },
+  },
+  redis: {
+    what: 'the Redis server of the tests',
+    inputs: ['lib/token-bucket/server/pom.xml'],
+    stamp: join(tools, 'redis.stamp'),
+    install: async (log) => {
+      const home = join(tools, 'redis');
+      rmSync(home, { recursive: true, force: true });
+      const platform = `${process.platform}-${process.arch === 'x64' ? 'amd64' : process.arch}`;
+      const goal = ['-B', '-q', '-f', 'lib/token-bucket/server/pom.xml', 'dependency:unpack-dependencies'];
+      const only = `-Dmdep.unpack.includes=redis-server-*-${platform}`;
+      await run('mvn', [...goal, only, `-DoutputDirectory=${home}`], log);
+      const binary = readdirSync(home).find((file) => file.endsWith(platform));
+      if (!binary) throw new MissingError(`there is no redis-server for ${platform} among Maven's`);
+      renameSync(join(home, binary), join(home, 'redis-server'));
+      chmodSync(join(home, 'redis-server'), 0o755);
     },
   },
 };
@@ -113,6 +136,7 @@ function checkMachine(names) {
   const missing = [];
   if (names.includes('kafka') && !javaIsThere()) missing.push(javaHint);
   if (names.includes('kafka') && !succeeds('mvn', ['--version'])) missing.push(mavenHint);
+  if (names.includes('redis') && !(javaIsThere() && succeeds('mvn', ['--version']))) missing.push(redisHint);
   if (names.some((name) => name === 'dbt' || name === 'lint') && !findPythonOrNull()) missing.push(pythonHint);
   if (missing.length > 0) throw new MissingError(missing.join('\n'));
 }
@@ -121,6 +145,8 @@ const javaHint =
   'Java 17 or newer is missing: apt-get install openjdk-17-jre-headless (or brew install openjdk@17), start Docker, or set KAFKA_BROKERS to a broker you have';
 const mavenHint =
   'Maven is missing: apt-get install maven (or brew install maven), start Docker, or set KAFKA_BROKERS to a broker you have';
+const redisHint =
+  'The tests of the shared token bucket run a real Redis, whose binary comes through Maven: apt-get install openjdk-17-jre-headless maven (or brew install openjdk@17 maven)';
 const pythonHint = 'Python 3.10 or newer is missing: apt-get install python3 python3-venv (or brew install python)';
 
 function javaIsThere() {

@@ -5,12 +5,14 @@
 import { join } from 'node:path';
 import { canRunJars, ensure, exec, fail, root } from './setup.mjs';
 
-await ensure(['npm', 'dbt', 'lint', ...(process.env.KAFKA_BROKERS || !canRunJars() ? [] : ['kafka'])]).catch(fail);
+await ensure(['npm', 'dbt', 'lint', 'redis', ...(process.env.KAFKA_BROKERS || !canRunJars() ? [] : ['kafka'])]).catch(
+  fail,
+);
 const args = process.argv.slice(2);
 if (args.length > 0) process.exit(await exec('vitest', ['run', ...args]));
 const steps = [
   [process.execPath, [join(root, 'scripts', 'check.mjs')]],
-  ['vitest', ['run', '--project', 'integration', '--project', 'e2e']],
+  ['vitest', ['run', '--project', 'integration', '--project', 'deploy', '--project', 'e2e']],
 ];
 for (const [command, commandArgs] of steps) {
   const code = await exec(command, commandArgs);

@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts';
-import type { RateLimit, Token, TokenBucket } from './token-bucket.ts';
+import type { BucketState, RateLimit, Token, TokenBucket } from './token-bucket.ts';
 
 interface Waiter {
   readonly grant: (token: Token) => void;
@@ -15,6 +15,7 @@ const closedMessage = 'the token bucket is closed';
  * as every token cools for the same window, so the oldest is always first in `#cooling`.
  */
 export class MemoryTokenBucket implements TokenBucket {
+  readonly #capacity: number;
   readonly #windowMs: number;
   readonly #clock: Clock;
   #isClosed = false;
@@ -32,6 +33,7 @@ export class MemoryTokenBucket implements TokenBucket {
         `Expected a capacity >= 1 in a window > 0 ms, got ${limit.capacity} in ${limit.windowMs} ms`,
       );
     }
+    this.#capacity = limit.capacity;
     this.#free = limit.capacity;
     this.#windowMs = limit.windowMs;
     this.#clock = clock;
@@ -61,6 +63,17 @@ export class MemoryTokenBucket implements TokenBucket {
   async pause(ms: number): Promise<void> {
     this.#pausedUntil = Math.max(this.#pausedUntil, this.#clock.monotonic() + ms);
     this.#serve();
+  }
+
+  async state(): Promise<BucketState> {
+    this.#serve();
+    return {
+      capacity: this.#capacity,
+      windowMs: this.#windowMs,
+      tokensLeft: this.#free,
+      waiting: this.#waiters.length,
+      pausedMs: Math.max(0, this.#pausedUntil - this.#clock.monotonic()),
+    };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

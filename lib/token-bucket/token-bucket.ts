@@ -9,6 +9,17 @@ export interface TokenBucket extends AsyncDisposable {
   acquire(signal?: AbortSignal): Promise<Token>;
   /** The server said "slow down" (429): nobody gets a token for `ms`. A longer pause that is under way stays. */
   pause(ms: number): Promise<void>;
+  /** What everybody who shares the bucket sees; looking changes nothing. @throws when that cannot be had now. */
+  state(): Promise<BucketState>;
+}
+
+export interface BucketState extends RateLimit {
+  /** Requests that could be sent now, were there no pause. */
+  readonly tokensLeft: number;
+  /** Who waits for a token. */
+  readonly waiting: number;
+  /** What is left of a pause; 0 without one. */
+  readonly pausedMs: number;
 }
 
 /** The right to send one request, now. */

@@ -10,6 +10,8 @@ export class ManualClock implements Clock {
   #now: number;
   readonly #start: number;
   #sleepers: Sleeper[] = [];
+  /** Waits for what is under way outside of this process, such as calls to a server, before the hands move on. */
+  alsoSettle: () => Promise<void> = async () => {};
 
   constructor(start = Date.UTC(2026, 0, 1)) {
     this.#now = start;
@@ -52,7 +54,7 @@ export class ManualClock implements Clock {
   async advance(ms: number): Promise<void> {
     const end = this.#now + ms;
     for (;;) {
-      await settle();
+      await this.#settle();
       const next = this.#sleepers.filter((s) => s.dueAt <= end).sort((a, b) => a.dueAt - b.dueAt)[0];
       if (!next) break;
       this.#now = Math.max(this.#now, next.dueAt);
@@ -60,7 +62,12 @@ export class ManualClock implements Clock {
       next.wake();
     }
     this.#now = end;
+    await this.#settle();
+  }
+
+  async #settle(): Promise<void> {
     await settle();
+    await this.alsoSettle();
   }
 }
 

@@ -26,6 +26,7 @@ const homeOf: Record<string, string> = {
   'p-queue': 'lib/tmdb/',
   '@duckdb/node-api': 'lib/warehouse/',
   '@duckdb/node-bindings': 'lib/warehouse/',
+  '@redis/client': 'lib/token-bucket/',
   pino: 'lib/logger.ts',
   avsc: 'schemas/',
 };

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { RateLimit, Token, TokenBucket } from '../../../lib/token-bucket/token-bucket.ts';
+import { seededRandom } from './seeded-random.ts';
 
 /** A bucket and the hands of the clock it goes by. */
 export interface BucketUnderTest {
@@ -116,6 +117,18 @@ export function tokenBucketContract(name: string, open: (limit: RateLimit) => Pr
       expect(crowded).toEqual([]);
     });
 
+    it('tells its limit, how many tokens are left, who waits and how long a pause lasts', async () => {
+      expect(await under.bucket.state()).toEqual({ ...limit, tokensLeft: 4, waiting: 0, pausedMs: 0 });
+      for (let caller = 0; caller < 3; caller += 1) void ask(caller);
+      await under.advance(0);
+      expect(await under.bucket.state()).toEqual({ ...limit, tokensLeft: 1, waiting: 0, pausedMs: 0 });
+      for (let caller = 3; caller < 6; caller += 1) void ask(caller);
+      await under.advance(0);
+      await under.bucket.pause(700);
+      await under.advance(300);
+      expect(await under.bucket.state()).toEqual({ ...limit, tokensLeft: 0, waiting: 2, pausedMs: 400 });
+    });
+
     it('refuses who still waits when it is closed', async () => {
       for (let caller = 0; caller < 4; caller += 1) void ask(caller);
       const waiting = expect(under.bucket.acquire()).rejects.toThrow('closed');
@@ -123,15 +136,4 @@ export function tokenBucketContract(name: string, open: (limit: RateLimit) => Pr
       await waiting;
     });
   });
-}
-
-/** mulberry32: small, seeded, good enough to shuffle a test. */
-function seededRandom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
 }

@@ -1,0 +1,21 @@
+import { afterAll, afterEach, beforeAll } from 'vitest';
+import { RedisServer } from '../support/redis.ts';
+import { BucketFleet } from './support/bucket-fleet.ts';
+import { tokenBucketContract } from './support/token-bucket-contract.ts';
+
+let server: RedisServer;
+let fleet: BucketFleet;
+beforeAll(async () => {
+  server = await RedisServer.start();
+});
+afterEach(() => fleet[Symbol.asyncDispose]());
+afterAll(() => server[Symbol.asyncDispose]());
+
+tokenBucketContract('SharedTokenBucket on Redis', async (limit) => {
+  fleet = new BucketFleet(server);
+  const { clock } = fleet;
+  const { bucket } = await fleet.join('a', limit);
+  // A store that knows nothing may have forgotten everything: it gives out nothing for one window.
+  await clock.advance(limit.windowMs);
+  return { bucket, now: () => clock.monotonic(), advance: (ms) => clock.advance(ms) };
+});

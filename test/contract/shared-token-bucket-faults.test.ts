@@ -1,0 +1,289 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { systemClock } from '../../lib/clock.ts';
+import { createLogger } from '../../lib/logger.ts';
+import { Secret } from '../../lib/secret.ts';
+import { TokenBucketRefusedError, TokenBucketUnavailableError } from '../../lib/token-bucket/errors.ts';
+import { openSharedTokenBucket } from '../../lib/token-bucket/redis.ts';
+import { RedisServer } from '../support/redis.ts';
+import { BucketFleet, requestTimeoutMs } from './support/bucket-fleet.ts';
+
+const limit = { capacity: 4, windowMs: 1_000 };
+
+let server: RedisServer;
+let fleet: BucketFleet;
+
+beforeAll(async () => {
+  server = await RedisServer.start();
+});
+beforeEach(() => {
+  fleet = new BucketFleet(server);
+});
+afterEach(() => fleet[Symbol.asyncDispose]());
+afterAll(() => server[Symbol.asyncDispose]());
+
+/** Ways in which a store forgets. Each leaves it running. */
+const losses: Record<string, () => Promise<unknown>> = {
+  'is emptied': () => server.command('FLUSHALL'),
+  'restarts empty': async () => {
+    await server.kill();
+    await server.start();
+  },
+  'restarts from an old copy': async () => {
+    await server.kill();
+    await server.start();
+  },
+  'loses its tokens': () => server.command('DEL', fleet.keyOf('tokens')),
+  'loses one token': () => server.command('ZPOPMIN', fleet.keyOf('tokens')),
+  'loses what it knows about the bucket': () => server.command('DEL', fleet.keyOf('meta')),
+};
+
+describe.each(Object.entries(losses))('a store that %s', (name, lose) => {
+  const saveFirst = async () => {
+    if (name.includes('copy')) await server.command('SAVE');
+  };
+
+  it('gives out nothing for one window, then everything', async () => {
+    const [a, b] = await fleet.assemble(['a', 'b'], limit);
+    await saveFirst();
+    a.ask(4);
+    await fleet.clock.advance(0);
+    a.giveBackAll();
+    await fleet.clock.advance(300);
+    await lose();
+    b.ask(8);
+    await fleet.clock.advance(999);
+    expect(b.granted).toHaveLength(0);
+    // The server may have been noticed to be gone only after an attempt or two.
+    await fleet.clock.advance(300);
+    expect(b.granted).toHaveLength(4);
+    expect(fleet.logged.filter((line) => line.includes('forgotten'))).toHaveLength(2);
+  });
+
+  it('counts the requests that were under way all the same', async () => {
+    const [a, b] = await fleet.assemble(['a', 'b'], limit);
+    await saveFirst();
+    a.ask(3);
+    await fleet.clock.advance(300);
+    await lose();
+    b.ask(8);
+    await fleet.clock.advance(2_500);
+    expect(b.granted).toHaveLength(1);
+    a.giveBackAll();
+    await fleet.clock.advance(999);
+    expect(b.granted).toHaveLength(1);
+    await fleet.clock.advance(1);
+    expect(b.granted).toHaveLength(4);
+  });
+
+  it('counts a response that was not told before', async () => {
+    const [a, b] = await fleet.assemble(['a', 'b'], limit);
+    await saveFirst();
+    a.ask(3);
+    await fleet.clock.advance(1_900);
+    await lose();
+    b.ask(8);
+    await fleet.clock.advance(0);
+    a.giveBackAll();
+    await fleet.clock.advance(999);
+    expect(b.granted).toHaveLength(0);
+    await fleet.clock.advance(300);
+    expect(b.granted).toHaveLength(4);
+  });
+});
+
+describe('a store into which somebody wrote', () => {
+  const farMs = 10 ** 14;
+
+  it('holds a token back for timeout and window at most', async () => {
+    const [a] = await fleet.assemble(['a'], limit);
+    a.ask(4);
+    await fleet.clock.advance(0);
+    const ids = (await server.command('ZRANGE', fleet.keyOf('tokens'), '0', '-1')) as string[];
+    for (const id of ids) await server.command('ZADD', fleet.keyOf('tokens'), 'inf', id);
+    a.die();
+    const b = await fleet.join('b', limit);
+    b.ask();
+    await fleet.clock.advance(requestTimeoutMs + limit.windowMs);
+    expect(b.granted).toHaveLength(1);
+    expect(fleet.logged).toContain('token bucket held tokens for too long: shortened');
+  });
+
+  it.each([
+    ['paused', 60_000],
+    ['closed', limit.windowMs],
+    ['timeout', 0],
+    ['capacity', limit.windowMs],
+    ['window', limit.windowMs],
+    ['count', limit.windowMs],
+    ['run', limit.windowMs],
+  ])('is stopped by a senseless `%s` for %i ms at most', async (field, waitMs) => {
+    const [a] = await fleet.assemble(['a'], limit);
+    for (const value of ['9e99', '-5', 'nan', 'xyz', String(farMs * 10)]) {
+      a.giveBackAll();
+      await fleet.clock.advance(2_000);
+      const before = a.granted.length;
+      await server.command('HSET', fleet.keyOf('meta'), field, value);
+      a.ask();
+      await fleet.clock.advance(waitMs);
+      expect(a.granted.length - before, value).toBe(1);
+    }
+  });
+
+  it('drops places in line of who never was there', async () => {
+    const [a] = await fleet.assemble(['a'], limit);
+    await server.command('RPUSH', fleet.keyOf('line'), 'x', 'y', 'x', 'x', 'x');
+    await server.command('ZADD', fleet.keyOf('seen'), String(farMs * 10), 'y');
+    a.ask(3);
+    await fleet.clock.advance(0);
+    expect(a.granted).toHaveLength(3);
+  });
+});
+
+describe('an answer of the store', () => {
+  it('that is lost costs no token for long, and grants none twice', async () => {
+    const [a] = await fleet.assemble(['a'], limit);
+    a.store.onAnswer = async () => {
+      a.store.onAnswer = async (answer) => answer;
+      throw new TokenBucketUnavailableError('the answer was lost');
+    };
+    a.ask(6);
+    await fleet.clock.advance(0);
+    expect(a.granted).toHaveLength(0);
+    await fleet.clock.advance(100);
+    expect(a.granted).toHaveLength(4);
+    await fleet.clock.advance(2_000);
+    expect(a.granted).toHaveLength(4);
+  });
+
+  it('that is lost with a response and a pause in its call tells them again', async () => {
+    const [a, b] = await fleet.assemble(['a', 'b'], limit);
+    a.ask(4);
+    await fleet.clock.advance(0);
+    a.store.beforeCall = async () => {
+      a.store.beforeCall = async () => {};
+      throw new TokenBucketUnavailableError('not even asked');
+    };
+    a.giveBackAll();
+    const paused = a.bucket.pause(1_500);
+    b.ask();
+    await fleet.clock.advance(1_499);
+    await paused;
+    expect(b.granted).toHaveLength(0);
+    await fleet.clock.advance(1);
+    expect(b.granted).toHaveLength(1);
+  });
+
+  it('that comes late is not used: the tokens go back', async () => {
+    const [a, b] = await fleet.assemble(['a', 'b'], limit);
+    // As if the process had been stopped between its call and the answer.
+    const stopped = Promise.withResolvers<void>();
+    a.store.onAnswer = async (answer) => {
+      await stopped.promise;
+      a.store.onAnswer = async (later) => later;
+      return answer;
+    };
+    a.ask(4);
+    await fleet.clock.advance(1_001);
+    b.ask(1);
+    await fleet.clock.advance(0);
+    expect(b.granted).toHaveLength(0);
+    stopped.resolve();
+    await fleet.clock.advance(500);
+    expect(b.granted).toHaveLength(1);
+    expect(a.granted).toHaveLength(3);
+  });
+});
+
+describe('a store out of reach', () => {
+  it('is waited for, and nobody gets a token meanwhile', async () => {
+    const [a] = await fleet.assemble(['a'], limit);
+    fleet.logged.length = 0;
+    a.ask(2);
+    await fleet.clock.advance(0);
+    await server.kill();
+    a.giveBackAll();
+    a.ask(4);
+    await fleet.clock.advance(20_000);
+    expect(a.granted).toHaveLength(2);
+    expect(a.bucket.isReachable).toBe(false);
+    await expect(a.bucket.state()).rejects.toThrow(TokenBucketUnavailableError);
+    await server.start();
+    await fleet.clock.advance(5_000 + limit.windowMs);
+    expect(a.bucket.isReachable).toBe(true);
+    expect(a.granted).toHaveLength(6);
+    expect(fleet.logged).toEqual([
+      'token bucket out of reach: no request is sent',
+      'token bucket back in reach',
+      'token bucket was new or had forgotten something: closed for a window',
+    ]);
+  });
+
+  it('is out of reach when it accepts calls and does not answer', async () => {
+    const [a] = await fleet.assemble(['a'], limit);
+    await server.frozenDuring(async () => {
+      a.ask();
+      await fleet.clock.advance(0);
+      expect(a.bucket.isReachable).toBe(false);
+    });
+    await fleet.clock.advance(1_000);
+    expect(a.granted).toHaveLength(1);
+  });
+
+  it('keeps nobody from closing', async () => {
+    const [a] = await fleet.assemble(['a'], limit);
+    a.ask(8);
+    await fleet.clock.advance(0);
+    await server.kill();
+    a.giveBackAll();
+    await a.bucket[Symbol.asyncDispose]();
+    await server.start();
+  });
+});
+
+describe('opening', () => {
+  const open = (url: string) =>
+    openSharedTokenBucket({
+      url: new Secret(url),
+      limit,
+      requestTimeoutMs,
+      clock: systemClock,
+      log: createLogger('silent', []),
+    });
+  const failure = (url: string) =>
+    open(url).then(
+      () => expect.fail('it opened'),
+      (error: Error) => error,
+    );
+
+  it('tells where nobody listens, and no password', async () => {
+    const error = await failure('redis://user:s3cret@127.0.0.1:1');
+    expect(error).toBeInstanceOf(TokenBucketUnavailableError);
+    expect(error).toMatchObject({ retriable: true });
+    expect(error.message).toContain('127.0.0.1:1 ');
+    expect(JSON.stringify([error, error.stack, error.message])).not.toMatch(/s3cret|user:/);
+  });
+
+  it('gives up when nothing is answered', async () => {
+    await server.frozenDuring(async () => {
+      await expect(fleet.join('a', limit)).rejects.toThrow(TokenBucketUnavailableError);
+    });
+  });
+
+  it('tells a wrong password from an outage, and works with the right one', async () => {
+    await using locked = await RedisServer.start({ password: 'p@ss/w:rd' });
+    for (const credentials of ['', ':wr0ng@', 'nobody:p%40ss%2Fw%3Ard@']) {
+      const error = await failure(locked.url.replace(/\/\/.*@/, `//${credentials}`));
+      expect(error).toBeInstanceOf(TokenBucketRefusedError);
+      expect(error).toMatchObject({ retriable: false, exitCode: 3 });
+      expect(error.message).not.toMatch(/wr0ng|p@ss|p%40ss|nobody/);
+    }
+    await using bucket = await open(locked.url);
+    expect(await bucket.state()).toMatchObject(limit);
+  });
+
+  it('refuses a URL that is none, without printing it', async () => {
+    const error = await failure('no url with s3cret');
+    expect(error.message).toContain('redis://');
+    expect(error.message).not.toContain('s3cret');
+  });
+});

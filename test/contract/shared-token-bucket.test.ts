@@ -1,0 +1,210 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { RedisServer } from '../support/redis.ts';
+import { BucketFleet, requestTimeoutMs } from './support/bucket-fleet.ts';
+
+const limit = { capacity: 4, windowMs: 1_000 };
+
+let server: RedisServer;
+let fleet: BucketFleet;
+
+beforeAll(async () => {
+  server = await RedisServer.start();
+});
+beforeEach(() => {
+  fleet = new BucketFleet(server);
+});
+afterEach(() => fleet[Symbol.asyncDispose]());
+afterAll(() => server[Symbol.asyncDispose]());
+
+/** 1: all got the same; 1/n: one got everything. */
+const jainIndex = (shares: readonly number[]): number => {
+  const sum = shares.reduce((total, share) => total + share, 0);
+  return sum ** 2 / (shares.length * shares.reduce((total, share) => total + share ** 2, 0));
+};
+
+describe('a fleet at one bucket', () => {
+  it('is served in the order in which its members came', async () => {
+    const [a, b] = await fleet.assemble(['a', 'b'], limit);
+    for (const member of [a, a, b, a, b, b, a, b]) {
+      member.ask();
+      await fleet.clock.advance(0);
+    }
+    expect(fleet.order).toBe('aaba');
+    for (const { token } of [...fleet.granted]) {
+      token.returned();
+      await fleet.clock.advance(10);
+    }
+    await fleet.clock.advance(2_000);
+    expect(fleet.order).toBe('aababbab');
+  });
+
+  it('lets busy members have the same share, and uses the whole limit with two calls a request', async () => {
+    const busyLimit = { capacity: 20, windowMs: 2_000 };
+    const members = await fleet.assemble(['a', 'b', 'c', 'd'], busyLimit);
+    const lastsMs = 60_000;
+    const start = fleet.clock.monotonic();
+    const callsBefore = members.reduce((sum, { store }) => sum + store.calls, 0);
+    for (const member of members) {
+      member.sendRequests(
+        20,
+        () => 20 + Math.floor(fleet.random() * 100),
+        () => false,
+      );
+    }
+    await fleet.clock.advance(lastsMs);
+    const requests = members.map((member) => member.requests);
+    const total = requests.reduce((sum, count) => sum + count, 0);
+    // A token takes a window and the time to the answer, 70 ms here; at the end it is half way through, on average.
+    const possible = busyLimit.capacity * (0.5 + (fleet.clock.monotonic() - start) / (busyLimit.windowMs + 70));
+    const calls = members.reduce((sum, { store }) => sum + store.calls, 0) - callsBefore;
+    expect(jainIndex(requests)).toBeGreaterThan(0.98);
+    expect(total / possible).toBeGreaterThan(0.99);
+    // One when it lines up, one when it is due; and two a second to show that it is alive.
+    expect((calls - members.length * 2 * (lastsMs / 1_000)) / total).toBeLessThan(2);
+  });
+
+  it('lets one busy member have everything while the others are idle', async () => {
+    const [a, ...idle] = await fleet.assemble(['a', 'b', 'c', 'd', 'e'], limit);
+    const callsBefore = idle.map(({ store }) => store.calls);
+    a.sendRequests(
+      8,
+      () => 50,
+      () => false,
+    );
+    await fleet.clock.advance(10_500);
+    // Windows of 1,050 ms, the first one's tokens at once.
+    expect(a.requests).toBe(4 * 11);
+    expect(idle.map(({ store }) => store.calls)).toEqual(callsBefore);
+  });
+
+  it('has the tokens of a member that died back after timeout and window', async () => {
+    const [a, b] = await fleet.assemble(['a', 'b'], limit);
+    a.ask(4);
+    await fleet.clock.advance(0);
+    a.die();
+    b.ask(1);
+    await fleet.clock.advance(requestTimeoutMs + limit.windowMs - 1);
+    expect(b.granted).toHaveLength(0);
+    await fleet.clock.advance(1);
+    expect(b.granted).toHaveLength(1);
+  });
+
+  it('drops the places in line of a member that died', async () => {
+    const [a, b] = await fleet.assemble(['a', 'b'], limit);
+    b.ask(4);
+    await fleet.clock.advance(0);
+    a.ask(8);
+    await fleet.clock.advance(0);
+    b.ask(4);
+    a.die();
+    b.giveBackAll();
+    await fleet.clock.advance(limit.windowMs);
+    expect(fleet.order).toBe('bbbb');
+    await fleet.clock.advance(1_500);
+    expect(fleet.order).toBe('bbbbbbbb');
+  });
+
+  it('pauses as a whole when one member is told to slow down', async () => {
+    const [a, b] = await fleet.assemble(['a', 'b'], limit);
+    await a.bucket.pause(3_000);
+    b.ask();
+    await fleet.clock.advance(2_999);
+    expect(b.granted).toHaveLength(0);
+    expect((await b.bucket.state()).pausedMs).toBe(1);
+    await fleet.clock.advance(1);
+    expect(b.granted).toHaveLength(1);
+  });
+
+  it('pauses for a minute at most', async () => {
+    const [a, b] = await fleet.assemble(['a', 'b'], limit);
+    await a.bucket.pause(10 ** 12);
+    b.ask();
+    await fleet.clock.advance(60_000);
+    expect(b.granted).toHaveLength(1);
+  });
+
+  it('uses no token that was granted before it was told to slow down', async () => {
+    const [a] = await fleet.assemble(['a'], limit);
+    a.store.onAnswer = async (answer) => {
+      void a.bucket.pause(2_000);
+      a.store.onAnswer = async (later) => later;
+      return answer;
+    };
+    a.ask(2);
+    await fleet.clock.advance(1_999);
+    expect(a.granted).toHaveLength(0);
+    await fleet.clock.advance(1);
+    expect(a.granted).toHaveLength(2);
+  });
+
+  it('leaves no place in line and keeps no token back when a member is closed', async () => {
+    const [a, b] = await fleet.assemble(['a', 'b'], limit);
+    a.ask(8);
+    await fleet.clock.advance(0);
+    b.ask(4);
+    await fleet.clock.advance(0);
+    a.giveBackAll();
+    await a.bucket[Symbol.asyncDispose]();
+    await fleet.clock.advance(limit.windowMs);
+    expect(fleet.order).toBe('aaaabbbb');
+  });
+
+  it('asks nothing of the store while nobody waits and nothing is held', async () => {
+    const [a] = await fleet.assemble(['a'], limit);
+    a.ask(2);
+    await fleet.clock.advance(0);
+    a.giveBackAll();
+    await fleet.clock.advance(1_000);
+    const { calls } = a.store;
+    await fleet.clock.advance(60_000);
+    expect(a.store.calls).toBe(calls);
+  });
+});
+
+describe('the limit of a fleet', () => {
+  it('is that of the member that started last, for all, within a window', async () => {
+    const [a] = await fleet.assemble(['a'], limit);
+    const atOnce = () => 0;
+    const seenIn = async (ms: number) => {
+      const before = fleet.seen.length;
+      await fleet.clock.advance(ms);
+      return fleet.seen.length - before;
+    };
+    a.sendRequests(20, atOnce, () => false);
+    expect(await seenIn(4_999)).toBe(4 * 5);
+    const b = await fleet.join('b', { capacity: 2, windowMs: 1_000 });
+    b.sendRequests(20, atOnce, () => false);
+    await fleet.clock.advance(1_000);
+    expect(await seenIn(5_000)).toBe(2 * 5);
+    const c = await fleet.join('c', { capacity: 9, windowMs: 1_000 });
+    c.sendRequests(20, atOnce, () => false);
+    await fleet.clock.advance(1_000);
+    expect(await seenIn(5_000)).toBe(9 * 5);
+  });
+
+  it('counts what was sent by the old window when the new one is longer', async () => {
+    const [a] = await fleet.assemble(['a'], limit);
+    a.ask(4);
+    await fleet.clock.advance(0);
+    a.giveBackAll();
+    await fleet.clock.advance(1_500);
+    const b = await fleet.join('b', { capacity: 4, windowMs: 5_000 });
+    b.ask();
+    await fleet.clock.advance(4_999);
+    expect(b.granted).toHaveLength(0);
+    await fleet.clock.advance(1);
+    expect(b.granted).toHaveLength(1);
+  });
+
+  it('is not touched by who only looks', async () => {
+    const [a] = await fleet.assemble(['a'], limit);
+    a.ask();
+    await fleet.clock.advance(0);
+    const looker = await fleet.join('l', { capacity: 99, windowMs: 9_000 });
+    expect(await looker.bucket.state()).toEqual({ ...limit, tokensLeft: 3, waiting: 0, pausedMs: 0 });
+    a.ask(8);
+    await fleet.clock.advance(0);
+    expect(await looker.bucket.state()).toEqual({ ...limit, tokensLeft: 0, waiting: 5, pausedMs: 0 });
+    expect(a.granted).toHaveLength(4);
+  });
+});
