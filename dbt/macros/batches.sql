@@ -5,19 +5,18 @@
 {% macro run_log(table) %} {{ return(source("run_log", table).render()) }}{% endmacro %}
 
 {% macro create_sealed_batches() %}
-    {% if execute and flags.WHICH in ("run", "build", "test") %}
 create table if not exists {{ run_log("sealed_batches") }} (
     load_seq bigint not null,
     batch_id varchar not null,
     run_seq bigint not null,
     sealed_at timestamp not null
 )
-    {% endif %}
 {% endmacro %}
 
-{# One statement, so that a run that is killed has sealed all of them or none. #}
+{# One statement, so that a run that is killed has sealed all of them or none. A retry takes up nothing: it leaves out
+   models that would have to see it. #}
 {% macro seal_batches() %}
-    {% if execute and flags.WHICH in ("run", "build") and not invocation_args_dict.empty %}
+    {% if flags.WHICH in ("run", "build") and not is_retry() and not invocation_args_dict.empty %}
 insert into {{ run_log("sealed_batches") }} (load_seq, batch_id, run_seq, sealed_at)
 select
     loaded.load_seq,

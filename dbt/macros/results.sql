@@ -1,6 +1,32 @@
-{# ---- What dbt did, also when a person runs it by hand ---- #}
-{% macro create_dbt_runs() %}
+{# ---- What dbt did, also when a person runs it by hand ----
+   One hook at each end with several statements in it: what a hook costs is dbt's work around it. #}
+{% macro start_run() %}
     {% if execute and flags.WHICH in ("run", "build", "test") %}
+        {{ create_sealed_batches() }}
+        ;
+        {{ create_dbt_runs() }}
+        ;
+        {{ create_dbt_results() }}
+        ;
+        {{ seal_batches() }}
+    {% endif %}
+{% endmacro %}
+
+{% macro end_run(results) %}
+    {% if execute and flags.WHICH in ("run", "build", "test") %}
+        {% if results %}
+            {{ record_results(results) }}
+            ;
+        {% endif %}
+        {{ record_run(results) }}
+        ;
+        {{ forget_results() }}
+        ;
+        {{ forget_runs() }}
+    {% endif %}
+{% endmacro %}
+
+{% macro create_dbt_runs() %}
 create table if not exists {{ run_log("dbt_runs") }} (
     invocation_id varchar not null,
     command varchar not null,
@@ -13,11 +39,9 @@ create table if not exists {{ run_log("dbt_runs") }} (
     started_at timestamp not null,
     finished_at timestamp not null
 )
-    {% endif %}
 {% endmacro %}
 
 {% macro create_dbt_results() %}
-    {% if execute and flags.WHICH in ("run", "build", "test") %}
 create table if not exists {{ run_log("dbt_results") }} (
     invocation_id varchar not null,
     node_id varchar not null,
@@ -29,7 +53,17 @@ create table if not exists {{ run_log("dbt_results") }} (
     failures bigint,
     finished_at timestamp not null
 )
-    {% endif %}
+{% endmacro %}
+
+{# `dbt retry` runs the hooks under the command that failed and with its arguments: only the command line tells. #}
+{% macro is_retry() %} {{ return("retry" in flags.INVOCATION_COMMAND.split()) }}{% endmacro %}
+
+{# Whether this is a `build` of every model and every data test. #}
+{% macro is_complete() %}
+    {%- set args = invocation_args_dict -%}
+    {%- set is_narrowed = args.select or args.exclude or args.selector or args.resource_types or args.empty -%}
+    {%- set left_out = args.get("exclude_resource_types", ()) | reject("equalto", "unit_test") | list -%}
+    {{ return(flags.WHICH == "build" and not is_retry() and not is_narrowed and not left_out) }}
 {% endmacro %}
 
 {% macro status_of(results) -%}
@@ -42,37 +76,28 @@ create table if not exists {{ run_log("dbt_results") }} (
 {% macro now_utc() %} {{ return(modules.datetime.datetime.now(modules.pytz.utc)) }}{% endmacro %}
 
 {% macro record_run(results) %}
-    {% if execute and flags.WHICH in ("run", "build", "test") %}
-        {% set models = results | selectattr("node.resource_type", "equalto", "model") | list %}
-        {% set is_complete = flags.WHICH == "build" and not (
-            invocation_args_dict.select
-            or invocation_args_dict.exclude
-            or invocation_args_dict.selector
-            or invocation_args_dict.empty
-        ) %}
+    {% set models = results | selectattr("node.resource_type", "equalto", "model") | list %}
 insert into {{ run_log("dbt_runs") }}
 select
     '{{ invocation_id }}',
-    '{{ flags.WHICH }}',
-        {{ is_complete | lower }},
-        {{ (flags.FULL_REFRESH or false) | lower }},
+    '{{ "retry" if is_retry() else flags.WHICH }}',
+    {{ is_complete() | lower }},
+    {{ (flags.FULL_REFRESH or false) | lower }},
     '{{ status_of(results) }}',
     '{{ status_of(models) }}',
     (select max(run_seq) from {{ run_log("sealed_batches") }}),
     nullif('{{ var("project_fingerprint") }}', ''),
-        {{ utc_timestamp(run_started_at) }},
-        {{ utc_timestamp(now_utc()) }}
-    {% endif %}
+    {{ utc_timestamp(run_started_at) }},
+    {{ utc_timestamp(now_utc()) }}
 {% endmacro %}
 
 {% macro record_results(results) %}
-    {% if execute and results and flags.WHICH in ("run", "build", "test") %}
 insert into {{ run_log("dbt_results") }}
 select '{{ invocation_id }}', result.*
 from (
     values
-        {% for result in results %}
-            {% set ends = result.timing | map(attribute="completed_at") | select | list %}
+    {% for result in results %}
+        {% set ends = result.timing | map(attribute="completed_at") | select | list %}
     (
         '{{ result.node.unique_id }}',
         '{{ result.node.name }}',
@@ -81,9 +106,34 @@ from (
         cast({{ result.execution_time }} as double),
         cast({{ result.adapter_response.get('rows_affected') or 'null' }} as bigint),
         cast({{ result.failures if result.failures is not none else 'null' }} as bigint),
-            {{ utc_timestamp(ends[-1] if ends else now_utc()) }}
+        {{ utc_timestamp(ends[-1] if ends else now_utc()) }}
     ){{ ',' if not loop.last }}
-        {% endfor %}
+    {% endfor %}
 ) as result
-    {% endif %}
 {% endmacro %}
+
+{% macro forget_results() %}
+delete from {{ run_log("dbt_results") }}
+where finished_at < ({{ remembered_from() }})
+{% endmacro %}
+
+{% macro forget_runs() %}
+delete from {{ run_log("dbt_runs") }}
+where started_at < ({{ remembered_from() }})
+{% endmacro %}
+
+{# Whole days go, so that one run a day has something to delete. And nothing goes from the runs on by which a later one is
+   decided (transform-state.ts) or scoped (`changed_movies`), however old they are; no result is older than the start of
+   its run. #}
+{% macro remembered_from() %}
+    {%- set days = modules.datetime.timedelta(days=var("run_log_retention_days")) -%}
+    {%- set first_day = (run_started_at - days).replace(hour=0, minute=0, second=0, microsecond=0) -%}
+    select
+        least(
+    {{ utc_timestamp(first_day) }},
+            max(case when is_complete and status = 'success' then started_at end),
+            max(case when is_complete and models_status = 'success' and project_fingerprint is not null then started_at end),
+            max(case when command in ('run', 'build') then started_at end)
+        )
+    from {{ run_log("dbt_runs") }}
+{%- endmacro %}

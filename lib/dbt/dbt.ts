@@ -1,13 +1,12 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdir, readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { DbtError } from './dbt-error.ts';
-import { type DbtProgress, LogFollower } from './log-lines.ts';
-import { type DbtSummary, summarise } from './run-results.ts';
+import type { SourceFreshness } from './freshness.ts';
+import type { DbtProgress } from './log-lines.ts';
+import { OneCommandAtATime } from './one-command-at-a-time.ts';
+import { ProcessPerCommand } from './process-per-command.ts';
+import type { DbtSummary } from './run-results.ts';
+import { type WarmBounds, WarmProcess } from './warm-process.ts';
 
-export interface DbtOptions {
+/** Which dbt, on which warehouse. */
+export interface DbtPlace {
   /** The dbt project; may be read-only. */
   readonly projectDir: string;
   /** The Python environment dbt is installed in. */
@@ -19,8 +18,15 @@ export interface DbtOptions {
    * SNOWFLAKE_...), PATH and HOME. Secrets go here and nowhere else: arguments can be seen by everybody.
    */
   readonly env: NodeJS.ProcessEnv;
-  /** `build` makes the models and tests each before the next rests on it. */
-  readonly command: 'build' | 'run' | 'test';
+}
+
+export interface DbtRun {
+  /**
+   * `build` makes the models and tests each before the next rests on it. `retry` does again what failed in the run
+   * before, and what was skipped for it, with that run's other options; it takes up no new batch and is no complete
+   * build, so one has to follow.
+   */
+  readonly command: 'build' | 'run' | 'test' | 'retry';
   /** Build every table anew. @default false */
   readonly fullRefresh?: boolean;
   /** Only give the models their columns, with no row in them. @default false */
@@ -30,86 +36,50 @@ export interface DbtOptions {
   /** Only these nodes and tests, in dbt's selection syntax. @default all */
   readonly select?: readonly string[];
   /** Values for the project's variables. Other values than last time cost a full parse. */
-  readonly vars?: Readonly<Record<string, string | number | boolean>>;
+  readonly vars?: Vars;
   readonly onProgress?: (progress: DbtProgress) => void;
   readonly signal: AbortSignal;
 }
 
-/** How long dbt may take to leave after SIGTERM. Killed, it leaves whole tables, and the next run goes on from there. */
-const graceMs = 10_000;
+export type Vars = Readonly<Record<string, string | number | boolean>>;
+
+export interface DbtFreshness {
+  /** As for a run. @default those of the command before */
+  readonly vars?: Vars;
+  readonly signal: AbortSignal;
+}
 
 /**
- * Runs dbt once, in a process of its own, so that the DuckDB file is free as soon as this resolves.
- * @throws DbtError when a model or a test failed, or dbt did not get so far; the signal's reason when aborted.
+ * Runs dbt, one command after the other. Whatever came of a command, the DuckDB file is free as soon as its promise
+ * settles. A command that is aborted ends like a kill: whole tables are left, and the next run goes on from there.
  */
+export interface Dbt extends AsyncDisposable {
+  /**
+   * @returns what the run came to; of a `retry`, also that there is nothing to retry.
+   * @throws DbtError when a model or a test failed, or dbt did not get so far; the signal's reason when aborted.
+   */
+  run(options: DbtRun): Promise<DbtSummary>;
+  /**
+   * How old the newest rows of the sources are, for each source that has bounds. A stale source is an answer, no error.
+   * @throws DbtError when a source could not be read; the signal's reason when aborted.
+   */
+  freshness(options: DbtFreshness): Promise<readonly SourceFreshness[]>;
+}
+
+/** Each command in a process of its own: for whoever runs dbt once. */
+export const openColdDbt = (place: DbtPlace): Dbt => new OneCommandAtATime(place, new ProcessPerCommand(place));
+
+/**
+ * All commands in one process, which starts with the first, spares the others dbt's start and parsing, and ends with
+ * us, also when we are killed. It is replaced when it has died or has grown beyond its bounds.
+ */
+export const openWarmDbt = (place: DbtPlace, bounds: Partial<WarmBounds> = {}): Dbt =>
+  new OneCommandAtATime(place, new WarmProcess(place, bounds));
+
+export type DbtOptions = DbtPlace & DbtRun;
+
+/** Runs dbt once. */
 export async function runDbt(options: DbtOptions): Promise<DbtSummary> {
-  const { workDir, environmentDir, env, signal, onProgress = () => {} } = options;
-  signal.throwIfAborted();
-  const resultsFile = join(workDir, 'target', 'run_results.json');
-  await mkdir(workDir, { recursive: true });
-  await rm(resultsFile, { force: true });
-
-  const started = performance.now();
-  const log = new LogFollower(onProgress);
-  const exit = await supervise(join(environmentDir, 'bin', 'dbt'), argumentsFor(options), env, log, signal);
-  const seconds = (performance.now() - started) / 1000;
-  signal.throwIfAborted();
-
-  const results = await readFile(resultsFile, 'utf8').catch(() => null);
-  if (results === null) throw new DbtError(`dbt ${options.command} ended with ${exit}\n${log.errors}`.trim());
-  const summary = summarise(JSON.parse(results), seconds);
-  if (summary.status === 'failed') throw new DbtError(describe(summary), summary);
-  if (exit !== 'exit code 0') throw new DbtError(`dbt ${options.command} ended with ${exit}\n${log.errors}`, summary);
-  return summary;
-}
-
-const describe = ({ failures }: DbtSummary): string =>
-  [
-    `${failures.length} of dbt's models and tests failed:`,
-    ...failures.map(({ name, message }) => `  ${name}: ${message.trim().replaceAll('\n', '\n    ')}`),
-  ].join('\n');
-
-function argumentsFor(options: DbtOptions): string[] {
-  const { command, projectDir, workDir, fullRefresh, empty, unitTests, select, vars } = options;
-  return [
-    ...['--log-format', 'json', '--log-level', 'info', '--log-level-file', 'none', '--no-use-colors'],
-    command,
-    ...['--project-dir', projectDir, '--profiles-dir', projectDir],
-    ...['--target-path', join(workDir, 'target'), '--log-path', join(workDir, 'logs')],
-    ...(command !== 'run' && !unitTests ? ['--exclude-resource-type', 'unit_test'] : []),
-    ...(fullRefresh && command !== 'test' ? ['--full-refresh'] : []),
-    ...(empty && command !== 'test' ? ['--empty'] : []),
-    ...(select ? ['--select', ...select] : []),
-    ...(vars ? ['--vars', JSON.stringify(vars)] : []),
-  ];
-}
-
-/** Resolves when the process has ended, with how it did. */
-async function supervise(
-  file: string,
-  args: readonly string[],
-  env: NodeJS.ProcessEnv,
-  log: LogFollower,
-  signal: AbortSignal,
-): Promise<string> {
-  const child = spawn(file, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
-  for (const stream of [child.stdout, child.stderr]) {
-    createInterface({ input: stream }).on('line', (line) => log.take(line));
-  }
-  let killer: NodeJS.Timeout | undefined;
-  const stop = () => {
-    child.kill('SIGTERM');
-    killer = setTimeout(() => child.kill('SIGKILL'), graceMs);
-  };
-  if (signal.aborted) stop();
-  else signal.addEventListener('abort', stop, { once: true });
-  try {
-    const [code, killedBy] = await once(child, 'close');
-    return killedBy ? `signal ${killedBy}` : `exit code ${code}`;
-  } catch (error) {
-    throw new DbtError(`dbt cannot be started: ${error instanceof Error ? error.message : error}`);
-  } finally {
-    signal.removeEventListener('abort', stop);
-    clearTimeout(killer);
-  }
+  await using dbt = openColdDbt(options);
+  return await dbt.run(options);
 }

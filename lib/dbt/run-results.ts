@@ -2,19 +2,34 @@ import { z } from 'zod';
 
 /** What a run of dbt came to. */
 export interface DbtSummary {
-  /** `warned`: every model was built, and a test that only warns found something. */
-  readonly status: 'success' | 'warned' | 'failed';
+  /**
+   * `warned`: every model was built, and a test that only warns found something. `nothing to retry`: the last run left
+   * no failure behind, or none is known, and dbt did not run.
+   */
+  readonly status: 'success' | 'warned' | 'failed' | 'nothing to retry';
+  /** dbt's id of the run, as in silver.dbt_runs; empty when it did not run. */
+  readonly runId: string;
   /** Models that were built. */
   readonly models: number;
   readonly tests: { readonly passed: number; readonly failed: number; readonly warned: number };
-  /** From start to end of the process, by the caller's clock. */
+  /** From start to end of the command, by the caller's clock. */
   readonly seconds: number;
   /** Models and tests that failed; those skipped because of them are not repeated here. */
   readonly failures: readonly { readonly name: string; readonly message: string }[];
 }
 
+export const nothingToRetry: DbtSummary = {
+  status: 'nothing to retry',
+  runId: '',
+  models: 0,
+  tests: { passed: 0, failed: 0, warned: 0 },
+  seconds: 0,
+  failures: [],
+};
+
 /** The fields we read of `run_results.json`. */
 const RunResults = z.object({
+  metadata: z.object({ invocation_id: z.string() }),
   results: z.array(
     z.object({
       unique_id: z.string(),
@@ -27,7 +42,7 @@ const RunResults = z.object({
 const failed = ['error', 'fail', 'runtime error', 'partial success'];
 
 export function summarise(runResults: unknown, seconds: number): DbtSummary {
-  const { results } = RunResults.parse(runResults);
+  const { metadata, results } = RunResults.parse(runResults);
   const nodes = results.map(({ unique_id, status, message }) => {
     const [type = '', , ...name] = unique_id.split('.');
     return { type, name: name.join('.'), status, message: message ?? status };
@@ -40,9 +55,26 @@ export function summarise(runResults: unknown, seconds: number): DbtSummary {
   const warned = withStatus('warn');
   return {
     status: failures.length > 0 ? 'failed' : warned > 0 ? 'warned' : 'success',
+    runId: metadata.invocation_id,
     models: nodes.filter(({ type, status }) => type === 'model' && status === 'success').length,
     tests: { passed: withStatus('pass'), failed: tests.filter((test) => failed.includes(test.status)).length, warned },
     seconds,
     failures,
   };
+}
+
+const Retriable = RunResults.extend({ args: z.looseObject({ which: z.string() }) }).loose();
+
+/**
+ * The results of a run that `dbt retry` can take up, as it has to read them: null when nothing failed in it, or when
+ * only a hook did, which every run runs anyway.
+ */
+export function retriable(runResults: unknown): object | null {
+  const parsed = Retriable.safeParse(runResults);
+  if (!parsed.success || !['build', 'run', 'test'].includes(parsed.data.args.which)) return null;
+  const isLeft = parsed.data.results.some(
+    ({ unique_id, status }) => !unique_id.startsWith('operation.') && (failed.includes(status) || status === 'skipped'),
+  );
+  // A retry takes over the run's flags, and the warm process writes the results itself.
+  return isLeft ? { ...(runResults as object), args: { ...parsed.data.args, write_json: true } } : null;
 }

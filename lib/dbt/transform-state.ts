@@ -9,6 +9,7 @@ export type Query = (sql: string) => Promise<readonly Readonly<Record<string, un
 export interface TransformState {
   readonly due: boolean;
   readonly reason:
+    | 'nothing loaded'
     | 'never run'
     | 'project changed'
     | 'last run failed'
@@ -46,9 +47,11 @@ async function sqlFiles(projectDir: string, folder: string): Promise<string[]> {
     .sort();
 }
 
-const ledgerSql = `
-select count(*) as tables from information_schema.tables
-where lower(table_schema) = 'silver' and lower(table_name) in ('sealed_batches', 'dbt_runs')`;
+const tablesSql = `
+select
+  count(case when lower(table_schema) = 'bronze' and lower(table_name) = 'load_batches' then 1 end) as of_loader,
+  count(case when lower(table_schema) = 'silver' and lower(table_name) in ('sealed_batches', 'dbt_runs') then 1 end) as of_dbt
+from information_schema.tables`;
 
 const unsealedSql = `
 select count(*) as batches from bronze.load_batches as loaded
@@ -68,11 +71,13 @@ select status from silver.dbt_runs where command in ('run', 'build') order by fi
 export async function transformState(query: Query, fingerprint: string): Promise<TransformState> {
   const one = async (sql: string) => Object.values((await query(sql))[0] ?? {});
   const because = (reason: TransformState['reason'], fullRefresh = false): TransformState => ({
-    due: reason !== 'up to date',
+    due: reason !== 'up to date' && reason !== 'nothing loaded',
     reason,
     fullRefresh,
   });
-  if (Number((await one(ledgerSql))[0]) < 2) return because('never run', true);
+  const [ofLoader, ofDbt] = await one(tablesSql);
+  if (Number(ofLoader) < 1) return because('nothing loaded');
+  if (Number(ofDbt) < 2) return because('never run', true);
   const [builtSeq, builtFingerprint] = await one(lastBuiltSql);
   if (builtFingerprint === undefined) return because('never run', true);
   if (builtFingerprint !== fingerprint) return because('project changed', true);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { openWarmDbt } from '../../../lib/dbt/dbt.ts';
 import { environmentDir, gone, type MovieRecord, projectDir, WarehouseFile } from './support/warehouse-file.ts';
 
 const ids = 12;
@@ -91,7 +92,7 @@ async function buildKilledAfter(file: WarehouseFile, node: string): Promise<void
       ],
       ...['--log-path', join(work, 'logs')],
     ],
-    { env: file.dbtOptions().env, stdio: ['ignore', 'pipe', 'ignore'] },
+    { env: file.place().env, stdio: ['ignore', 'pipe', 'ignore'] },
   );
   createInterface({ input: child.stdout }).on('line', (line) => {
     if (line.includes(`"node_name": "${node}"`) && line.includes('"LogModelResult"')) child.kill('SIGKILL');
@@ -145,13 +146,14 @@ async function expectSameAnew(file: WarehouseFile): Promise<void> {
   for (const [table, rows] of Object.entries(anew)) expect(bySteps[table], table).toEqual(rows);
 }
 
-it('comes to the same tables by many small steps, whose movies lose and win back genres and companies', {
+it('comes to the same tables by many small steps of one process, whose movies lose and win back genres and companies', {
   timeout: 300_000,
 }, async () => {
   await using file = await WarehouseFile.create('odd-name');
-  for (const [index, records] of batches(4_711, 8).entries()) {
+  await using dbt = openWarmDbt(file.place());
+  for (const [index, records] of batches(4_711, 12).entries()) {
     await file.load(index % 2 === 0 ? 100 + index : 100 - index, records.slice(0, 6));
-    await file.dbt();
+    await file.run(dbt);
   }
   await expectSameAnew(file);
 });

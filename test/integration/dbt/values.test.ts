@@ -56,7 +56,7 @@ describe.skipIf(!existsSync(quirksFile))(`the odd ones among recorded documents 
       1,
       lines.map((line): MovieRecord => ({ movieId: JSON.parse(line).id, body: line, fetchedAt: 0 })),
     );
-    await file.dbt({ env: { TZ: 'Pacific/Kiritimati' } });
+    await file.dbt({}, { TZ: 'Pacific/Kiritimati' });
 
     const rows = await file.query(`select ${columns} from silver.silver_movies order by movie_id`);
     expect(numbers(rows)).toEqual(movies.map(expected));
@@ -72,7 +72,7 @@ describe.skipIf(!existsSync(quirksFile))(`the odd ones among recorded documents 
     expect(await file.query("select 1 from silver.silver_production_companies where origin_country = ''")).toEqual([]);
 
     const there = await file.contents();
-    await file.dbt({ fullRefresh: true, env: { TZ: 'America/St_Johns' } });
+    await file.dbt({ fullRefresh: true }, { TZ: 'America/St_Johns' });
     expect(await file.contents()).toEqual(there);
   });
 });

@@ -1,7 +1,8 @@
 import { expect, it } from 'vitest';
 import { DbtError } from '../../../lib/dbt/dbt-error.ts';
-import { summarise } from '../../../lib/dbt/run-results.ts';
+import { retriable, summarise } from '../../../lib/dbt/run-results.ts';
 
+const metadata = { invocation_id: 'run-1' };
 const result = (unique_id: string, status: string, message: string | null = null) => ({ unique_id, status, message });
 
 it('tells models from tests and failures from what was skipped because of them', () => {
@@ -13,8 +14,9 @@ it('tells models from tests and failures from what was skipped because of them',
     result('test.p.not_null_x.3c', 'fail', 'Got 2 results'),
     result('test.p.usable.4d', 'warn', 'Got 1 result'),
   ];
-  expect(summarise({ results }, 4.2)).toEqual({
+  expect(summarise({ metadata, results }, 4.2)).toEqual({
     status: 'failed',
+    runId: 'run-1',
     models: 1,
     tests: { passed: 1, failed: 1, warned: 1 },
     seconds: 4.2,
@@ -26,8 +28,22 @@ it('tells models from tests and failures from what was skipped because of them',
 });
 
 it('is a success with nothing failed, and warned when a test warns', () => {
-  expect(summarise({ results: [result('model.p.a', 'success')] }, 1).status).toBe('success');
-  expect(summarise({ results: [result('test.p.a', 'warn')] }, 1).status).toBe('warned');
+  expect(summarise({ metadata, results: [result('model.p.a', 'success')] }, 1).status).toBe('success');
+  expect(summarise({ metadata, results: [result('test.p.a', 'warn')] }, 1).status).toBe('warned');
+});
+
+it('can be retried when a model or a test failed or was skipped, with its own flags but for the results file', () => {
+  const run = (which: string, ...results: object[]) => ({
+    metadata,
+    args: { which, write_json: false, full_refresh: true },
+    results,
+  });
+  const failed = run('build', result('model.p.a', 'success'), result('test.p.a', 'skipped'));
+  expect(retriable(failed)).toEqual({ ...failed, args: { which: 'build', write_json: true, full_refresh: true } });
+  expect(retriable(run('build', result('model.p.a', 'success'), result('test.p.a', 'warn')))).toBeNull();
+  expect(retriable(run('build', result('operation.p.hook', 'error')))).toBeNull();
+  expect(retriable(run('run-operation', result('model.p.a', 'error')))).toBeNull();
+  expect(retriable(null)).toBeNull();
 });
 
 it('is worth another try only when the file was in use or the connection was lost', () => {

@@ -8,15 +8,16 @@ import { projectFingerprint, transformState } from '../../../lib/dbt/transform-s
 /** A warehouse that answers each question by the table it is about. */
 interface Answers {
   readonly tables: number;
+  readonly loaderTables?: number;
   readonly built?: { run_seq: bigint; project_fingerprint: string };
   readonly lastStatus?: string;
   readonly sealed?: bigint;
   readonly unsealed?: bigint;
 }
 
-const ask = ({ tables, built, lastStatus = 'success', sealed = 3n, unsealed = 0n }: Answers) =>
+const ask = ({ tables, loaderTables = 1, built, lastStatus = 'success', sealed = 3n, unsealed = 0n }: Answers) =>
   transformState((sql) => {
-    if (sql.includes('information_schema')) return Promise.resolve([{ tables }]);
+    if (sql.includes('information_schema')) return Promise.resolve([{ of_loader: loaderTables, of_dbt: tables }]);
     if (sql.includes('models_status')) return Promise.resolve(built ? [built] : []);
     if (sql.includes('select status')) return Promise.resolve([{ status: lastStatus }]);
     if (sql.includes('bronze.load_batches')) return Promise.resolve([{ batches: unsealed }]);
@@ -38,6 +39,14 @@ it.each([
 
 it('is not due when nothing happened since a run that succeeded', async () => {
   expect(await ask({ tables: 2, built })).toEqual({ due: false, reason: 'up to date', fullRefresh: false });
+});
+
+it('is not due before a loader has made its tables', async () => {
+  expect(await ask({ tables: 0, loaderTables: 0 })).toEqual({
+    due: false,
+    reason: 'nothing loaded',
+    fullRefresh: false,
+  });
 });
 
 it('changes its fingerprint with the SQL and the settings, not with descriptions', async () => {

@@ -1,9 +1,9 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type DuckDBConnection, DuckDBInstance, DuckDBTimestampValue, type Json } from '@duckdb/node-api';
-import { type DbtOptions, runDbt } from '../../../../lib/dbt/dbt.ts';
+import { type Dbt, type DbtPlace, type DbtRun, openColdDbt } from '../../../../lib/dbt/dbt.ts';
 import type { DbtSummary } from '../../../../lib/dbt/run-results.ts';
 
 export const root = fileURLToPath(new URL('../../../..', import.meta.url));
@@ -31,6 +31,13 @@ export const gone = (movieId: number, fetchedAt: number): MovieRecord => ({
   movieId,
   body: { success: false, status_code: 34, status_message: 'The resource you requested could not be found.' },
   status: 404,
+  fetchedAt,
+});
+
+/** A movie that is a drama. */
+export const movie = (movieId: number, fetchedAt = movieId): MovieRecord => ({
+  movieId,
+  body: { id: movieId, title: `movie ${movieId}`, genres: [{ id: 18, name: 'Drama' }] },
   fetchedAt,
 });
 
@@ -158,20 +165,31 @@ export class WarehouseFile implements AsyncDisposable {
     return contents;
   }
 
-  dbtOptions(options: Partial<DbtOptions> = {}): DbtOptions {
+  /** For dbt on this file, with more in its environment. */
+  place(env: NodeJS.ProcessEnv = {}): DbtPlace {
     return {
       projectDir,
       environmentDir,
       workDir: join(this.dir, 'dbt'),
-      command: 'build',
-      signal: new AbortController().signal,
-      ...options,
-      env: { PATH: process.env['PATH'], HOME: process.env['HOME'], DUCKDB_PATH: this.path, ...options.env },
+      env: { PATH: process.env['PATH'], HOME: process.env['HOME'], DUCKDB_PATH: this.path, ...env },
     };
   }
 
-  dbt(options: Partial<DbtOptions> = {}): Promise<DbtSummary> {
-    return runDbt(this.dbtOptions(options));
+  /** A command in a process of its own. */
+  async dbt(options: Partial<DbtRun> = {}, env: NodeJS.ProcessEnv = {}): Promise<DbtSummary> {
+    await using dbt = openColdDbt(this.place(env));
+    return await this.run(dbt, options);
+  }
+
+  /** A project of our own, to change. */
+  async copyOfProject(): Promise<AsyncDisposable & { readonly dir: string }> {
+    const dir = join(this.dir, 'project');
+    await cp(projectDir, dir, { recursive: true });
+    return { dir, [Symbol.asyncDispose]: () => rm(dir, { recursive: true }) };
+  }
+
+  run(dbt: Dbt, options: Partial<DbtRun> = {}): Promise<DbtSummary> {
+    return dbt.run({ command: 'build', signal: new AbortController().signal, ...options });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

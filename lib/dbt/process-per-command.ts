@@ -1,0 +1,34 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { messageOf } from '../errors.ts';
+import type { DbtPlace } from './dbt.ts';
+import { DbtError } from './dbt-error.ts';
+import type { LogFollower } from './log-lines.ts';
+import { endingOnAbort, endOf, type Invocation, type Runner } from './runner.ts';
+
+/** A process a command: the DuckDB file is free when it has ended. */
+export class ProcessPerCommand implements Runner {
+  readonly #place: DbtPlace;
+
+  constructor(place: DbtPlace) {
+    this.#place = place;
+  }
+
+  async invoke({ args }: Invocation, log: LogFollower, signal: AbortSignal): Promise<string> {
+    const { environmentDir, env } = this.#place;
+    const child = spawn(join(environmentDir, 'bin', 'dbt'), args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    for (const stream of [child.stdout, child.stderr]) {
+      createInterface({ input: stream }).on('line', (line) => log.take(line));
+    }
+    try {
+      const [code, killedBy] = await endingOnAbort(child, signal, once(child, 'close'));
+      return endOf(code, killedBy);
+    } catch (error) {
+      throw new DbtError(`dbt cannot be started: ${messageOf(error)}`);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+}

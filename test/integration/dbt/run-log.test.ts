@@ -1,0 +1,99 @@
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { type Dbt, openWarmDbt } from '../../../lib/dbt/dbt.ts';
+import { DbtError } from '../../../lib/dbt/dbt-error.ts';
+import { transformState } from '../../../lib/dbt/transform-state.ts';
+import { movie, WarehouseFile } from './support/warehouse-file.ts';
+
+// What dbt keeps of its runs, and what later runs make of it: all in the project, so one way to run it is enough.
+const vars = { project_fingerprint: 'f' };
+
+let file: WarehouseFile;
+let dbt: Dbt;
+beforeEach(async () => {
+  file = await WarehouseFile.create();
+  dbt = openWarmDbt(file.place());
+});
+afterEach(async () => {
+  await dbt[Symbol.asyncDispose]();
+  await file[Symbol.asyncDispose]();
+});
+
+const build = () => file.run(dbt, { vars });
+const failureOf = async (run: Promise<unknown>): Promise<DbtError> => {
+  const error = await run.catch((caught: unknown) => caught);
+  expect(error).toBeInstanceOf(DbtError);
+  return error as DbtError;
+};
+
+it('lets no test of a changed movie be passed over for a retry', async () => {
+  await file.load(1, [movie(1)]);
+  await build();
+  await file.load(2, [movie(2)]);
+  await file.query('alter table bronze.raw_genres rename to away');
+  await failureOf(build());
+  await file.query('alter table bronze.away rename to raw_genres');
+  await file.run(dbt, { command: 'retry', vars });
+  // What a test of movie 2 would find; the last complete build that succeeded has not seen the movie.
+  await file.query("update gold.bridge_movie_genres set genre_sk = 'none' where movie_id = 2");
+  await file.load(3, [movie(3)]);
+  const { summary } = await failureOf(build());
+  expect(summary?.failures.map(({ name }) => name).join()).toMatch(/relationships_bridge_movie_genres_genre_sk/);
+});
+
+it('names the column whose key is missing or comes twice', async () => {
+  await file.load(1, [movie(1), movie(2)]);
+  await build();
+  const brokenBy = async (sql: string) => {
+    await file.query(sql);
+    const { summary } = await failureOf(file.run(dbt, { command: 'test', vars, select: ['silver_genres'] }));
+    return summary?.failures.map(({ name }) => name.split('.')[0]);
+  };
+  const genre = 'insert into silver.silver_genres (genre_id, genre_name, is_listed) values';
+  expect(await brokenBy(`${genre} (18, 'again', false)`)).toContain('primary_key_silver_genres_genre_id');
+  await file.query(`delete from silver.silver_genres where genre_name = 'again'`);
+  expect(await brokenBy(`${genre} (null, 'none', false)`)).toContain('primary_key_silver_genres_genre_id');
+});
+
+it('forgets old runs, but none by which later ones go', async () => {
+  const insertCopy = (table: string) =>
+    file.query(`insert into silver.${table} select * replace ('old' as invocation_id) from silver.${table}`);
+  const age = async (which: string, days: number) => {
+    const ago = (column: string) => `${column} = ${column} - interval ${days} day`;
+    await file.query(`update silver.dbt_runs set ${ago('started_at')}, ${ago('finished_at')} where ${which}`);
+    await file.query(`update silver.dbt_results set ${ago('finished_at')} where ${which}`);
+  };
+  const remembered = async () =>
+    (
+      await file.query(`
+        select status, finished_at < now() - interval 1 day as is_old, exists (
+          from silver.dbt_results as results where results.invocation_id = runs.invocation_id
+        ) as has_results
+        from silver.dbt_runs as runs order by finished_at`)
+    ).map(({ status, is_old, has_results }) => [status, is_old ? 'old' : 'new', has_results ? 'results' : '']);
+
+  await file.load(1, [movie(1)]);
+  await build();
+  await insertCopy('dbt_runs');
+  await insertCopy('dbt_results');
+  await age(`invocation_id = 'old'`, 100);
+  await age(`invocation_id <> 'old'`, 30);
+  await file.query('alter table bronze.raw_genres rename to away');
+  await failureOf(build());
+  // The last success is old too, but what the next run has to do depends on it.
+  expect(await remembered()).toEqual([
+    ['success', 'old', 'results'],
+    ['failed', 'new', 'results'],
+  ]);
+  expect(await transformState((sql) => file.query(sql), 'f')).toMatchObject({ due: true, reason: 'last run failed' });
+
+  await file.query('alter table bronze.away rename to raw_genres');
+  await build();
+  expect(await remembered()).toEqual([
+    ['failed', 'new', 'results'],
+    ['success', 'new', 'results'],
+  ]);
+  expect(await file.query(`select count(*) as n from silver.dbt_results where invocation_id = 'old'`)).toEqual([
+    { n: '0' },
+  ]);
+  expect(await transformState((sql) => file.query(sql), 'f')).toMatchObject({ due: false });
+});
