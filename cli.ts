@@ -5,10 +5,15 @@ import { commands } from './commands/index.ts';
 import { systemClock } from './lib/clock.ts';
 import { loadConfig, readEnvironment } from './lib/config.ts';
 import { ExitCode, IngestError, messageOf, UsageError } from './lib/errors.ts';
+import { Health } from './lib/health.ts';
 import { createLogger } from './lib/logger.ts';
+import { createMetrics } from './lib/metrics.ts';
 import { createProgress, noProgress } from './lib/progress.ts';
 import { scrub } from './lib/secret.ts';
 import { shutdownSignal } from './lib/shutdown.ts';
+import packageJson from './package.json' with { type: 'json' };
+
+const { version } = packageJson;
 
 const overview = (): string => {
   const width = Math.max(...Object.keys(commands).map((name) => name.length));
@@ -20,7 +25,8 @@ usage: npm run cli -- COMMAND [options]        (npm start is: run --once)
 ${lines.join('\n')}
 
 COMMAND --help tells more. Settings come from the environment and from .env; the README lists them.
-Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 credentials refused, 130/143 stopped by a signal.`;
+Exit codes: 0 done or drained, 1 failed, 2 usage or configuration, 3 credentials refused, 4 data stale, 130/143 stopped
+by a signal before the work was done.`;
 };
 
 async function main(argv: readonly string[]): Promise<number> {
@@ -36,7 +42,10 @@ async function main(argv: readonly string[]): Promise<number> {
     process.stdout.write(`${command.help}\n`);
     return ExitCode.done;
   }
-  return run(command, values, positionals);
+  const code = await run(command, values, positionals);
+  // All that was opened is closed. What kafkajs leaves behind after a broker was lost would keep the process for ever.
+  if (command.isService?.(values)) process.exit(code);
+  return code;
 }
 
 function parse(name: string, command: Command, args: readonly string[]) {
@@ -51,16 +60,24 @@ function parse(name: string, command: Command, args: readonly string[]) {
 
 async function run(command: Command, values: Values, positionals: readonly string[]): Promise<number> {
   const config = loadConfig(readEnvironment());
-  const log = createLogger(config.logLevel ?? command.logLevel ?? 'info', config.secrets);
-  const signal = shutdownSignal();
-  using progress = values['json'] ? noProgress : createProgress(process.stderr, systemClock);
+  const isService = command.isService?.(values) ?? false;
+  const log = createLogger(config.logLevel ?? command.logLevel ?? (isService ? 'info' : 'warn'), config.secrets);
+  const signal = shutdownSignal(config.drainTimeoutMs, (text) =>
+    isService ? log.info(text) : process.stderr.write(`\n${text}\n`),
+  );
+  using progress = values['json'] || isService ? noProgress : createProgress(process.stderr, systemClock);
+  const metrics = createMetrics(version);
   try {
-    return await command.run({ config, log, progress, signal }, values, positionals);
+    const health = new Health(systemClock);
+    return await command.run({ config, log, progress, signal, metrics, health }, values, positionals);
   } catch (error) {
+    // A service that is told to stop while it starts has nothing to drain.
+    if (error === signal.reason && isService) return ExitCode.done;
     if (error === signal.reason) throw error;
     const clean = scrub(error instanceof IngestError ? error.message : inspectable(error), config.secrets);
     progress[Symbol.dispose]();
-    process.stderr.write(`${clean}\n`);
+    if (isService) log.fatal({ error: clean }, 'died');
+    else process.stderr.write(`${clean}\n`);
     return error instanceof IngestError ? error.exitCode : ExitCode.failed;
   }
 }

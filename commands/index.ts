@@ -2,7 +2,7 @@ import type { Command } from './command.ts';
 import { doctor } from './doctor.ts';
 import { run } from './run.ts';
 import { sandbox } from './sandbox.ts';
-import { fetch, load, produce, transform } from './stages.ts';
+import { fetch, load, produce, schedule, transform } from './stages.ts';
 import { status } from './status.ts';
 import { topics } from './topics.ts';
 
@@ -13,6 +13,7 @@ export const commands: Readonly<Record<string, Command>> = {
   fetch,
   load,
   transform,
+  schedule,
   status,
   topics,
   doctor,

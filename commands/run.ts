@@ -1,31 +1,47 @@
 import { ExitCode, UsageError } from '../lib/errors.ts';
 import { formatReport } from '../pipeline/report.ts';
 import { runOnce } from '../pipeline/run-once.ts';
-import { type Command, jsonOption, pagesOf, print } from './command.ts';
+import { services } from '../pipeline/services.ts';
+import { type Command, intervalOf, jsonOption, pagesOf, print } from './command.ts';
 
 /** 12 pages are 240 movies: about a minute at 40 requests in 10 s. */
 const standardPages = 12;
+const hourMs = 3_600_000;
 
 export const run: Command = {
-  summary: 'all stages: walk, fetch, load, transform (--once: until all of it is in GOLD)',
+  summary: 'all stages in one process: walk, fetch, load, transform (--once: until all of it is in GOLD)',
   help: `usage: run --once [--pages N|all] [--full-refresh] [--json]
+       run [--pages N|all] [--popular-every TIME] [--genres-every TIME]
 
-Walks the popular list, fetches what is not fresh, loads BRONZE, builds and tests SILVER and GOLD, and prints what it did.
+Walks the popular list, fetches what is not fresh, loads BRONZE, builds and tests SILVER and GOLD. With --once it prints
+what it did; without, it goes on until it is stopped: walks again and again, and dbt by TRANSFORM_SCHEDULE.
 
-  --once          end when everything published is in GOLD
-  --pages N|all   pages of the popular list, 20 movies each (standard ${standardPages}, at most 500)
-  --full-refresh  build SILVER and GOLD anew from all of BRONZE
-  --json          the report as JSON on standard output`,
+  --once                end when everything published is in GOLD
+  --pages N|all         pages of the popular list, 20 movies each (standard ${standardPages}, at most 500)
+  --full-refresh        build SILVER and GOLD anew from all of BRONZE
+  --popular-every TIME  how often the popular list is walked (standard 6h)
+  --genres-every TIME   how often the genre list is fetched (standard 24h)
+  --json                the report as JSON on standard output`,
   options: {
     once: { type: 'boolean' },
+    'popular-every': { type: 'string' },
+    'genres-every': { type: 'string' },
     pages: { type: 'string' },
     'full-refresh': { type: 'boolean' },
     ...jsonOption,
   },
-  logLevel: 'warn',
+  isService: (values) => !values['once'],
   run: async (context, values) => {
-    if (!values['once']) throw new UsageError('run needs --once: it ends when everything published is in GOLD');
     const pages = pagesOf(values, standardPages);
+    if (!values['once']) {
+      if (values['full-refresh'])
+        throw new UsageError('--full-refresh goes with --once; or use transform --full-refresh');
+      const [popularEveryMs = 6 * hourMs, genresEveryMs = 24 * hourMs] = ['popular-every', 'genres-every'].map((name) =>
+        intervalOf(values, name),
+      );
+      await services.all(context, { pages, popularEveryMs, genresEveryMs });
+      return ExitCode.done;
+    }
     const report = await runOnce(context, { pages, fullRefresh: values['full-refresh'] === true });
     context.progress[Symbol.dispose]();
     print(values, report, () => formatReport(report));

@@ -5,12 +5,13 @@ import type { Command, Values } from './command.ts';
 
 export const sandbox: Command = {
   summary: 'a TMDb that runs here: strict limit, faults on request',
-  help: `usage: sandbox [--port N] [--latency MIN-MAX] [--drift N] [--faults TEXT] [--version N]
+  help: `usage: sandbox [--host H] [--port N] [--latency MIN-MAX] [--drift N] [--faults TEXT] [--version N]
 
 Serves TMDb's popular, details, genres and changes under http://127.0.0.1:PORT/3 until it is stopped. The limit is
 TMDB_RATE_LIMIT, strictly; the movies are those of SANDBOX_CATALOGUE (NDJSON, one recorded detail document a line, .gz or
 not), or SANDBOX_MOVIES invented ones from SANDBOX_SEED. GET /sandbox/stats tells what was asked.
 
+  --host H           standard 127.0.0.1; 0.0.0.0 within a container
   --port N           standard 8080
   --latency MIN-MAX  milliseconds before an answer, standard 20-120
   --drift N          places by which movies move on the popular list while it is paged, standard 0
@@ -19,6 +20,7 @@ not), or SANDBOX_MOVIES invented ones from SANDBOX_SEED. GET /sandbox/stats tell
 
 To use it:  TMDB_BASE_URL=http://127.0.0.1:8080/3 TMDB_TOKEN=anything npm start`,
   options: {
+    host: { type: 'string' },
     port: { type: 'string' },
     latency: { type: 'string' },
     drift: { type: 'string' },
@@ -28,6 +30,7 @@ To use it:  TMDB_BASE_URL=http://127.0.0.1:8080/3 TMDB_TOKEN=anything npm start`
   run: async ({ config, signal }, values) => {
     const { catalogueFile, movies, seed } = config.sandbox;
     await using running = await startSandbox({
+      host: String(values['host'] ?? '127.0.0.1'),
       port: wholeNumber(values, 'port', 8080),
       latencyMs: latencyOf(values),
       pageDrift: wholeNumber(values, 'drift', 0),

@@ -1,26 +1,37 @@
 import { ExitCode, UsageError } from '../lib/errors.ts';
 import { openPlatform } from '../pipeline/platform.ts';
+import { scheduleOnce } from '../pipeline/schedule.ts';
+import { services } from '../pipeline/services.ts';
 import { endsOf, fetchGenres, fetchMovies, loadBronze, walkPopular } from '../pipeline/stages.ts';
 import { transform as runTransform } from '../pipeline/transform.ts';
 import { topics as topicNames } from '../schemas/topics.ts';
-import { type Command, jsonOption, pagesOf, print } from './command.ts';
+import { type Command, intervalOf, jsonOption, pagesOf, print, type Values } from './command.ts';
 
 export const produce: Command = {
   summary: 'publish movie ids (popular) or the genre list (genres)',
-  help: `usage: produce popular [--pages N|all] [--json]
-       produce genres [--json]
+  help: `usage: produce popular [--pages N|all] [--every TIME] [--json]
+       produce genres [--every TIME] [--json]
 
 popular   walks the popular list and publishes the ids that are not fresh to tmdb.movie-ids
-genres    publishes the genre list to tmdb.raw-genres, unless it is fresh`,
-  options: { pages: { type: 'string' }, ...jsonOption },
+genres    publishes the genre list to tmdb.raw-genres, unless it is fresh
+
+  --pages N|all   pages of the popular list, 20 movies each (standard all)
+  --every TIME    do it now and again every TIME (such as 6h) until it is stopped`,
+  options: { pages: { type: 'string' }, every: { type: 'string' }, ...jsonOption },
   takesPositionals: true,
+  isService: (values) => values['every'] !== undefined,
   run: async (context, values, [what]) => {
     if (what !== 'popular' && what !== 'genres')
       throw new UsageError('produce what? "produce popular" or "produce genres"');
     const pages = pagesOf(values, 500);
+    const everyMs = intervalOf(values);
+    if (everyMs !== undefined) {
+      await (what === 'genres' ? services.genres(context, { everyMs }) : services.popular(context, { everyMs, pages }));
+      return ExitCode.done;
+    }
     await using platform = openPlatform(context);
     if (what === 'genres') {
-      const published = await fetchGenres(platform, context);
+      const published = await fetchGenres(platform, context, context.config.tmdb.refreshAfterMs);
       print(values, { published }, published ? 'published the genre list' : 'the genre list is fresh: nothing to do');
       return ExitCode.done;
     }
@@ -31,6 +42,7 @@ genres    publishes the genre list to tmdb.raw-genres, unless it is fresh`,
 };
 
 const once = { once: { type: 'boolean' } } as const;
+const unlessOnce = (values: Values) => !values['once'];
 
 export const fetch: Command = {
   summary: 'fetch the details of the movies whose ids wait',
@@ -40,10 +52,15 @@ Reads tmdb.movie-ids, asks TMDb, publishes the answers to tmdb.raw-movies. Runs 
 
   --once   end when every id of now is fetched or parked`,
   options: { ...once, ...jsonOption },
+  isService: unlessOnce,
   run: async (context, values) => {
+    if (!values['once']) {
+      await services.fetch(context);
+      return ExitCode.done;
+    }
     await using platform = openPlatform(context);
-    const until = values['once'] ? await endsOf(platform, [topicNames.movieIds]) : undefined;
-    const outcomes = await fetchMovies(platform, context, until?.get(topicNames.movieIds));
+    const until = await endsOf(platform, [topicNames.movieIds]);
+    const outcomes = await fetchMovies(platform, context, until.get(topicNames.movieIds));
     context.signal.throwIfAborted();
     print(values, outcomes, `fetched ${outcomes.fetched}, gone ${outcomes.gone}, parked ${outcomes.parked}`);
     return ExitCode.done;
@@ -59,10 +76,15 @@ Reads tmdb.raw-movies and tmdb.raw-genres from where the ledger is and appends t
 
   --once   end when everything of now is in BRONZE`,
   options: { ...once, ...jsonOption },
+  isService: unlessOnce,
   run: async (context, values) => {
+    if (!values['once']) {
+      await services.load(context);
+      return ExitCode.done;
+    }
     await using platform = openPlatform(context);
-    const ends = values['once'] ? await endsOf(platform, [topicNames.rawMovies, topicNames.rawGenres]) : undefined;
-    const loaded = await loadBronze(platform, context, ends && Promise.resolve(ends));
+    const ends = await endsOf(platform, [topicNames.rawMovies, topicNames.rawGenres]);
+    const loaded = await loadBronze(platform, context, Promise.resolve(ends));
     context.signal.throwIfAborted();
     print(values, loaded, `loaded ${loaded.rows} rows, parked ${loaded.parked}`);
     return ExitCode.done;
@@ -84,5 +106,24 @@ Runs dbt build, unless BRONZE has not moved since the last run that succeeded.
     const skipped = result.skipped ? 'BRONZE has not moved since the last run: nothing to do; in it, ' : '';
     print(values, result, `${skipped}${result.testsPassed} tests passed, ${result.testsWarned} warned`);
     return ExitCode.done;
+  },
+};
+
+export const schedule: Command = {
+  summary: 'run dbt by the clock: freshness, then what is due',
+  help: `usage: schedule [--once]
+
+Asks by TRANSFORM_SCHEDULE (a cron pattern in UTC, seconds allowed) whether BRONZE has moved; if so runs dbt build and
+publishes GOLD to DUCKDB_GOLD_PATH, else does nothing. After a failed run only what failed is tried again, until it works.
+Runs until it is stopped; the exit code is 1 when the last run had failed.
+
+  --once   one round now; exit code 1 when dbt failed, 4 when a source is stale`,
+  options: once,
+  isService: unlessOnce,
+  run: async (context, values) => {
+    if (!values['once']) return (await services.schedule(context)) ? ExitCode.done : ExitCode.failed;
+    const { outcome, isFresh } = await scheduleOnce(context);
+    if (outcome === 'failed') return ExitCode.failed;
+    return isFresh ? ExitCode.done : ExitCode.stale;
   },
 };

@@ -1,23 +1,39 @@
+import { systemClock } from '../lib/clock.ts';
 import { ExitCode } from '../lib/errors.ts';
 import { formatTable } from '../lib/table.ts';
-import { readStatus } from '../pipeline/status.ts';
-import { type Command, jsonOption, print } from './command.ts';
+import { openStatus, type Status } from '../pipeline/status.ts';
+import { type Command, jsonOption, print, type Values } from './command.ts';
+
+const everyMs = 2_000;
 
 export const status: Command = {
   summary: 'what waits in each topic, and how fresh each layer is',
-  help: `usage: status [--json]
+  help: `usage: status [--watch] [--json]
 
-Shows for each topic how many records its consumer has not come to, for each layer when it last moved, the dead letters
-and the last dbt run. Without KAFKA_BROKERS the broker is started for the look.`,
-  options: jsonOption,
-  logLevel: 'warn',
+Shows for each topic how many records its consumer has not come to and how old the oldest of them is, the tokens of a
+shared bucket, for each layer when it last moved, the last flush, the dead letters (records of tmdb.dead-letters) and the
+last dbt run with what failed in it. Without KAFKA_BROKERS the broker of a run that is under way is asked, or one is
+started for the look.
+
+  --watch   shows it again every ${everyMs / 1_000} s, until it is stopped
+  --json    one JSON object, with --watch one a line`,
+  options: { watch: { type: 'boolean' }, ...jsonOption },
   run: async (context, values) => {
-    const found = await readStatus(context);
-    print(values, found, () =>
-      Object.entries(found)
-        .map(([title, rows]) => `${title}\n${rows.length > 0 ? formatTable(rows) : 'nothing yet'}`)
-        .join('\n\n'),
-    );
+    await using reader = openStatus(context);
+    do {
+      const found = await reader.read();
+      if (values['watch'] && !values['json'] && process.stdout.isTTY) process.stdout.write('\u001b[H\u001b[2J');
+      show(values, found);
+      if (values['watch']) await systemClock.sleep(everyMs, context.signal).catch(() => {});
+    } while (values['watch'] && !context.signal.aborted);
     return ExitCode.done;
   },
 };
+
+const show = (values: Values, found: Status): void =>
+  print(values, found, () =>
+    Object.entries(found)
+      .filter(([title, rows]) => rows.length > 0 || (title !== 'tokens' && title !== 'failed in it'))
+      .map(([title, rows]) => `${title}\n${rows.length > 0 ? formatTable(rows) : 'nothing yet'}`)
+      .join('\n\n'),
+  );

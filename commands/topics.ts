@@ -11,9 +11,8 @@ export const topics: Command = {
 Makes the topics that are missing (KAFKA_PARTITIONS, KAFKA_REPLICATION, KAFKA_RAW_RETENTION); those that are there stay as
 they are. Shows for each partition the first offset that is there and the one after the last.`,
   options: jsonOption,
-  logLevel: 'warn',
   run: async (context, values) => {
-    await using platform = openPlatform(context);
+    await using platform = openPlatform(context, { mayJoinBroker: true });
     const { admin } = await platform.kafka();
     const rows: Record<string, string | number>[] = [];
     for (const topic of Object.values(names)) {

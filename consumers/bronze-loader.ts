@@ -36,7 +36,11 @@ export interface BronzeLoaderPorts {
   readonly log: Logger;
   readonly onLoaded?: (flush: Flush) => void;
   /** So many records went to dead letters. */
-  readonly onParked?: (records: number) => void;
+  readonly onParked?: (records: number, reason: DeadLetterReason) => void;
+  /** So many bytes of documents wait for their flush. */
+  readonly onBuffered?: (bytes: number) => void;
+  /** Whether the warehouse takes batches; told when that changes. */
+  readonly onAvailable?: (isAvailable: boolean) => void;
 }
 
 /** When a micro-batch is due: whichever comes first. */
@@ -164,6 +168,7 @@ class BronzeLoader implements PartitionHandler {
       records: readable,
       rows,
     });
+    this.#ports.onBuffered?.(this.#collected.bytes);
     await this.#flushIfDue();
   }
 
@@ -228,7 +233,7 @@ class BronzeLoader implements PartitionHandler {
     await this.#ports.deadLetters.publish(
       unreadable.map(({ record, message }) => deadLetterOf(record, { reason, message, attempts: 1 }, failedAt)),
     );
-    this.#ports.onParked?.(unreadable.length);
+    this.#ports.onParked?.(unreadable.length, reason);
     for (const { record, message } of unreadable) {
       const { topic, partition, offset } = record;
       this.#ports.log.warn({ topic, partition, offset: offset.toString(), reason, message }, 'parked a raw record');
@@ -269,7 +274,9 @@ class BronzeLoader implements PartitionHandler {
 
   async #flush(taken: readonly Pending[]): Promise<void> {
     const started = this.#ports.clock.monotonic();
+    this.#ports.onBuffered?.(this.#collected.bytes);
     const loaded = await this.#append(taken);
+    this.#ports.onAvailable?.(true);
     for (const { partition, nextOffset } of loaded) {
       this.#inLedger.set(keyOf(partition.topic, partition.partition), nextOffset);
     }
@@ -299,6 +306,7 @@ class BronzeLoader implements PartitionHandler {
 
   async #waitAfter(error: unknown, tries: number): Promise<void> {
     const waitMs = Math.round(fullJitter(tries - 1, backoff, this.#ports.random));
+    this.#ports.onAvailable?.(false);
     this.#ports.log.warn(
       { tries, waitMs, error: messageOf(error) },
       'the warehouse did not take a batch, trying again',

@@ -18,6 +18,8 @@ export interface MovieDetailsPorts {
   readonly clock: Clock;
   readonly log: Logger;
   readonly onDone?: (outcome: MovieOutcome) => void;
+  /** A record went to dead letters. */
+  readonly onParked?: (reason: DeadLetterReason) => void;
 }
 
 /** `gone`: TMDb has no such movie any more, which is published like any other answer. */
@@ -49,6 +51,7 @@ async function handle(ports: MovieDetailsPorts, record: ConsumerRecord, signal: 
     const attempts = error instanceof UnusableAnswerError ? error.attempts : 1;
     const failure = { reason, message: messageOf(error), attempts };
     await ports.deadLetters.publish([deadLetterOf(record, failure, new Date(ports.clock.now()))]);
+    ports.onParked?.(reason);
     ports.log.warn({ partition: record.partition, offset: record.offset.toString(), ...failure }, 'parked a movie id');
     return 'parked';
   }

@@ -1,57 +1,25 @@
-import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
-import { UsageError } from './errors.ts';
+import {
+  bucketUrl,
+  bytes,
+  count,
+  duration,
+  flag,
+  headerSecret,
+  httpUrl,
+  type ListenAddress,
+  list,
+  parsedBy,
+  parseListen,
+  parseSchedule,
+  secret,
+} from './config-fields.ts';
+import { messageOf, UsageError } from './errors.ts';
 import { Secret } from './secret.ts';
 import type { RateLimit } from './token-bucket/token-bucket.ts';
-import { parseBytes, parseDuration, parseRate } from './units.ts';
-
-/** A text that `parse` understands; `hint` shows what a good one looks like. */
-const parsedBy = <T>(parse: (text: string) => T | null, hint: string) =>
-  z.string().transform((text, context): T => {
-    const value = parse(text);
-    if (value !== null) return value;
-    context.addIssue({ code: 'custom', message: `expected something like ${hint}, got "${text}"` });
-    return z.NEVER;
-  });
-
-const duration = (standard: string) => parsedBy(parseDuration, '10s, 15m or 24h').prefault(standard);
-const bytes = (standard: string) => parsedBy(parseBytes, '500KB or 64MB').prefault(standard);
-const count = (standard: number) => z.coerce.number().int().min(1).default(standard);
-const secret = z
-  .string()
-  .trim()
-  .min(1)
-  .transform((text) => new Secret(text))
-  .optional();
-/** What an HTTP header can carry. */
-const headerSecret = z
-  .string()
-  .trim()
-  .regex(/^[\x21-\x7e]+$/, 'has characters that no HTTP header takes: copy it again')
-  .transform((text) => new Secret(text))
-  .optional();
-const flag = z
-  .enum(['true', 'false'])
-  .default('false')
-  .transform((text) => text === 'true');
-const list = z.string().transform((text) =>
-  text
-    .split(',')
-    .map((item) => item.trim())
-    .filter(Boolean),
-);
-
-/** It is printed and stored, so it must not carry a secret. */
-const isBareUrl = (text: string): boolean => {
-  const { username, password, search, hash } = new URL(text);
-  return [username, password, search, hash].every((part) => part === '');
-};
-
-const httpUrl = z
-  .url({ protocol: /^https?$/, error: 'expected a URL such as https://api.themoviedb.org/3', abort: true })
-  .refine(isBareUrl, 'the URL must have no user, password, query or fragment: credentials go into TMDB_TOKEN')
-  .transform((url) => url.replace(/\/+$/, ''));
+import { parseRate } from './units.ts';
 
 /** Everything that can be set; the README's table follows this order. */
 const Environment = z
@@ -65,6 +33,7 @@ const Environment = z
     TMDB_CONCURRENCY: z.coerce.number().int().min(1).max(20).default(20),
     TMDB_MAX_BODY: bytes('4MB'),
     TMDB_GIVE_UP_AFTER: duration('10m'),
+    TOKEN_BUCKET_URL: bucketUrl,
     KAFKA_BROKERS: list.optional(),
     KAFKA_SSL: flag,
     KAFKA_SASL_MECHANISM: z.enum(['plain', 'scram-sha-256', 'scram-sha-512']).default('scram-sha-512'),
@@ -75,10 +44,14 @@ const Environment = z
     KAFKA_RAW_RETENTION: duration('180d'),
     WAREHOUSE: z.enum(['duckdb', 'snowflake']).default('duckdb'),
     DUCKDB_PATH: z.string().min(1).optional(),
+    DUCKDB_GOLD_PATH: z.string().min(1).optional(),
     DUCKDB_LOCK_WAIT: duration('2m'),
     LOAD_MAX_ROWS: count(20_000),
     LOAD_MAX_BYTES: bytes('64MB'),
     LOAD_MAX_AGE: duration('1s'),
+    TRANSFORM_SCHEDULE: parsedBy(parseSchedule, '*/5 * * * * (a cron pattern, in UTC)').prefault('*/5 * * * *'),
+    HTTP_LISTEN: parsedBy(parseListen, '127.0.0.1:9464').optional(),
+    DRAIN_TIMEOUT: duration('25s'),
     DATA_DIR: z.string().min(1).optional(),
     SANDBOX_CATALOGUE: z.string().min(1).optional(),
     SANDBOX_MOVIES: count(10_000),
@@ -135,7 +108,20 @@ export interface Config {
     readonly replicationFactor: number;
     readonly rawRetentionMs: number;
   };
-  readonly warehouse: { readonly duckdbPath: string; readonly lockWaitMs: number };
+  /** The bucket that a fleet shares; absent: one of this process alone. */
+  readonly tokenBucketUrl: Secret | undefined;
+  readonly warehouse: {
+    readonly duckdbPath: string;
+    /** A copy of GOLD for readers, swapped in whole after each run of dbt. */
+    readonly goldPath: string;
+    readonly lockWaitMs: number;
+  };
+  /** When dbt runs: a cron pattern, seconds allowed, in UTC. */
+  readonly transformSchedule: string;
+  /** Where services answer about their health; absent: nowhere. */
+  readonly httpListen: ListenAddress | undefined;
+  /** How long a service may take to finish what is in hand. */
+  readonly drainTimeoutMs: number;
   readonly load: { readonly maxRows: number; readonly maxBytes: number; readonly maxAgeMs: number };
   readonly sandbox: { readonly catalogueFile: string | undefined; readonly movies: number; readonly seed: number };
   readonly logLevel: Env['LOG_LEVEL'];
@@ -145,18 +131,42 @@ export interface Config {
   readonly secrets: readonly Secret[];
 }
 
+/** What may also be given as `NAME_FILE`, a file with the value in it: what containers' secrets are. */
+const secretNames = ['TMDB_TOKEN', 'TMDB_API_KEY', 'KAFKA_PASSWORD', 'TOKEN_BUCKET_URL'] as const;
+
 /**
  * The only reader of the environment. An empty variable counts as not set.
  * @throws UsageError that names every mistake at once.
  */
 export function loadConfig(environment: NodeJS.ProcessEnv): Config {
-  const set = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
+  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
+  const { set, mistakes } = withSecretFiles(given);
   const parsed = Environment.safeParse(set);
   if (!parsed.success) {
-    const mistakes = parsed.error.issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`);
+    mistakes.push(...parsed.error.issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`));
+  }
+  if (!parsed.success || mistakes.length > 0) {
     throw new UsageError(`the environment has ${mistakes.length} mistake(s):\n${mistakes.join('\n')}`);
   }
   return Object.freeze({ ...fromEnvironment(parsed.data), childEnvironment: inherited(environment) });
+}
+
+/** Reads the secrets that were given as files; the value itself and a file of it exclude each other. */
+function withSecretFiles(given: Record<string, string | undefined>) {
+  const set = { ...given };
+  const mistakes: string[] = [];
+  for (const name of secretNames) {
+    const file = given[`${name}_FILE`];
+    if (file === undefined) continue;
+    if (given[name] !== undefined) mistakes.push(`  ${name}: give ${name} or ${name}_FILE, not both`);
+    try {
+      // An empty file is a secret that was not given: a container has the file whether or not there is a value.
+      set[name] = readFileSync(file, 'utf8').trim() || undefined;
+    } catch (error) {
+      mistakes.push(`  ${name}_FILE: cannot be read: ${messageOf(error)}`);
+    }
+  }
+  return { set, mistakes };
 }
 
 /** The environment with the variables of `.env` beneath it: what is really set wins. */
@@ -183,15 +193,30 @@ function fromEnvironment(env: Env): Omit<Config, 'childEnvironment'> {
       giveUpAfterMs: env.TMDB_GIVE_UP_AFTER,
     },
     kafka: kafkaOf(env),
-    warehouse: {
-      duckdbPath: resolve(env.DUCKDB_PATH ?? join(dataDir, 'tmdb.duckdb')),
-      lockWaitMs: env.DUCKDB_LOCK_WAIT,
-    },
+    tokenBucketUrl: env.TOKEN_BUCKET_URL,
+    warehouse: warehouseOf(env, dataDir),
+    transformSchedule: env.TRANSFORM_SCHEDULE,
+    httpListen: env.HTTP_LISTEN,
+    drainTimeoutMs: env.DRAIN_TIMEOUT,
     load: { maxRows: env.LOAD_MAX_ROWS, maxBytes: env.LOAD_MAX_BYTES, maxAgeMs: env.LOAD_MAX_AGE },
     sandbox: { catalogueFile: env.SANDBOX_CATALOGUE, movies: env.SANDBOX_MOVIES, seed: env.SANDBOX_SEED },
     logLevel: env.LOG_LEVEL,
-    secrets: [env.TMDB_TOKEN, env.TMDB_API_KEY, env.KAFKA_PASSWORD].filter((value) => value !== undefined),
+    secrets: [env.TMDB_TOKEN, env.TMDB_API_KEY, env.KAFKA_PASSWORD, ...secretsOf(env.TOKEN_BUCKET_URL)].filter(
+      (value) => value !== undefined,
+    ),
   };
+}
+
+/** A URL with a password in it, and the password: a message may quote either. */
+function secretsOf(url: Secret | undefined): Secret[] {
+  const password = url && new URL(url.reveal()).password;
+  return url && password ? [url, new Secret(password), new Secret(decodeURIComponent(password))] : [];
+}
+
+function warehouseOf(env: Env, dataDir: string): Config['warehouse'] {
+  const duckdbPath = resolve(env.DUCKDB_PATH ?? join(dataDir, 'tmdb.duckdb'));
+  const goldPath = resolve(env.DUCKDB_GOLD_PATH ?? join(dirname(duckdbPath), 'tmdb-gold.duckdb'));
+  return { duckdbPath, goldPath, lockWaitMs: env.DUCKDB_LOCK_WAIT };
 }
 
 const inherited = (environment: NodeJS.ProcessEnv): Record<string, string> =>

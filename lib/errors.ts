@@ -1,5 +1,5 @@
 /** Process exit codes; the README lists them for scripts that call us. */
-export const ExitCode = { done: 0, failed: 1, usage: 2, credentialsRefused: 3 } as const;
+export const ExitCode = { done: 0, failed: 1, usage: 2, credentialsRefused: 3, stale: 4 } as const;
 
 /**
  * Base of every error we throw on purpose. It answers the two questions a caller has: does trying again help,

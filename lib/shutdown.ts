@@ -1,12 +1,21 @@
 import { IngestError } from './errors.ts';
+import { formatDuration } from './units.ts';
 
-/** Aborts at the first SIGINT or SIGTERM, so that everything drains; at the second, leaves at once. */
-export function shutdownSignal(): AbortSignal {
+/**
+ * Aborts at the first SIGINT or SIGTERM, so that everything drains; at the second, or when the drain has taken
+ * `drainTimeoutMs`, leaves at once. `say` is told in a sentence.
+ */
+export function shutdownSignal(drainTimeoutMs: number, say: (text: string) => void): AbortSignal {
   const controller = new AbortController();
   const onSignal = (name: NodeJS.Signals) => {
     if (controller.signal.aborted) process.exit(exitCodeOf(name));
-    process.stderr.write(`\n${name}: finishing what is in hand (once more to leave at once)\n`);
+    say(`${name}: finishing what is in hand (once more to leave at once)`);
     controller.abort(new StoppedError(name));
+    const late = setTimeout(() => {
+      say(`not drained after ${formatDuration(drainTimeoutMs)}, leaving: what was in hand comes again`);
+      process.exit(exitCodeOf(name));
+    }, drainTimeoutMs);
+    late.unref();
   };
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
   return controller.signal;

@@ -30,7 +30,7 @@ const checks: Readonly<Record<string, (context: Context) => Promise<string>>> = 
     return `${config.dataDir} (movies: ${config.origin})`;
   },
   kafka: async (context) => {
-    await using platform = openPlatform(context);
+    await using platform = openPlatform(context, { mayJoinBroker: true });
     const { clusterId } = await platform.kafka();
     return `${context.config.kafka.brokers?.join(', ') ?? 'a broker of our own'}, cluster ${clusterId}`;
   },
@@ -40,6 +40,12 @@ const checks: Readonly<Record<string, (context: Context) => Promise<string>>> = 
     await using reader = await openDuckDbReader({ path, lockWaitMs: 2_000, clock: systemClock });
     await reader.query('select 1');
     return path;
+  },
+  bucket: async (context) => {
+    if (!context.config.tokenBucketUrl) return 'one of this process (TOKEN_BUCKET_URL names one for a fleet)';
+    await using platform = openPlatform(context);
+    const { tokensLeft, capacity } = await (await platform.bucket()).state();
+    return `${tokensLeft} of ${capacity} tokens left`;
   },
   tmdb: async (context) => {
     await using platform = openPlatform(context);

@@ -1,17 +1,22 @@
 import { join } from 'node:path';
 import { systemClock } from '../lib/clock.ts';
 import type { Config } from '../lib/config.ts';
+import type { Health } from '../lib/health.ts';
 import { createAdmin, type KafkaAdmin } from '../lib/kafka/admin.ts';
+import { runningBroker } from '../lib/kafka/broker/claim.ts';
 import { startBroker } from '../lib/kafka/broker.ts';
 import { createKafka, type Kafka } from '../lib/kafka/client.ts';
 import { connectProducer, type KafkaProducer } from '../lib/kafka/sink.ts';
 import { lazy } from '../lib/lazy.ts';
 import type { Logger } from '../lib/logger.ts';
+import type { Metrics } from '../lib/metrics.ts';
 import type { Progress } from '../lib/progress.ts';
 import { Secret } from '../lib/secret.ts';
-import { createTmdbClient, type TmdbClient } from '../lib/tmdb/client.ts';
+import { createTmdbClient, type RequestObserver, type TmdbClient } from '../lib/tmdb/client.ts';
 import { openTransport } from '../lib/tmdb/transport.ts';
 import { MemoryTokenBucket } from '../lib/token-bucket/memory.ts';
+import { openSharedTokenBucket } from '../lib/token-bucket/redis.ts';
+import type { TokenBucket } from '../lib/token-bucket/token-bucket.ts';
 import { startSandbox } from '../sandbox/server.ts';
 
 /** Where the tools are that `scripts/setup.mjs` installs. */
@@ -24,11 +29,14 @@ export interface Context {
   readonly progress: Progress;
   /** Aborts when we are to stop: stages drain. */
   readonly signal: AbortSignal;
+  readonly metrics: Metrics;
+  readonly health: Health;
 }
 
 /** The clients that stages share: made on first use, here and nowhere else, and closed in reverse order. */
 export interface Platform extends AsyncDisposable {
   readonly kafka: () => Promise<KafkaPlatform>;
+  readonly bucket: () => Promise<TokenBucket>;
   readonly tmdb: () => Promise<TmdbClient>;
 }
 
@@ -39,30 +47,48 @@ interface KafkaPlatform {
   readonly clusterId: string;
 }
 
-export function openPlatform(context: Context): Platform {
+export interface PlatformOptions {
+  /**
+   * Whether the broker that another run has started may be used, as those do that only look. Whoever asks TMDb must not:
+   * each run has a token bucket of its own.
+   */
+  readonly mayJoinBroker?: boolean;
+}
+
+export function openPlatform(context: Context, options: PlatformOptions = {}): Platform {
   const resources = new AsyncDisposableStack();
+  const bucket = lazy(() => openBucket(context, resources));
   return {
-    kafka: lazy(() => openKafka(context, resources)),
-    tmdb: lazy(() => openTmdb(context, resources)),
+    kafka: lazy(() => openKafka(context, resources, options)),
+    bucket,
+    tmdb: lazy(async () => openTmdb(context, resources, await bucket())),
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   };
 }
 
-async function openKafka(context: Context, resources: AsyncDisposableStack): Promise<KafkaPlatform> {
+async function openKafka(
+  context: Context,
+  resources: AsyncDisposableStack,
+  options: PlatformOptions,
+): Promise<KafkaPlatform> {
   const { config, log } = context;
   const { ssl, sasl, partitions, replicationFactor, rawRetentionMs } = config.kafka;
-  const brokers = config.kafka.brokers ?? (await startOwnBroker(context, resources));
+  const brokers = config.kafka.brokers ?? (await ownBroker(context, resources, options));
   const client = createKafka({ brokers, ssl, sasl, clientId: 'tmdb-stream', log });
   const admin = resources.use(await createAdmin(client));
   await admin.ensureTopics({ partitions, replicationFactor, rawRetentionMs });
   const producer = resources.use(await connectProducer(client));
+  context.health.dependsOn('kafka', async () => void (await admin.clusterId()));
   return { client, admin, producer, clusterId: await admin.clusterId() };
 }
 
-async function startOwnBroker(
+async function ownBroker(
   { config, progress, signal }: Context,
   resources: AsyncDisposableStack,
+  { mayJoinBroker = false }: PlatformOptions,
 ): Promise<readonly string[]> {
+  const running = mayJoinBroker ? runningBroker(join(config.dataDir, 'kafka')) : null;
+  if (running !== null) return [running];
   const started = systemClock.monotonic();
   const options = {
     dataDir: join(config.dataDir, 'kafka'),
@@ -77,16 +103,31 @@ async function startOwnBroker(
   return broker.brokers;
 }
 
-async function openTmdb(context: Context, resources: AsyncDisposableStack): Promise<TmdbClient> {
-  const { config, log } = context;
+/** One for the whole fleet, or one of this process. */
+async function openBucket({ config, log, health }: Context, resources: AsyncDisposableStack): Promise<TokenBucket> {
+  const { rateLimit: limit, timeoutMs: requestTimeoutMs } = config.tmdb;
+  if (!config.tokenBucketUrl) return resources.use(new MemoryTokenBucket(limit, systemClock));
+  const url = config.tokenBucketUrl;
+  const bucket = resources.use(await openSharedTokenBucket({ url, limit, requestTimeoutMs, clock: systemClock, log }));
+  health.dependsOn('token_bucket', async () => {
+    if (!bucket.isReachable) throw new Error('the store of the token bucket is out of reach');
+  });
+  return bucket;
+}
+
+async function openTmdb(context: Context, resources: AsyncDisposableStack, bucket: TokenBucket): Promise<TmdbClient> {
+  const { config, log, metrics } = context;
   const { rateLimit, concurrency, timeoutMs, maxBodyBytes, giveUpAfterMs } = config.tmdb;
   const { baseUrl, token, apiKey } = config.origin === 'tmdb' ? config.tmdb : await startOwnSandbox(context, resources);
-  const bucket = resources.use(new MemoryTokenBucket(rateLimit, systemClock));
   const transport = resources.use(
     openTransport({ baseUrl, token, apiKey, timeoutMs, maxBodyBytes, connections: concurrency }),
   );
+  const observer: RequestObserver = {
+    answered: (endpoint, outcome) => metrics.requests.inc({ endpoint, outcome }),
+    waited: (ms) => metrics.tokenWait.observe(ms / 1_000),
+  };
   return createTmdbClient(
-    { transport, bucket, baseUrl, concurrency, giveUpAfterMs, windowMs: rateLimit.windowMs, log },
+    { transport, bucket, baseUrl, concurrency, giveUpAfterMs, windowMs: rateLimit.windowMs, log, observer },
     { clock: systemClock, random: Math.random },
   );
 }

@@ -1,11 +1,13 @@
 import type { MovieOutcome } from '../consumers/movie-details.ts';
 import { systemClock } from '../lib/clock.ts';
+import type { Offsets } from '../lib/kafka/topic.ts';
 import type { TmdbClient } from '../lib/tmdb/client.ts';
-import { topics } from '../schemas/topics.ts';
+import { type TopicName, topics } from '../schemas/topics.ts';
 import { type Context, openPlatform, type Platform } from './platform.ts';
 import type { RunReport } from './report.ts';
 import { endsOf, fetchGenres, fetchMovies, loadBronze, walkPopular } from './stages.ts';
 import { summarize } from './summary.ts';
+import { runTogether } from './together.ts';
 import { transform } from './transform.ts';
 
 export interface RunOnceOptions {
@@ -44,7 +46,7 @@ async function ingest(context: Context, { pages }: RunOnceOptions, timed: Timed)
   const tmdb = await platform.tmdb();
   const requesting = systemClock.monotonic();
   const walk = await timed('walk', async () => {
-    await fetchGenres(platform, context);
+    await fetchGenres(platform, context, context.config.tmdb.refreshAfterMs);
     return walkPopular(platform, context, pages);
   });
   const movies = await timed('fetch and load', () => fetchAndLoad(platform, context));
@@ -54,25 +56,17 @@ async function ingest(context: Context, { pages }: RunOnceOptions, timed: Timed)
 /** Fetches all ids of now; the loader runs beside it and ends when the last answer is in the ledger. */
 async function fetchAndLoad(platform: Platform, context: Context): Promise<Record<MovieOutcome, number>> {
   const ids = (await endsOf(platform, [topics.movieIds])).get(topics.movieIds) ?? new Map();
-  const failed = new AbortController();
-  const together = { ...context, signal: AbortSignal.any([context.signal, failed.signal]) };
-  const orFailTogether = <T>(stage: Promise<T>): Promise<T> =>
-    stage.catch((error) => {
-      failed.abort(error);
-      throw error;
-    });
-  const fetching = orFailTogether(fetchMovies(platform, together, ids));
-  const rawEnds = fetching.then(() => orFailTogether(endsOf(platform, [topics.rawMovies, topics.rawGenres])));
-  // The loader hears of a failure by the signal; it may not have come to look at the ends yet.
-  rawEnds.catch(() => {});
-  const loading = orFailTogether(loadBronze(platform, together, rawEnds));
-  const [fetched, loaded] = await Promise.allSettled([fetching, loading]);
-  // The one that failed first is the reason; the other was told to stop.
-  if (failed.signal.aborted) throw failed.signal.reason;
+  const rawEnds = Promise.withResolvers<Map<TopicName, Offsets>>();
+  const [fetched, loaded] = await runTogether(context.signal, [
+    async (signal) => {
+      const outcomes = await fetchMovies(platform, { ...context, signal }, ids);
+      rawEnds.resolve(await endsOf(platform, [topics.rawMovies, topics.rawGenres]));
+      return outcomes;
+    },
+    (signal) => loadBronze(platform, { ...context, signal }, rawEnds.promise),
+  ]);
   context.signal.throwIfAborted();
-  if (fetched.status === 'rejected') throw fetched.reason;
-  if (loaded.status === 'rejected') throw loaded.reason;
-  return { ...fetched.value, parked: fetched.value.parked + loaded.value.parked };
+  return { ...fetched, parked: fetched.parked + loaded.parked };
 }
 
 function requestsOf(tmdb: TmdbClient, { config }: Context, elapsedMs: number): RunReport['requests'] {

@@ -1,4 +1,4 @@
-import { runBronzeLoader } from '../consumers/bronze-loader.ts';
+import { type Flush, runBronzeLoader } from '../consumers/bronze-loader.ts';
 import { type MovieOutcome, runMovieDetails } from '../consumers/movie-details.ts';
 import { systemClock } from '../lib/clock.ts';
 import type { KafkaAdmin } from '../lib/kafka/admin.ts';
@@ -11,6 +11,7 @@ import { produceGenres } from '../producers/genres.ts';
 import { readKnownGenres, readKnownMovies } from '../producers/known-movies.ts';
 import { type PopularWalk, producePopular } from '../producers/popular.ts';
 import { deadLetterCodec, movieIdCodec, rawGenresCodec, rawMovieCodec } from '../schemas/codecs.ts';
+import type { DeadLetterReason } from '../schemas/records.ts';
 import { type TopicName, topics } from '../schemas/topics.ts';
 import type { Context, Platform } from './platform.ts';
 
@@ -21,10 +22,10 @@ const genreLanguage = 'en';
 
 /** Walks the popular list and publishes what is not fresh. */
 export async function walkPopular(platform: Platform, context: Context, pages: number): Promise<PopularWalk> {
-  const { config, log, progress, signal } = context;
+  const { config, log, progress, signal, metrics } = context;
   const { client, producer } = await platform.kafka();
   const known = await readKnownMovies((onRecord) => readTopic(client, topics.movieIds, onRecord), movieIdCodec);
-  return producePopular(
+  const walk = await producePopular(
     {
       tmdb: await platform.tmdb(),
       movieIds: producer.sink(topics.movieIds, movieIdCodec),
@@ -37,23 +38,37 @@ export async function walkPopular(platform: Platform, context: Context, pages: n
     { pages, refreshAfterMs: config.tmdb.refreshAfterMs },
     signal,
   );
+  metrics.idsPublished.inc(walk.published);
+  metrics.walkedAt.set({ list: 'popular' }, systemClock.now() / 1_000);
+  return walk;
 }
 
-/** Publishes the genre list unless it is fresh. @returns whether it was published. */
-export async function fetchGenres(platform: Platform, { config, signal }: Context): Promise<boolean> {
+/** Publishes the genre list unless that was done less than `refreshAfterMs` ago. @returns whether it was published. */
+export async function fetchGenres(platform: Platform, context: Context, refreshAfterMs: number): Promise<boolean> {
   const { client, producer } = await platform.kafka();
   const known = await readKnownGenres((onRecord) => readTopic(client, topics.rawGenres, onRecord), rawGenresCodec);
-  return produceGenres(
+  const published = await produceGenres(
     {
       tmdb: await platform.tmdb(),
       rawGenres: producer.sink(topics.rawGenres, rawGenresCodec),
       known,
       clock: systemClock,
     },
-    { language: genreLanguage, refreshAfterMs: config.tmdb.refreshAfterMs },
-    signal,
+    { language: genreLanguage, refreshAfterMs },
+    context.signal,
   );
+  context.metrics.walkedAt.set({ list: 'genres' }, systemClock.now() / 1_000);
+  return published;
 }
+
+/** Without a heartbeat and without a fetch for so long, a consumer is dead, whatever its client says. */
+const consumerSilenceMs = 90_000;
+
+/** What a member of a group tells of itself. */
+const groupObserver = ({ health, metrics }: Context, group: string) => ({
+  onAlive: health.pulse(group, consumerSilenceMs),
+  onRebalanced: () => metrics.rebalances.inc({ group }),
+});
 
 /** Fetches the movies whose ids wait, up to `until` or until the signal aborts. @returns how many ended how. */
 export async function fetchMovies(
@@ -61,7 +76,7 @@ export async function fetchMovies(
   context: Context,
   until?: Offsets,
 ): Promise<Record<MovieOutcome, number>> {
-  const { config, log, progress, signal } = context;
+  const { config, log, progress, signal, metrics } = context;
   const { client, producer, admin } = await platform.kafka();
   const total = until && (await waiting(admin, until));
   const outcomes = { fetched: 0, gone: 0, parked: 0, skipped: 0 };
@@ -72,6 +87,7 @@ export async function fetchMovies(
     topic: topics.movieIds,
     concurrency: config.tmdb.concurrency,
     log,
+    ...groupObserver(context, groups.movieDetails),
   });
   let done = 0;
   const { capacity, windowMs } = config.tmdb.rateLimit;
@@ -87,8 +103,10 @@ export async function fetchMovies(
     onDone: (outcome: MovieOutcome) => {
       outcomes[outcome] += 1;
       done += 1;
+      metrics.movies.inc({ outcome });
       progress.update('fetch', { done, ...(total !== undefined && { total }), unit: 'movies', maxPerSecond });
     },
+    onParked: (reason: DeadLetterReason) => metrics.deadLetters.inc({ reason }),
   };
   await runMovieDetails(ports, { signal, ...(until && { until }) });
   return outcomes;
@@ -116,7 +134,7 @@ export async function loadBronze(
   context: Context,
   until?: Promise<ReadonlyMap<TopicName, Offsets>>,
 ): Promise<Loaded> {
-  const { config, log, progress, signal } = context;
+  const { config, log, signal } = context;
   const { client, producer, clusterId } = await platform.kafka();
   const { duckdbPath: path, lockWaitMs } = config.warehouse;
   await using warehouse = await openDuckDbWarehouse({ path, lockWaitMs, clock: systemClock, signal });
@@ -125,6 +143,7 @@ export async function loadBronze(
     kafka: client,
     group: groups.bronzeLoader,
     topics: [topics.rawMovies, topics.rawGenres],
+    ...groupObserver(context, groups.bronzeLoader),
   });
   const loaded = { rows: 0, parked: 0 };
   const ports = {
@@ -137,16 +156,36 @@ export async function loadBronze(
     clock: systemClock,
     random: Math.random,
     log,
-    onLoaded: ({ rows }: { readonly rows: number }) => {
-      loaded.rows += rows;
-      progress.update('load', { done: loaded.rows, unit: 'rows' });
-    },
-    onParked: (records: number) => {
-      loaded.parked += records;
-    },
+    ...loadObserver(context, loaded),
   };
   await runBronzeLoader(ports, { limits: config.load, signal, ...(until && { until }) });
   return loaded;
+}
+
+/** Counts what the loader tells, for the report and for Prometheus. */
+function loadObserver({ progress, metrics, health }: Context, loaded: { rows: number; parked: number }) {
+  let isAvailable = true;
+  health.dependsOn('warehouse', async () => {
+    if (!isAvailable) throw new Error('the warehouse does not take batches');
+  });
+  return {
+    onLoaded: ({ rows, partitions, ms }: Flush) => {
+      loaded.rows += rows;
+      progress.update('load', { done: loaded.rows, unit: 'rows' });
+      metrics.bronzeRows.inc(rows);
+      metrics.bronzeBatches.inc(partitions);
+      metrics.flushSeconds.observe(ms / 1_000);
+      metrics.layerMovedAt.set({ layer: 'bronze' }, systemClock.now() / 1_000);
+    },
+    onParked: (records: number, reason: DeadLetterReason) => {
+      loaded.parked += records;
+      metrics.deadLetters.inc({ reason }, records);
+    },
+    onBuffered: (bytes: number) => metrics.bufferBytes.set(bytes),
+    onAvailable: (isSo: boolean) => {
+      isAvailable = isSo;
+    },
+  };
 }
 
 /** The ends of now, for those who are to stop there. Partitions with nothing in them are left out. */

@@ -2,11 +2,13 @@ import { existsSync } from 'node:fs';
 import { systemClock } from '../lib/clock.ts';
 import { lastRunReportSql } from '../lib/dbt/transform-state.ts';
 import type { KafkaAdmin } from '../lib/kafka/admin.ts';
+import { lagOf } from '../lib/kafka/lag.ts';
 import type { Offsets } from '../lib/kafka/topic.ts';
+import { formatDuration } from '../lib/units.ts';
 import { openDuckDbReader } from '../lib/warehouse/duckdb/reader.ts';
 import type { WarehouseReader } from '../lib/warehouse/warehouse.ts';
 import { topics } from '../schemas/topics.ts';
-import { type Context, openPlatform } from './platform.ts';
+import { type Context, openPlatform, type Platform } from './platform.ts';
 import { groups } from './stages.ts';
 
 type Rows = Record<string, unknown>[];
@@ -14,21 +16,50 @@ type Rows = Record<string, unknown>[];
 /** What an engineer on call looks at first. */
 export interface Status {
   readonly topics: Rows;
+  readonly tokens: Rows;
   readonly layers: Rows;
+  readonly 'last flush': Rows;
   readonly 'last dbt run': Rows;
+  readonly 'failed in it': Rows;
 }
 
-/** Reads Kafka, the ledger and dbt's own record of its runs. @throws KafkaError, WarehouseUnavailableError. */
-export async function readStatus(context: Context): Promise<Status> {
-  await using platform = openPlatform(context);
-  const { admin, clusterId } = await platform.kafka();
-  const { duckdbPath: path, lockWaitMs } = context.config.warehouse;
-  if (!existsSync(path)) return { topics: await lags(admin, new Map()), layers: [], 'last dbt run': [] };
-  await using reader = await openDuckDbReader({ path, lockWaitMs, clock: systemClock, signal: context.signal });
+/** Keeps its clients open: a status that is watched asks again and again. */
+export interface StatusReader extends AsyncDisposable {
+  /** Reads Kafka, the bucket, the ledger and dbt's record of its runs. @throws KafkaError, WarehouseUnavailableError. */
+  read(): Promise<Status>;
+}
+
+export function openStatus(context: Context): StatusReader {
+  const platform = openPlatform(context, { mayJoinBroker: true });
   return {
-    topics: await lags(admin, await ledgerPositions(reader, clusterId)),
-    ...(await readLayers(reader)),
+    read: () => readStatus(platform, context),
+    [Symbol.asyncDispose]: () => platform[Symbol.asyncDispose](),
   };
+}
+
+async function readStatus(platform: Platform, context: Context): Promise<Status> {
+  const { admin, clusterId } = await platform.kafka();
+  const warehouse = await readWarehouse(context, clusterId);
+  return {
+    topics: await lags(admin, warehouse.positions),
+    tokens: await readTokens(platform, context),
+    ...warehouse.tables,
+  };
+}
+
+/** Only a bucket that is shared can be asked from here; that of another process is nobody else's. */
+async function readTokens(platform: Platform, { config }: Context): Promise<Rows> {
+  if (!config.tokenBucketUrl) return [];
+  const { capacity, windowMs, tokensLeft, waiting, pausedMs } = await (await platform.bucket()).state();
+  const seconds = { window_seconds: windowMs / 1_000, paused_seconds: pausedMs / 1_000 };
+  return [{ left: tokensLeft, capacity, ...seconds, requests_waiting: waiting }];
+}
+
+async function readWarehouse({ config, signal }: Context, clusterId: string) {
+  const { duckdbPath: path, lockWaitMs } = config.warehouse;
+  if (!existsSync(path)) return { positions: new Map<string, Map<number, bigint>>(), tables: noTables };
+  await using reader = await openDuckDbReader({ path, lockWaitMs, clock: systemClock, signal });
+  return { positions: await ledgerPositions(reader, clusterId), tables: await readTables(reader) };
 }
 
 /** Topic → what its consumer has done. For the raw topics that is the ledger, never Kafka's committed offset. */
@@ -46,11 +77,13 @@ async function lags(admin: KafkaAdmin, ledger: ReadonlyMap<string, Offsets>): Pr
     const sum = (count: (partition: number, end: bigint) => bigint) =>
       Number([...high].reduce((total, [partition, end]) => total + count(partition, end), 0n));
     const first = (partition: number) => low.get(partition) ?? 0n;
+    const lag = done && (await lagOf(admin, topic, done, systemClock.now()));
     rows.push({
       topic,
       records: sum((partition, end) => end - first(partition)),
       consumer,
-      waiting: done && sum((partition, end) => end - (done.get(partition) ?? first(partition))),
+      waiting: lag?.records ?? null,
+      oldest_waiting_seconds: lag?.seconds ?? null,
     });
   }
   return rows;
@@ -69,6 +102,8 @@ async function ledgerPositions(reader: WarehouseReader, clusterId: string): Prom
   return positions;
 }
 
+const noTables = { layers: [], 'last flush': [], 'last dbt run': [], 'failed in it': [] };
+
 const layersSql = `
   select 'bronze' as layer, max(loaded_at) as moved_at, sum(row_count)::bigint as rows_loaded, count(*) as batches
     from bronze.load_batches`;
@@ -79,13 +114,34 @@ const transformedSql = `
          null as rows_loaded, (select count(*) from silver.sealed_batches) as batches
     from (values ('silver'), ('gold')) as layers(layer)`;
 
-async function readLayers(reader: WarehouseReader): Promise<Pick<Status, 'layers' | 'last dbt run'>> {
+/** One transaction of the loader is several batches, one a partition, with the same time. */
+const lastFlushSql = `
+  select loaded_at, sum(row_count)::bigint as rows, count(*) as batches, sum(payload_bytes)::bigint as bytes
+    from bronze.load_batches
+   where loaded_at = (select max(loaded_at) from bronze.load_batches)
+   group by loaded_at`;
+
+const failedSql = `
+  select results.node_name as name, results.resource_type as kind, results.status, results.failures
+    from silver.dbt_results as results
+    join silver.dbt_runs as runs on runs.invocation_id = results.invocation_id
+   where runs.finished_at = (select max(finished_at) from silver.dbt_runs)
+     and results.status in ('error', 'fail', 'warn')
+   order by results.node_name`;
+
+async function readTables(reader: WarehouseReader): Promise<Omit<Status, 'topics' | 'tokens'>> {
   const known = await reader.query(
     `select 1 from information_schema.tables where table_schema = 'silver' and table_name = 'dbt_runs'`,
   );
-  if (known.length === 0) return { layers: await reader.query(layersSql), 'last dbt run': [] };
+  const layers = await reader.query(known.length === 0 ? layersSql : `${layersSql} union all ${transformedSql}`);
+  const now = systemClock.now();
   return {
-    layers: await reader.query(`${layersSql} union all ${transformedSql}`),
-    'last dbt run': await reader.query(lastRunReportSql),
+    layers: layers.map(({ layer, moved_at, ...counts }) => ({ layer, moved_at, age: ageOf(moved_at, now), ...counts })),
+    'last flush': await reader.query(lastFlushSql),
+    'last dbt run': known.length === 0 ? [] : await reader.query(lastRunReportSql),
+    'failed in it': known.length === 0 ? [] : await reader.query(failedSql),
   };
 }
+
+const ageOf = (moment: unknown, now: number): string | null =>
+  typeof moment === 'string' ? formatDuration(Math.max(0, now - Date.parse(moment))) : null;

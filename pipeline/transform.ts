@@ -1,15 +1,34 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '../lib/clock.ts';
-import { type DbtOptions, runDbt } from '../lib/dbt/dbt.ts';
+import { type Dbt, type DbtRun, openColdDbt, openWarmDbt } from '../lib/dbt/dbt.ts';
 import type { DbtSummary } from '../lib/dbt/run-results.ts';
-import { lastRunReportSql, projectFingerprint, transformState } from '../lib/dbt/transform-state.ts';
+import {
+  lastRunReportSql,
+  projectFingerprint,
+  type TransformState,
+  transformState,
+} from '../lib/dbt/transform-state.ts';
 import { isRetriable, messageOf, UsageError } from '../lib/errors.ts';
+import { publishGold } from '../lib/warehouse/duckdb/publish-gold.ts';
 import { openDuckDbReader } from '../lib/warehouse/duckdb/reader.ts';
+import { takeTurn } from '../lib/warehouse/duckdb/turn.ts';
+import { type LayerTimes, readLayerTimes } from './layers.ts';
 import { type Context, toolsDir } from './platform.ts';
 import type { RunReport } from './report.ts';
 
 const projectDir = join(import.meta.dirname, '..', 'dbt');
+
+/** dbt for this context's warehouse: a process a command, or one that stays warm for whoever runs it again and again. */
+export function openDbt({ config }: Context, kind: 'cold' | 'warm'): Dbt {
+  const open = kind === 'warm' ? openWarmDbt : openColdDbt;
+  return open({
+    projectDir,
+    environmentDir: join(toolsDir, 'dbt'),
+    workDir: join(config.dataDir, 'dbt'),
+    env: { ...config.childEnvironment, WAREHOUSE: 'duckdb', DUCKDB_PATH: config.warehouse.duckdbPath },
+  });
+}
 
 export interface TransformOptions {
   readonly fullRefresh: boolean;
@@ -17,54 +36,96 @@ export interface TransformOptions {
   readonly force?: boolean;
 }
 
+/** What there is to transform, as of one look at the warehouse. */
+export interface Outlook {
+  readonly state: TransformState;
+  readonly fingerprint: string;
+  /** dbt's own record of its last run; empty before the first. */
+  readonly last: Readonly<Record<string, unknown>>;
+  readonly layers: LayerTimes;
+}
+
 /**
- * SILVER and GOLD from BRONZE, tests included, unless nothing has changed since the last run that succeeded. A project
- * whose SQL changed builds every table anew: rows made by the old SQL must not stand beside rows made by the new.
+ * SILVER and GOLD from BRONZE, tests included, unless nothing has changed since the last run that succeeded; then GOLD
+ * is published. A project whose SQL changed builds every table anew: rows made by the old SQL must not stand beside rows
+ * made by the new.
  * @throws DbtError when a model or a test failed, UsageError when there is no BRONZE yet.
  */
 export async function transform(context: Context, options: TransformOptions): Promise<RunReport['dbt']> {
-  const { config, progress, signal, log } = context;
-  const { duckdbPath } = config.warehouse;
-  if (!existsSync(duckdbPath)) throw new UsageError(`${duckdbPath} is not there yet: load something first (npm start)`);
-  const fingerprint = await projectFingerprint(projectDir);
-  const { state, last } = await lookUp(context, fingerprint);
+  const { duckdbPath, goldPath } = context.config.warehouse;
+  const nothing = new UsageError(`${duckdbPath} holds no BRONZE yet: load something first (npm start)`);
+  if (!existsSync(duckdbPath)) throw nothing;
+  const outlook = await lookUp(context);
+  const { state, last } = outlook;
+  if (state.reason === 'nothing loaded') throw nothing;
   if (!state.due && !options.fullRefresh && !options.force) {
+    if (!existsSync(goldPath)) await publish(context);
     const [testsPassed, testsWarned] = [last['tests_passed'], last['tests_warned']].map((count) => Number(count ?? 0));
     return { skipped: true, testsPassed: testsPassed ?? 0, testsWarned: testsWarned ?? 0 };
   }
-  const summary = await waitingForTheFile(context, {
-    projectDir,
-    environmentDir: join(toolsDir, 'dbt'),
-    workDir: join(config.dataDir, 'dbt'),
-    env: { ...config.childEnvironment, WAREHOUSE: 'duckdb', DUCKDB_PATH: duckdbPath },
-    command: 'build',
-    fullRefresh: options.fullRefresh || state.fullRefresh,
-    vars: { project_fingerprint: fingerprint },
-    signal,
-    onProgress: ({ done, total }) => progress.update('dbt', { done, total, unit: 'models and tests' }),
-  });
-  log.info({ reason: state.reason, models: summary.models, ...summary.tests, seconds: summary.seconds }, 'dbt ran');
-  return { skipped: false, testsPassed: summary.tests.passed, testsWarned: summary.tests.warned };
+  await using dbt = openDbt(context, 'cold');
+  const { tests } = await build(context, dbt, outlook, options.fullRefresh);
+  await publish(context);
+  return { skipped: false, testsPassed: tests.passed, testsWarned: tests.warned };
 }
 
-/** Somebody may have opened the file since we looked: dbt itself does not wait for it. */
-async function waitingForTheFile({ config, signal, log }: Context, options: DbtOptions): Promise<DbtSummary> {
-  const giveUpAt = systemClock.monotonic() + config.warehouse.lockWaitMs;
+/** Looks into the ledger and dbt's record of its runs. @throws WarehouseUnavailableError. */
+export async function lookUp({ config, signal }: Context): Promise<Outlook> {
+  const { duckdbPath: path, lockWaitMs } = config.warehouse;
+  const fingerprint = await projectFingerprint(projectDir);
+  await using reader = await openDuckDbReader({ path, lockWaitMs, clock: systemClock, signal });
+  const query = (sql: string) => reader.query(sql);
+  const state = await transformState(query, fingerprint);
+  if (state.reason === 'nothing loaded') return { state, fingerprint, last: {}, layers: {} };
+  const [last = {}] = state.reason === 'never run' ? [] : await query(lastRunReportSql);
+  return { state, fingerprint, last, layers: await readLayerTimes(query) };
+}
+
+/** A whole `dbt build`, in its turn on the file. @throws DbtError. */
+export async function build(
+  context: Context,
+  dbt: Dbt,
+  { state, fingerprint }: Outlook,
+  fullRefresh = false,
+): Promise<DbtSummary> {
+  const { progress, signal, log } = context;
+  const summary = await inTurn(context, () =>
+    dbt.run({
+      command: 'build',
+      fullRefresh: fullRefresh || state.fullRefresh,
+      vars: varsOf(fingerprint),
+      signal,
+      onProgress: ({ done, total }) => progress.update('dbt', { done, total, unit: 'models and tests' }),
+    }),
+  );
+  const { models, tests, seconds } = summary;
+  log.info({ reason: state.reason, models, ...tests, seconds }, 'dbt ran');
+  return summary;
+}
+
+export const varsOf = (fingerprint: string): NonNullable<DbtRun['vars']> => ({ project_fingerprint: fingerprint });
+
+/** GOLD for readers. @throws WarehouseUnavailableError. */
+export async function publish({ config, signal }: Context): Promise<void> {
+  const { duckdbPath: path, goldPath, lockWaitMs } = config.warehouse;
+  await publishGold({ path, lockWaitMs, clock: systemClock, signal }, goldPath);
+}
+
+/**
+ * Runs dbt when it is our turn on the DuckDB file. A program that takes no turns may have the file open all the same,
+ * and dbt itself does not wait for it.
+ */
+export async function inTurn<T>({ config, signal, log }: Context, run: () => Promise<T>): Promise<T> {
+  const { duckdbPath: path, lockWaitMs: waitMs } = config.warehouse;
+  await using _turn = await takeTurn({ path, clock: systemClock, waitMs, signal });
+  const giveUpAt = systemClock.monotonic() + waitMs;
   for (;;) {
     try {
-      return await runDbt(options);
+      return await run();
     } catch (error) {
       if (!isRetriable(error) || systemClock.monotonic() >= giveUpAt) throw error;
       log.warn({ error: messageOf(error).split('\n')[0] }, 'dbt could not open the warehouse, trying again');
       await systemClock.sleep(500, signal);
     }
   }
-}
-
-async function lookUp({ config, signal }: Context, fingerprint: string) {
-  const { duckdbPath: path, lockWaitMs } = config.warehouse;
-  await using reader = await openDuckDbReader({ path, lockWaitMs, clock: systemClock, signal });
-  const state = await transformState((sql) => reader.query(sql), fingerprint);
-  const [last = {}] = state.reason === 'never run' ? [] : await reader.query(lastRunReportSql);
-  return { state, last };
 }

@@ -43,6 +43,17 @@ export interface TmdbClient {
   counts(): RequestCounts;
 }
 
+/** Which of TMDb's endpoints a request went to. */
+type Endpoint = 'movie' | 'popular' | 'genres';
+
+/** Told of every request; must not throw. */
+export interface RequestObserver {
+  /** @param outcome HTTP status, or `failed` where no answer came. */
+  answered(endpoint: Endpoint, outcome: string): void;
+  /** A request has waited so long for its token. */
+  waited(ms: number): void;
+}
+
 export interface TmdbClientOptions {
   readonly transport: Transport;
   readonly bucket: TokenBucket;
@@ -52,6 +63,7 @@ export interface TmdbClientOptions {
   /** Length of the bucket's window: the pause after a 429 that names none. */
   readonly windowMs: number;
   readonly log: Logger;
+  readonly observer?: RequestObserver;
 }
 
 const maxAttempts = 5;
@@ -60,7 +72,18 @@ const longestPauseMs = 60_000;
 /** 34 "not found", 6 "invalid id", 37 "not found" of the v4 lists: each says that there is no such movie. */
 const goneCodes = [34, 6, 37];
 
-type Interpret<T> = (answer: Answer, path: string) => T;
+/** One question to TMDb and how its answer is read. */
+interface Question<T> {
+  readonly endpoint: Endpoint;
+  readonly path: string;
+  readonly interpret: (answer: Answer, path: string) => T;
+}
+
+const genresQuestion = (language: string): Question<z.infer<typeof GenreList>> => ({
+  endpoint: 'genres',
+  path: `/genre/movie/list?language=${encodeURIComponent(language)}`,
+  interpret: (answer, path) => parse(GenreList, answer, path),
+});
 
 class Client implements TmdbClient {
   readonly #options: TmdbClientOptions;
@@ -82,26 +105,27 @@ class Client implements TmdbClient {
   }
 
   movie(movieId: number, signal: AbortSignal) {
-    return this.#get(`/movie/${movieId}`, (answer, path) => interpretMovie(answer, path, movieId), signal);
+    const interpret = (answer: Answer, path: string) => interpretMovie(answer, path, movieId);
+    return this.#get({ endpoint: 'movie', path: `/movie/${movieId}`, interpret }, signal);
   }
 
   popular(page: number, signal: AbortSignal) {
-    return this.#get(`/movie/popular?page=${page}`, (answer, path) => parse(PopularPage, answer, path), signal);
+    const interpret = (answer: Answer, path: string) => parse(PopularPage, answer, path);
+    return this.#get({ endpoint: 'popular', path: `/movie/popular?page=${page}`, interpret }, signal);
   }
 
   genres(language: string, signal: AbortSignal) {
-    const path = `/genre/movie/list?language=${encodeURIComponent(language)}`;
-    return this.#get(path, (answer) => parse(GenreList, answer, path), signal);
+    return this.#get(genresQuestion(language), signal);
   }
 
   counts(): RequestCounts {
     return { requests: this.#requests, byOutcome: { ...this.#byOutcome } };
   }
 
-  async #get<T>(path: string, interpret: Interpret<T>, signal: AbortSignal): Promise<Recorded<T>> {
+  async #get<T>(question: Question<T>, signal: AbortSignal): Promise<Recorded<T>> {
     for (let failures = 0; ; ) {
       try {
-        return await this.#queue.add(() => this.#once(path, interpret, signal));
+        return await this.#queue.add(() => this.#once(question, signal));
       } catch (error) {
         signal.throwIfAborted();
         if (!isRetriable(error)) throw error;
@@ -118,12 +142,12 @@ class Client implements TmdbClient {
   }
 
   /** One token, one request. */
-  async #once<T>(path: string, interpret: Interpret<T>, signal: AbortSignal): Promise<Recorded<T>> {
+  async #once<T>({ endpoint, path, interpret }: Question<T>, signal: AbortSignal): Promise<Recorded<T>> {
     if (this.#refused) throw this.#refused;
-    const token = await this.#options.bucket.acquire(signal);
+    const token = await this.#acquire(signal);
     try {
       if (this.#refused) throw this.#refused;
-      const answer = await this.#send(path, token);
+      const answer = await this.#send(endpoint, path, token);
       await this.#refuse(answer);
       const parsed = interpret(answer, path);
       this.#succeeded();
@@ -137,15 +161,22 @@ class Client implements TmdbClient {
     }
   }
 
+  async #acquire(signal: AbortSignal): Promise<Token> {
+    const started = this.#context.clock.monotonic();
+    const token = await this.#options.bucket.acquire(signal);
+    this.#options.observer?.waited(this.#context.clock.monotonic() - started);
+    return token;
+  }
+
   /** The token cools from the first byte of the answer on; the body may take its time. */
-  async #send(path: string, token: Token): Promise<Answer> {
+  async #send(endpoint: Endpoint, path: string, token: Token): Promise<Answer> {
     this.#requests += 1;
     try {
       const answer = await this.#options.transport.get(path, () => token.returned());
-      this.#count(String(answer.status));
+      this.#count(endpoint, String(answer.status));
       return answer;
     } catch (error) {
-      this.#count('failed');
+      this.#count(endpoint, 'failed');
       throw error;
     }
   }
@@ -173,7 +204,8 @@ class Client implements TmdbClient {
     this.#queue.concurrency = this.#options.concurrency;
   }
 
-  #count(outcome: string): void {
+  #count(endpoint: Endpoint, outcome: string): void {
+    this.#options.observer?.answered(endpoint, outcome);
     this.#byOutcome[outcome] = (this.#byOutcome[outcome] ?? 0) + 1;
   }
 
@@ -204,8 +236,7 @@ class Client implements TmdbClient {
   /** Whether TMDb answers a question that has nothing to do with any movie. */
   async #isUp(signal: AbortSignal): Promise<boolean> {
     try {
-      const path = '/genre/movie/list?language=en';
-      await this.#once(path, (answer) => parse(GenreList, answer, path), signal);
+      await this.#once(genresQuestion('en'), signal);
       return true;
     } catch (error) {
       signal.throwIfAborted();

@@ -33,7 +33,9 @@ describe('the command line', () => {
     [['frobnicate'], 'there is no command "frobnicate"'],
     [['run', '--once', '--pages', 'many'], '--pages takes a number from 1 to 500 or "all"'],
     [['run', '--once', '--fast'], '"run --help" shows what it takes'],
-    [['run'], 'needs --once'],
+    [['run', '--full-refresh'], '--full-refresh goes with --once'],
+    [['fetch', '--fast'], '"fetch --help" shows what it takes'],
+    [['produce', 'popular', '--every', 'day'], '--every takes a time'],
     [['produce', 'comedies'], 'produce popular'],
     [['transform'], 'load something first'],
   ])('refuses %j with exit code 2 and says what to do', async (args, hint) => {
@@ -53,7 +55,7 @@ describe('the command line', () => {
     for (const name of ['TMDB_RATE_LIMIT', 'WAREHOUSE', 'LOAD_MAX_AGE']) expect(stderr).toContain(name);
   });
 
-  it.each(['run', 'produce', 'fetch', 'load', 'transform', 'status', 'topics', 'doctor', 'sandbox'])(
+  it.each(['run', 'produce', 'fetch', 'load', 'transform', 'schedule', 'status', 'topics', 'doctor', 'sandbox'])(
     'explains %s',
     async (command) => {
       const { code, stdout } = await workspace.run([command, '--help']);

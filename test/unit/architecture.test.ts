@@ -28,6 +28,7 @@ const homeOf: Record<string, string> = {
   '@duckdb/node-bindings': 'lib/warehouse/',
   '@redis/client': 'lib/token-bucket/',
   pino: 'lib/logger.ts',
+  'prom-client': 'lib/metrics.ts',
   avsc: 'schemas/',
 };
 

@@ -1,5 +1,8 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { inspect } from 'node:util';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { loadConfig } from '../../../lib/config.ts';
 import { UsageError } from '../../../lib/errors.ts';
 
@@ -77,5 +80,51 @@ describe('the configuration', () => {
   it('takes a base URL with or without a slash at its end', () => {
     const config = loadConfig({ TMDB_BASE_URL: 'http://127.0.0.1:8080/3/', TMDB_TOKEN: 'made-up' });
     expect(config.tmdb.baseUrl).toBe('http://127.0.0.1:8080/3');
+  });
+
+  describe('secrets as files', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'tmdb-stream-secrets-'));
+    const file = (name: string, text: string) => {
+      writeFileSync(join(folder, name), text);
+      return join(folder, name);
+    };
+    afterAll(() => rmSync(folder, { recursive: true }));
+
+    it('reads a secret from the file that NAME_FILE names', () => {
+      const config = loadConfig({ TMDB_TOKEN_FILE: file('token', 'from-a-file\n') });
+      expect(config.tmdb.token?.reveal()).toBe('from-a-file');
+      expect(config.secrets.map((secret) => secret.reveal())).toContain('from-a-file');
+    });
+
+    it('takes an empty file for a secret that is not given', () => {
+      expect(loadConfig({ TMDB_TOKEN_FILE: file('empty', '\n') }).origin).toBe('generated');
+    });
+
+    it('refuses a file that is not there, and a secret given twice, without quoting it', () => {
+      expect(mistakes({ TMDB_TOKEN_FILE: join(folder, 'missing') })).toContain('TMDB_TOKEN_FILE: cannot be read');
+      const twice = mistakes({ TMDB_TOKEN: 'canary', TMDB_TOKEN_FILE: file('twice', 'canary') });
+      expect(twice).toContain('not both');
+      expect(twice).not.toContain('canary');
+    });
+  });
+
+  it('counts the whole URL of the token bucket and the password in it among the secrets', () => {
+    const url = 'redis://fleet:canary%2Fpass@127.0.0.1:6379/1';
+    const { secrets, tokenBucketUrl } = loadConfig({ TOKEN_BUCKET_URL: url });
+    expect(tokenBucketUrl?.reveal()).toBe(url);
+    expect(secrets.map((secret) => secret.reveal())).toEqual([url, 'canary%2Fpass', 'canary/pass']);
+    expect(mistakes({ TOKEN_BUCKET_URL: 'http://canary:pass@host' })).not.toContain('canary');
+  });
+
+  it('checks addresses and schedules', () => {
+    expect(loadConfig({ HTTP_LISTEN: '0.0.0.0:9464' }).httpListen).toEqual({ host: '0.0.0.0', port: 9464 });
+    expect(loadConfig({ HTTP_LISTEN: '[::1]:0' }).httpListen).toEqual({ host: '::1', port: 0 });
+    for (const bad of ['9464', 'host:', 'host:99999', 'a b:1']) {
+      expect(mistakes({ HTTP_LISTEN: bad })).toContain('HTTP_LISTEN: expected something like 127.0.0.1:9464');
+    }
+    expect(loadConfig({ TRANSFORM_SCHEDULE: '* * * * * *' }).transformSchedule).toBe('* * * * * *');
+    for (const bad of ['often', '61 * * * *', '0 0 30 2 *']) {
+      expect(mistakes({ TRANSFORM_SCHEDULE: bad })).toContain('TRANSFORM_SCHEDULE');
+    }
   });
 });

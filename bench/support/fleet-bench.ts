@@ -1,0 +1,49 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Kafka, Partitioners } from 'kafkajs';
+import { createAdmin } from '../../lib/kafka/admin.ts';
+import { createKafka } from '../../lib/kafka/client.ts';
+import { createLogger } from '../../lib/logger.ts';
+import { movieIdCodec } from '../../schemas/codecs.ts';
+import { topics } from '../../schemas/topics.ts';
+import { FleetBroker } from '../../test/support/fleet.ts';
+
+export const partitions = 4;
+
+/** A folder and a broker with our topics, for a fleet that is measured. */
+export interface Ground extends AsyncDisposable {
+  readonly folder: string;
+  readonly brokers: string;
+  /** Publishes ids to `tmdb.movie-ids`, in turn to the first `busy` partitions. */
+  publish(movieIds: readonly number[], busy?: number): Promise<void>;
+}
+
+export async function openGround(): Promise<Ground> {
+  const resources = new AsyncDisposableStack();
+  const folder = mkdtempSync(join(tmpdir(), 'tmdb-stream-bench-'));
+  resources.defer(() => rmSync(folder, { recursive: true, force: true }));
+  const broker = resources.use(await FleetBroker.start(join(folder, 'kafka')));
+  const log = createLogger('error', []);
+  const kafka = createKafka({ brokers: [broker.address], ssl: false, sasl: undefined, clientId: 'bench', log });
+  {
+    await using admin = await createAdmin(kafka);
+    await admin.ensureTopics({ partitions, replicationFactor: 1, rawRetentionMs: 86_400_000 });
+  }
+  const publish = await openPublisher(kafka, resources);
+  return { folder, brokers: broker.address, publish, [Symbol.asyncDispose]: () => resources.disposeAsync() };
+}
+
+async function openPublisher(kafka: Kafka, resources: AsyncDisposableStack): Promise<Ground['publish']> {
+  const producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner });
+  await producer.connect();
+  resources.defer(() => producer.disconnect());
+  let next = 0;
+  return async (movieIds, busy = partitions) => {
+    const messages = movieIds.map((movieId) => {
+      const value = movieIdCodec.encode({ movieId, reason: 'manual', page: null, rank: null, requestedAt: new Date() });
+      return { key: String(movieId), value, partition: next++ % busy };
+    });
+    await producer.send({ topic: topics.movieIds, messages });
+  };
+}

@@ -1,0 +1,75 @@
+import { once } from 'node:events';
+import { createServer, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { ListenAddress } from './config-fields.ts';
+import { messageOf, UsageError } from './errors.ts';
+import type { Health, Verdict } from './health.ts';
+
+export interface HealthServer extends AsyncDisposable {
+  /** `http://host:port`, the port as it came to be. */
+  readonly url: string;
+}
+
+/** What is served beside health: the text that Prometheus scrapes. */
+export interface Exposition {
+  readonly contentType: string;
+  metrics(): Promise<string>;
+}
+
+/**
+ * `/healthz` (200 alive, 503 stalled), `/readyz` (200 can work, 503 a dependency is out of reach), `/metrics`. Nothing
+ * can be changed through it, and it tells no secret, but it is meant for the inside of a network.
+ * @throws UsageError when the address cannot be listened on.
+ */
+export async function startHealthServer(
+  { host, port }: ListenAddress,
+  health: Health,
+  exposition: Exposition,
+): Promise<HealthServer> {
+  const server = createServer({ requestTimeout: 5_000, headersTimeout: 5_000 }, (request, response) => {
+    answer(request.url ?? '/', response, health, exposition).catch((error) => {
+      response.writeHead(500, { 'content-type': 'text/plain' }).end(`${messageOf(error)}\n`);
+    });
+  });
+  server.maxConnections = 64;
+  await listening(server, { host, port });
+  // Whoever is asked about its health is not kept alive by that.
+  server.unref();
+  const { port: actual } = server.address() as AddressInfo;
+  return {
+    url: `http://${host.includes(':') ? `[${host}]` : host}:${actual}`,
+    [Symbol.asyncDispose]: async () => {
+      server.close();
+      server.closeAllConnections();
+    },
+  };
+}
+
+async function listening(server: Server, { host, port }: ListenAddress): Promise<void> {
+  try {
+    server.listen(port, host);
+    await once(server, 'listening');
+  } catch (error) {
+    throw new UsageError(`HTTP_LISTEN: cannot listen on ${host}:${port}: ${messageOf(error)}`);
+  }
+}
+
+async function answer(url: string, response: ServerResponse, health: Health, exposition: Exposition): Promise<void> {
+  switch (url.split('?')[0]) {
+    case '/healthz':
+      return sendVerdict(response, health.liveness());
+    case '/readyz':
+      return sendVerdict(response, await health.readiness());
+    case '/metrics':
+      response.writeHead(200, { 'content-type': exposition.contentType }).end(await exposition.metrics());
+      return;
+    default:
+      response.writeHead(404, { 'content-type': 'text/plain' }).end('here are /healthz, /readyz and /metrics\n');
+  }
+}
+
+const sendVerdict = (response: ServerResponse, verdict: Verdict): void => {
+  response
+    .writeHead(verdict.ok ? 200 : 503, { 'content-type': 'application/json', 'cache-control': 'no-store' })
+    .end(`${JSON.stringify(verdict)}\n`);
+};

@@ -1,0 +1,84 @@
+import type { Clock } from './clock.ts';
+import { messageOf } from './errors.ts';
+
+/** What `/healthz` and `/readyz` answer. */
+export interface Verdict {
+  readonly ok: boolean;
+  /** What was looked at → `ok`, or what is wrong with it. */
+  readonly checks: Readonly<Record<string, string>>;
+}
+
+/** Resolves when the dependency is in reach. @throws when it is not. */
+type Check = () => Promise<void>;
+
+interface Pulse {
+  lastBeat: number;
+  readonly limitMs: number;
+}
+
+/** A dependency that has not answered by then is out of reach. */
+const checkTimeoutMs = 3_000;
+
+/**
+ * Whether a service is alive and whether it can work. Alive: each of its pulses has beaten lately; restarting helps if
+ * not. Ready: what it depends on is in reach; restarting does not help, and work waits.
+ */
+export class Health {
+  readonly #clock: Clock;
+  readonly #pulses = new Map<string, Pulse>();
+  readonly #checks = new Map<string, Check>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /**
+   * @param limitMs without a beat for so long, the service counts as stalled.
+   * @returns what is to be called whenever the part called `name` shows that it goes on.
+   */
+  pulse(name: string, limitMs: number): () => void {
+    const pulse = { lastBeat: this.#clock.monotonic(), limitMs };
+    this.#pulses.set(name, pulse);
+    return () => {
+      pulse.lastBeat = this.#clock.monotonic();
+    };
+  }
+
+  /** Adds a dependency to what `readiness` looks at. */
+  dependsOn(name: string, check: Check): void {
+    this.#checks.set(name, check);
+  }
+
+  liveness(): Verdict {
+    const now = this.#clock.monotonic();
+    const checks = [...this.#pulses].map(([name, { lastBeat, limitMs }]) => {
+      const silentMs = now - lastBeat;
+      return [name, silentMs <= limitMs ? 'ok' : `no sign of life for ${Math.round(silentMs / 1_000)} s`] as const;
+    });
+    return verdict(checks);
+  }
+
+  async readiness(): Promise<Verdict> {
+    const checks = [...this.#checks].map(async ([name, check]) => [name, await this.#examine(check)] as const);
+    return verdict(await Promise.all(checks));
+  }
+
+  async #examine(check: Check): Promise<string> {
+    const timer = new AbortController();
+    const late = this.#clock
+      .sleep(checkTimeoutMs, timer.signal)
+      .then(() => `no answer within ${checkTimeoutMs / 1_000} s`)
+      .catch(() => 'ok');
+    const answer = check()
+      .then(() => 'ok')
+      .catch((error) => messageOf(error).split('\n')[0] ?? 'failed');
+    const result = await Promise.race([answer, late]);
+    timer.abort();
+    return result;
+  }
+}
+
+const verdict = (checks: readonly (readonly [string, string])[]): Verdict => ({
+  ok: checks.every(([, result]) => result === 'ok'),
+  checks: Object.fromEntries(checks),
+});

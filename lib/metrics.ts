@@ -1,0 +1,142 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+
+/** Seconds; from a token at once to one that waits out a long pause. */
+const waitBuckets = [0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60];
+const workBuckets = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
+
+/**
+ * What Prometheus is told, in the names that alerts and dashboards use: one registry a process. Lag, layers and
+ * freshness are the same whichever process tells them (take `max by`); everything else is this process's own (`sum`).
+ */
+export function createMetrics(version: string) {
+  const registry = new Registry();
+  const registers = [registry];
+  const build = new Gauge({
+    name: 'tmdb_build_info',
+    help: 'Always 1; the labels say what runs.',
+    labelNames: ['version', 'node'],
+    registers,
+  });
+  build.set({ version, node: process.version }, 1);
+  return { registry, ...requestMetrics(registers), ...streamMetrics(registers), ...warehouseMetrics(registers) };
+}
+
+export type Metrics = ReturnType<typeof createMetrics>;
+
+const requestMetrics = (registers: Registry[]) => ({
+  requests: new Counter({
+    name: 'tmdb_requests_total',
+    help: 'Requests sent to TMDb, by endpoint and outcome: the HTTP status, or `failed` where no answer came.',
+    labelNames: ['endpoint', 'outcome'],
+    registers,
+  }),
+  tokenWait: new Histogram({
+    name: 'tmdb_token_wait_seconds',
+    help: 'How long a request waited for its token.',
+    buckets: waitBuckets,
+    registers,
+  }),
+  tokensLeft: new Gauge({
+    name: 'tmdb_tokens_left',
+    help: 'Requests that the shared limit would let through now.',
+    registers,
+  }),
+});
+
+const streamMetrics = (registers: Registry[]) => ({
+  idsPublished: new Counter({ name: 'tmdb_ids_published_total', help: 'Movie ids asked for by walks.', registers }),
+  walkedAt: new Gauge({
+    name: 'tmdb_walk_timestamp_seconds',
+    help: 'When the last walk of a list ended well.',
+    labelNames: ['list'],
+    registers,
+  }),
+  movies: new Counter({
+    name: 'tmdb_movies_total',
+    help: 'Movie ids that came to an end, by outcome.',
+    labelNames: ['outcome'],
+    registers,
+  }),
+  deadLetters: new Counter({
+    name: 'tmdb_dead_letters_total',
+    help: 'Records parked in tmdb.dead-letters, by reason.',
+    labelNames: ['reason'],
+    registers,
+  }),
+  lagRecords: new Gauge({
+    name: 'tmdb_consumer_lag_records',
+    help: 'Records of a topic that its consumer group has not committed.',
+    labelNames: ['topic', 'group'],
+    registers,
+  }),
+  lagSeconds: new Gauge({
+    name: 'tmdb_consumer_lag_seconds',
+    help: 'Age of the oldest record that the consumer group has not committed; 0 when there is none.',
+    labelNames: ['topic', 'group'],
+    registers,
+  }),
+  rebalances: new Counter({
+    name: 'tmdb_rebalances_total',
+    help: 'Times that this member of a consumer group was given partitions.',
+    labelNames: ['group'],
+    registers,
+  }),
+  ready: new Gauge({
+    name: 'tmdb_ready',
+    help: 'Whether what a service depends on is in reach: 1 or 0.',
+    labelNames: ['dependency'],
+    registers,
+  }),
+});
+
+const warehouseMetrics = (registers: Registry[]) => ({
+  bronzeRows: new Counter({ name: 'tmdb_bronze_rows_total', help: 'Rows loaded into BRONZE.', registers }),
+  bronzeBatches: new Counter({
+    name: 'tmdb_bronze_batches_total',
+    help: 'Batches loaded into BRONZE: one a partition and flush.',
+    registers,
+  }),
+  flushSeconds: new Histogram({
+    name: 'tmdb_bronze_flush_seconds',
+    help: 'From when a micro-batch was due until it was committed.',
+    buckets: workBuckets,
+    registers,
+  }),
+  bufferBytes: new Gauge({
+    name: 'tmdb_bronze_buffer_bytes',
+    help: 'Bytes of documents that wait for their flush.',
+    registers,
+  }),
+  layerMovedAt: new Gauge({
+    name: 'tmdb_layer_moved_timestamp_seconds',
+    help: 'When a layer last changed.',
+    labelNames: ['layer'],
+    registers,
+  }),
+  dbtRuns: new Counter({
+    name: 'tmdb_dbt_runs_total',
+    help: 'Times that dbt was due, by how it went; `skipped`: BRONZE had not moved.',
+    labelNames: ['status'],
+    registers,
+  }),
+  dbtSeconds: new Histogram({
+    name: 'tmdb_dbt_run_seconds',
+    help: 'How long a dbt build took.',
+    buckets: workBuckets,
+    registers,
+  }),
+  dbtFailing: new Gauge({
+    name: 'tmdb_dbt_failing_nodes',
+    help: 'Models and tests that failed in the last dbt build.',
+    registers,
+  }),
+  sourceFresh: new Gauge({
+    name: 'tmdb_source_fresh',
+    help: 'Freshness of a dbt source: 1 pass, 0.5 warn, 0 error.',
+    labelNames: ['source'],
+    registers,
+  }),
+});
+
+/** CPU, memory, event loop and garbage collection of this process, for services. */
+export const observeProcess = ({ registry }: Metrics): void => collectDefaultMetrics({ register: registry });

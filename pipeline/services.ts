@@ -1,0 +1,106 @@
+import { systemClock } from '../lib/clock.ts';
+import type { Dbt } from '../lib/dbt/dbt.ts';
+import { topics } from '../schemas/topics.ts';
+import { type Context, openPlatform, type Platform } from './platform.ts';
+import { repeat } from './repeat.ts';
+import { sampleGauges, type Watched } from './sample.ts';
+import { runSchedule } from './schedule.ts';
+import { runAsService } from './service.ts';
+import { fetchGenres, fetchMovies, groups, loadBronze, walkPopular } from './stages.ts';
+import { runTogether } from './together.ts';
+import { openDbt } from './transform.ts';
+
+/** One stage that runs until the context's signal aborts, and drains then. */
+type Part = (platform: Platform, context: Context) => Promise<unknown>;
+
+/** Silence of a producer: a walk of all pages takes minutes, and an outage is waited out within it. */
+const producerSilenceMs = 20 * 60_000;
+
+const everySo =
+  (name: string, everyMs: number, work: (platform: Platform, context: Context) => Promise<unknown>): Part =>
+  (platform, context) =>
+    repeat(async () => void (await work(platform, context)), {
+      everyMs,
+      clock: systemClock,
+      random: Math.random,
+      signal: context.signal,
+      log: context.log.child({ producer: name }),
+      onAlive: context.health.pulse(name, producerSilenceMs),
+    });
+
+export interface ProducerOptions {
+  readonly everyMs: number;
+}
+
+const popular = ({ everyMs, pages }: ProducerOptions & { readonly pages: number }): Part =>
+  everySo('popular', everyMs, async (platform, context) => {
+    const walk = await walkPopular(platform, context, pages);
+    context.log.info(walk, 'walked the popular list');
+  });
+
+const genres = ({ everyMs }: ProducerOptions): Part =>
+  everySo('genres', everyMs, async (platform, context) => {
+    // Half the interval: what the last round fetched is not fresh any more when the next one comes a second early.
+    const published = await fetchGenres(platform, context, Math.min(context.config.tmdb.refreshAfterMs, everyMs / 2));
+    context.log.info({ published }, 'looked at the genre list');
+  });
+
+const fetchGroup = { group: groups.movieDetails, topics: [topics.movieIds] };
+const loadGroup = { group: groups.bronzeLoader, topics: [topics.rawMovies, topics.rawGenres] };
+
+/** Runs parts side by side as one service; one that dies ends them all. */
+async function serve(context: Context, name: string, parts: readonly Part[], watched: Watched): Promise<void> {
+  await runAsService(context, name, async () => {
+    await using platform = openPlatform(context);
+    const over = new AbortController();
+    void sampleGauges(platform, { ...context, signal: AbortSignal.any([context.signal, over.signal]) }, watched);
+    try {
+      const stages = parts.map((part) => (signal: AbortSignal) => part(platform, { ...context, signal }));
+      await runTogether(context.signal, stages);
+    } finally {
+      over.abort();
+    }
+  });
+}
+
+/** Each resolves when it has drained after the signal. @throws what the stage threw: then the process is to end. */
+export const services = {
+  popular: (context: Context, options: ProducerOptions & { readonly pages: number }): Promise<void> =>
+    serve(context, 'produce-popular', [popular(options)], { groups: [], tokens: true }),
+
+  genres: (context: Context, options: ProducerOptions): Promise<void> =>
+    serve(context, 'produce-genres', [genres(options)], { groups: [], tokens: true }),
+
+  fetch: (context: Context): Promise<void> =>
+    serve(context, 'fetch', [fetchMovies], { groups: [fetchGroup], tokens: true }),
+
+  load: (context: Context): Promise<void> =>
+    serve(context, 'load', [loadBronze], { groups: [loadGroup], tokens: false }),
+
+  /** @returns whether the last run of dbt was good. */
+  schedule: (context: Context): Promise<boolean> =>
+    runAsService(context, 'schedule', () => withDbt(context, (dbt) => runSchedule(context, dbt))),
+
+  /** All of them in this one process. */
+  all: (context: Context, options: AllOptions): Promise<void> => {
+    const parts: Part[] = [
+      popular({ everyMs: options.popularEveryMs, pages: options.pages }),
+      genres({ everyMs: options.genresEveryMs }),
+      fetchMovies,
+      loadBronze,
+      (_, within) => withDbt(within, (dbt) => runSchedule(within, dbt)),
+    ];
+    return serve(context, 'run', parts, { groups: [fetchGroup, loadGroup], tokens: true });
+  },
+};
+
+export interface AllOptions {
+  readonly pages: number;
+  readonly popularEveryMs: number;
+  readonly genresEveryMs: number;
+}
+
+async function withDbt<T>(context: Context, use: (dbt: Dbt) => Promise<T>): Promise<T> {
+  await using dbt = openDbt(context, 'warm');
+  return await use(dbt);
+}

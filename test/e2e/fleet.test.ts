@@ -1,0 +1,181 @@
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import { DuckDBInstance } from '@duckdb/node-api';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { GeneratedCatalogue } from '../../sandbox/catalogue-generated.ts';
+import { type Sandbox, type SandboxRequest, startSandbox } from '../../sandbox/server.ts';
+import { Fleet, FleetBroker, jainIndex, until } from '../support/fleet.ts';
+import { RedisServer } from '../support/redis.ts';
+import { audit } from './support/audit.ts';
+import { Workspace } from './support/cli.ts';
+
+const canary = 'canary-5d0c1f77';
+const movies = 2_400;
+const limit = { capacity: 200, windowMs: 5_000 };
+/** Of the movies that the list names, a few have been deleted since. */
+const alive = (() => {
+  const catalogue = new GeneratedCatalogue({ seed: 1, movies });
+  return Array.from({ length: movies }, (_, rank) => catalogue.idAtRank(rank)).filter((id) => !catalogue.isDeleted(id))
+    .length;
+})();
+const detail = /^\/3\/movie\/(\d+)$/;
+
+describe('a fleet of services', () => {
+  let workspace: Workspace;
+  let sandbox: Sandbox;
+  let broker: FleetBroker;
+  let redis: RedisServer;
+  let fleet: Fleet;
+  let seen: SandboxRequest[];
+
+  beforeEach(async () => {
+    workspace = new Workspace();
+    seen = [];
+    sandbox = await startSandbox({
+      movies,
+      limit,
+      latencyMs: [20, 120],
+      token: canary,
+      onRequest: (request) => seen.push(request),
+    });
+    [broker, redis] = await Promise.all([FleetBroker.start(join(workspace.dataDir, 'kafka')), RedisServer.start()]);
+    fleet = new Fleet({
+      DATA_DIR: workspace.dataDir,
+      KAFKA_BROKERS: broker.address,
+      TMDB_BASE_URL: sandbox.url,
+      TMDB_TOKEN: canary,
+      TMDB_RATE_LIMIT: `${limit.capacity}/${limit.windowMs / 1_000}s`,
+      TOKEN_BUCKET_URL: redis.url,
+      TRANSFORM_SCHEDULE: '*/2 * * * * *',
+      DRAIN_TIMEOUT: '25s',
+    });
+  });
+  afterEach(async () => {
+    await fleet[Symbol.asyncDispose]();
+    await Promise.all([redis[Symbol.asyncDispose](), broker[Symbol.asyncDispose](), sandbox[Symbol.asyncDispose]()]);
+    workspace[Symbol.dispose]();
+  });
+
+  const detailsSeen = () => seen.flatMap(({ path, status }) => (status === 200 ? (detail.exec(path)?.[1] ?? []) : []));
+  const timesOver = () => detailsSeen().length - new Set(detailsSeen()).size;
+  const startAll = () => {
+    const producer = fleet.start('producer', ['produce', 'popular', '--every', '1h', '--pages', String(movies / 20)]);
+    const genres = fleet.start('genres', ['produce', 'genres', '--every', '24h']);
+    const fetchers = fleet.startMany(4, 'fetcher', ['fetch']);
+    const loaders = fleet.startMany(2, 'loader', ['load']);
+    const scheduler = fleet.start('scheduler', ['schedule']);
+    return { producer, genres, fetchers, loaders, scheduler };
+  };
+  const expectAllZero = (codes: Readonly<Record<string, number | null>>) => {
+    const bad = fleet.services.filter(({ name }) => codes[name] !== undefined && codes[name] !== 0);
+    const lastWords = bad.map((service) => `${service.name}: ${codes[service.name]}\n${service.tail()}`);
+    expect(lastWords).toEqual([]);
+  };
+  /** Rows of a table in the copy that readers open; 0 before there is one. */
+  const publishedMovies = async (): Promise<number> => {
+    const path = join(workspace.dataDir, 'tmdb-gold.duckdb');
+    const instance = await DuckDBInstance.create(path, { access_mode: 'READ_ONLY' }).catch(() => null);
+    if (!instance) return 0;
+    const connection = await instance.connect();
+    const rows = await connection.runAndReadAll('select count(*)::integer from gold.fact_movies');
+    connection.closeSync();
+    instance.closeSync();
+    return Number(rows.getRows()[0]?.[0]);
+  };
+  const allInGold = (timeoutMs: number, check: () => void) =>
+    until(`all ${alive} movies in the published GOLD`, async () => (await publishedMovies()) === alive, {
+      timeoutMs,
+      check,
+    });
+
+  it('uses the whole limit and no more, shares it fairly, drains, and goes on where it was', async () => {
+    const first = startAll();
+    await until('every fetcher is at work', async () => detailsSeen().length > 400, {
+      timeoutMs: 90_000,
+      check: () => fleet.expectAllRunning(),
+    });
+    const before = seen.length;
+    const startedAt = performance.now();
+    // Several windows under load: everybody has ids waiting all the while.
+    await until('1,200 requests later', () => seen.length >= before + 1_200, {
+      timeoutMs: 120_000,
+      check: () => fleet.expectAllRunning(),
+    });
+    const perSecond = ((seen.length - before) / (performance.now() - startedAt)) * 1_000;
+    const used = perSecond / ((limit.capacity / limit.windowMs) * 1_000);
+    const shares = await Promise.all(
+      first.fetchers.map((fetcher) => fetcher.metric('tmdb_requests_total', { endpoint: 'movie' })),
+    );
+    for (const service of fleet.running) {
+      expect(await service.get('/healthz'), service.name).toMatchObject({ status: 200 });
+      expect(await service.get('/readyz'), service.name).toMatchObject({ status: 200 });
+    }
+
+    const { codes, seconds } = await fleet.drain();
+    expectAllZero(codes);
+    const drained = detailsSeen().length;
+    expect(drained).toBeLessThan(movies);
+
+    startAll();
+    const isRight = () => fleet.expectAllRunning(Object.values(first).flat());
+    await allInGold(180_000, isRight);
+    const status = await workspace.run(['status', '--json'], {
+      KAFKA_BROKERS: broker.address,
+      TMDB_BASE_URL: sandbox.url,
+      TMDB_TOKEN: canary,
+      TOKEN_BUCKET_URL: redis.url,
+    });
+    expect(status.code, status.stderr).toBe(0);
+    const { topics, tokens, layers } = JSON.parse(status.stdout);
+    expect(topics[0]).toMatchObject({ topic: 'tmdb.movie-ids', waiting: 0, oldest_waiting_seconds: 0 });
+    expect(tokens[0]).toMatchObject({ capacity: limit.capacity });
+    expect(layers).toHaveLength(3);
+    expect((await fleet.drain()).codes['scheduler']).toBe(0);
+
+    const { byStatus, maxInAnyWindow } = sandbox.stats();
+    const fairness = jainIndex(shares);
+    process.stdout.write(
+      `limit used ${(used * 100).toFixed(1)} %, most in any window ${maxInAnyWindow} of ${limit.capacity}, fairness ${fairness.toFixed(4)}, drained in ${seconds.toFixed(1)} s, fetched twice ${timesOver()}\n`,
+    );
+    expect(byStatus['429']).toBeUndefined();
+    expect(maxInAnyWindow).toBeLessThanOrEqual(limit.capacity);
+    expect(used).toBeGreaterThan(0.9);
+    expect(fairness).toBeGreaterThan(0.98);
+    expect(timesOver()).toBe(0);
+    expect(fleet.services.flatMap(({ noise }) => noise)).toEqual([]);
+    expect(JSON.stringify(fleet.services.map(({ lines }) => lines))).not.toContain(canary);
+    await broker.stop();
+    await audit(workspace);
+  });
+
+  it('goes on by itself when members are killed, the store is emptied and the broker restarts', async () => {
+    const { producer, genres, fetchers, loaders, scheduler } = startAll();
+    const killed = [...fetchers.slice(0, 2), ...loaders.slice(0, 1)];
+    const others = () => fleet.expectAllRunning(killed);
+    const progress = (requests: number) =>
+      until(`${requests} details`, () => detailsSeen().length >= requests, { timeoutMs: 120_000, check: others });
+    await progress(400);
+    for (const service of killed) service.kill('SIGKILL');
+    await progress(800);
+    await redis.kill();
+    await redis.start();
+    await progress(1_200);
+    await broker.stop(true);
+    await broker.start();
+    await allInGold(240_000, others);
+    for (const { pid } of [producer, genres, scheduler]) {
+      expect(execFileSync('ps', ['-o', 'args=', '-p', String(pid)], { encoding: 'utf8' })).not.toContain(canary);
+    }
+    const { codes } = await fleet.drain();
+    expectAllZero(codes);
+    const { byStatus, maxInAnyWindow } = sandbox.stats();
+    process.stdout.write(
+      `most in any window ${maxInAnyWindow} of ${limit.capacity}; fetched again ${timesOver()} of ${movies}\n`,
+    );
+    expect(byStatus['429']).toBeUndefined();
+    expect(maxInAnyWindow).toBeLessThanOrEqual(limit.capacity);
+    await broker.stop();
+    const found = await audit(workspace);
+    expect(found.movies).toBe(movies);
+  });
+});

@@ -1,0 +1,157 @@
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { systemClock } from '../../lib/clock.ts';
+import { loadConfig } from '../../lib/config.ts';
+import type { Dbt, DbtRun } from '../../lib/dbt/dbt.ts';
+import { DbtError } from '../../lib/dbt/dbt-error.ts';
+import type { SourceFreshness } from '../../lib/dbt/freshness.ts';
+import type { DbtSummary } from '../../lib/dbt/run-results.ts';
+import { Health } from '../../lib/health.ts';
+import { createMetrics } from '../../lib/metrics.ts';
+import { noProgress } from '../../lib/progress.ts';
+import { openDuckDbWarehouse } from '../../lib/warehouse/duckdb/warehouse.ts';
+import type { Context } from '../../pipeline/platform.ts';
+import { Rounds, runSchedule } from '../../pipeline/schedule.ts';
+import { silent } from '../support/broker.ts';
+import { ManualClock } from '../support/manual-clock.ts';
+
+const good: DbtSummary = {
+  runId: 'run',
+  status: 'success',
+  models: 14,
+  tests: { passed: 52, failed: 0, warned: 0 },
+  seconds: 1,
+  failures: [],
+};
+const bad: DbtSummary = { ...good, status: 'failed', failures: [{ name: 'fact_movies', message: 'broken' }] };
+
+/** dbt by script: it notes what it is asked for and answers with what the test has laid down. */
+class ScriptedDbt implements Dbt {
+  readonly commands: string[] = [];
+  /** What the next commands throw; null: they succeed. */
+  readonly failures: (Error | null)[] = [];
+  freshnessIs: SourceFreshness['status'] = 'pass';
+  isRunning = false;
+
+  async run({ command }: DbtRun): Promise<DbtSummary> {
+    expect(this.isRunning).toBe(false);
+    this.isRunning = true;
+    this.commands.push(command);
+    await new Promise((resolve) => setImmediate(resolve));
+    this.isRunning = false;
+    const failure = this.failures.shift();
+    if (failure) throw failure;
+    return good;
+  }
+
+  async freshness(): Promise<readonly SourceFreshness[]> {
+    this.commands.push('freshness');
+    return [{ source: 'bronze.load_batches', status: this.freshnessIs, ageSeconds: 5 }];
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+}
+
+describe('the schedule of dbt', () => {
+  let folder: string;
+  let clock: ManualClock;
+  let dbt: ScriptedDbt;
+  let stop: AbortController;
+  let context: Context;
+  const metric = async (name: string, labels = '') => {
+    const lines = (await context.metrics.registry.metrics()).split('\n');
+    return Number(lines.find((line) => line.startsWith(`${name}${labels} `))?.split(' ')[1] ?? 0);
+  };
+  const load = async () => {
+    const { duckdbPath: path } = context.config.warehouse;
+    await using warehouse = await openDuckDbWarehouse({ path, lockWaitMs: 5_000, clock: systemClock });
+    await warehouse.migrate();
+    const partition = { clusterId: 'cluster', topic: 'tmdb.raw-movies', partition: 0 };
+    const next = (await warehouse.positions('cluster', 'tmdb.raw-movies')).get(0) ?? 0n;
+    await warehouse.append([{ table: 'raw_movies', partition, firstOffset: next, nextOffset: next + 1n, rows: [] }]);
+  };
+
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'tmdb-stream-schedule-'));
+    clock = new ManualClock();
+    dbt = new ScriptedDbt();
+    stop = new AbortController();
+    context = {
+      config: loadConfig({ DATA_DIR: folder, TRANSFORM_SCHEDULE: '*/10 * * * * *' }),
+      log: silent,
+      progress: noProgress,
+      signal: stop.signal,
+      metrics: createMetrics('0'),
+      health: new Health(clock),
+    };
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  it('does nothing before there is anything to build from', async () => {
+    const rounds = new Rounds(context, dbt, clock);
+    expect(await rounds.next()).toBe('skipped');
+    expect(dbt.commands).toEqual([]);
+    expect(await metric('tmdb_dbt_runs_total', '{status="skipped"}')).toBe(1);
+  });
+
+  it('asks for freshness, builds what is due, and publishes GOLD', async () => {
+    await load();
+    const rounds = new Rounds(context, dbt, clock);
+    expect(await rounds.next()).toBe('success');
+    expect(dbt.commands).toEqual(['freshness', 'build']);
+    expect(existsSync(context.config.warehouse.goldPath)).toBe(true);
+    expect(await metric('tmdb_source_fresh', '{source="bronze.load_batches"}')).toBe(1);
+    expect(await metric('tmdb_layer_moved_timestamp_seconds', '{layer="gold"}')).toBe(clock.now() / 1_000);
+  });
+
+  it('tries again what failed, not before some time has passed, and then builds the whole', async () => {
+    await load();
+    dbt.failures.push(new DbtError('a model failed', bad), new DbtError('still', bad), null);
+    const rounds = new Rounds(context, dbt, clock);
+    expect(await rounds.next()).toBe('failed');
+    expect([rounds.isGood, await metric('tmdb_dbt_failing_nodes')]).toEqual([false, 1]);
+    expect(existsSync(context.config.warehouse.goldPath)).toBe(false);
+    expect(await rounds.next()).toBe('skipped');
+    await clock.advance(15_000);
+    expect(await rounds.next()).toBe('failed');
+    await clock.advance(15_000);
+    expect(await rounds.next()).toBe('skipped');
+    await clock.advance(15_000);
+    expect(await rounds.next()).toBe('success');
+    expect(dbt.commands).toEqual(['freshness', 'build', 'retry', 'retry', 'build']);
+    expect([rounds.isGood, await metric('tmdb_dbt_failing_nodes')]).toEqual([true, 0]);
+  });
+
+  it('warns of a source that is stale, once a minute at most', async () => {
+    await load();
+    dbt.freshnessIs = 'error';
+    const rounds = new Rounds(context, dbt, clock);
+    for (let round = 0; round < 4; round += 1) {
+      await rounds.next();
+      await clock.advance(20_000);
+    }
+    expect(dbt.commands.filter((command) => command === 'freshness')).toHaveLength(2);
+    expect([rounds.isFresh, await metric('tmdb_source_fresh', '{source="bronze.load_batches"}')]).toEqual([false, 0]);
+  });
+
+  it('goes by the clock and never overlaps, and ends when it is told to', async () => {
+    await load();
+    const running = runSchedule(context, dbt, clock);
+    while (dbt.commands.filter((command) => command === 'build').length < 3) await clock.advance(10_000);
+    stop.abort();
+    expect(await running).toBe(true);
+    expect(clock.sleeping).toBe(0);
+  });
+
+  it('ends as failed when its last run was', async () => {
+    await load();
+    dbt.failures.push(new DbtError('a test failed', bad));
+    const running = runSchedule(context, dbt, clock);
+    while (dbt.commands.length < 2) await clock.advance(10_000);
+    await clock.advance(0);
+    stop.abort();
+    expect(await running).toBe(false);
+  });
+});

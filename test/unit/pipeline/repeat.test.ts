@@ -1,0 +1,70 @@
+import { expect, it } from 'vitest';
+import { KafkaError } from '../../../lib/kafka/errors.ts';
+import { CredentialsRefusedError, TmdbUnreachableError } from '../../../lib/tmdb/errors.ts';
+import { repeat } from '../../../pipeline/repeat.ts';
+import { silent } from '../../support/broker.ts';
+import { ManualClock } from '../../support/manual-clock.ts';
+
+const minute = 60_000;
+
+/** Repeats work that takes a minute, every ten, and notes when it began. */
+function start(failures: readonly (Error | undefined)[] = []) {
+  const clock = new ManualClock();
+  const controller = new AbortController();
+  const startedAt: number[] = [];
+  const beats: number[] = [];
+  const work = async () => {
+    startedAt.push(clock.monotonic() / minute);
+    await clock.sleep(minute);
+    const failure = failures[startedAt.length - 1];
+    if (failure) throw failure;
+  };
+  const running = repeat(work, {
+    everyMs: 10 * minute,
+    clock,
+    random: () => 0.5,
+    signal: controller.signal,
+    log: silent,
+    onAlive: () => beats.push(clock.monotonic()),
+  });
+  return { clock, controller, startedAt, beats, running };
+}
+
+it('does the work at once and then from start to start, and ends when it is told to', async () => {
+  const { clock, controller, startedAt, running } = start();
+  await clock.advance(25 * minute);
+  expect(startedAt).toEqual([0, 10, 20]);
+  controller.abort();
+  await running;
+  expect(clock.sleeping).toBe(0);
+});
+
+it('shows signs of life while it waits', async () => {
+  const { clock, beats } = start();
+  await clock.advance(10 * minute);
+  const silences = beats.map((at, index) => at - (beats[index - 1] ?? 0));
+  expect(Math.max(...silences)).toBeLessThanOrEqual(minute);
+  expect(beats.length).toBeGreaterThan(10);
+});
+
+it('tries again sooner after an outage, with backoff, and never later than the next regular time', async () => {
+  const outage = new TmdbUnreachableError('down');
+  const { clock, startedAt } = start(Array.from({ length: 7 }, () => outage));
+  await clock.advance(60 * minute);
+  const waits = startedAt.map((at, index) => at - (startedAt[index - 1] ?? at));
+  expect(waits.slice(1, 3).every((wait) => wait < 2)).toBe(true);
+  expect(Math.max(...waits)).toBeLessThanOrEqual(10);
+  expect(startedAt.length).toBeGreaterThan(7);
+});
+
+it.each([
+  ['credentials that were refused', new CredentialsRefusedError('no')],
+  ['a Kafka client that failed', new KafkaError('gone')],
+  ['a bug', new TypeError('x is not a function')],
+])('ends with %s', async (_, failure) => {
+  const { clock, startedAt, running } = start([failure]);
+  const ended = expect(running).rejects.toBe(failure);
+  await clock.advance(20 * minute);
+  await ended;
+  expect(startedAt).toEqual([0]);
+});
