@@ -1,6 +1,9 @@
 import { defineConfig } from 'vitest/config';
 
-/** `unit` and `contract` need nothing but Node; `integration` and `e2e` use the real broker and the real dbt. */
+/**
+ * `unit` needs nothing but Node, `contract` a real Redis; `integration` and `e2e` use the real broker and the real dbt; `deploy`
+ * checks what containers are made of, with no container.
+ */
 const project = (name: string, timeoutMs: number, globalSetup: string[] = []) => ({
   test: {
     name,
@@ -17,6 +20,7 @@ export default defineConfig({
       project('unit', 10_000),
       project('contract', 30_000),
       project('integration', 120_000, ['test/support/broker-setup.ts']),
+      project('deploy', 240_000),
       project('e2e', 600_000),
     ],
   },

@@ -1,0 +1,93 @@
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { pino } from 'pino';
+import { describe, expect, it } from 'vitest';
+import { createAdmin } from '../../lib/kafka/admin.ts';
+import { startJava, tailOf } from '../../lib/kafka/broker/java-process.ts';
+import { createKafka } from '../../lib/kafka/client.ts';
+import { topics } from '../../schemas/topics.ts';
+import { freePort } from '../support/free-port.ts';
+import { type Compose, interpolate } from './support/compose.ts';
+import { readYaml, root } from './support/project.ts';
+
+const jarsDir = join(root, '.tools/kafka');
+
+/**
+ * The image's start script hands its environment to `KafkaDockerWrapper`, which writes `server.properties` and formats the
+ * storage; then it starts Kafka. Both are in Kafka's jar, so they run here as they are, with other ports and folders.
+ */
+describe.runIf(existsSync(jarsDir))('the broker of docker-compose.yml, from its environment', () => {
+  it('is set up by the class that sets up the image, starts, and makes our topics', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'tmdb-stream-broker-'));
+    for (const name of ['defaults', 'mounted', 'final']) mkdirSync(join(folder, name));
+    const ports = [await freePort(), await freePort()] as const;
+    const { env, heap } = environmentOf(folder, ports);
+    const java = (log: string, ...args: string[]) =>
+      startJava(
+        [
+          ...heap,
+          `-Dlog4j2.configurationFile=${join(root, 'lib/kafka/broker/log4j2.xml')}`,
+          '-cp',
+          join(jarsDir, '*'),
+          ...args,
+        ],
+        {
+          cwd: folder,
+          logFile: join(folder, log),
+          env,
+        },
+      );
+    try {
+      const dirs = [
+        '--default-configs-dir',
+        'defaults',
+        '--mounted-configs-dir',
+        'mounted',
+        '--final-configs-dir',
+        'final',
+      ];
+      const setUp = await java('setup.log', 'kafka.docker.KafkaDockerWrapper', 'setup', ...dirs);
+      expect(await setUp.ended, tailOf(join(folder, 'setup.log'))).toBe(0);
+      expect(readFileSync(join(folder, 'final/server.properties'), 'utf8')).not.toMatch(/heap/);
+
+      const broker = await java('broker.log', 'kafka.Kafka', 'final/server.properties');
+      try {
+        const isStarted = () => readFileSync(join(folder, 'broker.log'), 'utf8').includes('Kafka Server started');
+        while (!isStarted() && !broker.hasEnded()) await delay(50);
+        expect(isStarted(), tailOf(join(folder, 'broker.log'))).toBe(true);
+        const log = pino({ level: 'silent' });
+        await using admin = await createAdmin(
+          createKafka({ brokers: [`localhost:${ports[0]}`], ssl: false, sasl: undefined, clientId: 'test', log }),
+        );
+        await admin.ensureTopics({ partitions: 4, replicationFactor: 1, rawRetentionMs: 1e9 });
+        expect((await admin.topicOffsets(topics.movieIds)).high.size).toBe(4);
+        expect(await admin.clusterId()).toBe(env['CLUSTER_ID']);
+      } finally {
+        await broker.stop();
+      }
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+});
+
+function environmentOf(
+  folder: string,
+  [client, controller]: readonly [number, number],
+): { env: Readonly<Record<string, string>>; heap: readonly string[] } {
+  const given = readYaml<Compose>('docker-compose.yml').services['kafka']?.environment ?? {};
+  const here = (value: string) =>
+    interpolate(value)
+      .replaceAll('kafka:9092', `localhost:${client}`)
+      .replaceAll('//:9092', `//127.0.0.1:${client}`)
+      .replaceAll('//:9093', `//127.0.0.1:${controller}`)
+      .replaceAll(':9093', `:${controller}`)
+      .replace('/var/lib/kafka/data', folder);
+  const env: Record<string, string> = Object.fromEntries(
+    Object.entries(given).map(([name, value]) => [name, here(String(value))]),
+  );
+  const path = process.env['PATH'] ?? '';
+  return { env: { ...env, PATH: path }, heap: env['KAFKA_HEAP_OPTS']?.split(' ') ?? [] };
+}

@@ -1,0 +1,189 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { afterAll, describe, expect, it } from 'vitest';
+import { commands } from '../../commands/index.ts';
+import { loadConfig } from '../../lib/config.ts';
+import { serverProperties } from '../../lib/kafka/broker/properties.ts';
+import { parseDuration } from '../../lib/units.ts';
+import {
+  type Compose,
+  complaintsAbout,
+  interpolate,
+  knownVariables,
+  type Service,
+  wordsOf,
+} from './support/compose.ts';
+import { environmentOf, parseDockerfile } from './support/dockerfile.ts';
+import { lint, read, readYaml } from './support/project.ts';
+
+const compose = readYaml<Compose>('docker-compose.yml');
+const services = Object.entries(compose.services);
+const processes = services.filter(([, { build }]) => build !== undefined);
+const imageEnvironment = environmentOf(parseDockerfile(read('Dockerfile')).at(-1) as never);
+
+describe('docker-compose.yml', () => {
+  it('is what the Compose specification allows', () => {
+    expect(lint('check-jsonschema', '--builtin-schema', 'vendor.compose-spec', 'docker-compose.yml')).toBe('');
+  });
+
+  it('has the whole fleet', () => {
+    expect(processes.map(([name]) => name)).toEqual([
+      'producer-popular',
+      'producer-genres',
+      'fetcher',
+      'loader',
+      'scheduler',
+      'sandbox',
+    ]);
+    expect(services.filter(([, { build }]) => build === undefined).map(([name]) => name)).toEqual([
+      'kafka',
+      'valkey',
+      'prometheus',
+    ]);
+    expect(compose.services['fetcher']?.deploy?.replicas).toBe(2);
+  });
+
+  it.each(services)('gives %s the least it needs', (_, service) => {
+    expect(complaintsAbout(service)).toEqual([]);
+  });
+
+  it.each<[string, Partial<Service>]>([
+    ['no restart', { restart: undefined }],
+    ['no limits', { deploy: {} }],
+    ['a writable root', { read_only: false }],
+    ['capabilities', { cap_drop: undefined }],
+    ['new privileges', { security_opt: [] }],
+    ['root', { user: undefined }],
+    ['uid 0', { user: '0:0' }],
+    ['no health check', { build: undefined, healthcheck: undefined }],
+    ['a health check that is switched off', { healthcheck: { disable: true } }],
+    ['an image of no version', { image: 'kafka' }],
+    ['the latest image', { image: 'apache/kafka:latest' }],
+    ['a port for everybody', { ports: ['9464:9464'] }],
+    ['an endless log', { logging: undefined }],
+    ['a folder of the machine to write to', { volumes: ['./data:/data'] }],
+    ['a name that all replicas share', { hostname: 'loader' }],
+    ['privileges', { privileged: true }],
+    ['a secret', { environment: { TMDB_TOKEN: 'x' } }],
+    ['a password in an address', { environment: { TOKEN_BUCKET_URL: 'redis://:x@valkey:6379' } }],
+  ])('would notice %s', (_, change) => {
+    expect(complaintsAbout({ ...(compose.services['loader'] as Service), ...change })).toHaveLength(1);
+  });
+
+  it('lets only those out of its network who ask TMDb or are asked by a browser', () => {
+    expect(compose.networks['inside']?.internal).toBe(true);
+    const outside = services.filter(([, { networks }]) => networks.includes('outside')).map(([name]) => name);
+    expect(outside).toEqual(['producer-popular', 'producer-genres', 'fetcher', 'prometheus']);
+  });
+
+  it('waits for what a service needs, and for a sandbox only where there is one', () => {
+    for (const [name, { depends_on = {} }] of services) {
+      for (const [dependency, { condition, required }] of Object.entries(depends_on)) {
+        expect(condition, name).toBe('service_healthy');
+        expect(required ?? true, name).toBe(compose.services[dependency]?.profiles === undefined);
+      }
+    }
+  });
+
+  it('gives a draining service longer than it takes for itself', () => {
+    for (const [name, { stop_grace_period, environment = {} }] of processes) {
+      const own = parseDuration(interpolate(String(environment['DRAIN_TIMEOUT'] ?? '25s')));
+      expect(parseDuration(stop_grace_period ?? ''), name).toBeGreaterThan(own ?? 0);
+    }
+  });
+});
+
+describe('the processes of docker-compose.yml', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'tmdb-stream-compose-'));
+  const token = join(folder, 'token');
+  writeFileSync(token, 'a-token\n');
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  it.each(processes)('%s is a command that there is, with options that it takes', (_, service) => {
+    const [name = '', ...args] = wordsOf(service.command).map((word) => interpolate(word));
+    const command = commands[name];
+    expect(Object.keys(commands)).toContain(name);
+    const parse = () =>
+      parseArgs({ args, options: command?.options ?? {}, allowPositionals: command?.takesPositionals ?? false });
+    expect(parse).not.toThrow();
+  });
+
+  it.each(processes)('%s is set by variables that lib/config.ts knows', (_, service) => {
+    const names = Object.keys({ ...service.environment, ...imageEnvironment }).filter((name) => !ofTheImage.has(name));
+    expect(names.filter((name) => !knownVariables().has(name))).toEqual([]);
+  });
+
+  it.each(
+    processes.flatMap(([name, service]) => [
+      [name, '', service] as const,
+      [name, 'deploy/sandbox.env', service] as const,
+    ]),
+  )('%s starts with settings that are right %s', (_, envFile, service) => {
+    const config = loadConfig(environmentFor(service, envFile === '' ? {} : readEnvFile(envFile)));
+    expect(config.dataDir).toBe('/data');
+    expect(config.httpListen).toEqual({ host: '0.0.0.0', port: 9464 });
+  });
+
+  it('ask nobody for invented movies when the token is missing', () => {
+    writeFileSync(token, '');
+    const environment = environmentFor(compose.services['fetcher'] as Service, {});
+    expect(() => loadConfig(environment)).toThrow(/TMDB_TOKEN: needed/);
+    writeFileSync(token, 'a-token\n');
+  });
+
+  it('ask the sandbox under its own name and limit, with a project and so with volumes of its own', () => {
+    const { COMPOSE_PROJECT_NAME, TMDB_BASE_URL = '' } = readEnvFile('deploy/sandbox.env');
+    expect(COMPOSE_PROJECT_NAME).not.toBe(compose.name);
+    const sandbox = compose.services['sandbox'] as Service;
+    const port = wordsOf(sandbox.command).at(-1);
+    expect(new URL(TMDB_BASE_URL).host).toBe(`sandbox:${port}`);
+    expect(sandbox.environment?.['TMDB_RATE_LIMIT']).toBe(
+      compose.services['fetcher']?.environment?.['TMDB_RATE_LIMIT'],
+    );
+  });
+
+  /** Those of the image that are Node's, Python's or the system's. */
+  const ofTheImage = new Set(['NODE_ENV', 'PYTHONDONTWRITEBYTECODE', 'HOME']);
+
+  function environmentFor(service: Service, variables: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
+    const own = Object.entries(service.environment ?? {}).map(([name, value]) => [
+      name,
+      interpolate(String(value), variables),
+    ]);
+    const environment = { ...imageEnvironment, ...Object.fromEntries(own) };
+    const file = environment['TMDB_TOKEN_FILE'];
+    if (file === undefined) return environment;
+    expect(service.secrets?.map((secret) => `/run/secrets/${secret}`)).toContain(file);
+    return { ...environment, TMDB_TOKEN_FILE: token };
+  }
+});
+
+const readEnvFile = (file: string): Record<string, string> =>
+  Object.fromEntries(
+    read(file)
+      .split('\n')
+      .filter((line) => /^\w+=/.test(line))
+      .map((line) => line.split(/=(.*)/).slice(0, 2)),
+  );
+
+describe('the broker of docker-compose.yml', () => {
+  /** What a container has in its own way, or what only matters when a broker is started for a single run. */
+  const another = new Set([
+    ...['listeners', 'advertised.listeners', 'controller.quorum.voters', 'log.dirs'],
+    ...['broker.session.timeout.ms', 'broker.heartbeat.interval.ms', 'group.initial.rebalance.delay.ms'],
+    ...['group.min.session.timeout.ms', 'log.cleaner.dedupe.buffer.size'],
+  ]);
+
+  it('has the settings of the broker that we start ourselves', () => {
+    const ours = serverProperties('/log', { client: 1, controller: 2 }).trim().split('\n');
+    const wanted = Object.fromEntries(
+      ours.map((line) => line.split(/=(.*)/).slice(0, 2)).filter(([name = '']) => !another.has(name)),
+    );
+    const given = Object.entries(compose.services['kafka']?.environment ?? {})
+      .filter(([name]) => name.startsWith('KAFKA_') && name !== 'KAFKA_HEAP_OPTS')
+      .map(([name, value]) => [name.slice('KAFKA_'.length).toLowerCase().replaceAll('_', '.'), String(value)] as const);
+    expect(Object.fromEntries(given.filter(([name]) => !another.has(name)))).toEqual(wanted);
+  });
+});

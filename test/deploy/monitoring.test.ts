@@ -1,0 +1,200 @@
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { parser } from '@prometheus-io/lezer-promql';
+import { describe, expect, it } from 'vitest';
+import { createMetrics, observeProcess } from '../../lib/metrics.ts';
+import { type Compose, interpolate, wordsOf } from './support/compose.ts';
+import { environmentOf, parseDockerfile } from './support/dockerfile.ts';
+import { read, readYaml, root } from './support/project.ts';
+
+interface Rule {
+  readonly alert: string;
+  readonly expr: string;
+  readonly for: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
+interface Panel {
+  readonly type: string;
+  readonly title: string;
+  readonly gridPos: Readonly<Record<'x' | 'y' | 'w' | 'h', number>>;
+  readonly targets?: readonly { readonly expr: string }[];
+}
+
+const { groups } = readYaml<{ groups: readonly { name: string; rules: readonly Rule[] }[] }>(
+  'deploy/prometheus/alerts.yml',
+);
+const rules = groups.flatMap(({ rules }) => rules);
+const dashboard: { title: string; uid: string; panels: readonly Panel[] } = JSON.parse(
+  read('deploy/grafana/dashboard.json'),
+);
+const anchors = [...read('docs/runbook.md').matchAll(/<a id="([\w-]+)"><\/a>/g)].map(([, anchor]) => anchor);
+
+/** What Prometheus itself adds to a target. */
+const ofTheTarget = ['job', 'instance', 'service'];
+
+/** Every series that a service exposes → its labels. */
+const series = await (async () => {
+  const metrics = createMetrics('0.0.0');
+  observeProcess(metrics);
+  const known = new Map<string, readonly string[]>([['up', []]]);
+  for (const { name, type } of await metrics.registry.getMetricsAsJSON()) {
+    const { labelNames = [] } = metrics.registry.getSingleMetric(name) as unknown as { labelNames?: string[] };
+    const isHistogram = String(type) === 'histogram';
+    for (const suffix of isHistogram ? ['_bucket', '_sum', '_count'] : ['']) {
+      known.set(name + suffix, suffix === '_bucket' ? [...labelNames, 'le'] : labelNames);
+    }
+  }
+  return known;
+})();
+
+interface Selector {
+  readonly metric: string;
+  readonly labels: readonly string[];
+}
+
+/** The series that a query asks for. @throws Error when it is no PromQL. */
+function selectorsOf(query: string): Selector[] {
+  const text = query.replaceAll('$__rate_interval', '5m');
+  const selectors: { metric: string; labels: string[] }[] = [];
+  parser.parse(text).iterate({
+    enter: ({ name, type, from, to }) => {
+      if (type.isError) throw new Error(`no PromQL at character ${from}: ${text}`);
+      if (name === 'VectorSelector')
+        selectors.push({ metric: /^\w+/.exec(text.slice(from, to))?.[0] ?? '', labels: [] });
+      if (name === 'LabelName' && selectors.length > 0) selectors.at(-1)?.labels.push(text.slice(from, to));
+    },
+  });
+  return selectors;
+}
+
+/** What a query asks for that no service exposes. */
+const unknownIn = (query: string): string[] =>
+  selectorsOf(query).flatMap(({ metric, labels }) => {
+    const known = series.get(metric);
+    if (known === undefined) return [metric];
+    return labels.filter((label) => ![...known, ...ofTheTarget].includes(label)).map((label) => `${metric}{${label}}`);
+  });
+
+describe('the alerts', () => {
+  it('are there, each once', () => {
+    expect(rules.length).toBeGreaterThan(15);
+    expect(new Set(rules.map(({ alert }) => alert)).size).toBe(rules.length);
+    expect(new Set(groups.map(({ name }) => name)).size).toBe(groups.length);
+  });
+
+  it.each(rules)('$alert is whole, asks for what is exposed, and has a row in the runbook', (rule) => {
+    expect(Object.keys(rule).sort()).toEqual(['alert', 'annotations', 'expr', 'for', 'labels']);
+    expect(rule.alert).toMatch(/^Tmdb[A-Z]\w+$/);
+    expect(rule.for).toMatch(/^\d+[smh]$/);
+    expect(['warning', 'critical']).toContain(rule.labels['severity']);
+    expect(Object.keys(rule.annotations).sort()).toEqual(['description', 'runbook', 'summary']);
+    expect(unknownIn(rule.expr)).toEqual([]);
+    const [file, anchor] = rule.annotations['runbook']?.split('#') ?? [];
+    expect(file).toBe('docs/runbook.md');
+    expect(anchors).toContain(anchor);
+  });
+
+  it('have every row of the runbook that is meant for them', () => {
+    const named = new Set(rules.map(({ annotations }) => annotations['runbook']?.split('#')[1]));
+    expect(anchors.filter((anchor) => !named.has(anchor))).toEqual([]);
+  });
+
+  it('go by what docker-compose.yml sets', () => {
+    const { services } = readYaml<Compose>('docker-compose.yml');
+    const exprOf = (alert: string) => rules.find((rule) => rule.alert === alert)?.expr ?? '';
+    for (const [name, list] of [
+      ['producer-popular', 'popular'],
+      ['producer-genres', 'genres'],
+    ] as const) {
+      const hours = Number(/^(\d+)h$/.exec(wordsOf(services[name]?.command).at(-1) ?? '')?.[1]);
+      // Two walks missed, and an hour for the third.
+      expect(exprOf('TmdbNoWalk')).toContain(`{list="${list}"}) > ${2 * hours + 1} * 3600`);
+    }
+    const [, megabytes] =
+      /^(\d+)MB$/.exec(interpolate(String(services['loader']?.environment?.['LOAD_MAX_BYTES']))) ?? [];
+    expect(exprOf('TmdbBufferFull')).toContain(`> 0.9 * ${megabytes}e6`);
+  });
+
+  it('would be found out: a metric or a label that nobody exposes, a query that is none', () => {
+    expect(unknownIn('rate(tmdb_request_total{outcome="429"}[5m]) > 0')).toEqual(['tmdb_request_total']);
+    expect(unknownIn('sum(tmdb_requests_total{status="429"})')).toEqual(['tmdb_requests_total{status}']);
+    expect(unknownIn('tmdb_flush_seconds_bucket{le="1"} > 0')).toEqual(['tmdb_flush_seconds_bucket']);
+    expect(() => unknownIn('sum by (service (up)')).toThrow('no PromQL');
+  });
+
+  const promtool = process.env['PROMTOOL'] ?? 'promtool';
+  it.runIf(spawnSync(promtool, ['--version']).status === 0)(
+    'fire when they should and not otherwise (promtool, where there is one)',
+    () => {
+      const run = (...args: string[]) => {
+        const { status, stdout, stderr } = spawnSync(promtool, args, {
+          cwd: join(root, 'deploy/prometheus'),
+          encoding: 'utf8',
+        });
+        expect(status, stdout + stderr).toBe(0);
+      };
+      run('check', 'config', 'prometheus.yml');
+      run('test', 'rules', 'alerts.test.yml');
+    },
+  );
+});
+
+describe('alerts.test.yml', () => {
+  it('has a case for every alert', () => {
+    const cases = read('deploy/prometheus/alerts.test.yml');
+    expect(rules.map(({ alert }) => alert).filter((alert) => !cases.includes(`alertname="${alert}"`))).toEqual([]);
+  });
+});
+
+describe('prometheus.yml', () => {
+  it('asks every process of docker-compose.yml that is not the sandbox, at the port of the image', () => {
+    interface Job {
+      readonly static_configs: readonly { targets: readonly string[]; labels: Readonly<Record<string, string>> }[];
+      readonly dns_sd_configs: readonly { names: readonly string[]; port: number }[];
+    }
+    const config = readYaml<{ rule_files: string[]; scrape_configs: readonly Job[] }>(
+      'deploy/prometheus/prometheus.yml',
+    );
+    const [job] = config.scrape_configs;
+    const targets = [
+      ...(job?.static_configs.flatMap(({ targets }) => targets) ?? []),
+      ...(job?.dns_sd_configs.flatMap(({ names, port }) => names.map((name) => `${name}:${port}`)) ?? []),
+    ];
+    const image = environmentOf(parseDockerfile(read('Dockerfile')).at(-1) as never);
+    const port = image['HTTP_LISTEN']?.split(':').pop();
+    const { services } = readYaml<Compose>('docker-compose.yml');
+    const processes = Object.entries(services).filter(([, { build, profiles }]) => build !== undefined && !profiles);
+    expect(targets.sort()).toEqual(processes.map(([name]) => `${name}:${port}`).sort());
+    for (const { targets, labels } of job?.static_configs ?? [])
+      expect(targets).toEqual([`${labels['service']}:${port}`]);
+    expect(config.rule_files).toEqual(['alerts.yml']);
+    const mounted = services['prometheus']?.volumes?.map((volume) => interpolate(volume).split(':')[0]);
+    expect(mounted).toContain('./deploy/prometheus/alerts.yml');
+  });
+});
+
+describe('the dashboard', () => {
+  const queries = dashboard.panels.flatMap(({ title, targets = [] }) =>
+    targets.map(({ expr }) => [title, expr] as const),
+  );
+
+  it.each(queries)('asks for what is exposed: %s', (_, expr) => {
+    expect(unknownIn(expr)).toEqual([]);
+  });
+
+  it('shows every metric of ours', () => {
+    const shown = new Set(queries.flatMap(([, expr]) => selectorsOf(expr).map(({ metric }) => metric)));
+    const ours = [...series.keys()].filter((name) => name.startsWith('tmdb_') && !/_(sum|count)$/.test(name));
+    expect(ours.filter((name) => !shown.has(name))).toEqual([]);
+  });
+
+  it('has panels that do not lie on one another, within 24 columns', () => {
+    const cells = dashboard.panels.flatMap(({ gridPos: { x, y, w, h } }) =>
+      Array.from({ length: w * h }, (_, index) => `${x + (index % w)},${y + Math.floor(index / w)}`),
+    );
+    expect(new Set(cells).size).toBe(cells.length);
+    expect(Math.max(...cells.map((cell) => Number(cell.split(',')[0])))).toBeLessThan(24);
+  });
+});

@@ -1,0 +1,102 @@
+import { read } from './project.ts';
+
+/** What of the Compose specification our file uses. */
+export interface Compose {
+  readonly name: string;
+  readonly services: Readonly<Record<string, Service>>;
+  readonly networks: Readonly<Record<string, { readonly internal?: boolean }>>;
+}
+
+export interface Service {
+  readonly image: string;
+  readonly build?: string | undefined;
+  readonly command?: string | readonly string[];
+  readonly environment?: Readonly<Record<string, string | number>>;
+  readonly restart?: string | undefined;
+  readonly init?: boolean;
+  readonly read_only?: boolean;
+  readonly privileged?: boolean;
+  readonly hostname?: string;
+  readonly user?: string | undefined;
+  readonly tmpfs?: readonly string[];
+  readonly cap_drop?: readonly string[] | undefined;
+  readonly security_opt?: readonly string[];
+  readonly stop_grace_period?: string;
+  readonly logging?: { readonly options?: Readonly<Record<string, string>> } | undefined;
+  readonly healthcheck?: { readonly test?: readonly string[]; readonly disable?: boolean } | undefined;
+  readonly deploy?: {
+    readonly replicas?: number;
+    readonly resources?: { readonly limits?: Readonly<Record<string, string | number>> };
+  };
+  readonly depends_on?: Readonly<Record<string, { readonly condition: string; readonly required?: boolean }>>;
+  readonly ports?: readonly string[];
+  readonly volumes?: readonly string[];
+  readonly networks: readonly string[];
+  readonly profiles?: readonly string[];
+  readonly secrets?: readonly string[];
+}
+
+const secretNames = (): string[] => {
+  const [, list = ''] = /const secretNames = \[([^\]]*)\]/.exec(read('lib/config.ts')) ?? [];
+  return [...list.matchAll(/'(\w+)'/g)].map(([, name = '']) => name);
+};
+
+/** Every variable that `lib/config.ts` reads, by its source. */
+export const knownVariables = (): ReadonlySet<string> =>
+  new Set([
+    ...[...read('lib/config.ts').matchAll(/^ {4}([A-Z][A-Z\d_]+):/gm)].map(([, name = '']) => name),
+    ...secretNames().map((name) => `${name}_FILE`),
+  ]);
+
+const rules: readonly [string, (service: Service) => boolean][] = [
+  ['is not started again', ({ restart }) => restart === 'unless-stopped'],
+  ['has no init that reaps what its children leave', ({ init }) => init === true],
+  ['has a root that can be written', ({ read_only, tmpfs }) => read_only === true && tmpfs?.includes('/tmp') === true],
+  ['keeps capabilities', ({ cap_drop }) => cap_drop?.includes('ALL') === true],
+  ['may gain privileges', ({ security_opt }) => security_opt?.includes('no-new-privileges:true') === true],
+  ['is privileged', ({ privileged }) => privileged !== true],
+  ['may be root', ({ user }) => /^[1-9]\d*:[1-9]\d*$/.test(user ?? '')],
+  [
+    'is not asked about its health',
+    // The image of ours brings its own.
+    ({ build, healthcheck }) =>
+      healthcheck?.disable !== true && (build !== undefined || healthcheck?.test !== undefined),
+  ],
+  [
+    'has no limits',
+    ({ deploy }) => ['cpus', 'memory', 'pids'].every((what) => deploy?.resources?.limits?.[what] !== undefined),
+  ],
+  [
+    'logs without end',
+    ({ logging }) => logging?.options?.['max-size'] !== undefined && logging.options['max-file'] !== undefined,
+  ],
+  ['is of no exact version', ({ image }) => /:v?\d+\.\d+\.\d+(-[a-z\d.]+)?$/.test(image)],
+  ['can be reached from elsewhere', ({ ports = [] }) => ports.every((port) => port.startsWith('127.0.0.1:'))],
+  // The turns on the DuckDB file tell containers apart by their host names.
+  ['has the name of another', ({ hostname }) => hostname === undefined],
+  [
+    'writes to the machine',
+    ({ volumes = [] }) => volumes.every((volume) => /^[\w-]+:/.test(volume) || volume.endsWith(':ro')),
+  ],
+  [
+    'has a secret in its environment',
+    ({ environment = {} }) =>
+      !secretNames().some(
+        (name) => name in environment && !(name === 'TOKEN_BUCKET_URL' && isBare(String(environment[name]))),
+      ),
+  ],
+];
+
+const isBare = (url: string): boolean => new URL(url).username + new URL(url).password === '';
+
+/** What is weaker about a service than it has to be. */
+export const complaintsAbout = (service: Service): string[] =>
+  rules.filter(([, holds]) => !holds(service)).map(([complaint]) => complaint);
+
+/** `${NAME:-standard}` by `variables`, as Compose does it. */
+export const interpolate = (text: string, variables: Readonly<Record<string, string>> = {}): string =>
+  text.replace(/\$\{(\w+)(?::-([^}]*))?\}/g, (_, name: string, standard = '') => variables[name] || standard);
+
+/** A command as the words that it is; ours have no quotes but around nothing. */
+export const wordsOf = (command: string | readonly string[] = []): string[] =>
+  typeof command === 'string' ? command.split(/\s+/) : command.map(String);

@@ -1,0 +1,22 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+export const root = join(import.meta.dirname, '../../..');
+
+export const read = (file: string): string => readFileSync(join(root, file), 'utf8');
+
+const lintBin = (tool: string): string => join(root, '.tools/lint/bin', tool);
+
+/** YAML 1.2 as Compose and Prometheus read it, merge keys included; the linters' environment has a parser. */
+export function readYaml<T>(file: string): T {
+  const script = 'import json, sys; from ruamel.yaml import YAML; print(json.dumps(YAML(typ="safe").load(sys.stdin)))';
+  return JSON.parse(execFileSync(lintBin('python'), ['-c', script], { input: read(file), encoding: 'utf8' }));
+}
+
+/** Runs a linter on the project. @returns what it complains about; empty when it does not. */
+export function lint(tool: string, ...args: string[]): string {
+  const { status, stdout, stderr, error } = spawnSync(lintBin(tool), args, { cwd: root, encoding: 'utf8' });
+  if (error) throw error;
+  return status === 0 ? '' : `exit code ${status}\n${stdout}${stderr}`;
+}
