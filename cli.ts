@@ -65,7 +65,11 @@ async function run(command: Command, values: Values, positionals: readonly strin
   const signal = shutdownSignal(config.drainTimeoutMs, (text) =>
     isService ? log.info(text) : process.stderr.write(`\n${text}\n`),
   );
-  using progress = values['json'] || isService ? noProgress : createProgress(process.stderr, systemClock);
+  using progress = isService
+    ? { ...noProgress, note: (text: string) => log.info(text) }
+    : values['json']
+      ? noProgress
+      : createProgress(process.stderr, systemClock);
   const metrics = createMetrics(version);
   try {
     const health = new Health(systemClock);

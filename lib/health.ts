@@ -26,7 +26,7 @@ const checkTimeoutMs = 3_000;
 export class Health {
   readonly #clock: Clock;
   readonly #pulses = new Map<string, Pulse>();
-  readonly #checks = new Map<string, Check>();
+  readonly #checks = new Map<string, readonly Check[]>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -44,9 +44,10 @@ export class Health {
     };
   }
 
-  /** Adds a dependency to what `readiness` looks at. */
+  /** Adds a dependency to what `readiness` looks at; several parts may name the same one. */
   dependsOn(name: string, check: Check): void {
-    this.#checks.set(name, check);
+    const others = this.#checks.get(name) ?? [];
+    this.#checks.set(name, [...others, check]);
   }
 
   liveness(): Verdict {
@@ -59,7 +60,10 @@ export class Health {
   }
 
   async readiness(): Promise<Verdict> {
-    const checks = [...this.#checks].map(async ([name, check]) => [name, await this.#examine(check)] as const);
+    const checks = [...this.#checks].map(async ([name, all]) => {
+      const results = await Promise.all(all.map((check) => this.#examine(check)));
+      return [name, results.find((result) => result !== 'ok') ?? 'ok'] as const;
+    });
     return verdict(await Promise.all(checks));
   }
 

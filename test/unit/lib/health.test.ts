@@ -26,6 +26,7 @@ describe('health', () => {
   it('is ready when every dependency answers, and says which does not and why', async () => {
     const health = new Health(new ManualClock());
     health.dependsOn('kafka', async () => {});
+    health.dependsOn('warehouse', async () => {});
     expect((await health.readiness()).ok).toBe(true);
     health.dependsOn('warehouse', async () => {
       throw new Error('locked\nby somebody');
