@@ -104,7 +104,7 @@ export class Rounds {
     const isIdle = stamp === this.#idleStamp;
     const outlook = isIdle ? null : await lookUp(this.#context);
     if (outlook) this.#tell(outlook.layers);
-    await this.#askFreshness();
+    await this.#askFreshness(outlook?.fingerprint);
     if (!outlook?.state.due) {
       this.#idleStamp = isIdle || !outlook ? this.#idleStamp : stampOf(this.#context.config.warehouse.duckdbPath);
       return 'skipped';
@@ -131,13 +131,18 @@ export class Rounds {
     const summary = await inTurn(this.#context, () =>
       this.#dbt.run({ command: 'retry', vars: varsOf(fingerprint), signal }),
     );
-    log.info({ seconds: summary.seconds }, 'what failed in the last run works again');
+    // It may not have come so far that dbt knows what failed.
+    if (summary.status !== 'nothing to retry') {
+      log.info({ seconds: summary.seconds }, 'what failed in the last run works again');
+    }
   }
 
-  async #askFreshness(): Promise<void> {
+  /** @param fingerprint absent: that of the command before. Other variables would have the next build parse anew. */
+  async #askFreshness(fingerprint: string | undefined): Promise<void> {
     const { signal, metrics, log } = this.#context;
     if (this.#clock.monotonic() < this.#freshnessAt + freshnessEveryMs) return;
-    const sources = await inTurn(this.#context, () => this.#dbt.freshness({ signal }));
+    const vars = fingerprint === undefined ? undefined : varsOf(fingerprint);
+    const sources = await inTurn(this.#context, () => this.#dbt.freshness({ signal, ...(vars && { vars }) }));
     this.#freshnessAt = this.#clock.monotonic();
     this.isFresh = sources.every(({ status }) => status !== 'error');
     for (const { source, status, ageSeconds } of sources) {
