@@ -20,8 +20,8 @@ const afterFailure = { baseMs: 15_000, capMs: 10 * 60_000 };
 const freshnessEveryMs = 60_000;
 
 /**
- * Runs dbt by TRANSFORM_SCHEDULE until the signal aborts: rounds never overlap, a time that comes while one runs is
- * passed over, and over several processes the turn on the warehouse keeps them apart.
+ * Runs dbt by TRANSFORM_SCHEDULE until the signal aborts: rounds never overlap, a round whose time came while another ran
+ * begins when that is over, and over several processes the turn on the warehouse keeps them apart.
  * @returns whether the last round was good.
  */
 export async function runSchedule(context: Context, dbt: Dbt, clock: Clock = systemClock): Promise<boolean> {
@@ -29,12 +29,13 @@ export async function runSchedule(context: Context, dbt: Dbt, clock: Clock = sys
   const schedule = new Cron(config.transformSchedule, { timezone: 'UTC', paused: true });
   const onAlive = health.pulse('schedule', silenceMs);
   const rounds = new Rounds({ ...context, progress: { ...context.progress, update: onAlive } }, dbt, clock);
-  for (;;) {
-    const next = schedule.nextRun(new Date(clock.now()));
+  for (let startedAt = clock.now(); ; ) {
+    const next = schedule.nextRun(new Date(startedAt));
     // A pattern whose last time has come is one that names a year: nothing is left to do but to be there.
     const waitMs = next ? next.getTime() - clock.now() : Number.MAX_SAFE_INTEGER;
     await sleepUntil(clock.monotonic() + waitMs, { clock, signal, onAlive });
     if (signal.aborted) return rounds.isGood;
+    startedAt = clock.now();
     await rounds.next();
   }
 }
