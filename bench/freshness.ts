@@ -28,10 +28,14 @@ const { values } = parseArgs({
 const [seconds, perSecond] = [Number(values.seconds), Number(values.rate)];
 const total = seconds * perSecond;
 const limit = { capacity: 400, windowMs: 10_000 };
-const catalogue = new GeneratedCatalogue({ seed: 1, movies: total });
+const catalogue = new GeneratedCatalogue({ seed: 1, movies: 2 * total });
+/** Those that have been deleted since never come to GOLD. */
+const ids = Array.from({ length: 2 * total }, (_, rank) => catalogue.idAtRank(rank))
+  .filter((id) => !catalogue.isDeleted(id))
+  .slice(0, total);
 
 await using ground = await openGround();
-await using sandbox = await startSandbox({ movies: total, limit, latencyMs: [20, 120] });
+await using sandbox = await startSandbox({ movies: 2 * total, limit, latencyMs: [20, 120] });
 await using fleet = new Fleet({
   DATA_DIR: ground.folder,
   KAFKA_BROKERS: ground.brokers,
@@ -71,8 +75,8 @@ async function look(): Promise<void> {
   }
 }
 
-async function publishOne(rank: number): Promise<void> {
-  const movieId = catalogue.idAtRank(rank);
+async function publishOne(index: number): Promise<void> {
+  const movieId = ids[index] ?? 0;
   publishedAt.set(movieId, performance.now());
   await ground.publish([movieId]);
 }

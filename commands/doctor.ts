@@ -6,7 +6,7 @@ export const doctor: Command = {
   summary: 'try everything that a run needs and say what is wrong',
   help: `usage: doctor [--json]
 
-Tries Node, dbt, the data folder, Kafka, the warehouse and TMDb (one request) with the settings of now. Exit code 1 when
+Tries Node, dbt, the data folder, Kafka, the warehouse, the token bucket and TMDb (one request) with the settings of now. Exit code 1 when
 something is wrong.`,
   options: jsonOption,
   logLevel: 'silent',

@@ -14,7 +14,8 @@ export const run: Command = {
        run [--pages N|all] [--popular-every TIME] [--genres-every TIME]
 
 Walks the popular list, fetches what is not fresh, loads BRONZE, builds and tests SILVER and GOLD. With --once it prints
-what it did; without, it goes on until it is stopped: walks again and again, and dbt by TRANSFORM_SCHEDULE.
+what it did; without, it goes on until it is stopped: walks again and again, and dbt by TRANSFORM_SCHEDULE. The exit code
+is 1 then when the last run of dbt had failed.
 
   --once                end when everything published is in GOLD
   --pages N|all         pages of the popular list, 20 movies each (standard ${standardPages}, at most 500)
@@ -39,8 +40,8 @@ what it did; without, it goes on until it is stopped: walks again and again, and
       const [popularEveryMs = 6 * hourMs, genresEveryMs = 24 * hourMs] = ['popular-every', 'genres-every'].map((name) =>
         intervalOf(values, name),
       );
-      await services.all(context, { pages, popularEveryMs, genresEveryMs });
-      return ExitCode.done;
+      const isGood = await services.all(context, { pages, popularEveryMs, genresEveryMs });
+      return isGood ? ExitCode.done : ExitCode.failed;
     }
     const report = await runOnce(context, { pages, fullRefresh: values['full-refresh'] === true });
     context.progress[Symbol.dispose]();

@@ -66,7 +66,7 @@ export interface BronzeLoaderOptions {
 }
 
 const backoff = { baseMs: 250, capMs: 10_000 };
-/** With waits of 5 s on average from the sixth on: about ten minutes of a warehouse out of reach. */
+/** With waits of 5 s on average from the sixth on: ten minutes, beside what the warehouse itself waits before it fails. */
 const maxTries = 120;
 
 /**
@@ -143,7 +143,7 @@ class BronzeLoader implements PartitionHandler {
     this.revoked(topic, partition);
     // A flush under way may be moving this very position.
     await this.#flushing;
-    const positions = await this.#ports.warehouse.positions(this.#ports.clusterId, topic);
+    const positions = await this.#positions(topic);
     for (const [number, next] of positions) this.#inLedger.set(keyOf(topic, number), next);
     const next = positions.get(partition) ?? null;
     this.#assigned.set(keyOf(topic, partition), { next });
@@ -174,6 +174,7 @@ class BronzeLoader implements PartitionHandler {
 
   revoked(topic: TopicName, partition: number): void {
     this.#collected.drop({ topic, partition });
+    this.#ports.onBuffered?.(this.#collected.bytes);
     this.#assigned.delete(keyOf(topic, partition));
   }
 
@@ -304,13 +305,22 @@ class BronzeLoader implements PartitionHandler {
     }
   }
 
+  /** Asks until the warehouse answers. */
+  async #positions(topic: string): Promise<ReadonlyMap<number, bigint>> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await this.#ports.warehouse.positions(this.#ports.clusterId, topic);
+      } catch (error) {
+        if (!isRetriable(error) || tries >= maxTries || this.#stop.aborted) throw error;
+        await this.#waitAfter(error, tries);
+      }
+    }
+  }
+
   async #waitAfter(error: unknown, tries: number): Promise<void> {
     const waitMs = Math.round(fullJitter(tries - 1, backoff, this.#ports.random));
     this.#ports.onAvailable?.(false);
-    this.#ports.log.warn(
-      { tries, waitMs, error: messageOf(error) },
-      'the warehouse did not take a batch, trying again',
-    );
+    this.#ports.log.warn({ tries, waitMs, error: messageOf(error) }, 'the warehouse is out of reach, trying again');
     // Told to stop, it tries once more and leaves: what it could not load is still in the topic.
     await this.#ports.clock.sleep(waitMs, this.#stop).catch(() => {});
   }

@@ -57,9 +57,20 @@ export const httpUrl = z
   .refine(isBareUrl, 'the URL must have no user, password, query or fragment: credentials go into TMDB_TOKEN')
   .transform((url) => url.replace(/\/+$/, ''));
 
+function isDecodable(text: string): boolean {
+  try {
+    const { username, password } = new URL(text);
+    decodeURIComponent(username + password);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** `redis://` or `rediss://`; user and password may stand in it, so it is a secret as a whole. */
 export const bucketUrl = z
   .url({ protocol: /^rediss?$/, error: 'expected a URL such as redis://127.0.0.1:6379' })
+  .refine(isDecodable, 'a % in user or password has to be written as %25')
   .transform((url) => new Secret(url))
   .optional();
 

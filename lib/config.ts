@@ -16,7 +16,7 @@ import {
   parseSchedule,
   secret,
 } from './config-fields.ts';
-import { messageOf, UsageError } from './errors.ts';
+import { UsageError } from './errors.ts';
 import { Secret } from './secret.ts';
 import type { RateLimit } from './token-bucket/token-bucket.ts';
 import { parseRate } from './units.ts';
@@ -163,7 +163,8 @@ function withSecretFiles(given: Record<string, string | undefined>) {
       // An empty file is a secret that was not given: a container has the file whether or not there is a value.
       set[name] = readFileSync(file, 'utf8').trim() || undefined;
     } catch (error) {
-      mistakes.push(`  ${name}_FILE: cannot be read: ${messageOf(error)}`);
+      // Not the path: somebody may have put the secret itself there.
+      mistakes.push(`  ${name}_FILE: cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`);
     }
   }
   return { set, mistakes };

@@ -60,9 +60,11 @@ async function answer(url: string, response: ServerResponse, health: Health, exp
       return sendVerdict(response, health.liveness());
     case '/readyz':
       return sendVerdict(response, await health.readiness());
-    case '/metrics':
-      response.writeHead(200, { 'content-type': exposition.contentType }).end(await exposition.metrics());
+    case '/metrics': {
+      const text = await exposition.metrics();
+      response.writeHead(200, { 'content-type': exposition.contentType }).end(text);
       return;
+    }
     default:
       response.writeHead(404, { 'content-type': 'text/plain' }).end('here are /healthz, /readyz and /metrics\n');
   }

@@ -11,14 +11,19 @@ export function shutdownSignal(drainTimeoutMs: number, say: (text: string) => vo
     if (controller.signal.aborted) process.exit(exitCodeOf(name));
     say(`${name}: finishing what is in hand (once more to leave at once)`);
     controller.abort(new StoppedError(name));
-    const late = setTimeout(() => {
-      say(`not drained after ${formatDuration(drainTimeoutMs)}, leaving: what was in hand comes again`);
-      process.exit(exitCodeOf(name));
-    }, drainTimeoutMs);
-    late.unref();
+    leaveWithin(drainTimeoutMs, exitCodeOf(name), say);
   };
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
   return controller.signal;
+}
+
+/** Ends the process when it has not ended by itself by then. */
+export function leaveWithin(ms: number, code: number, say: (text: string) => void): void {
+  const late = setTimeout(() => {
+    say(`not drained after ${formatDuration(ms)}, leaving: what was in hand comes again`);
+    process.exit(code);
+  }, ms);
+  late.unref();
 }
 
 /** We were asked to stop: not a failure, but not done either. */

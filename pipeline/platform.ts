@@ -16,6 +16,7 @@ import { createTmdbClient, type RequestObserver, type TmdbClient } from '../lib/
 import { openTransport } from '../lib/tmdb/transport.ts';
 import { MemoryTokenBucket } from '../lib/token-bucket/memory.ts';
 import { openSharedTokenBucket } from '../lib/token-bucket/redis.ts';
+import type { SharedTokenBucket } from '../lib/token-bucket/shared.ts';
 import type { TokenBucket } from '../lib/token-bucket/token-bucket.ts';
 import { startSandbox } from '../sandbox/server.ts';
 
@@ -73,12 +74,17 @@ async function openKafka(
 ): Promise<KafkaPlatform> {
   const { config, log } = context;
   const { ssl, sasl, partitions, replicationFactor, rawRetentionMs } = config.kafka;
+  let connected: KafkaAdmin | undefined;
+  context.health.dependsOn('kafka', async () => {
+    if (!connected) throw new Error('not connected yet');
+    await connected.clusterId();
+  });
   const brokers = config.kafka.brokers ?? (await ownBroker(context, resources, options));
   const client = createKafka({ brokers, ssl, sasl, clientId: 'tmdb-stream', log });
   const admin = resources.use(await createAdmin(client));
   await admin.ensureTopics({ partitions, replicationFactor, rawRetentionMs });
   const producer = resources.use(await connectProducer(client));
-  context.health.dependsOn('kafka', async () => void (await admin.clusterId()));
+  connected = admin;
   return { client, admin, producer, clusterId: await admin.clusterId() };
 }
 
@@ -108,10 +114,11 @@ async function openBucket({ config, log, health }: Context, resources: AsyncDisp
   const { rateLimit: limit, timeoutMs: requestTimeoutMs } = config.tmdb;
   if (!config.tokenBucketUrl) return resources.use(new MemoryTokenBucket(limit, systemClock));
   const url = config.tokenBucketUrl;
-  const bucket = resources.use(await openSharedTokenBucket({ url, limit, requestTimeoutMs, clock: systemClock, log }));
+  let bucket: SharedTokenBucket | undefined;
   health.dependsOn('token_bucket', async () => {
-    if (!bucket.isReachable) throw new Error('the store of the token bucket is out of reach');
+    if (!bucket?.isReachable) throw new Error('the store of the token bucket is out of reach');
   });
+  bucket = resources.use(await openSharedTokenBucket({ url, limit, requestTimeoutMs, clock: systemClock, log }));
   return bucket;
 }
 

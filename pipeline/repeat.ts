@@ -20,26 +20,26 @@ const backoff = { baseMs: 30_000, capMs: 15 * 60_000 };
 
 /**
  * Does `work` at once and then every `everyMs`, from start to start, until the signal aborts. An outage is logged and
- * tried again sooner, with backoff; a Kafka client that failed is dead, and everything else is no outage.
+ * tried again, with backoff, `everyMs` later at most; a Kafka client that failed is dead, and everything else is no outage.
  * @throws KafkaError, and what does not pass by itself.
  */
 export async function repeat(work: () => Promise<void>, options: RepeatOptions): Promise<void> {
   const { everyMs, clock, random, signal, log, onAlive } = options;
   for (let failures = 0; !signal.aborted; ) {
-    const started = clock.monotonic();
-    let waitMs = everyMs;
+    let next = clock.monotonic() + everyMs;
     try {
       await work();
       failures = 0;
     } catch (error) {
       if (signal.aborted) return;
       if (!isRetriable(error) || error instanceof KafkaError) throw error;
-      waitMs = Math.min(everyMs, backoff.baseMs / 2 + fullJitter(failures, backoff, random));
+      const waitMs = Math.min(everyMs, backoff.baseMs / 2 + fullJitter(failures, backoff, random));
+      next = clock.monotonic() + waitMs;
       failures += 1;
       log.error({ error: messageOf(error), waitMs: Math.round(waitMs) }, 'failed, trying again later');
     }
     onAlive();
-    await sleepUntil(started + waitMs, options);
+    await sleepUntil(next, options);
   }
 }
 

@@ -21,7 +21,6 @@ export interface Watched {
 export async function sampleGauges(platform: Platform, context: Context, watched: Watched): Promise<void> {
   const { signal, log } = context;
   while (!signal.aborted) {
-    await sampleReadiness(context);
     try {
       await sampleLags(platform, context, watched);
       if (watched.tokens) await sampleTokens(platform, context);
@@ -30,11 +29,6 @@ export async function sampleGauges(platform: Platform, context: Context, watched
     }
     await systemClock.sleep(everyMs, signal).catch(() => {});
   }
-}
-
-async function sampleReadiness({ health, metrics }: Context): Promise<void> {
-  const { checks } = await health.readiness();
-  for (const [dependency, result] of Object.entries(checks)) metrics.ready.set({ dependency }, result === 'ok' ? 1 : 0);
 }
 
 async function sampleLags(platform: Platform, { metrics }: Context, { groups }: Watched): Promise<void> {

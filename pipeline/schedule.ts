@@ -3,13 +3,13 @@ import { Cron } from 'croner';
 import { type Clock, systemClock } from '../lib/clock.ts';
 import type { Dbt } from '../lib/dbt/dbt.ts';
 import { DbtError } from '../lib/dbt/dbt-error.ts';
-import { IngestError, isRetriable, messageOf } from '../lib/errors.ts';
+import { IngestError, messageOf } from '../lib/errors.ts';
 import type { LayerTimes } from './layers.ts';
 import type { Context } from './platform.ts';
 import { sleepUntil } from './repeat.ts';
-import { build, inTurn, lookUp, type Outlook, openDbt, publish, varsOf } from './transform.ts';
+import { build, inTurn, lookUp, type Outlook, openDbt, publishIfBehind, varsOf } from './transform.ts';
 
-/** How one round went. `skipped`: BRONZE has not moved, or is not there yet. */
+/** How one round went. `skipped`: BRONZE has not moved, or cannot be had, or there is none yet. */
 export type RoundOutcome = 'success' | 'warned' | 'failed' | 'skipped';
 
 /** One model or test may take so long without a word. */
@@ -45,6 +45,7 @@ export async function scheduleOnce(context: Context): Promise<{ outcome: RoundOu
   await using dbt = openDbt(context, 'cold');
   const rounds = new Rounds(context, dbt, systemClock);
   const outcome = await rounds.next();
+  context.signal.throwIfAborted();
   return { outcome, isFresh: rounds.isFresh };
 }
 
@@ -56,9 +57,10 @@ export class Rounds {
   /** The files as they were when there was nothing to do; null: look again. */
   #idleStamp: string | null = null;
   #freshnessAt = Number.NEGATIVE_INFINITY;
-  /** Runs that failed one after the other; dbt knows what to try again of the last. */
-  #failures = 0;
-  #notBefore = Number.NEGATIVE_INFINITY;
+  /** The build that failed last, if none has succeeded since; `bronze`: when BRONZE had moved last, as far as it saw. */
+  #failed: { readonly times: number; readonly retryAt: number; readonly bronze: number | undefined } | null = null;
+  /** Why the warehouse cannot be had; null when it was had last. */
+  #unavailable: string | null = null;
   isGood = true;
   /** Whether every source was fresh when last asked. */
   isFresh = true;
@@ -72,65 +74,84 @@ export class Rounds {
     });
   }
 
-  /** Why the warehouse could not be had in the last round. */
-  #unavailable: string | null = null;
-
-  /** Freshness, then what is due: nothing, or a run that failed again, or a build. Failures are logged here. */
+  /** Freshness, then what is due: nothing, or what failed, or a build. What went wrong is logged here. */
   async next(): Promise<RoundOutcome> {
-    const { metrics, log, signal } = this.#context;
+    const { metrics, signal } = this.#context;
     let outcome: RoundOutcome;
     try {
       outcome = await this.#round();
-      this.#unavailable = null;
     } catch (error) {
       if (signal.aborted && error === signal.reason) return 'skipped';
       if (!(error instanceof IngestError)) throw error;
-      outcome = 'failed';
-      if (isRetriable(error)) this.#unavailable = messageOf(error).split('\n')[0] ?? '';
-      if (error instanceof DbtError) metrics.dbtFailing.set(error.summary?.failures.length ?? 1);
-      const waitMs = Math.min(afterFailure.capMs, afterFailure.baseMs * 2 ** Math.min(this.#failures, 30));
-      this.#failures += 1;
-      this.#notBefore = this.#clock.monotonic() + waitMs;
-      log.error({ error: messageOf(error) }, 'dbt failed');
+      outcome = this.#onError(error);
     }
     metrics.dbtRuns.inc({ status: outcome });
     if (outcome !== 'skipped') this.isGood = outcome !== 'failed';
     return outcome;
   }
 
+  /** A file that somebody else keeps is no failure of dbt's: the next round asks again. */
+  #onError(error: IngestError): RoundOutcome {
+    const { metrics, log } = this.#context;
+    if (error.retriable) {
+      this.#unavailable = messageOf(error).split('\n')[0] ?? '';
+      log.warn({ error: this.#unavailable }, 'the warehouse cannot be had, trying again in the next round');
+      return 'skipped';
+    }
+    if (error instanceof DbtError) metrics.dbtFailing.set(error.summary?.failures.length ?? 1);
+    log.error({ error: messageOf(error) }, 'dbt failed');
+    return 'failed';
+  }
+
   async #round(): Promise<RoundOutcome> {
     const stamp = stampOf(this.#context.config.warehouse.duckdbPath);
     // Nothing to build from yet, or too soon after a failure.
-    if (stamp === null || this.#clock.monotonic() < this.#notBefore) return 'skipped';
-    const isIdle = stamp === this.#idleStamp;
-    const outlook = isIdle ? null : await lookUp(this.#context);
-    if (outlook) this.#tell(outlook.layers);
-    await this.#askFreshness(outlook?.fingerprint);
-    if (!outlook?.state.due) {
-      this.#idleStamp = isIdle || !outlook ? this.#idleStamp : stampOf(this.#context.config.warehouse.duckdbPath);
+    if (stamp === null || this.#clock.monotonic() < (this.#failed?.retryAt ?? 0)) return 'skipped';
+    if (stamp === this.#idleStamp) {
+      await this.#askFreshness();
       return 'skipped';
     }
-    return this.#run(outlook);
+    const outlook = await lookUp(this.#context);
+    this.#unavailable = null;
+    this.#tell(outlook.layers);
+    if (outlook.state.reason === 'nothing loaded') return 'skipped';
+    await this.#askFreshness(outlook.fingerprint);
+    if (outlook.state.due) return this.#run(outlook);
+    await publishIfBehind(this.#context, outlook.layers);
+    // From before the look: what was loaded while we looked is seen in the next round.
+    this.#idleStamp = stamp;
+    return 'skipped';
   }
 
   async #run(outlook: Outlook): Promise<RoundOutcome> {
     const { metrics } = this.#context;
-    if (this.#failures > 0) await this.#retry(outlook);
-    const summary = await build(this.#context, this.#dbt, outlook);
-    this.#failures = 0;
-    metrics.dbtSeconds.observe(summary.seconds);
-    metrics.dbtFailing.set(0);
-    await publish(this.#context);
-    const now = this.#clock.now();
-    this.#tell({ ...outlook.layers, silver: now, gold: now });
-    return summary.status === 'warned' ? 'warned' : 'success';
+    try {
+      // What is new may be what mends it; only without that, what failed is tried again before all the rest.
+      if (this.#failed && this.#failed.bronze === outlook.layers.bronze) await this.#retry(outlook);
+      const summary = await build(this.#context, this.#dbt, outlook);
+      this.#failed = null;
+      metrics.dbtSeconds.observe(summary.seconds);
+      metrics.dbtFailing.set(0);
+      const now = this.#clock.now();
+      this.#tell({ ...outlook.layers, silver: now, gold: now });
+      return summary.status === 'warned' ? 'warned' : 'success';
+    } catch (error) {
+      if (error instanceof DbtError && !error.retriable) this.#rememberFailure(outlook);
+      throw error;
+    }
+  }
+
+  #rememberFailure({ layers }: Outlook): void {
+    const times = (this.#failed?.times ?? 0) + 1;
+    const waitMs = Math.min(afterFailure.capMs, afterFailure.baseMs * 2 ** Math.min(times - 1, 30));
+    this.#failed = { times, retryAt: this.#clock.monotonic() + waitMs, bronze: layers.bronze };
   }
 
   /** Only what failed, and what was skipped for it: as long as that fails there is no use in building the rest again. */
   async #retry({ fingerprint }: Outlook): Promise<void> {
     const { signal, log } = this.#context;
-    const summary = await inTurn(this.#context, () =>
-      this.#dbt.run({ command: 'retry', vars: varsOf(fingerprint), signal }),
+    const summary = await inTurn(this.#context, (_, waiting) =>
+      waiting(() => this.#dbt.run({ command: 'retry', vars: varsOf(fingerprint), signal })),
     );
     // It may not have come so far that dbt knows what failed.
     if (summary.status !== 'nothing to retry') {
@@ -139,11 +160,13 @@ export class Rounds {
   }
 
   /** @param fingerprint absent: that of the command before. Other variables would have the next build parse anew. */
-  async #askFreshness(fingerprint: string | undefined): Promise<void> {
+  async #askFreshness(fingerprint?: string): Promise<void> {
     const { signal, metrics, log } = this.#context;
     if (this.#clock.monotonic() < this.#freshnessAt + freshnessEveryMs) return;
     const vars = fingerprint === undefined ? undefined : varsOf(fingerprint);
-    const sources = await inTurn(this.#context, () => this.#dbt.freshness({ signal, ...(vars && { vars }) }));
+    const sources = await inTurn(this.#context, (_, waiting) =>
+      waiting(() => this.#dbt.freshness({ signal, ...(vars && { vars }) })),
+    );
     this.#freshnessAt = this.#clock.monotonic();
     this.isFresh = sources.every(({ status }) => status !== 'error');
     for (const { source, status, ageSeconds } of sources) {

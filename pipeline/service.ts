@@ -1,3 +1,4 @@
+import { systemClock } from '../lib/clock.ts';
 import { startHealthServer } from '../lib/health-server.ts';
 import { observeProcess } from '../lib/metrics.ts';
 import type { Context } from './platform.ts';
@@ -16,7 +17,22 @@ export async function runAsService<T>(context: Context, name: string, work: () =
     log.info({ service: name, url: server.url }, 'serves /healthz, /readyz and /metrics');
   }
   log.info({ service: name }, 'started');
+  const over = new AbortController();
+  resources.defer(() => over.abort());
+  void tellReadiness(context, over.signal);
   const result = await work();
   log.info({ service: name, drained: context.signal.aborted }, 'ended');
   return result;
+}
+
+const readinessEveryMs = 10_000;
+
+/** Keeps the gauge up to date that an alert looks at, whether or not anybody asks `/readyz`. */
+async function tellReadiness({ health, metrics }: Context, over: AbortSignal): Promise<void> {
+  while (!over.aborted) {
+    const { checks } = await health.readiness();
+    for (const [dependency, result] of Object.entries(checks))
+      metrics.ready.set({ dependency }, result === 'ok' ? 1 : 0);
+    await systemClock.sleep(readinessEveryMs, over).catch(() => {});
+  }
 }

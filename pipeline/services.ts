@@ -1,5 +1,7 @@
 import { systemClock } from '../lib/clock.ts';
 import type { Dbt } from '../lib/dbt/dbt.ts';
+import { ExitCode } from '../lib/errors.ts';
+import { leaveWithin } from '../lib/shutdown.ts';
 import { topics } from '../schemas/topics.ts';
 import { type Context, openPlatform, type Platform } from './platform.ts';
 import { repeat } from './repeat.ts';
@@ -13,20 +15,24 @@ import { openDbt } from './transform.ts';
 /** One stage that runs until the context's signal aborts, and drains then. */
 type Part = (platform: Platform, context: Context) => Promise<unknown>;
 
-/** Silence of a producer: a walk of all pages takes minutes, and an outage is waited out within it. */
+/** Silence of a producer: an outage of TMDb is waited out within one page. */
 const producerSilenceMs = 20 * 60_000;
 
 const everySo =
   (name: string, everyMs: number, work: (platform: Platform, context: Context) => Promise<unknown>): Part =>
-  (platform, context) =>
-    repeat(async () => void (await work(platform, context)), {
+  (platform, context) => {
+    const onAlive = context.health.pulse(name, producerSilenceMs);
+    // A walk of all pages takes longer than the pulse may be silent: each page is a sign of life.
+    const within = { ...context, progress: { ...context.progress, update: onAlive } };
+    return repeat(async () => void (await work(platform, within)), {
       everyMs,
       clock: systemClock,
       random: Math.random,
       signal: context.signal,
       log: context.log.child({ producer: name }),
-      onAlive: context.health.pulse(name, producerSilenceMs),
+      onAlive,
     });
+  };
 
 export interface ProducerOptions {
   readonly everyMs: number;
@@ -49,14 +55,26 @@ const fetchGroup = { group: groups.movieDetails, topics: [topics.movieIds] };
 const loadGroup = { group: groups.bronzeLoader, topics: [topics.rawMovies, topics.rawGenres] };
 
 /** Runs parts side by side as one service; one that dies ends them all. */
-async function serve(context: Context, name: string, parts: readonly Part[], watched: Watched): Promise<void> {
-  await runAsService(context, name, async () => {
+async function serve(
+  context: Context,
+  name: string,
+  parts: readonly Part[],
+  watched: Watched,
+): Promise<readonly unknown[]> {
+  return runAsService(context, name, async () => {
     await using platform = openPlatform(context);
     const over = new AbortController();
     void sampleGauges(platform, { ...context, signal: AbortSignal.any([context.signal, over.signal]) }, watched);
     try {
-      const stages = parts.map((part) => (signal: AbortSignal) => part(platform, { ...context, signal }));
-      await runTogether(context.signal, stages);
+      const stages = parts.map(
+        (part) => (signal: AbortSignal) =>
+          part(platform, { ...context, signal }).catch((error) => {
+            // The others drain, as after a signal; a part that hangs must not keep a dead service alive.
+            leaveWithin(context.config.drainTimeoutMs, ExitCode.failed, (text) => context.log.error(text));
+            throw error;
+          }),
+      );
+      return await runTogether(context.signal, stages);
     } finally {
       over.abort();
     }
@@ -65,24 +83,24 @@ async function serve(context: Context, name: string, parts: readonly Part[], wat
 
 /** Each resolves when it has drained after the signal. @throws what the stage threw: then the process is to end. */
 export const services = {
-  popular: (context: Context, options: ProducerOptions & { readonly pages: number }): Promise<void> =>
+  popular: (context: Context, options: ProducerOptions & { readonly pages: number }): Promise<unknown> =>
     serve(context, 'produce-popular', [popular(options)], { groups: [], tokens: true }),
 
-  genres: (context: Context, options: ProducerOptions): Promise<void> =>
+  genres: (context: Context, options: ProducerOptions): Promise<unknown> =>
     serve(context, 'produce-genres', [genres(options)], { groups: [], tokens: true }),
 
-  fetch: (context: Context): Promise<void> =>
+  fetch: (context: Context): Promise<unknown> =>
     serve(context, 'fetch', [fetchMovies], { groups: [fetchGroup], tokens: true }),
 
-  load: (context: Context): Promise<void> =>
+  load: (context: Context): Promise<unknown> =>
     serve(context, 'load', [loadBronze], { groups: [loadGroup], tokens: false }),
 
   /** @returns whether the last run of dbt was good. */
   schedule: (context: Context): Promise<boolean> =>
     runAsService(context, 'schedule', () => withDbt(context, (dbt) => runSchedule(context, dbt))),
 
-  /** All of them in this one process. */
-  all: (context: Context, options: AllOptions): Promise<void> => {
+  /** All of them in this one process. @returns whether the last run of dbt was good. */
+  all: async (context: Context, options: AllOptions): Promise<boolean> => {
     const parts: Part[] = [
       popular({ everyMs: options.popularEveryMs, pages: options.pages }),
       genres({ everyMs: options.genresEveryMs }),
@@ -90,7 +108,8 @@ export const services = {
       loadBronze,
       (_, within) => withDbt(within, (dbt) => runSchedule(within, dbt)),
     ];
-    return serve(context, 'run', parts, { groups: [fetchGroup, loadGroup], tokens: true });
+    const results = await serve(context, 'run', parts, { groups: [fetchGroup, loadGroup], tokens: true });
+    return results.at(-1) === true;
   },
 };
 

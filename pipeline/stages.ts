@@ -64,8 +64,12 @@ export async function fetchGenres(platform: Platform, context: Context, refreshA
 /** Without a heartbeat and without a fetch for so long, a consumer is dead, whatever its client says. */
 const consumerSilenceMs = 90_000;
 
-/** What a member of a group tells of itself. */
-const groupObserver = ({ health, metrics }: Context, group: string) => ({
+/** Beyond the longest outage of TMDb, or of a lock, that is waited out within one record or batch. */
+const patienceMs = 5 * 60_000;
+
+/** What a member of a group tells of itself. A consumer that lives but does not get on shows no sign of life either. */
+const groupObserver = ({ config, health, metrics }: Context, group: string) => ({
+  stallMs: Math.max(config.tmdb.giveUpAfterMs, 2 * config.warehouse.lockWaitMs) + patienceMs,
   onAlive: health.pulse(group, consumerSilenceMs),
   onRebalanced: () => metrics.rebalances.inc({ group }),
 });
@@ -137,15 +141,17 @@ export async function loadBronze(
   const { config, log, signal } = context;
   const { client, producer, clusterId } = await platform.kafka();
   const { duckdbPath: path, lockWaitMs } = config.warehouse;
+  const loaded = { rows: 0, parked: 0 };
+  const observer = loadObserver(context, loaded);
   await using warehouse = await openDuckDbWarehouse({ path, lockWaitMs, clock: systemClock, signal });
   await warehouse.migrate();
+  observer.onAvailable(true);
   const source = createPartitionSource({
     kafka: client,
     group: groups.bronzeLoader,
     topics: [topics.rawMovies, topics.rawGenres],
     ...groupObserver(context, groups.bronzeLoader),
   });
-  const loaded = { rows: 0, parked: 0 };
   const ports = {
     source,
     warehouse,
@@ -156,7 +162,7 @@ export async function loadBronze(
     clock: systemClock,
     random: Math.random,
     log,
-    ...loadObserver(context, loaded),
+    ...observer,
   };
   await runBronzeLoader(ports, { limits: config.load, signal, ...(until && { until }) });
   return loaded;
@@ -164,9 +170,9 @@ export async function loadBronze(
 
 /** Counts what the loader tells, for the report and for Prometheus. */
 function loadObserver({ progress, metrics, health }: Context, loaded: { rows: number; parked: number }) {
-  let isAvailable = true;
+  let isAvailable = false;
   health.dependsOn('warehouse', async () => {
-    if (!isAvailable) throw new Error('the warehouse does not take batches');
+    if (!isAvailable) throw new Error('the warehouse takes no batches now');
   });
   return {
     onLoaded: ({ rows, partitions, ms }: Flush) => {

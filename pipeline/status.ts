@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { systemClock } from '../lib/clock.ts';
 import { lastRunReportSql } from '../lib/dbt/transform-state.ts';
+import { messageOf } from '../lib/errors.ts';
 import type { KafkaAdmin } from '../lib/kafka/admin.ts';
 import { lagOf } from '../lib/kafka/lag.ts';
 import type { Offsets } from '../lib/kafka/topic.ts';
@@ -25,7 +26,7 @@ export interface Status {
 
 /** Keeps its clients open: a status that is watched asks again and again. */
 export interface StatusReader extends AsyncDisposable {
-  /** Reads Kafka, the bucket, the ledger and dbt's record of its runs. @throws KafkaError, WarehouseUnavailableError. */
+  /** Reads Kafka, the bucket, the ledger and dbt's record of its runs; what is out of reach is told in its place. */
   read(): Promise<Status>;
 }
 
@@ -37,12 +38,32 @@ export function openStatus(context: Context): StatusReader {
   };
 }
 
+/** Each part for itself: on call it is just then that one of them is out of reach, and its place says why. */
 async function readStatus(platform: Platform, context: Context): Promise<Status> {
-  const { admin, clusterId } = await platform.kafka();
-  const warehouse = await readWarehouse(context, clusterId);
+  const { signal } = context;
+  const orError = async <T>(read: () => Promise<T>, instead: (rows: Rows) => T): Promise<T> => {
+    try {
+      return await read();
+    } catch (error) {
+      signal.throwIfAborted();
+      return instead([{ error: messageOf(error).split('\n')[0] }]);
+    }
+  };
+  const nowhere = new Map<string, Map<number, bigint>>();
+  const warehouse = await orError(
+    () => readWarehouse(context),
+    (rows) => ({ positions: new Map<string, typeof nowhere>(), tables: { ...noTables, layers: rows } }),
+  );
+  const topics = async () => {
+    const { admin, clusterId } = await platform.kafka();
+    return lags(admin, warehouse.positions.get(clusterId) ?? nowhere);
+  };
   return {
-    topics: await lags(admin, warehouse.positions),
-    tokens: await readTokens(platform, context),
+    topics: await orError(topics, (rows) => rows),
+    tokens: await orError(
+      () => readTokens(platform, context),
+      (rows) => rows,
+    ),
     ...warehouse.tables,
   };
 }
@@ -55,11 +76,23 @@ async function readTokens(platform: Platform, { config }: Context): Promise<Rows
   return [{ left: tokensLeft, capacity, ...seconds, requests_waiting: waiting }];
 }
 
-async function readWarehouse({ config, signal }: Context, clusterId: string) {
+/** Cluster → topic → partition → the first offset that is not in BRONZE yet. */
+type Positions = Map<string, Map<string, Map<number, bigint>>>;
+
+async function readWarehouse({ config, signal }: Context) {
   const { duckdbPath: path, lockWaitMs } = config.warehouse;
-  if (!existsSync(path)) return { positions: new Map<string, Map<number, bigint>>(), tables: noTables };
+  const nothing = { positions: new Map() as Positions, tables: noTables };
+  if (!existsSync(path)) return nothing;
   await using reader = await openDuckDbReader({ path, lockWaitMs, clock: systemClock, signal });
-  return { positions: await ledgerPositions(reader, clusterId), tables: await readTables(reader) };
+  if (!(await hasTable(reader, 'bronze', 'load_batches'))) return nothing;
+  return { positions: await ledgerPositions(reader), tables: await readTables(reader) };
+}
+
+async function hasTable(reader: WarehouseReader, schema: string, table: string): Promise<boolean> {
+  const rows = await reader.query(
+    `select 1 from information_schema.tables where table_schema = '${schema}' and table_name = '${table}'`,
+  );
+  return rows.length > 0;
 }
 
 /** Topic → what its consumer has done. For the raw topics that is the ledger, never Kafka's committed offset. */
@@ -89,15 +122,15 @@ async function lags(admin: KafkaAdmin, ledger: ReadonlyMap<string, Offsets>): Pr
   return rows;
 }
 
-async function ledgerPositions(reader: WarehouseReader, clusterId: string): Promise<Map<string, Map<number, bigint>>> {
+async function ledgerPositions(reader: WarehouseReader): Promise<Positions> {
   const rows = await reader.query('select cluster_id, topic, kafka_partition, next_offset from bronze.load_positions');
-  const positions = new Map<string, Map<number, bigint>>();
-  for (const row of rows.filter(({ cluster_id }) => cluster_id === clusterId)) {
-    const ofTopic = positions.get(String(row['topic'])) ?? new Map<number, bigint>();
-    positions.set(
-      String(row['topic']),
-      ofTopic.set(Number(row['kafka_partition']), BigInt(String(row['next_offset']))),
-    );
+  const positions: Positions = new Map();
+  for (const row of rows) {
+    const [cluster, topic] = [String(row['cluster_id']), String(row['topic'])];
+    const ofCluster = positions.get(cluster) ?? new Map<string, Map<number, bigint>>();
+    const ofTopic = ofCluster.get(topic) ?? new Map<number, bigint>();
+    ofTopic.set(Number(row['kafka_partition']), BigInt(String(row['next_offset'])));
+    positions.set(cluster, ofCluster.set(topic, ofTopic));
   }
   return positions;
 }
@@ -130,16 +163,14 @@ const failedSql = `
    order by results.node_name`;
 
 async function readTables(reader: WarehouseReader): Promise<Omit<Status, 'topics' | 'tokens'>> {
-  const known = await reader.query(
-    `select 1 from information_schema.tables where table_schema = 'silver' and table_name = 'dbt_runs'`,
-  );
-  const layers = await reader.query(known.length === 0 ? layersSql : `${layersSql} union all ${transformedSql}`);
+  const hasRuns = await hasTable(reader, 'silver', 'dbt_runs');
+  const layers = await reader.query(hasRuns ? `${layersSql} union all ${transformedSql}` : layersSql);
   const now = systemClock.now();
   return {
     layers: layers.map(({ layer, moved_at, ...counts }) => ({ layer, moved_at, age: ageOf(moved_at, now), ...counts })),
     'last flush': await reader.query(lastFlushSql),
-    'last dbt run': known.length === 0 ? [] : await reader.query(lastRunReportSql),
-    'failed in it': known.length === 0 ? [] : await reader.query(failedSql),
+    'last dbt run': hasRuns ? await reader.query(lastRunReportSql) : [],
+    'failed in it': hasRuns ? await reader.query(failedSql) : [],
   };
 }
 

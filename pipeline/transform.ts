@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '../lib/clock.ts';
 import { type Dbt, type DbtRun, openColdDbt, openWarmDbt } from '../lib/dbt/dbt.ts';
@@ -12,7 +12,7 @@ import {
 import { isRetriable, messageOf, UsageError } from '../lib/errors.ts';
 import { publishGold } from '../lib/warehouse/duckdb/publish-gold.ts';
 import { openDuckDbReader } from '../lib/warehouse/duckdb/reader.ts';
-import { takeTurn } from '../lib/warehouse/duckdb/turn.ts';
+import { type Turn, takeTurn } from '../lib/warehouse/duckdb/turn.ts';
 import { type LayerTimes, readLayerTimes } from './layers.ts';
 import { type Context, toolsDir } from './platform.ts';
 import type { RunReport } from './report.ts';
@@ -52,20 +52,19 @@ export interface Outlook {
  * @throws DbtError when a model or a test failed, UsageError when there is no BRONZE yet.
  */
 export async function transform(context: Context, options: TransformOptions): Promise<RunReport['dbt']> {
-  const { duckdbPath, goldPath } = context.config.warehouse;
+  const { duckdbPath } = context.config.warehouse;
   const nothing = new UsageError(`${duckdbPath} holds no BRONZE yet: load something first (npm start)`);
   if (!existsSync(duckdbPath)) throw nothing;
   const outlook = await lookUp(context);
   const { state, last } = outlook;
   if (state.reason === 'nothing loaded') throw nothing;
   if (!state.due && !options.fullRefresh && !options.force) {
-    if (!existsSync(goldPath)) await publish(context);
+    await publishIfBehind(context, outlook.layers);
     const [testsPassed, testsWarned] = [last['tests_passed'], last['tests_warned']].map((count) => Number(count ?? 0));
     return { skipped: true, testsPassed: testsPassed ?? 0, testsWarned: testsWarned ?? 0 };
   }
   await using dbt = openDbt(context, 'cold');
   const { tests } = await build(context, dbt, outlook, options.fullRefresh);
-  await publish(context);
   return { skipped: false, testsPassed: tests.passed, testsWarned: tests.warned };
 }
 
@@ -81,7 +80,10 @@ export async function lookUp({ config, signal }: Context): Promise<Outlook> {
   return { state, fingerprint, last, layers: await readLayerTimes(query) };
 }
 
-/** A whole `dbt build`, in its turn on the file. @throws DbtError. */
+/**
+ * A whole `dbt build` and, when all its tests passed, GOLD for readers: in one turn on the file, so that nobody can build
+ * in between what readers would then be given. @throws DbtError, WarehouseUnavailableError.
+ */
 export async function build(
   context: Context,
   dbt: Dbt,
@@ -89,43 +91,59 @@ export async function build(
   fullRefresh = false,
 ): Promise<DbtSummary> {
   const { progress, signal, log } = context;
-  const summary = await inTurn(context, () =>
-    dbt.run({
-      command: 'build',
-      fullRefresh: fullRefresh || state.fullRefresh,
-      vars: varsOf(fingerprint),
-      signal,
-      onProgress: ({ done, total }) => progress.update('dbt', { done, total, unit: 'models and tests' }),
-    }),
-  );
-  const { models, tests, seconds } = summary;
-  log.info({ reason: state.reason, models, ...tests, seconds }, 'dbt ran');
-  return summary;
+  return inTurn(context, async (turn, waiting) => {
+    const summary = await waiting(() =>
+      dbt.run({
+        command: 'build',
+        fullRefresh: fullRefresh || state.fullRefresh,
+        vars: varsOf(fingerprint),
+        signal,
+        onProgress: ({ done, total }) => progress.update('dbt', { done, total, unit: 'models and tests' }),
+      }),
+    );
+    const { models, tests, seconds } = summary;
+    log.info({ reason: state.reason, models, ...tests, seconds }, 'dbt ran');
+    await publish(context, turn);
+    return summary;
+  });
 }
 
 export const varsOf = (fingerprint: string): NonNullable<DbtRun['vars']> => ({ project_fingerprint: fingerprint });
 
-/** GOLD for readers. @throws WarehouseUnavailableError. */
-export async function publish({ config, signal }: Context): Promise<void> {
-  const { duckdbPath: path, goldPath, lockWaitMs } = config.warehouse;
-  await publishGold({ path, lockWaitMs, clock: systemClock, signal }, goldPath);
+/**
+ * Publishes GOLD when readers have an older one than the last good build, which did not come to publish it.
+ * @param layers as of a look that found nothing to build. @throws WarehouseUnavailableError.
+ */
+export async function publishIfBehind(context: Context, { gold }: LayerTimes): Promise<void> {
+  const publishedAt = statSync(context.config.warehouse.goldPath, { throwIfNoEntry: false })?.mtimeMs;
+  if (gold !== undefined && (publishedAt === undefined || publishedAt < gold)) await publish(context);
 }
 
-/**
- * Runs dbt when it is our turn on the DuckDB file. A program that takes no turns may have the file open all the same,
- * and dbt itself does not wait for it.
- */
-export async function inTurn<T>({ config, signal, log }: Context, run: () => Promise<T>): Promise<T> {
+async function publish({ config, signal }: Context, turn?: Turn): Promise<void> {
+  const { duckdbPath: path, goldPath, lockWaitMs } = config.warehouse;
+  await publishGold({ path, lockWaitMs, clock: systemClock, signal, ...(turn && { turn }) }, goldPath);
+}
+
+/** Runs a command of dbt, again while a program that takes no turns has the file open: dbt itself does not wait for it. */
+type Waiting = <T>(run: () => Promise<T>) => Promise<T>;
+
+/** Does `work` when it is our turn on the DuckDB file. */
+export async function inTurn<T>(
+  { config, signal, log }: Context,
+  work: (turn: Turn, waiting: Waiting) => Promise<T>,
+): Promise<T> {
   const { duckdbPath: path, lockWaitMs: waitMs } = config.warehouse;
-  await using _turn = await takeTurn({ path, clock: systemClock, waitMs, signal });
+  await using turn = await takeTurn({ path, clock: systemClock, waitMs, signal });
   const giveUpAt = systemClock.monotonic() + waitMs;
-  for (;;) {
-    try {
-      return await run();
-    } catch (error) {
-      if (!isRetriable(error) || systemClock.monotonic() >= giveUpAt) throw error;
-      log.warn({ error: messageOf(error).split('\n')[0] }, 'dbt could not open the warehouse, trying again');
-      await systemClock.sleep(500, signal);
+  return await work(turn, async (run) => {
+    for (;;) {
+      try {
+        return await run();
+      } catch (error) {
+        if (!isRetriable(error) || systemClock.monotonic() >= giveUpAt) throw error;
+        log.warn({ error: messageOf(error).split('\n')[0] }, 'dbt could not open the warehouse, trying again');
+        await systemClock.sleep(500, signal);
+      }
     }
-  }
+  });
 }

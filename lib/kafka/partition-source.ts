@@ -17,6 +17,8 @@ export interface PartitionSourceOptions extends Partial<GroupSettings> {
   readonly kafka: Kafka;
   readonly group: string;
   readonly topics: readonly TopicName[];
+  /** With the handler busy with one batch for so long, signs of life are not passed on. Standard: never. */
+  readonly stallMs?: number;
 }
 
 /** As much as possible at once: a replay is limited by what follows. */
@@ -25,7 +27,7 @@ const standard = { maxBytesPerPartition: 4_000_000, maxBytes: 32_000_000, maxWai
 export const createPartitionSource = (options: PartitionSourceOptions): PartitionSource =>
   new KafkaPartitionSource({ ...standard, ...options });
 
-type Settings = GroupSettings & Pick<PartitionSourceOptions, 'kafka'> & { readonly topics: readonly TopicName[] };
+type Settings = GroupSettings & PartitionSourceOptions;
 
 /**
  * kafkajs knows nothing of the ledger and starts again elsewhere, without a word, when a position is out of range. So
@@ -41,13 +43,14 @@ class KafkaPartitionSource implements PartitionSource {
   }
 
   async run(handler: PartitionHandler, { signal }: { readonly signal: AbortSignal }): Promise<void> {
-    const { kafka, topics } = this.#settings;
+    const { kafka, topics, onAlive, stallMs = Number.POSITIVE_INFINITY } = this.#settings;
     if (signal.aborted) return;
+    const isMoving = () => this.#run?.hasHandedFor(stallMs) !== true;
     try {
       await runMember(
         kafka,
         topics,
-        this.#settings,
+        onAlive ? { ...this.#settings, onAlive: () => isMoving() && onAlive() } : this.#settings,
         (member) => {
           this.#run = new PartitionRun(kafka, handler, member, signal);
           return this.#run;
@@ -72,6 +75,8 @@ interface Assigned {
   next: bigint | null;
   /** What the handler is doing, one after the other. */
   busy: Promise<void>;
+  /** Monotonic ms: since when it has been at one batch; undefined while it is at none. */
+  busySince: number | undefined;
 }
 
 class PartitionRun {
@@ -86,6 +91,12 @@ class PartitionRun {
     this.#handler = handler;
     this.#member = member;
     this.#signal = signal;
+  }
+
+  /** Whether the handler has been at one and the same batch for longer than `ms`. */
+  hasHandedFor(ms: number): boolean {
+    const now = performance.now();
+    return [...this.#assigned.values()].some(({ busySince = now }) => now - busySince > ms);
   }
 
   onJoined(assignment: readonly TopicPartitions[], isSameMember: boolean): void {
@@ -147,8 +158,13 @@ class PartitionRun {
     assigned.next = next;
     const { topic, partition } = assigned;
     const before = assigned.busy;
-    assigned.busy = before.then(() => this.#handler.records({ topic, partition, records, next }));
-    await assigned.busy;
+    assigned.busy = before.then(() => {
+      assigned.busySince = performance.now();
+      return this.#handler.records({ topic, partition, records, next });
+    });
+    await assigned.busy.finally(() => {
+      assigned.busySince = undefined;
+    });
   }
 
   /** Those that stayed ours go on where they were: kafkajs itself has forgotten and would begin at the commit. */
@@ -160,7 +176,7 @@ class PartitionRun {
         this.#member.seek(topic, partition, kept.next);
         continue;
       }
-      const assigned = { topic, partition, next: null, busy: Promise.resolve() };
+      const assigned = { topic, partition, next: null, busy: Promise.resolve(), busySince: undefined };
       this.#assigned.set(keyOf(topic, partition), assigned);
       gained.push(assigned);
     }

@@ -22,6 +22,8 @@ export interface RecordSourceOptions extends Partial<GroupSettings> {
   readonly topic: TopicName;
   /** Records that are handled at a time, over all partitions. */
   readonly concurrency: number;
+  /** With records in hand and none of them finished for so long, signs of life are not passed on. Standard: never. */
+  readonly stallMs?: number;
   readonly log: Logger;
 }
 
@@ -51,10 +53,14 @@ class KafkaRecordSource implements RecordSource {
     const { until } = options;
     if (until && (await reached(admin, group, topic, until)).size === until.size) return;
     let run: RecordRun | undefined;
+    const { onAlive } = this.#settings;
+    const settings = onAlive
+      ? { ...this.#settings, onAlive: () => run?.isMoving() !== false && onAlive() }
+      : this.#settings;
     await runMember(
       kafka,
       [topic],
-      this.#settings,
+      settings,
       (member) => {
         run = new RecordRun(this.#settings, admin, member, handle, options);
         return run;
@@ -90,6 +96,8 @@ class RecordRun {
   /** Counts the assignments, so that an answer that comes late can tell. */
   #assignment = 0;
   #inHand = 0;
+  /** Monotonic ms: when a record was finished last, or begun with none in hand. */
+  #movedAt = performance.now();
 
   constructor(
     settings: Settings,
@@ -122,8 +130,17 @@ class RecordRun {
     await this.#committer.flush(flushMs);
   }
 
+  /** Whether nothing is in hand, or something was finished lately. */
+  isMoving(): boolean {
+    const { stallMs = Number.POSITIVE_INFINITY } = this.#settings;
+    return this.#inHand === 0 || performance.now() - this.#movedAt < stallMs;
+  }
+
   onJoined(assignment: readonly TopicPartitions[], isSameMember: boolean): void {
     const { topic } = this.#settings;
+    // Who drains takes nothing over, and commits what it finishes even of partitions that went to others: a group takes
+    // commits from any member. When all drain at once, as in a deploy, nothing of it comes again.
+    if (this.#options.signal.aborted) return;
     this.#assignment += 1;
     this.#assigned = assignment.flatMap(({ partitions }) => partitions);
     for (const partition of this.#queues.keys()) {
@@ -216,6 +233,7 @@ class RecordRun {
       const entry = queue.start();
       if (entry) {
         idle = 0;
+        if (this.#inHand === 0) this.#movedAt = performance.now();
         this.#inHand += 1;
         void this.#handleOne(partition, queue, entry);
         this.#throttle(partition, queue);
@@ -236,6 +254,7 @@ class RecordRun {
       return;
     }
     this.#inHand -= 1;
+    this.#movedAt = performance.now();
     queue.finish(entry);
     if (this.#queues.get(partition) === queue) this.#onQueueChanged(partition, queue);
     this.#startMore();

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { messageOf } from '../errors.ts';
+import { IngestError, messageOf } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import { fullJitter, type RetryContext } from '../retry.ts';
 import { Alarm } from './alarm.ts';
@@ -244,6 +244,8 @@ export class SharedTokenBucket implements TokenBucket {
       const { log } = this.#options;
       log.warn({ store: this.#store.name, error: messageOf(error) }, 'token bucket out of reach: no request is sent');
     }
+    // A store that refuses us will go on to: whoever waits is to hear of it.
+    if (error instanceof IngestError && !error.retriable) this.#waiters.rejectAll(error);
     this.#failure = { error, since: this.#failure?.since ?? now, attempts: (this.#failure?.attempts ?? 0) + 1 };
     this.#alarm.notBefore(now + fullJitter(this.#failure.attempts - 1, backoff, random));
     this.#callNow();

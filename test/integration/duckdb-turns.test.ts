@@ -14,7 +14,7 @@ describe('turns on a DuckDB file', () => {
   const plant = (secondsAgo: number) => {
     const entry = join(`${path}.turns`, `${'1'.padStart(15, '0')}-0000000000-7-aaaa`);
     mkdirSync(`${path}.turns`, { recursive: true });
-    writeFileSync(entry, 'another-host 7 boot/1');
+    writeFileSync(entry, JSON.stringify({ host: 'another-host', pid: 7, identity: 'boot/1' }));
     const seen = new Date(Date.now() - secondsAgo * 1_000);
     utimesSync(entry, seen, seen);
     return entry;

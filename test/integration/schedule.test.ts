@@ -11,6 +11,7 @@ import type { DbtSummary } from '../../lib/dbt/run-results.ts';
 import { Health } from '../../lib/health.ts';
 import { createMetrics } from '../../lib/metrics.ts';
 import { noProgress } from '../../lib/progress.ts';
+import { takeTurn } from '../../lib/warehouse/duckdb/turn.ts';
 import { openDuckDbWarehouse } from '../../lib/warehouse/duckdb/warehouse.ts';
 import type { Context } from '../../pipeline/platform.ts';
 import { Rounds, runSchedule } from '../../pipeline/schedule.ts';
@@ -122,6 +123,33 @@ describe('the schedule of dbt', () => {
     expect(await rounds.next()).toBe('success');
     expect(dbt.commands).toEqual(['freshness', 'build', 'retry', 'retry', 'build']);
     expect([rounds.isGood, await metric('tmdb_dbt_failing_nodes')]).toEqual([true, 0]);
+  });
+
+  it('builds anew instead when BRONZE has moved since: what is new may mend it', async () => {
+    await load();
+    dbt.failures.push(new DbtError('a test failed', bad));
+    const rounds = new Rounds(context, dbt, clock);
+    expect(await rounds.next()).toBe('failed');
+    await load();
+    await clock.advance(15_000);
+    expect(await rounds.next()).toBe('success');
+    expect(dbt.commands).toEqual(['freshness', 'build', 'build']);
+  });
+
+  it('takes a file that somebody keeps for no failure, and says that the warehouse is out of reach', async () => {
+    await load();
+    const rounds = new Rounds(
+      { ...context, config: { ...context.config, warehouse: { ...context.config.warehouse, lockWaitMs: 0 } } },
+      dbt,
+      clock,
+    );
+    {
+      await using _turn = await takeTurn({ path: context.config.warehouse.duckdbPath, clock: systemClock, waitMs: 0 });
+      expect(await rounds.next()).toBe('skipped');
+      expect((await context.health.readiness()).ok).toBe(false);
+    }
+    expect(await rounds.next()).toBe('success');
+    expect([rounds.isGood, (await context.health.readiness()).ok]).toEqual([true, true]);
   });
 
   it('warns of a source that is stale, once a minute at most', async () => {

@@ -19,6 +19,8 @@ export interface DuckDbFileOptions {
   readonly readOnly?: boolean;
   /** Ends the waiting. */
   readonly signal?: AbortSignal;
+  /** Our turn, where we have one already: it stays ours when the file is closed. */
+  readonly turn?: Turn;
 }
 
 /** The name under which the file is attached, and which unqualified tables belong to. */
@@ -56,10 +58,19 @@ const openHere = new Set<string>();
 export async function openDuckDbFile(options: DuckDbFileOptions): Promise<DuckDbFile> {
   const path = resolve(options.path);
   mkdirSync(dirname(path), { recursive: true });
+  if (options.turn) return openInTurn({ ...options, path }, options.turn);
   const { clock, lockWaitMs: waitMs, signal } = options;
   const turn = await takeTurn({ path, clock, waitMs, signal });
   try {
-    return await openInTurn({ ...options, path }, turn);
+    const file = await openInTurn({ ...options, path }, turn);
+    const close = async () => {
+      try {
+        await file[Symbol.asyncDispose]();
+      } finally {
+        await turn[Symbol.asyncDispose]();
+      }
+    };
+    return { ...file, [Symbol.asyncDispose]: close };
   } catch (error) {
     await turn[Symbol.asyncDispose]();
     throw error;
@@ -90,7 +101,6 @@ async function openInTurn(options: DuckDbFileOptions, turn: Turn): Promise<DuckD
       } finally {
         close();
         openHere.delete(options.path);
-        await turn[Symbol.asyncDispose]();
       }
     },
   };

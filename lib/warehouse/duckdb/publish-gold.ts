@@ -11,10 +11,10 @@ import { catalog, type DuckDbFileOptions, openDuckDbFile } from './file.ts';
 export async function publishGold(options: DuckDbFileOptions, goldPath: string): Promise<void> {
   const target = resolve(goldPath);
   mkdirSync(dirname(target), { recursive: true });
-  removeUnfinished(target);
   const unfinished = `${target}.${process.pid}.unfinished`;
   try {
     await using file = await openDuckDbFile({ ...options, readOnly: true });
+    removeUnfinished(target);
     await copyGold(file.connection, unfinished);
     renameSync(unfinished, target);
   } catch (error) {
@@ -38,7 +38,7 @@ async function copyGold(connection: DuckDBConnection, path: string): Promise<voi
   await connection.run('detach published');
 }
 
-/** What a run left that was killed on the way. dbt runs one at a time, so nobody else is at it. */
+/** What a run left that was killed on the way. We have the file open, so nobody else is at it. */
 function removeUnfinished(target: string): void {
   for (const file of readdirSync(dirname(target))) {
     if (file.startsWith(`${basename(target)}.`) && file.endsWith('.unfinished')) {

@@ -43,7 +43,7 @@ export async function takeTurn({ path, clock, waitMs, signal }: TurnOptions): Pr
   const place = `${String(Date.now()).padStart(15, '0')}-${String(taken++).padStart(10, '0')}`;
   const name = `${place}-${process.pid}-${randomBytes(4).toString('hex')}`;
   const entry = join(folder, name);
-  writeFileSync(entry, `${hostname()} ${process.pid} ${processIdentity(process.pid)}`);
+  writeFileSync(entry, JSON.stringify({ host: hostname(), pid: process.pid, identity: processIdentity(process.pid) }));
   const beat = setInterval(() => touch(entry), beatMs);
   beat.unref();
   const leave = () => {
@@ -81,16 +81,18 @@ function firstOf(folder: string, ours: string): string {
 function isAlive(entry: string): boolean {
   const touchedAt = statSync(entry, { throwIfNoEntry: false })?.mtimeMs;
   if (touchedAt === undefined || Date.now() - touchedAt >= staleMs) return false;
-  const [host, pid, identity] = ownerOf(entry);
-  return host !== hostname() || processIdentity(Number(pid)) === identity;
+  // Elsewhere to look at a process costs a process: there a killed owner is waited out.
+  if (process.platform !== 'linux') return true;
+  const owner = ownerOf(entry);
+  return owner?.host !== hostname() || processIdentity(owner.pid) === owner.identity;
 }
 
-/** Host, process id and identity; empty when the entry went away, or is not written yet. */
-function ownerOf(entry: string): string[] {
+/** null when the entry went away, or is not written yet. */
+function ownerOf(entry: string): { readonly host: string; readonly pid: number; readonly identity: string } | null {
   try {
-    return readFileSync(entry, 'utf8').split(' ');
+    return JSON.parse(readFileSync(entry, 'utf8'));
   } catch {
-    return [];
+    return null;
   }
 }
 

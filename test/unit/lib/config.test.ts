@@ -114,6 +114,8 @@ describe('the configuration', () => {
     expect(tokenBucketUrl?.reveal()).toBe(url);
     expect(secrets.map((secret) => secret.reveal())).toEqual([url, 'canary%2Fpass', 'canary/pass']);
     expect(mistakes({ TOKEN_BUCKET_URL: 'http://canary:pass@host' })).not.toContain('canary');
+    expect(mistakes({ TOKEN_BUCKET_URL: 'redis://:50%off@host' })).toContain('%25');
+    expect(mistakes({ TMDB_TOKEN_FILE: 'canary-token' })).not.toContain('canary');
   });
 
   it('checks addresses and schedules', () => {
