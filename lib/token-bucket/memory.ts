@@ -1,10 +1,6 @@
 import type { Clock } from '../clock.ts';
 import type { BucketState, RateLimit, Token, TokenBucket } from './token-bucket.ts';
-
-interface Waiter {
-  readonly grant: (token: Token) => void;
-  readonly reject: (reason: unknown) => void;
-}
+import { Waiters } from './waiters.ts';
 
 const closedMessage = 'the token bucket is closed';
 
@@ -22,7 +18,7 @@ export class MemoryTokenBucket implements TokenBucket {
   #free: number;
   /** Moments (monotonic ms) at which tokens are free again, ascending. */
   #cooling: number[] = [];
-  #waiters: Waiter[] = [];
+  readonly #waiters = new Waiters();
   #pausedUntil = 0;
   #timer: AbortController | undefined;
 
@@ -40,24 +36,11 @@ export class MemoryTokenBucket implements TokenBucket {
   }
 
   acquire(signal?: AbortSignal): Promise<Token> {
-    return new Promise((resolve, reject) => {
-      if (this.#isClosed) return reject(new Error(closedMessage));
-      if (signal?.aborted) return reject(signal.reason);
-      const onAbort = () => {
-        this.#waiters = this.#waiters.filter((other) => other !== waiter);
-        reject(signal?.reason);
-      };
-      const waiter: Waiter = {
-        reject,
-        grant: (token) => {
-          signal?.removeEventListener('abort', onAbort);
-          resolve(token);
-        },
-      };
-      signal?.addEventListener('abort', onAbort, { once: true });
-      this.#waiters.push(waiter);
-      this.#serve();
-    });
+    if (this.#isClosed) return Promise.reject(new Error(closedMessage));
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    const granted = this.#waiters.add(signal, () => {});
+    this.#serve();
+    return granted;
   }
 
   async pause(ms: number): Promise<void> {
@@ -79,7 +62,7 @@ export class MemoryTokenBucket implements TokenBucket {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;
     this.#timer?.abort();
-    for (const waiter of this.#waiters.splice(0)) waiter.reject(new Error(closedMessage));
+    this.#waiters.rejectAll(new Error(closedMessage));
   }
 
   /** Gives out what is free now and arranges to be called when the next token or the end of the pause is due. */
@@ -91,7 +74,7 @@ export class MemoryTokenBucket implements TokenBucket {
     }
     while (now >= this.#pausedUntil && this.#free > 0 && this.#waiters.length > 0) {
       this.#free -= 1;
-      this.#waiters.shift()?.grant(this.#newToken());
+      this.#waiters.grant(() => this.#newToken());
     }
     this.#arrangeNext(now);
   }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { GeneratedCatalogue } from '../../sandbox/catalogue-generated.ts';
+import { parseFaults } from '../../sandbox/parse-faults.ts';
 import { type Sandbox, type SandboxRequest, startSandbox } from '../../sandbox/server.ts';
 import { Fleet, FleetBroker, jainIndex, until } from '../support/fleet.ts';
 import { RedisServer } from '../support/redis.ts';
@@ -35,6 +36,8 @@ describe('a fleet of services', () => {
       movies,
       limit,
       latencyMs: [20, 120],
+      // A tail: some answers take longer than it takes a group to hear that a member has left.
+      faults: parseFaults('delay=2500 rate=0.02 path=/movie/{id}'),
       token: canary,
       onRequest: (request) => seen.push(request),
     });
@@ -177,5 +180,18 @@ describe('a fleet of services', () => {
     await broker.stop();
     const found = await audit(workspace);
     expect(found.movies).toBe(movies);
+  });
+
+  it('ends a service whose consumer has died, with an exit code of its own', async () => {
+    const loader = fleet.start('loader', ['load']);
+    await until('the loader is ready', async () => (await loader.get('/readyz')).status === 200, { timeoutMs: 60_000 });
+    await broker.stop(true);
+    await until(
+      'it says that it is not ready',
+      async () => (await loader.get('/readyz').catch(() => null))?.status !== 200,
+      { timeoutMs: 60_000 },
+    );
+    expect(await loader.exited).toBe(1);
+    expect(loader.lines.at(-1)).toMatchObject({ level: 60, msg: 'died' });
   });
 });

@@ -20,8 +20,8 @@ import { read, root } from './project.ts';
 /** The uid of the image; who is not root cannot become it and stays who they are. */
 const uid = 10_001;
 
-/** What a package manager of the machine needs to reach its registry; nothing else of our environment gets in. */
-const ofTheMachine = /^(PIP_|npm_config_|https?_proxy$|no_proxy$|SSL_CERT_|NODE_EXTRA_CA_CERTS$)/i;
+/** What a package manager of the machine needs to reach its registry; nothing else of our environment gets in, not our caches. */
+const ofTheMachine = /^(PIP_(?!CACHE)|npm_config_(?!cache)|https?_proxy$|no_proxy$|SSL_CERT_|NODE_EXTRA_CA_CERTS$)/i;
 
 /** Not run: the machine's own Node and Python stand in for what these install, and nobody else may install on it. */
 const isLeftOut = (command: string): boolean => command.startsWith('apt-get ');
