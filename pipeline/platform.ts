@@ -54,6 +54,8 @@ export interface PlatformOptions {
    * each run has a token bucket of its own.
    */
   readonly mayJoinBroker?: boolean;
+  /** How often a request to Kafka is tried again, a second apart in the end. Standard: some 20 s, for who waits at a terminal. */
+  readonly kafkaRetries?: number;
 }
 
 export function openPlatform(context: Context, options: PlatformOptions = {}): Platform {
@@ -80,7 +82,15 @@ async function openKafka(
     await connected.clusterId();
   });
   const brokers = config.kafka.brokers ?? (await ownBroker(context, resources, options));
-  const client = createKafka({ brokers, ssl, sasl, clientId: 'tmdb-stream', log });
+  const retries = options.kafkaRetries;
+  const client = createKafka({
+    brokers,
+    ssl,
+    sasl,
+    clientId: 'tmdb-stream',
+    log,
+    ...(retries !== undefined && { retries }),
+  });
   const admin = resources.use(await createAdmin(client));
   await admin.ensureTopics({ partitions, replicationFactor, rawRetentionMs });
   const producer = resources.use(await connectProducer(client));

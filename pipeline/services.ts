@@ -54,6 +54,9 @@ const genres = ({ everyMs }: ProducerOptions): Part =>
 const fetchGroup = { group: groups.movieDetails, topics: [topics.movieIds] };
 const loadGroup = { group: groups.bronzeLoader, topics: [topics.rawMovies, topics.rawGenres] };
 
+/** About a minute: a broker that is restarted, with the check of its logs, is no reason to die. */
+const kafkaRetries = 64;
+
 /** Runs parts side by side as one service; one that dies ends them all. */
 async function serve(
   context: Context,
@@ -62,7 +65,7 @@ async function serve(
   watched: Watched,
 ): Promise<readonly unknown[]> {
   return runAsService(context, name, async () => {
-    await using platform = openPlatform(context);
+    await using platform = openPlatform(context, { kafkaRetries });
     const over = new AbortController();
     void sampleGauges(platform, { ...context, signal: AbortSignal.any([context.signal, over.signal]) }, watched);
     try {

@@ -12,7 +12,9 @@ const args = process.argv.slice(2);
 if (args.length > 0) process.exit(await exec('vitest', ['run', ...args]));
 const steps = [
   [process.execPath, [join(root, 'scripts', 'check.mjs')]],
-  ['vitest', ['run', '--project', 'integration', '--project', 'deploy', '--project', 'e2e']],
+  ['vitest', ['run', '--project', 'integration', '--project', 'deploy']],
+  // One after the other: each runs many processes, and measures what they do to a limit.
+  ['vitest', ['run', '--project', 'e2e', '--no-file-parallelism']],
 ];
 for (const [command, commandArgs] of steps) {
   const code = await exec(command, commandArgs);

@@ -148,6 +148,9 @@ export class FleetBroker implements AsyncDisposable {
         'controller.quorum.voters': `1@127.0.0.1:${controller}`,
         listeners: `${advertised},CONTROLLER://127.0.0.1:${controller}`,
         'advertised.listeners': advertised,
+        // Kafka's own standard: a group that starts waits for its members. Without it each that comes later takes partitions
+        // away in mid flight, and what was on its way is fetched twice.
+        'group.initial.rebalance.delay.ms': '3000',
       },
     };
   }
