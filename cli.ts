@@ -8,7 +8,7 @@ import { ExitCode, IngestError, messageOf, UsageError } from './lib/errors.ts';
 import { Health } from './lib/health.ts';
 import { createLogger } from './lib/logger.ts';
 import { createMetrics } from './lib/metrics.ts';
-import { createProgress, noProgress } from './lib/progress.ts';
+import { createProgress, noProgress, type Progress } from './lib/progress.ts';
 import { scrub } from './lib/secret.ts';
 import { shutdownSignal } from './lib/shutdown.ts';
 import packageJson from './package.json' with { type: 'json' };
@@ -65,11 +65,9 @@ async function run(command: Command, values: Values, positionals: readonly strin
   const signal = shutdownSignal(config.drainTimeoutMs, (text) =>
     isService ? log.info(text) : process.stderr.write(`\n${text}\n`),
   );
-  using progress = isService
-    ? { ...noProgress, note: (text: string) => log.info(text) }
-    : values['json']
-      ? noProgress
-      : createProgress(process.stderr, systemClock);
+  const logged: Progress = { ...noProgress, note: (text) => log.info(text) };
+  const shown = () => (values['json'] ? noProgress : createProgress(process.stderr, systemClock));
+  using progress = isService ? logged : shown();
   const metrics = createMetrics(version);
   try {
     const health = new Health(systemClock);

@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { systemClock } from '../lib/clock.ts';
 import { loadConfig } from '../lib/config.ts';
-import { runDbt } from '../lib/dbt/dbt.ts';
+import { openColdDbt } from '../lib/dbt/dbt.ts';
 import { projectFingerprint } from '../lib/dbt/transform-state.ts';
 import { createProgress, type Progress } from '../lib/progress.ts';
 import { BronzeFile } from './support/bronze-file.ts';
@@ -62,16 +62,14 @@ function childrensCpuSeconds(): number | null {
 /** As `pipeline/transform.ts` calls it. */
 async function build(path: string, workDir: string, fullRefresh = false): Promise<Cost> {
   const before = childrensCpuSeconds();
-  const { seconds } = await runDbt({
+  await using dbt = openColdDbt({
     projectDir,
     environmentDir: join(root, '.tools', 'dbt'),
     workDir,
     env: { ...childEnvironment, WAREHOUSE: 'duckdb', DUCKDB_PATH: path },
-    command: 'build',
-    fullRefresh,
-    vars,
-    signal: new AbortController().signal,
   });
+  const { signal } = new AbortController();
+  const { seconds } = await dbt.run({ command: 'build', fullRefresh, vars, signal });
   const after = childrensCpuSeconds();
   return { seconds, cpuSeconds: before === null || after === null ? null : after - before };
 }

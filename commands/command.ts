@@ -17,7 +17,7 @@ export interface Command {
    * no progress is shown.
    */
   isService?(values: Values): boolean;
-  /** How much is logged when LOG_LEVEL is not set; the standard is `info`. */
+  /** How much is logged when LOG_LEVEL is not set; the standard is `info` for a service and `warn` for the others. */
   readonly logLevel?: NonNullable<Config['logLevel']>;
   /** @returns the exit code. @throws IngestError with one. */
   run(context: Context, values: Values, positionals: readonly string[]): Promise<number>;

@@ -17,7 +17,7 @@ import {
   secret,
 } from './config-fields.ts';
 import { UsageError } from './errors.ts';
-import { Secret } from './secret.ts';
+import { type Secret, secretsOfUrl } from './secret.ts';
 import type { RateLimit } from './token-bucket/token-bucket.ts';
 import { parseRate } from './units.ts';
 
@@ -202,16 +202,11 @@ function fromEnvironment(env: Env): Omit<Config, 'childEnvironment'> {
     load: { maxRows: env.LOAD_MAX_ROWS, maxBytes: env.LOAD_MAX_BYTES, maxAgeMs: env.LOAD_MAX_AGE },
     sandbox: { catalogueFile: env.SANDBOX_CATALOGUE, movies: env.SANDBOX_MOVIES, seed: env.SANDBOX_SEED },
     logLevel: env.LOG_LEVEL,
-    secrets: [env.TMDB_TOKEN, env.TMDB_API_KEY, env.KAFKA_PASSWORD, ...secretsOf(env.TOKEN_BUCKET_URL)].filter(
-      (value) => value !== undefined,
-    ),
+    secrets: [
+      ...[env.TMDB_TOKEN, env.TMDB_API_KEY, env.KAFKA_PASSWORD].filter((value) => value !== undefined),
+      ...(env.TOKEN_BUCKET_URL ? secretsOfUrl(env.TOKEN_BUCKET_URL) : []),
+    ],
   };
-}
-
-/** A URL with a password in it, and the password: a message may quote either. */
-function secretsOf(url: Secret | undefined): Secret[] {
-  const password = url && new URL(url.reveal()).password;
-  return url && password ? [url, new Secret(password), new Secret(decodeURIComponent(password))] : [];
 }
 
 function warehouseOf(env: Env, dataDir: string): Config['warehouse'] {

@@ -26,6 +26,12 @@ export class Secret {
   }
 }
 
+/** Of a URL with a password in it: the URL, and the password as it stands there and as it is. A message may quote any. */
+export function secretsOfUrl(url: Secret): Secret[] {
+  const { password } = new URL(url.reveal());
+  return password === '' ? [] : [url, new Secret(password), new Secret(decodeURIComponent(password))];
+}
+
 /** Takes the secrets out of a text that others wrote (a library's error, a log line), as they are, URL-encoded and as JSON has them. */
 export function scrub(text: string, secrets: readonly Secret[]): string {
   return secrets.reduce((clean, secret) => {

@@ -3,10 +3,6 @@ import type { Query } from '../lib/dbt/transform-state.ts';
 /** When each layer last changed (ms since the epoch); a layer that never did is absent. */
 export type LayerTimes = Readonly<Partial<Record<'bronze' | 'silver' | 'gold', number>>>;
 
-const runsKnownSql = `
-  select count(*) as tables from information_schema.tables
-   where lower(table_schema) = 'silver' and lower(table_name) = 'dbt_runs'`;
-
 const bronzeSql = 'select max(loaded_at) as moved_at from bronze.load_batches';
 
 /** SILVER and GOLD change together, when a run has built every model. */
@@ -15,12 +11,18 @@ const builtSql = `
 
 export async function readLayerTimes(query: Query): Promise<LayerTimes> {
   const bronze = await momentOf(query, bronzeSql);
-  const [known] = await query(runsKnownSql);
-  const built = Number(known?.['tables']) > 0 ? await momentOf(query, builtSql) : undefined;
+  const built = (await hasTable(query, 'silver', 'dbt_runs')) ? await momentOf(query, builtSql) : undefined;
   return {
     ...(bronze !== undefined && { bronze }),
     ...(built !== undefined && { silver: built, gold: built }),
   };
+}
+
+export async function hasTable(query: Query, schema: string, table: string): Promise<boolean> {
+  const rows = await query(
+    `select 1 from information_schema.tables where lower(table_schema) = '${schema}' and lower(table_name) = '${table}'`,
+  );
+  return rows.length > 0;
 }
 
 async function momentOf(query: Query, sql: string): Promise<number | undefined> {

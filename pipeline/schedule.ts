@@ -150,9 +150,8 @@ export class Rounds {
   /** Only what failed, and what was skipped for it: as long as that fails there is no use in building the rest again. */
   async #retry({ fingerprint }: Outlook): Promise<void> {
     const { signal, log } = this.#context;
-    const summary = await inTurn(this.#context, (_, waiting) =>
-      waiting(() => this.#dbt.run({ command: 'retry', vars: varsOf(fingerprint), signal })),
-    );
+    const retry = () => this.#dbt.run({ command: 'retry', vars: varsOf(fingerprint), signal });
+    const summary = await inTurn(this.#context, retry);
     // It may not have come so far that dbt knows what failed.
     if (summary.status !== 'nothing to retry') {
       log.info({ seconds: summary.seconds }, 'what failed in the last run works again');
@@ -164,9 +163,7 @@ export class Rounds {
     const { signal, metrics, log } = this.#context;
     if (this.#clock.monotonic() < this.#freshnessAt + freshnessEveryMs) return;
     const vars = fingerprint === undefined ? undefined : varsOf(fingerprint);
-    const sources = await inTurn(this.#context, (_, waiting) =>
-      waiting(() => this.#dbt.freshness({ signal, ...(vars && { vars }) })),
-    );
+    const sources = await inTurn(this.#context, () => this.#dbt.freshness({ signal, ...(vars && { vars }) }));
     this.#freshnessAt = this.#clock.monotonic();
     this.isFresh = sources.every(({ status }) => status !== 'error');
     for (const { source, status, ageSeconds } of sources) {

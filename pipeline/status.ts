@@ -9,6 +9,7 @@ import { formatDuration } from '../lib/units.ts';
 import { openDuckDbReader } from '../lib/warehouse/duckdb/reader.ts';
 import type { WarehouseReader } from '../lib/warehouse/warehouse.ts';
 import { topics } from '../schemas/topics.ts';
+import { hasTable, readLayerTimes } from './layers.ts';
 import { type Context, openPlatform, type Platform } from './platform.ts';
 import { groups } from './stages.ts';
 
@@ -84,15 +85,8 @@ async function readWarehouse({ config, signal }: Context) {
   const nothing = { positions: new Map() as Positions, tables: noTables };
   if (!existsSync(path)) return nothing;
   await using reader = await openDuckDbReader({ path, lockWaitMs, clock: systemClock, signal });
-  if (!(await hasTable(reader, 'bronze', 'load_batches'))) return nothing;
+  if (!(await hasTable((sql) => reader.query(sql), 'bronze', 'load_batches'))) return nothing;
   return { positions: await ledgerPositions(reader), tables: await readTables(reader) };
-}
-
-async function hasTable(reader: WarehouseReader, schema: string, table: string): Promise<boolean> {
-  const rows = await reader.query(
-    `select 1 from information_schema.tables where table_schema = '${schema}' and table_name = '${table}'`,
-  );
-  return rows.length > 0;
 }
 
 /** Topic → what its consumer has done. For the raw topics that is the ledger, never Kafka's committed offset. */
@@ -137,15 +131,10 @@ async function ledgerPositions(reader: WarehouseReader): Promise<Positions> {
 
 const noTables = { layers: [], 'last flush': [], 'last dbt run': [], 'failed in it': [] };
 
-const layersSql = `
-  select 'bronze' as layer, max(loaded_at) as moved_at, sum(row_count)::bigint as rows_loaded, count(*) as batches
-    from bronze.load_batches`;
+const loadedSql = 'select sum(row_count)::bigint as rows_loaded, count(*) as batches from bronze.load_batches';
 
 /** What dbt has not sealed is in BRONZE and not yet in SILVER and GOLD. */
-const transformedSql = `
-  select layer, (select max(finished_at) from silver.dbt_runs where is_complete and models_status = 'success') as moved_at,
-         null as rows_loaded, (select count(*) from silver.sealed_batches) as batches
-    from (values ('silver'), ('gold')) as layers(layer)`;
+const sealedSql = 'select null as rows_loaded, count(*) as batches from silver.sealed_batches';
 
 /** One transaction of the loader is several batches, one a partition, with the same time. */
 const lastFlushSql = `
@@ -163,16 +152,28 @@ const failedSql = `
    order by results.node_name`;
 
 async function readTables(reader: WarehouseReader): Promise<Omit<Status, 'topics' | 'tokens'>> {
-  const hasRuns = await hasTable(reader, 'silver', 'dbt_runs');
-  const layers = await reader.query(hasRuns ? `${layersSql} union all ${transformedSql}` : layersSql);
-  const now = systemClock.now();
+  const hasRuns = await hasTable((sql) => reader.query(sql), 'silver', 'dbt_runs');
   return {
-    layers: layers.map(({ layer, moved_at, ...counts }) => ({ layer, moved_at, age: ageOf(moved_at, now), ...counts })),
+    layers: await readLayers(reader, hasRuns),
     'last flush': await reader.query(lastFlushSql),
     'last dbt run': hasRuns ? await reader.query(lastRunReportSql) : [],
     'failed in it': hasRuns ? await reader.query(failedSql) : [],
   };
 }
 
-const ageOf = (moment: unknown, now: number): string | null =>
-  typeof moment === 'string' ? formatDuration(Math.max(0, now - Date.parse(moment))) : null;
+async function readLayers(reader: WarehouseReader, hasRuns: boolean): Promise<Rows> {
+  const movedAt = await readLayerTimes((sql) => reader.query(sql));
+  const [loaded] = await reader.query(loadedSql);
+  const [sealed] = hasRuns ? await reader.query(sealedSql) : [];
+  const now = systemClock.now();
+  const layers = hasRuns ? (['bronze', 'silver', 'gold'] as const) : (['bronze'] as const);
+  return layers.map((layer) => {
+    const at = movedAt[layer];
+    return {
+      layer,
+      moved_at: at === undefined ? null : new Date(at).toISOString(),
+      age: at === undefined ? null : formatDuration(Math.max(0, now - at)),
+      ...(layer === 'bronze' ? loaded : sealed),
+    };
+  });
+}

@@ -91,20 +91,17 @@ export async function build(
   fullRefresh = false,
 ): Promise<DbtSummary> {
   const { progress, signal, log } = context;
-  return inTurn(context, async (turn, waiting) => {
-    const summary = await waiting(() =>
-      dbt.run({
-        command: 'build',
-        fullRefresh: fullRefresh || state.fullRefresh,
-        vars: varsOf(fingerprint),
-        signal,
-        onProgress: ({ done, total }) => progress.update('dbt', { done, total, unit: 'models and tests' }),
-      }),
-    );
-    const { models, tests, seconds } = summary;
+  const run = () =>
+    dbt.run({
+      command: 'build',
+      fullRefresh: fullRefresh || state.fullRefresh,
+      vars: varsOf(fingerprint),
+      signal,
+      onProgress: ({ done, total }) => progress.update('dbt', { done, total, unit: 'models and tests' }),
+    });
+  return inTurn(context, run, async ({ models, tests, seconds }, turn) => {
     log.info({ reason: state.reason, models, ...tests, seconds }, 'dbt ran');
     await publish(context, turn);
-    return summary;
   });
 }
 
@@ -124,26 +121,29 @@ async function publish({ config, signal }: Context, turn?: Turn): Promise<void> 
   await publishGold({ path, lockWaitMs, clock: systemClock, signal, ...(turn && { turn }) }, goldPath);
 }
 
-/** Runs a command of dbt, again while a program that takes no turns has the file open: dbt itself does not wait for it. */
-type Waiting = <T>(run: () => Promise<T>) => Promise<T>;
-
-/** Does `work` when it is our turn on the DuckDB file. */
+/**
+ * Runs a command of dbt when it is our turn on the DuckDB file, again while a program that takes no turns has the file open:
+ * dbt itself does not wait for it. `afterwards` still has the turn.
+ */
 export async function inTurn<T>(
   { config, signal, log }: Context,
-  work: (turn: Turn, waiting: Waiting) => Promise<T>,
+  run: () => Promise<T>,
+  afterwards: (result: T, turn: Turn) => Promise<void> = async () => {},
 ): Promise<T> {
   const { duckdbPath: path, lockWaitMs: waitMs } = config.warehouse;
   await using turn = await takeTurn({ path, clock: systemClock, waitMs, signal });
   const giveUpAt = systemClock.monotonic() + waitMs;
-  return await work(turn, async (run) => {
-    for (;;) {
-      try {
-        return await run();
-      } catch (error) {
-        if (!isRetriable(error) || systemClock.monotonic() >= giveUpAt) throw error;
-        log.warn({ error: messageOf(error).split('\n')[0] }, 'dbt could not open the warehouse, trying again');
-        await systemClock.sleep(500, signal);
-      }
+  for (;;) {
+    let result: T;
+    try {
+      result = await run();
+    } catch (error) {
+      if (!isRetriable(error) || systemClock.monotonic() >= giveUpAt) throw error;
+      log.warn({ error: messageOf(error).split('\n')[0] }, 'dbt could not open the warehouse, trying again');
+      await systemClock.sleep(500, signal);
+      continue;
     }
-  });
+    await afterwards(result, turn);
+    return result;
+  }
 }

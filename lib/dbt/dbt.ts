@@ -75,11 +75,3 @@ export const openColdDbt = (place: DbtPlace): Dbt => new OneCommandAtATime(place
  */
 export const openWarmDbt = (place: DbtPlace, bounds: Partial<WarmBounds> = {}): Dbt =>
   new OneCommandAtATime(place, new WarmProcess(place, bounds));
-
-export type DbtOptions = DbtPlace & DbtRun;
-
-/** Runs dbt once. */
-export async function runDbt(options: DbtOptions): Promise<DbtSummary> {
-  await using dbt = openColdDbt(options);
-  return await dbt.run(options);
-}

@@ -22,7 +22,7 @@ export interface TransformState {
 
 /**
  * A hash of what decides on the tables' content: the models' and macros' SQL, and the project's settings. Pass it to
- * `runDbt` as the variable `project_fingerprint`, and here, to find out whether the project has changed since.
+ * `Dbt.run` as the variable `project_fingerprint`, and here, to find out whether the project has changed since.
  */
 export async function projectFingerprint(projectDir: string): Promise<string> {
   const hash = createHash('sha256');

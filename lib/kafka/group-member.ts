@@ -16,7 +16,7 @@ export interface GroupSettings {
   /** How long the broker holds an answer back when there is nothing; also what a stop or a resumed partition waits. */
   readonly maxWaitMs: number;
   readonly partitionsConcurrently?: number;
-  /** Called at every sign of life: a heartbeat that was answered, a fetch, with records or without. */
+  /** Called at every sign of life (a heartbeat that was answered, a fetch, with records or without) while the handler gets on. */
   readonly onAlive?: () => void;
   /** Called after each rebalance. */
   readonly onRebalanced?: () => void;
@@ -30,6 +30,8 @@ export interface MemberHandler {
   onBatch(batch: FetchedBatch, heartbeat: () => Promise<void>): Promise<void>;
   /** Kafka has nothing below `next`: what was there is compacted or a transaction's marker. */
   onHole(topic: TopicName, partition: number, next: bigint): void;
+  /** Whether it gets on: a member that lives and whose handler hangs is as good as dead. Absent: it always does. */
+  isMoving?(): boolean;
 }
 
 export interface TopicPartitions {
@@ -183,10 +185,11 @@ function listen(consumer: Consumer, fail: Member['fail'], handler: MemberHandler
   let memberId: string | undefined;
   let restarts = 0;
   const { onAlive, onRebalanced } = settings;
-  if (onAlive) {
-    consumer.on(consumer.events.HEARTBEAT, onAlive);
-    consumer.on(consumer.events.FETCH, onAlive);
-  }
+  const signOfLife = () => {
+    if (handler.isMoving?.() ?? true) onAlive?.();
+  };
+  consumer.on(consumer.events.HEARTBEAT, signOfLife);
+  consumer.on(consumer.events.FETCH, signOfLife);
   consumer.on(consumer.events.CRASH, ({ payload }) => {
     restarts += 1;
     if (payload.restart && restarts <= maxRestarts) handler.onJoined([], false);

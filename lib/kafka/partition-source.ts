@@ -43,16 +43,15 @@ class KafkaPartitionSource implements PartitionSource {
   }
 
   async run(handler: PartitionHandler, { signal }: { readonly signal: AbortSignal }): Promise<void> {
-    const { kafka, topics, onAlive, stallMs = Number.POSITIVE_INFINITY } = this.#settings;
+    const { kafka, topics, stallMs } = this.#settings;
     if (signal.aborted) return;
-    const isMoving = () => this.#run?.hasHandedFor(stallMs) !== true;
     try {
       await runMember(
         kafka,
         topics,
-        onAlive ? { ...this.#settings, onAlive: () => isMoving() && onAlive() } : this.#settings,
+        this.#settings,
         (member) => {
-          this.#run = new PartitionRun(kafka, handler, member, signal);
+          this.#run = new PartitionRun(kafka, handler, member, signal, stallMs);
           return this.#run;
         },
         ({ over }) => whenAborted(signal, over),
@@ -84,19 +83,27 @@ class PartitionRun {
   readonly #handler: PartitionHandler;
   readonly #member: Member;
   readonly #signal: AbortSignal;
+  readonly #stallMs: number;
   readonly #assigned = new Map<string, Assigned>();
 
-  constructor(kafka: Kafka, handler: PartitionHandler, member: Member, signal: AbortSignal) {
+  constructor(
+    kafka: Kafka,
+    handler: PartitionHandler,
+    member: Member,
+    signal: AbortSignal,
+    stallMs = Number.POSITIVE_INFINITY,
+  ) {
+    this.#stallMs = stallMs;
     this.#kafka = kafka;
     this.#handler = handler;
     this.#member = member;
     this.#signal = signal;
   }
 
-  /** Whether the handler has been at one and the same batch for longer than `ms`. */
-  hasHandedFor(ms: number): boolean {
+  /** Whether the handler has been at no batch for longer than it may. */
+  isMoving(): boolean {
     const now = performance.now();
-    return [...this.#assigned.values()].some(({ busySince = now }) => now - busySince > ms);
+    return [...this.#assigned.values()].every(({ busySince = now }) => now - busySince <= this.#stallMs);
   }
 
   onJoined(assignment: readonly TopicPartitions[], isSameMember: boolean): void {

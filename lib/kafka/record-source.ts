@@ -53,14 +53,10 @@ class KafkaRecordSource implements RecordSource {
     const { until } = options;
     if (until && (await reached(admin, group, topic, until)).size === until.size) return;
     let run: RecordRun | undefined;
-    const { onAlive } = this.#settings;
-    const settings = onAlive
-      ? { ...this.#settings, onAlive: () => run?.isMoving() !== false && onAlive() }
-      : this.#settings;
     await runMember(
       kafka,
       [topic],
-      settings,
+      this.#settings,
       (member) => {
         run = new RecordRun(this.#settings, admin, member, handle, options);
         return run;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { createClient } from '@redis/client';
 import { z } from 'zod';
 import { messageOf, UsageError } from '../errors.ts';
-import { Secret, scrub } from '../secret.ts';
+import { Secret, scrub, secretsOfUrl } from '../secret.ts';
 import { TokenBucketRefusedError, TokenBucketUnavailableError } from './errors.ts';
 import type { TokenStore, TurnAnswer, TurnRequest } from './token-store.ts';
 
@@ -43,7 +43,8 @@ export class RedisTokenStore implements TokenStore {
   constructor(options: RedisTokenStoreOptions) {
     const url = parse(options.url);
     this.name = `${url.hostname}:${url.port || 6379}`;
-    this.#secrets = secretsOf(url, options.url);
+    const user = url.username === '' ? [] : [new Secret(url.username)];
+    this.#secrets = [options.url, ...secretsOfUrl(options.url), ...user];
     this.#options = options;
     this.#deadlineMs = options.deadlineMs ?? 5_000;
     // The braces keep the keys together on a cluster.
@@ -122,11 +123,6 @@ function parse(url: Secret): URL {
     throw new UsageError('the URL of the token bucket is none: expected one such as redis://127.0.0.1:6379');
   }
 }
-
-const secretsOf = (url: URL, whole: Secret): Secret[] =>
-  [whole.reveal(), url.password, decodeURIComponent(url.password), url.username]
-    .filter((text) => text !== '')
-    .map((text) => new Secret(text));
 
 /** A name with several addresses fails with an error for each, and no message of its own. */
 const reasonOf = (error: unknown): string =>

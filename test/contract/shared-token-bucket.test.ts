@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { jainIndex } from '../support/jain-index.ts';
 import { RedisServer } from '../support/redis.ts';
 import { BucketFleet, requestTimeoutMs } from './support/bucket-fleet.ts';
 
@@ -15,12 +16,6 @@ beforeEach(() => {
 });
 afterEach(() => fleet[Symbol.asyncDispose]());
 afterAll(() => server[Symbol.asyncDispose]());
-
-/** 1: all got the same; 1/n: one got everything. */
-const jainIndex = (shares: readonly number[]): number => {
-  const sum = shares.reduce((total, share) => total + share, 0);
-  return sum ** 2 / (shares.length * shares.reduce((total, share) => total + share ** 2, 0));
-};
 
 describe('a fleet at one bucket', () => {
   it('is served in the order in which its members came', async () => {

@@ -236,3 +236,25 @@ it('goes on through a handler that takes longer than the session', async () => {
   await running;
   expect(ledger.asked).toEqual([0]);
 });
+
+it('shows no sign of life while its handler hangs, and does again when it goes on', async () => {
+  const topic = await createTopic(kafka);
+  await write(kafka, topic, ['a']);
+  const ledger = new Ledger();
+  const [slow, stop] = [Promise.withResolvers<void>(), new AbortController()];
+  ledger.onBatch = () => slow.promise;
+  let lastBeat = 0;
+  const running = createPartitionSource({
+    ...{ kafka, group: uniqueName('group'), topics: [topic], sessionTimeoutMs: 1_000, stallMs: 500 },
+    onAlive: () => {
+      lastBeat = performance.now();
+    },
+  }).run(ledger, { signal: stop.signal });
+  await vi.waitUntil(() => lastBeat > 0, { timeout: 20_000 });
+  // Many heartbeats long: they go on, as the session does, but nobody is told.
+  await vi.waitUntil(() => performance.now() - lastBeat > 1_500, { timeout: 20_000 });
+  slow.resolve();
+  await vi.waitUntil(() => performance.now() - lastBeat < 500, { timeout: 20_000 });
+  stop.abort();
+  await running;
+});

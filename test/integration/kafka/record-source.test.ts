@@ -136,6 +136,34 @@ describe('a record source', () => {
     expect(seen).toHaveLength(51);
   });
 
+  it('shows no sign of life while a record hangs, and does again when it goes on', async () => {
+    const topic = await createTopic(kafka);
+    await write(kafka, topic, numbers(1));
+    const [slow, stop] = [Promise.withResolvers<void>(), new AbortController()];
+    let lastBeat = 0;
+    const running = createRecordSource({
+      ...{
+        kafka,
+        topic,
+        group: uniqueName('group'),
+        concurrency: 1,
+        log: silent,
+        sessionTimeoutMs: 1_000,
+        stallMs: 500,
+      },
+      onAlive: () => {
+        lastBeat = performance.now();
+      },
+    }).run(() => slow.promise, { signal: stop.signal });
+    await vi.waitUntil(() => lastBeat > 0, { timeout: 20_000 });
+    // Many heartbeats long: they go on, as the session does, but nobody is told.
+    await vi.waitUntil(() => performance.now() - lastBeat > 1_500, { timeout: 20_000 });
+    slow.resolve();
+    await vi.waitUntil(() => performance.now() - lastBeat < 500, { timeout: 20_000 });
+    stop.abort();
+    await running;
+  });
+
   it('finishes what is in hand when it is stopped, commits it, and begins nothing new', async () => {
     const topic = await createTopic(kafka);
     const group = uniqueName('group');
