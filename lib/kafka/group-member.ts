@@ -92,7 +92,8 @@ export async function runMember(
   try {
     await kafkaCall(doing, () => startReading(consumer, fail, topics, settings, handler));
     working = work(member);
-    await Promise.race([working, failure.promise]);
+    // The failure first: a member that failed while it joined is over already, and so is its work.
+    await Promise.race([failure.promise, working]);
   } finally {
     over.abort();
     await working?.catch(() => {});

@@ -1,0 +1,21 @@
+import { expect, it } from 'vitest';
+import { runMember, whenAborted } from '../../../lib/kafka/group-member.ts';
+import { createTopic, testKafka, uniqueName } from '../../support/broker.ts';
+
+it('ends with the error when it has failed before it was reading, and never as if it were done', async () => {
+  const kafka = testKafka();
+  const topic = await createTopic(kafka);
+  const settings = { group: uniqueName('group'), maxBytesPerPartition: 1_000, maxBytes: 1_000, maxWaitMs: 50 };
+  const failure = new RangeError('failed while joining');
+  const running = runMember(
+    kafka,
+    [topic],
+    settings,
+    (member) => {
+      member.fail(failure);
+      return { onJoined: () => {}, onHole: () => {}, onBatch: async () => {} };
+    },
+    ({ over }) => whenAborted(over),
+  );
+  await expect(running).rejects.toBe(failure);
+});
