@@ -1,10 +1,11 @@
 /**
- * `npm run bench -- replay`: how fast is BRONZE rebuilt from the raw topic? The real loader reads a real broker into a
- * new DuckDB file; in turn with it, DuckDB's own appender writes the same rows from memory.
+ * `npm run bench -- replay`: how fast is BRONZE made anew from the raw topic? The command itself (`replay raw --all --rebuild`)
+ * reads a real broker, fills a shadow beside a BRONZE of the same rows, compares the two and swaps them; in turn with it,
+ * DuckDB's own appender writes the same rows from memory. Then once more, killed twice on the way.
  */
-import { type ChildProcess, fork } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -15,11 +16,12 @@ import { createKafka, type Kafka } from '../lib/kafka/client.ts';
 import { connectProducer } from '../lib/kafka/sink.ts';
 import { createLogger } from '../lib/logger.ts';
 import { openDuckDbReader } from '../lib/warehouse/duckdb/reader.ts';
+import type { RawReplayed } from '../pipeline/replay-raw.ts';
+import { startSandbox } from '../sandbox/server.ts';
 import { rawMovieCodec } from '../schemas/codecs.ts';
 import { topics } from '../schemas/topics.ts';
 import { rawMovies } from './support/movies.ts';
 import { appendPlainly, type PlainRow } from './support/plain-appender.ts';
-import type { ReplayRequest, ReplayResult } from './support/replay-loader.ts';
 
 const { values: options } = parseArgs({
   options: {
@@ -55,56 +57,113 @@ async function publish(kafka: Kafka): Promise<{ readonly rows: PlainRow[]; reado
   return { rows, bytes };
 }
 
-async function replay(loader: ChildProcess, request: ReplayRequest): Promise<ReplayResult> {
-  loader.send(request);
-  const ended = once(loader, 'exit').then(() => Promise.reject(new Error('the loader failed')));
-  const [result] = await Promise.race([once(loader, 'message'), ended]);
-  return result as ReplayResult;
+/** The command line against one broker, one sandbox and one DuckDB file. */
+class CommandLine {
+  readonly #env: Readonly<Record<string, string>>;
+
+  constructor(env: Readonly<Record<string, string>>) {
+    const { PATH = '', HOME = '' } = process.env;
+    this.#env = { PATH, HOME, LOAD_MAX_ROWS: String(batchRows), ...env };
+  }
+
+  start(path: string, args: readonly string[]): ChildProcess {
+    const env = { ...this.#env, DUCKDB_PATH: path };
+    const stdio = ['ignore', 'pipe', 'inherit'] as const;
+    return spawn(process.execPath, [join(import.meta.dirname, '..', 'cli.ts'), ...args, '--json'], {
+      env,
+      stdio: [...stdio],
+    });
+  }
+
+  /** @returns what it printed. */
+  async run(path: string, args: readonly string[]): Promise<unknown> {
+    const child = this.start(path, args);
+    let output = '';
+    child.stdout?.on('data', (data) => {
+      output += data;
+    });
+    const [code] = await once(child, 'close');
+    if (code !== 0) throw new Error(`${args.join(' ')} ended with ${code}`);
+    return JSON.parse(output);
+  }
 }
 
+const rebuild = ['replay', 'raw', '--all', '--rebuild'];
+
 /** What is in a file, in a form that two files can be compared by. */
-async function contentOf(path: string): Promise<string> {
-  await using reader = await openDuckDbReader({ path, lockWaitMs: 0, clock: systemClock });
+async function contentOf(
+  path: string,
+  table = 'raw_movies',
+): Promise<{ readonly rows: number; readonly hash: string }> {
+  await using reader = await openDuckDbReader({ path, lockWaitMs: 10_000, clock: systemClock });
   const [content] = await reader.query(`
     select count(*) as rows, count(distinct movie_id) as movies,
            cast(bit_xor(md5_number(concat_ws(' ', movie_id, raw_data, source_url, http_status))) as varchar) as hash
-      from bronze.raw_movies`);
-  return JSON.stringify(content);
+      from bronze.${table}`);
+  return { rows: Number(content?.['rows']), hash: JSON.stringify(content) };
+}
+
+/** Killed with -9 when a third and when two thirds of the rows are there; run again each time. */
+async function killTwice(cli: CommandLine, path: string): Promise<void> {
+  for (const share of [1 / 3, 2 / 3]) {
+    const child = cli.start(path, rebuild);
+    const gone = once(child, 'exit');
+    for (let filled = 0; filled < movies * share && child.exitCode === null; ) {
+      await systemClock.sleep(50);
+      filled = await contentOf(path, 'rebuild_raw_movies').then(
+        ({ rows }) => rows,
+        () => 0,
+      );
+    }
+    child.kill('SIGKILL');
+    await gone;
+    if (child.signalCode !== 'SIGKILL') throw new Error('it was over before it could be killed');
+    note(`killed when ${(await contentOf(path, 'rebuild_raw_movies')).rows} rows were there`);
+  }
+  const { records } = (await cli.run(path, rebuild)) as RawReplayed;
+  note(`run again: ${records} records were left`);
 }
 
 interface Measured {
-  readonly plain: readonly number[];
-  readonly loader: readonly number[];
-  readonly join: readonly number[];
+  readonly plain: number[];
+  readonly whole: number[];
+  readonly fill: number[];
   readonly isSameContent: boolean;
 }
 
-/** Both in turn, each time into a new file. Numbers are seconds. */
-async function measure(folder: string, brokers: readonly string[], rows: readonly PlainRow[]): Promise<Measured> {
-  const loaderProcess = fork(join(import.meta.dirname, 'support', 'replay-loader.ts'));
-  const [plain, loader, joined]: [number[], number[], number[]] = [[], [], []];
-  const contents = new Set<string>();
+/** Both in turn, each time from a file in the same state. Numbers are seconds. */
+async function measure(folder: string, cli: CommandLine, rows: readonly PlainRow[]): Promise<Measured> {
+  const live = join(folder, 'live.duckdb');
+  await cli.run(live, ['load', '--once']);
+  const { hash } = await contentOf(live);
+  const measured = { plain: [] as number[], whole: [] as number[], fill: [] as number[] };
+  const contents = new Set([hash]);
   for (let run = 1; run <= Number(options.runs); run += 1) {
-    const [plainPath, loaderPath] = [join(folder, `plain-${run}.duckdb`), join(folder, `loader-${run}.duckdb`)];
-    plain.push(await appendPlainly(plainPath, rows, batchRows));
-    const group = `replay-${run}`;
-    const { seconds, joinSeconds } = await replay(loaderProcess, { brokers, path: loaderPath, group, batchRows });
-    loader.push(seconds);
-    joined.push(joinSeconds);
-    note(`run ${run}: plain appender ${perSecond([plain.at(-1) ?? 0])} rows/s, loader ${perSecond([seconds])} rows/s`);
-    for (const path of [plainPath, loaderPath]) {
-      contents.add(await contentOf(path));
-      rmSync(path);
+    const [plainPath, path] = [join(folder, `plain-${run}.duckdb`), join(folder, `rebuilt-${run}.duckdb`)];
+    measured.plain.push(await appendPlainly(plainPath, rows, batchRows));
+    copyFileSync(live, path);
+    const { seconds, swapSeconds, swap } = (await cli.run(path, rebuild)) as RawReplayed;
+    if (swap?.same !== movies) throw new Error(`of ${movies} rows only ${swap?.same} are as they were`);
+    measured.whole.push(seconds);
+    measured.fill.push(seconds - swapSeconds);
+    const rates = [measured.plain.at(-1), seconds, seconds - swapSeconds].map((time) => perSecond([time ?? 0]));
+    note(
+      `run ${run}: plain appender ${rates[0]} rows/s, rebuilt and swapped ${rates[1]} rows/s, filled ${rates[2]} rows/s`,
+    );
+    for (const file of [plainPath, path]) {
+      contents.add((await contentOf(file)).hash);
+      rmSync(file);
     }
   }
-  loaderProcess.disconnect();
-  return { plain, loader, join: joined, isSameContent: contents.size === 1 };
+  await killTwice(cli, live);
+  contents.add((await contentOf(live)).hash);
+  return { ...measured, isSameContent: contents.size === 1 };
 }
 
 const median = (numbers: readonly number[]): number => numbers.toSorted((a, b) => a - b)[numbers.length >> 1] ?? 0;
 const perSecond = (seconds: readonly number[]): number => Math.round(movies / median(seconds));
 
-function report(bytes: number, { plain, loader, join: joined, isSameContent }: Measured): void {
+function report(bytes: number, apiCalls: number, { plain, whole, fill, isSameContent }: Measured): void {
   const result = {
     rows: movies,
     bytesPerRow: Math.round(bytes / movies),
@@ -112,14 +171,17 @@ function report(bytes: number, { plain, loader, join: joined, isSameContent }: M
     cores: cpus().length,
     node: process.version,
     plainRowsPerSecond: perSecond(plain),
-    loaderRowsPerSecond: perSecond(loader),
-    ratio: Number((median(plain) / median(loader)).toFixed(2)),
-    joinSeconds: Number(median(joined).toFixed(2)),
+    filledRowsPerSecond: perSecond(fill),
+    rebuiltRowsPerSecond: perSecond(whole),
+    ratioFilled: Number((median(plain) / median(fill)).toFixed(2)),
+    ratioRebuilt: Number((median(plain) / median(whole)).toFixed(2)),
+    apiCalls,
     isSameContent,
   };
   if (options.json) process.stdout.write(`${JSON.stringify(result)}\n`);
-  else for (const [name, value] of Object.entries(result)) process.stdout.write(`${name.padEnd(20)}${value}\n`);
+  else for (const [name, value] of Object.entries(result)) process.stdout.write(`${name.padEnd(22)}${value}\n`);
   if (!isSameContent) throw new Error('the files hold different rows');
+  if (apiCalls > 0) throw new Error('TMDb was asked');
 }
 
 async function main(): Promise<void> {
@@ -128,6 +190,7 @@ async function main(): Promise<void> {
     await using resources = new AsyncDisposableStack();
     const jarsDir = join(import.meta.dirname, '..', '.tools', 'kafka');
     const broker = resources.use(await startBroker({ dataDir: join(folder, 'kafka'), jarsDir }));
+    const sandbox = resources.use(await startSandbox({ movies: 10, limit: { capacity: 40, windowMs: 10_000 } }));
     const log = createLogger('warn', []);
     const kafka = createKafka({ brokers: broker.brokers, ssl: false, sasl: undefined, clientId: 'bench', log });
     const admin = resources.use(await createAdmin(kafka));
@@ -135,7 +198,14 @@ async function main(): Promise<void> {
     await admin.ensureTopics({ partitions, replicationFactor: 1, rawRetentionMs: 86_400_000 });
     note(`publishing ${movies} movies`);
     const { rows, bytes } = await publish(kafka);
-    report(bytes, await measure(folder, broker.brokers, rows));
+    const cli = new CommandLine({
+      DATA_DIR: folder,
+      KAFKA_BROKERS: broker.brokers.join(','),
+      TMDB_BASE_URL: sandbox.url,
+      TMDB_TOKEN: 'made-up',
+    });
+    const measured = await measure(folder, cli, rows);
+    report(bytes, sandbox.stats().requests, measured);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

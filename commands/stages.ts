@@ -69,27 +69,42 @@ Reads tmdb.movie-ids, asks TMDb, publishes the answers to tmdb.raw-movies. Runs 
 
 export const load: Command = {
   summary: 'load the raw topics into BRONZE',
-  help: `usage: load [--once] [--json]
+  help: `usage: load [--once] [--accept-gap TOPIC/PARTITION/FIRST-LAST]... [--json]
 
 Reads tmdb.raw-movies and tmdb.raw-genres from where the ledger is and appends them to BRONZE in micro-batches
-(LOAD_MAX_ROWS, LOAD_MAX_BYTES, LOAD_MAX_AGE). Runs until it is stopped; the first signal drains.
+(LOAD_MAX_ROWS, LOAD_MAX_BYTES, LOAD_MAX_AGE). Runs until it is stopped; the first signal drains. Records that were never
+loaded and are gone from Kafka end it with exit code 1, and the message names them.
 
-  --once   end when everything of now is in BRONZE`,
-  options: { ...once, ...jsonOption },
+  --once             end when everything of now is in BRONZE
+  --accept-gap GAP   go on without the records of this gap, as the message named it; the ledger keeps a line of it`,
+  options: { ...once, 'accept-gap': { type: 'string', multiple: true }, ...jsonOption },
   isService: unlessOnce,
   run: async (context, values) => {
+    const acceptedGaps = gapsOf(values);
     if (!values['once']) {
-      await services.load(context);
+      await services.load(context, { acceptedGaps });
       return ExitCode.done;
     }
     await using platform = openPlatform(context);
     const ends = await endsOf(platform, [topicNames.rawMovies, topicNames.rawGenres]);
-    const loaded = await loadBronze(platform, context, Promise.resolve(ends));
+    const loaded = await loadBronze(platform, context, { until: Promise.resolve(ends), acceptedGaps });
     context.signal.throwIfAborted();
     print(values, loaded, `loaded ${loaded.rows} rows, parked ${loaded.parked}`);
     return ExitCode.done;
   },
 };
+
+/** @throws UsageError for what no message can have named. */
+function gapsOf(values: Values): ReadonlySet<string> {
+  const gaps = [values['accept-gap'] ?? []].flat().map(String);
+  for (const gap of gaps) {
+    if (/^[\w.-]+\/\d+\/\d+-\d+$/.test(gap)) continue;
+    throw new UsageError(
+      `--accept-gap takes a gap as the message names it, such as tmdb.raw-movies/0/100-199, not "${gap}"`,
+    );
+  }
+  return new Set(gaps);
+}
 
 export const transform: Command = {
   summary: 'build and test SILVER and GOLD with dbt',

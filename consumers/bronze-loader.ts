@@ -15,19 +15,19 @@ import {
   InvalidRowsError,
   type RawGenresRow,
   type RawMovieRow,
+  type TopicId,
   type Warehouse,
 } from '../lib/warehouse/warehouse.ts';
-import { type Codec, DecodeError } from '../schemas/codec.ts';
-import type { DeadLetter, DeadLetterReason, RawGenres, RawMovie } from '../schemas/records.ts';
-import { type TopicName, topics } from '../schemas/topics.ts';
+import { DecodeError } from '../schemas/codec.ts';
+import type { DeadLetter, DeadLetterReason } from '../schemas/records.ts';
+import type { TopicName } from '../schemas/topics.ts';
 import { deadLetterOf } from './dead-letter.ts';
 import { keepOffsets, MicroBatches, type Pending, toBatch } from './micro-batches.ts';
+import { noReadableJson, type RawCodecs, toRawRow } from './raw-row.ts';
 
-export interface BronzeLoaderPorts {
+export interface BronzeLoaderPorts extends RawCodecs {
   /** Both raw topics. */
   readonly source: PartitionSource;
-  readonly movieCodec: Codec<RawMovie>;
-  readonly genresCodec: Codec<RawGenres>;
   readonly warehouse: Warehouse;
   readonly deadLetters: Sink<DeadLetter>;
   readonly clusterId: string;
@@ -96,6 +96,7 @@ const addressOf = (topic: string, partition: number, offset: bigint) => `${topic
 
 /** A partition while it is ours; taken away and given again, it is another. */
 interface Assigned {
+  readonly topicId: string;
   /** The offset that the next records have to begin at; null where neither the ledger nor a record has told yet. */
   next: bigint | null;
 }
@@ -104,12 +105,6 @@ interface Assigned {
 interface Unreadable {
   readonly record: ConsumerRecord;
   readonly message: string;
-}
-
-/** Whether a JSON document is an object, by its first byte that is no white space: all answers of TMDb's are. */
-function isObject(document: Buffer): boolean {
-  const first = document.find((byte) => byte !== 0x20 && byte !== 0x09 && byte !== 0x0a && byte !== 0x0d);
-  return first === '{'.charCodeAt(0);
 }
 
 class BronzeLoader implements PartitionHandler {
@@ -139,16 +134,20 @@ class BronzeLoader implements PartitionHandler {
     return this.#ended.signal;
   }
 
-  async position(topic: TopicName, partition: number): Promise<bigint | null> {
+  async position(topic: TopicName, partition: number, topicId: string): Promise<bigint | null> {
     this.revoked(topic, partition);
+    // Known from here on: an answer that comes after that of a later assignment must not take its place.
+    const assigned: Assigned = { topicId, next: null };
+    this.#assigned.set(keyOf(topic, partition), assigned);
     // A flush under way may be moving this very position.
     await this.#flushing;
-    const positions = await this.#positions(topic);
+    const positions = await this.#positions({ clusterId: this.#ports.clusterId, topic, topicId });
+    // That of a topic which had this name before says nothing.
+    this.#inLedger.delete(keyOf(topic, partition));
     for (const [number, next] of positions) this.#inLedger.set(keyOf(topic, number), next);
-    const next = positions.get(partition) ?? null;
-    this.#assigned.set(keyOf(topic, partition), { next });
+    assigned.next = positions.get(partition) ?? null;
     this.#endIfDone();
-    return next;
+    return assigned.next;
   }
 
   async records({ topic, partition, records, next }: PartitionRecords): Promise<void> {
@@ -162,7 +161,7 @@ class BronzeLoader implements PartitionHandler {
     assigned.next = next;
     const { clusterId } = this.#ports;
     this.#collected.add({
-      partition: { clusterId, topic, partition },
+      partition: { clusterId, topic, topicId: assigned.topicId, partition },
       firstOffset,
       nextOffset: next,
       records: readable,
@@ -203,7 +202,7 @@ class BronzeLoader implements PartitionHandler {
     const rows: (RawMovieRow | RawGenresRow)[] = [];
     const unreadable: Unreadable[] = [];
     for (const record of records) {
-      const row = this.#decode(record);
+      const row = toRawRow(this.#ports, record);
       if (row instanceof DecodeError) {
         unreadable.push({ record, message: row.message });
       } else {
@@ -212,21 +211,6 @@ class BronzeLoader implements PartitionHandler {
       }
     }
     return { readable, rows, unreadable };
-  }
-
-  #decode({ topic, offset: kafkaOffset, value }: ConsumerRecord): RawMovieRow | RawGenresRow | DecodeError {
-    const { movieCodec, genresCodec } = this.#ports;
-    if (value === null) return new DecodeError('the record has no value');
-    try {
-      const row =
-        topic === topics.rawGenres
-          ? { kafkaOffset, ...genresCodec.decode(value) }
-          : { kafkaOffset, ...movieCodec.decode(value) };
-      return isObject(row.body) ? row : new DecodeError('the document is no JSON object');
-    } catch (error) {
-      if (error instanceof DecodeError) return error;
-      throw error;
-    }
   }
 
   async #park(unreadable: readonly Unreadable[], reason: DeadLetterReason): Promise<void> {
@@ -276,7 +260,9 @@ class BronzeLoader implements PartitionHandler {
   async #flush(taken: readonly Pending[]): Promise<void> {
     const started = this.#ports.clock.monotonic();
     this.#ports.onBuffered?.(this.#collected.bytes);
+    // crash point: loader.batch-due
     const loaded = await this.#append(taken);
+    // crash point: loader.committed
     this.#ports.onAvailable?.(true);
     for (const { partition, nextOffset } of loaded) {
       this.#inLedger.set(keyOf(partition.topic, partition.partition), nextOffset);
@@ -306,10 +292,10 @@ class BronzeLoader implements PartitionHandler {
   }
 
   /** Asks until the warehouse answers. */
-  async #positions(topic: string): Promise<ReadonlyMap<number, bigint>> {
+  async #positions(topic: TopicId): Promise<ReadonlyMap<number, bigint>> {
     for (let tries = 1; ; tries += 1) {
       try {
-        return await this.#ports.warehouse.positions(this.#ports.clusterId, topic);
+        return await this.#ports.warehouse.positions(topic);
       } catch (error) {
         if (!isRetriable(error) || tries >= maxTries || this.#stop.aborted) throw error;
         await this.#waitAfter(error, tries);
@@ -331,8 +317,8 @@ class BronzeLoader implements PartitionHandler {
    * @throws the error itself when the ledger is behind us: then rows are missing that we do not have.
    */
   async #realign(pending: readonly Pending[], error: FencedError): Promise<readonly Pending[]> {
-    const { clusterId, topic, partition } = error.partition;
-    const position = (await this.#ports.warehouse.positions(clusterId, topic)).get(partition);
+    const { topic, partition } = error.partition;
+    const position = (await this.#positions(error.partition)).get(partition);
     this.#ports.log.warn(
       { topic, partition, position: position?.toString() },
       'fenced: these offsets were loaded already',
@@ -348,14 +334,13 @@ class BronzeLoader implements PartitionHandler {
 
   /** Rows that the warehouse cannot hold go to dead letters, before the position moves past them. */
   async #parkRows(pending: readonly Pending[], error: InvalidRowsError): Promise<readonly Pending[]> {
-    const message = 'the document is no JSON that the warehouse can read';
     const invalid = new Set(
       error.rows.map(({ partition, kafkaOffset }) => addressOf(partition.topic, partition.partition, kafkaOffset)),
     );
     const isInvalid = ({ topic, partition, offset }: ConsumerRecord) =>
       invalid.has(addressOf(topic, partition, offset));
     const unreadable = pending.flatMap(({ records }) =>
-      records.filter(isInvalid).map((record) => ({ record, message })),
+      records.filter(isInvalid).map((record) => ({ record, message: noReadableJson })),
     );
     // Nothing to be parked: without this, the same batch would be refused for ever.
     if (unreadable.length === 0) throw error;

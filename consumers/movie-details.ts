@@ -34,7 +34,10 @@ export const runMovieDetails = (
   ports: MovieDetailsPorts,
   options: { readonly signal: AbortSignal; readonly until?: Offsets },
 ): Promise<void> =>
-  ports.movieIds.run(async (record) => ports.onDone?.(await handle(ports, record, options.signal)), options);
+  ports.movieIds.run(async (record) => {
+    const outcome = await handle(ports, record, options.signal);
+    ports.onDone?.(outcome);
+  }, options);
 
 async function handle(ports: MovieDetailsPorts, record: ConsumerRecord, signal: AbortSignal): Promise<MovieOutcome> {
   // A tombstone takes an id out of the compacted topic: there is nothing to fetch.
@@ -42,8 +45,10 @@ async function handle(ports: MovieDetailsPorts, record: ConsumerRecord, signal: 
   try {
     const { movieId } = ports.codec.decode(record.value);
     const { url, httpStatus, fetchedAt, body } = await ports.tmdb.movie(movieId, signal);
+    // crash point: fetcher.answered
     const value = { movieId, sourceUrl: url, httpStatus, fetchedAt, body };
     await ports.rawMovies.publish([{ key: String(movieId), value }]);
+    // crash point: fetcher.published
     return httpStatus === 200 ? 'fetched' : 'gone';
   } catch (error) {
     const reason = reasonOf(error);

@@ -39,6 +39,7 @@ const Environment = z
     KAFKA_SASL_MECHANISM: z.enum(['plain', 'scram-sha-256', 'scram-sha-512']).default('scram-sha-512'),
     KAFKA_USERNAME: z.string().min(1).optional(),
     KAFKA_PASSWORD: secret,
+    KAFKA_SESSION_TIMEOUT: duration('6s').refine((ms) => ms >= 1_000, 'expected 1s or more'),
     KAFKA_PARTITIONS: count(4),
     KAFKA_REPLICATION: count(1),
     KAFKA_RAW_RETENTION: duration('180d'),
@@ -104,6 +105,8 @@ export interface Config {
     readonly sasl:
       | { mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512'; username: string; password: Secret }
       | undefined;
+    /** After so long without a sign of life a member's partitions go to others. */
+    readonly sessionTimeoutMs: number;
     readonly partitions: number;
     readonly replicationFactor: number;
     readonly rawRetentionMs: number;
@@ -234,6 +237,7 @@ function kafkaOf(env: Env): Config['kafka'] {
     brokers: env.KAFKA_BROKERS,
     ssl: env.KAFKA_SSL,
     sasl: username && password ? { mechanism, username, password } : undefined,
+    sessionTimeoutMs: env.KAFKA_SESSION_TIMEOUT,
     partitions: env.KAFKA_PARTITIONS,
     replicationFactor: env.KAFKA_REPLICATION,
     rawRetentionMs: env.KAFKA_RAW_RETENTION,

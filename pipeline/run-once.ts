@@ -63,7 +63,7 @@ async function fetchAndLoad(platform: Platform, context: Context): Promise<Recor
       rawEnds.resolve(await endsOf(platform, [topics.rawMovies, topics.rawGenres]));
       return outcomes;
     },
-    (signal) => loadBronze(platform, { ...context, signal }, rawEnds.promise),
+    (signal) => loadBronze(platform, { ...context, signal }, { until: rawEnds.promise }),
   ]);
   context.signal.throwIfAborted();
   return { ...fetched, parked: fetched.parked + loaded.parked };

@@ -8,7 +8,7 @@ import { repeat } from './repeat.ts';
 import { sampleGauges, type Watched } from './sample.ts';
 import { runSchedule } from './schedule.ts';
 import { runAsService } from './service.ts';
-import { fetchGenres, fetchMovies, groups, loadBronze, walkPopular } from './stages.ts';
+import { fetchGenres, fetchMovies, groups, type LoadOptions, loadBronze, walkPopular } from './stages.ts';
 import { runTogether } from './together.ts';
 import { openDbt } from './transform.ts';
 
@@ -95,8 +95,11 @@ export const services = {
   fetch: (context: Context): Promise<unknown> =>
     serve(context, 'fetch', [fetchMovies], { groups: [fetchGroup], tokens: true }),
 
-  load: (context: Context): Promise<unknown> =>
-    serve(context, 'load', [loadBronze], { groups: [loadGroup], tokens: false }),
+  load: (context: Context, options: Pick<LoadOptions, 'acceptedGaps'>): Promise<unknown> =>
+    serve(context, 'load', [(platform, within) => loadBronze(platform, within, options)], {
+      groups: [loadGroup],
+      tokens: false,
+    }),
 
   /** @returns whether the last run of dbt was good. */
   schedule: (context: Context): Promise<boolean> =>
@@ -108,7 +111,7 @@ export const services = {
       popular({ everyMs: options.popularEveryMs, pages: options.pages }),
       genres({ everyMs: options.genresEveryMs }),
       fetchMovies,
-      loadBronze,
+      (platform, within) => loadBronze(platform, within),
       (_, within) => withDbt(within, (dbt) => runSchedule(within, dbt)),
     ];
     const results = await serve(context, 'run', parts, { groups: [fetchGroup, loadGroup], tokens: true });

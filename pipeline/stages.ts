@@ -90,6 +90,7 @@ export async function fetchMovies(
     group: groups.movieDetails,
     topic: topics.movieIds,
     concurrency: config.tmdb.concurrency,
+    sessionTimeoutMs: config.kafka.sessionTimeoutMs,
     log,
     ...groupObserver(context, groups.movieDetails),
   });
@@ -132,11 +133,18 @@ export interface Loaded {
   readonly parked: number;
 }
 
-/** Loads BRONZE until the ledger has reached `until`, or until the signal aborts. */
+export interface LoadOptions {
+  /** Exclusive ends; without them it loads until the signal aborts. */
+  readonly until?: Promise<ReadonlyMap<TopicName, Offsets>>;
+  /** Gaps that are let pass, each as the GapError named it. */
+  readonly acceptedGaps?: ReadonlySet<string>;
+}
+
+/** Loads BRONZE. @throws GapError when records that were never loaded are gone. */
 export async function loadBronze(
   platform: Platform,
   context: Context,
-  until?: Promise<ReadonlyMap<TopicName, Offsets>>,
+  { until, acceptedGaps = new Set() }: LoadOptions = {},
 ): Promise<Loaded> {
   const { config, log, signal } = context;
   const { client, producer, clusterId } = await platform.kafka();
@@ -150,6 +158,8 @@ export async function loadBronze(
     kafka: client,
     group: groups.bronzeLoader,
     topics: [topics.rawMovies, topics.rawGenres],
+    acceptedGaps,
+    sessionTimeoutMs: config.kafka.sessionTimeoutMs,
     ...groupObserver(context, groups.bronzeLoader),
   });
   const ports = {

@@ -50,14 +50,13 @@ async function readStatus(platform: Platform, context: Context): Promise<Status>
       return instead([{ error: messageOf(error).split('\n')[0] }]);
     }
   };
-  const nowhere = new Map<string, Map<number, bigint>>();
   const warehouse = await orError(
     () => readWarehouse(context),
-    (rows) => ({ positions: new Map<string, typeof nowhere>(), tables: { ...noTables, layers: rows } }),
+    (rows) => ({ positions: new Map() as Positions, tables: { ...noTables, layers: rows } }),
   );
   const topics = async () => {
     const { admin, clusterId } = await platform.kafka();
-    return lags(admin, warehouse.positions.get(clusterId) ?? nowhere);
+    return lags(admin, clusterId, warehouse.positions);
   };
   return {
     topics: await orError(topics, (rows) => rows),
@@ -77,8 +76,10 @@ async function readTokens(platform: Platform, { config }: Context): Promise<Rows
   return [{ left: tokensLeft, capacity, ...seconds, requests_waiting: waiting }];
 }
 
-/** Cluster → topic → partition → the first offset that is not in BRONZE yet. */
-type Positions = Map<string, Map<string, Map<number, bigint>>>;
+/** Of each topic, by `topicKey`, the first offsets that are not in BRONZE yet. */
+type Positions = Map<string, Map<number, bigint>>;
+
+const topicKey = (...ids: readonly unknown[]) => ids.join('/');
 
 async function readWarehouse({ config, signal }: Context) {
   const { duckdbPath: path, lockWaitMs } = config.warehouse;
@@ -90,12 +91,14 @@ async function readWarehouse({ config, signal }: Context) {
 }
 
 /** Topic → what its consumer has done. For the raw topics that is the ledger, never Kafka's committed offset. */
-async function lags(admin: KafkaAdmin, ledger: ReadonlyMap<string, Offsets>): Promise<Rows> {
+async function lags(admin: KafkaAdmin, clusterId: string, positions: Positions): Promise<Rows> {
+  const inLedger = async (topic: string): Promise<Offsets> =>
+    positions.get(topicKey(clusterId, topic, await admin.topicId(topic))) ?? new Map();
   const fetched = await admin.committedOffsets(groups.movieDetails, topics.movieIds);
   const consumers: [string, string, Offsets | null][] = [
     [topics.movieIds, groups.movieDetails, fetched],
-    [topics.rawMovies, groups.bronzeLoader, ledger.get(topics.rawMovies) ?? new Map()],
-    [topics.rawGenres, groups.bronzeLoader, ledger.get(topics.rawGenres) ?? new Map()],
+    [topics.rawMovies, groups.bronzeLoader, await inLedger(topics.rawMovies)],
+    [topics.rawGenres, groups.bronzeLoader, await inLedger(topics.rawGenres)],
     [topics.deadLetters, '-', null],
   ];
   const rows: Rows = [];
@@ -117,14 +120,11 @@ async function lags(admin: KafkaAdmin, ledger: ReadonlyMap<string, Offsets>): Pr
 }
 
 async function ledgerPositions(reader: WarehouseReader): Promise<Positions> {
-  const rows = await reader.query('select cluster_id, topic, kafka_partition, next_offset from bronze.load_positions');
   const positions: Positions = new Map();
-  for (const row of rows) {
-    const [cluster, topic] = [String(row['cluster_id']), String(row['topic'])];
-    const ofCluster = positions.get(cluster) ?? new Map<string, Map<number, bigint>>();
-    const ofTopic = ofCluster.get(topic) ?? new Map<number, bigint>();
-    ofTopic.set(Number(row['kafka_partition']), BigInt(String(row['next_offset'])));
-    positions.set(cluster, ofCluster.set(topic, ofTopic));
+  for (const row of await reader.query('from bronze.load_positions')) {
+    const key = topicKey(row['cluster_id'], row['topic'], row['topic_id']);
+    const ofTopic = positions.get(key) ?? new Map<number, bigint>();
+    positions.set(key, ofTopic.set(Number(row['kafka_partition']), BigInt(String(row['next_offset']))));
   }
   return positions;
 }

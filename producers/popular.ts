@@ -52,12 +52,14 @@ export async function producePopular(
   for (let page = 1; page <= pagesTotal; page += 1) {
     try {
       const { parsed } = await ports.tmdb.popular(page, signal);
+      // crash point: producer.page-read
       // An empty page in the middle is no end, and totals move between pages: only the newest total counts.
       pagesTotal = Math.min(options.pages, lastPage, parsed.total_pages);
       const listed = parsed.results
         .map(({ id }, index) => ({ movieId: id, page, rank: index + 1 }))
         .filter(({ movieId }) => addIfNew(seen, movieId));
       walk.published += await publishStale(ports, options, listed);
+      // crash point: producer.page-published
       walk.pagesRead += 1;
       walk.found = seen.size;
     } catch (error) {

@@ -71,7 +71,7 @@ export class BronzeFile {
       httpStatus,
       fetchedAt: fetchedAt(firstOffset + BigInt(index)),
     }));
-    const partition = { clusterId, topic: topics.rawMovies, partition: 0 };
+    const partition = { clusterId, topic: topics.rawMovies, topicId: 'bench', partition: 0 };
     return { table: 'raw_movies', partition, firstOffset, nextOffset: this.#offset, rows };
   }
 
@@ -80,7 +80,7 @@ export class BronzeFile {
     const sourceUrl = 'https://api.themoviedb.org/3/genre/movie/list?language=en';
     return {
       table: 'raw_genres',
-      partition: { clusterId, topic: topics.rawGenres, partition: 0 },
+      partition: { clusterId, topic: topics.rawGenres, topicId: 'bench', partition: 0 },
       firstOffset: 0n,
       nextOffset: 1n,
       rows: [{ kafkaOffset: 0n, language: 'en', body, sourceUrl, fetchedAt: fetchedAt(0n) }],

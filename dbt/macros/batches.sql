@@ -13,7 +13,8 @@ create table if not exists {{ run_log("sealed_batches") }} (
 )
 {% endmacro %}
 
-{# One statement, so that a run that is killed has sealed all of them or none. A retry takes up nothing: it leaves out
+{# By name and number: a batch of the same offsets that was loaded anew, after a rebuild of BRONZE, is another.
+   One statement, so that a run that is killed has sealed all of them or none. A retry takes up nothing: it leaves out
    models that would have to see it. #}
 {% macro seal_batches() %}
     {% if flags.WHICH in ("run", "build") and not is_retry() and not invocation_args_dict.empty %}
@@ -25,7 +26,9 @@ select
         {{ utc_timestamp(run_started_at) }}
 from {{ source("bronze", "load_batches").render() }} as loaded
 where not exists (
-    select 1 from {{ run_log("sealed_batches") }} as sealed where sealed.batch_id = loaded.batch_id
+    select 1
+    from {{ run_log("sealed_batches") }} as sealed
+    where sealed.batch_id = loaded.batch_id and sealed.load_seq = loaded.load_seq
 )
     {% endif %}
 {% endmacro %}

@@ -1,7 +1,12 @@
 {# ---- From text to value; what cannot be read is NULL, never an error ---- #}
 {% macro known_text(text) -%} case when trim({{ text }}) <> '' then {{ text }} end{%- endmacro %}
-{% macro to_bigint(text) -%} try_cast({{ text }} as bigint){%- endmacro %}
-{% macro to_integer(text) -%} try_cast({{ text }} as integer){%- endmacro %}
+
+{# Digits alone: a cast would round 1.5 to 2, and 0.4 votes to none. #}
+{% macro to_bigint(text) -%} {{ to_whole_number(text, "bigint") }} {%- endmacro %}
+{% macro to_integer(text) -%} {{ to_whole_number(text, "integer") }} {%- endmacro %}
+{% macro to_whole_number(text, type) -%}
+    case when trim({{ text }}, '-0123456789') = '' then try_cast({{ text }} as {{ type }}) end
+{%- endmacro %}
 
 {# NaN and the infinities are greater than every number, on DuckDB and on Snowflake. #}
 {% macro to_double(text) -%}

@@ -55,7 +55,10 @@ from information_schema.tables`;
 
 const unsealedSql = `
 select count(*) as batches from bronze.load_batches as loaded
-where not exists (select 1 from silver.sealed_batches as sealed where sealed.batch_id = loaded.batch_id)`;
+where not exists (
+  select 1 from silver.sealed_batches as sealed
+  where sealed.batch_id = loaded.batch_id and sealed.load_seq = loaded.load_seq
+)`;
 
 const sealedSql = 'select max(run_seq) as run_seq from silver.sealed_batches';
 

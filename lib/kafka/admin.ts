@@ -5,6 +5,7 @@ import { type Commit, toCommit } from './commit.ts';
 import { kafkaCall, protocolErrorOf } from './errors.ts';
 import { isPassing } from './group-member.ts';
 import type { Offsets } from './topic.ts';
+import { topicIdOf } from './topic-id.ts';
 
 /** The largest record a topic takes: an answer of TMDb's at its largest, twice over. */
 export const maxRecordBytes = 8_000_000;
@@ -27,6 +28,8 @@ export interface KafkaAdmin extends AsyncDisposable {
   /** Makes those of our topics that are missing; those that are there stay as they are. Safe to call again. */
   ensureTopics(settings: TopicSettings): Promise<void>;
   topicOffsets(topic: string): Promise<TopicOffsets>;
+  /** Identifies the topic for ever: 32 hexadecimal digits; one made anew under the same name has another. */
+  topicId(topic: string): Promise<string>;
   /** Per partition the first offset that was written at `timestamp` (ms since the epoch) or later; the end where none was. */
   offsetsAt(topic: string, timestamp: number): Promise<Offsets>;
   /** How far the group has committed without a gap; partitions without a commit are absent. */
@@ -48,6 +51,7 @@ export async function createAdmin(kafka: Kafka): Promise<KafkaAdmin> {
   return {
     ensureTopics: (settings) => kafkaCall('making the topics', () => ensureTopics(admin, settings)),
     topicOffsets: (topic) => kafkaCall(`reading the offsets of ${topic}`, () => topicOffsets(admin, topic)),
+    topicId: (topic) => topicIdOf(kafka, topic),
     offsetsAt: (topic, timestamp) =>
       kafkaCall(`reading the offsets of ${topic}`, () => offsetsAt(admin, topic, timestamp)),
     committedOffsets: async (group, topic) => {

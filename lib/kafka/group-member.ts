@@ -2,7 +2,7 @@ import type { Consumer, EachBatchPayload, Kafka, KafkaMessage } from 'kafkajs';
 import type { TopicName } from '../../schemas/topics.ts';
 import { type Commit, toMetadata } from './commit.ts';
 import { fromKafkajs, kafkaCall, protocolErrorOf } from './errors.ts';
-import type { ConsumerRecord } from './topic.ts';
+import type { ConsumerRecord, Headers } from './topic.ts';
 
 /** How a member of a consumer group reads. */
 export interface GroupSettings {
@@ -237,4 +237,9 @@ export const toConsumerRecord = (topic: TopicName, partition: number, message: K
   timestamp: Number(message.timestamp),
   key: message.key,
   value: message.value,
+  ...(message.headers && Object.keys(message.headers).length > 0 && { headers: toHeaders(message.headers) }),
 });
+
+/** Of a header that is there more than once, the last counts. */
+const toHeaders = (headers: NonNullable<KafkaMessage['headers']>): Headers =>
+  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String([value].flat().at(-1) ?? '')]));

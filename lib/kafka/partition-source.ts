@@ -1,3 +1,4 @@
+import { setInterval } from 'node:timers/promises';
 import type { Kafka } from 'kafkajs';
 import type { TopicName } from '../../schemas/topics.ts';
 import { createAdmin, type TopicOffsets } from './admin.ts';
@@ -19,6 +20,10 @@ export interface PartitionSourceOptions extends Partial<GroupSettings> {
   readonly topics: readonly TopicName[];
   /** With the handler busy with one batch for so long, signs of life are not passed on. Standard: never. */
   readonly stallMs?: number;
+  /** Gaps that a person has seen and lets pass, each as the GapError named it: `topic/partition/first-last`. */
+  readonly acceptedGaps?: ReadonlySet<string>;
+  /** How often to ask whether the topics are still those that we began with. Standard: 30 s. */
+  readonly topicIdsEveryMs?: number;
 }
 
 /** As much as possible at once: a replay is limited by what follows. */
@@ -43,20 +48,23 @@ class KafkaPartitionSource implements PartitionSource {
   }
 
   async run(handler: PartitionHandler, { signal }: { readonly signal: AbortSignal }): Promise<void> {
-    const { kafka, topics, stallMs } = this.#settings;
+    const { kafka, topics } = this.#settings;
     if (signal.aborted) return;
+    const isOver = new AbortController();
     try {
       await runMember(
         kafka,
         topics,
         this.#settings,
         (member) => {
-          this.#run = new PartitionRun(kafka, handler, member, signal, stallMs);
+          this.#run = new PartitionRun(this.#settings, handler, member, signal);
+          void this.#run.watchTopicIds(isOver.signal);
           return this.#run;
         },
         ({ over }) => whenAborted(signal, over),
       );
     } finally {
+      isOver.abort();
       this.#run = undefined;
     }
   }
@@ -70,6 +78,8 @@ class KafkaPartitionSource implements PartitionSource {
 interface Assigned {
   readonly topic: TopicName;
   readonly partition: number;
+  /** Kafka's id of the topic; null until it was asked. */
+  topicId: string | null;
   /** The offset that comes next; null until the ledger was asked and Kafka checked. */
   next: bigint | null;
   /** What the handler is doing, one after the other. */
@@ -79,22 +89,14 @@ interface Assigned {
 }
 
 class PartitionRun {
-  readonly #kafka: Kafka;
+  readonly #settings: Settings;
   readonly #handler: PartitionHandler;
   readonly #member: Member;
   readonly #signal: AbortSignal;
-  readonly #stallMs: number;
   readonly #assigned = new Map<string, Assigned>();
 
-  constructor(
-    kafka: Kafka,
-    handler: PartitionHandler,
-    member: Member,
-    signal: AbortSignal,
-    stallMs = Number.POSITIVE_INFINITY,
-  ) {
-    this.#stallMs = stallMs;
-    this.#kafka = kafka;
+  constructor(settings: Settings, handler: PartitionHandler, member: Member, signal: AbortSignal) {
+    this.#settings = settings;
     this.#handler = handler;
     this.#member = member;
     this.#signal = signal;
@@ -102,8 +104,30 @@ class PartitionRun {
 
   /** Whether the handler has been at no batch for longer than it may. */
   isMoving(): boolean {
+    const { stallMs = Number.POSITIVE_INFINITY } = this.#settings;
     const now = performance.now();
-    return [...this.#assigned.values()].every(({ busySince = now }) => now - busySince <= this.#stallMs);
+    return [...this.#assigned.values()].every(({ busySince = now }) => now - busySince <= stallMs);
+  }
+
+  /** kafkajs goes on in a topic that was made anew as if it were the one before: its offsets mean something else. */
+  async watchTopicIds(signal: AbortSignal): Promise<void> {
+    const ticks = setInterval(this.#settings.topicIdsEveryMs ?? 30_000, undefined, { signal, ref: false });
+    try {
+      for await (const _ of ticks) await this.#repositionMovedTopics();
+    } catch (error) {
+      if (!signal.aborted) this.#member.fail(error);
+    }
+  }
+
+  async #repositionMovedTopics(): Promise<void> {
+    await using admin = await createAdmin(this.#settings.kafka);
+    for (const topic of this.#settings.topics) {
+      const topicId = await admin.topicId(topic);
+      const moved = [...this.#assigned.values()].filter(
+        (assigned) => assigned.topic === topic && assigned.topicId !== null && assigned.topicId !== topicId,
+      );
+      if (moved.length > 0) await this.#position(topic, moved);
+    }
   }
 
   onJoined(assignment: readonly TopicPartitions[], isSameMember: boolean): void {
@@ -121,14 +145,11 @@ class PartitionRun {
   async onBatch(batch: FetchedBatch, heartbeat: () => Promise<void>): Promise<void> {
     const assigned = this.#assigned.get(keyOf(batch.topic, batch.partition));
     if (!assigned || assigned.next === null || this.#isOver()) return;
-    if (batch.fetchedOffset > assigned.next) return this.#position(batch.topic, [assigned]);
-    const from = assigned.next;
-    const isNew = (offset: string) => batch.fetchedOffset === from || BigInt(offset) >= from;
-    const records = batch.messages
-      .filter(({ offset }) => isNew(offset))
-      .map((message) => toConsumerRecord(batch.topic, batch.partition, message));
+    // Where it was not asked to: kafkajs has lost its place, as when our position is not in the topic.
+    if (batch.fetchedOffset !== assigned.next) return this.#position(batch.topic, [assigned]);
+    const records = batch.messages.map((message) => toConsumerRecord(batch.topic, batch.partition, message));
     // However long the handler takes, we stay a member; a rebalance meanwhile waits for it.
-    const beat = setInterval(() => void heartbeat().catch(() => {}), 500);
+    const beat = globalThis.setInterval(() => void heartbeat().catch(() => {}), 500);
     try {
       await this.#hand(assigned, records, batch.next);
     } finally {
@@ -183,7 +204,7 @@ class PartitionRun {
         this.#member.seek(topic, partition, kept.next);
         continue;
       }
-      const assigned = { topic, partition, next: null, busy: Promise.resolve(), busySince: undefined };
+      const assigned = { topic, partition, topicId: null, next: null, busy: Promise.resolve(), busySince: undefined };
       this.#assigned.set(keyOf(topic, partition), assigned);
       gained.push(assigned);
     }
@@ -197,43 +218,58 @@ class PartitionRun {
 
   /** Sets each partition to where it goes on. @throws GapError when that is nowhere in the topic. */
   async #position(topic: TopicName, partitions: readonly Assigned[]): Promise<void> {
+    // With a connection of its own: a lasting one would not know of partitions that were added.
+    await using admin = await createAdmin(this.#settings.kafka);
+    const topicId = await admin.topicId(topic);
+    for (const assigned of partitions) this.#meetTopic(assigned, topicId);
     const wanted = await Promise.all(
-      partitions.map(async ({ next, partition }) => next ?? (await this.#handler.position(topic, partition))),
+      partitions.map(async ({ next, partition }) => next ?? (await this.#handler.position(topic, partition, topicId))),
     );
-    const offsets = await this.#offsets(topic);
-    partitions.forEach((assigned, index) => {
+    // After the ledger: what others load meanwhile is within these ends.
+    const offsets = await admin.topicOffsets(topic);
+    for (const [index, assigned] of partitions.entries()) {
       const { partition } = assigned;
-      if (this.#isOver() || this.#assigned.get(keyOf(topic, partition)) !== assigned) return;
-      assigned.next = checkedPosition(topic, partition, wanted[index] ?? null, offsets);
-      this.#member.seek(topic, partition, assigned.next);
+      if (this.#isOver() || this.#assigned.get(keyOf(topic, partition)) !== assigned) continue;
+      const next = await this.#passGap(assigned, wanted[index] ?? null, offsets);
+      this.#member.seek(topic, partition, next);
       this.#member.resume(topic, [partition]);
-    });
+    }
   }
 
-  /** With a connection of its own: a lasting one would not know of partitions that were added. */
-  async #offsets(topic: TopicName): Promise<TopicOffsets> {
-    await using admin = await createAdmin(this.#kafka);
-    return await admin.topicOffsets(topic);
+  /** In a topic that was made anew, what we know of the one before says nothing. */
+  #meetTopic(assigned: Assigned, topicId: string): void {
+    if (assigned.topicId !== null && assigned.topicId !== topicId) {
+      this.#handler.revoked(assigned.topic, assigned.partition);
+      assigned.next = null;
+    }
+    assigned.topicId = topicId;
+  }
+
+  /** Sets the partition's next offset to `wanted`, or behind a gap that was accepted. @throws GapError for any other. */
+  async #passGap(assigned: Assigned, wanted: bigint | null, offsets: TopicOffsets): Promise<bigint> {
+    const { topic, partition } = assigned;
+    const [first, end] = [offsets.low.get(partition) ?? 0n, offsets.high.get(partition) ?? 0n];
+    assigned.next = wanted ?? first;
+    if (assigned.next > end) throw lostEnd(topic, partition, assigned.next, end);
+    if (assigned.next >= first) return assigned.next;
+    const gap = `${topic}/${partition}/${assigned.next}-${first - 1n}`;
+    if (!this.#settings.acceptedGaps?.has(gap)) throw lostBeginning(gap, first - assigned.next);
+    // No records, so the ledger passes it with a batch of no rows.
+    await this.#hand(assigned, [], first);
+    return first;
   }
 }
 
 const keyOf = (topic: string, partition: number): string => `${topic}/${partition}`;
 
-/** @throws GapError when `wanted` lies before what Kafka still has, or after all that it ever had. */
-function checkedPosition(topic: string, partition: number, wanted: bigint | null, { low, high }: TopicOffsets): bigint {
-  const [first, end] = [low.get(partition) ?? 0n, high.get(partition) ?? 0n];
-  const position = wanted ?? first;
-  if (position < first) {
-    throw new GapError(
-      `${topic}/${partition}: the offsets ${position} to ${first - 1n} (${first - position}) were never loaded and are gone from Kafka, by retention or by hand. ` +
-        `What they held has to be fetched again; to go on without them, set the partition's next offset in bronze.load_positions to ${first}`,
-    );
-  }
-  if (position > end) {
-    throw new GapError(
-      `${topic}/${partition}: the ledger is at ${position}, but the topic ends at ${end}: the topic was made anew, or its end was lost. ` +
-        `To load what it holds now, set the partition's next offset in bronze.load_positions to ${first}`,
-    );
-  }
-  return position;
-}
+const lostBeginning = (gap: string, offsets: bigint): GapError =>
+  new GapError(
+    `${gap}: these ${offsets} offsets were never loaded and are gone from Kafka, by retention or by hand. What they held has to be fetched again ` +
+      `(replay ids); to go on without them: load --accept-gap ${gap}`,
+  );
+
+const lostEnd = (topic: string, partition: number, position: bigint, end: bigint): GapError =>
+  new GapError(
+    `${topic}/${partition}/${end}-${position - 1n}: these offsets are in BRONZE, but the topic ends at ${end}: Kafka has lost its end, and gives them to ` +
+      `other records now. Make the topic anew: then everything in it is loaded from its first record on`,
+  );

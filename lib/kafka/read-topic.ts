@@ -6,36 +6,46 @@ import { type FetchedBatch, runMember, toConsumerRecord, whenAborted } from './g
 import type { ConsumerRecord, Offsets } from './topic.ts';
 
 /**
- * Reads a topic once, from its first record to the last that is there now; records of a partition come in order.
- * Leaves no group behind. @throws KafkaError when Kafka cannot be read, or whatever `onRecord` threw.
+ * Reads a topic once, from its first record to the last that is there now; records of a partition come in order, one at
+ * a time: a promise of `onRecord` is awaited. Leaves no group behind.
+ * @throws KafkaError when Kafka cannot be read, or whatever `onRecord` threw.
  */
 export async function readTopic(
   kafka: Kafka,
   topic: TopicName,
-  onRecord: (record: ConsumerRecord) => void,
+  onRecord: (record: ConsumerRecord) => unknown,
 ): Promise<void> {
   await using admin = await createAdmin(kafka);
   const { low, high } = await admin.topicOffsets(topic);
-  const positions = new Map(low);
+  /** All below is done; `handed` may be ahead of it by the records in hand. */
+  const [positions, handed] = [new Map(low), new Map(low)];
   if (isRead(positions, high)) return;
   const group = `${topic}-read-${randomUUID()}`;
   const settings = { group, maxBytesPerPartition: 4_000_000, maxBytes: 32_000_000, maxWaitMs: 100 };
   const done = Promise.withResolvers<void>();
   const moveTo = (partition: number, next: bigint) => {
-    positions.set(partition, next);
+    if (next > (positions.get(partition) ?? 0n)) positions.set(partition, next);
     if (isRead(positions, high)) done.resolve();
+  };
+  const hand = async (record: ConsumerRecord): Promise<void> => {
+    const { partition, offset } = record;
+    if (offset < (handed.get(partition) ?? 0n) || offset >= (high.get(partition) ?? 0n)) return;
+    handed.set(partition, offset + 1n);
+    await onRecord(record);
   };
   const handlerOf = () => ({
     // A member that was thrown out begins again: what was read is not handed out twice.
     onJoined: () => {},
     onHole: (_: string, partition: number, next: bigint) => moveTo(partition, next),
-    onBatch: async ({ partition, messages, next }: FetchedBatch) => {
-      const [from, end] = [positions.get(partition) ?? 0n, high.get(partition) ?? 0n];
-      for (const message of messages) {
-        const record = toConsumerRecord(topic, partition, message);
-        if (record.offset >= from && record.offset < end) onRecord(record);
+    onBatch: async ({ partition, messages, next }: FetchedBatch, heartbeat: () => Promise<void>) => {
+      // However long the reader takes, we stay a member.
+      const beat = setInterval(() => void heartbeat().catch(() => {}), 500);
+      try {
+        for (const message of messages) await hand(toConsumerRecord(topic, partition, message));
+      } finally {
+        clearInterval(beat);
       }
-      if (next > from) moveTo(partition, next);
+      moveTo(partition, next);
     },
   });
   await runMember(kafka, [topic], settings, handlerOf, ({ over }) => Promise.race([done.promise, whenAborted(over)]));
@@ -44,3 +54,10 @@ export async function readTopic(
 
 const isRead = (positions: Offsets, high: Offsets): boolean =>
   [...high].every(([partition, end]) => (positions.get(partition) ?? 0n) >= end);
+
+/** Whether `a` was written after `b`. Of different partitions, which a key has when partitions were added, the clock tells. */
+export const isAfter = (a: RecordPlace, b: RecordPlace): boolean =>
+  a.partition === b.partition ? a.offset > b.offset : a.timestamp > b.timestamp;
+
+/** Where a record lies, and when it was written (ms since the epoch). */
+export type RecordPlace = Pick<ConsumerRecord, 'partition' | 'offset' | 'timestamp'>;

@@ -2,16 +2,17 @@ import { type Kafka, type Message, Partitioners, type Producer } from 'kafkajs';
 import type { Codec } from '../../schemas/codec.ts';
 import type { TopicName } from '../../schemas/topics.ts';
 import { maxRecordBytes } from './admin.ts';
-import { KafkaError, kafkaCall, protocolErrorOf, RecordTooLargeError } from './errors.ts';
+import { kafkaCall, protocolErrorOf, RecordTooLargeError, toKafkaError } from './errors.ts';
 import type { ProducerRecord, Sink } from './topic.ts';
 
 /** One connection to the cluster for all that this process writes. Dispose of its sinks first. */
 export interface KafkaProducer extends AsyncDisposable {
-  sink<T>(topic: TopicName, codec: Codec<T>, limits?: Partial<SinkLimits>): Sink<T>;
+  /** A value of null is written as a tombstone. */
+  sink<T>(topic: TopicName, codec: Codec<T>, limits?: Partial<SinkLimits>): Sink<T | null>;
 }
 
 interface SinkLimits {
-  /** A larger record (key, value and some overhead) is refused. Standard: what our topics take. */
+  /** A larger record (key, value, headers and some overhead) is refused. Standard: what our topics take. */
   readonly maxRecordBytes: number;
   /** Records share a request up to these; one that is larger by itself goes alone. Standard: 1 MB and 2,000. */
   readonly maxRequestBytes: number;
@@ -22,6 +23,8 @@ const standardLimits: SinkLimits = { maxRecordBytes, maxRequestBytes: 1_000_000,
 
 /** What Kafka adds to a record at most, its batch's header included. */
 const overheadBytes = 100;
+
+const sizeOf = (part: string | Buffer | null): number => (part === null ? 0 : Buffer.byteLength(part));
 
 /** Connects. @throws KafkaError when no broker answers. */
 export async function connectProducer(kafka: Kafka): Promise<KafkaProducer> {
@@ -55,7 +58,7 @@ interface Waiting {
  * is tried again, and makes requests larger the busier it gets. When a request fails, so does every call with a record
  * in it; some of those records may have been written.
  */
-class KafkaSink<T> implements Sink<T> {
+class KafkaSink<T> implements Sink<T | null> {
   readonly #producer: Producer;
   readonly #topic: TopicName;
   readonly #codec: Codec<T>;
@@ -71,7 +74,7 @@ class KafkaSink<T> implements Sink<T> {
   }
 
   /** @throws RecordTooLargeError when one of `records` is (then none is written), KafkaError when Kafka refuses. */
-  async publish(records: readonly ProducerRecord<T>[]): Promise<void> {
+  async publish(records: readonly ProducerRecord<T | null>[]): Promise<void> {
     if (records.length === 0) return;
     const encoded = records.map((record) => this.#encode(record));
     await new Promise<void>((resolve, reject) => {
@@ -86,11 +89,11 @@ class KafkaSink<T> implements Sink<T> {
     await this.#sending;
   }
 
-  #encode({ key, value }: ProducerRecord<T>): Omit<Waiting, 'publication'> {
-    const bytes = this.#codec.encode(value);
-    const size = Buffer.byteLength(key) + bytes.length + overheadBytes;
-    if (size > this.#limits.maxRecordBytes) throw this.#tooLarge(key, size);
-    return { message: { key, value: bytes }, bytes: size };
+  #encode({ key, value, headers = {} }: ProducerRecord<T | null>): Omit<Waiting, 'publication'> {
+    const bytes = value === null ? null : this.#codec.encode(value);
+    const size = sizeOf(key) + sizeOf(bytes) + sizeOf(Object.entries(headers).flat().join()) + overheadBytes;
+    if (size > this.#limits.maxRecordBytes) throw this.#tooLarge(String(key), size);
+    return { message: { key, value: bytes, headers }, bytes: size };
   }
 
   #tooLarge(key: string, size: number): RecordTooLargeError {
@@ -136,7 +139,7 @@ class KafkaSink<T> implements Sink<T> {
     }
     const failure = isTooLarge
       ? this.#tooLarge(String(request[0]?.message.key), request[0]?.bytes ?? 0)
-      : new KafkaError(`writing to ${this.#topic} failed: ${String(error)}`, { cause: error });
+      : toKafkaError(`writing to ${this.#topic}`, error);
     const failed = new Set(request.map(({ publication }) => publication));
     this.#waiting = this.#waiting.filter(({ publication }) => !failed.has(publication));
     for (const { reject } of failed) reject(failure);

@@ -1,5 +1,8 @@
 import type { TopicName } from '../../schemas/topics.ts';
 
+/** What a record says of itself beside its value: names and texts. */
+export type Headers = Readonly<Record<string, string>>;
+
 /** One entry of a topic, bytes as Kafka holds them. */
 export interface ConsumerRecord {
   readonly topic: TopicName;
@@ -10,12 +13,16 @@ export interface ConsumerRecord {
   readonly key: Buffer | null;
   /** null is a tombstone. */
   readonly value: Buffer | null;
+  /** Absent where there are none. */
+  readonly headers?: Headers;
 }
 
-/** An entry to be written; `key` decides the partition. */
+/** An entry to be written. */
 export interface ProducerRecord<T> {
-  readonly key: string;
+  /** Decides the partition; without one it is any. */
+  readonly key: string | Buffer | null;
   readonly value: T;
+  readonly headers?: Headers;
 }
 
 /** Partition → offset. */
@@ -65,8 +72,11 @@ export interface PartitionSource {
 }
 
 export interface PartitionHandler {
-  /** The first offset wanted; null when the ledger has none (then the topic's first). Asked at each assignment. */
-  position(topic: TopicName, partition: number): Promise<bigint | null>;
+  /**
+   * The first offset wanted; null when the ledger has none (then the topic's first). Asked at each assignment.
+   * @param topicId Kafka's id of the topic: one that was made anew under the same name has another.
+   */
+  position(topic: TopicName, partition: number, topicId: string): Promise<bigint | null>;
   /** Consecutive records of one partition. `next` is the offset that follows them, past holes that Kafka left. */
   records(batch: PartitionRecords): Promise<void>;
   /** The partition is no longer ours: forget what is buffered of it. */

@@ -20,10 +20,15 @@ export interface RawGenresRow {
   readonly fetchedAt: Date;
 }
 
-/** Identifies a partition for ever: a cluster made anew starts new positions. */
-export interface PartitionId {
+/** Identifies a topic for ever: one that is made anew, or whose cluster is, starts new positions under the same name. */
+export interface TopicId {
   readonly clusterId: string;
   readonly topic: string;
+  /** Kafka's own id of it. */
+  readonly topicId: string;
+}
+
+export interface PartitionId extends TopicId {
   readonly partition: number;
 }
 
@@ -35,7 +40,7 @@ export type Batch = { readonly partition: PartitionId; readonly firstOffset: big
 
 /** The same offsets always make the same batch, so its name says what is in it. */
 export const batchId = ({ partition, firstOffset, nextOffset }: Batch): string =>
-  `${partition.clusterId}/${partition.topic}/${partition.partition}/${firstOffset}-${nextOffset - 1n}`;
+  `${partition.clusterId}/${partition.topic}/${partition.topicId}/${partition.partition}/${firstOffset}-${nextOffset - 1n}`;
 
 /**
  * Where BRONZE lives. Append-only; a partition's position moves only together with its rows, so every offset of a
@@ -45,7 +50,7 @@ export interface Warehouse extends AsyncDisposable {
   /** Creates what is missing; safe to call again. */
   migrate(): Promise<void>;
   /** For each partition of the topic, the first offset that is not in BRONZE yet. A partition never loaded is absent. */
-  positions(clusterId: string, topic: string): Promise<ReadonlyMap<number, bigint>>;
+  positions(topic: TopicId): Promise<ReadonlyMap<number, bigint>>;
   /**
    * Rows and the positions that follow them, in one transaction: all of `batches` or nothing. The stored position of
    * each partition is compared with `firstOffset` and set to `nextOffset` (a partition never loaded accepts any).
@@ -54,6 +59,59 @@ export interface Warehouse extends AsyncDisposable {
    * holds what a query cannot read.
    */
   append(batches: readonly Batch[]): Promise<void>;
+}
+
+/**
+ * BRONZE made anew from the topics in tables of its own, beside the live one, which goes on being loaded meanwhile. What is
+ * filled so far stays when we die; the next one goes on from there. To be filled no further than the live positions.
+ */
+export interface Rebuild extends Warehouse {
+  /**
+   * Takes over from the live BRONZE what the topics do not have (any more) and what was loaded since, compares the two, and puts the
+   * rebuilt one in its place: all of it or nothing. The live positions stay as they are.
+   * @throws RebuildError when the live BRONZE has rows that the topics should have and have not; nothing is changed then.
+   */
+  swapIn(): Promise<SwapReport>;
+  /** Forgets what is filled so far. */
+  discard(): Promise<void>;
+}
+
+/** What the rebuilt BRONZE holds, in rows of all raw tables. */
+export interface SwapReport {
+  readonly rows: number;
+  /** Those that are as they were. */
+  readonly same: number;
+  /** Those that differed from their record. */
+  readonly corrected: number;
+  /** Those that were missing. */
+  readonly recovered: number;
+  /** Those taken over from the live BRONZE: beyond the topics' retention, of other topics, or loaded meanwhile. */
+  readonly carried: number;
+}
+
+/** The offsets `[from, end)` of a partition. */
+export interface PartitionRange {
+  readonly partition: PartitionId;
+  readonly from: bigint;
+  readonly end: bigint;
+}
+
+/**
+ * A replay into the live BRONZE: adds the rows that are not there, and none twice. Its positions are its own and stay
+ * when we die; those of the live BRONZE do not move, and nothing at or beyond them is added, as its loader will do that.
+ */
+export interface Extension extends Warehouse {
+  /** Rows that this one has added so far. */
+  readonly added: number;
+  /** Sets out, or goes on. @returns the ranges that this replay began with, each from where it is now. */
+  begin(ranges: readonly PartitionRange[]): Promise<readonly PartitionRange[]>;
+  /** Forgets the positions: the next one of the same name begins anew. */
+  finish(): Promise<void>;
+}
+
+/** A rebuild must not take the place of BRONZE. */
+export class RebuildError extends IngestError {
+  readonly retriable = false;
 }
 
 /** The position moved under us; nothing was written. Read `positions` again and go on from there. */

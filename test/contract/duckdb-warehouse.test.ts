@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { systemClock } from '../../lib/clock.ts';
 import { openDuckDbFile } from '../../lib/warehouse/duckdb/file.ts';
 import { openDuckDbWarehouse } from '../../lib/warehouse/duckdb/warehouse.ts';
+import type { TopicId } from '../../lib/warehouse/warehouse.ts';
 import { type Contents, warehouseContract } from './support/warehouse-contract.ts';
 
 const options = (path: string, lockWaitMs = 10_000) => ({ path, lockWaitMs, clock: systemClock });
@@ -31,7 +32,7 @@ warehouseContract('The DuckDB warehouse', async () => {
   // One process, one instance: looking inside closes the warehouse and opens it again behind the test's back.
   const warehouse = {
     migrate: () => opened.migrate(),
-    positions: (clusterId: string, topic: string) => opened.positions(clusterId, topic),
+    positions: (topic: TopicId) => opened.positions(topic),
     append: (batches: Parameters<typeof opened.append>[0]) => opened.append(batches),
     [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
   };

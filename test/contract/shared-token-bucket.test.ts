@@ -84,6 +84,18 @@ describe('a fleet at one bucket', () => {
     expect(b.granted).toHaveLength(1);
   });
 
+  it('lends nobody the token of a request that takes longer than it may, while its sender lives', async () => {
+    const [a, b] = await fleet.assemble(['a', 'b'], limit);
+    a.ask(1);
+    await fleet.clock.advance(0);
+    b.ask(4);
+    await fleet.clock.advance(3 * (requestTimeoutMs + limit.windowMs));
+    expect(b.granted).toHaveLength(3);
+    a.giveBackAll();
+    await fleet.clock.advance(limit.windowMs);
+    expect(b.granted).toHaveLength(4);
+  });
+
   it('drops the places in line of a member that died', async () => {
     const [a, b] = await fleet.assemble(['a', 'b'], limit);
     b.ask(4);

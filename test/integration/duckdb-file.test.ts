@@ -17,6 +17,7 @@ function collectGarbage(): void {
   (runInNewContext('gc') as () => void)();
 }
 
+const genresTopic = { clusterId: 'cluster', topic: 'tmdb.raw-genres', topicId: 'topic' };
 const temporaryFolder = () => mkdtempSync(join(tmpdir(), 'duckdb-warehouse-'));
 
 /** The three header blocks of an empty file that DuckDB 2.0.0 made, less the zeros at their ends. */
@@ -55,7 +56,7 @@ describe('the DuckDB file', () => {
   };
 
   it('holds nothing of a call that failed between two chunks of its rows', async () => {
-    const partition = { clusterId: 'cluster', topic: 'tmdb.raw-movies', partition: 0 };
+    const partition = { clusterId: 'cluster', topic: 'tmdb.raw-movies', topicId: 'topic', partition: 0 };
     const rows = Array.from({ length: 5_000 }, (_, index) => ({
       kafkaOffset: BigInt(index),
       // No BIGINT: filling the second chunk fails, with the first one handed to DuckDB already.
@@ -124,9 +125,7 @@ describe('the DuckDB file', () => {
     for (let offset = 0n; offset < 6n; offset += 1n) {
       const loader = offset % 2n === 0n ? first : second;
       await loader.append([genresBatch(offset)]);
-      expect(await (loader === first ? second : first).positions('cluster', 'tmdb.raw-genres')).toEqual(
-        new Map([[0, offset + 1n]]),
-      );
+      expect(await (loader === first ? second : first).positions(genresTopic)).toEqual(new Map([[0, offset + 1n]]));
     }
   });
 
@@ -140,7 +139,7 @@ describe('the DuckDB file', () => {
     await using warehouse = await openDuckDbWarehouse(options(path));
     await warehouse.migrate();
     await vi.waitFor(async () => expect(await isFree()).toBe(true));
-    expect(await warehouse.positions('cluster', 'tmdb.raw-genres')).toEqual(new Map());
+    expect(await warehouse.positions(genresTopic)).toEqual(new Map());
   });
 
   const isFree = async (): Promise<boolean> => {
@@ -158,7 +157,7 @@ describe('the DuckDB file', () => {
   const genresBatch = (offset: bigint) =>
     ({
       table: 'raw_genres',
-      partition: { clusterId: 'cluster', topic: 'tmdb.raw-genres', partition: 0 },
+      partition: { ...genresTopic, partition: 0 },
       firstOffset: offset,
       nextOffset: offset + 1n,
       rows: [{ kafkaOffset: offset, language: 'en', body: Buffer.from('{}'), sourceUrl: '', fetchedAt: new Date(0) }],

@@ -71,8 +71,8 @@ describe('the schedule of dbt', () => {
     const { duckdbPath: path } = context.config.warehouse;
     await using warehouse = await openDuckDbWarehouse({ path, lockWaitMs: 5_000, clock: systemClock });
     await warehouse.migrate();
-    const partition = { clusterId: 'cluster', topic: 'tmdb.raw-movies', partition: 0 };
-    const next = (await warehouse.positions('cluster', 'tmdb.raw-movies')).get(0) ?? 0n;
+    const partition = { clusterId: 'cluster', topic: 'tmdb.raw-movies', topicId: 'topic', partition: 0 };
+    const next = (await warehouse.positions(partition)).get(0) ?? 0n;
     await warehouse.append([{ table: 'raw_movies', partition, firstOffset: next, nextOffset: next + 1n, rows: [] }]);
   };
 

@@ -4,8 +4,8 @@ import { openDuckDbWarehouse } from '../../lib/warehouse/duckdb/warehouse.ts';
 
 const warehouse = await openDuckDbWarehouse({ path: process.argv[2] ?? '', lockWaitMs: 30_000, clock: systemClock });
 await warehouse.migrate();
-const partition = { clusterId: 'cluster', topic: 'tmdb.raw-movies', partition: 0 };
-let next = (await warehouse.positions(partition.clusterId, partition.topic)).get(0) ?? 0n;
+const partition = { clusterId: 'cluster', topic: 'tmdb.raw-movies', topicId: 'topic', partition: 0 };
+let next = (await warehouse.positions(partition)).get(0) ?? 0n;
 for (;;) {
   const rows = Array.from({ length: 3_000 }, (_, index) => ({
     kafkaOffset: next + BigInt(index),

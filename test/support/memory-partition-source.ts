@@ -2,6 +2,9 @@ import type { ConsumerRecord, Offsets, PartitionHandler, PartitionSource } from 
 import type { TopicName } from '../../schemas/topics.ts';
 import { settle } from './manual-clock.ts';
 
+/** The id that topics in memory have. */
+export const memoryTopicId = 'topic-in-memory';
+
 /**
  * Partitions in memory. Assigns all of them, hands out what follows the position it is told in pieces of `pieceSize`
  * records, and goes on handing out what is appended until it is stopped.
@@ -40,7 +43,7 @@ export class MemoryPartitionSource implements PartitionSource {
     while (!signal.aborted) {
       for (const [topic, partition] of this.#partitions()) {
         const key = `${topic}/${partition}`;
-        if (!next.has(key)) next.set(key, (await handler.position(topic, partition)) ?? 0n);
+        if (!next.has(key)) next.set(key, (await handler.position(topic, partition, memoryTopicId)) ?? 0n);
         const from = next.get(key) ?? 0n;
         const left = this.#of(topic, partition).filter(({ offset }) => offset >= from);
         const records = left.slice(0, this.#pieceSize);

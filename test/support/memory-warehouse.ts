@@ -5,11 +5,13 @@ import {
   FencedError,
   InvalidRowsError,
   type PartitionId,
+  type TopicId,
   type Warehouse,
 } from '../../lib/warehouse/warehouse.ts';
 import type { Contents } from '../contract/support/warehouse-contract.ts';
 
-const keyOf = ({ clusterId, topic, partition }: PartitionId) => `${clusterId}|${topic}|${partition}`;
+const topicOf = ({ clusterId, topic, topicId }: TopicId) => `${clusterId}|${topic}|${topicId}`;
+const keyOf = (id: PartitionId) => `${topicOf(id)}|${id.partition}`;
 
 /** A warehouse in memory, with the promises of a real one (it runs the same contract suite). */
 export class MemoryWarehouse implements Warehouse {
@@ -20,8 +22,8 @@ export class MemoryWarehouse implements Warehouse {
 
   async migrate(): Promise<void> {}
 
-  async positions(clusterId: string, topic: string): Promise<ReadonlyMap<number, bigint>> {
-    const ofTopic = [...this.#positions.values()].filter(({ id }) => id.clusterId === clusterId && id.topic === topic);
+  async positions(topic: TopicId): Promise<ReadonlyMap<number, bigint>> {
+    const ofTopic = [...this.#positions.values()].filter(({ id }) => topicOf(id) === topicOf(topic));
     return new Map(ofTopic.map(({ id, next }) => [id.partition, next]));
   }
 

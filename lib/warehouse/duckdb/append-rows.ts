@@ -1,11 +1,12 @@
 import { BIGINT, type DuckDBConnection, type DuckDBDataChunk, INTEGER, TIMESTAMP, VARCHAR } from '@duckdb/node-api';
-import { type Batch, batchId, type RawGenresRow, type RawMovieRow } from '../warehouse.ts';
+import type { Batch, RawGenresRow, RawMovieRow } from '../warehouse.ts';
 import { Chunk, maxChunkRows } from './chunk.ts';
 import { catalog } from './file.ts';
 
 /** A batch with what its transaction gave it. */
 export interface NumberedBatch {
   readonly batch: Batch;
+  readonly id: string;
   readonly loadSeq: bigint;
   readonly ingestedAt: Date;
 }
@@ -14,12 +15,16 @@ export interface NumberedBatch {
 const movieTypes = [BIGINT, VARCHAR, VARCHAR, TIMESTAMP, VARCHAR, BIGINT, INTEGER, BIGINT, INTEGER, TIMESTAMP];
 const genresTypes = [VARCHAR, TIMESTAMP, VARCHAR, BIGINT, INTEGER, BIGINT, VARCHAR, VARCHAR, TIMESTAMP];
 
-/** Appends the rows of all batches, within the connection's transaction. */
-export async function appendRows(connection: DuckDBConnection, batches: readonly NumberedBatch[]): Promise<void> {
+/** Appends the rows of all batches, within the connection's transaction. @param prefix of the tables' names. */
+export async function appendRows(
+  connection: DuckDBConnection,
+  batches: readonly NumberedBatch[],
+  prefix: string,
+): Promise<void> {
   for (const table of ['raw_movies', 'raw_genres'] as const) {
     const ofTable = batches.filter(({ batch }) => batch.table === table && batch.rows.length > 0);
     if (ofTable.length === 0) continue;
-    const appender = await connection.createAppender(table, 'bronze', catalog);
+    const appender = await connection.createAppender(`${prefix}${table}`, 'bronze', catalog);
     try {
       for (const numbered of ofTable) {
         for (const chunk of chunksOf(numbered)) appender.appendDataChunk(chunk);
@@ -31,9 +36,9 @@ export async function appendRows(connection: DuckDBConnection, batches: readonly
   }
 }
 
-function* chunksOf({ batch, loadSeq, ingestedAt }: NumberedBatch): Generator<DuckDBDataChunk> {
+function* chunksOf({ batch, id, loadSeq, ingestedAt }: NumberedBatch): Generator<DuckDBDataChunk> {
   const lineage: Lineage = {
-    id: Buffer.from(batchId(batch)),
+    id: Buffer.from(id),
     loadSeq,
     ingestedAt,
     partition: batch.partition.partition,

@@ -30,12 +30,14 @@ create table if not exists bronze.raw_genres (
 );
 
 -- Grain: one row per partition: the first offset that is not in BRONZE yet.
+-- A topic that was made anew under the same name has another topic_id, and positions of its own.
 create table if not exists bronze.load_positions (
   cluster_id varchar not null,
   topic varchar not null,
   kafka_partition integer not null,
   next_offset bigint not null,
-  updated_at timestamp not null
+  updated_at timestamp not null,
+  topic_id varchar default ''
 );
 
 -- Grain: one row per batch that was loaded: the offsets [first_offset, next_offset) of one partition.
@@ -49,5 +51,10 @@ create table if not exists bronze.load_batches (
   next_offset bigint not null,
   row_count bigint not null,
   payload_bytes bigint not null,
-  loaded_at timestamp not null
+  loaded_at timestamp not null,
+  topic_id varchar default ''
 );
+
+-- Files from before topic ids were kept: '' is taken for the topic that has the name when its next batch is loaded.
+alter table bronze.load_positions add column if not exists topic_id varchar default '';
+alter table bronze.load_batches add column if not exists topic_id varchar default '';

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { Clock } from '../../../lib/clock.ts';
 import type { Logger } from '../../../lib/logger.ts';
 import { Secret } from '../../../lib/secret.ts';
 import { RedisTokenStore } from '../../../lib/token-bucket/redis-store.ts';
@@ -148,13 +149,13 @@ export class BucketFleet implements AsyncDisposable {
     };
   }
 
-  /** A new process of the fleet. */
-  async join(name: string, limit: RateLimit): Promise<Member> {
+  /** A new process of the fleet. `clock` is what it takes the time for; the server always goes by the fleet's. */
+  async join(name: string, limit: RateLimit, clock: Clock = this.clock): Promise<Member> {
     const url = new Secret(this.#server.url);
     const redis = new RedisTokenStore({ url, key: this.key, nowMs: () => this.clock.now(), deadlineMs: 1_000 });
     const store = new ProbedStore(redis);
     const options = { limit, requestTimeoutMs, log: this.#log };
-    const bucket = await SharedTokenBucket.open(store, options, { clock: this.clock, random: this.random });
+    const bucket = await SharedTokenBucket.open(store, options, { clock, random: this.random });
     const member = new Member(name, bucket, store, this);
     this.members.push(member);
     return member;

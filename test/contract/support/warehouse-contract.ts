@@ -24,7 +24,9 @@ export interface Contents {
 }
 
 const topic = 'tmdb.raw-movies';
-const partition = (number = 0, clusterId = 'cluster-a') => ({ clusterId, topic, partition: number });
+const partition = (number = 0, clusterId = 'cluster-a', topicId = 'topic-1') => {
+  return { clusterId, topic, topicId, partition: number };
+};
 
 const row = (offset: bigint, document = `{"id":${offset + 1n}}`): RawMovieRow => ({
   kafkaOffset: offset,
@@ -66,11 +68,10 @@ export function warehouseContract(name: string, open: () => Promise<WarehouseUnd
     afterEach(() => under.close());
 
     const offsets = async () => (await under.look()).movies.map(({ offset }) => offset);
-    const position = async (where = partition()) =>
-      (await warehouse.positions(where.clusterId, where.topic)).get(where.partition);
+    const position = async (where = partition()) => (await warehouse.positions(where)).get(where.partition);
 
     it('has no position of a partition that was never loaded', async () => {
-      expect(await warehouse.positions('cluster-a', topic)).toEqual(new Map());
+      expect(await warehouse.positions(partition())).toEqual(new Map());
     });
 
     it('moves the position together with the rows', async () => {
@@ -116,11 +117,17 @@ export function warehouseContract(name: string, open: () => Promise<WarehouseUnd
       expect(await position()).toBe(4n);
     });
 
-    it('tells two clusters and two partitions apart', async () => {
-      await warehouse.append([batch(0n, 2n), batch(5n, 6n, partition(1)), batch(0n, 1n, partition(0, 'cluster-b'))]);
+    it('tells two clusters, two partitions and two topics of one name apart', async () => {
+      const elsewhere = partition(0, 'cluster-b');
+      const anew = partition(0, 'cluster-a', 'topic-2');
+      await warehouse.append([batch(0n, 2n), batch(5n, 6n, partition(1)), batch(0n, 1n, elsewhere)]);
+      await warehouse.append([batch(0n, 4n, anew)]);
       expect(await position()).toBe(2n);
       expect(await position(partition(1))).toBe(6n);
-      expect(await position(partition(0, 'cluster-b'))).toBe(1n);
+      expect(await position(elsewhere)).toBe(1n);
+      expect(await position(anew)).toBe(4n);
+      const ids = (await under.look()).batches.map((entry) => entry.batchId);
+      expect(new Set(ids).size).toBe(4);
     });
 
     it('moves the position past offsets that hold no row', async () => {
@@ -130,7 +137,7 @@ export function warehouseContract(name: string, open: () => Promise<WarehouseUnd
     });
 
     it('keeps genres as well', async () => {
-      const where = { clusterId: 'cluster-a', topic: 'tmdb.raw-genres', partition: 0 };
+      const where = { ...partition(), topic: 'tmdb.raw-genres' };
       const body = Buffer.from('{"genres":[{"id":28,"name":"Action"}]}');
       const fetchedAt = new Date(Date.UTC(2026, 0, 1));
       const rows = [
@@ -151,9 +158,9 @@ export function warehouseContract(name: string, open: () => Promise<WarehouseUnd
       await warehouse.append([batch(2n, 3n)]);
       const { batches, movies } = await under.look();
       expect(batches.map((entry) => entry.batchId)).toEqual([
-        'cluster-a/tmdb.raw-movies/0/0-1',
-        'cluster-a/tmdb.raw-movies/1/0-0',
-        'cluster-a/tmdb.raw-movies/0/2-2',
+        'cluster-a/tmdb.raw-movies/topic-1/0/0-1',
+        'cluster-a/tmdb.raw-movies/topic-1/1/0-0',
+        'cluster-a/tmdb.raw-movies/topic-1/0/2-2',
       ]);
       expect(batches.map((entry) => entry.loadSeq)).toEqual([1n, 2n, 3n]);
       expect(batches.map((entry) => entry.rows)).toEqual([2n, 1n, 1n]);

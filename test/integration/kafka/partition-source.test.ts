@@ -32,7 +32,7 @@ class Ledger implements PartitionHandler {
     this.positions = new Map(positions);
   }
 
-  async position(_: TopicName, partition: number): Promise<bigint | null> {
+  async position(_: TopicName, partition: number, _topicId: string): Promise<bigint | null> {
     this.asked.push(partition);
     return this.positions.get(partition) ?? null;
   }
@@ -148,23 +148,34 @@ describe('a gap', () => {
     await deleteRecords(kafka, topic, '7');
     const failing = run(topic, new Ledger([[0, 3n]]));
     await expect(failing).rejects.toThrow(GapError);
-    await expect(failing).rejects.toThrow(`${topic}/0: the offsets 3 to 6 (4) were never loaded`);
+    await expect(failing).rejects.toThrow(`${topic}/0/3-6: these 4 offsets were never loaded`);
   });
 
-  it('stops the source when the topic was made anew', async () => {
+  it('is passed when a person accepts just this one, and the ledger is told of it', async () => {
     const topic = await createTopic(kafka);
     await write(kafka, topic, numbers(10));
-    await withAdmin(kafka, (admin) => admin.deleteTopics({ topics: [topic] }));
-    await vi.waitUntil(
-      () =>
-        makeTopic(kafka, topic, {}).then(
-          () => true,
-          () => false,
-        ),
-      { timeout: 20_000, interval: 200 },
-    );
+    await deleteRecords(kafka, topic, '7');
+    const ledger = new Ledger([[0, 3n]]);
+    const batches: PartitionRecords[] = [];
+    ledger.onBatch = async (batch) => void batches.push(batch);
+    const accepting = (gap: string) => {
+      const acceptedGaps = new Set([`${topic}/0/${gap}`]);
+      return createPartitionSource({ kafka, group: uniqueName('group'), topics: [topic], acceptedGaps });
+    };
+    await expect(accepting('3-5').run(ledger, { signal: new AbortController().signal })).rejects.toThrow(GapError);
+    const stop = new AbortController();
+    const running = accepting('3-6').run(ledger, { signal: stop.signal });
+    await Promise.race([running, vi.waitUntil(() => ledger.values.length === 3, { timeout: 30_000 })]);
+    stop.abort();
+    await running;
+    expect(batches[0]).toMatchObject({ partition: 0, records: [], next: 7n });
+    expect(ledger.values).toEqual(numbers(3, 7));
+  });
+
+  it('at the end of the topic stops the source: its offsets mean other records now', async () => {
+    const topic = await createTopic(kafka);
     await write(kafka, topic, numbers(3));
-    await expect(run(topic, new Ledger([[0, 10n]]))).rejects.toThrow('the topic was made anew');
+    await expect(run(topic, new Ledger([[0, 10n]]))).rejects.toThrow(`${topic}/0/3-9: these offsets are in BRONZE`);
   });
 
   it('stops a running source when records are deleted before it read them', async () => {
@@ -176,8 +187,69 @@ describe('a gap', () => {
       await write(kafka, topic, numbers(3, 3));
       await deleteRecords(kafka, topic, '5');
     };
-    await expect(run(topic, ledger)).rejects.toThrow(`${topic}/0: the offsets 3 to 4 (2) were never loaded`);
+    await expect(run(topic, ledger)).rejects.toThrow(`${topic}/0/3-4: these 2 offsets were never loaded`);
     expect(ledger.values).toEqual(numbers(3));
+  });
+});
+
+describe('a topic that is made anew under the same name', () => {
+  /** A ledger keyed by Kafka's id of the topic, as the warehouse is. */
+  class LedgerById extends Ledger {
+    readonly ids: string[] = [];
+    override async position(topic: TopicName, partition: number, topicId: string): Promise<bigint | null> {
+      if (!this.ids.includes(topicId)) {
+        this.ids.push(topicId);
+        this.positions.clear();
+      }
+      return super.position(topic, partition, topicId);
+    }
+  }
+  const makeAnew = async (topic: TopicName) => {
+    await withAdmin(kafka, (admin) => admin.deleteTopics({ topics: [topic] }));
+    const isMade = () =>
+      makeTopic(kafka, topic, {}).then(
+        () => true,
+        () => false,
+      );
+    await vi.waitUntil(isMade, { timeout: 20_000, interval: 100 });
+  };
+
+  it('is read from its first record, though its end is beyond the old position', async () => {
+    const topic = await createTopic(kafka);
+    await write(kafka, topic, numbers(3));
+    const ledger = new LedgerById();
+    await runUntil(topic, ledger, () => ledger.values.length === 3);
+    await makeAnew(topic);
+    await write(kafka, topic, numbers(10, 100));
+    await runUntil(topic, ledger, () => ledger.values.length >= 13);
+    expect(ledger.values).toEqual([...numbers(3), ...numbers(10, 100)]);
+    expect(ledger.ids).toHaveLength(2);
+  });
+
+  it('is read from its first record by a source that is running, or that is started again when it ends', async () => {
+    const topic = await createTopic(kafka);
+    await write(kafka, topic, numbers(3));
+    const ledger = new LedgerById();
+    const group = uniqueName('group');
+    const stop = new AbortController();
+    const source = () => createPartitionSource({ kafka, group, topics: [topic], topicIdsEveryMs: 200 });
+    let starts = 0;
+    const running = (async () => {
+      // As a restart policy does.
+      while (!stop.signal.aborted && starts < 20) {
+        starts += 1;
+        await source()
+          .run(ledger, { signal: stop.signal })
+          .catch(() => {});
+      }
+    })();
+    await vi.waitUntil(() => ledger.values.length === 3, { timeout: 30_000 });
+    await makeAnew(topic);
+    await write(kafka, topic, numbers(10, 100));
+    await vi.waitUntil(() => numbers(10, 100).every((value) => ledger.values.includes(value)), { timeout: 60_000 });
+    stop.abort();
+    await running;
+    expect(ledger.ids).toHaveLength(2);
   });
 });
 

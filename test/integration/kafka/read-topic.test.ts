@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { readTopic } from '../../../lib/kafka/read-topic.ts';
 import { createTopic, deleteRecords, numbers, testKafka, withAdmin, write } from '../../support/broker.ts';
@@ -30,6 +31,21 @@ it('passes on what the reader throws', async () => {
     throw new TypeError('no such thing');
   });
   await expect(failing).rejects.toThrow(new TypeError('no such thing'));
+});
+
+it('waits for a reader that takes its time, longer than a session lasts, and hands out nothing twice', async () => {
+  const topic = await createTopic(kafka, { partitions: 2 });
+  await Promise.all([0, 1].map((partition) => write(kafka, topic, numbers(5, partition * 10), partition)));
+  const read: string[] = [];
+  let inHand = 0;
+  await readTopic(kafka, topic, async ({ value }) => {
+    inHand += 1;
+    expect(inHand).toBe(1);
+    await delay(String(value) === '2' ? 8_000 : 10);
+    inHand -= 1;
+    read.push(String(value));
+  });
+  expect(read.toSorted()).toEqual([...numbers(5), ...numbers(5, 10)].toSorted());
 });
 
 it('leaves no group behind', async () => {

@@ -43,6 +43,8 @@ it('never calls done what is not, nor lets more than a window of finished record
           queue.finish(done);
           finished.add(done.record.offset);
         }
+        const told = queue.newlyDone();
+        expect([...(told?.ahead ?? [])].filter((offset) => !finished.has(offset))).toEqual([]);
         const upTo = queue.doneUpTo;
         expect(offsets.every((offset) => BigInt(offset) >= upTo || finished.has(BigInt(offset)))).toBe(true);
         expect([...finished].filter((offset) => offset >= upTo).length).toBeLessThan(window);

@@ -82,3 +82,17 @@ it('finds out which record is to blame when the topic takes less than we thought
   expect(results[1]).toMatchObject({ reason: { name: 'RecordTooLargeError', retriable: false } });
   expect(await valuesOf(topic)).toEqual(['a', 'b']);
 });
+
+it('writes headers, keys of any bytes, none at all, and tombstones', async () => {
+  const topic = await createTopic(kafka);
+  await using sink = producer.sink(topic, textCodec);
+  const key = Buffer.from([0xff, 0x00]);
+  await sink.publish([
+    { key, value: 'a', headers: { 'tmdb-replays': '1', note: 'é' } },
+    { key: null, value: null },
+  ]);
+  const [first, second] = await recordsOf(topic);
+  expect(first).toMatchObject({ key, headers: { 'tmdb-replays': '1', note: 'é' } });
+  expect(second).toMatchObject({ key: null, value: null });
+  expect(second).not.toHaveProperty('headers');
+});

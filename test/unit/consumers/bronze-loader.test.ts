@@ -8,13 +8,14 @@ import { movieIdCodec, rawGenresCodec, rawMovieCodec } from '../../../schemas/co
 import type { DeadLetter } from '../../../schemas/records.ts';
 import { type TopicName, topics } from '../../../schemas/topics.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
-import { MemoryPartitionSource } from '../../support/memory-partition-source.ts';
+import { MemoryPartitionSource, memoryTopicId } from '../../support/memory-partition-source.ts';
 import { consumerRecord } from '../../support/memory-record-source.ts';
 import { MemorySink } from '../../support/memory-sink.ts';
 import { MemoryWarehouse } from '../../support/memory-warehouse.ts';
 
 const clusterId = 'cluster';
 const movies = topics.rawMovies;
+const topicId = { clusterId, topic: movies, topicId: memoryTopicId };
 
 const movie = (movieId: number, body = `{"id":${movieId}}`): Buffer =>
   rawMovieCodec.encode({
@@ -152,7 +153,7 @@ describe('the bronze loader', () => {
     source.append(movies, 0, [movie(1), undefined, undefined, movie(4)]);
     await loadAll();
     expect(warehouse.offsets()).toEqual([0n, 3n]);
-    expect(await warehouse.positions(clusterId, movies)).toEqual(new Map([[0, 4n]]));
+    expect(await warehouse.positions(topicId)).toEqual(new Map([[0, 4n]]));
   });
 
   it.each([
@@ -219,7 +220,7 @@ describe('the bronze loader', () => {
     const stop = new AbortController();
     const loading = load({ signal: stop.signal });
     await clock.advance(10);
-    const other = { clusterId, topic: movies, partition: 0 };
+    const other = { ...topicId, partition: 0 };
     await warehouse.append([{ table: 'raw_movies', partition: other, firstOffset: 0n, nextOffset: 2n, rows: [] }]);
     await clock.advance(1_000);
     expect(warehouse.offsets()).toEqual([2n, 3n]);
@@ -234,10 +235,10 @@ describe('the bronze loader', () => {
     const records = values.map((value, index) => ({ ...consumerRecord(index, value), topic: movies }));
     const batch = { topic: movies, partition: 0, records, next: 3n };
     const run = async (handler: PartitionHandler) => {
-      await handler.position(movies, 0);
+      await handler.position(movies, 0, memoryTopicId);
       const interrupted = handler.records(batch);
       handler.revoked(movies, 0);
-      await handler.position(movies, 0);
+      await handler.position(movies, 0, memoryTopicId);
       const again = handler.records(batch);
       parking.resolve();
       await Promise.all([interrupted, again]);
@@ -245,7 +246,50 @@ describe('the bronze loader', () => {
     source.run = run;
     await load();
     expect(warehouse.offsets()).toEqual([0n, 2n]);
-    expect(await warehouse.positions(clusterId, movies)).toEqual(new Map([[0, 3n]]));
+    expect(await warehouse.positions(topicId)).toEqual(new Map([[0, 3n]]));
+  });
+
+  it('is not misled by the answer to an earlier assignment that comes after that to a later one', async () => {
+    const [parking, late] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    deadLetters.publish = () => parking.promise;
+    const values = [movie(1), Buffer.from('poison'), movie(3), movie(4)];
+    const records = values.map((value, index) => ({ ...consumerRecord(index, value), topic: movies }));
+    const answer = warehouse.positions.bind(warehouse);
+    warehouse.positions = async (of) => {
+      warehouse.positions = answer;
+      await late.promise;
+      return await answer(of);
+    };
+    source.run = async (handler) => {
+      const outdated = handler.position(movies, 0, memoryTopicId);
+      await handler.position(movies, 0, memoryTopicId);
+      const first = handler.records({ topic: movies, partition: 0, records: records.slice(0, 3), next: 3n });
+      late.resolve();
+      await outdated;
+      parking.resolve();
+      await first;
+      await handler.records({ topic: movies, partition: 0, records: records.slice(3), next: 4n });
+    };
+    await load();
+    expect(warehouse.offsets()).toEqual([0n, 2n, 3n]);
+  });
+
+  it('asks again how far the ledger is when it is fenced and then gets no answer', async () => {
+    source.append(movies, 0, range(3));
+    const lost = new WarehouseUnavailableError('reply lost');
+    const answer = warehouse.positions.bind(warehouse);
+    const append = warehouse.append.bind(warehouse);
+    warehouse.append = async (batches) => {
+      warehouse.append = append;
+      await append(batches);
+      warehouse.positions = async () => {
+        warehouse.positions = answer;
+        throw lost;
+      };
+      throw lost;
+    };
+    await loadAll();
+    expect(warehouse.offsets()).toEqual([0n, 1n, 2n]);
   });
 
   it('is exactly once whatever comes in whichever pieces, however often it is stopped and its warehouse fails', async () => {

@@ -5,7 +5,7 @@ import { createLogger } from '../../../lib/logger.ts';
 import { CredentialsRefusedError, TmdbUnreachableError, UnusableAnswerError } from '../../../lib/tmdb/errors.ts';
 import { movieIdCodec } from '../../../schemas/codecs.ts';
 import type { DeadLetter, RawMovie } from '../../../schemas/records.ts';
-import { ManualClock } from '../../support/manual-clock.ts';
+import { ManualClock, settle } from '../../support/manual-clock.ts';
 import { consumerRecord, MemoryRecordSource } from '../../support/memory-record-source.ts';
 import { MemorySink } from '../../support/memory-sink.ts';
 
@@ -74,6 +74,23 @@ describe('movie-details', () => {
     ]);
     expect(done).toEqual([0n, 1n]);
     expect(outcomes).toEqual(['parked', 'fetched']);
+  });
+
+  it.each([
+    ['its answer', 200],
+    ['its dead letter', new UnusableAnswerError('wrong_movie', 'the answer is about movie 5', false)],
+  ])('is done with an id only once Kafka has %s', async (_, answer) => {
+    const written = Promise.withResolvers<void>();
+    rawMovies.publish = () => written.promise;
+    deadLetters.publish = () => written.promise;
+    let isOver = false;
+    const running = run([asked(1)], () => answer).finally(() => {
+      isOver = true;
+    });
+    await settle();
+    expect(isOver).toBe(false);
+    written.resolve();
+    expect((await running).done).toEqual([0n]);
   });
 
   it('parks a movie whose answer is too large for its topic', async () => {

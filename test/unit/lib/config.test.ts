@@ -73,6 +73,7 @@ describe('the configuration', () => {
     [{ KAFKA_USERNAME: 'someone' }, 'go together'],
     [{ TMDB_CONCURRENCY: '21' }, 'TMDB_CONCURRENCY'],
     [{ TMDB_RATE_LIMIT: '0/10s' }, '40/10s'],
+    [{ KAFKA_SESSION_TIMEOUT: '900ms' }, 'expected 1s or more'],
   ])('refuses %j', (environment, hint) => {
     expect(mistakes(environment)).toContain(hint);
   });

@@ -1,0 +1,110 @@
+import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api';
+import { type Batch, batchId, FencedError, type PartitionId, type TopicId } from '../warehouse.ts';
+import type { NumberedBatch } from './append-rows.ts';
+
+/** Where a loader's positions are and what becomes of its batches; all calls are made within one transaction. */
+export interface Ledger {
+  /** What stands before the names of the tables that are filled: nothing, or that of tables beside BRONZE. */
+  readonly prefix: string;
+  positions(connection: DuckDBConnection, topic: TopicId): Promise<ReadonlyMap<number, bigint>>;
+  /**
+   * Compare-and-set of every position, and each batch's line: before any row, so that who lost writes none.
+   * @returns the batches with the rows that are to be written. @throws FencedError.
+   */
+  take(connection: DuckDBConnection, batches: readonly Batch[], ingestedAt: Date): Promise<NumberedBatch[]>;
+}
+
+/** Positions and lines of `bronze.load_*`, or of the same tables with a prefix. */
+export class LoadLedger implements Ledger {
+  readonly prefix: string;
+
+  constructor(prefix = '') {
+    this.prefix = prefix;
+  }
+
+  async positions(connection: DuckDBConnection, topic: TopicId): Promise<ReadonlyMap<number, bigint>> {
+    const sql = `select kafka_partition, next_offset from bronze.${this.prefix}load_positions where ${isOfTopic}`;
+    const rows = (await connection.runAndReadAll(sql, keyOf(topic))).getRows();
+    return new Map(rows.map(([partition, next]) => [Number(partition), next as bigint]));
+  }
+
+  async take(connection: DuckDBConnection, batches: readonly Batch[], ingestedAt: Date): Promise<NumberedBatch[]> {
+    const lastSeq = await lastLoadSeq(connection, this.prefix);
+    const numbered = batches.map((batch, index) => {
+      return { batch, id: batchId(batch), loadSeq: lastSeq + BigInt(index + 1), ingestedAt };
+    });
+    for (const entry of numbered) {
+      await movePosition(connection, `bronze.${this.prefix}load_positions`, entry);
+      await recordBatch(connection, this.prefix, entry);
+    }
+    return numbered;
+  }
+}
+
+/** Of a partition, by the values of `keyOf`. A ledger from before topic ids were kept has '' for the topic of now. */
+export const isOfTopic = `cluster_id = $1 and topic = $2 and topic_id in ($3, '')`;
+
+export const keyOf = ({ clusterId, topic, topicId }: TopicId): DuckDBValue[] => [clusterId, topic, topicId];
+
+const timestampText = (date: Date): string => date.toISOString().replace('Z', '');
+
+/** The highest number so far. Tables beside BRONZE go on from BRONZE's own, so that what they hold counts as newer. */
+export async function lastLoadSeq(connection: DuckDBConnection, prefix: string): Promise<bigint> {
+  const tables = [...new Set([prefix, ''])].map((one) => `(select max(load_seq) from bronze.${one}load_batches)`);
+  const [[last] = []] = (await connection.runAndReadAll(`select coalesce(${tables.join(', ')}, 0)`)).getRows();
+  return last as bigint;
+}
+
+/** @throws FencedError when the stored position is not the batch's first offset. */
+export async function movePosition(
+  connection: DuckDBConnection,
+  table: string,
+  { batch, ingestedAt }: Pick<NumberedBatch, 'batch' | 'ingestedAt'>,
+): Promise<void> {
+  const { partition, firstOffset, nextOffset } = batch;
+  const key = [...keyOf(partition), partition.partition];
+  const movedAt = timestampText(ingestedAt);
+  const moved = await connection.run(
+    `update ${table} set next_offset = $6, updated_at = $7::timestamp, topic_id = $3
+      where ${isOfTopic} and kafka_partition = $4 and next_offset = $5`,
+    [...key, firstOffset, nextOffset, movedAt],
+  );
+  if (moved.rowsChanged === 1) return;
+  const stored = await storedPosition(connection, table, partition);
+  if (stored !== null) throw new FencedError(partition, firstOffset, stored);
+  await connection.run(
+    `insert into ${table} (cluster_id, topic, topic_id, kafka_partition, next_offset, updated_at)
+     values ($1, $2, $3, $4, $5, $6::timestamp)`,
+    [...key, nextOffset, movedAt],
+  );
+}
+
+async function storedPosition(
+  connection: DuckDBConnection,
+  table: string,
+  partition: PartitionId,
+): Promise<bigint | null> {
+  const sql = `select next_offset from ${table} where ${isOfTopic} and kafka_partition = $4`;
+  const rows = (await connection.runAndReadAll(sql, [...keyOf(partition), partition.partition])).getRows();
+  return (rows[0]?.[0] as bigint | undefined) ?? null;
+}
+
+/** The batch's line. */
+export async function recordBatch(
+  connection: DuckDBConnection,
+  prefix: string,
+  { batch, id, loadSeq, ingestedAt }: NumberedBatch,
+): Promise<void> {
+  const { partition, firstOffset, nextOffset, rows } = batch;
+  const payloadBytes = rows.reduce((sum, row) => sum + row.body.length, 0);
+  await connection.run(
+    `insert into bronze.${prefix}load_batches
+       (cluster_id, topic, topic_id, kafka_partition, load_seq, batch_id, first_offset, next_offset, row_count,
+        payload_bytes, loaded_at)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::timestamp)`,
+    [
+      ...[...keyOf(partition), partition.partition, loadSeq, id, firstOffset, nextOffset, BigInt(rows.length)],
+      ...[BigInt(payloadBytes), timestampText(ingestedAt)],
+    ],
+  );
+}

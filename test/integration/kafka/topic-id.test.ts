@@ -1,0 +1,21 @@
+import { expect, it } from 'vitest';
+import { topicIdOf } from '../../../lib/kafka/topic-id.ts';
+import { createTopic, makeTopic, testKafka, uniqueName, withAdmin } from '../../support/broker.ts';
+
+const kafka = testKafka();
+
+it('tells a topic from one that is made anew under the same name', async () => {
+  const topic = await createTopic(kafka, { partitions: 3 });
+  const id = await topicIdOf(kafka, topic);
+  expect(id).toMatch(/^[0-9a-f]{32}$/);
+  expect(await topicIdOf(kafka, topic)).toBe(id);
+  await withAdmin(kafka, (admin) => admin.deleteTopics({ topics: [topic] }));
+  await makeTopic(kafka, topic, { partitions: 3 });
+  expect(await topicIdOf(kafka, topic)).not.toBe(id);
+});
+
+it('says so when there is no such topic, and makes none', async () => {
+  const topic = uniqueName('absent');
+  await expect(topicIdOf(kafka, topic)).rejects.toMatchObject({ name: 'KafkaError', retriable: true });
+  await withAdmin(kafka, async (admin) => expect(await admin.listTopics()).not.toContain(topic));
+});

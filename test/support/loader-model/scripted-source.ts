@@ -1,0 +1,95 @@
+import type { Offsets, PartitionHandler, PartitionSource } from '../../../lib/kafka/topic.ts';
+import type { TopicName } from '../../../schemas/topics.ts';
+import { memoryTopicId } from '../memory-partition-source.ts';
+import type { TopicLog } from './topic-log.ts';
+
+/** A partition while it is ours. */
+interface Assigned {
+  readonly topic: TopicName;
+  readonly partition: number;
+  /** null until the ledger has told. */
+  next: bigint | null;
+  /** The handler has a piece. */
+  isBusy: boolean;
+}
+
+/**
+ * One member's end of the topics. What it is assigned, what is taken from it and what it hands out is up to the test; within
+ * that it keeps a source's promise: pieces of an assignment follow one another, from the position on that it was told.
+ */
+export class ScriptedSource implements PartitionSource {
+  readonly #log: TopicLog;
+  readonly #tell: (topic: TopicName, next: Offsets) => Promise<void>;
+  readonly #assigned = new Map<string, Assigned>();
+  readonly #failed = Promise.withResolvers<never>();
+  readonly #working = new Set<Promise<void>>();
+  #handler: PartitionHandler | undefined;
+  #signal: AbortSignal | undefined;
+
+  /** @param tell what happens to a commit. */
+  constructor(log: TopicLog, tell: (topic: TopicName, next: Offsets) => Promise<void>) {
+    this.#log = log;
+    this.#tell = tell;
+  }
+
+  /** As the real one does, it ends when the pieces in hand are done. */
+  async run(handler: PartitionHandler, { signal }: { readonly signal: AbortSignal }): Promise<void> {
+    this.#handler = handler;
+    this.#signal = signal;
+    const aborted = new Promise<void>((resolve) => {
+      if (signal.aborted) resolve();
+      signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+    await Promise.race([aborted, this.#failed.promise]);
+    await Promise.race([Promise.all(this.#working), this.#failed.promise]);
+  }
+
+  commit(topic: TopicName, next: Offsets): Promise<void> {
+    return this.#tell(topic, next);
+  }
+
+  /** Whether the handler has a piece of it. */
+  isBusy(topic: TopicName, partition: number): boolean {
+    return this.#assigned.get(`${topic}/${partition}`)?.isBusy ?? false;
+  }
+
+  assign(topic: TopicName, partition: number): void {
+    const assigned: Assigned = { topic, partition, next: null, isBusy: false };
+    this.#assigned.set(`${topic}/${partition}`, assigned);
+    this.#do(async (handler) => {
+      assigned.next = (await handler.position(topic, partition, memoryTopicId)) ?? 0n;
+    });
+  }
+
+  revoke(topic: TopicName, partition: number): void {
+    this.#assigned.delete(`${topic}/${partition}`);
+    this.#handler?.revoked(topic, partition);
+  }
+
+  /** The partitions whose next piece could be handed out. */
+  ready(): Assigned[] {
+    if (!this.#handler || this.#signal?.aborted) return [];
+    return [...this.#assigned.values()].filter(
+      ({ topic, partition, next, isBusy }) => !isBusy && next !== null && next < this.#log.end(topic, partition),
+    );
+  }
+
+  /** Hands out the next `offsets` offsets, those that hold a record. */
+  hand(assigned: Assigned, offsets: number): void {
+    const piece = this.#log.read(assigned.topic, assigned.partition, assigned.next ?? 0n, offsets);
+    assigned.next = piece.next;
+    assigned.isBusy = true;
+    this.#do(async (handler) => {
+      await handler.records(piece);
+      assigned.isBusy = false;
+    });
+  }
+
+  #do(work: (handler: PartitionHandler) => Promise<void>): void {
+    if (!this.#handler) return;
+    const working = work(this.#handler)
+      .catch(this.#failed.reject)
+      .finally(() => this.#working.delete(working));
+    this.#working.add(working);
+  }
+}

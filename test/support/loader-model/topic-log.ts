@@ -1,0 +1,60 @@
+import type { ConsumerRecord, PartitionRecords } from '../../../lib/kafka/topic.ts';
+import { rawGenresCodec, rawMovieCodec } from '../../../schemas/codecs.ts';
+import { type TopicName, topics } from '../../../schemas/topics.ts';
+
+/** `torn` can be decoded, but no warehouse takes it; `hole` is an offset without a record, as compaction leaves. */
+export type Content = 'good' | 'undecodable' | 'null' | 'torn' | 'hole';
+
+export type Partition = readonly [TopicName, number];
+
+const fetchedAt = new Date(Date.UTC(2026, 0, 1));
+const sourceUrl = 'https://api.themoviedb.org/3/';
+
+/** Bodies are views of these, made once: a model runs many thousand times. */
+const encoded = new Map(
+  [topics.rawMovies, topics.rawGenres].map((topic): [TopicName, Record<Content, Buffer | null>] => {
+    const encode = (body: string) =>
+      topic === topics.rawMovies
+        ? rawMovieCodec.encode({ movieId: 1, sourceUrl, httpStatus: 200, fetchedAt, body: Buffer.from(body) })
+        : rawGenresCodec.encode({ language: 'en', sourceUrl, fetchedAt, body: Buffer.from(body) });
+    return [
+      topic,
+      { good: encode('{"id":1}'), torn: encode('{"id":'), undecodable: Buffer.from('x'), null: null, hole: null },
+    ];
+  }),
+);
+
+/** What the topics hold. */
+export class TopicLog {
+  readonly partitions: readonly Partition[];
+  readonly #contents = new Map<string, Content[]>();
+
+  constructor(partitions: readonly Partition[]) {
+    this.partitions = partitions;
+    for (const [topic, partition] of partitions) this.#contents.set(`${topic}/${partition}`, []);
+  }
+
+  /** Of each offset, from 0 on. */
+  contents([topic, partition]: Partition): readonly Content[] {
+    return this.#contents.get(`${topic}/${partition}`) ?? [];
+  }
+
+  append([topic, partition]: Partition, contents: readonly Content[]): void {
+    this.#contents.get(`${topic}/${partition}`)?.push(...contents);
+  }
+
+  end(topic: TopicName, partition: number): bigint {
+    return BigInt(this.contents([topic, partition]).length);
+  }
+
+  /** The records among the `offsets` offsets from `from` on. */
+  read(topic: TopicName, partition: number, from: bigint, offsets: number): PartitionRecords {
+    const piece = this.contents([topic, partition]).slice(Number(from), Number(from) + offsets);
+    const records = piece.flatMap((content, index): ConsumerRecord[] => {
+      if (content === 'hole') return [];
+      const value = encoded.get(topic)?.[content] ?? null;
+      return [{ topic, partition, offset: from + BigInt(index), timestamp: 0, key: null, value }];
+    });
+    return { topic, partition, records, next: from + BigInt(piece.length) };
+  }
+}

@@ -1,0 +1,85 @@
+/** What a loader asks of others: two things of the warehouse, two of Kafka. */
+export type Port = 'append' | 'positions' | 'publish' | 'hint';
+
+/**
+ * `goes on`: it takes effect, or then its reply arrives. `goes through`: both. `fails unseen`: the caller hears that it failed, whether it has
+ * taken effect, or will yet. `is refused`: the caller hears that it failed, and it takes no effect if it has not already.
+ */
+export type Fate = 'goes on' | 'goes through' | 'fails unseen' | 'is refused';
+
+/** A process: once dead, it sends nothing and hears nothing. */
+interface Sender {
+  readonly isAlive: boolean;
+}
+
+/** A call on its way to a server and back: that it takes effect and that its caller hears of it are two moments. */
+export class Call {
+  readonly port: Port;
+  readonly sender: Sender;
+  readonly #effect: () => Promise<unknown>;
+  readonly #caller: Pick<PromiseWithResolvers<unknown>, 'resolve' | 'reject'>;
+  readonly #failure: () => Error;
+  #reply: Promise<unknown> | undefined;
+  #isGivenUp = false;
+
+  constructor(
+    { port, sender, effect, failure }: Sending<unknown>,
+    caller: Pick<PromiseWithResolvers<unknown>, 'resolve' | 'reject'>,
+  ) {
+    this.port = port;
+    this.sender = sender;
+    this.#effect = effect;
+    this.#caller = caller;
+    this.#failure = failure;
+  }
+
+  get tookEffect(): boolean {
+    return this.#reply !== undefined;
+  }
+
+  /** Nobody waits for it any more, but it may take effect yet. */
+  get isLate(): boolean {
+    return this.#isGivenUp || !this.sender.isAlive;
+  }
+
+  /** @returns whether it is over. */
+  meet(fate: Fate): boolean {
+    if (fate === 'goes on') return this.#goOn();
+    if (fate === 'goes through') return this.#goOn() || this.#goOn();
+    if (!this.isLate) this.#caller.reject(this.#failure());
+    this.#isGivenUp = true;
+    return fate === 'is refused' || this.tookEffect;
+  }
+
+  #goOn(): boolean {
+    if (this.#reply !== undefined) {
+      if (!this.isLate) this.#reply.then(this.#caller.resolve, this.#caller.reject);
+      return true;
+    }
+    this.#reply = this.#effect();
+    this.#reply.catch(() => {});
+    return this.isLate;
+  }
+}
+
+interface Sending<T> {
+  readonly port: Port;
+  readonly sender: Sender;
+  readonly effect: () => Promise<T>;
+  readonly failure: () => Error;
+}
+
+/** All calls that are on their way. Nothing happens to any but by `meet`. */
+export class Wire {
+  readonly calls: Call[] = [];
+
+  send<T>(sending: Sending<T>): Promise<T> {
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    if (sending.sender.isAlive) this.calls.push(new Call(sending, { resolve: (reply) => resolve(reply as T), reject }));
+    return promise;
+  }
+
+  meet(call: Call, fate: Fate): void {
+    if (call.meet(fate)) this.calls.splice(this.calls.indexOf(call), 1);
+  }
+}

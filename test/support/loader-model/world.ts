@@ -1,0 +1,138 @@
+import { runBronzeLoader } from '../../../consumers/bronze-loader.ts';
+import { KafkaError } from '../../../lib/kafka/errors.ts';
+import type { Offsets } from '../../../lib/kafka/topic.ts';
+import { createLogger } from '../../../lib/logger.ts';
+import { type Warehouse, WarehouseUnavailableError } from '../../../lib/warehouse/warehouse.ts';
+import { rawGenresCodec, rawMovieCodec } from '../../../schemas/codecs.ts';
+import type { DeadLetter } from '../../../schemas/records.ts';
+import { type TopicName, topics } from '../../../schemas/topics.ts';
+import { ManualClock } from '../manual-clock.ts';
+import { memoryTopicId } from '../memory-partition-source.ts';
+import { MemorySink } from '../memory-sink.ts';
+import { MemoryWarehouse } from '../memory-warehouse.ts';
+import { ScriptedSource } from './scripted-source.ts';
+import { type Partition, TopicLog } from './topic-log.ts';
+import { type Port, Wire } from './wire.ts';
+
+const log = createLogger('silent', []);
+const clusterId = 'cluster';
+
+/** One process that loads, as long as it lives. */
+export interface Loader {
+  readonly source: ScriptedSource;
+  readonly clock: ManualClock;
+  /** Tells it to stop. */
+  readonly stop: AbortController;
+  isAlive: boolean;
+}
+
+export interface LoaderSettings {
+  readonly maxRows: number;
+  /** Whether it ends once all that is there now is loaded. */
+  readonly endsByItself: boolean;
+}
+
+/** Topics, a warehouse and dead letters that several loaders share, and all that is on its way between them. */
+export class World {
+  readonly log = new TopicLog([
+    [topics.rawMovies, 0],
+    [topics.rawMovies, 1],
+    [topics.rawGenres, 0],
+  ]);
+  readonly warehouse = new MemoryWarehouse();
+  readonly deadLetters = new MemorySink<DeadLetter>();
+  /** The most that Kafka was told, by `topic/partition`. */
+  readonly hints = new Map<string, bigint>();
+  /** What loaders ended with that they may not end with. */
+  readonly deaths: unknown[] = [];
+  readonly wire = new Wire();
+  #loaders: Loader[] = [];
+
+  get loaders(): readonly Loader[] {
+    return this.#loaders.filter(({ isAlive }) => isAlive);
+  }
+
+  start({ maxRows, endsByItself }: LoaderSettings): Loader {
+    const loader: Loader = {
+      source: new ScriptedSource(this.log, (topic, next) => this.#send(loader, 'hint', () => this.#hint(topic, next))),
+      clock: new ManualClock(),
+      stop: new AbortController(),
+      isAlive: true,
+    };
+    const { source, clock, stop } = loader;
+    this.#loaders.push(loader);
+    runBronzeLoader(
+      {
+        ...{ source, clock, log, clusterId, movieCodec: rawMovieCodec, genresCodec: rawGenresCodec },
+        warehouse: this.#warehouseOf(loader),
+        deadLetters: {
+          publish: (records) => this.#send(loader, 'publish', () => this.deadLetters.publish(records)),
+          [Symbol.asyncDispose]: async () => {},
+        },
+        random: () => 0.5,
+      },
+      {
+        limits: { maxRows, maxBytes: 1_000_000, maxAgeMs: 1_000 },
+        signal: stop.signal,
+        ...(endsByItself && { until: Promise.resolve(this.#ends()) }),
+      },
+    )
+      .catch((error) => {
+        if (!mayEndWith(error, stop.signal)) this.deaths.push(error);
+      })
+      .finally(() => this.kill(loader));
+    for (const partition of this.log.partitions) source.assign(...partition);
+    return loader;
+  }
+
+  /** What it has sent may arrive; it sends nothing more and hears nothing. */
+  kill(loader: Loader): void {
+    loader.isAlive = false;
+  }
+
+  async position([topic, partition]: Partition): Promise<bigint | undefined> {
+    return (await this.warehouse.positions({ clusterId, topic, topicId: memoryTopicId })).get(partition);
+  }
+
+  #send<T>(sender: Loader, port: Port, effect: () => Promise<T>): Promise<T> {
+    return this.wire.send({ sender, port, effect, failure: failureOf[port] });
+  }
+
+  #warehouseOf(loader: Loader): Warehouse {
+    return {
+      migrate: async () => {},
+      positions: (topic) => this.#send(loader, 'positions', () => this.warehouse.positions(topic)),
+      append: (batches) => this.#send(loader, 'append', () => this.warehouse.append(batches)),
+      [Symbol.asyncDispose]: async () => {},
+    };
+  }
+
+  async #hint(topic: TopicName, next: Offsets): Promise<void> {
+    for (const [partition, offset] of next) {
+      const key = `${topic}/${partition}`;
+      if (offset > (this.hints.get(key) ?? 0n)) this.hints.set(key, offset);
+    }
+  }
+
+  #ends(): Map<TopicName, Offsets> {
+    const ends = new Map<TopicName, Map<number, bigint>>();
+    for (const [topic, partition] of this.log.partitions) {
+      const ofTopic = ends.get(topic) ?? new Map<number, bigint>();
+      ends.set(topic, ofTopic.set(partition, this.log.end(topic, partition)));
+    }
+    return ends;
+  }
+}
+
+/** Nothing but Kafka out of reach, which the client has tried for long, or the warehouse when there is no time to wait. */
+const mayEndWith = (error: unknown, stop: AbortSignal): boolean =>
+  error instanceof KafkaError || (error instanceof WarehouseUnavailableError && stop.aborted);
+
+const noWarehouse = () => new WarehouseUnavailableError('out of reach');
+const noKafka = () => new KafkaError('out of reach');
+const failureOf: Record<Port, () => Error> = {
+  append: noWarehouse,
+  positions: noWarehouse,
+  publish: noKafka,
+  hint: noKafka,
+};

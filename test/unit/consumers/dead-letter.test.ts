@@ -1,0 +1,75 @@
+import { describe, expect, it } from 'vitest';
+import { closedReplays, closingOf, deadLetterOf, sentBack } from '../../../consumers/dead-letter.ts';
+import type { ConsumerRecord, Headers } from '../../../lib/kafka/topic.ts';
+import { consumerRecord } from '../../support/memory-record-source.ts';
+
+const failure = { reason: 'undecodable_record', message: 'no', attempts: 1 } as const;
+const failedAt = new Date(Date.UTC(2026, 4, 1));
+const first = consumerRecord(7, Buffer.from('garbage'));
+
+/** What Kafka would hand out of a record that was sent back: at another offset, and later. */
+const arrived = (headers: Headers | undefined, offset = 90n): ConsumerRecord => ({
+  ...first,
+  offset,
+  timestamp: first.timestamp + 1_000,
+  ...(headers && { headers }),
+});
+
+describe('a dead letter', () => {
+  it('holds the record untouched, where it came from, and that it was never sent back', () => {
+    expect(deadLetterOf(first, failure, failedAt)).toEqual({
+      key: 'tmdb.movie-ids/0/7',
+      value: {
+        originTopic: 'tmdb.movie-ids',
+        originPartition: 0,
+        originOffset: 7n,
+        originTimestamp: new Date(first.timestamp),
+        originKey: first.key,
+        originValue: first.value,
+        replays: 0,
+        ...failure,
+        failedAt,
+      },
+    });
+  });
+
+  it('keeps its key and its first origin however often the record is sent back, and counts', () => {
+    const once = deadLetterOf(first, failure, failedAt);
+    const again = deadLetterOf(arrived(sentBack(once.value).headers), failure, failedAt);
+    const thrice = deadLetterOf(arrived(sentBack(again.value).headers, 91n), failure, failedAt);
+    expect([again, thrice]).toEqual([1, 2].map((replays) => ({ ...once, value: { ...once.value, replays } })));
+  });
+
+  it('is sent back with the key and the value that it had', () => {
+    const { key, value } = sentBack(deadLetterOf(first, failure, failedAt).value);
+    expect({ key, value }).toEqual({ key: first.key, value: first.value });
+  });
+
+  it.each([
+    ['no headers', undefined],
+    ['headers of somebody else', { traceparent: '00-1-2-01' }],
+    [
+      'an origin that is none',
+      { ...sentBack(deadLetterOf(first, failure, failedAt).value).headers, 'tmdb-origin': 'x/y' },
+    ],
+    [
+      'an offset beyond 64 bits',
+      { ...sentBack(deadLetterOf(first, failure, failedAt).value).headers, 'tmdb-origin': `a/0/${'9'.repeat(19)}` },
+    ],
+    [
+      'a count that is none',
+      { ...sentBack(deadLetterOf(first, failure, failedAt).value).headers, 'tmdb-replays': '-1' },
+    ],
+  ])('begins anew for a record with %s', (_, headers) => {
+    const { key, value } = deadLetterOf(arrived(headers), failure, failedAt);
+    expect({ key, replays: value.replays }).toEqual({ key: 'tmdb.movie-ids/0/90', replays: 0 });
+  });
+
+  it('is closed by a tombstone that says up to how many replays it means', () => {
+    const { value: letter } = deadLetterOf(first, failure, failedAt);
+    const closing = closingOf({ ...letter, replays: 2 });
+    expect(closing).toMatchObject({ key: 'tmdb.movie-ids/0/7', value: null });
+    expect(closedReplays(arrived(closing.headers))).toBe(2);
+    expect(closedReplays(arrived(undefined))).toBe(Number.POSITIVE_INFINITY);
+  });
+});
