@@ -1,6 +1,7 @@
 import type { ParseArgsConfig } from 'node:util';
 import type { Config } from '../lib/config.ts';
 import { UsageError } from '../lib/errors.ts';
+import { escapeControls } from '../lib/escape-controls.ts';
 import { parseDuration } from '../lib/units.ts';
 import type { Context } from '../pipeline/platform.ts';
 
@@ -28,10 +29,10 @@ export type Values = Readonly<Record<string, unknown>>;
 
 export const jsonOption = { json: { type: 'boolean' } } as const;
 
-/** Data for standard output: JSON for a program, `text` for a person. */
+/** Data for standard output: JSON for a program, `text` for a person. Nothing in JSON steers a terminal either. */
 export function print(values: Values, data: unknown, text: (() => string) | string): void {
   const plain = typeof text === 'string' ? text : text();
-  process.stdout.write(`${values['json'] ? JSON.stringify(data, bigintAsNumber) : plain}\n`);
+  process.stdout.write(`${values['json'] ? escapeControls(JSON.stringify(data, bigintAsNumber)) : plain}\n`);
 }
 
 const bigintAsNumber = (_: string, value: unknown) => (typeof value === 'bigint' ? Number(value) : value);
@@ -43,6 +44,41 @@ export function intervalOf(values: Values, name = 'every'): number | undefined {
   const ms = parseDuration(String(text));
   if (ms !== null && ms >= 1_000) return ms;
   throw new UsageError(`--${name} takes a time from 1s on, such as 15m or 6h, not "${text}"`);
+}
+
+const isoTime = /^\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(Z|[+-]\d{2}:\d{2})?)?$/;
+
+/**
+ * `--since 2h` (an age, counted from `now`) or `--since 2026-05-01T12:00Z` → milliseconds since the epoch; undefined
+ * when not given. A time without a zone is UTC. @throws UsageError for what is no time.
+ */
+export function timeOf(values: Values, name: string, now: number): number | undefined {
+  const text = values[name];
+  if (text === undefined) return undefined;
+  const age = parseDuration(String(text));
+  if (age !== null) return now - age;
+  const [whole, zone] = isoTime.exec(String(text)) ?? [];
+  const isLocal = whole?.includes('T') && zone === undefined;
+  const time = whole === undefined ? Number.NaN : Date.parse(isLocal ? `${whole}Z` : whole);
+  if (Number.isFinite(time)) return time;
+  throw new UsageError(`--${name} takes a time such as 2026-05-01T12:00Z, or an age such as 2h, not "${text}"`);
+}
+
+/** `--max-replays 5` → 5. @throws UsageError for what is no whole number. */
+export function countOf(values: Values, name: string, standard: number): number {
+  const text = String(values[name] ?? standard);
+  if (/^\d{1,6}$/.test(text)) return Number(text);
+  throw new UsageError(`--${name} takes a whole number, not "${text}"`);
+}
+
+/** What was given for an option, once or more often. */
+export const listOf = (values: Values, name: string): string[] =>
+  [values[name] ?? []].flat().filter((value): value is string => typeof value === 'string');
+
+/** @throws UsageError when an option was given that goes with another word of the command. */
+export function allowOnly(values: Values, word: string, names: readonly string[]): void {
+  const wrong = Object.keys(values).find((name) => !names.includes(name));
+  if (wrong !== undefined) throw new UsageError(`--${wrong} does not go with ${word}`);
 }
 
 /** `--pages N|all` → 1-500. @throws UsageError for anything else. */

@@ -1,5 +1,7 @@
 import type { Command } from './command.ts';
+import { deadLetters } from './dead-letters.ts';
 import { doctor } from './doctor.ts';
+import { replay } from './replay.ts';
 import { run } from './run.ts';
 import { sandbox } from './sandbox.ts';
 import { fetch, load, produce, schedule, transform } from './stages.ts';
@@ -15,6 +17,8 @@ export const commands: Readonly<Record<string, Command>> = {
   transform,
   schedule,
   status,
+  replay,
+  'dead-letters': deadLetters,
   topics,
   doctor,
   sandbox,

@@ -1,4 +1,6 @@
 import { createRequire } from 'node:module';
+import type { Socket } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
 import { Kafka, logLevel, type SASLOptions } from 'kafkajs';
 import type { Logger } from '../logger.ts';
 import type { Secret } from '../secret.ts';
@@ -14,21 +16,25 @@ export interface KafkaOptions {
     | undefined;
   /** How often a request is tried again before it fails. Standard: 24 times in some 20 s. */
   readonly retries?: number;
+  /** A request without an answer for so long has failed, and its connection with it. Standard: 30 s. */
+  readonly requestTimeoutMs?: number;
   /** Who we are in the broker's log. */
   readonly clientId: string;
   readonly log: Logger;
 }
 
 /** A client; nothing is connected before something is made of it. */
-export function createKafka({ brokers, ssl, sasl, clientId, log, retries }: KafkaOptions): Kafka {
+export function createKafka(options: KafkaOptions): Kafka {
+  const { brokers, ssl, sasl, clientId, log, retries, requestTimeoutMs = 30_000 } = options;
   stopIdlePolling();
+  giveUpSilentConnections();
   return new Kafka({
     brokers: [...brokers],
     clientId,
     ...(ssl && { ssl: true }),
     ...(sasl && { sasl: saslOptions(sasl) }),
     connectionTimeout: 5_000,
-    requestTimeout: 30_000,
+    requestTimeout: requestTimeoutMs,
     retry: { ...clientRetry, ...(retries !== undefined && { retries }) },
     logLevel: logLevel.INFO,
     logCreator: () => (entry) => write(log, entry.level, entry.log.message, { kafkajs: entry.namespace, ...entry.log }),
@@ -79,3 +85,35 @@ function stopIdlePolling(): void {
 }
 
 const originals = new WeakMap<RequestQueue, () => void>();
+
+interface Connection {
+  readonly socket: Socket | null;
+  send(request: object): Promise<unknown>;
+}
+
+/**
+ * kafkajs 2.2.4 keeps a connection on which a request got no answer in time, and sends the next attempt over it. If the other
+ * end went away without a word (a host without power, a firewall that forgot) nothing ever comes back, and our retries and
+ * heartbeats go there for a quarter of an hour. Here, as in Kafka's own client, the connection fails with the request and the
+ * next attempt makes a new one.
+ */
+function giveUpSilentConnections(): void {
+  const load = createRequire(import.meta.url);
+  const { prototype } = load('kafkajs/src/network/connection') as { prototype: Connection };
+  if (patched.has(prototype)) return;
+  patched.add(prototype);
+  const { send } = prototype;
+  prototype.send = async function (this: Connection, request) {
+    try {
+      return await send.call(this, request);
+    } catch (error) {
+      if (!(error instanceof Error) || error.name !== 'KafkaJSRequestTimeoutError') throw error;
+      this.socket?.destroy(error);
+      // Until the socket has told it that it is gone, this connection would take the next attempt as well.
+      await setImmediate();
+      throw error;
+    }
+  };
+}
+
+const patched = new WeakSet<Connection>();

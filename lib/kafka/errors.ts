@@ -1,8 +1,15 @@
-import { IngestError, messageOf } from '../errors.ts';
+import { ExitCode, IngestError, messageOf } from '../errors.ts';
+import { identityHint, isIdentityError } from '../tls-identity.ts';
 
 /** Kafka could not be reached or refused, after the client's own attempts. */
 export class KafkaError extends IngestError {
   readonly retriable = true;
+}
+
+/** Kafka does not let us in or not do this, or it is not who it should be. A person has to mend the settings. */
+class KafkaRefusedError extends IngestError {
+  readonly retriable = false;
+  override readonly exitCode = ExitCode.credentialsRefused;
 }
 
 /** Records that were never loaded are gone, or the topic is not the one the ledger knows. A person has to decide. */
@@ -20,7 +27,7 @@ export class BrokerError extends IngestError {
   readonly retriable = false;
 }
 
-/** Runs `action`, and turns what it throws into a KafkaError that says what we were doing. */
+/** Runs `action`, and turns what it throws into a KafkaError or KafkaRefusedError that says what we were doing. */
 export async function kafkaCall<T>(doing: string, action: () => Promise<T>): Promise<T> {
   try {
     return await action();
@@ -33,8 +40,45 @@ export async function kafkaCall<T>(doing: string, action: () => Promise<T>): Pro
 export const fromKafkajs = (doing: string, error: unknown): unknown =>
   error instanceof Error && error.name.startsWith('KafkaJS') ? toKafkaError(doing, error) : error;
 
-const toKafkaError = (doing: string, error: unknown): KafkaError =>
-  new KafkaError(`${doing} failed: ${messageOf(error)}`, { cause: error });
+/** KafkaRefusedError where no further attempt helps, else KafkaError. */
+export function toKafkaError(doing: string, error: unknown): IngestError {
+  const message = `${doing} failed: ${messagesOf(error)}`;
+  const remedy = remedyOf(error);
+  if (remedy === null) return new KafkaError(message + doubtOf(error), { cause: error });
+  return new KafkaRefusedError(`${message}: ${remedy}`, { cause: error });
+}
+
+/** kafkajs throws several at once where it asked for several topics. */
+const partsOf = (error: unknown): readonly unknown[] =>
+  error instanceof Error && 'errors' in error && Array.isArray(error.errors) ? error.errors : [];
+
+const messagesOf = (error: unknown): string =>
+  [error, ...partsOf(error)]
+    .map(messageOf)
+    .filter((text, index, all) => all.indexOf(text) === index)
+    .join('; ');
+
+/** kafkajs drops the reason; it tries again where the coordinator is only not there yet, so it is mostly this one. */
+const doubtOf = (error: unknown): string =>
+  error instanceof Error && error.name === 'KafkaJSGroupCoordinatorNotFound'
+    ? ' (or KAFKA_USERNAME has no ACL for the group)'
+    : '';
+
+/** kafkajs' or Kafka's own names of refusals, and what a person can do about them. */
+const remedies: readonly (readonly [name: RegExp, remedy: string])[] = [
+  [/SASLAuthentication|SASL_MECHANISM$/, 'check KAFKA_USERNAME, KAFKA_PASSWORD and KAFKA_SASL_MECHANISM'],
+  [/_AUTHORIZATION_FAILED$/, 'KAFKA_USERNAME has no ACL for it'],
+];
+
+/** null when it is no refusal. */
+function remedyOf(error: unknown): string | null {
+  if (!(error instanceof Error)) return null;
+  const { name, code, type } = error as Error & { readonly code?: unknown; readonly type?: unknown };
+  if (isIdentityError(code)) return identityHint;
+  const known = remedies.find(([names]) => names.test(name) || names.test(String(type)));
+  if (known) return known[1];
+  return [error.cause, ...partsOf(error)].map(remedyOf).find((remedy) => remedy !== null) ?? null;
+}
 
 /** Kafka's own name of the error (`MESSAGE_TOO_LARGE`) within whatever kafkajs wrapped around it; null without one. */
 export function protocolErrorOf(error: unknown): string | null {

@@ -1,0 +1,35 @@
+import { systemClock } from '../lib/clock.ts';
+import { ExitCode, UsageError } from '../lib/errors.ts';
+import { formatDuration } from '../lib/units.ts';
+import { type Context, openPlatform } from '../pipeline/platform.ts';
+import { extendBronze, type RawReplayed, rebuildBronze } from '../pipeline/replay-raw.ts';
+import { allowOnly, print, type Values } from './command.ts';
+import { parseSelection, selectionOptions, selectionText } from './selection.ts';
+
+/** `replay raw`: BRONZE from the raw topics, with no request to TMDb. */
+export async function raw(context: Context, values: Values): Promise<number> {
+  allowOnly(values, 'replay raw', [...Object.keys(selectionOptions), 'rebuild', 'dry-run', 'restart', 'json']);
+  const selection = parseSelection(values, systemClock.now());
+  const isRebuild = values['rebuild'] === true;
+  if (isRebuild && !values['all']) throw new UsageError('--rebuild makes all of BRONZE anew: it goes with --all');
+  const options = { restart: values['restart'] === true, isDryRun: values['dry-run'] === true };
+  await using platform = openPlatform(context, { mayJoinBroker: true });
+  const replayed = isRebuild
+    ? await rebuildBronze(platform, context, options)
+    : await extendBronze(platform, context, { ...options, selection, selectionText: selectionText(values) });
+  context.progress[Symbol.dispose]();
+  print(values, { ...replayed, isDryRun: options.isDryRun }, () =>
+    options.isDryRun ? `would read ${replayed.records} records: 0 API calls` : textOf(replayed),
+  );
+  return ExitCode.done;
+}
+
+function textOf({ records, seconds, added, unreadable, swap }: RawReplayed): string {
+  const rate = `${records} records in ${formatDuration(seconds * 1_000)} (${Math.round(records / seconds)}/s), 0 API calls`;
+  const outcome = swap
+    ? `BRONZE was made anew: ${swap.rows} rows, of them ${swap.same} as they were, ${swap.corrected} corrected, ${swap.recovered} recovered, ` +
+      `${swap.carried} taken over`
+    : `added ${added} rows that BRONZE had not`;
+  const rest = unreadable > 0 ? `\n${unreadable} records are in dead letters` : '';
+  return `${rate}\n${outcome}${rest}\nThe next run of dbt takes up what changed; "transform --full-refresh" builds all of it anew.`;
+}

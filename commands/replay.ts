@@ -1,0 +1,91 @@
+import { join } from 'node:path';
+import { systemClock } from '../lib/clock.ts';
+import { ExitCode, UsageError } from '../lib/errors.ts';
+import { formatDuration } from '../lib/units.ts';
+import { type Context, openPlatform } from '../pipeline/platform.ts';
+import { replayIds } from '../pipeline/replay-ids.ts';
+import { findBegun } from '../pipeline/replay-journal.ts';
+import { topics } from '../schemas/topics.ts';
+import { allowOnly, type Command, jsonOption, print, type Values } from './command.ts';
+import { raw } from './replay-raw.ts';
+import { parseSelection, selectionHelp, selectionOptions, selectionText } from './selection.ts';
+
+export const replay: Command = {
+  summary: 'do again what was done: raw (BRONZE from Kafka) or ids (ask TMDb once more)',
+  help: `usage: replay raw SELECTION [--dry-run] [--restart] [--json]
+       replay raw --all --rebuild [--dry-run] [--restart] [--json]
+       replay ids SELECTION [--dry-run] [--restart] [--json]
+
+raw   reads ${topics.rawMovies} again and adds to BRONZE the records that it has not; none comes twice, and the loader may go on
+      meanwhile. With --rebuild, all of BRONZE is made anew beside the one that is there, compared with it and put in
+      its place; what Kafka no longer has is taken over. Asks TMDb for nothing. Killed, the same command goes on
+
+ids   publishes the movies of ${topics.movieIds} once more, each as its newest record has it, so that "fetch" asks TMDb for
+      them again, whatever TMDB_REFRESH_AFTER says. Movies that a tombstone took out are left out, unless --movie alone
+      names them; so it does others that the topic does not know. Killed, the same command goes on
+
+The selection is one of these, or several: then those records that all of them hold for.
+
+${selectionHelp}
+
+  --rebuild                      of raw, with --all: BRONZE anew
+  --dry-run                      does nothing; tells how many records, and what that costs at TMDB_RATE_LIMIT
+  --restart                      begin anew, whatever was begun before and has not ended`,
+  options: {
+    ...selectionOptions,
+    rebuild: { type: 'boolean' },
+    'dry-run': { type: 'boolean' },
+    restart: { type: 'boolean' },
+    ...jsonOption,
+  },
+  takesPositionals: true,
+  run: async (context, values, [what, ...rest]) => {
+    const subcommand = what !== undefined && Object.hasOwn(words, what) ? words[what] : undefined;
+    if (!subcommand || rest.length > 0) throw new UsageError('replay what? "replay raw" or "replay ids"');
+    return subcommand(context, values);
+  },
+};
+
+const words: Readonly<Record<string, (context: Context, values: Values) => Promise<number>>> = { raw, ids };
+
+async function ids(context: Context, values: Values): Promise<number> {
+  allowOnly(values, 'replay ids', [...Object.keys(selectionOptions), 'dry-run', 'restart', 'json']);
+  const { config, progress } = context;
+  const journal = join(config.dataDir, 'replay-ids.json');
+  const { selection, begun, isResumed } = begin(values, 'replay ids', journal);
+  if (isResumed) progress.note(`goes on with the replay of ${isoOf(begun.startedAt)}; --restart begins anew`);
+  const isDryRun = values['dry-run'] === true;
+  await using platform = openPlatform(context, { mayJoinBroker: true });
+  const replayed = await replayIds(context, platform, { selection, begun, journal, isDryRun });
+  progress[Symbol.dispose]();
+  print(values, { ...replayed, isDryRun }, () => {
+    const { records, apiCalls, minutes, alreadyAsked } = replayed;
+    const { capacity, windowMs } = config.tmdb.rateLimit;
+    const rest = isResumed ? ` (${alreadyAsked} were asked for since ${isoOf(begun.startedAt)})` : '';
+    const cost = `${apiCalls} API calls, ${formatDuration(minutes * 60_000)} at ${capacity} in ${formatDuration(windowMs)}`;
+    return `${isDryRun ? 'would publish' : 'published'} ${records} ids for "fetch"${rest}: ${cost}`;
+  });
+  return ExitCode.done;
+}
+
+const isoOf = (ms: number): string => new Date(ms).toISOString();
+
+/**
+ * What is to be replayed, and as which replay: the one that was begun with the same selection and has not ended, or a new one.
+ * Ages are counted from when it began. @throws UsageError when there is another that has not ended; a dry run does not mind.
+ */
+function begin(values: Values, command: string, journal: string) {
+  const now = systemClock.now();
+  // First of all, so that a mistake is told before what was begun is.
+  parseSelection(values, now);
+  const text = selectionText(values);
+  const begun = values['restart'] ? null : findBegun(journal);
+  const isResumed = begun?.selection === text;
+  if (begun && !isResumed && !values['dry-run']) {
+    throw new UsageError(
+      `"${command} ${begun.selection}" was begun and has not ended: run that again, or add --restart to drop what is left of it`,
+    );
+  }
+  const startedAt = isResumed ? begun.startedAt : now;
+  return { selection: parseSelection(values, startedAt), begun: { selection: text, startedAt }, isResumed };
+}

@@ -1,0 +1,312 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { runBronzeLoader } from '../../consumers/bronze-loader.ts';
+import { closingOf, deadLetterOf } from '../../consumers/dead-letter.ts';
+import { systemClock } from '../../lib/clock.ts';
+import { createPartitionSource } from '../../lib/kafka/partition-source.ts';
+import { readTopic } from '../../lib/kafka/read-topic.ts';
+import type { KafkaProducer } from '../../lib/kafka/sink.ts';
+import type { ConsumerRecord } from '../../lib/kafka/topic.ts';
+import { openDuckDbReader } from '../../lib/warehouse/duckdb/reader.ts';
+import { openDuckDbWarehouse } from '../../lib/warehouse/duckdb/warehouse.ts';
+import { type Letter, readLetters } from '../../pipeline/dead-letters.ts';
+import { redrive } from '../../pipeline/redrive.ts';
+import { endsOf, loadBronze } from '../../pipeline/stages.ts';
+import { type Codec, DecodeError } from '../../schemas/codec.ts';
+import { deadLetterCodec, movieIdCodec, rawGenresCodec, rawMovieCodec } from '../../schemas/codecs.ts';
+import type { DeadLetter, RawMovie } from '../../schemas/records.ts';
+import { type TopicName, topics } from '../../schemas/topics.ts';
+import { silent, writeMessages } from '../support/broker.ts';
+import { OwnKafka, type Stage } from './support/own-kafka.ts';
+
+let broker: OwnKafka;
+let stage: Stage;
+beforeAll(async () => {
+  broker = await OwnKafka.start();
+});
+afterAll(() => broker[Symbol.asyncDispose]());
+beforeEach(async () => {
+  stage = await broker.begin();
+});
+afterEach(() => stage[Symbol.asyncDispose]());
+
+const never = new AbortController().signal;
+
+const rawMovie = (movieId: number, body = JSON.stringify({ id: movieId, title: 'Fargo' })): Buffer =>
+  rawMovieCodec.encode({
+    movieId,
+    sourceUrl: `https://api.themoviedb.org/3/movie/${movieId}`,
+    httpStatus: 200,
+    fetchedAt: new Date(),
+    body: Buffer.from(body),
+  });
+
+const movieId = (id: number): Buffer =>
+  movieIdCodec.encode({ movieId: id, reason: 'popular', page: 1, rank: 1, requestedAt: new Date() });
+
+const write = (topic: TopicName, key: string, value: Buffer, partition = 0) =>
+  writeMessages(stage.kafka.client, topic, [{ key, value, partition }]);
+
+const read = async (topic: TopicName): Promise<ConsumerRecord[]> => {
+  const records: ConsumerRecord[] = [];
+  await readTopic(stage.kafka.client, topic, (record) => records.push(record));
+  return records;
+};
+
+/** Loads BRONZE as `load --once` does. @returns what it did. */
+const load = async () => loadBronze(stage.platform, stage.context, { until: Promise.resolve(await ends()) });
+const ends = () => endsOf(stage.platform, [topics.rawMovies, topics.rawGenres]);
+
+const letters = () => readLetters(stage.kafka.client, silent);
+const openIds = async () => (await letters()).flatMap(({ id, isOpen }) => (isOpen ? id : []));
+
+/** Parks records as a consumer does; their offsets are made up. */
+const park = (records: readonly (Partial<DeadLetter> & { readonly origin: TopicName; readonly offset: number })[]) =>
+  stage.kafka.producer.sink(topics.deadLetters, deadLetterCodec).publish(
+    records.map(({ origin: topic, offset, ...changed }) => {
+      const key = Buffer.from(String(offset));
+      const parked = { topic, partition: 0, offset: BigInt(offset), timestamp: systemClock.now(), key };
+      const failure = { reason: 'undecodable_record', message: 'no', attempts: 1 } as const;
+      const letter = deadLetterOf({ ...parked, value: rawMovie(offset) }, failure, new Date());
+      return { ...letter, value: { ...letter.value, ...changed } };
+    }),
+  );
+
+const redriveAll = async (producer: KafkaProducer = stage.kafka.producer, maxReplays = 3) => {
+  const open = (await letters()).filter(({ isOpen }) => isOpen);
+  const ports = { kafka: stage.kafka.client, producer, onProgress: () => {} };
+  return redrive(ports, open, { maxReplays, signal: never });
+};
+
+/** Fails for ever once `publish` of a topic was called so often: as good as a kill to what was sent before. */
+const dyingAfter = (calls: number, dying: (topic: TopicName) => boolean): KafkaProducer => {
+  let left = calls;
+  return {
+    sink: (topic, codec, limits) => {
+      const sink = stage.kafka.producer.sink(topic, codec, limits);
+      return {
+        publish: async (records) => {
+          if (dying(topic)) left -= 1;
+          if (left < 0) throw new Error('killed');
+          await sink.publish(records);
+        },
+        [Symbol.asyncDispose]: () => sink[Symbol.asyncDispose](),
+      };
+    },
+    [Symbol.asyncDispose]: async () => {},
+  };
+};
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
+const steering = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/;
+
+describe('redrive', () => {
+  it('proves on a parked record that a codec is mended, and then loads it exactly once', async () => {
+    await write(topics.rawMovies, '7', rawMovie(7));
+    await write(topics.rawMovies, '8', rawMovie(8), 1);
+    await loadWith({ ...rawMovieCodec, decode: (bytes) => brokenFor(7, rawMovieCodec.decode(bytes)) });
+    expect(await openIds()).toEqual(['tmdb.raw-movies/0/0']);
+
+    const before = await stage.ends();
+    const proof = await stage.run(['dead-letters', 'redrive', '--all', '--dry-run', '--json']);
+    expect(proof).toMatchObject({ code: 0 });
+    expect(JSON.parse(proof.stdout)).toEqual([{ id: 'tmdb.raw-movies/0/0', outcome: 'load' }]);
+    expect(await stage.ends()).toEqual(before);
+
+    expect(await stage.run(['dead-letters', 'redrive', '--id', '7'])).toMatchObject({ code: 0 });
+    expect(await openIds()).toEqual([]);
+    expect(await load()).toEqual({ rows: 1, parked: 0 });
+    expect(await bronze()).toEqual([
+      { movie_id: 7, title: 'Fargo' },
+      { movie_id: 8, title: 'Fargo' },
+    ]);
+  });
+
+  it('keeps the origin of what fails again and again, counts, and refuses it at the limit; others go on', async () => {
+    await write(topics.rawMovies, 'k', Buffer.from('garbage'));
+    await load();
+    const [first] = await letters();
+    for (const replays of [1, 2]) {
+      expect(await redriveAll()).toEqual({ redriven: 1, refused: [] });
+      expect(await load()).toEqual({ rows: 0, parked: 1 });
+      const [again, ...others] = await letters();
+      expect(others).toEqual([]);
+      expect(again).toEqual({ ...first, replays, failedAt: again?.failedAt, place: again?.place });
+    }
+    await park([{ origin: topics.rawMovies, offset: 900 }]);
+    const { code, stdout } = await stage.run(['dead-letters', 'redrive', '--all', '--max-replays', '2', '--json']);
+    expect(code).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject({ redriven: 1, refused: [{ id: 'tmdb.raw-movies/0/0' }] });
+    expect(await openIds()).toEqual(['tmdb.raw-movies/0/0']);
+    expect(await load()).toEqual({ rows: 1, parked: 0 });
+  });
+
+  it('keeps open what was parked again before its letter was closed', async () => {
+    await park([{ origin: topics.rawMovies, offset: 1 }]);
+    const [letter] = await letters();
+    await park([{ origin: topics.rawMovies, offset: 1, replays: 1 }]);
+    await close(letter as Letter);
+    expect(await letters()).toMatchObject([{ replays: 1, isOpen: true }]);
+    await close({ ...(letter as Letter), replays: 1 });
+    expect(await openIds()).toEqual([]);
+  });
+
+  it('refuses what comes from a topic that nobody reads', async () => {
+    await park([{ origin: 'tmdb.people' as TopicName, offset: 1 }]);
+    expect(await redriveAll()).toMatchObject({ redriven: 0, refused: [{ id: 'tmdb.people/0/1' }] });
+    expect(await openIds()).toEqual(['tmdb.people/0/1']);
+  });
+
+  const total = 250;
+  const isOrigin = (topic: TopicName) => topic !== topics.deadLetters;
+
+  it.each([
+    ['before anything is sent', 0, isOrigin],
+    ['in the middle of a batch', 130, isOrigin],
+    ['between a batch and its tombstones', 1, (topic: TopicName) => !isOrigin(topic)],
+    ['between the last batch and its tombstones', 2, (topic: TopicName) => !isOrigin(topic)],
+  ])('loses none when it is killed %s, and repeats nothing that was closed', async (_, calls, dying) => {
+    await park(Array.from({ length: total }, (_, offset) => ({ origin: topics.rawMovies, offset })));
+    await expect(redriveAll(dyingAfter(calls, dying))).rejects.toThrow('killed');
+    const closed = (await letters()).flatMap(({ id, isOpen }) => (isOpen ? [] : id));
+    const { redriven } = await redriveAll();
+    expect(redriven + closed.length).toBe(total);
+    expect(await openIds()).toEqual([]);
+    const sent = (await read(topics.rawMovies)).map(({ headers }) => headers?.['tmdb-origin'] ?? '');
+    expect(new Set(sent).size).toBe(total);
+    // At most the batch in hand.
+    expect(sent.length - total).toBeLessThanOrEqual(100);
+    expect(closed.filter((id) => sent.indexOf(id) !== sent.lastIndexOf(id))).toEqual([]);
+  });
+
+  it('tells in a dry run what would become of each record, and writes nothing', async () => {
+    await park([
+      { origin: topics.movieIds, offset: 1, originValue: movieId(1) },
+      { origin: topics.movieIds, offset: 2, originValue: Buffer.from('garbage') },
+      { origin: topics.movieIds, offset: 3, originValue: null },
+      { origin: topics.rawMovies, offset: 1 },
+      { origin: topics.rawMovies, offset: 2, originValue: rawMovie(2, '{"id":2,') },
+      { origin: topics.rawMovies, offset: 3, originValue: rawMovie(3, '{"id":3}\u0000') },
+      { origin: topics.rawMovies, offset: 4, originValue: rawMovie(4, '[]') },
+      { origin: topics.rawMovies, offset: 5, replays: 3 },
+      { origin: topics.rawGenres, offset: 1, originValue: genres('{"genres":[]}') },
+      { origin: topics.rawGenres, offset: 2, originValue: genres('') },
+    ]);
+    const before = await stage.ends();
+    const { code, stdout } = await stage.run(['dead-letters', 'redrive', '--all', '--dry-run', '--json']);
+    const outcomes = JSON.parse(stdout).map(({ id, outcome }: { id: string; outcome: string }) => [id, outcome]);
+    expect(Object.fromEntries(outcomes)).toEqual({
+      'tmdb.movie-ids/0/1': 'fetch',
+      'tmdb.movie-ids/0/2': 'park',
+      'tmdb.movie-ids/0/3': 'skip',
+      'tmdb.raw-movies/0/1': 'load',
+      'tmdb.raw-movies/0/2': 'park',
+      'tmdb.raw-movies/0/3': 'park',
+      'tmdb.raw-movies/0/4': 'park',
+      'tmdb.raw-movies/0/5': 'refuse',
+      'tmdb.raw-genres/0/1': 'load',
+      'tmdb.raw-genres/0/2': 'park',
+    });
+    expect(code).toBe(1);
+    expect(await stage.ends()).toEqual(before);
+    const { stdout: text } = await stage.run(['dead-letters', 'redrive', '--topic', topics.movieIds, '--dry-run']);
+    expect(text).toContain('would fetch (1 request)');
+    expect(text).toContain('would be parked again: 7 bytes are too few for a record');
+  });
+});
+
+describe('the list', () => {
+  it('holds what is open, by reason, topic, time, record and movie', async () => {
+    await park([
+      { origin: topics.rawMovies, offset: 1, failedAt: new Date('2026-05-01T00:00Z') },
+      { origin: topics.rawMovies, offset: 2, failedAt: new Date('2026-05-02T00:00Z'), reason: 'invalid_json' },
+      { origin: topics.movieIds, offset: 2, failedAt: new Date('2026-05-03T00:00Z'), reason: 'wrong_movie' },
+    ]);
+    const found = async (...filter: string[]) => {
+      const { stdout } = await stage.run(['dead-letters', 'list', '--json', ...filter]);
+      return JSON.parse(stdout).map(({ id }: { id: string }) => id.replace('tmdb.', ''));
+    };
+    expect(await found()).toEqual(['raw-movies/0/1', 'raw-movies/0/2', 'movie-ids/0/2']);
+    expect(await found('--reason', 'invalid_json')).toEqual(['raw-movies/0/2']);
+    expect(await found('--topic', topics.movieIds)).toEqual(['movie-ids/0/2']);
+    expect(await found('--since', '2026-05-02', '--until', '2026-05-03')).toEqual(['raw-movies/0/2']);
+    expect(await found('--id', '2')).toEqual(['raw-movies/0/2', 'movie-ids/0/2']);
+    expect(await found('--id', '2', '--reason', 'wrong_movie')).toEqual(['movie-ids/0/2']);
+    expect(await found('--id', 'tmdb.raw-movies/0/1', '--id', '2')).toHaveLength(3);
+    const { stdout } = await stage.run(['dead-letters', 'list']);
+    expect(stdout).toContain('3 open');
+  });
+
+  it('shows the whole of a record, and nothing in it steers the terminal', async () => {
+    const nasty = '\u001b]0;owned\u0007\u001b[2J\u009b31m';
+    await park([
+      { origin: topics.rawMovies, offset: 1, originValue: rawMovie(1, `{"title":"${nasty}"}`), message: nasty },
+      { origin: topics.rawMovies, offset: 2, originValue: Buffer.from(nasty), originKey: Buffer.from(nasty) },
+    ]);
+    for (const args of [['list'], ['show', 'tmdb.raw-movies/0/1'], ['show', 'tmdb.raw-movies/0/2']]) {
+      for (const json of [[], ['--json']]) {
+        const { code, stdout } = await stage.run(['dead-letters', ...args, ...json]);
+        expect(code).toBe(0);
+        expect(stdout).not.toMatch(steering);
+      }
+    }
+    const { stdout: text } = await stage.run(['dead-letters', 'show', '1']);
+    expect(text).toMatch(/document +\{"title":"\\u001b\]0;owned\\u0007/);
+    expect(text).toMatch(/state +open/);
+    const { stdout: json } = await stage.run(['dead-letters', 'show', 'tmdb.raw-movies/0/2', '--json']);
+    expect(JSON.parse(json)).toMatchObject([{ key: nasty, fields: null, hex: Buffer.from(nasty).toString('hex') }]);
+  });
+
+  it('is shorter by what is purged, which is closed only with --yes and can still be shown', async () => {
+    await park([1, 2].map((offset) => ({ origin: topics.rawMovies, offset })));
+    const asked = await stage.run(['dead-letters', 'purge', '--id', '1']);
+    expect(asked).toMatchObject({ code: 2 });
+    expect(asked.stdout).toContain('tmdb.raw-movies/0/1');
+    expect(asked.stderr).toContain('--yes');
+    expect(await openIds()).toHaveLength(2);
+    const purged = await stage.run(['dead-letters', 'purge', '--id', '1', '--yes']);
+    expect(purged).toMatchObject({ code: 0 });
+    expect(purged.stdout).toContain('tmdb.raw-movies/0/1');
+    expect(await openIds()).toEqual(['tmdb.raw-movies/0/2']);
+    expect((await stage.run(['dead-letters', 'show', '1'])).stdout).toMatch(/state +closed/);
+    expect(await read(topics.rawMovies)).toEqual([]);
+  });
+});
+
+const genres = (body: string): Buffer =>
+  rawGenresCodec.encode({ language: 'en', sourceUrl: 'https://x', fetchedAt: new Date(), body: Buffer.from(body) });
+
+const close = (letter: Letter) =>
+  stage.kafka.producer.sink(topics.deadLetters, deadLetterCodec).publish([closingOf(letter)]);
+
+const brokenFor = (broken: number, movie: RawMovie): RawMovie => {
+  if (movie.movieId === broken) throw new DecodeError('a version that the codec does not know yet');
+  return movie;
+};
+
+/** The loader as `load --once` runs it, with another codec. */
+async function loadWith(movieCodec: Codec<RawMovie>): Promise<void> {
+  const { client, producer, clusterId } = stage.kafka;
+  const { duckdbPath: path, lockWaitMs } = stage.context.config.warehouse;
+  await using warehouse = await openDuckDbWarehouse({ path, lockWaitMs, clock: systemClock });
+  await warehouse.migrate();
+  await runBronzeLoader(
+    {
+      source: createPartitionSource({ kafka: client, group: 'loader', topics: [topics.rawMovies, topics.rawGenres] }),
+      warehouse,
+      clusterId,
+      movieCodec,
+      genresCodec: rawGenresCodec,
+      deadLetters: producer.sink(topics.deadLetters, deadLetterCodec),
+      clock: systemClock,
+      random: Math.random,
+      log: silent,
+    },
+    { limits: stage.context.config.load, signal: never, until: ends() },
+  );
+}
+
+async function bronze() {
+  const { duckdbPath: path, lockWaitMs } = stage.context.config.warehouse;
+  await using reader = await openDuckDbReader({ path, lockWaitMs, clock: systemClock });
+  return reader.query("select movie_id, raw_data ->> 'title' as title from bronze.raw_movies order by movie_id");
+}
