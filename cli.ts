@@ -5,6 +5,7 @@ import { commands } from './commands/index.ts';
 import { systemClock } from './lib/clock.ts';
 import { loadConfig, readEnvironment } from './lib/config.ts';
 import { ExitCode, IngestError, messageOf, UsageError } from './lib/errors.ts';
+import { escapeControls } from './lib/escape-controls.ts';
 import { Health } from './lib/health.ts';
 import { createLogger } from './lib/logger.ts';
 import { createMetrics } from './lib/metrics.ts';
@@ -72,17 +73,21 @@ async function run(command: Command, values: Values, positionals: readonly strin
   try {
     const health = new Health(systemClock);
     return await command.run({ config, log, progress, signal, metrics, health }, values, positionals);
-  } catch (error) {
+  } catch (thrown) {
+    const error = firstOf(thrown);
     // A service that is told to stop while it starts has nothing to drain.
     if (error === signal.reason && isService) return ExitCode.done;
     if (error === signal.reason) throw error;
     const clean = scrub(error instanceof IngestError ? error.message : inspectable(error), config.secrets);
     progress[Symbol.dispose]();
     if (isService) log.fatal({ error: clean }, 'died');
-    else process.stderr.write(`${clean}\n`);
+    else process.stderr.write(`${clean.split('\n').map(escapeControls).join('\n')}\n`);
     return error instanceof IngestError ? error.exitCode : ExitCode.failed;
   }
 }
+
+/** The error that came first: that closing failed after it, as on a full disk, is a consequence and would hide it. */
+const firstOf = (error: unknown): unknown => (error instanceof SuppressedError ? firstOf(error.suppressed) : error);
 
 /** What we did not foresee needs its stack. */
 const inspectable = (error: unknown): string =>

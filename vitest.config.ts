@@ -2,7 +2,8 @@ import { defineConfig } from 'vitest/config';
 
 /**
  * `unit` needs nothing but Node, `contract` a real Redis; `integration` and `e2e` use the real broker and the real dbt; `deploy`
- * checks what containers are made of, with no container.
+ * checks what containers are made of, with no container. `faults` breaks things under a running fleet, the fault suite; as much
+ * of it as its settings say (see `scripts/test-faults.mjs`).
  */
 const project = (name: string, timeoutMs: number, globalSetup: string[] = []) => ({
   test: {
@@ -22,6 +23,7 @@ export default defineConfig({
       project('integration', 120_000, ['test/support/broker-setup.ts']),
       project('deploy', 240_000),
       project('e2e', 600_000),
+      project('faults', 600_000),
     ],
   },
 });

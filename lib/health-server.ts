@@ -10,6 +10,12 @@ export interface HealthServer extends AsyncDisposable {
   readonly url: string;
 }
 
+/**
+ * Who asks about health has all of its question ready. Connections are few, so one that is held open must not keep others
+ * out for long: Node itself would look for such only every half minute.
+ */
+const patience = { headersTimeout: 2_000, requestTimeout: 2_000, connectionsCheckingInterval: 1_000 };
+
 /** What is served beside health: the text that Prometheus scrapes. */
 export interface Exposition {
   readonly contentType: string;
@@ -26,7 +32,7 @@ export async function startHealthServer(
   health: Health,
   exposition: Exposition,
 ): Promise<HealthServer> {
-  const server = createServer({ requestTimeout: 5_000, headersTimeout: 5_000 }, (request, response) => {
+  const server = createServer(patience, (request, response) => {
     answer(request.url ?? '/', response, health, exposition).catch((error) => {
       response.writeHead(500, { 'content-type': 'text/plain' }).end(`${messageOf(error)}\n`);
     });

@@ -1,11 +1,12 @@
 import { pino } from 'pino';
+import { escapeControls } from './escape-controls.ts';
 import { type Secret, scrub } from './secret.ts';
 
 export type { Logger } from 'pino';
 
 /**
  * One JSON object a line on standard error: standard output is for data. Whatever a library put into a message, the
- * secrets are taken out of the finished line.
+ * secrets are taken out of the finished line; whatever somebody else wrote, it stays one line of plain characters.
  */
 export const createLogger = (level: string, secrets: readonly Secret[]) =>
   pino(
@@ -13,7 +14,7 @@ export const createLogger = (level: string, secrets: readonly Secret[]) =>
       level,
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
-      hooks: { streamWrite: (line) => scrub(line, secrets) },
+      hooks: { streamWrite: (line) => `${escapeControls(scrub(line, secrets).trimEnd())}\n` },
     },
     pino.destination({ fd: 2, sync: true }),
   );

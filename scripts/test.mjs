@@ -15,6 +15,8 @@ const steps = [
   ['vitest', ['run', '--project', 'integration', '--project', 'deploy']],
   // One after the other: each runs many processes, and measures what they do to a limit.
   ['vitest', ['run', '--project', 'e2e', '--no-file-parallelism']],
+  // With small numbers and no soak: `npm run test:faults` has the full ones.
+  ['vitest', ['run', '--project', 'faults', '--no-file-parallelism']],
 ];
 for (const [command, commandArgs] of steps) {
   const code = await exec(command, commandArgs);

@@ -8,7 +8,13 @@ import type { Offsets } from './topic.ts';
 import { topicIdOf } from './topic-id.ts';
 
 /** The largest record a topic takes: an answer of TMDb's at its largest, twice over. */
-export const maxRecordBytes = 8_000_000;
+const maxRecordBytes = 8_000_000;
+/** What a dead letter says of the record that it holds. */
+const maxReasonBytes = 100_000;
+
+/** A dead letter may have to hold a record as large as any. */
+export const maxRecordBytesOf = (topic: string): number =>
+  topic === topics.deadLetters ? maxRecordBytes + maxReasonBytes : maxRecordBytes;
 
 interface TopicSettings {
   readonly partitions: number;
@@ -73,7 +79,6 @@ async function ensureTopics(admin: Admin, settings: TopicSettings): Promise<void
   const missing = Object.values(topics).filter((topic) => !existing.has(topic));
   if (missing.length === 0) return;
   const common = {
-    'max.message.bytes': String(maxRecordBytes),
     // One replica may be down: with acks=all nothing acknowledged is lost, and writing goes on.
     'min.insync.replicas': String(Math.max(1, replicationFactor - 1)),
   };
@@ -86,6 +91,7 @@ async function ensureTopics(admin: Admin, settings: TopicSettings): Promise<void
       replicationFactor,
       configEntries: Object.entries({
         ...common,
+        'max.message.bytes': String(maxRecordBytesOf(topic)),
         ...(topic === topics.movieIds ? { 'cleanup.policy': 'compact' } : kept),
       }).map(([name, value]) => ({ name, value })),
     })),

@@ -165,6 +165,9 @@ export const isPassing = (error: unknown): boolean =>
 /** How often in a row a consumer may die of a coordinator that is not ready: about 30 s. */
 const maxRestarts = 150;
 
+/** How long partitions that were added to a topic may go unnoticed; kafkajs itself looks every five minutes. */
+const metadataMaxAgeMs = 5_000;
+
 function createConsumer(kafka: Kafka, settings: GroupSettings): Consumer {
   const sessionTimeout = settings.sessionTimeoutMs ?? 6_000;
   return kafka.consumer({
@@ -175,6 +178,7 @@ function createConsumer(kafka: Kafka, settings: GroupSettings): Consumer {
     maxBytesPerPartition: settings.maxBytesPerPartition,
     maxBytes: settings.maxBytes,
     maxWaitTimeInMs: settings.maxWaitMs,
+    metadataMaxAge: metadataMaxAgeMs,
     allowAutoTopicCreation: false,
     // A coordinator that is not ready yet kills a consumer that joins. Whatever else the client's own attempts do not
     // cure ends the run: a consumer that restarts for ever looks alive and is not.

@@ -1,7 +1,7 @@
 import { type Kafka, type Message, Partitioners, type Producer } from 'kafkajs';
 import type { Codec } from '../../schemas/codec.ts';
 import type { TopicName } from '../../schemas/topics.ts';
-import { maxRecordBytes } from './admin.ts';
+import { maxRecordBytesOf } from './admin.ts';
 import { kafkaCall, protocolErrorOf, RecordTooLargeError, toKafkaError } from './errors.ts';
 import type { ProducerRecord, Sink } from './topic.ts';
 
@@ -19,7 +19,7 @@ interface SinkLimits {
   readonly maxRequestRecords: number;
 }
 
-const standardLimits: SinkLimits = { maxRecordBytes, maxRequestBytes: 1_000_000, maxRequestRecords: 2_000 };
+const standardLimits = { maxRequestBytes: 1_000_000, maxRequestRecords: 2_000 };
 
 /** What Kafka adds to a record at most, its batch's header included. */
 const overheadBytes = 100;
@@ -35,7 +35,8 @@ export async function connectProducer(kafka: Kafka): Promise<KafkaProducer> {
   });
   await kafkaCall('connecting to Kafka', () => producer.connect());
   return {
-    sink: (topic, codec, limits) => new KafkaSink(producer, topic, codec, { ...standardLimits, ...limits }),
+    sink: (topic, codec, limits) =>
+      new KafkaSink(producer, topic, codec, { maxRecordBytes: maxRecordBytesOf(topic), ...standardLimits, ...limits }),
     [Symbol.asyncDispose]: () => producer.disconnect(),
   };
 }

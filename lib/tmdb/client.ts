@@ -1,12 +1,18 @@
-import { isUtf8 } from 'node:buffer';
 import PQueue from 'p-queue';
 import type { z } from 'zod';
 import { isRetriable, messageOf } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import { fullJitter, type RetryContext } from '../retry.ts';
 import type { Token, TokenBucket } from '../token-bucket/token-bucket.ts';
-import { ErrorAnswer, GenreList, MovieAnswer, PopularPage } from './answers.ts';
-import { CredentialsRefusedError, TmdbUnreachableError, TooManyRequestsError, UnusableAnswerError } from './errors.ts';
+import { GenreList, type MovieAnswer, PopularPage } from './answers.ts';
+import {
+  CredentialsRefusedError,
+  TmdbUnreachableError,
+  TooManyRequestsError,
+  UntrustedServerError,
+  UnusableAnswerError,
+} from './errors.ts';
+import { interpretMovie, parse } from './interpret.ts';
 import { retryAfterMs } from './retry-after.ts';
 import type { Answer, Transport } from './transport.ts';
 
@@ -29,7 +35,8 @@ export interface RequestCounts {
 /**
  * TMDb as the stages see it. Every request, retries included, takes a token of the shared bucket. All methods throw
  * - UnusableAnswerError when this one answer cannot be had (a dead letter),
- * - CredentialsRefusedError on 401 or 403; from then on nothing is sent any more,
+ * - CredentialsRefusedError on 401 or 403, UntrustedServerError when its certificate does not prove who it is; from then
+ *   on nothing is sent any more,
  * - TmdbUnreachableError when TMDb as a whole is down for longer than `giveUpAfterMs`,
  * - the signal's reason when it aborts before the request is sent; one that was sent is waited for.
  */
@@ -69,8 +76,6 @@ export interface TmdbClientOptions {
 const maxAttempts = 5;
 const backoff = { baseMs: 500, capMs: 30_000 };
 const longestPauseMs = 60_000;
-/** 34 "not found", 6 "invalid id", 37 "not found" of the v4 lists: each says that there is no such movie. */
-const goneCodes = [34, 6, 37];
 
 /** One question to TMDb and how its answer is read. */
 interface Question<T> {
@@ -91,7 +96,7 @@ class Client implements TmdbClient {
   readonly #queue: PQueue;
   readonly #byOutcome: Record<string, number> = {};
   #requests = 0;
-  #refused: CredentialsRefusedError | undefined;
+  #refused: CredentialsRefusedError | UntrustedServerError | undefined;
   /** Monotonic ms of the first failure since the last success; undefined while TMDb answers. */
   #failingSince: number | undefined;
   #hasSucceeded = false;
@@ -123,7 +128,8 @@ class Client implements TmdbClient {
   }
 
   async #get<T>(question: Question<T>, signal: AbortSignal): Promise<Recorded<T>> {
-    for (let failures = 0; ; ) {
+    let failures = 0;
+    for (let attempts = 1; ; attempts += 1) {
       try {
         return await this.#queue.add(() => this.#once(question, signal));
       } catch (error) {
@@ -131,7 +137,14 @@ class Client implements TmdbClient {
         if (!isRetriable(error)) throw error;
         if (error instanceof UnusableAnswerError) {
           failures += 1;
-          if (failures >= maxAttempts) await this.#giveUpOrWait(error, failures, signal);
+          if (failures < maxAttempts - 1) {
+            // Not yet worth a question to TMDb.
+          } else if (await this.#waitForTmdb(error, signal)) {
+            // What failed in an outage was not this request's fault: its last attempt is still to come.
+            failures = maxAttempts - 1;
+          } else if (failures >= maxAttempts) {
+            throw new UnusableAnswerError(error.reason, error.message, false, attempts);
+          }
         } else if (this.#downMs() >= this.#options.giveUpAfterMs) {
           // Being told to slow down is no fault of this movie's and uses up no attempt; for ever is another matter.
           throw new TmdbUnreachableError(`${this.#options.baseUrl} lets nothing through: ${messageOf(error)}`);
@@ -145,6 +158,7 @@ class Client implements TmdbClient {
   async #once<T>({ endpoint, path, interpret }: Question<T>, signal: AbortSignal): Promise<Recorded<T>> {
     if (this.#refused) throw this.#refused;
     const token = await this.#acquire(signal);
+    // crash point: fetcher.token-taken
     try {
       if (this.#refused) throw this.#refused;
       const answer = await this.#send(endpoint, path, token);
@@ -177,6 +191,7 @@ class Client implements TmdbClient {
       return answer;
     } catch (error) {
       this.#count(endpoint, 'failed');
+      if (error instanceof UntrustedServerError) this.#refused = error;
       throw error;
     }
   }
@@ -210,21 +225,22 @@ class Client implements TmdbClient {
   }
 
   /**
-   * A request failed as often as it may. When TMDb answers others, the fault is this request's: it is given up.
-   * When TMDb is down, parking would empty the whole queue into dead letters: wait instead, bounded.
+   * Resolves when TMDb answers others: whose fault a failure is, is only known then. While TMDb is down, parking would
+   * empty the whole queue into dead letters, so it is waited for, bounded. @returns whether it had to be waited for.
    */
-  async #giveUpOrWait(error: UnusableAnswerError, attempts: number, signal: AbortSignal): Promise<void> {
-    this.#probe ??= this.#isUp(signal).finally(() => {
-      this.#probe = undefined;
-    });
-    if (await this.#probe) {
-      throw new UnusableAnswerError(error.reason, error.message, false, attempts);
+  async #waitForTmdb(error: UnusableAnswerError, signal: AbortSignal): Promise<boolean> {
+    for (let rounds = 0; ; rounds += 1) {
+      this.#probe ??= this.#isUp(signal).finally(() => {
+        this.#probe = undefined;
+      });
+      if (await this.#probe) return rounds > 0;
+      const downMs = this.#downMs();
+      if (!this.#hasSucceeded || downMs >= this.#options.giveUpAfterMs) {
+        throw new TmdbUnreachableError(`${this.#options.baseUrl} cannot be reached: ${error.message}`);
+      }
+      this.#options.log.warn({ downMs: Math.round(downMs), error: error.message }, 'TMDb is out of reach, waiting');
+      await this.#context.clock.sleep(fullJitter(maxAttempts + rounds, backoff, this.#context.random), signal);
     }
-    const downMs = this.#downMs();
-    if (!this.#hasSucceeded || downMs >= this.#options.giveUpAfterMs) {
-      throw new TmdbUnreachableError(`${this.#options.baseUrl} cannot be reached: ${error.message}`);
-    }
-    this.#options.log.warn({ downMs: Math.round(downMs), error: error.message }, 'TMDb is out of reach, waiting');
   }
 
   /** Milliseconds since the first failure after the last success. */
@@ -240,7 +256,7 @@ class Client implements TmdbClient {
       return true;
     } catch (error) {
       signal.throwIfAborted();
-      if (error instanceof CredentialsRefusedError) throw error;
+      if (error === this.#refused) throw error;
       return false;
     }
   }
@@ -249,44 +265,3 @@ class Client implements TmdbClient {
 /** Opens nothing itself: transport and bucket are passed in and closed by whoever opened them. */
 export const createTmdbClient = (options: TmdbClientOptions, context: RetryContext): TmdbClient =>
   new Client(options, context);
-
-function interpretMovie(answer: Answer, path: string, movieId: number): z.infer<typeof MovieAnswer> | null {
-  if (answer.status === 404 || answer.status === 410) {
-    if (goneCodes.includes(parseBody(ErrorAnswer, answer, path).status_code)) return null;
-    throw new UnusableAnswerError('unexpected_status', `${answer.status} without code 34 for ${path}`, true);
-  }
-  const movie = parse(MovieAnswer, answer, path);
-  if (movie.id === movieId) return movie;
-  throw new UnusableAnswerError('wrong_movie', `the answer for ${path} is about movie ${movie.id}`, false);
-}
-
-function parse<S extends z.ZodType>(schema: S, answer: Answer, path: string): z.infer<S> {
-  const { status } = answer;
-  if (status === 408 || status >= 500) {
-    throw new UnusableAnswerError('attempts_exhausted', `TMDb answered ${status} for ${path}`, true);
-  }
-  if (status !== 200) throw new UnusableAnswerError('unexpected_status', `TMDb answered ${status} for ${path}`, false);
-  return parseBody(schema, answer, path);
-}
-
-/** A body that is no JSON may be a proxy's error page or a torn transfer: both pass. JSON of another shape does not. */
-function parseBody<S extends z.ZodType>(schema: S, { contentType, body }: Answer, path: string): z.infer<S> {
-  if (!/^application\/json\b/i.test(contentType)) {
-    const got = contentType.slice(0, 60) || 'nothing';
-    throw new UnusableAnswerError('unexpected_content_type', `expected JSON, got ${got} for ${path}`, true);
-  }
-  const parsed = schema.safeParse(parseJson(body, path));
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  const where = issue?.path.join('.') || 'the whole';
-  throw new UnusableAnswerError('unexpected_shape', `${where}: ${issue?.message} for ${path}`, false);
-}
-
-function parseJson(body: Buffer, path: string): unknown {
-  if (!isUtf8(body)) throw new UnusableAnswerError('invalid_json', `the body is not UTF-8 for ${path}`, true);
-  try {
-    return JSON.parse(body.toString());
-  } catch (error) {
-    throw new UnusableAnswerError('invalid_json', `${messageOf(error).slice(0, 80)} for ${path}`, true);
-  }
-}

@@ -30,6 +30,14 @@ export class CredentialsRefusedError extends IngestError {
   override readonly exitCode = ExitCode.credentialsRefused;
 }
 
+/**
+ * Whoever answers at TMDb's address does not prove to be TMDb: nothing was sent, and no request will be until a person
+ * has looked.
+ */
+export class UntrustedServerError extends IngestError {
+  readonly retriable = false;
+}
+
 /** TMDb as a whole has been out of reach for longer than we wait. Nothing was parked; what is queued stays queued. */
 export class TmdbUnreachableError extends IngestError {
   readonly retriable = true;

@@ -5,7 +5,10 @@
  */
 export function retryAfterMs(header: string | undefined, nowMs: number, fallbackMs: number, capMs: number): number {
   const text = header?.trim() ?? '';
-  const ms = /^\d+$/.test(text) ? Number(text) * 1_000 : Date.parse(text) - nowMs;
-  if (text === '' || !Number.isFinite(ms)) return Math.min(fallbackMs, capMs);
+  const ms = /^\d+$/.test(text) ? Number(text) * 1_000 : parseHttpDate(text) - nowMs;
+  if (!Number.isFinite(ms)) return Math.min(fallbackMs, capMs);
   return Math.min(Math.max(ms, 0), capMs);
 }
+
+/** Every form of it begins with the day of the week. Without that, JavaScript takes `-5` for a day in May 2001. */
+const parseHttpDate = (text: string): number => (/^[A-Z][a-z]{2,8},? /.test(text) ? Date.parse(text) : Number.NaN);

@@ -1,6 +1,7 @@
 import { Agent, fetch } from 'undici';
 import type { Secret } from '../secret.ts';
-import { UnusableAnswerError } from './errors.ts';
+import { identityHint, isIdentityError } from '../tls-identity.ts';
+import { UntrustedServerError, UnusableAnswerError } from './errors.ts';
 
 /** An answer as it came, whatever its status. */
 export interface Answer {
@@ -17,7 +18,7 @@ export interface Transport extends AsyncDisposable {
    * @param onAnswered called when the first byte of the answer is there: the server has counted the request.
    * A request that was sent is not taken back: when the process drains, it ends with its answer or at its deadline.
    * @throws UnusableAnswerError: retriable when the network failed or the deadline passed, final when the decoded body
-   * is too large.
+   * is too large. UntrustedServerError when the server is not who it should be; it has been sent nothing.
    */
   get(path: string, onAnswered: () => void): Promise<Answer>;
 }
@@ -62,6 +63,8 @@ export function openTransport(options: TransportOptions): Transport {
       };
     } catch (error) {
       if (error instanceof UnusableAnswerError) throw error;
+      const code = codeOf(error);
+      if (isIdentityError(code)) throw new UntrustedServerError(untrusted(options.baseUrl, code));
       throw new UnusableAnswerError('attempts_exhausted', describe(error, path, deadline, options.timeoutMs), true);
     }
   };
@@ -90,7 +93,10 @@ async function readCapped(body: AsyncIterable<Uint8Array> | Iterable<Uint8Array>
 /** Never the cause itself: it could hold the URL and with it a key. */
 function describe(error: unknown, path: string, deadline: AbortSignal, timeoutMs: number): string {
   if (deadline.aborted) return `no whole answer within ${timeoutMs} ms for ${path}`;
-  const { cause } = error as { cause?: { code?: string } };
-  const code = cause?.code ?? 'unknown';
-  return `the connection failed (${code}) for ${path}`;
+  return `the connection failed (${codeOf(error)}) for ${path}`;
 }
+
+const codeOf = (error: unknown): string => (error as { cause?: { code?: string } }).cause?.code ?? 'unknown';
+
+const untrusted = (baseUrl: string, code: string): string =>
+  `the server at ${new URL(baseUrl).origin} is not who it should be (${code}), and was sent nothing: ${identityHint}`;

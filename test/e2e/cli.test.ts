@@ -38,6 +38,15 @@ describe('the command line', () => {
     [['produce', 'popular', '--every', 'day'], '--every takes a time'],
     [['produce', 'comedies'], 'produce popular'],
     [['transform'], 'load something first'],
+    [['replay'], 'replay what?'],
+    [['replay', 'ids'], 'which records? --all'],
+    [['replay', 'ids', '--all', '--since', '2h'], '--all goes with no other selection'],
+    [['dead-letters'], 'list, show ID, redrive or purge'],
+    [['dead-letters', 'redrive'], 'redrive which letters? --all, or'],
+    [['dead-letters', 'purge', '--all', '--id', '7'], '--all goes with no filter'],
+    [['dead-letters', 'purge', '--all', '--dry-run'], '--dry-run does not go with purge'],
+    [['dead-letters', 'list', '--reason', 'bored'], '--reason takes one of undecodable_record'],
+    [['dead-letters', 'show'], 'takes one ID'],
   ])('refuses %j with exit code 2 and says what to do', async (args, hint) => {
     const { code, stdout, stderr } = await workspace.run(args);
     expect(code).toBe(2);
@@ -55,14 +64,24 @@ describe('the command line', () => {
     for (const name of ['TMDB_RATE_LIMIT', 'WAREHOUSE', 'LOAD_MAX_AGE']) expect(stderr).toContain(name);
   });
 
-  it.each(['run', 'produce', 'fetch', 'load', 'transform', 'schedule', 'status', 'topics', 'doctor', 'sandbox'])(
-    'explains %s',
-    async (command) => {
-      const { code, stdout } = await workspace.run([command, '--help']);
-      expect(code).toBe(0);
-      expect(stdout).toContain(`usage: ${command}`);
-    },
-  );
+  it.each([
+    'run',
+    'produce',
+    'fetch',
+    'load',
+    'transform',
+    'schedule',
+    'status',
+    'replay',
+    'dead-letters',
+    'topics',
+    'doctor',
+    'sandbox',
+  ])('explains %s', async (command) => {
+    const { code, stdout } = await workspace.run([command, '--help']);
+    expect(code).toBe(0);
+    expect(stdout).toContain(`usage: ${command}`);
+  });
 
   it('stops with exit code 3 after at most 3 calls when the credentials are refused', async () => {
     const { sandbox, seen } = await sandboxWith({ token: 'the-right-one' });

@@ -55,7 +55,7 @@ export async function write(kafka: Client, topic: TopicName, values: readonly st
 export async function writeMessages(
   kafka: Client,
   topic: TopicName,
-  messages: { key: string; value: string | null; partition?: number; timestamp?: string }[],
+  messages: { key: string; value: string | Buffer | null; partition?: number; timestamp?: string }[],
 ): Promise<void> {
   const producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner });
   await producer.connect();

@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type LocalBroker, startLocalBroker } from '../../lib/kafka/local-broker.ts';
 import { jarsDir } from './broker-setup.ts';
+import { crashPointFlags } from './crash-points.ts';
 import { freePort } from './free-port.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -84,6 +85,8 @@ export class Service {
 /** Services of one environment; whatever still runs at the end is killed. */
 export class Fleet implements AsyncDisposable {
   readonly services: Service[] = [];
+  /** Whether it was disposed of: whoever watches over a service is not to start it again. */
+  isOver = false;
   readonly #env: Readonly<Record<string, string>>;
 
   /** @param env whole environment of every service, beside PATH and HOME. */
@@ -91,9 +94,10 @@ export class Fleet implements AsyncDisposable {
     this.#env = env;
   }
 
+  /** @param env settings beside the fleet's; with `crashEnvironment` in it, the service has its crash points. */
   start(name: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): Service {
     const { PATH = '', HOME = '' } = process.env;
-    const child = spawn(process.execPath, [join(root, 'cli.ts'), ...args], {
+    const child = spawn(process.execPath, [...crashPointFlags(env), join(root, 'cli.ts'), ...args], {
       cwd: this.#env['DATA_DIR'],
       env: { PATH, HOME, HTTP_LISTEN: '127.0.0.1:0', ...this.#env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -127,9 +131,15 @@ export class Fleet implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.isOver = true;
     for (const service of this.running) service.kill('SIGKILL');
     await Promise.all(this.services.map(({ exited }) => exited));
   }
+}
+
+interface FleetBrokerOptions {
+  /** Kafka settings beside ours, such as the address that clients are to use when they come through a proxy. */
+  readonly properties?: Readonly<Record<string, string>>;
 }
 
 /** A broker that comes back on the same port. */
@@ -138,25 +148,25 @@ export class FleetBroker implements AsyncDisposable {
   readonly address: string;
   #broker: LocalBroker | undefined;
 
-  private constructor(dataDir: string, client: number, controller: number) {
-    const advertised = `PLAINTEXT://127.0.0.1:${client}`;
+  private constructor(dataDir: string, client: number, controller: number, options: FleetBrokerOptions) {
     this.address = `127.0.0.1:${client}`;
     this.#options = {
       dataDir,
       jarsDir,
       properties: {
         'controller.quorum.voters': `1@127.0.0.1:${controller}`,
-        listeners: `${advertised},CONTROLLER://127.0.0.1:${controller}`,
-        'advertised.listeners': advertised,
+        listeners: `PLAINTEXT://${this.address},CONTROLLER://127.0.0.1:${controller}`,
+        'advertised.listeners': `PLAINTEXT://${this.address}`,
         // Kafka's own standard: a group that starts waits for its members. Without it each that comes later takes partitions
         // away in mid flight, and what was on its way is fetched twice.
         'group.initial.rebalance.delay.ms': '3000',
+        ...options.properties,
       },
     };
   }
 
-  static async start(dataDir: string): Promise<FleetBroker> {
-    const broker = new FleetBroker(dataDir, await freePort(), await freePort());
+  static async start(dataDir: string, options: FleetBrokerOptions = {}): Promise<FleetBroker> {
+    const broker = new FleetBroker(dataDir, await freePort(), await freePort(), options);
     await broker.start();
     return broker;
   }

@@ -8,6 +8,7 @@ import { appendRows, type NumberedBatch } from './append-rows.ts';
 import type { DuckDbFileOptions } from './file.ts';
 import { type Ledger, LoadLedger } from './ledger.ts';
 import { openSharedFile, type SharedFile } from './shared-file.ts';
+import { refuseHalfOfBronze } from './tables.ts';
 
 /** Creates what is missing in BRONZE. */
 export const bronzeSql = readFileSync(join(import.meta.dirname, 'bronze.sql'), 'utf8');
@@ -30,7 +31,11 @@ export class DuckDbWarehouse implements Warehouse {
   }
 
   migrate(): Promise<void> {
-    return this.file.use(async (connection) => void (await connection.run(bronzeSql)));
+    // As a whole: a kill must not leave some of the tables without the others.
+    return this.file.transaction(async (connection) => {
+      await refuseHalfOfBronze(connection);
+      await connection.run(bronzeSql);
+    });
   }
 
   positions(topic: TopicId): Promise<ReadonlyMap<number, bigint>> {

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { RunReport } from '../../../pipeline/report.ts';
+import { crashPointFlags } from '../../support/crash-points.ts';
 
 const root = join(import.meta.dirname, '../../..');
 
@@ -28,10 +29,13 @@ export class Workspace implements Disposable {
     return join(this.dataDir, 'tmdb.duckdb');
   }
 
-  /** In a process group of its own, so that a test can kill all of it. */
+  /**
+   * In a process group of its own, so that a test can kill all of it.
+   * @param env settings beside the workspace's; with `crashEnvironment` in it, the process has its crash points.
+   */
   start(args: readonly string[], env: Readonly<Record<string, string>> = {}): ChildProcess {
     const { PATH = '', HOME = '', TZ = 'UTC' } = process.env;
-    return spawn(process.execPath, [join(root, 'cli.ts'), ...args], {
+    return spawn(process.execPath, [...crashPointFlags(env), join(root, 'cli.ts'), ...args], {
       cwd: this.dataDir,
       env: { PATH, HOME, TZ, DATA_DIR: this.dataDir, ...this.#env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -52,6 +52,8 @@ describe('Retry-After', () => {
     [new Date(now - 4_000).toUTCString(), 0],
     [undefined, 10_000],
     ['soon', 10_000],
+    ['-5', 10_000],
+    ['1.5', 10_000],
     ['', 10_000],
     ['1000000000', 60_000],
   ])('%s means %i ms', (header, ms) => expect(retryAfterMs(header, now, 10_000, 60_000)).toBe(ms));

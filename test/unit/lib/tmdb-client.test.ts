@@ -103,9 +103,11 @@ describe('TmdbClient', () => {
       json(null, 200, { contentType: 'text/html', body: Buffer.from('<html>') }),
       networkFailure(),
     ];
-    const transport = new ScriptedTransport((_, nth) => answers[nth - 1] ?? movie(5));
+    const transport = new ScriptedTransport((path, nth) =>
+      path.startsWith('/movie') ? (answers[nth - 1] ?? movie(5)) : genres,
+    );
     expect(await eventually(clientOf(transport).movie(5, signal))).toMatchObject({ httpStatus: 200 });
-    expect(transport.asked).toHaveLength(5);
+    expect(transport.asked.filter((path) => path === '/movie/5')).toHaveLength(5);
   });
 
   it('gives up on one movie when TMDb answers others', async () => {
@@ -128,6 +130,22 @@ describe('TmdbClient', () => {
     for (let second = 0; second < 300; second += 1) await clock.advance(1_000);
     isDown = false;
     expect(await eventually(waiting)).toMatchObject({ httpStatus: 200 });
+  });
+
+  it('parks no movie for the failures of an outage that is over when they are judged', async () => {
+    let asked = 0;
+    let isDown = false;
+    const transport = new ScriptedTransport((path) => {
+      if (path.startsWith('/movie')) asked += 1;
+      // The list is there again at once after a fifth failure: who asks only then takes the movie for the culprit.
+      const isOver = clock.monotonic() > 60_000 || (asked >= 5 && path.startsWith('/genre'));
+      if (isDown && !isOver) return failure(503);
+      return path.startsWith('/movie') ? movie(5) : genres;
+    });
+    const client = clientOf(transport);
+    await client.genres('en', signal);
+    isDown = true;
+    expect(await eventually(client.movie(5, signal))).toMatchObject({ httpStatus: 200 });
   });
 
   it('fails the stage, not the movie, when TMDb stays down', async () => {
@@ -189,12 +207,26 @@ describe('TmdbClient', () => {
   });
 
   it('takes a token for every request, retries included', async () => {
-    const transport = new ScriptedTransport((_, nth) => (nth <= 4 ? failure(500) : movie(5)));
+    const transport = new ScriptedTransport((_, nth) => (nth <= 3 ? failure(500) : movie(5)));
     const waiting = clientOf(transport, 2).movie(5, signal);
     await clock.advance(9_900);
     expect(transport.asked).toHaveLength(2);
     await eventually(waiting);
-    expect(transport.asked).toHaveLength(5);
+    expect(transport.asked).toHaveLength(4);
+  });
+
+  it('counts a request from its answer on', async () => {
+    const transport = new ScriptedTransport(async (path) => {
+      await clock.sleep(5_000);
+      return movie(Number(path.split('/').at(-1)));
+    });
+    const client = clientOf(transport, 1);
+    const both = Promise.all([client.movie(1, signal), client.movie(2, signal)]);
+    await clock.advance(14_999);
+    expect(transport.asked).toEqual(['/movie/1']);
+    await clock.advance(1);
+    expect(transport.asked).toEqual(['/movie/1', '/movie/2']);
+    await eventually(both);
   });
 
   it('has at most 20 requests in flight', async () => {

@@ -1,0 +1,6 @@
+/** `npm run test:mutants [-- WORD...]`: breaks the promises one by one and looks whether the tests notice. */
+import { join } from 'node:path';
+import { ensure, exec, fail, node, root } from './setup.mjs';
+
+await ensure(['npm', 'dbt', 'kafka', 'redis']).catch(fail);
+process.exit(await exec(node(), [join(root, 'test/mutation/prove.ts'), ...process.argv.slice(2)]));

@@ -1,0 +1,211 @@
+import { existsSync } from 'node:fs';
+import type { Findings, Rows } from './audit.ts';
+
+/** A movie as the newest of its rows in BRONZE tell it. */
+export interface Newest {
+  readonly movieId: number;
+  /** TMDb's last word is that there is no such movie. */
+  readonly isGone: boolean;
+  /** Its newest document; null where it was gone from the first. */
+  readonly document: Document | null;
+}
+
+/** The fields of a document that are compared. */
+interface Document {
+  readonly title: string;
+  readonly original_language: string;
+  readonly release_date: string;
+  readonly runtime: number | null;
+  readonly budget: number;
+  readonly revenue: number;
+  readonly popularity: number;
+  readonly vote_average: number;
+  readonly vote_count: number;
+  readonly genres: readonly { readonly id: number; readonly name: string }[];
+}
+
+interface Answer {
+  readonly movieId: number;
+  readonly status: number;
+  /** What makes one answer newer than another: fetched_at, then load_seq, then kafka_offset. */
+  readonly order: readonly bigint[];
+  readonly place: string;
+}
+
+/** TMDb's codes for a movie that it does not have; a 404 without one of them says nothing about the movie. */
+const goneCodes = [34, 6, 37];
+
+/** The newest answer and the newest document of each movie, found here from all rows of BRONZE. */
+export async function newestOf(rows: Rows): Promise<Newest[]> {
+  const answers = new Map<number, Answer>();
+  const documents = new Map<number, Answer>();
+  for (const answer of await answersIn(rows)) {
+    keepNewer(answers, answer);
+    if (answer.status === 200) keepNewer(documents, answer);
+  }
+  const bodies = await bodiesOf(rows, [...documents.values()]);
+  return [...answers.values()].map(({ movieId, status }) => {
+    const place = documents.get(movieId)?.place;
+    return { movieId, isGone: status !== 200, document: place === undefined ? null : (bodies.get(place) ?? null) };
+  });
+}
+
+async function answersIn(rows: Rows): Promise<Answer[]> {
+  const all = await rows(`
+    select movie_id, http_status, epoch_us(fetched_at) as fetched_at, load_seq, kafka_offset, kafka_partition,
+           case when http_status <> 200 then raw_data::varchar end as error
+      from bronze.raw_movies`);
+  return all.flatMap((row) => {
+    const [status, error] = [Number(row['http_status']), row['error']];
+    if (status !== 200 && !(typeof error === 'string' && isGone(status, error))) return [];
+    const order = ['fetched_at', 'load_seq', 'kafka_offset'].map((column) => row[column] as bigint);
+    const place = `(${row['load_seq']}, ${row['kafka_partition']}, ${row['kafka_offset']})`;
+    return [{ movieId: Number(row['movie_id']), status, order, place }];
+  });
+}
+
+const isGone = (status: number, error: string): boolean =>
+  (status === 404 || status === 410) &&
+  goneCodes.includes(Number((JSON.parse(error) as { status_code?: unknown }).status_code));
+
+function keepNewer(newest: Map<number, Answer>, answer: Answer): void {
+  const other = newest.get(answer.movieId);
+  const difference = other?.order.findIndex((part, index) => part !== answer.order[index]) ?? 0;
+  const isNewer = !other || (difference >= 0 && (answer.order[difference] ?? 0n) > (other.order[difference] ?? 0n));
+  if (isNewer) newest.set(answer.movieId, answer);
+}
+
+const bodiesAtOnce = 2_000;
+
+async function bodiesOf(rows: Rows, answers: readonly Answer[]): Promise<Map<string, Document>> {
+  const bodies = new Map<string, Document>();
+  for (let from = 0; from < answers.length; from += bodiesAtOnce) {
+    const places = answers.slice(from, from + bodiesAtOnce).map(({ place }) => place);
+    const found = await rows(`
+      select load_seq, kafka_partition, kafka_offset, raw_data::varchar as body
+        from bronze.raw_movies where (load_seq, kafka_partition, kafka_offset) in (${places.join(', ')})`);
+    for (const row of found) {
+      const place = `(${row['load_seq']}, ${row['kafka_partition']}, ${row['kafka_offset']})`;
+      bodies.set(place, JSON.parse(String(row['body'])) as Document);
+    }
+  }
+  return bodies;
+}
+
+type Values = Readonly<Record<string, unknown>>;
+
+const positive = (value: number | null | undefined): number | null => (value && value > 0 ? value : null);
+const text = (value: string | null | undefined): string | null => (value?.trim() ? value : null);
+
+/** What SILVER and GOLD say of a movie, from its document. */
+function valuesOf({ movieId, document }: Newest): Values {
+  const votes = document?.vote_count ?? null;
+  return {
+    movie_id: movieId,
+    title: text(document?.title),
+    original_language: text(document?.original_language),
+    release_date: text(document?.release_date),
+    runtime_minutes: positive(document?.runtime),
+    budget_usd: positive(document?.budget),
+    revenue_usd: positive(document?.revenue),
+    popularity: document?.popularity ?? null,
+    vote_average: votes === 0 ? null : positive(document?.vote_average),
+    vote_count: votes,
+  };
+}
+
+/** A5: SILVER is the newest answer of each movie, and nothing else. */
+export async function compareSilver(rows: Rows, newest: readonly Newest[], findings: Findings): Promise<void> {
+  const silver = await rows(`
+    select movie_id, is_deleted, title, original_language, release_date::varchar as release_date, runtime_minutes,
+           budget_usd, revenue_usd, popularity, vote_average, vote_count
+      from silver.silver_movies`);
+  const wanted = newest.map((movie) => ({ ...valuesOf(movie), is_deleted: movie.isGone }));
+  compare('A5', 'silver_movies', silver, wanted, findings);
+  const genres = await rows('select movie_id, genre_id, position from silver.silver_movie_genres');
+  const listed = newest.flatMap(({ movieId, document }) =>
+    genresOf(document).map((genre_id, index) => ({ movie_id: movieId, genre_id, position: index + 1 })),
+  );
+  compare('A5', 'silver_movie_genres', genres, listed, findings);
+}
+
+/** Each once, in their order. */
+const genresOf = (document: Document | null): number[] => [
+  ...new Set((document?.genres ?? []).map(({ id }) => id).filter((id) => id > 0)),
+];
+
+/** A6: the facts are the living movies; each genre and each year counts its own. */
+export async function compareGold(rows: Rows, newest: readonly Newest[], findings: Findings): Promise<void> {
+  const alive = newest.filter(({ isGone }) => !isGone);
+  const facts = await rows(`
+    select movie_id, title, revenue_usd, budget_usd, profit_usd, vote_average, vote_count, popularity
+      from gold.fact_movies`);
+  const wanted = alive.map(valuesOf).map((values) => {
+    const { movie_id, title, revenue_usd, budget_usd, vote_average, vote_count, popularity } = values;
+    const [revenue, budget] = [revenue_usd as number | null, budget_usd as number | null];
+    const profit_usd = revenue === null || budget === null ? null : revenue - budget;
+    return { movie_id, title, revenue_usd, budget_usd, profit_usd, vote_average, vote_count, popularity };
+  });
+  compare('A6', 'fact_movies', facts, wanted, findings);
+  const perGenre = countBy(alive.flatMap(({ document }) => genresOf(document)));
+  const genres = await rows(`select genre_id, movie_count from gold.kpi_genre_performance where genre_id > 0`);
+  compare('A6', 'kpi_genre_performance', genres, totals(perGenre, 'genre_id'), findings);
+  const perYear = countBy(alive.flatMap(({ document }) => text(document?.release_date)?.slice(0, 4) ?? []).map(Number));
+  const years = await rows(`select release_year, movie_count from gold.kpi_yearly_trends`);
+  compare('A6', 'kpi_yearly_trends', years, totals(perYear, 'release_year'), findings);
+}
+
+function countBy(keys: readonly number[]): Map<number, number> {
+  const counts = new Map<number, number>();
+  for (const key of keys) counts.set(key, (counts.get(key) ?? 0) + 1);
+  return counts;
+}
+
+const totals = (counts: ReadonlyMap<number, number>, key: string): Values[] =>
+  [...counts].map(([value, movie_count]) => ({ [key]: value, movie_count }));
+
+/** A6: the copy that readers open has every table of GOLD, row by row. */
+export async function comparePublished(rows: Rows, path: string, findings: Findings): Promise<void> {
+  if (!existsSync(path)) return;
+  await rows(`attach '${path.replaceAll("'", "''")}' as published (read_only)`);
+  const tables = await rows(`select table_name from information_schema.tables where table_schema = 'gold'
+    and table_catalog = current_database()`);
+  for (const { table_name: table } of tables) {
+    const [counted = {}] = await rows(`
+      select (select count(*) from (from gold."${table}" except all from published.gold."${table}")) as unpublished,
+             (select count(*) from (from published.gold."${table}" except all from gold."${table}")) as outdated`);
+    if (counted['unpublished'] || counted['outdated']) {
+      findings.add('A6', `${table} as published`, [
+        `${counted['unpublished']} missing, ${counted['outdated']} outdated`,
+      ]);
+    }
+  }
+}
+
+/** Both ways, as sets of rows. */
+function compare(
+  check: string,
+  table: string,
+  there: readonly Values[],
+  wanted: readonly Values[],
+  findings: Findings,
+): void {
+  const [columns = []] = wanted.map(Object.keys);
+  const textOf = (values: Values) => JSON.stringify(columns.map((column) => plain(values[column])));
+  const [inTable, asComputed] = [there.map(textOf), wanted.map(textOf)];
+  findings.add(check, `${table}: rows that should not be there`, without(inTable, asComputed));
+  findings.add(check, `${table}: rows that are missing`, without(asComputed, inTable));
+}
+
+/** What `all` has more often than `others` have it. */
+function without(all: readonly string[], others: readonly string[]): string[] {
+  const left = new Map<string, number>();
+  for (const one of others) left.set(one, (left.get(one) ?? 0) + 1);
+  return all.filter((one) => {
+    const count = left.get(one) ?? 0;
+    left.set(one, count - 1);
+    return count <= 0;
+  });
+}
+
+const plain = (value: unknown): unknown => (typeof value === 'bigint' ? Number(value) : value);

@@ -1,0 +1,201 @@
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Kafka, type KafkaMessage, logLevel } from 'kafkajs';
+import { vi } from 'vitest';
+import { DecodeError } from '../../../schemas/codec.ts';
+import { deadLetterCodec, movieIdCodec, rawGenresCodec, rawMovieCodec } from '../../../schemas/codecs.ts';
+
+export const rawTopics = ['tmdb.raw-movies', 'tmdb.raw-genres'] as const;
+type RawTopic = (typeof rawTopics)[number];
+const allTopics = ['tmdb.movie-ids', ...rawTopics, 'tmdb.dead-letters'] as const;
+
+/** A record of a raw topic, less its body. */
+export interface RawEntry {
+  readonly topic: RawTopic;
+  readonly partition: number;
+  readonly offset: bigint;
+  /** topic/partition/offset. */
+  readonly address: string;
+  /** Of the whole value. */
+  readonly hash: string;
+  /** What BRONZE is to say of it; null where it cannot be decoded. */
+  readonly contents: string | null;
+  /** What it is about; null of genres, and where it cannot be decoded. */
+  readonly answer: { readonly movieId: number; readonly fetchedAtMs: number } | null;
+}
+
+interface IdEntry {
+  readonly address: string;
+  readonly hash: string;
+  /** null where it cannot be decoded. */
+  readonly id: { readonly movieId: number; readonly requestedAtMs: number } | null;
+}
+
+interface Letter {
+  /** Address of what it holds. */
+  readonly origin: string;
+  /** Of the value that it holds; null where that had none. */
+  readonly hash: string | null;
+}
+
+/** A partition as the broker describes it. */
+interface PartitionEnds {
+  readonly low: bigint;
+  readonly high: bigint;
+}
+
+/** What Kafka holds. */
+export interface KafkaContents {
+  readonly clusterId: string;
+  /** By topic: 32 hexadecimal digits, as the broker's own folder has it. */
+  readonly topicIds: ReadonlyMap<string, string>;
+  /** By `topic/partition`. */
+  readonly ends: ReadonlyMap<string, PartitionEnds>;
+  readonly ids: readonly IdEntry[];
+  readonly raw: readonly RawEntry[];
+  readonly letters: readonly Letter[];
+  /** Addresses that are or were in dead letters: a letter that was closed was one. */
+  readonly parked: ReadonlySet<string>;
+  readonly redriven: number;
+}
+
+const sha256 = (bytes: Buffer | string): string => createHash('sha256').update(bytes).digest('hex');
+
+/** Reads all our topics from the first record to the last that is there now. */
+export async function readTopics(kafkaDir: string, brokers: readonly string[]): Promise<KafkaContents> {
+  const kafka = new Kafka({ brokers: [...brokers], logLevel: logLevel.NOTHING });
+  const ends = await endsOf(kafka);
+  const found = { ids: [] as IdEntry[], raw: [] as RawEntry[], letters: [] as Letter[], redriven: 0 };
+  const parked = new Set<string>();
+  await readAll(kafka, ends, (topic, partition, message) => {
+    const { value, headers } = message;
+    if (headers?.['tmdb-origin'] !== undefined) found.redriven += 1;
+    if (topic === 'tmdb.dead-letters') parked.add(String(message.key));
+    const address = `${topic}/${partition}/${message.offset}`;
+    if (topic === 'tmdb.movie-ids') {
+      // A tombstone asks for nothing.
+      if (value) found.ids.push({ address, hash: sha256(value), id: idOf(value) });
+    } else if (topic === 'tmdb.dead-letters') {
+      if (value) found.letters.push(letterOf(value));
+    } else {
+      found.raw.push(rawEntry(topic as RawTopic, partition, address, message));
+    }
+  });
+  return { ...found, ...storedIds(kafkaDir), ends, parked };
+}
+
+/** By `topic/partition`. */
+async function endsOf(kafka: Kafka): Promise<Map<string, PartitionEnds>> {
+  const admin = kafka.admin();
+  await admin.connect();
+  try {
+    const there = new Set(await admin.listTopics());
+    const ends = new Map<string, PartitionEnds>();
+    for (const topic of allTopics.filter((name) => there.has(name))) {
+      // For a moment after its start the broker leads no partition.
+      const offsets = await vi.waitFor(() => admin.fetchTopicOffsets(topic), { timeout: 30_000, interval: 200 });
+      for (const { partition, low, high } of offsets) {
+        ends.set(`${topic}/${partition}`, { low: BigInt(low), high: BigInt(high) });
+      }
+    }
+    return ends;
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+async function readAll(
+  kafka: Kafka,
+  ends: ReadonlyMap<string, PartitionEnds>,
+  onRecord: (topic: string, partition: number, message: KafkaMessage) => void,
+): Promise<void> {
+  const open = new Map([...ends].filter(([, { low, high }]) => low < high));
+  if (open.size === 0) return;
+  const topics = [...new Set([...open.keys()].map((key) => key.slice(0, key.lastIndexOf('/'))))];
+  const consumer = kafka.consumer({ groupId: `audit-${Math.random()}`, maxWaitTimeInMs: 100 });
+  const done = Promise.withResolvers<void>();
+  // One that starts again, as when its coordinator was not ready, begins anew: what was read is not taken twice.
+  const next = new Map<string, bigint>();
+  consumer.on(consumer.events.CRASH, ({ payload }) => {
+    if (!payload.restart) done.reject(payload.error);
+  });
+  // Also of batches with nothing in them: transaction markers, or what compaction has left of a segment.
+  consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload: { topic, partition, lastOffset } }) => {
+    const end = open.get(`${topic}/${partition}`);
+    if (end && BigInt(lastOffset) + 1n >= end.high) open.delete(`${topic}/${partition}`);
+    if (open.size === 0) done.resolve();
+  });
+  await consumer.connect();
+  try {
+    await consumer.subscribe({ topics, fromBeginning: true });
+    await consumer.run({
+      autoCommit: false,
+      eachMessage: async ({ topic, partition, message }) => {
+        const [key, offset] = [`${topic}/${partition}`, BigInt(message.offset)];
+        // What is written while we read belongs to another audit.
+        if (offset < (next.get(key) ?? 0n) || offset >= (ends.get(key)?.high ?? 0n)) return;
+        next.set(key, offset + 1n);
+        onRecord(topic, partition, message);
+      },
+    });
+    await done.promise;
+  } finally {
+    await consumer.disconnect();
+  }
+}
+
+function rawEntry(topic: RawTopic, partition: number, address: string, { value, offset }: KafkaMessage): RawEntry {
+  const entry = { topic, partition, offset: BigInt(offset), address, hash: sha256(value ?? '') };
+  if (topic === 'tmdb.raw-genres') {
+    const genres = value && decodedOrNull(rawGenresCodec, value);
+    const contents = genres && contentsOf(genres.body, genres.language, genres.sourceUrl, genres.fetchedAt);
+    return { ...entry, contents, answer: null };
+  }
+  const movie = value && decodedOrNull(rawMovieCodec, value);
+  if (!movie) return { ...entry, contents: null, answer: null };
+  const { movieId, httpStatus, sourceUrl, fetchedAt, body } = movie;
+  const contents = contentsOf(body, `${movieId} ${httpStatus}`, sourceUrl, fetchedAt);
+  return { ...entry, contents, answer: { movieId, fetchedAtMs: fetchedAt.getTime() } };
+}
+
+/** One text for all that a row of BRONZE takes over from its record; `bronzeContents` is the same in SQL. */
+const contentsOf = (body: Buffer, about: string, sourceUrl: string, fetchedAt: Date): string =>
+  `${sha256(body)} ${about} ${sourceUrl} ${fetchedAt.getTime()}`;
+
+export const bronzeContents: Readonly<Record<RawTopic, string>> = {
+  'tmdb.raw-movies': `concat_ws(' ', sha256(raw_data::varchar), movie_id, http_status, source_url, epoch_ms(fetched_at))`,
+  'tmdb.raw-genres': `concat_ws(' ', sha256(raw_data::varchar), language, source_url, epoch_ms(fetched_at))`,
+};
+
+function idOf(value: Buffer): IdEntry['id'] {
+  const decoded = decodedOrNull(movieIdCodec, value);
+  return decoded && { movieId: decoded.movieId, requestedAtMs: decoded.requestedAt.getTime() };
+}
+
+function letterOf(value: Buffer): Letter {
+  const { originTopic, originPartition, originOffset, originValue } = deadLetterCodec.decode(value);
+  const origin = `${originTopic}/${originPartition}/${originOffset}`;
+  return { origin, hash: originValue && sha256(originValue) };
+}
+
+function decodedOrNull<T>(codec: { decode(bytes: Buffer): T }, value: Buffer): T | null {
+  try {
+    return codec.decode(value);
+  } catch (error) {
+    if (error instanceof DecodeError) return null;
+    throw error;
+  }
+}
+
+/** The ids of cluster and topics from the broker's own files. */
+function storedIds(kafkaDir: string): Pick<KafkaContents, 'clusterId' | 'topicIds'> {
+  const log = join(kafkaDir, 'log');
+  const storedValue = (file: string, key: RegExp) => key.exec(readFileSync(join(log, file), 'utf8'))?.[1] ?? '';
+  const folders = readdirSync(log).filter((name) => /^tmdb\.[\w-]+-\d+$/.test(name));
+  const topicIds = folders.map((folder) => {
+    const id = storedValue(join(folder, 'partition.metadata'), /^topic_id: (\S+)/m);
+    return [folder.replace(/-\d+$/, ''), Buffer.from(id, 'base64url').toString('hex')] as const;
+  });
+  return { clusterId: storedValue('meta.properties', /^cluster\.id=(\S+)/m), topicIds: new Map(topicIds) };
+}

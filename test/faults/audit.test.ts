@@ -1,0 +1,168 @@
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DuckDBInstance } from '@duckdb/node-api';
+import { Kafka, logLevel, type Message, Partitioners } from 'kafkajs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Broker, startBroker } from '../../lib/kafka/broker.ts';
+import type { SandboxStats } from '../../sandbox/stats.ts';
+import { deadLetterCodec, movieIdCodec } from '../../schemas/codecs.ts';
+import { type AuditReport, audit } from '../e2e/support/audit.ts';
+import { Workspace } from '../e2e/support/cli.ts';
+import { jarsDir } from '../support/broker-setup.ts';
+
+/** What somebody did to the DuckDB file, and the checks that have to notice. */
+const tampering: readonly (readonly [what: string, sql: string, checks: readonly string[]])[] = [
+  ['a row twice', 'insert into bronze.raw_movies from bronze.raw_movies limit 1', ['A1', 'A4']],
+  ['a row less', 'delete from bronze.raw_movies where rowid = 3', ['A2', 'A4']],
+  [
+    'a row of an offset that Kafka does not have',
+    `insert into bronze.raw_movies by name select * replace (1000 as kafka_offset) from bronze.raw_movies limit 1`,
+    ['A2', 'A4'],
+  ],
+  [
+    'a row that came with no batch',
+    `update bronze.raw_movies set batch_id = 'nobody''s' where rowid = 3`,
+    ['A1', 'A2', 'A4'],
+  ],
+  [
+    'a byte of a document changed',
+    `update bronze.raw_movies set raw_data = replace(raw_data::varchar, '"id"', '"ID"')::json where rowid = 3`,
+    ['A3'],
+  ],
+  ['a status changed', 'update bronze.raw_movies set http_status = 201 where rowid = 3', ['A3']],
+  [
+    'a time changed',
+    `update bronze.raw_movies set fetched_at = fetched_at + interval 1 millisecond where rowid = 3`,
+    ['A3'],
+  ],
+  [
+    'a list of genres changed',
+    `update bronze.raw_genres set raw_data = '{"genres": []}' where rowid = 0`,
+    ['A3', 'A4'],
+  ],
+  ['a list of genres less', 'delete from bronze.raw_genres', ['A2', 'A4']],
+  ['a position ahead', 'update bronze.load_positions set next_offset = next_offset + 1 where rowid = 0', ['A4']],
+  ['a position behind', 'update bronze.load_positions set next_offset = next_offset - 1 where rowid = 0', ['A4']],
+  ['a position twice', 'insert into bronze.load_positions from bronze.load_positions where rowid = 0', ['A4']],
+  [
+    'a batch that overlaps another',
+    `insert into bronze.load_batches by name select * replace (load_seq + 1000 as load_seq, batch_id || 'x' as batch_id,
+       0 as row_count, 0 as payload_bytes) from bronze.load_batches where rowid = 0`,
+    ['A4'],
+  ],
+  ['a title of SILVER', `update silver.silver_movies set title = 'x' where rowid = 3`, ['A5']],
+  ['a budget of SILVER', 'update silver.silver_movies set budget_usd = 1 where rowid = 3', ['A5']],
+  ['a movie of SILVER less', 'delete from silver.silver_movies where rowid = 3', ['A5']],
+  ['a genre of a movie less', 'delete from silver.silver_movie_genres where rowid = 3', ['A5']],
+  ['a revenue of GOLD', 'update gold.fact_movies set revenue_usd = 1 where rowid = 3', ['A6']],
+  ['a fact less', 'delete from gold.fact_movies where rowid = 3', ['A6']],
+  ['a fact twice', 'insert into gold.fact_movies from gold.fact_movies limit 1', ['A6']],
+  ['a count of a genre', 'update gold.kpi_genre_performance set movie_count = movie_count + 1', ['A6']],
+  ['a year less', 'delete from gold.kpi_yearly_trends where rowid = 0', ['A6']],
+];
+
+/** Records that somebody writes, and what is then wrong with what was right. */
+const written: readonly (readonly [what: string, topic: string, message: Message, check: string])[] = [
+  [
+    'an id that nobody answered',
+    'tmdb.movie-ids',
+    {
+      key: '1',
+      value: movieIdCodec.encode({ movieId: 1, reason: 'manual', page: null, rank: null, requestedAt: new Date() }),
+    },
+    'A7',
+  ],
+  [
+    'a dead letter of a record that is in BRONZE, and that holds something else',
+    'tmdb.dead-letters',
+    {
+      key: 'tmdb.raw-movies/0/0',
+      value: deadLetterCodec.encode({
+        ...{ originTopic: 'tmdb.raw-movies', originPartition: 0, originOffset: 0n, originTimestamp: new Date() },
+        ...{ originKey: null, originValue: Buffer.from('x'), reason: 'invalid_json', message: '', attempts: 1 },
+        ...{ replays: 0, failedAt: new Date() },
+      }),
+    },
+    'A2',
+  ],
+];
+
+describe('the audit', () => {
+  let workspace: Workspace;
+  let broker: Broker;
+  let clean: AuditReport;
+
+  beforeAll(async () => {
+    workspace = new Workspace({ TMDB_RATE_LIMIT: '200/1s', SANDBOX_MOVIES: '60' });
+    await workspace.runOnce(['--pages', '3']);
+    broker = await startBroker({ dataDir: join(workspace.dataDir, 'kafka'), jarsDir });
+    clean = await audit(workspace, { brokers: broker.brokers });
+  });
+  afterAll(async () => {
+    await broker[Symbol.asyncDispose]();
+    workspace[Symbol.dispose]();
+  });
+
+  /** The checks that a copy of the file fails after `sql`. */
+  const checksThatFail = async (sql: string): Promise<string[]> => {
+    const folder = mkdtempSync(join(workspace.dataDir, 'tampered-'));
+    for (const file of ['tmdb.duckdb', 'tmdb-gold.duckdb']) {
+      copyFileSync(join(workspace.dataDir, file), join(folder, file));
+    }
+    const duckdbPath = join(folder, 'tmdb.duckdb');
+    const instance = await DuckDBInstance.create(duckdbPath);
+    const connection = await instance.connect();
+    await connection.run(sql);
+    connection.closeSync();
+    instance.closeSync();
+    const found = await failureOf(audit({ dataDir: workspace.dataDir, duckdbPath }, { brokers: broker.brokers }));
+    rmSync(folder, { recursive: true });
+    return checksIn(found);
+  };
+  const failureOf = (auditing: Promise<unknown>): Promise<string> =>
+    auditing.then(
+      () => 'nothing',
+      (error) => String(error),
+    );
+  const checksIn = (text: string): string[] => [...new Set(text.match(/^A\d/gm) ?? [])];
+
+  it('finds nothing where nothing is wrong, and counts what is there', () => {
+    expect(clean).toMatchObject({ ids: 60, rawRecords: 60, bronzeRows: 61, rowsOfOld: 0, parked: 0, movies: 60 });
+  });
+
+  it.each(tampering)('finds %s', async (_, sql, checks) => {
+    const found = await checksThatFail(sql);
+    expect(found).toEqual(expect.arrayContaining([...checks]));
+    // What is wrong in SILVER alone is not said of BRONZE.
+    if (!checks.some((check) => check < 'A5')) expect(found.filter((check) => check < 'A5')).toEqual([]);
+  });
+
+  it('finds more requests than the limit, and refused ones', async () => {
+    const requests = { limit: { capacity: 40, windowMs: 10_000 }, maxInAnyWindow: 41, byStatus: { 429: 1 } };
+    const found = await failureOf(
+      audit(workspace, { brokers: broker.brokers, requests: requests as unknown as SandboxStats }),
+    );
+    expect(found).toContain('A8: the limit is 40 (1): 41 in a window');
+    expect(found).toContain('A8: refused (1): 1 answers of 429');
+  });
+
+  it('finds a secret in a file, and in what was said', async () => {
+    const canary = { secret: 'canary-1f0e', said: ['all is well', 'with canary-1f0e'] };
+    const file = join(workspace.dataDir, 'left-behind');
+    writeFileSync(file, 'x canary-1f0e x');
+    const found = await failureOf(audit(workspace, { brokers: broker.brokers, canary }));
+    rmSync(file);
+    expect(found).toContain(`A9: files with the secret in them (1): ${file}`);
+    expect(found).toContain('A9: said (1): with canary-1f0e');
+  });
+
+  // Last: what is written stays.
+  it.each(written)('finds %s', async (_, topic, message, check) => {
+    const kafka = new Kafka({ brokers: [...broker.brokers], logLevel: logLevel.NOTHING });
+    const producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner });
+    await producer.connect();
+    await producer.send({ topic, messages: [message] });
+    await producer.disconnect();
+    expect(checksIn(await failureOf(audit(workspace, { brokers: broker.brokers })))).toContain(check);
+  });
+});

@@ -1,0 +1,56 @@
+import { expect, it } from 'vitest';
+import { runBronzeLoader } from '../../consumers/bronze-loader.ts';
+import type { Logger } from '../../lib/logger.ts';
+import { WarehouseUnavailableError } from '../../lib/warehouse/warehouse.ts';
+import { rawGenresCodec, rawMovieCodec } from '../../schemas/codecs.ts';
+import { topics } from '../../schemas/topics.ts';
+import { ManualClock } from '../support/manual-clock.ts';
+import { MemoryPartitionSource } from '../support/memory-partition-source.ts';
+import { MemorySink } from '../support/memory-sink.ts';
+import { MemoryWarehouse } from '../support/memory-warehouse.ts';
+
+/** A warehouse that takes nothing, and notes when it was asked to. */
+class ClosedWarehouse extends MemoryWarehouse {
+  readonly triedAt: number[] = [];
+  readonly #clock: ManualClock;
+
+  constructor(clock: ManualClock) {
+    super();
+    this.#clock = clock;
+  }
+
+  override async append(): Promise<void> {
+    this.triedAt.push(this.#clock.monotonic());
+    throw new WarehouseUnavailableError('closed');
+  }
+}
+
+it('a batch that fails again and again is tried ever more slowly, and ends the loader after minutes', async () => {
+  const clock = new ManualClock();
+  const warehouse = new ClosedWarehouse(clock);
+  const source = new MemoryPartitionSource();
+  const value = { movieId: 5, sourceUrl: 'x', httpStatus: 200, fetchedAt: new Date(), body: Buffer.from('{"id":5}') };
+  source.append(topics.rawMovies, 0, [rawMovieCodec.encode(value)]);
+  let lines = 0;
+  const note = () => {
+    lines += 1;
+  };
+  const failure = runBronzeLoader(
+    {
+      ...{ source, warehouse, deadLetters: new MemorySink(), clusterId: 'cluster', clock, random: () => 0.5 },
+      ...{ movieCodec: rawMovieCodec, genresCodec: rawGenresCodec },
+      log: { debug: note, info: note, warn: note, error: note } as unknown as Logger,
+    },
+    { limits: { maxRows: 1, maxBytes: 1_000_000, maxAgeMs: 1_000 }, signal: new AbortController().signal },
+  ).catch((error: unknown) => error);
+  await clock.advance(30_000);
+  const early = warehouse.triedAt.length;
+  await clock.advance(3_600_000);
+  expect(await failure).toBeInstanceOf(WarehouseUnavailableError);
+  const minutes = (warehouse.triedAt.at(-1) ?? 0) / 60_000;
+  console.info(`${early} tries in 30 s, ${warehouse.triedAt.length} in ${minutes.toFixed(1)} min, ${lines} log lines`);
+  expect(early).toBeLessThan(25);
+  expect(warehouse.triedAt.length).toBeLessThanOrEqual(120);
+  expect(minutes).toBeGreaterThan(5);
+  expect(lines).toBeLessThanOrEqual(warehouse.triedAt.length * 2);
+});

@@ -1,0 +1,170 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import tls from 'node:tls';
+import kafkajs, { type AclEntry, type Kafka } from 'kafkajs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createAdmin } from '../../lib/kafka/admin.ts';
+import { createKafka, type KafkaOptions } from '../../lib/kafka/client.ts';
+import { createRecordSource } from '../../lib/kafka/record-source.ts';
+import { connectProducer } from '../../lib/kafka/sink.ts';
+import { createLogger } from '../../lib/logger.ts';
+import { Secret } from '../../lib/secret.ts';
+import { movieIdCodec } from '../../schemas/codecs.ts';
+import { topics } from '../../schemas/topics.ts';
+import { Workspace } from '../e2e/support/cli.ts';
+import { createAuthority } from '../support/certificates.ts';
+import { type SecureBroker, startSecureBroker } from '../support/secure-broker.ts';
+
+const { AclOperationTypes: may, AclPermissionTypes, AclResourceTypes: of, ResourcePatternTypes: named } = kafkajs;
+
+/** One user a stage, each with a password of its own. */
+const users = {
+  admin: 'canary-admin',
+  producer: 'canary-producer',
+  fetcher: 'canary-fetcher',
+  loader: 'canary-loader',
+};
+type User = keyof typeof users;
+
+const allow = (user: User, resourceType: number, resourceName: string, operation: number, pattern = named.LITERAL) => ({
+  ...{ resourceType, resourceName, resourcePatternType: pattern, operation },
+  ...{ principal: `User:${user}`, host: '*', permissionType: AclPermissionTypes.ALLOW },
+});
+
+/** What each stage needs and nothing more: `topics` makes the topics as somebody who may, and every stage looks whether they are there. */
+const leastRights: readonly AclEntry[] = [
+  ...(['producer', 'fetcher', 'loader'] as const).map((user) =>
+    allow(user, of.TOPIC, 'tmdb.', may.DESCRIBE, named.PREFIXED),
+  ),
+  ...[may.READ, may.WRITE].map((operation) => allow('producer', of.TOPIC, 'tmdb.movie-ids', operation)),
+  allow('producer', of.TOPIC, 'tmdb.raw-genres', may.WRITE),
+  // It reads what it has asked for, as a group of its own.
+  allow('producer', of.GROUP, 'tmdb.movie-ids-read-', may.READ, named.PREFIXED),
+  allow('fetcher', of.TOPIC, 'tmdb.movie-ids', may.READ),
+  allow('fetcher', of.GROUP, 'movie-details', may.READ),
+  allow('fetcher', of.TOPIC, 'tmdb.raw-movies', may.WRITE),
+  allow('fetcher', of.TOPIC, 'tmdb.dead-letters', may.WRITE),
+  allow('loader', of.TOPIC, 'tmdb.raw-', may.READ, named.PREFIXED),
+  allow('loader', of.GROUP, 'bronze-loader', may.READ),
+  allow('loader', of.TOPIC, 'tmdb.dead-letters', may.WRITE),
+];
+
+describe('a Kafka with TLS, passwords and rights', () => {
+  const authority = createAuthority('the authority of our Kafka');
+  const stranger = createAuthority('one that nobody knows');
+  const asUsual = tls.getCACertificates('default');
+  let dir: string;
+  let broker: SecureBroker;
+  let workspace: Workspace;
+
+  beforeAll(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'tmdb-stream-secure-'));
+    broker = await startSecureBroker(join(dir, 'kafka'), authority.issue(['localhost']), users);
+    await writeFile(join(dir, 'authority.pem'), authority.cert);
+    workspace = new Workspace({
+      KAFKA_BROKERS: broker.address,
+      KAFKA_SSL: 'true',
+      NODE_EXTRA_CA_CERTS: join(dir, 'authority.pem'),
+    });
+    tls.setDefaultCACertificates([...asUsual, authority.cert]);
+  }, 120_000);
+  afterAll(async () => {
+    tls.setDefaultCACertificates(asUsual);
+    await broker[Symbol.asyncDispose]();
+    workspace[Symbol.dispose]();
+    await rm(dir, { recursive: true, force: true });
+  });
+
+  const clientAs = (user: User, more: Partial<KafkaOptions> = {}): Kafka =>
+    createKafka({
+      ...{ brokers: [broker.address], ssl: true, retries: 1, clientId: 'test', log: createLogger('silent', []) },
+      sasl: { mechanism: 'scram-sha-512', username: user, password: new Secret(users[user]) },
+      ...more,
+    });
+  const run = (user: User, args: readonly string[], env: Readonly<Record<string, string>> = {}) =>
+    workspace.run(args, { KAFKA_USERNAME: user, KAFKA_PASSWORD: users[user], ...env });
+
+  const sasl = (username: string, password: string, mechanism: 'plain' | 'scram-sha-512' = 'scram-sha-512') => ({
+    sasl: { mechanism, username, password: new Secret(password) },
+  });
+  const publishAs = async (user: User, topic: typeof topics.movieIds | typeof topics.rawMovies) => {
+    await using producer = await connectProducer(clientAs(user));
+    const value = { movieId: 5, reason: 'popular' as const, page: 1, rank: 1, requestedAt: new Date() };
+    await producer.sink(topic, movieIdCodec).publish([{ key: '5', value }]);
+  };
+  const readAs = (user: User, topic: typeof topics.rawMovies, group: string) => {
+    const options = { kafka: clientAs(user), topic, group, concurrency: 1, log: createLogger('silent', []) };
+    return createRecordSource(options).run(async () => {}, { signal: AbortSignal.timeout(20_000) });
+  };
+
+  const nobodysFault = { name: 'KafkaError', retriable: true, exitCode: 1 };
+  const refused = { name: 'KafkaRefusedError', retriable: false, exitCode: 3 };
+
+  it.each([
+    ['a wrong password', () => sasl('loader', 'canary-wrong'), refused, 'KAFKA_PASSWORD'],
+    ['a user that is none', () => sasl('nobody', users.loader), refused, 'KAFKA_USERNAME'],
+    [
+      'a way to log in that the broker does not have',
+      () => sasl('loader', users.loader, 'plain'),
+      refused,
+      'KAFKA_SASL_MECHANISM',
+    ],
+    ['a name that is not in the certificate', () => ({ brokers: [broker.addressByNumber] }), refused, 'altnames'],
+    ['no TLS where the broker speaks it', () => ({ ssl: false }), nobodysFault, 'Closed connection'],
+  ])('refuses %s, and says what to mend', async (_, options, error, hint) => {
+    const failure = await createAdmin(clientAs('loader', options())).catch((thrown) => thrown);
+    expect(failure).toMatchObject(error);
+    expect(failure.message).toContain(hint);
+    expect(`${failure.stack} ${JSON.stringify(failure)}`).not.toContain('canary');
+  });
+
+  it('is refused when a stranger vouches for it, and hears no password', async () => {
+    tls.setDefaultCACertificates([...asUsual, stranger.cert]);
+    try {
+      const failure = await createAdmin(clientAs('loader')).catch((thrown) => thrown);
+      expect(failure).toMatchObject(refused);
+      expect(failure.message).toContain('NODE_EXTRA_CA_CERTS');
+    } finally {
+      tls.setDefaultCACertificates([...asUsual, authority.cert]);
+    }
+  });
+
+  it('ends a command with exit code 3 for a wrong password, and shows none', async () => {
+    const { code, stdout, stderr } = await run('loader', ['load', '--once'], {
+      KAFKA_PASSWORD: 'canary-wrong',
+      LOG_LEVEL: 'trace',
+    });
+    expect(code).toBe(3);
+    expect(stderr).toContain('check KAFKA_USERNAME, KAFKA_PASSWORD and');
+    expect(stdout + stderr).not.toContain('canary');
+  });
+
+  it('serves each stage with the rights that it needs, and with no others', async () => {
+    expect(await run('admin', ['topics'])).toMatchObject({ code: 0 });
+    const admin = clientAs('admin').admin();
+    await admin.connect();
+    await admin.createAcls({ acl: [...leastRights] });
+    await admin.disconnect();
+
+    const stages: readonly (readonly [User, readonly string[]])[] = [
+      ['producer', ['produce', 'genres']],
+      ['producer', ['produce', 'popular', '--pages', '1']],
+      ['fetcher', ['fetch', '--once']],
+      ['loader', ['load', '--once', '--json']],
+    ];
+    for (const [user, args] of stages) {
+      const { code, stderr } = await run(user, args, { KAFKA_SASL_MECHANISM: 'scram-sha-256' });
+      expect(`${args.join(' ')}: ${code}`, stderr).toBe(`${args.join(' ')}: 0`);
+    }
+    // Somebody else's work.
+    const { code, stderr } = await run('producer', ['load', '--once']);
+    expect(code, stderr).toBe(1);
+    expect(stderr).toContain('KAFKA_USERNAME has no ACL for the group');
+    const noRight = { ...refused, message: expect.stringContaining('KAFKA_USERNAME has no ACL for it') };
+    await expect(readAs('fetcher', topics.rawMovies, 'movie-details')).rejects.toMatchObject(noRight);
+    await expect(publishAs('loader', topics.movieIds)).rejects.toMatchObject(noRight);
+    await expect(publishAs('producer', topics.rawMovies)).rejects.toMatchObject(noRight);
+    await expect(publishAs('producer', topics.movieIds)).resolves.toBeUndefined();
+  }, 180_000);
+});

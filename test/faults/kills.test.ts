@@ -1,0 +1,92 @@
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { seededRandom } from '../contract/support/seeded-random.ts';
+import { Post } from './support/crew.ts';
+import { untilDrained } from './support/drained.ts';
+import { killAgainAndAgain } from './support/kill-again-and-again.ts';
+import {
+  fetcherUnderFire,
+  hasOpen,
+  loaderUnderFire,
+  producerUnderFire,
+  type StageUnderFire,
+  schedulerUnderFire,
+} from './support/stages-under-fire.ts';
+import { openTestBed } from './support/test-bed.ts';
+import { GoldReader } from './support/watchers.ts';
+
+/** Kills of the loader; of each other stage there are a quarter as many. */
+const loaderKills = Number(process.env['FAULT_KILLS'] ?? 16);
+const otherKills = Math.ceil(loaderKills / 4);
+const seed = Number(process.env['SEED'] ?? Date.now() % 100_000);
+
+const movies = 1_200;
+const concurrency = 8;
+/** A little more than the movies that are asked for again: there is always something on its way, and no queue that grows. */
+const limit = { capacity: 75, windowMs: 1_000 };
+const detail = /^\/3\/movie\/\d+$/;
+
+describe('a fleet under load whose members are killed at random', () => {
+  it(
+    `loses nothing and doubles nothing: ${loaderKills} kills of the loader, ${otherKills} of each other stage`,
+    async () => {
+      await using bed = await openTestBed({
+        limit,
+        sandbox: { movies, latencyMs: [20, 120] },
+        env: {
+          TMDB_CONCURRENCY: String(concurrency),
+          TMDB_TIMEOUT: '2s',
+          TMDB_REFRESH_AFTER: `${movies / 60}s`,
+          LOAD_MAX_AGE: '200ms',
+          TRANSFORM_SCHEDULE: '*/2 * * * * *',
+        },
+        kafka: { 'group.initial.rebalance.delay.ms': '0' },
+      });
+      const [half, otherHalf] = [Math.ceil, Math.floor];
+      const genres = new Post(bed.fleet, 'genres', ['produce', 'genres', '--every', '10s']);
+      const producer = producerUnderFire(bed, ['--every', '3s']);
+      const fires: readonly (readonly [StageUnderFire, number])[] = [
+        [producer, otherKills],
+        [fetcherUnderFire(bed), half(otherKills / 2)],
+        [fetcherUnderFire(bed), otherHalf(otherKills / 2)],
+        [loaderUnderFire(bed), half(loaderKills / 2)],
+        [loaderUnderFire(bed), otherHalf(loaderKills / 2)],
+        [schedulerUnderFire(bed), otherKills],
+      ];
+      await using gold = new GoldReader(join(bed.workspace.dataDir, 'tmdb-gold.duckdb'));
+      const killed: Record<string, number> = {};
+      let inTurn = 0;
+      const started = performance.now();
+      await Promise.all(
+        fires.map(([stage, kills], index) =>
+          killAgainAndAgain(stage, kills, seededRandom(seed + index), (pid) => {
+            const { name } = stage.post;
+            killed[name] = (killed[name] ?? 0) + 1;
+            if (name === 'loader' && hasOpen(pid, bed.workspace.duckdbPath)) inTurn += 1;
+          }),
+        ),
+      );
+      const minutes = (performance.now() - started) / 60_000;
+
+      const others = fires.slice(1).map(([{ post }]) => post);
+      const published = await untilDrained(bed, { producers: [producer.post, genres], others });
+      const found = await bed.audit();
+      const asked = bed.requests.filter(({ path }) => detail.test(path)).length;
+      process.stdout.write(
+        `killed in ${minutes.toFixed(1)} min, seed ${seed}: ${JSON.stringify(killed)}, ${inTurn} of the loaders with the file open\n` +
+          `ids ${published}, raw records ${found.rawRecords}, rows of BRONZE ${found.bronzeRows}: 0 lost, 0 doubled; ` +
+          `fetched again ${asked - published}, most in any window ${bed.sandbox.stats().maxInAnyWindow} of ${limit.capacity}; ` +
+          `GOLD read ${gold.reads} times\n`,
+      );
+      // Of dbt, too, nobody ever saw a half.
+      expect(gold.wrong).toEqual([]);
+      expect(killed).toEqual({ producer: otherKills, fetcher: otherKills, loader: loaderKills, scheduler: otherKills });
+      expect(found.movies).toBe(movies);
+      // What was in flight: of who was killed, and of the other, whose partitions were dealt out anew when it left and when it
+      // came back.
+      expect(asked - published).toBeLessThanOrEqual(otherKills * 3 * concurrency);
+    },
+    // On a machine as slow as it may be: a minute for every five kills of the loader.
+    600_000 + loaderKills * 12_000,
+  );
+});

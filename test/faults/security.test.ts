@@ -1,0 +1,291 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { basename, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
+import { afterEach, describe, expect, it } from 'vitest';
+import { systemClock } from '../../lib/clock.ts';
+import { loadConfig } from '../../lib/config.ts';
+import { Health } from '../../lib/health.ts';
+import { startHealthServer } from '../../lib/health-server.ts';
+import { createMetrics } from '../../lib/metrics.ts';
+import { parseFaults } from '../../sandbox/parse-faults.ts';
+import { startSandbox } from '../../sandbox/server.ts';
+import { outcomeOf, Workspace } from '../e2e/support/cli.ts';
+import { until } from '../support/fleet.ts';
+
+const root = join(import.meta.dirname, '../..');
+const read = (file: string) => readFileSync(join(root, file), 'utf8');
+
+/** Every process that `pid` has started, and those that they have: its program and what it was given. */
+function descendantsOf(pid: number): { readonly name: string; readonly environment: string }[] {
+  const file = (of: number, what: string): string => {
+    try {
+      return readFileSync(`/proc/${of}/${what}`, 'utf8');
+    } catch {
+      return '';
+    }
+  };
+  const children = file(pid, `task/${pid}/children`).trim().split(' ').filter(Boolean).map(Number);
+  return children.flatMap((child) => {
+    const name = basename(file(child, 'cmdline').split('\0')[0] ?? '').replace(/[\d.]+$/, '');
+    return [{ name, environment: file(child, 'environ') }, ...descendantsOf(child)];
+  });
+}
+
+describe('a secret', () => {
+  it('is in nothing that the processes we start are given', () => {
+    const canary = 'canary-5f0d1c77';
+    const set = {
+      TMDB_TOKEN: canary,
+      TMDB_API_KEY: canary,
+      KAFKA_USERNAME: 'someone',
+      KAFKA_PASSWORD: canary,
+      TOKEN_BUCKET_URL: `redis://:${canary}@127.0.0.1:6379`,
+      AWS_SECRET_ACCESS_KEY: canary,
+      SOMETHING_NEW: canary,
+    };
+    const { childEnvironment } = loadConfig({ ...process.env, ...set });
+    expect(Object.keys(childEnvironment)).toContain('PATH');
+    expect(JSON.stringify(childEnvironment)).not.toContain(canary);
+  });
+
+  it.runIf(process.platform === 'linux')(
+    'is in the environment of no process that a run starts',
+    async () => {
+      const canary = 'canary-2b7d90e3';
+      await using sandbox = await startSandbox({ limit: { capacity: 500, windowMs: 1_000 }, token: canary });
+      using workspace = new Workspace({ TMDB_BASE_URL: sandbox.url, TMDB_TOKEN: canary, TMDB_RATE_LIMIT: '500/1s' });
+      const run = workspace.start(['run', '--once', '--pages', '1']);
+      const ended = outcomeOf(run);
+      const seen = new Map<string, string>();
+      while (run.exitCode === null && run.signalCode === null) {
+        for (const { name, environment } of descendantsOf(run.pid ?? 0)) seen.set(name, environment);
+        await delay(20);
+      }
+      expect((await ended).code).toBe(0);
+      expect([...seen.keys()]).toEqual(expect.arrayContaining(['java', 'python']));
+      expect([...seen].filter(([, environment]) => environment.includes(canary)).map(([name]) => name)).toEqual([]);
+    },
+    240_000,
+  );
+
+  /** What secrets look like: tokens of three parts, private keys, keys of clouds and of TMDb's older version. */
+  const looksSecret = [
+    /\beyJ[\w-]{15,}\.[\w-]{15,}\.[\w-]{15,}/,
+    /-----BEGIN [A-Z ]*PRIVATE KEY-----/,
+    /\bAKIA[0-9A-Z]{16}\b/,
+    /\b(?:ghp|gho|ghs|npm|xox[abp])_[\w]{30,}/,
+    /\bapi_key\s*[=:]\s*['"]?[0-9a-f]{32}\b/i,
+    /\b(?:TMDB_TOKEN|TMDB_API_KEY|KAFKA_PASSWORD)\s*[=:]\s*['"]?[\w-]{24,}/,
+  ];
+
+  it.runIf(existsSync(join(root, '.git')))('was never committed, and the places for them are not either', () => {
+    const git = (...args: string[]) => execFileSync('git', args, { cwd: root, encoding: 'utf8', maxBuffer: 2 ** 30 });
+    const found = git('log', '--patch', '--unified=0', '--format=')
+      .split('\n')
+      .filter((line) => line.startsWith('+') && looksSecret.some((pattern) => pattern.test(line)));
+    expect(found).toEqual([]);
+    expect(git('ls-files', '.env', 'deploy/secrets')).toBe('deploy/secrets/.gitignore\n');
+    expect(git('check-ignore', '.env', 'deploy/secrets/tmdb_token', 'data/x').trim().split('\n')).toHaveLength(3);
+  });
+
+  it('would be noticed if it were', () => {
+    const samples = [
+      `eyJhbGciOiJIUzI1NiJ9.${'a'.repeat(30)}.${'b'.repeat(30)}`,
+      `api_key=${'0a'.repeat(16)}`,
+      `TMDB_TOKEN=${'x'.repeat(30)}`,
+    ];
+    for (const sample of samples) expect(looksSecret.some((pattern) => pattern.test(sample))).toBe(true);
+  });
+});
+
+describe('what is installed', () => {
+  const installers = ['scripts/setup.mjs', 'Dockerfile'];
+
+  it('of npm is exactly what was reviewed: pinned, with a hash each, and runs no script of its own', () => {
+    const { dependencies, devDependencies, optionalDependencies } = JSON.parse(read('package.json'));
+    const versions = Object.values<string>({ ...dependencies, ...devDependencies, ...optionalDependencies });
+    expect(versions.filter((version) => !/^\d+\.\d+\.\d+(?:-[\w.]+)?$/.test(version))).toEqual([]);
+    const { packages } = JSON.parse(read('package-lock.json')) as {
+      packages: Record<string, { integrity?: string; resolved?: string; link?: boolean }>;
+    };
+    const locked = Object.entries(packages).filter(([path]) => path !== '');
+    expect(locked.length).toBeGreaterThan(100);
+    expect(locked.filter(([, { integrity }]) => !integrity?.startsWith('sha512-')).map(([path]) => path)).toEqual([]);
+    // From the registry that whoever installs has chosen, never from a repository or a file.
+    expect(locked.filter(([, { resolved, link }]) => link || /^(?:git|file|http:)/.test(resolved ?? ''))).toEqual([]);
+    for (const file of installers) {
+      const installs = read(file).match(/npm ci\b.*|'npm', \['ci'.*/g) ?? [];
+      expect(installs, file).toHaveLength(1);
+      expect(installs[0], file).toContain('--ignore-scripts');
+    }
+  });
+
+  it.each(['dbt/requirements.txt', 'dbt/requirements-lint.txt'])(
+    'of Python is pinned by version and hash: %s',
+    (file) => {
+      const requirements = read(file)
+        .replace(/\\\n/g, ' ')
+        .split('\n')
+        .filter((line) => /^\w/.test(line));
+      expect(requirements.length).toBeGreaterThan(10);
+      const loose = requirements.filter((line) => !/^[\w.[\]-]+==[\w.]+ .*--hash=sha256:[0-9a-f]{64}/.test(line));
+      expect(loose).toEqual([]);
+      for (const installer of installers) expect(read(installer)).toContain('--require-hashes');
+    },
+  );
+
+  it.each(['lib/kafka/broker/pom.xml', 'lib/token-bucket/server/pom.xml'])(
+    'of Maven is pinned by version: %s',
+    (file) => {
+      const versions = [...read(file).matchAll(/<(?:[\w.]+\.)?version>([^<]+)</g)].map(([, version = '']) => version);
+      expect(versions.length).toBeGreaterThan(1);
+      expect(versions.filter((version) => !/^(?:[\d.]+(?:-\d+)?|\$\{[\w.]+\})$/.test(version))).toEqual([]);
+    },
+  );
+
+  it('in containers is pinned by version', () => {
+    const images = [
+      ...read('docker-compose.yml').matchAll(/^\s*image: (\S+)/gm),
+      ...read('Dockerfile').matchAll(/^FROM (\S+:\S+)/gm),
+    ];
+    expect(images.length).toBeGreaterThan(3);
+    expect(images.map(([, image]) => image).filter((image) => !/:v?\d+\.\d+/.test(image ?? ''))).toEqual([]);
+  });
+});
+
+describe('the health server', () => {
+  const opened: (() => void)[] = [];
+  afterEach(() => {
+    for (const close of opened.splice(0)) close();
+  });
+
+  const start = async () => {
+    const server = await startHealthServer(
+      { host: '127.0.0.1', port: 0 },
+      new Health(systemClock),
+      createMetrics('0').registry,
+    );
+    opened.push(() => void server[Symbol.asyncDispose]());
+    return server;
+  };
+  const socketTo = (url: string, text: string) => {
+    const socket = connect(Number(new URL(url).port), '127.0.0.1');
+    socket.on('error', () => {}).resume();
+    socket.write(text);
+    opened.push(() => socket.destroy());
+    return socket;
+  };
+
+  /** What else the process has to do: the longest that it was kept from it. */
+  const longestWaitDuring = async (work: () => Promise<unknown>): Promise<number> => {
+    let last = performance.now();
+    let longest = 0;
+    const timer = setInterval(() => {
+      longest = Math.max(longest, performance.now() - last);
+      last = performance.now();
+    }, 5);
+    await work();
+    clearInterval(timer);
+    return longest;
+  };
+
+  it('takes a flood of requests without keeping the process from its work', async () => {
+    const { url } = await start();
+    const longest = await longestWaitDuring(async () => {
+      const one = () =>
+        fetch(`${url}/metrics`).then(
+          (response) => response.text(),
+          () => '',
+        );
+      for (let round = 0; round < 20; round += 1) await Promise.all(Array.from({ length: 50 }, one));
+    });
+    console.info(`a flood of 1,000 requests kept the process from its work for ${longest.toFixed(0)} ms at most`);
+    expect(longest).toBeLessThan(500);
+    expect((await fetch(`${url}/healthz`)).status).toBe(200);
+  });
+
+  it('gets rid of clients that say nothing or never come to an end, and answers others soon', async () => {
+    const { url } = await start();
+    const beginnings = ['', 'GET /healthz HTTP/1.1\r\nx: ', 'POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n'];
+    for (let client = 0; client < 300; client += 1) socketTo(url, beginnings[client % 3] ?? '');
+    await delay(500);
+    const startedAt = performance.now();
+    await until(
+      'it answers',
+      () =>
+        fetch(`${url}/healthz`).then(
+          ({ ok }) => ok,
+          () => false,
+        ),
+      { timeoutMs: 6_000 },
+    );
+    console.info(`answered after ${((performance.now() - startedAt) / 1_000).toFixed(1)} s among 300 clients`);
+  }, 30_000);
+
+  it.each([
+    ['a header of a megabyte', `GET /healthz HTTP/1.1\r\nx: ${'a'.repeat(1_000_000)}\r\n\r\n`],
+    ['a path of a megabyte', `GET /${'a'.repeat(1_000_000)} HTTP/1.1\r\nhost: x\r\n\r\n`],
+    ['a hundred thousand headers', `GET /healthz HTTP/1.1\r\n${'x: y\r\n'.repeat(100_000)}\r\n`],
+    ['what is no HTTP', `\x16\x03\x01${'\0'.repeat(5_000)}`],
+    ['a path that climbs', 'GET /../../../etc/passwd HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n'],
+    ['a path with line breaks', 'GET /%0d%0aset-cookie:x HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n'],
+  ])('refuses %s', async (_, text) => {
+    const { url } = await start();
+    const socket = socketTo(url, text);
+    let answer = '';
+    socket.on('data', (data) => {
+      answer += data;
+    });
+    await new Promise((resolve) => socket.once('close', resolve));
+    expect(answer).toMatch(/^(?:HTTP\/1\.1 4\d\d|$)/);
+    expect(answer).not.toMatch(/root:|^set-cookie/m);
+    expect((await fetch(`${url}/healthz`)).status).toBe(200);
+  });
+});
+
+describe('what somebody else wrote', () => {
+  /** Begins a line of its own, clears a screen, in seven and in eight bits, and turns around what follows. */
+  const hostile = 'Up\r\n{"level":60,"msg":"forged"}\n\u001b[2J\u001b]0;x\u0007\u009b31m\u007f\u2028\u202e';
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
+  const controls = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/;
+
+  it('is one line of the log, of plain characters, whose text is as it was', () => {
+    const logger = pathToFileURL(join(root, 'lib/logger.ts')).href;
+    const code = `import { createLogger } from '${logger}';
+      createLogger('info', []).warn({ title: ${JSON.stringify(hostile)}, error: ${JSON.stringify(hostile)} }, ${JSON.stringify(hostile)});`;
+    const { stderr } = spawnSync(process.execPath, ['--input-type=module', '--eval', code], { encoding: 'utf8' });
+    expect(stderr.trimEnd().split('\n')).toHaveLength(1);
+    expect(stderr).not.toMatch(controls);
+    expect(JSON.parse(stderr)).toMatchObject({ level: 40, title: hostile, error: hostile, msg: hostile });
+  });
+
+  it('steers no terminal when a command ends because of it', async () => {
+    await using sandbox = await startSandbox({ limit: null });
+    sandbox.setFaults([{ kind: 'body', body: hostile, path: '/movie/popular' }]);
+    using workspace = new Workspace({ TMDB_BASE_URL: sandbox.url, TMDB_TOKEN: 'made-up' });
+    const { code, stderr } = await workspace.run(['produce', 'popular'], { LOG_LEVEL: 'trace' });
+    expect(code).toBe(1);
+    expect(stderr).toContain('is not valid JSON');
+    expect(stderr).not.toMatch(controls);
+  }, 60_000);
+});
+
+describe('names that mean something to JavaScript', () => {
+  const odd = JSON.parse('{"__proto__":{"polluted":1},"constructor":"x","toString":"y","TMDB_PAGES":"__proto__"}');
+  const asUsual = JSON.stringify(Object.getOwnPropertyNames(Object.prototype));
+
+  it('do nothing in the environment, and are no faults and no commands', () => {
+    expect(loadConfig({ ...odd }).origin).toBe('generated');
+    for (const name of ['__proto__', 'constructor', 'hasOwnProperty']) {
+      expect(() => parseFaults(`${name}=1`)).toThrow('expected one of');
+      const command = () =>
+        execFileSync(process.execPath, [join(root, 'cli.ts'), name], { cwd: '/', stdio: 'pipe', encoding: 'utf8' });
+      expect(command).toThrow(`there is no command "${name}"`);
+    }
+    expect(JSON.stringify(Object.getOwnPropertyNames(Object.prototype))).toBe(asUsual);
+    expect(Object.keys({ ...{} })).not.toContain('polluted');
+  });
+});

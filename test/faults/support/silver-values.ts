@@ -1,0 +1,97 @@
+import type { Fields } from './documents.ts';
+
+/** What a column of SILVER may say of a document, judged by the document's own text. */
+export interface Allowed {
+  /** The field in the document. */
+  readonly key: string;
+  readonly column: string;
+  /** As DuckDB writes them as text; null where the column may be NULL. */
+  readonly values: readonly (string | null)[];
+  /** Whether NULL is to be told in `unusable_fields`. */
+  readonly isToldWhenNull: boolean;
+}
+
+type Reader = (json: string) => { readonly values: readonly (string | null)[]; readonly isToldWhenNull?: boolean };
+
+const max64 = 2n ** 63n - 1n;
+
+/** The value of a number's or a text's digits; null when that is no whole number. */
+function wholeNumber(json: string): bigint | null {
+  const text = json.startsWith('"') ? String(JSON.parse(json)).trim() : json;
+  const match = /^([+-]?\d+)(?:\.(\d+))?(?:[eE]([+-]?\d{1,3}))?$/.exec(text);
+  if (!match) return null;
+  const [, whole = '', fraction = '', exponent = '0'] = match;
+  const shift = Number(exponent) - fraction.length;
+  const digits = BigInt(whole + fraction);
+  if (shift >= 0) return digits * 10n ** BigInt(shift);
+  return digits % 10n ** BigInt(-shift) === 0n ? digits / 10n ** BigInt(-shift) : null;
+}
+
+const integer =
+  (least: bigint, most: bigint): Reader =>
+  (json) => {
+    const value = wholeNumber(json);
+    const isTrue = value !== null && value >= least && value <= most;
+    const isPlain = /^-?\d+$/.test(json);
+    if (isPlain && isTrue) return { values: [String(value)] };
+    // Zero says that it is not known, which is nothing to tell.
+    return { values: isTrue ? [null, String(value)] : [null], isToldWhenNull: isPlain && value !== 0n };
+  };
+
+const double =
+  (most: number): Reader =>
+  (json) => {
+    const value = Number(json.startsWith('"') ? JSON.parse(json) : json);
+    const isNumber = /^[-\d]/.test(json);
+    if (isNumber && value >= 0 && value <= most) return { values: [String(value)] };
+    return { values: value >= 0 && value <= most ? [null, String(value)] : [null], isToldWhenNull: isNumber };
+  };
+
+const day: Reader = (json) => {
+  const text: unknown = json.startsWith('"') ? JSON.parse(json) : null;
+  if (typeof text !== 'string' || !/^\d{4}-\d\d-\d\d$/.test(text)) return { values: [null] };
+  const date = new Date(`${text}T00:00:00Z`);
+  const isDay = !Number.isNaN(date.getTime()) && date.toISOString().startsWith(text);
+  const isWithin = isDay && text >= '1874-01-01' && text <= '2100-12-31';
+  return isWithin ? { values: [text] } : { values: [null], isToldWhenNull: true };
+};
+
+const text: Reader = (json) => {
+  // Another type than a text is none of TMDb's; what it reads as is not promised.
+  if (!json.startsWith('"')) return { values: [] };
+  const value = String(JSON.parse(json));
+  return { values: [/^ *$/.test(value) ? null : `=${value}`] };
+};
+
+const columns: readonly (readonly [key: string, column: string, reader: Reader])[] = [
+  ['title', 'title', text],
+  ['original_title', 'original_title', text],
+  ['original_language', 'original_language', text],
+  ['status', 'status', text],
+  ['imdb_id', 'imdb_id', text],
+  ['release_date', 'release_date', day],
+  ['budget', 'budget_usd', integer(1n, max64)],
+  ['revenue', 'revenue_usd', integer(1n, max64)],
+  ['runtime', 'runtime_minutes', integer(1n, 2n ** 31n - 1n)],
+  ['vote_count', 'vote_count', integer(0n, 1_000_000_000n)],
+  ['popularity', 'popularity', double(1e9)],
+];
+
+/** Texts are told from their first character on: a client may leave out a mark of byte order that begins one. */
+const quoted = columns.filter(([, , reader]) => reader === text).map(([, column]) => `'=' || ${column} as ${column}`);
+
+export const silverSql = `select * replace (release_date::varchar as release_date, ${quoted.join(', ')}) from silver.silver_movies`;
+
+/** Of each column that can be told from one field alone. A key that comes more than once may be read as any of them. */
+export function allowedValues(fields: Fields): Allowed[] {
+  return columns.flatMap(([key, column, reader]) => {
+    const read = fields.filter(([name]) => name === key).map(([, json]) => reader(json));
+    if (read.some(({ values }) => values.length === 0)) return [];
+    return {
+      key,
+      column,
+      values: read.length === 0 ? [null] : read.flatMap(({ values }) => values),
+      isToldWhenNull: read.length > 0 && read.every(({ isToldWhenNull }) => isToldWhenNull === true),
+    };
+  });
+}

@@ -1,0 +1,35 @@
+import { DuckDBInstance } from '@duckdb/node-api';
+
+/** What somebody does who has the file to himself. @returns the last statement's rows. */
+export async function runSql(path: string, sql: string): Promise<Record<string, unknown>[]> {
+  const instance = await DuckDBInstance.create(path);
+  try {
+    const connection = await instance.connect();
+    const rows = (await connection.runAndReadAll(sql)).getRowObjectsJS();
+    connection.closeSync();
+    return rows;
+  } finally {
+    instance.closeSync();
+  }
+}
+
+/** Of a file whose partitions were loaded from their first offset on, without a hole: all four are the same. */
+export interface Contents {
+  readonly rows: number;
+  readonly offsets: number;
+  /** As the lines of the batches say. */
+  readonly inLedger: number;
+  /** Sum of the partitions' next offsets. */
+  readonly positions: number;
+}
+
+export async function contentsOf(path: string): Promise<Contents> {
+  const [counts] = await runSql(
+    path,
+    `select count(*)::double as rows, count(distinct (kafka_partition, kafka_offset))::double as offsets,
+            (select coalesce(sum(row_count), 0) from bronze.load_batches)::double as "inLedger",
+            (select coalesce(sum(next_offset), 0) from bronze.load_positions)::double as positions
+       from bronze.raw_movies`,
+  );
+  return counts as unknown as Contents;
+}

@@ -1,0 +1,95 @@
+import { runBronzeLoader } from '../../../consumers/bronze-loader.ts';
+import { systemClock } from '../../../lib/clock.ts';
+import { createPartitionSource } from '../../../lib/kafka/partition-source.ts';
+import { openDuckDbWarehouse } from '../../../lib/warehouse/duckdb/warehouse.ts';
+import {
+  type Batch,
+  type TopicId,
+  type Warehouse,
+  WarehouseUnavailableError,
+} from '../../../lib/warehouse/warehouse.ts';
+import type { Context, Platform } from '../../../pipeline/platform.ts';
+import { endsOf } from '../../../pipeline/stages.ts';
+import { deadLetterCodec, rawGenresCodec, rawMovieCodec } from '../../../schemas/codecs.ts';
+import { topics } from '../../../schemas/topics.ts';
+
+interface LoadingOptions {
+  /** Of consumers: two loaders in two groups both have all partitions. */
+  readonly group: string;
+  /** What the loader is given in place of the warehouse. */
+  readonly wrap?: (warehouse: Warehouse) => Warehouse;
+}
+
+/** The loader as `load --once` runs it, but for its group and its warehouse. */
+export const loading =
+  ({ group, wrap = (warehouse) => warehouse }: LoadingOptions) =>
+  async (platform: Platform, { config, log, signal }: Context): Promise<void> => {
+    const { client, producer, clusterId } = await platform.kafka();
+    const until = endsOf(platform, [topics.rawMovies]);
+    const { duckdbPath: path, lockWaitMs } = config.warehouse;
+    await using warehouse = await openDuckDbWarehouse({ path, lockWaitMs, clock: systemClock });
+    await warehouse.migrate();
+    const ports = {
+      source: createPartitionSource({ kafka: client, group, topics: [topics.rawMovies] }),
+      warehouse: wrap(warehouse),
+      ...{ clusterId, movieCodec: rawMovieCodec, genresCodec: rawGenresCodec, log, clock: systemClock },
+      deadLetters: producer.sink(topics.deadLetters, deadLetterCodec),
+      random: () => 0.01,
+    };
+    await runBronzeLoader(ports, { limits: config.load, signal, until });
+  };
+
+/** A warehouse behind a connection that loses calls and answers, and that carries out some calls when they were given up. */
+export class UnreliableWarehouse implements Warehouse {
+  readonly struck = { lost: 0, unanswered: 0, late: 0 };
+  readonly #warehouse: Warehouse;
+  readonly #random: () => number;
+  #late: (readonly Batch[])[] = [];
+
+  constructor(warehouse: Warehouse, random: () => number) {
+    this.#warehouse = warehouse;
+    this.#random = random;
+  }
+
+  migrate(): Promise<void> {
+    return this.#warehouse.migrate();
+  }
+
+  positions(topic: TopicId): Promise<ReadonlyMap<number, bigint>> {
+    return this.#warehouse.positions(topic);
+  }
+
+  async append(batches: readonly Batch[]): Promise<void> {
+    const late = this.#late;
+    this.#late = [];
+    const isLateFirst = this.#random() < 0.5;
+    // Whichever comes second finds that its offsets are loaded: nobody hears what becomes of the late ones.
+    if (isLateFirst) await this.#carryOut(late);
+    try {
+      await this.#appendOrNot(batches);
+    } finally {
+      if (!isLateFirst) await this.#carryOut(late);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+
+  async #carryOut(calls: readonly (readonly Batch[])[]): Promise<void> {
+    for (const batches of calls) await this.#warehouse.append(batches).catch(() => {});
+  }
+
+  async #appendOrNot(batches: readonly Batch[]): Promise<void> {
+    const fate = this.#random();
+    if (fate < 0.2) {
+      this.struck.lost += 1;
+    } else if (fate < 0.4) {
+      this.struck.late += 1;
+      this.#late.push(batches);
+    } else {
+      await this.#warehouse.append(batches);
+      if (fate > 0.6) return;
+      this.struck.unanswered += 1;
+    }
+    throw new WarehouseUnavailableError('the connection was lost');
+  }
+}

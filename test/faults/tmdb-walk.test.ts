@@ -1,0 +1,110 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createLogger } from '../../lib/logger.ts';
+import { type PopularWalk, producePopular } from '../../producers/popular.ts';
+import { GeneratedCatalogue } from '../../sandbox/catalogue-generated.ts';
+import { type SandboxOptions, startSandbox } from '../../sandbox/server.ts';
+import type { MovieId } from '../../schemas/records.ts';
+import { DetailsStage } from '../support/details-stage.ts';
+import { serve } from '../support/http-server.ts';
+import { ManualClock } from '../support/manual-clock.ts';
+import { MemorySink } from '../support/memory-sink.ts';
+
+/** The walk over the popular list, over real HTTP, while the list does under it what lists do. */
+describe('a walk', () => {
+  let clock: ManualClock;
+  let movieIds: MemorySink<MovieId>;
+  let opened: AsyncDisposable[];
+
+  beforeEach(() => {
+    clock = new ManualClock();
+    movieIds = new MemorySink();
+    opened = [];
+  });
+  afterEach(async () => {
+    for (const resource of opened.reverse()) await resource[Symbol.asyncDispose]();
+  });
+
+  const walk = (baseUrl: string): Promise<PopularWalk> => {
+    // The client and the clock are those of the details stage; its topics are not used.
+    const stage = new DetailsStage({ baseUrl, clock });
+    opened.push(stage);
+    const ports = { tmdb: stage.tmdb, movieIds, known: new Map(), clock, log: createLogger('silent', []) };
+    return stage.finish(producePopular(ports, { pages: 500, refreshAfterMs: 0 }, new AbortController().signal));
+  };
+  const published = () => movieIds.values.map(({ movieId }) => movieId);
+  const sandboxWith = async (options: SandboxOptions) => {
+    const sandbox = await startSandbox({ clock, ...options });
+    opened.push(sandbox);
+    return sandbox;
+  };
+
+  it('over pages that shift publishes no id twice, and a few walks have them all', async () => {
+    const movies = 600;
+    const catalogue = new GeneratedCatalogue({ seed: 1, movies });
+    const all = Array.from({ length: movies }, (_, rank) => catalogue.idAtRank(rank));
+    const sandbox = await sandboxWith({ movies, pageDrift: 5 });
+    const seen = new Set<number>();
+    const missing: number[] = [];
+    while (seen.size < movies && missing.length < 10) {
+      movieIds.records.length = 0;
+      const { found, pagesRead } = await walk(sandbox.url);
+      expect(pagesRead).toBe(movies / 20);
+      expect(new Set(published()).size).toBe(published().length);
+      expect(published()).toHaveLength(found);
+      for (const id of published()) seen.add(id);
+      missing.push(movies - seen.size);
+    }
+    console.info(`not seen after each walk over shifting pages: ${missing.join(', ')}`);
+    // Otherwise nothing shifted.
+    expect(missing[0]).toBeGreaterThan(0);
+    expect([...seen].sort((a, b) => a - b)).toEqual(all.toSorted((a, b) => a - b));
+  });
+
+  it('over more than 500 pages ends with the last that TMDb shows', async () => {
+    const sandbox = await sandboxWith({ movies: 11_000 });
+    expect(await walk(sandbox.url)).toMatchObject({ pagesRead: 500, pagesFailed: 0, published: 10_000 });
+    expect(sandbox.stats()).toMatchObject({ requests: 500, byStatus: { 200: 500 } });
+  });
+
+  it('ends with the list, whether its total shrinks or grows, a page is empty, or names a movie twice', async () => {
+    // Page → its movies and the total that it claims.
+    const pages: Readonly<Record<string, readonly [readonly number[], number]>> = {
+      1: [[1, 2, 2, 3], 9],
+      2: [[], 9],
+      3: [[3, 4, 1], 3],
+      4: [[5], 5],
+      5: [[6], 4],
+    };
+    const server = await serve((request, response) => {
+      const page = new URL(request.url ?? '', 'http://localhost').searchParams.get('page') ?? '';
+      const [ids, total_pages] = pages[page] ?? [[], 0];
+      const body = { page: Number(page), total_pages, results: ids.map((id) => ({ id })) };
+      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+    });
+    opened.push(server);
+    expect(await walk(`http://127.0.0.1:${server.port}/3`)).toMatchObject({ pagesRead: 3, found: 4 });
+    expect(published()).toEqual([1, 2, 3, 4]);
+  });
+
+  it('leaves out a page that cannot be had and reads the next', async () => {
+    const sandbox = await sandboxWith({ movies: 400 });
+    // By the seed: the first page is not struck.
+    sandbox.setFaults([{ kind: 'body', body: '[]', rate: 0.2 }]);
+    const { pagesRead, pagesFailed, published: ids } = await walk(sandbox.url);
+    expect(pagesRead + pagesFailed).toBe(20);
+    expect(pagesFailed).toBeGreaterThan(0);
+    expect(ids).toBe(pagesRead * 20);
+  });
+
+  it('waits while TMDb is out, and then has every page', async () => {
+    const sandbox = await sandboxWith({ movies: 1_200 });
+    const work = walk(sandbox.url);
+    // 40 pages at once, and for the other 20 there are no tokens yet.
+    await clock.advance(1_000);
+    sandbox.setFaults([{ kind: 'drop' }]);
+    await clock.advance(120_000);
+    expect(sandbox.stats().byStatus).toMatchObject({ 200: 40, dropped: expect.any(Number) });
+    sandbox.setFaults([]);
+    expect(await work).toMatchObject({ pagesRead: 60, pagesFailed: 0, published: 1_200 });
+  });
+});

@@ -1,0 +1,217 @@
+import type { ServerResponse } from 'node:http';
+import { gzipSync } from 'node:zlib';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { CredentialsRefusedError } from '../../lib/tmdb/errors.ts';
+import { GeneratedCatalogue } from '../../sandbox/catalogue-generated.ts';
+import type { Fault } from '../../sandbox/faults.ts';
+import { parseFaults } from '../../sandbox/parse-faults.ts';
+import { type Sandbox, startSandbox } from '../../sandbox/server.ts';
+import { BucketFleet } from '../contract/support/bucket-fleet.ts';
+import { DetailsStage } from '../support/details-stage.ts';
+import { serve } from '../support/http-server.ts';
+import { ManualClock } from '../support/manual-clock.ts';
+import { RedisServer } from '../support/redis.ts';
+
+/** What TMDb may answer, against the stage that has to live with it: over real HTTP, by a clock of the test's own. */
+
+const movies = 400;
+const catalogue = new GeneratedCatalogue({ seed: 1, movies });
+const listed = Array.from({ length: movies }, (_, rank) => catalogue.idAtRank(rank));
+const alive = listed.filter((id) => !catalogue.isDeleted(id));
+const sorted = (ids: readonly number[]) => ids.toSorted((a, b) => a - b);
+
+let clock: ManualClock;
+let opened: AsyncDisposable[];
+
+beforeEach(() => {
+  clock = new ManualClock();
+  opened = [];
+});
+afterEach(async () => {
+  for (const resource of opened.reverse()) await resource[Symbol.asyncDispose]();
+});
+
+/** A sandbox as strict as can be, by the test's clock, and a stage that asks it. */
+async function openBoth(): Promise<{ sandbox: Sandbox; stage: DetailsStage }> {
+  const sandbox = await startSandbox({ movies, clock });
+  const stage = new DetailsStage({ baseUrl: sandbox.url, clock });
+  opened.push(sandbox, stage);
+  return { sandbox, stage };
+}
+
+function expectLimitKept(sandbox: Sandbox): void {
+  const { byStatus, maxInAnyWindow } = sandbox.stats();
+  expect(byStatus['429']).toBeUndefined();
+  expect(maxInAnyWindow).toBeLessThanOrEqual(40);
+}
+
+describe('"too many requests"', () => {
+  const inSevenSeconds = new Date(new ManualClock().now() + 10_000 + 7_000).toUTCString();
+
+  it.each([
+    ['in seconds', '7', 7_000],
+    ['as an HTTP date', inSevenSeconds, 7_000],
+    ['as a date that has been', 'Thu, 01 Jan 1970 00:00:00 GMT', 0],
+    ['not at all', 'none', 10_000],
+    ['as a word', 'soon', 10_000],
+    ['as a negative number', '-5', 10_000],
+    ['as a fraction', '1.5', 10_000],
+    ['as thirty years', '1000000000', 60_000],
+  ])('with a time given %s keeps the whole fleet quiet', async (_, retryAfter, pauseMs) => {
+    await using redis = await RedisServer.start();
+    await using fleet = new BucketFleet(redis);
+    const arrivals: number[] = [];
+    const fault: Fault = { kind: 'status', status: 429, retryAfter, path: '/movie/', times: 1 };
+    await using sandbox = await startSandbox({
+      ...{ movies, clock: fleet.clock, faults: [fault] },
+      onRequest: ({ arrivedAtMs }) => arrivals.push(arrivedAtMs),
+    });
+    const members = await fleet.assemble(['a', 'b'], { capacity: 40, windowMs: 10_000 });
+    const [a, b] = members.map(({ bucket }) => {
+      const stage = new DetailsStage({ baseUrl: sandbox.url, clock: fleet.clock, bucket });
+      opened.push(stage);
+      return stage;
+    });
+    const both = [a?.run(alive.slice(0, 1))];
+    await fleet.clock.advance(10);
+    const refusedAt = arrivals[0] ?? 0;
+    both.push(b?.run(alive.slice(1, 2)));
+    await a?.finish(Promise.all(both));
+    // A retry has its jitter on top: half a second at most.
+    const quietMs = Math.min(...arrivals.slice(1)) - refusedAt;
+    expect(quietMs).toBeGreaterThanOrEqual(pauseMs);
+    expect(quietMs).toBeLessThanOrEqual(pauseMs + 1_000);
+    expect([a?.fetched, b?.fetched]).toEqual([alive.slice(0, 1), alive.slice(1, 2)]);
+  });
+});
+
+describe('an outage', () => {
+  const outages = [500, 502, 503, 504].flatMap((status) => [1, 5, 60].map((seconds) => ({ status, seconds })));
+
+  it.each(outages)('of $seconds s with $status parks nothing and loses nothing', async ({ status, seconds }) => {
+    const { sandbox, stage } = await openBoth();
+    await stage.finish(stage.run(alive.slice(0, 1)));
+    sandbox.setFaults([{ kind: 'status', status }]);
+    const work = stage.run(alive.slice(1, 61));
+    await clock.advance(seconds * 1_000);
+    const { byStatus } = sandbox.stats();
+    sandbox.setFaults([]);
+    await stage.finish(work);
+    expect(byStatus[status]).toBeGreaterThanOrEqual(20);
+    expect(stage.fetched).toEqual(sorted(alive.slice(0, 61)));
+    expect(stage.parked).toEqual([]);
+    expectLimitKept(sandbox);
+  });
+
+  it('of one request in twenty, of every kind, parks nothing and loses nothing', async () => {
+    const { sandbox, stage } = await openBoth();
+    sandbox.setFaults(
+      parseFaults(
+        'status=500 rate=0.01; status=502 rate=0.01; status=503 rate=0.01; status=504 rate=0.01; drop rate=0.01',
+      ),
+    );
+    await stage.finish(stage.run(alive));
+    expect(sandbox.stats().faulty).toBeGreaterThan(5);
+    expect(stage.fetched).toEqual(sorted(alive));
+    expect(stage.parked).toEqual([]);
+    expectLimitKept(sandbox);
+  });
+});
+
+describe('a torn answer', () => {
+  const whole = Buffer.from(JSON.stringify({ id: 5, title: 'ëin Titel', overview: 'x'.repeat(2_000) }));
+  const half = whole.subarray(0, 1_000);
+  const json = { 'content-type': 'application/json' };
+  const gzip = { ...json, 'content-encoding': 'gzip' };
+  const ways: readonly (readonly [string, (response: ServerResponse) => void])[] = [
+    ['JSON that stops', (response) => response.writeHead(200, json).end(half)],
+    ['less than its length', (response) => response.writeHead(200, { ...json, 'content-length': 3_000 }).end(whole)],
+    ['more than its length', (response) => response.writeHead(200, { ...json, 'content-length': 1_000 }).end(whole)],
+    [
+      'a connection that is reset',
+      (response) => response.writeHead(200, json).write(half, () => response.socket?.resetAndDestroy()),
+    ],
+    [
+      'a connection that ends before the last chunk',
+      (response) => response.writeHead(200, json).write(whole, () => response.socket?.end()),
+    ],
+    ['half of a gzip stream', (response) => response.writeHead(200, gzip).end(gzipSync(whole).subarray(0, 40))],
+    ['gzip that is none', (response) => response.writeHead(200, gzip).end(whole)],
+    [
+      'half a character',
+      (response) => response.writeHead(200, json).end(Buffer.from('{"id":5,"title":"\xeb"}', 'latin1')),
+    ],
+  ];
+
+  it.each(ways)('(%s) is asked for again and never stored', async (_, tear) => {
+    let left = 2;
+    await using server = await serve((_request, response) => {
+      if (left > 0) tear(response);
+      else response.writeHead(200, json).end(whole);
+      left -= 1;
+    });
+    const baseUrl = `http://127.0.0.1:${server.port}/3`;
+    await using stage = new DetailsStage({ baseUrl, clock, timeoutMs: 500 });
+    await stage.finish(stage.run([5]));
+    expect(server.seen).toHaveLength(3);
+    expect(stage.rawMovies.values.map(({ body }) => body.equals(whole))).toEqual([true]);
+    expect(stage.parked).toEqual([]);
+  });
+});
+
+describe('an answer that is no movie', () => {
+  it.each([
+    ['a page of HTML', 'html', 'unexpected_content_type', 5],
+    ['an empty 200', 'empty', 'invalid_json', 5],
+    ['204', 'status=204', 'unexpected_status', 1],
+    ['a JSON array', 'body=[]', 'unexpected_shape', 1],
+    ['a JSON string', 'body="none"', 'unexpected_shape', 1],
+    ['null', 'body=null', 'unexpected_shape', 1],
+    ['plain text', 'body={"id":1} type=text/plain', 'unexpected_content_type', 5],
+    ['another movie', 'wrong-id', 'wrong_movie', 1],
+    ['404 of a proxy', 'body={"message":"no_route"} type=application/json', 'unexpected_shape', 1],
+  ])('(%s) is parked with its reason, and the others go on', async (_, fault, reason, attempts) => {
+    const { sandbox, stage } = await openBoth();
+    const [odd = 0, ...others] = alive.slice(0, 30);
+    // From here on to the end of the path: no other id begins with it.
+    expect(others.some((id) => String(id).startsWith(String(odd)))).toBe(false);
+    sandbox.setFaults(parseFaults(`${fault} path=/movie/${odd}`));
+    await stage.finish(stage.run([odd, ...others]));
+    expect(stage.deadLetters.values).toMatchObject([{ reason, attempts }]);
+    expect(stage.fetched).toEqual(sorted(others));
+    // Whether TMDb answers at all is asked before the last attempt and after it.
+    expect(sandbox.stats().requests).toBe(others.length + (attempts > 1 ? attempts + 2 : 1));
+  });
+
+  it.each([404, 410])('(%i, the movie is gone) is a fact: asked for once, and published', async (status) => {
+    const { sandbox, stage } = await openBoth();
+    sandbox.setFaults([{ kind: 'status', status, code: 34 }]);
+    await stage.finish(stage.run(alive.slice(0, 20)));
+    expect(stage.rawMovies.values.map(({ httpStatus }) => httpStatus)).toEqual(Array(20).fill(status));
+    expect(stage.parked).toEqual([]);
+    expect(sandbox.stats().requests).toBe(20);
+  });
+});
+
+describe('credentials that are refused', () => {
+  it.each([401, 403])('(%i) at the start cost one request, however many wait', async (status) => {
+    const { sandbox, stage } = await openBoth();
+    sandbox.setFaults([{ kind: 'status', status }]);
+    await expect(stage.finish(stage.run(alive.slice(0, 200)))).rejects.toThrow(CredentialsRefusedError);
+    expect(sandbox.stats().requests).toBe(1);
+    expect([...stage.fetched, ...stage.parked]).toEqual([]);
+  });
+
+  it('in mid flight cost the requests under way and none after them', async () => {
+    const { sandbox, stage } = await openBoth();
+    const work = stage.run(alive.slice(0, 200));
+    await clock.advance(1_000);
+    expect(stage.fetched).toHaveLength(40);
+    sandbox.setFaults([{ kind: 'status', status: 401 }]);
+    await expect(stage.finish(work)).rejects.toThrow(CredentialsRefusedError);
+    await clock.advance(600_000);
+    expect(sandbox.stats().byStatus['401']).toBeLessThanOrEqual(20);
+    expect(sandbox.stats().requests).toBeLessThanOrEqual(60);
+    expect(stage.parked).toEqual([]);
+  });
+});

@@ -1,0 +1,58 @@
+import type { Mutant } from '../mutant.ts';
+
+const partitionSource = 'lib/kafka/partition-source.ts';
+const positions = {
+  files: ['test/integration/kafka/partition-source.test.ts'],
+  only: 'whatever the group has committed|and names them|stops the source: its offsets|before it read them|its end is beyond',
+  timeoutMs: 20_000,
+};
+
+/** The ledger says where to begin, and a gap stops. Only with a broker is it seen what kafkajs makes of it. */
+export const kafkaMutants: readonly Mutant[] = [
+  {
+    name: 'source: it begins at what Kafka was told',
+    file: partitionSource,
+    find: 'next ?? (await this.#handler.position(topic, partition, topicId))',
+    replace: 'next ?? (await admin.committedOffsets(this.#settings.group, topic)).get(partition) ?? null',
+    tests: positions,
+  },
+  {
+    name: 'source: it passes records that are gone',
+    file: partitionSource,
+    find: 'if (!this.#settings.acceptedGaps?.has(gap)) throw lostBeginning(gap, first - assigned.next);',
+    replace: '',
+    tests: positions,
+  },
+  {
+    name: 'source: it goes on at an end that Kafka has lost',
+    file: partitionSource,
+    find: 'if (assigned.next > end) throw lostEnd(topic, partition, assigned.next, end);',
+    replace: '',
+    tests: positions,
+  },
+  {
+    name: 'source: it takes what kafkajs fetched elsewhere than it was asked to',
+    file: partitionSource,
+    find: 'if (batch.fetchedOffset !== assigned.next) return this.#position(batch.topic, [assigned]);',
+    replace: '',
+    tests: positions,
+  },
+  {
+    name: 'source: a topic made anew is taken for the one before',
+    file: partitionSource,
+    find: 'const topicId = await admin.topicId(topic);\n    for (const assigned of partitions)',
+    replace: "const topicId = (await admin.topicId(topic), 'the same');\n    for (const assigned of partitions)",
+    tests: positions,
+  },
+  {
+    name: 'source: a record is done before it was handled',
+    file: 'lib/kafka/record-source.ts',
+    find: 'await this.#handle(entry.record);',
+    replace: 'void this.#handle(entry.record).catch(() => {});',
+    tests: {
+      files: ['test/integration/kafka/record-source.test.ts'],
+      only: 'hands out again what failed',
+      timeoutMs: 20_000,
+    },
+  },
+];

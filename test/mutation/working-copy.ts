@@ -1,0 +1,74 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Mutant, Tests, Verdict } from './mutant.ts';
+import { type VitestReport, verdictOf } from './vitest-report.ts';
+
+const root = join(import.meta.dirname, '../..');
+/** The same histories for every mutant, so that what is killed once is killed always. */
+const env = { ...process.env, MODEL_RUNS: '2000', MODEL_SEED: '1', MODEL_SHRINK: 'no' };
+/** Longer than any of the runs takes. */
+const longestRunMs = 180_000;
+
+/** A copy of the project to break: what git has and what it would take in, changes included. */
+export class WorkingCopy implements Disposable {
+  readonly #dir = mkdtempSync(join(tmpdir(), 'tmdb-stream-mutants-'));
+  /** Process group of the tests that are running. */
+  #vitest: number | undefined;
+
+  constructor() {
+    const listing = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
+      cwd: root,
+    });
+    for (const file of listing.toString().split('\0')) {
+      if (file !== '' && existsSync(join(root, file))) cpSync(join(root, file), join(this.#dir, file));
+    }
+    for (const linked of ['node_modules', '.tools']) symlinkSync(join(root, linked), join(this.#dir, linked));
+  }
+
+  /** Runs the mutant's tests with the mutant in place of the text that it replaces, and puts the text back. */
+  async judge({ file, find, replace, tests }: Mutant): Promise<Verdict> {
+    const path = join(this.#dir, file);
+    const text = readFileSync(path, 'utf8');
+    const places = text.split(find).length - 1;
+    if (places !== 1) return { outcome: 'void', why: `${file} has its text ${places} times, not once` };
+    writeFileSync(
+      path,
+      text.replace(find, () => replace),
+    );
+    try {
+      return await this.run(tests);
+    } finally {
+      writeFileSync(path, text);
+    }
+  }
+
+  /** Runs tests until one fails. */
+  async run({ files, only, timeoutMs }: Tests): Promise<Verdict> {
+    const reportFile = join(this.#dir, 'mutation-report.json');
+    rmSync(reportFile, { force: true });
+    const args = ['run', '--bail=1', '--reporter=json', `--outputFile=${reportFile}`, ...files];
+    if (only !== undefined) args.push('--testNamePattern', only);
+    if (timeoutMs !== undefined) args.push(`--testTimeout=${timeoutMs}`);
+    // A group of its own, so that none of its processes outlives it.
+    const vitest = spawn('vitest', args, { cwd: this.#dir, env, stdio: 'ignore', detached: true });
+    this.#vitest = vitest.pid;
+    const timer = setTimeout(() => this.#endVitest(), longestRunMs);
+    await once(vitest, 'close');
+    clearTimeout(timer);
+    this.#vitest = undefined;
+    if (!existsSync(reportFile)) return { outcome: 'void', why: 'vitest made no report, or took too long' };
+    return verdictOf(JSON.parse(readFileSync(reportFile, 'utf8')) as VitestReport);
+  }
+
+  [Symbol.dispose](): void {
+    this.#endVitest();
+    rmSync(this.#dir, { recursive: true, force: true });
+  }
+
+  #endVitest(): void {
+    if (this.#vitest !== undefined) process.kill(-this.#vitest, 'SIGKILL');
+  }
+}

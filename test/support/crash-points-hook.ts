@@ -1,0 +1,45 @@
+/**
+ * Brings crash points to life: `node --import crash-points-hook.ts cli.ts ...`, with CRASH_AT or STOP_AT saying what happens
+ * (see `crashEnvironment`) and CRASH_POINTS_LOG where that is noted, before it happens.
+ */
+import { appendFileSync } from 'node:fs';
+import { registerHooks } from 'node:module';
+import { parseCrashPoint, withCrashPoints } from './crash-points.ts';
+
+const reached = 'globalThis[Symbol.for("crash point")]';
+
+const plans = ([['CRASH_AT', 'SIGKILL'] as const, ['STOP_AT', 'SIGSTOP'] as const] as const).flatMap(
+  ([variable, signal]) => {
+    const text = process.env[variable];
+    return text === undefined ? [] : [{ variable, signal, ...parseCrashPoint(text) }];
+  },
+);
+
+const hits = new Map<string, number>();
+
+function onReached(point: string): void {
+  const hit = (hits.get(point) ?? 0) + 1;
+  hits.set(point, hit);
+  for (const plan of plans) {
+    if (plan.point !== point || plan.hit !== hit) continue;
+    const fire = () => {
+      appendFileSync(process.env['CRASH_POINTS_LOG'] ?? '', `${plan.variable} ${point}:${hit}\n`);
+      process.kill(process.pid, plan.signal);
+    };
+    if (plan.afterMs === 0) fire();
+    else setTimeout(fire, plan.afterMs);
+  }
+}
+
+Object.assign(globalThis, { [Symbol.for('crash point')]: onReached });
+
+registerHooks({
+  load: (url, context, nextLoad) => {
+    const loaded = nextLoad(url, context);
+    const isOurs = url.startsWith('file:') && url.endsWith('.ts') && !url.includes('/node_modules/');
+    if (!isOurs || !loaded.source) return loaded;
+    const source =
+      typeof loaded.source === 'string' ? loaded.source : Buffer.from(loaded.source as Uint8Array).toString();
+    return { ...loaded, source: withCrashPoints(source, reached) };
+  },
+});

@@ -1,0 +1,52 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/**
+ * A crash point is a place in the source where a test can end or stop a process: a line `// crash point: STAGE.WHERE`, which
+ * does nothing. Only in a process that was started with `crash-points-hook.ts` a call stands there instead.
+ */
+const comment = /^([ \t]*)\/\/ crash point: (\S+)[ \t]*$/gm;
+
+/** Names of the points in a source, in their order. */
+export const crashPointsIn = (source: string): string[] => [...source.matchAll(comment)].map(([, , name = '']) => name);
+
+/** The source with a call of `reached` at each of its points, on the same line: stacks keep their line numbers. */
+export const withCrashPoints = (source: string, reached: string): string =>
+  source.replace(comment, (_, indent: string, name: string) => `${indent}${reached}(${JSON.stringify(name)});`);
+
+/** What happens to the process, and when. */
+export interface CrashPoint {
+  /** Such as `loader.begun`. */
+  readonly point: string;
+  /** The first time that it gets there is 1. */
+  readonly hit: number;
+  /** So long after it got there: what it does then goes on meanwhile. @default 0 */
+  readonly afterMs?: number;
+}
+
+const spec = /^([\w-]+\.[\w-]+):(\d+)(?:\+(\d+)ms)?$/;
+
+/** `loader.begun:3`, or `loader.before-commit:1+2ms`. @throws Error when it is neither. */
+export function parseCrashPoint(text: string): Required<CrashPoint> {
+  const [, point, hit, afterMs = 0] = spec.exec(text) ?? [];
+  if (point === undefined) throw new Error(`expected something like loader.begun:3, got "${text}"`);
+  return { point, hit: Number(hit), afterMs: Number(afterMs) };
+}
+
+/** Environment of a process that is to be killed (SIGKILL), or stopped (SIGSTOP), at a point; `log` tells that it was. */
+export const crashEnvironment = (
+  what: 'CRASH_AT' | 'STOP_AT',
+  { point, hit, afterMs }: CrashPoint,
+  log: string,
+): Record<string, string> => ({
+  [what]: `${point}:${hit}${afterMs === undefined ? '' : `+${afterMs}ms`}`,
+  CRASH_POINTS_LOG: log,
+});
+
+/** Node's own arguments for a process of this environment. */
+export const crashPointFlags = (env: Readonly<Record<string, string>>): string[] =>
+  env['CRASH_POINTS_LOG'] === undefined ? [] : ['--import', join(import.meta.dirname, 'crash-points-hook.ts')];
+
+/** What has fired so far: a line each, `CRASH_AT loader.begun:3`. */
+export const firedIn = (log: string): string[] =>
+  existsSync(log) ? readFileSync(log, 'utf8').split('\n').filter(Boolean) : [];

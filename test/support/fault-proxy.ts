@@ -1,0 +1,172 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+
+/** `up` is from the client to the server, `down` are the server's answers. */
+export type Direction = 'up' | 'down';
+
+/** Bytes on their way through the proxy, as they came from the socket. */
+export interface Chunk {
+  readonly bytes: Buffer;
+  readonly direction: Direction;
+  /** Monotonic ms. */
+  readonly arrivedAt: number;
+  readonly connection: Connection;
+}
+
+/** What goes wrong on the way. It counts how often it did something: a fault that never struck shows nothing. */
+export interface Toxic {
+  readonly name: string;
+  strikes: number;
+  /** What is passed on of a chunk, in order and when it is due. */
+  pass(chunk: Chunk): AsyncIterable<Buffer>;
+  begin?(proxy: FaultProxy): Promise<void>;
+  end?(proxy: FaultProxy): Promise<void>;
+}
+
+/** More than this waiting in one direction, and its sender has to wait too. */
+const maxWaitingBytes = 1_000_000;
+
+/** One client's connection and the one to the server that goes with it. */
+export class Connection {
+  readonly openedAt = performance.now();
+  /** Whether bytes were swallowed: what would come next makes no sense to anybody. */
+  isTorn = false;
+  readonly #client: Socket;
+  readonly #server: Socket;
+  readonly #toxic: () => Toxic | undefined;
+
+  constructor(client: Socket, server: Socket, toxic: () => Toxic | undefined) {
+    this.#client = client;
+    this.#server = server;
+    this.#toxic = toxic;
+    for (const socket of [client, server]) socket.setNoDelay().on('error', () => this.reset());
+    this.#pipe(client, server, 'up');
+    this.#pipe(server, client, 'down');
+  }
+
+  /** Cuts it, as a server does that died: the other side gets an RST. */
+  reset(): void {
+    for (const socket of [this.#client, this.#server]) if (!socket.destroyed) socket.resetAndDestroy();
+  }
+
+  /** Ends it in both directions, as a server does that stops. */
+  close(): void {
+    this.#client.end();
+    this.#server.end();
+  }
+
+  #pipe(from: Socket, to: Socket, direction: Direction): void {
+    let waiting = 0;
+    let passed: Promise<void> = Promise.resolve();
+    from.on('data', (bytes: Buffer) => {
+      waiting += bytes.length;
+      if (waiting > maxWaitingBytes) from.pause();
+      const chunk = { bytes, direction, arrivedAt: performance.now(), connection: this };
+      passed = passed.then(async () => {
+        await this.#pass(chunk, to);
+        waiting -= bytes.length;
+        if (waiting <= maxWaitingBytes) from.resume();
+      });
+    });
+    from.on('end', () => void passed.then(() => to.end()));
+  }
+
+  async #pass(chunk: Chunk, to: Socket): Promise<void> {
+    for await (const bytes of this.#toxic()?.pass(chunk) ?? [chunk.bytes]) {
+      if (to.writable && !to.write(bytes)) await Promise.race([once(to, 'drain'), once(to, 'close')]).catch(() => {});
+    }
+  }
+}
+
+/**
+ * A TCP proxy on loopback that stands between a stage and what it speaks to, and does to the bytes what networks do. In the
+ * manner of Toxiproxy, whose toxics it has; that one is a program in Go, which nobody should need to run the tests.
+ */
+export class FaultProxy implements AsyncDisposable {
+  readonly port: number;
+  readonly #connections = new Set<Connection>();
+  #target: string;
+  #server: Server;
+  #toxic: Toxic | undefined;
+
+  private constructor(server: Server, target: string) {
+    this.#server = server;
+    this.port = (server.address() as AddressInfo).port;
+    this.#target = target;
+    this.#serve();
+  }
+
+  /** @param target `host:port` of the server; who does not know it yet says so later, by `pointTo`. */
+  static async start(target = '127.0.0.1:1'): Promise<FaultProxy> {
+    return new FaultProxy(await listen(0), target);
+  }
+
+  /** `host:port` for clients. */
+  get address(): string {
+    return `127.0.0.1:${this.port}`;
+  }
+
+  get connections(): ReadonlySet<Connection> {
+    return this.#connections;
+  }
+
+  /** New connections go to `target` from now on. */
+  pointTo(target: string): void {
+    this.#target = target;
+  }
+
+  /** Lets `toxic` work while `action` runs. @throws Error when it never struck. */
+  async during<T>(toxic: Toxic, action: () => Promise<T>): Promise<T> {
+    await this.set(toxic);
+    try {
+      const result = await action();
+      if (toxic.strikes === 0) throw new Error(`${toxic.name} never struck: the test shows nothing`);
+      return result;
+    } finally {
+      await this.set(undefined);
+    }
+  }
+
+  /** From now on; undefined heals the network. Connections that have lost bytes are cut then: no network loses some and goes on. */
+  async set(toxic: Toxic | undefined): Promise<void> {
+    await this.#toxic?.end?.(this);
+    this.#toxic = toxic;
+    for (const connection of this.#connections) if (connection.isTorn) connection.reset();
+    await toxic?.begin?.(this);
+  }
+
+  /** Refuses connections, and cuts those that are open. @returns how many those were. */
+  async stopListening(): Promise<number> {
+    const cut = this.#connections.size;
+    const closed = once(this.#server, 'close');
+    this.#server.close();
+    for (const connection of this.#connections) connection.reset();
+    await closed;
+    return cut;
+  }
+
+  /** Takes connections again, at the same port. */
+  async listenAgain(): Promise<void> {
+    this.#server = await listen(this.port);
+    this.#serve();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#server.listening) await this.stopListening();
+  }
+
+  #serve(): void {
+    this.#server.on('connection', (client) => {
+      const [host, port] = this.#target.split(':');
+      const connection = new Connection(client, connect({ host, port: Number(port) }), () => this.#toxic);
+      this.#connections.add(connection);
+      client.once('close', () => this.#connections.delete(connection));
+    });
+  }
+}
+
+async function listen(port: number): Promise<Server> {
+  const server = createServer().listen(port, '127.0.0.1');
+  await once(server, 'listening');
+  return server;
+}

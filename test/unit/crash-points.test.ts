@@ -1,0 +1,46 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { crashEnvironment, crashPointsIn, parseCrashPoint, withCrashPoints } from '../support/crash-points.ts';
+
+const root = join(import.meta.dirname, '../..');
+
+const textsIn = (folders: readonly string[]): string[] =>
+  folders.flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+      .filter((file) => file.endsWith('.ts'))
+      .map((file) => readFileSync(join(root, folder, file), 'utf8')),
+  );
+
+describe('crash points', () => {
+  const named = textsIn(['lib', 'producers', 'consumers', 'pipeline', 'commands']).flatMap(crashPointsIn);
+
+  it('each stand in one place of the source, so that a test knows where it kills', () => {
+    expect(named.length).toBeGreaterThan(8);
+    expect(named).toEqual([...new Set(named)]);
+  });
+
+  it('are all used by a test', () => {
+    const tests = textsIn(['test/faults', 'test/integration', 'test/e2e']).join('\n');
+    expect(named.filter((point) => !tests.includes(`'${point}'`))).toEqual([]);
+  });
+
+  it('become calls on the same line, and nothing else does', () => {
+    const source = ['a();', '  // crash point: loader.begun', 'b(); // crash point: no.line-of-its-own', 'c();'];
+    expect(withCrashPoints(source.join('\n'), 'reached').split('\n')).toEqual([
+      'a();',
+      '  reached("loader.begun");',
+      'b(); // crash point: no.line-of-its-own',
+      'c();',
+    ]);
+  });
+
+  it('are given to a process as a text that it understands', () => {
+    const point = { point: 'loader.before-commit', hit: 2, afterMs: 4 };
+    const { CRASH_AT = '' } = crashEnvironment('CRASH_AT', point, 'log');
+    expect(CRASH_AT).toBe('loader.before-commit:2+4ms');
+    expect(parseCrashPoint(CRASH_AT)).toEqual(point);
+    expect(parseCrashPoint('loader.begun:1')).toEqual({ point: 'loader.begun', hit: 1, afterMs: 0 });
+    expect(() => parseCrashPoint('loader.begun')).toThrow('expected something like loader.begun:3');
+  });
+});

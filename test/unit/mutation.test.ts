@@ -1,0 +1,61 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { mutants } from '../mutation/mutants.ts';
+import { type VitestReport, verdictOf } from '../mutation/vitest-report.ts';
+
+const root = join(import.meta.dirname, '../..');
+
+describe('the mutants', () => {
+  it.each(mutants.map((mutant) => [mutant.name, mutant] as const))('have their place in the code: %s', (_, mutant) => {
+    const places = readFileSync(join(root, mutant.file), 'utf8').split(mutant.find).length - 1;
+    expect(places).toBe(1);
+    expect(mutant.replace).not.toBe(mutant.find);
+    expect(mutant.tests.files.filter((file) => !existsSync(join(root, file)))).toEqual([]);
+  });
+
+  it('are told apart by their names', () => {
+    expect(new Set(mutants.map(({ name }) => name)).size).toBe(mutants.length);
+  });
+});
+
+describe('a verdict on a mutant', () => {
+  type File = VitestReport['testResults'][number];
+  const test = (status: string, ...failureMessages: string[]) => ({
+    fullName: `a test that ${status}`,
+    status,
+    failureMessages,
+  });
+  const file = (status: string, ...assertionResults: File['assertionResults']): File => {
+    return { name: 'x.test.ts', message: 'Cannot find module', status, assertionResults };
+  };
+  const report = (success: boolean, ...testResults: File[]): VitestReport => ({
+    success,
+    testResults,
+    numPassedTests: testResults.flatMap((one) => one.assertionResults).filter(({ status }) => status === 'passed')
+      .length,
+  });
+
+  it('is "killed" by a test that failed', () => {
+    const failed = file('failed', test('passed'), test('failed', 'AssertionError: expected 1 to be 2'));
+    expect(verdictOf(report(false, failed))).toEqual({ outcome: 'killed', by: 'a test that failed' });
+  });
+
+  it('is "survived" when all tests passed', () => {
+    expect(verdictOf(report(true, file('passed', test('passed'), test('skipped'))))).toEqual({ outcome: 'survived' });
+  });
+
+  it.each([
+    ['a file could not be loaded', report(false, file('failed'), file('failed', test('failed', 'AssertionError')))],
+    ['a hook failed, so that no test ran', report(false, file('failed', test('skipped')))],
+    ['vitest failed beside the tests', report(false, file('passed', test('passed')))],
+    ['no test was chosen', report(true, file('passed', test('skipped')))],
+    ['the mutant is no program', report(false, file('failed', test('failed', 'ReferenceError: x is not defined')))],
+    [
+      'its SQL is none',
+      report(false, file('failed', test('failed', 'Error: Parser Error: syntax error at or near ")"'))),
+    ],
+  ])('is "void" when %s', (_, voided) => {
+    expect(verdictOf(voided)).toMatchObject({ outcome: 'void', why: expect.any(String) });
+  });
+});
