@@ -34,7 +34,9 @@ export interface RawReplayed {
   readonly records: number;
   readonly apiCalls: 0;
   readonly seconds: number;
-  /** Of these, what it took to compare a rebuild with what is there and to put it in its place. */
+  /** Of these, what it took to read and append, joining the group included. */
+  readonly fillSeconds: number;
+  /** And to compare a rebuild with what is there and to put it in its place. */
   readonly swapSeconds: number;
   /** Rows that BRONZE had not; of a rebuild see `swap`. */
   readonly added: number | null;
@@ -63,12 +65,14 @@ export async function rebuildBronze(
   const ranges = whole.map((range) => {
     return { ...range, from: filled.get(range.partition.topic)?.get(range.partition.partition) ?? range.from };
   });
+  const filling = systemClock.monotonic();
   const unreadable = await fill(platform, context, rebuild, { ranges, rawTopics });
+  const fillSeconds = secondsSince(filling);
   context.progress.note('rebuilt  comparing it with what is there');
   const swapping = systemClock.monotonic();
   const swap = await rebuild.swapIn();
-  const [seconds, swapSeconds] = [started, swapping].map((since) => (systemClock.monotonic() - since) / 1_000);
-  return { ...planOf(ranges), unreadable, swap, seconds: seconds ?? 0, swapSeconds: swapSeconds ?? 0 };
+  const [swapSeconds, seconds] = [secondsSince(swapping), secondsSince(started)];
+  return { ...planOf(ranges), unreadable, swap, seconds, fillSeconds, swapSeconds };
 }
 
 /**
@@ -95,10 +99,11 @@ export async function extendBronze(
   // A range by time or offset holds others as well, and to add a row that was missing does no harm; movies are meant.
   const { movies } = selection;
   const isWanted = ({ key }: ConsumerRecord) => !movies || movies.has(movieIdOf(key) ?? Number.NaN);
+  const filling = systemClock.monotonic();
   const unreadable = await fill(platform, context, extension, { ranges, rawTopics: [topics.rawMovies], isWanted });
+  const fillSeconds = secondsSince(filling);
   await extension.finish();
-  const seconds = (systemClock.monotonic() - started) / 1_000;
-  return { ...planOf(ranges), added: extension.added, unreadable, seconds };
+  return { ...planOf(ranges), added: extension.added, unreadable, seconds: secondsSince(started), fillSeconds };
 }
 
 /** What the live BRONZE has come to, of all that the topics still have. @throws UsageError when there is no BRONZE. */
@@ -124,6 +129,8 @@ async function loadedRanges(
   return ranges;
 }
 
+const secondsSince = (monotonicMs: number): number => (systemClock.monotonic() - monotonicMs) / 1_000;
+
 const least = (a: bigint, b: bigint): bigint => (a < b ? a : b);
 
 const duckDbOf = ({ config, signal }: Context) => {
@@ -135,7 +142,16 @@ const lengthOf = (ranges: readonly PartitionRange[]): number =>
   ranges.reduce((sum, { from, end }) => sum + (end > from ? Number(end - from) : 0), 0);
 
 const planOf = (ranges: readonly PartitionRange[]): RawReplayed => {
-  return { records: lengthOf(ranges), apiCalls: 0, seconds: 0, swapSeconds: 0, added: null, unreadable: 0, swap: null };
+  return {
+    records: lengthOf(ranges),
+    apiCalls: 0,
+    seconds: 0,
+    fillSeconds: 0,
+    swapSeconds: 0,
+    added: null,
+    unreadable: 0,
+    swap: null,
+  };
 };
 
 interface Fill {

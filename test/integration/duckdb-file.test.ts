@@ -9,6 +9,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { systemClock } from '../../lib/clock.ts';
 import { openDuckDbReader } from '../../lib/warehouse/duckdb/reader.ts';
 import { openDuckDbWarehouse } from '../../lib/warehouse/duckdb/warehouse.ts';
+import { fileOfDuckDb2 } from '../support/newer-duckdb.ts';
 
 const options = (path: string, lockWaitMs = 10_000) => ({ path, lockWaitMs, clock: systemClock });
 /** What is not referenced any more is finalized now. */
@@ -19,13 +20,6 @@ function collectGarbage(): void {
 
 const genresTopic = { clusterId: 'cluster', topic: 'tmdb.raw-genres', topicId: 'topic' };
 const temporaryFolder = () => mkdtempSync(join(tmpdir(), 'duckdb-warehouse-'));
-
-/** The three header blocks of an empty file that DuckDB 2.0.0 made, less the zeros at their ends. */
-const headersOfDuckDb2 = [
-  'ZoSVafO5t4ZEVUNL5wMAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAHYyLjAuMAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAZDU0Y2JiZTNkZgAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAMr+QczQOIU4D/YO71O+GDk=',
-  '2Dd4eBxbRD8BAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAIBAAAAAAAAAAAABAAAAAAAAAgAAAAAAABF',
-  'oSOg8hjrQFQAAAAAAAAAAP////////////////////8AAAAAAAAAAAAABAAAAAAAAAgAAAAAAABFAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAZDU0Y2JiZTNkZgAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAMr+QczQOIU4D/YO71O+GDk=',
-];
 
 describe('the DuckDB file', () => {
   let folder: string;
@@ -184,11 +178,10 @@ describe('the DuckDB file', () => {
 
   it('says so when it was written by a newer DuckDB, and is left as it is', async () => {
     path = join(folder, 'newer.duckdb');
-    const bytes = Buffer.concat(headersOfDuckDb2.map((text) => Buffer.concat([Buffer.from(text, 'base64')], 4_096)));
-    writeFileSync(path, bytes);
+    writeFileSync(path, fileOfDuckDb2);
     const refusal = { name: 'WarehouseFileError', message: expect.stringContaining('another version of DuckDB') };
     await expect(openDuckDbWarehouse(options(path))).rejects.toMatchObject(refusal);
-    expect(readFileSync(path).equals(bytes)).toBe(true);
+    expect(readFileSync(path).equals(fileOfDuckDb2)).toBe(true);
   });
 
   it('says so when it is no database', async () => {

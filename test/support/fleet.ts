@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type LocalBroker, startLocalBroker } from '../../lib/kafka/local-broker.ts';
+import { processIdentity } from '../../lib/process-identity.ts';
 import { jarsDir } from './broker-setup.ts';
 import { crashPointFlags } from './crash-points.ts';
 import { freePort } from './free-port.ts';
@@ -173,6 +174,11 @@ export class FleetBroker implements AsyncDisposable {
 
   async start(): Promise<void> {
     this.#broker = await startLocalBroker(this.#options);
+  }
+
+  /** Whether it runs: it may have ended by itself. */
+  get isRunning(): boolean {
+    return this.#broker !== undefined && processIdentity(this.#broker.pid) !== null;
   }
 
   /** @param hard with kill -9. */

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type Kafka, type Message, Partitioners } from 'kafkajs';
+import { ConfigResourceTypes, type Kafka, type Message, Partitioners } from 'kafkajs';
 import { vi } from 'vitest';
 import type { MovieOutcome } from '../../../consumers/movie-details.ts';
 import { systemClock } from '../../../lib/clock.ts';
@@ -116,13 +116,18 @@ export class KafkaGround implements AsyncDisposable {
     await admin.ensureTopics({ partitions, replicationFactor: 1, rawRetentionMs: 86_400_000 });
   }
 
+  /** Sets a topic's settings; those that are not named get their standard back. */
+  async configure(topic: TopicName, settings: Readonly<Record<string, string>>): Promise<void> {
+    const configEntries = Object.entries(settings).map(([name, value]) => ({ name, value }));
+    const resources = [{ type: ConfigResourceTypes.TOPIC, name: topic, configEntries }];
+    await withAdmin(this.kafka, (admin) => admin.alterConfigs({ validateOnly: false, resources }));
+  }
+
   /** Publishes answers about the movies `from + 1`, `from + 2`, ... @param bytes of each document. */
   publish(count: number, { from = 0, bytes = 500 } = {}): Promise<void> {
     const movies = Array.from({ length: count }, (_, index) => rawMovie(from + index + 1, bytes));
-    return this.write(
-      topics.rawMovies,
-      movies.map((movie) => ({ key: String(movie.movieId), value: rawMovieCodec.encode(movie) })),
-    );
+    const messages = movies.map((movie) => ({ key: String(movie.movieId), value: rawMovieCodec.encode(movie) }));
+    return this.write(topics.rawMovies, messages, Math.ceil(5_000_000 / Math.max(bytes, 200_000)));
   }
 
   /** Publishes ids of the sandbox's popular list, from the place `from` on. */
@@ -136,14 +141,19 @@ export class KafkaGround implements AsyncDisposable {
     );
   }
 
-  /** Writes records as they are; each once, however often the client has to try. */
-  async write(topic: TopicName, messages: Message[]): Promise<void> {
+  /**
+   * Writes records as they are; each once, however often the client has to try.
+   * @param perRequest of each partition at most: a reader gets them in these pieces.
+   */
+  async write(topic: TopicName, messages: readonly Message[], perRequest = 25): Promise<void> {
     const producer = this.kafka.producer({
       ...{ idempotent: true, maxInFlightRequests: 1, createPartitioner: Partitioners.DefaultPartitioner },
     });
     await producer.connect();
     try {
-      await producer.send({ topic, messages });
+      for (let from = 0; from < messages.length; from += perRequest) {
+        await producer.send({ topic, messages: messages.slice(from, from + perRequest) });
+      }
     } finally {
       await producer.disconnect();
     }

@@ -1,4 +1,5 @@
 import { DuckDBInstance } from '@duckdb/node-api';
+import { vi } from 'vitest';
 
 /** What somebody does who has the file to himself. @returns the last statement's rows. */
 export async function runSql(path: string, sql: string): Promise<Record<string, unknown>[]> {
@@ -12,6 +13,10 @@ export async function runSql(path: string, sql: string): Promise<Record<string, 
     instance.closeSync();
   }
 }
+
+/** Has the file open until it is closed, as a BI tool would that takes no turns: as soon as others have let go of it. */
+export const holdOpen = (path: string): Promise<DuckDBInstance> =>
+  vi.waitFor(() => DuckDBInstance.create(path), { timeout: 20_000, interval: 20 });
 
 /** Of a file whose partitions were loaded from their first offset on, without a hole: all four are the same. */
 export interface Contents {

@@ -104,7 +104,9 @@ export class MemoryWatcher extends Watcher {
       if (megabytes === 0) continue;
       const memory: Memory = this.#measured.get(name) ?? new Map();
       this.#measured.set(name, memory);
-      memory.set(service.pid, [...(memory.get(service.pid) ?? []), megabytes]);
+      const series = memory.get(service.pid) ?? [];
+      memory.set(service.pid, series);
+      series.push(megabytes);
     }
   }
 }

@@ -146,6 +146,23 @@ async function expectSameAnew(file: WarehouseFile): Promise<void> {
   for (const [table, rows] of Object.entries(anew)) expect(bySteps[table], table).toEqual(rows);
 }
 
+it('sees a batch that was committed late under a lower number, and lets no late record undo a newer one', async () => {
+  await using file = await WarehouseFile.create();
+  await using dbt = openWarmDbt(file.place());
+  const at = (movieId: number, fetchedAt: number): MovieRecord => {
+    return { movieId, body: { id: movieId, title: `as of ${fetchedAt}` }, fetchedAt };
+  };
+  await file.load(10, [at(1, 5)]);
+  await file.run(dbt);
+  await file.load(3, [at(2, 1)]);
+  await file.load(12, [at(1, 4)]);
+  await file.run(dbt);
+  expect(await silver(file)).toEqual({
+    1: { title: 'as of 5', is_deleted: false },
+    2: { title: 'as of 1', is_deleted: false },
+  });
+});
+
 it('comes to the same tables by many small steps of one process, whose movies lose and win back genres and companies', {
   timeout: 300_000,
 }, async () => {

@@ -107,6 +107,7 @@ it('reads what drifted, what cannot be true and what is half a character as NULL
       4,
       '{"title":"Negative","revenue":-1,"budget":-0,"popularity":-3,"runtime":-90,"vote_average":11,"vote_count":-2}',
     ),
+    text(5, '{"title":"Fractions","budget":1.5,"runtime":90.5,"vote_count":0.4}'),
     ...['0000-00-00', '9999-12-31', '1582-10-10', '2023-02-29', 'infinity', 'epoch', '20240101', '2024-13-01'].map(
       (release_date, index) => movie(10 + index, { id: 10 + index, title: release_date, release_date }),
     ),
@@ -128,6 +129,8 @@ it('reads what drifted, what cannot be true and what is half a character as NULL
   expect(await silver(3)).toMatchObject({ budget_usd: '9007199254740993', revenue_usd: null, runtime_minutes: null });
   expect((await silver(3))['unusable_fields']).toBe('runtime revenue popularity ');
   expect((await silver(4))['unusable_fields']).toBe('runtime revenue popularity vote_average vote_count ');
+  expect(await silver(5)).toMatchObject({ budget_usd: null, runtime_minutes: null, vote_count: null });
+  expect((await silver(5))['unusable_fields']).toBe('runtime budget vote_count ');
   const dates = await file.query(
     'select movie_id, cast(release_date as varchar) as day from silver.silver_movies where movie_id between 10 and 29 and release_date is not null',
   );
@@ -136,5 +139,5 @@ it('reads what drifted, what cannot be true and what is half a character as NULL
   expect(await silver(31)).toMatchObject({ title: 'half \ufffd, whole \u{1f600}, \\ufffd', budget_usd: '5000000' });
   expect(await silver(32)).toMatchObject({ title: null, unusable_fields: 'document ' });
   expect(await silver(33)).toMatchObject({ title: null, unusable_fields: null });
-  expect(await file.query('select count(*) as n from gold.fact_movies')).toEqual([{ n: '19' }]);
+  expect(await file.query('select count(*) as n from gold.fact_movies')).toEqual([{ n: '20' }]);
 });

@@ -2,8 +2,9 @@
 export type Port = 'append' | 'positions' | 'publish' | 'hint';
 
 /**
- * `goes on`: it takes effect, or then its reply arrives. `goes through`: both. `fails unseen`: the caller hears that it failed, whether it has
- * taken effect, or will yet. `is refused`: the caller hears that it failed, and it takes no effect if it has not already.
+ * `goes on`: it takes effect, or then its reply arrives. `goes through`: both. `fails unseen`: the caller hears that it
+ * failed, whether it has taken effect or will yet. `is refused`: the caller hears that it failed, and it takes no effect if
+ * it has not already.
  */
 export type Fate = 'goes on' | 'goes through' | 'fails unseen' | 'is refused';
 

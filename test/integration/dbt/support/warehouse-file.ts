@@ -124,7 +124,9 @@ export class WarehouseFile implements AsyncDisposable {
 
   async #sealLedger(batchId: string, loadSeq: number, topic: string, count: number): Promise<void> {
     await this.#insert(
-      `insert into bronze.load_batches select ?, ?, 'test', ?, 0, ?, ?, ?, 0, timestamp '2026-06-01'`,
+      `insert into bronze.load_batches
+         (load_seq, batch_id, cluster_id, topic, kafka_partition, first_offset, next_offset, row_count, payload_bytes, loaded_at)
+       select ?, ?, 'test', ?, 0, ?, ?, ?, 0, timestamp '2026-06-01'`,
       [[loadSeq, batchId, topic, this.#offset, this.#offset + count, count]],
     );
     this.#offset += count;

@@ -1,0 +1,140 @@
+import { isUtf8 } from 'node:buffer';
+import { copyFile } from 'node:fs/promises';
+import fc from 'fast-check';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { rawMovieCodec } from '../../schemas/codecs.ts';
+import { WarehouseFile } from '../integration/dbt/support/warehouse-file.ts';
+import { ContentsChain, sha256 } from './support/contents-chain.ts';
+import { bodies, type Fields, toText } from './support/documents.ts';
+import { fetchAll } from './support/fetched.ts';
+import { allowedValues, silverSql } from './support/silver-values.ts';
+
+/** Printed when a document fails, with the shortest that does. */
+const seed = Number(process.env['CONTENTS_SEED'] ?? Date.now() % 2 ** 31);
+const runs = Number(process.env['CONTENTS_RUNS'] ?? 25);
+
+const someBodies = fc.array(bodies, { minLength: 10, maxLength: 25, size: 'max' });
+
+let chain: ContentsChain;
+/** By movie id, of those that BRONZE has. */
+const documents = new Map<number, Fields>();
+
+beforeAll(async () => {
+  chain = await ContentsChain.create();
+});
+afterAll(() => chain[Symbol.asyncDispose]());
+
+const prototypeBefore = Object.getOwnPropertyNames(Object.prototype);
+const expectNoPollution = () => {
+  expect(Object.getOwnPropertyNames(Object.prototype)).toEqual(prototypeBefore);
+  expect({}).not.toHaveProperty('polluted');
+};
+
+/** Whether a warehouse has to take it: one JSON object in UTF-8 without half a surrogate pair. It may take NaN as well. */
+function isJsonObject(bytes: Buffer): boolean {
+  const text = bytes.toString();
+  try {
+    JSON.parse(text);
+  } catch {
+    return false;
+  }
+  const unescaped = text.replaceAll(/\\(?:u([0-9a-fA-F]{4})|.)/g, (_, code) =>
+    code ? String.fromCharCode(Number.parseInt(code, 16)) : '',
+  );
+  return isUtf8(bytes) && /^[ \t\r\n]*\{/.test(text) && unescaped.isWellFormed();
+}
+
+it('publishes what TMDb answers byte for byte, or parks the movie with a reason', async () => {
+  await fc.assert(
+    fc.asyncProperty(someBodies, async (some) => {
+      const answers = some.map(({ bytes, fields }, index) =>
+        fields ? Buffer.from(toText([['id', `${index + 1}`], ...fields])) : bytes,
+      );
+      const { published, parked } = await fetchAll(answers);
+      for (const [index, answer] of answers.entries()) {
+        const [body, letter] = [published.get(index + 1), parked.get(index + 1)];
+        expect(body ? [body.toString('hex')] : letter?.reason).toEqual(
+          body ? [answer.toString('hex')] : expect.stringMatching(/^(invalid_json|unexpected_shape|wrong_movie)$/),
+        );
+        expect(letter === undefined).toBe(body !== undefined);
+      }
+      expectNoPollution();
+    }),
+    { numRuns: runs, seed },
+  );
+});
+
+it('stores what a raw topic holds byte for byte, or parks it untouched with a reason', async () => {
+  await fc.assert(
+    fc.asyncProperty(someBodies, async (some) => {
+      const first = await chain.load(some.map(({ bytes }) => bytes));
+      const outcomes = await chain.outcomes(first);
+      for (const [index, { bytes, fields }] of some.entries()) {
+        const { stored, parked } = outcomes[index] ?? {};
+        expect({ stored, parked: parked?.reason }).toEqual(
+          isJsonObject(bytes) || !parked
+            ? { stored: sha256(bytes), parked: undefined }
+            : { stored: undefined, parked: expect.stringMatching(/^(invalid_json|undecodable_record)$/) },
+        );
+        if (parked) expect(rawMovieCodec.decode(parked.originValue ?? bytes).body.equals(bytes)).toBe(true);
+        if (stored && fields) documents.set(first + index + 1, fields);
+      }
+      expectNoPollution();
+    }),
+    { numRuns: runs, seed },
+  );
+});
+
+it('takes documents of a million keys and of twenty megabytes, and parks what is too deep, in bounded memory', async () => {
+  const keys = Array.from({ length: 1_000_000 }, (_, key) => `"k${key}":${key}`).join();
+  const large = [
+    { json: `{"title":"wide",${keys},"budget":1000000}`, isStored: true },
+    { json: `{"title":"${'x'.repeat(20_000_000)}"}`, isStored: true },
+    { json: `{"title":"deep","deep":${'['.repeat(4_990)}${']'.repeat(4_990)}}`, isStored: true },
+    { json: `{"deep":${'['.repeat(100_000)}${']'.repeat(100_000)}}`, isStored: false },
+    { json: '{"a":'.repeat(1_000_000), isStored: false },
+  ];
+  const bytes = large.map(({ json }) => Buffer.from(json));
+  const before = process.memoryUsage.rss();
+  const first = await chain.load(bytes);
+  const outcomes = await chain.outcomes(first);
+  // A few copies of what was sent, and not a tree of it.
+  expect((process.memoryUsage.rss() - before) / 1e6).toBeLessThan(600);
+  expect(outcomes.map(({ stored }) => stored)).toEqual(
+    bytes.map((body, index) => (large[index]?.isStored ? sha256(body) : undefined)),
+  );
+  expect(outcomes.filter(({ parked }) => parked).length).toBe(2);
+  documents.set(first + 1, [
+    ['title', '"wide"'],
+    ['budget', '1000000'],
+  ]);
+  documents.set(first + 3, [['title', '"deep"']]);
+});
+
+/** A build of all that is loaded, on a machine of that time zone: how it went, and what came of it. */
+async function buildIn(zone: string) {
+  await using file = await WarehouseFile.create();
+  await copyFile(chain.file.path, file.path);
+  const { status, tests } = await file.dbt({}, { TZ: zone });
+  const contents = sha256(Buffer.from(JSON.stringify(await file.contents())));
+  const movies = await file.query(silverSql);
+  return { summary: { status, warned: tests.warned, contents }, movies };
+}
+
+it('reads all of it with dbt as NULL or exactly as it is, warns of what it cannot use, and is the same in any time zone', async () => {
+  const [build, ...others] = await Promise.all(['UTC', 'Pacific/Kiritimati', 'America/St_Johns'].map(buildIn));
+  // The one warning is that of fields that cannot be used.
+  expect(build?.summary).toMatchObject({ status: 'warned', warned: 1 });
+  for (const { summary } of others) expect(summary).toEqual(build?.summary);
+
+  const silver = new Map(build?.movies.map((row) => [Number(row['movie_id']), row]));
+  expect(documents.size).toBeGreaterThan(5 * runs);
+  for (const [movieId, fields] of documents) {
+    const row = silver.get(movieId) ?? {};
+    for (const { key, column, values, isToldWhenNull } of allowedValues(fields)) {
+      const value = row[column] === null ? null : String(row[column]);
+      expect(values, `${column} of ${toText(fields)}`).toContain(value);
+      if (value === null && isToldWhenNull) expect(row['unusable_fields'], toText(fields)).toContain(`${key} `);
+    }
+  }
+});

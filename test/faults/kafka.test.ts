@@ -1,0 +1,309 @@
+import { rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Partitioners } from 'kafkajs';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { maxRecordBytesOf } from '../../lib/kafka/admin.ts';
+import { groups } from '../../pipeline/stages.ts';
+import { type Sandbox, startSandbox } from '../../sandbox/server.ts';
+import { movieIdCodec, rawMovieCodec } from '../../schemas/codecs.ts';
+import { topics } from '../../schemas/topics.ts';
+import { audit } from '../e2e/support/audit.ts';
+import { commitAs, deleteRecords, withAdmin } from '../support/broker.ts';
+import { Fleet, FleetBroker, until } from '../support/fleet.ts';
+import { Post } from './support/crew.ts';
+import { KafkaGround, rawMovie, sandboxMovies } from './support/kafka-ground.ts';
+import { errorCode, refuseCommits, setProducerQuota } from './support/kafka-protocol.ts';
+import { SmallDisk } from './support/warehouse-disk.ts';
+
+const seconds = Number(process.env['FAULT_SECONDS'] ?? 3);
+const isFull = process.env['FAULTS'] === 'full';
+
+/** Quotas and the cleaner look at once, not after some time. */
+const properties = { 'quota.window.num': '2', 'log.cleaner.backoff.ms': '200', 'log.initial.task.delay.ms': '500' };
+
+describe('what can happen in Kafka', () => {
+  let ground: KafkaGround;
+  let sandbox: Sandbox;
+
+  beforeAll(async () => {
+    [ground, sandbox] = await Promise.all([
+      KafkaGround.open(properties),
+      startSandbox({ movies: sandboxMovies, limit: null }),
+    ]);
+  });
+  afterAll(async () => {
+    await ground[Symbol.asyncDispose]();
+    await sandbox[Symbol.asyncDispose]();
+  });
+
+  it('loads everything once while members come and go, in mid batch', async () => {
+    await ground.makeAnew();
+    const stop = performance.now() + seconds * 2_000;
+    const resident = ground.startLoader();
+    let published = 0;
+    let came = 0;
+    const publishAll = async () => {
+      while (performance.now() < stop) {
+        await ground.publish(100, { from: published });
+        published += 100;
+        await delay(50);
+      }
+    };
+    const comeAndGo = async () => {
+      while (performance.now() < stop) {
+        const guest = ground.startLoader();
+        came += 1;
+        await delay(800);
+        await guest.stop();
+      }
+    };
+    await Promise.all([publishAll(), comeAndGo()]);
+    await ground.loaded();
+    await resident.stop();
+    const found = await ground.audit();
+    process.stdout.write(`${published} records, ${came} members came and went\n`);
+    expect(found.bronzeRows).toBe(published);
+    expect(came).toBeGreaterThan(2);
+  });
+
+  it('stops at records that retention took, names them, and goes on without them only when it is told to', async () => {
+    await ground.makeAnew(1);
+    await ground.publish(30);
+    await ground.loadOnce();
+    await ground.publish(30, { from: 30 });
+    await deleteRecords(ground.kafka, topics.rawMovies, '45');
+    const gap = `${topics.rawMovies}/0/30-44`;
+    for (const args of [[], ['--accept-gap', `${topics.rawMovies}/0/30-43`]]) {
+      const refused = await ground.cli(['load', '--once', ...args]);
+      expect(refused).toMatchObject({ code: 1, stdout: '' });
+      expect(refused.stderr).toContain(`${gap}: these 15 offsets were never loaded`);
+    }
+    const accepted = await ground.cli(['load', '--once', '--json', '--accept-gap', gap]);
+    expect(accepted, accepted.stderr).toMatchObject({ code: 0 });
+    expect(JSON.parse(accepted.stdout)).toEqual({ rows: 15, parked: 0 });
+    expect(await ground.audit()).toMatchObject({ bronzeRows: 45, rowsOfOld: 30 });
+  });
+
+  it('loads a topic that was made anew from its first record, even if it is longer than the one before', async () => {
+    await ground.makeAnew(1);
+    await ground.publish(30);
+    const loader = ground.startLoader();
+    await ground.loaded();
+    await loader.stop();
+    await ground.deleteTopics([topics.rawMovies]);
+    await ground.ensureTopics(1);
+    await ground.publish(50, { from: 100 });
+    await ground.loadOnce();
+    expect(await ground.audit()).toMatchObject({ bronzeRows: 80, rowsOfOld: 30 });
+  });
+
+  it.each(['earliest', 'latest', 'deleted'])(
+    'begins where the ledger is when the offsets of its group are %s',
+    async (how) => {
+      await ground.makeAnew();
+      await ground.publish(40);
+      await ground.loadOnce();
+      await ground.publish(40, { from: 40 });
+      if (how === 'deleted') await withAdmin(ground.kafka, (admin) => admin.deleteGroups([groups.bronzeLoader]));
+      for (const [partition, end] of how === 'deleted' ? [] : await ground.ends(topics.rawMovies)) {
+        await commitAs(ground.kafka, groups.bronzeLoader, topics.rawMovies, partition, how === 'latest' ? end : 0n);
+      }
+      expect(await ground.loadOnce()).toEqual({ rows: 40, parked: 0 });
+      expect(await ground.audit()).toMatchObject({ bronzeRows: 80 });
+    },
+  );
+
+  it('loads partitions that are added while it runs, from their first record', async () => {
+    await ground.makeAnew();
+    const loader = ground.startLoader();
+    await ground.publish(40);
+    await ground.loaded();
+    await withAdmin(ground.kafka, (admin) =>
+      admin.createPartitions({ topicPartitions: [{ topic: topics.rawMovies, count: 4 }] }),
+    );
+    await ground.publish(40, { from: 40 });
+    expect(Math.min(...[...(await ground.ends(topics.rawMovies)).values()].map(Number))).toBeGreaterThan(0);
+    await ground.loaded(60_000);
+    await loader.stop();
+    expect(await ground.audit()).toMatchObject({ bronzeRows: 80 });
+  });
+
+  describe.each(Object.entries(errorCode))('commits refused with %s', (_, code) => {
+    it('cost the loader nothing', async () => {
+      await ground.makeAnew();
+      await ground.proxy.during(refuseCommits(code, 3), async () => {
+        const loader = ground.startLoader();
+        for (let from = 0; from < 200; from += 50) {
+          await ground.publish(50, { from });
+          await delay(100);
+        }
+        await ground.loaded();
+        await loader.stop();
+      });
+      expect(await ground.audit()).toMatchObject({ bronzeRows: 200 });
+    });
+
+    it('cost the fetcher nothing', async () => {
+      await ground.makeAnew();
+      await ground.publishIds(200);
+      const outcomes = await ground.proxy.during(refuseCommits(code, 3), () => ground.fetchOnce(sandbox));
+      expect(outcomes).toMatchObject({ parked: 0, skipped: 0 });
+      await ground.loadOnce();
+      expect(await ground.audit()).toMatchObject({ ids: 200 });
+    });
+  });
+
+  it('passes what holds no record of ours: markers, aborted records, tombstones, records without a key', async () => {
+    await ground.makeAnew(1);
+    await ground.publish(3);
+    const value = rawMovieCodec.encode(rawMovie(50));
+    const producer = ground.kafka.producer({
+      ...{ transactionalId: 'faults', maxInFlightRequests: 1, idempotent: true },
+      createPartitioner: Partitioners.DefaultPartitioner,
+    });
+    await producer.connect();
+    for (const outcome of ['abort', 'commit', 'abort'] as const) {
+      const transaction = await producer.transaction();
+      await transaction.send({ topic: topics.rawMovies, messages: [{ key: '50', value }] });
+      await transaction[outcome]();
+    }
+    await producer.disconnect();
+    await ground.write(topics.rawMovies, [
+      { key: '1', value: null },
+      { key: null, value },
+      { key: null, value: null },
+    ]);
+    // The tombstones are the last records and the partition ends behind them: nothing is waited for for ever.
+    expect(await ground.loadOnce()).toEqual({ rows: 5, parked: 2 });
+    expect(await ground.audit()).toMatchObject({ bronzeRows: 5, parked: 2 });
+    await ground.publish(1, { from: 100 });
+    expect(await ground.loadOnce()).toEqual({ rows: 1, parked: 0 });
+    expect(await ground.audit()).toMatchObject({ bronzeRows: 6 });
+  });
+
+  it.runIf(isFull)('passes the holes that compaction leaves, those at the very end as well', async () => {
+    await ground.makeAnew(1);
+    const settings = { 'cleanup.policy': 'compact', 'segment.ms': '1000', 'min.cleanable.dirty.ratio': '0.001' };
+    await ground.configure(topics.rawMovies, settings);
+    const writeAt = (agoMs: number, movieIds: readonly number[]) =>
+      ground.write(
+        topics.rawMovies,
+        movieIds.map((movieId) => {
+          const value = rawMovieCodec.encode(rawMovie(movieId));
+          return { key: String(movieId), value, timestamp: String(Date.now() - agoMs) };
+        }),
+      );
+    // Segments end where the records' own clock jumps, and only those before the last are compacted.
+    await writeAt(60_000, [1, 2, 3, 4, 5]);
+    await writeAt(50_000, [2, 4, 5]);
+    await writeAt(40_000, [4, 5]);
+    await writeAt(30_000, [6]);
+    const left = async () => (await ground.audit().catch(() => null))?.rawRecords;
+    await ground.loadOnce();
+    const all = await left();
+    await vi.waitUntil(async () => ((await left()) ?? 0) < (all ?? 0), { timeout: 60_000, interval: 500 });
+    ground.newFile();
+    const { rows } = await ground.loadOnce();
+    expect(rows).toBeLessThan(11);
+    expect(await ground.audit()).toMatchObject({ bronzeRows: rows });
+  });
+
+  const good = rawMovieCodec.encode(rawMovie(1));
+  const goodId = movieIdCodec.encode({ movieId: 1, reason: 'manual', page: null, rank: null, requestedAt: new Date() });
+  const ofAnotherVersion = (record: Buffer) =>
+    Buffer.concat([record.subarray(0, 2), Buffer.alloc(8, 7), record.subarray(10)]);
+
+  it.each([
+    ['no Avro at all', () => Buffer.from('nonsense, and long enough for a header')],
+    ['JSON text', () => Buffer.from('{"movieId":1,"requestedAt":"2026-01-01T00:00:00Z"}')],
+    ['nothing', () => Buffer.alloc(0)],
+    ['a version that nobody wrote', ofAnotherVersion],
+    ['half a record', (record: Buffer) => record.subarray(0, record.length >> 1)],
+    ['a record and more', (record: Buffer) => Buffer.concat([record, record])],
+  ])('parks a record that is %s, in either topic, and the partition goes on', async (_, spoil) => {
+    await ground.makeAnew(1);
+    await ground.publishIds(1);
+    await ground.write(topics.movieIds, [{ key: 'poison', value: spoil(goodId) }]);
+    await ground.publishIds(1, 1);
+    expect(await ground.fetchOnce(sandbox)).toMatchObject({ parked: 1 });
+    await ground.write(topics.rawMovies, [{ key: 'poison', value: spoil(good) }]);
+    await ground.publish(1);
+    expect(await ground.loadOnce()).toEqual({ rows: 3, parked: 1 });
+    expect(await ground.deadLetters()).toEqual([
+      ['tmdb.movie-ids/0/1', 'undecodable_record'],
+      ['tmdb.raw-movies/0/2', 'undecodable_record'],
+    ]);
+    expect(await ground.audit()).toMatchObject({ ids: 3, bronzeRows: 3, parked: 2 });
+  });
+
+  it('parks a movie whose document is larger than the topic takes, and goes on', async () => {
+    await ground.makeAnew();
+    await ground.configure(topics.rawMovies, { 'max.message.bytes': '2000' });
+    await ground.publishIds(100);
+    const { parked } = await ground.fetchOnce(sandbox);
+    expect(parked).toBeGreaterThan(0);
+    expect(parked).toBeLessThan(100);
+    expect(new Set((await ground.deadLetters()).map(([, reason]) => reason))).toEqual(new Set(['body_too_large']));
+    await ground.loadOnce();
+    expect(await ground.audit()).toMatchObject({ ids: 100, parked });
+  });
+
+  it('parks a record as large as the topic takes: its dead letter is larger', async () => {
+    await ground.makeAnew(1);
+    const size = maxRecordBytesOf(topics.rawMovies) - 100;
+    await ground.write(topics.rawMovies, [{ key: '1', value: Buffer.alloc(size, 'x') }]);
+    await ground.publish(1);
+    expect(await ground.loadOnce()).toEqual({ rows: 1, parked: 1 });
+    expect(await ground.audit()).toMatchObject({ bronzeRows: 1, parked: 1 });
+  });
+
+  it('slows down with a broker that throttles what is written, and loses nothing', async () => {
+    await ground.makeAnew();
+    await ground.publishIds(200);
+    await setProducerQuota(ground.broker.address, 80_000);
+    try {
+      const started = performance.now();
+      await ground.fetchOnce(sandbox);
+      const tookMs = performance.now() - started;
+      process.stdout.write(`200 movies at 80 KB/s took ${(tookMs / 1_000).toFixed(1)} s\n`);
+      // 340 KB, less what the broker lets through before it looks.
+      expect(tookMs).toBeGreaterThan(1_500);
+    } finally {
+      await setProducerQuota(ground.broker.address, null);
+    }
+    await ground.loadOnce();
+    expect(await ground.audit()).toMatchObject({ ids: 200, parked: 0 });
+  });
+});
+
+it.runIf(isFull && SmallDisk.isPossible())(
+  'a disk that Kafka has filled ends the broker; with room again nothing is lost',
+  async () => {
+    using disk = new SmallDisk(64);
+    const kafkaDir = join(disk.path, 'kafka');
+    await using sandbox = await startSandbox({ movies: 10_000, limit: null });
+    await using broker = await FleetBroker.start(kafkaDir, { properties: { 'log.index.size.max.bytes': '4096' } });
+    const settings = {
+      ...{ DATA_DIR: disk.path, DUCKDB_PATH: join(disk.path, 'x.duckdb'), KAFKA_BROKERS: broker.address },
+      ...{ TMDB_BASE_URL: sandbox.url, TMDB_TOKEN: 'any', TMDB_RATE_LIMIT: '400/1s', KAFKA_SESSION_TIMEOUT: '2s' },
+    };
+    await using fleet = new Fleet(settings);
+    const walk = fleet.start('walk', ['produce', 'popular', '--pages', '100']);
+    expect(await walk.exited).toBe(0);
+    const { bavail, bsize } = statfsSync(disk.path);
+    const ballast = join(disk.path, 'ballast');
+    writeFileSync(ballast, Buffer.alloc(bavail * bsize - 500_000));
+    const fetcher = new Post(fleet, 'fetcher', ['fetch']);
+    await until('the broker has ended', async () => !broker.isRunning, { timeoutMs: 60_000 });
+    rmSync(ballast);
+    await broker.stop();
+    await broker.start();
+    const loader = new Post(fleet, 'loader', ['load']);
+    const place = { dataDir: disk.path, duckdbPath: join(disk.path, 'x.duckdb') };
+    const audited = () => audit(place, { brokers: [broker.address], onlyBronze: true });
+    await vi.waitFor(audited, { timeout: 120_000, interval: 1_000 });
+    expect(await Promise.all([fetcher.end(), loader.end()])).toEqual([0, 0]);
+    expect(await audited()).toMatchObject({ ids: 2_000 });
+  },
+);

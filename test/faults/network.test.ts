@@ -1,0 +1,208 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { createAdmin } from '../../lib/kafka/admin.ts';
+import { createKafka } from '../../lib/kafka/client.ts';
+import { silent } from '../support/broker.ts';
+import { FaultProxy, type Toxic } from '../support/fault-proxy.ts';
+import { FleetBroker, until } from '../support/fleet.ts';
+import { bandwidth, blackHole, down, latency, limitData, resetPeer, slicer } from '../support/toxics.ts';
+import { Post } from './support/crew.ts';
+import { advertisedAs, openBehindProxy } from './support/network-fleet.ts';
+import type { TestBed } from './support/test-bed.ts';
+import { holdOpen } from './support/warehouse-contents.ts';
+
+/** How long each fault lasts. */
+const seconds = Number(process.env['FAULT_SECONDS'] ?? 2);
+const isFull = process.env['FAULTS'] === 'full';
+
+let bed: TestBed;
+let proxy: FaultProxy;
+let resources: AsyncDisposableStack;
+
+type More = Pick<Parameters<typeof openBehindProxy>[0], 'alsoKnown' | 'env'>;
+
+async function open(movies: number, perSecond: number, more: More = {}): Promise<void> {
+  resources = new AsyncDisposableStack();
+  const limit = { capacity: perSecond, windowMs: 1_000 };
+  ({ bed, proxy } = await openBehindProxy({ limit, sandbox: { movies, latencyMs: [20, 120] }, ...more }));
+  resources.use(proxy);
+  resources.use(bed);
+  await bed.run('produce', 'popular', '--pages', String(movies / 20));
+}
+
+const fetched = () => bed.requests.filter(({ path }) => /^\/3\/movie\/\d+$/.test(path)).length;
+const rows = (loader: Post) => loader.service.metric('tmdb_bronze_rows_total');
+
+/** Waits for so many requests from now on. */
+async function atWork(requests: number, timeoutMs = 90_000): Promise<void> {
+  const before = fetched();
+  await until(`${requests} requests more`, () => fetched() >= before + requests, { timeoutMs });
+}
+
+/** Waits until the audit finds nothing wrong, and drains. @returns what it finds then. */
+async function allLoaded(posts: readonly Post[], broker = bed.broker.address) {
+  const audit = () => bed.audit({ onlyBronze: true, brokers: [broker] });
+  await vi.waitFor(audit, { timeout: 120_000, interval: 500 });
+  expect(await Promise.all(posts.map((post) => post.end()))).toEqual(posts.map(() => 0));
+  return audit();
+}
+
+/** One after the other, on the same services; a test that fails may make those after it fail. */
+describe('a fleet whose Kafka is behind a bad network', () => {
+  // Enough to be at work through all faults, the slow ones included.
+  const movies = Math.min(10_000, 1_800 + 300 * seconds);
+  let posts: Post[];
+  let second: FaultProxy;
+
+  beforeAll(async () => {
+    second = await FaultProxy.start();
+    await open(movies, 150, { alsoKnown: [second.address] });
+    resources.use(second);
+  });
+  afterAll(() => resources.disposeAsync());
+
+  it('waits for a Kafka that is down when it starts, and says what it waits for', async () => {
+    await proxy.stopListening();
+    posts = ['fetcher-1', 'fetcher-2'].map((name) => new Post(bed.fleet, name, ['fetch']));
+    posts.push(...['loader-1', 'loader-2'].map((name) => new Post(bed.fleet, name, ['load'])));
+    const memory = () => Promise.all(posts.map(({ service }) => service.metric('process_resident_memory_bytes')));
+    await memory();
+    await delay(2_000);
+    const before = await memory();
+    await delay(seconds * 2_000);
+    const grown = (await memory()).map((bytes, index) => Math.round((bytes - (before[index] ?? 0)) / 1e6));
+    for (const { service } of posts) {
+      expect(await service.get('/healthz')).toMatchObject({ status: 200 });
+      const { status, text } = await service.get('/readyz');
+      expect(status).toBe(503);
+      expect(JSON.parse(text).checks.kafka).toBe('not connected yet');
+    }
+    process.stdout.write(`grew by ${grown.join(', ')} MB in ${seconds * 2} s without Kafka\n`);
+    expect(Math.max(...grown)).toBeLessThan(20);
+    await proxy.listenAgain();
+    await atWork(100);
+    expect(posts.flatMap(({ deaths }) => deaths)).toEqual([]);
+  });
+
+  const toxics: [string, () => Toxic][] = [
+    ['is 1 s late, give or take half a second', () => latency(1_000, 500)],
+    ['carries 10 KB/s', () => bandwidth(10_000)],
+    ['swallows everything', () => blackHole()],
+    ['resets every connection', () => resetPeer()],
+    ['cuts everything into pieces', () => slicer(64, 1)],
+    ['ends connections in mid sentence', () => limitData(50_000)],
+    ['is not there', () => down()],
+  ];
+
+  it.each(toxics)('goes on after a time in which the network %s', async (_, toxicOf) => {
+    await atWork(100);
+    expect(fetched(), 'nothing is left to be done under load').toBeLessThan(movies);
+    const toxic = toxicOf();
+    await proxy.during(toxic, () => delay(seconds * 1_000));
+    const healedAt = performance.now();
+    await atWork(1);
+    const idleMs = Math.round(performance.now() - healedAt);
+    process.stdout.write(`${toxic.name}: ${toxic.strikes} strikes, at work again after ${idleMs} ms\n`);
+  });
+
+  it('follows a broker that comes back under another address', async () => {
+    expect(fetched(), 'nothing is left to be done under load').toBeLessThan(movies);
+    await bed.broker.stop();
+    await proxy.stopListening();
+    const kafkaDir = join(bed.workspace.dataDir, 'kafka');
+    const moved = resources.use(await FleetBroker.start(kafkaDir, { properties: advertisedAs(second) }));
+    second.pointTo(moved.address);
+    const backAt = performance.now();
+    await atWork(1);
+    process.stdout.write(`at work at the other address after ${Math.round(performance.now() - backAt)} ms\n`);
+  });
+
+  it('gets everything into BRONZE exactly once, whatever the network does to it under load', async () => {
+    const found = await allLoaded(posts, second.address);
+    const deaths = posts.flatMap((post) => post.deaths);
+    process.stdout.write(
+      `${found.bronzeRows} rows, ${fetched() - movies} movies fetched again, services restarted ${deaths.length} times\n`,
+    );
+    expect(found.ids).toBe(movies);
+  });
+});
+
+describe('a service whose Kafka is behind a bad network', () => {
+  afterEach(() => resources.disposeAsync());
+
+  it('stays a member while a flush waits for longer than its session, over a slow network', async () => {
+    await open(200, 200, { env: { KAFKA_SESSION_TIMEOUT: '2s' } });
+    const loader = new Post(bed.fleet, 'loader', ['load']);
+    const rebalances = () => loader.service.metric('tmdb_rebalances_total');
+    await until('it is a member', async () => (await rebalances()) === 1, { timeoutMs: 60_000 });
+    const holder = await holdOpen(bed.workspace.duckdbPath);
+    await bed.run('fetch', '--once');
+    await proxy.during(latency(200, 100), async () => {
+      await delay(6_000);
+      expect(await rows(loader)).toBe(0);
+      holder.closeSync();
+      await until('it loads', async () => (await rows(loader)) === 200, { timeoutMs: 30_000 });
+    });
+    expect(await rebalances()).toBe(1);
+    await allLoaded([loader]);
+    expect(loader.deaths).toEqual([]);
+  });
+
+  it.runIf(isFull)('goes on when all connections hang for ever and new ones work', async () => {
+    await open(2_000, 20);
+    const [fetcher, loader] = [new Post(bed.fleet, 'fetcher', ['fetch']), new Post(bed.fleet, 'loader', ['load'])];
+    await atWork(100);
+    await until('it loads', async () => (await rows(loader)) > 50, { timeoutMs: 60_000 });
+    const [hangingSince, before] = [performance.now(), await rows(loader)];
+    const hanging = blackHole(({ openedAt }) => openedAt < hangingSince);
+    await proxy.during(hanging, async () => {
+      // A request is waited for half a minute; a service that keeps several connections needs that once or twice.
+      await atWork(300, 150_000);
+      await until('it loads', async () => (await rows(loader)) > before + 200, { timeoutMs: 60_000 });
+    });
+    const hungMs = performance.now() - hangingSince;
+    const restarts = [fetcher, loader].map(({ deaths }) => deaths.length);
+    process.stdout.write(`at work again after ${Math.round(hungMs / 1_000)} s, restarts ${restarts.join(' and ')}\n`);
+    await allLoaded([fetcher, loader]);
+  });
+
+  it.runIf(isFull)('ends with a code of its own when Kafka stays away, and says what it could not do', async () => {
+    await open(20, 200);
+    await proxy.stopListening();
+    const services = [bed.fleet.start('fetcher', ['fetch']), bed.fleet.start('loader', ['load'])];
+    expect(await Promise.all(services.map(({ exited }) => exited))).toEqual([1, 1]);
+    for (const { lines } of services) {
+      expect(lines.at(-1)).toMatchObject({ msg: 'died', error: expect.stringContaining('connecting to Kafka failed') });
+    }
+  });
+});
+
+describe('a client of Kafka', () => {
+  let dataDir: string;
+  beforeEach(() => {
+    dataDir = mkdtempSync(join(tmpdir(), 'tmdb-stream-network-'));
+  });
+  afterEach(() => rmSync(dataDir, { recursive: true }));
+
+  it('gives up a connection on which nothing is answered, and asks over a new one', async () => {
+    await using through = await FaultProxy.start();
+    await using broker = await FleetBroker.start(dataDir, { properties: advertisedAs(through) });
+    through.pointTo(broker.address);
+    const connection = { brokers: [through.address], ssl: false, sasl: undefined, requestTimeoutMs: 500 };
+    const kafka = createKafka({ ...connection, clientId: 'test', log: silent });
+    await using admin = await createAdmin(kafka);
+    const clusterId = await admin.clusterId();
+    const hangingSince = performance.now();
+    await through.during(
+      blackHole(({ openedAt }) => openedAt < hangingSince),
+      async () => {
+        // What was under way has failed with it; most requests are tried again, this one is not.
+        await expect(admin.clusterId()).rejects.toThrow('timed out');
+        expect(await admin.clusterId()).toBe(clusterId);
+      },
+    );
+  });
+});

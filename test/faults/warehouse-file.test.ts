@@ -1,0 +1,179 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { copyFileSync, existsSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { seededRandom } from '../contract/support/seeded-random.ts';
+import { outcomeOf } from '../e2e/support/cli.ts';
+import { crashEnvironment, firedIn } from '../support/crash-points.ts';
+import { fileOfDuckDb2 } from '../support/newer-duckdb.ts';
+import { KafkaGround } from './support/kafka-ground.ts';
+import { contentsOf } from './support/warehouse-contents.ts';
+import { SmallDisk } from './support/warehouse-disk.ts';
+
+const kills = process.env['FAULTS'] === 'full' ? 100 : 6;
+const seed = Number(process.env['FAULT_SEED'] ?? Date.now() % 100_000);
+const records = 1_200;
+
+describe('what can happen to the file of the warehouse', () => {
+  let ground: KafkaGround;
+
+  beforeAll(async () => {
+    ground = await KafkaGround.open();
+    await ground.makeAnew();
+    await ground.publish(records, { bytes: 3_000 });
+  });
+  afterAll(() => ground[Symbol.asyncDispose]());
+  beforeEach(() => ground.newFile());
+
+  const loadOnce = (env: Readonly<Record<string, string>> = {}) =>
+    ground.cli(['load', '--once'], { LOAD_MAX_ROWS: '100', ...env });
+  /** As many rows as the ledger says, none of them twice, the positions behind the last. @returns how many. */
+  const consistentRows = async (): Promise<number> => {
+    const { rows, ...others } = await contentsOf(ground.duckdbPath);
+    expect(others).toEqual({ offsets: rows, inLedger: rows, positions: rows });
+    return rows;
+  };
+  const wholeAfterLoading = async () => {
+    const { code, stderr } = await loadOnce();
+    expect(code, stderr).toBe(0);
+    expect(await ground.audit()).toMatchObject({ bronzeRows: records });
+  };
+
+  describe('a disk', () => {
+    // Room for the log alone, so that a commit fails; and for some of the file, so that a checkpoint does.
+    it.runIf(SmallDisk.isPossible()).each([2, 4])(
+      'of %i MB that is full ends the loader, with what it has as it was',
+      async (megabytes) => {
+        using disk = new SmallDisk(megabytes);
+        ground.newFile(disk.path);
+        for (let start = 0; start < 2; start += 1) {
+          const { code, stderr } = await loadOnce();
+          expect(code).toBe(1);
+          expect(stderr).toContain('No space left on device');
+        }
+        disk.resize(200);
+        const rows = await consistentRows();
+        process.stdout.write(`${rows} of ${records} rows on a disk of ${megabytes} MB\n`);
+        expect(rows).toBeLessThan(records);
+        await wholeAfterLoading();
+      },
+    );
+
+    it('on which files may not grow, for who is not root, ends the loader as well', async () => {
+      const limited = [
+        '-c',
+        'ulimit -f 2048; exec "$@"',
+        'bash',
+        process.execPath,
+        join(import.meta.dirname, '../../cli.ts'),
+        'load',
+        '--once',
+      ];
+      const { PATH = '' } = process.env;
+      const env = { PATH, ...ground.settings({ LOAD_MAX_ROWS: '100' }) };
+      const { code, stderr } = await outcomeOf(spawn('bash', limited, { cwd: ground.dataDir, env, detached: true }));
+      expect(code).toBe(1);
+      expect(stderr).toContain('File too large');
+      expect(await consistentRows()).toBeLessThan(records);
+      await wholeAfterLoading();
+    });
+
+    it.runIf(SmallDisk.isPossible())('that is read-only is refused, and nothing has changed', async () => {
+      using disk = new SmallDisk(200);
+      ground.newFile(disk.path);
+      await wholeAfterLoading();
+      const before = readFileSync(ground.duckdbPath);
+      disk.setReadOnly(true);
+      const { code, stderr } = await loadOnce();
+      expect(code).toBe(1);
+      expect(stderr).toContain('ead-only file system');
+      disk.setReadOnly(false);
+      expect(readFileSync(ground.duckdbPath).equals(before)).toBe(true);
+      await wholeAfterLoading();
+    });
+  });
+
+  it('holds rows and ledger that agree when its loader is killed in the middle of a checkpoint', async () => {
+    const random = seededRandom(seed);
+    let inCheckpoint = 0;
+    for (let kill = 0; kill < kills; kill += 1) {
+      const script = join(import.meta.dirname, 'support/warehouse-checkpointer.ts');
+      const child = spawn(process.execPath, [script, ground.duckdbPath], { stdio: ['ignore', 'pipe', 'inherit'] });
+      const lines: string[] = [];
+      const reader = createInterface({ input: child.stdout }).on('line', (line) => lines.push(line));
+      await once(reader, 'line');
+      await delay(random() * 60);
+      child.kill('SIGKILL');
+      await once(child, 'close');
+      if (lines.at(-1) === 'closing') inCheckpoint += 1;
+      expect(await consistentRows()).toBeGreaterThan(0);
+    }
+    process.stdout.write(`${inCheckpoint} of ${kills} kills were in a checkpoint (seed ${seed})\n`);
+    expect(inCheckpoint).toBeGreaterThan(kills / 3);
+  });
+
+  describe('a log that a killed loader left', () => {
+    let kept: string;
+    const wal = () => `${ground.duckdbPath}.wal`;
+
+    beforeAll(async () => {
+      ground.newFile();
+      const log = join(ground.dataDir, 'crash-points');
+      const { code } = await loadOnce(crashEnvironment('CRASH_AT', { point: 'loader.committed', hit: 6 }, log));
+      expect(code).toBeNull();
+      expect(firedIn(log)).toHaveLength(1);
+      expect(existsSync(wal())).toBe(true);
+      kept = ground.duckdbPath;
+    });
+    beforeEach(() => {
+      copyFileSync(kept, ground.duckdbPath);
+      copyFileSync(`${kept}.wal`, wal());
+    });
+
+    const cuts: [string, (bytes: number) => number][] = [
+      ['its last byte', (bytes) => bytes - 1],
+      ['its last 5,000 bytes', (bytes) => bytes - 5_000],
+      ['half of it', (bytes) => bytes >> 1],
+      ['all but its first 100 bytes', () => 100],
+      ['everything but its name', () => 0],
+    ];
+
+    it.each(cuts)(
+      'and that has lost %s gives back whole batches, and the rest comes from Kafka',
+      async (_, newSize) => {
+        truncateSync(wal(), newSize(statSync(wal()).size));
+        process.stdout.write(`${await consistentRows()} rows left\n`);
+        await wholeAfterLoading();
+      },
+    );
+
+    it('and that somebody deletes takes rows and positions with it, so that all of it comes from Kafka', async () => {
+      const before = await contentsOf(kept);
+      rmSync(wal());
+      expect(await consistentRows()).toBeLessThan(before.rows);
+      await wholeAfterLoading();
+    });
+
+    it('and in which a byte has changed is never taken for good', async () => {
+      const bytes = readFileSync(wal());
+      const middle = bytes.length >> 1;
+      bytes.writeUInt8(bytes.readUInt8(middle) ^ 0xff, middle);
+      writeFileSync(wal(), bytes);
+      const { code, stderr } = await loadOnce();
+      console.log(code, stderr);
+      if (code !== 0) rmSync(wal());
+      await wholeAfterLoading();
+    });
+  });
+
+  it('that a newer DuckDB has written is refused, and left as it is', async () => {
+    writeFileSync(ground.duckdbPath, fileOfDuckDb2);
+    const { code, stderr } = await loadOnce();
+    expect(code).toBe(1);
+    expect(stderr).toContain('was written by another version of DuckDB');
+    expect(readFileSync(ground.duckdbPath).equals(fileOfDuckDb2)).toBe(true);
+  });
+});
