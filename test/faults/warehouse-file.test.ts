@@ -163,7 +163,8 @@ describe('what can happen to the file of the warehouse', () => {
       bytes.writeUInt8(bytes.readUInt8(middle) ^ 0xff, middle);
       writeFileSync(wal(), bytes);
       const { code, stderr } = await loadOnce();
-      console.log(code, stderr);
+      // DuckDB says that it cannot replay it; what is missing without it comes from Kafka again.
+      if (code !== 0) expect(stderr).not.toBe('');
       if (code !== 0) rmSync(wal());
       await wholeAfterLoading();
     });
