@@ -5,6 +5,8 @@
 import { canRunJars, ensure, exec, fail } from './setup.mjs';
 
 const full = {
+  /** With the tests that take minutes. */
+  FAULTS: 'full',
   /** Kills of the loader; of each other stage a quarter as many. */
   FAULT_KILLS: '200',
   /** How long each fault of the network lasts. */

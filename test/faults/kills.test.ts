@@ -18,7 +18,7 @@ import { GoldReader } from './support/watchers.ts';
 /** Kills of the loader; of each other stage there are a quarter as many. */
 const loaderKills = Number(process.env['FAULT_KILLS'] ?? 16);
 const otherKills = Math.ceil(loaderKills / 4);
-const seed = Number(process.env['SEED'] ?? Date.now() % 100_000);
+const seed = Number(process.env['FAULT_SEED'] ?? Date.now() % 100_000);
 
 const movies = 1_200;
 const concurrency = 8;

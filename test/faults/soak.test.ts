@@ -11,7 +11,7 @@ import { GoldReader, MemoryWatcher } from './support/watchers.ts';
 
 /** How long there is load; 0 leaves the soak out. */
 const minutes = Number(process.env['SOAK_MINUTES'] ?? 0);
-const seed = Number(process.env['SEED'] ?? Date.now() % 100_000);
+const seed = Number(process.env['FAULT_SEED'] ?? Date.now() % 100_000);
 
 const movies = 1_200;
 const sessionMs = 3_000;
