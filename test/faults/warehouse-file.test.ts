@@ -22,7 +22,8 @@ describe('what can happen to the file of the warehouse', () => {
 
   beforeAll(async () => {
     ground = await KafkaGround.open();
-    await ground.makeAnew();
+    // A loader gets all there is of a partition at once: many of them make many flushes.
+    await ground.makeAnew(16);
     await ground.publish(records, { bytes: 3_000 });
   });
   afterAll(() => ground[Symbol.asyncDispose]());
@@ -45,7 +46,7 @@ describe('what can happen to the file of the warehouse', () => {
   describe('a disk', () => {
     // Too small for the log, or for log and file together: a commit fails, or a checkpoint.
     it.runIf(SmallDisk.isPossible()).each([2, 4])(
-      'of %i MB that is full ends the loader, and what it has is as it was',
+      'of %i MB that is full ends the loader, with what it has as it was',
       async (megabytes) => {
         using disk = new SmallDisk(megabytes);
         ground.newFile(disk.path);

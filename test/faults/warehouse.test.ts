@@ -23,7 +23,8 @@ describe('what can happen to a warehouse that is loaded', () => {
 
   beforeAll(async () => {
     ground = await KafkaGround.open();
-    await ground.makeAnew();
+    // A loader gets all there is of a partition at once: many of them make many flushes.
+    await ground.makeAnew(16);
     await publish(1_000);
   });
   afterAll(() => ground[Symbol.asyncDispose]());

@@ -144,7 +144,7 @@ export class KafkaGround implements AsyncDisposable {
 
   /**
    * Writes records as they are; each once, however often the client has to try.
-   * @param perRequest of each partition at most: a reader gets them in these pieces.
+   * @param perRequest of them at most: Kafka takes no more bytes at once than of one large record.
    */
   async write(topic: TopicName, messages: readonly Message[], perRequest = 25): Promise<void> {
     const producer = this.kafka.producer({
