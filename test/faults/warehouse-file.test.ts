@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, existsSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -13,18 +13,23 @@ import { KafkaGround } from './support/kafka-ground.ts';
 import { contentsOf } from './support/warehouse-contents.ts';
 import { SmallDisk } from './support/warehouse-disk.ts';
 
-const kills = process.env['FAULTS'] === 'full' ? 100 : 6;
+const kills = process.env['FAULTS'] === 'full' ? 100 : 5;
 const seed = Number(process.env['FAULT_SEED'] ?? Date.now() % 100_000);
-const records = 1_200;
 
 describe('what can happen to the file of the warehouse', () => {
   let ground: KafkaGround;
+  let records = 0;
+
+  const publish = async (count: number) => {
+    await ground.publish(count, { from: records, bytes: 3_000 });
+    records += count;
+  };
 
   beforeAll(async () => {
     ground = await KafkaGround.open();
     // A loader gets all there is of a partition at once: many of them make many flushes.
     await ground.makeAnew(16);
-    await ground.publish(records, { bytes: 3_000 });
+    await publish(1_200);
   });
   afterAll(() => ground[Symbol.asyncDispose]());
   beforeEach(() => ground.newFile());
@@ -119,21 +124,30 @@ describe('what can happen to the file of the warehouse', () => {
 
   describe('a log that a killed loader left', () => {
     let kept: string;
+    let [inFile, inLog] = [0, 0];
     const wal = () => `${ground.duckdbPath}.wal`;
+    /** The same file and log under another name: whoever opens them writes the log into the file. */
+    const copyKept = () => {
+      copyFileSync(kept, ground.duckdbPath);
+      copyFileSync(`${kept}.wal`, wal());
+    };
 
     beforeAll(async () => {
       ground.newFile();
+      kept = ground.duckdbPath;
+      await wholeAfterLoading();
+      inFile = records;
+      await publish(1_200);
       const log = join(ground.dataDir, 'crash-points');
-      const { code } = await loadOnce(crashEnvironment('CRASH_AT', { point: 'loader.committed', hit: 6 }, log));
+      const { code } = await loadOnce(crashEnvironment('CRASH_AT', { point: 'loader.committed', hit: 5 }, log));
       expect(code).toBeNull();
       expect(firedIn(log)).toHaveLength(1);
-      expect(existsSync(wal())).toBe(true);
-      kept = ground.duckdbPath;
+      ground.newFile();
+      copyKept();
+      inLog = (await consistentRows()) - inFile;
+      expect(inLog).toBeGreaterThan(0);
     });
-    beforeEach(() => {
-      copyFileSync(kept, ground.duckdbPath);
-      copyFileSync(`${kept}.wal`, wal());
-    });
+    beforeEach(copyKept);
 
     const cuts: [string, (bytes: number) => number][] = [
       ['its last byte', (bytes) => bytes - 1],
@@ -147,15 +161,17 @@ describe('what can happen to the file of the warehouse', () => {
       'and that has lost %s gives back whole batches, and the rest comes from Kafka',
       async (_, newSize) => {
         truncateSync(wal(), newSize(statSync(wal()).size));
-        process.stdout.write(`${await consistentRows()} rows left\n`);
+        const left = (await consistentRows()) - inFile;
+        process.stdout.write(`${left} of ${inLog} rows left of the log\n`);
+        expect(left).toBeGreaterThanOrEqual(0);
+        expect(left).toBeLessThan(inLog);
         await wholeAfterLoading();
       },
     );
 
     it('and that somebody deletes takes rows and positions with it, so that all of it comes from Kafka', async () => {
-      const before = await contentsOf(kept);
       rmSync(wal());
-      expect(await consistentRows()).toBeLessThan(before.rows);
+      expect(await consistentRows()).toBe(inFile);
       await wholeAfterLoading();
     });
 
@@ -165,9 +181,11 @@ describe('what can happen to the file of the warehouse', () => {
       bytes.writeUInt8(bytes.readUInt8(middle) ^ 0xff, middle);
       writeFileSync(wal(), bytes);
       const { code, stderr } = await loadOnce();
-      // DuckDB says that it cannot replay it; what is missing without it comes from Kafka again.
-      if (code !== 0) expect(stderr).not.toBe('');
-      if (code !== 0) rmSync(wal());
+      expect(code).toBe(1);
+      expect(stderr).toContain('has a log that is damaged');
+      expect(readFileSync(wal()).equals(bytes)).toBe(true);
+      rmSync(wal());
+      expect(await consistentRows()).toBe(inFile);
       await wholeAfterLoading();
     });
   });

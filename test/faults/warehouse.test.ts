@@ -46,7 +46,8 @@ describe('what can happen to a warehouse that is loaded', () => {
     };
     await ground.start(loading({ group: 'unreliable', wrap }), { LOAD_MAX_ROWS: '25' }).ended;
     process.stdout.write(`${JSON.stringify(struck)} (seed ${seed})\n`);
-    expect(struck.flatMap((counts) => Object.values(counts))).not.toContain(0);
+    expect(struck).toHaveLength(1);
+    expect(Object.values(struck[0] ?? {})).not.toContain(0);
     expect(await ground.audit()).toMatchObject({ bronzeRows: published });
   });
 
@@ -89,7 +90,7 @@ describe('what can happen to a warehouse that is loaded', () => {
   const keep = 'create table bronze.kept as from bronze.raw_movies';
   const renamed = (table: string) => [
     `alter table bronze.${table} rename to ${table}_old`,
-    `bronze.${table} is gone`,
+    `BRONZE has no ${table} any more`,
     `alter table bronze.${table}_old rename to ${table}`,
   ];
 
@@ -130,7 +131,7 @@ describe('what can happen to a warehouse that is loaded', () => {
 
   it('with little memory for itself and large documents it gets on, or ends and gets on when started again', async () => {
     await ground.makeAnew();
-    await ground.publish(60, { bytes: 2_000_000 });
+    await ground.publish(40, { bytes: 2_000_000 });
     const codes: (number | null)[] = [];
     for (let before = -1, rows = 0; codes.at(-1) !== 0; before = rows) {
       expect(rows, 'it gets on').toBeGreaterThan(before);
@@ -138,7 +139,7 @@ describe('what can happen to a warehouse that is loaded', () => {
       codes.push(code);
       ({ rows } = await contentsOf(ground.duckdbPath));
     }
-    process.stdout.write(`120 MB with a heap of 64 MB: exit codes ${codes.join(', ')}\n`);
-    expect(await ground.audit()).toMatchObject({ bronzeRows: 60 });
+    process.stdout.write(`80 MB with a heap of 64 MB: exit codes ${codes.join(', ')}\n`);
+    expect(await ground.audit()).toMatchObject({ bronzeRows: 40 });
   });
 });

@@ -73,9 +73,17 @@ export class Connection {
 
   async #pass(chunk: Chunk, to: Socket): Promise<void> {
     for await (const bytes of this.#toxic()?.pass(chunk) ?? [chunk.bytes]) {
-      if (to.writable && !to.write(bytes)) await Promise.race([once(to, 'drain'), once(to, 'close')]).catch(() => {});
+      if (to.writable && !to.write(bytes)) await writableAgain(to);
     }
   }
+}
+
+/** Or never any more. */
+async function writableAgain(socket: Socket): Promise<void> {
+  const over = new AbortController();
+  const events = ['drain', 'close'].map((event) => once(socket, event, { signal: over.signal }));
+  await Promise.race(events).catch(() => {});
+  over.abort();
 }
 
 /**

@@ -143,7 +143,17 @@ const holderOf = (error: unknown): string => {
 };
 
 function explain(error: unknown, path: string): WarehouseFileError {
-  const isVersion = /newer version|storage version|version number/i.test(messageOf(error));
-  const what = isVersion ? 'was written by another version of DuckDB than the 1.5 we use' : 'cannot be opened';
-  return new WarehouseFileError(`${path} ${what}: ${messageOf(error).split('\n')[0]}`, { cause: error });
+  const [reason = ''] = messageOf(error).split('\n');
+  return new WarehouseFileError(`${path} ${whatIsWrong(reason)}: ${reason}`, { cause: error });
+}
+
+function whatIsWrong(reason: string): string {
+  if (/newer version|storage version|version number/i.test(reason)) {
+    return 'was written by another version of DuckDB than the 1.5 we use';
+  }
+  // Rows and positions are in it together: without it, both are as they were when it was begun.
+  if (/corrupt WAL/i.test(reason)) {
+    return 'has a log that is damaged (move the .wal file away, and what it held is loaded from Kafka again)';
+  }
+  return 'cannot be opened';
 }

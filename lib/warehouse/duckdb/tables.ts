@@ -20,7 +20,7 @@ export async function refuseHalfOfBronze(connection: DuckDBConnection): Promise<
   const missing = together.filter((table) => !there.has(table));
   if (missing.length === 0 || missing.length === together.length) return;
   throw new TablesMissingError(
-    `${missing.map((table) => `bronze.${table}`).join(' and ')} is gone, and the other tables of BRONZE are there: nothing was written. Give it back ` +
-      'its name, restore the file, or load into a new one (DUCKDB_PATH), which is filled from Kafka',
+    `BRONZE has no ${missing.join(' and no ')} any more, while its other tables are there: nothing was written. Give it back its name, ` +
+      'restore the file, or load into a new one (DUCKDB_PATH), which is filled from Kafka',
   );
 }

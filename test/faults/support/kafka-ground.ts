@@ -13,7 +13,7 @@ import type { Offsets } from '../../../lib/kafka/topic.ts';
 import { createMetrics } from '../../../lib/metrics.ts';
 import { noProgress } from '../../../lib/progress.ts';
 import { type Context, openPlatform, type Platform } from '../../../pipeline/platform.ts';
-import { endsOf, fetchMovies, groups, type Loaded, loadBronze } from '../../../pipeline/stages.ts';
+import { endsOf, fetchMovies, type Loaded, loadBronze } from '../../../pipeline/stages.ts';
 import { GeneratedCatalogue } from '../../../sandbox/catalogue-generated.ts';
 import type { Sandbox } from '../../../sandbox/server.ts';
 import { deadLetterCodec, movieIdCodec, rawMovieCodec } from '../../../schemas/codecs.ts';
@@ -29,11 +29,12 @@ import { advertisedAs } from './network-fleet.ts';
 /** Movies of the sandbox that a fetcher on this ground asks. */
 export const sandboxMovies = 400;
 
-/** A stage that runs in this process until it is stopped. */
-export interface RunningStage<T> {
-  readonly context: Context;
+/** A stage that runs in this process until it is stopped, at the latest when it is disposed of. */
+export interface RunningStage<T> extends AsyncDisposable {
   /** What the stage returned or threw. */
   readonly ended: Promise<T>;
+  /** Rows that it has loaded so far. */
+  rows(): Promise<number>;
   /** Drains it. @returns what `ended` is. */
   stop(): Promise<T>;
 }
@@ -193,7 +194,12 @@ export class KafkaGround implements AsyncDisposable {
       stop.abort(new Error('stopped by the test'));
       return ended;
     };
-    return { context, ended, stop: stopNow };
+    return {
+      ended,
+      rows: async () => (await context.metrics.bronzeRows.get()).values.reduce((sum, { value }) => sum + value, 0),
+      stop: stopNow,
+      [Symbol.asyncDispose]: async () => void (await stopNow().catch(() => {})),
+    };
   }
 
   /** A loader that runs until it is stopped. */
@@ -235,17 +241,6 @@ export class KafkaGround implements AsyncDisposable {
   async ends(topic: TopicName): Promise<Offsets> {
     await using admin = await createAdmin(this.kafka);
     return (await admin.topicOffsets(topic)).high;
-  }
-
-  /** Waits until loaders that still run have loaded all there is, as far as they have told Kafka. */
-  async loaded(timeoutMs = 30_000): Promise<void> {
-    await using admin = await createAdmin(this.kafka);
-    const isLoaded = async () => {
-      const { low, high } = await admin.topicOffsets(topics.rawMovies);
-      const done = await admin.committedOffsets(groups.bronzeLoader, topics.rawMovies);
-      return [...high].every(([partition, end]) => end === low.get(partition) || done.get(partition) === end);
-    };
-    await vi.waitUntil(isLoaded, { timeout: timeoutMs, interval: 100 });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -39,11 +39,16 @@ export const loading =
     await runBronzeLoader(ports, { limits: config.load, signal, until });
   };
 
+const fates = ['carried out', 'lost', 'unanswered', 'late'] as const;
+type Fate = (typeof fates)[number];
+
 /** A warehouse behind a connection that loses calls and answers, and that carries out some calls when they were given up. */
 export class UnreliableWarehouse implements Warehouse {
-  readonly struck = { lost: 0, unanswered: 0, late: 0 };
+  readonly struck: Record<Fate, number> = { 'carried out': 0, lost: 0, unanswered: 0, late: 0 };
   readonly #warehouse: Warehouse;
   readonly #random: () => number;
+  /** All of them in any order, and then again. */
+  #next: Fate[] = [];
   #late: (readonly Batch[])[] = [];
 
   constructor(warehouse: Warehouse, random: () => number) {
@@ -63,7 +68,7 @@ export class UnreliableWarehouse implements Warehouse {
     const late = this.#late;
     this.#late = [];
     const isLateFirst = this.#random() < 0.5;
-    // Whichever comes second finds that its offsets are loaded: nobody hears what becomes of the late ones.
+    // Whichever comes second finds that its offsets are loaded; of the late ones nobody hears.
     if (isLateFirst) await this.#carryOut(late);
     try {
       await this.#appendOrNot(batches);
@@ -79,17 +84,16 @@ export class UnreliableWarehouse implements Warehouse {
   }
 
   async #appendOrNot(batches: readonly Batch[]): Promise<void> {
-    const fate = this.#random();
-    if (fate < 0.2) {
-      this.struck.lost += 1;
-    } else if (fate < 0.4) {
-      this.struck.late += 1;
-      this.#late.push(batches);
-    } else {
-      await this.#warehouse.append(batches);
-      if (fate > 0.6) return;
-      this.struck.unanswered += 1;
-    }
-    throw new WarehouseUnavailableError('the connection was lost');
+    const fate = this.#draw();
+    this.struck[fate] += 1;
+    if (fate === 'late') this.#late.push(batches);
+    if (fate === 'carried out' || fate === 'unanswered') await this.#warehouse.append(batches);
+    if (fate !== 'carried out') throw new WarehouseUnavailableError(`the call was ${fate}`);
+  }
+
+  #draw(): Fate {
+    if (this.#next.length === 0) this.#next = [...fates];
+    const [fate = 'lost'] = this.#next.splice(Math.floor(this.#random() * this.#next.length), 1);
+    return fate;
   }
 }
