@@ -44,16 +44,22 @@ export const loaderUnderFire = ({ fleet }: TestBed): StageUnderFire => ({
   isAtWork: ({ lines }) => lines.some(({ msg, rows }) => msg === 'batch loaded' && rows !== 0),
 });
 
-/** dbt's process and the scheduler that it belongs to, one after the other. */
+/**
+ * dbt's process and the scheduler that it belongs to, one after the other. Of four kills one waits for a build that came to
+ * its end: readers are to be given a new GOLD now and then, or they would see nothing of the kills.
+ */
 export function schedulerUnderFire({ fleet, workspace }: TestBed): StageUnderFire {
   let kills = 0;
   return {
     post: new Post(fleet, 'scheduler', ['schedule']),
     withinMs: 1_500,
-    isAtWork: (scheduler) => hasOpen(dbtOf(scheduler), workspace.duckdbPath),
+    isAtWork: (scheduler) =>
+      (kills % 4 !== 0 || hasBuilt(scheduler)) && hasOpen(dbtOf(scheduler), workspace.duckdbPath),
     victimOf: (scheduler) => (kills++ % 2 === 0 ? dbtOf(scheduler) : scheduler.pid),
   };
 }
+
+const hasBuilt = ({ lines }: Service): boolean => lines.some(({ msg }) => msg === 'dbt ran');
 
 /** The process that carries out dbt's commands for it; 0 when there is none. */
 export function dbtOf({ pid }: Service): number {
