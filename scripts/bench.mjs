@@ -12,5 +12,5 @@ if (!/^[\w-]+$/.test(name) || !existsSync(file)) {
   );
   process.exit(2);
 }
-await ensure(['npm', 'dbt', 'kafka', 'redis']).catch(fail);
+await ensure(['npm', 'dbt', 'kafka', 'redis', 'snowflake']).catch(fail);
 process.exit(await exec(node(), [file, ...args]));

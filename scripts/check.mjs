@@ -13,7 +13,7 @@ const checks = [
   ['unit and contract tests', 'vitest', ['run', '--project', 'unit', '--project', 'contract', '--reporter', 'dot']],
 ];
 
-await ensure(['npm', 'lint', 'redis']).catch(fail);
+await ensure(['npm', 'lint', 'redis', 'snowflake']).catch(fail);
 for (const [what, command, args] of checks) {
   const started = Date.now();
   const code = await exec(command, args);

@@ -2,5 +2,5 @@
 import { join } from 'node:path';
 import { ensure, exec, fail, node, root } from './setup.mjs';
 
-await ensure(['npm', 'dbt', 'kafka', 'redis']).catch(fail);
+await ensure(['npm', 'dbt', 'kafka', 'redis', 'snowflake']).catch(fail);
 process.exit(await exec(node(), [join(root, 'test/mutation/prove.ts'), ...process.argv.slice(2)]));

@@ -27,12 +27,14 @@ const tools = join(root, '.tools');
 /** Something the machine lacks and we cannot install; `message` says how to get it. */
 export class MissingError extends Error {}
 
-const venv = (name, requirements) => ({
+const venv = (name, requirements, minor = 10) => ({
   what: `the Python packages of ${requirements}`,
+  /** Python 3.`minor` or newer is needed. */
+  minor,
   inputs: [requirements],
   stamp: join(tools, `${name}.stamp`),
   install: async (log) => {
-    const python = findPython();
+    const python = findPython(minor);
     const home = join(tools, name);
     rmSync(home, { recursive: true, force: true });
     await run(
@@ -67,6 +69,7 @@ const parts = {
   },
   dbt: venv('dbt', 'dbt/requirements.txt'),
   lint: venv('lint', 'dbt/requirements-lint.txt'),
+  snowflake: venv('snowflake', 'test/support/snowflake-emulator/requirements.txt', 11),
   kafka: {
     what: 'the Kafka broker',
     inputs: ['lib/kafka/broker/pom.xml'],
@@ -137,7 +140,8 @@ function checkMachine(names) {
   if (names.includes('kafka') && !javaIsThere()) missing.push(javaHint);
   if (names.includes('kafka') && !succeeds('mvn', ['--version'])) missing.push(mavenHint);
   if (names.includes('redis') && !(javaIsThere() && succeeds('mvn', ['--version']))) missing.push(redisHint);
-  if (names.some((name) => name === 'dbt' || name === 'lint') && !findPythonOrNull()) missing.push(pythonHint);
+  const minor = Math.max(...names.map((name) => parts[name].minor ?? 0));
+  if (minor > 0 && !findPythonOrNull(minor)) missing.push(pythonHint(minor));
   if (missing.length > 0) throw new MissingError(missing.join('\n'));
 }
 
@@ -147,7 +151,8 @@ const mavenHint =
   'Maven is missing: apt-get install maven (or brew install maven), start Docker, or set KAFKA_BROKERS to a broker you have';
 const redisHint =
   'The tests of the shared token bucket run a real Redis, whose binary comes through Maven: apt-get install openjdk-17-jre-headless maven (or brew install openjdk@17 maven)';
-const pythonHint = 'Python 3.10 or newer is missing: apt-get install python3 python3-venv (or brew install python)';
+const pythonHint = (minor) =>
+  `Python 3.${minor} or newer is missing: apt-get install python3 python3-venv (or brew install python)`;
 
 function javaIsThere() {
   const { status, stderr } = spawnSync('java', ['-version'], { encoding: 'utf8' });
@@ -158,14 +163,14 @@ function javaIsThere() {
 export const canRunJars = () => isCurrent(parts.kafka) || (javaIsThere() && succeeds('mvn', ['--version']));
 export const dockerAnswers = () => succeeds('docker', ['info']);
 
-const findPythonOrNull = () =>
+const findPythonOrNull = (minor) =>
   ['python3', 'python3.14', 'python3.13', 'python3.12', 'python3.11', 'python3.10', 'python'].find((python) =>
-    succeeds(python, ['-c', 'import sys; sys.exit(sys.version_info < (3, 10))']),
+    succeeds(python, ['-c', `import sys; sys.exit(sys.version_info < (3, ${minor}))`]),
   );
 
-function findPython() {
-  const python = findPythonOrNull();
-  if (!python) throw new MissingError(pythonHint);
+function findPython(minor) {
+  const python = findPythonOrNull(minor);
+  if (!python) throw new MissingError(pythonHint(minor));
   return python;
 }
 

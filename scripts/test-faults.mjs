@@ -12,13 +12,15 @@ const full = {
   /** How long each fault of the network lasts. */
   FAULT_SECONDS: '30',
   SOAK_MINUTES: '10',
+  /** Faults between the loader and Snowflake. */
+  FAULT_STATEMENTS: '200',
   /** Histories of the loader's model. */
   MODEL_RUNS: '10000',
   /** Lots of documents, 25 at most in each. */
   CONTENTS_RUNS: '100',
 };
 
-await ensure(['npm', 'dbt', 'redis', ...(canRunJars() ? ['kafka'] : [])]).catch(fail);
+await ensure(['npm', 'dbt', 'redis', 'snowflake', ...(canRunJars() ? ['kafka'] : [])]).catch(fail);
 const chosen = Object.fromEntries(Object.entries(full).filter(([name]) => !process.env[name]));
 const args = process.argv.slice(2);
 const model = ['run', '--project', 'unit', 'bronze-loader-model'];

@@ -5,9 +5,8 @@
 import { join } from 'node:path';
 import { canRunJars, ensure, exec, fail, root } from './setup.mjs';
 
-await ensure(['npm', 'dbt', 'lint', 'redis', ...(process.env.KAFKA_BROKERS || !canRunJars() ? [] : ['kafka'])]).catch(
-  fail,
-);
+const kafka = process.env.KAFKA_BROKERS || !canRunJars() ? [] : ['kafka'];
+await ensure(['npm', 'dbt', 'lint', 'redis', 'snowflake', ...kafka]).catch(fail);
 const args = process.argv.slice(2);
 if (args.length > 0) process.exit(await exec('vitest', ['run', ...args]));
 const steps = [

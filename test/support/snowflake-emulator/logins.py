@@ -1,0 +1,45 @@
+"""Whether a user whom the account knows has shown the right credentials. Whom it does not know, it lets in."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+# Code, SQL state and message.
+Refusal = tuple[str, str, str]
+
+_NO_TOKEN: Refusal = ("390144", "08001", "JWT token is invalid.")
+_NO_PASSWORD: Refusal = ("390100", "08001", "Incorrect username or password was specified.")
+_DISABLED: Refusal = ("390101", "08001", "User access disabled. Contact your local system administrator.")
+
+
+def refusal(user: dict[str, Any] | None, asked: dict[str, Any]) -> Refusal | None:
+    if user is None:
+        return None
+    if str(user.get("DISABLED", "false")).lower() == "true":
+        return _DISABLED
+    kind = str(asked.get("AUTHENTICATOR") or "SNOWFLAKE").upper()
+    if kind == "SNOWFLAKE_JWT":
+        return None if _is_signed(user, str(asked.get("TOKEN"))) else _NO_TOKEN
+    if kind == "SNOWFLAKE" and user.get("TYPE") == "SERVICE":
+        return _NO_PASSWORD  # a service has none
+    return None
+
+
+def _is_signed(user: dict[str, Any], token: str) -> bool:
+    # Here, as few tests need them and they take their time.
+    import jwt
+    from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+    for name in ("RSA_PUBLIC_KEY", "RSA_PUBLIC_KEY_2"):
+        if name not in user:
+            continue
+        try:
+            key = load_der_public_key(base64.b64decode("".join(user[name].split())))
+            # The Node driver gives milliseconds where the standard has seconds, and Snowflake does not mind.
+            claims = jwt.decode(token, key, algorithms=["RS256"], options={"verify_iat": False})  # type: ignore[arg-type]
+        except (jwt.PyJWTError, ValueError):
+            continue
+        if str(claims.get("iss", "")).endswith(str(user[f"{name}_FP"])):
+            return True
+    return False

@@ -1,0 +1,207 @@
+"""What is mended in a statement before fakesnow translates it, and in fakesnow's translation."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from string import Template
+from typing import Any
+
+import fakesnow.copy_into as fcopy
+import fakesnow.cursor as fcur
+import fakesnow.macros as macros
+import fakesnow.rowtype as frow
+import fakesnow.server as fs
+import fakesnow.transforms as ftr
+from sqlglot import exp
+
+import json_functions
+import not_null
+from sessions import CURRENT
+
+# Statements that are taken and do nothing. Those of account.py never come here.
+_OBJECTS = (
+    r"(stream|task|pipe|network\s+(policy|rule)|(storage|api|security|notification)\s+integration|masking\s+policy"
+    r"|row\s+access\s+policy|share|alert|authentication\s+policy|session\s+policy|password\s+policy)"
+)
+_ALTERABLE = r"(table|dynamic\s+table|iceberg\s+table|view|schema|database)"
+NO_OPS = [
+    rf"\s*create\s+(or\s+replace\s+)?{_OBJECTS}\b",
+    rf"\s*(alter|drop|describe|undrop)\s+{_OBJECTS}\b",
+    r"\s*execute\s+(task|immediate)\b",
+    rf"\s*alter\s+{_ALTERABLE}\s+(if\s+exists\s+)?\S+\s+"
+    r"(set|unset|suspend|resume|refresh|cluster\s+by|drop\s+clustering\s+key)\b",
+    # persist_docs of dbt
+    r"\s*alter\s+(table|view)\s+\S+\s+(alter|modify)\s+(column\s+)?(\"[^\"]+\"|\w+)\s+comment\b",
+    r"\s*show\s+(streams|tasks|pipes)\b",
+    r"\s*comment\s+(if\s+exists\s+)?on\s+(database|schema|warehouse|role)\b",
+]
+
+# Functions without arguments that tell where one is; sqlglot knows some of them as nodes of their own.
+CONTEXT: dict[str, Callable[[], str | None]] = {
+    "CurrentWarehouse": lambda: CURRENT.get().warehouse,
+    "CurrentRole": lambda: CURRENT.get().role,
+    "CurrentUser": lambda: CURRENT.get().user,
+    "CurrentSession": lambda: str(CURRENT.get().id),
+    "CurrentTransaction": lambda: str(CURRENT.get().transaction_id) if CURRENT.get().transaction_id else None,
+    "CurrentAccount": lambda: "FAKESNOW",
+    "CurrentAccountName": lambda: "FAKESNOW",
+    "CurrentRegion": lambda: "LOCAL",
+    "CurrentOrganizationName": lambda: "ORG",
+    "CurrentAvailableRoles": lambda: "[]",
+    "CurrentClient": lambda: "emulator",
+}
+_NODES = {node: value for name, value in CONTEXT.items() if (node := getattr(exp, name, None))}
+_NAMES = {re.sub(r"(?<!^)(?=[A-Z])", "_", name).upper(): value for name, value in CONTEXT.items()}
+
+
+# fakesnow counts an array's elements by row_number(), which has no order of its own: their INDEX comes with them.
+FLATTEN = Template("""
+CREATE OR REPLACE MACRO ${catalog}._fs_flatten(input) AS TABLE
+    SELECT
+        hash(to_json(input))::UBIGINT AS SEQ,
+        e.name AS KEY,
+        coalesce(e.name, '[' || e.nth || ']') AS PATH,
+        e.nth AS INDEX,
+        e.value AS VALUE,
+        to_json(input) AS THIS
+    FROM (
+        SELECT unnest(
+            CASE WHEN json_type(to_json(input)) = 'OBJECT' THEN list_transform(
+                json_keys(to_json(input)),
+                lambda k: struct_pack(name := k, value := CAST(to_json(input) -> k AS JSON), nth := NULL::BIGINT)
+            ) ELSE list_transform(
+                CAST(to_json(input) AS JSON[]),
+                lambda v, n: struct_pack(name := NULL::VARCHAR, value := v, nth := (n - 1)::BIGINT)
+            ) END, recursive := true
+        )
+    ) AS e(name, value, nth)
+""")
+
+
+class SnowflakeTypes(dict):
+    """DuckDB's types that fakesnow does not know."""
+
+    MORE = {
+        "FLOAT": "real",
+        "SMALLINT": "fixed",
+        "TINYINT": "fixed",
+        "UINTEGER": "fixed",
+        "USMALLINT": "fixed",
+        "UTINYINT": "fixed",
+        "UHUGEINT": "fixed",
+        "UUID": "text",
+        "TIMESTAMP_S": "timestamp_ntz",
+        "TIMESTAMP_MS": "timestamp_ntz",
+        "INTERVAL": "text",
+        "VARIANT": "variant",
+    }
+
+    def get(self, key: str, default: Any = None) -> Any:
+        if key in self:
+            return self[key]
+        if key.endswith("[]"):
+            return "array"
+        return "object" if key.startswith(("STRUCT", "MAP")) else self.MORE.get(key, default)
+
+
+_parse_one = fcur.parse_one
+_sum = ftr.numeric_agg_implicit_cast
+_gcs_stage_info = fs.gcs_stage_info
+
+
+def install() -> None:
+    frow.duckdb_to_sf_type = SnowflakeTypes(frow.duckdb_to_sf_type)
+    fcur.parse_one = parse_one
+    # DuckDB 2 knows MERGE, and does it at once: fakesnow would make several statements of it.
+    ftr.merge = lambda expression: [expression]
+    ftr.numeric_agg_implicit_cast = sum_as_it_is
+    # The Node driver reads the region.
+    fs.gcs_stage_info = lambda *args: {**_gcs_stage_info(*args), "region": "us-central1", "useRegionalUrl": False}
+    ftr.trim_cast_varchar = trim_as_it_is
+    not_null.install()
+    macros.FS_FLATTEN = FLATTEN
+    fcopy._params = json_functions.copy_params
+
+
+def before_parsing(sql: str) -> str:
+    """Texts that sqlglot or fakesnow stumbles over."""
+    sql = sql.replace("?::", "? ::")
+    # As the driver's uploader of binds writes it.
+    sql = re.sub(r"(?i)^(\s*put\s+file://[^\s']+)'(@[^']+)'", r"\1 \2 ", sql)
+    # fakesnow makes plain tables of them.
+    sql = re.sub(r"(?i)\b(drop|alter|describe)(\s+)dynamic\s+table\b", r"\1\2table", sql)
+    return json_functions.before_parsing(sql)
+
+
+def parse_one(sql: str, *args: Any, **options: Any) -> exp.Expr:
+    expression = _parse_one(sql, *args, **options)
+    if isinstance(expression, exp.Create):
+        _drop_constraints(expression)
+    if isinstance(expression, exp.Merge):
+        _return_actions(expression)
+    if isinstance(expression, exp.Copy):
+        _drop_false_options(expression)
+    _replace_context(expression)
+    return json_functions.rewrite(expression)
+
+
+def _drop_constraints(create: exp.Create) -> None:
+    """Snowflake records keys and never enforces them. DuckDB keeps temporary tables outside schemas; dbt drops its own."""
+    kinds = (exp.PrimaryKey, exp.ForeignKey, exp.UniqueColumnConstraint, exp.PrimaryKeyColumnConstraint, exp.Reference)
+    for key in list(create.find_all(*kinds)):
+        (key.parent if isinstance(key.parent, (exp.ColumnConstraint, exp.Constraint)) else key).pop()
+    table = create.find(exp.Table)
+    if table is not None and table.db and str(create.args.get("kind")).upper() in ("TABLE", "VIEW"):
+        for temporary in list(create.find_all(exp.TemporaryProperty)):
+            temporary.pop()
+
+
+def _return_actions(merge: exp.Merge) -> None:
+    """So that rows can be counted by what became of them; DuckDB wants bare column names in SET."""
+    kinds = set()
+    for when in merge.args["whens"].expressions:
+        then = when.args["then"]
+        kinds.add(
+            "inserted" if isinstance(then, exp.Insert) else "updated" if isinstance(then, exp.Update) else "deleted"
+        )
+        for assignment in then.expressions if isinstance(then, exp.Update) else []:
+            if isinstance(assignment, exp.EQ) and isinstance(assignment.this, exp.Column):
+                assignment.set("this", exp.column(assignment.this.this.copy()))
+    merge.set("returning", exp.Returning(expressions=[exp.column("merge_action")]))
+    merge.meta["kinds"] = [kind for kind in ("inserted", "updated", "deleted") if kind in kinds]
+
+
+def _drop_false_options(copy: exp.Copy) -> None:
+    """fakesnow takes PURGE = FALSE for PURGE."""
+    params = copy.args.get("params") or []
+    false = exp.Boolean(this=False)
+    copy.set("params", [p for p in params if not (p.this.name.upper() in ("PURGE", "FORCE") and p.expression == false)])
+
+
+def _replace_context(expression: exp.Expr) -> None:
+    for function in list(expression.find_all(exp.Anonymous, *_NODES)):
+        tell = _NODES.get(type(function)) or _NAMES.get(function.name.upper())
+        if tell is not None and not function.expressions:
+            value = tell()
+            function.replace(exp.null() if value is None else exp.Literal.string(value))
+
+
+def sum_as_it_is(expression: exp.Expr) -> exp.Expr:
+    """fakesnow sums TRY_CAST(.. AS DOUBLE): another type, and it hides text that is no number."""
+    before = expression.this if isinstance(expression, exp.AggFunc) else None
+    result = _sum(expression)
+    if before is not None and isinstance(result.this, exp.TryCast) and result.this is not before:
+        result.set("this", result.this.this)
+    return result
+
+
+def trim_as_it_is(expression: exp.Expr) -> exp.Expr:
+    """fakesnow forgets which characters and which side; without characters, Snowflake takes blanks alone away."""
+    if isinstance(expression, exp.Trim):
+        text = expression.this
+        if not (isinstance(text, exp.Cast) and text.to.this in (exp.DataType.Type.VARCHAR, exp.DataType.Type.TEXT)):
+            expression.set("this", exp.cast(text, "text"))
+        if expression.args.get("expression") is None:
+            expression.set("expression", exp.Literal.string(" "))
+    return expression
