@@ -6,13 +6,16 @@ import { type Command, jsonOption, print, type Values } from './command.ts';
 
 const everyMs = 2_000;
 
+/** These are not there in every set-up. */
+const shownIfAny = ['tokens', 'failed in it', 'last 24 hours at Snowflake'];
+
 export const status: Command = {
   summary: 'what waits in each topic, and how fresh each layer is',
   help: `usage: status [--watch] [--json]
 
 Shows for each topic how many records its consumer has not come to and how old the oldest of them is, the tokens of a
-shared bucket, for each layer when it last moved, the last flush, the dead letters (records of tmdb.dead-letters) and the
-last dbt run with what failed in it. Without KAFKA_BROKERS the broker of a run that is under way is asked, or one is
+shared bucket, for each layer when it last moved, the last flush, the dead letters (records of tmdb.dead-letters), the
+last dbt run with what failed in it, and of Snowflake an estimate of what the last day cost. Without KAFKA_BROKERS the broker of a run that is under way is asked, or one is
 started for the look.
 
   --watch   shows it again every ${everyMs / 1_000} s, until it is stopped
@@ -33,7 +36,7 @@ started for the look.
 const show = (values: Values, found: Status): void =>
   print(values, found, () =>
     Object.entries(found)
-      .filter(([title, rows]) => rows.length > 0 || (title !== 'tokens' && title !== 'failed in it'))
+      .filter(([title, rows]) => rows.length > 0 || !shownIfAny.includes(title))
       .map(([title, rows]) => `${title}\n${rows.length > 0 ? formatTable(rows) : 'nothing yet'}`)
       .join('\n\n'),
   );

@@ -18,8 +18,18 @@ import {
 } from './config-fields.ts';
 import { UsageError } from './errors.ts';
 import { type Secret, secretsOfUrl } from './secret.ts';
+import {
+  type SnowflakeNames,
+  secretsOfSnowflake,
+  snowflakeFields,
+  snowflakeMistakes,
+  snowflakeNames,
+  snowflakeOf,
+  snowflakeSecrets,
+} from './snowflake-config.ts';
 import type { RateLimit } from './token-bucket/token-bucket.ts';
-import { parseRate } from './units.ts';
+import { parseDuration, parseRate } from './units.ts';
+import type { SnowflakeSettings } from './warehouse/snowflake/session.ts';
 
 /** Everything that can be set; the README's table follows this order. */
 const Environment = z
@@ -47,9 +57,10 @@ const Environment = z
     DUCKDB_PATH: z.string().min(1).optional(),
     DUCKDB_GOLD_PATH: z.string().min(1).optional(),
     DUCKDB_LOCK_WAIT: duration('2m'),
+    ...snowflakeFields,
     LOAD_MAX_ROWS: count(20_000),
     LOAD_MAX_BYTES: bytes('64MB'),
-    LOAD_MAX_AGE: duration('1s'),
+    LOAD_MAX_AGE: parsedBy(parseDuration, '1s or 1m').optional(),
     TRANSFORM_SCHEDULE: parsedBy(parseSchedule, '*/5 * * * * (a cron pattern, in UTC)').prefault('*/5 * * * *'),
     HTTP_LISTEN: parsedBy(parseListen, '127.0.0.1:9464').optional(),
     DRAIN_TIMEOUT: duration('25s'),
@@ -64,7 +75,7 @@ const Environment = z
     if (env.TMDB_BASE_URL && !env.TMDB_TOKEN && !env.TMDB_API_KEY) {
       mistake('TMDB_TOKEN', 'needed with TMDB_BASE_URL (a sandbox of yours takes any value)');
     }
-    if (env.WAREHOUSE === 'snowflake') mistake('WAREHOUSE', 'snowflake cannot be used yet: leave it at duckdb');
+    if (env.WAREHOUSE === 'snowflake') for (const [name, text] of snowflakeMistakes(env)) mistake(name, text);
     if (env.SANDBOX_CATALOGUE && !existsSync(env.SANDBOX_CATALOGUE)) {
       mistake('SANDBOX_CATALOGUE', `there is no file ${resolve(env.SANDBOX_CATALOGUE)}`);
     }
@@ -74,6 +85,9 @@ const Environment = z
   });
 
 type Env = z.infer<typeof Environment>;
+
+/** Each flush keeps Snowflake's virtual warehouse awake, and that is what is paid for: see docs/cost.md. */
+const standardLoadAgeMs = { duckdb: 1_000, snowflake: 60_000 };
 
 /**
  * Where the movies come from. Each origin has its own data folder, so that invented movies, recorded ones and
@@ -114,6 +128,10 @@ export interface Config {
   /** The bucket that a fleet shares; absent: one of this process alone. */
   readonly tokenBucketUrl: Secret | undefined;
   readonly warehouse: {
+    /** Absent: DuckDB is the warehouse. */
+    readonly snowflake: SnowflakeSettings | undefined;
+    /** What is to be made in a Snowflake account, whatever the warehouse is. */
+    readonly names: SnowflakeNames;
     readonly duckdbPath: string;
     /** A copy of GOLD for readers, swapped in whole after each run of dbt. */
     readonly goldPath: string;
@@ -135,7 +153,7 @@ export interface Config {
 }
 
 /** What may also be given as `NAME_FILE`, a file with the value in it: what containers' secrets are. */
-const secretNames = ['TMDB_TOKEN', 'TMDB_API_KEY', 'KAFKA_PASSWORD', 'TOKEN_BUCKET_URL'] as const;
+const secretNames = ['TMDB_TOKEN', 'TMDB_API_KEY', 'KAFKA_PASSWORD', 'TOKEN_BUCKET_URL', ...snowflakeSecrets] as const;
 
 /**
  * The only reader of the environment. An empty variable counts as not set.
@@ -202,12 +220,17 @@ function fromEnvironment(env: Env): Omit<Config, 'childEnvironment'> {
     transformSchedule: env.TRANSFORM_SCHEDULE,
     httpListen: env.HTTP_LISTEN,
     drainTimeoutMs: env.DRAIN_TIMEOUT,
-    load: { maxRows: env.LOAD_MAX_ROWS, maxBytes: env.LOAD_MAX_BYTES, maxAgeMs: env.LOAD_MAX_AGE },
+    load: {
+      maxRows: env.LOAD_MAX_ROWS,
+      maxBytes: env.LOAD_MAX_BYTES,
+      maxAgeMs: env.LOAD_MAX_AGE ?? standardLoadAgeMs[env.WAREHOUSE],
+    },
     sandbox: { catalogueFile: env.SANDBOX_CATALOGUE, movies: env.SANDBOX_MOVIES, seed: env.SANDBOX_SEED },
     logLevel: env.LOG_LEVEL,
     secrets: [
       ...[env.TMDB_TOKEN, env.TMDB_API_KEY, env.KAFKA_PASSWORD].filter((value) => value !== undefined),
       ...(env.TOKEN_BUCKET_URL ? secretsOfUrl(env.TOKEN_BUCKET_URL) : []),
+      ...secretsOfSnowflake(env),
     ],
   };
 }
@@ -215,7 +238,8 @@ function fromEnvironment(env: Env): Omit<Config, 'childEnvironment'> {
 function warehouseOf(env: Env, dataDir: string): Config['warehouse'] {
   const duckdbPath = resolve(env.DUCKDB_PATH ?? join(dataDir, 'tmdb.duckdb'));
   const goldPath = resolve(env.DUCKDB_GOLD_PATH ?? join(dirname(duckdbPath), 'tmdb-gold.duckdb'));
-  return { duckdbPath, goldPath, lockWaitMs: env.DUCKDB_LOCK_WAIT };
+  const snowflake = env.WAREHOUSE === 'snowflake' ? snowflakeOf(env) : undefined;
+  return { snowflake, names: snowflakeNames(env), duckdbPath, goldPath, lockWaitMs: env.DUCKDB_LOCK_WAIT };
 }
 
 const inherited = (environment: NodeJS.ProcessEnv): Record<string, string> =>

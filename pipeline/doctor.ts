@@ -1,11 +1,10 @@
 import { execFile } from 'node:child_process';
-import { accessSync, constants, existsSync, mkdirSync } from 'node:fs';
+import { accessSync, constants, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { systemClock } from '../lib/clock.ts';
 import { messageOf } from '../lib/errors.ts';
-import { openDuckDbReader } from '../lib/warehouse/duckdb/reader.ts';
 import { type Context, openPlatform, toolsDir } from './platform.ts';
+import { warehouseSystem } from './warehouse.ts';
 
 /** One thing that has to be right, and what to do when it is not. */
 export interface Finding {
@@ -34,12 +33,12 @@ const checks: Readonly<Record<string, (context: Context) => Promise<string>>> = 
     const { clusterId } = await platform.kafka();
     return `${context.config.kafka.brokers?.join(', ') ?? 'a broker of our own'}, cluster ${clusterId}`;
   },
-  warehouse: async ({ config }) => {
-    const { duckdbPath: path } = config.warehouse;
-    if (!existsSync(path)) return `${path} (not there yet: the first run makes it)`;
-    await using reader = await openDuckDbReader({ path, lockWaitMs: 2_000, clock: systemClock });
-    await reader.query('select 1');
-    return path;
+  warehouse: async (context) => {
+    const system = warehouseSystem(context, { lockWaitMs: 2_000 });
+    if (!system.exists()) return `${system.name} (not there yet: the first run makes it)`;
+    await using reader = await system.openReader();
+    await reader.query('select 1 as answer');
+    return system.name;
   },
   bucket: async (context) => {
     if (!context.config.tokenBucketUrl) return 'one of this process (TOKEN_BUCKET_URL names one for a fleet)';

@@ -1,5 +1,4 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { existsSync } from 'node:fs';
 import { runBronzeLoader } from '../consumers/bronze-loader.ts';
 import { systemClock } from '../lib/clock.ts';
 import { UsageError } from '../lib/errors.ts';
@@ -7,14 +6,12 @@ import { boundedSource } from '../lib/kafka/bounded-source.ts';
 import { createPartitionSource } from '../lib/kafka/partition-source.ts';
 import { movieIdOf, rangesOf, type Selection } from '../lib/kafka/selection.ts';
 import type { ConsumerRecord, Offsets, Sink } from '../lib/kafka/topic.ts';
-import { openDuckDbExtension } from '../lib/warehouse/duckdb/extension.ts';
-import { openDuckDbRebuild } from '../lib/warehouse/duckdb/rebuild.ts';
-import { openDuckDbWarehouse } from '../lib/warehouse/duckdb/warehouse.ts';
 import type { PartitionRange, SwapReport, Warehouse } from '../lib/warehouse/warehouse.ts';
 import { rawGenresCodec, rawMovieCodec } from '../schemas/codecs.ts';
 import type { DeadLetter } from '../schemas/records.ts';
 import { type TopicName, topics } from '../schemas/topics.ts';
 import type { Context, Platform } from './platform.ts';
+import { warehouseSystem } from './warehouse.ts';
 
 const rawTopics = [topics.rawMovies, topics.rawGenres];
 
@@ -57,7 +54,7 @@ export async function rebuildBronze(
   const started = systemClock.monotonic();
   const whole = await loadedRanges(platform, context, rawTopics);
   if (isDryRun) return planOf(whole);
-  await using rebuild = await openDuckDbRebuild(duckDbOf(context));
+  await using rebuild = await warehouseSystem(context).openRebuild();
   if (restart) await rebuild.discard();
   await rebuild.migrate();
   const filled = new Map<string, ReadonlyMap<number, bigint>>();
@@ -93,7 +90,7 @@ export async function extendBronze(
   });
   if (isDryRun) return planOf(wanted);
   const name = createHash('sha256').update(selectionText).digest('hex').slice(0, 12);
-  await using extension = await openDuckDbExtension(duckDbOf(context), name);
+  await using extension = await warehouseSystem(context).openExtension(name);
   if (restart) await extension.finish();
   const ranges = await extension.begin(wanted);
   // A range by time or offset holds others as well, and to add a row that was missing does no harm; movies are meant.
@@ -112,11 +109,10 @@ async function loadedRanges(
   context: Context,
   rawTopics: readonly TopicName[],
 ): Promise<PartitionRange[]> {
-  const { duckdbPath } = context.config.warehouse;
-  if (!existsSync(duckdbPath))
-    throw new UsageError(`${duckdbPath} is not there: "load --once" fills a new one from Kafka`);
+  const system = warehouseSystem(context);
+  if (!system.exists()) throw new UsageError(`${system.name} is not there: "load --once" fills a new one from Kafka`);
   const { admin, clusterId } = await platform.kafka();
-  await using warehouse = await openDuckDbWarehouse(duckDbOf(context));
+  await using warehouse = await system.openLoader();
   await warehouse.migrate();
   const ranges: PartitionRange[] = [];
   for (const topic of rawTopics) {
@@ -132,11 +128,6 @@ async function loadedRanges(
 const secondsSince = (monotonicMs: number): number => (systemClock.monotonic() - monotonicMs) / 1_000;
 
 const least = (a: bigint, b: bigint): bigint => (a < b ? a : b);
-
-const duckDbOf = ({ config, signal }: Context) => {
-  const { duckdbPath: path, lockWaitMs } = config.warehouse;
-  return { path, lockWaitMs, clock: systemClock, signal };
-};
 
 const lengthOf = (ranges: readonly PartitionRange[]): number =>
   ranges.reduce((sum, { from, end }) => sum + (end > from ? Number(end - from) : 0), 0);

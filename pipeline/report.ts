@@ -23,7 +23,9 @@ export interface RunReport {
   readonly dbt: { readonly skipped: boolean; readonly testsPassed: number; readonly testsWarned: number };
   readonly seconds: Readonly<Record<string, number>>;
   readonly kpis: Readonly<Record<string, Rows>>;
-  readonly duckdbPath: string;
+  readonly warehouse: string;
+  /** Where a person can open it; null when the warehouse is no file. */
+  readonly duckdbPath: string | null;
 }
 
 /** The report as a person reads it at the end of a run. */
@@ -70,8 +72,9 @@ const tablesLine = (tables: Readonly<Record<string, number>>) =>
 const dbtLine = ({ skipped, testsPassed, testsWarned }: RunReport['dbt']) =>
   `${testsPassed} tests passed, ${testsWarned} warned${skipped ? ' (in the last run: BRONZE has not moved since)' : ''}`;
 
-function howToOpen({ duckdbPath, origin }: RunReport): string {
+function howToOpen({ warehouse, duckdbPath, origin }: RunReport): string {
   const invented = origin === 'generated' ? 'These movies are invented; set TMDB_TOKEN to have the real ones.\n' : '';
+  if (duckdbPath === null) return `${invented}The tables are in the schemas BRONZE, SILVER and GOLD of ${warehouse}.`;
   const show = "import duckdb, sys; duckdb.connect(sys.argv[1], read_only=True).sql('from gold.kpi_top_movies').show()";
   const python = `.tools/dbt/bin/python -c "${show}" '${duckdbPath.replaceAll("'", "'\\''")}'`;
   return `${invented}The tables are in ${duckdbPath}. Open it with any DuckDB 1.5, such as\n  ${python}`;

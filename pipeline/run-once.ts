@@ -9,6 +9,7 @@ import { endsOf, fetchGenres, fetchMovies, loadBronze, walkPopular } from './sta
 import { summarize } from './summary.ts';
 import { runTogether } from './together.ts';
 import { transform } from './transform.ts';
+import { warehouseSystem } from './warehouse.ts';
 
 export interface RunOnceOptions {
   readonly pages: number;
@@ -32,9 +33,11 @@ export async function runOnce(context: Context, options: RunOnceOptions): Promis
   };
   const { walk, movies, requests } = await ingest(context, options, timed);
   const dbt = await timed('transform', () => transform(context, options));
-  const { rows, kpis } = await summarize(context.config.warehouse, systemClock);
+  const system = warehouseSystem(context);
+  const { rows, kpis } = await summarize(system);
   const { origin, warehouse } = context.config;
-  return { origin, walk, movies, requests, rows, kpis, dbt, seconds, duckdbPath: warehouse.duckdbPath };
+  const duckdbPath = warehouse.snowflake ? null : warehouse.duckdbPath;
+  return { origin, walk, movies, requests, rows, kpis, dbt, seconds, warehouse: system.name, duckdbPath };
 }
 
 type Timed = <T>(stage: string, work: () => Promise<T>) => Promise<T>;

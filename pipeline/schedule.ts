@@ -1,13 +1,14 @@
-import { statSync } from 'node:fs';
 import { Cron } from 'croner';
 import { type Clock, systemClock } from '../lib/clock.ts';
 import type { Dbt } from '../lib/dbt/dbt.ts';
 import { DbtError } from '../lib/dbt/dbt-error.ts';
 import { IngestError, messageOf } from '../lib/errors.ts';
+import type { WarehouseSystem } from '../lib/warehouse/system.ts';
 import type { LayerTimes } from './layers.ts';
 import type { Context } from './platform.ts';
 import { sleepUntil } from './repeat.ts';
 import { build, inTurn, lookUp, type Outlook, openDbt, publishIfBehind, varsOf } from './transform.ts';
+import { warehouseSystem } from './warehouse.ts';
 
 /** How one round went. `skipped`: BRONZE has not moved, or cannot be had, or there is none yet. */
 export type RoundOutcome = 'success' | 'warned' | 'failed' | 'skipped';
@@ -16,8 +17,6 @@ export type RoundOutcome = 'success' | 'warned' | 'failed' | 'skipped';
 const silenceMs = 30 * 60_000;
 /** After a failed run the next waits, ever longer: most often a person has to mend a model. */
 const afterFailure = { baseMs: 15_000, capMs: 10 * 60_000 };
-/** Sources are judged in days: more often tells nothing new. */
-const freshnessEveryMs = 60_000;
 
 /**
  * Runs dbt by TRANSFORM_SCHEDULE until the signal aborts: rounds never overlap, a round whose time came while another ran
@@ -53,8 +52,9 @@ export async function scheduleOnce(context: Context): Promise<{ outcome: RoundOu
 export class Rounds {
   readonly #context: Context;
   readonly #dbt: Dbt;
+  readonly #warehouse: WarehouseSystem;
   readonly #clock: Clock;
-  /** The files as they were when there was nothing to do; null: look again. */
+  /** BRONZE as it was when there was nothing to do; null: look again. */
   #idleStamp: string | null = null;
   #freshnessAt = Number.NEGATIVE_INFINITY;
   /** The build that failed last, if none has succeeded since; `bronze`: when BRONZE had moved last, as far as it saw. */
@@ -68,6 +68,7 @@ export class Rounds {
   constructor(context: Context, dbt: Dbt, clock: Clock) {
     this.#context = context;
     this.#dbt = dbt;
+    this.#warehouse = warehouseSystem(context);
     this.#clock = clock;
     context.health.dependsOn('warehouse', async () => {
       if (this.#unavailable !== null) throw new Error(this.#unavailable);
@@ -104,7 +105,7 @@ export class Rounds {
   }
 
   async #round(): Promise<RoundOutcome> {
-    const stamp = stampOf(this.#context.config.warehouse.duckdbPath);
+    const stamp = await this.#warehouse.bronzeStamp();
     // Nothing to build from yet, or too soon after a failure.
     if (stamp === null || this.#clock.monotonic() < (this.#failed?.retryAt ?? 0)) return 'skipped';
     if (stamp === this.#idleStamp) {
@@ -161,7 +162,7 @@ export class Rounds {
   /** @param fingerprint absent: that of the command before. Other variables would have the next build parse anew. */
   async #askFreshness(fingerprint?: string): Promise<void> {
     const { signal, metrics, log } = this.#context;
-    if (this.#clock.monotonic() < this.#freshnessAt + freshnessEveryMs) return;
+    if (this.#clock.monotonic() < this.#freshnessAt + this.#warehouse.freshnessEveryMs) return;
     const vars = fingerprint === undefined ? undefined : varsOf(fingerprint);
     const sources = await inTurn(this.#context, () => this.#dbt.freshness({ signal, ...(vars && { vars }) }));
     this.#freshnessAt = this.#clock.monotonic();
@@ -175,13 +176,4 @@ export class Rounds {
   #tell(layers: LayerTimes): void {
     for (const [layer, at] of Object.entries(layers)) this.#context.metrics.layerMovedAt.set({ layer }, at / 1_000);
   }
-}
-
-/** Tells whether anybody has written to the DuckDB file since, without opening it; null when it is not there. */
-function stampOf(path: string): string | null {
-  const stamps = [path, `${path}.wal`].map((file) => {
-    const stats = statSync(file, { throwIfNoEntry: false, bigint: true });
-    return stats && `${stats.mtimeNs}/${stats.size}`;
-  });
-  return stamps[0] ? stamps.join(' ') : null;
 }

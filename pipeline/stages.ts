@@ -6,7 +6,6 @@ import { createPartitionSource } from '../lib/kafka/partition-source.ts';
 import { readTopic } from '../lib/kafka/read-topic.ts';
 import { createRecordSource } from '../lib/kafka/record-source.ts';
 import type { Offsets } from '../lib/kafka/topic.ts';
-import { openDuckDbWarehouse } from '../lib/warehouse/duckdb/warehouse.ts';
 import { produceGenres } from '../producers/genres.ts';
 import { readKnownGenres, readKnownMovies } from '../producers/known-movies.ts';
 import { type PopularWalk, producePopular } from '../producers/popular.ts';
@@ -14,6 +13,7 @@ import { deadLetterCodec, movieIdCodec, rawGenresCodec, rawMovieCodec } from '..
 import type { DeadLetterReason } from '../schemas/records.ts';
 import { type TopicName, topics } from '../schemas/topics.ts';
 import type { Context, Platform } from './platform.ts';
+import { warehouseSystem } from './warehouse.ts';
 
 /** Consumer groups. Their committed offsets are what lag is measured by; the loader's are only a hint. */
 export const groups = { movieDetails: 'movie-details', bronzeLoader: 'bronze-loader' } as const;
@@ -68,10 +68,10 @@ const consumerSilenceMs = 90_000;
 const patienceMs = 5 * 60_000;
 
 /** What a member of a group tells of itself. A consumer that lives but does not get on shows no sign of life either. */
-const groupObserver = ({ config, health, metrics }: Context, group: string) => ({
-  stallMs: Math.max(config.tmdb.giveUpAfterMs, 2 * config.warehouse.lockWaitMs) + patienceMs,
-  onAlive: health.pulse(group, consumerSilenceMs),
-  onRebalanced: () => metrics.rebalances.inc({ group }),
+const groupObserver = (context: Context, group: string) => ({
+  stallMs: Math.max(context.config.tmdb.giveUpAfterMs, 2 * warehouseSystem(context).patienceMs) + patienceMs,
+  onAlive: context.health.pulse(group, consumerSilenceMs),
+  onRebalanced: () => context.metrics.rebalances.inc({ group }),
 });
 
 /** Fetches the movies whose ids wait, up to `until` or until the signal aborts. @returns how many ended how. */
@@ -148,10 +148,9 @@ export async function loadBronze(
 ): Promise<Loaded> {
   const { config, log, signal } = context;
   const { client, producer, clusterId } = await platform.kafka();
-  const { duckdbPath: path, lockWaitMs } = config.warehouse;
   const loaded = { rows: 0, parked: 0 };
   const observer = loadObserver(context, loaded);
-  await using warehouse = await openDuckDbWarehouse({ path, lockWaitMs, clock: systemClock, signal });
+  await using warehouse = await warehouseSystem(context).openLoader();
   await warehouse.migrate();
   observer.onAvailable(true);
   const source = createPartitionSource({

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { systemClock } from '../lib/clock.ts';
 import { lastRunReportSql } from '../lib/dbt/transform-state.ts';
 import { messageOf } from '../lib/errors.ts';
@@ -6,12 +5,14 @@ import type { KafkaAdmin } from '../lib/kafka/admin.ts';
 import { lagOf } from '../lib/kafka/lag.ts';
 import type { Offsets } from '../lib/kafka/topic.ts';
 import { formatDuration } from '../lib/units.ts';
-import { openDuckDbReader } from '../lib/warehouse/duckdb/reader.ts';
+import type { SnowflakeSettings } from '../lib/warehouse/snowflake/session.ts';
 import type { WarehouseReader } from '../lib/warehouse/warehouse.ts';
 import { topics } from '../schemas/topics.ts';
+import { readCost } from './cost.ts';
 import { hasTable, readLayerTimes } from './layers.ts';
 import { type Context, openPlatform, type Platform } from './platform.ts';
 import { groups } from './stages.ts';
+import { warehouseSystem } from './warehouse.ts';
 
 type Rows = Record<string, unknown>[];
 
@@ -21,6 +22,8 @@ export interface Status {
   readonly tokens: Rows;
   readonly layers: Rows;
   readonly 'last flush': Rows;
+  /** Only where it costs something: what a day came to. */
+  readonly 'last 24 hours at Snowflake': Rows;
   readonly 'last dbt run': Rows;
   readonly 'failed in it': Rows;
 }
@@ -81,13 +84,16 @@ type Positions = Map<string, Map<number, bigint>>;
 
 const topicKey = (...ids: readonly unknown[]) => ids.join('/');
 
-async function readWarehouse({ config, signal }: Context) {
-  const { duckdbPath: path, lockWaitMs } = config.warehouse;
+async function readWarehouse(context: Context) {
+  const system = warehouseSystem(context);
   const nothing = { positions: new Map() as Positions, tables: noTables };
-  if (!existsSync(path)) return nothing;
-  await using reader = await openDuckDbReader({ path, lockWaitMs, clock: systemClock, signal });
+  if (!system.exists()) return nothing;
+  await using reader = await system.openReader();
   if (!(await hasTable((sql) => reader.query(sql), 'bronze', 'load_batches'))) return nothing;
-  return { positions: await ledgerPositions(reader), tables: await readTables(reader) };
+  return {
+    positions: await ledgerPositions(reader),
+    tables: await readTables(reader, context.config.warehouse.snowflake),
+  };
 }
 
 /** Topic → what its consumer has done. For the raw topics that is the ledger, never Kafka's committed offset. */
@@ -121,7 +127,7 @@ async function lags(admin: KafkaAdmin, clusterId: string, positions: Positions):
 
 async function ledgerPositions(reader: WarehouseReader): Promise<Positions> {
   const positions: Positions = new Map();
-  for (const row of await reader.query('from bronze.load_positions')) {
+  for (const row of await reader.query('select * from bronze.load_positions')) {
     const key = topicKey(row['cluster_id'], row['topic'], row['topic_id']);
     const ofTopic = positions.get(key) ?? new Map<number, bigint>();
     positions.set(key, ofTopic.set(Number(row['kafka_partition']), BigInt(String(row['next_offset']))));
@@ -129,16 +135,22 @@ async function ledgerPositions(reader: WarehouseReader): Promise<Positions> {
   return positions;
 }
 
-const noTables = { layers: [], 'last flush': [], 'last dbt run': [], 'failed in it': [] };
+const noTables = {
+  layers: [],
+  'last flush': [],
+  'last 24 hours at Snowflake': [],
+  'last dbt run': [],
+  'failed in it': [],
+};
 
-const loadedSql = 'select sum(row_count)::bigint as rows_loaded, count(*) as batches from bronze.load_batches';
+const loadedSql = 'select cast(sum(row_count) as bigint) as rows_loaded, count(*) as batches from bronze.load_batches';
 
 /** What dbt has not sealed is in BRONZE and not yet in SILVER and GOLD. */
 const sealedSql = 'select null as rows_loaded, count(*) as batches from silver.sealed_batches';
 
 /** One transaction of the loader is several batches, one a partition, with the same time. */
 const lastFlushSql = `
-  select loaded_at, sum(row_count)::bigint as rows, count(*) as batches, sum(payload_bytes)::bigint as bytes
+  select loaded_at, cast(sum(row_count) as bigint) as loaded_rows, count(*) as batches, cast(sum(payload_bytes) as bigint) as bytes
     from bronze.load_batches
    where loaded_at = (select max(loaded_at) from bronze.load_batches)
    group by loaded_at`;
@@ -151,11 +163,17 @@ const failedSql = `
      and results.status in ('error', 'fail', 'warn')
    order by results.node_name`;
 
-async function readTables(reader: WarehouseReader): Promise<Omit<Status, 'topics' | 'tokens'>> {
+async function readTables(
+  reader: WarehouseReader,
+  snowflake: SnowflakeSettings | undefined,
+): Promise<Omit<Status, 'topics' | 'tokens'>> {
   const hasRuns = await hasTable((sql) => reader.query(sql), 'silver', 'dbt_runs');
   return {
     layers: await readLayers(reader, hasRuns),
     'last flush': await reader.query(lastFlushSql),
+    'last 24 hours at Snowflake': snowflake
+      ? await readCost(reader, snowflake, { hasRuns, now: systemClock.now() })
+      : [],
     'last dbt run': hasRuns ? await reader.query(lastRunReportSql) : [],
     'failed in it': hasRuns ? await reader.query(failedSql) : [],
   };

@@ -1,6 +1,4 @@
-import type { Clock } from '../lib/clock.ts';
-import type { Config } from '../lib/config.ts';
-import { openDuckDbReader } from '../lib/warehouse/duckdb/reader.ts';
+import type { WarehouseSystem } from '../lib/warehouse/system.ts';
 import type { WarehouseReader } from '../lib/warehouse/warehouse.ts';
 import type { RunReport } from './report.ts';
 
@@ -18,11 +16,8 @@ const kpiQueries = {
 };
 
 /** Rows per table and the first lines of the KPI marts. */
-export async function summarize(
-  { duckdbPath: path, lockWaitMs }: Config['warehouse'],
-  clock: Clock,
-): Promise<Pick<RunReport, 'rows' | 'kpis'>> {
-  await using reader = await openDuckDbReader({ path, lockWaitMs, clock });
+export async function summarize(system: WarehouseSystem): Promise<Pick<RunReport, 'rows' | 'kpis'>> {
+  await using reader = await system.openReader();
   const rows = {
     bronze: await countRows(reader, 'bronze'),
     silver: await countRows(reader, 'silver'),
@@ -35,14 +30,22 @@ export async function summarize(
 
 /** Of every table that holds movies' data; the books that dbt and the loader keep for themselves are left out. */
 async function countRows(reader: WarehouseReader, schema: string): Promise<Record<string, number>> {
-  const tables = await reader.query(`
-    select table_name as name from information_schema.tables
-     where table_catalog = current_catalog() and table_schema = '${schema}' and regexp_matches(table_name, '^(raw|silver|dim|fact|bridge|kpi)_')
-     order by array_position(['raw', 'fact', 'silver', 'dim', 'bridge', 'kpi'], split_part(table_name, '_', 1)), table_name`);
+  const found = await reader.query(
+    `select lower(table_name) as name from information_schema.tables where lower(table_schema) = '${schema}'`,
+  );
+  const tables = found
+    .map(({ name }) => String(name))
+    .filter((name) => kindOf(name) >= 0)
+    .sort((a, b) => kindOf(a) - kindOf(b) || (a < b ? -1 : 1));
   if (tables.length === 0) return {};
   const counts = tables
-    .map(({ name }) => `select '${name}' as name, count(*) as rows from ${schema}.${name}`)
+    .map((name) => `select '${name}' as name, count(*) as row_count from ${schema}.${name}`)
     .join(' union all ');
   const rows = await reader.query(counts);
-  return Object.fromEntries(rows.map((row) => [String(row['name']), Number(row['rows'])]));
+  return Object.fromEntries(rows.map((row) => [String(row['name']), Number(row['row_count'])]));
 }
+
+/** In the order in which they are shown. */
+const kinds = ['raw', 'fact', 'silver', 'dim', 'bridge', 'kpi'];
+
+const kindOf = (table: string): number => kinds.indexOf(table.split('_')[0] ?? '');

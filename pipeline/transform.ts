@@ -1,4 +1,3 @@
-import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '../lib/clock.ts';
 import { type Dbt, type DbtRun, openColdDbt, openWarmDbt } from '../lib/dbt/dbt.ts';
@@ -10,23 +9,23 @@ import {
   transformState,
 } from '../lib/dbt/transform-state.ts';
 import { isRetriable, messageOf, UsageError } from '../lib/errors.ts';
-import { publishGold } from '../lib/warehouse/duckdb/publish-gold.ts';
-import { openDuckDbReader } from '../lib/warehouse/duckdb/reader.ts';
-import { type Turn, takeTurn } from '../lib/warehouse/duckdb/turn.ts';
+import type { Turn } from '../lib/warehouse/system.ts';
 import { type LayerTimes, readLayerTimes } from './layers.ts';
 import { type Context, toolsDir } from './platform.ts';
 import type { RunReport } from './report.ts';
+import { warehouseSystem } from './warehouse.ts';
 
 const projectDir = join(import.meta.dirname, '..', 'dbt');
 
 /** dbt for this context's warehouse: a process a command, or one that stays warm for whoever runs it again and again. */
-export function openDbt({ config }: Context, kind: 'cold' | 'warm'): Dbt {
+export function openDbt(context: Context, kind: 'cold' | 'warm'): Dbt {
+  const { config } = context;
   const open = kind === 'warm' ? openWarmDbt : openColdDbt;
   return open({
     projectDir,
     environmentDir: join(toolsDir, 'dbt'),
     workDir: join(config.dataDir, 'dbt'),
-    env: { ...config.childEnvironment, WAREHOUSE: 'duckdb', DUCKDB_PATH: config.warehouse.duckdbPath },
+    env: { ...config.childEnvironment, ...warehouseSystem(context).dbtEnvironment },
   });
 }
 
@@ -52,9 +51,9 @@ export interface Outlook {
  * @throws DbtError when a model or a test failed, UsageError when there is no BRONZE yet.
  */
 export async function transform(context: Context, options: TransformOptions): Promise<RunReport['dbt']> {
-  const { duckdbPath } = context.config.warehouse;
-  const nothing = new UsageError(`${duckdbPath} holds no BRONZE yet: load something first (npm start)`);
-  if (!existsSync(duckdbPath)) throw nothing;
+  const system = warehouseSystem(context);
+  const nothing = new UsageError(`${system.name} holds no BRONZE yet: load something first (npm start)`);
+  if (!system.exists()) throw nothing;
   const outlook = await lookUp(context);
   const { state, last } = outlook;
   if (state.reason === 'nothing loaded') throw nothing;
@@ -69,10 +68,9 @@ export async function transform(context: Context, options: TransformOptions): Pr
 }
 
 /** Looks into the ledger and dbt's record of its runs. @throws WarehouseUnavailableError. */
-export async function lookUp({ config, signal }: Context): Promise<Outlook> {
-  const { duckdbPath: path, lockWaitMs } = config.warehouse;
+export async function lookUp(context: Context): Promise<Outlook> {
   const fingerprint = await projectFingerprint(projectDir);
-  await using reader = await openDuckDbReader({ path, lockWaitMs, clock: systemClock, signal });
+  await using reader = await warehouseSystem(context).openReader();
   const query = (sql: string) => reader.query(sql);
   const state = await transformState(query, fingerprint);
   if (state.reason === 'nothing loaded') return { state, fingerprint, last: {}, layers: {} };
@@ -101,7 +99,7 @@ export async function build(
     });
   return inTurn(context, run, async ({ models, tests, seconds }, turn) => {
     log.info({ reason: state.reason, models, ...tests, seconds }, 'dbt ran');
-    await publish(context, turn);
+    await warehouseSystem(context).publishGold(turn);
   });
 }
 
@@ -112,27 +110,23 @@ export const varsOf = (fingerprint: string): NonNullable<DbtRun['vars']> => ({ p
  * @param layers as of a look that found nothing to build. @throws WarehouseUnavailableError.
  */
 export async function publishIfBehind(context: Context, { gold }: LayerTimes): Promise<void> {
-  const publishedAt = statSync(context.config.warehouse.goldPath, { throwIfNoEntry: false })?.mtimeMs;
-  if (gold !== undefined && (publishedAt === undefined || publishedAt < gold)) await publish(context);
-}
-
-async function publish({ config, signal }: Context, turn?: Turn): Promise<void> {
-  const { duckdbPath: path, goldPath, lockWaitMs } = config.warehouse;
-  await publishGold({ path, lockWaitMs, clock: systemClock, signal, ...(turn && { turn }) }, goldPath);
+  const system = warehouseSystem(context);
+  if (gold !== undefined && (system.goldPublishedAt() ?? 0) < gold) await system.publishGold();
 }
 
 /**
- * Runs a command of dbt when it is our turn on the DuckDB file, again while a program that takes no turns has the file open:
+ * Runs a command of dbt when it is our turn, again while the warehouse is in use by a program that takes no turns, or out of reach:
  * dbt itself does not wait for it. `afterwards` still has the turn.
  */
 export async function inTurn<T>(
-  { config, signal, log }: Context,
+  context: Context,
   run: () => Promise<T>,
   afterwards: (result: T, turn: Turn) => Promise<void> = async () => {},
 ): Promise<T> {
-  const { duckdbPath: path, lockWaitMs: waitMs } = config.warehouse;
-  await using turn = await takeTurn({ path, clock: systemClock, waitMs, signal });
-  const giveUpAt = systemClock.monotonic() + waitMs;
+  const { signal, log } = context;
+  const system = warehouseSystem(context);
+  await using turn = await system.takeTransformTurn();
+  const giveUpAt = systemClock.monotonic() + system.patienceMs;
   for (;;) {
     let result: T;
     try {

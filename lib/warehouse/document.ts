@@ -16,6 +16,24 @@ export const isStorable = (body: Buffer): boolean =>
   // Each level takes two bytes, so hardly a document has to be looked through.
   isUtf8(body) && (body.length < 2 * maxDepth || depthOf(body) <= maxDepth);
 
+/** An escaped high surrogate without its low one, or a low one without its high one. */
+const halfPair = /\\u[dD][89abAB]..(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..)\\u[dD][c-fC-F]/;
+
+/**
+ * Storable, and JSON as its grammar has it (RFC 8259) without half a surrogate pair: for warehouses that cannot be asked, or
+ * that would take more than that. A byte order mark is none of it.
+ */
+export function isStrictJson(body: Buffer): boolean {
+  if (!isStorable(body)) return false;
+  const text = body.toString();
+  try {
+    JSON.parse(text);
+  } catch {
+    return false;
+  }
+  return !halfPair.test(text.replaceAll('\\\\', ''));
+}
+
 function depthOf(body: Buffer): number {
   let depth = 0;
   let deepest = 0;

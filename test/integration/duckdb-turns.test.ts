@@ -2,7 +2,8 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type Turn, takeTurn } from '../../lib/warehouse/duckdb/turn.ts';
+import { takeTurn } from '../../lib/warehouse/duckdb/turn.ts';
+import type { Turn } from '../../lib/warehouse/system.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 
 describe('turns on a DuckDB file', () => {

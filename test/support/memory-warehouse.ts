@@ -1,4 +1,4 @@
-import { isStorable } from '../../lib/warehouse/document.ts';
+import { isStrictJson } from '../../lib/warehouse/document.ts';
 import {
   type Batch,
   batchId,
@@ -35,7 +35,7 @@ export class MemoryWarehouse implements Warehouse {
       if (stored !== null && stored !== firstOffset) throw new FencedError(partition, firstOffset, stored);
     }
     const invalid = batches.flatMap(({ partition, rows }) =>
-      [...rows].filter(({ body }) => !isReadable(body)).map(({ kafkaOffset }) => ({ partition, kafkaOffset })),
+      [...rows].filter(({ body }) => !isStrictJson(body)).map(({ kafkaOffset }) => ({ partition, kafkaOffset })),
     );
     if (invalid.length > 0) throw new InvalidRowsError(invalid);
     for (const batch of batches) {
@@ -82,17 +82,3 @@ export class MemoryWarehouse implements Warehouse {
 
   async [Symbol.asyncDispose](): Promise<void> {}
 }
-
-/** UTF-8 JSON without half a surrogate pair: what a database can give back. */
-function isReadable(body: Buffer): boolean {
-  try {
-    const text = body.toString();
-    JSON.parse(text);
-    return isStorable(body) && !text.startsWith('\ufeff') && !halfPair.test(text.replaceAll('\\\\', ''));
-  } catch {
-    return false;
-  }
-}
-
-/** An escaped high surrogate without its low one, or a low one without its high one. */
-const halfPair = /\\u[dD][89abAB]..(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..)\\u[dD][c-fC-F]/;

@@ -27,6 +27,7 @@ const homeOf: Record<string, string> = {
   '@duckdb/node-api': 'lib/warehouse/',
   '@duckdb/node-bindings': 'lib/warehouse/',
   '@redis/client': 'lib/token-bucket/',
+  'snowflake-sdk': 'lib/warehouse/snowflake/',
   pino: 'lib/logger.ts',
   'prom-client': 'lib/metrics.ts',
   avsc: 'schemas/',

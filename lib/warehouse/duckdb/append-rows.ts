@@ -1,15 +1,8 @@
 import { BIGINT, type DuckDBConnection, type DuckDBDataChunk, INTEGER, TIMESTAMP, VARCHAR } from '@duckdb/node-api';
-import type { Batch, RawGenresRow, RawMovieRow } from '../warehouse.ts';
+import type { NumberedBatch } from '../numbered-batch.ts';
+import type { RawGenresRow, RawMovieRow } from '../warehouse.ts';
 import { Chunk, maxChunkRows } from './chunk.ts';
 import { catalog } from './file.ts';
-
-/** A batch with what its transaction gave it. */
-export interface NumberedBatch {
-  readonly batch: Batch;
-  readonly id: string;
-  readonly loadSeq: bigint;
-  readonly ingestedAt: Date;
-}
 
 /** In the order of `bronze.sql`. */
 const movieTypes = [BIGINT, VARCHAR, VARCHAR, TIMESTAMP, VARCHAR, BIGINT, INTEGER, BIGINT, INTEGER, TIMESTAMP];

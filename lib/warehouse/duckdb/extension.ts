@@ -1,7 +1,8 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Clock } from '../../clock.ts';
-import { type Batch, batchId, type Extension, type PartitionRange, type TopicId } from '../warehouse.ts';
-import type { NumberedBatch } from './append-rows.ts';
+import type { NumberedBatch } from '../numbered-batch.ts';
+import { numberMissing, rangeOf, replayTable, rowsIn, withoutRows } from '../replay-table.ts';
+import type { Batch, Extension, PartitionRange, TopicId } from '../warehouse.ts';
 import type { DuckDbFileOptions } from './file.ts';
 import { isOfTopic, keyOf, type Ledger, LoadLedger, lastLoadSeq, movePosition, recordBatch } from './ledger.ts';
 import { openSharedFile, type SharedFile } from './shared-file.ts';
@@ -12,13 +13,12 @@ import { DuckDbWarehouse } from './warehouse.ts';
  * @throws what `openDuckDbFile` throws, as do all its calls.
  */
 export async function openDuckDbExtension(options: DuckDbFileOptions, name: string): Promise<Extension> {
-  if (!/^\w+$/.test(name)) throw new RangeError(`"${name}" is no name for a replay`);
-  return new DuckDbExtension(await openSharedFile(options), options.clock, `bronze.replay_${name}`);
+  const table = replayTable(name);
+  return new DuckDbExtension(await openSharedFile(options), options.clock, table);
 }
 
 class DuckDbExtension extends DuckDbWarehouse implements Extension {
   readonly #ledger: ReplayLedger;
-  /** Grain: one row per partition: the next offset to look at, and the end of the range. */
   readonly #table: string;
   added = 0;
 
@@ -66,16 +66,7 @@ async function setOut(connection: DuckDBConnection, table: string, ranges: reado
 
 async function storedRanges(connection: DuckDBConnection, table: string): Promise<PartitionRange[]> {
   const rows = await connection.runAndReadAll(`from ${table} order by topic, kafka_partition`);
-  return rows.getRowObjects().map((row) => ({
-    partition: {
-      clusterId: String(row['cluster_id']),
-      topic: String(row['topic']),
-      topicId: String(row['topic_id']),
-      partition: Number(row['kafka_partition']),
-    },
-    from: row['next_offset'] as bigint,
-    end: row['end_offset'] as bigint,
-  }));
+  return rows.getRowObjects().map(rangeOf);
 }
 
 /** Positions of a replay; of its batches only what BRONZE has not is written, under the live ledger. */
@@ -96,19 +87,11 @@ class ReplayLedger implements Ledger {
   }
 
   async take(connection: DuckDBConnection, batches: readonly Batch[], ingestedAt: Date): Promise<NumberedBatch[]> {
-    let loadSeq = await lastLoadSeq(connection, this.prefix);
-    const taken: NumberedBatch[] = [];
-    for (const batch of batches) {
-      await movePosition(connection, this.#table, { batch, ingestedAt });
-      const missing = await missingRows(connection, batch);
-      if (missing.rows.length === 0) continue;
-      loadSeq += 1n;
-      // Not the plain name: a batch of these very offsets may have been loaded, and dbt have taken it up, before.
-      const numbered = { batch: missing, id: `${batchId(batch)}/replay-${loadSeq}`, loadSeq, ingestedAt };
-      await recordBatch(connection, this.prefix, numbered);
-      taken.push(numbered);
-    }
-    this.lastTaken = taken.reduce((sum, { batch }) => sum + batch.rows.length, 0);
+    for (const batch of batches) await movePosition(connection, this.#table, { batch, ingestedAt });
+    const lastSeq = await lastLoadSeq(connection, this.prefix);
+    const taken = await numberMissing(batches, { lastSeq, ingestedAt }, (batch) => missingRows(connection, batch));
+    for (const numbered of taken) await recordBatch(connection, this.prefix, numbered);
+    this.lastTaken = rowsIn(taken);
     return taken;
   }
 }
@@ -117,14 +100,12 @@ class ReplayLedger implements Ledger {
 async function missingRows(connection: DuckDBConnection, batch: Batch): Promise<Batch> {
   const { partition, firstOffset, nextOffset, table } = batch;
   const live = await new LoadLedger().positions(connection, partition);
-  const end = live.get(partition.partition) ?? 0n;
   const sql = `
     select kafka_offset from bronze.${table}
      where kafka_partition = $4 and kafka_offset >= $5 and kafka_offset < $6
        and batch_id in (select batch_id from bronze.load_batches where ${isOfTopic} and kafka_partition = $4
                            and first_offset < $6 and next_offset > $5)`;
   const values = [...keyOf(partition), partition.partition, firstOffset, nextOffset];
-  const there = new Set((await connection.runAndReadAll(sql, values)).getRows().map(([offset]) => offset));
-  const rows = [...batch.rows].filter(({ kafkaOffset }) => kafkaOffset < end && !there.has(kafkaOffset));
-  return { ...batch, rows } as Batch;
+  const there = new Set((await connection.runAndReadAll(sql, values)).getRows().map(([offset]) => offset as bigint));
+  return withoutRows(batch, there, live.get(partition.partition));
 }

@@ -3,8 +3,9 @@ import { dirname, resolve } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import type { Clock } from '../../clock.ts';
 import { IngestError, messageOf } from '../../errors.ts';
+import type { Turn } from '../system.ts';
 import { WarehouseUnavailableError } from '../warehouse.ts';
-import { type Turn, takeTurn } from './turn.ts';
+import { takeTurn } from './turn.ts';
 
 /** What is at the path is no file that this DuckDB can use. */
 class WarehouseFileError extends IngestError {

@@ -1,6 +1,6 @@
 import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api';
+import { type NumberedBatch, payloadBytes, timestampText } from '../numbered-batch.ts';
 import { type Batch, batchId, FencedError, type PartitionId, type TopicId } from '../warehouse.ts';
-import type { NumberedBatch } from './append-rows.ts';
 
 /** Where a loader's positions are and what becomes of its batches; all calls are made within one transaction. */
 export interface Ledger {
@@ -45,8 +45,6 @@ export class LoadLedger implements Ledger {
 export const isOfTopic = `cluster_id = $1 and topic = $2 and topic_id in ($3, '')`;
 
 export const keyOf = ({ clusterId, topic, topicId }: TopicId): DuckDBValue[] => [clusterId, topic, topicId];
-
-const timestampText = (date: Date): string => date.toISOString().replace('Z', '');
 
 /** The highest number so far. Tables beside BRONZE go on from BRONZE's own, so that what they hold counts as newer. */
 export async function lastLoadSeq(connection: DuckDBConnection, prefix: string): Promise<bigint> {
@@ -96,7 +94,6 @@ export async function recordBatch(
   { batch, id, loadSeq, ingestedAt }: NumberedBatch,
 ): Promise<void> {
   const { partition, firstOffset, nextOffset, rows } = batch;
-  const payloadBytes = rows.reduce((sum, row) => sum + row.body.length, 0);
   await connection.run(
     `insert into bronze.${prefix}load_batches
        (cluster_id, topic, topic_id, kafka_partition, load_seq, batch_id, first_offset, next_offset, row_count,
@@ -104,7 +101,7 @@ export async function recordBatch(
      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::timestamp)`,
     [
       ...[...keyOf(partition), partition.partition, loadSeq, id, firstOffset, nextOffset, BigInt(rows.length)],
-      ...[BigInt(payloadBytes), timestampText(ingestedAt)],
+      ...[BigInt(payloadBytes(batch)), timestampText(ingestedAt)],
     ],
   );
 }

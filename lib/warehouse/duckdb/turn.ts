@@ -4,13 +4,8 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Clock } from '../../clock.ts';
 import { processIdentity } from '../../process-identity.ts';
+import type { Turn } from '../system.ts';
 import { WarehouseUnavailableError } from '../warehouse.ts';
-
-/** Our turn on a DuckDB file; disposing of it lets the next one have it. */
-export interface Turn extends AsyncDisposable {
-  /** Whether somebody waits behind us: time to finish. */
-  isWanted(): boolean;
-}
 
 export interface TurnOptions {
   /** The DuckDB file. */

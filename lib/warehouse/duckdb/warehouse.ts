@@ -3,12 +3,14 @@ import { join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Clock } from '../../clock.ts';
 import { isStorable } from '../document.ts';
-import { type Batch, InvalidRowsError, type PartitionId, type TopicId, type Warehouse } from '../warehouse.ts';
-import { appendRows, type NumberedBatch } from './append-rows.ts';
+import { refuseHalfOfBronze } from '../half-of-bronze.ts';
+import type { NumberedBatch } from '../numbered-batch.ts';
+import { type RowAddress, refuseRows, rowsWhere } from '../row-address.ts';
+import type { Batch, PartitionId, TopicId, Warehouse } from '../warehouse.ts';
+import { appendRows } from './append-rows.ts';
 import type { DuckDbFileOptions } from './file.ts';
 import { type Ledger, LoadLedger } from './ledger.ts';
 import { openSharedFile, type SharedFile } from './shared-file.ts';
-import { refuseHalfOfBronze } from './tables.ts';
 
 /** Creates what is missing in BRONZE. */
 export const bronzeSql = readFileSync(join(import.meta.dirname, 'bronze.sql'), 'utf8');
@@ -33,7 +35,7 @@ export class DuckDbWarehouse implements Warehouse {
   migrate(): Promise<void> {
     // As a whole: a kill must not leave some of the tables without the others.
     return this.file.transaction(async (connection) => {
-      await refuseHalfOfBronze(connection);
+      refuseHalfOfBronze(await tablesOfBronze(connection), remedy);
       await connection.run(bronzeSql);
     });
   }
@@ -43,7 +45,7 @@ export class DuckDbWarehouse implements Warehouse {
   }
 
   async append(batches: readonly Batch[]): Promise<void> {
-    refuse(batches.flatMap((batch) => rowsWhere(batch, (row) => !isStorable(row.body))));
+    refuseRows(rowsWhere(batches, ({ body }) => !isStorable(body)));
     await this.file.transaction(async (connection) => {
       // crash point: loader.begun
       const { prefix } = this.#ledger;
@@ -51,7 +53,7 @@ export class DuckDbWarehouse implements Warehouse {
       // crash point: loader.position-moved
       await appendRows(connection, numbered, prefix);
       // crash point: loader.rows-written
-      refuse(await unreadableRows(connection, numbered, prefix));
+      refuseRows(await unreadableRows(connection, numbered, prefix));
       // crash point: loader.before-commit
     });
   }
@@ -61,13 +63,12 @@ export class DuckDbWarehouse implements Warehouse {
   }
 }
 
-type RowAddress = InvalidRowsError['rows'][number];
+const remedy =
+  'Give it back its name, restore the file, or load into a new one (DUCKDB_PATH), which is filled from Kafka';
 
-const rowsWhere = (batch: Batch, isMeant: (row: { readonly body: Buffer }) => boolean): RowAddress[] =>
-  batch.rows.filter(isMeant).map((row) => ({ partition: batch.partition, kafkaOffset: row.kafkaOffset }));
-
-function refuse(rows: readonly RowAddress[]): void {
-  if (rows.length > 0) throw new InvalidRowsError(rows);
+async function tablesOfBronze(connection: DuckDBConnection): Promise<ReadonlySet<string>> {
+  const sql = `select table_name from duckdb_tables() where database_name = current_database() and schema_name = 'bronze'`;
+  return new Set((await connection.runAndReadAll(sql)).getRows().map(([name]) => String(name)));
 }
 
 /**

@@ -1,0 +1,46 @@
+import { existsSync, statSync } from 'node:fs';
+import type { Clock } from '../../clock.ts';
+import type { WarehouseSystem } from '../system.ts';
+import { openDuckDbExtension } from './extension.ts';
+import { publishGold } from './publish-gold.ts';
+import { openDuckDbReader } from './reader.ts';
+import { openDuckDbRebuild } from './rebuild.ts';
+import { takeTurn } from './turn.ts';
+import { openDuckDbWarehouse } from './warehouse.ts';
+
+export interface DuckDbPlace {
+  readonly duckdbPath: string;
+  /** A copy of GOLD for readers, swapped in whole after each run of dbt. */
+  readonly goldPath: string;
+  readonly lockWaitMs: number;
+}
+
+/** All in one file. @param signal ends the waiting for it. */
+export function duckDbSystem(place: DuckDbPlace, clock: Clock, signal: AbortSignal): WarehouseSystem {
+  const { duckdbPath: path, goldPath, lockWaitMs } = place;
+  const options = { path, lockWaitMs, clock, signal };
+  return {
+    name: path,
+    patienceMs: lockWaitMs,
+    freshnessEveryMs: 60_000,
+    dbtEnvironment: { WAREHOUSE: 'duckdb', DUCKDB_PATH: path },
+    exists: () => existsSync(path),
+    openLoader: () => openDuckDbWarehouse(options),
+    openReader: () => openDuckDbReader(options),
+    openRebuild: () => openDuckDbRebuild(options),
+    openExtension: (name) => openDuckDbExtension(options, name),
+    takeTransformTurn: () => takeTurn({ path, clock, waitMs: lockWaitMs, signal }),
+    bronzeStamp: async () => stampOf(path),
+    publishGold: (turn) => publishGold({ ...options, ...(turn && { turn }) }, goldPath),
+    goldPublishedAt: () => statSync(goldPath, { throwIfNoEntry: false })?.mtimeMs,
+  };
+}
+
+/** Tells whether anybody has written to the file since, without opening it; null when it is not there. */
+function stampOf(path: string): string | null {
+  const stamps = [path, `${path}.wal`].map((file) => {
+    const stats = statSync(file, { throwIfNoEntry: false, bigint: true });
+    return stats && `${stats.mtimeNs}/${stats.size}`;
+  });
+  return stamps[0] ? stamps.join(' ') : null;
+}

@@ -1,0 +1,52 @@
+import type { NumberedBatch } from './numbered-batch.ts';
+import { type Batch, batchId, type PartitionRange } from './warehouse.ts';
+
+/**
+ * Of a replay, by its name. Grain: one row per partition: the next offset to look at, and the end of the range.
+ * @throws RangeError for a name that is not of letters, digits and underscores.
+ */
+export function replayTable(name: string): string {
+  if (!/^\w+$/.test(name)) throw new RangeError(`"${name}" is no name for a replay`);
+  return `bronze.replay_${name}`;
+}
+
+/** A row of that table. */
+export const rangeOf = (row: Readonly<Record<string, unknown>>): PartitionRange => ({
+  partition: {
+    clusterId: String(row['cluster_id']),
+    topic: String(row['topic']),
+    topicId: String(row['topic_id']),
+    partition: Number(row['kafka_partition']),
+  },
+  from: BigInt(String(row['next_offset'])),
+  end: BigInt(String(row['end_offset'])),
+});
+
+/**
+ * The batches with those of their rows that are missing, if any are. @param lastSeq the highest number so far.
+ * @param missing the same batch with the rows that BRONZE has not.
+ */
+export async function numberMissing(
+  batches: readonly Batch[],
+  { lastSeq, ingestedAt }: { readonly lastSeq: bigint; readonly ingestedAt: Date },
+  missing: (batch: Batch) => Promise<Batch>,
+): Promise<NumberedBatch[]> {
+  const numbered: NumberedBatch[] = [];
+  for (const whole of batches) {
+    const batch = await missing(whole);
+    if (batch.rows.length === 0) continue;
+    const loadSeq = lastSeq + BigInt(numbered.length + 1);
+    // Not the plain name: a batch of these very offsets may have been loaded, and dbt have taken it up, before.
+    numbered.push({ batch, id: `${batchId(batch)}/replay-${loadSeq}`, loadSeq, ingestedAt });
+  }
+  return numbered;
+}
+
+/** The batch with those of its rows that BRONZE has not, and that its loader has passed. @param end where the loader is. */
+export function withoutRows(batch: Batch, there: ReadonlySet<bigint>, end = 0n): Batch {
+  const rows = [...batch.rows].filter(({ kafkaOffset }) => kafkaOffset < end && !there.has(kafkaOffset));
+  return { ...batch, rows } as Batch;
+}
+
+export const rowsIn = (batches: readonly NumberedBatch[]): number =>
+  batches.reduce((sum, { batch }) => sum + batch.rows.length, 0);

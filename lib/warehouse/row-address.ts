@@ -1,0 +1,17 @@
+import { type Batch, InvalidRowsError } from './warehouse.ts';
+
+export type RowAddress = InvalidRowsError['rows'][number];
+
+/** Where those rows are that are meant. */
+export const rowsWhere = (
+  batches: readonly Batch[],
+  isMeant: (row: { readonly body: Buffer }) => boolean,
+): RowAddress[] =>
+  batches.flatMap(({ partition, rows }) =>
+    [...rows].filter(isMeant).map(({ kafkaOffset }) => ({ partition, kafkaOffset })),
+  );
+
+/** @throws InvalidRowsError when there are any. */
+export function refuseRows(rows: readonly RowAddress[]): void {
+  if (rows.length > 0) throw new InvalidRowsError(rows);
+}

@@ -1,0 +1,46 @@
+import { type NumberedBatch, timestampText } from '../numbered-batch.ts';
+import type { RawGenresRow, RawMovieRow } from '../warehouse.ts';
+
+export const rawTables = ['raw_movies', 'raw_genres'] as const;
+export type RawTable = (typeof rawTables)[number];
+
+/** A column of a raw table: what it takes of a row, and how it is read from the text or number that was sent. */
+interface Column<Row> {
+  readonly name: string;
+  readonly type: 'number' | 'varchar' | 'timestamp_ntz' | 'variant';
+  readonly value: (row: Row, numbered: NumberedBatch) => string | number;
+}
+
+const lineage = <Row extends RawMovieRow | RawGenresRow>(): Column<Row>[] => [
+  { name: 'ingested_at', type: 'timestamp_ntz', value: (_, { ingestedAt }) => timestampText(ingestedAt) },
+  { name: 'batch_id', type: 'varchar', value: (_, { id }) => id },
+  { name: 'load_seq', type: 'number', value: (_, { loadSeq }) => loadSeq.toString() },
+  { name: 'kafka_partition', type: 'number', value: (_, { batch }) => batch.partition.partition },
+  { name: 'kafka_offset', type: 'number', value: ({ kafkaOffset }) => kafkaOffset.toString() },
+  { name: 'fetched_at', type: 'timestamp_ntz', value: ({ fetchedAt }) => timestampText(fetchedAt) },
+  { name: 'source_url', type: 'varchar', value: ({ sourceUrl }) => sourceUrl },
+  { name: 'raw_data', type: 'variant', value: ({ body }) => body.toString() },
+];
+
+const columns: {
+  readonly raw_movies: readonly Column<RawMovieRow>[];
+  readonly raw_genres: readonly Column<RawGenresRow>[];
+} = {
+  raw_movies: [
+    { name: 'movie_id', type: 'number', value: ({ movieId }) => movieId },
+    { name: 'http_status', type: 'number', value: ({ httpStatus }) => httpStatus },
+    ...lineage<RawMovieRow>(),
+  ],
+  raw_genres: [{ name: 'language', type: 'varchar', value: ({ language }) => language }, ...lineage<RawGenresRow>()],
+};
+
+/** The columns that are filled, in the order of `valuesOf`. */
+export const columnsOf = (table: RawTable): readonly Pick<Column<never>, 'name' | 'type'>[] => columns[table];
+
+/** One text or number a column; the document as text. */
+export function* valuesOf(numbered: NumberedBatch): Generator<(string | number)[]> {
+  const { batch } = numbered;
+  // The table says of which kind the rows are, which the type cannot.
+  const ofTable = columns[batch.table] as readonly Column<RawMovieRow | RawGenresRow>[];
+  for (const row of batch.rows) yield ofTable.map(({ value }) => value(row, numbered));
+}

@@ -1,0 +1,166 @@
+import { comparisonSql, piecesSql, rebuildPrefix as prefix, rebuildTables, swapReport } from '../rebuild-sql.ts';
+import { type Rebuild, type SwapReport, WarehouseUnavailableError } from '../warehouse.ts';
+import { LoadLedger, lastLoadSeq } from './ledger.ts';
+import { type LoadTurn, takeTurn, waitForTurn } from './load-turn.ts';
+import { columnsOf, type RawTable, rawTables } from './raw-tables.ts';
+import type { SnowflakeSession } from './session.ts';
+import { migrateBronze, SnowflakeWarehouse, type SnowflakeWarehouseOptions } from './warehouse.ts';
+
+const pieces = `bronze.${prefix}pieces`;
+
+/** @throws what `openSnowflakeSession` throws, as do all its calls. */
+export async function openSnowflakeRebuild(options: SnowflakeWarehouseOptions): Promise<Rebuild> {
+  return new SnowflakeRebuild(options, new LoadLedger(prefix));
+}
+
+class SnowflakeRebuild extends SnowflakeWarehouse implements Rebuild {
+  override async migrate(): Promise<void> {
+    await super.migrate();
+    await this.client.use(async (session) => {
+      // Who died between two of them was making the tables, and they are empty, or dropping them, and they are not wanted.
+      if (!(await isWhole(session))) await dropTables(session);
+      await migrateBronze(session, prefix);
+    });
+  }
+
+  async swapIn(): Promise<SwapReport> {
+    // Before the transaction, which DDL would commit.
+    await this.client.use(createPieces);
+    const report = await this.#swapWhole();
+    // What cannot be dropped is empty, and the next rebuild begins with it.
+    await this.discard().catch(() => {});
+    return report;
+  }
+
+  discard(): Promise<void> {
+    return this.client.use(dropTables);
+  }
+
+  async #swapWhole(): Promise<SwapReport> {
+    let report: SwapReport | undefined;
+    try {
+      return await this.client.transaction(async (session) => {
+        const turn = await takeTurn(session);
+        await carryOver(turn);
+        report = await compare(session);
+        await swapTables(turn);
+        return report;
+      });
+    } catch (error) {
+      // For want of an answer, the rebuild itself tells: once it is swapped in, nothing of it is left.
+      if (!(error instanceof WarehouseUnavailableError) || !report) throw error;
+      if (await this.client.use(isFilled)) throw error;
+      return report;
+    }
+  }
+}
+
+async function isWhole(session: SnowflakeSession): Promise<boolean> {
+  const names = rebuildTables.map((table) => `'${prefix}${table}'`).join(', ');
+  const { rows } = await session.execute({
+    sql: `select count(*) as tables from information_schema.tables
+           where lower(table_schema) = 'bronze' and lower(table_name) in (${names})`,
+  });
+  return Number(rows[0]?.['tables']) === rebuildTables.length;
+}
+
+/** Waits for whoever has the turn, as that may be a transaction of ours that is being committed. */
+async function isFilled(session: SnowflakeSession): Promise<boolean> {
+  await waitForTurn(session);
+  const { rows } = await session.execute({ sql: `select 1 from bronze.${prefix}load_positions limit 1` });
+  return rows.length > 0;
+}
+
+async function dropTables(session: SnowflakeSession): Promise<void> {
+  for (const table of [...rebuildTables, 'pieces']) {
+    await session.execute({ sql: `drop table if exists bronze.${prefix}${table}` });
+  }
+}
+
+async function createPieces(session: SnowflakeSession): Promise<void> {
+  await session.execute({
+    sql: `create or replace transient table ${pieces} as select * from (${piecesSql(0n)}) as shape where false`,
+  });
+}
+
+/** Rows and lines of the pieces into the rebuild. */
+async function carryOver({ session, isOurs }: LoadTurn): Promise<void> {
+  const lastSeq = await lastLoadSeq(session, prefix);
+  await session.execute({ sql: `insert into ${pieces} select * from (${piecesSql(lastSeq)}) as cut where ${isOurs}` });
+  for (const table of rawTables) {
+    const columns = namesOf(table);
+    const renamed: Record<string, string> = { batch_id: 'pieces.new_id', load_seq: 'pieces.new_seq' };
+    await session.execute({
+      sql: `
+        insert into bronze.${prefix}${table} (${columns.join(', ')})
+        select ${columns.map((column) => renamed[column] ?? `live.${column}`).join(', ')}
+          from bronze.${table} as live
+          join ${pieces} as pieces on live.batch_id = pieces.batch_id and live.load_seq = pieces.load_seq
+         where live.kafka_offset >= pieces.keep_from and live.kafka_offset < pieces.keep_to and ${isOurs}`,
+    });
+  }
+  const named = rawTables.map((table) => `select batch_id, load_seq from bronze.${prefix}${table}`);
+  await session.execute({
+    // A VARIANT does not keep the bytes of its document: a piece has its share of its batch's by its rows.
+    sql: `
+      insert into bronze.${prefix}load_batches (${lineColumns})
+      with counted as (
+        select batch_id, load_seq, count(*) as row_count from (${named.join(' union all ')}) as named group by batch_id, load_seq
+      )
+      select pieces.new_seq, pieces.new_id, pieces.cluster_id, pieces.topic, pieces.topic_id, pieces.kafka_partition,
+             pieces.keep_from, pieces.keep_to, coalesce(counted.row_count, 0),
+             round(pieces.payload_bytes * coalesce(counted.row_count, 0) / greatest(pieces.row_count, 1)), pieces.loaded_at
+        from ${pieces} as pieces
+        left join counted on counted.batch_id = pieces.new_id and counted.load_seq = pieces.new_seq
+       where ${isOurs}`,
+  });
+}
+
+const namesOf = (table: RawTable): string[] => columnsOf(table).map(({ name }) => name);
+
+/** Of a ledger's line. */
+const lineColumns = `load_seq, batch_id, cluster_id, topic, topic_id, kafka_partition, first_offset, next_offset, row_count,
+  payload_bytes, loaded_at`;
+
+const lineage = new Set(['ingested_at', 'batch_id', 'load_seq', 'kafka_partition', 'kafka_offset']);
+
+/** All of a row but its lineage as a number of 2^128, so two that differ do not meet by chance. */
+function contentsOf(table: RawTable): string {
+  const values = columnsOf(table)
+    .filter(({ name }) => !lineage.has(name))
+    .map(({ name, type }) => (type === 'variant' ? `to_json(raw.${name})` : `raw.${name}::varchar`));
+  return `md5(${values.join(" || '|' || ")})`;
+}
+
+/** @throws RebuildError when the live BRONZE has rows that the rebuilt one has not, or the rebuilt one has some twice. */
+async function compare(session: SnowflakeSession): Promise<SwapReport> {
+  const contents = { raw_movies: contentsOf('raw_movies'), raw_genres: contentsOf('raw_genres') };
+  const { rows } = await session.execute({ sql: comparisonSql(contents, pieces) });
+  return swapReport(rows[0] ?? {});
+}
+
+/**
+ * By rows, as SWAP WITH would commit for each table: those of the rebuild move into the live tables, in the order by which dbt
+ * reads them. Of the rebuild nothing is left, so that who dies before it is dropped leaves none that could be swapped in again.
+ * @returns the rows of the raw tables.
+ */
+async function swapTables(turn: LoadTurn): Promise<number> {
+  let rows = 0;
+  for (const table of rawTables)
+    rows += await moveRows(turn, table, namesOf(table).join(', '), 'load_seq, kafka_offset');
+  await moveRows(turn, 'load_batches', lineColumns, 'load_seq');
+  await turn.session.execute({ sql: `delete from bronze.${prefix}load_positions where ${turn.isOurs}` });
+  return rows;
+}
+
+/** @returns how many. */
+async function moveRows(turn: LoadTurn, table: string, columns: string, order: string): Promise<number> {
+  const { session, isOurs } = turn;
+  await session.execute({ sql: `delete from bronze.${table} where ${isOurs}` });
+  const { rowsChanged } = await session.execute({
+    sql: `insert into bronze.${table} (${columns})
+          select ${columns} from bronze.${prefix}${table} where ${isOurs} order by ${order}`,
+  });
+  await session.execute({ sql: `delete from bronze.${prefix}${table} where ${isOurs}` });
+  return rowsChanged;
+}

@@ -1,0 +1,119 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Clock } from '../../clock.ts';
+import { isStrictJson } from '../document.ts';
+import { refuseHalfOfBronze } from '../half-of-bronze.ts';
+import { type NumberedBatch, payloadBytes } from '../numbered-batch.ts';
+import { refuseRows, rowsWhere } from '../row-address.ts';
+import type { Batch, TopicId, Warehouse } from '../warehouse.ts';
+import { SnowflakeClient } from './client.ts';
+import { copyRows } from './copy-rows.ts';
+import { SnowflakeError } from './errors.ts';
+import { insertRows } from './insert-rows.ts';
+import { type Ledger, LoadLedger } from './ledger.ts';
+import { type LoadTurn, takeTurn } from './load-turn.ts';
+import { rawTables } from './raw-tables.ts';
+import { refusedRows } from './refused-rows.ts';
+import type { SessionOptions, SnowflakeSession } from './session.ts';
+
+const bronzeSql = readFileSync(join(import.meta.dirname, 'bronze.sql'), 'utf8');
+
+/** From so many rows on a file is as fast as binds, measured through the emulator: see docs/benchmarks.md. */
+const standardCopyFrom = 12_000;
+
+export interface SnowflakeWarehouseOptions extends Omit<SessionOptions, 'warehouse'> {
+  /** Rows of one table in one flush from which they go through a file. */
+  readonly copyFrom?: number;
+}
+
+/** BRONZE in Snowflake. @throws what `openSnowflakeSession` throws, as do all calls of the warehouse. */
+export async function openSnowflakeWarehouse(options: SnowflakeWarehouseOptions): Promise<Warehouse> {
+  return new SnowflakeWarehouse(options, new LoadLedger());
+}
+
+/** Loads into BRONZE, or whatever tables its ledger names. */
+export class SnowflakeWarehouse implements Warehouse {
+  protected readonly client: SnowflakeClient;
+  readonly #clock: Clock;
+  readonly #copyFrom: number;
+  readonly #ledger: Ledger;
+
+  constructor({ copyFrom = standardCopyFrom, ...session }: SnowflakeWarehouseOptions, ledger: Ledger) {
+    this.client = new SnowflakeClient(session);
+    this.#clock = session.clock;
+    this.#copyFrom = copyFrom;
+    this.#ledger = ledger;
+  }
+
+  migrate(): Promise<void> {
+    return this.client.use((session) => migrateBronze(session));
+  }
+
+  positions(topic: TopicId): Promise<ReadonlyMap<number, bigint>> {
+    return this.client.use((session) => this.#ledger.positions(session, topic));
+  }
+
+  async append(batches: readonly Batch[]): Promise<void> {
+    refuseRows(rowsWhere(batches, ({ body }) => !isStrictJson(body)));
+    try {
+      await this.client.transaction(async (session) => {
+        const turn = await takeTurn(session);
+        const numbered = await this.#ledger.take(turn, batches, new Date(this.#clock.now()));
+        await this.#writeRows(turn, numbered);
+      });
+    } catch (error) {
+      // It may be that Snowflake takes a document for none: then those are named that it does not take.
+      if (error instanceof SnowflakeError) {
+        refuseRows(await this.client.use((session) => refusedRows(session, batches)));
+      }
+      throw error;
+    }
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.client[Symbol.asyncDispose]();
+  }
+
+  async #writeRows(turn: LoadTurn, batches: readonly NumberedBatch[]): Promise<void> {
+    for (const table of rawTables) {
+      const ofTable = batches.filter(({ batch }) => batch.table === table && batch.rows.length > 0);
+      if (ofTable.length === 0) continue;
+      const rows = ofTable.reduce((sum, { batch }) => sum + batch.rows.length, 0);
+      const bytes = ofTable.reduce((sum, { batch }) => sum + payloadBytes(batch), 0);
+      const isLarge = rows >= this.#copyFrom || bytes >= this.#copyFrom * usualBytes;
+      await (isLarge ? copyRows : insertRows)(turn, table, ofTable, this.#ledger.prefix);
+    }
+  }
+}
+
+/** Of a document. Few large ones are as much work as many usual ones. */
+const usualBytes = 3_500;
+
+/** Creates what is missing. Who may only load finds everything there and creates nothing. */
+export async function migrateBronze(session: SnowflakeSession, prefix = ''): Promise<void> {
+  const { rows } = await session.execute({
+    sql: `select lower(table_name) as name from information_schema.tables where lower(table_schema) = 'bronze'`,
+  });
+  const there = new Set(rows.map(({ name }) => String(name)));
+  refuseHalfOfBronze(
+    there,
+    'Bring it back (UNDROP TABLE), or drop the others: BRONZE is filled anew from Kafka, as far as that goes back',
+  );
+  // The list has no stages: that of the files is made just before the table they are copied into.
+  const isThere = (name: string) => there.has(name === 'load_files' ? 'load_lines' : name);
+  for (const { sql, name } of statementsOf(prefix)) if (!isThere(name)) await session.execute({ sql });
+  await session.execute({
+    sql: 'insert into bronze.load_turn (taken_at) select sysdate() where not exists (select 1 from bronze.load_turn)',
+  });
+}
+
+/** Of `bronze.sql`. @param prefix of those tables that a rebuild has of its own. */
+export function statementsOf(prefix: string): { readonly sql: string; readonly name: string }[] {
+  const statements = bronzeSql
+    .replaceAll(/^--.*$/gm, '')
+    .replaceAll(/\bbronze\.(raw_|load_positions|load_batches)/g, `bronze.${prefix}$1`)
+    .split(';')
+    .map((text) => text.trim())
+    .filter((text) => text !== '');
+  return statements.map((sql) => ({ sql, name: /^create [\w ]*bronze\.(\w+)/.exec(sql)?.[1] ?? '' }));
+}

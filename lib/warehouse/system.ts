@@ -1,0 +1,38 @@
+import type { Extension, Rebuild, Warehouse, WarehouseReader } from './warehouse.ts';
+
+/** Our turn; disposing of it lets the next one have it. */
+export interface Turn extends AsyncDisposable {
+  /** Whether somebody waits behind us: time to finish. */
+  isWanted(): boolean;
+}
+
+/**
+ * The warehouse that is configured, a DuckDB file or a database of Snowflake: what the stages, dbt and readers open. All that
+ * it opens throws WarehouseUnavailableError while it is busy or out of reach.
+ */
+export interface WarehouseSystem {
+  /** For a person: the file, or the database and its account. */
+  readonly name: string;
+  /** Longest time (ms) that a call waits or works before it fails. */
+  readonly patienceMs: number;
+  /** How often its sources are asked for their age (ms). */
+  readonly freshnessEveryMs: number;
+  /** What `profiles.yml` reads, secrets included. */
+  readonly dbtEnvironment: Readonly<NodeJS.ProcessEnv>;
+  /** Whether there is anything to open; where not, the first load makes it. */
+  exists(): boolean;
+  /** For the stage that loads. */
+  openLoader(): Promise<Warehouse>;
+  openReader(): Promise<WarehouseReader>;
+  openRebuild(): Promise<Rebuild>;
+  /** @param name of the replay, in letters, digits and underscores: who gives the same goes on with the same. */
+  openExtension(name: string): Promise<Extension>;
+  /** Waits until nobody else builds SILVER and GOLD, in whatever process. */
+  takeTransformTurn(): Promise<Turn>;
+  /** A text that differs when BRONZE has moved; null while there is nothing to build from. Wakes nothing up. */
+  bronzeStamp(): Promise<string | null>;
+  /** Gives readers the GOLD of now, all of it at once. @param turn ours, where we have it already. */
+  publishGold(turn?: Turn): Promise<void>;
+  /** When readers were last given GOLD (ms since the epoch); Infinity where they read it as it is, undefined before the first time. */
+  goldPublishedAt(): number | undefined;
+}

@@ -1,0 +1,41 @@
+import { type Busy, costOf } from '../lib/warehouse/snowflake/cost.ts';
+import type { SnowflakeSettings } from '../lib/warehouse/snowflake/session.ts';
+import type { WarehouseReader } from '../lib/warehouse/warehouse.ts';
+
+const dayMs = 24 * 3_600_000;
+
+/** What a day came to at Snowflake, as an estimate; a day before its first flush has no price per movie. */
+export async function readCost(
+  reader: WarehouseReader,
+  settings: SnowflakeSettings,
+  { hasRuns, now }: { readonly hasRuns: boolean; readonly now: number },
+): Promise<Record<string, unknown>[]> {
+  const since = `'${new Date(now - dayMs).toISOString().replace('Z', '')}'`;
+  const flushes = await reader.query(`
+    select loaded_at as busy_from, loaded_at as busy_to, cast(sum(row_count) as bigint) as loaded_rows
+      from bronze.load_batches where loaded_at >= ${since} group by loaded_at`);
+  const runs = hasRuns
+    ? await reader.query(
+        `select started_at as busy_from, finished_at as busy_to from silver.dbt_runs where finished_at >= ${since}`,
+      )
+    : [];
+  const isShared = settings.ingestWarehouse === settings.transformWarehouse;
+  const { secondsAwake, credits } = costOf(flushes.map(busyOf), runs.map(busyOf), isShared);
+  const rows = flushes.reduce((sum, row) => sum + Number(row['loaded_rows']), 0);
+  return [
+    {
+      flushes: flushes.length,
+      rows_per_flush: flushes.length > 0 ? round(rows / flushes.length, 1) : null,
+      dbt_runs: runs.length,
+      seconds_awake: Math.round(secondsAwake),
+      estimated_credits: round(credits, 3),
+      credits_per_1000_movies: rows > 0 ? round((credits * 1_000) / rows, 3) : null,
+    },
+  ];
+}
+
+const busyOf = (row: Record<string, unknown>): Busy => {
+  return { from: Date.parse(String(row['busy_from'])), to: Date.parse(String(row['busy_to'])) };
+};
+
+const round = (value: number, digits: number): number => Number(value.toFixed(digits));

@@ -1,0 +1,152 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { systemClock } from '../../lib/clock.ts';
+import { Secret } from '../../lib/secret.ts';
+import { copyRows } from '../../lib/warehouse/snowflake/copy-rows.ts';
+import { insertRows } from '../../lib/warehouse/snowflake/insert-rows.ts';
+import { LoadLedger, recordBatches } from '../../lib/warehouse/snowflake/ledger.ts';
+import { takeTurn } from '../../lib/warehouse/snowflake/load-turn.ts';
+import { openSnowflakeSession, type SnowflakeSettings } from '../../lib/warehouse/snowflake/session.ts';
+import { openSnowflakeWarehouse } from '../../lib/warehouse/snowflake/warehouse.ts';
+import type { Batch } from '../../lib/warehouse/warehouse.ts';
+import { SnowflakeEmulator } from '../support/snowflake.ts';
+import { SnowflakeProxy } from '../support/snowflake-proxy.ts';
+import { makeDatabase } from './support/snowflake-ground.ts';
+
+const partition = { clusterId: 'cluster-a', topic: 'tmdb.raw-movies', topicId: 'topic-1', partition: 0 };
+
+const batch = (first: number, next: number): Batch => ({
+  table: 'raw_movies',
+  partition,
+  firstOffset: BigInt(first),
+  nextOffset: BigInt(next),
+  rows: Array.from({ length: next - first }, (_, index) => ({
+    kafkaOffset: BigInt(first + index),
+    movieId: 1,
+    body: Buffer.from('{"id":1}'),
+    sourceUrl: 'https://api.themoviedb.org/3/movie/1',
+    httpStatus: 200,
+    fetchedAt: new Date(Date.UTC(2026, 0, 1)),
+  })),
+});
+
+describe('two loaders of one Snowflake', () => {
+  let emulator: SnowflakeEmulator;
+  let settings: SnowflakeSettings;
+  let databases = 0;
+
+  beforeAll(async () => {
+    emulator = await SnowflakeEmulator.start();
+  });
+  afterAll(() => emulator[Symbol.asyncDispose]());
+  beforeEach(async () => {
+    settings = {
+      account: 'fakesnow',
+      user: 'loader',
+      credentials: { kind: 'token', token: new Secret('made-up') },
+      role: undefined,
+      database: `LOADERS_${++databases}`,
+      ingestWarehouse: 'LECTURE_INGEST_WH',
+      transformWarehouse: 'LECTURE_TRANSFORM_WH',
+      url: emulator.url,
+      timeoutMs: 20_000,
+    };
+    await makeDatabase(settings);
+  });
+
+  const open = () => openSnowflakeWarehouse({ settings, clock: systemClock, stage: 'test' });
+  const offsets = async () => {
+    await using session = await openSnowflakeSession({ settings, clock: systemClock, stage: 'test' });
+    const { rows } = await session.execute({ sql: 'select kafka_offset from bronze.raw_movies order by kafka_offset' });
+    return rows.map((row) => Number(row['kafka_offset']));
+  };
+
+  it('that begin a partition at the same time load it once: the other is fenced', async () => {
+    await using one = await open();
+    await using other = await open();
+    await one.migrate();
+    // Logged in, so that both are at it at once.
+    await Promise.all([one, other].map((warehouse) => warehouse.positions(partition)));
+    const results = await Promise.allSettled([one, other].map((warehouse) => warehouse.append([batch(0, 3)])));
+    const rejected = results.flatMap((result) => (result.status === 'rejected' ? [result.reason] : []));
+    expect(rejected).toEqual([expect.objectContaining({ name: 'FencedError' })]);
+    expect(await offsets()).toEqual([0, 1, 2]);
+  });
+
+  it('that go on from the same position load what follows once, again and again', async () => {
+    await using one = await open();
+    await using other = await open();
+    await one.migrate();
+    for (let first = 0; first < 15; first += 3) {
+      const results = await Promise.allSettled([one, other].map((loader) => loader.append([batch(first, first + 3)])));
+      expect(results.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+    }
+    expect(await offsets()).toEqual(Array.from({ length: 15 }, (_, index) => index));
+  });
+
+  it('of which one stood still until its turn was over: nothing that it goes on to say changes anything', async () => {
+    await using warehouse = await open();
+    await warehouse.migrate();
+    await using session = await openSnowflakeSession({ settings, clock: systemClock, stage: 'test' });
+    await session.execute({ sql: 'begin' });
+    const turn = await takeTurn(session);
+    // As Snowflake does to a transaction that is idle and in another's way.
+    await session.execute({ sql: 'rollback' });
+    const lost = { name: 'WarehouseUnavailableError', message: expect.stringContaining('the turn was lost') };
+    const numbered = [{ batch: batch(0, 3), id: 'late', loadSeq: 1n, ingestedAt: new Date() }];
+    await expect(new LoadLedger().take(turn, [batch(0, 3)], new Date())).rejects.toMatchObject(lost);
+    await expect(recordBatches(turn, '', numbered)).rejects.toMatchObject(lost);
+    await expect(insertRows(turn, 'raw_movies', numbered, '')).rejects.toMatchObject(lost);
+    await expect(copyRows(turn, 'raw_movies', numbered, '')).rejects.toMatchObject(lost);
+    expect(await offsets()).toEqual([]);
+    expect(await warehouse.positions(partition)).toEqual(new Map());
+    // Nor does what its COPY INTO has left.
+    await using other = await openSnowflakeWarehouse({ settings, clock: systemClock, stage: 'test', copyFrom: 1 });
+    await other.append([batch(0, 2)]);
+    expect(await offsets()).toEqual([0, 1]);
+    const { rows } = await session.execute({ sql: 'select count(*) as left_over from bronze.load_lines' });
+    expect(rows).toEqual([{ left_over: 0n }]);
+  });
+
+  it('of which one stood still in mid transaction takes its COMMIT for none, and finds in the ledger what it was', async () => {
+    let looks = 0;
+    const now = () => {
+      looks += 1;
+      return Date.now() + looks * 150_000;
+    };
+    const clock = { ...systemClock, now };
+    await using warehouse = await openSnowflakeWarehouse({ settings, clock, stage: 'test' });
+    await warehouse.migrate();
+    await expect(warehouse.append([batch(0, 3)])).rejects.toMatchObject({ name: 'WarehouseUnavailableError' });
+    await expect(warehouse.append([batch(0, 3)])).rejects.toMatchObject({ name: 'FencedError' });
+    expect(await offsets()).toEqual([0, 1, 2]);
+  });
+
+  it('of which one had no answer says nothing more in that session, whose transaction may be open', async () => {
+    await using proxy = await SnowflakeProxy.start(emulator.url, { lateMs: 0 });
+    proxy.judge = ({ kind }) => (kind === 'insert' && proxy.strikes.length === 0 ? 'hang' : undefined);
+    const cut = { ...settings, url: proxy.url, timeoutMs: 1_000 };
+    await using warehouse = await open();
+    await warehouse.migrate();
+    await using one = await openSnowflakeWarehouse({ settings: cut, clock: systemClock, stage: 'cut' });
+    await expect(one.append([batch(0, 3)])).rejects.toMatchObject({ name: 'WarehouseUnavailableError' });
+    await one.append([batch(0, 3)]);
+    expect(proxy.strikes).toHaveLength(1);
+    expect(await offsets()).toEqual([0, 1, 2]);
+    const begun = (await emulator.statements()).filter(({ sql, tag }) => sql === 'begin' && tag?.includes('"cut"'));
+    expect(new Set(begun.map(({ session }) => session)).size).toBe(2);
+  });
+
+  it('of which one brings documents that Snowflake itself does not take: they are named, and nothing is written', async () => {
+    await using warehouse = await open();
+    await warehouse.migrate();
+    // JSON by its grammar, and deeper than the emulator's parser goes.
+    const deep = Buffer.from(`${'['.repeat(4_000)}${']'.repeat(4_000)}`);
+    const rows = batch(0, 450).rows.map((row, index) => (index % 200 === 7 ? { ...row, body: deep } : row));
+    const refused = [7n, 207n, 407n].map((kafkaOffset) => ({ partition, kafkaOffset }));
+    const whole = { ...batch(0, 450), rows } as Batch;
+    await expect(warehouse.append([whole])).rejects.toMatchObject({ name: 'InvalidRowsError', rows: refused });
+    expect(await offsets()).toEqual([]);
+    await warehouse.append([{ ...whole, rows: rows.filter(({ body }) => body !== deep) } as Batch]);
+    expect((await offsets()).length).toBe(447);
+  });
+});

@@ -1,0 +1,237 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { systemClock } from '../../lib/clock.ts';
+import { Secret } from '../../lib/secret.ts';
+import { openSnowflakeExtension } from '../../lib/warehouse/snowflake/extension.ts';
+import { openSnowflakeRebuild } from '../../lib/warehouse/snowflake/rebuild.ts';
+import { openSnowflakeSession, type SnowflakeSettings } from '../../lib/warehouse/snowflake/session.ts';
+import { openSnowflakeWarehouse } from '../../lib/warehouse/snowflake/warehouse.ts';
+import type { Rebuild } from '../../lib/warehouse/warehouse.ts';
+import { SnowflakeEmulator } from '../support/snowflake.ts';
+import { type SnowflakeFault, SnowflakeProxy } from '../support/snowflake-proxy.ts';
+import {
+  batch,
+  expectLedgerAndRowsToAgree,
+  fill,
+  load,
+  offsets,
+  partition,
+  type ReplayGround,
+  replayContract,
+  swapIn,
+  tablesBeside,
+  topic,
+} from './support/replay-contract.ts';
+import { makeDatabase } from './support/snowflake-ground.ts';
+
+let emulator: SnowflakeEmulator;
+let proxy: SnowflakeProxy;
+let databases = 0;
+
+beforeAll(async () => {
+  // What comes late comes when Snowflake has long given up on its transaction.
+  emulator = await SnowflakeEmulator.start({ abortIdleBlockerSeconds: 3 });
+  proxy = await SnowflakeProxy.start(emulator.url, { lateMs: 6_000 });
+});
+afterAll(async () => {
+  await proxy[Symbol.asyncDispose]();
+  await emulator[Symbol.asyncDispose]();
+});
+
+interface GroundOptions {
+  /** Of a replay's calls, which alone go through the proxy. */
+  readonly timeoutMs?: number;
+  /** Rows from which a replay's go through a file; a loader's never do. */
+  readonly copyFrom?: number;
+}
+
+async function openGround({ timeoutMs = 20_000, copyFrom }: GroundOptions = {}): Promise<ReplayGround> {
+  const settings: SnowflakeSettings = {
+    account: 'fakesnow',
+    user: 'engineer',
+    credentials: { kind: 'token', token: new Secret('made-up') },
+    role: undefined,
+    database: `REPLAY_${++databases}`,
+    ingestWarehouse: 'LECTURE_INGEST_WH',
+    transformWarehouse: 'LECTURE_TRANSFORM_WH',
+    url: emulator.url,
+    timeoutMs: 20_000,
+  };
+  await makeDatabase(settings);
+  const options = { settings, clock: systemClock, stage: 'test' };
+  const replaying = {
+    ...options,
+    settings: { ...settings, url: proxy.url, timeoutMs },
+    ...(copyFrom && { copyFrom }),
+  };
+  const eyes = await openSnowflakeSession(options);
+  return {
+    openLoader: () => openSnowflakeWarehouse(options),
+    openRebuild: () => openSnowflakeRebuild(replaying),
+    openExtension: (name) => openSnowflakeExtension(replaying, name),
+    sql: async (sql) => (await eyes.execute({ sql })).rows,
+    document: (text) => `parse_json('${text}')`,
+    textOf: (document) => `to_json(${document})`,
+    close: async () => eyes[Symbol.asyncDispose](),
+  };
+}
+
+replayContract('Snowflake', openGround);
+
+it('A rebuild in Snowflake takes a document that came by file for the same as one that came by binds', async () => {
+  const ground = await openGround({ copyFrom: 1 });
+  const documents = [
+    '{ "id" :\n\t1, "title":"天气之子 🎬 \\u00e9 \\/ \\\\" }',
+    '{"b":1,"a":{"d":[],"c":null},"B":true,"id":2}',
+    '{"a":-0,"b":12345678901234567890,"c":1.0,"d":0.1,"e":1e3,"f":6.02214076e23,"id":3}',
+    '{"id":4,"id":5}',
+    '"text"',
+    'null',
+  ];
+  const odd = batch(0, documents.length);
+  const rows = odd.rows.map((row, index) => ({ ...row, body: Buffer.from(documents[index] ?? '') }));
+  try {
+    await load(ground, { ...odd, rows });
+    await fill(ground, { ...odd, rows });
+    expect(await swapIn(ground)).toMatchObject({ rows: documents.length, same: documents.length });
+  } finally {
+    await ground.close();
+  }
+});
+
+describe('A replay in Snowflake that is cut off', () => {
+  let ground: ReplayGround;
+
+  /** @param timeoutMs long enough that only what is struck takes longer. */
+  const begin = async (timeoutMs: number) => {
+    ground = await openGround({ timeoutMs });
+    await load(ground, batch(0, 4), batch(4, 8));
+  };
+  beforeEach(() => begin(2_000));
+  /** For a COMMIT that must be through before it is given up: a logout would roll it back. */
+  const beginPatiently = async (timeoutMs = 6_000) => {
+    await ground.close();
+    await begin(timeoutMs);
+  };
+  afterEach(async () => {
+    proxy.judge = () => undefined;
+    proxy.strikes.length = 0;
+    await ground.close();
+  });
+
+  /** All statements that are meant, until it is told otherwise: the driver tries again. */
+  const strike = (fault: SnowflakeFault, meant: RegExp) => {
+    proxy.judge = ({ sql }) => (meant.test(sql) ? fault : undefined);
+  };
+  const heal = () => {
+    expect(proxy.strikes.length).toBeGreaterThan(0);
+    proxy.judge = () => undefined;
+  };
+  const filledPositions = async () => {
+    await using warehouse = await ground.openRebuild();
+    await warehouse.migrate();
+    return warehouse.positions(topic);
+  };
+  const expectSwapped = async (isSwapped: boolean) => {
+    const lines = await ground.sql('select load_seq from bronze.load_batches order by load_seq');
+    expect(lines.map((line) => Number(line['load_seq']))).toEqual(isSwapped ? [3] : [1, 2]);
+    expect(await offsets(ground)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+    await expectLedgerAndRowsToAgree(ground);
+  };
+
+  it.each([
+    ['the turn', /^update bronze\.load_turn/],
+    ['the comparison', /^with both_sides/],
+    ['rows replace those that are deleted already', /^insert into bronze\.raw_movies/],
+    ['COMMIT', /^commit/],
+  ])('before %s has changed nothing, and the next one puts the same rebuild in place', async (_, meant) => {
+    await fill(ground, batch(0, 8));
+    strike('reset', meant);
+    await expect(swapIn(ground)).rejects.toMatchObject({ name: 'WarehouseUnavailableError', retriable: true });
+    heal();
+    await expectSwapped(false);
+    expect(await filledPositions()).toEqual(new Map([[0, 8n]]));
+    expect(await swapIn(ground)).toMatchObject({ rows: 8, same: 8, carried: 0 });
+    await expectSwapped(true);
+  });
+
+  it('for so long that a loader was let before it changes nothing, and the next one puts all in place', async () => {
+    await beginPatiently(20_000);
+    await fill(ground, batch(0, 8));
+    const meant = /^delete from bronze\.raw_movies/;
+    proxy.judge = ({ sql }) => (meant.test(sql) && proxy.strikes.length === 0 ? 'late request' : undefined);
+    const swapped = expect(swapIn(ground)).rejects.toMatchObject({ name: 'WarehouseUnavailableError' });
+    await vi.waitUntil(() => proxy.strikes.length > 0, { timeout: 20_000 });
+    await load(ground, batch(8, 9));
+    await swapped;
+    expect(await offsets(ground)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
+    await expectLedgerAndRowsToAgree(ground);
+    expect(await swapIn(ground)).toMatchObject({ rows: 9, same: 9, carried: 1 });
+    await expectLedgerAndRowsToAgree(ground);
+  });
+
+  it('after COMMIT whose answer is lost finds out that it is done', async () => {
+    await beginPatiently();
+    await fill(ground, batch(0, 8));
+    strike('hang', /^commit/);
+    expect(await swapIn(ground)).toMatchObject({ rows: 8, same: 8, carried: 0 });
+    heal();
+    await expectSwapped(true);
+    expect(await tablesBeside(ground)).toEqual([]);
+  });
+
+  it.each([
+    ['any table is dropped', /^drop table/],
+    ['the second table is dropped', /^drop table if exists bronze\.rebuild_raw_genres/],
+  ])('after COMMIT before %s is done, and the next one begins anew', async (_, meant) => {
+    await fill(ground, batch(0, 8));
+    strike('reset', meant);
+    expect(await swapIn(ground)).toMatchObject({ rows: 8, same: 8, carried: 0 });
+    heal();
+    expect(await tablesBeside(ground)).not.toEqual([]);
+    await expectSwapped(true);
+    await load(ground, batch(8, 9));
+    expect(await filledPositions()).toEqual(new Map());
+    await fill(ground, batch(0, 9));
+    expect(await swapIn(ground)).toMatchObject({ rows: 9, same: 9, carried: 0 });
+    expect(await tablesBeside(ground)).toEqual([]);
+  });
+
+  it.each([
+    ['forgotten', [batch(0, 8)], (rebuild: Rebuild) => rebuild.discard(), /^drop table.*load_positions/],
+    ['made', [], (rebuild: Rebuild) => rebuild.migrate(), /^create table.*rebuild_load_positions/],
+  ] as const)('while a rebuild is %s leaves nothing for the next one to go on with', async (_, filled, act, meant) => {
+    if (filled.length > 0) await fill(ground, ...filled);
+    await using rebuild = await ground.openRebuild();
+    strike('reset', meant);
+    await expect(act(rebuild)).rejects.toMatchObject({ name: 'WarehouseUnavailableError' });
+    heal();
+    expect(await filledPositions()).toEqual(new Map());
+    await fill(ground, batch(0, 8));
+    expect(await swapIn(ground)).toMatchObject({ rows: 8, same: 8 });
+    await expectSwapped(true);
+  });
+
+  it('before its ranges are set out sets them out the next time', async () => {
+    const ranges = [{ partition: partition(), from: 0n, end: 8n }];
+    await using extension = await ground.openExtension('test');
+    strike('reset', /^insert into bronze\.replay_test/);
+    await expect(extension.begin(ranges)).rejects.toMatchObject({ name: 'WarehouseUnavailableError' });
+    heal();
+    expect(await tablesBeside(ground)).toEqual(['replay_test']);
+    expect(await extension.begin(ranges)).toEqual(ranges);
+  });
+
+  it('after COMMIT of rows whose answer is lost goes on behind them', async () => {
+    await beginPatiently();
+    await ground.sql('delete from bronze.raw_movies where kafka_offset in (1, 5)');
+    await using extension = await ground.openExtension('test');
+    await extension.begin([{ partition: partition(), from: 0n, end: 8n }]);
+    strike('hang', /^commit/);
+    await expect(extension.append([batch(0, 4)])).rejects.toMatchObject({ name: 'WarehouseUnavailableError' });
+    heal();
+    await expect(extension.append([batch(0, 4)])).rejects.toMatchObject({ name: 'FencedError' });
+    expect(await extension.positions(topic)).toEqual(new Map([[0, 4n]]));
+    await extension.append([batch(4, 8)]);
+    expect(await offsets(ground)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+  });
+});

@@ -1,0 +1,407 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type {
+  Batch,
+  Extension,
+  PartitionId,
+  Rebuild,
+  SwapReport,
+  Warehouse,
+} from '../../../lib/warehouse/warehouse.ts';
+
+/** A warehouse of a test's own, to be opened by whoever has to do with BRONZE, and eyes of the test's own to look into it. */
+export interface ReplayGround {
+  openLoader(): Promise<Warehouse>;
+  openRebuild(): Promise<Rebuild>;
+  openExtension(name: string): Promise<Extension>;
+  /** Past the interface. Columns by names in lower case; whole numbers in whatever type they come. */
+  sql(text: string): Promise<Record<string, unknown>[]>;
+  /** In SQL, a document from its text. */
+  document(text: string): string;
+  /** In SQL, the text of a document. */
+  textOf(document: string): string;
+  close(): Promise<void>;
+}
+
+export const topic = { clusterId: 'cluster', topic: 'tmdb.raw-movies', topicId: 'topic' };
+
+export const partition = (number = 0, topicId = topic.topicId): PartitionId => ({
+  ...topic,
+  topicId,
+  partition: number,
+});
+
+/** The offsets `[first, next)` as the topic holds them, a row each. */
+export const batch = (first: number, next: number, where = partition()) =>
+  ({
+    table: 'raw_movies',
+    partition: where,
+    firstOffset: BigInt(first),
+    nextOffset: BigInt(next),
+    rows: Array.from({ length: next - first }, (_, index) => ({
+      kafkaOffset: BigInt(first + index),
+      movieId: first + index,
+      body: Buffer.from(`{"id":${first + index}}`),
+      sourceUrl: 'https://api.themoviedb.org/3/movie/1',
+      httpStatus: 200,
+      fetchedAt: new Date(Date.UTC(2026, 0, 1)),
+    })),
+  }) satisfies Batch;
+
+const genres = (offset: number, name: string): Batch => ({
+  table: 'raw_genres',
+  partition: { ...partition(), topic: 'tmdb.raw-genres', topicId: 'genres' },
+  firstOffset: BigInt(offset),
+  nextOffset: BigInt(offset + 1),
+  rows: [
+    {
+      kafkaOffset: BigInt(offset),
+      language: 'en',
+      body: Buffer.from(`{"genres":[{"id":28,"name":"${name}"}]}`),
+      sourceUrl: 'https://api.themoviedb.org/3/genre/movie/list',
+      fetchedAt: new Date(Date.UTC(2026, 0, 1)),
+    },
+  ],
+});
+
+export async function load(ground: ReplayGround, ...batches: Batch[]): Promise<void> {
+  await using warehouse = await ground.openLoader();
+  await warehouse.migrate();
+  for (const one of batches) await warehouse.append([one]);
+}
+
+/** Fills a rebuild, or goes on with it. */
+export async function fill(ground: ReplayGround, ...batches: Batch[]): Promise<void> {
+  await using warehouse = await ground.openRebuild();
+  await warehouse.migrate();
+  for (const one of batches) await warehouse.append([one]);
+}
+
+export async function swapIn(ground: ReplayGround): Promise<SwapReport> {
+  await using warehouse = await ground.openRebuild();
+  return warehouse.swapIn();
+}
+
+export async function offsets(ground: ReplayGround, where = '1 = 1'): Promise<number[]> {
+  const rows = await ground.sql(`select kafka_offset from bronze.raw_movies where ${where} order by kafka_offset`);
+  return rows.map((row) => Number(row['kafka_offset']));
+}
+
+/** The tables that stand beside those of BRONZE. */
+export const tablesBeside = async (ground: ReplayGround): Promise<string[]> => {
+  const rows = await ground.sql(`
+    select lower(table_name) as name from information_schema.tables
+     where lower(table_schema) = 'bronze' and (lower(table_name) like 'rebuild%' or lower(table_name) like 'replay%')`);
+  return rows.map(({ name }) => String(name));
+};
+
+/** Each line's rows are the rows that name it, one for each of its offsets, no row is without a line, no number comes twice. */
+export async function expectLedgerAndRowsToAgree(ground: ReplayGround): Promise<void> {
+  const rows = ['raw_movies', 'raw_genres'].map(
+    (table) =>
+      `select batch_id, load_seq, kafka_offset, length(${ground.textOf('raw_data')}) as bytes from bronze.${table}`,
+  );
+  const [found = {}] = await ground.sql(`
+    with per_batch as (
+      select batch_id, load_seq, count(*) as row_count, sum(bytes) as bytes, min(kafka_offset) as low, max(kafka_offset) as high
+        from (${rows.join(' union all ')}) as raw
+       group by batch_id, load_seq
+    )
+    select sum(case when per_batch.batch_id is null and batches.row_count > 0 then 1 else 0 end) as lines_without_rows,
+           sum(case when batches.batch_id is null then 1 else 0 end) as rows_without_line,
+           sum(case when per_batch.row_count <> batches.row_count or per_batch.bytes <> batches.payload_bytes then 1 else 0 end)
+             as differing,
+           sum(case when low <> first_offset or high <> next_offset - 1 then 1 else 0 end) as ranges_differing,
+           count(*) - count(distinct batches.load_seq) as sequences_twice
+      from per_batch
+      full join bronze.load_batches as batches
+        on per_batch.batch_id = batches.batch_id and per_batch.load_seq = batches.load_seq`);
+  expect(Object.fromEntries(Object.entries(found).map(([name, count]) => [name, Number(count)]))).toEqual({
+    lines_without_rows: 0,
+    rows_without_line: 0,
+    differing: 0,
+    ranges_differing: 0,
+    sequences_twice: 0,
+  });
+}
+
+/** What every warehouse's replays promise. Each implementation runs this same text. */
+export function replayContract(name: string, open: () => Promise<ReplayGround>): void {
+  describe(`${name} keeps the contract of replays`, () => {
+    let ground: ReplayGround;
+
+    beforeEach(async () => {
+      ground = await open();
+    });
+    afterEach(() => ground.close());
+
+    const rebuild = async (...batches: Batch[]) => {
+      await fill(ground, ...batches);
+      return swapIn(ground);
+    };
+
+    describe('that rebuild BRONZE', () => {
+      it('put the same rows in place of those that are there', async () => {
+        await load(ground, batch(0, 6), batch(6, 10), batch(0, 5, partition(1)), genres(0, 'Action'));
+        expect(await rebuild(batch(0, 10), batch(0, 5, partition(1)), genres(0, 'Action'))).toEqual({
+          rows: 16,
+          same: 16,
+          corrected: 0,
+          recovered: 0,
+          carried: 0,
+        });
+        expect(await offsets(ground, 'kafka_partition = 0')).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+        expect(await tablesBeside(ground)).toEqual([]);
+        await expectLedgerAndRowsToAgree(ground);
+      });
+
+      it('leave the live positions, so that its loader goes on as if nothing had been', async () => {
+        await load(ground, batch(0, 6));
+        await rebuild(batch(0, 6));
+        await load(ground, batch(6, 8));
+        expect(await offsets(ground)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+        await expectLedgerAndRowsToAgree(ground);
+      });
+
+      it('take over what was loaded while they were filled, whole batches and cut ones', async () => {
+        await load(ground, batch(0, 4), genres(0, 'Action'));
+        await fill(ground, batch(0, 4), genres(0, 'Action'));
+        await load(ground, batch(4, 8), batch(8, 9), batch(0, 3, partition(2)), genres(1, 'Drama'));
+        await fill(ground, batch(4, 6));
+        expect(await swapIn(ground)).toMatchObject({ rows: 14, same: 14, carried: 7 });
+        expect(await offsets(ground, 'kafka_partition = 0')).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
+        expect(await offsets(ground, 'kafka_partition = 2')).toEqual([0, 1, 2]);
+        await expectLedgerAndRowsToAgree(ground);
+        await load(ground, batch(9, 10), batch(3, 4, partition(2)));
+        await expectLedgerAndRowsToAgree(ground);
+      });
+
+      it('let a loader work meanwhile, before and after the swap and at the same time', async () => {
+        await load(ground, batch(0, 3));
+        await fill(ground, batch(0, 3));
+        const singles = Array.from({ length: 6 }, (_, index) => batch(3 + index, 4 + index));
+        const [report] = await Promise.all([swapIn(ground), load(ground, ...singles)]);
+        expect(report.rows).toBe(report.same);
+        expect(report.rows).toBe(3 + report.carried);
+        expect(await offsets(ground)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
+        await expectLedgerAndRowsToAgree(ground);
+      });
+
+      it('keep what retention has taken from the topic, and what came from a topic before it', async () => {
+        await load(ground, batch(0, 4, partition(0, 'topic-before')), batch(0, 4), batch(4, 10));
+        expect(await rebuild(batch(6, 10))).toMatchObject({ rows: 14, same: 14, carried: 10 });
+        expect(await offsets(ground)).toEqual([0, 0, 1, 1, 2, 2, 3, 3, 4, 5, 6, 7, 8, 9]);
+        await expectLedgerAndRowsToAgree(ground);
+      });
+
+      it('keep everything as it is where the topics have nothing any more', async () => {
+        await load(ground, batch(0, 4), genres(0, 'Action'));
+        expect(await rebuild()).toEqual({ rows: 5, same: 5, corrected: 0, recovered: 0, carried: 5 });
+        await load(ground, batch(4, 6));
+        expect(await offsets(ground)).toEqual([0, 1, 2, 3, 4, 5]);
+        await expectLedgerAndRowsToAgree(ground);
+      });
+
+      it('bring back rows that were lost, and their record in place of one that was changed by hand', async () => {
+        await load(ground, batch(0, 10), genres(0, 'Action'));
+        await ground.sql('delete from bronze.raw_movies where kafka_offset in (3, 4)');
+        await ground.sql(
+          `update bronze.raw_movies set raw_data = ${ground.document('{"id":"wrong"}')} where kafka_offset = 7`,
+        );
+        await ground.sql(`update bronze.raw_genres set language = 'fr'`);
+        expect(await rebuild(batch(0, 10), genres(0, 'Action'))).toEqual({
+          rows: 11,
+          same: 7,
+          corrected: 2,
+          recovered: 2,
+          carried: 0,
+        });
+        expect(
+          await ground.sql(`select ${ground.textOf('raw_data')} as text from bronze.raw_movies where kafka_offset = 7`),
+        ).toEqual([{ text: '{"id":7}' }]);
+        expect(await ground.sql('select language from bronze.raw_genres')).toEqual([{ language: 'en' }]);
+        await expectLedgerAndRowsToAgree(ground);
+      });
+
+      it('make one of rows that BRONZE has twice', async () => {
+        await load(ground, batch(0, 4));
+        await ground.sql('insert into bronze.raw_movies select * from bronze.raw_movies where kafka_offset = 2');
+        expect(await rebuild(batch(0, 4))).toMatchObject({ rows: 4, same: 4 });
+        expect(await offsets(ground)).toEqual([0, 1, 2, 3]);
+        await expectLedgerAndRowsToAgree(ground);
+      });
+
+      it('do not take the place of a BRONZE that has more than the topic, and change nothing then', async () => {
+        await load(ground, batch(0, 10));
+        const thinned = batch(0, 10);
+        await fill(ground, { ...thinned, rows: thinned.rows.slice(1) });
+        // However often it is tried.
+        for (const _ of ['once', 'again']) {
+          await expect(swapIn(ground)).rejects.toMatchObject({
+            name: 'RebuildError',
+            message: expect.stringMatching(/ has 1 rows .*such as tmdb\.raw-movies\/0\/0:/),
+          });
+        }
+        expect(await offsets(ground)).toHaveLength(10);
+        await expectLedgerAndRowsToAgree(ground);
+        await load(ground, batch(10, 11));
+        expect(await offsets(ground)).toHaveLength(11);
+      });
+
+      it('do not take the place of BRONZE with rows that come twice', async () => {
+        await load(ground, batch(0, 4));
+        await fill(ground, batch(0, 4));
+        await ground.sql(
+          'insert into bronze.rebuild_raw_movies select * from bronze.rebuild_raw_movies where kafka_offset = 2',
+        );
+        await expect(swapIn(ground)).rejects.toMatchObject({
+          name: 'RebuildError',
+          message: expect.stringContaining('1 rows twice'),
+        });
+        expect(await offsets(ground)).toEqual([0, 1, 2, 3]);
+      });
+
+      it('go on where the one before was', async () => {
+        await load(ground, batch(0, 4));
+        await fill(ground, batch(0, 2));
+        await using again = await ground.openRebuild();
+        await again.migrate();
+        expect(await again.positions(topic)).toEqual(new Map([[0, 2n]]));
+        await expect(again.append([batch(0, 2)])).rejects.toMatchObject({ name: 'FencedError' });
+        await again.append([batch(2, 4)]);
+        expect(await again.swapIn()).toMatchObject({ rows: 4, same: 4, carried: 0 });
+      });
+
+      it('begin anew when they are told to forget, and after a swap', async () => {
+        await load(ground, batch(0, 4));
+        await using warehouse = await ground.openRebuild();
+        for (const forget of [() => warehouse.discard(), () => warehouse.swapIn()]) {
+          await warehouse.migrate();
+          await warehouse.append([batch(0, 2)]);
+          await forget();
+          await warehouse.migrate();
+          expect(await warehouse.positions(topic)).toEqual(new Map());
+        }
+        await warehouse.discard();
+        expect(await tablesBeside(ground)).toEqual([]);
+      });
+
+      it('number what they write after all that was there, so that dbt takes it for newer and unseen', async () => {
+        await load(ground, batch(0, 4), batch(4, 8));
+        await rebuild(batch(0, 4), batch(4, 8));
+        const lines = await ground.sql('select load_seq from bronze.load_batches order by load_seq');
+        expect(lines.map((line) => Number(line['load_seq']))).toEqual([3, 4]);
+      });
+    });
+
+    describe('that extend BRONZE', () => {
+      const range = (from: number, end: number, where = partition()) => {
+        return { partition: where, from: BigInt(from), end: BigInt(end) };
+      };
+      const extendTo = async (use: (extension: Extension) => Promise<void>, replay = 'test') => {
+        await using extension = await ground.openExtension(replay);
+        await extension.migrate();
+        await use(extension);
+      };
+      const nextOf = async (warehouse: Warehouse) => (await warehouse.positions(topic)).get(0);
+
+      it('add nothing that is there', async () => {
+        await load(ground, batch(0, 10));
+        await extendTo(async (extension) => {
+          await extension.begin([range(2, 10)]);
+          await extension.append([batch(2, 10)]);
+          expect(await nextOf(extension)).toBe(10n);
+          expect(extension.added).toBe(0);
+        });
+        expect(await offsets(ground)).toHaveLength(10);
+        expect(await ground.sql('select batch_id from bronze.load_batches')).toHaveLength(1);
+      });
+
+      it('add what is missing, as a batch of its own, each time it is missing', async () => {
+        await load(ground, batch(0, 10));
+        for (const replay of ['first', 'second']) {
+          await ground.sql('delete from bronze.raw_movies where kafka_offset in (3, 4)');
+          await extendTo(async (extension) => {
+            await extension.begin([range(0, 10)]);
+            await extension.append([batch(0, 5)]);
+            await extension.append([batch(5, 10)]);
+            expect(extension.added).toBe(2);
+            await extension.finish();
+          }, replay);
+        }
+        expect(await offsets(ground)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+        const lines = await ground.sql('select batch_id, row_count from bronze.load_batches order by load_seq');
+        expect(lines.map((line) => Number(line['row_count']))).toEqual([10, 2, 2]);
+        expect(new Set(lines.map((line) => line['batch_id'])).size).toBe(3);
+        expect(await tablesBeside(ground)).toEqual([]);
+      });
+
+      it('leave to the loader what the loader has not passed', async () => {
+        await load(ground, batch(0, 4));
+        await ground.sql('delete from bronze.raw_movies where kafka_offset = 3');
+        await extendTo(async (extension) => {
+          await extension.begin([range(0, 8)]);
+          await extension.append([batch(0, 8)]);
+          expect(extension.added).toBe(1);
+        });
+        await load(ground, batch(4, 8));
+        expect(await offsets(ground)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+      });
+
+      it('go on where they were, with the ranges they began with', async () => {
+        const [other, beyond] = [partition(1), 2n ** 60n];
+        await load(ground, batch(0, 10));
+        await extendTo(async (extension) => {
+          await extension.begin([range(0, 10), { partition: other, from: 1n, end: beyond }]);
+          await extension.append([batch(0, 6)]);
+        });
+        await extendTo(async (extension) => {
+          const goesOn = await extension.begin([range(0, 99)]);
+          expect(goesOn).toEqual([range(6, 10), { partition: other, from: 1n, end: beyond }]);
+          await expect(extension.append([batch(0, 6)])).rejects.toMatchObject({ name: 'FencedError' });
+          await extension.append([batch(6, 10)]);
+          await extension.finish();
+          expect(await extension.begin([range(1, 2)])).toEqual([range(1, 2)]);
+        });
+      });
+
+      it('know nothing of one another', async () => {
+        await load(ground, batch(0, 4));
+        await extendTo(async (extension) => void (await extension.begin([range(0, 4)])), 'one');
+        await extendTo(async (extension) => {
+          expect(await extension.begin([range(1, 3)])).toEqual([range(1, 3)]);
+          await extension.finish();
+        }, 'other');
+        await extendTo(async (extension) => expect(await extension.begin([])).toEqual([range(0, 4)]), 'one');
+      });
+
+      it('take rows of another topic of the same name for no rows of this one', async () => {
+        await load(ground, batch(0, 4, partition(0, 'topic-before')), batch(0, 4));
+        await ground.sql(`delete from bronze.raw_movies where kafka_offset = 2 and batch_id like '%/topic/%'`);
+        await extendTo(async (extension) => {
+          await extension.begin([range(0, 4)]);
+          await extension.append([batch(0, 4)]);
+        });
+        expect(await offsets(ground)).toEqual([0, 0, 1, 1, 2, 2, 3, 3]);
+      });
+
+      it('are followed by a rebuild that keeps what they have added', async () => {
+        await load(ground, batch(0, 4), batch(4, 8));
+        await ground.sql('delete from bronze.raw_movies where kafka_offset in (1, 5)');
+        await extendTo(async (extension) => {
+          await extension.begin([range(0, 8)]);
+          await extension.append([batch(0, 8)]);
+          await extension.finish();
+        });
+        // Retention has taken the first batch since.
+        expect(await rebuild(batch(4, 8))).toMatchObject({ rows: 8, same: 8, carried: 4 });
+        expect(await offsets(ground)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+      });
+
+      it('have names that no SQL can be in', async () => {
+        await expect(ground.openExtension('x; drop table bronze.raw_movies')).rejects.toThrow(
+          'is no name for a replay',
+        );
+      });
+    });
+  });
+}

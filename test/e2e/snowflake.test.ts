@@ -1,0 +1,75 @@
+import { once } from 'node:events';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { SnowflakeEmulator } from '../support/snowflake.ts';
+import { keyPairIn, SnowflakeWorkspace } from './support/snowflake-workspace.ts';
+
+describe('the whole pipeline into Snowflake', () => {
+  let emulator: SnowflakeEmulator;
+
+  beforeAll(async () => {
+    // A process that is killed leaves its transaction open: Snowflake ends it when it has blocked others for five minutes.
+    emulator = await SnowflakeEmulator.start({ abortIdleBlockerSeconds: 1 });
+  });
+  afterAll(() => emulator[Symbol.asyncDispose]());
+
+  it('is provisioned, filled and built; run again it asks for no movie and leaves all as it is', async () => {
+    using workspace = new SnowflakeWorkspace(emulator, { TMDB_RATE_LIMIT: '200/1s' });
+    const { privateKeyFile, publicKeyFile } = keyPairIn(workspace.dataDir);
+    const keys = ['--loader-key', publicKeyFile, '--dbt-key', publicKeyFile];
+    expect(await workspace.run(['warehouse', 'provision', ...keys])).toMatchObject({ code: 0 });
+    expect(await workspace.run(['warehouse', 'provision', '--check', ...keys])).toMatchObject({ code: 0 });
+
+    const byKey = {
+      SNOWFLAKE_USER: 'LECTURE_LOADER',
+      SNOWFLAKE_TOKEN: '',
+      SNOWFLAKE_PRIVATE_KEY_FILE: privateKeyFile,
+    };
+    const first = await workspace.runOnce(['--pages', '5'], byKey);
+    expect(first.walk).toMatchObject({ pagesRead: 5, found: 100, published: 100 });
+    expect(first.rows.bronze['raw_movies']).toBe(100);
+    expect(first.rows.gold['fact_movies']).toBe(first.movies.fetched);
+    expect(first.dbt.testsPassed).toBeGreaterThan(20);
+    expect(Object.values(first.kpis).every((rows) => rows.length > 0)).toBe(true);
+
+    const again = await workspace.runOnce(['--pages', '5']);
+    expect(again.walk).toMatchObject({ found: 100, published: 0 });
+    expect(again.rows).toEqual(first.rows);
+    expect(again.dbt).toMatchObject({ skipped: true, testsPassed: first.dbt.testsPassed });
+
+    const built = await workspace.run(['transform', '--force', '--json']);
+    expect(built).toMatchObject({ code: 0 });
+    expect(JSON.parse(built.stdout)).toMatchObject({ skipped: false, testsPassed: first.dbt.testsPassed });
+    expect(await workspace.auditBronze()).toMatchObject({ ids: 100, rawRecords: 100, bronzeRows: 101 });
+
+    const { stdout } = await workspace.run(['status', '--json']);
+    const [cost] = JSON.parse(stdout)['last 24 hours at Snowflake'];
+    expect(cost).toMatchObject({ dbt_runs: 2 });
+    expect(cost['credits_per_1000_movies']).toBeGreaterThan(0);
+    const tags = (await emulator.statements()).map(({ tag }) => tag);
+    // The driver and dbt log in, and dbt looks around, before there is anything to tag.
+    expect(tags.filter((tag) => tag === null).length / tags.length).toBeLessThan(0.1);
+  });
+
+  it('loses nothing and doubles nothing when it is killed at any point', async () => {
+    using workspace = new SnowflakeWorkspace(emulator, {
+      TMDB_RATE_LIMIT: '60/1s',
+      SANDBOX_MOVIES: '2000',
+      LOAD_MAX_AGE: '500ms',
+    });
+    await workspace.run(['warehouse', 'provision']);
+    const killed: number[] = [];
+    for (const [index, afterMs] of [5_000, 6_500, 8_000].entries()) {
+      const child = workspace.start(['run', '--once', '--pages', String(4 + 4 * index)]);
+      const exited = once(child, 'exit');
+      const timer = setTimeout(() => process.kill(-(child.pid ?? 0), 'SIGKILL'), afterMs);
+      await exited;
+      clearTimeout(timer);
+      if (child.signalCode === 'SIGKILL') killed.push(afterMs);
+    }
+    await workspace.runOnce(['--pages', '16']);
+    const found = await workspace.auditBronze();
+    process.stdout.write(`killed after ${killed.join(', ')} ms; ${JSON.stringify(found)}\n`);
+    expect(killed.length).toBeGreaterThan(0);
+    expect(found.ids).toBeGreaterThanOrEqual(320);
+  });
+});
