@@ -60,7 +60,9 @@ function parse(name: string, command: Command, args: readonly string[]) {
 }
 
 async function run(command: Command, values: Values, positionals: readonly string[]): Promise<number> {
-  const config = loadConfig(readEnvironment());
+  const environment = readEnvironment();
+  // Without a warehouse of its own it asks for none of its credentials.
+  const config = loadConfig(command.isOffline?.(values) ? { ...environment, WAREHOUSE: '' } : environment);
   const isService = command.isService?.(values) ?? false;
   const log = createLogger(config.logLevel ?? command.logLevel ?? (isService ? 'info' : 'warn'), config.secrets);
   const signal = shutdownSignal(config.drainTimeoutMs, (text) =>

@@ -18,6 +18,8 @@ export interface Command {
    * no progress is shown.
    */
   isService?(values: Values): boolean;
+  /** Whether it asks no warehouse anything: then it needs no account and no credentials of one. */
+  isOffline?(values: Values): boolean;
   /** How much is logged when LOG_LEVEL is not set; the standard is `info` for a service and `warn` for the others. */
   readonly logLevel?: NonNullable<Config['logLevel']>;
   /** @returns the exit code. @throws IngestError with one. */

@@ -7,6 +7,7 @@ import { sandbox } from './sandbox.ts';
 import { fetch, load, produce, schedule, transform } from './stages.ts';
 import { status } from './status.ts';
 import { topics } from './topics.ts';
+import { warehouse } from './warehouse.ts';
 
 /** Every word of the command line, in the order in which the overview shows them. */
 export const commands: Readonly<Record<string, Command>> = {
@@ -20,6 +21,7 @@ export const commands: Readonly<Record<string, Command>> = {
   replay,
   'dead-letters': deadLetters,
   topics,
+  warehouse,
   doctor,
   sandbox,
 };

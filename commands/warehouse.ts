@@ -1,0 +1,43 @@
+import { ExitCode, UsageError } from '../lib/errors.ts';
+import type { Context } from '../pipeline/platform.ts';
+import { warehouseSystem } from '../pipeline/warehouse.ts';
+import { allowOnly, type Command, jsonOption, print, type Values } from './command.ts';
+import { provisionAccount, provisionHelp, provisionOptions } from './warehouse-provision.ts';
+
+export const warehouse: Command = {
+  summary: 'provision a Snowflake account, or migrate BRONZE',
+  help: `usage: warehouse provision [--print | --check] [KEYS] [NAMES] [--json]
+       warehouse migrate [--json]
+
+provision  makes, in Snowflake, what is missing of the database, its schemas and BRONZE's tables, the warehouses and their
+           monitor, the roles, their grants, and the users of the services; mends what is different. Run again it changes
+           nothing; stopped half way, it goes on
+migrate    makes what BRONZE lacks of its tables, in DuckDB or Snowflake, where it takes DE_ROLE. The loader does so when it
+           starts, and provision too; rows stay as they are
+
+${provisionHelp}`,
+  options: { ...provisionOptions, ...jsonOption },
+  takesPositionals: true,
+  isOffline: (values) => values['print'] === true,
+  run: async (context, values, [what, ...rest]) => {
+    const subcommand = what !== undefined && Object.hasOwn(words, what) ? words[what] : undefined;
+    if (!subcommand || rest.length > 0) {
+      throw new UsageError('warehouse what? "warehouse provision" or "warehouse migrate"');
+    }
+    return subcommand(context, values);
+  },
+};
+
+const words: Readonly<Record<string, (context: Context, values: Values) => Promise<number>>> = {
+  provision: provisionAccount,
+  migrate,
+};
+
+async function migrate(context: Context, values: Values): Promise<number> {
+  allowOnly(values, 'warehouse migrate', ['json']);
+  const system = warehouseSystem(context);
+  await using loader = await system.openLoader();
+  await loader.migrate();
+  print(values, { warehouse: system.name }, `BRONZE is there: ${system.name}`);
+  return ExitCode.done;
+}

@@ -1,0 +1,178 @@
+import { part, quoted, unquoted } from './identifiers.ts';
+import type { Grant, Observed, Query } from './model.ts';
+import type { Names } from './names.ts';
+import { objectLabel } from './objects.ts';
+import { schemasOf } from './role-grants.ts';
+
+type Row = Readonly<Record<string, unknown>>;
+
+/** Values as Snowflake shows those that are not set. */
+const textOf = (value: unknown): string =>
+  value === null || value === undefined || value === 'null' ? '' : String(value);
+
+const useOwnRole = 'use role securityadmin';
+
+/**
+ * What there is of ours, by SHOW and DESCRIBE alone. As SECURITYADMIN: its MANAGE GRANTS lets it see every object and all
+ * grants, and to reach less would show a part and call it all. @throws what `query` throws.
+ */
+export async function observe(query: Query, names: Names): Promise<Observed> {
+  await query(useOwnRole);
+  const look = new Look(query, names);
+  await look.atRoles();
+  await look.atDatabase();
+  await look.atWarehouses();
+  await look.atMonitor();
+  await look.atUsers();
+  return look;
+}
+
+class Look implements Observed {
+  readonly objects = new Map<string, Readonly<Record<string, string>>>();
+  readonly grants: Grant[] = [];
+  readonly present = new Map<string, readonly string[]>();
+  readonly otherSchemas: string[] = [];
+  readonly #query: Query;
+  readonly #names: Names;
+
+  constructor(query: Query, names: Names) {
+    this.#query = query;
+    this.#names = names;
+  }
+
+  async atRoles(): Promise<void> {
+    const { engineerRole, analystRole, loaderRole, dbtRole } = this.#names;
+    for (const name of [engineerRole, analystRole, loaderRole, dbtRole]) {
+      const row = await this.#named('roles', name);
+      if (!row) continue;
+      this.objects.set(objectLabel('role', name), { comment: textOf(row['comment']) });
+      await this.#atGrantsTo(name);
+    }
+  }
+
+  async #atGrantsTo(name: string): Promise<void> {
+    const grantee = { kind: 'role', name } as const;
+    for (const row of await this.#query(`show grants to role ${quoted(name)}`)) {
+      this.grants.push({ ...grantIn(row, 'granted_on'), isFuture: false, grantee });
+    }
+    for (const row of await this.#query(`show future grants to role ${quoted(name)}`)) {
+      const grant = grantIn(row, 'grant_on');
+      // `LECTURE_DE.GOLD.<TABLE>` is of the schema.
+      this.grants.push({ ...grant, name: grant.name.replace(/\.<[^.]*>$/, ''), isFuture: true, grantee });
+    }
+    for (const row of await this.#query(`show grants of role ${quoted(name)}`)) {
+      // Which persons hold our roles is not for us to say.
+      if (row['granted_to'] !== 'ROLE' || row['grantee_name'] !== 'SYSADMIN') continue;
+      this.grants.push(roleGrant(name, { kind: 'role', name: 'SYSADMIN' }));
+    }
+  }
+
+  async atDatabase(): Promise<void> {
+    const { database } = this.#names;
+    if (!(await this.#named('databases', database))) return;
+    this.objects.set(objectLabel('database', database), {});
+    const { bronze, silver, gold } = schemasOf(this.#names);
+    const ours = new Set([bronze, silver, gold]);
+    for (const row of await this.#query(`show schemas in database ${quoted(database)}`)) {
+      const name = `${database}.${part(textOf(row['name']))}`;
+      if (ours.has(name)) this.objects.set(objectLabel('schema', name), {});
+      else if (!/\.(PUBLIC|INFORMATION_SCHEMA)$/.test(name)) this.otherSchemas.push(name);
+    }
+    await this.#atContents(bronze, ['TABLE', 'STAGE']);
+    await this.#atContents(gold, ['TABLE', 'VIEW']);
+  }
+
+  async #atContents(schema: string, kinds: readonly string[]): Promise<void> {
+    if (!this.objects.has(objectLabel('schema', schema))) return;
+    for (const kind of kinds) {
+      const rows = await this.#query(`show ${kind.toLowerCase()}s in schema ${quoted(schema)}`);
+      const found = rows.map((row) => part(textOf(row['name'])));
+      this.present.set(`${kind} ${schema}`, found);
+      for (const name of found) this.objects.set(objectLabel(kind.toLowerCase(), `${schema}.${name}`), {});
+    }
+  }
+
+  async atWarehouses(): Promise<void> {
+    for (const name of [this.#names.ingestWarehouse, this.#names.transformWarehouse]) {
+      const row = await this.#named('warehouses', name);
+      if (!row) continue;
+      const timeouts = await this.#timeoutsOf(name);
+      this.objects.set(objectLabel('warehouse', name), {
+        warehouse_size: textOf(row['size']).toUpperCase().replaceAll('-', ''),
+        auto_suspend: textOf(row['auto_suspend']),
+        auto_resume: textOf(row['auto_resume']).toLowerCase(),
+        ...Object.fromEntries(timeouts.map(({ key, value }) => [textOf(key).toLowerCase(), textOf(value)])),
+      });
+      const monitor = unquoted(textOf(row['resource_monitor']));
+      this.objects.set(objectLabel('resource monitor of warehouse', name), { resource_monitor: monitor });
+    }
+  }
+
+  /** To see a warehouse is not enough to see its parameters. */
+  async #timeoutsOf(warehouse: string): Promise<readonly Row[]> {
+    await this.#query('use role sysadmin');
+    const rows = await this.#query(`show parameters like 'STATEMENT_%' in warehouse ${quoted(warehouse)}`);
+    await this.#query(useOwnRole);
+    return rows;
+  }
+
+  async atMonitor(): Promise<void> {
+    const row = await this.#named('resource monitors', this.#names.monitor);
+    if (!row) return;
+    const percents = (column: string) => {
+      const shown = textOf(row[column]).replaceAll('%', '').split(',');
+      return shown.map(Number).sort((a, b) => a - b);
+    };
+    this.objects.set(objectLabel('resource monitor', this.#names.monitor), {
+      credit_quota: String(Number(row['credit_quota'])),
+      frequency: textOf(row['frequency']).toUpperCase(),
+      triggers: `notify ${percents('notify_at')} suspend ${percents('suspend_at')} suspend_immediate ${percents('suspend_immediately_at')}`,
+    });
+  }
+
+  async atUsers(): Promise<void> {
+    for (const name of [this.#names.loaderUser, this.#names.dbtUser]) {
+      if (!(await this.#named('users', name))) continue;
+      const described = await this.#query(`describe user ${quoted(name)}`);
+      const value = new Map(described.map((row) => [textOf(row['property']), unquoted(textOf(row['value']))]));
+      this.objects.set(objectLabel('user', name), {
+        type: value.get('TYPE') ?? '',
+        default_role: value.get('DEFAULT_ROLE') ?? '',
+        default_warehouse: value.get('DEFAULT_WAREHOUSE') ?? '',
+        rsa_public_key: value.get('RSA_PUBLIC_KEY_FP') ?? '',
+        rsa_public_key_2: value.get('RSA_PUBLIC_KEY_2_FP') ?? '',
+      });
+      const grantee = { kind: 'user', name } as const;
+      for (const row of await this.#query(`show grants to user ${quoted(name)}`)) {
+        const role = unquoted(textOf(row['role']));
+        this.grants.push(role ? roleGrant(role, grantee) : { ...grantIn(row, 'granted_on'), isFuture: false, grantee });
+      }
+    }
+  }
+
+  /** LIKE knows wild cards, and `_` is one: of what it finds, the one with that very name. */
+  async #named(kind: string, name: string): Promise<Row | undefined> {
+    const rows = await this.#query(`show ${kind} like '${name}'`);
+    return rows.find((row) => row['name'] === name);
+  }
+}
+
+const roleGrant = (role: string, grantee: Grant['grantee']): Grant => ({
+  privilege: 'USAGE',
+  on: 'ROLE',
+  name: role,
+  isFuture: false,
+  isGrantable: false,
+  grantee,
+});
+
+/** Ownership always comes with the grant option, which says nothing then. */
+function grantIn(row: Row, onColumn: string): Pick<Grant, 'privilege' | 'on' | 'name' | 'isGrantable'> {
+  const privilege = textOf(row['privilege']).toUpperCase();
+  return {
+    privilege,
+    on: textOf(row[onColumn]).toUpperCase(),
+    name: unquoted(textOf(row['name'])),
+    isGrantable: privilege !== 'OWNERSHIP' && textOf(row['grant_option']).toLowerCase() === 'true',
+  };
+}

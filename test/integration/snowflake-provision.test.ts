@@ -1,0 +1,220 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { systemClock } from '../../lib/clock.ts';
+import { Secret } from '../../lib/secret.ts';
+import { check, provision } from '../../lib/warehouse/snowflake/provision/provision.ts';
+import {
+  openSnowflakeSession,
+  type SnowflakeSession,
+  type SnowflakeSettings,
+} from '../../lib/warehouse/snowflake/session.ts';
+import { openSnowflakeWarehouse } from '../../lib/warehouse/snowflake/warehouse.ts';
+import { newKeyPair, settings } from '../support/provision-settings.ts';
+import { SnowflakeEmulator } from '../support/snowflake.ts';
+import { tampering } from './support/provision-tampering.ts';
+
+let emulator: SnowflakeEmulator;
+let admin: SnowflakeSession;
+
+const account = (): SnowflakeSettings => ({
+  account: 'fakesnow',
+  user: 'ADMIN',
+  credentials: { kind: 'token', token: new Secret('made-up') },
+  role: undefined,
+  database: 'LECTURE_DE',
+  ingestWarehouse: 'LECTURE_INGEST_WH',
+  transformWarehouse: 'LECTURE_TRANSFORM_WH',
+  url: emulator.url,
+  timeoutMs: 20_000,
+});
+
+const query = async (sql: string) => (await admin.execute({ sql })).rows;
+
+/** What was run meanwhile. */
+async function statementsDuring(action: () => Promise<unknown>): Promise<string[]> {
+  const before = (await emulator.statements()).length;
+  await action();
+  return (await emulator.statements()).slice(before).map(({ sql }) => sql);
+}
+
+const isWrite = (sql: string): boolean => !/^\s*(show|describe|use|alter\s+session)\b/i.test(sql);
+
+beforeAll(async () => {
+  emulator = await SnowflakeEmulator.start();
+  admin = await openSnowflakeSession({ settings: account(), clock: systemClock, stage: 'test' });
+});
+afterAll(async () => {
+  await admin[Symbol.asyncDispose]();
+  await emulator[Symbol.asyncDispose]();
+});
+
+describe('warehouse provision', () => {
+  it('makes all of it in an empty account, and changes nothing the second time', async () => {
+    const { mended, remaining } = await provision(query, settings);
+    expect(remaining).toEqual([]);
+    expect(mended.length).toBeGreaterThan(50);
+    const second = await statementsDuring(() => provision(query, settings));
+    expect(second.length).toBeGreaterThan(20);
+    expect(second.filter(isWrite)).toEqual([]);
+  });
+
+  it('leaves nothing to be made to who only loads', async () => {
+    await using warehouse = await openSnowflakeWarehouse({ settings: account(), clock: systemClock, stage: 'load' });
+    const statements = await statementsDuring(() => warehouse.migrate());
+    expect(statements.filter((sql) => /^\s*(create|alter table|drop)/i.test(sql))).toEqual([]);
+    expect(await query('select taken_at from lecture_de.bronze.load_turn')).toHaveLength(1);
+  });
+
+  it('gives what dbt has made since to analysts, and finds it in order', async () => {
+    await query('use role "DBT_ROLE"');
+    await query('create or replace table lecture_de.gold.fact_movies (movie_sk number)');
+    await query('create or replace view lecture_de.gold.kpi_top_movies as select * from lecture_de.gold.fact_movies');
+    expect(await check(query, settings)).toEqual([]);
+    const grants = await query('show grants to role "ANALYST_ROLE"');
+    expect(grants.map(({ privilege, granted_on, name }) => `${privilege} ${granted_on} ${name}`).sort()).toEqual([
+      'SELECT TABLE LECTURE_DE.GOLD.FACT_MOVIES',
+      'SELECT VIEW LECTURE_DE.GOLD.KPI_TOP_MOVIES',
+      'USAGE DATABASE LECTURE_DE',
+      'USAGE SCHEMA LECTURE_DE.GOLD',
+    ]);
+  });
+});
+
+describe('what somebody changes behind its back', () => {
+  const tamper = async (sql: string) => {
+    await query('use role accountadmin');
+    await query(sql);
+  };
+
+  it.each(tampering)('is told and mended: %s', async (sql, what) => {
+    await tamper(sql);
+    const found = await check(query, settings);
+    expect(found.filter((difference) => difference.what.includes(what))).not.toEqual([]);
+    const { remaining } = await provision(query, settings);
+    expect(remaining).toEqual([]);
+  });
+
+  it('is mended whatever it is together', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.shuffledSubarray([...tampering], { minLength: 2 }), async (changes) => {
+        for (const [sql] of changes) {
+          await query('use role accountadmin');
+          // What was dropped before can take no grant.
+          await query(sql).catch(() => {});
+        }
+        expect((await check(query, settings)).length).toBeGreaterThan(0);
+        expect((await provision(query, settings)).remaining).toEqual([]);
+      }),
+      { numRuns: 4 },
+    );
+  });
+
+  it('is left to a person where there may be data', async () => {
+    await tamper('create schema lecture_de.playground');
+    const { remaining } = await provision(query, settings);
+    expect(remaining.map(({ what }) => what)).toEqual(['schema LECTURE_DE.PLAYGROUND']);
+    await tamper('drop schema lecture_de.playground');
+  });
+});
+
+describe('the command', () => {
+  const { publicKey, privateKey } = newKeyPair();
+  let folder: string;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'tmdb-stream-provision-'));
+    await writeFile(join(folder, 'loader.pub'), publicKey);
+    await writeFile(join(folder, 'loader.p8'), privateKey, { mode: 0o600 });
+  });
+
+  const credentials = () => ({
+    WAREHOUSE: 'snowflake',
+    SNOWFLAKE_ACCOUNT: 'fakesnow',
+    SNOWFLAKE_USER: 'ADMIN',
+    SNOWFLAKE_TOKEN: 'made-up-token',
+    SNOWFLAKE_URL: emulator.url,
+  });
+
+  function cli(args: readonly string[], environment: Readonly<Record<string, string>>) {
+    const env = { PATH: process.env['PATH'], DATA_DIR: folder, ...environment };
+    return new Promise<{ code: number; stdout: string; stderr: string }>((resolve) => {
+      execFile(process.execPath, ['cli.ts', 'warehouse', ...args], { env }, (error, stdout, stderr) =>
+        resolve({ code: typeof error?.code === 'number' ? error.code : 0, stdout, stderr }),
+      );
+    });
+  }
+
+  const provisionBy = (args: readonly string[], environment: Readonly<Record<string, string>>) =>
+    cli(['provision', ...args], environment);
+
+  it('checks, tells and mends, by exit codes and in JSON', async () => {
+    await provision(query, settings);
+    expect(await provisionBy(['--check'], credentials())).toMatchObject({
+      code: 0,
+      stdout: 'all is as it should be: nothing to do\n',
+    });
+    await query('use role accountadmin');
+    await query('grant select on table lecture_de.bronze.raw_movies to role "ANALYST_ROLE"');
+    const drifted = await provisionBy(['--check', '--json'], credentials());
+    expect(drifted.code).toBe(1);
+    expect(JSON.parse(drifted.stdout)).toEqual({
+      mended: [],
+      remaining: [
+        { change: 'not wanted', what: 'SELECT on TABLE LECTURE_DE.BRONZE.RAW_MOVIES to role ANALYST_ROLE', detail: '' },
+      ],
+    });
+    expect(await provisionBy([], credentials())).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^mended 1:/),
+    });
+    expect(await provisionBy(['--check'], credentials())).toMatchObject({ code: 0 });
+  });
+
+  it('sets a public key, and refuses the private one without showing it', async () => {
+    const key = ['--loader-key', join(folder, 'loader.pub')];
+    expect(await provisionBy(['--check', ...key], credentials())).toMatchObject({ code: 1 });
+    expect(await provisionBy(key, credentials())).toMatchObject({ code: 0 });
+    expect(await provisionBy(['--check', ...key], credentials())).toMatchObject({ code: 0 });
+    const refused = await provisionBy(['--loader-key', join(folder, 'loader.p8')], credentials());
+    expect(refused).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining('this is a PRIVATE key') });
+    const body = privateKey.split('\n')[1] ?? '';
+    expect(refused.stderr).not.toContain(body);
+    expect(JSON.stringify(await emulator.statements())).not.toContain(body);
+  });
+
+  it('prints the SQL with no account and no credentials, and asks nobody', async () => {
+    const statements = await statementsDuring(async () => {
+      const environment = { SNOWFLAKE_DATABASE: 'other_de', SNOWFLAKE_URL: emulator.url };
+      const plain = await provisionBy(['--print'], environment);
+      expect(plain).toMatchObject({ code: 0, stderr: '' });
+      expect(plain.stdout).toContain('create database if not exists "OTHER_DE";');
+      const chosen = await provisionBy(['--print'], { ...environment, WAREHOUSE: 'snowflake' });
+      expect(chosen.stdout).toBe(plain.stdout);
+    });
+    expect(statements).toEqual([]);
+  });
+
+  it('migrates what is provisioned, which lacks nothing', async () => {
+    const statements = await statementsDuring(async () => {
+      expect(await cli(['migrate'], credentials())).toMatchObject({
+        code: 0,
+        stdout: 'BRONZE is there: LECTURE_DE of fakesnow\n',
+      });
+    });
+    expect(statements.length).toBeGreaterThan(0);
+    expect(statements.filter((sql) => /^\s*(create|alter table|drop)/i.test(sql))).toEqual([]);
+  });
+
+  it.each([
+    [['--print', '--check'], '--print and --check exclude each other'],
+    [['--de-role', 'a"b'], '--de-role takes a name of letters'],
+    [['--credit-quota', '0'], '--credit-quota takes a number from 1 on'],
+    [['--loader-key', '/nowhere'], '--loader-key: the file cannot be read (ENOENT)'],
+  ])('refuses %s', async (args, message) => {
+    expect(await provisionBy(args, credentials())).toMatchObject({ code: 2, stderr: expect.stringContaining(message) });
+  });
+});
