@@ -25,7 +25,20 @@ insert into {{ target_relation }} ({{ columns }})
 select {{ columns }} from {{ changes }} where {{ keep_if }};
 {% endmacro %}
 
+{# One statement, which is all or nothing by itself: when a statement within a transaction fails, dbt-snowflake leaves the
+   transaction open, and the next model's DDL in that session would commit the deletion alone. Each key comes once as a
+   row that matches what is there, and its rows come again as rows that match nothing.
+   `changes` is a view (dbt_project.yml): the model's query is a part of this statement and read once. #}
 {% macro snowflake__replace_sql(target_relation, changes, key, columns, keep_if) %}
-    {% set statements = default__replace_sql(target_relation, changes, key, columns, keep_if) %}
-    {{ return(snowflake_dml_explicit_transaction(statements)) }}
+merge into {{ target_relation }} as standing
+using (
+    select {{ columns }}, takes_out
+    from {{ changes }}
+    cross join (select true as takes_out union all select false as takes_out) as twice
+    where takes_out or {{ keep_if }}
+    qualify not takes_out or row_number() over (partition by {{ key }}, takes_out order by {{ key }}) = 1
+) as changed
+on standing.{{ key }} = changed.{{ key }} and changed.takes_out
+when matched then delete
+when not matched and not changed.takes_out then insert ({{ columns }}) values ({{ columns }})
 {% endmacro %}

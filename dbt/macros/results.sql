@@ -36,8 +36,8 @@ create table if not exists {{ run_log("dbt_runs") }} (
     models_status varchar not null,
     run_seq bigint,
     project_fingerprint varchar,
-    started_at timestamp not null,
-    finished_at timestamp not null
+    started_at {{ dbt.type_timestamp() }} not null,
+    finished_at {{ dbt.type_timestamp() }} not null
 )
 {% endmacro %}
 
@@ -51,7 +51,7 @@ create table if not exists {{ run_log("dbt_results") }} (
     seconds double not null,
     rows_affected bigint,
     failures bigint,
-    finished_at timestamp not null
+    finished_at {{ dbt.type_timestamp() }} not null
 )
 {% endmacro %}
 
@@ -91,9 +91,19 @@ select
     {{ utc_timestamp(now_utc()) }}
 {% endmacro %}
 
+{# No expression but a constant stands among the values: Snowflake takes few there. #}
 {% macro record_results(results) %}
 insert into {{ run_log("dbt_results") }}
-select '{{ invocation_id }}', result.*
+select
+    '{{ invocation_id }}',
+    node_id,
+    node_name,
+    resource_type,
+    status,
+    cast(seconds as double),
+    cast(rows_affected as bigint),
+    cast(failures as bigint),
+    cast(finished_at as {{ dbt.type_timestamp() }})
 from (
     values
     {% for result in results %}
@@ -103,13 +113,13 @@ from (
         '{{ result.node.name }}',
         '{{ result.node.resource_type }}',
         '{{ result.status }}',
-        cast({{ result.execution_time }} as double),
-        cast({{ result.adapter_response.get('rows_affected') or 'null' }} as bigint),
-        cast({{ result.failures if result.failures is not none else 'null' }} as bigint),
-        {{ utc_timestamp(ends[-1] if ends else now_utc()) }}
+        {{ result.execution_time }},
+        {{ result.adapter_response.get("rows_affected") or "null" }},
+        {{ result.failures if result.failures is not none else "null" }},
+        '{{ timestamp_text(ends[-1] if ends else now_utc()) }}'
     ){{ ',' if not loop.last }}
     {% endfor %}
-) as result
+) as result (node_id, node_name, resource_type, status, seconds, rows_affected, failures, finished_at)
 {% endmacro %}
 
 {% macro forget_results() %}
@@ -124,16 +134,21 @@ where started_at < ({{ remembered_from() }})
 
 {# Whole days go, so that one run a day has something to delete. And nothing goes from the runs on by which a later one is
    decided (transform-state.ts) or scoped (`changed_movies`), however old they are; no result is older than the start of
-   its run. #}
+   its run. (Of a run that there is none of, the day stands in: `least` of a NULL is NULL on Snowflake.) #}
 {% macro remembered_from() %}
     {%- set days = modules.datetime.timedelta(days=var("run_log_retention_days")) -%}
     {%- set first_day = (run_started_at - days).replace(hour=0, minute=0, second=0, microsecond=0) -%}
+    {%- set decisive_runs = [
+        "is_complete and status = 'success'",
+        "is_complete and models_status = 'success' and project_fingerprint is not null",
+        "command in ('run', 'build')",
+    ] -%}
     select
         least(
-    {{ utc_timestamp(first_day) }},
-            max(case when is_complete and status = 'success' then started_at end),
-            max(case when is_complete and models_status = 'success' and project_fingerprint is not null then started_at end),
-            max(case when command in ('run', 'build') then started_at end)
+    {% for decisive in decisive_runs %}
+            coalesce(max(case when {{ decisive }} then started_at end), {{ utc_timestamp(first_day) }}),
+    {% endfor %}
+    {{ utc_timestamp(first_day) }}
         )
     from {{ run_log("dbt_runs") }}
 {%- endmacro %}

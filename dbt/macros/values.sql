@@ -1,23 +1,36 @@
 {# ---- From text to value; what cannot be read is NULL, never an error ---- #}
-{% macro known_text(text) -%} case when trim({{ text }}) <> '' then {{ text }} end{%- endmacro %}
+{# Of blanks alone: TRIM of Snowflake takes nothing else for white space, that of DuckDB all of Unicode's. #}
+{% macro known_text(text) -%} case when trim({{ text }}, ' ') <> '' then {{ text }} end{%- endmacro %}
 
 {# Digits alone: a cast would round 1.5 to 2, and 0.4 votes to none. #}
 {% macro to_bigint(text) -%} {{ to_whole_number(text, "bigint") }} {%- endmacro %}
 {% macro to_integer(text) -%} {{ to_whole_number(text, "integer") }} {%- endmacro %}
 {% macro to_whole_number(text, type) -%}
-    case when trim({{ text }}, '-0123456789') = '' then try_cast({{ text }} as {{ type }}) end
+    case when trim({{ text }}, '-0123456789') = '' then {{ adapter.dispatch("try_whole_number")(text, type) }} end
+{%- endmacro %}
+{% macro default__try_whole_number(text, type) -%} try_cast({{ text }} as {{ type }}){%- endmacro %}
+{# Snowflake knows one whole number, of 38 digits, by all of these names. #}
+{% macro snowflake__try_whole_number(text, type) -%}
+    {%- set most = {"integer": 2147483647, "bigint": 9223372036854775807}[type] -%}
+    case
+        when try_cast({{ text }} as {{ type }}) between - {{ most + 1 }} and {{ most }}
+        then try_cast({{ text }} as {{ type }})
+    end
 {%- endmacro %}
 
-{# NaN and the infinities are greater than every number, on DuckDB and on Snowflake. #}
+{# Digits again, as what else casts read ('inf', '0x10', blanks) differs; of 1e400 some make infinity. #}
 {% macro to_double(text) -%}
-    case when abs(try_cast({{ text }} as double)) < 1e300 then try_cast({{ text }} as double) end
+    case
+        when trim({{ text }}, '+-.0123456789eE') = '' and abs(try_cast({{ text }} as double)) < 1e300
+        then try_cast({{ text }} as double)
+    end
 {%- endmacro %}
 
 {# A day of the calendar in the form TMDb writes: casts also read 'epoch', 'infinity' and numbers, each in its own way. #}
 {% macro to_calendar_day(text) -%}
     {%- set day = adapter.dispatch("try_date")(text) -%}
     case
-        when {{ text }} like '____-__-__'
+        when {{ text }} like '____-__-__' and trim({{ text }}, '-0123456789') = ''
         then
             case
                 when
@@ -29,7 +42,10 @@
 {% macro default__try_date(text) -%} try_cast({{ text }} as date){%- endmacro %}
 {% macro snowflake__try_date(text) -%} try_to_date({{ text }}, 'YYYY-MM-DD'){%- endmacro %}
 
-{% macro utc_timestamp(moment) -%} cast('{{ moment.strftime("%Y-%m-%d %H:%M:%S.%f") }}' as timestamp) {%- endmacro %}
+{# dbt's own says `timestamp`, and what that is on Snowflake a setting of the account decides. #}
+{% macro snowflake__type_timestamp() %} {{ return("timestamp_ntz") }}{% endmacro %}
+{% macro utc_timestamp(moment) -%} cast('{{ timestamp_text(moment) }}' as {{ dbt.type_timestamp() }}) {%- endmacro %}
+{% macro timestamp_text(moment) -%} {{ moment.strftime("%Y-%m-%d %H:%M:%S.%f") }} {%- endmacro %}
 
 {# A key that says nothing but "the same again": equal on every warehouse. #}
 {% macro surrogate_key(columns) -%}
@@ -61,7 +77,7 @@
 {%- endmacro %}
 {% macro snowflake__days(first, last) -%}
     {%- set parse = modules.datetime.date.fromisoformat -%}
-    select dateadd(day, row_number() over (order by null) - 1, '{{ first }}'::date) as full_date
+    select dateadd(day, row_number() over (order by null) - 1, cast('{{ first }}' as date)) as full_date
     from table(generator(rowcount => {{ (parse(last) - parse(first)).days + 1 }}))
 {%- endmacro %}
 

@@ -4,8 +4,8 @@
 
 On standard input comes one JSON line a command: `args`, the command line after `dbt`; `parseArgs`, the one that only
 reads the project; `resultsFile`, where the results belong. Standard output gets dbt's own JSON log and then
-{"ended": {"exitCode": ..., "memoryMb": ...}}, when the DuckDB file is free again. When standard input closes the
-process is gone at once, whatever it does: whoever asked is no more.
+{"ended": {"exitCode": ..., "memoryMb": ...}}, when the DuckDB file is free again or dbt has logged out of Snowflake. When
+standard input closes the process is gone at once, whatever it does: whoever asked is no more.
 """
 
 import gc
@@ -16,7 +16,6 @@ import resource
 import sys
 import threading
 
-from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
 from dbt_common.events.base_types import EventLevel
 from dbt_common.events.event_manager import EventManager
@@ -84,7 +83,11 @@ def carry_out(project, args, parse_args, results_file):
 
 
 def free_the_file(is_sure):
-    DuckDBConnectionManager.close_all_connections()
+    # Loaded only where DuckDB is the warehouse. dbt itself closes its sessions of Snowflake after each command.
+    duckdb = sys.modules.get("dbt.adapters.duckdb.connections")
+    if duckdb is None:
+        return
+    duckdb.DuckDBConnectionManager.close_all_connections()
     # What an error left may hold a cursor, in a circle.
     if not is_sure:
         gc.collect()

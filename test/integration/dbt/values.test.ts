@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { oddDocuments } from './support/odd-documents.ts';
 import { type MovieRecord, root, WarehouseFile } from './support/warehouse-file.ts';
 
 const quirksFile = join(root, '..', 'shared', 'tmdb', 'quirks.ndjson');
@@ -79,45 +80,11 @@ describe.skipIf(!existsSync(quirksFile))(`the odd ones among recorded documents 
 
 it('reads what drifted, what cannot be true and what is half a character as NULL or as it is, and never fails', async () => {
   await using file = await WarehouseFile.create();
-  const movie = (id: number, body: unknown): MovieRecord => ({ movieId: id, body, fetchedAt: id });
-  const text = (id: number, json: string): MovieRecord => movie(id, json.replace('{', `{"id":${id},`));
+  const text = (movieId: number, body: string): MovieRecord => ({ movieId, body, fetchedAt: movieId });
   await file.load(1, [
-    movie(1, {
-      id: 1,
-      title: 'Numbers as text',
-      budget: '63000000',
-      revenue: '463517383',
-      runtime: '136',
-      vote_count: '10',
-    }),
-    movie(2, {
-      id: 2,
-      title: 'Objects',
-      budget: {},
-      revenue: [],
-      runtime: null,
-      genres: { id: 18 },
-      production_companies: 7,
-    }),
-    text(
-      3,
-      '{"title":"Large","revenue":9223372036854775808,"budget":9007199254740993,"popularity":1e400,"runtime":99999999999}',
-    ),
-    text(
-      4,
-      '{"title":"Negative","revenue":-1,"budget":-0,"popularity":-3,"runtime":-90,"vote_average":11,"vote_count":-2}',
-    ),
-    text(5, '{"title":"Fractions","budget":1.5,"runtime":90.5,"vote_count":0.4}'),
-    ...['0000-00-00', '9999-12-31', '1582-10-10', '2023-02-29', 'infinity', 'epoch', '20240101', '2024-13-01'].map(
-      (release_date, index) => movie(10 + index, { id: 10 + index, title: release_date, release_date }),
-    ),
-    ...['1874-12-09', '2024-02-29', '2100-12-31'].map((release_date, index) =>
-      movie(20 + index, { id: 20 + index, title: release_date, release_date }),
-    ),
-    text(30, '{"title":"a\\u0000b","genres":[{"id":18,"name":"\\u0000"}]}'),
-    text(31, '{"title":"half \\ud83d, whole \\ud83d\\ude00, \\\\ud83d","budget":5000000}'),
-    movie(32, 'no JSON at all'),
-    movie(33, '[]'),
+    ...oddDocuments,
+    text(31, '{"id":31,"title":"half \\ud83d, whole \\ud83d\\ude00, \\\\ud83d","budget":5000000}'),
+    text(32, 'no JSON at all'),
   ]);
   const { status, tests } = await file.dbt();
   expect({ status, warned: tests.warned }).toEqual({ status: 'warned', warned: 1 });

@@ -41,7 +41,7 @@ export const movie = (movieId: number, fetchedAt = movieId): MovieRecord => ({
   fetchedAt,
 });
 
-type Row = Record<string, Json>;
+export type Row = Record<string, Json>;
 
 /** Tables that a run makes and that nothing but BRONZE and the seals decide on. */
 export const derivedTables = [

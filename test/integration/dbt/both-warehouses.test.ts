@@ -1,0 +1,175 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { type Dbt, type DbtRun, openColdDbt, openWarmDbt } from '../../../lib/dbt/dbt.ts';
+import type { SourceFreshness } from '../../../lib/dbt/freshness.ts';
+import type { DbtSummary } from '../../../lib/dbt/run-results.ts';
+import { lastRunReportSql, transformState } from '../../../lib/dbt/transform-state.ts';
+import { Secret } from '../../../lib/secret.ts';
+import { type Movie, manyDocuments, strangeDocuments } from './support/many-documents.ts';
+import { oddDocuments } from './support/odd-documents.ts';
+import { type Contents, contentsOf, expectSame } from './support/same-tables.ts';
+import { SnowflakeTables, token } from './support/snowflake-tables.ts';
+import { derivedTables, gone, type MovieRecord, WarehouseFile } from './support/warehouse-file.ts';
+
+// One BRONZE in two warehouses, and one story: each test goes on from the one before.
+const vars = { project_fingerprint: 'f' };
+const movies = manyDocuments();
+const at = (fetchedAt: number, body: Movie): MovieRecord => ({ movieId: body.id, body, fetchedAt });
+/** Far from TMDb's ids, so that it stands beside the recorded movies. */
+const odd = [
+  ...oddDocuments.map((record) => ({ ...record, movieId: record.movieId + 900_000_000 })),
+  ...strangeDocuments(910_000_000),
+];
+
+const oldResult = `insert into silver.dbt_results
+  values ('old', 'model.x', 'x', 'model', 'success', 1, null, null, '2026-01-01 00:00:00')`;
+
+let file: WarehouseFile;
+let snowflake: SnowflakeTables;
+let onDuckDb: Dbt;
+let onSnowflake: Dbt;
+let last: Contents;
+beforeAll(async () => {
+  [file, snowflake] = await Promise.all([WarehouseFile.create(), SnowflakeTables.create()]);
+  onDuckDb = openWarmDbt(file.place());
+  onSnowflake = openWarmDbt(snowflake.place());
+});
+afterAll(async () => {
+  for (const resource of [onDuckDb, onSnowflake, file, snowflake]) await resource?.[Symbol.asyncDispose]();
+});
+
+const build = (dbt: Dbt, options: Partial<DbtRun> = {}) => file.run(dbt, { vars, ...options });
+const both = () => [file, snowflake].map((warehouse) => ({ query: (sql: string) => warehouse.query(sql) }));
+
+/** Runs dbt on both, which has to come to the same end and to the same tables. */
+async function buildBoth(): Promise<DbtSummary> {
+  await snowflake.catchUpWith(file);
+  const [expected, actual] = await Promise.all([build(onDuckDb), build(onSnowflake)]);
+  const { status, models, tests } = expected;
+  expect(actual).toMatchObject({ status, models, tests });
+  last = await contentsOf(snowflake);
+  expectSame(last, await contentsOf(file));
+  return expected;
+}
+
+it('come to the same tables by a first build', { timeout: 300_000 }, async () => {
+  await file.load(
+    10,
+    movies.slice(0, 950).map((movie) => at(100, movie)),
+  );
+  await file.load(11, [...odd, gone(900_001_000, 100)]);
+  await file.loadGenres(12, [
+    { language: 'en', body: { genres: [{ id: 18, name: 'Drama' }] }, fetchedAt: 0 },
+    { language: 'fr', body: { genres: [{ id: 18, name: 'Drame' }] }, fetchedAt: 9 },
+  ]);
+  const { models, tests } = await buildBoth();
+  expect({ models, warned: tests.warned }).toEqual({ models: 14, warned: 1 });
+});
+
+it('come to the same tables by new, late, repeated and deleted records', async () => {
+  const ids = (from: number, to: number) => movies.slice(from, to).map(({ id }) => id);
+  const renamed = [{ id: 33, name: 'Universal as of 200', origin_country: '' }];
+  await file.load(3, [
+    // Committed late, under a lower number.
+    ...movies.slice(100, 200).map((movie) => at(50, { ...movie, title: 'late' })),
+    ...ids(340, 350).map((id) => gone(id, 50)),
+  ]);
+  await file.load(13, [
+    ...movies.slice(950).map((movie) => at(200, movie)),
+    ...movies.slice(0, 100).map((movie) => at(100, movie)),
+    ...movies.slice(200, 300).map((movie) => at(200, { ...movie, revenue: 12_345, production_companies: renamed })),
+    ...movies.slice(300, 320).map((movie) => at(200, { ...movie, genres: [], production_companies: [] })),
+    ...ids(320, 340).map((id) => gone(id, 200)),
+    ...ids(350, 360).map((id) => ({ ...gone(id, 200), body: { message: 'no route' } })),
+    at(200, { id: 900_001_000, title: 'back' }),
+  ]);
+  await buildBoth();
+  const [counts] = await snowflake.query(
+    'select count(*) as n, count_if(is_deleted) as gone from silver.silver_movies',
+  );
+  expect([counts?.['n'], counts?.['gone']].map(Number)).toEqual([movies.length + odd.length + 1, 20]);
+});
+
+it('change nothing when nothing is new, and forget the same of old runs', async () => {
+  const before = last;
+  for (const { query } of both()) await query(oldResult);
+  await buildBoth();
+  expectSame(last, before);
+  for (const { query } of both()) {
+    const [left] = await query(`select count(*) as n from silver.dbt_results where invocation_id = 'old'`);
+    expect(Number(left?.['n'])).toBe(0);
+    expect(await transformState(query, 'f')).toEqual({ due: false, reason: 'up to date', fullRefresh: false });
+    const [report] = await query(lastRunReportSql);
+    expect(report).toMatchObject({ command: 'build', status: 'success' });
+    expect([report?.['models'], report?.['run_seq'], report?.['tests_warned']].map(Number)).toEqual([14, 2, 1]);
+  }
+});
+
+it('come to the same tables by a full refresh', async () => {
+  await build(onSnowflake, { fullRefresh: true });
+  expectSame(await contentsOf(snowflake), last);
+});
+
+it('pass their unit tests', async () => {
+  const unitTests = { command: 'test', unitTests: true, select: ['test_type:unit'] } as const;
+  const [expected, actual] = await Promise.all([onDuckDb, onSnowflake].map((dbt) => build(dbt, unitTests)));
+  expect(expected?.tests.passed).toBeGreaterThan(10);
+  expect(actual?.tests).toEqual(expected?.tests);
+});
+
+it('are as fresh as each other', async () => {
+  const signal = new AbortController().signal;
+  const [[expected], [actual]] = (await Promise.all(
+    [onDuckDb, onSnowflake].map((dbt) => dbt.freshness({ vars, signal })),
+  )) as [readonly SourceFreshness[], readonly SourceFreshness[]];
+  expect(actual).toMatchObject({ source: 'bronze.load_batches', status: expected?.status });
+  expect(Math.abs((actual?.ageSeconds ?? 0) - (expected?.ageSeconds ?? 0))).toBeLessThan(60);
+});
+
+it('keep to their schemas, to the grants, and to what Snowflake advises', async () => {
+  const tables = await snowflake.query(
+    `select table_schema as in_schema, count(*) as n from information_schema.tables
+     where table_type = 'BASE TABLE' group by table_schema order by table_schema`,
+  );
+  expect(tables.map(({ in_schema }) => in_schema)).toEqual(['BRONZE', 'GOLD', 'SILVER']);
+  const statements = (await snowflake.emulator.statements()).filter(({ sql }) => sql.includes('"app": "dbt"'));
+  const matches = (pattern: RegExp) => [
+    ...new Set(statements.flatMap(({ sql }) => pattern.exec(sql.replaceAll(/\s+/g, ' '))?.[1]?.toLowerCase() ?? [])),
+  ];
+  expect(matches(/create or replace transient table \w+\.(\w+\.\w+)/i).sort()).toEqual([...derivedTables].sort());
+  expect(matches(/create or replace table (\S+)/i)).toEqual([]);
+  expect(matches(/create schema (.*)/i)).toEqual([]);
+  expect(matches(/grant select on \w+\.(\w+\.\w+) to analyst_role/i).sort()).toEqual(
+    derivedTables.filter((table) => table.startsWith('gold.')).sort(),
+  );
+  expect(new Set(statements.map(({ tag }) => tag))).toEqual(new Set(['{"app":"tmdb-stream","stage":"transform"}']));
+});
+
+it('log in by token or by key, and tell nobody', async () => {
+  const passphrase = 'passphrase-of-the-tests';
+  const { privateKey } = generateKeyPairSync('rsa', {
+    modulusLength: 2048,
+    publicKeyEncoding: { type: 'spki', format: 'pem' },
+    privateKeyEncoding: { type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase },
+  });
+  const byKey = snowflake.place({
+    kind: 'key pair',
+    privateKey: new Secret(privateKey),
+    passphrase: new Secret(passphrase),
+  });
+  expect(byKey.env).not.toHaveProperty('DBT_ENV_SECRET_SNOWFLAKE_TOKEN');
+  await using dbt = openColdDbt(byKey);
+  expect(await dbt.freshness({ vars, signal: new AbortController().signal })).toHaveLength(1);
+
+  const kept = (await readdir(byKey.workDir, { recursive: true, withFileTypes: true })).filter((entry) =>
+    entry.isFile(),
+  );
+  const texts = await Promise.all(kept.map(({ parentPath, name }) => readFile(join(parentPath, name), 'latin1')));
+  const secrets = [token, passphrase, byKey.env['DBT_ENV_SECRET_SNOWFLAKE_PRIVATE_KEY']?.slice(100, 160) ?? ''];
+  expect(texts.length).toBeGreaterThan(0);
+  for (const text of [...texts, await readFile(snowflake.emulator.sqlLog, 'utf8')]) {
+    for (const secret of secrets) expect(text.includes(secret)).toBe(false);
+  }
+});

@@ -1,0 +1,73 @@
+import { expect } from 'vitest';
+import type { SnowflakeTables } from './snowflake-tables.ts';
+import { derivedTables, type WarehouseFile } from './warehouse-file.ts';
+
+type Row = Readonly<Record<string, unknown>>;
+/** Rows as text, in an order of their own. */
+export type Contents = Readonly<Record<string, readonly string[]>>;
+
+const documents = ['_genres', '_production_companies'];
+
+/** Whole numbers and moments come in types of each driver's own; a document is compared by its value. */
+function comparable(column: string, value: unknown): unknown {
+  if (documents.includes(column)) return sorted(typeof value === 'string' ? parsed(value) : value);
+  if (value instanceof Date)
+    return value
+      .toISOString()
+      .slice(0, column.endsWith('_date') ? 10 : 19)
+      .replace('T', ' ');
+  // DuckDB's client leaves out a mark of byte order that begins a text.
+  if (typeof value === 'string') return value.replace(/^\ufeff/, '');
+  return typeof value === 'bigint' || typeof value === 'number' ? String(value) : value;
+}
+
+/** In place of a list there may be a text, which DuckDB keeps without quotes. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+/** With the keys of objects in order: VARIANT keeps none. */
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, member]) => [key, sorted(member)]),
+  );
+}
+
+const textOf = (row: Row): string =>
+  JSON.stringify(Object.entries(row).map(([column, value]) => [column, comparable(column, value)]));
+
+/** Of each table what has to be the same; when a batch was sealed has not. */
+const queries: Readonly<Record<string, string>> = {
+  'silver.sealed_batches': 'select load_seq, batch_id, run_seq from silver.sealed_batches',
+  ...Object.fromEntries(derivedTables.map((table) => [table, `select * from ${table}`])),
+};
+
+/** Every row of every derived table, every column, and the seals. */
+export async function contentsOf(warehouse: WarehouseFile | SnowflakeTables): Promise<Contents> {
+  const contents: Record<string, readonly string[]> = {};
+  for (const [table, sql] of Object.entries(queries)) {
+    const rows: readonly Row[] = await warehouse.query(sql);
+    contents[table] = rows.map(textOf).sort();
+  }
+  return contents;
+}
+
+/** The first rows that differ say more than all of them. */
+export function expectSame(actual: Contents, expected: Contents): void {
+  for (const table of Object.keys(queries)) {
+    const [rows = [], others = []] = [actual[table], expected[table]];
+    const [wanted, found] = [new Set(others), new Set(rows)];
+    expect(rows.filter((row) => !wanted.has(row)).slice(0, 3), table).toEqual(
+      others.filter((row) => !found.has(row)).slice(0, 3),
+    );
+    expect(rows.length, table).toBe(others.length);
+  }
+}
