@@ -44,6 +44,10 @@ describe('a secret', () => {
       KAFKA_PASSWORD: canary,
       TOKEN_BUCKET_URL: `redis://:${canary}@127.0.0.1:6379`,
       AWS_SECRET_ACCESS_KEY: canary,
+      SNOWFLAKE_TOKEN: canary,
+      SNOWFLAKE_PASSWORD: canary,
+      SNOWFLAKE_PRIVATE_KEY: canary,
+      SNOWFLAKE_PRIVATE_KEY_PASSPHRASE: canary,
       SOMETHING_NEW: canary,
     };
     const { childEnvironment } = loadConfig({ ...process.env, ...set });
@@ -78,7 +82,7 @@ describe('a secret', () => {
     /\bAKIA[0-9A-Z]{16}\b/,
     /\b(?:ghp|gho|ghs|npm|xox[abp])_[\w]{30,}/,
     /\bapi_key\s*[=:]\s*['"]?[0-9a-f]{32}\b/i,
-    /\b(?:TMDB_TOKEN|TMDB_API_KEY|KAFKA_PASSWORD)\s*[=:]\s*['"]?[\w-]{24,}/,
+    /\b(?:TMDB_TOKEN|TMDB_API_KEY|KAFKA_PASSWORD|SNOWFLAKE_\w*(?:TOKEN|PASSWORD|PASSPHRASE))\s*[=:]\s*['"]?[\w-]{24,}/,
   ];
 
   it.runIf(existsSync(join(root, '.git')))('was never committed, and the places for them are not either', () => {
@@ -96,6 +100,8 @@ describe('a secret', () => {
       `eyJhbGciOiJIUzI1NiJ9.${'a'.repeat(30)}.${'b'.repeat(30)}`,
       `api_key=${'0a'.repeat(16)}`,
       `TMDB_TOKEN=${'x'.repeat(30)}`,
+      `SNOWFLAKE_PRIVATE_KEY_PASSPHRASE: "${'x'.repeat(30)}"`,
+      `-----BEGIN ${'ENCRYPTED'} PRIVATE KEY-----`,
     ];
     for (const sample of samples) expect(looksSecret.some((pattern) => pattern.test(sample))).toBe(true);
   });
@@ -123,7 +129,7 @@ describe('what is installed', () => {
     }
   });
 
-  it.each(['dbt/requirements.txt', 'dbt/requirements-lint.txt'])(
+  it.each(['dbt/requirements.txt', 'dbt/requirements-lint.txt', 'test/support/snowflake-emulator/requirements.txt'])(
     'of Python is pinned by version and hash: %s',
     (file) => {
       const requirements = read(file)

@@ -3,7 +3,7 @@ import type { Mutant } from '../mutant.ts';
 const contract = { files: ['test/contract/duckdb-warehouse.test.ts'] };
 const warehouse = 'lib/warehouse/duckdb/warehouse.ts';
 const replay = { files: ['test/contract/duckdb-replay.test.ts'] };
-const rebuild = 'lib/warehouse/duckdb/rebuild.ts';
+const rebuild = 'lib/warehouse/rebuild-sql.ts';
 const ledger = 'lib/warehouse/duckdb/ledger.ts';
 
 /** Rows and position, in one transaction or not at all. */
@@ -40,9 +40,9 @@ export const warehouseMutants: readonly Mutant[] = [
   {
     name: 'warehouse: two transactions, the rows committed before they are checked',
     file: warehouse,
-    find: 'refuse(await unreadableRows(connection, numbered, prefix));',
+    find: 'refuseRows(await unreadableRows(connection, numbered, prefix));',
     replace: `await connection.run('commit'); await connection.run('begin');
-      refuse(await unreadableRows(connection, numbered, prefix));`,
+      refuseRows(await unreadableRows(connection, numbered, prefix));`,
     tests: contract,
   },
   {
@@ -71,14 +71,14 @@ export const warehouseMutants: readonly Mutant[] = [
   {
     name: 'warehouse: documents that no query can read are taken',
     file: warehouse,
-    find: 'refuse(await unreadableRows(connection, numbered, prefix));',
+    find: 'refuseRows(await unreadableRows(connection, numbered, prefix));',
     replace: '',
     tests: contract,
   },
   {
     name: 'warehouse: bytes that are no UTF-8 and documents too deep for a query are taken',
     file: warehouse,
-    find: 'refuse(batches.flatMap((batch) => rowsWhere(batch, (row) => !isStorable(row.body))));',
+    find: 'refuseRows(rowsWhere(batches, ({ body }) => !isStorable(body)));',
     replace: '',
     tests: contract,
   },
@@ -105,9 +105,9 @@ export const warehouseMutants: readonly Mutant[] = [
   },
   {
     name: 'replay: rows that are there are added again',
-    file: 'lib/warehouse/duckdb/extension.ts',
-    find: 'const missing = await missingRows(connection, batch);',
-    replace: 'const missing = (await missingRows(connection, batch), batch);',
+    file: 'lib/warehouse/replay-table.ts',
+    find: 'kafkaOffset < end && !there.has(kafkaOffset)',
+    replace: 'kafkaOffset < end',
     tests: replay,
   },
 ];

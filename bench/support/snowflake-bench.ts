@@ -1,0 +1,105 @@
+import { systemClock } from '../../lib/clock.ts';
+import type { ConsumerRecord, PartitionHandler, PartitionSource } from '../../lib/kafka/topic.ts';
+import { Secret } from '../../lib/secret.ts';
+import { openSnowflakeSession, type SnowflakeSession } from '../../lib/warehouse/snowflake/session.ts';
+import { openSnowflakeWarehouse } from '../../lib/warehouse/snowflake/warehouse.ts';
+import type { Batch, PartitionId, Warehouse } from '../../lib/warehouse/warehouse.ts';
+import { rawMovieCodec } from '../../schemas/codecs.ts';
+import { topics } from '../../schemas/topics.ts';
+import { makeDatabase } from '../../test/contract/support/snowflake-ground.ts';
+import { SnowflakeEmulator } from '../../test/support/snowflake.ts';
+import { rawMovies } from './movies.ts';
+
+/** The emulator with an empty BRONZE. */
+export interface SnowflakeBench extends AsyncDisposable {
+  readonly session: SnowflakeSession;
+  /** @param copyFrom rows of a batch from which they go through a file. */
+  openLoader(copyFrom: number): Promise<Warehouse>;
+}
+
+export async function openSnowflakeBench(): Promise<SnowflakeBench> {
+  const resources = new AsyncDisposableStack();
+  const emulator = resources.use(await SnowflakeEmulator.start());
+  const settings = {
+    account: 'fakesnow',
+    user: 'loader',
+    credentials: { kind: 'token' as const, token: new Secret('bench') },
+    role: undefined,
+    database: 'BENCH',
+    ingestWarehouse: 'LECTURE_INGEST_WH',
+    transformWarehouse: 'LECTURE_TRANSFORM_WH',
+    url: emulator.url,
+    timeoutMs: 120_000,
+  };
+  const options = { settings, clock: systemClock, stage: 'bench' };
+  await makeDatabase(settings);
+  const session = resources.use(await openSnowflakeSession(options));
+  const openLoader = async (copyFrom: number) => {
+    const warehouse = resources.use(await openSnowflakeWarehouse({ ...options, copyFrom }));
+    await warehouse.migrate();
+    return warehouse;
+  };
+  return { session, openLoader, [Symbol.asyncDispose]: () => resources.disposeAsync() };
+}
+
+/** Batches of a partition, each of other movies, that follow one another. */
+export class MovieBatches {
+  readonly #partition: PartitionId;
+  readonly #movies: ReturnType<typeof rawMovies>;
+  #next = 0n;
+
+  /** @param movies how many there will be. */
+  constructor(partition: number, movies: number) {
+    this.#partition = { clusterId: 'bench', topic: topics.rawMovies, topicId: 'bench', partition };
+    this.#movies = rawMovies(movies);
+  }
+
+  take(count: number): Batch & { readonly table: 'raw_movies' } {
+    const firstOffset = this.#next;
+    this.#next += BigInt(count);
+    const rows = nextOf(this.#movies, count).map((movie, index) => ({
+      ...movie,
+      kafkaOffset: firstOffset + BigInt(index),
+    }));
+    return { table: 'raw_movies', partition: this.#partition, firstOffset, nextOffset: this.#next, rows };
+  }
+}
+
+/** Hands out a partition's movies in pieces of these sizes, in turn; each piece is to be a flush of its own. */
+export function pieces(movies: number, sizes: readonly number[]): PartitionSource {
+  const hand = async (handler: PartitionHandler, records: readonly ConsumerRecord[]) => {
+    const next = (records.at(-1)?.offset ?? 0n) + 1n;
+    await handler.records({ topic: topics.rawMovies, partition: 0, records, next });
+    return records.length;
+  };
+  return {
+    run: async (handler, { signal }) => {
+      await handler.position(topics.rawMovies, 0, 'bench');
+      const all = recordsOf(movies);
+      for (let turn = 0; !signal.aborted; turn += 1) {
+        if ((await hand(handler, nextOf(all, sizes[turn % sizes.length] ?? 1))) === 0) return;
+      }
+    },
+    commit: async () => {},
+  };
+}
+
+/** The iterator's own `take` would end it. */
+function nextOf<T>(all: Iterator<T>, count: number): T[] {
+  const taken: T[] = [];
+  while (taken.length < count) {
+    const { value, done } = all.next();
+    if (done) break;
+    taken.push(value);
+  }
+  return taken;
+}
+
+function* recordsOf(movies: number): Generator<ConsumerRecord> {
+  let offset = 0n;
+  for (const movie of rawMovies(movies)) {
+    const value = rawMovieCodec.encode(movie);
+    yield { topic: topics.rawMovies, partition: 0, offset, timestamp: 0, key: null, value };
+    offset += 1n;
+  }
+}

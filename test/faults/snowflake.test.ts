@@ -1,0 +1,44 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { seededRandom } from '../contract/support/seeded-random.ts';
+import { RandomFaults } from './support/snowflake-chaos.ts';
+import { SnowflakeGround } from './support/snowflake-loading.ts';
+import { EndlessTopics } from './support/snowflake-topics.ts';
+
+const seed = Number(process.env['FAULT_SEED'] ?? Date.now() % 100_000);
+/** How many. `npm run test:faults` has more. */
+const faults = Number(process.env['FAULT_STATEMENTS'] ?? 40);
+
+describe('what can happen between a loader and Snowflake', () => {
+  let ground: SnowflakeGround;
+
+  beforeAll(async () => {
+    ground = await SnowflakeGround.open({ abortIdleBlockerSeconds: 1 });
+  });
+  afterAll(() => ground[Symbol.asyncDispose]());
+  beforeEach(() => ground.makeAnew());
+
+  it('two loaders of the same partitions load everything once, by binds and by files, whatever fails at random', {
+    timeout: 60_000 + faults * 6_000,
+  }, async () => {
+    const random = seededRandom(seed);
+    const chaos = new RandomFaults(random, faults);
+    const topics = new EndlessTopics({ pieceSize: 7, isRebalanced: () => random() < 0.02 });
+    ground.proxy.judge = chaos.judge;
+    const started = performance.now();
+    const loaders = [ground.start(topics), ground.start(topics, { copyFrom: 1 })];
+    await Promise.race([chaos.over, ...loaders.map(({ ended }) => ended)]);
+    topics.end();
+    await Promise.all(loaders.map(({ ended }) => ended));
+    const { rows, batches } = await ground.audit(await topics.ends);
+    const counts = ground.proxy.counts();
+    process.stdout.write(
+      `${ground.proxy.strikes.length} faults in ${((performance.now() - started) / 1_000).toFixed(0)} s, seed ${seed}: ` +
+        `${rows} rows in ${batches} batches, ${topics.rebalances} rebalances, ` +
+        `flushes ${loaders.map(({ flushes }) => flushes()).join(' and ')}\n${JSON.stringify(counts)}\n`,
+    );
+    expect(ground.proxy.strikes).toHaveLength(faults);
+    const ofCommit = ground.proxy.strikes.filter(({ kind }) => kind === 'commit');
+    expect(ofCommit.some(({ tookEffect }) => tookEffect)).toBe(true);
+    expect(ofCommit.some(({ tookEffect }) => !tookEffect)).toBe(true);
+  });
+});
