@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -167,6 +168,48 @@ const readEnvFile = (file: string): Record<string, string> =>
       .filter((line) => /^\w+=/.test(line))
       .map((line) => line.split(/=(.*)/).slice(0, 2)),
   );
+
+describe('deploy/snowflake.yml', () => {
+  const overlay = readYaml<Pick<Compose, 'services'>>('deploy/snowflake.yml');
+  const folder = mkdtempSync(join(tmpdir(), 'compose-snowflake-'));
+  const keyFile = join(folder, 'key.p8');
+  writeFileSync(
+    keyFile,
+    generateKeyPairSync('rsa', { modulusLength: 2_048 }).privateKey.export({ type: 'pkcs8', format: 'pem' }),
+  );
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  it('is what the Compose specification allows', () => {
+    expect(lint('check-jsonschema', '--builtin-schema', 'vendor.compose-spec', 'deploy/snowflake.yml')).toBe('');
+  });
+
+  it.each(Object.entries(overlay.services))(
+    'has %s log in as a user of its own, by its own key, and reach Snowflake',
+    (name, service) => {
+      const environment = { ...compose.services[name]?.environment, ...service.environment };
+      const values = Object.entries(environment).map(([variable, value]) => {
+        expect(knownVariables()).toContain(variable);
+        return [variable, interpolate(String(value), { SNOWFLAKE_ACCOUNT: 'ORG-ACCOUNT' })];
+      });
+      const file = `/run/secrets/snowflake_${name === 'loader' ? 'loader' : 'dbt'}_key`;
+      expect(service.secrets?.map((secret) => `/run/secrets/${secret}`)).toEqual([file]);
+      expect(environment['SNOWFLAKE_PRIVATE_KEY_FILE']).toBe(file);
+      expect(service.networks).toContain('outside');
+      const config = loadConfig({ ...Object.fromEntries(values), SNOWFLAKE_PRIVATE_KEY_FILE: keyFile });
+      expect(config.warehouse.snowflake).toMatchObject({
+        account: 'ORG-ACCOUNT',
+        user: name === 'loader' ? 'LECTURE_LOADER' : 'LECTURE_DBT',
+        credentials: { kind: 'key pair' },
+      });
+      expect(config.load.maxAgeMs).toBe(name === 'loader' ? 60_000 : config.load.maxAgeMs);
+    },
+  );
+
+  it('is about all who use the warehouse, and about nobody else', () => {
+    const users = services.filter(([, { environment = {} }]) => 'WAREHOUSE' in environment).map(([name]) => name);
+    expect(Object.keys(overlay.services)).toEqual(users);
+  });
+});
 
 describe('the broker of docker-compose.yml', () => {
   /** What a container has in its own way, or what only matters when a broker is started for a single run. */

@@ -36,15 +36,20 @@ export interface Service {
   readonly secrets?: readonly string[];
 }
 
-const secretNames = (): string[] => {
-  const [, list = ''] = /const secretNames = \[([^\]]*)\]/.exec(read('lib/config.ts')) ?? [];
-  return [...list.matchAll(/'(\w+)'/g)].map(([, name = '']) => name);
-};
+const configFiles = ['lib/config.ts', 'lib/snowflake-config.ts'];
+
+const secretNames = (): string[] =>
+  configFiles.flatMap((file) => {
+    const [, list = ''] = /const (?:secretNames|snowflakeSecrets) = \[([^\]]*)\]/.exec(read(file)) ?? [];
+    return [...list.matchAll(/'(\w+)'/g)].map(([, name = '']) => name);
+  });
 
 /** Every variable that `lib/config.ts` reads, by its source. */
 export const knownVariables = (): ReadonlySet<string> =>
   new Set([
-    ...[...read('lib/config.ts').matchAll(/^ {4}([A-Z][A-Z\d_]+):/gm)].map(([, name = '']) => name),
+    ...configFiles.flatMap((file) =>
+      [...read(file).matchAll(/^ {2,4}([A-Z][A-Z\d_]+):/gm)].map(([, name = '']) => name),
+    ),
     ...secretNames().map((name) => `${name}_FILE`),
   ]);
 
