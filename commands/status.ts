@@ -15,10 +15,11 @@ export const status: Command = {
 
 Shows for each topic how many records its consumer has not come to and how old the oldest of them is, the tokens of a
 shared bucket, for each layer when it last moved, the last flush, the dead letters (records of tmdb.dead-letters), the
-last dbt run with what failed in it, and of Snowflake an estimate of what the last day cost. Without KAFKA_BROKERS the broker of a run that is under way is asked, or one is
-started for the look.
+last dbt run with what failed in it, and of Snowflake an estimate of what the last day cost. Without KAFKA_BROKERS the
+broker of a run that is under way is asked, or one is started for the look.
 
-  --watch   shows it again every ${everyMs / 1_000} s, until it is stopped
+  --watch   shows it again every ${everyMs / 1_000} s, until it is stopped; on Snowflake that keeps the transform
+            warehouse awake, which costs (docs/cost.md)
   --json    one JSON object, with --watch one a line`,
   options: { watch: { type: 'boolean' }, ...jsonOption },
   run: async (context, values) => {
