@@ -12,6 +12,10 @@ const identifier = z
   .regex(/^[A-Za-z_][A-Za-z0-9_$]*$/, 'expected a name of letters, digits, _ and $, such as LECTURE_DE')
   .transform((name) => name.toUpperCase());
 
+/** Nobody can listen: encrypted, or on this machine. */
+const isPrivate = ({ protocol, hostname }: URL): boolean =>
+  protocol === 'https:' || /^(127\.\d+\.\d+\.\d+|localhost|\[::1\])$/.test(hostname);
+
 export const snowflakeFields = {
   SNOWFLAKE_ACCOUNT: z
     .string()
@@ -27,7 +31,12 @@ export const snowflakeFields = {
   SNOWFLAKE_DATABASE: identifier.default('LECTURE_DE'),
   SNOWFLAKE_INGEST_WAREHOUSE: identifier.default('LECTURE_INGEST_WH'),
   SNOWFLAKE_TRANSFORM_WAREHOUSE: identifier.default('LECTURE_TRANSFORM_WH'),
-  SNOWFLAKE_URL: httpUrl.optional(),
+  SNOWFLAKE_URL: httpUrl
+    .refine(
+      (url) => isPrivate(new URL(url)),
+      'expected https: what is sent there are credentials (http to this machine alone)',
+    )
+    .optional(),
   SNOWFLAKE_TIMEOUT: duration('2m').refine((ms) => ms >= 1_000, 'expected 1s or more'),
 };
 

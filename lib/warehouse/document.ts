@@ -31,7 +31,7 @@ export function isStrictJson(body: Buffer): boolean {
   } catch {
     return false;
   }
-  return !halfPair.test(text.replaceAll('\\\\', ''));
+  return !halfPair.test(text.replaceAll('\\\\', '  '));
 }
 
 function depthOf(body: Buffer): number {

@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../lib/clock.ts';
 import { Secret } from '../../lib/secret.ts';
+import { SnowflakeClient } from '../../lib/warehouse/snowflake/client.ts';
 import { copyRows } from '../../lib/warehouse/snowflake/copy-rows.ts';
 import { insertRows } from '../../lib/warehouse/snowflake/insert-rows.ts';
-import { LoadLedger, recordBatches } from '../../lib/warehouse/snowflake/ledger.ts';
+import { areTaken, LoadLedger, recordBatches } from '../../lib/warehouse/snowflake/ledger.ts';
 import { takeTurn } from '../../lib/warehouse/snowflake/load-turn.ts';
 import { openSnowflakeSession, type SnowflakeSettings } from '../../lib/warehouse/snowflake/session.ts';
 import { openSnowflakeWarehouse } from '../../lib/warehouse/snowflake/warehouse.ts';
@@ -107,18 +108,30 @@ describe('two loaders of one Snowflake', () => {
     expect(rows).toEqual([{ left_over: 0n }]);
   });
 
-  it('of which one stood still in mid transaction takes its COMMIT for none, and finds in the ledger what it was', async () => {
-    let looks = 0;
-    const now = () => {
-      looks += 1;
-      return Date.now() + looks * 150_000;
-    };
-    const clock = { ...systemClock, now };
-    await using warehouse = await openSnowflakeWarehouse({ settings, clock, stage: 'test' });
+  it('of which the transaction of one was ended by somebody else is told so, though its COMMIT says nothing', async () => {
+    await using warehouse = await open();
     await warehouse.migrate();
-    await expect(warehouse.append([batch(0, 3)])).rejects.toMatchObject({ name: 'WarehouseUnavailableError' });
-    await expect(warehouse.append([batch(0, 3)])).rejects.toMatchObject({ name: 'FencedError' });
-    expect(await offsets()).toEqual([0, 1, 2]);
+    await using client = new SnowflakeClient({ settings, clock: systemClock, stage: 'test' });
+    const ledger = new LoadLedger();
+    const load = (ending: string) =>
+      client.transaction(
+        async (session) => {
+          await ledger.take(await takeTurn(session), [batch(0, 3)], new Date());
+          await session.execute({ sql: ending });
+        },
+        (session) => areTaken(session, ledger, [batch(0, 3)]),
+      );
+    await expect(load('rollback')).rejects.toMatchObject({ name: 'WarehouseUnavailableError' });
+    expect(await warehouse.positions(partition)).toEqual(new Map());
+    await load('select 1 as one');
+    expect(await warehouse.positions(partition)).toEqual(new Map([[0, 3n]]));
+  });
+
+  it('of which one brings two batches of a partition at once is refused: a MERGE would take both', async () => {
+    await using warehouse = await open();
+    await warehouse.migrate();
+    await expect(warehouse.append([batch(0, 1), batch(0, 1)])).rejects.toMatchObject({ name: 'FencedError' });
+    expect(await offsets()).toEqual([]);
   });
 
   it('of which one had no answer says nothing more in that session, whose transaction may be open', async () => {

@@ -1,9 +1,8 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { systemClock } from '../../lib/clock.ts';
-import { Secret } from '../../lib/secret.ts';
 import { openSnowflakeExtension } from '../../lib/warehouse/snowflake/extension.ts';
 import { openSnowflakeRebuild } from '../../lib/warehouse/snowflake/rebuild.ts';
-import { openSnowflakeSession, type SnowflakeSettings } from '../../lib/warehouse/snowflake/session.ts';
+import { openSnowflakeSession } from '../../lib/warehouse/snowflake/session.ts';
 import { openSnowflakeWarehouse } from '../../lib/warehouse/snowflake/warehouse.ts';
 import type { Rebuild } from '../../lib/warehouse/warehouse.ts';
 import { SnowflakeEmulator } from '../support/snowflake.ts';
@@ -45,17 +44,7 @@ interface GroundOptions {
 }
 
 async function openGround({ timeoutMs = 20_000, copyFrom }: GroundOptions = {}): Promise<ReplayGround> {
-  const settings: SnowflakeSettings = {
-    account: 'fakesnow',
-    user: 'engineer',
-    credentials: { kind: 'token', token: new Secret('made-up') },
-    role: undefined,
-    database: `REPLAY_${++databases}`,
-    ingestWarehouse: 'LECTURE_INGEST_WH',
-    transformWarehouse: 'LECTURE_TRANSFORM_WH',
-    url: emulator.url,
-    timeoutMs: 20_000,
-  };
+  const settings = emulator.settings({ database: `REPLAY_${++databases}` });
   await makeDatabase(settings);
   const options = { settings, clock: systemClock, stage: 'test' };
   const replaying = {
@@ -102,16 +91,12 @@ describe('A replay in Snowflake that is cut off', () => {
   let ground: ReplayGround;
 
   /** @param timeoutMs long enough that only what is struck takes longer. */
-  const begin = async (timeoutMs: number) => {
+  const begin = async (timeoutMs = 2_000) => {
     ground = await openGround({ timeoutMs });
     await load(ground, batch(0, 4), batch(4, 8));
   };
-  beforeEach(() => begin(2_000));
   /** For a COMMIT that must be through before it is given up: a logout would roll it back. */
-  const beginPatiently = async (timeoutMs = 6_000) => {
-    await ground.close();
-    await begin(timeoutMs);
-  };
+  const patientMs = 6_000;
   afterEach(async () => {
     proxy.judge = () => undefined;
     proxy.strikes.length = 0;
@@ -144,6 +129,7 @@ describe('A replay in Snowflake that is cut off', () => {
     ['rows replace those that are deleted already', /^insert into bronze\.raw_movies/],
     ['COMMIT', /^commit/],
   ])('before %s has changed nothing, and the next one puts the same rebuild in place', async (_, meant) => {
+    await begin();
     await fill(ground, batch(0, 8));
     strike('reset', meant);
     await expect(swapIn(ground)).rejects.toMatchObject({ name: 'WarehouseUnavailableError', retriable: true });
@@ -155,7 +141,7 @@ describe('A replay in Snowflake that is cut off', () => {
   });
 
   it('for so long that a loader was let before it changes nothing, and the next one puts all in place', async () => {
-    await beginPatiently(20_000);
+    await begin(20_000);
     await fill(ground, batch(0, 8));
     const meant = /^delete from bronze\.raw_movies/;
     proxy.judge = ({ sql }) => (meant.test(sql) && proxy.strikes.length === 0 ? 'late request' : undefined);
@@ -170,7 +156,7 @@ describe('A replay in Snowflake that is cut off', () => {
   });
 
   it('after COMMIT whose answer is lost finds out that it is done', async () => {
-    await beginPatiently();
+    await begin(patientMs);
     await fill(ground, batch(0, 8));
     strike('hang', /^commit/);
     expect(await swapIn(ground)).toMatchObject({ rows: 8, same: 8, carried: 0 });
@@ -183,6 +169,7 @@ describe('A replay in Snowflake that is cut off', () => {
     ['any table is dropped', /^drop table/],
     ['the second table is dropped', /^drop table if exists bronze\.rebuild_raw_genres/],
   ])('after COMMIT before %s is done, and the next one begins anew', async (_, meant) => {
+    await begin();
     await fill(ground, batch(0, 8));
     strike('reset', meant);
     expect(await swapIn(ground)).toMatchObject({ rows: 8, same: 8, carried: 0 });
@@ -200,6 +187,7 @@ describe('A replay in Snowflake that is cut off', () => {
     ['forgotten', [batch(0, 8)], (rebuild: Rebuild) => rebuild.discard(), /^drop table.*load_positions/],
     ['made', [], (rebuild: Rebuild) => rebuild.migrate(), /^create table.*rebuild_load_positions/],
   ] as const)('while a rebuild is %s leaves nothing for the next one to go on with', async (_, filled, act, meant) => {
+    await begin();
     if (filled.length > 0) await fill(ground, ...filled);
     await using rebuild = await ground.openRebuild();
     strike('reset', meant);
@@ -212,6 +200,7 @@ describe('A replay in Snowflake that is cut off', () => {
   });
 
   it('before its ranges are set out sets them out the next time', async () => {
+    await begin();
     const ranges = [{ partition: partition(), from: 0n, end: 8n }];
     await using extension = await ground.openExtension('test');
     strike('reset', /^insert into bronze\.replay_test/);
@@ -222,7 +211,7 @@ describe('A replay in Snowflake that is cut off', () => {
   });
 
   it('after COMMIT of rows whose answer is lost goes on behind them', async () => {
-    await beginPatiently();
+    await begin(patientMs);
     await ground.sql('delete from bronze.raw_movies where kafka_offset in (1, 5)');
     await using extension = await ground.openExtension('test');
     await extension.begin([{ partition: partition(), from: 0n, end: 8n }]);

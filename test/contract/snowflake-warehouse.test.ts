@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe } from 'vitest';
-import { Secret } from '../../lib/secret.ts';
 import type { SnowflakeSettings } from '../../lib/warehouse/snowflake/session.ts';
 import { SnowflakeEmulator } from '../support/snowflake.ts';
 import { snowflakeAccount } from '../support/snowflake-account.ts';
@@ -18,17 +17,7 @@ beforeAll(async () => {
 });
 afterAll(() => emulator[Symbol.asyncDispose]());
 
-const settings = (): SnowflakeSettings => ({
-  account: 'fakesnow',
-  user: 'loader',
-  credentials: { kind: 'token', token: new Secret('made-up') },
-  role: undefined,
-  database: `CONTRACT_${++databases}`,
-  ingestWarehouse: 'LECTURE_INGEST_WH',
-  transformWarehouse: 'LECTURE_TRANSFORM_WH',
-  url: emulator.url,
-  timeoutMs: 20_000,
-});
+const settings = () => emulator.settings({ database: `CONTRACT_${++databases}` });
 
 warehouseContract('Snowflake by array binds', () => openUnderTest(settings(), Number.POSITIVE_INFINITY), depth);
 warehouseContract('Snowflake by files', () => openUnderTest(settings(), 1), depth);

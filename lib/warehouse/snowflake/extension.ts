@@ -42,14 +42,17 @@ class SnowflakeExtension extends SnowflakeWarehouse implements Extension {
   async begin(ranges: readonly PartitionRange[]): Promise<readonly PartitionRange[]> {
     // Before the transaction, which DDL would commit: who dies in between leaves a table that is empty.
     await this.client.use((session) => createTable(session, this.#table));
-    return this.client.transaction(async (session) => {
-      // Of two that begin at once, the second finds the ranges of the first.
-      const turn = await takeTurn(session);
-      const begun = await storedRanges(session, this.#table);
-      if (begun.length > 0 || ranges.length === 0) return begun;
-      await setOut(turn, this.#table, ranges);
-      return storedRanges(session, this.#table);
-    });
+    return this.client.transaction(
+      async (session) => {
+        // Of two that begin at once, the second finds the ranges of the first.
+        const turn = await takeTurn(session);
+        const begun = await storedRanges(session, this.#table);
+        if (begun.length > 0 || ranges.length === 0) return begun;
+        await setOut(turn, this.#table, ranges);
+        return storedRanges(session, this.#table);
+      },
+      async (session) => ranges.length === 0 || (await storedRanges(session, this.#table)).length > 0,
+    );
   }
 
   finish(): Promise<void> {

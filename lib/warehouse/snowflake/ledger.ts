@@ -100,14 +100,30 @@ export async function movePositions(
   mustHaveChanged(`positions of ${table}`, rowsChanged, batches.length);
 }
 
+/** Whether every batch is in the ledger: its position is there, or beyond it, as another may have gone on from it. */
+export async function areTaken(
+  session: SnowflakeSession,
+  ledger: Pick<Ledger, 'positions'>,
+  batches: readonly Batch[],
+): Promise<boolean> {
+  for (const ofTopic of Map.groupBy(batches, topicKey).values()) {
+    const stored = await ledger.positions(session, (ofTopic[0] as Batch).partition);
+    const isTaken = ({ partition, nextOffset }: Batch) => (stored.get(partition.partition) ?? -1n) >= nextOffset;
+    if (!ofTopic.every(isTaken)) return false;
+  }
+  return true;
+}
+
+const topicKey = ({ partition }: Batch): string => keyOf(partition).join(' ');
+
 async function refuseMoved(session: SnowflakeSession, table: string, batches: readonly Batch[]): Promise<void> {
-  const topics = new Map(batches.map(({ partition }) => [keyOf(partition).join(' '), partition]));
-  for (const [key, topic] of topics) {
-    const stored = await storedPositions(session, table, topic);
-    for (const { partition, firstOffset } of batches) {
+  for (const ofTopic of Map.groupBy(batches, topicKey).values()) {
+    const stored = new Map(await storedPositions(session, table, (ofTopic[0] as Batch).partition));
+    for (const { partition, firstOffset, nextOffset } of ofTopic) {
       const position = stored.get(partition.partition);
-      if (keyOf(partition).join(' ') !== key || position === undefined || position === firstOffset) continue;
-      throw new FencedError(partition, firstOffset, position);
+      if (position !== undefined && position !== firstOffset) throw new FencedError(partition, firstOffset, position);
+      // Two of a partition are not one after the other to a MERGE: the second is none.
+      stored.set(partition.partition, nextOffset === firstOffset ? firstOffset : -1n);
     }
   }
 }

@@ -45,11 +45,12 @@ class SnowflakeRebuild extends SnowflakeWarehouse implements Rebuild {
         report = await compare(session);
         await swapTables(turn);
         return report;
-      });
+      }, isSwapped);
     } catch (error) {
-      // For want of an answer, the rebuild itself tells: once it is swapped in, nothing of it is left.
+      // For want of an answer, the rebuild itself tells, once no transaction of ours can be about to commit.
       if (!(error instanceof WarehouseUnavailableError) || !report) throw error;
-      if (await this.client.use(isFilled)) throw error;
+      await this.client.use(waitForTurn);
+      if (!(await this.client.use(isSwapped))) throw error;
       return report;
     }
   }
@@ -64,11 +65,10 @@ async function isWhole(session: SnowflakeSession): Promise<boolean> {
   return Number(rows[0]?.['tables']) === rebuildTables.length;
 }
 
-/** Waits for whoever has the turn, as that may be a transaction of ours that is being committed. */
-async function isFilled(session: SnowflakeSession): Promise<boolean> {
-  await waitForTurn(session);
-  const { rows } = await session.execute({ sql: `select 1 from bronze.${prefix}load_positions limit 1` });
-  return rows.length > 0;
+/** Of a rebuild that is swapped in nothing is left. */
+async function isSwapped(session: SnowflakeSession): Promise<boolean> {
+  const { rows } = await session.execute({ sql: `select 1 as one from bronze.${prefix}load_positions limit 1` });
+  return rows.length === 0;
 }
 
 async function dropTables(session: SnowflakeSession): Promise<void> {

@@ -1,48 +1,50 @@
+import type { NumberedBatch } from '../numbered-batch.ts';
 import type { RowAddress } from '../row-address.ts';
-import type { Batch } from '../warehouse.ts';
-import type { SnowflakeSession } from './session.ts';
+import { SnowflakeError } from './errors.ts';
 
-/** Documents of one question: together at most so many, and so many characters. */
-const maxRows = 200;
-const maxLength = 4_000_000;
+/** Tries to write rows and undoes it. @throws SnowflakeError when it cannot be done. */
+export type Try = (batch: NumberedBatch) => Promise<void>;
+
+/** Snowflake's numbers for values that it cannot take: no JSON, too long, too deep, beyond a type. */
+export const isAboutValues = (error: unknown): boolean =>
+  error instanceof SnowflakeError && /^100[01]/.test(error.code);
 
 /**
- * The rows whose documents Snowflake itself cannot parse. It names none when it refuses a batch, so each document is sent again:
- * for batches that were refused only.
+ * The rows whose documents Snowflake does not take. It names none when it refuses a batch, so halves of it are tried, and halves
+ * of those. None when the same rows with an empty document are refused as well: then it is not their documents.
  */
-export async function refusedRows(session: SnowflakeSession, batches: readonly Batch[]): Promise<RowAddress[]> {
+export async function refusedRows(batches: readonly NumberedBatch[], attempt: Try): Promise<RowAddress[]> {
   const refused: RowAddress[] = [];
-  for (const chunk of chunksOf(batches)) {
-    const { rows } = await session.execute({
-      sql: `select column1 as place from values ${chunk.map(() => '(?, ?)').join(', ')}
-             where try_parse_json(column2, 'd') is null`,
-      binds: chunk.flatMap(({ text }, place) => [place, text]),
-    });
-    for (const { place } of rows) {
-      const document = chunk[Number(place)];
-      if (document) refused.push(document.address);
-    }
+  for (const numbered of batches) {
+    if (await isRefused(withRows(numbered, numbered.batch.rows.slice(0, 1).map(emptied)), attempt)) return [];
+    refused.push(...(await refusedOf(numbered, attempt)));
   }
   return refused;
 }
 
-interface Document {
-  readonly address: RowAddress;
-  readonly text: string;
+async function refusedOf(numbered: NumberedBatch, attempt: Try): Promise<RowAddress[]> {
+  const { partition, rows } = numbered.batch;
+  const [first] = rows;
+  if (!first || !(await isRefused(numbered, attempt))) return [];
+  if (rows.length === 1) return [{ partition, kafkaOffset: first.kafkaOffset }];
+  const half = Math.ceil(rows.length / 2);
+  return [
+    ...(await refusedOf(withRows(numbered, rows.slice(0, half)), attempt)),
+    ...(await refusedOf(withRows(numbered, rows.slice(half)), attempt)),
+  ];
 }
 
-function* chunksOf(batches: readonly Batch[]): Generator<Document[]> {
-  let chunk: Document[] = [];
-  let length = 0;
-  for (const { partition, rows } of batches) {
-    for (const { kafkaOffset, body } of rows) {
-      const text = body.toString();
-      chunk.push({ address: { partition, kafkaOffset }, text });
-      length += text.length;
-      if (chunk.length < maxRows && length < maxLength) continue;
-      yield chunk;
-      [chunk, length] = [[], 0];
-    }
+async function isRefused(numbered: NumberedBatch, attempt: Try): Promise<boolean> {
+  try {
+    await attempt(numbered);
+    return false;
+  } catch (error) {
+    if (!isAboutValues(error)) throw error;
+    return true;
   }
-  if (chunk.length > 0) yield chunk;
 }
+
+const emptied = <Row extends object>(row: Row): Row => ({ ...row, body: Buffer.from('{}') });
+
+const withRows = (numbered: NumberedBatch, rows: readonly object[]): NumberedBatch =>
+  ({ ...numbered, batch: { ...numbered.batch, rows } }) as NumberedBatch;

@@ -19,9 +19,9 @@ export interface SnowflakeSettings {
   /** Absent: the user's default role. */
   readonly role: string | undefined;
   readonly database: string;
-  /** Loads; and answers `status`. */
+  /** Loads. */
   readonly ingestWarehouse: string;
-  /** Runs dbt. */
+  /** Runs dbt, and answers `status`. */
   readonly transformWarehouse: string;
   /** Where Snowflake answers, if not at the account's own address. */
   readonly url: string | undefined;
@@ -76,17 +76,20 @@ export async function openSnowflakeSession(options: SessionOptions): Promise<Sno
   const driver = await loadDriver();
   const connection = driver.createConnection(connectionOptions(options));
   // Not connectAsync, which can resolve after a login that failed.
+  const { user, account, url } = settings;
+  const doing = `the login of ${user} at ${account}${url === undefined ? '' : `, ${url},`}`;
   const login = new Promise<void>((resolve, reject) => {
     connection.connect((error) => (error ? reject(error) : resolve()));
   });
   try {
-    await within(clock, settings.timeoutMs, 'the login', login);
+    await within(clock, settings.timeoutMs, doing, login);
     const session = new DriverSession(connection, options);
     await session.execute({ sql: sessionParameters(settings.timeoutMs) });
+    await session.execute({ sql: 'alter session set autocommit = true' });
     return session;
   } catch (error) {
     void leave(connection, clock);
-    throw fromDriver(`the login of ${settings.user} at ${settings.account}`, error);
+    throw fromDriver(doing, error);
   }
 }
 
@@ -104,6 +107,8 @@ function connectionOptions({ settings, warehouse, stage }: SessionOptions): Conn
     application: `tmdb_stream_${stage}`,
     timeout: timeoutMs,
     jsTreatIntegerAsBigInt: true,
+    // Not the account's, which may be lower: see maxBinds in insert-rows.ts.
+    arrayBindingThreshold: 65_280,
     // No query tag here: it would take the place of each statement's own.
   };
 }
@@ -127,10 +132,11 @@ function loginOf(credentials: SnowflakeCredentials): Partial<ConnectionOptions> 
 
 /**
  * A statement that nobody waits for any more ends by itself, so that it holds no lock; and one that failed ends its
- * transaction, so that no COMMIT can keep a part of it.
+ * transaction, so that no COMMIT can keep a part of it. The rest is what an account may have set otherwise.
  */
 const sessionParameters = (timeoutMs: number): string =>
-  `alter session set timezone = 'UTC', transaction_abort_on_error = true, abort_detached_query = true, strict_json_output = true,
+  `alter session set timezone = 'UTC', timestamp_input_format = 'AUTO', use_cached_result = false, strict_json_output = true,
+     transaction_abort_on_error = true, abort_detached_query = true,
      statement_timeout_in_seconds = ${Math.ceil(timeoutMs / 1_000)}, lock_timeout = ${Math.ceil(timeoutMs / 2_000)}`;
 
 class DriverSession implements SnowflakeSession {

@@ -4,16 +4,15 @@ import type { Clock } from '../../clock.ts';
 import { isStrictJson } from '../document.ts';
 import { refuseHalfOfBronze } from '../half-of-bronze.ts';
 import { type NumberedBatch, payloadBytes } from '../numbered-batch.ts';
-import { refuseRows, rowsWhere } from '../row-address.ts';
+import { type RowAddress, refuseRows, rowsWhere } from '../row-address.ts';
 import type { Batch, TopicId, Warehouse } from '../warehouse.ts';
 import { SnowflakeClient } from './client.ts';
 import { copyRows } from './copy-rows.ts';
-import { SnowflakeError } from './errors.ts';
 import { insertRows } from './insert-rows.ts';
-import { type Ledger, LoadLedger } from './ledger.ts';
+import { areTaken, type Ledger, LoadLedger } from './ledger.ts';
 import { type LoadTurn, takeTurn } from './load-turn.ts';
 import { rawTables } from './raw-tables.ts';
-import { refusedRows } from './refused-rows.ts';
+import { isAboutValues, refusedRows } from './refused-rows.ts';
 import type { SessionOptions, SnowflakeSession } from './session.ts';
 
 const bronzeSql = readFileSync(join(import.meta.dirname, 'bronze.sql'), 'utf8');
@@ -55,17 +54,16 @@ export class SnowflakeWarehouse implements Warehouse {
 
   async append(batches: readonly Batch[]): Promise<void> {
     refuseRows(rowsWhere(batches, ({ body }) => !isStrictJson(body)));
+    const ingestedAt = new Date(this.#clock.now());
+    const load = async (session: SnowflakeSession) => {
+      const turn = await takeTurn(session);
+      const numbered = await this.#ledger.take(turn, batches, ingestedAt);
+      await this.#writeRows(turn, numbered);
+    };
     try {
-      await this.client.transaction(async (session) => {
-        const turn = await takeTurn(session);
-        const numbered = await this.#ledger.take(turn, batches, new Date(this.#clock.now()));
-        await this.#writeRows(turn, numbered);
-      });
+      await this.client.transaction(load, (session) => areTaken(session, this.#ledger, batches));
     } catch (error) {
-      // It may be that Snowflake takes a document for none: then those are named that it does not take.
-      if (error instanceof SnowflakeError) {
-        refuseRows(await this.client.use((session) => refusedRows(session, batches)));
-      }
+      if (isAboutValues(error)) refuseRows(await this.#refusedRows(batches, ingestedAt));
       throw error;
     }
   }
@@ -78,11 +76,27 @@ export class SnowflakeWarehouse implements Warehouse {
     for (const table of rawTables) {
       const ofTable = batches.filter(({ batch }) => batch.table === table && batch.rows.length > 0);
       if (ofTable.length === 0) continue;
-      const rows = ofTable.reduce((sum, { batch }) => sum + batch.rows.length, 0);
-      const bytes = ofTable.reduce((sum, { batch }) => sum + payloadBytes(batch), 0);
-      const isLarge = rows >= this.#copyFrom || bytes >= this.#copyFrom * usualBytes;
-      await (isLarge ? copyRows : insertRows)(turn, table, ofTable, this.#ledger.prefix);
+      await this.#writerOf(ofTable)(turn, table, ofTable, this.#ledger.prefix);
     }
+  }
+
+  #writerOf(batches: readonly NumberedBatch[]): typeof copyRows {
+    const rows = batches.reduce((sum, { batch }) => sum + batch.rows.length, 0);
+    const bytes = batches.reduce((sum, { batch }) => sum + payloadBytes(batch), 0);
+    return rows >= this.#copyFrom || bytes >= this.#copyFrom * usualBytes ? copyRows : insertRows;
+  }
+
+  /** Found out the way in which the rows were written. */
+  #refusedRows(batches: readonly Batch[], ingestedAt: Date): Promise<RowAddress[]> {
+    const numbered = batches.map((batch) => ({ batch, id: 'rehearsal', loadSeq: 0n, ingestedAt }));
+    const writers = Map.groupBy(numbered, ({ batch }) => batch.table);
+    return refusedRows(numbered, (one) =>
+      this.client.rehearsal(async (session) => {
+        const { table } = one.batch;
+        const write = this.#writerOf(writers.get(table) ?? []);
+        await write(await takeTurn(session), table, [one], this.#ledger.prefix);
+      }),
+    );
   }
 }
 

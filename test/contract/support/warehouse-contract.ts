@@ -211,6 +211,7 @@ export function warehouseContract(name: string, open: () => Promise<WarehouseUnd
       ['bytes that are no UTF-8', Buffer.from([0x22, 0xff, 0xfe, 0x22])],
       ['a byte order mark', '\ufeff{"id":1}'],
       ['half of a surrogate pair', '{"title":"\\ud800"}'],
+      ['two halves around an escaped backslash', '{"title":"\\ud83d\\\\\\ude00"}'],
       ['a byte of zero in a text', '{"title":"\0"}'],
       ['two documents', '{"id":1}{"id":2}'],
       ['arrays a hundred thousand levels deep', nested(100_000)],

@@ -71,6 +71,11 @@ describe('the settings of Snowflake', () => {
     ['a key of another kind', { SNOWFLAKE_PRIVATE_KEY: pem('ec') }, 'expected an RSA key, this one is ec'],
     ['a key without its passphrase', { SNOWFLAKE_PRIVATE_KEY: locked }, 'SNOWFLAKE_PRIVATE_KEY_PASSPHRASE'],
     ['a name that would need quotes', { SNOWFLAKE_TOKEN: 't', SNOWFLAKE_DATABASE: 'a; drop' }, 'SNOWFLAKE_DATABASE'],
+    [
+      'a URL that anybody can listen to',
+      { SNOWFLAKE_TOKEN: 't', SNOWFLAKE_URL: 'http://canary.example' },
+      'expected https',
+    ],
     ['a URL with a password', { SNOWFLAKE_TOKEN: 't', SNOWFLAKE_URL: 'https://u:canary@x.example' }, 'SNOWFLAKE_URL'],
   ])('refuse %s, and do not quote it', (_, more, hint) => {
     expect(mistakes(more)).toContain(hint);
