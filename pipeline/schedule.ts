@@ -109,6 +109,7 @@ export class Rounds {
     // Nothing to build from yet, or too soon after a failure.
     if (stamp === null || this.#clock.monotonic() < (this.#failed?.retryAt ?? 0)) return 'skipped';
     if (stamp === this.#idleStamp) {
+      this.#unavailable = null;
       await this.#askFreshness();
       return 'skipped';
     }
@@ -150,8 +151,8 @@ export class Rounds {
 
   /** Only what failed, and what was skipped for it: as long as that fails there is no use in building the rest again. */
   async #retry({ fingerprint }: Outlook): Promise<void> {
-    const { signal, log } = this.#context;
-    const retry = () => this.#dbt.run({ command: 'retry', vars: varsOf(fingerprint), signal });
+    const { log } = this.#context;
+    const retry = (signal: AbortSignal) => this.#dbt.run({ command: 'retry', vars: varsOf(fingerprint), signal });
     const summary = await inTurn(this.#context, retry);
     // It may not have come so far that dbt knows what failed.
     if (summary.status !== 'nothing to retry') {
@@ -164,7 +165,8 @@ export class Rounds {
     const { signal, metrics, log } = this.#context;
     if (this.#clock.monotonic() < this.#freshnessAt + this.#warehouse.freshnessEveryMs) return;
     const vars = fingerprint === undefined ? undefined : varsOf(fingerprint);
-    const sources = await inTurn(this.#context, () => this.#dbt.freshness({ signal, ...(vars && { vars }) }));
+    const ask = (signal: AbortSignal) => this.#dbt.freshness({ signal, ...(vars && { vars }) });
+    const sources = await (this.#warehouse.isReadInTurn ? inTurn(this.#context, ask) : ask(signal));
     this.#freshnessAt = this.#clock.monotonic();
     this.isFresh = sources.every(({ status }) => status !== 'error');
     for (const { source, status, ageSeconds } of sources) {

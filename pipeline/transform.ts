@@ -88,8 +88,8 @@ export async function build(
   { state, fingerprint }: Outlook,
   fullRefresh = false,
 ): Promise<DbtSummary> {
-  const { progress, signal, log } = context;
-  const run = () =>
+  const { progress, log } = context;
+  const run = (signal: AbortSignal) =>
     dbt.run({
       command: 'build',
       fullRefresh: fullRefresh || state.fullRefresh,
@@ -120,7 +120,7 @@ export async function publishIfBehind(context: Context, { gold }: LayerTimes): P
  */
 export async function inTurn<T>(
   context: Context,
-  run: () => Promise<T>,
+  run: (signal: AbortSignal) => Promise<T>,
   afterwards: (result: T, turn: Turn) => Promise<void> = async () => {},
 ): Promise<T> {
   const { signal, log } = context;
@@ -130,7 +130,7 @@ export async function inTurn<T>(
   for (;;) {
     let result: T;
     try {
-      result = await run();
+      result = await run(turn.lost ? AbortSignal.any([signal, turn.lost]) : signal);
     } catch (error) {
       if (!isRetriable(error) || systemClock.monotonic() >= giveUpAt) throw error;
       log.warn({ error: messageOf(error).split('\n')[0] }, 'dbt could not open the warehouse, trying again');

@@ -18,19 +18,44 @@ create table if not exists {{ run_log("sealed_batches") }} (
    models that would have to see it. #}
 {% macro seal_batches() %}
     {% if flags.WHICH in ("run", "build") and not is_retry() and not invocation_args_dict.empty %}
+        {{ adapter.dispatch("one_at_a_time")(seal_statement()) }}
+    {% endif %}
+{% endmacro %}
+
+{# A DuckDB file has one writer. #}
+{% macro default__one_at_a_time(statement) %} {{ statement }}{% endmacro %}
+
+{# On Snowflake two that seal at once would take the same number, with different batches: a model that has seen the number
+   would never see the other's. An INSERT locks nothing that another one wants, an UPDATE does. #}
+{% macro snowflake__one_at_a_time(statement) %}
+    {%- set turn = run_log("sealed_batches") | replace("sealed_batches", "seal_turn") -%}
+create table if not exists {{ turn }} (taken_at timestamp_ntz not null)
+    ;
+insert into {{ turn }}
+select {{ utc_timestamp(run_started_at) }} where not exists (select 1 from {{ turn }})
+    ;
+    begin
+    ;
+update {{ turn }} set taken_at = {{ utc_timestamp(run_started_at) }}
+    ;
+    {{ statement }}
+    ;
+    commit
+{% endmacro %}
+
+{% macro seal_statement() %}
 insert into {{ run_log("sealed_batches") }} (load_seq, batch_id, run_seq, sealed_at)
 select
     loaded.load_seq,
     loaded.batch_id,
     (select coalesce(max(sealed.run_seq), 0) + 1 from {{ run_log("sealed_batches") }} as sealed),
-        {{ utc_timestamp(run_started_at) }}
+    {{ utc_timestamp(run_started_at) }}
 from {{ source("bronze", "load_batches").render() }} as loaded
 where not exists (
     select 1
     from {{ run_log("sealed_batches") }} as sealed
     where sealed.batch_id = loaded.batch_id and sealed.load_seq = loaded.load_seq
 )
-    {% endif %}
 {% endmacro %}
 
 {# The sealed batches that this model has not worked through. #}

@@ -8,7 +8,7 @@ import { DbtError } from './dbt-error.ts';
 import type { LogFollower } from './log-lines.ts';
 import { endingOnAbort, endOf, type Invocation, type Runner } from './runner.ts';
 
-/** A process a command: the DuckDB file is free when it has ended. */
+/** A process a command, which ends with us, also when we are killed: the DuckDB file is free when it has ended. */
 export class ProcessPerCommand implements Runner {
   readonly #place: DbtPlace;
 
@@ -18,7 +18,9 @@ export class ProcessPerCommand implements Runner {
 
   async invoke({ args }: Invocation, log: LogFollower, signal: AbortSignal): Promise<string> {
     const { environmentDir, env } = this.#place;
-    const child = spawn(join(environmentDir, 'bin', 'dbt'), args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const python = join(environmentDir, 'bin', 'python');
+    const script = join(import.meta.dirname, 'cold.py');
+    const child = spawn(python, [script, ...args], { env, stdio: ['pipe', 'pipe', 'pipe'] });
     for (const stream of [child.stdout, child.stderr]) {
       createInterface({ input: stream }).on('line', (line) => log.take(line));
     }

@@ -4,6 +4,8 @@ import type { Extension, Rebuild, Warehouse, WarehouseReader } from './warehouse
 export interface Turn extends AsyncDisposable {
   /** Whether somebody waits behind us: time to finish. */
   isWanted(): boolean;
+  /** Aborts when it is not ours any more, where that can happen: what is done in it has to end. */
+  readonly lost?: AbortSignal;
 }
 
 /**
@@ -15,6 +17,8 @@ export interface WarehouseSystem {
   readonly name: string;
   /** Longest time (ms) that a call waits or works before it fails. */
   readonly patienceMs: number;
+  /** Whether dbt needs its turn even to read. */
+  readonly isReadInTurn: boolean;
   /** How often its sources are asked for their age (ms). */
   readonly freshnessEveryMs: number;
   /** What `profiles.yml` reads, secrets included. */

@@ -22,6 +22,7 @@ export function duckDbSystem(place: DuckDbPlace, clock: Clock, signal: AbortSign
   return {
     name: path,
     patienceMs: lockWaitMs,
+    isReadInTurn: true,
     freshnessEveryMs: 60_000,
     dbtEnvironment: { WAREHOUSE: 'duckdb', DUCKDB_PATH: path },
     exists: () => existsSync(path),

@@ -16,6 +16,7 @@ export function snowflakeSystem(settings: SnowflakeSettings, clock: Clock, signa
   return {
     name: `${settings.database} of ${settings.account}`,
     patienceMs: settings.timeoutMs,
+    isReadInTurn: false,
     // Each time it may wake the virtual warehouse up.
     freshnessEveryMs: 3_600_000,
     dbtEnvironment: snowflakeEnvironment(settings),

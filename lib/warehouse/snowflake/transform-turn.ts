@@ -7,7 +7,7 @@ import { SnowflakeClient } from './client.ts';
 import type { SessionOptions, SnowflakeSession } from './session.ts';
 
 /** Whoever has not renewed it for so long is taken for dead. */
-const leaseSeconds = 90;
+const leaseMs = 90_000;
 const renewMs = 20_000;
 const pollMs = 1_000;
 
@@ -21,8 +21,8 @@ export interface TransformTurnOptions extends SessionOptions {
 }
 
 /**
- * One dbt at a time, over all processes: a row that is leased by Snowflake's clock and renewed while we have it. A holder that
- * stands still for longer than the lease may meet another; then a batch may be worked through twice, which changes nothing.
+ * One dbt at a time, over all processes: a row that is leased by Snowflake's clock and renewed while we have it. Who cannot
+ * renew it in time has lost it.
  * @throws WarehouseUnavailableError when the wait is over.
  */
 export async function takeTransformTurn({ waitMs, signal, ...session }: TransformTurnOptions): Promise<Turn> {
@@ -32,7 +32,7 @@ export async function takeTransformTurn({ waitMs, signal, ...session }: Transfor
   try {
     await client.use(createTable);
     const giveUpAt = clock.monotonic() + waitMs;
-    while (!(await client.use((session) => lease(session, holder)))) {
+    while (!(await lease(client, holder))) {
       if (clock.monotonic() >= giveUpAt) {
         throw new WarehouseUnavailableError('dbt runs in another process: wait for it, or end it');
       }
@@ -42,10 +42,11 @@ export async function takeTransformTurn({ waitMs, signal, ...session }: Transfor
     await client[Symbol.asyncDispose]();
     throw error;
   }
-  const over = new AbortController();
-  const renewing = keepRenewing(client, clock, holder, over.signal);
+  const [over, lost] = [new AbortController(), new AbortController()];
+  const renewing = keepRenewing(client, clock, holder, over.signal).catch((error) => lost.abort(error));
   return {
     isWanted: () => false,
+    lost: lost.signal,
     [Symbol.asyncDispose]: async () => {
       over.abort();
       await renewing;
@@ -66,23 +67,36 @@ async function createTable(session: SnowflakeSession): Promise<void> {
 }
 
 /** @returns whether it is ours. */
-async function lease(session: SnowflakeSession, holder: string): Promise<boolean> {
-  const { rowsChanged } = await session.execute({
-    sql: `update ${table} set holder = ?, leased_until = dateadd(second, ${leaseSeconds}, sysdate())
-           where holder = ? or leased_until <= sysdate()`,
-    binds: [holder, holder],
-  });
-  return rowsChanged > 0;
-}
+const lease = (client: SnowflakeClient, holder: string): Promise<boolean> =>
+  client.transaction(
+    async (session) => {
+      // Locks the row, so that the next statement looks at what nobody can change: see `takeTurn` of the loaders.
+      await session.execute({ sql: `update ${table} set holder = holder` });
+      const { rowsChanged } = await session.execute({
+        sql: `update ${table} set holder = ?, leased_until = dateadd(second, ${leaseMs / 1_000}, sysdate())
+               where holder = ? or leased_until <= sysdate()`,
+        binds: [holder, holder],
+      });
+      return rowsChanged > 0;
+    },
+    async () => true,
+  );
 
 async function giveBack(session: SnowflakeSession, holder: string): Promise<void> {
   await session.execute({ sql: `update ${table} set leased_until = sysdate() where holder = ?`, binds: [holder] });
 }
 
+/** @throws WarehouseUnavailableError when it is somebody else's, or could not be renewed for as long as it lasts. */
 async function keepRenewing(client: SnowflakeClient, clock: Clock, holder: string, over: AbortSignal): Promise<void> {
+  let renewedAt = clock.monotonic();
   while (!over.aborted) {
     await clock.sleep(renewMs, over).catch(() => {});
-    // Missed once, it is tried again well before the lease is over.
-    if (!over.aborted) await client.use((session) => lease(session, holder)).catch(() => {});
+    if (over.aborted) return;
+    const startedAt = clock.monotonic();
+    const isOurs = await lease(client, holder).catch(() => undefined);
+    if (isOurs) renewedAt = startedAt;
+    if (isOurs === false || clock.monotonic() - renewedAt >= leaseMs) {
+      throw new WarehouseUnavailableError('the turn to run dbt was lost to another process');
+    }
   }
 }

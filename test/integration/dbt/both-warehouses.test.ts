@@ -147,6 +147,25 @@ it('keep to their schemas, to the grants, and to what Snowflake advises', async 
   expect(new Set(statements.map(({ tag }) => tag))).toEqual(new Set(['{"app":"tmdb-stream","stage":"transform"}']));
 });
 
+it('seal one at a time: on Snowflake behind a row that is locked until the seal is committed', async () => {
+  const statements = (await snowflake.emulator.statements()).filter(({ tag }) => tag?.includes('"transform"'));
+  const seals = statements.filter(({ sql }) => /insert into \S*sealed_batches/i.test(sql));
+  expect(seals.length).toBeGreaterThan(0);
+  for (const seal of seals) {
+    const ofSession = statements.filter(({ session }) => session === seal.session);
+    const at = ofSession.indexOf(seal);
+    const words = (sql = '') =>
+      sql
+        .replaceAll(/\/\*.*?\*\/|;/gs, '')
+        .trim()
+        .split(/\s+/, 2)
+        .join(' ')
+        .toLowerCase();
+    const around = [-2, -1, 1].map((offset) => words(ofSession[at + offset]?.sql));
+    expect(around).toEqual(['begin', expect.stringMatching(/^update \S*seal_turn$/), 'commit']);
+  }
+});
+
 it('log in by token or by key, and tell nobody', async () => {
   const passphrase = 'passphrase-of-the-tests';
   const { privateKey } = generateKeyPairSync('rsa', {

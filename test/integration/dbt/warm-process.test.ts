@@ -77,16 +77,18 @@ it.each([{ maxCommands: 1 }, { maxMemoryMb: 1 }])('is replaced when it is beyond
   expect((await pids()).map(isAlive)).toEqual([false, false]);
 });
 
-it('is gone, and the file free, when whoever asked is no more', async () => {
+it.each(['warm.py', 'cold.py'])('is gone, and the file free, when whoever asked is no more: %s', async (script) => {
   await using file = await WarehouseFile.create();
   const { env, projectDir } = file.place();
   const python = join(environmentDir, 'bin', 'python');
-  const child = spawn(python, [join(root, 'lib/dbt/warm.py'), projectDir], { env, stdio: ['pipe', 'pipe', 'ignore'] });
-  const closed = once(child, 'close');
   const place = ['--project-dir', projectDir, '--profiles-dir', projectDir, '--target-path', join(file.dir, 'target')];
   const args = ['--log-format', 'json', 'build', ...place, '--log-path', file.dir];
   const parseArgs = ['parse', ...place, '--log-path', file.dir];
-  child.stdin.write(`${JSON.stringify({ args, parseArgs, resultsFile: join(file.dir, 'run_results.json') })}\n`);
+  const said = script === 'warm.py' ? [projectDir] : args;
+  const child = spawn(python, [join(root, 'lib/dbt', script), ...said], { env, stdio: ['pipe', 'pipe', 'ignore'] });
+  const closed = once(child, 'close');
+  if (script === 'warm.py')
+    child.stdin.write(`${JSON.stringify({ args, parseArgs, resultsFile: join(file.dir, 'run_results.json') })}\n`);
   for await (const line of createInterface({ input: child.stdout })) {
     // In the middle of the run the kernel closes the pipe, as it does for a process that was killed.
     if (line.includes('"LogModelResult"')) child.stdin.destroy();

@@ -39,17 +39,8 @@ export class SnowflakeTables implements AsyncDisposable {
 
   static async create(): Promise<SnowflakeTables> {
     const emulator = await SnowflakeEmulator.start();
-    const settings: SnowflakeSettings = {
-      account: 'fakesnow',
-      user: 'service',
-      credentials: { kind: 'token', token: new Secret(token) },
-      role: undefined,
-      database: 'LECTURE_DE',
-      ingestWarehouse: 'LECTURE_INGEST_WH',
-      transformWarehouse: 'LECTURE_TRANSFORM_WH',
-      url: emulator.url,
-      timeoutMs: 60_000,
-    };
+    const credentials = { kind: 'token', token: new Secret(token) } as const;
+    const settings = emulator.settings({ credentials, timeoutMs: 60_000 });
     const session = await openSnowflakeSession({ settings, clock: systemClock, stage: 'test' });
     const tables = new SnowflakeTables(emulator, settings, session, await mkdtemp(join(tmpdir(), 'dbt-snowflake-')));
     // As provisioning leaves it: dbt has to find its schemas and the role it grants to, not to make them.
