@@ -44,7 +44,7 @@ export const provisionHelp = `  --print           shows the SQL for an empty acc
   --loader-key F    the loader's public key, a file of openssl's; --loader-key-2 F a second one, which is valid beside it until
                     --loader-key-2 none takes it away. Without the option a key stays as it is
   --dbt-key F       dbt's, and --dbt-key-2
-  --credit-quota N  credits a month for both warehouses (standard ${standardQuota}): warnings at 75 and 90 percent, no new
+  --credit-quota N  credits a month for all virtual warehouses (standard ${standardQuota}): warnings at 75 and 90 percent, no new
                     statements at 100, an end of those that run at 110
 ${Object.values(standardNames)
   .map(({ option, name }) => `  --${`${option} N`.padEnd(16)}(standard ${name})`)

@@ -1,10 +1,11 @@
 import { type Busy, costOf } from '../lib/warehouse/snowflake/cost.ts';
 import type { SnowflakeSettings } from '../lib/warehouse/snowflake/session.ts';
 import type { WarehouseReader } from '../lib/warehouse/warehouse.ts';
+import { topics } from '../schemas/topics.ts';
 
 const dayMs = 24 * 3_600_000;
 
-/** What a day came to at Snowflake, as an estimate; a day before its first flush has no price per movie. */
+/** What a day came to at Snowflake, as an estimate; a day in which no movie was loaded has no price per movie. */
 export async function readCost(
   reader: WarehouseReader,
   settings: SnowflakeSettings,
@@ -12,7 +13,8 @@ export async function readCost(
 ): Promise<Record<string, unknown>[]> {
   const since = `'${new Date(now - dayMs).toISOString().replace('Z', '')}'`;
   const flushes = await reader.query(`
-    select loaded_at as busy_from, loaded_at as busy_to, cast(sum(row_count) as bigint) as loaded_rows
+    select loaded_at as busy_from, loaded_at as busy_to, cast(sum(row_count) as bigint) as loaded_rows,
+           cast(sum(case when topic = '${topics.rawMovies}' then row_count else 0 end) as bigint) as movies
       from bronze.load_batches where loaded_at >= ${since} group by loaded_at`);
   const runs = hasRuns
     ? await reader.query(
@@ -21,15 +23,16 @@ export async function readCost(
     : [];
   const isShared = settings.ingestWarehouse === settings.transformWarehouse;
   const { secondsAwake, credits } = costOf(flushes.map(busyOf), runs.map(busyOf), isShared);
-  const rows = flushes.reduce((sum, row) => sum + Number(row['loaded_rows']), 0);
+  const total = (column: string) => flushes.reduce((sum, row) => sum + Number(row[column]), 0);
+  const movies = total('movies');
   return [
     {
       flushes: flushes.length,
-      rows_per_flush: flushes.length > 0 ? round(rows / flushes.length, 1) : null,
+      rows_per_flush: flushes.length > 0 ? round(total('loaded_rows') / flushes.length, 1) : null,
       dbt_runs: runs.length,
       seconds_awake: Math.round(secondsAwake),
       estimated_credits: round(credits, 3),
-      credits_per_1000_movies: rows > 0 ? round((credits * 1_000) / rows, 3) : null,
+      credits_per_1000_movies: movies > 0 ? round((credits * 1_000) / movies, 3) : null,
     },
   ];
 }

@@ -1,6 +1,5 @@
 import { systemClock } from '../../lib/clock.ts';
 import type { ConsumerRecord, PartitionHandler, PartitionSource } from '../../lib/kafka/topic.ts';
-import { Secret } from '../../lib/secret.ts';
 import { openSnowflakeSession, type SnowflakeSession } from '../../lib/warehouse/snowflake/session.ts';
 import { openSnowflakeWarehouse } from '../../lib/warehouse/snowflake/warehouse.ts';
 import type { Batch, PartitionId, Warehouse } from '../../lib/warehouse/warehouse.ts';
@@ -20,17 +19,7 @@ export interface SnowflakeBench extends AsyncDisposable {
 export async function openSnowflakeBench(): Promise<SnowflakeBench> {
   const resources = new AsyncDisposableStack();
   const emulator = resources.use(await SnowflakeEmulator.start());
-  const settings = {
-    account: 'fakesnow',
-    user: 'loader',
-    credentials: { kind: 'token' as const, token: new Secret('bench') },
-    role: undefined,
-    database: 'BENCH',
-    ingestWarehouse: 'LECTURE_INGEST_WH',
-    transformWarehouse: 'LECTURE_TRANSFORM_WH',
-    url: emulator.url,
-    timeoutMs: 120_000,
-  };
+  const settings = emulator.settings({ database: 'BENCH', timeoutMs: 120_000 });
   const options = { settings, clock: systemClock, stage: 'bench' };
   await makeDatabase(settings);
   const session = resources.use(await openSnowflakeSession(options));

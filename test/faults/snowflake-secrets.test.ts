@@ -6,7 +6,6 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../lib/clock.ts';
 import { ExitCode } from '../../lib/errors.ts';
 import { readTopic } from '../../lib/kafka/read-topic.ts';
-import { Secret } from '../../lib/secret.ts';
 import { openSnowflakeSession } from '../../lib/warehouse/snowflake/session.ts';
 import { GeneratedCatalogue } from '../../sandbox/catalogue-generated.ts';
 import { rawMovieCodec } from '../../schemas/codecs.ts';
@@ -66,15 +65,7 @@ describe('a secret of Snowflake', () => {
   });
 
   const session = (database: string) =>
-    openSnowflakeSession({
-      settings: {
-        ...{ account: 'fakesnow', user: 'auditor', credentials: { kind: 'token', token: new Secret('made-up') } },
-        ...{ role: undefined, database, ingestWarehouse: 'LECTURE_INGEST_WH' },
-        ...{ transformWarehouse: 'LECTURE_TRANSFORM_WH', url: emulator.url, timeoutMs: 20_000 },
-      },
-      clock: systemClock,
-      stage: 'audit',
-    });
+    openSnowflakeSession({ settings: emulator.settings({ database }), clock: systemClock, stage: 'audit' });
 
   /** Every table, row by row. */
   const tablesWith = async (canary: Canary, database: string) => {

@@ -5,13 +5,8 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../lib/clock.ts';
-import { Secret } from '../../lib/secret.ts';
 import { check, provision } from '../../lib/warehouse/snowflake/provision/provision.ts';
-import {
-  openSnowflakeSession,
-  type SnowflakeSession,
-  type SnowflakeSettings,
-} from '../../lib/warehouse/snowflake/session.ts';
+import { openSnowflakeSession, type SnowflakeSession } from '../../lib/warehouse/snowflake/session.ts';
 import { openSnowflakeWarehouse } from '../../lib/warehouse/snowflake/warehouse.ts';
 import { newKeyPair, settings } from '../support/provision-settings.ts';
 import { SnowflakeEmulator } from '../support/snowflake.ts';
@@ -19,18 +14,6 @@ import { tampering } from './support/provision-tampering.ts';
 
 let emulator: SnowflakeEmulator;
 let admin: SnowflakeSession;
-
-const account = (): SnowflakeSettings => ({
-  account: 'fakesnow',
-  user: 'ADMIN',
-  credentials: { kind: 'token', token: new Secret('made-up') },
-  role: undefined,
-  database: 'LECTURE_DE',
-  ingestWarehouse: 'LECTURE_INGEST_WH',
-  transformWarehouse: 'LECTURE_TRANSFORM_WH',
-  url: emulator.url,
-  timeoutMs: 20_000,
-});
 
 const query = async (sql: string) => (await admin.execute({ sql })).rows;
 
@@ -45,7 +28,7 @@ const isWrite = (sql: string): boolean => !/^\s*(show|describe|use|alter\s+sessi
 
 beforeAll(async () => {
   emulator = await SnowflakeEmulator.start();
-  admin = await openSnowflakeSession({ settings: account(), clock: systemClock, stage: 'test' });
+  admin = await openSnowflakeSession({ settings: emulator.settings(), clock: systemClock, stage: 'test' });
 });
 afterAll(async () => {
   await admin[Symbol.asyncDispose]();
@@ -63,7 +46,11 @@ describe('warehouse provision', () => {
   });
 
   it('leaves nothing to be made to who only loads', async () => {
-    await using warehouse = await openSnowflakeWarehouse({ settings: account(), clock: systemClock, stage: 'load' });
+    await using warehouse = await openSnowflakeWarehouse({
+      settings: emulator.settings(),
+      clock: systemClock,
+      stage: 'load',
+    });
     const statements = await statementsDuring(() => warehouse.migrate());
     expect(statements.filter((sql) => /^\s*(create|alter table|drop)/i.test(sql))).toEqual([]);
     expect(await query('select taken_at from lecture_de.bronze.load_turn')).toHaveLength(1);

@@ -5,6 +5,8 @@ import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { Secret } from '../../lib/secret.ts';
+import type { SnowflakeSettings } from '../../lib/warehouse/snowflake/session.ts';
 import { freePort } from './free-port.ts';
 
 const python = join(import.meta.dirname, '../../.tools/snowflake/bin/python');
@@ -104,6 +106,22 @@ export class SnowflakeEmulator implements AsyncDisposable {
     } finally {
       child.kill('SIGCONT');
     }
+  }
+
+  /** To log in by: as one whom its account does not know, and lets in with anything. @param chosen beside the usual. */
+  settings(chosen: Partial<SnowflakeSettings> = {}): SnowflakeSettings {
+    return {
+      account: 'fakesnow',
+      user: 'tester',
+      credentials: { kind: 'token', token: new Secret('made-up') },
+      role: undefined,
+      database: 'LECTURE_DE',
+      ingestWarehouse: 'LECTURE_INGEST_WH',
+      transformWarehouse: 'LECTURE_TRANSFORM_WH',
+      url: this.url,
+      timeoutMs: 20_000,
+      ...chosen,
+    };
   }
 
   /** What it was asked so far, oldest first. */

@@ -1,8 +1,9 @@
-/** What Snowflake's virtual warehouses cost: credits an hour of the two sizes that are provisioned (Snowflake's credit table). */
-const creditsAnHour = { XSMALL: 1, SMALL: 2 } as const;
+import { autoSuspendSeconds, virtualWarehouses, type WarehouseSettings } from './provision/virtual-warehouses.ts';
 
-/** As provisioned: so long after its last statement a virtual warehouse falls asleep. */
-const suspendAfterMs = 60_000;
+/** What Snowflake's virtual warehouses cost: credits an hour, by size (Snowflake's credit table). */
+const creditsAnHour: Readonly<Record<WarehouseSettings['size'], number>> = { XSMALL: 1, SMALL: 2 };
+
+const suspendAfterMs = autoSuspendSeconds * 1_000;
 
 /** A time (ms since the epoch) in which statements ran. */
 export interface Busy {
@@ -11,7 +12,7 @@ export interface Busy {
 }
 
 /**
- * How long a virtual warehouse was awake for these: from each first statement until `suspendAfterMs` after the last one. As that
+ * How long a virtual warehouse was awake for these: from each first statement until `autoSuspendSeconds` after the last one. As that
  * is a minute, Snowflake's minimum of a minute for each time it wakes up is in it. @returns seconds.
  */
 export function awakeSeconds(busy: readonly Busy[]): number {
@@ -33,10 +34,15 @@ export interface Cost {
 
 /** An estimate: credits as if each had been awake for nothing else, and without Snowflake's own services. */
 export function costOf(flushes: readonly Busy[], runs: readonly Busy[], isShared: boolean): Cost {
-  const awake = isShared ? [awakeSeconds([...flushes, ...runs]), 0] : [awakeSeconds(flushes), awakeSeconds(runs)];
-  const [ingest = 0, transform = 0] = awake;
+  const { ingest, transform, shared } = virtualWarehouses;
+  const work = isShared
+    ? [{ seconds: awakeSeconds([...flushes, ...runs]), size: shared.size }]
+    : [
+        { seconds: awakeSeconds(flushes), size: ingest.size },
+        { seconds: awakeSeconds(runs), size: transform.size },
+      ];
   return {
-    secondsAwake: ingest + transform,
-    credits: (ingest * creditsAnHour.XSMALL + transform * creditsAnHour.SMALL) / 3_600,
+    secondsAwake: work.reduce((sum, { seconds }) => sum + seconds, 0),
+    credits: work.reduce((sum, { seconds, size }) => sum + seconds * creditsAnHour[size], 0) / 3_600,
   };
 }

@@ -3,9 +3,8 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { systemClock } from '../../../lib/clock.ts';
-import { Secret } from '../../../lib/secret.ts';
 import { bronzeSql } from '../../../lib/warehouse/duckdb/warehouse.ts';
-import { openSnowflakeSession, type SnowflakeSettings } from '../../../lib/warehouse/snowflake/session.ts';
+import { openSnowflakeSession } from '../../../lib/warehouse/snowflake/session.ts';
 import type { SnowflakeEmulator } from '../../support/snowflake.ts';
 import { type AuditReport, audit } from './audit.ts';
 import { Workspace } from './cli.ts';
@@ -18,18 +17,6 @@ const snowflakeEnvironment = ({ url }: SnowflakeEmulator) => ({
   SNOWFLAKE_TOKEN: 'made-up',
   SNOWFLAKE_URL: url,
   SNOWFLAKE_TIMEOUT: '30s',
-});
-
-const settingsOf = ({ url }: SnowflakeEmulator): SnowflakeSettings => ({
-  account: 'fakesnow',
-  user: 'auditor',
-  credentials: { kind: 'token', token: new Secret('made-up') },
-  role: undefined,
-  database: 'LECTURE_DE',
-  ingestWarehouse: 'LECTURE_INGEST_WH',
-  transformWarehouse: 'LECTURE_TRANSFORM_WH',
-  url,
-  timeoutMs: 30_000,
 });
 
 /** A new key pair as files. */
@@ -52,7 +39,7 @@ export class SnowflakeWorkspace extends Workspace {
 
   async query(sql: string): Promise<Record<string, unknown>[]> {
     await using session = await openSnowflakeSession({
-      settings: settingsOf(this.#emulator),
+      settings: this.#emulator.settings({ timeoutMs: 30_000 }),
       clock: systemClock,
       stage: 'audit',
     });

@@ -2,12 +2,7 @@ import { type Flush, runBronzeLoader } from '../../../consumers/bronze-loader.ts
 import { systemClock } from '../../../lib/clock.ts';
 import type { Offsets } from '../../../lib/kafka/topic.ts';
 import { createLogger } from '../../../lib/logger.ts';
-import { Secret } from '../../../lib/secret.ts';
-import {
-  openSnowflakeSession,
-  type SnowflakeSession,
-  type SnowflakeSettings,
-} from '../../../lib/warehouse/snowflake/session.ts';
+import { openSnowflakeSession, type SnowflakeSession } from '../../../lib/warehouse/snowflake/session.ts';
 import { openSnowflakeWarehouse } from '../../../lib/warehouse/snowflake/warehouse.ts';
 import { rawGenresCodec, rawMovieCodec } from '../../../schemas/codecs.ts';
 import type { DeadLetter } from '../../../schemas/records.ts';
@@ -49,15 +44,21 @@ export interface Loading {
 /** Longer than any statement takes, and no longer than a test waits for the one that is lost. */
 const usualTimeoutMs = 1_000;
 
-/** The emulator, the proxy before it, and in it a database of each test's own. */
+/** The emulator, and of each test's own a proxy before it and a database in it. */
 export class SnowflakeGround implements AsyncDisposable {
   readonly emulator: SnowflakeEmulator;
-  readonly proxy: SnowflakeProxy;
+  readonly #lateMs: number;
+  #proxy: SnowflakeProxy;
   #databases = 0;
 
-  private constructor(emulator: SnowflakeEmulator, proxy: SnowflakeProxy) {
+  private constructor(emulator: SnowflakeEmulator, proxy: SnowflakeProxy, lateMs: number) {
     this.emulator = emulator;
-    this.proxy = proxy;
+    this.#proxy = proxy;
+    this.#lateMs = lateMs;
+  }
+
+  get proxy(): SnowflakeProxy {
+    return this.#proxy;
   }
 
   static async open({
@@ -65,15 +66,16 @@ export class SnowflakeGround implements AsyncDisposable {
     lateMs = 1.5 * usualTimeoutMs,
   }: GroundOptions): Promise<SnowflakeGround> {
     const emulator = await SnowflakeEmulator.start({ abortIdleBlockerSeconds });
-    return new SnowflakeGround(emulator, await SnowflakeProxy.start(emulator.url, { lateMs }));
+    return new SnowflakeGround(emulator, await SnowflakeProxy.start(emulator.url, { lateMs }), lateMs);
   }
 
   /** An empty BRONZE, nothing that goes wrong and no strikes. */
   async makeAnew(): Promise<void> {
     this.#databases += 1;
-    this.proxy.judge = () => undefined;
-    this.proxy.strikes.length = 0;
-    await makeDatabase(this.#settings(this.emulator.url));
+    // At another port: a driver that was given up may still ask again for what it was not told, and would be struck in our loader's place.
+    await this.#proxy[Symbol.asyncDispose]();
+    this.#proxy = await SnowflakeProxy.start(this.emulator.url, { lateMs: this.#lateMs });
+    await makeDatabase(this.#options(this.emulator.url).settings);
     await using warehouse = await openSnowflakeWarehouse(this.#options(this.emulator.url));
     await warehouse.migrate();
   }
@@ -131,20 +133,7 @@ export class SnowflakeGround implements AsyncDisposable {
   }
 
   #options(url: string, timeoutMs = 20_000) {
-    return { settings: { ...this.#settings(url), timeoutMs }, clock: systemClock, stage: 'load' };
-  }
-
-  #settings(url: string): SnowflakeSettings {
-    return {
-      account: 'fakesnow',
-      user: 'loader',
-      credentials: { kind: 'token', token: new Secret('made-up') },
-      role: undefined,
-      database: `FAULTS_${this.#databases}`,
-      ingestWarehouse: 'LECTURE_INGEST_WH',
-      transformWarehouse: 'LECTURE_TRANSFORM_WH',
-      url,
-      timeoutMs: 20_000,
-    };
+    const settings = this.emulator.settings({ database: `FAULTS_${this.#databases}`, url, timeoutMs });
+    return { settings, clock: systemClock, stage: 'load' };
   }
 }

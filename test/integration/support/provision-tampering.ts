@@ -22,6 +22,7 @@ export const tampering: readonly (readonly [sql: string, what: string])[] = [
   ],
   ['drop user lecture_dbt', 'user LECTURE_DBT'],
   ['alter user lecture_loader set default_role = "DE_ROLE"', 'user LECTURE_LOADER'],
+  ['alter user lecture_dbt unset abort_detached_query', 'user LECTURE_DBT'],
   [`alter user lecture_loader set rsa_public_key = '${newKey().text}'`, 'user LECTURE_LOADER'],
   ['revoke role "DBT_ROLE" from user lecture_dbt', 'USAGE on ROLE DBT_ROLE to user LECTURE_DBT'],
   ['grant role sysadmin to user lecture_loader', 'USAGE on ROLE SYSADMIN to user LECTURE_LOADER'],

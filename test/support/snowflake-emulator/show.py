@@ -218,6 +218,7 @@ _PARAMETERS = {
         "STATEMENT_QUEUED_TIMEOUT_IN_SECONDS": "0",
         "STATEMENT_TIMEOUT_IN_SECONDS": "172800",
     },
+    "USER": {"ABORT_DETACHED_QUERY": "false"},
     "SESSION": {
         "LOCK_TIMEOUT": "43200",
         "QUERY_TAG": "",
@@ -231,11 +232,11 @@ def _parameters(account: Account, session: Session, words: Tokens) -> Table:
     pattern, known, kind = _pattern(words), {}, "SESSION"
     if words.accept("IN") or words.accept("FOR"):
         kind = words.word()
-    if kind == "WAREHOUSE":
-        name = words.identifier()
-        if name not in account.state.warehouses:
+    if kind in ("WAREHOUSE", "USER"):
+        name, there = words.identifier(), account.state.of(kind)
+        if name not in there:
             raise errors.cannot_be_seen()
-        known = account.state.warehouses[name]
+        known = there[name]
     else:
         known = session.parameters if kind == "SESSION" else account.state.parameters
     end(words)

@@ -5,6 +5,7 @@ import type { Present, Wanted } from './model.ts';
 import type { Names, ProvisionSettings } from './names.ts';
 import { database, monitor, monitored, objectLabel, role, schema, serviceUser, warehouse } from './objects.ts';
 import { roleGrants, schemasOf } from './role-grants.ts';
+import { warehousesOf } from './virtual-warehouses.ts';
 
 /**
  * All that is to be in the account, in the order in which it is to be made.
@@ -19,9 +20,7 @@ export function desiredState({ names, creditQuota, keys }: ProvisionSettings, pr
     ...[loaderRole, dbtRole].map((name) => grantRole(name, toRole(engineerRole))),
     database(names.database),
     ...Object.values(schemasOf(names)).map(schema),
-    // A flush takes seconds, and a large file minutes; a full refresh of dbt may take the better part of an hour.
-    warehouse(names.ingestWarehouse, { size: 'XSMALL', statementTimeoutSeconds: 900, queueTimeoutSeconds: 300 }),
-    warehouse(names.transformWarehouse, { size: 'SMALL', statementTimeoutSeconds: 3_600, queueTimeoutSeconds: 600 }),
+    ...[...warehousesOf(names)].map(([name, settings]) => warehouse(name, settings)),
     ...grants.flatMap(({ places }) => places),
     ...grants.flatMap(({ future }) => future),
     ...bronzeObjects(names),
@@ -31,8 +30,7 @@ export function desiredState({ names, creditQuota, keys }: ProvisionSettings, pr
     grantRole(loaderRole, { kind: 'user', name: loaderUser }),
     grantRole(dbtRole, { kind: 'user', name: dbtUser }),
     monitor(names.monitor, creditQuota),
-    monitored(names.ingestWarehouse, names.monitor),
-    monitored(names.transformWarehouse, names.monitor),
+    ...[...warehousesOf(names).keys()].map((name) => monitored(name, names.monitor)),
   ];
 }
 

@@ -6,6 +6,7 @@ import type { PublicKey } from './public-key.ts';
 /** The account's objects, by what they are to us. */
 export interface Names {
   readonly database: string;
+  /** May be `transformWarehouse` too: one virtual warehouse for both. */
   readonly ingestWarehouse: string;
   readonly transformWarehouse: string;
   readonly monitor: string;
@@ -25,7 +26,7 @@ export interface ServiceKeys {
 
 export interface ProvisionSettings {
   readonly names: Names;
-  /** Credits a month, of both warehouses together. */
+  /** Credits a month, of all virtual warehouses together. */
   readonly creditQuota: number;
   readonly keys: { readonly loader: ServiceKeys; readonly dbt: ServiceKeys };
 }
@@ -35,7 +36,6 @@ const reserved = new Set<string>([...adminRoles, 'ORGADMIN', 'GLOBALORGADMIN', '
 
 const alike: readonly (readonly (keyof Names)[])[] = [
   ['engineerRole', 'analystRole', 'loaderRole', 'dbtRole'],
-  ['ingestWarehouse', 'transformWarehouse'],
   ['loaderUser', 'dbtUser'],
 ];
 

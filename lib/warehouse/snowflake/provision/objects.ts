@@ -1,6 +1,7 @@
 import { quoted } from './identifiers.ts';
 import type { Property, Step, Wanted } from './model.ts';
 import type { ServiceKeys } from './names.ts';
+import { autoSuspendSeconds, type WarehouseSettings } from './virtual-warehouses.ts';
 
 /** By it we know the roles that provisioning made: nobody else's are touched. */
 export const roleComment = 'tmdb-stream: made by warehouse provision';
@@ -26,17 +27,11 @@ export const schema = (name: string): Wanted => ({
   create: { role: 'SYSADMIN', sql: `create schema if not exists ${quoted(name)}` },
 });
 
-interface WarehouseSettings {
-  readonly size: 'XSMALL' | 'SMALL';
-  readonly statementTimeoutSeconds: number;
-  readonly queueTimeoutSeconds: number;
-}
-
-/** A virtual warehouse; asleep until somebody asks it, and again a minute after. */
+/** A virtual warehouse; asleep until somebody asks it. */
 export function warehouse(name: string, settings: WarehouseSettings): Wanted {
   const properties = {
     warehouse_size: word('warehouse_size', settings.size),
-    auto_suspend: word('auto_suspend', '60'),
+    auto_suspend: word('auto_suspend', String(autoSuspendSeconds)),
     auto_resume: word('auto_resume', 'true'),
     statement_timeout_in_seconds: word('statement_timeout_in_seconds', String(settings.statementTimeoutSeconds)),
     statement_queued_timeout_in_seconds: word(
@@ -108,6 +103,8 @@ export function serviceUser(name: string, { role: ownRole, warehouse: ownWarehou
     type: word('type', 'SERVICE'),
     default_role: { is: ownRole, set: `default_role = ${quoted(ownRole)}` },
     default_warehouse: { is: ownWarehouse, set: `default_warehouse = ${quoted(ownWarehouse)}` },
+    // A statement ends with the client that asked for it: a killed one's would go on, and hold its locks.
+    abort_detached_query: word('abort_detached_query', 'true'),
     ...(first && { rsa_public_key: { is: first.fingerprint, set: `rsa_public_key = '${first.text}'` } }),
     ...(second && { rsa_public_key_2: { is: second.fingerprint, set: `rsa_public_key_2 = '${second.text}'` } }),
     ...(second === null && { rsa_public_key_2: { is: '', set: '' } }),

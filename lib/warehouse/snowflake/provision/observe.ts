@@ -3,6 +3,7 @@ import type { Grant, Observed, Query } from './model.ts';
 import type { Names } from './names.ts';
 import { objectLabel } from './objects.ts';
 import { schemasOf } from './role-grants.ts';
+import { warehousesOf } from './virtual-warehouses.ts';
 
 type Row = Readonly<Record<string, unknown>>;
 
@@ -93,7 +94,7 @@ class Look implements Observed {
   }
 
   async atWarehouses(): Promise<void> {
-    for (const name of [this.#names.ingestWarehouse, this.#names.transformWarehouse]) {
+    for (const name of warehousesOf(this.#names).keys()) {
       const row = await this.#named('warehouses', name);
       if (!row) continue;
       const timeouts = await this.#timeoutsOf(name);
@@ -101,7 +102,7 @@ class Look implements Observed {
         warehouse_size: textOf(row['size']).toUpperCase().replaceAll('-', ''),
         auto_suspend: textOf(row['auto_suspend']),
         auto_resume: textOf(row['auto_resume']).toLowerCase(),
-        ...Object.fromEntries(timeouts.map(({ key, value }) => [textOf(key).toLowerCase(), textOf(value)])),
+        ...parametersIn(timeouts),
       });
       const monitor = unquoted(textOf(row['resource_monitor']));
       this.objects.set(objectLabel('resource monitor of warehouse', name), { resource_monitor: monitor });
@@ -141,6 +142,7 @@ class Look implements Observed {
         default_warehouse: value.get('DEFAULT_WAREHOUSE') ?? '',
         rsa_public_key: value.get('RSA_PUBLIC_KEY_FP') ?? '',
         rsa_public_key_2: value.get('RSA_PUBLIC_KEY_2_FP') ?? '',
+        ...parametersIn(await this.#query(`show parameters like 'ABORT_DETACHED_QUERY' in user ${quoted(name)}`)),
       });
       const grantee = { kind: 'user', name } as const;
       for (const row of await this.#query(`show grants to user ${quoted(name)}`)) {
@@ -156,6 +158,9 @@ class Look implements Observed {
     return rows.find((row) => row['name'] === name);
   }
 }
+
+const parametersIn = (rows: readonly Row[]): Record<string, string> =>
+  Object.fromEntries(rows.map(({ key, value }) => [textOf(key).toLowerCase(), textOf(value).toLowerCase()]));
 
 const roleGrant = (role: string, grantee: Grant['grantee']): Grant => ({
   privilege: 'USAGE',

@@ -1,6 +1,7 @@
 import { grantOn, grantOnFuture, grantOnPresent } from './grants.ts';
 import type { Grant, Present, Wanted } from './model.ts';
 import type { Names } from './names.ts';
+import { warehousesOf } from './virtual-warehouses.ts';
 
 /** A role's grants, by when they can be made. */
 export interface RoleGrants {
@@ -30,13 +31,12 @@ export const roleGrants = (names: Names, present: Present): RoleGrants[] => [
 function engineerGrants(names: Names): RoleGrants {
   const { engineerRole: to } = names;
   const { bronze } = schemasOf(names);
-  const warehouses = [names.ingestWarehouse, names.transformWarehouse];
   const places = [
     grantOn('USAGE', 'DATABASE', names.database, to),
     ...['USAGE', 'CREATE TABLE', 'CREATE VIEW', 'CREATE STAGE'].map((privilege) =>
       grantOn(privilege, 'SCHEMA', bronze, to),
     ),
-    ...warehouses.flatMap((name) =>
+    ...[...warehousesOf(names).keys()].flatMap((name) =>
       ['USAGE', 'OPERATE', 'MONITOR'].map((privilege) => grantOn(privilege, 'WAREHOUSE', name, to)),
     ),
   ];

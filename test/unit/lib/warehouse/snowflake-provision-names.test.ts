@@ -16,6 +16,11 @@ describe('names', () => {
     expect(parseNames({ ...names, database: 'lecture_$2' }, givenBy).database).toBe('LECTURE_$2');
   });
 
+  it('may be one virtual warehouse for both', () => {
+    const given = { ...names, transformWarehouse: 'lecture_ingest_wh' };
+    expect(parseNames(given, givenBy)).toEqual({ ...names, transformWarehouse: names.ingestWarehouse });
+  });
+
   it.each<[string, Partial<Names>, string]>([
     [
       'a quote',
@@ -27,7 +32,6 @@ describe('names', () => {
     ['nothing', { monitor: '' }, '--monitor takes'],
     ['a role of Snowflake’s', { engineerRole: 'sysadmin' }, "--engineerRole: SYSADMIN is a role of Snowflake's own"],
     ['one role twice', { analystRole: 'de_role' }, 'have to be different'],
-    ['one warehouse for both', { ingestWarehouse: 'LECTURE_TRANSFORM_WH' }, 'have to be different'],
   ])('are refused with %s', (_, given, message) => {
     expect(() => parseNames({ ...names, ...given }, givenBy)).toThrow(UsageError);
     expect(() => parseNames({ ...names, ...given }, givenBy)).toThrow(message);

@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { desiredState } from '../../../../lib/warehouse/snowflake/provision/desired.ts';
 import { differences } from '../../../../lib/warehouse/snowflake/provision/diff.ts';
 import { nothingObserved, type Step } from '../../../../lib/warehouse/snowflake/provision/model.ts';
 import { script, stepsOf } from '../../../../lib/warehouse/snowflake/provision/script.ts';
-import { settings } from '../../../support/provision-settings.ts';
+import { names, settings } from '../../../support/provision-settings.ts';
 import { complete, having, whole } from '../../../support/provisioned-account.ts';
 
 const emptyAccount = stepsOf(differences(settings, nothingObserved));
@@ -68,7 +69,7 @@ describe('an empty account', () => {
   it('has services that log in by their keys alone', () => {
     const text = settings.keys.loader.first?.text;
     expect(linesOf('USERADMIN')).toContain(
-      `create user if not exists "LECTURE_LOADER" type = SERVICE default_role = "LOADER_ROLE" default_warehouse = "LECTURE_INGEST_WH" rsa_public_key = '${text}'`,
+      `create user if not exists "LECTURE_LOADER" type = SERVICE default_role = "LOADER_ROLE" default_warehouse = "LECTURE_INGEST_WH" abort_detached_query = true rsa_public_key = '${text}'`,
     );
   });
 
@@ -84,6 +85,45 @@ describe('an empty account', () => {
       .map((text) => text.replaceAll(/^\s*--.*$/gm, '').trim())
       .filter((text) => text !== '' && !text.startsWith('use role'));
     expect(statements).toEqual(emptyAccount.map(({ sql }) => sql));
+  });
+});
+
+describe('one virtual warehouse for both', () => {
+  const both = { ...settings, names: { ...names, transformWarehouse: names.ingestWarehouse } };
+  const lines = () => stepsOf(differences(both, nothingObserved)).map(({ sql }) => sql);
+
+  it('is made once, small and as patient as dbt needs, and under the monitor', () => {
+    expect(lines().filter((sql) => /^(create|alter) warehouse/.test(sql))).toEqual([
+      'create warehouse if not exists "LECTURE_INGEST_WH" with warehouse_size = XSMALL auto_suspend = 60 auto_resume = true ' +
+        'statement_timeout_in_seconds = 3600 statement_queued_timeout_in_seconds = 600 initially_suspended = true',
+      'alter warehouse "LECTURE_INGEST_WH" set resource_monitor = "LECTURE_MONITOR"',
+    ]);
+    expect(lines().filter((sql) => sql.includes('LECTURE_TRANSFORM_WH'))).toEqual([]);
+  });
+
+  it('is dbt’s as well as the loader’s', () => {
+    const usage = /^grant usage on warehouse "LECTURE_INGEST_WH" to role "(LOADER|DBT)_ROLE"$/;
+    expect(lines().filter((sql) => usage.test(sql))).toHaveLength(2);
+    expect(lines().filter((sql) => sql.includes('default_warehouse = "LECTURE_INGEST_WH"'))).toHaveLength(2);
+  });
+
+  it('is wanted once: each difference is told once, and none when it is there', () => {
+    const told = differences(both, nothingObserved).map(({ what }) => what);
+    expect(new Set(told).size).toBe(told.length);
+    expect(differences(both, having(desiredState(both, complete.present)))).toEqual([]);
+  });
+
+  it('takes the grants on what was dbt’s own before, and makes the other more patient', () => {
+    const found = differences(both, complete).map(({ what, change }) => `${change}: ${what}`);
+    expect(found.toSorted()).toEqual([
+      'different: user LECTURE_DBT',
+      'different: warehouse LECTURE_INGEST_WH',
+      'missing: USAGE on WAREHOUSE LECTURE_INGEST_WH to role DBT_ROLE',
+      'not wanted: MONITOR on WAREHOUSE LECTURE_TRANSFORM_WH to role DE_ROLE',
+      'not wanted: OPERATE on WAREHOUSE LECTURE_TRANSFORM_WH to role DE_ROLE',
+      'not wanted: USAGE on WAREHOUSE LECTURE_TRANSFORM_WH to role DBT_ROLE',
+      'not wanted: USAGE on WAREHOUSE LECTURE_TRANSFORM_WH to role DE_ROLE',
+    ]);
   });
 });
 

@@ -1,0 +1,61 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { systemClock } from '../../lib/clock.ts';
+import { openSnowflakeReader } from '../../lib/warehouse/snowflake/reader.ts';
+import { openSnowflakeSession } from '../../lib/warehouse/snowflake/session.ts';
+import { openSnowflakeWarehouse } from '../../lib/warehouse/snowflake/warehouse.ts';
+import { readCost } from '../../pipeline/cost.ts';
+import { topics } from '../../schemas/topics.ts';
+import { makeDatabase } from '../contract/support/snowflake-ground.ts';
+import { SnowflakeEmulator } from '../support/snowflake.ts';
+
+const now = Date.UTC(2026, 6, 2);
+
+describe('what a day came to at Snowflake', () => {
+  let emulator: SnowflakeEmulator;
+
+  const options = () => ({ settings: emulator.settings({ database: 'COST' }), clock: systemClock, stage: 'test' });
+  const cost = async () => {
+    await using reader = openSnowflakeReader(options());
+    return (await readCost(reader, options().settings, { hasRuns: false, now }))[0];
+  };
+  /** Flushes, each of one batch or of several at the same time. */
+  const flushed = async (...batches: readonly (readonly [topic: string, rows: number, at: string])[]) => {
+    await using session = await openSnowflakeSession(options());
+    const values = batches.map(
+      ([topic, rows, at], index) => `(${index}, 'b', 'c', '${topic}', 't', 0, 0, ${rows}, ${rows}, 1, '${at}')`,
+    );
+    await session.execute({ sql: 'delete from bronze.load_batches' });
+    await session.execute({ sql: `insert into bronze.load_batches values ${values.join(', ')}` });
+  };
+
+  beforeAll(async () => {
+    emulator = await SnowflakeEmulator.start();
+    await makeDatabase(options().settings);
+    await using warehouse = await openSnowflakeWarehouse(options());
+    await warehouse.migrate();
+  });
+  afterAll(() => emulator[Symbol.asyncDispose]());
+
+  it('is told per movie: genres are rows of a flush, and no movies', async () => {
+    await flushed(
+      [topics.rawMovies, 1_000, '2026-07-01 12:00:00'],
+      [topics.rawGenres, 500, '2026-07-01 12:00:00'],
+      [topics.rawMovies, 1_000, '2026-07-01 13:00:00'],
+      [topics.rawMovies, 9_000, '2026-06-30 12:00:00'],
+    );
+    const credits = 120 / 3_600;
+    expect(await cost()).toEqual({
+      flushes: 2,
+      rows_per_flush: 1_250,
+      dbt_runs: 0,
+      seconds_awake: 120,
+      estimated_credits: Number(credits.toFixed(3)),
+      credits_per_1000_movies: Number((credits / 2).toFixed(3)),
+    });
+  });
+
+  it('has no price per movie where none was loaded', async () => {
+    await flushed([topics.rawGenres, 500, '2026-07-01 12:00:00']);
+    expect(await cost()).toMatchObject({ flushes: 1, rows_per_flush: 500, credits_per_1000_movies: null });
+  });
+});
