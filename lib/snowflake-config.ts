@@ -2,6 +2,7 @@ import { createPrivateKey } from 'node:crypto';
 import { z } from 'zod';
 import { duration, flag, httpUrl, secret } from './config-fields.ts';
 import { Secret } from './secret.ts';
+import { parseIdentifier } from './warehouse/snowflake/provision/identifiers.ts';
 import type { SnowflakeCredentials, SnowflakeSettings } from './warehouse/snowflake/session.ts';
 
 /** The part of `config.ts` that is about Snowflake. */
@@ -9,7 +10,7 @@ import type { SnowflakeCredentials, SnowflakeSettings } from './warehouse/snowfl
 /** A name that needs no quotes, so that it means the same to Snowflake, to dbt and to a person. */
 const identifier = z
   .string()
-  .regex(/^[A-Za-z_][A-Za-z0-9_$]*$/, 'expected a name of letters, digits, _ and $, such as LECTURE_DE')
+  .refine((text) => parseIdentifier(text) !== null, 'expected a name of letters, digits, _ and $, such as LECTURE_DE')
   .transform((name) => name.toUpperCase());
 
 /** Nobody can listen: encrypted, or on this machine. */

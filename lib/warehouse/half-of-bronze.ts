@@ -1,12 +1,10 @@
 import { IngestError } from '../errors.ts';
+import { bronzeTables } from './warehouse.ts';
 
 /** BRONZE is not as the loader left it. A person has to put it back, or to start anew. */
 class TablesMissingError extends IngestError {
   readonly retriable = false;
 }
-
-/** They were made together, and only together they say what is in BRONZE and what is not. */
-const together = ['raw_movies', 'raw_genres', 'load_positions', 'load_batches'];
 
 /**
  * To be called before missing tables are made: beside tables that hold something, an empty new one would be a lie. Without
@@ -15,8 +13,8 @@ const together = ['raw_movies', 'raw_genres', 'load_positions', 'load_batches'];
  * @throws TablesMissingError when some of BRONZE's tables are there and others are not.
  */
 export function refuseHalfOfBronze(there: ReadonlySet<string>, remedy: string): void {
-  const missing = together.filter((table) => !there.has(table));
-  if (missing.length === 0 || missing.length === together.length) return;
+  const missing = bronzeTables.filter((table) => !there.has(table));
+  if (missing.length === 0 || missing.length === bronzeTables.length) return;
   throw new TablesMissingError(
     `BRONZE has no ${missing.join(' and no ')} any more, while its other tables are there: nothing was written. ${remedy}`,
   );

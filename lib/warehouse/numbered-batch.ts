@@ -1,4 +1,4 @@
-import type { Batch } from './warehouse.ts';
+import { type Batch, batchId } from './warehouse.ts';
 
 /** A batch with what its transaction gave it. */
 export interface NumberedBatch {
@@ -7,6 +7,13 @@ export interface NumberedBatch {
   readonly loadSeq: bigint;
   readonly ingestedAt: Date;
 }
+
+/** Numbered one after the other. @param lastSeq the highest number so far. */
+export const numbered = (batches: readonly Batch[], lastSeq: bigint, ingestedAt: Date): NumberedBatch[] =>
+  batches.map((batch, index) => ({ batch, id: batchId(batch), loadSeq: lastSeq + BigInt(index + 1), ingestedAt }));
+
+export const rowsIn = (batches: readonly NumberedBatch[]): number =>
+  batches.reduce((sum, { batch }) => sum + batch.rows.length, 0);
 
 /** As both warehouses read it, in UTC. */
 export const timestampText = (date: Date): string => date.toISOString().replace('T', ' ').replace('Z', '');

@@ -1,10 +1,7 @@
-import { type Batch, RebuildError, type SwapReport } from './warehouse.ts';
+import { type RawTable, RebuildError, type SwapReport } from './warehouse.ts';
 
 /** What stands before the names of the tables that are filled beside BRONZE. */
 export const rebuildPrefix = 'rebuild_';
-
-/** A rebuild's own tables, without the prefix. */
-export const rebuildTables = ['raw_movies', 'raw_genres', 'load_positions', 'load_batches'] as const;
 
 /**
  * The pieces of the live batches that lie outside of what the rebuild has read of their partition: below its first offset, as
@@ -56,7 +53,7 @@ const contentsSql = (table: string, ledger: string, contents: string) => `
  * Compares the two, record by record; `swapReport` reads the answer. @param contents for each raw table, a digest of what a
  * row of `raw` holds beside its lineage. @param pieces the table of `piecesSql`.
  */
-export function comparisonSql(contents: Readonly<Record<Batch['table'], string>>, pieces: string): string {
+export function comparisonSql(contents: Readonly<Record<RawTable, string>>, pieces: string): string {
   const all = (of: string) =>
     Object.entries(contents)
       .map(([table, digest]) => contentsSql(`${of}${table}`, `${of}load_batches`, digest))

@@ -47,6 +47,3 @@ export function withoutRows(batch: Batch, there: ReadonlySet<bigint>, end = 0n):
   const rows = [...batch.rows].filter(({ kafkaOffset }) => kafkaOffset < end && !there.has(kafkaOffset));
   return { ...batch, rows } as Batch;
 }
-
-export const rowsIn = (batches: readonly NumberedBatch[]): number =>
-  batches.reduce((sum, { batch }) => sum + batch.rows.length, 0);

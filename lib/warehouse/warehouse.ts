@@ -32,6 +32,13 @@ export interface PartitionId extends TopicId {
   readonly partition: number;
 }
 
+/** The tables that records become rows of. */
+export const rawTables = ['raw_movies', 'raw_genres'] as const;
+export type RawTable = (typeof rawTables)[number];
+
+/** With the ledger's. They were made together, and only together they say what is in BRONZE and what is not. */
+export const bronzeTables = [...rawTables, 'load_positions', 'load_batches'] as const;
+
 /** The offsets `[firstOffset, nextOffset)` of one partition; `rows` are those of them that go into BRONZE. */
 export type Batch = { readonly partition: PartitionId; readonly firstOffset: bigint; readonly nextOffset: bigint } & (
   | { readonly table: 'raw_movies'; readonly rows: readonly RawMovieRow[] }

@@ -1,6 +1,6 @@
 import { BIGINT, type DuckDBConnection, type DuckDBDataChunk, INTEGER, TIMESTAMP, VARCHAR } from '@duckdb/node-api';
 import type { NumberedBatch } from '../numbered-batch.ts';
-import type { RawGenresRow, RawMovieRow } from '../warehouse.ts';
+import { type RawGenresRow, type RawMovieRow, rawTables } from '../warehouse.ts';
 import { Chunk, maxChunkRows } from './chunk.ts';
 import { catalog } from './file.ts';
 
@@ -14,7 +14,7 @@ export async function appendRows(
   batches: readonly NumberedBatch[],
   prefix: string,
 ): Promise<void> {
-  for (const table of ['raw_movies', 'raw_genres'] as const) {
+  for (const table of rawTables) {
     const ofTable = batches.filter(({ batch }) => batch.table === table && batch.rows.length > 0);
     if (ofTable.length === 0) continue;
     const appender = await connection.createAppender(`${prefix}${table}`, 'bronze', catalog);

@@ -1,10 +1,11 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Clock } from '../../clock.ts';
-import type { NumberedBatch } from '../numbered-batch.ts';
-import { numberMissing, rangeOf, replayTable, rowsIn, withoutRows } from '../replay-table.ts';
+import type { Ledger } from '../ledger.ts';
+import { type NumberedBatch, rowsIn } from '../numbered-batch.ts';
+import { numberMissing, rangeOf, replayTable, withoutRows } from '../replay-table.ts';
 import type { Batch, Extension, PartitionRange, TopicId } from '../warehouse.ts';
 import type { DuckDbFileOptions } from './file.ts';
-import { isOfTopic, keyOf, type Ledger, LoadLedger, lastLoadSeq, movePosition, recordBatch } from './ledger.ts';
+import { isOfTopic, keyOf, LoadLedger, lastLoadSeq, movePosition, recordBatch, storedPositions } from './ledger.ts';
 import { openSharedFile, type SharedFile } from './shared-file.ts';
 import { DuckDbWarehouse } from './warehouse.ts';
 
@@ -70,7 +71,7 @@ async function storedRanges(connection: DuckDBConnection, table: string): Promis
 }
 
 /** Positions of a replay; of its batches only what BRONZE has not is written, under the live ledger. */
-class ReplayLedger implements Ledger {
+class ReplayLedger implements Ledger<DuckDBConnection> {
   readonly prefix = '';
   readonly #table: string;
   /** Rows of the last call. */
@@ -80,10 +81,8 @@ class ReplayLedger implements Ledger {
     this.#table = table;
   }
 
-  async positions(connection: DuckDBConnection, topic: TopicId): Promise<ReadonlyMap<number, bigint>> {
-    const sql = `select kafka_partition, next_offset from ${this.#table} where ${isOfTopic}`;
-    const rows = (await connection.runAndReadAll(sql, keyOf(topic))).getRows();
-    return new Map(rows.map(([partition, next]) => [Number(partition), next as bigint]));
+  positions(connection: DuckDBConnection, topic: TopicId): Promise<ReadonlyMap<number, bigint>> {
+    return storedPositions(connection, this.#table, topic);
   }
 
   async take(connection: DuckDBConnection, batches: readonly Batch[], ingestedAt: Date): Promise<NumberedBatch[]> {

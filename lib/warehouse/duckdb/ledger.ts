@@ -1,43 +1,28 @@
 import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api';
-import { type NumberedBatch, payloadBytes, timestampText } from '../numbered-batch.ts';
-import { type Batch, batchId, FencedError, type PartitionId, type TopicId } from '../warehouse.ts';
-
-/** Where a loader's positions are and what becomes of its batches; all calls are made within one transaction. */
-export interface Ledger {
-  /** What stands before the names of the tables that are filled: nothing, or that of tables beside BRONZE. */
-  readonly prefix: string;
-  positions(connection: DuckDBConnection, topic: TopicId): Promise<ReadonlyMap<number, bigint>>;
-  /**
-   * Compare-and-set of every position, and each batch's line: before any row, so that who lost writes none.
-   * @returns the batches with the rows that are to be written. @throws FencedError.
-   */
-  take(connection: DuckDBConnection, batches: readonly Batch[], ingestedAt: Date): Promise<NumberedBatch[]>;
-}
+import type { Ledger } from '../ledger.ts';
+import { type NumberedBatch, numbered, payloadBytes, timestampText } from '../numbered-batch.ts';
+import { type Batch, FencedError, type TopicId } from '../warehouse.ts';
 
 /** Positions and lines of `bronze.load_*`, or of the same tables with a prefix. */
-export class LoadLedger implements Ledger {
+export class LoadLedger implements Ledger<DuckDBConnection> {
   readonly prefix: string;
 
   constructor(prefix = '') {
     this.prefix = prefix;
   }
 
-  async positions(connection: DuckDBConnection, topic: TopicId): Promise<ReadonlyMap<number, bigint>> {
-    const sql = `select kafka_partition, next_offset from bronze.${this.prefix}load_positions where ${isOfTopic}`;
-    const rows = (await connection.runAndReadAll(sql, keyOf(topic))).getRows();
-    return new Map(rows.map(([partition, next]) => [Number(partition), next as bigint]));
+  positions(connection: DuckDBConnection, topic: TopicId): Promise<ReadonlyMap<number, bigint>> {
+    return storedPositions(connection, `bronze.${this.prefix}load_positions`, topic);
   }
 
   async take(connection: DuckDBConnection, batches: readonly Batch[], ingestedAt: Date): Promise<NumberedBatch[]> {
     const lastSeq = await lastLoadSeq(connection, this.prefix);
-    const numbered = batches.map((batch, index) => {
-      return { batch, id: batchId(batch), loadSeq: lastSeq + BigInt(index + 1), ingestedAt };
-    });
-    for (const entry of numbered) {
+    const taken = numbered(batches, lastSeq, ingestedAt);
+    for (const entry of taken) {
       await movePosition(connection, `bronze.${this.prefix}load_positions`, entry);
       await recordBatch(connection, this.prefix, entry);
     }
-    return numbered;
+    return taken;
   }
 }
 
@@ -45,6 +30,17 @@ export class LoadLedger implements Ledger {
 export const isOfTopic = `cluster_id = $1 and topic = $2 and topic_id in ($3, '')`;
 
 export const keyOf = ({ clusterId, topic, topicId }: TopicId): DuckDBValue[] => [clusterId, topic, topicId];
+
+/** By the table's own positions. */
+export async function storedPositions(
+  connection: DuckDBConnection,
+  table: string,
+  topic: TopicId,
+): Promise<ReadonlyMap<number, bigint>> {
+  const sql = `select kafka_partition, next_offset from ${table} where ${isOfTopic}`;
+  const rows = (await connection.runAndReadAll(sql, keyOf(topic))).getRows();
+  return new Map(rows.map(([partition, next]) => [Number(partition), next as bigint]));
+}
 
 /** The highest number so far. Tables beside BRONZE go on from BRONZE's own, so that what they hold counts as newer. */
 export async function lastLoadSeq(connection: DuckDBConnection, prefix: string): Promise<bigint> {
@@ -68,23 +64,13 @@ export async function movePosition(
     [...key, firstOffset, nextOffset, movedAt],
   );
   if (moved.rowsChanged === 1) return;
-  const stored = await storedPosition(connection, table, partition);
+  const stored = (await storedPositions(connection, table, partition)).get(partition.partition) ?? null;
   if (stored !== null) throw new FencedError(partition, firstOffset, stored);
   await connection.run(
     `insert into ${table} (cluster_id, topic, topic_id, kafka_partition, next_offset, updated_at)
      values ($1, $2, $3, $4, $5, $6::timestamp)`,
     [...key, nextOffset, movedAt],
   );
-}
-
-async function storedPosition(
-  connection: DuckDBConnection,
-  table: string,
-  partition: PartitionId,
-): Promise<bigint | null> {
-  const sql = `select next_offset from ${table} where ${isOfTopic} and kafka_partition = $4`;
-  const rows = (await connection.runAndReadAll(sql, [...keyOf(partition), partition.partition])).getRows();
-  return (rows[0]?.[0] as bigint | undefined) ?? null;
 }
 
 /** The batch's line. */

@@ -1,13 +1,11 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Clock } from '../../clock.ts';
-import { comparisonSql, piecesSql, rebuildPrefix as prefix, rebuildTables, swapReport } from '../rebuild-sql.ts';
-import type { Rebuild, SwapReport } from '../warehouse.ts';
+import { comparisonSql, piecesSql, rebuildPrefix as prefix, swapReport } from '../rebuild-sql.ts';
+import { bronzeTables, type Rebuild, rawTables, type SwapReport } from '../warehouse.ts';
 import type { DuckDbFileOptions } from './file.ts';
 import { LoadLedger, lastLoadSeq } from './ledger.ts';
 import { openSharedFile, type SharedFile } from './shared-file.ts';
 import { bronzeSql, DuckDbWarehouse } from './warehouse.ts';
-
-const rawTables = ['raw_movies', 'raw_genres'] as const;
 
 /** @throws what `openDuckDbFile` throws, as do all its calls. */
 export async function openDuckDbRebuild(options: DuckDbFileOptions): Promise<Rebuild> {
@@ -30,7 +28,7 @@ class DuckDbRebuild extends DuckDbWarehouse implements Rebuild {
       await carryOver(connection);
       const report = await compare(connection);
       // crash point: replay.compared
-      for (const table of rebuildTables) {
+      for (const table of bronzeTables) {
         await connection.run(`drop table bronze.${table}; alter table bronze.${prefix}${table} rename to ${table}`);
       }
       // crash point: replay.swapped
@@ -40,7 +38,7 @@ class DuckDbRebuild extends DuckDbWarehouse implements Rebuild {
 
   discard(): Promise<void> {
     return this.file.transaction(async (connection) => {
-      for (const table of rebuildTables) await connection.run(`drop table if exists bronze.${prefix}${table}`);
+      for (const table of bronzeTables) await connection.run(`drop table if exists bronze.${prefix}${table}`);
     });
   }
 }

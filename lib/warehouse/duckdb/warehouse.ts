@@ -4,12 +4,13 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Clock } from '../../clock.ts';
 import { isStorable } from '../document.ts';
 import { refuseHalfOfBronze } from '../half-of-bronze.ts';
+import type { Ledger } from '../ledger.ts';
 import type { NumberedBatch } from '../numbered-batch.ts';
 import { type RowAddress, refuseRows, rowsWhere } from '../row-address.ts';
 import type { Batch, PartitionId, TopicId, Warehouse } from '../warehouse.ts';
 import { appendRows } from './append-rows.ts';
 import type { DuckDbFileOptions } from './file.ts';
-import { type Ledger, LoadLedger } from './ledger.ts';
+import { LoadLedger } from './ledger.ts';
 import { openSharedFile, type SharedFile } from './shared-file.ts';
 
 /** Creates what is missing in BRONZE. */
@@ -24,9 +25,9 @@ export async function openDuckDbWarehouse(options: DuckDbFileOptions): Promise<W
 export class DuckDbWarehouse implements Warehouse {
   protected readonly file: SharedFile;
   readonly #clock: Clock;
-  readonly #ledger: Ledger;
+  readonly #ledger: Ledger<DuckDBConnection>;
 
-  constructor(file: SharedFile, clock: Clock, ledger: Ledger) {
+  constructor(file: SharedFile, clock: Clock, ledger: Ledger<DuckDBConnection>) {
     this.file = file;
     this.#clock = clock;
     this.#ledger = ledger;

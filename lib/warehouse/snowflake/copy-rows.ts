@@ -6,11 +6,11 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
-import type { NumberedBatch } from '../numbered-batch.ts';
-import { WarehouseUnavailableError } from '../warehouse.ts';
+import { type NumberedBatch, rowsIn } from '../numbered-batch.ts';
+import { type RawTable, WarehouseUnavailableError } from '../warehouse.ts';
 import { noCode, SnowflakeError } from './errors.ts';
 import { type LoadTurn, mustHaveChanged } from './load-turn.ts';
-import { columnsOf, type RawTable, valuesOf } from './raw-tables.ts';
+import { columnsOf, valuesOf } from './raw-tables.ts';
 import type { SnowflakeSession } from './session.ts';
 
 /**
@@ -35,8 +35,7 @@ export async function copyRows(
       createWriteStream(file, { mode: 0o600 }),
     );
     await upload(turn.session, file);
-    const rows = batches.reduce((sum, { batch }) => sum + batch.rows.length, 0);
-    await copyLines(turn, table, { name, prefix, rows, batch: batches[0]?.id ?? '' });
+    await copyLines(turn, table, { name, prefix, rows: rowsIn(batches), batch: batches[0]?.id ?? '' });
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

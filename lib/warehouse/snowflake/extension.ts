@@ -1,15 +1,8 @@
-import type { NumberedBatch } from '../numbered-batch.ts';
-import { numberMissing, rangeOf, replayTable, rowsIn, withoutRows } from '../replay-table.ts';
+import type { Ledger } from '../ledger.ts';
+import { type NumberedBatch, rowsIn } from '../numbered-batch.ts';
+import { numberMissing, rangeOf, replayTable, withoutRows } from '../replay-table.ts';
 import type { Batch, Extension, PartitionRange, TopicId } from '../warehouse.ts';
-import {
-  type Ledger,
-  LoadLedger,
-  lastLoadSeq,
-  movePositions,
-  partitionKey,
-  recordBatches,
-  storedPositions,
-} from './ledger.ts';
+import { LoadLedger, lastLoadSeq, movePositions, partitionKey, recordBatches, storedPositions } from './ledger.ts';
 import { type LoadTurn, takeTurn } from './load-turn.ts';
 import type { SnowflakeSession } from './session.ts';
 import { SnowflakeWarehouse, type SnowflakeWarehouseOptions } from './warehouse.ts';
@@ -88,7 +81,7 @@ async function storedRanges(session: SnowflakeSession, table: string): Promise<P
 }
 
 /** Positions of a replay; of its batches only what BRONZE has not is written, under the live ledger. */
-class ReplayLedger implements Ledger {
+class ReplayLedger implements Ledger<SnowflakeSession, LoadTurn> {
   readonly prefix = '';
   readonly #table: string;
   /** Rows of the last call. */

@@ -1,6 +1,7 @@
 import type { NumberedBatch } from '../numbered-batch.ts';
+import type { RawTable } from '../warehouse.ts';
 import { type LoadTurn, mustHaveChanged } from './load-turn.ts';
-import { columnsOf, type RawTable, valuesOf } from './raw-tables.ts';
+import { columnsOf, valuesOf } from './raw-tables.ts';
 
 /** At 65,280 binds the driver would upload them to a stage of its own, whose creation commits the transaction. */
 const maxBinds = 60_000;

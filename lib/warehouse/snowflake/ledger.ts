@@ -1,22 +1,11 @@
-import { type NumberedBatch, payloadBytes, timestampText } from '../numbered-batch.ts';
-import { type Batch, batchId, FencedError, type PartitionId, type TopicId } from '../warehouse.ts';
+import type { Ledger } from '../ledger.ts';
+import { type NumberedBatch, numbered, payloadBytes, timestampText } from '../numbered-batch.ts';
+import { type Batch, FencedError, type PartitionId, type TopicId } from '../warehouse.ts';
 import { type LoadTurn, mustHaveChanged } from './load-turn.ts';
 import type { SnowflakeSession } from './session.ts';
 
-/** Where a loader's positions are and what becomes of its batches; all calls are made within one transaction. */
-export interface Ledger {
-  /** What stands before the names of the tables that are filled: nothing, or that of tables beside BRONZE. */
-  readonly prefix: string;
-  positions(session: SnowflakeSession, topic: TopicId): Promise<ReadonlyMap<number, bigint>>;
-  /**
-   * Compare-and-set of every position, and each batch's line: before any row, so that who lost writes none.
-   * @returns the batches with the rows that are to be written. @throws FencedError.
-   */
-  take(turn: LoadTurn, batches: readonly Batch[], ingestedAt: Date): Promise<NumberedBatch[]>;
-}
-
 /** Positions and lines of `bronze.load_*`, or of the same tables with a prefix. */
-export class LoadLedger implements Ledger {
+export class LoadLedger implements Ledger<SnowflakeSession, LoadTurn> {
   readonly prefix: string;
 
   constructor(prefix = '') {
@@ -30,11 +19,9 @@ export class LoadLedger implements Ledger {
   async take(turn: LoadTurn, batches: readonly Batch[], ingestedAt: Date): Promise<NumberedBatch[]> {
     await movePositions(turn, `bronze.${this.prefix}load_positions`, batches, ingestedAt);
     const lastSeq = await lastLoadSeq(turn.session, this.prefix);
-    const numbered = batches.map((batch, index) => {
-      return { batch, id: batchId(batch), loadSeq: lastSeq + BigInt(index + 1), ingestedAt };
-    });
-    await recordBatches(turn, this.prefix, numbered);
-    return numbered;
+    const taken = numbered(batches, lastSeq, ingestedAt);
+    await recordBatches(turn, this.prefix, taken);
+    return taken;
   }
 }
 
@@ -103,7 +90,7 @@ export async function movePositions(
 /** Whether every batch is in the ledger: its position is there, or beyond it, as another may have gone on from it. */
 export async function areTaken(
   session: SnowflakeSession,
-  ledger: Pick<Ledger, 'positions'>,
+  ledger: Pick<Ledger<SnowflakeSession, LoadTurn>, 'positions'>,
   batches: readonly Batch[],
 ): Promise<boolean> {
   for (const ofTopic of Map.groupBy(batches, topicKey).values()) {
@@ -128,6 +115,10 @@ async function refuseMoved(session: SnowflakeSession, table: string, batches: re
   }
 }
 
+/** Of a batch's line. */
+export const lineColumns = `load_seq, batch_id, cluster_id, topic, topic_id, kafka_partition, first_offset, next_offset, row_count,
+  payload_bytes, loaded_at`;
+
 /** The batches' lines. */
 export async function recordBatches(
   { session, isOurs }: LoadTurn,
@@ -137,9 +128,7 @@ export async function recordBatches(
   if (batches.length === 0) return;
   const { rowsChanged } = await session.execute({
     sql: `
-      insert into bronze.${prefix}load_batches
-        (load_seq, batch_id, cluster_id, topic, topic_id, kafka_partition, first_offset, next_offset, row_count,
-         payload_bytes, loaded_at)
+      insert into bronze.${prefix}load_batches (${lineColumns})
       select column1, column2, column3, column4, column5, column6, column7, column8, column9, column10, column11::timestamp_ntz
         from values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
        where ${isOurs}`,

@@ -1,8 +1,5 @@
 import { type NumberedBatch, timestampText } from '../numbered-batch.ts';
-import type { RawGenresRow, RawMovieRow } from '../warehouse.ts';
-
-export const rawTables = ['raw_movies', 'raw_genres'] as const;
-export type RawTable = (typeof rawTables)[number];
+import type { RawGenresRow, RawMovieRow, RawTable } from '../warehouse.ts';
 
 /** A column of a raw table: what it takes of a row, and how it is read from the text or number that was sent. */
 interface Column<Row> {

@@ -1,8 +1,15 @@
-import { comparisonSql, piecesSql, rebuildPrefix as prefix, rebuildTables, swapReport } from '../rebuild-sql.ts';
-import { type Rebuild, type SwapReport, WarehouseUnavailableError } from '../warehouse.ts';
-import { LoadLedger, lastLoadSeq } from './ledger.ts';
+import { comparisonSql, piecesSql, rebuildPrefix as prefix, swapReport } from '../rebuild-sql.ts';
+import {
+  bronzeTables,
+  type RawTable,
+  type Rebuild,
+  rawTables,
+  type SwapReport,
+  WarehouseUnavailableError,
+} from '../warehouse.ts';
+import { LoadLedger, lastLoadSeq, lineColumns } from './ledger.ts';
 import { type LoadTurn, takeTurn, waitForTurn } from './load-turn.ts';
-import { columnsOf, type RawTable, rawTables } from './raw-tables.ts';
+import { columnsOf } from './raw-tables.ts';
 import type { SnowflakeSession } from './session.ts';
 import { migrateBronze, SnowflakeWarehouse, type SnowflakeWarehouseOptions } from './warehouse.ts';
 
@@ -57,12 +64,12 @@ class SnowflakeRebuild extends SnowflakeWarehouse implements Rebuild {
 }
 
 async function isWhole(session: SnowflakeSession): Promise<boolean> {
-  const names = rebuildTables.map((table) => `'${prefix}${table}'`).join(', ');
+  const names = bronzeTables.map((table) => `'${prefix}${table}'`).join(', ');
   const { rows } = await session.execute({
     sql: `select count(*) as tables from information_schema.tables
            where lower(table_schema) = 'bronze' and lower(table_name) in (${names})`,
   });
-  return Number(rows[0]?.['tables']) === rebuildTables.length;
+  return Number(rows[0]?.['tables']) === bronzeTables.length;
 }
 
 /** Of a rebuild that is swapped in nothing is left. */
@@ -72,7 +79,7 @@ async function isSwapped(session: SnowflakeSession): Promise<boolean> {
 }
 
 async function dropTables(session: SnowflakeSession): Promise<void> {
-  for (const table of [...rebuildTables, 'pieces']) {
+  for (const table of [...bronzeTables, 'pieces']) {
     await session.execute({ sql: `drop table if exists bronze.${prefix}${table}` });
   }
 }
@@ -118,13 +125,9 @@ async function carryOver({ session, isOurs }: LoadTurn): Promise<void> {
 
 const namesOf = (table: RawTable): string[] => columnsOf(table).map(({ name }) => name);
 
-/** Of a ledger's line. */
-const lineColumns = `load_seq, batch_id, cluster_id, topic, topic_id, kafka_partition, first_offset, next_offset, row_count,
-  payload_bytes, loaded_at`;
-
 const lineage = new Set(['ingested_at', 'batch_id', 'load_seq', 'kafka_partition', 'kafka_offset']);
 
-/** All of a row but its lineage as a number of 2^128, so two that differ do not meet by chance. */
+/** All of a row but its lineage as a digest, so two that differ do not meet by chance. */
 function contentsOf(table: RawTable): string {
   const values = columnsOf(table)
     .filter(({ name }) => !lineage.has(name))
@@ -142,25 +145,20 @@ async function compare(session: SnowflakeSession): Promise<SwapReport> {
 /**
  * By rows, as SWAP WITH would commit for each table: those of the rebuild move into the live tables, in the order by which dbt
  * reads them. Of the rebuild nothing is left, so that who dies before it is dropped leaves none that could be swapped in again.
- * @returns the rows of the raw tables.
  */
-async function swapTables(turn: LoadTurn): Promise<number> {
-  let rows = 0;
-  for (const table of rawTables)
-    rows += await moveRows(turn, table, namesOf(table).join(', '), 'load_seq, kafka_offset');
+async function swapTables(turn: LoadTurn): Promise<void> {
+  for (const table of rawTables) {
+    await moveRows(turn, table, namesOf(table).join(', '), 'load_seq, kafka_offset');
+  }
   await moveRows(turn, 'load_batches', lineColumns, 'load_seq');
   await turn.session.execute({ sql: `delete from bronze.${prefix}load_positions where ${turn.isOurs}` });
-  return rows;
 }
 
-/** @returns how many. */
-async function moveRows(turn: LoadTurn, table: string, columns: string, order: string): Promise<number> {
-  const { session, isOurs } = turn;
+async function moveRows({ session, isOurs }: LoadTurn, table: string, columns: string, order: string): Promise<void> {
   await session.execute({ sql: `delete from bronze.${table} where ${isOurs}` });
-  const { rowsChanged } = await session.execute({
+  await session.execute({
     sql: `insert into bronze.${table} (${columns})
           select ${columns} from bronze.${prefix}${table} where ${isOurs} order by ${order}`,
   });
   await session.execute({ sql: `delete from bronze.${prefix}${table} where ${isOurs}` });
-  return rowsChanged;
 }

@@ -3,15 +3,15 @@ import { join } from 'node:path';
 import type { Clock } from '../../clock.ts';
 import { isStrictJson } from '../document.ts';
 import { refuseHalfOfBronze } from '../half-of-bronze.ts';
-import { type NumberedBatch, payloadBytes } from '../numbered-batch.ts';
+import type { Ledger } from '../ledger.ts';
+import { type NumberedBatch, payloadBytes, rowsIn } from '../numbered-batch.ts';
 import { type RowAddress, refuseRows, rowsWhere } from '../row-address.ts';
-import type { Batch, TopicId, Warehouse } from '../warehouse.ts';
+import { type Batch, rawTables, type TopicId, type Warehouse } from '../warehouse.ts';
 import { SnowflakeClient } from './client.ts';
 import { copyRows } from './copy-rows.ts';
 import { insertRows } from './insert-rows.ts';
-import { areTaken, type Ledger, LoadLedger } from './ledger.ts';
+import { areTaken, LoadLedger } from './ledger.ts';
 import { type LoadTurn, takeTurn } from './load-turn.ts';
-import { rawTables } from './raw-tables.ts';
 import { isAboutValues, refusedRows } from './refused-rows.ts';
 import type { SessionOptions, SnowflakeSession } from './session.ts';
 
@@ -35,9 +35,12 @@ export class SnowflakeWarehouse implements Warehouse {
   protected readonly client: SnowflakeClient;
   readonly #clock: Clock;
   readonly #copyFrom: number;
-  readonly #ledger: Ledger;
+  readonly #ledger: Ledger<SnowflakeSession, LoadTurn>;
 
-  constructor({ copyFrom = standardCopyFrom, ...session }: SnowflakeWarehouseOptions, ledger: Ledger) {
+  constructor(
+    { copyFrom = standardCopyFrom, ...session }: SnowflakeWarehouseOptions,
+    ledger: Ledger<SnowflakeSession, LoadTurn>,
+  ) {
     this.client = new SnowflakeClient(session);
     this.#clock = session.clock;
     this.#copyFrom = copyFrom;
@@ -81,9 +84,8 @@ export class SnowflakeWarehouse implements Warehouse {
   }
 
   #writerOf(batches: readonly NumberedBatch[]): typeof copyRows {
-    const rows = batches.reduce((sum, { batch }) => sum + batch.rows.length, 0);
     const bytes = batches.reduce((sum, { batch }) => sum + payloadBytes(batch), 0);
-    return rows >= this.#copyFrom || bytes >= this.#copyFrom * usualBytes ? copyRows : insertRows;
+    return rowsIn(batches) >= this.#copyFrom || bytes >= this.#copyFrom * usualBytes ? copyRows : insertRows;
   }
 
   /** Found out the way in which the rows were written. */
