@@ -20,7 +20,10 @@ export function deadLetterOf(
   failedAt: Date,
 ): ProducerRecord<DeadLetter> {
   const origin = originOf(record);
-  const value = { ...origin, originKey: record.key, originValue: record.value, ...failure, failedAt };
+  const value = {
+    ...{ ...origin, originKey: record.key, originValue: record.value, ...failure, failedAt },
+    ...{ originValueBytes: null, originValueSha256: null, originLastOffsetDelta: null },
+  };
   return { key: deadLetterKey(origin), value };
 }
 

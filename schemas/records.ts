@@ -40,6 +40,7 @@ export interface DeadLetter {
   readonly originOffset: bigint;
   readonly originTimestamp: Date;
   readonly originKey: Buffer | null;
+  /** Only its beginning where `originValueBytes` is a number. */
   readonly originValue: Buffer | null;
   /** Machine-readable, one of `deadLetterReasons`. */
   readonly reason: DeadLetterReason;
@@ -49,6 +50,14 @@ export interface DeadLetter {
   /** How often it was sent back to its origin and came here again. */
   readonly replays: number;
   readonly failedAt: Date;
+  /** Size and SHA-256 of the whole value, when `originValue` holds only its beginning; otherwise null. */
+  readonly originValueBytes: number | null;
+  readonly originValueSha256: Buffer | null;
+  /**
+   * A number when the letter covers all offsets of a batch, from `originOffset` to `originOffset + originLastOffsetDelta`;
+   * `originValue` is then the beginning of the batch as Kafka holds it. Null when the letter holds one record.
+   */
+  readonly originLastOffsetDelta: number | null;
 }
 
 export const deadLetterReasons = [
@@ -60,5 +69,9 @@ export const deadLetterReasons = [
   'invalid_json',
   'unexpected_shape',
   'wrong_movie',
+  'record_limits_exceeded',
+  'unreadable_batch',
+  'id_mismatch',
+  'time_in_future',
 ] as const;
 export type DeadLetterReason = (typeof deadLetterReasons)[number];

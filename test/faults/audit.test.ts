@@ -80,6 +80,7 @@ const written: readonly (readonly [what: string, topic: string, message: Message
       value: deadLetterCodec.encode({
         ...{ originTopic: 'tmdb.raw-movies', originPartition: 0, originOffset: 0n, originTimestamp: new Date() },
         ...{ originKey: null, originValue: Buffer.from('x'), reason: 'invalid_json', message: '', attempts: 1 },
+        ...{ originValueBytes: null, originValueSha256: null, originLastOffsetDelta: null },
         ...{ replays: 0, failedAt: new Date() },
       }),
     },

@@ -29,6 +29,9 @@ describe('a dead letter', () => {
         replays: 0,
         ...failure,
         failedAt,
+        originValueBytes: null,
+        originValueSha256: null,
+        originLastOffsetDelta: null,
       },
     });
   });

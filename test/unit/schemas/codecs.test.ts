@@ -35,6 +35,9 @@ const deadLetter = fc.record<DeadLetter>({
   attempts: int,
   replays: int,
   failedAt: date,
+  originValueBytes: fc.option(fc.nat()),
+  originValueSha256: fc.option(bytes),
+  originLastOffsetDelta: fc.option(fc.nat()),
 });
 
 const roundTrips = <T>(codec: Codec<T>, values: fc.Arbitrary<T>) =>

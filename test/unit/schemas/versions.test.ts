@@ -54,6 +54,28 @@ const golden: Record<string, { codec: keyof typeof codecs; bytes: string; value:
       attempts: 2,
       replays: 1,
       failedAt: at,
+      ...{ originValueBytes: null, originValueSha256: null, originLastOffsetDelta: null },
+    },
+  },
+  'dead-letter.v2': {
+    codec: 'dead-letter',
+    bytes:
+      'c301a8773137281801c41e746d64622e7261772d6d6f76696573068280808080808080800180a0d5edee6602063630330204616212046e6f020080a0d5edee660280b4891302046364020e',
+    value: {
+      originTopic: 'tmdb.raw-movies',
+      originPartition: 3,
+      originOffset: 4_611_686_018_427_387_905n,
+      originTimestamp: at,
+      originKey: Buffer.from('603'),
+      originValue: Buffer.from('ab'),
+      reason: 'unreadable_batch',
+      message: 'no',
+      attempts: 1,
+      replays: 0,
+      failedAt: at,
+      originValueBytes: 20_000_000,
+      originValueSha256: Buffer.from('cd'),
+      originLastOffsetDelta: 7,
     },
   },
 };
