@@ -21,7 +21,7 @@ import {
 import { DecodeError } from '../schemas/codec.ts';
 import type { DeadLetter, DeadLetterReason } from '../schemas/records.ts';
 import type { TopicName } from '../schemas/topics.ts';
-import { deadLetterOf } from './dead-letter.ts';
+import { deadLetterOf, type Failure, failureOf, publishLetters } from './dead-letter.ts';
 import { keepOffsets, MicroBatches, type Pending, toBatch } from './micro-batches.ts';
 import { noReadableJson, type RawCodecs, toRawRow } from './raw-row.ts';
 
@@ -101,11 +101,13 @@ interface Assigned {
   next: bigint | null;
 }
 
-/** A record that nobody can load, and why. */
+/** A record that cannot be loaded, and why. */
 interface Unreadable {
   readonly record: ConsumerRecord;
-  readonly message: string;
+  readonly failure: Failure;
 }
+
+const invalidJson: Failure = { reason: 'invalid_json', message: noReadableJson, attempts: 1 };
 
 class BronzeLoader implements PartitionHandler {
   readonly #ports: BronzeLoaderPorts;
@@ -154,7 +156,7 @@ class BronzeLoader implements PartitionHandler {
     const key = keyOf(topic, partition);
     const assigned = this.#assigned.get(key);
     const { readable, rows, unreadable } = this.#decodeAll(records);
-    if (unreadable.length > 0) await this.#park(unreadable, 'undecodable_record');
+    if (unreadable.length > 0) await this.#park(unreadable);
     // Taken away meanwhile: whoever has it now begins at the ledger's position, these records included.
     if (!assigned || this.#assigned.get(key) !== assigned) return;
     const firstOffset = assigned.next ?? records[0]?.offset ?? next;
@@ -202,9 +204,13 @@ class BronzeLoader implements PartitionHandler {
     const rows: (RawMovieRow | RawGenresRow)[] = [];
     const unreadable: Unreadable[] = [];
     for (const record of records) {
+      if (record.unusable) {
+        unreadable.push({ record, failure: failureOf(record.unusable) });
+        continue;
+      }
       const row = toRawRow(this.#ports, record);
       if (row instanceof DecodeError) {
-        unreadable.push({ record, message: row.message });
+        unreadable.push({ record, failure: { reason: 'undecodable_record', message: row.message, attempts: 1 } });
       } else {
         readable.push(record);
         rows.push(row);
@@ -213,14 +219,14 @@ class BronzeLoader implements PartitionHandler {
     return { readable, rows, unreadable };
   }
 
-  async #park(unreadable: readonly Unreadable[], reason: DeadLetterReason): Promise<void> {
+  async #park(unreadable: readonly Unreadable[]): Promise<void> {
     const failedAt = new Date(this.#ports.clock.now());
-    await this.#ports.deadLetters.publish(
-      unreadable.map(({ record, message }) => deadLetterOf(record, { reason, message, attempts: 1 }, failedAt)),
-    );
-    this.#ports.onParked?.(unreadable.length, reason);
-    for (const { record, message } of unreadable) {
+    const letters = unreadable.map(({ record, failure }) => deadLetterOf(record, failure, failedAt));
+    await publishLetters(this.#ports.deadLetters, letters);
+    for (const { record, failure } of unreadable) {
       const { topic, partition, offset } = record;
+      const { reason, message } = failure;
+      this.#ports.onParked?.(1, reason);
       this.#ports.log.warn({ topic, partition, offset: offset.toString(), reason, message }, 'parked a raw record');
     }
   }
@@ -340,11 +346,11 @@ class BronzeLoader implements PartitionHandler {
     const isInvalid = ({ topic, partition, offset }: ConsumerRecord) =>
       invalid.has(addressOf(topic, partition, offset));
     const unreadable = pending.flatMap(({ records }) =>
-      records.filter(isInvalid).map((record) => ({ record, message: noReadableJson })),
+      records.filter(isInvalid).map((record) => ({ record, failure: invalidJson })),
     );
     // Nothing to be parked: without this, the same batch would be refused for ever.
     if (unreadable.length === 0) throw error;
-    await this.#park(unreadable, 'invalid_json');
+    await this.#park(unreadable);
     return pending.map((one) => {
       const { topic, partition } = one.partition;
       return keepOffsets(one, (offset) => !invalid.has(addressOf(topic, partition, offset)));

@@ -7,7 +7,7 @@ import type { TmdbClient } from '../lib/tmdb/client.ts';
 import { UnusableAnswerError } from '../lib/tmdb/errors.ts';
 import { type Codec, DecodeError } from '../schemas/codec.ts';
 import type { DeadLetter, DeadLetterReason, MovieId, RawMovie } from '../schemas/records.ts';
-import { deadLetterOf } from './dead-letter.ts';
+import { deadLetterOf, type Failure, failureOf, publishLetters } from './dead-letter.ts';
 
 export interface MovieDetailsPorts {
   readonly movieIds: RecordSource;
@@ -40,6 +40,7 @@ export const runMovieDetails = (
   }, options);
 
 async function handle(ports: MovieDetailsPorts, record: ConsumerRecord, signal: AbortSignal): Promise<MovieOutcome> {
+  if (record.unusable) return park(ports, record, failureOf(record.unusable));
   // A tombstone takes an id out of the compacted topic: there is nothing to fetch.
   if (record.value === null) return 'skipped';
   try {
@@ -54,12 +55,15 @@ async function handle(ports: MovieDetailsPorts, record: ConsumerRecord, signal: 
     const reason = reasonOf(error);
     if (reason === null) throw error;
     const attempts = error instanceof UnusableAnswerError ? error.attempts : 1;
-    const failure = { reason, message: messageOf(error), attempts };
-    await ports.deadLetters.publish([deadLetterOf(record, failure, new Date(ports.clock.now()))]);
-    ports.onParked?.(reason);
-    ports.log.warn({ partition: record.partition, offset: record.offset.toString(), ...failure }, 'parked a movie id');
-    return 'parked';
+    return park(ports, record, { reason, message: messageOf(error), attempts });
   }
+}
+
+async function park(ports: MovieDetailsPorts, record: ConsumerRecord, failure: Failure): Promise<MovieOutcome> {
+  await publishLetters(ports.deadLetters, [deadLetterOf(record, failure, new Date(ports.clock.now()))]);
+  ports.onParked?.(failure.reason);
+  ports.log.warn({ partition: record.partition, offset: record.offset.toString(), ...failure }, 'parked a movie id');
+  return 'parked';
 }
 
 /** What is wrong with this one record; null when the error is about more than it. */

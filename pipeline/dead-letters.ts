@@ -15,7 +15,7 @@ export interface Letter extends Omit<DeadLetter, 'originValue'> {
   readonly id: string;
   /** The movie that the record is about, where its key tells. */
   readonly movieId: number | null;
-  /** Size of the record's value; null for a tombstone. */
+  /** Size of the record's whole value, of a batch the size of it; null for a tombstone. */
   readonly valueBytes: number | null;
   /** Neither sent back nor purged. */
   readonly isOpen: boolean;
@@ -52,7 +52,7 @@ export const isMeant = ({ reason, topic, since, until, ids }: LetterFilter, lett
 export async function readLetters(kafka: Kafka, log: Logger): Promise<Letter[]> {
   const letters = new Map<string, Omit<Letter, 'isOpen'>>();
   const closings = new Map<string, Closing>();
-  await readTopic(kafka, topics.deadLetters, (record) => {
+  const take = (record: ConsumerRecord) => {
     const { partition, offset, timestamp } = record;
     const place = { partition, offset, timestamp };
     if (record.value === null) {
@@ -61,6 +61,9 @@ export async function readLetters(kafka: Kafka, log: Logger): Promise<Letter[]> 
       const letter = decode(record, log);
       if (letter) keepNewest(letters, deadLetterKey(letter), { ...withoutValue(letter), place });
     }
+  };
+  await readTopic(kafka, topics.deadLetters, take, ({ partition, offset, unusable }) => {
+    log.warn({ partition, offset: String(offset), error: unusable?.message }, 'a record of the dead letters is none');
   });
   return [...letters.values()]
     .map((letter) => ({ ...letter, isOpen: !isClosed(letter, closings.get(letter.id)) }))
@@ -84,7 +87,13 @@ function withoutValue({ originValue, ...letter }: DeadLetter) {
   // A copy: the key is a view of everything that was fetched with it.
   const originKey = letter.originKey && Buffer.from(letter.originKey);
   const id = deadLetterKey(letter);
-  return { ...letter, originKey, id, movieId: movieIdOf(originKey), valueBytes: originValue?.length ?? null };
+  return {
+    ...letter,
+    originKey,
+    id,
+    movieId: movieIdOf(originKey),
+    valueBytes: letter.originValueBytes ?? originValue?.length ?? null,
+  };
 }
 
 function decode({ partition, offset, value }: ConsumerRecord, log: Logger): DeadLetter | null {

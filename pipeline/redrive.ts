@@ -104,7 +104,13 @@ function judge(letters: readonly Letter[], maxReplays: number) {
   return { accepted: letters.filter(({ id }) => !ids.has(id)), refused };
 }
 
-function refusal({ originTopic, replays }: Letter, maxReplays: number): string | null {
+function refusal({ id, originTopic, replays, ...letter }: Letter, maxReplays: number): string | null {
+  if (letter.originLastOffsetDelta !== null) {
+    return `it stands for a batch that could not be read: what was in it is in Kafka at ${id}, for as long as that is retained`;
+  }
+  if (letter.originValueBytes !== null) {
+    return `it holds the beginning of a record alone: the whole one is in Kafka at ${id}, for as long as that is retained`;
+  }
   if (!isOrigin(originTopic)) return `nobody here reads ${originTopic}`;
   if (replays < maxReplays) return null;
   return `it was sent back ${replays} times and came here again: --max-replays ${replays + 1} lets it go once more`;

@@ -1,14 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Admin, Kafka } from 'kafkajs';
 import { topics } from '../../schemas/topics.ts';
+import { maxRecordBytes } from './batches/limits.ts';
 import { type Commit, toCommit } from './commit.ts';
 import { kafkaCall, protocolErrorOf } from './errors.ts';
 import { isPassing } from './group-member.ts';
 import type { Offsets } from './topic.ts';
 import { topicIdOf } from './topic-id.ts';
 
-/** The largest record a topic takes: an answer of TMDb's at its largest, twice over. */
-const maxRecordBytes = 8_000_000;
 /** What a dead letter says of the record that it holds. */
 const maxReasonBytes = 100_000;
 

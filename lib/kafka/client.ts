@@ -4,6 +4,7 @@ import { setImmediate } from 'node:timers/promises';
 import { Kafka, logLevel, type SASLOptions } from 'kafkajs';
 import type { Logger } from '../logger.ts';
 import type { Secret } from '../secret.ts';
+import { boundDecoding } from './batches/kafkajs-decoder.ts';
 
 export type { Kafka } from 'kafkajs';
 
@@ -28,6 +29,7 @@ export function createKafka(options: KafkaOptions): Kafka {
   const { brokers, ssl, sasl, clientId, log, retries, requestTimeoutMs = 30_000 } = options;
   stopIdlePolling();
   giveUpSilentConnections();
+  boundDecoding();
   return new Kafka({
     brokers: [...brokers],
     clientId,

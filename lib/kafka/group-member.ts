@@ -1,8 +1,9 @@
-import type { Consumer, EachBatchPayload, Kafka, KafkaMessage } from 'kafkajs';
+import type { Consumer, EachBatchPayload, Kafka } from 'kafkajs';
 import type { TopicName } from '../../schemas/topics.ts';
+import type { FetchedMessage } from './batches/record-batch.ts';
 import { type Commit, toMetadata } from './commit.ts';
 import { fromKafkajs, kafkaCall, protocolErrorOf } from './errors.ts';
-import type { ConsumerRecord, Headers } from './topic.ts';
+import type { ConsumerRecord } from './topic.ts';
 
 /** How a member of a consumer group reads. */
 export interface GroupSettings {
@@ -44,7 +45,7 @@ export interface FetchedBatch {
   readonly partition: number;
   /** The offset that was asked for: whatever lies between it and the first message, Kafka does not have. */
   readonly fetchedOffset: bigint;
-  readonly messages: readonly KafkaMessage[];
+  readonly messages: readonly FetchedMessage[];
   /** The offset that follows, past markers at the end. */
   readonly next: bigint;
 }
@@ -222,7 +223,8 @@ async function onBatch({ batch, heartbeat }: EachBatchPayload, fail: Member['fai
   try {
     // kafkajs has it, its types do not.
     const { fetchedOffset } = batch as typeof batch & { readonly fetchedOffset: string };
-    const { topic, partition, messages } = batch;
+    const { topic, partition } = batch;
+    const messages = batch.messages as unknown as readonly FetchedMessage[];
     const next = BigInt(batch.lastOffset()) + 1n;
     await handler.onBatch(
       { topic: topic as TopicName, partition, messages, next, fetchedOffset: BigInt(fetchedOffset) },
@@ -234,16 +236,21 @@ async function onBatch({ batch, heartbeat }: EachBatchPayload, fail: Member['fai
   }
 }
 
-export const toConsumerRecord = (topic: TopicName, partition: number, message: KafkaMessage): ConsumerRecord => ({
-  topic,
-  partition,
-  offset: BigInt(message.offset),
-  timestamp: Number(message.timestamp),
-  key: message.key,
-  value: message.value,
-  ...(message.headers && Object.keys(message.headers).length > 0 && { headers: toHeaders(message.headers) }),
-});
+/** What was fetched, as records. One that stands for a batch begins where we asked, if that is within the batch. */
+export const toConsumerRecords = ({ topic, partition, messages, fetchedOffset }: FetchedBatch): ConsumerRecord[] =>
+  messages.map((message) => ({
+    topic,
+    partition,
+    timestamp: Number(message.timestamp),
+    key: message.key,
+    value: message.value,
+    ...(Object.keys(message.headers).length > 0 && { headers: message.headers }),
+    ...placeOf(message, fetchedOffset),
+  }));
 
-/** Of a header that is there more than once, the last counts. */
-const toHeaders = (headers: NonNullable<KafkaMessage['headers']>): Headers =>
-  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String([value].flat().at(-1) ?? '')]));
+function placeOf(message: FetchedMessage, fetchedOffset: bigint): Pick<ConsumerRecord, 'offset' | 'unusable'> {
+  const lastOffset = BigInt(message.offset);
+  if (!message.unusable) return { offset: lastOffset };
+  const { firstOffset, ...unusable } = message.unusable;
+  return { offset: firstOffset > fetchedOffset ? firstOffset : fetchedOffset, unusable: { ...unusable, lastOffset } };
+}

@@ -9,7 +9,7 @@ import {
   type Member,
   runMember,
   type TopicPartitions,
-  toConsumerRecord,
+  toConsumerRecords,
   whenAborted,
 } from './group-member.ts';
 import type { Offsets, PartitionHandler, PartitionSource } from './topic.ts';
@@ -147,7 +147,7 @@ class PartitionRun {
     if (!assigned || assigned.next === null || this.#isOver()) return;
     // Where it was not asked to: kafkajs has lost its place, as when our position is not in the topic.
     if (batch.fetchedOffset !== assigned.next) return this.#position(batch.topic, [assigned]);
-    const records = batch.messages.map((message) => toConsumerRecord(batch.topic, batch.partition, message));
+    const records = toConsumerRecords(batch);
     // However long the handler takes, we stay a member; a rebalance meanwhile waits for it.
     const beat = globalThis.setInterval(() => void heartbeat().catch(() => {}), 500);
     try {

@@ -2,18 +2,19 @@ import { randomUUID } from 'node:crypto';
 import type { Kafka } from 'kafkajs';
 import type { TopicName } from '../../schemas/topics.ts';
 import { createAdmin } from './admin.ts';
-import { type FetchedBatch, runMember, toConsumerRecord, whenAborted } from './group-member.ts';
+import { type FetchedBatch, runMember, toConsumerRecords, whenAborted } from './group-member.ts';
 import type { ConsumerRecord, Offsets } from './topic.ts';
 
 /**
  * Reads a topic once, from its first record to the last that is there now; records of a partition come in order, one at
- * a time: a promise of `onRecord` is awaited. Leaves no group behind.
+ * a time: a promise of `onRecord` is awaited. What is unusable goes to `onUnusable` alone. Leaves no group behind.
  * @throws KafkaError when Kafka cannot be read, or whatever `onRecord` threw.
  */
 export async function readTopic(
   kafka: Kafka,
   topic: TopicName,
   onRecord: (record: ConsumerRecord) => unknown,
+  onUnusable: (record: ConsumerRecord) => void = () => {},
 ): Promise<void> {
   await using admin = await createAdmin(kafka);
   const { low, high } = await admin.topicOffsets(topic);
@@ -28,24 +29,24 @@ export async function readTopic(
     if (isRead(positions, high)) done.resolve();
   };
   const hand = async (record: ConsumerRecord): Promise<void> => {
-    const { partition, offset } = record;
+    const { partition, offset, unusable } = record;
     if (offset < (handed.get(partition) ?? 0n) || offset >= (high.get(partition) ?? 0n)) return;
-    handed.set(partition, offset + 1n);
-    await onRecord(record);
+    handed.set(partition, (unusable?.lastOffset ?? offset) + 1n);
+    await (unusable ? onUnusable(record) : onRecord(record));
   };
   const handlerOf = () => ({
     // A member that was thrown out begins again: what was read is not handed out twice.
     onJoined: () => {},
     onHole: (_: string, partition: number, next: bigint) => moveTo(partition, next),
-    onBatch: async ({ partition, messages, next }: FetchedBatch, heartbeat: () => Promise<void>) => {
+    onBatch: async (batch: FetchedBatch, heartbeat: () => Promise<void>) => {
       // However long the reader takes, we stay a member.
       const beat = setInterval(() => void heartbeat().catch(() => {}), 500);
       try {
-        for (const message of messages) await hand(toConsumerRecord(topic, partition, message));
+        for (const record of toConsumerRecords(batch)) await hand(record);
       } finally {
         clearInterval(beat);
       }
-      moveTo(partition, next);
+      moveTo(batch.partition, batch.next);
     },
   });
   await runMember(kafka, [topic], settings, handlerOf, ({ over }) => Promise.race([done.promise, whenAborted(over)]));

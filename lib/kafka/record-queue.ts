@@ -65,7 +65,10 @@ export class RecordQueue {
   receive(records: readonly ConsumerRecord[], next: bigint): void {
     const from = this.#position;
     this.#waiting = this.#waiting.concat(
-      records.filter(({ offset }) => offset >= from && !this.#doneBefore.has(offset)),
+      records
+        .filter(({ offset, unusable }) => (unusable?.lastOffset ?? offset) >= from && !this.#doneBefore.has(offset))
+        // A batch that stands as one record may begin before what was received.
+        .map((record) => (record.offset < from ? { ...record, offset: from } : record)),
     );
     if (next > from) this.#position = next;
   }

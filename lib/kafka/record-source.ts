@@ -9,7 +9,7 @@ import {
   type Member,
   runMember,
   type TopicPartitions,
-  toConsumerRecord,
+  toConsumerRecords,
   whenAborted,
 } from './group-member.ts';
 import { OffsetCommitter } from './offset-committer.ts';
@@ -157,11 +157,8 @@ class RecordRun {
     const queue = this.#queues.get(batch.partition);
     if (!queue) return;
     if (batch.fetchedOffset > queue.position) return this.#onJump(batch.partition, queue);
-    const { topic, partition } = batch;
-    queue.receive(
-      batch.messages.map((message) => toConsumerRecord(topic, partition, message)),
-      batch.next,
-    );
+    const { partition } = batch;
+    queue.receive(toConsumerRecords(batch), batch.next);
     this.#throttle(partition, queue);
     this.#onQueueChanged(partition, queue);
     this.#startMore();

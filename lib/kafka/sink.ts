@@ -1,8 +1,9 @@
-import { type Kafka, type Message, Partitioners, type Producer } from 'kafkajs';
+import { type ICustomPartitioner, type Kafka, type Message, Partitioners, type Producer } from 'kafkajs';
 import type { Codec } from '../../schemas/codec.ts';
 import type { TopicName } from '../../schemas/topics.ts';
 import { maxRecordBytesOf } from './admin.ts';
 import { kafkaCall, protocolErrorOf, RecordTooLargeError, toKafkaError } from './errors.ts';
+import { murmur2 } from './murmur2.ts';
 import type { ProducerRecord, Sink } from './topic.ts';
 
 /** One connection to the cluster for all that this process writes. Dispose of its sinks first. */
@@ -26,12 +27,22 @@ const overheadBytes = 100;
 
 const sizeOf = (part: string | Buffer | null): number => (part === null ? 0 : Buffer.byteLength(part));
 
+/** Kafka's own: by the hash of the key, else any partition. */
+const createPartitioner: ICustomPartitioner = () => {
+  const anyPartition = Partitioners.DefaultPartitioner();
+  return (args) => {
+    const { key } = args.message;
+    if (key === null || key === undefined) return anyPartition(args);
+    return (murmur2(Buffer.from(key)) & 0x7fffffff) % args.partitionMetadata.length;
+  };
+};
+
 /** Connects. @throws KafkaError when no broker answers. */
 export async function connectProducer(kafka: Kafka): Promise<KafkaProducer> {
   // Not idempotent: consumers take duplicates anyway, and kafkajs gives up a producer whose sequence went wrong.
   const producer = kafka.producer({
     allowAutoTopicCreation: false,
-    createPartitioner: Partitioners.DefaultPartitioner,
+    createPartitioner,
   });
   await kafkaCall('connecting to Kafka', () => producer.connect());
   return {

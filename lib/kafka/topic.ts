@@ -1,4 +1,5 @@
 import type { TopicName } from '../../schemas/topics.ts';
+import type { Unusable } from './batches/unusable.ts';
 
 /** What a record says of itself beside its value: names and texts. */
 export type Headers = Readonly<Record<string, string>>;
@@ -15,6 +16,16 @@ export interface ConsumerRecord {
   readonly value: Buffer | null;
   /** Absent where there are none. */
   readonly headers?: Headers;
+  /**
+   * Set where the record is beyond our limits, or stands for a batch that cannot be read: park it. Key and value then hold a
+   * beginning at most, and a value of null is no tombstone.
+   */
+  readonly unusable?: UnusableRecord;
+}
+
+export interface UnusableRecord extends Omit<Unusable, 'firstOffset'> {
+  /** The record stands for all offsets up to and including this one. */
+  readonly lastOffset: bigint;
 }
 
 /** An entry to be written. */

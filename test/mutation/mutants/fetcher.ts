@@ -17,8 +17,8 @@ export const fetcherMutants: readonly Mutant[] = [
   {
     name: 'fetcher: an id is done before it is parked',
     file: 'consumers/movie-details.ts',
-    find: 'await ports.deadLetters.publish(',
-    replace: 'void ports.deadLetters.publish(',
+    find: 'await publishLetters(',
+    replace: 'void publishLetters(',
     tests: details,
   },
   {

@@ -8,6 +8,10 @@ const positions = (only: string) => ({
   timeoutMs: 20_000,
 });
 
+const batches = 'lib/kafka/batches';
+const decoding = (only: string) => ({ files: ['test/unit/lib/kafka/record-batch.test.ts'], only, timeoutMs: 20_000 });
+const inflating = (only: string) => ({ files: ['test/unit/lib/kafka/decompress.test.ts'], only, timeoutMs: 20_000 });
+
 /** The ledger says where to begin, and a gap stops. Only with a broker is it seen what kafkajs makes of it. */
 export const kafkaMutants: readonly Mutant[] = [
   {
@@ -55,5 +59,40 @@ export const kafkaMutants: readonly Mutant[] = [
       only: 'hands out again what failed',
       timeoutMs: 20_000,
     },
+  },
+  {
+    name: 'batches: decompression has no limit',
+    file: `${batches}/decompress.ts`,
+    find: 'await decompress(bytes, { maxOutputLength: limit })',
+    replace: 'await decompress(bytes, { maxOutputLength: 100 * limit })',
+    tests: decoding('gzip of 40 MB of zeros'),
+  },
+  {
+    name: 'batches: a reference of LZ4 or Snappy may write any number of bytes',
+    file: `${batches}/bounded-output.ts`,
+    find: 'if (needed > this.#limit)',
+    replace: 'if (needed > 1_000 * this.#limit)',
+    tests: inflating('within the limit'),
+  },
+  {
+    name: 'batches: a key of any length is handed out',
+    file: `${batches}/record.ts`,
+    find: 'keyBytes > maxKeyBytes ?',
+    replace: 'keyBytes > 100 * maxKeyBytes ?',
+    tests: decoding('a key of 200 KB is parked alone'),
+  },
+  {
+    name: 'batches: an unreadable batch covers its first offset alone',
+    file: `${batches}/record-batch.ts`,
+    find: 'offset: String(isKnown ? lastOffsetOf(header) : firstOffset)',
+    replace: 'offset: String(firstOffset)',
+    tests: decoding('is one letter for all its offsets'),
+  },
+  {
+    name: 'batches: one answer is decoded however much it holds',
+    file: `${batches}/kafkajs-decoder.ts`,
+    find: 'bytes < maxFetch.bytes && ',
+    replace: '',
+    tests: decoding('an answer is given back in parts'),
   },
 ];

@@ -50,15 +50,15 @@ export const loaderMutants: readonly Mutant[] = [
   {
     name: 'loader: the position passes undecodable records before they are parked',
     file: loader,
-    find: "await this.#park(unreadable, 'undecodable_record');",
-    replace: "void this.#park(unreadable, 'undecodable_record').catch(() => {});",
+    find: 'if (unreadable.length > 0) await this.#park(unreadable);',
+    replace: 'if (unreadable.length > 0) void this.#park(unreadable).catch(() => {});',
     tests: model,
   },
   {
     name: 'loader: the position passes invalid rows before they are parked',
     file: loader,
-    find: "await this.#park(unreadable, 'invalid_json');",
-    replace: "void this.#park(unreadable, 'invalid_json').catch(() => {});",
+    find: '    await this.#park(unreadable);\n    return pending.map',
+    replace: '    void this.#park(unreadable).catch(() => {});\n    return pending.map',
     tests: model,
   },
   {

@@ -1,0 +1,152 @@
+import { createHash } from 'node:crypto';
+import type { Breather } from './breather.ts';
+import { ByteReader } from './byte-reader.ts';
+import { decompress } from './decompress.ts';
+import { UnreadableBatchError } from './errors.ts';
+import { keptBytes, maxBatchBytes, maxBatchRecords } from './limits.ts';
+import { decodeRecord } from './record.ts';
+import type { Unusable } from './unusable.ts';
+
+/** A record in the shape that kafkajs gives its consumers. */
+export interface FetchedMessage {
+  /** Of a batch that cannot be read: its last offset, so that the consumer continues after it. */
+  readonly offset: string;
+  /** Milliseconds since the epoch. */
+  readonly timestamp: string;
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  readonly headers: Record<string, string>;
+  readonly attributes: number;
+  /** A transaction's marker, or the end of a batch whose last records compaction took: never handed to a handler. */
+  readonly isControlRecord: boolean;
+  /** What kafkajs needs to leave out the records of aborted transactions. */
+  readonly batchContext: { readonly producerId: string; readonly inTransaction: boolean };
+  readonly unusable?: Unusable;
+}
+
+/** A batch's header; https://kafka.apache.org/documentation/#recordbatch */
+export interface BatchHeader {
+  readonly baseOffset: bigint;
+  readonly lastOffsetDelta: number;
+  readonly firstTimestamp: bigint;
+  readonly maxTimestamp: bigint;
+  readonly codec: number;
+  /** Kafka's own clock stamps the whole batch, instead of the producer's each record. */
+  readonly isStampedByLog: boolean;
+  readonly isControl: boolean;
+  readonly batchContext: FetchedMessage['batchContext'];
+  readonly count: number;
+}
+
+const headerBytes = 61;
+const magic = 2;
+/** Base offset and length. */
+const framingBytes = 12;
+const flag = { codec: 0x07, logTime: 0x08, transactional: 0x10, control: 0x20 } as const;
+
+/**
+ * The next batch in what a broker sent, as long as its own length says. Null where the rest is cut off, which a broker does to
+ * the last batch of an answer.
+ */
+export function nextBatch(bytes: Buffer, at: number): Buffer | null {
+  if (at + framingBytes > bytes.length) return null;
+  const length = bytes.readInt32BE(at + 8);
+  // No batch has such a length: nothing that follows can be found.
+  if (length < 0) return bytes.subarray(at);
+  const end = at + framingBytes + length;
+  return end > bytes.length ? null : bytes.subarray(at, end);
+}
+
+/** What a batch contained, and what it took to find out. */
+export interface DecodedBatch {
+  readonly messages: readonly FetchedMessage[];
+  /** Bytes that decompression added. */
+  readonly inflatedBytes: number;
+}
+
+/** Decodes one batch, within the limits. Never throws: what cannot be decoded is one message that is unusable. */
+export async function decodeBatch(batch: Buffer, breather: Breather): Promise<DecodedBatch> {
+  const header = batch.length < headerBytes ? null : headerOf(batch);
+  try {
+    if (!header) throw new UnreadableBatchError(`a batch of ${batch.length} bytes is too short`);
+    if (batch.readInt8(16) !== magic) throw new UnreadableBatchError(`its format (${batch.readInt8(16)}) is unknown`);
+    if (header.count < 0 || header.count > maxBatchRecords) {
+      throw new UnreadableBatchError(`${header.count} records, and ${maxBatchRecords} is the limit`);
+    }
+    const body = batch.subarray(headerBytes);
+    // A batch from which compaction took every record has no bytes to decompress.
+    const isPlain = header.codec === 0 || header.count === 0;
+    const records = isPlain ? body : await decompress(header.codec, body, maxBatchBytes, breather);
+    return { messages: decodeRecords(header, records), inflatedBytes: isPlain ? 0 : records.length };
+  } catch (error) {
+    if (!(error instanceof UnreadableBatchError)) throw error;
+    return { messages: [unreadable(batch, header, error.message)], inflatedBytes: maxBatchBytes };
+  }
+}
+
+function headerOf(batch: Buffer): BatchHeader {
+  const attributes = batch.readInt16BE(21);
+  return {
+    baseOffset: batch.readBigInt64BE(0),
+    lastOffsetDelta: Math.max(0, batch.readInt32BE(23)),
+    firstTimestamp: batch.readBigInt64BE(27),
+    maxTimestamp: batch.readBigInt64BE(35),
+    codec: attributes & flag.codec,
+    isStampedByLog: (attributes & flag.logTime) !== 0,
+    isControl: (attributes & flag.control) !== 0,
+    batchContext: {
+      producerId: String(batch.readBigInt64BE(43)),
+      inTransaction: (attributes & flag.transactional) !== 0,
+    },
+    count: batch.readInt32BE(57),
+  };
+}
+
+function decodeRecords(header: BatchHeader, bytes: Buffer): FetchedMessage[] {
+  const reader = new ByteReader(bytes);
+  const messages: FetchedMessage[] = [];
+  let next = 0;
+  for (let index = 0; index < header.count; index += 1) {
+    const { offsetDelta, message } = decodeRecord(header, reader.bytes(reader.varint()));
+    if (offsetDelta < next || offsetDelta > header.lastOffsetDelta) {
+      throw new UnreadableBatchError('its offsets are in disorder');
+    }
+    next = offsetDelta + 1;
+    messages.push(message);
+  }
+  if (reader.left > 0) throw new UnreadableBatchError(`${reader.left} bytes follow its last record`);
+  // Compaction may take the last records of a batch: without this, kafkajs asks for each of those offsets on its own.
+  if (next <= header.lastOffsetDelta) messages.push(endOf(header));
+  return messages;
+}
+
+const lastOffsetOf = ({ baseOffset, lastOffsetDelta }: BatchHeader): bigint => baseOffset + BigInt(lastOffsetDelta);
+
+const endOf = (header: BatchHeader): FetchedMessage => ({
+  offset: String(lastOffsetOf(header)),
+  timestamp: String(header.maxTimestamp),
+  ...{ key: null, value: null, headers: {}, attributes: 0, isControlRecord: true },
+  batchContext: header.batchContext,
+});
+
+function unreadable(batch: Buffer, header: BatchHeader | null, why: string): FetchedMessage {
+  // Formats before this one have one record here, at least as far as we look.
+  const isKnown = header !== null && batch.readInt8(16) === magic;
+  const firstOffset = batch.readBigInt64BE(0);
+  return {
+    offset: String(isKnown ? lastOffsetOf(header) : firstOffset),
+    timestamp: String(isKnown ? header.maxTimestamp : 0),
+    key: null,
+    // A copy: a view would keep everything in memory that was fetched with it.
+    value: Buffer.from(batch.subarray(0, keptBytes)),
+    ...{ headers: {}, attributes: 0, isControlRecord: false },
+    batchContext: isKnown ? header.batchContext : { producerId: '-1', inTransaction: false },
+    unusable: {
+      reason: 'unreadable_batch',
+      message: `the batch cannot be read: ${why}`,
+      firstOffset,
+      valueBytes: batch.length,
+      valueSha256: createHash('sha256').update(batch).digest(),
+    },
+  };
+}

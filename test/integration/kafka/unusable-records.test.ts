@@ -1,0 +1,98 @@
+import { randomBytes } from 'node:crypto';
+import { createRequire } from 'node:module';
+import { gzipSync } from 'node:zlib';
+import { describe, expect, inject, it } from 'vitest';
+import { readTopic } from '../../../lib/kafka/read-topic.ts';
+import { createRecordSource } from '../../../lib/kafka/record-source.ts';
+import { connectProducer } from '../../../lib/kafka/sink.ts';
+import type { ConsumerRecord } from '../../../lib/kafka/topic.ts';
+import { createTopic, silent, testKafka, textCodec, uniqueName, write } from '../../support/broker.ts';
+import { codecs, produceRaw, rawBatch, rawBatchOf, rawRecord } from '../../support/raw-batches.ts';
+
+const kafka = testKafka();
+const broker = () => inject('brokers')[0] ?? '';
+
+/** Text that packs, and text that does not. */
+const texts = ['', 'x', 'abcabcabcabc'.repeat(5_000), randomBytes(90_000).toString('base64'), 'z'.repeat(2_000_000)];
+
+describe('a topic that Kafka compresses', () => {
+  it.each(['gzip', 'snappy', 'lz4', 'zstd', 'uncompressed', 'producer'])(
+    'with %s is read as it was written',
+    async (type) => {
+      const config = { 'compression.type': type, 'max.message.bytes': '8000000' };
+      const topic = await createTopic(kafka, { config });
+      await write(kafka, topic, texts);
+      const read: string[] = [];
+      await readTopic(kafka, topic, ({ value }) => read.push(String(value)));
+      expect(read).toEqual(texts);
+    },
+  );
+});
+
+describe('records that are unusable', () => {
+  it('go to the handler as such, those after them as they are, and no offset is left out', async () => {
+    const topic = await createTopic(kafka, { config: { 'max.message.bytes': '8000000' } });
+    const good = (text: string) => rawBatchOf([{ key: Buffer.from('k'), value: Buffer.from(text) }]);
+    const zeros = (length: number) => gzipSync(rawRecord({ value: Buffer.alloc(length) }));
+    const headers = Array.from({ length: 100_000 }, (_, index) => [`h${index}`, ''] as const);
+    const batches = [
+      good('a'),
+      rawBatchOf([{ value: Buffer.from('v'), headers }]),
+      good('b'),
+      rawBatchOf([{ key: Buffer.alloc(200_000, 'k'), value: Buffer.from('v') }]),
+      rawBatch({ body: zeros(20_000_000), count: 1, codec: codecs.gzip }),
+      good('c'),
+      rawBatch({ body: zeros(40_000_000), count: 1, codec: codecs.gzip }),
+      good('d'),
+    ];
+    for (const batch of batches) await produceRaw(broker(), topic, 0, batch);
+    const records: ConsumerRecord[] = [];
+    const source = createRecordSource({ kafka, topic, group: uniqueName('group'), concurrency: 4, log: silent });
+    await source.run(async (record) => void records.push(record), {
+      signal: AbortSignal.timeout(60_000),
+      until: new Map([[0, 8n]]),
+    });
+    expect(
+      records
+        .toSorted((a, b) => Number(a.offset - b.offset))
+        .map(({ unusable, value }) => unusable?.reason ?? String(value)),
+    ).toEqual([
+      ...['a', 'record_limits_exceeded', 'b', 'record_limits_exceeded', 'record_limits_exceeded', 'c'],
+      ...['unreadable_batch', 'd'],
+    ]);
+    const read: string[] = [];
+    await readTopic(kafka, topic, ({ value }) => read.push(String(value)));
+    expect(read).toEqual(['a', 'b', 'c', 'd']);
+  });
+
+  it('that stand for a batch begin where the reader asks within it', async () => {
+    const topic = await createTopic(kafka);
+    const body = gzipSync(
+      Buffer.concat([0, 1, 2, 3].map((offsetDelta) => rawRecord({ offsetDelta, value: Buffer.alloc(9_000_000) }))),
+    );
+    await produceRaw(broker(), topic, 0, rawBatch({ body, count: 4, codec: codecs.gzip }));
+    const group = uniqueName('group');
+    await using admin = await import('../../../lib/kafka/admin.ts').then(({ createAdmin }) => createAdmin(kafka));
+    const records: ConsumerRecord[] = [];
+    const source = createRecordSource({ kafka, topic, group, concurrency: 4, log: silent });
+    await source.run(async (record) => void records.push(record), {
+      signal: AbortSignal.timeout(60_000),
+      until: new Map([[0, 4n]]),
+    });
+    expect(records).toMatchObject([{ offset: 0n, unusable: { reason: 'unreadable_batch', lastOffset: 3n } }]);
+    expect(await admin.committedOffsets(group, topic)).toEqual(new Map([[0, 4n]]));
+  });
+});
+
+it('a sink puts a key into the partition that kafkajs would choose, however long it is', async () => {
+  const topic = await createTopic(kafka, { partitions: 7 });
+  await using producer = await connectProducer(kafka);
+  const keys = [...Array.from({ length: 40 }, (_, index) => `movie-${index}`), 'long'.repeat(100)];
+  await using sink = producer.sink(topic, textCodec);
+  await sink.publish(keys.map((key) => ({ key, value: key })));
+  const load = createRequire(import.meta.url);
+  const hash = load('kafkajs/src/producer/partitioners/default/murmur2') as (key: string) => number;
+  await readTopic(kafka, topic, ({ partition, value }) => {
+    expect(partition).toBe((hash(String(value)) & 0x7fffffff) % 7);
+  });
+});
