@@ -1,29 +1,64 @@
 import { defineConfig } from 'vitest/config';
+import { FileReporter } from './test/runner/reporter.ts';
+import { filesAlone, filesOfFullTier, reportFile, tier } from './test/tiers.ts';
+
+/** The runner's tiers run two files at a time, and after them, one at a time, the files that have to be alone. */
+const isTier = tier !== undefined;
+const workers = isTier ? { maxWorkers: 2 } : {};
+
+interface Folder {
+  readonly name: string;
+  readonly timeoutMs: number;
+  readonly globalSetup?: string[];
+}
 
 /**
- * `unit` needs nothing but Node, `contract` a real Redis; `integration` and `e2e` use the real broker and the real dbt; `deploy`
- * checks what containers are made of, with no container. `faults` breaks things under a running fleet, the fault suite; as much
- * of it as its settings say (see `scripts/test-faults.mjs`).
+ * `unit` needs nothing but Node, `contract` a real Redis and a Snowflake emulator; `integration` and `e2e` use the real
+ * broker and the real dbt; `deploy` checks what containers are made of, with no container. `faults` injects faults under
+ * a running fleet, as many as its settings say (see `test/runner/suites.ts`).
  */
-const project = (name: string, timeoutMs: number, globalSetup: string[] = []) => ({
+const folders: readonly Folder[] = [
+  { name: 'unit', timeoutMs: 10_000 },
+  { name: 'contract', timeoutMs: 30_000 },
+  { name: 'integration', timeoutMs: 120_000, globalSetup: ['test/support/broker-setup.ts'] },
+  { name: 'deploy', timeoutMs: 240_000 },
+  { name: 'e2e', timeoutMs: 600_000 },
+  { name: 'faults', timeoutMs: 600_000 },
+];
+
+const project = ({ name, timeoutMs, globalSetup = [] }: Folder) => ({
   test: {
     name,
     globalSetup,
+    setupFiles: ['test/runner/measure-file.ts'],
     include: [`test/${name}/**/*.test.ts`],
+    exclude: [...(isTier ? filesAlone : []), ...(tier === 'fast' ? filesOfFullTier : [])],
     testTimeout: timeoutMs,
     hookTimeout: timeoutMs,
+    ...workers,
   },
 });
 
+/** The folder's files that have to be alone, as a project that starts when all others have ended. */
+function projectAlone(folder: Folder) {
+  const include = filesAlone.filter((file) => file.startsWith(`test/${folder.name}/`));
+  const { test } = project(folder);
+  const exclude = tier === 'fast' ? [...filesOfFullTier] : [];
+  return {
+    test: { ...test, name: `${folder.name}-alone`, include, exclude, maxWorkers: 1, sequence: { groupOrder: 1 } },
+  };
+}
+
 export default defineConfig({
   test: {
+    tags: [{ name: 'full', description: 'Runs in test:full only: too long for npm test.' }],
+    ...(tier === 'fast' && { tagsFilter: ['!full'] }),
+    reporters: reportFile === undefined ? ['default'] : ['default', new FileReporter(reportFile)],
     projects: [
-      project('unit', 10_000),
-      project('contract', 30_000),
-      project('integration', 120_000, ['test/support/broker-setup.ts']),
-      project('deploy', 240_000),
-      project('e2e', 600_000),
-      project('faults', 600_000),
+      ...folders.map(project),
+      ...(isTier ? folders.filter(({ name }) => filesAlone.some((file) => file.startsWith(`test/${name}/`))) : []).map(
+        projectAlone,
+      ),
     ],
   },
 });

@@ -221,6 +221,18 @@ export function exec(command, args, env = {}) {
   });
 }
 
+/** What the tests need, except for a broker where there is one already or only Docker can run one. */
+export const testParts = () => [
+  ...['npm', 'dbt', 'lint', 'redis', 'snowflake'],
+  ...(process.env.KAFKA_BROKERS || !canRunJars() ? [] : ['kafka']),
+];
+
+/** Installs `parts`, runs `test/runner/run-NAME.ts` with the arguments of this process, and ends as it does. */
+export async function runTests(name, parts = testParts()) {
+  await ensure(parts).catch(fail);
+  process.exit(await exec(node(), [join(root, 'test/runner', `run-${name}.ts`), ...process.argv.slice(2)]));
+}
+
 /** Prints what went wrong in setting up, as a person can use it, and ends. */
 export function fail(error) {
   process.stderr.write(`${error instanceof MissingError ? 'missing: ' : 'setup failed: '}${error.message}\n`);

@@ -5,7 +5,7 @@ import { SnowflakeGround } from './support/snowflake-loading.ts';
 import { EndlessTopics } from './support/snowflake-topics.ts';
 
 const seed = Number(process.env['FAULT_SEED'] ?? Date.now() % 100_000);
-/** How many. `npm run test:faults` has more. */
+/** How many. `npm run test:full` has more. */
 const faults = Number(process.env['FAULT_STATEMENTS'] ?? 40);
 
 describe('what can happen between a loader and Snowflake', () => {

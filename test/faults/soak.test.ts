@@ -87,7 +87,7 @@ describe.runIf(minutes > 0)('a soak', () => {
   );
 });
 
-it.skipIf(minutes > 0)('SKIPPED: the soak, which takes SOAK_MINUTES (npm run test:faults)', () => {});
+it.skipIf(minutes > 0)('SKIPPED: the soak, which takes SOAK_MINUTES (npm run test:full)', () => {});
 
 const note = (name: string, endsAt: number): void => {
   process.stdout.write(`soak: ${name}, ${Math.round((endsAt - performance.now()) / 1_000)} s before its end\n`);

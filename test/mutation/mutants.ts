@@ -7,12 +7,12 @@ import { snowflakeMutants } from './mutants/snowflake.ts';
 import { tokenMutants } from './mutants/tokens.ts';
 import { warehouseMutants } from './mutants/warehouse.ts';
 
-export const mutants: readonly Mutant[] = [
+/** The token bucket, the ledger and the order of commits: the tests that `npm test` runs kill these by themselves. */
+export const coreMutants: readonly Mutant[] = [
   ...loaderMutants,
   ...warehouseMutants,
-  ...snowflakeMutants,
   ...fetcherMutants,
   ...tokenMutants,
-  ...kafkaMutants,
-  ...dbtMutants,
 ];
+
+export const mutants: readonly Mutant[] = [...coreMutants, ...snowflakeMutants, ...kafkaMutants, ...dbtMutants];

@@ -1,18 +1,26 @@
+import { parseArgs } from 'node:util';
 import { formatTable } from '../../lib/table.ts';
 import type { Mutant, Tests, Verdict } from './mutant.ts';
-import { mutants } from './mutants.ts';
-import { WorkingCopy } from './working-copy.ts';
+import { coreMutants, mutants } from './mutants.ts';
+import { type TestScope, WorkingCopy } from './working-copy.ts';
 
 /**
- * Proves that the tests would notice: they pass, and then each mutant in turn makes one of them fail. Words of the command
- * line choose the mutants that have one of them in their names. Exit code 1 when one survived or proved nothing.
+ * Shows that the tests would notice: they pass, and then each mutant in turn makes one of them fail. Words of the command
+ * line choose the mutants that have one of them in their names. With `--core` only the core mutants are judged, by what
+ * `npm test` runs and with its numbers. Exit code 1 when one survived or proved nothing.
  */
-const words = process.argv.slice(2);
-const chosen = mutants.filter(({ name }) => words.length === 0 || words.some((word) => name.includes(word)));
+const { values, positionals: words } = parseArgs({
+  allowPositionals: true,
+  options: { core: { type: 'boolean', default: false } },
+});
+const scope: TestScope = values.core ? 'fast tier' : 'all';
+const chosen = (values.core ? coreMutants : mutants).filter(
+  ({ name }) => words.length === 0 || words.some((word) => name.includes(word)),
+);
 
 // Two mutants at a time, from both ends: those that take a broker or dbt are last, and one at a time is enough of them.
-using first = new WorkingCopy();
-using second = new WorkingCopy();
+using first = new WorkingCopy(scope);
+using second = new WorkingCopy(scope);
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => {
     first[Symbol.dispose]();

@@ -8,7 +8,16 @@ import { type VitestReport, verdictOf } from './vitest-report.ts';
 
 const root = join(import.meta.dirname, '../..');
 /** The same histories for every mutant, so that what is killed once is killed always. */
-const env = { ...process.env, MODEL_RUNS: '2000', MODEL_SEED: '1', MODEL_SHRINK: 'no' };
+const sameHistories = { MODEL_SEED: '1', MODEL_SHRINK: 'no' };
+
+/** Which tests judge: all of those that a mutant names, or of these only what `npm test` runs, with its numbers. */
+export type TestScope = 'all' | 'fast tier';
+
+const environments: Readonly<Record<TestScope, NodeJS.ProcessEnv>> = {
+  all: { ...process.env, ...sameHistories, MODEL_RUNS: '2000' },
+  'fast tier': { ...process.env, ...sameHistories, TEST_TIER: 'fast' },
+};
+
 /** Longer than any of the runs takes. */
 const longestRunMs = 180_000;
 
@@ -17,8 +26,10 @@ export class WorkingCopy implements Disposable {
   readonly #dir = mkdtempSync(join(tmpdir(), 'tmdb-stream-mutants-'));
   /** Process group of the tests that are running. */
   #vitest: number | undefined;
+  readonly #env: NodeJS.ProcessEnv;
 
-  constructor() {
+  constructor(scope: TestScope) {
+    this.#env = environments[scope];
     const listing = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
       cwd: root,
     });
@@ -53,7 +64,7 @@ export class WorkingCopy implements Disposable {
     if (only !== undefined) args.push('--testNamePattern', only);
     if (timeoutMs !== undefined) args.push(`--testTimeout=${timeoutMs}`);
     // A group of its own, so that none of its processes outlives it.
-    const vitest = spawn('vitest', args, { cwd: this.#dir, env, stdio: 'ignore', detached: true });
+    const vitest = spawn('vitest', args, { cwd: this.#dir, env: this.#env, stdio: 'ignore', detached: true });
     this.#vitest = vitest.pid;
     const timer = setTimeout(() => this.#endVitest(), longestRunMs);
     await once(vitest, 'close');

@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type LocalBroker, startLocalBroker } from '../../lib/kafka/local-broker.ts';
 import { processIdentity } from '../../lib/process-identity.ts';
 import { jarsDir } from './broker-setup.ts';
+import { compileCache } from './compile-cache.ts';
 import { crashPointFlags } from './crash-points.ts';
 import { freePort } from './free-port.ts';
 
@@ -90,7 +91,7 @@ export class Fleet implements AsyncDisposable {
   isOver = false;
   readonly #env: Readonly<Record<string, string>>;
 
-  /** @param env whole environment of every service, beside PATH and HOME. */
+  /** @param env whole environment of every service, beside PATH, HOME and the compile cache. */
   constructor(env: Readonly<Record<string, string>>) {
     this.#env = env;
   }
@@ -100,7 +101,7 @@ export class Fleet implements AsyncDisposable {
     const { PATH = '', HOME = '' } = process.env;
     const child = spawn(process.execPath, [...crashPointFlags(env), join(root, 'cli.ts'), ...args], {
       cwd: this.#env['DATA_DIR'],
-      env: { PATH, HOME, HTTP_LISTEN: '127.0.0.1:0', ...this.#env, ...env },
+      env: { PATH, HOME, ...compileCache, HTTP_LISTEN: '127.0.0.1:0', ...this.#env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const service = new Service(name, child);

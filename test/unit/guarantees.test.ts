@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { isInFastTier } from '../tiers.ts';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
 const read = (file: string) => readFileSync(join(root, file), 'utf8');
@@ -38,6 +39,9 @@ function hasTest({ file, name }: Quote): boolean {
   if (file.endsWith('.yml')) return source.includes(`name: ${name}\n`);
   return [`'${name}'`, `"${name}"`, `\`${name}\``].some((quoted) => source.includes(quoted));
 }
+
+/** Whether `npm test` runs it. The unit tests of dbt run with its build, in `integration/dbt/empty-warehouse.test.ts`. */
+const isFast = ({ file, name }: Quote): boolean => file.endsWith('.yml') || isInFastTier(file, name, read(file));
 
 interface Row {
   readonly fault: string;
@@ -97,10 +101,21 @@ describe('docs/guarantees.md', () => {
     expect(lines.filter((line) => quotesIn(line).length === 0)).toEqual([]);
   });
 
+  it('names for every promise and every fault that is shown a test that npm test runs', () => {
+    const promises = (text.split('\n## Faults')[0] ?? '').split('\n').filter((line) => line.startsWith('| '));
+    const shown = rows.filter(({ verdict }) => verdict === 'shown' || verdict === 'partly');
+    const lines = [...promises.filter((line) => quotesIn(line).length > 0), ...shown.map((row) => row.evidence)];
+    expect(lines.length).toBeGreaterThan(90);
+    expect(lines.filter((line) => !quotesIn(line).some(isFast))).toEqual([]);
+  });
+
   it('would be found out: a test that was renamed, a fault that is left out, a verdict that says two things', () => {
     expect(hasTest({ file: 'test/unit/guarantees.test.ts', name: 'speaks of every fault once' })).toBe(true);
     expect(hasTest({ file: 'test/unit/guarantees.test.ts', name: ['speaks of', 'no fault'].join(' ') })).toBe(false);
     expect(hasTest({ file: 'test/unit/nowhere.test.ts', name: 'speaks of every fault once' })).toBe(false);
+    const tagged =
+      "it('a', { tags: ['full'] }, () => {});\nit.runIf(isFull)('b', () => {});\nit('c', { timeout: 1 }, f);";
+    expect(['a', 'b', 'c', 'd'].filter((name) => isInFastTier('x.test.ts', name, tagged))).toEqual(['c']);
     const evidence = '`unit/guarantees.test.ts` › “speaks of every fault once” › “names tests that there are”';
     expect(quotesIn(evidence)).toHaveLength(2);
     const cases: readonly (readonly [string, string])[] = [

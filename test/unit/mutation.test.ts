@@ -1,8 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { mutants } from '../mutation/mutants.ts';
+import { coreMutants, mutants } from '../mutation/mutants.ts';
 import { type VitestReport, verdictOf } from '../mutation/vitest-report.ts';
+import { filesOfFullTier } from '../tiers.ts';
 
 const root = join(import.meta.dirname, '../..');
 
@@ -16,6 +17,19 @@ describe('the mutants', () => {
 
   it('are told apart by their names', () => {
     expect(new Set(mutants.map(({ name }) => name)).size).toBe(mutants.length);
+  });
+});
+
+describe('the core mutants', () => {
+  it('are judged by files of the fast tier', () => {
+    const files = new Set(coreMutants.flatMap(({ tests }) => tests.files));
+    expect([...files].filter((file) => filesOfFullTier.includes(file))).toEqual([]);
+  });
+
+  it.each(['tokens:', 'loader:', 'warehouse:', 'fetcher:'])('have all of %s among them', (word) => {
+    const named = mutants.filter(({ name }) => name.startsWith(word));
+    expect(named.length).toBeGreaterThan(5);
+    expect(named.filter((mutant) => !coreMutants.includes(mutant))).toEqual([]);
   });
 });
 

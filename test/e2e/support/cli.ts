@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { RunReport } from '../../../pipeline/report.ts';
+import { compileCache } from '../../support/compile-cache.ts';
 import { crashPointFlags } from '../../support/crash-points.ts';
 
 const root = join(import.meta.dirname, '../../..');
@@ -20,7 +21,7 @@ export class Workspace implements Disposable {
   readonly dataDir = mkdtempSync(join(tmpdir(), 'tmdb-stream-e2e-'));
   readonly #env: Readonly<Record<string, string>>;
 
-  /** @param env settings beside the standard ones; nothing of the tests' own environment gets through but PATH and HOME. */
+  /** @param env settings beside the standard ones; nothing of the tests' own environment gets through but PATH, HOME and TZ. */
   constructor(env: Readonly<Record<string, string>> = {}) {
     this.#env = env;
   }
@@ -37,7 +38,7 @@ export class Workspace implements Disposable {
     const { PATH = '', HOME = '', TZ = 'UTC' } = process.env;
     return spawn(process.execPath, [...crashPointFlags(env), join(root, 'cli.ts'), ...args], {
       cwd: this.dataDir,
-      env: { PATH, HOME, TZ, DATA_DIR: this.dataDir, ...this.#env, ...env },
+      env: { PATH, HOME, TZ, ...compileCache, DATA_DIR: this.dataDir, ...this.#env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
     });

@@ -68,7 +68,7 @@ it('come to the same tables by a first build', { timeout: 300_000 }, async () =>
   expect({ models, warned: tests.warned }).toEqual({ models: 14, warned: 1 });
 });
 
-it('come to the same tables by new, late, repeated and deleted records', async () => {
+it('come to the same tables by new, late, repeated and deleted records', { tags: ['full'] }, async () => {
   const ids = (from: number, to: number) => movies.slice(from, to).map(({ id }) => id);
   const renamed = [{ id: 33, name: 'Universal as of 200', origin_country: '' }];
   await file.load(3, [
@@ -92,7 +92,7 @@ it('come to the same tables by new, late, repeated and deleted records', async (
   expect([counts?.['n'], counts?.['gone']].map(Number)).toEqual([movies.length + odd.length + 1, 20]);
 });
 
-it('change nothing when nothing is new, and forget the same of old runs', async () => {
+it('change nothing when nothing is new, and forget the same of old runs', { tags: ['full'] }, async () => {
   const before = last;
   for (const { query } of both()) await query(oldResult);
   await buildBoth();
@@ -107,12 +107,12 @@ it('change nothing when nothing is new, and forget the same of old runs', async 
   }
 });
 
-it('come to the same tables by a full refresh', async () => {
+it('come to the same tables by a full refresh', { tags: ['full'] }, async () => {
   await build(onSnowflake, { fullRefresh: true });
   expectSame(await contentsOf(snowflake), last);
 });
 
-it('pass their unit tests', async () => {
+it('pass their unit tests', { tags: ['full'] }, async () => {
   const unitTests = { command: 'test', unitTests: true, select: ['test_type:unit'] } as const;
   const [expected, actual] = await Promise.all([onDuckDb, onSnowflake].map((dbt) => build(dbt, unitTests)));
   expect(expected?.tests.passed).toBeGreaterThan(10);
@@ -166,7 +166,7 @@ it('seal one at a time: on Snowflake behind a row that is locked until the seal 
   }
 });
 
-it('log in by token or by key, and tell nobody', async () => {
+it('log in by token or by key, and tell nobody', { tags: ['full'] }, async () => {
   const passphrase = 'passphrase-of-the-tests';
   const { privateKey } = generateKeyPairSync('rsa', {
     modulusLength: 2048,

@@ -1,0 +1,51 @@
+import { join } from 'node:path';
+import { exec, type Outcome, root, runVitest } from './exec.ts';
+import { type Counts, countsOf, noCounts, type TestReport } from './report.ts';
+
+const lint = (tool: string): string => join(root, '.tools', 'lint', 'bin', tool);
+
+const steps: readonly (readonly [what: string, command: string, args: readonly string[]])[] = [
+  ['types', 'tsc', []],
+  ['code style', 'biome', ['check', '--error-on-warnings', '.']],
+  ['dead code', 'knip', []],
+  ['SQL format', lint('sqlfmt'), ['--check', '--quiet', 'dbt']],
+  ['SQL lint', lint('sqlfluff'), ['lint', '--nocolor', '--processes', '2', 'dbt/models', 'dbt/tests']],
+];
+
+export interface CheckResult {
+  readonly isGreen: boolean;
+  readonly seconds: number;
+  readonly cpuSeconds: number | null;
+  /** Of the unit tests. */
+  readonly counts: Counts;
+  readonly reports: readonly TestReport[];
+}
+
+/** Everything that is quick enough to run before every commit. Stops at the first step that fails. */
+export async function check(): Promise<CheckResult> {
+  const outcomes: Outcome[] = [];
+  const result = (isGreen: boolean, report: TestReport | null = null): CheckResult => ({
+    isGreen,
+    seconds: outcomes.reduce((sum, { seconds }) => sum + seconds, 0),
+    cpuSeconds: sumOrNull(outcomes.map(({ cpuSeconds }) => cpuSeconds)),
+    counts: report === null ? noCounts : countsOf(report),
+    reports: report === null ? [] : [report],
+  });
+  for (const [what, command, args] of steps) {
+    const outcome = await exec(command, args);
+    outcomes.push(outcome);
+    say(what, outcome);
+    if (outcome.code !== 0) return result(false);
+  }
+  const unit = await runVitest('check', ['--project', 'unit']);
+  outcomes.push(unit);
+  say('unit tests', unit);
+  return result(unit.code === 0, unit.report);
+}
+
+const say = (what: string, { code, seconds }: Outcome): boolean =>
+  process.stderr.write(`check: ${what} ${code === 0 ? 'passed' : 'FAILED'} in ${seconds.toFixed(1)} s\n`);
+
+/** Null when one of them is: a sum without it would say too little. */
+const sumOrNull = (values: readonly (number | null)[]): number | null =>
+  values.reduce((sum, value) => (sum === null || value === null ? null : sum + value), 0 as number | null);

@@ -1,0 +1,30 @@
+import type { Part } from './closing.ts';
+import { type ExecOptions, exec, runVitest } from './exec.ts';
+import { countsOf, failures, noCounts, type TestReport } from './report.ts';
+import { chosenNumbers, type Suite } from './suites.ts';
+
+export interface SuiteResult {
+  readonly part: Part;
+  readonly report: TestReport | null;
+}
+
+/**
+ * Runs one suite of the full tier.
+ * @param timeoutMs when it is cut off, which counts as a failure; @default never
+ */
+export async function runSuite(suite: Suite, timeoutMs?: number): Promise<SuiteResult> {
+  process.stdout.write(`\n--- ${suite.name}\n`);
+  const limit: ExecOptions = timeoutMs === undefined ? {} : { timeoutMs };
+  const { report, ...outcome } = suite.script
+    ? { ...(await runScript(suite.script, limit)), report: null }
+    : await runVitest(suite.name, suite.files ?? [], { ...limit, env: { TEST_TIER: 'full', ...chosenNumbers() } });
+  const isGreen = outcome.code === 0 && !outcome.isCutOff && (report !== null || suite.script !== undefined);
+  if (outcome.isCutOff) process.stdout.write(`FAILED  ${suite.name} was cut off: there was no time left\n`);
+  if (report !== null) for (const line of failures(report)) process.stdout.write(`FAILED  ${line}\n`);
+  const counts = report === null ? { ...noCounts, passed: isGreen ? 1 : 0 } : countsOf(report);
+  const { seconds, cpuSeconds } = outcome;
+  return { part: { name: suite.name, isGreen, seconds, cpuSeconds, counts }, report };
+}
+
+const runScript = ([script, ...args]: readonly [string, ...string[]], options: ExecOptions) =>
+  exec('npm', ['run', '--silent', script, '--', ...args], options);

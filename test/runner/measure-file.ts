@@ -1,0 +1,16 @@
+import { afterAll } from 'vitest';
+import { cpuSeconds } from './cpu-time.ts';
+
+declare module 'vitest' {
+  interface TaskMeta {
+    /** CPU seconds of the test file and of the processes that it started and that have ended. */
+    cpuSeconds?: number;
+  }
+}
+
+// Setup files register first, and hooks run in reverse: the file's own hooks have closed what they opened by now.
+// biome-ignore lint/correctness/noEmptyPattern: vitest reads from the pattern which fixtures a hook wants.
+afterAll(({}, suite) => {
+  const seconds = cpuSeconds();
+  if (seconds !== null) suite.meta.cpuSeconds = seconds;
+});

@@ -1,0 +1,67 @@
+import type { Budget } from './budget.ts';
+import type { Suite } from './suites.ts';
+
+/** What a suite is taken to need that nobody has measured yet. */
+const unknownMinutes = 10;
+
+/** A shard may take so long: the limit that the full tier promises. */
+export const longestShardMinutes = 25;
+
+export const minutesOf = (name: string, budget: Budget): number => budget[name]?.minutes ?? unknownMinutes;
+
+/**
+ * Deals names out to `count` shards of about the same length, the same way each time.
+ * @throws RangeError when a shard would take longer than it may.
+ */
+export function shards(names: readonly string[], count: number, budget: Budget): string[][] {
+  const minutes = (name: string): number => minutesOf(name, budget);
+  const dealt = Array.from({ length: count }, (): { names: string[]; minutes: number } => ({ names: [], minutes: 0 }));
+  for (const name of names.toSorted((a, b) => minutes(b) - minutes(a) || a.localeCompare(b))) {
+    const shortest = dealt.reduce((least, shard) => (shard.minutes < least.minutes ? shard : least));
+    shortest.names.push(name);
+    shortest.minutes += minutes(name);
+  }
+  const longest = Math.max(...dealt.map((shard) => shard.minutes));
+  if (longest > longestShardMinutes) {
+    const all = names.reduce((sum, name) => sum + minutes(name), 0);
+    throw new RangeError(
+      `a shard of ${count} would take ${longest.toFixed(0)} minutes, and ${longestShardMinutes} is the limit: ` +
+        `ask for ${Math.max(count + 1, Math.ceil(all / longestShardMinutes))} shards or more`,
+    );
+  }
+  return dealt.map((shard) => shard.names);
+}
+
+/** `2/4` → index 1 of 4. @throws RangeError when it is no shard. */
+export function parseShard(text: string): { readonly index: number; readonly count: number } {
+  const [, number, count] = (/^(\d+)\/(\d+)$/.exec(text) ?? []).map(Number);
+  if (number === undefined || count === undefined || number < 1 || number > count) {
+    throw new RangeError(`"${text}" is no shard: say which of how many, such as 2/4`);
+  }
+  return { index: number - 1, count };
+}
+
+const isWithin = (file: string, place: string): boolean => file === place || file.startsWith(place);
+
+/** Whether a changed file is one that the suite is there to judge, or one of its tests. */
+export const isTouched = ({ touches, files = [] }: Suite, changed: readonly string[]): boolean =>
+  changed.some((file) => [...touches, ...files].some((place) => isWithin(file, place)));
+
+/** Whole days since 1970 in UTC: the rotation starts at another suite each day. */
+export const dayNumber = (date: Date): number => Math.floor(date.getTime() / 86_400_000);
+
+/**
+ * The order in which suites run when there may not be time for all: first those that the change touches, those that name
+ * the most specific place before the others, then the rest in rotation.
+ */
+export function order(all: readonly Suite[], changed: readonly string[], day: number): Suite[] {
+  const touched = all.filter((suite) => isTouched(suite, changed));
+  const rest = all.filter((suite) => !touched.includes(suite));
+  const start = rest.length === 0 ? 0 : day % rest.length;
+  const depth = (suite: Suite): number =>
+    Math.max(...placesTouched(suite, changed).map((place) => place.split('/').length));
+  return [...touched.toSorted((a, b) => depth(b) - depth(a)), ...rest.slice(start), ...rest.slice(0, start)];
+}
+
+const placesTouched = ({ touches, files = [] }: Suite, changed: readonly string[]): string[] =>
+  [...touches, ...files].filter((place) => changed.some((file) => isWithin(file, place)));

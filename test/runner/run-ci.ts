@@ -1,0 +1,63 @@
+import { readBudget } from './budget.ts';
+import { changes } from './changes.ts';
+import { closing, type Part } from './closing.ts';
+import { fastTier } from './fast.ts';
+import { runSuite } from './full.ts';
+import { dayNumber, isTouched, minutesOf, order } from './plan.ts';
+import type { TestReport } from './report.ts';
+import { type Suite, suites } from './suites.ts';
+
+/**
+ * `.ci/run`: the fast tier, then as many suites of the full tier as there is time for. Those that the change touches come
+ * first, the others in a rotation by date. It says which ran and which did not.
+ */
+
+/** Minutes of the whole run, from the start of `.ci/run`, after which no suite starts that might not end in time. */
+const softLimit = 68;
+/** After so many minutes what runs is cut off. */
+const hardLimit = 75;
+/** This machine may be slower than the one that the durations were recorded on. */
+const slowness = 1.3;
+
+const startedAt = Number(process.env['CI_STARTED_AT'] ?? Date.now() / 1_000) * 1_000;
+const minutesSoFar = (): number => (Date.now() - startedAt) / 60_000;
+const say = (line: string): boolean => process.stdout.write(`${line}\n`);
+
+const { parts, reports } = await fastTier();
+const isGreen = parts.every((part) => part.isGreen);
+const ran: Part[] = [...parts];
+const allReports: TestReport[] = [...reports];
+// What npm test finds is to be fixed first; the full tier would find it again.
+if (isGreen) await runSuites();
+closing({ parts: ran, reports: allReports, isStrict: false });
+
+async function runSuites(): Promise<void> {
+  const changed = changes();
+  say(changed ? `\nchanged since ${changed.base}: ${changed.files.length} files` : '\nno commit to compare with');
+  const files = changed?.files ?? [];
+  const budget = readBudget();
+  const left: string[] = [];
+  for (const suite of order(suites, files, dayNumber(new Date()))) {
+    const needed = minutesOf(suite.name, budget) * slowness;
+    if (minutesSoFar() + needed > softLimit) {
+      left.push(`${label(suite, files)} (${needed.toFixed(0)} min)`);
+      continue;
+    }
+    const { part, report } = await runSuite(suite, Math.max(0, (hardLimit - minutesSoFar()) * 60_000));
+    ran.push(part);
+    if (report !== null) allReports.push(report);
+  }
+  say(
+    `\nran of the full tier: ${
+      ran
+        .slice(parts.length)
+        .map(({ name }) => name)
+        .join(', ') || 'nothing'
+    }`,
+  );
+  say(`no time for: ${left.join(', ') || 'nothing'}`);
+}
+
+function label(suite: Suite, files: readonly string[]): string {
+  return isTouched(suite, files) ? `${suite.name}, touched` : suite.name;
+}

@@ -1,0 +1,5 @@
+import { closing } from './closing.ts';
+import { fastTier } from './fast.ts';
+
+/** `npm test`. */
+closing({ ...(await fastTier()), isStrict: false });

@@ -1,0 +1,65 @@
+import { parseArgs } from 'node:util';
+import { readBudget } from './budget.ts';
+import { closing, type Part } from './closing.ts';
+import { fastTier } from './fast.ts';
+import { runSuite } from './full.ts';
+import { minutesOf, parseShard, shards } from './plan.ts';
+import type { TestReport } from './report.ts';
+import { suites } from './suites.ts';
+import { withUsage } from './usage.ts';
+
+/** `npm run test:full`. The fast tier is part of everything: one of the names that are dealt out to shards. */
+const all = ['fast', ...suites.map(({ name }) => name)];
+
+interface Choice {
+  readonly shard?: string | undefined;
+  readonly suite?: readonly string[] | undefined;
+}
+
+function chosenNames({ shard, suite }: Choice): readonly string[] {
+  if (suite) {
+    const unknown = suite.find((name) => !all.includes(name));
+    if (unknown !== undefined) throw new RangeError(`"${unknown}" is none of ${all.join(', ')}`);
+    return suite;
+  }
+  if (shard === undefined) return all;
+  const { index, count } = parseShard(shard);
+  return shards(all, count, readBudget())[index] ?? [];
+}
+
+function list(): void {
+  const budget = readBudget();
+  for (const name of all) process.stdout.write(`${minutesOf(name, budget).toFixed(1).padStart(5)} min  ${name}\n`);
+}
+
+async function run(names: readonly string[]): Promise<void> {
+  process.stdout.write(`suites: ${names.join(', ')}\n`);
+  const parts: Part[] = [];
+  const reports: TestReport[] = [];
+  for (const name of names) {
+    const suite = suites.find((one) => one.name === name);
+    if (suite === undefined) {
+      const tier = await fastTier();
+      parts.push(...tier.parts);
+      reports.push(...tier.reports);
+      continue;
+    }
+    const { part, report } = await runSuite(suite);
+    parts.push(part);
+    if (report !== null) reports.push(report);
+  }
+  closing({ parts, reports, isStrict: true });
+}
+
+await withUsage('npm run test:full [-- --shard 2/4 | --suite NAME... | --list] [--record]', async () => {
+  const { values } = parseArgs({
+    options: {
+      shard: { type: 'string' },
+      suite: { type: 'string', multiple: true },
+      list: { type: 'boolean', default: false },
+      record: { type: 'boolean', default: false },
+    },
+  });
+  if (values.list) list();
+  else await run(chosenNames(values));
+});

@@ -1,0 +1,117 @@
+/** A part of the full tier: what it runs, and which paths make it worth running first when they change. */
+export interface Suite {
+  /** Also its name in `test/budget.json`. */
+  readonly name: string;
+  /** Runs vitest on these files, with the settings below and with the tests that carry the tag `full`. */
+  readonly files?: readonly string[];
+  /** Runs this instead: a script of `package.json` and its arguments. */
+  readonly script?: readonly [string, ...string[]];
+  /** Folders or files whose changes this suite is there to judge. A path ends in `/` when it is a folder. */
+  readonly touches: readonly string[];
+}
+
+/** How much the full tier asks of tests that take a number from the environment. What is set already wins. */
+export const fullNumbers: Readonly<Record<string, string>> = {
+  /** With the cases that take minutes. */
+  FAULTS: 'full',
+  /** Kills of the loader; of each other stage a quarter as many. */
+  FAULT_KILLS: '200',
+  /** How long each fault of the network lasts. */
+  FAULT_SECONDS: '30',
+  SOAK_MINUTES: '10',
+  /** Faults between the loader and Snowflake. */
+  FAULT_STATEMENTS: '200',
+  /** Histories of the loader's model. */
+  MODEL_RUNS: '10000',
+  /** Lots of documents, 25 at most in each. */
+  CONTENTS_RUNS: '100',
+  /** Kills of the whole program, at random times. */
+  KILLS: '8',
+};
+
+/** The full settings, except for those that the environment sets. */
+export const chosenNumbers = (): Record<string, string> =>
+  Object.fromEntries(Object.entries(fullNumbers).filter(([name]) => !process.env[name]));
+
+/** Everything that `npm test` leaves out or does with smaller numbers. */
+export const suites: readonly Suite[] = [
+  {
+    name: 'loader-model',
+    files: ['test/unit/consumers/bronze-loader-model.test.ts'],
+    touches: ['consumers/', 'test/support/loader-model/'],
+  },
+  {
+    name: 'kills',
+    files: ['test/faults/kills.test.ts', 'test/faults/crash-loop.test.ts', 'test/e2e/kill.test.ts'],
+    touches: ['consumers/', 'producers/', 'pipeline/'],
+  },
+  {
+    name: 'crash-points',
+    files: ['test/faults/crash-points.test.ts'],
+    touches: ['consumers/', 'producers/', 'lib/warehouse/duckdb/'],
+  },
+  {
+    name: 'network',
+    files: ['test/faults/network.test.ts'],
+    touches: ['lib/kafka/', 'test/support/fault-proxy.ts'],
+  },
+  {
+    name: 'kafka',
+    files: ['test/faults/kafka.test.ts', 'test/faults/kafka-security.test.ts', 'test/integration/kafka/'],
+    touches: ['lib/kafka/', 'schemas/'],
+  },
+  {
+    name: 'tmdb',
+    files: [
+      'test/faults/tmdb.test.ts',
+      'test/faults/tmdb-connection.test.ts',
+      'test/faults/tmdb-outage.test.ts',
+      'test/faults/tmdb-walk.test.ts',
+    ],
+    touches: ['lib/tmdb/', 'producers/', 'consumers/movie-details.ts'],
+  },
+  {
+    name: 'token-bucket',
+    files: ['test/faults/token-store.test.ts', 'test/faults/clocks.test.ts'],
+    touches: ['lib/token-bucket/'],
+  },
+  {
+    name: 'duckdb',
+    files: ['test/faults/warehouse.test.ts', 'test/faults/warehouse-file.test.ts', 'test/faults/audit.test.ts'],
+    touches: ['lib/warehouse/duckdb/', 'lib/warehouse/ledger.ts'],
+  },
+  {
+    name: 'snowflake',
+    files: ['test/contract/snowflake', 'test/integration/snowflake', 'test/e2e/snowflake', 'test/faults/snowflake'],
+    touches: ['lib/warehouse/snowflake/', 'test/support/snowflake-emulator/'],
+  },
+  {
+    name: 'dbt',
+    files: ['test/integration/dbt/', 'test/integration/schedule.test.ts', 'test/faults/contents.test.ts'],
+    touches: ['dbt/', 'lib/dbt/'],
+  },
+  {
+    name: 'command-line',
+    files: ['test/e2e/cli.test.ts', 'test/e2e/fleet.test.ts', 'test/e2e/recorded.test.ts', 'test/e2e/replay.test.ts'],
+    touches: ['cli.ts', 'commands/', 'pipeline/', 'sandbox/'],
+  },
+  {
+    name: 'image',
+    files: ['test/deploy/image.test.ts'],
+    touches: ['Dockerfile', 'docker-compose.yml', 'deploy/', 'package.json', 'dbt/requirements.txt'],
+  },
+  { name: 'soak', files: ['test/faults/soak.test.ts'], touches: ['consumers/', 'producers/', 'pipeline/', 'lib/'] },
+  { name: 'mutants-loader', script: ['test:mutants', 'loader:'], touches: ['consumers/'] },
+  {
+    name: 'mutants-warehouse',
+    script: ['test:mutants', 'warehouse:', 'replay:', 'rebuild:'],
+    touches: ['lib/warehouse/'],
+  },
+  { name: 'mutants-snowflake', script: ['test:mutants', 'snowflake:'], touches: ['lib/warehouse/snowflake/'] },
+  {
+    name: 'mutants-tokens',
+    script: ['test:mutants', 'tokens:', 'fetcher:'],
+    touches: ['lib/token-bucket/', 'lib/tmdb/'],
+  },
+  { name: 'mutants-kafka', script: ['test:mutants', 'source:', 'dbt:'], touches: ['lib/kafka/', 'dbt/'] },
+];
