@@ -15,7 +15,8 @@ export const run: Command = {
 
 Walks the popular list, fetches what is not fresh, loads BRONZE, builds and tests SILVER and GOLD. With --once it prints
 what it did; without, it goes on until it is stopped: walks again and again, and dbt by TRANSFORM_SCHEDULE. The exit code
-is 1 then when the last run of dbt had failed.
+is 1 then when the last run of dbt had failed. With --once it is 1 when no page of the popular list could be used, too;
+the other stages have done their work all the same.
 
   --once                end when everything published is in GOLD
   --pages N|all         pages of the popular list, 20 movies each (standard ${standardPages}, at most 500)
@@ -46,6 +47,6 @@ is 1 then when the last run of dbt had failed.
     const report = await runOnce(context, { pages, fullRefresh: values['full-refresh'] === true });
     context.progress[Symbol.dispose]();
     print(values, report, () => formatReport(report));
-    return ExitCode.done;
+    return report.walk.pagesRead > 0 ? ExitCode.done : ExitCode.failed;
   },
 };

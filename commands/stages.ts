@@ -31,12 +31,19 @@ genres    publishes the genre list to tmdb.raw-genres, unless it is fresh
     }
     await using platform = openPlatform(context);
     if (what === 'genres') {
-      const published = await fetchGenres(platform, context, context.config.tmdb.refreshAfterMs);
-      print(values, { published }, published ? 'published the genre list' : 'the genre list is fresh: nothing to do');
+      const look = await fetchGenres(platform, context, context.config.tmdb.refreshAfterMs);
+      const skipped = look.rowsUnusable > 0 ? `; ${look.rowsUnusable} rows name no genre` : '';
+      print(
+        values,
+        look,
+        look.published ? `published the genre list${skipped}` : 'the genre list is fresh: nothing to do',
+      );
       return ExitCode.done;
     }
     const walk = await walkPopular(platform, context, pages);
-    print(values, walk, `found ${walk.found} movies on ${walk.pagesRead} pages, published ${walk.published}`);
+    const { found, pagesRead, published, itemsSkipped, pagesFailed } = walk;
+    const leftOut = `${itemsSkipped} items skipped, ${pagesFailed} pages failed`;
+    print(values, walk, `found ${found} movies on ${pagesRead} pages, published ${published}; ${leftOut}`);
     return ExitCode.done;
   },
 };

@@ -26,8 +26,14 @@ export type Metrics = ReturnType<typeof createMetrics>;
 const requestMetrics = (registers: Registry[]) => ({
   requests: new Counter({
     name: 'tmdb_requests_total',
-    help: 'Requests sent to TMDb, by endpoint and outcome: the HTTP status, or `failed` where no answer came.',
+    help: 'Requests sent to TMDb, by endpoint and outcome: the HTTP status that the answer means, or `failed` where no answer came.',
     labelNames: ['endpoint', 'outcome'],
+    registers,
+  }),
+  endpointOut: new Gauge({
+    name: 'tmdb_endpoint_out',
+    help: '1 while an endpoint of TMDb is out and waited for, by reason: unreachable, limited, refused, untrusted.',
+    labelNames: ['endpoint', 'reason'],
     registers,
   }),
   tokenWait: new Histogram({
@@ -45,6 +51,18 @@ const requestMetrics = (registers: Registry[]) => ({
 
 const streamMetrics = (registers: Registry[]) => ({
   idsPublished: new Counter({ name: 'tmdb_ids_published_total', help: 'Movie ids asked for by walks.', registers }),
+  itemsSkipped: new Counter({
+    name: 'tmdb_list_items_skipped_total',
+    help: 'Items of a list that name no movie or genre.',
+    labelNames: ['list'],
+    registers,
+  }),
+  pagesFailed: new Counter({
+    name: 'tmdb_list_pages_failed_total',
+    help: 'Pages of a list that could not be used.',
+    labelNames: ['list'],
+    registers,
+  }),
   walkedAt: new Gauge({
     name: 'tmdb_walk_timestamp_seconds',
     help: 'When the last walk of a list ended well.',

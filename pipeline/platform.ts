@@ -12,7 +12,9 @@ import type { Logger } from '../lib/logger.ts';
 import type { Metrics } from '../lib/metrics.ts';
 import type { Progress } from '../lib/progress.ts';
 import { Secret } from '../lib/secret.ts';
-import { createTmdbClient, type RequestObserver, type TmdbClient } from '../lib/tmdb/client.ts';
+import { createTmdbClient } from '../lib/tmdb/client.ts';
+import { type Endpoint, endpoints, type Outage } from '../lib/tmdb/endpoint.ts';
+import type { RequestObserver, TmdbClient } from '../lib/tmdb/tmdb-client.ts';
 import { openTransport } from '../lib/tmdb/transport.ts';
 import { MemoryTokenBucket } from '../lib/token-bucket/memory.ts';
 import { openSharedTokenBucket } from '../lib/token-bucket/redis.ts';
@@ -39,6 +41,8 @@ export interface Platform extends AsyncDisposable {
   readonly kafka: () => Promise<KafkaPlatform>;
   readonly bucket: () => Promise<TokenBucket>;
   readonly tmdb: () => Promise<TmdbClient>;
+  /** What an endpoint of TMDb is out for, as this process sees it; undefined while it answers. */
+  readonly tmdbOutage: (endpoint: Endpoint) => Outage | undefined;
 }
 
 interface KafkaPlatform {
@@ -56,15 +60,25 @@ export interface PlatformOptions {
   readonly mayJoinBroker?: boolean;
   /** How often a request to Kafka is tried again, a second apart in the end. Standard: some 20 s, for who waits at a terminal. */
   readonly kafkaRetries?: number;
+  /**
+   * As a service: details of movies are waited for without an end, and refused credentials are tried again, once in
+   * `refusedForMs`. @default false
+   */
+  readonly waitsForTmdb?: boolean;
 }
+
+/** A service whose credentials are refused looks again after so long. */
+const refusedForMs = 60_000;
 
 export function openPlatform(context: Context, options: PlatformOptions = {}): Platform {
   const resources = new AsyncDisposableStack();
   const bucket = lazy(() => openBucket(context, resources));
+  const outages = new Map<Endpoint, Outage>();
   return {
     kafka: lazy(() => openKafka(context, resources, options)),
     bucket,
-    tmdb: lazy(async () => openTmdb(context, resources, await bucket())),
+    tmdb: lazy(async () => openTmdb(context, resources, await bucket(), outages, options)),
+    tmdbOutage: (endpoint) => outages.get(endpoint),
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   };
 }
@@ -132,21 +146,48 @@ async function openBucket({ config, log, health }: Context, resources: AsyncDisp
   return bucket;
 }
 
-async function openTmdb(context: Context, resources: AsyncDisposableStack, bucket: TokenBucket): Promise<TmdbClient> {
-  const { config, log, metrics } = context;
+async function openTmdb(
+  context: Context,
+  resources: AsyncDisposableStack,
+  bucket: TokenBucket,
+  outages: Map<Endpoint, Outage>,
+  { waitsForTmdb = false }: PlatformOptions,
+): Promise<TmdbClient> {
+  const { config, log } = context;
   const { rateLimit, concurrency, timeoutMs, maxBodyBytes, giveUpAfterMs } = config.tmdb;
   const { baseUrl, token, apiKey } = config.origin === 'tmdb' ? config.tmdb : await startOwnSandbox(context, resources);
   const transport = resources.use(
     openTransport({ baseUrl, token, apiKey, timeoutMs, maxBodyBytes, connections: concurrency }),
   );
-  const observer: RequestObserver = {
-    answered: (endpoint, outcome) => metrics.requests.inc({ endpoint, outcome }),
-    waited: (ms) => metrics.tokenWait.observe(ms / 1_000),
-  };
   return createTmdbClient(
-    { transport, bucket, baseUrl, concurrency, giveUpAfterMs, windowMs: rateLimit.windowMs, log, observer },
+    {
+      ...{ transport, bucket, baseUrl, concurrency, giveUpAfterMs, windowMs: rateLimit.windowMs, log },
+      ...(waitsForTmdb && { neverGivenUp: ['movie'], refusedForMs }),
+      observer: observeTmdb(context, outages),
+    },
     { clock: systemClock, random: Math.random },
   );
+}
+
+/** Counts requests, and shows in metrics and readiness which endpoints are out. */
+function observeTmdb({ metrics, health }: Context, outages: Map<Endpoint, Outage>): RequestObserver {
+  for (const endpoint of endpoints) {
+    health.dependsOn(`tmdb_${endpoint}`, async () => {
+      const outage = outages.get(endpoint);
+      if (outage) throw new Error(outage.message);
+    });
+  }
+  return {
+    answered: (endpoint, outcome) => metrics.requests.inc({ endpoint, outcome }),
+    waited: (ms) => metrics.tokenWait.observe(ms / 1_000),
+    outage: (endpoint, outage) => {
+      const before = outages.get(endpoint);
+      if (before) metrics.endpointOut.set({ endpoint, reason: before.reason }, 0);
+      if (outage) metrics.endpointOut.set({ endpoint, reason: outage.reason }, 1);
+      if (outage) outages.set(endpoint, outage);
+      else outages.delete(endpoint);
+    },
+  };
 }
 
 /** A TMDb for those without a token: as strict about the limit as the real one. */

@@ -1,43 +1,53 @@
 import type { Clock } from '../lib/clock.ts';
-import { isRetriable, messageOf } from '../lib/errors.ts';
-import { KafkaError } from '../lib/kafka/errors.ts';
+import { messageOf } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import { fullJitter } from '../lib/retry.ts';
 
 export interface RepeatOptions {
   readonly everyMs: number;
+  /** Whether a failure is an outage, which passes by itself. Everything else ends the repetition. */
+  readonly isOutage: (error: unknown) => boolean;
   readonly clock: Clock;
   readonly random: () => number;
   readonly signal: AbortSignal;
   readonly log: Logger;
   /** Called now and then while it waits, and when the work was done. */
   readonly onAlive: () => void;
+  /** Called after each round with the outage that failed it, or with null. */
+  readonly onOutage?: (error: Error | null) => void;
 }
 
-/** Waiting is cut into slices of this, so that signs of life go on. */
+/** Waiting is cut into slices of this, so that signs of life continue. */
 const sliceMs = 30_000;
 const backoff = { baseMs: 30_000, capMs: 15 * 60_000 };
 
 /**
- * Does `work` at once and then every `everyMs`, from start to start, until the signal aborts. An outage is logged and
- * tried again, with backoff, `everyMs` later at most; a Kafka client that failed is dead, and everything else is no outage.
- * @throws KafkaError, and what does not pass by itself.
+ * Does `work` at once and then every `everyMs`, from start to start, until the signal aborts. After an outage it tries
+ * again with backoff, `everyMs` later at most. It logs one line when an outage begins or changes its kind, and one when it is over.
+ * @throws what `isOutage` says is none.
  */
 export async function repeat(work: () => Promise<void>, options: RepeatOptions): Promise<void> {
-  const { everyMs, clock, random, signal, log, onAlive } = options;
+  const { everyMs, isOutage, clock, random, signal, log, onAlive, onOutage } = options;
+  let outage: Error | null = null;
   for (let failures = 0; !signal.aborted; ) {
     let next = clock.monotonic() + everyMs;
     try {
       await work();
+      if (outage) log.info({ failures }, 'works again');
+      outage = null;
       failures = 0;
     } catch (error) {
       if (signal.aborted) return;
-      if (!isRetriable(error) || error instanceof KafkaError) throw error;
+      if (!(error instanceof Error && isOutage(error))) throw error;
       const waitMs = Math.min(everyMs, backoff.baseMs / 2 + fullJitter(failures, backoff, random));
       next = clock.monotonic() + waitMs;
       failures += 1;
-      log.error({ error: messageOf(error), waitMs: Math.round(waitMs) }, 'failed, trying again later');
+      if (outage?.name !== error.name) {
+        log.error({ error: messageOf(error), waitMs: Math.round(waitMs) }, 'failed, trying again until it works');
+      }
+      outage = error;
     }
+    onOutage?.(outage);
     onAlive();
     await sleepUntil(next, options);
   }

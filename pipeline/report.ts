@@ -1,7 +1,8 @@
 import type { Config } from '../lib/config.ts';
 import { formatTable } from '../lib/table.ts';
-import type { RequestCounts } from '../lib/tmdb/client.ts';
+import type { RequestCounts } from '../lib/tmdb/tmdb-client.ts';
 import { formatDuration } from '../lib/units.ts';
+import type { GenresLook } from '../producers/genres.ts';
 import type { PopularWalk } from '../producers/popular.ts';
 
 type Rows = readonly Record<string, unknown>[];
@@ -9,6 +10,8 @@ type Rows = readonly Record<string, unknown>[];
 /** What one `run --once` did: the same whether a person or a program reads it. */
 export interface RunReport {
   readonly origin: Config['origin'];
+  /** `failure`: why the list could not be had; null when it was published, or is fresh. */
+  readonly genres: GenresLook & { readonly failure: string | null };
   readonly walk: PopularWalk;
   /** Ids of this run and of runs before it that had not come to an end; answers that BRONZE could not take are parked, too. */
   readonly movies: { readonly fetched: number; readonly gone: number; readonly parked: number };
@@ -35,8 +38,9 @@ export function formatReport(report: RunReport): string {
   const lines = [
     [
       'movies',
-      `${walk.found} found on ${walk.pagesRead} pages, ${walk.found - walk.published} of them fresh${pagesFailed(walk)}`,
+      `${walk.found} found on ${walk.pagesRead} pages, ${walk.found - walk.published} of them fresh${leftOut(walk)}`,
     ],
+    ...genresLine(report.genres),
     ['answers', `${movies.fetched} fetched, ${movies.gone} gone, ${movies.parked} parked in dead letters`],
     ['requests', requestsLine(requests)],
     ...Object.entries(report.rows).map(([layer, tables]) => [layer, tablesLine(tables)]),
@@ -52,8 +56,17 @@ export function formatReport(report: RunReport): string {
   return [...kpis, facts, howToOpen(report)].join('\n\n');
 }
 
-const pagesFailed = ({ pagesFailed }: PopularWalk) =>
-  pagesFailed > 0 ? `; ${pagesFailed} pages could not be had` : '';
+const leftOut = ({ itemsSkipped, pagesFailed }: PopularWalk) =>
+  [
+    itemsSkipped > 0 ? `; ${itemsSkipped} items skipped that name no movie` : '',
+    pagesFailed > 0 ? `; ${pagesFailed} pages could not be used` : '',
+  ].join('');
+
+/** Nothing where nothing is wrong. */
+function genresLine({ rowsUnusable, failure }: RunReport['genres']): string[][] {
+  if (failure !== null) return [['genres', `the list could not be used: ${failure}`]];
+  return rowsUnusable > 0 ? [['genres', `${rowsUnusable} rows of the list skipped that name no genre`]] : [];
+}
 
 function requestsLine({ requests, byOutcome, limit, limitUsed, seconds }: RunReport['requests']): string {
   if (requests === 0) return 'none';

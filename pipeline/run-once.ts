@@ -1,7 +1,10 @@
 import type { MovieOutcome } from '../consumers/movie-details.ts';
 import { systemClock } from '../lib/clock.ts';
+import { messageOf } from '../lib/errors.ts';
 import type { Offsets } from '../lib/kafka/topic.ts';
-import type { TmdbClient } from '../lib/tmdb/client.ts';
+import { TmdbUnreachableError, UnusableAnswerError } from '../lib/tmdb/errors.ts';
+import type { TmdbClient } from '../lib/tmdb/tmdb-client.ts';
+import { type PopularWalk, UnusableListError } from '../producers/popular.ts';
 import { type TopicName, topics } from '../schemas/topics.ts';
 import { type Context, openPlatform, type Platform } from './platform.ts';
 import type { RunReport } from './report.ts';
@@ -19,7 +22,8 @@ export interface RunOnceOptions {
 /**
  * All stages, until everything that is published is in GOLD. Killed at any point and started again, it goes on where
  * each stage stood: what was published and not fetched, what was fetched and not loaded, what was loaded and not sealed.
- * @throws what the stages throw; what they had done by then stays done.
+ * A list that cannot be used, and a genre list that is out, do not keep the other stages from their work: the report
+ * tells of them. @throws what the stages throw; what they had done by then stays done.
  */
 export async function runOnce(context: Context, options: RunOnceOptions): Promise<RunReport> {
   const seconds: Record<string, number> = {};
@@ -31,13 +35,13 @@ export async function runOnce(context: Context, options: RunOnceOptions): Promis
       seconds[stage] = (systemClock.monotonic() - started) / 1_000;
     }
   };
-  const { walk, movies, requests } = await ingest(context, options, timed);
+  const { genres, walk, movies, requests } = await ingest(context, options, timed);
   const dbt = await timed('transform', () => transform(context, options));
   const system = warehouseSystem(context);
   const { rows, kpis } = await summarize(system);
   const { origin, warehouse } = context.config;
   const duckdbPath = warehouse.snowflake ? null : warehouse.duckdbPath;
-  return { origin, walk, movies, requests, rows, kpis, dbt, seconds, warehouse: system.name, duckdbPath };
+  return { origin, genres, walk, movies, requests, rows, kpis, dbt, seconds, warehouse: system.name, duckdbPath };
 }
 
 type Timed = <T>(stage: string, work: () => Promise<T>) => Promise<T>;
@@ -48,12 +52,34 @@ async function ingest(context: Context, { pages }: RunOnceOptions, timed: Timed)
   await timed('start', () => platform.kafka());
   const tmdb = await platform.tmdb();
   const requesting = systemClock.monotonic();
-  const walk = await timed('walk', async () => {
-    await fetchGenres(platform, context, context.config.tmdb.refreshAfterMs);
-    return walkPopular(platform, context, pages);
-  });
+  const { genres, walk } = await timed('walk', async () => ({
+    genres: await lookAtGenres(platform, context),
+    walk: await walkOrWhatFailed(platform, context, pages),
+  }));
   const movies = await timed('fetch and load', () => fetchAndLoad(platform, context));
-  return { walk, movies, requests: requestsOf(tmdb, context, systemClock.monotonic() - requesting) };
+  return { genres, walk, movies, requests: requestsOf(tmdb, context, systemClock.monotonic() - requesting) };
+}
+
+/** The list's names are a convenience: movies carry those of their own genres. */
+async function lookAtGenres(platform: Platform, context: Context): Promise<RunReport['genres']> {
+  try {
+    return { ...(await fetchGenres(platform, context, context.config.tmdb.refreshAfterMs)), failure: null };
+  } catch (error) {
+    if (!(error instanceof UnusableAnswerError || error instanceof TmdbUnreachableError)) throw error;
+    context.log.error({ error: messageOf(error) }, 'the genre list cannot be used, continuing without it');
+    return { published: false, rowsUnusable: 0, failure: messageOf(error) };
+  }
+}
+
+/** Ids of earlier walks are still to be fetched, so a list without one usable page ends nothing here. */
+async function walkOrWhatFailed(platform: Platform, context: Context, pages: number): Promise<PopularWalk> {
+  try {
+    return await walkPopular(platform, context, pages);
+  } catch (error) {
+    if (!(error instanceof UnusableListError)) throw error;
+    context.log.error({ error: messageOf(error) }, 'the popular list cannot be used, continuing with what is known');
+    return error.walk;
+  }
 }
 
 /** Fetches all ids of now; the loader runs beside it and ends when the last answer is in the ledger. */

@@ -1,7 +1,9 @@
 import { systemClock } from '../lib/clock.ts';
 import type { Dbt } from '../lib/dbt/dbt.ts';
-import { ExitCode } from '../lib/errors.ts';
+import { ExitCode, isRetriable } from '../lib/errors.ts';
+import { KafkaError } from '../lib/kafka/errors.ts';
 import { leaveWithin } from '../lib/shutdown.ts';
+import { TmdbError } from '../lib/tmdb/errors.ts';
 import { topics } from '../schemas/topics.ts';
 import { type Context, openPlatform, type Platform } from './platform.ts';
 import { repeat } from './repeat.ts';
@@ -15,22 +17,34 @@ import { openDbt } from './transform.ts';
 /** One stage that runs until the context's signal aborts, and drains then. */
 type Part = (platform: Platform, context: Context) => Promise<unknown>;
 
-/** Silence of a producer: an outage of TMDb is waited out within one page. */
-const producerSilenceMs = 20 * 60_000;
+/** Silence of a producer: an outage of TMDb is waited out within one page, for `giveUpAfterMs` and some attempts more. */
+const producerSilenceMs = ({ config }: Context) => Math.max(20 * 60_000, config.tmdb.giveUpAfterMs + 5 * 60_000);
+
+/** Whatever TMDb does passes, and is no reason for the other parts to end. A Kafka client that failed is dead. */
+const isOutage = (error: unknown): boolean =>
+  error instanceof TmdbError || (isRetriable(error) && !(error instanceof KafkaError));
 
 const everySo =
   (name: string, everyMs: number, work: (platform: Platform, context: Context) => Promise<unknown>): Part =>
   (platform, context) => {
-    const onAlive = context.health.pulse(name, producerSilenceMs);
+    const onAlive = context.health.pulse(name, producerSilenceMs(context));
+    let outage: Error | null = null;
+    context.health.dependsOn(`list_${name}`, async () => {
+      if (outage) throw outage;
+    });
     // A walk of all pages takes longer than the pulse may be silent: each page is a sign of life.
     const within = { ...context, progress: { ...context.progress, update: onAlive } };
     return repeat(async () => void (await work(platform, within)), {
       everyMs,
+      isOutage,
       clock: systemClock,
       random: Math.random,
       signal: context.signal,
       log: context.log.child({ producer: name }),
       onAlive,
+      onOutage: (error) => {
+        outage = error;
+      },
     });
   };
 
@@ -47,8 +61,8 @@ const popular = ({ everyMs, pages }: ProducerOptions & { readonly pages: number 
 const genres = ({ everyMs }: ProducerOptions): Part =>
   everySo('genres', everyMs, async (platform, context) => {
     // Half the interval: what the last round fetched is not fresh any more when the next one comes a second early.
-    const published = await fetchGenres(platform, context, Math.min(context.config.tmdb.refreshAfterMs, everyMs / 2));
-    context.log.info({ published }, 'looked at the genre list');
+    const look = await fetchGenres(platform, context, Math.min(context.config.tmdb.refreshAfterMs, everyMs / 2));
+    context.log.info(look, 'looked at the genre list');
   });
 
 const fetchGroup = { group: groups.movieDetails, topics: [topics.movieIds] };
@@ -65,7 +79,7 @@ async function serve(
   watched: Watched,
 ): Promise<readonly unknown[]> {
   return runAsService(context, name, async () => {
-    await using platform = openPlatform(context, { kafkaRetries });
+    await using platform = openPlatform(context, { kafkaRetries, waitsForTmdb: true });
     const over = new AbortController();
     void sampleGauges(platform, { ...context, signal: AbortSignal.any([context.signal, over.signal]) }, watched);
     try {

@@ -6,9 +6,9 @@ import { createPartitionSource } from '../lib/kafka/partition-source.ts';
 import { readTopic } from '../lib/kafka/read-topic.ts';
 import { createRecordSource } from '../lib/kafka/record-source.ts';
 import type { Offsets } from '../lib/kafka/topic.ts';
-import { produceGenres } from '../producers/genres.ts';
+import { type GenresLook, produceGenres } from '../producers/genres.ts';
 import { readKnownGenres, readKnownMovies } from '../producers/known-movies.ts';
-import { type PopularWalk, producePopular } from '../producers/popular.ts';
+import { type PopularWalk, producePopular, UnusableListError } from '../producers/popular.ts';
 import { deadLetterCodec, movieIdCodec, rawGenresCodec, rawMovieCodec } from '../schemas/codecs.ts';
 import type { DeadLetterReason } from '../schemas/records.ts';
 import { type TopicName, topics } from '../schemas/topics.ts';
@@ -20,7 +20,7 @@ export const groups = { movieDetails: 'movie-details', bronzeLoader: 'bronze-loa
 
 const genreLanguage = 'en';
 
-/** Walks the popular list and publishes what is not fresh. */
+/** Walks the popular list and publishes what is not fresh. @throws what `producePopular` throws. */
 export async function walkPopular(platform: Platform, context: Context, pages: number): Promise<PopularWalk> {
   const { config, log, progress, signal, metrics } = context;
   const { client, producer } = await platform.kafka();
@@ -37,28 +37,39 @@ export async function walkPopular(platform: Platform, context: Context, pages: n
     },
     { pages, refreshAfterMs: config.tmdb.refreshAfterMs },
     signal,
-  );
-  metrics.idsPublished.inc(walk.published);
+  ).catch((error) => {
+    if (error instanceof UnusableListError) countWalk(context, error.walk);
+    throw error;
+  });
+  countWalk(context, walk);
   metrics.walkedAt.set({ list: 'popular' }, systemClock.now() / 1_000);
   return walk;
 }
 
-/** Publishes the genre list unless that was done less than `refreshAfterMs` ago. @returns whether it was published. */
-export async function fetchGenres(platform: Platform, context: Context, refreshAfterMs: number): Promise<boolean> {
+function countWalk({ metrics }: Context, { published, itemsSkipped, pagesFailed }: PopularWalk): void {
+  metrics.idsPublished.inc(published);
+  metrics.itemsSkipped.inc({ list: 'popular' }, itemsSkipped);
+  metrics.pagesFailed.inc({ list: 'popular' }, pagesFailed);
+}
+
+/** Publishes the genre list unless that was done less than `refreshAfterMs` ago. @throws what TmdbClient throws. */
+export async function fetchGenres(platform: Platform, context: Context, refreshAfterMs: number): Promise<GenresLook> {
   const { client, producer } = await platform.kafka();
   const known = await readKnownGenres((onRecord) => readTopic(client, topics.rawGenres, onRecord), rawGenresCodec);
-  const published = await produceGenres(
+  const look = await produceGenres(
     {
       tmdb: await platform.tmdb(),
       rawGenres: producer.sink(topics.rawGenres, rawGenresCodec),
       known,
       clock: systemClock,
+      log: context.log,
     },
     { language: genreLanguage, refreshAfterMs },
     context.signal,
   );
+  context.metrics.itemsSkipped.inc({ list: 'genres' }, look.rowsUnusable);
   context.metrics.walkedAt.set({ list: 'genres' }, systemClock.now() / 1_000);
-  return published;
+  return look;
 }
 
 /** Without a heartbeat and without a fetch for so long, a consumer is dead, whatever its client says. */
@@ -93,6 +104,7 @@ export async function fetchMovies(
     sessionTimeoutMs: config.kafka.sessionTimeoutMs,
     log,
     ...groupObserver(context, groups.movieDetails),
+    isWaiting: () => platform.tmdbOutage('movie') !== undefined,
   });
   let done = 0;
   const { capacity, windowMs } = config.tmdb.rateLimit;

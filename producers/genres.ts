@@ -1,6 +1,7 @@
 import type { Clock } from '../lib/clock.ts';
 import type { Sink } from '../lib/kafka/topic.ts';
-import type { TmdbClient } from '../lib/tmdb/client.ts';
+import type { Logger } from '../lib/logger.ts';
+import type { TmdbClient } from '../lib/tmdb/tmdb-client.ts';
 import type { RawGenres } from '../schemas/records.ts';
 
 export interface GenresPorts {
@@ -9,20 +10,31 @@ export interface GenresPorts {
   /** Language → when its genres were last fetched, ms since the epoch. */
   readonly known: ReadonlyMap<string, number>;
   readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** What a look at the genre list came to. */
+export interface GenresLook {
+  /** Whether the list was published; it is not while it is fresh. */
+  readonly published: boolean;
+  /** Rows of the published list without an id or a name. They are in its bytes; SILVER leaves them out. */
+  readonly rowsUnusable: number;
 }
 
 /**
- * Publishes TMDb's genre list as it is, unless that was done less than `refreshAfterMs` ago.
- * @returns whether it was. @throws what TmdbClient throws.
+ * Publishes TMDb's genre list as it is, bad rows included, unless that was done less than `refreshAfterMs` ago.
+ * @throws what TmdbClient throws.
  */
 export async function produceGenres(
-  { tmdb, rawGenres, known, clock }: GenresPorts,
+  { tmdb, rawGenres, known, clock, log }: GenresPorts,
   { language, refreshAfterMs }: { readonly language: string; readonly refreshAfterMs: number },
   signal: AbortSignal,
-): Promise<boolean> {
+): Promise<GenresLook> {
   const last = known.get(language) ?? Number.NEGATIVE_INFINITY;
-  if (clock.now() - last < refreshAfterMs) return false;
-  const { url, fetchedAt, body } = await tmdb.genres(language, signal);
+  if (clock.now() - last < refreshAfterMs) return { published: false, rowsUnusable: 0 };
+  const { url, fetchedAt, body, parsed } = await tmdb.genres(language, signal);
   await rawGenres.publish([{ key: language, value: { language, sourceUrl: url, fetchedAt, body } }]);
-  return true;
+  const { listed, unusable } = parsed;
+  if (unusable > 0) log.warn({ language, unusable, listed }, 'published a genre list with rows that name no genre');
+  return { published: true, rowsUnusable: unusable };
 }

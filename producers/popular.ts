@@ -1,13 +1,18 @@
 import type { Clock } from '../lib/clock.ts';
+import { messageOf } from '../lib/errors.ts';
 import type { Sink } from '../lib/kafka/topic.ts';
 import type { Logger } from '../lib/logger.ts';
-import type { TmdbClient } from '../lib/tmdb/client.ts';
-import { UnusableAnswerError } from '../lib/tmdb/errors.ts';
+import type { ListedMovie, MoviePage } from '../lib/tmdb/answers.ts';
+import { TmdbError, UnusableAnswerError } from '../lib/tmdb/errors.ts';
+import type { TmdbClient } from '../lib/tmdb/tmdb-client.ts';
 import type { MovieId } from '../schemas/records.ts';
 import type { KnownMovies } from './known-movies.ts';
 
 /** TMDb refuses pages beyond this one. */
 export const lastPage = 500;
+
+/** So many unusable pages in a row end the walk: the list is out, and each costs several requests to find that out. */
+export const failedPagesInARow = 10;
 
 export interface PopularPorts {
   readonly tmdb: Pick<TmdbClient, 'popular'>;
@@ -28,18 +33,35 @@ export interface PopularOptions {
 /** What a walk found. */
 export interface PopularWalk {
   readonly pagesRead: number;
-  /** Pages that could not be had; their movies come with the next walk. */
+  /** Pages that were asked for and could not be used; their movies come with the next walk. */
   readonly pagesFailed: number;
+  /** Items on the pages read that name no movie: their id is missing or no positive 32-bit integer. */
+  readonly itemsSkipped: number;
   /** Distinct ids on the pages read. */
   readonly found: number;
   /** Of those, asked for now; the others are fresh. */
   readonly published: number;
 }
 
+/** No page of the list could be used, although TMDb answers. */
+export class UnusableListError extends TmdbError {
+  readonly retriable = true;
+  readonly walk: PopularWalk;
+
+  constructor(walk: PopularWalk, cause: UnusableAnswerError) {
+    super(`none of ${walk.pagesFailed} pages of the popular list could be used: ${messageOf(cause)}`);
+    this.walk = walk;
+  }
+}
+
 /**
  * Walks the popular list and publishes every id it sees, once a walk, save those that are fresh. The list shifts
  * while it is paged, so a movie may stand on two pages, and one may slip between them until the next walk.
- * @throws what TmdbClient throws when it is about TMDb as a whole, or about the first page.
+ *
+ * A bad item costs itself, a page that cannot be used costs itself; both are counted and logged, one line a page. The
+ * walk ends at the total that the newest page states. As long as no page has stated one that can be true, it ends
+ * with the first empty page, or with the pages asked for.
+ * @throws UnusableListError when no page could be used, and what TmdbClient throws about the endpoint as a whole.
  */
 export async function producePopular(
   ports: PopularPorts,
@@ -47,45 +69,64 @@ export async function producePopular(
   signal: AbortSignal,
 ): Promise<PopularWalk> {
   const seen = new Set<number>();
-  const walk = { pagesRead: 0, pagesFailed: 0, found: 0, published: 0 };
-  let pagesTotal = Math.min(options.pages, lastPage);
-  for (let page = 1; page <= pagesTotal; page += 1) {
+  const walk = { pagesRead: 0, pagesFailed: 0, itemsSkipped: 0, found: 0, published: 0 };
+  let totalPages: number | null = null;
+  let failedInARow = 0;
+  let isOver = false;
+  for (let page = 1; page <= pagesToWalk(options, totalPages) && !isOver; page += 1) {
     try {
       const { parsed } = await ports.tmdb.popular(page, signal);
       // crash point: producer.page-read
-      // An empty page in the middle is no end, and totals move between pages: only the newest total counts.
-      pagesTotal = Math.min(options.pages, lastPage, parsed.total_pages);
-      const listed = parsed.results
-        .map(({ id }, index) => ({ movieId: id, page, rank: index + 1 }))
-        .filter(({ movieId }) => addIfNew(seen, movieId));
-      walk.published += await publishStale(ports, options, listed);
+      const listed = parsed.movies.filter(({ movieId }) => addIfNew(seen, movieId));
+      walk.published += await publishStale(ports, options, page, listed);
       // crash point: producer.page-published
       walk.pagesRead += 1;
       walk.found = seen.size;
+      walk.itemsSkipped += countSkipped(ports.log, page, parsed);
+      // Totals move between pages: only the newest counts. With a total, an empty page in the middle is no end.
+      totalPages = parsed.totalPages ?? totalPages;
+      isOver = totalPages === null && parsed.listed === 0;
+      failedInARow = 0;
     } catch (error) {
-      if (page === 1 || !(error instanceof UnusableAnswerError)) throw error;
+      if (!(error instanceof UnusableAnswerError)) throw error;
       walk.pagesFailed += 1;
+      failedInARow += 1;
+      isOver = failedInARow === failedPagesInARow;
+      const isLast = isOver || page === pagesToWalk(options, totalPages);
       ports.log.warn({ page, error: error.message }, 'left out a page of the popular list');
+      if (isLast && walk.pagesRead === 0) throw new UnusableListError(walk, error);
+      if (isOver)
+        ports.log.error({ page, failedInARow }, 'ended the walk: the popular list cannot be used from here on');
     }
-    ports.onProgress?.({ ...walk, pagesTotal });
+    ports.onProgress?.({ ...walk, pagesTotal: pagesToWalk(options, totalPages) });
   }
   return walk;
 }
 
+const pagesToWalk = ({ pages }: PopularOptions, totalPages: number | null): number =>
+  Math.min(pages, lastPage, totalPages ?? lastPage);
+
 const addIfNew = (seen: Set<number>, movieId: number): boolean => !seen.has(movieId) && Boolean(seen.add(movieId));
+
+function countSkipped(log: Logger, page: number, { movies, listed }: MoviePage): number {
+  const skipped = listed - movies.length;
+  if (skipped > 0) log.warn({ page, skipped, listed }, 'skipped items of the popular list that name no movie');
+  return skipped;
+}
 
 async function publishStale(
   { movieIds, known, clock }: PopularPorts,
   { refreshAfterMs }: PopularOptions,
-  listed: readonly { movieId: number; page: number; rank: number }[],
+  page: number,
+  listed: readonly ListedMovie[],
 ): Promise<number> {
   const now = clock.now();
   const isStale = (movieId: number) => now - (known.get(movieId) ?? Number.NEGATIVE_INFINITY) >= refreshAfterMs;
   const records = listed
     .filter(({ movieId }) => isStale(movieId))
-    .map((item) => ({
-      key: String(item.movieId),
-      value: { ...item, reason: 'popular' as const, requestedAt: new Date(now) },
+    .map(({ movieId, rank }) => ({
+      key: String(movieId),
+      value: { movieId, reason: 'popular' as const, page, rank, requestedAt: new Date(now) },
     }));
   if (records.length > 0) await movieIds.publish(records);
   return records.length;

@@ -1,4 +1,4 @@
-import { isErrorCode } from './answers.ts';
+import { type ErrorCode, isErrorCode } from './answers.ts';
 import { hashUnit } from './random.ts';
 
 /** Which requests a fault strikes. */
@@ -33,6 +33,14 @@ export type FaultEffect =
   | { readonly kind: 'wrong-id' }
   /** Valid JSON that unpacks from a thousandth of its size. */
   | { readonly kind: 'bomb'; readonly bytes: number }
+  /** So many elements that name nothing between the good ones of a list. */
+  | { readonly kind: 'bad-items'; readonly count: number }
+  /** A list whose totals are none. */
+  | { readonly kind: 'bad-totals' }
+  /** The true answer in gzip, with no Content-Encoding to say so. */
+  | { readonly kind: 'undeclared-gzip' }
+  /** 200 with one of TMDb's error bodies. */
+  | { readonly kind: 'error-body'; readonly code: ErrorCode }
   /** 200 and this body. */
   | { readonly kind: 'body'; readonly body: string; readonly contentType?: string };
 

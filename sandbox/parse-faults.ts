@@ -1,6 +1,6 @@
 import { messageOf, UsageError } from '../lib/errors.ts';
 import { parseBytes, parseDuration } from '../lib/units.ts';
-import { isErrorCode } from './answers.ts';
+import { type ErrorCode, isErrorCode } from './answers.ts';
 import type { Fault, FaultEffect, FaultScope } from './faults.ts';
 
 type Words = ReadonlyMap<string, string>;
@@ -24,6 +24,10 @@ const kinds: Record<FaultEffect['kind'], (value: string, words: Words) => FaultE
   drop: (value) => ({ kind: bare('drop', value) }),
   empty: (value) => ({ kind: bare('empty', value) }),
   'wrong-id': (value) => ({ kind: bare('wrong-id', value) }),
+  'bad-items': (value) => ({ kind: 'bad-items', count: integer(value, 1, 1_000, 'a number, as in bad-items=3') }),
+  'bad-totals': (value) => ({ kind: bare('bad-totals', value) }),
+  'undeclared-gzip': (value) => ({ kind: bare('undeclared-gzip', value) }),
+  'error-body': (value) => ({ kind: 'error-body', code: errorCode(value, 'error-body') }),
   bomb: (value) => ({ kind: 'bomb', bytes: known(parseBytes(value), 'a size, as in bomb=1GB') }),
   body: (value, words) => ({ kind: 'body', body: value, ...optional('contentType', words.get('type')) }),
 };
@@ -41,7 +45,8 @@ const ownWords: Readonly<Record<string, readonly string[]>> = { status: ['retry-
  *
  * Kinds: `status=503` (with `code=9` another of TMDb's bodies, with `retry-after=` seconds, `date`, `none` or any
  * text) · `delay=2s` · `truncate` · `slow=100` (bytes a second) · `html` · `redirect=URL` · `drop` · `empty` ·
- * `wrong-id` · `bomb=1GB` (size when unpacked) · `body=TEXT` (with `type=text/plain`).
+ * `wrong-id` · `bad-items=3` (elements of a list that name nothing) · `bad-totals` · `undeclared-gzip` ·
+ * `error-body=34` (200 with TMDb's body for that code) · `bomb=1GB` (size when unpacked) · `body=TEXT` (with `type=text/plain`).
  * When: `rate=0.05` (share, default 1) · `path=/movie/` (how the path begins below /3; `{id}` is any number) ·
  * `times=3` (at most so often).
  * @throws UsageError that names every mistake at once.
@@ -92,9 +97,13 @@ function scopeOf(words: Words): FaultScope {
 function codeOf(words: Words): { code?: number } {
   const text = words.get('code');
   if (text === undefined) return {};
+  return { code: errorCode(text, 'code') };
+}
+
+function errorCode(text: string, word: string): ErrorCode {
   const code = Number(text);
-  if (!isErrorCode(code)) throw new UsageError(`expected one of TMDb's error codes, as in code=9, got "${text}"`);
-  return { code };
+  if (isErrorCode(code)) return code;
+  throw new UsageError(`expected one of TMDb's error codes, as in ${word}=9, got "${text}"`);
 }
 
 const optional = <K extends string>(key: K, value: string | undefined): { [key in K]?: string } =>

@@ -25,6 +25,8 @@ export async function send(
       return sendHalf(response, encoded(request, answer));
     case 'slow':
       return sendSlowly(response, answer, transfer.bytesPerSecond, signal);
+    case 'undeclared-gzip':
+      return sendWhole(response, { ...answer, body: gzipSync(answer.body, { level: constants.Z_BEST_SPEED }) });
     case 'bomb':
       return sendBomb(response, transfer.bytes);
   }

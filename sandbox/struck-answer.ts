@@ -1,13 +1,16 @@
-import { type Answer, okAnswer, statusAnswer } from './answers.ts';
+import { type Answer, errorAnswer, okAnswer, statusAnswer } from './answers.ts';
+import { withBadItems, withBadTotals } from './bad-lists.ts';
 import { type FaultEffect, knownCode, type Strike } from './faults.ts';
 
 type Effect = NonNullable<Strike['effect']>;
 
 /** Faults of the transfer: they need the connection, not only another answer. */
-export type TransferEffect = Extract<Effect, { kind: 'truncate' | 'slow' | 'drop' | 'bomb' }>;
+export type TransferEffect = Extract<Effect, { kind: 'truncate' | 'slow' | 'drop' | 'bomb' | 'undeclared-gzip' }>;
 
 export const transferOf = (effect: Effect | null): TransferEffect | null =>
-  effect && ['truncate', 'slow', 'drop', 'bomb'].includes(effect.kind) ? (effect as TransferEffect) : null;
+  effect && ['truncate', 'slow', 'drop', 'bomb', 'undeclared-gzip'].includes(effect.kind)
+    ? (effect as TransferEffect)
+    : null;
 
 /** What a fault puts in the place of the true answer. */
 export function struckAnswer(answer: Answer, effect: Effect | null): Answer {
@@ -17,6 +20,7 @@ export function struckAnswer(answer: Answer, effect: Effect | null): Answer {
     case 'truncate':
     case 'slow':
     case 'bomb':
+    case 'undeclared-gzip':
       return answer;
     case 'status':
       return statusAnswer(effect.status, knownCode(effect.code), retryAfterHeader(effect));
@@ -28,6 +32,12 @@ export function struckAnswer(answer: Answer, effect: Effect | null): Answer {
       return { ...answer, status: 200, body: Buffer.alloc(0) };
     case 'wrong-id':
       return withWrongId(answer);
+    case 'bad-items':
+      return withBadItems(answer, effect.count);
+    case 'bad-totals':
+      return withBadTotals(answer);
+    case 'error-body':
+      return { ...errorAnswer(effect.code), status: 200 };
     case 'body':
       return text(effect.contentType ?? 'application/json;charset=utf-8', effect.body);
   }

@@ -24,6 +24,8 @@ export interface RecordSourceOptions extends Partial<GroupSettings> {
   readonly concurrency: number;
   /** With records in hand and none of them finished for so long, signs of life are not passed on. Standard: never. */
   readonly stallMs?: number;
+  /** Whether records wait for an outage to pass: then none of them finishes, and signs of life are passed on. */
+  readonly isWaiting?: () => boolean;
   readonly log: Logger;
 }
 
@@ -126,10 +128,10 @@ class RecordRun {
     await this.#committer.flush(flushMs);
   }
 
-  /** Whether nothing is in hand, or something was finished lately. */
+  /** Whether nothing is in hand, something was finished lately, or an outage is waited out. */
   isMoving(): boolean {
-    const { stallMs = Number.POSITIVE_INFINITY } = this.#settings;
-    return this.#inHand === 0 || performance.now() - this.#movedAt < stallMs;
+    const { stallMs = Number.POSITIVE_INFINITY, isWaiting } = this.#settings;
+    return this.#inHand === 0 || isWaiting?.() === true || performance.now() - this.#movedAt < stallMs;
   }
 
   onJoined(assignment: readonly TopicPartitions[], isSameMember: boolean): void {

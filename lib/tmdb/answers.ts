@@ -2,19 +2,68 @@ import { z } from 'zod';
 
 /**
  * The few fields of TMDb's answers that the pipeline relies on; everything else travels untouched in the raw bytes.
- * Loose on purpose: new keys appear without notice.
+ * Nothing else is checked, because new keys appear without notice and one bad element must cost itself alone.
  */
 const id = z.int32().positive();
 
 export const MovieAnswer = z.looseObject({ id });
 
-export const PopularPage = z.looseObject({
-  page: z.number().int().positive(),
-  total_pages: z.number().int().nonnegative(),
-  results: z.array(z.looseObject({ id })),
-});
+/** An item of a list that names a movie. */
+export interface ListedMovie {
+  readonly movieId: number;
+  /** Its place on the page, from 1; unusable items keep theirs. */
+  readonly rank: number;
+}
 
-export const GenreList = z.looseObject({ genres: z.array(z.looseObject({ id, name: z.string() })).min(1) });
+/** One page of a list of movies. */
+export interface MoviePage {
+  readonly movies: readonly ListedMovie[];
+  /** Items on the page, usable or not. */
+  readonly listed: number;
+  /** Pages of the whole list as this page states it; null when it states nothing that can be true. */
+  readonly totalPages: number | null;
+}
 
-/** Error bodies. */
-export const ErrorAnswer = z.looseObject({ status_code: z.number().int(), status_message: z.string().optional() });
+/** The genre list. Its rows are read in the warehouse; here they are only counted. */
+export interface GenreList {
+  readonly listed: number;
+  /** Rows without an id or without a name. */
+  readonly unusable: number;
+}
+
+/**
+ * Reads page number `page` of a list of movies. An item without a usable id is left out and counted in `listed`.
+ * A total that is smaller than a page with items on it cannot be true.
+ * @returns null when there is no list of results.
+ */
+export function readMoviePage(body: unknown, page: number): MoviePage | null {
+  const results = fieldOf(body, 'results');
+  if (!Array.isArray(results)) return null;
+  const movies = results.flatMap((item, index) => {
+    const movieId = idOf(item);
+    return movieId === null ? [] : [{ movieId, rank: index + 1 }];
+  });
+  const total = fieldOf(body, 'total_pages');
+  const isPossible = Number.isInteger(total) && Number(total) >= (results.length > 0 ? page : 0);
+  return { movies, listed: results.length, totalPages: isPossible ? Number(total) : null };
+}
+
+/** @returns null when there is no list of genres, or an empty one: TMDb has had genres since it exists. */
+export function readGenreList(body: unknown): GenreList | null {
+  const genres = fieldOf(body, 'genres');
+  if (!Array.isArray(genres) || genres.length === 0) return null;
+  const isUsable = (row: unknown) => {
+    const name = fieldOf(row, 'name');
+    return idOf(row) !== null && typeof name === 'string' && name.trim() !== '';
+  };
+  return { listed: genres.length, unusable: genres.filter((row) => !isUsable(row)).length };
+}
+
+/** An id is a JSON number from 1 to 2,147,483,647. Text that looks like one is none: what it means is a guess. */
+function idOf(item: unknown): number | null {
+  const parsed = id.safeParse(fieldOf(item, 'id'));
+  return parsed.success ? parsed.data : null;
+}
+
+const fieldOf = (value: unknown, key: string): unknown =>
+  typeof value === 'object' && value !== null && Object.hasOwn(value, key) ? (value as never)[key] : undefined;

@@ -1,10 +1,8 @@
 import PQueue from 'p-queue';
-import type { z } from 'zod';
 import { isRetriable, messageOf } from '../errors.ts';
-import type { Logger } from '../logger.ts';
 import { fullJitter, type RetryContext } from '../retry.ts';
-import type { Token, TokenBucket } from '../token-bucket/token-bucket.ts';
-import { GenreList, type MovieAnswer, PopularPage } from './answers.ts';
+import type { Token } from '../token-bucket/token-bucket.ts';
+import { type Endpoint, EndpointState, endpoints } from './endpoint.ts';
 import {
   CredentialsRefusedError,
   TmdbUnreachableError,
@@ -12,115 +10,77 @@ import {
   UntrustedServerError,
   UnusableAnswerError,
 } from './errors.ts';
-import { interpretMovie, parse } from './interpret.ts';
+import {
+  expectAnswer,
+  interpretGenreList,
+  interpretMovie,
+  interpretMoviePage,
+  type Reading,
+  read,
+} from './interpret.ts';
 import { retryAfterMs } from './retry-after.ts';
-import type { Answer, Transport } from './transport.ts';
-
-/** An answer worth keeping: its exact bytes and where they came from. `parsed` holds the fields relied on. */
-interface Recorded<T> {
-  readonly url: string;
-  readonly httpStatus: number;
-  readonly fetchedAt: Date;
-  readonly body: Buffer;
-  readonly parsed: T;
-}
-
-/** What went over the wire so far. */
-export interface RequestCounts {
-  readonly requests: number;
-  /** HTTP status, or `failed` where no answer came → requests. */
-  readonly byOutcome: Readonly<Record<string, number>>;
-}
-
-/**
- * TMDb as the stages see it. Every request, retries included, takes a token of the shared bucket. All methods throw
- * - UnusableAnswerError when this one answer cannot be had (a dead letter),
- * - CredentialsRefusedError on 401 or 403, UntrustedServerError when its certificate does not prove who it is; from then
- *   on nothing is sent any more,
- * - TmdbUnreachableError when TMDb as a whole is down for longer than `giveUpAfterMs`,
- * - the signal's reason when it aborts before the request is sent; one that was sent is waited for.
- */
-export interface TmdbClient {
-  /** The details of one movie; `httpStatus` is 404 and `parsed` null when TMDb has no such movie (any more). */
-  movie(movieId: number, signal: AbortSignal): Promise<Recorded<z.infer<typeof MovieAnswer> | null>>;
-  /** One page (1-500) of the popular list. */
-  popular(page: number, signal: AbortSignal): Promise<Recorded<z.infer<typeof PopularPage>>>;
-  /** The movie genres, named in `language` (ISO 639-1). */
-  genres(language: string, signal: AbortSignal): Promise<Recorded<z.infer<typeof GenreList>>>;
-  counts(): RequestCounts;
-}
-
-/** Which of TMDb's endpoints a request went to. */
-type Endpoint = 'movie' | 'popular' | 'genres';
-
-/** Told of every request; must not throw. */
-export interface RequestObserver {
-  /** @param outcome HTTP status, or `failed` where no answer came. */
-  answered(endpoint: Endpoint, outcome: string): void;
-  /** A request has waited so long for its token. */
-  waited(ms: number): void;
-}
-
-export interface TmdbClientOptions {
-  readonly transport: Transport;
-  readonly bucket: TokenBucket;
-  readonly baseUrl: string;
-  readonly concurrency: number;
-  readonly giveUpAfterMs: number;
-  /** Length of the bucket's window: the pause after a 429 that names none. */
-  readonly windowMs: number;
-  readonly log: Logger;
-  readonly observer?: RequestObserver;
-}
+import { isRefusal } from './status-codes.ts';
+import type { Recorded, RequestCounts, TmdbClient, TmdbClientOptions } from './tmdb-client.ts';
+import type { Answer } from './transport.ts';
 
 const maxAttempts = 5;
 const backoff = { baseMs: 500, capMs: 30_000 };
 const longestPauseMs = 60_000;
+/** Timers hold no more than 24 days; one that is cut short looks again. */
+const longestSleepMs = 3_600_000;
 
 /** One question to TMDb and how its answer is read. */
 interface Question<T> {
   readonly endpoint: Endpoint;
   readonly path: string;
-  readonly interpret: (answer: Answer, path: string) => T;
+  readonly interpret: (reading: Reading) => T;
 }
 
-const genresQuestion = (language: string): Question<z.infer<typeof GenreList>> => ({
-  endpoint: 'genres',
-  path: `/genre/movie/list?language=${encodeURIComponent(language)}`,
-  interpret: (answer, path) => parse(GenreList, answer, path),
-});
+/** Nothing is sent until then. */
+interface Refusal {
+  readonly error: CredentialsRefusedError | UntrustedServerError;
+  /** Monotonic milliseconds. */
+  readonly until: number;
+}
+
+/** Whether an error is about everybody, and no attempt of this request's. */
+const isRefused = (error: unknown): error is Refusal['error'] =>
+  error instanceof CredentialsRefusedError || error instanceof UntrustedServerError;
 
 class Client implements TmdbClient {
   readonly #options: TmdbClientOptions;
   readonly #context: RetryContext;
   readonly #queue: PQueue;
   readonly #byOutcome: Record<string, number> = {};
+  readonly #endpoints: Readonly<Record<Endpoint, EndpointState>>;
+  readonly #probes = new Map<Endpoint, Promise<boolean>>();
   #requests = 0;
-  #refused: CredentialsRefusedError | UntrustedServerError | undefined;
-  /** Monotonic ms of the first failure since the last success; undefined while TMDb answers. */
-  #failingSince: number | undefined;
+  #refusal: Refusal | undefined;
   #hasSucceeded = false;
-  #probe: Promise<boolean> | undefined;
 
   constructor(options: TmdbClientOptions, context: RetryContext) {
     this.#options = options;
     this.#context = context;
     // The first request goes alone: refused credentials must not cost one call for every slot.
     this.#queue = new PQueue({ concurrency: 1 });
+    const stateOf = (endpoint: Endpoint) =>
+      new EndpointState(endpoint, context.clock, options.log, (outage) => options.observer?.outage(endpoint, outage));
+    this.#endpoints = Object.fromEntries(endpoints.map((name) => [name, stateOf(name)])) as never;
   }
 
   movie(movieId: number, signal: AbortSignal) {
-    const interpret = (answer: Answer, path: string) => interpretMovie(answer, path, movieId);
+    const interpret = (reading: Reading) => interpretMovie(reading, movieId);
     return this.#get({ endpoint: 'movie', path: `/movie/${movieId}`, interpret }, signal);
   }
 
   popular(page: number, signal: AbortSignal) {
-    const interpret = (answer: Answer, path: string) => parse(PopularPage, answer, path);
+    const interpret = (reading: Reading) => interpretMoviePage(reading, page);
     return this.#get({ endpoint: 'popular', path: `/movie/popular?page=${page}`, interpret }, signal);
   }
 
   genres(language: string, signal: AbortSignal) {
-    return this.#get(genresQuestion(language), signal);
+    const path = `/genre/movie/list?language=${encodeURIComponent(language)}`;
+    return this.#get({ endpoint: 'genres', path, interpret: interpretGenreList }, signal);
   }
 
   counts(): RequestCounts {
@@ -128,47 +88,66 @@ class Client implements TmdbClient {
   }
 
   async #get<T>(question: Question<T>, signal: AbortSignal): Promise<Recorded<T>> {
+    const { endpoint } = question;
+    const state = this.#endpoints[endpoint];
     let failures = 0;
     for (let attempts = 1; ; attempts += 1) {
       try {
         return await this.#queue.add(() => this.#once(question, signal));
       } catch (error) {
         signal.throwIfAborted();
-        if (!isRetriable(error)) throw error;
+        if (isRefused(error)) {
+          await this.#waitOutRefusal(error, endpoint, signal);
+          continue;
+        }
+        if (!this.#mayRetry(error, endpoint)) throw error;
         if (error instanceof UnusableAnswerError) {
           failures += 1;
           if (failures < maxAttempts - 1) {
             // Not yet worth a question to TMDb.
-          } else if (await this.#waitForTmdb(error, signal)) {
+          } else if (await this.#waitForEndpoint(question, error, signal)) {
             // What failed in an outage was not this request's fault: its last attempt is still to come.
             failures = maxAttempts - 1;
           } else if (failures >= maxAttempts) {
             throw new UnusableAnswerError(error.reason, error.message, false, attempts);
           }
-        } else if (this.#downMs() >= this.#options.giveUpAfterMs) {
+        } else {
           // Being told to slow down is no fault of this movie's and uses up no attempt; for ever is another matter.
-          throw new TmdbUnreachableError(`${this.#options.baseUrl} lets nothing through: ${messageOf(error)}`);
+          if (state.downMs >= longestPauseMs) state.isOut(error);
+          if (state.downMs >= this.#giveUpAfterMs(endpoint)) {
+            throw new TmdbUnreachableError(`${this.#options.baseUrl} lets nothing through: ${messageOf(error)}`);
+          }
         }
         await this.#context.clock.sleep(fullJitter(failures, backoff, this.#context.random), signal);
       }
     }
   }
 
+  #giveUpAfterMs(endpoint: Endpoint): number {
+    const { neverGivenUp, giveUpAfterMs } = this.#options;
+    return neverGivenUp?.includes(endpoint) ? Number.POSITIVE_INFINITY : giveUpAfterMs;
+  }
+
+  /** A list is always there, so whatever is wrong with one of its answers may pass; a movie may be wrong for good. */
+  #mayRetry(error: unknown, endpoint: Endpoint): boolean {
+    return isRetriable(error) || (endpoint !== 'movie' && error instanceof UnusableAnswerError);
+  }
+
   /** One token, one request. */
   async #once<T>({ endpoint, path, interpret }: Question<T>, signal: AbortSignal): Promise<Recorded<T>> {
-    if (this.#refused) throw this.#refused;
+    this.#throwIfRefused();
     const token = await this.#acquire(signal);
     // crash point: fetcher.token-taken
     try {
-      if (this.#refused) throw this.#refused;
-      const answer = await this.#send(endpoint, path, token);
-      await this.#refuse(answer);
-      const parsed = interpret(answer, path);
-      this.#succeeded();
+      this.#throwIfRefused();
+      const { answer, reading } = await this.#send(endpoint, path, token);
+      await this.#throwIfAboutAll(answer, reading);
+      const parsed = interpret(reading);
+      this.#succeeded(endpoint, path);
       const fetchedAt = new Date(this.#context.clock.now());
-      return { url: this.#options.baseUrl + path, httpStatus: answer.status, fetchedAt, body: answer.body, parsed };
+      return { url: this.#options.baseUrl + path, httpStatus: reading.status, fetchedAt, body: answer.body, parsed };
     } catch (error) {
-      if (isRetriable(error)) this.#failingSince ??= this.#context.clock.monotonic();
+      if (this.#mayRetry(error, endpoint)) this.#endpoints[endpoint].failed();
       throw error;
     } finally {
       token.returned();
@@ -183,28 +162,28 @@ class Client implements TmdbClient {
   }
 
   /** The token cools from the first byte of the answer on; the body may take its time. */
-  async #send(endpoint: Endpoint, path: string, token: Token): Promise<Answer> {
+  async #send(endpoint: Endpoint, path: string, token: Token): Promise<{ answer: Answer; reading: Reading }> {
     this.#requests += 1;
     try {
       const answer = await this.#options.transport.get(path, () => token.returned());
-      this.#count(endpoint, String(answer.status));
-      return answer;
+      const reading = read(answer, path);
+      this.#count(endpoint, String(reading.status));
+      return { answer, reading };
     } catch (error) {
       this.#count(endpoint, 'failed');
-      if (error instanceof UntrustedServerError) this.#refused = error;
+      if (error instanceof UntrustedServerError) this.#refuse(error);
       throw error;
     }
   }
 
-  /** Statuses that concern everybody, not this one request. */
-  async #refuse(answer: Answer): Promise<void> {
-    if (answer.status === 401 || answer.status === 403) {
-      this.#refused = new CredentialsRefusedError(
-        `TMDb refused the credentials (${answer.status}): check TMDB_TOKEN or TMDB_API_KEY`,
+  /** Answers that concern every request, not this one alone. */
+  async #throwIfAboutAll(answer: Answer, { status, code }: Reading): Promise<void> {
+    if (isRefusal(status, code)) {
+      throw this.#refuse(
+        new CredentialsRefusedError(`TMDb refused the credentials (${status}): check TMDB_TOKEN or TMDB_API_KEY`),
       );
-      throw this.#refused;
     }
-    if (answer.status === 429) {
+    if (status === 429) {
       const { windowMs } = this.#options;
       const pauseMs = retryAfterMs(answer.retryAfter, this.#context.clock.now(), windowMs, longestPauseMs);
       this.#options.log.warn({ pauseMs }, 'paused after 429');
@@ -213,9 +192,31 @@ class Client implements TmdbClient {
     }
   }
 
-  #succeeded(): void {
-    this.#failingSince = undefined;
+  #refuse(error: Refusal['error']): Refusal['error'] {
+    const { refusedForMs = Number.POSITIVE_INFINITY } = this.#options;
+    this.#refusal = { error, until: this.#context.clock.monotonic() + refusedForMs };
+    // The next look is one request's.
+    this.#queue.concurrency = 1;
+    return error;
+  }
+
+  #throwIfRefused(): void {
+    if (this.#refusal && this.#context.clock.monotonic() < this.#refusal.until) throw this.#refusal.error;
+  }
+
+  /** @throws the refusal itself where the endpoint is given up some time. */
+  async #waitOutRefusal(error: Refusal['error'], endpoint: Endpoint, signal: AbortSignal): Promise<void> {
+    this.#endpoints[endpoint].isOut(error);
+    if (this.#giveUpAfterMs(endpoint) < Number.POSITIVE_INFINITY) throw error;
+    const { clock } = this.#context;
+    const leftMs = (this.#refusal?.until ?? 0) - clock.monotonic();
+    await clock.sleep(Math.max(0, Math.min(leftMs, longestSleepMs)), signal);
+  }
+
+  #succeeded(endpoint: Endpoint, path: string): void {
+    this.#endpoints[endpoint].answered(path);
     this.#hasSucceeded = true;
+    this.#refusal = undefined;
     this.#queue.concurrency = this.#options.concurrency;
   }
 
@@ -225,38 +226,44 @@ class Client implements TmdbClient {
   }
 
   /**
-   * Resolves when TMDb answers others: whose fault a failure is, is only known then. While TMDb is down, parking would
-   * empty the whole queue into dead letters, so it is waited for, bounded. @returns whether it had to be waited for.
+   * Resolves when the endpoint answers others: whose fault a failure is, is only known then. While it is out, parking
+   * would empty the whole queue into dead letters, so it is waited for. @returns whether it had to be waited for.
    */
-  async #waitForTmdb(error: UnusableAnswerError, signal: AbortSignal): Promise<boolean> {
+  async #waitForEndpoint(question: Question<unknown>, error: UnusableAnswerError, signal: AbortSignal) {
+    const { endpoint } = question;
+    const state = this.#endpoints[endpoint];
+    const giveUpAfterMs = this.#giveUpAfterMs(endpoint);
     for (let rounds = 0; ; rounds += 1) {
-      this.#probe ??= this.#isUp(signal).finally(() => {
-        this.#probe = undefined;
-      });
-      if (await this.#probe) return rounds > 0;
-      const downMs = this.#downMs();
-      if (!this.#hasSucceeded || downMs >= this.#options.giveUpAfterMs) {
+      if (await this.#isUp(question, signal)) return rounds > 0;
+      const mayWait = this.#hasSucceeded || giveUpAfterMs === Number.POSITIVE_INFINITY;
+      if (!mayWait || state.downMs >= giveUpAfterMs) {
         throw new TmdbUnreachableError(`${this.#options.baseUrl} cannot be reached: ${error.message}`);
       }
-      this.#options.log.warn({ downMs: Math.round(downMs), error: error.message }, 'TMDb is out of reach, waiting');
+      state.isOut(error);
       await this.#context.clock.sleep(fullJitter(maxAttempts + rounds, backoff, this.#context.random), signal);
     }
   }
 
-  /** Milliseconds since the first failure after the last success. */
-  #downMs(): number {
-    const now = this.#context.clock.monotonic();
-    return now - (this.#failingSince ?? now);
+  /** Many requests fail at the same time; one question for all of them is enough. */
+  #isUp(question: Question<unknown>, signal: AbortSignal): Promise<boolean> {
+    const { endpoint, path } = question;
+    const running = this.#probes.get(endpoint);
+    if (running !== undefined) return running;
+    const probe = this.#probe(endpoint, this.#endpoints[endpoint].witnessFor(path), signal).finally(() =>
+      this.#probes.delete(endpoint),
+    );
+    this.#probes.set(endpoint, probe);
+    return probe;
   }
 
-  /** Whether TMDb answers a question that has nothing to do with any movie. */
-  async #isUp(signal: AbortSignal): Promise<boolean> {
+  /** Whether the endpoint answers a question that has nothing to do with the one that failed. */
+  async #probe(endpoint: Endpoint, path: string, signal: AbortSignal): Promise<boolean> {
     try {
-      await this.#once(genresQuestion('en'), signal);
+      await this.#once({ endpoint, path, interpret: expectAnswer }, signal);
       return true;
     } catch (error) {
       signal.throwIfAborted();
-      if (error === this.#refused) throw error;
+      if (isRefused(error)) throw error;
       return false;
     }
   }

@@ -1,11 +1,14 @@
 import type { DeadLetterReason } from '../../schemas/records.ts';
 import { ExitCode, IngestError } from '../errors.ts';
 
+/** What TMDb, or what stands in its place, did. A service waits for all of these to pass. */
+export abstract class TmdbError extends IngestError {}
+
 /**
  * An answer that cannot be used. `reason` is what its dead letter says when trying again does not help either.
  * 5xx, 408 and broken transfers pass with time; anything else about one movie is final.
  */
-export class UnusableAnswerError extends IngestError {
+export class UnusableAnswerError extends TmdbError {
   readonly retriable: boolean;
   readonly reason: DeadLetterReason;
   /** Requests that were sent for it, all in vain. */
@@ -19,26 +22,26 @@ export class UnusableAnswerError extends IngestError {
   }
 }
 
-/** 429: the server saw too many requests. Nobody's fault but the limit's, so it never leads to a dead letter. */
-export class TooManyRequestsError extends IngestError {
+/** 429: the server saw too many requests. It says nothing about the movie, so it never leads to a dead letter. */
+export class TooManyRequestsError extends TmdbError {
   readonly retriable = true;
 }
 
-/** 401 or 403: no request will succeed until a person mends the credentials. */
-export class CredentialsRefusedError extends IngestError {
+/** 401 or 403: no request will succeed until a person fixes the credentials. */
+export class CredentialsRefusedError extends TmdbError {
   readonly retriable = false;
   override readonly exitCode = ExitCode.credentialsRefused;
 }
 
 /**
- * Whoever answers at TMDb's address does not prove to be TMDb: nothing was sent, and no request will be until a person
+ * The server at TMDb's address does not prove to be TMDb: nothing was sent, and no request will be until a person
  * has looked.
  */
-export class UntrustedServerError extends IngestError {
+export class UntrustedServerError extends TmdbError {
   readonly retriable = false;
 }
 
-/** TMDb as a whole has been out of reach for longer than we wait. Nothing was parked; what is queued stays queued. */
-export class TmdbUnreachableError extends IngestError {
+/** An endpoint of TMDb has been out for longer than we wait. Nothing was parked; what is queued stays queued. */
+export class TmdbUnreachableError extends TmdbError {
   readonly retriable = true;
 }

@@ -1,52 +1,112 @@
 import { isUtf8 } from 'node:buffer';
 import type { z } from 'zod';
 import { messageOf } from '../errors.ts';
-import { ErrorAnswer, MovieAnswer } from './answers.ts';
+import { type GenreList, MovieAnswer, type MoviePage, readGenreList, readMoviePage } from './answers.ts';
 import { UnusableAnswerError } from './errors.ts';
+import { errorIn, isGoneCode } from './status-codes.ts';
 import type { Answer } from './transport.ts';
 
-/** 34 "not found", 6 "invalid id", 37 "not found" of the v4 lists: each says that there is no such movie. */
-const goneCodes = [34, 6, 37];
+/** An answer by what it means. */
+export interface Reading {
+  readonly path: string;
+  /** The HTTP status; of a 2xx whose body reports an error, the status that TMDb documents for that error. */
+  readonly status: number;
+  /** TMDb's `status_code`; null when the body is no error body. */
+  readonly code: number | null;
+  /** The parsed body. @throws UnusableAnswerError, retriable: a body that is no JSON may be a proxy's page or torn. */
+  json(): unknown;
+}
+
+/** @param path for messages. */
+export function read(answer: Answer, path: string): Reading {
+  const body = parseBody(answer, path);
+  const reported = 'value' in body ? errorIn(body.value) : null;
+  const isSuccess = answer.status >= 200 && answer.status < 300;
+  return {
+    path,
+    status: isSuccess && reported ? reported.status : answer.status,
+    code: reported?.code ?? null,
+    json: () => {
+      if ('value' in body) return body.value;
+      throw body.error;
+    },
+  };
+}
 
 /** The details of a movie; null when TMDb says that it has none of that id. @throws UnusableAnswerError */
-export function interpretMovie(answer: Answer, path: string, movieId: number): z.infer<typeof MovieAnswer> | null {
-  if (answer.status === 404 || answer.status === 410) {
-    if (goneCodes.includes(parseBody(ErrorAnswer, answer, path).status_code)) return null;
-    throw new UnusableAnswerError('unexpected_status', `${answer.status} without code 34 for ${path}`, true);
+export function interpretMovie(reading: Reading, movieId: number): z.infer<typeof MovieAnswer> | null {
+  const { status, code, path } = reading;
+  if (status === 404 || status === 410) {
+    reading.json();
+    if (isGoneCode(code)) return null;
+    throw new UnusableAnswerError('unexpected_status', `${status} without code 34 for ${path}`, true);
   }
-  const movie = parse(MovieAnswer, answer, path);
-  if (movie.id === movieId) return movie;
-  throw new UnusableAnswerError('wrong_movie', `the answer for ${path} is about movie ${movie.id}`, false);
+  expectSuccess(reading);
+  const parsed = MovieAnswer.safeParse(reading.json());
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    const where = issue?.path.join('.') || 'the whole';
+    throw new UnusableAnswerError('unexpected_shape', `${where}: ${issue?.message} for ${path}`, false);
+  }
+  if (parsed.data.id === movieId) return parsed.data;
+  throw new UnusableAnswerError('wrong_movie', `the answer for ${path} is about movie ${parsed.data.id}`, false);
 }
 
-/** What a 200 holds, as `schema` has it. @throws UnusableAnswerError: retriable for what passes by itself. */
-export function parse<S extends z.ZodType>(schema: S, answer: Answer, path: string): z.infer<S> {
-  const { status } = answer;
-  if (status === 408 || status >= 500) {
-    throw new UnusableAnswerError('attempts_exhausted', `TMDb answered ${status} for ${path}`, true);
-  }
-  if (status !== 200) throw new UnusableAnswerError('unexpected_status', `TMDb answered ${status} for ${path}`, false);
-  return parseBody(schema, answer, path);
+/** @throws UnusableAnswerError when the answer as a whole is no page; bad items are only counted. */
+export function interpretMoviePage(reading: Reading, page: number): MoviePage {
+  expectSuccess(reading);
+  return readMoviePage(reading.json(), page) ?? shapeless(reading, 'results is no list');
 }
 
-/** A body that is no JSON may be a proxy's error page or a torn transfer: both pass. JSON of another shape does not. */
-function parseBody<S extends z.ZodType>(schema: S, { contentType, body }: Answer, path: string): z.infer<S> {
+/** @throws UnusableAnswerError when the answer as a whole is no genre list; bad rows are only counted. */
+export function interpretGenreList(reading: Reading): GenreList {
+  expectSuccess(reading);
+  return readGenreList(reading.json()) ?? shapeless(reading, 'genres is no list, or an empty one');
+}
+
+/**
+ * Whether the server answers at all: any JSON that is not about a failure of the server. What the JSON holds does not
+ * matter, nor that it says 404. A page of HTML is no answer of TMDb's, whatever its status: a proxy or a
+ * maintenance page stands there in its place. @throws UnusableAnswerError when it does not answer.
+ */
+export function expectAnswer(reading: Reading): void {
+  expectNoFailure(reading);
+  reading.json();
+}
+
+function expectNoFailure({ status, path }: Reading): void {
+  if (status !== 408 && status < 500) return;
+  throw new UnusableAnswerError('attempts_exhausted', `TMDb answered ${status} for ${path}`, true);
+}
+
+/** @throws UnusableAnswerError: retriable for what passes by itself. */
+function expectSuccess(reading: Reading): void {
+  expectNoFailure(reading);
+  const { status, code, path } = reading;
+  if (status === 200) return;
+  const withCode = code === null ? '' : ` (code ${code})`;
+  throw new UnusableAnswerError('unexpected_status', `TMDb answered ${status}${withCode} for ${path}`, false);
+}
+
+function shapeless({ path }: Reading, what: string): never {
+  throw new UnusableAnswerError('unexpected_shape', `${what} for ${path}`, false);
+}
+
+type Parsed = { readonly value: unknown } | { readonly error: UnusableAnswerError };
+
+function parseBody({ contentType, body }: Answer, path: string): Parsed {
   if (!/^application\/json\b/i.test(contentType)) {
     const got = contentType.slice(0, 60) || 'nothing';
-    throw new UnusableAnswerError('unexpected_content_type', `expected JSON, got ${got} for ${path}`, true);
+    return unreadable('unexpected_content_type', `expected JSON, got ${got} for ${path}`);
   }
-  const parsed = schema.safeParse(parseJson(body, path));
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  const where = issue?.path.join('.') || 'the whole';
-  throw new UnusableAnswerError('unexpected_shape', `${where}: ${issue?.message} for ${path}`, false);
+  if (!isUtf8(body)) return unreadable('invalid_json', `the body is not UTF-8 for ${path}`);
+  try {
+    return { value: JSON.parse(body.toString()) };
+  } catch (error) {
+    return unreadable('invalid_json', `${messageOf(error).slice(0, 80)} for ${path}`);
+  }
 }
 
-function parseJson(body: Buffer, path: string): unknown {
-  if (!isUtf8(body)) throw new UnusableAnswerError('invalid_json', `the body is not UTF-8 for ${path}`, true);
-  try {
-    return JSON.parse(body.toString());
-  } catch (error) {
-    throw new UnusableAnswerError('invalid_json', `${messageOf(error).slice(0, 80)} for ${path}`, true);
-  }
-}
+const unreadable = (reason: UnusableAnswerError['reason'], message: string) => ({
+  error: new UnusableAnswerError(reason, message, true),
+});

@@ -2,12 +2,14 @@ import { Agent, fetch } from 'undici';
 import type { Secret } from '../secret.ts';
 import { identityHint, isIdentityError } from '../tls-identity.ts';
 import { UntrustedServerError, UnusableAnswerError } from './errors.ts';
+import { unpackUndeclared } from './unpack.ts';
 
 /** An answer as it came, whatever its status. */
 export interface Answer {
   readonly status: number;
   readonly contentType: string;
   readonly retryAfter: string | undefined;
+  /** With every compression undone, whether the server declared it or not. */
   readonly body: Buffer;
 }
 
@@ -18,7 +20,7 @@ export interface Transport extends AsyncDisposable {
    * @param onAnswered called when the first byte of the answer is there: the server has counted the request.
    * A request that was sent is not taken back: when the process drains, it ends with its answer or at its deadline.
    * @throws UnusableAnswerError: retriable when the network failed or the deadline passed, final when the decoded body
-   * is too large. UntrustedServerError when the server is not who it should be; it has been sent nothing.
+   * is too large, in whatever way it was compressed. UntrustedServerError when the server is not who it should be; it has been sent nothing.
    */
   get(path: string, onAnswered: () => void): Promise<Answer>;
 }
@@ -42,6 +44,8 @@ export function openTransport(options: TransportOptions): Transport {
   const dispatcher = new Agent({ connections: options.connections, pipelining: 1 });
   const headers = {
     accept: 'application/json',
+    // The one coding that is also recognised where a server forgets to declare it.
+    'accept-encoding': 'gzip',
     ...(options.token && { authorization: `Bearer ${options.token.reveal()}` }),
   };
 
@@ -59,7 +63,7 @@ export function openTransport(options: TransportOptions): Transport {
         status: response.status,
         contentType: response.headers.get('content-type') ?? '',
         retryAfter: response.headers.get('retry-after') ?? undefined,
-        body: await readCapped(response.body ?? [], options.maxBodyBytes),
+        body: await unpackUndeclared(await readCapped(response.body ?? [], options.maxBodyBytes), options.maxBodyBytes),
       };
     } catch (error) {
       if (error instanceof UnusableAnswerError) throw error;

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { gzipSync } from 'node:zlib';
+import { deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CredentialsRefusedError } from '../../lib/tmdb/errors.ts';
 import { GeneratedCatalogue } from '../../sandbox/catalogue-generated.ts';
@@ -123,6 +123,9 @@ describe('a torn answer', () => {
   const half = whole.subarray(0, 1_000);
   const json = { 'content-type': 'application/json' };
   const gzip = { ...json, 'content-encoding': 'gzip' };
+  const packed = gzipSync(whole);
+  const withWrongSum = Buffer.from(packed);
+  withWrongSum[packed.length - 8] = (packed.at(-8) ?? 0) ^ 1;
   const ways: readonly (readonly [string, (response: ServerResponse) => void])[] = [
     ['JSON that stops', (response) => response.writeHead(200, json).end(half)],
     ['less than its length', (response) => response.writeHead(200, { ...json, 'content-length': 3_000 }).end(whole)],
@@ -137,6 +140,11 @@ describe('a torn answer', () => {
     ],
     ['half of a gzip stream', (response) => response.writeHead(200, gzip).end(gzipSync(whole).subarray(0, 40))],
     ['gzip that is none', (response) => response.writeHead(200, gzip).end(whole)],
+    [
+      'half of a gzip stream that is not declared',
+      (response) => response.writeHead(200, json).end(packed.subarray(0, 40)),
+    ],
+    ['gzip that is not declared, with a wrong sum', (response) => response.writeHead(200, json).end(withWrongSum)],
     [
       'half a character',
       (response) => response.writeHead(200, json).end(Buffer.from('{"id":5,"title":"\xeb"}', 'latin1')),
@@ -156,6 +164,37 @@ describe('a torn answer', () => {
     expect(server.seen).toHaveLength(3);
     expect(stage.rawMovies.values.map(({ body }) => body.equals(whole))).toEqual([true]);
     expect(stage.parked).toEqual([]);
+  });
+});
+
+describe('a compressed answer that does not say so', () => {
+  it.each([
+    ['gzip', gzipSync],
+    ['gzip in gzip', (body: Buffer) => gzipSync(gzipSync(body))],
+    ['zlib', deflateSync],
+    ['zstd', zstdCompressSync],
+  ] as const)('(%s) is read at every endpoint, and what is kept is the document', async (_, pack) => {
+    const documents: Readonly<Record<string, string>> = {
+      '/3/movie/5': '{"id":5, "title":"x"}',
+      '/3/movie/popular?page=1': '{"page":1,"results":[{"id":5}],"total_pages":1}',
+      '/3/genre/movie/list?language=en': '{"genres":[{"id":18,"name":"Drama"}]}',
+    };
+    await using server = await serve((request, response) =>
+      response
+        .writeHead(200, { 'content-type': 'application/json' })
+        .end(pack(Buffer.from(documents[request.url ?? ''] ?? ''))),
+    );
+    await using stage = new DetailsStage({ baseUrl: `http://127.0.0.1:${server.port}/3`, clock });
+    const { signal } = new AbortController();
+    const bodies = [
+      (await stage.tmdb.genres('en', signal)).body,
+      (await stage.tmdb.popular(1, signal)).body,
+      (await stage.tmdb.movie(5, signal)).body,
+    ];
+    expect(bodies.map(String).sort()).toEqual(Object.values(documents).sort());
+    await stage.finish(stage.run([5]));
+    expect(stage.rawMovies.values.map(({ body }) => body.toString())).toEqual([documents['/3/movie/5']]);
+    expect(server.seen).toHaveLength(4);
   });
 });
 

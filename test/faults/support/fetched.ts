@@ -16,14 +16,16 @@ const bucket = {
   [Symbol.asyncDispose]: async () => {},
 };
 const log = createLogger('silent', []);
-const genres = Buffer.from('{"genres":[{"id":18,"name":"Drama"}]}');
+const notFound = Buffer.from('{"success":false,"status_code":34}');
 
 /** Has the movies 1, 2, 3, ... fetched from a TMDb that answers with these bodies. @returns what became of each, by movie id. */
 export async function fetchAll(answers: readonly Buffer[]) {
   const transport = {
     get: async (path: string) => {
-      const body = path.startsWith('/movie/') ? (answers[Number(path.slice('/movie/'.length)) - 1] as Buffer) : genres;
-      return { status: 200, contentType: 'application/json', retryAfter: undefined, body };
+      const body = answers[Number(path.slice('/movie/'.length)) - 1];
+      // Others than these are asked for as witnesses that TMDb answers.
+      const status = body ? 200 : 404;
+      return { status, contentType: 'application/json', retryAfter: undefined, body: body ?? notFound };
     },
     [Symbol.asyncDispose]: async () => {},
   };

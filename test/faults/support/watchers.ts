@@ -56,7 +56,8 @@ export class GoldReader extends Watcher {
   }
 }
 
-async function moviesIn(path: string): Promise<Set<number>> {
+/** The movies in the GOLD of a file. */
+export async function moviesIn(path: string): Promise<Set<number>> {
   const instance = await DuckDBInstance.create(path, { access_mode: 'READ_ONLY' });
   try {
     const connection = await instance.connect();

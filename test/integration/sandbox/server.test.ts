@@ -1,3 +1,4 @@
+import { gunzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ErrorCode } from '../../../sandbox/answers.ts';
 import { type Sandbox, type SandboxOptions, type SandboxRequest, startSandbox } from '../../../sandbox/server.ts';
@@ -327,6 +328,39 @@ describe('the sandbox', () => {
       const sandbox = await strike({ kind: 'wrong-id', path: '/movie/{id}' });
       const id = await firstId(sandbox);
       expect((await json(sandbox, `/movie/${id}`)).id).toBe(id + 1);
+    });
+
+    it.each([
+      ['/movie/popular?page=3', 'results', 20],
+      ['/genre/movie/list', 'genres', 19],
+    ])('bad elements in %s, beside all the good ones', async (path, key, good) => {
+      const sandbox = await strike({ kind: 'bad-items', count: 30 });
+      const items: { id?: unknown }[] = (await json(sandbox, path))[key];
+      expect(items).toHaveLength(good + 30);
+      const isGood = (id: unknown) => Number.isInteger(id) && Number(id) > 0 && Number(id) < 2 ** 31;
+      expect(items.filter((item) => isGood(item?.id))).toHaveLength(good);
+    });
+
+    it('totals that are none', async () => {
+      const sandbox = await strike({ kind: 'bad-totals' });
+      for (let page = 1; page <= 10; page += 1) {
+        const { total_pages, results } = await json(sandbox, `/movie/popular?page=${page}`);
+        expect(Number.isInteger(total_pages) && total_pages >= page).toBe(false);
+        expect(results).toHaveLength(20);
+      }
+    });
+
+    it('gzip that is not declared', async () => {
+      const sandbox = await strike({ kind: 'undeclared-gzip' });
+      const response = await get(sandbox, '/movie/popular');
+      expect(response.headers.get('content-encoding')).toBeNull();
+      const body = gunzipSync(Buffer.from(await response.arrayBuffer()));
+      expect(JSON.parse(body.toString()).results).toHaveLength(20);
+    });
+
+    it('an error in the body of a 200', async () => {
+      const response = await get(await strike({ kind: 'error-body', code: 34 }), '/movie/popular');
+      expect([response.status, await response.json()]).toEqual([200, expect.objectContaining({ status_code: 34 })]);
     });
 
     it('a gzip bomb that is valid JSON', async () => {

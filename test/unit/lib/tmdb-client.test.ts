@@ -1,51 +1,12 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { createLogger } from '../../../lib/logger.ts';
-import { createTmdbClient, type TmdbClient } from '../../../lib/tmdb/client.ts';
+import { createTmdbClient } from '../../../lib/tmdb/client.ts';
 import { CredentialsRefusedError, TmdbUnreachableError, UnusableAnswerError } from '../../../lib/tmdb/errors.ts';
-import type { Answer, Transport } from '../../../lib/tmdb/transport.ts';
+import type { TmdbClient } from '../../../lib/tmdb/tmdb-client.ts';
+import type { Transport } from '../../../lib/tmdb/transport.ts';
 import { MemoryTokenBucket } from '../../../lib/token-bucket/memory.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
-
-const json = (value: unknown, status = 200, more: Partial<Answer> = {}): Answer => ({
-  status,
-  contentType: 'application/json;charset=utf-8',
-  retryAfter: undefined,
-  body: Buffer.from(JSON.stringify(value)),
-  ...more,
-});
-const failure = (status: number) => json({ status_code: 11, status_message: 'Internal error' }, status);
-const genres = json({ genres: [{ id: 28, name: 'Action' }] });
-const movie = (id: number) => json({ id, title: 'A movie' });
-
-/** Answers as a script says, and remembers what it was asked. */
-class ScriptedTransport implements Transport {
-  readonly asked: string[] = [];
-  inFlight = 0;
-  mostInFlight = 0;
-  readonly #answer: (path: string, nth: number) => Answer | Error | Promise<Answer>;
-
-  constructor(answer: (path: string, nth: number) => Answer | Error | Promise<Answer>) {
-    this.#answer = answer;
-  }
-
-  async get(path: string, onAnswered: () => void): Promise<Answer> {
-    this.asked.push(path);
-    this.inFlight += 1;
-    this.mostInFlight = Math.max(this.mostInFlight, this.inFlight);
-    try {
-      const answer = await this.#answer(path, this.asked.filter((other) => other === path).length);
-      if (answer instanceof Error) throw answer;
-      onAnswered();
-      return answer;
-    } finally {
-      this.inFlight -= 1;
-    }
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {}
-}
-
-const networkFailure = () => new UnusableAnswerError('attempts_exhausted', 'the connection failed (ECONNRESET)', true);
+import { failure, genres, json, movie, networkFailure, ScriptedTransport } from '../../support/scripted-transport.ts';
 
 describe('TmdbClient', () => {
   let clock: ManualClock;
@@ -104,18 +65,18 @@ describe('TmdbClient', () => {
       networkFailure(),
     ];
     const transport = new ScriptedTransport((path, nth) =>
-      path.startsWith('/movie') ? (answers[nth - 1] ?? movie(5)) : genres,
+      path === '/movie/5' ? (answers[nth - 1] ?? movie(5)) : genres,
     );
     expect(await eventually(clientOf(transport).movie(5, signal))).toMatchObject({ httpStatus: 200 });
     expect(transport.asked.filter((path) => path === '/movie/5')).toHaveLength(5);
   });
 
   it('gives up on one movie when TMDb answers others', async () => {
-    const transport = new ScriptedTransport((path) => (path.startsWith('/movie') ? failure(500) : genres));
+    const transport = new ScriptedTransport((path) => (path === '/movie/5' ? failure(500) : json({}, 404)));
     const error = await eventually(clientOf(transport).movie(5, signal)).catch((thrown) => thrown);
     expect(error).toBeInstanceOf(UnusableAnswerError);
     expect(error).toMatchObject({ reason: 'attempts_exhausted', attempts: 5, retriable: false });
-    expect(transport.asked.filter((path) => path.startsWith('/movie'))).toHaveLength(5);
+    expect(transport.asked.filter((path) => path === '/movie/5')).toHaveLength(5);
   });
 
   it('parks nothing while TMDb as a whole is down, and goes on when it is back', async () => {
@@ -136,11 +97,11 @@ describe('TmdbClient', () => {
     let asked = 0;
     let isDown = false;
     const transport = new ScriptedTransport((path) => {
-      if (path.startsWith('/movie')) asked += 1;
-      // The list is there again at once after a fifth failure: who asks only then takes the movie for the culprit.
-      const isOver = clock.monotonic() > 60_000 || (asked >= 5 && path.startsWith('/genre'));
+      if (path === '/movie/5') asked += 1;
+      // Others are answered again right after a fifth failure: a client that asks only then blames the movie.
+      const isOver = clock.monotonic() > 60_000 || (asked >= 5 && path !== '/movie/5');
       if (isDown && !isOver) return failure(503);
-      return path.startsWith('/movie') ? movie(5) : genres;
+      return path === '/movie/5' ? movie(5) : genres;
     });
     const client = clientOf(transport);
     await client.genres('en', signal);

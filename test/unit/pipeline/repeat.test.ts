@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { KafkaError } from '../../../lib/kafka/errors.ts';
-import { CredentialsRefusedError, TmdbUnreachableError } from '../../../lib/tmdb/errors.ts';
+import { CredentialsRefusedError, TmdbError, TmdbUnreachableError } from '../../../lib/tmdb/errors.ts';
 import { repeat } from '../../../pipeline/repeat.ts';
 import { silent } from '../../support/broker.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
@@ -13,6 +13,7 @@ function start(failures: readonly (Error | undefined)[] = []) {
   const controller = new AbortController();
   const startedAt: number[] = [];
   const beats: number[] = [];
+  const outages: (string | null)[] = [];
   const work = async () => {
     startedAt.push(clock.monotonic() / minute);
     await clock.sleep(minute);
@@ -21,13 +22,15 @@ function start(failures: readonly (Error | undefined)[] = []) {
   };
   const running = repeat(work, {
     everyMs: 10 * minute,
+    isOutage: (error) => error instanceof TmdbError,
     clock,
     random: () => 0.5,
     signal: controller.signal,
     log: silent,
     onAlive: () => beats.push(clock.monotonic()),
+    onOutage: (error) => outages.push(error?.message ?? null),
   });
-  return { clock, controller, startedAt, beats, running };
+  return { clock, controller, startedAt, beats, outages, running };
 }
 
 it('does the work at once and then from start to start, and ends when it is told to', async () => {
@@ -57,8 +60,14 @@ it('tries again after an outage, with backoff, no later than a whole interval', 
   expect(startedAt.length).toBeGreaterThan(8);
 });
 
+it('tells of an outage after each round, whatever kind it is, and that it is over', async () => {
+  const failures = [new CredentialsRefusedError('refused'), new TmdbUnreachableError('down')];
+  const { clock, outages } = start(failures);
+  await clock.advance(10 * minute);
+  expect(outages).toEqual(['refused', 'down', null]);
+});
+
 it.each([
-  ['credentials that were refused', new CredentialsRefusedError('no')],
   ['a Kafka client that failed', new KafkaError('gone')],
   ['a bug', new TypeError('x is not a function')],
 ])('ends with %s', async (_, failure) => {

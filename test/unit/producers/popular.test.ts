@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { createLogger } from '../../../lib/logger.ts';
+import { readMoviePage } from '../../../lib/tmdb/answers.ts';
 import { CredentialsRefusedError, UnusableAnswerError } from '../../../lib/tmdb/errors.ts';
-import { lastPage, producePopular } from '../../../producers/popular.ts';
+import { failedPagesInARow, lastPage, producePopular, UnusableListError } from '../../../producers/popular.ts';
 import type { MovieId } from '../../../schemas/records.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 import { MemorySink } from '../../support/memory-sink.ts';
@@ -17,7 +18,7 @@ describe('the walk over the popular list', () => {
     asked = [];
   });
 
-  type Page = { readonly ids: readonly number[]; readonly total: number } | Error;
+  type Page = { readonly ids: readonly unknown[]; readonly total: unknown } | Error;
   const walk = (
     page: (page: number) => Page,
     options: { pages?: number; refreshAfterMs?: number; known?: [number, number][] } = {},
@@ -33,7 +34,9 @@ describe('the walk over the popular list', () => {
             asked.push(number);
             const listed = page(number);
             if (listed instanceof Error) throw listed;
-            const parsed = { page: number, total_pages: listed.total, results: listed.ids.map((id) => ({ id })) };
+            const body = { page: number, total_pages: listed.total, results: listed.ids.map((id) => ({ id })) };
+            const parsed = readMoviePage(body, number);
+            if (!parsed) throw new Error('the test has no list');
             return { url: '', httpStatus: 200, fetchedAt: new Date(), body: Buffer.alloc(0), parsed };
           },
         },
@@ -48,6 +51,7 @@ describe('the walk over the popular list', () => {
     expect(await walk((page) => ({ ids: pages[page - 1] ?? [], total: 3 }))).toEqual({
       pagesRead: 3,
       pagesFailed: 0,
+      itemsSkipped: 0,
       found: 4,
       published: 4,
     });
@@ -97,14 +101,74 @@ describe('the walk over the popular list', () => {
   });
 
   it('leaves out a page that cannot be had, and says so', async () => {
-    const broken = new UnusableAnswerError('attempts_exhausted', 'TMDb answered 500', false);
-    const report = await walk((page) => (page === 2 ? broken : { ids: [page], total: 3 }));
+    const failed = new UnusableAnswerError('attempts_exhausted', 'TMDb answered 500', false);
+    const report = await walk((page) => (page === 2 ? failed : { ids: [page], total: 3 }));
     expect(report).toMatchObject({ pagesRead: 2, pagesFailed: 1, published: 2 });
   });
 
-  it('fails when the first page cannot be had: there is no list', async () => {
-    const broken = new UnusableAnswerError('unexpected_shape', 'no results', false);
-    await expect(walk(() => broken)).rejects.toBe(broken);
+  const broken = new UnusableAnswerError('unexpected_shape', 'no results', false);
+
+  it('leaves out the first page as any other', async () => {
+    const report = await walk((page) => (page === 1 ? broken : { ids: [page], total: 3 }));
+    expect(report).toMatchObject({ pagesRead: 2, pagesFailed: 1, published: 2 });
+    expect(published()).toEqual([2, 3]);
+  });
+
+  it('fails when no page can be used, and says how many it asked for', async () => {
+    const failure = await walk(() => broken, { pages: 3 }).catch((error) => error);
+    expect(failure).toBeInstanceOf(UnusableListError);
+    expect(failure).toMatchObject({ retriable: true, walk: { pagesRead: 0, pagesFailed: 3, published: 0 } });
+    expect(failure.message).toContain('no results');
+  });
+
+  it('asks for no more pages of a list that is out, whether from the start or from the middle on', async () => {
+    await expect(walk(() => broken)).rejects.toMatchObject({ walk: { pagesFailed: failedPagesInARow } });
+    expect(asked).toHaveLength(failedPagesInARow);
+    asked = [];
+    const report = await walk((page) => (page > 100 ? broken : { ids: [page], total: 500 }));
+    expect(report).toMatchObject({ pagesRead: 100, pagesFailed: failedPagesInARow });
+    expect(asked).toHaveLength(100 + failedPagesInARow);
+  });
+
+  it('skips items that name no movie, counts them, and keeps the others at their rank', async () => {
+    const bad = [null, undefined, '7', '', 0, -7, 1.5, 2 ** 31, 1e300, true, [8], { id: 8 }];
+    const report = await walk(() => ({ ids: [1, ...bad, 2], total: 1 }));
+    expect(report).toMatchObject({ pagesRead: 1, itemsSkipped: bad.length, found: 2, published: 2 });
+    expect(movieIds.values).toMatchObject([
+      { movieId: 1, rank: 1 },
+      { movieId: 2, rank: bad.length + 2 },
+    ]);
+  });
+
+  it('counts a page of nothing but bad items as read', async () => {
+    expect(await walk(() => ({ ids: [null, 'x'], total: 1 }))).toMatchObject({
+      pagesRead: 1,
+      itemsSkipped: 2,
+      found: 0,
+    });
+  });
+
+  describe.each([undefined, null, '9', 'many', -1, 1.5, true, [], {}, Number.NaN])('a total of %j', (total) => {
+    it('from the first page on: the walk ends with the first empty page', async () => {
+      await walk((page) => ({ ids: page === 4 ? [] : [page], total }));
+      expect(asked).toEqual([1, 2, 3, 4]);
+      expect(published()).toEqual([1, 2, 3]);
+    });
+
+    it('from the first page on: the walk ends with the pages asked for', async () => {
+      await walk((page) => ({ ids: [page], total }), { pages: 3 });
+      expect(asked).toEqual([1, 2, 3]);
+    });
+
+    it('on a later page: the total before it holds', async () => {
+      await walk((page) => ({ ids: page === 3 ? [] : [page], total: page === 1 ? 5 : total }));
+      expect(published()).toEqual([1, 2, 4, 5]);
+    });
+  });
+
+  it('does not believe a total that is smaller than a page with movies on it', async () => {
+    await walk((page) => ({ ids: page > 3 ? [] : [page], total: page === 1 ? 0 : page - 1 }));
+    expect(published()).toEqual([1, 2, 3]);
   });
 
   it('stops at refused credentials', async () => {

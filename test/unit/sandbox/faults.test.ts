@@ -20,6 +20,15 @@ describe('faults as text', () => {
     ['status=503 code=9', [{ kind: 'status', status: 503, code: 9 }]],
     ['redirect=http://127.0.0.1:1/?a=b', [{ kind: 'redirect', location: 'http://127.0.0.1:1/?a=b' }]],
     ['bomb=10GB', [{ kind: 'bomb', bytes: 10_000_000_000 }]],
+    [
+      'bad-items=3 path=/movie/popular; bad-totals; undeclared-gzip; error-body=34',
+      [
+        { kind: 'bad-items', count: 3, path: '/movie/popular' },
+        { kind: 'bad-totals' },
+        { kind: 'undeclared-gzip' },
+        { kind: 'error-body', code: 34 },
+      ],
+    ],
     ['body=[] type=text/plain', [{ kind: 'body', body: '[]', contentType: 'text/plain' }]],
     [
       'truncate;slow=100;html;empty;wrong-id',
@@ -41,6 +50,8 @@ describe('faults as text', () => {
     ['status=503 code=99', 'expected one of TMDb\'s error codes, as in code=9, got "99"'],
     ['rate=0.5', 'expected one of status, delay'],
     ['drop html', 'got drop and html'],
+    ['bad-items=0', 'a number, as in bad-items=3'],
+    ['error-body=99', 'as in error-body=9, got "99"'],
     ['drop rate=50%', 'expected a share from 0 to 1'],
     ['drop rate=', 'expected a share from 0 to 1'],
     ['drop=3', 'drop takes no value'],

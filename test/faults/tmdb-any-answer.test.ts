@@ -1,0 +1,143 @@
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { GeneratedCatalogue } from '../../sandbox/catalogue-generated.ts';
+import { parseFaults } from '../../sandbox/parse-faults.ts';
+import { type SandboxRequest, startSandbox } from '../../sandbox/server.ts';
+import { audit } from '../e2e/support/audit.ts';
+import { Workspace } from '../e2e/support/cli.ts';
+import { until } from '../support/fleet.ts';
+import { openTestBed } from './support/test-bed.ts';
+import { moviesIn } from './support/watchers.ts';
+
+/** TMDb misbehaves in every way that it may without being out, at random, under the real commands. */
+
+const movies = 1_000;
+const pages = movies / 20;
+const limit = { capacity: 400, windowMs: 1_000 };
+const seed = Number(process.env['FAULT_SEED'] ?? 7);
+
+const ofLists = `
+  error-body=34 rate=0.05 path=/movie/popular; error-body=25 rate=0.02 path=/movie/popular;
+  body={"results":null} rate=0.04 path=/movie/popular; body=[] rate=0.04 path=/movie/popular;
+  body={"genres":[]} times=1 path=/genre/; body={"genres":{}} times=1 path=/genre/; error-body=11 times=1 path=/genre/;
+  bad-items=1 rate=0.2 path=/movie/popular; bad-items=14 rate=0.3 path=/movie/popular; bad-items=5 path=/genre/;
+  bad-totals rate=0.3 path=/movie/popular; undeclared-gzip rate=0.5 path=/movie/popular`;
+const ofMovies = `
+  error-body=34 rate=0.03 path=/movie/{id}; error-body=25 times=3 rate=0.01 path=/movie/{id};
+  error-body=46 rate=0.05 path=/movie/{id}; undeclared-gzip rate=0.3 path=/movie/{id}`;
+const mixed = parseFaults(`${ofLists}; ${ofMovies}`);
+
+const catalogue = new GeneratedCatalogue({ seed, movies });
+const listed = Array.from({ length: movies }, (_, rank) => catalogue.idAtRank(rank));
+
+/** What TMDb said of each movie first: it is there, or it is gone, in whatever words. */
+function goodMovies(requests: readonly SandboxRequest[]): number[] {
+  const isThere = new Map<number, boolean>();
+  for (const { path, status, fault } of requests) {
+    const id = Number(/^\/3\/movie\/(\d+)$/.exec(path)?.[1]);
+    const code = fault?.kind === 'error-body' ? fault.code : status === 404 ? 34 : null;
+    if (isThere.has(id) || (code !== null && code !== 34)) continue;
+    isThere.set(id, code === null);
+  }
+  return listed.filter((id) => isThere.get(id) === true).sort((a, b) => a - b);
+}
+
+const badItems = (requests: readonly SandboxRequest[], path: string): number =>
+  requests
+    .filter((request) => request.path.startsWith(path))
+    .reduce((sum, { fault }) => sum + (fault?.kind === 'bad-items' ? fault.count : 0), 0);
+
+const ascending = (ids: Iterable<number>) => [...ids].sort((a, b) => a - b);
+
+describe('a TMDb that answers anything', () => {
+  it('ends no `npm start`: every good movie is in GOLD, every bad element is counted, exit code 0', async () => {
+    using workspace = new Workspace({ TMDB_RATE_LIMIT: '400/1s', TMDB_TOKEN: 'made-up' });
+    const requests: SandboxRequest[] = [];
+    await using sandbox = await startSandbox({
+      ...{ movies, seed, limit, faults: mixed },
+      onRequest: (request) => requests.push(request),
+    });
+    const report = await workspace.runOnce(['--pages', 'all'], { TMDB_BASE_URL: sandbox.url });
+    const good = goodMovies(requests);
+    expect(good.length).toBeGreaterThan(movies * 0.9);
+    expect(good.length).toBeLessThan(movies);
+    expect(report.walk).toEqual({
+      ...{ pagesRead: pages, pagesFailed: 0, found: movies, published: movies },
+      itemsSkipped: badItems(requests, '/3/movie/popular'),
+    });
+    expect(report.walk.itemsSkipped).toBeGreaterThan(50);
+    expect(report.genres).toEqual({ published: true, rowsUnusable: badItems(requests, '/3/genre/'), failure: null });
+    expect(report.movies).toMatchObject({ fetched: good.length, gone: movies - good.length, parked: 0 });
+    // What the sandbox was asked it was asked within its limit.
+    expect(sandbox.stats().byStatus['429']).toBeUndefined();
+    expect(ascending(await moviesIn(workspace.duckdbPath))).toEqual(good);
+    await audit(workspace);
+  });
+
+  it('counts the pages that cannot be used, and exits with 1 when none can; the other stages do their work', async () => {
+    using workspace = new Workspace({ TMDB_RATE_LIMIT: '400/1s', TMDB_TOKEN: 'made-up' });
+    await using sandbox = await startSandbox({ movies: 40, seed, limit });
+    const env = { TMDB_BASE_URL: sandbox.url };
+    // Five attempts, and two questions whether the list answers others.
+    sandbox.setFaults(
+      parseFaults('body={"results":{}} path=/movie/popular times=7; body={"genres":"none"} path=/genre/'),
+    );
+    const first = await workspace.runOnce(['--pages', 'all'], env);
+    expect(first.walk).toMatchObject({ pagesRead: 1, pagesFailed: 1, found: 20 });
+    expect(first.genres).toMatchObject({ published: false, failure: expect.stringContaining('genres is no list') });
+    expect(first.rows.gold['fact_movies']).toBe(first.movies.fetched);
+
+    sandbox.setFaults(parseFaults('error-body=34 path=/movie/popular'));
+    await workspace.run(['replay', 'ids', '--all'], env);
+    const { code, stdout, stderr } = await workspace.run(['run', '--once', '--pages', '2'], env);
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/0 found on 0 pages.*2 pages could not be used/);
+    expect(stdout).toMatch(/answers +20 fetched|answers +\d+ fetched, \d+ gone/);
+    expect(stderr).toContain('the popular list cannot be used');
+  });
+
+  it('ends no service of `run`: every good movie is in GOLD, and a list that is out takes nothing else down', async () => {
+    await using bed = await openTestBed({
+      limit,
+      sandbox: { movies, seed, faults: mixed },
+      env: { LOAD_MAX_AGE: '200ms', TRANSFORM_SCHEDULE: '*/2 * * * * *', TMDB_GIVE_UP_AFTER: '2s' },
+      kafka: { 'group.initial.rebalance.delay.ms': '0' },
+    });
+    const service = bed.fleet.start('run', ['run', '--pages', 'all', '--popular-every', '5s', '--genres-every', '5s']);
+    const check = () => bed.fleet.expectAllRunning();
+    const gold = join(bed.workspace.dataDir, 'tmdb-gold.duckdb');
+    const patience = { timeoutMs: 180_000, check };
+    const isInGold = async () => {
+      const seen = await moviesIn(gold).catch(() => new Set<number>());
+      const good = goodMovies(bed.requests);
+      return good.length > movies * 0.9 && ascending(seen).join() === good.join();
+    };
+    await until('every good movie is in GOLD', isInGold, patience);
+    const skipped = () => service.metric('tmdb_list_items_skipped_total', { list: 'popular' });
+    // Between two walks.
+    await until(
+      'every bad element is counted',
+      async () => (await skipped()) === badItems(bed.requests, '/3/movie/popular'),
+      {
+        ...patience,
+        pollMs: 50,
+      },
+    );
+    expect(await service.metric('tmdb_list_items_skipped_total', { list: 'genres' })).toBeGreaterThan(0);
+    expect(await service.metric('tmdb_list_pages_failed_total')).toBe(0);
+
+    const readyz = async () => (await service.get('/readyz')).text;
+    bed.sandbox.setFaults(parseFaults('body={} path=/movie/popular; status=503 path=/genre/'));
+    await until(
+      'it says that both lists are out',
+      async () => /none of \d+ pages.*cannot be reached/.test(await readyz()),
+      patience,
+    );
+    expect(service.lines.filter(({ msg }) => msg === 'failed, trying again until it works').length).toBeLessThan(6);
+    bed.sandbox.setFaults([]);
+    await until('it is ready again', async () => (await service.get('/readyz')).status === 200, patience);
+    expect(service.lines.filter(({ msg }) => msg === 'works again').length).toBeGreaterThanOrEqual(2);
+    expect(Object.values((await bed.fleet.drain()).codes)).toEqual([0]);
+    await bed.audit({ onlyBronze: true });
+  });
+});
