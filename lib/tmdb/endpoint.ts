@@ -8,7 +8,7 @@ export const endpoints = ['movie', 'popular', 'genres'] as const;
 export type Endpoint = (typeof endpoints)[number];
 
 /** Why an endpoint is out: no answer, nothing but 429, refused credentials, a server that is not TMDb. */
-export type OutageReason = 'unreachable' | 'limited' | 'refused' | 'untrusted';
+type OutageReason = 'unreachable' | 'limited' | 'refused' | 'untrusted';
 
 export interface Outage {
   readonly reason: OutageReason;

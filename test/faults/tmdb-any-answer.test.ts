@@ -74,7 +74,9 @@ describe('a TMDb that answers anything', () => {
     await audit(workspace);
   });
 
-  it('counts the pages that cannot be used, and exits with 1 when none can; the other stages do their work', async () => {
+  it('counts the pages that cannot be used, and exits with 1 when none can; the other stages do their work', {
+    tags: ['full'],
+  }, async () => {
     using workspace = new Workspace({ TMDB_RATE_LIMIT: '400/1s', TMDB_TOKEN: 'made-up' });
     await using sandbox = await startSandbox({ movies: 40, seed, limit });
     const env = { TMDB_BASE_URL: sandbox.url };

@@ -4,7 +4,7 @@ import { until } from '../support/fleet.ts';
 import { Post } from './support/crew.ts';
 import { openTestBed, type TestBed } from './support/test-bed.ts';
 
-/** How long the first outage lasts; the second lasts as long again after the fetcher has given up. */
+/** How long each outage lasts. A service waits for longer than `TMDB_GIVE_UP_AFTER`, which is for commands that end. */
 const seconds = Number(process.env['FAULT_SECONDS'] ?? 3);
 const movies = 600;
 
@@ -14,7 +14,7 @@ beforeEach(async () => {
   bed = await openTestBed({
     limit: { capacity: 150, windowMs: 1_000 },
     sandbox: { movies, latencyMs: [5, 40] },
-    env: { TMDB_GIVE_UP_AFTER: `${seconds + 2}s` },
+    env: { TMDB_GIVE_UP_AFTER: '1s' },
     kafka: { 'group.initial.rebalance.delay.ms': '0' },
   });
 });
@@ -34,7 +34,6 @@ it('an outage of TMDb leaves the queue in Kafka, memory as it is, and nothing in
     Number(execFileSync('ps', ['-o', 'rss=', '-p', String(fetcher.service.pid)], { encoding: 'utf8' })) / 1_024;
   await until('it is at work', () => fetched() > 100, { timeoutMs: 60_000 });
 
-  // Shorter than it waits: it sits it out.
   const before = { memory: memory(), requests: bed.requests.length };
   bed.sandbox.setFaults([{ kind: 'status', status: 503 }]);
   let most = before.memory;
@@ -54,25 +53,56 @@ it('an outage of TMDb leaves the queue in Kafka, memory as it is, and nothing in
   const sofar = fetched();
   await until('it goes on', () => fetched() > sofar + 100, { timeoutMs: 60_000 });
 
-  // Longer: it ends as failed, and whoever restarts it in vain does so until TMDb is back.
-  bed.sandbox.setFaults([{ kind: 'drop' }]);
-  await until('it has given up', () => fetcher.deaths.length > 0, { timeoutMs: (seconds + 60) * 1_000 });
-  const restarted = performance.now() + seconds * 1_000;
-  await until('some time has gone by', () => performance.now() > restarted, { timeoutMs: seconds * 1_000 + 5_000 });
-  expect(bed.fleet.services[0]?.lines.at(-1)).toMatchObject({
-    msg: 'died',
-    error: expect.stringContaining('cannot be reached'),
+  // Only the details: it says which endpoint is out, once, and waits.
+  bed.sandbox.setFaults([{ kind: 'drop', path: '/movie/{id}' }]);
+  const { service } = fetcher;
+  const readyz = async () => (await service.get('/readyz')).text;
+  const isOut = () => service.metric('tmdb_endpoint_out', { endpoint: 'movie', reason: 'unreachable' });
+  await until('it says so', async () => (await isOut()) === 1, { timeoutMs: 60_000 });
+  expect(JSON.parse(await readyz())).toMatchObject({
+    ok: false,
+    checks: { tmdb_movie: expect.stringContaining('the connection failed'), tmdb_popular: 'ok' },
   });
+  const over = performance.now() + seconds * 1_000;
+  await until('some time has gone by', () => performance.now() > over, { timeoutMs: seconds * 1_000 + 5_000 });
+  expect((await service.get('/healthz')).status).toBe(200);
+  expect(service.lines.filter(({ msg }) => msg === 'TMDb is out, waiting').length).toBeLessThanOrEqual(2);
   bed.sandbox.setFaults([]);
   await until('all are fetched', () => fetched() >= movies, { timeoutMs: 120_000 });
+  expect(JSON.parse(await readyz())).toMatchObject({ checks: { tmdb_movie: 'ok' } });
+  expect(await isOut()).toBe(0);
   expect(await fetcher.end()).toBe(0);
+  expect(fetcher.deaths).toEqual([]);
   await bed.run('load', '--once');
   const found = await bed.audit({ onlyBronze: true });
   process.stdout.write(
     `${knocks} requests in an outage of ${seconds} s, ${(most - before.memory).toFixed(0)} MB more, ` +
-      `then ${fetcher.deaths.length} restarts; ${JSON.stringify(found)}\n`,
+      `then ${JSON.stringify(found)}\n`,
   );
   expect(found).toMatchObject({ ids: movies, movies, parked: 0 });
   // A slot that waits knocks at most as often as the backoff says, all of them together hardly ever.
   expect(knocks).toBeLessThan(100 + seconds * 20);
+});
+
+it('a fetcher whose credentials are refused stays up, unready, and looks again once a minute', {
+  tags: ['full'],
+}, async () => {
+  await bed.run('produce', 'popular', '--pages', '1');
+  const before = bed.requests.length;
+  bed.sandbox.setFaults([{ kind: 'status', status: 401 }]);
+  const service = bed.fleet.start('fetcher', ['fetch']);
+  const isRefused = () => service.metric('tmdb_endpoint_out', { endpoint: 'movie', reason: 'refused' });
+  await until('it says so', async () => (await isRefused()) === 1, { timeoutMs: 60_000 });
+  expect(JSON.parse((await service.get('/readyz')).text)).toMatchObject({
+    ok: false,
+    checks: { tmdb_movie: expect.stringContaining('TMDb refused the credentials (401)') },
+  });
+  await until('it looks again', () => bed.requests.length === before + 2, { timeoutMs: 90_000 });
+  bed.sandbox.setFaults([]);
+  await until('the credentials are good', async () => (await service.metric('tmdb_movies_total')) === 20, {
+    timeoutMs: 90_000,
+  });
+  expect(bed.requests.length).toBe(before + 22);
+  expect(await isRefused()).toBe(0);
+  bed.fleet.expectAllRunning();
 });

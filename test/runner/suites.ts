@@ -64,6 +64,7 @@ export const suites: readonly Suite[] = [
     name: 'tmdb',
     files: [
       'test/faults/tmdb.test.ts',
+      'test/faults/tmdb-any-answer.test.ts',
       'test/faults/tmdb-connection.test.ts',
       'test/faults/tmdb-outage.test.ts',
       'test/faults/tmdb-walk.test.ts',
@@ -110,8 +111,8 @@ export const suites: readonly Suite[] = [
   { name: 'mutants-snowflake', script: ['test:mutants', 'snowflake:'], touches: ['lib/warehouse/snowflake/'] },
   {
     name: 'mutants-tokens',
-    script: ['test:mutants', 'tokens:', 'fetcher:'],
-    touches: ['lib/token-bucket/', 'lib/tmdb/'],
+    script: ['test:mutants', 'tokens:', 'fetcher:', 'producer:'],
+    touches: ['lib/token-bucket/', 'lib/tmdb/', 'producers/'],
   },
   { name: 'mutants-kafka', script: ['test:mutants', 'source:', 'dbt:'], touches: ['lib/kafka/', 'dbt/'] },
 ];

@@ -2,6 +2,9 @@ import type { Mutant } from '../mutant.ts';
 
 const details = { files: ['test/unit/consumers/movie-details.test.ts'] };
 const client = { files: ['test/unit/lib/tmdb-client.test.ts'] };
+const tmdbEndpoints = { files: ['test/unit/lib/tmdb-endpoints.test.ts'] };
+const statusCodes = { files: ['test/unit/lib/tmdb-status-codes.test.ts'] };
+const popular = { files: ['test/unit/producers/popular.test.ts'] };
 const queue = { files: ['test/integration/kafka/record-queue.test.ts'] };
 const tmdb = 'lib/tmdb/client.ts';
 
@@ -91,8 +94,95 @@ export const fetcherMutants: readonly Mutant[] = [
   {
     name: 'fetcher: an answer about another movie is taken',
     file: 'lib/tmdb/interpret.ts',
-    find: 'if (movie.id === movieId) return movie;',
-    replace: 'if (movie.id !== undefined) return movie;',
+    find: 'if (parsed.data.id === movieId) return parsed.data;',
+    replace: 'if (parsed.data.id > 0) return parsed.data;',
     tests: client,
+  },
+  {
+    name: 'fetcher: whether details are out is asked of the genre list',
+    file: 'lib/tmdb/endpoint.ts',
+    find: 'const known = [...this.#answered, ...firstWitnesses[this.#name]].filter((other) => other !== path);',
+    replace: 'const known = firstWitnesses.genres;',
+    tests: tmdbEndpoints,
+  },
+  {
+    name: 'fetcher: one witness that breaks speaks for all',
+    file: 'lib/tmdb/endpoint.ts',
+    find: 'this.#asked += 1;',
+    replace: '',
+    tests: tmdbEndpoints,
+  },
+  {
+    name: 'fetcher: what the answer to a witness holds decides whether TMDb is up',
+    file: tmdb,
+    find: 'interpret: expectAnswer }, signal);',
+    replace: 'interpret: interpretGenreList }, signal);',
+    tests: tmdbEndpoints,
+  },
+  {
+    name: 'fetcher: a page of HTML says that TMDb is up',
+    file: 'lib/tmdb/interpret.ts',
+    find: `  expectNoFailure(reading);
+  reading.json();`,
+    replace: '  expectNoFailure(reading);',
+    tests: tmdbEndpoints,
+  },
+  {
+    name: 'fetcher: a service sends every waiting request to a TMDb that refuses it',
+    file: tmdb,
+    find: `    // The next look is one request's.
+    this.#queue.concurrency = 1;`,
+    replace: '',
+    tests: tmdbEndpoints,
+  },
+  {
+    name: 'fetcher: an error in the body of a 200 is not seen',
+    file: 'lib/tmdb/interpret.ts',
+    find: 'status: isSuccess && reported ? reported.status : answer.status,',
+    replace: 'status: answer.status,',
+    tests: statusCodes,
+  },
+  {
+    name: 'fetcher: a code about one movie refuses the credentials',
+    file: 'lib/tmdb/status-codes.ts',
+    find: '(status === 401 || status === 403) && !codesOfOneResource.has(code)',
+    replace: 'status === 401 || status === 403',
+    tests: statusCodes,
+  },
+  {
+    name: 'fetcher: what unpacks without saying so has no cap',
+    file: 'lib/tmdb/unpack.ts',
+    find: 'maxOutputLength: maxBytes }).catch(',
+    replace: 'maxOutputLength: 2 ** 31 }).catch(',
+    tests: { files: ['test/unit/lib/tmdb-unpack.test.ts'] },
+  },
+  {
+    name: 'producer: one bad item costs its page',
+    file: 'lib/tmdb/answers.ts',
+    find: 'return movieId === null ? [] : [{ movieId, rank: index + 1 }];',
+    replace: `if (movieId === null) throw new TypeError('a bad item');
+    return [{ movieId, rank: index + 1 }];`,
+    tests: popular,
+  },
+  {
+    name: 'producer: a total that cannot be true ends the walk',
+    file: 'lib/tmdb/answers.ts',
+    find: 'totalPages: isPossible ? Number(total) : null',
+    replace: 'totalPages: Number(total)',
+    tests: popular,
+  },
+  {
+    name: 'producer: an unusable page is not counted',
+    file: 'producers/popular.ts',
+    find: 'walk.pagesFailed += 1;',
+    replace: '',
+    tests: popular,
+  },
+  {
+    name: 'producer: an outage of a list ends the service',
+    file: 'pipeline/repeat.ts',
+    find: 'if (!(error instanceof Error && isOutage(error))) throw error;',
+    replace: 'if (!(error instanceof Error && isOutage(error) && failures < 1)) throw error;',
+    tests: { files: ['test/unit/pipeline/repeat.test.ts'] },
   },
 ];
