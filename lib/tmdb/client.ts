@@ -18,6 +18,7 @@ import {
   type Reading,
   read,
 } from './interpret.ts';
+import { isRefused, type RefusalError, Refusals } from './refusals.ts';
 import { retryAfterMs } from './retry-after.ts';
 import { isRefusal } from './status-codes.ts';
 import type { Recorded, RequestCounts, TmdbClient, TmdbClientOptions } from './tmdb-client.ts';
@@ -26,8 +27,6 @@ import type { Answer } from './transport.ts';
 const maxAttempts = 5;
 const backoff = { baseMs: 500, capMs: 30_000 };
 const longestPauseMs = 60_000;
-/** Timers hold no more than 24 days; one that is cut short looks again. */
-const longestSleepMs = 3_600_000;
 
 /** One question to TMDb and how its answer is read. */
 interface Question<T> {
@@ -36,17 +35,6 @@ interface Question<T> {
   readonly interpret: (reading: Reading) => T;
 }
 
-/** Nothing is sent until then. */
-interface Refusal {
-  readonly error: CredentialsRefusedError | UntrustedServerError;
-  /** Monotonic milliseconds. */
-  readonly until: number;
-}
-
-/** Whether an error is about everybody, and no attempt of this request's. */
-const isRefused = (error: unknown): error is Refusal['error'] =>
-  error instanceof CredentialsRefusedError || error instanceof UntrustedServerError;
-
 class Client implements TmdbClient {
   readonly #options: TmdbClientOptions;
   readonly #context: RetryContext;
@@ -54,13 +42,14 @@ class Client implements TmdbClient {
   readonly #byOutcome: Record<string, number> = {};
   readonly #endpoints: Readonly<Record<Endpoint, EndpointState>>;
   readonly #probes = new Map<Endpoint, Promise<boolean>>();
+  readonly #refusals: Refusals;
   #requests = 0;
-  #refusal: Refusal | undefined;
   #hasSucceeded = false;
 
   constructor(options: TmdbClientOptions, context: RetryContext) {
     this.#options = options;
     this.#context = context;
+    this.#refusals = new Refusals(context.clock, options.refusedForMs);
     // The first request goes alone: refused credentials must not cost one call for every slot.
     this.#queue = new PQueue({ concurrency: 1 });
     const stateOf = (endpoint: Endpoint) =>
@@ -135,13 +124,13 @@ class Client implements TmdbClient {
 
   /** One token, one request. */
   async #once<T>({ endpoint, path, interpret }: Question<T>, signal: AbortSignal): Promise<Recorded<T>> {
-    this.#throwIfRefused();
+    this.#refusals.throwIfAny(endpoint);
     const token = await this.#acquire(signal);
     // crash point: fetcher.token-taken
     try {
-      this.#throwIfRefused();
+      this.#refusals.throwIfAny(endpoint);
       const { answer, reading } = await this.#send(endpoint, path, token);
-      await this.#throwIfAboutAll(answer, reading);
+      await this.#throwIfAboutAll(endpoint, answer, reading);
       const parsed = interpret(reading);
       this.#succeeded(endpoint, path);
       const fetchedAt = new Date(this.#context.clock.now());
@@ -171,15 +160,16 @@ class Client implements TmdbClient {
       return { answer, reading };
     } catch (error) {
       this.#count(endpoint, 'failed');
-      if (error instanceof UntrustedServerError) this.#refuse(error);
+      if (error instanceof UntrustedServerError) this.#refuse(endpoint, error);
       throw error;
     }
   }
 
   /** Answers that concern every request, not this one alone. */
-  async #throwIfAboutAll(answer: Answer, { status, code }: Reading): Promise<void> {
+  async #throwIfAboutAll(endpoint: Endpoint, answer: Answer, { status, code }: Reading): Promise<void> {
     if (isRefusal(status, code)) {
       throw this.#refuse(
+        endpoint,
         new CredentialsRefusedError(`TMDb refused the credentials (${status}): check TMDB_TOKEN or TMDB_API_KEY`),
       );
     }
@@ -192,32 +182,25 @@ class Client implements TmdbClient {
     }
   }
 
-  #refuse(error: Refusal['error']): Refusal['error'] {
-    const { refusedForMs = Number.POSITIVE_INFINITY } = this.#options;
-    this.#refusal = { error, until: this.#context.clock.monotonic() + refusedForMs };
+  #refuse(endpoint: Endpoint, error: RefusalError): RefusalError {
+    this.#refusals.add(endpoint, error);
     // The next look is one request's.
     this.#queue.concurrency = 1;
     return error;
   }
 
-  #throwIfRefused(): void {
-    if (this.#refusal && this.#context.clock.monotonic() < this.#refusal.until) throw this.#refusal.error;
-  }
-
   /** @throws the refusal itself where the endpoint is given up some time. */
-  async #waitOutRefusal(error: Refusal['error'], endpoint: Endpoint, signal: AbortSignal): Promise<void> {
+  async #waitOutRefusal(error: RefusalError, endpoint: Endpoint, signal: AbortSignal): Promise<void> {
     this.#endpoints[endpoint].isOut(error);
     if (this.#giveUpAfterMs(endpoint) < Number.POSITIVE_INFINITY) throw error;
-    const { clock } = this.#context;
-    const leftMs = (this.#refusal?.until ?? 0) - clock.monotonic();
-    await clock.sleep(Math.max(0, Math.min(leftMs, longestSleepMs)), signal);
+    await this.#context.clock.sleep(Math.min(this.#refusals.leftMs(), longestPauseMs), signal);
   }
 
   #succeeded(endpoint: Endpoint, path: string): void {
     this.#endpoints[endpoint].answered(path);
+    this.#refusals.answered(endpoint);
     this.#hasSucceeded = true;
-    this.#refusal = undefined;
-    this.#queue.concurrency = this.#options.concurrency;
+    if (!this.#refusals.isBlocked(endpoint)) this.#queue.concurrency = this.#options.concurrency;
   }
 
   #count(endpoint: Endpoint, outcome: string): void {
@@ -263,7 +246,8 @@ class Client implements TmdbClient {
       return true;
     } catch (error) {
       signal.throwIfAborted();
-      if (isRefused(error)) throw error;
+      // Refused requests are no fault of the endpoint's, but there is no answer until the refusal is over.
+      if (isRefused(error)) await this.#waitOutRefusal(error, endpoint, signal);
       return false;
     }
   }

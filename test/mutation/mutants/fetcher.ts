@@ -136,6 +136,27 @@ export const fetcherMutants: readonly Mutant[] = [
     tests: tmdbEndpoints,
   },
   {
+    name: 'fetcher: an answer that was under way ends a refusal',
+    file: 'lib/tmdb/refusals.ts',
+    find: 'if (!this.isBlocked(endpoint)) this.#refusals.delete(endpoint);',
+    replace: 'this.#refusals.delete(endpoint);',
+    tests: tmdbEndpoints,
+  },
+  {
+    name: 'fetcher: a refusal of one endpoint holds the others back for good',
+    file: 'lib/tmdb/refusals.ts',
+    find: '(other === endpoint || answeredAt <= since)',
+    replace: 'other !== undefined',
+    tests: tmdbEndpoints,
+  },
+  {
+    name: 'fetcher: a refusal ends a service when it comes while an outage is looked into',
+    file: tmdb,
+    find: 'if (isRefused(error)) await this.#waitOutRefusal(error, endpoint, signal);',
+    replace: 'if (isRefused(error)) throw error;',
+    tests: tmdbEndpoints,
+  },
+  {
     name: 'fetcher: an error in the body of a 200 is not seen',
     file: 'lib/tmdb/interpret.ts',
     find: 'status: isSuccess && reported ? reported.status : answer.status,',

@@ -185,6 +185,54 @@ describe('the endpoints of TMDb', () => {
       },
     );
 
+    it('is held back once by the refusal of another endpoint, and not again after it has answered', async () => {
+      const refusedPaths: string[] = [];
+      const transport = new ScriptedTransport((path) => {
+        if (endpointOf(path) !== 'popular') return good(path);
+        refusedPaths.push(path);
+        return json({ status_code: 45 }, 403);
+      });
+      const client = clientOf(transport, ofService);
+      let fetched = 0;
+      for (let minutes = 0; minutes < 30; minutes += 1) {
+        await expect(client.popular(1, signal)).rejects.toBeInstanceOf(CredentialsRefusedError);
+        const before = clock.monotonic();
+        await eventually(client.movie(minutes + 1, signal));
+        fetched += 1;
+        expect(clock.monotonic() - before).toBeLessThanOrEqual(minutes === 0 ? 61_000 : 1_000);
+        await clock.advance(60_000);
+      }
+      expect([fetched, refusedPaths.length]).toEqual([30, 30]);
+    });
+
+    it('waits when whether it is out is asked of a TMDb that refuses', async () => {
+      let refusals = 0;
+      const transport = new ScriptedTransport((path, nth) => {
+        if (path === '/movie/5') return nth <= 4 ? failure(503) : movie(5);
+        refusals += 1;
+        return refusals === 1 ? json({ status_code: 7 }, 401) : good(path);
+      });
+      expect(await eventually(clientOf(transport, ofService).movie(5, signal))).toMatchObject({ httpStatus: 200 });
+      expect(refusals).toBe(2);
+    });
+
+    it('is held back though answers that were under way still come', async () => {
+      const transport = new ScriptedTransport(async (path) => {
+        const id = Number(path.split('/').at(-1));
+        await clock.sleep(id === 2 ? 100 : id * 100);
+        return id === 2 || id > 10 ? json({ status_code: 7 }, 401) : good(path);
+      });
+      const client = clientOf(transport, ofService);
+      await eventually(client.movie(1, signal));
+      const waiting = Array.from({ length: 19 }, (_, index) => client.movie(index + 2, signal));
+      for (const one of waiting) one.catch(() => {});
+      await clock.advance(10_000);
+      const sent = transport.asked.length;
+      // Nine were under way when the second was refused; none is sent until a minute is over.
+      await clock.advance(45_000);
+      expect(transport.asked).toHaveLength(sent);
+    });
+
     it('refuses for good where no service waits', async () => {
       const transport = new ScriptedTransport(() => json({ status_code: 7 }, 401));
       const client = clientOf(transport);
