@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import type { RunReport } from '../../pipeline/report.ts';
 import { GeneratedCatalogue } from '../../sandbox/catalogue-generated.ts';
 import { parseFaults } from '../../sandbox/parse-faults.ts';
 import { type SandboxRequest, startSandbox } from '../../sandbox/server.ts';
@@ -20,7 +21,7 @@ const ofLists = `
   error-body=34 rate=0.05 path=/movie/popular; error-body=25 rate=0.02 path=/movie/popular;
   body={"results":null} rate=0.04 path=/movie/popular; body=[] rate=0.04 path=/movie/popular;
   body={"genres":[]} times=1 path=/genre/; body={"genres":{}} times=1 path=/genre/; error-body=11 times=1 path=/genre/;
-  bad-items=1 rate=0.2 path=/movie/popular; bad-items=14 rate=0.3 path=/movie/popular; bad-items=5 path=/genre/;
+  bad-items=1 rate=0.2 path=/movie/popular; bad-items=14 rate=0.3 path=/movie/popular; bad-items=14 path=/genre/;
   bad-totals rate=0.3 path=/movie/popular; undeclared-gzip rate=0.5 path=/movie/popular`;
 const ofMovies = `
   error-body=34 rate=0.03 path=/movie/{id}; error-body=25 times=3 rate=0.01 path=/movie/{id};
@@ -80,6 +81,13 @@ describe('a TMDb that answers anything', () => {
     using workspace = new Workspace({ TMDB_RATE_LIMIT: '400/1s', TMDB_TOKEN: 'made-up' });
     await using sandbox = await startSandbox({ movies: 40, seed, limit });
     const env = { TMDB_BASE_URL: sandbox.url };
+    sandbox.setFaults(parseFaults('error-body=34 path=/movie/popular; body={"genres":"none"} path=/genre/'));
+    const empty = await workspace.run(['run', '--once', '--pages', '2'], env);
+    expect(empty.code, empty.stderr).toBe(1);
+    expect(empty.stdout).toMatch(/0 found on 0 pages.*2 pages could not be used/);
+    expect(empty.stdout).toContain('the list could not be used: genres is no list');
+    expect(empty.stderr).toContain('the popular list cannot be used');
+
     // Five attempts, and two questions whether the list answers others.
     sandbox.setFaults(
       parseFaults('body={"results":{}} path=/movie/popular times=7; body={"genres":"none"} path=/genre/'),
@@ -91,11 +99,12 @@ describe('a TMDb that answers anything', () => {
 
     sandbox.setFaults(parseFaults('error-body=34 path=/movie/popular'));
     await workspace.run(['replay', 'ids', '--all'], env);
-    const { code, stdout, stderr } = await workspace.run(['run', '--once', '--pages', '2'], env);
-    expect(code).toBe(1);
-    expect(stdout).toMatch(/0 found on 0 pages.*2 pages could not be used/);
-    expect(stdout).toMatch(/answers +20 fetched|answers +\d+ fetched, \d+ gone/);
-    expect(stderr).toContain('the popular list cannot be used');
+    const last = await workspace.run(['run', '--once', '--pages', '2', '--json'], env);
+    expect(last.code, last.stderr).toBe(1);
+    const { walk, movies: outcomes, genres } = JSON.parse(last.stdout) as RunReport;
+    expect(walk).toMatchObject({ pagesRead: 0, pagesFailed: 2, found: 0 });
+    expect(outcomes.fetched + outcomes.gone).toBe(20);
+    expect(genres).toMatchObject({ published: true, failure: null });
   });
 
   it('ends no service of `run`: every good movie is in GOLD, and a list that is out takes nothing else down', async () => {

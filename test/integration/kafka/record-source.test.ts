@@ -164,6 +164,29 @@ describe('a record source', () => {
     await running;
   });
 
+  it('shows signs of life while a record waits for an outage to pass', async () => {
+    const topic = await createTopic(kafka);
+    await write(kafka, topic, numbers(1));
+    const [slow, stop] = [Promise.withResolvers<void>(), new AbortController()];
+    let isWaiting = false;
+    let lastBeat = 0;
+    const running = createRecordSource({
+      ...{ kafka, topic, group: uniqueName('group'), concurrency: 1, log: silent, sessionTimeoutMs: 1_000 },
+      stallMs: 500,
+      isWaiting: () => isWaiting,
+      onAlive: () => {
+        lastBeat = performance.now();
+      },
+    }).run(() => slow.promise, { signal: stop.signal });
+    await vi.waitUntil(() => lastBeat > 0, { timeout: 20_000 });
+    await vi.waitUntil(() => performance.now() - lastBeat > 1_500, { timeout: 20_000 });
+    isWaiting = true;
+    await vi.waitUntil(() => performance.now() - lastBeat < 500, { timeout: 20_000 });
+    slow.resolve();
+    stop.abort();
+    await running;
+  });
+
   it('finishes what is in hand when it is stopped, commits it, and begins nothing new', async () => {
     const topic = await createTopic(kafka);
     const group = uniqueName('group');
