@@ -168,13 +168,20 @@ describe('the endpoints of TMDb', () => {
     ] as const)(
       'looks again once a minute after %s, with one request, however many wait',
       async (_, refusal, reason) => {
-        let isRefused = true;
-        const transport = new ScriptedTransport((path) => (isRefused ? refusal : good(path)));
+        let isRefused = false;
+        const transport = new ScriptedTransport(async (path) => {
+          await clock.sleep(100);
+          if (isRefused && refusal instanceof Error) throw refusal;
+          return isRefused ? (refusal as Answer) : good(path);
+        });
         const client = clientOf(transport, ofService);
+        await eventually(client.movie(99, signal));
+        isRefused = true;
         const waiting = Promise.all(Array.from({ length: 50 }, (__, id) => client.movie(id + 1, signal)));
         for (let seconds = 0; seconds < hourMs / 1_000; seconds += 10) await clock.advance(10_000);
-        expect(transport.asked.length).toBeGreaterThan(50);
-        expect(transport.asked.length).toBeLessThanOrEqual(61);
+        // All that were under way at first, then one a minute.
+        expect(transport.asked.length).toBeGreaterThan(1 + 20 + 50);
+        expect(transport.asked.length).toBeLessThanOrEqual(1 + 20 + 60);
         await expect(client.genres('en', signal)).rejects.toMatchObject({ retriable: false });
         isRefused = false;
         expect(await eventually(waiting)).toHaveLength(50);
@@ -224,13 +231,10 @@ describe('the endpoints of TMDb', () => {
       });
       const client = clientOf(transport, ofService);
       await eventually(client.movie(1, signal));
-      const waiting = Array.from({ length: 19 }, (_, index) => client.movie(index + 2, signal));
-      for (const one of waiting) one.catch(() => {});
-      await clock.advance(10_000);
-      const sent = transport.asked.length;
-      // Nine were under way when the second was refused; none is sent until a minute is over.
-      await clock.advance(45_000);
-      expect(transport.asked).toHaveLength(sent);
+      for (let id = 2; id <= 80; id += 1) client.movie(id, signal).catch(() => {});
+      // Twenty are under way when the second is refused. None is sent after them until a minute is over.
+      await clock.advance(55_000);
+      expect(transport.asked).toHaveLength(1 + 20);
     });
 
     it('refuses for good where no service waits', async () => {
