@@ -146,9 +146,9 @@ function checkMachine(names) {
 }
 
 const javaHint =
-  'Java 17 or newer is missing: apt-get install openjdk-17-jre-headless (or brew install openjdk@17), start Docker, or set KAFKA_BROKERS to a broker you have';
+  'Java 17 or newer is missing: apt-get install openjdk-17-jre-headless (or brew install openjdk@17), or set KAFKA_BROKERS to a broker you have';
 const mavenHint =
-  'Maven is missing: apt-get install maven (or brew install maven), start Docker, or set KAFKA_BROKERS to a broker you have';
+  'Maven is missing: apt-get install maven (or brew install maven), or set KAFKA_BROKERS to a broker you have';
 const redisHint =
   'The tests of the shared token bucket run a real Redis, whose binary comes through Maven: apt-get install openjdk-17-jre-headless maven (or brew install openjdk@17 maven)';
 const pythonHint = (minor) =>
@@ -159,9 +159,8 @@ function javaIsThere() {
   return status === 0 && Number(/version "(\d+)/.exec(stderr)?.[1]) >= 17;
 }
 
-/** Whether the broker can be had from Maven's jars; otherwise a Docker engine has to do. */
+/** Whether the broker is installed, or can be. */
 export const canRunJars = () => isCurrent(parts.kafka) || (javaIsThere() && succeeds('mvn', ['--version']));
-export const dockerAnswers = () => succeeds('docker', ['info']);
 
 const findPythonOrNull = (minor) =>
   ['python3', 'python3.14', 'python3.13', 'python3.12', 'python3.11', 'python3.10', 'python'].find((python) =>

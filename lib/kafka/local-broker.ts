@@ -19,6 +19,7 @@ export interface LocalBrokerOptions extends BrokerOptions {
 
 /** A broker of one process on this machine. */
 export interface LocalBroker extends Broker {
+  /** Process id of the broker. */
   readonly pid: number;
 }
 

@@ -20,8 +20,6 @@ const mayImport: Record<string, readonly string[]> = {
 /** Each SDK has one home; everybody else speaks to the interface beside it. */
 const homeOf: Record<string, string> = {
   kafkajs: 'lib/kafka/',
-  testcontainers: 'lib/kafka/',
-  '@testcontainers/kafka': 'lib/kafka/',
   undici: 'lib/tmdb/',
   'p-queue': 'lib/tmdb/',
   '@duckdb/node-api': 'lib/warehouse/',
