@@ -1,8 +1,10 @@
-# One image, every process: the command says which (`docker run --init IMAGE load`). Nothing is written but below /data and
-# /tmp, so the root file system can be read-only; whoever runs it is uid 10001 and owns none of the code.
+# One image for every process: the command says which one (`docker run --init IMAGE load`). A process writes below /data and /tmp
+# only, so the root file system can be read-only. It runs as uid 10001, which owns none of the code.
 #
-# The base is pinned by its version. It is not pinned by digest: none could be looked up where this was written
-# (`docker buildx imagetools inspect node:24.21.0-bookworm-slim` tells it).
+#   docker build --tag tmdb-stream:0.1.0 .                                  the warehouse is DuckDB
+#   docker build --target snowflake --tag tmdb-stream:0.1.0-snowflake .     Snowflake's drivers too
+#
+# The base is pinned by its version; renovate.json has Renovate add its digest and keep both up to date.
 FROM node:24.21.0-bookworm-slim AS base
 WORKDIR /app
 # Debian's archive keeps only the newest build of a package: a version pinned here would soon not install any more.
@@ -11,42 +13,84 @@ RUN apt-get update \
  && apt-get install --yes --no-install-recommends python3 \
  && rm -rf /var/lib/apt/lists/*
 
-FROM base AS npm
-COPY package.json package-lock.json ./
-# Without the Node that is among the packages for machines that have an older one: the image has its own.
-RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
- && rm -rf node_modules/node-linux-* node_modules/.bin/node
+# The root of the final image: Node, Python and Debian's programs, without package managers, documents and locales. Deleting files
+# in a layer leaves them in the layer below, so this file system is copied into an empty one. dpkg's list of packages stays, for
+# scanners, and so do the licences.
+FROM base AS root
+RUN rm -rf /usr/local/lib/node_modules /usr/local/bin/npm /usr/local/bin/npx /usr/local/bin/corepack /usr/local/bin/yarn* \
+      /opt/yarn* /usr/local/include /usr/local/share/doc /usr/local/share/man \
+      /usr/bin/apt* /usr/lib/apt /var/lib/apt /var/cache/apt /etc/apt /etc/cron.daily /usr/lib/*-linux-gnu/libapt* \
+      /usr/bin/dpkg* /usr/lib/dpkg /usr/share/dpkg /var/lib/dpkg/info /var/lib/dpkg/*-old /var/cache/debconf \
+      /usr/bin/perl* /usr/lib/*-linux-gnu/perl* /usr/share/perl* /usr/share/debconf \
+      /usr/share/man /usr/share/info /usr/share/locale /usr/share/lintian /usr/share/bug /var/log \
+      /usr/lib/python3 /usr/bin/gpgv /usr/share/keyrings \
+ && find /usr/share/doc -type f ! -name copyright -delete \
+ && mkdir --mode=0750 /data \
+ && chown 10001:10001 /data
 
-FROM base AS dbt
+FROM base AS npm-snowflake
+COPY package.json package-lock.json ./
+# Without the Node that is among the packages for machines that have an older one: the image has its own. Without what only a
+# developer's tools read.
+RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
+ && rm -rf node_modules/node-linux-* node_modules/.bin \
+ && find node_modules -type f \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' \) -delete
+
+FROM npm-snowflake AS npm
+RUN npm uninstall --ignore-scripts --no-audit --no-fund --omit=dev snowflake-sdk \
+ && rm -rf node_modules/node-linux-* node_modules/.bin \
+ && find node_modules -type f \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' \) -delete
+
+FROM base AS venv
 # hadolint ignore=DL3008
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends python3-venv \
  && rm -rf /var/lib/apt/lists/*
-COPY dbt/requirements.txt dbt/
-# Bytecode is made here, once and for good: at run time nobody can write it.
+COPY dbt/requirements.txt dbt/requirements-duckdb.txt dbt/
+COPY deploy/image/prune-dbt.sh deploy/image/
+
+FROM venv AS dbt
+RUN python3 -m venv .tools/dbt \
+ && .tools/dbt/bin/python -m pip install --quiet --no-cache-dir --no-compile --require-hashes --requirement dbt/requirements-duckdb.txt \
+ && sh deploy/image/prune-dbt.sh "$PWD/.tools/dbt"
+
+FROM venv AS dbt-snowflake
 RUN python3 -m venv .tools/dbt \
  && .tools/dbt/bin/python -m pip install --quiet --no-cache-dir --no-compile --require-hashes --requirement dbt/requirements.txt \
- && .tools/dbt/bin/python -m pip uninstall --quiet --yes pip \
- && .tools/dbt/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash .tools/dbt/lib
+ && sh deploy/image/prune-dbt.sh "$PWD/.tools/dbt"
 
-FROM base
+FROM scratch AS runtime
+# hadolint ignore=DL3067
+COPY --from=root / /
+WORKDIR /app
 LABEL org.opencontainers.image.title="tmdb-stream" \
       org.opencontainers.image.description="TMDb's popular movies through Kafka into BRONZE, SILVER and GOLD" \
+      org.opencontainers.image.version="0.1.0" \
+      org.opencontainers.image.licenses="UNLICENSED" \
       org.opencontainers.image.base.name="docker.io/library/node:24.21.0-bookworm-slim"
-ENV NODE_ENV=production \
+ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+    NODE_ENV=production \
     PYTHONDONTWRITEBYTECODE=1 \
     HOME=/tmp \
     DATA_DIR=/data \
     HTTP_LISTEN=0.0.0.0:9464
-COPY --from=npm /app/node_modules node_modules
-COPY --from=dbt /app/.tools .tools
-# .dockerignore lets in what runs and nothing else.
-COPY . .
-# A new volume takes over the owner of the folder that it is mounted on.
-RUN mkdir --mode=0750 /data && chown 10001:10001 /data
-USER 10001:10001
 EXPOSE 9464
 HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=3 \
   CMD ["node", "-e", "fetch('http://127.0.0.1:' + process.env.HTTP_LISTEN.split(':').pop() + '/healthz').then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
 ENTRYPOINT ["node", "cli.ts"]
 CMD ["--help"]
+
+FROM runtime AS snowflake
+COPY --from=npm-snowflake /app/node_modules node_modules
+COPY --from=dbt-snowflake /app/.tools .tools
+# .dockerignore lets in what runs and nothing else.
+COPY . .
+RUN ["node", "deploy/image/sbom.ts", "sbom.cdx.json"]
+USER 10001:10001
+
+FROM runtime
+COPY --from=npm /app/node_modules node_modules
+COPY --from=dbt /app/.tools .tools
+COPY . .
+RUN ["node", "deploy/image/sbom.ts", "sbom.cdx.json"]
+USER 10001:10001

@@ -12,17 +12,19 @@ import {
   type Compose,
   complaintsAbout,
   interpolate,
+  isOurs,
   knownVariables,
+  parseMemory,
   type Service,
   wordsOf,
 } from './support/compose.ts';
-import { environmentOf, parseDockerfile } from './support/dockerfile.ts';
+import { environmentOf, parseDockerfile, stageOf } from './support/dockerfile.ts';
 import { lint, read, readYaml } from './support/project.ts';
 
 const compose = readYaml<Compose>('docker-compose.yml');
 const services = Object.entries(compose.services);
-const processes = services.filter(([, { build }]) => build !== undefined);
-const imageEnvironment = environmentOf(parseDockerfile(read('Dockerfile')).at(-1) as never);
+const processes = services.filter(([, service]) => isOurs(service));
+const imageEnvironment = environmentOf(stageOf(parseDockerfile(read('Dockerfile'))));
 
 describe('docker-compose.yml', () => {
   it('is what the Compose specification allows', () => {
@@ -38,12 +40,51 @@ describe('docker-compose.yml', () => {
       'scheduler',
       'sandbox',
     ]);
-    expect(services.filter(([, { build }]) => build === undefined).map(([name]) => name)).toEqual([
+    expect(services.filter(([, service]) => !isOurs(service)).map(([name]) => name)).toEqual([
       'kafka',
       'valkey',
       'prometheus',
     ]);
-    expect(compose.services['fetcher']?.deploy?.replicas).toBe(2);
+  });
+
+  it('starts two fetchers, or as many as FETCHERS says, so that the next `up` keeps them', () => {
+    const replicas = String(compose.services['fetcher']?.deploy?.replicas);
+    expect(interpolate(replicas)).toBe('2');
+    expect(interpolate(replicas, { FETCHERS: '4' })).toBe('4');
+  });
+
+  it('builds each image once, so that a second `up --build` recreates nothing', () => {
+    for (const file of [compose, readYaml<Compose>('deploy/snowflake.yml')]) {
+      const built = Object.values(file.services).filter(({ build }) => build !== undefined);
+      expect(built.map(({ image }) => image)).toEqual([
+        ...new Set(
+          Object.values(file.services)
+            .filter(isOurs)
+            .map(({ image }) => image),
+        ),
+      ]);
+    }
+  });
+
+  it('fits a laptop of 8 GB: the limits of the fleet and the sandbox leave it 2 GB', () => {
+    const limits = services.map(([name, { deploy }]) => {
+      const replicas = Number(interpolate(String(deploy?.replicas ?? 1)));
+      return name === 'prometheus' ? 0 : replicas * parseMemory(String(deploy?.resources?.limits?.['memory']));
+    });
+    const gibibytes = limits.reduce((sum, bytes) => sum + bytes, 0) / 2 ** 30;
+    expect(gibibytes).toBeGreaterThan(2);
+    expect(gibibytes).toBeLessThan(6);
+  });
+
+  it('bounds a tmpfs by less than the memory of its container', () => {
+    for (const [name, { tmpfs = [], deploy }] of services) {
+      const sizes = tmpfs.map((mount) => parseMemory(/size=(\w+)/.exec(mount)?.[1] ?? ''));
+      const memory = parseMemory(String(deploy?.resources?.limits?.['memory']));
+      expect(
+        sizes.reduce((sum, size) => sum + size, 0),
+        name,
+      ).toBeLessThan(memory / 2);
+    }
   });
 
   it.each(services)('gives %s the least it needs', (_, service) => {
@@ -58,15 +99,23 @@ describe('docker-compose.yml', () => {
     ['new privileges', { security_opt: [] }],
     ['root', { user: undefined }],
     ['uid 0', { user: '0:0' }],
-    ['no health check', { build: undefined, healthcheck: undefined }],
+    ['no health check', { image: 'other:1.0.0', healthcheck: undefined }],
     ['a health check that is switched off', { healthcheck: { disable: true } }],
-    ['an image of no version', { image: 'kafka' }],
-    ['the latest image', { image: 'apache/kafka:latest' }],
+    ['an image of no version', { image: 'kafka', healthcheck: { test: ['CMD', 'true'] } }],
+    ['the latest image', { image: 'apache/kafka:latest', healthcheck: { test: ['CMD', 'true'] } }],
     ['a port for everybody', { ports: ['9464:9464'] }],
     ['an endless log', { logging: undefined }],
     ['a folder of the machine to write to', { volumes: ['./data:/data'] }],
     ['a name that all replicas share', { hostname: 'loader' }],
     ['privileges', { privileged: true }],
+    ['a tmpfs of no size', { tmpfs: ['/tmp'] }],
+    ['a tmpfs of another owner', { tmpfs: ['/tmp:size=1m', '/opt/x:size=1m'] }],
+    ['a tmpfs of another group', { tmpfs: ['/tmp:size=1m', '/opt/x:size=1m,uid=10001,gid=1000'] }],
+    ['core dumps', { ulimits: undefined }],
+    ['an image of ours from a registry', { pull_policy: undefined }],
+    ['a build that is pulled', { build: '.' }],
+    ['a setting of newer engines', { healthcheck: { test: ['CMD', 'true'], start_interval: '5s' } }],
+    ['a health check that starts a JVM', { healthcheck: { test: ['CMD-SHELL', '/opt/kafka/bin/kafka-topics.sh'] } }],
     ['a secret', { environment: { TMDB_TOKEN: 'x' } }],
     ['a password in an address', { environment: { TOKEN_BUCKET_URL: 'redis://:x@valkey:6379' } }],
   ])('would notice %s', (_, change) => {
@@ -101,6 +150,10 @@ describe('the processes of docker-compose.yml', () => {
   const token = join(folder, 'token');
   writeFileSync(token, 'a-token\n');
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  it.each(processes)('%s has the version of the project', (_, { image }) => {
+    expect(image).toBe(`tmdb-stream:${JSON.parse(read('package.json')).version}`);
+  });
 
   it.each(processes)('%s is a command that there is, with options that it takes', (_, service) => {
     const [name = '', ...args] = wordsOf(service.command).map((word) => interpolate(word));
@@ -146,7 +199,7 @@ describe('the processes of docker-compose.yml', () => {
   });
 
   /** Those of the image that are Node's, Python's or the system's. */
-  const ofTheImage = new Set(['NODE_ENV', 'PYTHONDONTWRITEBYTECODE', 'HOME']);
+  const ofTheImage = new Set(['PATH', 'NODE_ENV', 'PYTHONDONTWRITEBYTECODE', 'HOME']);
 
   function environmentFor(service: Service, variables: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
     const own = Object.entries(service.environment ?? {}).map(([name, value]) => [
@@ -186,6 +239,7 @@ describe('deploy/snowflake.yml', () => {
   it.each(Object.entries(overlay.services))(
     'has %s log in as a user of its own, by its own key, and reach Snowflake',
     (name, service) => {
+      expect(service.image).toBe(`${compose.services[name]?.image}-snowflake`);
       const environment = { ...compose.services[name]?.environment, ...service.environment };
       const values = Object.entries(environment).map(([variable, value]) => {
         expect(knownVariables()).toContain(variable);

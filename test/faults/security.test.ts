@@ -129,19 +129,21 @@ describe('what is installed', () => {
     }
   });
 
-  it.each(['dbt/requirements.txt', 'dbt/requirements-lint.txt', 'test/support/snowflake-emulator/requirements.txt'])(
-    'of Python is pinned by version and hash: %s',
-    (file) => {
-      const requirements = read(file)
-        .replace(/\\\n/g, ' ')
-        .split('\n')
-        .filter((line) => /^\w/.test(line));
-      expect(requirements.length).toBeGreaterThan(10);
-      const loose = requirements.filter((line) => !/^[\w.[\]-]+==[\w.]+ .*--hash=sha256:[0-9a-f]{64}/.test(line));
-      expect(loose).toEqual([]);
-      for (const installer of installers) expect(read(installer)).toContain('--require-hashes');
-    },
-  );
+  it.each([
+    'dbt/requirements.txt',
+    'dbt/requirements-duckdb.txt',
+    'dbt/requirements-lint.txt',
+    'test/support/snowflake-emulator/requirements.txt',
+  ])('of Python is pinned by version and hash: %s', (file) => {
+    const requirements = read(file)
+      .replace(/\\\n/g, ' ')
+      .split('\n')
+      .filter((line) => /^\w/.test(line));
+    expect(requirements.length).toBeGreaterThan(10);
+    const loose = requirements.filter((line) => !/^[\w.[\]-]+==[\w.]+ .*--hash=sha256:[0-9a-f]{64}/.test(line));
+    expect(loose).toEqual([]);
+    for (const installer of installers) expect(read(installer)).toContain('--require-hashes');
+  });
 
   it.each(['lib/kafka/broker/pom.xml', 'lib/token-bucket/server/pom.xml'])(
     'of Maven is pinned by version: %s',

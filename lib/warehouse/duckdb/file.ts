@@ -5,6 +5,7 @@ import type { Clock } from '../../clock.ts';
 import { IngestError, messageOf } from '../../errors.ts';
 import type { Turn } from '../system.ts';
 import { WarehouseUnavailableError } from '../warehouse.ts';
+import { memoryLimit } from './memory-limit.ts';
 import { takeTurn } from './turn.ts';
 
 /** What is at the path is no file that this DuckDB can use. */
@@ -41,7 +42,7 @@ export interface DuckDbFile extends AsyncDisposable {
  * - `preserve_insertion_order` stays on: without it the appender compresses and writes when it is closed, on the thread
  *   that reads Kafka; with it, that is left to the commit, which runs beside it.
  */
-const settings = ["set wal_autocheckpoint = '256MB'", "set memory_limit = '2GB'"];
+const settings = ["set wal_autocheckpoint = '256MB'", `set memory_limit = '${memoryLimit(2_000)}'`];
 
 const pollMs = 100;
 

@@ -2,6 +2,7 @@ import { existsSync, statSync } from 'node:fs';
 import type { Clock } from '../../clock.ts';
 import type { WarehouseSystem } from '../system.ts';
 import { openDuckDbExtension } from './extension.ts';
+import { memoryLimit } from './memory-limit.ts';
 import { publishGold } from './publish-gold.ts';
 import { openDuckDbReader } from './reader.ts';
 import { openDuckDbRebuild } from './rebuild.ts';
@@ -24,7 +25,7 @@ export function duckDbSystem(place: DuckDbPlace, clock: Clock, signal: AbortSign
     patienceMs: lockWaitMs,
     isReadInTurn: true,
     freshnessEveryMs: 60_000,
-    dbtEnvironment: { WAREHOUSE: 'duckdb', DUCKDB_PATH: path },
+    dbtEnvironment: { WAREHOUSE: 'duckdb', DUCKDB_PATH: path, DUCKDB_MEMORY_LIMIT: memoryLimit(4_000) },
     exists: () => existsSync(path),
     openLoader: () => openDuckDbWarehouse(options),
     openReader: () => openDuckDbReader(options),

@@ -9,7 +9,8 @@ export interface Compose {
 
 export interface Service {
   readonly image: string;
-  readonly build?: string | undefined;
+  readonly build?: string | { readonly context: string; readonly target?: string } | undefined;
+  readonly pull_policy?: string | undefined;
   readonly command?: string | readonly string[];
   readonly environment?: Readonly<Record<string, string | number>>;
   readonly restart?: string | undefined;
@@ -20,12 +21,15 @@ export interface Service {
   readonly user?: string | undefined;
   readonly tmpfs?: readonly string[];
   readonly cap_drop?: readonly string[] | undefined;
+  readonly ulimits?: Readonly<Record<string, number>> | undefined;
   readonly security_opt?: readonly string[];
   readonly stop_grace_period?: string;
   readonly logging?: { readonly options?: Readonly<Record<string, string>> } | undefined;
-  readonly healthcheck?: { readonly test?: readonly string[]; readonly disable?: boolean } | undefined;
+  readonly healthcheck?:
+    | { readonly test?: readonly string[]; readonly disable?: boolean; readonly start_interval?: string }
+    | undefined;
   readonly deploy?: {
-    readonly replicas?: number;
+    readonly replicas?: number | string;
     readonly resources?: { readonly limits?: Readonly<Record<string, string | number>> };
   };
   readonly depends_on?: Readonly<Record<string, { readonly condition: string; readonly required?: boolean }>>;
@@ -53,10 +57,39 @@ export const knownVariables = (): ReadonlySet<string> =>
     ...secretNames().map((name) => `${name}_FILE`),
   ]);
 
+/** Whether a container runs our image, built here. */
+export const isOurs = ({ image }: Service): boolean => image.startsWith('tmdb-stream:');
+
 const rules: readonly [string, (service: Service) => boolean][] = [
   ['is not started again', ({ restart }) => restart === 'unless-stopped'],
   ['has no init that reaps what its children leave', ({ init }) => init === true],
-  ['has a root that can be written', ({ read_only, tmpfs }) => read_only === true && tmpfs?.includes('/tmp') === true],
+  [
+    'has a root that can be written',
+    ({ read_only, tmpfs }) => read_only === true && tmpfs?.some((mount) => /^\/tmp\b/.test(mount)) === true,
+  ],
+  ['has a tmpfs without end', ({ tmpfs = [] }) => tmpfs.every((mount) => /[:,]size=\d+m\b/.test(mount))],
+  [
+    'has a tmpfs that its user cannot write',
+    // Docker gives a tmpfs to root, with the mode of the folder below it; /tmp and what the image makes for all are 1777.
+    ({ tmpfs = [], user = '' }) =>
+      tmpfs.every(
+        (mount) =>
+          /^\/(tmp|data)\b/.test(mount) ||
+          [`uid=${user.split(':')[0]}`, `gid=${user.split(':')[1]}`].every((owner) =>
+            mount.split(/[:,]/).includes(owner),
+          ),
+      ),
+  ],
+  ['may dump its memory', ({ ulimits }) => ulimits?.['core'] === 0],
+  // An image of ours is built here: a registry may have another one of that name.
+  ['may be pulled', (service) => !isOurs(service) || service.pull_policy === (service.build ? 'build' : 'never')],
+  // Docker Engine knows it from version 25 on; Debian 12 has 20.10, which then refuses the whole file.
+  ['asks for a new engine', ({ healthcheck }) => healthcheck?.start_interval === undefined],
+  // 1.7 CPU seconds each time.
+  [
+    'starts a JVM for its health check',
+    ({ healthcheck }) => !/java|kafka-[\w-]+\.sh/.test(healthcheck?.test?.join(' ') ?? ''),
+  ],
   ['keeps capabilities', ({ cap_drop }) => cap_drop?.includes('ALL') === true],
   ['may gain privileges', ({ security_opt }) => security_opt?.includes('no-new-privileges:true') === true],
   ['is privileged', ({ privileged }) => privileged !== true],
@@ -64,8 +97,7 @@ const rules: readonly [string, (service: Service) => boolean][] = [
   [
     'is not asked about its health',
     // The image of ours brings its own.
-    ({ build, healthcheck }) =>
-      healthcheck?.disable !== true && (build !== undefined || healthcheck?.test !== undefined),
+    (service) => service.healthcheck?.disable !== true && (isOurs(service) || service.healthcheck?.test !== undefined),
   ],
   [
     'has no limits',
@@ -93,6 +125,14 @@ const rules: readonly [string, (service: Service) => boolean][] = [
 ];
 
 const isBare = (url: string): boolean => new URL(url).username + new URL(url).password === '';
+
+const units: Readonly<Record<string, number>> = { m: 2 ** 20, g: 2 ** 30 };
+
+/** `512m` or `1g` in bytes. */
+export function parseMemory(text: string): number {
+  const [, count, unit = ''] = /^(\d+)([mg])$/.exec(text) ?? [];
+  return Number(count) * (units[unit] ?? Number.NaN);
+}
 
 /** What is weaker about a service than it has to be. */
 export const complaintsAbout = (service: Service): string[] =>

@@ -28,6 +28,14 @@ export function parseDockerfile(text: string): Stage[] {
   return stages;
 }
 
+/** The stage of that name, or the last one, with the steps of all that it is built on in this file. */
+export function stageOf(stages: readonly Stage[], target?: string): Stage {
+  const stage = target === undefined ? stages.at(-1) : stages.find(({ name }) => name === target);
+  if (stage === undefined) throw new Error(`the Dockerfile has no stage ${target}`);
+  const base = stages.find(({ name }) => name === stage.from);
+  return base === undefined ? stage : { ...stage, steps: [...stageOf(stages, base.name).steps, ...stage.steps] };
+}
+
 /** `ENV A=1 B="x y"` of a stage, as an environment. */
 export function environmentOf(stage: Stage): Record<string, string> {
   const settings = stage.steps
