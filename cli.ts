@@ -6,6 +6,7 @@ import { systemClock } from './lib/clock.ts';
 import { loadConfig, readEnvironment } from './lib/config.ts';
 import { ExitCode, IngestError, messageOf, UsageError } from './lib/errors.ts';
 import { escapeControls } from './lib/escape-controls.ts';
+import { asFileError } from './lib/file-error.ts';
 import { Health } from './lib/health.ts';
 import { createLogger } from './lib/logger.ts';
 import { createMetrics } from './lib/metrics.ts';
@@ -76,7 +77,7 @@ async function run(command: Command, values: Values, positionals: readonly strin
     const health = new Health(systemClock);
     return await command.run({ config, log, progress, signal, metrics, health }, values, positionals);
   } catch (thrown) {
-    const error = firstOf(thrown);
+    const error = asFileError(firstOf(thrown));
     // A service that is told to stop while it starts has nothing to drain.
     if (error === signal.reason && isService) return ExitCode.done;
     if (error === signal.reason) throw error;

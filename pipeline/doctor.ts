@@ -3,6 +3,7 @@ import { accessSync, constants, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { messageOf } from '../lib/errors.ts';
+import { asFileError } from '../lib/file-error.ts';
 import { type Context, openPlatform, toolsDir } from './platform.ts';
 import { warehouseSystem } from './warehouse.ts';
 
@@ -62,7 +63,7 @@ export async function examine(context: Context): Promise<Finding[]> {
       findings.push({ check, ok: true, detail: await examineIt(context) });
     } catch (error) {
       context.signal.throwIfAborted();
-      findings.push({ check, ok: false, detail: messageOf(error).split('\n')[0] ?? '' });
+      findings.push({ check, ok: false, detail: messageOf(asFileError(error)).split('\n')[0] ?? '' });
     }
   }
   return findings;

@@ -3,6 +3,7 @@ import { type Clock, systemClock } from '../lib/clock.ts';
 import type { Dbt } from '../lib/dbt/dbt.ts';
 import { DbtError } from '../lib/dbt/dbt-error.ts';
 import { IngestError, messageOf } from '../lib/errors.ts';
+import { asFileError, isDiskFull } from '../lib/file-error.ts';
 import type { WarehouseSystem } from '../lib/warehouse/system.ts';
 import type { LayerTimes } from './layers.ts';
 import type { Context } from './platform.ts';
@@ -61,6 +62,8 @@ export class Rounds {
   #failed: { readonly times: number; readonly retryAt: number; readonly bronze: number | undefined } | null = null;
   /** Why the warehouse cannot be had; null when it was had last. */
   #unavailable: string | null = null;
+  /** Why nothing can be built or published: a disk is full. Null again when a build or a copy was written whole. */
+  #noSpace: string | null = null;
   isGood = true;
   /** Whether every source was fresh when last asked. */
   isFresh = true;
@@ -71,7 +74,8 @@ export class Rounds {
     this.#warehouse = warehouseSystem(context);
     this.#clock = clock;
     context.health.dependsOn('warehouse', async () => {
-      if (this.#unavailable !== null) throw new Error(this.#unavailable);
+      const reason = this.#unavailable ?? this.#noSpace;
+      if (reason !== null) throw new Error(reason);
     });
   }
 
@@ -81,8 +85,9 @@ export class Rounds {
     let outcome: RoundOutcome;
     try {
       outcome = await this.#round();
-    } catch (error) {
-      if (signal.aborted && error === signal.reason) return 'skipped';
+    } catch (thrown) {
+      if (signal.aborted && thrown === signal.reason) return 'skipped';
+      const error = asFileError(thrown);
       if (!(error instanceof IngestError)) throw error;
       outcome = this.#onError(error);
     }
@@ -99,6 +104,7 @@ export class Rounds {
       log.warn({ error: this.#unavailable }, 'the warehouse cannot be had, trying again in the next round');
       return 'skipped';
     }
+    if (isDiskFull(error)) this.#noSpace = 'no space left on the disk: make room';
     if (error instanceof DbtError) metrics.dbtFailing.set(error.summary?.failures.length ?? 1);
     log.error({ error: messageOf(error) }, 'dbt failed');
     return 'failed';
@@ -120,6 +126,7 @@ export class Rounds {
     await this.#askFreshness(outlook.fingerprint);
     if (outlook.state.due) return this.#run(outlook);
     await publishIfBehind(this.#context, outlook.layers);
+    this.#noSpace = null;
     // From before the look: what was loaded while we looked is seen in the next round.
     this.#idleStamp = stamp;
     return 'skipped';
@@ -132,6 +139,7 @@ export class Rounds {
       if (this.#failed && this.#failed.bronze === outlook.layers.bronze) await this.#retry(outlook);
       const summary = await build(this.#context, this.#dbt, outlook);
       this.#failed = null;
+      this.#noSpace = null;
       metrics.dbtSeconds.observe(summary.seconds);
       metrics.dbtFailing.set(0);
       const now = this.#clock.now();

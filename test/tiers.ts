@@ -7,9 +7,11 @@ export const reportFile = process.env['TEST_REPORT'];
 /** Test files that run in `test:full` only. Single tests of other files carry the tag `full` instead. */
 export const filesOfFullTier: readonly string[] = [
   'test/contract/snowflake-replay.test.ts',
-  'test/deploy/image.test.ts',
   'test/faults/soak.test.ts',
 ];
+
+/** What needs a container engine: `npm run test:containers` runs it, as a part of `test:full`. */
+const folderOfContainers = 'test/containers/';
 
 /**
  * Test files that never run beside another: they measure a rate limit, or give processes time that a busy machine does
@@ -29,7 +31,7 @@ export const filesAlone: readonly string[] = [
  * @param name as it stands in the file, in quotes.
  */
 export function isInFastTier(file: string, name: string, source: string): boolean {
-  if (filesOfFullTier.includes(file)) return false;
+  if (filesOfFullTier.includes(file) || file.startsWith(folderOfContainers)) return false;
   return ["'", '"', '`'].some((quote) => {
     const at = source.indexOf(`${quote}${name}${quote}`);
     if (at < 0) return false;

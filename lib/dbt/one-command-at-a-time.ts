@@ -114,9 +114,13 @@ export class OneCommandAtATime implements Dbt {
   }
 }
 
+/** @returns null where there is no whole document: on a full disk dbt leaves the beginning of one. */
 async function readJson(file: string): Promise<unknown> {
-  const text = await readFile(file, 'utf8').catch(() => null);
-  return text === null ? null : JSON.parse(text);
+  try {
+    return JSON.parse(await readFile(file, 'utf8'));
+  } catch {
+    return null;
+  }
 }
 
 const describe = ({ failures }: DbtSummary): string =>

@@ -154,6 +154,23 @@ describe('the schedule of dbt', () => {
     expect([rounds.isGood, (await context.health.readiness()).ok]).toEqual([true, true]);
   });
 
+  it.each([
+    ['dbt', new DbtError('dbt build ended with exit code 2\n[Errno 28] No space left on device')],
+    ['Node', Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' })],
+  ])('is not ready while a disk is full, by the word of %s, and resumes when there is room', async (_, full) => {
+    await load();
+    dbt.failures.push(full);
+    const rounds = new Rounds(context, dbt, clock);
+    expect(await rounds.next()).toBe('failed');
+    expect(await context.health.readiness()).toMatchObject({
+      ok: false,
+      checks: { warehouse: expect.stringContaining('no space left') },
+    });
+    await clock.advance(15_000);
+    expect(await rounds.next()).toBe('success');
+    expect((await context.health.readiness()).ok).toBe(true);
+  });
+
   it('warns of a source that is stale, once a minute at most', async () => {
     await load();
     dbt.freshnessIs = 'error';

@@ -5,7 +5,10 @@ import { addCounts, type Counts, closingLine, noCounts, slowestTests, type TestR
 export interface Part {
   /** Its name in the budget. */
   readonly name: string;
+  /** Nothing of it failed. */
   readonly isGreen: boolean;
+  /** This machine cannot run it. @default false */
+  readonly isSkipped?: boolean;
   readonly seconds: number;
   readonly cpuSeconds: number | null;
   readonly counts: Counts;
@@ -28,9 +31,11 @@ export function closing({ parts, reports, isStrict, isRecording = process.argv.i
   const slowest = slowestTests(reports);
   if (slowest.length > 0) write(`\nThe slowest tests:\n${slowest.join('\n')}`);
   write('');
-  for (const { name, isGreen, seconds, cpuSeconds } of parts) {
+  for (const { name, isGreen, isSkipped, seconds, cpuSeconds } of parts) {
     const cpu = cpuSeconds === null ? 'CPU time not measured' : `${cpuSeconds.toFixed(0)} CPU seconds`;
-    write(`${isGreen ? 'passed' : 'FAILED'}  ${name} in ${(seconds / 60).toFixed(1)} min, ${cpu}`);
+    write(
+      `${isSkipped ? 'SKIPPED' : isGreen ? 'passed' : 'FAILED'}  ${name} in ${(seconds / 60).toFixed(1)} min, ${cpu}`,
+    );
   }
   const isGreen = parts.length > 0 && parts.every((part) => part.isGreen);
   if (isRecording && isGreen) recordAll(parts);
@@ -50,7 +55,7 @@ export function closing({ parts, reports, isStrict, isRecording = process.argv.i
 }
 
 function recordAll(parts: readonly Part[]): void {
-  for (const { name, seconds, cpuSeconds } of parts) {
-    if (cpuSeconds !== null) record(name, { cpuSeconds, minutes: seconds / 60 });
+  for (const { name, isSkipped, seconds, cpuSeconds } of parts) {
+    if (cpuSeconds !== null && !isSkipped) record(name, { cpuSeconds, minutes: seconds / 60 });
   }
 }

@@ -10,6 +10,9 @@ import type { TestReport } from './report.ts';
 export const root = join(import.meta.dirname, '../..');
 const resultsDir = join(root, 'test/results');
 
+/** Exit code of a script that cannot run on this machine, and has said why. */
+export const skippedCode = 77;
+
 /** How long a command may take to leave after SIGTERM. */
 const graceMs = 10_000;
 

@@ -1,5 +1,5 @@
 import type { Part } from './closing.ts';
-import { type ExecOptions, exec, runVitest } from './exec.ts';
+import { type ExecOptions, exec, runVitest, skippedCode } from './exec.ts';
 import { countsOf, failures, noCounts, type TestReport } from './report.ts';
 import { chosenNumbers, type Suite } from './suites.ts';
 
@@ -18,12 +18,14 @@ export async function runSuite(suite: Suite, timeoutMs?: number): Promise<SuiteR
   const { report, ...outcome } = suite.script
     ? { ...(await runScript(suite.script, limit)), report: null }
     : await runVitest(suite.name, suite.files ?? [], { ...limit, env: { TEST_TIER: 'full', ...chosenNumbers() } });
-  const isGreen = outcome.code === 0 && !outcome.isCutOff && (report !== null || suite.script !== undefined);
+  const isSkipped = suite.script !== undefined && outcome.code === skippedCode;
+  const isGreen =
+    (outcome.code === 0 || isSkipped) && !outcome.isCutOff && (report !== null || suite.script !== undefined);
   if (outcome.isCutOff) process.stdout.write(`FAILED  ${suite.name} was cut off: there was no time left\n`);
   if (report !== null) for (const line of failures(report)) process.stdout.write(`FAILED  ${line}\n`);
-  const counts = report === null ? { ...noCounts, passed: isGreen ? 1 : 0 } : countsOf(report);
+  const counts = report === null ? { ...noCounts, passed: isGreen && !isSkipped ? 1 : 0 } : countsOf(report);
   const { seconds, cpuSeconds } = outcome;
-  return { part: { name: suite.name, isGreen, seconds, cpuSeconds, counts }, report };
+  return { part: { name: suite.name, isGreen, isSkipped, seconds, cpuSeconds, counts }, report };
 }
 
 const runScript = ([script, ...args]: readonly [string, ...string[]], options: ExecOptions) =>

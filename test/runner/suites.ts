@@ -97,9 +97,12 @@ export const suites: readonly Suite[] = [
     touches: ['cli.ts', 'commands/', 'pipeline/', 'sandbox/'],
   },
   {
-    name: 'image',
-    files: ['test/deploy/image.test.ts'],
-    touches: ['Dockerfile', 'docker-compose.yml', 'deploy/', 'package.json', 'dbt/requirements.txt'],
+    name: 'containers',
+    script: ['test:containers'],
+    touches: [
+      ...['Dockerfile', '.dockerignore', 'docker-compose.yml', 'deploy/', 'test/containers/'],
+      ...['package.json', 'dbt/requirements.txt', 'dbt/requirements-duckdb.txt', 'docs/runbook.md'],
+    ],
   },
   { name: 'soak', files: ['test/faults/soak.test.ts'], touches: ['consumers/', 'producers/', 'pipeline/', 'lib/'] },
   { name: 'mutants-loader', script: ['test:mutants', 'loader:'], touches: ['consumers/'] },

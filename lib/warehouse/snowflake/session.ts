@@ -1,5 +1,6 @@
 import type { Bind, Connection, ConnectionOptions, SnowflakeError as DriverError } from 'snowflake-sdk';
 import type { Clock } from '../../clock.ts';
+import { UsageError } from '../../errors.ts';
 import { lazy } from '../../lazy.ts';
 import type { Secret } from '../../secret.ts';
 import { WarehouseUnavailableError } from '../warehouse.ts';
@@ -62,10 +63,19 @@ export interface SnowflakeSession extends AsyncDisposable {
 
 /** The driver is large and only needed with Snowflake; unless told otherwise it logs to a file beside us. */
 const loadDriver = lazy(async () => {
-  const { default: driver } = await import('snowflake-sdk');
+  const { default: driver } = await import('snowflake-sdk').catch(explainMissing);
   driver.configure({ logLevel: 'OFF', additionalLogToConsole: false });
   return driver;
 });
+
+/** The small container image is built without the driver. */
+function explainMissing(error: NodeJS.ErrnoException): never {
+  if (error.code !== 'ERR_MODULE_NOT_FOUND') throw error;
+  throw new UsageError(
+    'snowflake-sdk is not installed: in containers, use the image tmdb-stream:VERSION-snowflake (docker build --target snowflake)',
+    { cause: error },
+  );
+}
 
 /** To leave takes no longer. What is left open Snowflake ends by itself. */
 const leaveMs = 2_000;

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { DbtPlace } from '../../../lib/dbt/dbt.ts';
+import { DbtError } from '../../../lib/dbt/dbt-error.ts';
 import { OneCommandAtATime } from '../../../lib/dbt/one-command-at-a-time.ts';
 import type { Invocation, Runner } from '../../../lib/dbt/runner.ts';
 
@@ -54,6 +55,16 @@ it('runs no command beside another, nor gives up on the next when one failed', a
   ]);
   expect(first).toMatchObject({ status: 'rejected', reason: { message: 'dbt build ended with exit code 2' } });
   expect(second).toMatchObject({ status: 'fulfilled', value: { status: 'success', runId: 'id' } });
+});
+
+it('fails as dbt does when a full disk has cut its results short', async () => {
+  const cut = runner(async (invocation) => {
+    await mkdir(join(workDir, 'target'), { recursive: true });
+    await writeFile(invocation.resultsFile, '{"metadata": {"invoc');
+    return 'exit code 2';
+  });
+  await expect(dbtOn(cut).run({ command: 'build', signal })).rejects.toThrow(/^dbt build ended with exit code 2/);
+  await expect(dbtOn(cut).freshness({ signal })).rejects.toThrow(DbtError);
 });
 
 it('asks for freshness with the variables of the run before, so that the project need not be read anew', async () => {

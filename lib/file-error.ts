@@ -1,0 +1,67 @@
+import { IngestError, messageOf } from './errors.ts';
+
+/** A file or folder cannot be used as it has to be. The message says which one, why, and what to do. */
+export class FileError extends IngestError {
+  /** With nothing changed the next try fails as well: a person has to make room, or give rights. */
+  readonly retriable = false;
+  /** The system's name of what is wrong, such as ENOSPC. */
+  readonly code: string;
+
+  constructor(code: string, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+interface Meaning {
+  /** What the system's own text says, by which DuckDB and dbt pass it on. */
+  readonly text: RegExp;
+  readonly reason: string;
+  readonly advice: string;
+}
+
+const elsewhere = 'give this user the right to write there, or set DATA_DIR to another folder';
+
+const meanings: Readonly<Record<string, Meaning>> = {
+  ENOSPC: { text: /No space left on device/, reason: 'no space left on its disk', advice: 'make room' },
+  EDQUOT: { text: /Disk quota exceeded/, reason: "no space left in this user's quota", advice: 'make room' },
+  EFBIG: { text: /File too large/, reason: 'files may not be so large here', advice: 'raise the limit (ulimit -f)' },
+  EROFS: {
+    text: /Read-only file system/,
+    reason: 'its file system is read-only',
+    advice: 'set DATA_DIR to another folder; among containers, run the command in the one of the loader',
+  },
+  EACCES: { text: /Permission denied/, reason: 'no permission', advice: elsewhere },
+  EPERM: { text: /Operation not permitted/, reason: 'no permission', advice: elsewhere },
+  ENOTDIR: { text: /Not a directory/, reason: 'a file is where a folder has to be', advice: 'move it away' },
+  EISDIR: { text: /Is a directory/, reason: 'a folder is where a file has to be', advice: 'move it away' },
+  EMFILE: { text: /Too many open files/, reason: 'too many open files', advice: 'raise the limit (ulimit -n)' },
+  EIO: { text: /Input\/output error/, reason: 'the disk fails', advice: 'look at the log of this machine' },
+};
+
+/**
+ * A failure of the file system as a FileError, whether Node or DuckDB reports it; any other error as it is. Errors that have a type
+ * of ours already say more than this could.
+ */
+export function asFileError(error: unknown): unknown {
+  if (!(error instanceof Error) || error instanceof IngestError) return error;
+  const { code: systemCode, path } = error as NodeJS.ErrnoException;
+  if (systemCode !== undefined && Object.hasOwn(meanings, systemCode)) return explained(systemCode, path, error);
+  const code = /\bIO Error\b/.test(error.message) ? codeIn(error.message) : undefined;
+  return code === undefined ? error : explained(code, /"([^"]+)"/.exec(error.message)?.[1], error);
+}
+
+/** Whether it failed for a disk that is full, as far as its type or text tells. */
+export function isDiskFull(error: unknown): boolean {
+  const code = error instanceof FileError ? error.code : codeIn(messageOf(error));
+  return code === 'ENOSPC' || code === 'EDQUOT';
+}
+
+const codeIn = (text: string): string | undefined =>
+  Object.keys(meanings).find((code) => meanings[code]?.text.test(text) || new RegExp(`\\b${code}\\b`).test(text));
+
+function explained(code: string, path: string | undefined, cause: Error): FileError {
+  const { reason, advice } = meanings[code] as Meaning;
+  const [original] = cause.message.split('\n');
+  return new FileError(code, `${path ?? 'a file'} cannot be used: ${reason}; ${advice} (${original})`, { cause });
+}

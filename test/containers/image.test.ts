@@ -1,0 +1,153 @@
+import { describe, expect, it } from 'vitest';
+import { attempt, run } from './support/command.ts';
+import { image, snowflakeImage } from './support/images.ts';
+
+/** Runs a program in a new container as our fleet has it: no way out, nothing to write but /tmp and /data. */
+const inContainer = (of: string, ...command: readonly string[]) => {
+  const [program = '', ...args] = command;
+  const bounds = [
+    '--read-only',
+    '--network=none',
+    '--cap-drop=ALL',
+    '--tmpfs=/tmp',
+    '--tmpfs=/data:uid=10001,gid=10001',
+  ];
+  return attempt('docker', ['run', '--rm', '--init', ...bounds, `--entrypoint=${program}`, of, ...args]);
+};
+
+const python = '.tools/dbt/bin/python';
+const megabytes = async (of: string) =>
+  Number(await run('docker', ['image', 'inspect', '--format', '{{.Size}}', of])) / 1e6;
+
+describe.each([image, snowflakeImage])('the image %s', (of) => {
+  const inImage = (...command: readonly string[]) => inContainer(of, ...command);
+
+  it('can be read and not be written by its user', async () => {
+    expect((await inImage('id', '-u')).stdout.trim()).toBe('10001');
+    // Without --read-only: the owner of the files, not the mount, is what keeps them.
+    const touch = (path: string) => attempt('docker', ['run', '--rm', '--entrypoint=touch', of, path]);
+    expect((await touch('/app/x')).code).not.toBe(0);
+    expect((await touch('/app/.tools/dbt/x')).code).not.toBe(0);
+    expect((await touch('/usr/local/bin/x')).code).not.toBe(0);
+    expect((await touch('/data/x')).code).toBe(0);
+  });
+
+  it('runs the command line', async () => {
+    for (const [args, text] of [
+      [['--help'], 'usage:'],
+      [['status', '--help'], 'usage: status'],
+    ] as const) {
+      expect(await inImage('node', 'cli.ts', ...args)).toMatchObject({
+        code: 0,
+        output: expect.stringContaining(text),
+      });
+    }
+  });
+
+  it('runs dbt, which reads the project and writes below /data alone', async () => {
+    const places = [
+      '--project-dir=dbt',
+      '--profiles-dir=dbt',
+      '--target-path=/data/dbt/target',
+      '--log-path=/data/dbt/logs',
+    ];
+    const parse = await inImage('env', 'DUCKDB_PATH=/data/x.duckdb', '.tools/dbt/bin/dbt', 'parse', ...places);
+    expect(parse, parse.output).toMatchObject({ code: 0 });
+    expect((await inImage(python, '-c', 'import dbt.adapters.duckdb, pip')).output).toMatch(/No module named 'pip'/);
+  });
+
+  it('holds no development tool, no second Node, no package manager, no sources of types, no maps', async () => {
+    const programs = ['npm', 'npx', 'yarn', 'corepack', 'apt', 'apt-get', 'dpkg', 'pip', 'pip3', 'perl', 'java'];
+    const found = await inImage('sh', '-c', programs.map((name) => `command -v ${name}`).join(';'));
+    expect(found.stdout).toBe('');
+    const paths = [
+      'node_modules/vitest',
+      'node_modules/typescript',
+      'node_modules/testcontainers',
+      'node_modules/.bin',
+      '.tools/kafka',
+    ];
+    for (const path of paths) expect((await inImage('test', '-e', path)).code, path).toBe(1);
+    const files = await inImage(
+      'find',
+      '/app',
+      '/usr',
+      '(',
+      '-name',
+      '*.map',
+      '-o',
+      '-name',
+      '*.d.ts',
+      '-o',
+      '-name',
+      '*.pyi',
+      ')',
+    );
+    expect(files.stdout).toBe('');
+  });
+
+  it('lists every package in its SBOM', async () => {
+    const sbom = JSON.parse((await inImage('cat', 'sbom.cdx.json')).stdout);
+    expect(sbom).toMatchObject({ bomFormat: 'CycloneDX', specVersion: '1.6' });
+    const purls = new Set((sbom.components as { purl?: string }[]).map(({ purl }) => purl ?? ''));
+    const manifests = await inImage(
+      'find',
+      'node_modules',
+      '-maxdepth',
+      '3',
+      '-path',
+      '*/node_modules/*',
+      '-name',
+      'package.json',
+    );
+    expect([...purls].filter((purl) => purl.startsWith('pkg:npm/')).length).toBeGreaterThan(30);
+    expect(manifests.stdout.split('\n').length).toBeGreaterThan(30);
+    const script =
+      'import importlib.metadata as m; print("\\n".join(f"{d.name}@{d.version}" for d in m.distributions()))';
+    const distributions = (await inImage(python, '-c', script)).stdout.trim().split('\n');
+    const missing = distributions.filter(
+      (name) => !purls.has(`pkg:pypi/${name.toLowerCase().replace(/[-_.]+(?=.*@)/g, '-')}`),
+    );
+    expect(distributions.length).toBeGreaterThan(40);
+    expect(missing).toEqual([]);
+    expect([...purls].filter((purl) => /^pkg:deb\/debian\/(libc6|python3)@/.test(purl))).toHaveLength(2);
+  });
+
+  it('says what it is', async () => {
+    const labels = JSON.parse(await run('docker', ['image', 'inspect', '--format', '{{json .Config.Labels}}', of]));
+    for (const name of ['title', 'description', 'version', 'licenses', 'base.name']) {
+      expect(labels[`org.opencontainers.image.${name}`], name).toMatch(/\S/);
+    }
+  });
+});
+
+describe("Snowflake's drivers", () => {
+  it.each([
+    ['node', '-e', 'await import("snowflake-sdk")'],
+    [python, '-c', 'import dbt.adapters.snowflake'],
+  ])('are in the image of that name only: %s', async (...command) => {
+    expect((await inContainer(image, ...command)).code).toBe(1);
+    expect((await inContainer(snowflakeImage, ...command)).code).toBe(0);
+  });
+
+  it('are missed in the other with a message that says where they are', async () => {
+    const account = ['WAREHOUSE=snowflake', 'SNOWFLAKE_ACCOUNT=A-B', 'SNOWFLAKE_USER=U', 'SNOWFLAKE_TOKEN=t'];
+    const { code, output } = await inContainer(image, 'env', ...account, 'node', 'cli.ts', 'load');
+    expect(output).toMatch(/snowflake-sdk is not installed.*tmdb-stream:.*-snowflake/);
+    expect(code).toBe(2);
+  });
+});
+
+describe('the size', () => {
+  it('is at most 450 MB; each layer', async () => {
+    for (const of of [image, snowflakeImage]) {
+      const layers = await run('docker', ['history', '--format', '{{.Size}}\t{{.CreatedBy}}', of]);
+      const large = layers
+        .split('\n')
+        .filter((line) => /MB/.test(line))
+        .map((line) => line.slice(0, 90));
+      process.stdout.write(`${of}: ${(await megabytes(of)).toFixed(0)} MB\n  ${large.join('\n  ')}\n`);
+    }
+    expect(await megabytes(image)).toBeLessThan(450);
+  });
+});

@@ -1,0 +1,180 @@
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { read } from '../deploy/support/project.ts';
+import { attempt, run } from './support/command.ts';
+import { Fleet } from './support/fleet.ts';
+import { image } from './support/images.ts';
+
+const project = 'tmdb-runbook';
+const start = 'docker compose --env-file deploy/sandbox.env --profile sandbox up -d --build --wait';
+
+/** A small catalogue and frequent builds, so that there is a GOLD within the minute; set in the shell, which wins over files. */
+const small = { COMPOSE_PROJECT_NAME: project, SANDBOX_MOVIES: '120', TRANSFORM_SCHEDULE: '*/10 * * * * *' };
+
+/** The runbook's section on containers. */
+const [, section = ''] = /\n## In containers\n([\s\S]*?)\n## /.exec(read('docs/runbook.md')) ?? [];
+
+/** Every command of that section. */
+const commands = [...section.replace(/\s+/g, ' ').matchAll(/`(docker [^`]+)`/g)].map(([, command = '']) => command);
+
+/** Those that were carried out here. */
+const carriedOut = new Set<string>();
+
+describe('the fleet, by README and the runbook', () => {
+  let fleet: Fleet;
+
+  /** Carries out a command that the runbook has, with names put in for its words in capitals. */
+  function follow(command: string, names: Readonly<Record<string, string>> = {}): Promise<string> {
+    expect(commands).toContain(command);
+    carriedOut.add(command);
+    const line = Object.entries(names).reduce((text, [word, name]) => text.replaceAll(word, name), command);
+    return fleet.must(line.replaceAll('tmdb-stream_', `${project}_`));
+  }
+
+  const created = (...services: readonly string[]) => fleet.inspect('{{.Id}}', ...services);
+  const setting = (line: string) => appendFileSync(join(fleet.folder, 'deploy/sandbox.env'), `${line}\n`);
+
+  beforeAll(() => {
+    fleet = new Fleet(small);
+  });
+
+  afterAll(() => fleet[Symbol.asyncDispose]());
+
+  it('starts, and every container becomes healthy', async () => {
+    expect(read('README.md')).toContain(start);
+    await follow(start);
+    await fleet.untilHealthy(1_000);
+    expect(new Set(await fleet.inspect('{{.Image}}', 'fetcher', 'loader', 'scheduler', 'producer-popular')).size).toBe(
+      1,
+    );
+  });
+
+  it('recreates nothing when the same command is given again', async () => {
+    const before = await created();
+    await fleet.must(start);
+    expect(await created()).toEqual(before);
+  });
+
+  it('gives each container the rights and the limits that its file says', async () => {
+    const states = await fleet.inspect(
+      '{{.Name}} {{.Config.User}} {{.HostConfig.ReadonlyRootfs}} {{.HostConfig.CapDrop}} {{.HostConfig.Memory}}',
+    );
+    for (const state of states) expect(state).toMatch(/^\S+ [1-9]\d*:[1-9]\d* true \[ALL\] [1-9]\d+$/);
+    const limits = await fleet.must(
+      `docker compose exec -T loader sh -c 'ulimit -c; touch /app/x 2>&1; df -m /tmp | tail -1'`,
+    );
+    expect(limits).toMatch(/^0\n.*Read-only file system\n\S+ +64 /);
+    expect((await fleet.inspect('{{json .NetworkSettings.Ports}}')).join()).not.toMatch(/HostPort/);
+    const outside = await fleet.command(
+      `docker compose exec -T loader node -e "fetch('http://1.1.1.1', { signal: AbortSignal.timeout(3000) })"`,
+    );
+    expect(outside.code).not.toBe(0);
+  });
+
+  it('knows the memory of its container', async () => {
+    const limit = `import('/app/lib/warehouse/duckdb/memory-limit.ts').then(({ memoryLimit }) => console.log(memoryLimit(9000)))`;
+    expect((await fleet.must(`docker compose exec -T loader node -e "${limit}"`)).trim()).toBe('536MB');
+  });
+
+  it('shows its status, and builds GOLD', async () => {
+    expect(
+      await follow('docker compose exec loader node cli.ts status', { 'exec loader': 'exec -T loader' }),
+    ).toContain('last dbt run');
+    await fleet.untilDrained();
+    await fleet.untilBuilt();
+  });
+
+  it('is right where doctor looks, in every container', async () => {
+    for (const service of ['loader', 'fetcher', 'scheduler', 'producer-popular']) {
+      const found = await follow('docker compose exec SERVICE node cli.ts doctor', {
+        'exec SERVICE': `exec -T ${service}`,
+      });
+      expect(found, service).not.toContain('WRONG');
+    }
+  });
+
+  it.each(['loader', 'fetcher'])('replays ids from the container of the %s', async (service) => {
+    const said = await follow('docker compose exec loader node cli.ts replay ids --since 1h', {
+      'exec loader': `exec -T ${service}`,
+    });
+    expect(said).toMatch(/published [1-9]\d* ids/);
+  });
+
+  it('drains when it is stopped', async () => {
+    await follow('docker compose stop SERVICE', { SERVICE: 'fetcher' });
+    expect(await fleet.inspect('{{.State.ExitCode}} {{.State.OOMKilled}}', 'fetcher')).toEqual(['0 false', '0 false']);
+    await follow('docker compose stop producer-popular producer-genres');
+    await fleet.must('docker compose up -d --wait');
+  });
+
+  it('restarts', async () => {
+    await follow('docker compose restart SERVICE', { SERVICE: 'loader' });
+    await fleet.untilHealthy();
+  });
+
+  it('has as many fetchers as FETCHERS says, and keeps them at the next command', async () => {
+    setting('FETCHERS=3');
+    await follow('docker compose up -d --wait');
+    expect(await fleet.containers('fetcher')).toHaveLength(3);
+    await fleet.must('docker compose up -d --wait');
+    expect(await fleet.containers('fetcher')).toHaveLength(3);
+  });
+
+  it('has the limit that its settings say, and keeps it at the next command', async () => {
+    setting('TMDB_RATE_LIMIT=30/10s');
+    await fleet.must('docker compose up -d --wait');
+    await fleet.must('docker compose up -d --wait');
+    const limits = await fleet.inspect('{{range .Config.Env}}{{println .}}{{end}}', 'fetcher', 'loader', 'sandbox');
+    expect(limits.filter((line) => line.startsWith('TMDB_RATE_LIMIT='))).toEqual(
+      Array(5).fill('TMDB_RATE_LIMIT=30/10s'),
+    );
+    expect((await fleet.sandboxStats()).byStatus['429']).toBeUndefined();
+  });
+
+  it('has the new token after it was rotated', async () => {
+    const file = join(fleet.folder, 'deploy/sandbox-token');
+    writeFileSync(file, 'another-token\n');
+    await follow('docker compose up -d --force-recreate --no-deps fetcher producer-popular producer-genres');
+    expect(await fleet.must('docker compose exec -T fetcher cat /run/secrets/tmdb_token')).toBe('another-token\n');
+  });
+
+  it('hands out GOLD as a file', async () => {
+    await fleet.untilBuilt();
+    await follow('docker compose cp scheduler:/data/tmdb-gold.duckdb .');
+    expect(readFileSync(join(fleet.folder, 'tmdb-gold.duckdb')).subarray(8, 12).toString()).toBe('DUCK');
+  });
+
+  it('loads BRONZE again from Kafka when the warehouse was deleted', async () => {
+    const { topics } = await fleet.status();
+    const asked = (await fleet.sandboxStats()).requests;
+    await follow('docker compose rm --stop --force loader scheduler');
+    await follow('docker volume rm tmdb-stream_warehouse');
+    await fleet.must('docker compose up -d --wait');
+    await fleet.untilDrained();
+    const records = topics.find(({ topic }) => topic === 'tmdb.raw-movies')?.records;
+    expect((await fleet.status()).topics.find(({ topic }) => topic === 'tmdb.raw-movies')?.records).toBe(records);
+    expect((await fleet.sandboxStats()).requests).toBe(asked);
+  });
+
+  it('leaves nothing behind when it starts over', async () => {
+    await fleet.must('docker compose --profile monitoring up -d --wait');
+    await follow('docker compose --profile sandbox --profile monitoring down --volumes');
+    const label = `label=com.docker.compose.project=${project}`;
+    for (const what of [
+      ['ps', '--all'],
+      ['volume', 'ls'],
+      ['network', 'ls'],
+    ]) {
+      expect(await run('docker', [...what, '--quiet', '--filter', label])).toBe('');
+    }
+    expect((await attempt('docker', ['image', 'inspect', image])).code).toBe(0);
+    expect(existsSync(join(fleet.folder, 'deploy/secrets'))).toBe(false);
+  });
+
+  it('was taken through every command of the section', () => {
+    const needsToken = 'docker compose up -d --build --wait';
+    const other = commands.filter((command) => !carriedOut.has(command) && command !== needsToken);
+    expect(other).toEqual(['docker compose run --rm loader status']);
+  });
+});

@@ -1,0 +1,10 @@
+# Stands in for prom/prometheus:VERSION: Debian 13's prometheus, one major version older. busybox gives wget, as there.
+FROM stand-in/debian:trixie
+RUN ln -s /bin/busybox /bin/wget \
+ && install -d -o 65534 -g 65534 /prometheus
+USER 65534
+WORKDIR /prometheus
+VOLUME /prometheus
+EXPOSE 9090
+ENTRYPOINT ["/bin/prometheus"]
+CMD ["--config.file=/etc/prometheus/prometheus.yml", "--storage.tsdb.path=/prometheus"]

@@ -1,0 +1,125 @@
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { SandboxStats } from '../../../sandbox/stats.ts';
+import { attempt, type Outcome, run } from './command.ts';
+
+const root = join(import.meta.dirname, '../../..');
+
+/** The options that the runbook wants with every command where the sandbox is asked. */
+const sandboxOptions = ['--env-file', 'deploy/sandbox.env', '--profile', 'sandbox'];
+
+/** What a checkout does not have, or the fleet does not need. */
+const notCopied = new Set(['node_modules', '.tools', '.git', 'data', '.env', 'test/results', 'deploy/secrets']);
+
+interface Status {
+  readonly topics: readonly { readonly topic: string; readonly records: number; readonly waiting: number | null }[];
+  readonly layers: readonly { readonly layer: string; readonly moved_at: string }[];
+}
+
+/** The fleet of docker-compose.yml with the sandbox, from a copy of this checkout, whose settings may be edited as a person would. */
+export class Fleet implements AsyncDisposable {
+  readonly folder = mkdtempSync(join(tmpdir(), 'tmdb-stream-checkout-'));
+  /** Set in the shell of every command. */
+  readonly env: Record<string, string>;
+
+  constructor(env: Readonly<Record<string, string>>) {
+    this.env = { ...env };
+    cpSync(root, this.folder, { recursive: true, filter: (path) => !notCopied.has(relative(root, path)) });
+  }
+
+  /** Carries out a command as the documents have it; `docker compose` gets the sandbox's options. */
+  command(line: string): Promise<Outcome> {
+    const withSandbox = line.includes('--env-file')
+      ? line
+      : line.replace('docker compose', `docker compose ${sandboxOptions.join(' ')}`);
+    return attempt('sh', ['-c', withSandbox], { cwd: this.folder, env: this.env, timeoutMs: 230_000 });
+  }
+
+  /** As `command`. @throws Error with the output when it fails. @returns standard output. */
+  async must(line: string): Promise<string> {
+    const { code, output, stdout } = await this.command(line);
+    if (code !== 0) throw new Error(`exit code ${code}: ${line}\n${output.slice(-3_000)}`);
+    return stdout;
+  }
+
+  /** Names of the containers of a service, or of all. */
+  async containers(...services: readonly string[]): Promise<string[]> {
+    const ids = await this.must(`docker compose ps --all --quiet ${services.join(' ')}`);
+    return ids.split('\n').filter((id) => id !== '');
+  }
+
+  /** One value of each container, by a Go template. */
+  async inspect(format: string, ...services: readonly string[]): Promise<string[]> {
+    const ids = await this.containers(...services);
+    return (await run('docker', ['inspect', '--format', format, ...ids])).trim().split('\n');
+  }
+
+  /** `status --json` of the loader's container. */
+  async status(): Promise<Status> {
+    return JSON.parse(await this.must('docker compose exec -T loader node cli.ts status --json'));
+  }
+
+  /** What `/readyz` of a service answers. */
+  async ready(service: string): Promise<{ readonly ok: boolean; readonly checks: Readonly<Record<string, string>> }> {
+    const script = "fetch('http://127.0.0.1:9464/readyz').then((r) => r.text()).then(console.log)";
+    return JSON.parse(await this.must(`docker compose exec -T ${service} node -e "${script}"`));
+  }
+
+  async sandboxStats(): Promise<SandboxStats> {
+    const script = "fetch('http://127.0.0.1:8080/sandbox/stats').then((r) => r.text()).then(console.log)";
+    return JSON.parse(await this.must(`docker compose exec -T sandbox node -e "${script}"`));
+  }
+
+  /** Asks for every known movie once more, so that there is work in flight. */
+  async work(): Promise<void> {
+    await this.must('docker compose exec -T loader node cli.ts replay ids --all --restart');
+  }
+
+  /** Waits until every container runs and is healthy. @throws Error when one is not in time. */
+  untilHealthy(timeoutMs = 180_000): Promise<void> {
+    return until('every container is healthy', timeoutMs, async () => {
+      const states = await this.inspect(
+        '{{.Name}} {{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{end}}',
+      );
+      const wrong = states.filter((state) => !state.endsWith(' running healthy'));
+      return wrong.length === 0 || wrong.join(', ');
+    });
+  }
+
+  /** Waits until all ids were answered, and all answers are in BRONZE. */
+  untilDrained(timeoutMs = 200_000): Promise<void> {
+    return until('nothing waits', timeoutMs, async () => {
+      const { topics } = await this.status();
+      const waiting = topics.filter((topic) => topic.waiting !== null && topic.waiting > 0);
+      return waiting.length === 0 || waiting.map((topic) => `${topic.topic} ${topic.waiting}`).join(', ');
+    });
+  }
+
+  /** Waits until dbt has built from the newest batch. */
+  untilBuilt(timeoutMs = 120_000): Promise<void> {
+    return until('GOLD is as new as BRONZE', timeoutMs, async () => {
+      const moved = Object.fromEntries(
+        (await this.status()).layers.map((layer) => [layer.layer, Date.parse(layer.moved_at)]),
+      );
+      return (moved['gold'] ?? 0) >= (moved['bronze'] ?? Number.POSITIVE_INFINITY) || JSON.stringify(moved);
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.command('docker compose --profile sandbox --profile monitoring down --volumes --timeout 5');
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** Asks until the answer is `true`; an error counts as an answer. @throws Error with the last answer when time is up. */
+export async function until(what: string, timeoutMs: number, holds: () => Promise<true | string>): Promise<void> {
+  const deadline = performance.now() + timeoutMs;
+  for (;;) {
+    const answer = await holds().catch((error: Error) => error.message);
+    if (answer === true) return;
+    if (performance.now() > deadline) throw new Error(`not within ${timeoutMs / 1_000} s: ${what}\n${answer}`);
+    await delay(1_000);
+  }
+}
