@@ -1,4 +1,7 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -64,6 +67,7 @@ describe.runIf(existsSync(jarsDir))('the broker of docker-compose.yml, from its 
         await admin.ensureTopics({ partitions: 4, replicationFactor: 1, rawRetentionMs: 1e9 });
         expect((await admin.topicOffsets(topics.movieIds)).high.size).toBe(4);
         expect(await admin.clusterId()).toBe(env['CLUSTER_ID']);
+        expect(await isHealthy(ports[0])).toBe(true);
       } finally {
         await broker.stop();
       }
@@ -72,6 +76,54 @@ describe.runIf(existsSync(jarsDir))('the broker of docker-compose.yml, from its 
     }
   });
 });
+
+describe('the health check of that broker', () => {
+  const serving = async (onConnection: (socket: Socket) => void) => {
+    const server = createServer((socket) => {
+      // The check does not wait for what it does not read.
+      socket.on('error', () => {});
+      onConnection(socket);
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    return { port, [Symbol.dispose]: () => void server.close() };
+  };
+
+  it('fails where nothing listens', async () => {
+    expect(await isHealthy(await freePort())).toBe(false);
+  });
+
+  it.each<[string, (socket: Socket) => void]>([
+    ['closes the connection', (socket) => socket.end()],
+    ['answers something else', (socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n')],
+    // Length, correlation id 1, error code 2.
+    ['answers with an error', (socket) => socket.end(Buffer.from([0, 0, 0, 10, 0, 0, 0, 1, 0, 2]))],
+  ])('fails where the port is open and a server %s', async (_, onConnection) => {
+    using server = await serving(onConnection);
+    expect(await isHealthy(server.port)).toBe(false);
+  });
+
+  it('sends a request of the protocol, and takes its answer', async () => {
+    const received: Buffer[] = [];
+    using server = await serving((socket) =>
+      socket.on('data', (data) => {
+        received.push(data);
+        socket.end(Buffer.from([0, 0, 0, 10, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0]));
+      }),
+    );
+    expect(await isHealthy(server.port)).toBe(true);
+    // Length 10, ApiVersions (18) version 0, correlation id 1, no client id.
+    expect(Buffer.concat(received).toString('hex')).toBe('0000000a0012000000000001ffff');
+  });
+});
+
+/** Carries out the health check of docker-compose.yml against a port of this machine, by the shell that the image has. */
+async function isHealthy(port: number): Promise<boolean> {
+  const [, ...command] = readYaml<Compose>('docker-compose.yml').services['kafka']?.healthcheck?.test ?? [];
+  const [shell = '', ...args] = command.map((word) => word.replaceAll('$$', '$').replace('/9092', `/${port}`));
+  const [code] = await once(spawn(shell, args, { stdio: 'ignore' }), 'close');
+  return code === 0;
+}
 
 function environmentOf(
   folder: string,
