@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { parser } from '@prometheus-io/lezer-promql';
 import { describe, expect, it } from 'vitest';
 import { createMetrics, observeProcess } from '../../lib/metrics.ts';
-import { type Compose, interpolate, wordsOf } from './support/compose.ts';
-import { environmentOf, parseDockerfile } from './support/dockerfile.ts';
+import { type Compose, interpolate, isOurs, wordsOf } from './support/compose.ts';
+import { environmentOf, parseDockerfile, stageOf } from './support/dockerfile.ts';
 import { read, readYaml, root } from './support/project.ts';
 
 interface Rule {
@@ -162,10 +162,10 @@ describe('prometheus.yml', () => {
       ...(job?.static_configs.flatMap(({ targets }) => targets) ?? []),
       ...(job?.dns_sd_configs.flatMap(({ names, port }) => names.map((name) => `${name}:${port}`)) ?? []),
     ];
-    const image = environmentOf(parseDockerfile(read('Dockerfile')).at(-1) as never);
+    const image = environmentOf(stageOf(parseDockerfile(read('Dockerfile'))));
     const port = image['HTTP_LISTEN']?.split(':').pop();
     const { services } = readYaml<Compose>('docker-compose.yml');
-    const processes = Object.entries(services).filter(([, { build, profiles }]) => build !== undefined && !profiles);
+    const processes = Object.entries(services).filter(([, service]) => isOurs(service) && !service.profiles);
     expect(targets.sort()).toEqual(processes.map(([name]) => `${name}:${port}`).sort());
     for (const { targets, labels } of job?.static_configs ?? [])
       expect(targets).toEqual([`${labels['service']}:${port}`]);
