@@ -18,12 +18,11 @@ import {
   type TopicId,
   type Warehouse,
 } from '../lib/warehouse/warehouse.ts';
-import { DecodeError } from '../schemas/codec.ts';
 import type { DeadLetter, DeadLetterReason } from '../schemas/records.ts';
 import type { TopicName } from '../schemas/topics.ts';
 import { deadLetterOf, type Failure, failureOf, publishLetters } from './dead-letter.ts';
 import { keepOffsets, MicroBatches, type Pending, toBatch } from './micro-batches.ts';
-import { noReadableJson, type RawCodecs, toRawRow } from './raw-row.ts';
+import { isProblem, noReadableJson, type RawCodecs, toRawRow } from './raw-row.ts';
 
 export interface BronzeLoaderPorts extends RawCodecs {
   /** Both raw topics. */
@@ -203,14 +202,15 @@ class BronzeLoader implements PartitionHandler {
     const readable: ConsumerRecord[] = [];
     const rows: (RawMovieRow | RawGenresRow)[] = [];
     const unreadable: Unreadable[] = [];
+    const now = this.#ports.clock.now();
     for (const record of records) {
       if (record.unusable) {
         unreadable.push({ record, failure: failureOf(record.unusable) });
         continue;
       }
-      const row = toRawRow(this.#ports, record);
-      if (row instanceof DecodeError) {
-        unreadable.push({ record, failure: { reason: 'undecodable_record', message: row.message, attempts: 1 } });
+      const row = toRawRow(this.#ports, record, now);
+      if (isProblem(row)) {
+        unreadable.push({ record, failure: { ...row, attempts: 1 } });
       } else {
         readable.push(record);
         rows.push(row);

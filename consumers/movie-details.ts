@@ -6,6 +6,7 @@ import type { Logger } from '../lib/logger.ts';
 import { UnusableAnswerError } from '../lib/tmdb/errors.ts';
 import type { TmdbClient } from '../lib/tmdb/tmdb-client.ts';
 import { type Codec, DecodeError } from '../schemas/codec.ts';
+import { problemOfId } from '../schemas/record-rules.ts';
 import type { DeadLetter, DeadLetterReason, MovieId, RawMovie } from '../schemas/records.ts';
 import { deadLetterOf, type Failure, failureOf, publishLetters } from './dead-letter.ts';
 
@@ -44,7 +45,10 @@ async function handle(ports: MovieDetailsPorts, record: ConsumerRecord, signal: 
   // A tombstone takes an id out of the compacted topic: there is nothing to fetch.
   if (record.value === null) return 'skipped';
   try {
-    const { movieId } = ports.codec.decode(record.value);
+    const asked = ports.codec.decode(record.value);
+    const problem = problemOfId(record.key, asked, ports.clock.now());
+    if (problem) return await park(ports, record, { ...problem, attempts: 1 });
+    const { movieId } = asked;
     const { url, httpStatus, fetchedAt, body } = await ports.tmdb.movie(movieId, signal);
     // crash point: fetcher.answered
     const value = { movieId, sourceUrl: url, httpStatus, fetchedAt, body };

@@ -1,6 +1,7 @@
 import type { ConsumerRecord } from '../lib/kafka/topic.ts';
 import type { RawGenresRow, RawMovieRow } from '../lib/warehouse/warehouse.ts';
 import { type Codec, DecodeError } from '../schemas/codec.ts';
+import { type Problem, problemOfGenres, problemOfMovie } from '../schemas/record-rules.ts';
 import type { RawGenres, RawMovie } from '../schemas/records.ts';
 import { topics } from '../schemas/topics.ts';
 
@@ -12,23 +13,37 @@ export interface RawCodecs {
 /** Said of a row that the warehouse refuses. */
 export const noReadableJson = 'the document is no JSON that the warehouse can read';
 
-/** A raw topic's record as a row of BRONZE, or why it can be none. */
+export type RawRow = RawMovieRow | RawGenresRow;
+
+export const isProblem = (row: RawRow | Problem): row is Problem => 'reason' in row;
+
+/**
+ * A raw topic's record as a row of BRONZE, or why it can be none. All ways into BRONZE take it: the loader, replays, a
+ * rebuild, and the dry run of a redrive. @param now milliseconds since the epoch.
+ */
 export function toRawRow(
   { movieCodec, genresCodec }: RawCodecs,
-  { topic, offset: kafkaOffset, value }: Pick<ConsumerRecord, 'topic' | 'offset' | 'value'>,
-): RawMovieRow | RawGenresRow | DecodeError {
-  if (value === null) return new DecodeError('the record has no value');
+  { topic, offset: kafkaOffset, key, value }: Pick<ConsumerRecord, 'topic' | 'offset' | 'key' | 'value'>,
+  now: number,
+): RawRow | Problem {
+  if (value === null) return undecodable('the record has no value');
   try {
-    const row =
-      topic === topics.rawGenres
-        ? { kafkaOffset, ...genresCodec.decode(value) }
-        : { kafkaOffset, ...movieCodec.decode(value) };
-    return isObject(row.body) ? row : new DecodeError('the document is no JSON object');
+    if (topic === topics.rawGenres) {
+      const genres = genresCodec.decode(value);
+      return problemOfDocument(genres.body) ?? problemOfGenres(key, genres, now) ?? { kafkaOffset, ...genres };
+    }
+    const movie = movieCodec.decode(value);
+    return problemOfDocument(movie.body) ?? problemOfMovie(key, movie, now) ?? { kafkaOffset, ...movie };
   } catch (error) {
-    if (error instanceof DecodeError) return error;
+    if (error instanceof DecodeError) return undecodable(error.message);
     throw error;
   }
 }
+
+const undecodable = (message: string): Problem => ({ reason: 'undecodable_record', message });
+
+const problemOfDocument = (body: Buffer): Problem | null =>
+  isObject(body) ? null : undecodable('the document is no JSON object');
 
 /** Whether a JSON document is an object, by its first byte that is no white space: all answers of TMDb's are. */
 function isObject(document: Buffer): boolean {

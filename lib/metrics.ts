@@ -81,6 +81,12 @@ const streamMetrics = (registers: Registry[]) => ({
     labelNames: ['reason'],
     registers,
   }),
+  recordsIgnored: new Counter({
+    name: 'tmdb_records_ignored_total',
+    help: 'Records that a producer found in its topic at a walk and did not believe: a wrong key, or a time in the future.',
+    labelNames: ['topic'],
+    registers,
+  }),
   lagRecords: new Gauge({
     name: 'tmdb_consumer_lag_records',
     help: 'Records of a topic that its consumer group has not committed.',

@@ -2,12 +2,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { toBatch } from '../consumers/micro-batches.ts';
-import { noReadableJson, toRawRow } from '../consumers/raw-row.ts';
+import { isProblem, noReadableJson, type RawRow, toRawRow } from '../consumers/raw-row.ts';
 import { systemClock } from '../lib/clock.ts';
 import { openDuckDbWarehouse } from '../lib/warehouse/duckdb/warehouse.ts';
-import { InvalidRowsError, type RawGenresRow, type RawMovieRow, type Warehouse } from '../lib/warehouse/warehouse.ts';
+import { InvalidRowsError, type Warehouse } from '../lib/warehouse/warehouse.ts';
 import { DecodeError } from '../schemas/codec.ts';
 import { movieIdCodec, rawGenresCodec, rawMovieCodec } from '../schemas/codecs.ts';
+import { type Problem, problemOfId } from '../schemas/record-rules.ts';
 import { type TopicName, topics } from '../schemas/topics.ts';
 import type { WholeLetter } from './dead-letters.ts';
 
@@ -37,39 +38,42 @@ export async function prove(letters: readonly WholeLetter[]): Promise<Proof[]> {
   return letters.flatMap((letter) => byId.get(letter.id) ?? []);
 }
 
-function provenId({ id, originValue }: WholeLetter): Proof {
+function provenId({ id, originKey, originValue }: WholeLetter): Proof {
   if (originValue === null) return { id, outcome: 'skip' };
   try {
-    movieIdCodec.decode(originValue);
-    return { id, outcome: 'fetch' };
+    const problem = problemOfId(originKey, movieIdCodec.decode(originValue), systemClock.now());
+    return problem ? { id, outcome: 'park', why: problem.message } : { id, outcome: 'fetch' };
   } catch (error) {
     if (error instanceof DecodeError) return { id, outcome: 'park', why: error.message };
     throw error;
   }
 }
 
-type Row = RawMovieRow | RawGenresRow;
-
-const isRow = (row: Row | DecodeError): row is Row => !(row instanceof DecodeError);
+const isRow = (row: RawRow | Problem): row is RawRow => !isProblem(row);
 
 const codecs = { movieCodec: rawMovieCodec, genresCodec: rawGenresCodec };
 
 async function provenRows(warehouse: Warehouse, topic: TopicName, letters: readonly WholeLetter[]): Promise<Proof[]> {
   const ofTopic = letters.filter(({ originTopic }) => originTopic === topic);
   // Offsets of our own: those of records that were sent back may come from different partitions.
-  const rows = ofTopic.map(({ originValue: value }, index) =>
-    toRawRow(codecs, { topic, offset: BigInt(index), value }),
+  const now = systemClock.now();
+  const rows = ofTopic.map(({ originKey: key, originValue: value }, index) =>
+    toRawRow(codecs, { topic, offset: BigInt(index), key, value }, now),
   );
   const refused = await refusedRows(warehouse, topic, rows.filter(isRow));
   return rows.map((row, index): Proof => {
     const id = ofTopic[index]?.id ?? '';
-    if (row instanceof DecodeError) return { id, outcome: 'park', why: row.message };
+    if (isProblem(row)) return { id, outcome: 'park', why: row.message };
     return refused.has(row.kafkaOffset) ? { id, outcome: 'park', why: noReadableJson } : { id, outcome: 'load' };
   });
 }
 
 /** Offsets of the rows that the warehouse does not take. */
-async function refusedRows(warehouse: Warehouse, topic: TopicName, rows: readonly Row[]): Promise<ReadonlySet<bigint>> {
+async function refusedRows(
+  warehouse: Warehouse,
+  topic: TopicName,
+  rows: readonly RawRow[],
+): Promise<ReadonlySet<bigint>> {
   const partition = { clusterId: 'proof', topic, topicId: 'proof', partition: 0 };
   const refused = new Set<bigint>();
   let left = rows;

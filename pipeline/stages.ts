@@ -7,7 +7,7 @@ import { readTopic } from '../lib/kafka/read-topic.ts';
 import { createRecordSource } from '../lib/kafka/record-source.ts';
 import type { Offsets } from '../lib/kafka/topic.ts';
 import { type GenresLook, produceGenres } from '../producers/genres.ts';
-import { readKnownGenres, readKnownMovies } from '../producers/known-movies.ts';
+import { type ReadTopic, readKnownGenres, readKnownMovies } from '../producers/known-movies.ts';
 import { type PopularWalk, producePopular, UnusableListError } from '../producers/popular.ts';
 import { deadLetterCodec, movieIdCodec, rawGenresCodec, rawMovieCodec } from '../schemas/codecs.ts';
 import type { DeadLetterReason } from '../schemas/records.ts';
@@ -24,7 +24,9 @@ const genreLanguage = 'en';
 export async function walkPopular(platform: Platform, context: Context, pages: number): Promise<PopularWalk> {
   const { config, log, progress, signal, metrics } = context;
   const { client, producer } = await platform.kafka();
-  const known = await readKnownMovies((onRecord) => readTopic(client, topics.movieIds, onRecord), movieIdCodec);
+  const readIds: ReadTopic = (onRecord) => readTopic(client, topics.movieIds, onRecord);
+  const { known, ignored } = await readKnownMovies(readIds, movieIdCodec, systemClock.now());
+  noteIgnored(context, topics.movieIds, ignored);
   const walk = await producePopular(
     {
       tmdb: await platform.tmdb(),
@@ -52,10 +54,19 @@ function countWalk({ metrics }: Context, { published, itemsSkipped, pagesFailed 
   metrics.pagesFailed.inc({ list: 'popular' }, pagesFailed);
 }
 
+/** Counts the records that the memory does not believe, and logs them once a walk. */
+function noteIgnored({ log, metrics }: Context, topic: TopicName, ignored: number): void {
+  metrics.recordsIgnored.inc({ topic }, ignored);
+  if (ignored === 0) return;
+  log.warn({ topic, ignored }, 'ignored records with a wrong key or a time in the future; "repair" replaces them');
+}
+
 /** Publishes the genre list unless that was done less than `refreshAfterMs` ago. @throws what TmdbClient throws. */
 export async function fetchGenres(platform: Platform, context: Context, refreshAfterMs: number): Promise<GenresLook> {
   const { client, producer } = await platform.kafka();
-  const known = await readKnownGenres((onRecord) => readTopic(client, topics.rawGenres, onRecord), rawGenresCodec);
+  const readGenres: ReadTopic = (onRecord) => readTopic(client, topics.rawGenres, onRecord);
+  const { known, ignored } = await readKnownGenres(readGenres, rawGenresCodec, systemClock.now());
+  noteIgnored(context, topics.rawGenres, ignored);
   const look = await produceGenres(
     {
       tmdb: await platform.tmdb(),

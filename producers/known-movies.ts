@@ -1,5 +1,6 @@
 import type { ConsumerRecord } from '../lib/kafka/topic.ts';
 import { type Codec, DecodeError } from '../schemas/codec.ts';
+import { type Problem, problemOfGenres, problemOfId } from '../schemas/record-rules.ts';
 import type { MovieId, RawGenres } from '../schemas/records.ts';
 
 /** Reads a whole topic as it is now. */
@@ -8,27 +9,56 @@ export type ReadTopic = (onRecord: (record: ConsumerRecord) => void) => Promise<
 /** When each movie was last asked for, in milliseconds since the epoch. */
 export type KnownMovies = ReadonlyMap<number, number>;
 
-/** The producer's memory is the compacted topic it writes itself: one entry a movie, the newest. */
-export const readKnownMovies = (readMovieIds: ReadTopic, codec: Codec<MovieId>): Promise<KnownMovies> =>
-  newestOf(readMovieIds, codec, ({ movieId, requestedAt }) => [movieId, requestedAt]);
+/** What a producer remembers, and what it does not believe. */
+export interface Memory<K> {
+  /** The newest moment of each key, in milliseconds since the epoch. */
+  readonly known: ReadonlyMap<K, number>;
+  /** Records whose key or time cannot be right. They count as unknown, so that what they name is asked for again. */
+  readonly ignored: number;
+}
 
-/** When each language's genres were last fetched, in milliseconds since the epoch. */
+/** The producer's memory is the compacted topic it writes itself: one entry a movie, the newest. @param now ms since the epoch. */
+export const readKnownMovies = (readMovieIds: ReadTopic, codec: Codec<MovieId>, now: number): Promise<Memory<number>> =>
+  newestOf(readMovieIds, codec, {
+    problemOf: (key, value) => problemOfId(key, value, now),
+    entryOf: ({ movieId, requestedAt }) => [movieId, requestedAt],
+  });
+
+/** When each language's genres were last fetched. @param now milliseconds since the epoch. */
 export const readKnownGenres = (
   readRawGenres: ReadTopic,
   codec: Codec<RawGenres>,
-): Promise<ReadonlyMap<string, number>> =>
-  newestOf(readRawGenres, codec, ({ language, fetchedAt }) => [language, fetchedAt]);
-
-/** The newest moment of each key. What cannot be decoded is as good as unknown here; its consumer parks it. */
-async function newestOf<T, K>(read: ReadTopic, codec: Codec<T>, entryOf: (value: T) => readonly [K, Date]) {
-  const newest = new Map<K, number>();
-  await read(({ value }) => {
-    const decoded = value && decodedOrNull(codec, value);
-    if (!decoded) return;
-    const [key, at] = entryOf(decoded);
-    newest.set(key, Math.max(newest.get(key) ?? 0, at.getTime()));
+  now: number,
+): Promise<Memory<string>> =>
+  newestOf(readRawGenres, codec, {
+    problemOf: (key, value) => problemOfGenres(key, value, now),
+    entryOf: ({ language, fetchedAt }) => [language, fetchedAt],
   });
-  return newest;
+
+interface Reading<T, K> {
+  readonly problemOf: (key: Buffer | null, value: T) => Problem | null;
+  readonly entryOf: (value: T) => readonly [K, Date];
+}
+
+/** What cannot be decoded is as good as unknown here; its consumer parks it. */
+async function newestOf<T, K>(
+  read: ReadTopic,
+  codec: Codec<T>,
+  { problemOf, entryOf }: Reading<T, K>,
+): Promise<Memory<K>> {
+  const known = new Map<K, number>();
+  let ignored = 0;
+  await read((record) => {
+    const decoded = record.value && decodedOrNull(codec, record.value);
+    if (!decoded) return;
+    if (problemOf(record.key, decoded)) {
+      ignored += 1;
+      return;
+    }
+    const [key, at] = entryOf(decoded);
+    known.set(key, Math.max(known.get(key) ?? 0, at.getTime()));
+  });
+  return { known, ignored };
 }
 
 function decodedOrNull<T>(codec: Codec<T>, bytes: Buffer): T | null {

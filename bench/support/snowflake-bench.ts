@@ -88,7 +88,14 @@ function* recordsOf(movies: number): Generator<ConsumerRecord> {
   let offset = 0n;
   for (const movie of rawMovies(movies)) {
     const value = rawMovieCodec.encode(movie);
-    yield { topic: topics.rawMovies, partition: 0, offset, timestamp: 0, key: null, value };
+    yield {
+      topic: topics.rawMovies,
+      partition: 0,
+      offset,
+      timestamp: 0,
+      key: Buffer.from(String(movie.movieId)),
+      value,
+    };
     offset += 1n;
   }
 }

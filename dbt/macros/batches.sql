@@ -74,6 +74,17 @@ where not exists (
     {%- endif %}
 {%- endmacro %}
 
+{# Whether an answer's time can be true: no later than an hour after the loader wrote the row, nor an hour from now. A clock
+   that was wrong, or an invented record, would otherwise be the newest for ever. The loader refuses such records too; those
+   that were loaded before it did, or by a machine whose own clock was wrong, count for nothing. #}
+{% macro is_believable(fetched_at, ingested_at=none) -%}
+    {%- set now = utc_timestamp(run_started_at) -%}
+    {{ fetched_at }} <= {{ dbt.dateadd("hour", 1, now) }}
+    {%- if ingested_at %}
+        and {{ fetched_at }} <= {{ dbt.dateadd("hour", 1, "coalesce(" ~ ingested_at ~ ", " ~ now ~ ")") }}
+    {%- endif %}
+{%- endmacro %}
+
 {# Of several records of a movie, the one that TMDb answered last; the rest of the order only makes ties come out alike. #}
 {% macro newest_first(relation=none) -%}
     {%- set of = relation ~ "." if relation else "" -%}

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { maxAheadMs } from '../../schemas/record-rules.ts';
 
 /** Asks the warehouse; whole numbers may come as numbers, bigints or text. */
 export type Query = (sql: string) => Promise<readonly Readonly<Record<string, unknown>>[]>;
@@ -12,6 +13,7 @@ export interface TransformState {
     | 'nothing loaded'
     | 'never run'
     | 'project changed'
+    | 'times in the future'
     | 'last run failed'
     | 'run interrupted'
     | 'new batches'
@@ -67,11 +69,18 @@ select run_seq, project_fingerprint from silver.dbt_runs
 where is_complete and models_status = 'success' and project_fingerprint is not null
 order by finished_at desc limit 1`;
 
+const futureSql = (latest: Date) => `
+select count(*) as rows_of_the_future from silver.silver_movies
+where _fetched_at > cast('${latest.toISOString().slice(0, 19).replace('T', ' ')}' as timestamp)`;
+
 const lastRunSql = `
 select status from silver.dbt_runs where command in ('run', 'build') order by finished_at desc limit 1`;
 
-/** Looks into the ledger and into what dbt kept of its runs: cheap enough to ask every few seconds. */
-export async function transformState(query: Query, fingerprint: string): Promise<TransformState> {
+/**
+ * Looks into the ledger and into what dbt kept of its runs: cheap enough to ask every few seconds.
+ * @param now milliseconds since the epoch. Rows of SILVER from beyond it were made by a clock that was wrong.
+ */
+export async function transformState(query: Query, fingerprint: string, now = Date.now()): Promise<TransformState> {
   const one = async (sql: string) => Object.values((await query(sql))[0] ?? {});
   const because = (reason: TransformState['reason'], fullRefresh = false): TransformState => ({
     due: reason !== 'up to date' && reason !== 'nothing loaded',
@@ -84,6 +93,7 @@ export async function transformState(query: Query, fingerprint: string): Promise
   const [builtSeq, builtFingerprint] = await one(lastBuiltSql);
   if (builtFingerprint === undefined) return because('never run', true);
   if (builtFingerprint !== fingerprint) return because('project changed', true);
+  if (Number((await one(futureSql(new Date(now + maxAheadMs))))[0]) > 0) return because('times in the future', true);
   if ((await one(lastRunSql))[0] !== 'success') return because('last run failed');
   const [sealedSeq] = await one(sealedSql);
   if (Number(sealedSeq ?? 0) > Number(builtSeq ?? 0)) return because('run interrupted');

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Admin, Kafka } from 'kafkajs';
+import { maxAheadMs } from '../../schemas/record-rules.ts';
 import { topics } from '../../schemas/topics.ts';
 import { maxRecordBytes } from './batches/limits.ts';
 import { type Commit, toCommit } from './commit.ts';
@@ -82,20 +83,36 @@ async function ensureTopics(admin: Admin, settings: TopicSettings): Promise<void
     'min.insync.replicas': String(Math.max(1, replicationFactor - 1)),
   };
   const kept = { 'cleanup.policy': 'delete', 'retention.ms': String(rawRetentionMs), 'retention.bytes': '-1' };
-  await admin.createTopics({
-    waitForLeaders: true,
-    topics: missing.map((topic) => ({
-      topic,
-      numPartitions: partitions,
-      replicationFactor,
-      configEntries: Object.entries({
-        ...common,
-        'max.message.bytes': String(maxRecordBytesOf(topic)),
-        ...(topic === topics.movieIds ? { 'cleanup.policy': 'compact' } : kept),
-      }).map(([name, value]) => ({ name, value })),
-    })),
-  });
+  const create = (more: Readonly<Record<string, string>>) =>
+    admin.createTopics({
+      waitForLeaders: true,
+      topics: missing.map((topic) => ({
+        topic,
+        numPartitions: partitions,
+        replicationFactor,
+        configEntries: Object.entries({
+          ...common,
+          ...more,
+          'max.message.bytes': String(maxRecordBytesOf(topic)),
+          ...(topic === topics.movieIds ? { 'cleanup.policy': 'compact' } : kept),
+        }).map(([name, value]) => ({ name, value })),
+      })),
+    });
+  try {
+    // A writer whose clock is ahead is refused. Old times stay allowed: a mirror or a restored topic has them.
+    await create({ 'message.timestamp.after.max.ms': String(maxAheadMs) });
+  } catch (error) {
+    if (!isUnknownSetting(error)) throw error;
+    await create({});
+  }
 }
+
+/** Kafka knows the bound of timestamps from 3.6 on. */
+const isUnknownSetting = (error: unknown): boolean =>
+  error instanceof Error &&
+  'errors' in error &&
+  Array.isArray(error.errors) &&
+  error.errors.some((one) => protocolErrorOf(one) === 'INVALID_CONFIG');
 
 const leaderless = ['NOT_LEADER_FOR_PARTITION', 'LEADER_NOT_AVAILABLE'];
 const leaderWaitMs = 200;

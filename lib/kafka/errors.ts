@@ -59,10 +59,12 @@ const messagesOf = (error: unknown): string =>
     .join('; ');
 
 /** kafkajs drops the reason; it tries again where the coordinator is only not there yet, so it is mostly this one. */
-const doubtOf = (error: unknown): string =>
-  error instanceof Error && error.name === 'KafkaJSGroupCoordinatorNotFound'
-    ? ' (or KAFKA_USERNAME has no ACL for the group)'
-    : '';
+function doubtOf(error: unknown): string {
+  if (protocolErrorOf(error) === 'INVALID_TIMESTAMP')
+    return " (this machine's clock is more than an hour ahead of Kafka's)";
+  const isNotFound = error instanceof Error && error.name === 'KafkaJSGroupCoordinatorNotFound';
+  return isNotFound ? ' (or KAFKA_USERNAME has no ACL for the group)' : '';
+}
 
 /** kafkajs' or Kafka's own names of refusals, and what a person can do about them. */
 const remedies: readonly (readonly [name: RegExp, remedy: string])[] = [

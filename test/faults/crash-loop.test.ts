@@ -29,7 +29,13 @@ it('a batch that fails again and again is tried ever more slowly, and ends the l
   const clock = new ManualClock();
   const warehouse = new ClosedWarehouse(clock);
   const source = new MemoryPartitionSource();
-  const value = { movieId: 5, sourceUrl: 'x', httpStatus: 200, fetchedAt: new Date(), body: Buffer.from('{"id":5}') };
+  const value = {
+    movieId: 5,
+    sourceUrl: 'x',
+    httpStatus: 200,
+    fetchedAt: new Date(clock.now()),
+    body: Buffer.from('{"id":5}'),
+  };
   source.append(topics.rawMovies, 0, [rawMovieCodec.encode(value)]);
   let lines = 0;
   const note = () => {

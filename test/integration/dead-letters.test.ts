@@ -56,6 +56,21 @@ const read = async (topic: TopicName): Promise<ConsumerRecord[]> => {
 const load = async () => loadBronze(stage.platform, stage.context, { until: Promise.resolve(await ends()) });
 const ends = () => endsOf(stage.platform, [topics.rawMovies, topics.rawGenres]);
 
+const minute = 60_000;
+
+it.each(Object.values(topics))(
+  '%s takes no record whose timestamp is more than an hour ahead, and any that is old',
+  async (topic) => {
+    const at = (ms: number) =>
+      writeMessages(stage.kafka.client, topic, [
+        { key: '1', value: 'x', partition: 0, timestamp: String(Date.now() + ms) },
+      ]);
+    await expect(at(61 * minute)).rejects.toMatchObject({ type: 'INVALID_TIMESTAMP' });
+    await at(50 * minute);
+    await at(-200 * 24 * 60 * minute);
+  },
+);
+
 const letters = () => readLetters(stage.kafka.client, silent);
 const openIds = async () => (await letters()).flatMap(({ id, isOpen }) => (isOpen ? id : []));
 

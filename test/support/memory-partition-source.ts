@@ -1,5 +1,6 @@
 import type { ConsumerRecord, Offsets, PartitionHandler, PartitionSource } from '../../lib/kafka/topic.ts';
 import type { TopicName } from '../../schemas/topics.ts';
+import { keyOf } from './key-of.ts';
 import { settle } from './manual-clock.ts';
 
 /** The id that topics in memory have. */
@@ -26,10 +27,16 @@ export class MemoryPartitionSource implements PartitionSource {
     this.#assigned.set(`${topic}/${partition}`, [topic, partition]);
     const offset = this.end(topic, partition);
     values.forEach((value, index) => {
-      const record = { topic, partition, offset: offset + BigInt(index), timestamp: 0, key: null };
+      const record = { topic, partition, offset: offset + BigInt(index), timestamp: 0 };
       if (value === undefined) this.#holes.set(`${topic}/${partition}`, record.offset + 1n);
-      else this.#records.push({ ...record, value });
+      else this.#records.push({ ...record, key: keyOf(topic, value), value });
     });
+  }
+
+  /** One record under a key of the test's own. */
+  appendKeyed(topic: TopicName, partition: number, key: Buffer | null, value: Buffer | null): void {
+    this.#assigned.set(`${topic}/${partition}`, [topic, partition]);
+    this.#records.push({ topic, partition, offset: this.end(topic, partition), timestamp: 0, key, value });
   }
 
   end(topic: TopicName, partition: number): bigint {

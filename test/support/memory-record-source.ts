@@ -1,4 +1,6 @@
 import type { ConsumerRecord, RecordSource } from '../../lib/kafka/topic.ts';
+import { topics } from '../../schemas/topics.ts';
+import { keyOf } from './key-of.ts';
 
 /** A topic's read side in memory: hands out its records one after the other, then ends. */
 export class MemoryRecordSource implements RecordSource {
@@ -18,12 +20,16 @@ export class MemoryRecordSource implements RecordSource {
   }
 }
 
-/** A record as Kafka would hold it. */
-export const consumerRecord = (offset: number, value: Buffer | null): ConsumerRecord => ({
-  topic: 'tmdb.movie-ids',
+/** A record of the ids topic as Kafka would hold it. @param key @default the one that our producers give it. */
+export const consumerRecord = (
+  offset: number,
+  value: Buffer | null,
+  key = keyOf(topics.movieIds, value),
+): ConsumerRecord => ({
+  topic: topics.movieIds,
   partition: 0,
   offset: BigInt(offset),
   timestamp: Date.UTC(2026, 0, 1),
-  key: Buffer.from(String(offset)),
+  key,
   value,
 });

@@ -12,6 +12,7 @@ with
             {{ source("run_log", "sealed_batches") }} as sealed
             on records.load_seq = sealed.load_seq
             and records.batch_id = sealed.batch_id
+        where {{ is_believable("records.fetched_at", "records.ingested_at") }}
         order by case when records.language like 'en%' then 0 else 1 end, {{ newest_first("records") }}
         limit 1
     ),

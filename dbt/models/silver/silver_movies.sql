@@ -1,6 +1,8 @@
 -- Grain: one row per movie that TMDb ever described or declared gone.
 -- A row joins the movie's newest document with its newest answer. Both are chosen by the time TMDb answered, among the
--- records that are new and the row that is there: a late or repeated record never undoes a newer one.
+-- records that are new and the row that is there: a late or repeated record never undoes a newer one. A record whose
+-- time
+-- cannot be true counts for nothing.
 {{ config(materialized="incremental", incremental_strategy="replace", unique_key="movie_id") }}
 
 {% set keys = [
@@ -38,7 +40,10 @@ with
         from {{ source("bronze", "raw_movies") }} as records
         inner join
             unseen_batches on records.load_seq = unseen_batches.load_seq and records.batch_id = unseen_batches.batch_id
-        where records.http_status = 200
+        where
+            records.http_status = 200
+            and records.movie_id > 0
+            and {{ is_believable("records.fetched_at", "records.ingested_at") }}
         union all
         select
             records.movie_id,
@@ -55,6 +60,8 @@ with
             unseen_batches on records.load_seq = unseen_batches.load_seq and records.batch_id = unseen_batches.batch_id
         where
             records.http_status in (404, 410)
+            and records.movie_id > 0
+            and {{ is_believable("records.fetched_at", "records.ingested_at") }}
             and {{ json_text(json_opened("records.raw_data", ["status_code"]), ["status_code"], "status_code") }}
             in ('34', '6', '37')
     ),
@@ -202,7 +209,7 @@ with
                 _document_kafka_offset,
                 _run_seq
             from known_movies
-            where _document_fetched_at is not null
+            where _document_fetched_at is not null and {{ is_believable("_document_fetched_at") }}
         {% endif %}
     ),
 
@@ -217,6 +224,7 @@ with
             union all
             select movie_id, _fetched_at, _load_seq, _kafka_offset, _batch_id, _source, _loaded_at, _run_seq, is_deleted
             from known_movies
+            where {{ is_believable("_fetched_at", "_loaded_at") }}
         {% endif %}
     ),
 

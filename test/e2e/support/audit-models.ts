@@ -54,7 +54,8 @@ async function answersIn(rows: Rows): Promise<Answer[]> {
   const all = await rows(`
     select movie_id, http_status, epoch_us(fetched_at) as fetched_at, load_seq, kafka_offset, kafka_partition,
            case when http_status <> 200 then raw_data::varchar end as error
-      from bronze.raw_movies`);
+      from bronze.raw_movies
+     where movie_id > 0 and fetched_at <= least(ingested_at, current_timestamp::timestamp) + interval 1 hour`);
   return all.flatMap((row) => {
     const [status, error] = [Number(row['http_status']), row['error']];
     if (status !== 200 && !(typeof error === 'string' && isGone(status, error))) return [];

@@ -1,6 +1,7 @@
 import type { ConsumerRecord, Offsets, PartitionHandler, PartitionSource } from '../../../lib/kafka/topic.ts';
 import { rawGenresCodec, rawMovieCodec } from '../../../schemas/codecs.ts';
 import { type TopicName, topics } from '../../../schemas/topics.ts';
+import { keyOf } from '../../support/key-of.ts';
 import { memoryTopicId } from '../../support/memory-partition-source.ts';
 
 const partitions: readonly (readonly [TopicName, number])[] = [
@@ -110,7 +111,8 @@ export class EndlessTopics {
     return Array.from({ length: Number(until - from) }, (_, index) => {
       const offset = from + BigInt(index);
       const body = Buffer.from(JSON.stringify(documentOf(topic, partition, offset, padding)));
-      return { topic, partition, offset, timestamp: 0, key: null, value: encoded(topic, offset, body) };
+      const value = encoded(topic, offset, body);
+      return { topic, partition, offset, timestamp: 0, key: keyOf(topic, value), value };
     });
   }
 }
@@ -127,5 +129,5 @@ function encoded(topic: TopicName, offset: bigint, body: Buffer): Buffer {
   const sourceUrl = 'https://api.themoviedb.org/3/';
   return topic === topics.rawGenres
     ? rawGenresCodec.encode({ language: 'en', sourceUrl, fetchedAt, body })
-    : rawMovieCodec.encode({ movieId: Number(offset), sourceUrl, httpStatus: 200, fetchedAt, body });
+    : rawMovieCodec.encode({ movieId: Number(offset) + 1, sourceUrl, httpStatus: 200, fetchedAt, body });
 }

@@ -23,6 +23,9 @@ const odd = [
   ...strangeDocuments(910_000_000),
 ];
 
+/** Ten years ahead of the loader, in seconds since the start of 2026. */
+const inTenYears = 10 * 365 * 86_400;
+
 const oldResult = `insert into silver.dbt_results
   values ('old', 'model.x', 'x', 'model', 'success', 1, null, null, '2026-01-01 00:00:00')`;
 
@@ -63,12 +66,15 @@ it('come to the same tables by a first build', { timeout: 300_000 }, async () =>
   await file.loadGenres(12, [
     { language: 'en', body: { genres: [{ id: 18, name: 'Drama' }] }, fetchedAt: 0 },
     { language: 'fr', body: { genres: [{ id: 18, name: 'Drame' }] }, fetchedAt: 9 },
+    { language: 'en', body: { genres: [{ id: 18, name: 'of the future' }] }, fetchedAt: inTenYears },
   ]);
   const { models, tests } = await buildBoth();
   expect({ models, warned: tests.warned }).toEqual({ models: 14, warned: 1 });
 });
 
-it('come to the same tables by new, late, repeated and deleted records', { tags: ['full'] }, async () => {
+it('come to the same tables by new, late, repeated and deleted records, and by times that cannot be true', {
+  tags: ['full'],
+}, async () => {
   const ids = (from: number, to: number) => movies.slice(from, to).map(({ id }) => id);
   const renamed = [{ id: 33, name: 'Universal as of 200', origin_country: '' }];
   await file.load(3, [
@@ -84,8 +90,20 @@ it('come to the same tables by new, late, repeated and deleted records', { tags:
     ...ids(320, 340).map((id) => gone(id, 200)),
     ...ids(350, 360).map((id) => ({ ...gone(id, 200), body: { message: 'no route' } })),
     at(200, { id: 900_001_000, title: 'back' }),
+    // None of these can be true.
+    ...movies.slice(400, 450).map((movie) => at(inTenYears, { ...movie, title: 'of the future' })),
+    ...ids(450, 470).map((id) => gone(id, inTenYears)),
+    at(inTenYears, { id: 900_002_000, title: 'of the future' }),
+    at(200, { id: -7, title: 'of no movie' }),
   ]);
   await buildBoth();
+  for (const { query } of both()) {
+    const [found] = await query(
+      `select count(*) as n from silver.silver_movies where title = 'of the future' or movie_id < 1`,
+    );
+    const [genre] = await query('select genre_name from silver.silver_genres where genre_id = 18');
+    expect({ found: Number(found?.['n']), genre: genre?.['genre_name'] }).toEqual({ found: 0, genre: 'Drama' });
+  }
   const [counts] = await snowflake.query(
     'select count(*) as n, count_if(is_deleted) as gone from silver.silver_movies',
   );

@@ -3,6 +3,9 @@ import type { Mutant } from '../mutant.ts';
 const model = { files: ['test/unit/consumers/bronze-loader-model.test.ts'] };
 const loader = 'consumers/bronze-loader.ts';
 
+const rules = { files: ['test/unit/schemas/record-rules.test.ts'] };
+const ruleFile = 'schemas/record-rules.ts';
+
 /** The loader among chaos: what must fail is the model. */
 export const loaderMutants: readonly Mutant[] = [
   {
@@ -124,5 +127,110 @@ export const loaderMutants: readonly Mutant[] = [
     await this.#flushing;`,
     replace: '    await this.#flushing;',
     tests: { files: ['test/unit/consumers/bronze-loader.test.ts'] },
+  },
+  {
+    name: 'loader: a record is believed whose key is not its movieId',
+    file: ruleFile,
+    find: 'if (!isKey(key, String(movieId))) return',
+    replace: 'if (false) return',
+    tests: rules,
+  },
+  {
+    name: 'loader: a movieId below 1 is believed',
+    file: ruleFile,
+    find: 'if (movieId < 1) return',
+    replace: 'if (false) return',
+    tests: rules,
+  },
+  {
+    name: 'loader: a document about another movie is believed',
+    file: ruleFile,
+    find: 'if (id === undefined || id === movieId) return null;',
+    replace: 'return null;',
+    tests: rules,
+  },
+  {
+    name: 'loader: a 404 that does not say "gone" is believed',
+    file: ruleFile,
+    find: 'goneCodes.includes(String(code))) return null;',
+    replace: 'true) return null;',
+    tests: rules,
+  },
+  {
+    name: 'loader: any status is believed',
+    file: ruleFile,
+    find: 'if (httpStatus === 200) return null;',
+    replace: 'if (httpStatus !== 404) return null;',
+    tests: rules,
+  },
+  {
+    name: 'loader: a genre list under another language is believed',
+    file: ruleFile,
+    find: 'if (!isKey(key, language)) return',
+    replace: 'if (false) return',
+    tests: rules,
+  },
+  {
+    name: 'loader: a language that is none is believed',
+    file: ruleFile,
+    find: 'if (!isLanguage(language)) return',
+    replace: 'if (false) return',
+    tests: rules,
+  },
+  {
+    name: 'loader: a time in the future is believed',
+    file: ruleFile,
+    find: '!(time <= now + maxAheadMs)',
+    replace: 'false && !(time <= now + maxAheadMs)',
+    tests: rules,
+  },
+  {
+    name: 'loader: a time is believed up to two hours ahead',
+    file: ruleFile,
+    find: 'export const maxAheadMs = 3_600_000;',
+    replace: 'export const maxAheadMs = 7_200_000;',
+    tests: rules,
+  },
+  {
+    name: 'loader: a time before 1970 is believed',
+    file: ruleFile,
+    find: 'if (time.getTime() < 0) {',
+    replace: 'if (time.getTime() < Number.NEGATIVE_INFINITY) {',
+    tests: rules,
+  },
+  {
+    name: 'loader: the id of an object inside the document counts as its own',
+    file: 'schemas/number-reader.ts',
+    find: 'if (depth === 1 && isKey',
+    replace: 'if (isKey',
+    tests: { files: ['test/unit/schemas/number-reader.test.ts'] },
+  },
+  {
+    name: 'loader: of an id that comes twice, the last counts',
+    file: 'schemas/number-reader.ts',
+    find: 'found = found === undefined || found === value ? value : Number.NaN;',
+    replace: 'found = value;',
+    tests: { files: ['test/unit/schemas/number-reader.test.ts'] },
+  },
+  {
+    name: 'loader: what the rules refuse is loaded',
+    file: 'consumers/raw-row.ts',
+    find: 'problemOfMovie(key, movie, now) ?? {',
+    replace: '{',
+    tests: rules,
+  },
+  {
+    name: 'fetcher: what the rules refuse is fetched',
+    file: 'consumers/movie-details.ts',
+    find: 'if (problem) return await park',
+    replace: 'if (problem && false) return await park',
+    tests: { files: ['test/unit/consumers/movie-details.test.ts'] },
+  },
+  {
+    name: 'producer: what the rules refuse is known',
+    file: 'producers/known-movies.ts',
+    find: 'if (problemOf(record.key, decoded)) {',
+    replace: 'if (problemOf(record.key, decoded) && false) {',
+    tests: { files: ['test/unit/producers/known-movies.test.ts'] },
   },
 ];

@@ -9,6 +9,8 @@ const fateOf: Record<Content, 'row' | 'nothing' | DeadLetter['reason']> = {
   hole: 'nothing',
   null: 'undecodable_record',
   undecodable: 'undecodable_record',
+  foreign: 'id_mismatch',
+  future: 'time_in_future',
   torn: 'invalid_json',
 };
 

@@ -24,7 +24,7 @@ const which = fc.nat(100);
 const contents = fc.array(
   fc.oneof(
     { weight: 8, arbitrary: fc.constant<Content>('good') },
-    { weight: 4, arbitrary: fc.constantFrom<Content>('undecodable', 'null', 'torn', 'hole') },
+    { weight: 4, arbitrary: fc.constantFrom<Content>('undecodable', 'foreign', 'future', 'null', 'torn', 'hole') },
   ),
   { minLength: 1, maxLength: 8 },
 );

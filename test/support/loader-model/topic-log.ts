@@ -1,28 +1,43 @@
 import type { ConsumerRecord, PartitionRecords } from '../../../lib/kafka/topic.ts';
 import { rawGenresCodec, rawMovieCodec } from '../../../schemas/codecs.ts';
 import { type TopicName, topics } from '../../../schemas/topics.ts';
+import { keyOf } from '../key-of.ts';
 
-/** `torn` can be decoded, but no warehouse takes it; `hole` is an offset without a record, as compaction leaves. */
-export type Content = 'good' | 'undecodable' | 'null' | 'torn' | 'hole';
+/**
+ * `foreign` has the key of another record, `future` a time that has not come; `torn` can be decoded, but no warehouse takes
+ * it; `hole` is an offset without a record, as compaction leaves.
+ */
+export type Content = 'good' | 'undecodable' | 'foreign' | 'future' | 'null' | 'torn' | 'hole';
 
 export type Partition = readonly [TopicName, number];
 
-const fetchedAt = new Date(Date.UTC(2026, 0, 1));
+const now = new Date(Date.UTC(2026, 0, 1));
+const inTenYears = new Date(Date.UTC(2036, 0, 1));
 const sourceUrl = 'https://api.themoviedb.org/3/';
 
 /** Bodies are views of these, made once: a model runs many thousand times. */
 const encoded = new Map(
   [topics.rawMovies, topics.rawGenres].map((topic): [TopicName, Record<Content, Buffer | null>] => {
-    const encode = (body: string) =>
+    const encode = (body: string, fetchedAt = now) =>
       topic === topics.rawMovies
         ? rawMovieCodec.encode({ movieId: 1, sourceUrl, httpStatus: 200, fetchedAt, body: Buffer.from(body) })
         : rawGenresCodec.encode({ language: 'en', sourceUrl, fetchedAt, body: Buffer.from(body) });
     return [
       topic,
-      { good: encode('{"id":1}'), torn: encode('{"id":'), undecodable: Buffer.from('x'), null: null, hole: null },
+      {
+        good: encode('{"id":1}'),
+        foreign: encode('{"id":1}'),
+        future: encode('{"id":1}', inTenYears),
+        torn: encode('{"id":'),
+        undecodable: Buffer.from('x'),
+        null: null,
+        hole: null,
+      },
     ];
   }),
 );
+
+const foreignKey = Buffer.from('2');
 
 /** What the topics hold. */
 export class TopicLog {
@@ -53,7 +68,16 @@ export class TopicLog {
     const records = piece.flatMap((content, index): ConsumerRecord[] => {
       if (content === 'hole') return [];
       const value = encoded.get(topic)?.[content] ?? null;
-      return [{ topic, partition, offset: from + BigInt(index), timestamp: 0, key: null, value }];
+      return [
+        {
+          topic,
+          partition,
+          offset: from + BigInt(index),
+          timestamp: 0,
+          key: content === 'foreign' ? foreignKey : keyOf(topic, value),
+          value,
+        },
+      ];
     });
     return { topic, partition, records, next: from + BigInt(piece.length) };
   }

@@ -59,7 +59,10 @@ describe('the selection of a replay', () => {
 
 describe('what is selected', () => {
   // Keyed by its offset, in partition 0.
-  const record = (offset: number, age = 0) => ({ ...consumerRecord(offset, null), timestamp: now - age });
+  const record = (offset: number, age = 0) => ({
+    ...consumerRecord(offset, null, Buffer.from(String(offset))),
+    timestamp: now - age,
+  });
 
   it.each<[string, boolean]>([
     ['--all', true],

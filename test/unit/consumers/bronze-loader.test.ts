@@ -7,6 +7,7 @@ import { WarehouseUnavailableError } from '../../../lib/warehouse/warehouse.ts';
 import { movieIdCodec, rawGenresCodec, rawMovieCodec } from '../../../schemas/codecs.ts';
 import type { DeadLetter } from '../../../schemas/records.ts';
 import { type TopicName, topics } from '../../../schemas/topics.ts';
+import { keyOf } from '../../support/key-of.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 import { MemoryPartitionSource, memoryTopicId } from '../../support/memory-partition-source.ts';
 import { consumerRecord } from '../../support/memory-record-source.ts';
@@ -232,7 +233,10 @@ describe('the bronze loader', () => {
     const parking = Promise.withResolvers<void>();
     deadLetters.publish = () => parking.promise;
     const values = [movie(1), Buffer.from('poison'), movie(3)];
-    const records = values.map((value, index) => ({ ...consumerRecord(index, value), topic: movies }));
+    const records = values.map((value, index) => ({
+      ...consumerRecord(index, value, keyOf(movies, value)),
+      topic: movies,
+    }));
     const batch = { topic: movies, partition: 0, records, next: 3n };
     const run = async (handler: PartitionHandler) => {
       await handler.position(movies, 0, memoryTopicId);
@@ -253,7 +257,10 @@ describe('the bronze loader', () => {
     const [parking, late] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     deadLetters.publish = () => parking.promise;
     const values = [movie(1), Buffer.from('poison'), movie(3), movie(4)];
-    const records = values.map((value, index) => ({ ...consumerRecord(index, value), topic: movies }));
+    const records = values.map((value, index) => ({
+      ...consumerRecord(index, value, keyOf(movies, value)),
+      topic: movies,
+    }));
     const answer = warehouse.positions.bind(warehouse);
     warehouse.positions = async (of) => {
       warehouse.positions = answer;

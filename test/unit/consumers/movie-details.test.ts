@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { runMovieDetails } from '../../../consumers/movie-details.ts';
 import { RecordTooLargeError } from '../../../lib/kafka/errors.ts';
+import type { ConsumerRecord } from '../../../lib/kafka/topic.ts';
 import { createLogger } from '../../../lib/logger.ts';
 import { CredentialsRefusedError, TmdbUnreachableError, UnusableAnswerError } from '../../../lib/tmdb/errors.ts';
 import { movieIdCodec } from '../../../schemas/codecs.ts';
@@ -23,8 +24,14 @@ describe('movie-details', () => {
   const asked = (movieId: number) =>
     movieIdCodec.encode({ movieId, reason: 'popular', page: 1, rank: 1, requestedAt: new Date(clock.now()) });
 
-  const run = async (values: readonly (Buffer | null)[], answer: (movieId: number) => number | Error) => {
-    const movieIds = new MemoryRecordSource(values.map((value, offset) => consumerRecord(offset, value)));
+  const run = (values: readonly (Buffer | null)[], answer: (movieId: number) => number | Error) =>
+    runRecords(
+      values.map((value, offset) => consumerRecord(offset, value)),
+      answer,
+    );
+
+  const runRecords = async (records: readonly ConsumerRecord[], answer: (movieId: number) => number | Error) => {
+    const movieIds = new MemoryRecordSource(records);
     const outcomes: string[] = [];
     const ports = {
       movieIds,
@@ -105,6 +112,24 @@ describe('movie-details', () => {
   it('parks a record that it cannot decode', async () => {
     await run([Buffer.from('not Avro')], () => 200);
     expect(deadLetters.values).toMatchObject([{ reason: 'undecodable_record', originValue: Buffer.from('not Avro') }]);
+  });
+
+  it.each<[string, Buffer | null, number, number, string]>([
+    ['whose key is another movie', Buffer.from('2'), 1, 0, 'id_mismatch'],
+    ['without a key', null, 1, 0, 'id_mismatch'],
+    ['about movie -7', Buffer.from('-7'), -7, 0, 'id_mismatch'],
+    ['about movie 0', Buffer.from('0'), 0, 0, 'id_mismatch'],
+    ['of in 61 minutes', Buffer.from('1'), 1, 61 * 60_000, 'time_in_future'],
+    ['of in ten years', Buffer.from('1'), 1, 3_652 * 86_400_000, 'time_in_future'],
+  ])('parks a record %s, and asks TMDb for nothing', async (_, key, movieId, ahead, reason) => {
+    const requestedAt = new Date(clock.now() + ahead);
+    const value = movieIdCodec.encode({ movieId, reason: 'manual', page: null, rank: null, requestedAt });
+    const { done, outcomes } = await runRecords([consumerRecord(0, value, key), consumerRecord(1, asked(5))], (id) =>
+      id === 5 ? 200 : new Error('TMDb was asked'),
+    );
+    expect(deadLetters.values).toMatchObject([{ reason, originKey: key, originValue: value }]);
+    expect(outcomes).toEqual(['parked', 'fetched']);
+    expect(done).toEqual([0n, 1n]);
   });
 
   it('skips a tombstone: there is nothing to fetch', async () => {

@@ -13,14 +13,24 @@ interface Answers {
   readonly lastStatus?: string;
   readonly sealed?: bigint;
   readonly unsealed?: bigint;
+  readonly ofTheFuture?: bigint;
 }
 
-const ask = ({ tables, loaderTables = 1, built, lastStatus = 'success', sealed = 3n, unsealed = 0n }: Answers) =>
+const ask = ({
+  tables,
+  loaderTables = 1,
+  built,
+  lastStatus = 'success',
+  sealed = 3n,
+  unsealed = 0n,
+  ofTheFuture = 0n,
+}: Answers) =>
   transformState((sql) => {
     if (sql.includes('information_schema')) return Promise.resolve([{ of_loader: loaderTables, of_dbt: tables }]);
     if (sql.includes('models_status')) return Promise.resolve(built ? [built] : []);
     if (sql.includes('select status')) return Promise.resolve([{ status: lastStatus }]);
     if (sql.includes('bronze.load_batches')) return Promise.resolve([{ batches: unsealed }]);
+    if (sql.includes('silver.silver_movies')) return Promise.resolve([{ rows_of_the_future: ofTheFuture }]);
     return Promise.resolve([{ run_seq: sealed }]);
   }, 'today');
 
@@ -30,6 +40,7 @@ it.each([
   ['never run', { tables: 0 }, true],
   ['never run', { tables: 2 }, true],
   ['project changed', { tables: 2, built: { run_seq: 3n, project_fingerprint: 'yesterday' } }, true],
+  ['times in the future', { tables: 2, built, ofTheFuture: 1n }, true],
   ['last run failed', { tables: 2, built, lastStatus: 'failed' }, false],
   ['run interrupted', { tables: 2, built, sealed: 4n }, false],
   ['new batches', { tables: 2, built, unsealed: 1n }, false],

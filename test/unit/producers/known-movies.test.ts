@@ -1,15 +1,26 @@
 import { describe, expect, it } from 'vitest';
-import { readKnownMovies } from '../../../producers/known-movies.ts';
-import { movieIdCodec } from '../../../schemas/codecs.ts';
+import { readKnownGenres, readKnownMovies } from '../../../producers/known-movies.ts';
+import { movieIdCodec, rawGenresCodec } from '../../../schemas/codecs.ts';
+import { topics } from '../../../schemas/topics.ts';
 import { consumerRecord } from '../../support/memory-record-source.ts';
+
+const now = Date.UTC(2026, 0, 1);
+const minute = 60_000;
 
 const asked = (movieId: number, at: number): Buffer =>
   movieIdCodec.encode({ movieId, reason: 'popular', page: 1, rank: 1, requestedAt: new Date(at) });
 
-const known = (values: readonly (Buffer | null)[]) =>
-  readKnownMovies(async (onRecord) => {
-    for (const [offset, value] of values.entries()) onRecord(consumerRecord(offset, value));
-  }, movieIdCodec);
+const remembered = (records: readonly { readonly value: Buffer | null; readonly key?: Buffer | null }[]) =>
+  readKnownMovies(
+    async (onRecord) => {
+      for (const [offset, { value, key }] of records.entries()) onRecord(consumerRecord(offset, value, key));
+    },
+    movieIdCodec,
+    now,
+  );
+
+const known = async (values: readonly (Buffer | null)[]) =>
+  (await remembered(values.map((value) => ({ value })))).known;
 
 describe("the producer's memory", () => {
   it('knows when each movie was last asked for, whatever order the records are in', async () => {
@@ -23,5 +34,47 @@ describe("the producer's memory", () => {
 
   it('is not stopped by a tombstone or by a record that nobody can read', async () => {
     expect(await known([null, Buffer.from('nonsense'), asked(1, 100)])).toEqual(new Map([[1, 100]]));
+  });
+
+  it('does not count a record whose key is not its movieId', async () => {
+    const records = [
+      { value: asked(1, 100) },
+      { value: asked(2, 100), key: Buffer.from('3') },
+      { value: asked(4, 100), key: null },
+      { value: asked(-7, 100) },
+      { value: asked(0, 100) },
+    ];
+    expect(await remembered(records)).toEqual({ known: new Map([[1, 100]]), ignored: 4 });
+  });
+
+  it('does not believe a time in the future: the movie is asked for again', async () => {
+    const [soon, late, inTenYears] = [now + 59 * minute, now + 61 * minute, now + 3652 * 24 * 60 * minute];
+    expect(
+      await remembered([asked(1, soon), asked(2, late), asked(3, inTenYears)].map((value) => ({ value }))),
+    ).toEqual({ known: new Map([[1, soon]]), ignored: 2 });
+  });
+
+  it('keeps the newest time that it believes', async () => {
+    expect(await known([asked(1, 100), asked(1, now + 61 * minute)])).toEqual(new Map([[1, 100]]));
+  });
+
+  it('does the same for genres, by language', async () => {
+    const genres = (language: string, at: number) =>
+      rawGenresCodec.encode({ language, sourceUrl: 'https://x', fetchedAt: new Date(at), body: Buffer.from('{}') });
+    const records = [
+      { key: 'en', value: genres('en', 100) },
+      { key: 'en', value: genres('en', now + 61 * minute) },
+      { key: 'fr', value: genres('de', 100) },
+    ];
+    const read = readKnownGenres(
+      async (onRecord) => {
+        for (const [offset, { key, value }] of records.entries()) {
+          onRecord({ ...consumerRecord(offset, value, Buffer.from(key)), topic: topics.rawGenres });
+        }
+      },
+      rawGenresCodec,
+      now,
+    );
+    expect(await read).toEqual({ known: new Map([['en', 100]]), ignored: 2 });
   });
 });

@@ -1,0 +1,115 @@
+import { numberReader } from './number-reader.ts';
+import type { DeadLetterReason, MovieId, RawGenres, RawMovie } from './records.ts';
+
+/** How far (ms) a time may be ahead of the reader's clock. Beyond that a clock was wrong, or somebody invented the time. */
+export const maxAheadMs = 3_600_000;
+
+/** Why a record that can be decoded is not believed. */
+export interface Problem {
+  readonly reason: DeadLetterReason;
+  /** For a person; holds no text of the record's that is not bounded. */
+  readonly message: string;
+}
+
+/** Whether a time is too far ahead of `now`, both in milliseconds since the epoch. What is no time at all is, too. */
+export const isInFuture = (time: number, now: number): boolean => !(time <= now + maxAheadMs);
+
+type Key = Buffer | null;
+
+/**
+ * What is wrong with a record of `tmdb.movie-ids`: its key has to be its movieId, from 1 on, and nobody can have asked for
+ * it in the future. @param now milliseconds since the epoch. @returns null when nothing is.
+ */
+export const problemOfId = (key: Key, { movieId, requestedAt }: MovieId, now: number): Problem | null =>
+  problemOfKey(key, movieId) ?? problemOfTime('requestedAt', requestedAt, now);
+
+/**
+ * What is wrong with a record of `tmdb.raw-movies`: key, movieId and, where the body has one, its id have to be the same whole
+ * number from 1 on; the body of a 404 has to say that there is no such movie; TMDb cannot have answered in the future.
+ * A false 404 that obeys all of this cannot be told from a true one. @param now as above. @returns null when nothing is.
+ */
+export const problemOfMovie = (key: Key, movie: RawMovie, now: number): Problem | null =>
+  problemOfKey(key, movie.movieId) ??
+  problemOfBody(movie) ??
+  problemOfStatus(movie) ??
+  problemOfTime('fetchedAt', movie.fetchedAt, now);
+
+/** What is wrong with a record of `tmdb.raw-genres`, keyed by its language. @param now as above. @returns null when nothing is. */
+export function problemOfGenres(key: Key, { language, fetchedAt }: RawGenres, now: number): Problem | null {
+  if (!isLanguage(language)) return mismatch(`its language ${quoted(Buffer.from(language))} is none`);
+  if (!isKey(key, language)) return mismatch(`its key ${quoted(key)} is not its language ${language}`);
+  return problemOfTime('fetchedAt', fetchedAt, now);
+}
+
+function problemOfKey(key: Key, movieId: number): Problem | null {
+  if (movieId < 1) return mismatch(`its movieId ${movieId} is none: TMDb counts from 1`);
+  if (!isKey(key, String(movieId))) return mismatch(`its key ${quoted(key)} is not its movieId ${movieId}`);
+  return null;
+}
+
+const idOf = numberReader('id');
+
+function problemOfBody({ movieId, body }: RawMovie): Problem | null {
+  const id = idOf(body);
+  if (id === undefined || id === movieId) return null;
+  const said = Number.isNaN(id) ? 'something that is not one number' : id;
+  return mismatch(`the id in its document is ${said}, not its movieId ${movieId}`);
+}
+
+/** TMDb's words for "there is no such movie": not found, invalid id, and not found of its newer lists. */
+const goneCodes = ['34', '6', '37'];
+
+/** TMDb says it in a hundred bytes. */
+const longestError = 64_000;
+
+function problemOfStatus({ httpStatus, body }: RawMovie): Problem | null {
+  if (httpStatus === 200) return null;
+  if (httpStatus !== 404 && httpStatus !== 410) {
+    return { reason: 'unexpected_status', message: `its status is ${httpStatus}: only 200, 404 and 410 are answers` };
+  }
+  const code = statusCodeOf(body);
+  if ((typeof code === 'number' || typeof code === 'string') && goneCodes.includes(String(code))) return null;
+  return {
+    reason: 'unexpected_status',
+    message: `its status is ${httpStatus}, and its document has no code of a movie that is gone`,
+  };
+}
+
+/** The code of an error, as a number or a text, as SILVER reads it. */
+function statusCodeOf(body: Buffer): unknown {
+  if (body.length > longestError) return undefined;
+  try {
+    return (JSON.parse(body.toString()) as { readonly status_code?: unknown }).status_code;
+  } catch {
+    return undefined;
+  }
+}
+
+function problemOfTime(field: string, time: Date, now: number): Problem | null {
+  // No warehouse holds all of the years before; a clock that was never set says 1970.
+  if (time.getTime() < 0) {
+    return { reason: 'undecodable_record', message: `its ${field} ${textOf(time)} is before 1970` };
+  }
+  if (!isInFuture(time.getTime(), now)) return null;
+  const message = `its ${field} ${textOf(time)} is more than an hour ahead of this machine's clock (${textOf(new Date(now))})`;
+  return { reason: 'time_in_future', message };
+}
+
+const mismatch = (message: string): Problem => ({ reason: 'id_mismatch', message });
+
+/** Whether a key is this text of ASCII characters. */
+const isKey = (key: Key, text: string): boolean =>
+  key !== null && key.length === text.length && key.toString('latin1') === text;
+
+/** A language tag (BCP 47) such as `en` or `pt-BR`. */
+const isLanguage = (text: string): boolean => text.length <= 35 && /^[a-z]{2,3}(?:-[A-Za-z\d]{2,8})*$/.test(text);
+
+const shownBytes = 40;
+
+const quoted = (key: Key): string => {
+  if (key === null) return '(none)';
+  const shown = JSON.stringify(key.toString('latin1', 0, shownBytes));
+  return key.length > shownBytes ? `${shown}... of ${key.length} bytes` : shown;
+};
+
+const textOf = (time: Date): string => (Number.isNaN(time.getTime()) ? 'that is no time' : time.toISOString());
