@@ -1,6 +1,7 @@
 import type { Command } from './command.ts';
 import { deadLetters } from './dead-letters.ts';
 import { doctor } from './doctor.ts';
+import { repair } from './repair.ts';
 import { replay } from './replay.ts';
 import { run } from './run.ts';
 import { sandbox } from './sandbox.ts';
@@ -19,6 +20,7 @@ export const commands: Readonly<Record<string, Command>> = {
   schedule,
   status,
   replay,
+  repair,
   'dead-letters': deadLetters,
   topics,
   warehouse,

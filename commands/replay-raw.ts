@@ -28,7 +28,8 @@ function textOf({ records, seconds, added, unreadable, swap }: RawReplayed): str
   const rate = `${records} records in ${formatDuration(seconds * 1_000)} (${Math.round(records / seconds)}/s), 0 API calls`;
   const outcome = swap
     ? `BRONZE was made anew: ${swap.rows} rows, of them ${swap.same} as they were, ${swap.corrected} corrected, ${swap.recovered} recovered, ` +
-      `${swap.carried} taken over`
+      `${swap.carried} taken over` +
+      (swap.refused > 0 ? `; ${swap.refused} went to dead letters, as their records are refused today` : '')
     : `added ${added} rows that BRONZE had not`;
   const rest = unreadable > 0 ? `\n${unreadable} records are in dead letters` : '';
   return `${rate}\n${outcome}${rest}\nThe next run of dbt takes up what changed; "transform --full-refresh" builds all of it anew.`;

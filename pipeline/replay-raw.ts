@@ -10,6 +10,7 @@ import type { PartitionRange, SwapReport, Warehouse } from '../lib/warehouse/war
 import { rawGenresCodec, rawMovieCodec } from '../schemas/codecs.ts';
 import type { DeadLetter } from '../schemas/records.ts';
 import { type TopicName, topics } from '../schemas/topics.ts';
+import { parkRefused } from './park-refused.ts';
 import type { Context, Platform } from './platform.ts';
 import { warehouseSystem } from './warehouse.ts';
 
@@ -43,8 +44,8 @@ export interface RawReplayed {
 }
 
 /**
- * BRONZE anew from both raw topics, beside the live one, which is loaded meanwhile, and then in its place. Killed on the
- * way, the next one goes on. @throws RebuildError, GapError, KafkaError, WarehouseUnavailableError, the signal's reason.
+ * BRONZE anew from both raw topics, beside the live one, which is loaded meanwhile, and then in its place. A record that was
+ * loaded once and is refused today is parked, and its row goes. Killed on the way, the next one goes on. @throws RebuildError, GapError, KafkaError, WarehouseUnavailableError, the signal's reason.
  */
 export async function rebuildBronze(
   platform: Platform,
@@ -66,8 +67,9 @@ export async function rebuildBronze(
   const unreadable = await fill(platform, context, rebuild, { ranges, rawTopics });
   const fillSeconds = secondsSince(filling);
   context.progress.note('rebuilt  comparing it with what is there');
+  const refused = await parkRefused(platform, await rebuild.missing());
   const swapping = systemClock.monotonic();
-  const swap = await rebuild.swapIn();
+  const swap = await rebuild.swapIn(refused);
   const [swapSeconds, seconds] = [secondsSince(swapping), secondsSince(started)];
   return { ...planOf(ranges), unreadable, swap, seconds, fillSeconds, swapSeconds };
 }

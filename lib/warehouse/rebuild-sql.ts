@@ -1,4 +1,4 @@
-import { type RawTable, RebuildError, type SwapReport } from './warehouse.ts';
+import { type RawTable, RebuildError, type RecordAddress, rawTables, type SwapReport } from './warehouse.ts';
 
 /** What stands before the names of the tables that are filled beside BRONZE. */
 export const rebuildPrefix = 'rebuild_';
@@ -75,8 +75,7 @@ export function comparisonSql(contents: Readonly<Record<RawTable, string>>, piec
              coalesce(sum(case when was = rebuilt then 1 end), 0) as same,
              coalesce(sum(case when was <> rebuilt then 1 end), 0) as corrected,
              coalesce(sum(case when was is null then 1 end), 0) as recovered,
-             coalesce(sum(case when rebuilt is null then 1 end), 0) as unexplained,
-             min(case when rebuilt is null then topic || '/' || kafka_partition || '/' || kafka_offset end) as example,
+             coalesce(sum(case when rebuilt is null then 1 end), 0) as missing,
              coalesce(sum(case when times > 1 then times - 1 end), 0) as doubled
         from records
     ),
@@ -88,18 +87,60 @@ export function comparisonSql(contents: Readonly<Record<RawTable, string>>, piec
     select totals.*, taken_over.carried from totals cross join taken_over`;
 }
 
-/** @throws RebuildError when the live BRONZE has rows that the rebuilt one has not, or the rebuilt one has some twice. */
-export function swapReport(row: Readonly<Record<string, unknown>>): SwapReport {
+/** Records of which the live BRONZE has a row and the rebuild, as far as it has read their partition, has none. */
+export const missingSql = (): string =>
+  rawTables
+    .map(
+      (table) => `
+        select batches.topic, raw.kafka_partition, raw.kafka_offset
+          from bronze.${table} as raw
+          join bronze.load_batches as batches on raw.batch_id = batches.batch_id and raw.load_seq = batches.load_seq
+          join (
+            select cluster_id, topic, topic_id, kafka_partition, min(first_offset) as low, max(next_offset) as high
+              from bronze.${rebuildPrefix}load_batches
+             group by cluster_id, topic, topic_id, kafka_partition
+          ) as covered
+            on batches.cluster_id = covered.cluster_id and batches.topic = covered.topic
+               and batches.topic_id in (covered.topic_id, '') and raw.kafka_partition = covered.kafka_partition
+               and raw.kafka_offset >= covered.low and raw.kafka_offset < covered.high
+          left join (
+            select lines.cluster_id, lines.topic, lines.topic_id, lines.kafka_partition, rebuilt.kafka_offset
+              from bronze.${rebuildPrefix}${table} as rebuilt
+              join bronze.${rebuildPrefix}load_batches as lines
+                on rebuilt.batch_id = lines.batch_id and rebuilt.load_seq = lines.load_seq
+          ) as there
+            on covered.cluster_id = there.cluster_id and covered.topic = there.topic and covered.topic_id = there.topic_id
+               and raw.kafka_partition = there.kafka_partition and raw.kafka_offset = there.kafka_offset
+         where there.kafka_offset is null`,
+    )
+    .join(' union all ');
+
+/** A row of `missingSql`. */
+export const addressIn = (row: Readonly<Record<string, unknown>>): RecordAddress =>
+  `${String(row['topic'])}/${Number(row['kafka_partition'])}/${BigInt(String(row['kafka_offset']))}`;
+
+/**
+ * What came of a rebuild. @param row of `comparisonSql`. @param missing the rows that the live BRONZE has and the rebuilt one
+ * has not; of those that are not `refused`, the topics should have the records.
+ * @throws RebuildError when there are such rows, or the rebuilt BRONZE has some twice.
+ */
+export function swapReport(
+  row: Readonly<Record<string, unknown>>,
+  missing: readonly RecordAddress[],
+  refused: ReadonlySet<RecordAddress>,
+): SwapReport {
   const count = (name: string) => Number(row[name] ?? 0);
-  if (count('unexplained') > 0) {
+  const unexplained = missing.filter((address) => !refused.has(address));
+  if (unexplained.length > 0 || count('missing') > missing.length) {
     throw new RebuildError(
-      `BRONZE has ${count('unexplained')} rows that the topics should have and have not, such as ${row['example']}: it stays as it is. ` +
-        'Look at them, and begin anew with --restart when they are explained',
+      `BRONZE has ${unexplained.length || count('missing')} rows that the topics should have and do not have, such as ` +
+        `${unexplained[0] ?? 'some of another topic'}: it stays as it is. ` +
+        'Look at them, and start again with --restart when they are explained',
     );
   }
   if (count('doubled') > 0) {
     throw new RebuildError(
-      `the rebuilt BRONZE would have ${count('doubled')} rows twice: it stays as it is; begin anew with --restart`,
+      `the rebuilt BRONZE would have ${count('doubled')} rows twice: it stays as it is; start again with --restart`,
     );
   }
   return {
@@ -107,6 +148,7 @@ export function swapReport(row: Readonly<Record<string, unknown>>): SwapReport {
     same: count('same'),
     corrected: count('corrected'),
     recovered: count('recovered'),
+    refused: missing.length,
     carried: count('carried'),
   };
 }

@@ -1,7 +1,14 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Clock } from '../../clock.ts';
-import { comparisonSql, piecesSql, rebuildPrefix as prefix, swapReport } from '../rebuild-sql.ts';
-import { bronzeTables, type Rebuild, rawTables, type SwapReport } from '../warehouse.ts';
+import {
+  addressIn,
+  comparisonSql,
+  missingSql,
+  piecesSql,
+  rebuildPrefix as prefix,
+  swapReport,
+} from '../rebuild-sql.ts';
+import { bronzeTables, type Rebuild, type RecordAddress, rawTables, type SwapReport } from '../warehouse.ts';
 import type { DuckDbFileOptions } from './file.ts';
 import { LoadLedger, lastLoadSeq } from './ledger.ts';
 import { openSharedFile, type SharedFile } from './shared-file.ts';
@@ -23,10 +30,14 @@ class DuckDbRebuild extends DuckDbWarehouse implements Rebuild {
     await this.file.use(async (connection) => void (await connection.run(beside)));
   }
 
-  swapIn(): Promise<SwapReport> {
+  missing(): Promise<readonly RecordAddress[]> {
+    return this.file.use(missingRows);
+  }
+
+  swapIn(refused: ReadonlySet<RecordAddress> = new Set()): Promise<SwapReport> {
     return this.file.transaction(async (connection) => {
       await carryOver(connection);
-      const report = await compare(connection);
+      const report = await compare(connection, refused);
       // crash point: replay.compared
       for (const table of bronzeTables) {
         await connection.run(`drop table bronze.${table}; alter table bronze.${prefix}${table} rename to ${table}`);
@@ -83,8 +94,12 @@ async function carryOver(connection: DuckDBConnection): Promise<void> {
 const contents = 'hash(*columns(raw.* exclude (ingested_at, batch_id, load_seq, kafka_partition, kafka_offset)))';
 
 /** @throws RebuildError when the live BRONZE has rows that the rebuilt one has not, or the rebuilt one has some twice. */
-async function compare(connection: DuckDBConnection): Promise<SwapReport> {
+async function compare(connection: DuckDBConnection, refused: ReadonlySet<RecordAddress>): Promise<SwapReport> {
   const sql = comparisonSql({ raw_movies: contents, raw_genres: contents }, 'pieces');
   const [row = {}] = (await connection.runAndReadAll(sql)).getRowObjectsJS();
-  return swapReport(row);
+  return swapReport(row, Number(row['missing']) > 0 ? await missingRows(connection) : [], refused);
+}
+
+async function missingRows(connection: DuckDBConnection): Promise<RecordAddress[]> {
+  return (await connection.runAndReadAll(missingSql())).getRowObjectsJS().map(addressIn);
 }

@@ -1,8 +1,16 @@
-import { comparisonSql, piecesSql, rebuildPrefix as prefix, swapReport } from '../rebuild-sql.ts';
+import {
+  addressIn,
+  comparisonSql,
+  missingSql,
+  piecesSql,
+  rebuildPrefix as prefix,
+  swapReport,
+} from '../rebuild-sql.ts';
 import {
   bronzeTables,
   type RawTable,
   type Rebuild,
+  type RecordAddress,
   rawTables,
   type SwapReport,
   WarehouseUnavailableError,
@@ -30,10 +38,14 @@ class SnowflakeRebuild extends SnowflakeWarehouse implements Rebuild {
     });
   }
 
-  async swapIn(): Promise<SwapReport> {
+  missing(): Promise<readonly RecordAddress[]> {
+    return this.client.use(missingRows);
+  }
+
+  async swapIn(refused: ReadonlySet<RecordAddress> = new Set()): Promise<SwapReport> {
     // Before the transaction, which DDL would commit.
     await this.client.use(createPieces);
-    const report = await this.#swapWhole();
+    const report = await this.#swapWhole(refused);
     // What cannot be dropped is empty, and the next rebuild begins with it.
     await this.discard().catch(() => {});
     return report;
@@ -43,13 +55,13 @@ class SnowflakeRebuild extends SnowflakeWarehouse implements Rebuild {
     return this.client.use(dropTables);
   }
 
-  async #swapWhole(): Promise<SwapReport> {
+  async #swapWhole(refused: ReadonlySet<RecordAddress>): Promise<SwapReport> {
     let report: SwapReport | undefined;
     try {
       return await this.client.transaction(async (session) => {
         const turn = await takeTurn(session);
         await carryOver(turn);
-        report = await compare(session);
+        report = await compare(session, refused);
         await swapTables(turn);
         return report;
       }, isSwapped);
@@ -136,10 +148,15 @@ function contentsOf(table: RawTable): string {
 }
 
 /** @throws RebuildError when the live BRONZE has rows that the rebuilt one has not, or the rebuilt one has some twice. */
-async function compare(session: SnowflakeSession): Promise<SwapReport> {
+async function compare(session: SnowflakeSession, refused: ReadonlySet<RecordAddress>): Promise<SwapReport> {
   const contents = { raw_movies: contentsOf('raw_movies'), raw_genres: contentsOf('raw_genres') };
   const { rows } = await session.execute({ sql: comparisonSql(contents, pieces) });
-  return swapReport(rows[0] ?? {});
+  const [row = {}] = rows;
+  return swapReport(row, Number(row['missing']) > 0 ? await missingRows(session) : [], refused);
+}
+
+async function missingRows(session: SnowflakeSession): Promise<RecordAddress[]> {
+  return (await session.execute({ sql: missingSql() })).rows.map(addressIn);
 }
 
 /**

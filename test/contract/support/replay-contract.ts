@@ -147,6 +147,7 @@ export function replayContract(name: string, open: () => Promise<ReplayGround>):
           same: 16,
           corrected: 0,
           recovered: 0,
+          refused: 0,
           carried: 0,
         });
         expect(await offsets(ground, 'kafka_partition = 0')).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
@@ -195,7 +196,7 @@ export function replayContract(name: string, open: () => Promise<ReplayGround>):
 
       it('keep everything as it is where the topics have nothing any more', async () => {
         await load(ground, batch(0, 4), genres(0, 'Action'));
-        expect(await rebuild()).toEqual({ rows: 5, same: 5, corrected: 0, recovered: 0, carried: 5 });
+        expect(await rebuild()).toEqual({ rows: 5, same: 5, corrected: 0, recovered: 0, refused: 0, carried: 5 });
         await load(ground, batch(4, 6));
         expect(await offsets(ground)).toEqual([0, 1, 2, 3, 4, 5]);
         await expectLedgerAndRowsToAgree(ground);
@@ -213,6 +214,7 @@ export function replayContract(name: string, open: () => Promise<ReplayGround>):
           same: 7,
           corrected: 2,
           recovered: 2,
+          refused: 0,
           carried: 0,
         });
         expect(
@@ -245,6 +247,29 @@ export function replayContract(name: string, open: () => Promise<ReplayGround>):
         await expectLedgerAndRowsToAgree(ground);
         await load(ground, batch(10, 11));
         expect(await offsets(ground)).toHaveLength(11);
+      });
+
+      it('leave out the rows of records that are refused today, and no others', async () => {
+        await load(ground, batch(0, 6), batch(6, 8, partition(1)), genres(0, 'Action'));
+        const thinned = batch(0, 6);
+        await fill(ground, { ...thinned, rows: thinned.rows.filter((_, index) => index !== 2 && index !== 4) });
+        await fill(ground, { ...batch(6, 8, partition(1)), rows: [] });
+        // Loaded meanwhile, beyond what the rebuild has read: it is not missing.
+        await load(ground, batch(6, 7));
+        const address = (number: number, offset: number) => `${topic.topic}/${number}/${BigInt(offset)}` as const;
+        const [second, fourth, sixth, seventh] = [address(0, 2), address(0, 4), address(1, 6), address(1, 7)];
+        {
+          await using opened = await ground.openRebuild();
+          expect([...(await opened.missing())].sort()).toEqual([second, fourth, sixth, seventh]);
+          await expect(opened.swapIn(new Set([second, sixth, seventh]))).rejects.toMatchObject({
+            name: 'RebuildError',
+            message: expect.stringMatching(/ has 1 rows .*such as tmdb\.raw-movies\/0\/4:/),
+          });
+          expect(await offsets(ground)).toHaveLength(9);
+          const swap = await opened.swapIn(new Set([second, fourth, sixth, seventh]));
+          expect(swap).toEqual({ rows: 6, same: 6, corrected: 0, recovered: 0, refused: 4, carried: 2 });
+        }
+        expect(await offsets(ground)).toEqual([0, 1, 3, 5, 6]);
       });
 
       it('do not take the place of BRONZE with rows that come twice', async () => {

@@ -10,7 +10,7 @@ import { type AuditReport, audit } from './audit.ts';
 import { Workspace } from './cli.ts';
 
 /** What a process needs to work with the emulator, as an engineer whom its account does not know and so lets in. */
-const snowflakeEnvironment = ({ url }: SnowflakeEmulator) => ({
+export const snowflakeEnvironment = ({ url }: SnowflakeEmulator) => ({
   WAREHOUSE: 'snowflake',
   SNOWFLAKE_ACCOUNT: 'fakesnow',
   SNOWFLAKE_USER: 'ENGINEER',

@@ -1,0 +1,50 @@
+import { ExitCode } from '../lib/errors.ts';
+import { openPlatform } from '../pipeline/platform.ts';
+import { type Repaired, repair as repairRecords } from '../pipeline/repair.ts';
+import { topics } from '../schemas/topics.ts';
+import { type Command, jsonOption, print } from './command.ts';
+
+export const repair: Command = {
+  summary: 'undo what records with wrong ids or times in the future have done, in topics and tables',
+  help: `usage: repair [--dry-run] [--json]
+
+Reads every topic and finds the records that the stages refuse: a key that is not the record's own id, ids that differ, a
+time more than an hour ahead. Some of them may have been taken for true before: by an older version, or by a machine whose
+clock was wrong. The command
+
+- writes a right record over each bad one in ${topics.movieIds}, so that "fetch" asks TMDb for the movie again; a key that
+  is no movie's gets a tombstone
+- parks the records that BRONZE has rows of, and rebuilds BRONZE without these rows
+- asks again for the movies that have no other answer
+- builds SILVER and GOLD from scratch where it found something in BRONZE or SILVER
+
+Everything else stays as it is. The stages may run meanwhile. Interrupted, run it again. First set the clock right: a
+machine whose own clock is wrong finds nothing, or the wrong things.
+
+  --dry-run   changes nothing; shows what it would do`,
+  options: { 'dry-run': { type: 'boolean' }, ...jsonOption },
+  run: async (context, values) => {
+    const isDryRun = values['dry-run'] === true;
+    await using platform = openPlatform(context, { mayJoinBroker: true });
+    const repaired = await repairRecords(platform, context, { isDryRun });
+    context.progress[Symbol.dispose]();
+    print(values, { ...repaired, isDryRun }, () => textOf(repaired, isDryRun));
+    return ExitCode.done;
+  },
+};
+
+function textOf(repaired: Repaired, isDryRun: boolean): string {
+  const { badKeys, refusedRecords, rowsToPark, rowsLeftOut, movies, fullRefresh } = repaired;
+  const verb = (would: string, done: string) => (isDryRun ? `would ${would}` : done);
+  const lines = [
+    `${topics.movieIds}: ${badKeys} keys with a record that is refused`,
+    `raw topics: ${refusedRecords} records that are refused, ${rowsToPark} of them in BRONZE`,
+    `BRONZE: ${rowsLeftOut} rows that SILVER leaves out`,
+  ];
+  if (badKeys + rowsToPark + movies === 0 && !fullRefresh) return [...lines, 'There is nothing to repair.'].join('\n');
+  if (rowsToPark > 0)
+    lines.push(`${verb('park', 'parked')} ${rowsToPark} records and ${verb('rebuild', 'rebuilt')} BRONZE without them`);
+  lines.push(`${verb('ask', 'asked')} again for ${movies} movies: "fetch" sends one request each`);
+  if (fullRefresh) lines.push(`${verb('build', 'built')} SILVER and GOLD from scratch`);
+  return lines.join('\n');
+}

@@ -1,0 +1,48 @@
+import { deadLetterOf, failureOf, publishLetters } from '../consumers/dead-letter.ts';
+import { isProblem, toRawRow } from '../consumers/raw-row.ts';
+import { systemClock } from '../lib/clock.ts';
+import { readTopic } from '../lib/kafka/read-topic.ts';
+import type { ConsumerRecord } from '../lib/kafka/topic.ts';
+import type { RecordAddress } from '../lib/warehouse/warehouse.ts';
+import { deadLetterCodec, rawGenresCodec, rawMovieCodec } from '../schemas/codecs.ts';
+import type { DeadLetter } from '../schemas/records.ts';
+import { topics } from '../schemas/topics.ts';
+import type { Platform } from './platform.ts';
+
+const codecs = { movieCodec: rawMovieCodec, genresCodec: rawGenresCodec };
+
+const addressOf = ({ topic, partition, offset }: ConsumerRecord): RecordAddress => `${topic}/${partition}/${offset}`;
+
+/** Why a record of a raw topic is refused, as its dead letter says it; null when it is a row. @param now ms since the epoch. */
+export function refusalOf(record: ConsumerRecord, now: number) {
+  if (record.unusable) return failureOf(record.unusable);
+  const row = toRawRow(codecs, record, now);
+  return isProblem(row) ? { ...row, attempts: 1 } : null;
+}
+
+/**
+ * Parks those of the records that the rules of today refuse: they were loaded before these rules were there. It is done
+ * before their rows go, so a record is always in BRONZE, or in dead letters, or, for a moment, in both.
+ * @returns those that are parked. @throws KafkaError.
+ */
+export async function parkRefused(
+  platform: Platform,
+  missing: readonly RecordAddress[],
+): Promise<ReadonlySet<RecordAddress>> {
+  const parked = new Set<RecordAddress>();
+  if (missing.length === 0) return parked;
+  const wanted = new Set(missing);
+  const { client, producer } = await platform.kafka();
+  const deadLetters = producer.sink<DeadLetter>(topics.deadLetters, deadLetterCodec);
+  const now = systemClock.now();
+  for (const topic of [topics.rawMovies, topics.rawGenres]) {
+    if (!missing.some((address) => address.startsWith(`${topic}/`))) continue;
+    await readTopic(client, topic, async (record) => {
+      const refusal = wanted.has(addressOf(record)) ? refusalOf(record, now) : null;
+      if (!refusal) return;
+      await publishLetters(deadLetters, [deadLetterOf(record, refusal, new Date(now))]);
+      parked.add(addressOf(record));
+    });
+  }
+  return parked;
+}

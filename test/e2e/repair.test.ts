@@ -1,0 +1,182 @@
+import { DuckDBInstance } from '@duckdb/node-api';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { toBatch } from '../../consumers/micro-batches.ts';
+import { systemClock } from '../../lib/clock.ts';
+import { loadConfig } from '../../lib/config.ts';
+import { Health } from '../../lib/health.ts';
+import { readTopic } from '../../lib/kafka/read-topic.ts';
+import { createMetrics } from '../../lib/metrics.ts';
+import { noProgress } from '../../lib/progress.ts';
+import type { RawGenresRow, RawMovieRow } from '../../lib/warehouse/warehouse.ts';
+import { type Context, openPlatform, type Platform } from '../../pipeline/platform.ts';
+import { warehouseSystem } from '../../pipeline/warehouse.ts';
+import { movieIdCodec, rawGenresCodec, rawMovieCodec } from '../../schemas/codecs.ts';
+import { topics } from '../../schemas/topics.ts';
+import { silent } from '../support/broker.ts';
+import { SnowflakeEmulator } from '../support/snowflake.ts';
+import { audit } from './support/audit.ts';
+import { Workspace } from './support/cli.ts';
+import { SnowflakeWorkspace, snowflakeEnvironment } from './support/snowflake-workspace.ts';
+
+const tenYears = 10 * 365 * 86_400_000;
+const sourceUrl = 'https://api.themoviedb.org/3/';
+const gone = '{"success":false,"status_code":34,"status_message":"The resource you requested could not be found."}';
+
+/** Records as a version without rules took them, about the first five of `movies`. */
+async function poisonTopics({ kafka }: Platform, movies: readonly number[]): Promise<void> {
+  const { producer } = await kafka();
+  const [a = 0, b = 0, c = 0, d = 0, e = 0] = movies;
+  const [now, future] = [new Date(), new Date(Date.now() + tenYears)];
+  const raw = (
+    movieId: number,
+    body: string,
+    more: { readonly fetchedAt?: Date; readonly httpStatus?: number } = {},
+  ) => {
+    return { movieId, sourceUrl, httpStatus: 200, fetchedAt: now, body: Buffer.from(body), ...more };
+  };
+  const named = (id: number) => `{"id":${id},"title":"poison"}`;
+  await producer.sink(topics.rawMovies, rawMovieCodec).publish([
+    { key: String(a), value: raw(a, named(a), { fetchedAt: future }) },
+    { key: String(a), value: raw(b, named(b)) },
+    { key: String(c), value: raw(c, named(a)) },
+    { key: String(d), value: raw(d, gone, { fetchedAt: future, httpStatus: 404 }) },
+    { key: String(e), value: raw(e, '{"message":"no route"}', { httpStatus: 500 }) },
+    { key: '-7', value: raw(-7, named(-7)) },
+  ]);
+  const body = Buffer.from('{"genres":[{"id":18,"name":"poison"}]}');
+  const genres = { language: 'en', sourceUrl, body };
+  await producer.sink(topics.rawGenres, rawGenresCodec).publish([
+    { key: 'en', value: { ...genres, fetchedAt: future } },
+    { key: 'fr', value: { ...genres, fetchedAt: now } },
+  ]);
+  const asked = { reason: 'manual', page: null, rank: null } as const;
+  await producer.sink(topics.movieIds, movieIdCodec).publish([
+    { key: String(a), value: { ...asked, movieId: a, requestedAt: future } },
+    { key: String(b), value: { ...asked, movieId: c, requestedAt: now } },
+    { key: 'junk', value: { ...asked, movieId: a, requestedAt: now } },
+  ]);
+}
+
+/** Everything that the raw topics have and BRONZE has not, as rows, whatever it holds. @returns their number. */
+async function loadWithoutRules(context: Context, { kafka }: Platform): Promise<number> {
+  const { client, admin, clusterId } = await kafka();
+  await using warehouse = await warehouseSystem(context).openLoader();
+  let loaded = 0;
+  for (const topic of [topics.rawMovies, topics.rawGenres]) {
+    const id = { clusterId, topic, topicId: await admin.topicId(topic) };
+    const [positions, { low, high }] = [await warehouse.positions(id), await admin.topicOffsets(topic)];
+    const rows = new Map<number, (RawMovieRow | RawGenresRow)[]>();
+    await readTopic(client, topic, ({ partition, offset, value }) => {
+      if (value === null || offset < (positions.get(partition) ?? 0n)) return;
+      const row = topic === topics.rawMovies ? rawMovieCodec.decode(value) : rawGenresCodec.decode(value);
+      rows.set(partition, [...(rows.get(partition) ?? []), { kafkaOffset: offset, ...row }]);
+    });
+    for (const [partition, ofPartition] of rows) {
+      const firstOffset = positions.get(partition) ?? low.get(partition) ?? 0n;
+      const nextOffset = high.get(partition) ?? firstOffset;
+      const place = { partition: { ...id, partition }, firstOffset, nextOffset };
+      await warehouse.append([toBatch({ ...place, records: [], rows: ofPartition })]);
+      loaded += ofPartition.length;
+    }
+  }
+  return loaded;
+}
+
+/** One of the two warehouses, and eyes of the test's own to look into it. */
+interface Ground {
+  readonly workspace: Workspace;
+  readonly env: Readonly<Record<string, string>>;
+  query(sql: string): Promise<Record<string, unknown>[]>;
+  audit(): Promise<unknown>;
+}
+
+/** What a reader of the tables sees of the movies and genres, and of what is wrong with them. */
+async function seen({ query }: Ground): Promise<unknown> {
+  const movies = await query('select movie_id, title, is_deleted from silver.silver_movies order by movie_id');
+  const facts = await query('select movie_id, title, revenue_usd from gold.fact_movies order by movie_id');
+  const genres = await query('select genre_id, genre_name from silver.silver_genres order by genre_id');
+  return JSON.parse(
+    JSON.stringify({ movies, facts, genres }, (_, value) => (typeof value === 'bigint' ? Number(value) : value)),
+  );
+}
+
+async function healsWhatIsThere(ground: Ground): Promise<void> {
+  const { workspace, env, query } = ground;
+  const json = async (args: readonly string[]) => {
+    const { code, stdout, stderr } = await workspace.run([...args, '--json']);
+    expect(code, stderr).toBe(0);
+    return JSON.parse(stdout);
+  };
+  await workspace.runOnce(['--pages', '2']);
+  const before = await seen(ground);
+  const movies = (await query('select movie_id from silver.silver_movies order by movie_id')).map((row) =>
+    Number(row['movie_id']),
+  );
+  const context: Context = {
+    ...{ log: silent, progress: noProgress, metrics: createMetrics('test'), health: new Health(systemClock) },
+    config: loadConfig({ DATA_DIR: workspace.dataDir, ...env }),
+    signal: new AbortController().signal,
+  };
+  {
+    await using platform = openPlatform(context);
+    await poisonTopics(platform, movies);
+    expect(await loadWithoutRules(context, platform)).toBe(8);
+  }
+  await json(['transform']);
+  expect(await seen(ground)).not.toEqual(before);
+
+  const found = { badKeys: 3, refusedRecords: 8, rowsToPark: 8, rowsLeftOut: 3, fullRefresh: true };
+  const damaged = await seen(ground);
+  expect(await json(['repair', '--dry-run'])).toMatchObject({ ...found, isDryRun: true });
+  expect(await seen(ground)).toEqual(damaged);
+  expect(await json(['repair'])).toMatchObject({ ...found, isDryRun: false });
+  expect(await seen(ground)).toEqual(before);
+
+  // What was asked for again is fetched, and the poisoned ids are parked.
+  await workspace.runOnce(['--pages', '2']);
+  expect(await seen(ground)).toEqual(before);
+  await ground.audit();
+  expect(await json(['repair'])).toMatchObject({
+    ...{ badKeys: 0, rowsToPark: 0, rowsLeftOut: 0, movies: 0, fullRefresh: false },
+    refusedRecords: 8,
+  });
+}
+
+const rate = { TMDB_RATE_LIMIT: '200/1s' };
+
+describe('repair', () => {
+  let emulator: SnowflakeEmulator;
+  beforeAll(async () => {
+    emulator = await SnowflakeEmulator.start();
+  });
+  afterAll(() => emulator[Symbol.asyncDispose]());
+
+  it('heals topics, BRONZE, SILVER and GOLD of records with wrong ids and times, and then finds nothing', async () => {
+    using workspace = new Workspace(rate);
+    await healsWhatIsThere({
+      workspace,
+      env: rate,
+      audit: () => audit(workspace),
+      query: async (sql) => {
+        const instance = await DuckDBInstance.create(workspace.duckdbPath);
+        const connection = await instance.connect();
+        const rows = (await connection.runAndReadAll(sql)).getRowObjectsJS();
+        connection.closeSync();
+        instance.closeSync();
+        return rows;
+      },
+    });
+  });
+
+  it('does the same on Snowflake', async () => {
+    const engineer = { SNOWFLAKE_USER: 'AN_ENGINEER', SNOWFLAKE_ROLE: 'DE_ROLE' };
+    using workspace = new SnowflakeWorkspace(emulator, { ...engineer, ...rate });
+    expect(await workspace.run(['warehouse', 'provision'])).toMatchObject({ code: 0 });
+    await healsWhatIsThere({
+      workspace,
+      env: { ...snowflakeEnvironment(emulator), ...engineer, ...rate },
+      audit: () => workspace.auditBronze(),
+      query: (sql) => workspace.query(sql),
+    });
+  });
+});
