@@ -232,7 +232,7 @@ class Client implements TmdbClient {
     const { endpoint, path } = question;
     const running = this.#probes.get(endpoint);
     if (running !== undefined) return running;
-    const probe = this.#probe(endpoint, this.#endpoints[endpoint].witnessFor(path), signal).finally(() =>
+    const probe = this.#probe(endpoint, this.#endpoints[endpoint].probeFor(path), signal).finally(() =>
       this.#probes.delete(endpoint),
     );
     this.#probes.set(endpoint, probe);

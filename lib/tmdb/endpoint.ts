@@ -17,17 +17,17 @@ export interface Outage {
 }
 
 /**
- * Documents that say whether an endpoint answers when none was answered yet: old movies, the first pages. A 404 for one
- * of them is an answer as well. The genre list is one document, so it is its own witness.
+ * Paths that show whether an endpoint answers as long as none was answered yet: old movies, the first pages. A 404 for one
+ * of them is an answer as well. The genre list is one document, so its probe is the list itself.
  */
-const firstWitnesses: Readonly<Record<Endpoint, readonly string[]>> = {
+const defaultProbes: Readonly<Record<Endpoint, readonly string[]>> = {
   movie: ['/movie/550', '/movie/13'],
   popular: ['/movie/popular?page=1', '/movie/popular?page=2'],
   genres: ['/genre/movie/list?language=en'],
 };
 
-/** Recent answers that are kept as witnesses: several, so that one that breaks does not speak for all. */
-const witnessesKept = 5;
+/** Recently answered paths that are kept as probes: several, so that one that breaks does not decide alone. */
+const probesKept = 5;
 
 /** What is known about one endpoint, as this process sees it. Logs one line when it goes out and one when it is back. */
 export class EndpointState {
@@ -60,7 +60,7 @@ export class EndpointState {
   }
 
   answered(path: string): void {
-    this.#answered = [path, ...this.#answered.filter((other) => other !== path)].slice(0, witnessesKept);
+    this.#answered = [path, ...this.#answered.filter((other) => other !== path)].slice(0, probesKept);
     if (this.#outage) {
       const downMs = Math.round(this.downMs);
       this.#log.info({ endpoint: this.#name, downMs }, 'TMDb answers again');
@@ -79,13 +79,13 @@ export class EndpointState {
     this.#log.warn({ endpoint: this.#name, reason: outage.reason, error: outage.message }, 'TMDb is out, waiting');
   }
 
-  /** A document of the same endpoint that has nothing to do with `path`; another one each time, as far as there are. */
-  witnessFor(path: string): string {
-    const known = [...this.#answered, ...firstWitnesses[this.#name]].filter((other) => other !== path);
-    const witnesses = [...new Set(known)];
-    const witness = witnesses[this.#asked % witnesses.length] ?? path;
+  /** A path of the same endpoint that has nothing to do with `path`; another one each time, as far as there are. */
+  probeFor(path: string): string {
+    const known = [...this.#answered, ...defaultProbes[this.#name]].filter((other) => other !== path);
+    const probes = [...new Set(known)];
+    const probe = probes[this.#asked % probes.length] ?? path;
     this.#asked += 1;
-    return witness;
+    return probe;
   }
 }
 

@@ -23,7 +23,7 @@ export async function fetchAll(answers: readonly Buffer[]) {
   const transport = {
     get: async (path: string) => {
       const body = answers[Number(path.slice('/movie/'.length)) - 1];
-      // Others than these are asked for as witnesses that TMDb answers.
+      // Other movies are asked for as probes, to see whether TMDb answers.
       const status = body ? 200 : 404;
       return { status, contentType: 'application/json', retryAfter: undefined, body: body ?? notFound };
     },

@@ -101,19 +101,19 @@ export const fetcherMutants: readonly Mutant[] = [
   {
     name: 'fetcher: whether details are out is asked of the genre list',
     file: 'lib/tmdb/endpoint.ts',
-    find: 'const known = [...this.#answered, ...firstWitnesses[this.#name]].filter((other) => other !== path);',
-    replace: 'const known = firstWitnesses.genres;',
+    find: 'const known = [...this.#answered, ...defaultProbes[this.#name]].filter((other) => other !== path);',
+    replace: 'const known = defaultProbes.genres;',
     tests: tmdbEndpoints,
   },
   {
-    name: 'fetcher: one witness that breaks speaks for all',
+    name: 'fetcher: one probe that breaks decides alone',
     file: 'lib/tmdb/endpoint.ts',
     find: 'this.#asked += 1;',
     replace: '',
     tests: tmdbEndpoints,
   },
   {
-    name: 'fetcher: what the answer to a witness holds decides whether TMDb is up',
+    name: 'fetcher: what the answer to a probe holds decides whether TMDb is up',
     file: tmdb,
     find: 'interpret: expectAnswer }, signal);',
     replace: 'interpret: interpretGenreList }, signal);',

@@ -115,7 +115,7 @@ describe('the endpoints of TMDb', () => {
     }
   });
 
-  it('are judged by several documents: one that was answered and is broken now does not speak for all', async () => {
+  it('are judged by several documents: one that was answered and is broken now does not decide alone', async () => {
     const broken = new Set<string>();
     const transport = new ScriptedTransport((path) => (broken.has(path) ? failure(500) : good(path)));
     const client = clientOf(transport);
