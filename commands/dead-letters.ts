@@ -184,7 +184,10 @@ const toRow = ({ id, reason, message, replays, failedAt, movieId }: Letter) => (
   message,
 });
 
-const toListed = ({ originKey: _, place: __, isOpen: ___, ...letter }: Letter) => letter;
+const toListed = ({ originKey: _, place: __, isOpen: ___, originValueSha256, ...letter }: Letter) => ({
+  ...letter,
+  originValueSha256: originValueSha256?.toString('hex') ?? null,
+});
 
 const verdicts: Readonly<Record<Proof['outcome'], string>> = {
   load: 'would load',

@@ -1,5 +1,6 @@
 import { Cron } from 'croner';
 import { z } from 'zod';
+import { parseSkip, type Skip } from './kafka/batches/skip.ts';
 import { Secret } from './secret.ts';
 import { parseBytes, parseDuration } from './units.ts';
 
@@ -45,6 +46,19 @@ export const list = z.string().transform((text) =>
     .map((item) => item.trim())
     .filter(Boolean),
 );
+
+/** Offsets of Kafka to be parked unseen. */
+export const skips = list
+  .transform((texts, context): readonly Skip[] =>
+    texts.flatMap((text) => {
+      const skip = parseSkip(text);
+      if (skip) return [skip];
+      const message = `expected TOPIC/PARTITION/OFFSET or TOPIC/PARTITION/FIRST-LAST, got "${text}"`;
+      context.addIssue({ code: 'custom', message });
+      return [];
+    }),
+  )
+  .prefault('');
 
 /** It is printed and stored, so it must not carry a secret. */
 const isBareUrl = (text: string): boolean => {

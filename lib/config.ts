@@ -15,8 +15,10 @@ import {
   parseListen,
   parseSchedule,
   secret,
+  skips,
 } from './config-fields.ts';
 import { UsageError } from './errors.ts';
+import type { Skip } from './kafka/batches/skip.ts';
 import { type Secret, secretsOfUrl } from './secret.ts';
 import {
   type SnowflakeNames,
@@ -53,6 +55,7 @@ const Environment = z
     KAFKA_PARTITIONS: count(4),
     KAFKA_REPLICATION: count(1),
     KAFKA_RAW_RETENTION: duration('180d'),
+    KAFKA_SKIP_OFFSETS: skips,
     WAREHOUSE: z.enum(['duckdb', 'snowflake']).default('duckdb'),
     DUCKDB_PATH: z.string().min(1).optional(),
     DUCKDB_GOLD_PATH: z.string().min(1).optional(),
@@ -124,6 +127,8 @@ export interface Config {
     readonly partitions: number;
     readonly replicationFactor: number;
     readonly rawRetentionMs: number;
+    /** Offsets that a person wants parked unseen. */
+    readonly skips: readonly Skip[];
   };
   /** The bucket that a fleet shares; absent: one of this process alone. */
   readonly tokenBucketUrl: Secret | undefined;
@@ -265,5 +270,6 @@ function kafkaOf(env: Env): Config['kafka'] {
     partitions: env.KAFKA_PARTITIONS,
     replicationFactor: env.KAFKA_REPLICATION,
     rawRetentionMs: env.KAFKA_RAW_RETENTION,
+    skips: env.KAFKA_SKIP_OFFSETS,
   };
 }

@@ -89,7 +89,7 @@ async function openKafka(
   options: PlatformOptions,
 ): Promise<KafkaPlatform> {
   const { config, log } = context;
-  const { ssl, sasl, partitions, replicationFactor, rawRetentionMs } = config.kafka;
+  const { ssl, sasl, partitions, replicationFactor, rawRetentionMs, skips } = config.kafka;
   let connected: KafkaAdmin | undefined;
   context.health.dependsOn('kafka', async () => {
     if (!connected) throw new Error('not connected yet');
@@ -102,6 +102,7 @@ async function openKafka(
     ssl,
     sasl,
     clientId: 'tmdb-stream',
+    skips,
     log,
     ...(retries !== undefined && { retries }),
   });

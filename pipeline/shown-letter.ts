@@ -18,6 +18,10 @@ export interface ShownLetter {
   /** As text where it is one, else in hexadecimal digits. */
   readonly key: string | null;
   readonly bytes: number | null;
+  /** Of the whole value, in hexadecimal digits, where the letter holds only its beginning. */
+  readonly sha256: string | null;
+  /** Of a batch that could not be read: the last offset that the letter covers; null where it holds one record. */
+  readonly lastOffset: string | null;
   /** The record's fields by its topic's codec, documents left out; null when it cannot be decoded. */
   readonly fields: Readonly<Record<string, unknown>> | null;
   /** TMDb's answer, where the record has one. */
@@ -39,6 +43,9 @@ export const toShown = (letter: WholeLetter): ShownLetter => ({
   writtenAt: letter.originTimestamp,
   key: letter.originKey && textOrHex(letter.originKey),
   bytes: letter.valueBytes,
+  sha256: letter.originValueSha256?.toString('hex') ?? null,
+  lastOffset:
+    letter.originLastOffsetDelta === null ? null : String(letter.originOffset + BigInt(letter.originLastOffsetDelta)),
   ...contentsOf(letter),
 });
 

@@ -5,6 +5,7 @@ import { Kafka, logLevel, type SASLOptions } from 'kafkajs';
 import type { Logger } from '../logger.ts';
 import type { Secret } from '../secret.ts';
 import { boundDecoding } from './batches/kafkajs-decoder.ts';
+import type { Skip } from './batches/skip.ts';
 
 export type { Kafka } from 'kafkajs';
 
@@ -21,6 +22,8 @@ export interface KafkaOptions {
   readonly requestTimeoutMs?: number;
   /** Who we are in the broker's log. */
   readonly clientId: string;
+  /** Offsets that every reader of this process parks unseen. */
+  readonly skips?: readonly Skip[];
   readonly log: Logger;
 }
 
@@ -29,7 +32,7 @@ export function createKafka(options: KafkaOptions): Kafka {
   const { brokers, ssl, sasl, clientId, log, retries, requestTimeoutMs = 30_000 } = options;
   stopIdlePolling();
   giveUpSilentConnections();
-  boundDecoding();
+  boundDecoding(options.skips);
   return new Kafka({
     brokers: [...brokers],
     clientId,

@@ -22,6 +22,21 @@ export class MemoryPartitionSource implements PartitionSource {
     this.#pieceSize = pieceSize;
   }
 
+  /** The next offsets of a partition, as one record that stands for a batch which cannot be read. */
+  appendUnreadable(topic: TopicName, partition: number, offsets: number): void {
+    const offset = this.end(topic, partition);
+    this.append(topic, partition, Array(offsets).fill(undefined));
+    const lastOffset = offset + BigInt(offsets - 1);
+    const unusable = {
+      reason: 'unreadable_batch',
+      message: 'no',
+      valueBytes: 9,
+      valueSha256: null,
+      lastOffset,
+    } as const;
+    this.#records.push({ topic, partition, offset, timestamp: 0, key: null, value: null, unusable });
+  }
+
   /** The value of the next offset of a partition; `undefined` leaves a hole, as compaction does. */
   append(topic: TopicName, partition: number, values: readonly (Buffer | null | undefined)[]): void {
     this.#assigned.set(`${topic}/${partition}`, [topic, partition]);

@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import { Breather } from './breather.ts';
 import { maxFetch } from './limits.ts';
 import { decodeBatch, type FetchedMessage, nextBatch } from './record-batch.ts';
+import { type Skip, Skips } from './skip.ts';
 
 /**
  * What is replaced inside kafkajs, and the version of it that this file knows: `test/unit/lib/kafka/kafkajs-decoder.test.ts`
@@ -28,13 +29,20 @@ interface FetchResponse {
 
 const load = createRequire(import.meta.url);
 
-/** From now on every consumer of kafkajs in this process decodes within our limits. Safe to call again. */
-export function boundDecoding(): void {
+let skipped: readonly Skip[] = [];
+
+/**
+ * From now on every consumer of kafkajs in this process decodes within our limits. Safe to call again.
+ * @param skips what all of them skip; without it, what was set before stays.
+ */
+export function boundDecoding(skips: readonly Skip[] = skipped): void {
+  skipped = skips;
   const response = load(`kafkajs/src/protocol/requests/fetch/v${knownKafkajs.fetchVersion}/response`) as FetchResponse;
   response.decode = decodeFetch;
 }
 
 interface Partition {
+  readonly partition: number;
   readonly records: Buffer | null;
   messages: FetchedMessage[];
 }
@@ -47,7 +55,11 @@ async function decodeFetch(bytes: Buffer): Promise<object> {
   const errorCode = decoder.readInt16();
   const sessionId = decoder.readInt32();
   const responses = decoder.readArray(readTopic);
-  await decodeRecords(responses.flatMap(({ partitions }) => partitions));
+  await decodeRecords(
+    responses.flatMap(({ topicName, partitions }) =>
+      partitions.map((of) => ({ of, skips: new Skips(skipped, topicName, of.partition) })),
+    ),
+  );
   return { throttleTime: 0, clientSideThrottleTime, errorCode, sessionId, responses };
 }
 
@@ -75,15 +87,15 @@ const readPartition = (decoder: Decoder) => ({
  * Decodes batches until one answer's worth of work is done. What is left over counts as not sent: the consumer asks for it next.
  * The partition to begin with is any, so that none waits for another for ever.
  */
-async function decodeRecords(partitions: readonly Partition[]): Promise<void> {
+async function decodeRecords(partitions: readonly { readonly of: Partition; readonly skips: Skips }[]): Promise<void> {
   const breather = new Breather();
   const first = Math.floor(Math.random() * partitions.length);
   let [bytes, records] = [0, 0];
-  for (const partition of [...partitions.slice(first), ...partitions.slice(0, first)]) {
+  for (const { of: partition, skips } of [...partitions.slice(first), ...partitions.slice(0, first)]) {
     let batch = partition.records && nextBatch(partition.records, 0);
     let at = 0;
     while (batch && partition.records && bytes < maxFetch.bytes && records < maxFetch.records) {
-      const { messages, inflatedBytes } = await decodeBatch(batch, breather);
+      const { messages, inflatedBytes } = await decodeBatch(batch, breather, skips);
       for (const message of messages) partition.messages.push(message);
       bytes += inflatedBytes;
       records += messages.length;

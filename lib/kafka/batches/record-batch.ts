@@ -5,6 +5,7 @@ import { decompress } from './decompress.ts';
 import { UnreadableBatchError } from './errors.ts';
 import { keptBytes, maxBatchBytes, maxBatchRecords } from './limits.ts';
 import { decodeRecord } from './record.ts';
+import type { Skips } from './skip.ts';
 import type { Unusable } from './unusable.ts';
 
 /** A record in the shape that kafkajs gives its consumers. */
@@ -64,10 +65,14 @@ export interface DecodedBatch {
   readonly inflatedBytes: number;
 }
 
-/** Decodes one batch, within the limits. Never throws: what cannot be decoded is one message that is unusable. */
-export async function decodeBatch(batch: Buffer, breather: Breather): Promise<DecodedBatch> {
+/**
+ * Decodes one batch, within the limits. Never throws: what cannot be decoded, or is to be skipped, is one message that is
+ * unusable.
+ */
+export async function decodeBatch(batch: Buffer, breather: Breather, skips: Skips): Promise<DecodedBatch> {
   const header = batch.length < headerBytes ? null : headerOf(batch);
   try {
+    if (isSkipped(batch, header, skips)) throw new UnreadableBatchError(skipped);
     if (!header) throw new UnreadableBatchError(`a batch of ${batch.length} bytes is too short`);
     if (batch.readInt8(16) !== magic) throw new UnreadableBatchError(`its format (${batch.readInt8(16)}) is unknown`);
     if (header.count < 0 || header.count > maxBatchRecords) {
@@ -77,11 +82,29 @@ export async function decodeBatch(batch: Buffer, breather: Breather): Promise<De
     // A batch from which compaction took every record has no bytes to decompress.
     const isPlain = header.codec === 0 || header.count === 0;
     const records = isPlain ? body : await decompress(header.codec, body, maxBatchBytes, breather);
-    return { messages: decodeRecords(header, records), inflatedBytes: isPlain ? 0 : records.length };
+    const messages = decodeRecords(header, records);
+    return {
+      messages: skips.areNone ? messages : messages.map((message) => withoutSkipped(message, skips)),
+      inflatedBytes: isPlain ? 0 : records.length,
+    };
   } catch (error) {
     if (!(error instanceof UnreadableBatchError)) throw error;
     return { messages: [unreadable(batch, header, error.message)], inflatedBytes: maxBatchBytes };
   }
+}
+
+const skipped = 'it is skipped: KAFKA_SKIP_OFFSETS names it';
+
+const isSkipped = (batch: Buffer, header: BatchHeader | null, skips: Skips): boolean => {
+  const first = batch.readBigInt64BE(0);
+  return skips.hasBatch(first, header ? lastOffsetOf(header) : first);
+};
+
+function withoutSkipped(message: FetchedMessage, skips: Skips): FetchedMessage {
+  const firstOffset = BigInt(message.offset);
+  if (message.unusable || message.isControlRecord || !skips.hasRecord(firstOffset)) return message;
+  const reason = 'undecodable_record';
+  return { ...message, unusable: { reason, message: skipped, firstOffset, valueBytes: null, valueSha256: null } };
 }
 
 function headerOf(batch: Buffer): BatchHeader {

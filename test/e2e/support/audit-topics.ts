@@ -3,6 +3,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Kafka, type KafkaMessage, logLevel } from 'kafkajs';
 import { vi } from 'vitest';
+import { boundDecoding } from '../../../lib/kafka/batches/kafkajs-decoder.ts';
+import type { Unusable } from '../../../lib/kafka/batches/unusable.ts';
 import { DecodeError } from '../../../schemas/codec.ts';
 import { deadLetterCodec, movieIdCodec, rawGenresCodec, rawMovieCodec } from '../../../schemas/codecs.ts';
 
@@ -33,8 +35,10 @@ interface IdEntry {
 }
 
 interface Letter {
-  /** Address of what it holds. */
+  /** Address of what it holds: of a batch, its first. */
   readonly origin: string;
+  /** All addresses that it accounts for. */
+  readonly covers: readonly string[];
   /** Of the value that it holds; null where that had none. */
   readonly hash: string | null;
 }
@@ -64,20 +68,30 @@ const sha256 = (bytes: Buffer | string): string => createHash('sha256').update(b
 
 /** Reads all our topics from the first record to the last that is there now. */
 export async function readTopics(kafkaDir: string, brokers: readonly string[]): Promise<KafkaContents> {
+  // What no reader can take, the audit's own cannot either: it counts as there, with nothing that BRONZE could hold.
+  boundDecoding();
   const kafka = new Kafka({ brokers: [...brokers], logLevel: logLevel.NOTHING });
   const ends = await endsOf(kafka);
   const found = { ids: [] as IdEntry[], raw: [] as RawEntry[], letters: [] as Letter[], redriven: 0 };
   const parked = new Set<string>();
   await readAll(kafka, ends, (topic, partition, message) => {
-    const { value, headers } = message;
+    const { value, headers, unusable } = message;
     if (headers?.['tmdb-origin'] !== undefined) found.redriven += 1;
     if (topic === 'tmdb.dead-letters') parked.add(String(message.key));
     const address = `${topic}/${partition}/${message.offset}`;
-    if (topic === 'tmdb.movie-ids') {
+    if (unusable && topic !== 'tmdb.dead-letters') {
+      for (const entry of unusableEntries(topic, partition, message, unusable)) {
+        if (topic === 'tmdb.movie-ids') found.ids.push({ ...entry, id: null });
+        else found.raw.push({ ...entry, topic: topic as RawTopic, contents: null, answer: null });
+      }
+    } else if (topic === 'tmdb.movie-ids') {
       // A tombstone asks for nothing.
       if (value) found.ids.push({ address, hash: sha256(value), id: idOf(value) });
     } else if (topic === 'tmdb.dead-letters') {
-      if (value) found.letters.push(letterOf(value));
+      const letter = value && !unusable && letterOf(value);
+      if (!letter) return;
+      found.letters.push(letter);
+      for (const covered of letter.covers) parked.add(covered);
     } else {
       found.raw.push(rawEntry(topic as RawTopic, partition, address, message));
     }
@@ -108,7 +122,7 @@ async function endsOf(kafka: Kafka): Promise<Map<string, PartitionEnds>> {
 async function readAll(
   kafka: Kafka,
   ends: ReadonlyMap<string, PartitionEnds>,
-  onRecord: (topic: string, partition: number, message: KafkaMessage) => void,
+  onRecord: (topic: string, partition: number, message: KafkaMessage & { readonly unusable?: Unusable }) => void,
 ): Promise<void> {
   const open = new Map([...ends].filter(([, { low, high }]) => low < high));
   if (open.size === 0) return;
@@ -145,6 +159,22 @@ async function readAll(
   }
 }
 
+/** Of hashes: of a whole batch, not of a record. */
+export const batchPrefix = 'batch:';
+
+/** One entry for each offset that the message stands for. */
+function unusableEntries(topic: string, partition: number, { offset, value }: KafkaMessage, unusable: Unusable) {
+  const { firstOffset, valueSha256 } = unusable;
+  const prefix = unusable.reason === 'unreadable_batch' ? batchPrefix : '';
+  const hash = prefix + (valueSha256?.toString('hex') ?? sha256(value ?? ''));
+  return offsetsFrom(firstOffset, BigInt(offset)).map((at) => {
+    return { partition, offset: at, address: `${topic}/${partition}/${at}`, hash };
+  });
+}
+
+const offsetsFrom = (first: bigint, last: bigint): bigint[] =>
+  Array.from({ length: Number(last - first) + 1 }, (_, index) => first + BigInt(index));
+
 function rawEntry(topic: RawTopic, partition: number, address: string, { value, offset }: KafkaMessage): RawEntry {
   const entry = { topic, partition, offset: BigInt(offset), address, hash: sha256(value ?? '') };
   if (topic === 'tmdb.raw-genres') {
@@ -174,9 +204,14 @@ function idOf(value: Buffer): IdEntry['id'] {
 }
 
 function letterOf(value: Buffer): Letter {
-  const { originTopic, originPartition, originOffset, originValue } = deadLetterCodec.decode(value);
-  const origin = `${originTopic}/${originPartition}/${originOffset}`;
-  return { origin, hash: originValue && sha256(originValue) };
+  const letter = deadLetterCodec.decode(value);
+  const { originTopic, originPartition, originOffset, originValue, originValueSha256 } = letter;
+  const place = `${originTopic}/${originPartition}`;
+  const last = originOffset + BigInt(letter.originLastOffsetDelta ?? 0);
+  const covers = offsetsFrom(originOffset, last).map((offset) => `${place}/${offset}`);
+  const digest = originValueSha256?.toString('hex') ?? (originValue && sha256(originValue));
+  const hash = digest && (letter.originLastOffsetDelta === null ? '' : batchPrefix) + digest;
+  return { origin: `${place}/${originOffset}`, covers, hash };
 }
 
 function decodedOrNull<T>(codec: { decode(bytes: Buffer): T }, value: Buffer): T | null {

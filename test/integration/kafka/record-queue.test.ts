@@ -25,6 +25,23 @@ it('takes no record twice, and none at or behind its end', () => {
   expect(queue.waiting).toBe(2);
 });
 
+it('takes a batch that stands as one record, also where it begins before what was received', () => {
+  const queue = new RecordQueue(from(3n), 4);
+  const batch = {
+    reason: 'unreadable_batch',
+    message: '',
+    valueBytes: null,
+    valueSha256: null,
+    lastOffset: 6n,
+  } as const;
+  queue.receive([{ ...consumerRecord(1, null), unusable: batch }, ...recordsAt([7])], 8n);
+  const entry = queue.start();
+  expect(entry?.record.offset).toBe(3n);
+  expect(queue.newlyDone()).toBeNull();
+  if (entry) queue.finish(entry);
+  expect(queue.newlyDone()).toEqual(from(7n));
+});
+
 it('never calls done what is not, nor lets more than a window of finished records lie ahead', () => {
   const gaps = fc.array(fc.integer({ min: 1, max: 4 }), { maxLength: 30 });
   const picks = fc.array(fc.nat(), { maxLength: 60 });

@@ -89,6 +89,18 @@ describe('the bronze loader', () => {
     expect(warehouse.batches).toEqual([]);
   });
 
+  it('parks a batch that cannot be read as one letter, moves past all its offsets, and loads what follows', async () => {
+    source.append(movies, 0, range(2));
+    source.appendUnreadable(movies, 0, 5);
+    source.append(movies, 0, range(2, 7));
+    await loadAll();
+    expect(warehouse.offsets()).toEqual([0n, 1n, 7n, 8n]);
+    expect(deadLetters.values).toMatchObject([
+      { reason: 'unreadable_batch', originOffset: 2n, originLastOffsetDelta: 4 },
+    ]);
+    expect(await warehouse.positions(topicId)).toEqual(new Map([[0, 9n]]));
+  });
+
   it('starts where the ledger is, and loads nothing twice', async () => {
     source.append(movies, 0, range(5));
     await loadAll();

@@ -1,7 +1,20 @@
+import { createHash } from 'node:crypto';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { closedReplays, closingOf, deadLetterOf, sentBack } from '../../../consumers/dead-letter.ts';
+import {
+  closedReplays,
+  closingOf,
+  deadLetterOf,
+  failureOf,
+  publishLetters,
+  sentBack,
+} from '../../../consumers/dead-letter.ts';
+import { RecordTooLargeError } from '../../../lib/kafka/errors.ts';
 import type { ConsumerRecord, Headers } from '../../../lib/kafka/topic.ts';
+import { deadLetterCodec } from '../../../schemas/codecs.ts';
+import type { DeadLetter } from '../../../schemas/records.ts';
 import { consumerRecord } from '../../support/memory-record-source.ts';
+import { MemorySink } from '../../support/memory-sink.ts';
 
 const failure = { reason: 'undecodable_record', message: 'no', attempts: 1 } as const;
 const failedAt = new Date(Date.UTC(2026, 4, 1));
@@ -74,5 +87,48 @@ describe('a dead letter', () => {
     expect(closing).toMatchObject({ key: 'tmdb.movie-ids/0/7', value: null });
     expect(closedReplays(arrived(closing.headers))).toBe(2);
     expect(closedReplays(arrived(undefined))).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  it('of a batch that cannot be read covers all its offsets, and says how large the batch was', () => {
+    const [valueBytes, valueSha256] = [9_000, Buffer.alloc(32, 1)];
+    const unusable = { reason: 'unreadable_batch', message: 'no', valueBytes, valueSha256, lastOffset: 12n } as const;
+    const { key, value } = deadLetterOf({ ...first, key: null, unusable }, failureOf(unusable), failedAt);
+    expect(key).toBe('tmdb.movie-ids/0/7');
+    expect(value).toMatchObject({ reason: 'unreadable_batch', originLastOffsetDelta: 5, originValueBytes: 9_000 });
+    expect(value.originValueSha256).toEqual(valueSha256);
+  });
+
+  it('can be written whatever time the record has, and however long the message is', () => {
+    fc.assert(
+      fc.property(
+        fc.bigInt({ min: -(1n << 63n), max: (1n << 63n) - 1n }),
+        fc.string({ maxLength: 9 }),
+        (time, text) => {
+          const message = text.repeat(2_000);
+          const letter = deadLetterOf({ ...first, timestamp: Number(time) }, { ...failure, message }, failedAt);
+          expect(deadLetterCodec.encode(letter.value).length).toBeLessThan(10_000);
+        },
+      ),
+    );
+  });
+
+  it('that is larger than the topic takes is cut, and keeps size and hash of what it held', async () => {
+    class SmallSink extends MemorySink<DeadLetter> {
+      override async publish(records: Parameters<MemorySink<DeadLetter>['publish']>[0]): Promise<void> {
+        const isTooLarge = records.some(({ value }) => (value.originValue?.length ?? 0) > 100_000);
+        if (isTooLarge) throw new RecordTooLargeError('too large');
+        await super.publish(records);
+      }
+    }
+    const sink = new SmallSink();
+    const large = Buffer.alloc(3_000_000, 'x');
+    const letters = [large, Buffer.from('small')].map((value, offset) =>
+      deadLetterOf(consumerRecord(offset, value), failure, failedAt),
+    );
+    await publishLetters(sink, letters);
+    const originValueSha256 = createHash('sha256').update(large).digest();
+    expect(sink.values[0]).toMatchObject({ originValueBytes: 3_000_000, originValueSha256 });
+    expect(sink.values[0]?.originValue?.length).toBe(65_536);
+    expect(sink.records[1]).toEqual(letters[1]);
   });
 });

@@ -132,6 +132,22 @@ describe('movie-details', () => {
     expect(done).toEqual([0n, 1n]);
   });
 
+  it('parks a record that is unusable, whatever is left of it', async () => {
+    const unusable = {
+      reason: 'unreadable_batch',
+      message: 'no',
+      valueBytes: 9,
+      valueSha256: null,
+      lastOffset: 4n,
+    } as const;
+    const records = [null, asked(603)].map((value) => ({ ...consumerRecord(2, value), unusable }));
+    const { outcomes } = await runRecords(records, () => 200);
+    expect(outcomes).toEqual(['parked', 'parked']);
+    const letter = { reason: 'unreadable_batch', originOffset: 2n, originLastOffsetDelta: 2 };
+    expect(deadLetters.values).toMatchObject([letter, letter]);
+    expect(rawMovies.records).toEqual([]);
+  });
+
   it('skips a tombstone: there is nothing to fetch', async () => {
     const { outcomes } = await run([null], () => 200);
     expect(outcomes).toEqual(['skipped']);

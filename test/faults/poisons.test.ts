@@ -1,0 +1,214 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { fetchMovies } from '../../pipeline/stages.ts';
+import { GeneratedCatalogue } from '../../sandbox/catalogue-generated.ts';
+import { type Sandbox, startSandbox } from '../../sandbox/server.ts';
+import { movieIdCodec } from '../../schemas/codecs.ts';
+import { topics } from '../../schemas/topics.ts';
+import { produceRaw, rawBatchOf } from '../support/raw-batches.ts';
+import { KafkaGround, sandboxMovies } from './support/kafka-ground.ts';
+import { goodKey, goodValue, poisons, type ReadTopicName, readTopics } from './support/poisons.ts';
+
+/** How long a topic takes is printed; this is when the test gives up. */
+const timeout = 60_000;
+
+const catalogue = new GeneratedCatalogue({ seed: 1, movies: sandboxMovies });
+
+describe('a cluster whose topics hold every poison', () => {
+  let ground: KafkaGround;
+  let sandbox: Sandbox;
+  /** Batches by poison and topic, made before anything runs: making them takes longer than reading them. */
+  const made = new Map<string, readonly Buffer[]>();
+  /** Popular ones by rank: each is used once. */
+  let used = 0;
+  const nextMovie = () => catalogue.idAtRank(used++);
+
+  beforeAll(async () => {
+    [ground, sandbox] = await Promise.all([KafkaGround.open(), startSandbox({ movies: sandboxMovies, limit: null })]);
+    await ground.makeAnew();
+    for (const poison of poisons) {
+      for (const topic of poison.topics ?? readTopics) {
+        made.set(`${poison.name}/${topic}`, await poison.batches(topic, nextMovie()));
+      }
+    }
+  });
+  afterAll(async () => {
+    await ground[Symbol.asyncDispose]();
+    await sandbox[Symbol.asyncDispose]();
+  });
+
+  const asTmdb = () => ({ TMDB_BASE_URL: sandbox.url, TMDB_RATE_LIMIT: '1000/1s' });
+
+  const put = (topic: ReadTopicName, batch: Buffer, partition = 0) =>
+    produceRaw(ground.proxy.address, topic, partition, batch);
+
+  /** One good record for each topic. Each comes to a row of BRONZE: the id by way of TMDb. */
+  async function putGood(): Promise<number> {
+    for (const topic of readTopics) {
+      const movieId = topic === topics.movieIds ? nextMovie() : 1_000_000 + used++;
+      await put(topic, rawBatchOf([{ key: goodKey(topic, movieId), value: goodValue(topic, movieId) }]));
+    }
+    return readTopics.length;
+  }
+
+  it('is read on after each of them, in bounded time and memory, and parks it with its reason', async () => {
+    await using loader = ground.startLoader();
+    await using fetcher = ground.start((platform, context) => fetchMovies(platform, context), asTmdb());
+    const failed = Promise.race([loader.ended, fetcher.ended]).then(() => Promise.reject(new Error('a stage ended')));
+    failed.catch(() => {});
+    let rows = await putGood();
+    const loaded = () => Promise.race([failed, vi.waitUntil(async () => (await loader.rows()) >= rows, { timeout })]);
+    await loaded();
+    const delay = monitorEventLoopDelay({ resolution: 10 });
+    delay.enable();
+    const before = process.memoryUsage.rss();
+    let peak = before;
+    const sampling = setInterval(() => {
+      peak = Math.max(peak, process.memoryUsage.rss());
+    }, 20);
+    for (const poison of poisons) {
+      const since = performance.now();
+      for (const topic of poison.topics ?? readTopics) {
+        for (const batch of made.get(`${poison.name}/${topic}`) ?? []) await put(topic, batch);
+      }
+      const written = performance.now();
+      rows += await putGood();
+      await loaded();
+      const [write, read] = [written - since, performance.now() - written].map((ms) => (ms / 1_000).toFixed(1));
+      process.stdout.write(`${poison.name}: written in ${write} s, all read on after ${read} s\n`);
+    }
+    clearInterval(sampling);
+    delay.disable();
+    process.stdout.write(
+      `event loop held up for ${Math.round(delay.max / 1e6)} ms at most; memory grew by ${Math.round((peak - before) / 1e6)} MB\n`,
+    );
+    await Promise.all([loader.stop(), fetcher.stop()]);
+    const reasons = new Map<string, number>();
+    // A record may come twice, and be parked twice: that is one letter.
+    for (const [id, reason] of new Map(await ground.deadLetters())) {
+      const name = `${id.split('/')[0]} ${reason}`;
+      reasons.set(name, (reasons.get(name) ?? 0) + 1);
+    }
+    const expected = new Map<string, number>();
+    for (const { topics: where = readTopics, reason, letters } of poisons) {
+      for (const topic of where) {
+        expected.set(`${topic} ${reason}`, (expected.get(`${topic} ${reason}`) ?? 0) + letters);
+      }
+    }
+    expect(reasons).toEqual(expected);
+    expect(await ground.audit()).toMatchObject({ bronzeRows: rows });
+    // kafkajs: an hour and more, and 1.5 GB.
+    expect(delay.max / 1e6).toBeLessThan(5_000);
+    expect(peak - before).toBeLessThan(1_000_000_000);
+  });
+
+  it('comes from all partitions at once, and no more is decompressed at a time', async () => {
+    const bomb = made.get('a gzip record of 20 MB of zeros/tmdb.raw-movies')?.[0] ?? Buffer.alloc(0);
+    const before = process.memoryUsage.rss();
+    let peak = before;
+    const sampling = setInterval(() => {
+      peak = Math.max(peak, process.memoryUsage.rss());
+    }, 10);
+    await Promise.all(
+      [0, 1].flatMap((partition) =>
+        readTopics.flatMap((topic) => Array.from({ length: 10 }, () => put(topic, bomb, partition))),
+      ),
+    );
+    await ground.fetchOnce(sandbox);
+    expect(await ground.loadOnce()).toMatchObject({ parked: 40 });
+    clearInterval(sampling);
+    process.stdout.write(`memory grew by ${Math.round((peak - before) / 1e6)} MB\n`);
+    await ground.audit();
+    expect(peak - before).toBeLessThan(1_000_000_000);
+  });
+
+  it('is healed by one command for each: what is whole is sent back and counts, what is not is refused and purged', async () => {
+    const whole = poisons.filter(({ heal }) => heal === 'redrive');
+    const back = whole.reduce((sum, { letters, topics: where = readTopics }) => sum + letters * where.length, 0);
+    const redriven = await ground.cli(['dead-letters', 'redrive', '--all', '--json']);
+    const { refused, ...result } = JSON.parse(redriven.stdout);
+    expect(result).toEqual({ redriven: back });
+    for (const { why } of refused)
+      expect(why).toMatch(/is in Kafka at tmdb\.[\w-]+\/\d\/\d+, for as long as that is retained/);
+    await ground.fetchOnce(sandbox);
+    expect(await ground.loadOnce()).toMatchObject({ parked: 0 });
+    const purged = await ground.cli(['dead-letters', 'purge', '--all', '--yes', '--json']);
+    expect(purged.code, purged.stderr).toBe(0);
+    expect(JSON.parse(purged.stdout)).toHaveLength(refused.length);
+    const listed = await ground.cli(['dead-letters', 'list', '--json']);
+    expect(JSON.parse(listed.stdout)).toEqual([]);
+    await ground.audit();
+  });
+
+  it('does not keep the list of dead letters, nor the memory of the producers, from being read', async () => {
+    for (const { name } of poisons) {
+      for (const batch of made.get(`${name}/${topics.movieIds}`) ?? []) {
+        await produceRaw(ground.proxy.address, topics.deadLetters, 0, batch);
+      }
+    }
+    const listed = await ground.cli(['dead-letters', 'list', '--json']);
+    expect(listed.code, listed.stderr).toBe(0);
+    const walked = await ground.cli(['produce', 'popular', '--pages', '1', '--json'], asTmdb());
+    expect(walked.code, walked.stderr).toBe(0);
+  });
+});
+
+describe('a topic that Kafka compresses', () => {
+  let ground: KafkaGround;
+  let sandbox: Sandbox;
+  beforeAll(async () => {
+    [ground, sandbox] = await Promise.all([KafkaGround.open(), startSandbox({ movies: sandboxMovies, limit: null })]);
+  });
+  afterAll(async () => {
+    await ground[Symbol.asyncDispose]();
+    await sandbox[Symbol.asyncDispose]();
+  });
+
+  it.each(['gzip', 'snappy', 'lz4', 'zstd'])('with %s is fetched from and loaded like any other', async (type) => {
+    await ground.makeAnew();
+    const settings = { 'compression.type': type, 'max.message.bytes': '8000000' };
+    await ground.configure(topics.movieIds, { ...settings, 'cleanup.policy': 'compact' });
+    await ground.configure(topics.rawMovies, settings);
+    await ground.configure(topics.rawGenres, settings);
+    await ground.publishIds(20);
+    await ground.publish(20, { from: 1_000_000, bytes: 30_000 });
+    await ground.write(topics.rawGenres, [{ key: 'en', value: goodValue(topics.rawGenres, 1) }]);
+    expect(await ground.fetchOnce(sandbox)).toMatchObject({ fetched: 20, parked: 0 });
+    expect(await ground.loadOnce()).toEqual({ rows: 41, parked: 0 });
+    expect(await ground.audit()).toMatchObject({ bronzeRows: 41 });
+  });
+
+  it('passes any record that a person names, unseen, and sends it back when it is wanted', async () => {
+    await ground.makeAnew(1);
+    await ground.publish(5);
+    await ground.publish(5, { from: 5 });
+    await ground.write(
+      topics.movieIds,
+      [0, 1].map((rank) => {
+        const movieId = catalogue.idAtRank(rank);
+        const value = { movieId, reason: 'manual', page: null, rank: null, requestedAt: new Date() } as const;
+        return { key: String(movieId), value: movieIdCodec.encode(value) };
+      }),
+    );
+    const skip = {
+      KAFKA_SKIP_OFFSETS: `${topics.rawMovies}/0/2,${topics.rawMovies}/0/5-5,${topics.movieIds}/0/1`,
+      ...{ TMDB_BASE_URL: sandbox.url, TMDB_RATE_LIMIT: '1000/1s' },
+    };
+    const loaded = await ground.cli(['load', '--once', '--json'], skip);
+    expect(JSON.parse(loaded.stdout)).toEqual({ rows: 4, parked: 2 });
+    const fetched = await ground.cli(['fetch', '--once', '--json'], skip);
+    expect(JSON.parse(fetched.stdout)).toMatchObject({ fetched: 1, parked: 1 });
+    expect(await ground.deadLetters()).toEqual([
+      [`${topics.movieIds}/0/1`, 'undecodable_record'],
+      [`${topics.rawMovies}/0/2`, 'undecodable_record'],
+      [`${topics.rawMovies}/0/5`, 'unreadable_batch'],
+    ]);
+    await ground.loadOnce();
+    await ground.audit();
+    const redriven = await ground.cli(['dead-letters', 'redrive', '--reason', 'undecodable_record', '--json']);
+    expect(JSON.parse(redriven.stdout)).toEqual({ redriven: 2, refused: [] });
+    expect(await ground.fetchOnce(sandbox)).toMatchObject({ fetched: 1 });
+    expect(await ground.loadOnce()).toEqual({ rows: 2, parked: 0 });
+    await ground.audit();
+  });
+});
