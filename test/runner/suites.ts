@@ -57,7 +57,12 @@ export const suites: readonly Suite[] = [
   },
   {
     name: 'kafka',
-    files: ['test/faults/kafka.test.ts', 'test/faults/kafka-security.test.ts', 'test/integration/kafka/'],
+    files: [
+      'test/faults/kafka.test.ts',
+      'test/faults/kafka-security.test.ts',
+      'test/faults/false-records.test.ts',
+      'test/integration/kafka/',
+    ],
     touches: ['lib/kafka/', 'schemas/'],
   },
   {
@@ -93,7 +98,13 @@ export const suites: readonly Suite[] = [
   },
   {
     name: 'command-line',
-    files: ['test/e2e/cli.test.ts', 'test/e2e/fleet.test.ts', 'test/e2e/recorded.test.ts', 'test/e2e/replay.test.ts'],
+    files: [
+      'test/e2e/cli.test.ts',
+      'test/e2e/fleet.test.ts',
+      'test/e2e/recorded.test.ts',
+      'test/e2e/replay.test.ts',
+      'test/e2e/repair.test.ts',
+    ],
     touches: ['cli.ts', 'commands/', 'pipeline/', 'sandbox/'],
   },
   {
