@@ -195,7 +195,7 @@ async function main(): Promise<void> {
     const kafka = createKafka({ brokers: broker.brokers, ssl: false, sasl: undefined, clientId: 'bench', log });
     const admin = resources.use(await createAdmin(kafka));
     const partitions = Number(options.partitions);
-    await admin.ensureTopics({ partitions, replicationFactor: 1, rawRetentionMs: 86_400_000 });
+    await admin.ensureTopics({ partitions, replicationFactor: 1, rawRetentionMs: 15_552_000_000 });
     note(`publishing ${movies} movies`);
     const { rows, bytes } = await publish(kafka);
     const cli = new CommandLine({

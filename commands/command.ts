@@ -2,6 +2,7 @@ import type { ParseArgsConfig } from 'node:util';
 import type { Config } from '../lib/config.ts';
 import { UsageError } from '../lib/errors.ts';
 import { escapeControls } from '../lib/escape-controls.ts';
+import { type Gap, parseGap } from '../lib/kafka/gap.ts';
 import { parseDuration } from '../lib/units.ts';
 import type { Context } from '../pipeline/platform.ts';
 
@@ -90,3 +91,15 @@ export function pagesOf(values: Values, standard: number): number {
   if (Number.isInteger(pages) && pages >= 1 && pages <= 500) return pages;
   throw new UsageError(`--pages takes a number from 1 to 500 or "all", not "${text}"`);
 }
+
+export const gapOption = { 'accept-gap': { type: 'string', multiple: true } } as const;
+
+/** `--accept-gap TOPIC/PARTITION/FIRST-LAST` → gaps. @throws UsageError for what no message can have named. */
+export const gapsOf = (values: Values): readonly Gap[] =>
+  listOf(values, 'accept-gap').map((text) => {
+    const gap = parseGap(text);
+    if (gap) return gap;
+    throw new UsageError(
+      `--accept-gap takes a gap as the message names it, such as tmdb.raw-movies/0/100-199, not "${text}"`,
+    );
+  });

@@ -67,7 +67,7 @@ const words: Readonly<Record<string, Command['run']>> = { list, show, redrive: s
 async function list(context: Context, values: Values, ids: readonly string[]): Promise<number> {
   allowOnly(values, 'list', [...filterNames, 'json']);
   const filter = filterOf(values, ids);
-  await using platform = openPlatform(context, { mayJoinBroker: true });
+  await using platform = openPlatform(context, { mayJoinBroker: true, topics: 'tell' });
   const { client } = await platform.kafka();
   const open = await openLetters(context, client, filter);
   print(values, open.map(toListed), () =>
@@ -82,7 +82,7 @@ async function show(context: Context, values: Values, ids: readonly string[]): P
   if (wanted === undefined || more.length > 0) {
     throw new UsageError('dead-letters show takes one ID: TOPIC/PARTITION/OFFSET, or a movie id');
   }
-  await using platform = openPlatform(context, { mayJoinBroker: true });
+  await using platform = openPlatform(context, { mayJoinBroker: true, topics: 'tell' });
   const { client } = await platform.kafka();
   const letters = await readLetters(client, context.log);
   const shown: ShownLetter[] = [];

@@ -6,15 +6,16 @@ export const doctor: Command = {
   summary: 'try everything that a run needs and say what is wrong',
   help: `usage: doctor [--json]
 
-Tries Node, dbt, the data folder, Kafka, the warehouse, the token bucket and TMDb (one request) with the settings of now. Exit code 1 when
-something is wrong.`,
+Tries Node, dbt, the data folder, Kafka, its topics, the warehouse, the token bucket and TMDb (one request) with the
+settings of now, and changes nothing. Exit code 1 when something is wrong; a warning loses nothing and is none.`,
   options: jsonOption,
   logLevel: 'silent',
   run: async (context, values) => {
     const findings = await examine(context);
     const width = Math.max(...findings.map(({ check }) => check.length));
     const lines = findings.map(
-      ({ check, ok, detail }) => `${ok ? 'ok   ' : 'WRONG'}  ${check.padEnd(width)}  ${detail}`,
+      ({ check, ok, isWarning, detail }) =>
+        `${isWarning ? 'warn ' : ok ? 'ok   ' : 'WRONG'}  ${check.padEnd(width)}  ${detail}`,
     );
     print(values, findings, lines.join('\n'));
     return findings.every(({ ok }) => ok) ? ExitCode.done : ExitCode.failed;

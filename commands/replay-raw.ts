@@ -3,16 +3,27 @@ import { ExitCode, UsageError } from '../lib/errors.ts';
 import { formatDuration } from '../lib/units.ts';
 import { type Context, openPlatform } from '../pipeline/platform.ts';
 import { extendBronze, type RawReplayed, rebuildBronze } from '../pipeline/replay-raw.ts';
-import { allowOnly, print, type Values } from './command.ts';
+import { allowOnly, gapsOf, print, type Values } from './command.ts';
 import { parseSelection, selectionOptions, selectionText } from './selection.ts';
 
 /** `replay raw`: BRONZE from the raw topics, with no request to TMDb. */
 export async function raw(context: Context, values: Values): Promise<number> {
-  allowOnly(values, 'replay raw', [...Object.keys(selectionOptions), 'rebuild', 'dry-run', 'restart', 'json']);
+  allowOnly(values, 'replay raw', [
+    ...Object.keys(selectionOptions),
+    'rebuild',
+    'dry-run',
+    'restart',
+    'accept-gap',
+    'json',
+  ]);
   const selection = parseSelection(values, systemClock.now());
   const isRebuild = values['rebuild'] === true;
   if (isRebuild && !values['all']) throw new UsageError('--rebuild makes all of BRONZE anew: it goes with --all');
-  const options = { restart: values['restart'] === true, isDryRun: values['dry-run'] === true };
+  const options = {
+    restart: values['restart'] === true,
+    isDryRun: values['dry-run'] === true,
+    acceptedGaps: gapsOf(values),
+  };
   await using platform = openPlatform(context, { mayJoinBroker: true });
   const replayed = isRebuild
     ? await rebuildBronze(platform, context, options)

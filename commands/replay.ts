@@ -6,7 +6,7 @@ import { type Context, openPlatform } from '../pipeline/platform.ts';
 import { replayIds } from '../pipeline/replay-ids.ts';
 import { findBegun } from '../pipeline/replay-journal.ts';
 import { topics } from '../schemas/topics.ts';
-import { allowOnly, type Command, jsonOption, print, type Values } from './command.ts';
+import { allowOnly, type Command, gapOption, jsonOption, print, type Values } from './command.ts';
 import { raw } from './replay-raw.ts';
 import { parseSelection, selectionHelp, selectionOptions, selectionText } from './selection.ts';
 
@@ -30,12 +30,14 @@ ${selectionHelp}
 
   --rebuild                      of raw, with --all: BRONZE anew
   --dry-run                      does nothing; tells how many records, and what that costs at TMDB_RATE_LIMIT
-  --restart                      begin anew, whatever was begun before and has not ended`,
+  --restart                      begin again from scratch, whatever was begun before and has not ended
+  --accept-gap GAP               of raw: continue without the records that are gone within these offsets, as "load" does`,
   options: {
     ...selectionOptions,
     rebuild: { type: 'boolean' },
     'dry-run': { type: 'boolean' },
     restart: { type: 'boolean' },
+    ...gapOption,
     ...jsonOption,
   },
   takesPositionals: true,

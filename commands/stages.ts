@@ -5,7 +5,7 @@ import { services } from '../pipeline/services.ts';
 import { endsOf, fetchGenres, fetchMovies, loadBronze, walkPopular } from '../pipeline/stages.ts';
 import { transform as runTransform } from '../pipeline/transform.ts';
 import { topics as topicNames } from '../schemas/topics.ts';
-import { type Command, intervalOf, jsonOption, pagesOf, print, type Values } from './command.ts';
+import { type Command, gapOption, gapsOf, intervalOf, jsonOption, pagesOf, print, type Values } from './command.ts';
 
 export const produce: Command = {
   summary: 'publish movie ids (popular) or the genre list (genres)',
@@ -83,8 +83,9 @@ Reads tmdb.raw-movies and tmdb.raw-genres from where the ledger is and appends t
 loaded and are gone from Kafka end it with exit code 1, and the message names them.
 
   --once             end when everything of now is in BRONZE
-  --accept-gap GAP   go on without the records of this gap, as the message named it; the ledger keeps a line of it`,
-  options: { ...once, 'accept-gap': { type: 'string', multiple: true }, ...jsonOption },
+  --accept-gap GAP   continue without the records that are gone within these offsets, as the message named them; the ledger
+                     keeps a line of it`,
+  options: { ...once, ...gapOption, ...jsonOption },
   isService: unlessOnce,
   run: async (context, values) => {
     const acceptedGaps = gapsOf(values);
@@ -100,18 +101,6 @@ loaded and are gone from Kafka end it with exit code 1, and the message names th
     return ExitCode.done;
   },
 };
-
-/** @throws UsageError for what no message can have named. */
-function gapsOf(values: Values): ReadonlySet<string> {
-  const gaps = [values['accept-gap'] ?? []].flat().map(String);
-  for (const gap of gaps) {
-    if (/^[\w.-]+\/\d+\/\d+-\d+$/.test(gap)) continue;
-    throw new UsageError(
-      `--accept-gap takes a gap as the message names it, such as tmdb.raw-movies/0/100-199, not "${gap}"`,
-    );
-  }
-  return new Set(gaps);
-}
 
 export const transform: Command = {
   summary: 'build and test SILVER and GOLD with dbt',

@@ -1,33 +1,61 @@
 import { ExitCode } from '../lib/errors.ts';
+import type { KafkaAdmin } from '../lib/kafka/admin.ts';
+import { lineOf, type TopicFinding } from '../lib/kafka/topic-preconditions.ts';
 import { formatTable } from '../lib/table.ts';
-import { openPlatform } from '../pipeline/platform.ts';
-import { topics as names } from '../schemas/topics.ts';
+import { openPlatform, topicSettingsOf } from '../pipeline/platform.ts';
+import { topics as names, type TopicName } from '../schemas/topics.ts';
 import { type Command, jsonOption, print } from './command.ts';
 
 export const topics: Command = {
-  summary: 'make the topics that are missing and show what each holds',
-  help: `usage: topics [--json]
+  summary: 'show the topics as they are and should be; --apply creates and corrects them',
+  help: `usage: topics [--apply] [--json]
 
-Makes the topics that are missing (KAFKA_PARTITIONS, KAFKA_REPLICATION, KAFKA_RAW_RETENTION); those that are there stay as
-they are. Shows for each partition the first offset that is there and the one after the last.`,
-  options: jsonOption,
+Shows for each partition the first offset that is there and the one after the last, and every setting that is other than
+KAFKA_PARTITIONS, KAFKA_REPLICATION, KAFKA_RAW_RETENTION and our promises need it. Changes nothing. Exit code 1 when a topic
+is missing, or would lose records as it is set.
+
+  --apply   create the topics that are missing, set the settings that are wrong, add partitions that are missing. Never
+            shortens a retention, adds no partitions to the ids topic and no replicas: says how that is done`,
+  options: { apply: { type: 'boolean' }, ...jsonOption },
   run: async (context, values) => {
-    await using platform = openPlatform(context, { mayJoinBroker: true });
+    await using platform = openPlatform(context, { mayJoinBroker: true, topics: 'leave' });
     const { admin } = await platform.kafka();
-    const rows: Record<string, string | number>[] = [];
-    for (const topic of Object.values(names)) {
-      const { low, high } = await admin.topicOffsets(topic);
-      const partitions = [...high].sort(([a], [b]) => a - b);
-      rows.push(
-        ...partitions.map(([partition, end]) => ({
-          topic,
-          partition,
-          first: Number(low.get(partition) ?? 0n),
-          end: Number(end),
-        })),
-      );
+    const settings = topicSettingsOf(context.config);
+    const applied: TopicFinding[] = [];
+    const created = values['apply'] ? await admin.ensureTopics(settings) : [];
+    if (values['apply']) {
+      applied.push(...(await admin.examineTopics(settings)).filter(({ fix }) => fix !== null));
+      await admin.applyFixes(applied);
     }
-    print(values, rows, () => formatTable(rows));
-    return ExitCode.done;
+    const missing = await admin.missingTopics();
+    const findings = await admin.examineTopics(settings);
+    const partitions = await partitionsOf(admin, missing);
+    print(values, { partitions, missing, findings: findings.map(plain), created, applied: applied.map(plain) }, () =>
+      [
+        ...(partitions.length > 0 ? [formatTable(partitions)] : []),
+        ...created.map((topic) => `created  ${topic}`),
+        ...applied.map(
+          ({ topic, setting, actual, wanted }) => `changed  ${topic}: ${setting} from ${actual} to ${wanted}`,
+        ),
+        ...missing.map((topic) => `MISSING  ${topic}: topics --apply creates it`),
+        ...findings.map((finding) => `${finding.verdict === 'refuse' ? 'WRONG  ' : 'warn   '}  ${lineOf(finding)}`),
+      ].join('\n'),
+    );
+    const isGood = missing.length === 0 && findings.every(({ verdict }) => verdict === 'warn');
+    return isGood ? ExitCode.done : ExitCode.failed;
   },
 };
+
+/** Without what only we understand. */
+const plain = ({ fix, ...finding }: TopicFinding) => ({ ...finding, canBeApplied: fix !== null });
+
+async function partitionsOf(admin: KafkaAdmin, missing: readonly TopicName[]) {
+  const rows: { topic: TopicName; partition: number; first: number; end: number }[] = [];
+  for (const topic of Object.values(names).filter((name) => !missing.includes(name))) {
+    const { low, high } = await admin.topicOffsets(topic);
+    const sorted = [...high].sort(([a], [b]) => a - b);
+    const first = (partition: number) => Number(low.get(partition) ?? 0n);
+    rows.push(...sorted.map(([partition, end]) => ({ topic, partition, first: first(partition), end: Number(end) })));
+  }
+  return rows;
+}

@@ -174,7 +174,8 @@ export function loadConfig(environment: NodeJS.ProcessEnv): Config {
   if (!parsed.success || mistakes.length > 0) {
     throw new UsageError(`the environment has ${mistakes.length} mistake(s):\n${mistakes.join('\n')}`);
   }
-  return Object.freeze({ ...fromEnvironment(parsed.data), childEnvironment: inherited(environment) });
+  const settings = fromEnvironment(parsed.data);
+  return Object.freeze({ ...settings, childEnvironment: childEnvironment(environment, settings.dataDir) });
 }
 
 /** Reads the secrets that were given as files; the value itself and a file of it exclude each other. */
@@ -247,13 +248,20 @@ function warehouseOf(env: Env, dataDir: string): Config['warehouse'] {
   return { snowflake, names: snowflakeNames(env), duckdbPath, goldPath, lockWaitMs: env.DUCKDB_LOCK_WAIT };
 }
 
-const inherited = (environment: NodeJS.ProcessEnv): Record<string, string> =>
-  Object.fromEntries(
-    ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TMPDIR', 'JAVA_HOME'].flatMap((name) => {
-      const value = environment[name];
-      return value === undefined ? [] : [[name, value]];
-    }),
-  );
+/**
+ * What dbt and the broker are given: of ours only what says where programs are. HOME, locale and time zone are the same
+ * everywhere, so that neither a read-only HOME nor a machine set to Turkish changes what they do.
+ */
+const childEnvironment = (environment: NodeJS.ProcessEnv, dataDir: string): Record<string, string> => {
+  const { PATH, JAVA_HOME, TMPDIR } = environment;
+  return {
+    ...(PATH !== undefined && { PATH }),
+    ...(JAVA_HOME !== undefined && { JAVA_HOME }),
+    ...(TMPDIR !== undefined && { TMPDIR }),
+    ...{ HOME: dataDir, LANG: 'C.UTF-8', LC_ALL: 'C.UTF-8', TZ: 'UTC' },
+    ...{ PYTHONUTF8: '1', PYTHONNOUSERSITE: '1', DBT_SEND_ANONYMOUS_USAGE_STATS: 'false' },
+  };
+};
 
 function originOf(env: Env): Origin {
   if (env.TMDB_TOKEN || env.TMDB_API_KEY) return 'tmdb';

@@ -25,5 +25,14 @@ export class UsageError extends IngestError {
   override readonly exitCode = ExitCode.usage;
 }
 
+/**
+ * What is there already (a topic, a store, a table) is not as our promises need it. The message has a line for each
+ * finding, with what to do about it.
+ */
+export class PreconditionError extends IngestError {
+  readonly retriable = false;
+  override readonly exitCode = ExitCode.usage;
+}
+
 /** One line for a person; never a stack. */
 export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -18,7 +18,19 @@ export function createMetrics(version: string) {
     registers,
   });
   build.set({ version, node: process.version }, 1);
-  return { registry, ...requestMetrics(registers), ...streamMetrics(registers), ...warehouseMetrics(registers) };
+  const preconditionsUnmet = new Gauge({
+    name: 'tmdb_preconditions_unmet',
+    help: 'Always 1, for each setting of a topic or store that was found other than expected at the start; see `doctor`.',
+    labelNames: ['subject', 'setting'],
+    registers,
+  });
+  return {
+    registry,
+    preconditionsUnmet,
+    ...requestMetrics(registers),
+    ...streamMetrics(registers),
+    ...warehouseMetrics(registers),
+  };
 }
 
 export type Metrics = ReturnType<typeof createMetrics>;

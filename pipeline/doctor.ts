@@ -4,20 +4,27 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { messageOf } from '../lib/errors.ts';
 import { asFileError } from '../lib/file-error.ts';
-import { type Context, openPlatform, toolsDir } from './platform.ts';
+import { lineOf, type TopicFinding } from '../lib/kafka/topic-preconditions.ts';
+import { examineEviction, storeLineOf } from '../lib/token-bucket/eviction.ts';
+import { type Context, openPlatform, toolsDir, topicSettingsOf } from './platform.ts';
 import { warehouseSystem } from './warehouse.ts';
 
 /** One thing that has to be right, and what to do when it is not. */
-export interface Finding {
+export interface Finding extends Note {
   readonly check: string;
+}
+
+interface Note {
   readonly ok: boolean;
   readonly detail: string;
+  /** Nothing is lost by it, but less is kept than promised. */
+  readonly isWarning?: boolean;
 }
 
 const run = promisify(execFile);
 
 /** Each check resolves to what it found, or rejects with what is wrong and what to do. */
-const checks: Readonly<Record<string, (context: Context) => Promise<string>>> = {
+const checks: Readonly<Record<string, (context: Context) => Promise<string | readonly Note[]>>> = {
   node: async () => `${process.version} at ${process.execPath}`,
   dbt: async ({ config }) => {
     const env = config.childEnvironment;
@@ -30,9 +37,17 @@ const checks: Readonly<Record<string, (context: Context) => Promise<string>>> = 
     return `${config.dataDir} (movies: ${config.origin})`;
   },
   kafka: async (context) => {
-    await using platform = openPlatform(context, { mayJoinBroker: true });
+    await using platform = openPlatform(context, { mayJoinBroker: true, topics: 'leave' });
     const { clusterId } = await platform.kafka();
     return `${context.config.kafka.brokers?.join(', ') ?? 'a broker of our own'}, cluster ${clusterId}`;
+  },
+  topics: async (context) => {
+    await using platform = openPlatform(context, { mayJoinBroker: true, topics: 'leave' });
+    const { admin } = await platform.kafka();
+    const missing = await admin.missingTopics();
+    const findings = await admin.examineTopics(topicSettingsOf(context.config));
+    if (findings.length > 0) return findings.map(noteOf);
+    return missing.length > 0 ? `${missing.join(', ')} not there yet: the first run creates them` : 'as they should be';
   },
   warehouse: async (context) => {
     const system = warehouseSystem(context, { lockWaitMs: 2_000 });
@@ -45,7 +60,9 @@ const checks: Readonly<Record<string, (context: Context) => Promise<string>>> = 
     if (!context.config.tokenBucketUrl) return 'one of this process (TOKEN_BUCKET_URL names one for a fleet)';
     await using platform = openPlatform(context);
     const { tokensLeft, capacity } = await (await platform.bucket()).state();
-    return `${tokensLeft} of ${capacity} tokens left`;
+    const left = { ok: true, detail: `${tokensLeft} of ${capacity} tokens left` };
+    const finding = await examineEviction(context.config.tokenBucketUrl);
+    return finding ? [left, { ok: true, isWarning: true, detail: storeLineOf(finding) }] : [left];
   },
   tmdb: async (context) => {
     await using platform = openPlatform(context);
@@ -55,12 +72,19 @@ const checks: Readonly<Record<string, (context: Context) => Promise<string>>> = 
   },
 };
 
+const noteOf = (finding: TopicFinding): Note => {
+  const isWarning = finding.verdict === 'warn';
+  return { ok: isWarning, detail: lineOf(finding), ...(isWarning && { isWarning }) };
+};
+
 /** Tries everything a run needs, one after the other; a run beside it keeps its lock and makes `warehouse` fail. */
 export async function examine(context: Context): Promise<Finding[]> {
   const findings: Finding[] = [];
   for (const [check, examineIt] of Object.entries(checks)) {
     try {
-      findings.push({ check, ok: true, detail: await examineIt(context) });
+      const found = await examineIt(context);
+      const notes = typeof found === 'string' ? [{ ok: true, detail: found }] : found;
+      findings.push(...notes.map((note) => ({ check, ...note })));
     } catch (error) {
       context.signal.throwIfAborted();
       findings.push({ check, ok: false, detail: messageOf(asFileError(error)).split('\n')[0] ?? '' });

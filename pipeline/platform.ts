@@ -1,12 +1,15 @@
 import { join } from 'node:path';
 import { systemClock } from '../lib/clock.ts';
 import type { Config } from '../lib/config.ts';
+import { isRetriable, PreconditionError } from '../lib/errors.ts';
 import type { Health } from '../lib/health.ts';
 import { createAdmin, type KafkaAdmin } from '../lib/kafka/admin.ts';
 import { runningBroker } from '../lib/kafka/broker/claim.ts';
 import { startBroker } from '../lib/kafka/broker.ts';
 import { createKafka, type Kafka } from '../lib/kafka/client.ts';
 import { connectProducer, type KafkaProducer } from '../lib/kafka/sink.ts';
+import { lineOf } from '../lib/kafka/topic-preconditions.ts';
+import type { TopicSettings } from '../lib/kafka/topic-settings.ts';
 import { lazy } from '../lib/lazy.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Metrics } from '../lib/metrics.ts';
@@ -16,6 +19,7 @@ import { createTmdbClient } from '../lib/tmdb/client.ts';
 import { type Endpoint, endpoints, type Outage } from '../lib/tmdb/endpoint.ts';
 import type { RequestObserver, TmdbClient } from '../lib/tmdb/tmdb-client.ts';
 import { openTransport } from '../lib/tmdb/transport.ts';
+import { examineEviction } from '../lib/token-bucket/eviction.ts';
 import { MemoryTokenBucket } from '../lib/token-bucket/memory.ts';
 import { openSharedTokenBucket } from '../lib/token-bucket/redis.ts';
 import type { SharedTokenBucket } from '../lib/token-bucket/shared.ts';
@@ -65,6 +69,12 @@ export interface PlatformOptions {
    * `refusedForMs`. @default false
    */
   readonly waitsForTmdb?: boolean;
+  /**
+   * What is done about our topics when Kafka is first used. `require`: those that are missing are created, and with a finding
+   * by which something would be lost nothing begins. `tell`: the same, but findings are only logged, for who looks. `leave`:
+   * nothing is created and nothing examined. @default 'require'
+   */
+  readonly topics?: 'require' | 'tell' | 'leave';
 }
 
 /** A service whose credentials are refused looks again after so long. */
@@ -89,7 +99,7 @@ async function openKafka(
   options: PlatformOptions,
 ): Promise<KafkaPlatform> {
   const { config, log } = context;
-  const { ssl, sasl, partitions, replicationFactor, rawRetentionMs, skips } = config.kafka;
+  const { ssl, sasl, skips } = config.kafka;
   let connected: KafkaAdmin | undefined;
   context.health.dependsOn('kafka', async () => {
     if (!connected) throw new Error('not connected yet');
@@ -107,10 +117,37 @@ async function openKafka(
     ...(retries !== undefined && { retries }),
   });
   const admin = resources.use(await createAdmin(client));
-  await admin.ensureTopics({ partitions, replicationFactor, rawRetentionMs });
+  await prepareTopics(context, admin, options);
   const producer = resources.use(await connectProducer(client));
   connected = admin;
   return { client, admin, producer, clusterId: await admin.clusterId() };
+}
+
+/** What is promised of our topics with these settings. */
+export const topicSettingsOf = ({ kafka, tmdb }: Config): TopicSettings => {
+  const { partitions, replicationFactor, rawRetentionMs } = kafka;
+  return { partitions, replicationFactor, rawRetentionMs, maxBodyBytes: tmdb.maxBodyBytes };
+};
+
+/** @throws PreconditionError for topics with which something would be lost. */
+async function prepareTopics(
+  { config, log, metrics }: Context,
+  admin: KafkaAdmin,
+  { topics = 'require' }: PlatformOptions,
+): Promise<void> {
+  if (topics === 'leave') return;
+  const settings = topicSettingsOf(config);
+  await admin.ensureTopics(settings);
+  const findings = await admin.examineTopics(settings);
+  for (const { topic, setting, actual, wanted, why, remedy } of findings) {
+    metrics.preconditionsUnmet.set({ subject: topic, setting }, 1);
+    log.warn({ topic, setting, actual, wanted, remedy }, `a topic is not as expected: ${why}`);
+  }
+  const refused = findings.filter(({ verdict }) => verdict === 'refuse');
+  if (refused.length === 0 || topics === 'tell') return;
+  throw new PreconditionError(
+    `the topics would lose records:\n${refused.map((finding) => `  ${lineOf(finding)}`).join('\n')}`,
+  );
 }
 
 async function ownBroker(
@@ -135,7 +172,8 @@ async function ownBroker(
 }
 
 /** One for the whole fleet, or one of this process. */
-async function openBucket({ config, log, health }: Context, resources: AsyncDisposableStack): Promise<TokenBucket> {
+async function openBucket(context: Context, resources: AsyncDisposableStack): Promise<TokenBucket> {
+  const { config, log, health, metrics } = context;
   const { rateLimit: limit, timeoutMs: requestTimeoutMs } = config.tmdb;
   if (!config.tokenBucketUrl) return resources.use(new MemoryTokenBucket(limit, systemClock));
   const url = config.tokenBucketUrl;
@@ -144,6 +182,16 @@ async function openBucket({ config, log, health }: Context, resources: AsyncDisp
     if (!bucket?.isReachable) throw new Error('the store of the token bucket is out of reach');
   });
   bucket = resources.use(await openSharedTokenBucket({ url, limit, requestTimeoutMs, clock: systemClock, log }));
+  // The bucket itself says when its store is out of reach.
+  const finding = await examineEviction(url).catch((error) => {
+    if (isRetriable(error)) return null;
+    throw error;
+  });
+  if (finding) {
+    const { setting, why, ...fields } = finding;
+    metrics.preconditionsUnmet.set({ subject: 'token_bucket', setting }, 1);
+    log.warn({ setting, ...fields }, why);
+  }
   return bucket;
 }
 

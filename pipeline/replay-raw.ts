@@ -3,6 +3,7 @@ import { runBronzeLoader } from '../consumers/bronze-loader.ts';
 import { systemClock } from '../lib/clock.ts';
 import { UsageError } from '../lib/errors.ts';
 import { boundedSource } from '../lib/kafka/bounded-source.ts';
+import type { Gap } from '../lib/kafka/gap.ts';
 import { createPartitionSource } from '../lib/kafka/partition-source.ts';
 import { movieIdOf, rangesOf, type Selection } from '../lib/kafka/selection.ts';
 import type { ConsumerRecord, Offsets, Sink } from '../lib/kafka/topic.ts';
@@ -24,6 +25,8 @@ export interface ReplayRawOptions {
   readonly restart: boolean;
   /** Tells what there is to do, and does nothing. */
   readonly isDryRun: boolean;
+  /** Gaps in the raw topics that are let pass. @default none */
+  readonly acceptedGaps?: readonly Gap[];
 }
 
 /** What a replay of raw records comes to, or would. */
@@ -50,7 +53,7 @@ export interface RawReplayed {
 export async function rebuildBronze(
   platform: Platform,
   context: Context,
-  { restart, isDryRun }: Pick<ReplayRawOptions, 'restart' | 'isDryRun'>,
+  { restart, isDryRun, acceptedGaps = [] }: Omit<ReplayRawOptions, 'selection' | 'selectionText'>,
 ): Promise<RawReplayed> {
   const started = systemClock.monotonic();
   const whole = await loadedRanges(platform, context, rawTopics);
@@ -64,7 +67,7 @@ export async function rebuildBronze(
     return { ...range, from: filled.get(range.partition.topic)?.get(range.partition.partition) ?? range.from };
   });
   const filling = systemClock.monotonic();
-  const unreadable = await fill(platform, context, rebuild, { ranges, rawTopics });
+  const unreadable = await fill(platform, context, rebuild, { ranges, rawTopics, acceptedGaps });
   const fillSeconds = secondsSince(filling);
   context.progress.note('rebuilt  comparing it with what is there');
   const refused = await parkRefused(platform, await rebuild.missing());
@@ -81,7 +84,7 @@ export async function rebuildBronze(
 export async function extendBronze(
   platform: Platform,
   context: Context,
-  { selection, selectionText, restart, isDryRun }: ReplayRawOptions,
+  { selection, selectionText, restart, isDryRun, acceptedGaps = [] }: ReplayRawOptions,
 ): Promise<RawReplayed> {
   const started = systemClock.monotonic();
   const { admin } = await platform.kafka();
@@ -99,7 +102,8 @@ export async function extendBronze(
   const { movies } = selection;
   const isWanted = ({ key }: ConsumerRecord) => !movies || movies.has(movieIdOf(key) ?? Number.NaN);
   const filling = systemClock.monotonic();
-  const unreadable = await fill(platform, context, extension, { ranges, rawTopics: [topics.rawMovies], isWanted });
+  const reading = { ranges, rawTopics: [topics.rawMovies], acceptedGaps, isWanted };
+  const unreadable = await fill(platform, context, extension, reading);
   const fillSeconds = secondsSince(filling);
   await extension.finish();
   return { ...planOf(ranges), added: extension.added, unreadable, seconds: secondsSince(started), fillSeconds };
@@ -150,18 +154,19 @@ const planOf = (ranges: readonly PartitionRange[]): RawReplayed => {
 interface Fill {
   readonly ranges: readonly PartitionRange[];
   readonly rawTopics: readonly TopicName[];
+  readonly acceptedGaps: readonly Gap[];
   readonly isWanted?: (record: ConsumerRecord) => boolean;
 }
 
 /** The loader's own stage, from the warehouse's positions to the ends of the ranges. @returns the records that it could not read. */
 async function fill(platform: Platform, context: Context, warehouse: Warehouse, fill: Fill): Promise<number> {
-  const { ranges, rawTopics, isWanted } = fill;
+  const { ranges, rawTopics, acceptedGaps, isWanted } = fill;
   if (lengthOf(ranges) === 0) return 0;
   const { config, log, signal } = context;
   const { client, admin, clusterId } = await platform.kafka();
   const ends = endsOf(ranges);
   const group = `bronze-replay-${randomUUID()}`;
-  const source = createPartitionSource({ kafka: client, group, topics: rawTopics });
+  const source = createPartitionSource({ kafka: client, group, topics: rawTopics, acceptedGaps });
   const parked = new CountingSink();
   const ports = {
     source: boundedSource(source, ends, isWanted),

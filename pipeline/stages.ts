@@ -2,6 +2,7 @@ import { type Flush, runBronzeLoader } from '../consumers/bronze-loader.ts';
 import { type MovieOutcome, runMovieDetails } from '../consumers/movie-details.ts';
 import { systemClock } from '../lib/clock.ts';
 import type { KafkaAdmin } from '../lib/kafka/admin.ts';
+import type { Gap } from '../lib/kafka/gap.ts';
 import { createPartitionSource } from '../lib/kafka/partition-source.ts';
 import { readTopic } from '../lib/kafka/read-topic.ts';
 import { createRecordSource } from '../lib/kafka/record-source.ts';
@@ -159,15 +160,15 @@ export interface Loaded {
 export interface LoadOptions {
   /** Exclusive ends; without them it loads until the signal aborts. */
   readonly until?: Promise<ReadonlyMap<TopicName, Offsets>>;
-  /** Gaps that are let pass, each as the GapError named it. */
-  readonly acceptedGaps?: ReadonlySet<string>;
+  /** Gaps that are let pass. */
+  readonly acceptedGaps?: readonly Gap[];
 }
 
 /** Loads BRONZE. @throws GapError when records that were never loaded are gone. */
 export async function loadBronze(
   platform: Platform,
   context: Context,
-  { until, acceptedGaps = new Set() }: LoadOptions = {},
+  { until, acceptedGaps = [] }: LoadOptions = {},
 ): Promise<Loaded> {
   const { config, log, signal } = context;
   const { client, producer, clusterId } = await platform.kafka();

@@ -28,7 +28,7 @@ export async function openGround(): Promise<Ground> {
   const kafka = createKafka({ brokers: [broker.address], ssl: false, sasl: undefined, clientId: 'bench', log });
   {
     await using admin = await createAdmin(kafka);
-    await admin.ensureTopics({ partitions, replicationFactor: 1, rawRetentionMs: 86_400_000 });
+    await admin.ensureTopics({ partitions, replicationFactor: 1, rawRetentionMs: 15_552_000_000 });
   }
   const publish = await openPublisher(kafka, resources);
   return { folder, brokers: broker.address, publish, [Symbol.asyncDispose]: () => resources.disposeAsync() };

@@ -66,10 +66,10 @@ class Conversation {
   #log: LogFollower | null = null;
   #onEnded: (ended: Ended) => void = () => {};
 
-  constructor({ environmentDir, projectDir, env }: DbtPlace) {
+  constructor({ environmentDir, projectDir, workDir, env }: DbtPlace) {
     const script = join(import.meta.dirname, 'warm.py');
     const python = join(environmentDir, 'bin', 'python');
-    this.child = spawn(python, [script, projectDir], { env, stdio: ['pipe', 'pipe', 'pipe'] });
+    this.child = spawn(python, [script, projectDir], { cwd: workDir, env, stdio: ['pipe', 'pipe', 'pipe'] });
     // A process that is gone does not read: its end tells.
     this.child.stdin.on('error', () => {});
     createInterface({ input: this.child.stdout }).on('line', (line) => this.#hear(line));

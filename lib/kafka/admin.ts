@@ -1,27 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Admin, Kafka } from 'kafkajs';
-import { maxAheadMs } from '../../schemas/record-rules.ts';
-import { topics } from '../../schemas/topics.ts';
-import { maxRecordBytes } from './batches/limits.ts';
+import type { TopicName } from '../../schemas/topics.ts';
 import { type Commit, toCommit } from './commit.ts';
 import { kafkaCall, protocolErrorOf } from './errors.ts';
 import { isPassing } from './group-member.ts';
 import type { Offsets } from './topic.ts';
+import { applyFixes, createMissing, missingTopics, readTopics } from './topic-admin.ts';
 import { topicIdOf } from './topic-id.ts';
-
-/** What a dead letter says of the record that it holds. */
-const maxReasonBytes = 100_000;
-
-/** A dead letter may have to hold a record as large as any. */
-export const maxRecordBytesOf = (topic: string): number =>
-  topic === topics.deadLetters ? maxRecordBytes + maxReasonBytes : maxRecordBytes;
-
-interface TopicSettings {
-  readonly partitions: number;
-  readonly replicationFactor: number;
-  /** How long raw answers and dead letters are kept. */
-  readonly rawRetentionMs: number;
-}
+import { judgeTopics, type TopicFinding } from './topic-preconditions.ts';
+import type { TopicSettings } from './topic-settings.ts';
 
 /** Where a topic's records are: per partition the first offset that is still there, and the one after the last. */
 export interface TopicOffsets {
@@ -31,8 +18,14 @@ export interface TopicOffsets {
 
 /** Questions to the cluster, and the making of our topics. Every method throws KafkaError when Kafka cannot be asked. */
 export interface KafkaAdmin extends AsyncDisposable {
-  /** Makes those of our topics that are missing; those that are there stay as they are. Safe to call again. */
-  ensureTopics(settings: TopicSettings): Promise<void>;
+  /** Creates those of our topics that are missing; those that are there stay as they are. @returns what it created. */
+  ensureTopics(settings: TopicSettings): Promise<readonly TopicName[]>;
+  /** Those of our topics that are not there. */
+  missingTopics(): Promise<readonly TopicName[]>;
+  /** What does not hold of that on which our promises rest, of the topics that are there. Changes nothing. */
+  examineTopics(settings: TopicSettings): Promise<readonly TopicFinding[]>;
+  /** Changes what `findings` say can be changed, and nothing else of the topics. */
+  applyFixes(findings: readonly TopicFinding[]): Promise<void>;
   topicOffsets(topic: string): Promise<TopicOffsets>;
   /** Identifies the topic for ever: 32 hexadecimal digits; one made anew under the same name has another. */
   topicId(topic: string): Promise<string>;
@@ -55,7 +48,11 @@ export async function createAdmin(kafka: Kafka): Promise<KafkaAdmin> {
   const commits = (group: string, topic: string) =>
     kafkaCall(`reading the offsets of group ${group}`, () => commitsOf(admin, group, topic));
   return {
-    ensureTopics: (settings) => kafkaCall('making the topics', () => ensureTopics(admin, settings)),
+    ensureTopics: (settings) => kafkaCall('creating the topics', () => createMissing(admin, settings)),
+    missingTopics: () => kafkaCall('listing the topics', () => missingTopics(admin)),
+    examineTopics: (settings) =>
+      kafkaCall('reading the settings of the topics', async () => judgeTopics(await readTopics(admin), settings)),
+    applyFixes: (findings) => kafkaCall('changing the topics', () => applyFixes(kafka, admin, findings)),
     topicOffsets: (topic) => kafkaCall(`reading the offsets of ${topic}`, () => topicOffsets(admin, topic)),
     topicId: (topic) => topicIdOf(kafka, topic),
     offsetsAt: (topic, timestamp) =>
@@ -72,47 +69,6 @@ export async function createAdmin(kafka: Kafka): Promise<KafkaAdmin> {
     [Symbol.asyncDispose]: () => admin.disconnect(),
   };
 }
-
-async function ensureTopics(admin: Admin, settings: TopicSettings): Promise<void> {
-  const { partitions, replicationFactor, rawRetentionMs } = settings;
-  const existing = new Set(await admin.listTopics());
-  const missing = Object.values(topics).filter((topic) => !existing.has(topic));
-  if (missing.length === 0) return;
-  const common = {
-    // One replica may be down: with acks=all nothing acknowledged is lost, and writing goes on.
-    'min.insync.replicas': String(Math.max(1, replicationFactor - 1)),
-  };
-  const kept = { 'cleanup.policy': 'delete', 'retention.ms': String(rawRetentionMs), 'retention.bytes': '-1' };
-  const create = (more: Readonly<Record<string, string>>) =>
-    admin.createTopics({
-      waitForLeaders: true,
-      topics: missing.map((topic) => ({
-        topic,
-        numPartitions: partitions,
-        replicationFactor,
-        configEntries: Object.entries({
-          ...common,
-          ...more,
-          'max.message.bytes': String(maxRecordBytesOf(topic)),
-          ...(topic === topics.movieIds ? { 'cleanup.policy': 'compact' } : kept),
-        }).map(([name, value]) => ({ name, value })),
-      })),
-    });
-  try {
-    // A writer whose clock is ahead is refused. Old times stay allowed: a mirror or a restored topic has them.
-    await create({ 'message.timestamp.after.max.ms': String(maxAheadMs) });
-  } catch (error) {
-    if (!isUnknownSetting(error)) throw error;
-    await create({});
-  }
-}
-
-/** Kafka knows the bound of timestamps from 3.6 on. */
-const isUnknownSetting = (error: unknown): boolean =>
-  error instanceof Error &&
-  'errors' in error &&
-  Array.isArray(error.errors) &&
-  error.errors.some((one) => protocolErrorOf(one) === 'INVALID_CONFIG');
 
 const leaderless = ['NOT_LEADER_FOR_PARTITION', 'LEADER_NOT_AVAILABLE'];
 const leaderWaitMs = 200;

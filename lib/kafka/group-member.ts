@@ -3,6 +3,7 @@ import type { TopicName } from '../../schemas/topics.ts';
 import type { FetchedMessage } from './batches/record-batch.ts';
 import { type Commit, toMetadata } from './commit.ts';
 import { fromKafkajs, kafkaCall, protocolErrorOf } from './errors.ts';
+import { type FetchedOffsets, handOutFilteredBatches, missingOffsets, type OffsetRange } from './fetched-offsets.ts';
 import type { ConsumerRecord } from './topic.ts';
 
 /** How a member of a consumer group reads. */
@@ -27,10 +28,8 @@ export interface GroupSettings {
 export interface MemberHandler {
   /** After each rebalance. `isSameMember`: nobody else had those of `partitions` that were ours before. */
   onJoined(assignment: readonly TopicPartitions[], isSameMember: boolean): void;
-  /** Consecutive records as fetched at `fetchedOffset`. More comes when it resolves. */
+  /** Consecutive records as fetched at `fetchedOffset`, or none where all were markers. More comes when it resolves. */
   onBatch(batch: FetchedBatch, heartbeat: () => Promise<void>): Promise<void>;
-  /** Kafka has nothing below `next`: what was there is compacted or a transaction's marker. */
-  onHole(topic: TopicName, partition: number, next: bigint): void;
   /** Whether it gets on: a member that lives and whose handler hangs is as good as dead. Absent: it always does. */
   isMoving?(): boolean;
 }
@@ -43,11 +42,13 @@ export interface TopicPartitions {
 export interface FetchedBatch {
   readonly topic: TopicName;
   readonly partition: number;
-  /** The offset that was asked for: whatever lies between it and the first message, Kafka does not have. */
+  /** The offset that was asked for. */
   readonly fetchedOffset: bigint;
   readonly messages: readonly FetchedMessage[];
   /** The offset that follows, past markers at the end. */
   readonly next: bigint;
+  /** Offsets in [fetchedOffset, next) that the partition has no longer, as compaction leaves it. */
+  readonly missing: readonly OffsetRange[];
 }
 
 /** A consumer that is running, and the way to end it with an error. */
@@ -170,6 +171,7 @@ const maxRestarts = 150;
 const metadataMaxAgeMs = 5_000;
 
 function createConsumer(kafka: Kafka, settings: GroupSettings): Consumer {
+  handOutFilteredBatches();
   const sessionTimeout = settings.sessionTimeoutMs ?? 6_000;
   return kafka.consumer({
     groupId: settings.group,
@@ -212,24 +214,17 @@ function listen(consumer: Consumer, fail: Member['fail'], handler: MemberHandler
       isSameMember,
     );
   });
-  // A batch in which kafkajs found nothing to hand out goes by without a call: this is its only trace.
-  consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload }) => {
-    if (payload.batchSize > 0) return;
-    handler.onHole(payload.topic as TopicName, payload.partition, BigInt(payload.lastOffset) + 1n);
-  });
 }
 
 async function onBatch({ batch, heartbeat }: EachBatchPayload, fail: Member['fail'], handler: MemberHandler) {
   try {
-    // kafkajs has it, its types do not.
-    const { fetchedOffset } = batch as typeof batch & { readonly fetchedOffset: string };
-    const { topic, partition } = batch;
+    const fetched = batch as FetchedOffsets;
     const messages = batch.messages as unknown as readonly FetchedMessage[];
+    const [topic, partition] = [batch.topic as TopicName, batch.partition];
+    const fetchedOffset = BigInt(fetched.fetchedOffset);
     const next = BigInt(batch.lastOffset()) + 1n;
-    await handler.onBatch(
-      { topic: topic as TopicName, partition, messages, next, fetchedOffset: BigInt(fetchedOffset) },
-      heartbeat,
-    );
+    const missing = missingOffsets(fetched, next);
+    await handler.onBatch({ topic, partition, messages, next, fetchedOffset, missing }, heartbeat);
   } catch (error) {
     // To kafkajs it never fails: it would fetch and hand out the same batch again.
     fail(error);

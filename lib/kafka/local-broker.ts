@@ -36,7 +36,7 @@ const passing = /Address already in use|Failed to acquire lock/;
  */
 export async function startLocalBroker(options: LocalBrokerOptions): Promise<LocalBroker> {
   const dataDir = resolve(options.dataDir);
-  mkdirSync(dataDir, { recursive: true });
+  mkdirSync(tmpDirOf(dataDir), { recursive: true });
   const claim = await claimDataDir(dataDir, options.signal);
   try {
     const node = new LocalNode({ ...options, dataDir });
@@ -59,6 +59,14 @@ export async function startLocalBroker(options: LocalBrokerOptions): Promise<Loc
 }
 
 const addressOf = ({ client }: BrokerPorts): string => `127.0.0.1:${client}`;
+
+/** What Java takes from the locale, the time zone and the machine's folders unless it is told. */
+const javaDefaults = (dataDir: string): string[] => [
+  ...['-Duser.language=en', '-Duser.country=US', '-Duser.timezone=UTC', '-Dfile.encoding=UTF-8'],
+  ...[`-Djava.io.tmpdir=${tmpDirOf(dataDir)}`, `-Duser.home=${dataDir}`],
+];
+
+const tmpDirOf = (dataDir: string): string => join(dataDir, 'tmp');
 
 /** One node's folder and the commands that work on it. */
 class LocalNode {
@@ -143,6 +151,7 @@ class LocalNode {
     return [
       // The fast compiler only: a broker for one machine never runs long enough to repay the other, nor needs its speed.
       ...['-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Djava.awt.headless=true'],
+      ...javaDefaults(this.#options.dataDir),
       `-Dlog4j2.configurationFile=${log4j}`,
       ...['-cp', join(resolve(this.#options.jarsDir), '*')],
     ];

@@ -2,7 +2,8 @@ import { setInterval } from 'node:timers/promises';
 import type { Kafka } from 'kafkajs';
 import type { TopicName } from '../../schemas/topics.ts';
 import { createAdmin, type TopicOffsets } from './admin.ts';
-import { GapError } from './errors.ts';
+import type { OffsetRange } from './fetched-offsets.ts';
+import { type Gap, lostBeginning, lostEnd, lostWithin } from './gap.ts';
 import {
   type FetchedBatch,
   type GroupSettings,
@@ -20,8 +21,8 @@ export interface PartitionSourceOptions extends Partial<GroupSettings> {
   readonly topics: readonly TopicName[];
   /** With the handler busy with one batch for so long, signs of life are not passed on. Standard: never. */
   readonly stallMs?: number;
-  /** Gaps that a person has seen and lets pass, each as the GapError named it: `topic/partition/first-last`. */
-  readonly acceptedGaps?: ReadonlySet<string>;
+  /** Gaps that a person has seen and lets pass: each gap within one of them. */
+  readonly acceptedGaps?: readonly Gap[];
   /** How often to ask whether the topics are still those that we began with. Standard: 30 s. */
   readonly topicIdsEveryMs?: number;
 }
@@ -147,6 +148,7 @@ class PartitionRun {
     if (!assigned || assigned.next === null || this.#isOver()) return;
     // Where it was not asked to: kafkajs has lost its place, as when our position is not in the topic.
     if (batch.fetchedOffset !== assigned.next) return this.#position(batch.topic, [assigned]);
+    this.#refuseHoles(batch);
     const records = toConsumerRecords(batch);
     // However long the handler takes, we stay a member; a rebalance meanwhile waits for it.
     const beat = globalThis.setInterval(() => void heartbeat().catch(() => {}), 500);
@@ -157,10 +159,19 @@ class PartitionRun {
     }
   }
 
-  onHole(topic: TopicName, partition: number, next: bigint): void {
-    const assigned = this.#assigned.get(keyOf(topic, partition));
-    if (!assigned || this.#isOver()) return;
-    this.#hand(assigned, [], next).catch(this.#member.fail);
+  /** What compaction took is lost like what retention took, only from the middle. @throws GapError unless it was accepted. */
+  #refuseHoles({ topic, partition, missing }: FetchedBatch): void {
+    const refused = missing.filter((range) => !this.#isAccepted(topic, partition, range));
+    const [first, last] = [refused[0]?.first, refused.at(-1)?.last];
+    if (first === undefined || last === undefined) return;
+    const count = refused.reduce((sum, range) => sum + (range.last - range.first) + 1n, 0n);
+    throw lostWithin(`${keyOf(topic, partition)}/${first}-${last}`, count);
+  }
+
+  #isAccepted(topic: TopicName, partition: number, { first, last }: OffsetRange): boolean {
+    return (this.#settings.acceptedGaps ?? []).some(
+      (gap) => gap.topic === topic && gap.partition === partition && gap.first <= first && last <= gap.last,
+    );
   }
 
   #isOver(): boolean {
@@ -252,8 +263,8 @@ class PartitionRun {
     assigned.next = wanted ?? first;
     if (assigned.next > end) throw lostEnd(topic, partition, assigned.next, end);
     if (assigned.next >= first) return assigned.next;
-    const gap = `${topic}/${partition}/${assigned.next}-${first - 1n}`;
-    if (!this.#settings.acceptedGaps?.has(gap)) throw lostBeginning(gap, first - assigned.next);
+    const gap = { first: assigned.next, last: first - 1n };
+    if (!this.#isAccepted(topic, partition, gap)) throw lostBeginning(topic, partition, gap);
     // No records, so the ledger passes it with a batch of no rows.
     await this.#hand(assigned, [], first);
     return first;
@@ -261,15 +272,3 @@ class PartitionRun {
 }
 
 const keyOf = (topic: string, partition: number): string => `${topic}/${partition}`;
-
-const lostBeginning = (gap: string, offsets: bigint): GapError =>
-  new GapError(
-    `${gap}: these ${offsets} offsets were never loaded and are gone from Kafka, by retention or by hand. What they held has to be fetched again ` +
-      `(replay ids); to go on without them: load --accept-gap ${gap}`,
-  );
-
-const lostEnd = (topic: string, partition: number, position: bigint, end: bigint): GapError =>
-  new GapError(
-    `${topic}/${partition}/${end}-${position - 1n}: these offsets are in BRONZE, but the topic ends at ${end}: Kafka has lost its end, and gives them to ` +
-      `other records now. Make the topic anew: then everything in it is loaded from its first record on`,
-  );

@@ -37,7 +37,6 @@ export async function readTopic(
   const handlerOf = () => ({
     // A member that was thrown out begins again: what was read is not handed out twice.
     onJoined: () => {},
-    onHole: (_: string, partition: number, next: bigint) => moveTo(partition, next),
     onBatch: async (batch: FetchedBatch, heartbeat: () => Promise<void>) => {
       // However long the reader takes, we stay a member.
       const beat = setInterval(() => void heartbeat().catch(() => {}), 500);

@@ -166,13 +166,6 @@ class RecordRun {
     this.#startMore();
   }
 
-  onHole(_: TopicName, partition: number, next: bigint): void {
-    const queue = this.#queues.get(partition);
-    if (!queue) return;
-    queue.receive([], next);
-    this.#onQueueChanged(partition, queue);
-  }
-
   /** Where the group is, or else where the topic begins. */
   async #begin(partitions: readonly number[], assignment: number): Promise<void> {
     const { group, topic, concurrency } = this.#settings;

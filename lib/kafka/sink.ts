@@ -1,10 +1,10 @@
 import { type ICustomPartitioner, type Kafka, type Message, Partitioners, type Producer } from 'kafkajs';
 import type { Codec } from '../../schemas/codec.ts';
 import type { TopicName } from '../../schemas/topics.ts';
-import { maxRecordBytesOf } from './admin.ts';
 import { kafkaCall, protocolErrorOf, RecordTooLargeError, toKafkaError } from './errors.ts';
 import { murmur2 } from './murmur2.ts';
 import type { ProducerRecord, Sink } from './topic.ts';
+import { maxRecordBytesOf } from './topic-settings.ts';
 
 /** One connection to the cluster for all that this process writes. Dispose of its sinks first. */
 export interface KafkaProducer extends AsyncDisposable {

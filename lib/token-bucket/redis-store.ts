@@ -52,6 +52,23 @@ export class RedisTokenStore implements TokenStore {
   }
 
   async turn(request: TurnRequest): Promise<TurnAnswer> {
+    return toAnswer(await this.#withinDeadline((client) => this.#call(client, request)));
+  }
+
+  /** What the server does when its memory is full; null where it does not tell us. @throws as `turn`. */
+  async evictionPolicy(): Promise<string | null> {
+    // Not CONFIG GET, which managed servers refuse.
+    const info = await this.#withinDeadline(async (client) => {
+      if (!client.isOpen) await client.connect();
+      return client.info('memory').catch((error: unknown) => {
+        if (/^(?:NOPERM|ERR unknown command)/.test(messageOf(error))) return '';
+        throw error;
+      });
+    });
+    return /^maxmemory_policy:(\S+)/m.exec(info)?.[1] ?? null;
+  }
+
+  async #withinDeadline<T>(call: (client: Client) => Promise<T>): Promise<T> {
     this.#client ??= connectable(this.#options.url, this.#deadlineMs);
     const client = this.#client;
     const deadline = Promise.withResolvers<never>();
@@ -60,7 +77,7 @@ export class RedisTokenStore implements TokenStore {
       this.#deadlineMs,
     );
     try {
-      return toAnswer(await Promise.race([this.#call(client, request), deadline.promise]));
+      return await Promise.race([call(client), deadline.promise]);
     } catch (error) {
       this.#drop(client);
       throw this.#toError(reasonOf(error));

@@ -27,7 +27,7 @@ describe('a stage that is killed where it hurts, and started again', () => {
       env: { TMDB_CONCURRENCY: String(slots), TMDB_TIMEOUT: '2s', LOAD_MAX_AGE: '100ms' },
       kafka: { 'group.initial.rebalance.delay.ms': '0' },
     });
-    await bed.run('topics');
+    await bed.run('topics', '--apply');
     const kafka = new Kafka({ brokers: [bed.broker.address], logLevel: logLevel.NOTHING });
     producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner });
     await producer.connect();

@@ -32,10 +32,11 @@ const allow = (user: User, resourceType: number, resourceName: string, operation
   ...{ principal: `User:${user}`, host: '*', permissionType: AclPermissionTypes.ALLOW },
 });
 
-/** What each stage needs and nothing more: `topics` makes the topics as somebody who may, and every stage looks whether they are there. */
+/** What each stage needs and nothing more: `topics --apply` creates the topics as a user who may, and every stage
+ * looks whether they are there and set as they should be. */
 const leastRights: readonly AclEntry[] = [
-  ...(['producer', 'fetcher', 'loader'] as const).map((user) =>
-    allow(user, of.TOPIC, 'tmdb.', may.DESCRIBE, named.PREFIXED),
+  ...(['producer', 'fetcher', 'loader'] as const).flatMap((user) =>
+    [may.DESCRIBE, may.DESCRIBE_CONFIGS].map((operation) => allow(user, of.TOPIC, 'tmdb.', operation, named.PREFIXED)),
   ),
   ...[may.READ, may.WRITE].map((operation) => allow('producer', of.TOPIC, 'tmdb.movie-ids', operation)),
   allow('producer', of.TOPIC, 'tmdb.raw-genres', may.WRITE),
@@ -141,7 +142,7 @@ describe('a Kafka with TLS, passwords and rights', () => {
   });
 
   it('serves each stage with the rights that it needs, and with no others', async () => {
-    expect(await run('admin', ['topics'])).toMatchObject({ code: 0 });
+    expect(await run('admin', ['topics', '--apply'])).toMatchObject({ code: 0 });
     const admin = clientAs('admin').admin();
     await admin.connect();
     await admin.createAcls({ acl: [...leastRights] });
@@ -157,7 +158,16 @@ describe('a Kafka with TLS, passwords and rights', () => {
       const { code, stderr } = await run(user, args, { KAFKA_SASL_MECHANISM: 'scram-sha-256' });
       expect(`${args.join(' ')}: ${code}`, stderr).toBe(`${args.join(' ')}: 0`);
     }
-    // Somebody else's work.
+    // Who may not read the topics' settings is warned, and works.
+    await admin.connect();
+    await admin.deleteAcls({
+      filters: [{ ...allow('loader', of.TOPIC, 'tmdb.', may.DESCRIBE_CONFIGS, named.PREFIXED) }],
+    });
+    await admin.disconnect();
+    const blind = await run('loader', ['load', '--once']);
+    expect(blind.code, blind.stderr).toBe(0);
+    expect(blind.stderr).toContain('may not read the settings of the topic');
+    // The work of another user.
     const { code, stderr } = await run('producer', ['load', '--once']);
     expect(code, stderr).toBe(1);
     expect(stderr).toContain('KAFKA_USERNAME has no ACL for the group');

@@ -98,19 +98,19 @@ describe('what can happen to a warehouse that is loaded', () => {
     [
       'a column less',
       `${keep}; alter table bronze.raw_movies drop column source_url`,
-      'incorrect column count',
+      'bronze.raw_movies: column 3 is ingested_at timestamp, expected source_url varchar',
       'drop table bronze.raw_movies; alter table bronze.kept rename to raw_movies',
     ],
     [
       'a column that has gone to another place',
       `${keep}; alter table bronze.raw_movies drop column movie_id; alter table bronze.raw_movies add column movie_id bigint`,
-      'type mismatch',
+      'bronze.raw_movies: column 1 is raw_data json, expected movie_id bigint',
       'drop table bronze.raw_movies; alter table bronze.kept rename to raw_movies',
     ],
     [
       'a column more',
       'alter table bronze.raw_movies add column note varchar',
-      'incorrect column count',
+      'bronze.raw_movies: column 11 is note varchar, expected none',
       'alter table bronze.raw_movies drop column note',
     ],
     ['no table of rows', ...renamed('raw_movies')],

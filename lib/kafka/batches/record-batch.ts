@@ -20,6 +20,8 @@ export interface FetchedMessage {
   readonly attributes: number;
   /** A transaction's marker, or the end of a batch whose last records compaction took: never handed to a handler. */
   readonly isControlRecord: boolean;
+  /** No record has this offset: it stands for the end of its batch. */
+  readonly isAbsent?: true;
   /** What kafkajs needs to leave out the records of aborted transactions. */
   readonly batchContext: { readonly producerId: string; readonly inTransaction: boolean };
   readonly unusable?: Unusable;
@@ -148,7 +150,7 @@ const lastOffsetOf = ({ baseOffset, lastOffsetDelta }: BatchHeader): bigint => b
 const endOf = (header: BatchHeader): FetchedMessage => ({
   offset: String(lastOffsetOf(header)),
   timestamp: String(header.maxTimestamp),
-  ...{ key: null, value: null, headers: {}, attributes: 0, isControlRecord: true },
+  ...{ key: null, value: null, headers: {}, attributes: 0, isControlRecord: true, isAbsent: true },
   batchContext: header.batchContext,
 });
 

@@ -43,6 +43,10 @@ export function serverProperties(
     ...extra,
   };
   return `${Object.entries(properties)
-    .map(([name, value]) => `${name}=${value}`)
+    .map(([name, value]) => `${name}=${escaped(value)}`)
     .join('\n')}\n`;
 }
+
+/** Java reads a properties file as Latin-1, with anything else as \uXXXX, and a backslash as the start of an escape. */
+const escaped = (value: string): string =>
+  value.replace(/[^\x20-\x5b\x5d-\x7e]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);

@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import type { Clock } from '../../clock.ts';
@@ -44,6 +44,24 @@ export interface DuckDbFile extends AsyncDisposable {
  */
 const settings = ["set wal_autocheckpoint = '256MB'", `set memory_limit = '${memoryLimit(2_000)}'`];
 
+/** Where DuckDB puts what does not fit in its memory, dbt's DuckDB as well (`profiles.yml`). */
+const spillDirOf = (path: string): string => `${path}.spill`;
+
+/**
+ * Nothing depends on the working directory, HOME or the time zone of this process: as DuckDB is delivered, an instance in memory
+ * spills into `./.tmp` and looks for extensions and secrets below HOME.
+ */
+const placesOf = (path: string): string[] => [
+  `set temp_directory = '${quoted(spillDirOf(path))}'`,
+  `set home_directory = '${quoted(dirname(path))}'`,
+  `set extension_directory = '${quoted(`${path}.extensions`)}'`,
+  'set autoinstall_known_extensions = false',
+  'set allow_persistent_secrets = false',
+  "set TimeZone = 'UTC'",
+];
+
+const quoted = (text: string): string => text.replaceAll("'", "''");
+
 const pollMs = 100;
 
 /**
@@ -87,8 +105,10 @@ async function openInTurn(options: DuckDbFileOptions, turn: Turn): Promise<DuckD
     instance.closeSync();
   };
   try {
-    for (const setting of settings) await connection.run(setting);
+    for (const setting of [...settings, ...placesOf(options.path)]) await connection.run(setting);
     await attach(connection, options);
+    // We have the file for ourselves, and have not spilled yet: this is of a process that was killed.
+    if (!options.readOnly) rmSync(spillDirOf(options.path), { recursive: true, force: true });
   } catch (error) {
     close();
     throw error;
@@ -110,7 +130,7 @@ async function openInTurn(options: DuckDbFileOptions, turn: Turn): Promise<DuckD
 
 async function attach(connection: DuckDBConnection, { path, lockWaitMs, clock, readOnly, signal }: DuckDbFileOptions) {
   const mode = readOnly ? 'read_only' : 'row_group_size 10240';
-  const sql = `attach '${path.replaceAll("'", "''")}' as ${catalog} (${mode}); use ${catalog}`;
+  const sql = `attach '${quoted(path)}' as ${catalog} (${mode}); use ${catalog}`;
   const giveUpAt = clock.monotonic() + lockWaitMs;
   for (;;) {
     const holder = await tryAttach(connection, path, sql);

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Clock } from '../../clock.ts';
+import { type BronzeColumn, columnsIn, refuseOtherColumns } from '../bronze-columns.ts';
 import { isStorable } from '../document.ts';
 import { refuseHalfOfBronze } from '../half-of-bronze.ts';
 import type { Ledger } from '../ledger.ts';
@@ -38,6 +39,7 @@ export class DuckDbWarehouse implements Warehouse {
     return this.file.transaction(async (connection) => {
       refuseHalfOfBronze(await tablesOfBronze(connection), remedy);
       await connection.run(bronzeSql);
+      refuseOtherColumns(columnsIn(bronzeSql), await columnsOfBronze(connection));
     });
   }
 
@@ -70,6 +72,13 @@ const remedy =
 async function tablesOfBronze(connection: DuckDBConnection): Promise<ReadonlySet<string>> {
   const sql = `select table_name from duckdb_tables() where database_name = current_database() and schema_name = 'bronze'`;
   return new Set((await connection.runAndReadAll(sql)).getRows().map(([name]) => String(name)));
+}
+
+async function columnsOfBronze(connection: DuckDBConnection): Promise<BronzeColumn[]> {
+  const sql = `select table_name, column_name, lower(data_type) from duckdb_columns()
+    where database_name = current_database() and schema_name = 'bronze' order by table_name, column_index`;
+  const rows = (await connection.runAndReadAll(sql)).getRows();
+  return rows.map(([table, name, type]) => ({ table: String(table), name: String(name), type: String(type) }));
 }
 
 /**

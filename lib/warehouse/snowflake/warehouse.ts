@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../../clock.ts';
+import { type BronzeColumn, columnsIn, refuseOtherColumns } from '../bronze-columns.ts';
 import { isStrictJson } from '../document.ts';
 import { refuseHalfOfBronze } from '../half-of-bronze.ts';
 import type { Ledger } from '../ledger.ts';
@@ -105,16 +106,34 @@ export class SnowflakeWarehouse implements Warehouse {
 /** Of a document. Few large ones are as much work as many usual ones. */
 const usualBytes = 3_500;
 
-/** Creates what is missing. Who may only load finds everything there and creates nothing. */
+/** Snowflake's own name of a type that goes by several. */
+const typeNames: Readonly<Record<string, string>> = { varchar: 'text' };
+
+const expectedColumns: readonly BronzeColumn[] = columnsIn(bronzeSql).map((column) => ({
+  ...column,
+  type: typeNames[column.type] ?? column.type,
+}));
+
+/**
+ * Creates what is missing. Who may only load finds everything there and creates nothing.
+ * @throws PreconditionError when a table has other columns than the loader writes.
+ */
 export async function migrateBronze(session: SnowflakeSession, prefix = ''): Promise<void> {
   const { rows } = await session.execute({
-    sql: `select lower(table_name) as name from information_schema.tables where lower(table_schema) = 'bronze'`,
+    sql: `select lower(table_name) as "table", lower(column_name) as name, lower(data_type) as type
+      from information_schema.columns where lower(table_schema) = 'bronze' order by table_name, ordinal_position`,
   });
-  const there = new Set(rows.map(({ name }) => String(name)));
+  const columns = rows.map(({ table, name, type }) => ({
+    table: String(table),
+    name: String(name),
+    type: String(type),
+  }));
+  const there = new Set(columns.map(({ table }) => table));
   refuseHalfOfBronze(
     there,
     'Bring it back (UNDROP TABLE), or drop the others: BRONZE is filled anew from Kafka, as far as that goes back',
   );
+  refuseOtherColumns(expectedColumns, columns);
   // The list has no stages: that of the files is made just before the table they are copied into.
   const isThere = (name: string) => there.has(name === 'load_files' ? 'load_lines' : name);
   for (const { sql, name } of statementsOf(prefix)) if (!isThere(name)) await session.execute({ sql });

@@ -115,7 +115,7 @@ export class KafkaGround implements AsyncDisposable {
   /** Makes those of our topics that are missing. */
   async ensureTopics(partitions: number): Promise<void> {
     await using admin = await createAdmin(this.kafka);
-    await admin.ensureTopics({ partitions, replicationFactor: 1, rawRetentionMs: 86_400_000 });
+    await admin.ensureTopics({ partitions, replicationFactor: 1, rawRetentionMs: 15_552_000_000 });
   }
 
   /** Sets a topic's settings; those that are not named get their standard back. */
@@ -216,9 +216,11 @@ export class KafkaGround implements AsyncDisposable {
     return this.start(work, env).ended;
   }
 
-  /** Fetches all whose ids wait now. */
-  fetchOnce(sandbox: Sandbox): Promise<Record<MovieOutcome, number>> {
+  /** Fetches all whose ids wait now. @param onStarted is called when the topics were examined, before the first is fetched. */
+  fetchOnce(sandbox: Sandbox, onStarted = async () => {}): Promise<Record<MovieOutcome, number>> {
     const work = async (platform: Platform, context: Context) => {
+      await platform.kafka();
+      await onStarted();
       const until = (await endsOf(platform, [topics.movieIds])).get(topics.movieIds);
       return fetchMovies(platform, context, until);
     };

@@ -6,7 +6,7 @@ import { topics } from '../../../schemas/topics.ts';
 import { commitAs, createTopic, silent, testKafka, uniqueName, withAdmin, write } from '../../support/broker.ts';
 
 const kafka = testKafka();
-const settings = { partitions: 3, replicationFactor: 1, rawRetentionMs: 86_400_000 };
+const settings = { partitions: 3, replicationFactor: 1, rawRetentionMs: 15_552_000_000 };
 
 it('makes the topics that are missing, and leaves alone those that are there', async () => {
   await using admin = await createAdmin(kafka);
@@ -23,7 +23,7 @@ it('makes the topics that are missing, and leaves alone those that are there', a
     configs.resources[resource]?.configEntries.find(({ configName }) => configName === key)?.configValue;
   expect(settingOf(0, 'cleanup.policy')).toBe('compact');
   expect(settingOf(1, 'cleanup.policy')).toBe('delete');
-  expect(settingOf(1, 'retention.ms')).toBe('86400000');
+  expect(settingOf(1, 'retention.ms')).toBe('15552000000');
   expect(settingOf(1, 'max.message.bytes')).toBe('8000000');
 });
 

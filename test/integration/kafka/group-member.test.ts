@@ -13,7 +13,7 @@ it('ends with the error when it has failed before it was reading, and never as i
     settings,
     (member) => {
       member.fail(failure);
-      return { onJoined: () => {}, onHole: () => {}, onBatch: async () => {} };
+      return { onJoined: () => {}, onBatch: async () => {} };
     },
     ({ over }) => whenAborted(over),
   );

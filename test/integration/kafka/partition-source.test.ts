@@ -1,7 +1,10 @@
+import { Partitioners } from 'kafkajs';
 import { describe, expect, it, vi } from 'vitest';
 import { createAdmin } from '../../../lib/kafka/admin.ts';
 import { GapError } from '../../../lib/kafka/errors.ts';
+import { type Gap, parseGap } from '../../../lib/kafka/gap.ts';
 import { createPartitionSource } from '../../../lib/kafka/partition-source.ts';
+import { readTopic } from '../../../lib/kafka/read-topic.ts';
 import type { PartitionHandler, PartitionRecords } from '../../../lib/kafka/topic.ts';
 import type { TopicName } from '../../../schemas/topics.ts';
 import {
@@ -14,6 +17,7 @@ import {
   uniqueName,
   withAdmin,
   write,
+  writeMessages,
 } from '../../support/broker.ts';
 
 const kafka = testKafka();
@@ -159,7 +163,7 @@ describe('a gap', () => {
     const batches: PartitionRecords[] = [];
     ledger.onBatch = async (batch) => void batches.push(batch);
     const accepting = (gap: string) => {
-      const acceptedGaps = new Set([`${topic}/0/${gap}`]);
+      const acceptedGaps = [parseGap(`${topic}/0/${gap}`) as Gap];
       return createPartitionSource({ kafka, group: uniqueName('group'), topics: [topic], acceptedGaps });
     };
     await expect(accepting('3-5').run(ledger, { signal: new AbortController().signal })).rejects.toThrow(GapError);
@@ -189,6 +193,84 @@ describe('a gap', () => {
     };
     await expect(run(topic, ledger)).rejects.toThrow(`${topic}/0/3-4: these 2 offsets were never loaded`);
     expect(ledger.values).toEqual(numbers(3));
+  });
+});
+
+describe('holes in the middle of a partition', () => {
+  const compacting = { 'cleanup.policy': 'compact', 'segment.ms': '1000', 'min.cleanable.dirty.ratio': '0.001' };
+
+  /** Four values of five keys, each some seconds apart so that they end segments; compaction takes all but the newest. */
+  const compactedTopic = async () => {
+    const topic = await createTopic(kafka, { config: compacting });
+    const writeAt = (agoMs: number, keys: readonly string[]) => {
+      const timestamp = String(Date.now() - agoMs);
+      return writeMessages(
+        kafka,
+        topic,
+        keys.map((key) => ({ key, value: key, timestamp })),
+      );
+    };
+    await writeAt(60_000, ['a', 'b', 'c', 'd']);
+    await writeAt(50_000, ['b', 'c']);
+    await writeAt(40_000, ['d']);
+    await writeAt(30_000, ['e']);
+    const left: string[] = [];
+    await vi.waitUntil(
+      async () => {
+        left.length = 0;
+        await readTopic(kafka, topic, ({ offset }) => left.push(String(offset)));
+        return left.length < 6;
+      },
+      { timeout: 60_000, interval: 300 },
+    );
+    return { topic, left };
+  };
+
+  it('are a gap: the source stops, and a wider range that a person gives lets it pass', async () => {
+    const { topic, left } = await compactedTopic();
+    expect(left[0]).toBe('0');
+    // As it was for a while and is no longer: nothing but the holes tells.
+    await withAdmin(kafka, (admin) =>
+      admin.alterConfigs({
+        validateOnly: false,
+        resources: [{ type: 2, name: topic, configEntries: [{ name: 'cleanup.policy', value: 'delete' }] }],
+      }),
+    );
+    const ledger = new Ledger();
+    const run = (acceptedGaps: readonly Gap[], signal: AbortSignal) =>
+      createPartitionSource({ kafka, group: uniqueName('group'), topics: [topic], acceptedGaps }).run(ledger, {
+        signal,
+      });
+    const failure = await run([], new AbortController().signal).catch((error) => error);
+    expect(failure).toBeInstanceOf(GapError);
+    expect(failure.message).toMatch(
+      new RegExp(`^${topic}/0/\\d+-\\d+: ${8 - left.length} of these offsets were never loaded`),
+    );
+    expect(ledger.values).toEqual([]);
+    const stop = new AbortController();
+    const running = run([{ topic, partition: 0, first: 0n, last: 1_000n }], stop.signal);
+    await Promise.race([running, vi.waitUntil(() => ledger.positions.get(0) === 8n, { timeout: 30_000 })]);
+    stop.abort();
+    await running;
+    expect(ledger.values).toHaveLength(left.length);
+  });
+
+  it('are none where transactions left their markers and what they aborted', async () => {
+    const topic = await createTopic(kafka);
+    const producer = kafka.producer({
+      ...{ transactionalId: topic, maxInFlightRequests: 1, idempotent: true },
+      createPartitioner: Partitioners.DefaultPartitioner,
+    });
+    await producer.connect();
+    for (const [index, outcome] of (['abort', 'commit', 'abort', 'abort', 'commit', 'abort'] as const).entries()) {
+      const transaction = await producer.transaction();
+      await transaction.send({ topic, messages: [{ value: `${outcome}-${index}` }] });
+      await transaction[outcome]();
+    }
+    await producer.disconnect();
+    const ledger = new Ledger();
+    await runUntil(topic, ledger, () => ledger.positions.get(0) === 12n);
+    expect(ledger.values).toEqual(['commit-1', 'commit-4']);
   });
 });
 

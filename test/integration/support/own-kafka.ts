@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,6 +7,7 @@ import { loadConfig } from '../../../lib/config.ts';
 import { Health } from '../../../lib/health.ts';
 import { type Broker, startBroker } from '../../../lib/kafka/broker.ts';
 import { createKafka } from '../../../lib/kafka/client.ts';
+import { startLocalBroker } from '../../../lib/kafka/local-broker.ts';
 import { createMetrics } from '../../../lib/metrics.ts';
 import { noProgress } from '../../../lib/progress.ts';
 import { type Context, openPlatform, type Platform } from '../../../pipeline/platform.ts';
@@ -24,9 +26,11 @@ export class OwnKafka implements AsyncDisposable {
     this.#dataDir = dataDir;
   }
 
-  static async start(): Promise<OwnKafka> {
+  /** @param properties of the broker, where it runs from its jars. */
+  static async start(properties: Readonly<Record<string, string>> = {}): Promise<OwnKafka> {
     const dataDir = await mkdtemp(join(tmpdir(), 'tmdb-stream-own-kafka-'));
-    return new OwnKafka(await startBroker({ dataDir, jarsDir }), dataDir);
+    const start = existsSync(jarsDir) ? startLocalBroker : startBroker;
+    return new OwnKafka(await start({ dataDir, jarsDir, properties }), dataDir);
   }
 
   /** Empty topics, an empty data folder, and clients of the real platform. */

@@ -1,0 +1,295 @@
+import { type TopicName, topics } from '../../schemas/topics.ts';
+import { formatDuration } from '../units.ts';
+import {
+  configOf,
+  keptByAge,
+  neededRecordBytes,
+  reasonBytes,
+  type TopicSettings,
+  timestampBound,
+} from './topic-settings.ts';
+
+/** A topic as it is. */
+export interface TopicState {
+  readonly partitions: number;
+  /** Of the partition that has the fewest replicas. */
+  readonly replicationFactor: number;
+  /** Its settings as they take effect, the broker's defaults included; null where we may not read them. */
+  readonly config: ReadonlyMap<string, string> | null;
+}
+
+export type TopicStates = ReadonlyMap<TopicName, TopicState>;
+
+/** `refuse`: with it, records or what we know of them would be lost, or nothing can be written. `warn`: less than promised. */
+type Verdict = 'refuse' | 'warn';
+
+/** A precondition that does not hold. */
+export interface TopicFinding {
+  readonly topic: TopicName;
+  readonly setting: string;
+  readonly verdict: Verdict;
+  readonly actual: string;
+  readonly wanted: string;
+  /** What comes of it. */
+  readonly why: string;
+  /** What to do about it. */
+  readonly remedy: string;
+  /** How `topics --apply` puts it right; null where it cannot. */
+  readonly fix: TopicFix | null;
+}
+
+type TopicFix =
+  | { readonly kind: 'alter'; readonly value: string }
+  | { readonly kind: 'add partitions'; readonly partitions: number };
+
+/** What a judgement may look at. */
+interface Facts {
+  readonly topic: TopicName;
+  readonly actual: string;
+  readonly state: TopicState;
+  readonly states: TopicStates;
+  readonly settings: TopicSettings;
+}
+
+/** What is wrong; the value that is right is the one a topic is created with, unless it says another. */
+interface Judgement {
+  readonly verdict: Verdict;
+  readonly why: string;
+  readonly wanted?: string;
+}
+
+/** One row of the table: what a promise rests on. */
+interface Precondition {
+  /** Kafka's name of the setting, or `partitions` or `replication.factor`. */
+  readonly setting: string;
+  readonly topics: readonly TopicName[];
+  /** null: it holds. */
+  readonly judge: (facts: Facts) => Judgement | null;
+  /** What `topics --apply` does. @default it sets the setting */
+  readonly fix?: (facts: Facts) => TopicFix | null;
+}
+
+const all = Object.values(topics);
+const ids = [topics.movieIds];
+const dayMs = 86_400_000;
+
+/** Below this a weekend's outage of the loader loses records; who sets KAFKA_RAW_RETENTION lower has said so. */
+const safeRetentionMs = 7 * dayMs;
+/** Of one partition: about two days at TMDb's limit. */
+const safeRetentionBytes = 1_000_000_000;
+const noLimit = -1;
+
+const refuse = (why: string, wanted?: string): Judgement => ({ verdict: 'refuse', why, ...(wanted && { wanted }) });
+const warn = (why: string, wanted?: string): Judgement => ({ verdict: 'warn', why, ...(wanted && { wanted }) });
+
+const configured = ({ state }: Facts, name: string): number | undefined => {
+  const value = state.config?.get(name);
+  return value === undefined ? undefined : Number(value);
+};
+
+/** Everything that our promises rest on in the topics, in the order in which it is told. */
+const preconditions: readonly Precondition[] = [
+  {
+    setting: 'cleanup.policy',
+    topics: keptByAge,
+    judge: ({ actual }) =>
+      actual.includes('compact')
+        ? refuse('compaction removes records that may not have been loaded or handled yet')
+        : null,
+  },
+  {
+    setting: 'cleanup.policy',
+    topics: ids,
+    judge: (facts) => {
+      if (facts.actual === 'compact') return null;
+      const forever = ['retention.ms', 'retention.bytes'].every((name) => configured(facts, name) === noLimit);
+      return facts.actual.includes('delete') && !forever
+        ? refuse('ids go by age: those that were not fetched by then are lost, and the others are forgotten')
+        : warn('the topic keeps every record of every movie and only grows');
+    },
+  },
+  {
+    setting: 'retention.ms',
+    topics: keptByAge,
+    judge: ({ actual, settings: { rawRetentionMs } }) => {
+      const ms = Number(actual);
+      if (ms === rawRetentionMs) return null;
+      const lasts = ms === noLimit ? 'for ever' : `for ${formatDuration(ms)}`;
+      const why = `records are kept ${lasts}, where KAFKA_RAW_RETENTION says ${formatDuration(rawRetentionMs)}`;
+      const isShort = ms !== noLimit && ms < Math.min(rawRetentionMs, safeRetentionMs);
+      return isShort ? refuse(`${why}: what is not loaded by then is lost`) : warn(why);
+    },
+    // To shorten it would delete records at once: that is for a person to do.
+    fix: ({ actual, settings: { rawRetentionMs } }) =>
+      Number(actual) !== noLimit && Number(actual) < rawRetentionMs
+        ? { kind: 'alter', value: String(rawRetentionMs) }
+        : null,
+  },
+  {
+    setting: 'retention.bytes',
+    topics: keptByAge,
+    judge: ({ actual }) => {
+      const limit = Number(actual);
+      if (limit === noLimit) return null;
+      const why = 'records go when a partition is larger than that, whatever KAFKA_RAW_RETENTION says';
+      return limit < safeRetentionBytes ? refuse(why) : warn(why);
+    },
+  },
+  {
+    setting: 'max.message.bytes',
+    topics: [topics.deadLetters],
+    judge: ({ actual, topic, states, settings }) => {
+      const largest = Math.max(...all.map((name) => (name === topic ? 0 : sizeOf(states.get(name)))));
+      const wanted = Math.max(largest + reasonBytes, Number(configOf(topic, settings)['max.message.bytes']));
+      return Number(actual) < largest
+        ? refuse('a record that another topic takes does not fit here: it could not be parked', String(wanted))
+        : null;
+    },
+  },
+  {
+    setting: 'max.message.bytes',
+    topics: all,
+    judge: ({ actual, topic, settings }) =>
+      Number(actual) < neededRecordBytes(topic, settings)
+        ? refuse('records of the size that TMDB_MAX_BODY lets in do not fit: they would be parked or end the stage')
+        : null,
+  },
+  {
+    setting: 'partitions',
+    topics: all,
+    judge: ({ topic, actual, settings: { partitions } }) => {
+      if (Number(actual) === partitions) return null;
+      if (Number(actual) > partitions) return warn('there are more than KAFKA_PARTITIONS says', String(partitions));
+      const keys = topic === topics.movieIds ? ': the keys of a compacted topic cannot move to new partitions' : '';
+      return warn(`fewer consumers than KAFKA_PARTITIONS says can share the work${keys}`, String(partitions));
+    },
+    fix: ({ topic, actual, settings: { partitions } }) =>
+      topic !== topics.movieIds && Number(actual) < partitions ? { kind: 'add partitions', partitions } : null,
+  },
+  {
+    setting: 'replication.factor',
+    topics: all,
+    judge: ({ actual, settings: { replicationFactor } }) =>
+      Number(actual) < replicationFactor
+        ? warn('fewer brokers may fail than KAFKA_REPLICATION says before records are lost', String(replicationFactor))
+        : null,
+    fix: () => null,
+  },
+  {
+    setting: 'min.insync.replicas',
+    topics: all,
+    judge: ({ actual, state: { replicationFactor: replicas }, settings, topic }) => {
+      if (Number(actual) > replicas) {
+        return refuse(`nothing can be written: there are ${replicas} replicas`, String(Math.max(1, replicas - 1)));
+      }
+      if (replicas > 1 && Number(actual) === replicas) {
+        return warn('one broker that is down stops all writing', String(replicas - 1));
+      }
+      const wanted = Math.min(Number(configOf(topic, settings)['min.insync.replicas']), Math.max(1, replicas - 1));
+      return Number(actual) < wanted
+        ? warn('a record may be acknowledged that only one broker has', String(wanted))
+        : null;
+    },
+  },
+  {
+    setting: 'unclean.leader.election.enable',
+    topics: all,
+    judge: ({ actual, state }) =>
+      actual === 'true' && state.replicationFactor > 1
+        ? warn('a replica that lags may become the leader: acknowledged records would be lost', 'false')
+        : null,
+  },
+  {
+    setting: 'message.timestamp.type',
+    topics: all,
+    judge: ({ actual }) =>
+      actual === 'CreateTime'
+        ? null
+        : warn('times are those of the broker: a replay by --since and --until selects by them', 'CreateTime'),
+  },
+  {
+    setting: timestampBound,
+    topics: all,
+    judge: ({ actual, topic, settings }) =>
+      Number(actual) > Number(configOf(topic, settings)[timestampBound])
+        ? warn('Kafka takes records whose time is in the future; they are refused only when they are read')
+        : null,
+  },
+  {
+    setting: 'compression.type',
+    topics: all,
+    judge: ({ actual }) =>
+      readable.includes(actual)
+        ? null
+        : refuse('the broker compresses records in a way that we cannot read', 'producer'),
+  },
+];
+
+const sizeOf = (state: TopicState | undefined): number => Number(state?.config?.get('max.message.bytes') ?? 0);
+
+/** `producer` leaves it to whoever writes. */
+const readable = ['producer', 'uncompressed', 'gzip', 'snappy', 'lz4', 'zstd'];
+
+/** Everything that does not hold, of the topics that are there; what would lose records first. */
+export function judgeTopics(states: TopicStates, settings: TopicSettings): readonly TopicFinding[] {
+  const findings = [...states].flatMap(([topic, state]) => findingsOf(topic, state, states, settings));
+  return findings.toSorted((a, b) => Number(b.verdict === 'refuse') - Number(a.verdict === 'refuse'));
+}
+
+function findingsOf(topic: TopicName, state: TopicState, states: TopicStates, settings: TopicSettings): TopicFinding[] {
+  const unknown = state.config === null ? [unreadable(topic)] : [];
+  const judged = preconditions
+    .filter((precondition) => precondition.topics.includes(topic))
+    .flatMap((precondition) => {
+      const actual = actualOf(state, precondition.setting);
+      if (actual === undefined) return [];
+      const finding = judgeOne(precondition, { topic, actual, state, states, settings });
+      return finding ? [finding] : [];
+    });
+  // Two rows may speak of one setting: the first is told.
+  return [...unknown, ...judged].filter(
+    ({ setting }, index, list) => list.findIndex((other) => other.setting === setting) === index,
+  );
+}
+
+function actualOf({ partitions, replicationFactor, config }: TopicState, setting: string): string | undefined {
+  if (setting === 'partitions') return String(partitions);
+  if (setting === 'replication.factor') return String(replicationFactor);
+  return config?.get(setting);
+}
+
+function judgeOne(precondition: Precondition, facts: Facts): TopicFinding | null {
+  const judgement = precondition.judge(facts);
+  if (judgement === null) return null;
+  const { setting } = precondition;
+  const { topic, actual, settings } = facts;
+  const wanted = judgement.wanted ?? configOf(topic, settings)[setting] ?? '';
+  const fix = precondition.fix ? precondition.fix(facts) : ({ kind: 'alter', value: wanted } as const);
+  const { verdict, why } = judgement;
+  return { topic, setting, verdict, actual, wanted, why, remedy: remedyOf(facts, setting, fix), fix };
+}
+
+/** `kafka-configs` is named for those whose user of ours may not alter topics. */
+function remedyOf({ topic, actual }: Facts, setting: string, fix: TopicFix | null): string {
+  if (fix?.kind === 'alter') {
+    const byHand = `kafka-configs --alter --entity-type topics --entity-name ${topic} --add-config ${setting}=${fix.value}`;
+    return `topics --apply (or ${byHand})`;
+  }
+  if (fix?.kind === 'add partitions') {
+    return `topics --apply (or kafka-topics --alter --topic ${topic} --partitions ${fix.partitions})`;
+  }
+  if (setting === 'replication.factor') return 'add replicas with kafka-reassign-partitions, or set KAFKA_REPLICATION';
+  if (setting === 'retention.ms')
+    return 'set KAFKA_RAW_RETENTION to what is meant, or shorten it by hand with kafka-configs';
+  return `set KAFKA_PARTITIONS=${actual}; or let the consumers drain, delete the topic, and run topics --apply`;
+}
+
+const unreadable = (topic: TopicName): TopicFinding => ({
+  ...{ topic, setting: 'settings', verdict: 'warn', actual: 'unknown', wanted: 'readable', fix: null },
+  why: 'KAFKA_USERNAME may not read the settings of the topic, so nothing is known of them',
+  remedy: 'allow DescribeConfigs on the topic, and have somebody who may run "doctor"',
+});
+
+/** One line for a person. */
+export const lineOf = ({ topic, setting, actual, wanted, why, remedy }: TopicFinding): string =>
+  `${topic}: ${setting} is ${actual}, expected ${wanted}: ${why}. ${remedy}`;

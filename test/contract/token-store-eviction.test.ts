@@ -1,0 +1,32 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { Secret } from '../../lib/secret.ts';
+import { examineEviction } from '../../lib/token-bucket/eviction.ts';
+import { RedisServer } from '../support/redis.ts';
+
+let redis: RedisServer;
+beforeAll(async () => {
+  redis = await RedisServer.start();
+});
+afterAll(() => redis?.[Symbol.asyncDispose]());
+
+const policies = [
+  ...['noeviction', 'volatile-lru', 'volatile-lfu', 'volatile-random', 'volatile-ttl'].map(
+    (policy) => [policy, 'good'] as const,
+  ),
+  ...['allkeys-lru', 'allkeys-lfu', 'allkeys-random'].map((policy) => [policy, 'a warning'] as const),
+];
+
+it.each(policies)('a store that does %s when its memory is full is %s', async (policy, verdict) => {
+  await redis.command('CONFIG', 'SET', 'maxmemory-policy', policy);
+  const finding = await examineEviction(new Secret(redis.url));
+  if (verdict === 'good') expect(finding).toBeNull();
+  else expect(finding).toMatchObject({ setting: 'maxmemory-policy', actual: policy });
+});
+
+it('a store that does not tell is a warning, as in a managed one or for a user with few rights', async () => {
+  await redis.command('ACL', 'SETUSER', 'few', 'on', '>canary', '~*', '+@all', '-info', '-config');
+  const url = redis.url.replace('redis://', 'redis://few:canary@');
+  const finding = await examineEviction(new Secret(url));
+  expect(finding).toMatchObject({ actual: 'unknown' });
+  expect(JSON.stringify(finding)).not.toContain('canary');
+});

@@ -1,0 +1,229 @@
+import { ConfigResourceTypes } from 'kafkajs';
+import { pino } from 'pino';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { readTopic } from '../../lib/kafka/read-topic.ts';
+import { examine } from '../../pipeline/doctor.ts';
+import { openPlatform, type PlatformOptions, topicSettingsOf } from '../../pipeline/platform.ts';
+import { rawMovieCodec } from '../../schemas/codecs.ts';
+import { type TopicName, topics } from '../../schemas/topics.ts';
+import { makeTopic, type TestTopic, withAdmin, writeMessages } from '../support/broker.ts';
+import { OwnKafka, type Stage } from './support/own-kafka.ts';
+
+let kafka: OwnKafka;
+let stage: Stage;
+
+beforeAll(async () => {
+  // The cleaner at once, so that a test sees what compaction leaves.
+  kafka = await OwnKafka.start({ 'log.cleaner.backoff.ms': '200', 'log.initial.task.delay.ms': '500' });
+}, 120_000);
+afterAll(() => kafka?.[Symbol.asyncDispose]());
+beforeEach(async () => {
+  stage = await kafka.begin();
+  return () => stage[Symbol.asyncDispose]();
+});
+
+/** Sets a topic's settings, or the whole broker's where there is no topic; the others get their default back. */
+const configure = (config: Readonly<Record<string, string>>, topic?: TopicName) =>
+  withAdmin(stage.kafka.client, async (admin) => {
+    const resource =
+      topic === undefined
+        ? { type: ConfigResourceTypes.BROKER, name: '1' }
+        : { type: ConfigResourceTypes.TOPIC, name: topic };
+    const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }));
+    await admin.alterConfigs({ validateOnly: false, resources: [{ ...resource, configEntries }] });
+    // The controller has it before the broker tells it.
+    const isTold = async () => {
+      const { resources } = await admin.describeConfigs({ includeSynonyms: false, resources: [resource] });
+      const told = new Map(resources[0]?.configEntries.map(({ configName, configValue }) => [configName, configValue]));
+      return Object.entries(config).every(([name, value]) => told.get(name) === value);
+    };
+    await vi.waitUntil(isTold, { timeout: 20_000, interval: 50 });
+  });
+
+const deleteTopics = async (names: readonly TopicName[] = Object.values(topics)) => {
+  const isThere = async () => (await stage.kafka.admin.missingTopics()).length < names.length;
+  await withAdmin(stage.kafka.client, (admin) => admin.deleteTopics({ topics: [...names] }));
+  await vi.waitUntil(async () => !(await isThere()), { timeout: 20_000, interval: 50 });
+};
+
+const remake = async (topic: TopicName, options: TestTopic) => {
+  await deleteTopics([topic]);
+  const isMade = () =>
+    makeTopic(stage.kafka.client, topic, options).then(
+      () => true,
+      () => false,
+    );
+  await vi.waitUntil(isMade, { timeout: 20_000, interval: 100 });
+};
+
+const open = async (options: PlatformOptions = {}) => {
+  const lines: string[] = [];
+  const log = pino({ level: 'warn' }, { write: (line: string) => void lines.push(line) });
+  await using platform = openPlatform({ ...stage.context, log }, options);
+  const failure = await platform.kafka().then(
+    () => null,
+    (error: unknown) => error,
+  );
+  return { failure, log: lines.join('') };
+};
+
+const countOf = async (topic: TopicName): Promise<number> => {
+  let count = 0;
+  await readTopic(stage.kafka.client, topic, () => {
+    count += 1;
+  });
+  return count;
+};
+
+/** TMDb's answer about a movie, as far as the loader looks at it. */
+const rawMovie = (movieId: number) => ({
+  movieId,
+  sourceUrl: `https://api.themoviedb.org/3/movie/${movieId}`,
+  httpStatus: 200,
+  fetchedAt: new Date(),
+  body: Buffer.from(JSON.stringify({ id: movieId })),
+});
+
+const ours = () => topicSettingsOf(stage.context.config);
+const good = {
+  ...{ 'cleanup.policy': 'delete', 'retention.ms': '15552000000', 'max.message.bytes': '8000000' },
+  'message.timestamp.after.max.ms': '3600000',
+};
+const rows: readonly (readonly [TopicName, string, string, 'refuse' | 'warn'])[] = [
+  [topics.rawMovies, 'cleanup.policy', 'compact', 'refuse'],
+  [topics.rawGenres, 'cleanup.policy', 'compact,delete', 'refuse'],
+  [topics.deadLetters, 'cleanup.policy', 'compact', 'refuse'],
+  [topics.movieIds, 'cleanup.policy', 'delete', 'refuse'],
+  [topics.rawMovies, 'retention.ms', '86400000', 'refuse'],
+  [topics.rawMovies, 'retention.ms', '864000000', 'warn'],
+  [topics.rawMovies, 'retention.bytes', '1000000', 'refuse'],
+  [topics.rawMovies, 'max.message.bytes', '1500', 'refuse'],
+  [topics.deadLetters, 'max.message.bytes', '7000000', 'refuse'],
+  [topics.rawMovies, 'min.insync.replicas', '2', 'refuse'],
+  [topics.movieIds, 'message.timestamp.type', 'LogAppendTime', 'warn'],
+];
+
+describe('topics that were there before us', () => {
+  it.each(rows)(
+    '%s with %s=%s: %s, and put right with nothing else changed',
+    async (topic, setting, value, verdict) => {
+      const beside = topic === topics.movieIds ? { 'cleanup.policy': 'compact' } : good;
+      await configure({ ...beside, 'segment.bytes': '12345678', [setting]: value }, topic);
+      const { failure, log } = await open();
+      expect(log).toContain(`"setting":"${setting}"`);
+      if (verdict === 'warn') expect(failure).toBeNull();
+      else {
+        expect(failure).toMatchObject({ name: 'PreconditionError', exitCode: 2, retriable: false });
+        expect(String(failure)).toContain(`${topic}: ${setting} is ${value}, expected `);
+        expect(String(failure)).toContain('topics --apply');
+        // Who looks is not kept from it.
+        expect((await open({ topics: 'tell' })).failure).toBeNull();
+      }
+      const { admin } = stage.kafka;
+      await admin.applyFixes(await admin.examineTopics(ours()));
+      const left = await admin.examineTopics(ours());
+      expect(left).toEqual([]);
+      const { resources } = await withAdmin(stage.kafka.client, (raw) =>
+        raw.describeConfigs({ includeSynonyms: false, resources: [{ type: ConfigResourceTypes.TOPIC, name: topic }] }),
+      );
+      const entries = resources[0]?.configEntries ?? [];
+      expect(entries.find(({ configName }) => configName === 'segment.bytes')?.configValue).toBe('12345678');
+      expect((await open()).failure).toBeNull();
+    },
+  );
+
+  it('are judged by the defaults of the broker where they say nothing themselves', async () => {
+    await remake(topics.rawMovies, { partitions: 2 });
+    await configure({ 'log.retention.ms': '3600000' });
+    try {
+      await vi.waitUntil(async () => (await open()).failure !== null, { timeout: 20_000 });
+      expect(String((await open()).failure)).toContain(`${topics.rawMovies}: retention.ms is 3600000`);
+    } finally {
+      await configure({});
+    }
+  });
+
+  it('get partitions that are missing, save the ids topic, whose keys cannot move', async () => {
+    await remake(topics.rawMovies, { partitions: 1, config: good });
+    await remake(topics.movieIds, {
+      partitions: 1,
+      config: { 'cleanup.policy': 'compact', 'max.message.bytes': '8000000' },
+    });
+    const { failure, log } = await open();
+    expect(failure).toBeNull();
+    expect(log).toContain('KAFKA_PARTITIONS');
+    const { admin } = stage.kafka;
+    await admin.applyFixes(await admin.examineTopics(ours()));
+    expect(await admin.examineTopics(ours())).toMatchObject([
+      { topic: topics.movieIds, setting: 'partitions', actual: '1' },
+    ]);
+  });
+});
+
+describe('the command topics', () => {
+  it('shows and changes nothing; with --apply it creates and corrects, and says what it did', async () => {
+    await deleteTopics();
+    const looked = await stage.run(['topics']);
+    expect(looked).toMatchObject({ code: 1 });
+    expect(looked.stdout).toContain(`MISSING  ${topics.rawMovies}`);
+    expect(await stage.kafka.admin.missingTopics()).toHaveLength(4);
+
+    const applied = await stage.run(['topics', '--apply', '--json']);
+    expect(applied, applied.stderr).toMatchObject({ code: 0 });
+    expect(JSON.parse(applied.stdout)).toMatchObject({ created: Object.values(topics), missing: [], findings: [] });
+
+    await configure({ ...good, 'cleanup.policy': 'compact' }, topics.rawMovies);
+    const shown = await stage.run(['topics']);
+    expect(shown).toMatchObject({ code: 1 });
+    expect(shown.stdout).toContain(`WRONG    ${topics.rawMovies}: cleanup.policy is compact, expected delete`);
+    const corrected = await stage.run(['topics', '--apply']);
+    expect(corrected).toMatchObject({ code: 0 });
+    expect(corrected.stdout).toContain(`changed  ${topics.rawMovies}: cleanup.policy from compact to delete`);
+  });
+});
+
+describe('a raw topic that is, or was, compacted', () => {
+  it('is refused at the start, and what it lost is a gap afterwards: nothing goes unnoticed', async () => {
+    const compacting = { 'segment.ms': '1000', 'min.cleanable.dirty.ratio': '0.001' };
+    await remake(topics.rawMovies, { partitions: 2, config: { ...good, ...compacting, 'cleanup.policy': 'compact' } });
+    const writeAt = (agoMs: number, movieIds: readonly number[]) =>
+      writeMessages(
+        stage.kafka.client,
+        topics.rawMovies,
+        movieIds.map((movieId) => ({
+          key: String(movieId),
+          value: rawMovieCodec.encode(rawMovie(movieId)),
+          partition: 0,
+          timestamp: String(Date.now() - agoMs),
+        })),
+      );
+    await writeAt(60_000, [1, 2, 3, 4, 5]);
+    await writeAt(50_000, [2, 4, 5]);
+    await writeAt(40_000, [4, 5]);
+    await writeAt(30_000, [6]);
+    const refused = await stage.run(['load', '--once']);
+    expect(refused).toMatchObject({ code: 2, stdout: '' });
+    expect(refused.stderr).toContain(`${topics.rawMovies}: cleanup.policy is compact, expected delete`);
+    await vi.waitUntil(async () => (await countOf(topics.rawMovies)) < 11, { timeout: 60_000, interval: 500 });
+
+    expect(await stage.run(['topics', '--apply'])).toMatchObject({ code: 0 });
+    const gap = await stage.run(['load', '--once']);
+    expect(gap).toMatchObject({ code: 1, stdout: '' });
+    expect(gap.stderr).toMatch(/tmdb\.raw-movies\/0\/\d+-\d+: \d of these offsets were never loaded/);
+    const accepted = await stage.run(['load', '--once', '--json', '--accept-gap', `${topics.rawMovies}/0/0-10`]);
+    expect(accepted, accepted.stderr).toMatchObject({ code: 0 });
+    expect(JSON.parse(accepted.stdout)).toEqual({ rows: await countOf(topics.rawMovies), parked: 0 });
+  });
+});
+
+it('are told by doctor, one line each', async () => {
+  await configure(
+    { ...good, 'cleanup.policy': 'compact', 'message.timestamp.type': 'LogAppendTime' },
+    topics.rawMovies,
+  );
+  const findings = (await examine(stage.context)).filter(({ check }) => check === 'topics');
+  expect(findings).toMatchObject([
+    { ok: false, detail: expect.stringContaining('cleanup.policy is compact') },
+    { ok: true, isWarning: true, detail: expect.stringContaining('message.timestamp.type is LogAppendTime') },
+  ]);
+});
