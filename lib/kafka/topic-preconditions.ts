@@ -139,7 +139,7 @@ const preconditions: readonly Precondition[] = [
     setting: 'max.message.bytes',
     topics: [topics.deadLetters],
     judge: ({ actual, topic, states, settings }) => {
-      const largest = Math.max(...all.map((name) => (name === topic ? 0 : sizeOf(states.get(name)))));
+      const largest = Math.max(...all.map((name) => (name === topic ? 0 : sizeOf(name, states, settings))));
       const wanted = Math.max(largest + reasonBytes, Number(configOf(topic, settings)['max.message.bytes']));
       return Number(actual) < largest
         ? refuse('a record that another topic takes does not fit here: it could not be parked', String(wanted))
@@ -225,7 +225,12 @@ const preconditions: readonly Precondition[] = [
   },
 ];
 
-const sizeOf = (state: TopicState | undefined): number => Number(state?.config?.get('max.message.bytes') ?? 0);
+/** What the topic takes once it is put right; 0 where it is not known. */
+function sizeOf(name: TopicName, states: TopicStates, settings: TopicSettings): number {
+  const actual = Number(states.get(name)?.config?.get('max.message.bytes') ?? 0);
+  const isTooSmall = actual > 0 && actual < neededRecordBytes(name, settings);
+  return isTooSmall ? Number(configOf(name, settings)['max.message.bytes']) : actual;
+}
 
 /** `producer` leaves it to whoever writes. */
 const readable = ['producer', 'uncompressed', 'gzip', 'snappy', 'lz4', 'zstd'];
