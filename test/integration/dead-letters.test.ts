@@ -171,6 +171,25 @@ describe('redrive', () => {
     expect(await openIds()).toEqual(['tmdb.people/0/1']);
   });
 
+  it.each([
+    ['the beginning of a record alone', { originValueBytes: 20_000_000, originValueSha256: Buffer.alloc(32, 1) }],
+    ['the place of a batch that could not be read', { originLastOffsetDelta: 4 }],
+  ])('refuses a letter that holds %s, and says where the original is', async (_, held) => {
+    await park([{ origin: topics.rawMovies, offset: 1, ...held }]);
+    for (const dryRun of [[], ['--dry-run']]) {
+      const { code, stdout } = await stage.run(['dead-letters', 'redrive', '--all', ...dryRun]);
+      expect(code).toBe(1);
+      expect(stdout).toContain('is in Kafka at tmdb.raw-movies/0/1, for as long as that is retained');
+    }
+    expect(await openIds()).toEqual(['tmdb.raw-movies/0/1']);
+    expect(await read(topics.rawMovies)).toEqual([]);
+    const { stdout } = await stage.run(['dead-letters', 'show', 'tmdb.raw-movies/0/1', '--json']);
+    const [shown] = JSON.parse(stdout);
+    expect([shown.lastOffset, shown.sha256?.slice(0, 4)]).toEqual(
+      'originLastOffsetDelta' in held ? ['5', undefined] : [null, '0101'],
+    );
+  });
+
   const total = 250;
   const isOrigin = (topic: TopicName) => topic !== topics.deadLetters;
 
@@ -203,7 +222,7 @@ describe('redrive', () => {
       { origin: topics.rawMovies, offset: 3, originValue: rawMovie(3, '{"id":3}\u0000') },
       { origin: topics.rawMovies, offset: 4, originValue: rawMovie(4, '[]') },
       { origin: topics.rawMovies, offset: 5, replays: 3 },
-      { origin: topics.rawGenres, offset: 1, originValue: genres('{"genres":[]}') },
+      { origin: topics.rawGenres, offset: 1, originKey: Buffer.from('en'), originValue: genres('{"genres":[]}') },
       { origin: topics.rawGenres, offset: 2, originValue: genres('') },
     ]);
     const before = await stage.ends();

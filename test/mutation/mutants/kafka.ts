@@ -89,6 +89,27 @@ export const kafkaMutants: readonly Mutant[] = [
     tests: decoding('is one letter for all its offsets'),
   },
   {
+    name: 'batches: what a person wants skipped is decoded',
+    file: `${batches}/record-batch.ts`,
+    find: 'if (isSkipped(batch, header, skips)) throw new UnreadableBatchError(skipped);',
+    replace: '',
+    tests: decoding('is one record, which keeps what it holds'),
+  },
+  {
+    name: 'dead letters: one that is too large for its topic ends the consumer',
+    file: 'consumers/dead-letter.ts',
+    find: 'if (!(error instanceof RecordTooLargeError)) throw error;',
+    replace: 'if (error) throw error;',
+    tests: { files: ['test/unit/consumers/dead-letter.test.ts'], only: 'is cut, and keeps size and hash' },
+  },
+  {
+    name: 'batches: the fetcher takes a batch that cannot be read for a tombstone',
+    file: 'consumers/movie-details.ts',
+    find: 'if (record.unusable) return park(',
+    replace: 'if (record.unusable && record.value) return park(',
+    tests: { files: ['test/unit/consumers/movie-details.test.ts'], only: 'parks a record that is unusable' },
+  },
+  {
     name: 'batches: one answer is decoded however much it holds',
     file: `${batches}/kafkajs-decoder.ts`,
     find: 'bytes < maxFetch.bytes && ',
