@@ -8,6 +8,7 @@ import type {
   PartitionSource,
   Sink,
 } from '../lib/kafka/topic.ts';
+import { waitFor } from '../lib/leases.ts';
 import type { Logger } from '../lib/logger.ts';
 import { fullJitter } from '../lib/retry.ts';
 import {
@@ -284,6 +285,7 @@ class BronzeLoader implements PartitionHandler {
   /** Appends until the warehouse has taken it. @returns what it took, less what somebody else had loaded. */
   async #append(taken: readonly Pending[]): Promise<readonly Pending[]> {
     let pending = taken;
+    const startedAt = this.#ports.clock.monotonic();
     for (let tries = 1; ; tries += 1) {
       try {
         if (pending.length > 0) await this.#ports.warehouse.append(pending.map(toBatch));
@@ -291,7 +293,7 @@ class BronzeLoader implements PartitionHandler {
       } catch (error) {
         if (error instanceof FencedError) pending = await this.#realign(pending, error);
         else if (error instanceof InvalidRowsError) pending = await this.#parkRows(pending, error);
-        else if (isRetriable(error) && tries < maxTries && !this.#stop.aborted) await this.#waitAfter(error, tries);
+        else if (this.#mayTryAgain(error, tries, startedAt)) await this.#waitAfter(error, tries);
         else throw error;
       }
     }
@@ -299,14 +301,21 @@ class BronzeLoader implements PartitionHandler {
 
   /** Asks until the warehouse answers. */
   async #positions(topic: TopicId): Promise<ReadonlyMap<number, bigint>> {
+    const startedAt = this.#ports.clock.monotonic();
     for (let tries = 1; ; tries += 1) {
       try {
         return await this.#ports.warehouse.positions(topic);
       } catch (error) {
-        if (!isRetriable(error) || tries >= maxTries || this.#stop.aborted) throw error;
+        if (!this.#mayTryAgain(error, tries, startedAt)) throw error;
         await this.#waitAfter(error, tries);
       }
     }
+  }
+
+  /** However fast the tries fail, they outlast a lock that a loader which died has left. */
+  #mayTryAgain(error: unknown, tries: number, startedAt: number): boolean {
+    const isOver = tries >= maxTries && this.#ports.clock.monotonic() - startedAt >= waitFor('transaction', 0);
+    return isRetriable(error) && !isOver && !this.#stop.aborted;
   }
 
   async #waitAfter(error: unknown, tries: number): Promise<void> {

@@ -38,7 +38,8 @@ export const snowflakeFields = {
       'expected https: what is sent there are credentials (http to this machine alone)',
     )
     .optional(),
-  SNOWFLAKE_TIMEOUT: duration('2m').refine((ms) => ms >= 1_000, 'expected 1s or more'),
+  // Half of it, in whole seconds, is how long a statement waits for a lock: less would end before Snowflake says that it is locked.
+  SNOWFLAKE_TIMEOUT: duration('2m').refine((ms) => ms >= 2_000, 'expected 2s or more'),
 };
 
 export type SnowflakeEnv = z.infer<z.ZodObject<typeof snowflakeFields>>;

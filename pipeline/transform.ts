@@ -95,9 +95,13 @@ export async function build(
       fullRefresh: fullRefresh || state.fullRefresh,
       vars: varsOf(fingerprint),
       signal,
-      onProgress: ({ done, total }) => progress.update('dbt', { done, total, unit: 'models and tests' }),
+      onProgress: ({ done, total }) => {
+        // crash point: transform.node-done
+        progress.update('dbt', { done, total, unit: 'models and tests' });
+      },
     });
   return inTurn(context, run, async ({ models, tests, seconds }, turn) => {
+    // crash point: transform.built
     log.info({ reason: state.reason, models, ...tests, seconds }, 'dbt ran');
     await warehouseSystem(context).publishGold(turn);
   });

@@ -17,8 +17,8 @@ export interface WarmBounds {
   readonly maxMemoryMb: number;
 }
 
-/** The last line of a command that `warm.py` writes: no line of dbt's own log begins like this. */
-const lastLine = '{"ended":';
+/** The first and the last line of a command that `warm.py` writes: no line of dbt's own log begins like these. */
+const [firstLine, lastLine] = ['{"begun":', '{"ended":'];
 
 interface Ended {
   readonly exitCode: number;
@@ -37,10 +37,22 @@ export class WarmProcess implements Runner {
   }
 
   async invoke(invocation: Invocation, log: LogFollower, signal: AbortSignal): Promise<string> {
-    if (this.#process?.isOver) this.#process = null;
-    this.#process ??= new Conversation(this.#place);
-    const process = this.#process;
-    const answer = await endingOnAbort(process.child, signal, process.ask(invocation, log, signal));
+    const kept = this.#process;
+    if (kept !== null) {
+      const answer = await this.#ask(kept, invocation, log, signal);
+      // It died between two commands, and there was no word of it yet: nothing of this one was done.
+      if (typeof answer !== 'string' || kept.hasBegun || signal.aborted) return this.#endOf(kept, answer);
+    }
+    this.#process = new Conversation(this.#place);
+    return this.#endOf(this.#process, await this.#ask(this.#process, invocation, log, signal));
+  }
+
+  #ask(process: Conversation, invocation: Invocation, log: LogFollower, signal: AbortSignal): Promise<Ended | string> {
+    return endingOnAbort(process.child, signal, process.ask(invocation, log, signal));
+  }
+
+  /** @returns how the command ended. A process that has ended, or is beyond its bounds, is not kept. */
+  async #endOf(process: Conversation, answer: Ended | string): Promise<string> {
     if (typeof answer === 'string') {
       this.#process = null;
       return answer;
@@ -61,7 +73,8 @@ export class WarmProcess implements Runner {
 class Conversation {
   readonly child: ChildProcessByStdio<Writable, Readable, Readable>;
   commands = 0;
-  isOver = false;
+  /** Whether it has taken up the last command that it was asked. */
+  hasBegun = false;
   readonly #over: Promise<string>;
   #log: LogFollower | null = null;
   #onEnded: (ended: Ended) => void = () => {};
@@ -74,11 +87,7 @@ class Conversation {
     this.child.stdin.on('error', () => {});
     createInterface({ input: this.child.stdout }).on('line', (line) => this.#hear(line));
     createInterface({ input: this.child.stderr }).on('line', (line) => this.#log?.take(line));
-    this.#over = once(this.child, 'close')
-      .then(([code, killedBy]) => endOf(code, killedBy))
-      .finally(() => {
-        this.isOver = true;
-      });
+    this.#over = once(this.child, 'close').then(([code, killedBy]) => endOf(code, killedBy));
     // Between two commands nobody waits for it.
     this.#over.catch(() => {});
   }
@@ -86,6 +95,7 @@ class Conversation {
   /** @returns what it answered; or, when it ended without an answer or on an abort, how it did. */
   async ask(invocation: Invocation, log: LogFollower, signal: AbortSignal): Promise<Ended | string> {
     this.commands += 1;
+    this.hasBegun = false;
     this.#log = log;
     const answer = new Promise<Ended>((resolve) => {
       this.#onEnded = resolve;
@@ -108,7 +118,8 @@ class Conversation {
   }
 
   #hear(line: string): void {
-    if (line.startsWith(lastLine)) this.#onEnded(JSON.parse(line).ended);
+    if (line.startsWith(firstLine)) this.hasBegun = true;
+    else if (line.startsWith(lastLine)) this.#onEnded(JSON.parse(line).ended);
     else this.#log?.take(line);
   }
 }

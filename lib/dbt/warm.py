@@ -3,9 +3,9 @@
     python warm.py PROJECT_DIR
 
 On standard input comes one JSON line a command: `args`, the command line after `dbt`; `parseArgs`, the one that only
-reads the project; `resultsFile`, where the results belong. Standard output gets dbt's own JSON log and then
-{"ended": {"exitCode": ..., "memoryMb": ...}}, when the DuckDB file is free again or dbt has logged out of Snowflake. When
-standard input closes the process is gone at once, whatever it does: whoever asked is no more.
+reads the project; `resultsFile`, where the results belong. Standard output gets {"begun": {}} before anything is done, dbt's own
+JSON log, and then {"ended": {"exitCode": ..., "memoryMb": ...}}, when the DuckDB file is free again or dbt has logged out of
+Snowflake. When standard input closes the process is gone at once, whatever it does: whoever asked is no more.
 """
 
 import gc
@@ -115,6 +115,7 @@ def main():
     threading.Thread(target=listen, args=(commands,), daemon=True).start()
     while True:
         command = commands.get()
+        print(json.dumps({"begun": {}}), flush=True)
         exit_code = carry_out(project, command["args"], command["parseArgs"], command["resultsFile"])
         free_the_file(exit_code == 0)
         print(json.dumps({"ended": {"exitCode": exit_code, "memoryMb": memory_mb()}}), flush=True)

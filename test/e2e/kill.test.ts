@@ -1,42 +1,36 @@
-import { once } from 'node:events';
-import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { seededRandom } from '../contract/support/seeded-random.ts';
-import { type CrashPoint, crashEnvironment, firedIn } from '../support/crash-points.ts';
 import { audit } from './support/audit.ts';
 import { Workspace } from './support/cli.ts';
+import { type Death, dieAt } from './support/die-at.ts';
 
 /** Figures of the run are printed with it: KILLS and KILL_SEED choose others. */
 const kills = Number(process.env['KILLS'] ?? 3);
 const seed = Number(process.env['KILL_SEED'] ?? Date.now() % 100_000);
-/** New movies of each run. */
-const newMovies = 60;
 
-interface Kill extends CrashPoint {
-  /** The program with its broker and its dbt at the same moment, or the program alone. */
-  readonly isGroup: boolean;
-}
-
-/** A step of each stage, so that the first kills meet all of them; `hit` is reached in every run. */
-const steps: readonly CrashPoint[] = [
-  { point: 'fetcher.published', hit: 20 },
-  { point: 'loader.before-commit', hit: 1 },
-  { point: 'producer.page-published', hit: 2 },
-  // Later than the load: somewhere in dbt's build.
-  { point: 'loader.committed', hit: 1, afterMs: 2_500 },
+/** Steps of a run by stage, each with how often every run gets there at least: it has 60 movies more than the one before. */
+const stages: readonly Readonly<Record<string, number>>[] = [
+  { 'fetcher.token-taken': 60, 'fetcher.answered': 60, 'fetcher.published': 60 },
+  { 'transform.node-done': 20, 'transform.built': 1 },
+  {
+    'loader.batch-due': 1,
+    'loader.begun': 1,
+    'loader.position-moved': 1,
+    'loader.rows-written': 1,
+    'loader.before-commit': 1,
+    'loader.committed': 1,
+  },
+  { 'producer.page-read': 3, 'producer.page-published': 3 },
 ];
 
-const random = seededRandom(seed);
-const below = (limit: number): number => Math.floor(random() * limit);
-
-/** First each step, then random ones, at a random time after them. */
-function killOf(index: number): Kill {
-  const isGroup = index % 2 === 0;
-  const step = steps[index];
-  if (step) return { ...step, isGroup };
-  const { point, hit } = steps[below(steps.length)] as CrashPoint;
-  return { point, hit: 1 + below(hit), afterMs: below(point === 'loader.committed' ? 5_000 : 200), isGroup };
+/** A step of each stage in turn, without an end. Every other kill takes down what the run has started, too. */
+function* deathsBy(random: () => number): Generator<Death> {
+  const below = (limit: number): number => Math.floor(random() * limit);
+  for (let number = 0; ; number += 1) {
+    const steps = Object.entries(stages[number % stages.length] ?? {});
+    const [point, hits] = steps[below(steps.length)] ?? ['', 1];
+    yield { point, hit: 1 + below(hits), withChildren: number % 2 === 1 };
+  }
 }
 
 describe('kill -9 at any point', () => {
@@ -44,25 +38,14 @@ describe('kill -9 at any point', () => {
     'loses nothing and doubles nothing: the next run goes on and the audit is clean',
     async () => {
       using workspace = new Workspace({ TMDB_RATE_LIMIT: '60/1s', SANDBOX_MOVIES: '2000' });
-      const pages = (run: number): string => String((newMovies / 20) * (run + 1));
-      const killed: string[] = [];
-      for (let index = 0; index < kills; index += 1) {
-        const { isGroup, ...point } = killOf(index);
-        const log = join(workspace.dataDir, `crash-points-${index}`);
-        // A group is stopped at the step first: what it shares with the other processes stays as it is at that moment.
-        const env = crashEnvironment(isGroup ? 'STOP_AT' : 'CRASH_AT', point, log);
-        const child = workspace.start(['run', '--once', '--pages', pages(index)], env);
-        const exited = once(child, 'exit');
-        const hasEnded = exited.then(() => true);
-        while (firedIn(log).length === 0 && !(await Promise.race([hasEnded, delay(20, false)])));
-        if (isGroup) process.kill(-(child.pid ?? 0), 'SIGKILL');
-        await exited;
-        expect(child.signalCode, `${point.point}:${point.hit}`).toBe('SIGKILL');
-        killed.push(`${point.point}:${point.hit}+${point.afterMs ?? 0} ms${isGroup ? ' (all)' : ''}`);
+      const died: string[] = [];
+      for (const death of deathsBy(seededRandom(seed)).take(kills)) {
+        await dieAt(death, workspace, ['run', '--once', '--pages', String(3 + 3 * died.length)]);
+        died.push(`${death.point}:${death.hit}${death.withChildren ? ' (all)' : ''}`);
       }
-      const last = await workspace.runOnce(['--pages', pages(kills)]);
+      const last = await workspace.runOnce(['--pages', String(3 + 3 * kills)]);
       const found = await audit(workspace);
-      process.stdout.write(`killed at ${killed.join(', ')} (seed ${seed}); ${JSON.stringify(found)}\n`);
+      process.stdout.write(`killed at ${died.join(', ')} (seed ${seed}); ${JSON.stringify(found)}\n`);
       expect(last.rows.gold['fact_movies']).toBe(found.alive);
       // A kill costs at most the calls in flight.
       expect(found.rawRecords).toBeLessThanOrEqual(found.ids + kills * 20);

@@ -1,6 +1,6 @@
-import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SnowflakeEmulator } from '../support/snowflake.ts';
+import { type Death, dieAt } from './support/die-at.ts';
 import { keyPairIn, SnowflakeWorkspace } from './support/snowflake-workspace.ts';
 
 describe('the whole pipeline into Snowflake', () => {
@@ -57,19 +57,29 @@ describe('the whole pipeline into Snowflake', () => {
       LOAD_MAX_AGE: '500ms',
     });
     await workspace.run(['warehouse', 'provision']);
-    const killed: number[] = [];
-    for (const [index, afterMs] of [5_000, 6_500, 8_000].entries()) {
-      const child = workspace.start(['run', '--once', '--pages', String(4 + 4 * index)]);
-      const exited = once(child, 'exit');
-      const timer = setTimeout(() => process.kill(-(child.pid ?? 0), 'SIGKILL'), afterMs);
-      await exited;
-      clearTimeout(timer);
-      if (child.signalCode === 'SIGKILL') killed.push(afterMs);
+    for (const [index, point] of deaths.entries()) {
+      // Each run has 40 movies more than the one before, so it gets to every step.
+      await dieAt(point, workspace, ['run', '--once', '--pages', String(2 + 2 * index)]);
     }
-    await workspace.runOnce(['--pages', '16']);
+    const pages = 2 + 2 * deaths.length;
+    const last = await workspace.runOnce(['--pages', String(pages)]);
     const found = await workspace.auditBronze();
-    process.stdout.write(`killed after ${killed.join(', ')} ms; ${JSON.stringify(found)}\n`);
-    expect(killed.length).toBeGreaterThan(0);
-    expect(found.ids).toBeGreaterThanOrEqual(320);
+    process.stdout.write(`killed at ${deaths.map(({ point }) => point).join(', ')}; ${JSON.stringify(found)}\n`);
+    expect(found.ids).toBeGreaterThanOrEqual(20 * pages);
+    expect(last.rows.gold['fact_movies']).toBe(found.alive);
   });
 });
+
+/** Steps that write. The first ones come first in importance: with a transaction open, with the transform lease and a dbt at work. */
+const steps: readonly Death[] = [
+  { point: 'snowflake.position-moved', hit: 1 },
+  { point: 'transform.node-done', hit: 3, withChildren: true },
+  { point: 'fetcher.published', hit: 5 },
+  { point: 'transform.lease-taken', hit: 1 },
+  { point: 'transform.built', hit: 1 },
+  { point: 'snowflake.turn-taken', hit: 1 },
+  { point: 'snowflake.rows-written', hit: 1 },
+  { point: 'producer.page-published', hit: 1 },
+];
+
+const deaths = steps.slice(0, Number(process.env['KILLS'] ?? 3));

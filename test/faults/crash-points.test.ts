@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Kafka, logLevel, Partitioners, type Producer } from 'kafkajs';
@@ -151,19 +152,17 @@ describe('a stage that is killed where it hurts, and started again', () => {
       'loader.committed',
     ];
     const dieTwice = [1, 3].map((hit) => ({ hit }));
-    const dieInCommit = [1, 2, 4].map((afterMs) => ({ hit: 2, afterMs }));
+    /** As soon as DuckDB has written something of the commit. */
+    const dieInCommit = () => [1, 2, 3].map((hit) => ({ hit, whenWritten: `${bed.workspace.duckdbPath}.wal` }));
 
     it.each([
-      ...points.map((point) => ({ where: `at ${point}`, deaths: dieTwice.map((death) => ({ point, ...death })) })),
-      {
-        where: 'while DuckDB commits',
-        deaths: dieInCommit.map((death) => ({ point: 'loader.before-commit', ...death })),
-      },
-    ])('$where: nothing is lost, nothing is doubled', async ({ deaths }) => {
-      for (const death of deaths) {
+      ...points.map((point) => ({ where: `at ${point}`, point, deaths: () => dieTwice })),
+      { where: 'while DuckDB commits', point: 'loader.before-commit', deaths: dieInCommit },
+    ])('$where: nothing is lost, nothing is doubled', async ({ point, deaths }) => {
+      for (const death of deaths()) {
         let isDead = false;
         const writing = publishAnswersUntil(() => isDead);
-        await dieAt(death, ['load']).finally(() => {
+        await dieAt({ point, ...death }, ['load']).finally(() => {
           isDead = true;
         });
         await writing;
@@ -206,7 +205,10 @@ describe('a stage that is killed where it hurts, and started again', () => {
     it('whose commit comes late keeps others from the file until it has committed, and no row is doubled', async () => {
       const { zombie, other } = await stopped({ point: 'loader.before-commit', hit: 2 });
       const before = rowsLoaded(zombie);
-      await delay(3_000);
+      // An entry of the line names its process.
+      const isInLine = () =>
+        readdirSync(`${bed.workspace.duckdbPath}.turns`).some((entry) => entry.split('-')[2] === String(other.pid));
+      await until('the other waits for the file', isInLine, { timeoutMs: 30_000 });
       expect(rowsLoaded(other)).toBe(0);
       zombie.kill('SIGCONT');
       await until('it has committed', () => rowsLoaded(zombie) > before, { timeoutMs: 30_000 });

@@ -1,7 +1,8 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -14,25 +15,10 @@ import { parseFaults } from '../../sandbox/parse-faults.ts';
 import { startSandbox } from '../../sandbox/server.ts';
 import { outcomeOf, Workspace } from '../e2e/support/cli.ts';
 import { until } from '../support/fleet.ts';
+import { programsBelow } from '../support/process-tree.ts';
 
 const root = join(import.meta.dirname, '../..');
 const read = (file: string) => readFileSync(join(root, file), 'utf8');
-
-/** Every process that `pid` has started, and those that they have: its program and what it was given. */
-function descendantsOf(pid: number): { readonly name: string; readonly environment: string }[] {
-  const file = (of: number, what: string): string => {
-    try {
-      return readFileSync(`/proc/${of}/${what}`, 'utf8');
-    } catch {
-      return '';
-    }
-  };
-  const children = file(pid, `task/${pid}/children`).trim().split(' ').filter(Boolean).map(Number);
-  return children.flatMap((child) => {
-    const name = basename(file(child, 'cmdline').split('\0')[0] ?? '').replace(/[\d.]+$/, '');
-    return [{ name, environment: file(child, 'environ') }, ...descendantsOf(child)];
-  });
-}
 
 describe('a secret', () => {
   it('is in nothing that the processes we start are given', () => {
@@ -63,16 +49,40 @@ describe('a secret', () => {
       using workspace = new Workspace({ TMDB_BASE_URL: sandbox.url, TMDB_TOKEN: canary, TMDB_RATE_LIMIT: '500/1s' });
       const run = workspace.start(['run', '--once', '--pages', '1']);
       const ended = outcomeOf(run);
-      const seen = new Map<string, string>();
+      const names = new Set<string>();
+      const leaks = new Map<string, string>();
       while (run.exitCode === null && run.signalCode === null) {
-        for (const { name, environment } of descendantsOf(run.pid ?? 0)) seen.set(name, environment);
-        await delay(20);
+        for (const { key, name, environment } of programsBelow(run.pid ?? 0)) {
+          names.add(name);
+          if (environment.includes(canary)) leaks.set(key, name);
+        }
+        await delay(5);
       }
       expect((await ended).code).toBe(0);
-      expect([...seen.keys()]).toEqual(expect.arrayContaining(['java', 'python']));
-      expect([...seen].filter(([, environment]) => environment.includes(canary)).map(([name]) => name)).toEqual([]);
+      expect([...names]).toEqual(expect.arrayContaining(['java', 'python']));
+      expect([...leaks.values()]).toEqual([]);
     },
     240_000,
+  );
+
+  it.runIf(process.platform === 'linux')(
+    'would be noticed in the environment of any program, and of a child only once it has its own',
+    async () => {
+      const canary = 'canary-91c7e0aa';
+      // The part in brackets is a child of the shell that never loads another program.
+      const shell = spawn('sh', ['-c', '(read -r line; :); :'], {
+        env: { PATH: process.env['PATH'], LEAK: canary },
+        stdio: ['pipe', 'ignore', 'ignore'],
+      });
+      const childrenOf = (pid: number) => readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
+      await until('the shell has a child', () => childrenOf(shell.pid ?? 0) !== '', { timeoutMs: 10_000, pollMs: 5 });
+      const leaks = programsBelow(process.pid).filter(({ environment }) => environment.includes(canary));
+      expect(leaks.map(({ name }) => name)).toEqual(['sh']);
+      expect(programsBelow(shell.pid ?? 0)).toEqual([]);
+      const exited = once(shell, 'exit');
+      shell.stdin.end();
+      await exited;
+    },
   );
 
   /** What secrets look like: tokens of three parts, private keys, keys of clouds and of TMDb's older version. */

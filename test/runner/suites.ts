@@ -25,7 +25,7 @@ export const fullNumbers: Readonly<Record<string, string>> = {
   MODEL_RUNS: '10000',
   /** Lots of documents, 25 at most in each. */
   CONTENTS_RUNS: '100',
-  /** Kills of the whole program, at random times. */
+  /** Kills of the whole program, each at another step. */
   KILLS: '8',
 };
 

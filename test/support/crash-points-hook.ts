@@ -2,7 +2,7 @@
  * Brings crash points to life: `node --import crash-points-hook.ts cli.ts ...`, with CRASH_AT or STOP_AT saying what happens
  * (see `crashEnvironment`) and CRASH_POINTS_LOG where that is noted, before it happens.
  */
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, statSync } from 'node:fs';
 import { registerHooks } from 'node:module';
 import { parseCrashPoint, withCrashPoints } from './crash-points.ts';
 
@@ -17,6 +17,17 @@ const plans = ([['CRASH_AT', 'SIGKILL'] as const, ['STOP_AT', 'SIGSTOP'] as cons
 
 const hits = new Map<string, number>();
 
+/** Calls `fire` at the first turn of the event loop that finds the file changed. */
+function onceWritten(file: string, fire: () => void): void {
+  const stampOf = () => {
+    const stats = statSync(file, { throwIfNoEntry: false, bigint: true });
+    return `${stats?.size ?? ''} ${stats?.mtimeNs ?? ''}`;
+  };
+  const before = stampOf();
+  const look = () => (stampOf() === before ? void setImmediate(look) : fire());
+  setImmediate(look);
+}
+
 function onReached(point: string): void {
   const hit = (hits.get(point) ?? 0) + 1;
   hits.set(point, hit);
@@ -26,8 +37,8 @@ function onReached(point: string): void {
       appendFileSync(process.env['CRASH_POINTS_LOG'] ?? '', `${plan.variable} ${point}:${hit}\n`);
       process.kill(process.pid, plan.signal);
     };
-    if (plan.afterMs === 0) fire();
-    else setTimeout(fire, plan.afterMs);
+    if (plan.whenWritten === undefined) fire();
+    else onceWritten(plan.whenWritten, fire);
   }
 }
 

@@ -20,26 +20,26 @@ export interface CrashPoint {
   readonly point: string;
   /** The first time that it gets there is 1. */
   readonly hit: number;
-  /** So long after it got there: what it does then goes on meanwhile. @default 0 */
-  readonly afterMs?: number;
+  /** Not before this file has changed since: what the process does next, on other threads as well, goes on until then. */
+  readonly whenWritten?: string;
 }
 
-const spec = /^([\w-]+\.[\w-]+):(\d+)(?:\+(\d+)ms)?$/;
+const spec = /^([\w-]+\.[\w-]+):(\d+)(?:, when written: (.+))?$/;
 
-/** `loader.begun:3`, or `loader.before-commit:1+2ms`. @throws Error when it is neither. */
-export function parseCrashPoint(text: string): Required<CrashPoint> {
-  const [, point, hit, afterMs = 0] = spec.exec(text) ?? [];
+/** `loader.begun:3`, or `loader.before-commit:1, when written: FILE`. @throws Error when it is neither. */
+export function parseCrashPoint(text: string): CrashPoint {
+  const [, point, hit, whenWritten] = spec.exec(text) ?? [];
   if (point === undefined) throw new Error(`expected something like loader.begun:3, got "${text}"`);
-  return { point, hit: Number(hit), afterMs: Number(afterMs) };
+  return { point, hit: Number(hit), ...(whenWritten !== undefined && { whenWritten }) };
 }
 
 /** Environment of a process that is to be killed (SIGKILL), or stopped (SIGSTOP), at a point; `log` tells that it was. */
 export const crashEnvironment = (
   what: 'CRASH_AT' | 'STOP_AT',
-  { point, hit, afterMs }: CrashPoint,
+  { point, hit, whenWritten }: CrashPoint,
   log: string,
 ): Record<string, string> => ({
-  [what]: `${point}:${hit}${afterMs === undefined ? '' : `+${afterMs}ms`}`,
+  [what]: `${point}:${hit}${whenWritten === undefined ? '' : `, when written: ${whenWritten}`}`,
   CRASH_POINTS_LOG: log,
 });
 

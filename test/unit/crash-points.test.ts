@@ -36,11 +36,11 @@ describe('crash points', () => {
   });
 
   it('are given to a process as a text that it understands', () => {
-    const point = { point: 'loader.before-commit', hit: 2, afterMs: 4 };
+    const point = { point: 'loader.before-commit', hit: 2, whenWritten: '/tmp/a b.wal' };
     const { CRASH_AT = '' } = crashEnvironment('CRASH_AT', point, 'log');
-    expect(CRASH_AT).toBe('loader.before-commit:2+4ms');
+    expect(CRASH_AT).toBe('loader.before-commit:2, when written: /tmp/a b.wal');
     expect(parseCrashPoint(CRASH_AT)).toEqual(point);
-    expect(parseCrashPoint('loader.begun:1')).toEqual({ point: 'loader.begun', hit: 1, afterMs: 0 });
+    expect(parseCrashPoint('loader.begun:1')).toEqual({ point: 'loader.begun', hit: 1 });
     expect(() => parseCrashPoint('loader.begun')).toThrow('expected something like loader.begun:3');
   });
 });

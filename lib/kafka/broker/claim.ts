@@ -1,13 +1,13 @@
-import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
-import { processIdentity } from '../../process-identity.ts';
+import { type Clock, systemClock } from '../../clock.ts';
+import { canLookAt, describeHolder, Holder, holderOf, isGone, ownHolder } from '../../holder.ts';
+import { leases, timeLeft, waitFor } from '../../leases.ts';
 import { BrokerError } from '../errors.ts';
 
-const Process = z.object({ pid: z.int(), identity: z.string() });
-const Holder = z.object({ owner: Process, broker: Process.extend({ address: z.string() }).optional() });
-type Holder = z.infer<typeof Holder>;
+const Claimed = z.object({ owner: Holder, broker: Holder.extend({ address: z.string() }).optional() });
+type Claimed = z.infer<typeof Claimed>;
 
 /** A data folder that is ours until `release`. */
 export interface Claim {
@@ -16,63 +16,107 @@ export interface Claim {
   release(): void;
 }
 
-/** A broker without its owner is on its way out: it has 15 s for a clean stop, then it is killed. */
-const waitMs = 20_000;
+const pollMs = 50;
+const beatMs = 500;
 
 /**
- * Makes sure that one broker at a time uses `dataDir`. A broker left by an owner that was killed is waited for.
+ * Makes sure that one broker at a time uses `dataDir`. A broker left by an owner that was killed is waited for; so is an owner
+ * that cannot be looked at (in another container), until it has not touched its claim for `leases.brokerClaim`.
  * @throws BrokerError when a living owner has the folder, or the old broker does not end.
  */
-export async function claimDataDir(dataDir: string, signal?: AbortSignal): Promise<Claim> {
+export async function claimDataDir(dataDir: string, signal?: AbortSignal, clock: Clock = systemClock): Promise<Claim> {
   const file = fileIn(dataDir);
-  const owner = ownProcess();
-  const deadline = performance.now() + waitMs;
+  const owner = ownHolder();
+  const startedAt = clock.monotonic();
   while (!tryCreate(file, { owner })) {
-    const holder = readHolder(file);
-    if (!holder || !isAlive(holder.broker)) {
-      if (holder && isAlive(holder.owner)) throw inUse(dataDir, holder);
+    const state = stateOf(file);
+    if (state.kind === 'free') {
       rmSync(file, { force: true });
       continue;
     }
-    if (isAlive(holder.owner)) throw inUse(dataDir, holder);
-    if (performance.now() > deadline) {
-      throw new BrokerError(
-        `the broker of an earlier run (process ${holder.broker?.pid}) still uses ${dataDir}: end it with kill ${holder.broker?.pid}`,
-      );
-    }
-    await delay(50, undefined, signal && { signal });
+    if (clock.monotonic() - startedAt >= state.waitMs) throw inUse(dataDir, state);
+    await clock.sleep(pollMs, signal);
   }
+  const beat = setInterval(() => touch(file), beatMs);
+  beat.unref();
   return {
     setBroker: (pid, address) => {
-      const identity = processIdentity(pid);
-      if (identity) writeFileSync(file, JSON.stringify({ owner, broker: { pid, identity, address } } satisfies Holder));
+      const broker = { ...holderOf(pid), address };
+      // One that has ended already is none to wait for.
+      if (broker.identity !== '') writeFileSync(file, JSON.stringify({ owner, broker } satisfies Claimed));
     },
-    release: () => rmSync(file, { force: true }),
+    release: () => {
+      clearInterval(beat);
+      rmSync(file, { force: true });
+    },
   };
+}
+
+type State =
+  | { readonly kind: 'free' }
+  | {
+      readonly kind: 'in use' | 'out of sight' | 'orphaned';
+      readonly claimed: Claimed;
+      readonly waitMs: number;
+      readonly leftMs: number;
+    };
+
+/** Who has the folder, and how long to wait for it to become free by itself. */
+function stateOf(file: string): State {
+  const claimed = readClaim(file);
+  if (claimed === null) return { kind: 'free' };
+  const leftMs = lapsesInMs(file);
+  if (!canLookAt(claimed.owner)) {
+    return leftMs <= 0
+      ? { kind: 'free' }
+      : { kind: 'out of sight', claimed, waitMs: waitFor('brokerClaim', 0), leftMs };
+  }
+  if (!isGone(claimed.owner)) return { kind: 'in use', claimed, waitMs: 0, leftMs };
+  if (!claimed.broker || isGone(claimed.broker)) return { kind: 'free' };
+  return { kind: 'orphaned', claimed, waitMs: waitFor('orphanedBroker', 0), leftMs };
 }
 
 const fileIn = (dataDir: string): string => join(dataDir, 'broker.json');
 
 /** `host:port` of the broker that another run has started on `dataDir`; null when none runs. */
 export function runningBroker(dataDir: string): string | null {
-  const holder = readHolder(fileIn(dataDir));
-  return holder?.broker && isAlive(holder.owner) && isAlive(holder.broker) ? holder.broker.address : null;
+  const state = stateOf(fileIn(dataDir));
+  const broker = state.kind === 'in use' ? state.claimed.broker : undefined;
+  return broker && !isGone(broker) ? broker.address : null;
 }
 
-const ownProcess = (): Holder['owner'] => ({ pid: process.pid, identity: processIdentity(process.pid) ?? '' });
-
-const isAlive = (held: z.infer<typeof Process> | undefined): boolean =>
-  held !== undefined && processIdentity(held.pid) === held.identity;
-
-const inUse = (dataDir: string, { owner }: Holder): BrokerError =>
-  new BrokerError(
-    `${dataDir} is in use by the broker of process ${owner.pid}: let that run end, or give this one another DATA_DIR`,
+function inUse(dataDir: string, { kind, claimed, leftMs }: Exclude<State, { kind: 'free' }>): BrokerError {
+  if (kind === 'orphaned' && claimed.broker) {
+    const { pid } = claimed.broker;
+    return new BrokerError(
+      `the broker of an earlier run (${describeHolder(claimed.broker)}) still uses ${dataDir}: end it with kill ${pid}`,
+    );
+  }
+  const lapse = kind === 'out of sight' ? ` (if it was killed, the folder is free in ${timeLeft(leftMs)})` : '';
+  return new BrokerError(
+    `${dataDir} is in use by the broker of ${describeHolder(claimed.owner)}: let that run end, or give this one another DATA_DIR${lapse}`,
   );
+}
+
+/** For how long (ms) the claim still counts if its owner was killed. */
+function lapsesInMs(file: string): number {
+  const touchedAt = statSync(file, { throwIfNoEntry: false })?.mtimeMs;
+  return touchedAt === undefined ? 0 : leases.brokerClaim - (Date.now() - touchedAt);
+}
+
+function touch(file: string): void {
+  try {
+    const now = new Date();
+    utimesSync(file, now, now);
+  } catch {
+    // Taken for dead and removed, as whoever stood still for seconds is: Kafka's own lock still protects the folder.
+  }
+}
 
 /** All of the file at once or not at all: whoever reads it in between must not take it for half written. */
-function tryCreate(file: string, holder: Holder): boolean {
+function tryCreate(file: string, claimed: Claimed): boolean {
   const whole = `${file}.${process.pid}`;
-  writeFileSync(whole, JSON.stringify(holder));
+  writeFileSync(whole, JSON.stringify(claimed));
   try {
     linkSync(whole, file);
     return true;
@@ -85,9 +129,9 @@ function tryCreate(file: string, holder: Holder): boolean {
 }
 
 /** null when it went away meanwhile, or was half written by a process that was killed. */
-function readHolder(file: string): Holder | null {
+function readClaim(file: string): Claimed | null {
   try {
-    return Holder.parse(JSON.parse(readFileSync(file, 'utf8')));
+    return Claimed.parse(JSON.parse(readFileSync(file, 'utf8')));
   } catch {
     return null;
   }

@@ -1,5 +1,6 @@
 import { existsSync, statSync } from 'node:fs';
 import type { Clock } from '../../clock.ts';
+import { waitFor } from '../../leases.ts';
 import type { WarehouseSystem } from '../system.ts';
 import { openDuckDbExtension } from './extension.ts';
 import { memoryLimit } from './memory-limit.ts';
@@ -22,7 +23,7 @@ export function duckDbSystem(place: DuckDbPlace, clock: Clock, signal: AbortSign
   const options = { path, lockWaitMs, clock, signal };
   return {
     name: path,
-    patienceMs: lockWaitMs,
+    patienceMs: waitFor('fileLock', lockWaitMs),
     isReadInTurn: true,
     freshnessEveryMs: 60_000,
     dbtEnvironment: { WAREHOUSE: 'duckdb', DUCKDB_PATH: path, DUCKDB_MEMORY_LIMIT: memoryLimit(4_000) },

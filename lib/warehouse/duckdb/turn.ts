@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
-import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Clock } from '../../clock.ts';
-import { processIdentity } from '../../process-identity.ts';
+import { canLookAt, describeHolder, type Holder, isGone, ownHolder, parseHolder } from '../../holder.ts';
+import { leases, timeLeft, waitFor } from '../../leases.ts';
 import type { Turn } from '../system.ts';
 import { WarehouseUnavailableError } from '../warehouse.ts';
 
@@ -11,7 +11,7 @@ export interface TurnOptions {
   /** The DuckDB file. */
   readonly path: string;
   readonly clock: Clock;
-  /** How long to wait (ms). */
+  /** How long to wait (ms); longer for an owner that cannot be looked at, until its place in line has lapsed. */
   readonly waitMs: number;
   /** Ends the waiting. */
   readonly signal?: AbortSignal | undefined;
@@ -19,8 +19,6 @@ export interface TurnOptions {
 
 const pollMs = 20;
 const beatMs = 500;
-/** Of an owner that we cannot look at, in another container: one that has not touched its entry for so long was killed. */
-const staleMs = 5_000;
 
 /** Turns that this process has asked for so far. */
 let taken = 0;
@@ -38,7 +36,7 @@ export async function takeTurn({ path, clock, waitMs, signal }: TurnOptions): Pr
   const place = `${String(Date.now()).padStart(15, '0')}-${String(taken++).padStart(10, '0')}`;
   const name = `${place}-${process.pid}-${randomBytes(4).toString('hex')}`;
   const entry = join(folder, name);
-  writeFileSync(entry, JSON.stringify({ host: hostname(), pid: process.pid, identity: processIdentity(process.pid) }));
+  writeFileSync(entry, JSON.stringify(ownHolder()));
   const beat = setInterval(() => touch(entry), beatMs);
   beat.unref();
   const leave = () => {
@@ -46,11 +44,11 @@ export async function takeTurn({ path, clock, waitMs, signal }: TurnOptions): Pr
     rmSync(entry, { force: true });
   };
   try {
-    const giveUpAt = clock.monotonic() + waitMs;
+    const startedAt = clock.monotonic();
     for (let first = firstOf(folder, name); first !== name; first = firstOf(folder, name)) {
-      if (clock.monotonic() >= giveUpAt) {
-        throw new WarehouseUnavailableError(`${path} is in use by process ${first.split('-')[2]}: wait, or end it`);
-      }
+      const owner = ownerOf(join(folder, first));
+      const longestMs = owner && canLookAt(owner) ? waitMs : waitFor('fileLock', waitMs);
+      if (clock.monotonic() - startedAt >= longestMs) throw inUse(path, join(folder, first), owner);
       await clock.sleep(pollMs, signal);
     }
   } catch (error) {
@@ -74,21 +72,34 @@ function firstOf(folder: string, ours: string): string {
 }
 
 function isAlive(entry: string): boolean {
-  const touchedAt = statSync(entry, { throwIfNoEntry: false })?.mtimeMs;
-  if (touchedAt === undefined || Date.now() - touchedAt >= staleMs) return false;
+  if (lapsesInMs(entry) <= 0) return false;
   // Elsewhere to look at a process costs a process: there a killed owner is waited out.
   if (process.platform !== 'linux') return true;
   const owner = ownerOf(entry);
-  return owner?.host !== hostname() || processIdentity(owner.pid) === owner.identity;
+  // An entry is empty for a moment before its owner is written into it.
+  return owner === null || !isGone(owner);
+}
+
+/** For how long (ms) the entry still counts if its owner was killed. */
+function lapsesInMs(entry: string): number {
+  const touchedAt = statSync(entry, { throwIfNoEntry: false })?.mtimeMs;
+  return touchedAt === undefined ? 0 : leases.fileLock - (Date.now() - touchedAt);
 }
 
 /** null when the entry went away, or is not written yet. */
-function ownerOf(entry: string): { readonly host: string; readonly pid: number; readonly identity: string } | null {
+function ownerOf(entry: string): Holder | null {
   try {
-    return JSON.parse(readFileSync(entry, 'utf8'));
+    return parseHolder(readFileSync(entry, 'utf8'));
   } catch {
     return null;
   }
+}
+
+function inUse(path: string, entry: string, owner: Holder | null): WarehouseUnavailableError {
+  const who = owner ? describeHolder(owner) : 'another process';
+  const lapse =
+    owner && canLookAt(owner) ? '' : ` (if it was killed, its place is free in ${timeLeft(lapsesInMs(entry))})`;
+  return new WarehouseUnavailableError(`${path} is in use by ${who}: wait for it, or end it${lapse}`);
 }
 
 function touch(entry: string): void {

@@ -19,6 +19,13 @@ export class SnowflakeError extends IngestError {
   }
 }
 
+/** Another transaction has what the statement needs, for longer than `LOCK_TIMEOUT`. It may be one that was left by a process that died. */
+export class SnowflakeLockedError extends WarehouseUnavailableError {}
+
+const locked = '000625';
+const lockRemedy =
+  'another transaction has the lock: see "show locks"; when its process has died, Snowflake ends it after five idle minutes';
+
 /** Of what the driver fails with by itself. */
 export const noCode = '000000';
 
@@ -62,6 +69,7 @@ export function fromDriver(doing: string, error: unknown): IngestError {
   // Numbers of 4xxxxx are the driver's: no answer, none that could be read, or a session that has ended for good.
   // States of 25xxx and 40xxx: Snowflake has rolled the transaction back, as it was idle or in another's way.
   const hasPassed = passing.has(code) || /^40[127]/.test(code) || /^(25|40)/.test(sqlState);
+  if (code === locked) return new SnowflakeLockedError(`${text} (${lockRemedy})`, { cause: error });
   if (hasPassed) return new WarehouseUnavailableError(text, { cause: error });
   if (isRefusal(code)) return new SnowflakeRefusedError(text + remedy, { cause: error });
   return new SnowflakeError(text + remedy, code, { cause: error });

@@ -3,7 +3,7 @@ import { type NumberedBatch, rowsIn } from '../numbered-batch.ts';
 import { numberMissing, rangeOf, replayTable, withoutRows } from '../replay-table.ts';
 import type { Batch, Extension, PartitionRange, TopicId } from '../warehouse.ts';
 import { LoadLedger, lastLoadSeq, movePositions, partitionKey, recordBatches, storedPositions } from './ledger.ts';
-import { type LoadTurn, takeTurn } from './load-turn.ts';
+import { type LoadTurn, takeTurn, untilUnlocked } from './load-turn.ts';
 import type { SnowflakeSession } from './session.ts';
 import { SnowflakeWarehouse, type SnowflakeWarehouseOptions } from './warehouse.ts';
 
@@ -35,17 +35,17 @@ class SnowflakeExtension extends SnowflakeWarehouse implements Extension {
   async begin(ranges: readonly PartitionRange[]): Promise<readonly PartitionRange[]> {
     // Before the transaction, which DDL would commit: who dies in between leaves a table that is empty.
     await this.client.use((session) => createTable(session, this.#table));
-    return this.client.transaction(
-      async (session) => {
-        // Of two that begin at once, the second finds the ranges of the first.
-        const turn = await takeTurn(session);
-        const begun = await storedRanges(session, this.#table);
-        if (begun.length > 0 || ranges.length === 0) return begun;
-        await setOut(turn, this.#table, ranges);
-        return storedRanges(session, this.#table);
-      },
-      async (session) => ranges.length === 0 || (await storedRanges(session, this.#table)).length > 0,
-    );
+    const setOutOnce = async (session: SnowflakeSession) => {
+      // Of two that begin at once, the second finds the ranges of the first.
+      const turn = await takeTurn(session);
+      const begun = await storedRanges(session, this.#table);
+      if (begun.length > 0 || ranges.length === 0) return begun;
+      await setOut(turn, this.#table, ranges);
+      return storedRanges(session, this.#table);
+    };
+    const isDone = async (session: SnowflakeSession) =>
+      ranges.length === 0 || (await storedRanges(session, this.#table)).length > 0;
+    return untilUnlocked(this.clock, () => this.client.transaction(setOutOnce, isDone));
   }
 
   finish(): Promise<void> {

@@ -1,5 +1,7 @@
+import type { Clock } from '../../clock.ts';
+import { waitFor } from '../../leases.ts';
 import { WarehouseUnavailableError } from '../warehouse.ts';
-import { SnowflakeError } from './errors.ts';
+import { SnowflakeError, SnowflakeLockedError } from './errors.ts';
 import type { SnowflakeSession } from './session.ts';
 
 /** Our turn to change BRONZE, until the end of the transaction that it was taken in. Whatever changes something asks for it. */
@@ -24,6 +26,23 @@ export async function takeTurn(session: SnowflakeSession): Promise<LoadTurn> {
   const id = String(rows[0]?.['id']);
   if (!/^\d+$/.test(id)) throw new WarehouseUnavailableError('Snowflake: the transaction is over before it has begun');
   return { session, isOurs: `current_transaction() = '${id}'` };
+}
+
+/**
+ * Makes `call` again while another transaction has the turn, for as long as one may last whose process has died. A loader needs
+ * none of this: it tries each batch again, for longer. @param call does nothing, or nothing that stays, when it is locked out.
+ */
+export async function untilUnlocked<T>(clock: Clock, call: () => Promise<T>): Promise<T> {
+  const startedAt = clock.monotonic();
+  for (;;) {
+    try {
+      return await call();
+    } catch (error) {
+      const isOver = clock.monotonic() - startedAt >= waitFor('transaction', 0);
+      if (!(error instanceof SnowflakeLockedError) || isOver) throw error;
+      await clock.sleep(1_000);
+    }
+  }
 }
 
 /** Outside of a transaction it is ours for this statement only: whoever had it is through. */

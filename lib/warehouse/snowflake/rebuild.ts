@@ -16,7 +16,7 @@ import {
   WarehouseUnavailableError,
 } from '../warehouse.ts';
 import { LoadLedger, lastLoadSeq, lineColumns } from './ledger.ts';
-import { type LoadTurn, takeTurn, waitForTurn } from './load-turn.ts';
+import { type LoadTurn, takeTurn, untilUnlocked, waitForTurn } from './load-turn.ts';
 import { columnsOf } from './raw-tables.ts';
 import type { SnowflakeSession } from './session.ts';
 import { migrateBronze, SnowflakeWarehouse, type SnowflakeWarehouseOptions } from './warehouse.ts';
@@ -58,17 +58,18 @@ class SnowflakeRebuild extends SnowflakeWarehouse implements Rebuild {
   async #swapWhole(refused: ReadonlySet<RecordAddress>): Promise<SwapReport> {
     let report: SwapReport | undefined;
     try {
-      return await this.client.transaction(async (session) => {
+      const swap = async (session: SnowflakeSession) => {
         const turn = await takeTurn(session);
         await carryOver(turn);
         report = await compare(session, refused);
         await swapTables(turn);
         return report;
-      }, isSwapped);
+      };
+      return await untilUnlocked(this.clock, () => this.client.transaction(swap, isSwapped));
     } catch (error) {
       // For want of an answer, the rebuild itself tells, once no transaction of ours can be about to commit.
       if (!(error instanceof WarehouseUnavailableError) || !report) throw error;
-      await this.client.use(waitForTurn);
+      await untilUnlocked(this.clock, () => this.client.use(waitForTurn));
       if (!(await this.client.use(isSwapped))) throw error;
       return report;
     }

@@ -1,5 +1,6 @@
 import type { Clock } from '../../clock.ts';
 import { snowflakeEnvironment } from '../../dbt/snowflake-environment.ts';
+import { waitFor } from '../../leases.ts';
 import type { WarehouseSystem } from '../system.ts';
 import { openSnowflakeExtension } from './extension.ts';
 import { openSnowflakeReader } from './reader.ts';
@@ -15,7 +16,8 @@ export function snowflakeSystem(settings: SnowflakeSettings, clock: Clock, signa
   const openReader = async () => openSnowflakeReader({ ...session('read'), warehouse: settings.transformWarehouse });
   return {
     name: `${settings.database} of ${settings.account}`,
-    patienceMs: settings.timeoutMs,
+    // A lock that dbt waits for may be one of a process that died.
+    patienceMs: waitFor('transaction', settings.timeoutMs),
     isReadInTurn: false,
     // Each time it may wake the virtual warehouse up.
     freshnessEveryMs: 3_600_000,

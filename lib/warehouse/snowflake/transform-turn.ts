@@ -1,43 +1,45 @@
 import { randomUUID } from 'node:crypto';
-import { hostname } from 'node:os';
 import type { Clock } from '../../clock.ts';
+import { escapeControls } from '../../escape-controls.ts';
+import { describeHolder, isGone, ownHolder, parseHolder } from '../../holder.ts';
+import { leases, timeLeft, waitFor } from '../../leases.ts';
 import type { Turn } from '../system.ts';
 import { WarehouseUnavailableError } from '../warehouse.ts';
 import { SnowflakeClient } from './client.ts';
+import { SnowflakeLockedError } from './errors.ts';
 import type { SessionOptions, SnowflakeSession } from './session.ts';
 
-/** Whoever has not renewed it for so long is taken for dead. */
-const leaseMs = 90_000;
 const renewMs = 20_000;
 const pollMs = 1_000;
 
 const table = 'silver.transform_turn';
 
 export interface TransformTurnOptions extends SessionOptions {
-  /** How long to wait (ms). */
+  /** How long to wait (ms); longer where a lease or a lock of a process that died may last longer. */
   readonly waitMs: number;
   /** Ends the waiting. */
   readonly signal?: AbortSignal;
 }
 
 /**
- * One dbt at a time, over all processes: a row that is leased by Snowflake's clock and renewed while we have it. Who cannot
- * renew it in time has lost it.
- * @throws WarehouseUnavailableError when the wait is over.
+ * One dbt at a time, over all processes: a row that is leased by Snowflake's clock and renewed while we have it. A process that
+ * cannot renew it in time has lost it. The lease of a process of this machine that is gone is taken over at once.
+ * @throws WarehouseUnavailableError when the wait is over; it names the holder and the time that its lease still lasts.
  */
 export async function takeTransformTurn({ waitMs, signal, ...session }: TransformTurnOptions): Promise<Turn> {
   const { clock } = session;
   const client = new SnowflakeClient(session);
-  const holder = `${hostname()}/${process.pid}/${randomUUID()}`;
+  const holder = JSON.stringify({ ...ownHolder(), id: randomUUID() });
   try {
     await client.use(createTable);
-    const giveUpAt = clock.monotonic() + waitMs;
-    while (!(await lease(client, holder))) {
-      if (clock.monotonic() >= giveUpAt) {
-        throw new WarehouseUnavailableError('dbt runs in another process: wait for it, or end it');
-      }
+    const startedAt = clock.monotonic();
+    for (;;) {
+      const obstacle = await tryLease(client, holder);
+      if (obstacle === null) break;
+      if (clock.monotonic() - startedAt >= waitFor(obstacle.lease, waitMs)) throw obstacle.error;
       await clock.sleep(pollMs, signal);
     }
+    // crash point: transform.lease-taken
   } catch (error) {
     await client[Symbol.asyncDispose]();
     throw error;
@@ -66,16 +68,49 @@ async function createTable(session: SnowflakeSession): Promise<void> {
   });
 }
 
-/** @returns whether it is ours. */
-const lease = (client: SnowflakeClient, holder: string): Promise<boolean> =>
+/** Why the lease is not ours yet, and which lease says how long that may last. */
+interface Obstacle {
+  readonly lease: 'transform' | 'transaction';
+  readonly error: WarehouseUnavailableError;
+}
+
+/** @returns null when the lease is ours. */
+async function tryLease(client: SnowflakeClient, holder: string): Promise<Obstacle | null> {
+  try {
+    if (await lease(client, holder)) return null;
+    const current = await client.use(currentLease);
+    const owner = parseHolder(current.holder);
+    // Its id makes the text unlike any other: if somebody else has taken the lease meanwhile, nothing changes.
+    if (owner && isGone(owner) && (await lease(client, holder, current.holder))) return null;
+    const who = owner ? describeHolder(owner) : `another process (${escapeControls(current.holder)})`;
+    const error = new WarehouseUnavailableError(
+      `dbt runs in ${who}: wait for it, or end it (if it has died, its lease is over in ${timeLeft(current.leftMs)})`,
+    );
+    return { lease: 'transform', error };
+  } catch (error) {
+    // A process that died in the two statements of `lease` left its transaction, and with it the row's lock.
+    if (error instanceof SnowflakeLockedError) return { lease: 'transaction', error };
+    throw error;
+  }
+}
+
+async function currentLease(session: SnowflakeSession): Promise<{ readonly holder: string; readonly leftMs: number }> {
+  const { rows } = await session.execute({
+    sql: `select holder, datediff('millisecond', sysdate(), leased_until) as left_ms from ${table}`,
+  });
+  return { holder: String(rows[0]?.['holder'] ?? ''), leftMs: Number(rows[0]?.['left_ms'] ?? 0) };
+}
+
+/** @param gone the holder whose lease counts no more. @returns whether the lease is ours. */
+const lease = (client: SnowflakeClient, holder: string, gone = holder): Promise<boolean> =>
   client.transaction(
     async (session) => {
-      // Locks the row, so that the next statement looks at what nobody can change: see `takeTurn` of the loaders.
+      // Locks the row, so that no one can change what the next statement looks at: see `takeTurn` of the loaders.
       await session.execute({ sql: `update ${table} set holder = holder` });
       const { rowsChanged } = await session.execute({
-        sql: `update ${table} set holder = ?, leased_until = dateadd(second, ${leaseMs / 1_000}, sysdate())
-               where holder = ? or leased_until <= sysdate()`,
-        binds: [holder, holder],
+        sql: `update ${table} set holder = ?, leased_until = dateadd(second, ${leases.transform / 1_000}, sysdate())
+               where holder = ? or holder = ? or leased_until <= sysdate()`,
+        binds: [holder, holder, gone],
       });
       return rowsChanged > 0;
     },
@@ -95,7 +130,7 @@ async function keepRenewing(client: SnowflakeClient, clock: Clock, holder: strin
     const startedAt = clock.monotonic();
     const isOurs = await lease(client, holder).catch(() => undefined);
     if (isOurs) renewedAt = startedAt;
-    if (isOurs === false || clock.monotonic() - renewedAt >= leaseMs) {
+    if (isOurs === false || clock.monotonic() - renewedAt >= leases.transform) {
       throw new WarehouseUnavailableError('the turn to run dbt was lost to another process');
     }
   }

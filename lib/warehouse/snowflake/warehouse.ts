@@ -34,7 +34,7 @@ export async function openSnowflakeWarehouse(options: SnowflakeWarehouseOptions)
 /** Loads into BRONZE, or whatever tables its ledger names. */
 export class SnowflakeWarehouse implements Warehouse {
   protected readonly client: SnowflakeClient;
-  readonly #clock: Clock;
+  protected readonly clock: Clock;
   readonly #copyFrom: number;
   readonly #ledger: Ledger<SnowflakeSession, LoadTurn>;
 
@@ -43,7 +43,7 @@ export class SnowflakeWarehouse implements Warehouse {
     ledger: Ledger<SnowflakeSession, LoadTurn>,
   ) {
     this.client = new SnowflakeClient(session);
-    this.#clock = session.clock;
+    this.clock = session.clock;
     this.#copyFrom = copyFrom;
     this.#ledger = ledger;
   }
@@ -58,11 +58,14 @@ export class SnowflakeWarehouse implements Warehouse {
 
   async append(batches: readonly Batch[]): Promise<void> {
     refuseRows(rowsWhere(batches, ({ body }) => !isStrictJson(body)));
-    const ingestedAt = new Date(this.#clock.now());
+    const ingestedAt = new Date(this.clock.now());
     const load = async (session: SnowflakeSession) => {
       const turn = await takeTurn(session);
+      // crash point: snowflake.turn-taken
       const numbered = await this.#ledger.take(turn, batches, ingestedAt);
+      // crash point: snowflake.position-moved
       await this.#writeRows(turn, numbered);
+      // crash point: snowflake.rows-written
     };
     try {
       await this.client.transaction(load, (session) => areTaken(session, this.#ledger, batches));

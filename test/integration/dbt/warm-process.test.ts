@@ -59,12 +59,32 @@ it('is one process for all commands, and another when it died or a command was a
   expect(isAlive(third)).toBe(false);
 });
 
+it('is replaced when it was killed between two commands, before anyone could have noticed', async () => {
+  await using file = await WarehouseFile.create();
+  const { place, pids } = await noting(file);
+  await using dbt = openWarmDbt(place);
+  for (const round of [1, 2, 3]) {
+    expect(await file.run(dbt, { command: 'run' })).toMatchObject({ status: 'success' });
+    expect(await pids()).toHaveLength(round);
+    // The next command is asked in the same breath: its end has not been heard of.
+    process.kill((await pids())[round - 1] ?? Number.NaN, 'SIGKILL');
+  }
+});
+
 it('tells how the process ended that was killed in the middle of a run', async () => {
   await using file = await WarehouseFile.create();
   const { place, pids } = await noting(file);
   await using dbt = openWarmDbt(place);
-  const kill = async () => process.kill((await pids())[0] ?? 0, 'SIGKILL');
-  await expect(file.run(dbt, { onProgress: ({ done }) => done === 1 && kill() })).rejects.toThrow('SIGKILL');
+  const [first = 0] = await (async () => {
+    await dbt.freshness({ signal });
+    return pids();
+  })();
+  let isKilled = false;
+  const killOnce = () => {
+    if (!isKilled) process.kill(first, 'SIGKILL');
+    isKilled = true;
+  };
+  await expect(file.run(dbt, { onProgress: ({ done }) => done === 1 && killOnce() })).rejects.toThrow('SIGKILL');
   expect(await file.run(dbt)).toMatchObject({ status: 'success' });
 });
 

@@ -1,0 +1,291 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { hostname, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { systemClock } from '../../lib/clock.ts';
+import { type Holder, holderOf, isGone, ownHolder } from '../../lib/holder.ts';
+import { claimDataDir } from '../../lib/kafka/broker/claim.ts';
+import { type Lease, leases, waitFor } from '../../lib/leases.ts';
+import { takeTurn } from '../../lib/warehouse/duckdb/turn.ts';
+import { openSnowflakeExtension } from '../../lib/warehouse/snowflake/extension.ts';
+import { openSnowflakeRebuild } from '../../lib/warehouse/snowflake/rebuild.ts';
+import { openSnowflakeSession, type SnowflakeSession } from '../../lib/warehouse/snowflake/session.ts';
+import { takeTransformTurn } from '../../lib/warehouse/snowflake/transform-turn.ts';
+import { openSnowflakeWarehouse } from '../../lib/warehouse/snowflake/warehouse.ts';
+import { ManualClock } from '../support/manual-clock.ts';
+import { SnowflakeEmulator } from '../support/snowflake.ts';
+import { makeDatabase } from './support/snowflake-ground.ts';
+
+const linux = process.platform === 'linux';
+
+/** In another container: whether it still runs cannot be seen from here. */
+const outOfSight: Holder = { host: 'host-b', place: 'another boot', pid: 7, identity: 'boot/1' };
+
+/** Of this machine, and ended. */
+async function ended(): Promise<Holder> {
+  const child = spawn('sleep', ['60'], { stdio: 'ignore' });
+  const holder = holderOf(child.pid ?? 0);
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+  return holder;
+}
+
+/** What a wait came to: the milliseconds that it took, or its error. */
+interface Waited {
+  readonly ms: number;
+  readonly error?: Error;
+}
+
+/** One right that others wait for, held by someone else; the wait is configured to be as short as can be. */
+interface Wait {
+  readonly lease: Lease;
+  /** @param leftMs for which the holder, who has died, still has it. */
+  readonly waitFor: (holder: Holder, leftMs: number) => Promise<Waited>;
+}
+
+const folders: string[] = [];
+const newFolder = (): string => {
+  const folder = mkdtempSync(join(tmpdir(), 'tmdb-stream-leases-'));
+  folders.push(folder);
+  return folder;
+};
+afterAll(() => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+
+/** Turns the hands until `taking` ends; a file that was touched so long ago ages with them. */
+async function onManualClock(
+  taking: (clock: ManualClock) => Promise<AsyncDisposable | Disposable>,
+  file: string,
+  ageMs: number,
+): Promise<Waited> {
+  const clock = new ManualClock();
+  const startedAt = clock.monotonic();
+  let waited: Waited | undefined;
+  const age = () => {
+    const seen = new Date(Date.now() - ageMs - (clock.monotonic() - startedAt));
+    try {
+      utimesSync(file, seen, seen);
+    } catch {
+      // Taken over.
+    }
+  };
+  age();
+  taking(clock).then(
+    async (held) => {
+      waited = { ms: clock.monotonic() - startedAt };
+      await (Symbol.asyncDispose in held ? held[Symbol.asyncDispose]() : held[Symbol.dispose]());
+    },
+    (error) => {
+      waited = { ms: clock.monotonic() - startedAt, error };
+    },
+  );
+  while (waited === undefined) {
+    await clock.advance(20);
+    if (waited === undefined) age();
+  }
+  return waited;
+}
+
+const fileLock: Wait = {
+  lease: 'fileLock',
+  waitFor: async (holder, leftMs) => {
+    const path = join(newFolder(), 'x.duckdb');
+    const entry = join(`${path}.turns`, `${'1'.padStart(15, '0')}-0000000000-7-aaaa`);
+    mkdirSync(`${path}.turns`);
+    writeFileSync(entry, JSON.stringify(holder));
+    return onManualClock((clock) => takeTurn({ path, clock, waitMs: 0 }), entry, leases.fileLock - leftMs);
+  },
+};
+
+const claim = (lease: Lease, content: (holder: Holder) => Promise<object>): Wait => ({
+  lease,
+  waitFor: async (holder, leftMs) => {
+    const dataDir = newFolder();
+    const file = join(dataDir, 'broker.json');
+    writeFileSync(file, JSON.stringify(await content(holder)));
+    const taking = async (clock: ManualClock) => {
+      const { release } = await claimDataDir(dataDir, undefined, clock);
+      return { [Symbol.dispose]: release };
+    };
+    return onManualClock(taking, file, leases.brokerClaim - leftMs);
+  },
+});
+
+describe('a holder', () => {
+  it('that has ended is gone, one that runs or cannot be looked at is not', async () => {
+    expect([isGone(ownHolder()), isGone(outOfSight), isGone(await ended())]).toEqual([false, false, true]);
+  });
+
+  it.runIf(linux)('is told from another process of another boot or container that has the same pid', () => {
+    const { place, ...own } = ownHolder();
+    expect(place).toMatch(/^[0-9a-f-]{36} pid:\[\d+\]$/);
+    // Same name, same pid: as a container with `hostname:` set, or on the host's network, may have.
+    expect(isGone({ ...own, place: `${place}0`, identity: 'boot/1' })).toBe(false);
+  });
+});
+
+it('no setting makes a wait shorter than its lease', () => {
+  fc.assert(
+    fc.property(fc.constantFrom(...(Object.keys(leases) as Lease[])), fc.nat({ max: 10 ** 8 }), (lease, configured) => {
+      expect(waitFor(lease, configured)).toBeGreaterThan(leases[lease]);
+      expect(waitFor(lease, configured)).toBeGreaterThanOrEqual(configured);
+    }),
+  );
+});
+
+describe.runIf(linux).each([fileLock, claim('brokerClaim', async (owner) => ({ owner }))])(
+  'the wait for $lease',
+  ({ lease, waitFor: waitUntilTaken }) => {
+    it('outlasts a holder that has died out of sight, however short it is configured', async () => {
+      const { ms, error } = await waitUntilTaken(outOfSight, leases[lease]);
+      expect(error).toBeUndefined();
+      expect(ms).toBeGreaterThanOrEqual(leases[lease]);
+      expect(ms).toBeLessThan(leases[lease] + 1_000);
+    });
+
+    it('is over at once when the holder is gone from this machine', async () => {
+      expect(await waitUntilTaken(await ended(), leases[lease])).toEqual({ ms: 0 });
+    });
+
+    it('names holder, host and pid when it is over in vain, and the time that is left', async () => {
+      const alive = await waitUntilTaken(ownHolder(), leases[lease]);
+      expect(alive.error?.message).toContain(`process ${process.pid} on ${hostname()}`);
+      // One that is touched for ever.
+      const elsewhere = await waitUntilTaken(outOfSight, 10 ** 9);
+      expect(elsewhere.error?.message).toMatch(/process 7 on host-b.* in \d+ s/);
+    });
+  },
+);
+
+describe.runIf(linux)('the wait for orphanedBroker', () => {
+  it('outlasts a broker that takes its time to end, and names it when it does not', async () => {
+    const broker = spawn('sleep', ['60'], { stdio: 'ignore' });
+    const orphan = { ...holderOf(broker.pid ?? 0), address: '127.0.0.1:1' };
+    const { waitFor: waitUntilTaken } = claim('orphanedBroker', async (owner) => ({ owner, broker: orphan }));
+    const { ms, error } = await waitUntilTaken(await ended(), 0);
+    expect(ms).toBeGreaterThan(leases.orphanedBroker);
+    expect(error?.message).toContain(`process ${broker.pid} on ${hostname()}) still uses`);
+    broker.kill('SIGKILL');
+    await once(broker, 'exit');
+    expect(await waitUntilTaken(await ended(), 0)).toEqual({ ms: 0 });
+  });
+});
+
+describe('on Snowflake', () => {
+  /** Of Snowflake 300 s; here longer than the 2 s after which a statement has waited for a lock in vain. */
+  const idleBlockerSeconds = 3.5;
+  let emulator: SnowflakeEmulator;
+  let other: SnowflakeSession;
+  const settings = () => emulator.settings({ database: 'LEASES', timeoutMs: 4_000 });
+  const options = () => ({ settings: settings(), clock: systemClock, stage: 'test' });
+
+  beforeAll(async () => {
+    emulator = await SnowflakeEmulator.start({ abortIdleBlockerSeconds: idleBlockerSeconds });
+    await makeDatabase(settings());
+    other = await openSnowflakeSession({ ...options(), settings: { ...settings(), timeoutMs: 20_000 } });
+    await other.execute({ sql: 'create schema if not exists silver' });
+    await using warehouse = await openSnowflakeWarehouse(options());
+    await warehouse.migrate();
+    await (await takeTransformTurn({ ...options(), waitMs: 0 }))[Symbol.asyncDispose]();
+  });
+  afterAll(async () => {
+    await other?.[Symbol.asyncDispose]();
+    await emulator[Symbol.asyncDispose]();
+  });
+
+  const timed = async (work: () => Promise<unknown>): Promise<Waited> => {
+    const startedAt = performance.now();
+    const failed = await work().then(
+      () => ({}),
+      (error) => ({ error }),
+    );
+    return { ms: performance.now() - startedAt, ...failed };
+  };
+  /** The lease as its holder left it. */
+  const leasedBy = (holder: string, leftSeconds: number) =>
+    other.execute({
+      sql: `update silver.transform_turn set holder = ?, leased_until = dateadd(second, ${leftSeconds}, sysdate())`,
+      binds: [holder],
+    });
+  const takeTransform = (waitMs = 0) =>
+    timed(async () => (await takeTransformTurn({ ...options(), waitMs }))[Symbol.asyncDispose]());
+
+  it.each([
+    ['a holder out of sight', JSON.stringify({ ...outOfSight, id: '1' })],
+    ['a text that names no holder', 'host-b/7/0a1b'],
+  ])('the wait for transform outlasts %s, however short it is configured', async (_, holder) => {
+    await leasedBy(holder, 4);
+    const { ms, error } = await takeTransform();
+    expect(error).toBeUndefined();
+    expect(ms).toBeGreaterThan(2_500);
+  });
+
+  it.runIf(linux)('the wait for transform is over at once when the holder is gone from this machine', async () => {
+    await leasedBy(JSON.stringify({ ...(await ended()), id: '1' }), 90);
+    expect((await takeTransform()).error).toBeUndefined();
+    const { rows } = await other.execute({
+      sql: 'select leased_until <= sysdate() as is_free from silver.transform_turn',
+    });
+    expect(rows).toEqual([{ is_free: true }]);
+  });
+
+  it('the wait for transform names holder, host, pid and time left when it is over in vain', async () => {
+    await leasedBy(JSON.stringify({ ...ownHolder(), id: '1' }), 3_600);
+    // Time is measured a hundred times as fast as it passes.
+    const clock = { ...systemClock, monotonic: () => 100 * systemClock.monotonic() };
+    const { error } = await timed(() => takeTransformTurn({ ...options(), clock, waitMs: 0 }));
+    expect(error?.message).toMatch(
+      new RegExp(`process ${process.pid} on ${hostname()}: wait for it, or end it .* in 3[56]\\d\\d s`),
+    );
+  });
+
+  describe.each([
+    ['the row of the transform lease', 'silver.transform_turn', () => takeTransform()],
+    [
+      "the loaders' row, for a replay",
+      'bronze.load_turn',
+      () =>
+        timed(async () => {
+          await using extension = await openSnowflakeExtension(options(), 'waits');
+          await extension.begin([]);
+        }),
+    ],
+    [
+      "the loaders' row, for a rebuild",
+      'bronze.load_turn',
+      () =>
+        timed(async () => {
+          await using rebuild = await openSnowflakeRebuild(options());
+          await rebuild.migrate();
+          await rebuild.swapIn();
+        }),
+    ],
+  ])('the wait for transaction: %s', (_, table, waiting) => {
+    it('outlasts a transaction that a process which died has left open', async () => {
+      await leasedBy('', 0);
+      await using dead = await openSnowflakeSession({ ...options(), settings: { ...settings(), timeoutMs: 20_000 } });
+      await dead.execute({ sql: 'begin' });
+      await dead.execute({
+        sql: `update ${table} set ${table.startsWith('silver') ? 'holder = holder' : 'taken_at = sysdate()'}`,
+      });
+      const { ms, error } = await waiting();
+      expect(error).toBeUndefined();
+      expect(ms).toBeGreaterThan(1_000 * (idleBlockerSeconds - 1));
+    });
+  });
+});
+
+it('every lease has its wait in this table', () => {
+  const source = readFileSync(import.meta.filename, 'utf8');
+  const named = Object.keys(leases).filter(
+    (lease) =>
+      source.includes(`lease: '${lease}'`) ||
+      source.includes(`claim('${lease}'`) ||
+      source.includes(`the wait for ${lease}`),
+  );
+  expect(named).toEqual(Object.keys(leases));
+});
