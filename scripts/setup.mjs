@@ -20,6 +20,8 @@ import {
 import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { verify } from './checksums.mjs';
+import { childEnvironment } from './child-environment.mjs';
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const tools = join(root, '.tools');
@@ -60,6 +62,24 @@ const venv = (name, requirements, minor = 10) => ({
   },
 });
 
+/** By its full name: Maven would take the newest version of a plugin that no one has named. `-C`: no jar with a wrong checksum. */
+const maven = (pom, goal) => [
+  ...['-B', '-q', '-C', '-f', pom],
+  `org.apache.maven.plugins:maven-dependency-plugin:3.6.1:${goal}`,
+];
+
+/** Downloads into a new folder; what is not as the checked-in list says is not kept. */
+async function download(home, args, log, check) {
+  rmSync(home, { recursive: true, force: true });
+  await run('mvn', [...args, `-DoutputDirectory=${home}`], log);
+  try {
+    check();
+  } catch (error) {
+    rmSync(home, { recursive: true, force: true });
+    throw error;
+  }
+}
+
 const parts = {
   npm: {
     what: 'the npm packages',
@@ -72,26 +92,25 @@ const parts = {
   snowflake: venv('snowflake', 'test/support/snowflake-emulator/requirements.txt', 11),
   kafka: {
     what: 'the Kafka broker',
-    inputs: ['lib/kafka/broker/pom.xml'],
+    inputs: ['lib/kafka/broker/pom.xml', 'lib/kafka/broker/jars.sha256'],
     stamp: join(tools, 'kafka.stamp'),
     install: async (log) => {
       const home = join(tools, 'kafka');
-      rmSync(home, { recursive: true, force: true });
-      const goal = ['-B', '-q', '-f', 'lib/kafka/broker/pom.xml', 'dependency:copy-dependencies'];
-      await run('mvn', [...goal, '-DincludeScope=runtime', `-DoutputDirectory=${home}`], log);
+      const args = [...maven('lib/kafka/broker/pom.xml', 'copy-dependencies'), '-DincludeScope=runtime'];
+      await download(home, args, log, () => verify(home, join(root, 'lib/kafka/broker/jars.sha256')));
     },
   },
   redis: {
     what: 'the Redis server of the tests',
-    inputs: ['lib/token-bucket/server/pom.xml'],
+    inputs: ['lib/token-bucket/server/pom.xml', 'lib/token-bucket/server/binaries.sha256'],
     stamp: join(tools, 'redis.stamp'),
     install: async (log) => {
       const home = join(tools, 'redis');
-      rmSync(home, { recursive: true, force: true });
       const platform = `${process.platform}-${process.arch === 'x64' ? 'amd64' : process.arch}`;
-      const goal = ['-B', '-q', '-f', 'lib/token-bucket/server/pom.xml', 'dependency:unpack-dependencies'];
       const only = `-Dmdep.unpack.includes=redis-server-*-${platform}`;
-      await run('mvn', [...goal, only, `-DoutputDirectory=${home}`], log);
+      const args = [...maven('lib/token-bucket/server/pom.xml', 'unpack-dependencies'), only];
+      const list = join(root, 'lib/token-bucket/server/binaries.sha256');
+      await download(home, args, log, () => verify(home, list, (file) => file.endsWith(platform)));
       const binary = readdirSync(home).find((file) => file.endsWith(platform));
       if (!binary) throw new MissingError(`there is no redis-server for ${platform} among Maven's`);
       renameSync(join(home, binary), join(home, 'redis-server'));
@@ -133,7 +152,8 @@ const fingerprint = (inputs) => {
   return hash.digest('hex');
 };
 
-const succeeds = (command, args) => spawnSync(command, args, { stdio: 'ignore' }).status === 0;
+const succeeds = (command, args) =>
+  spawnSync(command, args, { stdio: 'ignore', env: childEnvironment(command) }).status === 0;
 
 function checkMachine(names) {
   const missing = [];
@@ -155,7 +175,10 @@ const pythonHint = (minor) =>
   `Python 3.${minor} or newer is missing: apt-get install python3 python3-venv (or brew install python)`;
 
 function javaIsThere() {
-  const { status, stderr } = spawnSync('java', ['-version'], { encoding: 'utf8' });
+  const { status, stderr } = spawnSync('java', ['-version'], {
+    encoding: 'utf8',
+    env: childEnvironment('java'),
+  });
   return status === 0 && Number(/version "(\d+)/.exec(stderr)?.[1]) >= 17;
 }
 
@@ -177,7 +200,7 @@ function run(command, args, logFile, hint, env = {}) {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
       cwd: root,
-      env: { ...process.env, ...env },
+      env: { ...childEnvironment(command), ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const output = [];
@@ -204,14 +227,19 @@ export function node() {
 const nodeHint =
   'Node 24 is missing and not among the npm packages for this platform: install it (nvm install 24, brew install node@24)';
 
+/** Ours, with the project's tools first on the PATH. */
+export const projectEnvironment = () => ({
+  ...process.env,
+  PATH: [dirname(node()), join(root, 'node_modules/.bin'), process.env.PATH].join(':'),
+});
+
 /**
  * Runs a command in the project folder with the project's tools first on the PATH; our signals become its signals.
  * @returns its exit code (128 + n when signal n ended it).
  */
 export function exec(command, args, env = {}) {
   return new Promise((resolve, reject) => {
-    const path = [dirname(node()), join(root, 'node_modules/.bin'), process.env.PATH].join(':');
-    const child = spawn(command, args, { stdio: 'inherit', env: { ...process.env, PATH: path, ...env } });
+    const child = spawn(command, args, { stdio: 'inherit', env: { ...projectEnvironment(), ...env } });
     // A terminal sends Ctrl-C to the whole group, `kill` to us alone: pass on the latter, and outlive both.
     process.on('SIGINT', () => {});
     process.on('SIGTERM', () => child.kill('SIGTERM'));

@@ -1,0 +1,186 @@
+import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
+import {
+  appendFileSync,
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+const root = join(import.meta.dirname, '../..');
+const jars = join(root, '.tools/kafka');
+const platform = `${process.platform}-${process.arch === 'x64' ? 'amd64' : process.arch}`;
+
+const copied = [
+  ...['scripts', 'package.json', 'package-lock.json', 'dbt/requirements.txt', 'dbt/requirements-lint.txt'],
+  ...['lib/kafka/broker', 'lib/token-bucket/server', 'test/support/snowflake-emulator/requirements.txt'],
+];
+
+const secret = 'canary-7d1e94ab';
+/** What is set where set-up runs: ours, other programs', and one that no one has heard of. */
+const secrets = {
+  TMDB_TOKEN: secret,
+  TMDB_API_KEY: secret,
+  KAFKA_PASSWORD: secret,
+  TOKEN_BUCKET_URL: `redis://:${secret}@127.0.0.1:6379`,
+  SNOWFLAKE_PRIVATE_KEY: secret,
+  SNOWFLAKE_PRIVATE_KEY_PASSPHRASE: secret,
+  SNOWFLAKE_TOKEN: secret,
+  SNOWFLAKE_PASSWORD: secret,
+  AWS_SECRET_ACCESS_KEY: secret,
+  GITHUB_TOKEN: secret,
+  SOMETHING_NEW: secret,
+};
+/** Credentials of one registry are for the program that talks to it, and for no other. */
+const settingsOf: Readonly<Record<string, readonly [name: string, value: string]>> = {
+  npm: ['npm_config__auth', 'canary-npm'],
+  python: ['PIP_INDEX_URL', 'https://user:canary-pip@127.0.0.1/simple'],
+  mvn: ['MAVEN_OPTS', '-Dcanary-mvn=1'],
+};
+
+/** A copy of what set-up reads, and programs that note what they are given and do what a registry would. */
+class Project implements Disposable {
+  readonly folder = mkdtempSync(join(tmpdir(), 'tmdb-stream-setup-'));
+  readonly #bin = join(this.folder, 'bin');
+  readonly #given = join(this.folder, 'given');
+
+  constructor() {
+    for (const path of copied) cpSync(join(root, path), join(this.folder, path), { recursive: true });
+    mkdirSync(this.#bin);
+    mkdirSync(this.#given);
+    this.#program('npm', 'mkdir -p node_modules');
+    this.#program('java', `echo 'openjdk version "17.0.1"' >&2`);
+    this.#program('docker', 'exit 1');
+    this.#program('python3', `[ "$2" = venv ] && mkdir -p "$3/bin" && cp "$0" "$3/bin/python"; exit 0`);
+    const delivered = join(this.folder, 'delivered');
+    mkdirSync(delivered);
+    this.#program(
+      'mvn',
+      `for arg; do case "$arg" in -DoutputDirectory=*) out="\${arg#*=}";; *server/pom.xml) redis=1;; esac; done
+[ -z "$out" ] && exit 0
+mkdir -p "$out"
+if [ -n "$redis" ]; then cp ${join(root, '.tools/redis/redis-server')} "$out/$(ls ${delivered})"; else cp ${jars}/*.jar "$out"; fi
+[ -f ${this.folder}/after ] && cd "$out" && . ${this.folder}/after
+exit 0`,
+    );
+    const list = readFileSync(join(root, 'lib/token-bucket/server/binaries.sha256'), 'utf8');
+    const binary = list.split('\n').find((line) => line.endsWith(platform));
+    writeFileSync(join(delivered, binary?.slice(66) ?? 'none'), '');
+  }
+
+  /** What happens to the files that Maven has delivered. */
+  tamper(script: string): void {
+    writeFileSync(join(this.folder, 'after'), script);
+  }
+
+  /** Installs the parts, or runs `start.mjs`. @param env beside what every process has. */
+  run(parts: readonly string[] | 'start.mjs', env: Readonly<Record<string, string>> = {}): SpawnSyncReturns<string> {
+    const setup = `import { ensure, fail } from './scripts/setup.mjs'; await ensure(${JSON.stringify(parts)}).catch(fail);`;
+    const args = parts === 'start.mjs' ? ['scripts/start.mjs', '--help'] : ['--input-type=module', '--eval', setup];
+    const path = [this.#bin, dirname(process.execPath), '/usr/bin', '/bin'].join(':');
+    return spawnSync(process.execPath, args, {
+      cwd: this.folder,
+      encoding: 'utf8',
+      env: { PATH: path, HOME: this.folder, ...env },
+    });
+  }
+
+  /** What each program was given, over all of its runs. */
+  get given(): Map<string, string> {
+    return new Map(
+      readdirSync(this.#given).map((name) => [name, readFileSync(join(this.#given, name), 'utf8')] as const),
+    );
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  #program(name: string, does: string): void {
+    const file = join(this.#bin, name);
+    writeFileSync(file, `#!/bin/sh\n/usr/bin/env >> ${join(this.#given, name)}\n${does}\n`);
+    chmodSync(file, 0o755);
+  }
+}
+
+describe.runIf(existsSync(jars) && process.platform !== 'win32')('set-up', () => {
+  let project: Project;
+  beforeEach(() => {
+    project = new Project();
+  });
+  afterEach(() => project[Symbol.dispose]());
+
+  it('gives no program a secret of the environment or of .env, and each its own settings', () => {
+    const settings = Object.fromEntries(Object.values(settingsOf));
+    for (const [name, value] of Object.entries(secrets)) {
+      appendFileSync(join(project.folder, '.env'), `${name}=${value}\nDOTENV_${name}=${value}\n`);
+    }
+    const proxy = { HTTPS_PROXY: 'http://127.0.0.1:3128' };
+    const all = project.run(['npm', 'dbt', 'lint', 'snowflake', 'kafka', 'redis'], {
+      ...secrets,
+      ...settings,
+      ...proxy,
+    });
+    expect(all.stderr).not.toContain('failed');
+    project.run('start.mjs', settings);
+    const { given } = project;
+    expect([...given.keys()].sort()).toEqual(expect.arrayContaining(['java', 'mvn', 'npm', 'python3']));
+    for (const [program, environment] of given) {
+      expect(environment, program).toContain('PATH=');
+      expect(environment.includes(secret), program).toBe(false);
+      for (const [owner, [name, value]] of Object.entries(settingsOf)) {
+        expect(environment.includes(`${name}=${value}`), `${program} and ${name}`).toBe(program.startsWith(owner));
+      }
+      expect(environment, program).toContain(proxy.HTTPS_PROXY);
+    }
+  });
+
+  it('takes what Maven delivers when it is what the checked-in lists say', () => {
+    expect(project.run(['kafka', 'redis']).status).toBe(0);
+    const stamps = ['kafka', 'redis'].map((part) => existsSync(join(project.folder, `.tools/${part}.stamp`)));
+    expect(stamps).toEqual([true, true]);
+  });
+
+  it.each([
+    [
+      'kafka',
+      'a jar with one byte more',
+      'for jar in kafka-clients-*; do printf x >> $jar; done',
+      /kafka-clients-\S+ has another SHA-256/,
+    ],
+    ['kafka', 'a jar under the name of another', 'cp slf4j-api-*.jar kafka-raft-*.jar', /kafka-raft-\S+ has another/],
+    ['kafka', 'a jar that no one asked for', 'cp re2j-*.jar extra.jar', /extra\.jar is not in the list/],
+    ['kafka', 'a jar that is missing', 'rm zstd-jni-*.jar', /zstd-jni-\S+ is missing/],
+    [
+      'redis',
+      'a server with one byte more',
+      'for server in redis-server-*; do printf x >> $server; done',
+      /redis-server-\S+ has another SHA-256/,
+    ],
+  ])('refuses for %s %s, in one line, and keeps nothing of it', (part, _, script, line) => {
+    project.tamper(script);
+    const { status, stderr } = project.run([part]);
+    expect(status).toBe(1);
+    const said = stderr.split('\n').filter((text) => text.startsWith('setup failed'));
+    expect(said).toHaveLength(1);
+    expect(said[0]).toMatch(line);
+    expect(stderr).not.toMatch(/^\s+at /m);
+    expect(existsSync(join(project.folder, `.tools/${part}`))).toBe(false);
+    expect(existsSync(join(project.folder, `.tools/${part}.stamp`))).toBe(false);
+  });
+
+  it('names the version of each Maven plugin, and lets no wrong checksum pass', () => {
+    const source = readFileSync(join(root, 'scripts/setup.mjs'), 'utf8');
+    expect(source).toMatch(/maven-dependency-plugin:\d+\.\d+\.\d+:/);
+    expect(source).toContain("'-C'");
+    expect(source).not.toMatch(/'dependency:/);
+  });
+});
