@@ -2,19 +2,45 @@ import { IngestError } from './errors.ts';
 import { formatDuration } from './units.ts';
 
 /**
- * Aborts at the first SIGINT or SIGTERM, so that everything drains; at the second, or when the drain has taken
- * `drainTimeoutMs`, leaves at once. `say` is told in a sentence.
+ * Who may ask us to stop: the system by a signal, and `scripts/start.mjs`, which started us, by a message. Both may pass on one
+ * and the same request: a supervisor signals every process of a service at once.
+ */
+type Asker = 'system' | 'wrapper';
+
+/**
+ * Aborts at the first SIGINT or SIGTERM, so that everything drains; at the second of the same asker, or when the drain has taken
+ * `drainTimeoutMs`, leaves at once. That `scripts/start.mjs` is gone, even by SIGKILL, counts as SIGTERM. `say` is told in a sentence.
  */
 export function shutdownSignal(drainTimeoutMs: number, say: (text: string) => void): AbortSignal {
   const controller = new AbortController();
-  const onSignal = (name: NodeJS.Signals) => {
-    if (controller.signal.aborted) process.exit(exitCodeOf(name));
+  const asked = new Set<Asker>();
+  const stop = (name: NodeJS.Signals, asker: Asker) => {
+    if (asked.has(asker)) process.exit(exitCodeOf(name));
+    asked.add(asker);
+    if (controller.signal.aborted) return;
     say(`${name}: finishing what is in hand (once more to leave at once)`);
     controller.abort(new StoppedError(name));
     leaveWithin(drainTimeoutMs, exitCodeOf(name), say);
   };
+  const onSignal = (name: NodeJS.Signals) => stop(name, 'system');
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  listenToWrapper((name) => stop(name, 'wrapper'));
   return controller.signal;
+}
+
+/** A process that `scripts/start.mjs` has started has a channel to it; no other has. */
+function listenToWrapper(onStop: (name: NodeJS.Signals) => void): void {
+  if (process.connected === undefined) return;
+  if (!process.channel) {
+    onStop('SIGTERM');
+    return;
+  }
+  process.on('message', (message) => {
+    if (message === 'SIGTERM') onStop(message);
+  });
+  process.once('disconnect', () => onStop('SIGTERM'));
+  // It is no reason to live on when the work is done.
+  process.channel.unref();
 }
 
 /** Ends the process when it has not ended by itself by then. */

@@ -1,7 +1,8 @@
 /** `npm start`, `npm run cli -- COMMAND`: installs what is missing, then becomes the command line. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { ensure, exec, fail, node, root } from './setup.mjs';
+import { ensure, fail, node, root } from './setup.mjs';
+import { supervise } from './supervise.mjs';
 
 // KAFKA_BROKERS may stand there.
 if (existsSync('.env')) process.loadEnvFile?.('.env');
@@ -11,4 +12,4 @@ try {
 } catch (error) {
   fail(error);
 }
-process.exit(await exec(node(), [join(root, 'cli.ts'), ...process.argv.slice(2)]));
+process.exit(await supervise(node(), [join(root, 'cli.ts'), ...process.argv.slice(2)]));

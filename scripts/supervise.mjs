@@ -1,0 +1,67 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { constants } from 'node:os';
+import { basename } from 'node:path';
+import { projectEnvironment } from './setup.mjs';
+
+/** How often we look whether npm still runs. Without `/proc` a look costs a process. */
+const lookEveryMs = existsSync('/proc/self/stat') ? 200 : 2_000;
+
+/**
+ * Runs the command line as a child that drains when we are asked to stop, when we are killed, and when npm, which started us, is
+ * gone: npm ends at once by SIGTERM and tells its script nothing. Requests go through a channel, not as signals: whoever signals
+ * all processes of a service at once has reached the child already, and a second signal would cut its drain short.
+ * @returns its exit code (128 + n when signal n ended it).
+ */
+export function supervise(command, args) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, {
+      stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+      env: projectEnvironment(),
+    });
+    const stop = () => child.connected && child.send('SIGTERM', () => {});
+    // A terminal sends Ctrl-C to the child as well: outlive it.
+    process.on('SIGINT', () => {});
+    process.on('SIGTERM', stop);
+    const watch = onceNpmIsGone(stop);
+    child.on('error', reject);
+    child.on('close', (code, signal) => {
+      clearInterval(watch);
+      resolve(code ?? 128 + constants.signals[signal]);
+    });
+  });
+}
+
+/** Calls `then` once, when the npm that runs us, directly or through a shell of its own, has ended; never when none does. */
+function onceNpmIsGone(then) {
+  if (process.env.npm_lifecycle_event === undefined) return undefined;
+  const parent = process.ppid;
+  const shell = /^-?(?:ba|da|a|z|k)?sh$|^busybox$/.test(about(parent)?.name ?? '') ? parent : undefined;
+  const npm = shell && about(shell)?.parent;
+  const watch = setInterval(() => {
+    if (process.ppid === parent && (shell === undefined || about(shell)?.parent === npm)) return;
+    clearInterval(watch);
+    then();
+  }, lookEveryMs);
+  watch.unref();
+  return watch;
+}
+
+/** A process that runs: its program, and who started it or has taken it over. */
+function about(pid) {
+  const [, name, parent] = /^\d+ \((.*)\) \S (\d+)/s.exec(statusOf(pid)) ?? [];
+  return name === undefined ? undefined : { name: basename(name), parent: Number(parent) };
+}
+
+/** As Linux has it: `PID (NAME) STATE PARENT ...`. */
+function statusOf(pid) {
+  try {
+    if (existsSync('/proc/self/stat')) return readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const [parent, ...name] = execFileSync('ps', ['-o', 'ppid=,comm=', '-p', String(pid)], { encoding: 'utf8' })
+      .trim()
+      .split(/\s+/);
+    return `${pid} (${name.join(' ')}) S ${parent}`;
+  } catch {
+    return '';
+  }
+}

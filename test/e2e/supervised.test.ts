@@ -1,0 +1,135 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { until } from '../support/fleet.ts';
+
+const root = join(import.meta.dirname, '../..');
+
+/** What stands between a supervisor and the service, from the outside in. */
+type Layer = 'npm' | 'shell' | 'wrapper' | 'service';
+
+/** `npm run cli -- ARGS`, or `node scripts/start.mjs ARGS`, as a supervisor would start it. */
+class Supervised {
+  readonly child: ChildProcess;
+  output = '';
+  readonly exited: Promise<number | null>;
+
+  constructor(command: readonly [string, ...string[]]) {
+    const { PATH = '', HOME = '' } = process.env;
+    this.child = spawn(command[0], command.slice(1), {
+      cwd: root,
+      env: { PATH, HOME },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+    });
+    for (const stream of [this.child.stdout, this.child.stderr]) {
+      stream?.on('data', (data) => {
+        this.output += data;
+      });
+    }
+    this.exited = once(this.child, 'exit').then(([code]) => code as number | null);
+  }
+
+  /** Waits until the service listens. @returns its processes by what they are. */
+  async layers(): Promise<Map<Layer, number>> {
+    await until('it listens', () => this.output.includes('listening on'), {
+      timeoutMs: 60_000,
+      check: () => {
+        if (this.child.exitCode !== null) throw new Error(`it ended: ${this.output}`);
+      },
+    });
+    const found = new Map<Layer, number>();
+    for (const pid of chainFrom(this.child.pid ?? 0)) found.set(layerOf(pid), pid);
+    return found;
+  }
+
+  /** Resolves when the service has said that it drains and is gone. */
+  async drained(service: number): Promise<void> {
+    await until('it is gone', () => !isAlive(service), { timeoutMs: 30_000, pollMs: 20 });
+    expect(this.output.match(/finishing what is in hand/g), this.output).toHaveLength(1);
+    expect(this.output).not.toContain('leaving');
+  }
+
+  end(): void {
+    try {
+      process.kill(-(this.child.pid ?? 0), 'SIGKILL');
+    } catch {
+      // All of it has ended.
+    }
+  }
+}
+
+const read = (pid: number, file: string): string => {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, 'utf8');
+  } catch {
+    return '';
+  }
+};
+
+/** The process and its first child, and so on. */
+function* chainFrom(pid: number): Generator<number> {
+  for (let one = pid; one > 0; one = Number(read(one, `task/${one}/children`).trim().split(' ')[0] ?? 0)) yield one;
+}
+
+function layerOf(pid: number): Layer {
+  const args = read(pid, 'cmdline').split('\0');
+  if (args.some((arg) => arg.endsWith('cli.ts'))) return 'service';
+  if (args.some((arg) => arg.endsWith('start.mjs')) && basename(args[0] ?? '').startsWith('node')) return 'wrapper';
+  return args[0]?.startsWith('npm') || args[1]?.endsWith('npm') ? 'npm' : 'shell';
+}
+
+/** Not a zombie either, which waits for a parent that does not look after it. */
+const isAlive = (pid: number): boolean => /^\d+ \(.*\) [^ZX] /s.test(read(pid, 'stat'));
+
+const service = ['sandbox', '--port', '0', '--latency', '0-0'] as const;
+const byNpm = ['npm', 'run', '--silent', 'cli', '--', ...service] as const;
+const byNode = [process.execPath, 'scripts/start.mjs', ...service] as const;
+
+describe.runIf(process.platform === 'linux')('a service under a supervisor', () => {
+  const started: Supervised[] = [];
+  const start = (command: readonly [string, ...string[]]): Supervised => {
+    const one = new Supervised(command);
+    started.push(one);
+    return one;
+  };
+  afterEach(() => {
+    for (const one of started.splice(0)) one.end();
+  });
+
+  it.each<[how: string, command: readonly [string, ...string[]], layer: Layer, signal: NodeJS.Signals]>([
+    ['npm is ended', byNpm, 'npm', 'SIGTERM'],
+    ['npm is killed', byNpm, 'npm', 'SIGKILL'],
+    ['the shell of npm is killed', byNpm, 'shell', 'SIGKILL'],
+    ['the wrapper is ended', byNode, 'wrapper', 'SIGTERM'],
+    ['the wrapper is killed', byNode, 'wrapper', 'SIGKILL'],
+    ['it is ended itself', byNode, 'service', 'SIGTERM'],
+  ])('drains once and ends when %s', async (_, command, layer, signal) => {
+    const supervised = start(command);
+    const layers = await supervised.layers();
+    // A shell may have become the wrapper.
+    const target = layers.get(layer) ?? layers.get('wrapper') ?? 0;
+    process.kill(target, signal);
+    await supervised.drained(layers.get('service') ?? 0);
+  });
+
+  it.each<[how: string, command: readonly [string, ...string[]]]>([
+    ['npm', byNpm],
+    ['the wrapper', byNode],
+  ])('drains once and ends when all processes of %s are ended at once', async (_, command) => {
+    const supervised = start(command);
+    const layers = await supervised.layers();
+    process.kill(-(supervised.child.pid ?? 0), 'SIGTERM');
+    await supervised.drained(layers.get('service') ?? 0);
+  });
+
+  it('hands its exit code on through the wrapper, and none of its processes stays', async () => {
+    const supervised = start(byNode);
+    const layers = await supervised.layers();
+    supervised.child.kill('SIGTERM');
+    expect(await supervised.exited).toBe(0);
+    expect([...layers.values()].filter(isAlive)).toEqual([]);
+  });
+});
