@@ -3,7 +3,8 @@ import { parseArgs } from 'node:util';
 import type { Command, Values } from './commands/command.ts';
 import { commands } from './commands/index.ts';
 import { systemClock } from './lib/clock.ts';
-import { loadConfig, readEnvironment } from './lib/config.ts';
+import { dropSecrets, loadConfig, readEnvironment } from './lib/config.ts';
+import { refuseForeignFolder } from './lib/data-dir.ts';
 import { ExitCode, IngestError, messageOf, UsageError } from './lib/errors.ts';
 import { escapeControls } from './lib/escape-controls.ts';
 import { asFileError } from './lib/file-error.ts';
@@ -64,6 +65,8 @@ async function run(command: Command, values: Values, positionals: readonly strin
   const environment = readEnvironment();
   // Without a warehouse of its own it asks for none of its credentials.
   const config = loadConfig(command.isOffline?.(values) ? { ...environment, WAREHOUSE: '' } : environment);
+  dropSecrets(environment);
+  refuseForeignFolder(config.dataDir);
   const isService = command.isService?.(values) ?? false;
   const log = createLogger(config.logLevel ?? command.logLevel ?? (isService ? 'info' : 'warn'), config.secrets);
   const signal = shutdownSignal(config.drainTimeoutMs, (text) =>

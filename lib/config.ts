@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
+import { cleartextMistakes } from './cleartext.ts';
 import {
   bucketUrl,
   bytes,
@@ -67,6 +68,7 @@ const Environment = z
     TRANSFORM_SCHEDULE: parsedBy(parseSchedule, '*/5 * * * * (a cron pattern, in UTC)').prefault('*/5 * * * *'),
     HTTP_LISTEN: parsedBy(parseListen, '127.0.0.1:9464').optional(),
     DRAIN_TIMEOUT: duration('25s'),
+    ALLOW_CLEARTEXT_TO: list.default([]),
     DATA_DIR: z.string().min(1).optional(),
     SANDBOX_CATALOGUE: z.string().min(1).optional(),
     SANDBOX_MOVIES: count(10_000),
@@ -78,6 +80,7 @@ const Environment = z
     if (env.TMDB_BASE_URL && !env.TMDB_TOKEN && !env.TMDB_API_KEY) {
       mistake('TMDB_TOKEN', 'needed with TMDB_BASE_URL (a sandbox of yours takes any value)');
     }
+    for (const [name, text] of cleartextMistakes(env)) mistake(name, text);
     if (env.WAREHOUSE === 'snowflake') for (const [name, text] of snowflakeMistakes(env)) mistake(name, text);
     if (env.SANDBOX_CATALOGUE && !existsSync(env.SANDBOX_CATALOGUE)) {
       mistake('SANDBOX_CATALOGUE', `there is no file ${resolve(env.SANDBOX_CATALOGUE)}`);
@@ -195,6 +198,11 @@ function withSecretFiles(given: Record<string, string | undefined>) {
     }
   }
   return { set, mistakes };
+}
+
+/** Takes the secrets out of an environment once they are read: what a library or a child looks up there later is not one of them. */
+export function dropSecrets(environment: NodeJS.ProcessEnv): void {
+  for (const name of secretNames) delete environment[name];
 }
 
 /** The environment with the variables of `.env` beneath it: what is really set wins. */
