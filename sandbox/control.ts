@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { text as readText } from 'node:stream/consumers';
-import { messageOf, UsageError } from '../lib/errors.ts';
+import { isIP } from 'node:net';
+import { IngestError, messageOf, UsageError } from '../lib/errors.ts';
 import type { Fault } from './faults.ts';
 import { parseFaults } from './parse-faults.ts';
 import type { SandboxStats } from './stats.ts';
@@ -12,6 +12,48 @@ export interface Controls {
   faults(): readonly Fault[];
   setFaults(faults: readonly Fault[]): void;
   setVersion(version: number): void;
+}
+
+/** Faults and versions are short texts. */
+const maxBodyBytes = 64_000;
+
+/** A request that is refused before it is looked at. */
+class RefusedRequest extends IngestError {
+  readonly retriable = false;
+  readonly status: number;
+
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
+/**
+ * A page in a browser must not steer a sandbox that runs on the same machine: it would send its own Origin, or name us by a domain
+ * of its own that points here (DNS rebinding). We are called by an address, or by a name of this machine or network.
+ * @throws RefusedRequest.
+ */
+function refuseStrangers({ headers }: IncomingMessage): void {
+  const { host = '', origin } = headers;
+  const name = /^(\[[^\]]*\]|[^:]*)(?::\d+)?$/.exec(host)?.[1]?.replace(/^\[|\]$/g, '') ?? '';
+  const isOurs = isIP(name) !== 0 || /^[\w-]+$/.test(name) || /\.localhost$/.test(name);
+  if (!isOurs) throw new RefusedRequest(421, 'call the sandbox by its address or by localhost');
+  if (origin !== undefined && origin !== `http://${host}`) {
+    throw new RefusedRequest(403, 'a page of another origin may not steer the sandbox');
+  }
+}
+
+/** @throws RefusedRequest when it is longer than `maxBodyBytes`, without having read the rest. */
+async function readBody(request: IncomingMessage): Promise<string> {
+  const pieces: Buffer[] = [];
+  let bytes = 0;
+  // It stays open, for the answer.
+  for await (const piece of request.iterator({ destroyOnReturn: false })) {
+    bytes += piece.length;
+    if (bytes > maxBodyBytes) throw new RefusedRequest(413, `expected at most ${maxBodyBytes} bytes`);
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces).toString();
 }
 
 /**
@@ -30,9 +72,16 @@ export async function answerControl(
   const reply = (status: number, value: unknown) =>
     response.writeHead(status, { 'content-type': 'application/json' }).end(`${JSON.stringify(value)}\n`);
   try {
+    refuseStrangers(request);
     const value = await perform(`${request.method} ${path}`, request, controls);
     reply(value === undefined ? 404 : 200, value ?? { error: `there is no ${request.method} ${path} here` });
   } catch (error) {
+    if (error instanceof RefusedRequest) {
+      // What follows of the body is not read.
+      response.setHeader('connection', 'close');
+      reply(error.status, { error: error.message });
+      return;
+    }
     if (!(error instanceof UsageError)) throw error;
     reply(400, { error: messageOf(error) });
   }
@@ -48,10 +97,10 @@ async function perform(action: string, request: IncomingMessage, controls: Contr
     case 'GET /sandbox/faults':
       return controls.faults();
     case 'POST /sandbox/faults':
-      controls.setFaults(parseFaults(await readText(request)));
+      controls.setFaults(parseFaults(await readBody(request)));
       return controls.faults();
     case 'POST /sandbox/version': {
-      const version = await readText(request);
+      const version = await readBody(request);
       if (!/^\d{1,6}$/.test(version.trim())) throw new UsageError(`expected a version such as 2, got "${version}"`);
       controls.setVersion(Number(version));
       return { version: Number(version) };
