@@ -16,7 +16,6 @@ const own = [
   { program: /^npm$/, setting: /^npm_config_/i },
   { program: /^(?:python|pip)[\d.]*$/, setting: /^PIP_/ },
   { program: /^mvn$/, setting: /^(?:MAVEN_|M2_HOME$)/ },
-  { program: /^docker$/, setting: /^DOCKER_/ },
 ];
 
 /** @param command the program by its name or path. @param environment of ours. */

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { afterAll, describe, expect, it } from 'vitest';
-import { loadConfig } from '../../../lib/config.ts';
+import { dropSecrets, loadConfig } from '../../../lib/config.ts';
 import { UsageError } from '../../../lib/errors.ts';
 
 const mistakes = (environment: NodeJS.ProcessEnv): string => {
@@ -58,6 +58,16 @@ describe('the configuration', () => {
     expect(`${inspect(config, { depth: 9 })} ${JSON.stringify(config)} ${config.tmdb.token}`).not.toContain(canary);
     expect(config.tmdb.token?.reveal()).toBe(canary);
     expect(config.secrets).toHaveLength(3);
+  });
+
+  it('drops every secret from the environment once it is read, and nothing else', () => {
+    const names = ['TMDB_TOKEN', 'TMDB_API_KEY', 'KAFKA_PASSWORD', 'TOKEN_BUCKET_URL', 'SNOWFLAKE_PRIVATE_KEY'];
+    names.push('SNOWFLAKE_PRIVATE_KEY_PASSPHRASE', 'SNOWFLAKE_TOKEN', 'SNOWFLAKE_PASSWORD');
+    const environment = Object.fromEntries(names.map((name) => [name, 'canary']));
+    const kept = { PATH: '/bin', KAFKA_USERNAME: 'u', TMDB_TOKEN_FILE: '/run/secrets/tmdb_token' };
+    const both = { ...environment, ...kept };
+    dropSecrets(both);
+    expect(both).toEqual(kept);
   });
 
   it('shows no secret in the message about a mistake elsewhere', () => {
