@@ -1,5 +1,5 @@
 /**
- * What outlives a holder that was killed, and for how long (ms). Whoever waits for one of these waits at least so long:
+ * What outlives a holder that was killed, and for how long (ms). A process that waits for one of these waits at least so long:
  * `waitFor` is the only way from a setting to a wait. A holder that can be looked at (`isGone`) is not waited for at all.
  */
 export const leases = {

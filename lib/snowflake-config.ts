@@ -38,7 +38,7 @@ export const snowflakeFields = {
       'expected https: what is sent there are credentials (http to this machine alone)',
     )
     .optional(),
-  // Half of it, in whole seconds, is how long a statement waits for a lock: less would end before Snowflake says that it is locked.
+  // A statement waits for a lock half as long, in whole seconds. With less the call would end before Snowflake says who is locked out.
   SNOWFLAKE_TIMEOUT: duration('2m').refine((ms) => ms >= 2_000, 'expected 2s or more'),
 };
 

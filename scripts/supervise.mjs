@@ -9,8 +9,8 @@ const lookEveryMs = existsSync('/proc/self/stat') ? 200 : 2_000;
 
 /**
  * Runs the command line as a child that drains when we are asked to stop, when we are killed, and when npm, which started us, is
- * gone: npm ends at once by SIGTERM and tells its script nothing. Requests go through a channel, not as signals: whoever signals
- * all processes of a service at once has reached the child already, and a second signal would cut its drain short.
+ * gone: npm ends at once by SIGTERM and tells its script nothing. Requests go through a channel, not as signals: a supervisor
+ * that signals all processes of a service has reached the child already, and a second signal would cut its drain short.
  * @returns its exit code (128 + n when signal n ended it).
  */
 export function supervise(command, args) {

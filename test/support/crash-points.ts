@@ -20,7 +20,7 @@ export interface CrashPoint {
   readonly point: string;
   /** The first time that it gets there is 1. */
   readonly hit: number;
-  /** Not before this file has changed since: what the process does next, on other threads as well, goes on until then. */
+  /** Not before this file has changed since: until then the process continues, on other threads as well. */
   readonly whenWritten?: string;
 }
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 
-/** A program that runs, as Linux tells of it. */
+/** A program that runs, as `/proc` describes it. */
 export interface RunningProgram {
   /** Its id and start time: no other process ever has both. */
   readonly key: string;

@@ -109,7 +109,7 @@ function touch(file: string): void {
     const now = new Date();
     utimesSync(file, now, now);
   } catch {
-    // Taken for dead and removed, as whoever stood still for seconds is: Kafka's own lock still protects the folder.
+    // Removed: a process that stood still for seconds is taken for dead. Kafka's own lock still protects the folder.
   }
 }
 
