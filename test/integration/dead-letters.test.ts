@@ -222,6 +222,9 @@ describe('redrive', () => {
       { origin: topics.rawMovies, offset: 3, originValue: rawMovie(3, '{"id":3}\u0000') },
       { origin: topics.rawMovies, offset: 4, originValue: rawMovie(4, '[]') },
       { origin: topics.rawMovies, offset: 5, replays: 3 },
+      // Their key is another movie's.
+      { origin: topics.movieIds, offset: 4, originValue: movieId(1) },
+      { origin: topics.rawMovies, offset: 6, originValue: rawMovie(7) },
       { origin: topics.rawGenres, offset: 1, originKey: Buffer.from('en'), originValue: genres('{"genres":[]}') },
       { origin: topics.rawGenres, offset: 2, originValue: genres('') },
     ]);
@@ -237,6 +240,8 @@ describe('redrive', () => {
       'tmdb.raw-movies/0/3': 'park',
       'tmdb.raw-movies/0/4': 'park',
       'tmdb.raw-movies/0/5': 'refuse',
+      'tmdb.movie-ids/0/4': 'park',
+      'tmdb.raw-movies/0/6': 'park',
       'tmdb.raw-genres/0/1': 'load',
       'tmdb.raw-genres/0/2': 'park',
     });
