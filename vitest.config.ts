@@ -6,6 +6,9 @@ import { filesAlone, filesOfFullTier, reportFile, tier } from './test/tiers.ts';
 const isTier = tier !== undefined;
 const workers = isTier ? { maxWorkers: 2 } : {};
 
+const broker = 'test/support/broker-setup.ts';
+const dbt = 'test/support/dbt-server/setup.ts';
+
 interface Folder {
   readonly name: string;
   readonly timeoutMs: number;
@@ -13,17 +16,18 @@ interface Folder {
 }
 
 /**
+ * Times after which a test has hung, also on a machine with eight busy loops.
  * `unit` needs nothing but Node, `contract` a real Redis and a Snowflake emulator; `integration` and `e2e` use the real
  * broker and the real dbt; `deploy` checks what containers are made of, with no container. `faults` injects faults under
  * a running fleet, as many as its settings say (see `test/runner/suites.ts`).
  */
 const folders: readonly Folder[] = [
-  { name: 'unit', timeoutMs: 10_000 },
-  { name: 'contract', timeoutMs: 30_000 },
-  { name: 'integration', timeoutMs: 120_000, globalSetup: ['test/support/broker-setup.ts'] },
+  { name: 'unit', timeoutMs: 60_000 },
+  { name: 'contract', timeoutMs: 120_000 },
+  { name: 'integration', timeoutMs: 240_000, globalSetup: [broker, dbt] },
   { name: 'deploy', timeoutMs: 240_000 },
   { name: 'e2e', timeoutMs: 600_000 },
-  { name: 'faults', timeoutMs: 600_000 },
+  { name: 'faults', timeoutMs: 600_000, globalSetup: [dbt] },
 ];
 
 const project = ({ name, timeoutMs, globalSetup = [] }: Folder) => ({

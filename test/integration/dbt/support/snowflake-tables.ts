@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { inject } from 'vitest';
 import { systemClock } from '../../../../lib/clock.ts';
 import type { DbtPlace } from '../../../../lib/dbt/dbt.ts';
 import { snowflakeEnvironment } from '../../../../lib/dbt/snowflake-environment.ts';
@@ -13,7 +14,7 @@ import {
 } from '../../../../lib/warehouse/snowflake/session.ts';
 import { openSnowflakeWarehouse } from '../../../../lib/warehouse/snowflake/warehouse.ts';
 import { SnowflakeEmulator } from '../../../support/snowflake.ts';
-import { environmentDir, projectDir, type Row, type WarehouseFile } from './warehouse-file.ts';
+import { projectDir, type Row, type WarehouseFile } from './warehouse-file.ts';
 
 export const token = 'token-of-the-tests';
 
@@ -85,7 +86,7 @@ export class SnowflakeTables implements AsyncDisposable {
   place(credentials: SnowflakeCredentials = this.settings.credentials): DbtPlace {
     return {
       projectDir,
-      environmentDir,
+      environmentDir: inject('dbtEnvironment'),
       workDir: join(this.#workDir, 'dbt'),
       env: {
         PATH: process.env['PATH'],

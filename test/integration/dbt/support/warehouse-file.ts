@@ -3,11 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type DuckDBConnection, DuckDBInstance, DuckDBTimestampValue, type Json } from '@duckdb/node-api';
+import { inject } from 'vitest';
 import { type Dbt, type DbtPlace, type DbtRun, openColdDbt } from '../../../../lib/dbt/dbt.ts';
 import type { DbtSummary } from '../../../../lib/dbt/run-results.ts';
 
 export const root = fileURLToPath(new URL('../../../..', import.meta.url));
 export const projectDir = join(root, 'dbt');
+/** The real one, for tests that look at processes. All others start dbt by a server that has imported it. */
 export const environmentDir = join(root, '.tools', 'dbt');
 
 /** One record of `tmdb.raw-movies` as it stands in BRONZE. */
@@ -171,7 +173,7 @@ export class WarehouseFile implements AsyncDisposable {
   place(env: NodeJS.ProcessEnv = {}): DbtPlace {
     return {
       projectDir,
-      environmentDir,
+      environmentDir: inject('dbtEnvironment'),
       workDir: join(this.dir, 'dbt'),
       env: { PATH: process.env['PATH'], HOME: process.env['HOME'], DUCKDB_PATH: this.path, ...env },
     };

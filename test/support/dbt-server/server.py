@@ -1,0 +1,209 @@
+"""Runs dbt's scripts in children that are forked from a process which has imported dbt: `setup.ts` starts it.
+
+    python server.py SOCKET
+
+A client (`client.py`) connects, hands over its standard streams, and sends one JSON object: `argv` (the script and its
+arguments), `env` and `cwd`. The answer is a line, `exit CODE` or `signal NUMBER`. A client that sends `S` has been told to stop:
+its child gets SIGTERM. A client that is gone was killed: so is its child. The server ends when its standard input closes.
+"""
+
+import array
+import atexit
+import hashlib
+import json
+import os
+import runpy
+import selectors
+import shutil
+import signal
+import socket
+import sys
+import time
+
+imported = set()
+
+
+def import_dbt(warehouse, folder):
+    """Once for each warehouse, with its first command: a run of tests that never needs dbt does not pay for it."""
+    if warehouse in imported:
+        return
+    imported.add(warehouse)
+    import dbt.cli.main  # noqa: F401
+
+    if len(imported) == 1:
+        share_parse_state(folder)
+    if warehouse == "snowflake":
+        import dbt.adapters.snowflake.impl  # noqa: F401
+        return
+    import dbt.adapters.duckdb.impl  # noqa: F401
+    from dbt.adapters.duckdb.credentials import DuckDBCredentials
+
+    # What dbt has parsed does not depend on where the file is, only on its name, which is the database's.
+    keys = DuckDBCredentials._connection_keys
+    DuckDBCredentials._connection_keys = lambda self: tuple(key for key in keys(self) if key != "path")
+
+
+def share_parse_state(folder):
+    """One parse for all work folders with the same warehouse and variables. dbt itself finds out what of it still holds."""
+    from dbt.parser.manifest import ManifestLoader
+
+    read = ManifestLoader.read_manifest_for_partial_parse
+    write = ManifestLoader.write_manifest_for_partial_parse
+
+    def places(loader):
+        project = loader.root_project
+        own = os.path.join(project.project_target_path, "partial_parse.msgpack")
+        same = repr((project.credentials.type, sorted(project.cli_vars.items())))
+        return own, os.path.join(folder, f"parsed-{hashlib.sha256(same.encode()).hexdigest()}")
+
+    def read_shared(self, *args):
+        own, shared = places(self)
+        if not os.path.exists(own) and os.path.exists(shared):
+            os.makedirs(os.path.dirname(own), exist_ok=True)
+            shutil.copyfile(shared, own)
+        return read(self, *args)
+
+    def write_shared(self, *args):
+        write(self, *args)
+        own, shared = places(self)
+        if os.path.exists(own) and not os.path.exists(shared):
+            unfinished = f"{shared}.{os.getpid()}"
+            shutil.copyfile(own, unfinished)
+            os.replace(unfinished, shared)
+
+    ManifestLoader.read_manifest_for_partial_parse = read_shared
+    ManifestLoader.write_manifest_for_partial_parse = write_shared
+
+
+def receive(connection):
+    """The three streams, and the command: its length in ten digits, and so many bytes."""
+    fds = array.array("i")
+    head, ancillary, _, _ = connection.recvmsg(10, socket.CMSG_LEN(3 * fds.itemsize))
+    for _, _, data in ancillary:
+        fds.frombytes(data)
+    left = int(head)
+    body = b""
+    while len(body) < left:
+        body += connection.recv(left - len(body))
+    return list(fds), json.loads(body)
+
+
+def become(fds, command, inherited):
+    """In the child: takes the client's place, and runs the script as Python would."""
+    for descriptor, fd in enumerate(fds):
+        os.dup2(fd, descriptor)
+    for fd in [*fds, *inherited]:
+        os.close(fd)
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    os.chdir(command["cwd"])
+    os.environ.clear()
+    os.environ.update(command["env"])
+    # Python reads the time zone when it starts.
+    time.tzset()
+    sys.argv = command["argv"]
+    sys.path[0] = os.path.dirname(sys.argv[0])
+    # Of the parent, whose streams were others.
+    sys.stdin = open(0, closefd=False)
+    sys.stdout = open(1, "w", closefd=False)
+    sys.stderr = open(2, "w", closefd=False, buffering=1)
+    try:
+        runpy.run_path(sys.argv[0], run_name="__main__")
+        return 0
+    except SystemExit as ended:
+        if isinstance(ended.code, str):
+            print(ended.code, file=sys.stderr)
+        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+
+
+class Server:
+    def __init__(self, path):
+        self.folder = os.path.dirname(path)
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(path)
+        self.listener.listen(64)
+        print("listens", flush=True)
+        self.children = {}
+        # A child that ends wakes the loop.
+        self.wake, wakeup = socket.socketpair()
+        self.wake.setblocking(False)
+        wakeup.setblocking(False)
+        self.wakeup = wakeup
+        signal.set_wakeup_fd(wakeup.fileno())
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        self.selector = selectors.DefaultSelector()
+        for source, on_ready in [(self.listener, self.accept), (self.wake, self.reap), (sys.stdin, self.end)]:
+            self.selector.register(source, selectors.EVENT_READ, on_ready)
+
+    def serve(self):
+        while True:
+            for key, _ in self.selector.select():
+                key.data(key.fileobj)
+
+    def accept(self, listener):
+        connection, _ = listener.accept()
+        fds, command = receive(connection)
+        import_dbt(command["env"].get("WAREHOUSE", "duckdb"), self.folder)
+        pid = os.fork()
+        if pid == 0:
+            connections = [open_connection.fileno() for open_connection in self.children.values()]
+            sockets = [listener.fileno(), self.wake.fileno(), self.wakeup.fileno(), connection.fileno(), *connections]
+            code = 1
+            try:
+                code = become(fds, command, sockets)
+                # What Python does at its end, and `os._exit` does not.
+                atexit._run_exitfuncs()
+                sys.stdout.flush()
+                sys.stderr.flush()
+            except BaseException:
+                import traceback
+
+                traceback.print_exc()
+            finally:
+                os._exit(code)
+        for fd in fds:
+            os.close(fd)
+        self.children[pid] = connection
+        self.selector.register(connection, selectors.EVENT_READ, lambda source: self.hear(source, pid))
+
+    def hear(self, connection, pid):
+        said = connection.recv(1)
+        if pid not in self.children:
+            return
+        os.kill(pid, signal.SIGTERM if said else signal.SIGKILL)
+        if not said:
+            self.selector.unregister(connection)
+
+    def reap(self, wake):
+        try:
+            wake.recv(64)
+        except BlockingIOError:
+            pass
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            self.answer(pid, os.waitstatus_to_exitcode(status))
+
+    def answer(self, pid, code):
+        connection = self.children.pop(pid)
+        try:
+            self.selector.unregister(connection)
+        except KeyError:
+            pass
+        try:
+            connection.sendall(f"exit {code}\n".encode() if code >= 0 else f"signal {-code}\n".encode())
+        except OSError:
+            pass
+        connection.close()
+
+    def end(self, _):
+        for pid in self.children:
+            os.kill(pid, signal.SIGKILL)
+        os._exit(0)
+
+
+Server(sys.argv[1]).serve()
