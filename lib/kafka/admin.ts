@@ -48,7 +48,8 @@ export async function createAdmin(kafka: Kafka): Promise<KafkaAdmin> {
   const commits = (group: string, topic: string) =>
     kafkaCall(`reading the offsets of group ${group}`, () => commitsOf(admin, group, topic));
   return {
-    ensureTopics: (settings) => kafkaCall('creating the topics', () => createMissing(admin, settings)),
+    ensureTopics: (settings) =>
+      kafkaCall('creating the topics', () => onceLed(() => createMissing(admin, settings), justMade)),
     missingTopics: () => kafkaCall('listing the topics', () => missingTopics(admin)),
     examineTopics: (settings) =>
       kafkaCall('reading the settings of the topics', async () => judgeTopics(await readTopics(admin), settings)),
@@ -71,17 +72,22 @@ export async function createAdmin(kafka: Kafka): Promise<KafkaAdmin> {
 }
 
 const leaderless = ['NOT_LEADER_FOR_PARTITION', 'LEADER_NOT_AVAILABLE'];
+/** A topic may be made before every part of the broker has heard of it: then waiting for its leaders fails. */
+const justMade = [...leaderless, 'UNKNOWN_TOPIC_OR_PARTITION'];
 const leaderWaitMs = 200;
 /** About half a minute: a broker that was killed takes seconds to lead its partitions again. */
 const leaderTries = 150;
 
-/** For a moment after a broker's start its partitions have no leader; kafkajs asks once and gives up. */
-async function onceLed<T>(ask: () => Promise<T>): Promise<T> {
+/**
+ * For a moment after a broker's start its partitions have no leader; kafkajs asks once and gives up.
+ * @param temporary Kafka's names of errors after which it is asked again.
+ */
+async function onceLed<T>(ask: () => Promise<T>, temporary = leaderless): Promise<T> {
   for (let tries = 1; ; tries += 1) {
     try {
       return await ask();
     } catch (error) {
-      if (tries >= leaderTries || !leaderless.includes(protocolErrorOf(error) ?? '')) throw error;
+      if (tries >= leaderTries || !temporary.includes(protocolErrorOf(error) ?? '')) throw error;
       await delay(leaderWaitMs);
     }
   }
