@@ -1,4 +1,4 @@
-/** `npm run test:full [-- --shard 2/4 | --suite NAME | --list]`: everything, or one shard of it. */
+/** `npm run test:full [-- --shard 2/6 | --suite NAME | --list]`: everything, or one shard of it. */
 import { runTests } from './setup.mjs';
 
 await runTests('full');

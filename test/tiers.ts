@@ -7,7 +7,11 @@ export const reportFile = process.env['TEST_REPORT'];
 /** Test files that run in `test:full` only. Single tests of other files carry the tag `full` instead. */
 export const filesOfFullTier: readonly string[] = [
   'test/contract/snowflake-replay.test.ts',
+  'test/e2e/recorded.test.ts',
+  'test/e2e/snowflake-replay.test.ts',
+  'test/faults/audit.test.ts',
   'test/faults/soak.test.ts',
+  'test/faults/tmdb-outage.test.ts',
 ];
 
 /** What needs a container engine: `npm run test:containers` runs it, as a part of `test:full`. */
@@ -21,6 +25,7 @@ export const filesAlone: readonly string[] = [
   'test/contract/shared-token-bucket-windows.test.ts',
   'test/e2e/fleet.test.ts',
   'test/faults/clocks.test.ts',
+  'test/faults/kills.test.ts',
   'test/faults/token-store.test.ts',
 ];
 

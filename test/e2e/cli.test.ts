@@ -169,7 +169,7 @@ describe('the command line', () => {
     expect(new Set(asked).size).toBe(60);
   });
 
-  it('runs each stage by itself, one after the other', async () => {
+  it('runs each stage by itself, one after the other', { tags: ['full'] }, async () => {
     for (const args of [
       ['produce', 'genres'],
       ['produce', 'popular', '--pages', '1'],

@@ -171,7 +171,7 @@ describe('repair', () => {
     });
   });
 
-  it('does the same on Snowflake', async () => {
+  it('does the same on Snowflake', { tags: ['full'] }, async () => {
     const engineer = { SNOWFLAKE_USER: 'AN_ENGINEER', SNOWFLAKE_ROLE: 'DE_ROLE' };
     using workspace = new SnowflakeWorkspace(emulator, { ...engineer, ...rate });
     expect(await workspace.run(['warehouse', 'provision'])).toMatchObject({ code: 0 });

@@ -96,7 +96,7 @@ describe('replay raw', () => {
     await audit(workspace);
   });
 
-  it('rebuilds beside a loader at work: what is loaded meanwhile is there as well', async () => {
+  it('rebuilds beside a loader at work: what is loaded meanwhile is there as well', { tags: ['full'] }, async () => {
     const service = workspace.start(['run', '--pages', '20', '--popular-every', '1s'], {
       TMDB_REFRESH_AFTER: '0s',
       TMDB_RATE_LIMIT: '100/1s',
@@ -117,7 +117,7 @@ describe('replay raw', () => {
     await audit(workspace);
   });
 
-  it('adds to BRONZE what is missing in it and nothing else, killed on the way', async () => {
+  it('adds to BRONZE what is missing in it and nothing else, killed on the way', { tags: ['full'] }, async () => {
     await workspace.runOnce(['--pages', '20']);
     const before = await contents();
     await query('delete from bronze.raw_movies where kafka_offset % 7 = 3');

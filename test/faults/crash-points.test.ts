@@ -202,7 +202,9 @@ describe('a stage that is killed where it hurts, and started again', () => {
 
     // Two commits that overlap cannot be had with DuckDB: its file has one writer. Here the one with the lower number is as
     // late as it can be, and whoever comes after it has to wait.
-    it('whose commit comes late keeps others from the file until it has committed, and no row is doubled', async () => {
+    it('whose commit comes late keeps others from the file until it has committed, and no row is doubled', {
+      tags: ['full'],
+    }, async () => {
       const { zombie, other } = await stopped({ point: 'loader.before-commit', hit: 2 });
       const before = rowsLoaded(zombie);
       // An entry of the line names its process.

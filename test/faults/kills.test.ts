@@ -16,7 +16,7 @@ import { openTestBed } from './support/test-bed.ts';
 import { GoldReader } from './support/watchers.ts';
 
 /** Kills of the loader; of each other stage there are a quarter as many. */
-const loaderKills = Number(process.env['FAULT_KILLS'] ?? 16);
+const loaderKills = Number(process.env['FAULT_KILLS'] ?? 8);
 const otherKills = Math.ceil(loaderKills / 4);
 const seed = Number(process.env['FAULT_SEED'] ?? Date.now() % 100_000);
 

@@ -133,7 +133,9 @@ describe('a fleet whose Kafka is behind a bad network', () => {
 describe('a service whose Kafka is behind a bad network', () => {
   afterEach(() => resources.disposeAsync());
 
-  it('stays a member while a flush waits for longer than its session, over a slow network', async () => {
+  it('stays a member while a flush waits for longer than its session, over a slow network', {
+    tags: ['full'],
+  }, async () => {
     await open(200, 200, { env: { KAFKA_SESSION_TIMEOUT: '2s' } });
     const loader = new Post(bed.fleet, 'loader', ['load']);
     const rebalances = () => loader.service.metric('tmdb_rebalances_total');

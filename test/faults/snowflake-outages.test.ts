@@ -192,23 +192,27 @@ describe('a loader that stood still until Snowflake rolled its transaction back'
   });
   afterAll(() => ground[Symbol.asyncDispose]());
 
-  it.each(['merge', 'insert', 'put', 'copy', 'delete', 'commit'])('before %s loads everything once', async (kind) => {
-    await ground.makeAnew();
-    const topics = new EndlessTopics({ pieceSize: 10 });
-    topics.end(records);
-    ground.proxy.judge = strikes(kind, 'late request');
-    const loading = ground.start(topics, { copyFrom: 1, timeoutMs: 20_000 });
-    await until('it stands still', () => ground.proxy.strikes.length === 1, within);
-    await using other = await ground.session();
-    await other.execute({ sql: 'update bronze.load_turn set taken_at = sysdate()' });
-    expect(ground.proxy.strikes).toMatchObject([{ tookEffect: false }]);
-    await loading.ended;
-    expect(await ground.audit(await topics.ends)).toMatchObject({ rows: 3 * (records - 1) });
-  });
+  it.each(['merge', 'insert', 'put', 'copy', 'delete', 'commit'])(
+    'before %s loads everything once',
+    { tags: ['full'] },
+    async (kind) => {
+      await ground.makeAnew();
+      const topics = new EndlessTopics({ pieceSize: 10 });
+      topics.end(records);
+      ground.proxy.judge = strikes(kind, 'late request');
+      const loading = ground.start(topics, { copyFrom: 1, timeoutMs: 20_000 });
+      await until('it stands still', () => ground.proxy.strikes.length === 1, within);
+      await using other = await ground.session();
+      await other.execute({ sql: 'update bronze.load_turn set taken_at = sysdate()' });
+      expect(ground.proxy.strikes).toMatchObject([{ tookEffect: false }]);
+      await loading.ended;
+      expect(await ground.audit(await topics.ends)).toMatchObject({ rows: 3 * (records - 1) });
+    },
+  );
 });
 
 describe('while Snowflake is out of order', () => {
-  it('a loader has two micro-batches in memory at most, and reads no more', async () => {
+  it('a loader has two micro-batches in memory at most, and reads no more', { tags: ['full'] }, async () => {
     await using ground = await SnowflakeGround.open({ abortIdleBlockerSeconds: 60 });
     await ground.makeAnew();
     const padding = 10_000;

@@ -98,6 +98,7 @@ describe('a secret of Snowflake', () => {
 
   it.each(canaries.map((canary, index) => ({ ...canary, database: `CANARY_${index}` })))(
     'stays where it belongs: $name',
+    { tags: ['full'], timeout: 300_000 },
     async ({ database, ...canary }) => {
       using watch = new ArgumentWatch(canary);
       const said: Outcome[] = [];
@@ -149,7 +150,6 @@ describe('a secret of Snowflake', () => {
       expect(tables).toBeGreaterThan(10);
       expect(found).toEqual([]);
     },
-    300_000,
   );
 
   it('would be noticed where it does not belong', async () => {

@@ -4,8 +4,9 @@ import { join } from 'node:path';
 const file = join(import.meta.dirname, '../budget.json');
 
 /** What a tier or a suite took when it was last recorded, on a machine of two cores with nothing else to do. */
-export interface Cost {
-  readonly cpuSeconds: number;
+interface Cost {
+  /** Null until it is measured: then `minutes` is an estimate, and nothing is compared. */
+  readonly cpuSeconds: number | null;
   readonly minutes: number;
 }
 
@@ -18,8 +19,8 @@ const tolerance = 1.25;
 export const readBudget = (): Budget => JSON.parse(readFileSync(file, 'utf8')) as Budget;
 
 /** Replaces the record of one tier or suite, and leaves the others as they are. */
-export function record(name: string, cost: Cost): void {
-  const rounded = { cpuSeconds: Math.round(cost.cpuSeconds), minutes: Math.round(cost.minutes * 10) / 10 };
+export function record(name: string, cost: { readonly cpuSeconds: number; readonly minutes: number }): void {
+  const rounded: Cost = { cpuSeconds: Math.round(cost.cpuSeconds), minutes: Math.round(cost.minutes * 10) / 10 };
   const entries = Object.entries({ ...readBudget(), [name]: rounded }).toSorted(([a], [b]) => a.localeCompare(b));
   writeFileSync(file, `${JSON.stringify(Object.fromEntries(entries), null, 2)}\n`);
 }
@@ -29,11 +30,11 @@ export function record(name: string, cost: Cost): void {
  * @param cpuSeconds null where they cannot be measured: then there is nothing to compare.
  */
 export function overrun(name: string, cpuSeconds: number | null, budget: Budget): string | null {
-  const allowed = budget[name];
-  if (cpuSeconds === null || allowed === undefined || cpuSeconds <= allowed.cpuSeconds * tolerance) return null;
-  const percent = Math.round((cpuSeconds / allowed.cpuSeconds - 1) * 100);
+  const allowed = budget[name]?.cpuSeconds ?? null;
+  if (cpuSeconds === null || allowed === null || cpuSeconds <= allowed * tolerance) return null;
+  const percent = Math.round((cpuSeconds / allowed - 1) * 100);
   return (
-    `${name} used ${Math.round(cpuSeconds)} CPU seconds, ${percent} % more than the ${allowed.cpuSeconds} of its budget: ` +
+    `${name} used ${Math.round(cpuSeconds)} CPU seconds, ${percent} % more than the ${allowed} of its budget: ` +
     'make it cheaper, or record the new figure with --record and say why'
   );
 }

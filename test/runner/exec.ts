@@ -34,17 +34,33 @@ export interface ExecOptions {
   readonly timeoutMs?: number;
 }
 
+/** A signal ended the run; nothing more is started. */
+export class InterruptedError extends Error {
+  readonly exitCode: number;
+
+  constructor(signal: NodeJS.Signals) {
+    super(`ended by ${signal}`);
+    this.exitCode = 128 + constants.signals[signal];
+  }
+}
+
+let interrupted: InterruptedError | null = null;
+
 /** Process groups that run now: a signal to this process ends them. */
 const running = new Set<number>();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.on(signal, () => {
+    interrupted ??= new InterruptedError(signal);
     for (const group of running) signalGroup(group, 'SIGTERM');
-    process.exitCode = 128 + constants.signals[signal];
   });
 }
 
-/** Runs a command in the project folder with our output as its output, in a process group of its own. */
+/**
+ * Runs a command in the project folder with our output as its output, in a process group of its own.
+ * @throws InterruptedError when this process has got a signal, once the command has ended.
+ */
 export async function exec(command: string, args: readonly string[], options: ExecOptions = {}): Promise<Outcome> {
+  if (interrupted !== null) throw interrupted;
   const startedAt = performance.now();
   const cpuBefore = cpuTime();
   const child = spawn(command, args, {
@@ -65,6 +81,7 @@ export async function exec(command: string, args: readonly string[], options: Ex
     const code = await ended;
     const cpuAfter = cpuTime();
     timeUp.abort();
+    if (interrupted !== null) throw interrupted;
     return {
       code,
       seconds: (performance.now() - startedAt) / 1_000,

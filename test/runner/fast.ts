@@ -8,15 +8,21 @@ export interface FastTier {
   readonly reports: readonly TestReport[];
 }
 
-/** Everything but the full tier: the check, and when that is green, the tests that need servers and processes. */
-export async function fastTier(): Promise<FastTier> {
+/**
+ * Everything but the full tier: the check, and when that is green, the tests that need servers and processes.
+ * @param timeoutMs when the latter are cut off, which counts as a failure; @default never
+ */
+export async function fastTier(timeoutMs?: number): Promise<FastTier> {
   const { reports, ...checked } = await check();
   const checkPart = { name: 'check', ...checked };
   if (!checked.isGreen) return { parts: [checkPart], reports };
-  const { report, ...outcome } = await runVitest('fast', ['--project', '!unit'], { env: { TEST_TIER: 'fast' } });
+  const { report, ...outcome } = await runVitest('fast', ['--project', '!unit'], {
+    env: { TEST_TIER: 'fast' },
+    ...(timeoutMs !== undefined && { timeoutMs }),
+  });
   const part: Part = {
     name: 'fast',
-    isGreen: outcome.code === 0 && report !== null,
+    isGreen: outcome.code === 0 && report !== null && !outcome.isCutOff,
     seconds: outcome.seconds,
     cpuSeconds: outcome.cpuSeconds,
     counts: report === null ? noCounts : countsOf(report),

@@ -44,23 +44,22 @@ export function parseShard(text: string): { readonly index: number; readonly cou
 const isWithin = (file: string, place: string): boolean => file === place || file.startsWith(place);
 
 /** Whether a changed file is one that the suite is there to judge, or one of its tests. */
-export const isTouched = ({ touches, files = [] }: Suite, changed: readonly string[]): boolean =>
-  changed.some((file) => [...touches, ...files].some((place) => isWithin(file, place)));
+export const isTouched = (suite: Suite, changed: readonly string[]): boolean =>
+  placesTouched(suite, changed).length > 0;
 
 /** Whole days since 1970 in UTC: the rotation starts at another suite each day. */
 export const dayNumber = (date: Date): number => Math.floor(date.getTime() / 86_400_000);
 
 /**
- * The order in which suites run when there may not be time for all: first those that the change touches, those that name
- * the most specific place before the others, then the rest in rotation.
+ * The order in which suites run when there may not be time for all: first those that the change touches, of these first
+ * the ones that name the most specific place; then the rest. Where nothing else decides, another suite is first each day.
  */
 export function order(all: readonly Suite[], changed: readonly string[], day: number): Suite[] {
-  const touched = all.filter((suite) => isTouched(suite, changed));
-  const rest = all.filter((suite) => !touched.includes(suite));
-  const start = rest.length === 0 ? 0 : day % rest.length;
+  const start = all.length === 0 ? 0 : day % all.length;
+  const rotated = [...all.slice(start), ...all.slice(0, start)];
   const depth = (suite: Suite): number =>
-    Math.max(...placesTouched(suite, changed).map((place) => place.split('/').length));
-  return [...touched.toSorted((a, b) => depth(b) - depth(a)), ...rest.slice(start), ...rest.slice(0, start)];
+    Math.max(0, ...placesTouched(suite, changed).map((place) => place.split('/').length));
+  return rotated.toSorted((a, b) => depth(b) - depth(a));
 }
 
 const placesTouched = ({ touches, files = [] }: Suite, changed: readonly string[]): string[] =>

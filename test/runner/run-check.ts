@@ -1,6 +1,9 @@
 import { check } from './check.ts';
 import { closing } from './closing.ts';
+import { withUsage } from './usage.ts';
 
 /** `npm run check`. */
-const { isGreen, seconds, cpuSeconds, counts, reports } = await check();
-closing({ parts: [{ name: 'check', isGreen, seconds, cpuSeconds, counts }], reports, isStrict: false });
+await withUsage('npm run check [-- --record]', async () => {
+  const { isGreen, seconds, cpuSeconds, counts, reports } = await check();
+  closing({ parts: [{ name: 'check', isGreen, seconds, cpuSeconds, counts }], reports, isStrict: false });
+});

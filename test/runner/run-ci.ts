@@ -1,11 +1,11 @@
 import { readBudget } from './budget.ts';
 import { changes } from './changes.ts';
-import { closing, type Part } from './closing.ts';
+import { closing } from './closing.ts';
 import { fastTier } from './fast.ts';
-import { runSuite } from './full.ts';
+import { runSuite, type SuiteResult } from './full.ts';
 import { dayNumber, isTouched, minutesOf, order } from './plan.ts';
-import type { TestReport } from './report.ts';
 import { type Suite, suites } from './suites.ts';
+import { withUsage } from './usage.ts';
 
 /**
  * `.ci/run`: the fast tier, then as many suites of the full tier as there is time for. Those that the change touches come
@@ -21,41 +21,36 @@ const slowness = 1.3;
 
 const startedAt = Number(process.env['CI_STARTED_AT'] ?? Date.now() / 1_000) * 1_000;
 const minutesSoFar = (): number => (Date.now() - startedAt) / 60_000;
+const timeLeftMs = (): number => Math.max(0, (hardLimit - minutesSoFar()) * 60_000);
 const say = (line: string): boolean => process.stdout.write(`${line}\n`);
 
-const { parts, reports } = await fastTier();
-const isGreen = parts.every((part) => part.isGreen);
-const ran: Part[] = [...parts];
-const allReports: TestReport[] = [...reports];
-// What npm test finds is to be fixed first; the full tier would find it again.
-if (isGreen) await runSuites();
-closing({ parts: ran, reports: allReports, isStrict: false });
+await withUsage('.ci/run', async () => {
+  const { parts, reports } = await fastTier(timeLeftMs());
+  // What npm test finds is to be fixed first; the full tier would find it again.
+  const full = parts.every((part) => part.isGreen) ? await runSuites() : [];
+  closing({
+    parts: [...parts, ...full.map(({ part }) => part)],
+    reports: [...reports, ...full.flatMap(({ report }) => report ?? [])],
+    isStrict: false,
+  });
+});
 
-async function runSuites(): Promise<void> {
+async function runSuites(): Promise<SuiteResult[]> {
   const changed = changes();
   say(changed ? `\nchanged since ${changed.base}: ${changed.files.length} files` : '\nno commit to compare with');
   const files = changed?.files ?? [];
   const budget = readBudget();
+  const results: SuiteResult[] = [];
   const left: string[] = [];
   for (const suite of order(suites, files, dayNumber(new Date()))) {
     const needed = minutesOf(suite.name, budget) * slowness;
-    if (minutesSoFar() + needed > softLimit) {
-      left.push(`${label(suite, files)} (${needed.toFixed(0)} min)`);
-      continue;
-    }
-    const { part, report } = await runSuite(suite, Math.max(0, (hardLimit - minutesSoFar()) * 60_000));
-    ran.push(part);
-    if (report !== null) allReports.push(report);
+    if (minutesSoFar() + needed > softLimit) left.push(`${label(suite, files)} (${needed.toFixed(0)} min)`);
+    else results.push(await runSuite(suite, timeLeftMs()));
   }
-  say(
-    `\nran of the full tier: ${
-      ran
-        .slice(parts.length)
-        .map(({ name }) => name)
-        .join(', ') || 'nothing'
-    }`,
-  );
+  const names = results.map(({ part }) => `${part.name}${part.isSkipped ? ' (skipped)' : ''}`);
+  say(`\nran of the full tier: ${names.join(', ') || 'nothing'}`);
   say(`no time for: ${left.join(', ') || 'nothing'}`);
+  return results;
 }
 
 function label(suite: Suite, files: readonly string[]): string {

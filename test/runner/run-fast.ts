@@ -1,5 +1,6 @@
 import { closing } from './closing.ts';
 import { fastTier } from './fast.ts';
+import { withUsage } from './usage.ts';
 
 /** `npm test`. */
-closing({ ...(await fastTier()), isStrict: false });
+await withUsage('npm test [-- --record]', async () => closing({ ...(await fastTier()), isStrict: false }));

@@ -1,9 +1,10 @@
 import { parseArgs } from 'node:util';
 import { readBudget } from './budget.ts';
+import { changes } from './changes.ts';
 import { closing, type Part } from './closing.ts';
 import { fastTier } from './fast.ts';
 import { runSuite } from './full.ts';
-import { minutesOf, parseShard, shards } from './plan.ts';
+import { dayNumber, isTouched, minutesOf, order, parseShard, shards } from './plan.ts';
 import type { TestReport } from './report.ts';
 import { suites } from './suites.ts';
 import { withUsage } from './usage.ts';
@@ -27,9 +28,18 @@ function chosenNames({ shard, suite }: Choice): readonly string[] {
   return shards(all, count, readBudget())[index] ?? [];
 }
 
-function list(): void {
+/** The suites in the order in which `.ci/run` would take them now. */
+function list(): string {
   const budget = readBudget();
-  for (const name of all) process.stdout.write(`${minutesOf(name, budget).toFixed(1).padStart(5)} min  ${name}\n`);
+  const changed = changes();
+  const files = changed?.files ?? [];
+  const touched = suites.filter((suite) => isTouched(suite, files)).map(({ name }) => name);
+  const names = ['fast', ...order(suites, files, dayNumber(new Date())).map(({ name }) => name)];
+  const lines = names.map((name) => {
+    const minutes = minutesOf(name, budget).toFixed(1).padStart(5);
+    return `${minutes} min  ${name}${touched.includes(name) ? ' (touched)' : ''}`;
+  });
+  return `${changed ? `changed since ${changed.base}: ${changed.files.length} files` : 'no base commit'}\n${lines.join('\n')}\n`;
 }
 
 async function run(names: readonly string[]): Promise<void> {
@@ -60,6 +70,6 @@ await withUsage('npm run test:full [-- --shard 2/4 | --suite NAME... | --list] [
       record: { type: 'boolean', default: false },
     },
   });
-  if (values.list) list();
+  if (values.list) process.stdout.write(list());
   else await run(chosenNames(values));
 });

@@ -1,5 +1,7 @@
+import { describe } from 'vitest';
 import { openColdDbt, openWarmDbt } from '../../../lib/dbt/dbt.ts';
 import { dbtContract } from './support/dbt-contract.ts';
 
-dbtContract('cold', openColdDbt);
+// `npm run` commands run it cold: the fast tier has it in e2e.
+describe('in a process for each command', { tags: ['full'] }, () => dbtContract('cold', openColdDbt));
 dbtContract('warm', openWarmDbt);

@@ -164,6 +164,7 @@ it('sees a batch that was committed late under a lower number, and lets no late 
 });
 
 it('comes to the same tables by many small steps of one process, whose movies lose and win back genres and companies', {
+  tags: ['full'],
   timeout: 300_000,
 }, async () => {
   await using file = await WarehouseFile.create('odd-name');

@@ -88,14 +88,18 @@ it('tells how the process ended that was killed in the middle of a run', async (
   expect(await file.run(dbt)).toMatchObject({ status: 'success' });
 });
 
-it.each([{ maxCommands: 1 }, { maxMemoryMb: 1 }])('is replaced when it is beyond its bounds: %o', async (bounds) => {
-  await using file = await WarehouseFile.create();
-  const { place, pids } = await noting(file);
-  await using dbt = openWarmDbt(place, bounds);
-  await file.run(dbt, { command: 'run' });
-  expect(await file.run(dbt, { command: 'run' })).toMatchObject({ status: 'success' });
-  expect((await pids()).map(isAlive)).toEqual([false, false]);
-});
+it.each([{ maxCommands: 1 }, { maxMemoryMb: 1 }])(
+  'is replaced when it is beyond its bounds: %o',
+  { tags: ['full'] },
+  async (bounds) => {
+    await using file = await WarehouseFile.create();
+    const { place, pids } = await noting(file);
+    await using dbt = openWarmDbt(place, bounds);
+    await file.run(dbt, { command: 'run' });
+    expect(await file.run(dbt, { command: 'run' })).toMatchObject({ status: 'success' });
+    expect((await pids()).map(isAlive)).toEqual([false, false]);
+  },
+);
 
 it.each(['warm.py', 'cold.py'])('is gone, and the file free, when whoever asked is no more: %s', async (script) => {
   await using file = await WarehouseFile.create();

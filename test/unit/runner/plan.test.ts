@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Budget } from '../../runner/budget.ts';
+import { type Budget, readBudget } from '../../runner/budget.ts';
 import { isTouched, longestShardMinutes, minutesOf, order, parseShard, shards } from '../../runner/plan.ts';
 import { fullNumbers, type Suite, suites } from '../../runner/suites.ts';
 import { filesAlone, filesOfFullTier } from '../../tiers.ts';
@@ -72,10 +72,13 @@ describe('the order of suites', () => {
   it('starts with what the change touches, the most specific first', () => {
     expect(ordered(['lib/warehouse/snowflake/client.ts'])).toEqual(['snowflake', 'dbt', 'kafka', 'tmdb']);
     expect(ordered(['test/tmdb.test.ts'])).toEqual(['tmdb', 'kafka', 'snowflake', 'dbt']);
+    expect(ordered(['test/tmdb.test.ts'], 1)).toEqual(['tmdb', 'snowflake', 'dbt', 'kafka']);
   });
 
   it('starts at another suite each day, and has each of them once', () => {
     expect(new Set([0, 1, 2, 3].map((day) => ordered([], day)[0]))).toEqual(new Set(all.map(({ name }) => name)));
+    const everything = ['lib/kafka/a.ts', 'lib/tmdb/a.ts', 'lib/warehouse/snowflake/a.ts', 'dbt/a.sql'];
+    expect(new Set([0, 1, 2, 3].map((day) => ordered(everything, day)[1])).size).toBeGreaterThan(1);
     for (const day of [0, 1, 20_000]) expect(ordered(['README.md'], day).toSorted()).toEqual(ordered([]).toSorted());
   });
 
@@ -108,6 +111,11 @@ describe('the suites of the full tier', () => {
     const times = (file: string): number => suites.filter((suite) => filesOf(suite).includes(file)).length;
     expect(leftOut.length).toBeGreaterThan(10);
     expect(leftOut.filter((file) => times(file) !== 1)).toEqual([]);
+  });
+
+  it('and the tiers have minutes in the budget, and nothing else has', () => {
+    expect(Object.keys(readBudget()).toSorted()).toEqual([...names, 'check', 'fast'].toSorted());
+    expect(shards(['fast', ...names], 8, readBudget())).toHaveLength(8);
   });
 
   it('know files that exist', () => {

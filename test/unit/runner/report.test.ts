@@ -56,5 +56,6 @@ describe('a budget', () => {
   it('says nothing of what was not measured or has no budget', () => {
     expect(overrun('fast', null, budget)).toBeNull();
     expect(overrun('other', 1_000, budget)).toBeNull();
+    expect(overrun('fast', 1_000, { fast: { cpuSeconds: null, minutes: 1 } })).toBeNull();
   });
 });
