@@ -62,7 +62,7 @@ export class Rounds {
   #failed: { readonly times: number; readonly retryAt: number; readonly bronze: number | undefined } | null = null;
   /** Why the warehouse cannot be had; null when it was had last. */
   #unavailable: string | null = null;
-  /** Why nothing can be built or published: a disk is full. Null again when a build or a copy was written whole. */
+  /** Why nothing can be written: a disk is full. Null again when something was. */
   #noSpace: string | null = null;
   isGood = true;
   /** Whether every source was fresh when last asked. */
@@ -117,6 +117,7 @@ export class Rounds {
     if (stamp === this.#idleStamp) {
       this.#unavailable = null;
       await this.#askFreshness();
+      this.#noSpace = null;
       return 'skipped';
     }
     const outlook = await lookUp(this.#context);
@@ -171,7 +172,9 @@ export class Rounds {
   /** @param fingerprint absent: that of the command before. Other variables would have the next build parse anew. */
   async #askFreshness(fingerprint?: string): Promise<void> {
     const { signal, metrics, log } = this.#context;
-    if (this.#clock.monotonic() < this.#freshnessAt + this.#warehouse.freshnessEveryMs) return;
+    // After a full disk it shows at once whether there is room again.
+    const isDue = this.#clock.monotonic() >= this.#freshnessAt + this.#warehouse.freshnessEveryMs;
+    if (!isDue && this.#noSpace === null) return;
     const vars = fingerprint === undefined ? undefined : varsOf(fingerprint);
     const ask = (signal: AbortSignal) => this.#dbt.freshness({ signal, ...(vars && { vars }) });
     const sources = await (this.#warehouse.isReadInTurn ? inTurn(this.#context, ask) : ask(signal));

@@ -93,10 +93,13 @@ const fullWarehouse: Fault = {
   what: 'the disk of the warehouse full',
   inject: async (fleet, { warehouse }) => {
     using _full = fill(warehouse);
-    await until('the loader and the scheduler are not ready, and say why', 90_000, async () => {
-      const answers = await Promise.all(['loader', 'scheduler'].map((service) => fleet.ready(service)));
-      const reasons = answers.map(({ ok, checks }) => (ok ? 'ready' : JSON.stringify(checks)));
-      return reasons.every((reason) => /no space/i.test(reason)) || reasons.join('\n');
+    await until('the scheduler is not ready, and says why', 120_000, async () => {
+      const { ok, checks } = await fleet.ready('scheduler');
+      return (!ok && /no space left/.test(JSON.stringify(checks))) || JSON.stringify(checks);
+    });
+    await until('the loader says what to do', 60_000, async () => {
+      const log = await fleet.must('docker compose logs --no-log-prefix --tail 20 loader');
+      return /no space left on its disk; make room/.test(log) || log;
     });
   },
 };

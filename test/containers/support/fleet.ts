@@ -15,7 +15,11 @@ const notCopied = new Set(['node_modules', '.tools', '.git', 'data', '.env', 'te
 
 interface Status {
   readonly topics: readonly { readonly topic: string; readonly records: number; readonly waiting: number | null }[];
-  readonly layers: readonly { readonly layer: string; readonly moved_at: string }[];
+  readonly layers: readonly {
+    readonly layer: string;
+    readonly moved_at: string;
+    readonly rows_loaded: number | null;
+  }[];
 }
 
 /** The fleet of docker-compose.yml with the sandbox, from a copy of this checkout, whose settings may be edited as a person would. */
@@ -98,7 +102,7 @@ export class Fleet implements AsyncDisposable {
   }
 
   /** Waits until dbt has built from the newest batch. */
-  untilBuilt(timeoutMs = 120_000): Promise<void> {
+  untilBuilt(timeoutMs = 200_000): Promise<void> {
     return until('GOLD is as new as BRONZE', timeoutMs, async () => {
       const moved = Object.fromEntries(
         (await this.status()).layers.map((layer) => [layer.layer, Date.parse(layer.moved_at)]),
