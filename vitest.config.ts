@@ -2,9 +2,12 @@ import { defineConfig } from 'vitest/config';
 import { FileReporter } from './test/runner/reporter.ts';
 import { filesAlone, filesOfFullTier, reportFile, tier } from './test/tiers.ts';
 
-/** The runner's tiers run two files at a time, and after them, one at a time, the files that have to be alone. */
-const isTier = tier !== undefined;
-const workers = isTier ? { maxWorkers: 2 } : {};
+/**
+ * The fast tier runs two files at a time, and after them, one at a time, the files that have to be alone. The long forms of
+ * the full tier load both cores by themselves: one file at a time.
+ */
+const isFast = tier === 'fast';
+const workers = isFast ? { maxWorkers: 2 } : tier === 'full' ? { maxWorkers: 1 } : {};
 
 const broker = 'test/support/broker-setup.ts';
 const dbt = 'test/support/dbt-server/setup.ts';
@@ -36,7 +39,7 @@ const project = ({ name, timeoutMs, globalSetup = [] }: Folder) => ({
     globalSetup,
     setupFiles: ['test/runner/measure-file.ts'],
     include: [`test/${name}/**/*.test.ts`],
-    exclude: [...(isTier ? filesAlone : []), ...(tier === 'fast' ? filesOfFullTier : [])],
+    exclude: isFast ? [...filesAlone, ...filesOfFullTier] : [],
     testTimeout: timeoutMs,
     hookTimeout: timeoutMs,
     ...workers,
@@ -47,20 +50,26 @@ const project = ({ name, timeoutMs, globalSetup = [] }: Folder) => ({
 function projectAlone(folder: Folder) {
   const include = filesAlone.filter((file) => file.startsWith(`test/${folder.name}/`));
   const { test } = project(folder);
-  const exclude = tier === 'fast' ? [...filesOfFullTier] : [];
   return {
-    test: { ...test, name: `${folder.name}-alone`, include, exclude, maxWorkers: 1, sequence: { groupOrder: 1 } },
+    test: {
+      ...test,
+      name: `${folder.name}-alone`,
+      include,
+      exclude: [...filesOfFullTier],
+      maxWorkers: 1,
+      sequence: { groupOrder: 1 },
+    },
   };
 }
 
 export default defineConfig({
   test: {
     tags: [{ name: 'full', description: 'Runs in test:full only: too long for npm test.' }],
-    ...(tier === 'fast' && { tagsFilter: ['!full'] }),
+    ...(isFast && { tagsFilter: ['!full'] }),
     reporters: reportFile === undefined ? ['default'] : ['default', new FileReporter(reportFile)],
     projects: [
       ...folders.map(project),
-      ...(isTier ? folders.filter(({ name }) => filesAlone.some((file) => file.startsWith(`test/${name}/`))) : []).map(
+      ...(isFast ? folders.filter(({ name }) => filesAlone.some((file) => file.startsWith(`test/${name}/`))) : []).map(
         projectAlone,
       ),
     ],
