@@ -1,12 +1,35 @@
 /**
- * A process that loads a batch into the DuckDB file of its first argument and closes the file, which writes the batch from
- * the log into the file proper, again and again until it is killed. A line says `closing`, and one `closed`.
+ * A process that loads a batch into the DuckDB file of its first argument and closes the file, which writes the batch from the log
+ * into the file proper, again and again, until it kills itself in the middle of that: when it has seen the file change as often as
+ * its second argument says. A line says `closing`, and one `closed`.
  */
+import { statSync } from 'node:fs';
 import { systemClock } from '../../../lib/clock.ts';
 import { openDuckDbWarehouse } from '../../../lib/warehouse/duckdb/warehouse.ts';
 
-const [, , path = ''] = process.argv;
+const [, , path = '', changes = '1'] = process.argv;
 const partition = { clusterId: 'cluster', topic: 'tmdb.raw-movies', topicId: 'topic', partition: 0 };
+
+/** Kills this process at the n-th change of the file; the checkpoint runs on another thread meanwhile. @returns what ends the looking. */
+function dieWhenWritten(n: number): () => void {
+  const stampOf = () => {
+    const { size, mtimeNs } = statSync(path, { bigint: true });
+    return `${size} ${mtimeNs}`;
+  };
+  let [last, seen, isOver] = [stampOf(), 0, false];
+  const look = () => {
+    if (isOver) return;
+    const now = stampOf();
+    if (now !== last) seen += 1;
+    last = now;
+    if (seen >= n) process.kill(process.pid, 'SIGKILL');
+    setImmediate(look);
+  };
+  look();
+  return () => {
+    isOver = true;
+  };
+}
 
 for (;;) {
   const warehouse = await openDuckDbWarehouse({ path, lockWaitMs: 30_000, clock: systemClock });
@@ -23,6 +46,8 @@ for (;;) {
   }));
   await warehouse.append([{ table: 'raw_movies', partition, firstOffset: next, nextOffset: next + 2_000n, rows }]);
   process.stdout.write('closing\n');
+  const stopLooking = dieWhenWritten(Number(changes));
   await warehouse[Symbol.asyncDispose]();
+  stopLooking();
   process.stdout.write('closed\n');
 }
