@@ -37,7 +37,7 @@ export async function check(): Promise<CheckResult> {
     say(what, outcome);
     if (outcome.code !== 0) return result(false);
   }
-  const unit = await runVitest('check', ['--project', 'unit']);
+  const unit = await runVitest('check', ['--project', 'unit', '--maxWorkers=2']);
   outcomes.push(unit);
   say('unit tests', unit);
   return result(unit.code === 0, unit.report);
