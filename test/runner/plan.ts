@@ -1,7 +1,7 @@
 import type { Budget } from './budget.ts';
 import type { Suite } from './suites.ts';
 
-/** What a suite is taken to need that nobody has measured yet. */
+/** For a suite without an entry in the budget. */
 const unknownMinutes = 10;
 
 /** A shard may take so long: the limit that the full tier promises. */
