@@ -23,7 +23,10 @@ describe('Kafka, Valkey and our image, started by testcontainers', () => {
     const broker = on(new GenericContainer(kafka), 'kafka').withEnvironment(kafkaEnvironment());
     await using _kafka = await start(broker.withWaitStrategy(Wait.forLogMessage(/Kafka Server started/)));
     await using _valkey = await start(
-      on(new GenericContainer(valkey), 'valkey').withWaitStrategy(Wait.forLogMessage(/Ready to accept/)),
+      on(
+        new GenericContainer(valkey).withCommand(['valkey-server', '--save', '', '--protected-mode', 'no']),
+        'valkey',
+      ).withWaitStrategy(Wait.forLogMessage(/Ready to accept/)),
     );
     const sandbox = on(new GenericContainer(image), 'sandbox').withCommand([
       'sandbox',
