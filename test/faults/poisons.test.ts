@@ -102,8 +102,10 @@ describe('a cluster whose topics hold every poison', () => {
     expect(peak - before).toBeLessThan(1_000_000_000);
   });
 
-  it('comes from all partitions at once, and no more is decompressed at a time', async () => {
+  it('comes from all partitions at once, and no more is decompressed at a time', { tags: ['full'] }, async () => {
     const bomb = made.get('a gzip record of 20 MB of zeros/tmdb.raw-movies')?.[0] ?? Buffer.alloc(0);
+    const bombs = 10;
+    const lettersBefore = new Map(await ground.deadLetters()).size;
     const before = process.memoryUsage.rss();
     let peak = before;
     const sampling = setInterval(() => {
@@ -111,11 +113,14 @@ describe('a cluster whose topics hold every poison', () => {
     }, 10);
     await Promise.all(
       [0, 1].flatMap((partition) =>
-        readTopics.flatMap((topic) => Array.from({ length: 10 }, () => put(topic, bomb, partition))),
+        readTopics.flatMap((topic) => Array.from({ length: bombs }, () => put(topic, bomb, partition))),
       ),
     );
     await ground.fetchOnce(sandbox);
-    expect(await ground.loadOnce()).toMatchObject({ parked: 40 });
+    await ground.loadOnce();
+    // A record may come twice, and be parked twice: that is one letter.
+    const letters = new Map(await ground.deadLetters()).size - lettersBefore;
+    expect(letters).toBe(bombs * 2 * readTopics.length);
     clearInterval(sampling);
     process.stdout.write(`memory grew by ${Math.round((peak - before) / 1e6)} MB\n`);
     await ground.audit();
