@@ -1,10 +1,10 @@
-# One image for every process: the command says which one (`docker run --init IMAGE load`). A process writes below /data and /tmp
-# only, so the root file system can be read-only. It runs as uid 10001, which owns none of the code.
+# One image for every process: the command selects it (`docker run --init IMAGE load`). A process writes only below /data and /tmp,
+# so the root file system can be read-only. It runs as uid 10001, which owns none of the code.
 #
 #   docker build --tag tmdb-stream:0.1.0 .                                  the warehouse is DuckDB
 #   docker build --target snowflake --tag tmdb-stream:0.1.0-snowflake .     Snowflake's drivers too
 #
-# The base is pinned by its version; renovate.json has Renovate add its digest and keep both up to date.
+# The base is pinned by its version. Renovate (renovate.json) adds its digest and updates both.
 FROM node:24.21.0-bookworm-slim AS base
 WORKDIR /app
 # Debian's archive keeps only the newest build of a package: a version pinned here would soon not install any more.
@@ -30,8 +30,8 @@ RUN rm -rf /usr/local/lib/node_modules /usr/local/bin/npm /usr/local/bin/npx /us
 
 FROM base AS npm-snowflake
 COPY package.json package-lock.json ./
-# Without the Node that is among the packages for machines that have an older one: the image has its own. Without what only a
-# developer's tools read.
+# Without the npm package of Node, which is for machines with an older Node: the image has its own. Without files that only
+# developer tools read.
 RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
  && rm -rf node_modules/node-linux-* node_modules/.bin \
  && find node_modules -type f \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' \) -delete
@@ -83,7 +83,7 @@ CMD ["--help"]
 FROM runtime AS snowflake
 COPY --from=npm-snowflake /app/node_modules node_modules
 COPY --from=dbt-snowflake /app/.tools .tools
-# .dockerignore lets in what runs and nothing else.
+# .dockerignore admits only files that the image runs.
 COPY . .
 RUN ["node", "deploy/image/sbom.ts", "sbom.cdx.json"]
 USER 10001:10001

@@ -94,12 +94,12 @@ export function pagesOf(values: Values, standard: number): number {
 
 export const gapOption = { 'accept-gap': { type: 'string', multiple: true } } as const;
 
-/** `--accept-gap TOPIC/PARTITION/FIRST-LAST` → gaps. @throws UsageError for what no message can have named. */
+/** `--accept-gap TOPIC/PARTITION/FIRST-LAST` → gaps. @throws UsageError for any other text. */
 export const gapsOf = (values: Values): readonly Gap[] =>
   listOf(values, 'accept-gap').map((text) => {
     const gap = parseGap(text);
     if (gap) return gap;
     throw new UsageError(
-      `--accept-gap takes a gap as the message names it, such as tmdb.raw-movies/0/100-199, not "${text}"`,
+      `--accept-gap takes a gap as in the error message, such as tmdb.raw-movies/0/100-199, not "${text}"`,
     );
   });

@@ -30,8 +30,8 @@ ${selectionHelp}
 
   --rebuild                      of raw, with --all: BRONZE anew
   --dry-run                      does nothing; tells how many records, and what that costs at TMDB_RATE_LIMIT
-  --restart                      begin again from scratch, whatever was begun before and has not ended
-  --accept-gap GAP               of raw: continue without the records that are gone within these offsets, as "load" does`,
+  --restart                      start from scratch instead of resuming an unfinished replay
+  --accept-gap GAP               of raw: continue without the lost records in this range of offsets, as "load" does`,
   options: {
     ...selectionOptions,
     rebuild: { type: 'boolean' },

@@ -83,7 +83,7 @@ Reads tmdb.raw-movies and tmdb.raw-genres from where the ledger is and appends t
 loaded and are gone from Kafka end it with exit code 1, and the message names them.
 
   --once             end when everything of now is in BRONZE
-  --accept-gap GAP   continue without the records that are gone within these offsets, as the message named them; the ledger
+  --accept-gap GAP   continue without the lost records in this range of offsets, as in the error message; the ledger
                      keeps a line of it`,
   options: { ...once, ...gapOption, ...jsonOption },
   isService: unlessOnce,

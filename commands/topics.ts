@@ -7,7 +7,7 @@ import { topics as names, type TopicName } from '../schemas/topics.ts';
 import { type Command, jsonOption, print } from './command.ts';
 
 export const topics: Command = {
-  summary: 'show the topics as they are and should be; --apply creates and corrects them',
+  summary: 'show the topics and their expected settings; --apply creates and corrects them',
   help: `usage: topics [--apply] [--json]
 
 Shows for each partition the first offset that is there and the one after the last, and every setting that is other than
@@ -46,7 +46,7 @@ is missing, or would lose records as it is set.
   },
 };
 
-/** Without what only we understand. */
+/** Without internal fields. */
 const plain = ({ fix, ...finding }: TopicFinding) => ({ ...finding, canBeApplied: fix !== null });
 
 async function partitionsOf(admin: KafkaAdmin, missing: readonly TopicName[]) {

@@ -312,7 +312,7 @@ class BronzeLoader implements PartitionHandler {
     }
   }
 
-  /** However fast the tries fail, they outlast a lock that a loader which died has left. */
+  /** However fast the attempts fail, they continue for longer than a dead loader's lock can last. */
   #mayTryAgain(error: unknown, tries: number, startedAt: number): boolean {
     const isOver = tries >= maxTries && this.#ports.clock.monotonic() - startedAt >= waitFor('transaction', 0);
     return isRetriable(error) && !isOver && !this.#stop.aborted;

@@ -19,12 +19,12 @@ export interface Failure {
   readonly attempts: number;
 }
 
-/** What of a letter's message is kept: it may quote what others wrote. */
+/** The maximum length of a letter's message, which may quote foreign text. */
 const maxMessageChars = 2_000;
 
 /**
- * A record that cannot be used, on its way to `tmdb.dead-letters`: where it came from and what it held, untouched; of one that
- * was beyond our limits, the beginning with size and hash. Keyed by its origin, so parking it twice makes the same key twice.
+ * A record that cannot be used, on its way to `tmdb.dead-letters`: its origin and its unchanged content. If the record exceeds our
+ * limits, the beginning of the value with its size and hash. The key is the origin, so parking a record twice gives the same key.
  */
 export function deadLetterOf(record: ConsumerRecord, failure: Failure, failedAt: Date): ProducerRecord<DeadLetter> {
   const origin = originOf(record);
@@ -39,14 +39,14 @@ export function deadLetterOf(record: ConsumerRecord, failure: Failure, failedAt:
   return { key: deadLetterKey(origin), value };
 }
 
-/** Why a record is parked that was fetched as unusable. */
+/** Why an unusable record is parked. */
 export const failureOf = ({ reason, message }: UnusableRecord): Failure => ({ reason, message, attempts: 1 });
 
-/** What a letter keeps of a value for which the topic of dead letters has no room. */
+/** The beginning of a value that a letter keeps if the dead-letter topic does not accept the whole value. */
 const keptBytes = 65_536;
 
 /**
- * Writes letters; one that is larger than `tmdb.dead-letters` takes, whose limit a person may have lowered, is cut so that it fits.
+ * Writes letters. If a letter is larger than `tmdb.dead-letters` accepts (a person may have lowered the limit), it is cut to fit.
  * @throws KafkaError when Kafka refuses.
  */
 export async function publishLetters(
@@ -57,7 +57,7 @@ export async function publishLetters(
     await sink.publish(letters);
   } catch (error) {
     if (!(error instanceof RecordTooLargeError)) throw error;
-    // Some of them may be there already. A second copy has the same key, so it is the same letter.
+    // Some letters may already be written. A second copy has the same key, so it is the same letter.
     await sink.publish(letters.map(({ value, ...record }) => ({ ...record, value: cut(value) })));
   }
 }
@@ -121,7 +121,7 @@ function originOf({ topic, partition, offset, timestamp, headers = {} }: Consume
       };
 }
 
-/** The end of the year 9999: a schema's dates end there, and a record may have any 64 bits as its time. */
+/** The end of the year 9999: the schema's dates end there, but a record's time can be any 64-bit number. */
 const maxDateMs = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 
 const dateOf = (ms: number): Date => new Date(Math.min(Math.max(ms, -maxDateMs), maxDateMs));

@@ -18,7 +18,7 @@ export type RawRow = RawMovieRow | RawGenresRow;
 export const isProblem = (row: RawRow | Problem): row is Problem => 'reason' in row;
 
 /**
- * A raw topic's record as a row of BRONZE, or why it can be none. All ways into BRONZE take it: the loader, replays, a
+ * Converts a raw topic's record into a row of BRONZE, or returns the problem. All writers of BRONZE use it: the loader, replays, a
  * rebuild, and the dry run of a redrive. @param now milliseconds since the epoch.
  */
 export function toRawRow(

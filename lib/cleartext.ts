@@ -1,7 +1,7 @@
 import { BlockList, isIP } from 'node:net';
 import { Secret } from './secret.ts';
 
-/** What only this machine or a private network reaches: RFC 1918, 6598, 3927, 4193, 4291. */
+/** Addresses that only this machine or a private network can reach: RFC 1918, 6598, 3927, 4193, 4291. */
 const privateAddresses = new BlockList();
 for (const [network, prefix] of [
   ['127.0.0.0', 8],
@@ -17,11 +17,11 @@ privateAddresses.addAddress('::1', 'ipv6');
 privateAddresses.addSubnet('fc00::', 7, 'ipv6');
 privateAddresses.addSubnet('fe80::', 10, 'ipv6');
 
-/** Names that no public resolver answers. A name without a dot is one of this network, such as a service of a compose file. */
+/** Names that no public resolver answers. A name without a dot belongs to this network, such as a service of a compose file. */
 const privateName = /^[^.]+$|\.(?:localhost|local|internal|home\.arpa)$/;
 
 /**
- * Whether credentials for this host may go unencrypted: it is loopback, in a private network, or allowed by name.
+ * Whether credentials for this host may be sent unencrypted: it is loopback, in a private network, or allowed by name.
  * @param host a name, or an address, with or without IPv6's brackets. @param allowed names or addresses.
  */
 export function mayBeCleartext(host: string, allowed: readonly string[]): boolean {
@@ -48,7 +48,7 @@ interface Settings {
   readonly KAFKA_PASSWORD?: Secret | undefined;
 }
 
-/** Credentials that would cross a public network unencrypted, each by the setting that it is about. Snowflake's URL has a rule of its own. */
+/** Credentials that would cross a public network unencrypted, each with the setting that causes it. Snowflake's URL has its own rule. */
 export function* cleartextMistakes(env: Settings): Generator<readonly [setting: string, message: string]> {
   const refuse = (host: string): boolean => !mayBeCleartext(host, env.ALLOW_CLEARTEXT_TO);
   const message = (what: string, host: string, instead: string): string =>
@@ -57,7 +57,7 @@ export function* cleartextMistakes(env: Settings): Generator<readonly [setting: 
   if (tmdb.protocol === 'http:' && (env.TMDB_TOKEN || env.TMDB_API_KEY) && refuse(tmdb.hostname)) {
     yield ['TMDB_BASE_URL', message('the token', tmdb.hostname, 'use https')];
   }
-  // Not yet one where another mistake was found in it.
+  // Another check may already have found the URL invalid.
   const bucket = env.TOKEN_BUCKET_URL instanceof Secret ? new URL(env.TOKEN_BUCKET_URL.reveal()) : undefined;
   if (bucket?.protocol === 'redis:' && bucket.password !== '' && refuse(bucket.hostname)) {
     yield ['TOKEN_BUCKET_URL', message('the password', bucket.hostname, 'use rediss')];
@@ -70,5 +70,5 @@ export function* cleartextMistakes(env: Settings): Generator<readonly [setting: 
   }
 }
 
-/** Of `host:port`; brackets are IPv6's. */
+/** The host of `host:port`; IPv6 addresses are in brackets. */
 const hostOf = (address: string): string => /^(?:\[[^\]]*\]|[^:]*)/.exec(address)?.[0] ?? address;

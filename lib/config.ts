@@ -200,7 +200,7 @@ function withSecretFiles(given: Record<string, string | undefined>) {
   return { set, mistakes };
 }
 
-/** Takes the secrets out of an environment once they are read: what a library or a child looks up there later is not one of them. */
+/** Removes the secrets from an environment once they are read, so that libraries and child processes cannot find them there. */
 export function dropSecrets(environment: NodeJS.ProcessEnv): void {
   for (const name of secretNames) delete environment[name];
 }
@@ -257,8 +257,8 @@ function warehouseOf(env: Env, dataDir: string): Config['warehouse'] {
 }
 
 /**
- * What dbt and the broker are given: of ours only what says where programs are. HOME, locale and time zone are the same
- * everywhere, so that neither a read-only HOME nor a machine set to Turkish changes what they do.
+ * The environment of dbt and the broker. From our own environment it has only the paths of programs. HOME, locale and time zone are the
+ * same everywhere, so that neither a read-only HOME nor a Turkish locale changes the results.
  */
 const childEnvironment = (environment: NodeJS.ProcessEnv, dataDir: string): Record<string, string> => {
   const { PATH, JAVA_HOME, TMPDIR } = environment;

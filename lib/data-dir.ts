@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { UsageError } from './errors.ts';
 
-/** Who may own the data folder: us, or root, whom we have to trust anyway. */
+/** The users who may own the data folder: this process's, and root, which we have to trust anyway. */
 interface Owners {
   readonly uid: number | undefined;
   /** Who owns a path; null when there is nothing. @default asks the file system */
@@ -10,9 +10,9 @@ interface Owners {
 }
 
 /**
- * Makes sure that the data folder is not one of another user, or would be made in one: its owner could swap the files that we
- * write and programs that we run read.
- * @throws UsageError that names the folder and its owner. Where users have no numbers nothing is refused.
+ * Checks that the data folder, or the folder that it would be created in, does not belong to another user. That user could replace
+ * files that we write and that our programs read.
+ * @throws UsageError that names the folder and its owner. On systems without numeric user ids nothing is refused.
  */
 export function refuseForeignFolder(dataDir: string, { uid, ownerOf = ownerOfPath }: Owners = ourselves()): void {
   if (uid === undefined) return;
@@ -32,7 +32,7 @@ function ownerOfPath(path: string): number | null {
   try {
     return statSync(path, { throwIfNoEntry: false })?.uid ?? null;
   } catch {
-    // A part of the path is no folder, or is closed to us: what opens it tells.
+    // A part of the path is not a folder, or we may not read it. Opening the folder reports the error.
     return null;
   }
 }

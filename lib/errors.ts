@@ -26,8 +26,8 @@ export class UsageError extends IngestError {
 }
 
 /**
- * What is there already (a topic, a store, a table) is not as our promises need it. The message has a line for each
- * finding, with what to do about it.
+ * An existing topic, store or table does not meet the requirements of our guarantees. The message has a line for each
+ * finding, with the remedy.
  */
 export class PreconditionError extends IngestError {
   readonly retriable = false;

@@ -1,8 +1,8 @@
 import { IngestError, messageOf } from './errors.ts';
 
-/** A file or folder cannot be used as it has to be. The message says which one, why, and what to do. */
+/** A file or folder cannot be used. The message says which one, why, and what to do. */
 export class FileError extends IngestError {
-  /** With nothing changed the next try fails as well: a person has to make room, or give rights. */
+  /** A retry fails as well: first a person has to free disk space or grant rights. */
   readonly retriable = false;
   /** The system's name of what is wrong, such as ENOSPC. */
   readonly code: string;
@@ -14,7 +14,7 @@ export class FileError extends IngestError {
 }
 
 interface Meaning {
-  /** What the system's own text says, by which DuckDB and dbt pass it on. */
+  /** The system's own text, which DuckDB and dbt repeat in their messages. */
   readonly text: RegExp;
   readonly reason: string;
   readonly advice: string;
@@ -40,8 +40,8 @@ const meanings: Readonly<Record<string, Meaning>> = {
 };
 
 /**
- * A failure of the file system as a FileError, whether Node or DuckDB reports it; any other error as it is. Errors that have a type
- * of ours already say more than this could.
+ * Converts a failure of the file system, reported by Node or DuckDB, into a FileError. Returns any other error unchanged: our own error
+ * types already say more.
  */
 export function asFileError(error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof IngestError) return error;
@@ -51,7 +51,7 @@ export function asFileError(error: unknown): unknown {
   return code === undefined ? error : explained(code, /"([^"]+)"/.exec(error.message)?.[1], error);
 }
 
-/** Whether it failed for a disk that is full, as far as its type or text tells. */
+/** Whether the cause is a full disk, judged by the error's type or text. */
 export function isDiskFull(error: unknown): boolean {
   const code = error instanceof FileError ? error.code : codeIn(messageOf(error));
   return code === 'ENOSPC' || code === 'EDQUOT';

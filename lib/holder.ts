@@ -5,15 +5,15 @@ import { escapeControls } from './escape-controls.ts';
 import { processIdentity } from './process-identity.ts';
 
 /**
- * A process that holds what others wait for (a lease, a lock, a claim), written where they can read it. A process of the same
- * place can look whether it still runs; any other has to wait until the lease is over.
+ * A process that holds a lease, lock or claim, recorded where waiting processes can read it. A process on the same machine
+ * can check whether the holder still runs; any other has to wait until the lease expires.
  */
 export const Holder = z.object({
   host: z.string(),
-  /** Where its pid means something: one boot of one kernel, and one namespace of pids in it (a container has its own). */
+  /** The scope of its pid: one boot of one kernel, and one pid namespace (a container has its own). */
   place: z.string(),
   pid: z.int().positive(),
-  /** See `processIdentity`; empty where it is unknown. */
+  /** See `processIdentity`; empty if it is unknown. */
   identity: z.string(),
 });
 export type Holder = z.infer<typeof Holder>;
@@ -24,7 +24,7 @@ const ownPlace = ((): string => {
     const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
     return `${bootId} ${readlinkSync('/proc/self/ns/pid')}`;
   } catch {
-    // No such /proc: by its name alone a container could be taken for another one, so no one is looked at.
+    // Without /proc, two containers with the same host name look alike, so no holder is checked.
     return `${hostname()} ${process.pid}`;
   }
 })();
@@ -39,13 +39,13 @@ export const holderOf = (pid: number): Holder => ({
 /** This process. */
 export const ownHolder = (): Holder => holderOf(process.pid);
 
-/** Whether this process can look at the holder; if not, only time tells. */
+/** Whether this process can check the holder. If not, the lease has to expire. */
 export const canLookAt = ({ place, identity }: Holder): boolean => place === ownPlace && identity !== '';
 
-/** Whether the holder is known to have ended. Of one that cannot be looked at it is never known. */
+/** Whether the holder is known to have ended; always false if this process cannot check it. */
 export const isGone = (holder: Holder): boolean => canLookAt(holder) && processIdentity(holder.pid) !== holder.identity;
 
-/** The holder that a text or a file names; null when it names none, such as one that is half written. */
+/** The holder that a text or a file names; null if it names none, for example because it is not completely written yet. */
 export function parseHolder(text: string): Holder | null {
   try {
     return Holder.parse(JSON.parse(text));

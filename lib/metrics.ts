@@ -20,7 +20,7 @@ export function createMetrics(version: string) {
   build.set({ version, node: process.version }, 1);
   const preconditionsUnmet = new Gauge({
     name: 'tmdb_preconditions_unmet',
-    help: 'Always 1, for each setting of a topic or store that was found other than expected at the start; see `doctor`.',
+    help: 'Always 1, for each setting of a topic or store that was not as expected at the start; see `doctor`.',
     labelNames: ['subject', 'setting'],
     registers,
   });
@@ -38,13 +38,13 @@ export type Metrics = ReturnType<typeof createMetrics>;
 const requestMetrics = (registers: Registry[]) => ({
   requests: new Counter({
     name: 'tmdb_requests_total',
-    help: 'Requests sent to TMDb, by endpoint and outcome: the HTTP status that the answer means, or `failed` where no answer came.',
+    help: 'Requests sent to TMDb, by endpoint and outcome: the HTTP status that the answer means, or `failed` if no answer came.',
     labelNames: ['endpoint', 'outcome'],
     registers,
   }),
   endpointOut: new Gauge({
     name: 'tmdb_endpoint_out',
-    help: '1 while an endpoint of TMDb is out and waited for, by reason: unreachable, limited, refused, untrusted.',
+    help: '1 during an outage of an endpoint of TMDb, by reason: unreachable, limited, refused, untrusted.',
     labelNames: ['endpoint', 'reason'],
     registers,
   }),
@@ -95,7 +95,7 @@ const streamMetrics = (registers: Registry[]) => ({
   }),
   recordsIgnored: new Counter({
     name: 'tmdb_records_ignored_total',
-    help: 'Records that a producer found in its topic at a walk and did not believe: a wrong key, or a time in the future.',
+    help: 'Records that a producer found in its topic and ignored: a wrong key, or a time in the future.',
     labelNames: ['topic'],
     registers,
   }),

@@ -2,14 +2,14 @@ import { IngestError } from './errors.ts';
 import { formatDuration } from './units.ts';
 
 /**
- * Who may ask us to stop: the system by a signal, and `scripts/start.mjs`, which started us, by a message. Both may pass on one
- * and the same request: a supervisor signals every process of a service at once.
+ * The sources of a stop request: the system by a signal, and `scripts/start.mjs`, which started us, by a message. Both may forward the
+ * same request, because a supervisor signals every process of a service at once.
  */
 type Asker = 'system' | 'wrapper';
 
 /**
- * Aborts at the first SIGINT or SIGTERM, so that everything drains; at the second of the same asker, or when the drain has taken
- * `drainTimeoutMs`, leaves at once. That `scripts/start.mjs` is gone, even by SIGKILL, counts as SIGTERM. `say` is told in a sentence.
+ * Aborts at the first SIGINT or SIGTERM, so that everything drains. Exits at once at the second from the same source, or when the drain
+ * has taken `drainTimeoutMs`. If `scripts/start.mjs` dies, even by SIGKILL, that counts as SIGTERM. `say` receives a sentence.
  */
 export function shutdownSignal(drainTimeoutMs: number, say: (text: string) => void): AbortSignal {
   const controller = new AbortController();
@@ -28,7 +28,7 @@ export function shutdownSignal(drainTimeoutMs: number, say: (text: string) => vo
   return controller.signal;
 }
 
-/** A process that `scripts/start.mjs` has started has a channel to it; no other has. */
+/** Only a process that `scripts/start.mjs` started has a channel to it. */
 function listenToWrapper(onStop: (name: NodeJS.Signals) => void): void {
   if (process.connected === undefined) return;
   if (!process.channel) {
@@ -39,7 +39,7 @@ function listenToWrapper(onStop: (name: NodeJS.Signals) => void): void {
     if (message === 'SIGTERM') onStop(message);
   });
   process.once('disconnect', () => onStop('SIGTERM'));
-  // It is no reason to live on when the work is done.
+  // The channel does not keep the process alive when its work is done.
   process.channel.unref();
 }
 

@@ -38,7 +38,7 @@ export const snowflakeFields = {
       'expected https: what is sent there are credentials (http to this machine alone)',
     )
     .optional(),
-  // A statement waits for a lock half as long, in whole seconds. With less the call would end before Snowflake says who is locked out.
+  // A statement waits for a lock for half of this, in whole seconds. With less, the call would time out before Snowflake reports the lock.
   SNOWFLAKE_TIMEOUT: duration('2m').refine((ms) => ms >= 2_000, 'expected 2s or more'),
 };
 

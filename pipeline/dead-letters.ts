@@ -63,7 +63,10 @@ export async function readLetters(kafka: Kafka, log: Logger): Promise<Letter[]> 
     }
   };
   await readTopic(kafka, topics.deadLetters, take, ({ partition, offset, unusable }) => {
-    log.warn({ partition, offset: String(offset), error: unusable?.message }, 'a record of the dead letters is none');
+    log.warn(
+      { partition, offset: String(offset), error: unusable?.message },
+      'a record in the dead-letter topic is not a dead letter',
+    );
   });
   return [...letters.values()]
     .map((letter) => ({ ...letter, isOpen: !isClosed(letter, closings.get(letter.id)) }))
@@ -101,7 +104,10 @@ function decode({ partition, offset, value }: ConsumerRecord, log: Logger): Dead
     return value && deadLetterCodec.decode(value);
   } catch (error) {
     if (!(error instanceof DecodeError)) throw error;
-    log.warn({ partition, offset: String(offset), error: error.message }, 'a record of the dead letters is none');
+    log.warn(
+      { partition, offset: String(offset), error: error.message },
+      'a record in the dead-letter topic is not a dead letter',
+    );
     return null;
   }
 }

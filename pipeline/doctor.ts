@@ -17,7 +17,7 @@ export interface Finding extends Note {
 interface Note {
   readonly ok: boolean;
   readonly detail: string;
-  /** Nothing is lost by it, but less is kept than promised. */
+  /** Nothing is lost now, but less is kept than guaranteed. */
   readonly isWarning?: boolean;
 }
 

@@ -21,9 +21,9 @@ export function refusalOf(record: ConsumerRecord, now: number) {
 }
 
 /**
- * Parks those of the records that the rules of today refuse: they were loaded before these rules were there. It is done
- * before their rows go, so a record is always in BRONZE, or in dead letters, or, for a moment, in both.
- * @returns those that are parked. @throws KafkaError.
+ * Parks the records that the present rules refuse; they were loaded before these rules existed. It runs
+ * before their rows are dropped, so a record is always in BRONZE, in dead letters or, for a moment, in both.
+ * @returns the parked records. @throws KafkaError.
  */
 export async function parkRefused(
   platform: Platform,

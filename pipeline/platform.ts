@@ -45,7 +45,7 @@ export interface Platform extends AsyncDisposable {
   readonly kafka: () => Promise<KafkaPlatform>;
   readonly bucket: () => Promise<TokenBucket>;
   readonly tmdb: () => Promise<TmdbClient>;
-  /** What an endpoint of TMDb is out for, as this process sees it; undefined while it answers. */
+  /** Why an endpoint of TMDb is out, as this process sees it; undefined while it answers. */
   readonly tmdbOutage: (endpoint: Endpoint) => Outage | undefined;
 }
 
@@ -65,19 +65,19 @@ export interface PlatformOptions {
   /** How often a request to Kafka is tried again, a second apart in the end. Standard: some 20 s, for who waits at a terminal. */
   readonly kafkaRetries?: number;
   /**
-   * As a service: details of movies are waited for without an end, and refused credentials are tried again, once in
+   * Behave as a service: wait for movie details without limit, and retry refused credentials once every
    * `refusedForMs`. @default false
    */
   readonly waitsForTmdb?: boolean;
   /**
-   * What is done about our topics when Kafka is first used. `require`: those that are missing are created, and with a finding
-   * by which something would be lost nothing begins. `tell`: the same, but findings are only logged, for who looks. `leave`:
-   * nothing is created and nothing examined. @default 'require'
+   * How to treat our topics when Kafka is first used. `require`: create missing topics, and refuse to start if a finding
+   * would lose records. `tell`: the same, but only log findings; for read-only commands. `leave`:
+   * create nothing and check nothing. @default 'require'
    */
   readonly topics?: 'require' | 'tell' | 'leave';
 }
 
-/** A service whose credentials are refused looks again after so long. */
+/** How long (ms) a service waits before it retries refused credentials. */
 const refusedForMs = 60_000;
 
 export function openPlatform(context: Context, options: PlatformOptions = {}): Platform {
@@ -123,13 +123,13 @@ async function openKafka(
   return { client, admin, producer, clusterId: await admin.clusterId() };
 }
 
-/** What is promised of our topics with these settings. */
+/** The guaranteed settings of our topics. */
 export const topicSettingsOf = ({ kafka, tmdb }: Config): TopicSettings => {
   const { partitions, replicationFactor, rawRetentionMs } = kafka;
   return { partitions, replicationFactor, rawRetentionMs, maxBodyBytes: tmdb.maxBodyBytes };
 };
 
-/** @throws PreconditionError for topics with which something would be lost. */
+/** @throws PreconditionError for topics that would lose records. */
 async function prepareTopics(
   { config, log, metrics }: Context,
   admin: KafkaAdmin,

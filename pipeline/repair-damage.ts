@@ -11,7 +11,7 @@ import { refusalOf } from './park-refused.ts';
 import type { Context, Platform } from './platform.ts';
 import { warehouseSystem } from './warehouse.ts';
 
-/** What records that are not believed have left behind. */
+/** The damage by records that are no longer accepted. */
 export interface Damage {
   readonly badKeys: number;
   readonly refusedRecords: number;
@@ -19,9 +19,9 @@ export interface Damage {
   readonly rowsLeftOut: number;
   /** Whether SILVER has a time in the future. */
   readonly isSilverAhead: boolean;
-  /** Movies whose record in `tmdb.movie-ids` is to be written again. */
+  /** Movies whose record in `tmdb.movie-ids` has to be rewritten. */
   readonly movies: ReadonlySet<number>;
-  /** Keys of `tmdb.movie-ids` that are no movie's. */
+  /** Keys of `tmdb.movie-ids` that belong to no movie. */
   readonly otherKeys: readonly Buffer[];
 }
 
@@ -41,7 +41,7 @@ export async function findDamage(platform: Platform, context: Context, now: numb
   return { badKeys: badKeys.length, refusedRecords, ...inWarehouse, movies, otherKeys };
 }
 
-/** Keys of `tmdb.movie-ids` whose newest record is refused by the fetcher and by the memory of the producers. */
+/** Keys of `tmdb.movie-ids` whose newest record the fetcher and the producers' memory refuse. */
 async function findBadKeys(platform: Platform, now: number): Promise<Buffer[]> {
   const { client } = await platform.kafka();
   const newest = new Map<string, RecordPlace & { readonly isBad: boolean }>();
@@ -86,7 +86,7 @@ async function findRefused(platform: Platform, topic: TopicName, now: number): P
   return { topic, count, partitions };
 }
 
-/** What BRONZE and SILVER hold of it. Nothing, where there is no warehouse yet. */
+/** The damage in BRONZE and SILVER; none if there is no warehouse yet. */
 async function findRows(
   platform: Platform,
   context: Context,
@@ -128,10 +128,10 @@ async function isSilverAhead(reader: WarehouseReader, now: number): Promise<bool
   return Number(row?.['ahead']) > 0;
 }
 
-/** Offsets in one question. */
+/** Offsets in one query. */
 const atOnce = 1_000;
 
-/** The movies of those refused records that are rows of BRONZE, one entry a row. */
+/** The movies of refused records that are rows of BRONZE, one entry for each row. */
 async function loadedOf(
   platform: Platform,
   reader: WarehouseReader,

@@ -10,23 +10,23 @@ import { transform } from './transform.ts';
 
 /** What a repair found, and did or would do. */
 export interface Repaired {
-  /** Keys of `tmdb.movie-ids` whose newest record is refused. Those of a movie get a right record, the others a tombstone. */
+  /** Keys of `tmdb.movie-ids` whose newest record is refused. Keys of a movie get a correct record, the others a tombstone. */
   readonly badKeys: number;
   /** Records of the raw topics that are refused; the loader parks them. */
   readonly refusedRecords: number;
-  /** Rows of BRONZE that such records became before they were refused. A rebuild parks the records, and the rows go. */
+  /** Rows of BRONZE that an older version made from such records. A rebuild parks the records and drops the rows. */
   readonly rowsToPark: number;
-  /** Rows of BRONZE that SILVER leaves out: a time that cannot be true, or a movieId below 1. Those to be parked among them. */
+  /** Rows of BRONZE that SILVER ignores: an impossible time, or a movieId below 1. Includes rows that will be parked. */
   readonly rowsLeftOut: number;
-  /** Movies that are to be asked for again: one request to TMDb each, by `fetch`. */
+  /** Movies to fetch again: one request to TMDb each, by `fetch`. */
   readonly movies: number;
   /** Whether SILVER and GOLD are built from scratch. */
   readonly fullRefresh: boolean;
 }
 
 /**
- * Undoes what records with a wrong key, wrong ids or a time in the future have done, in topics, BRONZE, SILVER and GOLD: finds
- * it by the rules that the stages go by, and leaves everything else alone. Interrupted, run it again. The stages may run.
+ * Repairs the damage by records with a wrong key, wrong ids or a time in the future, in topics, BRONZE, SILVER and GOLD. Finds
+ * it by the same rules as the stages, and changes nothing else. If it is interrupted, run it again. The stages may run meanwhile.
  * @throws KafkaError, RebuildError, WarehouseUnavailableError, DbtError, or the signal's reason.
  */
 export async function repair(
@@ -41,11 +41,11 @@ export async function repair(
   const repaired = { badKeys, refusedRecords, rowsToPark, rowsLeftOut, movies: movies.size, fullRefresh };
   if (isDryRun) return repaired;
   const { producer } = await platform.kafka();
-  // First, so that a repair that is interrupted later has asked for all of them: what it finds then is less.
+  // First, so that an interrupted repair has already requested all of them: the next repair finds fewer.
   await replaceKeys(producer.sink(topics.movieIds, movieIdCodec), { movies, otherKeys, now }, context.signal);
-  // From scratch: a rebuild that was begun may hold rows of records that are refused today.
+  // From scratch: an unfinished rebuild may contain rows of records that the present rules refuse.
   if (rowsToPark > 0) await rebuildBronze(platform, context, { restart: true, isDryRun: false });
-  // Rows that are left out need no more than what is due anyway, as after an update to these rules.
+  // Ignored rows need only the build that is due anyway, as after an update of these rules.
   if (fullRefresh || rowsLeftOut > 0) await transform(context, { fullRefresh });
   return repaired;
 }
@@ -56,10 +56,10 @@ interface Keys {
   readonly now: number;
 }
 
-/** Some at a time, so that a signal is heeded soon. */
+/** In small groups, so that a signal takes effect soon. */
 const atOnce = 1_000;
 
-/** Compaction keeps the newest record of a key: a right one takes the place of the other, for consumers and producers alike. */
+/** Compaction keeps the newest record of a key: a correct record replaces the wrong one for consumers and producers. */
 async function replaceKeys(
   movieIds: Sink<MovieId | null>,
   { movies, otherKeys, now }: Keys,

@@ -5,7 +5,7 @@ import { fullJitter } from '../lib/retry.ts';
 
 export interface RepeatOptions {
   readonly everyMs: number;
-  /** Whether a failure is an outage, which passes by itself. Everything else ends the repetition. */
+  /** Whether a failure is an outage, which is transient. Any other failure ends the repetition. */
   readonly isOutage: (error: unknown) => boolean;
   readonly clock: Clock;
   readonly random: () => number;
@@ -17,14 +17,14 @@ export interface RepeatOptions {
   readonly onOutage?: (error: Error | null) => void;
 }
 
-/** Waiting is cut into slices of this, so that signs of life continue. */
+/** Waits are divided into slices of this length, so that the health check continues to pass. */
 const sliceMs = 30_000;
 const backoff = { baseMs: 30_000, capMs: 15 * 60_000 };
 
 /**
- * Does `work` at once and then every `everyMs`, from start to start, until the signal aborts. After an outage it tries
- * again with backoff, `everyMs` later at most. It logs one line when an outage begins or changes its kind, and one when it is over.
- * @throws what `isOutage` says is none.
+ * Does `work` at once and then every `everyMs`, from start to start, until the signal aborts. After an outage it
+ * retries with backoff, at most `everyMs` later. It logs one line when an outage begins or changes its kind, and one when it ends.
+ * @throws an error that `isOutage` rejects.
  */
 export async function repeat(work: () => Promise<void>, options: RepeatOptions): Promise<void> {
   const { everyMs, isOutage, clock, random, signal, log, onAlive, onOutage } = options;

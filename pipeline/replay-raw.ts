@@ -25,7 +25,7 @@ export interface ReplayRawOptions {
   readonly restart: boolean;
   /** Tells what there is to do, and does nothing. */
   readonly isDryRun: boolean;
-  /** Gaps in the raw topics that are let pass. @default none */
+  /** Accepted gaps in the raw topics. @default none */
   readonly acceptedGaps?: readonly Gap[];
 }
 
@@ -47,8 +47,8 @@ export interface RawReplayed {
 }
 
 /**
- * BRONZE anew from both raw topics, beside the live one, which is loaded meanwhile, and then in its place. A record that was
- * loaded once and is refused today is parked, and its row goes. Killed on the way, the next one goes on. @throws RebuildError, GapError, KafkaError, WarehouseUnavailableError, the signal's reason.
+ * Builds a second BRONZE from both raw topics while loaders write to the live one, then swaps it in. If the present rules refuse a
+ * record that was loaded, the record is parked and its row dropped. An interrupted rebuild resumes in the next call. @throws RebuildError, GapError, KafkaError, WarehouseUnavailableError, the signal's reason.
  */
 export async function rebuildBronze(
   platform: Platform,

@@ -10,7 +10,7 @@ type Rows = readonly Record<string, unknown>[];
 /** What one `run --once` did: the same whether a person or a program reads it. */
 export interface RunReport {
   readonly origin: Config['origin'];
-  /** `failure`: why the list could not be had; null when it was published, or is fresh. */
+  /** `failure`: why the list could not be fetched; null if it was published or is fresh. */
   readonly genres: GenresLook & { readonly failure: string | null };
   readonly walk: PopularWalk;
   /** Ids of this run and of runs before it that had not come to an end; answers that BRONZE could not take are parked, too. */
@@ -62,7 +62,7 @@ const leftOut = ({ itemsSkipped, pagesFailed }: PopularWalk) =>
     pagesFailed > 0 ? `; ${pagesFailed} pages could not be used` : '',
   ].join('');
 
-/** Nothing where nothing is wrong. */
+/** Empty if nothing is wrong. */
 function genresLine({ rowsUnusable, failure }: RunReport['genres']): string[][] {
   if (failure !== null) return [['genres', `the list could not be used: ${failure}`]];
   return rowsUnusable > 0 ? [['genres', `${rowsUnusable} rows of the list skipped that name no genre`]] : [];

@@ -22,8 +22,8 @@ export interface RunOnceOptions {
 /**
  * All stages, until everything that is published is in GOLD. Killed at any point and started again, it goes on where
  * each stage stood: what was published and not fetched, what was fetched and not loaded, what was loaded and not sealed.
- * A list that cannot be used, and a genre list that is out, do not keep the other stages from their work: the report
- * tells of them. @throws what the stages throw; what they had done by then stays done.
+ * If the popular list or the genre list cannot be used, the other stages still run, and the report shows it.
+ * @throws what the stages throw; their work so far remains.
  */
 export async function runOnce(context: Context, options: RunOnceOptions): Promise<RunReport> {
   const seconds: Record<string, number> = {};
@@ -60,7 +60,7 @@ async function ingest(context: Context, { pages }: RunOnceOptions, timed: Timed)
   return { genres, walk, movies, requests: requestsOf(tmdb, context, systemClock.monotonic() - requesting) };
 }
 
-/** The list's names are a convenience: movies carry those of their own genres. */
+/** The list's names are a convenience: each movie contains the names of its genres. */
 async function lookAtGenres(platform: Platform, context: Context): Promise<RunReport['genres']> {
   try {
     return { ...(await fetchGenres(platform, context, context.config.tmdb.refreshAfterMs)), failure: null };
@@ -71,7 +71,7 @@ async function lookAtGenres(platform: Platform, context: Context): Promise<RunRe
   }
 }
 
-/** Ids of earlier walks are still to be fetched, so a list without one usable page ends nothing here. */
+/** Ids of earlier walks still have to be fetched, so a list without a usable page does not end the run. */
 async function walkOrWhatFailed(platform: Platform, context: Context, pages: number): Promise<PopularWalk> {
   try {
     return await walkPopular(platform, context, pages);

@@ -17,10 +17,10 @@ import { openDbt } from './transform.ts';
 /** One stage that runs until the context's signal aborts, and drains then. */
 type Part = (platform: Platform, context: Context) => Promise<unknown>;
 
-/** Silence of a producer: an outage of TMDb is waited out within one page, for `giveUpAfterMs` and some attempts more. */
+/** How long a producer may be silent: during an outage of TMDb one page can wait for `giveUpAfterMs` and some more attempts. */
 const producerSilenceMs = ({ config }: Context) => Math.max(20 * 60_000, config.tmdb.giveUpAfterMs + 5 * 60_000);
 
-/** Whatever TMDb does passes, and is no reason for the other parts to end. A Kafka client that failed is dead. */
+/** Any failure of TMDb is transient, so the other parts continue. A failed Kafka client cannot recover. */
 const isOutage = (error: unknown): boolean =>
   error instanceof TmdbError || (isRetriable(error) && !(error instanceof KafkaError));
 

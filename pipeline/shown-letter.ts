@@ -18,9 +18,9 @@ export interface ShownLetter {
   /** As text where it is one, else in hexadecimal digits. */
   readonly key: string | null;
   readonly bytes: number | null;
-  /** Of the whole value, in hexadecimal digits, where the letter holds only its beginning. */
+  /** SHA-256 of the whole value in hexadecimal digits, if the letter holds only its beginning. */
   readonly sha256: string | null;
-  /** Of a batch that could not be read: the last offset that the letter covers; null where it holds one record. */
+  /** The last offset of an unreadable batch; null if the letter holds one record. */
   readonly lastOffset: string | null;
   /** The record's fields by its topic's codec, documents left out; null when it cannot be decoded. */
   readonly fields: Readonly<Record<string, unknown>> | null;

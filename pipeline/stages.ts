@@ -21,7 +21,7 @@ export const groups = { movieDetails: 'movie-details', bronzeLoader: 'bronze-loa
 
 const genreLanguage = 'en';
 
-/** Walks the popular list and publishes what is not fresh. @throws what `producePopular` throws. */
+/** Walks the popular list and publishes movies that are not fresh. @throws what `producePopular` throws. */
 export async function walkPopular(platform: Platform, context: Context, pages: number): Promise<PopularWalk> {
   const { config, log, progress, signal, metrics } = context;
   const { client, producer } = await platform.kafka();
@@ -55,7 +55,7 @@ function countWalk({ metrics }: Context, { published, itemsSkipped, pagesFailed 
   metrics.pagesFailed.inc({ list: 'popular' }, pagesFailed);
 }
 
-/** Counts the records that the memory does not believe, and logs them once a walk. */
+/** Counts the records that the memory rejects, and logs them once for each walk. */
 function noteIgnored({ log, metrics }: Context, topic: TopicName, ignored: number): void {
   metrics.recordsIgnored.inc({ topic }, ignored);
   if (ignored === 0) return;
@@ -160,7 +160,7 @@ export interface Loaded {
 export interface LoadOptions {
   /** Exclusive ends; without them it loads until the signal aborts. */
   readonly until?: Promise<ReadonlyMap<TopicName, Offsets>>;
-  /** Gaps that are let pass. */
+  /** Accepted gaps. */
   readonly acceptedGaps?: readonly Gap[];
 }
 

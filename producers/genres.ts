@@ -13,11 +13,11 @@ export interface GenresPorts {
   readonly log: Logger;
 }
 
-/** What a look at the genre list came to. */
+/** The result of checking the genre list. */
 export interface GenresLook {
   /** Whether the list was published; it is not while it is fresh. */
   readonly published: boolean;
-  /** Rows of the published list without an id or a name. They are in its bytes; SILVER leaves them out. */
+  /** Rows of the published list without an id or a name. SILVER ignores them. */
   readonly rowsUnusable: number;
 }
 

@@ -9,15 +9,15 @@ export type ReadTopic = (onRecord: (record: ConsumerRecord) => void) => Promise<
 /** When each movie was last asked for, in milliseconds since the epoch. */
 export type KnownMovies = ReadonlyMap<number, number>;
 
-/** What a producer remembers, and what it does not believe. */
+/** A producer's memory, and the records that it rejects. */
 export interface Memory<K> {
   /** The newest moment of each key, in milliseconds since the epoch. */
   readonly known: ReadonlyMap<K, number>;
-  /** Records whose key or time cannot be right. They count as unknown, so that what they name is asked for again. */
+  /** Records with a wrong key or an impossible time. They count as unknown, so that their movies are fetched again. */
   readonly ignored: number;
 }
 
-/** The producer's memory is the compacted topic it writes itself: one entry a movie, the newest. @param now ms since the epoch. */
+/** The producer's memory is the compacted topic that it writes itself, with the newest entry of each movie. @param now ms since the epoch. */
 export const readKnownMovies = (readMovieIds: ReadTopic, codec: Codec<MovieId>, now: number): Promise<Memory<number>> =>
   newestOf(readMovieIds, codec, {
     problemOf: (key, value) => problemOfId(key, value, now),
@@ -40,7 +40,7 @@ interface Reading<T, K> {
   readonly entryOf: (value: T) => readonly [K, Date];
 }
 
-/** What cannot be decoded is as good as unknown here; its consumer parks it. */
+/** A record that cannot be decoded counts as unknown here; its consumer parks it. */
 async function newestOf<T, K>(
   read: ReadTopic,
   codec: Codec<T>,

@@ -11,7 +11,7 @@ import type { KnownMovies } from './known-movies.ts';
 /** TMDb refuses pages beyond this one. */
 export const lastPage = 500;
 
-/** So many unusable pages in a row end the walk: the list is out, and each costs several requests to find that out. */
+/** This many unusable pages in a row end the walk: the list is out, and each page costs several requests. */
 export const failedPagesInARow = 10;
 
 export interface PopularPorts {
@@ -33,9 +33,9 @@ export interface PopularOptions {
 /** What a walk found. */
 export interface PopularWalk {
   readonly pagesRead: number;
-  /** Pages that were asked for and could not be used; their movies come with the next walk. */
+  /** Requested pages that could not be used; the next walk finds their movies. */
   readonly pagesFailed: number;
-  /** Items on the pages read that name no movie: their id is missing or no positive 32-bit integer. */
+  /** Items on the read pages that name no movie: the id is missing or is not a positive 32-bit integer. */
   readonly itemsSkipped: number;
   /** Distinct ids on the pages read. */
   readonly found: number;
@@ -58,9 +58,9 @@ export class UnusableListError extends TmdbError {
  * Walks the popular list and publishes every id it sees, once a walk, save those that are fresh. The list shifts
  * while it is paged, so a movie may stand on two pages, and one may slip between them until the next walk.
  *
- * A bad item costs itself, a page that cannot be used costs itself; both are counted and logged, one line a page. The
- * walk ends at the total that the newest page states. As long as no page has stated one that can be true, it ends
- * with the first empty page, or with the pages asked for.
+ * Bad items and unusable pages are skipped, counted and logged, with one line for each page. The
+ * walk ends at the total that the newest page states. If no page has stated a plausible total, it ends
+ * at the first empty page, or after the requested number of pages.
  * @throws UnusableListError when no page could be used, and what TmdbClient throws about the endpoint as a whole.
  */
 export async function producePopular(
@@ -83,7 +83,7 @@ export async function producePopular(
       walk.pagesRead += 1;
       walk.found = seen.size;
       walk.itemsSkipped += countSkipped(ports.log, page, parsed);
-      // Totals move between pages: only the newest counts. With a total, an empty page in the middle is no end.
+      // Totals change between pages: only the newest counts. With a total, an empty page does not end the walk.
       totalPages = parsed.totalPages ?? totalPages;
       isOver = totalPages === null && parsed.listed === 0;
       failedInARow = 0;

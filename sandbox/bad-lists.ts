@@ -1,7 +1,7 @@
 import { type Answer, okAnswer } from './answers.ts';
 import { hash32 } from './random.ts';
 
-/** What may stand in a list where a movie or a genre is meant to: none of them names one. */
+/** Bad list elements: none of them names a movie or a genre. */
 const badItems: readonly unknown[] = [
   { id: null, title: 'an id of null' },
   { title: 'no id' },
@@ -25,7 +25,7 @@ type List = Readonly<Record<string, unknown>>;
 /** The keys under which TMDb keeps the elements of its lists. */
 const listKeys = ['results', 'genres'];
 
-/** A list with `count` bad elements spread between its good ones; anything else passes as it is. */
+/** Inserts `count` bad elements between the good ones of a list; returns anything else unchanged. */
 export function withBadItems(answer: Answer, count: number): Answer {
   return withList(answer, (list, seed) => {
     const key = listKeys.find((name) => Array.isArray(list[name]));
@@ -39,7 +39,7 @@ export function withBadItems(answer: Answer, count: number): Answer {
   });
 }
 
-/** A list of pages that cannot say how many there are. */
+/** A paged list whose total is invalid. */
 export const withBadTotals = (answer: Answer): Answer =>
   withList(answer, (list, seed) => {
     if (!('total_pages' in list)) return list;
@@ -47,7 +47,7 @@ export const withBadTotals = (answer: Answer): Answer =>
     return { ...list, total_pages: total, total_results: total };
   });
 
-/** @param change is given a number of its own for every page. */
+/** @param change receives a different number for each page. */
 function withList(answer: Answer, change: (list: List, seed: number) => List): Answer {
   const list: unknown = answer.status === 200 ? JSON.parse(answer.body.toString()) : null;
   if (typeof list !== 'object' || list === null) return answer;

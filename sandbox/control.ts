@@ -17,7 +17,7 @@ export interface Controls {
 /** Faults and versions are short texts. */
 const maxBodyBytes = 64_000;
 
-/** A request that is refused before it is looked at. */
+/** A request that is refused before its contents are read. */
 class RefusedRequest extends IngestError {
   readonly retriable = false;
   readonly status: number;
@@ -29,8 +29,8 @@ class RefusedRequest extends IngestError {
 }
 
 /**
- * A page in a browser must not steer a sandbox that runs on the same machine: it would send its own Origin, or name us by a domain
- * of its own that points here (DNS rebinding). We are called by an address, or by a name of this machine or network.
+ * Refuses requests from web pages: a page in a browser must not control a sandbox on the same machine. Such a request has the page's
+ * Origin, or a foreign domain that points here (DNS rebinding). Valid requests use an address, or a name of this machine or network.
  * @throws RefusedRequest.
  */
 function refuseStrangers({ headers }: IncomingMessage): void {
@@ -39,15 +39,15 @@ function refuseStrangers({ headers }: IncomingMessage): void {
   const isOurs = isIP(name) !== 0 || /^[\w-]+$/.test(name) || /\.localhost$/.test(name);
   if (!isOurs) throw new RefusedRequest(421, 'call the sandbox by its address or by localhost');
   if (origin !== undefined && origin !== `http://${host}`) {
-    throw new RefusedRequest(403, 'a page of another origin may not steer the sandbox');
+    throw new RefusedRequest(403, 'a page of another origin must not control the sandbox');
   }
 }
 
-/** @throws RefusedRequest when it is longer than `maxBodyBytes`, without having read the rest. */
+/** @throws RefusedRequest if the body is longer than `maxBodyBytes`; the rest is not read. */
 async function readBody(request: IncomingMessage): Promise<string> {
   const pieces: Buffer[] = [];
   let bytes = 0;
-  // It stays open, for the answer.
+  // The connection stays open for the answer.
   for await (const piece of request.iterator({ destroyOnReturn: false })) {
     bytes += piece.length;
     if (bytes > maxBodyBytes) throw new RefusedRequest(413, `expected at most ${maxBodyBytes} bytes`);
@@ -77,7 +77,7 @@ export async function answerControl(
     reply(value === undefined ? 404 : 200, value ?? { error: `there is no ${request.method} ${path} here` });
   } catch (error) {
     if (error instanceof RefusedRequest) {
-      // What follows of the body is not read.
+      // The rest of the body is not read.
       response.setHeader('connection', 'close');
       reply(error.status, { error: error.message });
       return;

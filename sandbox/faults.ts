@@ -33,11 +33,11 @@ export type FaultEffect =
   | { readonly kind: 'wrong-id' }
   /** Valid JSON that unpacks from a thousandth of its size. */
   | { readonly kind: 'bomb'; readonly bytes: number }
-  /** So many elements that name nothing between the good ones of a list. */
+  /** This many bad elements between the good ones of a list. */
   | { readonly kind: 'bad-items'; readonly count: number }
-  /** A list whose totals are none. */
+  /** A list with invalid totals. */
   | { readonly kind: 'bad-totals' }
-  /** The true answer in gzip, with no Content-Encoding to say so. */
+  /** The true answer in gzip, without a Content-Encoding header. */
   | { readonly kind: 'undeclared-gzip' }
   /** 200 with one of TMDb's error bodies. */
   | { readonly kind: 'error-body'; readonly code: ErrorCode }

@@ -14,35 +14,35 @@ type NumberReader = (document: Buffer) => number | undefined;
 
 /**
  * Reads the number under a key of a JSON object itself, not of an object inside it, without parsing the document. The work is
- * linear in the document's length, whatever its depth, and usually far less: a native search finds the places where the
- * key may stand, and only the characters before the last of them are read one by one.
- * @param key letters and underscores alone. @returns a reader, which returns undefined when there is no such key; NaN when its
- * value is no number, or when the key comes twice with different values, as readers of JSON disagree on which one counts. For
- * what is no JSON its answer means nothing; the warehouse refuses such a document.
+ * linear in the document's length at any depth, and usually far less: a native search finds the possible positions of the
+ * key, and only the characters before the last of them are read one by one.
+ * @param key only letters and underscores. @returns a reader, which returns undefined if there is no such key. It returns NaN if the
+ * value is not a number, or if the key appears twice with different values, because JSON parsers disagree on which one counts. For
+ * invalid JSON its result has no meaning; the warehouse refuses such a document.
  */
 export function numberReader(key: string): NumberReader {
   const needle = `"${key}"`;
   return (document) => {
-    // One character a byte: all that counts here is ASCII, and no byte of another character of UTF-8 looks like it.
+    // One character for each byte: only ASCII matters here, and no byte of another UTF-8 character looks like ASCII.
     const text = document.toString('latin1');
-    // An escape may spell the key: then every text of the document has to be read.
+    // An escape sequence may spell the key: then every string of the document has to be read.
     if (text.includes(escapedLetter)) return read(text, text.length, needle);
     return read(text, lastPlace(text, needle) + 1, needle);
   };
 }
 
-/** The last place where the key may stand as one of the document's own; -1 when there is none. */
+/** The last possible position of the key at the document's top level; -1 if there is none. */
 function lastPlace(text: string, needle: string): number {
   let last = -1;
   const start = afterSpace(text, 0);
   for (let at = text.indexOf(needle); at >= 0; at = text.indexOf(needle, at + needle.length)) {
-    // The first key of an object inside the document is not the document's own: TMDb's lists are full of them.
+    // The first key of a nested object is not at the top level: TMDb's lists are full of them.
     if (text.charCodeAt(at - 1) !== openBrace || at - 1 === start) last = at;
   }
   return last;
 }
 
-/** Reads texts and brackets up to `limit`, and the value of the key in `needle` where it is the document's own. */
+/** Reads strings and brackets up to `limit`, and the value of the key in `needle` if it is at the top level. */
 function read(text: string, limit: number, needle: string): number | undefined {
   let found: number | undefined;
   let depth = 0;
@@ -64,7 +64,7 @@ function read(text: string, limit: number, needle: string): number | undefined {
   return found;
 }
 
-/** Where the text that begins at `from` ends: its closing quotation mark. */
+/** The position of the closing quotation mark of the string that begins at `from`. */
 function endOfText(text: string, from: number): number {
   for (let at = from + 1; at < text.length; at += 1) {
     const code = text.charCodeAt(at);
@@ -77,7 +77,7 @@ function endOfText(text: string, from: number): number {
 /** Longer than a key with each of its characters escaped, as `\u00XX`. */
 const longestKey = 200;
 
-/** Whether the text from one quotation mark to the other is the key, which `needle` holds with both of them. */
+/** Whether the string between two quotation marks is the key; `needle` includes both marks. */
 function isKey(text: string, from: number, end: number, needle: string): boolean {
   const length = end + 1 - from;
   if (length === needle.length) return text.startsWith(needle, from);
@@ -92,7 +92,7 @@ const unescaped = (text: string): string =>
 /** Longer than any id, however it is written. */
 const longestNumber = 40;
 
-/** The value of the key that ends at `end`; undefined when that text is no key but a value. */
+/** The value of the key that ends at `end`; undefined if that string is a value and not a key. */
 function valueBehind(text: string, end: number): number | undefined {
   const at = afterSpace(text, end + 1);
   if (text.charCodeAt(at) !== colon) return undefined;
@@ -100,7 +100,7 @@ function valueBehind(text: string, end: number): number | undefined {
   const value = text.slice(from, from + longestNumber);
   const [number] = /^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?=[\s,}])/.exec(value) ?? [];
   if (number !== undefined) return Number(number);
-  // Cut off within the value: no JSON, and no word of another movie.
+  // Cut off within the value: this is not JSON, and names no other movie.
   const isCut = from + longestNumber >= text.length && !/[,}]/.test(value);
   return isCut ? undefined : Number.NaN;
 }

@@ -1,32 +1,32 @@
 import { numberReader } from './number-reader.ts';
 import type { DeadLetterReason, MovieId, RawGenres, RawMovie } from './records.ts';
 
-/** How far (ms) a time may be ahead of the reader's clock. Beyond that a clock was wrong, or somebody invented the time. */
+/** How far (ms) a time may be ahead of the reader's clock. Beyond that a clock was wrong, or the time is invented. */
 export const maxAheadMs = 3_600_000;
 
-/** Why a record that can be decoded is not believed. */
+/** Why a decoded record is not accepted. */
 export interface Problem {
   readonly reason: DeadLetterReason;
-  /** For a person; holds no text of the record's that is not bounded. */
+  /** For a person; any text from the record in it has a bounded length. */
   readonly message: string;
 }
 
-/** Whether a time is too far ahead of `now`, both in milliseconds since the epoch. What is no time at all is, too. */
+/** Whether a time is too far ahead of `now`, both in milliseconds since the epoch. Also true for NaN. */
 export const isInFuture = (time: number, now: number): boolean => !(time <= now + maxAheadMs);
 
 type Key = Buffer | null;
 
 /**
- * What is wrong with a record of `tmdb.movie-ids`: its key has to be its movieId, from 1 on, and nobody can have asked for
- * it in the future. @param now milliseconds since the epoch. @returns null when nothing is.
+ * Checks a record of `tmdb.movie-ids`: its key must be its movieId, 1 or larger, and its time must not be
+ * in the future. @param now milliseconds since the epoch. @returns null if the record is correct.
  */
 export const problemOfId = (key: Key, { movieId, requestedAt }: MovieId, now: number): Problem | null =>
   problemOfKey(key, movieId) ?? problemOfTime('requestedAt', requestedAt, now);
 
 /**
- * What is wrong with a record of `tmdb.raw-movies`: key, movieId and, where the body has one, its id have to be the same whole
- * number from 1 on; the body of a 404 has to say that there is no such movie; TMDb cannot have answered in the future.
- * A false 404 that obeys all of this cannot be told from a true one. @param now as above. @returns null when nothing is.
+ * Checks a record of `tmdb.raw-movies`: key, movieId and the id in the body (if it has one) must be the same integer, 1 or
+ * larger; the body of a 404 must say that there is no such movie; the time must not be in the future.
+ * It cannot detect a false 404 that obeys all of this. @param now as above. @returns null if the record is correct.
  */
 export const problemOfMovie = (key: Key, movie: RawMovie, now: number): Problem | null =>
   problemOfKey(key, movie.movieId) ??
@@ -34,7 +34,7 @@ export const problemOfMovie = (key: Key, movie: RawMovie, now: number): Problem 
   problemOfStatus(movie) ??
   problemOfTime('fetchedAt', movie.fetchedAt, now);
 
-/** What is wrong with a record of `tmdb.raw-genres`, keyed by its language. @param now as above. @returns null when nothing is. */
+/** Checks a record of `tmdb.raw-genres`, keyed by its language. @param now as above. @returns null if the record is correct. */
 export function problemOfGenres(key: Key, { language, fetchedAt }: RawGenres, now: number): Problem | null {
   if (!isLanguage(language)) return mismatch(`its language ${quoted(Buffer.from(language))} is none`);
   if (!isKey(key, language)) return mismatch(`its key ${quoted(key)} is not its language ${language}`);
@@ -56,10 +56,10 @@ function problemOfBody({ movieId, body }: RawMovie): Problem | null {
   return mismatch(`the id in its document is ${said}, not its movieId ${movieId}`);
 }
 
-/** TMDb's words for "there is no such movie": not found, invalid id, and not found of its newer lists. */
+/** TMDb's codes for "there is no such movie": not found, invalid id, and not found in its newer lists. */
 const goneCodes = ['34', '6', '37'];
 
-/** TMDb says it in a hundred bytes. */
+/** TMDb's own body has about a hundred bytes. */
 const longestError = 64_000;
 
 function problemOfStatus({ httpStatus, body }: RawMovie): Problem | null {
@@ -71,7 +71,7 @@ function problemOfStatus({ httpStatus, body }: RawMovie): Problem | null {
   if ((typeof code === 'number' || typeof code === 'string') && goneCodes.includes(String(code))) return null;
   return {
     reason: 'unexpected_status',
-    message: `its status is ${httpStatus}, and its document has no code of a movie that is gone`,
+    message: `its status is ${httpStatus}, but its document has no code for a deleted movie`,
   };
 }
 
@@ -86,7 +86,7 @@ function statusCodeOf(body: Buffer): unknown {
 }
 
 function problemOfTime(field: string, time: Date, now: number): Problem | null {
-  // No warehouse holds all of the years before; a clock that was never set says 1970.
+  // No warehouse can store all earlier years; a clock that was never set shows 1970.
   if (time.getTime() < 0) {
     return { reason: 'undecodable_record', message: `its ${field} ${textOf(time)} is before 1970` };
   }

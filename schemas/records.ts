@@ -40,7 +40,7 @@ export interface DeadLetter {
   readonly originOffset: bigint;
   readonly originTimestamp: Date;
   readonly originKey: Buffer | null;
-  /** Only its beginning where `originValueBytes` is a number. */
+  /** Only the beginning of the value if `originValueBytes` is a number. */
   readonly originValue: Buffer | null;
   /** Machine-readable, one of `deadLetterReasons`. */
   readonly reason: DeadLetterReason;

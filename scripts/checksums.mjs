@@ -11,9 +11,9 @@ function readList(list) {
 const sha256 = (file) => createHash('sha256').update(readFileSync(file)).digest('hex');
 
 /**
- * Refuses downloaded files that are not those of the checked-in list. A registry's own checksums come from where the file comes
- * from; these were reviewed with the sources.
- * @param folder what was downloaded. @param list its checksums. @param isMeant which entries of the list have to be there.
+ * Refuses downloaded files that differ from the checked-in list. A registry's own checksums have the same source as the file;
+ * these were reviewed with the code.
+ * @param folder the downloaded files. @param list their checksums. @param isMeant selects the entries of the list that must exist.
  * @throws Error with one line: which file differs, and what to do.
  */
 export function verify(folder, list, isMeant = () => true) {

@@ -1,9 +1,9 @@
 /**
- * What a program that installs something is given of our environment: what it needs to run and to reach its registry, by name.
- * Everything else, our secrets and those of other programs among it, stays here.
+ * The environment of a program that installs packages: by name, only the variables that it needs to run and to reach its registry.
+ * It gets no other variables, so no secrets of ours or of other programs.
  */
 
-/** To run at all, and to reach a network through a proxy or with a certificate authority of its own. */
+/** Needed to run, and to reach a network through a proxy or with a private certificate authority. */
 const common = [
   ...['PATH', 'HOME', 'USER', 'LOGNAME', 'LANG', 'LC_ALL', 'LC_CTYPE', 'TZ', 'TMPDIR', 'JAVA_HOME'],
   ...['XDG_CACHE_HOME', 'XDG_CONFIG_HOME', 'PYENV_ROOT', 'PYENV_VERSION'],
@@ -11,7 +11,7 @@ const common = [
   ...['SSL_CERT_FILE', 'SSL_CERT_DIR', 'CURL_CA_BUNDLE', 'REQUESTS_CA_BUNDLE', 'NODE_EXTRA_CA_CERTS'],
 ];
 
-/** Settings of one program: a registry's address may hold credentials, which are for this program alone. */
+/** Settings of one program. A registry's address may contain credentials, which only this program may see. */
 const own = [
   { program: /^npm$/, setting: /^npm_config_/i },
   { program: /^(?:python|pip)[\d.]*$/, setting: /^PIP_/ },

@@ -1,4 +1,4 @@
-/** `.ci/run`: `npm test`, then as much of the full tier as there is time for. */
+/** `.ci/run`: `npm test`, then as many suites of the full tier as fit into the time. */
 import { runTests } from './setup.mjs';
 
 await runTests('ci');

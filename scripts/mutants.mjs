@@ -1,4 +1,4 @@
-/** `npm run test:mutants [-- [--core] [WORD...]]`: breaks the promises one by one and checks whether the tests notice. */
+/** `npm run test:mutants [-- [--core] [WORD...]]`: breaks the guarantees one by one and checks whether a test fails. */
 import { join } from 'node:path';
 import { ensure, exec, fail, node, root } from './setup.mjs';
 

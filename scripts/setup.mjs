@@ -62,13 +62,13 @@ const venv = (name, requirements, minor = 10) => ({
   },
 });
 
-/** By its full name: Maven would take the newest version of a plugin that no one has named. `-C`: no jar with a wrong checksum. */
+/** With its version: otherwise Maven takes the newest version of the plugin. `-C` refuses a jar with a wrong checksum. */
 const maven = (pom, goal) => [
   ...['-B', '-q', '-C', '-f', pom],
   `org.apache.maven.plugins:maven-dependency-plugin:3.6.1:${goal}`,
 ];
 
-/** Downloads into a new folder; what is not as the checked-in list says is not kept. */
+/** Downloads into a new folder; deletes the files if they differ from the checked-in list. */
 async function download(home, args, log, check) {
   rmSync(home, { recursive: true, force: true });
   await run('mvn', [...args, `-DoutputDirectory=${home}`], log);
@@ -248,13 +248,13 @@ export function exec(command, args, env = {}) {
   });
 }
 
-/** What the tests need, except for a broker where there is one already or only Docker can run one. */
+/** The parts that the tests need, without a broker if one exists or only Docker can run one. */
 export const testParts = () => [
   ...['npm', 'dbt', 'lint', 'redis', 'snowflake'],
   ...(process.env.KAFKA_BROKERS || !canRunJars() ? [] : ['kafka']),
 ];
 
-/** Installs `parts`, runs `test/runner/run-NAME.ts` with the arguments of this process, and ends as it does. */
+/** Installs `parts`, runs `test/runner/run-NAME.ts` with the arguments of this process, and exits with its code. */
 export async function runTests(name, parts = testParts()) {
   await ensure(parts).catch(fail);
   process.exit(await exec(node(), [join(root, 'test/runner', `run-${name}.ts`), ...process.argv.slice(2)]));

@@ -4,13 +4,13 @@ import { constants } from 'node:os';
 import { basename } from 'node:path';
 import { projectEnvironment } from './setup.mjs';
 
-/** How often we look whether npm still runs. Without `/proc` a look costs a process. */
+/** How often to check whether npm still runs. Without `/proc` each check starts a process. */
 const lookEveryMs = existsSync('/proc/self/stat') ? 200 : 2_000;
 
 /**
- * Runs the command line as a child that drains when we are asked to stop, when we are killed, and when npm, which started us, is
- * gone: npm ends at once by SIGTERM and tells its script nothing. Requests go through a channel, not as signals: a supervisor
- * that signals all processes of a service has reached the child already, and a second signal would cut its drain short.
+ * Runs the command line as a child process. The child drains when this process is asked to stop, when it is killed, and when the npm
+ * that started it ends: npm exits at once on SIGTERM and does not forward it. Stop requests go through a channel, not as signals: a
+ * supervisor that signals all processes has already reached the child, and a second signal would end its drain early.
  * @returns its exit code (128 + n when signal n ended it).
  */
 export function supervise(command, args) {
@@ -20,7 +20,7 @@ export function supervise(command, args) {
       env: projectEnvironment(),
     });
     const stop = () => child.connected && child.send('SIGTERM', () => {});
-    // A terminal sends Ctrl-C to the child as well: outlive it.
+    // A terminal sends Ctrl-C to the child as well, so wait for the child.
     process.on('SIGINT', () => {});
     process.on('SIGTERM', stop);
     const watch = onceNpmIsGone(stop);
@@ -32,7 +32,7 @@ export function supervise(command, args) {
   });
 }
 
-/** Calls `then` once, when the npm that runs us, directly or through a shell of its own, has ended; never when none does. */
+/** Calls `then` once, when the npm that started us (directly or through its shell) has ended; never if npm did not start us. */
 function onceNpmIsGone(then) {
   if (process.env.npm_lifecycle_event === undefined) return undefined;
   const parent = process.ppid;
@@ -47,13 +47,13 @@ function onceNpmIsGone(then) {
   return watch;
 }
 
-/** A process that runs: its program, and who started it or has taken it over. */
+/** A running process: its program, and its present parent. */
 function about(pid) {
   const [, name, parent] = /^\d+ \((.*)\) \S (\d+)/s.exec(statusOf(pid)) ?? [];
   return name === undefined ? undefined : { name: basename(name), parent: Number(parent) };
 }
 
-/** As Linux has it: `PID (NAME) STATE PARENT ...`. */
+/** Linux's format: `PID (NAME) STATE PARENT ...`. */
 function statusOf(pid) {
   try {
     if (existsSync('/proc/self/stat')) return readFileSync(`/proc/${pid}/stat`, 'utf8');

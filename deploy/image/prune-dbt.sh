@@ -1,5 +1,5 @@
 #!/bin/sh
-# Takes out of dbt's Python environment what no run of dbt reads, and compiles the rest: at run time no one can write bytecode.
+# Removes files that dbt never reads from its Python environment, and compiles the rest, because the file system is read-only at run time.
 #   prune-dbt.sh FOLDER
 # The folders named `tests` of dbt itself stay: dbt imports them.
 set -eu

@@ -1,6 +1,6 @@
 /**
- * Writes what the image is made of as a CycloneDX 1.6 document, from what is installed: Debian's packages by dpkg's list, npm's by
- * the lockfile in node_modules, Python's by their metadata. Run while the image is built: `node deploy/image/sbom.ts FILE`.
+ * Writes a CycloneDX 1.6 document with the installed parts of the image: Debian's packages from dpkg's list, npm's from
+ * the lockfile in node_modules, Python's from their metadata. Runs while the image is built: `node deploy/image/sbom.ts FILE`.
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ interface Component {
   readonly type: 'library' | 'operating-system' | 'application';
   readonly name: string;
   readonly version: string;
-  /** Absent where the kind of package has no address of this form. */
+  /** Absent if this kind of package has no such address. */
   readonly purl?: string;
   readonly licenses?: readonly { readonly license: { readonly name: string } }[];
 }
@@ -17,7 +17,7 @@ interface Component {
 const licensed = (name: string | undefined): Pick<Component, 'licenses'> =>
   name === undefined || name === '' ? {} : { licenses: [{ license: { name } }] };
 
-/** `Name: value` lines of a paragraph as dpkg and Python's metadata have them; the first one of each name. */
+/** The `Name: value` lines of a paragraph in dpkg's or Python's metadata; the first one of each name. */
 function fieldsOf(paragraph: string): Readonly<Record<string, string>> {
   const lines = paragraph.split('\n').map((line) => /^([\w-]+): (.*)$/.exec(line));
   return Object.fromEntries(lines.flatMap((match) => (match ? [[match[1], match[2]]] : [])).reverse());

@@ -114,7 +114,7 @@ export class OneCommandAtATime implements Dbt {
   }
 }
 
-/** @returns null where there is no whole document: on a full disk dbt leaves the beginning of one. */
+/** @returns null if the document is incomplete: on a full disk dbt writes only its beginning. */
 async function readJson(file: string): Promise<unknown> {
   try {
     return JSON.parse(await readFile(file, 'utf8'));

@@ -78,7 +78,7 @@ select status from silver.dbt_runs where command in ('run', 'build') order by fi
 
 /**
  * Looks into the ledger and into what dbt kept of its runs: cheap enough to ask every few seconds.
- * @param now milliseconds since the epoch. Rows of SILVER from beyond it were made by a clock that was wrong.
+ * @param now milliseconds since the epoch. Rows of SILVER with a later time come from a wrong clock.
  */
 export async function transformState(query: Query, fingerprint: string, now = Date.now()): Promise<TransformState> {
   const one = async (sql: string) => Object.values((await query(sql))[0] ?? {});

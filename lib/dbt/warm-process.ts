@@ -40,7 +40,7 @@ export class WarmProcess implements Runner {
     const kept = this.#process;
     if (kept !== null) {
       const answer = await this.#ask(kept, invocation, log, signal);
-      // It died between two commands, and there was no word of it yet: nothing of this one was done.
+      // The process died between two commands, before this one began: nothing was executed.
       if (typeof answer !== 'string' || kept.hasBegun || signal.aborted) return this.#endOf(kept, answer);
     }
     this.#process = new Conversation(this.#place);
@@ -51,7 +51,7 @@ export class WarmProcess implements Runner {
     return endingOnAbort(process.child, signal, process.ask(invocation, log, signal));
   }
 
-  /** @returns how the command ended. A process that has ended, or is beyond its bounds, is not kept. */
+  /** @returns how the command ended. A process that has ended or exceeds its limits is not reused. */
   async #endOf(process: Conversation, answer: Ended | string): Promise<string> {
     if (typeof answer === 'string') {
       this.#process = null;
@@ -73,7 +73,7 @@ export class WarmProcess implements Runner {
 class Conversation {
   readonly child: ChildProcessByStdio<Writable, Readable, Readable>;
   commands = 0;
-  /** Whether it has taken up the last command that it was asked. */
+  /** Whether it has begun the last command that it was given. */
   hasBegun = false;
   readonly #over: Promise<string>;
   #log: LogFollower | null = null;

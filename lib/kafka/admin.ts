@@ -18,13 +18,13 @@ export interface TopicOffsets {
 
 /** Questions to the cluster, and the making of our topics. Every method throws KafkaError when Kafka cannot be asked. */
 export interface KafkaAdmin extends AsyncDisposable {
-  /** Creates those of our topics that are missing; those that are there stay as they are. @returns what it created. */
+  /** Creates missing topics and leaves existing ones unchanged. @returns the created topics. */
   ensureTopics(settings: TopicSettings): Promise<readonly TopicName[]>;
-  /** Those of our topics that are not there. */
+  /** Our topics that do not exist. */
   missingTopics(): Promise<readonly TopicName[]>;
-  /** What does not hold of that on which our promises rest, of the topics that are there. Changes nothing. */
+  /** Preconditions of our guarantees that existing topics do not meet. Changes nothing. */
   examineTopics(settings: TopicSettings): Promise<readonly TopicFinding[]>;
-  /** Changes what `findings` say can be changed, and nothing else of the topics. */
+  /** Applies the fixes in `findings`, and changes nothing else. */
   applyFixes(findings: readonly TopicFinding[]): Promise<void>;
   topicOffsets(topic: string): Promise<TopicOffsets>;
   /** Identifies the topic for ever: 32 hexadecimal digits; one made anew under the same name has another. */

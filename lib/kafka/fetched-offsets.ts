@@ -2,11 +2,11 @@ import { createRequire } from 'node:module';
 import type { Batch } from 'kafkajs';
 import type { FetchedMessage } from './batches/record-batch.ts';
 
-/** What a batch of kafkajs has beyond its types. */
+/** Fields of a kafkajs batch that its types do not declare. */
 export interface FetchedOffsets extends Batch {
-  /** The offset that was asked for. */
+  /** The requested offset. */
   readonly fetchedOffset: string;
-  /** Every record that was fetched, in order: those of aborted transactions and the markers of transactions included. */
+  /** Every fetched record, in order, including records of aborted transactions and transaction markers. */
   readonly messagesWithinOffset: readonly Pick<FetchedMessage, 'offset' | 'isAbsent' | 'unusable'>[];
 }
 
@@ -23,9 +23,9 @@ interface BatchPrototype {
 }
 
 /**
- * kafkajs 2.2.4 hands out no batch in which all records are markers or of aborted transactions: it tells only that it has
- * moved. Here it hands them out as batches without messages, so that what was in them can be seen. Only the loop that hands
- * out batches asks these two questions.
+ * kafkajs 2.2.4 does not deliver a batch that contains only markers or aborted records; it only moves its position. This patch
+ * delivers it as a batch without messages, so that its offsets can be counted. Only the loop that delivers batches calls
+ * these two methods.
  */
 export function handOutFilteredBatches(): void {
   const load = createRequire(import.meta.url);
@@ -37,9 +37,8 @@ export function handOutFilteredBatches(): void {
 }
 
 /**
- * The offsets of a batch that Kafka does not have, from the one that was asked for up to `end` (exclusive). Kafka numbers
- * records without a gap, markers included, and `cleanup.policy=delete` takes them from the beginning alone: only compaction
- * leaves such holes.
+ * The offsets that Kafka no longer has, from the requested one up to `end` (exclusive). Kafka numbers records and markers
+ * without a gap, and `cleanup.policy=delete` removes records only from the beginning: only compaction leaves such holes.
  */
 export function missingOffsets({ fetchedOffset, messagesWithinOffset }: FetchedOffsets, end: bigint): OffsetRange[] {
   let next = BigInt(fetchedOffset);
@@ -50,7 +49,7 @@ export function missingOffsets({ fetchedOffset, messagesWithinOffset }: FetchedO
   };
   for (const { offset, isAbsent, unusable } of messagesWithinOffset) {
     const last = BigInt(offset);
-    // A batch that cannot be read is one message, whose offset is the batch's last.
+    // An unreadable batch is one message, whose offset is the last one of the batch.
     if (!isAbsent) pass(unusable?.firstOffset ?? last, last);
   }
   pass(end, end);

@@ -18,14 +18,14 @@ export function parseGap(text: string): Gap | null {
 const remedyOf = (gap: string): string =>
   `What they held has to be fetched again (replay ids). To continue without them, give the same command --accept-gap ${gap}`;
 
-/** Records that retention or a person took before they were loaded. */
+/** Records that retention or a person deleted before they were loaded. */
 export function lostBeginning(topic: TopicName, partition: number, { first, last }: OffsetRange): GapError {
   const gap = `${topic}/${partition}/${first}-${last}`;
   const lost = `these ${last - first + 1n} offsets were never loaded and are gone from Kafka, by retention or by hand`;
   return new GapError(`${gap}: ${lost}. ${remedyOf(gap)}`);
 }
 
-/** Records that compaction took. @param gap names the range from the first to the last of them. */
+/** Records that compaction removed. @param gap names the range from the first to the last of them. */
 export const lostWithin = (gap: string, offsets: bigint): GapError =>
   new GapError(
     `${gap}: ${offsets} of these offsets were never loaded and are gone from the middle of the partition: the topic is, or was, ` +

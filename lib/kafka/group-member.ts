@@ -28,7 +28,7 @@ export interface GroupSettings {
 export interface MemberHandler {
   /** After each rebalance. `isSameMember`: nobody else had those of `partitions` that were ours before. */
   onJoined(assignment: readonly TopicPartitions[], isSameMember: boolean): void;
-  /** Consecutive records as fetched at `fetchedOffset`, or none where all were markers. More comes when it resolves. */
+  /** Consecutive records fetched at `fetchedOffset`; empty if all were markers. The next batch follows when it resolves. */
   onBatch(batch: FetchedBatch, heartbeat: () => Promise<void>): Promise<void>;
   /** Whether it gets on: a member that lives and whose handler hangs is as good as dead. Absent: it always does. */
   isMoving?(): boolean;
@@ -42,12 +42,12 @@ export interface TopicPartitions {
 export interface FetchedBatch {
   readonly topic: TopicName;
   readonly partition: number;
-  /** The offset that was asked for. */
+  /** The requested offset. */
   readonly fetchedOffset: bigint;
   readonly messages: readonly FetchedMessage[];
   /** The offset that follows, past markers at the end. */
   readonly next: bigint;
-  /** Offsets in [fetchedOffset, next) that the partition has no longer, as compaction leaves it. */
+  /** Offsets in [fetchedOffset, next) that compaction removed from the partition. */
   readonly missing: readonly OffsetRange[];
 }
 
@@ -231,7 +231,7 @@ async function onBatch({ batch, heartbeat }: EachBatchPayload, fail: Member['fai
   }
 }
 
-/** What was fetched, as records. One that stands for a batch begins where we asked, if that is within the batch. */
+/** The fetched messages as records. A record that stands for a batch begins at the requested offset if that is within the batch. */
 export const toConsumerRecords = ({ topic, partition, messages, fetchedOffset }: FetchedBatch): ConsumerRecord[] =>
   messages.map((message) => ({
     topic,

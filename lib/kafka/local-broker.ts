@@ -60,7 +60,7 @@ export async function startLocalBroker(options: LocalBrokerOptions): Promise<Loc
 
 const addressOf = ({ client }: BrokerPorts): string => `127.0.0.1:${client}`;
 
-/** What Java takes from the locale, the time zone and the machine's folders unless it is told. */
+/** Settings that Java otherwise takes from the locale, the time zone and the machine's folders. */
 const javaDefaults = (dataDir: string): string[] => [
   ...['-Duser.language=en', '-Duser.country=US', '-Duser.timezone=UTC', '-Dfile.encoding=UTF-8'],
   ...[`-Djava.io.tmpdir=${tmpDirOf(dataDir)}`, `-Duser.home=${dataDir}`],

@@ -21,7 +21,7 @@ export interface PartitionSourceOptions extends Partial<GroupSettings> {
   readonly topics: readonly TopicName[];
   /** With the handler busy with one batch for so long, signs of life are not passed on. Standard: never. */
   readonly stallMs?: number;
-  /** Gaps that a person has seen and lets pass: each gap within one of them. */
+  /** Ranges that a person has accepted; a gap within one of them does not stop the source. */
   readonly acceptedGaps?: readonly Gap[];
   /** How often to ask whether the topics are still those that we began with. Standard: 30 s. */
   readonly topicIdsEveryMs?: number;
@@ -159,7 +159,7 @@ class PartitionRun {
     }
   }
 
-  /** What compaction took is lost like what retention took, only from the middle. @throws GapError unless it was accepted. */
+  /** Compaction loses records like retention, only from the middle. @throws GapError unless the gap was accepted. */
   #refuseHoles({ topic, partition, missing }: FetchedBatch): void {
     const refused = missing.filter((range) => !this.#isAccepted(topic, partition, range));
     const [first, last] = [refused[0]?.first, refused.at(-1)?.last];

@@ -2,8 +2,8 @@ import { createRequire } from 'node:module';
 import type { Kafka } from 'kafkajs';
 
 /**
- * What kafkajs 2.2.4 has inside and does not show. Its connections send whatever request they are given, so TLS, SASL and
- * retries stay its own where we need a request that it does not know.
+ * Access to internals of kafkajs 2.2.4. Its connections can send any request, so kafkajs still handles TLS, SASL and
+ * retries for a request that it does not implement.
  */
 interface Cluster {
   connect(): Promise<void>;
@@ -48,20 +48,20 @@ export interface RawRequest<T> {
   readonly apiKey: number;
   readonly apiVersion: number;
   readonly apiName: string;
-  /** Writes what follows the header, which kafkajs writes in its old form. */
+  /** Writes the body; kafkajs writes the header in its old form. */
   encode(encoder: Encoder): Encoder;
-  /** Reads what follows the correlation id. */
+  /** Reads the bytes after the correlation id. */
   decode(decoder: Decoder): T;
 }
 
 export const newEncoder = (): Encoder => new KafkajsEncoder();
 
-/** @throws kafkajs' own error for a code that is one. */
+/** @throws kafkajs' own error if the code is an error. */
 export function throwOnError(code: number): void {
   if (failure(code)) throw createErrorFromCode(code);
 }
 
-/** Sends one request to the controller, over a connection of its own. @throws errors of kafkajs, or what `decode` throws. */
+/** Sends one request to the controller, over a separate connection. @throws errors of kafkajs, or what `decode` throws. */
 export async function sendToController<T>(kafka: Kafka, request: RawRequest<T>): Promise<T> {
   const cluster = clusterOf(kafka);
   const { apiKey, apiVersion, apiName } = request;
@@ -72,7 +72,7 @@ export async function sendToController<T>(kafka: Kafka, request: RawRequest<T>):
     const answer = await broker.connectionPool.send({
       request: { apiKey, apiVersion, apiName, encode: async () => request.encode(newEncoder()) },
       response: {
-        // kafkajs looks for throttle times in what was decoded.
+        // kafkajs looks for throttle times in the decoded result.
         decode: async (bytes: Buffer) => ({ value: request.decode(new KafkajsDecoder(bytes)) }),
         parse: async (decoded: { value: T }) => decoded,
       },
@@ -86,6 +86,6 @@ export async function sendToController<T>(kafka: Kafka, request: RawRequest<T>):
 function clusterOf(kafka: Kafka): Cluster {
   const create = Object.getOwnPropertySymbols(kafka).find((symbol) => symbol.description?.endsWith('createCluster'));
   const make = create && (kafka as unknown as Record<symbol, (options: object) => Cluster>)[create];
-  if (!make) throw new Error('this kafkajs is not the one that raw-request.ts knows');
+  if (!make) throw new Error('raw-request.ts does not support this version of kafkajs');
   return make({ allowAutoTopicCreation: false });
 }

@@ -7,7 +7,7 @@ import type { ConsumerRecord, Offsets } from './topic.ts';
 
 /**
  * Reads a topic once, from its first record to the last that is there now; records of a partition come in order, one at
- * a time: a promise of `onRecord` is awaited. What is unusable goes to `onUnusable` alone. Leaves no group behind.
+ * a time: a promise of `onRecord` is awaited. Unusable records go only to `onUnusable`. Leaves no group behind.
  * @throws KafkaError when Kafka cannot be read, or whatever `onRecord` threw.
  */
 export async function readTopic(

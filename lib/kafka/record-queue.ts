@@ -67,7 +67,7 @@ export class RecordQueue {
     this.#waiting = this.#waiting.concat(
       records
         .filter(({ offset, unusable }) => (unusable?.lastOffset ?? offset) >= from && !this.#doneBefore.has(offset))
-        // A batch that stands as one record may begin before what was received.
+        // A record that stands for a batch may begin before the first received offset.
         .map((record) => (record.offset < from ? { ...record, offset: from } : record)),
     );
     if (next > from) this.#position = next;

@@ -24,7 +24,7 @@ export interface RecordSourceOptions extends Partial<GroupSettings> {
   readonly concurrency: number;
   /** With records in hand and none of them finished for so long, signs of life are not passed on. Standard: never. */
   readonly stallMs?: number;
-  /** Whether records wait for an outage to pass: then none of them finishes, and signs of life are passed on. */
+  /** Whether records wait for an outage to end: then none of them finishes, and the source still counts as live. */
   readonly isWaiting?: () => boolean;
   readonly log: Logger;
 }
@@ -128,7 +128,7 @@ class RecordRun {
     await this.#committer.flush(flushMs);
   }
 
-  /** Whether nothing is in hand, something was finished lately, or an outage is waited out. */
+  /** Whether no record is in flight, a record was finished recently, or records wait for an outage to end. */
   isMoving(): boolean {
     const { stallMs = Number.POSITIVE_INFINITY, isWaiting } = this.#settings;
     return this.#inHand === 0 || isWaiting?.() === true || performance.now() - this.#movedAt < stallMs;

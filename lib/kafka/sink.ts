@@ -27,7 +27,7 @@ const overheadBytes = 100;
 
 const sizeOf = (part: string | Buffer | null): number => (part === null ? 0 : Buffer.byteLength(part));
 
-/** Kafka's own: by the hash of the key, else any partition. */
+/** Kafka's default: by the hash of the key; without a key, any partition. */
 const createPartitioner: ICustomPartitioner = () => {
   const anyPartition = Partitioners.DefaultPartitioner();
   return (args) => {

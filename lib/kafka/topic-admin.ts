@@ -8,13 +8,13 @@ import { configOf, type TopicSettings, timestampBound } from './topic-settings.t
 
 const { ConfigResourceTypes } = kafkajs;
 
-/** Those of our topics that are not there. */
+/** Our topics that do not exist. */
 export async function missingTopics(admin: Admin): Promise<TopicName[]> {
   const existing = new Set(await admin.listTopics());
   return Object.values(topics).filter((topic) => !existing.has(topic));
 }
 
-/** Creates those of our topics that are missing; those that are there stay as they are. @returns what it created. */
+/** Creates missing topics and leaves existing ones unchanged. @returns the created topics. */
 export async function createMissing(admin: Admin, settings: TopicSettings): Promise<TopicName[]> {
   const missing = await missingTopics(admin);
   if (missing.length === 0) return [];
@@ -45,7 +45,7 @@ const isUnknownSetting = (error: unknown): boolean =>
   Array.isArray(error.errors) &&
   error.errors.some((one) => protocolErrorOf(one) === 'INVALID_CONFIG');
 
-/** Those of our topics that are there, as they are. */
+/** The state of each of our topics that exists. */
 export async function readTopics(admin: Admin): Promise<TopicStates> {
   const missing = new Set(await missingTopics(admin));
   const names = Object.values(topics).filter((topic) => !missing.has(topic));
@@ -68,7 +68,7 @@ export async function readTopics(admin: Admin): Promise<TopicStates> {
 
 type Configs = ReadonlyMap<TopicName, ReadonlyMap<string, string>>;
 
-/** All in one request; where we may not read one of them, each in a request of its own. */
+/** Reads all in one request. If we may not read one of them, sends a request for each. */
 async function readConfigs(admin: Admin, names: readonly TopicName[]): Promise<Configs> {
   try {
     const { resources } = await admin.describeConfigs({
@@ -92,7 +92,7 @@ async function readConfigs(admin: Admin, names: readonly TopicName[]): Promise<C
 const pollMs = 50;
 const polls = 100;
 
-/** Puts right what can be put right, and waits until Kafka shows it. Nothing else of a topic changes. */
+/** Applies all possible fixes, and waits until Kafka shows them. Changes nothing else. */
 export async function applyFixes(kafka: Kafka, admin: Admin, findings: readonly TopicFinding[]): Promise<void> {
   const changes = new Map<TopicName, [string, string][]>();
   for (const { topic, setting, fix } of findings) {
@@ -115,8 +115,8 @@ const topicResource = ConfigResourceTypes.TOPIC;
 const setOperation = 0;
 
 /**
- * IncrementalAlterConfigs, version 0 (KIP-339, Kafka 2.3). kafkajs has AlterConfigs alone, which gives every setting that it
- * does not name its default back.
+ * IncrementalAlterConfigs, version 0 (KIP-339, Kafka 2.3). kafkajs has only AlterConfigs, which resets every setting that the
+ * request does not name to its default.
  */
 const incrementalAlterConfigs = (
   changes: ReadonlyMap<TopicName, readonly (readonly [string, string])[]>,
@@ -136,7 +136,7 @@ const incrementalAlterConfigs = (
             ),
         ),
       )
-      // Not to be validated alone.
+      // validate_only: false
       .writeBoolean(false),
   decode: (decoder) => {
     decoder.readInt32(); // throttle time

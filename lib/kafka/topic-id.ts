@@ -15,8 +15,8 @@ export const topicIdOf = (kafka: Kafka, topic: string): Promise<string> =>
   );
 
 /**
- * Metadata, version 10, for one topic: https://kafka.apache.org/protocol#The_Messages_Metadata. Topic ids came with it (Kafka
- * 2.8); kafkajs' own request ends at version 6.
+ * Metadata, version 10, for one topic: https://kafka.apache.org/protocol#The_Messages_Metadata. It is the first version with topic
+ * ids (Kafka 2.8); kafkajs supports only up to version 6.
  */
 const metadataRequest = (topic: string): RawRequest<Answer> => ({
   apiKey: 3,
@@ -24,14 +24,14 @@ const metadataRequest = (topic: string): RawRequest<Answer> => ({
   apiName: 'Metadata',
   encode: (encoder) =>
     encoder
-      // The header's tagged fields: none. kafkajs writes the header of the versions before.
+      // The header's tagged fields: none. kafkajs writes the header of the older versions.
       .writeUVarInt(0)
       // One topic: no id, a name, no tagged fields. A compact array's length is written plus one.
       .writeUVarInt(2)
       .writeBuffer(Buffer.alloc(idBytes))
       .writeUVarIntString(topic)
       .writeUVarInt(0)
-      // Make no topic, tell nothing about who may do what, no tagged fields.
+      // Do not create the topic, do not include authorized operations, no tagged fields.
       .writeInt8(0)
       .writeInt8(0)
       .writeInt8(0)

@@ -9,18 +9,18 @@ import {
   timestampBound,
 } from './topic-settings.ts';
 
-/** A topic as it is. */
+/** The state of an existing topic. */
 export interface TopicState {
   readonly partitions: number;
-  /** Of the partition that has the fewest replicas. */
+  /** The smallest number of replicas of any partition. */
   readonly replicationFactor: number;
-  /** Its settings as they take effect, the broker's defaults included; null where we may not read them. */
+  /** Its effective settings, including the broker's defaults; null if we may not read them. */
   readonly config: ReadonlyMap<string, string> | null;
 }
 
 export type TopicStates = ReadonlyMap<TopicName, TopicState>;
 
-/** `refuse`: with it, records or what we know of them would be lost, or nothing can be written. `warn`: less than promised. */
+/** `refuse`: records or their metadata would be lost, or nothing can be written. `warn`: less than guaranteed. */
 type Verdict = 'refuse' | 'warn';
 
 /** A precondition that does not hold. */
@@ -30,11 +30,11 @@ export interface TopicFinding {
   readonly verdict: Verdict;
   readonly actual: string;
   readonly wanted: string;
-  /** What comes of it. */
+  /** The consequence. */
   readonly why: string;
-  /** What to do about it. */
+  /** The remedy, for a person. */
   readonly remedy: string;
-  /** How `topics --apply` puts it right; null where it cannot. */
+  /** How `topics --apply` corrects it; null if it cannot. */
   readonly fix: TopicFix | null;
 }
 
@@ -42,7 +42,7 @@ type TopicFix =
   | { readonly kind: 'alter'; readonly value: string }
   | { readonly kind: 'add partitions'; readonly partitions: number };
 
-/** What a judgement may look at. */
+/** The input of a check. */
 interface Facts {
   readonly topic: TopicName;
   readonly actual: string;
@@ -51,21 +51,21 @@ interface Facts {
   readonly settings: TopicSettings;
 }
 
-/** What is wrong; the value that is right is the one a topic is created with, unless it says another. */
+/** A problem. The correct value is the one that a topic is created with, unless the problem names another. */
 interface Judgement {
   readonly verdict: Verdict;
   readonly why: string;
   readonly wanted?: string;
 }
 
-/** One row of the table: what a promise rests on. */
+/** One row of the table: a precondition of a guarantee. */
 interface Precondition {
   /** Kafka's name of the setting, or `partitions` or `replication.factor`. */
   readonly setting: string;
   readonly topics: readonly TopicName[];
-  /** null: it holds. */
+  /** null: the precondition holds. */
   readonly judge: (facts: Facts) => Judgement | null;
-  /** What `topics --apply` does. @default it sets the setting */
+  /** The action of `topics --apply`. @default sets the setting */
   readonly fix?: (facts: Facts) => TopicFix | null;
 }
 
@@ -73,9 +73,9 @@ const all = Object.values(topics);
 const ids = [topics.movieIds];
 const dayMs = 86_400_000;
 
-/** Below this a weekend's outage of the loader loses records; who sets KAFKA_RAW_RETENTION lower has said so. */
+/** Below this, an outage of the loader over a weekend loses records. A lower KAFKA_RAW_RETENTION accepts that. */
 const safeRetentionMs = 7 * dayMs;
-/** Of one partition: about two days at TMDb's limit. */
+/** For one partition: about two days at TMDb's limit. */
 const safeRetentionBytes = 1_000_000_000;
 const noLimit = -1;
 
@@ -87,7 +87,7 @@ const configured = ({ state }: Facts, name: string): number | undefined => {
   return value === undefined ? undefined : Number(value);
 };
 
-/** Everything that our promises rest on in the topics, in the order in which it is told. */
+/** All preconditions that our guarantees have for topics, in the order of the findings. */
 const preconditions: readonly Precondition[] = [
   {
     setting: 'cleanup.policy',
@@ -119,7 +119,7 @@ const preconditions: readonly Precondition[] = [
       const isShort = ms !== noLimit && ms < Math.min(rawRetentionMs, safeRetentionMs);
       return isShort ? refuse(`${why}: what is not loaded by then is lost`) : warn(why);
     },
-    // To shorten it would delete records at once: that is for a person to do.
+    // Shortening it would delete records at once, so a person has to do it.
     fix: ({ actual, settings: { rawRetentionMs } }) =>
       Number(actual) !== noLimit && Number(actual) < rawRetentionMs
         ? { kind: 'alter', value: String(rawRetentionMs) }
@@ -225,17 +225,17 @@ const preconditions: readonly Precondition[] = [
   },
 ];
 
-/** What the topic takes once it is put right; 0 where it is not known. */
+/** The largest record that the topic accepts once it is corrected; 0 if unknown. */
 function sizeOf(name: TopicName, states: TopicStates, settings: TopicSettings): number {
   const actual = Number(states.get(name)?.config?.get('max.message.bytes') ?? 0);
   const isTooSmall = actual > 0 && actual < neededRecordBytes(name, settings);
   return isTooSmall ? Number(configOf(name, settings)['max.message.bytes']) : actual;
 }
 
-/** `producer` leaves it to whoever writes. */
+/** `producer` keeps the compression of the writer. */
 const readable = ['producer', 'uncompressed', 'gzip', 'snappy', 'lz4', 'zstd'];
 
-/** Everything that does not hold, of the topics that are there; what would lose records first. */
+/** All violated preconditions of existing topics; those that would lose records come first. */
 export function judgeTopics(states: TopicStates, settings: TopicSettings): readonly TopicFinding[] {
   const findings = [...states].flatMap(([topic, state]) => findingsOf(topic, state, states, settings));
   return findings.toSorted((a, b) => Number(b.verdict === 'refuse') - Number(a.verdict === 'refuse'));
@@ -251,7 +251,7 @@ function findingsOf(topic: TopicName, state: TopicState, states: TopicStates, se
       const finding = judgeOne(precondition, { topic, actual, state, states, settings });
       return finding ? [finding] : [];
     });
-  // Two rows may speak of one setting: the first is told.
+  // Two rows may concern one setting: only the first is reported.
   return [...unknown, ...judged].filter(
     ({ setting }, index, list) => list.findIndex((other) => other.setting === setting) === index,
   );
@@ -274,7 +274,7 @@ function judgeOne(precondition: Precondition, facts: Facts): TopicFinding | null
   return { topic, setting, verdict, actual, wanted, why, remedy: remedyOf(facts, setting, fix), fix };
 }
 
-/** `kafka-configs` is named for those whose user of ours may not alter topics. */
+/** Names `kafka-configs` too, because our Kafka user may lack the right to alter topics. */
 function remedyOf({ topic, actual }: Facts, setting: string, fix: TopicFix | null): string {
   if (fix?.kind === 'alter') {
     const byHand = `kafka-configs --alter --entity-type topics --entity-name ${topic} --add-config ${setting}=${fix.value}`;

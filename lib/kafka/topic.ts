@@ -17,8 +17,8 @@ export interface ConsumerRecord {
   /** Absent where there are none. */
   readonly headers?: Headers;
   /**
-   * Set where the record is beyond our limits, or stands for a batch that cannot be read: park it. Key and value then hold a
-   * beginning at most, and a value of null is no tombstone.
+   * Set if the record is beyond our limits, or stands for an unreadable batch: park it. Key and value then hold at most their
+   * beginning, and a null value is not a tombstone.
    */
   readonly unusable?: UnusableRecord;
 }

@@ -2,7 +2,7 @@ import { z } from 'zod';
 
 /**
  * The few fields of TMDb's answers that the pipeline relies on; everything else travels untouched in the raw bytes.
- * Nothing else is checked, because new keys appear without notice and one bad element must cost itself alone.
+ * Nothing else is checked, because new keys appear without notice and a bad element must not affect its neighbours.
  */
 const id = z.int32().positive();
 
@@ -20,11 +20,11 @@ export interface MoviePage {
   readonly movies: readonly ListedMovie[];
   /** Items on the page, usable or not. */
   readonly listed: number;
-  /** Pages of the whole list as this page states it; null when it states nothing that can be true. */
+  /** Pages of the whole list as this page states it; null if it states no plausible number. */
   readonly totalPages: number | null;
 }
 
-/** The genre list. Its rows are read in the warehouse; here they are only counted. */
+/** The genre list. The warehouse reads its rows; here they are only counted. */
 export interface GenreList {
   readonly listed: number;
   /** Rows without an id or without a name. */
@@ -33,7 +33,7 @@ export interface GenreList {
 
 /**
  * Reads page number `page` of a list of movies. An item without a usable id is left out and counted in `listed`.
- * A total that is smaller than a page with items on it cannot be true.
+ * A total is not plausible if it is smaller than the number of a page with items.
  * @returns null when there is no list of results.
  */
 export function readMoviePage(body: unknown, page: number): MoviePage | null {
@@ -48,7 +48,7 @@ export function readMoviePage(body: unknown, page: number): MoviePage | null {
   return { movies, listed: results.length, totalPages: isPossible ? Number(total) : null };
 }
 
-/** @returns null when there is no list of genres, or an empty one: TMDb has had genres since it exists. */
+/** @returns null if there is no list of genres, or an empty one: TMDb always has genres. */
 export function readGenreList(body: unknown): GenreList | null {
   const genres = fieldOf(body, 'genres');
   if (!Array.isArray(genres) || genres.length === 0) return null;
@@ -59,7 +59,7 @@ export function readGenreList(body: unknown): GenreList | null {
   return { listed: genres.length, unusable: genres.filter((row) => !isUsable(row)).length };
 }
 
-/** An id is a JSON number from 1 to 2,147,483,647. Text that looks like one is none: what it means is a guess. */
+/** An id is a JSON number from 1 to 2,147,483,647. A string of digits is not an id: its meaning would be a guess. */
 function idOf(item: unknown): number | null {
   const parsed = id.safeParse(fieldOf(item, 'id'));
   return parsed.success ? parsed.data : null;

@@ -104,7 +104,7 @@ class Client implements TmdbClient {
           // Being told to slow down is no fault of this movie's and uses up no attempt; for ever is another matter.
           if (state.downMs >= longestPauseMs) state.isOut(error);
           if (state.downMs >= this.#giveUpAfterMs(endpoint)) {
-            throw new TmdbUnreachableError(`${this.#options.baseUrl} lets nothing through: ${messageOf(error)}`);
+            throw new TmdbUnreachableError(`${this.#options.baseUrl} answers no request: ${messageOf(error)}`);
           }
         }
         await this.#context.clock.sleep(fullJitter(failures, backoff, this.#context.random), signal);
@@ -117,7 +117,7 @@ class Client implements TmdbClient {
     return neverGivenUp?.includes(endpoint) ? Number.POSITIVE_INFINITY : giveUpAfterMs;
   }
 
-  /** A list is always there, so whatever is wrong with one of its answers may pass; a movie may be wrong for good. */
+  /** A list always exists, so any bad answer for it may be transient; a bad answer for a movie may be permanent. */
   #mayRetry(error: unknown, endpoint: Endpoint): boolean {
     return isRetriable(error) || (endpoint !== 'movie' && error instanceof UnusableAnswerError);
   }
@@ -165,7 +165,7 @@ class Client implements TmdbClient {
     }
   }
 
-  /** Answers that concern every request, not this one alone. */
+  /** Handles answers that concern every request, not only this one. */
   async #throwIfAboutAll(endpoint: Endpoint, answer: Answer, { status, code }: Reading): Promise<void> {
     if (isRefusal(status, code)) {
       throw this.#refuse(
@@ -184,12 +184,12 @@ class Client implements TmdbClient {
 
   #refuse(endpoint: Endpoint, error: RefusalError): RefusalError {
     this.#refusals.add(endpoint, error);
-    // The next look is one request's.
+    // The next probe is a single request.
     this.#queue.concurrency = 1;
     return error;
   }
 
-  /** @throws the refusal itself where the endpoint is given up some time. */
+  /** @throws the refusal itself unless the endpoint is never given up. */
   async #waitOutRefusal(error: RefusalError, endpoint: Endpoint, signal: AbortSignal): Promise<void> {
     this.#endpoints[endpoint].isOut(error);
     if (this.#giveUpAfterMs(endpoint) < Number.POSITIVE_INFINITY) throw error;
@@ -209,8 +209,8 @@ class Client implements TmdbClient {
   }
 
   /**
-   * Resolves when the endpoint answers others: whose fault a failure is, is only known then. While it is out, parking
-   * would empty the whole queue into dead letters, so it is waited for. @returns whether it had to be waited for.
+   * Resolves when the endpoint answers another request: only then is it known whether this movie or the endpoint failed. During an
+   * outage, parking would move the whole queue to dead letters, so this waits. @returns whether it had to wait.
    */
   async #waitForEndpoint(question: Question<unknown>, error: UnusableAnswerError, signal: AbortSignal) {
     const { endpoint } = question;
@@ -227,7 +227,7 @@ class Client implements TmdbClient {
     }
   }
 
-  /** Many requests fail at the same time; one question for all of them is enough. */
+  /** Many requests fail at the same time; one probe for all of them is enough. */
   #isUp(question: Question<unknown>, signal: AbortSignal): Promise<boolean> {
     const { endpoint, path } = question;
     const running = this.#probes.get(endpoint);
@@ -239,14 +239,14 @@ class Client implements TmdbClient {
     return probe;
   }
 
-  /** Whether the endpoint answers a question that has nothing to do with the one that failed. */
+  /** Whether the endpoint answers a request that is independent of the failed one. */
   async #probe(endpoint: Endpoint, path: string, signal: AbortSignal): Promise<boolean> {
     try {
       await this.#once({ endpoint, path, interpret: expectAnswer }, signal);
       return true;
     } catch (error) {
       signal.throwIfAborted();
-      // Refused requests are no fault of the endpoint's, but there is no answer until the refusal is over.
+      // A refusal is not an outage of the endpoint, but there is no answer until the refusal ends.
       if (isRefused(error)) await this.#waitOutRefusal(error, endpoint, signal);
       return false;
     }

@@ -3,7 +3,7 @@ import { messageOf } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import { CredentialsRefusedError, TooManyRequestsError, UntrustedServerError } from './errors.ts';
 
-/** TMDb's endpoints fail one by one, so each is waited for by itself. */
+/** TMDb's endpoints fail independently, so the client waits for each of them separately. */
 export const endpoints = ['movie', 'popular', 'genres'] as const;
 export type Endpoint = (typeof endpoints)[number];
 
@@ -12,13 +12,13 @@ type OutageReason = 'unreachable' | 'limited' | 'refused' | 'untrusted';
 
 export interface Outage {
   readonly reason: OutageReason;
-  /** For a person. Never a key in it. */
+  /** For a person. Never contains a key. */
   readonly message: string;
 }
 
 /**
- * Paths that show whether an endpoint answers as long as none was answered yet: old movies, the first pages. A 404 for one
- * of them is an answer as well. The genre list is one document, so its probe is the list itself.
+ * Default probes, used until the endpoint has answered a path: old movies, the first pages. A 404 for one
+ * of them is an answer too. The genre list is one document, so its probe is the list itself.
  */
 const defaultProbes: Readonly<Record<Endpoint, readonly string[]>> = {
   movie: ['/movie/550', '/movie/13'],
@@ -26,10 +26,10 @@ const defaultProbes: Readonly<Record<Endpoint, readonly string[]>> = {
   genres: ['/genre/movie/list?language=en'],
 };
 
-/** Recently answered paths that are kept as probes: several, so that one that breaks does not decide alone. */
+/** How many recently answered paths are kept as probes: several, so that one bad document does not decide alone. */
 const probesKept = 5;
 
-/** What is known about one endpoint, as this process sees it. Logs one line when it goes out and one when it is back. */
+/** The outage state of one endpoint, as this process sees it. Logs one line when an outage begins and one when it ends. */
 export class EndpointState {
   readonly #name: Endpoint;
   readonly #clock: Clock;
@@ -38,7 +38,7 @@ export class EndpointState {
   /** Monotonic ms of the first failure since the last success; undefined while it answers. */
   #failingSince: number | undefined;
   #outage: Outage | null = null;
-  /** Paths that were answered, the newest first. */
+  /** Answered paths, the newest first. */
   #answered: readonly string[] = [];
   #asked = 0;
 
@@ -70,7 +70,7 @@ export class EndpointState {
     this.#failingSince = undefined;
   }
 
-  /** It is not this or that request that fails, it is the endpoint. */
+  /** Records that the endpoint as a whole is out, not a single request. */
   isOut(error: unknown): void {
     const outage = { reason: reasonOf(error), message: messageOf(error) };
     if (this.#outage?.reason === outage.reason) return;
@@ -79,7 +79,7 @@ export class EndpointState {
     this.#log.warn({ endpoint: this.#name, reason: outage.reason, error: outage.message }, 'TMDb is out, waiting');
   }
 
-  /** A path of the same endpoint that has nothing to do with `path`; another one each time, as far as there are. */
+  /** A different path of the same endpoint; if there are several, another one each time. */
   probeFor(path: string): string {
     const known = [...this.#answered, ...defaultProbes[this.#name]].filter((other) => other !== path);
     const probes = [...new Set(known)];

@@ -1,7 +1,7 @@
 import type { DeadLetterReason } from '../../schemas/records.ts';
 import { ExitCode, IngestError } from '../errors.ts';
 
-/** What TMDb, or what stands in its place, did. A service waits for all of these to pass. */
+/** Failures of TMDb, or of a server in its place. A service waits until they end. */
 export abstract class TmdbError extends IngestError {}
 
 /**

@@ -6,14 +6,14 @@ import { UnusableAnswerError } from './errors.ts';
 import { errorIn, isGoneCode } from './status-codes.ts';
 import type { Answer } from './transport.ts';
 
-/** An answer by what it means. */
+/** The meaning of an answer. */
 export interface Reading {
   readonly path: string;
   /** The HTTP status; of a 2xx whose body reports an error, the status that TMDb documents for that error. */
   readonly status: number;
-  /** TMDb's `status_code`; null when the body is no error body. */
+  /** TMDb's `status_code`; null if the body is not an error body. */
   readonly code: number | null;
-  /** The parsed body. @throws UnusableAnswerError, retriable: a body that is no JSON may be a proxy's page or torn. */
+  /** The parsed body. @throws UnusableAnswerError, retriable: a body that is not JSON may be a proxy's page or torn. */
   json(): unknown;
 }
 
@@ -52,22 +52,22 @@ export function interpretMovie(reading: Reading, movieId: number): z.infer<typeo
   throw new UnusableAnswerError('wrong_movie', `the answer for ${path} is about movie ${parsed.data.id}`, false);
 }
 
-/** @throws UnusableAnswerError when the answer as a whole is no page; bad items are only counted. */
+/** @throws UnusableAnswerError if the answer as a whole is not a page; bad items are only counted. */
 export function interpretMoviePage(reading: Reading, page: number): MoviePage {
   expectSuccess(reading);
   return readMoviePage(reading.json(), page) ?? shapeless(reading, 'results is no list');
 }
 
-/** @throws UnusableAnswerError when the answer as a whole is no genre list; bad rows are only counted. */
+/** @throws UnusableAnswerError if the answer as a whole is not a genre list; bad rows are only counted. */
 export function interpretGenreList(reading: Reading): GenreList {
   expectSuccess(reading);
   return readGenreList(reading.json()) ?? shapeless(reading, 'genres is no list, or an empty one');
 }
 
 /**
- * Whether the server answers at all: any JSON that is not about a failure of the server. What the JSON holds does not
- * matter, nor that it says 404. A page of HTML is no answer of TMDb's, whatever its status: a proxy or a
- * maintenance page stands there in its place. @throws UnusableAnswerError when it does not answer.
+ * Checks whether the server answers at all: any JSON that does not report a server failure, even a 404. Its content does
+ * not matter. A page of HTML is not an answer of TMDb, whatever its status: it comes from a proxy or is a
+ * maintenance page. @throws UnusableAnswerError if the server does not answer.
  */
 export function expectAnswer(reading: Reading): void {
   expectNoFailure(reading);
@@ -79,7 +79,7 @@ function expectNoFailure({ status, path }: Reading): void {
   throw new UnusableAnswerError('attempts_exhausted', `TMDb answered ${status} for ${path}`, true);
 }
 
-/** @throws UnusableAnswerError: retriable for what passes by itself. */
+/** @throws UnusableAnswerError: retriable if the failure is transient. */
 function expectSuccess(reading: Reading): void {
   expectNoFailure(reading);
   const { status, code, path } = reading;

@@ -4,7 +4,7 @@ import { CredentialsRefusedError, UntrustedServerError } from './errors.ts';
 
 export type RefusalError = CredentialsRefusedError | UntrustedServerError;
 
-/** Whether an error is about every request, and no attempt of this one. */
+/** Whether an error concerns every request, so that it does not count as an attempt of this one. */
 export const isRefused = (error: unknown): error is RefusalError =>
   error instanceof CredentialsRefusedError || error instanceof UntrustedServerError;
 
@@ -12,13 +12,13 @@ interface Refusal {
   readonly error: RefusalError;
   /** Monotonic ms of the first one since the endpoint answered. */
   readonly since: number;
-  /** Monotonic ms; in force until then. */
+  /** Monotonic ms until which it is in force. */
   readonly until: number;
 }
 
 /**
- * Which requests must not be sent because TMDb refused others. A refusal of one endpoint holds for all: the credentials
- * are the same. An endpoint that has answered since the refusals of another began is not held back by them.
+ * Decides which requests must not be sent because TMDb refused others. A refusal by one endpoint blocks all endpoints, because the
+ * credentials are the same. It does not block an endpoint that has answered since that refusal began.
  */
 export class Refusals {
   readonly #clock: Clock;
@@ -27,7 +27,7 @@ export class Refusals {
   /** Monotonic ms of each endpoint's last answer. */
   readonly #answeredAt = new Map<Endpoint, number>();
 
-  /** @param holdMs how long a refusal holds before one request may look again. */
+  /** @param holdMs how long a refusal blocks requests before one request may try again. */
   constructor(clock: Clock, holdMs = Number.POSITIVE_INFINITY) {
     this.#clock = clock;
     this.#holdMs = holdMs;
@@ -45,7 +45,7 @@ export class Refusals {
     if (!this.isBlocked(endpoint)) this.#refusals.delete(endpoint);
   }
 
-  /** @throws the refusal that holds a request to this endpoint back. */
+  /** @throws the refusal that blocks a request to this endpoint. */
   throwIfAny(endpoint: Endpoint): void {
     const refusal = this.#blocking(endpoint);
     if (refusal) throw refusal.error;

@@ -20,7 +20,7 @@ const statusOfCode: ReadonlyMap<number, number> = new Map([
   [24, 504],
 ]);
 
-/** Each of these codes says that there is no such movie. */
+/** Each of these codes means that there is no such movie. */
 const goneCodes: ReadonlySet<number | null> = new Set([34, 6, 37]);
 
 /** Their status is 401 or 403, but they are about one resource: duplicate entry, no permission to edit it, private. */
@@ -28,19 +28,19 @@ const codesOfOneResource: ReadonlySet<number | null> = new Set([8, 38, 39]);
 
 export const isGoneCode = (code: number | null): boolean => goneCodes.has(code);
 
-/** Whether an answer says that no request will be served until a person has fixed the credentials. */
+/** Whether an answer means that TMDb serves no request until a person has fixed the credentials. */
 export const isRefusal = (status: number, code: number | null): boolean =>
   (status === 401 || status === 403) && !codesOfOneResource.has(code);
 
-/** A code that TMDb's list does not have says that the request failed, and no more: it is tried again like a 500. */
+/** A code that TMDb's list lacks means only that the request failed: it is retried like a 500. */
 const unknownCode = 500;
 
-/** The keys of the documents that we ask for: what has one of them is no error body, unless it says so itself. */
+/** Keys of the documents that we request. A body with one of them is not an error body, unless it says so itself. */
 const documentKeys = ['id', 'results', 'genres'];
 
 /**
  * The error that a JSON body reports, whatever the HTTP status beside it: `{"success":false,"status_code":34,...}`, or
- * the older form without `success`. @returns null when the body is no error body.
+ * the older form without `success`. @returns null if the body is not an error body.
  */
 export function errorIn(body: unknown): { readonly code: number | null; readonly status: number } | null {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) return null;

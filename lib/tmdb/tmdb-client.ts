@@ -8,7 +8,7 @@ import type { Transport } from './transport.ts';
 /** An answer worth keeping: its exact bytes and where they came from. `parsed` holds the fields relied on. */
 export interface Recorded<T> {
   readonly url: string;
-  /** What the answer means: 404 as well where a 200 says in its body that there is no such movie. */
+  /** The meaning of the answer: 404 also if a 200 says in its body that there is no such movie. */
   readonly httpStatus: number;
   readonly fetchedAt: Date;
   /** The document, byte for byte, with every compression undone. */
@@ -16,21 +16,21 @@ export interface Recorded<T> {
   readonly parsed: T;
 }
 
-/** What went over the wire so far. */
+/** The requests sent so far. */
 export interface RequestCounts {
   readonly requests: number;
-  /** What the answer means as an HTTP status, or `failed` where no answer came → requests. */
+  /** The meaning of the answer as an HTTP status, or `failed` if no answer came → requests. */
   readonly byOutcome: Readonly<Record<string, number>>;
 }
 
 /**
  * TMDb as the stages see it. Every request, retries included, takes a token of the shared bucket. All methods throw
- * - UnusableAnswerError when this one answer cannot be had (a dead letter, a page left out),
+ * - UnusableAnswerError if this one answer cannot be used (leads to a dead letter or a skipped page),
  * - CredentialsRefusedError on 401 or 403, UntrustedServerError when its certificate does not prove who it is; from then
  *   on nothing is sent for `refusedForMs`,
  * - TmdbUnreachableError when the endpoint as a whole is out for longer than `giveUpAfterMs`,
  * - the signal's reason when it aborts before the request is sent; one that was sent is waited for.
- * An endpoint that is never given up throws neither of the last three kinds: it waits for them to pass.
+ * For an endpoint that is never given up, the client waits instead of throwing refusals and outages.
  */
 export interface TmdbClient {
   /** The details of one movie; `httpStatus` is 404 and `parsed` null when TMDb has no such movie (any more). */
@@ -42,9 +42,9 @@ export interface TmdbClient {
   counts(): RequestCounts;
 }
 
-/** Told of every request; must not throw. */
+/** Called for every request; must not throw. */
 export interface RequestObserver {
-  /** @param outcome what the answer means as an HTTP status, or `failed` where no answer came. */
+  /** @param outcome the meaning of the answer as an HTTP status, or `failed` if no answer came. */
   answered(endpoint: Endpoint, outcome: string): void;
   /** A request has waited so long for its token. */
   waited(ms: number): void;
@@ -57,11 +57,11 @@ export interface TmdbClientOptions {
   readonly bucket: TokenBucket;
   readonly baseUrl: string;
   readonly concurrency: number;
-  /** How long an outage of an endpoint is waited out once TMDb has answered; before, it fails at once. */
+  /** How long to wait during an outage of an endpoint once TMDb has answered; before that, the outage fails at once. */
   readonly giveUpAfterMs: number;
   /** Endpoints that are never given up, not even when credentials are refused. @default none */
   readonly neverGivenUp?: readonly Endpoint[];
-  /** After a refusal nothing is sent for so long, then one request looks again. @default Infinity */
+  /** After a refusal nothing is sent for this time (ms), then one request tries again. @default Infinity */
   readonly refusedForMs?: number;
   /** Length of the bucket's window: the pause after a 429 that names none. */
   readonly windowMs: number;

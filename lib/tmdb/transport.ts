@@ -20,7 +20,7 @@ export interface Transport extends AsyncDisposable {
    * @param onAnswered called when the first byte of the answer is there: the server has counted the request.
    * A request that was sent is not taken back: when the process drains, it ends with its answer or at its deadline.
    * @throws UnusableAnswerError: retriable when the network failed or the deadline passed, final when the decoded body
-   * is too large, in whatever way it was compressed. UntrustedServerError when the server is not who it should be; it has been sent nothing.
+   * is too large, in whatever way it was compressed. UntrustedServerError if the server cannot prove its identity; nothing was sent to it.
    */
   get(path: string, onAnswered: () => void): Promise<Answer>;
 }
@@ -44,7 +44,7 @@ export function openTransport(options: TransportOptions): Transport {
   const dispatcher = new Agent({ connections: options.connections, pipelining: 1 });
   const headers = {
     accept: 'application/json',
-    // The one coding that is also recognised where a server forgets to declare it.
+    // gzip can be recognised even if a server forgets to declare it.
     'accept-encoding': 'gzip',
     ...(options.token && { authorization: `Bearer ${options.token.reveal()}` }),
   };

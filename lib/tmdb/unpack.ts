@@ -2,7 +2,7 @@ import { promisify } from 'node:util';
 import { gunzip, inflate, zstdDecompress } from 'node:zlib';
 import { UnusableAnswerError } from './errors.ts';
 
-/** Compressions within one another that are undone: TMDb's own and one more of a proxy, and room for a third. */
+/** The largest number of nested compressions: TMDb's own, one of a proxy, and a reserve of one. */
 const maxLayers = 3;
 
 type Unpack = (packed: Buffer, options: { maxOutputLength: number }) => Promise<Buffer>;
@@ -23,7 +23,7 @@ const codings: readonly {
 
 /**
  * Undoes a compression that the server did not declare, recognised by its first bytes. No JSON text begins with any of
- * them, so a document is never touched. Brotli and raw deflate have no such mark; we do not ask for them either.
+ * them, so a document is never touched. Brotli and raw deflate have no such mark, so we do not request them.
  * @param maxBytes most bytes of the result, and of every step to it.
  * @throws UnusableAnswerError: `body_too_large`, final, beyond `maxBytes` or the third layer; retriable when the
  * compressed bytes are cut or broken.
@@ -34,7 +34,7 @@ export async function unpackUndeclared(body: Buffer, maxBytes: number): Promise<
     const coding = codings.find(({ begins }) => begins(unpacked));
     if (!coding) return unpacked;
     if (layers === maxLayers) {
-      throw new UnusableAnswerError('body_too_large', `more than ${maxLayers} compressions within one another`, false);
+      throw new UnusableAnswerError('body_too_large', `more than ${maxLayers} nested compressions`, false);
     }
     unpacked = await coding.unpack(unpacked, { maxOutputLength: maxBytes }).catch((error) => {
       if (error.code === 'ERR_BUFFER_TOO_LARGE') {

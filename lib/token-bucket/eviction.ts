@@ -1,20 +1,20 @@
 import type { Secret } from '../secret.ts';
 import { RedisTokenStore } from './redis-store.ts';
 
-/** A setting of the bucket's store that is other than it should be. The limit holds nevertheless. */
+/** A wrong setting of the bucket's store. The limit holds nevertheless. */
 export interface StoreFinding {
   readonly setting: 'maxmemory-policy';
-  /** `unknown` where we may not ask. */
+  /** `unknown` if we may not read it. */
   readonly actual: string;
   readonly why: string;
   readonly remedy: string;
 }
 
 /**
- * Looks whether the store throws the bucket away when its memory is full. Our keys have no expiry, so only the policies
+ * Checks whether the store evicts the bucket when its memory is full. Our keys have no expiry, so only the policies
  * that evict any key do. A bucket that is evicted grants nothing for a window, as after a restart: requests wait, and no
  * limit is exceeded.
- * @returns null where it does not. @throws TokenBucketUnavailableError, TokenBucketRefusedError.
+ * @returns null if it does not. @throws TokenBucketUnavailableError, TokenBucketRefusedError.
  */
 export async function examineEviction(url: Secret): Promise<StoreFinding | null> {
   await using store = new RedisTokenStore({ url, key: 'tmdb-stream' });

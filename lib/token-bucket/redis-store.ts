@@ -55,7 +55,7 @@ export class RedisTokenStore implements TokenStore {
     return toAnswer(await this.#withinDeadline((client) => this.#call(client, request)));
   }
 
-  /** What the server does when its memory is full; null where it does not tell us. @throws as `turn`. */
+  /** The server's eviction policy; null if we may not read it. @throws as `turn`. */
   async evictionPolicy(): Promise<string | null> {
     // Not CONFIG GET, which managed servers refuse.
     const info = await this.#withinDeadline(async (client) => {

@@ -1,13 +1,13 @@
 import { PreconditionError } from '../errors.ts';
 
-/** A column as a warehouse tells it: names and types in lower case. */
+/** A column as a warehouse reports it: names and types in lower case. */
 export interface BronzeColumn {
   readonly table: string;
   readonly name: string;
   readonly type: string;
 }
 
-/** The columns that a `bronze.sql` gives its tables, in order; those that a later `alter table` adds at the end as well. */
+/** The columns of the tables in a `bronze.sql`, in order, with columns that a later `alter table` adds at the end. */
 export function columnsIn(bronzeSql: string): BronzeColumn[] {
   const sql = bronzeSql.replaceAll(/--.*$/gm, '');
   const created = [...sql.matchAll(/create [\w ]*table if not exists bronze\.(\w+) \(\n([^;]*)\n\)/g)];
@@ -20,8 +20,8 @@ export function columnsIn(bronzeSql: string): BronzeColumn[] {
 }
 
 /**
- * Compares BRONZE's tables with what their loader writes: it goes by the columns' places, and a reader by their names and
- * types. Tables that are not there are not spoken of.
+ * Compares BRONZE's tables with the columns that the loader writes. The loader uses their positions, and readers use their names and
+ * types. Ignores tables that do not exist.
  * @throws PreconditionError with a line for each table that differs. Nothing was written.
  */
 export function refuseOtherColumns(expected: readonly BronzeColumn[], actual: readonly BronzeColumn[]): void {

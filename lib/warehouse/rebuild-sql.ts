@@ -87,7 +87,7 @@ export function comparisonSql(contents: Readonly<Record<RawTable, string>>, piec
     select totals.*, taken_over.carried from totals cross join taken_over`;
 }
 
-/** Records of which the live BRONZE has a row and the rebuild, as far as it has read their partition, has none. */
+/** Records that have a row in the live BRONZE but none in the rebuild, in the offsets that the rebuild has read. */
 export const missingSql = (): string =>
   rawTables
     .map(
@@ -120,9 +120,9 @@ export const addressIn = (row: Readonly<Record<string, unknown>>): RecordAddress
   `${String(row['topic'])}/${Number(row['kafka_partition'])}/${BigInt(String(row['kafka_offset']))}`;
 
 /**
- * What came of a rebuild. @param row of `comparisonSql`. @param missing the rows that the live BRONZE has and the rebuilt one
- * has not; of those that are not `refused`, the topics should have the records.
- * @throws RebuildError when there are such rows, or the rebuilt BRONZE has some twice.
+ * The result of a rebuild. @param row of `comparisonSql`. @param missing the rows that the live BRONZE has and the rebuilt one
+ * lacks. Unless they are `refused`, the topics should have their records.
+ * @throws RebuildError if there are missing rows that are not refused, or if the rebuilt BRONZE has duplicate rows.
  */
 export function swapReport(
   row: Readonly<Record<string, unknown>>,

@@ -73,20 +73,20 @@ export interface Warehouse extends AsyncDisposable {
  * filled so far stays when we die; the next one goes on from there. To be filled no further than the live positions.
  */
 export interface Rebuild extends Warehouse {
-  /** Records of which the live BRONZE has a row and the rebuild has none, of those that it has read. */
+  /** Records that have a row in the live BRONZE but none in the rebuild, among those that the rebuild has read. */
   missing(): Promise<readonly RecordAddress[]>;
   /**
    * Takes over from the live BRONZE what the topics do not have (any more) and what was loaded since, compares the two, and puts the
    * rebuilt one in its place: all of it or nothing. The live positions stay as they are.
-   * @param refused records that are not believed any more, and are parked: their rows go.
-   * @throws RebuildError when the live BRONZE has other rows that the topics should have and have not; nothing is changed then.
+   * @param refused records that are no longer accepted and are parked: their rows are dropped.
+   * @throws RebuildError if the live BRONZE has other rows whose records should be in the topics but are not. Nothing is changed then.
    */
   swapIn(refused?: ReadonlySet<RecordAddress>): Promise<SwapReport>;
   /** Forgets what is filled so far. */
   discard(): Promise<void>;
 }
 
-/** Where a record of the topics of now lies: `topic/partition/offset`. */
+/** The address of a record in the present topics: `topic/partition/offset`. */
 export type RecordAddress = `${string}/${number}/${bigint}`;
 
 /** What the rebuilt BRONZE holds, in rows of all raw tables. */
@@ -98,7 +98,7 @@ export interface SwapReport {
   readonly corrected: number;
   /** Those that were missing. */
   readonly recovered: number;
-  /** Rows of the live BRONZE that it does not hold, as their records are refused today. */
+  /** Rows of the live BRONZE that it lacks because the present rules refuse their records. */
   readonly refused: number;
   /** Those taken over from the live BRONZE: beyond the topics' retention, of other topics, or loaded meanwhile. */
   readonly carried: number;

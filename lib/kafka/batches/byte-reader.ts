@@ -1,6 +1,6 @@
 import { UnreadableBatchError } from './errors.ts';
 
-/** Reads Kafka's variable-length fields one after the other. Every method throws UnreadableBatchError at the end of the bytes. */
+/** Reads Kafka's variable-length fields in sequence. Every method throws UnreadableBatchError at the end of the bytes. */
 export class ByteReader {
   readonly #bytes: Buffer;
   #at: number;

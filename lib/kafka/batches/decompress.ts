@@ -7,7 +7,7 @@ import { decompressSnappy } from './snappy.ts';
 
 type Decompress = (bytes: Buffer, limit: number, breather: Breather) => Promise<Buffer>;
 
-/** Node's own stop at `maxOutputLength`, in a thread of their own. */
+/** Node's decompressors stop at `maxOutputLength` and run in a separate thread. */
 const bounded =
   (name: string, decompress: (bytes: Buffer, options: { maxOutputLength: number }) => Promise<Buffer>): Decompress =>
   async (bytes, limit) => {
@@ -20,7 +20,7 @@ const bounded =
     }
   };
 
-/** By the number that a batch's attributes name them with. */
+/** Keyed by the codec number in a batch's attributes. */
 const codecs: Readonly<Record<number, Decompress>> = {
   1: bounded('gzip', promisify(gunzip)),
   2: decompressSnappy,
@@ -30,11 +30,11 @@ const codecs: Readonly<Record<number, Decompress>> = {
 
 /**
  * @param codec as in the batch's attributes, 1 to 7. @param limit in bytes.
- * @throws UnreadableBatchError when the codec is unknown, the bytes are not its own, or they are more than `limit` when
- * decompressed; what is beyond the limit is never held in memory.
+ * @throws UnreadableBatchError if the codec is unknown, the bytes are not in its format, or they exceed `limit` when
+ * decompressed. Bytes beyond the limit are never held in memory.
  */
 export async function decompress(codec: number, bytes: Buffer, limit: number, breather: Breather): Promise<Buffer> {
   const known = codecs[codec];
-  if (!known) throw new UnreadableBatchError(`the compression with number ${codec} is unknown`);
+  if (!known) throw new UnreadableBatchError(`compression codec ${codec} is unknown`);
   return known(bytes, limit, breather);
 }

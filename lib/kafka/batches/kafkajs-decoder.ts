@@ -5,10 +5,10 @@ import { decodeBatch, type FetchedMessage, nextBatch } from './record-batch.ts';
 import { type Skip, Skips } from './skip.ts';
 
 /**
- * What is replaced inside kafkajs, and the version of it that this file knows: `test/unit/lib/kafka/kafkajs-decoder.test.ts`
- * fails when another one is installed. kafkajs decodes an answer to Fetch without any limit: it copies a record's headers once
- * for each of them, decompresses whatever a batch holds, knows gzip alone, and ends the consumer at the first batch that it
- * cannot decode. Here the same answer is decoded by `record-batch.ts`. Fetch is asked for in version 11 by every broker since
+ * Replaces the batch decoder inside kafkajs. This file is written for one version of kafkajs: `test/unit/lib/kafka/kafkajs-decoder.test.ts`
+ * fails when another one is installed. kafkajs decodes an answer to Fetch without any limit. It copies a record's headers once
+ * for each of them, decompresses batches of any size, supports only gzip, and ends the consumer at the first batch that it
+ * cannot decode. Here `record-batch.ts` decodes the same answer. kafkajs sends Fetch version 11 to every broker since
  * Kafka 2.3; we need 2.8.
  */
 export const knownKafkajs = { version: '2.2.4', fetchVersion: 11 } as const;
@@ -32,8 +32,8 @@ const load = createRequire(import.meta.url);
 let skipped: readonly Skip[] = [];
 
 /**
- * From now on every consumer of kafkajs in this process decodes within our limits. Safe to call again.
- * @param skips what all of them skip; without it, what was set before stays.
+ * After this call, every kafkajs consumer in this process decodes within our limits. Idempotent.
+ * @param skips the offsets that all consumers skip. If omitted, the previous value stays.
  */
 export function boundDecoding(skips: readonly Skip[] = skipped): void {
   skipped = skips;
@@ -84,8 +84,8 @@ const readPartition = (decoder: Decoder) => ({
 });
 
 /**
- * Decodes batches until one answer's worth of work is done. What is left over counts as not sent: the consumer asks for it next.
- * The partition to begin with is any, so that none waits for another for ever.
+ * Decodes batches until the limits for one answer are reached. The rest counts as not sent: the consumer fetches it next.
+ * The first partition is chosen at random, so that no partition starves.
  */
 async function decodeRecords(partitions: readonly { readonly of: Partition; readonly skips: Skips }[]): Promise<void> {
   const breather = new Breather();

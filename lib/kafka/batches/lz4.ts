@@ -10,11 +10,12 @@ const storedBit = 0x80000000;
 const minMatch = 4;
 
 /**
- * Decompresses one frame. Checksums are not checked: Kafka has one of its own for the batch.
- * @throws UnreadableBatchError when the bytes are no frame, or are more than `limit` when decompressed.
+ * Decompresses one frame. Does not verify its checksums, because Kafka's batch has its own.
+ * @throws UnreadableBatchError if the bytes are not an LZ4 frame, or exceed `limit` when decompressed.
  */
 export async function decompressLz4(frame: Buffer, limit: number, breather: Breather): Promise<Buffer> {
-  if (frame.length < 7 || frame.readUInt32LE() !== magic) throw new UnreadableBatchError('the bytes are no LZ4 frame');
+  if (frame.length < 7 || frame.readUInt32LE() !== magic)
+    throw new UnreadableBatchError('the bytes are not an LZ4 frame');
   const flags = frame.readUInt8(4);
   if (flags >> 6 !== 1) throw new UnreadableBatchError('the LZ4 frame has an unknown version');
   if (flags & flag.dictionary) throw new UnreadableBatchError('the LZ4 frame needs a dictionary');

@@ -10,7 +10,7 @@ import type { Unusable } from './unusable.ts';
 
 /** A record in the shape that kafkajs gives its consumers. */
 export interface FetchedMessage {
-  /** Of a batch that cannot be read: its last offset, so that the consumer continues after it. */
+  /** For an unreadable batch, its last offset, so that the consumer continues after it. */
   readonly offset: string;
   /** Milliseconds since the epoch. */
   readonly timestamp: string;
@@ -18,7 +18,7 @@ export interface FetchedMessage {
   readonly value: Buffer | null;
   readonly headers: Record<string, string>;
   readonly attributes: number;
-  /** A transaction's marker, or the end of a batch whose last records compaction took: never handed to a handler. */
+  /** A transaction marker, or the end of a batch whose last records compaction removed: never passed to a handler. */
   readonly isControlRecord: boolean;
   /** No record has this offset: it stands for the end of its batch. */
   readonly isAbsent?: true;
@@ -34,7 +34,7 @@ export interface BatchHeader {
   readonly firstTimestamp: bigint;
   readonly maxTimestamp: bigint;
   readonly codec: number;
-  /** Kafka's own clock stamps the whole batch, instead of the producer's each record. */
+  /** The broker's clock stamps the whole batch; the producer's timestamps of single records do not apply. */
   readonly isStampedByLog: boolean;
   readonly isControl: boolean;
   readonly batchContext: FetchedMessage['batchContext'];
@@ -48,19 +48,19 @@ const framingBytes = 12;
 const flag = { codec: 0x07, logTime: 0x08, transactional: 0x10, control: 0x20 } as const;
 
 /**
- * The next batch in what a broker sent, as long as its own length says. Null where the rest is cut off, which a broker does to
+ * The next batch of a broker's answer, by the length in its header. Null if the batch is cut off, which a broker does with
  * the last batch of an answer.
  */
 export function nextBatch(bytes: Buffer, at: number): Buffer | null {
   if (at + framingBytes > bytes.length) return null;
   const length = bytes.readInt32BE(at + 8);
-  // No batch has such a length: nothing that follows can be found.
+  // No batch has such a length, so nothing after it can be found.
   if (length < 0) return bytes.subarray(at);
   const end = at + framingBytes + length;
   return end > bytes.length ? null : bytes.subarray(at, end);
 }
 
-/** What a batch contained, and what it took to find out. */
+/** The records of a batch, and the cost of decoding it. */
 export interface DecodedBatch {
   readonly messages: readonly FetchedMessage[];
   /** Bytes that decompression added. */
@@ -68,8 +68,8 @@ export interface DecodedBatch {
 }
 
 /**
- * Decodes one batch, within the limits. Never throws: what cannot be decoded, or is to be skipped, is one message that is
- * unusable.
+ * Decodes one batch, within the limits. Never throws: if a batch cannot be decoded, or must be skipped, the result is one
+ * unusable message.
  */
 export async function decodeBatch(batch: Buffer, breather: Breather, skips: Skips): Promise<DecodedBatch> {
   const header = batch.length < headerBytes ? null : headerOf(batch);
@@ -78,10 +78,10 @@ export async function decodeBatch(batch: Buffer, breather: Breather, skips: Skip
     if (!header) throw new UnreadableBatchError(`a batch of ${batch.length} bytes is too short`);
     if (batch.readInt8(16) !== magic) throw new UnreadableBatchError(`its format (${batch.readInt8(16)}) is unknown`);
     if (header.count < 0 || header.count > maxBatchRecords) {
-      throw new UnreadableBatchError(`${header.count} records, and ${maxBatchRecords} is the limit`);
+      throw new UnreadableBatchError(`${header.count} records exceed the limit of ${maxBatchRecords}`);
     }
     const body = batch.subarray(headerBytes);
-    // A batch from which compaction took every record has no bytes to decompress.
+    // If compaction removed every record of a batch, there are no bytes to decompress.
     const isPlain = header.codec === 0 || header.count === 0;
     const records = isPlain ? body : await decompress(header.codec, body, maxBatchBytes, breather);
     const messages = decodeRecords(header, records);
@@ -134,13 +134,13 @@ function decodeRecords(header: BatchHeader, bytes: Buffer): FetchedMessage[] {
   for (let index = 0; index < header.count; index += 1) {
     const { offsetDelta, message } = decodeRecord(header, reader.bytes(reader.varint()));
     if (offsetDelta < next || offsetDelta > header.lastOffsetDelta) {
-      throw new UnreadableBatchError('its offsets are in disorder');
+      throw new UnreadableBatchError('its offsets are out of order');
     }
     next = offsetDelta + 1;
     messages.push(message);
   }
   if (reader.left > 0) throw new UnreadableBatchError(`${reader.left} bytes follow its last record`);
-  // Compaction may take the last records of a batch: without this, kafkajs asks for each of those offsets on its own.
+  // Compaction may remove the last records of a batch. Without this, kafkajs fetches each of those offsets separately.
   if (next <= header.lastOffsetDelta) messages.push(endOf(header));
   return messages;
 }
@@ -155,14 +155,14 @@ const endOf = (header: BatchHeader): FetchedMessage => ({
 });
 
 function unreadable(batch: Buffer, header: BatchHeader | null, why: string): FetchedMessage {
-  // Formats before this one have one record here, at least as far as we look.
+  // Older formats have one record here, as far as this function reads.
   const isKnown = header !== null && batch.readInt8(16) === magic;
   const firstOffset = batch.readBigInt64BE(0);
   return {
     offset: String(isKnown ? lastOffsetOf(header) : firstOffset),
     timestamp: String(isKnown ? header.maxTimestamp : 0),
     key: null,
-    // A copy: a view would keep everything in memory that was fetched with it.
+    // A copy: a view would keep the whole fetched answer in memory.
     value: Buffer.from(batch.subarray(0, keptBytes)),
     ...{ headers: {}, attributes: 0, isControlRecord: false },
     batchContext: isKnown ? header.batchContext : { producerId: '-1', inTransaction: false },

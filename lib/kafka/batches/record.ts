@@ -13,7 +13,7 @@ interface Contents {
 }
 
 /**
- * Decodes one record; what is wrong with its contents makes only this record unusable.
+ * Decodes one record. Wrong contents make only this record unusable.
  * @throws UnreadableBatchError when its offset cannot be read.
  */
 export function decodeRecord(
@@ -57,10 +57,10 @@ function headersOf(reader: ByteReader): { readonly headers: Contents['headers'];
   const count = reader.varint();
   const bytes = reader.left;
   if (count > maxHeaders || bytes > maxHeaderBytes) {
-    const excess = `${count} headers of ${bytes} bytes, and ${maxHeaders} of ${maxHeaderBytes} bytes is the limit`;
+    const excess = `${count} headers of ${bytes} bytes exceed the limit of ${maxHeaders} headers and ${maxHeaderBytes} bytes`;
     return { headers: {}, excess };
   }
-  // Of a header that is there more than once, the last counts.
+  // If a header is repeated, the last one counts.
   const headers = new Map<string, string>();
   for (let index = 0; index < count; index += 1) {
     const name = reader.bytes(reader.varint()).toString();
@@ -74,8 +74,8 @@ function within(contents: Contents, excessOfHeaders: string | null): Contents {
   const { key, value } = contents;
   const [keyBytes, valueBytes] = [key?.length ?? 0, value?.length ?? 0];
   const excess = [
-    keyBytes > maxKeyBytes ? `a key of ${keyBytes} bytes, and ${maxKeyBytes} is the limit` : null,
-    valueBytes > maxRecordBytes ? `a value of ${valueBytes} bytes, and ${maxRecordBytes} is the limit` : null,
+    keyBytes > maxKeyBytes ? `a key of ${keyBytes} bytes exceeds the limit of ${maxKeyBytes}` : null,
+    valueBytes > maxRecordBytes ? `a value of ${valueBytes} bytes exceeds the limit of ${maxRecordBytes}` : null,
     excessOfHeaders,
   ].filter((text) => text !== null);
   if (excess.length === 0) return contents;
@@ -91,7 +91,7 @@ function within(contents: Contents, excessOfHeaders: string | null): Contents {
   };
 }
 
-/** A copy: a view would keep the whole in memory. */
+/** A copy: a view would keep the whole batch in memory. */
 const beginningOf = (bytes: Buffer, length = keptBytes): Buffer => Buffer.from(bytes.subarray(0, length));
 
 const identityOf = (bytes: Buffer): Pick<Unusable, 'valueBytes' | 'valueSha256'> => ({

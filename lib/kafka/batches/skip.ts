@@ -1,4 +1,4 @@
-/** Offsets that a person wants parked without a look at what is there. */
+/** Offsets that a person wants parked without processing. */
 export interface Skip {
   readonly topic: string;
   readonly partition: number;
@@ -16,7 +16,7 @@ export function parseSkip(text: string): Skip | null {
   return skip.first > skip.last ? null : { ...skip, isWholeBatch: last !== undefined };
 }
 
-/** What is skipped of one partition. */
+/** The skipped offsets of one partition. */
 export class Skips {
   readonly #skips: readonly Skip[];
 

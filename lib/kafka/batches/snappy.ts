@@ -6,7 +6,7 @@ import { UnreadableBatchError } from './errors.ts';
 const xerialMagic = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0x00]);
 const xerialHeaderBytes = xerialMagic.length + 4 + 4;
 
-/** @throws UnreadableBatchError when the bytes are not Snappy's, or are more than `limit` when decompressed. */
+/** @throws UnreadableBatchError if the bytes are not Snappy, or exceed `limit` when decompressed. */
 export async function decompressSnappy(bytes: Buffer, limit: number, breather: Breather): Promise<Buffer> {
   const output = new BoundedOutput(limit, 4 * bytes.length);
   if (!bytes.subarray(0, xerialMagic.length).equals(xerialMagic)) {
@@ -27,7 +27,7 @@ export async function decompressSnappy(bytes: Buffer, limit: number, breather: B
 
 /** https://github.com/google/snappy/blob/main/format_description.txt */
 function decompressBlock(block: Buffer, output: BoundedOutput): void {
-  // References reach back to the beginning of their block, which is where it may not pass its own announced length either.
+  // References may reach back to the beginning of their block, and the block may not exceed its announced length.
   const begin = output.length;
   let [announced, at] = announcedLength(block);
   while (at < block.length) {
@@ -48,7 +48,7 @@ function decompressBlock(block: Buffer, output: BoundedOutput): void {
     }
   }
   if (output.length - begin !== announced)
-    throw new UnreadableBatchError('a Snappy block has not the announced length');
+    throw new UnreadableBatchError('a Snappy block does not have the announced length');
 }
 
 /** How many bytes of length or distance follow the tag. */
@@ -66,5 +66,5 @@ function announcedLength(block: Buffer): [length: number, at: number] {
     length += (byte & 0x7f) * 2 ** (7 * at);
     if (byte < 0x80) return [length, at + 1];
   }
-  throw new UnreadableBatchError('the bytes are no Snappy block');
+  throw new UnreadableBatchError('the bytes are not a Snappy block');
 }

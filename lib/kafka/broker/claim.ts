@@ -20,8 +20,8 @@ const pollMs = 50;
 const beatMs = 500;
 
 /**
- * Makes sure that one broker at a time uses `dataDir`. A broker left by an owner that was killed is waited for; so is an owner
- * that cannot be looked at (in another container), until it has not touched its claim for `leases.brokerClaim`.
+ * Ensures that only one broker at a time uses `dataDir`. Waits for a broker whose owner was killed. Also waits for an owner
+ * that it cannot check (in another container), until that owner has not touched its claim for `leases.brokerClaim`.
  * @throws BrokerError when a living owner has the folder, or the old broker does not end.
  */
 export async function claimDataDir(dataDir: string, signal?: AbortSignal, clock: Clock = systemClock): Promise<Claim> {
@@ -42,7 +42,7 @@ export async function claimDataDir(dataDir: string, signal?: AbortSignal, clock:
   return {
     setBroker: (pid, address) => {
       const broker = { ...holderOf(pid), address };
-      // One that has ended already is none to wait for.
+      // It has already ended: there is nothing to wait for.
       if (broker.identity !== '') writeFileSync(file, JSON.stringify({ owner, broker } satisfies Claimed));
     },
     release: () => {
@@ -61,7 +61,7 @@ type State =
       readonly leftMs: number;
     };
 
-/** Who has the folder, and how long to wait for it to become free by itself. */
+/** The process that has the folder, and how long to wait until it becomes free by itself. */
 function stateOf(file: string): State {
   const claimed = readClaim(file);
   if (claimed === null) return { kind: 'free' };
@@ -98,7 +98,7 @@ function inUse(dataDir: string, { kind, claimed, leftMs }: Exclude<State, { kind
   );
 }
 
-/** For how long (ms) the claim still counts if its owner was killed. */
+/** How long (ms) the claim remains valid if its owner was killed. */
 function lapsesInMs(file: string): number {
   const touchedAt = statSync(file, { throwIfNoEntry: false })?.mtimeMs;
   return touchedAt === undefined ? 0 : leases.brokerClaim - (Date.now() - touchedAt);
@@ -109,7 +109,7 @@ function touch(file: string): void {
     const now = new Date();
     utimesSync(file, now, now);
   } catch {
-    // Removed: a process that stood still for seconds is taken for dead. Kafka's own lock still protects the folder.
+    // Another process removed the claim, because this one was suspended for seconds and looked dead. Kafka's own lock still protects the folder.
   }
 }
 

@@ -47,6 +47,6 @@ export function serverProperties(
     .join('\n')}\n`;
 }
 
-/** Java reads a properties file as Latin-1, with anything else as \uXXXX, and a backslash as the start of an escape. */
+/** Java reads a properties file as Latin-1. Other characters must be \uXXXX, and a backslash starts an escape. */
 const escaped = (value: string): string =>
   value.replace(/[^\x20-\x5b\x5d-\x7e]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);

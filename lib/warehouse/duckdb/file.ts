@@ -44,11 +44,11 @@ export interface DuckDbFile extends AsyncDisposable {
  */
 const settings = ["set wal_autocheckpoint = '256MB'", `set memory_limit = '${memoryLimit(2_000)}'`];
 
-/** Where DuckDB puts what does not fit in its memory, dbt's DuckDB as well (`profiles.yml`). */
+/** Where DuckDB spills data that does not fit in memory; dbt's DuckDB uses the same place (`profiles.yml`). */
 const spillDirOf = (path: string): string => `${path}.spill`;
 
 /**
- * Nothing depends on the working directory, HOME or the time zone of this process: as DuckDB is delivered, an instance in memory
+ * Makes DuckDB independent of the working directory, HOME and the time zone of this process. By default, an in-memory instance
  * spills into `./.tmp` and looks for extensions and secrets below HOME.
  */
 const placesOf = (path: string): string[] => [
@@ -107,7 +107,7 @@ async function openInTurn(options: DuckDbFileOptions, turn: Turn): Promise<DuckD
   try {
     for (const setting of [...settings, ...placesOf(options.path)]) await connection.run(setting);
     await attach(connection, options);
-    // We have the file for ourselves, and have not spilled yet: this is of a process that was killed.
+    // Only this process has the file open, and it has not spilled yet: the folder is from a process that was killed.
     if (!options.readOnly) rmSync(spillDirOf(options.path), { recursive: true, force: true });
   } catch (error) {
     close();

@@ -11,7 +11,7 @@ export interface TurnOptions {
   /** The DuckDB file. */
   readonly path: string;
   readonly clock: Clock;
-  /** How long to wait (ms); longer for an owner that cannot be looked at, until its place in line has lapsed. */
+  /** How long to wait (ms); longer for an owner that cannot be checked, until its place in the queue expires. */
   readonly waitMs: number;
   /** Ends the waiting. */
   readonly signal?: AbortSignal | undefined;
@@ -80,7 +80,7 @@ function isAlive(entry: string): boolean {
   return owner === null || !isGone(owner);
 }
 
-/** For how long (ms) the entry still counts if its owner was killed. */
+/** How long (ms) the entry remains valid if its owner was killed. */
 function lapsesInMs(entry: string): number {
   const touchedAt = statSync(entry, { throwIfNoEntry: false })?.mtimeMs;
   return touchedAt === undefined ? 0 : leases.fileLock - (Date.now() - touchedAt);

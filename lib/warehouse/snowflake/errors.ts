@@ -19,7 +19,7 @@ export class SnowflakeError extends IngestError {
   }
 }
 
-/** Another transaction has what the statement needs, for longer than `LOCK_TIMEOUT`. It may be one that was left by a process that died. */
+/** Another transaction has held the needed lock for longer than `LOCK_TIMEOUT`. It may belong to a process that died. */
 export class SnowflakeLockedError extends WarehouseUnavailableError {}
 
 const locked = '000625';

@@ -36,7 +36,7 @@ class SnowflakeExtension extends SnowflakeWarehouse implements Extension {
     // Before the transaction, which DDL would commit: who dies in between leaves a table that is empty.
     await this.client.use((session) => createTable(session, this.#table));
     const setOutOnce = async (session: SnowflakeSession) => {
-      // Of two that begin at once, the second finds the ranges of the first.
+      // If two begin at the same time, the second finds the ranges of the first.
       const turn = await takeTurn(session);
       const begun = await storedRanges(session, this.#table);
       if (begun.length > 0 || ranges.length === 0) return begun;

@@ -29,8 +29,8 @@ export async function takeTurn(session: SnowflakeSession): Promise<LoadTurn> {
 }
 
 /**
- * Makes `call` again while another transaction has the turn, for as long as one may last whose process has died. A loader needs
- * none of this: it tries each batch again, for longer. @param call does nothing, or nothing that stays, when it is locked out.
+ * Retries `call` while another transaction has the lock, for as long as a transaction of a dead process may last. A loader does not
+ * need this: it retries each batch, for longer. @param call has no lasting effect when it is locked out.
  */
 export async function untilUnlocked<T>(clock: Clock, call: () => Promise<T>): Promise<T> {
   const startedAt = clock.monotonic();

@@ -16,7 +16,7 @@ export function snowflakeSystem(settings: SnowflakeSettings, clock: Clock, signa
   const openReader = async () => openSnowflakeReader({ ...session('read'), warehouse: settings.transformWarehouse });
   return {
     name: `${settings.database} of ${settings.account}`,
-    // A lock that dbt waits for may be one of a process that died.
+    // dbt may wait for a lock of a process that died.
     patienceMs: waitFor('transaction', settings.timeoutMs),
     isReadInTurn: false,
     // Each time it may wake the virtual warehouse up.

@@ -15,16 +15,16 @@ const pollMs = 1_000;
 const table = 'silver.transform_turn';
 
 export interface TransformTurnOptions extends SessionOptions {
-  /** How long to wait (ms); longer where a lease or a lock of a process that died may last longer. */
+  /** How long to wait (ms); longer if a lease or a lock of a dead process may last longer. */
   readonly waitMs: number;
   /** Ends the waiting. */
   readonly signal?: AbortSignal;
 }
 
 /**
- * One dbt at a time, over all processes: a row that is leased by Snowflake's clock and renewed while we have it. A process that
- * cannot renew it in time has lost it. The lease of a process of this machine that is gone is taken over at once.
- * @throws WarehouseUnavailableError when the wait is over; it names the holder and the time that its lease still lasts.
+ * Allows one dbt at a time, over all processes: a row that is leased by Snowflake's clock and renewed while dbt runs. A process that
+ * cannot renew it in time loses it. If the holder is a dead process of this machine, the lease is taken over at once.
+ * @throws WarehouseUnavailableError when the wait ends; it names the holder and the time until its lease expires.
  */
 export async function takeTransformTurn({ waitMs, signal, ...session }: TransformTurnOptions): Promise<Turn> {
   const { clock } = session;
@@ -68,7 +68,7 @@ async function createTable(session: SnowflakeSession): Promise<void> {
   });
 }
 
-/** Why the lease is not ours yet, and which lease says how long that may last. */
+/** Why the lease is not ours yet, and the lease that limits how long that may last. */
 interface Obstacle {
   readonly lease: 'transform' | 'transaction';
   readonly error: WarehouseUnavailableError;
@@ -80,7 +80,7 @@ async function tryLease(client: SnowflakeClient, holder: string): Promise<Obstac
     if (await lease(client, holder)) return null;
     const current = await client.use(currentLease);
     const owner = parseHolder(current.holder);
-    // Its id makes the text unlike any other: if somebody else has taken the lease meanwhile, nothing changes.
+    // The id makes the text unique: if another process has taken the lease meanwhile, nothing changes.
     if (owner && isGone(owner) && (await lease(client, holder, current.holder))) return null;
     const who = owner ? describeHolder(owner) : `another process (${escapeControls(current.holder)})`;
     const error = new WarehouseUnavailableError(
@@ -88,7 +88,7 @@ async function tryLease(client: SnowflakeClient, holder: string): Promise<Obstac
     );
     return { lease: 'transform', error };
   } catch (error) {
-    // A process that died in the two statements of `lease` left its transaction, and with it the row's lock.
+    // A process that died between the two statements of `lease` left its transaction open, and with it the row's lock.
     if (error instanceof SnowflakeLockedError) return { lease: 'transaction', error };
     throw error;
   }
@@ -101,11 +101,11 @@ async function currentLease(session: SnowflakeSession): Promise<{ readonly holde
   return { holder: String(rows[0]?.['holder'] ?? ''), leftMs: Number(rows[0]?.['left_ms'] ?? 0) };
 }
 
-/** @param gone the holder whose lease counts no more. @returns whether the lease is ours. */
+/** @param gone the dead holder whose lease is void. @returns whether the lease is ours. */
 const lease = (client: SnowflakeClient, holder: string, gone = holder): Promise<boolean> =>
   client.transaction(
     async (session) => {
-      // Locks the row, so that no one can change what the next statement looks at: see `takeTurn` of the loaders.
+      // Locks the row, so that it cannot change before the next statement: see `takeTurn` of the loaders.
       await session.execute({ sql: `update ${table} set holder = holder` });
       const { rowsChanged } = await session.execute({
         sql: `update ${table} set holder = ?, leased_until = dateadd(second, ${leases.transform / 1_000}, sysdate())

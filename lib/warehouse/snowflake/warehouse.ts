@@ -109,7 +109,7 @@ export class SnowflakeWarehouse implements Warehouse {
 /** Of a document. Few large ones are as much work as many usual ones. */
 const usualBytes = 3_500;
 
-/** Snowflake's own name of a type that goes by several. */
+/** Snowflake's canonical name of a type that has several. */
 const typeNames: Readonly<Record<string, string>> = { varchar: 'text' };
 
 const expectedColumns: readonly BronzeColumn[] = columnsIn(bronzeSql).map((column) => ({
@@ -118,8 +118,8 @@ const expectedColumns: readonly BronzeColumn[] = columnsIn(bronzeSql).map((colum
 }));
 
 /**
- * Creates what is missing. Who may only load finds everything there and creates nothing.
- * @throws PreconditionError when a table has other columns than the loader writes.
+ * Creates missing tables. A user who may only load finds all of them and creates nothing.
+ * @throws PreconditionError if the columns of a table are not those that the loader writes.
  */
 export async function migrateBronze(session: SnowflakeSession, prefix = ''): Promise<void> {
   const { rows } = await session.execute({

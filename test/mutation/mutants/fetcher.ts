@@ -130,7 +130,7 @@ export const fetcherMutants: readonly Mutant[] = [
   {
     name: 'fetcher: a service sends every waiting request to a TMDb that refuses it',
     file: tmdb,
-    find: `    // The next look is one request's.
+    find: `    // The next probe is a single request.
     this.#queue.concurrency = 1;`,
     replace: '',
     tests: tmdbEndpoints,

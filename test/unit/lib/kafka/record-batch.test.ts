@@ -177,23 +177,23 @@ describe('a record with', () => {
 
 const zeros = (length: number) => rawRecord({ value: Buffer.alloc(length) });
 
-/** Bodies of batches that nothing of can be handed out. */
+/** Batch bodies from which no record can be delivered. */
 const unreadable: readonly [name: string, codec: number, body: Buffer, count: number, why: RegExp][] = [
   ['gzip of 40 MB of zeros', codecs.gzip, gzipSync(zeros(40_000_000)), 1, /more than 32000000 bytes/],
   ['zstd of 40 MB of zeros', codecs.zstd, zstdCompressSync(zeros(40_000_000)), 1, /more than 32000000 bytes/],
-  ['gzip that is none', codecs.gzip, large(99), 1, /not what gzip writes/],
+  ['invalid gzip', codecs.gzip, large(99), 1, /not what gzip writes/],
   ['gzip that is cut off', codecs.gzip, gzipSync(zeros(500)).subarray(0, 20), 1, /not what gzip writes/],
-  ['zstd that is none', codecs.zstd, large(99), 1, /not what zstd writes/],
-  ['snappy that is none', codecs.snappy, large(99), 1, /./],
-  ['lz4 that is none', codecs.lz4, large(99), 1, /no LZ4 frame/],
+  ['invalid zstd', codecs.zstd, large(99), 1, /not what zstd writes/],
+  ['invalid snappy', codecs.snappy, large(99), 1, /./],
+  ['invalid lz4', codecs.lz4, large(99), 1, /not an LZ4 frame/],
   ...[5, 6, 7]
-    .map((codec) => [`codec ${codec}`, codec, large(99), 1, /number \d is unknown/] as const)
+    .map((codec) => [`codec ${codec}`, codec, large(99), 1, /codec \d is unknown/] as const)
     .map((row) => [...row] as const),
-  ['more records than the limit', codecs.none, large(9), limits.maxBatchRecords + 1, /100000 is the limit/],
+  ['more records than the limit', codecs.none, large(9), limits.maxBatchRecords + 1, /exceed the limit of 100000/],
   ['a negative number of records', codecs.none, large(9), -1, /-1 records/],
   ['fewer records than it says', codecs.none, zeros(9), 2, /end early/],
   ['more records than it says', codecs.none, Buffer.concat([zeros(9), zeros(9)]), 1, /follow its last record/],
-  ['two records of one offset', codecs.none, Buffer.concat([zeros(9), zeros(9)]), 2, /disorder/],
+  ['two records of one offset', codecs.none, Buffer.concat([zeros(9), zeros(9)]), 2, /out of order/],
 ] as never;
 
 describe('a batch with', () => {
