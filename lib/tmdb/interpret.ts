@@ -66,17 +66,23 @@ export function interpretGenreList(reading: Reading): GenreList {
 
 /**
  * Checks whether the server answers at all: any JSON that does not report a server failure, even a 404. Its content does
- * not matter. A page of HTML is not an answer of TMDb, whatever its status: it comes from a proxy or is a
- * maintenance page. @throws UnusableAnswerError if the server does not answer.
+ * not matter. A page of HTML or a redirect is not an answer of TMDb, whatever its status: it comes from a proxy, a login
+ * page or a maintenance page. @throws UnusableAnswerError if the server does not answer.
  */
 export function expectAnswer(reading: Reading): void {
   expectNoFailure(reading);
   reading.json();
 }
 
-function expectNoFailure({ status, path }: Reading): void {
-  if (status !== 408 && status < 500) return;
-  throw new UnusableAnswerError('attempts_exhausted', `TMDb answered ${status} for ${path}`, true);
+function expectNoFailure({ status, code, path }: Reading): void {
+  if (status === 408 || status >= 500) {
+    throw new UnusableAnswerError('attempts_exhausted', `TMDb answered ${status} for ${path}`, true);
+  }
+  // Every error of TMDb has a code. A redirect or another refusal without one comes from a proxy or gateway, which may
+  // answer every request like that.
+  if (code === null && status >= 300 && status !== 404 && status !== 410) {
+    throw new UnusableAnswerError('unexpected_status', `status ${status} without a TMDb code for ${path}`, true);
+  }
 }
 
 /** @throws UnusableAnswerError: retriable if the failure is transient. */
@@ -85,7 +91,7 @@ function expectSuccess(reading: Reading): void {
   const { status, code, path } = reading;
   if (status === 200) return;
   const withCode = code === null ? '' : ` (code ${code})`;
-  throw new UnusableAnswerError('unexpected_status', `TMDb answered ${status}${withCode} for ${path}`, false);
+  throw new UnusableAnswerError('unexpected_status', `TMDb answered ${status}${withCode} for ${path}`, code === null);
 }
 
 function shapeless({ path }: Reading, what: string): never {

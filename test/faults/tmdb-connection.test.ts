@@ -6,7 +6,7 @@ import tls from 'node:tls';
 import { brotliCompressSync, constants, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Secret } from '../../lib/secret.ts';
-import { UntrustedServerError } from '../../lib/tmdb/errors.ts';
+import { TmdbUnreachableError, UntrustedServerError } from '../../lib/tmdb/errors.ts';
 import { openTransport, type Transport, type TransportOptions } from '../../lib/tmdb/transport.ts';
 import { startSandbox } from '../../sandbox/server.ts';
 import { createAuthority } from '../support/certificates.ts';
@@ -233,12 +233,25 @@ describe('a redirect', () => {
 
   it.each(cases)('($status, $where) is not followed, and the movie is parked', async ({ target, status }) => {
     const server: HttpServer = keep(
-      await serve((_, response) => response.writeHead(status, { location: target(server.port) }).end()),
+      await serve((request, response) => {
+        if (request.url === '/3/movie/5') response.writeHead(status, { location: target(server.port) }).end();
+        else response.setHeader('content-type', 'application/json').end('{"id":550}');
+      }),
     );
     const stage = keep(new DetailsStage({ baseUrl: `http://127.0.0.1:${server.port}/3`, clock: new ManualClock() }));
     await stage.finish(stage.run([5]));
     expect(stage.parked).toEqual(['unexpected_status']);
-    expect(server.seen).toEqual([`GET /3/movie/5 Bearer ${canary}`]);
+    expect(server.seen.filter((seen) => seen === `GET /3/movie/5 Bearer ${canary}`)).toHaveLength(5);
+    expect(elsewhere.seen).toEqual([]);
+  });
+
+  it.each(cases)('($status, $where) of every request parks nothing: TMDb is out', async ({ target, status }) => {
+    const server: HttpServer = keep(
+      await serve((_, response) => response.writeHead(status, { location: target(server.port) }).end()),
+    );
+    const stage = keep(new DetailsStage({ baseUrl: `http://127.0.0.1:${server.port}/3`, clock: new ManualClock() }));
+    await expect(stage.finish(stage.run([5, 6, 7]))).rejects.toBeInstanceOf(TmdbUnreachableError);
+    expect(stage.parked).toEqual([]);
     expect(elsewhere.seen).toEqual([]);
   });
 

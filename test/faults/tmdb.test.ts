@@ -202,7 +202,8 @@ describe('an answer that is no movie', () => {
   it.each([
     ['a page of HTML', 'html', 'unexpected_content_type', 5],
     ['an empty 200', 'empty', 'invalid_json', 5],
-    ['204', 'status=204', 'unexpected_status', 1],
+    ['204', 'status=204', 'unexpected_status', 5],
+    ['a redirect', 'redirect=/elsewhere', 'unexpected_status', 5],
     ['a JSON array', 'body=[]', 'unexpected_shape', 1],
     ['a JSON string', 'body="none"', 'unexpected_shape', 1],
     ['null', 'body=null', 'unexpected_shape', 1],

@@ -128,6 +128,13 @@ export const fetcherMutants: readonly Mutant[] = [
     tests: tmdbEndpoints,
   },
   {
+    name: 'fetcher: a redirect of every movie parks them all',
+    file: 'lib/tmdb/interpret.ts',
+    find: 'code === null && status >= 300 && status !== 404 && status !== 410',
+    replace: 'code === null && status >= 400 && status !== 404 && status !== 410',
+    tests: tmdbEndpoints,
+  },
+  {
     name: 'fetcher: a service sends every waiting request to a TMDb that refuses it',
     file: tmdb,
     find: `    // The next probe is a single request.

@@ -155,17 +155,27 @@ describe('TmdbClient', () => {
   });
 
   it.each([
-    ['a redirect', json(null, 302), 'unexpected_status'],
     ['another movie', movie(6), 'wrong_movie'],
     ['JSON that is no object', json([]), 'unexpected_shape'],
     ['a missing id', json({ title: 'x' }), 'unexpected_shape'],
     ['400', json({ status_code: 22 }, 400), 'unexpected_status'],
-    ['204', json(null, 204), 'unexpected_status'],
   ])('does not try again after %s', async (_, answer, reason) => {
     const transport = new ScriptedTransport(() => answer);
     await expect(clientOf(transport).movie(5, signal)).rejects.toMatchObject({ reason, retriable: false });
     expect(transport.asked).toHaveLength(1);
   });
+
+  it.each([204, 205, 301, 302, 307, 400, 405, 407, 418, 421, 451])(
+    'tries %i again, which TMDb gave no code, and blames the movie when others are answered',
+    async (status) => {
+      const transport = new ScriptedTransport((path) =>
+        path === '/movie/5' ? json(null, status, { contentType: '', body: Buffer.alloc(0) }) : movie(550),
+      );
+      await expect(eventually(clientOf(transport).movie(5, signal))).rejects.toMatchObject({
+        ...{ reason: 'unexpected_status', retriable: false, attempts: 5 },
+      });
+    },
+  );
 
   it('takes a token for every request, retries included', async () => {
     const transport = new ScriptedTransport((_, nth) => (nth <= 3 ? failure(500) : movie(5)));

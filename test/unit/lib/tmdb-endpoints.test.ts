@@ -68,6 +68,11 @@ describe('the endpoints of TMDb', () => {
     ['408', failure(408)],
     ['a page of HTML with status 200', html],
     ['503 in the body of a 200', json({ success: false, status_code: 46 })],
+    ['204', json(null, 204, { contentType: '', body: Buffer.alloc(0) })],
+    ['a redirect', json(null, 302, { contentType: '', body: Buffer.alloc(0) })],
+    ['a redirect with a JSON body', json({ location: '/login' }, 307)],
+    ['400 that is not of TMDb', json({ message: 'Bad Request' }, 400)],
+    ['407 of a proxy', { ...html, status: 407 }],
   ] as const;
 
   describe.each(endpoints)('while %s alone is out', (endpoint) => {
