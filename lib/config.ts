@@ -9,7 +9,6 @@ import {
   duration,
   flag,
   headerSecret,
-  httpUrl,
   type ListenAddress,
   list,
   parsedBy,
@@ -17,6 +16,7 @@ import {
   parseSchedule,
   secret,
   skips,
+  tmdbUrl,
 } from './config-fields.ts';
 import { UsageError } from './errors.ts';
 import type { Skip } from './kafka/batches/skip.ts';
@@ -39,7 +39,7 @@ const Environment = z
   .object({
     TMDB_TOKEN: headerSecret,
     TMDB_API_KEY: headerSecret,
-    TMDB_BASE_URL: httpUrl.optional(),
+    TMDB_BASE_URL: tmdbUrl.optional(),
     TMDB_RATE_LIMIT: parsedBy(parseRate, '40/10s').prefault('40/10s'),
     TMDB_REFRESH_AFTER: duration('24h'),
     TMDB_TIMEOUT: duration('10s'),
