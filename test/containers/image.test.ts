@@ -22,7 +22,7 @@ const megabytes = async (of: string) =>
 describe.each([image, snowflakeImage])('the image %s', (of) => {
   const inImage = (...command: readonly string[]) => inContainer(of, ...command);
 
-  it('can be read and not be written by its user', async () => {
+  it('lets its user read the files and not write them', async () => {
     expect((await inImage('id', '-u')).stdout.trim()).toBe('10001');
     // Without --read-only: the owner of the files, not the mount, is what keeps them.
     const touch = (path: string) => attempt('docker', ['run', '--rm', '--entrypoint=touch', of, path]);
@@ -44,7 +44,7 @@ describe.each([image, snowflakeImage])('the image %s', (of) => {
     }
   });
 
-  it('runs dbt, which reads the project and writes below /data alone', async () => {
+  it('runs dbt, which reads the project and writes only below /data', async () => {
     const places = [
       '--project-dir=dbt',
       '--profiles-dir=dbt',
@@ -125,7 +125,7 @@ describe("Snowflake's drivers", () => {
     expect((await inContainer(snowflakeImage, ...command)).code).toBe(0);
   });
 
-  it('are missed in the other with a message that says where they are', async () => {
+  it('are missing in the other image, and the error says where to find them', async () => {
     const account = [
       'WAREHOUSE=snowflake',
       'SNOWFLAKE_ACCOUNT=A-B',

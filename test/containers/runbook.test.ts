@@ -85,7 +85,7 @@ describe('the fleet, by README and the runbook', () => {
     await fleet.untilBuilt();
   });
 
-  it('is right where doctor looks, with a volume and without', async () => {
+  it('passes doctor, with a volume and without', async () => {
     for (const service of ['loader', 'fetcher']) {
       const found = await follow('docker compose exec SERVICE node cli.ts doctor', {
         'exec SERVICE': `exec -T ${service}`,
@@ -144,7 +144,7 @@ describe('the fleet, by README and the runbook', () => {
     expect(await fleet.must('docker compose exec -T fetcher cat /run/secrets/tmdb_token')).toBe('another-token\n');
   });
 
-  it('hands out GOLD as a file', async () => {
+  it('copies GOLD as a file', async () => {
     await fleet.untilBuilt();
     await follow('docker compose cp scheduler:/data/tmdb-gold.duckdb .');
     expect(readFileSync(join(fleet.folder, 'tmdb-gold.duckdb')).subarray(8, 12).toString()).toBe('DUCK');
@@ -181,7 +181,7 @@ describe('the fleet, by README and the runbook', () => {
     expect(existsSync(join(fleet.folder, 'deploy/secrets'))).toBe(false);
   });
 
-  it('was taken through every command of the section', () => {
+  it('has run every command of the section', () => {
     const needsToken = 'docker compose up -d --build --wait';
     const other = commands.filter((command) => !carriedOut.has(command) && command !== needsToken);
     expect(other).toEqual([]);

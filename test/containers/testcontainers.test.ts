@@ -13,7 +13,7 @@ const kafkaEnvironment = (): Record<string, string> => {
 const { kafka, valkey } = baseImages();
 
 describe('Kafka, Valkey and our image, started by testcontainers', () => {
-  it('are a pipeline: the sandbox is asked, Valkey limits, Kafka keeps the ids', async () => {
+  it('form a pipeline: the sandbox answers, Valkey limits, Kafka keeps the ids', async () => {
     await using network = disposable(await new Network().start(), (started) => started.stop());
     const on = (container: GenericContainer, name: string) =>
       container.withNetwork(network.value).withNetworkAliases(name);

@@ -116,11 +116,11 @@ const claim = (lease: Lease, content: (holder: Holder) => Promise<object>): Wait
 });
 
 describe('a holder', () => {
-  it('that has ended is gone, one that runs or cannot be looked at is not', async () => {
+  it('is gone when it has ended, and not when it runs or cannot be checked', async () => {
     expect([isGone(ownHolder()), isGone(outOfSight), isGone(await ended())]).toEqual([false, false, true]);
   });
 
-  it.runIf(linux)('is told from another process of another boot or container that has the same pid', () => {
+  it.runIf(linux)('is distinguished from a process with the same pid in another boot or container', () => {
     const { place, ...own } = ownHolder();
     expect(place).toMatch(/^[0-9a-f-]{36} pid:\[\d+\]$/);
     // Same name, same pid: as a container with `hostname:` set, or on the host's network, may have.
@@ -128,7 +128,7 @@ describe('a holder', () => {
   });
 });
 
-it('no setting makes a wait shorter than its lease', () => {
+it('never waits for less time than the lease lasts, whatever the setting', () => {
   fc.assert(
     fc.property(fc.constantFrom(...(Object.keys(leases) as Lease[])), fc.nat({ max: 10 ** 8 }), (lease, configured) => {
       expect(waitFor(lease, configured)).toBeGreaterThan(leases[lease]);
@@ -140,18 +140,18 @@ it('no setting makes a wait shorter than its lease', () => {
 describe.runIf(linux).each([fileLock, claim('brokerClaim', async (owner) => ({ owner }))])(
   'the wait for $lease',
   ({ lease, waitFor: waitUntilTaken }) => {
-    it('outlasts a holder that has died out of sight, however short it is configured', async () => {
+    it('lasts longer than the lease of a dead holder that cannot be checked, however short it is configured', async () => {
       const { ms, error } = await waitUntilTaken(outOfSight, leases[lease]);
       expect(error).toBeUndefined();
       expect(ms).toBeGreaterThanOrEqual(leases[lease]);
       expect(ms).toBeLessThan(leases[lease] + 1_000);
     });
 
-    it('is over at once when the holder is gone from this machine', async () => {
+    it('ends at once when the holder is a dead process of this machine', async () => {
       expect(await waitUntilTaken(await ended(), leases[lease])).toEqual({ ms: 0 });
     });
 
-    it('names holder, host and pid when it is over in vain, and the time that is left', async () => {
+    it('names holder, host, pid and the remaining time when it ends without success', async () => {
       const alive = await waitUntilTaken(ownHolder(), leases[lease]);
       expect(alive.error?.message).toContain(`process ${process.pid} on ${hostname()}`);
       // One that is touched for ever.
@@ -162,7 +162,7 @@ describe.runIf(linux).each([fileLock, claim('brokerClaim', async (owner) => ({ o
 );
 
 describe.runIf(linux)('the wait for orphanedBroker', () => {
-  it('outlasts a broker that takes its time to end, and names it when it does not', async () => {
+  it('lasts longer than a broker needs to stop, and names the broker if it does not stop', async () => {
     const broker = spawn('sleep', ['60'], { stdio: 'ignore' });
     const orphan = { ...holderOf(broker.pid ?? 0), address: '127.0.0.1:1' };
     const { waitFor: waitUntilTaken } = claim('orphanedBroker', async (owner) => ({ owner, broker: orphan }));
@@ -224,7 +224,7 @@ describe('on Snowflake', () => {
     expect(ms).toBeGreaterThan(2_500);
   });
 
-  it.runIf(linux)('the wait for transform is over at once when the holder is gone from this machine', async () => {
+  it.runIf(linux)('the wait for transform ends at once when the holder is a dead process of this machine', async () => {
     await leasedBy(JSON.stringify({ ...(await ended()), id: '1' }), 90);
     expect((await takeTransform()).error).toBeUndefined();
     const { rows } = await other.execute({
@@ -233,7 +233,7 @@ describe('on Snowflake', () => {
     expect(rows).toEqual([{ is_free: true }]);
   });
 
-  it('the wait for transform names holder, host, pid and time left when it is over in vain', async () => {
+  it('the wait for transform names holder, host, pid and remaining time when it ends without success', async () => {
     await leasedBy(JSON.stringify({ ...ownHolder(), id: '1' }), 3_600);
     // Time is measured a hundred times as fast as it passes.
     const clock = { ...systemClock, monotonic: () => 100 * systemClock.monotonic() };
@@ -265,7 +265,7 @@ describe('on Snowflake', () => {
         }),
     ],
   ])('the wait for transaction: %s', (_, table, waiting) => {
-    it('outlasts a transaction that a process which died has left open', async () => {
+    it('lasts longer than a transaction that a dead process left open', async () => {
       await leasedBy('', 0);
       await using dead = await openSnowflakeSession({ ...options(), settings: { ...settings(), timeoutMs: 20_000 } });
       await dead.execute({ sql: 'begin' });
@@ -279,7 +279,7 @@ describe('on Snowflake', () => {
   });
 });
 
-it('every lease has its wait in this table', () => {
+it('this table has the wait for every lease', () => {
   const source = readFileSync(import.meta.filename, 'utf8');
   const named = Object.keys(leases).filter(
     (lease) =>

@@ -89,7 +89,7 @@ describe('the health check of that broker', () => {
     return { port, [Symbol.dispose]: () => void server.close() };
   };
 
-  it('fails where nothing listens', async () => {
+  it('fails when nothing listens', async () => {
     expect(await isHealthy(await freePort())).toBe(false);
   });
 
@@ -103,7 +103,7 @@ describe('the health check of that broker', () => {
     expect(await isHealthy(server.port)).toBe(false);
   });
 
-  it('sends a request of the protocol, and takes its answer', async () => {
+  it('sends a request of the protocol, and reads its answer', async () => {
     const received: Buffer[] = [];
     using server = await serving((socket) =>
       socket.on('data', (data) => {

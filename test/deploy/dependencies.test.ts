@@ -10,7 +10,7 @@ interface Locked {
 }
 
 describe('the npm packages of production', () => {
-  it('start no containers: what does is a dependency of the tests', () => {
+  it('start no containers: only packages of the tests do', () => {
     const startsContainers = /testcontainers|dockerode|docker-(?:compose|modem)/;
     expect(Object.keys(dependencies ?? {}).filter((name) => startsContainers.test(name))).toEqual([]);
     expect(devDependencies).toHaveProperty('testcontainers');

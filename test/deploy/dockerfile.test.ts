@@ -57,7 +57,7 @@ describe('the Dockerfile', () => {
 });
 
 describe('renovate.json', () => {
-  it('is what Renovate allows, and pins digests', () => {
+  it('has options that Renovate accepts, and pins digests', () => {
     expect(lint('check-jsonschema', '--builtin-schema', 'vendor.renovate', 'renovate.json')).toBe('');
     expect(JSON.parse(read('renovate.json')).extends).toContain('docker:pinDigests');
   });

@@ -117,7 +117,7 @@ describe.runIf(existsSync(jars) && process.platform !== 'win32')('set-up', () =>
   });
   afterEach(() => project[Symbol.dispose]());
 
-  it('gives no program a secret of the environment or of .env, and each its own settings', () => {
+  it('passes no secret of the environment or of .env to any program, and to each program its own settings', () => {
     const settings = Object.fromEntries(Object.values(settingsOf));
     for (const [name, value] of Object.entries(secrets)) {
       appendFileSync(join(project.folder, '.env'), `${name}=${value}\nDOTENV_${name}=${value}\n`);
@@ -142,7 +142,7 @@ describe.runIf(existsSync(jars) && process.platform !== 'win32')('set-up', () =>
     }
   });
 
-  it('takes what Maven delivers when it is what the checked-in lists say', () => {
+  it('accepts jars from Maven that match the checked-in lists', () => {
     expect(project.run(['kafka', 'redis']).status).toBe(0);
     const stamps = ['kafka', 'redis'].map((part) => existsSync(join(project.folder, `.tools/${part}.stamp`)));
     expect(stamps).toEqual([true, true]);
@@ -176,7 +176,7 @@ describe.runIf(existsSync(jars) && process.platform !== 'win32')('set-up', () =>
     expect(existsSync(join(project.folder, `.tools/${part}.stamp`))).toBe(false);
   });
 
-  it('names the version of each Maven plugin, and lets no wrong checksum pass', () => {
+  it('names the version of each Maven plugin, and accepts no wrong checksum', () => {
     const source = readFileSync(join(root, 'scripts/setup.mjs'), 'utf8');
     expect(source).toMatch(/maven-dependency-plugin:\d+\.\d+\.\d+:/);
     expect(source).toContain("'-C'");

@@ -185,7 +185,7 @@ describe('a fleet of services', () => {
     expect(found.movies).toBe(movies);
   });
 
-  it('ends a service whose consumer has died, with an exit code of its own', { tags: ['full'] }, async () => {
+  it('ends a service whose consumer has died with its own exit code', { tags: ['full'] }, async () => {
     const loader = fleet.start('loader', ['load']);
     await until('the loader is ready', async () => (await loader.get('/readyz')).status === 200, { timeoutMs: 60_000 });
     await broker.stop(true);

@@ -125,7 +125,7 @@ describe.runIf(process.platform === 'linux')('a service under a supervisor', () 
     await supervised.drained(layers.get('service') ?? 0);
   });
 
-  it('hands its exit code on through the wrapper, and none of its processes stays', async () => {
+  it('passes its exit code through the wrapper and leaves no process behind', async () => {
     const supervised = start(byNode);
     const layers = await supervised.layers();
     supervised.child.kill('SIGTERM');

@@ -24,7 +24,7 @@ async function isDone(admin: KafkaAdmin, topic: TopicName): Promise<boolean> {
   return [...high].every(([partition, end]) => (committed.get(partition) ?? 0n) >= end);
 }
 
-it('parks records that say what is not so, in every topic, and goes on within 10 s after each', async () => {
+it('parks false records in every topic, and continues within 10 s after each', async () => {
   await ground.makeAnew(1);
   await using admin = await createAdmin(ground.kafka);
   await using loader = ground.startLoader();

@@ -193,7 +193,7 @@ describe('what can happen in Kafka', () => {
     expect(await ground.audit()).toMatchObject({ bronzeRows: 5 });
   });
 
-  it.runIf(isFull)('stops at what compaction took while the topic was compacted, and names it', async () => {
+  it.runIf(isFull)('stops at records that compaction removed, and names them', async () => {
     await ground.makeAnew(1);
     const kept = { 'retention.ms': '15552000000', 'max.message.bytes': '8000000' };
     const compacting = { 'cleanup.policy': 'compact', 'segment.ms': '1000', 'min.cleanable.dirty.ratio': '0.001' };

@@ -51,7 +51,7 @@ describe('a cluster whose topics hold every poison', () => {
     return readTopics.length;
   }
 
-  it('is read on after each of them, in bounded time and memory, and parks it with its reason', async () => {
+  it('continues after each of them, in bounded time and memory, and parks it with its reason', async () => {
     await using loader = ground.startLoader();
     await using fetcher = ground.start((platform, context) => fetchMovies(platform, context), asTmdb());
     const failed = Promise.race([loader.ended, fetcher.ended]).then(() => Promise.reject(new Error('a stage ended')));
@@ -102,7 +102,7 @@ describe('a cluster whose topics hold every poison', () => {
     expect(peak - before).toBeLessThan(1_000_000_000);
   });
 
-  it('comes from all partitions at once, and no more is decompressed at a time', { tags: ['full'] }, async () => {
+  it('reaches the reader from all partitions at once, with bounded decompression', { tags: ['full'] }, async () => {
     const bomb = made.get('a gzip record of 20 MB of zeros/tmdb.raw-movies')?.[0] ?? Buffer.alloc(0);
     const bombs = 10;
     const lettersBefore = new Map(await ground.deadLetters()).size;
@@ -127,7 +127,7 @@ describe('a cluster whose topics hold every poison', () => {
     expect(peak - before).toBeLessThan(1_000_000_000);
   });
 
-  it('is healed by one command for each: what is whole is sent back and counts, what is not is refused and purged', async () => {
+  it('is repaired by one command for each: whole records are sent back and count, others are refused and purged', async () => {
     const whole = poisons.filter(({ heal }) => heal === 'redrive');
     const back = whole.reduce((sum, { letters, topics: where = readTopics }) => sum + letters * where.length, 0);
     const redriven = await ground.cli(['dead-letters', 'redrive', '--all', '--json']);
@@ -145,7 +145,7 @@ describe('a cluster whose topics hold every poison', () => {
     await ground.audit();
   });
 
-  it('does not keep the list of dead letters, nor the memory of the producers, from being read', async () => {
+  it('does not stop the list of dead letters or the memory of the producers from being read', async () => {
     for (const { name } of poisons) {
       for (const batch of made.get(`${name}/${topics.movieIds}`) ?? []) {
         await produceRaw(ground.proxy.address, topics.deadLetters, 0, batch);
@@ -169,7 +169,7 @@ describe('a topic that Kafka compresses', () => {
     await sandbox[Symbol.asyncDispose]();
   });
 
-  it.each(['gzip', 'snappy', 'lz4', 'zstd'])('with %s is fetched from and loaded like any other', async (type) => {
+  it.each(['gzip', 'snappy', 'lz4', 'zstd'])('with %s is fetched and loaded like any other', async (type) => {
     await ground.makeAnew();
     const settings = { 'compression.type': type, 'max.message.bytes': '8000000' };
     await ground.configure(topics.movieIds, { ...settings, 'cleanup.policy': 'compact' });
@@ -183,7 +183,7 @@ describe('a topic that Kafka compresses', () => {
     expect(await ground.audit()).toMatchObject({ bronzeRows: 41 });
   });
 
-  it('passes any record that a person names, unseen, and sends it back when it is wanted', async () => {
+  it('skips any record that a person names without processing it, and sends it back on request', async () => {
     await ground.makeAnew(1);
     await ground.publish(5);
     await ground.publish(5, { from: 5 });

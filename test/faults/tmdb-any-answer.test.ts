@@ -51,7 +51,7 @@ const badItems = (requests: readonly SandboxRequest[], path: string): number =>
 const ascending = (ids: Iterable<number>) => [...ids].sort((a, b) => a - b);
 
 describe('a TMDb that answers anything', () => {
-  it('ends no `npm start`: every good movie is in GOLD, every bad element is counted, exit code 0', async () => {
+  it('does not stop `npm start`: every good movie is in GOLD, every bad element is counted, exit code 0', async () => {
     using workspace = new Workspace({ TMDB_RATE_LIMIT: '400/1s', TMDB_TOKEN: 'made-up' });
     const requests: SandboxRequest[] = [];
     await using sandbox = await startSandbox({
@@ -75,7 +75,7 @@ describe('a TMDb that answers anything', () => {
     await audit(workspace);
   });
 
-  it('counts the pages that cannot be used, and exits with 1 when none can; the other stages do their work', {
+  it('counts unusable pages, and exits with 1 if no page is usable; the other stages do their work', {
     tags: ['full'],
   }, async () => {
     using workspace = new Workspace({ TMDB_RATE_LIMIT: '400/1s', TMDB_TOKEN: 'made-up' });
@@ -107,7 +107,7 @@ describe('a TMDb that answers anything', () => {
     expect(genres).toMatchObject({ published: true, failure: null });
   });
 
-  it('ends no service of `run`: every good movie is in GOLD, and a list that is out takes nothing else down', async () => {
+  it('ends no service of `run`: every good movie is in GOLD, and an outage of a list affects nothing else', async () => {
     await using bed = await openTestBed({
       limit,
       sandbox: { movies, seed, faults: mixed },

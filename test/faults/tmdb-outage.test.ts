@@ -87,7 +87,7 @@ it('an outage of TMDb leaves the queue in Kafka, memory as it is, and nothing in
   expect(knocks).toBeLessThan(100 + seconds * 20);
 });
 
-it('a fetcher whose credentials are refused stays up, unready, and looks again once a minute', {
+it('a fetcher whose credentials are refused keeps running, is not ready, and retries once a minute', {
   tags: ['full'],
 }, async () => {
   await bed.run('produce', 'popular', '--pages', '1');

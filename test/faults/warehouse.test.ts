@@ -116,18 +116,15 @@ describe('what can happen to a warehouse that is loaded', () => {
     ['no table of rows', ...renamed('raw_movies')],
     ['no positions', ...renamed('load_positions')],
     ['no batches', ...renamed('load_batches')],
-  ])(
-    'with %s nothing is loaded, and everything once when that is mended',
-    async (_, spoil, message = '', mend = '') => {
-      await ground.loadOnce();
-      await runSql(ground.duckdbPath, spoil);
-      await publish(10);
-      for (const attempt of [1, 2]) await expect(ground.loadOnce(), `attempt ${attempt}`).rejects.toThrow(message);
-      await runSql(ground.duckdbPath, mend);
-      expect(await ground.loadOnce()).toMatchObject({ rows: 10 });
-      expect(await ground.audit()).toMatchObject({ bronzeRows: published });
-    },
-  );
+  ])('with %s nothing is loaded, and everything once when that is fixed', async (_, spoil, message = '', mend = '') => {
+    await ground.loadOnce();
+    await runSql(ground.duckdbPath, spoil);
+    await publish(10);
+    for (const attempt of [1, 2]) await expect(ground.loadOnce(), `attempt ${attempt}`).rejects.toThrow(message);
+    await runSql(ground.duckdbPath, mend);
+    expect(await ground.loadOnce()).toMatchObject({ rows: 10 });
+    expect(await ground.audit()).toMatchObject({ bronzeRows: published });
+  });
 
   it('with little memory for itself and large documents it gets on, or ends and gets on when started again', async () => {
     await ground.makeAnew();

@@ -132,7 +132,7 @@ describe('topics that were there before us', () => {
     },
   );
 
-  it('are judged by the defaults of the broker where they say nothing themselves', async () => {
+  it('are checked against the defaults of the broker if they have no settings of their own', async () => {
     await remake(topics.rawMovies, { partitions: 2 });
     await configure({ 'log.retention.ms': '3600000' });
     try {
@@ -143,7 +143,7 @@ describe('topics that were there before us', () => {
     }
   });
 
-  it('get partitions that are missing, save the ids topic, whose keys cannot move', async () => {
+  it('get missing partitions, except the ids topic, whose keys cannot move', async () => {
     await remake(topics.rawMovies, { partitions: 1, config: good });
     await remake(topics.movieIds, {
       partitions: 1,
@@ -161,7 +161,7 @@ describe('topics that were there before us', () => {
 });
 
 describe('the command topics', () => {
-  it('shows and changes nothing; with --apply it creates and corrects, and says what it did', async () => {
+  it('shows topics without changing them; with --apply it creates and corrects them, and reports it', async () => {
     await deleteTopics();
     const looked = await stage.run(['topics']);
     expect(looked).toMatchObject({ code: 1 });
@@ -183,7 +183,7 @@ describe('the command topics', () => {
 });
 
 describe('a raw topic that is, or was, compacted', () => {
-  it('is refused at the start, and what it lost is a gap afterwards: nothing goes unnoticed', async () => {
+  it('is refused at the start, and lost records are a gap afterwards: no loss goes unnoticed', async () => {
     const compacting = { 'segment.ms': '1000', 'min.cleanable.dirty.ratio': '0.001' };
     await remake(topics.rawMovies, { partitions: 2, config: { ...good, ...compacting, 'cleanup.policy': 'compact' } });
     const writeAt = (agoMs: number, movieIds: readonly number[]) =>
@@ -216,7 +216,7 @@ describe('a raw topic that is, or was, compacted', () => {
   });
 });
 
-it('are told by doctor, one line each', async () => {
+it('are reported by doctor, one line each', async () => {
   await configure(
     { ...good, 'cleanup.policy': 'compact', 'message.timestamp.type': 'LogAppendTime' },
     topics.rawMovies,

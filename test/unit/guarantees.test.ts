@@ -78,15 +78,15 @@ describe('docs/guarantees.md', () => {
   const text = read('docs/guarantees.md');
   const rows = rowsOf(text);
 
-  it('speaks of every fault once', () => {
+  it('lists every fault once', () => {
     expect(rows.map(({ fault }) => fault).sort()).toEqual([...everyFault].sort());
   });
 
-  it('says of each what shows it, or why nothing does', () => {
+  it('names the test of each, or the reason why there is none', () => {
     expect(rows.flatMap(complaintsAbout)).toEqual([]);
   });
 
-  it('names tests that there are', () => {
+  it('names only tests that exist', () => {
     const quotes = quotesIn(text);
     expect(quotes.length).toBeGreaterThan(100);
     expect(quotes.filter((quote) => !hasTest(quote))).toEqual([]);
@@ -101,7 +101,7 @@ describe('docs/guarantees.md', () => {
     expect(lines.filter((line) => quotesIn(line).length === 0)).toEqual([]);
   });
 
-  it('names for every promise and every fault that is shown a test that npm test runs', () => {
+  it('names a test of npm test for every promise and every shown fault', () => {
     const promises = (text.split('\n## Faults')[0] ?? '').split('\n').filter((line) => line.startsWith('| '));
     const shown = rows.filter(({ verdict }) => verdict === 'shown' || verdict === 'partly');
     const lines = [...promises.filter((line) => quotesIn(line).length > 0), ...shown.map((row) => row.evidence)];
@@ -109,14 +109,14 @@ describe('docs/guarantees.md', () => {
     expect(lines.filter((line) => !quotesIn(line).some(isFast))).toEqual([]);
   });
 
-  it('would be found out: a test that was renamed, a fault that is left out, a verdict that says two things', () => {
-    expect(hasTest({ file: 'test/unit/guarantees.test.ts', name: 'speaks of every fault once' })).toBe(true);
+  it('detects a renamed test, a missing fault, an ambiguous verdict', () => {
+    expect(hasTest({ file: 'test/unit/guarantees.test.ts', name: 'lists every fault once' })).toBe(true);
     expect(hasTest({ file: 'test/unit/guarantees.test.ts', name: ['speaks of', 'no fault'].join(' ') })).toBe(false);
-    expect(hasTest({ file: 'test/unit/nowhere.test.ts', name: 'speaks of every fault once' })).toBe(false);
+    expect(hasTest({ file: 'test/unit/nowhere.test.ts', name: 'lists every fault once' })).toBe(false);
     const tagged =
       "it('a', { tags: ['full'] }, () => {});\nit.runIf(isFull)('b', () => {});\nit('c', { timeout: 1 }, f);";
     expect(['a', 'b', 'c', 'd'].filter((name) => isInFastTier('x.test.ts', name, tagged))).toEqual(['c']);
-    const evidence = '`unit/guarantees.test.ts` › “speaks of every fault once” › “names tests that there are”';
+    const evidence = '`unit/guarantees.test.ts` › “lists every fault once” › “names only tests that exist”';
     expect(quotesIn(evidence)).toHaveLength(2);
     const cases: readonly (readonly [string, string])[] = [
       ['shown', 'It is so because we say so.'],

@@ -249,7 +249,7 @@ export function replayContract(name: string, open: () => Promise<ReplayGround>):
         expect(await offsets(ground)).toHaveLength(11);
       });
 
-      it('leave out the rows of records that are refused today, and no others', async () => {
+      it('drop the rows of records that the present rules refuse, and no others', async () => {
         await load(ground, batch(0, 6), batch(6, 8, partition(1)), genres(0, 'Action'));
         const thinned = batch(0, 6);
         await fill(ground, { ...thinned, rows: thinned.rows.filter((_, index) => index !== 2 && index !== 4) });

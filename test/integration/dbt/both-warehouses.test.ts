@@ -57,7 +57,7 @@ async function buildBoth(): Promise<DbtSummary> {
   return expected;
 }
 
-it('come to the same tables by a first build', { timeout: 300_000 }, async () => {
+it('build the same tables by a first build', { timeout: 300_000 }, async () => {
   await file.load(
     10,
     movies.slice(0, 950).map((movie) => at(100, movie)),
@@ -72,7 +72,7 @@ it('come to the same tables by a first build', { timeout: 300_000 }, async () =>
   expect({ models, warned: tests.warned }).toEqual({ models: 14, warned: 1 });
 });
 
-it('come to the same tables by new, late, repeated and deleted records, and by times that cannot be true', {
+it('build the same tables from new, late, repeated and deleted records, and from impossible times', {
   tags: ['full'],
 }, async () => {
   const ids = (from: number, to: number) => movies.slice(from, to).map(({ id }) => id);
@@ -125,7 +125,7 @@ it('change nothing when nothing is new, and forget the same of old runs', { tags
   }
 });
 
-it('come to the same tables by a full refresh', { tags: ['full'] }, async () => {
+it('build the same tables by a full refresh', { tags: ['full'] }, async () => {
   await build(onSnowflake, { fullRefresh: true });
   expectSame(await contentsOf(snowflake), last);
 });
@@ -184,7 +184,7 @@ it('seal one at a time: on Snowflake behind a row that is locked until the seal 
   }
 });
 
-it('log in by token or by key, and tell nobody', { tags: ['full'] }, async () => {
+it('log in by token or by key, and reveal neither', { tags: ['full'] }, async () => {
   const passphrase = 'passphrase-of-the-tests';
   const { privateKey } = generateKeyPairSync('rsa', {
     modulusLength: 2048,

@@ -41,7 +41,7 @@ const isRunning = (pid: number): boolean => {
 const waiting = 'import os, time\nprint(os.getpid(), flush=True)\nwhile True: time.sleep(0.1)\n';
 
 describe("a script that the tests' dbt server runs", () => {
-  it('has its arguments, its environment alone, its folder and its streams', async () => {
+  it('has its arguments, only its own environment, its folder and its streams', async () => {
     const child = start(
       'import os, sys\nprint(sys.argv[1:], sorted({*os.environ} - {"LC_CTYPE"}), os.getcwd(), sys.stdin.read())',
       ['a b'],

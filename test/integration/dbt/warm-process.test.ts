@@ -59,7 +59,7 @@ it('is one process for all commands, and another when it died or a command was a
   expect(isAlive(third)).toBe(false);
 });
 
-it('is replaced when it was killed between two commands, before anyone could have noticed', async () => {
+it('is replaced when it was killed between two commands, before the kill was noticed', async () => {
   await using file = await WarehouseFile.create();
   const { place, pids } = await noting(file);
   await using dbt = openWarmDbt(place);
@@ -71,7 +71,7 @@ it('is replaced when it was killed between two commands, before anyone could hav
   }
 });
 
-it('tells how the process ended that was killed in the middle of a run', async () => {
+it('reports how the process ended when it was killed during a run', async () => {
   await using file = await WarehouseFile.create();
   const { place, pids } = await noting(file);
   await using dbt = openWarmDbt(place);

@@ -226,7 +226,7 @@ describe('holes in the middle of a partition', () => {
     return { topic, left };
   };
 
-  it('are a gap: the source stops, and a wider range that a person gives lets it pass', async () => {
+  it('are a gap: the source stops, and continues when a person accepts a wider range', async () => {
     const { topic, left } = await compactedTopic();
     expect(left[0]).toBe('0');
     // As it was for a while and is no longer: nothing but the holes tells.
@@ -255,7 +255,7 @@ describe('holes in the middle of a partition', () => {
     expect(ledger.values).toHaveLength(left.length);
   });
 
-  it('are none where transactions left their markers and what they aborted', async () => {
+  it('do not include transaction markers and aborted records', async () => {
     const topic = await createTopic(kafka);
     const producer = kafka.producer({
       ...{ transactionalId: topic, maxInFlightRequests: 1, idempotent: true },

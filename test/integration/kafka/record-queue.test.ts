@@ -25,7 +25,7 @@ it('takes no record twice, and none at or behind its end', () => {
   expect(queue.waiting).toBe(2);
 });
 
-it('takes a batch that stands as one record, also where it begins before what was received', () => {
+it('accepts a batch as one record, even if it begins before the first received offset', () => {
   const queue = new RecordQueue(from(3n), 4);
   const batch = {
     reason: 'unreadable_batch',

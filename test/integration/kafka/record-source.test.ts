@@ -164,7 +164,7 @@ describe('a record source', () => {
     await running;
   });
 
-  it('shows signs of life while a record waits for an outage to pass', async () => {
+  it('stays alive while a record waits for an outage to end', async () => {
     const topic = await createTopic(kafka);
     await write(kafka, topic, numbers(1));
     const [slow, stop] = [Promise.withResolvers<void>(), new AbortController()];

@@ -30,7 +30,7 @@ describe('a topic that Kafka compresses', () => {
 });
 
 describe('records that are unusable', () => {
-  it('go to the handler as such, those after them as they are, and no offset is left out', async () => {
+  it('reach the handler as unusable, the next ones as usual, and no offset is skipped', async () => {
     const topic = await createTopic(kafka, { config: { 'max.message.bytes': '8000000' } });
     const good = (text: string) => rawBatchOf([{ key: Buffer.from('k'), value: Buffer.from(text) }]);
     const zeros = (length: number) => gzipSync(rawRecord({ value: Buffer.alloc(length) }));
@@ -65,7 +65,7 @@ describe('records that are unusable', () => {
     expect(read).toEqual(['a', 'b', 'c', 'd']);
   });
 
-  it('that stand for a batch begin where the reader asks within it', async () => {
+  it('that stand for a batch begin at the requested offset within it', async () => {
     const topic = await createTopic(kafka);
     const body = gzipSync(
       Buffer.concat([0, 1, 2, 3].map((offsetDelta) => rawRecord({ offsetDelta, value: Buffer.alloc(9_000_000) }))),
@@ -84,7 +84,7 @@ describe('records that are unusable', () => {
   });
 });
 
-it('a sink puts a key into the partition that kafkajs would choose, however long it is', async () => {
+it('a sink puts a key of any length into the partition that kafkajs would choose', async () => {
   const topic = await createTopic(kafka, { partitions: 7 });
   await using producer = await connectProducer(kafka);
   const keys = [...Array.from({ length: 40 }, (_, index) => `movie-${index}`), 'long'.repeat(100)];

@@ -41,7 +41,7 @@ describe("the sandbox's controls", () => {
     }
   });
 
-  it.each(['/sandbox/faults', '/sandbox/version'])('read no more than they need: %s', async (path) => {
+  it.each(['/sandbox/faults', '/sandbox/version'])('read at most the allowed number of bytes: %s', async (path) => {
     const huge = { 'content-length': String(10 ** 12) };
     expect(await statusWith(path, { ...huge }, 'x'.repeat(64_001)).catch(() => 'cut off')).toBe(413);
     expect(await statusWith(path, {}, 'x'.repeat(64_000))).toBe(400);

@@ -341,7 +341,7 @@ describe('the sandbox', () => {
       expect(items.filter((item) => isGood(item?.id))).toHaveLength(good);
     });
 
-    it('totals that are none', async () => {
+    it('invalid totals', async () => {
       const sandbox = await strike({ kind: 'bad-totals' });
       for (let page = 1; page <= 10; page += 1) {
         const { total_pages, results } = await json(sandbox, `/movie/popular?page=${page}`);

@@ -121,7 +121,7 @@ export const kafkaMutants: readonly Mutant[] = [
     file: partitionSource,
     find: '    this.#refuseHoles(batch);\n',
     replace: '',
-    tests: positions('are a gap: the source stops, and a wider range that a person gives lets it pass'),
+    tests: positions('are a gap: the source stops, and continues when a person accepts a wider range'),
   },
   {
     name: 'source: the end of a compacted batch is taken for a record',

@@ -89,7 +89,7 @@ describe('the bronze loader', () => {
     expect(warehouse.batches).toEqual([]);
   });
 
-  it('parks a batch that cannot be read as one letter, moves past all its offsets, and loads what follows', async () => {
+  it('parks an unreadable batch as one letter, moves past all its offsets, and loads the next records', async () => {
     source.append(movies, 0, range(2));
     source.appendUnreadable(movies, 0, 5);
     source.append(movies, 0, range(2, 7));

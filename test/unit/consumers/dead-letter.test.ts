@@ -89,7 +89,7 @@ describe('a dead letter', () => {
     expect(closedReplays(arrived(undefined))).toBe(Number.POSITIVE_INFINITY);
   });
 
-  it('of a batch that cannot be read covers all its offsets, and says how large the batch was', () => {
+  it('of an unreadable batch covers all its offsets, and has the size of the batch', () => {
     const [valueBytes, valueSha256] = [9_000, Buffer.alloc(32, 1)];
     const unusable = { reason: 'unreadable_batch', message: 'no', valueBytes, valueSha256, lastOffset: 12n } as const;
     const { key, value } = deadLetterOf({ ...first, key: null, unusable }, failureOf(unusable), failedAt);
@@ -112,7 +112,7 @@ describe('a dead letter', () => {
     );
   });
 
-  it('that is larger than the topic takes is cut, and keeps size and hash of what it held', async () => {
+  it('that is larger than the topic accepts is cut, and keeps size and hash of its content', async () => {
     class SmallSink extends MemorySink<DeadLetter> {
       override async publish(records: Parameters<MemorySink<DeadLetter>['publish']>[0]): Promise<void> {
         const isTooLarge = records.some(({ value }) => (value.originValue?.length ?? 0) > 100_000);

@@ -132,7 +132,7 @@ describe('movie-details', () => {
     expect(done).toEqual([0n, 1n]);
   });
 
-  it('parks a record that is unusable, whatever is left of it', async () => {
+  it('parks an unusable record, whatever it still contains', async () => {
     const unusable = {
       reason: 'unreadable_batch',
       message: 'no',

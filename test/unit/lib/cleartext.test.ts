@@ -62,7 +62,7 @@ const far = ['example.org', '8.8.8.8', '172.32.0.1', '172.15.0.1', '192.169.0.1'
 const alsoFar = ['[2001:db8::1]', 'localhost.example.org', 'internal.example.org', '127.0.0.1.example.org'];
 
 describe.each(carriers)('credentials by $setting', ({ setting, open, encrypted }) => {
-  it.each([...near, ...alsoNear])('may go unencrypted to %s', (host) => {
+  it.each([...near, ...alsoNear])('may be sent unencrypted to %s', (host) => {
     expect(mistakes(open(host))).toBe('');
   });
 
@@ -81,7 +81,7 @@ describe.each(carriers)('credentials by $setting', ({ setting, open, encrypted }
   );
 });
 
-it('without credentials, and with SCRAM, which sends no password, any host will do', () => {
+it('without credentials, and with SCRAM, which sends no password, any host is allowed', () => {
   expect(mistakes({ TOKEN_BUCKET_URL: 'redis://example.org:6379' })).toBe('');
   expect(mistakes({ KAFKA_BROKERS: 'example.org:9092' })).toBe('');
   const sasl = { KAFKA_USERNAME: 'u', KAFKA_PASSWORD: 'p', KAFKA_SASL_MECHANISM: 'scram-sha-256' };

@@ -60,7 +60,7 @@ describe('the configuration', () => {
     expect(config.secrets).toHaveLength(3);
   });
 
-  it('drops every secret from the environment once it is read, and nothing else', () => {
+  it('removes every secret from the environment once it is read, and nothing else', () => {
     const names = ['TMDB_TOKEN', 'TMDB_API_KEY', 'KAFKA_PASSWORD', 'TOKEN_BUCKET_URL', 'SNOWFLAKE_PRIVATE_KEY'];
     names.push('SNOWFLAKE_PRIVATE_KEY_PASSPHRASE', 'SNOWFLAKE_TOKEN', 'SNOWFLAKE_PASSWORD');
     const environment = Object.fromEntries(names.map((name) => [name, 'canary']));

@@ -30,6 +30,6 @@ it('another user’s data folder is refused even to root', () => {
   expect(() => refuse({ '/a/b/data': them }, root)).toThrow('belongs to another user');
 });
 
-it('where users have no numbers nothing is refused', () => {
+it('nothing is refused on systems without numeric user ids', () => {
   expect(() => refuseForeignFolder('/a', { uid: undefined, ownerOf: () => them })).not.toThrow();
 });

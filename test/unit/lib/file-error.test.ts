@@ -26,7 +26,7 @@ describe('a failure of the file system', () => {
   const folder = mkdtempSync(join(tmpdir(), 'tmdb-stream-file-error-'));
   afterAll(() => rmSync(folder, { recursive: true }));
 
-  it.each(failures)('%s is told in one line that says which file, why, and what to do', (code, text, wanted) => {
+  it.each(failures)('%s is reported in one line that says which file, why, and what to do', (code, text, wanted) => {
     const ofNode = asFileError(failure(code, text.toLowerCase(), '/data/x'));
     const ofDuckDb = asFileError(
       new Error(`TransactionContext Error: IO Error: Could not write file "/data/x": ${text}\n\nmore`),
@@ -38,7 +38,7 @@ describe('a failure of the file system', () => {
     }
   });
 
-  it('has the type whoever reports it: Node', () => {
+  it('has the same type from every source: Node', () => {
     const file = join(folder, 'file');
     writeFileSync(file, '');
     const attempt = (act: () => void) => {

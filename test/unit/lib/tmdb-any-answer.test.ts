@@ -56,7 +56,7 @@ async function settled<T>(work: Promise<T>, clock: ManualClock): Promise<Promise
 }
 
 describe('whatever stands in a list', () => {
-  it('every good movie is published once, and what is skipped is what is listed less what is good', async () => {
+  it('every good movie is published once, and all other listed items are counted as skipped', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(anyPage, { minLength: 1, maxLength: 4 }), async (pages) => {
         const asked: number[] = [];
@@ -131,7 +131,7 @@ describe.each(endpoints)('whatever %s answers', (endpoint) => {
     body: anyBody,
   });
 
-  it('the client returns the bytes it was sent, or fails with an error of its own', async () => {
+  it('the client returns the received bytes, or fails with a typed error', async () => {
     await fc.assert(
       fc.asyncProperty(anyAnswer, async (answer) => {
         const { client, clock } = clientOf(() => answer);

@@ -76,7 +76,7 @@ describe('the endpoints of TMDb', () => {
   ] as const;
 
   describe.each(endpoints)('while %s alone is out', (endpoint) => {
-    it.each(inAnOutage)('with %s: it is waited for, and the others are answered', async (_, outage) => {
+    it.each(inAnOutage)('with %s: the client waits for it, and uses the others', async (_, outage) => {
       let isDown = false;
       const transport = new ScriptedTransport((path) =>
         isDown && endpointOf(path) === endpoint ? outage : good(path),
@@ -98,7 +98,7 @@ describe('the endpoints of TMDb', () => {
       ]);
     });
 
-    it('for longer than it is waited for: the call fails with nothing parked', async () => {
+    it('for longer than the limit: the call fails and parks nothing', async () => {
       let isDown = false;
       const transport = new ScriptedTransport((path) =>
         isDown && endpointOf(path) === endpoint ? failure(503) : good(path),
@@ -110,7 +110,7 @@ describe('the endpoints of TMDb', () => {
     });
   });
 
-  it('answer with anything but a failure of the server: whatever JSON it is, it is the movie that is to blame', async () => {
+  it('answer with any JSON that is not a server failure: then the movie is to blame', async () => {
     for (const answer of [json([]), json(null), json('x'), json({ genres: [{ id: 0, name: null }] }), json({}, 404)]) {
       const transport = new ScriptedTransport((path) => (path === '/movie/5' ? failure(500) : answer));
       await expect(eventually(clientOf(transport).movie(5, signal))).rejects.toMatchObject({
@@ -120,7 +120,7 @@ describe('the endpoints of TMDb', () => {
     }
   });
 
-  it('are judged by several documents: one that was answered and is broken now does not decide alone', async () => {
+  it('are probed with several documents, so that one broken document does not decide alone', async () => {
     const broken = new Set<string>();
     const transport = new ScriptedTransport((path) => (broken.has(path) ? failure(500) : good(path)));
     const client = clientOf(transport);
@@ -130,7 +130,7 @@ describe('the endpoints of TMDb', () => {
     await expect(eventually(client.movie(2, signal))).rejects.toMatchObject({ reason: 'attempts_exhausted' });
   });
 
-  it('that are lists get five attempts, whatever is wrong with an answer', async () => {
+  it('that are lists get five attempts for any bad answer', async () => {
     const bad = [json([]), json({}, 400), json({ success: false, status_code: 34 }), html];
     for (const endpoint of ['popular', 'genres'] as const) {
       const path = endpoint === 'popular' ? '/movie/popular?page=3' : '/genre/movie/list?language=en';
@@ -143,7 +143,7 @@ describe('the endpoints of TMDb', () => {
     }
   });
 
-  it('that are lists of another shape fail for themselves: TMDb answers, and the list is no list', async () => {
+  it('that answer lists of another shape fail alone: TMDb is not out', async () => {
     const transport = new ScriptedTransport((path) => (endpointOf(path) === 'movie' ? good(path) : json({})));
     for (const endpoint of ['popular', 'genres'] as const) {
       const client = clientOf(transport);
@@ -156,7 +156,7 @@ describe('the endpoints of TMDb', () => {
     const ofService = { neverGivenUp: ['movie'], refusedForMs: 60_000 } as const;
     const hourMs = 3_600_000;
 
-    it('never gives a movie up in an outage, though TMDb has never answered', async () => {
+    it('never gives up a movie in an outage, even if TMDb has never answered', async () => {
       let isDown = true;
       const transport = new ScriptedTransport((path) => (isDown ? failure(503) : good(path)));
       const waiting = clientOf(transport, ofService).movie(5, signal);
@@ -197,7 +197,7 @@ describe('the endpoints of TMDb', () => {
       },
     );
 
-    it('is held back once by the refusal of another endpoint, and not again after it has answered', async () => {
+    it('is blocked once by the refusal of another endpoint, and not again after it has answered', async () => {
       const refusedPaths: string[] = [];
       const transport = new ScriptedTransport((path) => {
         if (endpointOf(path) !== 'popular') return good(path);
@@ -217,7 +217,7 @@ describe('the endpoints of TMDb', () => {
       expect([fetched, refusedPaths.length]).toEqual([30, 30]);
     });
 
-    it('waits when whether it is out is asked of a TMDb that refuses', async () => {
+    it('waits when TMDb refuses the probe', async () => {
       let refusals = 0;
       const transport = new ScriptedTransport((path, nth) => {
         if (path === '/movie/5') return nth <= 4 ? failure(503) : movie(5);
@@ -228,7 +228,7 @@ describe('the endpoints of TMDb', () => {
       expect(refusals).toBe(2);
     });
 
-    it('is held back though answers that were under way still come', async () => {
+    it('stays blocked while answers to earlier requests still arrive', async () => {
       const transport = new ScriptedTransport(async (path) => {
         const id = Number(path.split('/').at(-1));
         await clock.sleep(id === 2 ? 100 : id * 100);
@@ -242,7 +242,7 @@ describe('the endpoints of TMDb', () => {
       expect(transport.asked).toHaveLength(1 + 20);
     });
 
-    it('refuses for good where no service waits', async () => {
+    it('fails permanently outside of a service', async () => {
       const transport = new ScriptedTransport(() => json({ status_code: 7 }, 401));
       const client = clientOf(transport);
       await expect(client.movie(1, signal)).rejects.toBeInstanceOf(CredentialsRefusedError);

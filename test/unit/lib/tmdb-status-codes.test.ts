@@ -120,7 +120,7 @@ describe.each(endpoints)('an error answer of %s', (endpoint) => {
     expectMeaning(await askOnce(json(body)), code, status);
   });
 
-  it('is not seen in a document that has a status_code of its own', async () => {
+  it('is not assumed for a document with its own status_code', async () => {
     const document = { ...JSON.parse(good[endpoint].body.toString()), status_code: 34 };
     expect(await askOnce(json(document))).toMatchObject({ httpStatus: 200, requests: 1 });
   });

@@ -34,7 +34,7 @@ describe.each(codings)('a body that is %s and does not say so', (_, pack) => {
     });
   });
 
-  it('is worth another try when it is cut, at whatever byte', async () => {
+  it('is retriable when it is cut at any byte', async () => {
     const whole = pack(text);
     for (let length = 4; length < whole.length; length += 1) {
       const torn = await unpackUndeclared(whole.subarray(0, length), cap).catch((error) => error);
@@ -42,7 +42,7 @@ describe.each(codings)('a body that is %s and does not say so', (_, pack) => {
     }
   });
 
-  it('is refused for good when it unpacks to more than the cap', async () => {
+  it('is refused permanently when it unpacks to more than the cap', async () => {
     expect(await unpackUndeclared(pack(Buffer.alloc(cap)), cap)).toHaveLength(cap);
     for (const size of [cap + 1, 100 * cap]) {
       await expect(unpackUndeclared(pack(Buffer.alloc(size)), cap)).rejects.toMatchObject({
@@ -54,7 +54,7 @@ describe.each(codings)('a body that is %s and does not say so', (_, pack) => {
 });
 
 describe('a body that is not compressed', () => {
-  it('is left as it is, JSON and pages of HTML alike', async () => {
+  it('is left unchanged, both JSON and HTML', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.oneof(fc.json(), fc.constantFrom('', ' ', '<html>', '\ufeff{}', '\n{"id":1}')),
@@ -66,7 +66,7 @@ describe('a body that is not compressed', () => {
     );
   });
 
-  it('or in a way that has no mark of its own is left for the parser to refuse', async () => {
+  it('or compressed without a recognisable mark is left for the parser to refuse', async () => {
     const brotli = brotliCompressSync(text);
     expect(await unpackUndeclared(brotli, cap)).toBe(brotli);
   });

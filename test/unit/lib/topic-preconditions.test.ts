@@ -83,7 +83,7 @@ const fixOf = (topic: TopicName, setting: string, fix: string | null): string | 
 };
 
 describe('topics as they are', () => {
-  it('are good as we create them, on a broker with its own defaults', () => {
+  it('meet the preconditions when we create them, on a broker with its own defaults', () => {
     expect(judgeTopics(cluster(), settings)).toEqual([]);
   });
 
@@ -101,7 +101,7 @@ describe('topics as they are', () => {
     expect(finding?.remedy.length).toBeGreaterThan(10);
   });
 
-  it('are refused when dead letters cannot hold what another topic takes, and put right in one go', () => {
+  it('are refused when dead letters cannot hold the records of another topic, and corrected in one step', () => {
     for (const topic of [movieIds, rawMovies, rawGenres]) {
       const [finding, ...more] = judgeTopics(cluster(topic, { 'max.message.bytes': '20000000' }), settings);
       expect(more).toEqual([]);
@@ -113,7 +113,7 @@ describe('topics as they are', () => {
     }
   });
 
-  it('are good again with what is applied, whatever was wrong with them', () => {
+  it('meet the preconditions after the fix, whatever was wrong with them', () => {
     const wrong = fc.record(
       {
         'cleanup.policy': fc.constantFrom('compact', 'delete', 'compact,delete'),
@@ -145,14 +145,14 @@ describe('topics as they are', () => {
     );
   });
 
-  it('keep what a person has set shorter than is safe, where KAFKA_RAW_RETENTION says so', () => {
+  it('keep an unsafe retention if KAFKA_RAW_RETENTION sets it', () => {
     const short = { ...settings, rawRetentionMs: day };
     const states = new Map(cluster());
     for (const topic of kept) states.set(topic, stateOf(topic, { 'retention.ms': String(day) }));
     expect(judgeTopics(states, short)).toEqual([]);
   });
 
-  it('are unknown, with a warning, where we may not read their settings', () => {
+  it('are unknown, with a warning, if we may not read their settings', () => {
     const states = new Map(cluster());
     states.set(rawMovies, { partitions: 4, replicationFactor: 3, config: null });
     expect(judgeTopics(states, settings)).toMatchObject([{ topic: rawMovies, setting: 'settings', verdict: 'warn' }]);

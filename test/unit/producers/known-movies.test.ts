@@ -47,14 +47,14 @@ describe("the producer's memory", () => {
     expect(await remembered(records)).toEqual({ known: new Map([[1, 100]]), ignored: 4 });
   });
 
-  it('does not believe a time in the future: the movie is asked for again', async () => {
+  it('ignores a time in the future: the movie is fetched again', async () => {
     const [soon, late, inTenYears] = [now + 59 * minute, now + 61 * minute, now + 3652 * 24 * 60 * minute];
     expect(
       await remembered([asked(1, soon), asked(2, late), asked(3, inTenYears)].map((value) => ({ value }))),
     ).toEqual({ known: new Map([[1, soon]]), ignored: 2 });
   });
 
-  it('keeps the newest time that it believes', async () => {
+  it('keeps the newest accepted time', async () => {
     expect(await known([asked(1, 100), asked(1, now + 61 * minute)])).toEqual(new Map([[1, 100]]));
   });
 

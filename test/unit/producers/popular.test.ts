@@ -108,7 +108,7 @@ describe('the walk over the popular list', () => {
 
   const broken = new UnusableAnswerError('unexpected_shape', 'no results', false);
 
-  it('leaves out the first page as any other', async () => {
+  it('skips a bad first page like any other', async () => {
     const report = await walk((page) => (page === 1 ? broken : { ids: [page], total: 3 }));
     expect(report).toMatchObject({ pagesRead: 2, pagesFailed: 1, published: 2 });
     expect(published()).toEqual([2, 3]);
@@ -121,7 +121,7 @@ describe('the walk over the popular list', () => {
     expect(failure.message).toContain('no results');
   });
 
-  it('asks for no more pages of a list that is out, whether from the start or from the middle on', async () => {
+  it('stops reading a list that is out, from the start or from the middle', async () => {
     await expect(walk(() => broken)).rejects.toMatchObject({ walk: { pagesFailed: failedPagesInARow } });
     expect(asked).toHaveLength(failedPagesInARow);
     asked = [];
@@ -155,7 +155,7 @@ describe('the walk over the popular list', () => {
       expect(published()).toEqual([1, 2, 3]);
     });
 
-    it('from the first page on: the walk ends with the pages asked for', async () => {
+    it('from the first page on: the walk ends after the requested pages', async () => {
       await walk((page) => ({ ids: [page], total }), { pages: 3 });
       expect(asked).toEqual([1, 2, 3]);
     });
@@ -166,7 +166,7 @@ describe('the walk over the popular list', () => {
     });
   });
 
-  it('does not believe a total that is smaller than a page with movies on it', async () => {
+  it('ignores a total that is smaller than the number of a page with movies', async () => {
     await walk((page) => ({ ids: page > 3 ? [] : [page], total: page === 1 ? 0 : page - 1 }));
     expect(published()).toEqual([1, 2, 3]);
   });

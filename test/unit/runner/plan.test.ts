@@ -82,7 +82,7 @@ describe('the order of suites', () => {
     for (const day of [0, 1, 20_000]) expect(ordered(['README.md'], day).toSorted()).toEqual(ordered([]).toSorted());
   });
 
-  it('takes a file for what it is, not for what its name begins with', () => {
+  it('matches whole path segments, not the beginning of a name', () => {
     expect(isTouched(suite('a', 'lib/kafka/'), ['lib/kafka-other.ts'])).toBe(false);
     expect(isTouched(suite('a', 'cli.ts'), ['cli.ts'])).toBe(true);
   });
@@ -100,7 +100,7 @@ describe('the suites of the full tier', () => {
     expect(suites.flatMap(({ script }) => script?.slice(0, 1) ?? []).filter((name) => !(name in scripts))).toEqual([]);
   });
 
-  it('have every test that npm test leaves out or does with smaller numbers, once', () => {
+  it('contain once every test that npm test omits or runs with smaller numbers', () => {
     const numbers = new RegExp(`process\\.env\\['(${Object.keys(fullNumbers).join('|')})'\\]`);
     const isLeftOut = (file: string): boolean => {
       const source = readFileSync(join(root, file), 'utf8');

@@ -40,7 +40,7 @@ describe('a report', () => {
     expect(lines.map((line) => line.trim())).toEqual(['3.0 s  test/a.test.ts > c', '2.0 s  test/a.test.ts > a']);
   });
 
-  it('ends with a line that counts', () => {
+  it('ends with a summary line', () => {
     expect(closingLine(addCounts({ passed: 1, failed: 0 }, { passed: 2, failed: 3 }))).toBe('3 passed, 3 failed');
   });
 });
@@ -48,12 +48,12 @@ describe('a report', () => {
 describe('a budget', () => {
   const budget = { fast: { cpuSeconds: 100, minutes: 1 } };
 
-  it('allows a quarter more than it says', () => {
+  it('allows 25 % more than it records', () => {
     expect(overrun('fast', 125, budget)).toBeNull();
     expect(overrun('fast', 126, budget)).toContain('26 % more than the 100');
   });
 
-  it('says nothing of what was not measured or has no budget', () => {
+  it('ignores parts that were not measured or have no budget', () => {
     expect(overrun('fast', null, budget)).toBeNull();
     expect(overrun('other', 1_000, budget)).toBeNull();
     expect(overrun('fast', 1_000, { fast: { cpuSeconds: null, minutes: 1 } })).toBeNull();

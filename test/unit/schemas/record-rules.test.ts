@@ -79,7 +79,7 @@ describe('a record of raw-movies', () => {
     expect(problem?.message.length).toBeLessThan(200);
   });
 
-  it('is not of a movie that is gone when its document is large: TMDb says it in a hundred bytes', () => {
+  it('does not count as a deleted movie when its document is large', () => {
     const body = `{"status_code":34,"x":"${'x'.repeat(70_000)}"}`;
     expect(judged('603', rawMovie(603, body, { httpStatus: 404 }))).toBe('unexpected_status');
   });
@@ -187,7 +187,7 @@ describe.each(Object.entries(boundaries))('a time in %s', (_, outcomeOf) => {
   });
 });
 
-it('takes what is no time for the future', () => {
+it('treats an invalid time as in the future', () => {
   for (const time of [Number.NaN, Number.POSITIVE_INFINITY]) expect(isInFuture(time, now)).toBe(true);
   expect(
     problemOfMovie(Buffer.from('603'), rawMovie(603, undefined, { fetchedAt: new Date(Number.NaN) }), now)?.reason,

@@ -3,7 +3,7 @@ import { startBroker } from '../../../../lib/kafka/broker.ts';
 import { BrokerError } from '../../../../lib/kafka/errors.ts';
 
 describe('a broker of our own', () => {
-  it('is not started where Kafka is not installed, and the error says what to do', async () => {
+  it('is not started if Kafka is not installed, and the error says what to do', async () => {
     const starting = startBroker({ dataDir: '/nonexistent/data', jarsDir: '/nonexistent/kafka' });
     await expect(starting).rejects.toThrow(BrokerError);
     await expect(starting).rejects.toThrow(/KAFKA_BROKERS.*npm.*\/nonexistent\/kafka/);

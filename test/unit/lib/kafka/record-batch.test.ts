@@ -29,7 +29,7 @@ const packers = {
 } as const;
 
 describe('a batch of records', () => {
-  it('is decoded as kafkajs decodes it, compressed or not', async () => {
+  it('is decoded like in kafkajs, compressed or not', async () => {
     const KafkajsDecoder = load('kafkajs/src/protocol/decoder') as new (bytes: Buffer) => object;
     const kafkajsDecode = load('kafkajs/src/protocol/recordBatch/v0/decoder') as (decoder: object) => Promise<{
       readonly records: readonly (Omit<FetchedMessage, 'headers'> & { readonly headers: Record<string, unknown> })[];
@@ -63,7 +63,7 @@ describe('a batch of records', () => {
     );
   });
 
-  it('accounts for every offset and never throws, whatever bytes are changed or cut off in it', async () => {
+  it('accounts for every offset and never throws, with any bytes changed or cut off', async () => {
     const damage = fc.array(fc.tuple(fc.nat({ max: 400 }), fc.nat({ max: 255 })), { maxLength: 6 });
     await fc.assert(
       fc.asyncProperty(
@@ -88,7 +88,7 @@ describe('a batch of records', () => {
     );
   });
 
-  it('is unusable as a whole when its header makes no sense, and the next one is found', async () => {
+  it('is unusable as a whole if its header is invalid, and the next batch is found', async () => {
     await fc.assert(
       fc.asyncProperty(fc.uint8Array({ minLength: 61, maxLength: 90 }), async (array) => {
         const batch = Buffer.from(array);
@@ -104,7 +104,7 @@ describe('a batch of records', () => {
     );
   });
 
-  it('passes the offsets at its end that compaction took', async () => {
+  it('skips the offsets at its end that compaction removed', async () => {
     const messages = await decode(rawBatchOf([{ value: Buffer.from('x') }], { lastOffsetDelta: 9, baseOffset: 5n }));
     expect(messages).toMatchObject([
       { offset: '5', isControlRecord: false },
@@ -137,7 +137,7 @@ const records: readonly [name: string, record: RawRecord, isWithin: boolean][] =
 
 describe('a record with', () => {
   it.each(records)(
-    '%s is parked alone when it is beyond, and its neighbours are handed out',
+    '%s beyond the limit is parked alone, and its neighbours are delivered',
     async (_, one, isWithin) => {
       const [before, after] = [{ value: Buffer.from('before') }, { value: Buffer.from('after') }];
       const [first, found, last] = await decode(rawBatchOf([before, one, after]));
@@ -225,7 +225,7 @@ describe('what a person wants skipped', () => {
     );
   const skip = (text: string) => parseSkip(text) as Skip;
 
-  it('is one record, which keeps what it holds, or every batch with one of the offsets', async () => {
+  it('is one record, which keeps its content, or every batch with one of the offsets', async () => {
     const one = await decode(three(), skip('t/0/11'));
     expect(one.map(({ unusable }) => unusable?.reason)).toEqual([undefined, 'undecodable_record', undefined]);
     expect(one[1]?.value).toEqual(Buffer.from('b'));
@@ -259,14 +259,14 @@ describe('what a person wants skipped', () => {
 });
 
 describe('the decoder of kafkajs', () => {
-  it('is the one that ours was made for', () => {
+  it('has the version that ours replaces', () => {
     const { version } = load('kafkajs/package.json') as { readonly version: string };
     expect(version).toBe(knownKafkajs.version);
     const { versions } = load('kafkajs/src/protocol/requests/fetch') as { readonly versions: readonly string[] };
     expect(Math.max(...versions.map(Number))).toBe(knownKafkajs.fetchVersion);
   });
 
-  it('is replaced for every consumer, and an answer is given back in parts that are within the limits', async () => {
+  it('is replaced for every consumer, and an answer is delivered in parts within the limits', async () => {
     boundDecoding();
     const { protocol } = load('kafkajs/src/protocol/requests/fetch') as {
       protocol(options: { version: number }): (options: object) => {

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { memoryLimit } from '../../../../lib/warehouse/duckdb/memory-limit.ts';
 
 describe("DuckDB's memory limit", () => {
-  it('is never more than half of what there is, nor more than was asked for', () => {
+  it('is at most 50 % of the memory, and at most the requested value', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 100_000 }),
