@@ -61,6 +61,7 @@ export const suites: readonly Suite[] = [
       'test/faults/kafka.test.ts',
       'test/faults/kafka-security.test.ts',
       'test/faults/false-records.test.ts',
+      'test/faults/poisons.test.ts',
       'test/integration/kafka/',
     ],
     touches: ['lib/kafka/', 'schemas/'],
