@@ -156,6 +156,7 @@ describe('the fleet, by README and the runbook', () => {
       const raw = topics.filter(({ topic }) => topic.startsWith('tmdb.raw-'));
       return raw.reduce((sum, { records }) => sum + records, 0);
     };
+    await fleet.untilDrained();
     const records = await rawRecords();
     await follow('docker compose rm --stop --force loader scheduler');
     await follow('docker volume rm tmdb-stream_warehouse');
