@@ -71,13 +71,13 @@ export const httpUrl = z
   .refine(isBareUrl, 'the URL must have no user, password, query or fragment: credentials go into TMDB_TOKEN')
   .transform((url) => url.replace(/\/+$/, ''));
 
-/** Beside version 3 of its API, TMDb answers with the same 404 as for a movie that it has deleted. */
+/** Outside version 3 of its API, TMDb answers every path with the 404 of a deleted movie. */
 const isVersion3 = (url: string): boolean => {
   const { hostname, pathname } = new URL(url);
   return !/(^|\.)(themoviedb|tmdb)\.org$/.test(hostname) || pathname === '/3';
 };
 
-/** Without a slash at its end. */
+/** Without a trailing slash. */
 export const tmdbUrl = httpUrl.refine(isVersion3, 'the path must end with /3, as in https://api.themoviedb.org/3');
 
 function isDecodable(text: string): boolean {

@@ -62,7 +62,7 @@ export class Rounds {
   #failed: { readonly times: number; readonly retryAt: number; readonly bronze: number | undefined } | null = null;
   /** Why the warehouse cannot be had; null when it was had last. */
   #unavailable: string | null = null;
-  /** Why nothing can be written: a disk is full. Null again when something was. */
+  /** Why nothing can be written: a full disk. Null again after a successful write. */
   #noSpace: string | null = null;
   isGood = true;
   /** Whether every source was fresh when last asked. */
@@ -172,7 +172,7 @@ export class Rounds {
   /** @param fingerprint absent: that of the command before. Other variables would have the next build parse anew. */
   async #askFreshness(fingerprint?: string): Promise<void> {
     const { signal, metrics, log } = this.#context;
-    // After a full disk it shows at once whether there is room again.
+    // After a full disk, this shows at once whether there is space again.
     const isDue = this.#clock.monotonic() >= this.#freshnessAt + this.#warehouse.freshnessEveryMs;
     if (!isDue && this.#noSpace === null) return;
     const vars = fingerprint === undefined ? undefined : varsOf(fingerprint);

@@ -72,15 +72,15 @@ export async function createAdmin(kafka: Kafka): Promise<KafkaAdmin> {
 }
 
 const leaderless = ['NOT_LEADER_FOR_PARTITION', 'LEADER_NOT_AVAILABLE'];
-/** A topic may be made before every part of the broker has heard of it: then waiting for its leaders fails. */
+/** Creating a topic can succeed before all brokers know it; then waiting for its leaders fails. */
 const justMade = [...leaderless, 'UNKNOWN_TOPIC_OR_PARTITION'];
 const leaderWaitMs = 200;
 /** About half a minute: a broker that was killed takes seconds to lead its partitions again. */
 const leaderTries = 150;
 
 /**
- * For a moment after a broker's start its partitions have no leader; kafkajs asks once and gives up.
- * @param temporary Kafka's names of errors after which it is asked again.
+ * For a moment after a broker's start its partitions have no leader; kafkajs tries only once.
+ * @param temporary Kafka's names of errors that are retried.
  */
 async function onceLed<T>(ask: () => Promise<T>, temporary = leaderless): Promise<T> {
   for (let tries = 1; ; tries += 1) {
