@@ -25,9 +25,9 @@ export const deadLetters: Command = {
 list      the letters that are open: neither sent back nor purged
 show      one letter and the record in it, closed ones too; ID is TOPIC/PARTITION/OFFSET of the record, or a movie id
 redrive   publishes each record again to the topic that it came from, then closes its letter. A record that fails again has a
-          new letter, with one more replay. Killed, it goes on where it was when it is run again; a few records may be
-          published twice. Exit code 1 when any was refused
-purge     closes letters without sending anything back; without --yes it only says which
+          new letter, with one more replay. If it is interrupted, run it again to resume; a few records may be
+          published twice. Exit code 1 if any was refused
+purge     closes letters without sending anything back; without --yes it only lists them
 
   --reason R       ${deadLetterReasons.slice(0, 4).join(', ')},
                    ${deadLetterReasons.slice(4).join(', ')}
@@ -36,11 +36,11 @@ purge     closes letters without sending anything back; without --yes it only sa
   --until TIME     failed before TIME
   --id ID          TOPIC/PARTITION/OFFSET of the record, or a movie id; may be repeated
   --all            every open letter
-  --dry-run        writes nothing; says of each record what the consumers of now would do with it: decodes it, and appends
-                   it to a warehouse in a temporary folder. Exit code 1 when one would be refused or parked again
-  --max-replays N  records that were sent back N times already are refused (standard ${standardMaxReplays})
+  --dry-run        writes nothing; shows what the present consumers would do with each record: decodes it, and appends
+                   it to a warehouse in a temporary folder. Exit code 1 if one would be refused or parked again
+  --max-replays N  refuses records that were already sent back N times (default ${standardMaxReplays})
 
-Closing a letter takes it off the list and removes nothing: the topic keeps every record for KAFKA_RAW_RETENTION.`,
+Closing a letter removes it from the list and deletes nothing: the topic keeps every record for KAFKA_RAW_RETENTION.`,
   options: {
     reason: { type: 'string' },
     topic: { type: 'string' },

@@ -5,21 +5,21 @@ import { topics } from '../schemas/topics.ts';
 import { type Command, jsonOption, print } from './command.ts';
 
 export const repair: Command = {
-  summary: 'undo what records with wrong ids or times in the future have done, in topics and tables',
+  summary: 'repair topics and tables after records with wrong ids or times in the future',
   help: `usage: repair [--dry-run] [--json]
 
 Reads every topic and finds the records that the stages refuse: a key that is not the record's own id, ids that differ, a
-time more than an hour ahead. Some of them may have been taken for true before: by an older version, or by a machine whose
-clock was wrong. The command
+time more than an hour ahead. Some of them may have been accepted before, by an older version or by a machine with a wrong
+clock. The command
 
-- writes a right record over each bad one in ${topics.movieIds}, so that "fetch" asks TMDb for the movie again; a key that
-  is no movie's gets a tombstone
-- parks the records that BRONZE has rows of, and rebuilds BRONZE without these rows
-- asks again for the movies that have no other answer
-- builds SILVER and GOLD from scratch where it found something in BRONZE or SILVER
+- replaces each bad record in ${topics.movieIds} with a correct one, so that "fetch" fetches the movie again; a key that
+  belongs to no movie gets a tombstone
+- parks the refused records that have rows in BRONZE, and rebuilds BRONZE without these rows
+- requests the movies again that have no other answer
+- builds SILVER and GOLD from scratch if it found damage in BRONZE or SILVER
 
-Everything else stays as it is. The stages may run meanwhile. Interrupted, run it again. First set the clock right: a
-machine whose own clock is wrong finds nothing, or the wrong things.
+It changes nothing else. The stages may run meanwhile. If it is interrupted, run it again. First correct the clock: a
+machine with a wrong clock finds nothing, or the wrong records.
 
   --dry-run   changes nothing; shows what it would do`,
   options: { 'dry-run': { type: 'boolean' }, ...jsonOption },
@@ -39,7 +39,7 @@ function textOf(repaired: Repaired, isDryRun: boolean): string {
   const lines = [
     `${topics.movieIds}: ${badKeys} keys with a record that is refused`,
     `raw topics: ${refusedRecords} records that are refused, ${rowsToPark} of them in BRONZE`,
-    `BRONZE: ${rowsLeftOut} rows that SILVER leaves out`,
+    `BRONZE: ${rowsLeftOut} rows that SILVER ignores`,
   ];
   if (badKeys + rowsToPark + movies === 0 && !fullRefresh) return [...lines, 'There is nothing to repair.'].join('\n');
   if (rowsToPark > 0)

@@ -18,7 +18,7 @@ export async function raw(context: Context, values: Values): Promise<number> {
   ]);
   const selection = parseSelection(values, systemClock.now());
   const isRebuild = values['rebuild'] === true;
-  if (isRebuild && !values['all']) throw new UsageError('--rebuild makes all of BRONZE anew: it goes with --all');
+  if (isRebuild && !values['all']) throw new UsageError('--rebuild rebuilds all of BRONZE: use it with --all');
   const options = {
     restart: values['restart'] === true,
     isDryRun: values['dry-run'] === true,
@@ -38,10 +38,10 @@ export async function raw(context: Context, values: Values): Promise<number> {
 function textOf({ records, seconds, added, unreadable, swap }: RawReplayed): string {
   const rate = `${records} records in ${formatDuration(seconds * 1_000)} (${Math.round(records / seconds)}/s), 0 API calls`;
   const outcome = swap
-    ? `BRONZE was made anew: ${swap.rows} rows, of them ${swap.same} as they were, ${swap.corrected} corrected, ${swap.recovered} recovered, ` +
-      `${swap.carried} taken over` +
-      (swap.refused > 0 ? `; ${swap.refused} went to dead letters, as their records are refused today` : '')
-    : `added ${added} rows that BRONZE had not`;
+    ? `rebuilt BRONZE: ${swap.rows} rows, of them ${swap.same} unchanged, ${swap.corrected} corrected, ${swap.recovered} recovered, ` +
+      `${swap.carried} kept` +
+      (swap.refused > 0 ? `; ${swap.refused} went to dead letters, because the present rules refuse their records` : '')
+    : `added ${added} missing rows to BRONZE`;
   const rest = unreadable > 0 ? `\n${unreadable} records are in dead letters` : '';
-  return `${rate}\n${outcome}${rest}\nThe next run of dbt takes up what changed; "transform --full-refresh" builds all of it anew.`;
+  return `${rate}\n${outcome}${rest}\nThe next dbt run processes the changes; "transform --full-refresh" builds everything from scratch.`;
 }

@@ -11,25 +11,25 @@ import { raw } from './replay-raw.ts';
 import { parseSelection, selectionHelp, selectionOptions, selectionText } from './selection.ts';
 
 export const replay: Command = {
-  summary: 'do again what was done: raw (BRONZE from Kafka) or ids (ask TMDb once more)',
+  summary: 'replay records: raw (BRONZE from Kafka) or ids (fetch movies again from TMDb)',
   help: `usage: replay raw SELECTION [--dry-run] [--restart] [--json]
        replay raw --all --rebuild [--dry-run] [--restart] [--json]
        replay ids SELECTION [--dry-run] [--restart] [--json]
 
-raw   reads ${topics.rawMovies} again and adds to BRONZE the records that it has not; none comes twice, and the loader may go on
-      meanwhile. With --rebuild, all of BRONZE is made anew beside the one that is there, compared with it and put in
-      its place; what Kafka no longer has is taken over. Asks TMDb for nothing. Killed, the same command goes on
+raw   reads ${topics.rawMovies} again and adds the records that BRONZE lacks; none is added twice, and the loader may run
+      meanwhile. With --rebuild, builds a second BRONZE, compares it with the live one and swaps it in; rows whose records
+      Kafka no longer has are kept. Sends no request to TMDb. If it is interrupted, run it again to resume
 
-ids   publishes the movies of ${topics.movieIds} once more, each as its newest record has it, so that "fetch" asks TMDb for
-      them again, whatever TMDB_REFRESH_AFTER says. Movies that a tombstone took out are left out, unless --movie alone
-      names them; so it does others that the topic does not know. Killed, the same command goes on
+ids   publishes the movies of ${topics.movieIds} again, each as in its newest record, so that "fetch" fetches them
+      again, whatever TMDB_REFRESH_AFTER says. Leaves out movies with a tombstone, unless --movie is the only selection; it
+      can also name movies that the topic does not have. If it is interrupted, run it again to resume
 
-The selection is one of these, or several: then those records that all of them hold for.
+The selection is one or several of these; several select the records that match all of them.
 
 ${selectionHelp}
 
-  --rebuild                      of raw, with --all: BRONZE anew
-  --dry-run                      does nothing; tells how many records, and what that costs at TMDB_RATE_LIMIT
+  --rebuild                      of raw, with --all: rebuild BRONZE
+  --dry-run                      only show how many records, and how long that takes at TMDB_RATE_LIMIT
   --restart                      start from scratch instead of resuming an unfinished replay
   --accept-gap GAP               of raw: continue without the lost records in this range of offsets, as "load" does`,
   options: {
@@ -55,7 +55,7 @@ async function ids(context: Context, values: Values): Promise<number> {
   const { config, progress } = context;
   const journal = join(config.dataDir, 'replay-ids.json');
   const { selection, begun, isResumed } = begin(values, 'replay ids', journal);
-  if (isResumed) progress.note(`goes on with the replay of ${isoOf(begun.startedAt)}; --restart begins anew`);
+  if (isResumed) progress.note(`resuming the replay of ${isoOf(begun.startedAt)}; --restart starts from scratch`);
   const isDryRun = values['dry-run'] === true;
   await using platform = openPlatform(context, { mayJoinBroker: true });
   const replayed = await replayIds(context, platform, { selection, begun, journal, isDryRun });

@@ -13,14 +13,14 @@ export const run: Command = {
   help: `usage: run --once [--pages N|all] [--full-refresh] [--json]
        run [--pages N|all] [--popular-every TIME] [--genres-every TIME]
 
-Walks the popular list, fetches what is not fresh, loads BRONZE, builds and tests SILVER and GOLD. With --once it prints
-what it did; without, it goes on until it is stopped: walks again and again, and dbt by TRANSFORM_SCHEDULE. The exit code
-is 1 then when the last run of dbt had failed. With --once it is 1 when no page of the popular list could be used, too;
-the other stages have done their work all the same.
+Walks the popular list, fetches movies that are not fresh, loads BRONZE, builds and tests SILVER and GOLD. With --once it
+prints a report and ends. Without --once it runs until it is stopped: it repeats the walks, and runs dbt on
+TRANSFORM_SCHEDULE. The exit code is 1 if the last dbt run failed, or, with --once, if no page of the popular list could be
+used; the other stages still run.
 
   --once                end when everything published is in GOLD
   --pages N|all         pages of the popular list, 20 movies each (standard ${standardPages}, at most 500)
-  --full-refresh        build SILVER and GOLD anew from all of BRONZE
+  --full-refresh        build SILVER and GOLD from scratch, from all of BRONZE
   --popular-every TIME  how often the popular list is walked (standard 6h)
   --genres-every TIME   how often the genre list is fetched (standard 24h)
   --json                the report as JSON on standard output`,

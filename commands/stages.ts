@@ -108,7 +108,7 @@ export const transform: Command = {
 
 Runs dbt build, unless BRONZE has not moved since the last run that succeeded.
 
-  --full-refresh  build SILVER and GOLD anew from all of BRONZE
+  --full-refresh  build SILVER and GOLD from scratch, from all of BRONZE
   --force         run even when BRONZE has not moved`,
   options: { 'full-refresh': { type: 'boolean' }, force: { type: 'boolean' }, ...jsonOption },
   run: async (context, values) => {

@@ -84,10 +84,10 @@ function report({ progress }: Context, values: Values, { mended, remaining }: Re
   progress[Symbol.dispose]();
   const shown = (found: readonly Difference[]) => found.map(({ what, change, detail }) => ({ change, what, detail }));
   print(values, { mended: shown(mended), remaining: shown(remaining) }, () => {
-    if (mended.length + remaining.length === 0) return 'all is as it should be: nothing to do';
-    const done = mended.length > 0 ? [`mended ${mended.length}:\n${formatTable(shown(mended))}`] : [];
+    if (mended.length + remaining.length === 0) return 'nothing to do: everything is as expected';
+    const done = mended.length > 0 ? [`corrected ${mended.length}:\n${formatTable(shown(mended))}`] : [];
     const open =
-      remaining.length > 0 ? [`not as it should be, ${remaining.length}:\n${formatTable(shown(remaining))}`] : [];
+      remaining.length > 0 ? [`not as expected, ${remaining.length}:\n${formatTable(shown(remaining))}`] : [];
     return [...done, ...open].join('\n\n');
   });
   return remaining.length === 0 ? ExitCode.done : ExitCode.failed;

@@ -9,11 +9,11 @@ export const warehouse: Command = {
   help: `usage: warehouse provision [--print | --check] [KEYS] [NAMES] [--json]
        warehouse migrate [--json]
 
-provision  makes, in Snowflake, what is missing of the database, its schemas and BRONZE's tables, the warehouses and their
-           monitor, the roles, their grants, and the users of the services; mends what is different. Run again it changes
-           nothing; stopped half way, it goes on
-migrate    makes what BRONZE lacks of its tables, in DuckDB or Snowflake, where it takes DE_ROLE. The loader does so when it
-           starts, and provision too; rows stay as they are
+provision  creates the missing parts of a Snowflake account: the database, its schemas and BRONZE's tables, the warehouses and
+           their monitor, the roles, their grants, and the users of the services. Corrects differences. A second run changes
+           nothing. If it is interrupted, run it again to resume
+migrate    creates missing tables and columns of BRONZE, in DuckDB or in Snowflake (as DE_ROLE). The loader does so at its
+           start, and provision too; existing rows do not change
 
 ${provisionHelp}`,
   options: { ...provisionOptions, ...jsonOption },

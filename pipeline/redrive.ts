@@ -111,7 +111,7 @@ function refusal({ id, originTopic, replays, ...letter }: Letter, maxReplays: nu
   if (letter.originValueBytes !== null) {
     return `it holds the beginning of a record alone: the whole one is in Kafka at ${id}, for as long as that is retained`;
   }
-  if (!isOrigin(originTopic)) return `nobody here reads ${originTopic}`;
+  if (!isOrigin(originTopic)) return `no stage reads ${originTopic}`;
   if (replays < maxReplays) return null;
   return `it was sent back ${replays} times and came here again: --max-replays ${replays + 1} lets it go once more`;
 }

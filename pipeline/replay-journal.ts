@@ -25,7 +25,7 @@ export function findBegun(path: string): BegunReplay | null {
   try {
     return Begun.parse(JSON.parse(text));
   } catch {
-    throw new UsageError(`${path} is no note of a replay: --restart begins anew`);
+    throw new UsageError(`${path} is not a replay journal: --restart starts from scratch`);
   }
 }
 

@@ -11,7 +11,7 @@ import { sleepUntil } from './repeat.ts';
 import { build, inTurn, lookUp, type Outlook, openDbt, publishIfBehind, varsOf } from './transform.ts';
 import { warehouseSystem } from './warehouse.ts';
 
-/** How one round went. `skipped`: BRONZE has not moved, or cannot be had, or there is none yet. */
+/** How one round went. `skipped`: BRONZE has not changed, is unavailable, or does not exist yet. */
 export type RoundOutcome = 'success' | 'warned' | 'failed' | 'skipped';
 
 /** One model or test may take so long without a word. */
@@ -101,7 +101,7 @@ export class Rounds {
     const { metrics, log } = this.#context;
     if (error.retriable) {
       this.#unavailable = messageOf(error).split('\n')[0] ?? '';
-      log.warn({ error: this.#unavailable }, 'the warehouse cannot be had, trying again in the next round');
+      log.warn({ error: this.#unavailable }, 'warehouse unavailable; retrying at the next scheduled run');
       return 'skipped';
     }
     if (isDiskFull(error)) this.#noSpace = 'no space left on the disk: make room';

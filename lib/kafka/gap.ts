@@ -35,6 +35,6 @@ export const lostWithin = (gap: string, offsets: bigint): GapError =>
 /** The topic ends before `position`, up to which BRONZE has been loaded. */
 export const lostEnd = (topic: string, partition: number, position: bigint, end: bigint): GapError =>
   new GapError(
-    `${topic}/${partition}/${end}-${position - 1n}: these offsets are in BRONZE, but the topic ends at ${end}: Kafka has lost its end, and gives them to ` +
-      `other records now. Make the topic anew: then everything in it is loaded from its first record on`,
+    `${topic}/${partition}/${end}-${position - 1n}: these offsets are in BRONZE, but the topic ends at ${end}: Kafka lost its last records, and now gives ` +
+      `these offsets to other records. Delete the topic and create it again: then it is loaded from its first record`,
   );

@@ -142,7 +142,7 @@ describe('the command', () => {
     await provision(query, settings);
     expect(await provisionBy(['--check'], credentials())).toMatchObject({
       code: 0,
-      stdout: 'all is as it should be: nothing to do\n',
+      stdout: 'nothing to do: everything is as expected\n',
     });
     await query('use role accountadmin');
     await query('grant select on table lecture_de.bronze.raw_movies to role "ANALYST_ROLE"');
@@ -156,7 +156,7 @@ describe('the command', () => {
     });
     expect(await provisionBy([], credentials())).toMatchObject({
       code: 0,
-      stdout: expect.stringMatching(/^mended 1:/),
+      stdout: expect.stringMatching(/^corrected 1:/),
     });
     expect(await provisionBy(['--check'], credentials())).toMatchObject({ code: 0 });
   });

@@ -134,7 +134,7 @@ export async function migrateBronze(session: SnowflakeSession, prefix = ''): Pro
   const there = new Set(columns.map(({ table }) => table));
   refuseHalfOfBronze(
     there,
-    'Bring it back (UNDROP TABLE), or drop the others: BRONZE is filled anew from Kafka, as far as that goes back',
+    'Restore it (UNDROP TABLE), or drop the others: the loader then fills BRONZE again with the records that Kafka still has',
   );
   refuseOtherColumns(expectedColumns, columns);
   // The list has no stages: that of the files is made just before the table they are copied into.
