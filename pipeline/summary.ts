@@ -5,10 +5,10 @@ import type { RunReport } from './report.ts';
 /** The marts as they are shown at the end of a run: the columns that fit a terminal, the first lines. */
 const kpiQueries = {
   kpi_genre_performance: `
-    select genre_name, movie_count as movies, average_revenue_usd, average_roi_pct, average_vote
+    select genre_name, movie_count as movies, median_revenue_usd, median_roi_pct, average_vote
       from gold.kpi_genre_performance order by movie_count desc, genre_name limit 8`,
   kpi_yearly_trends: `
-    select cast(release_year as varchar) as year, movie_count as movies, total_revenue_usd, average_budget_usd, average_vote
+    select cast(release_year as varchar) as year, movie_count as movies, total_revenue_usd, median_budget_usd, average_vote
       from gold.kpi_yearly_trends order by release_year desc limit 8`,
   kpi_top_movies: `
     select rank, title, cast(release_year as varchar) as year, revenue_usd, budget_usd, roi_pct

@@ -1,18 +1,35 @@
 {# ---- Reading a JSON document, the same way on every warehouse ----
-   DuckDB parses the text anew for every path, so `json_opened` takes all keys out at once (nine times faster) and
-   `json_text` picks from the list; Snowflake's VARIANT is parsed already. #}
+   DuckDB parses the text again for every path, so `json_opened` reads all keys at once (nine times faster) and `json_text`
+   picks from the list; Snowflake's VARIANT is parsed already.
+   `json_text` reads a value of any type as text, because TMDb could start to write its numbers as text. `json_string` reads
+   texts only: a title that is an object is no title. `json_array` reads lists only. #}
 {% macro json_opened(document, keys) %} {{ return(adapter.dispatch("json_opened")(document, keys)) }}{% endmacro %}
 {% macro json_text(opened, keys, key) %} {{ return(adapter.dispatch("json_text")(opened, keys, key)) }}{% endmacro %}
-{% macro json_array(opened, keys, key) %} {{ return(adapter.dispatch("json_array")(opened, keys, key)) }}{% endmacro %}
+{% macro json_string(document, opened, keys, key) %}
+    {{ return(adapter.dispatch("json_string")(document, opened, keys, key)) }}
+{% endmacro %}
+{% macro json_is_object(document) %} {{ return(adapter.dispatch("json_is_object")(document)) }}{% endmacro %}
+{% macro json_lists(document, keys) %} {{ return(adapter.dispatch("json_lists")(document, keys)) }}{% endmacro %}
+{% macro json_array(lists, keys, key) %} {{ return(adapter.dispatch("json_array")(lists, keys, key)) }}{% endmacro %}
+{# Whether there is a value, and it is no list. #}
+{% macro json_is_other_than_array(lists, keys, key) %}
+    {{ return(adapter.dispatch("json_is_other_than_array")(lists, keys, key)) }}
+{% endmacro %}
 {% macro json_elements(array) %} {{ return(adapter.dispatch("json_elements")(array)) }}{% endmacro %}
 
 {# DuckDB refuses a document with half a surrogate pair ("\ud83d" alone), which JSON.parse accepts. Such halves are
    read as U+FFFD; what is no JSON at all is read as NULL. Neither may end a run. #}
 {% macro duckdb__json_opened(document, keys) -%}
-    {%- set paths = "['$." ~ keys | join("', '$.") ~ "']" -%}
+    {{ duckdb_json_call("json_extract_string", document, duckdb_json_paths(keys)) }}
+{%- endmacro %}
+{% macro duckdb__json_lists(document, keys) -%}
+    {{ duckdb_json_call("json_extract", document, duckdb_json_paths(keys)) }}
+{%- endmacro %}
+{% macro duckdb_json_paths(keys) -%} ['$.{{ keys | join("', '$.") }}'] {%- endmacro %}
+{% macro duckdb_json_call(function, document, path) -%}
     coalesce(
-        try(json_extract_string({{ document }}, {{ paths }})),
-        try(json_extract_string({{ with_whole_surrogates(document) }}, {{ paths }}))
+        try({{ function }} ({{ document }}, {{ path }})),
+        try({{ function }} ({{ with_whole_surrogates(document) }}, {{ path }}))
     )
 {%- endmacro %}
 {% macro with_whole_surrogates(document) -%}
@@ -33,7 +50,29 @@
     )
 {%- endmacro %}
 {% macro duckdb__json_text(opened, keys, key) -%} {{ opened }} [{{ keys.index(key) + 1 }}]{%- endmacro %}
-{% macro duckdb__json_array(opened, keys, key) -%} {{ duckdb__json_text(opened, keys, key) }}{%- endmacro %}
+{# Most texts show by their first character that they are no number, object, list or boolean. Only for the others is the
+   document parsed once more, to ask for the type. #}
+{% macro duckdb__json_string(document, opened, keys, key) -%}
+    {%- set text = duckdb__json_text(opened, keys, key) -%}
+    case
+        when {{ text }} is null
+        then null
+        when not regexp_matches({{ text }}, '^([{\[0-9-]|true$|false$)')
+        then {{ text }}
+        when {{ duckdb_json_call("json_type", document, "'$." ~ key ~ "'") }} = 'VARCHAR'
+        then {{ text }}
+    end
+{%- endmacro %}
+{# Of a document that could be opened. #}
+{% macro duckdb__json_is_object(document) -%} regexp_matches(cast({{ document }} as varchar), '^\s*[{]') {%- endmacro %}
+{% macro duckdb__json_array(lists, keys, key) -%}
+    {%- set value = "cast(" ~ duckdb__json_text(lists, keys, key) ~ " as varchar)" -%}
+    case when {{ value }} like '[%' then {{ value }} end
+{%- endmacro %}
+{% macro duckdb__json_is_other_than_array(lists, keys, key) -%}
+    {%- set value = "cast(" ~ duckdb__json_text(lists, keys, key) ~ " as varchar)" -%}
+    {{ value }} <> 'null' and {{ value }} not like '[%'
+{%- endmacro %}
 {# In a FROM clause: one row (value, index from 0) per element, no row for what is no array. #}
 {% macro duckdb__json_elements(array) -%}
     lateral(
@@ -47,7 +86,17 @@
    Null in JSON is a value of its own there, and NULL as text. #}
 {% macro snowflake__json_opened(document, keys) -%} {{ document }}{%- endmacro %}
 {% macro snowflake__json_text(opened, keys, key) -%} {{ opened }}:{{ key }}::varchar{%- endmacro %}
-{% macro snowflake__json_array(opened, keys, key) -%} strip_null_value({{ opened }}:{{ key }}){%- endmacro %}
+{% macro snowflake__json_string(document, opened, keys, key) -%}
+    case when is_varchar({{ opened }}:{{ key }}) then {{ opened }}:{{ key }}::varchar end
+{%- endmacro %}
+{% macro snowflake__json_is_object(document) -%} is_object({{ document }}) {%- endmacro %}
+{% macro snowflake__json_lists(document, keys) -%} {{ document }}{%- endmacro %}
+{% macro snowflake__json_array(lists, keys, key) -%}
+    case when is_array({{ lists }}:{{ key }}) then {{ lists }}:{{ key }} end
+{%- endmacro %}
+{% macro snowflake__json_is_other_than_array(lists, keys, key) -%}
+    strip_null_value({{ lists }}:{{ key }}) is not null and not is_array({{ lists }}:{{ key }})
+{%- endmacro %}
 {% macro snowflake__json_elements(array) -%}
     lateral flatten(input => iff(is_array({{ array }}), {{ array }}, null))
 {%- endmacro %}

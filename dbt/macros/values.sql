@@ -1,6 +1,28 @@
 {# ---- From text to value; what cannot be read is NULL, never an error ---- #}
-{# Of blanks alone: TRIM of Snowflake takes nothing else for white space, that of DuckDB all of Unicode's. #}
-{% macro known_text(text) -%} case when trim({{ text }}, ' ') <> '' then {{ text }} end{%- endmacro %}
+{# A text with at least one character that a reader can see. Spaces of any kind, line breaks, marks of zero width and of the
+   writing direction show nothing: a title of those alone is as empty as ''. What the warehouses themselves call white space
+   differs, so the characters are listed here. #}
+{% macro known_text(text) -%} case when {{ is_visible(text) }} then {{ text }} end{%- endmacro %}
+{% macro is_visible(text) %} {{ return(adapter.dispatch("is_visible")(text, invisible_characters())) }}{% endmacro %}
+{# As code points: what stands between dbt and a warehouse may change such characters in a statement. #}
+{% macro invisible_characters() -%}
+    {%- set controls_and_spaces = [9, 10, 11, 12, 13, 32, 133, 160, 173, 5760, 6158] -%}
+    {%- set general_punctuation = range(8192, 8208) | list + range(8232, 8240) | list + [8287] -%}
+    {%- set joiners_and_directions = range(8288, 8293) | list + range(8294, 8298) | list -%}
+    {%- set others = [10240, 12288, 12644, 65279] -%}
+    {{ return(controls_and_spaces + general_punctuation + joiners_and_directions + others) }}
+{%- endmacro %}
+{# The pattern is compiled once and ends at the first visible character; TRIM would read the list again for each row. #}
+{% macro duckdb__is_visible(text, invisible) -%}
+    {%- set escaped = [] -%}
+    {%- for code in invisible %} {%- do escaped.append("\\x{" ~ ("%x" | format(code)) ~ "}") -%} {%- endfor -%}
+    regexp_matches({{ text }}, '[^{{ escaped | join }}]')
+{%- endmacro %}
+{% macro snowflake__is_visible(text, invisible) -%}
+    trim({{ text }}, chr({{ invisible | join(") || chr(") }})) <> ''
+{%- endmacro %}
+
+{% macro to_boolean(text) -%} case {{ text }} when 'true' then true when 'false' then false end{%- endmacro %}
 
 {# Digits alone: a cast would round 1.5 to 2, and 0.4 votes to none. #}
 {% macro to_bigint(text) -%} {{ to_whole_number(text, "bigint") }} {%- endmacro %}
@@ -81,7 +103,5 @@
     from table(generator(rowcount => {{ (parse(last) - parse(first)).days + 1 }}))
 {%- endmacro %}
 
-{# The field's name and a space where it has a value that is not valid, for a list of names in one text. #}
-{% macro unusable(field, is_valid) -%}
-    case when {{ field }} is not null and not coalesce({{ is_valid }}, false) then '{{ field }} ' else '' end
-{%- endmacro %}
+{# The name of a member of a dimension, never NULL: where TMDb gives none, the member is called by its id. #}
+{% macro name_or_id(name, kind, id) -%} coalesce({{ name }}, '{{ kind }} ' || cast({{ id }} as varchar)) {%- endmacro %}

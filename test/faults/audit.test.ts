@@ -59,6 +59,14 @@ const tampering: readonly (readonly [what: string, sql: string, checks: readonly
   ['a fact twice', 'insert into gold.fact_movies from gold.fact_movies limit 1', ['A6']],
   ['a count of a genre', 'update gold.kpi_genre_performance set movie_count = movie_count + 1', ['A6']],
   ['a year less', 'delete from gold.kpi_yearly_trends where rowid = 0', ['A6']],
+  ['a flag of SILVER', 'update silver.silver_movies set adult = not adult where rowid = 3', ['A5']],
+  ['a fact whose money is known', 'update gold.fact_movies set is_money_known = not is_money_known', ['A6']],
+  [
+    'a median of a genre',
+    'update gold.kpi_genre_performance set median_vote = median_vote + 1 where rowid = 0',
+    ['A6'],
+  ],
+  ['a rank less', 'delete from gold.kpi_top_movies where rowid = 0', ['A6']],
 ];
 
 /** Records that somebody writes, and what is then wrong with what was right. */

@@ -13,7 +13,11 @@
 
 with
     members as (
-        select {{ surrogate_key(["company_id"]) }} as company_sk, company_id, company_name, origin_country
+        select
+            {{ surrogate_key(["company_id"]) }} as company_sk,
+            company_id,
+            {{ name_or_id("company_name", "Company", "company_id") }} as company_name,
+            origin_country
         from {{ ref("silver_production_companies") }}
         union all
         select

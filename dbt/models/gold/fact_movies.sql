@@ -22,7 +22,7 @@ select
     {{ surrogate_key(["coalesce(genres.genre_id, " ~ unknown_id() ~ ")"]) }} as genre_sk,
     {{ surrogate_key(["coalesce(companies.company_id, " ~ unknown_id() ~ ")"]) }} as company_sk,
     movies.movie_id,
-    movies.title,
+    coalesce(movies.title, {{ name_or_id("movies.original_title", "Movie", "movies.movie_id") }}) as title,
     movies.revenue_usd,
     movies.budget_usd,
     movies.revenue_usd - movies.budget_usd as profit_usd,
@@ -30,7 +30,15 @@ select
     movies.vote_average,
     movies.vote_count,
     movies.popularity,
-    movies._run_seq
+    movies._run_seq,
+    movies.status,
+    coalesce(movies.adult, false) as adult,
+    coalesce(movies.video, false) as video,
+    coalesce(movies.softcore, false) as softcore,
+    movies.is_released,
+    {{ is_released_feature("movies") }} as is_released_feature,
+    {{ is_money_known("movies") }} as is_money_known,
+    movies._document_fetched_at as answered_at
 from changed_movies as movies
 left join {{ ref("silver_movie_genres") }} as genres on movies.movie_id = genres.movie_id and genres.position = 1
 left join

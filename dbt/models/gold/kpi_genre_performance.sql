@@ -1,11 +1,13 @@
--- Grain: one row per genre that a movie of fact_movies has. A movie counts under each of its genres.
+-- Grain: one row per genre that a released feature has. A movie counts under each of its genres.
 {{ config(materialized="table") }}
 
 with
+    movies as ({{ counted_movies() }}),
+
     performance as (
         select bridge.genre_sk, {{ movie_measures() }}
         from {{ ref("bridge_movie_genres") }} as bridge
-        inner join {{ ref("fact_movies") }} as movies on bridge.movie_id = movies.movie_id
+        inner join movies on bridge.movie_id = movies.movie_id
         group by bridge.genre_sk
     )
 

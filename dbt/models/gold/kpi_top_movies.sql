@@ -2,14 +2,16 @@
 {{ config(materialized="table") }}
 
 {% set metrics = [
-    ("revenue", "revenue_usd", "true"),
-    ("profit", "profit_usd", "true"),
-    ("roi", "roi_pct", has_roi()),
+    ("revenue", "revenue_usd", "is_money_known"),
+    ("profit", "profit_usd", "is_money_known"),
+    ("roi", "roi_pct", "is_money_known"),
     ("rating", "vote_average", "vote_count >= " ~ var("rating_vote_floor")),
-    ("popularity", "popularity", "true"),
+    ("popularity", "current_popularity", "true"),
 ] %}
 
 with
+    counted as ({{ counted_movies() }}),
+
     -- Only what ranks a movie is read of all movies; the rest is looked up for those that have a rank.
     ranked as (
         {% for metric, column, condition in metrics %}
@@ -23,7 +25,7 @@ with
             from
                 (
                     select movie_id, vote_count, {{ column }} as value
-                    from {{ ref("fact_movies") }}
+                    from counted
                     where {{ column }} is not null and {{ condition }}
                     order by {{ column }} desc, vote_count desc nulls last, movie_id asc
                     limit {{ var("top_movies") }}
@@ -46,7 +48,8 @@ select
     movies.roi_pct,
     movies.vote_average,
     movies.vote_count,
-    movies.popularity
+    movies.popularity,
+    movies.answered_at
 from ranked
 inner join {{ ref("fact_movies") }} as movies on ranked.movie_id = movies.movie_id
 inner join {{ ref("dim_dates") }} as dates on movies.date_sk = dates.date_sk

@@ -1,10 +1,12 @@
--- Grain: one row per year of release with a movie; movies without a known release date are in none.
+-- Grain: one row per year in which a feature was released; movies without a known release date are in none.
 {{ config(materialized="table") }}
 
 with
+    movies as ({{ counted_movies() }}),
+
     trends as (
         select dates.year as release_year, {{ movie_measures() }}
-        from {{ ref("fact_movies") }} as movies
+        from movies
         inner join {{ ref("dim_dates") }} as dates on movies.date_sk = dates.date_sk
         where dates.year is not null
         group by dates.year

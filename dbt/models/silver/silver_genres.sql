@@ -4,49 +4,70 @@
 {% set keys = ["id", "name"] %}
 
 -- Lists exist in several languages; the English one names genres as movies fetched by default do.
+-- A list without a usable genre (an error body, an object in place of the list) gives way to the one before it.
+-- Only the last 20 answers are opened, so that a run does not cost more each day.
 with
-    newest_list as (
-        select records.raw_data
+    newest_lists as (
+        select
+            records.raw_data,
+            row_number() over (
+                order by case when records.language like 'en%' then 0 else 1 end, {{ newest_first("records") }}
+            ) as list_rank
         from {{ source("bronze", "raw_genres") }} as records
         inner join
             {{ source("run_log", "sealed_batches") }} as sealed
             on records.load_seq = sealed.load_seq
             and records.batch_id = sealed.batch_id
         where {{ is_believable("records.fetched_at", "records.ingested_at") }}
-        order by case when records.language like 'en%' then 0 else 1 end, {{ newest_first("records") }}
-        limit 1
+        qualify list_rank <= 20
     ),
 
-    opened_list as (
-        select {{ json_array(json_opened("raw_data", ["genres"]), ["genres"], "genres") }} as genres from newest_list
+    opened_lists as (
+        select list_rank, {{ json_array(json_lists("raw_data", ["genres"]), ["genres"], "genres") }} as genres
+        from newest_lists
     ),
 
     opened as (
-        select {{ json_opened("element.value", keys) }} as element, element.index as listed_at
-        from opened_list, {{ json_elements("genres") }} as element
+        select
+            opened_lists.list_rank,
+            element.index as listed_at,
+            element.value as json_element,
+            {{ json_opened("element.value", keys) }} as element
+        from opened_lists, {{ json_elements("opened_lists.genres") }} as element
+    ),
+
+    usable as (
+        select
+            list_rank,
+            listed_at,
+            {{ to_bigint(json_text("element", keys, "id")) }} as genre_id,
+            {{ known_text(json_string("json_element", "element", keys, "name")) }} as genre_name
+        from opened
     ),
 
     listed as (
-        select
-            {{ to_bigint(json_text("element", keys, "id")) }} as genre_id,
-            {{ known_text(json_text("element", keys, "name")) }} as genre_name
-        from opened
-        where {{ to_bigint(json_text("element", keys, "id")) }} > 0
+        select genre_id, genre_name
+        from usable
+        where
+            genre_id > 0 and list_rank = (select min(newest.list_rank) from usable as newest where newest.genre_id > 0)
         qualify row_number() over (partition by genre_id order by listed_at) = 1
     ),
 
-    only_in_movies as (
-        select mentions.genre_id, mentions.genre_name
-        from {{ ref("silver_movie_genres") }} as mentions
-        left join listed on mentions.genre_id = listed.genre_id
-        where listed.genre_id is null
+    -- The newest mention that gives a name, or else the newest.
+    in_movies as (
+        select genre_id, genre_name
+        from {{ ref("silver_movie_genres") }}
         qualify
-            row_number() over (partition by mentions.genre_id order by mentions._fetched_at desc, mentions.movie_id asc)
+            row_number() over (
+                partition by genre_id
+                order by case when genre_name is null then 1 else 0 end, _fetched_at desc, movie_id asc
+            )
             = 1
     )
 
-select genre_id, genre_name, true as is_listed
+select
+    coalesce(listed.genre_id, in_movies.genre_id) as genre_id,
+    coalesce(listed.genre_name, in_movies.genre_name) as genre_name,
+    listed.genre_id is not null as is_listed
 from listed
-union all
-select genre_id, genre_name, false as is_listed
-from only_in_movies
+full join in_movies on listed.genre_id = in_movies.genre_id

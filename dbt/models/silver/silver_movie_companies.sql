@@ -19,7 +19,11 @@ with
     ),
 
     opened as (
-        select changed_movies.movie_id, element.index as listed_at, {{ json_opened("element.value", keys) }} as element
+        select
+            changed_movies.movie_id,
+            element.index as listed_at,
+            element.value as json_element,
+            {{ json_opened("element.value", keys) }} as element
         from changed_movies, {{ json_elements("changed_movies._production_companies") }} as element
     ),
 
@@ -27,8 +31,8 @@ with
         select
             movie_id,
             listed_at,
-            {{ known_text(json_text("element", keys, "name")) }} as company_name,
-            {{ known_text(json_text("element", keys, "origin_country")) }} as origin_country,
+            {{ known_text(json_string("json_element", "element", keys, "name")) }} as company_name,
+            {{ known_text(json_string("json_element", "element", keys, "origin_country")) }} as origin_country,
             {{ to_bigint(json_text("element", keys, "id")) }} as company_id
         from opened
     ),

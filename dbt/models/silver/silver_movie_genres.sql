@@ -17,7 +17,11 @@ with
     ),
 
     opened as (
-        select changed_movies.movie_id, element.index as listed_at, {{ json_opened("element.value", keys) }} as element
+        select
+            changed_movies.movie_id,
+            element.index as listed_at,
+            element.value as json_element,
+            {{ json_opened("element.value", keys) }} as element
         from changed_movies, {{ json_elements("changed_movies._genres") }} as element
     ),
 
@@ -25,7 +29,7 @@ with
         select
             movie_id,
             listed_at,
-            {{ known_text(json_text("element", keys, "name")) }} as genre_name,
+            {{ known_text(json_string("json_element", "element", keys, "name")) }} as genre_name,
             {{ to_bigint(json_text("element", keys, "id")) }} as genre_id
         from opened
     ),

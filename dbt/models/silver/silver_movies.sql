@@ -5,12 +5,8 @@
 -- cannot be true counts for nothing.
 {{ config(materialized="incremental", incremental_strategy="replace", unique_key="movie_id") }}
 
-{% set keys = [
-    "imdb_id",
-    "title",
-    "original_title",
-    "original_language",
-    "status",
+{% set strings = ["imdb_id", "title", "original_title", "original_language", "status"] %}
+{% set scalars = [
     "release_date",
     "runtime",
     "budget",
@@ -18,9 +14,12 @@
     "popularity",
     "vote_average",
     "vote_count",
-    "genres",
-    "production_companies",
+    "adult",
+    "video",
+    "softcore",
 ] %}
+{% set keys = strings + scalars %}
+{% set lists = ["genres", "production_companies"] %}
 
 with
     unseen_batches as ({{ unseen_batches() }}),
@@ -109,7 +108,9 @@ with
             records.load_seq,
             records.kafka_offset,
             newest.run_seq,
-            {{ json_opened("records.raw_data", keys) }} as contents
+            records.raw_data,
+            {{ json_opened("records.raw_data", keys) }} as contents,
+            {{ json_lists("records.raw_data", lists) }} as lists
         from {{ source("bronze", "raw_movies") }} as records
         inner join
             newest_unseen_documents as newest
@@ -124,26 +125,41 @@ with
             load_seq,
             kafka_offset,
             run_seq,
-            {% for key in keys if key not in ('genres', 'production_companies') %}
-                {{ known_text(json_text("contents", keys, key)) }} as {{ key }},
+            {% for key in strings %}
+                {{ known_text(json_string("raw_data", "contents", keys, key)) }} as {{ key }},
             {% endfor %}
-            {{ json_array("contents", keys, "genres") }} as genres,
-            {{ json_array("contents", keys, "production_companies") }} as production_companies,
-            contents is null as is_unreadable
+            {% for key in scalars %} {{ known_text(json_text("contents", keys, key)) }} as {{ key }}, {% endfor %}
+            {% for list in lists %} {{ json_array("lists", lists, list) }} as {{ list }}, {% endfor %}
+            contents is null or not {{ json_is_object("raw_data") }} as is_unreadable,
+            concat(
+                {% for key in strings %}
+                    {{ named_if(key, is_other_than_string("raw_data", "contents", keys, key)) }},
+                {% endfor %}
+                {% for list in lists %}
+                    {{ named_if(list, json_is_other_than_array("lists", lists, list)) }} {{- "," if not loop.last }}
+                {% endfor %}
+            ) as of_other_type
         from opened
     ),
 
+    unusable_elements as ({{ unusable_elements("texts", lists) }}),
+
     typed as (
         select
-            *,
+            texts.*,
+            unusable_elements.names as of_elements,
             {{ to_calendar_day("release_date") }} as release_day,
             {{ to_integer("runtime") }} as runtime_minutes,
             {{ to_bigint("budget") }} as budget_usd,
             {{ to_bigint("revenue") }} as revenue_usd,
             {{ to_double("popularity") }} as popularity_score,
             {{ to_double("vote_average") }} as average_vote,
-            {{ to_bigint("vote_count") }} as votes
+            {{ to_bigint("vote_count") }} as votes,
+            {{ to_boolean("adult") }} as is_adult,
+            {{ to_boolean("video") }} as is_video,
+            {{ to_boolean("softcore") }} as is_softcore
         from texts
+        left join unusable_elements on texts.movie_id = unusable_elements.movie_id
     ),
 
     -- Beyond 1,000,000,000 votes or points of popularity nothing can be true, and the marts' exact sums hold no more.
@@ -165,16 +181,24 @@ with
                 when average_vote > 0 and average_vote <= 10 and (votes > 0 or votes is null) then average_vote
             end as vote_average,
             case when votes between 0 and 1000000000 then votes end as vote_count,
+            is_adult as adult,
+            is_video as video,
+            is_softcore as softcore,
             nullif(
                 concat(
                     case when is_unreadable then 'document ' else '' end,
+                    of_other_type,
                     {{ unusable("release_date", "release_day is not null") }},
                     {{ unusable("runtime", "runtime_minutes >= 0") }},
                     {{ unusable("budget", "budget_usd >= 0") }},
                     {{ unusable("revenue", "revenue_usd >= 0") }},
                     {{ unusable("popularity", "popularity_score between 0 and 1000000000") }},
                     {{ unusable("vote_average", "average_vote between 0 and 10") }},
-                    {{ unusable("vote_count", "votes between 0 and 1000000000") }}
+                    {{ unusable("vote_count", "votes between 0 and 1000000000") }},
+                    {{ unusable("adult", "is_adult is not null") }},
+                    {{ unusable("video", "is_video is not null") }},
+                    {{ unusable("softcore", "is_softcore is not null") }},
+                    coalesce(of_elements, '')
                 ),
                 ''
             ) as unusable_fields,
@@ -201,6 +225,9 @@ with
                 popularity,
                 vote_average,
                 vote_count,
+                adult,
+                video,
+                softcore,
                 unusable_fields,
                 _genres,
                 _production_companies,
@@ -259,6 +286,10 @@ select
     newest_documents.kafka_offset as _document_kafka_offset,
     newest_documents.genres as _genres,
     newest_documents.production_companies as _production_companies,
-    greatest(newest_answers.run_seq, coalesce(newest_documents.run_seq, newest_answers.run_seq)) as _run_seq
+    newest_documents.adult,
+    newest_documents.video,
+    newest_documents.softcore,
+    greatest(newest_answers.run_seq, coalesce(newest_documents.run_seq, newest_answers.run_seq)) as _run_seq,
+    {{ is_released("newest_documents") }} as is_released
 from newest_answers
 left join newest_documents on newest_answers.movie_id = newest_documents.movie_id

@@ -1,8 +1,8 @@
--- Grain: one row per company, as the newest document that mentions it describes it.
--- What is known of a company stands against the mentions of changed movies alone, unless the movie that described it
--- changed and left no mention as late: then all mentions decide. So a run reads few mentions and yet ends where a full
--- refresh would. A company that nobody mentions any more is returned as a row of NULLs, which takes it out (see
--- `replace`).
+-- Grain: one row per company, as the newest document that gives its name describes it.
+-- A mention with a name comes before one without, then the newer, then that of the lower movie id. The row of a company
+-- is compared with the mentions of changed movies alone, unless the movie that described it changed and left no mention
+-- that comes as early: then all mentions decide. So a run reads few mentions and yet ends where a full refresh would. A
+-- company that no movie mentions any more is returned as a row of NULLs, which takes it out (see `replace`).
 {{
     config(
         materialized="incremental",
@@ -28,7 +28,7 @@ with
             left join changed_movies on known._movie_id = changed_movies.movie_id
         ),
 
-        -- The movie that described them changed, and no changed movie mentions them as late as that one did.
+        -- The movie that described them changed, and no changed movie has a mention that comes as early.
         reopened_companies as (
             select known.company_id
             from known_companies as known
@@ -36,8 +36,14 @@ with
                 changed_mentions as mentions
                 on known.company_id = mentions.company_id
                 and (
-                    known._fetched_at < mentions._fetched_at
-                    or (known._fetched_at = mentions._fetched_at and known._movie_id >= mentions.movie_id)
+                    (known.company_name is null and mentions.company_name is not null)
+                    or (
+                        (known.company_name is null) = (mentions.company_name is null)
+                        and (
+                            known._fetched_at < mentions._fetched_at
+                            or (known._fetched_at = mentions._fetched_at and known._movie_id >= mentions.movie_id)
+                        )
+                    )
                 )
             where known.is_described_anew and mentions.company_id is null
         ),
@@ -69,4 +75,9 @@ with
 
 select company_id, company_name, origin_country, movie_id as _movie_id, _fetched_at, _run_seq
 from mentions
-qualify row_number() over (partition by company_id order by _fetched_at desc nulls last, movie_id asc nulls last) = 1
+qualify
+    row_number() over (
+        partition by company_id
+        order by case when company_name is null then 1 else 0 end, _fetched_at desc nulls last, movie_id asc nulls last
+    )
+    = 1

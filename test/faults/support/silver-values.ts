@@ -56,11 +56,14 @@ const day: Reader = (json) => {
   return isWithin ? { values: [text] } : { values: [null], isToldWhenNull: true };
 };
 
+/** Spaces and marks that show nothing: a text of those alone is as empty as ''. */
+const isInvisible = (value: string): boolean =>
+  /^[\s\u0085\u00ad\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2064\u2066-\u2069\u2800\u3164\ufeff]*$/.test(value);
+
 const text: Reader = (json) => {
-  // Another type than a text is none of TMDb's; what it reads as is not promised.
-  if (!json.startsWith('"')) return { values: [] };
+  if (!json.startsWith('"')) return { values: [null], isToldWhenNull: json !== 'null' };
   const value = String(JSON.parse(json));
-  return { values: [/^ *$/.test(value) ? null : `=${value}`] };
+  return { values: [isInvisible(value) ? null : `=${value}`] };
 };
 
 const columns: readonly (readonly [key: string, column: string, reader: Reader])[] = [

@@ -7,11 +7,13 @@ import type { SourceFreshness } from '../../../lib/dbt/freshness.ts';
 import type { DbtSummary } from '../../../lib/dbt/run-results.ts';
 import { lastRunReportSql, transformState } from '../../../lib/dbt/transform-state.ts';
 import { Secret } from '../../../lib/secret.ts';
+import { inventedMovies } from './support/invented-movies.ts';
 import { type Movie, manyDocuments, strangeDocuments } from './support/many-documents.ts';
 import { oddDocuments } from './support/odd-documents.ts';
 import { type Contents, contentsOf, expectSame } from './support/same-tables.ts';
 import { SnowflakeTables, token } from './support/snowflake-tables.ts';
 import { derivedTables, gone, type MovieRecord, WarehouseFile } from './support/warehouse-file.ts';
+import { wrongTypes } from './support/wrong-types.ts';
 
 // One BRONZE in two warehouses, and one story: each test goes on from the one before.
 const vars = { project_fingerprint: 'f' };
@@ -21,6 +23,8 @@ const at = (fetchedAt: number, body: Movie): MovieRecord => ({ movieId: body.id,
 const odd = [
   ...oddDocuments.map((record) => ({ ...record, movieId: record.movieId + 900_000_000 })),
   ...strangeDocuments(910_000_000),
+  ...wrongTypes(920_000_000).map(({ record }) => record),
+  ...inventedMovies(930_000_000, 400, 20_261_201),
 ];
 
 /** Ten years ahead of the loader, in seconds since the start of 2026. */
@@ -64,12 +68,22 @@ it('build the same tables by a first build', { timeout: 300_000 }, async () => {
   );
   await file.load(11, [...odd, gone(900_001_000, 100)]);
   await file.loadGenres(12, [
-    { language: 'en', body: { genres: [{ id: 18, name: 'Drama' }] }, fetchedAt: 0 },
+    {
+      language: 'en',
+      body: {
+        genres: [
+          { id: 18, name: 'Drama' },
+          { id: 99, name: null },
+        ],
+      },
+      fetchedAt: 0,
+    },
+    { language: 'en', body: { genres: { id: 18 } }, fetchedAt: 1 },
     { language: 'fr', body: { genres: [{ id: 18, name: 'Drame' }] }, fetchedAt: 9 },
     { language: 'en', body: { genres: [{ id: 18, name: 'of the future' }] }, fetchedAt: inTenYears },
   ]);
   const { models, tests } = await buildBoth();
-  expect({ models, warned: tests.warned }).toEqual({ models: 14, warned: 1 });
+  expect({ models, warned: tests.warned }).toEqual({ models: 14, warned: 2 });
 });
 
 it('build the same tables from new, late, repeated and deleted records, and from impossible times', {
@@ -121,7 +135,7 @@ it('change nothing when nothing is new, and forget the same of old runs', { tags
     expect(await transformState(query, 'f')).toEqual({ due: false, reason: 'up to date', fullRefresh: false });
     const [report] = await query(lastRunReportSql);
     expect(report).toMatchObject({ command: 'build', status: 'success' });
-    expect([report?.['models'], report?.['run_seq'], report?.['tests_warned']].map(Number)).toEqual([14, 2, 1]);
+    expect([report?.['models'], report?.['run_seq'], report?.['tests_warned']].map(Number)).toEqual([14, 2, 2]);
   }
 });
 

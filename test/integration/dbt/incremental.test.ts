@@ -8,6 +8,8 @@ import { openWarmDbt } from '../../../lib/dbt/dbt.ts';
 import { environmentDir, gone, type MovieRecord, projectDir, WarehouseFile } from './support/warehouse-file.ts';
 
 const ids = 12;
+/** Answers are days apart, so that a newer one makes the popularity of others too old. */
+const day = 86_400;
 
 /** Few movies, few moments, few genres and companies, so that everything meets everything. */
 const record: fc.Arbitrary<MovieRecord> = fc
@@ -20,17 +22,23 @@ const record: fc.Arbitrary<MovieRecord> = fc
     budget: fc.constantFrom(0, 50_000, 1_000_000, 200_000_000),
     revenue: fc.constantFrom(0, 1_000_000, 900_000_000),
     votes: fc.constantFrom(0, 10, 400),
+    status: fc.constantFrom('Released', 'Released', 'Released', 'Planned', ''),
+    isNamed: fc.boolean(),
+    imdbId: fc.constantFrom('', 'tt1', 'tt2'),
   })
   .map(({ movieId, fetchedAt, isGone, genres, companies, ...doc }) => {
-    if (isGone) return gone(movieId, fetchedAt);
+    if (isGone) return gone(movieId, fetchedAt * day);
     const body = {
       id: movieId,
       title: `movie ${movieId} as of ${fetchedAt} with ${doc.budget}`,
+      status: doc.status,
+      imdb_id: doc.imdbId,
+      adult: doc.votes === 10,
       release_date: `${1990 + fetchedAt}-02-0${1 + (movieId % 9)}`,
-      genres: genres.map((id) => ({ id, name: `genre ${id} as of ${fetchedAt}` })),
+      genres: genres.map((id) => ({ id, name: doc.isNamed ? `genre ${id} as of ${fetchedAt}` : '' })),
       production_companies: companies.map((id) => ({
         id,
-        name: `company ${id} as of ${fetchedAt}`,
+        name: doc.isNamed ? `company ${id} as of ${fetchedAt}` : null,
         origin_country: '',
       })),
       budget: doc.budget,
@@ -39,7 +47,7 @@ const record: fc.Arbitrary<MovieRecord> = fc
       vote_average: 6.5,
       popularity: fetchedAt / 7,
     };
-    return { movieId, body, fetchedAt };
+    return { movieId, body, fetchedAt: fetchedAt * day };
   });
 
 const batches = (seed: number, count: number): readonly MovieRecord[][] =>
@@ -127,7 +135,12 @@ it('comes to the same tables by steps, in any order of arrival and over kills, a
   await buildKilledAfter(file, 'silver_movies');
   await load(2, fifth);
   await buildKilledAfter(file, 'silver_movie_companies');
-  await load(14, [...sixth, gone(1, 30), gone(2, 30), { movieId: 2, body: { id: 2, title: 'back' }, fetchedAt: 31 }]);
+  await load(14, [
+    ...sixth,
+    gone(1, 30 * day),
+    gone(2, 30 * day),
+    { movieId: 2, body: { id: 2, title: 'back' }, fetchedAt: 31 * day },
+  ]);
   await buildKilledAfter(file, 'fact_movies');
   await file.dbt();
   expect(await silver(file)).toEqual(newest(loaded));

@@ -12,7 +12,8 @@ interface Movie {
 }
 
 const columns = `movie_id, imdb_id, title, original_title, original_language, status, cast(release_date as varchar) as release_date,
-  runtime_minutes, budget_usd, revenue_usd, popularity, vote_average, vote_count`;
+  runtime_minutes, budget_usd, revenue_usd, popularity, vote_average, vote_count, adult, video, softcore, is_released,
+  unusable_fields`;
 
 /** What a column must hold, computed from the document without any SQL. */
 function expected(movie: Movie) {
@@ -32,6 +33,11 @@ function expected(movie: Movie) {
     popularity: Number(movie['popularity']),
     vote_average: Number(movie['vote_count']) > 0 ? positive('vote_average') : null,
     vote_count: Number(movie['vote_count']),
+    adult: movie['adult'] ?? null,
+    video: movie['video'] ?? null,
+    softcore: movie['softcore'] ?? null,
+    is_released: movie['status'] === 'Released' && String(movie['release_date']) <= '2026-01-01',
+    unusable_fields: null,
   };
 }
 
@@ -92,7 +98,11 @@ it('reads what drifted, what cannot be true and what is half a character as NULL
   const silver = async (id: number) =>
     (await file.query(`select * from silver.silver_movies where movie_id = ${id}`))[0] ?? {};
   expect(await silver(1)).toMatchObject({ budget_usd: '63000000', revenue_usd: '463517383', runtime_minutes: 136 });
-  expect(await silver(2)).toMatchObject({ budget_usd: null, revenue_usd: null, unusable_fields: 'budget revenue ' });
+  expect(await silver(2)).toMatchObject({
+    budget_usd: null,
+    revenue_usd: null,
+    unusable_fields: 'genres production_companies budget revenue ',
+  });
   expect(await silver(3)).toMatchObject({ budget_usd: '9007199254740993', revenue_usd: null, runtime_minutes: null });
   expect((await silver(3))['unusable_fields']).toBe('runtime revenue popularity ');
   expect((await silver(4))['unusable_fields']).toBe('runtime revenue popularity vote_average vote_count ');
@@ -105,6 +115,6 @@ it('reads what drifted, what cannot be true and what is half a character as NULL
   expect((await silver(30))['title']).toBe('a\u0000b');
   expect(await silver(31)).toMatchObject({ title: 'half \ufffd, whole \u{1f600}, \\ufffd', budget_usd: '5000000' });
   expect(await silver(32)).toMatchObject({ title: null, unusable_fields: 'document ' });
-  expect(await silver(33)).toMatchObject({ title: null, unusable_fields: null });
+  expect(await silver(33)).toMatchObject({ title: null, unusable_fields: 'document ' });
   expect(await file.query('select count(*) as n from gold.fact_movies')).toEqual([{ n: '20' }]);
 });

@@ -110,7 +110,14 @@ def before_parsing(sql: str) -> str:
 _FUNCTIONS = {"EMULATOR_PARSE_JSON": "emulator_json", "EMULATOR_TRY_PARSE_JSON": "emulator_try_json"}
 
 
+# Which type of JSON each asks for; fakesnow knows IS_ARRAY alone.
+_TYPES = {"IS_VARCHAR": "VARCHAR", "IS_OBJECT": "OBJECT"}
+
+
 def _rewrite_one(node: exp.Expr) -> exp.Expr:
+    if isinstance(node, exp.Anonymous) and node.name.upper() in _TYPES:
+        json_type = exp.Anonymous(this="json_type", expressions=node.expressions)
+        return exp.paren(exp.EQ(this=json_type, expression=exp.Literal.string(_TYPES[node.name.upper()])))
     function = _FUNCTIONS.get(node.name.upper()) if isinstance(node, exp.Anonymous) else None
     if function is None:
         return node

@@ -170,7 +170,11 @@ export function dbtContract(name: string, open: (place: DbtPlace) => Dbt): void 
         await file.run(dbt, { vars: { ...vars, top_movies: top } });
         return await file.query(`select count(*) as n from gold.kpi_top_movies where metric = 'popularity'`);
       };
-      const popular = (id: number) => ({ movieId: id, body: { id, title: 'x', popularity: id }, fetchedAt: 5 });
+      const popular = (id: number) => ({
+        movieId: id,
+        body: { id, title: 'x', status: 'Released', popularity: id },
+        fetchedAt: 5,
+      });
       await file.load(2, [popular(1), popular(2)]);
       expect(await ranked(1)).toEqual([{ n: '1' }]);
       expect(await ranked(2)).toEqual([{ n: '2' }]);

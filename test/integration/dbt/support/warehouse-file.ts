@@ -39,7 +39,7 @@ export const gone = (movieId: number, fetchedAt: number): MovieRecord => ({
 /** A movie that is a drama. */
 export const movie = (movieId: number, fetchedAt = movieId): MovieRecord => ({
   movieId,
-  body: { id: movieId, title: `movie ${movieId}`, genres: [{ id: 18, name: 'Drama' }] },
+  body: { id: movieId, title: `movie ${movieId}`, status: 'Released', genres: [{ id: 18, name: 'Drama' }] },
   fetchedAt,
 });
 

@@ -1,0 +1,226 @@
+/** A movie that TMDb has, as its newest document says: read here by the rules of SILVER, without any SQL. */
+export interface CountedMovie {
+  readonly movieId: number;
+  /** When TMDb gave the document, in microseconds since 1970. */
+  readonly answeredAt: bigint;
+  readonly genreIds: readonly number[];
+  readonly isReleasedFeature: boolean;
+  readonly budget: bigint | null;
+  readonly revenue: bigint | null;
+  readonly voteAverage: number | null;
+  readonly voteCount: number | null;
+  readonly popularity: number | null;
+  readonly releaseYear: number | null;
+}
+
+/** A row of a mart: whole numbers as text, so that none is rounded, and fractions as numbers. */
+type MartRow = Readonly<Record<string, string | number | null>>;
+
+const floors = { budget: 100_000n, revenue: 100_000n, votes: 50, ratingVotes: 300 };
+const ranksKept = 100;
+const popularityMaxAge = 7n * 86_400_000_000n;
+
+/** The one definition of known money: three floors, and all of them hold. */
+export const isMoneyKnown = ({ budget, revenue, voteCount }: CountedMovie): boolean =>
+  (budget ?? 0n) >= floors.budget && (revenue ?? 0n) >= floors.revenue && (voteCount ?? 0) >= floors.votes;
+
+const profitOf = ({ budget, revenue }: CountedMovie): bigint => (revenue ?? 0n) - (budget ?? 0n);
+const roiOf = (movie: CountedMovie): number => (Number(profitOf(movie)) * 100) / Number(movie.budget);
+
+/** Half away from zero, as both warehouses round. */
+function round(value: number, digits: number): number {
+  const factor = 10 ** digits;
+  return (Math.sign(value) * Math.round(Math.abs(value) * factor)) / factor;
+}
+
+const sum = (values: readonly bigint[]): bigint => values.reduce((total, value) => total + value, 0n);
+const present = <T>(values: readonly (T | null)[]): T[] => values.flatMap((value) => (value === null ? [] : [value]));
+
+/** Of fractions by way of whole numbers of 10^-scale, so that the order of the rows does not matter. */
+function exactMean(values: readonly number[], scale: number, digits: number): number | null {
+  if (values.length === 0) return null;
+  const factor = 10 ** scale;
+  const total = sum(values.map((value) => BigInt(Math.round(value * factor))));
+  return round(Number(total) / factor / values.length, digits);
+}
+
+function quantile(values: readonly number[], fraction: number, digits: number): number | null {
+  const sorted = values.toSorted((a, b) => a - b);
+  const place = fraction * (sorted.length - 1);
+  const [low, high] = [sorted[Math.floor(place)], sorted[Math.ceil(place)]];
+  if (low === undefined || high === undefined) return null;
+  return round(low + (high - low) * (place - Math.floor(place)), digits);
+}
+
+const quartiles = (name: string, values: readonly number[], digits: number): MartRow => ({
+  [`lower_quartile_${name}`]: quantile(values, 0.25, digits),
+  [`median_${name}`]: quantile(values, 0.5, digits),
+  [`upper_quartile_${name}`]: quantile(values, 0.75, digits),
+});
+
+function amounts(name: string, values: readonly bigint[]): MartRow {
+  const numbers = values.map(Number);
+  return {
+    [`total_${name}`]: values.length > 0 ? String(sum(values)) : null,
+    [`average_${name}`]: values.length > 0 ? round(Number(sum(values)) / values.length, 2) : null,
+    ...quartiles(name, numbers, 2),
+  };
+}
+
+function votes(movies: readonly CountedMovie[]): MartRow {
+  const rated = movies.filter(({ voteAverage }) => voteAverage !== null);
+  const thousandths = ({ voteAverage }: CountedMovie) => BigInt(Math.round((voteAverage ?? 0) * 1_000));
+  const weighted = sum(rated.map((movie) => thousandths(movie) * BigInt(movie.voteCount ?? 0)));
+  const cast = sum(rated.map(({ voteCount }) => BigInt(voteCount ?? 0)));
+  const averages = present(rated.map(({ voteAverage }) => voteAverage));
+  const counts = present(movies.map(({ voteCount }) => voteCount));
+  return {
+    average_vote: exactMean(averages, 3, 4),
+    median_vote: quantile(averages, 0.5, 4),
+    weighted_vote: cast > 0n ? round(Number(weighted) / 1_000 / Number(cast), 4) : null,
+    total_vote_count: counts.length > 0 ? String(sum(counts.map(BigInt))) : null,
+  };
+}
+
+/** The figures of one row of kpi_genre_performance or kpi_yearly_trends. */
+function measures(movies: readonly CountedMovie[], currentSince: bigint): MartRow {
+  const money = movies.filter(isMoneyKnown);
+  const rois = money.map(roiOf);
+  const [profit, budget] = [sum(money.map(profitOf)), sum(present(money.map((movie) => movie.budget)))];
+  const popular = movies.filter(({ answeredAt }) => answeredAt >= currentSince);
+  const popularities = present(popular.map(({ popularity }) => popularity));
+  return {
+    movie_count: String(movies.length),
+    money_movie_count: String(money.length),
+    ...amounts('revenue_usd', present(money.map(({ revenue }) => revenue))),
+    ...amounts('budget_usd', present(money.map((movie) => movie.budget))),
+    ...amounts('profit_usd', money.map(profitOf)),
+    average_roi_pct: exactMean(rois, 6, 4),
+    ...quartiles('roi_pct', rois, 4),
+    overall_roi_pct: money.length > 0 ? round((Number(profit) * 100) / Number(budget), 4) : null,
+    ...votes(movies),
+    popularity_movie_count: String(popularities.length),
+    average_popularity: exactMean(popularities, 6, 4),
+    median_popularity: quantile(popularities, 0.5, 4),
+  };
+}
+
+/** The first moment at which an answer is not too old for its popularity to count. */
+function popularityCountsSince(movies: readonly CountedMovie[]): bigint {
+  let newest = 0n;
+  for (const { answeredAt } of movies) if (answeredAt > newest) newest = answeredAt;
+  return newest - popularityMaxAge;
+}
+
+const groupBy = (movies: readonly CountedMovie[], keysOf: (movie: CountedMovie) => readonly number[]) =>
+  Map.groupBy(
+    movies.flatMap((movie) => keysOf(movie).map((key) => ({ key, movie }))),
+    ({ key }) => key,
+  );
+
+/** What gold.kpi_genre_performance has to say of `movies`, -1 for the unknown genre. */
+function genrePerformance(movies: readonly CountedMovie[]): MartRow[] {
+  const since = popularityCountsSince(movies);
+  const counted = movies.filter(({ isReleasedFeature }) => isReleasedFeature);
+  const groups = groupBy(counted, ({ genreIds }) => (genreIds.length > 0 ? genreIds : [-1]));
+  return [...groups].map(([genreId, members]) => ({
+    genre_id: String(genreId),
+    ...measures(
+      members.map(({ movie }) => movie),
+      since,
+    ),
+  }));
+}
+
+/** What gold.kpi_yearly_trends has to say of `movies`. */
+function yearlyTrends(movies: readonly CountedMovie[]): MartRow[] {
+  const since = popularityCountsSince(movies);
+  const counted = movies.filter(({ isReleasedFeature }) => isReleasedFeature);
+  const groups = groupBy(counted, ({ releaseYear }) => (releaseYear === null ? [] : [releaseYear]));
+  const rows = new Map(
+    [...groups].map(([year, members]) => {
+      const figures = measures(
+        members.map(({ movie }) => movie),
+        since,
+      );
+      return [year, { release_year: String(year), ...figures } as MartRow];
+    }),
+  );
+  return [...rows].map(([year, row]) => {
+    const before = rows.get(year - 1);
+    const [now, then] = [row['total_revenue_usd'], before?.['total_revenue_usd']];
+    const grown = typeof now === 'string' && typeof then === 'string' ? BigInt(now) - BigInt(then) : null;
+    return {
+      ...row,
+      movie_count_change: before ? String(Number(row['movie_count']) - Number(before['movie_count'])) : null,
+      total_revenue_change_pct: grown === null ? null : round((Number(grown) * 100) / Number(then), 4),
+    };
+  });
+}
+
+/** What gold.kpi_top_movies has to say of `movies`: who has which rank, and the value. */
+function topMovies(movies: readonly CountedMovie[]): MartRow[] {
+  const since = popularityCountsSince(movies);
+  const money = (value: (movie: CountedMovie) => number) => (movie: CountedMovie) =>
+    isMoneyKnown(movie) ? value(movie) : null;
+  const metrics: Readonly<Record<string, (movie: CountedMovie) => number | null>> = {
+    revenue: money(({ revenue }) => Number(revenue)),
+    profit: money((movie) => Number(profitOf(movie))),
+    roi: money(roiOf),
+    rating: ({ voteAverage, voteCount }) => ((voteCount ?? 0) >= floors.ratingVotes ? voteAverage : null),
+    popularity: ({ popularity, answeredAt }) => (answeredAt >= since ? popularity : null),
+  };
+  const counted = movies.filter(({ isReleasedFeature }) => isReleasedFeature);
+  return Object.entries(metrics).flatMap(([metric, measure]) =>
+    counted
+      .flatMap((movie) => {
+        const value = measure(movie);
+        return value === null ? [] : [{ movie, value }];
+      })
+      .sort(
+        (a, b) =>
+          b.value - a.value ||
+          (b.movie.voteCount ?? -1) - (a.movie.voteCount ?? -1) ||
+          a.movie.movieId - b.movie.movieId,
+      )
+      .slice(0, ranksKept)
+      .map(({ movie, value }, index) => ({
+        metric,
+        rank: String(index + 1),
+        movie_id: String(movie.movieId),
+        value,
+        answered_at: String(movie.answeredAt),
+      })),
+  );
+}
+
+const figures = `* exclude (genre_sk, genre_name) replace (
+  total_revenue_usd::varchar as total_revenue_usd, total_budget_usd::varchar as total_budget_usd,
+  total_profit_usd::varchar as total_profit_usd, total_vote_count::varchar as total_vote_count,
+  movie_count::varchar as movie_count, money_movie_count::varchar as money_movie_count,
+  popularity_movie_count::varchar as popularity_movie_count, genre_id::varchar as genre_id)`;
+
+/** The marts as the functions above say them: each table's name, its query on DuckDB, and what has to come of it. */
+export const marts = [
+  {
+    table: 'kpi_genre_performance',
+    sql: `select ${figures} from gold.kpi_genre_performance`,
+    rowsOf: genrePerformance,
+  },
+  {
+    table: 'kpi_yearly_trends',
+    sql: `select ${figures
+      .replace('exclude (genre_sk, genre_name) ', '')
+      .replace(
+        'genre_id::varchar as genre_id',
+        'release_year::varchar as release_year, movie_count_change::varchar as movie_count_change',
+      )} from gold.kpi_yearly_trends`,
+    rowsOf: yearlyTrends,
+  },
+  {
+    table: 'kpi_top_movies',
+    sql: `select metric, rank::varchar as rank, movie_id::varchar as movie_id, value,
+            epoch_us(answered_at)::varchar as answered_at from gold.kpi_top_movies`,
+    rowsOf: topMovies,
+  },
+] as const;

@@ -1,0 +1,216 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Dbt, type DbtRun, openWarmDbt } from '../../../lib/dbt/dbt.ts';
+import { marts } from '../../e2e/support/marts.ts';
+import { countedMovie, visibleText } from './support/counted-movies.ts';
+import { film, type Invented, inventedMovies } from './support/invented-movies.ts';
+import { type GenresRecord, gone, type MovieRecord, type Row, root, WarehouseFile } from './support/warehouse-file.ts';
+
+const shared = join(root, '..', 'shared');
+const day = 86_400;
+
+// One warehouse and one warm dbt for all tests: each begins with an empty BRONZE and a full refresh.
+let file: WarehouseFile;
+let dbt: Dbt;
+let batches = 0;
+beforeAll(async () => {
+  file = await WarehouseFile.create();
+  dbt = openWarmDbt(file.place());
+});
+afterAll(async () => {
+  await dbt[Symbol.asyncDispose]();
+  await file[Symbol.asyncDispose]();
+});
+
+const run = (options: Partial<DbtRun> = {}) => file.run(dbt, options);
+
+/** Empties the warehouse, loads just these answers, a batch each, and builds everything from them. */
+async function buildFrom(answers: readonly (readonly MovieRecord[])[], genres: readonly GenresRecord[] = []) {
+  for (const table of ['raw_movies', 'raw_genres', 'load_batches']) await file.query(`delete from bronze.${table}`);
+  if (genres.length > 0) await file.loadGenres(++batches, genres);
+  for (const records of answers) await file.load(++batches, records);
+  return await run({ fullRefresh: true });
+}
+
+/** Loads one batch more and builds what is new. */
+async function buildWith(records: readonly MovieRecord[]) {
+  await file.load(++batches, records);
+  return await run();
+}
+
+const at = (fetchedAt: number, documents: readonly Invented[]): MovieRecord[] =>
+  documents.map((body) => ({ movieId: body.id, body, fetchedAt }));
+
+const bySomething = (rows: readonly unknown[]) => rows.map((row) => JSON.stringify(row, sortedKeys)).sort();
+const sortedKeys = (_: string, value: unknown) =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+    : value;
+
+/** Every row of every mart is what the documents say, computed without any SQL. */
+async function expectMarts(records: readonly MovieRecord[]): Promise<void> {
+  const movies = records.map(countedMovie);
+  for (const { table, sql, rowsOf } of marts) {
+    const rows = await file.query(sql);
+    expect(rows.length, table).toBeGreaterThan(0);
+    expect(bySomething(rows), table).toEqual(bySomething(rowsOf(movies)));
+  }
+}
+
+const ranked = async (): Promise<Record<string, number[]>> => {
+  const rows = await file.query('select metric, movie_id from gold.kpi_top_movies order by metric, rank');
+  const lists: Record<string, number[]> = { revenue: [], profit: [], roi: [], rating: [], popularity: [] };
+  for (const row of rows) lists[String(row['metric'])]?.push(Number(row['movie_id']));
+  return lists;
+};
+
+const titles = async () =>
+  (await file.query('select title from gold.fact_movies order by movie_id')).map(({ title }) => title);
+
+const drama = async (): Promise<Row> =>
+  (await file.query('select * from gold.kpi_genre_performance where genre_id = 18'))[0] ?? {};
+
+it('comes to the rows that documents of every odd kind say, and no such document rules a figure', async () => {
+  const records = inventedMovies(1, 1_500, 20_261_130);
+  await buildFrom([records]);
+  await expectMarts(records);
+  const wanted = records.map(({ movieId, body }) => {
+    const { title, original_title } = body as Invented;
+    return visibleText(title) ?? visibleText(original_title) ?? `Movie ${movieId}`;
+  });
+  expect(await titles()).toEqual(wanted);
+});
+
+it('ranks and averages a movie by its popularity for a week after the answer, counted from the newest answer', async () => {
+  const popular = (id: number, popularity: number) => film(id, { popularity });
+  await buildFrom([at(0, [popular(1, 1_500), popular(2, 100)]), at(7 * day, [popular(2, 120)])]);
+  expect((await ranked())['popularity']).toEqual([1, 2]);
+  await buildWith(at(7 * day + 1, [popular(2, 130)]));
+  expect((await ranked())['popularity']).toEqual([2]);
+  expect(await drama()).toMatchObject({ movie_count: '2', popularity_movie_count: '1', average_popularity: 130 });
+  const age = `select movie_id, popularity, cast(answered_at as date)::varchar as answered_on from gold.fact_movies`;
+  expect(await file.query(`${age} order by movie_id`)).toEqual([
+    { movie_id: '1', popularity: 1_500, answered_on: '2026-01-01' },
+    { movie_id: '2', popularity: 130, answered_on: '2026-01-08' },
+  ]);
+});
+
+it('warns of two movies with one IMDb id, and counts both', async () => {
+  const films = at(0, [film(1, { imdb_id: 'tt1' }), film(2, { imdb_id: 'tt1' }), film(3, { imdb_id: '' })]);
+  expect(await buildFrom([films])).toMatchObject({ status: 'warned', tests: { warned: 1 }, failures: [] });
+  expect(await drama()).toMatchObject({ movie_count: '3' });
+  expect(await buildWith([gone(2, 1)])).toMatchObject({ status: 'success', tests: { warned: 0 } });
+});
+
+it('names genres and companies without a name by what movies say, or else by their ids', async () => {
+  const company = (id: number, name: unknown) => ({ production_companies: [{ id, name, origin_country: '' }] });
+  const films = [
+    ...at(0, [film(1, { genres: [{ id: 28, name: 'Action' }, { id: 99 }], ...company(7, 'Seven') })]),
+    ...at(1, [film(2, { genres: [{ id: 28, name: {} }], ...company(7, ' ') }), film(3, company(8, null))]),
+  ];
+  await buildFrom(
+    [films],
+    [
+      {
+        language: 'en',
+        body: {
+          genres: [
+            { id: 28, name: null },
+            { id: 35, name: '\u200b' },
+          ],
+        },
+        fetchedAt: 0,
+      },
+      { language: 'en', body: { success: false, status_code: 25 }, fetchedAt: 1 },
+    ],
+  );
+  const named = (table: string, id: string, name: string) =>
+    file.query(`select ${id}::integer as id, ${name} as name from gold.${table} order by ${id}`);
+  expect(await named('dim_genres', 'genre_id', 'genre_name')).toEqual([
+    { id: -1, name: 'Unknown' },
+    { id: 18, name: 'Drama' },
+    { id: 28, name: 'Action' },
+    { id: 35, name: 'Genre 35' },
+    { id: 99, name: 'Genre 99' },
+  ]);
+  expect(await named('dim_production_companies', 'company_id', 'company_name')).toEqual([
+    { id: -1, name: 'Unknown' },
+    { id: 7, name: 'Seven' },
+    { id: 8, name: 'Company 8' },
+  ]);
+});
+
+const failing = join(shared, 'failing');
+const sample = (name: string) => JSON.parse(readFileSync(join(failing, `${name}.json`), 'utf8'));
+
+describe.skipIf(!existsSync(failing))(`the samples of what ruled figures (${failing})`, () => {
+  const build = (name: string) => buildFrom([at(20 * day, sample(name).documents)]);
+
+  it('F4: a movie without votes rules no return and no list', async () => {
+    await build('F4-roi-one-vandal');
+    expect(await ranked()).toMatchObject({ revenue: [2, 3], profit: [2, 3], roi: [3, 2] });
+    expect(await drama()).toMatchObject({ movie_count: '3', money_movie_count: '2', average_roi_pct: 150 });
+  });
+
+  it('F5: a revenue of 12 is no loss of 100 %', async () => {
+    await build('F5-revenue-placeholder');
+    expect(await ranked()).toMatchObject({ revenue: [], profit: [], roi: [] });
+    expect(await drama()).toMatchObject({ money_movie_count: '0', average_roi_pct: null, total_profit_usd: null });
+  });
+
+  it('F6: the popularity of a movie that left the list counts for a week', async () => {
+    const { 'run 1': first, 'run 2 (TMDB_REFRESH_AFTER=1s)': second } = sample('F6-left-the-list');
+    await buildFrom([at(0, first.details), at(8 * day, [first.details[1]])]);
+    expect((await ranked())['popularity']).toEqual([2]);
+    // TMDb says so when it is asked, which the second run did not do.
+    expect(second['GET /3/movie/1'].status).toBe(404);
+    await buildWith([gone(1, 9 * day)]);
+    expect(await file.query('select movie_id from gold.fact_movies')).toEqual([{ movie_id: '2' }]);
+  });
+
+  it('F7: profit ranks no budget that other figures leave out', async () => {
+    await build('F7-profit-without-floor');
+    expect(await ranked()).toMatchObject({ revenue: [2], profit: [2], roi: [2] });
+  });
+
+  it('F8: adult, video, canceled and planned movies count nowhere, and are in fact_movies', async () => {
+    await build('F8-not-a-released-feature');
+    expect(await ranked()).toEqual({ revenue: [], profit: [], roi: [], rating: [], popularity: [] });
+    expect(await drama()).toEqual({});
+    const flags = 'movie_id::integer as id, adult, video, status, is_released, is_released_feature';
+    expect(await file.query(`select ${flags} from gold.fact_movies order by movie_id`)).toEqual([
+      { id: 1, adult: true, video: false, status: 'Released', is_released: true, is_released_feature: false },
+      { id: 2, adult: false, video: true, status: 'Released', is_released: true, is_released_feature: false },
+      { id: 3, adult: false, video: false, status: 'Canceled', is_released: false, is_released_feature: false },
+      { id: 4, adult: false, video: false, status: 'Planned', is_released: false, is_released_feature: false },
+    ]);
+  });
+
+  it('F10: an empty title hides no original title', async () => {
+    await build('F10-title-empty');
+    expect(await titles()).toEqual(['صفارة إنذار']);
+  });
+});
+
+const snapshots = join(shared, 'tmdb', 'snapshots');
+
+describe.skipIf(!existsSync(snapshots))(`recorded movies (${snapshots})`, () => {
+  it('have the figures that their documents say, in every row of every mart', async () => {
+    const lines = (name: string) =>
+      gunzipSync(readFileSync(join(snapshots, `${name}.ndjson.gz`)))
+        .toString()
+        .trim()
+        .split('\n');
+    const newest = new Map<number, MovieRecord>();
+    const read = (name: string, fetchedAt: number) => {
+      const records = lines(name).map((body): MovieRecord => ({ movieId: JSON.parse(body).id, body, fetchedAt }));
+      for (const record of records) newest.set(record.movieId, record);
+      return records;
+    };
+    await buildFrom([read('2019-12', 0), read('2025-12-15a', 8 * day), read('2025-12-15b', 9 * day)]);
+    expect(newest.size).toBeGreaterThan(2_000);
+    await expectMarts([...newest.values()]);
+  });
+});
