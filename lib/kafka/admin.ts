@@ -52,7 +52,9 @@ export async function createAdmin(kafka: Kafka): Promise<KafkaAdmin> {
       kafkaCall('creating the topics', () => onceLed(() => createMissing(admin, settings), justMade)),
     missingTopics: () => kafkaCall('listing the topics', () => missingTopics(admin)),
     examineTopics: (settings) =>
-      kafkaCall('reading the settings of the topics', async () => judgeTopics(await readTopics(admin), settings)),
+      kafkaCall('reading the settings of the topics', async () =>
+        judgeTopics(await onceLed(() => readTopics(admin), justMade), settings),
+      ),
     applyFixes: (findings) => kafkaCall('changing the topics', () => applyFixes(kafka, admin, findings)),
     topicOffsets: (topic) => kafkaCall(`reading the offsets of ${topic}`, () => topicOffsets(admin, topic)),
     topicId: (topic) => topicIdOf(kafka, topic),

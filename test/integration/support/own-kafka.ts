@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { vi } from 'vitest';
 import { systemClock } from '../../../lib/clock.ts';
 import { loadConfig } from '../../../lib/config.ts';
 import { Health } from '../../../lib/health.ts';
@@ -45,7 +46,10 @@ export class OwnKafka implements AsyncDisposable {
     });
     await withAdmin(client, async (admin) => {
       const ours = new Set<string>(Object.values(topics));
-      await admin.deleteTopics({ topics: (await admin.listTopics()).filter((topic) => ours.has(topic)) });
+      const there = async () => (await admin.listTopics()).filter((topic) => ours.has(topic));
+      await admin.deleteTopics({ topics: await there() });
+      // Until then no one would create them again.
+      await vi.waitUntil(async () => (await there()).length === 0, { timeout: 20_000, interval: 50 });
     });
     const workspace = new Workspace(env);
     const context: Context = {
