@@ -34,11 +34,12 @@ export async function installPackages(): Promise<void> {
   if (code !== 0) throw new NoEngine(`${missing.join(', ')} cannot be installed by apt-get:\n${output.slice(-1_000)}`);
 }
 
-/** The address of a Debian mirror: this machine's own where it is a Debian. */
+/** The address of this machine's Debian mirror. @throws NoEngine when it has none. */
 function debianMirror(): string {
   const file = '/etc/apt/sources.list.d/debian.sources';
   const uri = existsSync(file) ? /^URIs: (\S+)$/m.exec(readFileSync(file, 'utf8'))?.[1] : undefined;
-  return uri ?? 'http://deb.debian.org/debian';
+  if (uri === undefined) throw new NoEngine(`${file} names no Debian mirror: the engine's packages come from one`);
+  return uri;
 }
 
 const keyring = '/usr/share/keyrings/debian-archive-keyring.gpg';
