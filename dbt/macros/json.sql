@@ -11,7 +11,7 @@
 {% macro json_is_object(document) %} {{ return(adapter.dispatch("json_is_object")(document)) }}{% endmacro %}
 {% macro json_lists(document, keys) %} {{ return(adapter.dispatch("json_lists")(document, keys)) }}{% endmacro %}
 {% macro json_array(lists, keys, key) %} {{ return(adapter.dispatch("json_array")(lists, keys, key)) }}{% endmacro %}
-{# Whether there is a value, and it is no list. #}
+{# Whether there is a value that is not a list. #}
 {% macro json_is_other_than_array(lists, keys, key) %}
     {{ return(adapter.dispatch("json_is_other_than_array")(lists, keys, key)) }}
 {% endmacro %}
@@ -50,8 +50,8 @@
     )
 {%- endmacro %}
 {% macro duckdb__json_text(opened, keys, key) -%} {{ opened }} [{{ keys.index(key) + 1 }}]{%- endmacro %}
-{# Most texts show by their first character that they are no number, object, list or boolean. Only for the others is the
-   document parsed once more, to ask for the type. #}
+{# The first character of most strings shows that they are not a number, object, list or boolean. Only for the others, the
+   document is parsed once more to get the type. #}
 {% macro duckdb__json_string(document, opened, keys, key) -%}
     {%- set text = duckdb__json_text(opened, keys, key) -%}
     case
@@ -63,7 +63,7 @@
         then {{ text }}
     end
 {%- endmacro %}
-{# Of a document that could be opened. #}
+{# Only for a document that could be opened. #}
 {% macro duckdb__json_is_object(document) -%} regexp_matches(cast({{ document }} as varchar), '^\s*[{]') {%- endmacro %}
 {% macro duckdb__json_array(lists, keys, key) -%}
     {%- set value = "cast(" ~ duckdb__json_text(lists, keys, key) ~ " as varchar)" -%}

@@ -1,7 +1,7 @@
 {# ---- What the marts count, and the measures that they share ----
-   Each definition stands here once. `fact_movies` keeps the first three as columns, so that analysts can use them too. #}
-{# A movie that has come out: by its status, and by its date if it has one. The date is compared with the day of the answer,
-   not of the run, so that a run changes no row without a new record. #}
+   This file has each definition once. `fact_movies` has the first three as columns, so that analysts can use them too. #}
+{# Whether a movie is released, by its status and, if it has one, by its date. The date is compared with the day of the
+   answer, not of the run, so that a run changes no row without a new record. #}
 {% macro is_released(documents) -%}
     coalesce(
         {{ documents }}.status = 'Released'
@@ -13,8 +13,8 @@
     )
 {%- endmacro %}
 
-{# A movie that has come out, and is a feature: no adult movie, no video release, no soft pornography. A flag that TMDb does
-   not give leaves the movie in. #}
+{# Whether a movie is released and is a feature: not adult, not a video release, not soft pornography. A missing flag counts
+   as false. #}
 {% macro is_released_feature(movies) -%}
     (
         {{ movies }}.is_released
@@ -24,8 +24,8 @@
     )
 {%- endmacro %}
 
-{# Whether budget and revenue can be believed. Anyone may enter them at TMDb: the floors leave out placeholders, amounts in
-   millions, and what a few people made up. #}
+{# Whether budget and revenue are plausible. Anyone can enter them at TMDb: the floors exclude placeholders, amounts in
+   millions, and invented amounts that few users have checked. #}
 {% macro is_money_known(movies) -%}
     coalesce(
         {{ movies }}.budget_usd >= {{ var("money_budget_floor_usd") }}
@@ -35,8 +35,8 @@
     )
 {%- endmacro %}
 
-{# The movies that the marts count. `current_popularity` is NULL where the answer is old: TMDb computes popularity each day,
-   and a movie that has left the list is not asked for again. Age is counted from the newest answer, not from the clock, so
+{# The movies that the marts count. `current_popularity` is NULL if the answer is old: TMDb computes popularity each day,
+   and a movie that has left the list is not fetched again. Age is counted from the newest answer, not from the clock, so
    that a run with nothing new changes nothing. #}
 {% macro counted_movies() -%}
     select
@@ -50,12 +50,12 @@
     where movies.is_released_feature
 {%- endmacro %}
 
-{# Sums and means run over exact numbers, so that they come out alike in whatever order rows are read. #}
+{# Sums and means use exact numbers, so that the result does not depend on the order of rows. #}
 {% macro money_sum(amount) -%} cast(sum({{ amount }}) as decimal(38, 0)){%- endmacro %}
 {% macro exact_mean(value, digits) -%}
     round(cast(sum({{ value }}) as double) / nullif(count({{ value }}), 0), {{ digits }})
 {%- endmacro %}
-{# Of an even number of values the mean of the two in the middle; NULL of none. #}
+{# For an even number of values, the median is the mean of the two middle values; NULL for no values. #}
 {% macro quantile(fraction, value, digits) -%}
     round(percentile_cont({{ fraction }}) within group (order by cast({{ value }} as double)), {{ digits }})
 {%- endmacro %}

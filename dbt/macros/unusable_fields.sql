@@ -1,13 +1,13 @@
-{# ---- What a document says and SILVER cannot use, for `silver_movies.unusable_fields` ---- #}
-{# The field's name and a space, for a list of names in one text. #}
+{# ---- Values of a document that SILVER cannot use, for `silver_movies.unusable_fields` ---- #}
+{# The field's name and a space, for a list of names in one string. #}
 {% macro named_if(name, condition) -%} case when {{ condition }} then '{{ name }} ' else '' end{%- endmacro %}
 
-{# A value that is there and is not valid. #}
+{# A value that exists and is not valid. #}
 {% macro unusable(field, is_valid) -%}
     {{ named_if(field, field ~ " is not null and not coalesce(" ~ is_valid ~ ", false)") }}
 {%- endmacro %}
 
-{# A value that is there and is no text. #}
+{# A value that exists and is not a string. #}
 {% macro is_other_than_string(document, opened, keys, key) -%}
     ({{ json_text(opened, keys, key) }} is not null and {{ json_string(document, opened, keys, key) }} is null)
 {%- endmacro %}

@@ -1,10 +1,10 @@
 {# ---- From text to value; what cannot be read is NULL, never an error ---- #}
-{# A text with at least one character that a reader can see. Spaces of any kind, line breaks, marks of zero width and of the
-   writing direction show nothing: a title of those alone is as empty as ''. What the warehouses themselves call white space
-   differs, so the characters are listed here. #}
+{# The text if it has at least one visible character, otherwise NULL. Spaces of any kind, line breaks, zero-width characters and
+   direction marks are invisible: a title of only these is as empty as ''. The warehouses define white space differently, so
+   the characters are listed here. #}
 {% macro known_text(text) -%} case when {{ is_visible(text) }} then {{ text }} end{%- endmacro %}
 {% macro is_visible(text) %} {{ return(adapter.dispatch("is_visible")(text, invisible_characters())) }}{% endmacro %}
-{# As code points: what stands between dbt and a warehouse may change such characters in a statement. #}
+{# As code points, because drivers between dbt and a warehouse may change such characters in a statement. #}
 {% macro invisible_characters() -%}
     {%- set controls_and_spaces = [9, 10, 11, 12, 13, 32, 133, 160, 173, 5760, 6158] -%}
     {%- set general_punctuation = range(8192, 8208) | list + range(8232, 8240) | list + [8287] -%}

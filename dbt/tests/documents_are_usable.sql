@@ -1,4 +1,4 @@
--- TMDb's data drifts: a field that cannot be read is NULL, and this warns of it until a newer document fixes it.
+-- TMDb's data changes: an unreadable field is NULL, and this test warns until a newer document fixes it.
 -- `silver_movies.unusable_fields` says
 -- which.
 {{ config(severity="warn") }}

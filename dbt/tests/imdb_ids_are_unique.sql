@@ -1,5 +1,5 @@
--- One movie that TMDb has twice counts twice in every figure: this warns of it until TMDb merges the two.
--- Only a person can say which of them is right, so neither is left out.
+-- If TMDb has one movie twice, it counts twice in every figure. This test warns until TMDb merges the two.
+-- Only a person can decide which one is right, so both count.
 {{ config(severity="warn") }}
 
 select imdb_id, count(*) as movies

@@ -1,4 +1,4 @@
--- Grain: one row per year in which a feature was released; movies without a known release date are in none.
+-- Grain: one row per year in which a feature was released; movies without a known release date are not counted.
 {{ config(materialized="table") }}
 
 with

@@ -4,7 +4,7 @@
 {% set keys = ["id", "name"] %}
 
 -- Lists exist in several languages; the English one names genres as movies fetched by default do.
--- A list without a usable genre (an error body, an object in place of the list) gives way to the one before it.
+-- If a list has no usable genre (an error body, an object instead of the list), the previous list counts.
 -- Only the last 20 answers are opened, so that a run does not cost more each day.
 with
     newest_lists as (
@@ -53,7 +53,7 @@ with
         qualify row_number() over (partition by genre_id order by listed_at) = 1
     ),
 
-    -- The newest mention that gives a name, or else the newest.
+    -- The newest mention with a name, or else the newest.
     in_movies as (
         select genre_id, genre_name
         from {{ ref("silver_movie_genres") }}

@@ -1,6 +1,7 @@
 -- Grain: one row per company, as the newest document that gives its name describes it.
--- A mention with a name comes before one without, then the newer, then that of the lower movie id. The row of a company
--- is compared with the mentions of changed movies alone, unless the movie that described it changed and left no mention
+-- Mentions with a name come first, then newer ones, then those of lower movie ids. The row of a company is compared
+-- only
+-- with the mentions of changed movies, unless the movie that described it changed and left no mention
 -- that comes as early: then all mentions decide. So a run reads few mentions and yet ends where a full refresh would. A
 -- company that no movie mentions any more is returned as a row of NULLs, which takes it out (see `replace`).
 {{
