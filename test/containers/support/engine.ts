@@ -150,6 +150,8 @@ export class Engine implements AsyncDisposable {
       existsSync(`/proc/${pid}/stat`) && !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
     process.kill(pid, 'SIGTERM');
     while (isRunning()) await delay(100);
+    // The daemon mounts its data folder onto itself, and leaves it so; then the folder cannot be removed.
+    while ((await attempt('umount', [join(this.#home, 'data')])).code === 0);
   }
 
   get #pidFile(): string {
