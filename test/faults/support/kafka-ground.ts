@@ -210,6 +210,8 @@ export class KafkaGround implements AsyncDisposable {
   /** Loads all there is now. */
   loadOnce(env: Readonly<Record<string, string>> = {}): Promise<Loaded> {
     const work = async (platform: Platform, context: Context) => {
+      // Topics that are refused end it here, with nothing else under way.
+      await platform.kafka();
       const until = endsOf(platform, [topics.rawMovies, topics.rawGenres]);
       return loadBronze(platform, context, { until });
     };
