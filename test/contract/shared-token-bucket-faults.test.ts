@@ -195,7 +195,7 @@ describe('an answer of the store', () => {
 });
 
 describe('a store out of reach', () => {
-  it('is waited for, and nobody gets a token meanwhile', async () => {
+  it('is waited for, and no process gets a token meanwhile', async () => {
     const [a] = await fleet.assemble(['a'], limit);
     fleet.logged.length = 0;
     a.ask(2);
@@ -229,7 +229,7 @@ describe('a store out of reach', () => {
     expect(a.granted).toHaveLength(1);
   });
 
-  it('keeps nobody from closing', async () => {
+  it('does not prevent closing', async () => {
     const [a] = await fleet.assemble(['a'], limit);
     a.ask(8);
     await fleet.clock.advance(0);
@@ -255,7 +255,7 @@ describe('opening', () => {
       (error: Error) => error,
     );
 
-  it('tells where nobody listens, and no password', async () => {
+  it('names the address where no server listens, and no password', async () => {
     const error = await failure('redis://user:s3cret@127.0.0.1:1');
     expect(error).toBeInstanceOf(TokenBucketUnavailableError);
     expect(error).toMatchObject({ retriable: true });

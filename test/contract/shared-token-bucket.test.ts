@@ -84,7 +84,7 @@ describe('a fleet at one bucket', () => {
     expect(b.granted).toHaveLength(1);
   });
 
-  it('lends nobody the token of a request that takes longer than it may, while its sender lives', async () => {
+  it('does not reuse the token of an overdue request while its sender lives', async () => {
     const [a, b] = await fleet.assemble(['a', 'b'], limit);
     a.ask(1);
     await fleet.clock.advance(0);
@@ -156,7 +156,7 @@ describe('a fleet at one bucket', () => {
     expect(fleet.order).toBe('aaaabbbb');
   });
 
-  it('asks nothing of the store while nobody waits and nothing is held', async () => {
+  it('sends no request to the store while no process waits and no token is held', async () => {
     const [a] = await fleet.assemble(['a'], limit);
     a.ask(2);
     await fleet.clock.advance(0);

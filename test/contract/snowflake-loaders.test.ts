@@ -73,7 +73,7 @@ describe('two loaders of one Snowflake', () => {
     expect(await offsets()).toEqual([0, 1, 2]);
   });
 
-  it('that go on from the same position load what follows once, again and again', async () => {
+  it('that repeatedly resume from the same position load the next records once', async () => {
     await using one = await open();
     await using other = await open();
     await one.migrate();
@@ -84,7 +84,7 @@ describe('two loaders of one Snowflake', () => {
     expect(await offsets()).toEqual(Array.from({ length: 15 }, (_, index) => index));
   });
 
-  it('of which one stood still until its turn was over: nothing that it goes on to say changes anything', async () => {
+  it('of which one was suspended until its turn ended: its later statements change nothing', async () => {
     await using warehouse = await open();
     await warehouse.migrate();
     await using session = await openSnowflakeSession({ settings, clock: systemClock, stage: 'test' });

@@ -210,7 +210,7 @@ describe('A replay in Snowflake that is cut off', () => {
     expect(await extension.begin(ranges)).toEqual(ranges);
   });
 
-  it('after COMMIT of rows whose answer is lost goes on behind them', async () => {
+  it('continues after the rows when the reply to their COMMIT is lost', async () => {
     await begin(patientMs);
     await ground.sql('delete from bronze.raw_movies where kafka_offset in (1, 5)');
     await using extension = await ground.openExtension('test');

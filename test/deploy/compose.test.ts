@@ -180,7 +180,7 @@ describe('the processes of docker-compose.yml', () => {
     expect(config.httpListen).toEqual({ host: '0.0.0.0', port: 9464 });
   });
 
-  it('ask nobody for invented movies when the token is missing', () => {
+  it('do not fall back to invented movies when the token is missing', () => {
     writeFileSync(token, '');
     const environment = environmentFor(compose.services['fetcher'] as Service, {});
     expect(() => loadConfig(environment)).toThrow(/TMDB_TOKEN: needed/);
@@ -259,7 +259,7 @@ describe('deploy/snowflake.yml', () => {
     },
   );
 
-  it('is about all who use the warehouse, and about nobody else', () => {
+  it('concerns exactly the services that use the warehouse', () => {
     const users = services.filter(([, { environment = {} }]) => 'WAREHOUSE' in environment).map(([name]) => name);
     expect(Object.keys(overlay.services)).toEqual(users);
   });

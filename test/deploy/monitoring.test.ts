@@ -117,7 +117,7 @@ describe('the alerts', () => {
     expect(exprOf('TmdbBufferFull')).toContain(`> 0.9 * ${megabytes}e6`);
   });
 
-  it('would be found out: a metric or a label that nobody exposes, a query that is none', () => {
+  it('detects a metric or a label that no service exposes, and an invalid query', () => {
     expect(unknownIn('rate(tmdb_request_total{outcome="429"}[5m]) > 0')).toEqual(['tmdb_request_total']);
     expect(unknownIn('sum(tmdb_requests_total{status="429"})')).toEqual(['tmdb_requests_total{status}']);
     expect(unknownIn('tmdb_flush_seconds_bucket{le="1"} > 0')).toEqual(['tmdb_flush_seconds_bucket']);

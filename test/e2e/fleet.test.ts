@@ -94,7 +94,7 @@ describe('a fleet of services', () => {
       check,
     });
 
-  it('uses the whole limit and no more, shares it fairly, drains, and goes on where it was', async () => {
+  it('uses the whole limit and no more, shares it fairly, drains, and resumes', async () => {
     const first = startAll();
     await until('every fetcher is at work', async () => detailsSeen().length > movies / 6, {
       timeoutMs: 90_000,
@@ -154,7 +154,7 @@ describe('a fleet of services', () => {
     await audit(workspace);
   });
 
-  it('goes on by itself when members are killed, the store is emptied and the broker restarts', async () => {
+  it('continues by itself when members are killed, the store is emptied and the broker restarts', async () => {
     const { producer, genres, fetchers, loaders, scheduler } = startAll();
     const killed = [...fetchers.slice(0, 2), ...loaders.slice(0, 1)];
     const others = () => fleet.expectAllRunning(killed);

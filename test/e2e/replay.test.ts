@@ -65,7 +65,7 @@ describe('replay raw', () => {
     expect(firedIn(log).at(-1)).toBe(`CRASH_AT ${point.point}:${point.hit}`);
   };
 
-  it('makes BRONZE anew as the live path made it, killed on the way and in the swap, and asks TMDb for nothing', async () => {
+  it('rebuilds BRONZE as the live path built it, over kills during the rebuild and the swap, without requests to TMDb', async () => {
     await workspace.runOnce(['--pages', '20']);
     const before = await contents();
     const asked = sandbox.stats().requests;
@@ -96,7 +96,7 @@ describe('replay raw', () => {
     await audit(workspace);
   });
 
-  it('rebuilds beside a loader at work: what is loaded meanwhile is there as well', { tags: ['full'] }, async () => {
+  it('rebuilds while a loader works, and includes rows that are loaded meanwhile', { tags: ['full'] }, async () => {
     const service = workspace.start(['run', '--pages', '20', '--popular-every', '1s'], {
       TMDB_REFRESH_AFTER: '0s',
       TMDB_RATE_LIMIT: '100/1s',
@@ -117,7 +117,7 @@ describe('replay raw', () => {
     await audit(workspace);
   });
 
-  it('adds to BRONZE what is missing in it and nothing else, killed on the way', { tags: ['full'] }, async () => {
+  it('adds only missing rows to BRONZE, over a kill', { tags: ['full'] }, async () => {
     await workspace.runOnce(['--pages', '20']);
     const before = await contents();
     await query('delete from bronze.raw_movies where kafka_offset % 7 = 3');

@@ -10,7 +10,7 @@ describe('replay raw into Snowflake', () => {
   });
   afterAll(() => emulator[Symbol.asyncDispose]());
 
-  it('makes BRONZE anew as the live path made it, and adds what is missing in it and nothing else', async () => {
+  it('rebuilds BRONZE as the live path built it, and adds only missing rows', async () => {
     // It makes and drops tables, which engineers may and the loader may not.
     const engineer = { SNOWFLAKE_USER: 'AN_ENGINEER', SNOWFLAKE_ROLE: 'DE_ROLE' };
     using workspace = new SnowflakeWorkspace(emulator, { ...engineer, TMDB_RATE_LIMIT: '200/1s' });

@@ -116,7 +116,7 @@ describe.runIf(process.platform === 'linux')('processes that are frozen in mid f
   const limit = { capacity: 20, windowMs: 1_000 };
   const timeoutMs = 1_000;
 
-  it('send nothing beyond the limit when they go on', async () => {
+  it('send nothing beyond the limit when they resume', async () => {
     const catalogue = new GeneratedCatalogue({ seed: 1, movies: 200 });
     const ids = Array.from({ length: 200 }, (_, rank) => catalogue.idAtRank(rank));
     await using sandbox = await startSandbox({ movies: 200, limit, latencyMs: [5, 60] });

@@ -128,7 +128,7 @@ describe('the fault proxy', () => {
     expect(lost.strikes).toBe(1);
   });
 
-  it('fails a test whose fault never struck', async () => {
+  it('fails a test whose fault never occurred', async () => {
     await expect(proxy.during(resetPeer(), async () => {})).rejects.toThrow('never struck');
   });
 });

@@ -79,7 +79,7 @@ describe('what can happen in Kafka', () => {
     expect(loaders.length).toBeGreaterThan(3);
   });
 
-  it('stops at records that retention took, names them, and goes on without them only when it is told to', async () => {
+  it('stops at records that retention deleted, names them, and continues without them only on request', async () => {
     await ground.makeAnew(1);
     await ground.publish(30);
     await ground.loadOnce();
@@ -97,7 +97,7 @@ describe('what can happen in Kafka', () => {
     expect(await ground.audit()).toMatchObject({ bronzeRows: 45, rowsOfOld: 30 });
   });
 
-  it('loads a topic that was made anew from its first record, even if it is longer than the one before', async () => {
+  it('loads a recreated topic from its first record, even if it is longer than the old one', async () => {
     await ground.makeAnew(1);
     await ground.publish(30);
     await using loader = ground.startLoader();
@@ -245,7 +245,7 @@ describe('what can happen in Kafka', () => {
     ['a version that nobody wrote', ofAnotherVersion],
     ['half a record', (record: Buffer) => record.subarray(0, record.length >> 1)],
     ['a record and more', (record: Buffer) => Buffer.concat([record, record])],
-  ])('parks a record that is %s, in either topic, and the partition goes on', async (_, spoil) => {
+  ])('parks a record that is %s, in either topic, and the partition continues', async (_, spoil) => {
     await ground.makeAnew(1);
     await ground.publishIds(1);
     await ground.write(topics.movieIds, [{ key: 'poison', value: spoil(goodId) }]);
@@ -261,7 +261,7 @@ describe('what can happen in Kafka', () => {
     expect(await ground.audit()).toMatchObject({ ids: 3, bronzeRows: 3, parked: 2 });
   });
 
-  it('parks a movie whose document is larger than the topic takes, and goes on', async () => {
+  it('parks a movie whose document is larger than the topic accepts, and continues', async () => {
     await ground.makeAnew();
     await ground.publishIds(100);
     // With such a topic no stage starts: it is changed while one runs.

@@ -97,7 +97,7 @@ describe('a fleet whose Kafka is behind a bad network', () => {
     ['is not there', () => down()],
   ];
 
-  it.each(toxics)('goes on after a time in which the network %s', async (_, toxicOf) => {
+  it.each(toxics)('continues after a time in which the network %s', async (_, toxicOf) => {
     await atWork(100);
     expect(fetched(), 'nothing is left to be done under load').toBeLessThan(movies);
     const toxic = toxicOf();
@@ -153,7 +153,7 @@ describe('a service whose Kafka is behind a bad network', () => {
     expect(loader.deaths).toEqual([]);
   });
 
-  it.runIf(isFull)('goes on when all connections hang for ever and new ones work', async () => {
+  it.runIf(isFull)('continues when all connections hang for ever and new ones work', async () => {
     await open(2_000, 20);
     const [fetcher, loader] = [new Post(bed.fleet, 'fetcher', ['fetch']), new Post(bed.fleet, 'loader', ['load'])];
     await atWork(100);

@@ -86,7 +86,7 @@ describe('a walk', () => {
     expect(published()).toEqual([1, 2, 3, 4]);
   });
 
-  it('leaves out a page that cannot be had and reads the next', async () => {
+  it('skips a page that cannot be fetched and reads the next', async () => {
     const sandbox = await sandboxWith({ movies: 400 });
     // The first page costs five attempts, and two questions whether the list answers others.
     sandbox.setFaults([{ kind: 'body', body: '[]', times: 7 }]);

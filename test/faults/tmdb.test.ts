@@ -210,7 +210,7 @@ describe('an answer that is no movie', () => {
     ['plain text', 'body={"id":1} type=text/plain', 'unexpected_content_type', 5],
     ['another movie', 'wrong-id', 'wrong_movie', 1],
     ['404 of a proxy', 'body={"message":"no_route"} type=application/json', 'unexpected_shape', 1],
-  ])('(%s) is parked with its reason, and the others go on', async (_, fault, reason, attempts) => {
+  ])('(%s) is parked with its reason, and the others continue', async (_, fault, reason, attempts) => {
     const { sandbox, stage } = await openBoth();
     const [odd = 0, ...others] = alive.slice(0, 30);
     // From here on to the end of the path: no other id begins with it.

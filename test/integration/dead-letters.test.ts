@@ -115,7 +115,7 @@ const dyingAfter = (calls: number, dying: (topic: TopicName) => boolean): KafkaP
 const steering = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/;
 
 describe('redrive', () => {
-  it('proves on a parked record that a codec is mended, and then loads it exactly once', async () => {
+  it('shows on a parked record that a codec is fixed, and then loads it exactly once', async () => {
     await write(topics.rawMovies, '7', rawMovie(7));
     await write(topics.rawMovies, '8', rawMovie(8), 1);
     await loadWith({ ...rawMovieCodec, decode: (bytes) => brokenFor(7, rawMovieCodec.decode(bytes)) });
@@ -136,7 +136,7 @@ describe('redrive', () => {
     ]);
   });
 
-  it('keeps the origin of what fails again and again, counts, and refuses it at the limit; others go on', async () => {
+  it('keeps the origin of a record that fails repeatedly, counts, and refuses it at the limit; others continue', async () => {
     await write(topics.rawMovies, 'k', Buffer.from('garbage'));
     await load();
     const [first] = await letters();
@@ -165,7 +165,7 @@ describe('redrive', () => {
     expect(await openIds()).toEqual([]);
   });
 
-  it('refuses what comes from a topic that nobody reads', async () => {
+  it('refuses records from a topic that no stage reads', async () => {
     await park([{ origin: 'tmdb.people' as TopicName, offset: 1 }]);
     expect(await redriveAll()).toMatchObject({ redriven: 0, refused: [{ id: 'tmdb.people/0/1' }] });
     expect(await openIds()).toEqual(['tmdb.people/0/1']);

@@ -99,7 +99,7 @@ describe('the DuckDB file', () => {
     await (await opening)[Symbol.asyncDispose]();
   });
 
-  it('is let go by a loader that has more to load, for whoever waits', async () => {
+  it('is released by a loader that has more to load, for a waiting process', async () => {
     const loader = await startLoader();
     const counts: number[] = [];
     for (let reading = 0; reading < 5; reading += 1) {

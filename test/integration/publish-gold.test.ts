@@ -51,7 +51,7 @@ describe('the published copy of GOLD', () => {
     reader.close();
   });
 
-  it('is swapped under a reader, who goes on with what it opened, and the next sees the new one', async () => {
+  it('is replaced under a reader, which continues with its open copy; the next reader sees the new one', async () => {
     await publishGold(options(), goldPath());
     const before = await openReader();
     await write(`update gold.fact_movies set title = 'changed'`);

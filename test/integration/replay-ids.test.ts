@@ -70,7 +70,7 @@ const replayedIds = async () => (await replayed()).map(({ movieId }) => movieId)
 
 const replay = (...args: string[]) => stage.run(['replay', 'ids', ...args]);
 
-it('publishes each movie once more as its newest record has it, and leaves out those that are gone', async () => {
+it('publishes each movie again as in its newest record, and omits deleted movies', async () => {
   await know([{ movieId: 1, hoursAgo: 3 }, { movieId: 2 }, { movieId: 3 }, { movieId: 1, hoursAgo: 2 }]);
   await know([
     { movieId: 3, isGone: true },
@@ -153,7 +153,7 @@ const dyingAfter = (ids: number): Platform => {
   return { ...stage.platform, kafka };
 };
 
-it.each([0, 1, 700])('goes on where it was killed after %i ids: each is published once in all', async (published) => {
+it.each([0, 1, 700])('resumes where it was killed after %i ids: each is published once in total', async (published) => {
   await know(range(1_500).map((movieId) => ({ movieId, partition: movieId % 2 })));
   const begun = { selection: '--since 2h', startedAt: Date.now() };
   const options = { selection: { since: started - 2 * hour }, begun, journal, isDryRun: false };
@@ -171,7 +171,7 @@ it.each([0, 1, 700])('goes on where it was killed after %i ids: each is publishe
   expect(existsSync(journal)).toBe(false);
 });
 
-it('begins anew with --restart, whatever was begun', async () => {
+it('starts from scratch with --restart, whatever was begun', async () => {
   await know([{ movieId: 1 }]);
   writeJournal(journal, { selection: '--movie 9', startedAt: Date.now() });
   expect(await replay('--all', '--restart')).toMatchObject({ code: 0 });

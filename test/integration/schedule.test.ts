@@ -127,7 +127,7 @@ describe('the schedule of dbt', () => {
     expect([rounds.isGood, await metric('tmdb_dbt_failing_nodes')]).toEqual([true, 0]);
   });
 
-  it('builds anew instead when BRONZE has moved since: what is new may mend it', async () => {
+  it('builds from scratch instead if BRONZE has changed since, because new records may fix it', async () => {
     await load();
     dbt.failures.push(new DbtError('a test failed', bad));
     const rounds = new Rounds(context, dbt, clock);

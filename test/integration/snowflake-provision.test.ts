@@ -77,7 +77,7 @@ describe('what somebody changes behind its back', () => {
     await query(sql);
   };
 
-  it.each(tampering)('is told and mended: %s', async (sql, what) => {
+  it.each(tampering)('is reported and corrected: %s', async (sql, what) => {
     await tamper(sql);
     const found = await check(query, settings);
     expect(found.filter((difference) => difference.what.includes(what))).not.toEqual([]);
@@ -85,7 +85,7 @@ describe('what somebody changes behind its back', () => {
     expect(remaining).toEqual([]);
   });
 
-  it('is mended whatever it is together', async () => {
+  it('is corrected in any combination', async () => {
     await fc.assert(
       fc.asyncProperty(fc.shuffledSubarray([...tampering], { minLength: 2 }), async (changes) => {
         for (const [sql] of changes) {
@@ -173,7 +173,7 @@ describe('the command', () => {
     expect(JSON.stringify(await emulator.statements())).not.toContain(body);
   });
 
-  it('prints the SQL with no account and no credentials, and asks nobody', async () => {
+  it('prints the SQL without account, credentials or connection', async () => {
     const statements = await statementsDuring(async () => {
       const environment = { SNOWFLAKE_DATABASE: 'other_de', SNOWFLAKE_URL: emulator.url };
       const plain = await provisionBy(['--print'], environment);

@@ -110,7 +110,7 @@ describe('the HTTP transport', () => {
     await expect(get(open(url))).rejects.toMatchObject({ retriable: true });
   });
 
-  it('says that nobody listens, so that trying again makes sense', async () => {
+  it('reports that no server listens as a retriable error', async () => {
     const url = await serve(() => {});
     await opened.pop()?.[Symbol.asyncDispose]();
     const error = await get(open(url)).catch((thrown) => thrown);

@@ -1,8 +1,7 @@
 -- Grain: one row per movie that TMDb ever described or declared gone.
 -- A row joins the movie's newest document with its newest answer. Both are chosen by the time TMDb answered, among the
--- records that are new and the row that is there: a late or repeated record never undoes a newer one. A record whose
--- time
--- cannot be true counts for nothing.
+-- new records and the existing row: a late or repeated record never replaces a newer one. Records with an impossible
+-- time are ignored.
 {{ config(materialized="incremental", incremental_strategy="replace", unique_key="movie_id") }}
 
 {% set strings = ["imdb_id", "title", "original_title", "original_language", "status"] %}

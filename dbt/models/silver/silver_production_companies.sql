@@ -1,9 +1,8 @@
 -- Grain: one row per company, as the newest document that gives its name describes it.
 -- Mentions with a name come first, then newer ones, then those of lower movie ids. The row of a company is compared
--- only
--- with the mentions of changed movies, unless the movie that described it changed and left no mention
--- that comes as early: then all mentions decide. So a run reads few mentions and yet ends where a full refresh would. A
--- company that no movie mentions any more is returned as a row of NULLs, which takes it out (see `replace`).
+-- only with the mentions of changed movies, unless the movie that described it changed and left no mention that comes
+-- as early: then all mentions are compared. So a run reads few mentions and still gives the result of a full refresh. A
+-- company that no movie mentions any more is returned as a row of NULLs, which removes it (see `replace`).
 {{
     config(
         materialized="incremental",

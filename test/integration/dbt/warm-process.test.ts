@@ -101,7 +101,7 @@ it.each([{ maxCommands: 1 }, { maxMemoryMb: 1 }])(
   },
 );
 
-it.each(['warm.py', 'cold.py'])('is gone, and the file free, when whoever asked is no more: %s', async (script) => {
+it.each(['warm.py', 'cold.py'])('ends and releases the file when its client is dead: %s', async (script) => {
   await using file = await WarehouseFile.create();
   const { env, projectDir } = file.place();
   const python = join(environmentDir, 'bin', 'python');

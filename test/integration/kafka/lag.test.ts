@@ -39,7 +39,7 @@ it('counts what waits and tells the age of its oldest record', async () => {
   ]);
 });
 
-it('counts a partition that nobody has begun from its first record', async () => {
+it('counts a partition without a committed offset from its first record', async () => {
   await using admin = await createAdmin(kafka);
   expect(await lagOf(admin, await topicWithAges(12, 3), new Map(), nowMs)).toEqual({ records: 2, seconds: 12 });
 });

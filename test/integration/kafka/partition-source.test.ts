@@ -155,7 +155,7 @@ describe('a gap', () => {
     await expect(failing).rejects.toThrow(`${topic}/0/3-6: these 4 offsets were never loaded`);
   });
 
-  it('is passed when a person accepts just this one, and the ledger is told of it', async () => {
+  it('is skipped when a person accepts exactly this gap, and the ledger records it', async () => {
     const topic = await createTopic(kafka);
     await write(kafka, topic, numbers(10));
     await deleteRecords(kafka, topic, '7');
@@ -274,7 +274,7 @@ describe('holes in the middle of a partition', () => {
   });
 });
 
-describe('a topic that is made anew under the same name', () => {
+describe('a topic that is recreated under the same name', () => {
   /** A ledger keyed by Kafka's id of the topic, as the warehouse is. */
   class LedgerById extends Ledger {
     readonly ids: string[] = [];
@@ -369,7 +369,7 @@ it('shares partitions with a second member: nothing is lost or doubled when it c
   expect(all).toHaveLength(600);
 });
 
-it('goes on through a handler that takes longer than the session', async () => {
+it('stays a member through a handler that takes longer than the session', async () => {
   const topic = await createTopic(kafka);
   const group = uniqueName('group');
   await write(kafka, topic, ['a']);
@@ -391,7 +391,7 @@ it('goes on through a handler that takes longer than the session', async () => {
   expect(ledger.asked).toEqual([0]);
 });
 
-it('shows no sign of life while its handler hangs, and does again when it goes on', async () => {
+it('stops reporting progress while its handler hangs, and reports again when it continues', async () => {
   const topic = await createTopic(kafka);
   await write(kafka, topic, ['a']);
   const ledger = new Ledger();

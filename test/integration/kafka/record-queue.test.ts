@@ -70,7 +70,7 @@ it('never calls done what is not, nor lets more than a window of finished record
   );
 });
 
-it('tells what is done ahead of a slow record, and does none of it again where another goes on', () => {
+it('records work that is done ahead of a slow record, and another process does not repeat it', () => {
   const queue = new RecordQueue(from(0n), 10);
   queue.receive(recordsAt([0, 1, 2, 4]), 5n);
   const [slow, second, third] = [queue.start(), queue.start(), queue.start()];

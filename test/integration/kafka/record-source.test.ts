@@ -61,7 +61,7 @@ describe('a record source', () => {
     );
   });
 
-  it('goes on where it was when run again, and ends at once when there is nothing to do', async () => {
+  it('resumes when it is run again, and ends at once if there is nothing to do', async () => {
     const topic = await createTopic(kafka);
     const group = uniqueName('group');
     await write(kafka, topic, ['a', 'b']);
@@ -104,7 +104,7 @@ describe('a record source', () => {
     expect(valuesOf(records)).toEqual(['5']);
   });
 
-  it('goes on with the other partitions, and stays a member, while a record takes longer than the session', async () => {
+  it('continues with the other partitions, and stays a member, while a record takes longer than the session', async () => {
     const topic = await createTopic(kafka, { partitions: 2 });
     const group = uniqueName('group');
     await write(kafka, topic, ['slow'], 0);
@@ -136,7 +136,7 @@ describe('a record source', () => {
     expect(seen).toHaveLength(51);
   });
 
-  it('shows no sign of life while a record hangs, and does again when it goes on', async () => {
+  it('stops reporting progress while a record hangs, and reports again when it continues', async () => {
     const topic = await createTopic(kafka);
     await write(kafka, topic, numbers(1));
     const [slow, stop] = [Promise.withResolvers<void>(), new AbortController()];
@@ -207,7 +207,7 @@ describe('a record source', () => {
     expect(await committed(group, topic)).toEqual(new Map([[0, 3n]]));
   });
 
-  it('does nothing again that was done ahead of a slow record, whoever goes on after a stop', async () => {
+  it('repeats no work that was done ahead of a slow record, whichever process resumes after a stop', async () => {
     const topic = await createTopic(kafka);
     const group = uniqueName('group');
     await write(kafka, topic, numbers(100));

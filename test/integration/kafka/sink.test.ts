@@ -21,7 +21,7 @@ const recordsOf = async (topic: TopicName): Promise<ConsumerRecord[]> => {
 const valuesOf = async (topic: TopicName) => (await recordsOf(topic)).map(({ value }) => String(value));
 const record = (value: string, key = 'k') => ({ key, value });
 
-it('writes the records of each key in the order of the calls, whoever waits for whom', async () => {
+it('writes the records of each key in the order of the calls', async () => {
   const topic = await createTopic(kafka, { partitions: 3 });
   await using sink = producer.sink(topic, textCodec);
   const calls = numbers(300).map((value, index) => sink.publish([record(value, `key ${index % 5}`)]));

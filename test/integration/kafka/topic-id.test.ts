@@ -4,7 +4,7 @@ import { createTopic, makeTopic, testKafka, uniqueName, withAdmin } from '../../
 
 const kafka = testKafka();
 
-it('tells a topic from one that is made anew under the same name', async () => {
+it('distinguishes a topic from a recreated one with the same name', async () => {
   const topic = await createTopic(kafka, { partitions: 3 });
   const id = await topicIdOf(kafka, topic);
   expect(id).toMatch(/^[0-9a-f]{32}$/);

@@ -216,7 +216,7 @@ describe('the bronze loader', () => {
     expect(warehouse.offsets()).toEqual([0n, 1n, 2n]);
   });
 
-  it('loads what it has and fails when nobody can say where to end', async () => {
+  it('loads its records and fails if the end is unknown', async () => {
     source.append(movies, 0, range(3));
     const until = Promise.reject(new Error('Kafka is gone'));
     await expect(loadAll({ until })).rejects.toThrow('Kafka is gone');
@@ -228,7 +228,7 @@ describe('the bronze loader', () => {
     await expect(loadAll()).rejects.toThrow('no such table');
   });
 
-  it('goes on behind another loader that took some of its offsets', async () => {
+  it('continues after another loader that loaded some of its offsets', async () => {
     source.append(movies, 0, range(4));
     const stop = new AbortController();
     const loading = load({ signal: stop.signal });

@@ -67,7 +67,7 @@ it('fails as dbt does when a full disk has cut its results short', async () => {
   await expect(dbtOn(cut).freshness({ signal })).rejects.toThrow(DbtError);
 });
 
-it('asks for freshness with the variables of the run before, so that the project need not be read anew', async () => {
+it('checks freshness with the variables of the previous run, so that the project need not be parsed again', async () => {
   const dutiful = runner(async (invocation) => {
     const isRun = invocation.resultsFile.endsWith('run_results.json');
     return leaving(isRun ? success : { results: [] })(invocation);

@@ -79,7 +79,7 @@ describe('TmdbClient', () => {
     expect(transport.asked.filter((path) => path === '/movie/5')).toHaveLength(5);
   });
 
-  it('parks nothing while TMDb as a whole is down, and goes on when it is back', async () => {
+  it('parks nothing while TMDb as a whole is down, and continues when it is back', async () => {
     let isDown = false;
     const transport = new ScriptedTransport((path) =>
       isDown ? failure(503) : path.startsWith('/movie') ? movie(5) : genres,

@@ -32,7 +32,7 @@ describe("the producer's memory", () => {
     );
   });
 
-  it('is not stopped by a tombstone or by a record that nobody can read', async () => {
+  it('is not stopped by a tombstone or by an unreadable record', async () => {
     expect(await known([null, Buffer.from('nonsense'), asked(1, 100)])).toEqual(new Map([[1, 100]]));
   });
 

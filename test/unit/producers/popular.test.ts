@@ -100,7 +100,7 @@ describe('the walk over the popular list', () => {
     expect(published()).toEqual([1]);
   });
 
-  it('leaves out a page that cannot be had, and says so', async () => {
+  it('skips a page that cannot be fetched, and reports it', async () => {
     const failed = new UnusableAnswerError('attempts_exhausted', 'TMDb answered 500', false);
     const report = await walk((page) => (page === 2 ? failed : { ids: [page], total: 3 }));
     expect(report).toMatchObject({ pagesRead: 2, pagesFailed: 1, published: 2 });

@@ -120,7 +120,7 @@ describe('a difference', () => {
     expect(differences(settings, withGrant(elsewhere))).toHaveLength(1);
   });
 
-  it('is a schema beside ours, which nobody drops but a person', () => {
+  it('is a second schema, which only a person drops', () => {
     const found = differences(settings, { ...complete, otherSchemas: ['LECTURE_DE.PLAYGROUND'] });
     expect(found).toMatchObject([{ what: 'schema LECTURE_DE.PLAYGROUND', change: 'not wanted', steps: [] }]);
   });
