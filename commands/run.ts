@@ -16,7 +16,7 @@ export const run: Command = {
 Walks the popular list, fetches movies that are not fresh, loads BRONZE, builds and tests SILVER and GOLD. With --once it
 prints a report and ends. Without --once it runs until it is stopped: it repeats the walks, and runs dbt on
 TRANSFORM_SCHEDULE. The exit code is 1 if the last dbt run failed, or, with --once, if no page of the popular list could be
-used; the other stages still run.
+used or the list was out; the other stages still run.
 
   --once                end when everything published is in GOLD
   --pages N|all         pages of the popular list, 20 movies each (standard ${standardPages}, at most 500)

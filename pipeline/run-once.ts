@@ -22,8 +22,8 @@ export interface RunOnceOptions {
 /**
  * All stages, until everything that is published is in GOLD. Killed at any point and started again, it goes on where
  * each stage stood: what was published and not fetched, what was fetched and not loaded, what was loaded and not sealed.
- * If the popular list or the genre list cannot be used, the other stages still run, and the report shows it.
- * @throws what the stages throw; their work so far remains.
+ * If a list cannot be used or is out, the other stages still run. The report shows it; a popular list that is out also
+ * ends the run with its error. @throws what the stages throw; their work so far remains.
  */
 export async function runOnce(context: Context, options: RunOnceOptions): Promise<RunReport> {
   const seconds: Record<string, number> = {};
@@ -37,6 +37,7 @@ export async function runOnce(context: Context, options: RunOnceOptions): Promis
   };
   const { genres, walk, movies, requests } = await ingest(context, options, timed);
   const dbt = await timed('transform', () => transform(context, options));
+  if (walk instanceof TmdbUnreachableError) throw walk;
   const system = warehouseSystem(context);
   const { rows, kpis } = await summarize(system);
   const { origin, warehouse } = context.config;
@@ -56,9 +57,14 @@ async function ingest(context: Context, { pages }: RunOnceOptions, timed: Timed)
     genres: await lookAtGenres(platform, context),
     walk: await walkOrWhatFailed(platform, context, pages),
   }));
+  // Without a single answer it is not only the lists: asking for movies would only take longer.
+  if (walk instanceof TmdbUnreachableError && !hasAnswered(tmdb)) throw walk;
   const movies = await timed('fetch and load', () => fetchAndLoad(platform, context));
   return { genres, walk, movies, requests: requestsOf(tmdb, context, systemClock.monotonic() - requesting) };
 }
+
+const hasAnswered = (tmdb: TmdbClient): boolean =>
+  Object.keys(tmdb.counts().byOutcome).some((outcome) => outcome !== 'failed');
 
 /** The list's names are a convenience: each movie contains the names of its genres. */
 async function lookAtGenres(platform: Platform, context: Context): Promise<RunReport['genres']> {
@@ -71,14 +77,21 @@ async function lookAtGenres(platform: Platform, context: Context): Promise<RunRe
   }
 }
 
-/** Ids of earlier walks still have to be fetched, so a list without a usable page does not end the run. */
-async function walkOrWhatFailed(platform: Platform, context: Context, pages: number): Promise<PopularWalk> {
+/**
+ * Ids of earlier walks, and of the pages before an outage, still have to be fetched, so a list without a usable page does
+ * not end the run. @returns the outage if the list is out.
+ */
+async function walkOrWhatFailed(
+  platform: Platform,
+  context: Context,
+  pages: number,
+): Promise<PopularWalk | TmdbUnreachableError> {
   try {
     return await walkPopular(platform, context, pages);
   } catch (error) {
-    if (!(error instanceof UnusableListError)) throw error;
+    if (!(error instanceof UnusableListError || error instanceof TmdbUnreachableError)) throw error;
     context.log.error({ error: messageOf(error) }, 'the popular list cannot be used, continuing with what is known');
-    return error.walk;
+    return error instanceof UnusableListError ? error.walk : error;
   }
 }
 

@@ -107,6 +107,32 @@ describe('a TMDb that answers anything', () => {
     expect(genres).toMatchObject({ published: true, failure: null });
   });
 
+  it('exits with 1 when the popular list goes out during the walk; the movies of the pages before are in GOLD', {
+    tags: ['full'],
+  }, async () => {
+    using workspace = new Workspace({
+      ...{ TMDB_RATE_LIMIT: '400/1s', TMDB_TOKEN: 'made-up', TMDB_GIVE_UP_AFTER: '1s' },
+    });
+    const requests: SandboxRequest[] = [];
+    await using sandbox = await startSandbox({
+      ...{ movies: 60, seed, limit },
+      onRequest: (request) => {
+        requests.push(request);
+        if (request.path.startsWith('/3/movie/popular')) {
+          sandbox.setFaults(parseFaults('html path=/movie/popular; status=503 path=/genre/'));
+        }
+      },
+    });
+    const run = await workspace.run(['run', '--once', '--pages', 'all'], { TMDB_BASE_URL: sandbox.url });
+    expect(run.code, run.stderr).toBe(1);
+    expect(run.stderr).toMatch(/cannot be reached.*popular/);
+    const inGold = await moviesIn(workspace.duckdbPath);
+    expect(inGold.size).toBeGreaterThan(0);
+    const described = requests.filter(({ path, status }) => status === 200 && /^\/3\/movie\/\d+$/.test(path));
+    expect(ascending(inGold)).toEqual(ascending(new Set(described.map(({ path }) => Number(path.slice(9))))));
+    await audit(workspace);
+  });
+
   it('ends no service of `run`: every good movie is in GOLD, and an outage of a list affects nothing else', async () => {
     await using bed = await openTestBed({
       limit,
