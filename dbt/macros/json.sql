@@ -15,7 +15,9 @@
 {% macro json_is_other_than_array(lists, keys, key) %}
     {{ return(adapter.dispatch("json_is_other_than_array")(lists, keys, key)) }}
 {% endmacro %}
-{% macro json_elements(array) %} {{ return(adapter.dispatch("json_elements")(array)) }}{% endmacro %}
+{% macro json_elements(relation, columns, array) %}
+    {{ return(adapter.dispatch("json_elements")(relation, columns, array)) }}
+{% endmacro %}
 
 {# DuckDB refuses a document with half a surrogate pair ("\ud83d" alone), which JSON.parse accepts. Such halves are
    read as U+FFFD; what is no JSON at all is read as NULL. Neither may end a run. #}
@@ -73,12 +75,14 @@
     {%- set value = "cast(" ~ duckdb__json_text(lists, keys, key) ~ " as varchar)" -%}
     {{ value }} <> 'null' and {{ value }} not like '[%'
 {%- endmacro %}
-{# In a FROM clause: one row (value, index from 0) per element, no row for what is no array. #}
-{% macro duckdb__json_elements(array) -%}
-    lateral(
-        select unnest(elements) as value, generate_subscripts(elements, 1) - 1 as index
-        from (select try(json_extract({{ array }}, '$[*]')) as elements)
-    )
+{# A query: one row (columns, value, index from 0) per element, no row for what is not an array. The array itself is not
+   repeated per element: with a lateral join, DuckDB would need memory for its length times its number of elements. #}
+{% macro duckdb__json_elements(relation, columns, array) -%}
+    select {{ columns | join(", ") }}, unnest(elements) as value, generate_subscripts(elements, 1) - 1 as index
+    from
+        (
+            select {{ columns | join(", ") }}, try(json_extract({{ array }}, '$[*]')) as elements from {{ relation }}
+        ) as arrays
 {%- endmacro %}
 
 {# A VARIANT holds values, not their text: of a key that comes twice one value, of a number no spelling (1.0, 1e3), and no
@@ -97,8 +101,9 @@
 {% macro snowflake__json_is_other_than_array(lists, keys, key) -%}
     strip_null_value({{ lists }}:{{ key }}) is not null and not is_array({{ lists }}:{{ key }})
 {%- endmacro %}
-{% macro snowflake__json_elements(array) -%}
-    lateral flatten(input => iff(is_array({{ array }}), {{ array }}, null))
+{% macro snowflake__json_elements(relation, columns, array) -%}
+    select {{ columns | join(", ") }}, element.value, element.index
+    from {{ relation }}, lateral flatten(input => iff(is_array({{ array }}), {{ array }}, null)) as element
 {%- endmacro %}
 
 {# dbt's own cast of a unit test's fixture: Snowflake's cast of a text to VARIANT holds the text, and not what it says. #}

@@ -27,13 +27,11 @@
         (
             {% for list in lists %}
                 select
-                    documents.movie_id,
+                    element.movie_id,
                     '{{ list }}' as list_name,
                     element.value as json_element,
                     {{ json_opened("element.value", keys) }} as contents
-                from
-                    {{ documents }} as documents,
-                    {{ json_elements("documents." ~ list) }} as element
+                from ({{ json_elements(documents, ["movie_id"], list) }}) as element
                     {{ "union all" if not loop.last }}
             {% endfor %}
         ) as elements

@@ -29,11 +29,11 @@ with
 
     opened as (
         select
-            opened_lists.list_rank,
+            element.list_rank,
             element.index as listed_at,
             element.value as json_element,
             {{ json_opened("element.value", keys) }} as element
-        from opened_lists, {{ json_elements("opened_lists.genres") }} as element
+        from ({{ json_elements("opened_lists", ["list_rank"], "genres") }}) as element
     ),
 
     usable as (

@@ -20,11 +20,11 @@ with
 
     opened as (
         select
-            changed_movies.movie_id,
+            element.movie_id,
             element.index as listed_at,
             element.value as json_element,
             {{ json_opened("element.value", keys) }} as element
-        from changed_movies, {{ json_elements("changed_movies._production_companies") }} as element
+        from ({{ json_elements("changed_movies", ["movie_id"], "_production_companies") }}) as element
     ),
 
     listed as (

@@ -118,3 +118,23 @@ it('reads what drifted, what cannot be true and what is half a character as NULL
   expect(await silver(33)).toMatchObject({ title: null, unusable_fields: 'document ' });
   expect(await file.query('select count(*) as n from gold.fact_movies')).toEqual([{ n: '20' }]);
 });
+
+it('reads lists as long as an answer may be, in memory that one document does not use up', async () => {
+  await using file = await WarehouseFile.create();
+  const length = 40_000;
+  const entries = Array.from({ length }, (_, index) => ({ id: index + 1, name: `number ${index + 1}` }));
+  await file.load(1, [
+    { movieId: 1, body: { id: 1, title: 'long', genres: entries, production_companies: entries }, fetchedAt: 1 },
+    { movieId: 2, body: { id: 2, title: 'usual', genres: entries.slice(0, 2) }, fetchedAt: 2 },
+  ]);
+  await file.loadGenres(2, [{ language: 'en', body: { genres: entries }, fetchedAt: 1 }]);
+  expect((await file.dbt()).status).not.toBe('failed');
+  const genres = 'select movie_id, count(*) as n from silver.silver_movie_genres group by movie_id order by movie_id';
+  expect(numbers(await file.query(genres))).toEqual([
+    { movie_id: 1, n: length },
+    { movie_id: 2, n: 2 },
+  ]);
+  for (const table of ['silver_movie_companies', 'silver_genres']) {
+    expect(numbers(await file.query(`select count(*) as n from silver.${table}`))).toEqual([{ n: length }]);
+  }
+});
