@@ -55,7 +55,9 @@
 {% macro exact_mean(value, digits) -%}
     round(cast(sum({{ value }}) as double) / nullif(count({{ value }}), 0), {{ digits }})
 {%- endmacro %}
-{# For an even number of values, the median is the mean of the two middle values; NULL for no values. #}
+{# For an even number of values, the median is the mean of the two middle values; NULL for no values. `digits` must exceed
+   those of the values: a mean of two that ends in a 5 would otherwise be rounded up or down by a bit that differs from one
+   engine to another. #}
 {% macro quantile(fraction, value, digits) -%}
     round(percentile_cont({{ fraction }}) within group (order by cast({{ value }} as double)), {{ digits }})
 {%- endmacro %}
@@ -90,5 +92,5 @@
     cast(sum(vote_count) as decimal(38, 0)) as total_vote_count,
     count(current_popularity) as popularity_movie_count,
     {{ exact_mean("cast(current_popularity as decimal(18, 6))", 4) }} as average_popularity,
-    {{ quantile(0.5, "current_popularity", 4) }} as median_popularity
+    {{ quantile(0.5, "current_popularity", 6) }} as median_popularity
 {%- endmacro %}

@@ -101,7 +101,7 @@ function measures(movies: readonly CountedMovie[], currentSince: bigint): MartRo
     ...votes(movies),
     popularity_movie_count: String(popularities.length),
     average_popularity: exactMean(popularities, 6, 4),
-    median_popularity: quantile(popularities, 0.5, 4),
+    median_popularity: quantile(popularities, 0.5, 6),
   };
 }
 
