@@ -17,9 +17,11 @@ const unreadableEvery = 29n;
 
 export const isReadable = (offset: bigint): boolean => offset % unreadableEvery !== unreadableEvery - 1n;
 
+const movieIdOf = (offset: bigint): number => Number(offset) + 1;
+
 /** What stands at an offset: always the same. */
 export const documentOf = (topic: string, partition: number, offset: bigint, padding = '') => ({
-  id: Number(offset),
+  id: movieIdOf(offset),
   where: `${topic}/${partition}`,
   title: `"Amélie" \\ 'Ran 乱' 🎬\n${offset}`,
   vote: Number(offset) / 4,
@@ -129,5 +131,5 @@ function encoded(topic: TopicName, offset: bigint, body: Buffer): Buffer {
   const sourceUrl = 'https://api.themoviedb.org/3/';
   return topic === topics.rawGenres
     ? rawGenresCodec.encode({ language: 'en', sourceUrl, fetchedAt, body })
-    : rawMovieCodec.encode({ movieId: Number(offset) + 1, sourceUrl, httpStatus: 200, fetchedAt, body });
+    : rawMovieCodec.encode({ movieId: movieIdOf(offset), sourceUrl, httpStatus: 200, fetchedAt, body });
 }
