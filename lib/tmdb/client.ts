@@ -25,6 +25,8 @@ import type { Recorded, RequestCounts, TmdbClient, TmdbClientOptions } from './t
 import type { Answer } from './transport.ts';
 
 const maxAttempts = 5;
+/** An endpoint is out when so many different requests get no answer. */
+const probesPerRound = 3;
 const backoff = { baseMs: 500, capMs: 30_000 };
 const longestPauseMs = 60_000;
 
@@ -232,11 +234,21 @@ class Client implements TmdbClient {
     const { endpoint, path } = question;
     const running = this.#probes.get(endpoint);
     if (running !== undefined) return running;
-    const probe = this.#probe(endpoint, this.#endpoints[endpoint].probeFor(path), signal).finally(() =>
-      this.#probes.delete(endpoint),
-    );
+    const probe = this.#anyProbeAnswers(endpoint, path, signal).finally(() => this.#probes.delete(endpoint));
     this.#probes.set(endpoint, probe);
     return probe;
+  }
+
+  /** A probe may be as bad as the failed request. Without a second one, two bad movies would wait for each other forever. */
+  async #anyProbeAnswers(endpoint: Endpoint, failedPath: string, signal: AbortSignal): Promise<boolean> {
+    const asked = new Set<string>();
+    while (asked.size < probesPerRound) {
+      const path = this.#endpoints[endpoint].probeFor(failedPath);
+      if (asked.has(path)) return false;
+      if (await this.#probe(endpoint, path, signal)) return true;
+      asked.add(path);
+    }
+    return false;
   }
 
   /** Whether the endpoint answers a request that is independent of the failed one. */

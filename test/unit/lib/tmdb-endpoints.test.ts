@@ -75,6 +75,21 @@ describe('the endpoints of TMDb', () => {
     ['407 of a proxy', { ...html, status: 407 }],
   ] as const;
 
+  it.each([0, 1, 2, 3])('movies that break each probe of one another are parked, after %i probes', async (before) => {
+    const broken = new Set(['/movie/5', '/movie/13', '/movie/6']);
+    const transport = new ScriptedTransport((path) =>
+      broken.has(path) ? { ...json(null), body: Buffer.from('{"id":') } : good(path),
+    );
+    const client = clientOf(transport, { neverGivenUp: ['movie'] });
+    // Each unusable movie takes a number of probes, which moves the turn of the next probe.
+    for (let count = 0; count < before; count += 1) {
+      await expect(eventually(client.movie(6, signal))).rejects.toMatchObject({ reason: 'invalid_json' });
+    }
+    const requests = client.counts().requests;
+    await expect(eventually(client.movie(5, signal))).rejects.toMatchObject({ reason: 'invalid_json' });
+    expect(client.counts().requests - requests).toBeLessThanOrEqual(15);
+  });
+
   describe.each(endpoints)('while %s alone is out', (endpoint) => {
     it.each(inAnOutage)('with %s: the client waits for it, and uses the others', async (_, outage) => {
       let isDown = false;
