@@ -31,8 +31,7 @@
                     '{{ list }}' as list_name,
                     element.value as json_element,
                     {{ json_opened("element.value", keys) }} as contents
-                from ({{ json_elements(documents, ["movie_id"], list) }}) as element
-                    {{ "union all" if not loop.last }}
+                from ({{ json_elements(documents, ["movie_id"], list) }}) as element {{ "union all" if not loop.last }}
             {% endfor %}
         ) as elements
     where
