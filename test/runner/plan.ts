@@ -9,6 +9,9 @@ export const longestShardMinutes = 25;
 
 export const minutesOf = (name: string, budget: Budget): number => budget[name]?.minutes ?? unknownMinutes;
 
+/** Whether the minutes of a suite were measured. A run with a time limit does not start a suite that nobody has measured. */
+export const isMeasured = (name: string, budget: Budget): boolean => typeof budget[name]?.cpuSeconds === 'number';
+
 /**
  * Deals names out to `count` shards of about the same length, the same way each time.
  * @throws RangeError when a shard would take longer than it may.

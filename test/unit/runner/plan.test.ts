@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Budget, readBudget } from '../../runner/budget.ts';
-import { isTouched, longestShardMinutes, minutesOf, order, parseShard, shards } from '../../runner/plan.ts';
+import { isMeasured, isTouched, longestShardMinutes, minutesOf, order, parseShard, shards } from '../../runner/plan.ts';
 import { fullNumbers, type Suite, suites } from '../../runner/suites.ts';
 import { filesAlone, filesOfFullTier } from '../../tiers.ts';
 
@@ -111,6 +111,11 @@ describe('the suites of the full tier', () => {
     const times = (file: string): number => suites.filter((suite) => filesOf(suite).includes(file)).length;
     expect(leftOut.length).toBeGreaterThan(10);
     expect(leftOut.filter((file) => times(file) !== 1)).toEqual([]);
+  });
+
+  it('count as measured once their CPU seconds are recorded, and not by an estimate', () => {
+    const budget = { estimated: { cpuSeconds: null, minutes: 3 }, recorded: { cpuSeconds: 0, minutes: 3 } };
+    expect(['estimated', 'recorded', 'unknown'].filter((name) => isMeasured(name, budget))).toEqual(['recorded']);
   });
 
   it('and the tiers have minutes in the budget, and nothing else has', () => {
