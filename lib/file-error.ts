@@ -4,7 +4,7 @@ import { IngestError, messageOf } from './errors.ts';
 export class FileError extends IngestError {
   /** A retry fails as well: first a person has to free disk space or grant rights. */
   readonly retriable = false;
-  /** The system's name of what is wrong, such as ENOSPC. */
+  /** The error code of the operating system, such as ENOSPC. */
   readonly code: string;
 
   constructor(code: string, message: string, options?: ErrorOptions) {

@@ -5,7 +5,7 @@
 On standard input comes one JSON line a command: `args`, the command line after `dbt`; `parseArgs`, the one that only
 reads the project; `resultsFile`, where the results belong. Standard output gets {"begun": {}} before anything is done, dbt's own
 JSON log, and then {"ended": {"exitCode": ..., "memoryMb": ...}}, when the DuckDB file is free again or dbt has logged out of
-Snowflake. When standard input closes, the process that asked has ended: this one ends at once, whatever it does.
+Snowflake. When standard input closes, the process that asked has ended: this process then exits at once, even in the middle of a command.
 """
 
 import gc

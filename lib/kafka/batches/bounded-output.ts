@@ -12,7 +12,7 @@ export class BoundedOutput {
     this.#bytes = Buffer.allocUnsafe(Math.min(limit, Math.max(expected, 1_024)));
   }
 
-  /** A view of what was written. */
+  /** Returns a view of the bytes written so far. */
   get bytes(): Buffer {
     return this.#bytes.subarray(0, this.#length);
   }
