@@ -15,6 +15,8 @@ export interface LocalBrokerOptions extends BrokerOptions {
   readonly properties?: Readonly<Record<string, string>>;
   /** Of a new data folder: 16 bytes in base64url. Standard: random ones. */
   readonly clusterId?: string;
+  /** The most memory (MB) that Java takes for its objects. @default 512 */
+  readonly heapMb?: number;
 }
 
 /** A broker of one process on this machine. */
@@ -92,8 +94,8 @@ class LocalNode {
     if (existsSync(this.#logDir)) return;
     const unfinished = `${this.#logDir}.formatting`;
     rmSync(unfinished, { recursive: true, force: true });
-    writeFileSync(this.#propertiesFile, serverProperties(unfinished, { client: 1, controller: 2 }));
-    const { clusterId = randomBytes(16).toString('base64url') } = this.#options;
+    const { clusterId = randomBytes(16).toString('base64url'), properties } = this.#options;
+    writeFileSync(this.#propertiesFile, serverProperties(unfinished, { client: 1, controller: 2 }, properties));
     // One id in 64 begins with a dash: only after the equals sign is it no option.
     const args = ['kafka.tools.StorageTool', 'format', `--cluster-id=${clusterId}`, '--config', this.#propertiesFile];
     const java = await startJava([...this.#flags(), ...args], this.#javaOptions());
@@ -150,7 +152,12 @@ class LocalNode {
     const log4j = join(import.meta.dirname, 'broker', 'log4j2.xml');
     return [
       // The fast compiler only: a broker for one machine never runs long enough to repay the other, nor needs its speed.
-      ...['-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Djava.awt.headless=true'],
+      ...[
+        `-Xmx${this.#options.heapMb ?? 512}m`,
+        '-XX:+UseSerialGC',
+        '-XX:TieredStopAtLevel=1',
+        '-Djava.awt.headless=true',
+      ],
       ...javaDefaults(this.#options.dataDir),
       `-Dlog4j2.configurationFile=${log4j}`,
       ...['-cp', join(resolve(this.#options.jarsDir), '*')],
