@@ -9,8 +9,8 @@ import { filesAlone, filesOfFullTier, reportFile, tier } from './test/tiers.ts';
 const isFast = tier === 'fast';
 const workers = isFast ? { maxWorkers: 2 } : tier === 'full' ? { maxWorkers: 1 } : {};
 
-const broker = 'test/support/broker-setup.ts';
-const dbt = 'test/support/dbt-server/setup.ts';
+const broker = 'test/support/kafka/broker-setup.ts';
+const dbt = 'test/support/dbt/server/setup.ts';
 
 interface Folder {
   readonly name: string;

@@ -17,9 +17,9 @@ import { parseRate } from '../lib/units.ts';
 import { GeneratedCatalogue } from '../sandbox/catalogue-generated.ts';
 import { parseFaults } from '../sandbox/parse-faults.ts';
 import { startSandbox } from '../sandbox/server.ts';
-import { Fleet, until } from '../test/support/fleet.ts';
-import { jainIndex } from '../test/support/jain-index.ts';
-import { RedisServer } from '../test/support/redis.ts';
+import { Fleet, until } from '../test/support/processes/fleet.ts';
+import { jainIndex } from '../test/support/token-bucket/jain-index.ts';
+import { RedisServer } from '../test/support/token-bucket/redis.ts';
 import { type Ground, openGround, partitions } from './support/fleet-bench.ts';
 
 const { values } = parseArgs({

@@ -14,8 +14,8 @@ import { createProgress } from '../lib/progress.ts';
 import { formatTable } from '../lib/table.ts';
 import { GeneratedCatalogue } from '../sandbox/catalogue-generated.ts';
 import { startSandbox } from '../sandbox/server.ts';
-import { Fleet, type Service, until } from '../test/support/fleet.ts';
-import { RedisServer } from '../test/support/redis.ts';
+import { Fleet, type Service, until } from '../test/support/processes/fleet.ts';
+import { RedisServer } from '../test/support/token-bucket/redis.ts';
 import { openGround } from './support/fleet-bench.ts';
 
 const { values } = parseArgs({

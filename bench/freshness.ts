@@ -15,7 +15,7 @@ import { systemClock } from '../lib/clock.ts';
 import { createProgress } from '../lib/progress.ts';
 import { GeneratedCatalogue } from '../sandbox/catalogue-generated.ts';
 import { startSandbox } from '../sandbox/server.ts';
-import { Fleet, type Service, until } from '../test/support/fleet.ts';
+import { Fleet, type Service, until } from '../test/support/processes/fleet.ts';
 import { openGround } from './support/fleet-bench.ts';
 
 const { values } = parseArgs({

@@ -17,7 +17,7 @@ import { createProgress, type Progress } from '../lib/progress.ts';
 import { formatTable } from '../lib/table.ts';
 import { rawGenresCodec, rawMovieCodec } from '../schemas/codecs.ts';
 import type { DeadLetter } from '../schemas/records.ts';
-import { MemorySink } from '../test/support/memory-sink.ts';
+import { MemorySink } from '../test/support/kafka/memory-sink.ts';
 import { MovieBatches, openSnowflakeBench, pieces, type SnowflakeBench } from './support/snowflake-bench.ts';
 
 const { values: options } = parseArgs({

@@ -89,7 +89,7 @@ const parts = {
   },
   dbt: venv('dbt', 'dbt/requirements.txt'),
   lint: venv('lint', 'dbt/requirements-lint.txt'),
-  snowflake: venv('snowflake', 'test/support/snowflake-emulator/requirements.txt', 11),
+  snowflake: venv('snowflake', 'test/support/snowflake/emulator/requirements.txt', 11),
   kafka: {
     what: 'the Kafka broker',
     inputs: ['lib/kafka/broker/pom.xml', 'lib/kafka/broker/jars.sha256'],

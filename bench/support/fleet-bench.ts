@@ -7,7 +7,7 @@ import { createKafka } from '../../lib/kafka/client.ts';
 import { createLogger } from '../../lib/logger.ts';
 import { movieIdCodec } from '../../schemas/codecs.ts';
 import { topics } from '../../schemas/topics.ts';
-import { FleetBroker } from '../../test/support/fleet.ts';
+import { FleetBroker } from '../../test/support/processes/fleet.ts';
 
 export const partitions = 4;
 

@@ -5,8 +5,8 @@ import { openSnowflakeWarehouse } from '../../lib/warehouse/snowflake/warehouse.
 import type { Batch, PartitionId, Warehouse } from '../../lib/warehouse/warehouse.ts';
 import { rawMovieCodec } from '../../schemas/codecs.ts';
 import { topics } from '../../schemas/topics.ts';
-import { makeDatabase } from '../../test/contract/support/snowflake-ground.ts';
-import { SnowflakeEmulator } from '../../test/support/snowflake.ts';
+import { SnowflakeEmulator } from '../../test/support/snowflake/emulator.ts';
+import { makeDatabase } from '../../test/support/snowflake/fixture.ts';
 import { rawMovies } from './movies.ts';
 
 /** The emulator with an empty BRONZE. */

@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { SandboxStats } from '../../sandbox/stats.ts';
-import { audit } from '../e2e/support/audit.ts';
-import { SmallDisk } from '../faults/support/warehouse-disk.ts';
-import { type Disks, faults, volumesOn } from './support/faults.ts';
-import { Fleet } from './support/fleet.ts';
+import { audit } from '../support/audit/audit.ts';
+import { type Disks, faults, volumesOn } from '../support/containers/faults.ts';
+import { Fleet } from '../support/containers/fleet.ts';
+import { SmallDisk } from '../support/warehouse/warehouse-disk.ts';
 
 const settings = {
   COMPOSE_PROJECT_NAME: 'tmdb-faults',

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { attempt, run } from './support/command.ts';
-import { image, snowflakeImage } from './support/images.ts';
+import { attempt, run } from '../support/containers/command.ts';
+import { image, snowflakeImage } from '../support/containers/images.ts';
 
 /** Runs a program in a new container as our fleet has it: no way out, nothing to write but /tmp and /data. */
 const inContainer = (of: string, ...command: readonly string[]) => {

@@ -7,11 +7,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { exec, skippedCode } from '../runner/exec.ts';
-import { ensureBaseImages } from './support/base-images.ts';
-import { run } from './support/command.ts';
-import { Engine, installPackages, NoEngine } from './support/engine.ts';
-import { baseImages, image, snowflakeImage } from './support/images.ts';
-import { Steps } from './support/steps.ts';
+import { ensureBaseImages } from '../support/containers/base-images.ts';
+import { run } from '../support/containers/command.ts';
+import { Engine, installPackages, NoEngine } from '../support/containers/engine.ts';
+import { baseImages, image, snowflakeImage } from '../support/containers/images.ts';
+import { Steps } from '../support/containers/steps.ts';
 
 const root = join(import.meta.dirname, '../..');
 const kept = process.env['CONTAINERS_HOME'];

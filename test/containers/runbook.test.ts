@@ -1,10 +1,10 @@
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { read } from '../deploy/support/project.ts';
-import { attempt, run } from './support/command.ts';
-import { Fleet } from './support/fleet.ts';
-import { image } from './support/images.ts';
+import { attempt, run } from '../support/containers/command.ts';
+import { Fleet } from '../support/containers/fleet.ts';
+import { image } from '../support/containers/images.ts';
+import { read } from '../support/deploy/project.ts';
 
 const project = 'tmdb-runbook';
 const start = 'docker compose --env-file deploy/sandbox.env --profile sandbox up -d --build --wait';

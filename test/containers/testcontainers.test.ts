@@ -1,8 +1,8 @@
 import { GenericContainer, Network, Wait } from 'testcontainers';
 import { describe, expect, it } from 'vitest';
-import type { Compose } from '../deploy/support/compose.ts';
-import { readYaml } from '../deploy/support/project.ts';
-import { baseImages, image } from './support/images.ts';
+import { baseImages, image } from '../support/containers/images.ts';
+import type { Compose } from '../support/deploy/compose.ts';
+import { readYaml } from '../support/deploy/project.ts';
 
 /** The environment of docker-compose.yml's broker, which is the one of the image's contract. */
 const kafkaEnvironment = (): Record<string, string> => {

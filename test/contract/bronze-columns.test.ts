@@ -7,8 +7,8 @@ import { openDuckDbFile } from '../../lib/warehouse/duckdb/file.ts';
 import { openDuckDbWarehouse } from '../../lib/warehouse/duckdb/warehouse.ts';
 import { openSnowflakeSession } from '../../lib/warehouse/snowflake/session.ts';
 import { openSnowflakeWarehouse } from '../../lib/warehouse/snowflake/warehouse.ts';
-import { SnowflakeEmulator } from '../support/snowflake.ts';
-import { makeDatabase } from './support/snowflake-ground.ts';
+import { SnowflakeEmulator } from '../support/snowflake/emulator.ts';
+import { makeDatabase } from '../support/snowflake/fixture.ts';
 
 /** Ways in which somebody may have changed BRONZE's tables; each is refused before anything is written. */
 const changes = [

@@ -7,7 +7,7 @@ import { openDuckDbExtension } from '../../lib/warehouse/duckdb/extension.ts';
 import { openDuckDbFile } from '../../lib/warehouse/duckdb/file.ts';
 import { openDuckDbRebuild } from '../../lib/warehouse/duckdb/rebuild.ts';
 import { openDuckDbWarehouse } from '../../lib/warehouse/duckdb/warehouse.ts';
-import { batch, fill, load, type ReplayGround, replayContract, swapIn } from './support/replay-contract.ts';
+import { batch, fill, load, type ReplayGround, replayContract, swapIn } from '../support/warehouse/replay-contract.ts';
 
 async function openGround(): Promise<ReplayGround> {
   const folder = mkdtempSync(join(tmpdir(), 'duckdb-replay-'));

@@ -5,7 +5,7 @@ import { systemClock } from '../../lib/clock.ts';
 import { openDuckDbFile } from '../../lib/warehouse/duckdb/file.ts';
 import { openDuckDbWarehouse } from '../../lib/warehouse/duckdb/warehouse.ts';
 import type { TopicId } from '../../lib/warehouse/warehouse.ts';
-import { type Contents, warehouseContract } from './support/warehouse-contract.ts';
+import { type Contents, warehouseContract } from '../support/warehouse/warehouse-contract.ts';
 
 const options = (path: string, lockWaitMs = 10_000) => ({ path, lockWaitMs, clock: systemClock });
 const temporaryFolder = () => mkdtempSync(join(tmpdir(), 'duckdb-warehouse-'));

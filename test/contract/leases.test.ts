@@ -15,9 +15,9 @@ import { openSnowflakeRebuild } from '../../lib/warehouse/snowflake/rebuild.ts';
 import { openSnowflakeSession, type SnowflakeSession } from '../../lib/warehouse/snowflake/session.ts';
 import { takeTransformTurn } from '../../lib/warehouse/snowflake/transform-turn.ts';
 import { openSnowflakeWarehouse } from '../../lib/warehouse/snowflake/warehouse.ts';
-import { ManualClock } from '../support/manual-clock.ts';
-import { SnowflakeEmulator } from '../support/snowflake.ts';
-import { makeDatabase } from './support/snowflake-ground.ts';
+import { ManualClock } from '../support/clock/manual-clock.ts';
+import { SnowflakeEmulator } from '../support/snowflake/emulator.ts';
+import { makeDatabase } from '../support/snowflake/fixture.ts';
 
 const linux = process.platform === 'linux';
 

@@ -1,6 +1,6 @@
 import { MemoryTokenBucket } from '../../lib/token-bucket/memory.ts';
-import { ManualClock } from '../support/manual-clock.ts';
-import { tokenBucketContract } from './support/token-bucket-contract.ts';
+import { ManualClock } from '../support/clock/manual-clock.ts';
+import { tokenBucketContract } from '../support/token-bucket/token-bucket-contract.ts';
 
 tokenBucketContract('MemoryTokenBucket', async (limit) => {
   const clock = new ManualClock();

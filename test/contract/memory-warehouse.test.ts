@@ -1,5 +1,5 @@
-import { MemoryWarehouse } from '../support/memory-warehouse.ts';
-import { warehouseContract } from './support/warehouse-contract.ts';
+import { MemoryWarehouse } from '../support/warehouse/memory-warehouse.ts';
+import { warehouseContract } from '../support/warehouse/warehouse-contract.ts';
 
 warehouseContract('The warehouse in memory', async () => {
   const warehouse = new MemoryWarehouse();

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll } from 'vitest';
-import { RedisServer } from '../support/redis.ts';
-import { BucketFleet } from './support/bucket-fleet.ts';
-import { tokenBucketContract } from './support/token-bucket-contract.ts';
+import { BucketFleet } from '../support/token-bucket/bucket-fleet.ts';
+import { RedisServer } from '../support/token-bucket/redis.ts';
+import { tokenBucketContract } from '../support/token-bucket/token-bucket-contract.ts';
 
 let server: RedisServer;
 let fleet: BucketFleet;

@@ -4,8 +4,8 @@ import { createLogger } from '../../lib/logger.ts';
 import { Secret } from '../../lib/secret.ts';
 import { TokenBucketRefusedError, TokenBucketUnavailableError } from '../../lib/token-bucket/errors.ts';
 import { openSharedTokenBucket } from '../../lib/token-bucket/redis.ts';
-import { RedisServer } from '../support/redis.ts';
-import { BucketFleet, requestTimeoutMs } from './support/bucket-fleet.ts';
+import { BucketFleet, requestTimeoutMs } from '../support/token-bucket/bucket-fleet.ts';
+import { RedisServer } from '../support/token-bucket/redis.ts';
 
 const limit = { capacity: 4, windowMs: 1_000 };
 

@@ -6,8 +6,8 @@ import { Secret } from '../../lib/secret.ts';
 import { openSharedTokenBucket } from '../../lib/token-bucket/redis.ts';
 import type { TokenBucket } from '../../lib/token-bucket/token-bucket.ts';
 import { BusiestWindow, SlidingWindow } from '../../sandbox/sliding-window.ts';
-import { RedisServer } from '../support/redis.ts';
-import { BucketFleet, type Member } from './support/bucket-fleet.ts';
+import { BucketFleet, type Member } from '../support/token-bucket/bucket-fleet.ts';
+import { RedisServer } from '../support/token-bucket/redis.ts';
 
 let server: RedisServer;
 

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { jainIndex } from '../support/jain-index.ts';
-import { RedisServer } from '../support/redis.ts';
-import { BucketFleet, requestTimeoutMs } from './support/bucket-fleet.ts';
+import { BucketFleet, requestTimeoutMs } from '../support/token-bucket/bucket-fleet.ts';
+import { jainIndex } from '../support/token-bucket/jain-index.ts';
+import { RedisServer } from '../support/token-bucket/redis.ts';
 
 const limit = { capacity: 4, windowMs: 1_000 };
 

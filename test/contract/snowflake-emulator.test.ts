@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { SnowflakeEmulator } from '../support/snowflake.ts';
-import { DriverSession } from '../support/snowflake-driver.ts';
+import { DriverSession } from '../support/snowflake/driver.ts';
+import { SnowflakeEmulator } from '../support/snowflake/emulator.ts';
 
 let emulator: SnowflakeEmulator;
 
@@ -459,7 +459,7 @@ describe('the account', () => {
 
 describe('its process', () => {
   it('ends with the one that started it', async () => {
-    const module = join(import.meta.dirname, '../support/snowflake.ts');
+    const module = join(import.meta.dirname, '../support/snowflake/emulator.ts');
     const program = `import { SnowflakeEmulator } from ${JSON.stringify(module)};
       console.log((await SnowflakeEmulator.start()).url);`;
     // What the killed one leaves behind is left here.

@@ -9,9 +9,9 @@ import { takeTurn } from '../../lib/warehouse/snowflake/load-turn.ts';
 import { openSnowflakeSession, type SnowflakeSettings } from '../../lib/warehouse/snowflake/session.ts';
 import { openSnowflakeWarehouse } from '../../lib/warehouse/snowflake/warehouse.ts';
 import type { Batch } from '../../lib/warehouse/warehouse.ts';
-import { SnowflakeEmulator } from '../support/snowflake.ts';
-import { SnowflakeProxy } from '../support/snowflake-proxy.ts';
-import { makeDatabase } from './support/snowflake-ground.ts';
+import { SnowflakeEmulator } from '../support/snowflake/emulator.ts';
+import { makeDatabase } from '../support/snowflake/fixture.ts';
+import { SnowflakeProxy } from '../support/snowflake/proxy.ts';
 
 const partition = { clusterId: 'cluster-a', topic: 'tmdb.raw-movies', topicId: 'topic-1', partition: 0 };
 

@@ -5,8 +5,9 @@ import { openSnowflakeRebuild } from '../../lib/warehouse/snowflake/rebuild.ts';
 import { openSnowflakeSession } from '../../lib/warehouse/snowflake/session.ts';
 import { openSnowflakeWarehouse } from '../../lib/warehouse/snowflake/warehouse.ts';
 import type { Rebuild } from '../../lib/warehouse/warehouse.ts';
-import { SnowflakeEmulator } from '../support/snowflake.ts';
-import { type SnowflakeFault, SnowflakeProxy } from '../support/snowflake-proxy.ts';
+import { SnowflakeEmulator } from '../support/snowflake/emulator.ts';
+import { makeDatabase } from '../support/snowflake/fixture.ts';
+import { type SnowflakeFault, SnowflakeProxy } from '../support/snowflake/proxy.ts';
 import {
   batch,
   expectLedgerAndRowsToAgree,
@@ -19,8 +20,7 @@ import {
   swapIn,
   tablesBeside,
   topic,
-} from './support/replay-contract.ts';
-import { makeDatabase } from './support/snowflake-ground.ts';
+} from '../support/warehouse/replay-contract.ts';
 
 let emulator: SnowflakeEmulator;
 let proxy: SnowflakeProxy;

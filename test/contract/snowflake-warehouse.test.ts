@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe } from 'vitest';
 import type { SnowflakeSettings } from '../../lib/warehouse/snowflake/session.ts';
-import { SnowflakeEmulator } from '../support/snowflake.ts';
-import { snowflakeAccount } from '../support/snowflake-account.ts';
-import { openUnderTest } from './support/snowflake-ground.ts';
-import { warehouseContract } from './support/warehouse-contract.ts';
+import { snowflakeAccount } from '../support/snowflake/account.ts';
+import { SnowflakeEmulator } from '../support/snowflake/emulator.ts';
+import { openUnderTest } from '../support/snowflake/fixture.ts';
+import { warehouseContract } from '../support/warehouse/warehouse-contract.ts';
 
 let emulator: SnowflakeEmulator;
 let databases = 0;

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Secret } from '../../lib/secret.ts';
 import { examineEviction } from '../../lib/token-bucket/eviction.ts';
-import { RedisServer } from '../support/redis.ts';
+import { RedisServer } from '../support/token-bucket/redis.ts';
 
 let redis: RedisServer;
 beforeAll(async () => {

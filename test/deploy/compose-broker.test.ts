@@ -11,9 +11,9 @@ import { createAdmin } from '../../lib/kafka/admin.ts';
 import { startJava, tailOf } from '../../lib/kafka/broker/java-process.ts';
 import { createKafka } from '../../lib/kafka/client.ts';
 import { topics } from '../../schemas/topics.ts';
-import { freePort } from '../support/free-port.ts';
-import { type Compose, interpolate } from './support/compose.ts';
-import { readYaml, root } from './support/project.ts';
+import { type Compose, interpolate } from '../support/deploy/compose.ts';
+import { readYaml, root } from '../support/deploy/project.ts';
+import { freePort } from '../support/network/free-port.ts';
 
 const jarsDir = join(root, '.tools/kafka');
 

@@ -17,9 +17,9 @@ import {
   parseMemory,
   type Service,
   wordsOf,
-} from './support/compose.ts';
-import { environmentOf, parseDockerfile, stageOf } from './support/dockerfile.ts';
-import { lint, read, readYaml } from './support/project.ts';
+} from '../support/deploy/compose.ts';
+import { environmentOf, parseDockerfile, stageOf } from '../support/deploy/dockerfile.ts';
+import { lint, read, readYaml } from '../support/deploy/project.ts';
 
 const compose = readYaml<Compose>('docker-compose.yml');
 const services = Object.entries(compose.services);

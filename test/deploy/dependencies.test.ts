@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { read } from './support/project.ts';
+import { read } from '../support/deploy/project.ts';
 
 const { dependencies, devDependencies } = JSON.parse(read('package.json')) as Record<string, Record<string, string>>;
 

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { parseDockerfile, stageOf } from './support/dockerfile.ts';
-import { contextFiles, leavesOut } from './support/dockerignore.ts';
-import { lint, read, root } from './support/project.ts';
+import { parseDockerfile, stageOf } from '../support/deploy/dockerfile.ts';
+import { contextFiles, leavesOut } from '../support/deploy/dockerignore.ts';
+import { lint, read, root } from '../support/deploy/project.ts';
 
 const dockerignore = read('.dockerignore');
 const stages = parseDockerfile(read('Dockerfile'));

@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { parser } from '@prometheus-io/lezer-promql';
 import { describe, expect, it } from 'vitest';
 import { createMetrics, observeProcess } from '../../lib/metrics.ts';
-import { type Compose, interpolate, isOurs, wordsOf } from './support/compose.ts';
-import { environmentOf, parseDockerfile, stageOf } from './support/dockerfile.ts';
-import { read, readYaml, root } from './support/project.ts';
+import { type Compose, interpolate, isOurs, wordsOf } from '../support/deploy/compose.ts';
+import { environmentOf, parseDockerfile, stageOf } from '../support/deploy/dockerfile.ts';
+import { read, readYaml, root } from '../support/deploy/project.ts';
 
 interface Rule {
   readonly alert: string;

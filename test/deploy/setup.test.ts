@@ -21,7 +21,7 @@ const platform = `${process.platform}-${process.arch === 'x64' ? 'amd64' : proce
 
 const copied = [
   ...['scripts', 'package.json', 'package-lock.json', 'dbt/requirements.txt', 'dbt/requirements-lint.txt'],
-  ...['lib/kafka/broker', 'lib/token-bucket/server', 'test/support/snowflake-emulator/requirements.txt'],
+  ...['lib/kafka/broker', 'lib/token-bucket/server', 'test/support/snowflake/emulator/requirements.txt'],
 ];
 
 const secret = 'canary-7d1e94ab';

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { parseFaults } from '../../sandbox/parse-faults.ts';
 import { type Sandbox, type SandboxRequest, startSandbox } from '../../sandbox/server.ts';
-import { audit } from './support/audit.ts';
-import { outcomeOf, Workspace } from './support/cli.ts';
+import { audit } from '../support/audit/audit.ts';
+import { outcomeOf, Workspace } from '../support/processes/cli.ts';
 
 describe('the command line', () => {
   let workspace: Workspace;

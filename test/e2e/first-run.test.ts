@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { audit } from './support/audit.ts';
-import { Workspace } from './support/cli.ts';
+import { audit } from '../support/audit/audit.ts';
+import { Workspace } from '../support/processes/cli.ts';
 
 describe('npm start on a fresh folder', () => {
   it('fills GOLD, and at once again asks for no movie and leaves BRONZE as it is', async () => {

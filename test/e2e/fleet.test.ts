@@ -5,11 +5,11 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { GeneratedCatalogue } from '../../sandbox/catalogue-generated.ts';
 import { parseFaults } from '../../sandbox/parse-faults.ts';
 import { type Sandbox, type SandboxRequest, startSandbox } from '../../sandbox/server.ts';
-import { Fleet, FleetBroker, until } from '../support/fleet.ts';
-import { jainIndex } from '../support/jain-index.ts';
-import { RedisServer } from '../support/redis.ts';
-import { audit } from './support/audit.ts';
-import { Workspace } from './support/cli.ts';
+import { audit } from '../support/audit/audit.ts';
+import { Workspace } from '../support/processes/cli.ts';
+import { Fleet, FleetBroker, until } from '../support/processes/fleet.ts';
+import { jainIndex } from '../support/token-bucket/jain-index.ts';
+import { RedisServer } from '../support/token-bucket/redis.ts';
 
 const canary = 'canary-5d0c1f77';
 /** Half as long in `npm test` as in `npm run test:full`. */

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { seededRandom } from '../contract/support/seeded-random.ts';
-import { audit } from './support/audit.ts';
-import { Workspace } from './support/cli.ts';
-import { type Death, dieAt } from './support/die-at.ts';
+import { audit } from '../support/audit/audit.ts';
+import { Workspace } from '../support/processes/cli.ts';
+import { type Death, dieAt } from '../support/processes/die-at.ts';
+import { seededRandom } from '../support/warehouse/seeded-random.ts';
 
 /** Figures of the run are printed with it: KILLS and KILL_SEED choose others. */
 const kills = Number(process.env['KILLS'] ?? 3);

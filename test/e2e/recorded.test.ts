@@ -4,8 +4,8 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { describe, expect, it } from 'vitest';
 import { GeneratedCatalogue } from '../../sandbox/catalogue-generated.ts';
-import { audit } from './support/audit.ts';
-import { Workspace } from './support/cli.ts';
+import { audit } from '../support/audit/audit.ts';
+import { Workspace } from '../support/processes/cli.ts';
 
 /** Recorded answers of the real API, beside the project; not part of it. */
 const recordings = join(import.meta.dirname, '../../../shared/tmdb');

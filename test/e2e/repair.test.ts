@@ -12,11 +12,11 @@ import { type Context, openPlatform, type Platform } from '../../pipeline/platfo
 import { warehouseSystem } from '../../pipeline/warehouse.ts';
 import { movieIdCodec, rawGenresCodec, rawMovieCodec } from '../../schemas/codecs.ts';
 import { topics } from '../../schemas/topics.ts';
-import { silent } from '../support/broker.ts';
-import { SnowflakeEmulator } from '../support/snowflake.ts';
-import { audit } from './support/audit.ts';
-import { Workspace } from './support/cli.ts';
-import { SnowflakeWorkspace, snowflakeEnvironment } from './support/snowflake-workspace.ts';
+import { audit } from '../support/audit/audit.ts';
+import { silent } from '../support/kafka/broker.ts';
+import { Workspace } from '../support/processes/cli.ts';
+import { SnowflakeEmulator } from '../support/snowflake/emulator.ts';
+import { SnowflakeWorkspace, snowflakeEnvironment } from '../support/snowflake/workspace.ts';
 
 const tenYears = 10 * 365 * 86_400_000;
 const sourceUrl = 'https://api.themoviedb.org/3/';

@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Sandbox, startSandbox } from '../../sandbox/server.ts';
-import { type CrashPoint, crashEnvironment, firedIn } from '../support/crash-points.ts';
-import { audit } from './support/audit.ts';
-import { outcomeOf, Workspace } from './support/cli.ts';
+import { audit } from '../support/audit/audit.ts';
+import { outcomeOf, Workspace } from '../support/processes/cli.ts';
+import { type CrashPoint, crashEnvironment, firedIn } from '../support/processes/crash-points.ts';
 
 const movies = 400;
 const limit = { capacity: 500, windowMs: 1_000 };

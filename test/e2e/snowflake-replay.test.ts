@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { SnowflakeEmulator } from '../support/snowflake.ts';
-import { SnowflakeWorkspace } from './support/snowflake-workspace.ts';
+import { SnowflakeEmulator } from '../support/snowflake/emulator.ts';
+import { SnowflakeWorkspace } from '../support/snowflake/workspace.ts';
 
 describe('replay raw into Snowflake', () => {
   let emulator: SnowflakeEmulator;

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { SnowflakeEmulator } from '../support/snowflake.ts';
-import { type Death, dieAt } from './support/die-at.ts';
-import { keyPairIn, SnowflakeWorkspace } from './support/snowflake-workspace.ts';
+import { type Death, dieAt } from '../support/processes/die-at.ts';
+import { SnowflakeEmulator } from '../support/snowflake/emulator.ts';
+import { keyPairIn, SnowflakeWorkspace } from '../support/snowflake/workspace.ts';
 
 describe('the whole pipeline into Snowflake', () => {
   let emulator: SnowflakeEmulator;

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { until } from '../support/fleet.ts';
+import { until } from '../support/processes/fleet.ts';
 
 const root = join(import.meta.dirname, '../..');
 

@@ -6,9 +6,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Broker, startBroker } from '../../lib/kafka/broker.ts';
 import type { SandboxStats } from '../../sandbox/stats.ts';
 import { deadLetterCodec, movieIdCodec } from '../../schemas/codecs.ts';
-import { type AuditReport, audit } from '../e2e/support/audit.ts';
-import { Workspace } from '../e2e/support/cli.ts';
-import { jarsDir } from '../support/broker-setup.ts';
+import { type AuditReport, audit } from '../support/audit/audit.ts';
+import { jarsDir } from '../support/kafka/broker-setup.ts';
+import { Workspace } from '../support/processes/cli.ts';
 
 /** What somebody did to the DuckDB file, and the checks that have to notice. */
 const tampering: readonly (readonly [what: string, sql: string, checks: readonly string[]])[] = [

@@ -8,10 +8,10 @@ import type { Clock } from '../../lib/clock.ts';
 import { GeneratedCatalogue } from '../../sandbox/catalogue-generated.ts';
 import { startSandbox } from '../../sandbox/server.ts';
 import { BusiestWindow } from '../../sandbox/sliding-window.ts';
-import { BucketFleet, requestTimeoutMs } from '../contract/support/bucket-fleet.ts';
-import { until } from '../support/fleet.ts';
-import type { ManualClock } from '../support/manual-clock.ts';
-import { RedisServer } from '../support/redis.ts';
+import type { ManualClock } from '../support/clock/manual-clock.ts';
+import { until } from '../support/processes/fleet.ts';
+import { BucketFleet, requestTimeoutMs } from '../support/token-bucket/bucket-fleet.ts';
+import { RedisServer } from '../support/token-bucket/redis.ts';
 
 /** How long a process is frozen: longer than timeout and window, so that its tokens are others' by then. */
 const seconds = Number(process.env['FAULT_SECONDS'] ?? 3);
@@ -121,7 +121,7 @@ describe.runIf(process.platform === 'linux')('processes that are frozen in mid f
     const ids = Array.from({ length: 200 }, (_, rank) => catalogue.idAtRank(rank));
     await using sandbox = await startSandbox({ movies: 200, limit, latencyMs: [5, 60] });
     const settings = JSON.stringify({ storeUrl: redis.url, baseUrl: sandbox.url, limit, timeoutMs, ids });
-    const script = join(import.meta.dirname, '../support/asking-process.ts');
+    const script = join(import.meta.dirname, '../support/token-bucket/asking-process.ts');
     const start = () => spawn(process.execPath, [script, settings], { stdio: ['pipe', 'ignore', 'inherit'] });
     const frozen = start();
     const children = [frozen, start(), start()];

@@ -3,11 +3,11 @@ import { copyFile } from 'node:fs/promises';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { rawMovieCodec } from '../../schemas/codecs.ts';
-import { WarehouseFile } from '../integration/dbt/support/warehouse-file.ts';
-import { ContentsChain, sha256 } from './support/contents-chain.ts';
-import { bodies, type Fields, toText } from './support/documents.ts';
-import { fetchAll } from './support/fetched.ts';
-import { allowedValues, silverSql } from './support/silver-values.ts';
+import { ContentsChain, sha256 } from '../support/dbt/contents-chain.ts';
+import { bodies, type Fields, toText } from '../support/dbt/documents.ts';
+import { allowedValues, silverSql } from '../support/dbt/silver-values.ts';
+import { WarehouseFile } from '../support/dbt/warehouse-file.ts';
+import { fetchAll } from '../support/tmdb/fetched.ts';
 
 /** Printed when a document fails, with the shortest that does. */
 const seed = Number(process.env['CONTENTS_SEED'] ?? Date.now() % 2 ** 31);

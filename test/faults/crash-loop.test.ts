@@ -4,10 +4,10 @@ import type { Logger } from '../../lib/logger.ts';
 import { WarehouseUnavailableError } from '../../lib/warehouse/warehouse.ts';
 import { rawGenresCodec, rawMovieCodec } from '../../schemas/codecs.ts';
 import { topics } from '../../schemas/topics.ts';
-import { ManualClock } from '../support/manual-clock.ts';
-import { MemoryPartitionSource } from '../support/memory-partition-source.ts';
-import { MemorySink } from '../support/memory-sink.ts';
-import { MemoryWarehouse } from '../support/memory-warehouse.ts';
+import { ManualClock } from '../support/clock/manual-clock.ts';
+import { MemoryPartitionSource } from '../support/kafka/memory-partition-source.ts';
+import { MemorySink } from '../support/kafka/memory-sink.ts';
+import { MemoryWarehouse } from '../support/warehouse/memory-warehouse.ts';
 
 /** A warehouse that takes nothing, and notes when it was asked to. */
 class ClosedWarehouse extends MemoryWarehouse {

@@ -6,9 +6,9 @@ import { Kafka, logLevel, Partitioners, type Producer } from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { GeneratedCatalogue } from '../../sandbox/catalogue-generated.ts';
 import { movieIdCodec, rawMovieCodec } from '../../schemas/codecs.ts';
-import { type CrashPoint, crashEnvironment, firedIn } from '../support/crash-points.ts';
-import { type Service, until } from '../support/fleet.ts';
-import { openTestBed, type TestBed } from './support/test-bed.ts';
+import { type CrashPoint, crashEnvironment, firedIn } from '../support/processes/crash-points.ts';
+import { type Service, until } from '../support/processes/fleet.ts';
+import { openTestBed, type TestBed } from '../support/processes/test-bed.ts';
 
 const movies = 400;
 const catalogue = new GeneratedCatalogue({ seed: 1, movies });

@@ -4,8 +4,8 @@ import { fetchMovies, groups } from '../../pipeline/stages.ts';
 import { type Sandbox, startSandbox } from '../../sandbox/server.ts';
 import { rawGenresCodec } from '../../schemas/codecs.ts';
 import { type TopicName, topics } from '../../schemas/topics.ts';
-import { falseRecords } from './support/false-records.ts';
-import { KafkaGround, sandboxMovies } from './support/kafka-ground.ts';
+import { falseRecords } from '../support/kafka/false-records.ts';
+import { KafkaGround, sandboxMovies } from '../support/kafka/kafka-fixture.ts';
 
 let ground: KafkaGround;
 let sandbox: Sandbox;

@@ -1,8 +1,17 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { FaultProxy } from '../support/fault-proxy.ts';
-import { bandwidth, blackHole, down, latency, limitData, resetPeer, slicer, tamper } from '../support/toxics.ts';
+import { FaultProxy } from '../support/network/fault-proxy.ts';
+import {
+  bandwidth,
+  blackHole,
+  down,
+  latency,
+  limitData,
+  resetPeer,
+  slicer,
+  tamper,
+} from '../support/network/toxics.ts';
 
 describe('the fault proxy', () => {
   let server: Server;

@@ -12,9 +12,9 @@ import { createLogger } from '../../lib/logger.ts';
 import { Secret } from '../../lib/secret.ts';
 import { movieIdCodec } from '../../schemas/codecs.ts';
 import { topics } from '../../schemas/topics.ts';
-import { Workspace } from '../e2e/support/cli.ts';
-import { createAuthority } from '../support/certificates.ts';
-import { type SecureBroker, startSecureBroker } from '../support/secure-broker.ts';
+import { createAuthority } from '../support/kafka/certificates.ts';
+import { type SecureBroker, startSecureBroker } from '../support/kafka/secure-broker.ts';
+import { Workspace } from '../support/processes/cli.ts';
 
 const { AclOperationTypes: may, AclPermissionTypes, AclResourceTypes: of, ResourcePatternTypes: named } = kafkajs;
 

@@ -1,9 +1,7 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { seededRandom } from '../contract/support/seeded-random.ts';
-import { Post } from './support/crew.ts';
-import { untilDrained } from './support/drained.ts';
-import { killAgainAndAgain } from './support/kill-again-and-again.ts';
+import { untilDrained } from '../support/processes/drained.ts';
+import { killAgainAndAgain } from '../support/processes/kill-again-and-again.ts';
 import {
   fetcherUnderFire,
   hasOpen,
@@ -11,9 +9,11 @@ import {
   producerUnderFire,
   type StageUnderFire,
   schedulerUnderFire,
-} from './support/stages-under-fire.ts';
-import { openTestBed } from './support/test-bed.ts';
-import { GoldReader } from './support/watchers.ts';
+} from '../support/processes/stages-under-kills.ts';
+import { Post } from '../support/processes/supervised-service.ts';
+import { openTestBed } from '../support/processes/test-bed.ts';
+import { GoldReader } from '../support/processes/watchers.ts';
+import { seededRandom } from '../support/warehouse/seeded-random.ts';
 
 /** Kills of the loader; of each other stage there are a quarter as many. */
 const loaderKills = Number(process.env['FAULT_KILLS'] ?? 8);

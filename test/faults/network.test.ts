@@ -5,14 +5,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createAdmin } from '../../lib/kafka/admin.ts';
 import { createKafka } from '../../lib/kafka/client.ts';
-import { silent } from '../support/broker.ts';
-import { FaultProxy, type Toxic } from '../support/fault-proxy.ts';
-import { FleetBroker, until } from '../support/fleet.ts';
-import { bandwidth, blackHole, down, latency, limitData, resetPeer, slicer } from '../support/toxics.ts';
-import { Post } from './support/crew.ts';
-import { advertisedAs, openBehindProxy } from './support/network-fleet.ts';
-import type { TestBed } from './support/test-bed.ts';
-import { holdOpen } from './support/warehouse-contents.ts';
+import { silent } from '../support/kafka/broker.ts';
+import { FaultProxy, type Toxic } from '../support/network/fault-proxy.ts';
+import { advertisedAs, openBehindProxy } from '../support/network/network-fleet.ts';
+import { bandwidth, blackHole, down, latency, limitData, resetPeer, slicer } from '../support/network/toxics.ts';
+import { FleetBroker, until } from '../support/processes/fleet.ts';
+import { Post } from '../support/processes/supervised-service.ts';
+import type { TestBed } from '../support/processes/test-bed.ts';
+import { holdOpen } from '../support/warehouse/warehouse-contents.ts';
 
 /** How long each fault lasts. */
 const seconds = Number(process.env['FAULT_SECONDS'] ?? 2);

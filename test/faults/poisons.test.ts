@@ -5,9 +5,9 @@ import { GeneratedCatalogue } from '../../sandbox/catalogue-generated.ts';
 import { type Sandbox, startSandbox } from '../../sandbox/server.ts';
 import { movieIdCodec } from '../../schemas/codecs.ts';
 import { topics } from '../../schemas/topics.ts';
-import { produceRaw, rawBatchOf } from '../support/raw-batches.ts';
-import { KafkaGround, sandboxMovies } from './support/kafka-ground.ts';
-import { goodKey, goodValue, poisons, type ReadTopicName, readTopics } from './support/poisons.ts';
+import { KafkaGround, sandboxMovies } from '../support/kafka/kafka-fixture.ts';
+import { goodKey, goodValue, poisons, type ReadTopicName, readTopics } from '../support/kafka/poisons.ts';
+import { produceRaw, rawBatchOf } from '../support/kafka/raw-batches.ts';
 
 /** How long a topic takes is printed; this is when the test gives up. */
 const timeout = 60_000;

@@ -13,9 +13,9 @@ import { startHealthServer } from '../../lib/health-server.ts';
 import { createMetrics } from '../../lib/metrics.ts';
 import { parseFaults } from '../../sandbox/parse-faults.ts';
 import { startSandbox } from '../../sandbox/server.ts';
-import { outcomeOf, Workspace } from '../e2e/support/cli.ts';
-import { until } from '../support/fleet.ts';
-import { programsBelow } from '../support/process-tree.ts';
+import { outcomeOf, Workspace } from '../support/processes/cli.ts';
+import { until } from '../support/processes/fleet.ts';
+import { programsBelow } from '../support/processes/process-tree.ts';
 
 const root = join(import.meta.dirname, '../..');
 const read = (file: string) => readFileSync(join(root, file), 'utf8');
@@ -143,7 +143,7 @@ describe('what is installed', () => {
     'dbt/requirements.txt',
     'dbt/requirements-duckdb.txt',
     'dbt/requirements-lint.txt',
-    'test/support/snowflake-emulator/requirements.txt',
+    'test/support/snowflake/emulator/requirements.txt',
   ])('of Python is pinned by version and hash: %s', (file) => {
     const requirements = read(file)
       .replace(/\\\n/g, ' ')

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ExitCode } from '../../lib/errors.ts';
-import { until } from '../support/fleet.ts';
-import { eitherOf, strikes } from './support/snowflake-chaos.ts';
-import { type Loading, SnowflakeGround } from './support/snowflake-loading.ts';
-import { EndlessTopics } from './support/snowflake-topics.ts';
+import { until } from '../support/processes/fleet.ts';
+import { eitherOf, strikes } from '../support/snowflake/chaos.ts';
+import { type Loading, SnowflakeGround } from '../support/snowflake/loading.ts';
+import { EndlessTopics } from '../support/snowflake/topics.ts';
 
 /** Of each partition. */
 const records = 40;

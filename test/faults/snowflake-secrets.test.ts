@@ -10,13 +10,13 @@ import { openSnowflakeSession } from '../../lib/warehouse/snowflake/session.ts';
 import { GeneratedCatalogue } from '../../sandbox/catalogue-generated.ts';
 import { rawMovieCodec } from '../../schemas/codecs.ts';
 import { topics } from '../../schemas/topics.ts';
-import type { Outcome } from '../e2e/support/cli.ts';
-import { until } from '../support/fleet.ts';
-import { SnowflakeEmulator } from '../support/snowflake.ts';
-import { SnowflakeProxy } from '../support/snowflake-proxy.ts';
-import { KafkaGround } from './support/kafka-ground.ts';
-import { ArgumentWatch, type Canary, filesWith, isIn, makeCanaries, together } from './support/snowflake-canaries.ts';
-import { eitherOf, strikes } from './support/snowflake-chaos.ts';
+import { KafkaGround } from '../support/kafka/kafka-fixture.ts';
+import type { Outcome } from '../support/processes/cli.ts';
+import { until } from '../support/processes/fleet.ts';
+import { ArgumentWatch, type Canary, filesWith, isIn, makeCanaries, together } from '../support/snowflake/canaries.ts';
+import { eitherOf, strikes } from '../support/snowflake/chaos.ts';
+import { SnowflakeEmulator } from '../support/snowflake/emulator.ts';
+import { SnowflakeProxy } from '../support/snowflake/proxy.ts';
 
 const movies = 20;
 

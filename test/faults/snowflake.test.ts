@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { seededRandom } from '../contract/support/seeded-random.ts';
-import { RandomFaults } from './support/snowflake-chaos.ts';
-import { SnowflakeGround } from './support/snowflake-loading.ts';
-import { EndlessTopics } from './support/snowflake-topics.ts';
+import { RandomFaults } from '../support/snowflake/chaos.ts';
+import { SnowflakeGround } from '../support/snowflake/loading.ts';
+import { EndlessTopics } from '../support/snowflake/topics.ts';
+import { seededRandom } from '../support/warehouse/seeded-random.ts';
 
 const seed = Number(process.env['FAULT_SEED'] ?? Date.now() % 100_000);
 /** How many. `npm run test:full` has more. */

@@ -1,13 +1,13 @@
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { seededRandom } from '../contract/support/seeded-random.ts';
-import { type ChaosSource, chaosOn, strikeUntil } from './support/chaos.ts';
-import { Post } from './support/crew.ts';
-import { untilDrained } from './support/drained.ts';
-import { openBehindProxy } from './support/network-fleet.ts';
-import type { TestBed } from './support/test-bed.ts';
-import { GoldReader, MemoryWatcher } from './support/watchers.ts';
+import { openBehindProxy } from '../support/network/network-fleet.ts';
+import { type ChaosSource, chaosOn, strikeUntil } from '../support/processes/chaos.ts';
+import { untilDrained } from '../support/processes/drained.ts';
+import { Post } from '../support/processes/supervised-service.ts';
+import type { TestBed } from '../support/processes/test-bed.ts';
+import { GoldReader, MemoryWatcher } from '../support/processes/watchers.ts';
+import { seededRandom } from '../support/warehouse/seeded-random.ts';
 
 /** How long there is load; 0 leaves the soak out. */
 const minutes = Number(process.env['SOAK_MINUTES'] ?? 0);

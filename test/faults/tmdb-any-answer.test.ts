@@ -4,11 +4,11 @@ import type { RunReport } from '../../pipeline/report.ts';
 import { GeneratedCatalogue } from '../../sandbox/catalogue-generated.ts';
 import { parseFaults } from '../../sandbox/parse-faults.ts';
 import { type SandboxRequest, startSandbox } from '../../sandbox/server.ts';
-import { audit } from '../e2e/support/audit.ts';
-import { Workspace } from '../e2e/support/cli.ts';
-import { until } from '../support/fleet.ts';
-import { openTestBed } from './support/test-bed.ts';
-import { moviesIn } from './support/watchers.ts';
+import { audit } from '../support/audit/audit.ts';
+import { Workspace } from '../support/processes/cli.ts';
+import { until } from '../support/processes/fleet.ts';
+import { openTestBed } from '../support/processes/test-bed.ts';
+import { moviesIn } from '../support/processes/watchers.ts';
 
 /** TMDb misbehaves in every way that it may without being out, at random, under the real commands. */
 

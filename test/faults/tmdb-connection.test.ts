@@ -9,10 +9,10 @@ import { Secret } from '../../lib/secret.ts';
 import { TmdbUnreachableError, UntrustedServerError } from '../../lib/tmdb/errors.ts';
 import { openTransport, type Transport, type TransportOptions } from '../../lib/tmdb/transport.ts';
 import { startSandbox } from '../../sandbox/server.ts';
-import { createAuthority } from '../support/certificates.ts';
-import { canary, DetailsStage } from '../support/details-stage.ts';
-import { type HttpServer, serve } from '../support/http-server.ts';
-import { ManualClock } from '../support/manual-clock.ts';
+import { ManualClock } from '../support/clock/manual-clock.ts';
+import { createAuthority } from '../support/kafka/certificates.ts';
+import { canary, DetailsStage } from '../support/tmdb/details-stage.ts';
+import { type HttpServer, serve } from '../support/tmdb/http-server.ts';
 
 /** What may lie between us and TMDb, and who may stand there in its place. */
 

@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { GeneratedCatalogue } from '../../sandbox/catalogue-generated.ts';
-import { until } from '../support/fleet.ts';
-import { Post } from './support/crew.ts';
-import { openTestBed, type TestBed } from './support/test-bed.ts';
+import { until } from '../support/processes/fleet.ts';
+import { Post } from '../support/processes/supervised-service.ts';
+import { openTestBed, type TestBed } from '../support/processes/test-bed.ts';
 
 /** How long each outage lasts. A service waits for longer than `TMDB_GIVE_UP_AFTER`, which is for commands that end. */
 const seconds = Number(process.env['FAULT_SECONDS'] ?? 3);

@@ -4,10 +4,10 @@ import { type PopularWalk, producePopular } from '../../producers/popular.ts';
 import { GeneratedCatalogue } from '../../sandbox/catalogue-generated.ts';
 import { type SandboxOptions, startSandbox } from '../../sandbox/server.ts';
 import type { MovieId } from '../../schemas/records.ts';
-import { DetailsStage } from '../support/details-stage.ts';
-import { serve } from '../support/http-server.ts';
-import { ManualClock } from '../support/manual-clock.ts';
-import { MemorySink } from '../support/memory-sink.ts';
+import { ManualClock } from '../support/clock/manual-clock.ts';
+import { MemorySink } from '../support/kafka/memory-sink.ts';
+import { DetailsStage } from '../support/tmdb/details-stage.ts';
+import { serve } from '../support/tmdb/http-server.ts';
 
 /** The walk over the popular list, over real HTTP, while the list does under it what lists do. */
 describe('a walk', () => {

@@ -6,11 +6,11 @@ import { GeneratedCatalogue } from '../../sandbox/catalogue-generated.ts';
 import type { Fault } from '../../sandbox/faults.ts';
 import { parseFaults } from '../../sandbox/parse-faults.ts';
 import { type Sandbox, startSandbox } from '../../sandbox/server.ts';
-import { BucketFleet } from '../contract/support/bucket-fleet.ts';
-import { DetailsStage } from '../support/details-stage.ts';
-import { serve } from '../support/http-server.ts';
-import { ManualClock } from '../support/manual-clock.ts';
-import { RedisServer } from '../support/redis.ts';
+import { ManualClock } from '../support/clock/manual-clock.ts';
+import { DetailsStage } from '../support/tmdb/details-stage.ts';
+import { serve } from '../support/tmdb/http-server.ts';
+import { BucketFleet } from '../support/token-bucket/bucket-fleet.ts';
+import { RedisServer } from '../support/token-bucket/redis.ts';
 
 /** What TMDb may answer, against the stage that has to live with it: over real HTTP, by a clock of the test's own. */
 

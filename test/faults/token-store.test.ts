@@ -8,9 +8,9 @@ import { openTransport } from '../../lib/tmdb/transport.ts';
 import { openSharedTokenBucket } from '../../lib/token-bucket/redis.ts';
 import { GeneratedCatalogue } from '../../sandbox/catalogue-generated.ts';
 import { type Sandbox, startSandbox } from '../../sandbox/server.ts';
-import { type Direction, FaultProxy, type Toxic } from '../support/fault-proxy.ts';
-import { RedisServer } from '../support/redis.ts';
-import { latency, tamper } from '../support/toxics.ts';
+import { type Direction, FaultProxy, type Toxic } from '../support/network/fault-proxy.ts';
+import { latency, tamper } from '../support/network/toxics.ts';
+import { RedisServer } from '../support/token-bucket/redis.ts';
 
 /** How long each fault lasts. */
 const seconds = Number(process.env['FAULT_SECONDS'] ?? 9);

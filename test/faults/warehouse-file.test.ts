@@ -4,13 +4,13 @@ import { copyFileSync, readFileSync, rmSync, statSync, truncateSync, writeFileSy
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { seededRandom } from '../contract/support/seeded-random.ts';
-import { outcomeOf } from '../e2e/support/cli.ts';
-import { crashEnvironment, firedIn } from '../support/crash-points.ts';
-import { fileOfDuckDb2 } from '../support/newer-duckdb.ts';
-import { KafkaGround } from './support/kafka-ground.ts';
-import { contentsOf } from './support/warehouse-contents.ts';
-import { SmallDisk } from './support/warehouse-disk.ts';
+import { KafkaGround } from '../support/kafka/kafka-fixture.ts';
+import { outcomeOf } from '../support/processes/cli.ts';
+import { crashEnvironment, firedIn } from '../support/processes/crash-points.ts';
+import { fileOfDuckDb2 } from '../support/warehouse/newer-duckdb.ts';
+import { seededRandom } from '../support/warehouse/seeded-random.ts';
+import { contentsOf } from '../support/warehouse/warehouse-contents.ts';
+import { SmallDisk } from '../support/warehouse/warehouse-disk.ts';
 
 const kills = process.env['FAULTS'] === 'full' ? 100 : 5;
 /** A checkpoint of the batches here changes the file more often than this. */

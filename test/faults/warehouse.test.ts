@@ -3,11 +3,11 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../lib/clock.ts';
 import { openDuckDbWarehouse } from '../../lib/warehouse/duckdb/warehouse.ts';
 import { type Batch, FencedError, type Warehouse } from '../../lib/warehouse/warehouse.ts';
-import { seededRandom } from '../contract/support/seeded-random.ts';
-import { Fleet, until } from '../support/fleet.ts';
-import { KafkaGround } from './support/kafka-ground.ts';
-import { contentsOf, holdOpen, runSql } from './support/warehouse-contents.ts';
-import { loading, UnreliableWarehouse } from './support/warehouse-loading.ts';
+import { KafkaGround } from '../support/kafka/kafka-fixture.ts';
+import { Fleet, until } from '../support/processes/fleet.ts';
+import { seededRandom } from '../support/warehouse/seeded-random.ts';
+import { contentsOf, holdOpen, runSql } from '../support/warehouse/warehouse-contents.ts';
+import { loading, UnreliableWarehouse } from '../support/warehouse/warehouse-loading.ts';
 
 const seed = Number(process.env['FAULT_SEED'] ?? Date.now() % 100_000);
 

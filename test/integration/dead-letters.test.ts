@@ -15,8 +15,8 @@ import { type Codec, DecodeError } from '../../schemas/codec.ts';
 import { deadLetterCodec, movieIdCodec, rawGenresCodec, rawMovieCodec } from '../../schemas/codecs.ts';
 import type { DeadLetter, RawMovie } from '../../schemas/records.ts';
 import { type TopicName, topics } from '../../schemas/topics.ts';
-import { silent, writeMessages } from '../support/broker.ts';
-import { OwnKafka, type Stage } from './support/own-kafka.ts';
+import { silent, writeMessages } from '../support/kafka/broker.ts';
+import { OwnKafka, type Stage } from '../support/kafka/own-kafka.ts';
 
 let broker: OwnKafka;
 let stage: Stage;

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { systemClock } from '../../lib/clock.ts';
 import { loadConfig } from '../../lib/config.ts';
 import { openDuckDbFile } from '../../lib/warehouse/duckdb/file.ts';
-import { outcomeOf } from '../e2e/support/cli.ts';
+import { outcomeOf } from '../support/processes/cli.ts';
 
 const root = join(import.meta.dirname, '../..');
 let folder: string;

@@ -9,7 +9,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { systemClock } from '../../lib/clock.ts';
 import { openDuckDbReader } from '../../lib/warehouse/duckdb/reader.ts';
 import { openDuckDbWarehouse } from '../../lib/warehouse/duckdb/warehouse.ts';
-import { fileOfDuckDb2 } from '../support/newer-duckdb.ts';
+import { fileOfDuckDb2 } from '../support/warehouse/newer-duckdb.ts';
 
 const options = (path: string, lockWaitMs = 10_000) => ({ path, lockWaitMs, clock: systemClock });
 /** What is not referenced any more is finalized now. */
@@ -42,7 +42,7 @@ describe('the DuckDB file', () => {
 
   /** Another process that loads batch after batch, a line for each; it has the file as soon as the first line is there. */
   const startLoader = async (): Promise<ChildProcess> => {
-    const script = join(import.meta.dirname, '../support/endless-loader.ts');
+    const script = join(import.meta.dirname, '../support/warehouse/endless-loader.ts');
     const child = spawn(process.execPath, [script, path], { stdio: ['ignore', 'pipe', 'inherit'] });
     children.push(child);
     await once(child.stdout as NodeJS.ReadableStream, 'data');

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { waitFor } from '../../lib/leases.ts';
 import { takeTurn } from '../../lib/warehouse/duckdb/turn.ts';
 import type { Turn } from '../../lib/warehouse/system.ts';
-import { ManualClock } from '../support/manual-clock.ts';
+import { ManualClock } from '../support/clock/manual-clock.ts';
 
 describe('turns on a DuckDB file', () => {
   let path: string;

@@ -11,8 +11,8 @@ import { writeJournal } from '../../pipeline/replay-journal.ts';
 import { movieIdCodec } from '../../schemas/codecs.ts';
 import type { MovieId } from '../../schemas/records.ts';
 import { topics } from '../../schemas/topics.ts';
-import { writeMessages } from '../support/broker.ts';
-import { OwnKafka, type Stage } from './support/own-kafka.ts';
+import { writeMessages } from '../support/kafka/broker.ts';
+import { OwnKafka, type Stage } from '../support/kafka/own-kafka.ts';
 
 let broker: OwnKafka;
 let stage: Stage;

@@ -15,8 +15,8 @@ import { takeTurn } from '../../lib/warehouse/duckdb/turn.ts';
 import { openDuckDbWarehouse } from '../../lib/warehouse/duckdb/warehouse.ts';
 import type { Context } from '../../pipeline/platform.ts';
 import { Rounds, runSchedule } from '../../pipeline/schedule.ts';
-import { silent } from '../support/broker.ts';
-import { ManualClock } from '../support/manual-clock.ts';
+import { ManualClock } from '../support/clock/manual-clock.ts';
+import { silent } from '../support/kafka/broker.ts';
 
 const good: DbtSummary = {
   runId: 'run',

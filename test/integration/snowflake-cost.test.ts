@@ -5,8 +5,8 @@ import { openSnowflakeSession } from '../../lib/warehouse/snowflake/session.ts';
 import { openSnowflakeWarehouse } from '../../lib/warehouse/snowflake/warehouse.ts';
 import { readCost } from '../../pipeline/cost.ts';
 import { topics } from '../../schemas/topics.ts';
-import { makeDatabase } from '../contract/support/snowflake-ground.ts';
-import { SnowflakeEmulator } from '../support/snowflake.ts';
+import { SnowflakeEmulator } from '../support/snowflake/emulator.ts';
+import { makeDatabase } from '../support/snowflake/fixture.ts';
 
 const now = Date.UTC(2026, 6, 2);
 

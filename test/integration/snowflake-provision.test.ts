@@ -8,9 +8,9 @@ import { systemClock } from '../../lib/clock.ts';
 import { check, provision } from '../../lib/warehouse/snowflake/provision/provision.ts';
 import { openSnowflakeSession, type SnowflakeSession } from '../../lib/warehouse/snowflake/session.ts';
 import { openSnowflakeWarehouse } from '../../lib/warehouse/snowflake/warehouse.ts';
-import { newKeyPair, settings } from '../support/provision-settings.ts';
-import { SnowflakeEmulator } from '../support/snowflake.ts';
-import { tampering } from './support/provision-tampering.ts';
+import { SnowflakeEmulator } from '../support/snowflake/emulator.ts';
+import { newKeyPair, settings } from '../support/snowflake/provision-settings.ts';
+import { tampering } from '../support/snowflake/provision-tampering.ts';
 
 let emulator: SnowflakeEmulator;
 let admin: SnowflakeSession;

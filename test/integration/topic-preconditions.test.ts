@@ -6,8 +6,8 @@ import { examine } from '../../pipeline/doctor.ts';
 import { openPlatform, type PlatformOptions, topicSettingsOf } from '../../pipeline/platform.ts';
 import { rawMovieCodec } from '../../schemas/codecs.ts';
 import { type TopicName, topics } from '../../schemas/topics.ts';
-import { makeTopic, type TestTopic, withAdmin, writeMessages } from '../support/broker.ts';
-import { OwnKafka, type Stage } from './support/own-kafka.ts';
+import { makeTopic, type TestTopic, withAdmin, writeMessages } from '../support/kafka/broker.ts';
+import { OwnKafka, type Stage } from '../support/kafka/own-kafka.ts';
 
 let kafka: OwnKafka;
 let stage: Stage;

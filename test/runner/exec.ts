@@ -3,7 +3,7 @@ import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { compileCache } from '../support/compile-cache.ts';
+import { compileCache } from '../support/processes/compile-cache.ts';
 import { cpuTime } from './cpu-time.ts';
 import type { TestReport } from './report.ts';
 

@@ -53,7 +53,7 @@ export const suites: readonly Suite[] = [
   {
     name: 'network',
     files: ['test/faults/network.test.ts'],
-    touches: ['lib/kafka/', 'test/support/fault-proxy.ts'],
+    touches: ['lib/kafka/', 'test/support/network/fault-proxy.ts'],
   },
   {
     name: 'kafka',
@@ -90,7 +90,7 @@ export const suites: readonly Suite[] = [
   {
     name: 'snowflake',
     files: ['test/contract/snowflake', 'test/integration/snowflake', 'test/e2e/snowflake', 'test/faults/snowflake'],
-    touches: ['lib/warehouse/snowflake/', 'test/support/snowflake-emulator/'],
+    touches: ['lib/warehouse/snowflake/', 'test/support/snowflake/emulator/'],
   },
   {
     name: 'dbt',

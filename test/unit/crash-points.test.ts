@@ -1,7 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { crashEnvironment, crashPointsIn, parseCrashPoint, withCrashPoints } from '../support/crash-points.ts';
+import {
+  crashEnvironment,
+  crashPointsIn,
+  parseCrashPoint,
+  withCrashPoints,
+} from '../support/processes/crash-points.ts';
 
 const root = join(import.meta.dirname, '../..');
 

@@ -7,13 +7,13 @@ import type { SourceFreshness } from '../../../lib/dbt/freshness.ts';
 import type { DbtSummary } from '../../../lib/dbt/run-results.ts';
 import { lastRunReportSql, transformState } from '../../../lib/dbt/transform-state.ts';
 import { Secret } from '../../../lib/secret.ts';
-import { inventedMovies } from './support/invented-movies.ts';
-import { type Movie, manyDocuments, strangeDocuments } from './support/many-documents.ts';
-import { oddDocuments } from './support/odd-documents.ts';
-import { type Contents, contentsOf, expectSame } from './support/same-tables.ts';
-import { SnowflakeTables, token } from './support/snowflake-tables.ts';
-import { derivedTables, gone, type MovieRecord, WarehouseFile } from './support/warehouse-file.ts';
-import { wrongTypes } from './support/wrong-types.ts';
+import { inventedMovies } from '../../support/dbt/invented-movies.ts';
+import { type Movie, manyDocuments, strangeDocuments } from '../../support/dbt/many-documents.ts';
+import { oddDocuments } from '../../support/dbt/odd-documents.ts';
+import { type Contents, contentsOf, expectSame } from '../../support/dbt/same-tables.ts';
+import { SnowflakeTables, token } from '../../support/dbt/snowflake-tables.ts';
+import { derivedTables, gone, type MovieRecord, WarehouseFile } from '../../support/dbt/warehouse-file.ts';
+import { wrongTypes } from '../../support/dbt/wrong-types.ts';
 
 // One BRONZE in two warehouses, and one story: each test goes on from the one before.
 const vars = { project_fingerprint: 'f' };

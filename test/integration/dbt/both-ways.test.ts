@@ -1,6 +1,6 @@
 import { describe } from 'vitest';
 import { openColdDbt, openWarmDbt } from '../../../lib/dbt/dbt.ts';
-import { dbtContract } from './support/dbt-contract.ts';
+import { dbtContract } from '../../support/dbt/dbt-contract.ts';
 
 // `npm run` commands run it cold: the fast tier has it in e2e.
 describe('in a process for each command', { tags: ['full'] }, () => dbtContract('cold', openColdDbt));

@@ -3,10 +3,17 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Dbt, type DbtRun, openWarmDbt } from '../../../lib/dbt/dbt.ts';
-import { marts } from '../../e2e/support/marts.ts';
-import { countedMovie, visibleText } from './support/counted-movies.ts';
-import { film, type Invented, inventedMovies } from './support/invented-movies.ts';
-import { type GenresRecord, gone, type MovieRecord, type Row, root, WarehouseFile } from './support/warehouse-file.ts';
+import { marts } from '../../support/audit/marts.ts';
+import { countedMovie, visibleText } from '../../support/dbt/counted-movies.ts';
+import { film, type Invented, inventedMovies } from '../../support/dbt/invented-movies.ts';
+import {
+  type GenresRecord,
+  gone,
+  type MovieRecord,
+  type Row,
+  root,
+  WarehouseFile,
+} from '../../support/dbt/warehouse-file.ts';
 
 const shared = join(root, '..', 'shared');
 const day = 86_400;

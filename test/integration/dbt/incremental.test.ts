@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { openWarmDbt } from '../../../lib/dbt/dbt.ts';
-import { environmentDir, gone, type MovieRecord, projectDir, WarehouseFile } from './support/warehouse-file.ts';
+import { environmentDir, gone, type MovieRecord, projectDir, WarehouseFile } from '../../support/dbt/warehouse-file.ts';
 
 const ids = 12;
 /** Answers are days apart, so that a newer one makes the popularity of others too old. */

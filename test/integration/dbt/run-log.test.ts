@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { type Dbt, openWarmDbt } from '../../../lib/dbt/dbt.ts';
 import { DbtError } from '../../../lib/dbt/dbt-error.ts';
 import { transformState } from '../../../lib/dbt/transform-state.ts';
-import { movie, WarehouseFile } from './support/warehouse-file.ts';
+import { movie, WarehouseFile } from '../../support/dbt/warehouse-file.ts';
 
 // What dbt keeps of its runs, and what later runs make of it: all in the project, so one way to run it is enough.
 const vars = { project_fingerprint: 'f' };

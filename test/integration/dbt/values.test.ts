@@ -1,8 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { oddDocuments } from './support/odd-documents.ts';
-import { type MovieRecord, root, WarehouseFile } from './support/warehouse-file.ts';
+import { oddDocuments } from '../../support/dbt/odd-documents.ts';
+import { type MovieRecord, root, WarehouseFile } from '../../support/dbt/warehouse-file.ts';
 
 const quirksFile = join(root, '..', 'shared', 'tmdb', 'quirks.ndjson');
 

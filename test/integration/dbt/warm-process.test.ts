@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { expect, it } from 'vitest';
 import { type DbtPlace, openWarmDbt } from '../../../lib/dbt/dbt.ts';
-import { environmentDir, root, WarehouseFile } from './support/warehouse-file.ts';
+import { environmentDir, root, WarehouseFile } from '../../support/dbt/warehouse-file.ts';
 
 /** The place of a file with a Python that notes the id of each process it becomes. */
 async function noting(file: WarehouseFile): Promise<{ place: DbtPlace; pids: () => Promise<number[]> }> {

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { WarehouseFile } from './support/warehouse-file.ts';
-import { usualDocument, wrongTypes } from './support/wrong-types.ts';
+import { WarehouseFile } from '../../support/dbt/warehouse-file.ts';
+import { usualDocument, wrongTypes } from '../../support/dbt/wrong-types.ts';
 
 it('names each field and each element of a list that has a value of a wrong type, and reads all else of the movie', async () => {
   await using file = await WarehouseFile.create();

@@ -3,7 +3,7 @@ import { createAdmin } from '../../../lib/kafka/admin.ts';
 import { createKafka } from '../../../lib/kafka/client.ts';
 import { KafkaError } from '../../../lib/kafka/errors.ts';
 import { topics } from '../../../schemas/topics.ts';
-import { commitAs, createTopic, silent, testKafka, uniqueName, withAdmin, write } from '../../support/broker.ts';
+import { commitAs, createTopic, silent, testKafka, uniqueName, withAdmin, write } from '../../support/kafka/broker.ts';
 
 const kafka = testKafka();
 const settings = { partitions: 3, replicationFactor: 1, rawRetentionMs: 15_552_000_000 };

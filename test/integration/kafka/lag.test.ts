@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { createAdmin } from '../../../lib/kafka/admin.ts';
 import { lagOf } from '../../../lib/kafka/lag.ts';
-import { createTopic, testKafka, writeMessages } from '../../support/broker.ts';
+import { createTopic, testKafka, writeMessages } from '../../support/kafka/broker.ts';
 
 const kafka = testKafka();
 const nowMs = Date.now();

@@ -12,8 +12,8 @@ import { BrokerError } from '../../../lib/kafka/errors.ts';
 import { startLocalBroker } from '../../../lib/kafka/local-broker.ts';
 import { readTopic } from '../../../lib/kafka/read-topic.ts';
 import { processIdentity } from '../../../lib/process-identity.ts';
-import { createTopic, silent, write } from '../../support/broker.ts';
-import { jarsDir } from '../../support/broker-setup.ts';
+import { createTopic, silent, write } from '../../support/kafka/broker.ts';
+import { jarsDir } from '../../support/kafka/broker-setup.ts';
 
 let dataDir: string;
 beforeEach(async () => {

@@ -18,7 +18,7 @@ import {
   withAdmin,
   write,
   writeMessages,
-} from '../../support/broker.ts';
+} from '../../support/kafka/broker.ts';
 
 const kafka = testKafka();
 const sourceOf = (topic: TopicName, group = uniqueName('group')) =>

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { readTopic } from '../../../lib/kafka/read-topic.ts';
-import { createTopic, deleteRecords, numbers, testKafka, withAdmin, write } from '../../support/broker.ts';
+import { createTopic, deleteRecords, numbers, testKafka, withAdmin, write } from '../../support/kafka/broker.ts';
 
 const kafka = testKafka();
 

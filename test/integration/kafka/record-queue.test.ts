@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { toCommit, toMetadata } from '../../../lib/kafka/commit.ts';
 import { type InHand, RecordQueue } from '../../../lib/kafka/record-queue.ts';
-import { consumerRecord } from '../../support/memory-record-source.ts';
+import { consumerRecord } from '../../support/kafka/memory-record-source.ts';
 
 const from = (offset: bigint, ...ahead: bigint[]) => ({ offset, ahead: new Set(ahead) });
 const recordsAt = (offsets: readonly number[]) => offsets.map((offset) => consumerRecord(offset, null));

@@ -14,7 +14,7 @@ import {
   withAdmin,
   write,
   writeMessages,
-} from '../../support/broker.ts';
+} from '../../support/kafka/broker.ts';
 
 const kafka = testKafka();
 const never = new AbortController().signal;

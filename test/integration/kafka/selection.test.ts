@@ -3,7 +3,7 @@ import { createAdmin, type KafkaAdmin } from '../../../lib/kafka/admin.ts';
 import { readTopic } from '../../../lib/kafka/read-topic.ts';
 import { isSelected, rangesOf, type Selection } from '../../../lib/kafka/selection.ts';
 import type { TopicName } from '../../../schemas/topics.ts';
-import { createTopic, deleteRecords, testKafka, writeMessages } from '../../support/broker.ts';
+import { createTopic, deleteRecords, testKafka, writeMessages } from '../../support/kafka/broker.ts';
 
 const kafka = testKafka();
 const minute = 60_000;

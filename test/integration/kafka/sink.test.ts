@@ -4,7 +4,7 @@ import { readTopic } from '../../../lib/kafka/read-topic.ts';
 import { connectProducer, type KafkaProducer } from '../../../lib/kafka/sink.ts';
 import type { ConsumerRecord } from '../../../lib/kafka/topic.ts';
 import type { TopicName } from '../../../schemas/topics.ts';
-import { createTopic, numbers, testKafka, textCodec } from '../../support/broker.ts';
+import { createTopic, numbers, testKafka, textCodec } from '../../support/kafka/broker.ts';
 
 const kafka = testKafka();
 let producer: KafkaProducer;

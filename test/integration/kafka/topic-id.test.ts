@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { topicIdOf } from '../../../lib/kafka/topic-id.ts';
-import { createTopic, makeTopic, testKafka, uniqueName, withAdmin } from '../../support/broker.ts';
+import { createTopic, makeTopic, testKafka, uniqueName, withAdmin } from '../../support/kafka/broker.ts';
 
 const kafka = testKafka();
 

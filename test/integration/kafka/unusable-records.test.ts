@@ -6,8 +6,8 @@ import { readTopic } from '../../../lib/kafka/read-topic.ts';
 import { createRecordSource } from '../../../lib/kafka/record-source.ts';
 import { connectProducer } from '../../../lib/kafka/sink.ts';
 import type { ConsumerRecord } from '../../../lib/kafka/topic.ts';
-import { createTopic, silent, testKafka, textCodec, uniqueName, write } from '../../support/broker.ts';
-import { codecs, produceRaw, rawBatch, rawBatchOf, rawRecord } from '../../support/raw-batches.ts';
+import { createTopic, silent, testKafka, textCodec, uniqueName, write } from '../../support/kafka/broker.ts';
+import { codecs, produceRaw, rawBatch, rawBatchOf, rawRecord } from '../../support/kafka/raw-batches.ts';
 
 const kafka = testKafka();
 const broker = () => inject('brokers')[0] ?? '';

@@ -2,7 +2,7 @@ import { gunzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ErrorCode } from '../../../sandbox/answers.ts';
 import { type Sandbox, type SandboxOptions, type SandboxRequest, startSandbox } from '../../../sandbox/server.ts';
-import { ManualClock } from '../../support/manual-clock.ts';
+import { ManualClock } from '../../support/clock/manual-clock.ts';
 
 const authorization = 'Bearer any-token';
 

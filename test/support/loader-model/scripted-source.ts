@@ -1,6 +1,6 @@
 import type { Offsets, PartitionHandler, PartitionSource } from '../../../lib/kafka/topic.ts';
 import type { TopicName } from '../../../schemas/topics.ts';
-import { memoryTopicId } from '../memory-partition-source.ts';
+import { memoryTopicId } from '../kafka/memory-partition-source.ts';
 import type { TopicLog } from './topic-log.ts';
 
 /** A partition while it is ours. */

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { settle } from '../manual-clock.ts';
+import { settle } from '../clock/manual-clock.ts';
 import type { Content } from './topic-log.ts';
 import type { Call, Fate } from './wire.ts';
 import type { Loader, LoaderSettings, World } from './world.ts';

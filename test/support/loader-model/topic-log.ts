@@ -1,7 +1,7 @@
 import type { ConsumerRecord, PartitionRecords } from '../../../lib/kafka/topic.ts';
 import { rawGenresCodec, rawMovieCodec } from '../../../schemas/codecs.ts';
 import { type TopicName, topics } from '../../../schemas/topics.ts';
-import { keyOf } from '../key-of.ts';
+import { keyOf } from '../kafka/key-of.ts';
 
 /**
  * `foreign` has the key of another record, `future` a time that has not come; `torn` can be decoded, but no warehouse takes

@@ -6,10 +6,10 @@ import { type Warehouse, WarehouseUnavailableError } from '../../../lib/warehous
 import { rawGenresCodec, rawMovieCodec } from '../../../schemas/codecs.ts';
 import type { DeadLetter } from '../../../schemas/records.ts';
 import { type TopicName, topics } from '../../../schemas/topics.ts';
-import { ManualClock } from '../manual-clock.ts';
-import { memoryTopicId } from '../memory-partition-source.ts';
-import { MemorySink } from '../memory-sink.ts';
-import { MemoryWarehouse } from '../memory-warehouse.ts';
+import { ManualClock } from '../clock/manual-clock.ts';
+import { memoryTopicId } from '../kafka/memory-partition-source.ts';
+import { MemorySink } from '../kafka/memory-sink.ts';
+import { MemoryWarehouse } from '../warehouse/memory-warehouse.ts';
 import { ScriptedSource } from './scripted-source.ts';
 import { type Partition, TopicLog } from './topic-log.ts';
 import { type Port, Wire } from './wire.ts';

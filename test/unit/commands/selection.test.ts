@@ -4,7 +4,7 @@ import type { Values } from '../../../commands/command.ts';
 import { parseSelection, selectionOptions, selectionText } from '../../../commands/selection.ts';
 import { UsageError } from '../../../lib/errors.ts';
 import { isSelected, type Selection } from '../../../lib/kafka/selection.ts';
-import { consumerRecord } from '../../support/memory-record-source.ts';
+import { consumerRecord } from '../../support/kafka/memory-record-source.ts';
 
 const now = Date.UTC(2026, 4, 1, 12);
 const hour = 3_600_000;

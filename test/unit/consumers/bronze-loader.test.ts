@@ -7,12 +7,12 @@ import { WarehouseUnavailableError } from '../../../lib/warehouse/warehouse.ts';
 import { movieIdCodec, rawGenresCodec, rawMovieCodec } from '../../../schemas/codecs.ts';
 import type { DeadLetter } from '../../../schemas/records.ts';
 import { type TopicName, topics } from '../../../schemas/topics.ts';
-import { keyOf } from '../../support/key-of.ts';
-import { ManualClock } from '../../support/manual-clock.ts';
-import { MemoryPartitionSource, memoryTopicId } from '../../support/memory-partition-source.ts';
-import { consumerRecord } from '../../support/memory-record-source.ts';
-import { MemorySink } from '../../support/memory-sink.ts';
-import { MemoryWarehouse } from '../../support/memory-warehouse.ts';
+import { ManualClock } from '../../support/clock/manual-clock.ts';
+import { keyOf } from '../../support/kafka/key-of.ts';
+import { MemoryPartitionSource, memoryTopicId } from '../../support/kafka/memory-partition-source.ts';
+import { consumerRecord } from '../../support/kafka/memory-record-source.ts';
+import { MemorySink } from '../../support/kafka/memory-sink.ts';
+import { MemoryWarehouse } from '../../support/warehouse/memory-warehouse.ts';
 
 const clusterId = 'cluster';
 const movies = topics.rawMovies;

@@ -13,8 +13,8 @@ import { RecordTooLargeError } from '../../../lib/kafka/errors.ts';
 import type { ConsumerRecord, Headers } from '../../../lib/kafka/topic.ts';
 import { deadLetterCodec } from '../../../schemas/codecs.ts';
 import type { DeadLetter } from '../../../schemas/records.ts';
-import { consumerRecord } from '../../support/memory-record-source.ts';
-import { MemorySink } from '../../support/memory-sink.ts';
+import { consumerRecord } from '../../support/kafka/memory-record-source.ts';
+import { MemorySink } from '../../support/kafka/memory-sink.ts';
 
 const failure = { reason: 'undecodable_record', message: 'no', attempts: 1 } as const;
 const failedAt = new Date(Date.UTC(2026, 4, 1));

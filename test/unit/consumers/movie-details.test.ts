@@ -6,9 +6,9 @@ import { createLogger } from '../../../lib/logger.ts';
 import { CredentialsRefusedError, TmdbUnreachableError, UnusableAnswerError } from '../../../lib/tmdb/errors.ts';
 import { movieIdCodec } from '../../../schemas/codecs.ts';
 import type { DeadLetter, RawMovie } from '../../../schemas/records.ts';
-import { ManualClock, settle } from '../../support/manual-clock.ts';
-import { consumerRecord, MemoryRecordSource } from '../../support/memory-record-source.ts';
-import { MemorySink } from '../../support/memory-sink.ts';
+import { ManualClock, settle } from '../../support/clock/manual-clock.ts';
+import { consumerRecord, MemoryRecordSource } from '../../support/kafka/memory-record-source.ts';
+import { MemorySink } from '../../support/kafka/memory-sink.ts';
 
 describe('movie-details', () => {
   let rawMovies: MemorySink<RawMovie>;

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Health } from '../../../lib/health.ts';
 import { startHealthServer } from '../../../lib/health-server.ts';
 import { createMetrics } from '../../../lib/metrics.ts';
-import { ManualClock } from '../../support/manual-clock.ts';
+import { ManualClock } from '../../support/clock/manual-clock.ts';
 
 const local = { host: '127.0.0.1', port: 0 };
 

@@ -10,9 +10,9 @@ import { MemoryTokenBucket } from '../../../lib/token-bucket/memory.ts';
 import { produceGenres } from '../../../producers/genres.ts';
 import { producePopular } from '../../../producers/popular.ts';
 import type { MovieId, RawGenres } from '../../../schemas/records.ts';
-import { ManualClock } from '../../support/manual-clock.ts';
-import { MemorySink } from '../../support/memory-sink.ts';
-import { json, ScriptedTransport } from '../../support/scripted-transport.ts';
+import { ManualClock } from '../../support/clock/manual-clock.ts';
+import { MemorySink } from '../../support/kafka/memory-sink.ts';
+import { json, ScriptedTransport } from '../../support/tmdb/scripted-transport.ts';
 
 const log = createLogger('silent', []);
 const { signal } = new AbortController();

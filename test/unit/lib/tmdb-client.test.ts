@@ -5,8 +5,15 @@ import { CredentialsRefusedError, TmdbUnreachableError, UnusableAnswerError } fr
 import type { TmdbClient } from '../../../lib/tmdb/tmdb-client.ts';
 import type { Transport } from '../../../lib/tmdb/transport.ts';
 import { MemoryTokenBucket } from '../../../lib/token-bucket/memory.ts';
-import { ManualClock } from '../../support/manual-clock.ts';
-import { failure, genres, json, movie, networkFailure, ScriptedTransport } from '../../support/scripted-transport.ts';
+import { ManualClock } from '../../support/clock/manual-clock.ts';
+import {
+  failure,
+  genres,
+  json,
+  movie,
+  networkFailure,
+  ScriptedTransport,
+} from '../../support/tmdb/scripted-transport.ts';
 
 describe('TmdbClient', () => {
   let clock: ManualClock;

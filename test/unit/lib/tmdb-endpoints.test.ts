@@ -6,8 +6,8 @@ import { CredentialsRefusedError, TmdbUnreachableError, UntrustedServerError } f
 import type { TmdbClient, TmdbClientOptions } from '../../../lib/tmdb/tmdb-client.ts';
 import type { Answer } from '../../../lib/tmdb/transport.ts';
 import { MemoryTokenBucket } from '../../../lib/token-bucket/memory.ts';
-import { ManualClock } from '../../support/manual-clock.ts';
-import { failure, genres, json, movie, ScriptedTransport } from '../../support/scripted-transport.ts';
+import { ManualClock } from '../../support/clock/manual-clock.ts';
+import { failure, genres, json, movie, ScriptedTransport } from '../../support/tmdb/scripted-transport.ts';
 
 const page = json({ page: 1, results: [{ id: 1 }], total_pages: 1 });
 const html: Answer = { ...json(null), contentType: 'text/html', body: Buffer.from('<html>') };

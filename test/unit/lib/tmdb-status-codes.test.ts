@@ -5,8 +5,8 @@ import { endpoints } from '../../../lib/tmdb/endpoint.ts';
 import { CredentialsRefusedError } from '../../../lib/tmdb/errors.ts';
 import type { Answer } from '../../../lib/tmdb/transport.ts';
 import { MemoryTokenBucket } from '../../../lib/token-bucket/memory.ts';
-import { ManualClock } from '../../support/manual-clock.ts';
-import { genres, json, movie, ScriptedTransport } from '../../support/scripted-transport.ts';
+import { ManualClock } from '../../support/clock/manual-clock.ts';
+import { genres, json, movie, ScriptedTransport } from '../../support/tmdb/scripted-transport.ts';
 
 /** TMDb's list of codes (developer.themoviedb.org/docs/errors): status → codes. */
 const codesByStatus: Readonly<Record<number, readonly number[]>> = {

@@ -2,8 +2,8 @@ import { expect, it } from 'vitest';
 import { KafkaError } from '../../../lib/kafka/errors.ts';
 import { CredentialsRefusedError, TmdbError, TmdbUnreachableError } from '../../../lib/tmdb/errors.ts';
 import { repeat } from '../../../pipeline/repeat.ts';
-import { silent } from '../../support/broker.ts';
-import { ManualClock } from '../../support/manual-clock.ts';
+import { ManualClock } from '../../support/clock/manual-clock.ts';
+import { silent } from '../../support/kafka/broker.ts';
 
 const minute = 60_000;
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { readKnownGenres, readKnownMovies } from '../../../producers/known-movies.ts';
 import { movieIdCodec, rawGenresCodec } from '../../../schemas/codecs.ts';
 import { topics } from '../../../schemas/topics.ts';
-import { consumerRecord } from '../../support/memory-record-source.ts';
+import { consumerRecord } from '../../support/kafka/memory-record-source.ts';
 
 const now = Date.UTC(2026, 0, 1);
 const minute = 60_000;

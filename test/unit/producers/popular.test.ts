@@ -4,8 +4,8 @@ import { readMoviePage } from '../../../lib/tmdb/answers.ts';
 import { CredentialsRefusedError, UnusableAnswerError } from '../../../lib/tmdb/errors.ts';
 import { failedPagesInARow, lastPage, producePopular, UnusableListError } from '../../../producers/popular.ts';
 import type { MovieId } from '../../../schemas/records.ts';
-import { ManualClock } from '../../support/manual-clock.ts';
-import { MemorySink } from '../../support/memory-sink.ts';
+import { ManualClock } from '../../support/clock/manual-clock.ts';
+import { MemorySink } from '../../support/kafka/memory-sink.ts';
 
 describe('the walk over the popular list', () => {
   let movieIds: MemorySink<MovieId>;

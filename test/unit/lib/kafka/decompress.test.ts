@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { Breather } from '../../../../lib/kafka/batches/breather.ts';
 import { decompress } from '../../../../lib/kafka/batches/decompress.ts';
 import { UnreadableBatchError } from '../../../../lib/kafka/batches/errors.ts';
-import { codecs } from '../../../support/raw-batches.ts';
+import { codecs } from '../../../support/kafka/raw-batches.ts';
 
 /** What both formats are made of: bytes as they are, and references to bytes before. */
 interface Step {

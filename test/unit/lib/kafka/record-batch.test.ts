@@ -8,7 +8,7 @@ import { boundDecoding, knownKafkajs } from '../../../../lib/kafka/batches/kafka
 import * as limits from '../../../../lib/kafka/batches/limits.ts';
 import { decodeBatch, type FetchedMessage, nextBatch } from '../../../../lib/kafka/batches/record-batch.ts';
 import { parseSkip, type Skip, Skips } from '../../../../lib/kafka/batches/skip.ts';
-import { codecs, type RawRecord, rawBatch, rawBatchOf, rawRecord } from '../../../support/raw-batches.ts';
+import { codecs, type RawRecord, rawBatch, rawBatchOf, rawRecord } from '../../../support/kafka/raw-batches.ts';
 
 const load = createRequire(import.meta.url);
 

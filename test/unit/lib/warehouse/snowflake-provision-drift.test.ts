@@ -6,8 +6,8 @@ import type { Observed } from '../../../../lib/warehouse/snowflake/provision/mod
 import type { ServiceKeys } from '../../../../lib/warehouse/snowflake/provision/names.ts';
 import { provision } from '../../../../lib/warehouse/snowflake/provision/provision.ts';
 import { stepsOf } from '../../../../lib/warehouse/snowflake/provision/script.ts';
-import { newKey, settings } from '../../../support/provision-settings.ts';
-import { complete, having, whole, withGrant } from '../../../support/provisioned-account.ts';
+import { newKey, settings } from '../../../support/snowflake/provision-settings.ts';
+import { complete, having, whole, withGrant } from '../../../support/snowflake/provisioned-account.ts';
 
 describe('a difference', () => {
   const changed = (label: string, values: Record<string, string>): Observed => ({

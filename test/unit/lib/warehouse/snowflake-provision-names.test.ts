@@ -7,7 +7,7 @@ import { UsageError } from '../../../../lib/errors.ts';
 import { part, unquoted } from '../../../../lib/warehouse/snowflake/provision/identifiers.ts';
 import { type Names, parseNames } from '../../../../lib/warehouse/snowflake/provision/names.ts';
 import { parsePublicKey, readPublicKey } from '../../../../lib/warehouse/snowflake/provision/public-key.ts';
-import { names, newKeyPair } from '../../../support/provision-settings.ts';
+import { names, newKeyPair } from '../../../support/snowflake/provision-settings.ts';
 
 const givenBy = Object.fromEntries(Object.keys(names).map((key) => [key, `--${key}`])) as Record<keyof Names, string>;
 

@@ -4,8 +4,8 @@ import { desiredState } from '../../../../lib/warehouse/snowflake/provision/desi
 import { differences } from '../../../../lib/warehouse/snowflake/provision/diff.ts';
 import { nothingObserved, type Step } from '../../../../lib/warehouse/snowflake/provision/model.ts';
 import { script, stepsOf } from '../../../../lib/warehouse/snowflake/provision/script.ts';
-import { names, settings } from '../../../support/provision-settings.ts';
-import { complete, having, whole } from '../../../support/provisioned-account.ts';
+import { names, settings } from '../../../support/snowflake/provision-settings.ts';
+import { complete, having, whole } from '../../../support/snowflake/provisioned-account.ts';
 
 const emptyAccount = stepsOf(differences(settings, nothingObserved));
 

@@ -1,0 +1,77 @@
+import type { Clock } from '../../../lib/clock.ts';
+
+interface Sleeper {
+  readonly dueAt: number;
+  readonly wake: () => void;
+}
+
+/** A clock whose hands a test turns; nothing waits for real. */
+export class ManualClock implements Clock {
+  #now: number;
+  readonly #start: number;
+  #sleepers: Sleeper[] = [];
+  /** Waits for what is under way outside of this process, such as calls to a server, before the hands move on. */
+  alsoSettle: () => Promise<void> = async () => {};
+
+  constructor(start = Date.UTC(2026, 0, 1)) {
+    this.#now = start;
+    this.#start = start;
+  }
+
+  now(): number {
+    return this.#now;
+  }
+
+  monotonic(): number {
+    return this.#now - this.#start;
+  }
+
+  sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) return reject(signal.reason);
+      const onAbort = () => {
+        this.#sleepers = this.#sleepers.filter((other) => other !== sleeper);
+        reject(signal?.reason);
+      };
+      const sleeper: Sleeper = {
+        dueAt: this.#now + ms,
+        wake: () => {
+          signal?.removeEventListener('abort', onAbort);
+          resolve();
+        },
+      };
+      signal?.addEventListener('abort', onAbort, { once: true });
+      this.#sleepers.push(sleeper);
+    });
+  }
+
+  /** How many are asleep: a test can wait until the code under test is. */
+  get sleeping(): number {
+    return this.#sleepers.length;
+  }
+
+  /** Turns the hands, waking sleepers in order of their due times and letting what they start run in between. */
+  async advance(ms: number): Promise<void> {
+    const end = this.#now + ms;
+    for (;;) {
+      await this.#settle();
+      const next = this.#sleepers.filter((s) => s.dueAt <= end).sort((a, b) => a.dueAt - b.dueAt)[0];
+      if (!next) break;
+      this.#now = Math.max(this.#now, next.dueAt);
+      this.#sleepers = this.#sleepers.filter((other) => other !== next);
+      next.wake();
+    }
+    this.#now = end;
+    await this.#settle();
+  }
+
+  async #settle(): Promise<void> {
+    await settle();
+    await this.alsoSettle();
+  }
+}
+
+/** Lets everything that is ready run: promises first, then what they scheduled. */
+export const settle = async (): Promise<void> => {
+  for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+};

@@ -1,0 +1,91 @@
+import { createHash } from 'node:crypto';
+import { runBronzeLoader } from '../../../consumers/bronze-loader.ts';
+import { systemClock } from '../../../lib/clock.ts';
+import { createLogger } from '../../../lib/logger.ts';
+import { openDuckDbWarehouse } from '../../../lib/warehouse/duckdb/warehouse.ts';
+import { deadLetterCodec, rawGenresCodec, rawMovieCodec } from '../../../schemas/codecs.ts';
+import type { DeadLetter } from '../../../schemas/records.ts';
+import { topics } from '../../../schemas/topics.ts';
+import { MemoryPartitionSource } from '../kafka/memory-partition-source.ts';
+import { MemorySink } from '../kafka/memory-sink.ts';
+import { WarehouseFile } from './warehouse-file.ts';
+
+/** What became of one offset: the hash of what BRONZE has, the dead letter, or neither or both, which must not be. */
+export interface Outcome {
+  readonly stored: string | undefined;
+  readonly parked: DeadLetter | undefined;
+}
+
+export const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
+
+/** The way of a document from its record to BRONZE: codec, loader and a DuckDB file, all of them real. */
+export class ContentsChain implements AsyncDisposable {
+  readonly file: WarehouseFile;
+  readonly #source = new MemoryPartitionSource(1_000);
+  readonly #deadLetters = new MemorySink<DeadLetter>();
+
+  private constructor(file: WarehouseFile) {
+    this.file = file;
+  }
+
+  static async create(): Promise<ContentsChain> {
+    return new ContentsChain(await WarehouseFile.create());
+  }
+
+  /** Loads each body as the answer about a movie of its own: the movie's id is its offset and one. @returns the first offset. */
+  async load(bodies: readonly Buffer[]): Promise<number> {
+    const first = Number(this.#source.end(topics.rawMovies, 0));
+    const values = bodies.map((body, index) =>
+      rawMovieCodec.encode({
+        movieId: first + index + 1,
+        sourceUrl: `https://api.themoviedb.org/3/movie/${first + index + 1}`,
+        httpStatus: 200,
+        fetchedAt: new Date(Date.UTC(2026, 0, 1)),
+        body,
+      }),
+    );
+    this.#source.append(topics.rawMovies, 0, values);
+    const end = this.#source.end(topics.rawMovies, 0);
+    // Closed again, so that others can look into the file.
+    await using warehouse = await openDuckDbWarehouse({ path: this.file.path, lockWaitMs: 10_000, clock: systemClock });
+    await runBronzeLoader(
+      {
+        source: this.#source,
+        warehouse,
+        deadLetters: this.#deadLetters,
+        clusterId: 'cluster',
+        clock: systemClock,
+        movieCodec: rawMovieCodec,
+        genresCodec: rawGenresCodec,
+        random: Math.random,
+        log: createLogger('silent', []),
+      },
+      {
+        limits: { maxRows: 20_000, maxBytes: 64_000_000, maxAgeMs: 1_000 },
+        signal: new AbortController().signal,
+        until: Promise.resolve(new Map([[topics.rawMovies, new Map([[0, end]])]])),
+      },
+    );
+    return first;
+  }
+
+  /** Of all offsets from `first` on. */
+  async outcomes(first: number): Promise<Outcome[]> {
+    const rows = await this.file.query(
+      `select kafka_offset::integer as "offset", sha256(raw_data::varchar) as hash from bronze.raw_movies where kafka_offset >= ${first}`,
+    );
+    const stored = new Map(rows.map(({ offset, hash }) => [Number(offset), String(hash)]));
+    // As whoever reads the topic finds them.
+    const parked = this.#deadLetters.values.map((letter) => deadLetterCodec.decode(deadLetterCodec.encode(letter)));
+    const byOffset = new Map(parked.map((letter) => [Number(letter.originOffset), letter]));
+    const count = Number(this.#source.end(topics.rawMovies, 0)) - first;
+    return Array.from({ length: count }, (_, index) => ({
+      stored: stored.get(first + index),
+      parked: byOffset.get(first + index),
+    }));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.file[Symbol.asyncDispose]();
+  }
+}

@@ -1,0 +1,183 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Dbt, DbtPlace } from '../../../lib/dbt/dbt.ts';
+import { DbtError } from '../../../lib/dbt/dbt-error.ts';
+import { transformState } from '../../../lib/dbt/transform-state.ts';
+import { movie, WarehouseFile } from './warehouse-file.ts';
+
+const vars = { project_fingerprint: 'f' };
+const signal = new AbortController().signal;
+
+/** What dbt promises whatever runs it. Each implementation runs this same text. */
+export function dbtContract(name: string, open: (place: DbtPlace) => Dbt): void {
+  describe(`${name} dbt`, { timeout: 300_000 }, () => {
+    let file: WarehouseFile;
+    let dbt: Dbt;
+    beforeEach(async () => {
+      file = await WarehouseFile.create();
+      dbt = open(file.place());
+    });
+    afterEach(async () => {
+      await dbt[Symbol.asyncDispose]();
+      await file[Symbol.asyncDispose]();
+    });
+    const build = () => file.run(dbt, { vars });
+    const retry = () => file.run(dbt, { command: 'retry', vars });
+    const state = () => transformState((sql) => file.query(sql), 'f');
+    const runs = () =>
+      file.query('select command, is_complete, status, run_seq from silver.dbt_runs order by finished_at');
+    const failureOf = async (run: Promise<unknown>): Promise<DbtError> => {
+      const error = await run.catch((caught: unknown) => caught);
+      expect(error).toBeInstanceOf(DbtError);
+      return error as DbtError;
+    };
+    const sameAsAnew = async () => {
+      const bySteps = await file.contents();
+      await file.run(dbt, { vars, fullRefresh: true });
+      const anew = await file.contents();
+      for (const [table, rows] of Object.entries(anew)) expect(bySteps[table], table).toEqual(rows);
+    };
+
+    it('gives the file back after each command, and says what it did', async () => {
+      await file.load(1, [movie(1), movie(2)]);
+      // Opens the file for writing, as soon as the command is over.
+      const first = await build();
+      await file.load(2, [movie(3)]);
+      const freshness = await dbt.freshness({ signal });
+      await file.load(3, [movie(2, 9)]);
+      const second = await build();
+      expect(await file.query('select count(*) as movies from gold.fact_movies')).toEqual([{ movies: '3' }]);
+
+      expect(first).toMatchObject({ status: 'success', failures: [] });
+      expect(second).toMatchObject({ status: 'success', models: first.models, tests: first.tests });
+      expect(await file.query('select invocation_id as id from silver.dbt_runs order by finished_at')).toEqual([
+        { id: first.runId },
+        { id: second.runId },
+      ]);
+      expect(JSON.parse(await readFile(join(file.dir, 'dbt/target/run_results.json'), 'utf8')).metadata).toMatchObject({
+        invocation_id: second.runId,
+      });
+      expect(freshness).toEqual([
+        { source: 'bronze.load_batches', status: expect.any(String), ageSeconds: expect.any(Number) },
+      ]);
+      await sameAsAnew();
+    });
+
+    it('says how stale the sources are, and what it cannot read', async () => {
+      const statusWhen = async (loadedAt: string) => {
+        await file.query(`update bronze.load_batches set loaded_at = ${loadedAt}`);
+        return (await dbt.freshness({ signal }))[0];
+      };
+      expect((await dbt.freshness({ signal }))[0]).toMatchObject({ status: 'error', ageSeconds: null });
+      await file.load(1, [movie(1)]);
+      const now = `(now() at time zone 'UTC')`;
+      expect(await statusWhen(now)).toMatchObject({ status: 'pass' });
+      expect(await statusWhen(`${now} - interval 2 day`)).toMatchObject({ status: 'warn' });
+      const stale = await statusWhen(`${now} - interval 8 day`);
+      expect(stale).toMatchObject({ status: 'error' });
+      expect(stale?.ageSeconds).toBeGreaterThan(8 * 86_400 - 1);
+
+      await file.query('drop table bronze.load_batches');
+      const error = await failureOf(dbt.freshness({ signal }));
+      expect(error.message).toMatch(/source freshness ended with[\s\S]*load_batches/);
+      expect(error.retriable).toBe(false);
+    });
+
+    it('names the model that failed and why, leaves the file free, and is due again', async () => {
+      await build();
+      await file.query('drop table bronze.raw_genres');
+      expect(await failureOf(build())).toMatchObject({
+        retriable: false,
+        message: expect.stringMatching(/silver_genres: [\s\S]*raw_genres/),
+        summary: { status: 'failed', failures: [{ name: 'silver_genres' }] },
+      });
+      expect(await state()).toMatchObject({ due: true, reason: 'last run failed' });
+    });
+
+    it('retries only what failed and what was skipped for it, and takes that for no complete build', async () => {
+      expect(await retry()).toMatchObject({ status: 'nothing to retry' });
+      await file.load(1, [movie(1)]);
+      const { tests } = await build();
+      expect(await retry()).toMatchObject({ status: 'nothing to retry' });
+
+      await file.load(2, [movie(2)]);
+      await file.query('alter table bronze.raw_genres rename to away');
+      const { summary } = await failureOf(build());
+      await file.load(3, [movie(3)]);
+      // Not mended yet: it fails again, and can be retried again.
+      expect((await failureOf(retry())).summary).toMatchObject({ models: 0, failures: [{ name: 'silver_genres' }] });
+      await file.query('alter table bronze.away rename to raw_genres');
+      const retried = await retry();
+      expect(retried.models + (summary?.models ?? 0)).toBe(14);
+      expect(retried.tests.passed + (summary?.tests.passed ?? 0)).toBe(tests.passed);
+      expect(await retry()).toMatchObject({ status: 'nothing to retry' });
+
+      expect(await runs()).toEqual([
+        { command: 'build', is_complete: true, status: 'success', run_seq: '1' },
+        { command: 'build', is_complete: true, status: 'failed', run_seq: '2' },
+        { command: 'retry', is_complete: false, status: 'failed', run_seq: '2' },
+        { command: 'retry', is_complete: false, status: 'success', run_seq: '2' },
+      ]);
+      // The batch that came in between is sealed by the build that follows, whose tests look at both batches' movies.
+      expect(await state()).toMatchObject({ due: true, fullRefresh: false });
+      expect(await build()).toMatchObject({ status: 'success', tests });
+      expect(await file.query('select movie_id from gold.fact_movies order by movie_id')).toEqual(
+        [1, 2, 3].map((id) => ({ movie_id: `${id}` })),
+      );
+      expect(await state()).toMatchObject({ due: false });
+      await sameAsAnew();
+    });
+
+    it('stops when it is told to, leaves the file free, and goes on from there', async () => {
+      await file.load(1, [movie(1)]);
+      const controller = new AbortController();
+      const stopped = file.run(dbt, {
+        vars,
+        signal: controller.signal,
+        onProgress: () => controller.abort(new Error('enough')),
+      });
+      await expect(stopped).rejects.toThrow('enough');
+      expect(await file.query('select 1 as free')).toEqual([{ free: 1 }]);
+      await expect(file.run(dbt, { signal: controller.signal })).rejects.toThrow('enough');
+      // A run that was stopped left no results: there is nothing to retry.
+      expect(await retry()).toMatchObject({ status: 'nothing to retry' });
+      expect(await build()).toMatchObject({ status: 'success' });
+    });
+
+    it('says that a file in use is worth another try, and then has it', async () => {
+      expect(await file.whileOpen(() => failureOf(build()))).toMatchObject({ retriable: true, summary: null });
+      expect(await build()).toMatchObject({ status: 'success' });
+      expect(await file.whileOpen(() => failureOf(dbt.freshness({ signal })))).toMatchObject({ retriable: true });
+    });
+
+    it('says what is wrong with a project that cannot be read, and reads it anew when it is mended', async () => {
+      await using copy = await file.copyOfProject();
+      await using other = open({ ...file.place(), projectDir: copy.dir });
+      await file.run(other, { vars });
+      const model = join(copy.dir, 'models/gold/dim_genres.sql');
+      const sql = await readFile(model, 'utf8');
+      await writeFile(model, `${sql} {{ no_such_macro() }}`);
+      expect((await failureOf(file.run(other, { vars }))).message).toMatch(/no_such_macro/);
+      await writeFile(model, sql.replace("'Unknown'", "'Not known'"));
+      await file.run(other, { vars });
+      expect(await file.query('select genre_name from gold.dim_genres')).toEqual([{ genre_name: 'Not known' }]);
+    });
+
+    it('goes by the variables of each run', async () => {
+      await file.load(1, [movie(1), movie(2)]);
+      const ranked = async (top: number) => {
+        await file.run(dbt, { vars: { ...vars, top_movies: top } });
+        return await file.query(`select count(*) as n from gold.kpi_top_movies where metric = 'popularity'`);
+      };
+      const popular = (id: number) => ({
+        movieId: id,
+        body: { id, title: 'x', status: 'Released', popularity: id },
+        fetchedAt: 5,
+      });
+      await file.load(2, [popular(1), popular(2)]);
+      expect(await ranked(1)).toEqual([{ n: '1' }]);
+      expect(await ranked(2)).toEqual([{ n: '2' }]);
+    });
+  });
+}

@@ -1,0 +1,104 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { inject } from 'vitest';
+import { systemClock } from '../../../lib/clock.ts';
+import type { DbtPlace } from '../../../lib/dbt/dbt.ts';
+import { snowflakeEnvironment } from '../../../lib/dbt/snowflake-environment.ts';
+import { Secret } from '../../../lib/secret.ts';
+import {
+  openSnowflakeSession,
+  type SnowflakeCredentials,
+  type SnowflakeSession,
+  type SnowflakeSettings,
+} from '../../../lib/warehouse/snowflake/session.ts';
+import { openSnowflakeWarehouse } from '../../../lib/warehouse/snowflake/warehouse.ts';
+import { SnowflakeEmulator } from '../snowflake/emulator.ts';
+import { projectDir, type Row, type WarehouseFile } from './warehouse-file.ts';
+
+export const token = 'token-of-the-tests';
+
+/** A Snowflake with BRONZE in it, filled through the driver, and a place for dbt to run on it. */
+export class SnowflakeTables implements AsyncDisposable {
+  readonly emulator: SnowflakeEmulator;
+  readonly settings: SnowflakeSettings;
+  readonly #session: SnowflakeSession;
+  readonly #workDir: string;
+  #nextOffset = 0;
+
+  private constructor(
+    emulator: SnowflakeEmulator,
+    settings: SnowflakeSettings,
+    session: SnowflakeSession,
+    workDir: string,
+  ) {
+    this.emulator = emulator;
+    this.settings = settings;
+    this.#session = session;
+    this.#workDir = workDir;
+  }
+
+  static async create(): Promise<SnowflakeTables> {
+    const emulator = await SnowflakeEmulator.start();
+    const credentials = { kind: 'token', token: new Secret(token) } as const;
+    const settings = emulator.settings({ credentials, timeoutMs: 60_000 });
+    const session = await openSnowflakeSession({ settings, clock: systemClock, stage: 'test' });
+    const tables = new SnowflakeTables(emulator, settings, session, await mkdtemp(join(tmpdir(), 'dbt-snowflake-')));
+    // As provisioning leaves it: dbt has to find its schemas and the role it grants to, not to make them.
+    for (const schema of ['BRONZE', 'SILVER', 'GOLD']) await tables.query(`create schema if not exists ${schema}`);
+    await tables.query('create role if not exists ANALYST_ROLE');
+    await using loader = await openSnowflakeWarehouse({ settings, clock: systemClock, stage: 'test' });
+    await loader.migrate();
+    return tables;
+  }
+
+  /** Columns by their names in lower case, VARIANT as what is in it. */
+  async query(sql: string): Promise<Record<string, unknown>[]> {
+    return (await this.#session.execute({ sql })).rows;
+  }
+
+  /** Takes over what the file's BRONZE has got since the last call, rows and ledger, documents as the text they are there. */
+  async catchUpWith(file: WarehouseFile): Promise<void> {
+    const [rows, batches] = [`kafka_offset >= ${this.#nextOffset}`, `first_offset >= ${this.#nextOffset}`];
+    await this.#append('raw_movies', await file.query(`select * from bronze.raw_movies where ${rows}`));
+    await this.#append('raw_genres', await file.query(`select * from bronze.raw_genres where ${rows}`));
+    await this.#append('load_batches', await file.query(`select * from bronze.load_batches where ${batches}`));
+    const [next] = await file.query('select max(next_offset) as next_offset from bronze.load_batches');
+    this.#nextOffset = Number(next?.['next_offset']);
+  }
+
+  async #append(table: string, rows: readonly Row[]): Promise<void> {
+    const columns = Object.keys(rows[0] ?? {});
+    // PARSE_JSON is refused within VALUES. 'd': of a key that comes twice the last counts, as in the loader.
+    const selected = columns.map((name, index) =>
+      name === 'raw_data' ? `parse_json(column${index + 1}, 'd')` : `column${index + 1}`,
+    );
+    const sql = `insert into bronze.${table} (${columns.join(', ')})
+      select ${selected.join(', ')} from values (${columns.map(() => '?').join(', ')})`;
+    // Below the number of binds that the driver would send by way of a stage.
+    for (let at = 0; at < rows.length; at += 5_000) {
+      const binds = rows.slice(at, at + 5_000).map((row) => columns.map((name) => row[name] as string | number));
+      await this.#session.execute({ sql, binds });
+    }
+  }
+
+  /** For dbt on it. @param credentials @default the loader's */
+  place(credentials: SnowflakeCredentials = this.settings.credentials): DbtPlace {
+    return {
+      projectDir,
+      environmentDir: inject('dbtEnvironment'),
+      workDir: join(this.#workDir, 'dbt'),
+      env: {
+        PATH: process.env['PATH'],
+        HOME: process.env['HOME'],
+        ...snowflakeEnvironment({ ...this.settings, credentials }),
+      },
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#session[Symbol.asyncDispose]();
+    await this.emulator[Symbol.asyncDispose]();
+    await rm(this.#workDir, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,206 @@
+import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type DuckDBConnection, DuckDBInstance, DuckDBTimestampValue, type Json } from '@duckdb/node-api';
+import { inject } from 'vitest';
+import { type Dbt, type DbtPlace, type DbtRun, openColdDbt } from '../../../lib/dbt/dbt.ts';
+import type { DbtSummary } from '../../../lib/dbt/run-results.ts';
+
+export const root = fileURLToPath(new URL('../../..', import.meta.url));
+export const projectDir = join(root, 'dbt');
+/** The real one, for tests that look at processes. All others start dbt by a server that has imported it. */
+export const environmentDir = join(root, '.tools', 'dbt');
+
+/** One record of `tmdb.raw-movies` as it stands in BRONZE. */
+export interface MovieRecord {
+  readonly movieId: number;
+  /** A document, or the exact text of one. */
+  readonly body: unknown;
+  readonly status?: number;
+  /** Seconds since the start of 2026. */
+  readonly fetchedAt: number;
+}
+
+export interface GenresRecord {
+  readonly language: string;
+  readonly body: unknown;
+  readonly fetchedAt: number;
+}
+
+/** What TMDb answers for a movie it does not have. */
+export const gone = (movieId: number, fetchedAt: number): MovieRecord => ({
+  movieId,
+  body: { success: false, status_code: 34, status_message: 'The resource you requested could not be found.' },
+  status: 404,
+  fetchedAt,
+});
+
+/** A movie that is a drama. */
+export const movie = (movieId: number, fetchedAt = movieId): MovieRecord => ({
+  movieId,
+  body: { id: movieId, title: `movie ${movieId}`, status: 'Released', genres: [{ id: 18, name: 'Drama' }] },
+  fetchedAt,
+});
+
+export type Row = Record<string, Json>;
+
+/** Tables that a run makes and that nothing but BRONZE and the seals decide on. */
+export const derivedTables = [
+  'silver.silver_movies',
+  'silver.silver_genres',
+  'silver.silver_movie_genres',
+  'silver.silver_production_companies',
+  'silver.silver_movie_companies',
+  'gold.dim_genres',
+  'gold.dim_dates',
+  'gold.dim_production_companies',
+  'gold.fact_movies',
+  'gold.bridge_movie_genres',
+  'gold.bridge_movie_companies',
+  'gold.kpi_genre_performance',
+  'gold.kpi_yearly_trends',
+  'gold.kpi_top_movies',
+] as const;
+
+/** A DuckDB file with BRONZE in it, and dbt to run on it. The file is open only while a call lasts. */
+export class WarehouseFile implements AsyncDisposable {
+  readonly dir: string;
+  readonly path: string;
+  #offset = 0;
+
+  private constructor(dir: string, name: string) {
+    this.dir = dir;
+    this.path = join(dir, `${name}.duckdb`);
+  }
+
+  /** @param name of the file, which is the name of the database to dbt: it may need quotes. */
+  static async create(name = 'warehouse'): Promise<WarehouseFile> {
+    const file = new WarehouseFile(await mkdtemp(join(tmpdir(), 'dbt-test-')), name);
+    await file.query(await readFile(join(root, 'lib/warehouse/duckdb/bronze.sql'), 'utf8'));
+    return file;
+  }
+
+  /** Appends a batch under the given number: a lower number than an earlier one's is a loader that committed late. */
+  async load(loadSeq: number, records: readonly MovieRecord[]): Promise<void> {
+    const batchId = `test/tmdb.raw-movies/0/${this.#offset}`;
+    // By the appender, as the loader does: it takes a text for JSON without looking at it.
+    await this.#open(async (connection) => {
+      const rows = await connection.createAppender('raw_movies', 'bronze');
+      for (const [index, { movieId, body, status, fetchedAt }] of records.entries()) {
+        rows.appendBigInt(BigInt(movieId));
+        rows.appendVarchar(textOf(body));
+        rows.appendVarchar(`https://api.themoviedb.org/3/movie/${movieId}`);
+        rows.appendTimestamp(new DuckDBTimestampValue(microseconds('2026-06-01')));
+        rows.appendVarchar(batchId);
+        rows.appendBigInt(BigInt(loadSeq));
+        rows.appendInteger(0);
+        rows.appendBigInt(BigInt(this.#offset + index));
+        rows.appendInteger(status ?? 200);
+        rows.appendTimestamp(new DuckDBTimestampValue(microseconds('2026-01-01') + BigInt(fetchedAt) * 1_000_000n));
+        rows.endRow();
+      }
+      rows.closeSync();
+    });
+    await this.#sealLedger(batchId, loadSeq, 'tmdb.raw-movies', records.length);
+  }
+
+  async loadGenres(loadSeq: number, records: readonly GenresRecord[]): Promise<void> {
+    const batchId = `test/tmdb.raw-genres/0/${this.#offset}`;
+    const rows = records.map((record, index) => [
+      textOf(record.body),
+      batchId,
+      loadSeq,
+      this.#offset + index,
+      record.language,
+      record.fetchedAt,
+    ]);
+    await this.#insert(
+      `insert into bronze.raw_genres
+       select ?, timestamp '2026-06-01', ?, ?, 0, ?, ?, 'https://api.themoviedb.org/3/genre/movie/list',
+         timestamp '2026-01-01' + to_seconds(?)`,
+      rows,
+    );
+    await this.#sealLedger(batchId, loadSeq, 'tmdb.raw-genres', records.length);
+  }
+
+  async #sealLedger(batchId: string, loadSeq: number, topic: string, count: number): Promise<void> {
+    await this.#insert(
+      `insert into bronze.load_batches
+         (load_seq, batch_id, cluster_id, topic, kafka_partition, first_offset, next_offset, row_count, payload_bytes, loaded_at)
+       select ?, ?, 'test', ?, 0, ?, ?, ?, 0, timestamp '2026-06-01'`,
+      [[loadSeq, batchId, topic, this.#offset, this.#offset + count, count]],
+    );
+    this.#offset += count;
+  }
+
+  async #insert(sql: string, rows: readonly (readonly (string | number)[])[]): Promise<void> {
+    await this.#open(async (connection) => {
+      await connection.run('begin');
+      for (const row of rows) await connection.run(sql, [...row]);
+      await connection.run('commit');
+    });
+  }
+
+  async query(sql: string): Promise<Row[]> {
+    return await this.#open(async (connection) => (await connection.runAndReadAll(sql)).getRowObjectsJson());
+  }
+
+  /** Holds the file open, as another process would, while `work` lasts. */
+  whileOpen<T>(work: () => Promise<T>): Promise<T> {
+    return this.#open(work);
+  }
+
+  async #open<T>(work: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
+    const instance = await DuckDBInstance.create(this.path);
+    const connection = await instance.connect();
+    try {
+      return await work(connection);
+    } finally {
+      connection.closeSync();
+      instance.closeSync();
+    }
+  }
+
+  /** Every row of every derived table, in an order that depends on nothing but the rows. */
+  async contents(): Promise<Record<string, Row[]>> {
+    const contents: Record<string, Row[]> = {};
+    for (const table of derivedTables) contents[table] = await this.query(`select * from ${table} order by all`);
+    return contents;
+  }
+
+  /** For dbt on this file, with more in its environment. */
+  place(env: NodeJS.ProcessEnv = {}): DbtPlace {
+    return {
+      projectDir,
+      environmentDir: inject('dbtEnvironment'),
+      workDir: join(this.dir, 'dbt'),
+      env: { PATH: process.env['PATH'], HOME: process.env['HOME'], DUCKDB_PATH: this.path, ...env },
+    };
+  }
+
+  /** A command in a process of its own. */
+  async dbt(options: Partial<DbtRun> = {}, env: NodeJS.ProcessEnv = {}): Promise<DbtSummary> {
+    await using dbt = openColdDbt(this.place(env));
+    return await this.run(dbt, options);
+  }
+
+  /** A project of our own, to change. */
+  async copyOfProject(): Promise<AsyncDisposable & { readonly dir: string }> {
+    const dir = join(this.dir, 'project');
+    await cp(projectDir, dir, { recursive: true });
+    return { dir, [Symbol.asyncDispose]: () => rm(dir, { recursive: true }) };
+  }
+
+  run(dbt: Dbt, options: Partial<DbtRun> = {}): Promise<DbtSummary> {
+    return dbt.run({ command: 'build', signal: new AbortController().signal, ...options });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await rm(this.dir, { recursive: true, force: true });
+  }
+}
+
+const microseconds = (day: string): bigint => BigInt(Date.parse(day)) * 1000n;
+
+const textOf = (body: unknown): string => (typeof body === 'string' ? body : JSON.stringify(body));

@@ -1,0 +1,59 @@
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Kafka, logLevel } from 'kafkajs';
+import type { TestProject } from 'vitest/node';
+import { startBroker } from '../../../lib/kafka/broker.ts';
+import { startLocalBroker } from '../../../lib/kafka/local-broker.ts';
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    readonly brokers: string[];
+  }
+}
+
+export const jarsDir = join(import.meta.dirname, '../../../.tools/kafka');
+
+/**
+ * A new broker makes its groups' coordinator when it is first asked for one. A consumer of kafkajs that meets it while it
+ * loads starts itself again behind the back of whoever stops it, and stays in its group as a ghost for half a minute.
+ */
+async function untilGroupsCanBeMade(brokers: readonly string[]): Promise<void> {
+  const admin = new Kafka({ brokers: [...brokers], logLevel: logLevel.NOTHING }).admin();
+  await admin.connect();
+  try {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        await admin.describeGroups(['none']);
+        return;
+      } catch (error) {
+        if (tries >= 100) throw error;
+        await delay(200);
+      }
+    }
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+/** One broker for all integration tests of a run; KAFKA_BROKERS names one that is there already. */
+export async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const given = process.env['KAFKA_BROKERS'];
+  if (given) {
+    project.provide('brokers', given.split(','));
+    return async () => {};
+  }
+  const dataDir = await mkdtemp(join(tmpdir(), 'tmdb-stream-kafka-'));
+  // The cleaner at once, so that a test sees what compaction leaves.
+  const properties = { 'log.cleaner.backoff.ms': '200', 'log.initial.task.delay.ms': '500' };
+  const start = existsSync(jarsDir) ? startLocalBroker : startBroker;
+  const broker = await start({ dataDir, jarsDir, properties });
+  await untilGroupsCanBeMade(broker.brokers);
+  project.provide('brokers', [...broker.brokers]);
+  return async () => {
+    await broker[Symbol.asyncDispose]();
+    await rm(dataDir, { recursive: true, force: true });
+  };
+}

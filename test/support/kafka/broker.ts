@@ -1,0 +1,102 @@
+import { randomUUID } from 'node:crypto';
+import { type Kafka as Client, Partitioners } from 'kafkajs';
+import { pino } from 'pino';
+import { inject } from 'vitest';
+import { createKafka } from '../../../lib/kafka/client.ts';
+import type { Codec } from '../../../schemas/codec.ts';
+import type { TopicName } from '../../../schemas/topics.ts';
+
+export const silent = pino({ level: process.env['LOG_LEVEL'] ?? 'silent' });
+
+/** A client of the broker that all integration tests share. */
+export const testKafka = (): Client =>
+  createKafka({ brokers: inject('brokers'), ssl: false, sasl: undefined, clientId: 'test', log: silent });
+
+/** A topic and a group that no other test has. */
+export const uniqueName = (what: string): TopicName => `${what}-${randomUUID()}` as TopicName;
+
+export interface TestTopic {
+  readonly partitions?: number;
+  readonly config?: Readonly<Record<string, string>>;
+}
+
+export async function createTopic(kafka: Client, { partitions = 1, config = {} }: TestTopic = {}): Promise<TopicName> {
+  const topic = uniqueName('test');
+  await makeTopic(kafka, topic, { partitions, config });
+  return topic;
+}
+
+export async function makeTopic(kafka: Client, topic: TopicName, options: TestTopic): Promise<void> {
+  const configEntries = Object.entries(options.config ?? {}).map(([name, value]) => ({ name, value }));
+  await withAdmin(kafka, (admin) =>
+    admin.createTopics({ topics: [{ topic, numPartitions: options.partitions ?? 1, configEntries }] }),
+  );
+}
+
+export async function withAdmin<T>(kafka: Client, use: (admin: ReturnType<Client['admin']>) => Promise<T>): Promise<T> {
+  const admin = kafka.admin();
+  await admin.connect();
+  try {
+    return await use(admin);
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+/** Writes values with their index as key, in one request. */
+export async function write(kafka: Client, topic: TopicName, values: readonly string[], partition = 0): Promise<void> {
+  await writeMessages(
+    kafka,
+    topic,
+    values.map((value, index) => ({ key: String(index), value, partition })),
+  );
+}
+
+export async function writeMessages(
+  kafka: Client,
+  topic: TopicName,
+  messages: { key: string; value: string | Buffer | null; partition?: number; timestamp?: string }[],
+): Promise<void> {
+  const producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner });
+  await producer.connect();
+  try {
+    await producer.send({ topic, messages });
+  } finally {
+    await producer.disconnect();
+  }
+}
+
+/** Text as it is. */
+export const textCodec: Codec<string> = { encode: (text) => Buffer.from(text), decode: (bytes) => bytes.toString() };
+
+export const numbers = (count: number, from = 0): string[] => Array.from({ length: count }, (_, i) => String(from + i));
+
+/** Deletes what lies before `offset` (-1: everything), as retention would. */
+export async function deleteRecords(kafka: Client, topic: TopicName, offset: string, partition = 0): Promise<void> {
+  await withAdmin(kafka, async (admin) => {
+    // kafkajs looks only among topics it was asked about before.
+    await admin.fetchTopicOffsets(topic);
+    await admin.deleteTopicRecords({ topic, partitions: [{ partition, offset }] });
+  });
+}
+
+/** Commits as the only member of a group. */
+export async function commitAs(
+  kafka: Client,
+  groupId: string,
+  topic: TopicName,
+  partition: number,
+  offset: bigint,
+): Promise<void> {
+  const consumer = kafka.consumer({ groupId, maxWaitTimeInMs: 50 });
+  await consumer.connect();
+  try {
+    await consumer.subscribe({ topic, fromBeginning: true });
+    const joined = new Promise((resolve) => consumer.on(consumer.events.GROUP_JOIN, resolve));
+    await consumer.run({ autoCommit: false, eachBatchAutoResolve: false, eachBatch: async () => {} });
+    await joined;
+    await consumer.commitOffsets([{ topic, partition, offset: String(offset) }]);
+  } finally {
+    await consumer.disconnect();
+  }
+}

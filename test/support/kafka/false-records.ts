@@ -1,0 +1,69 @@
+import { movieIdCodec, rawGenresCodec, rawMovieCodec } from '../../../schemas/codecs.ts';
+import type { DeadLetterReason, RawMovie } from '../../../schemas/records.ts';
+import { topics } from '../../../schemas/topics.ts';
+import { rawMovie } from './kafka-fixture.ts';
+
+/** A record that can be decoded and says what is not so. */
+export interface FalseRecord {
+  /** Completes "a record ...". */
+  readonly name: string;
+  readonly topic: typeof topics.movieIds | typeof topics.rawMovies | typeof topics.rawGenres;
+  readonly key: string | null;
+  readonly value: Buffer;
+  readonly reason: DeadLetterReason;
+}
+
+const minute = 60_000;
+const tenYears = 10 * 365 * 24 * 60 * minute;
+const ahead = (ms: number) => new Date(Date.now() + ms);
+
+const raw = (name: string, reason: DeadLetterReason, key: string | null, more: Partial<RawMovie>): FalseRecord => {
+  const value = rawMovieCodec.encode({ ...rawMovie(more.movieId ?? 603), ...more });
+  return { name, topic: topics.rawMovies, key, value, reason };
+};
+
+const id = (
+  name: string,
+  reason: DeadLetterReason,
+  key: string,
+  { movieId = 603, requestedAt = new Date() }: { readonly movieId?: number; readonly requestedAt?: Date },
+): FalseRecord => {
+  const value = movieIdCodec.encode({ movieId, reason: 'manual', page: null, rank: null, requestedAt });
+  return { name, topic: topics.movieIds, key, value, reason };
+};
+
+const genres = (
+  name: string,
+  reason: DeadLetterReason,
+  key: string | null,
+  { language = 'en', fetchedAt = new Date() }: { readonly language?: string; readonly fetchedAt?: Date },
+): FalseRecord => {
+  const sourceUrl = 'https://api.themoviedb.org/3/genre/movie/list';
+  const value = rawGenresCodec.encode({ language, sourceUrl, fetchedAt, body: Buffer.from('{"genres":[]}') });
+  return { name, topic: topics.rawGenres, key, value, reason };
+};
+
+const gone = Buffer.from('{"success":false,"status_code":34}');
+
+/** Each breaks one rule; a new kind is a new row. */
+export const falseRecords: readonly FalseRecord[] = [
+  raw('of another movie than its key', 'id_mismatch', '604', { movieId: 603 }),
+  raw('whose document is another movie', 'id_mismatch', '603', { body: rawMovie(604).body }),
+  raw('whose document has its id as a text', 'id_mismatch', '603', { body: Buffer.from('{"id":"603"}') }),
+  raw('of an answer without a key', 'id_mismatch', null, {}),
+  raw('of movie -7', 'id_mismatch', '-7', { movieId: -7 }),
+  raw('of movie 0', 'id_mismatch', '0', { movieId: 0 }),
+  raw('of a 404 under the key of another movie', 'id_mismatch', '604', { httpStatus: 404, body: gone }),
+  raw('of a 404 that is a proxy page', 'unexpected_status', '603', { httpStatus: 404, body: Buffer.from('{}') }),
+  raw('of status 500', 'unexpected_status', '603', { httpStatus: 500 }),
+  raw('of an answer in 61 minutes', 'time_in_future', '603', { fetchedAt: ahead(61 * minute) }),
+  raw('of an answer in ten years', 'time_in_future', '603', { fetchedAt: ahead(tenYears) }),
+  raw('of an answer before 1970', 'undecodable_record', '603', { fetchedAt: new Date(-1) }),
+  genres('of genres under another language', 'id_mismatch', 'fr', {}),
+  genres('of genres without a key', 'id_mismatch', null, {}),
+  genres('of genres in no language', 'id_mismatch', 'x', { language: 'x' }),
+  genres('of genres in ten years', 'time_in_future', 'en', { fetchedAt: ahead(tenYears) }),
+  id('that asks for another movie than its key', 'id_mismatch', '604', {}),
+  id('that asks for movie -7', 'id_mismatch', '-7', { movieId: -7 }),
+  id('that asks in ten years', 'time_in_future', '603', { requestedAt: ahead(tenYears) }),
+];

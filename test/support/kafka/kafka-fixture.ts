@@ -1,0 +1,264 @@
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { ConfigResourceTypes, type Kafka, type Message, Partitioners } from 'kafkajs';
+import { vi } from 'vitest';
+import type { MovieOutcome } from '../../../consumers/movie-details.ts';
+import { systemClock } from '../../../lib/clock.ts';
+import { loadConfig } from '../../../lib/config.ts';
+import { Health } from '../../../lib/health.ts';
+import { createAdmin } from '../../../lib/kafka/admin.ts';
+import { createKafka } from '../../../lib/kafka/client.ts';
+import { readTopic } from '../../../lib/kafka/read-topic.ts';
+import type { Offsets } from '../../../lib/kafka/topic.ts';
+import { createMetrics } from '../../../lib/metrics.ts';
+import { noProgress } from '../../../lib/progress.ts';
+import { type Context, openPlatform, type Platform } from '../../../pipeline/platform.ts';
+import { endsOf, fetchMovies, type Loaded, loadBronze } from '../../../pipeline/stages.ts';
+import { GeneratedCatalogue } from '../../../sandbox/catalogue-generated.ts';
+import type { Sandbox } from '../../../sandbox/server.ts';
+import { deadLetterCodec, movieIdCodec, rawMovieCodec } from '../../../schemas/codecs.ts';
+import type { RawMovie } from '../../../schemas/records.ts';
+import { type TopicName, topics } from '../../../schemas/topics.ts';
+import { type AuditReport, audit } from '../audit/audit.ts';
+import { FaultProxy } from '../network/fault-proxy.ts';
+import { advertisedAs } from '../network/network-fleet.ts';
+import { type Outcome, Workspace } from '../processes/cli.ts';
+import { FleetBroker } from '../processes/fleet.ts';
+import { silent, withAdmin } from './broker.ts';
+
+/** Movies of the sandbox that a fetcher on this ground asks. */
+export const sandboxMovies = 400;
+
+/** A stage that runs in this process until it is stopped, at the latest when it is disposed of. */
+export interface RunningStage<T> extends AsyncDisposable {
+  /** What the stage returned or threw. */
+  readonly ended: Promise<T>;
+  /** Rows that it has loaded so far. */
+  rows(): Promise<number>;
+  /** Drains it. @returns what `ended` is. */
+  stop(): Promise<T>;
+}
+
+/**
+ * A real broker behind a proxy, for stages one at a time: in this process, or as commands. The topics are made anew for each
+ * test; a DuckDB file of a new name goes with them.
+ */
+export class KafkaGround implements AsyncDisposable {
+  readonly dataDir: string;
+  readonly proxy: FaultProxy;
+  readonly broker: FleetBroker;
+  readonly kafka: Kafka;
+  readonly #workspace: Workspace;
+  #files = 0;
+  #fileDir: string;
+
+  private constructor(workspace: Workspace, proxy: FaultProxy, broker: FleetBroker) {
+    this.#workspace = workspace;
+    this.dataDir = workspace.dataDir;
+    this.#fileDir = workspace.dataDir;
+    this.proxy = proxy;
+    this.broker = broker;
+    this.kafka = createKafka({ brokers: [proxy.address], ssl: false, sasl: undefined, clientId: 'test', log: silent });
+  }
+
+  /** @param properties of the broker, beside its own. */
+  static async open(properties: Readonly<Record<string, string>> = {}): Promise<KafkaGround> {
+    const workspace = new Workspace();
+    const proxy = await FaultProxy.start();
+    const broker = await FleetBroker.start(join(workspace.dataDir, 'kafka'), {
+      properties: { ...advertisedAs(proxy), 'group.initial.rebalance.delay.ms': '0', ...properties },
+    });
+    proxy.pointTo(broker.address);
+    return new KafkaGround(workspace, proxy, broker);
+  }
+
+  get duckdbPath(): string {
+    return join(this.#fileDir, `${this.#files}.duckdb`);
+  }
+
+  /** Settings of every stage; `env` wins. */
+  settings(env: Readonly<Record<string, string>> = {}): Record<string, string> {
+    return {
+      DATA_DIR: this.dataDir,
+      DUCKDB_PATH: this.duckdbPath,
+      KAFKA_BROKERS: this.proxy.address,
+      KAFKA_SESSION_TIMEOUT: '2s',
+      LOAD_MAX_AGE: '200ms',
+      TMDB_TOKEN: 'any',
+      ...env,
+    };
+  }
+
+  /** Our topics, empty, and a file that is not there yet. */
+  async makeAnew(partitions = 2): Promise<void> {
+    this.newFile();
+    await this.deleteTopics(Object.values(topics));
+    await this.ensureTopics(partitions);
+  }
+
+  /** From now on everybody is told of a DuckDB file that is not there yet. */
+  newFile(folder = this.dataDir): void {
+    this.#fileDir = folder;
+    this.#files += 1;
+  }
+
+  /** Deletes those that are there, and waits until they are gone: until then nobody would make them anew. */
+  async deleteTopics(names: readonly TopicName[]): Promise<void> {
+    await withAdmin(this.kafka, async (admin) => {
+      const there = async () => (await admin.listTopics()).filter((topic) => names.some((name) => name === topic));
+      const old = await there();
+      if (old.length > 0) await admin.deleteTopics({ topics: old });
+      await vi.waitUntil(async () => (await there()).length === 0, { timeout: 20_000, interval: 50 });
+    });
+  }
+
+  /** Makes those of our topics that are missing. */
+  async ensureTopics(partitions: number): Promise<void> {
+    await using admin = await createAdmin(this.kafka);
+    await admin.ensureTopics({ partitions, replicationFactor: 1, rawRetentionMs: 15_552_000_000 });
+  }
+
+  /** Sets a topic's settings; those that are not named get their standard back. */
+  async configure(topic: TopicName, settings: Readonly<Record<string, string>>): Promise<void> {
+    const configEntries = Object.entries(settings).map(([name, value]) => ({ name, value }));
+    const resources = [{ type: ConfigResourceTypes.TOPIC, name: topic, configEntries }];
+    await withAdmin(this.kafka, (admin) => admin.alterConfigs({ validateOnly: false, resources }));
+  }
+
+  /** Publishes answers about the movies `from + 1`, `from + 2`, ... @param bytes of each document. */
+  publish(count: number, { from = 0, bytes = 500 } = {}): Promise<void> {
+    const movies = Array.from({ length: count }, (_, index) => rawMovie(from + index + 1, bytes));
+    const messages = movies.map((movie) => ({ key: String(movie.movieId), value: rawMovieCodec.encode(movie) }));
+    return this.write(topics.rawMovies, messages, Math.ceil(5_000_000 / Math.max(bytes, 200_000)));
+  }
+
+  /** Publishes ids of the sandbox's popular list, from the place `from` on. */
+  publishIds(count: number, from = 0): Promise<void> {
+    const catalogue = new GeneratedCatalogue({ seed: 1, movies: sandboxMovies });
+    const asked = { reason: 'manual', page: null, rank: null, requestedAt: new Date() } as const;
+    const ids = Array.from({ length: count }, (_, index) => catalogue.idAtRank(from + index));
+    return this.write(
+      topics.movieIds,
+      ids.map((movieId) => ({ key: String(movieId), value: movieIdCodec.encode({ movieId, ...asked }) })),
+    );
+  }
+
+  /**
+   * Writes records as they are; each once, however often the client has to try.
+   * @param perRequest of them at most: Kafka takes no more bytes at once than of one large record.
+   */
+  async write(topic: TopicName, messages: readonly Message[], perRequest = 25): Promise<void> {
+    const producer = this.kafka.producer({
+      ...{ idempotent: true, maxInFlightRequests: 1, createPartitioner: Partitioners.DefaultPartitioner },
+    });
+    await producer.connect();
+    try {
+      for (let from = 0; from < messages.length; from += perRequest) {
+        await producer.send({ topic, messages: messages.slice(from, from + perRequest) });
+      }
+    } finally {
+      await producer.disconnect();
+    }
+  }
+
+  /** Origin and reason of each, in order. */
+  async deadLetters(): Promise<[string, string][]> {
+    const found: [string, string][] = [];
+    await readTopic(this.kafka, topics.deadLetters, ({ key, value }) => {
+      if (value) found.push([String(key), deadLetterCodec.decode(value).reason]);
+    });
+    return found.sort();
+  }
+
+  /** Runs `work` with a platform of its own, as the command line does. */
+  start<T>(
+    work: (platform: Platform, context: Context) => Promise<T>,
+    env: Readonly<Record<string, string>> = {},
+  ): RunningStage<T> {
+    const stop = new AbortController();
+    const context: Context = {
+      config: loadConfig(this.settings(env)),
+      log: silent,
+      progress: noProgress,
+      signal: stop.signal,
+      metrics: createMetrics('test'),
+      health: new Health(systemClock),
+    };
+    const run = async () => {
+      await using platform = openPlatform(context);
+      return await work(platform, context);
+    };
+    const ended = run();
+    ended.catch(() => {});
+    const stopNow = () => {
+      stop.abort(new Error('stopped by the test'));
+      return ended;
+    };
+    return {
+      ended,
+      rows: async () => (await context.metrics.bronzeRows.get()).values.reduce((sum, { value }) => sum + value, 0),
+      stop: stopNow,
+      [Symbol.asyncDispose]: async () => void (await stopNow().catch(() => {})),
+    };
+  }
+
+  /** A loader that runs until it is stopped. */
+  startLoader(env: Readonly<Record<string, string>> = {}): RunningStage<Loaded> {
+    return this.start((platform, context) => loadBronze(platform, context), env);
+  }
+
+  /** Loads all there is now. */
+  loadOnce(env: Readonly<Record<string, string>> = {}): Promise<Loaded> {
+    const work = async (platform: Platform, context: Context) => {
+      // Topics that are refused end it here, with nothing else under way.
+      await platform.kafka();
+      const until = endsOf(platform, [topics.rawMovies, topics.rawGenres]);
+      return loadBronze(platform, context, { until });
+    };
+    return this.start(work, env).ended;
+  }
+
+  /** Fetches all whose ids wait now. @param onStarted is called when the topics were examined, before the first is fetched. */
+  fetchOnce(sandbox: Sandbox, onStarted = async () => {}): Promise<Record<MovieOutcome, number>> {
+    const work = async (platform: Platform, context: Context) => {
+      await platform.kafka();
+      await onStarted();
+      const until = (await endsOf(platform, [topics.movieIds])).get(topics.movieIds);
+      return fetchMovies(platform, context, until);
+    };
+    return this.start(work, { TMDB_BASE_URL: sandbox.url, TMDB_RATE_LIMIT: '1000/1s' }).ended;
+  }
+
+  /** The command line, in a process of its own. */
+  cli(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Outcome> {
+    return this.#workspace.run(args, this.settings(env));
+  }
+
+  /** The audit of the file of now, as far as BRONZE. No loader may be at it: one process has one lock on it. */
+  audit(): Promise<AuditReport> {
+    return audit(
+      { dataDir: this.dataDir, duckdbPath: this.duckdbPath },
+      { brokers: [this.proxy.address], onlyBronze: true },
+    );
+  }
+
+  async ends(topic: TopicName): Promise<Offsets> {
+    await using admin = await createAdmin(this.kafka);
+    return (await admin.topicOffsets(topic)).high;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.broker[Symbol.asyncDispose]();
+    await this.proxy[Symbol.asyncDispose]();
+    this.#workspace[Symbol.dispose]();
+  }
+}
+
+/** TMDb's answer about a movie, as far as the loader looks at it; nothing in it packs well. @param bytes of the document. */
+export const rawMovie = (movieId: number, bytes = 500): RawMovie => ({
+  movieId,
+  sourceUrl: `https://api.themoviedb.org/3/movie/${movieId}`,
+  httpStatus: 200,
+  fetchedAt: new Date(),
+  body: Buffer.from(JSON.stringify({ id: movieId, overview: randomBytes(Math.ceil(bytes * 0.75)).toString('base64') })),
+});

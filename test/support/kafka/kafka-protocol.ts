@@ -1,0 +1,95 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import type { Connection, Direction, Toxic } from '../network/fault-proxy.ts';
+import { toxicOf } from '../network/toxics.ts';
+
+/** As much of Kafka's protocol as the tests need to write or to change by hand: https://kafka.apache.org/protocol */
+const api = { offsetCommit: 8, alterClientQuotas: 49 } as const;
+export const errorCode = { ILLEGAL_GENERATION: 22, UNKNOWN_MEMBER_ID: 25, REBALANCE_IN_PROGRESS: 27 } as const;
+
+/** Puts a stream together again as the requests or answers that it is made of, each with its length in front. */
+class Frames {
+  #rest = Buffer.alloc(0);
+
+  *take(bytes: Buffer): Generator<Buffer> {
+    this.#rest = Buffer.concat([this.#rest, bytes]);
+    while (this.#rest.length >= 4 && this.#rest.length >= 4 + this.#rest.readInt32BE()) {
+      const end = 4 + this.#rest.readInt32BE();
+      yield this.#rest.subarray(0, end);
+      this.#rest = this.#rest.subarray(end);
+    }
+  }
+}
+
+/** The broker's answers to the next commits say that each partition was refused. Of connections that are opened from now on. */
+export function refuseCommits(code: number, times: number): Toxic {
+  const since = performance.now();
+  const links = new WeakMap<Connection, Record<Direction, Frames> & { readonly commits: Set<number> }>();
+  const toxic = toxicOf(
+    `${times} commits refused with ${code}`,
+    async function* ({ bytes, direction, connection }, strike) {
+      if (connection.openedAt < since) return yield bytes;
+      const link = links.get(connection) ?? { up: new Frames(), down: new Frames(), commits: new Set() };
+      links.set(connection, link);
+      for (const frame of link[direction].take(bytes)) {
+        if (direction === 'up' && frame.readInt16BE(4) === api.offsetCommit) link.commits.add(frame.readInt32BE(8));
+        if (direction === 'down' && link.commits.delete(frame.readInt32BE(4)) && toxic.strikes < times) {
+          refuse(frame, code);
+          strike();
+        }
+        yield frame;
+      }
+    },
+  );
+  return toxic;
+}
+
+/** Writes the code into each partition of an OffsetCommit answer, versions 3 to 7. */
+function refuse(frame: Buffer, code: number): void {
+  let at = 4 + 4 + 4; // length, correlation id, throttle time
+  const topics = frame.readInt32BE(at);
+  at += 4;
+  for (let topic = 0; topic < topics; topic += 1) {
+    at += 2 + frame.readInt16BE(at);
+    const partitions = frame.readInt32BE(at);
+    at += 4;
+    for (let partition = 0; partition < partitions; partition += 1) {
+      frame.writeInt16BE(code, at + 4);
+      at += 6;
+    }
+  }
+}
+
+/** Sets what every client may write, in bytes a second; null: as much as it likes. */
+export async function setProducerQuota(broker: string, bytesPerSecond: number | null): Promise<void> {
+  const body = Buffer.concat([
+    int32(1), // one entry
+    ...[int32(1), string('client-id'), int16(-1)], // of every client id that has none of its own
+    ...[int32(1), string('producer_byte_rate'), double(bytesPerSecond ?? 0), int8(bytesPerSecond === null ? 1 : 0)],
+    int8(0), // for real
+  ]);
+  const header = Buffer.concat([int16(api.alterClientQuotas), int16(0), int32(1), string('test')]);
+  const [host, port] = broker.split(':');
+  const socket = connect({ host, port: Number(port) });
+  try {
+    socket.write(Buffer.concat([int32(header.length + body.length), header, body]));
+    const [answer] = (await once(socket, 'data')) as [Buffer];
+    // Length, correlation id, throttle time, number of entries.
+    const code = answer.readInt16BE(16);
+    if (code !== 0) throw new Error(`the broker refused the quota with ${code}`);
+  } finally {
+    socket.destroy();
+  }
+}
+
+function written(bytes: number, write: (buffer: Buffer) => void): Buffer {
+  const buffer = Buffer.alloc(bytes);
+  write(buffer);
+  return buffer;
+}
+
+const int8 = (value: number) => written(1, (buffer) => buffer.writeInt8(value));
+const int16 = (value: number) => written(2, (buffer) => buffer.writeInt16BE(value));
+const int32 = (value: number) => written(4, (buffer) => buffer.writeInt32BE(value));
+const double = (value: number) => written(8, (buffer) => buffer.writeDoubleBE(value));
+const string = (text: string) => Buffer.concat([int16(text.length), Buffer.from(text)]);

@@ -1,0 +1,92 @@
+import type { ConsumerRecord, Offsets, PartitionHandler, PartitionSource } from '../../../lib/kafka/topic.ts';
+import type { TopicName } from '../../../schemas/topics.ts';
+import { settle } from '../clock/manual-clock.ts';
+import { keyOf } from './key-of.ts';
+
+/** The id that topics in memory have. */
+export const memoryTopicId = 'topic-in-memory';
+
+/**
+ * Partitions in memory. Assigns all of them, hands out what follows the position it is told in pieces of `pieceSize`
+ * records, and goes on handing out what is appended until it is stopped.
+ */
+export class MemoryPartitionSource implements PartitionSource {
+  readonly committed = new Map<string, bigint>();
+  readonly #assigned = new Map<string, [TopicName, number]>();
+  readonly #records: ConsumerRecord[] = [];
+  /** Ends of partitions whose last offsets are holes. */
+  readonly #holes = new Map<string, bigint>();
+  readonly #pieceSize: number;
+
+  constructor(pieceSize = 3) {
+    this.#pieceSize = pieceSize;
+  }
+
+  /** The next offsets of a partition, as one record that stands for a batch which cannot be read. */
+  appendUnreadable(topic: TopicName, partition: number, offsets: number): void {
+    const offset = this.end(topic, partition);
+    this.append(topic, partition, Array(offsets).fill(undefined));
+    const lastOffset = offset + BigInt(offsets - 1);
+    const unusable = {
+      reason: 'unreadable_batch',
+      message: 'no',
+      valueBytes: 9,
+      valueSha256: null,
+      lastOffset,
+    } as const;
+    this.#records.push({ topic, partition, offset, timestamp: 0, key: null, value: null, unusable });
+  }
+
+  /** The value of the next offset of a partition; `undefined` leaves a hole, as compaction does. */
+  append(topic: TopicName, partition: number, values: readonly (Buffer | null | undefined)[]): void {
+    this.#assigned.set(`${topic}/${partition}`, [topic, partition]);
+    const offset = this.end(topic, partition);
+    values.forEach((value, index) => {
+      const record = { topic, partition, offset: offset + BigInt(index), timestamp: 0 };
+      if (value === undefined) this.#holes.set(`${topic}/${partition}`, record.offset + 1n);
+      else this.#records.push({ ...record, key: keyOf(topic, value), value });
+    });
+  }
+
+  /** One record under a key of the test's own. */
+  appendKeyed(topic: TopicName, partition: number, key: Buffer | null, value: Buffer | null): void {
+    this.#assigned.set(`${topic}/${partition}`, [topic, partition]);
+    this.#records.push({ topic, partition, offset: this.end(topic, partition), timestamp: 0, key, value });
+  }
+
+  end(topic: TopicName, partition: number): bigint {
+    const last = this.#of(topic, partition).at(-1)?.offset ?? -1n;
+    const hole = this.#holes.get(`${topic}/${partition}`) ?? 0n;
+    return last + 1n > hole ? last + 1n : hole;
+  }
+
+  async run(handler: PartitionHandler, { signal }: { readonly signal: AbortSignal }): Promise<void> {
+    const next = new Map<string, bigint>();
+    while (!signal.aborted) {
+      for (const [topic, partition] of this.#partitions()) {
+        const key = `${topic}/${partition}`;
+        if (!next.has(key)) next.set(key, (await handler.position(topic, partition, memoryTopicId)) ?? 0n);
+        const from = next.get(key) ?? 0n;
+        const left = this.#of(topic, partition).filter(({ offset }) => offset >= from);
+        const records = left.slice(0, this.#pieceSize);
+        const end = left.length > records.length ? (records.at(-1)?.offset ?? from) + 1n : this.end(topic, partition);
+        if (end <= from || signal.aborted) continue;
+        next.set(key, end);
+        await handler.records({ topic, partition, records, next: end });
+      }
+      await settle();
+    }
+  }
+
+  async commit(topic: TopicName, next: Offsets): Promise<void> {
+    for (const [partition, offset] of next) this.committed.set(`${topic}/${partition}`, offset);
+  }
+
+  #of(topic: TopicName, partition: number): ConsumerRecord[] {
+    return this.#records.filter((record) => record.topic === topic && record.partition === partition);
+  }
+
+  #partitions(): [TopicName, number][] {
+    return [...this.#assigned.values()];
+  }
+}

@@ -1,0 +1,35 @@
+import type { ConsumerRecord, RecordSource } from '../../../lib/kafka/topic.ts';
+import { topics } from '../../../schemas/topics.ts';
+import { keyOf } from './key-of.ts';
+
+/** A topic's read side in memory: hands out its records one after the other, then ends. */
+export class MemoryRecordSource implements RecordSource {
+  /** Offsets whose record is done. */
+  readonly done: bigint[] = [];
+  readonly #records: readonly ConsumerRecord[];
+
+  constructor(records: readonly ConsumerRecord[]) {
+    this.#records = records;
+  }
+
+  async run(handle: (record: ConsumerRecord) => Promise<void>): Promise<void> {
+    for (const record of this.#records) {
+      await handle(record);
+      this.done.push(record.offset);
+    }
+  }
+}
+
+/** A record of the ids topic as Kafka would hold it. @param key @default the one that our producers give it. */
+export const consumerRecord = (
+  offset: number,
+  value: Buffer | null,
+  key = keyOf(topics.movieIds, value),
+): ConsumerRecord => ({
+  topic: topics.movieIds,
+  partition: 0,
+  offset: BigInt(offset),
+  timestamp: Date.UTC(2026, 0, 1),
+  key,
+  value,
+});

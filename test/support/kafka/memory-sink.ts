@@ -1,0 +1,16 @@
+import type { ProducerRecord, Sink } from '../../../lib/kafka/topic.ts';
+
+/** A topic's write side in memory: keeps what was published, in order. */
+export class MemorySink<T> implements Sink<T> {
+  readonly records: ProducerRecord<T>[] = [];
+
+  async publish(records: readonly ProducerRecord<T>[]): Promise<void> {
+    this.records.push(...records);
+  }
+
+  get values(): T[] {
+    return this.records.map((record) => record.value);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+}

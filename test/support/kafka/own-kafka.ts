@@ -1,0 +1,105 @@
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { vi } from 'vitest';
+import { systemClock } from '../../../lib/clock.ts';
+import { loadConfig } from '../../../lib/config.ts';
+import { Health } from '../../../lib/health.ts';
+import { type Broker, startBroker } from '../../../lib/kafka/broker.ts';
+import { createKafka } from '../../../lib/kafka/client.ts';
+import { startLocalBroker } from '../../../lib/kafka/local-broker.ts';
+import { createMetrics } from '../../../lib/metrics.ts';
+import { noProgress } from '../../../lib/progress.ts';
+import { type Context, openPlatform, type Platform } from '../../../pipeline/platform.ts';
+import { topics } from '../../../schemas/topics.ts';
+import { type Outcome, Workspace } from '../processes/cli.ts';
+import { silent, withAdmin } from './broker.ts';
+import { jarsDir } from './broker-setup.ts';
+
+/** A broker of one test file's own, for what goes by our topics' names; each test begins with empty topics. */
+export class OwnKafka implements AsyncDisposable {
+  readonly #broker: Broker;
+  readonly #dataDir: string;
+
+  private constructor(broker: Broker, dataDir: string) {
+    this.#broker = broker;
+    this.#dataDir = dataDir;
+  }
+
+  /** @param properties of the broker, where it runs from its jars. */
+  static async start(properties: Readonly<Record<string, string>> = {}): Promise<OwnKafka> {
+    const dataDir = await mkdtemp(join(tmpdir(), 'tmdb-stream-own-kafka-'));
+    const start = existsSync(jarsDir) ? startLocalBroker : startBroker;
+    return new OwnKafka(await start({ dataDir, jarsDir, properties }), dataDir);
+  }
+
+  /** Empty topics, an empty data folder, and clients of the real platform. */
+  async begin(): Promise<Stage> {
+    const env = { KAFKA_BROKERS: this.#broker.brokers.join(), KAFKA_PARTITIONS: '2' };
+    const client = createKafka({
+      brokers: this.#broker.brokers,
+      ssl: false,
+      sasl: undefined,
+      clientId: 'test',
+      log: silent,
+    });
+    await withAdmin(client, async (admin) => {
+      const ours = new Set<string>(Object.values(topics));
+      const there = async () => (await admin.listTopics()).filter((topic) => ours.has(topic));
+      await admin.deleteTopics({ topics: await there() });
+      // Until then no one would create them again.
+      await vi.waitUntil(async () => (await there()).length === 0, { timeout: 20_000, interval: 50 });
+    });
+    const workspace = new Workspace(env);
+    const context: Context = {
+      config: loadConfig({ DATA_DIR: workspace.dataDir, ...env }),
+      log: silent,
+      progress: noProgress,
+      signal: new AbortController().signal,
+      metrics: createMetrics('test'),
+      health: new Health(systemClock),
+    };
+    const platform = openPlatform(context);
+    return new Stage(context, platform, workspace, await platform.kafka());
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#broker[Symbol.asyncDispose]();
+    await rm(this.#dataDir, { recursive: true, force: true });
+  }
+}
+
+/** What one test has to play with. */
+export class Stage implements AsyncDisposable {
+  readonly context: Context;
+  readonly platform: Platform;
+  readonly kafka: Awaited<ReturnType<Platform['kafka']>>;
+  readonly #workspace: Workspace;
+
+  constructor(context: Context, platform: Platform, workspace: Workspace, kafka: Stage['kafka']) {
+    this.context = context;
+    this.platform = platform;
+    this.kafka = kafka;
+    this.#workspace = workspace;
+  }
+
+  /** The command line as a person would run it. */
+  run(args: readonly string[]): Promise<Outcome> {
+    return this.#workspace.run(args);
+  }
+
+  /** The first offset behind each of our topics' partitions: nothing was written when they stay the same. */
+  async ends(): Promise<Record<string, readonly (readonly [number, bigint])[]>> {
+    const entries = Object.values(topics).map(async (topic) => {
+      const { high } = await this.kafka.admin.topicOffsets(topic);
+      return [topic, [...high].toSorted(([a], [b]) => a - b)] as const;
+    });
+    return Object.fromEntries(await Promise.all(entries));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.platform[Symbol.asyncDispose]();
+    this.#workspace[Symbol.dispose]();
+  }
+}

@@ -1,0 +1,129 @@
+import { createGzip, gzipSync, zstdCompressSync } from 'node:zlib';
+import { movieIdCodec, rawGenresCodec, rawMovieCodec } from '../../../schemas/codecs.ts';
+import type { DeadLetterReason } from '../../../schemas/records.ts';
+import { type TopicName, topics } from '../../../schemas/topics.ts';
+import { rawMovie } from './kafka-fixture.ts';
+import { codecs, rawBatch, rawBatchOf, rawRecord } from './raw-batches.ts';
+
+/** The topics that a service of ours reads and parks from. */
+export const readTopics = [topics.movieIds, topics.rawMovies, topics.rawGenres] as const;
+export type ReadTopicName = (typeof readTopics)[number];
+
+/**
+ * Something that was found, or could be found, in a topic and that once stopped a consumer or ruled over what others wrote. The
+ * table below is what `faults/poisons.test.ts` puts into a cluster; a new kind is a new row, and every promise of that test holds
+ * for it.
+ */
+export interface Poison {
+  /** Completes "a topic with ...". */
+  readonly name: string;
+  /** Where it makes sense; without it, in all of `readTopics`. */
+  readonly topics?: readonly ReadTopicName[];
+  /** Batches as they go into one partition. `movieId`: one that no other record is about. */
+  readonly batches: (topic: ReadTopicName, movieId: number) => Promise<readonly Buffer[]> | readonly Buffer[];
+  /** What comes of it: so many letters a topic, with this reason. */
+  readonly letters: number;
+  readonly reason: DeadLetterReason;
+  /**
+   * The one command that heals it. `redrive`: the record itself is whole, and counts once it comes again. `purge`: nothing in it
+   * is wanted, or the letter cannot hold it.
+   */
+  readonly heal: 'redrive' | 'purge';
+}
+
+const key = Buffer.from('1');
+
+/** A value that its topic's consumer can use. */
+export function goodValue(topic: ReadTopicName, movieId: number): Buffer {
+  if (topic === topics.rawMovies) return rawMovieCodec.encode(rawMovie(movieId));
+  if (topic === topics.movieIds) {
+    return movieIdCodec.encode({ movieId, reason: 'manual', page: null, rank: null, requestedAt: new Date() });
+  }
+  const sourceUrl = 'https://api.themoviedb.org/3/genre/movie/list';
+  const body = Buffer.from('{"genres":[{"id":18,"name":"Drama"}]}');
+  return rawGenresCodec.encode({ language: 'en', sourceUrl, fetchedAt: new Date(), body });
+}
+
+export const goodKey = (topic: TopicName, movieId: number): Buffer =>
+  Buffer.from(topic === topics.rawGenres ? 'en' : String(movieId));
+
+const zeros = (bytes: number, offsetDelta = 0): Buffer => rawRecord({ key, value: Buffer.alloc(bytes), offsetDelta });
+
+const gzipped = (body: Buffer, count = 1): Buffer => rawBatch({ body: gzipSync(body), count, codec: codecs.gzip });
+
+const zstandard = (body: Buffer, count = 1): Buffer =>
+  rawBatch({ body: zstdCompressSync(body), count, codec: codecs.zstd });
+
+/** One record of so many zeros, which are never in memory all at once. */
+async function gzippedZeros(megabytes: number): Promise<Buffer> {
+  const [head, end] = [zeros(0), 1_000_000 * megabytes];
+  // The lengths of the record and of its value, as `rawRecord` would have written them.
+  const fields = head.subarray(1, -2);
+  const gzip = createGzip();
+  const chunks: Buffer[] = [];
+  const done = (async () => {
+    for await (const chunk of gzip) chunks.push(chunk as Buffer);
+  })();
+  const zigzag = (value: number) => {
+    const bytes: number[] = [];
+    for (let left = value * 2; ; left = Math.floor(left / 128)) {
+      if (left < 128) return Buffer.from([...bytes, left]);
+      bytes.push((left % 128) | 128);
+    }
+  };
+  const length = zigzag(end);
+  gzip.write(Buffer.concat([zigzag(fields.length + length.length + end + 1), fields, length]));
+  const megabyte = Buffer.alloc(1_000_000);
+  for (let written = 0; written < megabytes; written += 1) {
+    if (!gzip.write(megabyte)) await new Promise((resolve) => gzip.once('drain', resolve));
+  }
+  gzip.end(Buffer.from([0]));
+  await done;
+  return rawBatch({ body: Buffer.concat(chunks), count: 1, codec: codecs.gzip });
+}
+
+const headers = Array.from({ length: 100_000 }, (_, index) => [`h${index}`, ''] as const);
+
+export const poisons: readonly Poison[] = [
+  {
+    name: 'a record of 100,000 headers',
+    batches: (topic, movieId) => [
+      rawBatchOf([{ key: goodKey(topic, movieId), value: goodValue(topic, movieId), headers }]),
+    ],
+    ...{ letters: 1, reason: 'record_limits_exceeded', heal: 'redrive' },
+  },
+  {
+    name: 'a key of 200 KB',
+    batches: (topic, movieId) => [rawBatchOf([{ key: Buffer.alloc(200_000, 'k'), value: goodValue(topic, movieId) }])],
+    ...{ letters: 1, reason: 'record_limits_exceeded', heal: 'purge' },
+  },
+  {
+    name: 'a gzip record of 20 MB of zeros',
+    batches: () => [gzipped(zeros(20_000_000))],
+    ...{ letters: 1, reason: 'record_limits_exceeded', heal: 'purge' },
+  },
+  {
+    name: 'a gzip record of 600 MB of zeros',
+    batches: async () => [await gzippedZeros(600)],
+    ...{ letters: 1, reason: 'unreadable_batch', heal: 'purge' },
+  },
+  {
+    name: 'a zstd batch of five records, 45 MB together',
+    batches: () => [zstandard(Buffer.concat([0, 1, 2, 3, 4].map((delta) => zeros(9_000_000, delta))), 5)],
+    ...{ letters: 1, reason: 'unreadable_batch', heal: 'purge' },
+  },
+  {
+    name: 'ten batches of 20 MB of zeros, one after the other',
+    batches: () => Array.from({ length: 10 }, () => gzipped(zeros(20_000_000))),
+    ...{ letters: 10, reason: 'record_limits_exceeded', heal: 'purge' },
+  },
+  {
+    name: 'a batch of more records than we take',
+    batches: () => {
+      const count = 100_001;
+      const records = Array.from({ length: count }, (_, offsetDelta) => rawRecord({ key, offsetDelta }));
+      return [gzipped(Buffer.concat(records), count)];
+    },
+    ...{ letters: 1, reason: 'unreadable_batch', heal: 'purge' },
+  },
+];

@@ -1,0 +1,74 @@
+import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { serverProperties } from '../../../lib/kafka/broker/properties.ts';
+import { startLocalBroker } from '../../../lib/kafka/local-broker.ts';
+import { freePort } from '../network/free-port.ts';
+import { jarsDir } from './broker-setup.ts';
+import type { Certificate } from './certificates.ts';
+
+export interface SecureBroker extends AsyncDisposable {
+  /** `localhost:port`: the name that the certificate has to be for. */
+  readonly address: string;
+  /** The same, by an address that the certificate may not name. */
+  readonly addressByNumber: string;
+}
+
+/**
+ * A real broker that lets in nobody without TLS and a password (SCRAM, both lengths), and allows a user what its ACLs
+ * say and nothing else; `admin` may do everything.
+ */
+export async function startSecureBroker(
+  dataDir: string,
+  certificate: Certificate,
+  users: Readonly<Record<string, string>>,
+): Promise<SecureBroker> {
+  const [secure, inside, controller] = [await freePort(), await freePort(), await freePort()];
+  const pem = join(dataDir, 'broker.pem');
+  const properties = {
+    'controller.quorum.voters': `1@127.0.0.1:${controller}`,
+    listeners: `SECURE://127.0.0.1:${secure},INSIDE://127.0.0.1:${inside},CONTROLLER://127.0.0.1:${controller}`,
+    'advertised.listeners': `SECURE://localhost:${secure},INSIDE://127.0.0.1:${inside}`,
+    'listener.security.protocol.map': 'SECURE:SASL_SSL,INSIDE:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    'inter.broker.listener.name': 'INSIDE',
+    'ssl.keystore.type': 'PEM',
+    'ssl.keystore.location': pem,
+    'sasl.enabled.mechanisms': 'SCRAM-SHA-256,SCRAM-SHA-512',
+    ...Object.fromEntries(
+      ['scram-sha-256', 'scram-sha-512'].map((mechanism) => [
+        `listener.name.secure.${mechanism}.sasl.jaas.config`,
+        'org.apache.kafka.common.security.scram.ScramLoginModule required;',
+      ]),
+    ),
+    'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
+    // The broker to itself, by the listener that is not advertised to anybody else.
+    'super.users': 'User:ANONYMOUS;User:admin',
+  };
+  await mkdir(dataDir, { recursive: true });
+  await writeFile(pem, certificate.key + certificate.cert, { mode: 0o600 });
+  await format(dataDir, properties, users);
+  const broker = await startLocalBroker({ dataDir, jarsDir, properties });
+  return {
+    address: `localhost:${secure}`,
+    addressByNumber: `127.0.0.1:${secure}`,
+    [Symbol.asyncDispose]: () => broker[Symbol.asyncDispose](),
+  };
+}
+
+/** As the broker's own start would, with the users: who logs in to a cluster has to be there before anybody can. */
+async function format(
+  dataDir: string,
+  properties: Readonly<Record<string, string>>,
+  users: Readonly<Record<string, string>>,
+): Promise<void> {
+  const file = join(dataDir, 'format.properties');
+  await writeFile(file, serverProperties(join(dataDir, 'log'), { client: 1, controller: 2 }, properties));
+  const passwords = Object.entries(users).flatMap(([name, password]) =>
+    ['256', '512'].flatMap((bits) => ['--add-scram', `SCRAM-SHA-${bits}=[name=${name},password=${password}]`]),
+  );
+  const clusterId = `--cluster-id=${randomBytes(16).toString('base64url')}`;
+  const tool = ['-XX:TieredStopAtLevel=1', '-cp', join(jarsDir, '*'), 'kafka.tools.StorageTool', 'format'];
+  await promisify(execFile)('java', [...tool, clusterId, '--config', file, ...passwords]);
+}

@@ -1,0 +1,123 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Kafka, logLevel } from 'kafkajs';
+import { parseFaults } from '../../../sandbox/parse-faults.ts';
+import type { FaultProxy } from '../network/fault-proxy.ts';
+import { blackHole, latency, limitData, resetPeer } from '../network/toxics.ts';
+import { dbtOf } from './stages-under-kills.ts';
+import { Post } from './supervised-service.ts';
+import type { TestBed } from './test-bed.ts';
+
+/** Something that goes wrong now and then. */
+export interface ChaosSource {
+  readonly name: string;
+  /** How often it did what it is for: one that never did shows nothing. */
+  fired: number;
+  /** Resolves when it is over. @returns whether it came to anything. */
+  strike(random: () => number): Promise<boolean>;
+}
+
+export interface ChaosTargets {
+  /** May be killed. */
+  readonly mortal: Post;
+  /** May be stopped for longer than its session lasts, and goes on then. */
+  readonly zombies: readonly Post[];
+  readonly scheduler: Post;
+  readonly sessionMs: number;
+  /** Between everybody and the broker. */
+  readonly proxy: FaultProxy;
+}
+
+/** A topic that grew too often would have more partitions than records. */
+const mostAdded = 4;
+
+const toxics = [() => latency(500, 250), resetPeer, () => limitData(50_000), () => blackHole()];
+
+const oneOf = <T>(all: readonly T[], random: () => number): T | undefined => all[Math.floor(random() * all.length)];
+
+export function chaosOn(bed: TestBed, { mortal, zombies, scheduler, sessionMs, proxy }: ChaosTargets): ChaosSource[] {
+  const source = (name: string, strike: (random: () => number) => Promise<unknown>): ChaosSource => ({
+    name,
+    fired: 0,
+    strike: async (random) => (await strike(random)) !== false,
+  });
+  let added = 0;
+  return [
+    source('loader killed', () => mortal.kill()),
+    source('member stopped', async (random) => {
+      await oneOf(zombies, random)?.stopFor(sessionMs * (1.5 + random()));
+    }),
+    source('fetcher came and went', async (random) => {
+      const extra = new Post(bed.fleet, 'extra', ['fetch']);
+      await delay(4_000 + random() * 4_000);
+      return (await extra.end()) === 0;
+    }),
+    source('broker restarted', async (random) => {
+      await bed.broker.stop(random() < 0.5);
+      await bed.broker.start();
+    }),
+    source('network struck', async (random) => {
+      const toxic = oneOf(toxics, random)?.();
+      if (toxic) await proxy.during(toxic, () => delay(2_000 + random() * 4_000));
+    }),
+    source('token store restarted', async (random) => {
+      await bed.redis.kill();
+      await delay(random() * 2_000);
+      await bed.redis.start();
+    }),
+    source('dbt killed', async () => {
+      const dbt = dbtOf(scheduler.service);
+      return dbt !== 0 && process.kill(dbt, 'SIGKILL');
+    }),
+    source('partition added', async (random) => {
+      if (added >= mostAdded) return false;
+      await addPartition(bed, random() < 0.5 ? 'tmdb.movie-ids' : 'tmdb.raw-movies');
+      added += 1;
+      return true;
+    }),
+    source('TMDb struck', async (random) => {
+      const faultyBefore = bed.sandbox.stats().faulty;
+      bed.sandbox.setFaults(parseFaults('status=503 rate=0.2; drop rate=0.05; delay=1000 rate=0.2'));
+      await delay(3_000 + random() * 5_000);
+      bed.sandbox.setFaults([]);
+      return bed.sandbox.stats().faulty > faultyBefore;
+    }),
+  ];
+}
+
+async function addPartition({ broker }: TestBed, topic: string): Promise<void> {
+  const admin = new Kafka({ brokers: [broker.address], logLevel: logLevel.NOTHING }).admin();
+  await admin.connect();
+  try {
+    const count = (await admin.fetchTopicOffsets(topic)).length + 1;
+    await admin.createPartitions({ topicPartitions: [{ topic, count }] });
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+/** Milliseconds between the end of one and the next, least and most. */
+const pauseMs = [3_000, 12_000] as const;
+
+/**
+ * Lets one source after the other strike at random moments, each once before any comes again, until `endsAt` (monotonic
+ * ms). @param onStrike is told of each, before it. @throws what a strike throws.
+ */
+export async function strikeUntil(
+  endsAt: number,
+  sources: readonly ChaosSource[],
+  random: () => number,
+  onStrike: (name: string) => void,
+): Promise<void> {
+  const deck: ChaosSource[] = [];
+  for (;;) {
+    const [least, most] = pauseMs;
+    const [waitMs, leftMs] = [least + random() * (most - least), endsAt - performance.now()];
+    await delay(Math.max(0, Math.min(waitMs, leftMs)));
+    if (waitMs >= leftMs) return;
+    if (deck.length === 0) deck.push(...sources);
+    const [next] = deck.splice(Math.floor(random() * deck.length), 1);
+    if (!next) continue;
+    onStrike(next.name);
+    if (await next.strike(random)) next.fired += 1;
+  }
+}

@@ -1,0 +1,73 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { RunReport } from '../../../pipeline/report.ts';
+import { compileCache } from './compile-cache.ts';
+import { crashPointFlags } from './crash-points.ts';
+
+const root = join(import.meta.dirname, '../../..');
+
+/** What a process came to. */
+export interface Outcome {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A data folder of its own, and the command line run on it as a person would. */
+export class Workspace implements Disposable {
+  readonly dataDir = mkdtempSync(join(tmpdir(), 'tmdb-stream-e2e-'));
+  readonly #env: Readonly<Record<string, string>>;
+
+  /** @param env settings beside the standard ones; nothing of the tests' own environment gets through but PATH, HOME and TZ. */
+  constructor(env: Readonly<Record<string, string>> = {}) {
+    this.#env = env;
+  }
+
+  get duckdbPath(): string {
+    return join(this.dataDir, 'tmdb.duckdb');
+  }
+
+  /**
+   * In a process group of its own, so that a test can kill all of it.
+   * @param env settings beside the workspace's; with `crashEnvironment` in it, the process has its crash points.
+   */
+  start(args: readonly string[], env: Readonly<Record<string, string>> = {}): ChildProcess {
+    const { PATH = '', HOME = '', TZ = 'UTC' } = process.env;
+    return spawn(process.execPath, [...crashPointFlags(env), join(root, 'cli.ts'), ...args], {
+      cwd: this.dataDir,
+      env: { PATH, HOME, TZ, ...compileCache, DATA_DIR: this.dataDir, ...this.#env, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+    });
+  }
+
+  async run(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Outcome> {
+    return outcomeOf(this.start(args, env));
+  }
+
+  /** `run --once --json`, which has to succeed. */
+  async runOnce(args: readonly string[] = [], env: Readonly<Record<string, string>> = {}): Promise<RunReport> {
+    const { code, stdout, stderr } = await this.run(['run', '--once', '--json', ...args], env);
+    if (code !== 0) throw new Error(`run --once ended with ${code}\n${stderr}`);
+    return JSON.parse(stdout) as RunReport;
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.dataDir, { recursive: true, force: true });
+  }
+}
+
+export async function outcomeOf(child: ChildProcess): Promise<Outcome> {
+  const output = { stdout: '', stderr: '' };
+  child.stdout?.on('data', (data) => {
+    output.stdout += data;
+  });
+  child.stderr?.on('data', (data) => {
+    output.stderr += data;
+  });
+  const [code] = await once(child, 'close');
+  return { code, ...output };
+}

@@ -1,0 +1,68 @@
+import { type Admin, Kafka, logLevel } from 'kafkajs';
+import { expect } from 'vitest';
+import { type Service, until } from './fleet.ts';
+import type { Post } from './supervised-service.ts';
+import type { TestBed } from './test-bed.ts';
+
+export interface Crew {
+  /** Those that bring in new ids; of these, the first walks the popular list. */
+  readonly producers: readonly [Post, ...Post[]];
+  readonly others: readonly Post[];
+}
+
+/**
+ * Lets a fleet come to its end: one more walk, then no producer any more; every id fetched and every answer loaded by the
+ * services themselves, which are then drained, and dbt's last run.
+ * @returns how many ids were ever published. @throws Error when one of these takes longer than `timeoutMs`.
+ */
+export async function untilDrained(bed: TestBed, { producers, others }: Crew, timeoutMs = 240_000): Promise<number> {
+  const walks = ({ lines }: Service) => lines.filter(({ msg }) => msg === 'walked the popular list').length;
+  const [{ service: producer }] = producers;
+  const before = walks(producer);
+  // Each partition gets something new, so the last batch of each is told to Kafka by somebody who lives.
+  await until('one more walk', () => walks(producer) > before, { timeoutMs });
+  await end(producers);
+  const published = await caughtUp(bed, timeoutMs);
+  const built = ({ service: { lines } }: Post) =>
+    lines.findLast(({ msg }) => msg === 'dbt ran' || msg === 'dbt failed')?.msg === 'dbt ran';
+  const schedulers = others.filter(({ name }) => name === 'scheduler');
+  await until('dbt ran well', () => schedulers.every(built), { timeoutMs });
+  await end(others);
+  await bed.run('load', '--once');
+  await bed.run('transform');
+  return published;
+}
+
+async function end(posts: readonly Post[]): Promise<void> {
+  await Promise.all(posts.map(async (post) => expect(await post.end(), post.service.tail()).toBe(0)));
+}
+
+/** Waits until each group has committed the ends of its topic. @returns how many ids were ever published. */
+async function caughtUp({ broker }: TestBed, timeoutMs: number): Promise<number> {
+  const admin = new Kafka({ brokers: [broker.address], logLevel: logLevel.NOTHING }).admin();
+  await admin.connect();
+  try {
+    for (const [groupId, topic] of [
+      ['movie-details', 'tmdb.movie-ids'],
+      ['bronze-loader', 'tmdb.raw-movies'],
+    ] as const) {
+      await until(`${groupId} is through`, async () => (await lagOf(admin, groupId, topic)) === 0n, { timeoutMs });
+    }
+    const offsets = await admin.fetchTopicOffsets('tmdb.movie-ids');
+    return offsets.reduce((sum, { high }) => sum + Number(high), 0);
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+async function lagOf(admin: Admin, groupId: string, topic: string): Promise<bigint> {
+  const [ends, [group]] = await Promise.all([
+    admin.fetchTopicOffsets(topic),
+    admin.fetchOffsets({ groupId, topics: [topic] }),
+  ]);
+  const committed = new Map(group?.partitions.map(({ partition, offset }) => [partition, BigInt(offset)]));
+  return ends.reduce((sum, { partition, high }) => {
+    const position = committed.get(partition) ?? 0n;
+    return sum + BigInt(high) - (position > 0n ? position : 0n);
+  }, 0n);
+}

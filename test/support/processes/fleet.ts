@@ -1,0 +1,213 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type LocalBroker, startLocalBroker } from '../../../lib/kafka/local-broker.ts';
+import { processIdentity } from '../../../lib/process-identity.ts';
+import { jarsDir } from '../kafka/broker-setup.ts';
+import { freePort } from '../network/free-port.ts';
+import { compileCache } from './compile-cache.ts';
+import { crashPointFlags } from './crash-points.ts';
+
+const root = join(import.meta.dirname, '../../..');
+
+/** A log line of a service. */
+export type LogLine = Readonly<Record<string, unknown>> & { readonly msg?: string };
+
+/** One service as a process of its own. */
+export class Service {
+  readonly name: string;
+  readonly child: ChildProcess;
+  readonly lines: LogLine[] = [];
+  /** What it wrote that was no JSON. */
+  readonly noise: string[] = [];
+  #url = Promise.withResolvers<string>();
+  readonly exited: Promise<number | null>;
+
+  constructor(name: string, child: ChildProcess) {
+    this.name = name;
+    this.child = child;
+    this.exited = once(child, 'exit').then(([code]) => code as number | null);
+    void this.exited.then(() => this.#url.reject(new Error(`${name} has ended\n${this.tail()}`)));
+    this.#url.promise.catch(() => {});
+    for (const stream of [child.stdout, child.stderr]) {
+      if (stream) createInterface({ input: stream }).on('line', (line) => this.#take(line));
+    }
+  }
+
+  get pid(): number {
+    return this.child.pid ?? 0;
+  }
+
+  get isRunning(): boolean {
+    return this.child.exitCode === null && this.child.signalCode === null;
+  }
+
+  /** Where it tells of its health. */
+  url(): Promise<string> {
+    return this.#url.promise;
+  }
+
+  async get(path: string): Promise<{ readonly status: number; readonly text: string }> {
+    const response = await fetch(`${await this.url()}${path}`);
+    return { status: response.status, text: await response.text() };
+  }
+
+  /** A metric's value, summed over its series that carry all of `labels`. */
+  async metric(name: string, labels: Readonly<Record<string, string>> = {}): Promise<number> {
+    const { text } = await this.get('/metrics');
+    const series = text.split('\n').filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `));
+    return series
+      .filter((line) => Object.entries(labels).every(([label, value]) => line.includes(`${label}="${value}"`)))
+      .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    if (this.isRunning) this.child.kill(signal);
+  }
+
+  /** The end of what it said, for an error message. */
+  tail(): string {
+    return [...this.lines.slice(-15).map((line) => JSON.stringify(line)), ...this.noise.slice(-15)].join('\n');
+  }
+
+  #take(text: string): void {
+    try {
+      const line = JSON.parse(text) as LogLine;
+      this.lines.push(line);
+      if (this.lines.length > 5_000) this.lines.splice(0, 1_000);
+      if (typeof line['url'] === 'string' && line.msg?.startsWith('serves')) this.#url.resolve(line['url']);
+    } catch {
+      this.noise.push(text);
+    }
+  }
+}
+
+/** Services of one environment; whatever still runs at the end is killed. */
+export class Fleet implements AsyncDisposable {
+  readonly services: Service[] = [];
+  /** Whether it was disposed of: whoever watches over a service is not to start it again. */
+  isOver = false;
+  readonly #env: Readonly<Record<string, string>>;
+
+  /** @param env whole environment of every service, beside PATH, HOME and the compile cache. */
+  constructor(env: Readonly<Record<string, string>>) {
+    this.#env = env;
+  }
+
+  /** @param env settings beside the fleet's; with `crashEnvironment` in it, the service has its crash points. */
+  start(name: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): Service {
+    const { PATH = '', HOME = '' } = process.env;
+    const child = spawn(process.execPath, [...crashPointFlags(env), join(root, 'cli.ts'), ...args], {
+      cwd: this.#env['DATA_DIR'],
+      env: { PATH, HOME, ...compileCache, HTTP_LISTEN: '127.0.0.1:0', ...this.#env, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const service = new Service(name, child);
+    this.services.push(service);
+    return service;
+  }
+
+  startMany(count: number, name: string, args: readonly string[]): Service[] {
+    return Array.from({ length: count }, (_, index) => this.start(`${name}-${index + 1}`, args));
+  }
+
+  get running(): Service[] {
+    return this.services.filter(({ isRunning }) => isRunning);
+  }
+
+  /** @throws Error with the service's last words when one has ended by itself. */
+  expectAllRunning(except: readonly Service[] = []): void {
+    const ended = this.services.find((service) => !service.isRunning && !except.includes(service));
+    if (ended) throw new Error(`${ended.name} ended with ${ended.child.exitCode}\n${ended.tail()}`);
+  }
+
+  /** SIGTERM to all at once. @returns name → exit code, and how long the slowest took. */
+  async drain(): Promise<{ readonly codes: Record<string, number | null>; readonly seconds: number }> {
+    const started = performance.now();
+    const running = this.running;
+    for (const service of running) service.kill('SIGTERM');
+    const codes = await Promise.all(running.map(async ({ name, exited }) => [name, await exited] as const));
+    return { codes: Object.fromEntries(codes), seconds: (performance.now() - started) / 1_000 };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.isOver = true;
+    for (const service of this.running) service.kill('SIGKILL');
+    await Promise.all(this.services.map(({ exited }) => exited));
+  }
+}
+
+interface FleetBrokerOptions {
+  /** Kafka settings beside ours, such as the address that clients are to use when they come through a proxy. */
+  readonly properties?: Readonly<Record<string, string>>;
+}
+
+/** A broker that comes back on the same port. */
+export class FleetBroker implements AsyncDisposable {
+  readonly #options: Parameters<typeof startLocalBroker>[0];
+  readonly address: string;
+  #broker: LocalBroker | undefined;
+
+  private constructor(dataDir: string, client: number, controller: number, options: FleetBrokerOptions) {
+    this.address = `127.0.0.1:${client}`;
+    this.#options = {
+      dataDir,
+      jarsDir,
+      properties: {
+        'controller.quorum.voters': `1@127.0.0.1:${controller}`,
+        listeners: `PLAINTEXT://${this.address},CONTROLLER://127.0.0.1:${controller}`,
+        'advertised.listeners': `PLAINTEXT://${this.address}`,
+        // Kafka's own standard: a group that starts waits for its members. Without it each that comes later takes partitions
+        // away in mid flight, and what was on its way is fetched twice.
+        'group.initial.rebalance.delay.ms': '3000',
+        ...options.properties,
+      },
+    };
+  }
+
+  static async start(dataDir: string, options: FleetBrokerOptions = {}): Promise<FleetBroker> {
+    const broker = new FleetBroker(dataDir, await freePort(), await freePort(), options);
+    await broker.start();
+    return broker;
+  }
+
+  async start(): Promise<void> {
+    this.#broker = await startLocalBroker(this.#options);
+  }
+
+  /** Whether it runs: it may have ended by itself. */
+  get isRunning(): boolean {
+    return this.#broker !== undefined && processIdentity(this.#broker.pid) !== null;
+  }
+
+  /** @param hard with kill -9. */
+  async stop(hard = false): Promise<void> {
+    if (hard && this.#broker) process.kill(this.#broker.pid, 'SIGKILL');
+    await this.#broker?.[Symbol.asyncDispose]();
+    this.#broker = undefined;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+}
+
+/** Waits until `isSo`; a fleet that lost a member meanwhile is not waited for. @throws Error when time is up. */
+export async function until(
+  what: string,
+  isSo: () => Promise<boolean> | boolean,
+  {
+    timeoutMs,
+    check,
+    pollMs = 200,
+  }: { readonly timeoutMs: number; readonly check?: () => void; readonly pollMs?: number },
+): Promise<void> {
+  const giveUpAt = performance.now() + timeoutMs;
+  while (!(await isSo())) {
+    check?.();
+    if (performance.now() > giveUpAt) throw new Error(`not within ${timeoutMs / 1_000} s: ${what}`);
+    await delay(pollMs);
+  }
+}

@@ -1,0 +1,41 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { until } from './fleet.ts';
+import type { StageUnderFire } from './stages-under-kills.ts';
+
+/** How long a service may take from its start to its first work: it waits for its turn, and for those killed before it. */
+const idleMs = 120_000;
+
+/**
+ * Kills a stage `kills` times with SIGKILL, each time at random after it was seen at work; it is started again at once.
+ * @param onKill is told of each kill, before it, with the process. @throws Error when one ends by itself, or comes to no work.
+ */
+export async function killAgainAndAgain(
+  stage: StageUnderFire,
+  kills: number,
+  random: () => number,
+  onKill: (pid: number) => void,
+): Promise<void> {
+  const { post } = stage;
+  for (let killed = 0; killed < kills; ) {
+    await untilAtWork(stage);
+    await delay(Math.round(random() * stage.withinMs));
+    const { service } = post;
+    const victim = stage.victimOf?.(service) ?? service.pid;
+    if (victim === 0 || !service.isRunning) continue;
+    onKill(victim);
+    if (victim === service.pid) await post.kill();
+    else process.kill(victim, 'SIGKILL');
+    killed += 1;
+  }
+  await untilAtWork(stage);
+}
+
+const untilAtWork = ({ post, isAtWork }: StageUnderFire): Promise<void> =>
+  until(`${post.name} is at work`, async () => post.service.isRunning && (await isAtWork(post.service)), {
+    timeoutMs: idleMs,
+    pollMs: 100,
+    check: () => {
+      const [death] = post.deaths;
+      if (death) throw new Error(`it ended by itself, with ${death.code}\n${death.tail}`);
+    },
+  });

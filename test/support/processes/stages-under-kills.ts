@@ -1,0 +1,94 @@
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readlinkSync } from 'node:fs';
+import type { Service } from './fleet.ts';
+import { Post } from './supervised-service.ts';
+import type { TestBed } from './test-bed.ts';
+
+/** A stage that is killed and started again, with what tells that there was something to lose. */
+export interface StageUnderFire {
+  readonly post: Post;
+  /** Whether this process has done work since its start, or is at it now: only then a kill counts. */
+  isAtWork(service: Service): boolean | Promise<boolean>;
+  /** The process to be killed; 0 when it is not there just now. @default the service's own */
+  victimOf?(service: Service): number;
+  /** A kill comes at random, up to so long after it was seen at work: so that all stages are killed over about the same time. */
+  readonly withinMs: number;
+}
+
+/** Walks of the popular list, without an end. */
+export function producerUnderFire({ fleet, asked }: TestBed, args: readonly string[]): StageUnderFire {
+  let pages = 0;
+  asked.on('request', ({ path }) => {
+    if (path.startsWith('/3/movie/popular')) pages += 1;
+  });
+  const pagesAtStart = new WeakMap<Service, number>();
+  return {
+    post: new Post(fleet, 'producer', ['produce', 'popular', ...args]),
+    withinMs: 16_000,
+    isAtWork: (producer) => {
+      if (!pagesAtStart.has(producer)) pagesAtStart.set(producer, pages);
+      return pages > (pagesAtStart.get(producer) ?? 0);
+    },
+  };
+}
+
+export const fetcherUnderFire = ({ fleet }: TestBed): StageUnderFire => ({
+  post: new Post(fleet, 'fetcher', ['fetch']),
+  withinMs: 30_000,
+  isAtWork: async (fetcher) => (await fetcher.metric('tmdb_movies_total')) > 0,
+});
+
+export const loaderUnderFire = ({ fleet }: TestBed): StageUnderFire => ({
+  post: new Post(fleet, 'loader', ['load']),
+  withinMs: 1_000,
+  isAtWork: ({ lines }) => lines.some(({ msg, rows }) => msg === 'batch loaded' && rows !== 0),
+});
+
+/**
+ * dbt's process and the scheduler that it belongs to, one after the other. Of four kills one waits for a build that came to
+ * its end: readers are to be given a new GOLD now and then, or they would see nothing of the kills.
+ */
+export function schedulerUnderFire({ fleet, workspace }: TestBed): StageUnderFire {
+  let kills = 0;
+  return {
+    post: new Post(fleet, 'scheduler', ['schedule']),
+    withinMs: 1_500,
+    isAtWork: (scheduler) =>
+      (kills % 4 !== 0 || hasBuilt(scheduler)) && hasOpen(dbtOf(scheduler), workspace.duckdbPath),
+    victimOf: (scheduler) => (kills++ % 2 === 0 ? dbtOf(scheduler) : scheduler.pid),
+  };
+}
+
+const hasBuilt = ({ lines }: Service): boolean => lines.some(({ msg }) => msg === 'dbt ran');
+
+/** The process that carries out dbt's commands for it; 0 when there is none. */
+export function dbtOf({ pid }: Service): number {
+  try {
+    return Number(execFileSync('pgrep', ['-P', String(pid)], { encoding: 'utf8' }).split('\n')[0]);
+  } catch {
+    // pgrep found none.
+    return 0;
+  }
+}
+
+/** Whether a process has a file open now. */
+export function hasOpen(pid: number, path: string): boolean {
+  if (pid === 0) return false;
+  try {
+    if (process.platform !== 'linux') {
+      return execFileSync('lsof', ['-a', '-p', String(pid), path], { encoding: 'utf8' }) !== '';
+    }
+    return readdirSync(`/proc/${pid}/fd`).some((fd) => linkOf(`/proc/${pid}/fd/${fd}`) === path);
+  } catch {
+    // The process is gone, or lsof found nothing.
+    return false;
+  }
+}
+
+function linkOf(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,79 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Fleet, LogLine, Service } from './fleet.ts';
+
+/** As a restart policy waits before it starts what has died. */
+const restartMs = 1_000;
+
+/** How one ended that nobody had killed. */
+interface Death {
+  readonly code: number | null;
+  /** What it said last. */
+  readonly lastLine: LogLine | undefined;
+  readonly tail: string;
+}
+
+/** A post in the fleet: whoever holds it and ends by itself is replaced, as a restart policy would. */
+export class Post {
+  readonly name: string;
+  readonly #fleet: Fleet;
+  readonly #args: readonly string[];
+  service: Service;
+  readonly deaths: Death[] = [];
+  #isWanted = true;
+  #isKilled = false;
+  readonly #watching: Promise<void>;
+
+  constructor(fleet: Fleet, name: string, args: readonly string[]) {
+    this.name = name;
+    this.#fleet = fleet;
+    this.#args = args;
+    this.service = this.#start();
+    this.#watching = this.#watch();
+  }
+
+  /** SIGKILL; another one starts at once. */
+  async kill(): Promise<void> {
+    const { service } = this;
+    this.#isKilled = true;
+    service.kill('SIGKILL');
+    await service.exited;
+  }
+
+  /** Stops it for so long, with all its connections open. */
+  async stopFor(ms: number): Promise<void> {
+    const { service } = this;
+    service.kill('SIGSTOP');
+    await delay(ms);
+    service.kill('SIGCONT');
+  }
+
+  /** SIGTERM, for good. @returns its exit code. */
+  async end(): Promise<number | null> {
+    this.#isWanted = false;
+    this.service.kill('SIGTERM');
+    await this.#watching;
+    return this.service.exited;
+  }
+
+  get #isOver(): boolean {
+    return !this.#isWanted || this.#fleet.isOver;
+  }
+
+  #start(): Service {
+    return this.#fleet.start(this.name, this.#args);
+  }
+
+  async #watch(): Promise<void> {
+    for (;;) {
+      const code = await this.service.exited;
+      if (this.#isOver) return;
+      if (!this.#isKilled) {
+        this.deaths.push({ code, lastLine: this.service.lines.at(-1), tail: this.service.tail() });
+        await delay(restartMs);
+        if (this.#isOver) return;
+      }
+      this.#isKilled = false;
+      this.service = this.#start();
+    }
+  }
+}

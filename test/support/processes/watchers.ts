@@ -1,0 +1,121 @@
+import { execFileSync } from 'node:child_process';
+import { setTimeout as delay } from 'node:timers/promises';
+import { DuckDBInstance } from '@duckdb/node-api';
+import type { Post } from './supervised-service.ts';
+
+/** Somebody who looks again and again until it is told to stop. */
+abstract class Watcher implements AsyncDisposable {
+  readonly #over = new AbortController();
+  readonly #watching: Promise<void>;
+
+  constructor(everyMs: number) {
+    this.#watching = this.#watch(everyMs);
+  }
+
+  protected abstract look(): Promise<void>;
+
+  async #watch(everyMs: number): Promise<void> {
+    // Not before whoever extends this is made.
+    while (await delay(everyMs, true, { signal: this.#over.signal }).catch(() => false)) await this.look();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#over.abort();
+    await this.#watching;
+  }
+}
+
+/** A reader of the published GOLD, as a dashboard is one: what it has once seen must not be gone later. */
+export class GoldReader extends Watcher {
+  readonly #path: string;
+  #seen: ReadonlySet<number> = new Set();
+  reads = 0;
+  /** What was wrong: a movie that was gone, or a file that could not be read. */
+  readonly wrong: string[] = [];
+
+  constructor(path: string) {
+    super(250);
+    this.#path = path;
+  }
+
+  get movies(): number {
+    return this.#seen.size;
+  }
+
+  protected async look(): Promise<void> {
+    try {
+      const now = await moviesIn(this.#path);
+      this.reads += 1;
+      const gone = [...this.#seen].filter((id) => !now.has(id));
+      if (gone.length > 0) this.wrong.push(`${gone.length} of ${this.#seen.size} movies are gone, such as ${gone[0]}`);
+      this.#seen = now;
+    } catch (error) {
+      // Before the first build there is nothing to read.
+      if (this.reads > 0) this.wrong.push(String(error));
+    }
+  }
+}
+
+/** The movies in the GOLD of a file. */
+export async function moviesIn(path: string): Promise<Set<number>> {
+  const instance = await DuckDBInstance.create(path, { access_mode: 'READ_ONLY' });
+  try {
+    const connection = await instance.connect();
+    const rows = await connection.runAndReadAll('select movie_id from gold.fact_movies');
+    connection.closeSync();
+    return new Set(rows.getRows().map(([id]) => Number(id)));
+  } finally {
+    instance.closeSync();
+  }
+}
+
+/** By process: what was measured, in megabytes, in order. */
+type Memory = Map<number, number[]>;
+
+const measureEveryMs = 2_000;
+/** A minute. */
+const leastMeasured = 30;
+
+/** Measures the resident memory of who holds the posts. */
+export class MemoryWatcher extends Watcher {
+  readonly #posts: readonly Post[];
+  readonly #measured = new Map<string, Memory>();
+
+  constructor(posts: readonly Post[]) {
+    super(measureEveryMs);
+    this.#posts = posts;
+  }
+
+  /** Of each post, the process that lived longest: the most in its first half and in its second, in megabytes. */
+  growth(): Record<string, readonly [firstMb: number, secondMb: number]> {
+    return Object.fromEntries(
+      [...this.#measured].flatMap(([name, memory]) => {
+        const [longest = []] = [...memory.values()].sort((a, b) => b.length - a.length);
+        // Who has just been started grows: nothing follows from that.
+        if (longest.length < leastMeasured) return [];
+        const half = Math.ceil(longest.length / 2);
+        return [[name, [Math.max(...longest.slice(0, half)), Math.max(...longest.slice(half))] as const]];
+      }),
+    );
+  }
+
+  protected async look(): Promise<void> {
+    for (const { name, service } of this.#posts) {
+      const megabytes = residentMb(service.pid);
+      if (megabytes === 0) continue;
+      const memory: Memory = this.#measured.get(name) ?? new Map();
+      this.#measured.set(name, memory);
+      const series = memory.get(service.pid) ?? [];
+      memory.set(service.pid, series);
+      series.push(megabytes);
+    }
+  }
+}
+
+function residentMb(pid: number): number {
+  try {
+    return Math.round(Number(execFileSync('ps', ['-o', 'rss=', '-p', String(pid)], { encoding: 'utf8' })) / 1_024);
+  } catch {
+    return 0;
+  }
+}

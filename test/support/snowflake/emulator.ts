@@ -1,0 +1,156 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Secret } from '../../../lib/secret.ts';
+import type { SnowflakeSettings } from '../../../lib/warehouse/snowflake/session.ts';
+import { freePort } from '../network/free-port.ts';
+
+const python = join(import.meta.dirname, '../../../.tools/snowflake/bin/python');
+const program = join(import.meta.dirname, 'emulator/emulator.py');
+
+interface SnowflakeEmulatorOptions {
+  /** After how many seconds a transaction is rolled back that is idle and that another session waits for. @default 300 */
+  readonly abortIdleBlockerSeconds?: number;
+  /** Whether a login makes the database and the schema that it names, which Snowflake would not. @default true */
+  readonly createOnLogin?: boolean;
+}
+
+/** A statement as the emulator's log has it. */
+export interface LoggedStatement {
+  readonly sql: string;
+  readonly ok: boolean;
+  /** How long it took, waiting included. */
+  readonly ms: number;
+  /** QUERY_TAG of the statement, or else of the session. */
+  readonly tag: string | null;
+  readonly role: string;
+  readonly user: string;
+  /** Sessions have numbers, from 1 at each start. */
+  readonly session: number;
+  readonly err: string | null;
+}
+
+/**
+ * Snowflake's protocol and SQL on a free loopback port, as a process of its own; `snowflake-emulator/README.md` says what it
+ * proves. What was committed outlives `kill` and the next `start`. It ends when we do.
+ */
+export class SnowflakeEmulator implements AsyncDisposable {
+  readonly port: number;
+  /** For the driver's `accessUrl`. */
+  readonly url: string;
+  /** One line of JSON for each statement, over all starts. */
+  readonly sqlLog: string;
+  readonly #args: readonly string[];
+  readonly #dir: string;
+  #process: ChildProcess | undefined;
+
+  private constructor(port: number, dir: string, options: SnowflakeEmulatorOptions) {
+    const { abortIdleBlockerSeconds = 300, createOnLogin = true } = options;
+    this.port = port;
+    this.url = `http://127.0.0.1:${port}`;
+    this.sqlLog = join(dir, 'sql.jsonl');
+    this.#dir = dir;
+    const settings = {
+      port,
+      'db-path': join(dir, 'databases'),
+      'sql-log': this.sqlLog,
+      'abort-idle-blocker': abortIdleBlockerSeconds,
+    };
+    this.#args = [
+      ...Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)]),
+      ...(createOnLogin ? [] : ['--no-create-on-login']),
+    ];
+  }
+
+  static async start(options: SnowflakeEmulatorOptions = {}): Promise<SnowflakeEmulator> {
+    if (!existsSync(python)) throw new Error(`${python} is missing: npm run check installs it`);
+    const dir = await mkdtemp(join(tmpdir(), 'tmdb-stream-snowflake-'));
+    await mkdir(join(dir, 'databases'));
+    const emulator = new SnowflakeEmulator(await freePort(), dir, options);
+    await emulator.start();
+    return emulator;
+  }
+
+  /** Starts it (again), on the same port and data. */
+  async start(): Promise<void> {
+    // Standard input tells it that we are gone, however we went.
+    const args = ['-B', program, ...this.#args, '--end-with-stdin'];
+    const child = spawn(python, args, { stdio: ['pipe', 'ignore', 'pipe'] });
+    const complaint: Buffer[] = [];
+    child.stderr.on('data', (data) => complaint.push(data));
+    this.#process = child;
+    await this.#ready(() => Buffer.concat(complaint).toString());
+  }
+
+  /** Kills it, and with it all sessions and open transactions. */
+  async kill(): Promise<void> {
+    const child = this.#process;
+    this.#process = undefined;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const exited = once(child, 'exit');
+    child.kill('SIGKILL');
+    await exited;
+  }
+
+  /** Stops it for as long as `action` takes: connections stay, answers do not come. */
+  async frozenDuring(action: () => Promise<void>): Promise<void> {
+    const child = this.#process;
+    if (child === undefined) throw new Error('it does not run');
+    child.kill('SIGSTOP');
+    try {
+      await action();
+    } finally {
+      child.kill('SIGCONT');
+    }
+  }
+
+  /** To log in by: as one whom its account does not know, and lets in with anything. @param chosen beside the usual. */
+  settings(chosen: Partial<SnowflakeSettings> = {}): SnowflakeSettings {
+    return {
+      account: 'fakesnow',
+      user: 'tester',
+      credentials: { kind: 'token', token: new Secret('made-up') },
+      role: undefined,
+      database: 'LECTURE_DE',
+      ingestWarehouse: 'LECTURE_INGEST_WH',
+      transformWarehouse: 'LECTURE_TRANSFORM_WH',
+      url: this.url,
+      timeoutMs: 20_000,
+      ...chosen,
+    };
+  }
+
+  /** What it was asked so far, oldest first. */
+  async statements(): Promise<LoggedStatement[]> {
+    const text = existsSync(this.sqlLog) ? await readFile(this.sqlLog, 'utf8') : '';
+    // What follows the last end of line is still being written.
+    return text
+      .split('\n')
+      .slice(0, -1)
+      .map((line) => JSON.parse(line));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill();
+    await rm(this.#dir, { recursive: true, force: true });
+  }
+
+  /** @param complaint what it wrote to standard error. */
+  async #ready(complaint: () => string): Promise<void> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        await fetch(`${this.url}/telemetry/send`, { method: 'POST' });
+        return;
+      } catch (error) {
+        if (this.#process?.exitCode !== null || attempt === 1_000) {
+          throw new Error(`the emulator does not start: ${complaint()}`, { cause: error });
+        }
+        await delay(20);
+      }
+    }
+  }
+}

@@ -1,0 +1,139 @@
+import { type Flush, runBronzeLoader } from '../../../consumers/bronze-loader.ts';
+import { systemClock } from '../../../lib/clock.ts';
+import type { Offsets } from '../../../lib/kafka/topic.ts';
+import { createLogger } from '../../../lib/logger.ts';
+import { openSnowflakeSession, type SnowflakeSession } from '../../../lib/warehouse/snowflake/session.ts';
+import { openSnowflakeWarehouse } from '../../../lib/warehouse/snowflake/warehouse.ts';
+import { rawGenresCodec, rawMovieCodec } from '../../../schemas/codecs.ts';
+import type { DeadLetter } from '../../../schemas/records.ts';
+import type { TopicName } from '../../../schemas/topics.ts';
+import { MemorySink } from '../kafka/memory-sink.ts';
+import { auditBronze, nothingWrong } from './audit.ts';
+import { SnowflakeEmulator } from './emulator.ts';
+import { makeDatabase } from './fixture.ts';
+import { SnowflakeProxy } from './proxy.ts';
+import type { EndlessTopics } from './topics.ts';
+
+interface LoaderSetUp {
+  /** Rows from which they go through a file. @default none ever */
+  readonly copyFrom?: number;
+  /** @default 20 */
+  readonly maxRows?: number;
+  readonly maxBytes?: number;
+  readonly timeoutMs?: number;
+}
+
+interface GroundOptions {
+  /** How long somebody who is cut off in mid transaction keeps others waiting. With Snowflake it is five minutes. */
+  readonly abortIdleBlockerSeconds: number;
+  /** @default longer than a loader waits */
+  readonly lateMs?: number;
+}
+
+/** A loader at work. */
+export interface Loading {
+  /** Resolves when it has loaded everything up to the topics' ends; rejects with what it failed with. */
+  readonly ended: Promise<void>;
+  readonly flushes: () => number;
+  /** How many it has loaded itself. */
+  readonly rows: () => number;
+  /** How often it found the warehouse out of reach. */
+  readonly failures: () => number;
+}
+
+/** Longer than any statement takes, and no longer than a test waits for the one that is lost. */
+const usualTimeoutMs = 1_000;
+
+/** The emulator, and of each test's own a proxy before it and a database in it. */
+export class SnowflakeGround implements AsyncDisposable {
+  readonly emulator: SnowflakeEmulator;
+  readonly #lateMs: number;
+  #proxy: SnowflakeProxy;
+  #databases = 0;
+
+  private constructor(emulator: SnowflakeEmulator, proxy: SnowflakeProxy, lateMs: number) {
+    this.emulator = emulator;
+    this.#proxy = proxy;
+    this.#lateMs = lateMs;
+  }
+
+  get proxy(): SnowflakeProxy {
+    return this.#proxy;
+  }
+
+  static async open({
+    abortIdleBlockerSeconds,
+    lateMs = 1.5 * usualTimeoutMs,
+  }: GroundOptions): Promise<SnowflakeGround> {
+    const emulator = await SnowflakeEmulator.start({ abortIdleBlockerSeconds });
+    return new SnowflakeGround(emulator, await SnowflakeProxy.start(emulator.url, { lateMs }), lateMs);
+  }
+
+  /** An empty BRONZE, nothing that goes wrong and no strikes. */
+  async makeAnew(): Promise<void> {
+    this.#databases += 1;
+    // At another port: a driver that was given up may still ask again for what it was not told, and would be struck in our loader's place.
+    await this.#proxy[Symbol.asyncDispose]();
+    this.#proxy = await SnowflakeProxy.start(this.emulator.url, { lateMs: this.#lateMs });
+    await makeDatabase(this.#options(this.emulator.url).settings);
+    await using warehouse = await openSnowflakeWarehouse(this.#options(this.emulator.url));
+    await warehouse.migrate();
+  }
+
+  /** The loader of the product, its warehouse behind the proxy. */
+  start(topics: EndlessTopics, { copyFrom = Number.POSITIVE_INFINITY, ...setUp }: LoaderSetUp = {}): Loading {
+    let [flushes, rows, failures] = [0, 0, 0];
+    const run = async () => {
+      await using warehouse = await openSnowflakeWarehouse({
+        ...this.#options(this.proxy.url, setUp.timeoutMs ?? usualTimeoutMs),
+        copyFrom,
+      });
+      const ports = {
+        ...{ source: topics.source(), warehouse, clusterId: 'cluster', clock: systemClock },
+        ...{ movieCodec: rawMovieCodec, genresCodec: rawGenresCodec },
+        deadLetters: new MemorySink<DeadLetter>(),
+        // Tries again soon.
+        random: () => 0.05,
+        log: createLogger('silent', []),
+        onLoaded: (flush: Flush) => {
+          flushes += 1;
+          rows += flush.rows;
+        },
+        onAvailable: (isAvailable: boolean) => {
+          if (!isAvailable) failures += 1;
+        },
+      };
+      const limits = { maxRows: setUp.maxRows ?? 20, maxBytes: setUp.maxBytes ?? 1_000_000, maxAgeMs: 100 };
+      await runBronzeLoader(ports, { limits, signal: new AbortController().signal, until: topics.ends });
+    };
+    const ended = run();
+    ended.catch(() => {});
+    return { ended, flushes: () => flushes, rows: () => rows, failures: () => failures };
+  }
+
+  /** Past the proxy. To be closed by whoever asks for it. */
+  session(): Promise<SnowflakeSession> {
+    return openSnowflakeSession(this.#options(this.emulator.url));
+  }
+
+  /** @throws Error that shows what is wrong with BRONZE and its ledger. @returns what is there. */
+  async audit(ends: ReadonlyMap<TopicName, Offsets>, padding = ''): Promise<{ rows: number; batches: number }> {
+    await this.proxy.quiet();
+    await using session = await this.session();
+    const { findings, ...counted } = await auditBronze(session, ends, padding);
+    if (JSON.stringify(findings) !== JSON.stringify(nothingWrong)) {
+      throw new Error(`BRONZE is not what the topics hold: ${JSON.stringify(findings, null, 2)}`);
+    }
+    return counted;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.proxy[Symbol.asyncDispose]();
+    await this.emulator[Symbol.asyncDispose]();
+  }
+
+  #options(url: string, timeoutMs = 20_000) {
+    const settings = this.emulator.settings({ database: `FAULTS_${this.#databases}`, url, timeoutMs });
+    return { settings, clock: systemClock, stage: 'load' };
+  }
+}

@@ -1,0 +1,31 @@
+import { generateKeyPairSync } from 'node:crypto';
+import type { Names, ProvisionSettings } from '../../../lib/warehouse/snowflake/provision/names.ts';
+import { type PublicKey, parsePublicKey } from '../../../lib/warehouse/snowflake/provision/public-key.ts';
+
+export const names: Names = {
+  database: 'LECTURE_DE',
+  ingestWarehouse: 'LECTURE_INGEST_WH',
+  transformWarehouse: 'LECTURE_TRANSFORM_WH',
+  monitor: 'LECTURE_MONITOR',
+  engineerRole: 'DE_ROLE',
+  analystRole: 'ANALYST_ROLE',
+  loaderRole: 'LOADER_ROLE',
+  dbtRole: 'DBT_ROLE',
+  loaderUser: 'LECTURE_LOADER',
+  dbtUser: 'LECTURE_DBT',
+};
+
+export const newKeyPair = () =>
+  generateKeyPairSync('rsa', {
+    modulusLength: 2_048,
+    publicKeyEncoding: { type: 'spki', format: 'pem' },
+    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+  });
+
+export const newKey = (): PublicKey => parsePublicKey(newKeyPair().publicKey, '--key');
+
+export const settings: ProvisionSettings = {
+  names,
+  creditQuota: 100,
+  keys: { loader: { first: newKey() }, dbt: { first: newKey() } },
+};

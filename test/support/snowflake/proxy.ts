@@ -1,0 +1,230 @@
+import { type IncomingHttpHeaders, type IncomingMessage, request as openRequest, type ServerResponse } from 'node:http';
+import { buffer } from 'node:stream/consumers';
+import { setTimeout as delay } from 'node:timers/promises';
+import { gunzipSync } from 'node:zlib';
+import { type HttpServer, serve } from '../tmdb/http-server.ts';
+
+/** What a client asks for. */
+export interface SnowflakeRequest {
+  /** `login`, `renewal`, `logout`, `upload` (into a stage), or else the statement's first word, such as `commit`. */
+  readonly kind: string;
+  /** The statement; empty where there is none. */
+  readonly sql: string;
+  /** The name that the client gives itself: our driver's begins with `JavaScript`, dbt's with `PythonConnector`. */
+  readonly agent: string;
+}
+
+/**
+ * - `hang`, `close`: it is carried out; the reply is never sent, or the connection closed in its place.
+ * - `late reply`, `late request`: the reply is sent, or the request carried out, only `lateMs` later.
+ * - `queued`: it is carried out; the client is told to ask for the result, which is there `lateMs` later.
+ * - `reset`, `503`, `429`, `expired`, `refused`: it is not carried out; the connection is reset, Snowflake is out of order or
+ *   has too much to do, the session's token (for a renewal: the master token) has expired, or the credentials are wrong.
+ */
+export type SnowflakeFault =
+  | ('hang' | 'close' | 'late reply' | 'late request' | 'queued')
+  | ('reset' | '503' | '429' | 'expired' | 'refused');
+
+/** A fault that befell a request. */
+export interface Strike extends SnowflakeRequest {
+  readonly fault: SnowflakeFault;
+  /** Whether Snowflake has done what it was asked for, as far as it is known by now. */
+  tookEffect: boolean;
+}
+
+interface Reply {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+}
+
+/**
+ * Stands between clients and Snowflake's address, on loopback, and knows what they ask for. What goes wrong it decides for each
+ * request; it counts what did, as a fault that never struck proves nothing.
+ */
+export class SnowflakeProxy implements AsyncDisposable {
+  /** What is to befall a request; nothing unless told otherwise. */
+  judge: (request: SnowflakeRequest) => SnowflakeFault | undefined = () => undefined;
+  readonly strikes: Strike[] = [];
+  readonly #target: string;
+  readonly #lateMs: number;
+  readonly #server: HttpServer;
+  readonly #onItsWay = new Set<Promise<unknown>>();
+  /** Replies that clients were told to come for. */
+  readonly #queued = new Map<string, Promise<Reply>>();
+
+  private constructor(target: string, lateMs: number, server: HttpServer) {
+    this.#target = target;
+    this.#lateMs = lateMs;
+    this.#server = server;
+  }
+
+  /** @param target where Snowflake answers. */
+  static async start(target: string, { lateMs }: { readonly lateMs: number }): Promise<SnowflakeProxy> {
+    const server = await serve((request, response) => void proxy.#answer(request, response));
+    const proxy = new SnowflakeProxy(target, lateMs, server);
+    return proxy;
+  }
+
+  /** For the driver's `accessUrl`. */
+  get url(): string {
+    return `http://127.0.0.1:${this.#server.port}`;
+  }
+
+  /** Strikes by what they were, such as `commit close, took effect`. */
+  counts(): Record<string, number> {
+    const counts: Record<string, number> = {};
+    for (const { kind, fault, tookEffect } of this.strikes) {
+      const name = `${kind} ${fault}${tookEffect ? ', took effect' : ''}`;
+      counts[name] = (counts[name] ?? 0) + 1;
+    }
+    return counts;
+  }
+
+  /** Resolves when nothing is on its way to Snowflake any more. */
+  async quiet(): Promise<void> {
+    while (this.#onItsWay.size > 0) await Promise.allSettled(this.#onItsWay);
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const body = await buffer(request);
+    const queued = this.#queued.get(pathOf(request));
+    if (queued !== undefined) {
+      send(response, await queued);
+      return;
+    }
+    const asked = { request, response, body };
+    const wanted = wantedBy(request, body);
+    const fault = this.judge(wanted);
+    try {
+      if (fault === undefined) send(response, await this.#forward(asked));
+      else await this.#strike(fault, wanted, asked);
+    } catch {
+      // Whoever we stand before is gone, or the client is.
+      response.socket?.resetAndDestroy();
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.quiet();
+    await this.#server[Symbol.asyncDispose]();
+  }
+
+  async #strike(fault: SnowflakeFault, wanted: SnowflakeRequest, asked: Asked): Promise<void> {
+    const { response } = asked;
+    const strike: Strike = { ...wanted, fault, tookEffect: false };
+    this.strikes.push(strike);
+    const carriedOut = async () => {
+      const reply = await this.#forward(asked);
+      strike.tookEffect = isSuccess(reply);
+      return reply;
+    };
+    switch (fault) {
+      case 'hang':
+        await carriedOut();
+        break;
+      case 'close':
+        await carriedOut();
+        response.destroy();
+        break;
+      case 'late reply':
+        send(response, await later(this.#lateMs, await carriedOut()));
+        break;
+      case 'late request':
+        send(response, await this.#track(delay(this.#lateMs).then(carriedOut)));
+        break;
+      case 'queued':
+        send(response, this.#queue(carriedOut()));
+        break;
+      case 'reset':
+        response.socket?.resetAndDestroy();
+        break;
+      case 'expired':
+        send(response, wanted.kind === 'renewal' ? masterExpired : sessionExpired);
+        break;
+      default:
+        send(response, refusals[fault]);
+    }
+  }
+
+  #queue(result: Promise<Reply>): Reply {
+    const path = `/queries/queued-${this.#queued.size}/result`;
+    const due = this.#track(result.then((reply) => later(this.#lateMs, reply)));
+    this.#queued.set(path, due);
+    return json(200, { success: true, code: '333334', data: { queryId: path.split('/')[2], getResultUrl: path } });
+  }
+
+  #forward({ request, body }: Asked): Promise<Reply> {
+    const { method, headers, url } = request;
+    return this.#track(
+      new Promise<Reply>((resolve, reject) => {
+        const onward = openRequest(this.#target + url, { method, headers, agent: false }, (response) => {
+          const { statusCode = 0, headers: answered } = response;
+          buffer(response).then((text) => resolve({ status: statusCode, headers: answered, body: text }), reject);
+        });
+        onward.on('error', reject);
+        onward.end(body);
+      }),
+    );
+  }
+
+  #track<T>(work: Promise<T>): Promise<T> {
+    this.#onItsWay.add(work);
+    const over = () => this.#onItsWay.delete(work);
+    work.then(over, over);
+    return work;
+  }
+}
+
+interface Asked {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly body: Buffer;
+}
+
+const later = <T>(ms: number, value: T): Promise<T> => delay(ms, value);
+
+const pathOf = ({ url = '' }: IncomingMessage): string => url.split('?')[0] ?? '';
+
+function wantedBy(request: IncomingMessage, body: Buffer): SnowflakeRequest {
+  const path = pathOf(request);
+  const agent = request.headers['user-agent'] ?? '';
+  const known = kindsByPath[path];
+  if (known) return { kind: known, sql: '', agent };
+  if (path !== statements) return { kind: request.method === 'PUT' ? 'upload' : 'other', sql: '', agent };
+  const text = body[0] === 0x1f ? gunzipSync(body) : body;
+  const sql = String(JSON.parse(text.toString()).sqlText).trim();
+  return { kind: /^\w+/.exec(sql)?.[0].toLowerCase() ?? '', sql, agent };
+}
+
+const statements = '/queries/v1/query-request';
+const kindsByPath: Readonly<Record<string, string>> = {
+  '/session/v1/login-request': 'login',
+  '/session/token-request': 'renewal',
+  '/session': 'logout',
+};
+
+/** An upload is answered by its status alone. */
+function isSuccess({ status, body }: Reply): boolean {
+  if (status !== 200) return false;
+  return body.length === 0 || JSON.parse(body.toString()).success === true;
+}
+
+function json(status: number, answer: unknown): Reply {
+  return { status, headers: { 'content-type': 'application/json' }, body: Buffer.from(JSON.stringify(answer)) };
+}
+
+const sessionExpired = json(200, { success: false, code: '390112', message: 'Your session has expired.' });
+const masterExpired = json(200, { success: false, code: '390114', message: 'Authentication token has expired.' });
+
+const refusals: Record<'503' | '429' | 'refused', Reply> = {
+  '503': { status: 503, headers: {}, body: Buffer.from('Service Unavailable') },
+  '429': { status: 429, headers: {}, body: Buffer.from('Too Many Requests') },
+  refused: json(200, { success: false, code: '390100', message: 'Incorrect username or password was specified.' }),
+};
+
+function send(response: ServerResponse, { status, headers, body }: Reply): void {
+  const { 'transfer-encoding': _chunked, connection: _ofTheOther, ...kept } = headers;
+  response.writeHead(status, { ...kept, 'content-length': body.length });
+  response.end(body);
+}

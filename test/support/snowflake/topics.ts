@@ -1,0 +1,135 @@
+import type { ConsumerRecord, Offsets, PartitionHandler, PartitionSource } from '../../../lib/kafka/topic.ts';
+import { rawGenresCodec, rawMovieCodec } from '../../../schemas/codecs.ts';
+import { type TopicName, topics } from '../../../schemas/topics.ts';
+import { keyOf } from '../kafka/key-of.ts';
+import { memoryTopicId } from '../kafka/memory-partition-source.ts';
+
+const partitions: readonly (readonly [TopicName, number])[] = [
+  [topics.rawMovies, 0],
+  [topics.rawMovies, 1],
+  [topics.rawGenres, 0],
+];
+
+const fetchedAt = new Date(Date.UTC(2026, 0, 1));
+
+/** Nobody can read every so many-th record. */
+const unreadableEvery = 29n;
+
+export const isReadable = (offset: bigint): boolean => offset % unreadableEvery !== unreadableEvery - 1n;
+
+const movieIdOf = (offset: bigint): number => Number(offset) + 1;
+
+/** What stands at an offset: always the same. */
+export const documentOf = (topic: string, partition: number, offset: bigint, padding = '') => ({
+  id: movieIdOf(offset),
+  where: `${topic}/${partition}`,
+  title: `"Amélie" \\ 'Ran 乱' 🎬\n${offset}`,
+  vote: Number(offset) / 4,
+  genres: [{ id: Number(offset % 7n) }, null, []],
+  ...(padding !== '' && { padding }),
+});
+
+interface TopicsOptions {
+  /** Records that are handed out together, at most. */
+  readonly pieceSize: number;
+  /** How many bytes each document is longer. @default 0 */
+  readonly padding?: number;
+  /** Whether a partition is taken away before its next records, and given again. @default never */
+  readonly isRebalanced?: () => boolean;
+}
+
+/** Topics in memory that have no end until they are given one. Each source hands all of them out, whoever else does. */
+export class EndlessTopics {
+  /** Ends of the partitions once `end` was called. */
+  readonly ends: Promise<ReadonlyMap<TopicName, Offsets>>;
+  /** How many records were handed out in all, those that came twice included. */
+  handedOut = 0;
+  rebalances = 0;
+  readonly #options: TopicsOptions;
+  readonly #resolveEnds: (ends: ReadonlyMap<TopicName, Offsets>) => void;
+  readonly #next = new Map<string, bigint>();
+  #isEnded = false;
+
+  constructor(options: TopicsOptions) {
+    this.#options = options;
+    const { promise, resolve } = Promise.withResolvers<ReadonlyMap<TopicName, Offsets>>();
+    this.ends = promise;
+    this.#resolveEnds = resolve;
+  }
+
+  /** The topics end after what was handed out, or after so many records in each partition. */
+  end(records = 0): void {
+    this.#isEnded = true;
+    const ends = new Map<TopicName, Map<number, bigint>>();
+    for (const [topic, partition] of partitions) {
+      const key = `${topic}/${partition}`;
+      const end = BigInt(Math.max(records, Number(this.#next.get(key) ?? 0n)));
+      this.#next.set(key, end);
+      ends.set(topic, (ends.get(topic) ?? new Map()).set(partition, end));
+    }
+    this.#resolveEnds(ends);
+  }
+
+  source(): PartitionSource {
+    return {
+      run: async (handler, { signal }) => {
+        const aborted = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
+        await Promise.all(
+          partitions.map(([topic, partition]) => this.#handOut(handler, { topic, partition, signal, aborted })),
+        );
+      },
+      commit: async () => {},
+    };
+  }
+
+  async #handOut(handler: PartitionHandler, { topic, partition, signal, aborted }: Handing): Promise<void> {
+    const key = `${topic}/${partition}`;
+    const { isRebalanced = () => false } = this.#options;
+    let next: bigint | undefined;
+    while (!signal.aborted) {
+      if (next !== undefined && isRebalanced()) {
+        this.rebalances += 1;
+        handler.revoked(topic, partition);
+        next = undefined;
+      }
+      next ??= (await handler.position(topic, partition, memoryTopicId)) ?? 0n;
+      const end: bigint = next + BigInt(this.#options.pieceSize);
+      const known = this.#next.get(key) ?? 0n;
+      const until: bigint = this.#isEnded && end > known ? known : end;
+      if (until <= next) {
+        await aborted;
+        return;
+      }
+      if (until > known) this.#next.set(key, until);
+      const records = this.#read(topic, partition, next, until);
+      this.handedOut += records.length;
+      next = until;
+      await handler.records({ topic, partition, records, next });
+    }
+  }
+
+  #read(topic: TopicName, partition: number, from: bigint, until: bigint): ConsumerRecord[] {
+    const padding = 'x'.repeat(this.#options.padding ?? 0);
+    return Array.from({ length: Number(until - from) }, (_, index) => {
+      const offset = from + BigInt(index);
+      const body = Buffer.from(JSON.stringify(documentOf(topic, partition, offset, padding)));
+      const value = encoded(topic, offset, body);
+      return { topic, partition, offset, timestamp: 0, key: keyOf(topic, value), value };
+    });
+  }
+}
+
+interface Handing {
+  readonly topic: TopicName;
+  readonly partition: number;
+  readonly signal: AbortSignal;
+  readonly aborted: Promise<void>;
+}
+
+function encoded(topic: TopicName, offset: bigint, body: Buffer): Buffer {
+  if (!isReadable(offset)) return Buffer.from('x');
+  const sourceUrl = 'https://api.themoviedb.org/3/';
+  return topic === topics.rawGenres
+    ? rawGenresCodec.encode({ language: 'en', sourceUrl, fetchedAt, body })
+    : rawMovieCodec.encode({ movieId: movieIdOf(offset), sourceUrl, httpStatus: 200, fetchedAt, body });
+}

@@ -1,0 +1,123 @@
+import { runMovieDetails } from '../../../consumers/movie-details.ts';
+import type { RecordSource } from '../../../lib/kafka/topic.ts';
+import { createLogger } from '../../../lib/logger.ts';
+import { Secret } from '../../../lib/secret.ts';
+import { createTmdbClient } from '../../../lib/tmdb/client.ts';
+import type { TmdbClient } from '../../../lib/tmdb/tmdb-client.ts';
+import { openTransport, type Transport, type TransportOptions } from '../../../lib/tmdb/transport.ts';
+import { MemoryTokenBucket } from '../../../lib/token-bucket/memory.ts';
+import type { RateLimit, TokenBucket } from '../../../lib/token-bucket/token-bucket.ts';
+import { movieIdCodec } from '../../../schemas/codecs.ts';
+import type { DeadLetter, RawMovie } from '../../../schemas/records.ts';
+import { type ManualClock, settle } from '../clock/manual-clock.ts';
+import { consumerRecord } from '../kafka/memory-record-source.ts';
+import { MemorySink } from '../kafka/memory-sink.ts';
+
+export interface DetailsStageOptions extends Partial<TransportOptions> {
+  readonly baseUrl: string;
+  readonly clock: ManualClock;
+  /** @default one of its own */
+  readonly bucket?: TokenBucket;
+  /** Of its own bucket. @default 40 in 10 s */
+  readonly limit?: RateLimit;
+}
+
+/** What the token of the stage is, for servers that look whether they are sent it. */
+export const canary = 'canary-in-place-of-a-token';
+
+/**
+ * The details stage with its real client over real HTTP. The topics are in memory, and waiting goes by a clock that the
+ * test turns: an hour's outage takes no time. What goes over the wire takes what it takes; the hands wait for it.
+ */
+export class DetailsStage implements AsyncDisposable {
+  readonly rawMovies = new MemorySink<RawMovie>();
+  readonly deadLetters = new MemorySink<DeadLetter>();
+  readonly tmdb: TmdbClient;
+  readonly #clock: ManualClock;
+  readonly #transport: Transport;
+
+  constructor(options: DetailsStageOptions) {
+    const { baseUrl, clock, bucket, limit = { capacity: 40, windowMs: 10_000 }, ...more } = options;
+    const standard = { token: new Secret(canary), apiKey: undefined, timeoutMs: 10_000, maxBodyBytes: 4_000_000 };
+    this.#clock = clock;
+    this.#transport = openTransport({ baseUrl, connections: 20, ...standard, ...more });
+    this.tmdb = createTmdbClient(
+      {
+        transport: waitedFor(this.#transport, clock),
+        bucket: bucket ?? new MemoryTokenBucket(limit, clock),
+        baseUrl,
+        concurrency: 20,
+        giveUpAfterMs: 600_000,
+        windowMs: limit.windowMs,
+        log: createLogger('silent', []),
+      },
+      { clock, random: Math.random },
+    );
+  }
+
+  /** Every id at once, as a source hands them out. Resolves and rejects as the stage does. */
+  run(ids: readonly number[], signal = new AbortController().signal): Promise<void> {
+    const asked = { reason: 'popular' as const, page: 1, rank: 1, requestedAt: new Date(this.#clock.now()) };
+    const records = ids.map((movieId, offset) => consumerRecord(offset, movieIdCodec.encode({ movieId, ...asked })));
+    const movieIds: RecordSource = {
+      run: async (handle) => {
+        await Promise.all(records.map(handle));
+      },
+    };
+    const { tmdb, rawMovies, deadLetters } = this;
+    const ports = { movieIds, codec: movieIdCodec, tmdb, rawMovies, deadLetters, clock: this.#clock };
+    return runMovieDetails({ ...ports, log: createLogger('silent', []) }, { signal });
+  }
+
+  /** Turns the hands until `work` is settled, which it then is. */
+  async finish<T>(work: Promise<T>): Promise<T> {
+    let isOver = false;
+    const over = () => {
+      isOver = true;
+    };
+    work.then(over, over);
+    for (let steps = 0; !isOver && steps < 50_000; steps += 1) await this.#clock.advance(250);
+    if (!isOver) throw new Error('not within three hours of its own time');
+    return work;
+  }
+
+  /** Ids in the raw topic, ascending. */
+  get fetched(): number[] {
+    return this.rawMovies.values.map(({ movieId }) => movieId).sort((a, b) => a - b);
+  }
+
+  /** Reasons in dead letters. */
+  get parked(): string[] {
+    return this.deadLetters.values.map(({ reason }) => reason);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#transport[Symbol.asyncDispose]();
+  }
+}
+
+/** The same transport; `clock` does not move while one of its requests is under way. */
+function waitedFor(transport: Transport, clock: ManualClock): Transport {
+  const underWay = new Set<Promise<unknown>>();
+  const settleOthers = clock.alsoSettle;
+  clock.alsoSettle = async () => {
+    await settleOthers();
+    while (underWay.size > 0) {
+      await Promise.allSettled(underWay);
+      await settle();
+      await settleOthers();
+    }
+  };
+  return {
+    get: async (path, onAnswered) => {
+      const request = transport.get(path, onAnswered);
+      underWay.add(request);
+      try {
+        return await request;
+      } finally {
+        underWay.delete(request);
+      }
+    },
+    [Symbol.asyncDispose]: () => transport[Symbol.asyncDispose](),
+  };
+}

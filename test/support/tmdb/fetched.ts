@@ -1,0 +1,59 @@
+import { runMovieDetails } from '../../../consumers/movie-details.ts';
+import { systemClock } from '../../../lib/clock.ts';
+import { createLogger } from '../../../lib/logger.ts';
+import { createTmdbClient } from '../../../lib/tmdb/client.ts';
+import { movieIdCodec } from '../../../schemas/codecs.ts';
+import type { DeadLetter, RawMovie } from '../../../schemas/records.ts';
+import { consumerRecord, MemoryRecordSource } from '../kafka/memory-record-source.ts';
+import { MemorySink } from '../kafka/memory-sink.ts';
+
+/** Nobody waits: neither for a token nor for another attempt. */
+const clock = { ...systemClock, sleep: async () => {} };
+const bucket = {
+  acquire: async () => ({ returned: () => {} }),
+  pause: async () => {},
+  state: async () => ({ capacity: 1, windowMs: 1, tokensLeft: 1, waiting: 0, pausedMs: 0 }),
+  [Symbol.asyncDispose]: async () => {},
+};
+const log = createLogger('silent', []);
+const notFound = Buffer.from('{"success":false,"status_code":34}');
+
+/** Has the movies 1, 2, 3, ... fetched from a TMDb that answers with these bodies. @returns what became of each, by movie id. */
+export async function fetchAll(answers: readonly Buffer[]) {
+  const transport = {
+    get: async (path: string) => {
+      const body = answers[Number(path.slice('/movie/'.length)) - 1];
+      // Other movies are asked for as probes, to see whether TMDb answers.
+      const status = body ? 200 : 404;
+      return { status, contentType: 'application/json', retryAfter: undefined, body: body ?? notFound };
+    },
+    [Symbol.asyncDispose]: async () => {},
+  };
+  const [rawMovies, deadLetters] = [new MemorySink<RawMovie>(), new MemorySink<DeadLetter>()];
+  const ids = answers.map((_, index) => ({
+    movieId: index + 1,
+    reason: 'manual' as const,
+    page: null,
+    rank: null,
+    requestedAt: new Date(0),
+  }));
+  await runMovieDetails(
+    {
+      movieIds: new MemoryRecordSource(ids.map((id, offset) => consumerRecord(offset, movieIdCodec.encode(id)))),
+      codec: movieIdCodec,
+      tmdb: createTmdbClient(
+        {
+          ...{ transport, bucket, log, baseUrl: 'https://api.themoviedb.org/3', concurrency: 20 },
+          ...{ giveUpAfterMs: 600_000, windowMs: 10_000 },
+        },
+        { clock, random: Math.random },
+      ),
+      ...{ rawMovies, deadLetters, clock, log },
+    },
+    { signal: new AbortController().signal },
+  );
+  return {
+    published: new Map(rawMovies.values.map(({ movieId, body }) => [movieId, body])),
+    parked: new Map(deadLetters.values.map((letter) => [Number(letter.originOffset) + 1, letter])),
+  };
+}

@@ -1,0 +1,28 @@
+/**
+ * A process that asks for details, ten at a time, with a bucket that it shares, until standard input ends. Its argument
+ * is JSON: `storeUrl`, `baseUrl`, `limit`, `timeoutMs` and `ids`, the movies that it asks for again and again.
+ */
+import { systemClock } from '../../../lib/clock.ts';
+import { createLogger } from '../../../lib/logger.ts';
+import { Secret } from '../../../lib/secret.ts';
+import { createTmdbClient } from '../../../lib/tmdb/client.ts';
+import { openTransport } from '../../../lib/tmdb/transport.ts';
+import { openSharedTokenBucket } from '../../../lib/token-bucket/redis.ts';
+
+const { storeUrl, baseUrl, limit, timeoutMs, ids } = JSON.parse(process.argv[2] ?? '{}');
+const log = createLogger('warn', []);
+const bucket = await openSharedTokenBucket({
+  ...{ url: new Secret(storeUrl), limit, requestTimeoutMs: timeoutMs, clock: systemClock, log },
+});
+const transport = openTransport({
+  ...{ baseUrl, token: new Secret('made-up'), apiKey: undefined, timeoutMs, maxBodyBytes: 1_000_000, connections: 10 },
+});
+const options = { transport, bucket, baseUrl, concurrency: 10, giveUpAfterMs: 60_000, windowMs: limit.windowMs, log };
+const tmdb = createTmdbClient(options, { clock: systemClock, random: Math.random });
+const never = new AbortController().signal;
+
+process.stdin.on('end', () => process.exit()).resume();
+const askForEver = async (first: number): Promise<never> => {
+  for (let at = first; ; at += 1) await tmdb.movie(ids[at % ids.length], never);
+};
+await Promise.all(Array.from({ length: 10 }, (_, slot) => askForEver(slot)));

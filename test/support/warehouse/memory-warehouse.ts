@@ -1,0 +1,84 @@
+import { isStrictJson } from '../../../lib/warehouse/document.ts';
+import {
+  type Batch,
+  batchId,
+  FencedError,
+  InvalidRowsError,
+  type PartitionId,
+  type TopicId,
+  type Warehouse,
+} from '../../../lib/warehouse/warehouse.ts';
+import type { Contents } from './warehouse-contract.ts';
+
+const topicOf = ({ clusterId, topic, topicId }: TopicId) => `${clusterId}|${topic}|${topicId}`;
+const keyOf = (id: PartitionId) => `${topicOf(id)}|${id.partition}`;
+
+/** A warehouse in memory, with the promises of a real one (it runs the same contract suite). */
+export class MemoryWarehouse implements Warehouse {
+  readonly batches: Batch[] = [];
+  readonly #positions = new Map<string, { readonly id: PartitionId; next: bigint }>();
+  /** Thrown by the next calls of `append`: `before` it takes effect, or `after`, as when a reply is lost. */
+  readonly failures: { readonly when: 'before' | 'after'; readonly error: Error }[] = [];
+
+  async migrate(): Promise<void> {}
+
+  async positions(topic: TopicId): Promise<ReadonlyMap<number, bigint>> {
+    const ofTopic = [...this.#positions.values()].filter(({ id }) => topicOf(id) === topicOf(topic));
+    return new Map(ofTopic.map(({ id, next }) => [id.partition, next]));
+  }
+
+  async append(batches: readonly Batch[]): Promise<void> {
+    const failure = this.failures.shift();
+    if (failure?.when === 'before') throw failure.error;
+    for (const { partition, firstOffset } of batches) {
+      const stored = this.#positions.get(keyOf(partition))?.next ?? null;
+      if (stored !== null && stored !== firstOffset) throw new FencedError(partition, firstOffset, stored);
+    }
+    const invalid = batches.flatMap(({ partition, rows }) =>
+      [...rows].filter(({ body }) => !isStrictJson(body)).map(({ kafkaOffset }) => ({ partition, kafkaOffset })),
+    );
+    if (invalid.length > 0) throw new InvalidRowsError(invalid);
+    for (const batch of batches) {
+      this.batches.push(batch);
+      this.#positions.set(keyOf(batch.partition), { id: batch.partition, next: batch.nextOffset });
+    }
+    if (failure?.when === 'after') throw failure.error;
+  }
+
+  /** Offsets of every row of a partition, in the order in which they came. */
+  offsets(partition = 0): bigint[] {
+    const ofPartition = this.batches.filter((batch) => batch.partition.partition === partition);
+    return ofPartition.flatMap(({ rows }) => [...rows].map((row) => row.kafkaOffset));
+  }
+
+  look(): Contents {
+    const bySeq = this.batches.map((batch, index) => ({ batch, loadSeq: BigInt(index + 1) }));
+    return {
+      movies: bySeq
+        .flatMap(({ batch }) =>
+          batch.table === 'raw_movies'
+            ? batch.rows.map((row) => ({
+                partition: batch.partition.partition,
+                offset: row.kafkaOffset,
+                movieId: BigInt(row.movieId),
+                document: row.body.toString(),
+                batchId: batchId(batch),
+              }))
+            : [],
+        )
+        .sort((a, b) => a.partition - b.partition || Number(a.offset - b.offset)),
+      genres: this.batches.flatMap((batch) =>
+        batch.table === 'raw_genres'
+          ? batch.rows.map((row) => ({ offset: row.kafkaOffset, document: row.body.toString() }))
+          : [],
+      ),
+      batches: bySeq.map(({ batch, loadSeq }) => ({
+        batchId: batchId(batch),
+        loadSeq,
+        rows: BigInt(batch.rows.length),
+      })),
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+}

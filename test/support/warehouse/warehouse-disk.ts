@@ -1,0 +1,42 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/** A file system of its own, in memory, that is full sooner than any disk. Only root may make one. */
+export class SmallDisk implements Disposable {
+  readonly path: string;
+
+  constructor(megabytes: number) {
+    this.path = mkdtempSync(join(tmpdir(), 'tmdb-stream-disk-'));
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m`, 'tmpfs', this.path]);
+  }
+
+  /** Whether this machine lets us. */
+  static isPossible(): boolean {
+    const path = join(mkdtempSync(join(tmpdir(), 'tmdb-stream-disk-')), 'probe');
+    mkdirSync(path);
+    const isMounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', path]).status === 0;
+    if (isMounted) execFileSync('umount', [path]);
+    rmSync(join(path, '../../faults'), { recursive: true });
+    return isMounted;
+  }
+
+  /** Somebody makes room, or takes it away. */
+  resize(megabytes: number): void {
+    this.#remount(`size=${megabytes}m`);
+  }
+
+  setReadOnly(isReadOnly: boolean): void {
+    this.#remount(isReadOnly ? 'ro' : 'rw');
+  }
+
+  [Symbol.dispose](): void {
+    execFileSync('umount', [this.path]);
+    rmSync(this.path, { recursive: true });
+  }
+
+  #remount(options: string): void {
+    execFileSync('mount', ['-o', `remount,${options}`, this.path]);
+  }
+}
