@@ -20,7 +20,7 @@ import { startSandbox } from '../sandbox/server.ts';
 import { Fleet, until } from '../test/support/processes/fleet.ts';
 import { jainIndex } from '../test/support/token-bucket/jain-index.ts';
 import { RedisServer } from '../test/support/token-bucket/redis.ts';
-import { type Ground, openGround, partitions } from './support/fleet-bench.ts';
+import { type Fixture, openFixture, partitions } from './support/fleet-bench.ts';
 
 const { values } = parseArgs({
   options: {
@@ -54,7 +54,7 @@ const scenarios = [
 const catalogue = new GeneratedCatalogue({ seed: 1, movies: 20_000 });
 using progress = createProgress(process.stderr, systemClock);
 
-async function measure({ name, fetchers, busy, tail }: (typeof scenarios)[number], ground: Ground) {
+async function measure({ name, fetchers, busy, tail }: (typeof scenarios)[number], fixture: Fixture) {
   const arrivals: number[] = [];
   await using redis = await RedisServer.start();
   await using sandbox = await startSandbox({
@@ -65,8 +65,8 @@ async function measure({ name, fetchers, busy, tail }: (typeof scenarios)[number
     onRequest: ({ arrivedAtMs }) => arrivals.push(arrivedAtMs),
   });
   await using fleet = new Fleet({
-    DATA_DIR: ground.folder,
-    KAFKA_BROKERS: ground.brokers,
+    DATA_DIR: fixture.folder,
+    KAFKA_BROKERS: fixture.brokers,
     TMDB_BASE_URL: sandbox.url,
     TMDB_TOKEN: 'bench',
     TMDB_RATE_LIMIT: values.limit,
@@ -76,7 +76,7 @@ async function measure({ name, fetchers, busy, tail }: (typeof scenarios)[number
   await until('every fetcher has its partitions', () => haveJoined(started), { timeoutMs: 60_000 });
   // A few more, so that the one after the last that is counted finds an id whichever partition it is in.
   const ids = Array.from({ length: requests + 2 * partitions }, (_, index) => catalogue.idAtRank(index % 20_000));
-  await ground.publish(ids, busy);
+  await fixture.publish(ids, busy);
   await until(`${requests} requests (${name})`, () => isDone(name, arrivals), {
     timeoutMs: 60_000 + Number(values.seconds) * 3_000,
     check: () => fleet.expectAllRunning(),
@@ -107,9 +107,9 @@ function isDone(name: string, arrivals: readonly number[]): boolean {
   return arrivals.length > requests;
 }
 
-await using ground = await openGround();
+await using fixture = await openFixture();
 const rows: Record<string, unknown>[] = [];
-for (const scenario of scenarios) rows.push(await measure(scenario, ground));
+for (const scenario of scenarios) rows.push(await measure(scenario, fixture));
 progress[Symbol.dispose]();
 const note = `limit ${values.limit}, answers after 20-120 ms; the limit allows ${requests} requests in ${bestSeconds} s`;
 process.stdout.write(`${values.json ? JSON.stringify(rows) : `${note}\n${formatTable(rows)}`}\n`);

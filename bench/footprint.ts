@@ -16,7 +16,7 @@ import { GeneratedCatalogue } from '../sandbox/catalogue-generated.ts';
 import { startSandbox } from '../sandbox/server.ts';
 import { Fleet, type Service, until } from '../test/support/processes/fleet.ts';
 import { RedisServer } from '../test/support/token-bucket/redis.ts';
-import { openGround } from './support/fleet-bench.ts';
+import { openFixture } from './support/fleet-bench.ts';
 
 const { values } = parseArgs({
   options: { movies: { type: 'string', default: '100000' }, json: { type: 'boolean', default: false } },
@@ -26,12 +26,12 @@ const idleSeconds = 30;
 const limit = { capacity: 5_000, windowMs: 1_000 };
 const catalogue = new GeneratedCatalogue({ seed: 1, movies });
 
-await using ground = await openGround();
+await using fixture = await openFixture();
 await using redis = await RedisServer.start();
 await using sandbox = await startSandbox({ movies, limit });
 await using fleet = new Fleet({
-  DATA_DIR: ground.folder,
-  KAFKA_BROKERS: ground.brokers,
+  DATA_DIR: fixture.folder,
+  KAFKA_BROKERS: fixture.brokers,
   TMDB_BASE_URL: sandbox.url,
   TMDB_TOKEN: 'bench',
   TMDB_RATE_LIMIT: '5000/1s',
@@ -84,7 +84,7 @@ const cpuSeconds = ({ pid }: Service): number =>
 /** Publishes the movies of these ranks and waits until dbt has them in GOLD. */
 async function walkThrough(from: number, to: number): Promise<void> {
   const ids = Array.from({ length: to - from }, (_, index) => catalogue.idAtRank(from + index));
-  for (let start = 0; start < ids.length; start += 5_000) await ground.publish(ids.slice(start, start + 5_000));
+  for (let start = 0; start < ids.length; start += 5_000) await fixture.publish(ids.slice(start, start + 5_000));
   await until(
     `${to} rows in BRONZE`,
     async () => {

@@ -16,7 +16,7 @@ import { createProgress } from '../lib/progress.ts';
 import { GeneratedCatalogue } from '../sandbox/catalogue-generated.ts';
 import { startSandbox } from '../sandbox/server.ts';
 import { Fleet, type Service, until } from '../test/support/processes/fleet.ts';
-import { openGround } from './support/fleet-bench.ts';
+import { openFixture } from './support/fleet-bench.ts';
 
 const { values } = parseArgs({
   options: {
@@ -34,11 +34,11 @@ const ids = Array.from({ length: 2 * total }, (_, rank) => catalogue.idAtRank(ra
   .filter((id) => !catalogue.isDeleted(id))
   .slice(0, total);
 
-await using ground = await openGround();
+await using fixture = await openFixture();
 await using sandbox = await startSandbox({ movies: 2 * total, limit, latencyMs: [20, 120] });
 await using fleet = new Fleet({
-  DATA_DIR: ground.folder,
-  KAFKA_BROKERS: ground.brokers,
+  DATA_DIR: fixture.folder,
+  KAFKA_BROKERS: fixture.brokers,
   TMDB_BASE_URL: sandbox.url,
   TMDB_TOKEN: 'bench',
   TMDB_RATE_LIMIT: '400/10s',
@@ -51,7 +51,7 @@ const [, , scheduler] = [
   fleet.start('scheduler', ['schedule']),
 ] as const;
 
-const goldPath = join(ground.folder, 'tmdb-gold.duckdb');
+const goldPath = join(fixture.folder, 'tmdb-gold.duckdb');
 const publishedAt = new Map<number, number>();
 const waitedMs = new Map<number, number>();
 let seenVersion = '';
@@ -78,7 +78,7 @@ async function look(): Promise<void> {
 async function publishOne(index: number): Promise<void> {
   const movieId = ids[index] ?? 0;
   publishedAt.set(movieId, performance.now());
-  await ground.publish([movieId]);
+  await fixture.publish([movieId]);
 }
 
 using progress = createProgress(process.stderr, systemClock);

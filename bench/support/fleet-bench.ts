@@ -12,14 +12,14 @@ import { FleetBroker } from '../../test/support/processes/fleet.ts';
 export const partitions = 4;
 
 /** A folder and a broker with our topics, for a fleet that is measured. */
-export interface Ground extends AsyncDisposable {
+export interface Fixture extends AsyncDisposable {
   readonly folder: string;
   readonly brokers: string;
   /** Publishes ids to `tmdb.movie-ids`, in turn to the first `busy` partitions. */
   publish(movieIds: readonly number[], busy?: number): Promise<void>;
 }
 
-export async function openGround(): Promise<Ground> {
+export async function openFixture(): Promise<Fixture> {
   const resources = new AsyncDisposableStack();
   const folder = mkdtempSync(join(tmpdir(), 'tmdb-stream-bench-'));
   resources.defer(() => rmSync(folder, { recursive: true, force: true }));
@@ -34,7 +34,7 @@ export async function openGround(): Promise<Ground> {
   return { folder, brokers: broker.address, publish, [Symbol.asyncDispose]: () => resources.disposeAsync() };
 }
 
-async function openPublisher(kafka: Kafka, resources: AsyncDisposableStack): Promise<Ground['publish']> {
+async function openPublisher(kafka: Kafka, resources: AsyncDisposableStack): Promise<Fixture['publish']> {
   const producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner });
   await producer.connect();
   resources.defer(() => producer.disconnect());

@@ -7,9 +7,9 @@ import { openDuckDbExtension } from '../../lib/warehouse/duckdb/extension.ts';
 import { openDuckDbFile } from '../../lib/warehouse/duckdb/file.ts';
 import { openDuckDbRebuild } from '../../lib/warehouse/duckdb/rebuild.ts';
 import { openDuckDbWarehouse } from '../../lib/warehouse/duckdb/warehouse.ts';
-import { batch, fill, load, type ReplayGround, replayContract, swapIn } from '../support/warehouse/replay-contract.ts';
+import { batch, fill, load, type ReplayFixture, replayContract, swapIn } from '../support/warehouse/replay-contract.ts';
 
-async function openGround(): Promise<ReplayGround> {
+async function openFixture(): Promise<ReplayFixture> {
   const folder = mkdtempSync(join(tmpdir(), 'duckdb-replay-'));
   const options = { path: join(folder, 'warehouse.duckdb'), lockWaitMs: 10_000, clock: systemClock };
   return {
@@ -26,18 +26,18 @@ async function openGround(): Promise<ReplayGround> {
   };
 }
 
-replayContract('A DuckDB file', openGround);
+replayContract('A DuckDB file', openFixture);
 
 it('A DuckDB file from before topic ids were kept is taken over by a rebuild', async () => {
-  const ground = await openGround();
+  const fixture = await openFixture();
   try {
-    await load(ground, batch(0, 4));
-    await ground.sql(`update bronze.load_positions set topic_id = ''; update bronze.load_batches set topic_id = ''`);
-    await load(ground, batch(4, 6));
-    await fill(ground, batch(0, 5));
-    expect(await swapIn(ground)).toMatchObject({ rows: 6, same: 6, carried: 1 });
-    expect(await ground.sql('select distinct topic_id from bronze.load_batches')).toEqual([{ topic_id: 'topic' }]);
+    await load(fixture, batch(0, 4));
+    await fixture.sql(`update bronze.load_positions set topic_id = ''; update bronze.load_batches set topic_id = ''`);
+    await load(fixture, batch(4, 6));
+    await fill(fixture, batch(0, 5));
+    expect(await swapIn(fixture)).toMatchObject({ rows: 6, same: 6, carried: 1 });
+    expect(await fixture.sql('select distinct topic_id from bronze.load_batches')).toEqual([{ topic_id: 'topic' }]);
   } finally {
-    await ground.close();
+    await fixture.close();
   }
 });

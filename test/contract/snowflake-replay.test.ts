@@ -15,7 +15,7 @@ import {
   load,
   offsets,
   partition,
-  type ReplayGround,
+  type ReplayFixture,
   replayContract,
   swapIn,
   tablesBeside,
@@ -36,14 +36,14 @@ afterAll(async () => {
   await emulator[Symbol.asyncDispose]();
 });
 
-interface GroundOptions {
+interface FixtureOptions {
   /** Of a replay's calls, which alone go through the proxy. */
   readonly timeoutMs?: number;
   /** Rows from which a replay's go through a file; a loader's never do. */
   readonly copyFrom?: number;
 }
 
-async function openGround({ timeoutMs = 20_000, copyFrom }: GroundOptions = {}): Promise<ReplayGround> {
+async function openFixture({ timeoutMs = 20_000, copyFrom }: FixtureOptions = {}): Promise<ReplayFixture> {
   const settings = emulator.settings({ database: `REPLAY_${++databases}` });
   await makeDatabase(settings);
   const options = { settings, clock: systemClock, stage: 'test' };
@@ -64,10 +64,10 @@ async function openGround({ timeoutMs = 20_000, copyFrom }: GroundOptions = {}):
   };
 }
 
-replayContract('Snowflake', openGround);
+replayContract('Snowflake', openFixture);
 
 it('A rebuild in Snowflake takes a document that came by file for the same as one that came by binds', async () => {
-  const ground = await openGround({ copyFrom: 1 });
+  const fixture = await openFixture({ copyFrom: 1 });
   const documents = [
     '{ "id" :\n\t1, "title":"天气之子 🎬 \\u00e9 \\/ \\\\" }',
     '{"b":1,"a":{"d":[],"c":null},"B":true,"id":2}',
@@ -79,28 +79,28 @@ it('A rebuild in Snowflake takes a document that came by file for the same as on
   const odd = batch(0, documents.length);
   const rows = odd.rows.map((row, index) => ({ ...row, body: Buffer.from(documents[index] ?? '') }));
   try {
-    await load(ground, { ...odd, rows });
-    await fill(ground, { ...odd, rows });
-    expect(await swapIn(ground)).toMatchObject({ rows: documents.length, same: documents.length });
+    await load(fixture, { ...odd, rows });
+    await fill(fixture, { ...odd, rows });
+    expect(await swapIn(fixture)).toMatchObject({ rows: documents.length, same: documents.length });
   } finally {
-    await ground.close();
+    await fixture.close();
   }
 });
 
 describe('A replay in Snowflake that is cut off', () => {
-  let ground: ReplayGround;
+  let fixture: ReplayFixture;
 
   /** @param timeoutMs long enough that only what is struck takes longer. */
   const begin = async (timeoutMs = 2_000) => {
-    ground = await openGround({ timeoutMs });
-    await load(ground, batch(0, 4), batch(4, 8));
+    fixture = await openFixture({ timeoutMs });
+    await load(fixture, batch(0, 4), batch(4, 8));
   };
   /** For a COMMIT that must be through before it is given up: a logout would roll it back. */
   const patientMs = 6_000;
   afterEach(async () => {
     proxy.judge = () => undefined;
     proxy.strikes.length = 0;
-    await ground.close();
+    await fixture.close();
   });
 
   /** All statements that are meant, until it is told otherwise: the driver tries again. */
@@ -112,15 +112,15 @@ describe('A replay in Snowflake that is cut off', () => {
     proxy.judge = () => undefined;
   };
   const filledPositions = async () => {
-    await using warehouse = await ground.openRebuild();
+    await using warehouse = await fixture.openRebuild();
     await warehouse.migrate();
     return warehouse.positions(topic);
   };
   const expectSwapped = async (isSwapped: boolean) => {
-    const lines = await ground.sql('select load_seq from bronze.load_batches order by load_seq');
+    const lines = await fixture.sql('select load_seq from bronze.load_batches order by load_seq');
     expect(lines.map((line) => Number(line['load_seq']))).toEqual(isSwapped ? [3] : [1, 2]);
-    expect(await offsets(ground)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
-    await expectLedgerAndRowsToAgree(ground);
+    expect(await offsets(fixture)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+    await expectLedgerAndRowsToAgree(fixture);
   };
 
   it.each([
@@ -130,39 +130,39 @@ describe('A replay in Snowflake that is cut off', () => {
     ['COMMIT', /^commit/],
   ])('before %s has changed nothing, and the next one puts the same rebuild in place', async (_, meant) => {
     await begin();
-    await fill(ground, batch(0, 8));
+    await fill(fixture, batch(0, 8));
     strike('reset', meant);
-    await expect(swapIn(ground)).rejects.toMatchObject({ name: 'WarehouseUnavailableError', retriable: true });
+    await expect(swapIn(fixture)).rejects.toMatchObject({ name: 'WarehouseUnavailableError', retriable: true });
     heal();
     await expectSwapped(false);
     expect(await filledPositions()).toEqual(new Map([[0, 8n]]));
-    expect(await swapIn(ground)).toMatchObject({ rows: 8, same: 8, carried: 0 });
+    expect(await swapIn(fixture)).toMatchObject({ rows: 8, same: 8, carried: 0 });
     await expectSwapped(true);
   });
 
   it('for so long that a loader was let before it changes nothing, and the next one puts all in place', async () => {
     await begin(20_000);
-    await fill(ground, batch(0, 8));
+    await fill(fixture, batch(0, 8));
     const meant = /^delete from bronze\.raw_movies/;
     proxy.judge = ({ sql }) => (meant.test(sql) && proxy.strikes.length === 0 ? 'late request' : undefined);
-    const swapped = expect(swapIn(ground)).rejects.toMatchObject({ name: 'WarehouseUnavailableError' });
+    const swapped = expect(swapIn(fixture)).rejects.toMatchObject({ name: 'WarehouseUnavailableError' });
     await vi.waitUntil(() => proxy.strikes.length > 0, { timeout: 20_000 });
-    await load(ground, batch(8, 9));
+    await load(fixture, batch(8, 9));
     await swapped;
-    expect(await offsets(ground)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
-    await expectLedgerAndRowsToAgree(ground);
-    expect(await swapIn(ground)).toMatchObject({ rows: 9, same: 9, carried: 1 });
-    await expectLedgerAndRowsToAgree(ground);
+    expect(await offsets(fixture)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
+    await expectLedgerAndRowsToAgree(fixture);
+    expect(await swapIn(fixture)).toMatchObject({ rows: 9, same: 9, carried: 1 });
+    await expectLedgerAndRowsToAgree(fixture);
   });
 
   it('after COMMIT whose answer is lost finds out that it is done', async () => {
     await begin(patientMs);
-    await fill(ground, batch(0, 8));
+    await fill(fixture, batch(0, 8));
     strike('hang', /^commit/);
-    expect(await swapIn(ground)).toMatchObject({ rows: 8, same: 8, carried: 0 });
+    expect(await swapIn(fixture)).toMatchObject({ rows: 8, same: 8, carried: 0 });
     heal();
     await expectSwapped(true);
-    expect(await tablesBeside(ground)).toEqual([]);
+    expect(await tablesBeside(fixture)).toEqual([]);
   });
 
   it.each([
@@ -170,17 +170,17 @@ describe('A replay in Snowflake that is cut off', () => {
     ['the second table is dropped', /^drop table if exists bronze\.rebuild_raw_genres/],
   ])('after COMMIT before %s is done, and the next one begins anew', async (_, meant) => {
     await begin();
-    await fill(ground, batch(0, 8));
+    await fill(fixture, batch(0, 8));
     strike('reset', meant);
-    expect(await swapIn(ground)).toMatchObject({ rows: 8, same: 8, carried: 0 });
+    expect(await swapIn(fixture)).toMatchObject({ rows: 8, same: 8, carried: 0 });
     heal();
-    expect(await tablesBeside(ground)).not.toEqual([]);
+    expect(await tablesBeside(fixture)).not.toEqual([]);
     await expectSwapped(true);
-    await load(ground, batch(8, 9));
+    await load(fixture, batch(8, 9));
     expect(await filledPositions()).toEqual(new Map());
-    await fill(ground, batch(0, 9));
-    expect(await swapIn(ground)).toMatchObject({ rows: 9, same: 9, carried: 0 });
-    expect(await tablesBeside(ground)).toEqual([]);
+    await fill(fixture, batch(0, 9));
+    expect(await swapIn(fixture)).toMatchObject({ rows: 9, same: 9, carried: 0 });
+    expect(await tablesBeside(fixture)).toEqual([]);
   });
 
   it.each([
@@ -188,32 +188,32 @@ describe('A replay in Snowflake that is cut off', () => {
     ['made', [], (rebuild: Rebuild) => rebuild.migrate(), /^create table.*rebuild_load_positions/],
   ] as const)('while a rebuild is %s leaves nothing for the next one to go on with', async (_, filled, act, meant) => {
     await begin();
-    if (filled.length > 0) await fill(ground, ...filled);
-    await using rebuild = await ground.openRebuild();
+    if (filled.length > 0) await fill(fixture, ...filled);
+    await using rebuild = await fixture.openRebuild();
     strike('reset', meant);
     await expect(act(rebuild)).rejects.toMatchObject({ name: 'WarehouseUnavailableError' });
     heal();
     expect(await filledPositions()).toEqual(new Map());
-    await fill(ground, batch(0, 8));
-    expect(await swapIn(ground)).toMatchObject({ rows: 8, same: 8 });
+    await fill(fixture, batch(0, 8));
+    expect(await swapIn(fixture)).toMatchObject({ rows: 8, same: 8 });
     await expectSwapped(true);
   });
 
   it('before its ranges are set out sets them out the next time', async () => {
     await begin();
     const ranges = [{ partition: partition(), from: 0n, end: 8n }];
-    await using extension = await ground.openExtension('test');
+    await using extension = await fixture.openExtension('test');
     strike('reset', /^insert into bronze\.replay_test/);
     await expect(extension.begin(ranges)).rejects.toMatchObject({ name: 'WarehouseUnavailableError' });
     heal();
-    expect(await tablesBeside(ground)).toEqual(['replay_test']);
+    expect(await tablesBeside(fixture)).toEqual(['replay_test']);
     expect(await extension.begin(ranges)).toEqual(ranges);
   });
 
   it('continues after the rows when the reply to their COMMIT is lost', async () => {
     await begin(patientMs);
-    await ground.sql('delete from bronze.raw_movies where kafka_offset in (1, 5)');
-    await using extension = await ground.openExtension('test');
+    await fixture.sql('delete from bronze.raw_movies where kafka_offset in (1, 5)');
+    await using extension = await fixture.openExtension('test');
     await extension.begin([{ partition: partition(), from: 0n, end: 8n }]);
     strike('hang', /^commit/);
     await expect(extension.append([batch(0, 4)])).rejects.toMatchObject({ name: 'WarehouseUnavailableError' });
@@ -221,6 +221,6 @@ describe('A replay in Snowflake that is cut off', () => {
     await expect(extension.append([batch(0, 4)])).rejects.toMatchObject({ name: 'FencedError' });
     expect(await extension.positions(topic)).toEqual(new Map([[0, 4n]]));
     await extension.append([batch(4, 8)]);
-    expect(await offsets(ground)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+    expect(await offsets(fixture)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
   });
 });

@@ -5,14 +5,13 @@ import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
 import { createAdmin } from '../../lib/kafka/admin.ts';
 import { startJava, tailOf } from '../../lib/kafka/broker/java-process.ts';
-import { createKafka } from '../../lib/kafka/client.ts';
 import { topics } from '../../schemas/topics.ts';
 import { type Compose, interpolate } from '../support/deploy/compose.ts';
 import { readYaml, root } from '../support/deploy/project.ts';
+import { plainClient } from '../support/kafka/client.ts';
 import { freePort } from '../support/network/free-port.ts';
 
 const jarsDir = join(root, '.tools/kafka');
@@ -60,10 +59,7 @@ describe.runIf(existsSync(jarsDir))('the broker of docker-compose.yml, from its 
         const isStarted = () => readFileSync(join(folder, 'broker.log'), 'utf8').includes('Kafka Server started');
         while (!isStarted() && !broker.hasEnded()) await delay(50);
         expect(isStarted(), tailOf(join(folder, 'broker.log'))).toBe(true);
-        const log = pino({ level: 'silent' });
-        await using admin = await createAdmin(
-          createKafka({ brokers: [`localhost:${ports[0]}`], ssl: false, sasl: undefined, clientId: 'test', log }),
-        );
+        await using admin = await createAdmin(plainClient([`localhost:${ports[0]}`]));
         await admin.ensureTopics({ partitions: 4, replicationFactor: 1, rawRetentionMs: 1e9 });
         expect((await admin.topicOffsets(topics.movieIds)).high.size).toBe(4);
         expect(await admin.clusterId()).toBe(env['CLUSTER_ID']);

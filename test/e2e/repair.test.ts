@@ -83,7 +83,7 @@ async function loadWithoutRules(context: Context, { kafka }: Platform): Promise<
 }
 
 /** One of the two warehouses, and eyes of the test's own to look into it. */
-interface Ground {
+interface Fixture {
   readonly workspace: Workspace;
   readonly env: Readonly<Record<string, string>>;
   query(sql: string): Promise<Record<string, unknown>[]>;
@@ -91,7 +91,7 @@ interface Ground {
 }
 
 /** What a reader of the tables sees of the movies and genres, and of what is wrong with them. */
-async function seen({ query }: Ground): Promise<unknown> {
+async function seen({ query }: Fixture): Promise<unknown> {
   const movies = await query('select movie_id, title, is_deleted from silver.silver_movies order by movie_id');
   const facts = await query('select movie_id, title, revenue_usd from gold.fact_movies order by movie_id');
   const genres = await query('select genre_id, genre_name from silver.silver_genres order by genre_id');
@@ -100,15 +100,15 @@ async function seen({ query }: Ground): Promise<unknown> {
   );
 }
 
-async function healsWhatIsThere(ground: Ground): Promise<void> {
-  const { workspace, env, query } = ground;
+async function healsWhatIsThere(fixture: Fixture): Promise<void> {
+  const { workspace, env, query } = fixture;
   const json = async (args: readonly string[]) => {
     const { code, stdout, stderr } = await workspace.run([...args, '--json']);
     expect(code, stderr).toBe(0);
     return JSON.parse(stdout);
   };
   await workspace.runOnce(['--pages', '2']);
-  const before = await seen(ground);
+  const before = await seen(fixture);
   const movies = (await query('select movie_id from silver.silver_movies order by movie_id')).map((row) =>
     Number(row['movie_id']),
   );
@@ -126,19 +126,19 @@ async function healsWhatIsThere(ground: Ground): Promise<void> {
   // Eight, or more where a busy broker was told twice.
   expect(poisoned).toBeGreaterThanOrEqual(8);
   await json(['transform']);
-  expect(await seen(ground)).not.toEqual(before);
+  expect(await seen(fixture)).not.toEqual(before);
 
   const found = { badKeys: 3, refusedRecords: poisoned, rowsToPark: poisoned, fullRefresh: true };
-  const damaged = await seen(ground);
+  const damaged = await seen(fixture);
   expect(await json(['repair', '--dry-run'])).toMatchObject({ ...found, isDryRun: true });
-  expect(await seen(ground)).toEqual(damaged);
+  expect(await seen(fixture)).toEqual(damaged);
   expect(await json(['repair'])).toMatchObject({ ...found, isDryRun: false });
-  expect(await seen(ground)).toEqual(before);
+  expect(await seen(fixture)).toEqual(before);
 
   // What was asked for again is fetched, and the poisoned ids are parked.
   await workspace.runOnce(['--pages', '2']);
-  expect(await seen(ground)).toEqual(before);
-  await ground.audit();
+  expect(await seen(fixture)).toEqual(before);
+  await fixture.audit();
   expect(await json(['repair'])).toMatchObject({
     ...{ badKeys: 0, rowsToPark: 0, rowsLeftOut: 0, movies: 0, fullRefresh: false },
     refusedRecords: poisoned,

@@ -1,13 +1,14 @@
 import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
-import { Kafka, logLevel, type Message, Partitioners } from 'kafkajs';
+import { type Message, Partitioners } from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Broker, startBroker } from '../../lib/kafka/broker.ts';
 import type { SandboxStats } from '../../sandbox/stats.ts';
 import { deadLetterCodec, movieIdCodec } from '../../schemas/codecs.ts';
 import { type AuditReport, audit } from '../support/audit/audit.ts';
 import { jarsDir } from '../support/kafka/broker-setup.ts';
+import { plainClient } from '../support/kafka/client.ts';
 import { Workspace } from '../support/processes/cli.ts';
 
 /** What somebody did to the DuckDB file, and the checks that have to notice. */
@@ -167,8 +168,7 @@ describe('the audit', () => {
 
   // Last: what is written stays.
   it.each(written)('finds %s', async (_, topic, message, check) => {
-    const kafka = new Kafka({ brokers: [...broker.brokers], logLevel: logLevel.NOTHING });
-    const producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner });
+    const producer = plainClient(broker.brokers).producer({ createPartitioner: Partitioners.DefaultPartitioner });
     await producer.connect();
     await producer.send({ topic, messages: [message] });
     await producer.disconnect();

@@ -2,10 +2,11 @@ import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Kafka, logLevel, Partitioners, type Producer } from 'kafkajs';
+import { Partitioners, type Producer } from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { GeneratedCatalogue } from '../../sandbox/catalogue-generated.ts';
 import { movieIdCodec, rawMovieCodec } from '../../schemas/codecs.ts';
+import { plainClient } from '../support/kafka/client.ts';
 import { type CrashPoint, crashEnvironment, firedIn } from '../support/processes/crash-points.ts';
 import { type Service, until } from '../support/processes/fleet.ts';
 import { openTestBed, type TestBed } from '../support/processes/test-bed.ts';
@@ -29,8 +30,7 @@ describe('a stage that is killed where it hurts, and started again', () => {
       kafka: { 'group.initial.rebalance.delay.ms': '0' },
     });
     await bed.run('topics', '--apply');
-    const kafka = new Kafka({ brokers: [bed.broker.address], logLevel: logLevel.NOTHING });
-    producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner });
+    producer = plainClient([bed.broker.address]).producer({ createPartitioner: Partitioners.DefaultPartitioner });
     await producer.connect();
   });
   afterAll(async () => {

@@ -1,19 +1,19 @@
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { createAdmin, type KafkaAdmin } from '../../lib/kafka/admin.ts';
 import { fetchMovies, groups } from '../../pipeline/stages.ts';
-import { type Sandbox, startSandbox } from '../../sandbox/server.ts';
+import type { Sandbox } from '../../sandbox/server.ts';
 import { rawGenresCodec } from '../../schemas/codecs.ts';
 import { type TopicName, topics } from '../../schemas/topics.ts';
 import { falseRecords } from '../support/kafka/false-records.ts';
-import { KafkaGround, sandboxMovies } from '../support/kafka/kafka-fixture.ts';
+import { type KafkaFixture, openWithSandbox } from '../support/kafka/kafka-fixture.ts';
 
-let ground: KafkaGround;
+let fixture: KafkaFixture;
 let sandbox: Sandbox;
 beforeAll(async () => {
-  [ground, sandbox] = await Promise.all([KafkaGround.open(), startSandbox({ movies: sandboxMovies, limit: null })]);
+  [fixture, sandbox] = await openWithSandbox();
 });
 afterAll(async () => {
-  await ground[Symbol.asyncDispose]();
+  await fixture[Symbol.asyncDispose]();
   await sandbox[Symbol.asyncDispose]();
 });
 
@@ -25,24 +25,24 @@ async function isDone(admin: KafkaAdmin, topic: TopicName): Promise<boolean> {
 }
 
 it('parks false records in every topic, and continues within 10 s after each', async () => {
-  await ground.makeAnew(1);
-  await using admin = await createAdmin(ground.kafka);
-  await using loader = ground.startLoader();
-  await using fetcher = ground.start((platform, context) => fetchMovies(platform, context), {
+  await fixture.makeAnew(1);
+  await using admin = await createAdmin(fixture.kafka);
+  await using loader = fixture.startLoader();
+  await using fetcher = fixture.start((platform, context) => fetchMovies(platform, context), {
     TMDB_BASE_URL: sandbox.url,
     TMDB_RATE_LIMIT: '1000/1s',
   });
   const body = Buffer.from('{"genres":[{"id":18,"name":"Drama"}]}');
   const genres = { language: 'en', sourceUrl: 'https://api.themoviedb.org/3/', fetchedAt: new Date(), body };
   const goodIn: Readonly<Record<string, (index: number) => Promise<void>>> = {
-    [topics.movieIds]: (index) => ground.publishIds(1, index),
-    [topics.rawMovies]: (index) => ground.publish(1, { from: 1_000 + index }),
-    [topics.rawGenres]: () => ground.write(topics.rawGenres, [{ key: 'en', value: rawGenresCodec.encode(genres) }]),
+    [topics.movieIds]: (index) => fixture.publishIds(1, index),
+    [topics.rawMovies]: (index) => fixture.publish(1, { from: 1_000 + index }),
+    [topics.rawGenres]: () => fixture.write(topics.rawGenres, [{ key: 'en', value: rawGenresCodec.encode(genres) }]),
   };
   for (const topic of Object.values(topics).filter((name) => name in goodIn)) await goodIn[topic]?.(300);
   await vi.waitUntil(() => isDone(admin, topics.movieIds), { timeout: 60_000 });
   for (const [index, { name, topic, key, value }] of falseRecords.entries()) {
-    await ground.write(topic, [{ key, value }]);
+    await fixture.write(topic, [{ key, value }]);
     await goodIn[topic]?.(index);
     await vi
       .waitUntil(() => isDone(admin, topic), { timeout: 10_000 })
@@ -54,7 +54,7 @@ it('parks false records in every topic, and continues within 10 s after each', a
   await vi.waitUntil(() => isDone(admin, topics.rawMovies), { timeout: 10_000 });
   await loader.stop();
 
-  const parked = (await ground.deadLetters()).map(([id, reason]) => `${id.split('/')[0]} ${reason}`);
+  const parked = (await fixture.deadLetters()).map(([id, reason]) => `${id.split('/')[0]} ${reason}`);
   expect(parked.toSorted()).toEqual(falseRecords.map(({ topic, reason }) => `${topic} ${reason}`).toSorted());
-  expect(await ground.audit()).toMatchObject({ parked: falseRecords.length });
+  expect(await fixture.audit()).toMatchObject({ parked: falseRecords.length });
 });

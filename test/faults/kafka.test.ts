@@ -11,10 +11,10 @@ import { movieIdCodec, rawMovieCodec } from '../../schemas/codecs.ts';
 import { topics } from '../../schemas/topics.ts';
 import { audit } from '../support/audit/audit.ts';
 import { commitAs, deleteRecords, withAdmin } from '../support/kafka/broker.ts';
-import { KafkaGround, type RunningStage, rawMovie, sandboxMovies } from '../support/kafka/kafka-fixture.ts';
+import { type KafkaFixture, openWithSandbox, type RunningStage, rawMovie } from '../support/kafka/kafka-fixture.ts';
 import { errorCode, refuseCommits, setProducerQuota } from '../support/kafka/kafka-protocol.ts';
 import { Fleet, FleetBroker, until } from '../support/processes/fleet.ts';
-import { Post } from '../support/processes/supervised-service.ts';
+import { SupervisedService } from '../support/processes/supervised-service.ts';
 import { SmallDisk } from '../support/warehouse/warehouse-disk.ts';
 
 const seconds = Number(process.env['FAULT_SECONDS'] ?? 3);
@@ -24,17 +24,14 @@ const isFull = process.env['FAULTS'] === 'full';
 const properties = { 'quota.window.num': '2', 'log.cleaner.backoff.ms': '200', 'log.initial.task.delay.ms': '500' };
 
 describe('what can happen in Kafka', () => {
-  let ground: KafkaGround;
+  let fixture: KafkaFixture;
   let sandbox: Sandbox;
 
   beforeAll(async () => {
-    [ground, sandbox] = await Promise.all([
-      KafkaGround.open(properties),
-      startSandbox({ movies: sandboxMovies, limit: null }),
-    ]);
+    [fixture, sandbox] = await openWithSandbox(properties);
   });
   afterAll(async () => {
-    await ground[Symbol.asyncDispose]();
+    await fixture[Symbol.asyncDispose]();
     await sandbox[Symbol.asyncDispose]();
   });
 
@@ -46,21 +43,21 @@ describe('what can happen in Kafka', () => {
     );
 
   it('loads everything once while members come and go, in mid batch', async () => {
-    await ground.makeAnew();
-    await using resident = ground.startLoader();
+    await fixture.makeAnew();
+    await using resident = fixture.startLoader();
     const loaders = [resident];
     let published = 0;
     let isOver = false;
     const publishAll = async () => {
       while (!isOver) {
-        await ground.publish(100, { from: published });
+        await fixture.publish(100, { from: published });
         published += 100;
         await delay(50);
       }
     };
     const comeAndGo = async () => {
       for (let guests = 0; guests < seconds + 1; guests += 1) {
-        const guest = ground.startLoader();
+        const guest = fixture.startLoader();
         loaders.push(guest);
         // It has partitions, and there is always more on its way.
         await loaded(1, guest);
@@ -75,102 +72,102 @@ describe('what can happen in Kafka', () => {
     await loaded(published, ...loaders);
     await resident.stop();
     process.stdout.write(`${published} records, ${loaders.length - 1} members came and went\n`);
-    expect(await ground.audit()).toMatchObject({ bronzeRows: published });
+    expect(await fixture.audit()).toMatchObject({ bronzeRows: published });
     expect(loaders.length).toBeGreaterThan(3);
   });
 
   it('stops at records that retention deleted, names them, and continues without them only on request', async () => {
-    await ground.makeAnew(1);
-    await ground.publish(30);
-    await ground.loadOnce();
-    await ground.publish(30, { from: 30 });
-    await deleteRecords(ground.kafka, topics.rawMovies, '45');
+    await fixture.makeAnew(1);
+    await fixture.publish(30);
+    await fixture.loadOnce();
+    await fixture.publish(30, { from: 30 });
+    await deleteRecords(fixture.kafka, topics.rawMovies, '45');
     const gap = `${topics.rawMovies}/0/30-44`;
     for (const args of [[], ['--accept-gap', `${topics.rawMovies}/0/30-43`]]) {
-      const refused = await ground.cli(['load', '--once', ...args]);
+      const refused = await fixture.cli(['load', '--once', ...args]);
       expect(refused).toMatchObject({ code: 1, stdout: '' });
       expect(refused.stderr).toContain(`${gap}: these 15 offsets were never loaded`);
     }
-    const accepted = await ground.cli(['load', '--once', '--json', '--accept-gap', gap]);
+    const accepted = await fixture.cli(['load', '--once', '--json', '--accept-gap', gap]);
     expect(accepted, accepted.stderr).toMatchObject({ code: 0 });
     expect(JSON.parse(accepted.stdout)).toEqual({ rows: 15, parked: 0 });
-    expect(await ground.audit()).toMatchObject({ bronzeRows: 45, rowsOfOld: 30 });
+    expect(await fixture.audit()).toMatchObject({ bronzeRows: 45, rowsOfOld: 30 });
   });
 
   it('loads a recreated topic from its first record, even if it is longer than the old one', async () => {
-    await ground.makeAnew(1);
-    await ground.publish(30);
-    await using loader = ground.startLoader();
+    await fixture.makeAnew(1);
+    await fixture.publish(30);
+    await using loader = fixture.startLoader();
     await loaded(30, loader);
     await loader.stop();
-    await ground.deleteTopics([topics.rawMovies]);
-    await ground.ensureTopics(1);
-    await ground.publish(50, { from: 100 });
-    await ground.loadOnce();
-    expect(await ground.audit()).toMatchObject({ bronzeRows: 80, rowsOfOld: 30 });
+    await fixture.deleteTopics([topics.rawMovies]);
+    await fixture.ensureTopics(1);
+    await fixture.publish(50, { from: 100 });
+    await fixture.loadOnce();
+    expect(await fixture.audit()).toMatchObject({ bronzeRows: 80, rowsOfOld: 30 });
   });
 
   it.each(['earliest', 'latest', 'deleted'])(
     'begins where the ledger is when the offsets of its group are %s',
     async (how) => {
-      await ground.makeAnew();
-      await ground.publish(40);
-      await ground.loadOnce();
-      await ground.publish(40, { from: 40 });
-      if (how === 'deleted') await withAdmin(ground.kafka, (admin) => admin.deleteGroups([groups.bronzeLoader]));
-      for (const [partition, end] of how === 'deleted' ? [] : await ground.ends(topics.rawMovies)) {
-        await commitAs(ground.kafka, groups.bronzeLoader, topics.rawMovies, partition, how === 'latest' ? end : 0n);
+      await fixture.makeAnew();
+      await fixture.publish(40);
+      await fixture.loadOnce();
+      await fixture.publish(40, { from: 40 });
+      if (how === 'deleted') await withAdmin(fixture.kafka, (admin) => admin.deleteGroups([groups.bronzeLoader]));
+      for (const [partition, end] of how === 'deleted' ? [] : await fixture.ends(topics.rawMovies)) {
+        await commitAs(fixture.kafka, groups.bronzeLoader, topics.rawMovies, partition, how === 'latest' ? end : 0n);
       }
-      expect(await ground.loadOnce()).toEqual({ rows: 40, parked: 0 });
-      expect(await ground.audit()).toMatchObject({ bronzeRows: 80 });
+      expect(await fixture.loadOnce()).toEqual({ rows: 40, parked: 0 });
+      expect(await fixture.audit()).toMatchObject({ bronzeRows: 80 });
     },
   );
 
   it('loads partitions that are added while it runs, from their first record', async () => {
-    await ground.makeAnew();
-    await using loader = ground.startLoader();
-    await ground.publish(40);
+    await fixture.makeAnew();
+    await using loader = fixture.startLoader();
+    await fixture.publish(40);
     await loaded(40, loader);
-    await withAdmin(ground.kafka, (admin) =>
+    await withAdmin(fixture.kafka, (admin) =>
       admin.createPartitions({ topicPartitions: [{ topic: topics.rawMovies, count: 4 }] }),
     );
-    await ground.publish(40, { from: 40 });
-    expect(Math.min(...[...(await ground.ends(topics.rawMovies)).values()].map(Number))).toBeGreaterThan(0);
+    await fixture.publish(40, { from: 40 });
+    expect(Math.min(...[...(await fixture.ends(topics.rawMovies)).values()].map(Number))).toBeGreaterThan(0);
     await loaded(80, loader);
     await loader.stop();
-    expect(await ground.audit()).toMatchObject({ bronzeRows: 80 });
+    expect(await fixture.audit()).toMatchObject({ bronzeRows: 80 });
   });
 
   describe.each(Object.entries(errorCode))('commits refused with %s', (_, code) => {
     it('cost the loader nothing', async () => {
-      await ground.makeAnew();
-      await ground.proxy.during(refuseCommits(code, 3), async () => {
-        await using loader = ground.startLoader();
+      await fixture.makeAnew();
+      await fixture.proxy.during(refuseCommits(code, 3), async () => {
+        await using loader = fixture.startLoader();
         for (let from = 0; from < 200; from += 50) {
-          await ground.publish(50, { from });
+          await fixture.publish(50, { from });
           await delay(100);
         }
         await loaded(200, loader);
         await loader.stop();
       });
-      expect(await ground.audit()).toMatchObject({ bronzeRows: 200 });
+      expect(await fixture.audit()).toMatchObject({ bronzeRows: 200 });
     });
 
     it('cost the fetcher nothing', async () => {
-      await ground.makeAnew();
-      await ground.publishIds(200);
-      const outcomes = await ground.proxy.during(refuseCommits(code, 3), () => ground.fetchOnce(sandbox));
+      await fixture.makeAnew();
+      await fixture.publishIds(200);
+      const outcomes = await fixture.proxy.during(refuseCommits(code, 3), () => fixture.fetchOnce(sandbox));
       expect(outcomes).toMatchObject({ parked: 0, skipped: 0 });
-      await ground.loadOnce();
-      expect(await ground.audit()).toMatchObject({ ids: 200 });
+      await fixture.loadOnce();
+      expect(await fixture.audit()).toMatchObject({ ids: 200 });
     });
   });
 
   it('passes what holds no record of ours: markers, aborted records, tombstones, records without a key', async () => {
-    await ground.makeAnew(1);
-    await ground.publish(3);
+    await fixture.makeAnew(1);
+    await fixture.publish(3);
     const value = rawMovieCodec.encode(rawMovie(50));
-    const producer = ground.kafka.producer({
+    const producer = fixture.kafka.producer({
       ...{ transactionalId: 'faults', maxInFlightRequests: 1, idempotent: true },
       createPartitioner: Partitioners.DefaultPartitioner,
     });
@@ -181,25 +178,25 @@ describe('what can happen in Kafka', () => {
       await transaction[outcome]();
     }
     await producer.disconnect();
-    await ground.write(topics.rawMovies, [
+    await fixture.write(topics.rawMovies, [
       { key: '1', value: null },
       { key: null, value },
       { key: null, value: null },
     ]);
     // The tombstones are the last records and the partition ends behind them: nothing is waited for for ever.
-    expect(await ground.loadOnce()).toEqual({ rows: 4, parked: 3 });
-    expect(await ground.audit()).toMatchObject({ bronzeRows: 4, parked: 3 });
-    await ground.publish(1, { from: 100 });
-    expect(await ground.loadOnce()).toEqual({ rows: 1, parked: 0 });
-    expect(await ground.audit()).toMatchObject({ bronzeRows: 5 });
+    expect(await fixture.loadOnce()).toEqual({ rows: 4, parked: 3 });
+    expect(await fixture.audit()).toMatchObject({ bronzeRows: 4, parked: 3 });
+    await fixture.publish(1, { from: 100 });
+    expect(await fixture.loadOnce()).toEqual({ rows: 1, parked: 0 });
+    expect(await fixture.audit()).toMatchObject({ bronzeRows: 5 });
   });
 
   it.runIf(isFull)('stops at records that compaction removed, and names them', async () => {
-    await ground.makeAnew(1);
+    await fixture.makeAnew(1);
     const kept = { 'retention.ms': '15552000000', 'max.message.bytes': '8000000' };
     const compacting = { 'cleanup.policy': 'compact', 'segment.ms': '1000', 'min.cleanable.dirty.ratio': '0.001' };
     const writeAt = (agoMs: number, movieIds: readonly number[]) =>
-      ground.write(
+      fixture.write(
         topics.rawMovies,
         movieIds.map((movieId) => {
           const value = rawMovieCodec.encode(rawMovie(movieId));
@@ -208,10 +205,10 @@ describe('what can happen in Kafka', () => {
       );
     // Older than what follows: segments end where the records' own time moves on.
     await writeAt(70_000, [11, 12, 13]);
-    await using loader = ground.startLoader();
+    await using loader = fixture.startLoader();
     await loaded(3, loader);
     // Switched under a loader that runs; what it reads in time is loaded.
-    await ground.configure(topics.rawMovies, { ...kept, ...compacting });
+    await fixture.configure(topics.rawMovies, { ...kept, ...compacting });
     // Segments end where the records' own clock jumps, and only those before the last are compacted.
     await writeAt(60_000, [1, 2, 3, 4, 5]);
     await loaded(8, loader);
@@ -221,16 +218,16 @@ describe('what can happen in Kafka', () => {
     await writeAt(30_000, [6]);
     const unloaded = async () => {
       let count = 0;
-      await readTopic(ground.kafka, topics.rawMovies, ({ offset }) => {
+      await readTopic(fixture.kafka, topics.rawMovies, ({ offset }) => {
         if (offset >= 8n) count += 1;
       });
       return count;
     };
     // Two of the three movies that came first have newer records.
     await vi.waitUntil(async () => (await unloaded()) < 6, { timeout: 90_000, interval: 500 });
-    await expect(ground.loadOnce()).rejects.toThrow(`${topics.rawMovies}: cleanup.policy is compact`);
-    await ground.configure(topics.rawMovies, kept);
-    await expect(ground.loadOnce()).rejects.toThrow('of these offsets were never loaded and are gone from the middle');
+    await expect(fixture.loadOnce()).rejects.toThrow(`${topics.rawMovies}: cleanup.policy is compact`);
+    await fixture.configure(topics.rawMovies, kept);
+    await expect(fixture.loadOnce()).rejects.toThrow('of these offsets were never loaded and are gone from the middle');
   });
 
   const good = rawMovieCodec.encode(rawMovie(1));
@@ -246,61 +243,61 @@ describe('what can happen in Kafka', () => {
     ['half a record', (record: Buffer) => record.subarray(0, record.length >> 1)],
     ['a record and more', (record: Buffer) => Buffer.concat([record, record])],
   ])('parks a record that is %s, in either topic, and the partition continues', async (_, spoil) => {
-    await ground.makeAnew(1);
-    await ground.publishIds(1);
-    await ground.write(topics.movieIds, [{ key: 'poison', value: spoil(goodId) }]);
-    await ground.publishIds(1, 1);
-    expect(await ground.fetchOnce(sandbox)).toMatchObject({ parked: 1 });
-    await ground.write(topics.rawMovies, [{ key: 'poison', value: spoil(good) }]);
-    await ground.publish(1);
-    expect(await ground.loadOnce()).toEqual({ rows: 3, parked: 1 });
-    expect(await ground.deadLetters()).toEqual([
+    await fixture.makeAnew(1);
+    await fixture.publishIds(1);
+    await fixture.write(topics.movieIds, [{ key: 'poison', value: spoil(goodId) }]);
+    await fixture.publishIds(1, 1);
+    expect(await fixture.fetchOnce(sandbox)).toMatchObject({ parked: 1 });
+    await fixture.write(topics.rawMovies, [{ key: 'poison', value: spoil(good) }]);
+    await fixture.publish(1);
+    expect(await fixture.loadOnce()).toEqual({ rows: 3, parked: 1 });
+    expect(await fixture.deadLetters()).toEqual([
       ['tmdb.movie-ids/0/1', 'undecodable_record'],
       ['tmdb.raw-movies/0/2', 'undecodable_record'],
     ]);
-    expect(await ground.audit()).toMatchObject({ ids: 3, bronzeRows: 3, parked: 2 });
+    expect(await fixture.audit()).toMatchObject({ ids: 3, bronzeRows: 3, parked: 2 });
   });
 
   it('parks a movie whose document is larger than the topic accepts, and continues', async () => {
-    await ground.makeAnew();
-    await ground.publishIds(100);
+    await fixture.makeAnew();
+    await fixture.publishIds(100);
     // With such a topic no stage starts: it is changed while one runs.
-    const { parked } = await ground.fetchOnce(sandbox, () =>
-      ground.configure(topics.rawMovies, { 'max.message.bytes': '2000' }),
+    const { parked } = await fixture.fetchOnce(sandbox, () =>
+      fixture.configure(topics.rawMovies, { 'max.message.bytes': '2000' }),
     );
     expect(parked).toBeGreaterThan(0);
     expect(parked).toBeLessThan(100);
-    expect(new Set((await ground.deadLetters()).map(([, reason]) => reason))).toEqual(new Set(['body_too_large']));
-    await ground.configure(topics.rawMovies, { 'max.message.bytes': '8000000' });
-    await ground.loadOnce();
-    expect(await ground.audit()).toMatchObject({ ids: 100, parked });
+    expect(new Set((await fixture.deadLetters()).map(([, reason]) => reason))).toEqual(new Set(['body_too_large']));
+    await fixture.configure(topics.rawMovies, { 'max.message.bytes': '8000000' });
+    await fixture.loadOnce();
+    expect(await fixture.audit()).toMatchObject({ ids: 100, parked });
   });
 
   it('parks a record as large as the topic takes: its dead letter is larger', async () => {
-    await ground.makeAnew(1);
+    await fixture.makeAnew(1);
     const size = maxRecordBytesOf(topics.rawMovies) - 100;
-    await ground.write(topics.rawMovies, [{ key: '1', value: Buffer.alloc(size, 'x') }]);
-    await ground.publish(1);
-    expect(await ground.loadOnce()).toEqual({ rows: 1, parked: 1 });
-    expect(await ground.audit()).toMatchObject({ bronzeRows: 1, parked: 1 });
+    await fixture.write(topics.rawMovies, [{ key: '1', value: Buffer.alloc(size, 'x') }]);
+    await fixture.publish(1);
+    expect(await fixture.loadOnce()).toEqual({ rows: 1, parked: 1 });
+    expect(await fixture.audit()).toMatchObject({ bronzeRows: 1, parked: 1 });
   });
 
   it('slows down with a broker that throttles what is written, and loses nothing', async () => {
-    await ground.makeAnew();
-    await ground.publishIds(200);
-    await setProducerQuota(ground.broker.address, 80_000);
+    await fixture.makeAnew();
+    await fixture.publishIds(200);
+    await setProducerQuota(fixture.broker.address, 80_000);
     try {
       const started = performance.now();
-      await ground.fetchOnce(sandbox);
+      await fixture.fetchOnce(sandbox);
       const tookMs = performance.now() - started;
       process.stdout.write(`200 movies at 80 KB/s took ${(tookMs / 1_000).toFixed(1)} s\n`);
       // 340 KB, less what the broker lets through before it looks.
       expect(tookMs).toBeGreaterThan(1_500);
     } finally {
-      await setProducerQuota(ground.broker.address, null);
+      await setProducerQuota(fixture.broker.address, null);
     }
-    await ground.loadOnce();
-    expect(await ground.audit()).toMatchObject({ ids: 200, parked: 0 });
+    await fixture.loadOnce();
+    expect(await fixture.audit()).toMatchObject({ ids: 200, parked: 0 });
   });
 });
 
@@ -321,12 +318,12 @@ it.runIf(isFull && SmallDisk.isPossible())(
     const { bavail, bsize } = statfsSync(disk.path);
     const ballast = join(disk.path, 'ballast');
     writeFileSync(ballast, Buffer.alloc(bavail * bsize - 500_000));
-    const fetcher = new Post(fleet, 'fetcher', ['fetch']);
+    const fetcher = new SupervisedService(fleet, 'fetcher', ['fetch']);
     await until('the broker has ended', async () => !broker.isRunning, { timeoutMs: 60_000 });
     rmSync(ballast);
     await broker.stop();
     await broker.start();
-    const loader = new Post(fleet, 'loader', ['load']);
+    const loader = new SupervisedService(fleet, 'loader', ['load']);
     const place = { dataDir: disk.path, duckdbPath: join(disk.path, 'x.duckdb') };
     const audited = () => audit(place, { brokers: [broker.address], onlyBronze: true });
     await vi.waitFor(audited, { timeout: 120_000, interval: 1_000 });

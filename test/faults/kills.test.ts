@@ -3,14 +3,14 @@ import { describe, expect, it } from 'vitest';
 import { untilDrained } from '../support/processes/drained.ts';
 import { killAgainAndAgain } from '../support/processes/kill-again-and-again.ts';
 import {
-  fetcherUnderFire,
+  fetcherUnderKills,
   hasOpen,
-  loaderUnderFire,
-  producerUnderFire,
-  type StageUnderFire,
-  schedulerUnderFire,
+  loaderUnderKills,
+  producerUnderKills,
+  type StageUnderKills,
+  schedulerUnderKills,
 } from '../support/processes/stages-under-kills.ts';
-import { Post } from '../support/processes/supervised-service.ts';
+import { SupervisedService } from '../support/processes/supervised-service.ts';
 import { openTestBed } from '../support/processes/test-bed.ts';
 import { GoldReader } from '../support/processes/watchers.ts';
 import { seededRandom } from '../support/warehouse/seeded-random.ts';
@@ -43,24 +43,24 @@ describe('a fleet under load whose members are killed at random', () => {
         kafka: { 'group.initial.rebalance.delay.ms': '0' },
       });
       const [half, otherHalf] = [Math.ceil, Math.floor];
-      const genres = new Post(bed.fleet, 'genres', ['produce', 'genres', '--every', '10s']);
-      const producer = producerUnderFire(bed, ['--every', '3s']);
-      const fires: readonly (readonly [StageUnderFire, number])[] = [
+      const genres = new SupervisedService(bed.fleet, 'genres', ['produce', 'genres', '--every', '10s']);
+      const producer = producerUnderKills(bed, ['--every', '3s']);
+      const stages: readonly (readonly [StageUnderKills, number])[] = [
         [producer, otherKills],
-        [fetcherUnderFire(bed), half(otherKills / 2)],
-        [fetcherUnderFire(bed), otherHalf(otherKills / 2)],
-        [loaderUnderFire(bed), half(loaderKills / 2)],
-        [loaderUnderFire(bed), otherHalf(loaderKills / 2)],
-        [schedulerUnderFire(bed), otherKills],
+        [fetcherUnderKills(bed), half(otherKills / 2)],
+        [fetcherUnderKills(bed), otherHalf(otherKills / 2)],
+        [loaderUnderKills(bed), half(loaderKills / 2)],
+        [loaderUnderKills(bed), otherHalf(loaderKills / 2)],
+        [schedulerUnderKills(bed), otherKills],
       ];
       await using gold = new GoldReader(join(bed.workspace.dataDir, 'tmdb-gold.duckdb'));
       const killed: Record<string, number> = {};
       let inTurn = 0;
       const started = performance.now();
       await Promise.all(
-        fires.map(([stage, kills], index) =>
+        stages.map(([stage, kills], index) =>
           killAgainAndAgain(stage, kills, seededRandom(seed + index), (pid) => {
-            const { name } = stage.post;
+            const { name } = stage.supervised;
             killed[name] = (killed[name] ?? 0) + 1;
             if (name === 'loader' && hasOpen(pid, bed.workspace.duckdbPath)) inTurn += 1;
           }),
@@ -68,8 +68,8 @@ describe('a fleet under load whose members are killed at random', () => {
       );
       const minutes = (performance.now() - started) / 60_000;
 
-      const others = fires.slice(1).map(([{ post }]) => post);
-      const published = await untilDrained(bed, { producers: [producer.post, genres], others });
+      const others = stages.slice(1).map(([{ supervised }]) => supervised);
+      const published = await untilDrained(bed, { producers: [producer.supervised, genres], others });
       const found = await bed.audit();
       const asked = bed.requests.filter(({ path }) => detail.test(path)).length;
       process.stdout.write(

@@ -10,7 +10,7 @@ import { FaultProxy, type Toxic } from '../support/network/fault-proxy.ts';
 import { advertisedAs, openBehindProxy } from '../support/network/network-fleet.ts';
 import { bandwidth, blackHole, down, latency, limitData, resetPeer, slicer } from '../support/network/toxics.ts';
 import { FleetBroker, until } from '../support/processes/fleet.ts';
-import { Post } from '../support/processes/supervised-service.ts';
+import { SupervisedService } from '../support/processes/supervised-service.ts';
 import type { TestBed } from '../support/processes/test-bed.ts';
 import { holdOpen } from '../support/warehouse/warehouse-contents.ts';
 
@@ -34,7 +34,7 @@ async function open(movies: number, perSecond: number, more: More = {}): Promise
 }
 
 const fetched = () => bed.requests.filter(({ path }) => /^\/3\/movie\/\d+$/.test(path)).length;
-const rows = (loader: Post) => loader.service.metric('tmdb_bronze_rows_total');
+const rows = (loader: SupervisedService) => loader.service.metric('tmdb_bronze_rows_total');
 
 /** Waits for so many requests from now on. */
 async function atWork(requests: number, timeoutMs = 90_000): Promise<void> {
@@ -43,10 +43,10 @@ async function atWork(requests: number, timeoutMs = 90_000): Promise<void> {
 }
 
 /** Waits until the audit finds nothing wrong, and drains. @returns what it finds then. */
-async function allLoaded(posts: readonly Post[], broker = bed.broker.address) {
+async function allLoaded(services: readonly SupervisedService[], broker = bed.broker.address) {
   const audit = () => bed.audit({ onlyBronze: true, brokers: [broker] });
   await vi.waitFor(audit, { timeout: 120_000, interval: 500 });
-  expect(await Promise.all(posts.map((post) => post.end()))).toEqual(posts.map(() => 0));
+  expect(await Promise.all(services.map((supervised) => supervised.end()))).toEqual(services.map(() => 0));
   return audit();
 }
 
@@ -54,7 +54,7 @@ async function allLoaded(posts: readonly Post[], broker = bed.broker.address) {
 describe('a fleet whose Kafka is behind a bad network', () => {
   // Enough to be at work through all faults, the slow ones included.
   const movies = Math.min(10_000, 1_800 + 300 * seconds);
-  let posts: Post[];
+  let services: SupervisedService[];
   let second: FaultProxy;
 
   beforeAll(async () => {
@@ -66,15 +66,15 @@ describe('a fleet whose Kafka is behind a bad network', () => {
 
   it('waits for a Kafka that is down when it starts, and says what it waits for', async () => {
     await proxy.stopListening();
-    posts = ['fetcher-1', 'fetcher-2'].map((name) => new Post(bed.fleet, name, ['fetch']));
-    posts.push(...['loader-1', 'loader-2'].map((name) => new Post(bed.fleet, name, ['load'])));
-    const memory = () => Promise.all(posts.map(({ service }) => service.metric('process_resident_memory_bytes')));
+    services = ['fetcher-1', 'fetcher-2'].map((name) => new SupervisedService(bed.fleet, name, ['fetch']));
+    services.push(...['loader-1', 'loader-2'].map((name) => new SupervisedService(bed.fleet, name, ['load'])));
+    const memory = () => Promise.all(services.map(({ service }) => service.metric('process_resident_memory_bytes')));
     await memory();
     await delay(2_000);
     const before = await memory();
     await delay(seconds * 2_000);
     const grown = (await memory()).map((bytes, index) => Math.round((bytes - (before[index] ?? 0)) / 1e6));
-    for (const { service } of posts) {
+    for (const { service } of services) {
       expect(await service.get('/healthz')).toMatchObject({ status: 200 });
       const { status, text } = await service.get('/readyz');
       expect(status).toBe(503);
@@ -84,7 +84,7 @@ describe('a fleet whose Kafka is behind a bad network', () => {
     expect(Math.max(...grown)).toBeLessThan(20);
     await proxy.listenAgain();
     await atWork(100);
-    expect(posts.flatMap(({ deaths }) => deaths)).toEqual([]);
+    expect(services.flatMap(({ deaths }) => deaths)).toEqual([]);
   });
 
   const toxics: [string, () => Toxic][] = [
@@ -121,8 +121,8 @@ describe('a fleet whose Kafka is behind a bad network', () => {
   });
 
   it('gets everything into BRONZE exactly once, whatever the network does to it under load', async () => {
-    const found = await allLoaded(posts, second.address);
-    const deaths = posts.flatMap((post) => post.deaths);
+    const found = await allLoaded(services, second.address);
+    const deaths = services.flatMap((supervised) => supervised.deaths);
     process.stdout.write(
       `${found.bronzeRows} rows, ${fetched() - movies} movies fetched again, services restarted ${deaths.length} times\n`,
     );
@@ -137,7 +137,7 @@ describe('a service whose Kafka is behind a bad network', () => {
     tags: ['full'],
   }, async () => {
     await open(200, 200, { env: { KAFKA_SESSION_TIMEOUT: '2s' } });
-    const loader = new Post(bed.fleet, 'loader', ['load']);
+    const loader = new SupervisedService(bed.fleet, 'loader', ['load']);
     const rebalances = () => loader.service.metric('tmdb_rebalances_total');
     await until('it is a member', async () => (await rebalances()) === 1, { timeoutMs: 60_000 });
     const holder = await holdOpen(bed.workspace.duckdbPath);
@@ -155,7 +155,10 @@ describe('a service whose Kafka is behind a bad network', () => {
 
   it.runIf(isFull)('continues when all connections hang for ever and new ones work', async () => {
     await open(2_000, 20);
-    const [fetcher, loader] = [new Post(bed.fleet, 'fetcher', ['fetch']), new Post(bed.fleet, 'loader', ['load'])];
+    const [fetcher, loader] = [
+      new SupervisedService(bed.fleet, 'fetcher', ['fetch']),
+      new SupervisedService(bed.fleet, 'loader', ['load']),
+    ];
     await atWork(100);
     await until('it loads', async () => (await rows(loader)) > 50, { timeoutMs: 60_000 });
     const [hangingSince, before] = [performance.now(), await rows(loader)];

@@ -2,10 +2,10 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { fetchMovies } from '../../pipeline/stages.ts';
 import { GeneratedCatalogue } from '../../sandbox/catalogue-generated.ts';
-import { type Sandbox, startSandbox } from '../../sandbox/server.ts';
+import type { Sandbox } from '../../sandbox/server.ts';
 import { movieIdCodec } from '../../schemas/codecs.ts';
 import { topics } from '../../schemas/topics.ts';
-import { KafkaGround, sandboxMovies } from '../support/kafka/kafka-fixture.ts';
+import { type KafkaFixture, openWithSandbox, sandboxMovies } from '../support/kafka/kafka-fixture.ts';
 import { goodKey, goodValue, poisons, type ReadTopicName, readTopics } from '../support/kafka/poisons.ts';
 import { produceRaw, rawBatchOf } from '../support/kafka/raw-batches.ts';
 
@@ -15,7 +15,7 @@ const timeout = 60_000;
 const catalogue = new GeneratedCatalogue({ seed: 1, movies: sandboxMovies });
 
 describe('a cluster whose topics hold every poison', () => {
-  let ground: KafkaGround;
+  let fixture: KafkaFixture;
   let sandbox: Sandbox;
   /** Batches by poison and topic, made before anything runs: making them takes longer than reading them. */
   const made = new Map<string, readonly Buffer[]>();
@@ -24,8 +24,8 @@ describe('a cluster whose topics hold every poison', () => {
   const nextMovie = () => catalogue.idAtRank(used++);
 
   beforeAll(async () => {
-    [ground, sandbox] = await Promise.all([KafkaGround.open(), startSandbox({ movies: sandboxMovies, limit: null })]);
-    await ground.makeAnew();
+    [fixture, sandbox] = await openWithSandbox();
+    await fixture.makeAnew();
     for (const poison of poisons) {
       for (const topic of poison.topics ?? readTopics) {
         made.set(`${poison.name}/${topic}`, await poison.batches(topic, nextMovie()));
@@ -33,14 +33,14 @@ describe('a cluster whose topics hold every poison', () => {
     }
   });
   afterAll(async () => {
-    await ground[Symbol.asyncDispose]();
+    await fixture[Symbol.asyncDispose]();
     await sandbox[Symbol.asyncDispose]();
   });
 
   const asTmdb = () => ({ TMDB_BASE_URL: sandbox.url, TMDB_RATE_LIMIT: '1000/1s' });
 
   const put = (topic: ReadTopicName, batch: Buffer, partition = 0) =>
-    produceRaw(ground.proxy.address, topic, partition, batch);
+    produceRaw(fixture.proxy.address, topic, partition, batch);
 
   /** One good record for each topic. Each comes to a row of BRONZE: the id by way of TMDb. */
   async function putGood(): Promise<number> {
@@ -52,8 +52,8 @@ describe('a cluster whose topics hold every poison', () => {
   }
 
   it('continues after each of them, in bounded time and memory, and parks it with its reason', async () => {
-    await using loader = ground.startLoader();
-    await using fetcher = ground.start((platform, context) => fetchMovies(platform, context), asTmdb());
+    await using loader = fixture.startLoader();
+    await using fetcher = fixture.start((platform, context) => fetchMovies(platform, context), asTmdb());
     const failed = Promise.race([loader.ended, fetcher.ended]).then(() => Promise.reject(new Error('a stage ended')));
     failed.catch(() => {});
     let rows = await putGood();
@@ -85,7 +85,7 @@ describe('a cluster whose topics hold every poison', () => {
     await Promise.all([loader.stop(), fetcher.stop()]);
     const reasons = new Map<string, number>();
     // A record may come twice, and be parked twice: that is one letter.
-    for (const [id, reason] of new Map(await ground.deadLetters())) {
+    for (const [id, reason] of new Map(await fixture.deadLetters())) {
       const name = `${id.split('/')[0]} ${reason}`;
       reasons.set(name, (reasons.get(name) ?? 0) + 1);
     }
@@ -96,7 +96,7 @@ describe('a cluster whose topics hold every poison', () => {
       }
     }
     expect(reasons).toEqual(expected);
-    expect(await ground.audit()).toMatchObject({ bronzeRows: rows });
+    expect(await fixture.audit()).toMatchObject({ bronzeRows: rows });
     // kafkajs: an hour and more, and 1.5 GB.
     expect(delay.max / 1e6).toBeLessThan(5_000);
     expect(peak - before).toBeLessThan(1_000_000_000);
@@ -105,7 +105,7 @@ describe('a cluster whose topics hold every poison', () => {
   it('reaches the reader from all partitions at once, with bounded decompression', { tags: ['full'] }, async () => {
     const bomb = made.get('a gzip record of 20 MB of zeros/tmdb.raw-movies')?.[0] ?? Buffer.alloc(0);
     const bombs = 10;
-    const lettersBefore = new Map(await ground.deadLetters()).size;
+    const lettersBefore = new Map(await fixture.deadLetters()).size;
     const before = process.memoryUsage.rss();
     let peak = before;
     const sampling = setInterval(() => {
@@ -116,78 +116,78 @@ describe('a cluster whose topics hold every poison', () => {
         readTopics.flatMap((topic) => Array.from({ length: bombs }, () => put(topic, bomb, partition))),
       ),
     );
-    await ground.fetchOnce(sandbox);
-    await ground.loadOnce();
+    await fixture.fetchOnce(sandbox);
+    await fixture.loadOnce();
     // A record may come twice, and be parked twice: that is one letter.
-    const letters = new Map(await ground.deadLetters()).size - lettersBefore;
+    const letters = new Map(await fixture.deadLetters()).size - lettersBefore;
     expect(letters).toBe(bombs * 2 * readTopics.length);
     clearInterval(sampling);
     process.stdout.write(`memory grew by ${Math.round((peak - before) / 1e6)} MB\n`);
-    await ground.audit();
+    await fixture.audit();
     expect(peak - before).toBeLessThan(1_000_000_000);
   });
 
   it('is repaired by one command for each: whole records are sent back and count, others are refused and purged', async () => {
     const whole = poisons.filter(({ heal }) => heal === 'redrive');
     const back = whole.reduce((sum, { letters, topics: where = readTopics }) => sum + letters * where.length, 0);
-    const redriven = await ground.cli(['dead-letters', 'redrive', '--all', '--json']);
+    const redriven = await fixture.cli(['dead-letters', 'redrive', '--all', '--json']);
     const { refused, ...result } = JSON.parse(redriven.stdout);
     expect(result).toEqual({ redriven: back });
     for (const { why } of refused)
       expect(why).toMatch(/is in Kafka at tmdb\.[\w-]+\/\d\/\d+, for as long as that is retained/);
-    await ground.fetchOnce(sandbox);
-    expect(await ground.loadOnce()).toMatchObject({ parked: 0 });
-    const purged = await ground.cli(['dead-letters', 'purge', '--all', '--yes', '--json']);
+    await fixture.fetchOnce(sandbox);
+    expect(await fixture.loadOnce()).toMatchObject({ parked: 0 });
+    const purged = await fixture.cli(['dead-letters', 'purge', '--all', '--yes', '--json']);
     expect(purged.code, purged.stderr).toBe(0);
     expect(JSON.parse(purged.stdout)).toHaveLength(refused.length);
-    const listed = await ground.cli(['dead-letters', 'list', '--json']);
+    const listed = await fixture.cli(['dead-letters', 'list', '--json']);
     expect(JSON.parse(listed.stdout)).toEqual([]);
-    await ground.audit();
+    await fixture.audit();
   });
 
   it('does not stop the list of dead letters or the memory of the producers from being read', async () => {
     for (const { name } of poisons) {
       for (const batch of made.get(`${name}/${topics.movieIds}`) ?? []) {
-        await produceRaw(ground.proxy.address, topics.deadLetters, 0, batch);
+        await produceRaw(fixture.proxy.address, topics.deadLetters, 0, batch);
       }
     }
-    const listed = await ground.cli(['dead-letters', 'list', '--json']);
+    const listed = await fixture.cli(['dead-letters', 'list', '--json']);
     expect(listed.code, listed.stderr).toBe(0);
-    const walked = await ground.cli(['produce', 'popular', '--pages', '1', '--json'], asTmdb());
+    const walked = await fixture.cli(['produce', 'popular', '--pages', '1', '--json'], asTmdb());
     expect(walked.code, walked.stderr).toBe(0);
   });
 });
 
 describe('a topic that Kafka compresses', () => {
-  let ground: KafkaGround;
+  let fixture: KafkaFixture;
   let sandbox: Sandbox;
   beforeAll(async () => {
-    [ground, sandbox] = await Promise.all([KafkaGround.open(), startSandbox({ movies: sandboxMovies, limit: null })]);
+    [fixture, sandbox] = await openWithSandbox();
   });
   afterAll(async () => {
-    await ground[Symbol.asyncDispose]();
+    await fixture[Symbol.asyncDispose]();
     await sandbox[Symbol.asyncDispose]();
   });
 
   it.each(['gzip', 'snappy', 'lz4', 'zstd'])('with %s is fetched and loaded like any other', async (type) => {
-    await ground.makeAnew();
+    await fixture.makeAnew();
     const settings = { 'compression.type': type, 'max.message.bytes': '8000000' };
-    await ground.configure(topics.movieIds, { ...settings, 'cleanup.policy': 'compact' });
-    await ground.configure(topics.rawMovies, settings);
-    await ground.configure(topics.rawGenres, settings);
-    await ground.publishIds(20);
-    await ground.publish(20, { from: 1_000_000, bytes: 30_000 });
-    await ground.write(topics.rawGenres, [{ key: 'en', value: goodValue(topics.rawGenres, 1) }]);
-    expect(await ground.fetchOnce(sandbox)).toMatchObject({ fetched: 20, parked: 0 });
-    expect(await ground.loadOnce()).toEqual({ rows: 41, parked: 0 });
-    expect(await ground.audit()).toMatchObject({ bronzeRows: 41 });
+    await fixture.configure(topics.movieIds, { ...settings, 'cleanup.policy': 'compact' });
+    await fixture.configure(topics.rawMovies, settings);
+    await fixture.configure(topics.rawGenres, settings);
+    await fixture.publishIds(20);
+    await fixture.publish(20, { from: 1_000_000, bytes: 30_000 });
+    await fixture.write(topics.rawGenres, [{ key: 'en', value: goodValue(topics.rawGenres, 1) }]);
+    expect(await fixture.fetchOnce(sandbox)).toMatchObject({ fetched: 20, parked: 0 });
+    expect(await fixture.loadOnce()).toEqual({ rows: 41, parked: 0 });
+    expect(await fixture.audit()).toMatchObject({ bronzeRows: 41 });
   });
 
   it('skips any record that a person names without processing it, and sends it back on request', async () => {
-    await ground.makeAnew(1);
-    await ground.publish(5);
-    await ground.publish(5, { from: 5 });
-    await ground.write(
+    await fixture.makeAnew(1);
+    await fixture.publish(5);
+    await fixture.publish(5, { from: 5 });
+    await fixture.write(
       topics.movieIds,
       [0, 1].map((rank) => {
         const movieId = catalogue.idAtRank(rank);
@@ -199,21 +199,21 @@ describe('a topic that Kafka compresses', () => {
       KAFKA_SKIP_OFFSETS: `${topics.rawMovies}/0/2,${topics.rawMovies}/0/5-5,${topics.movieIds}/0/1`,
       ...{ TMDB_BASE_URL: sandbox.url, TMDB_RATE_LIMIT: '1000/1s' },
     };
-    const loaded = await ground.cli(['load', '--once', '--json'], skip);
+    const loaded = await fixture.cli(['load', '--once', '--json'], skip);
     expect(JSON.parse(loaded.stdout)).toEqual({ rows: 4, parked: 2 });
-    const fetched = await ground.cli(['fetch', '--once', '--json'], skip);
+    const fetched = await fixture.cli(['fetch', '--once', '--json'], skip);
     expect(JSON.parse(fetched.stdout)).toMatchObject({ fetched: 1, parked: 1 });
-    expect(await ground.deadLetters()).toEqual([
+    expect(await fixture.deadLetters()).toEqual([
       [`${topics.movieIds}/0/1`, 'undecodable_record'],
       [`${topics.rawMovies}/0/2`, 'undecodable_record'],
       [`${topics.rawMovies}/0/5`, 'unreadable_batch'],
     ]);
-    await ground.loadOnce();
-    await ground.audit();
-    const redriven = await ground.cli(['dead-letters', 'redrive', '--reason', 'undecodable_record', '--json']);
+    await fixture.loadOnce();
+    await fixture.audit();
+    const redriven = await fixture.cli(['dead-letters', 'redrive', '--reason', 'undecodable_record', '--json']);
     expect(JSON.parse(redriven.stdout)).toEqual({ redriven: 2, refused: [] });
-    expect(await ground.fetchOnce(sandbox)).toMatchObject({ fetched: 1 });
-    expect(await ground.loadOnce()).toEqual({ rows: 2, parked: 0 });
-    await ground.audit();
+    expect(await fixture.fetchOnce(sandbox)).toMatchObject({ fetched: 1 });
+    expect(await fixture.loadOnce()).toEqual({ rows: 2, parked: 0 });
+    await fixture.audit();
   });
 });

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ExitCode } from '../../lib/errors.ts';
 import { until } from '../support/processes/fleet.ts';
 import { eitherOf, strikes } from '../support/snowflake/chaos.ts';
-import { type Loading, SnowflakeGround } from '../support/snowflake/loading.ts';
+import { type Loading, SnowflakeFixture } from '../support/snowflake/loading.ts';
 import { EndlessTopics } from '../support/snowflake/topics.ts';
 
 /** Of each partition. */
@@ -18,59 +18,59 @@ const paths = [
 describe.each(process.env['FAULTS'] === 'full' ? paths : paths.slice(0, 1))(
   'a loader that loads $path loads everything once',
   ({ copyFrom }) => {
-    let ground: SnowflakeGround;
+    let fixture: SnowflakeFixture;
     let topics: EndlessTopics;
 
     beforeAll(async () => {
-      ground = await SnowflakeGround.open({ abortIdleBlockerSeconds: 3 });
+      fixture = await SnowflakeFixture.open({ abortIdleBlockerSeconds: 3 });
     });
-    afterAll(() => ground[Symbol.asyncDispose]());
+    afterAll(() => fixture[Symbol.asyncDispose]());
     beforeEach(async () => {
-      await ground.makeAnew();
+      await fixture.makeAnew();
       topics = new EndlessTopics({ pieceSize: 10 });
       topics.end(records);
     });
 
-    const start = (timeoutMs = 1_000) => ground.start(topics, { copyFrom, timeoutMs });
+    const start = (timeoutMs = 1_000) => fixture.start(topics, { copyFrom, timeoutMs });
 
     const loadsAllOnce = async (loading: Loading) => {
       await loading.ended;
       // Every 29th record is none that can be read.
-      expect(await ground.audit(await topics.ends)).toMatchObject({ rows: 3 * (records - 1) });
+      expect(await fixture.audit(await topics.ends)).toMatchObject({ rows: 3 * (records - 1) });
     };
 
     it.each(['hang', 'close', 'late reply'] as const)('when the reply to COMMIT is lost: %s', async (fault) => {
       const judge = strikes('commit', fault, { nth: 2 });
       const askedAfterwards: string[] = [];
-      ground.proxy.judge = (request) => {
-        if (ground.proxy.strikes.length > 0) askedAfterwards.push(request.kind);
+      fixture.proxy.judge = (request) => {
+        if (fixture.proxy.strikes.length > 0) askedAfterwards.push(request.kind);
         return judge(request);
       };
       const loading = start();
       await loadsAllOnce(loading);
-      expect(ground.proxy.strikes).toMatchObject([{ kind: 'commit', tookEffect: true }]);
+      expect(fixture.proxy.strikes).toMatchObject([{ kind: 'commit', tookEffect: true }]);
       // After a cut the driver may ask again in time, under the same request id, and be told: the loader knows of nothing then.
       const isToldByDriver = fault === 'close' && askedAfterwards[0] === 'commit';
       expect(isToldByDriver || loading.failures() > 0).toBe(true);
     });
 
     it.each(['reset', '503', '429'] as const)('when COMMIT never arrives: %s', async (fault) => {
-      ground.proxy.judge = strikes('commit', fault, { nth: 2, times: 2 });
+      fixture.proxy.judge = strikes('commit', fault, { nth: 2, times: 2 });
       await loadsAllOnce(start());
-      expect(ground.proxy.strikes).toMatchObject(Array(2).fill({ kind: 'commit', tookEffect: false }));
+      expect(fixture.proxy.strikes).toMatchObject(Array(2).fill({ kind: 'commit', tookEffect: false }));
     });
 
     it('when COMMIT arrives after its time, and the next attempt waits behind it already', async () => {
-      ground.proxy.judge = eitherOf(strikes('commit', 'late request', { nth: 2 }), strikes('logout', 'reset'));
+      fixture.proxy.judge = eitherOf(strikes('commit', 'late request', { nth: 2 }), strikes('logout', 'reset'));
       let waitedBehind = false;
-      const { judge } = ground.proxy;
-      ground.proxy.judge = (request) => {
-        const [late] = ground.proxy.strikes;
+      const { judge } = fixture.proxy;
+      fixture.proxy.judge = (request) => {
+        const [late] = fixture.proxy.strikes;
         if (late && request.kind === 'update') waitedBehind ||= !late.tookEffect;
         return judge(request);
       };
       await loadsAllOnce(start());
-      expect(ground.proxy.strikes).toMatchObject([
+      expect(fixture.proxy.strikes).toMatchObject([
         { kind: 'commit', tookEffect: true },
         { kind: 'logout', tookEffect: false },
       ]);
@@ -79,12 +79,12 @@ describe.each(process.env['FAULTS'] === 'full' ? paths : paths.slice(0, 1))(
 
     it('when Snowflake is out of order for a while', async () => {
       let isOut = true;
-      ground.proxy.judge = () => (isOut ? '503' : undefined);
+      fixture.proxy.judge = () => (isOut ? '503' : undefined);
       const loading = start();
       await until('it has failed three times', async () => loading.failures() >= 3, within);
       isOut = false;
       await loadsAllOnce(loading);
-      expect(ground.proxy.counts()['login 503']).toBeGreaterThanOrEqual(3);
+      expect(fixture.proxy.counts()['login 503']).toBeGreaterThanOrEqual(3);
     });
 
     it.each([
@@ -92,23 +92,23 @@ describe.each(process.env['FAULTS'] === 'full' ? paths : paths.slice(0, 1))(
       { moment: 'when COMMIT was done and its reply not sent', fault: 'hang' as const },
     ])('when Snowflake dies $moment and comes back', async ({ fault }) => {
       let commits = 0;
-      ground.proxy.judge = ({ kind }) => {
+      fixture.proxy.judge = ({ kind }) => {
         if (kind !== 'commit' || ++commits !== 2) return undefined;
-        if (!fault) void ground.emulator.kill();
+        if (!fault) void fixture.emulator.kill();
         return fault;
       };
       const loading = start();
       if (fault) {
-        await until('COMMIT is done', async () => ground.proxy.strikes[0]?.tookEffect === true, within);
-        await ground.emulator.kill();
+        await until('COMMIT is done', async () => fixture.proxy.strikes[0]?.tookEffect === true, within);
+        await fixture.emulator.kill();
       }
       await until('the loader knows', async () => loading.failures() >= 2, within);
-      await ground.emulator.start();
+      await fixture.emulator.start();
       await loadsAllOnce(loading);
     });
 
     it('when somebody else has the turn for longer than it may wait', async () => {
-      await using other = await ground.session();
+      await using other = await fixture.session();
       await other.execute({ sql: 'begin' });
       await other.execute({ sql: 'update bronze.load_turn set taken_at = sysdate()' });
       // Snowflake ends the waiting after half of that.
@@ -118,31 +118,31 @@ describe.each(process.env['FAULTS'] === 'full' ? paths : paths.slice(0, 1))(
       expect(performance.now() - asked).toBeGreaterThan(1_900);
       await other.execute({ sql: 'rollback' });
       await loadsAllOnce(loading);
-      expect((await ground.emulator.statements()).filter(({ err }) => err?.includes('lock'))).not.toEqual([]);
+      expect((await fixture.emulator.statements()).filter(({ err }) => err?.includes('lock'))).not.toEqual([]);
     });
 
     it.runIf(copyFrom === 1).each(['reset', 'close', '503'] as const)(
       'when the stage is out of reach: %s',
       async (fault) => {
-        ground.proxy.judge = strikes('upload', fault, { times: 2 });
+        fixture.proxy.judge = strikes('upload', fault, { times: 2 });
         await loadsAllOnce(start());
-        expect(ground.proxy.strikes.length).toBe(2);
+        expect(fixture.proxy.strikes.length).toBe(2);
       },
     );
 
     it('when its session expires in mid transaction, without noticing', async () => {
-      ground.proxy.judge = eitherOf(strikes('merge', 'expired'), strikes('commit', 'expired', { nth: 2 }));
+      fixture.proxy.judge = eitherOf(strikes('merge', 'expired'), strikes('commit', 'expired', { nth: 2 }));
       const loading = start();
       await loadsAllOnce(loading);
-      expect(ground.proxy.counts()).toEqual({ 'merge expired': 1, 'commit expired': 1 });
+      expect(fixture.proxy.counts()).toEqual({ 'merge expired': 1, 'commit expired': 1 });
       expect(loading.failures()).toBe(0);
     });
 
     it('when its session expires for good in mid transaction', async () => {
-      ground.proxy.judge = eitherOf(strikes('merge', 'expired'), strikes('renewal', 'expired'));
+      fixture.proxy.judge = eitherOf(strikes('merge', 'expired'), strikes('renewal', 'expired'));
       const loading = start();
       await loadsAllOnce(loading);
-      expect(ground.proxy.counts()).toEqual({ 'merge expired': 1, 'renewal expired': 1 });
+      expect(fixture.proxy.counts()).toEqual({ 'merge expired': 1, 'renewal expired': 1 });
       // It cannot log out of the session any more, which has the turn until Snowflake ends it.
       expect(loading.failures()).toBeGreaterThanOrEqual(2);
     });
@@ -150,77 +150,77 @@ describe.each(process.env['FAULTS'] === 'full' ? paths : paths.slice(0, 1))(
     it.each(['late reply', 'queued'] as const)(
       'when the virtual warehouse has to wake up first: %s, within the time that there is',
       async (fault) => {
-        ground.proxy.judge = strikes('update', fault);
+        fixture.proxy.judge = strikes('update', fault);
         const loading = start(5_000);
         await loadsAllOnce(loading);
-        expect(ground.proxy.strikes).toMatchObject([{ kind: 'update', tookEffect: true }]);
+        expect(fixture.proxy.strikes).toMatchObject([{ kind: 'update', tookEffect: true }]);
         expect(loading.failures()).toBe(0);
       },
     );
 
     it('when the virtual warehouse takes longer to wake up than it may', async () => {
-      ground.proxy.judge = strikes('update', 'queued', { times: 2 });
+      fixture.proxy.judge = strikes('update', 'queued', { times: 2 });
       const loading = start();
       await loadsAllOnce(loading);
       expect(loading.failures()).toBeGreaterThanOrEqual(2);
     });
 
     it('unless its credentials are wrong: then it ends at once', async () => {
-      ground.proxy.judge = strikes('login', 'refused', { times: 100 });
+      fixture.proxy.judge = strikes('login', 'refused', { times: 100 });
       await expect(start().ended).rejects.toMatchObject({ exitCode: ExitCode.credentialsRefused, retriable: false });
       // Its partitions ask for their positions at the same time.
-      expect(ground.proxy.strikes.length).toBeLessThanOrEqual(3);
+      expect(fixture.proxy.strikes.length).toBeLessThanOrEqual(3);
     });
 
     it('unless its credentials are taken away: then it ends when it has to log in again', async () => {
-      ground.proxy.judge = eitherOf(
+      fixture.proxy.judge = eitherOf(
         strikes('commit', 'reset', { nth: 2 }),
         strikes('login', 'refused', { nth: 2, times: 100 }),
       );
       await expect(start().ended).rejects.toMatchObject({ exitCode: ExitCode.credentialsRefused });
-      ground.proxy.judge = () => undefined;
+      fixture.proxy.judge = () => undefined;
       await loadsAllOnce(start());
     });
   },
 );
 
 describe('a loader that stood still until Snowflake rolled its transaction back', () => {
-  let ground: SnowflakeGround;
+  let fixture: SnowflakeFixture;
 
   beforeAll(async () => {
-    ground = await SnowflakeGround.open({ abortIdleBlockerSeconds: 0.5, lateMs: 2_000 });
+    fixture = await SnowflakeFixture.open({ abortIdleBlockerSeconds: 0.5, lateMs: 2_000 });
   });
-  afterAll(() => ground[Symbol.asyncDispose]());
+  afterAll(() => fixture[Symbol.asyncDispose]());
 
   it.each(['merge', 'insert', 'put', 'copy', 'delete', 'commit'])(
     'before %s loads everything once',
     { tags: ['full'] },
     async (kind) => {
-      await ground.makeAnew();
+      await fixture.makeAnew();
       const topics = new EndlessTopics({ pieceSize: 10 });
       topics.end(records);
-      ground.proxy.judge = strikes(kind, 'late request');
-      const loading = ground.start(topics, { copyFrom: 1, timeoutMs: 20_000 });
-      await until('it stands still', () => ground.proxy.strikes.length === 1, within);
-      await using other = await ground.session();
+      fixture.proxy.judge = strikes(kind, 'late request');
+      const loading = fixture.start(topics, { copyFrom: 1, timeoutMs: 20_000 });
+      await until('it stands still', () => fixture.proxy.strikes.length === 1, within);
+      await using other = await fixture.session();
       await other.execute({ sql: 'update bronze.load_turn set taken_at = sysdate()' });
-      expect(ground.proxy.strikes).toMatchObject([{ tookEffect: false }]);
+      expect(fixture.proxy.strikes).toMatchObject([{ tookEffect: false }]);
       await loading.ended;
-      expect(await ground.audit(await topics.ends)).toMatchObject({ rows: 3 * (records - 1) });
+      expect(await fixture.audit(await topics.ends)).toMatchObject({ rows: 3 * (records - 1) });
     },
   );
 });
 
 describe('while Snowflake is out of order', () => {
   it('a loader has two micro-batches in memory at most, and reads no more', { tags: ['full'] }, async () => {
-    await using ground = await SnowflakeGround.open({ abortIdleBlockerSeconds: 60 });
-    await ground.makeAnew();
+    await using fixture = await SnowflakeFixture.open({ abortIdleBlockerSeconds: 60 });
+    await fixture.makeAnew();
     const padding = 10_000;
     const maxBytes = 20 * padding;
     const topics = new EndlessTopics({ pieceSize: 5, padding });
     let isOut = false;
-    ground.proxy.judge = () => (isOut ? '503' : undefined);
-    const loading = ground.start(topics, { maxRows: 1_000, maxBytes, timeoutMs: 1_000 });
+    fixture.proxy.judge = () => (isOut ? '503' : undefined);
+    const loading = fixture.start(topics, { maxRows: 1_000, maxBytes, timeoutMs: 1_000 });
     await until('it loads', async () => loading.flushes() >= 2, within);
     isOut = true;
     await until('it knows', async () => loading.failures() >= 2, within);
@@ -234,6 +234,6 @@ describe('while Snowflake is out of order', () => {
     isOut = false;
     topics.end();
     await loading.ended;
-    await ground.audit(await topics.ends, 'x'.repeat(padding));
+    await fixture.audit(await topics.ends, 'x'.repeat(padding));
   });
 });

@@ -10,7 +10,7 @@ import { openSnowflakeSession } from '../../lib/warehouse/snowflake/session.ts';
 import { GeneratedCatalogue } from '../../sandbox/catalogue-generated.ts';
 import { rawMovieCodec } from '../../schemas/codecs.ts';
 import { topics } from '../../schemas/topics.ts';
-import { KafkaGround } from '../support/kafka/kafka-fixture.ts';
+import { KafkaFixture } from '../support/kafka/kafka-fixture.ts';
 import type { Outcome } from '../support/processes/cli.ts';
 import { until } from '../support/processes/fleet.ts';
 import { ArgumentWatch, type Canary, filesWith, isIn, makeCanaries, together } from '../support/snowflake/canaries.ts';
@@ -21,7 +21,7 @@ import { SnowflakeProxy } from '../support/snowflake/proxy.ts';
 const movies = 20;
 
 describe('a secret of Snowflake', () => {
-  let kafka: KafkaGround;
+  let kafka: KafkaFixture;
   let emulator: SnowflakeEmulator;
   let proxy: SnowflakeProxy;
   /** Since when files are ours. */
@@ -29,7 +29,7 @@ describe('a secret of Snowflake', () => {
 
   beforeAll(async () => {
     [kafka, emulator] = await Promise.all([
-      KafkaGround.open(),
+      KafkaFixture.open(),
       SnowflakeEmulator.start({ abortIdleBlockerSeconds: 1 }),
     ]);
     proxy = await SnowflakeProxy.start(emulator.url, { lateMs: 3_000 });

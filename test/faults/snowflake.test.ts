@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { RandomFaults } from '../support/snowflake/chaos.ts';
-import { SnowflakeGround } from '../support/snowflake/loading.ts';
+import { SnowflakeFixture } from '../support/snowflake/loading.ts';
 import { EndlessTopics } from '../support/snowflake/topics.ts';
 import { seededRandom } from '../support/warehouse/seeded-random.ts';
 
@@ -9,13 +9,13 @@ const seed = Number(process.env['FAULT_SEED'] ?? Date.now() % 100_000);
 const faults = Number(process.env['FAULT_STATEMENTS'] ?? 40);
 
 describe('what can happen between a loader and Snowflake', () => {
-  let ground: SnowflakeGround;
+  let fixture: SnowflakeFixture;
 
   beforeAll(async () => {
-    ground = await SnowflakeGround.open({ abortIdleBlockerSeconds: 1 });
+    fixture = await SnowflakeFixture.open({ abortIdleBlockerSeconds: 1 });
   });
-  afterAll(() => ground[Symbol.asyncDispose]());
-  beforeEach(() => ground.makeAnew());
+  afterAll(() => fixture[Symbol.asyncDispose]());
+  beforeEach(() => fixture.makeAnew());
 
   it('two loaders of the same partitions load everything once, by binds and by files, whatever fails at random', {
     timeout: 60_000 + faults * 6_000,
@@ -23,21 +23,21 @@ describe('what can happen between a loader and Snowflake', () => {
     const random = seededRandom(seed);
     const chaos = new RandomFaults(random, faults);
     const topics = new EndlessTopics({ pieceSize: 7, isRebalanced: () => random() < 0.02 });
-    ground.proxy.judge = chaos.judge;
+    fixture.proxy.judge = chaos.judge;
     const started = performance.now();
-    const loaders = [ground.start(topics), ground.start(topics, { copyFrom: 1 })];
+    const loaders = [fixture.start(topics), fixture.start(topics, { copyFrom: 1 })];
     await Promise.race([chaos.over, ...loaders.map(({ ended }) => ended)]);
     topics.end();
     await Promise.all(loaders.map(({ ended }) => ended));
-    const { rows, batches } = await ground.audit(await topics.ends);
-    const counts = ground.proxy.counts();
+    const { rows, batches } = await fixture.audit(await topics.ends);
+    const counts = fixture.proxy.counts();
     process.stdout.write(
-      `${ground.proxy.strikes.length} faults in ${((performance.now() - started) / 1_000).toFixed(0)} s, seed ${seed}: ` +
+      `${fixture.proxy.strikes.length} faults in ${((performance.now() - started) / 1_000).toFixed(0)} s, seed ${seed}: ` +
         `${rows} rows in ${batches} batches, ${topics.rebalances} rebalances, ` +
         `flushes ${loaders.map(({ flushes }) => flushes()).join(' and ')}\n${JSON.stringify(counts)}\n`,
     );
-    expect(ground.proxy.strikes).toHaveLength(faults);
-    const ofCommit = ground.proxy.strikes.filter(({ kind }) => kind === 'commit');
+    expect(fixture.proxy.strikes).toHaveLength(faults);
+    const ofCommit = fixture.proxy.strikes.filter(({ kind }) => kind === 'commit');
     expect(ofCommit.some(({ tookEffect }) => tookEffect)).toBe(true);
     expect(ofCommit.some(({ tookEffect }) => !tookEffect)).toBe(true);
   });

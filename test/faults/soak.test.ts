@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { openBehindProxy } from '../support/network/network-fleet.ts';
 import { type ChaosSource, chaosOn, strikeUntil } from '../support/processes/chaos.ts';
 import { untilDrained } from '../support/processes/drained.ts';
-import { Post } from '../support/processes/supervised-service.ts';
+import { SupervisedService } from '../support/processes/supervised-service.ts';
 import type { TestBed } from '../support/processes/test-bed.ts';
 import { GoldReader, MemoryWatcher } from '../support/processes/watchers.ts';
 import { seededRandom } from '../support/warehouse/seeded-random.ts';
@@ -37,13 +37,13 @@ describe.runIf(minutes > 0)('a soak', () => {
       });
       await using _proxy = proxy;
       await using _bed = bed;
-      const post = (name: string, ...args: string[]) => new Post(bed.fleet, name, args);
-      const producer = post('producer', 'produce', 'popular', '--every', '3s');
-      const genres = post('genres', 'produce', 'genres', '--every', '30s');
-      const fetchers = [post('fetcher-1', 'fetch'), post('fetcher-2', 'fetch')] as const;
-      const [mortal, loader] = [post('loader-1', 'load'), post('loader-2', 'load')];
-      const scheduler = post('scheduler', 'schedule');
-      const crew = [producer, genres, ...fetchers, mortal, loader, scheduler];
+      const supervise = (name: string, ...args: string[]) => new SupervisedService(bed.fleet, name, args);
+      const producer = supervise('producer', 'produce', 'popular', '--every', '3s');
+      const genres = supervise('genres', 'produce', 'genres', '--every', '30s');
+      const fetchers = [supervise('fetcher-1', 'fetch'), supervise('fetcher-2', 'fetch')] as const;
+      const [mortal, loader] = [supervise('loader-1', 'load'), supervise('loader-2', 'load')];
+      const scheduler = supervise('scheduler', 'schedule');
+      const services = [producer, genres, ...fetchers, mortal, loader, scheduler];
       const sources = chaosOn(bed, { mortal, zombies: [fetchers[0], loader], scheduler, sessionMs, proxy });
 
       let drained: unknown;
@@ -51,7 +51,7 @@ describe.runIf(minutes > 0)('a soak', () => {
       const gold = new GoldReader(join(bed.workspace.dataDir, 'tmdb-gold.duckdb'));
       {
         await using _reader = gold;
-        await using watcher = new MemoryWatcher(crew);
+        await using watcher = new MemoryWatcher(services);
         const endsAt = performance.now() + minutes * 60_000;
         await strikeUntil(endsAt - quietMs, sources, seededRandom(seed), (name) => note(name, endsAt));
         await delay(Math.max(0, endsAt - performance.now()));
@@ -63,7 +63,7 @@ describe.runIf(minutes > 0)('a soak', () => {
       }
       // Whether or not the drain came to its end: what is there has to be right.
       const found = await bed.audit().catch((error: unknown) => error);
-      report(bed, { sources, crew, gold, memory, drained, found });
+      report(bed, { sources, services, gold, memory, drained, found });
       expect(drained).not.toBeInstanceOf(Error);
       expect(found).toMatchObject({ movies });
       expect(sources.filter(({ fired }) => fired === 0).map(({ name }) => name)).toEqual([]);
@@ -71,9 +71,9 @@ describe.runIf(minutes > 0)('a soak', () => {
       const blows = sources
         .filter(({ name }) => breaksConnections.includes(name))
         .reduce((sum, { fired }) => sum + fired, 0);
-      const deaths = crew.flatMap((one) => one.deaths);
+      const deaths = services.flatMap((one) => one.deaths);
       expect(deaths.filter(({ code, lastLine }) => code !== 1 || lastLine?.msg !== 'died')).toEqual([]);
-      expect(deaths.length).toBeLessThanOrEqual(blows * crew.length);
+      expect(deaths.length).toBeLessThanOrEqual(blows * services.length);
       expect(
         bed.fleet.services.flatMap(({ noise }) => noise).filter((line) => /unhandled|warning/i.test(line)),
       ).toEqual([]);
@@ -95,14 +95,14 @@ const note = (name: string, endsAt: number): void => {
 
 interface Soaked {
   readonly sources: readonly ChaosSource[];
-  readonly crew: readonly Post[];
+  readonly services: readonly SupervisedService[];
   readonly gold: GoldReader;
   readonly memory: ReturnType<MemoryWatcher['growth']>;
   readonly drained: unknown;
   readonly found: unknown;
 }
 
-function report({ sandbox }: TestBed, { sources, crew, gold, memory, drained, found }: Soaked): void {
+function report({ sandbox }: TestBed, { sources, services, gold, memory, drained, found }: Soaked): void {
   const { requests, byStatus, maxInAnyWindow } = sandbox.stats();
   const good = (byStatus['200'] ?? 0) + (byStatus['404'] ?? 0);
   const lines = [
@@ -110,8 +110,8 @@ function report({ sandbox }: TestBed, { sources, crew, gold, memory, drained, fo
     `${requests} requests, ${(((requests - good) / requests) * 100).toFixed(1)} % of them failed, most in any window ${maxInAnyWindow}`,
     `ids ${drained}; ${found instanceof Error ? found.message : JSON.stringify(found)}`,
     `GOLD read ${gold.reads} times, ${gold.movies} movies in the end, ${gold.wrong.length} times wrong`,
-    `MB in the first and the second half ${JSON.stringify(memory)}; ended by themselves ${crew.flatMap(({ deaths }) => deaths).length}`,
-    ...crew.flatMap(({ name, deaths }) => deaths.map(({ lastLine }) => `${name} ended: ${lastLine?.['error']}`)),
+    `MB in the first and the second half ${JSON.stringify(memory)}; ended by themselves ${services.flatMap(({ deaths }) => deaths).length}`,
+    ...services.flatMap(({ name, deaths }) => deaths.map(({ lastLine }) => `${name} ended: ${lastLine?.['error']}`)),
   ];
   process.stdout.write(`${lines.map((line) => `soak: ${line}\n`).join('')}`);
 }

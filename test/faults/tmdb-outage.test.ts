@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { GeneratedCatalogue } from '../../sandbox/catalogue-generated.ts';
 import { until } from '../support/processes/fleet.ts';
-import { Post } from '../support/processes/supervised-service.ts';
+import { SupervisedService } from '../support/processes/supervised-service.ts';
 import { openTestBed, type TestBed } from '../support/processes/test-bed.ts';
 
 /** How long each outage lasts. A service waits for longer than `TMDB_GIVE_UP_AFTER`, which is for commands that end. */
@@ -25,7 +25,7 @@ afterEach(() => bed[Symbol.asyncDispose]());
 
 it('an outage of TMDb leaves the queue in Kafka, memory as it is, and nothing in dead letters', async () => {
   await bed.run('produce', 'popular', '--pages', String(movies / 20));
-  const fetcher = new Post(bed.fleet, 'fetcher', ['fetch']);
+  const fetcher = new SupervisedService(bed.fleet, 'fetcher', ['fetch']);
   /** Movies of the list that were answered, one that is gone by now included; probes ask for others, too. */
   const fetched = () =>
     new Set(

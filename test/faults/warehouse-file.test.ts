@@ -4,7 +4,7 @@ import { copyFileSync, readFileSync, rmSync, statSync, truncateSync, writeFileSy
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { KafkaGround } from '../support/kafka/kafka-fixture.ts';
+import { KafkaFixture } from '../support/kafka/kafka-fixture.ts';
 import { outcomeOf } from '../support/processes/cli.ts';
 import { crashEnvironment, firedIn } from '../support/processes/crash-points.ts';
 import { fileOfDuckDb2 } from '../support/warehouse/newer-duckdb.ts';
@@ -18,35 +18,35 @@ const mostChanges = 6;
 const seed = Number(process.env['FAULT_SEED'] ?? Date.now() % 100_000);
 
 describe('what can happen to the file of the warehouse', () => {
-  let ground: KafkaGround;
+  let fixture: KafkaFixture;
   let records = 0;
 
   const publish = async (count: number) => {
-    await ground.publish(count, { from: records, bytes: 3_000 });
+    await fixture.publish(count, { from: records, bytes: 3_000 });
     records += count;
   };
 
   beforeAll(async () => {
-    ground = await KafkaGround.open();
+    fixture = await KafkaFixture.open();
     // A loader gets all there is of a partition at once: many of them make many flushes.
-    await ground.makeAnew(16);
+    await fixture.makeAnew(16);
     await publish(1_200);
   });
-  afterAll(() => ground[Symbol.asyncDispose]());
-  beforeEach(() => ground.newFile());
+  afterAll(() => fixture[Symbol.asyncDispose]());
+  beforeEach(() => fixture.newFile());
 
   const loadOnce = (env: Readonly<Record<string, string>> = {}) =>
-    ground.cli(['load', '--once'], { LOAD_MAX_ROWS: '100', ...env });
+    fixture.cli(['load', '--once'], { LOAD_MAX_ROWS: '100', ...env });
   /** As many rows as the ledger says, none of them twice, the positions behind the last. @returns how many. */
   const consistentRows = async (): Promise<number> => {
-    const { rows, ...others } = await contentsOf(ground.duckdbPath);
+    const { rows, ...others } = await contentsOf(fixture.duckdbPath);
     expect(others).toEqual({ offsets: rows, inLedger: rows, positions: rows });
     return rows;
   };
   const wholeAfterLoading = async () => {
     const { code, stderr } = await loadOnce();
     expect(code, stderr).toBe(0);
-    expect(await ground.audit()).toMatchObject({ bronzeRows: records });
+    expect(await fixture.audit()).toMatchObject({ bronzeRows: records });
   };
 
   describe('a disk', () => {
@@ -55,7 +55,7 @@ describe('what can happen to the file of the warehouse', () => {
       'of %i MB that is full ends the loader, with what it has as it was',
       async (megabytes) => {
         using disk = new SmallDisk(megabytes);
-        ground.newFile(disk.path);
+        fixture.newFile(disk.path);
         const failed: string[] = [];
         for (let start = 0; start < 2; start += 1) {
           const { code, stderr } = await loadOnce();
@@ -81,8 +81,8 @@ describe('what can happen to the file of the warehouse', () => {
         '--once',
       ];
       const { PATH = '' } = process.env;
-      const env = { PATH, ...ground.settings({ LOAD_MAX_ROWS: '100' }) };
-      const { code, stderr } = await outcomeOf(spawn('bash', limited, { cwd: ground.dataDir, env, detached: true }));
+      const env = { PATH, ...fixture.settings({ LOAD_MAX_ROWS: '100' }) };
+      const { code, stderr } = await outcomeOf(spawn('bash', limited, { cwd: fixture.dataDir, env, detached: true }));
       expect(code).toBe(1);
       expect(stderr).toContain('File too large');
       expect(await consistentRows()).toBeLessThan(records);
@@ -91,15 +91,15 @@ describe('what can happen to the file of the warehouse', () => {
 
     it.runIf(SmallDisk.isPossible())('that is read-only is refused, and nothing has changed', async () => {
       using disk = new SmallDisk(200);
-      ground.newFile(disk.path);
+      fixture.newFile(disk.path);
       await wholeAfterLoading();
-      const before = readFileSync(ground.duckdbPath);
+      const before = readFileSync(fixture.duckdbPath);
       disk.setReadOnly(true);
       const { code, stderr } = await loadOnce();
       expect(code).toBe(1);
       expect(stderr).toContain('ead-only file system');
       disk.setReadOnly(false);
-      expect(readFileSync(ground.duckdbPath).equals(before)).toBe(true);
+      expect(readFileSync(fixture.duckdbPath).equals(before)).toBe(true);
       await wholeAfterLoading();
     });
   });
@@ -110,7 +110,7 @@ describe('what can happen to the file of the warehouse', () => {
     for (let kill = 0; kill < kills; kill += 1) {
       const change = 1 + Math.floor(random() * mostChanges);
       const script = join(import.meta.dirname, 'support/warehouse-checkpointer.ts');
-      const args = [script, ground.duckdbPath, String(change)];
+      const args = [script, fixture.duckdbPath, String(change)];
       const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
       const lines: string[] = [];
       createInterface({ input: child.stdout }).on('line', (line) => lines.push(line));
@@ -126,24 +126,24 @@ describe('what can happen to the file of the warehouse', () => {
   describe('a log that a killed loader left', () => {
     let kept: string;
     let [inFile, inLog] = [0, 0];
-    const wal = () => `${ground.duckdbPath}.wal`;
+    const wal = () => `${fixture.duckdbPath}.wal`;
     /** The same file and log under another name: whoever opens them writes the log into the file. */
     const copyKept = () => {
-      copyFileSync(kept, ground.duckdbPath);
+      copyFileSync(kept, fixture.duckdbPath);
       copyFileSync(`${kept}.wal`, wal());
     };
 
     beforeAll(async () => {
-      ground.newFile();
-      kept = ground.duckdbPath;
+      fixture.newFile();
+      kept = fixture.duckdbPath;
       await wholeAfterLoading();
       inFile = records;
       await publish(1_200);
-      const log = join(ground.dataDir, 'crash-points');
+      const log = join(fixture.dataDir, 'crash-points');
       const { code } = await loadOnce(crashEnvironment('CRASH_AT', { point: 'loader.committed', hit: 5 }, log));
       expect(code).toBeNull();
       expect(firedIn(log)).toHaveLength(1);
-      ground.newFile();
+      fixture.newFile();
       copyKept();
       inLog = (await consistentRows()) - inFile;
       expect(inLog).toBeGreaterThan(0);
@@ -192,10 +192,10 @@ describe('what can happen to the file of the warehouse', () => {
   });
 
   it('that a newer DuckDB has written is refused, and left as it is', async () => {
-    writeFileSync(ground.duckdbPath, fileOfDuckDb2);
+    writeFileSync(fixture.duckdbPath, fileOfDuckDb2);
     const { code, stderr } = await loadOnce();
     expect(code).toBe(1);
     expect(stderr).toContain('was written by another version of DuckDB');
-    expect(readFileSync(ground.duckdbPath).equals(fileOfDuckDb2)).toBe(true);
+    expect(readFileSync(fixture.duckdbPath).equals(fileOfDuckDb2)).toBe(true);
   });
 });

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../lib/clock.ts';
 import { openDuckDbWarehouse } from '../../lib/warehouse/duckdb/warehouse.ts';
 import { type Batch, FencedError, type Warehouse } from '../../lib/warehouse/warehouse.ts';
-import { KafkaGround } from '../support/kafka/kafka-fixture.ts';
+import { KafkaFixture } from '../support/kafka/kafka-fixture.ts';
 import { Fleet, until } from '../support/processes/fleet.ts';
 import { seededRandom } from '../support/warehouse/seeded-random.ts';
 import { contentsOf, holdOpen, runSql } from '../support/warehouse/warehouse-contents.ts';
@@ -12,28 +12,28 @@ import { loading, UnreliableWarehouse } from '../support/warehouse/warehouse-loa
 const seed = Number(process.env['FAULT_SEED'] ?? Date.now() % 100_000);
 
 describe('what can happen to a warehouse that is loaded', () => {
-  let ground: KafkaGround;
+  let fixture: KafkaFixture;
   let published = 0;
 
   /** Everything of the topic; each test loads it into a file of its own. */
   const publish = async (count: number) => {
-    await ground.publish(count, { from: published });
+    await fixture.publish(count, { from: published });
     published += count;
   };
 
   beforeAll(async () => {
-    ground = await KafkaGround.open();
+    fixture = await KafkaFixture.open();
     // A loader gets all there is of a partition at once: many of them make many flushes.
-    await ground.makeAnew(16);
+    await fixture.makeAnew(16);
     await publish(1_000);
   });
-  afterAll(() => ground[Symbol.asyncDispose]());
-  beforeEach(() => ground.newFile());
+  afterAll(() => fixture[Symbol.asyncDispose]());
+  beforeEach(() => fixture.newFile());
 
   it('two loaders that both believe all partitions to be theirs load everything once', async () => {
-    const both = ['one', 'two'].map((group) => ground.start(loading({ group }), { LOAD_MAX_ROWS: '50' }).ended);
+    const both = ['one', 'two'].map((group) => fixture.start(loading({ group }), { LOAD_MAX_ROWS: '50' }).ended);
     await Promise.all(both);
-    expect(await ground.audit()).toMatchObject({ bronzeRows: published });
+    expect(await fixture.audit()).toMatchObject({ bronzeRows: published });
   });
 
   it('a connection that loses calls and answers, and delivers some calls late, changes nothing', async () => {
@@ -44,11 +44,11 @@ describe('what can happen to a warehouse that is loaded', () => {
       struck.push(unreliable.struck);
       return unreliable;
     };
-    await ground.start(loading({ group: 'unreliable', wrap }), { LOAD_MAX_ROWS: '25' }).ended;
+    await fixture.start(loading({ group: 'unreliable', wrap }), { LOAD_MAX_ROWS: '25' }).ended;
     process.stdout.write(`${JSON.stringify(struck)} (seed ${seed})\n`);
     expect(struck).toHaveLength(1);
     expect(Object.values(struck[0] ?? {})).not.toContain(0);
-    expect(await ground.audit()).toMatchObject({ bronzeRows: published });
+    expect(await fixture.audit()).toMatchObject({ bronzeRows: published });
   });
 
   it('a batch that comes a hundred times is taken once', async () => {
@@ -59,23 +59,27 @@ describe('what can happen to a warehouse that is loaded', () => {
     }));
     const batch: Batch = { table: 'raw_movies', partition, firstOffset: 0n, nextOffset: 100n, rows };
     {
-      await using warehouse = await openDuckDbWarehouse({ path: ground.duckdbPath, lockWaitMs: 0, clock: systemClock });
+      await using warehouse = await openDuckDbWarehouse({
+        path: fixture.duckdbPath,
+        lockWaitMs: 0,
+        clock: systemClock,
+      });
       await warehouse.migrate();
       await warehouse.append([batch]);
       const again = await Promise.allSettled(Array.from({ length: 100 }, () => warehouse.append([batch])));
       const fenced = again.filter((one) => one.status === 'rejected' && one.reason instanceof FencedError);
       expect(fenced).toHaveLength(100);
     }
-    expect(await contentsOf(ground.duckdbPath)).toEqual({ rows: 100, offsets: 100, inLedger: 100, positions: 100 });
+    expect(await contentsOf(fixture.duckdbPath)).toEqual({ rows: 100, offsets: 100, inLedger: 100, positions: 100 });
   });
 
   it('a file that somebody else has open for longer than a call waits is waited for, with no crash', async () => {
-    await ground.loadOnce();
-    await using fleet = new Fleet(ground.settings({ DUCKDB_LOCK_WAIT: '300ms', LOAD_MAX_AGE: '100ms' }));
+    await fixture.loadOnce();
+    await using fleet = new Fleet(fixture.settings({ DUCKDB_LOCK_WAIT: '300ms', LOAD_MAX_AGE: '100ms' }));
     const loader = fleet.start('loader', ['load']);
     const isReady = async () => (await loader.get('/readyz')).status === 200;
     await until('it is ready', isReady, { timeoutMs: 60_000 });
-    const holder = await holdOpen(ground.duckdbPath);
+    const holder = await holdOpen(fixture.duckdbPath);
     await publish(10);
     await until('it says that the warehouse is out of reach', async () => !(await isReady()), { timeoutMs: 20_000 });
     await delay(2_000);
@@ -84,7 +88,7 @@ describe('what can happen to a warehouse that is loaded', () => {
     await until('it loads', async () => (await loader.metric('tmdb_bronze_rows_total')) === 10, { timeoutMs: 30_000 });
     expect(await isReady()).toBe(true);
     expect((await fleet.drain()).codes).toEqual({ loader: 0 });
-    expect(await ground.audit()).toMatchObject({ bronzeRows: published });
+    expect(await fixture.audit()).toMatchObject({ bronzeRows: published });
   });
 
   const keep = 'create table bronze.kept as from bronze.raw_movies';
@@ -117,26 +121,26 @@ describe('what can happen to a warehouse that is loaded', () => {
     ['no positions', ...renamed('load_positions')],
     ['no batches', ...renamed('load_batches')],
   ])('with %s nothing is loaded, and everything once when that is fixed', async (_, spoil, message = '', mend = '') => {
-    await ground.loadOnce();
-    await runSql(ground.duckdbPath, spoil);
+    await fixture.loadOnce();
+    await runSql(fixture.duckdbPath, spoil);
     await publish(10);
-    for (const attempt of [1, 2]) await expect(ground.loadOnce(), `attempt ${attempt}`).rejects.toThrow(message);
-    await runSql(ground.duckdbPath, mend);
-    expect(await ground.loadOnce()).toMatchObject({ rows: 10 });
-    expect(await ground.audit()).toMatchObject({ bronzeRows: published });
+    for (const attempt of [1, 2]) await expect(fixture.loadOnce(), `attempt ${attempt}`).rejects.toThrow(message);
+    await runSql(fixture.duckdbPath, mend);
+    expect(await fixture.loadOnce()).toMatchObject({ rows: 10 });
+    expect(await fixture.audit()).toMatchObject({ bronzeRows: published });
   });
 
   it('with little memory for itself and large documents it gets on, or ends and gets on when started again', async () => {
-    await ground.makeAnew();
-    await ground.publish(40, { bytes: 2_000_000 });
+    await fixture.makeAnew();
+    await fixture.publish(40, { bytes: 2_000_000 });
     const codes: (number | null)[] = [];
     for (let before = -1, rows = 0; codes.at(-1) !== 0; before = rows) {
       expect(rows, 'it gets on').toBeGreaterThan(before);
-      const { code } = await ground.cli(['load', '--once'], { NODE_OPTIONS: '--max-old-space-size=64' });
+      const { code } = await fixture.cli(['load', '--once'], { NODE_OPTIONS: '--max-old-space-size=64' });
       codes.push(code);
-      ({ rows } = await contentsOf(ground.duckdbPath));
+      ({ rows } = await contentsOf(fixture.duckdbPath));
     }
     process.stdout.write(`80 MB with a heap of 64 MB: exit codes ${codes.join(', ')}\n`);
-    expect(await ground.audit()).toMatchObject({ bronzeRows: 40 });
+    expect(await fixture.audit()).toMatchObject({ bronzeRows: 40 });
   });
 });

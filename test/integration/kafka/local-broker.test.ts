@@ -7,13 +7,13 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createAdmin } from '../../../lib/kafka/admin.ts';
-import { createKafka } from '../../../lib/kafka/client.ts';
 import { BrokerError } from '../../../lib/kafka/errors.ts';
 import { startLocalBroker } from '../../../lib/kafka/local-broker.ts';
 import { readTopic } from '../../../lib/kafka/read-topic.ts';
 import { processIdentity } from '../../../lib/process-identity.ts';
-import { createTopic, silent, write } from '../../support/kafka/broker.ts';
+import { createTopic, write } from '../../support/kafka/broker.ts';
 import { jarsDir } from '../../support/kafka/broker-setup.ts';
+import { plainClient } from '../../support/kafka/client.ts';
 
 let dataDir: string;
 beforeEach(async () => {
@@ -22,8 +22,6 @@ beforeEach(async () => {
 afterEach(() => rm(dataDir, { recursive: true, force: true }));
 
 const start = () => startLocalBroker({ dataDir, jarsDir });
-const clientOf = (brokers: readonly string[]) =>
-  createKafka({ brokers, ssl: false, sasl: undefined, clientId: 'test', log: silent });
 const isRunning = (pid: number) => processIdentity(pid) !== null;
 
 /** A process that starts a broker in `dataDir` and waits; resolves once it is ready. */
@@ -59,7 +57,7 @@ describe('the local broker', () => {
   it('keeps topics, records and its cluster id over a restart, on other ports', async () => {
     const written = await (async () => {
       await using broker = await start();
-      const kafka = clientOf(broker.brokers);
+      const kafka = plainClient(broker.brokers);
       await using admin = await createAdmin(kafka);
       const topic = await createTopic(kafka);
       await write(kafka, topic, ['kept']);
@@ -67,7 +65,7 @@ describe('the local broker', () => {
     })();
     expect(isRunning(written.pid)).toBe(false);
     await using broker = await start();
-    const kafka = clientOf(broker.brokers);
+    const kafka = plainClient(broker.brokers);
     await using admin = await createAdmin(kafka);
     expect(await admin.clusterId()).toBe(written.clusterId);
     const values: string[] = [];
@@ -108,7 +106,7 @@ describe('the local broker', () => {
   it('takes any cluster id, one that begins with a dash as well', async () => {
     const clusterId = '-h5UMw77OYnqN2XP7yIJgA';
     await using broker = await startLocalBroker({ dataDir, jarsDir, clusterId });
-    await using admin = await createAdmin(clientOf(broker.brokers));
+    await using admin = await createAdmin(plainClient(broker.brokers));
     expect(await admin.clusterId()).toBe(clusterId);
   });
 

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { GeneratedCatalogue } from '../../../sandbox/catalogue-generated.ts';
 import { openRecordedCatalogue } from '../../../sandbox/catalogue-recorded.ts';
 import { startSandbox } from '../../../sandbox/server.ts';
-import { announceSkipped, hasRecordings, recordings } from '../../unit/sandbox/recordings.ts';
+import { announceSkipped, hasRecordings, recordings } from '../../support/tmdb/recordings.ts';
 
 const authorization = 'Bearer any-token';
 

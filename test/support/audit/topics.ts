@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Kafka, type KafkaMessage, logLevel } from 'kafkajs';
+import type { Kafka, KafkaMessage } from 'kafkajs';
 import { vi } from 'vitest';
 import { boundDecoding } from '../../../lib/kafka/batches/kafkajs-decoder.ts';
 import type { Unusable } from '../../../lib/kafka/batches/unusable.ts';
 import { DecodeError } from '../../../schemas/codec.ts';
 import { deadLetterCodec, movieIdCodec, rawGenresCodec, rawMovieCodec } from '../../../schemas/codecs.ts';
+import { plainClient } from '../kafka/client.ts';
 
 export const rawTopics = ['tmdb.raw-movies', 'tmdb.raw-genres'] as const;
 type RawTopic = (typeof rawTopics)[number];
@@ -70,7 +71,7 @@ const sha256 = (bytes: Buffer | string): string => createHash('sha256').update(b
 export async function readTopics(kafkaDir: string, brokers: readonly string[]): Promise<KafkaContents> {
   // What no reader can take, the audit's own cannot either: it counts as there, with nothing that BRONZE could hold.
   boundDecoding();
-  const kafka = new Kafka({ brokers: [...brokers], logLevel: logLevel.NOTHING });
+  const kafka = plainClient(brokers);
   const ends = await endsOf(kafka);
   const found = { ids: [] as IdEntry[], raw: [] as RawEntry[], letters: [] as Letter[], redriven: 0 };
   const parked = new Set<string>();

@@ -57,7 +57,7 @@ const changes = fc.record({
   popularity: fc.integer({ min: 0, max: 2_000_000 }).map((thousandths) => thousandths / 1_000),
   status: fc.constantFrom(
     ...['Released', 'Released', 'Released', 'Released', 'Planned', 'Canceled', 'Rumored', 'In Production'],
-    ...['Post Production', '', null, 'released', 7, {}],
+    ...['SupervisedService Production', '', null, 'released', 7, {}],
   ),
   release_date: fc.constantFrom(
     ...['2024-02-29', '2025-01-01', '2025-12-31', '2026-01-01', '2026-01-20', '2026-06-30', '2099-12-31', '', null, 7],

@@ -3,10 +3,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Kafka, logLevel } from 'kafkajs';
 import type { TestProject } from 'vitest/node';
 import { startBroker } from '../../../lib/kafka/broker.ts';
 import { startLocalBroker } from '../../../lib/kafka/local-broker.ts';
+import { plainClient } from './client.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -21,7 +21,7 @@ export const jarsDir = join(import.meta.dirname, '../../../.tools/kafka');
  * loads starts itself again behind the back of whoever stops it, and stays in its group as a ghost for half a minute.
  */
 async function untilGroupsCanBeMade(brokers: readonly string[]): Promise<void> {
-  const admin = new Kafka({ brokers: [...brokers], logLevel: logLevel.NOTHING }).admin();
+  const admin = plainClient(brokers).admin();
   await admin.connect();
   try {
     for (let tries = 1; ; tries += 1) {

@@ -2,15 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { type Kafka as Client, Partitioners } from 'kafkajs';
 import { pino } from 'pino';
 import { inject } from 'vitest';
-import { createKafka } from '../../../lib/kafka/client.ts';
 import type { Codec } from '../../../schemas/codec.ts';
 import type { TopicName } from '../../../schemas/topics.ts';
+import { plainClient } from './client.ts';
 
 export const silent = pino({ level: process.env['LOG_LEVEL'] ?? 'silent' });
 
 /** A client of the broker that all integration tests share. */
-export const testKafka = (): Client =>
-  createKafka({ brokers: inject('brokers'), ssl: false, sasl: undefined, clientId: 'test', log: silent });
+export const testKafka = (): Client => plainClient(inject('brokers'));
 
 /** A topic and a group that no other test has. */
 export const uniqueName = (what: string): TopicName => `${what}-${randomUUID()}` as TopicName;

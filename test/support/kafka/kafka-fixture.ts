@@ -7,7 +7,6 @@ import { systemClock } from '../../../lib/clock.ts';
 import { loadConfig } from '../../../lib/config.ts';
 import { Health } from '../../../lib/health.ts';
 import { createAdmin } from '../../../lib/kafka/admin.ts';
-import { createKafka } from '../../../lib/kafka/client.ts';
 import { readTopic } from '../../../lib/kafka/read-topic.ts';
 import type { Offsets } from '../../../lib/kafka/topic.ts';
 import { createMetrics } from '../../../lib/metrics.ts';
@@ -15,7 +14,7 @@ import { noProgress } from '../../../lib/progress.ts';
 import { type Context, openPlatform, type Platform } from '../../../pipeline/platform.ts';
 import { endsOf, fetchMovies, type Loaded, loadBronze } from '../../../pipeline/stages.ts';
 import { GeneratedCatalogue } from '../../../sandbox/catalogue-generated.ts';
-import type { Sandbox } from '../../../sandbox/server.ts';
+import { type Sandbox, startSandbox } from '../../../sandbox/server.ts';
 import { deadLetterCodec, movieIdCodec, rawMovieCodec } from '../../../schemas/codecs.ts';
 import type { RawMovie } from '../../../schemas/records.ts';
 import { type TopicName, topics } from '../../../schemas/topics.ts';
@@ -25,8 +24,9 @@ import { advertisedAs } from '../network/network-fleet.ts';
 import { type Outcome, Workspace } from '../processes/cli.ts';
 import { FleetBroker } from '../processes/fleet.ts';
 import { silent, withAdmin } from './broker.ts';
+import { plainClient } from './client.ts';
 
-/** Movies of the sandbox that a fetcher on this ground asks. */
+/** Movies of the sandbox that a fetcher on this fixture asks. */
 export const sandboxMovies = 400;
 
 /** A stage that runs in this process until it is stopped, at the latest when it is disposed of. */
@@ -43,7 +43,7 @@ export interface RunningStage<T> extends AsyncDisposable {
  * A real broker behind a proxy, for stages one at a time: in this process, or as commands. The topics are made anew for each
  * test; a DuckDB file of a new name goes with them.
  */
-export class KafkaGround implements AsyncDisposable {
+export class KafkaFixture implements AsyncDisposable {
   readonly dataDir: string;
   readonly proxy: FaultProxy;
   readonly broker: FleetBroker;
@@ -58,18 +58,18 @@ export class KafkaGround implements AsyncDisposable {
     this.#fileDir = workspace.dataDir;
     this.proxy = proxy;
     this.broker = broker;
-    this.kafka = createKafka({ brokers: [proxy.address], ssl: false, sasl: undefined, clientId: 'test', log: silent });
+    this.kafka = plainClient([proxy.address]);
   }
 
   /** @param properties of the broker, beside its own. */
-  static async open(properties: Readonly<Record<string, string>> = {}): Promise<KafkaGround> {
+  static async open(properties: Readonly<Record<string, string>> = {}): Promise<KafkaFixture> {
     const workspace = new Workspace();
     const proxy = await FaultProxy.start();
     const broker = await FleetBroker.start(join(workspace.dataDir, 'kafka'), {
       properties: { ...advertisedAs(proxy), 'group.initial.rebalance.delay.ms': '0', ...properties },
     });
     proxy.pointTo(broker.address);
-    return new KafkaGround(workspace, proxy, broker);
+    return new KafkaFixture(workspace, proxy, broker);
   }
 
   get duckdbPath(): string {
@@ -253,6 +253,10 @@ export class KafkaGround implements AsyncDisposable {
     this.#workspace[Symbol.dispose]();
   }
 }
+
+/** The fixture, and a sandbox without a limit for its fetchers. @param properties of the broker, beside its own. */
+export const openWithSandbox = (properties: Readonly<Record<string, string>> = {}): Promise<[KafkaFixture, Sandbox]> =>
+  Promise.all([KafkaFixture.open(properties), startSandbox({ movies: sandboxMovies, limit: null })]);
 
 /** TMDb's answer about a movie, as far as the loader looks at it; nothing in it packs well. @param bytes of the document. */
 export const rawMovie = (movieId: number, bytes = 500): RawMovie => ({

@@ -7,7 +7,6 @@ import { systemClock } from '../../../lib/clock.ts';
 import { loadConfig } from '../../../lib/config.ts';
 import { Health } from '../../../lib/health.ts';
 import { type Broker, startBroker } from '../../../lib/kafka/broker.ts';
-import { createKafka } from '../../../lib/kafka/client.ts';
 import { startLocalBroker } from '../../../lib/kafka/local-broker.ts';
 import { createMetrics } from '../../../lib/metrics.ts';
 import { noProgress } from '../../../lib/progress.ts';
@@ -16,6 +15,7 @@ import { topics } from '../../../schemas/topics.ts';
 import { type Outcome, Workspace } from '../processes/cli.ts';
 import { silent, withAdmin } from './broker.ts';
 import { jarsDir } from './broker-setup.ts';
+import { plainClient } from './client.ts';
 
 /** A broker of one test file's own, for what goes by our topics' names; each test begins with empty topics. */
 export class OwnKafka implements AsyncDisposable {
@@ -37,13 +37,7 @@ export class OwnKafka implements AsyncDisposable {
   /** Empty topics, an empty data folder, and clients of the real platform. */
   async begin(): Promise<Stage> {
     const env = { KAFKA_BROKERS: this.#broker.brokers.join(), KAFKA_PARTITIONS: '2' };
-    const client = createKafka({
-      brokers: this.#broker.brokers,
-      ssl: false,
-      sasl: undefined,
-      clientId: 'test',
-      log: silent,
-    });
+    const client = plainClient(this.#broker.brokers);
     await withAdmin(client, async (admin) => {
       const ours = new Set<string>(Object.values(topics));
       const there = async () => (await admin.listTopics()).filter((topic) => ours.has(topic));

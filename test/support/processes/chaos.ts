@@ -1,10 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { Kafka, logLevel } from 'kafkajs';
 import { parseFaults } from '../../../sandbox/parse-faults.ts';
+import { withAdmin } from '../kafka/broker.ts';
+import { plainClient } from '../kafka/client.ts';
 import type { FaultProxy } from '../network/fault-proxy.ts';
 import { blackHole, latency, limitData, resetPeer } from '../network/toxics.ts';
 import { dbtOf } from './stages-under-kills.ts';
-import { Post } from './supervised-service.ts';
+import { SupervisedService } from './supervised-service.ts';
 import type { TestBed } from './test-bed.ts';
 
 /** Something that goes wrong now and then. */
@@ -18,10 +19,10 @@ export interface ChaosSource {
 
 export interface ChaosTargets {
   /** May be killed. */
-  readonly mortal: Post;
+  readonly mortal: SupervisedService;
   /** May be stopped for longer than its session lasts, and goes on then. */
-  readonly zombies: readonly Post[];
-  readonly scheduler: Post;
+  readonly zombies: readonly SupervisedService[];
+  readonly scheduler: SupervisedService;
   readonly sessionMs: number;
   /** Between everybody and the broker. */
   readonly proxy: FaultProxy;
@@ -47,7 +48,7 @@ export function chaosOn(bed: TestBed, { mortal, zombies, scheduler, sessionMs, p
       await oneOf(zombies, random)?.stopFor(sessionMs * (1.5 + random()));
     }),
     source('fetcher came and went', async (random) => {
-      const extra = new Post(bed.fleet, 'extra', ['fetch']);
+      const extra = new SupervisedService(bed.fleet, 'extra', ['fetch']);
       await delay(4_000 + random() * 4_000);
       return (await extra.end()) === 0;
     }),
@@ -85,14 +86,10 @@ export function chaosOn(bed: TestBed, { mortal, zombies, scheduler, sessionMs, p
 }
 
 async function addPartition({ broker }: TestBed, topic: string): Promise<void> {
-  const admin = new Kafka({ brokers: [broker.address], logLevel: logLevel.NOTHING }).admin();
-  await admin.connect();
-  try {
+  await withAdmin(plainClient([broker.address]), async (admin) => {
     const count = (await admin.fetchTopicOffsets(topic)).length + 1;
     await admin.createPartitions({ topicPartitions: [{ topic, count }] });
-  } finally {
-    await admin.disconnect();
-  }
+  });
 }
 
 /** Milliseconds between the end of one and the next, least and most. */

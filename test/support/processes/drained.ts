@@ -1,13 +1,15 @@
-import { type Admin, Kafka, logLevel } from 'kafkajs';
+import type { Admin } from 'kafkajs';
 import { expect } from 'vitest';
+import { withAdmin } from '../kafka/broker.ts';
+import { plainClient } from '../kafka/client.ts';
 import { type Service, until } from './fleet.ts';
-import type { Post } from './supervised-service.ts';
+import type { SupervisedService } from './supervised-service.ts';
 import type { TestBed } from './test-bed.ts';
 
-export interface Crew {
+export interface RunningServices {
   /** Those that bring in new ids; of these, the first walks the popular list. */
-  readonly producers: readonly [Post, ...Post[]];
-  readonly others: readonly Post[];
+  readonly producers: readonly [SupervisedService, ...SupervisedService[]];
+  readonly others: readonly SupervisedService[];
 }
 
 /**
@@ -15,7 +17,11 @@ export interface Crew {
  * services themselves, which are then drained, and dbt's last run.
  * @returns how many ids were ever published. @throws Error when one of these takes longer than `timeoutMs`.
  */
-export async function untilDrained(bed: TestBed, { producers, others }: Crew, timeoutMs = 240_000): Promise<number> {
+export async function untilDrained(
+  bed: TestBed,
+  { producers, others }: RunningServices,
+  timeoutMs = 240_000,
+): Promise<number> {
   const walks = ({ lines }: Service) => lines.filter(({ msg }) => msg === 'walked the popular list').length;
   const [{ service: producer }] = producers;
   const before = walks(producer);
@@ -23,7 +29,7 @@ export async function untilDrained(bed: TestBed, { producers, others }: Crew, ti
   await until('one more walk', () => walks(producer) > before, { timeoutMs });
   await end(producers);
   const published = await caughtUp(bed, timeoutMs);
-  const built = ({ service: { lines } }: Post) =>
+  const built = ({ service: { lines } }: SupervisedService) =>
     lines.findLast(({ msg }) => msg === 'dbt ran' || msg === 'dbt failed')?.msg === 'dbt ran';
   const schedulers = others.filter(({ name }) => name === 'scheduler');
   await until('dbt ran well', () => schedulers.every(built), { timeoutMs });
@@ -33,15 +39,15 @@ export async function untilDrained(bed: TestBed, { producers, others }: Crew, ti
   return published;
 }
 
-async function end(posts: readonly Post[]): Promise<void> {
-  await Promise.all(posts.map(async (post) => expect(await post.end(), post.service.tail()).toBe(0)));
+async function end(services: readonly SupervisedService[]): Promise<void> {
+  await Promise.all(
+    services.map(async (supervised) => expect(await supervised.end(), supervised.service.tail()).toBe(0)),
+  );
 }
 
 /** Waits until each group has committed the ends of its topic. @returns how many ids were ever published. */
 async function caughtUp({ broker }: TestBed, timeoutMs: number): Promise<number> {
-  const admin = new Kafka({ brokers: [broker.address], logLevel: logLevel.NOTHING }).admin();
-  await admin.connect();
-  try {
+  return withAdmin(plainClient([broker.address]), async (admin) => {
     for (const [groupId, topic] of [
       ['movie-details', 'tmdb.movie-ids'],
       ['bronze-loader', 'tmdb.raw-movies'],
@@ -50,9 +56,7 @@ async function caughtUp({ broker }: TestBed, timeoutMs: number): Promise<number>
     }
     const offsets = await admin.fetchTopicOffsets('tmdb.movie-ids');
     return offsets.reduce((sum, { high }) => sum + Number(high), 0);
-  } finally {
-    await admin.disconnect();
-  }
+  });
 }
 
 async function lagOf(admin: Admin, groupId: string, topic: string): Promise<bigint> {

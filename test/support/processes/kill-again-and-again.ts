@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { until } from './fleet.ts';
-import type { StageUnderFire } from './stages-under-kills.ts';
+import type { StageUnderKills } from './stages-under-kills.ts';
 
 /** How long a service may take from its start to its first work: it waits for its turn, and for those killed before it. */
 const idleMs = 120_000;
@@ -10,32 +10,36 @@ const idleMs = 120_000;
  * @param onKill is told of each kill, before it, with the process. @throws Error when one ends by itself, or comes to no work.
  */
 export async function killAgainAndAgain(
-  stage: StageUnderFire,
+  stage: StageUnderKills,
   kills: number,
   random: () => number,
   onKill: (pid: number) => void,
 ): Promise<void> {
-  const { post } = stage;
+  const { supervised } = stage;
   for (let killed = 0; killed < kills; ) {
     await untilAtWork(stage);
     await delay(Math.round(random() * stage.withinMs));
-    const { service } = post;
+    const { service } = supervised;
     const victim = stage.victimOf?.(service) ?? service.pid;
     if (victim === 0 || !service.isRunning) continue;
     onKill(victim);
-    if (victim === service.pid) await post.kill();
+    if (victim === service.pid) await supervised.kill();
     else process.kill(victim, 'SIGKILL');
     killed += 1;
   }
   await untilAtWork(stage);
 }
 
-const untilAtWork = ({ post, isAtWork }: StageUnderFire): Promise<void> =>
-  until(`${post.name} is at work`, async () => post.service.isRunning && (await isAtWork(post.service)), {
-    timeoutMs: idleMs,
-    pollMs: 100,
-    check: () => {
-      const [death] = post.deaths;
-      if (death) throw new Error(`it ended by itself, with ${death.code}\n${death.tail}`);
+const untilAtWork = ({ supervised, isAtWork }: StageUnderKills): Promise<void> =>
+  until(
+    `${supervised.name} is at work`,
+    async () => supervised.service.isRunning && (await isAtWork(supervised.service)),
+    {
+      timeoutMs: idleMs,
+      pollMs: 100,
+      check: () => {
+        const [death] = supervised.deaths;
+        if (death) throw new Error(`it ended by itself, with ${death.code}\n${death.tail}`);
+      },
     },
-  });
+  );

@@ -1,12 +1,12 @@
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readlinkSync } from 'node:fs';
 import type { Service } from './fleet.ts';
-import { Post } from './supervised-service.ts';
+import { SupervisedService } from './supervised-service.ts';
 import type { TestBed } from './test-bed.ts';
 
 /** A stage that is killed and started again, with what tells that there was something to lose. */
-export interface StageUnderFire {
-  readonly post: Post;
+export interface StageUnderKills {
+  readonly supervised: SupervisedService;
   /** Whether this process has done work since its start, or is at it now: only then a kill counts. */
   isAtWork(service: Service): boolean | Promise<boolean>;
   /** The process to be killed; 0 when it is not there just now. @default the service's own */
@@ -16,14 +16,14 @@ export interface StageUnderFire {
 }
 
 /** Walks of the popular list, without an end. */
-export function producerUnderFire({ fleet, asked }: TestBed, args: readonly string[]): StageUnderFire {
+export function producerUnderKills({ fleet, asked }: TestBed, args: readonly string[]): StageUnderKills {
   let pages = 0;
   asked.on('request', ({ path }) => {
     if (path.startsWith('/3/movie/popular')) pages += 1;
   });
   const pagesAtStart = new WeakMap<Service, number>();
   return {
-    post: new Post(fleet, 'producer', ['produce', 'popular', ...args]),
+    supervised: new SupervisedService(fleet, 'producer', ['produce', 'popular', ...args]),
     withinMs: 16_000,
     isAtWork: (producer) => {
       if (!pagesAtStart.has(producer)) pagesAtStart.set(producer, pages);
@@ -32,14 +32,14 @@ export function producerUnderFire({ fleet, asked }: TestBed, args: readonly stri
   };
 }
 
-export const fetcherUnderFire = ({ fleet }: TestBed): StageUnderFire => ({
-  post: new Post(fleet, 'fetcher', ['fetch']),
+export const fetcherUnderKills = ({ fleet }: TestBed): StageUnderKills => ({
+  supervised: new SupervisedService(fleet, 'fetcher', ['fetch']),
   withinMs: 30_000,
   isAtWork: async (fetcher) => (await fetcher.metric('tmdb_movies_total')) > 0,
 });
 
-export const loaderUnderFire = ({ fleet }: TestBed): StageUnderFire => ({
-  post: new Post(fleet, 'loader', ['load']),
+export const loaderUnderKills = ({ fleet }: TestBed): StageUnderKills => ({
+  supervised: new SupervisedService(fleet, 'loader', ['load']),
   withinMs: 1_000,
   isAtWork: ({ lines }) => lines.some(({ msg, rows }) => msg === 'batch loaded' && rows !== 0),
 });
@@ -48,10 +48,10 @@ export const loaderUnderFire = ({ fleet }: TestBed): StageUnderFire => ({
  * dbt's process and the scheduler that it belongs to, one after the other. Of four kills one waits for a build that came to
  * its end: readers are to be given a new GOLD now and then, or they would see nothing of the kills.
  */
-export function schedulerUnderFire({ fleet, workspace }: TestBed): StageUnderFire {
+export function schedulerUnderKills({ fleet, workspace }: TestBed): StageUnderKills {
   let kills = 0;
   return {
-    post: new Post(fleet, 'scheduler', ['schedule']),
+    supervised: new SupervisedService(fleet, 'scheduler', ['schedule']),
     withinMs: 1_500,
     isAtWork: (scheduler) =>
       (kills % 4 !== 0 || hasBuilt(scheduler)) && hasOpen(dbtOf(scheduler), workspace.duckdbPath),

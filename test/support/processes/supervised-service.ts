@@ -12,8 +12,8 @@ interface Death {
   readonly tail: string;
 }
 
-/** A post in the fleet: whoever holds it and ends by itself is replaced, as a restart policy would. */
-export class Post {
+/** A service that starts again when it ends by itself, as under a restart policy. */
+export class SupervisedService {
   readonly name: string;
   readonly #fleet: Fleet;
   readonly #args: readonly string[];

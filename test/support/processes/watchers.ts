@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { DuckDBInstance } from '@duckdb/node-api';
-import type { Post } from './supervised-service.ts';
+import type { SupervisedService } from './supervised-service.ts';
 
 /** Somebody who looks again and again until it is told to stop. */
 abstract class Watcher implements AsyncDisposable {
@@ -76,17 +76,17 @@ const measureEveryMs = 2_000;
 /** A minute. */
 const leastMeasured = 30;
 
-/** Measures the resident memory of who holds the posts. */
+/** Measures the resident memory of who holds the services. */
 export class MemoryWatcher extends Watcher {
-  readonly #posts: readonly Post[];
+  readonly #services: readonly SupervisedService[];
   readonly #measured = new Map<string, Memory>();
 
-  constructor(posts: readonly Post[]) {
+  constructor(services: readonly SupervisedService[]) {
     super(measureEveryMs);
-    this.#posts = posts;
+    this.#services = services;
   }
 
-  /** Of each post, the process that lived longest: the most in its first half and in its second, in megabytes. */
+  /** Of each supervised service, the process that lived longest: the most in its first half and in its second, in megabytes. */
   growth(): Record<string, readonly [firstMb: number, secondMb: number]> {
     return Object.fromEntries(
       [...this.#measured].flatMap(([name, memory]) => {
@@ -100,7 +100,7 @@ export class MemoryWatcher extends Watcher {
   }
 
   protected async look(): Promise<void> {
-    for (const { name, service } of this.#posts) {
+    for (const { name, service } of this.#services) {
       const megabytes = residentMb(service.pid);
       if (megabytes === 0) continue;
       const memory: Memory = this.#measured.get(name) ?? new Map();

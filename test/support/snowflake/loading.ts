@@ -23,7 +23,7 @@ interface LoaderSetUp {
   readonly timeoutMs?: number;
 }
 
-interface GroundOptions {
+interface FixtureOptions {
   /** How long somebody who is cut off in mid transaction keeps others waiting. With Snowflake it is five minutes. */
   readonly abortIdleBlockerSeconds: number;
   /** @default longer than a loader waits */
@@ -45,7 +45,7 @@ export interface Loading {
 const usualTimeoutMs = 1_000;
 
 /** The emulator, and of each test's own a proxy before it and a database in it. */
-export class SnowflakeGround implements AsyncDisposable {
+export class SnowflakeFixture implements AsyncDisposable {
   readonly emulator: SnowflakeEmulator;
   readonly #lateMs: number;
   #proxy: SnowflakeProxy;
@@ -64,9 +64,9 @@ export class SnowflakeGround implements AsyncDisposable {
   static async open({
     abortIdleBlockerSeconds,
     lateMs = 1.5 * usualTimeoutMs,
-  }: GroundOptions): Promise<SnowflakeGround> {
+  }: FixtureOptions): Promise<SnowflakeFixture> {
     const emulator = await SnowflakeEmulator.start({ abortIdleBlockerSeconds });
-    return new SnowflakeGround(emulator, await SnowflakeProxy.start(emulator.url, { lateMs }), lateMs);
+    return new SnowflakeFixture(emulator, await SnowflakeProxy.start(emulator.url, { lateMs }), lateMs);
   }
 
   /** An empty BRONZE, nothing that goes wrong and no strikes. */

@@ -9,7 +9,7 @@ import type {
 } from '../../../lib/warehouse/warehouse.ts';
 
 /** A warehouse of a test's own, to be opened by whoever has to do with BRONZE, and eyes of the test's own to look into it. */
-export interface ReplayGround {
+export interface ReplayFixture {
   openLoader(): Promise<Warehouse>;
   openRebuild(): Promise<Rebuild>;
   openExtension(name: string): Promise<Extension>;
@@ -63,44 +63,44 @@ const genres = (offset: number, name: string): Batch => ({
   ],
 });
 
-export async function load(ground: ReplayGround, ...batches: Batch[]): Promise<void> {
-  await using warehouse = await ground.openLoader();
+export async function load(fixture: ReplayFixture, ...batches: Batch[]): Promise<void> {
+  await using warehouse = await fixture.openLoader();
   await warehouse.migrate();
   for (const one of batches) await warehouse.append([one]);
 }
 
 /** Fills a rebuild, or goes on with it. */
-export async function fill(ground: ReplayGround, ...batches: Batch[]): Promise<void> {
-  await using warehouse = await ground.openRebuild();
+export async function fill(fixture: ReplayFixture, ...batches: Batch[]): Promise<void> {
+  await using warehouse = await fixture.openRebuild();
   await warehouse.migrate();
   for (const one of batches) await warehouse.append([one]);
 }
 
-export async function swapIn(ground: ReplayGround): Promise<SwapReport> {
-  await using warehouse = await ground.openRebuild();
+export async function swapIn(fixture: ReplayFixture): Promise<SwapReport> {
+  await using warehouse = await fixture.openRebuild();
   return warehouse.swapIn();
 }
 
-export async function offsets(ground: ReplayGround, where = '1 = 1'): Promise<number[]> {
-  const rows = await ground.sql(`select kafka_offset from bronze.raw_movies where ${where} order by kafka_offset`);
+export async function offsets(fixture: ReplayFixture, where = '1 = 1'): Promise<number[]> {
+  const rows = await fixture.sql(`select kafka_offset from bronze.raw_movies where ${where} order by kafka_offset`);
   return rows.map((row) => Number(row['kafka_offset']));
 }
 
 /** The tables that stand beside those of BRONZE. */
-export const tablesBeside = async (ground: ReplayGround): Promise<string[]> => {
-  const rows = await ground.sql(`
+export const tablesBeside = async (fixture: ReplayFixture): Promise<string[]> => {
+  const rows = await fixture.sql(`
     select lower(table_name) as name from information_schema.tables
      where lower(table_schema) = 'bronze' and (lower(table_name) like 'rebuild%' or lower(table_name) like 'replay%')`);
   return rows.map(({ name }) => String(name));
 };
 
 /** Each line's rows are the rows that name it, one for each of its offsets, no row is without a line, no number comes twice. */
-export async function expectLedgerAndRowsToAgree(ground: ReplayGround): Promise<void> {
+export async function expectLedgerAndRowsToAgree(fixture: ReplayFixture): Promise<void> {
   const rows = ['raw_movies', 'raw_genres'].map(
     (table) =>
-      `select batch_id, load_seq, kafka_offset, length(${ground.textOf('raw_data')}) as bytes from bronze.${table}`,
+      `select batch_id, load_seq, kafka_offset, length(${fixture.textOf('raw_data')}) as bytes from bronze.${table}`,
   );
-  const [found = {}] = await ground.sql(`
+  const [found = {}] = await fixture.sql(`
     with per_batch as (
       select batch_id, load_seq, count(*) as row_count, sum(bytes) as bytes, min(kafka_offset) as low, max(kafka_offset) as high
         from (${rows.join(' union all ')}) as raw
@@ -125,23 +125,23 @@ export async function expectLedgerAndRowsToAgree(ground: ReplayGround): Promise<
 }
 
 /** What every warehouse's replays promise. Each implementation runs this same text. */
-export function replayContract(name: string, open: () => Promise<ReplayGround>): void {
+export function replayContract(name: string, open: () => Promise<ReplayFixture>): void {
   describe(`${name} keeps the contract of replays`, () => {
-    let ground: ReplayGround;
+    let fixture: ReplayFixture;
 
     beforeEach(async () => {
-      ground = await open();
+      fixture = await open();
     });
-    afterEach(() => ground.close());
+    afterEach(() => fixture.close());
 
     const rebuild = async (...batches: Batch[]) => {
-      await fill(ground, ...batches);
-      return swapIn(ground);
+      await fill(fixture, ...batches);
+      return swapIn(fixture);
     };
 
     describe('that rebuild BRONZE', () => {
       it('put the same rows in place of those that are there', async () => {
-        await load(ground, batch(0, 6), batch(6, 10), batch(0, 5, partition(1)), genres(0, 'Action'));
+        await load(fixture, batch(0, 6), batch(6, 10), batch(0, 5, partition(1)), genres(0, 'Action'));
         expect(await rebuild(batch(0, 10), batch(0, 5, partition(1)), genres(0, 'Action'))).toEqual({
           rows: 16,
           same: 16,
@@ -150,65 +150,65 @@ export function replayContract(name: string, open: () => Promise<ReplayGround>):
           refused: 0,
           carried: 0,
         });
-        expect(await offsets(ground, 'kafka_partition = 0')).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
-        expect(await tablesBeside(ground)).toEqual([]);
-        await expectLedgerAndRowsToAgree(ground);
+        expect(await offsets(fixture, 'kafka_partition = 0')).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+        expect(await tablesBeside(fixture)).toEqual([]);
+        await expectLedgerAndRowsToAgree(fixture);
       });
 
       it('leave the live positions, so that its loader goes on as if nothing had been', async () => {
-        await load(ground, batch(0, 6));
+        await load(fixture, batch(0, 6));
         await rebuild(batch(0, 6));
-        await load(ground, batch(6, 8));
-        expect(await offsets(ground)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
-        await expectLedgerAndRowsToAgree(ground);
+        await load(fixture, batch(6, 8));
+        expect(await offsets(fixture)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+        await expectLedgerAndRowsToAgree(fixture);
       });
 
       it('take over what was loaded while they were filled, whole batches and cut ones', async () => {
-        await load(ground, batch(0, 4), genres(0, 'Action'));
-        await fill(ground, batch(0, 4), genres(0, 'Action'));
-        await load(ground, batch(4, 8), batch(8, 9), batch(0, 3, partition(2)), genres(1, 'Drama'));
-        await fill(ground, batch(4, 6));
-        expect(await swapIn(ground)).toMatchObject({ rows: 14, same: 14, carried: 7 });
-        expect(await offsets(ground, 'kafka_partition = 0')).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
-        expect(await offsets(ground, 'kafka_partition = 2')).toEqual([0, 1, 2]);
-        await expectLedgerAndRowsToAgree(ground);
-        await load(ground, batch(9, 10), batch(3, 4, partition(2)));
-        await expectLedgerAndRowsToAgree(ground);
+        await load(fixture, batch(0, 4), genres(0, 'Action'));
+        await fill(fixture, batch(0, 4), genres(0, 'Action'));
+        await load(fixture, batch(4, 8), batch(8, 9), batch(0, 3, partition(2)), genres(1, 'Drama'));
+        await fill(fixture, batch(4, 6));
+        expect(await swapIn(fixture)).toMatchObject({ rows: 14, same: 14, carried: 7 });
+        expect(await offsets(fixture, 'kafka_partition = 0')).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
+        expect(await offsets(fixture, 'kafka_partition = 2')).toEqual([0, 1, 2]);
+        await expectLedgerAndRowsToAgree(fixture);
+        await load(fixture, batch(9, 10), batch(3, 4, partition(2)));
+        await expectLedgerAndRowsToAgree(fixture);
       });
 
       it('let a loader work meanwhile, before and after the swap and at the same time', async () => {
-        await load(ground, batch(0, 3));
-        await fill(ground, batch(0, 3));
+        await load(fixture, batch(0, 3));
+        await fill(fixture, batch(0, 3));
         const singles = Array.from({ length: 6 }, (_, index) => batch(3 + index, 4 + index));
-        const [report] = await Promise.all([swapIn(ground), load(ground, ...singles)]);
+        const [report] = await Promise.all([swapIn(fixture), load(fixture, ...singles)]);
         expect(report.rows).toBe(report.same);
         expect(report.rows).toBe(3 + report.carried);
-        expect(await offsets(ground)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
-        await expectLedgerAndRowsToAgree(ground);
+        expect(await offsets(fixture)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
+        await expectLedgerAndRowsToAgree(fixture);
       });
 
       it('keep what retention has taken from the topic, and what came from a topic before it', async () => {
-        await load(ground, batch(0, 4, partition(0, 'topic-before')), batch(0, 4), batch(4, 10));
+        await load(fixture, batch(0, 4, partition(0, 'topic-before')), batch(0, 4), batch(4, 10));
         expect(await rebuild(batch(6, 10))).toMatchObject({ rows: 14, same: 14, carried: 10 });
-        expect(await offsets(ground)).toEqual([0, 0, 1, 1, 2, 2, 3, 3, 4, 5, 6, 7, 8, 9]);
-        await expectLedgerAndRowsToAgree(ground);
+        expect(await offsets(fixture)).toEqual([0, 0, 1, 1, 2, 2, 3, 3, 4, 5, 6, 7, 8, 9]);
+        await expectLedgerAndRowsToAgree(fixture);
       });
 
       it('keep everything as it is where the topics have nothing any more', async () => {
-        await load(ground, batch(0, 4), genres(0, 'Action'));
+        await load(fixture, batch(0, 4), genres(0, 'Action'));
         expect(await rebuild()).toEqual({ rows: 5, same: 5, corrected: 0, recovered: 0, refused: 0, carried: 5 });
-        await load(ground, batch(4, 6));
-        expect(await offsets(ground)).toEqual([0, 1, 2, 3, 4, 5]);
-        await expectLedgerAndRowsToAgree(ground);
+        await load(fixture, batch(4, 6));
+        expect(await offsets(fixture)).toEqual([0, 1, 2, 3, 4, 5]);
+        await expectLedgerAndRowsToAgree(fixture);
       });
 
       it('bring back rows that were lost, and their record in place of one that was changed by hand', async () => {
-        await load(ground, batch(0, 10), genres(0, 'Action'));
-        await ground.sql('delete from bronze.raw_movies where kafka_offset in (3, 4)');
-        await ground.sql(
-          `update bronze.raw_movies set raw_data = ${ground.document('{"id":"wrong"}')} where kafka_offset = 7`,
+        await load(fixture, batch(0, 10), genres(0, 'Action'));
+        await fixture.sql('delete from bronze.raw_movies where kafka_offset in (3, 4)');
+        await fixture.sql(
+          `update bronze.raw_movies set raw_data = ${fixture.document('{"id":"wrong"}')} where kafka_offset = 7`,
         );
-        await ground.sql(`update bronze.raw_genres set language = 'fr'`);
+        await fixture.sql(`update bronze.raw_genres set language = 'fr'`);
         expect(await rebuild(batch(0, 10), genres(0, 'Action'))).toEqual({
           rows: 11,
           same: 7,
@@ -218,77 +218,79 @@ export function replayContract(name: string, open: () => Promise<ReplayGround>):
           carried: 0,
         });
         expect(
-          await ground.sql(`select ${ground.textOf('raw_data')} as text from bronze.raw_movies where kafka_offset = 7`),
+          await fixture.sql(
+            `select ${fixture.textOf('raw_data')} as text from bronze.raw_movies where kafka_offset = 7`,
+          ),
         ).toEqual([{ text: '{"id":7}' }]);
-        expect(await ground.sql('select language from bronze.raw_genres')).toEqual([{ language: 'en' }]);
-        await expectLedgerAndRowsToAgree(ground);
+        expect(await fixture.sql('select language from bronze.raw_genres')).toEqual([{ language: 'en' }]);
+        await expectLedgerAndRowsToAgree(fixture);
       });
 
       it('make one of rows that BRONZE has twice', async () => {
-        await load(ground, batch(0, 4));
-        await ground.sql('insert into bronze.raw_movies select * from bronze.raw_movies where kafka_offset = 2');
+        await load(fixture, batch(0, 4));
+        await fixture.sql('insert into bronze.raw_movies select * from bronze.raw_movies where kafka_offset = 2');
         expect(await rebuild(batch(0, 4))).toMatchObject({ rows: 4, same: 4 });
-        expect(await offsets(ground)).toEqual([0, 1, 2, 3]);
-        await expectLedgerAndRowsToAgree(ground);
+        expect(await offsets(fixture)).toEqual([0, 1, 2, 3]);
+        await expectLedgerAndRowsToAgree(fixture);
       });
 
       it('do not take the place of a BRONZE that has more than the topic, and change nothing then', async () => {
-        await load(ground, batch(0, 10));
+        await load(fixture, batch(0, 10));
         const thinned = batch(0, 10);
-        await fill(ground, { ...thinned, rows: thinned.rows.slice(1) });
+        await fill(fixture, { ...thinned, rows: thinned.rows.slice(1) });
         // However often it is tried.
         for (const _ of ['once', 'again']) {
-          await expect(swapIn(ground)).rejects.toMatchObject({
+          await expect(swapIn(fixture)).rejects.toMatchObject({
             name: 'RebuildError',
             message: expect.stringMatching(/ has 1 rows .*such as tmdb\.raw-movies\/0\/0:/),
           });
         }
-        expect(await offsets(ground)).toHaveLength(10);
-        await expectLedgerAndRowsToAgree(ground);
-        await load(ground, batch(10, 11));
-        expect(await offsets(ground)).toHaveLength(11);
+        expect(await offsets(fixture)).toHaveLength(10);
+        await expectLedgerAndRowsToAgree(fixture);
+        await load(fixture, batch(10, 11));
+        expect(await offsets(fixture)).toHaveLength(11);
       });
 
       it('drop the rows of records that the present rules refuse, and no others', async () => {
-        await load(ground, batch(0, 6), batch(6, 8, partition(1)), genres(0, 'Action'));
+        await load(fixture, batch(0, 6), batch(6, 8, partition(1)), genres(0, 'Action'));
         const thinned = batch(0, 6);
-        await fill(ground, { ...thinned, rows: thinned.rows.filter((_, index) => index !== 2 && index !== 4) });
-        await fill(ground, { ...batch(6, 8, partition(1)), rows: [] });
+        await fill(fixture, { ...thinned, rows: thinned.rows.filter((_, index) => index !== 2 && index !== 4) });
+        await fill(fixture, { ...batch(6, 8, partition(1)), rows: [] });
         // Loaded meanwhile, beyond what the rebuild has read: it is not missing.
-        await load(ground, batch(6, 7));
+        await load(fixture, batch(6, 7));
         const address = (number: number, offset: number) => `${topic.topic}/${number}/${BigInt(offset)}` as const;
         const [second, fourth, sixth, seventh] = [address(0, 2), address(0, 4), address(1, 6), address(1, 7)];
         {
-          await using opened = await ground.openRebuild();
+          await using opened = await fixture.openRebuild();
           expect([...(await opened.missing())].sort()).toEqual([second, fourth, sixth, seventh]);
           await expect(opened.swapIn(new Set([second, sixth, seventh]))).rejects.toMatchObject({
             name: 'RebuildError',
             message: expect.stringMatching(/ has 1 rows .*such as tmdb\.raw-movies\/0\/4:/),
           });
-          expect(await offsets(ground)).toHaveLength(9);
+          expect(await offsets(fixture)).toHaveLength(9);
           const swap = await opened.swapIn(new Set([second, fourth, sixth, seventh]));
           expect(swap).toEqual({ rows: 6, same: 6, corrected: 0, recovered: 0, refused: 4, carried: 2 });
         }
-        expect(await offsets(ground)).toEqual([0, 1, 3, 5, 6]);
+        expect(await offsets(fixture)).toEqual([0, 1, 3, 5, 6]);
       });
 
       it('do not take the place of BRONZE with rows that come twice', async () => {
-        await load(ground, batch(0, 4));
-        await fill(ground, batch(0, 4));
-        await ground.sql(
+        await load(fixture, batch(0, 4));
+        await fill(fixture, batch(0, 4));
+        await fixture.sql(
           'insert into bronze.rebuild_raw_movies select * from bronze.rebuild_raw_movies where kafka_offset = 2',
         );
-        await expect(swapIn(ground)).rejects.toMatchObject({
+        await expect(swapIn(fixture)).rejects.toMatchObject({
           name: 'RebuildError',
           message: expect.stringContaining('1 rows twice'),
         });
-        expect(await offsets(ground)).toEqual([0, 1, 2, 3]);
+        expect(await offsets(fixture)).toEqual([0, 1, 2, 3]);
       });
 
       it('go on where the one before was', async () => {
-        await load(ground, batch(0, 4));
-        await fill(ground, batch(0, 2));
-        await using again = await ground.openRebuild();
+        await load(fixture, batch(0, 4));
+        await fill(fixture, batch(0, 2));
+        await using again = await fixture.openRebuild();
         await again.migrate();
         expect(await again.positions(topic)).toEqual(new Map([[0, 2n]]));
         await expect(again.append([batch(0, 2)])).rejects.toMatchObject({ name: 'FencedError' });
@@ -297,8 +299,8 @@ export function replayContract(name: string, open: () => Promise<ReplayGround>):
       });
 
       it('begin anew when they are told to forget, and after a swap', async () => {
-        await load(ground, batch(0, 4));
-        await using warehouse = await ground.openRebuild();
+        await load(fixture, batch(0, 4));
+        await using warehouse = await fixture.openRebuild();
         for (const forget of [() => warehouse.discard(), () => warehouse.swapIn()]) {
           await warehouse.migrate();
           await warehouse.append([batch(0, 2)]);
@@ -307,13 +309,13 @@ export function replayContract(name: string, open: () => Promise<ReplayGround>):
           expect(await warehouse.positions(topic)).toEqual(new Map());
         }
         await warehouse.discard();
-        expect(await tablesBeside(ground)).toEqual([]);
+        expect(await tablesBeside(fixture)).toEqual([]);
       });
 
       it('number what they write after all that was there, so that dbt takes it for newer and unseen', async () => {
-        await load(ground, batch(0, 4), batch(4, 8));
+        await load(fixture, batch(0, 4), batch(4, 8));
         await rebuild(batch(0, 4), batch(4, 8));
-        const lines = await ground.sql('select load_seq from bronze.load_batches order by load_seq');
+        const lines = await fixture.sql('select load_seq from bronze.load_batches order by load_seq');
         expect(lines.map((line) => Number(line['load_seq']))).toEqual([3, 4]);
       });
     });
@@ -323,28 +325,28 @@ export function replayContract(name: string, open: () => Promise<ReplayGround>):
         return { partition: where, from: BigInt(from), end: BigInt(end) };
       };
       const extendTo = async (use: (extension: Extension) => Promise<void>, replay = 'test') => {
-        await using extension = await ground.openExtension(replay);
+        await using extension = await fixture.openExtension(replay);
         await extension.migrate();
         await use(extension);
       };
       const nextOf = async (warehouse: Warehouse) => (await warehouse.positions(topic)).get(0);
 
       it('add nothing that is there', async () => {
-        await load(ground, batch(0, 10));
+        await load(fixture, batch(0, 10));
         await extendTo(async (extension) => {
           await extension.begin([range(2, 10)]);
           await extension.append([batch(2, 10)]);
           expect(await nextOf(extension)).toBe(10n);
           expect(extension.added).toBe(0);
         });
-        expect(await offsets(ground)).toHaveLength(10);
-        expect(await ground.sql('select batch_id from bronze.load_batches')).toHaveLength(1);
+        expect(await offsets(fixture)).toHaveLength(10);
+        expect(await fixture.sql('select batch_id from bronze.load_batches')).toHaveLength(1);
       });
 
       it('add what is missing, as a batch of its own, each time it is missing', async () => {
-        await load(ground, batch(0, 10));
+        await load(fixture, batch(0, 10));
         for (const replay of ['first', 'second']) {
-          await ground.sql('delete from bronze.raw_movies where kafka_offset in (3, 4)');
+          await fixture.sql('delete from bronze.raw_movies where kafka_offset in (3, 4)');
           await extendTo(async (extension) => {
             await extension.begin([range(0, 10)]);
             await extension.append([batch(0, 5)]);
@@ -353,28 +355,28 @@ export function replayContract(name: string, open: () => Promise<ReplayGround>):
             await extension.finish();
           }, replay);
         }
-        expect(await offsets(ground)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
-        const lines = await ground.sql('select batch_id, row_count from bronze.load_batches order by load_seq');
+        expect(await offsets(fixture)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+        const lines = await fixture.sql('select batch_id, row_count from bronze.load_batches order by load_seq');
         expect(lines.map((line) => Number(line['row_count']))).toEqual([10, 2, 2]);
         expect(new Set(lines.map((line) => line['batch_id'])).size).toBe(3);
-        expect(await tablesBeside(ground)).toEqual([]);
+        expect(await tablesBeside(fixture)).toEqual([]);
       });
 
       it('leave to the loader what the loader has not passed', async () => {
-        await load(ground, batch(0, 4));
-        await ground.sql('delete from bronze.raw_movies where kafka_offset = 3');
+        await load(fixture, batch(0, 4));
+        await fixture.sql('delete from bronze.raw_movies where kafka_offset = 3');
         await extendTo(async (extension) => {
           await extension.begin([range(0, 8)]);
           await extension.append([batch(0, 8)]);
           expect(extension.added).toBe(1);
         });
-        await load(ground, batch(4, 8));
-        expect(await offsets(ground)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+        await load(fixture, batch(4, 8));
+        expect(await offsets(fixture)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
       });
 
       it('go on where they were, with the ranges they began with', async () => {
         const [other, beyond] = [partition(1), 2n ** 60n];
-        await load(ground, batch(0, 10));
+        await load(fixture, batch(0, 10));
         await extendTo(async (extension) => {
           await extension.begin([range(0, 10), { partition: other, from: 1n, end: beyond }]);
           await extension.append([batch(0, 6)]);
@@ -390,7 +392,7 @@ export function replayContract(name: string, open: () => Promise<ReplayGround>):
       });
 
       it('know nothing of one another', async () => {
-        await load(ground, batch(0, 4));
+        await load(fixture, batch(0, 4));
         await extendTo(async (extension) => void (await extension.begin([range(0, 4)])), 'one');
         await extendTo(async (extension) => {
           expect(await extension.begin([range(1, 3)])).toEqual([range(1, 3)]);
@@ -400,18 +402,18 @@ export function replayContract(name: string, open: () => Promise<ReplayGround>):
       });
 
       it('take rows of another topic of the same name for no rows of this one', async () => {
-        await load(ground, batch(0, 4, partition(0, 'topic-before')), batch(0, 4));
-        await ground.sql(`delete from bronze.raw_movies where kafka_offset = 2 and batch_id like '%/topic/%'`);
+        await load(fixture, batch(0, 4, partition(0, 'topic-before')), batch(0, 4));
+        await fixture.sql(`delete from bronze.raw_movies where kafka_offset = 2 and batch_id like '%/topic/%'`);
         await extendTo(async (extension) => {
           await extension.begin([range(0, 4)]);
           await extension.append([batch(0, 4)]);
         });
-        expect(await offsets(ground)).toEqual([0, 0, 1, 1, 2, 2, 3, 3]);
+        expect(await offsets(fixture)).toEqual([0, 0, 1, 1, 2, 2, 3, 3]);
       });
 
       it('are followed by a rebuild that keeps what they have added', async () => {
-        await load(ground, batch(0, 4), batch(4, 8));
-        await ground.sql('delete from bronze.raw_movies where kafka_offset in (1, 5)');
+        await load(fixture, batch(0, 4), batch(4, 8));
+        await fixture.sql('delete from bronze.raw_movies where kafka_offset in (1, 5)');
         await extendTo(async (extension) => {
           await extension.begin([range(0, 8)]);
           await extension.append([batch(0, 8)]);
@@ -419,11 +421,11 @@ export function replayContract(name: string, open: () => Promise<ReplayGround>):
         });
         // Retention has taken the first batch since.
         expect(await rebuild(batch(4, 8))).toMatchObject({ rows: 8, same: 8, carried: 4 });
-        expect(await offsets(ground)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+        expect(await offsets(fixture)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
       });
 
       it('have names that no SQL can be in', async () => {
-        await expect(ground.openExtension('x; drop table bronze.raw_movies')).rejects.toThrow(
+        await expect(fixture.openExtension('x; drop table bronze.raw_movies')).rejects.toThrow(
           'is no name for a replay',
         );
       });

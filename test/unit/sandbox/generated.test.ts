@@ -6,7 +6,7 @@ import { GeneratedCatalogue } from '../../../sandbox/catalogue-generated.ts';
 import type { Movie } from '../../../sandbox/generated/movie.ts';
 import { Permutation } from '../../../sandbox/generated/permutation.ts';
 import { drifted } from '../../../sandbox/routes.ts';
-import { announceSkipped, hasRecordings, recordings } from './recordings.ts';
+import { announceSkipped, hasRecordings, recordings } from '../../support/tmdb/recordings.ts';
 
 const ranks = (count: number) => Array.from({ length: count }, (_, rank) => rank);
 const moviesOf = (catalogue: GeneratedCatalogue, count = catalogue.size): Movie[] =>
