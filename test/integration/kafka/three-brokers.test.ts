@@ -5,9 +5,9 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createAdmin } from '../../../lib/kafka/admin.ts';
 import { createKafka } from '../../../lib/kafka/client.ts';
 import { topics } from '../../../schemas/topics.ts';
-import { commitAs, silent } from '../../support/broker.ts';
-import { until } from '../../support/fleet.ts';
-import { ThreeBrokers } from '../../support/three-brokers.ts';
+import { commitAs, silent } from '../../support/kafka/broker.ts';
+import { ThreeBrokers } from '../../support/kafka/three-brokers.ts';
+import { until } from '../../support/processes/fleet.ts';
 
 let dataDir: string;
 let cluster: ThreeBrokers;

@@ -2,10 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Admin, Kafka, logLevel } from 'kafkajs';
-import { type LocalBroker, startLocalBroker } from '../../lib/kafka/local-broker.ts';
+import { type LocalBroker, startLocalBroker } from '../../../lib/kafka/local-broker.ts';
+import { freePort } from '../network/free-port.ts';
+import { until } from '../processes/fleet.ts';
 import { jarsDir } from './broker-setup.ts';
-import { until } from './fleet.ts';
-import { freePort } from './free-port.ts';
 
 /** A broker takes 100 to 120 MB of objects; three of them run beside a fleet. */
 const heapMb = 256;
