@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createAdmin } from '../../../lib/kafka/admin.ts';
-import { createKafka } from '../../../lib/kafka/client.ts';
 import { topics } from '../../../schemas/topics.ts';
-import { commitAs, silent } from '../../support/kafka/broker.ts';
+import { commitAs } from '../../support/kafka/broker.ts';
+import { plainClient } from '../../support/kafka/client.ts';
 import { ThreeBrokers } from '../../support/kafka/three-brokers.ts';
 import { until } from '../../support/processes/fleet.ts';
 
@@ -22,7 +22,7 @@ afterAll(async () => {
 });
 
 it('elects another leader and another coordinator when a broker is killed, and takes the broker back', async () => {
-  const kafka = createKafka({ brokers: cluster.addresses, ssl: false, sasl: undefined, clientId: 'test', log: silent });
+  const kafka = plainClient(cluster.addresses);
   {
     await using admin = await createAdmin(kafka);
     await admin.ensureTopics({ partitions: 3, replicationFactor: 3, rawRetentionMs: 15_552_000_000 });

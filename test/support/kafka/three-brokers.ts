@@ -1,11 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Admin, Kafka, logLevel } from 'kafkajs';
+import type { Admin } from 'kafkajs';
 import { type LocalBroker, startLocalBroker } from '../../../lib/kafka/local-broker.ts';
 import { freePort } from '../network/free-port.ts';
 import { until } from '../processes/fleet.ts';
+import { withAdmin } from './broker.ts';
 import { jarsDir } from './broker-setup.ts';
+import { plainClient } from './client.ts';
 
 /** A broker takes 100 to 120 MB of objects; three of them run beside a fleet. */
 const heapMb = 256;
@@ -139,15 +141,8 @@ export class ThreeBrokers implements AsyncDisposable {
     await Promise.all(this.running.map((index) => this.kill(index)));
   }
 
-  async #admin<T>(use: (admin: Admin) => Promise<T>): Promise<T> {
-    const brokers = this.running.map((index) => this.#nodeAt(index).address);
-    const admin = new Kafka({ brokers, logLevel: logLevel.NOTHING }).admin();
-    await admin.connect();
-    try {
-      return await use(admin);
-    } finally {
-      await admin.disconnect();
-    }
+  #admin<T>(use: (admin: Admin) => Promise<T>): Promise<T> {
+    return withAdmin(plainClient(this.running.map((index) => this.#nodeAt(index).address)), use);
   }
 
   #nodeAt(index: number): Node {
