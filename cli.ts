@@ -72,8 +72,9 @@ async function run(command: Command, values: Values, positionals: readonly strin
   const signal = shutdownSignal(config.drainTimeoutMs, (text) =>
     isService ? log.info(text) : process.stderr.write(`\n${text}\n`),
   );
-  const logged: Progress = { ...noProgress, note: (text) => log.info(text) };
-  const shown = () => (values['json'] ? noProgress : createProgress(process.stderr, systemClock));
+  const logged: Progress = { ...noProgress, note: (text) => log.info(text), wait: (text) => log.warn(text) };
+  const shown = () =>
+    values['json'] ? { ...noProgress, wait: logged.wait } : createProgress(process.stderr, systemClock);
   using progress = isService ? logged : shown();
   const metrics = createMetrics(version);
   try {

@@ -21,8 +21,10 @@ import {
 } from '../lib/warehouse/warehouse.ts';
 import type { DeadLetter, DeadLetterReason } from '../schemas/records.ts';
 import type { TopicName } from '../schemas/topics.ts';
+import { AwaitedEnds } from './awaited-ends.ts';
 import { deadLetterOf, type Failure, failureOf, publishLetters } from './dead-letter.ts';
 import { keepOffsets, MicroBatches, type Pending, toBatch } from './micro-batches.ts';
+import { type SharedTopics, watchOthers } from './other-loaders.ts';
 import { isProblem, noReadableJson, type RawCodecs, toRawRow } from './raw-row.ts';
 
 export interface BronzeLoaderPorts extends RawCodecs {
@@ -41,6 +43,8 @@ export interface BronzeLoaderPorts extends RawCodecs {
   readonly onBuffered?: (bytes: number) => void;
   /** Whether the warehouse takes batches; told when that changes. */
   readonly onAvailable?: (isAvailable: boolean) => void;
+  /** The topics as other loaders of them see them. Absent: nobody else loads, and no topic is created again. */
+  readonly shared?: SharedTopics;
 }
 
 /** When a micro-batch is due: whichever comes first. */
@@ -61,7 +65,7 @@ export interface BronzeLoaderOptions {
   readonly limits: LoadLimits;
   /** Aborts when the loader is to drain: what is collected is loaded, then `runBronzeLoader` resolves. */
   readonly signal: AbortSignal;
-  /** Exclusive ends, known once upstream is done; the loader ends when the ledger has reached all of them. */
+  /** Exclusive ends, known once upstream is done; the loader ends when the ledger has reached all of them, whoever loaded them. */
   readonly until?: Promise<ReadonlyMap<TopicName, Offsets>>;
 }
 
@@ -72,7 +76,7 @@ const maxTries = 120;
 /**
  * Raw topics → BRONZE: every offset is there exactly once, or in dead letters with its reason. At most two micro-batches
  * are in memory, one on its way and one filling; then reading waits.
- * @throws what the source throws, FencedError when somebody else loads the same partitions, or a warehouse's final error.
+ * @throws what the source throws, GapError when the ends that it waits for are gone, FencedError when somebody else loads the same partitions, or a warehouse's final error.
  */
 export async function runBronzeLoader(ports: BronzeLoaderPorts, options: BronzeLoaderOptions): Promise<void> {
   const loader = new BronzeLoader(ports, options);
@@ -117,9 +121,7 @@ class BronzeLoader implements PartitionHandler {
   readonly #ended = new AbortController();
   readonly #collected = new MicroBatches();
   readonly #assigned = new Map<string, Assigned>();
-  /** Positions as the ledger has them, as far as we know. */
-  readonly #inLedger = new Map<string, bigint>();
-  #ends: ReadonlyMap<TopicName, Offsets> | undefined;
+  readonly #awaited = new AwaitedEnds();
   /** The flush under way; never rejects: what failed for good is in `failure`. */
   #flushing: Promise<void> = Promise.resolve();
   #ageTimer: AbortController | undefined;
@@ -144,9 +146,8 @@ class BronzeLoader implements PartitionHandler {
     // A flush under way may be moving this very position.
     await this.#flushing;
     const positions = await this.#positions({ clusterId: this.#ports.clusterId, topic, topicId });
-    // That of a topic which had this name before says nothing.
-    this.#inLedger.delete(keyOf(topic, partition));
-    for (const [number, next] of positions) this.#inLedger.set(keyOf(topic, number), next);
+    this.#awaited.meet(topic, topicId);
+    for (const [number, next] of positions) this.#awaited.note(topic, topicId, number, next);
     assigned.next = positions.get(partition) ?? null;
     this.#endIfDone();
     return assigned.next;
@@ -186,9 +187,24 @@ class BronzeLoader implements PartitionHandler {
   }
 
   endAt(ends: ReadonlyMap<TopicName, Offsets>): void {
-    this.#ends = ends;
+    this.#awaited.waitFor(ends);
     this.#endIfDone();
     if (this.#isAllCollected()) void this.#startFlush();
+    if (this.#ports.shared) void this.#watchOthers(this.#ports.shared).catch((error) => this.fail(error));
+  }
+
+  #watchOthers(shared: SharedTopics): Promise<void> {
+    return watchOthers(this.#awaited, {
+      shared,
+      clock: this.#ports.clock,
+      isOver: AbortSignal.any([this.#stop, this.ended]),
+      isOurs: (topic, partition) => this.#assigned.has(keyOf(topic, partition)),
+      positions: (topic, topicId) => this.#positions({ clusterId: this.#ports.clusterId, topic, topicId }),
+      onLooked: () => {
+        this.#endIfDone();
+        if (this.#areOursCollected()) void this.#startFlush();
+      },
+    });
   }
 
   /** Loads what is collected. @throws what failed for good, now or before. */
@@ -272,7 +288,7 @@ class BronzeLoader implements PartitionHandler {
     // crash point: loader.committed
     this.#ports.onAvailable?.(true);
     for (const { partition, nextOffset } of loaded) {
-      this.#inLedger.set(keyOf(partition.topic, partition.partition), nextOffset);
+      this.#awaited.note(partition.topic, partition.topicId, partition.partition, nextOffset);
     }
     const rows = loaded.reduce((sum, pending) => sum + pending.rows.length, 0);
     const flush = { rows, partitions: loaded.length, ms: Math.round(this.#ports.clock.monotonic() - started) };
@@ -338,7 +354,8 @@ class BronzeLoader implements PartitionHandler {
       { topic, partition, position: position?.toString() },
       'fenced: these offsets were loaded already',
     );
-    if (position !== undefined) this.#inLedger.set(keyOf(topic, partition), position);
+    if (position !== undefined)
+      this.#awaited.note(error.partition.topic as TopicName, error.partition.topicId, partition, position);
     return pending.flatMap((one) => {
       if (one.partition.topic !== topic || one.partition.partition !== partition) return [one];
       if (position === undefined || position <= one.firstOffset) throw error;
@@ -378,18 +395,22 @@ class BronzeLoader implements PartitionHandler {
   }
 
   #endIfDone(): void {
-    if (this.#haveReached((key) => this.#inLedger.get(key))) this.#ended.abort();
+    if (this.#awaited.isReached()) this.#ended.abort();
   }
 
   /** Nothing else will come: what is collected is due whatever its size and age. */
   #isAllCollected(): boolean {
-    return this.#haveReached((key) => this.#assigned.get(key)?.next ?? this.#inLedger.get(key));
+    return this.#awaited.isReached((topic, partition) => this.#collectedTo(topic, partition));
   }
 
-  #haveReached(offsetOf: (key: string) => bigint | undefined): boolean {
-    if (!this.#ends) return false;
-    return [...this.#ends].every(([topic, ends]) =>
-      [...ends].every(([partition, end]) => (offsetOf(keyOf(topic, partition)) ?? 0n) >= end),
+  /** The same of our partitions: another loader that waits for its end may be waiting for these. */
+  #areOursCollected(): boolean {
+    return this.#awaited.isReached((topic, partition, end) =>
+      this.#assigned.has(keyOf(topic, partition)) ? this.#collectedTo(topic, partition) : end,
     );
+  }
+
+  #collectedTo(topic: TopicName, partition: number): bigint | undefined {
+    return this.#assigned.get(keyOf(topic, partition))?.next ?? this.#awaited.position(topic, partition);
   }
 }

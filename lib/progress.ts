@@ -7,6 +7,8 @@ export interface Progress extends Disposable {
   update(name: string, state: TaskState): void;
   /** A line of its own, in past tense. */
   note(text: string): void;
+  /** A line of its own: what the command waits for. Shown even where nothing else is, as with --json. */
+  wait(text: string): void;
 }
 
 export interface TaskState {
@@ -69,16 +71,18 @@ export function createProgress(stream: NodeJS.WriteStream, clock: Clock): Progre
   };
   const timer = setInterval(render, isTerminal ? 200 : 5_000);
   timer.unref();
+  const note = (text: string) => {
+    if (isTerminal && shown !== '') stream.write('\r\u001b[2K');
+    shown = '';
+    stream.write(`${text}\n`);
+  };
   return {
+    note,
+    wait: note,
     update: (name, state) => {
       const meter = meters.get(name) ?? new TaskMeter(name);
       meters.set(name, meter);
       meter.update(state, clock.monotonic());
-    },
-    note: (text) => {
-      if (isTerminal && shown !== '') stream.write('\r\u001b[2K');
-      shown = '';
-      stream.write(`${text}\n`);
     },
     [Symbol.dispose]: () => {
       if (isOver) return;
@@ -91,4 +95,9 @@ export function createProgress(stream: NodeJS.WriteStream, clock: Clock): Progre
 }
 
 /** For programs: nothing. */
-export const noProgress: Progress = { update: () => {}, note: () => {}, [Symbol.dispose]: () => {} };
+export const noProgress: Progress = {
+  update: () => {},
+  note: () => {},
+  wait: () => {},
+  [Symbol.dispose]: () => {},
+};

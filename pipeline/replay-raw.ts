@@ -13,6 +13,7 @@ import type { DeadLetter } from '../schemas/records.ts';
 import { type TopicName, topics } from '../schemas/topics.ts';
 import { parkRefused } from './park-refused.ts';
 import type { Context, Platform } from './platform.ts';
+import { sharedTopics } from './stages.ts';
 import { warehouseSystem } from './warehouse.ts';
 
 const rawTopics = [topics.rawMovies, topics.rawGenres];
@@ -178,6 +179,7 @@ async function fill(platform: Platform, context: Context, warehouse: Warehouse, 
     clock: systemClock,
     random: Math.random,
     log,
+    shared: sharedTopics(admin, { group, target: warehouseSystem(context).name }),
   };
   await runBronzeLoader(ports, { limits: config.load, signal, until: Promise.resolve(ends) });
   await admin.deleteGroup(group);

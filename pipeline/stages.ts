@@ -1,6 +1,8 @@
 import { type Flush, runBronzeLoader } from '../consumers/bronze-loader.ts';
 import { type MovieOutcome, runMovieDetails } from '../consumers/movie-details.ts';
+import type { SharedTopics } from '../consumers/other-loaders.ts';
 import { systemClock } from '../lib/clock.ts';
+import { PreconditionError } from '../lib/errors.ts';
 import type { KafkaAdmin } from '../lib/kafka/admin.ts';
 import type { Gap } from '../lib/kafka/gap.ts';
 import { createPartitionSource } from '../lib/kafka/partition-source.ts';
@@ -14,6 +16,7 @@ import { deadLetterCodec, movieIdCodec, rawGenresCodec, rawMovieCodec } from '..
 import type { DeadLetterReason } from '../schemas/records.ts';
 import { type TopicName, topics } from '../schemas/topics.ts';
 import type { Context, Platform } from './platform.ts';
+import { tellWaits } from './waiting.ts';
 import { warehouseSystem } from './warehouse.ts';
 
 /** Consumer groups. Their committed offsets are what lag is measured by; the loader's are only a hint. */
@@ -117,6 +120,7 @@ export async function fetchMovies(
     log,
     ...groupObserver(context, groups.movieDetails),
     isWaiting: () => platform.tmdbOutage('movie') !== undefined,
+    onOthers: tellWaits(context, 'fetch'),
   });
   let done = 0;
   const { capacity, windowMs } = config.tmdb.rateLimit;
@@ -171,10 +175,11 @@ export async function loadBronze(
   { until, acceptedGaps = [] }: LoadOptions = {},
 ): Promise<Loaded> {
   const { config, log, signal } = context;
-  const { client, producer, clusterId } = await platform.kafka();
+  const { client, producer, admin, clusterId } = await platform.kafka();
   const loaded = { rows: 0, parked: 0 };
   const observer = loadObserver(context, loaded);
-  await using warehouse = await warehouseSystem(context).openLoader();
+  const system = warehouseSystem(context);
+  await using warehouse = await system.openLoader();
   await warehouse.migrate();
   observer.onAvailable(true);
   const source = createPartitionSource({
@@ -182,6 +187,7 @@ export async function loadBronze(
     group: groups.bronzeLoader,
     topics: [topics.rawMovies, topics.rawGenres],
     acceptedGaps,
+    target: system.name,
     sessionTimeoutMs: config.kafka.sessionTimeoutMs,
     ...groupObserver(context, groups.bronzeLoader),
   });
@@ -195,11 +201,36 @@ export async function loadBronze(
     clock: systemClock,
     random: Math.random,
     log,
+    shared: sharedTopics(admin, {
+      group: groups.bronzeLoader,
+      target: system.name,
+      onWaiting: tellWaits(context, 'load'),
+    }),
     ...observer,
   };
   await runBronzeLoader(ports, { limits: config.load, signal, ...(until && { until }) });
   return loaded;
 }
+
+/** Topics that the members of `group` share. @param target what this member writes to: all of them have to write to it. */
+export const sharedTopics = (
+  admin: KafkaAdmin,
+  { group, target, onWaiting = () => {} }: { group: string; target: string; onWaiting?: SharedTopics['onWaiting'] },
+): SharedTopics => ({
+  look: async (topic) => ({ topicId: await admin.topicId(topic), ...(await admin.topicOffsets(topic)) }),
+  owners: async (topic) => {
+    const owners = await admin.owners(group, topic);
+    const other = [...owners.values()].find(
+      (owner) => owner.isHere && owner.target !== null && owner.target !== target,
+    );
+    if (!other) return new Map([...owners].map(([partition, { name }]) => [partition, name]));
+    throw new PreconditionError(
+      `${other.name} loads the same topics into ${other.target}, this command loads into ${target}: they share the partitions, so neither ` +
+        'gets all records. End that process, or give both the same warehouse',
+    );
+  },
+  onWaiting,
+});
 
 /** Counts what the loader tells, for the report and for Prometheus. */
 function loadObserver({ progress, metrics, health }: Context, loaded: { rows: number; parked: number }) {

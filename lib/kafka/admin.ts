@@ -4,6 +4,7 @@ import type { TopicName } from '../../schemas/topics.ts';
 import { type Commit, toCommit } from './commit.ts';
 import { kafkaCall, protocolErrorOf } from './errors.ts';
 import { isPassing } from './group-member.ts';
+import { type PartitionOwner, partitionOwners } from './partition-owners.ts';
 import type { Offsets } from './topic.ts';
 import { applyFixes, createMissing, missingTopics, readTopics } from './topic-admin.ts';
 import { topicIdOf } from './topic-id.ts';
@@ -35,6 +36,8 @@ export interface KafkaAdmin extends AsyncDisposable {
   committedOffsets(group: string, topic: string): Promise<Offsets>;
   /** The same, with what was done ahead. */
   commits(group: string, topic: string): Promise<ReadonlyMap<number, Commit>>;
+  /** Who has each partition of the topic in this group; partitions that nobody has now are absent. */
+  owners(group: string, topic: string): Promise<ReadonlyMap<number, PartitionOwner>>;
   /** Removes a group that has no members; it is no error when that fails, Kafka forgets such groups by itself. */
   deleteGroup(group: string): Promise<void>;
   /** Identifies the cluster for ever; one made anew has another. */
@@ -65,6 +68,8 @@ export async function createAdmin(kafka: Kafka): Promise<KafkaAdmin> {
       return new Map([...committed].map(([partition, { offset }]) => [partition, offset]));
     },
     commits,
+    owners: (group, topic) =>
+      kafkaCall(`asking for the members of group ${group}`, () => partitionOwners(admin, group, topic)),
     deleteGroup: async (group) => {
       await admin.deleteGroups([group]).catch(() => {});
     },

@@ -38,3 +38,10 @@ export const lostEnd = (topic: string, partition: number, position: bigint, end:
     `${topic}/${partition}/${end}-${position - 1n}: these offsets are in BRONZE, but the topic ends at ${end}: Kafka lost its last records, and now gives ` +
       `these offsets to other records. Delete the topic and create it again: then it is loaded from its first record`,
   );
+
+/** A command waits for all offsets below `end`, and the topic ends before them. */
+export const lostAwaited = (topic: string, partition: number, end: bigint, now: bigint): GapError =>
+  new GapError(
+    `${topic}/${partition}/${now}-${end - 1n}: this command waits for these offsets, but the topic ends at ${now}: it was deleted and created again, or ` +
+      'Kafka lost its last records. Run the command again: it then works on the records of now',
+  );

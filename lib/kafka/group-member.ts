@@ -4,6 +4,7 @@ import type { FetchedMessage } from './batches/record-batch.ts';
 import { type Commit, toMetadata } from './commit.ts';
 import { fromKafkajs, kafkaCall, protocolErrorOf } from './errors.ts';
 import { type FetchedOffsets, handOutFilteredBatches, missingOffsets, type OffsetRange } from './fetched-offsets.ts';
+import { namedAssigner } from './partition-owners.ts';
 import type { ConsumerRecord } from './topic.ts';
 
 /** How a member of a consumer group reads. */
@@ -18,6 +19,8 @@ export interface GroupSettings {
   /** How long the broker holds an answer back when there is nothing; also what a stop or a resumed partition waits. */
   readonly maxWaitMs: number;
   readonly partitionsConcurrently?: number;
+  /** What this member writes to; the group is told. */
+  readonly target?: string;
   /** Called at every sign of life (a heartbeat that was answered, a fetch, with records or without) while the handler gets on. */
   readonly onAlive?: () => void;
   /** Called after each rebalance. */
@@ -183,6 +186,7 @@ function createConsumer(kafka: Kafka, settings: GroupSettings): Consumer {
     maxWaitTimeInMs: settings.maxWaitMs,
     metadataMaxAge: metadataMaxAgeMs,
     allowAutoTopicCreation: false,
+    partitionAssigners: [namedAssigner(settings.target ?? null)],
     // A coordinator that is not ready yet kills a consumer that joins. Whatever else the client's own attempts do not
     // cure ends the run: a consumer that restarts for ever looks alive and is not.
     retry: { restartOnFailure: async (error) => isPassing(error) },

@@ -238,6 +238,8 @@ class PartitionRun {
     );
     // After the ledger: what others load meanwhile is within these ends.
     const offsets = await admin.topicOffsets(topic);
+    // Created again while the ledger was asked, which may take minutes: the position and the ends are of two topics.
+    if ((await admin.topicId(topic)) !== topicId) return this.#position(topic, partitions);
     for (const [index, assigned] of partitions.entries()) {
       const { partition } = assigned;
       if (this.#isOver() || this.#assigned.get(keyOf(topic, partition)) !== assigned) continue;

@@ -1,14 +1,19 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Kafka } from 'kafkajs';
 import type { TopicName } from '../../schemas/topics.ts';
 import { createAdmin } from './admin.ts';
-import { type FetchedBatch, runMember, toConsumerRecords, whenAborted } from './group-member.ts';
+import { lostAwaited } from './gap.ts';
+import { type FetchedBatch, type Member, runMember, toConsumerRecords, whenAborted } from './group-member.ts';
 import type { ConsumerRecord, Offsets } from './topic.ts';
+
+/** How often the topic's offsets are looked at meanwhile. */
+const lookEveryMs = 1_000;
 
 /**
  * Reads a topic once, from its first record to the last that is there now; records of a partition come in order, one at
  * a time: a promise of `onRecord` is awaited. Unusable records go only to `onUnusable`. Leaves no group behind.
- * @throws KafkaError when Kafka cannot be read, or whatever `onRecord` threw.
+ * @throws KafkaError when Kafka cannot be read, GapError when the topic is created again meanwhile, or whatever `onRecord` threw.
  */
 export async function readTopic(
   kafka: Kafka,
@@ -48,7 +53,25 @@ export async function readTopic(
       moveTo(batch.partition, batch.next);
     },
   });
-  await runMember(kafka, [topic], settings, handlerOf, ({ over }) => Promise.race([done.promise, whenAborted(over)]));
+  /** What retention takes meanwhile, or a topic created again lacks, never comes. */
+  const watch = async (over: AbortSignal) => {
+    while (!over.aborted) {
+      await delay(lookEveryMs, undefined, { signal: over }).catch(() => {});
+      const now = await admin.topicOffsets(topic);
+      for (const [partition, end] of high) {
+        const last = now.high.get(partition) ?? 0n;
+        if (last < end && (positions.get(partition) ?? 0n) < end) throw lostAwaited(topic, partition, end, last);
+        moveTo(partition, now.low.get(partition) ?? 0n);
+      }
+    }
+  };
+  const work = async ({ over }: Member) => {
+    const isOver = new AbortController();
+    const watching = watch(AbortSignal.any([over, isOver.signal]));
+    await Promise.race([done.promise, whenAborted(over), watching]).finally(() => isOver.abort());
+    await watching.catch(() => {});
+  };
+  await runMember(kafka, [topic], settings, handlerOf, work);
   await admin.deleteGroup(group);
 }
 

@@ -3,6 +3,7 @@ import type { Kafka } from 'kafkajs';
 import type { TopicName } from '../../schemas/topics.ts';
 import type { Logger } from '../logger.ts';
 import { createAdmin, type KafkaAdmin } from './admin.ts';
+import { lostAwaited } from './gap.ts';
 import {
   type FetchedBatch,
   type GroupSettings,
@@ -13,6 +14,7 @@ import {
   whenAborted,
 } from './group-member.ts';
 import { OffsetCommitter } from './offset-committer.ts';
+import type { AwaitedPartition, PartitionOwner } from './partition-owners.ts';
 import { type InHand, RecordQueue } from './record-queue.ts';
 import type { ConsumerRecord, Offsets, RecordSource, RunOptions } from './topic.ts';
 
@@ -26,6 +28,8 @@ export interface RecordSourceOptions extends Partial<GroupSettings> {
   readonly stallMs?: number;
   /** Whether records wait for an outage to end: then none of them finishes, and the source still counts as live. */
   readonly isWaiting?: () => boolean;
+  /** With `until`: told at every look what is still waited for that other members have. */
+  readonly onOthers?: (partitions: readonly AwaitedPartition[]) => void;
   readonly log: Logger;
 }
 
@@ -53,7 +57,7 @@ class KafkaRecordSource implements RecordSource {
     if (options.signal.aborted) return;
     await using admin = await createAdmin(kafka);
     const { until } = options;
-    if (until && (await reached(admin, group, topic, until)).size === until.size) return;
+    if (until && (await leftOf(admin, group, topic, until)).size === 0) return;
     let run: RecordRun | undefined;
     await runMember(
       kafka,
@@ -285,20 +289,43 @@ class RecordRun {
 
   /** Partitions that other members have are done when the group has committed their end. */
   async #watchOthers(until: Offsets): Promise<void> {
-    const { group, topic } = this.#settings;
+    const { group, topic, onOthers = () => {} } = this.#settings;
     while (!this.#member.over.aborted) {
-      const theirs = new Map([...until].filter(([partition]) => !this.#queues.has(partition)));
-      if (theirs.size > 0) this.#othersDone = await reached(this.#admin, group, topic, theirs);
+      const left = await leftOf(this.#admin, group, topic, until);
+      const theirs = [...left].filter(([partition]) => !this.#assigned.includes(partition));
+      this.#othersDone = new Set([...until.keys()].filter((partition) => !left.has(partition)));
       this.#onProgress();
+      const owners = theirs.length > 0 ? await this.#admin.owners(group, topic) : new Map<number, PartitionOwner>();
+      onOthers(
+        theirs.map(([partition, left]) => ({ topic, partition, left, owner: owners.get(partition)?.name ?? null })),
+      );
       await delay(othersMs, undefined, { signal: this.#member.over }).catch(() => {});
     }
   }
 }
 
-/** Those of the partitions in `ends` of which the group needs nothing more: committed, or gone from the topic. */
-async function reached(admin: KafkaAdmin, group: string, topic: string, ends: Offsets): Promise<ReadonlySet<number>> {
-  const [committed, { low }] = await Promise.all([admin.committedOffsets(group, topic), admin.topicOffsets(topic)]);
-  const isReached = ([partition, end]: readonly [number, bigint]) =>
-    (committed.get(partition) ?? 0n) >= end || (low.get(partition) ?? 0n) >= end;
-  return new Set([...ends].filter(isReached).map(([partition]) => partition));
+/**
+ * Per partition how many offsets below its end the group still needs. Those are absent of which it needs nothing: committed, or
+ * gone from the topic. @throws GapError when the topic ends before that, KafkaError when Kafka cannot be asked.
+ */
+async function leftOf(
+  admin: KafkaAdmin,
+  group: string,
+  topic: TopicName,
+  ends: Offsets,
+): Promise<ReadonlyMap<number, bigint>> {
+  const [committed, { low, high }] = await Promise.all([
+    admin.committedOffsets(group, topic),
+    admin.topicOffsets(topic),
+  ]);
+  const left = new Map<number, bigint>();
+  for (const [partition, end] of ends) {
+    const [next, first, last] = [committed, low, high].map((offsets) => offsets.get(partition) ?? 0n) as Triple;
+    if (next >= end || first >= end) continue;
+    if (last < end) throw lostAwaited(topic, partition, end, last);
+    left.set(partition, first > next ? end - first : end - next);
+  }
+  return left;
 }
+
+type Triple = [bigint, bigint, bigint];

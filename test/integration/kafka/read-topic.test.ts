@@ -1,7 +1,15 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { readTopic } from '../../../lib/kafka/read-topic.ts';
-import { createTopic, deleteRecords, numbers, testKafka, withAdmin, write } from '../../support/kafka/broker.ts';
+import {
+  createTopic,
+  deleteRecords,
+  makeTopic,
+  numbers,
+  testKafka,
+  withAdmin,
+  write,
+} from '../../support/kafka/broker.ts';
 
 const kafka = testKafka();
 
@@ -46,6 +54,25 @@ it('waits for a reader that takes its time, longer than a session lasts, and han
     read.push(String(value));
   });
   expect(read.toSorted()).toEqual([...numbers(5), ...numbers(5, 10)].toSorted());
+});
+
+it('ends with an error when the topic is created again meanwhile, and without one when retention took the rest', async () => {
+  const [again, shortened] = [await createTopic(kafka), await createTopic(kafka)];
+  for (const topic of [again, shortened]) await write(kafka, topic, numbers(5));
+  const recreated = readTopic(kafka, again, async ({ value }) => {
+    if (String(value) !== '0') return;
+    await withAdmin(kafka, async (admin) => {
+      await admin.deleteTopics({ topics: [again] });
+      await vi.waitUntil(async () => !(await admin.listTopics()).includes(again), { timeout: 20_000, interval: 50 });
+    });
+    await makeTopic(kafka, again, {});
+    // Longer than a look takes; what was fetched before would be handed out afterwards.
+    await delay(4_000);
+  });
+  await expect(recreated).rejects.toThrow(/deleted and created again/);
+  await readTopic(kafka, shortened, async ({ value }) => {
+    if (String(value) === '0') await deleteRecords(kafka, shortened, '-1');
+  });
 });
 
 it('leaves no group behind', async () => {

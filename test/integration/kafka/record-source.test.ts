@@ -1,5 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import { createAdmin } from '../../../lib/kafka/admin.ts';
+import type { AwaitedPartition } from '../../../lib/kafka/partition-owners.ts';
 import { createRecordSource } from '../../../lib/kafka/record-source.ts';
 import type { ConsumerRecord, Offsets } from '../../../lib/kafka/topic.ts';
 import type { TopicName } from '../../../schemas/topics.ts';
@@ -272,6 +273,35 @@ describe('a record source', () => {
     expect(offsets.size).toBe(400);
     expect(byMember.every(({ length }) => length > 0)).toBe(true);
     expect(await committed(group, topic)).toEqual(until);
+  });
+
+  it('tells who has the partitions that it waits for, and fails when the topic is created again meanwhile', async () => {
+    const topic = await createTopic(kafka, { partitions: 2 });
+    const group = uniqueName('group');
+    await Promise.all([0, 1].map((partition) => write(kafka, topic, numbers(5), partition)));
+    const until = await endOf(topic);
+    const stop = new AbortController();
+    const first = sourceOf(topic, group).run(() => new Promise(() => {}), { signal: never, until });
+    const waits: (readonly AwaitedPartition[])[] = [];
+    const second = createRecordSource({
+      ...{ kafka, topic, group, concurrency: 4, log: silent },
+      onOthers: (partitions) => waits.push(partitions),
+    }).run(async () => {}, { signal: stop.signal, until });
+    const failed = Promise.allSettled([first, second]);
+    await vi.waitUntil(
+      () => waits.some(([one]) => one?.left === 5n && one.owner?.startsWith(`process ${process.pid} `)),
+      {
+        timeout: 30_000,
+      },
+    );
+    await withAdmin(kafka, async (admin) => {
+      await admin.deleteTopics({ topics: [topic] });
+      await vi.waitUntil(async () => !(await admin.listTopics()).includes(topic), { timeout: 20_000, interval: 50 });
+    });
+    await makeTopic(kafka, topic, { partitions: 2 });
+    for (const result of await failed) {
+      expect(result).toMatchObject({ status: 'rejected', reason: { message: expect.stringMatching(/topic/) } });
+    }
   });
 
   it('begins at what is left when what the group wanted was deleted', async () => {

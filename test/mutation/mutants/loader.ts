@@ -1,6 +1,7 @@
 import type { Mutant } from '../mutant.ts';
 
 const model = { files: ['test/unit/consumers/bronze-loader-model.test.ts'] };
+const others = { files: ['test/unit/consumers/other-loaders.test.ts'] };
 const loader = 'consumers/bronze-loader.ts';
 
 const rules = { files: ['test/unit/schemas/record-rules.test.ts'] };
@@ -108,10 +109,24 @@ export const loaderMutants: readonly Mutant[] = [
   },
   {
     name: 'loader: it ends one offset early',
-    file: loader,
-    find: '(offsetOf(keyOf(topic, partition)) ?? 0n) >= end',
-    replace: '(offsetOf(keyOf(topic, partition)) ?? 0n) >= end - 1n',
+    file: 'consumers/awaited-ends.ts',
+    find: '(offsetOf(topic, partition, end) ?? 0n) >= end',
+    replace: '(offsetOf(topic, partition, end) ?? 0n) >= end - 1n',
     tests: model,
+  },
+  {
+    name: 'loader: it does not look at what others have loaded',
+    file: 'consumers/other-loaders.ts',
+    find: 'awaited.note(topic, topicId, partition, next);',
+    replace: 'continue;',
+    tests: others,
+  },
+  {
+    name: 'loader: it waits for ends that a topic no longer has',
+    file: 'consumers/other-loaders.ts',
+    find: 'throw lostAwaited(topic, partition, end, last);',
+    replace: 'continue;',
+    tests: others,
   },
   {
     name: 'loader: a batch ends where its first piece did',

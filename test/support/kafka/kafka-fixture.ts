@@ -1,3 +1,4 @@
+import type { ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { ConfigResourceTypes, type Kafka, type Message, Partitioners } from 'kafkajs';
@@ -232,6 +233,11 @@ export class KafkaFixture implements AsyncDisposable {
   /** The command line, in a process of its own. */
   cli(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Outcome> {
     return this.#workspace.run(args, this.settings(env));
+  }
+
+  /** The same, to be watched and signalled while it runs. */
+  spawn(args: readonly string[], env: Readonly<Record<string, string>> = {}): ChildProcess {
+    return this.#workspace.start(args, this.settings(env));
   }
 
   /** The audit of the file of now, as far as BRONZE. No loader may be at it: one process has one lock on it. */

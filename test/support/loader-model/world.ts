@@ -1,4 +1,5 @@
 import { runBronzeLoader } from '../../../consumers/bronze-loader.ts';
+import type { SharedTopics } from '../../../consumers/other-loaders.ts';
 import { KafkaError } from '../../../lib/kafka/errors.ts';
 import type { Offsets } from '../../../lib/kafka/topic.ts';
 import { createLogger } from '../../../lib/logger.ts';
@@ -70,6 +71,7 @@ export class World {
           [Symbol.asyncDispose]: async () => {},
         },
         random: () => 0.5,
+        shared: this.#shared(),
       },
       {
         limits: { maxRows, maxBytes: 1_000_000, maxAgeMs: 1_000 },
@@ -112,6 +114,14 @@ export class World {
       const key = `${topic}/${partition}`;
       if (offset > (this.hints.get(key) ?? 0n)) this.hints.set(key, offset);
     }
+  }
+
+  #shared(): SharedTopics {
+    return {
+      look: async (topic) => ({ topicId: memoryTopicId, low: new Map(), high: this.#ends().get(topic) ?? new Map() }),
+      owners: async () => new Map(),
+      onWaiting: () => {},
+    };
   }
 
   #ends(): Map<TopicName, Offsets> {

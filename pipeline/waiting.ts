@@ -1,0 +1,42 @@
+import { systemClock } from '../lib/clock.ts';
+import type { AwaitedPartition } from '../lib/kafka/partition-owners.ts';
+import type { Context } from './platform.ts';
+
+/** A wait that is shorter, as while a member joins its group, is not told. */
+const graceMs = 1_500;
+/** The same wait is told again after so long, with what is left by then. */
+const repeatMs = 10_000;
+const shownPartitions = 3;
+
+/**
+ * Tells a person what a command waits for that other processes do, and which processes those are.
+ * @param stage such as `load`.
+ * @returns what is to be called with the partitions at each look; it tells changes at once and the rest now and then.
+ */
+export function tellWaits({ progress }: Context, stage: string): (partitions: readonly AwaitedPartition[]) => void {
+  let told = '';
+  let toldAt = Number.NEGATIVE_INFINITY;
+  let since: number | null = null;
+  return (partitions) => {
+    const now = systemClock.monotonic();
+    since = partitions.length === 0 ? null : (since ?? now);
+    if (since === null || now - since < graceMs) return;
+    const key = partitions.map(({ topic, partition, owner }) => `${topic}/${partition} ${owner}`).join();
+    if (key === told && now - toldAt < repeatMs) return;
+    [told, toldAt] = [key, now];
+    progress.wait(`${stage.padEnd(8)} waits for ${describeWait(partitions)}`);
+  };
+}
+
+/** `process 42 on host-a: 12 records of tmdb.raw-movies/0, ...`. Offsets count as records, so it is an upper bound. */
+function describeWait(partitions: readonly AwaitedPartition[]): string {
+  const byOwner = Map.groupBy(partitions, ({ owner }) => owner ?? 'a new member of the group to take over');
+  return [...byOwner]
+    .map(([owner, theirs]) => {
+      const left = theirs.reduce((sum, one) => sum + one.left, 0n);
+      const names = theirs.slice(0, shownPartitions).map(({ topic, partition }) => `${topic}/${partition}`);
+      const more = theirs.length > shownPartitions ? ` and ${theirs.length - shownPartitions} more` : '';
+      return `${owner}: ${left} records of ${names.join(', ')}${more}`;
+    })
+    .join('; ');
+}

@@ -1,0 +1,97 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Sandbox } from '../../sandbox/server.ts';
+import { topics } from '../../schemas/topics.ts';
+import { type KafkaFixture, openWithSandbox } from '../support/kafka/kafka-fixture.ts';
+import { Running } from '../support/processes/side-by-side.ts';
+
+/** Far beyond what any of these takes on a busy machine. */
+const boundMs = 120_000;
+
+describe('a command beside another process that has its partitions', () => {
+  let fixture: KafkaFixture;
+  let sandbox: Sandbox;
+
+  beforeAll(async () => {
+    [fixture, sandbox] = await openWithSandbox();
+  });
+  afterAll(async () => {
+    await fixture[Symbol.asyncDispose]();
+    await sandbox[Symbol.asyncDispose]();
+  });
+  beforeEach(() => fixture.makeAnew());
+
+  const started: Running[] = [];
+  afterEach(async () => {
+    await Promise.all(started.splice(0).map((running) => running[Symbol.asyncDispose]()));
+  });
+  const start = (args: readonly string[], env: Readonly<Record<string, string>> = {}): Running => {
+    const settings = { TMDB_BASE_URL: sandbox.url, TMDB_RATE_LIMIT: '1000/1s', HTTP_LISTEN: '', ...env };
+    const running = new Running(fixture, args, settings);
+    started.push(running);
+    return running;
+  };
+
+  /** A loader that has all partitions, reads them, and loads nothing before it is told to stop. */
+  const startHoarder = async (env: Readonly<Record<string, string>> = {}) => {
+    const loader = start(['load'], { LOAD_MAX_AGE: '1h', LOAD_MAX_ROWS: '100000', HTTP_LISTEN: '127.0.0.1:0', ...env });
+    await loader.wrote(/"started"/);
+    return loader;
+  };
+
+  it('ends with everything in GOLD although a running loader has the partitions (run --once beside load)', async () => {
+    // It loads what it has read when the other one has long read the ledger.
+    const loader = start(['load'], { LOAD_MAX_AGE: '10s' });
+    await loader.wrote(/"started"/);
+    const run = start(['run', '--once', '--pages', '1']);
+    expect(await run.endsWithin(boundMs)).toMatchObject({ code: 0 });
+    expect(run.output).toMatch(/waits for process/);
+    loader.child.kill('SIGTERM');
+    expect(await loader.endsWithin(boundMs)).toMatchObject({ code: 0 });
+    expect(await fixture.audit()).toMatchObject({ bronzeRows: 21 });
+  });
+
+  it('shares its work with its equal, and both end (run --once twice)', async () => {
+    const runs = [1, 2].map(() => start(['run', '--once', '--pages', '1'], { LOAD_MAX_AGE: '4s' }));
+    for (const run of runs) expect(await run.endsWithin(boundMs)).toMatchObject({ code: 0 });
+    await fixture.audit();
+  });
+
+  it('shares its work with its equal, and both end (load --once twice)', async () => {
+    await fixture.publish(200);
+    // Neither may wait for the other before it loads what it has.
+    const loads = [1, 2].map(() => start(['load', '--once'], { LOAD_MAX_AGE: '1h' }));
+    for (const load of loads) expect(await load.endsWithin(boundMs)).toMatchObject({ code: 0 });
+    expect(await fixture.audit()).toMatchObject({ bronzeRows: 200 });
+  });
+
+  it('says whom it waits for, and ends when that one has done the work or the topic is created again', async () => {
+    await fixture.publish(40);
+    const hoarder = await startHoarder();
+    const load = start(['load', '--once']);
+    await load.wrote(
+      new RegExp(`load {5}waits for process ${hoarder.child.pid} on \\S+: \\d+ records of ${topics.rawMovies}/[01]\n`),
+    );
+    hoarder.child.kill('SIGTERM');
+    expect(await load.endsWithin(boundMs)).toMatchObject({ code: 0 });
+
+    await fixture.publish(40, { from: 40 });
+    await startHoarder();
+    const late = start(['load', '--once']);
+    await late.wrote(/waits for process/);
+    await fixture.deleteTopics([topics.rawMovies]);
+    await fixture.ensureTopics(2);
+    const ended = await late.endsWithin(boundMs);
+    expect(ended.code).toBe(1);
+    expect(ended.stderr).toMatch(/deleted and created again/);
+  });
+
+  it('refuses to share partitions with a loader of another warehouse, and names both', async () => {
+    await fixture.publish(40);
+    const hoarder = await startHoarder({ DUCKDB_PATH: `${fixture.duckdbPath}.other` });
+    const load = start(['load', '--once']);
+    const ended = await load.endsWithin(boundMs);
+    expect(ended.code).toBe(2);
+    expect(ended.stderr).toContain(`process ${hoarder.child.pid} on `);
+    expect(ended.stderr).toContain(`${fixture.duckdbPath}.other`);
+  });
+});

@@ -1,0 +1,112 @@
+import { describe, expect, it } from 'vitest';
+import { AwaitedEnds } from '../../../consumers/awaited-ends.ts';
+import { watchOthers } from '../../../consumers/other-loaders.ts';
+import { GapError } from '../../../lib/kafka/errors.ts';
+import type { AwaitedPartition } from '../../../lib/kafka/partition-owners.ts';
+import { topics } from '../../../schemas/topics.ts';
+import { ManualClock } from '../../support/clock/manual-clock.ts';
+
+const topic = topics.rawMovies;
+
+/** One topic of two partitions and its ledger, as others change them; the first partition is ours. */
+class Watched {
+  topicId = 'a';
+  low = new Map([
+    [0, 0n],
+    [1, 0n],
+  ]);
+  high = new Map([
+    [0, 10n],
+    [1, 10n],
+  ]);
+  readonly ledger = new Map<string, Map<number, bigint>>();
+  readonly told: AwaitedPartition[][] = [];
+  readonly awaited = new AwaitedEnds();
+  readonly clock = new ManualClock();
+  readonly #isOver = new AbortController();
+  readonly watching: Promise<void>;
+
+  constructor() {
+    this.awaited.waitFor(
+      new Map([
+        [
+          topic,
+          new Map([
+            [0, 10n],
+            [1, 10n],
+          ]),
+        ],
+      ]),
+    );
+    this.watching = watchOthers(this.awaited, {
+      shared: {
+        look: async () => ({ topicId: this.topicId, low: this.low, high: this.high }),
+        owners: async () => new Map([[1, 'process 42 on host-a']]),
+        onWaiting: (partitions) => this.told.push([...partitions]),
+      },
+      clock: this.clock,
+      isOver: this.#isOver.signal,
+      isOurs: (_, partition) => partition === 0,
+      positions: async (_, topicId) => this.ledger.get(topicId) ?? new Map(),
+      onLooked: () => {
+        if (this.awaited.isReached()) this.#isOver.abort();
+      },
+    });
+    this.watching.catch(() => {});
+  }
+}
+
+describe('a loader that waits for ends', () => {
+  it('ends when others have loaded the rest, and says until then who has it', async () => {
+    const watched = new Watched();
+    await watched.clock.advance(1_000);
+    expect(watched.told.at(-1)).toEqual([{ topic, partition: 1, left: 10n, owner: 'process 42 on host-a' }]);
+    watched.ledger.set('a', new Map([[1, 10n]]));
+    watched.awaited.note(topic, 'a', 0, 10n);
+    await watched.clock.advance(1_000);
+    await watched.watching;
+  });
+
+  it('ends when retention took records that were never loaded', async () => {
+    const watched = new Watched();
+    watched.low = new Map([
+      [0, 10n],
+      [1, 12n],
+    ]);
+    watched.high = new Map([
+      [0, 10n],
+      [1, 12n],
+    ]);
+    await watched.clock.advance(1_000);
+    await watched.watching;
+  });
+
+  it('fails when the topic was created again with fewer records than it waits for', async () => {
+    const watched = new Watched();
+    await watched.clock.advance(1_000);
+    [watched.topicId, watched.high] = [
+      'b',
+      new Map([
+        [0, 3n],
+        [1, 3n],
+      ]),
+    ];
+    await watched.clock.advance(1_000);
+    await expect(watched.watching).rejects.toThrow(GapError);
+  });
+
+  it('takes no position of a topic that had the same name before', async () => {
+    const watched = new Watched();
+    watched.ledger.set('a', new Map([[1, 5n]]));
+    watched.awaited.note(topic, 'a', 0, 10n);
+    await watched.clock.advance(1_000);
+    watched.topicId = 'b';
+    watched.ledger.set('a', new Map([[1, 10n]]));
+    await watched.clock.advance(1_000);
+    expect(watched.awaited.isReached()).toBe(false);
+    watched.ledger.set('b', new Map([[1, 10n]]));
+    watched.awaited.note(topic, 'b', 0, 10n);
+    await watched.clock.advance(1_000);
+    await watched.watching;
+  });
+});
