@@ -189,7 +189,7 @@ async function main(): Promise<void> {
   try {
     await using resources = new AsyncDisposableStack();
     const jarsDir = join(import.meta.dirname, '..', '.tools', 'kafka');
-    const broker = resources.use(await startBroker({ dataDir: join(folder, 'kafka'), jarsDir }));
+    const broker = resources.use(await startBroker({ dataDir: join(folder, 'kafka'), jarsDir, isOpen: true }));
     const sandbox = resources.use(await startSandbox({ movies: 10, limit: { capacity: 40, windowMs: 10_000 } }));
     const log = createLogger('warn', []);
     const kafka = createKafka({ brokers: broker.brokers, ssl: false, sasl: undefined, clientId: 'bench', log });

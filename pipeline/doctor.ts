@@ -32,7 +32,7 @@ const checks: Readonly<Record<string, (context: Context) => Promise<string | rea
     return /installed:\s*(\S+)/.exec(stdout)?.[1] ?? 'installed';
   },
   data: async ({ config }) => {
-    mkdirSync(config.dataDir, { recursive: true });
+    mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
     accessSync(config.dataDir, constants.W_OK);
     return `${config.dataDir} (movies: ${config.origin})`;
   },

@@ -5,7 +5,7 @@ import { isRetriable, PreconditionError } from '../lib/errors.ts';
 import type { Health } from '../lib/health.ts';
 import { createAdmin, type KafkaAdmin } from '../lib/kafka/admin.ts';
 import { runningBroker } from '../lib/kafka/broker/claim.ts';
-import { startBroker } from '../lib/kafka/broker.ts';
+import { type Broker, startBroker } from '../lib/kafka/broker.ts';
 import { createKafka, type Kafka } from '../lib/kafka/client.ts';
 import { connectProducer, type KafkaProducer } from '../lib/kafka/sink.ts';
 import { lineOf } from '../lib/kafka/topic-preconditions.ts';
@@ -99,13 +99,13 @@ async function openKafka(
   options: PlatformOptions,
 ): Promise<KafkaPlatform> {
   const { config, log } = context;
-  const { ssl, sasl, skips } = config.kafka;
+  const { ssl, skips, brokers: given, sasl: login } = config.kafka;
   let connected: KafkaAdmin | undefined;
   context.health.dependsOn('kafka', async () => {
     if (!connected) throw new Error('not connected yet');
     await connected.clusterId();
   });
-  const brokers = config.kafka.brokers ?? (await ownBroker(context, resources, options));
+  const { brokers, sasl } = given ? { brokers: given, sasl: login } : await ownBroker(context, resources, options);
   const retries = options.kafkaRetries;
   const client = createKafka({
     brokers,
@@ -154,9 +154,9 @@ async function ownBroker(
   { config, progress, signal }: Context,
   resources: AsyncDisposableStack,
   { mayJoinBroker = false }: PlatformOptions,
-): Promise<readonly string[]> {
+): Promise<Pick<Broker, 'brokers' | 'sasl'>> {
   const running = mayJoinBroker ? runningBroker(join(config.dataDir, 'kafka')) : null;
-  if (running !== null) return [running];
+  if (running !== null) return { brokers: [running.address], sasl: running.sasl };
   const started = systemClock.monotonic();
   const options = {
     dataDir: join(config.dataDir, 'kafka'),
@@ -168,7 +168,7 @@ async function ownBroker(
   progress.note(
     `broker   Kafka ready in ${((systemClock.monotonic() - started) / 1_000).toFixed(1)} s (data in ${options.dataDir})`,
   );
-  return broker.brokers;
+  return broker;
 }
 
 /** One for the whole fleet, or one of this process. */

@@ -31,7 +31,7 @@ export function findBegun(path: string): BegunReplay | null {
 
 /** Whole or not at all, whenever we are killed. */
 export function writeJournal(path: string, begun: BegunReplay): void {
-  mkdirSync(dirname(path), { recursive: true });
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   writeFileSync(`${path}.new`, `${JSON.stringify(begun)}\n`);
   renameSync(`${path}.new`, path);
 }

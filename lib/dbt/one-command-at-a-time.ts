@@ -87,7 +87,7 @@ export class OneCommandAtATime implements Dbt {
   async #prepareRetry(): Promise<boolean> {
     const results = retriable(await readJson(this.#runResults));
     if (results === null) return false;
-    await mkdir(retryDir(this.#place), { recursive: true });
+    await mkdir(retryDir(this.#place), { recursive: true, mode: 0o700 });
     await writeFile(join(retryDir(this.#place), 'run_results.json'), JSON.stringify(results));
     return true;
   }
@@ -100,7 +100,7 @@ export class OneCommandAtATime implements Dbt {
     readonly signal: AbortSignal;
   }): Promise<Outcome> {
     const { name, args, resultsFile, onProgress, signal } = command;
-    await mkdir(this.#place.workDir, { recursive: true });
+    await mkdir(this.#place.workDir, { recursive: true, mode: 0o700 });
     // So that a command which gets nowhere does not answer with the results of the one before.
     await rm(resultsFile, { force: true });
     const started = performance.now();

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import type { BrokerCredentials } from './broker/credentials.ts';
 import { BrokerError } from './errors.ts';
 import { type LocalBroker, startLocalBroker } from './local-broker.ts';
 
@@ -6,6 +7,8 @@ import { type LocalBroker, startLocalBroker } from './local-broker.ts';
 export interface Broker extends AsyncDisposable {
   /** `host:port`, for a client to begin with. */
   readonly brokers: readonly string[];
+  /** What a client logs in with; undefined for a broker of tests that is open to every local user. */
+  readonly sasl: BrokerCredentials | undefined;
 }
 
 export interface BrokerOptions {
@@ -17,6 +20,8 @@ export interface BrokerOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Gives up starting when aborted. */
   readonly signal?: AbortSignal;
+  /** For tests whose clients have no credentials: every local user may connect. @default false */
+  readonly isOpen?: boolean;
 }
 
 /** @throws BrokerError when Kafka is not installed, or does not start. */

@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { processIdentity } from '../process-identity.ts';
 import { claimDataDir } from './broker/claim.ts';
+import { type BrokerCredentials, createCredentials, removeCredentials, writePrivate } from './broker/credentials.ts';
 import { type JavaOptions, type JavaProcess, startJava, tailOf } from './broker/java-process.ts';
-import { type BrokerPorts, serverProperties } from './broker/properties.ts';
+import { type BrokerPorts, securedBy, serverProperties } from './broker/properties.ts';
 import type { Broker, BrokerOptions } from './broker.ts';
 import { BrokerError } from './errors.ts';
 
@@ -33,24 +34,29 @@ const passing = /Address already in use|Failed to acquire lock/;
 
 /**
  * A real Apache Kafka (KRaft, one node) from the jars in `jarsDir`, on loopback ports that were free. It ends when it
- * is disposed of and when this process ends, however it ends; its data stays in `dataDir` for the next start.
+ * is disposed of and when this process ends, however it ends; its data stays in `dataDir` for the next start. Only this user can read the
+ * folder, and with it the credentials of the broker. A folder of a version without credentials becomes private here.
  * @throws BrokerError when the folder is in use or the broker does not start; the message ends with the broker's log.
  */
 export async function startLocalBroker(options: LocalBrokerOptions): Promise<LocalBroker> {
   const dataDir = resolve(options.dataDir);
-  mkdirSync(tmpDirOf(dataDir), { recursive: true });
+  mkdirSync(tmpDirOf(dataDir), { recursive: true, mode: 0o700 });
+  chmodSync(dataDir, 0o700);
   const claim = await claimDataDir(dataDir, options.signal);
   try {
-    const node = new LocalNode({ ...options, dataDir });
+    const credentials = options.isOpen ? undefined : createCredentials(dataDir);
+    const node = new LocalNode({ ...options, dataDir }, credentials);
     await node.format();
     const { java, ports } = await node.start(claim.setBroker);
     java.unref();
     return {
       brokers: [addressOf(ports)],
+      sasl: credentials,
       pid: java.pid,
       [Symbol.asyncDispose]: async () => {
         await java.stop();
         node.keepArchive();
+        removeCredentials(dataDir);
         claim.release();
       },
     };
@@ -73,6 +79,7 @@ const tmpDirOf = (dataDir: string): string => join(dataDir, 'tmp');
 /** One node's folder and the commands that work on it. */
 class LocalNode {
   readonly #options: LocalBrokerOptions;
+  readonly #credentials: BrokerCredentials | undefined;
   readonly #logDir: string;
   readonly #propertiesFile: string;
   readonly #logFile: string;
@@ -80,8 +87,10 @@ class LocalNode {
   readonly #archive: string;
   readonly #newArchive: string;
 
-  constructor(options: LocalBrokerOptions) {
+  /** @param credentials absent: clients need none. */
+  constructor(options: LocalBrokerOptions, credentials: BrokerCredentials | undefined) {
     this.#options = options;
+    this.#credentials = credentials;
     this.#logDir = join(options.dataDir, 'log');
     this.#propertiesFile = join(options.dataDir, 'server.properties');
     this.#logFile = join(options.dataDir, 'broker.log');
@@ -95,7 +104,7 @@ class LocalNode {
     const unfinished = `${this.#logDir}.formatting`;
     rmSync(unfinished, { recursive: true, force: true });
     const { clusterId = randomBytes(16).toString('base64url'), properties } = this.#options;
-    writeFileSync(this.#propertiesFile, serverProperties(unfinished, { client: 1, controller: 2 }, properties));
+    writePrivate(this.#propertiesFile, serverProperties(unfinished, { client: 1, controller: 2 }, properties));
     // One id in 64 begins with a dash: only after the equals sign is it no option.
     const args = ['kafka.tools.StorageTool', 'format', `--cluster-id=${clusterId}`, '--config', this.#propertiesFile];
     const java = await startJava([...this.#flags(), ...args], this.#javaOptions());
@@ -109,7 +118,9 @@ class LocalNode {
     const deadline = performance.now() + startTimeoutMs;
     for (let attempt = 1; ; attempt += 1) {
       const ports = await freePorts();
-      writeFileSync(this.#propertiesFile, serverProperties(this.#logDir, ports, this.#options.properties));
+      const access = this.#credentials ? securedBy(this.#credentials, ports) : {};
+      const settings = { ...access, ...this.#options.properties };
+      writePrivate(this.#propertiesFile, serverProperties(this.#logDir, ports, settings));
       const args = [...this.#flags(), ...this.#archiveFlags(), 'kafka.Kafka', this.#propertiesFile];
       const java = await startJava(args, this.#javaOptions());
       onPid(java.pid, addressOf(ports));

@@ -105,7 +105,7 @@ describe('the audit', () => {
   beforeAll(async () => {
     workspace = new Workspace({ TMDB_RATE_LIMIT: '200/1s', SANDBOX_MOVIES: '60' });
     await workspace.runOnce(['--pages', '3']);
-    broker = await startBroker({ dataDir: join(workspace.dataDir, 'kafka'), jarsDir });
+    broker = await startBroker({ dataDir: join(workspace.dataDir, 'kafka'), jarsDir, isOpen: true });
     clean = await audit(workspace, { brokers: broker.brokers });
   });
   afterAll(async () => {

@@ -5,6 +5,7 @@ import { type Clock, systemClock } from '../../clock.ts';
 import { canLookAt, describeHolder, Holder, holderOf, isGone, ownHolder } from '../../holder.ts';
 import { leases, timeLeft, waitFor } from '../../leases.ts';
 import { BrokerError } from '../errors.ts';
+import { type BrokerCredentials, readCredentials } from './credentials.ts';
 
 const Claimed = z.object({ owner: Holder, broker: Holder.extend({ address: z.string() }).optional() });
 type Claimed = z.infer<typeof Claimed>;
@@ -78,11 +79,14 @@ function stateOf(file: string): State {
 
 const fileIn = (dataDir: string): string => join(dataDir, 'broker.json');
 
-/** `host:port` of the broker that another run has started on `dataDir`; null when none runs. */
-export function runningBroker(dataDir: string): string | null {
+/**
+ * Address (`host:port`) and credentials of the broker that another run has started on `dataDir`; null when none runs.
+ * @throws BrokerError if one runs and its credentials cannot be read.
+ */
+export function runningBroker(dataDir: string): { address: string; sasl: BrokerCredentials } | null {
   const state = stateOf(fileIn(dataDir));
   const broker = state.kind === 'in use' ? state.claimed.broker : undefined;
-  return broker && !isGone(broker) ? broker.address : null;
+  return broker && !isGone(broker) ? { address: broker.address, sasl: readCredentials(dataDir) } : null;
 }
 
 function inUse(dataDir: string, { kind, claimed, leftMs }: Exclude<State, { kind: 'free' }>): BrokerError {

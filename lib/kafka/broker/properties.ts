@@ -1,3 +1,5 @@
+import type { BrokerCredentials } from './credentials.ts';
+
 export interface BrokerPorts {
   readonly client: number;
   readonly controller: number;
@@ -45,6 +47,29 @@ export function serverProperties(
   return `${Object.entries(properties)
     .map(([name, value]) => `${name}=${escaped(value)}`)
     .join('\n')}\n`;
+}
+
+/**
+ * Settings with which both ports of the broker, for clients and for its own controller, accept only `credentials`. The controller's port
+ * needs them too: whoever reaches it can create and delete topics.
+ */
+export function securedBy(
+  { username, password }: BrokerCredentials,
+  ports: BrokerPorts,
+): Readonly<Record<string, string>> {
+  const secret = password.reveal();
+  const login = `org.apache.kafka.common.security.plain.PlainLoginModule required username="${username}" password="${secret}" user_${username}="${secret}";`;
+  return {
+    listeners: `LOCAL://127.0.0.1:${ports.client},CONTROLLER://127.0.0.1:${ports.controller}`,
+    'advertised.listeners': `LOCAL://127.0.0.1:${ports.client}`,
+    'listener.security.protocol.map': 'CONTROLLER:SASL_PLAINTEXT,LOCAL:SASL_PLAINTEXT',
+    'inter.broker.listener.name': 'LOCAL',
+    'sasl.enabled.mechanisms': 'PLAIN',
+    'sasl.mechanism.inter.broker.protocol': 'PLAIN',
+    'sasl.mechanism.controller.protocol': 'PLAIN',
+    'listener.name.local.plain.sasl.jaas.config': login,
+    'listener.name.controller.plain.sasl.jaas.config': login,
+  };
 }
 
 /** Java reads a properties file as Latin-1. Other characters must be \uXXXX, and a backslash starts an escape. */

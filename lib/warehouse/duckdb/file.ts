@@ -77,7 +77,7 @@ const openHere = new Set<string>();
  */
 export async function openDuckDbFile(options: DuckDbFileOptions): Promise<DuckDbFile> {
   const path = resolve(options.path);
-  mkdirSync(dirname(path), { recursive: true });
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   if (options.turn) return openInTurn({ ...options, path }, options.turn);
   const { clock, lockWaitMs: waitMs, signal } = options;
   const turn = await takeTurn({ path, clock, waitMs, signal });

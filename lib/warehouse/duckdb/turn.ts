@@ -31,7 +31,7 @@ let taken = 0;
  */
 export async function takeTurn({ path, clock, waitMs, signal }: TurnOptions): Promise<Turn> {
   const folder = `${path}.turns`;
-  mkdirSync(folder, { recursive: true });
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
   // By the machine's one clock; of two processes that came within a millisecond either may be first.
   const place = `${String(Date.now()).padStart(15, '0')}-${String(taken++).padStart(10, '0')}`;
   const name = `${place}-${process.pid}-${randomBytes(4).toString('hex')}`;

@@ -87,7 +87,8 @@ export async function audit(place: AuditedPlace, options: AuditOptions = {}): Pr
   const kafkaDir = join(place.dataDir, 'kafka');
   if (!existsSync(kafkaDir)) throw new AuditError(`there is no ${kafkaDir} to compare with`);
   await using resources = new AsyncDisposableStack();
-  const brokers = options.brokers ?? resources.use(await startBroker({ dataDir: kafkaDir, jarsDir })).brokers;
+  const brokers =
+    options.brokers ?? resources.use(await startBroker({ dataDir: kafkaDir, jarsDir, isOpen: true })).brokers;
   const kafka = await readTopics(kafkaDir, brokers);
   const rows = await openReader(place.duckdbPath, resources);
   const findings = new Findings();

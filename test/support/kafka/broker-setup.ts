@@ -49,7 +49,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   // The cleaner at once, so that a test sees what compaction leaves.
   const properties = { 'log.cleaner.backoff.ms': '200', 'log.initial.task.delay.ms': '500' };
   const start = existsSync(jarsDir) ? startLocalBroker : startBroker;
-  const broker = await start({ dataDir, jarsDir, properties });
+  const broker = await start({ dataDir, jarsDir, properties, isOpen: true });
   await untilGroupsCanBeMade(broker.brokers);
   project.provide('brokers', [...broker.brokers]);
   return async () => {

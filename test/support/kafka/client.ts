@@ -1,6 +1,6 @@
-import { createKafka, type Kafka } from '../../../lib/kafka/client.ts';
+import { createKafka, type Kafka, type KafkaOptions } from '../../../lib/kafka/client.ts';
 import { createLogger } from '../../../lib/logger.ts';
 
-/** The product's client of a broker without TLS and logins, which logs nothing. Tests make no other client. */
-export const plainClient = (brokers: readonly string[]): Kafka =>
-  createKafka({ brokers, ssl: false, sasl: undefined, clientId: 'test', log: createLogger('silent', []) });
+/** The product's client of a broker without TLS, which logs nothing. Tests make no other client. @param sasl its login, if it needs one. */
+export const plainClient = (brokers: readonly string[], sasl?: KafkaOptions['sasl']): Kafka =>
+  createKafka({ brokers, ssl: false, sasl, clientId: 'test', log: createLogger('silent', []) });

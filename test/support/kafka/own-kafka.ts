@@ -31,7 +31,7 @@ export class OwnKafka implements AsyncDisposable {
   static async start(properties: Readonly<Record<string, string>> = {}): Promise<OwnKafka> {
     const dataDir = await mkdtemp(join(tmpdir(), 'tmdb-stream-own-kafka-'));
     const start = existsSync(jarsDir) ? startLocalBroker : startBroker;
-    return new OwnKafka(await start({ dataDir, jarsDir, properties }), dataDir);
+    return new OwnKafka(await start({ dataDir, jarsDir, properties, isOpen: true }), dataDir);
   }
 
   /** Empty topics, an empty data folder, and clients of the real platform. */

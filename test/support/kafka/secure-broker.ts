@@ -49,7 +49,7 @@ export async function startSecureBroker(
   await mkdir(dataDir, { recursive: true });
   await writeFile(pem, certificate.key + certificate.cert, { mode: 0o600 });
   await format(dataDir, properties, users);
-  const broker = await startLocalBroker({ dataDir, jarsDir, properties });
+  const broker = await startLocalBroker({ dataDir, jarsDir, properties, isOpen: true });
   return {
     address: `localhost:${secure}`,
     addressByNumber: `127.0.0.1:${secure}`,

@@ -57,7 +57,13 @@ export class ThreeBrokers implements AsyncDisposable {
           listeners: `PLAINTEXT://${address},CONTROLLER://127.0.0.1:${controller}`,
           'advertised.listeners': `PLAINTEXT://${address}`,
         };
-        const options = { jarsDir, clusterId, heapMb, properties: { ...replicated, ...own, ...properties } };
+        const options = {
+          jarsDir,
+          clusterId,
+          heapMb,
+          isOpen: true,
+          properties: { ...replicated, ...own, ...properties },
+        };
         return { address, options: { ...options, dataDir: join(dataDir, `broker-${index + 1}`) }, broker: undefined };
       }),
     );

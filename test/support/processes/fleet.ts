@@ -155,6 +155,7 @@ export class FleetBroker implements AsyncDisposable {
     this.#options = {
       dataDir,
       jarsDir,
+      isOpen: true,
       properties: {
         'controller.quorum.voters': `1@127.0.0.1:${controller}`,
         listeners: `PLAINTEXT://${this.address},CONTROLLER://127.0.0.1:${controller}`,
