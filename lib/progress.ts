@@ -1,3 +1,4 @@
+import { cutToCells } from './cells.ts';
 import type { Clock } from './clock.ts';
 import { formatDuration } from './units.ts';
 
@@ -67,7 +68,7 @@ export function createProgress(stream: NodeJS.WriteStream, clock: Clock): Progre
     const line = [...meters.values()].map((meter) => meter.line(clock.monotonic())).join(' · ');
     if (line === shown) return;
     shown = line;
-    stream.write(isTerminal ? `\r\u001b[2K${line.slice(0, (stream.columns ?? 80) - 1)}` : `${line}\n`);
+    stream.write(isTerminal ? `\r\u001b[2K${cutToCells(line, (stream.columns ?? 80) - 1)}` : `${line}\n`);
   };
   const timer = setInterval(render, isTerminal ? 200 : 5_000);
   timer.unref();

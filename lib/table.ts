@@ -1,3 +1,5 @@
+import { cellsOf, padCellsEnd, padCellsStart } from './cells.ts';
+
 /** A cell as a person reads it: thousands apart, decimals only where they tell something, `-` for unknown. */
 function cell(value: unknown): string {
   if (value === null || value === undefined) return '-';
@@ -16,14 +18,14 @@ export function formatTable(rows: readonly Record<string, unknown>[]): string {
   const clean = (text: string) => text.replace(/[\u0000-\u001f\u007f-\u009f]/g, ' ');
   const body = rows.map((row) => columns.map((column) => clean(cell(row[column]))));
   const widths = columns.map((column, index) =>
-    Math.max(column.length, ...body.map((line) => line[index]?.length ?? 0)),
+    Math.max(cellsOf(column), ...body.map((line) => cellsOf(line[index] ?? ''))),
   );
   const isNumber = columns.map((column) =>
     rows.every((row) => row[column] === null || typeof row[column] === 'number'),
   );
   const format = (line: readonly string[]) =>
     line
-      .map((text, index) => (isNumber[index] ? text.padStart(widths[index] ?? 0) : text.padEnd(widths[index] ?? 0)))
+      .map((text, index) => (isNumber[index] ? padCellsStart : padCellsEnd)(text, widths[index] ?? 0))
       .join('  ')
       .trimEnd();
   return [columns, widths.map((width) => '-'.repeat(width)), ...body].map((line) => format(line)).join('\n');
