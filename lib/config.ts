@@ -205,8 +205,11 @@ export function dropSecrets(environment: NodeJS.ProcessEnv): void {
   for (const name of secretNames) delete environment[name];
 }
 
-/** The environment with the variables of `.env` beneath it: what is really set wins. */
-export function readEnvironment(dotEnvFile = '.env'): NodeJS.ProcessEnv {
+/**
+ * The environment with the variables of our own `.env` beneath it: what is really set wins. The `.env` of the folder that we are called
+ * from is not read: it may be anybody's, and could send the token elsewhere.
+ */
+export function readEnvironment(dotEnvFile = join(import.meta.dirname, '..', '.env')): NodeJS.ProcessEnv {
   if (existsSync(dotEnvFile)) process.loadEnvFile(dotEnvFile);
   return process.env;
 }

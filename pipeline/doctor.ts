@@ -28,7 +28,7 @@ const checks: Readonly<Record<string, (context: Context) => Promise<string | rea
   node: async () => `${process.version} at ${process.execPath}`,
   dbt: async ({ config }) => {
     const env = config.childEnvironment;
-    const { stdout } = await run(join(toolsDir, 'dbt', 'bin', 'dbt'), ['--version'], { env });
+    const { stdout } = await run(join(toolsDir, 'dbt', 'bin', 'dbt'), ['--version'], { env, cwd: toolsDir });
     return /installed:\s*(\S+)/.exec(stdout)?.[1] ?? 'installed';
   },
   data: async ({ config }) => {

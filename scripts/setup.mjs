@@ -152,8 +152,9 @@ const fingerprint = (inputs) => {
   return hash.digest('hex');
 };
 
+/** In our own folder: Maven, among others, reads settings from the folder that it is started in. */
 const succeeds = (command, args) =>
-  spawnSync(command, args, { stdio: 'ignore', env: childEnvironment(command) }).status === 0;
+  spawnSync(command, args, { stdio: 'ignore', cwd: root, env: childEnvironment(command) }).status === 0;
 
 function checkMachine(names) {
   const missing = [];
@@ -177,6 +178,7 @@ const pythonHint = (minor) =>
 function javaIsThere() {
   const { status, stderr } = spawnSync('java', ['-version'], {
     encoding: 'utf8',
+    cwd: root,
     env: childEnvironment('java'),
   });
   return status === 0 && Number(/version "(\d+)/.exec(stderr)?.[1]) >= 17;
@@ -260,8 +262,18 @@ export async function runTests(name, parts = testParts()) {
   process.exit(await exec(node(), [join(root, 'test/runner', `run-${name}.ts`), ...process.argv.slice(2)]));
 }
 
+/** What npm, pip and Maven say is not ours: none of it may steer the terminal. */
+const escapeLines = (text) =>
+  text.replace(/[^\n\P{Cc}]|[\p{Cf}\p{Zl}\p{Zp}]/gu, (found) =>
+    Array.from(
+      { length: found.length },
+      (_, unit) => `\\u${found.charCodeAt(unit).toString(16).padStart(4, '0')}`,
+    ).join(''),
+  );
+
 /** Prints what went wrong in setting up, as a person can use it, and ends. */
 export function fail(error) {
-  process.stderr.write(`${error instanceof MissingError ? 'missing: ' : 'setup failed: '}${error.message}\n`);
+  const text = `${error instanceof MissingError ? 'missing: ' : 'setup failed: '}${error.message}`;
+  process.stderr.write(`${escapeLines(text)}\n`);
   process.exit(1);
 }

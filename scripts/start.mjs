@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { ensure, fail, node, root } from './setup.mjs';
 import { supervise } from './supervise.mjs';
 
-// KAFKA_BROKERS may stand there.
-if (existsSync('.env')) process.loadEnvFile?.('.env');
+// KAFKA_BROKERS may stand there. Ours, not the one of the folder that we are called from.
+const dotEnv = join(root, '.env');
+if (existsSync(dotEnv)) process.loadEnvFile?.(dotEnv);
 
 try {
   await ensure(['npm', 'dbt', ...(process.env.KAFKA_BROKERS ? [] : ['kafka'])]);

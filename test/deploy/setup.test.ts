@@ -13,6 +13,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 const root = join(import.meta.dirname, '../..');
@@ -81,12 +82,19 @@ exit 0`,
   }
 
   /** Installs the parts, or runs `start.mjs`. @param env beside what every process has. */
-  run(parts: readonly string[] | 'start.mjs', env: Readonly<Record<string, string>> = {}): SpawnSyncReturns<string> {
-    const setup = `import { ensure, fail } from './scripts/setup.mjs'; await ensure(${JSON.stringify(parts)}).catch(fail);`;
-    const args = parts === 'start.mjs' ? ['scripts/start.mjs', '--help'] : ['--input-type=module', '--eval', setup];
+  run(
+    parts: readonly string[] | 'start.mjs',
+    env: Readonly<Record<string, string>> = {},
+    cwd = this.folder,
+  ): SpawnSyncReturns<string> {
+    const setup = `import { ensure, fail } from '${pathToFileURL(join(this.folder, 'scripts/setup.mjs')).href}'; await ensure(${JSON.stringify(parts)}).catch(fail);`;
+    const args =
+      parts === 'start.mjs'
+        ? [join(this.folder, 'scripts/start.mjs'), '--help']
+        : ['--input-type=module', '--eval', setup];
     const path = [this.#bin, dirname(process.execPath), '/usr/bin', '/bin'].join(':');
     return spawnSync(process.execPath, args, {
-      cwd: this.folder,
+      cwd,
       encoding: 'utf8',
       env: { PATH: path, HOME: this.folder, ...env },
     });
@@ -105,7 +113,7 @@ exit 0`,
 
   #program(name: string, does: string): void {
     const file = join(this.#bin, name);
-    writeFileSync(file, `#!/bin/sh\n/usr/bin/env >> ${join(this.#given, name)}\n${does}\n`);
+    writeFileSync(file, `#!/bin/sh\n{ /usr/bin/env; echo "cwd=$(pwd)"; } >> ${join(this.#given, name)}\n${does}\n`);
     chmodSync(file, 0o755);
   }
 }
@@ -140,6 +148,29 @@ describe.runIf(existsSync(jars) && process.platform !== 'win32')('set-up', () =>
       }
       expect(environment, program).toContain(proxy.HTTPS_PROXY);
     }
+  });
+
+  it('runs each program in its own folder, and reads no settings of the folder that it is called from', () => {
+    const hostile = join(project.folder, 'hostile');
+    mkdirSync(hostile);
+    writeFileSync(join(hostile, '.env'), 'MAVEN_OPTS=-javaagent:evil.jar\nnpm_config_evil=1\nPIP_INDEX_URL=evil\n');
+    for (const parts of [['npm', 'dbt', 'kafka', 'redis'], 'start.mjs'] as const) project.run(parts, {}, hostile);
+    expect([...project.given.keys()].sort()).toEqual(expect.arrayContaining(['java', 'mvn', 'npm', 'python3']));
+    for (const [program, given] of project.given) {
+      const folders = given.split('\n').filter((line) => line.startsWith('cwd='));
+      expect(new Set(folders), program).toEqual(new Set([`cwd=${project.folder}`]));
+      expect(given, program).not.toContain('evil');
+    }
+  });
+
+  it('prints what a program of others says without control characters', () => {
+    writeFileSync(
+      join(project.folder, 'bin/npm'),
+      `#!/bin/sh\nprintf 'no \\033[2J\\342\\200\\256way\\n' >&2; exit 1\n`,
+    );
+    const { status, stderr } = project.run(['npm']);
+    expect(status).toBe(1);
+    expect(stderr).toContain('no \\u001b[2J\\u202eway');
   });
 
   it('accepts jars from Maven that match the checked-in lists', () => {
