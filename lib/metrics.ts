@@ -111,6 +111,12 @@ const streamMetrics = (registers: Registry[]) => ({
     labelNames: ['topic', 'group'],
     registers,
   }),
+  uncommitted: new Gauge({
+    name: 'tmdb_uncommitted_records',
+    help: 'Records that this process has finished and its consumer group has not committed. A kill would repeat them.',
+    labelNames: ['group'],
+    registers,
+  }),
   rebalances: new Counter({
     name: 'tmdb_rebalances_total',
     help: 'Times that this member of a consumer group was given partitions.',

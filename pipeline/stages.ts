@@ -9,6 +9,7 @@ import { createPartitionSource } from '../lib/kafka/partition-source.ts';
 import { readTopic } from '../lib/kafka/read-topic.ts';
 import { createRecordSource } from '../lib/kafka/record-source.ts';
 import type { Offsets } from '../lib/kafka/topic.ts';
+import { WorkAhead } from '../lib/kafka/work-ahead.ts';
 import { type GenresLook, produceGenres } from '../producers/genres.ts';
 import { type ReadTopic, readKnownGenres, readKnownMovies } from '../producers/known-movies.ts';
 import { type PopularWalk, producePopular, UnusableListError } from '../producers/popular.ts';
@@ -121,6 +122,7 @@ export async function fetchMovies(
     ...groupObserver(context, groups.movieDetails),
     isWaiting: () => platform.tmdbOutage('movie') !== undefined,
     onOthers: tellWaits(context, 'fetch'),
+    ahead: workAhead(context),
   });
   let done = 0;
   const { capacity, windowMs } = config.tmdb.rateLimit;
@@ -143,6 +145,23 @@ export async function fetchMovies(
   };
   await runMovieDetails(ports, { signal, ...(until && { until }) });
   return outcomes;
+}
+
+/** Without a successful commit for so long (ms), nothing new is fetched. */
+const uncommittedMs = 5_000;
+
+/**
+ * Bounds the answers that are published and whose ids are not committed: as many as may be in flight, for some seconds. A kill
+ * costs at most these and the requests in flight. While nothing new may be fetched, `/readyz` says why.
+ */
+function workAhead({ config, metrics, health }: Context): WorkAhead {
+  const group = groups.movieDetails;
+  const limits = { records: config.tmdb.concurrency, ms: uncommittedMs };
+  const ahead = new WorkAhead(limits, (records) => metrics.uncommitted.set({ group }, records));
+  health.dependsOn('commits', async () => {
+    if (ahead.trouble !== null) throw new Error(`nothing new is fetched: ${ahead.trouble}`);
+  });
+  return ahead;
 }
 
 /** Offsets of the ids topic that the fetcher has not committed; compacted ones count, so it is an upper bound. */

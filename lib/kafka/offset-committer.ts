@@ -29,6 +29,10 @@ export class OffsetCommitter {
     return this.#marked.has(partition);
   }
 
+  get isIdle(): boolean {
+    return this.#marked.size === 0;
+  }
+
   mark(partition: number, commit: Commit): void {
     this.#marked.set(partition, commit);
     this.#working ??= this.#work();

@@ -1,4 +1,4 @@
-import { type Admin, AssignerProtocol, PartitionAssigners } from 'kafkajs';
+import { type Admin, AssignerProtocol, type GroupMember, PartitionAssigners } from 'kafkajs';
 import { z } from 'zod';
 import type { TopicName } from '../../schemas/topics.ts';
 import { escapeControls } from '../escape-controls.ts';
@@ -25,27 +25,42 @@ export interface PartitionOwner {
 }
 
 const UserData = Holder.extend({ target: z.string().nullable() });
+type UserData = z.infer<typeof UserData>;
 
 type Assigner = (typeof PartitionAssigners)['roundRobin'];
 
+const { MemberMetadata, MemberAssignment } = AssignerProtocol;
+
 /**
- * kafkajs' own assignment. Each member also tells the group its process and host, for those who wait for it.
+ * kafkajs' own assignment, by process: its ids of members change when their coordinator is lost, and then members would swap
+ * partitions, and fetch again what the other has in hand. Each member also tells the group its process and host.
  * @param target what the member writes to.
  */
 export const namedAssigner =
   (target: string | null): Assigner =>
   (config) => {
     const assigner = PartitionAssigners.roundRobin(config);
-    const userData = Buffer.from(JSON.stringify({ ...ownHolder(), target } satisfies z.infer<typeof UserData>));
-    const { MemberMetadata } = AssignerProtocol;
+    const userData = Buffer.from(JSON.stringify({ ...ownHolder(), target } satisfies UserData));
     return {
       ...assigner,
+      assign: async ({ members, topics }) => {
+        const inOrder = members.toSorted((a, b) => (orderOf(a) < orderOf(b) ? -1 : 1));
+        // kafkajs goes by the order of the ids.
+        const numbered = inOrder.map((member, place) => ({ ...member, memberId: String(place).padStart(6, '0') }));
+        const assigned = await assigner.assign({ members: numbered, topics });
+        return assigned.map((one) => ({ ...one, memberId: inOrder[Number(one.memberId)]?.memberId ?? '' }));
+      },
       protocol: ({ topics }) => ({
         name: assigner.name,
         metadata: MemberMetadata.encode({ version: assigner.version, topics, userData }),
       }),
     };
   };
+
+const orderOf = ({ memberId, memberMetadata }: GroupMember): string => {
+  const { place = '', pid = 0, identity = '' } = userDataOf(memberMetadata) ?? {};
+  return [place, String(pid).padStart(10, '0'), identity, memberId].join(' ');
+};
 
 /** Who has each partition of the topic; those that nobody has are absent. */
 export async function partitionOwners(
@@ -66,9 +81,9 @@ export async function partitionOwners(
 }
 
 /** null for what others wrote. */
-function userDataOf(metadata: Buffer): z.infer<typeof UserData> | null {
+function userDataOf(metadata: Buffer): UserData | null {
   try {
-    return UserData.parse(JSON.parse(String(AssignerProtocol.MemberMetadata.decode(metadata)?.userData)));
+    return UserData.parse(JSON.parse(String(MemberMetadata.decode(metadata)?.userData)));
   } catch {
     return null;
   }
@@ -76,4 +91,4 @@ function userDataOf(metadata: Buffer): z.infer<typeof UserData> | null {
 
 /** A member without partitions has no assignment at all. */
 const partitionsOf = (assignment: Buffer, topic: string): readonly number[] =>
-  assignment.length === 0 ? [] : (AssignerProtocol.MemberAssignment.decode(assignment)?.assignment[topic] ?? []);
+  assignment.length === 0 ? [] : (MemberAssignment.decode(assignment)?.assignment[topic] ?? []);

@@ -73,6 +73,22 @@ export class RecordQueue {
     if (next > from) this.#position = next;
   }
 
+  /**
+   * The partition is ours again, and this is what its group has committed by now. What this process has done meanwhile stays
+   * done, and what others have done is not handled here.
+   */
+  rejoin({ offset, ahead }: Commit): void {
+    for (const done of ahead) this.#doneBefore.add(done);
+    const isDone = (record: ConsumerRecord) =>
+      (record.unusable?.lastOffset ?? record.offset) < offset || this.#doneBefore.has(record.offset);
+    this.#waiting = this.#waiting.filter((record) => !isDone(record));
+    for (const entry of this.#inHand) entry.isDone ||= isDone(entry.record);
+    this.#shiftDone();
+    if (offset > this.#position) this.#position = offset;
+    this.#told = offset;
+    this.#hasNews = true;
+  }
+
   /** The next record to handle, now in hand; null when none may be started. */
   start(): InHand | null {
     const [record] = this.#waiting;
@@ -87,6 +103,10 @@ export class RecordQueue {
   finish(entry: InHand): void {
     entry.isDone = true;
     this.#hasNews = true;
+    this.#shiftDone();
+  }
+
+  #shiftDone(): void {
     while (this.#inHand[0]?.isDone) this.#inHand.shift();
   }
 }

@@ -3,6 +3,7 @@ import type { Kafka } from 'kafkajs';
 import type { TopicName } from '../../schemas/topics.ts';
 import type { Logger } from '../logger.ts';
 import { createAdmin, type KafkaAdmin } from './admin.ts';
+import type { Commit } from './commit.ts';
 import { lostAwaited } from './gap.ts';
 import {
   type FetchedBatch,
@@ -13,10 +14,11 @@ import {
   toConsumerRecords,
   whenAborted,
 } from './group-member.ts';
-import { OffsetCommitter } from './offset-committer.ts';
+import { type Commits, OffsetCommitter } from './offset-committer.ts';
 import type { AwaitedPartition, PartitionOwner } from './partition-owners.ts';
 import { type InHand, RecordQueue } from './record-queue.ts';
 import type { ConsumerRecord, Offsets, RecordSource, RunOptions } from './topic.ts';
+import { WorkAhead } from './work-ahead.ts';
 
 export interface RecordSourceOptions extends Partial<GroupSettings> {
   readonly kafka: Kafka;
@@ -28,6 +30,8 @@ export interface RecordSourceOptions extends Partial<GroupSettings> {
   readonly stallMs?: number;
   /** Whether records wait for an outage to end: then none of them finishes, and the source still counts as live. */
   readonly isWaiting?: () => boolean;
+  /** Bounds what is done and not committed, and tells about it. Standard: as many records as are handled at a time, for 5 s. */
+  readonly ahead?: WorkAhead;
   /** With `until`: told at every look what is still waited for that other members have. */
   readonly onOthers?: (partitions: readonly AwaitedPartition[]) => void;
   readonly log: Logger;
@@ -79,6 +83,8 @@ class KafkaRecordSource implements RecordSource {
 const windowPerSlot = 25;
 /** How long the last commits may take when a run ends; what is not committed then comes again. */
 const flushMs = 5_000;
+/** Without a commit for so long, nothing new is begun. */
+const aheadMs = 5_000;
 /** How often we ask how far the other members are. */
 const othersMs = 500;
 
@@ -91,10 +97,15 @@ class RecordRun {
   readonly #committer: OffsetCommitter;
   /** By partition; those whose position is still being looked up are absent. Their order is the order of service. */
   readonly #queues = new Map<number, RecordQueue>();
+  /** Those that were taken from us, with what is done in them: a new coordinator takes everything and gives it back. */
+  readonly #taken = new Map<number, RecordQueue>();
+  readonly #ahead: WorkAhead;
   readonly #done = Promise.withResolvers<void>();
   readonly #paused = new WeakSet<RecordQueue>();
   #assigned: readonly number[] = [];
   #othersDone: ReadonlySet<number> = new Set();
+  /** Kafka's id of the topic at the last assignment. */
+  #topicId: string | undefined;
   /** Counts the assignments, so that an answer that comes late can tell. */
   #assignment = 0;
   #inHand = 0;
@@ -113,10 +124,14 @@ class RecordRun {
     this.#member = member;
     this.#handle = handle;
     this.#options = options;
+    this.#ahead = settings.ahead ?? new WorkAhead({ records: settings.concurrency, ms: aheadMs });
     this.#committer = new OffsetCommitter(
-      (commits) => member.commit(settings.topic, commits),
+      (commits) => this.#commit(commits),
       member.fail,
-      () => this.#onProgress(),
+      () => {
+        this.#startMore();
+        this.#onProgress();
+      },
     );
   }
 
@@ -145,11 +160,13 @@ class RecordRun {
     if (this.#options.signal.aborted) return;
     this.#assignment += 1;
     this.#assigned = assignment.flatMap(({ partitions }) => partitions);
-    for (const partition of this.#queues.keys()) {
+    for (const [partition, queue] of this.#queues) {
       if (isSameMember && this.#assigned.includes(partition)) continue;
       this.#queues.delete(partition);
+      this.#taken.set(partition, queue);
       this.#committer.forget(partition);
     }
+    if (this.#committer.isIdle) this.#ahead.clear();
     for (const [partition, queue] of this.#queues) {
       this.#member.seek(topic, partition, queue.position);
     }
@@ -172,24 +189,42 @@ class RecordRun {
 
   /** Where the group is, or else where the topic begins. */
   async #begin(partitions: readonly number[], assignment: number): Promise<void> {
-    const { group, topic, concurrency } = this.#settings;
-    const [committed, { low, high }] = await Promise.all([
+    const { group, topic } = this.#settings;
+    const [committed, { low, high }, topicId] = await Promise.all([
       this.#admin.commits(group, topic),
       this.#admin.topicOffsets(topic),
+      this.#admin.topicId(topic),
     ]);
     if (assignment !== this.#assignment || this.#member.over.aborted) return;
+    // What is done in a topic that had this name before says nothing.
+    if (topicId !== this.#topicId) this.#taken.clear();
+    this.#topicId = topicId;
     for (const partition of partitions) {
       const [first, end] = [low.get(partition) ?? 0n, high.get(partition) ?? 0n];
       const wanted = committed.get(partition) ?? { offset: first, ahead: new Set<bigint>() };
       const isGone = wanted.offset < first || wanted.offset > end;
       if (isGone) this.#warnOfJump(partition, wanted.offset, first);
+      if (isGone || (this.#taken.get(partition)?.position ?? 0n) > end) this.#taken.delete(partition);
       const begin = isGone ? { offset: first, ahead: new Set<bigint>() } : wanted;
-      const window = windowPerSlot * concurrency;
-      this.#queues.set(partition, new RecordQueue(begin, window, this.#options.until?.get(partition)));
-      this.#member.seek(topic, partition, begin.offset);
-      this.#member.resume(topic, [partition]);
+      this.#take(partition, begin);
     }
+    this.#startMore();
     this.#onProgress();
+  }
+
+  /** Goes on where we were if the partition was ours before, or else where the group is. */
+  #take(partition: number, begin: Commit): void {
+    const { topic, concurrency } = this.#settings;
+    const known = this.#taken.get(partition);
+    const queue = known ?? new RecordQueue(begin, windowPerSlot * concurrency, this.#options.until?.get(partition));
+    this.#taken.delete(partition);
+    this.#queues.set(partition, queue);
+    this.#paused.delete(queue);
+    if (known) known.rejoin(begin);
+    this.#member.seek(topic, partition, queue.position);
+    this.#member.resume(topic, [partition]);
+    this.#throttle(partition, queue);
+    if (known) this.#onQueueChanged(partition, queue);
   }
 
   /** kafkajs went on elsewhere: back to where we were, unless that is gone from the topic. */
@@ -214,10 +249,15 @@ class RecordRun {
     return this.#options.signal.aborted || this.#member.over.aborted;
   }
 
+  #mayStart(): boolean {
+    const hasRoom = this.#inHand < this.#settings.concurrency && this.#ahead.hasRoom;
+    return hasRoom && !this.#isOver();
+  }
+
   /** Starts what may be started, a record of each partition in turn. */
   #startMore(): void {
     let idle = 0;
-    while (!this.#isOver() && this.#inHand < this.#settings.concurrency && idle < this.#queues.size) {
+    while (this.#mayStart() && idle < this.#queues.size) {
       const [[partition, queue] = []] = this.#queues;
       if (partition === undefined || !queue) return;
       this.#queues.delete(partition);
@@ -248,9 +288,22 @@ class RecordRun {
     this.#inHand -= 1;
     this.#movedAt = performance.now();
     queue.finish(entry);
-    if (this.#queues.get(partition) === queue) this.#onQueueChanged(partition, queue);
+    if (this.#queues.get(partition) === queue) {
+      this.#ahead.finish();
+      this.#onQueueChanged(partition, queue);
+    }
     this.#startMore();
     this.#onProgress();
+  }
+
+  async #commit(commits: Commits): Promise<void> {
+    try {
+      await this.#ahead.during(() => this.#member.commit(this.#settings.topic, commits));
+    } catch (error) {
+      // Its partitions were taken from us meanwhile, so no commit follows that could succeed.
+      if (this.#committer.isIdle) this.#ahead.clear();
+      throw error;
+    }
   }
 
   #onQueueChanged(partition: number, queue: RecordQueue): void {

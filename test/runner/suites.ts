@@ -16,6 +16,8 @@ export const fullNumbers: Readonly<Record<string, string>> = {
   FAULTS: 'full',
   /** Kills of the loader; of each other stage a quarter as many. */
   FAULT_KILLS: '200',
+  /** Kills of the broker, and of the fetcher, while 500 ids each are fetched. */
+  FETCH_KILLS: '6',
   /** How long each fault of the network lasts. */
   FAULT_SECONDS: '30',
   SOAK_MINUTES: '10',
@@ -44,6 +46,11 @@ export const suites: readonly Suite[] = [
     name: 'kills',
     files: ['test/faults/kills.test.ts', 'test/faults/crash-loop.test.ts', 'test/e2e/kill.test.ts'],
     touches: ['consumers/', 'producers/', 'pipeline/'],
+  },
+  {
+    name: 'requests-per-id',
+    files: ['test/faults/requests-per-id.test.ts'],
+    touches: ['lib/kafka/', 'consumers/movie-details.ts'],
   },
   {
     name: 'crash-points',

@@ -42,6 +42,22 @@ it('accepts a batch as one record, even if it begins before the first received o
   expect(queue.newlyDone()).toEqual(from(7n));
 });
 
+it('keeps what it has done and in hand when its partition comes back, and passes over what others have done meanwhile', () => {
+  const queue = new RecordQueue(from(0n), 10);
+  queue.receive(recordsAt([0, 1, 2, 3, 4, 5]), 6n);
+  const [first, second] = [queue.start(), queue.start(), queue.start()];
+  if (second) queue.finish(second);
+  // The others have done 0 and 4; 1 is done here, 2 still in hand.
+  queue.rejoin(from(1n, 4n));
+  expect(queue.newlyDone()).toEqual(from(2n, 4n));
+  const rest = [queue.start(), queue.start(), queue.start()].map((entry) => entry?.record.offset);
+  expect(rest).toEqual([3n, 5n, undefined]);
+  if (first) queue.finish(first);
+  expect(queue.doneUpTo).toBe(2n);
+  queue.rejoin(from(9n));
+  expect([queue.position, queue.newlyDone()]).toEqual([9n, from(9n)]);
+});
+
 it('never calls done what is not, nor lets more than a window of finished records lie ahead', () => {
   const gaps = fc.array(fc.integer({ min: 1, max: 4 }), { maxLength: 30 });
   const picks = fc.array(fc.nat(), { maxLength: 60 });

@@ -8,6 +8,8 @@ const popular = { files: ['test/unit/producers/popular.test.ts'] };
 const queue = { files: ['test/integration/kafka/record-queue.test.ts'] };
 const tmdb = 'lib/tmdb/client.ts';
 
+const ahead = { files: ['test/unit/lib/kafka/work-ahead.test.ts'] };
+
 /** From an id to its answer in the topic: done when it is published, and a token for every request. */
 export const fetcherMutants: readonly Mutant[] = [
   {
@@ -212,5 +214,19 @@ export const fetcherMutants: readonly Mutant[] = [
     find: 'if (!(error instanceof Error && isOutage(error))) throw error;',
     replace: 'if (!(error instanceof Error && isOutage(error) && failures < 1)) throw error;',
     tests: { files: ['test/unit/pipeline/repeat.test.ts'] },
+  },
+  {
+    name: 'fetcher: it begins more although a commit failed',
+    file: 'lib/kafka/work-ahead.ts',
+    find: 'this.#failure = messageOf(error);',
+    replace: '',
+    tests: ahead,
+  },
+  {
+    name: 'fetcher: it begins more however much is not committed',
+    file: 'lib/kafka/work-ahead.ts',
+    find: 'this.records < this.#limits.records && ',
+    replace: '',
+    tests: ahead,
   },
 ];

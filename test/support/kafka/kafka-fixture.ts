@@ -133,9 +133,9 @@ export class KafkaFixture implements AsyncDisposable {
     return this.write(topics.rawMovies, messages, Math.ceil(5_000_000 / Math.max(bytes, 200_000)));
   }
 
-  /** Publishes ids of the sandbox's popular list, from the place `from` on. */
-  publishIds(count: number, from = 0): Promise<void> {
-    const catalogue = new GeneratedCatalogue({ seed: 1, movies: sandboxMovies });
+  /** Publishes ids of the sandbox's popular list, from the place `from` on. @param movies of the sandbox. */
+  publishIds(count: number, from = 0, movies = sandboxMovies): Promise<void> {
+    const catalogue = new GeneratedCatalogue({ seed: 1, movies });
     const asked = { reason: 'manual', page: null, rank: null, requestedAt: new Date() } as const;
     const ids = Array.from({ length: count }, (_, index) => catalogue.idAtRank(from + index));
     return this.write(
