@@ -1,0 +1,18 @@
+import { afterAll, beforeAll, describe, it } from 'vitest';
+import { pairsWith } from '../support/processes/command-pairs.ts';
+import { PairRunner } from '../support/processes/pair-runner.ts';
+
+describe('run --once beside every other command', () => {
+  let runner: PairRunner;
+
+  beforeAll(async () => {
+    runner = await PairRunner.open();
+  });
+  afterAll(() => runner[Symbol.asyncDispose]());
+
+  it.each(
+    pairsWith('run --once --pages 1').map((pair) => [pair.map(({ name }) => name).join(' beside '), pair] as const),
+  )('ends or waits with a reason: %s', (_, pair) => runner.run(pair));
+
+  it('leaves Kafka and BRONZE as they should be', () => runner.audit());
+});
