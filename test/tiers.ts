@@ -7,6 +7,8 @@ export const reportFile = process.env['TEST_REPORT'];
 /** Test files that run in `test:full` only. Single tests of other files carry the tag `full` instead. */
 export const filesOfFullTier: readonly string[] = [
   'test/contract/snowflake-replay.test.ts',
+  'test/e2e/pairs-equals.test.ts',
+  'test/e2e/pairs-run-once.test.ts',
   'test/e2e/recorded.test.ts',
   'test/e2e/snowflake-replay.test.ts',
   'test/faults/audit.test.ts',

@@ -4,7 +4,6 @@ import type { TopicName } from '../../schemas/topics.ts';
 import type { Logger } from '../logger.ts';
 import { createAdmin, type KafkaAdmin } from './admin.ts';
 import type { Commit } from './commit.ts';
-import { lostAwaited } from './gap.ts';
 import {
   type FetchedBatch,
   type GroupSettings,
@@ -14,6 +13,7 @@ import {
   toConsumerRecords,
   whenAborted,
 } from './group-member.ts';
+import { leftOf } from './left-of-group.ts';
 import { type Commits, OffsetCommitter } from './offset-committer.ts';
 import type { AwaitedPartition, PartitionOwner } from './partition-owners.ts';
 import { type InHand, RecordQueue } from './record-queue.ts';
@@ -30,6 +30,8 @@ export interface RecordSourceOptions extends Partial<GroupSettings> {
   readonly stallMs?: number;
   /** Whether records wait for an outage to end: then none of them finishes, and the source still counts as live. */
   readonly isWaiting?: () => boolean;
+  /** How often (ms) to ask whether the topic is still the one that we began with. Standard: 30 s. */
+  readonly topicIdEveryMs?: number;
   /** Bounds what is done and not committed, and tells about it. Standard: as many records as are handled at a time, for 5 s. */
   readonly ahead?: WorkAhead;
   /** With `until`: told at every look what is still waited for that other members have. */
@@ -142,6 +144,7 @@ class RecordRun {
     signal.addEventListener('abort', stop, { once: true });
     stop();
     if (until) void this.#watchOthers(until).catch(this.#member.fail);
+    void this.#watchTopicId().catch(this.#member.fail);
     await Promise.race([this.#done.promise, whenAborted(this.#member.over)]);
     signal.removeEventListener('abort', stop);
     await this.#committer.flush(flushMs);
@@ -162,11 +165,9 @@ class RecordRun {
     this.#assigned = assignment.flatMap(({ partitions }) => partitions);
     for (const [partition, queue] of this.#queues) {
       if (isSameMember && this.#assigned.includes(partition)) continue;
-      this.#queues.delete(partition);
+      this.#drop(partition);
       this.#taken.set(partition, queue);
-      this.#committer.forget(partition);
     }
-    if (this.#committer.isIdle) this.#ahead.clear();
     for (const [partition, queue] of this.#queues) {
       this.#member.seek(topic, partition, queue.position);
     }
@@ -187,6 +188,26 @@ class RecordRun {
     this.#startMore();
   }
 
+  /** kafkajs reads on in a topic that was created again; all that was known of the one before is wrong in it. */
+  async #watchTopicId(): Promise<void> {
+    const { topic, topicIdEveryMs = 30_000 } = this.#settings;
+    const { over } = this.#member;
+    while (!over.aborted) {
+      await delay(topicIdEveryMs, undefined, { signal: over, ref: false }).catch(() => {});
+      if (this.#isOver() || this.#topicId === undefined) continue;
+      if ((await this.#admin.topicId(topic)) === this.#topicId) continue;
+      const partitions = [...this.#queues.keys()];
+      for (const partition of partitions) this.#drop(partition);
+      if (partitions.length > 0) await this.#begin(partitions, this.#assignment);
+    }
+  }
+
+  #drop(partition: number): void {
+    this.#queues.delete(partition);
+    this.#committer.forget(partition);
+    if (this.#committer.isIdle) this.#ahead.clear();
+  }
+
   /** Where the group is, or else where the topic begins. */
   async #begin(partitions: readonly number[], assignment: number): Promise<void> {
     const { group, topic } = this.#settings;
@@ -196,12 +217,14 @@ class RecordRun {
       this.#admin.topicId(topic),
     ]);
     if (assignment !== this.#assignment || this.#member.over.aborted) return;
-    // What is done in a topic that had this name before says nothing.
-    if (topicId !== this.#topicId) this.#taken.clear();
+    // What is done and committed in a topic that had this name before says nothing.
+    const isAnother = this.#topicId !== undefined && topicId !== this.#topicId;
+    if (isAnother) this.#taken.clear();
     this.#topicId = topicId;
     for (const partition of partitions) {
       const [first, end] = [low.get(partition) ?? 0n, high.get(partition) ?? 0n];
-      const wanted = committed.get(partition) ?? { offset: first, ahead: new Set<bigint>() };
+      const nothing = { offset: first, ahead: new Set<bigint>() };
+      const wanted = isAnother ? nothing : (committed.get(partition) ?? nothing);
       const isGone = wanted.offset < first || wanted.offset > end;
       if (isGone) this.#warnOfJump(partition, wanted.offset, first);
       if (isGone || (this.#taken.get(partition)?.position ?? 0n) > end) this.#taken.delete(partition);
@@ -356,29 +379,3 @@ class RecordRun {
     }
   }
 }
-
-/**
- * Per partition how many offsets below its end the group still needs. Those are absent of which it needs nothing: committed, or
- * gone from the topic. @throws GapError when the topic ends before that, KafkaError when Kafka cannot be asked.
- */
-async function leftOf(
-  admin: KafkaAdmin,
-  group: string,
-  topic: TopicName,
-  ends: Offsets,
-): Promise<ReadonlyMap<number, bigint>> {
-  const [committed, { low, high }] = await Promise.all([
-    admin.committedOffsets(group, topic),
-    admin.topicOffsets(topic),
-  ]);
-  const left = new Map<number, bigint>();
-  for (const [partition, end] of ends) {
-    const [next, first, last] = [committed, low, high].map((offsets) => offsets.get(partition) ?? 0n) as Triple;
-    if (next >= end || first >= end) continue;
-    if (last < end) throw lostAwaited(topic, partition, end, last);
-    left.set(partition, first > next ? end - first : end - next);
-  }
-  return left;
-}
-
-type Triple = [bigint, bigint, bigint];

@@ -116,6 +116,16 @@ export const suites: readonly Suite[] = [
     touches: ['cli.ts', 'commands/', 'pipeline/', 'sandbox/'],
   },
   {
+    name: 'pairs-equals',
+    files: ['test/e2e/pairs-equals.test.ts'],
+    touches: ['cli.ts', 'commands/', 'pipeline/', 'consumers/'],
+  },
+  {
+    name: 'pairs-run-once',
+    files: ['test/e2e/pairs-run-once.test.ts'],
+    touches: ['cli.ts', 'commands/', 'pipeline/', 'consumers/'],
+  },
+  {
     name: 'containers',
     script: ['test:containers'],
     touches: [

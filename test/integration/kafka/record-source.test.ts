@@ -37,6 +37,14 @@ const isAheadCommitted = async (group: string, topic: string, offset: bigint): P
   await using admin = await createAdmin(kafka);
   return (await admin.commits(group, topic)).get(0)?.ahead.has(offset) ?? false;
 };
+/** Deletes it and makes it anew, with no records. */
+const recreate = async (topic: TopicName, partitions = 1): Promise<void> => {
+  await withAdmin(kafka, async (admin) => {
+    await admin.deleteTopics({ topics: [topic] });
+    await vi.waitUntil(async () => !(await admin.listTopics()).includes(topic), { timeout: 20_000, interval: 50 });
+  });
+  await makeTopic(kafka, topic, { partitions });
+};
 const collect = () => {
   const records: ConsumerRecord[] = [];
   return { records, handle: async (record: ConsumerRecord) => void records.push(record) };
@@ -294,14 +302,28 @@ describe('a record source', () => {
         timeout: 30_000,
       },
     );
-    await withAdmin(kafka, async (admin) => {
-      await admin.deleteTopics({ topics: [topic] });
-      await vi.waitUntil(async () => !(await admin.listTopics()).includes(topic), { timeout: 20_000, interval: 50 });
-    });
-    await makeTopic(kafka, topic, { partitions: 2 });
+    await recreate(topic, 2);
     for (const result of await failed) {
       expect(result).toMatchObject({ status: 'rejected', reason: { message: expect.stringMatching(/topic/) } });
     }
+  });
+
+  it('reads a topic that is created again while it runs from its first record', async () => {
+    const topic = await createTopic(kafka);
+    const group = uniqueName('group');
+    await write(kafka, topic, numbers(5));
+    const [stop, { records, handle }] = [new AbortController(), collect()];
+    const running = createRecordSource({
+      ...{ kafka, topic, group, concurrency: 4, log: silent, topicIdEveryMs: 500 },
+    }).run(handle, { signal: stop.signal });
+    await vi.waitUntil(() => records.length === 5, { timeout: 20_000 });
+    await recreate(topic);
+    await write(kafka, topic, ['a', 'b']);
+    await vi.waitUntil(() => records.length === 7, { timeout: 30_000 });
+    stop.abort();
+    await running;
+    expect(valuesOf(records)).toEqual([...numbers(5), 'a', 'b']);
+    expect(await committed(group, topic)).toEqual(new Map([[0, 2n]]));
   });
 
   it('begins at what is left when what the group wanted was deleted', async () => {

@@ -1,5 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'vitest';
+import { systemClock } from '../../../lib/clock.ts';
+import { openDuckDbReader } from '../../../lib/warehouse/duckdb/reader.ts';
 import type { Sandbox } from '../../../sandbox/server.ts';
 import { topics } from '../../../schemas/topics.ts';
 import { type KafkaFixture, openWithSandbox } from '../kafka/kafka-fixture.ts';
@@ -12,6 +14,9 @@ const boundMs = 240_000;
 const atWorkMs = 5_000;
 /** A command that ends by itself and takes longer has written something by then: what it does or what it waits for. */
 const silentMs = 45_000;
+
+/** Published answers are about movies beyond this one; the sandbox's ids are smaller. */
+const firstMovie = 2_000_000_000;
 
 /** One Kafka, one sandbox and one warehouse for pair after pair, each with new work of every kind. */
 export class PairRunner implements AsyncDisposable {
@@ -56,11 +61,16 @@ export class PairRunner implements AsyncDisposable {
     }
   }
 
-  /** All that the pairs did to Kafka and BRONZE is as it should be. */
-  async audit(): Promise<void> {
+  /** Every answer that was published for the pairs is in BRONZE exactly once, whoever loaded it. */
+  async expectAllLoaded(): Promise<void> {
     const rest = this.#start(['load', '--once']);
     expect(await rest.endsWithin(boundMs)).toMatchObject({ code: 0 });
-    await this.#fixture.audit();
+    const { duckdbPath: path } = this.#fixture;
+    await using reader = await openDuckDbReader({ path, lockWaitMs: 10_000, clock: systemClock });
+    const sql = `select cast(count(*) as int) as rows, cast(count(distinct movie_id) as int) as movies
+      from bronze.raw_movies where movie_id > ${firstMovie} and movie_id <= ${firstMovie + 10 * (this.#pairs + 1)}`;
+    const loaded = 10 * this.#pairs;
+    expect(await reader.query(sql)).toEqual([{ rows: loaded, movies: loaded }]);
   }
 
   /** Ids to fetch, answers to load, and a record to park. */
@@ -68,7 +78,7 @@ export class PairRunner implements AsyncDisposable {
     const from = 20 + this.#pairs * 5;
     this.#pairs += 1;
     await this.#fixture.publishIds(5, from % 380);
-    await this.#fixture.publish(10, { from: 1_000_000 + this.#pairs * 10 });
+    await this.#fixture.publish(10, { from: firstMovie + this.#pairs * 10 });
     await this.#fixture.write(topics.rawMovies, [{ key: '7', value: 'no record of ours' }]);
   }
 
