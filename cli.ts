@@ -11,9 +11,11 @@ import { asFileError } from './lib/file-error.ts';
 import { Health } from './lib/health.ts';
 import { createLogger } from './lib/logger.ts';
 import { createMetrics } from './lib/metrics.ts';
+import { placesOf, preparePlaces, withSetting } from './lib/places.ts';
 import { createProgress, noProgress, type Progress } from './lib/progress.ts';
 import { scrub } from './lib/secret.ts';
 import { shutdownSignal } from './lib/shutdown.ts';
+import { guardStandardStreams } from './lib/standard-output.ts';
 import packageJson from './package.json' with { type: 'json' };
 
 const { version } = packageJson;
@@ -68,7 +70,9 @@ async function run(command: Command, values: Values, positionals: readonly strin
   dropSecrets(environment);
   refuseForeignFolder(config.dataDir);
   const isService = command.isService?.(values) ?? false;
-  const log = createLogger(config.logLevel ?? command.logLevel ?? (isService ? 'info' : 'warn'), config.secrets);
+  const metrics = createMetrics(version);
+  const level = config.logLevel ?? command.logLevel ?? (isService ? 'info' : 'warn');
+  const log = createLogger(level, config.secrets, () => metrics.logLinesLost.inc());
   const signal = shutdownSignal(config.drainTimeoutMs, (text) =>
     isService ? log.info(text) : process.stderr.write(`\n${text}\n`),
   );
@@ -76,12 +80,13 @@ async function run(command: Command, values: Values, positionals: readonly strin
   const shown = () =>
     values['json'] ? { ...noProgress, wait: logged.wait } : createProgress(process.stderr, systemClock);
   using progress = isService ? logged : shown();
-  const metrics = createMetrics(version);
   try {
+    preparePlaces(placesOf(config, command.writes));
     const health = new Health(systemClock);
     return await command.run({ config, log, progress, signal, metrics, health }, values, positionals);
   } catch (thrown) {
-    const error = asFileError(firstOf(thrown));
+    const first = asFileError(firstOf(thrown));
+    const error = first instanceof IngestError ? withSetting(first, config) : first;
     // A service that is told to stop while it starts has nothing to drain.
     if (error === signal.reason && isService) return ExitCode.done;
     if (error === signal.reason) throw error;
@@ -100,9 +105,10 @@ const firstOf = (error: unknown): unknown => (error instanceof SuppressedError ?
 const inspectable = (error: unknown): string =>
   error instanceof Error ? (error.stack ?? error.message) : String(error);
 
+guardStandardStreams();
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
-  process.stderr.write(`${messageOf(error)}\n`);
+  process.stderr.write(`${messageOf(error).split('\n').map(escapeControls).join('\n')}\n`);
   process.exitCode = error instanceof IngestError ? error.exitCode : ExitCode.failed;
 }

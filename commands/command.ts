@@ -3,6 +3,7 @@ import type { Config } from '../lib/config.ts';
 import { UsageError } from '../lib/errors.ts';
 import { escapeControls } from '../lib/escape-controls.ts';
 import { type Gap, parseGap } from '../lib/kafka/gap.ts';
+import type { Written } from '../lib/places.ts';
 import { parseDuration } from '../lib/units.ts';
 import type { Context } from '../pipeline/platform.ts';
 
@@ -21,6 +22,8 @@ export interface Command {
   isService?(values: Values): boolean;
   /** Whether it asks no warehouse anything: then it needs no account and no credentials of one. */
   isOffline?(values: Values): boolean;
+  /** What it writes on this machine: tried before it starts. */
+  readonly writes: readonly Written[];
   /** How much is logged when LOG_LEVEL is not set; the standard is `info` for a service and `warn` for the others. */
   readonly logLevel?: NonNullable<Config['logLevel']>;
   /** @returns the exit code. @throws IngestError with one. */

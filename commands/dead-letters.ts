@@ -41,6 +41,7 @@ purge     closes letters without sending anything back; without --yes it only li
   --max-replays N  refuses records that were already sent back N times (default ${standardMaxReplays})
 
 Closing a letter removes it from the list and deletes nothing: the topic keeps every record for KAFKA_RAW_RETENTION.`,
+  writes: ['broker'],
   options: {
     reason: { type: 'string' },
     topic: { type: 'string' },

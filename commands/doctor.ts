@@ -6,9 +6,11 @@ export const doctor: Command = {
   summary: 'try everything that a run needs and say what is wrong',
   help: `usage: doctor [--json]
 
-Tries Node, dbt, the data folder, Kafka, its topics, the warehouse, the token bucket and TMDb (one request) with the
-settings of now, and changes nothing. Exit code 1 when something is wrong; a warning loses nothing and is none.`,
+Tries Node, dbt, each place that is written, Kafka, its topics, the warehouse, the token bucket and TMDb (one request) with
+the settings of now. Creates missing folders, and changes nothing else. Exit code 1 when something is wrong; a warning
+loses nothing and is none.`,
   options: jsonOption,
+  writes: [],
   logLevel: 'silent',
   run: async (context, values) => {
     const findings = await examine(context);

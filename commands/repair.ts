@@ -1,6 +1,7 @@
 import { ExitCode } from '../lib/errors.ts';
 import { openPlatform } from '../pipeline/platform.ts';
 import { type Repaired, repair as repairRecords } from '../pipeline/repair.ts';
+import { throwIfNoCopy } from '../pipeline/transform.ts';
 import { topics } from '../schemas/topics.ts';
 import { type Command, jsonOption, print } from './command.ts';
 
@@ -23,12 +24,14 @@ machine with a wrong clock finds nothing, or the wrong records.
 
   --dry-run   changes nothing; shows what it would do`,
   options: { 'dry-run': { type: 'boolean' }, ...jsonOption },
+  writes: ['broker', 'work files', 'warehouse'],
   run: async (context, values) => {
     const isDryRun = values['dry-run'] === true;
     await using platform = openPlatform(context, { mayJoinBroker: true });
     const repaired = await repairRecords(platform, context, { isDryRun });
     context.progress[Symbol.dispose]();
     print(values, { ...repaired, isDryRun }, () => textOf(repaired, isDryRun));
+    throwIfNoCopy(context);
     return ExitCode.done;
   },
 };

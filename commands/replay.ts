@@ -40,6 +40,7 @@ ${selectionHelp}
     ...gapOption,
     ...jsonOption,
   },
+  writes: ['broker', 'work files'],
   takesPositionals: true,
   run: async (context, values, [what, ...rest]) => {
     const subcommand = what !== undefined && Object.hasOwn(words, what) ? words[what] : undefined;

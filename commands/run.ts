@@ -2,6 +2,7 @@ import { ExitCode, UsageError } from '../lib/errors.ts';
 import { formatReport } from '../pipeline/report.ts';
 import { runOnce } from '../pipeline/run-once.ts';
 import { services } from '../pipeline/services.ts';
+import { throwIfNoCopy } from '../pipeline/transform.ts';
 import { type Command, intervalOf, jsonOption, pagesOf, print } from './command.ts';
 
 /** 12 pages are 240 movies: about a minute at 40 requests in 10 s. */
@@ -32,6 +33,7 @@ used or the list was out; the other stages still run.
     'full-refresh': { type: 'boolean' },
     ...jsonOption,
   },
+  writes: ['broker', 'work files', 'warehouse'],
   isService: (values) => !values['once'],
   run: async (context, values) => {
     const pages = pagesOf(values, standardPages);
@@ -47,6 +49,7 @@ used or the list was out; the other stages still run.
     const report = await runOnce(context, { pages, fullRefresh: values['full-refresh'] === true });
     context.progress[Symbol.dispose]();
     print(values, report, () => formatReport(report));
+    throwIfNoCopy(context);
     return report.walk.pagesRead > 0 ? ExitCode.done : ExitCode.failed;
   },
 };

@@ -19,6 +19,7 @@ not), or SANDBOX_MOVIES invented ones from SANDBOX_SEED. GET /sandbox/stats tell
   --version N        of the invented movies: a higher one has newer numbers for a share of them, standard 0
 
 To use it:  TMDB_BASE_URL=http://127.0.0.1:8080/3 TMDB_TOKEN=anything npm start`,
+  writes: [],
   options: {
     host: { type: 'string' },
     port: { type: 'string' },

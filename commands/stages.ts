@@ -3,7 +3,7 @@ import { openPlatform } from '../pipeline/platform.ts';
 import { scheduleOnce } from '../pipeline/schedule.ts';
 import { services } from '../pipeline/services.ts';
 import { endsOf, fetchGenres, fetchMovies, loadBronze, walkPopular } from '../pipeline/stages.ts';
-import { transform as runTransform } from '../pipeline/transform.ts';
+import { transform as runTransform, throwIfNoCopy } from '../pipeline/transform.ts';
 import { topics as topicNames } from '../schemas/topics.ts';
 import { type Command, gapOption, gapsOf, intervalOf, jsonOption, pagesOf, print, type Values } from './command.ts';
 
@@ -18,6 +18,7 @@ genres    publishes the genre list to tmdb.raw-genres, unless it is fresh
   --pages N|all   pages of the popular list, 20 movies each (standard all)
   --every TIME    do it now and again every TIME (such as 6h) until it is stopped`,
   options: { pages: { type: 'string' }, every: { type: 'string' }, ...jsonOption },
+  writes: ['broker'],
   takesPositionals: true,
   isService: (values) => values['every'] !== undefined,
   run: async (context, values, [what]) => {
@@ -59,6 +60,7 @@ Reads tmdb.movie-ids, asks TMDb, publishes the answers to tmdb.raw-movies. Runs 
 
   --once   end when every id of now is fetched or parked`,
   options: { ...once, ...jsonOption },
+  writes: ['broker'],
   isService: unlessOnce,
   run: async (context, values) => {
     if (!values['once']) {
@@ -86,6 +88,7 @@ loaded and are gone from Kafka end it with exit code 1, and the message names th
   --accept-gap GAP   continue without the lost records in this range of offsets, as in the error message; the ledger
                      keeps a line of it`,
   options: { ...once, ...gapOption, ...jsonOption },
+  writes: ['broker', 'warehouse'],
   isService: unlessOnce,
   run: async (context, values) => {
     const acceptedGaps = gapsOf(values);
@@ -111,11 +114,13 @@ Runs dbt build, unless BRONZE has not moved since the last run that succeeded.
   --full-refresh  build SILVER and GOLD from scratch, from all of BRONZE
   --force         run even when BRONZE has not moved`,
   options: { 'full-refresh': { type: 'boolean' }, force: { type: 'boolean' }, ...jsonOption },
+  writes: ['work files', 'warehouse'],
   run: async (context, values) => {
     const options = { fullRefresh: values['full-refresh'] === true, force: values['force'] === true };
     const result = await runTransform(context, options);
     const skipped = result.skipped ? 'BRONZE has not moved since the last run: nothing to do; in it, ' : '';
     print(values, result, `${skipped}${result.testsPassed} tests passed, ${result.testsWarned} warned`);
+    throwIfNoCopy(context);
     return ExitCode.done;
   },
 };
@@ -130,11 +135,13 @@ Runs until it is stopped; the exit code is 1 when the last run had failed.
 
   --once   one round now; exit code 1 when dbt failed, 4 when a source is stale`,
   options: once,
+  writes: ['work files', 'warehouse'],
   isService: unlessOnce,
   run: async (context, values) => {
     if (!values['once']) return (await services.schedule(context)) ? ExitCode.done : ExitCode.failed;
     const { outcome, isFresh } = await scheduleOnce(context);
     if (outcome === 'failed') return ExitCode.failed;
+    throwIfNoCopy(context);
     return isFresh ? ExitCode.done : ExitCode.stale;
   },
 };

@@ -17,6 +17,7 @@ is missing, or would lose records as it is set.
   --apply   create the topics that are missing, set the settings that are wrong, add partitions that are missing. Never
             shortens a retention, adds no partitions to the ids topic and no replicas: says how that is done`,
   options: { apply: { type: 'boolean' }, ...jsonOption },
+  writes: ['broker'],
   run: async (context, values) => {
     await using platform = openPlatform(context, { mayJoinBroker: true, topics: 'leave' });
     const { admin } = await platform.kafka();

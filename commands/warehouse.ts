@@ -17,6 +17,7 @@ migrate    creates missing tables and columns of BRONZE, in DuckDB or in Snowfla
 
 ${provisionHelp}`,
   options: { ...provisionOptions, ...jsonOption },
+  writes: [],
   takesPositionals: true,
   isOffline: (values) => values['print'] === true,
   run: async (context, values, [what, ...rest]) => {

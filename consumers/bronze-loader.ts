@@ -125,6 +125,8 @@ class BronzeLoader implements PartitionHandler {
   /** The flush under way; never rejects: what failed for good is in `failure`. */
   #flushing: Promise<void> = Promise.resolve();
   #ageTimer: AbortController | undefined;
+  /** The message of the outage that was logged last; null while the warehouse takes batches. */
+  #outage: string | null = null;
   failure: unknown;
 
   constructor(ports: BronzeLoaderPorts, { limits, signal }: BronzeLoaderOptions) {
@@ -287,6 +289,7 @@ class BronzeLoader implements PartitionHandler {
     const loaded = await this.#append(taken);
     // crash point: loader.committed
     this.#ports.onAvailable?.(true);
+    this.#outage = null;
     for (const { partition, nextOffset } of loaded) {
       this.#awaited.note(partition.topic, partition.topicId, partition.partition, nextOffset);
     }
@@ -337,7 +340,10 @@ class BronzeLoader implements PartitionHandler {
   async #waitAfter(error: unknown, tries: number): Promise<void> {
     const waitMs = Math.round(fullJitter(tries - 1, backoff, this.#ports.random));
     this.#ports.onAvailable?.(false);
-    this.#ports.log.warn({ tries, waitMs, error: messageOf(error) }, 'the warehouse is out of reach, trying again');
+    const text = messageOf(error);
+    const level = text === this.#outage ? 'debug' : 'warn';
+    this.#outage = text;
+    this.#ports.log[level]({ tries, waitMs, error: text }, 'the warehouse is out of reach, trying again');
     // Told to stop, it tries once more and leaves: what it could not load is still in the topic.
     await this.#ports.clock.sleep(waitMs, this.#stop).catch(() => {});
   }

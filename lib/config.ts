@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { lstatSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { cleartextMistakes } from './cleartext.ts';
@@ -18,8 +18,9 @@ import {
   skips,
   tmdbUrl,
 } from './config-fields.ts';
-import { UsageError } from './errors.ts';
+import { messageOf, UsageError } from './errors.ts';
 import type { Skip } from './kafka/batches/skip.ts';
+import { type PathKind, pathMistake, pathSettings, readSmallFile } from './path-settings.ts';
 import { type Secret, secretsOfUrl } from './secret.ts';
 import {
   type SnowflakeNames,
@@ -33,6 +34,10 @@ import {
 import type { RateLimit } from './token-bucket/token-bucket.ts';
 import { parseDuration, parseRate } from './units.ts';
 import type { SnowflakeSettings } from './warehouse/snowflake/session.ts';
+
+const pathFields = Object.fromEntries(
+  Object.keys(pathSettings).map((name) => [name, z.string().min(1).optional()]),
+) as Record<keyof typeof pathSettings, z.ZodOptional<z.ZodString>>;
 
 /** Everything that can be set; the README's table follows this order. */
 const Environment = z
@@ -58,8 +63,6 @@ const Environment = z
     KAFKA_RAW_RETENTION: duration('180d'),
     KAFKA_SKIP_OFFSETS: skips,
     WAREHOUSE: z.enum(['duckdb', 'snowflake']).default('duckdb'),
-    DUCKDB_PATH: z.string().min(1).optional(),
-    DUCKDB_GOLD_PATH: z.string().min(1).optional(),
     DUCKDB_LOCK_WAIT: duration('2m'),
     ...snowflakeFields,
     LOAD_MAX_ROWS: count(20_000),
@@ -69,8 +72,7 @@ const Environment = z
     HTTP_LISTEN: parsedBy(parseListen, '127.0.0.1:9464').optional(),
     DRAIN_TIMEOUT: duration('25s'),
     ALLOW_CLEARTEXT_TO: list.default([]),
-    DATA_DIR: z.string().min(1).optional(),
-    SANDBOX_CATALOGUE: z.string().min(1).optional(),
+    ...pathFields,
     SANDBOX_MOVIES: count(10_000),
     SANDBOX_SEED: z.coerce.number().int().default(1),
     LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).optional(),
@@ -82,8 +84,10 @@ const Environment = z
     }
     for (const [name, text] of cleartextMistakes(env)) mistake(name, text);
     if (env.WAREHOUSE === 'snowflake') for (const [name, text] of snowflakeMistakes(env)) mistake(name, text);
-    if (env.SANDBOX_CATALOGUE && !existsSync(env.SANDBOX_CATALOGUE)) {
-      mistake('SANDBOX_CATALOGUE', `there is no file ${resolve(env.SANDBOX_CATALOGUE)}`);
+    for (const [name, kind] of Object.entries(pathSettings) as [keyof typeof pathSettings, PathKind][]) {
+      const path = env[name];
+      const text = path === undefined ? null : pathMistake(kind, path);
+      if (text !== null) mistake(name, text);
     }
     if (Boolean(env.KAFKA_USERNAME) !== Boolean(env.KAFKA_PASSWORD)) {
       mistake('KAFKA_USERNAME', 'KAFKA_USERNAME and KAFKA_PASSWORD go together');
@@ -161,7 +165,13 @@ export interface Config {
 }
 
 /** What may also be given as `NAME_FILE`, a file with the value in it: what containers' secrets are. */
-const secretNames = ['TMDB_TOKEN', 'TMDB_API_KEY', 'KAFKA_PASSWORD', 'TOKEN_BUCKET_URL', ...snowflakeSecrets] as const;
+export const secretNames = [
+  'TMDB_TOKEN',
+  'TMDB_API_KEY',
+  'KAFKA_PASSWORD',
+  'TOKEN_BUCKET_URL',
+  ...snowflakeSecrets,
+] as const;
 
 /**
  * The only reader of the environment. An empty variable counts as not set.
@@ -172,10 +182,11 @@ export function loadConfig(environment: NodeJS.ProcessEnv): Config {
   const { set, mistakes } = withSecretFiles(given);
   const parsed = Environment.safeParse(set);
   if (!parsed.success) {
-    mistakes.push(...parsed.error.issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`));
+    mistakes.push(...parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`));
   }
   if (!parsed.success || mistakes.length > 0) {
-    throw new UsageError(`the environment has ${mistakes.length} mistake(s):\n${mistakes.join('\n')}`);
+    const text = mistakes.length === 1 ? ` ${mistakes[0]}` : mistakes.map((mistake) => `\n  ${mistake}`).join('');
+    throw new UsageError(`the environment has ${mistakes.length} mistake(s):${text}`);
   }
   const settings = fromEnvironment(parsed.data);
   return Object.freeze({ ...settings, childEnvironment: childEnvironment(environment, settings.dataDir) });
@@ -188,13 +199,12 @@ function withSecretFiles(given: Record<string, string | undefined>) {
   for (const name of secretNames) {
     const file = given[`${name}_FILE`];
     if (file === undefined) continue;
-    if (given[name] !== undefined) mistakes.push(`  ${name}: give ${name} or ${name}_FILE, not both`);
+    if (given[name] !== undefined) mistakes.push(`${name}: give ${name} or ${name}_FILE, not both`);
     try {
       // An empty file is a secret that was not given: a container has the file whether or not there is a value.
-      set[name] = readFileSync(file, 'utf8').trim() || undefined;
+      set[name] = readSmallFile(file).trim() || undefined;
     } catch (error) {
-      // Not the path: somebody may have put the secret itself there.
-      mistakes.push(`  ${name}_FILE: cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`);
+      mistakes.push(`${name}_FILE: ${messageOf(error)}`);
     }
   }
   return { set, mistakes };
@@ -207,10 +217,13 @@ export function dropSecrets(environment: NodeJS.ProcessEnv): void {
 
 /**
  * The environment with the variables of our own `.env` beneath it: what is really set wins. The `.env` of the folder that we are called
- * from is not read: it may be anybody's, and could send the token elsewhere.
+ * from is not read: it may be anybody's, and could send the token elsewhere. @throws UsageError for a `.env` that is no file.
  */
 export function readEnvironment(dotEnvFile = join(import.meta.dirname, '..', '.env')): NodeJS.ProcessEnv {
-  if (existsSync(dotEnvFile)) process.loadEnvFile(dotEnvFile);
+  if (!lstatSync(dotEnvFile, { throwIfNoEntry: false })) return process.env;
+  const mistake = pathMistake('file to read', dotEnvFile);
+  if (mistake !== null) throw new UsageError(mistake);
+  process.loadEnvFile(dotEnvFile);
   return process.env;
 }
 

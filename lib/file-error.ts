@@ -6,10 +6,13 @@ export class FileError extends IngestError {
   readonly retriable = false;
   /** The error code of the operating system, such as ENOSPC. */
   readonly code: string;
+  /** The file or folder, where the error names one. */
+  readonly path: string | undefined;
 
-  constructor(code: string, message: string, options?: ErrorOptions) {
+  constructor(code: string, message: string, options?: ErrorOptions & { readonly path?: string | undefined }) {
     super(message, options);
     this.code = code;
+    this.path = options?.path;
   }
 }
 
@@ -35,6 +38,18 @@ const meanings: Readonly<Record<string, Meaning>> = {
   EPERM: { text: /Operation not permitted/, reason: 'no permission', advice: elsewhere },
   ENOTDIR: { text: /Not a directory/, reason: 'a file is where a folder has to be', advice: 'move it away' },
   EISDIR: { text: /Is a directory/, reason: 'a folder is where a file has to be', advice: 'move it away' },
+  ENOENT: {
+    text: /No such file or directory/,
+    reason: 'it is not there, or nothing can be created there',
+    advice: 'correct the path',
+  },
+  EEXIST: { text: /File exists/, reason: 'something else is in its place', advice: 'move it away' },
+  ELOOP: {
+    text: /Too many levels of symbolic links/,
+    reason: 'its symbolic links form a loop',
+    advice: 'remove the link',
+  },
+  ENAMETOOLONG: { text: /File name too long/, reason: 'its name is too long', advice: 'choose a shorter path' },
   EMFILE: { text: /Too many open files/, reason: 'too many open files', advice: 'raise the limit (ulimit -n)' },
   EIO: { text: /Input\/output error/, reason: 'the disk fails', advice: 'look at the log of this machine' },
 };
@@ -45,7 +60,9 @@ const meanings: Readonly<Record<string, Meaning>> = {
  */
 export function asFileError(error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof IngestError) return error;
-  const { code: systemCode, path } = error as NodeJS.ErrnoException;
+  const { code: systemCode, path, syscall } = error as NodeJS.ErrnoException;
+  // A program that cannot be started is no file that cannot be used.
+  if (syscall?.startsWith('spawn')) return error;
   if (systemCode !== undefined && Object.hasOwn(meanings, systemCode)) return explained(systemCode, path, error);
   const code = /\bIO Error\b/.test(error.message) ? codeIn(error.message) : undefined;
   return code === undefined ? error : explained(code, /"([^"]+)"/.exec(error.message)?.[1], error);
@@ -57,11 +74,21 @@ export function isDiskFull(error: unknown): boolean {
   return code === 'ENOSPC' || code === 'EDQUOT';
 }
 
+/** The reason behind a code of the operating system. */
+export const reasonOf = (code: string): string =>
+  meaningsOf(code)?.reason ?? `the system answers ${code || 'with an unknown error'}`;
+
+/** The same, and what to do. */
+export const meaningOf = (code: string): string =>
+  `${reasonOf(code)}; ${meaningsOf(code)?.advice ?? 'look at the log of this machine'}`;
+
+const meaningsOf = (code: string): Meaning | undefined => (Object.hasOwn(meanings, code) ? meanings[code] : undefined);
+
 const codeIn = (text: string): string | undefined =>
   Object.keys(meanings).find((code) => meanings[code]?.text.test(text) || new RegExp(`\\b${code}\\b`).test(text));
 
 function explained(code: string, path: string | undefined, cause: Error): FileError {
-  const { reason, advice } = meanings[code] as Meaning;
   const [original] = cause.message.split('\n');
-  return new FileError(code, `${path ?? 'a file'} cannot be used: ${reason}; ${advice} (${original})`, { cause });
+  const message = `${path ?? 'a file'} cannot be used: ${meaningOf(code)} (${original})`;
+  return new FileError(code, message, { cause, path });
 }

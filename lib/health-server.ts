@@ -39,6 +39,8 @@ export async function startHealthServer(
   });
   server.maxConnections = 64;
   await listening(server, { host, port });
+  // A connection that could not be accepted, as with too many open files. Health is a side output: it must not end the service.
+  server.on('error', () => {});
   // Whoever is asked about its health is not kept alive by that.
   server.unref();
   const { port: actual } = server.address() as AddressInfo;

@@ -1,14 +1,16 @@
 import { pino } from 'pino';
 import { escapeControls } from './escape-controls.ts';
 import { type Secret, scrub } from './secret.ts';
+import { writeOrLose } from './standard-output.ts';
 
 export type { Logger } from 'pino';
 
 /**
  * One JSON object a line on standard error: standard output is for data. Whatever a library put into a message, the
  * secrets are taken out of the finished line; whatever somebody else wrote, it stays one line of plain characters.
+ * @param onLost called for each line that could not be written, such as on a full disk.
  */
-export const createLogger = (level: string, secrets: readonly Secret[]) =>
+export const createLogger = (level: string, secrets: readonly Secret[], onLost: () => void = () => {}) =>
   pino(
     {
       level,
@@ -16,5 +18,5 @@ export const createLogger = (level: string, secrets: readonly Secret[]) =>
       timestamp: pino.stdTimeFunctions.isoTime,
       hooks: { streamWrite: (line) => `${escapeControls(scrub(line, secrets).trimEnd())}\n` },
     },
-    pino.destination({ fd: 2, sync: true }),
+    { write: (line) => void (writeOrLose(2, line) || onLost()) },
   );

@@ -24,9 +24,22 @@ export function createMetrics(version: string) {
     labelNames: ['subject', 'setting'],
     registers,
   });
+  const sideOutputFailing = new Gauge({
+    name: 'tmdb_side_output_failing',
+    help: '1 while an output beside the main flow cannot be written, such as the copy of GOLD; it is tried again.',
+    labelNames: ['output'],
+    registers,
+  });
+  const logLinesLost = new Counter({
+    name: 'tmdb_log_lines_lost_total',
+    help: 'Lines of the log that could not be written.',
+    registers,
+  });
   return {
     registry,
     preconditionsUnmet,
+    sideOutputFailing,
+    logLinesLost,
     ...requestMetrics(registers),
     ...streamMetrics(registers),
     ...warehouseMetrics(registers),
@@ -147,6 +160,11 @@ const warehouseMetrics = (registers: Registry[]) => ({
   bufferBytes: new Gauge({
     name: 'tmdb_bronze_buffer_bytes',
     help: 'Bytes of documents that wait for their flush.',
+    registers,
+  }),
+  warehouseHeld: new Gauge({
+    name: 'tmdb_warehouse_held',
+    help: '1 while another process has the DuckDB file and this one waits for it; `/readyz` names it.',
     registers,
   }),
   layerMovedAt: new Gauge({

@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process';
-import { accessSync, constants, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { messageOf } from '../lib/errors.ts';
 import { asFileError } from '../lib/file-error.ts';
 import { lineOf, type TopicFinding } from '../lib/kafka/topic-preconditions.ts';
+import { goldCopyMistakes, placeMistake, placesOf } from '../lib/places.ts';
 import { examineEviction, storeLineOf } from '../lib/token-bucket/eviction.ts';
 import { type Context, openPlatform, toolsDir, topicSettingsOf } from './platform.ts';
 import { warehouseSystem } from './warehouse.ts';
@@ -32,8 +32,10 @@ const checks: Readonly<Record<string, (context: Context) => Promise<string | rea
     return /installed:\s*(\S+)/.exec(stdout)?.[1] ?? 'installed';
   },
   data: async ({ config }) => {
-    mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
-    accessSync(config.dataDir, constants.W_OK);
+    const places = placesOf(config, ['work files', 'warehouse']);
+    const ofPlaces = places.flatMap((place) => placeMistake(place) ?? []);
+    const wrong = [...new Set(ofPlaces), ...(ofPlaces.length > 0 ? [] : goldCopyMistakes(config))];
+    if (wrong.length > 0) return wrong.map((detail) => ({ ok: false, detail }));
     return `${config.dataDir} (movies: ${config.origin})`;
   },
   kafka: async (context) => {
@@ -50,7 +52,7 @@ const checks: Readonly<Record<string, (context: Context) => Promise<string | rea
     return missing.length > 0 ? `${missing.join(', ')} not there yet: the first run creates them` : 'as they should be';
   },
   warehouse: async (context) => {
-    const system = warehouseSystem(context, { lockWaitMs: 2_000 });
+    const system = warehouseSystem(context, { lockWaitMs: 2_000, isLook: true });
     if (!system.exists()) return `${system.name} (not there yet: the first run makes it)`;
     await using reader = await system.openReader();
     await reader.query('select 1 as answer');

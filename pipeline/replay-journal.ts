@@ -1,7 +1,8 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { z } from 'zod';
 import { UsageError } from '../lib/errors.ts';
+import { makeFolder } from '../lib/make-folder.ts';
 
 /** A replay that was begun and has not ended. */
 export interface BegunReplay {
@@ -31,7 +32,7 @@ export function findBegun(path: string): BegunReplay | null {
 
 /** Whole or not at all, whenever we are killed. */
 export function writeJournal(path: string, begun: BegunReplay): void {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  makeFolder(dirname(path));
   writeFileSync(`${path}.new`, `${JSON.stringify(begun)}\n`);
   renameSync(`${path}.new`, path);
 }

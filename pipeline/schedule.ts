@@ -8,12 +8,24 @@ import type { WarehouseSystem } from '../lib/warehouse/system.ts';
 import type { LayerTimes } from './layers.ts';
 import type { Context } from './platform.ts';
 import { sleepUntil } from './repeat.ts';
-import { build, inTurn, lookUp, type Outlook, openDbt, publishIfBehind, varsOf } from './transform.ts';
+import {
+  build,
+  goldCopy,
+  inTurn,
+  lookUp,
+  type Outlook,
+  openDbt,
+  publishCopy,
+  publishIfBehind,
+  varsOf,
+} from './transform.ts';
 import { warehouseSystem } from './warehouse.ts';
 
 /** How one round went. `skipped`: BRONZE has not changed, is unavailable, or does not exist yet. */
 export type RoundOutcome = 'success' | 'warned' | 'failed' | 'skipped';
 
+/** A copy that failed is tried again at the next round, but not more often than this. */
+const copyAgainMs = 10_000;
 /** One model or test may take so long without a word. */
 const silenceMs = 30 * 60_000;
 /** After a failed run the next waits, ever longer: most often a person has to mend a model. */
@@ -64,6 +76,8 @@ export class Rounds {
   #unavailable: string | null = null;
   /** Why nothing can be written: a full disk. Null again after a successful write. */
   #noSpace: string | null = null;
+  /** When the copy for readers was tried last. */
+  #copiedAt = Number.NEGATIVE_INFINITY;
   isGood = true;
   /** Whether every source was fresh when last asked. */
   isFresh = true;
@@ -100,8 +114,10 @@ export class Rounds {
   #onError(error: IngestError): RoundOutcome {
     const { metrics, log } = this.#context;
     if (error.retriable) {
-      this.#unavailable = messageOf(error).split('\n')[0] ?? '';
-      log.warn({ error: this.#unavailable }, 'warehouse unavailable; retrying at the next scheduled run');
+      const reason = messageOf(error).split('\n')[0] ?? '';
+      const level = reason === this.#unavailable ? 'debug' : 'warn';
+      this.#unavailable = reason;
+      log[level]({ error: reason }, 'warehouse unavailable; retrying at the next scheduled run');
       return 'skipped';
     }
     if (isDiskFull(error)) this.#noSpace = 'no space left on the disk: make room';
@@ -117,6 +133,7 @@ export class Rounds {
     if (stamp === this.#idleStamp) {
       this.#unavailable = null;
       await this.#askFreshness();
+      await this.#copyAgain();
       this.#noSpace = null;
       return 'skipped';
     }
@@ -127,6 +144,7 @@ export class Rounds {
     await this.#askFreshness(outlook.fingerprint);
     if (outlook.state.due) return this.#run(outlook);
     await publishIfBehind(this.#context, outlook.layers);
+    this.#copiedAt = this.#clock.monotonic();
     this.#noSpace = null;
     // From before the look: what was loaded while we looked is seen in the next round.
     this.#idleStamp = stamp;
@@ -184,6 +202,13 @@ export class Rounds {
       metrics.sourceFresh.set({ source }, { pass: 1, warn: 0.5, error: 0 }[status]);
       if (status !== 'pass') log.warn({ source, status, ageSeconds }, 'a source is stale');
     }
+  }
+
+  /** If the copy for readers failed, nothing but another attempt shows that it can be written again. */
+  async #copyAgain(): Promise<void> {
+    if (goldCopy(this.#context).failure === null || this.#clock.monotonic() < this.#copiedAt + copyAgainMs) return;
+    this.#copiedAt = this.#clock.monotonic();
+    await publishCopy(this.#context);
   }
 
   #tell(layers: LayerTimes): void {

@@ -10,6 +10,8 @@ import { readTopic } from '../lib/kafka/read-topic.ts';
 import { createRecordSource } from '../lib/kafka/record-source.ts';
 import type { Offsets } from '../lib/kafka/topic.ts';
 import { WorkAhead } from '../lib/kafka/work-ahead.ts';
+import type { WarehouseSystem } from '../lib/warehouse/system.ts';
+import { type Warehouse, WarehouseUnavailableError } from '../lib/warehouse/warehouse.ts';
 import { type GenresLook, produceGenres } from '../producers/genres.ts';
 import { type ReadTopic, readKnownGenres, readKnownMovies } from '../producers/known-movies.ts';
 import { type PopularWalk, producePopular, UnusableListError } from '../producers/popular.ts';
@@ -196,9 +198,10 @@ export async function loadBronze(
   const { config, log, signal } = context;
   const { client, producer, admin, clusterId } = await platform.kafka();
   const loaded = { rows: 0, parked: 0 };
-  const observer = loadObserver(context, loaded);
+  // Before the observer: of two reasons why the warehouse is not ready, /readyz gives the first, and the holder says more.
   const system = warehouseSystem(context);
-  await using warehouse = await system.openLoader();
+  const observer = loadObserver(context, loaded);
+  await using warehouse = await openLoader(system, context, until === undefined);
   await warehouse.migrate();
   observer.onAvailable(true);
   const source = createPartitionSource({
@@ -250,6 +253,18 @@ export const sharedTopics = (
   },
   onWaiting,
 });
+
+/** A service waits for the DuckDB file without limit; the watch of the file says who has it. */
+async function openLoader(system: WarehouseSystem, { signal }: Context, isService: boolean): Promise<Warehouse> {
+  for (;;) {
+    try {
+      return await system.openLoader();
+    } catch (error) {
+      if (!(isService && system.isReadInTurn && error instanceof WarehouseUnavailableError)) throw error;
+      await systemClock.sleep(1_000, signal);
+    }
+  }
+}
 
 /** Counts what the loader tells, for the report and for Prometheus. */
 function loadObserver({ progress, metrics, health }: Context, loaded: { rows: number; parked: number }) {

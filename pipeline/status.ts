@@ -42,7 +42,13 @@ export function openStatus(context: Context): StatusReader {
   };
 }
 
-/** Each part for itself: on call it is just then that one of them is out of reach, and its place says why. */
+/** For how long (ms) a look waits for whoever has the DuckDB file open; for its turn, twice as long. */
+const lookMs = 1_500;
+
+/**
+ * Each part for itself: on call it is just then that one of them is out of reach, and its place says why. What needs the
+ * warehouse waits for it only briefly.
+ */
 async function readStatus(platform: Platform, context: Context): Promise<Status> {
   const { signal } = context;
   const orError = async <T>(read: () => Promise<T>, instead: (rows: Rows) => T): Promise<T> => {
@@ -53,23 +59,43 @@ async function readStatus(platform: Platform, context: Context): Promise<Status>
       return instead([{ error: messageOf(error).split('\n')[0] }]);
     }
   };
-  const warehouse = await orError(
+  const reading = orError<Warehouse>(
     () => readWarehouse(context),
-    (rows) => ({ positions: new Map() as Positions, tables: { ...noTables, layers: rows } }),
+    (rows) => ({ positions: null, tables: unread(context, rows) }),
   );
   const topics = async () => {
     const { admin, clusterId } = await platform.kafka();
-    return lags(admin, clusterId, warehouse.positions);
+    return lags(admin, clusterId, (await reading).positions);
   };
-  return {
-    topics: await orError(topics, (rows) => rows),
-    tokens: await orError(
+  const [topicRows, tokens, warehouse] = await Promise.all([
+    orError(topics, (rows) => rows),
+    orError(
       () => readTokens(platform, context),
       (rows) => rows,
     ),
-    ...warehouse.tables,
-  };
+    reading,
+  ]);
+  return { topics: topicRows, tokens, ...warehouse.tables };
 }
+
+/** Whether a part could not be read: then its rows are an error. */
+export const isPartial = (status: Status): boolean =>
+  Object.values(status).some((rows: Rows) => rows.some((row) => 'error' in row));
+
+interface Warehouse {
+  /** null: they could not be read. */
+  readonly positions: Positions | null;
+  readonly tables: Omit<Status, 'topics' | 'tokens'>;
+}
+
+/** Every part that the warehouse would have filled says why it could not. */
+const unread = ({ config }: Context, rows: Rows): Warehouse['tables'] => ({
+  layers: rows,
+  'last flush': rows,
+  'last 24 hours at Snowflake': config.warehouse.snowflake ? rows : [],
+  'last dbt run': rows,
+  'failed in it': [],
+});
 
 /** Only a bucket that is shared can be asked from here; that of another process is nobody else's. */
 async function readTokens(platform: Platform, { config }: Context): Promise<Rows> {
@@ -84,8 +110,8 @@ type Positions = Map<string, Map<number, bigint>>;
 
 const topicKey = (...ids: readonly unknown[]) => ids.join('/');
 
-async function readWarehouse(context: Context) {
-  const system = warehouseSystem(context);
+async function readWarehouse(context: Context): Promise<Warehouse> {
+  const system = warehouseSystem(context, { lockWaitMs: lookMs, isLook: true });
   const nothing = { positions: new Map() as Positions, tables: noTables };
   if (!system.exists()) return nothing;
   await using reader = await system.openReader();
@@ -96,10 +122,13 @@ async function readWarehouse(context: Context) {
   };
 }
 
-/** Topic → what its consumer has done. For the raw topics that is the ledger, never Kafka's committed offset. */
-async function lags(admin: KafkaAdmin, clusterId: string, positions: Positions): Promise<Rows> {
-  const inLedger = async (topic: string): Promise<Offsets> =>
-    positions.get(topicKey(clusterId, topic, await admin.topicId(topic))) ?? new Map();
+/**
+ * Topic → what its consumer has done. For the raw topics that is the ledger, never Kafka's committed offset; without the
+ * ledger it is not known what waits.
+ */
+async function lags(admin: KafkaAdmin, clusterId: string, positions: Positions | null): Promise<Rows> {
+  const inLedger = async (topic: string): Promise<Offsets | null> =>
+    positions && (positions.get(topicKey(clusterId, topic, await admin.topicId(topic))) ?? new Map());
   const fetched = await admin.committedOffsets(groups.movieDetails, topics.movieIds);
   const consumers: [string, string, Offsets | null][] = [
     [topics.movieIds, groups.movieDetails, fetched],

@@ -9,10 +9,11 @@ import {
   transformState,
 } from '../lib/dbt/transform-state.ts';
 import { isRetriable, messageOf, UsageError } from '../lib/errors.ts';
-import type { Turn } from '../lib/warehouse/system.ts';
+import { SideOutputError, type Turn } from '../lib/warehouse/system.ts';
 import { type LayerTimes, readLayerTimes } from './layers.ts';
 import { type Context, toolsDir } from './platform.ts';
 import type { RunReport } from './report.ts';
+import { type SideOutput, sideOutput } from './side-output.ts';
 import { warehouseSystem } from './warehouse.ts';
 
 const projectDir = join(import.meta.dirname, '..', 'dbt');
@@ -103,11 +104,31 @@ export async function build(
   return inTurn(context, run, async ({ models, tests, seconds }, turn) => {
     // crash point: transform.built
     log.info({ reason: state.reason, models, ...tests, seconds }, 'dbt ran');
-    await warehouseSystem(context).publishGold(turn);
+    await publishCopy(context, turn);
   });
 }
 
 export const varsOf = (fingerprint: string): NonNullable<DbtRun['vars']> => ({ project_fingerprint: fingerprint });
+
+/** The copy of GOLD for readers. */
+export const goldCopy = (context: Context): SideOutput => sideOutput(context, 'gold_copy');
+
+/** For a command that ends: all of its work is done, but readers have an older GOLD. @throws the reason, if the last copy failed. */
+export function throwIfNoCopy(context: Context): void {
+  const { failure } = goldCopy(context);
+  if (failure) throw failure;
+}
+
+/** Publishes GOLD. That the copy cannot be written stops nothing: `goldCopy` has the reason. @throws WarehouseUnavailableError. */
+export async function publishCopy(context: Context, turn?: Turn): Promise<void> {
+  try {
+    await warehouseSystem(context).publishGold(turn);
+    goldCopy(context).report(null);
+  } catch (error) {
+    if (!(error instanceof SideOutputError)) throw error;
+    goldCopy(context).report(error);
+  }
+}
 
 /**
  * Publishes GOLD when readers have an older one than the last good build, which did not come to publish it.
@@ -115,7 +136,7 @@ export const varsOf = (fingerprint: string): NonNullable<DbtRun['vars']> => ({ p
  */
 export async function publishIfBehind(context: Context, { gold }: LayerTimes): Promise<void> {
   const system = warehouseSystem(context);
-  if (gold !== undefined && (system.goldPublishedAt() ?? 0) < gold) await system.publishGold();
+  if (gold !== undefined && (system.goldPublishedAt() ?? 0) < gold) await publishCopy(context);
 }
 
 /**
@@ -136,11 +157,15 @@ export async function inTurn<T>(
     try {
       result = await run(turn.lost ? AbortSignal.any([signal, turn.lost]) : signal);
     } catch (error) {
-      if (!isRetriable(error) || systemClock.monotonic() >= giveUpAt) throw error;
-      log.warn({ error: messageOf(error).split('\n')[0] }, 'dbt could not open the warehouse, trying again');
+      const leftMs = giveUpAt - systemClock.monotonic();
+      if (!isRetriable(error) || leftMs <= 0) throw error;
+      if (!system.reportHolder(messageOf(error), leftMs)) {
+        log.warn({ error: messageOf(error).split('\n')[0] }, 'dbt could not open the warehouse, trying again');
+      }
       await systemClock.sleep(500, signal);
       continue;
     }
+    system.reportHolder(null);
     await afterwards(result, turn);
     return result;
   }

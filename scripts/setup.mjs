@@ -210,7 +210,11 @@ function run(command, args, logFile, hint, env = {}) {
     child.stderr.on('data', (data) => output.push(data));
     child.on('error', (error) => reject(new MissingError(`${command} cannot be run: ${error.message}`)));
     child.on('close', (code) => {
-      writeFileSync(logFile, Buffer.concat(output));
+      try {
+        writeFileSync(logFile, Buffer.concat(output));
+      } catch (error) {
+        return reject(error);
+      }
       if (code === 0) return resolve();
       const tail = Buffer.concat(output).toString().trim().split('\n').slice(-15).join('\n');
       reject(new Error(`${hint ?? `${command} ${args.join(' ')} failed (exit code ${code})`}\n${tail}`));
@@ -271,9 +275,17 @@ const escapeLines = (text) =>
     ).join(''),
   );
 
+/** What a person can do about a file or folder that cannot be written. */
+const adviceFor = ({ code }) => {
+  if (['EACCES', 'EPERM', 'EROFS'].includes(code)) {
+    return `; the tools are installed into ${root}: give this user the right to write there, or run it once as its owner`;
+  }
+  return ['ENOSPC', 'EDQUOT'].includes(code) ? '; make room' : '';
+};
+
 /** Prints what went wrong in setting up, as a person can use it, and ends. */
 export function fail(error) {
-  const text = `${error instanceof MissingError ? 'missing: ' : 'setup failed: '}${error.message}`;
+  const text = `${error instanceof MissingError ? 'missing: ' : 'setup failed: '}${error.message}${adviceFor(error)}`;
   process.stderr.write(`${escapeLines(text)}\n`);
   process.exit(1);
 }

@@ -1,5 +1,6 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeFolder } from '../make-folder.ts';
 import { freshnessArguments, parseArguments, retryDir, runArguments, targetDir } from './arguments.ts';
 import type { Dbt, DbtFreshness, DbtPlace, DbtRun, Vars } from './dbt.ts';
 import { DbtError } from './dbt-error.ts';
@@ -87,7 +88,7 @@ export class OneCommandAtATime implements Dbt {
   async #prepareRetry(): Promise<boolean> {
     const results = retriable(await readJson(this.#runResults));
     if (results === null) return false;
-    await mkdir(retryDir(this.#place), { recursive: true, mode: 0o700 });
+    makeFolder(retryDir(this.#place));
     await writeFile(join(retryDir(this.#place), 'run_results.json'), JSON.stringify(results));
     return true;
   }
@@ -100,9 +101,9 @@ export class OneCommandAtATime implements Dbt {
     readonly signal: AbortSignal;
   }): Promise<Outcome> {
     const { name, args, resultsFile, onProgress, signal } = command;
-    await mkdir(this.#place.workDir, { recursive: true, mode: 0o700 });
+    makeFolder(this.#place.workDir);
     // So that a command which gets nowhere does not answer with the results of the one before.
-    await rm(resultsFile, { force: true });
+    await rm(resultsFile, { recursive: true, force: true });
     const started = performance.now();
     const log = new LogFollower(onProgress);
     const invocation = { args, parseArgs: parseArguments(this.#place, this.#vars), resultsFile };

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { makeFolder } from '../make-folder.ts';
 import { processIdentity } from '../process-identity.ts';
 import { claimDataDir } from './broker/claim.ts';
 import { type BrokerCredentials, createCredentials, removeCredentials, writePrivate } from './broker/credentials.ts';
@@ -40,7 +41,7 @@ const passing = /Address already in use|Failed to acquire lock/;
  */
 export async function startLocalBroker(options: LocalBrokerOptions): Promise<LocalBroker> {
   const dataDir = resolve(options.dataDir);
-  mkdirSync(tmpDirOf(dataDir), { recursive: true, mode: 0o700 });
+  makeFolder(tmpDirOf(dataDir));
   chmodSync(dataDir, 0o700);
   const claim = await claimDataDir(dataDir, options.signal);
   try {
@@ -135,7 +136,9 @@ class LocalNode {
 
   /** Takes over the archive that a first run left at its end. */
   keepArchive(): void {
-    if (existsSync(this.#newArchive)) renameSync(this.#newArchive, this.#archive);
+    quietly(() => {
+      if (existsSync(this.#newArchive)) renameSync(this.#newArchive, this.#archive);
+    });
   }
 
   /** @returns whether it became ready, as opposed to having ended or being late. */
@@ -177,7 +180,7 @@ class LocalNode {
 
   #archiveFlags(): string[] {
     if (existsSync(this.#archive)) return [`-XX:SharedArchiveFile=${this.#archive}`];
-    this.#removeOrphans();
+    quietly(() => this.#removeOrphans());
     return [`-XX:ArchiveClassesAtExit=${this.#newArchive}`];
   }
 
@@ -196,6 +199,15 @@ class LocalNode {
 
   #error(what: string): BrokerError {
     return new BrokerError(`${what}; the end of ${this.#logFile}:\n${tailOf(this.#logFile)}`);
+  }
+}
+
+/** The archive only saves time, and the folder of the jars may be read-only. */
+function quietly(work: () => void): void {
+  try {
+    work();
+  } catch {
+    // The next start tries again.
   }
 }
 

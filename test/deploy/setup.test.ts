@@ -207,6 +207,20 @@ describe.runIf(existsSync(jars) && process.platform !== 'win32')('set-up', () =>
     expect(existsSync(join(project.folder, `.tools/${part}.stamp`))).toBe(false);
   });
 
+  it.runIf(process.getuid?.() === 0)('in a checkout that its user may not write to says in one line what to do', () => {
+    chmodSync(project.folder, 0o755);
+    const user = ['--reuid=65534', '--regid=65534', '--clear-groups', process.execPath, 'scripts/start.mjs', '--help'];
+    const { status, stderr } = spawnSync('setpriv', user, {
+      cwd: project.folder,
+      encoding: 'utf8',
+      env: { PATH: '/usr/bin:/bin' },
+    });
+    expect(status).toBe(1);
+    expect(stderr).toMatch(
+      /^setup failed: EACCES: [^\n]+: give this user the right to write there, or run it once as its owner\n$/,
+    );
+  });
+
   it('names the version of each Maven plugin, and accepts no wrong checksum', () => {
     const source = readFileSync(join(root, 'scripts/setup.mjs'), 'utf8');
     expect(source).toMatch(/maven-dependency-plugin:\d+\.\d+\.\d+:/);

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { DuckDBInstance } from '@duckdb/node-api';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { parseFaults } from '../../sandbox/parse-faults.ts';
 import { type Sandbox, type SandboxRequest, startSandbox } from '../../sandbox/server.ts';
@@ -152,6 +153,22 @@ describe('the command line', () => {
     expect(JSON.parse(stdout).topics).toContainEqual(
       expect.objectContaining({ topic: 'tmdb.dead-letters', records: 3 }),
     );
+  });
+
+  it('shows in status what it can while another program has the DuckDB file, names it, and ends with 1', async () => {
+    const holder = await DuckDBInstance.create(workspace.duckdbPath);
+    try {
+      const { code, stdout } = await workspace.run(['status', '--json']);
+      const found = JSON.parse(stdout);
+      const error = expect.stringMatching(new RegExp(`is open in \\S+ \\(pid ${process.pid}\\)`));
+      for (const part of ['layers', 'last flush', 'last dbt run']) expect(found[part], part).toEqual([{ error }]);
+      expect(found.topics).toContainEqual(
+        expect.objectContaining({ topic: 'tmdb.raw-movies', records: 0, waiting: null }),
+      );
+      expect(code).toBe(1);
+    } finally {
+      holder.closeSync();
+    }
   });
 
   it('drains at the first signal: exit code 143, and the next run fetches nothing twice', async () => {

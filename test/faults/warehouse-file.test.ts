@@ -96,8 +96,8 @@ describe('what can happen to the file of the warehouse', () => {
       const before = readFileSync(fixture.duckdbPath);
       disk.setReadOnly(true);
       const { code, stderr } = await loadOnce();
-      expect(code).toBe(1);
-      expect(stderr).toContain('ead-only file system');
+      expect(code).toBe(2);
+      expect(stderr).toContain('its file system is read-only');
       disk.setReadOnly(false);
       expect(readFileSync(fixture.duckdbPath).equals(before)).toBe(true);
       await wholeAfterLoading();

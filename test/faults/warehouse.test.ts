@@ -83,6 +83,10 @@ describe('what can happen to a warehouse that is loaded', () => {
     await publish(10);
     await until('it says that the warehouse is out of reach', async () => !(await isReady()), { timeoutMs: 20_000 });
     await delay(2_000);
+    expect((await loader.get('/readyz')).text).toContain(`is held by node (pid ${process.pid})`);
+    expect(await loader.metric('tmdb_warehouse_held')).toBe(1);
+    const told = loader.lines.filter(({ msg }) => /is held by|out of reach/.test(msg ?? ''));
+    expect(told.map(({ level }) => level)).toEqual([40, 40]);
     expect(await loader.get('/healthz')).toMatchObject({ status: 200 });
     holder.closeSync();
     await until('it loads', async () => (await loader.metric('tmdb_bronze_rows_total')) === 10, { timeoutMs: 30_000 });

@@ -1,11 +1,16 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../lib/clock.ts';
+import { loadConfig } from '../../lib/config.ts';
+import { ExitCode } from '../../lib/errors.ts';
+import { withSetting } from '../../lib/places.ts';
 import { openDuckDbFile } from '../../lib/warehouse/duckdb/file.ts';
-import { publishGold } from '../../lib/warehouse/duckdb/publish-gold.ts';
+import { goldPublishedAt, publishGold } from '../../lib/warehouse/duckdb/publish-gold.ts';
+import { SideOutputError } from '../../lib/warehouse/system.ts';
+import { SmallDisk } from '../support/warehouse/warehouse-disk.ts';
 
 describe('the published copy of GOLD', () => {
   let folder: string;
@@ -72,9 +77,64 @@ describe('the published copy of GOLD', () => {
     expect(readdirSync(join(folder, 'readers'))).toEqual(['tmdb-gold.duckdb']);
   });
 
+  const faults: readonly (readonly [string, string, () => void])[] = [
+    ['a folder in its place', 'EISDIR', () => void mkdirSync(join(goldPath(), 'x'), { recursive: true })],
+    ['a file in the place of its folder', 'EEXIST', () => void writeFileSync(dirname(goldPath()), '')],
+    [
+      'a link to itself in the place of its folder',
+      'ELOOP',
+      () => symlinkSync(dirname(goldPath()), dirname(goldPath())),
+    ],
+  ];
+
+  it.each(faults)(
+    'is an error of its own type if there is %s, and is made when that is gone',
+    async (_, code, spoil) => {
+      spoil();
+      const error = await publishGold(options(), goldPath()).catch((thrown) => thrown);
+      expect(error).toBeInstanceOf(SideOutputError);
+      expect(error).toMatchObject({ retriable: true, cause: { name: 'FileError', code } });
+      expect(withSetting(error, loadConfig({ DATA_DIR: folder, DUCKDB_GOLD_PATH: goldPath() }))).toMatchObject({
+        exitCode: ExitCode.usage,
+        message: expect.stringMatching(
+          /^DUCKDB_GOLD_PATH: the copy of GOLD for readers: [^\n]*cannot be used: [^\n]+$/,
+        ),
+      });
+      expect(goldPublishedAt(goldPath())).toBeUndefined();
+      rmSync(dirname(goldPath()), { recursive: true, force: true });
+      await publishGold(options(), goldPath());
+      expect(goldPublishedAt(goldPath())).toBeGreaterThan(0);
+    },
+  );
+
+  it.runIf(SmallDisk.isPossible())(
+    'stays as it was on a full disk, leaves no half behind, and is made when there is room',
+    async () => {
+      using disk = new SmallDisk(2);
+      const path = join(disk.path, 'tmdb-gold.duckdb');
+      await publishGold(options(), path);
+      await write(
+        'create table gold.large as select hash(range)::varchar || hash(range + 1)::varchar as text from range(400000)',
+      );
+      const before = readFileSync(path);
+      const error = await publishGold(options(), path).catch((thrown) => thrown);
+      expect(error).toMatchObject({ name: 'SideOutputError', cause: { name: 'FileError', code: 'ENOSPC' } });
+      expect(withSetting(error, loadConfig({ DATA_DIR: folder, DUCKDB_GOLD_PATH: path })).exitCode).toBe(
+        ExitCode.failed,
+      );
+      expect(readdirSync(disk.path)).toEqual(['tmdb-gold.duckdb']);
+      expect(readFileSync(path).equals(before)).toBe(true);
+      disk.resize(100);
+      await publishGold(options(), path);
+      expect(readFileSync(path).length).toBeGreaterThan(before.length);
+    },
+  );
+
   it('takes away what a run left that was killed', async () => {
     await publishGold(options(), goldPath());
     writeFileSync(`${goldPath()}.4711.unfinished`, 'half');
+    writeFileSync(`${goldPath()}.4711.unfinished.wal`, 'half');
+    mkdirSync(`${goldPath()}.4712.unfinished`);
     await publishGold(options(), goldPath());
     expect(readdirSync(join(folder, 'readers'))).toEqual(['tmdb-gold.duckdb']);
   });

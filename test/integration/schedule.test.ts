@@ -1,6 +1,7 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../lib/clock.ts';
 import { loadConfig } from '../../lib/config.ts';
@@ -8,6 +9,7 @@ import type { Dbt, DbtRun } from '../../lib/dbt/dbt.ts';
 import { DbtError } from '../../lib/dbt/dbt-error.ts';
 import type { SourceFreshness } from '../../lib/dbt/freshness.ts';
 import type { DbtSummary } from '../../lib/dbt/run-results.ts';
+import { projectFingerprint } from '../../lib/dbt/transform-state.ts';
 import { Health } from '../../lib/health.ts';
 import { createMetrics } from '../../lib/metrics.ts';
 import { noProgress } from '../../lib/progress.ts';
@@ -15,8 +17,10 @@ import { takeTurn } from '../../lib/warehouse/duckdb/turn.ts';
 import { openDuckDbWarehouse } from '../../lib/warehouse/duckdb/warehouse.ts';
 import type { Context } from '../../pipeline/platform.ts';
 import { Rounds, runSchedule } from '../../pipeline/schedule.ts';
+import { throwIfNoCopy } from '../../pipeline/transform.ts';
 import { ManualClock } from '../support/clock/manual-clock.ts';
 import { silent } from '../support/kafka/broker.ts';
+import { runSql } from '../support/warehouse/warehouse-contents.ts';
 
 const good: DbtSummary = {
   runId: 'run',
@@ -34,6 +38,8 @@ class ScriptedDbt implements Dbt {
   /** What the next commands throw; null: they succeed. */
   readonly failures: (Error | null)[] = [];
   freshnessIs: SourceFreshness['status'] = 'pass';
+  /** What a build does to the warehouse. */
+  onBuild: () => Promise<void> = async () => {};
   /** Commands under way, over all of them: more than one is one too many. */
   static running = 0;
 
@@ -46,6 +52,7 @@ class ScriptedDbt implements Dbt {
     ScriptedDbt.running -= 1;
     const failure = this.failures.shift();
     if (failure) throw failure;
+    await this.onBuild();
     return good;
   }
 
@@ -169,6 +176,53 @@ describe('the schedule of dbt', () => {
     await clock.advance(15_000);
     expect(await rounds.next()).toBe('success');
     expect((await context.health.readiness()).ok).toBe(true);
+  });
+
+  it('goes on when the copy of GOLD cannot be written, says so, and writes it when it can', async () => {
+    const warnings: unknown[] = [];
+    const log = pino({ level: 'warn' }, { write: (line) => warnings.push(JSON.parse(line)) });
+    const { goldPath } = context.config.warehouse;
+    mkdirSync(goldPath);
+    await load();
+    const fingerprint = await projectFingerprint(join(import.meta.dirname, '../../dbt'));
+    // As a real build leaves it: then there is nothing to build in the next rounds.
+    dbt.onBuild = async () =>
+      void (await runSql(
+        context.config.warehouse.duckdbPath,
+        `create schema silver; create table silver.silver_movies (_fetched_at timestamp);
+         create table silver.sealed_batches as select batch_id, load_seq, 1 as run_seq from bronze.load_batches;
+         create table silver.dbt_results (invocation_id text, resource_type text, status text);
+         create table silver.dbt_runs as select 'x' as invocation_id, 1 as run_seq, '${fingerprint}' as project_fingerprint,
+           true as is_complete, 'success' as models_status, 'success' as status, 'build' as command, false as is_full_refresh,
+           current_timestamp::timestamp as started_at, current_timestamp::timestamp as finished_at`,
+      ));
+    const rounds = new Rounds({ ...context, log }, dbt, clock);
+    const failing = () => metric('tmdb_side_output_failing', '{output="gold_copy"}');
+    const outcomes = [await rounds.next()];
+    for (let round = 0; round < 3; round += 1) {
+      await clock.advance(10_000);
+      outcomes.push(await rounds.next());
+    }
+    expect(outcomes).toEqual(['success', 'skipped', 'skipped', 'skipped']);
+    expect([rounds.isGood, await failing()]).toEqual([true, 1]);
+    const reason = expect.stringContaining(`${goldPath} cannot be used: a folder is where a file has to be`);
+    expect(await context.health.readiness()).toMatchObject({
+      ok: false,
+      checks: { gold_copy: reason, warehouse: 'ok' },
+    });
+    expect(warnings).toEqual([expect.objectContaining({ output: 'gold_copy', error: reason })]);
+    expect(() => throwIfNoCopy(context)).toThrow(/the copy of GOLD for readers/);
+    rmSync(goldPath, { recursive: true });
+    await clock.advance(10_000);
+    expect(await rounds.next()).toBe('skipped');
+    expect(statSync(goldPath).isFile()).toBe(true);
+    expect([(await context.health.readiness()).ok, await failing(), dbt.commands.includes('retry')]).toEqual([
+      true,
+      0,
+      false,
+    ]);
+    throwIfNoCopy(context);
+    expect(dbt.commands.filter((command) => command === 'build')).toHaveLength(1);
   });
 
   it('warns of a source that is stale, once a minute at most', async () => {

@@ -1,10 +1,13 @@
-import { mkdirSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import type { Clock } from '../../clock.ts';
 import { IngestError, messageOf } from '../../errors.ts';
+import { asFileError, FileError } from '../../file-error.ts';
+import { makeFolder } from '../../make-folder.ts';
 import type { Turn } from '../system.ts';
 import { WarehouseUnavailableError } from '../warehouse.ts';
+import { holderInMessage, type OnFileWait, WaitReport } from './file-wait.ts';
 import { memoryLimit } from './memory-limit.ts';
 import { takeTurn } from './turn.ts';
 
@@ -21,6 +24,12 @@ export interface DuckDbFileOptions {
   readonly readOnly?: boolean;
   /** Ends the waiting. */
   readonly signal?: AbortSignal;
+  /** Told while another process has the file. */
+  readonly onWait?: OnFileWait | undefined;
+  /**
+   * Only a look: waits for `lockWaitMs`, and for twice as long for its turn, even if a place in the queue might expire later.
+   */
+  readonly isLook?: boolean | undefined;
   /** Our turn, where we have one already: it stays ours when the file is closed. */
   readonly turn?: Turn;
 }
@@ -77,10 +86,12 @@ const openHere = new Set<string>();
  */
 export async function openDuckDbFile(options: DuckDbFileOptions): Promise<DuckDbFile> {
   const path = resolve(options.path);
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  makeFolder(dirname(path));
   if (options.turn) return openInTurn({ ...options, path }, options.turn);
-  const { clock, lockWaitMs: waitMs, signal } = options;
-  const turn = await takeTurn({ path, clock, waitMs, signal });
+  const { clock, lockWaitMs, signal, onWait, isLook } = options;
+  // Our own processes let others in after each batch or command; a program that takes no turns may never.
+  const waitMs = isLook ? 2 * lockWaitMs : lockWaitMs;
+  const turn = await takeTurn({ path, clock, waitMs, signal, onWait, isLook });
   try {
     const file = await openInTurn({ ...options, path }, turn);
     const close = async () => {
@@ -108,7 +119,7 @@ async function openInTurn(options: DuckDbFileOptions, turn: Turn): Promise<DuckD
     for (const setting of [...settings, ...placesOf(options.path)]) await connection.run(setting);
     await attach(connection, options);
     // Only this process has the file open, and it has not spilled yet: the folder is from a process that was killed.
-    if (!options.readOnly) rmSync(spillDirOf(options.path), { recursive: true, force: true });
+    if (!options.readOnly) removeSpill(options.path);
   } catch (error) {
     close();
     throw error;
@@ -128,43 +139,52 @@ async function openInTurn(options: DuckDbFileOptions, turn: Turn): Promise<DuckD
   };
 }
 
-async function attach(connection: DuckDBConnection, { path, lockWaitMs, clock, readOnly, signal }: DuckDbFileOptions) {
+function removeSpill(path: string): void {
+  try {
+    rmSync(spillDirOf(path), { recursive: true, force: true });
+  } catch {
+    // It only takes space. DuckDB reports it if it cannot spill.
+  }
+}
+
+async function attach(connection: DuckDBConnection, options: DuckDbFileOptions): Promise<void> {
+  const { path, lockWaitMs, clock, readOnly, signal, onWait } = options;
   const mode = readOnly ? 'read_only' : 'row_group_size 10240';
   const sql = `attach '${quoted(path)}' as ${catalog} (${mode}); use ${catalog}`;
   const giveUpAt = clock.monotonic() + lockWaitMs;
+  const report = new WaitReport(clock, onWait);
   for (;;) {
     const holder = await tryAttach(connection, path, sql);
-    if (holder === null) return;
+    if (holder === null) return report.ends();
     if (clock.monotonic() >= giveUpAt) {
+      if (holder !== thisProcess) report.givesUp(path, holder);
       throw new WarehouseUnavailableError(`${path} is open in ${holder}: close it, or wait`);
     }
+    if (holder !== thisProcess) report.waits(path, () => holder, giveUpAt);
     await clock.sleep(pollMs, signal);
   }
 }
 
+const thisProcess = 'this very process';
+
 /** @returns who has the file open; null when we have it now. */
 async function tryAttach(connection: DuckDBConnection, path: string, sql: string): Promise<string | null> {
-  if (openHere.has(path)) return 'this very process';
+  if (openHere.has(path)) return thisProcess;
   openHere.add(path);
   try {
     await connection.run(sql);
     return null;
   } catch (error) {
     openHere.delete(path);
-    if (!isLocked(error)) throw explain(error, path);
-    return `another process${holderOf(error)}`;
+    const holder = holderInMessage(messageOf(error));
+    if (holder === null) throw explain(error, path);
+    return holder;
   }
 }
 
-const isLocked = (error: unknown): boolean => /Could not set lock|Conflicting lock/i.test(messageOf(error));
-
-/** DuckDB names the process that holds the lock. */
-const holderOf = (error: unknown): string => {
-  const holder = /held in (\S+) \(PID (\d+)\)/.exec(messageOf(error));
-  return holder ? ` (${holder[1]}, pid ${holder[2]})` : '';
-};
-
-function explain(error: unknown, path: string): WarehouseFileError {
+function explain(error: unknown, path: string): IngestError {
+  const typed = asFileError(error);
+  if (typed instanceof FileError) return typed;
   const [reason = ''] = messageOf(error).split('\n');
   return new WarehouseFileError(`${path} ${whatIsWrong(reason)}: ${reason}`, { cause: error });
 }

@@ -3,8 +3,9 @@ import type { Clock } from '../../clock.ts';
 import { waitFor } from '../../leases.ts';
 import type { WarehouseSystem } from '../system.ts';
 import { openDuckDbExtension } from './extension.ts';
+import { holderInMessage, type OnFileWait } from './file-wait.ts';
 import { memoryLimit } from './memory-limit.ts';
-import { publishGold } from './publish-gold.ts';
+import { goldPublishedAt, publishGold } from './publish-gold.ts';
 import { openDuckDbReader } from './reader.ts';
 import { openDuckDbRebuild } from './rebuild.ts';
 import { takeTurn } from './turn.ts';
@@ -15,12 +16,19 @@ export interface DuckDbPlace {
   /** A copy of GOLD for readers, swapped in whole after each run of dbt. */
   readonly goldPath: string;
   readonly lockWaitMs: number;
+  /** Only a look: see `DuckDbFileOptions`. */
+  readonly isLook?: boolean;
 }
 
-/** All in one file. @param signal ends the waiting for it. */
-export function duckDbSystem(place: DuckDbPlace, clock: Clock, signal: AbortSignal): WarehouseSystem {
-  const { duckdbPath: path, goldPath, lockWaitMs } = place;
-  const options = { path, lockWaitMs, clock, signal };
+/** All in one file. @param signal ends the waiting for it. @param onWait is told while another process has the file. */
+export function duckDbSystem(
+  place: DuckDbPlace,
+  clock: Clock,
+  signal: AbortSignal,
+  onWait?: OnFileWait,
+): WarehouseSystem {
+  const { duckdbPath: path, goldPath, lockWaitMs, isLook } = place;
+  const options = { path, lockWaitMs, clock, signal, onWait, isLook };
   return {
     name: path,
     patienceMs: waitFor('fileLock', lockWaitMs),
@@ -32,10 +40,16 @@ export function duckDbSystem(place: DuckDbPlace, clock: Clock, signal: AbortSign
     openReader: () => openDuckDbReader(options),
     openRebuild: () => openDuckDbRebuild(options),
     openExtension: (name) => openDuckDbExtension(options, name),
-    takeTransformTurn: () => takeTurn({ path, clock, waitMs: lockWaitMs, signal }),
+    takeTransformTurn: () => takeTurn({ path, clock, waitMs: lockWaitMs, signal, onWait }),
+    reportHolder: (message, leftMs = 0) => {
+      const holder = message === null ? null : holderInMessage(message);
+      if (message === null) onWait?.(null);
+      if (holder !== null) onWait?.({ path, holder, leftMs });
+      return holder !== null;
+    },
     bronzeStamp: async () => stampOf(path),
     publishGold: (turn) => publishGold({ ...options, ...(turn && { turn }) }, goldPath),
-    goldPublishedAt: () => statSync(goldPath, { throwIfNoEntry: false })?.mtimeMs,
+    goldPublishedAt: () => goldPublishedAt(goldPath),
   };
 }
 

@@ -1,11 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../../clock.ts';
 import { canLookAt, describeHolder, type Holder, isGone, ownHolder, parseHolder } from '../../holder.ts';
 import { leases, timeLeft, waitFor } from '../../leases.ts';
+import { makeFolder } from '../../make-folder.ts';
 import type { Turn } from '../system.ts';
 import { WarehouseUnavailableError } from '../warehouse.ts';
+import { describeOwner, type OnFileWait, WaitReport } from './file-wait.ts';
 
 export interface TurnOptions {
   /** The DuckDB file. */
@@ -15,6 +17,10 @@ export interface TurnOptions {
   readonly waitMs: number;
   /** Ends the waiting. */
   readonly signal?: AbortSignal | undefined;
+  /** Told while another process has its turn. */
+  readonly onWait?: OnFileWait | undefined;
+  /** Only a look: gives up after `waitMs`, even if the place of an owner that cannot be checked might expire later. */
+  readonly isLook?: boolean | undefined;
 }
 
 const pollMs = 20;
@@ -29,26 +35,31 @@ let taken = 0;
  * loader would starve dbt, and this queue beside the file makes it so. Whatever goes wrong here costs fairness only.
  * @throws WarehouseUnavailableError when the wait is over.
  */
-export async function takeTurn({ path, clock, waitMs, signal }: TurnOptions): Promise<Turn> {
+export async function takeTurn({ path, clock, waitMs, signal, onWait, isLook }: TurnOptions): Promise<Turn> {
   const folder = `${path}.turns`;
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
   // By the machine's one clock; of two processes that came within a millisecond either may be first.
   const place = `${String(Date.now()).padStart(15, '0')}-${String(taken++).padStart(10, '0')}`;
   const name = `${place}-${process.pid}-${randomBytes(4).toString('hex')}`;
   const entry = join(folder, name);
-  writeFileSync(entry, JSON.stringify(ownHolder()));
+  if (!tryToEnter(folder, entry)) return { isWanted: () => false, [Symbol.asyncDispose]: async () => {} };
   const beat = setInterval(() => touch(entry), beatMs);
   beat.unref();
   const leave = () => {
     clearInterval(beat);
-    rmSync(entry, { force: true });
+    remove(entry);
   };
   try {
     const startedAt = clock.monotonic();
+    const report = new WaitReport(clock, onWait);
     for (let first = firstOf(folder, name); first !== name; first = firstOf(folder, name)) {
       const owner = ownerOf(join(folder, first));
-      const longestMs = owner && canLookAt(owner) ? waitMs : waitFor('fileLock', waitMs);
-      if (clock.monotonic() - startedAt >= longestMs) throw inUse(path, join(folder, first), owner);
+      const longestMs = isLook || (owner && canLookAt(owner)) ? waitMs : waitFor('fileLock', waitMs);
+      const isNews = owner === null || !isOurs(owner);
+      if (clock.monotonic() - startedAt >= longestMs) {
+        if (isNews) report.givesUp(path, describeOwner(owner));
+        throw inUse(path, join(folder, first), owner);
+      }
+      if (isNews) report.waits(path, () => describeOwner(owner), startedAt + longestMs);
       await clock.sleep(pollMs, signal);
     }
   } catch (error) {
@@ -56,17 +67,46 @@ export async function takeTurn({ path, clock, waitMs, signal }: TurnOptions): Pr
     throw error;
   }
   return {
-    isWanted: () => readdirSync(folder).some((other) => other !== name),
+    isWanted: () => entriesOf(folder).some((other) => other !== name),
     [Symbol.asyncDispose]: async () => leave(),
   };
 }
 
+/** @returns false if the queue cannot be written, as on a full or read-only disk: then DuckDB's lock alone decides. */
+function tryToEnter(folder: string, entry: string): boolean {
+  try {
+    makeFolder(folder);
+    writeFileSync(entry, JSON.stringify(ownHolder()));
+    return true;
+  } catch {
+    remove(entry);
+    return false;
+  }
+}
+
+function remove(entry: string): void {
+  try {
+    rmSync(entry, { force: true });
+  } catch {
+    // Not touched any more, it expires.
+  }
+}
+
+/** None if the queue cannot be read any more. */
+function entriesOf(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
+
 /** The first whose owner lives; ours when it was taken for dead meanwhile, as whoever stood still for seconds is. */
 function firstOf(folder: string, ours: string): string {
-  for (const name of readdirSync(folder).sort()) {
+  for (const name of entriesOf(folder).sort()) {
     if (name === ours) break;
     if (isAlive(join(folder, name))) return name;
-    rmSync(join(folder, name), { force: true });
+    remove(join(folder, name));
   }
   return ours;
 }
@@ -95,8 +135,12 @@ function ownerOf(entry: string): Holder | null {
   }
 }
 
+/** Turns within one process are no news. */
+const isOurs = (owner: Holder): boolean => owner.pid === process.pid && canLookAt(owner);
+
 function inUse(path: string, entry: string, owner: Holder | null): WarehouseUnavailableError {
-  const who = owner ? describeHolder(owner) : 'another process';
+  const seen = owner && canLookAt(owner) ? `, ${describeOwner(owner)}` : '';
+  const who = owner ? `${describeHolder(owner)}${seen}` : 'another process';
   const lapse =
     owner && canLookAt(owner) ? '' : ` (if it was killed, its place is free in ${timeLeft(lapsesInMs(entry))})`;
   return new WarehouseUnavailableError(`${path} is in use by ${who}: wait for it, or end it${lapse}`);

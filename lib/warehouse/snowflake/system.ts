@@ -34,6 +34,7 @@ export function snowflakeSystem(settings: SnowflakeSettings, clock: Clock, signa
         waitMs: settings.timeoutMs,
         signal,
       }),
+    reportHolder: () => false,
     bronzeStamp: async () => {
       await using reader = await openReader();
       if ((await reader.query(hasBronzeSql)).length === 0) return null;

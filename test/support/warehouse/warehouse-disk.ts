@@ -18,7 +18,7 @@ export class SmallDisk implements Disposable {
     mkdirSync(path);
     const isMounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', path]).status === 0;
     if (isMounted) execFileSync('umount', [path]);
-    rmSync(join(path, '../../faults'), { recursive: true });
+    rmSync(join(path, '..'), { recursive: true });
     return isMounted;
   }
 

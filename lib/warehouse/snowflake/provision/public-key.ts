@@ -1,6 +1,6 @@
 import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { UsageError } from '../../../errors.ts';
+import { messageOf, UsageError } from '../../../errors.ts';
+import { readSmallFile } from '../../../path-settings.ts';
 
 /** Half of a service's key pair; public, so it may be shown. */
 export interface PublicKey {
@@ -20,9 +20,9 @@ const minBits = 2_048;
 export function readPublicKey(file: string, setting: string): PublicKey {
   let pem: string;
   try {
-    pem = readFileSync(file, 'utf8');
+    pem = readSmallFile(file);
   } catch (error) {
-    throw new UsageError(`${setting}: the file cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`);
+    throw new UsageError(`${setting}: ${messageOf(error)}`);
   }
   return parsePublicKey(pem, setting);
 }

@@ -1,0 +1,50 @@
+import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
+import { escapeControls } from './escape-controls.ts';
+
+/** What another process runs, as far as this one may see. */
+export interface Program {
+  /** Such as `python3.11`, or `tmdb-stream load` for a command of ours; null if it cannot be seen (no rights, no /proc). */
+  readonly name: string | null;
+  /** Suspended by SIGSTOP or a debugger: it releases nothing until it continues. */
+  readonly isStopped: boolean;
+}
+
+/** Looks at a process of this machine and pid namespace. Arguments are not shown, except the name of our command. */
+function programOf(pid: number): Program {
+  return { name: nameOf(pid), isStopped: /^[Tt]$/.test(stateOf(pid)) };
+}
+
+function nameOf(pid: number): string | null {
+  const args = read(`/proc/${pid}/cmdline`).split('\0');
+  const ours = args.findIndex((arg) => basename(arg) === 'cli.ts');
+  if (ours >= 0) return escapeControls(`tmdb-stream ${args[ours + 1] ?? ''}`.trim());
+  const name = basename(args[0] ?? '') || read(`/proc/${pid}/comm`).trim();
+  return name === '' ? null : escapeControls(name);
+}
+
+/** The field behind the name, which may hold spaces and brackets. */
+const stateOf = (pid: number): string =>
+  read(`/proc/${pid}/stat`)
+    .replace(/^.*\)\s/s, '')
+    .charAt(0);
+
+function read(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+/** For a person: `python3.11 (pid 42)`. @param name what is known of it from elsewhere. */
+export function describeProgram(
+  pid: number,
+  name: string | null = null,
+  look: (pid: number) => Program = programOf,
+): string {
+  const program = look(pid);
+  const shown = program.name ?? (name === null ? null : escapeControls(name)) ?? 'a process';
+  const stopped = program.isStopped ? `, suspended: "kill -CONT ${pid}" lets it continue` : '';
+  return `${shown} (pid ${pid}${stopped})`;
+}

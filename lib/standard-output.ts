@@ -1,0 +1,42 @@
+import { writeSync } from 'node:fs';
+import { ExitCode } from './errors.ts';
+import { meaningOf } from './file-error.ts';
+
+/** How long (ms) a full pipe is waited for, and how often it is tried. */
+const pipe = { waitMs: 10, tries: 500 };
+
+const sleeper = new Int32Array(new SharedArrayBuffer(4));
+
+/**
+ * Writes all of a text, synchronously. Waits for a pipe whose reader is slow. A log is a side output: on a full disk, or without
+ * a reader, the text is lost and the process continues.
+ * @returns whether all of it was written.
+ */
+export function writeOrLose(descriptor: number, text: string): boolean {
+  let rest = Buffer.from(text);
+  for (let tries = 0; rest.length > 0; ) {
+    try {
+      rest = rest.subarray(writeSync(descriptor, rest));
+    } catch (error) {
+      tries += 1;
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN' || tries > pipe.tries) return false;
+      Atomics.wait(sleeper, 0, 0, pipe.waitMs);
+    }
+  }
+  return true;
+}
+
+/**
+ * Of the standard streams, standard output has the data: if it cannot be written, the command has failed. Standard error has
+ * messages for a person: if they are lost, the work goes on. Without this, both end the process with a stack.
+ */
+export function guardStandardStreams(): void {
+  process.stderr.on('error', () => {});
+  process.stdout.on('error', ({ code = '' }: NodeJS.ErrnoException) => {
+    writeOrLose(
+      2,
+      `standard output cannot be written: ${code === 'EPIPE' ? 'its reader has ended' : meaningOf(code)}\n`,
+    );
+    process.exit(ExitCode.failed);
+  });
+}

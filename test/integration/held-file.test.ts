@@ -1,0 +1,183 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { pino } from 'pino';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { systemClock } from '../../lib/clock.ts';
+import { Health } from '../../lib/health.ts';
+import { createMetrics } from '../../lib/metrics.ts';
+import { describeProgram } from '../../lib/program.ts';
+import { type FileWait, holderInMessage } from '../../lib/warehouse/duckdb/file-wait.ts';
+import { duckDbSystem } from '../../lib/warehouse/duckdb/system.ts';
+import { openDuckDbWarehouse } from '../../lib/warehouse/duckdb/warehouse.ts';
+import type { WarehouseSystem } from '../../lib/warehouse/system.ts';
+import { createFileWatch } from '../../pipeline/warehouse.ts';
+import { environmentDir } from '../support/dbt/warehouse-file.ts';
+
+const turnModule = join(import.meta.dirname, '../../lib/warehouse/duckdb/turn.ts');
+const clockModule = join(import.meta.dirname, '../../lib/clock.ts');
+
+describe('a DuckDB file that another process has', () => {
+  let folder: string;
+  let path: string;
+  const children: ChildProcess[] = [];
+
+  beforeEach(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'tmdb-stream-held-'));
+    path = join(folder, 'x.duckdb');
+    await using warehouse = await openDuckDbWarehouse({ path, lockWaitMs: 5_000, clock: systemClock });
+    await warehouse.migrate();
+  });
+  afterEach(async () => {
+    for (const child of children.splice(0)) {
+      child.kill('SIGKILL');
+      if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+    }
+    rmSync(folder, { recursive: true });
+  });
+
+  /** Resolves when the process has said that it has the file. */
+  const start = async (program: string, args: readonly string[]): Promise<number> => {
+    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    children.push(child);
+    await once(child.stdout as NodeJS.ReadableStream, 'data');
+    return child.pid ?? 0;
+  };
+  const node = () =>
+    start(process.execPath, [
+      '-e',
+      `require('@duckdb/node-api').DuckDBInstance.create(process.argv[1]).then((it) => { global.it = it; console.log('open'); setInterval(() => {}, 1000); });`,
+      path,
+    ]);
+  const python = () =>
+    start(join(environmentDir, 'bin', 'python'), [
+      '-c',
+      "import duckdb, sys, time; it = duckdb.connect(sys.argv[1]); print('open', flush=True); time.sleep(600)",
+      path,
+    ]);
+  /** A command of ours, by its name, that has its turn. */
+  const ourCommand = () => {
+    const script = join(folder, 'cli.ts');
+    const [turn, clock] = [turnModule, clockModule].map((file) => JSON.stringify(pathToFileURL(file).href));
+    writeFileSync(
+      script,
+      `import { takeTurn } from ${turn}; import { systemClock as clock } from ${clock};
+       await takeTurn({ path: process.argv[3] ?? '', clock, waitMs: 0 }); console.log('open'); setInterval(() => {}, 1000);`,
+    );
+    return start(process.execPath, [script, 'load', path]);
+  };
+  const suspended = async () => {
+    const pid = await node();
+    process.kill(pid, 'SIGSTOP');
+    return pid;
+  };
+  const killed = async () => {
+    const pid = await ourCommand();
+    const child = children.at(-1) as ChildProcess;
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    return pid;
+  };
+
+  const openWith = (waits: (FileWait | null)[], lockWaitMs: number): WarehouseSystem => {
+    const place = { duckdbPath: path, goldPath: join(folder, 'gold.duckdb'), lockWaitMs };
+    return duckDbSystem(place, systemClock, new AbortController().signal, (wait) => waits.push(wait));
+  };
+
+  it.each([
+    ['a program with Node', node, (pid: number) => `node (pid ${pid})`],
+    ['a Python shell', python, (pid: number) => `python (pid ${pid})`],
+    ['a command of ours', ourCommand, (pid: number) => `tmdb-stream load (pid ${pid})`],
+    [
+      'a suspended process',
+      suspended,
+      (pid: number) => `node (pid ${pid}, suspended: "kill -CONT ${pid}" lets it continue)`,
+    ],
+  ])('is reported within two seconds with program, pid and the time left: %s', async (_, hold, holder) => {
+    const pid = await hold();
+    const waits: (FileWait | null)[] = [];
+    await expect(openWith(waits, 1_500).openReader()).rejects.toThrow(holder(pid));
+    expect(waits[0]).toMatchObject({ path, holder: holder(pid) });
+    expect(waits[0]?.leftMs).toBeGreaterThan(0);
+    expect(waits[0]?.leftMs).toBeLessThanOrEqual(500);
+  });
+
+  it('is free at once after a kill of its holder, and no wait is reported', async () => {
+    await killed();
+    const waits: (FileWait | null)[] = [];
+    await (await openWith(waits, 5_000).openReader())[Symbol.asyncDispose]();
+    expect(waits.filter((wait) => wait !== null)).toEqual([]);
+    expect(readdirSync(`${path}.turns`)).toEqual([]);
+  });
+
+  const openers: readonly (readonly [string, (system: WarehouseSystem) => Promise<unknown>])[] = [
+    ['openLoader', (system) => system.openLoader()],
+    ['openReader', (system) => system.openReader()],
+    ['openRebuild', (system) => system.openRebuild()],
+    ['openExtension', (system) => system.openExtension('x')],
+    ['publishGold', (system) => system.publishGold()],
+    ['takeTransformTurn', (system) => system.takeTransformTurn()],
+  ];
+
+  it('is reported by everything that opens it', async () => {
+    await ourCommand();
+    const seen = openers.map(([, open]) => {
+      const waits: (FileWait | null)[] = [];
+      return open(openWith(waits, 1_300)).then(
+        () => 'opened',
+        () => waits[0]?.holder.replace(/\d+/, 'N'),
+      );
+    });
+    expect(await Promise.all(seen)).toEqual(openers.map(() => 'tmdb-stream load (pid N)'));
+    const system = openWith([], 0);
+    const opens = Object.keys(system).filter((name) => /^(open|take|publish)/.test(name));
+    expect(opens.toSorted()).toEqual(openers.map(([name]) => name).toSorted());
+  });
+
+  it('is reported for dbt, which opens it itself, and is over when dbt could open it', () => {
+    const waits: (FileWait | null)[] = [];
+    const system = openWith(waits, 0);
+    const message = `IO Error: Could not set lock on file "${path}": Conflicting lock is held in bi tool (PID ${process.pid}).`;
+    expect(system.reportHolder(message, 700)).toBe(true);
+    expect(system.reportHolder('a model failed', 700)).toBe(false);
+    system.reportHolder(null);
+    expect(waits).toEqual([{ path, holder: expect.stringContaining(`(pid ${process.pid})`), leftMs: 700 }, null]);
+  });
+
+  it('is named as far as it can be seen: without rights to its process, and in another container', () => {
+    const unseen = () => ({ name: null, isStopped: false });
+    expect(describeProgram(42, null, unseen)).toBe('a process (pid 42)');
+    expect(describeProgram(42, 'bi\u001b tool', unseen)).toBe('bi\\u001b tool (pid 42)');
+    const lock = 'IO Error: Could not set lock on file "/x": Conflicting lock is held in';
+    expect(holderInMessage(`${lock} PID 0. See also`)).toContain('perhaps in another container');
+    expect(holderInMessage(`${lock} PID ${2 ** 22 + 1}. See also`)).toBe(`a process (pid ${2 ** 22 + 1})`);
+    expect(holderInMessage(`${lock} some tool (PID ${2 ** 22 + 1}) by user x`)).toBe(`some tool (pid ${2 ** 22 + 1})`);
+    expect(holderInMessage('IO Error: Cannot open file')).toBeNull();
+  });
+
+  it('makes its waiting process unready with the reason, with one warning for each holder, one line at the end, and a gauge', async () => {
+    const lines: { level: number; msg: string }[] = [];
+    const log = pino({ level: 'info' }, { write: (line) => lines.push(JSON.parse(line)) });
+    const [health, metrics] = [new Health(systemClock), createMetrics('0')];
+    const watch = createFileWatch({ health, metrics, log });
+    const state = async () => [
+      (await health.readiness()).checks['warehouse'],
+      (await metrics.warehouseHeld.get()).values[0]?.value ?? 0,
+    ];
+    for (const leftMs of [119_000, 118_000, 117_000]) watch({ path, holder: 'python (pid 7)', leftMs });
+    expect(await state()).toEqual([`waiting for ${path}: it is held by python (pid 7)`, 1]);
+    watch({ path, holder: 'tmdb-stream schedule (pid 8)', leftMs: 0 });
+    watch(null);
+    watch(null);
+    expect(await state()).toEqual(['ok', 0]);
+    expect(lines.map(({ level, msg }) => [level, msg])).toEqual([
+      [40, `${path} is held by python (pid 7): waiting up to 1 min 59 s for it`],
+      [40, `${path} is held by tmdb-stream schedule (pid 8)`],
+      [30, 'the DuckDB file is ours again'],
+    ]);
+    expect(existsSync(path)).toBe(true);
+  });
+});

@@ -1,0 +1,40 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseEnv } from 'node:util';
+import { afterAll, describe, expect, it } from 'vitest';
+import { loadConfig } from '../../lib/config.ts';
+
+const lines = readFileSync(join(import.meta.dirname, '../../.env.example'), 'utf8').split('\n');
+const setting = /^# ?([A-Z][A-Z0-9_]*=.*)$/;
+const settings = lines.flatMap((line) => setting.exec(line)?.[1] ?? []);
+const empty = loadConfig({});
+
+describe('.env.example', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'tmdb-stream-env-'));
+  afterAll(() => rmSync(folder, { recursive: true }));
+  /** As Node reads a `.env` file. */
+  const read = (text: string) => {
+    const file = join(folder, '.env');
+    writeFileSync(file, text);
+    return parseEnv(readFileSync(file, 'utf8'));
+  };
+
+  it('sets nothing as it is, and has a line for each setting', () => {
+    expect(read(lines.join('\n'))).toEqual({});
+    expect(settings.length).toBeGreaterThan(9);
+  });
+
+  it.each(settings)('works with "%s" uncommented alone', (line) => {
+    const env = read(lines.map((other) => (other.endsWith(line) ? line : other)).join('\n'));
+    expect(Object.entries(env).map(([name, value]) => `${name}=${value}`)).toEqual([line]);
+    const { secrets, ...config } = loadConfig(env);
+    expect({ ...config, secrets }).toEqual(empty);
+  });
+
+  it('works with every line uncommented, and then configures what it says is the default', () => {
+    const env = read(lines.map((line) => setting.exec(line)?.[1] ?? line).join('\n'));
+    expect(Object.keys(env)).toHaveLength(settings.length);
+    expect(loadConfig(env)).toEqual(empty);
+  });
+});
