@@ -98,11 +98,12 @@ export class PairRunner implements AsyncDisposable {
 }
 
 /** Exit code 0, or one of our own codes with its reason in words: never a stack, never a signal. */
-function expectReason(name: string, { code, stderr }: Ended): void {
-  const told = `${name} ended with ${code}:\n${stderr}`;
+function expectReason(name: string, { code, stdout, stderr }: Ended): void {
+  const told = `${name} ended with ${code}:\n${stdout}${stderr}`;
   expect([0, 1, 2, 4], told).toContain(code);
   expect(stderr, told).not.toMatch(/^\s+at .+:\d+:\d+\)?$/m);
-  if (code !== 0) expect(stderr.trim(), told).not.toBe('');
+  // A command that looks for faults shows them as its result.
+  if (code !== 0) expect((stdout + stderr).trim(), told).not.toBe('');
 }
 
 /** @returns whether it ran for `silentMs` without writing anything. */
