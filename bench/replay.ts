@@ -13,7 +13,7 @@ import { systemClock } from '../lib/clock.ts';
 import { createAdmin } from '../lib/kafka/admin.ts';
 import { startBroker } from '../lib/kafka/broker.ts';
 import { createKafka, type Kafka } from '../lib/kafka/client.ts';
-import { connectProducer } from '../lib/kafka/sink.ts';
+import { openProducer } from '../lib/kafka/sink.ts';
 import { createLogger } from '../lib/logger.ts';
 import { openDuckDbReader } from '../lib/warehouse/duckdb/reader.ts';
 import type { RawReplayed } from '../pipeline/replay-raw.ts';
@@ -38,7 +38,7 @@ const note = (text: string) => process.stderr.write(`${text}\n`);
 
 /** Fills the topic. @returns the same rows as the yardstick takes them, and their bytes. */
 async function publish(kafka: Kafka): Promise<{ readonly rows: PlainRow[]; readonly bytes: number }> {
-  await using producer = await connectProducer(kafka);
+  await using producer = openProducer(kafka);
   await using sink = producer.sink(topics.rawMovies, rawMovieCodec);
   const rows: PlainRow[] = [];
   let bytes = 0;

@@ -44,6 +44,11 @@ export class Health {
     };
   }
 
+  /** All parts wait for something out of reach: until now none of them is stalled. */
+  excuse(): void {
+    for (const pulse of this.#pulses.values()) pulse.lastBeat = this.#clock.monotonic();
+  }
+
   /** Adds a dependency to what `readiness` looks at; several parts may name the same one. */
   dependsOn(name: string, check: Check): void {
     const others = this.#checks.get(name) ?? [];

@@ -39,12 +39,12 @@ const checks: Readonly<Record<string, (context: Context) => Promise<string | rea
     return `${config.dataDir} (movies: ${config.origin})`;
   },
   kafka: async (context) => {
-    await using platform = openPlatform(context, { mayJoinBroker: true, topics: 'leave' });
+    await using platform = openPlatform(context, { mayJoinBroker: true, topics: 'leave', kafkaPatienceMs: 5_000 });
     const { clusterId } = await platform.kafka();
     return `${context.config.kafka.brokers?.join(', ') ?? 'a broker of our own'}, cluster ${clusterId}`;
   },
   topics: async (context) => {
-    await using platform = openPlatform(context, { mayJoinBroker: true, topics: 'leave' });
+    await using platform = openPlatform(context, { mayJoinBroker: true, topics: 'leave', kafkaPatienceMs: 5_000 });
     const { admin } = await platform.kafka();
     const missing = await admin.missingTopics();
     const findings = await admin.examineTopics(topicSettingsOf(context.config));

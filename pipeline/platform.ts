@@ -7,7 +7,8 @@ import { createAdmin, type KafkaAdmin } from '../lib/kafka/admin.ts';
 import { runningBroker } from '../lib/kafka/broker/claim.ts';
 import { type Broker, startBroker } from '../lib/kafka/broker.ts';
 import { createKafka, type Kafka } from '../lib/kafka/client.ts';
-import { connectProducer, type KafkaProducer } from '../lib/kafka/sink.ts';
+import { BrokerError } from '../lib/kafka/errors.ts';
+import { type KafkaProducer, openProducer } from '../lib/kafka/sink.ts';
 import { lineOf } from '../lib/kafka/topic-preconditions.ts';
 import type { TopicSettings } from '../lib/kafka/topic-settings.ts';
 import { lazy } from '../lib/lazy.ts';
@@ -25,6 +26,7 @@ import { openSharedTokenBucket } from '../lib/token-bucket/redis.ts';
 import type { SharedTokenBucket } from '../lib/token-bucket/shared.ts';
 import type { TokenBucket } from '../lib/token-bucket/token-bucket.ts';
 import { startSandbox } from '../sandbox/server.ts';
+import { watchKafka } from './kafka-watch.ts';
 
 /** Where the tools are that `scripts/setup.mjs` installs. */
 export const toolsDir = join(import.meta.dirname, '..', '.tools');
@@ -62,13 +64,13 @@ export interface PlatformOptions {
    * each run has a token bucket of its own.
    */
   readonly mayJoinBroker?: boolean;
-  /** How often a request to Kafka is tried again, a second apart in the end. Standard: some 20 s, for who waits at a terminal. */
-  readonly kafkaRetries?: number;
+  /** How long (ms) a call to Kafka may fail before it gives up. @default 20 s, for who waits at a terminal */
+  readonly kafkaPatienceMs?: number;
   /**
-   * Behave as a service: wait for movie details without limit, and retry refused credentials once every
+   * Behave as a service: wait for Kafka and for movie details without limit, and retry refused credentials once every
    * `refusedForMs`. @default false
    */
-  readonly waitsForTmdb?: boolean;
+  readonly isService?: boolean;
   /**
    * How to treat our topics when Kafka is first used. `require`: create missing topics, and refuse to start if a finding
    * would lose records. `tell`: the same, but only log findings; for read-only commands. `leave`:
@@ -98,29 +100,33 @@ async function openKafka(
   resources: AsyncDisposableStack,
   options: PlatformOptions,
 ): Promise<KafkaPlatform> {
-  const { config, log } = context;
+  const { config, log, health, signal } = context;
   const { ssl, skips, brokers: given, sasl: login } = config.kafka;
-  let connected: KafkaAdmin | undefined;
-  context.health.dependsOn('kafka', async () => {
-    if (!connected) throw new Error('not connected yet');
-    await connected.clusterId();
+  const { isService = false, kafkaPatienceMs } = options;
+  let client: Kafka | undefined;
+  let isConnected = false;
+  health.dependsOn('kafka', async () => {
+    const reason = client?.reach.reason;
+    if (!isConnected) throw new Error(reason ? `not connected yet: ${reason}` : 'not connected yet');
+    if (reason) throw new Error(reason);
   });
-  const { brokers, sasl } = given ? { brokers: given, sasl: login } : await ownBroker(context, resources, options);
-  const retries = options.kafkaRetries;
-  const client = createKafka({
-    brokers,
-    ssl,
-    sasl,
-    clientId: 'tmdb-stream',
-    skips,
-    log,
-    ...(retries !== undefined && { retries }),
+  const { brokers, sasl, ended } = given
+    ? { brokers: given, sasl: login, ended: undefined }
+    : await ownBroker(context, resources, options);
+  const kafka = createKafka({
+    ...{ brokers, ssl, sasl, clientId: 'tmdb-stream', skips, log, signal },
+    ...(kafkaPatienceMs !== undefined && { patienceMs: kafkaPatienceMs }),
+    ...(isService && { patienceMs: Number.POSITIVE_INFINITY }),
   });
-  const admin = resources.use(await createAdmin(client));
+  client = kafka;
+  void ended?.then(() => kafka.reach.giveUp(new BrokerError('the local Kafka broker has ended: start again')));
+  if (isService) resources.use(watchKafka(kafka, health));
+  const admin = resources.use(await createAdmin(kafka));
   await prepareTopics(context, admin, options);
-  const producer = resources.use(await connectProducer(client));
-  connected = admin;
-  return { client, admin, producer, clusterId: await admin.clusterId() };
+  const producer = resources.use(openProducer(kafka));
+  const clusterId = await admin.clusterId();
+  isConnected = true;
+  return { client: kafka, admin, producer, clusterId };
 }
 
 /** The guaranteed settings of our topics. */
@@ -154,7 +160,7 @@ async function ownBroker(
   { config, progress, signal }: Context,
   resources: AsyncDisposableStack,
   { mayJoinBroker = false }: PlatformOptions,
-): Promise<Pick<Broker, 'brokers' | 'sasl'>> {
+): Promise<Pick<Broker, 'brokers' | 'sasl'> & { readonly ended?: Promise<unknown> }> {
   const running = mayJoinBroker ? runningBroker(join(config.dataDir, 'kafka')) : null;
   if (running !== null) return { brokers: [running.address], sasl: running.sasl };
   const started = systemClock.monotonic();
@@ -200,7 +206,7 @@ async function openTmdb(
   resources: AsyncDisposableStack,
   bucket: TokenBucket,
   outages: Map<Endpoint, Outage>,
-  { waitsForTmdb = false }: PlatformOptions,
+  { isService = false }: PlatformOptions,
 ): Promise<TmdbClient> {
   const { config, log } = context;
   const { rateLimit, concurrency, timeoutMs, maxBodyBytes, giveUpAfterMs } = config.tmdb;
@@ -211,7 +217,7 @@ async function openTmdb(
   return createTmdbClient(
     {
       ...{ transport, bucket, baseUrl, concurrency, giveUpAfterMs, windowMs: rateLimit.windowMs, log },
-      ...(waitsForTmdb && { neverGivenUp: ['movie'], refusedForMs }),
+      ...(isService && { neverGivenUp: ['movie'], refusedForMs }),
       observer: observeTmdb(context, outages),
     },
     { clock: systemClock, random: Math.random },

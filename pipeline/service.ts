@@ -25,7 +25,7 @@ export async function runAsService<T>(context: Context, name: string, work: () =
   return result;
 }
 
-const readinessEveryMs = 10_000;
+const readinessEveryMs = 2_000;
 
 /** Keeps the gauge up to date that an alert looks at, whether or not anybody asks `/readyz`. */
 async function tellReadiness({ health, metrics }: Context, over: AbortSignal): Promise<void> {

@@ -20,7 +20,10 @@ type Part = (platform: Platform, context: Context) => Promise<unknown>;
 /** How long a producer may be silent: during an outage of TMDb one page can wait for `giveUpAfterMs` and some more attempts. */
 const producerSilenceMs = ({ config }: Context) => Math.max(20 * 60_000, config.tmdb.giveUpAfterMs + 5 * 60_000);
 
-/** Any failure of TMDb is transient, so the other parts continue. A failed Kafka client cannot recover. */
+/**
+ * Any failure of TMDb is transient, so the other parts continue. Calls to Kafka wait out an outage by themselves: what still fails is
+ * a topic that does not exist, which the next start creates.
+ */
 const isOutage = (error: unknown): boolean =>
   error instanceof TmdbError || (isRetriable(error) && !(error instanceof KafkaError));
 
@@ -68,9 +71,6 @@ const genres = ({ everyMs }: ProducerOptions): Part =>
 const fetchGroup = { group: groups.movieDetails, topics: [topics.movieIds] };
 const loadGroup = { group: groups.bronzeLoader, topics: [topics.rawMovies, topics.rawGenres] };
 
-/** About a minute: a broker that is restarted, with the check of its logs, is no reason to die. */
-const kafkaRetries = 64;
-
 /** Runs parts side by side as one service; one that dies ends them all. */
 async function serve(
   context: Context,
@@ -79,7 +79,7 @@ async function serve(
   watched: Watched,
 ): Promise<readonly unknown[]> {
   return runAsService(context, name, async () => {
-    await using platform = openPlatform(context, { kafkaRetries, waitsForTmdb: true });
+    await using platform = openPlatform(context, { isService: true });
     const over = new AbortController();
     void sampleGauges(platform, { ...context, signal: AbortSignal.any([context.signal, over.signal]) }, watched);
     try {

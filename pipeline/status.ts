@@ -35,7 +35,7 @@ export interface StatusReader extends AsyncDisposable {
 }
 
 export function openStatus(context: Context): StatusReader {
-  const platform = openPlatform(context, { mayJoinBroker: true, topics: 'tell' });
+  const platform = openPlatform(context, { mayJoinBroker: true, topics: 'tell', kafkaPatienceMs: 5_000 });
   return {
     read: () => readStatus(platform, context),
     [Symbol.asyncDispose]: () => platform[Symbol.asyncDispose](),

@@ -1,9 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Kafka, Partitioners } from 'kafkajs';
+import { Partitioners } from 'kafkajs';
 import { createAdmin } from '../../lib/kafka/admin.ts';
-import { createKafka } from '../../lib/kafka/client.ts';
+import { createKafka, type Kafka } from '../../lib/kafka/client.ts';
 import { createLogger } from '../../lib/logger.ts';
 import { movieIdCodec } from '../../schemas/codecs.ts';
 import { topics } from '../../schemas/topics.ts';

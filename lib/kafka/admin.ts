@@ -1,9 +1,8 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import type { Admin, Kafka } from 'kafkajs';
+import type { Admin } from 'kafkajs';
 import type { TopicName } from '../../schemas/topics.ts';
+import { AdminConnection } from './admin-connection.ts';
+import type { Kafka } from './client.ts';
 import { type Commit, toCommit } from './commit.ts';
-import { kafkaCall, protocolErrorOf } from './errors.ts';
-import { isPassing } from './group-member.ts';
 import { type PartitionOwner, partitionOwners } from './partition-owners.ts';
 import type { Offsets } from './topic.ts';
 import { applyFixes, createMissing, missingTopics, readTopics } from './topic-admin.ts';
@@ -46,62 +45,42 @@ export interface KafkaAdmin extends AsyncDisposable {
 
 /** Connects. @throws KafkaError when no broker answers. */
 export async function createAdmin(kafka: Kafka): Promise<KafkaAdmin> {
-  const admin = kafka.admin();
-  await kafkaCall('connecting to Kafka', () => admin.connect());
+  const connection = new AdminConnection(kafka);
+  const ask = connection.ask.bind(connection);
+  await ask('connecting to Kafka', async () => {});
   const commits = (group: string, topic: string) =>
-    kafkaCall(`reading the offsets of group ${group}`, () => commitsOf(admin, group, topic));
+    ask(`reading the offsets of group ${group}`, (admin) => commitsOf(admin, group, topic));
   return {
-    ensureTopics: (settings) =>
-      kafkaCall('creating the topics', () => onceLed(() => createMissing(admin, settings), justMade)),
-    missingTopics: () => kafkaCall('listing the topics', () => missingTopics(admin)),
+    ensureTopics: (settings) => ask('creating the topics', (admin) => createMissing(admin, settings)),
+    missingTopics: () => ask('listing the topics', missingTopics),
     examineTopics: (settings) =>
-      kafkaCall('reading the settings of the topics', async () =>
-        judgeTopics(await onceLed(() => readTopics(admin), justMade), settings),
-      ),
-    applyFixes: (findings) => kafkaCall('changing the topics', () => applyFixes(kafka, admin, findings)),
-    topicOffsets: (topic) => kafkaCall(`reading the offsets of ${topic}`, () => topicOffsets(admin, topic)),
+      ask('reading the settings of the topics', async (admin) => judgeTopics(await readTopics(admin), settings)),
+    applyFixes: (findings) => ask('changing the topics', (admin) => applyFixes(kafka, admin, findings)),
+    topicOffsets: (topic) => ask(`reading the offsets of ${topic}`, (admin) => topicOffsets(admin, topic)),
     topicId: (topic) => topicIdOf(kafka, topic),
     offsetsAt: (topic, timestamp) =>
-      kafkaCall(`reading the offsets of ${topic}`, () => offsetsAt(admin, topic, timestamp)),
+      ask(`reading the offsets of ${topic}`, (admin) => offsetsAt(admin, topic, timestamp)),
     committedOffsets: async (group, topic) => {
       const committed = await commits(group, topic);
       return new Map([...committed].map(([partition, { offset }]) => [partition, offset]));
     },
     commits,
     owners: (group, topic) =>
-      kafkaCall(`asking for the members of group ${group}`, () => partitionOwners(admin, group, topic)),
-    deleteGroup: async (group) => {
-      await admin.deleteGroups([group]).catch(() => {});
-    },
-    clusterId: async () => (await kafkaCall('asking for the cluster', () => admin.describeCluster())).clusterId,
-    [Symbol.asyncDispose]: () => admin.disconnect(),
+      ask(`asking for the members of group ${group}`, (admin) => partitionOwners(admin, group, topic)),
+    deleteGroup: (group) => connection.tryOnce((admin) => admin.deleteGroups([group])),
+    clusterId: () => ask('asking for the cluster', (admin) => clusterIdOf(kafka, admin)),
+    [Symbol.asyncDispose]: () => connection[Symbol.asyncDispose](),
   };
 }
 
-const leaderless = ['NOT_LEADER_FOR_PARTITION', 'LEADER_NOT_AVAILABLE'];
-/** Creating a topic can succeed before all brokers know it; then waiting for its leaders fails. */
-const justMade = [...leaderless, 'UNKNOWN_TOPIC_OR_PARTITION'];
-const leaderWaitMs = 200;
-/** About half a minute: a broker that was killed takes seconds to lead its partitions again. */
-const leaderTries = 150;
-
-/**
- * For a moment after a broker's start its partitions have no leader; kafkajs tries only once.
- * @param temporary Kafka's names of errors that are retried.
- */
-async function onceLed<T>(ask: () => Promise<T>, temporary = leaderless): Promise<T> {
-  for (let tries = 1; ; tries += 1) {
-    try {
-      return await ask();
-    } catch (error) {
-      if (tries >= leaderTries || !temporary.includes(protocolErrorOf(error) ?? '')) throw error;
-      await delay(leaderWaitMs);
-    }
-  }
+async function clusterIdOf(kafka: Kafka, admin: Admin): Promise<string> {
+  const { clusterId, brokers } = await admin.describeCluster();
+  kafka.seeds.learn(brokers);
+  return clusterId;
 }
 
 async function topicOffsets(admin: Admin, topic: string): Promise<TopicOffsets> {
-  const partitions = await onceLed(() => admin.fetchTopicOffsets(topic));
+  const partitions = await admin.fetchTopicOffsets(topic);
   return {
     low: new Map(partitions.map(({ partition, low }) => [partition, BigInt(low)])),
     high: new Map(partitions.map(({ partition, high }) => [partition, BigInt(high)])),
@@ -109,25 +88,12 @@ async function topicOffsets(admin: Admin, topic: string): Promise<TopicOffsets> 
 }
 
 async function offsetsAt(admin: Admin, topic: string, timestamp: number): Promise<Offsets> {
-  const partitions = await onceLed(() => admin.fetchTopicOffsetsByTimestamp(topic, timestamp));
+  const partitions = await admin.fetchTopicOffsetsByTimestamp(topic, timestamp);
   return new Map(partitions.map(({ partition, offset }) => [partition, BigInt(offset)]));
 }
 
-async function commitsOf(
-  admin: Admin,
-  groupId: string,
-  topic: string,
-  attempt = 1,
-): Promise<ReadonlyMap<number, Commit>> {
-  const answers = await admin.fetchOffsets({ groupId, topics: [topic] }).catch((error: unknown) => {
-    // kafkajs does not wait here for a coordinator that is just moving in.
-    if (attempt < 100 && isPassing(error)) return null;
-    throw error;
-  });
-  if (!answers) {
-    await delay(200);
-    return commitsOf(admin, groupId, topic, attempt + 1);
-  }
+async function commitsOf(admin: Admin, groupId: string, topic: string): Promise<ReadonlyMap<number, Commit>> {
+  const answers = await admin.fetchOffsets({ groupId, topics: [topic] });
   const [answer] = answers;
   const committed = answer?.partitions ?? [];
   // Kafka says -1 where nothing was committed.

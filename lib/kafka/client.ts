@@ -1,13 +1,21 @@
 import { createRequire } from 'node:module';
 import type { Socket } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
-import { Kafka, logLevel, type SASLOptions } from 'kafkajs';
+import { type LogEntry, logLevel, Kafka as PlainKafka, type SASLOptions } from 'kafkajs';
+import { systemClock } from '../clock.ts';
 import type { Logger } from '../logger.ts';
 import type { Secret } from '../secret.ts';
 import { boundDecoding } from './batches/kafkajs-decoder.ts';
 import type { Skip } from './batches/skip.ts';
+import { loseCoordinatorWithItsConnection } from './lost-coordinator.ts';
+import { Reach } from './reach.ts';
+import { Seeds } from './seeds.ts';
 
-export type { Kafka } from 'kafkajs';
+/** A client of kafkajs, and what its users share: whether Kafka is in reach, and where its brokers are. */
+export interface Kafka extends PlainKafka {
+  readonly reach: Reach;
+  readonly seeds: Seeds;
+}
 
 export interface KafkaOptions {
   /** `host:port` of some brokers; they name the others. */
@@ -16,8 +24,10 @@ export interface KafkaOptions {
   readonly sasl:
     | { readonly mechanism: SASLOptions['mechanism']; readonly username: string; readonly password: Secret }
     | undefined;
-  /** How often a request is tried again before it fails. Standard: 24 times in some 20 s. */
-  readonly retries?: number;
+  /** How long (ms) a call may fail before it gives up; Infinity for a service, which waits. Standard: 20 s. */
+  readonly patienceMs?: number;
+  /** Aborts when we are to stop: then nothing is waited for much longer. */
+  readonly signal?: AbortSignal;
   /** A request without an answer for so long has failed, and its connection with it. Standard: 30 s. */
   readonly requestTimeoutMs?: number;
   /** Who we are in the broker's log. */
@@ -29,42 +39,45 @@ export interface KafkaOptions {
 
 /** A client; nothing is connected before something is made of it. */
 export function createKafka(options: KafkaOptions): Kafka {
-  const { brokers, ssl, sasl, clientId, log, retries, requestTimeoutMs = 30_000 } = options;
+  const { brokers, ssl, sasl, clientId, log, patienceMs, signal, requestTimeoutMs = 30_000 } = options;
   stopIdlePolling();
   giveUpSilentConnections();
+  loseCoordinatorWithItsConnection();
   boundDecoding(options.skips);
-  return new Kafka({
-    brokers: [...brokers],
+  const reach = new Reach({ patienceMs, signal, clock: systemClock, random: Math.random, log });
+  const seeds = new Seeds(brokers);
+  const settings = {
+    brokers: () => seeds.addresses(),
     clientId,
     ...(ssl && { ssl: true }),
     ...(sasl && { sasl: saslOptions(sasl) }),
     connectionTimeout: 5_000,
     requestTimeout: requestTimeoutMs,
-    retry: { ...clientRetry, ...(retries !== undefined && { retries }) },
     logLevel: logLevel.INFO,
-    logCreator: () => (entry) => write(log, entry.level, entry.log.message, { kafkajs: entry.namespace, ...entry.log }),
-  });
+    logCreator: () => (entry: LogEntry) => write(log, reach, entry),
+  };
+  const kafka = new PlainKafka({ ...settings, retry: { ...clientRetry, retries: 3 } });
+  const ofMembers = new PlainKafka({ ...settings, retry: { ...clientRetry, retries: 20 } });
+  return Object.assign(kafka, { reach, seeds, consumer: ofMembers.consumer.bind(ofMembers) });
 }
 
 /**
- * Enough for a broker that restarts; longer outages are for the stage to wait out. Small steps,
- * because a new cluster makes its groups' coordinator only when asked for it, which takes a second.
+ * 3 attempts take half a second: `Reach` makes the others, with a new client, and has to know soon. 20 take some 15 s, in which
+ * a group gets another coordinator: a member that gives up earlier joins again as another one, and loses what it has in hand.
  */
-const clientRetry = { retries: 24, initialRetryTime: 100, multiplier: 1.5, maxRetryTime: 1_000 };
+const clientRetry = { initialRetryTime: 100, multiplier: 1.5, maxRetryTime: 1_000 };
 
 const saslOptions = ({ mechanism, username, password }: NonNullable<KafkaOptions['sasl']>): SASLOptions =>
   ({ mechanism, username, password: password.reveal() }) as SASLOptions;
 
 /**
- * kafkajs calls an error what it then tries again, and a warning every rebalance. What counts reaches our
- * caller as an error and is logged there; here is only the story behind it.
+ * kafkajs calls an error what it then tries again, hundreds of times in an outage. What counts reaches our caller as an error,
+ * and `Reach` logs when an outage begins and ends; here is only the story behind it.
  */
-function write(log: Logger, level: logLevel, message: string, details: object): void {
-  const { timestamp: _, message: __, logger: ___, stack: ____, ...fields } = details as Record<string, unknown>;
-  // What a broker answers with an error is tried again or thrown; a new cluster does it at each first start.
-  if (message.startsWith('Response ')) log.debug(fields, message);
-  else if (level <= logLevel.ERROR) log.info(fields, message);
-  else log.debug(fields, message);
+function write(log: Logger, reach: Reach, { level, namespace, log: { message, ...details } }: LogEntry): void {
+  const { timestamp: _, logger: __, stack: ___, ...fields } = details as Record<string, unknown>;
+  if (level <= logLevel.ERROR && /^Connection (error|timeout)/.test(message)) reach.noteConnectionError(message);
+  log.debug({ kafkajs: namespace, ...fields }, message);
 }
 
 interface RequestQueue {

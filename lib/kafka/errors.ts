@@ -22,26 +22,24 @@ export class RecordTooLargeError extends IngestError {
   readonly retriable = false;
 }
 
+/** A failure within this client that another attempt cures. */
+export class PassingError extends Error {}
+
 /** The broker that we run ourselves does not start or does not stop. */
 export class BrokerError extends IngestError {
   readonly retriable = false;
 }
 
-/** Runs `action`, and turns what it throws into a KafkaError or KafkaRefusedError that says what we were doing. */
-export async function kafkaCall<T>(doing: string, action: () => Promise<T>): Promise<T> {
-  try {
-    return await action();
-  } catch (error) {
-    throw error instanceof IngestError ? error : toKafkaError(doing, error);
-  }
-}
+/** The error as a KafkaError or KafkaRefusedError that says what we were doing; one of ours stays as it is. */
+export const asKafkaError = (doing: string, error: unknown): IngestError =>
+  error instanceof IngestError ? error : toKafkaError(doing, error);
 
 /** What kafkajs threw as our own error; everybody else's errors keep their meaning. */
 export const fromKafkajs = (doing: string, error: unknown): unknown =>
   error instanceof Error && error.name.startsWith('KafkaJS') ? toKafkaError(doing, error) : error;
 
 /** KafkaRefusedError where no further attempt helps, else KafkaError. */
-export function toKafkaError(doing: string, error: unknown): IngestError {
+function toKafkaError(doing: string, error: unknown): IngestError {
   const message = `${doing} failed: ${messagesOf(error)}`;
   const remedy = remedyOf(error);
   if (remedy === null) return new KafkaError(message + doubtOf(error), { cause: error });
@@ -80,6 +78,40 @@ function remedyOf(error: unknown): string | null {
   const known = remedies.find(([names]) => names.test(name) || names.test(String(type)));
   if (known) return known[1];
   return [error.cause, ...partsOf(error)].map(remedyOf).find((remedy) => remedy !== null) ?? null;
+}
+
+/** Errors of Kafka that kafkajs calls final and that pass: the group's coordinator moves, or the group rebalances. */
+const passing = new Set([
+  'REBALANCE_IN_PROGRESS',
+  'ILLEGAL_GENERATION',
+  'UNKNOWN_MEMBER_ID',
+  'NOT_COORDINATOR_FOR_GROUP',
+  'GROUP_LOAD_IN_PROGRESS',
+  'GROUP_COORDINATOR_NOT_AVAILABLE',
+]);
+
+/** A topic that was just created is unknown to some brokers for a moment; one that does not exist stays unknown. */
+export const isUnknownTopic = (error: unknown): boolean => protocolErrorOf(error) === 'UNKNOWN_TOPIC_OR_PARTITION';
+
+/**
+ * Whether the error passes without a person: no broker answers, the one that was asked is gone or leads no longer, or the group
+ * rebalances. An error within kafkajs counts too: it fails in many ways while it loses its brokers, and a new client works.
+ */
+export function isOutage(error: unknown): boolean {
+  if (error instanceof PassingError) return true;
+  if (!(error instanceof Error) || error instanceof IngestError || remedyOf(error) !== null) return false;
+  const parts = partsOf(error);
+  if (parts.length > 0) return parts.every(isOutage);
+  const type = protocolErrorOf(error);
+  if (type !== null) return passing.has(type) || isRetriableInKafka(error);
+  return error.name.startsWith('KafkaJS') && error.name !== 'KafkaJSNotImplemented';
+}
+
+/** As kafkajs' table of Kafka's errors has it, within whatever it wrapped around the error. */
+function isRetriableInKafka(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  if (!('type' in error) || typeof error.type !== 'string') return isRetriableInKafka(error.cause);
+  return 'retriable' in error && error.retriable === true;
 }
 
 /** Kafka's own name of the error (`MESSAGE_TOO_LARGE`) within whatever kafkajs wrapped around it; null without one. */

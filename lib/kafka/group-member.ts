@@ -1,11 +1,14 @@
-import type { Consumer, EachBatchPayload, Kafka } from 'kafkajs';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Consumer, EachBatchPayload } from 'kafkajs';
 import type { TopicName } from '../../schemas/topics.ts';
 import type { FetchedMessage } from './batches/record-batch.ts';
+import type { Kafka } from './client.ts';
 import { type Commit, toMetadata } from './commit.ts';
-import { fromKafkajs, kafkaCall, protocolErrorOf } from './errors.ts';
+import { fromKafkajs, isOutage } from './errors.ts';
 import { type FetchedOffsets, handOutFilteredBatches, missingOffsets, type OffsetRange } from './fetched-offsets.ts';
 import { namedAssigner } from './partition-owners.ts';
 import type { ConsumerRecord } from './topic.ts';
+import type { Trouble } from './trouble.ts';
 
 /** How a member of a consumer group reads. */
 export interface GroupSettings {
@@ -60,7 +63,7 @@ export interface Member {
   seek(topic: TopicName, partition: number, offset: bigint): void;
   pause(topic: TopicName, partitions: readonly number[]): void;
   resume(topic: TopicName, partitions: readonly number[]): void;
-  /** @throws Error of kafkajs; `isPassing` tells whether to try again. */
+  /** @throws Error of kafkajs; `isOutage` tells whether to try again. */
   commit(topic: TopicName, commits: ReadonlyMap<number, Commit>): Promise<void>;
   /** Ends the run: it rejects with the first error. */
   fail(error: unknown): void;
@@ -69,9 +72,10 @@ export interface Member {
 }
 
 /**
- * Joins the group and reads `topics` until `work` settles, then leaves. `handlerOf` is called before anything happens;
- * `work` has to settle soon after the member is over. Offsets are never committed here.
- * @throws what `fail` was given or `work` threw, KafkaError when the consumer died: it is never restarted in secret.
+ * Joins the group and reads `topics` until `work` settles, then leaves. `handlerOf` is called before anything happens; `work`
+ * begins at once, and has to settle soon after the member is over. Offsets are never committed here. A consumer that died
+ * of an outage is followed by another one, after `onJoined` was told that nothing is assigned any more.
+ * @throws what `fail` was given or `work` threw, or as `Reach.persist` does.
  */
 export async function runMember(
   kafka: Kafka,
@@ -80,7 +84,6 @@ export async function runMember(
   handlerOf: (member: Member) => MemberHandler,
   work: (member: Member) => Promise<void>,
 ): Promise<void> {
-  const consumer = createConsumer(kafka, settings);
   const doing = `reading ${topics.join(', ')} as ${settings.group}`;
   const failure = Promise.withResolvers<never>();
   // Nobody may be waiting for it yet, or any more.
@@ -90,36 +93,99 @@ export async function runMember(
     failure.reject(fromKafkajs(doing, error));
     over.abort();
   };
-  const member = { ...controls(consumer), fail, over: over.signal };
+  let consumer = createConsumer(kafka, settings);
+  const member = { ...controls(() => consumer), fail, over: over.signal };
   const handler = handlerOf(member);
-  listen(consumer, fail, handler, settings);
-  let working: Promise<void> | undefined;
+  using trouble = kafka.reach.trouble(doing);
+  const live = async () => {
+    while (!over.signal.aborted) {
+      const error = await liveOnce(consumer, topics, settings, { handler, member, kafka, trouble });
+      if (over.signal.aborted) return;
+      handler.onJoined([], false);
+      await trouble.after(error);
+      consumer = createConsumer(kafka, settings);
+    }
+  };
+  const living = live().catch(fail);
+  const working = work(member);
   try {
-    await kafkaCall(doing, () => startReading(consumer, fail, topics, settings, handler));
-    working = work(member);
     // The failure first: a member that failed while it joined is over already, and so is its work.
     await Promise.race([failure.promise, working]);
   } finally {
     over.abort();
-    await working?.catch(() => {});
-    await consumer.disconnect().catch(() => {});
+    await working.catch(() => {});
+    await living;
   }
+}
+
+interface Life {
+  readonly handler: MemberHandler;
+  readonly member: Member;
+  readonly kafka: Kafka;
+  readonly trouble: Trouble;
+}
+
+/** One consumer, from its start until it dies or the member is over. It has left its group then. @returns what it died of. */
+async function liveOnce(
+  consumer: Consumer,
+  topics: readonly TopicName[],
+  settings: GroupSettings,
+  life: Life,
+): Promise<unknown> {
+  const died = Promise.withResolvers<unknown>();
+  const batches = new Batches(life);
+  const watching = watchOver(consumer, died.resolve, settings, life);
+  const starting = startReading(consumer, topics, settings, batches);
+  starting.catch(died.resolve);
+  const error = await Promise.race([died.promise, whenAborted(life.member.over)]);
+  watching[Symbol.dispose]();
+  const leaving = consumer.disconnect().catch(() => {});
+  // kafkajs cannot be stopped while it joins: it would go on for ever, as a member that nobody knows of.
+  void starting.then(() => consumer.disconnect()).catch(() => {});
+  await batches.ended();
+  await Promise.race([leaving, delay(leaveMs, undefined, { ref: false })]);
+  return error;
 }
 
 async function startReading(
   consumer: Consumer,
-  fail: Member['fail'],
   topics: readonly TopicName[],
   settings: GroupSettings,
-  handler: MemberHandler,
+  batches: Batches,
 ): Promise<void> {
   await consumer.connect();
   await consumer.subscribe({ topics: [...topics], fromBeginning: true });
   await consumer.run({
     autoCommit: false,
     partitionsConsumedConcurrently: settings.partitionsConcurrently ?? 1,
-    eachBatch: (payload) => onBatch(payload, fail, handler),
+    eachBatch: (payload) => batches.handle(payload),
   });
+}
+
+/** What a consumer hands out: nothing any more once it is dead. */
+class Batches {
+  readonly #life: Life;
+  readonly #inHand = new Set<Promise<void>>();
+  #isOver = false;
+
+  constructor(life: Life) {
+    this.#life = life;
+  }
+
+  async handle(payload: EachBatchPayload): Promise<void> {
+    if (this.#isOver) return;
+    const { handler, member } = this.#life;
+    // To kafkajs it never fails: it would fetch and hand out the same batch again.
+    const handling = onBatch(payload, handler).catch(member.fail);
+    this.#inHand.add(handling);
+    await handling.finally(() => this.#inHand.delete(handling));
+  }
+
+  /** Resolves when nothing is in hand. */
+  async ended(): Promise<void> {
+    this.#isOver = true;
+    await Promise.all(this.#inHand);
+  }
 }
 
 /** Resolves once any of the signals is aborted. */
@@ -130,22 +196,22 @@ export const whenAborted = (...signals: AbortSignal[]): Promise<void> =>
     else any.addEventListener('abort', () => resolve(), { once: true });
   });
 
-function controls(consumer: Consumer): Pick<Member, 'seek' | 'pause' | 'resume' | 'commit'> {
-  // Between two lives of a consumer there is nothing to control; the next begins with a new assignment.
+function controls(current: () => Consumer): Pick<Member, 'seek' | 'pause' | 'resume' | 'commit'> {
+  // Before a consumer runs and after it died there is nothing to control; the next begins with a new assignment.
   const unlessRestarting = (control: () => void) => {
     try {
       control();
     } catch (error) {
-      if (!isPassing(error)) throw error;
+      if (!isOutage(error)) throw error;
     }
   };
   return {
     seek: (topic, partition, offset) =>
-      unlessRestarting(() => consumer.seek({ topic, partition, offset: String(offset) })),
-    pause: (topic, partitions) => unlessRestarting(() => consumer.pause([{ topic, partitions: [...partitions] }])),
-    resume: (topic, partitions) => unlessRestarting(() => consumer.resume([{ topic, partitions: [...partitions] }])),
+      unlessRestarting(() => current().seek({ topic, partition, offset: String(offset) })),
+    pause: (topic, partitions) => unlessRestarting(() => current().pause([{ topic, partitions: [...partitions] }])),
+    resume: (topic, partitions) => unlessRestarting(() => current().resume([{ topic, partitions: [...partitions] }])),
     commit: (topic, commits) =>
-      consumer.commitOffsets(
+      current().commitOffsets(
         [...commits].map(([partition, commit]) => {
           return { topic, partition, offset: String(commit.offset), metadata: toMetadata(commit) };
         }),
@@ -153,33 +219,18 @@ function controls(consumer: Consumer): Pick<Member, 'seek' | 'pause' | 'resume' 
   };
 }
 
-/** What a rebalance or a coordinator that moves brings: as the member we are a moment later, it will do. */
-const passing = new Set([
-  'REBALANCE_IN_PROGRESS',
-  'ILLEGAL_GENERATION',
-  'UNKNOWN_MEMBER_ID',
-  'NOT_COORDINATOR_FOR_GROUP',
-  'GROUP_LOAD_IN_PROGRESS',
-  'GROUP_COORDINATOR_NOT_AVAILABLE',
-]);
-
-export const isPassing = (error: unknown): boolean =>
-  passing.has(protocolErrorOf(error) ?? '') ||
-  (error instanceof Error && error.message.startsWith('Consumer group was not initialized'));
-
-/** How often in a row a consumer may die of a coordinator that is not ready: about 30 s. */
-const maxRestarts = 150;
+/** How long (ms) a consumer may take to leave its group; one whose coordinator is gone cannot. */
+const leaveMs = 5_000;
 
 /** How long partitions that were added to a topic may go unnoticed; kafkajs itself looks every five minutes. */
 const metadataMaxAgeMs = 5_000;
 
 function createConsumer(kafka: Kafka, settings: GroupSettings): Consumer {
   handOutFilteredBatches();
-  const sessionTimeout = settings.sessionTimeoutMs ?? 6_000;
   return kafka.consumer({
     groupId: settings.group,
-    sessionTimeout,
-    heartbeatInterval: Math.floor(sessionTimeout / 4),
+    sessionTimeout: sessionMsOf(settings),
+    heartbeatInterval: heartbeatMsOf(settings),
     rebalanceTimeout: 60_000,
     maxBytesPerPartition: settings.maxBytesPerPartition,
     maxBytes: settings.maxBytes,
@@ -187,52 +238,70 @@ function createConsumer(kafka: Kafka, settings: GroupSettings): Consumer {
     metadataMaxAge: metadataMaxAgeMs,
     allowAutoTopicCreation: false,
     partitionAssigners: [namedAssigner(settings.target ?? null)],
-    // A coordinator that is not ready yet kills a consumer that joins. Whatever else the client's own attempts do not
-    // cure ends the run: a consumer that restarts for ever looks alive and is not.
-    retry: { restartOnFailure: async (error) => isPassing(error) },
+    // Its restarts are ours: a consumer that kafkajs restarts for ever looks alive and is not.
+    retry: { restartOnFailure: async () => false },
   });
 }
 
-function listen(consumer: Consumer, fail: Member['fail'], handler: MemberHandler, settings: GroupSettings): void {
+const sessionMsOf = ({ sessionTimeoutMs = 6_000 }: GroupSettings): number => sessionTimeoutMs;
+const heartbeatMsOf = (settings: GroupSettings): number => Math.floor(sessionMsOf(settings) / 4);
+
+/** Passes on what happens to a consumer. Dispose of it when it is dead. @param onDeath is told why. */
+function watchOver(
+  consumer: Consumer,
+  onDeath: (error: unknown) => void,
+  settings: GroupSettings,
+  { handler, kafka, trouble }: Life,
+): Disposable {
   let memberId: string | undefined;
-  let restarts = 0;
+  let heardAt = performance.now();
   const { onAlive, onRebalanced } = settings;
   const signOfLife = () => {
+    heardAt = performance.now();
+    trouble.works();
     if (handler.isMoving?.() ?? true) onAlive?.();
   };
-  consumer.on(consumer.events.HEARTBEAT, signOfLife);
-  consumer.on(consumer.events.FETCH, signOfLife);
-  consumer.on(consumer.events.CRASH, ({ payload }) => {
-    restarts += 1;
-    if (payload.restart && restarts <= maxRestarts) handler.onJoined([], false);
-    else fail(payload.error);
-  });
-  consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
-    restarts = 0;
-    onRebalanced?.();
-    const isSameMember = memberId === payload.memberId;
-    memberId = payload.memberId;
-    const assignment = Object.entries(payload.memberAssignment);
-    handler.onJoined(
-      assignment.map(([topic, partitions]) => ({ topic: topic as TopicName, partitions })),
-      isSameMember,
-    );
-  });
+  const listeners = [
+    consumer.on(consumer.events.HEARTBEAT, signOfLife),
+    consumer.on(consumer.events.FETCH, signOfLife),
+    consumer.on(consumer.events.CRASH, ({ payload }) => onDeath(payload.error)),
+    consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
+      heardAt = performance.now();
+      trouble.works();
+      onRebalanced?.();
+      const isSameMember = memberId === payload.memberId;
+      memberId = payload.memberId;
+      const assignment = Object.entries(payload.memberAssignment);
+      handler.onJoined(
+        assignment.map(([topic, partitions]) => ({ topic: topic as TopicName, partitions })),
+        isSameMember,
+      );
+    }),
+  ];
+  // kafkajs does not tell that it tries again: it has heard nothing, and a connection has failed since.
+  const timer = setInterval(() => {
+    const reason = kafka.reach.connectionErrorSince(heardAt);
+    if (reason !== null && performance.now() - heardAt > heartbeatMsOf(settings) + silenceMs) trouble.fails(reason);
+  }, silenceMs / 2);
+  return {
+    [Symbol.dispose]: () => {
+      clearInterval(timer);
+      for (const stop of listeners) stop();
+    },
+  };
 }
 
-async function onBatch({ batch, heartbeat }: EachBatchPayload, fail: Member['fail'], handler: MemberHandler) {
-  try {
-    const fetched = batch as FetchedOffsets;
-    const messages = batch.messages as unknown as readonly FetchedMessage[];
-    const [topic, partition] = [batch.topic as TopicName, batch.partition];
-    const fetchedOffset = BigInt(fetched.fetchedOffset);
-    const next = BigInt(batch.lastOffset()) + 1n;
-    const missing = missingOffsets(fetched, next);
-    await handler.onBatch({ topic, partition, messages, next, fetchedOffset, missing }, heartbeat);
-  } catch (error) {
-    // To kafkajs it never fails: it would fetch and hand out the same batch again.
-    fail(error);
-  }
+/** Without an answer for so long (ms) beyond the time of a heartbeat, a consumer may be cut off. */
+const silenceMs = 500;
+
+async function onBatch({ batch, heartbeat }: EachBatchPayload, handler: MemberHandler): Promise<void> {
+  const fetched = batch as FetchedOffsets;
+  const messages = batch.messages as unknown as readonly FetchedMessage[];
+  const [topic, partition] = [batch.topic as TopicName, batch.partition];
+  const fetchedOffset = BigInt(fetched.fetchedOffset);
+  const next = BigInt(batch.lastOffset()) + 1n;
+  const missing = missingOffsets(fetched, next);
+  await handler.onBatch({ topic, partition, messages, next, fetchedOffset, missing }, heartbeat);
 }
 
 /** The fetched messages as records. A record that stands for a batch begins at the requested offset if that is within the batch. */

@@ -25,6 +25,8 @@ export interface LocalBrokerOptions extends BrokerOptions {
 export interface LocalBroker extends Broker {
   /** Process id of the broker. */
   readonly pid: number;
+  /** Resolves when the broker is gone, because it was disposed of or by itself. */
+  readonly ended: Promise<unknown>;
 }
 
 /** How long a start may take: it is one second on an idle machine. */
@@ -54,6 +56,7 @@ export async function startLocalBroker(options: LocalBrokerOptions): Promise<Loc
       brokers: [addressOf(ports)],
       sasl: credentials,
       pid: java.pid,
+      ended: java.ended,
       [Symbol.asyncDispose]: async () => {
         await java.stop();
         node.keepArchive();
@@ -76,6 +79,8 @@ const javaDefaults = (dataDir: string): string[] => [
 ];
 
 const tmpDirOf = (dataDir: string): string => join(dataDir, 'tmp');
+
+const keptAtFormat = ['node.id', 'controller.quorum.voters'];
 
 /** One node's folder and the commands that work on it. */
 class LocalNode {
@@ -105,7 +110,10 @@ class LocalNode {
     const unfinished = `${this.#logDir}.formatting`;
     rmSync(unfinished, { recursive: true, force: true });
     const { clusterId = randomBytes(16).toString('base64url'), properties } = this.#options;
-    writePrivate(this.#propertiesFile, serverProperties(unfinished, { client: 1, controller: 2 }, properties));
+    // Of the tests' settings those that the storage keeps: what is wrong with the others, the start says.
+    const kept = Object.entries(properties ?? {}).filter(([name]) => keptAtFormat.includes(name));
+    const ports = { client: 1, controller: 2 };
+    writePrivate(this.#propertiesFile, serverProperties(unfinished, ports, Object.fromEntries(kept)));
     // One id in 64 begins with a dash: only after the equals sign is it no option.
     const args = ['kafka.tools.StorageTool', 'format', `--cluster-id=${clusterId}`, '--config', this.#propertiesFile];
     const java = await startJava([...this.#flags(), ...args], this.#javaOptions());

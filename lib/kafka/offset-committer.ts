@@ -1,27 +1,33 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Commit } from './commit.ts';
-import { isPassing } from './group-member.ts';
+import type { Trouble } from './trouble.ts';
 
 /** By partition. */
 export type Commits = ReadonlyMap<number, Commit>;
 
-const pauseMs = 100;
-/** How often in a row a rebalance may be in the way before something else must be wrong: about 30 s. */
-const maxAttempts = 300;
-
-/** Commits what is done, one request in flight at a time: what is marked meanwhile goes with the next. */
+/**
+ * Commits what is done, one request in flight at a time: what is marked meanwhile goes with the next. While Kafka or the group's
+ * coordinator is out of reach it tries again, as `trouble` says.
+ */
 export class OffsetCommitter {
   readonly #commit: (commits: Commits) => Promise<void>;
   readonly #fail: (error: unknown) => void;
   readonly #onCommitted: () => void;
+  readonly #trouble: Trouble;
   readonly #marked = new Map<number, Commit>();
   #working: Promise<void> | undefined;
 
   /** @param fail is told when committing is impossible; nothing is committed from then on. */
-  constructor(commit: (commits: Commits) => Promise<void>, fail: (error: unknown) => void, onCommitted: () => void) {
+  constructor(
+    commit: (commits: Commits) => Promise<void>,
+    fail: (error: unknown) => void,
+    onCommitted: () => void,
+    trouble: Trouble,
+  ) {
     this.#commit = commit;
     this.#fail = fail;
     this.#onCommitted = onCommitted;
+    this.#trouble = trouble;
   }
 
   /** Whether something marked is not committed yet. */
@@ -50,28 +56,31 @@ export class OffsetCommitter {
     timer.abort();
     // What is not committed by now comes again; nothing goes on behind our back.
     this.#marked.clear();
+    this.#trouble[Symbol.dispose]();
   }
 
   async #work(): Promise<void> {
-    for (let attempt = 1; this.#marked.size > 0; attempt += 1) {
-      const commits = new Map(this.#marked);
-      try {
-        await this.#commit(commits);
-      } catch (error) {
-        if (attempt >= maxAttempts || !isPassing(error)) {
-          // #working stays: nothing more is tried.
-          this.#fail(error);
-          return;
-        }
-        await delay(pauseMs);
-        continue;
-      }
-      attempt = 0;
-      for (const [partition, commit] of commits) {
-        if (this.#marked.get(partition) === commit) this.#marked.delete(partition);
-      }
-      this.#onCommitted();
+    try {
+      while (this.#marked.size > 0) await this.#commitMarked();
+      this.#working = undefined;
+    } catch (error) {
+      // #working stays: nothing more is tried.
+      this.#fail(error);
     }
-    this.#working = undefined;
+  }
+
+  async #commitMarked(): Promise<void> {
+    const commits = new Map(this.#marked);
+    try {
+      await this.#commit(commits);
+    } catch (error) {
+      await this.#trouble.after(error);
+      return;
+    }
+    this.#trouble.works();
+    for (const [partition, commit] of commits) {
+      if (this.#marked.get(partition) === commit) this.#marked.delete(partition);
+    }
+    this.#onCommitted();
   }
 }

@@ -1,7 +1,7 @@
 import { setInterval } from 'node:timers/promises';
-import type { Kafka } from 'kafkajs';
 import type { TopicName } from '../../schemas/topics.ts';
 import { createAdmin, type TopicOffsets } from './admin.ts';
+import type { Kafka } from './client.ts';
 import type { OffsetRange } from './fetched-offsets.ts';
 import { type Gap, lostBeginning, lostEnd, lostWithin } from './gap.ts';
 import {

@@ -9,7 +9,9 @@ interface Cluster {
   connect(): Promise<void>;
   refreshMetadata(): Promise<void>;
   disconnect(): Promise<void>;
-  findControllerBroker(): Promise<{ readonly connectionPool: { send(request: object): Promise<unknown> } }>;
+  readonly brokerPool: {
+    findConnectedBroker(): Promise<{ readonly connectionPool: { send(request: object): Promise<unknown> } }>;
+  };
 }
 
 export interface Encoder {
@@ -61,14 +63,14 @@ export function throwOnError(code: number): void {
   if (failure(code)) throw createErrorFromCode(code);
 }
 
-/** Sends one request to the controller, over a separate connection. @throws errors of kafkajs, or what `decode` throws. */
-export async function sendToController<T>(kafka: Kafka, request: RawRequest<T>): Promise<T> {
+/** Sends one request to any broker, over a separate connection. @throws errors of kafkajs, or what `decode` throws. */
+export async function sendToAnyBroker<T>(kafka: Kafka, request: RawRequest<T>): Promise<T> {
   const cluster = clusterOf(kafka);
   const { apiKey, apiVersion, apiName } = request;
   try {
     await cluster.connect();
     await cluster.refreshMetadata();
-    const broker = await cluster.findControllerBroker();
+    const broker = await cluster.brokerPool.findConnectedBroker();
     const answer = await broker.connectionPool.send({
       request: { apiKey, apiVersion, apiName, encode: async () => request.encode(newEncoder()) },
       response: {

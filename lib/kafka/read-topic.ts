@@ -1,10 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Kafka } from 'kafkajs';
 import type { TopicName } from '../../schemas/topics.ts';
 import { createAdmin } from './admin.ts';
+import type { Kafka } from './client.ts';
 import { lostAwaited } from './gap.ts';
-import { type FetchedBatch, type Member, runMember, toConsumerRecords, whenAborted } from './group-member.ts';
+import {
+  type FetchedBatch,
+  type Member,
+  runMember,
+  type TopicPartitions,
+  toConsumerRecords,
+  whenAborted,
+} from './group-member.ts';
 import type { ConsumerRecord, Offsets } from './topic.ts';
 
 /** How often the topic's offsets are looked at meanwhile. */
@@ -39,18 +46,31 @@ export async function readTopic(
     handed.set(partition, (unusable?.lastOffset ?? offset) + 1n);
     await (unusable ? onUnusable(record) : onRecord(record));
   };
-  const handlerOf = () => ({
-    // A member that was thrown out begins again: what was read is not handed out twice.
-    onJoined: () => {},
+  /** By partition, what is in hand: a consumer that died may have left something there. */
+  const busy = new Map<number, Promise<void>>();
+  const handAll = async (batch: FetchedBatch) => {
+    for (const record of toConsumerRecords(batch)) await hand(record);
+    moveTo(batch.partition, batch.next);
+  };
+  const handlerOf = (member: Member) => ({
+    onJoined: (assignment: readonly TopicPartitions[]) => {
+      for (const partition of assignment.flatMap(({ partitions }) => partitions)) {
+        member.seek(topic, partition, positions.get(partition) ?? 0n);
+      }
+    },
     onBatch: async (batch: FetchedBatch, heartbeat: () => Promise<void>) => {
       // However long the reader takes, we stay a member.
       const beat = setInterval(() => void heartbeat().catch(() => {}), 500);
+      const handing = (busy.get(batch.partition) ?? Promise.resolve()).then(() => handAll(batch));
+      busy.set(
+        batch.partition,
+        handing.catch(() => {}),
+      );
       try {
-        for (const record of toConsumerRecords(batch)) await hand(record);
+        await handing;
       } finally {
         clearInterval(beat);
       }
-      moveTo(batch.partition, batch.next);
     },
   });
   /** What retention takes meanwhile, or a topic created again lacks, never comes. */

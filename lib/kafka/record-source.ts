@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Kafka } from 'kafkajs';
 import type { TopicName } from '../../schemas/topics.ts';
 import type { Logger } from '../logger.ts';
 import { createAdmin, type KafkaAdmin } from './admin.ts';
+import type { Kafka } from './client.ts';
 import type { Commit } from './commit.ts';
 import {
   type FetchedBatch,
@@ -134,6 +134,7 @@ class RecordRun {
         this.#startMore();
         this.#onProgress();
       },
+      settings.kafka.reach.trouble(`committing the offsets of ${settings.topic} as ${settings.group}`),
     );
   }
 

@@ -1,8 +1,9 @@
-import { type ICustomPartitioner, type Kafka, type Message, Partitioners, type Producer } from 'kafkajs';
 import type { Codec } from '../../schemas/codec.ts';
 import type { TopicName } from '../../schemas/topics.ts';
-import { kafkaCall, protocolErrorOf, RecordTooLargeError, toKafkaError } from './errors.ts';
+import type { Kafka } from './client.ts';
 import { murmur2 } from './murmur2.ts';
+import { PartitionWriter, type RequestLimits, tooLarge, type Waiting } from './partition-writer.ts';
+import { ProducerConnection } from './producer-connection.ts';
 import type { ProducerRecord, Sink } from './topic.ts';
 import { maxRecordBytesOf } from './topic-settings.ts';
 
@@ -12,14 +13,12 @@ export interface KafkaProducer extends AsyncDisposable {
   sink<T>(topic: TopicName, codec: Codec<T>, limits?: Partial<SinkLimits>): Sink<T | null>;
 }
 
-interface SinkLimits {
+interface SinkLimits extends RequestLimits {
   /** A larger record (key, value, headers and some overhead) is refused. Standard: what our topics take. */
   readonly maxRecordBytes: number;
-  /** Records share a request up to these; one that is larger by itself goes alone. Standard: 1 MB and 2,000. */
-  readonly maxRequestBytes: number;
-  readonly maxRequestRecords: number;
 }
 
+/** Standard: 1 MB and 2,000 records. */
 const standardLimits = { maxRequestBytes: 1_000_000, maxRequestRecords: 2_000 };
 
 /** What Kafka adds to a record at most, its batch's header included. */
@@ -28,58 +27,44 @@ const overheadBytes = 100;
 const sizeOf = (part: string | Buffer | null): number => (part === null ? 0 : Buffer.byteLength(part));
 
 /** Kafka's default: by the hash of the key; without a key, any partition. */
-const createPartitioner: ICustomPartitioner = () => {
-  const anyPartition = Partitioners.DefaultPartitioner();
-  return (args) => {
-    const { key } = args.message;
-    if (key === null || key === undefined) return anyPartition(args);
-    return (murmur2(Buffer.from(key)) & 0x7fffffff) % args.partitionMetadata.length;
-  };
-};
+const partitionOf = (key: string | Buffer | null, partitions: number): number =>
+  key === null ? Math.floor(Math.random() * partitions) : (murmur2(Buffer.from(key)) & 0x7fffffff) % partitions;
 
-/** Connects. @throws KafkaError when no broker answers. */
-export async function connectProducer(kafka: Kafka): Promise<KafkaProducer> {
-  // Not idempotent: consumers take duplicates anyway, and kafkajs gives up a producer whose sequence went wrong.
-  const producer = kafka.producer({
-    allowAutoTopicCreation: false,
-    createPartitioner,
-  });
-  await kafkaCall('connecting to Kafka', () => producer.connect());
+/** It connects when something is to be written: who only reads needs no right to write. */
+export function openProducer(kafka: Kafka): KafkaProducer {
+  const connection = new ProducerConnection(kafka);
+  const writers = new Map<string, PartitionWriter>();
+  const writerOf = (topic: TopicName, partition: number, limits: RequestLimits) => {
+    const key = `${topic}/${partition}`;
+    const writer = writers.get(key) ?? new PartitionWriter(connection, topic, partition, limits);
+    writers.set(key, writer);
+    return writer;
+  };
   return {
     sink: (topic, codec, limits) =>
-      new KafkaSink(producer, topic, codec, { maxRecordBytes: maxRecordBytesOf(topic), ...standardLimits, ...limits }),
-    [Symbol.asyncDispose]: () => producer.disconnect(),
+      new KafkaSink(connection, writerOf, topic, codec, {
+        maxRecordBytes: maxRecordBytesOf(topic),
+        ...standardLimits,
+        ...limits,
+      }),
+    [Symbol.asyncDispose]: () => connection[Symbol.asyncDispose](),
   };
 }
 
-/** One call of `publish`; done when none of its records is left. */
-interface Publication {
-  remaining: number;
-  readonly resolve: () => void;
-  readonly reject: (error: Error) => void;
-}
+type WriterOf = (topic: TopicName, partition: number, limits: RequestLimits) => PartitionWriter;
 
-interface Waiting {
-  readonly message: Message;
-  readonly bytes: number;
-  readonly publication: Publication;
-}
-
-/**
- * Has one request in flight; what is published meanwhile shares the next. That keeps the order of each key, whatever
- * is tried again, and makes requests larger the busier it gets. When a request fails, so does every call with a record
- * in it; some of those records may have been written.
- */
+/** Encodes records and gives each to the writer of its partition. */
 class KafkaSink<T> implements Sink<T | null> {
-  readonly #producer: Producer;
+  readonly #producer: ProducerConnection;
+  readonly #writerOf: WriterOf;
   readonly #topic: TopicName;
   readonly #codec: Codec<T>;
   readonly #limits: SinkLimits;
-  #waiting: Waiting[] = [];
-  #sending: Promise<void> | undefined;
+  readonly #publishing = new Set<Promise<unknown>>();
 
-  constructor(producer: Producer, topic: TopicName, codec: Codec<T>, limits: SinkLimits) {
+  constructor(producer: ProducerConnection, writerOf: WriterOf, topic: TopicName, codec: Codec<T>, limits: SinkLimits) {
     this.#producer = producer;
+    this.#writerOf = writerOf;
     this.#topic = topic;
     this.#codec = codec;
     this.#limits = limits;
@@ -89,71 +74,39 @@ class KafkaSink<T> implements Sink<T | null> {
   async publish(records: readonly ProducerRecord<T | null>[]): Promise<void> {
     if (records.length === 0) return;
     const encoded = records.map((record) => this.#encode(record));
-    await new Promise<void>((resolve, reject) => {
-      const publication = { remaining: encoded.length, resolve, reject };
-      for (const entry of encoded) this.#waiting.push({ ...entry, publication });
-      this.#sending ??= this.#sendAll();
-    });
+    const publishing = this.#write(encoded);
+    this.#publishing.add(publishing);
+    try {
+      await publishing;
+    } finally {
+      this.#publishing.delete(publishing);
+    }
   }
 
   /** Waits for what was published. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#sending;
+    await Promise.allSettled(this.#publishing);
   }
 
-  #encode({ key, value, headers = {} }: ProducerRecord<T | null>): Omit<Waiting, 'publication'> {
+  async #write(encoded: readonly Omit<Waiting, 'onWritten' | 'onFailed'>[]): Promise<void> {
+    const partitions = await this.#producer.partitionsOf(this.#topic);
+    await new Promise<void>((resolve, reject) => {
+      let remaining = encoded.length;
+      const onWritten = () => {
+        remaining -= 1;
+        if (remaining === 0) resolve();
+      };
+      for (const entry of encoded) {
+        const partition = partitionOf(entry.message.key as string | Buffer | null, partitions);
+        this.#writerOf(this.#topic, partition, this.#limits).add({ ...entry, onWritten, onFailed: reject });
+      }
+    });
+  }
+
+  #encode({ key, value, headers = {} }: ProducerRecord<T | null>): Omit<Waiting, 'onWritten' | 'onFailed'> {
     const bytes = value === null ? null : this.#codec.encode(value);
     const size = sizeOf(key) + sizeOf(bytes) + sizeOf(Object.entries(headers).flat().join()) + overheadBytes;
-    if (size > this.#limits.maxRecordBytes) throw this.#tooLarge(String(key), size);
+    if (size > this.#limits.maxRecordBytes) throw tooLarge(this.#topic, key, size);
     return { message: { key, value: bytes, headers }, bytes: size };
-  }
-
-  #tooLarge(key: string, size: number): RecordTooLargeError {
-    return new RecordTooLargeError(`a record of ${size} bytes is too large for ${this.#topic} (key ${key})`);
-  }
-
-  async #sendAll(): Promise<void> {
-    // One turn for the calls that are made at the same time as the first.
-    await Promise.resolve();
-    while (this.#waiting.length > 0) await this.#send(this.#takeRequest());
-    this.#sending = undefined;
-  }
-
-  #takeRequest(): Waiting[] {
-    let bytes = 0;
-    const end = this.#waiting.findIndex((entry, index) => {
-      bytes += entry.bytes;
-      return index > 0 && (bytes > this.#limits.maxRequestBytes || index >= this.#limits.maxRequestRecords);
-    });
-    return this.#waiting.splice(0, end < 0 ? this.#waiting.length : end);
-  }
-
-  async #send(request: readonly Waiting[]): Promise<void> {
-    try {
-      const messages = request.map(({ message }) => message);
-      await this.#producer.send({ topic: this.#topic, acks: -1, messages });
-    } catch (error) {
-      await this.#onFailed(request, error);
-      return;
-    }
-    for (const { publication } of request) {
-      publication.remaining -= 1;
-      if (publication.remaining === 0) publication.resolve();
-    }
-  }
-
-  /** A broker with a smaller limit than ours refuses the whole request: only the record that is to blame fails. */
-  async #onFailed(request: readonly Waiting[], error: unknown): Promise<void> {
-    const isTooLarge = protocolErrorOf(error) === 'MESSAGE_TOO_LARGE';
-    if (isTooLarge && request.length > 1) {
-      for (const entry of request) await this.#send([entry]);
-      return;
-    }
-    const failure = isTooLarge
-      ? this.#tooLarge(String(request[0]?.message.key), request[0]?.bytes ?? 0)
-      : toKafkaError(`writing to ${this.#topic}`, error);
-    const failed = new Set(request.map(({ publication }) => publication));
-    this.#waiting = this.#waiting.filter(({ publication }) => !failed.has(publication));
-    for (const { reject } of failed) reject(failure);
   }
 }

@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import kafkajs, { type Admin, type Kafka } from 'kafkajs';
+import kafkajs, { type Admin } from 'kafkajs';
 import { type TopicName, topics } from '../../schemas/topics.ts';
+import type { Kafka } from './client.ts';
 import { protocolErrorOf } from './errors.ts';
-import { newEncoder, type RawRequest, sendToController, throwOnError } from './raw-request.ts';
+import { newEncoder, type RawRequest, sendToAnyBroker, throwOnError } from './raw-request.ts';
 import type { TopicFinding, TopicState, TopicStates } from './topic-preconditions.ts';
 import { configOf, type TopicSettings, timestampBound } from './topic-settings.ts';
 
@@ -100,7 +101,7 @@ export async function applyFixes(kafka: Kafka, admin: Admin, findings: readonly 
     if (fix?.kind !== 'add partitions') continue;
     await admin.createPartitions({ topicPartitions: [{ topic, count: fix.partitions }] });
   }
-  if (changes.size > 0) await sendToController(kafka, incrementalAlterConfigs(changes));
+  if (changes.size > 0) await sendToAnyBroker(kafka, incrementalAlterConfigs(changes));
   for (let poll = 1; poll <= polls && !(await areApplied(admin, changes)); poll += 1) await delay(pollMs);
 }
 

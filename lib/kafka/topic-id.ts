@@ -1,6 +1,6 @@
-import type { Kafka } from 'kafkajs';
-import { KafkaError, kafkaCall } from './errors.ts';
-import { type Decoder, type RawRequest, sendToController } from './raw-request.ts';
+import type { Kafka } from './client.ts';
+import { KafkaError } from './errors.ts';
+import { type Decoder, type RawRequest, sendToAnyBroker, throwOnError } from './raw-request.ts';
 
 const noErrors = 0;
 const idBytes = 16;
@@ -10,8 +10,8 @@ const idBytes = 16;
  * @returns 32 hexadecimal digits. @throws KafkaError when Kafka cannot be asked or has no such topic.
  */
 export const topicIdOf = (kafka: Kafka, topic: string): Promise<string> =>
-  kafkaCall(`asking for the id of ${topic}`, async () =>
-    checked(topic, await sendToController(kafka, metadataRequest(topic))),
+  kafka.reach.persist(`asking for the id of ${topic}`, async () =>
+    checked(topic, await sendToAnyBroker(kafka, metadataRequest(topic))),
   );
 
 /**
@@ -71,10 +71,7 @@ function readTopic(decoder: Decoder): Answer {
 }
 
 function checked(topic: string, { errorCode, id }: Answer): string {
-  if (errorCode !== noErrors || /^0*$/.test(id)) {
-    throw new KafkaError(
-      `Kafka tells no id of the topic ${topic} (error ${errorCode}): is it there, and Kafka 2.8 or newer?`,
-    );
-  }
+  throwOnError(errorCode);
+  if (/^0*$/.test(id)) throw new KafkaError(`Kafka tells no id of the topic ${topic}: is it 2.8 or newer?`);
   return id;
 }

@@ -2,12 +2,12 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import tls from 'node:tls';
-import kafkajs, { type AclEntry, type Kafka } from 'kafkajs';
+import kafkajs, { type AclEntry } from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createAdmin } from '../../lib/kafka/admin.ts';
-import { createKafka, type KafkaOptions } from '../../lib/kafka/client.ts';
+import { createKafka, type Kafka, type KafkaOptions } from '../../lib/kafka/client.ts';
 import { createRecordSource } from '../../lib/kafka/record-source.ts';
-import { connectProducer } from '../../lib/kafka/sink.ts';
+import { openProducer } from '../../lib/kafka/sink.ts';
 import { createLogger } from '../../lib/logger.ts';
 import { Secret } from '../../lib/secret.ts';
 import { movieIdCodec } from '../../schemas/codecs.ts';
@@ -79,7 +79,7 @@ describe('a Kafka with TLS, passwords and rights', () => {
 
   const clientAs = (user: User, more: Partial<KafkaOptions> = {}): Kafka =>
     createKafka({
-      ...{ brokers: [broker.address], ssl: true, retries: 1, clientId: 'test', log: createLogger('silent', []) },
+      ...{ brokers: [broker.address], ssl: true, patienceMs: 1_000, clientId: 'test', log: createLogger('silent', []) },
       sasl: { mechanism: 'scram-sha-512', username: user, password: new Secret(users[user]) },
       ...more,
     });
@@ -90,7 +90,7 @@ describe('a Kafka with TLS, passwords and rights', () => {
     sasl: { mechanism, username, password: new Secret(password) },
   });
   const publishAs = async (user: User, topic: typeof topics.movieIds | typeof topics.rawMovies) => {
-    await using producer = await connectProducer(clientAs(user));
+    await using producer = openProducer(clientAs(user));
     const value = { movieId: 5, reason: 'popular' as const, page: 1, rank: 1, requestedAt: new Date() };
     await producer.sink(topic, movieIdCodec).publish([{ key: '5', value }]);
   };

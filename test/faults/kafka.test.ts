@@ -12,7 +12,7 @@ import { topics } from '../../schemas/topics.ts';
 import { audit } from '../support/audit/audit.ts';
 import { commitAs, deleteRecords, withAdmin } from '../support/kafka/broker.ts';
 import { type KafkaFixture, openWithSandbox, type RunningStage, rawMovie } from '../support/kafka/kafka-fixture.ts';
-import { errorCode, refuseCommits, setProducerQuota } from '../support/kafka/kafka-protocol.ts';
+import { errorCode, loseAnswersToWrites, refuseCommits, setProducerQuota } from '../support/kafka/kafka-protocol.ts';
 import { Fleet, FleetBroker, until } from '../support/processes/fleet.ts';
 import { SupervisedService } from '../support/processes/supervised-service.ts';
 import { SmallDisk } from '../support/warehouse/warehouse-disk.ts';
@@ -161,6 +161,15 @@ describe('what can happen in Kafka', () => {
       await fixture.loadOnce();
       expect(await fixture.audit()).toMatchObject({ ids: 200 });
     });
+  });
+
+  it('writes each answer once when Kafka has written it and its reply is lost', async () => {
+    await fixture.makeAnew();
+    await fixture.publishIds(200);
+    const outcomes = await fixture.proxy.during(loseAnswersToWrites(8), () => fixture.fetchOnce(sandbox));
+    expect(outcomes).toMatchObject({ parked: 0, skipped: 0 });
+    await fixture.loadOnce();
+    expect(await fixture.audit()).toMatchObject({ ids: 200, rawRecords: 200 });
   });
 
   it('passes what holds no record of ours: markers, aborted records, tombstones, records without a key', async () => {

@@ -78,7 +78,7 @@ describe('a fleet whose Kafka is behind a bad network', () => {
       expect(await service.get('/healthz')).toMatchObject({ status: 200 });
       const { status, text } = await service.get('/readyz');
       expect(status).toBe(503);
-      expect(JSON.parse(text).checks.kafka).toBe('not connected yet');
+      expect(JSON.parse(text).checks.kafka).toContain('not connected yet: ');
     }
     process.stdout.write(`grew by ${grown.join(', ')} MB in ${seconds * 2} s without Kafka\n`);
     expect(Math.max(...grown)).toBeLessThan(20);
@@ -173,16 +173,6 @@ describe('a service whose Kafka is behind a bad network', () => {
     process.stdout.write(`at work again after ${Math.round(hungMs / 1_000)} s, restarts ${restarts.join(' and ')}\n`);
     await allLoaded([fetcher, loader]);
   });
-
-  it.runIf(isFull)('ends with a code of its own when Kafka stays away, and says what it could not do', async () => {
-    await open(20, 200);
-    await proxy.stopListening();
-    const services = [bed.fleet.start('fetcher', ['fetch']), bed.fleet.start('loader', ['load'])];
-    expect(await Promise.all(services.map(({ exited }) => exited))).toEqual([1, 1]);
-    for (const { lines } of services) {
-      expect(lines.at(-1)).toMatchObject({ msg: 'died', error: expect.stringContaining('connecting to Kafka failed') });
-    }
-  });
 });
 
 describe('a client of Kafka', () => {
@@ -204,8 +194,6 @@ describe('a client of Kafka', () => {
     await through.during(
       blackHole(({ openedAt }) => openedAt < hangingSince),
       async () => {
-        // What was under way has failed with it; most requests are tried again, this one is not.
-        await expect(admin.clusterId()).rejects.toThrow('timed out');
         expect(await admin.clusterId()).toBe(clusterId);
       },
     );

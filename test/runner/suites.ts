@@ -18,6 +18,9 @@ export const fullNumbers: Readonly<Record<string, string>> = {
   FAULT_KILLS: '200',
   /** Kills of the broker, and of the fetcher, while 500 ids each are fetched. */
   FETCH_KILLS: '6',
+  /** How long Kafka is away, and how often. */
+  OUTAGE_SECONDS: '300',
+  OUTAGES: '3',
   /** How long each fault of the network lasts. */
   FAULT_SECONDS: '30',
   SOAK_MINUTES: '10',
@@ -61,6 +64,16 @@ export const suites: readonly Suite[] = [
     name: 'network',
     files: ['test/faults/network.test.ts'],
     touches: ['lib/kafka/', 'test/support/network/fault-proxy.ts'],
+  },
+  {
+    name: 'kafka-outage',
+    files: ['test/faults/kafka-outage.test.ts'],
+    touches: ['lib/kafka/', 'pipeline/platform.ts'],
+  },
+  {
+    name: 'failover',
+    files: ['test/faults/failover.test.ts'],
+    touches: ['lib/kafka/', 'test/support/kafka/three-brokers.ts'],
   },
   {
     name: 'kafka',

@@ -55,7 +55,7 @@ it('says so when no broker answers', async () => {
     sasl: undefined,
     clientId: 't',
     log: silent,
-    retries: 2,
+    patienceMs: 500,
   });
   await expect(createAdmin(nowhere)).rejects.toThrow(KafkaError);
 });

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { RecordTooLargeError } from '../../../lib/kafka/errors.ts';
 import { readTopic } from '../../../lib/kafka/read-topic.ts';
-import { connectProducer, type KafkaProducer } from '../../../lib/kafka/sink.ts';
+import { type KafkaProducer, openProducer } from '../../../lib/kafka/sink.ts';
 import type { ConsumerRecord } from '../../../lib/kafka/topic.ts';
 import type { TopicName } from '../../../schemas/topics.ts';
 import { createTopic, numbers, testKafka, textCodec } from '../../support/kafka/broker.ts';
@@ -9,7 +9,7 @@ import { createTopic, numbers, testKafka, textCodec } from '../../support/kafka/
 const kafka = testKafka();
 let producer: KafkaProducer;
 beforeAll(async () => {
-  producer = await connectProducer(kafka);
+  producer = openProducer(kafka);
 });
 afterAll(() => producer[Symbol.asyncDispose]());
 
@@ -48,7 +48,7 @@ it('shares requests between calls that are made while one is under way', async (
     };
     return made;
   };
-  await using own = await connectProducer(counting);
+  await using own = openProducer(counting);
   await using sink = own.sink(topic, textCodec);
   await Promise.all(numbers(500).map((value) => sink.publish([record(value)])));
   expect(requests).toBe(1);

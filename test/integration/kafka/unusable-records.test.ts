@@ -4,7 +4,7 @@ import { gzipSync } from 'node:zlib';
 import { describe, expect, inject, it } from 'vitest';
 import { readTopic } from '../../../lib/kafka/read-topic.ts';
 import { createRecordSource } from '../../../lib/kafka/record-source.ts';
-import { connectProducer } from '../../../lib/kafka/sink.ts';
+import { openProducer } from '../../../lib/kafka/sink.ts';
 import type { ConsumerRecord } from '../../../lib/kafka/topic.ts';
 import { createTopic, silent, testKafka, textCodec, uniqueName, write } from '../../support/kafka/broker.ts';
 import { codecs, produceRaw, rawBatch, rawBatchOf, rawRecord } from '../../support/kafka/raw-batches.ts';
@@ -86,7 +86,7 @@ describe('records that are unusable', () => {
 
 it('a sink puts a key of any length into the partition that kafkajs would choose', async () => {
   const topic = await createTopic(kafka, { partitions: 7 });
-  await using producer = await connectProducer(kafka);
+  await using producer = openProducer(kafka);
   const keys = [...Array.from({ length: 40 }, (_, index) => `movie-${index}`), 'long'.repeat(100)];
   await using sink = producer.sink(topic, textCodec);
   await sink.publish(keys.map((key) => ({ key, value: key })));

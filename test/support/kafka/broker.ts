@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { type Kafka as Client, Partitioners } from 'kafkajs';
+import { Partitioners } from 'kafkajs';
 import { pino } from 'pino';
 import { inject } from 'vitest';
+import type { Kafka as Client, KafkaOptions } from '../../../lib/kafka/client.ts';
 import type { Codec } from '../../../schemas/codec.ts';
 import type { TopicName } from '../../../schemas/topics.ts';
 import { plainClient } from './client.ts';
@@ -9,7 +10,7 @@ import { plainClient } from './client.ts';
 export const silent = pino({ level: process.env['LOG_LEVEL'] ?? 'silent' });
 
 /** A client of the broker that all integration tests share. */
-export const testKafka = (): Client => plainClient(inject('brokers'));
+export const testKafka = (more: Partial<KafkaOptions> = {}): Client => plainClient(inject('brokers'), undefined, more);
 
 /** A topic and a group that no other test has. */
 export const uniqueName = (what: string): TopicName => `${what}-${randomUUID()}` as TopicName;

@@ -1,13 +1,14 @@
 import type { ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { ConfigResourceTypes, type Kafka, type Message, Partitioners } from 'kafkajs';
+import { ConfigResourceTypes, type Message, Partitioners } from 'kafkajs';
 import { vi } from 'vitest';
 import type { MovieOutcome } from '../../../consumers/movie-details.ts';
 import { systemClock } from '../../../lib/clock.ts';
 import { loadConfig } from '../../../lib/config.ts';
 import { Health } from '../../../lib/health.ts';
 import { createAdmin } from '../../../lib/kafka/admin.ts';
+import type { Kafka } from '../../../lib/kafka/client.ts';
 import { readTopic } from '../../../lib/kafka/read-topic.ts';
 import type { Offsets } from '../../../lib/kafka/topic.ts';
 import { createMetrics } from '../../../lib/metrics.ts';

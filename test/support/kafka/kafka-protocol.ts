@@ -4,7 +4,7 @@ import type { Connection, Direction, Toxic } from '../network/fault-proxy.ts';
 import { toxicOf } from '../network/toxics.ts';
 
 /** As much of Kafka's protocol as the tests need to write or to change by hand: https://kafka.apache.org/protocol */
-const api = { offsetCommit: 8, alterClientQuotas: 49 } as const;
+const api = { produce: 0, offsetCommit: 8, alterClientQuotas: 49 } as const;
 export const errorCode = { ILLEGAL_GENERATION: 22, UNKNOWN_MEMBER_ID: 25, REBALANCE_IN_PROGRESS: 27 } as const;
 
 /** Puts a stream together again as the requests or answers that it is made of, each with its length in front. */
@@ -22,25 +22,40 @@ class Frames {
 }
 
 /** The broker's answers to the next commits say that each partition was refused. Of connections that are opened from now on. */
-export function refuseCommits(code: number, times: number): Toxic {
+export const refuseCommits = (code: number, times: number): Toxic =>
+  strikeAnswers(`${times} commits refused with ${code}`, api.offsetCommit, times, (frame) => {
+    refuse(frame, code);
+    return frame;
+  });
+
+/** The broker has written what it was sent, and its answer is lost with the connection. Of connections that are opened from now on. */
+export const loseAnswersToWrites = (times: number): Toxic =>
+  strikeAnswers(`${times} answers to writes lost`, api.produce, times, (_, connection) => {
+    connection.reset();
+    return null;
+  });
+
+/** @param strike changes an answer to a request of the kind `apiKey`; null: it does not arrive. */
+function strikeAnswers(
+  name: string,
+  apiKey: number,
+  times: number,
+  strike: (frame: Buffer, connection: Connection) => Buffer | null,
+): Toxic {
   const since = performance.now();
-  const links = new WeakMap<Connection, Record<Direction, Frames> & { readonly commits: Set<number> }>();
-  const toxic = toxicOf(
-    `${times} commits refused with ${code}`,
-    async function* ({ bytes, direction, connection }, strike) {
-      if (connection.openedAt < since) return yield bytes;
-      const link = links.get(connection) ?? { up: new Frames(), down: new Frames(), commits: new Set() };
-      links.set(connection, link);
-      for (const frame of link[direction].take(bytes)) {
-        if (direction === 'up' && frame.readInt16BE(4) === api.offsetCommit) link.commits.add(frame.readInt32BE(8));
-        if (direction === 'down' && link.commits.delete(frame.readInt32BE(4)) && toxic.strikes < times) {
-          refuse(frame, code);
-          strike();
-        }
-        yield frame;
-      }
-    },
-  );
+  const links = new WeakMap<Connection, Record<Direction, Frames> & { readonly asked: Set<number> }>();
+  const toxic = toxicOf(name, async function* ({ bytes, direction, connection }, count) {
+    if (connection.openedAt < since) return yield bytes;
+    const link = links.get(connection) ?? { up: new Frames(), down: new Frames(), asked: new Set() };
+    links.set(connection, link);
+    for (const frame of link[direction].take(bytes)) {
+      if (direction === 'up' && frame.readInt16BE(4) === apiKey) link.asked.add(frame.readInt32BE(8));
+      const isStruck = direction === 'down' && link.asked.delete(frame.readInt32BE(4)) && toxic.strikes < times;
+      if (isStruck) count();
+      const passed = isStruck ? strike(frame, connection) : frame;
+      if (passed) yield passed;
+    }
+  });
   return toxic;
 }
 

@@ -1,6 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Admin } from 'kafkajs';
 import { type LocalBroker, startLocalBroker } from '../../../lib/kafka/local-broker.ts';
 import { freePort } from '../network/free-port.ts';
@@ -43,7 +41,10 @@ export class ThreeBrokers implements AsyncDisposable {
     this.#nodes = nodes;
   }
 
-  /** @param properties of every broker, beside those of a cluster of three. */
+  /**
+   * @param dataDir of the first; the others have `-2` and `-3` after it.
+   * @param properties of every broker, beside those of a cluster of three.
+   */
   static async start(dataDir: string, properties: Readonly<Record<string, string>> = {}): Promise<ThreeBrokers> {
     const ports = await Promise.all([0, 1, 2].map(async () => [await freePort(), await freePort()] as const));
     const voters = ports.map(([, controller], index) => `${index + 1}@127.0.0.1:${controller}`).join();
@@ -64,10 +65,13 @@ export class ThreeBrokers implements AsyncDisposable {
           isOpen: true,
           properties: { ...replicated, ...own, ...properties },
         };
-        return { address, options: { ...options, dataDir: join(dataDir, `broker-${index + 1}`) }, broker: undefined };
+        return {
+          address,
+          options: { ...options, dataDir: index === 0 ? dataDir : `${dataDir}-${index + 1}` },
+          broker: undefined,
+        };
       }),
     );
-    mkdirSync(dataDir, { recursive: true });
     try {
       // Together: each waits until two of three are there.
       await Promise.all(cluster.#nodes.map((_, index) => cluster.startOne(index)));

@@ -1,0 +1,89 @@
+import type { Message } from 'kafkajs';
+import { protocolErrorOf, RecordTooLargeError } from './errors.ts';
+import type { ProducerConnection } from './producer-connection.ts';
+
+/** One record on its way, and who waits for it. */
+export interface Waiting {
+  readonly message: Message;
+  readonly bytes: number;
+  readonly onWritten: () => void;
+  readonly onFailed: (error: unknown) => void;
+}
+
+export interface RequestLimits {
+  /** Records share a request up to these; one that is larger by itself goes alone. */
+  readonly maxRequestBytes: number;
+  readonly maxRequestRecords: number;
+}
+
+export const tooLarge = (topic: string, key: unknown, bytes: number): RecordTooLargeError =>
+  new RecordTooLargeError(`a record of ${bytes} bytes is too large for ${topic} (key ${String(key)})`);
+
+/**
+ * Writes one partition, for all who do in this process. It has one request in flight; what is added meanwhile shares the next.
+ * That keeps the order of each key and the producer's sequence, whatever is tried again, and makes requests larger the busier it
+ * gets. When a request fails, so does every record in it; some of them may have been written.
+ */
+export class PartitionWriter {
+  readonly #producer: ProducerConnection;
+  readonly #topic: string;
+  readonly #partition: number;
+  readonly #limits: RequestLimits;
+  readonly #waiting: Waiting[] = [];
+  #sending: Promise<void> | undefined;
+
+  constructor(producer: ProducerConnection, topic: string, partition: number, limits: RequestLimits) {
+    this.#producer = producer;
+    this.#topic = topic;
+    this.#partition = partition;
+    this.#limits = limits;
+  }
+
+  add(entry: Waiting): void {
+    this.#waiting.push(entry);
+    this.#sending ??= this.#sendAll();
+  }
+
+  async #sendAll(): Promise<void> {
+    // One turn for the calls that are made at the same time as the first.
+    await Promise.resolve();
+    while (this.#waiting.length > 0) await this.#send(this.#takeRequest());
+    this.#sending = undefined;
+  }
+
+  #takeRequest(): Waiting[] {
+    const { maxRequestBytes, maxRequestRecords } = this.#limits;
+    let bytes = 0;
+    const end = this.#waiting.findIndex((entry, index) => {
+      bytes += entry.bytes;
+      return index > 0 && (bytes > maxRequestBytes || index >= maxRequestRecords);
+    });
+    return this.#waiting.splice(0, end < 0 ? this.#waiting.length : end);
+  }
+
+  async #send(request: readonly Waiting[]): Promise<void> {
+    try {
+      await this.#producer.write(
+        this.#topic,
+        this.#partition,
+        request.map(({ message }) => message),
+      );
+    } catch (error) {
+      await this.#onFailed(request, error);
+      return;
+    }
+    for (const { onWritten } of request) onWritten();
+  }
+
+  /** A broker with a smaller limit than ours refuses the whole request: only the record that is to blame fails. */
+  async #onFailed(request: readonly Waiting[], error: unknown): Promise<void> {
+    const isTooLarge = protocolErrorOf(error) === 'MESSAGE_TOO_LARGE';
+    if (isTooLarge && request.length > 1) {
+      for (const entry of request) await this.#send([entry]);
+      return;
+    }
+    for (const { message, bytes, onFailed } of request) {
+      onFailed(isTooLarge ? tooLarge(this.#topic, message.key, bytes) : error);
+    }
+  }
+}

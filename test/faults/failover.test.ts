@@ -1,0 +1,74 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterEach, expect, it } from 'vitest';
+import { groups } from '../../pipeline/stages.ts';
+import { SupervisedService } from '../support/processes/supervised-service.ts';
+import { ThreeBrokerBed } from '../support/processes/three-broker-bed.ts';
+
+let bed: ThreeBrokerBed;
+afterEach(() => bed[Symbol.asyncDispose]());
+
+const start = () => [
+  new SupervisedService(bed.fleet, 'fetcher', ['fetch']),
+  new SupervisedService(bed.fleet, 'loader', ['load']),
+];
+
+/** Log lines about the reach of Kafka. */
+const outages = ({ service }: SupervisedService) =>
+  service.lines.filter(({ msg }) => msg?.startsWith('Kafka is')).map(({ msg }) => msg);
+
+it('goes on with another coordinator when a broker of three is killed: nothing ends, is lost, or is written twice', async () => {
+  bed = await ThreeBrokerBed.open(600, 50);
+  const posts = start();
+  await bed.atWork(100);
+  await bed.untilInSync();
+  const coordinator = (await bed.cluster.coordinatorOf(groups.movieDetails)) ?? 0;
+  await bed.cluster.kill(coordinator);
+  const electedMs = await bed.newCoordinator(groups.movieDetails, coordinator);
+  const workedMs = await bed.atWork(50);
+  const found = await bed.allLoaded(posts);
+  process.stdout.write(
+    `new coordinator after ${electedMs} ms, at work ${workedMs} ms later; ${bed.requestsPerId.toFixed(3)} requests per id\n`,
+  );
+  expect(posts.flatMap(({ deaths }) => deaths)).toEqual([]);
+  expect(found).toMatchObject({ ids: 600, parked: 0 });
+  expect(await bed.doubles()).toBe(0);
+  expect(bed.requestsPerId).toBeLessThanOrEqual(1.1);
+  expect(workedMs).toBeLessThan(20_000);
+  for (const post of posts) expect(outages(post).length, post.service.tail()).toBeLessThanOrEqual(2);
+});
+
+it('goes on whichever broker of three is killed, and waits while two of them are away', {
+  tags: ['full'],
+}, async () => {
+  bed = await ThreeBrokerBed.open(6_000, 20);
+  const posts = start();
+  const recoveries: string[] = [];
+  await bed.atWork(100);
+  for (const index of [0, 1, 2]) {
+    await bed.untilInSync();
+    const coordinator = await bed.cluster.coordinatorOf(groups.movieDetails);
+    await bed.cluster.kill(index);
+    if (index === coordinator) await bed.newCoordinator(groups.movieDetails, index);
+    const ms = await bed.atWork(100);
+    recoveries.push(`broker ${index}${index === coordinator ? ' (coordinator)' : ''}: ${ms} ms`);
+    // 100 requests take 5 s by themselves.
+    expect(ms).toBeLessThan(30_000);
+    await bed.cluster.startOne(index);
+  }
+  await bed.untilInSync();
+  await Promise.all([0, 1].map((index) => bed.cluster.kill(index)));
+  await delay(5_000);
+  for (const { service } of posts) expect(await service.get('/readyz')).toMatchObject({ status: 503 });
+  await delay(55_000);
+  const before = bed.requests;
+  await bed.cluster.startOne(0);
+  const ms = await bed.atWork(100);
+  recoveries.push(`two of three for a minute: ${ms} ms, ${before} requests`);
+  await bed.cluster.startOne(1);
+  const found = await bed.allLoaded(posts);
+  process.stdout.write(`${recoveries.join('\n')}\n${bed.requestsPerId.toFixed(3)} requests per id\n`);
+  expect(posts.flatMap(({ deaths }) => deaths)).toEqual([]);
+  expect(found).toMatchObject({ ids: 6_000, parked: 0 });
+  expect(await bed.doubles()).toBe(0);
+  expect(bed.requestsPerId).toBeLessThanOrEqual(1.1);
+});

@@ -1,0 +1,163 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { parser } from '@prometheus-io/lezer-promql';
+import type { Service } from '../processes/fleet.ts';
+
+type SyntaxNode = ReturnType<typeof parser.parse>['topNode'];
+
+/** One value of a series, with its labels. */
+export interface Sample {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly value: number;
+}
+
+interface Series {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly points: { readonly atMs: number; readonly value: number }[];
+}
+
+/** A value older than this is no value any more, as in Prometheus. */
+const lookbackMs = 300_000;
+
+/** What was scraped from services, as Prometheus would keep it. */
+export class ScrapedSeries {
+  readonly #series = new Map<string, Series>();
+
+  /** @param labels of the target. @param text what `/metrics` answered; null if it did not. @param atMs of the scrape. */
+  add(labels: Readonly<Record<string, string>>, text: string | null, atMs: number): void {
+    this.#addPoint({ ...labels, __name__: 'up' }, text === null ? 0 : 1, atMs);
+    for (const line of (text ?? '').split('\n')) {
+      const [, name, own = '', value] = /^(\w+)(?:\{(.*)\})? (\S+)$/.exec(line) ?? [];
+      if (name === undefined) continue;
+      const pairs = [...own.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)].map(([, key, text]) => [key, text] as const);
+      this.#addPoint({ ...Object.fromEntries(pairs), ...labels, __name__: name }, Number(value), atMs);
+    }
+  }
+
+  /** The points of each series that `matches`, from after `fromMs` to `toMs`. */
+  select(matches: (labels: Readonly<Record<string, string>>) => boolean, fromMs: number, toMs: number): Series[] {
+    return [...this.#series.values()]
+      .filter(({ labels }) => matches(labels))
+      .map(({ labels, points }) => ({ labels, points: points.filter(({ atMs }) => atMs > fromMs && atMs <= toMs) }))
+      .filter(({ points }) => points.length > 0);
+  }
+
+  #addPoint(labels: Readonly<Record<string, string>>, value: number, atMs: number): void {
+    const key = JSON.stringify(Object.entries(labels).toSorted());
+    const series = this.#series.get(key) ?? { labels, points: [] };
+    series.points.push({ atMs, value });
+    this.#series.set(key, series);
+  }
+}
+
+/** Scrapes the services every `everyMs`, until it is disposed of. */
+export function scrape(
+  services: readonly Service[],
+  everyMs: number,
+): { readonly series: ScrapedSeries } & AsyncDisposable {
+  const [series, over] = [new ScrapedSeries(), new AbortController()];
+  const scrapeAll = async () => {
+    while (!over.signal.aborted) {
+      const atMs = Date.now();
+      await Promise.all(
+        services.map(async (service) => {
+          const text = await service.get('/metrics').then(
+            (answer) => answer.text,
+            () => null,
+          );
+          series.add({ job: 'tmdb-stream', service: service.name }, text, atMs);
+        }),
+      );
+      await delay(everyMs, undefined, { signal: over.signal }).catch(() => {});
+    }
+  };
+  const scraping = scrapeAll();
+  return {
+    series,
+    [Symbol.asyncDispose]: async () => {
+      over.abort();
+      await scraping;
+    },
+  };
+}
+
+/**
+ * The value of a query at a time: the part of PromQL that alerts about readiness and restarts use.
+ * @throws Error for any other part.
+ */
+export function evaluate(query: string, series: ScrapedSeries, atMs: number): readonly Sample[] {
+  const text = (node: SyntaxNode) => query.slice(node.from, node.to);
+  const child = (node: SyntaxNode, ...names: string[]) =>
+    names.map((name) => node.getChild(name)).find(Boolean) ?? null;
+
+  const matcherOf = (selector: SyntaxNode) => {
+    const [name] = /^\w+/.exec(text(selector)) ?? [''];
+    const matchers = selector.getChild('LabelMatchers')?.getChildren('UnquotedLabelMatcher') ?? [];
+    return (labels: Readonly<Record<string, string>>) =>
+      labels['__name__'] === name &&
+      matchers.every((matcher) => {
+        const [, label = '', operator, value = ''] = /^(\w+)\s*(=~|=)\s*"(.*)"$/.exec(text(matcher)) ?? [];
+        if (operator === undefined) throw new Error(`not supported: ${text(matcher)}`);
+        return operator === '=' ? labels[label] === value : new RegExp(`^(?:${value})$`).test(labels[label] ?? '');
+      });
+  };
+
+  const aggregate = (node: SyntaxNode): Sample[] => {
+    const by = node.getChild('AggregateModifier')?.getChild('GroupingLabels')?.getChildren('LabelName').map(text) ?? [];
+    const groups = new Map<string, { labels: Record<string, string>; values: number[] }>();
+    const body = node.getChild('FunctionCallBody')?.firstChild;
+    for (const { labels, value } of body ? vectorOf(body) : []) {
+      const kept = Object.fromEntries(by.map((label) => [label, labels[label] ?? '']));
+      const group = groups.get(JSON.stringify(kept)) ?? { labels: kept, values: [] };
+      group.values.push(value);
+      groups.set(JSON.stringify(kept), group);
+    }
+    const reduce = { min: Math.min, max: Math.max, sum: (...values: number[]) => values.reduce((a, b) => a + b, 0) };
+    const operator = reduce[text(node.getChild('AggregateOp') ?? node) as keyof typeof reduce];
+    if (!operator) throw new Error(`not supported: ${text(node)}`);
+    return [...groups.values()].map(({ labels, values }) => ({ labels, value: operator(...values) }));
+  };
+
+  /** `changes(selector[duration])`. */
+  const changes = (node: SyntaxNode): Sample[] => {
+    const matrix = node.getChild('FunctionCallBody')?.getChild('MatrixSelector');
+    const selector = matrix?.getChild('VectorSelector');
+    const [, count, unit] = /\[(\d+)([smh])\]$/.exec(matrix ? text(matrix) : '') ?? [];
+    if (!text(node).startsWith('changes') || !selector) throw new Error(`not supported: ${text(node)}`);
+    const rangeMs = Number(count) * { s: 1_000, m: 60_000, h: 3_600_000 }[unit as 's' | 'm' | 'h'];
+    return series.select(matcherOf(selector), atMs - rangeMs, atMs).map(({ labels, points }) => ({
+      labels,
+      value: points.filter(({ value }, index) => index > 0 && value !== points[index - 1]?.value).length,
+    }));
+  };
+
+  const compare = (node: SyntaxNode): Sample[] => {
+    const [left, right] = [node.firstChild, node.lastChild];
+    const operator = child(node, 'Eql', 'Gtr', 'Lss');
+    if (!left || right?.name !== 'NumberDurationLiteral' || !operator) throw new Error(`not supported: ${text(node)}`);
+    const limit = Number(text(right));
+    const holds = { Eql: (x: number) => x === limit, Gtr: (x: number) => x > limit, Lss: (x: number) => x < limit };
+    return vectorOf(left).filter(({ value }) => holds[operator.name as keyof typeof holds](value));
+  };
+
+  const vectorOf = (node: SyntaxNode): Sample[] => {
+    switch (node.name) {
+      case 'VectorSelector':
+        return series.select(matcherOf(node), atMs - lookbackMs, atMs).map(({ labels, points }) => ({
+          labels,
+          value: points.at(-1)?.value ?? Number.NaN,
+        }));
+      case 'AggregateExpr':
+        return aggregate(node);
+      case 'FunctionCall':
+        return changes(node);
+      case 'BinaryExpr':
+        return compare(node);
+      default:
+        throw new Error(`not supported: ${text(node)}`);
+    }
+  };
+
+  const root = parser.parse(query.trim()).topNode.firstChild;
+  if (!root) throw new Error(`no query: ${query}`);
+  return vectorOf(root);
+}

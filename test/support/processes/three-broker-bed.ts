@@ -1,0 +1,130 @@
+import { join } from 'node:path';
+import { expect, vi } from 'vitest';
+import { type Sandbox, startSandbox } from '../../../sandbox/server.ts';
+import { type AuditReport, audit } from '../audit/audit.ts';
+import { readTopics } from '../audit/topics.ts';
+import { ThreeBrokers } from '../kafka/three-brokers.ts';
+import { Workspace } from './cli.ts';
+import { Fleet, until } from './fleet.ts';
+import type { SupervisedService } from './supervised-service.ts';
+
+/** Topics whose replicas have to be in sync before the next broker may be lost. */
+const allTopics = ['tmdb.movie-ids', 'tmdb.raw-movies', 'tmdb.raw-genres', 'tmdb.dead-letters', '__consumer_offsets'];
+
+/** A cluster of three brokers, a sandbox, and services that know all three. */
+export class ThreeBrokerBed implements AsyncDisposable {
+  readonly workspace: Workspace;
+  readonly cluster: ThreeBrokers;
+  readonly fleet: Fleet;
+  readonly #sandbox: Sandbox;
+  readonly #settings: Readonly<Record<string, string>>;
+  readonly #requests: Map<number, number>;
+
+  private constructor(
+    workspace: Workspace,
+    cluster: ThreeBrokers,
+    sandbox: Sandbox,
+    requests: Map<number, number>,
+    perSecond: number,
+  ) {
+    this.workspace = workspace;
+    this.cluster = cluster;
+    this.#sandbox = sandbox;
+    this.#requests = requests;
+    this.#settings = {
+      DATA_DIR: workspace.dataDir,
+      KAFKA_BROKERS: cluster.addresses.join(),
+      KAFKA_REPLICATION: '3',
+      LOAD_MAX_AGE: '1s',
+      TMDB_BASE_URL: sandbox.url,
+      TMDB_TOKEN: 'any',
+      TMDB_RATE_LIMIT: `${perSecond}/1s`,
+    };
+    this.fleet = new Fleet(this.#settings);
+  }
+
+  /** @param movies published as ids at once. @param perSecond the limit of requests. */
+  static async open(movies: number, perSecond: number): Promise<ThreeBrokerBed> {
+    const workspace = new Workspace();
+    const requests = new Map<number, number>();
+    const [cluster, sandbox] = await Promise.all([
+      ThreeBrokers.start(join(workspace.dataDir, 'kafka')),
+      startSandbox({
+        movies,
+        latencyMs: [20, 120],
+        limit: null,
+        onRequest: ({ path }) => {
+          const movieId = Number(/^\/3\/movie\/(\d+)$/.exec(path)?.[1] ?? 0);
+          if (movieId > 0) requests.set(movieId, (requests.get(movieId) ?? 0) + 1);
+        },
+      }),
+    ]);
+    const bed = new ThreeBrokerBed(workspace, cluster, sandbox, requests, perSecond);
+    await bed.run('produce', 'popular', '--pages', String(movies / 20));
+    return bed;
+  }
+
+  /** Requests for movies so far. */
+  get requests(): number {
+    return [...this.#requests.values()].reduce((sum, count) => sum + count, 0);
+  }
+
+  get requestsPerId(): number {
+    return this.requests / this.#requests.size;
+  }
+
+  /** Runs a command that has to succeed. @throws Error with what it wrote when it does not. */
+  async run(...args: readonly string[]): Promise<void> {
+    const { code, stderr } = await this.workspace.run(args, this.#settings);
+    if (code !== 0) throw new Error(`${args.join(' ')} ended with ${code}\n${stderr}`);
+  }
+
+  /** Waits for so many requests from now on. @returns milliseconds. */
+  async atWork(requests: number, timeoutMs = 120_000): Promise<number> {
+    const [before, started] = [this.requests, performance.now()];
+    const check = () => this.fleet.expectAllRunning();
+    await until(`${requests} requests more`, () => this.requests >= before + requests, {
+      timeoutMs,
+      check,
+      pollMs: 50,
+    });
+    return Math.round(performance.now() - started);
+  }
+
+  /** Waits until the group has another coordinator. @returns how long that took (ms). */
+  async newCoordinator(group: string, lost: number): Promise<number> {
+    const started = performance.now();
+    const hasMoved = async () => ![lost, null].includes(await this.cluster.coordinatorOf(group).catch(() => null));
+    await until('another coordinator', hasMoved, { timeoutMs: 60_000, pollMs: 100 });
+    return Math.round(performance.now() - started);
+  }
+
+  untilInSync(): Promise<void> {
+    return this.cluster.untilInSync(allTopics, 120_000);
+  }
+
+  /** Waits until every id was answered and loaded once, and drains. @returns what the audit found. */
+  async allLoaded(posts: readonly SupervisedService[]): Promise<AuditReport> {
+    const { addresses } = this.cluster;
+    const look = () => {
+      this.fleet.expectAllRunning();
+      return audit(this.workspace, { brokers: addresses, onlyBronze: true });
+    };
+    await vi.waitFor(look, { timeout: 180_000, interval: 1_000 });
+    expect(await Promise.all(posts.map((post) => post.end()))).toEqual(posts.map(() => 0));
+    return audit(this.workspace, { brokers: addresses, onlyBronze: true });
+  }
+
+  /** Records of the raw topics that stand there twice, byte for byte. */
+  async doubles(): Promise<number> {
+    const { raw } = await readTopics(join(this.workspace.dataDir, 'kafka'), this.cluster.addresses);
+    return raw.length - new Set(raw.map(({ topic, hash }) => `${topic} ${hash}`)).size;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.fleet[Symbol.asyncDispose]();
+    await this.cluster[Symbol.asyncDispose]();
+    await this.#sandbox[Symbol.asyncDispose]();
+    this.workspace[Symbol.dispose]();
+  }
+}
