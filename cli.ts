@@ -1,19 +1,19 @@
 #!/usr/bin/env node
 import { parseArgs } from 'node:util';
-import type { Command, Values } from './commands/command.ts';
+import { type Command, neverPrint, type Values } from './commands/command.ts';
 import { commands } from './commands/index.ts';
 import { systemClock } from './lib/clock.ts';
 import { dropSecrets, loadConfig, readEnvironment } from './lib/config.ts';
 import { refuseForeignFolder } from './lib/data-dir.ts';
 import { ExitCode, IngestError, messageOf, UsageError } from './lib/errors.ts';
-import { escapeControls } from './lib/escape-controls.ts';
+import { escapeLines } from './lib/escape-controls.ts';
 import { asFileError } from './lib/file-error.ts';
 import { Health } from './lib/health.ts';
 import { createLogger } from './lib/logger.ts';
 import { createMetrics } from './lib/metrics.ts';
 import { placesOf, preparePlaces, withSetting } from './lib/places.ts';
 import { createProgress, noProgress, type Progress } from './lib/progress.ts';
-import { scrub } from './lib/secret.ts';
+import { scrub } from './lib/scrub.ts';
 import { shutdownSignal } from './lib/shutdown.ts';
 import { guardStandardStreams } from './lib/standard-output.ts';
 import packageJson from './package.json' with { type: 'json' };
@@ -68,6 +68,7 @@ async function run(command: Command, values: Values, positionals: readonly strin
   // Without a warehouse of its own it asks for none of its credentials.
   const config = loadConfig(command.isOffline?.(values) ? { ...environment, WAREHOUSE: '' } : environment);
   dropSecrets(environment);
+  neverPrint(config.secrets);
   refuseForeignFolder(config.dataDir);
   const isService = command.isService?.(values) ?? false;
   const metrics = createMetrics(version);
@@ -78,11 +79,11 @@ async function run(command: Command, values: Values, positionals: readonly strin
   );
   const logged: Progress = { ...noProgress, note: (text) => log.info(text), wait: (text) => log.warn(text) };
   const shown = () =>
-    values['json'] ? { ...noProgress, wait: logged.wait } : createProgress(process.stderr, systemClock);
+    values['json'] ? { ...noProgress, wait: logged.wait } : createProgress(process.stderr, systemClock, config.secrets);
   using progress = isService ? logged : shown();
   try {
     preparePlaces(placesOf(config, command.writes));
-    const health = new Health(systemClock);
+    const health = new Health(systemClock, config.secrets);
     return await command.run({ config, log, progress, signal, metrics, health }, values, positionals);
   } catch (thrown) {
     const first = asFileError(firstOf(thrown));
@@ -93,7 +94,7 @@ async function run(command: Command, values: Values, positionals: readonly strin
     const clean = scrub(error instanceof IngestError ? error.message : inspectable(error), config.secrets);
     progress[Symbol.dispose]();
     if (isService) log.fatal({ error: clean }, 'died');
-    else process.stderr.write(`${clean.split('\n').map(escapeControls).join('\n')}\n`);
+    else process.stderr.write(`${escapeLines(clean)}\n`);
     return error instanceof IngestError ? error.exitCode : ExitCode.failed;
   }
 }
@@ -109,6 +110,6 @@ guardStandardStreams();
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
-  process.stderr.write(`${messageOf(error).split('\n').map(escapeControls).join('\n')}\n`);
+  process.stderr.write(`${escapeLines(messageOf(error))}\n`);
   process.exitCode = error instanceof IngestError ? error.exitCode : ExitCode.failed;
 }

@@ -1,9 +1,11 @@
 import type { ParseArgsConfig } from 'node:util';
 import type { Config } from '../lib/config.ts';
 import { UsageError } from '../lib/errors.ts';
-import { escapeControls } from '../lib/escape-controls.ts';
+import { escapeControls, escapeLines } from '../lib/escape-controls.ts';
 import { type Gap, parseGap } from '../lib/kafka/gap.ts';
 import type { Written } from '../lib/places.ts';
+import { scrub, scrubAll } from '../lib/scrub.ts';
+import type { Secret } from '../lib/secret.ts';
 import { parseDuration } from '../lib/units.ts';
 import type { Context } from '../pipeline/platform.ts';
 
@@ -35,10 +37,19 @@ export type Values = Readonly<Record<string, unknown>>;
 
 export const jsonOption = { json: { type: 'boolean' } } as const;
 
-/** Data for standard output: JSON for a program, `text` for a person. Nothing in JSON steers a terminal either. */
+let secrets: readonly Secret[] = [];
+
+/** What nothing that is printed from now on may contain, whatever others have written. */
+export const neverPrint = (known: readonly Secret[]): void => {
+  secrets = known;
+};
+
+/** Data for standard output: JSON for a program, `text` for a person. Neither holds a secret or steers a terminal. */
 export function print(values: Values, data: unknown, text: (() => string) | string): void {
-  const plain = typeof text === 'string' ? text : text();
-  process.stdout.write(`${values['json'] ? escapeControls(JSON.stringify(data, bigintAsNumber)) : plain}\n`);
+  const json = () =>
+    escapeControls(JSON.stringify(scrubAll(JSON.parse(JSON.stringify(data, bigintAsNumber)), secrets)));
+  const plain = () => escapeLines(scrub(typeof text === 'string' ? text : text(), secrets));
+  process.stdout.write(`${values['json'] ? json() : plain()}\n`);
 }
 
 const bigintAsNumber = (_: string, value: unknown) => (typeof value === 'bigint' ? Number(value) : value);

@@ -46,6 +46,8 @@ interface Settings {
   readonly KAFKA_SSL: boolean;
   readonly KAFKA_SASL_MECHANISM: string;
   readonly KAFKA_PASSWORD?: Secret | undefined;
+  readonly HTTPS_PROXY?: Secret | undefined;
+  readonly HTTP_PROXY?: Secret | undefined;
 }
 
 /** Credentials that would cross a public network unencrypted, each with the setting that causes it. Snowflake's URL has its own rule. */
@@ -61,6 +63,12 @@ export function* cleartextMistakes(env: Settings): Generator<readonly [setting: 
   const bucket = env.TOKEN_BUCKET_URL instanceof Secret ? new URL(env.TOKEN_BUCKET_URL.reveal()) : undefined;
   if (bucket?.protocol === 'redis:' && bucket.password !== '' && refuse(bucket.hostname)) {
     yield ['TOKEN_BUCKET_URL', message('the password', bucket.hostname, 'use rediss')];
+  }
+  for (const name of ['HTTPS_PROXY', 'HTTP_PROXY'] as const) {
+    const proxy = env[name] instanceof Secret ? new URL(env[name].reveal()) : undefined;
+    if (proxy?.protocol === 'http:' && proxy.password !== '' && refuse(proxy.hostname)) {
+      yield [name, message("the proxy's password", proxy.hostname, 'use a proxy with https')];
+    }
   }
   // SCRAM proves that it knows the password and does not send it.
   const sendsPassword = env.KAFKA_PASSWORD && env.KAFKA_SASL_MECHANISM === 'plain' && !env.KAFKA_SSL;

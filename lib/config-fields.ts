@@ -97,6 +97,16 @@ export const bucketUrl = z
   .transform((url) => new Secret(url))
   .optional();
 
+/** `http://` or `https://`, the scheme may be left out; user and password may stand in it, so it is a secret as a whole. */
+export const proxyUrl = z
+  .string()
+  .trim()
+  .transform((text) => (text.includes('://') ? text : `http://${text}`))
+  .pipe(z.url({ protocol: /^https?$/, error: 'expected a URL such as http://proxy.example.com:3128', abort: true }))
+  .refine(isDecodable, 'a % in user or password has to be written as %25')
+  .transform((url) => new Secret(url))
+  .optional();
+
 /** `host:port`; a host in brackets is IPv6. */
 export function parseListen(text: string): ListenAddress | null {
   const [, host = '', port = ''] = /^(\[[\da-f:.]+\]|[^\s:/]+):(\d{1,5})$/i.exec(text.trim()) ?? [];

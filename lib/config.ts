@@ -14,6 +14,7 @@ import {
   parsedBy,
   parseListen,
   parseSchedule,
+  proxyUrl,
   secret,
   skips,
   tmdbUrl,
@@ -21,7 +22,9 @@ import {
 import { messageOf, UsageError } from './errors.ts';
 import type { Skip } from './kafka/batches/skip.ts';
 import { type PathKind, pathMistake, pathSettings, readSmallFile } from './path-settings.ts';
-import { type Secret, secretsOfUrl } from './secret.ts';
+import type { ProxySettings } from './proxy.ts';
+import { scrub } from './scrub.ts';
+import { Secret, secretsOfUrl } from './secret.ts';
 import {
   type SnowflakeNames,
   secretsOfSnowflake,
@@ -72,6 +75,12 @@ const Environment = z
     HTTP_LISTEN: parsedBy(parseListen, '127.0.0.1:9464').optional(),
     DRAIN_TIMEOUT: duration('25s'),
     ALLOW_CLEARTEXT_TO: list.default([]),
+    HTTPS_PROXY: proxyUrl,
+    HTTP_PROXY: proxyUrl,
+    NO_PROXY: z
+      .string()
+      .transform((text) => text.split(/[\s,]+/).filter(Boolean))
+      .prefault(''),
     ...pathFields,
     SANDBOX_MOVIES: count(10_000),
     SANDBOX_SEED: z.coerce.number().int().default(1),
@@ -137,6 +146,8 @@ export interface Config {
     /** Offsets that a person wants parked unseen. */
     readonly skips: readonly Skip[];
   };
+  /** How TMDb and Snowflake are reached. */
+  readonly proxy: ProxySettings;
   /** The bucket that a fleet shares; absent: one of this process alone. */
   readonly tokenBucketUrl: Secret | undefined;
   readonly warehouse: {
@@ -170,8 +181,13 @@ export const secretNames = [
   'TMDB_API_KEY',
   'KAFKA_PASSWORD',
   'TOKEN_BUCKET_URL',
+  'HTTPS_PROXY',
+  'HTTP_PROXY',
   ...snowflakeSecrets,
 ] as const;
+
+/** Other programs set these in lower case as well, and then mean the lower case. */
+const inEitherCase = ['HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY'];
 
 /**
  * The only reader of the environment. An empty variable counts as not set.
@@ -179,14 +195,16 @@ export const secretNames = [
  */
 export function loadConfig(environment: NodeJS.ProcessEnv): Config {
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
+  for (const name of inEitherCase) given[name] = given[name.toLowerCase()] ?? given[name];
   const { set, mistakes } = withSecretFiles(given);
   const parsed = Environment.safeParse(set);
   if (!parsed.success) {
     mistakes.push(...parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`));
   }
   if (!parsed.success || mistakes.length > 0) {
+    const secrets = secretNames.flatMap((name) => (set[name] === undefined ? [] : [new Secret(set[name])]));
     const text = mistakes.length === 1 ? ` ${mistakes[0]}` : mistakes.map((mistake) => `\n  ${mistake}`).join('');
-    throw new UsageError(`the environment has ${mistakes.length} mistake(s):${text}`);
+    throw new UsageError(scrub(`the environment has ${mistakes.length} mistake(s):${text}`, secrets));
   }
   const settings = fromEnvironment(parsed.data);
   return Object.freeze({ ...settings, childEnvironment: childEnvironment(environment, settings.dataDir) });
@@ -212,7 +230,7 @@ function withSecretFiles(given: Record<string, string | undefined>) {
 
 /** Removes the secrets from an environment once they are read, so that libraries and child processes cannot find them there. */
 export function dropSecrets(environment: NodeJS.ProcessEnv): void {
-  for (const name of secretNames) delete environment[name];
+  for (const name of [...secretNames, ...inEitherCase.map((name) => name.toLowerCase())]) delete environment[name];
 }
 
 /**
@@ -245,6 +263,7 @@ function fromEnvironment(env: Env): Omit<Config, 'childEnvironment'> {
       giveUpAfterMs: env.TMDB_GIVE_UP_AFTER,
     },
     kafka: kafkaOf(env),
+    proxy: proxyOf(env),
     tokenBucketUrl: env.TOKEN_BUCKET_URL,
     warehouse: warehouseOf(env, dataDir),
     transformSchedule: env.TRANSFORM_SCHEDULE,
@@ -259,7 +278,7 @@ function fromEnvironment(env: Env): Omit<Config, 'childEnvironment'> {
     logLevel: env.LOG_LEVEL,
     secrets: [
       ...[env.TMDB_TOKEN, env.TMDB_API_KEY, env.KAFKA_PASSWORD].filter((value) => value !== undefined),
-      ...(env.TOKEN_BUCKET_URL ? secretsOfUrl(env.TOKEN_BUCKET_URL) : []),
+      ...[env.TOKEN_BUCKET_URL, env.HTTPS_PROXY, env.HTTP_PROXY].flatMap((url) => (url ? secretsOfUrl(url) : [])),
       ...secretsOfSnowflake(env),
     ],
   };
@@ -268,7 +287,7 @@ function fromEnvironment(env: Env): Omit<Config, 'childEnvironment'> {
 function warehouseOf(env: Env, dataDir: string): Config['warehouse'] {
   const duckdbPath = resolve(env.DUCKDB_PATH ?? join(dataDir, 'tmdb.duckdb'));
   const goldPath = resolve(env.DUCKDB_GOLD_PATH ?? join(dirname(duckdbPath), 'tmdb-gold.duckdb'));
-  const snowflake = env.WAREHOUSE === 'snowflake' ? snowflakeOf(env) : undefined;
+  const snowflake = env.WAREHOUSE === 'snowflake' ? { ...snowflakeOf(env), proxy: proxyOf(env) } : undefined;
   return { snowflake, names: snowflakeNames(env), duckdbPath, goldPath, lockWaitMs: env.DUCKDB_LOCK_WAIT };
 }
 
@@ -291,6 +310,10 @@ function originOf(env: Env): Origin {
   if (env.TMDB_TOKEN || env.TMDB_API_KEY) return 'tmdb';
   return env.SANDBOX_CATALOGUE ? 'recorded' : 'generated';
 }
+
+const proxyOf = ({ HTTPS_PROXY: https, HTTP_PROXY: http, NO_PROXY: noProxy }: Env): ProxySettings => ({
+  ...{ https, http, noProxy },
+});
 
 function kafkaOf(env: Env): Config['kafka'] {
   const { KAFKA_USERNAME: username, KAFKA_PASSWORD: password, KAFKA_SASL_MECHANISM: mechanism } = env;

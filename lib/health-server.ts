@@ -3,6 +3,7 @@ import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { ListenAddress } from './config-fields.ts';
 import { messageOf, UsageError } from './errors.ts';
+import { escapeControls } from './escape-controls.ts';
 import type { Health, Verdict } from './health.ts';
 
 export interface HealthServer extends AsyncDisposable {
@@ -81,5 +82,5 @@ async function answer(url: string, response: ServerResponse, health: Health, exp
 const sendVerdict = (response: ServerResponse, verdict: Verdict): void => {
   response
     .writeHead(verdict.ok ? 200 : 503, { 'content-type': 'application/json', 'cache-control': 'no-store' })
-    .end(`${JSON.stringify(verdict)}\n`);
+    .end(`${escapeControls(JSON.stringify(verdict))}\n`);
 };

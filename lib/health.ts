@@ -1,5 +1,7 @@
 import type { Clock } from './clock.ts';
 import { messageOf } from './errors.ts';
+import { scrub } from './scrub.ts';
+import type { Secret } from './secret.ts';
 
 /** What `/healthz` and `/readyz` answer. */
 export interface Verdict {
@@ -25,11 +27,14 @@ const checkTimeoutMs = 3_000;
  */
 export class Health {
   readonly #clock: Clock;
+  readonly #secrets: readonly Secret[];
   readonly #pulses = new Map<string, Pulse>();
   readonly #checks = new Map<string, readonly Check[]>();
 
-  constructor(clock: Clock) {
+  /** @param secrets what no answer may contain, whatever a dependency says. */
+  constructor(clock: Clock, secrets: readonly Secret[] = []) {
     this.#clock = clock;
+    this.#secrets = secrets;
   }
 
   /**
@@ -80,7 +85,7 @@ export class Health {
       .catch(() => 'ok');
     const answer = check()
       .then(() => 'ok')
-      .catch((error) => messageOf(error).split('\n')[0] ?? 'failed');
+      .catch((error) => scrub(messageOf(error), this.#secrets).split('\n')[0] ?? 'failed');
     const result = await Promise.race([answer, late]);
     timer.abort();
     return result;

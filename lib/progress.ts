@@ -1,5 +1,8 @@
 import { cutToCells } from './cells.ts';
 import type { Clock } from './clock.ts';
+import { escapeControls } from './escape-controls.ts';
+import { scrub } from './scrub.ts';
+import type { Secret } from './secret.ts';
 import { formatDuration } from './units.ts';
 
 /** Shows a person how far long work is. Disposing of it shows the last state and ends the line; doing so twice is safe. */
@@ -59,13 +62,14 @@ export class TaskMeter {
 }
 
 /** On a terminal one line that keeps changing; elsewhere plain lines now and then, only when something moved. */
-export function createProgress(stream: NodeJS.WriteStream, clock: Clock): Progress {
+export function createProgress(stream: NodeJS.WriteStream, clock: Clock, secrets: readonly Secret[] = []): Progress {
+  const clean = (text: string) => escapeControls(scrub(text, secrets));
   const meters = new Map<string, TaskMeter>();
   const isTerminal = stream.isTTY === true;
   let shown = '';
   let isOver = false;
   const render = () => {
-    const line = [...meters.values()].map((meter) => meter.line(clock.monotonic())).join(' · ');
+    const line = clean([...meters.values()].map((meter) => meter.line(clock.monotonic())).join(' · '));
     if (line === shown) return;
     shown = line;
     stream.write(isTerminal ? `\r\u001b[2K${cutToCells(line, (stream.columns ?? 80) - 1)}` : `${line}\n`);
@@ -75,7 +79,7 @@ export function createProgress(stream: NodeJS.WriteStream, clock: Clock): Progre
   const note = (text: string) => {
     if (isTerminal && shown !== '') stream.write('\r\u001b[2K');
     shown = '';
-    stream.write(`${text}\n`);
+    stream.write(`${clean(text)}\n`);
   };
   return {
     note,

@@ -31,12 +31,3 @@ export function secretsOfUrl(url: Secret): Secret[] {
   const { password } = new URL(url.reveal());
   return password === '' ? [] : [url, new Secret(password), new Secret(decodeURIComponent(password))];
 }
-
-/** Takes the secrets out of a text that others wrote (a library's error, a log line), as they are, URL-encoded and as JSON has them. */
-export function scrub(text: string, secrets: readonly Secret[]): string {
-  return secrets.reduce((clean, secret) => {
-    const value = secret.reveal();
-    const forms = [value, encodeURIComponent(value), JSON.stringify(value).slice(1, -1)];
-    return forms.reduce((text, form) => text.replaceAll(form, '[secret]'), clean);
-  }, text);
-}

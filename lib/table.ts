@@ -1,4 +1,5 @@
 import { cellsOf, padCellsEnd, padCellsStart } from './cells.ts';
+import { escapeControls } from './escape-controls.ts';
 
 /** A cell as a person reads it: thousands apart, decimals only where they tell something, `-` for unknown. */
 function cell(value: unknown): string {
@@ -10,13 +11,11 @@ function cell(value: unknown): string {
 
 /**
  * Rows as a small text table, numbers to the right; the first row's keys are the header.
- * Control characters are taken out: a title must not steer the terminal.
+ * Control characters are escaped: a title must not steer the terminal.
  */
 export function formatTable(rows: readonly Record<string, unknown>[]): string {
   const columns = Object.keys(rows[0] ?? {});
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is removed
-  const clean = (text: string) => text.replace(/[\u0000-\u001f\u007f-\u009f]/g, ' ');
-  const body = rows.map((row) => columns.map((column) => clean(cell(row[column]))));
+  const body = rows.map((row) => columns.map((column) => escapeControls(cell(row[column]))));
   const widths = columns.map((column, index) =>
     Math.max(cellsOf(column), ...body.map((line) => cellsOf(line[index] ?? ''))),
   );

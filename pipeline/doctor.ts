@@ -5,6 +5,7 @@ import { messageOf } from '../lib/errors.ts';
 import { asFileError } from '../lib/file-error.ts';
 import { lineOf, type TopicFinding } from '../lib/kafka/topic-preconditions.ts';
 import { goldCopyMistakes, placeMistake, placesOf } from '../lib/places.ts';
+import { proxyFor, shownProxy } from '../lib/proxy.ts';
 import { examineEviction, storeLineOf } from '../lib/token-bucket/eviction.ts';
 import { type Context, openPlatform, toolsDir, topicSettingsOf } from './platform.ts';
 import { warehouseSystem } from './warehouse.ts';
@@ -37,6 +38,19 @@ const checks: Readonly<Record<string, (context: Context) => Promise<string | rea
     const wrong = [...new Set(ofPlaces), ...(ofPlaces.length > 0 ? [] : goldCopyMistakes(config))];
     if (wrong.length > 0) return wrong.map((detail) => ({ ok: false, detail }));
     return `${config.dataDir} (movies: ${config.origin})`;
+  },
+  proxy: async ({ config }) => {
+    const { tmdb, warehouse, proxy } = config;
+    const { account = '', url } = warehouse.snowflake ?? {};
+    const targets = {
+      ...(config.origin === 'tmdb' && { TMDb: tmdb.baseUrl }),
+      ...(warehouse.snowflake && { Snowflake: url ?? `https://${account}.snowflakecomputing.com` }),
+    };
+    const ways = Object.entries(targets).map(([name, target]) => {
+      const chosen = proxyFor(target, proxy);
+      return chosen ? `${name} through ${shownProxy(chosen)}` : `${name} directly`;
+    });
+    return ways.join(', ') || 'none is needed: the sandbox is on this machine';
   },
   kafka: async (context) => {
     await using platform = openPlatform(context, { mayJoinBroker: true, topics: 'leave', kafkaPatienceMs: 5_000 });

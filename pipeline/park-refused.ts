@@ -4,8 +4,7 @@ import { systemClock } from '../lib/clock.ts';
 import { readTopic } from '../lib/kafka/read-topic.ts';
 import type { ConsumerRecord } from '../lib/kafka/topic.ts';
 import type { RecordAddress } from '../lib/warehouse/warehouse.ts';
-import { deadLetterCodec, rawGenresCodec, rawMovieCodec } from '../schemas/codecs.ts';
-import type { DeadLetter } from '../schemas/records.ts';
+import { rawGenresCodec, rawMovieCodec } from '../schemas/codecs.ts';
 import { topics } from '../schemas/topics.ts';
 import type { Platform } from './platform.ts';
 
@@ -32,8 +31,7 @@ export async function parkRefused(
   const parked = new Set<RecordAddress>();
   if (missing.length === 0) return parked;
   const wanted = new Set(missing);
-  const { client, producer } = await platform.kafka();
-  const deadLetters = producer.sink<DeadLetter>(topics.deadLetters, deadLetterCodec);
+  const { client, deadLetters } = await platform.kafka();
   const now = systemClock.now();
   for (const topic of [topics.rawMovies, topics.rawGenres]) {
     if (!missing.some((address) => address.startsWith(`${topic}/`))) continue;

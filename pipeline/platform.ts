@@ -9,12 +9,15 @@ import { type Broker, startBroker } from '../lib/kafka/broker.ts';
 import { createKafka, type Kafka } from '../lib/kafka/client.ts';
 import { BrokerError } from '../lib/kafka/errors.ts';
 import { type KafkaProducer, openProducer } from '../lib/kafka/sink.ts';
+import type { Sink } from '../lib/kafka/topic.ts';
 import { lineOf } from '../lib/kafka/topic-preconditions.ts';
 import type { TopicSettings } from '../lib/kafka/topic-settings.ts';
 import { lazy } from '../lib/lazy.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Metrics } from '../lib/metrics.ts';
 import type { Progress } from '../lib/progress.ts';
+import { proxyFor } from '../lib/proxy.ts';
+import { scrub } from '../lib/scrub.ts';
 import { Secret } from '../lib/secret.ts';
 import { createTmdbClient } from '../lib/tmdb/client.ts';
 import { type Endpoint, endpoints, type Outage } from '../lib/tmdb/endpoint.ts';
@@ -26,6 +29,9 @@ import { openSharedTokenBucket } from '../lib/token-bucket/redis.ts';
 import type { SharedTokenBucket } from '../lib/token-bucket/shared.ts';
 import type { TokenBucket } from '../lib/token-bucket/token-bucket.ts';
 import { startSandbox } from '../sandbox/server.ts';
+import { deadLetterCodec } from '../schemas/codecs.ts';
+import type { DeadLetter } from '../schemas/records.ts';
+import { topics as topicNames } from '../schemas/topics.ts';
 import { watchKafka } from './kafka-watch.ts';
 
 /** Where the tools are that `scripts/setup.mjs` installs. */
@@ -55,6 +61,8 @@ interface KafkaPlatform {
   readonly client: Kafka;
   readonly admin: KafkaAdmin;
   readonly producer: KafkaProducer;
+  /** Takes letters whose messages may quote what others wrote: it takes our secrets out of them. */
+  readonly deadLetters: Sink<DeadLetter>;
   readonly clusterId: string;
 }
 
@@ -124,10 +132,22 @@ async function openKafka(
   const admin = resources.use(await createAdmin(kafka));
   await prepareTopics(context, admin, options);
   const producer = resources.use(openProducer(kafka));
+  const deadLetters = withoutSecrets(producer.sink(topicNames.deadLetters, deadLetterCodec), config.secrets);
   const clusterId = await admin.clusterId();
   isConnected = true;
-  return { client: kafka, admin, producer, clusterId };
+  return { client: kafka, admin, producer, deadLetters, clusterId };
 }
+
+const withoutSecrets = (letters: Sink<DeadLetter>, secrets: readonly Secret[]): Sink<DeadLetter> => ({
+  publish: (records) =>
+    letters.publish(
+      records.map(({ value, ...record }) => ({
+        ...record,
+        value: { ...value, message: scrub(value.message, secrets) },
+      })),
+    ),
+  [Symbol.asyncDispose]: () => letters[Symbol.asyncDispose](),
+});
 
 /** The guaranteed settings of our topics. */
 export const topicSettingsOf = ({ kafka, tmdb }: Config): TopicSettings => {
@@ -212,7 +232,10 @@ async function openTmdb(
   const { rateLimit, concurrency, timeoutMs, maxBodyBytes, giveUpAfterMs } = config.tmdb;
   const { baseUrl, token, apiKey } = config.origin === 'tmdb' ? config.tmdb : await startOwnSandbox(context, resources);
   const transport = resources.use(
-    openTransport({ baseUrl, token, apiKey, timeoutMs, maxBodyBytes, connections: concurrency }),
+    openTransport({
+      ...{ baseUrl, token, apiKey, timeoutMs, maxBodyBytes, connections: concurrency },
+      proxy: proxyFor(baseUrl, config.proxy),
+    }),
   );
   return createTmdbClient(
     {

@@ -15,7 +15,7 @@ import { type Warehouse, WarehouseUnavailableError } from '../lib/warehouse/ware
 import { type GenresLook, produceGenres } from '../producers/genres.ts';
 import { type ReadTopic, readKnownGenres, readKnownMovies } from '../producers/known-movies.ts';
 import { type PopularWalk, producePopular, UnusableListError } from '../producers/popular.ts';
-import { deadLetterCodec, movieIdCodec, rawGenresCodec, rawMovieCodec } from '../schemas/codecs.ts';
+import { movieIdCodec, rawGenresCodec, rawMovieCodec } from '../schemas/codecs.ts';
 import type { DeadLetterReason } from '../schemas/records.ts';
 import { type TopicName, topics } from '../schemas/topics.ts';
 import type { Context, Platform } from './platform.ts';
@@ -110,7 +110,7 @@ export async function fetchMovies(
   until?: Offsets,
 ): Promise<Record<MovieOutcome, number>> {
   const { config, log, progress, signal, metrics } = context;
-  const { client, producer, admin } = await platform.kafka();
+  const { client, producer, admin, deadLetters } = await platform.kafka();
   const total = until && (await waiting(admin, until));
   const outcomes = { fetched: 0, gone: 0, parked: 0, skipped: 0 };
   if (total === 0) return outcomes;
@@ -134,7 +134,7 @@ export async function fetchMovies(
     codec: movieIdCodec,
     tmdb: await platform.tmdb(),
     rawMovies: producer.sink(topics.rawMovies, rawMovieCodec),
-    deadLetters: producer.sink(topics.deadLetters, deadLetterCodec),
+    deadLetters,
     clock: systemClock,
     log,
     onDone: (outcome: MovieOutcome) => {
@@ -196,7 +196,7 @@ export async function loadBronze(
   { until, acceptedGaps = [] }: LoadOptions = {},
 ): Promise<Loaded> {
   const { config, log, signal } = context;
-  const { client, producer, admin, clusterId } = await platform.kafka();
+  const { client, deadLetters, admin, clusterId } = await platform.kafka();
   const loaded = { rows: 0, parked: 0 };
   // Before the observer: of two reasons why the warehouse is not ready, /readyz gives the first, and the holder says more.
   const system = warehouseSystem(context);
@@ -219,7 +219,7 @@ export async function loadBronze(
     clusterId,
     movieCodec: rawMovieCodec,
     genresCodec: rawGenresCodec,
-    deadLetters: producer.sink(topics.deadLetters, deadLetterCodec),
+    deadLetters,
     clock: systemClock,
     random: Math.random,
     log,

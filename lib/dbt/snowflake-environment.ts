@@ -1,3 +1,4 @@
+import { proxyEnvironment } from '../proxy.ts';
 import type { SnowflakeCredentials, SnowflakeSettings } from '../warehouse/snowflake/session.ts';
 
 /**
@@ -5,7 +6,7 @@ import type { SnowflakeCredentials, SnowflakeSettings } from '../warehouse/snowf
  * logs, each on one line: of a text with line breaks, as a key file has them, dbt finds nothing in a log of JSON.
  */
 export function snowflakeEnvironment(settings: SnowflakeSettings): NodeJS.ProcessEnv {
-  const { account, user, credentials, role, database, transformWarehouse, url } = settings;
+  const { account, user, credentials, role, database, transformWarehouse, url, proxy } = settings;
   return {
     WAREHOUSE: 'snowflake',
     SNOWFLAKE_ACCOUNT: account,
@@ -15,6 +16,7 @@ export function snowflakeEnvironment(settings: SnowflakeSettings): NodeJS.Proces
     ...(role !== undefined && { SNOWFLAKE_ROLE: role }),
     ...(url !== undefined && addressOf(new URL(url))),
     ...secretsOf(credentials),
+    ...(proxy && proxyEnvironment(proxy)),
     // Of the Python driver: how often it tries again to log in. (dbt's `connect_retries` does not count a refused connection.)
     MAX_CON_RETRY_ATTEMPTS: '4',
   };

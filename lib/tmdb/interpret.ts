@@ -1,6 +1,5 @@
 import { isUtf8 } from 'node:buffer';
 import type { z } from 'zod';
-import { messageOf } from '../errors.ts';
 import { type GenreList, MovieAnswer, type MoviePage, readGenreList, readMoviePage } from './answers.ts';
 import { UnusableAnswerError } from './errors.ts';
 import { errorIn, isGoneCode } from './status-codes.ts';
@@ -13,6 +12,8 @@ export interface Reading {
   readonly status: number;
   /** TMDb's `status_code`; null if the body is not an error body. */
   readonly code: number | null;
+  /** Whether the body contains our credentials. */
+  readonly repeatsSecrets: boolean;
   /** The parsed body. @throws UnusableAnswerError, retriable: a body that is not JSON may be a proxy's page or torn. */
   json(): unknown;
 }
@@ -26,6 +27,7 @@ export function read(answer: Answer, path: string): Reading {
     path,
     status: isSuccess && reported ? reported.status : answer.status,
     code: reported?.code ?? null,
+    repeatsSecrets: answer.repeatsSecrets ?? false,
     json: () => {
       if ('value' in body) return body.value;
       throw body.error;
@@ -38,6 +40,7 @@ export function interpretMovie(reading: Reading, movieId: number): z.infer<typeo
   const { status, code, path } = reading;
   if (status === 404 || status === 410) {
     reading.json();
+    expectNoSecrets(reading);
     if (isGoneCode(code)) return null;
     throw new UnusableAnswerError('unexpected_status', `${status} without code 34 for ${path}`, true);
   }
@@ -89,9 +92,19 @@ function expectNoFailure({ status, code, path }: Reading): void {
 function expectSuccess(reading: Reading): void {
   expectNoFailure(reading);
   const { status, code, path } = reading;
-  if (status === 200) return;
+  if (status === 200) {
+    expectNoSecrets(reading);
+    return;
+  }
   const withCode = code === null ? '' : ` (code ${code})`;
   throw new UnusableAnswerError('unexpected_status', `TMDb answered ${status}${withCode} for ${path}`, code === null);
+}
+
+/** A document is stored as it came, and read by many. @throws UnusableAnswerError if it contains our credentials. */
+function expectNoSecrets({ repeatsSecrets, path }: Reading): void {
+  if (repeatsSecrets) {
+    throw new UnusableAnswerError('unexpected_shape', `the answer repeats our credentials for ${path}`, false);
+  }
 }
 
 function shapeless({ path }: Reading, what: string): never {
@@ -108,8 +121,9 @@ function parseBody({ contentType, body }: Answer, path: string): Parsed {
   if (!isUtf8(body)) return unreadable('invalid_json', `the body is not UTF-8 for ${path}`);
   try {
     return { value: JSON.parse(body.toString()) };
-  } catch (error) {
-    return unreadable('invalid_json', `${messageOf(error).slice(0, 80)} for ${path}`);
+  } catch {
+    // Node's own message quotes the body.
+    return unreadable('invalid_json', `the body is not valid JSON for ${path}`);
   }
 }
 

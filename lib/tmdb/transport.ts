@@ -1,4 +1,7 @@
-import { Agent, fetch } from 'undici';
+import { Agent, fetch, ProxyAgent } from 'undici';
+import { messageOf } from '../errors.ts';
+import { shownProxy } from '../proxy.ts';
+import { repeats, scrub } from '../scrub.ts';
 import type { Secret } from '../secret.ts';
 import { identityHint, isIdentityError } from '../tls-identity.ts';
 import { UntrustedServerError, UnusableAnswerError } from './errors.ts';
@@ -11,6 +14,8 @@ export interface Answer {
   readonly retryAfter: string | undefined;
   /** With every compression undone, whether the server declared it or not. */
   readonly body: Buffer;
+  /** Whether the body contains our credentials: then it must not be stored. */
+  readonly repeatsSecrets?: boolean;
 }
 
 /** Sends one request, once. */
@@ -34,6 +39,8 @@ export interface TransportOptions {
   /** Of the decoded body. */
   readonly maxBodyBytes: number;
   readonly connections: number;
+  /** The URL of an HTTP proxy, which gets to know the server's name and no request to an https server. @default none */
+  readonly proxy?: Secret | undefined;
 }
 
 /**
@@ -41,13 +48,17 @@ export interface TransportOptions {
  * Bearer header; a v3 key works in the query alone, so it is added here and nowhere else knows the URL that holds it.
  */
 export function openTransport(options: TransportOptions): Transport {
-  const dispatcher = new Agent({ connections: options.connections, pipelining: 1 });
+  const connecting = { connections: options.connections, pipelining: 1 };
+  const { proxy } = options;
+  const dispatcher = proxy ? new ProxyAgent({ ...connecting, uri: proxy.reveal() }) : new Agent(connecting);
   const headers = {
     accept: 'application/json',
     // gzip can be recognised even if a server forgets to declare it.
     'accept-encoding': 'gzip',
     ...(options.token && { authorization: `Bearer ${options.token.reveal()}` }),
   };
+
+  const secrets = [options.token, options.apiKey].filter((secret) => secret !== undefined);
 
   const get = async (path: string, onAnswered: () => void): Promise<Answer> => {
     const deadline = AbortSignal.timeout(options.timeoutMs);
@@ -59,17 +70,21 @@ export function openTransport(options: TransportOptions): Transport {
         signal: deadline,
       });
       onAnswered();
+      const packed = await readCapped(response.body ?? [], options.maxBodyBytes);
+      const body = await unpackUndeclared(packed, options.maxBodyBytes);
       return {
         status: response.status,
-        contentType: response.headers.get('content-type') ?? '',
+        contentType: scrub(response.headers.get('content-type') ?? '', secrets),
         retryAfter: response.headers.get('retry-after') ?? undefined,
-        body: await unpackUndeclared(await readCapped(response.body ?? [], options.maxBodyBytes), options.maxBodyBytes),
+        body,
+        repeatsSecrets: repeats(body, secrets),
       };
     } catch (error) {
       if (error instanceof UnusableAnswerError) throw error;
       const code = codeOf(error);
       if (isIdentityError(code)) throw new UntrustedServerError(untrusted(options.baseUrl, code));
-      throw new UnusableAnswerError('attempts_exhausted', describe(error, path, deadline, options.timeoutMs), true);
+      const failure = describe(error, path, deadline, options.timeoutMs) + (proxy ? viaProxy(proxy, error) : '');
+      throw new UnusableAnswerError('attempts_exhausted', failure, true);
     }
   };
   return { get, [Symbol.asyncDispose]: () => dispatcher.destroy() };
@@ -100,7 +115,21 @@ function describe(error: unknown, path: string, deadline: AbortSignal, timeoutMs
   return `the connection failed (${codeOf(error)}) for ${path}`;
 }
 
-const codeOf = (error: unknown): string => (error as { cause?: { code?: string } }).cause?.code ?? 'unknown';
+/** undici tells what a proxy answered to CONNECT only in its message. */
+function viaProxy(proxy: Secret, error: unknown): string {
+  const status = /Proxy response \((\d{3})\)/.exec(causesOf(error).map(messageOf).join(' '))?.[1];
+  const answered = status === undefined ? '' : `, which answered ${status}`;
+  const remedy = status === '407' ? ': check user and password in HTTPS_PROXY' : '';
+  return ` through the proxy ${shownProxy(proxy)}${answered}${remedy}`;
+}
+
+/** The error code of the first cause: what undici wraps it in has none of its own, or 0. */
+const codeOf = (error: unknown): string =>
+  causesOf(error)
+    .map((cause) => (cause as NodeJS.ErrnoException).code)
+    .findLast((code) => typeof code === 'string') ?? 'unknown';
+
+const causesOf = (error: unknown): unknown[] => (error instanceof Error ? [error, ...causesOf(error.cause)] : []);
 
 const untrusted = (baseUrl: string, code: string): string =>
   `the server at ${new URL(baseUrl).origin} is not who it should be (${code}), and was sent nothing: ${identityHint}`;

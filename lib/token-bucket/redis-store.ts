@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { createClient } from '@redis/client';
 import { z } from 'zod';
 import { messageOf, UsageError } from '../errors.ts';
-import { Secret, scrub, secretsOfUrl } from '../secret.ts';
+import { scrub } from '../scrub.ts';
+import { Secret, secretsOfUrl } from '../secret.ts';
 import { TokenBucketRefusedError, TokenBucketUnavailableError } from './errors.ts';
 import type { TokenStore, TurnAnswer, TurnRequest } from './token-store.ts';
 

@@ -122,9 +122,11 @@ export const suites: readonly Suite[] = [
     files: [
       'test/e2e/cli.test.ts',
       'test/e2e/fleet.test.ts',
+      'test/e2e/places.test.ts',
       'test/e2e/recorded.test.ts',
       'test/e2e/replay.test.ts',
       'test/e2e/repair.test.ts',
+      'test/faults/canaries.test.ts',
     ],
     touches: ['cli.ts', 'commands/', 'pipeline/', 'sandbox/'],
   },

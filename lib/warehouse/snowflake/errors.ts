@@ -1,4 +1,6 @@
 import { ExitCode, IngestError } from '../../errors.ts';
+import { scrub } from '../../scrub.ts';
+import type { Secret } from '../../secret.ts';
 import { WarehouseUnavailableError } from '../warehouse.ts';
 
 /** Snowflake does not take our credentials, or our role may not do this. A person has to mend it. */
@@ -59,12 +61,12 @@ const remedies: Readonly<Record<string, string>> = {
     'check that the user has the public key that goes with SNOWFLAKE_PRIVATE_KEY (warehouse provision --loader-key)',
 };
 
-/** Our own error for what the driver gave us. Its messages hold no credentials: they are Snowflake's answers, or of sockets. */
-export function fromDriver(doing: string, error: unknown): IngestError {
+/** Our own error for what the driver gave us. @param secrets what its message must not contain, even if Snowflake repeats it. */
+export function fromDriver(doing: string, error: unknown, secrets: readonly Secret[] = []): IngestError {
   if (error instanceof IngestError) return error;
   const { code: given, sqlState = '', message } = error as DriverError;
   const code = String(given ?? '').padStart(6, '0');
-  const text = `Snowflake: ${doing} failed: ${message.replaceAll(/\s*\n\s*/g, ' ')}`;
+  const text = `Snowflake: ${doing} failed: ${scrub(message, secrets).replaceAll(/\s*\n\s*/g, ' ')}`;
   const remedy = remedies[code] ? ` (${remedies[code]})` : '';
   // Numbers of 4xxxxx are the driver's: no answer, none that could be read, or a session that has ended for good.
   // States of 25xxx and 40xxx: Snowflake has rolled the transaction back, as it was idle or in another's way.

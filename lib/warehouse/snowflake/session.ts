@@ -2,7 +2,8 @@ import type { Bind, Connection, ConnectionOptions, SnowflakeError as DriverError
 import type { Clock } from '../../clock.ts';
 import { UsageError } from '../../errors.ts';
 import { lazy } from '../../lazy.ts';
-import type { Secret } from '../../secret.ts';
+import { type ProxySettings, proxyFor } from '../../proxy.ts';
+import { Secret } from '../../secret.ts';
 import { WarehouseUnavailableError } from '../warehouse.ts';
 import { fromDriver } from './errors.ts';
 
@@ -26,6 +27,8 @@ export interface SnowflakeSettings {
   readonly transformWarehouse: string;
   /** Where Snowflake answers, if not at the account's own address. */
   readonly url: string | undefined;
+  /** How Snowflake is reached. @default directly */
+  readonly proxy?: ProxySettings;
   /** Every call is over after so long, whatever the network and the driver do. */
   readonly timeoutMs: number;
 }
@@ -64,7 +67,7 @@ export interface SnowflakeSession extends AsyncDisposable {
 /** The driver is large and only needed with Snowflake; unless told otherwise it logs to a file beside us. */
 const loadDriver = lazy(async () => {
   const { default: driver } = await import('snowflake-sdk').catch(explainMissing);
-  driver.configure({ logLevel: 'OFF', additionalLogToConsole: false });
+  driver.configure({ logLevel: 'OFF', additionalLogToConsole: false, useEnvProxy: false });
   return driver;
 });
 
@@ -76,6 +79,9 @@ function explainMissing(error: NodeJS.ErrnoException): never {
     { cause: error },
   );
 }
+
+const secretsOf = ({ credentials }: SnowflakeSettings): readonly Secret[] =>
+  Object.values(credentials).filter((value) => value instanceof Secret);
 
 /** To leave takes no longer. What is left open Snowflake ends by itself. */
 const leaveMs = 2_000;
@@ -99,7 +105,7 @@ export async function openSnowflakeSession(options: SessionOptions): Promise<Sno
     return session;
   } catch (error) {
     void leave(connection, clock);
-    throw fromDriver(doing, error);
+    throw fromDriver(doing, error, secretsOf(settings));
   }
 }
 
@@ -111,6 +117,7 @@ function connectionOptions({ settings, warehouse, stage }: SessionOptions): Conn
     ...loginOf(settings.credentials),
     ...(role !== undefined && { role }),
     ...(url !== undefined && { accessUrl: url }),
+    ...proxyOptions(settings),
     database,
     schema: 'BRONZE',
     warehouse: warehouse ?? ingestWarehouse,
@@ -120,6 +127,21 @@ function connectionOptions({ settings, warehouse, stage }: SessionOptions): Conn
     // Not the account's, which may be lower: see maxBinds in insert-rows.ts.
     arrayBindingThreshold: 65_280,
     // No query tag here: it would take the place of each statement's own.
+  };
+}
+
+/** Chosen here, not by the driver from its environment: it would also send what is for this machine to a proxy. */
+function proxyOptions({ account, url, proxy }: SnowflakeSettings): Partial<ConnectionOptions> {
+  const chosen = proxy && proxyFor(url ?? `https://${account}.snowflakecomputing.com`, proxy);
+  if (!proxy || !chosen) return {};
+  const { protocol, hostname, port, username, password } = new URL(chosen.reveal());
+  return {
+    proxyProtocol: protocol.slice(0, -1),
+    proxyHost: hostname,
+    proxyPort: Number(port || (protocol === 'https:' ? 443 : 80)),
+    ...(password !== '' && { proxyUser: decodeURIComponent(username), proxyPassword: decodeURIComponent(password) }),
+    // Files of a load go to the storage of the cloud, which may be reached directly.
+    noProxy: proxy.noProxy.join('|'),
   };
 }
 
@@ -179,7 +201,7 @@ class DriverSession implements SnowflakeSession {
     try {
       return await within(clock, settings.timeoutMs, doing, result);
     } catch (error) {
-      const known = fromDriver(doing, error);
+      const known = fromDriver(doing, error, secretsOf(settings));
       // Nobody knows what became of it: whatever is said on this session after it might be said in mid transaction.
       if (known instanceof WarehouseUnavailableError) this.#abandon();
       throw known;

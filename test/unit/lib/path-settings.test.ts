@@ -21,8 +21,9 @@ import { outcomesAsNobody } from '../../support/processes/as-nobody.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tmdb-stream-paths-'));
 const at = (name: string) => join(folder, name);
-// A secret of every kind.
+// A secret of every kind, save a proxy.
 writeFileSync(at('file'), 'redis://127.0.0.1:6379');
+writeFileSync(at('proxy'), 'http://127.0.0.1:3128');
 writeFileSync(at('empty'), '');
 writeFileSync(at('large'), 'x'.repeat(maxSmallFileBytes + 1));
 mkdirSync(at('folder'));
@@ -77,7 +78,8 @@ function refusal(setting: string, value: string, more: Readonly<Record<string, s
 describe.each(Object.entries(kinds))('the setting %s (%s)', (setting, kind) => {
   it.each(Object.entries(faults))('with a path %s is used, or refused in one line that says what to do', (_, fault) => {
     const { isMistake } = fault;
-    const value = fault.value.replace('SETTING', setting);
+    const isProxy = setting.includes('_PROXY') && fault.value === at('file');
+    const value = isProxy ? at('proxy') : fault.value.replace('SETTING', setting);
     if (kind === 'existing folder' && !value.startsWith('/')) return;
     if (kind === 'side output' && value.startsWith('/') && !value.includes('\0') && !/[\n ]/.test(value)) {
       expect(refusal(setting, value)).toBeNull();

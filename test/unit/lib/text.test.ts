@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { TaskMeter } from '../../../lib/progress.ts';
 import { fullJitter } from '../../../lib/retry.ts';
-import { Secret, scrub } from '../../../lib/secret.ts';
+import { scrub } from '../../../lib/scrub.ts';
+import { Secret } from '../../../lib/secret.ts';
 import { formatTable } from '../../../lib/table.ts';
 import { retryAfterMs } from '../../../lib/tmdb/retry-after.ts';
 import { formatDuration, parseBytes, parseDuration, parseRate } from '../../../lib/units.ts';
@@ -118,10 +119,10 @@ describe('a table', () => {
       { title: 'Heat', revenue: null, roi: 12.345 },
     ]);
     expect(table.split('\n')).toEqual([
-      'title       revenue    roi',
-      '------  -----------  -----',
-      'Up [2J  735,099,082    3.2',
-      'Heat              -  12.35',
+      'title            revenue    roi',
+      '-----------  -----------  -----',
+      'Up\\u001b[2J  735,099,082    3.2',
+      'Heat                   -  12.35',
     ]);
   });
 });

@@ -1,0 +1,179 @@
+import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { DuckDBInstance } from '@duckdb/node-api';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { secretNames } from '../../lib/config.ts';
+import { type Outcome, outcomeOf, Workspace } from '../support/processes/cli.ts';
+import { until } from '../support/processes/fleet.ts';
+import { programsBelow } from '../support/processes/process-tree.ts';
+import { echoes, echoingRedis, echoingSnowflake, echoingTmdb } from '../support/tmdb/echoing-servers.ts';
+
+/** A value for each setting that the configuration lists as a secret: a new one is in these tests by itself. */
+const canaries = new Map(secretNames.map((name) => [name, `canary+${randomBytes(12).toString('hex')}/${name.length}`]));
+const isUrl = (name: string) => /_(?:URL|PROXY)$/.test(name);
+
+/** @param redis a port of loopback. */
+const environmentWith = (redis: number): Record<string, string> => ({
+  KAFKA_USERNAME: 'somebody',
+  ...Object.fromEntries(
+    [...canaries].map(([name, canary]) => [
+      name,
+      isUrl(name)
+        ? `${name.endsWith('PROXY') ? 'http' : 'redis'}://me:${encodeURIComponent(canary)}@127.0.0.1:${redis}`
+        : canary,
+    ]),
+  ),
+});
+
+/** The settings whose value, or a piece of it in any form, stands in a text. */
+function leaksIn(text: string): string[] {
+  return [...canaries].flatMap(([name, canary]) => {
+    const inBase64 = [0, 1, 2].map((before) =>
+      Buffer.from(`${'x'.repeat(before)}${canary}`)
+        .toString('base64')
+        .slice(before + 2, -6),
+    );
+    const pieces = Array.from({ length: canary.length - 11 }, (_, at) => canary.slice(at, at + 12));
+    return [...pieces, encodeURIComponent(canary), ...inBase64].some((form) => text.includes(form)) ? [name] : [];
+  });
+}
+
+const steering = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
+const isPlain = (text: string) => text.split('\n').every((line) => !steering.test(line));
+
+function expectClean({ stdout, stderr }: Outcome): void {
+  for (const text of [stdout, stderr]) {
+    expect(leaksIn(text), text).toEqual([]);
+    expect(isPlain(text), text).toBe(true);
+  }
+}
+
+describe('a secret that a server sends back in every answer', () => {
+  let tmdb: Awaited<ReturnType<typeof echoingTmdb>>;
+  let workspace: Workspace;
+  const servers: AsyncDisposable[] = [];
+
+  beforeAll(async () => {
+    tmdb = await echoingTmdb();
+    servers.push(tmdb);
+    workspace = new Workspace({ TMDB_RATE_LIMIT: '500/1s', LOG_LEVEL: 'trace' });
+  });
+  afterAll(async () => {
+    workspace[Symbol.dispose]();
+    for (const server of servers) await server[Symbol.asyncDispose]();
+  });
+
+  /** The secrets, save the bucket's, which would need its server. */
+  const environment = (): Record<string, string> => {
+    const { TOKEN_BUCKET_URL: _, ...rest } = environmentWith(9);
+    return { ...rest, TMDB_BASE_URL: `http://127.0.0.1:${tmdb.port}` };
+  };
+
+  it('is found in every form by what looks for it', () => {
+    for (const [name, canary] of canaries) {
+      for (const form of [
+        canary,
+        canary.slice(3, 18),
+        encodeURIComponent(canary),
+        Buffer.from(`ab ${canary} c`).toString('base64'),
+      ]) {
+        expect(leaksIn(`x ${form} y`)).toContain(name);
+      }
+    }
+    expect(leaksIn('nothing of it')).toEqual([]);
+    expect(canaries.size).toBeGreaterThanOrEqual(10);
+  });
+
+  it('is in no output, log, dead letter, process, table or file of a run', async () => {
+    const child = workspace.start(['run', '--once', '--pages', '1'], environment());
+    const ended = outcomeOf(child);
+    const leaks = new Set<string>();
+    while (child.exitCode === null && child.signalCode === null) {
+      for (const name of leaksIn(execFileSync('ps', ['axww', '-o', 'args'], { encoding: 'utf8' })))
+        leaks.add(`ps: ${name}`);
+      for (const program of programsBelow(child.pid ?? 0)) {
+        for (const name of leaksIn(program.environment)) leaks.add(`${program.name}: ${name}`);
+      }
+      await delay(100);
+    }
+    const outcome = await ended;
+    expect(outcome.code, outcome.stderr).toBe(0);
+    expect([...leaks]).toEqual([]);
+    expectClean(outcome);
+    for (const line of outcome.stderr.split('\n').filter((text) => text.startsWith('{'))) JSON.parse(line);
+
+    const listed = await workspace.run(['dead-letters', 'list', '--json'], environment());
+    expectClean(listed);
+    const letters = JSON.parse(listed.stdout) as { id: string; message: string }[];
+    expect(letters).toHaveLength(Object.keys(echoes).length);
+    expectClean(await workspace.run(['dead-letters', 'show', letters[0]?.id ?? ''], environment()));
+
+    for (const [file, text] of await tablesIn(workspace.dataDir)) expect(leaksIn(text), file).toEqual([]);
+    const files = readdirSync(workspace.dataDir, { recursive: true, withFileTypes: true }).filter((file) =>
+      file.isFile(),
+    );
+    const holders = files
+      .map(({ parentPath, name }) => join(parentPath, name))
+      .filter((file) => leaksIn(readFileSync(file, 'latin1')).length > 0);
+    expect(holders).toEqual([]);
+  }, 300_000);
+
+  it('is in nothing that doctor, status or a service says, and steers no terminal there', async () => {
+    const [redis, snowflake] = [await echoingRedis(), await echoingSnowflake()];
+    servers.push(redis, snowflake);
+    const { SNOWFLAKE_PRIVATE_KEY: _, SNOWFLAKE_PRIVATE_KEY_PASSPHRASE: __, ...secrets } = environmentWith(redis.port);
+    const hostile = {
+      ...{ ...secrets, TMDB_BASE_URL: `http://127.0.0.1:${tmdb.port}`, TMDB_GIVE_UP_AFTER: '1s' },
+      ...{ WAREHOUSE: 'snowflake', SNOWFLAKE_URL: `http://127.0.0.1:${snowflake.port}`, SNOWFLAKE_TIMEOUT: '3s' },
+      ...{ SNOWFLAKE_ACCOUNT: 'echo', SNOWFLAKE_USER: 'u\u202e\u001b[2J', SNOWFLAKE_ALLOW_PASSWORD: 'true' },
+    };
+    // Each starts a broker.
+    const more = process.env['FAULTS'] === 'full' ? [['doctor', '--json'], ['status']] : [];
+    for (const args of [['doctor'], ['status', '--json'], ...more]) {
+      const outcome = await workspace.run(args, hostile);
+      expectClean(outcome);
+      expect(outcome.stdout, outcome.stderr).toMatch(/Snowflake/);
+      if (args.includes('--json')) JSON.parse(outcome.stdout);
+    }
+    const service = workspace.start(['load'], { ...hostile, HTTP_LISTEN: '127.0.0.1:0' });
+    const ended = outcomeOf(service);
+    const said: string[] = [];
+    service.stderr?.on('data', (data) => said.push(String(data)));
+    const address = () => /"url":"(http:[^"]+)"/.exec(said.join(''))?.[1];
+    const hasEnded = () => service.exitCode !== null;
+    await until('Snowflake has refused it', () => hasEnded() || (!!address() && /Snowflake/.test(said.join(''))), {
+      timeoutMs: 90_000,
+    });
+    for (const path of ['/readyz', '/healthz', '/metrics']) {
+      const answer = await fetch(`${address()}${path}`)
+        .then((response) => response.text())
+        .catch(() => '');
+      expect(leaksIn(answer), answer).toEqual([]);
+      expect(isPlain(answer), answer).toBe(true);
+    }
+    service.kill('SIGTERM');
+    expectClean(await ended);
+  }, 300_000);
+});
+
+/** All rows of each DuckDB file below a folder, as text. */
+async function tablesIn(folder: string): Promise<[file: string, rows: string][]> {
+  const found: [string, string][] = [];
+  for (const file of readdirSync(folder).filter((name) => name.endsWith('.duckdb'))) {
+    const instance = await DuckDBInstance.create(join(folder, file), { access_mode: 'READ_ONLY' });
+    const connection = await instance.connect();
+    const tables = await connection.runAndReadAll(
+      "select table_schema, table_name from information_schema.tables where table_schema in ('bronze', 'silver', 'gold')",
+    );
+    for (const [schema, table] of tables.getRows()) {
+      const rows = await connection.runAndReadAll(`select to_json(t)::varchar from "${schema}"."${table}" t`);
+      found.push([`${file} ${schema}.${table}`, rows.getRows().join('\n')]);
+    }
+    connection.closeSync();
+    instance.closeSync();
+  }
+  return found;
+}
