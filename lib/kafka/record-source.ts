@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { TopicName } from '../../schemas/topics.ts';
+import { isRetriable } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import { createAdmin, type KafkaAdmin } from './admin.ts';
 import type { Kafka } from './client.ts';
@@ -196,7 +197,12 @@ class RecordRun {
     while (!over.aborted) {
       await delay(topicIdEveryMs, undefined, { signal: over, ref: false }).catch(() => {});
       if (this.#isOver() || this.#topicId === undefined) continue;
-      if ((await this.#admin.topicId(topic)) === this.#topicId) continue;
+      const topicId = await this.#admin.topicId(topic).catch((error) => {
+        // Kafka out of reach, or a topic that is just gone: the next look tells.
+        if (isRetriable(error)) return this.#topicId;
+        throw error;
+      });
+      if (topicId === this.#topicId) continue;
       const partitions = [...this.#queues.keys()];
       for (const partition of partitions) this.#drop(partition);
       if (partitions.length > 0) await this.#begin(partitions, this.#assignment);
