@@ -167,8 +167,8 @@ describe('a Kafka with TLS, passwords and rights', () => {
     const blind = await run('loader', ['load', '--once']);
     expect(blind.code, blind.stderr).toBe(0);
     expect(blind.stderr).toContain('may not read the settings of the topic');
-    // The work of another user.
-    const { code, stderr } = await run('producer', ['load', '--once']);
+    // The work of another user, with everything still to be loaded.
+    const { code, stderr } = await run('producer', ['load', '--once'], { DUCKDB_PATH: join(dir, 'empty.duckdb') });
     expect(code, stderr).toBe(1);
     expect(stderr).toContain('KAFKA_USERNAME has no ACL for the group');
     const noRight = { ...refused, message: expect.stringContaining('KAFKA_USERNAME has no ACL for it') };
