@@ -32,6 +32,8 @@ export interface ExecOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** When it is ended with all of its processes. @default never */
   readonly timeoutMs?: number;
+  /** @default the project folder */
+  readonly cwd?: string;
 }
 
 /** A signal ended the run; nothing more is started. */
@@ -64,7 +66,7 @@ export async function exec(command: string, args: readonly string[], options: Ex
   const startedAt = performance.now();
   const cpuBefore = cpuTime();
   const child = spawn(command, args, {
-    cwd: root,
+    cwd: options.cwd ?? root,
     env: { ...process.env, ...options.env },
     stdio: ['ignore', 'inherit', 'inherit'],
     detached: true,

@@ -9,15 +9,14 @@ export interface SuiteResult {
 }
 
 /**
- * Runs one suite of the full tier.
- * @param timeoutMs when it is cut off, which counts as a failure; @default never
+ * Runs one suite of the full tier. A script that ends with `skippedCode` is reported as skipped: it counts no test as passed.
+ * @param options `timeoutMs` is when it is cut off, which counts as a failure.
  */
-export async function runSuite(suite: Suite, timeoutMs?: number): Promise<SuiteResult> {
+export async function runSuite(suite: Suite, options: ExecOptions = {}): Promise<SuiteResult> {
   process.stdout.write(`\n--- ${suite.name}\n`);
-  const limit: ExecOptions = timeoutMs === undefined ? {} : { timeoutMs };
   const { report, ...outcome } = suite.script
-    ? { ...(await runScript(suite.script, limit)), report: null }
-    : await runVitest(suite.name, suite.files ?? [], { ...limit, env: { TEST_TIER: 'full', ...chosenNumbers() } });
+    ? { ...(await runScript(suite.script, options)), report: null }
+    : await runVitest(suite.name, suite.files ?? [], { ...options, env: { TEST_TIER: 'full', ...chosenNumbers() } });
   const isSkipped = suite.script !== undefined && outcome.code === skippedCode;
   const isGreen =
     (outcome.code === 0 || isSkipped) && !outcome.isCutOff && (report !== null || suite.script !== undefined);

@@ -48,7 +48,7 @@ async function runSuites(): Promise<SuiteResult[]> {
     const needed = minutesOf(suite.name, budget) * slowness;
     if (!isMeasured(suite.name, budget)) left.push(`${label(suite, files)} (not measured yet)`);
     else if (minutesSoFar() + needed > softLimit) left.push(`${label(suite, files)} (${needed.toFixed(0)} min)`);
-    else results.push(await runSuite(suite, timeLeftMs()));
+    else results.push(await runSuite(suite, { timeoutMs: timeLeftMs() }));
   }
   const names = results.map(({ part }) => `${part.name}${part.isSkipped ? ' (skipped)' : ''}`);
   say(`\nran of the full tier: ${names.join(', ') || 'nothing'}`);
