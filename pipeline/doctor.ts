@@ -6,7 +6,6 @@ import { asFileError } from '../lib/file-error.ts';
 import { lineOf, type TopicFinding } from '../lib/kafka/topic-preconditions.ts';
 import { goldCopyMistakes, placeMistake, placesOf } from '../lib/places.ts';
 import { proxyFor, shownProxy } from '../lib/proxy.ts';
-import { examineEviction, storeLineOf } from '../lib/token-bucket/eviction.ts';
 import { type Context, openPlatform, toolsDir, topicSettingsOf } from './platform.ts';
 import { warehouseSystem } from './warehouse.ts';
 
@@ -77,6 +76,7 @@ const checks: Readonly<Record<string, (context: Context) => Promise<string | rea
     await using platform = openPlatform(context);
     const { tokensLeft, capacity } = await (await platform.bucket()).state();
     const left = { ok: true, detail: `${tokensLeft} of ${capacity} tokens left` };
+    const { examineEviction, storeLineOf } = await import('../lib/token-bucket/eviction.ts');
     const finding = await examineEviction(context.config.tokenBucketUrl);
     return finding ? [left, { ok: true, isWarning: true, detail: storeLineOf(finding) }] : [left];
   },

@@ -23,9 +23,7 @@ import { createTmdbClient } from '../lib/tmdb/client.ts';
 import { type Endpoint, endpoints, type Outage } from '../lib/tmdb/endpoint.ts';
 import type { RequestObserver, TmdbClient } from '../lib/tmdb/tmdb-client.ts';
 import { openTransport } from '../lib/tmdb/transport.ts';
-import { examineEviction } from '../lib/token-bucket/eviction.ts';
 import { MemoryTokenBucket } from '../lib/token-bucket/memory.ts';
-import { openSharedTokenBucket } from '../lib/token-bucket/redis.ts';
 import type { SharedTokenBucket } from '../lib/token-bucket/shared.ts';
 import type { TokenBucket } from '../lib/token-bucket/token-bucket.ts';
 import { startSandbox } from '../sandbox/server.ts';
@@ -203,6 +201,9 @@ async function openBucket(context: Context, resources: AsyncDisposableStack): Pr
   const { rateLimit: limit, timeoutMs: requestTimeoutMs } = config.tmdb;
   if (!config.tokenBucketUrl) return resources.use(new MemoryTokenBucket(limit, systemClock));
   const url = config.tokenBucketUrl;
+  // Loaded here, because loading Redis's client takes a quarter of a command's start.
+  const { openSharedTokenBucket } = await import('../lib/token-bucket/redis.ts');
+  const { examineEviction } = await import('../lib/token-bucket/eviction.ts');
   let bucket: SharedTokenBucket | undefined;
   health.dependsOn('token_bucket', async () => {
     if (!bucket?.isReachable) throw new Error('the store of the token bucket is out of reach');

@@ -116,7 +116,7 @@ class LocalNode {
     writePrivate(this.#propertiesFile, serverProperties(unfinished, ports, Object.fromEntries(kept)));
     // One id in 64 begins with a dash: only after the equals sign is it no option.
     const args = ['kafka.tools.StorageTool', 'format', `--cluster-id=${clusterId}`, '--config', this.#propertiesFile];
-    const java = await startJava([...this.#flags(), ...args], this.#javaOptions());
+    const java = await startJava([...this.#flags(), ...this.#archiveThere(), ...args], this.#javaOptions());
     await this.#orAborted(java, java.ended);
     if ((await java.ended) !== 0) throw this.#error('the storage could not be formatted');
     renameSync(unfinished, this.#logDir);
@@ -187,9 +187,15 @@ class LocalNode {
   }
 
   #archiveFlags(): string[] {
-    if (existsSync(this.#archive)) return [`-XX:SharedArchiveFile=${this.#archive}`];
+    const there = this.#archiveThere();
+    if (there.length > 0) return there;
     quietly(() => this.#removeOrphans());
     return [`-XX:ArchiveClassesAtExit=${this.#newArchive}`];
+  }
+
+  /** The classes of an earlier run, which save a third of a start's CPU time; nothing before there was one. */
+  #archiveThere(): string[] {
+    return existsSync(this.#archive) ? [`-XX:SharedArchiveFile=${this.#archive}`] : [];
   }
 
   /** What runs left that were killed before they could take over their archive: 50 MB each. */
