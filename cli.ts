@@ -1,11 +1,11 @@
 #!/usr/bin/env node
-import { parseArgs } from 'node:util';
 import { type Command, neverPrint, type Values } from './commands/command.ts';
 import { commands } from './commands/index.ts';
+import { parse } from './commands/parse.ts';
 import { systemClock } from './lib/clock.ts';
 import { dropSecrets, loadConfig, readEnvironment } from './lib/config.ts';
 import { refuseForeignFolder } from './lib/data-dir.ts';
-import { ExitCode, IngestError, messageOf, UsageError } from './lib/errors.ts';
+import { ExitCode, IngestError, messageOf } from './lib/errors.ts';
 import { escapeLines } from './lib/escape-controls.ts';
 import { asFileError } from './lib/file-error.ts';
 import { Health } from './lib/health.ts';
@@ -35,14 +35,12 @@ by a signal before the work was done.`;
 };
 
 async function main(argv: readonly string[]): Promise<number> {
-  const [name, ...args] = argv;
+  const [name] = argv;
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
     process.stdout.write(`${overview()}\n`);
     return name === undefined ? ExitCode.usage : ExitCode.done;
   }
-  const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
-  if (!command) throw new UsageError(`there is no command "${name}"; --help lists them`);
-  const { values, positionals } = parse(name, command, args);
+  const { command, values, positionals } = parse(argv);
   if (values['help']) {
     process.stdout.write(`${command.help}\n`);
     return ExitCode.done;
@@ -51,16 +49,6 @@ async function main(argv: readonly string[]): Promise<number> {
   // All that was opened is closed. What kafkajs leaves behind after a broker was lost would keep the process for ever.
   if (command.isService?.(values)) process.exit(code);
   return code;
-}
-
-function parse(name: string, command: Command, args: readonly string[]) {
-  try {
-    const options = { ...command.options, help: { type: 'boolean', short: 'h' } } as const;
-    const parsed = parseArgs({ args: [...args], options, allowPositionals: command.takesPositionals ?? false });
-    return { values: parsed.values as Values, positionals: parsed.positionals };
-  } catch (error) {
-    throw new UsageError(`${name}: ${messageOf(error)}; "${name} --help" shows what it takes`);
-  }
 }
 
 async function run(command: Command, values: Values, positionals: readonly string[]): Promise<number> {
