@@ -1,13 +1,25 @@
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 import { FileReporter } from './test/runner/reporter.ts';
-import { filesAlone, filesOfFullTier, reportFile, tier } from './test/tiers.ts';
+import { filesOfFullTier, longestFiles, quietFiles, reportFile, tier } from './test/tiers.ts';
 
 /**
- * The fast tier runs two files at a time, and after them, one at a time, the files that have to be alone. The long forms of
- * the full tier load both cores by themselves: one file at a time.
+ * The fast tier runs three files at a time, because a file waits for its processes half of the time, and after them, two at a
+ * time, the files that need a quiet machine. The long forms of the full tier load both cores by themselves: one file at a time.
  */
 const isFast = tier === 'fast';
-const workers = isFast ? { maxWorkers: 2 } : tier === 'full' ? { maxWorkers: 1 } : {};
+const workers = isFast ? { maxWorkers: 3 } : tier === 'full' ? { maxWorkers: 1 } : {};
+
+/** Starts the longest files first: a long file at the end would leave the other workers without work. */
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rank = ({ moduleId }: TestSpecification) => {
+      const index = longestFiles.findIndex((file) => moduleId.endsWith(file));
+      return index < 0 ? longestFiles.length : index;
+    };
+    return (await super.sort(files)).toSorted((a, b) => rank(a) - rank(b));
+  }
+}
 
 const broker = 'test/support/kafka/broker-setup.ts';
 const dbt = 'test/support/dbt/server/setup.ts';
@@ -29,7 +41,7 @@ const folders: readonly Folder[] = [
   { name: 'contract', timeoutMs: 120_000 },
   { name: 'integration', timeoutMs: 240_000, globalSetup: [broker, dbt] },
   { name: 'deploy', timeoutMs: 240_000 },
-  { name: 'e2e', timeoutMs: 600_000 },
+  { name: 'e2e', timeoutMs: 600_000, globalSetup: [dbt] },
   { name: 'faults', timeoutMs: 600_000, globalSetup: [dbt] },
 ];
 
@@ -39,24 +51,24 @@ const project = ({ name, timeoutMs, globalSetup = [] }: Folder) => ({
     globalSetup,
     setupFiles: ['test/runner/measure-file.ts'],
     include: [`test/${name}/**/*.test.ts`],
-    exclude: isFast ? [...filesAlone, ...filesOfFullTier] : [],
+    exclude: isFast ? [...quietFiles, ...filesOfFullTier] : [],
     testTimeout: timeoutMs,
     hookTimeout: timeoutMs,
     ...workers,
   },
 });
 
-/** The folder's files that have to be alone, as a project that starts when all others have ended. */
-function projectAlone(folder: Folder) {
-  const include = filesAlone.filter((file) => file.startsWith(`test/${folder.name}/`));
+/** The folder's files that need a quiet machine, as a project that starts when all others have ended. */
+function quietProject(folder: Folder) {
+  const include = quietFiles.filter((file) => file.startsWith(`test/${folder.name}/`));
   const { test } = project(folder);
   return {
     test: {
       ...test,
-      name: `${folder.name}-alone`,
+      name: `${folder.name}-quiet`,
       include,
       exclude: [...filesOfFullTier],
-      maxWorkers: 1,
+      maxWorkers: 2,
       sequence: { groupOrder: 1 },
     },
   };
@@ -65,12 +77,12 @@ function projectAlone(folder: Folder) {
 export default defineConfig({
   test: {
     tags: [{ name: 'full', description: 'Runs in test:full only: too long for npm test.' }],
-    ...(isFast && { tagsFilter: ['!full'] }),
+    ...(isFast && { tagsFilter: ['!full'], sequence: { sequencer: LongestFirst } }),
     reporters: reportFile === undefined ? ['default'] : ['default', new FileReporter(reportFile)],
     projects: [
       ...folders.map(project),
-      ...(isFast ? folders.filter(({ name }) => filesAlone.some((file) => file.startsWith(`test/${name}/`))) : []).map(
-        projectAlone,
+      ...(isFast ? folders.filter(({ name }) => quietFiles.some((file) => file.startsWith(`test/${name}/`))) : []).map(
+        quietProject,
       ),
     ],
   },

@@ -20,15 +20,37 @@ export const filesOfFullTier: readonly string[] = [
 const folderOfContainers = 'test/containers/';
 
 /**
- * Test files that never run beside another: they measure a rate limit, or give processes time that a busy machine does
+ * Test files that run at the end, two at a time: they measure a rate limit, or give processes time that a busy machine does
  * not have.
  */
-export const filesAlone: readonly string[] = [
-  'test/contract/shared-token-bucket-windows.test.ts',
+export const quietFiles: readonly string[] = [
   'test/e2e/fleet.test.ts',
-  'test/faults/clocks.test.ts',
-  'test/faults/kills.test.ts',
   'test/faults/token-store.test.ts',
+  'test/faults/clocks.test.ts',
+  'test/contract/shared-token-bucket-windows.test.ts',
+  'test/faults/kills.test.ts',
+];
+
+/** The longest files of the fast tier: they start first, in this order. A file that is not listed starts after them. */
+export const longestFiles: readonly string[] = [
+  'test/faults/tmdb-any-answer.test.ts',
+  'test/e2e/snowflake.test.ts',
+  'test/e2e/cli.test.ts',
+  'test/faults/network.test.ts',
+  'test/faults/snowflake-outages.test.ts',
+  'test/faults/crash-points.test.ts',
+  'test/faults/poisons.test.ts',
+  'test/integration/dbt/both-ways.test.ts',
+  'test/e2e/kill.test.ts',
+  'test/e2e/replay.test.ts',
+  'test/e2e/repair.test.ts',
+  'test/faults/kafka.test.ts',
+  'test/integration/dbt/warm-process.test.ts',
+  'test/faults/warehouse-file.test.ts',
+  'test/integration/snowflake-provision.test.ts',
+  'test/integration/dbt/incremental.test.ts',
+  'test/contract/snowflake-warehouse.test.ts',
+  ...quietFiles,
 ];
 
 /**

@@ -5,7 +5,7 @@ import { Workspace } from '../support/processes/cli.ts';
 
 describe('npm start on a fresh folder', () => {
   it('fills GOLD, and at once again asks for no movie and leaves BRONZE as it is', async () => {
-    using workspace = new Workspace({ TMDB_RATE_LIMIT: '200/1s' });
+    using workspace = new Workspace({ TMDB_RATE_LIMIT: '200/1s' }, { ownDbt: true });
     const first = await workspace.runOnce(['--pages', '5']);
     expect(first.walk).toMatchObject({ pagesRead: 5, found: 100, published: 100 });
     expect(first.movies.fetched + first.movies.gone).toBe(100);

@@ -15,6 +15,7 @@ const movies = 400;
 const catalogue = new GeneratedCatalogue({ seed: 1, movies });
 const idAt = (rank: number): number => catalogue.idAtRank(rank % movies);
 const slots = 3;
+const isFull = process.env['FAULTS'] === 'full';
 const detail = /^\/3\/movie\/\d+$/;
 
 describe('a stage that is killed where it hurts, and started again', () => {
@@ -151,12 +152,14 @@ describe('a stage that is killed where it hurts, and started again', () => {
       'loader.before-commit',
       'loader.committed',
     ];
-    const dieTwice = [1, 3].map((hit) => ({ hit }));
+    /** At the first batch and at the third; in `npm test` at one of them. */
+    const hitsAt = (point: string) => (isFull ? [1, 3] : [points.indexOf(point) % 2 === 0 ? 1 : 3]);
     /** As soon as DuckDB has written something of the commit. */
-    const dieInCommit = () => [1, 2, 3].map((hit) => ({ hit, whenWritten: `${bed.workspace.duckdbPath}.wal` }));
+    const dieInCommit = () =>
+      (isFull ? [1, 2, 3] : [2]).map((hit) => ({ hit, whenWritten: `${bed.workspace.duckdbPath}.wal` }));
 
     it.each([
-      ...points.map((point) => ({ where: `at ${point}`, point, deaths: () => dieTwice })),
+      ...points.map((point) => ({ where: `at ${point}`, point, deaths: () => hitsAt(point).map((hit) => ({ hit })) })),
       { where: 'while DuckDB commits', point: 'loader.before-commit', deaths: dieInCommit },
     ])('$where: nothing is lost, nothing is doubled', async ({ point, deaths }) => {
       for (const death of deaths()) {

@@ -41,6 +41,8 @@ describe('a fleet under load whose members are killed at random', () => {
           TRANSFORM_SCHEDULE: '*/2 * * * * *',
         },
         kafka: { 'group.initial.rebalance.delay.ms': '0' },
+        // Its kills find dbt's process by the file that it has open.
+        ownDbt: true,
       });
       const [half, otherHalf] = [Math.ceil, Math.floor];
       const genres = new SupervisedService(bed.fleet, 'genres', ['produce', 'genres', '--every', '10s']);

@@ -46,7 +46,10 @@ describe('a secret', () => {
     async () => {
       const canary = 'canary-2b7d90e3';
       await using sandbox = await startSandbox({ limit: { capacity: 500, windowMs: 1_000 }, token: canary });
-      using workspace = new Workspace({ TMDB_BASE_URL: sandbox.url, TMDB_TOKEN: canary, TMDB_RATE_LIMIT: '500/1s' });
+      using workspace = new Workspace(
+        { TMDB_BASE_URL: sandbox.url, TMDB_TOKEN: canary, TMDB_RATE_LIMIT: '500/1s' },
+        { ownDbt: true },
+      );
       const run = workspace.start(['run', '--once', '--pages', '1']);
       const ended = outcomeOf(run);
       const names = new Set<string>();

@@ -12,7 +12,8 @@ import { moviesIn } from '../support/processes/watchers.ts';
 
 /** TMDb misbehaves in every way that it may without being out, at random, under the real commands. */
 
-const movies = 1_000;
+/** Fewer in `npm test` than in `npm run test:full`. */
+const movies = process.env['FAULTS'] === 'full' ? 1_000 : 400;
 const pages = movies / 20;
 const limit = { capacity: 400, windowMs: 1_000 };
 const seed = Number(process.env['FAULT_SEED'] ?? 7);
@@ -66,7 +67,7 @@ describe('a TMDb that answers anything', () => {
       ...{ pagesRead: pages, pagesFailed: 0, found: movies, published: movies },
       itemsSkipped: badItems(requests, '/3/movie/popular'),
     });
-    expect(report.walk.itemsSkipped).toBeGreaterThan(50);
+    expect(report.walk.itemsSkipped).toBeGreaterThan(pages);
     expect(report.genres).toEqual({ published: true, rowsUnusable: badItems(requests, '/3/genre/'), failure: null });
     expect(report.movies).toMatchObject({ fetched: good.length, gone: movies - good.length, parked: 0 });
     // What the sandbox was asked it was asked within its limit.

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { RunReport } from '../../../pipeline/report.ts';
+import { forkedDbt } from '../dbt/server/flags.ts';
 import { compileCache } from './compile-cache.ts';
 import { crashPointFlags } from './crash-points.ts';
 
@@ -20,10 +21,15 @@ export interface Outcome {
 export class Workspace implements Disposable {
   readonly dataDir = mkdtempSync(join(tmpdir(), 'tmdb-stream-e2e-'));
   readonly #env: Readonly<Record<string, string>>;
+  readonly #dbt: typeof forkedDbt;
 
-  /** @param env settings beside the standard ones; nothing of the tests' own environment gets through but PATH, HOME and TZ. */
-  constructor(env: Readonly<Record<string, string>> = {}) {
+  /**
+   * @param env settings beside the standard ones; nothing of the tests' own environment gets through but PATH, HOME and TZ.
+   * @param options `ownDbt`: dbt starts by itself also in the fast tier, for tests about its process.
+   */
+  constructor(env: Readonly<Record<string, string>> = {}, { ownDbt = false }: { readonly ownDbt?: boolean } = {}) {
     this.#env = env;
+    this.#dbt = ownDbt ? { flags: [], env: {} } : forkedDbt;
   }
 
   get duckdbPath(): string {
@@ -36,9 +42,9 @@ export class Workspace implements Disposable {
    */
   start(args: readonly string[], env: Readonly<Record<string, string>> = {}): ChildProcess {
     const { PATH = '', HOME = '', TZ = 'UTC' } = process.env;
-    return spawn(process.execPath, [...crashPointFlags(env), join(root, 'cli.ts'), ...args], {
+    return spawn(process.execPath, [...this.#dbt.flags, ...crashPointFlags(env), join(root, 'cli.ts'), ...args], {
       cwd: this.dataDir,
-      env: { PATH, HOME, TZ, ...compileCache, DATA_DIR: this.dataDir, ...this.#env, ...env },
+      env: { PATH, HOME, TZ, ...compileCache, ...this.#dbt.env, DATA_DIR: this.dataDir, ...this.#env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
     });

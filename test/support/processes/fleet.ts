@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type LocalBroker, startLocalBroker } from '../../../lib/kafka/local-broker.ts';
 import { processIdentity } from '../../../lib/process-identity.ts';
+import { forkedDbt } from '../dbt/server/flags.ts';
 import { jarsDir } from '../kafka/broker-setup.ts';
 import { freePort } from '../network/free-port.ts';
 import { compileCache } from './compile-cache.ts';
@@ -90,20 +91,29 @@ export class Fleet implements AsyncDisposable {
   /** Whether it was disposed of: whoever watches over a service is not to start it again. */
   isOver = false;
   readonly #env: Readonly<Record<string, string>>;
+  readonly #dbt: typeof forkedDbt;
 
-  /** @param env whole environment of every service, beside PATH, HOME and the compile cache. */
-  constructor(env: Readonly<Record<string, string>>) {
+  /**
+   * @param env whole environment of every service, beside PATH, HOME and the compile cache.
+   * @param options `ownDbt`: dbt starts by itself also in the fast tier, for tests about its process.
+   */
+  constructor(env: Readonly<Record<string, string>>, { ownDbt = false }: { readonly ownDbt?: boolean } = {}) {
     this.#env = env;
+    this.#dbt = ownDbt ? { flags: [], env: {} } : forkedDbt;
   }
 
   /** @param env settings beside the fleet's; with `crashEnvironment` in it, the service has its crash points. */
   start(name: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): Service {
     const { PATH = '', HOME = '' } = process.env;
-    const child = spawn(process.execPath, [...crashPointFlags(env), join(root, 'cli.ts'), ...args], {
-      cwd: this.#env['DATA_DIR'],
-      env: { PATH, HOME, ...compileCache, HTTP_LISTEN: '127.0.0.1:0', ...this.#env, ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
+    const child = spawn(
+      process.execPath,
+      [...this.#dbt.flags, ...crashPointFlags(env), join(root, 'cli.ts'), ...args],
+      {
+        cwd: this.#env['DATA_DIR'],
+        env: { PATH, HOME, ...compileCache, ...this.#dbt.env, HTTP_LISTEN: '127.0.0.1:0', ...this.#env, ...env },
+        stdio: ['ignore', 'pipe', 'pipe'],
+      },
+    );
     const service = new Service(name, child);
     this.services.push(service);
     return service;

@@ -14,6 +14,8 @@ export interface TestBedOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Of the broker, beside its own. */
   readonly kafka?: Readonly<Record<string, string>>;
+  /** For tests about dbt's process: see `Fleet`. @default false */
+  readonly ownDbt?: boolean;
 }
 
 /** All that a pipeline needs, real and local: a data folder, a broker, a token store and a strict sandbox. */
@@ -36,8 +38,14 @@ export interface TestBed extends AsyncDisposable {
 
 const secret = 'canary-of-the-test-bed';
 
-export async function openTestBed({ limit, sandbox: wanted, env, kafka }: TestBedOptions): Promise<TestBed> {
-  const workspace = new Workspace();
+export async function openTestBed({
+  limit,
+  sandbox: wanted,
+  env,
+  kafka,
+  ownDbt = false,
+}: TestBedOptions): Promise<TestBed> {
+  const workspace = new Workspace({}, { ownDbt });
   const requests: SandboxRequest[] = [];
   const asked = new EventEmitter<{ request: [SandboxRequest] }>();
   asked.on('request', (request) => requests.push(request));
@@ -57,7 +65,7 @@ export async function openTestBed({ limit, sandbox: wanted, env, kafka }: TestBe
     TOKEN_BUCKET_URL: redis.url,
     ...env,
   };
-  const fleet = new Fleet(settings);
+  const fleet = new Fleet(settings, { ownDbt });
   return {
     ...{ workspace, broker, redis, sandbox, fleet, requests, asked },
     run: async (...args) => {

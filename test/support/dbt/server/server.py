@@ -9,6 +9,7 @@ its child gets SIGTERM. A client that is gone was killed: so is its child. The s
 
 import array
 import atexit
+import gc
 import hashlib
 import json
 import os
@@ -101,6 +102,8 @@ def become(fds, command, inherited):
     os.environ.update(command["env"])
     # Python reads the time zone when it starts.
     time.tzset()
+    # A child lives for one command, as `warm.py` does between two collections.
+    gc.disable()
     sys.argv = command["argv"]
     sys.path[0] = os.path.dirname(sys.argv[0])
     # Of the parent, whose streams were others.

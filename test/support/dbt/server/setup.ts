@@ -14,8 +14,16 @@ declare module 'vitest' {
 
 const python = join(import.meta.dirname, '../../../../.tools/dbt/bin/python');
 
-/** Starts the server, which imports dbt when it is first asked to run it. */
+/**
+ * Starts the server, which imports dbt when it is first asked to run it. All projects of a run share one: the first to get here
+ * starts it. Processes of the fast tier find it by TEST_DBT_ENVIRONMENT (see `flags.ts`), which the workers inherit.
+ */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const running = process.env['TEST_DBT_ENVIRONMENT'];
+  if (running !== undefined) {
+    project.provide('dbtEnvironment', running);
+    return async () => {};
+  }
   const dir = await mkdtemp(join(tmpdir(), 'tmdb-stream-dbt-'));
   const bin = join(dir, 'bin');
   await mkdir(bin);
@@ -31,6 +39,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   const [first] = await Promise.race([once(server.stdout, 'data'), once(server, 'exit')]);
   if (!Buffer.isBuffer(first)) throw new Error(`the dbt server does not start: exit code ${first}`);
   project.provide('dbtEnvironment', dir);
+  process.env['TEST_DBT_ENVIRONMENT'] = dir;
   return async () => {
     const exited = once(server, 'exit');
     server.stdin.end();
