@@ -1,11 +1,11 @@
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 import { FileReporter } from './test/runner/reporter.ts';
-import { filesOfFullTier, longestFiles, quietFiles, reportFile, tier } from './test/tiers.ts';
+import { filesAlone, filesOfFullTier, longestFiles, measuringFiles, reportFile, tier } from './test/tiers.ts';
 
 /**
- * The fast tier runs three files at a time, because a file waits for its processes half of the time, and after them, two at a
- * time, the files that need a quiet machine. The long forms of the full tier load both cores by themselves: one file at a time.
+ * The fast tier runs three files at a time, because a file waits for its processes half of the time, and after them the files
+ * that need a quiet machine. The long forms of the full tier load both cores by themselves: one file at a time.
  */
 const isFast = tier === 'fast';
 const workers = isFast ? { maxWorkers: 3 } : tier === 'full' ? { maxWorkers: 1 } : {};
@@ -51,39 +51,35 @@ const project = ({ name, timeoutMs, globalSetup = [] }: Folder) => ({
     globalSetup,
     setupFiles: ['test/runner/measure-file.ts'],
     include: [`test/${name}/**/*.test.ts`],
-    exclude: isFast ? [...quietFiles, ...filesOfFullTier] : [],
+    exclude: isFast ? [...measuringFiles, ...filesAlone, ...filesOfFullTier] : [],
     testTimeout: timeoutMs,
     hookTimeout: timeoutMs,
     ...workers,
   },
 });
 
-/** The folder's files that need a quiet machine, as a project that starts when all others have ended. */
-function quietProject(folder: Folder) {
-  const include = quietFiles.filter((file) => file.startsWith(`test/${folder.name}/`));
-  const { test } = project(folder);
-  return {
+/** The files of a folder that need a quiet machine, as a project that starts when those of lower order have ended. */
+function quietProjects(files: readonly string[], what: string, maxWorkers: number, groupOrder: number) {
+  const isHere = ({ name }: Folder) => files.some((file) => file.startsWith(`test/${name}/`));
+  return folders.filter(isHere).map((folder) => ({
     test: {
-      ...test,
-      name: `${folder.name}-quiet`,
-      include,
+      ...project(folder).test,
+      name: `${folder.name}-${what}`,
+      include: files.filter((file) => file.startsWith(`test/${folder.name}/`)),
       exclude: [...filesOfFullTier],
-      maxWorkers: 2,
-      sequence: { groupOrder: 1 },
+      maxWorkers,
+      sequence: { groupOrder },
     },
-  };
+  }));
 }
+
+const quiet = () => [...quietProjects(measuringFiles, 'measuring', 2, 1), ...quietProjects(filesAlone, 'alone', 1, 2)];
 
 export default defineConfig({
   test: {
     tags: [{ name: 'full', description: 'Runs in test:full only: too long for npm test.' }],
     ...(isFast && { tagsFilter: ['!full'], sequence: { sequencer: LongestFirst } }),
     reporters: reportFile === undefined ? ['default'] : ['default', new FileReporter(reportFile)],
-    projects: [
-      ...folders.map(project),
-      ...(isFast ? folders.filter(({ name }) => quietFiles.some((file) => file.startsWith(`test/${name}/`))) : []).map(
-        quietProject,
-      ),
-    ],
+    projects: [...folders.map(project), ...(isFast ? quiet() : [])],
   },
 });

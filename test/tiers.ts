@@ -19,17 +19,15 @@ export const filesOfFullTier: readonly string[] = [
 /** What needs a container engine: `npm run test:containers` runs it, as a part of `test:full`. */
 const folderOfContainers = 'test/containers/';
 
-/**
- * Test files that run at the end, two at a time: they measure a rate limit, or give processes time that a busy machine does
- * not have.
- */
-export const quietFiles: readonly string[] = [
-  'test/e2e/fleet.test.ts',
+/** Test files that measure a rate limit in one or a few processes: they run when the others have ended, two at a time. */
+export const measuringFiles: readonly string[] = [
   'test/faults/token-store.test.ts',
-  'test/faults/clocks.test.ts',
   'test/contract/shared-token-bucket-windows.test.ts',
-  'test/faults/kills.test.ts',
+  'test/faults/clocks.test.ts',
 ];
+
+/** Test files of a whole fleet, which needs time that a busy machine does not have: they run at the end, one at a time. */
+export const filesAlone: readonly string[] = ['test/e2e/fleet.test.ts', 'test/faults/kills.test.ts'];
 
 /** The longest files of the fast tier: they start first, in this order. A file that is not listed starts after them. */
 export const longestFiles: readonly string[] = [
@@ -50,7 +48,7 @@ export const longestFiles: readonly string[] = [
   'test/integration/snowflake-provision.test.ts',
   'test/integration/dbt/incremental.test.ts',
   'test/contract/snowflake-warehouse.test.ts',
-  ...quietFiles,
+  ...measuringFiles,
 ];
 
 /**

@@ -37,7 +37,7 @@ describe('kill -9 at any point', () => {
   it(
     'loses nothing and doubles nothing: the next run resumes and the audit is clean',
     async () => {
-      using workspace = new Workspace({ TMDB_RATE_LIMIT: '60/1s', SANDBOX_MOVIES: '2000' });
+      using workspace = new Workspace({ TMDB_RATE_LIMIT: '60/1s', SANDBOX_MOVIES: '2000' }, { ownDbt: true });
       const died: string[] = [];
       for (const death of deathsBy(seededRandom(seed)).take(kills)) {
         await dieAt(death, workspace, ['run', '--once', '--pages', String(3 + 3 * died.length)]);

@@ -51,11 +51,11 @@ describe('the whole pipeline into Snowflake', () => {
   });
 
   it('loses nothing and doubles nothing when it is killed at any point', async () => {
-    using workspace = new SnowflakeWorkspace(emulator, {
-      TMDB_RATE_LIMIT: '60/1s',
-      SANDBOX_MOVIES: '2000',
-      LOAD_MAX_AGE: '500ms',
-    });
+    using workspace = new SnowflakeWorkspace(
+      emulator,
+      { TMDB_RATE_LIMIT: '60/1s', SANDBOX_MOVIES: '2000', LOAD_MAX_AGE: '500ms' },
+      { ownDbt: true },
+    );
     await workspace.run(['warehouse', 'provision']);
     for (const [index, point] of deaths.entries()) {
       // Each run has 40 movies more than the one before, so it gets to every step.

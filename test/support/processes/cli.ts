@@ -17,6 +17,11 @@ export interface Outcome {
   readonly stderr: string;
 }
 
+export interface WorkspaceOptions {
+  /** dbt starts by itself also in the fast tier: for tests about its process, or that kill it. @default false */
+  readonly ownDbt?: boolean;
+}
+
 /** A data folder of its own, and the command line run on it as a person would. */
 export class Workspace implements Disposable {
   readonly dataDir = mkdtempSync(join(tmpdir(), 'tmdb-stream-e2e-'));
@@ -25,9 +30,8 @@ export class Workspace implements Disposable {
 
   /**
    * @param env settings beside the standard ones; nothing of the tests' own environment gets through but PATH, HOME and TZ.
-   * @param options `ownDbt`: dbt starts by itself also in the fast tier, for tests about its process.
    */
-  constructor(env: Readonly<Record<string, string>> = {}, { ownDbt = false }: { readonly ownDbt?: boolean } = {}) {
+  constructor(env: Readonly<Record<string, string>> = {}, { ownDbt = false }: WorkspaceOptions = {}) {
     this.#env = env;
     this.#dbt = ownDbt ? { flags: [], env: {} } : forkedDbt;
   }

@@ -23,7 +23,7 @@ export async function dieAt(
   const ended = outcomeOf(child);
   if (withChildren) {
     const isStopped = () => firedIn(log).length > 0 || child.exitCode !== null;
-    await until('it is stopped', isStopped, { timeoutMs: 120_000, pollMs: 20 });
+    await until('it is stopped', isStopped, { timeoutMs: 300_000, pollMs: 20 });
     process.kill(-(child.pid ?? 0), 'SIGKILL');
   }
   const { stderr } = await ended;

@@ -95,7 +95,7 @@ export class Fleet implements AsyncDisposable {
 
   /**
    * @param env whole environment of every service, beside PATH, HOME and the compile cache.
-   * @param options `ownDbt`: dbt starts by itself also in the fast tier, for tests about its process.
+   * @param options `ownDbt`: dbt starts by itself also in the fast tier, for tests about its process, or that kill it.
    */
   constructor(env: Readonly<Record<string, string>>, { ownDbt = false }: { readonly ownDbt?: boolean } = {}) {
     this.#env = env;

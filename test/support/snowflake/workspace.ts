@@ -6,7 +6,7 @@ import { systemClock } from '../../../lib/clock.ts';
 import { bronzeSql } from '../../../lib/warehouse/duckdb/warehouse.ts';
 import { openSnowflakeSession } from '../../../lib/warehouse/snowflake/session.ts';
 import { type AuditReport, audit } from '../audit/audit.ts';
-import { Workspace } from '../processes/cli.ts';
+import { Workspace, type WorkspaceOptions } from '../processes/cli.ts';
 import type { SnowflakeEmulator } from './emulator.ts';
 
 /** What a process needs to work with the emulator, as an engineer whom its account does not know and so lets in. */
@@ -32,8 +32,8 @@ export function keyPairIn(folder: string): { readonly privateKeyFile: string; re
 export class SnowflakeWorkspace extends Workspace {
   readonly #emulator: SnowflakeEmulator;
 
-  constructor(emulator: SnowflakeEmulator, env: Readonly<Record<string, string>> = {}) {
-    super({ ...snowflakeEnvironment(emulator), ...env });
+  constructor(emulator: SnowflakeEmulator, env: Readonly<Record<string, string>> = {}, options: WorkspaceOptions = {}) {
+    super({ ...snowflakeEnvironment(emulator), ...env }, options);
     this.#emulator = emulator;
   }
 
