@@ -5,9 +5,6 @@ import type { StageUnderKills } from './stages-under-kills.ts';
 /** How long a service may take from its start to its first work: it waits for its turn, and for those killed before it. */
 const idleMs = 120_000;
 
-/** Of the time that a stage gives a kill: in `npm test` there are few of them. */
-const share = process.env['FAULTS'] === 'full' ? 1 : 0.4;
-
 /**
  * Kills a stage `kills` times with SIGKILL, each time at random after it was seen at work; it is started again at once.
  * @param onKill is told of each kill, before it, with the process. @throws Error when one ends by itself, or comes to no work.
@@ -21,7 +18,7 @@ export async function killAgainAndAgain(
   const { supervised } = stage;
   for (let killed = 0; killed < kills; ) {
     await untilAtWork(stage);
-    await delay(Math.round(random() * stage.withinMs * share));
+    await delay(Math.round(random() * stage.withinMs));
     const { service } = supervised;
     const victim = stage.victimOf?.(service) ?? service.pid;
     if (victim === 0 || !service.isRunning) continue;
