@@ -17,7 +17,8 @@ Shows for each topic how many records its consumer has not come to and how old t
 shared bucket, for each layer when it last moved, the last flush, the dead letters (records of tmdb.dead-letters), the
 last dbt run with what failed in it, and of Snowflake an estimate of what the last day cost. Without KAFKA_BROKERS the
 broker of a run that is under way is asked, or one is started for the look. A part that is out of reach says why in its
-place, and the exit code is 1. If another process has the DuckDB file, status waits for it for a few seconds at most.
+place, and the exit code is 1, or 0 with --watch. If another process has the DuckDB file, status waits for it for a few
+seconds at most.
 
   --watch   shows it again every ${everyMs / 1_000} s, until it is stopped; on Snowflake that keeps the transform
             warehouse awake, which costs (docs/cost.md)
@@ -34,7 +35,8 @@ place, and the exit code is 1. If another process has the DuckDB file, status wa
       code = isPartial(found) ? ExitCode.failed : ExitCode.done;
       if (values['watch']) await systemClock.sleep(everyMs, context.signal).catch(() => {});
     } while (values['watch'] && !context.signal.aborted);
-    return code;
+    // A watch is stopped by a person.
+    return values['watch'] ? ExitCode.done : code;
   },
 };
 
