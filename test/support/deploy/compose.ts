@@ -40,7 +40,7 @@ export interface Service {
   readonly secrets?: readonly string[];
 }
 
-const configFiles = ['lib/config.ts', 'lib/snowflake-config.ts'];
+const configFiles = ['lib/config.ts', 'lib/path-settings.ts', 'lib/snowflake-config.ts'];
 
 const secretNames = (): string[] =>
   configFiles.flatMap((file) => {
