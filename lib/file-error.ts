@@ -64,7 +64,8 @@ export function asFileError(error: unknown): unknown {
   // A program that cannot be started is no file that cannot be used.
   if (syscall?.startsWith('spawn')) return error;
   if (systemCode !== undefined && Object.hasOwn(meanings, systemCode)) return explained(systemCode, path, error);
-  const code = /\bIO Error\b/.test(error.message) ? codeIn(error.message) : undefined;
+  // DuckDB reports a failed commit as a TransactionContext Error, with or without `IO Error` in it.
+  const code = /\b(?:IO|TransactionContext) Error\b/.test(error.message) ? codeIn(error.message) : undefined;
   return code === undefined ? error : explained(code, /"([^"]+)"/.exec(error.message)?.[1], error);
 }
 

@@ -31,7 +31,10 @@ describe('a failure of the file system', () => {
     const ofDuckDb = asFileError(
       new Error(`TransactionContext Error: IO Error: Could not write file "/data/x": ${text}\n\nmore`),
     );
-    for (const error of [ofNode, ofDuckDb]) {
+    const ofCommit = asFileError(
+      new Error(`TransactionContext Error: Failed to commit: Could not write file "/data/x": ${text}`),
+    );
+    for (const error of [ofNode, ofDuckDb, ofCommit]) {
       expect(error).toBeInstanceOf(FileError);
       expect(error).toMatchObject({ code, retriable: false, exitCode: 1, message: expect.stringMatching(wanted) });
       expect((error as Error).message).toMatch(/^\/data\/x cannot be used: .*$/);
