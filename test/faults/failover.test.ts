@@ -40,7 +40,7 @@ it('goes on with another coordinator when a broker of three is killed: nothing e
 it('goes on whichever broker of three is killed, and waits while two of them are away', {
   tags: ['full'],
 }, async () => {
-  bed = await ThreeBrokerBed.open(6_000, 20);
+  bed = await ThreeBrokerBed.open(4_000, 20);
   const posts = start();
   const recoveries: string[] = [];
   await bed.atWork(100);
@@ -68,7 +68,7 @@ it('goes on whichever broker of three is killed, and waits while two of them are
   const found = await bed.allLoaded(posts);
   process.stdout.write(`${recoveries.join('\n')}\n${bed.requestsPerId.toFixed(3)} requests per id\n`);
   expect(posts.flatMap(({ deaths }) => deaths)).toEqual([]);
-  expect(found).toMatchObject({ ids: 6_000, parked: 0 });
+  expect(found).toMatchObject({ ids: 4_000, parked: 0 });
   expect(await bed.doubles()).toBe(0);
   expect(bed.requestsPerId).toBeLessThanOrEqual(1.1);
 });

@@ -19,18 +19,20 @@ export class ThreeBrokerBed implements AsyncDisposable {
   readonly #sandbox: Sandbox;
   readonly #settings: Readonly<Record<string, string>>;
   readonly #requests: Map<number, number>;
+  readonly #movies: number;
 
   private constructor(
     workspace: Workspace,
     cluster: ThreeBrokers,
     sandbox: Sandbox,
     requests: Map<number, number>,
-    perSecond: number,
+    { movies, perSecond }: { readonly movies: number; readonly perSecond: number },
   ) {
     this.workspace = workspace;
     this.cluster = cluster;
     this.#sandbox = sandbox;
     this.#requests = requests;
+    this.#movies = movies;
     this.#settings = {
       DATA_DIR: workspace.dataDir,
       KAFKA_BROKERS: cluster.addresses.join(),
@@ -59,7 +61,7 @@ export class ThreeBrokerBed implements AsyncDisposable {
         },
       }),
     ]);
-    const bed = new ThreeBrokerBed(workspace, cluster, sandbox, requests, perSecond);
+    const bed = new ThreeBrokerBed(workspace, cluster, sandbox, requests, { movies, perSecond });
     await bed.run('produce', 'popular', '--pages', String(movies / 20));
     return bed;
   }
@@ -110,6 +112,8 @@ export class ThreeBrokerBed implements AsyncDisposable {
       this.fleet.expectAllRunning();
       return audit(this.workspace, { brokers: addresses, onlyBronze: true });
     };
+    const check = () => this.fleet.expectAllRunning();
+    await until('every id was asked for', () => this.#requests.size >= this.#movies, { timeoutMs: 600_000, check });
     await vi.waitFor(look, { timeout: 180_000, interval: 1_000 });
     expect(await Promise.all(posts.map((post) => post.end()))).toEqual(posts.map(() => 0));
     return audit(this.workspace, { brokers: addresses, onlyBronze: true });
