@@ -8,6 +8,7 @@ const steps: readonly (readonly [what: string, command: string, args: readonly s
   ['types', 'tsc', []],
   ['code style', 'biome', ['check', '--error-on-warnings', '.']],
   ['dead code', 'knip', []],
+  ['spelling', 'cspell', ['lint', '--dot', '--no-progress', '--cache', '--cache-location', '.tools/cspell-cache', '.']],
   ['SQL format', lint('sqlfmt'), ['--check', '--quiet', 'dbt']],
   ['SQL lint', lint('sqlfluff'), ['lint', '--nocolor', '--processes', '2', 'dbt/models', 'dbt/tests']],
 ];
