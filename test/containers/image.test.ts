@@ -22,7 +22,7 @@ const megabytes = async (of: string) =>
 describe.each([image, snowflakeImage])('the image %s', (of) => {
   const inImage = (...command: readonly string[]) => inContainer(of, ...command);
 
-  it('lets its user read the files and not write them', async () => {
+  it('[S7] lets its user read the files and not write them', async () => {
     expect((await inImage('id', '-u')).stdout.trim()).toBe('10001');
     // Without --read-only: the owner of the files, not the mount, is what keeps them.
     const touch = (path: string) => attempt('docker', ['run', '--rm', '--entrypoint=touch', of, path]);

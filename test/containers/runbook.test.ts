@@ -56,7 +56,7 @@ describe('the fleet, by README and the runbook', () => {
     expect(await created()).toEqual(before);
   });
 
-  it('gives each container the rights and the limits that its file says', async () => {
+  it('[S7] gives each container the rights and the limits that its file says', async () => {
     const states = await fleet.inspect(
       '{{.Name}} {{.Config.User}} {{.HostConfig.ReadonlyRootfs}} {{.HostConfig.CapDrop}} {{.HostConfig.Memory}}',
     );

@@ -31,7 +31,7 @@ const refusal = (message: string) => ({
 });
 
 describe('a DuckDB file', () => {
-  it.each(changes)('with %s is refused', async (_, sql, message) => {
+  it.each(changes)('[R84] with %s is refused', async (_, sql, message) => {
     const folder = mkdtempSync(join(tmpdir(), 'bronze-columns-'));
     const options = { path: join(folder, 'warehouse.duckdb'), lockWaitMs: 10_000, clock: systemClock };
     const migrate = async () => {
@@ -56,7 +56,7 @@ describe('a database of Snowflake', () => {
   });
   afterAll(() => emulator?.[Symbol.asyncDispose]());
 
-  it.each(changes)('with %s is refused', async (what, sql, message) => {
+  it.each(changes)('[R84] with %s is refused', async (what, sql, message) => {
     const settings = emulator.settings({ database: `COLUMNS_${what.replaceAll(' ', '_').toUpperCase()}` });
     await makeDatabase(settings);
     const options = { settings, clock: systemClock, stage: 'test' };

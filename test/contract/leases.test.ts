@@ -140,18 +140,18 @@ it('never waits for less time than the lease lasts, whatever the setting', () =>
 describe.runIf(linux).each([fileLock, claim('brokerClaim', async (owner) => ({ owner }))])(
   'the wait for $lease',
   ({ lease, waitFor: waitUntilTaken }) => {
-    it('lasts longer than the lease of a dead holder that cannot be checked, however short it is configured', async () => {
+    it('[R93] lasts longer than the lease of a dead holder that cannot be checked, however short it is configured', async () => {
       const { ms, error } = await waitUntilTaken(outOfSight, leases[lease]);
       expect(error).toBeUndefined();
       expect(ms).toBeGreaterThanOrEqual(leases[lease]);
       expect(ms).toBeLessThan(leases[lease] + 1_000);
     });
 
-    it('ends at once when the holder is a dead process of this machine', async () => {
+    it('[R93] ends at once when the holder is a dead process of this machine', async () => {
       expect(await waitUntilTaken(await ended(), leases[lease])).toEqual({ ms: 0 });
     });
 
-    it('names holder, host, pid and the remaining time when it ends without success', async () => {
+    it('[R93] names holder, host, pid and the remaining time when it ends without success', async () => {
       const alive = await waitUntilTaken(ownHolder(), leases[lease]);
       expect(alive.error?.message).toContain(`process ${process.pid} on ${hostname()}`);
       // One that is touched for ever.
@@ -265,7 +265,7 @@ describe('on Snowflake', () => {
         }),
     ],
   ])('the wait for transaction: %s', (_, table, waiting) => {
-    it('lasts longer than a transaction that a dead process left open', async () => {
+    it('[R93] lasts longer than a transaction that a dead process left open', async () => {
       await leasedBy('', 0);
       await using dead = await openSnowflakeSession({ ...options(), settings: { ...settings(), timeoutMs: 20_000 } });
       await dead.execute({ sql: 'begin' });
@@ -279,7 +279,7 @@ describe('on Snowflake', () => {
   });
 });
 
-it('this table has the wait for every lease', () => {
+it('[R93] this table has the wait for every lease', () => {
   const source = readFileSync(import.meta.filename, 'utf8');
   const named = Object.keys(leases).filter(
     (lease) =>

@@ -42,7 +42,7 @@ describe.each(Object.entries(losses))('a store that %s', (name, lose) => {
     if (name.includes('copy')) await server.command('SAVE');
   };
 
-  it('gives out nothing for one window, then everything', async () => {
+  it('[R26] gives out nothing for one window, then everything', async () => {
     const [a, b] = await fleet.assemble(['a', 'b'], limit);
     await saveFirst();
     a.ask(4);
@@ -59,7 +59,7 @@ describe.each(Object.entries(losses))('a store that %s', (name, lose) => {
     expect(fleet.logged.filter((line) => line.includes('forgotten'))).toHaveLength(2);
   });
 
-  it('counts the requests that were under way all the same', async () => {
+  it('[R26] counts the requests that were under way all the same', async () => {
     const [a, b] = await fleet.assemble(['a', 'b'], limit);
     await saveFirst();
     a.ask(3);
@@ -75,7 +75,7 @@ describe.each(Object.entries(losses))('a store that %s', (name, lose) => {
     expect(b.granted).toHaveLength(4);
   });
 
-  it('counts a response that was not told before', async () => {
+  it('[R26] counts a response that was not told before', async () => {
     const [a, b] = await fleet.assemble(['a', 'b'], limit);
     await saveFirst();
     a.ask(3);
@@ -94,7 +94,7 @@ describe.each(Object.entries(losses))('a store that %s', (name, lose) => {
 describe('a store into which somebody wrote', () => {
   const farMs = 10 ** 14;
 
-  it('holds a token back for timeout and window at most', async () => {
+  it('[R31] holds a token back for timeout and window at most', async () => {
     const [a] = await fleet.assemble(['a'], limit);
     a.ask(4);
     await fleet.clock.advance(0);
@@ -116,7 +116,7 @@ describe('a store into which somebody wrote', () => {
     ['window', limit.windowMs],
     ['count', limit.windowMs],
     ['run', limit.windowMs],
-  ])('is stopped by a senseless `%s` for %i ms at most', async (field, waitMs) => {
+  ])('[R31] is stopped by a senseless `%s` for %i ms at most', async (field, waitMs) => {
     const [a] = await fleet.assemble(['a'], limit);
     for (const value of ['9e99', '-5', 'nan', 'xyz', String(farMs * 10)]) {
       a.giveBackAll();
@@ -129,7 +129,7 @@ describe('a store into which somebody wrote', () => {
     }
   });
 
-  it('drops places in line of who never was there', async () => {
+  it('[R31] drops places in line of who never was there', async () => {
     const [a] = await fleet.assemble(['a'], limit);
     await server.command('RPUSH', fleet.keyOf('line'), 'x', 'y', 'x', 'x', 'x');
     await server.command('ZADD', fleet.keyOf('seen'), String(farMs * 10), 'y');
@@ -140,7 +140,7 @@ describe('a store into which somebody wrote', () => {
 });
 
 describe('an answer of the store', () => {
-  it('that is lost costs no token for long, and grants none twice', async () => {
+  it('[R27] that is lost costs no token for long, and grants none twice', async () => {
     const [a] = await fleet.assemble(['a'], limit);
     a.store.onAnswer = async () => {
       a.store.onAnswer = async (answer) => answer;
@@ -195,7 +195,7 @@ describe('an answer of the store', () => {
 });
 
 describe('a store out of reach', () => {
-  it('is waited for, and no process gets a token meanwhile', async () => {
+  it('[R27] is waited for, and no process gets a token meanwhile', async () => {
     const [a] = await fleet.assemble(['a'], limit);
     fleet.logged.length = 0;
     a.ask(2);

@@ -56,7 +56,7 @@ describe('a server that counts a sliding window', () => {
   };
 
   it.each([1, 2, 3, 4, 5])(
-    'never sees more than the limit, whoever dies and whatever is lost (seed %i)',
+    '[P14] never sees more than the limit, whoever dies and whatever is lost (seed %i)',
     async (seed) => {
       await using fleet = new BucketFleet(server, seed);
       await live(fleet, 60, async () => {});
@@ -66,7 +66,7 @@ describe('a server that counts a sliding window', () => {
     },
   );
 
-  it.each([6, 7, 8])('nor when the store forgets (seed %i)', async (seed) => {
+  it.each([6, 7, 8])('[P14] nor when the store forgets (seed %i)', async (seed) => {
     await using fleet = new BucketFleet(server, seed);
     await live(fleet, 60, async (random) => {
       if (random < 0.05) await server.command('FLUSHALL');

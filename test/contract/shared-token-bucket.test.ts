@@ -72,7 +72,7 @@ describe('a fleet at one bucket', () => {
     expect(idle.map(({ store }) => store.calls)).toEqual(callsBefore);
   });
 
-  it('has the tokens of a member that died back after timeout and window', async () => {
+  it('[R2 R28] has the tokens of a member that died back after timeout and window', async () => {
     const [a, b] = await fleet.assemble(['a', 'b'], limit);
     a.ask(4);
     await fleet.clock.advance(0);
@@ -96,7 +96,7 @@ describe('a fleet at one bucket', () => {
     expect(b.granted).toHaveLength(4);
   });
 
-  it('drops the places in line of a member that died', async () => {
+  it('[R28] drops the places in line of a member that died', async () => {
     const [a, b] = await fleet.assemble(['a', 'b'], limit);
     b.ask(4);
     await fleet.clock.advance(0);
@@ -169,7 +169,7 @@ describe('a fleet at one bucket', () => {
 });
 
 describe('the limit of a fleet', () => {
-  it('is that of the member that started last, for all, within a window', async () => {
+  it('[R30] is that of the member that started last, for all, within a window', async () => {
     const [a] = await fleet.assemble(['a'], limit);
     const atOnce = () => 0;
     const seenIn = async (ms: number) => {
@@ -189,7 +189,7 @@ describe('the limit of a fleet', () => {
     expect(await seenIn(5_000)).toBe(9 * 5);
   });
 
-  it('counts what was sent by the old window when the new one is longer', async () => {
+  it('[R30] counts what was sent by the old window when the new one is longer', async () => {
     const [a] = await fleet.assemble(['a'], limit);
     a.ask(4);
     await fleet.clock.advance(0);

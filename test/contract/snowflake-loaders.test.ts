@@ -61,7 +61,7 @@ describe('two loaders of one Snowflake', () => {
     return rows.map((row) => Number(row['kafka_offset']));
   };
 
-  it('that begin a partition at the same time load it once: the other is fenced', async () => {
+  it('[R61] that begin a partition at the same time load it once: the other is fenced', async () => {
     await using one = await open();
     await using other = await open();
     await one.migrate();
@@ -73,7 +73,7 @@ describe('two loaders of one Snowflake', () => {
     expect(await offsets()).toEqual([0, 1, 2]);
   });
 
-  it('that repeatedly resume from the same position load the next records once', async () => {
+  it('[R61] that repeatedly resume from the same position load the next records once', async () => {
     await using one = await open();
     await using other = await open();
     await one.migrate();
@@ -84,7 +84,7 @@ describe('two loaders of one Snowflake', () => {
     expect(await offsets()).toEqual(Array.from({ length: 15 }, (_, index) => index));
   });
 
-  it('of which one was suspended until its turn ended: its later statements change nothing', async () => {
+  it('[P7] of which one was suspended until its turn ended: its later statements change nothing', async () => {
     await using warehouse = await open();
     await warehouse.migrate();
     await using session = await openSnowflakeSession({ settings, clock: systemClock, stage: 'test' });

@@ -16,14 +16,14 @@ const policies = [
   ...['allkeys-lru', 'allkeys-lfu', 'allkeys-random'].map((policy) => [policy, 'a warning'] as const),
 ];
 
-it.each(policies)('a store with the policy %s when its memory is full is %s', async (policy, verdict) => {
+it.each(policies)('[R86] a store with the policy %s when its memory is full is %s', async (policy, verdict) => {
   await redis.command('CONFIG', 'SET', 'maxmemory-policy', policy);
   const finding = await examineEviction(new Secret(redis.url));
   if (verdict === 'good') expect(finding).toBeNull();
   else expect(finding).toMatchObject({ setting: 'maxmemory-policy', actual: policy });
 });
 
-it('a store that hides its policy gives a warning, as a managed one or a user with few rights does', async () => {
+it('[R86] a store that hides its policy gives a warning, as a managed one or a user with few rights does', async () => {
   await redis.command('ACL', 'SETUSER', 'few', 'on', '>canary', '~*', '+@all', '-info', '-config');
   const url = redis.url.replace('redis://', 'redis://few:canary@');
   const finding = await examineEviction(new Secret(url));

@@ -87,7 +87,7 @@ describe('docker-compose.yml', () => {
     }
   });
 
-  it.each(services)('gives %s the least it needs', (_, service) => {
+  it.each(services)('[S7] gives %s the least it needs', (_, service) => {
     expect(complaintsAbout(service)).toEqual([]);
   });
 
@@ -118,7 +118,7 @@ describe('docker-compose.yml', () => {
     ['a health check that starts a JVM', { healthcheck: { test: ['CMD-SHELL', '/opt/kafka/bin/kafka-topics.sh'] } }],
     ['a secret', { environment: { TMDB_TOKEN: 'x' } }],
     ['a password in an address', { environment: { TOKEN_BUCKET_URL: 'redis://:x@valkey:6379' } }],
-  ])('would notice %s', (_, change) => {
+  ])('[S2 S7] would notice %s', (_, change) => {
     expect(complaintsAbout({ ...(compose.services['loader'] as Service), ...change })).toHaveLength(1);
   });
 

@@ -100,7 +100,7 @@ describe('.dockerignore', () => {
     'dbt/target/manifest.json',
     'dbt/logs/dbt.log',
     'scripts/setup.mjs',
-  ])('leaves out %s', (path) => {
+  ])('[S2] leaves out %s', (path) => {
     expect(leavesOut(dockerignore, path)).toBe(true);
   });
 

@@ -84,7 +84,7 @@ describe('the alerts', () => {
     expect(new Set(groups.map(({ name }) => name)).size).toBe(groups.length);
   });
 
-  it.each(rules)('$alert is whole, asks for what is exposed, and has a row in the runbook', (rule) => {
+  it.each(rules)('[R9] $alert is whole, asks for what is exposed, and has a row in the runbook', (rule) => {
     expect(Object.keys(rule).sort()).toEqual(['alert', 'annotations', 'expr', 'for', 'labels']);
     expect(rule.alert).toMatch(/^Tmdb[A-Z]\w+$/);
     expect(rule.for).toMatch(/^\d+[smh]$/);

@@ -125,7 +125,7 @@ describe.runIf(existsSync(jars) && process.platform !== 'win32')('set-up', () =>
   });
   afterEach(() => project[Symbol.dispose]());
 
-  it('passes no secret of the environment or of .env to any program, and to each program its own settings', () => {
+  it('[R95] passes no secret of the environment or of .env to any program, and to each program its own settings', () => {
     const settings = Object.fromEntries(Object.values(settingsOf));
     for (const [name, value] of Object.entries(secrets)) {
       appendFileSync(join(project.folder, '.env'), `${name}=${value}\nDOTENV_${name}=${value}\n`);
@@ -150,7 +150,7 @@ describe.runIf(existsSync(jars) && process.platform !== 'win32')('set-up', () =>
     }
   });
 
-  it('runs each program in its own folder, and reads no settings of the folder that it is called from', () => {
+  it('[R112] runs each program in its own folder, and reads no settings of the folder that it is called from', () => {
     const hostile = join(project.folder, 'hostile');
     mkdirSync(hostile);
     writeFileSync(join(hostile, '.env'), 'MAVEN_OPTS=-javaagent:evil.jar\nnpm_config_evil=1\nPIP_INDEX_URL=evil\n');
@@ -195,7 +195,7 @@ describe.runIf(existsSync(jars) && process.platform !== 'win32')('set-up', () =>
       'for server in redis-server-*; do printf x >> $server; done',
       /redis-server-\S+ has another SHA-256/,
     ],
-  ])('refuses for %s %s, in one line, and keeps nothing of it', (part, _, script, line) => {
+  ])('[R96] refuses for %s %s, in one line, and keeps nothing of it', (part, _, script, line) => {
     project.tamper(script);
     const { status, stderr } = project.run([part]);
     expect(status).toBe(1);
@@ -207,21 +207,31 @@ describe.runIf(existsSync(jars) && process.platform !== 'win32')('set-up', () =>
     expect(existsSync(join(project.folder, `.tools/${part}.stamp`))).toBe(false);
   });
 
-  it.runIf(process.getuid?.() === 0)('in a checkout that its user may not write to says in one line what to do', () => {
-    chmodSync(project.folder, 0o755);
-    const user = ['--reuid=65534', '--regid=65534', '--clear-groups', process.execPath, 'scripts/start.mjs', '--help'];
-    const { status, stderr } = spawnSync('setpriv', user, {
-      cwd: project.folder,
-      encoding: 'utf8',
-      env: { PATH: '/usr/bin:/bin' },
-    });
-    expect(status).toBe(1);
-    expect(stderr).toMatch(
-      /^setup failed: EACCES: [^\n]+: give this user the right to write there, or run it once as its owner\n$/,
-    );
-  });
+  it.runIf(process.getuid?.() === 0)(
+    '[R107] in a checkout that its user may not write to says in one line what to do',
+    () => {
+      chmodSync(project.folder, 0o755);
+      const user = [
+        '--reuid=65534',
+        '--regid=65534',
+        '--clear-groups',
+        process.execPath,
+        'scripts/start.mjs',
+        '--help',
+      ];
+      const { status, stderr } = spawnSync('setpriv', user, {
+        cwd: project.folder,
+        encoding: 'utf8',
+        env: { PATH: '/usr/bin:/bin' },
+      });
+      expect(status).toBe(1);
+      expect(stderr).toMatch(
+        /^setup failed: EACCES: [^\n]+: give this user the right to write there, or run it once as its owner\n$/,
+      );
+    },
+  );
 
-  it('names the version of each Maven plugin, and accepts no wrong checksum', () => {
+  it('[R96] names the version of each Maven plugin, and accepts no wrong checksum', () => {
     const source = readFileSync(join(root, 'scripts/setup.mjs'), 'utf8');
     expect(source).toMatch(/maven-dependency-plugin:\d+\.\d+\.\d+:/);
     expect(source).toContain("'-C'");

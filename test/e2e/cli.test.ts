@@ -56,7 +56,7 @@ describe('the command line', () => {
     expect(stdout).toContain('usage: replay');
   });
 
-  it('stops with exit code 3 after at most 3 calls when the credentials are refused', async () => {
+  it('[R40] stops with exit code 3 after at most 3 calls when the credentials are refused', async () => {
     const { sandbox, seen } = await sandboxWith({ token: 'the-right-one' });
     const { code, stderr } = await workspace.run(['run', '--once'], {
       TMDB_BASE_URL: sandbox.url,
@@ -67,7 +67,7 @@ describe('the command line', () => {
     expect(seen.length).toBeLessThanOrEqual(3);
   });
 
-  it('says with exit code 1 that TMDb cannot be reached', async () => {
+  it('[R34] says with exit code 1 that TMDb cannot be reached', async () => {
     const { sandbox } = await sandboxWith({});
     await sandbox[Symbol.asyncDispose]();
     const { code, stderr } = await workspace.run(['run', '--once'], {
@@ -79,7 +79,7 @@ describe('the command line', () => {
   });
 
   it.each(['TMDB_TOKEN', 'TMDB_API_KEY'])(
-    'leaves no trace of %s in output, processes, topics, tables or files',
+    '[P15 S1] leaves no trace of %s in output, processes, topics, tables or files',
     async (name) => {
       const canary = 'canary7f3a91d2';
       const { sandbox, seen } = await sandboxWith({
@@ -114,7 +114,7 @@ describe('the command line', () => {
     },
   );
 
-  it('parks what cannot be fetched, with its reason, and carries on', async () => {
+  it('[R42] parks what cannot be fetched, with its reason, and carries on', async () => {
     const { sandbox } = await sandboxWith({});
     sandbox.setFaults(parseFaults('wrong-id path=/movie/{id} times=3'));
     const report = await workspace.runOnce(['--pages', '1'], { TMDB_BASE_URL: sandbox.url, TMDB_TOKEN: 'made-up' });
@@ -127,7 +127,7 @@ describe('the command line', () => {
     );
   });
 
-  it('shows in status what it can while another program has the DuckDB file, names it, and ends with 1', async () => {
+  it('[R106] shows in status what it can while another program has the DuckDB file, names it, and ends with 1', async () => {
     const holder = await DuckDBInstance.create(workspace.duckdbPath);
     try {
       const { code, stdout } = await workspace.run(['status', '--json']);
@@ -143,7 +143,7 @@ describe('the command line', () => {
     }
   });
 
-  it('drains at the first signal: exit code 143, and the next run fetches nothing twice', async () => {
+  it('[R5] drains at the first signal: exit code 143, and the next run fetches nothing twice', async () => {
     const { sandbox, seen } = await sandboxWith({ latencyMs: [200, 300] });
     const env = { TMDB_BASE_URL: sandbox.url, TMDB_TOKEN: 'made-up', TMDB_CONCURRENCY: '2' };
     const child = workspace.start(['run', '--once', '--pages', '3'], env);

@@ -94,7 +94,7 @@ describe('a fleet of services', () => {
       check,
     });
 
-  it('uses the whole limit and no more, shares it fairly, drains, and resumes', async () => {
+  it('[P3 R5 S1] uses the whole limit and no more, shares it fairly, drains, and resumes', async () => {
     const first = startAll();
     await until('every fetcher is at work', async () => detailsSeen().length > movies / 6, {
       timeoutMs: 90_000,
@@ -158,7 +158,7 @@ describe('a fleet of services', () => {
     await audit(workspace);
   });
 
-  it('continues by itself when members are killed, the store is emptied and the broker restarts', async () => {
+  it('[P14 R10 R11] continues by itself when members are killed, the store is emptied and the broker restarts', async () => {
     const { producer, genres, fetchers, loaders, scheduler } = startAll();
     const killed = [...fetchers.slice(0, 2), ...loaders.slice(0, 1)];
     const others = () => fleet.expectAllRunning(killed);

@@ -35,7 +35,7 @@ function* deathsBy(random: () => number): Generator<Death> {
 
 describe('kill -9 at any point', () => {
   it(
-    'loses nothing and doubles nothing: the next run resumes and the audit is clean',
+    '[R7] loses nothing and doubles nothing: the next run resumes and the audit is clean',
     async () => {
       using workspace = new Workspace({ TMDB_RATE_LIMIT: '60/1s', SANDBOX_MOVIES: '2000' }, { ownDbt: true });
       const died: string[] = [];

@@ -90,7 +90,7 @@ function npmStart({ checkout, data, locale, isNobody = false, env = {} }: Place)
 
 describe('npm start', () => {
   it.each(places)(
-    'in checkout "$checkout" with data "$data" under $locale works, or says in one line what to do',
+    '[R114] in checkout "$checkout" with data "$data" under $locale works, or says in one line what to do',
     { tags: ['full'] },
     async (place) => {
       if (place.isNobody && process.getuid?.() !== 0) return;

@@ -154,7 +154,7 @@ describe('repair', () => {
   });
   afterAll(() => emulator[Symbol.asyncDispose]());
 
-  it('heals topics, BRONZE, SILVER and GOLD of records with wrong ids and times, and then finds nothing', async () => {
+  it('[R81] heals topics, BRONZE, SILVER and GOLD of records with wrong ids and times, and then finds nothing', async () => {
     using workspace = new Workspace(rate);
     await healsWhatIsThere({
       workspace,
@@ -171,7 +171,7 @@ describe('repair', () => {
     });
   });
 
-  it('does the same on Snowflake', { tags: ['full'] }, async () => {
+  it('[R81] does the same on Snowflake', { tags: ['full'] }, async () => {
     const engineer = { SNOWFLAKE_USER: 'AN_ENGINEER', SNOWFLAKE_ROLE: 'DE_ROLE' };
     using workspace = new SnowflakeWorkspace(emulator, { ...engineer, ...rate });
     expect(await workspace.run(['warehouse', 'provision'])).toMatchObject({ code: 0 });

@@ -65,7 +65,7 @@ describe('replay raw', () => {
     expect(firedIn(log).at(-1)).toBe(`CRASH_AT ${point.point}:${point.hit}`);
   };
 
-  it('rebuilds BRONZE as the live path built it, over kills during the rebuild and the swap, without requests to TMDb', async () => {
+  it('[P9 R25] rebuilds BRONZE as the live path built it, over kills during the rebuild and the swap, without requests to TMDb', async () => {
     await workspace.runOnce(['--pages', '20']);
     const before = await contents();
     const asked = sandbox.stats().requests;
@@ -96,7 +96,9 @@ describe('replay raw', () => {
     await audit(workspace);
   });
 
-  it('rebuilds while a loader works, and includes rows that are loaded meanwhile', { tags: ['full'] }, async () => {
+  it('[R25] rebuilds while a loader works, and includes rows that are loaded meanwhile', {
+    tags: ['full'],
+  }, async () => {
     const service = workspace.start(['run', '--pages', '20', '--popular-every', '1s'], {
       TMDB_REFRESH_AFTER: '0s',
       TMDB_RATE_LIMIT: '100/1s',

@@ -38,7 +38,7 @@ describe('a command beside another process that has its partitions', () => {
     return loader;
   };
 
-  it('ends with everything in GOLD although a running loader has the partitions (run --once beside load)', async () => {
+  it('[R100] ends with everything in GOLD although a running loader has the partitions (run --once beside load)', async () => {
     // It loads what it has read when the other one has long read the ledger.
     const loader = start(['load'], { LOAD_MAX_AGE: '10s' });
     await loader.wrote(/"started"/);
@@ -50,13 +50,13 @@ describe('a command beside another process that has its partitions', () => {
     expect(await fixture.audit()).toMatchObject({ bronzeRows: 21 });
   });
 
-  it('shares its work with its equal, and both end (run --once twice)', async () => {
+  it('[R100] shares its work with its equal, and both end (run --once twice)', async () => {
     const runs = [1, 2].map(() => start(['run', '--once', '--pages', '1'], { LOAD_MAX_AGE: '4s' }));
     for (const run of runs) expect(await run.endsWithin(boundMs)).toMatchObject({ code: 0 });
     await fixture.audit();
   });
 
-  it('shares its work with its equal, and both end (load --once twice)', async () => {
+  it('[R100] shares its work with its equal, and both end (load --once twice)', async () => {
     await fixture.publish(200);
     // Neither may wait for the other before it loads what it has.
     const loads = [1, 2].map(() => start(['load', '--once'], { LOAD_MAX_AGE: '1h' }));
@@ -64,7 +64,7 @@ describe('a command beside another process that has its partitions', () => {
     expect(await fixture.audit()).toMatchObject({ bronzeRows: 200 });
   });
 
-  it('says whom it waits for, and ends when that one has done the work or the topic is created again', async () => {
+  it('[R100] says whom it waits for, and ends when that one has done the work or the topic is created again', async () => {
     await fixture.publish(40);
     const hoarder = await startHoarder();
     const load = start(['load', '--once']);
@@ -85,7 +85,7 @@ describe('a command beside another process that has its partitions', () => {
     expect(ended.stderr).toMatch(/deleted and created again/);
   });
 
-  it('refuses to share partitions with a loader of another warehouse, and names both', async () => {
+  it('[R102] refuses to share partitions with a loader of another warehouse, and names both', async () => {
     await fixture.publish(40);
     const hoarder = await startHoarder({ DUCKDB_PATH: `${fixture.duckdbPath}.other` });
     const load = start(['load', '--once']);

@@ -12,7 +12,7 @@ describe('the whole pipeline into Snowflake', () => {
   });
   afterAll(() => emulator[Symbol.asyncDispose]());
 
-  it('is provisioned, filled and built; run again it asks for no movie and leaves all as it is', async () => {
+  it('[S5] is provisioned, filled and built; run again it asks for no movie and leaves all as it is', async () => {
     using workspace = new SnowflakeWorkspace(emulator, { TMDB_RATE_LIMIT: '200/1s' });
     const { privateKeyFile, publicKeyFile } = keyPairIn(workspace.dataDir);
     const keys = ['--loader-key', publicKeyFile, '--dbt-key', publicKeyFile];
@@ -50,7 +50,7 @@ describe('the whole pipeline into Snowflake', () => {
     expect(tags.filter((tag) => tag === null).length / tags.length).toBeLessThan(0.1);
   });
 
-  it('loses nothing and doubles nothing when it is killed at any point', async () => {
+  it('[R3 R93] loses nothing and doubles nothing when it is killed at any point', async () => {
     using workspace = new SnowflakeWorkspace(
       emulator,
       { TMDB_RATE_LIMIT: '60/1s', SANDBOX_MOVIES: '2000', LOAD_MAX_AGE: '500ms' },

@@ -106,7 +106,7 @@ describe.runIf(process.platform === 'linux')('a service under a supervisor', () 
     ['the wrapper is ended', byNode, 'wrapper', 'SIGTERM'],
     ['the wrapper is killed', byNode, 'wrapper', 'SIGKILL'],
     ['it is ended itself', byNode, 'service', 'SIGTERM'],
-  ])('drains once and ends when %s', async (_, command, layer, signal) => {
+  ])('[R94] drains once and ends when %s', async (_, command, layer, signal) => {
     const supervised = start(command);
     const layers = await supervised.layers();
     // A shell may have become the wrapper.
@@ -118,7 +118,7 @@ describe.runIf(process.platform === 'linux')('a service under a supervisor', () 
   it.each<[how: string, command: readonly [string, ...string[]]]>([
     ['npm', byNpm],
     ['the wrapper', byNode],
-  ])('drains once and ends when all processes of %s are ended at once', async (_, command) => {
+  ])('[R94] drains once and ends when all processes of %s are ended at once', async (_, command) => {
     const supervised = start(command);
     const layers = await supervised.layers();
     process.kill(-(supervised.child.pid ?? 0), 'SIGTERM');

@@ -87,7 +87,7 @@ describe('a secret that a server sends back in every answer', () => {
     expect(canaries.size).toBeGreaterThanOrEqual(10);
   });
 
-  it('is in no output, log, dead letter, process, table or file of a run', async () => {
+  it('[R111] is in no output, log, dead letter, process, table or file of a run', async () => {
     const child = workspace.start(['run', '--once', '--pages', '1'], environment());
     const ended = outcomeOf(child);
     const leaks = new Set<string>();
@@ -121,7 +121,7 @@ describe('a secret that a server sends back in every answer', () => {
     expect(holders).toEqual([]);
   }, 300_000);
 
-  it('is in nothing that doctor, status or a service says, and steers no terminal there', async () => {
+  it('[R111] is in nothing that doctor, status or a service says, and steers no terminal there', async () => {
     const [redis, snowflake] = [await echoingRedis(), await echoingSnowflake()];
     servers.push(redis, snowflake);
     const { SNOWFLAKE_PRIVATE_KEY: _, SNOWFLAKE_PRIVATE_KEY_PASSPHRASE: __, ...secrets } = environmentWith(redis.port);

@@ -35,7 +35,7 @@ describe('the limit of a fleet', () => {
   const limit = { capacity: 10, windowMs: 2_000 };
 
   it.each([1, 2, 3])(
-    'holds whatever time its members think it is, and whenever they set it (seed %i)',
+    '[R29] holds whatever time its members think it is, and whenever they set it (seed %i)',
     async (seed) => {
       await using fleet = new BucketFleet(redis, seed);
       const { clock, random } = fleet;
@@ -67,7 +67,7 @@ describe('the limit of a fleet', () => {
   it.each([
     ['goes on', false],
     ['stands still with its machine', true],
-  ])('holds when a process sleeps for 30 s on a grant, and its clock %s', async (_, standsStill) => {
+  ])('[R29] holds when a process sleeps for 30 s on a grant, and its clock %s', async (_, standsStill) => {
     await using fleet = new BucketFleet(redis);
     const { clock } = fleet;
     let standstillMs = 0;
@@ -116,7 +116,7 @@ describe.runIf(process.platform === 'linux')('processes that are frozen in mid f
   const limit = { capacity: 20, windowMs: 1_000 };
   const timeoutMs = 1_000;
 
-  it('send nothing beyond the limit when they resume', async () => {
+  it('[P14 R29] send nothing beyond the limit when they resume', async () => {
     const catalogue = new GeneratedCatalogue({ seed: 1, movies: 200 });
     const ids = Array.from({ length: 200 }, (_, rank) => catalogue.idAtRank(rank));
     await using sandbox = await startSandbox({ movies: 200, limit, latencyMs: [5, 60] });

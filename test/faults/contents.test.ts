@@ -50,7 +50,7 @@ function isJsonObject(bytes: Buffer): boolean {
   return isUtf8(bytes) && /^[ \t\r\n]*\{/.test(text) && unescaped.isWellFormed();
 }
 
-it('publishes what TMDb answers byte for byte, or parks the movie with a reason', async () => {
+it('[P5 R46 R49] publishes what TMDb answers byte for byte, or parks the movie with a reason', async () => {
   await fc.assert(
     fc.asyncProperty(someBodies, async (some) => {
       const answers = some.map(({ bytes, fields }, index) =>
@@ -70,7 +70,7 @@ it('publishes what TMDb answers byte for byte, or parks the movie with a reason'
   );
 });
 
-it('stores what a raw topic holds byte for byte, or parks it untouched with a reason', async () => {
+it('[R46 R49 R50] stores what a raw topic holds byte for byte, or parks it untouched with a reason', async () => {
   await fc.assert(
     fc.asyncProperty(someBodies, async (some) => {
       const first = await chain.load(some.map(({ bytes }) => bytes));
@@ -96,7 +96,7 @@ it('stores what a raw topic holds byte for byte, or parks it untouched with a re
   );
 });
 
-it('takes documents of a million keys and of twenty megabytes, and parks what is too deep, in bounded memory', async () => {
+it('[R48] takes documents of a million keys and of twenty megabytes, and parks what is too deep, in bounded memory', async () => {
   const keys = Array.from({ length: 1_000_000 }, (_, key) => `"k${key}":${key}`).join();
   const large = [
     { json: `{"title":"wide",${keys},"budget":1000000}`, isStored: true },
@@ -132,7 +132,7 @@ async function buildIn(zone: string) {
   return { summary: { status, warned: tests.warned, contents }, movies };
 }
 
-it('reads all of it with dbt as NULL or exactly as it is, warns of what it cannot use, and is the same in any time zone', async () => {
+it('[R44 R47 R50 R51 S11] reads all of it with dbt as NULL or exactly as it is, warns of what it cannot use, and is the same in any time zone', async () => {
   const [build, ...others] = await Promise.all(['UTC', 'Pacific/Kiritimati', 'America/St_Johns'].map(buildIn));
   // One warning is of fields that cannot be used; the other one, of ids that two movies have, depends on chance.
   expect(build?.summary.status).toBe('warned');

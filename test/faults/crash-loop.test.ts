@@ -25,7 +25,7 @@ class ClosedWarehouse extends MemoryWarehouse {
   }
 }
 
-it('a batch that fails again and again is tried ever more slowly, and ends the loader after minutes', async () => {
+it('[R9] a batch that fails again and again is tried ever more slowly, and ends the loader after minutes', async () => {
   const clock = new ManualClock();
   const warehouse = new ClosedWarehouse(clock);
   const source = new MemoryPartitionSource();

@@ -93,7 +93,7 @@ describe('a stage that is killed where it hurts, and started again', () => {
     it.each([
       ['producer.page-read', 0],
       ['producer.page-published', 5],
-    ])('at %s: the next walk publishes what is missing', async (point, freshPages) => {
+    ])('[P1 R1] at %s: the next walk publishes what is missing', async (point, freshPages) => {
       const pages = ['produce', 'popular', '--pages', String(freshPages + 5)];
       await dieAt({ point, hit: freshPages + 1 }, pages);
       await dieAt({ point, hit: freshPages + 3 }, pages);
@@ -109,7 +109,7 @@ describe('a stage that is killed where it hurts, and started again', () => {
 
   describe('the fetcher', () => {
     it.each(['fetcher.token-taken', 'fetcher.answered', 'fetcher.published'])(
-      'at %s: no id is lost, and a kill costs at most the calls in flight',
+      '[P2 R2] at %s: no id is lost, and a kill costs at most the calls in flight',
       async (point) => {
         const asked = detailsAsked();
         await publishIds(30);
@@ -123,7 +123,7 @@ describe('a stage that is killed where it hurts, and started again', () => {
       },
     );
 
-    it('with its request sent and no answer yet: no id is lost, and a kill costs at most the calls in flight', async () => {
+    it('[R2] with its request sent and no answer yet: no id is lost, and a kill costs at most the calls in flight', async () => {
       const asked = detailsAsked();
       await publishIds(30);
       for (const request of [1, 3]) {
@@ -161,7 +161,7 @@ describe('a stage that is killed where it hurts, and started again', () => {
     it.each([
       ...points.map((point) => ({ where: `at ${point}`, point, deaths: () => hitsAt(point).map((hit) => ({ hit })) })),
       { where: 'while DuckDB commits', point: 'loader.before-commit', deaths: dieInCommit },
-    ])('$where: nothing is lost, nothing is doubled', async ({ point, deaths }) => {
+    ])('[P6 R3] $where: nothing is lost, nothing is doubled', async ({ point, deaths }) => {
       for (const death of deaths()) {
         let isDead = false;
         const writing = publishAnswersUntil(() => isDead);
@@ -190,7 +190,7 @@ describe('a stage that is killed where it hurts, and started again', () => {
       for (const service of services) expect(await service.exited, service.tail()).toBe(0);
     };
 
-    it('whose batch another has loaded meanwhile is fenced, and adds no row', async () => {
+    it('[R6] whose batch another has loaded meanwhile is fenced, and adds no row', async () => {
       await bed.run('load', '--once');
       const { zombie, other } = await stopped({ point: 'loader.batch-due', hit: 1 });
       await until('the other has taken over', () => rowsLoaded(other) > 0, { timeoutMs: 30_000 });
@@ -205,7 +205,7 @@ describe('a stage that is killed where it hurts, and started again', () => {
 
     // Two commits that overlap cannot be had with DuckDB: its file has one writer. Here the one with the lower number is as
     // late as it can be, and whoever comes after it has to wait.
-    it('whose commit comes late keeps others from the file until it has committed, and no row is doubled', {
+    it('[R61] whose commit comes late keeps others from the file until it has committed, and no row is doubled', {
       tags: ['full'],
     }, async () => {
       const { zombie, other } = await stopped({ point: 'loader.before-commit', hit: 2 });

@@ -24,7 +24,7 @@ async function isDone(admin: KafkaAdmin, topic: TopicName): Promise<boolean> {
   return [...high].every(([partition, end]) => (committed.get(partition) ?? 0n) >= end);
 }
 
-it('parks false records in every topic, and continues within 10 s after each', async () => {
+it('[R76 R78 R79] parks false records in every topic, and continues within 10 s after each', async () => {
   await fixture.makeAnew(1);
   await using admin = await createAdmin(fixture.kafka);
   await using loader = fixture.startLoader();

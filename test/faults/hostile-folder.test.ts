@@ -92,7 +92,7 @@ function startFrom(cwd: string, args: readonly string[], env: Readonly<Record<st
 }
 
 describe('a working folder of somebody else', () => {
-  it('runs nothing and changes nothing, and nothing in it is changed', async () => {
+  it('[R112] runs nothing and changes nothing, and nothing in it is changed', async () => {
     const [cwd, dataDir] = [join(folder, 'cwd'), join(folder, 'data')];
     fillHostile(cwd);
     const before = contentsOf(cwd);
@@ -106,7 +106,7 @@ describe('a working folder of somebody else', () => {
   }, 300_000);
 
   it.runIf(process.getuid?.() === 0)(
-    'is refused as DATA_DIR, or as the place of one, before anything is written',
+    '[R112] is refused as DATA_DIR, or as the place of one, before anything is written',
     async () => {
       const theirs = join(folder, 'theirs');
       mkdirSync(theirs);

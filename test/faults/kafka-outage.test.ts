@@ -34,7 +34,7 @@ const start = () => [
   new SupervisedService(bed.fleet, 'loader', ['load']),
 ];
 
-it('waits for a broker that is away under load, says so at once and once, and loses nothing', async () => {
+it('[R10 R23] waits for a broker that is away under load, says so at once and once, and loses nothing', async () => {
   const movies = 300 + 200 * outages;
   bed = await openTestBed({ limit, sandbox: { movies, latencyMs: [20, 120] }, env: { KAFKA_SESSION_TIMEOUT: '6s' } });
   await bed.run('produce', 'popular', '--pages', String(movies / 20));
@@ -115,7 +115,7 @@ it('waits for a broker that is away under load, says so at once and once, and lo
   expect(fetched() / movies).toBeLessThanOrEqual(1.1);
 });
 
-it('starts a service while the broker is away; a command gives up in time and says what to do', async () => {
+it('[R23] starts a service while the broker is away; a command gives up in time and says what to do', async () => {
   bed = await openTestBed({ limit, sandbox: { movies: 100 } });
   await bed.broker.stop();
   const posts = start();

@@ -113,14 +113,14 @@ describe('a Kafka with TLS, passwords and rights', () => {
     ],
     ['a name that is not in the certificate', () => ({ brokers: [broker.addressByNumber] }), refused, 'altnames'],
     ['no TLS where the broker speaks it', () => ({ ssl: false }), nobodysFault, 'Closed connection'],
-  ])('refuses %s, and says what to mend', async (_, options, error, hint) => {
+  ])('[S4] refuses %s, and says what to mend', async (_, options, error, hint) => {
     const failure = await createAdmin(clientAs('loader', options())).catch((thrown) => thrown);
     expect(failure).toMatchObject(error);
     expect(failure.message).toContain(hint);
     expect(`${failure.stack} ${JSON.stringify(failure)}`).not.toContain('canary');
   });
 
-  it('is refused when a stranger vouches for it, and hears no password', async () => {
+  it('[P16 S4] is refused when a stranger vouches for it, and hears no password', async () => {
     tls.setDefaultCACertificates([...asUsual, stranger.cert]);
     try {
       const failure = await createAdmin(clientAs('loader')).catch((thrown) => thrown);
@@ -131,7 +131,7 @@ describe('a Kafka with TLS, passwords and rights', () => {
     }
   });
 
-  it('ends a command with exit code 3 for a wrong password, and shows none', async () => {
+  it('[S3] ends a command with exit code 3 for a wrong password, and shows none', async () => {
     const { code, stdout, stderr } = await run('loader', ['load', '--once'], {
       KAFKA_PASSWORD: 'canary-wrong',
       LOG_LEVEL: 'trace',
@@ -141,7 +141,7 @@ describe('a Kafka with TLS, passwords and rights', () => {
     expect(stdout + stderr).not.toContain('canary');
   });
 
-  it('serves each stage with the rights that it needs, and with no others', async () => {
+  it('[S3] serves each stage with the rights that it needs, and with no others', async () => {
     expect(await run('admin', ['topics', '--apply'])).toMatchObject({ code: 0 });
     const admin = clientAs('admin').admin();
     await admin.connect();

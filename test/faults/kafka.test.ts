@@ -42,7 +42,7 @@ describe('what can happen in Kafka', () => {
       { timeout: 60_000, interval: 50 },
     );
 
-  it('loads everything once while members come and go, in mid batch', async () => {
+  it('[R13] loads everything once while members come and go, in mid batch', async () => {
     await fixture.makeAnew();
     await using resident = fixture.startLoader();
     const loaders = [resident];
@@ -76,7 +76,7 @@ describe('what can happen in Kafka', () => {
     expect(loaders.length).toBeGreaterThan(3);
   });
 
-  it('stops at records that retention deleted, names them, and continues without them only on request', async () => {
+  it('[R15] stops at records that retention deleted, names them, and continues without them only on request', async () => {
     await fixture.makeAnew(1);
     await fixture.publish(30);
     await fixture.loadOnce();
@@ -94,7 +94,7 @@ describe('what can happen in Kafka', () => {
     expect(await fixture.audit()).toMatchObject({ bronzeRows: 45, rowsOfOld: 30 });
   });
 
-  it('loads a recreated topic from its first record, even if it is longer than the old one', async () => {
+  it('[R16] loads a recreated topic from its first record, even if it is longer than the old one', async () => {
     await fixture.makeAnew(1);
     await fixture.publish(30);
     await using loader = fixture.startLoader();
@@ -108,7 +108,7 @@ describe('what can happen in Kafka', () => {
   });
 
   it.each(['earliest', 'latest', 'deleted'])(
-    'begins where the ledger is when the offsets of its group are %s',
+    '[R17] begins where the ledger is when the offsets of its group are %s',
     async (how) => {
       await fixture.makeAnew();
       await fixture.publish(40);
@@ -123,7 +123,7 @@ describe('what can happen in Kafka', () => {
     },
   );
 
-  it('loads partitions that are added while it runs, from their first record', async () => {
+  it('[R18] loads partitions that are added while it runs, from their first record', async () => {
     await fixture.makeAnew();
     await using loader = fixture.startLoader();
     await fixture.publish(40);
@@ -139,7 +139,7 @@ describe('what can happen in Kafka', () => {
   });
 
   describe.each(Object.entries(errorCode))('commits refused with %s', (_, code) => {
-    it('cost the loader nothing', async () => {
+    it('[R14] cost the loader nothing', async () => {
       await fixture.makeAnew();
       await fixture.proxy.during(refuseCommits(code, 3), async () => {
         await using loader = fixture.startLoader();
@@ -153,7 +153,7 @@ describe('what can happen in Kafka', () => {
       expect(await fixture.audit()).toMatchObject({ bronzeRows: 200 });
     });
 
-    it('cost the fetcher nothing', async () => {
+    it('[R14] cost the fetcher nothing', async () => {
       await fixture.makeAnew();
       await fixture.publishIds(200);
       const outcomes = await fixture.proxy.during(refuseCommits(code, 3), () => fixture.fetchOnce(sandbox));
@@ -163,7 +163,7 @@ describe('what can happen in Kafka', () => {
     });
   });
 
-  it('writes each answer once when Kafka has written it and its reply is lost', async () => {
+  it('[R110] writes each answer once when Kafka has written it and its reply is lost', async () => {
     await fixture.makeAnew();
     await fixture.publishIds(200);
     const outcomes = await fixture.proxy.during(loseAnswersToWrites(8), () => fixture.fetchOnce(sandbox));
@@ -172,7 +172,7 @@ describe('what can happen in Kafka', () => {
     expect(await fixture.audit()).toMatchObject({ ids: 200, rawRecords: 200 });
   });
 
-  it('passes what holds no record of ours: markers, aborted records, tombstones, records without a key', async () => {
+  it('[R19] passes what holds no record of ours: markers, aborted records, tombstones, records without a key', async () => {
     await fixture.makeAnew(1);
     await fixture.publish(3);
     const value = rawMovieCodec.encode(rawMovie(50));
@@ -200,7 +200,7 @@ describe('what can happen in Kafka', () => {
     expect(await fixture.audit()).toMatchObject({ bronzeRows: 5 });
   });
 
-  it.runIf(isFull)('stops at records that compaction removed, and names them', async () => {
+  it.runIf(isFull)('[R83] stops at records that compaction removed, and names them', async () => {
     await fixture.makeAnew(1);
     const kept = { 'retention.ms': '15552000000', 'max.message.bytes': '8000000' };
     const compacting = { 'cleanup.policy': 'compact', 'segment.ms': '1000', 'min.cleanable.dirty.ratio': '0.001' };
@@ -251,7 +251,7 @@ describe('what can happen in Kafka', () => {
     ['a version that nobody wrote', ofAnotherVersion],
     ['half a record', (record: Buffer) => record.subarray(0, record.length >> 1)],
     ['a record and more', (record: Buffer) => Buffer.concat([record, record])],
-  ])('parks a record that is %s, in either topic, and the partition continues', async (_, spoil) => {
+  ])('[R20] parks a record that is %s, in either topic, and the partition continues', async (_, spoil) => {
     await fixture.makeAnew(1);
     await fixture.publishIds(1);
     await fixture.write(topics.movieIds, [{ key: 'poison', value: spoil(goodId) }]);
@@ -267,7 +267,7 @@ describe('what can happen in Kafka', () => {
     expect(await fixture.audit()).toMatchObject({ ids: 3, bronzeRows: 3, parked: 2 });
   });
 
-  it('parks a movie whose document is larger than the topic accepts, and continues', async () => {
+  it('[R21] parks a movie whose document is larger than the topic accepts, and continues', async () => {
     await fixture.makeAnew();
     await fixture.publishIds(100);
     // With such a topic no stage starts: it is changed while one runs.
@@ -282,7 +282,7 @@ describe('what can happen in Kafka', () => {
     expect(await fixture.audit()).toMatchObject({ ids: 100, parked });
   });
 
-  it('parks a record as large as the topic takes: its dead letter is larger', async () => {
+  it('[R21] parks a record as large as the topic takes: its dead letter is larger', async () => {
     await fixture.makeAnew(1);
     const size = maxRecordBytesOf(topics.rawMovies) - 100;
     await fixture.write(topics.rawMovies, [{ key: '1', value: Buffer.alloc(size, 'x') }]);
@@ -291,7 +291,7 @@ describe('what can happen in Kafka', () => {
     expect(await fixture.audit()).toMatchObject({ bronzeRows: 1, parked: 1 });
   });
 
-  it('slows down with a broker that throttles what is written, and loses nothing', async () => {
+  it('[R24] slows down with a broker that throttles what is written, and loses nothing', async () => {
     await fixture.makeAnew();
     await fixture.publishIds(200);
     await setProducerQuota(fixture.broker.address, 80_000);

@@ -26,7 +26,7 @@ const concurrency = 8;
 const limit = { capacity: 75, windowMs: 1_000 };
 const detail = /^\/3\/movie\/\d+$/;
 
-describe('a fleet under load whose members are killed at random', () => {
+describe('[P2 R3 R4 Z1 Z3 Z5] a fleet under load whose members are killed at random', () => {
   it(
     `loses nothing and doubles nothing: ${loaderKills} kills of the loader, ${otherKills} of each other stage`,
     async () => {

@@ -51,7 +51,7 @@ async function allLoaded(services: readonly SupervisedService[], broker = bed.br
 }
 
 /** One after the other, on the same services; a test that fails may make those after it fail. */
-describe('a fleet whose Kafka is behind a bad network', () => {
+describe('[Z3] a fleet whose Kafka is behind a bad network', () => {
   // Enough to be at work through all faults, the slow ones included.
   const movies = Math.min(10_000, 1_800 + 300 * seconds);
   let services: SupervisedService[];
@@ -64,7 +64,7 @@ describe('a fleet whose Kafka is behind a bad network', () => {
   });
   afterAll(() => resources.disposeAsync());
 
-  it('waits for a Kafka that is down when it starts, and says what it waits for', async () => {
+  it('[R23] waits for a Kafka that is down when it starts, and says what it waits for', async () => {
     await proxy.stopListening();
     services = ['fetcher-1', 'fetcher-2'].map((name) => new SupervisedService(bed.fleet, name, ['fetch']));
     services.push(...['loader-1', 'loader-2'].map((name) => new SupervisedService(bed.fleet, name, ['load'])));
@@ -97,7 +97,7 @@ describe('a fleet whose Kafka is behind a bad network', () => {
     ['is not there', () => down()],
   ];
 
-  it.each(toxics)('continues after a time in which the network %s', async (_, toxicOf) => {
+  it.each(toxics)('[R12] continues after a time in which the network %s', async (_, toxicOf) => {
     await atWork(100);
     expect(fetched(), 'nothing is left to be done under load').toBeLessThan(movies);
     const toxic = toxicOf();
@@ -108,7 +108,7 @@ describe('a fleet whose Kafka is behind a bad network', () => {
     process.stdout.write(`${toxic.name}: ${toxic.strikes} strikes, at work again after ${idleMs} ms\n`);
   });
 
-  it('follows a broker that comes back under another address', async () => {
+  it('[R22] follows a broker that comes back under another address', async () => {
     expect(fetched(), 'nothing is left to be done under load').toBeLessThan(movies);
     await bed.broker.stop();
     await proxy.stopListening();
@@ -120,7 +120,7 @@ describe('a fleet whose Kafka is behind a bad network', () => {
     process.stdout.write(`at work at the other address after ${Math.round(performance.now() - backAt)} ms\n`);
   });
 
-  it('gets everything into BRONZE exactly once, whatever the network does to it under load', async () => {
+  it('[P6 R12] gets everything into BRONZE exactly once, whatever the network does to it under load', async () => {
     const found = await allLoaded(services, second.address);
     const deaths = services.flatMap((supervised) => supervised.deaths);
     process.stdout.write(
@@ -133,7 +133,7 @@ describe('a fleet whose Kafka is behind a bad network', () => {
 describe('a service whose Kafka is behind a bad network', () => {
   afterEach(() => resources.disposeAsync());
 
-  it('stays a member while a flush waits for longer than its session, over a slow network', {
+  it('[R12] stays a member while a flush waits for longer than its session, over a slow network', {
     tags: ['full'],
   }, async () => {
     await open(200, 200, { env: { KAFKA_SESSION_TIMEOUT: '2s' } });

@@ -51,7 +51,7 @@ describe('a cluster whose topics hold every poison', () => {
     return readTopics.length;
   }
 
-  it('continues after each of them, in bounded time and memory, and parks it with its reason', async () => {
+  it('[R70] continues after each of them, in bounded time and memory, and parks it with its reason', async () => {
     await using loader = fixture.startLoader();
     await using fetcher = fixture.start((platform, context) => fetchMovies(platform, context), asTmdb());
     const failed = Promise.race([loader.ended, fetcher.ended]).then(() => Promise.reject(new Error('a stage ended')));
@@ -102,7 +102,9 @@ describe('a cluster whose topics hold every poison', () => {
     expect(peak - before).toBeLessThan(1_000_000_000);
   });
 
-  it('reaches the reader from all partitions at once, with bounded decompression', { tags: ['full'] }, async () => {
+  it('[R72] reaches the reader from all partitions at once, with bounded decompression', {
+    tags: ['full'],
+  }, async () => {
     const bomb = made.get('a gzip record of 20 MB of zeros/tmdb.raw-movies')?.[0] ?? Buffer.alloc(0);
     const bombs = 10;
     const lettersBefore = new Map(await fixture.deadLetters()).size;
@@ -127,7 +129,7 @@ describe('a cluster whose topics hold every poison', () => {
     expect(peak - before).toBeLessThan(1_000_000_000);
   });
 
-  it('is repaired by one command for each: whole records are sent back and count, others are refused and purged', async () => {
+  it('[R75] is repaired by one command for each: whole records are sent back and count, others are refused and purged', async () => {
     const whole = poisons.filter(({ heal }) => heal === 'redrive');
     const back = whole.reduce((sum, { letters, topics: where = readTopics }) => sum + letters * where.length, 0);
     const redriven = await fixture.cli(['dead-letters', 'redrive', '--all', '--json']);
@@ -169,7 +171,7 @@ describe('a topic that Kafka compresses', () => {
     await sandbox[Symbol.asyncDispose]();
   });
 
-  it.each(['gzip', 'snappy', 'lz4', 'zstd'])('with %s is fetched and loaded like any other', async (type) => {
+  it.each(['gzip', 'snappy', 'lz4', 'zstd'])('[R73] with %s is fetched and loaded like any other', async (type) => {
     await fixture.makeAnew();
     const settings = { 'compression.type': type, 'max.message.bytes': '8000000' };
     await fixture.configure(topics.movieIds, { ...settings, 'cleanup.policy': 'compact' });
@@ -183,7 +185,7 @@ describe('a topic that Kafka compresses', () => {
     expect(await fixture.audit()).toMatchObject({ bronzeRows: 41 });
   });
 
-  it('skips any record that a person names without processing it, and sends it back on request', async () => {
+  it('[R74] skips any record that a person names without processing it, and sends it back on request', async () => {
     await fixture.makeAnew(1);
     await fixture.publish(5);
     await fixture.publish(5, { from: 5 });

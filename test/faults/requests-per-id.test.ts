@@ -60,7 +60,7 @@ describe('a fetcher asks for few ids twice', () => {
     expect(await fixture.audit()).toMatchObject({ ids });
   };
 
-  it('when it is killed at named steps: at most 1.1 requests for each id', async () => {
+  it('[R104] when it is killed at named steps: at most 1.1 requests for each id', async () => {
     await using members = fleet;
     const points = ['fetcher.answered', 'fetcher.published', 'fetcher.token-taken'];
     for (let kill = 0; kill < kills; kill += 1) {
@@ -75,7 +75,7 @@ describe('a fetcher asks for few ids twice', () => {
     await expectFewTwice();
   });
 
-  it('when the broker is killed under two of them: at most 1.1 requests for each id, and neither ends', async () => {
+  it('[R104] when the broker is killed under two of them: at most 1.1 requests for each id, and neither ends', async () => {
     await using members = fleet;
     members.startMany(2, 'fetcher', ['fetch']);
     const check = () => members.expectAllRunning();
@@ -90,7 +90,7 @@ describe('a fetcher asks for few ids twice', () => {
     await expectFewTwice();
   });
 
-  it('when no commit succeeds: it stops after a few, says so, and continues after the next that does', async () => {
+  it('[R105] when no commit succeeds: it stops after a few, says so, and continues after the next that does', async () => {
     await using members = fleet;
     const refused = refuseCommits(errorCode.REBALANCE_IN_PROGRESS, Number.POSITIVE_INFINITY);
     let fetcher: Service | undefined;

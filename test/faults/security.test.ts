@@ -42,7 +42,7 @@ describe('a secret', () => {
   });
 
   it.runIf(process.platform === 'linux')(
-    'is in the environment of no process that a run starts',
+    '[P15 S2] is in the environment of no process that a run starts',
     async () => {
       const canary = 'canary-2b7d90e3';
       await using sandbox = await startSandbox({ limit: { capacity: 500, windowMs: 1_000 }, token: canary });
@@ -98,7 +98,7 @@ describe('a secret', () => {
     /\b(?:TMDB_TOKEN|TMDB_API_KEY|KAFKA_PASSWORD|SNOWFLAKE_\w*(?:TOKEN|PASSWORD|PASSPHRASE))\s*[=:]\s*['"]?[\w-]{24,}/,
   ];
 
-  it.runIf(existsSync(join(root, '.git')))('was never committed, and the places for them are not either', () => {
+  it.runIf(existsSync(join(root, '.git')))('[S2] was never committed, and the places for them are not either', () => {
     const git = (...args: string[]) => execFileSync('git', args, { cwd: root, encoding: 'utf8', maxBuffer: 2 ** 30 });
     const found = git('log', '--patch', '--unified=0', '--format=')
       .split('\n')
@@ -123,7 +123,7 @@ describe('a secret', () => {
 describe('what is installed', () => {
   const installers = ['scripts/setup.mjs', 'Dockerfile'];
 
-  it('of npm is exactly what was reviewed: pinned, with a hash each, and runs no script of its own', () => {
+  it('[S6] of npm is exactly what was reviewed: pinned, with a hash each, and runs no script of its own', () => {
     const { dependencies, devDependencies, optionalDependencies } = JSON.parse(read('package.json'));
     const versions = Object.values<string>({ ...dependencies, ...devDependencies, ...optionalDependencies });
     expect(versions.filter((version) => !/^\d+\.\d+\.\d+(?:-[\w.]+)?$/.test(version))).toEqual([]);
@@ -147,7 +147,7 @@ describe('what is installed', () => {
     'dbt/requirements-duckdb.txt',
     'dbt/requirements-lint.txt',
     'test/support/snowflake/emulator/requirements.txt',
-  ])('of Python is pinned by version and hash: %s', (file) => {
+  ])('[S6] of Python is pinned by version and hash: %s', (file) => {
     const requirements = read(file)
       .replace(/\\\n/g, ' ')
       .split('\n')
@@ -159,7 +159,7 @@ describe('what is installed', () => {
   });
 
   it.each(['lib/kafka/broker/pom.xml', 'lib/token-bucket/server/pom.xml'])(
-    'of Maven is pinned by version: %s',
+    '[S6] of Maven is pinned by version: %s',
     (file) => {
       const versions = [...read(file).matchAll(/<(?:[\w.]+\.)?version>([^<]+)</g)].map(([, version = '']) => version);
       expect(versions.length).toBeGreaterThan(1);
@@ -167,7 +167,7 @@ describe('what is installed', () => {
     },
   );
 
-  it('in containers is pinned by version', () => {
+  it('[S6] in containers is pinned by version', () => {
     const images = [
       ...read('docker-compose.yml').matchAll(/^\s*image: (\S+)/gm),
       ...read('Dockerfile').matchAll(/^FROM (\S+:\S+)/gm),
@@ -213,7 +213,7 @@ describe('the health server', () => {
     return longest;
   };
 
-  it('takes a flood of requests without keeping the process from its work', async () => {
+  it('[S9] takes a flood of requests without keeping the process from its work', async () => {
     const { url } = await start();
     const longest = await longestWaitDuring(async () => {
       const one = () =>
@@ -228,7 +228,7 @@ describe('the health server', () => {
     expect((await fetch(`${url}/healthz`)).status).toBe(200);
   });
 
-  it('gets rid of clients that say nothing or never come to an end, and answers others soon', async () => {
+  it('[S9] gets rid of clients that say nothing or never come to an end, and answers others soon', async () => {
     const { url } = await start();
     const beginnings = ['', 'GET /healthz HTTP/1.1\r\nx: ', 'POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n'];
     for (let client = 0; client < 300; client += 1) socketTo(url, beginnings[client % 3] ?? '');
@@ -253,7 +253,7 @@ describe('the health server', () => {
     ['what is no HTTP', `\x16\x03\x01${'\0'.repeat(5_000)}`],
     ['a path that climbs', 'GET /../../../etc/passwd HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n'],
     ['a path with line breaks', 'GET /%0d%0aset-cookie:x HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n'],
-  ])('refuses %s', async (_, text) => {
+  ])('[S9] refuses %s', async (_, text) => {
     const { url } = await start();
     const socket = socketTo(url, text);
     let answer = '';
@@ -273,7 +273,7 @@ describe('what somebody else wrote', () => {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
   const controls = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/;
 
-  it('is one line of the log, of plain characters, whose text is as it was', () => {
+  it('[S10] is one line of the log, of plain characters, whose text is as it was', () => {
     const logger = pathToFileURL(join(root, 'lib/logger.ts')).href;
     const code = `import { createLogger } from '${logger}';
       createLogger('info', []).warn({ title: ${JSON.stringify(hostile)}, error: ${JSON.stringify(hostile)} }, ${JSON.stringify(hostile)});`;
@@ -283,7 +283,7 @@ describe('what somebody else wrote', () => {
     expect(JSON.parse(stderr)).toMatchObject({ level: 40, title: hostile, error: hostile, msg: hostile });
   });
 
-  it('steers no terminal when a command ends because of it', async () => {
+  it('[S10] steers no terminal when a command ends because of it', async () => {
     await using sandbox = await startSandbox({ limit: null });
     sandbox.setFaults([{ kind: 'body', body: hostile, path: '/movie/popular' }]);
     using workspace = new Workspace({ TMDB_BASE_URL: sandbox.url, TMDB_TOKEN: 'made-up' });
@@ -298,7 +298,7 @@ describe('names that mean something to JavaScript', () => {
   const odd = JSON.parse('{"__proto__":{"polluted":1},"constructor":"x","toString":"y","TMDB_PAGES":"__proto__"}');
   const asUsual = JSON.stringify(Object.getOwnPropertyNames(Object.prototype));
 
-  it('do nothing in the environment, and are no faults and no commands', () => {
+  it('[R49 S12] do nothing in the environment, and are no faults and no commands', () => {
     expect(loadConfig({ ...odd }).origin).toBe('generated');
     for (const name of ['__proto__', 'constructor', 'hasOwnProperty']) {
       expect(() => parseFaults(`${name}=1`)).toThrow('expected one of');

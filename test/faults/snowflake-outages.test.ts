@@ -39,7 +39,7 @@ describe.each(process.env['FAULTS'] === 'full' ? paths : paths.slice(0, 1))(
       expect(await fixture.audit(await topics.ends)).toMatchObject({ rows: 3 * (records - 1) });
     };
 
-    it.each(['hang', 'close', 'late reply'] as const)('when the reply to COMMIT is lost: %s', async (fault) => {
+    it.each(['hang', 'close', 'late reply'] as const)('[R53] when the reply to COMMIT is lost: %s', async (fault) => {
       const judge = strikes('commit', fault, { nth: 2 });
       const askedAfterwards: string[] = [];
       fixture.proxy.judge = (request) => {
@@ -54,13 +54,13 @@ describe.each(process.env['FAULTS'] === 'full' ? paths : paths.slice(0, 1))(
       expect(isToldByDriver || loading.failures() > 0).toBe(true);
     });
 
-    it.each(['reset', '503', '429'] as const)('when COMMIT never arrives: %s', async (fault) => {
+    it.each(['reset', '503', '429'] as const)('[R53] when COMMIT never arrives: %s', async (fault) => {
       fixture.proxy.judge = strikes('commit', fault, { nth: 2, times: 2 });
       await loadsAllOnce(start());
       expect(fixture.proxy.strikes).toMatchObject(Array(2).fill({ kind: 'commit', tookEffect: false }));
     });
 
-    it('when COMMIT arrives after its time, and the next attempt waits behind it already', async () => {
+    it('[R54] when COMMIT arrives after its time, and the next attempt waits behind it already', async () => {
       fixture.proxy.judge = eitherOf(strikes('commit', 'late request', { nth: 2 }), strikes('logout', 'reset'));
       let waitedBehind = false;
       const { judge } = fixture.proxy;
@@ -77,7 +77,7 @@ describe.each(process.env['FAULTS'] === 'full' ? paths : paths.slice(0, 1))(
       expect(waitedBehind).toBe(true);
     });
 
-    it('when Snowflake is out of order for a while', async () => {
+    it('[R55] when Snowflake is out of order for a while', async () => {
       let isOut = true;
       fixture.proxy.judge = () => (isOut ? '503' : undefined);
       const loading = start();
@@ -107,7 +107,7 @@ describe.each(process.env['FAULTS'] === 'full' ? paths : paths.slice(0, 1))(
       await loadsAllOnce(loading);
     });
 
-    it('when somebody else has the turn for longer than it may wait', async () => {
+    it('[R55] when somebody else has the turn for longer than it may wait', async () => {
       await using other = await fixture.session();
       await other.execute({ sql: 'begin' });
       await other.execute({ sql: 'update bronze.load_turn set taken_at = sysdate()' });
@@ -130,7 +130,7 @@ describe.each(process.env['FAULTS'] === 'full' ? paths : paths.slice(0, 1))(
       },
     );
 
-    it('when its session expires in mid transaction, without noticing', async () => {
+    it('[R55] when its session expires in mid transaction, without noticing', async () => {
       fixture.proxy.judge = eitherOf(strikes('merge', 'expired'), strikes('commit', 'expired', { nth: 2 }));
       const loading = start();
       await loadsAllOnce(loading);
@@ -138,7 +138,7 @@ describe.each(process.env['FAULTS'] === 'full' ? paths : paths.slice(0, 1))(
       expect(loading.failures()).toBe(0);
     });
 
-    it('when its session expires for good in mid transaction', async () => {
+    it('[R55] when its session expires for good in mid transaction', async () => {
       fixture.proxy.judge = eitherOf(strikes('merge', 'expired'), strikes('renewal', 'expired'));
       const loading = start();
       await loadsAllOnce(loading);
@@ -158,7 +158,7 @@ describe.each(process.env['FAULTS'] === 'full' ? paths : paths.slice(0, 1))(
       },
     );
 
-    it('when the virtual warehouse takes longer to wake up than it may', async () => {
+    it('[R55] when the virtual warehouse takes longer to wake up than it may', async () => {
       fixture.proxy.judge = strikes('update', 'queued', { times: 2 });
       const loading = start();
       await loadsAllOnce(loading);
@@ -193,7 +193,7 @@ describe('a loader that stood still until Snowflake rolled its transaction back'
   afterAll(() => fixture[Symbol.asyncDispose]());
 
   it.each(['merge', 'insert', 'put', 'copy', 'delete', 'commit'])(
-    'before %s loads everything once',
+    '[R55] before %s loads everything once',
     { tags: ['full'] },
     async (kind) => {
       await fixture.makeAnew();
@@ -212,7 +212,7 @@ describe('a loader that stood still until Snowflake rolled its transaction back'
 });
 
 describe('while Snowflake is out of order', () => {
-  it('a loader has two micro-batches in memory at most, and reads no more', { tags: ['full'] }, async () => {
+  it('[R55] a loader has two micro-batches in memory at most, and reads no more', { tags: ['full'] }, async () => {
     await using fixture = await SnowflakeFixture.open({ abortIdleBlockerSeconds: 60 });
     await fixture.makeAnew();
     const padding = 10_000;

@@ -152,7 +152,7 @@ describe('a secret of Snowflake', () => {
     },
   );
 
-  it('would be noticed where it does not belong', async () => {
+  it('[S1] would be noticed where it does not belong', async () => {
     const [canary] = makeCanaries() as [Canary];
     const [secret = ''] = canary.texts;
     const file = join(kafka.dataDir, 'leak');

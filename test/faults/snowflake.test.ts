@@ -17,7 +17,7 @@ describe('what can happen between a loader and Snowflake', () => {
   afterAll(() => fixture[Symbol.asyncDispose]());
   beforeEach(() => fixture.makeAnew());
 
-  it('two loaders of the same partitions load everything once, by binds and by files, whatever fails at random', {
+  it('[P7 R55] two loaders of the same partitions load everything once, by binds and by files, whatever fails at random', {
     timeout: 60_000 + faults * 6_000,
   }, async () => {
     const random = seededRandom(seed);

@@ -52,7 +52,7 @@ const badItems = (requests: readonly SandboxRequest[], path: string): number =>
 const ascending = (ids: Iterable<number>) => [...ids].sort((a, b) => a - b);
 
 describe('a TMDb that answers anything', () => {
-  it('does not stop `npm start`: every good movie is in GOLD, every bad element is counted, exit code 0', async () => {
+  it('[R65] does not stop `npm start`: every good movie is in GOLD, every bad element is counted, exit code 0', async () => {
     using workspace = new Workspace({ TMDB_RATE_LIMIT: '400/1s', TMDB_TOKEN: 'made-up' });
     const requests: SandboxRequest[] = [];
     await using sandbox = await startSandbox({
@@ -76,7 +76,7 @@ describe('a TMDb that answers anything', () => {
     await audit(workspace);
   });
 
-  it('counts unusable pages, and exits with 1 if no page is usable; the other stages do their work', {
+  it('[R66] counts unusable pages, and exits with 1 if no page is usable; the other stages do their work', {
     tags: ['full'],
   }, async () => {
     using workspace = new Workspace({ TMDB_RATE_LIMIT: '400/1s', TMDB_TOKEN: 'made-up' });
@@ -108,7 +108,7 @@ describe('a TMDb that answers anything', () => {
     expect(genres).toMatchObject({ published: true, failure: null });
   });
 
-  it('exits with 1 when the popular list goes out during the walk; the movies of the pages before are in GOLD', {
+  it('[R66] exits with 1 when the popular list goes out during the walk; the movies of the pages before are in GOLD', {
     tags: ['full'],
   }, async () => {
     using workspace = new Workspace({
@@ -134,7 +134,7 @@ describe('a TMDb that answers anything', () => {
     await audit(workspace);
   });
 
-  it('ends no service of `run`: every good movie is in GOLD, and an outage of a list affects nothing else', async () => {
+  it('[R66] ends no service of `run`: every good movie is in GOLD, and an outage of a list affects nothing else', async () => {
     await using bed = await openTestBed({
       limit,
       sandbox: { movies, seed, faults: mixed },

@@ -40,7 +40,7 @@ const transportTo = (baseUrl: string, more: Partial<TransportOptions> = {}): Tra
 const get = (transport: Transport) => transport.get('/movie/5', () => {});
 
 describe('a name that does not resolve', () => {
-  it('is worth another try: a name server may be out', async () => {
+  it('[R34] is worth another try: a name server may be out', async () => {
     const failure = await get(transportTo('http://no-such-host.invalid/3')).catch((error) => error);
     expect(failure).toMatchObject({ name: 'UnusableAnswerError', retriable: true });
     expect(failure.message).toMatch(/ENOTFOUND|EAI_AGAIN/);
@@ -75,7 +75,7 @@ describe('a server that', () => {
       'CERT_HAS_EXPIRED',
     ],
     ['shows one of tomorrow', trusted.issue(['localhost'], { from: ago(-1), to: ago(-48) }), 'CERT_NOT_YET_VALID'],
-  ])('%s is sent nothing, and ends the stage', async (_, certificate, code) => {
+  ])('[P16 R34 S4] %s is sent nothing, and ends the stage', async (_, certificate, code) => {
     const server = await tlsServer(certificate);
     const clock = new ManualClock();
     const stage = keep(new DetailsStage({ baseUrl: `https://localhost:${server.port}/3`, clock }));
@@ -89,7 +89,7 @@ describe('a server that', () => {
     expect(stage.parked).toEqual([]);
   });
 
-  it('became another one under way ends the stage too, with nothing parked', async () => {
+  it('[R34] became another one under way ends the stage too, with nothing parked', async () => {
     const clock = new ManualClock();
     const first = await tlsServer(trusted.issue(['localhost']));
     const { port } = first;
@@ -130,7 +130,7 @@ describe('one deadline for the whole exchange', () => {
         await drip(socket, 'HTTP/1.1 100 Continue\r\n\r\n');
       },
     ],
-  ])('ends an answer that sends %s', async (_, misbehave) => {
+  ])('[R35] ends an answer that sends %s', async (_, misbehave) => {
     const server = createTcpServer((socket) => {
       socket.on('error', () => {});
       socket.once('data', () => void misbehave(socket));
@@ -185,7 +185,7 @@ describe('an answer that unpacks into far more than it is', () => {
     ['zlib that is not declared', packed('identity', deflateSync(zeros))],
     ['zstd that is not declared', packed('identity', zstdCompressSync(zeros))],
     ['ten gigabytes of gzip', async () => keep(await startSandbox({ faults: [{ kind: 'bomb', bytes: 1e10 }] }))],
-  ])('(%s) is cut off at the cap, in little memory, and parked', async (_, start) => {
+  ])('[R37 R68] (%s) is cut off at the cap, in little memory, and parked', async (_, start) => {
     const { port } = await start();
     const stage = keep(new DetailsStage({ baseUrl: `http://127.0.0.1:${port}/3`, clock: new ManualClock() }));
     const memory = await memoryDuring(() => stage.finish(stage.run([5])));
@@ -195,7 +195,7 @@ describe('an answer that unpacks into far more than it is', () => {
   });
 
   it.each([6, 1_000, 5_000])(
-    '(%i codings on top of one another) is refused before any of them is undone',
+    '[R37] (%i codings on top of one another) is refused before any of them is undone',
     async (layers) => {
       const isMovie = (path: string | undefined) => path === '/3/movie/5';
       const server = keep(
@@ -231,7 +231,7 @@ describe('a redirect', () => {
     [301, 302, 303, 307, 308].map((status) => ({ where, target, status })),
   );
 
-  it.each(cases)('($status, $where) is not followed, and the movie is parked', async ({ target, status }) => {
+  it.each(cases)('[P16 R39] ($status, $where) is not followed, and the movie is parked', async ({ target, status }) => {
     const server: HttpServer = keep(
       await serve((request, response) => {
         if (request.url === '/3/movie/5') response.writeHead(status, { location: target(server.port) }).end();
@@ -245,7 +245,7 @@ describe('a redirect', () => {
     expect(elsewhere.seen).toEqual([]);
   });
 
-  it.each(cases)('($status, $where) of every request parks nothing: TMDb is out', async ({ target, status }) => {
+  it.each(cases)('[R39] ($status, $where) of every request parks nothing: TMDb is out', async ({ target, status }) => {
     const server: HttpServer = keep(
       await serve((_, response) => response.writeHead(status, { location: target(server.port) }).end()),
     );
@@ -255,7 +255,7 @@ describe('a redirect', () => {
     expect(elsewhere.seen).toEqual([]);
   });
 
-  it('from TLS to none is not followed either', async () => {
+  it('[R39] from TLS to none is not followed either', async () => {
     const authority = createAuthority('an authority we trust');
     const asUsual = tls.getCACertificates('default');
     tls.setDefaultCACertificates([...asUsual, authority.cert]);

@@ -23,7 +23,7 @@ beforeEach(async () => {
 });
 afterEach(() => bed[Symbol.asyncDispose]());
 
-it('an outage of TMDb leaves the queue in Kafka, memory as it is, and nothing in dead letters', async () => {
+it('[P4 R45] an outage of TMDb leaves the queue in Kafka, memory as it is, and nothing in dead letters', async () => {
   await bed.run('produce', 'popular', '--pages', String(movies / 20));
   const fetcher = new SupervisedService(bed.fleet, 'fetcher', ['fetch']);
   /** Movies of the list that were answered, one that is gone by now included; probes ask for others, too. */
@@ -87,7 +87,7 @@ it('an outage of TMDb leaves the queue in Kafka, memory as it is, and nothing in
   expect(knocks).toBeLessThan(100 + seconds * 20);
 });
 
-it('a fetcher whose credentials are refused keeps running, is not ready, and retries once a minute', {
+it('[R40] a fetcher whose credentials are refused keeps running, is not ready, and retries once a minute', {
   tags: ['full'],
 }, async () => {
   await bed.run('produce', 'popular', '--pages', '1');

@@ -38,7 +38,7 @@ describe('a walk', () => {
     return sandbox;
   };
 
-  it('over pages that shift publishes no id twice, and a few walks have them all', async () => {
+  it('[P1 R43] over pages that shift publishes no id twice, and a few walks have them all', async () => {
     const movies = 600;
     const catalogue = new GeneratedCatalogue({ seed: 1, movies });
     const all = Array.from({ length: movies }, (_, rank) => catalogue.idAtRank(rank));
@@ -60,13 +60,13 @@ describe('a walk', () => {
     expect([...seen].sort((a, b) => a - b)).toEqual(all.toSorted((a, b) => a - b));
   });
 
-  it('over more than 500 pages ends with the last that TMDb shows', async () => {
+  it('[R43] over more than 500 pages ends with the last that TMDb shows', async () => {
     const sandbox = await sandboxWith({ movies: 11_000 });
     expect(await walk(sandbox.url)).toMatchObject({ pagesRead: 500, pagesFailed: 0, published: 10_000 });
     expect(sandbox.stats()).toMatchObject({ requests: 500, byStatus: { 200: 500 } });
   });
 
-  it('ends with the list, whether its total shrinks or grows, a page is empty, or names a movie twice', async () => {
+  it('[R43] ends with the list, whether its total shrinks or grows, a page is empty, or names a movie twice', async () => {
     // Page → its movies and the total that it claims.
     const pages: Readonly<Record<string, readonly [readonly number[], number]>> = {
       1: [[1, 2, 2, 3], 9],

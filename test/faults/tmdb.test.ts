@@ -57,7 +57,7 @@ describe('"too many requests"', () => {
     ['as a negative number', '-5', 10_000],
     ['as a fraction', '1.5', 10_000],
     ['as thirty years', '1000000000', 60_000],
-  ])('with a time given %s keeps the whole fleet quiet', async (_, retryAfter, pauseMs) => {
+  ])('[R32] with a time given %s keeps the whole fleet quiet', async (_, retryAfter, pauseMs) => {
     await using redis = await RedisServer.start();
     await using fleet = new BucketFleet(redis);
     const arrivals: number[] = [];
@@ -88,22 +88,25 @@ describe('"too many requests"', () => {
 describe('an outage', () => {
   const outages = [500, 502, 503, 504].flatMap((status) => [1, 5, 60].map((seconds) => ({ status, seconds })));
 
-  it.each(outages)('of $seconds s with $status parks nothing and loses nothing', async ({ status, seconds }) => {
-    const { sandbox, stage } = await openBoth();
-    await stage.finish(stage.run(alive.slice(0, 1)));
-    sandbox.setFaults([{ kind: 'status', status }]);
-    const work = stage.run(alive.slice(1, 61));
-    await clock.advance(seconds * 1_000);
-    const { byStatus } = sandbox.stats();
-    sandbox.setFaults([]);
-    await stage.finish(work);
-    expect(byStatus[status]).toBeGreaterThanOrEqual(20);
-    expect(stage.fetched).toEqual(sorted(alive.slice(0, 61)));
-    expect(stage.parked).toEqual([]);
-    expectLimitKept(sandbox);
-  });
+  it.each(outages)(
+    '[P4 R33] of $seconds s with $status parks nothing and loses nothing',
+    async ({ status, seconds }) => {
+      const { sandbox, stage } = await openBoth();
+      await stage.finish(stage.run(alive.slice(0, 1)));
+      sandbox.setFaults([{ kind: 'status', status }]);
+      const work = stage.run(alive.slice(1, 61));
+      await clock.advance(seconds * 1_000);
+      const { byStatus } = sandbox.stats();
+      sandbox.setFaults([]);
+      await stage.finish(work);
+      expect(byStatus[status]).toBeGreaterThanOrEqual(20);
+      expect(stage.fetched).toEqual(sorted(alive.slice(0, 61)));
+      expect(stage.parked).toEqual([]);
+      expectLimitKept(sandbox);
+    },
+  );
 
-  it('of one request in twenty, of every kind, parks nothing and loses nothing', async () => {
+  it('[R33] of one request in twenty, of every kind, parks nothing and loses nothing', async () => {
     const { sandbox, stage } = await openBoth();
     sandbox.setFaults(
       parseFaults(
@@ -151,7 +154,7 @@ describe('a torn answer', () => {
     ],
   ];
 
-  it.each(ways)('(%s) is asked for again and never stored', async (_, tear) => {
+  it.each(ways)('[P5 R36] (%s) is asked for again and never stored', async (_, tear) => {
     let left = 2;
     await using server = await serve((_request, response) => {
       if (left > 0) tear(response);
@@ -173,7 +176,7 @@ describe('a compressed answer that does not say so', () => {
     ['gzip in gzip', (body: Buffer) => gzipSync(gzipSync(body))],
     ['zlib', deflateSync],
     ['zstd', zstdCompressSync],
-  ] as const)('(%s) is read at every endpoint, and what is kept is the document', async (_, pack) => {
+  ] as const)('[R68] (%s) is read at every endpoint, and what is kept is the document', async (_, pack) => {
     const documents: Readonly<Record<string, string>> = {
       '/3/movie/5': '{"id":5, "title":"x"}',
       '/3/movie/popular?page=1': '{"page":1,"results":[{"id":5}],"total_pages":1}',
@@ -210,7 +213,7 @@ describe('an answer that is no movie', () => {
     ['plain text', 'body={"id":1} type=text/plain', 'unexpected_content_type', 5],
     ['another movie', 'wrong-id', 'wrong_movie', 1],
     ['404 of a proxy', 'body={"message":"no_route"} type=application/json', 'unexpected_shape', 1],
-  ])('(%s) is parked with its reason, and the others continue', async (_, fault, reason, attempts) => {
+  ])('[R38 R42] (%s) is parked with its reason, and the others continue', async (_, fault, reason, attempts) => {
     const { sandbox, stage } = await openBoth();
     const [odd = 0, ...others] = alive.slice(0, 30);
     // From here on to the end of the path: no other id begins with it.
@@ -223,7 +226,7 @@ describe('an answer that is no movie', () => {
     expect(sandbox.stats().requests).toBe(others.length + (attempts > 1 ? attempts + 2 : 1));
   });
 
-  it.each([404, 410])('(%i, the movie is gone) is a fact: asked for once, and published', async (status) => {
+  it.each([404, 410])('[R41] (%i, the movie is gone) is a fact: asked for once, and published', async (status) => {
     const { sandbox, stage } = await openBoth();
     sandbox.setFaults([{ kind: 'status', status, code: 34 }]);
     await stage.finish(stage.run(alive.slice(0, 20)));
@@ -234,7 +237,7 @@ describe('an answer that is no movie', () => {
 });
 
 describe('credentials that are refused', () => {
-  it.each([401, 403])('(%i) at the start cost one request, however many wait', async (status) => {
+  it.each([401, 403])('[R40] (%i) at the start cost one request, however many wait', async (status) => {
     const { sandbox, stage } = await openBoth();
     sandbox.setFaults([{ kind: 'status', status }]);
     await expect(stage.finish(stage.run(alive.slice(0, 200)))).rejects.toThrow(CredentialsRefusedError);
@@ -242,7 +245,7 @@ describe('credentials that are refused', () => {
     expect([...stage.fetched, ...stage.parked]).toEqual([]);
   });
 
-  it('in mid flight cost the requests under way and none after them', async () => {
+  it('[R40] in mid flight cost the requests under way and none after them', async () => {
     const { sandbox, stage } = await openBoth();
     const work = stage.run(alive.slice(0, 200));
     await clock.advance(1_000);

@@ -71,7 +71,7 @@ const faults: [string, number, () => Toxic][] = [
 
 describe('a fleet whose token store is behind a bad network', () => {
   it.concurrent.each(faults)(
-    'keeps the limit when the store %s, and uses at least %f of it',
+    '[R27] keeps the limit when the store %s, and uses at least %f of it',
     async (name, least, toxicOf) => {
       await using store = await RedisServer.start();
       await using proxy = await FaultProxy.start(new URL(store.url).host);

@@ -52,7 +52,7 @@ describe('what can happen to the file of the warehouse', () => {
   describe('a disk', () => {
     // Too small for the log, or for log and file together: a commit fails, or a checkpoint.
     it.runIf(SmallDisk.isPossible()).each([2, 4])(
-      'of %i MB that is full ends the loader, with what it has as it was',
+      '[R57] of %i MB that is full ends the loader, with what it has as it was',
       async (megabytes) => {
         using disk = new SmallDisk(megabytes);
         fixture.newFile(disk.path);
@@ -70,7 +70,7 @@ describe('what can happen to the file of the warehouse', () => {
       },
     );
 
-    it('on which files may not grow, for who is not root, ends the loader as well', async () => {
+    it('[R57] on which files may not grow, for who is not root, ends the loader as well', async () => {
       const limited = [
         '-c',
         'ulimit -f 2048; exec "$@"',
@@ -89,7 +89,7 @@ describe('what can happen to the file of the warehouse', () => {
       await wholeAfterLoading();
     });
 
-    it.runIf(SmallDisk.isPossible())('that is read-only is refused, and nothing has changed', async () => {
+    it.runIf(SmallDisk.isPossible())('[R57] that is read-only is refused, and nothing has changed', async () => {
       using disk = new SmallDisk(200);
       fixture.newFile(disk.path);
       await wholeAfterLoading();
@@ -104,7 +104,7 @@ describe('what can happen to the file of the warehouse', () => {
     });
   });
 
-  it('holds rows and ledger that agree when its loader is killed in the middle of a checkpoint', async () => {
+  it('[R58] holds rows and ledger that agree when its loader is killed in the middle of a checkpoint', async () => {
     const random = seededRandom(seed);
     const diedAt: number[] = [];
     for (let kill = 0; kill < kills; kill += 1) {
@@ -159,7 +159,7 @@ describe('what can happen to the file of the warehouse', () => {
     ];
 
     it.each(cuts)(
-      'and that has lost %s gives back whole batches, and the rest comes from Kafka',
+      '[R58] and that has lost %s gives back whole batches, and the rest comes from Kafka',
       async (_, newSize) => {
         truncateSync(wal(), newSize(statSync(wal()).size));
         const left = (await consistentRows()) - inFile;
@@ -170,13 +170,13 @@ describe('what can happen to the file of the warehouse', () => {
       },
     );
 
-    it('and that somebody deletes takes rows and positions with it, so that all of it comes from Kafka', async () => {
+    it('[R58] and that somebody deletes takes rows and positions with it, so that all of it comes from Kafka', async () => {
       rmSync(wal());
       expect(await consistentRows()).toBe(inFile);
       await wholeAfterLoading();
     });
 
-    it('and in which a byte has changed is never taken for good', async () => {
+    it('[R58] and in which a byte has changed is never taken for good', async () => {
       const bytes = readFileSync(wal());
       const middle = bytes.length >> 1;
       bytes.writeUInt8(bytes.readUInt8(middle) ^ 0xff, middle);
@@ -191,7 +191,7 @@ describe('what can happen to the file of the warehouse', () => {
     });
   });
 
-  it('that a newer DuckDB has written is refused, and left as it is', async () => {
+  it('[R59] that a newer DuckDB has written is refused, and left as it is', async () => {
     writeFileSync(fixture.duckdbPath, fileOfDuckDb2);
     const { code, stderr } = await loadOnce();
     expect(code).toBe(1);

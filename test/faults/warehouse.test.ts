@@ -30,13 +30,13 @@ describe('what can happen to a warehouse that is loaded', () => {
   afterAll(() => fixture[Symbol.asyncDispose]());
   beforeEach(() => fixture.newFile());
 
-  it('two loaders that both believe all partitions to be theirs load everything once', async () => {
+  it('[R8] two loaders that both believe all partitions to be theirs load everything once', async () => {
     const both = ['one', 'two'].map((group) => fixture.start(loading({ group }), { LOAD_MAX_ROWS: '50' }).ended);
     await Promise.all(both);
     expect(await fixture.audit()).toMatchObject({ bronzeRows: published });
   });
 
-  it('a connection that loses calls and answers, and delivers some calls late, changes nothing', async () => {
+  it('[R53 R54] a connection that loses calls and answers, and delivers some calls late, changes nothing', async () => {
     const struck: UnreliableWarehouse['struck'][] = [];
     const random = seededRandom(seed);
     const wrap = (warehouse: Warehouse) => {
@@ -51,7 +51,7 @@ describe('what can happen to a warehouse that is loaded', () => {
     expect(await fixture.audit()).toMatchObject({ bronzeRows: published });
   });
 
-  it('a batch that comes a hundred times is taken once', async () => {
+  it('[R63] a batch that comes a hundred times is taken once', async () => {
     const partition = { clusterId: 'cluster', topic: 'tmdb.raw-movies', topicId: 'topic', partition: 0 };
     const rows = Array.from({ length: 100 }, (_, index) => ({
       ...{ kafkaOffset: BigInt(index), movieId: index, body: Buffer.from('{}'), sourceUrl: '', httpStatus: 200 },
@@ -73,7 +73,7 @@ describe('what can happen to a warehouse that is loaded', () => {
     expect(await contentsOf(fixture.duckdbPath)).toEqual({ rows: 100, offsets: 100, inLedger: 100, positions: 100 });
   });
 
-  it('a file that somebody else has open for longer than a call waits is waited for, with no crash', async () => {
+  it('[R56 R106] a file that somebody else has open for longer than a call waits is waited for, with no crash', async () => {
     await fixture.loadOnce();
     await using fleet = new Fleet(fixture.settings({ DUCKDB_LOCK_WAIT: '300ms', LOAD_MAX_AGE: '100ms' }));
     const loader = fleet.start('loader', ['load']);
@@ -124,17 +124,20 @@ describe('what can happen to a warehouse that is loaded', () => {
     ['no table of rows', ...renamed('raw_movies')],
     ['no positions', ...renamed('load_positions')],
     ['no batches', ...renamed('load_batches')],
-  ])('with %s nothing is loaded, and everything once when that is fixed', async (_, spoil, message = '', mend = '') => {
-    await fixture.loadOnce();
-    await runSql(fixture.duckdbPath, spoil);
-    await publish(10);
-    for (const attempt of [1, 2]) await expect(fixture.loadOnce(), `attempt ${attempt}`).rejects.toThrow(message);
-    await runSql(fixture.duckdbPath, mend);
-    expect(await fixture.loadOnce()).toMatchObject({ rows: 10 });
-    expect(await fixture.audit()).toMatchObject({ bronzeRows: published });
-  });
+  ])(
+    '[R60 R84] with %s nothing is loaded, and everything once when that is fixed',
+    async (_, spoil, message = '', mend = '') => {
+      await fixture.loadOnce();
+      await runSql(fixture.duckdbPath, spoil);
+      await publish(10);
+      for (const attempt of [1, 2]) await expect(fixture.loadOnce(), `attempt ${attempt}`).rejects.toThrow(message);
+      await runSql(fixture.duckdbPath, mend);
+      expect(await fixture.loadOnce()).toMatchObject({ rows: 10 });
+      expect(await fixture.audit()).toMatchObject({ bronzeRows: published });
+    },
+  );
 
-  it('with little memory for itself and large documents it gets on, or ends and gets on when started again', async () => {
+  it('[R64] with little memory for itself and large documents it gets on, or ends and gets on when started again', async () => {
     await fixture.makeAnew();
     await fixture.publish(40, { bytes: 2_000_000 });
     const codes: (number | null)[] = [];

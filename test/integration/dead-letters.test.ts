@@ -115,7 +115,7 @@ const dyingAfter = (calls: number, dying: (topic: TopicName) => boolean): KafkaP
 const steering = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/;
 
 describe('redrive', () => {
-  it('shows on a parked record that a codec is fixed, and then loads it exactly once', async () => {
+  it('[P10] shows on a parked record that a codec is fixed, and then loads it exactly once', async () => {
     await write(topics.rawMovies, '7', rawMovie(7));
     await write(topics.rawMovies, '8', rawMovie(8), 1);
     await loadWith({ ...rawMovieCodec, decode: (bytes) => brokenFor(7, rawMovieCodec.decode(bytes)) });
@@ -136,7 +136,7 @@ describe('redrive', () => {
     ]);
   });
 
-  it('keeps the origin of a record that fails repeatedly, counts, and refuses it at the limit; others continue', async () => {
+  it('[P10] keeps the origin of a record that fails repeatedly, counts, and refuses it at the limit; others continue', async () => {
     await write(topics.rawMovies, 'k', Buffer.from('garbage'));
     await load();
     const [first] = await letters();
@@ -275,7 +275,7 @@ describe('the list', () => {
     expect(stdout).toContain('3 open');
   });
 
-  it('shows the whole of a record, and nothing in it steers the terminal', async () => {
+  it('[S10] shows the whole of a record, and nothing in it steers the terminal', async () => {
     const nasty = '\u001b]0;owned\u0007\u001b[2J\u009b31m';
     await park([
       { origin: topics.rawMovies, offset: 1, originValue: rawMovie(1, `{"title":"${nasty}"}`), message: nasty },

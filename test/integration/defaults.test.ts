@@ -15,7 +15,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-it('gives child processes no HOME, locale or time zone of its own', () => {
+it('[R85] gives child processes no HOME, locale or time zone of its own', () => {
   const foreign = {
     HOME: '/nowhere',
     LANG: 'tr_TR.UTF-8',
@@ -30,7 +30,7 @@ it('gives child processes no HOME, locale or time zone of its own', () => {
   });
 });
 
-it('spills beside the DuckDB file when memory is full, and removes files that a killed process left there', async () => {
+it('[R85] spills beside the DuckDB file when memory is full, and removes files that a killed process left there', async () => {
   const path = join(folder, "it's", 'warehouse.duckdb');
   const spillDir = `${path}.spill`;
   mkdirSync(spillDir, { recursive: true });
@@ -53,7 +53,7 @@ it('spills beside the DuckDB file when memory is full, and removes files that a 
   expect(settings.get('TimeZone')).toBe('UTC');
 });
 
-it('runs in any working directory, HOME, locale and time zone, and leaves no files in them', async () => {
+it('[R85 R114] runs in any working directory, HOME, locale and time zone, and leaves no files in them', async () => {
   const [cwd, home, dataDir] = ['cwd', 'home', 'Dätä ığ'].map((name) => join(folder, name));
   for (const dir of [cwd, home]) mkdirSync(dir ?? '');
   const child = spawn(process.execPath, [join(root, 'cli.ts'), 'run', '--once', '--json', '--pages', '2'], {

@@ -83,7 +83,7 @@ describe('the DuckDB file', () => {
     return child;
   };
 
-  it('says who has it open, after waiting as long as it was told', async () => {
+  it('[R56] says who has it open, after waiting as long as it was told', async () => {
     const holder = await startHolder();
     await expect(openDuckDbWarehouse(options(path, 200))).rejects.toMatchObject({
       name: 'WarehouseUnavailableError',
@@ -112,7 +112,7 @@ describe('the DuckDB file', () => {
     expect(counts.at(-1)).toBeGreaterThan(counts[0] ?? 0);
   });
 
-  it('goes from one loader to the other and back within one process', async () => {
+  it('[R8] goes from one loader to the other and back within one process', async () => {
     await using first = await openDuckDbWarehouse(options(path));
     await first.migrate();
     await using second = await openDuckDbWarehouse(options(path));
@@ -176,7 +176,7 @@ describe('the DuckDB file', () => {
     }
   });
 
-  it('says so when it was written by a newer DuckDB, and is left as it is', async () => {
+  it('[R59] says so when it was written by a newer DuckDB, and is left as it is', async () => {
     path = join(folder, 'newer.duckdb');
     writeFileSync(path, fileOfDuckDb2);
     const refusal = { name: 'WarehouseFileError', message: expect.stringContaining('another version of DuckDB') };

@@ -28,7 +28,7 @@ describe('turns on a DuckDB file', () => {
   });
   afterEach(() => rmSync(join(path, '..'), { recursive: true }));
 
-  it('come in the order in which they were asked for', async () => {
+  it('[R8] come in the order in which they were asked for', async () => {
     const order: number[] = [];
     const first = await take();
     const others: Promise<Turn>[] = [];

@@ -96,7 +96,7 @@ describe('a DuckDB file that another process has', () => {
       suspended,
       (pid: number) => `node (pid ${pid}, suspended: "kill -CONT ${pid}" lets it continue)`,
     ],
-  ])('is reported within two seconds with program, pid and the time left: %s', async (_, hold, holder) => {
+  ])('[R106] is reported within two seconds with program, pid and the time left: %s', async (_, hold, holder) => {
     const pid = await hold();
     const waits: (FileWait | null)[] = [];
     await expect(openWith(waits, 1_500).openReader()).rejects.toThrow(holder(pid));
@@ -105,7 +105,7 @@ describe('a DuckDB file that another process has', () => {
     expect(waits[0]?.leftMs).toBeLessThanOrEqual(500);
   });
 
-  it('is free at once after a kill of its holder, and no wait is reported', async () => {
+  it('[R106] is free at once after a kill of its holder, and no wait is reported', async () => {
     await killed();
     const waits: (FileWait | null)[] = [];
     await (await openWith(waits, 5_000).openReader())[Symbol.asyncDispose]();
@@ -122,7 +122,7 @@ describe('a DuckDB file that another process has', () => {
     ['takeTransformTurn', (system) => system.takeTransformTurn()],
   ];
 
-  it('is reported by everything that opens it', async () => {
+  it('[R106] is reported by everything that opens it', async () => {
     await ourCommand();
     const seen = openers.map(([, open]) => {
       const waits: (FileWait | null)[] = [];
@@ -147,7 +147,7 @@ describe('a DuckDB file that another process has', () => {
     expect(waits).toEqual([{ path, holder: expect.stringContaining(`(pid ${process.pid})`), leftMs: 700 }, null]);
   });
 
-  it('is named as far as it can be seen: without rights to its process, and in another container', () => {
+  it('[R106] is named as far as it can be seen: without rights to its process, and in another container', () => {
     const unseen = () => ({ name: null, isStopped: false });
     expect(describeProgram(42, null, unseen)).toBe('a process (pid 42)');
     expect(describeProgram(42, 'bi\u001b tool', unseen)).toBe('bi\\u001b tool (pid 42)');
@@ -158,7 +158,7 @@ describe('a DuckDB file that another process has', () => {
     expect(holderInMessage('IO Error: Cannot open file')).toBeNull();
   });
 
-  it('makes its waiting process unready with the reason, with one warning for each holder, one line at the end, and a gauge', async () => {
+  it('[R106] makes its waiting process unready with the reason, with one warning for each holder, one line at the end, and a gauge', async () => {
     const lines: { level: number; msg: string }[] = [];
     const log = pino({ level: 'info' }, { write: (line) => lines.push(JSON.parse(line)) });
     const [health, metrics] = [new Health(systemClock), createMetrics('0')];

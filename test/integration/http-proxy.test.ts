@@ -30,7 +30,7 @@ const transportTo = (baseUrl: string, proxy: string) =>
   });
 
 describe('behind a proxy', () => {
-  it('TMDb is asked through it, by its name, with the token for TMDb alone', async () => {
+  it('[R113] TMDb is asked through it, by its name, with the token for TMDb alone', async () => {
     await using server = await tmdb();
     await using proxy = await startConnectProxy({ hosts: { [`${host}:443`]: server.port }, credentials });
     await using transport = transportTo(`https://${host}/3`, `http://${inUrl}@127.0.0.1:${proxy.port}`);
@@ -48,7 +48,7 @@ describe('behind a proxy', () => {
       /which answered 407: check user and password in HTTPS_PROXY/,
     ],
   ])(
-    'a proxy that %s is named, without its password, and is worth another try',
+    '[R113] a proxy that %s is named, without its password, and is worth another try',
     async (_, start, required, message) => {
       await using proxy = await startConnectProxy({ hosts: {}, ...(required && { credentials: required }) });
       await using transport = transportTo(`https://${host}/3`, `${start}127.0.0.1:${proxy.port}`);
@@ -60,7 +60,7 @@ describe('behind a proxy', () => {
     },
   );
 
-  it('the Snowflake driver logs in through it, by the name of the account', async () => {
+  it('[R113] the Snowflake driver logs in through it, by the name of the account', async () => {
     await using proxy = await startConnectProxy({ hosts: {}, credentials });
     const settings = {
       ...{ account: 'myorg-behind', user: 'u', role: undefined, database: 'D', url: undefined },
@@ -73,7 +73,7 @@ describe('behind a proxy', () => {
     expect(proxy.asked).toContain('CONNECT myorg-behind.snowflakecomputing.com:443');
   });
 
-  it('doctor says so, without the password, and the sandbox of this machine is asked directly', async () => {
+  it('[R113] doctor says so, without the password, and the sandbox of this machine is asked directly', async () => {
     await using proxy = await startConnectProxy({ hosts: {}, credentials: 'nobody:else' });
     using workspace = new Workspace({
       HTTPS_PROXY: `http://${inUrl}@127.0.0.1:${proxy.port}`,

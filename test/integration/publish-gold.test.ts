@@ -56,7 +56,7 @@ describe('the published copy of GOLD', () => {
     reader.close();
   });
 
-  it('is replaced under a reader, which continues with its open copy; the next reader sees the new one', async () => {
+  it('[P13] is replaced under a reader, which continues with its open copy; the next reader sees the new one', async () => {
     await publishGold(options(), goldPath());
     const before = await openReader();
     await write(`update gold.fact_movies set title = 'changed'`);
@@ -69,7 +69,7 @@ describe('the published copy of GOLD', () => {
     after.close();
   });
 
-  it('stays as it was when the next cannot be made, and leaves no half behind', async () => {
+  it('[P13] stays as it was when the next cannot be made, and leaves no half behind', async () => {
     await publishGold(options(), goldPath());
     await write('drop schema gold cascade; drop schema silver cascade');
     rmSync(options().path);
@@ -88,7 +88,7 @@ describe('the published copy of GOLD', () => {
   ];
 
   it.each(faults)(
-    'is an error of its own type if there is %s, and is made when that is gone',
+    '[R108] is an error of its own type if there is %s, and is made when that is gone',
     async (_, code, spoil) => {
       spoil();
       const error = await publishGold(options(), goldPath()).catch((thrown) => thrown);
@@ -108,7 +108,7 @@ describe('the published copy of GOLD', () => {
   );
 
   it.runIf(SmallDisk.isPossible())(
-    'stays as it was on a full disk, leaves no half behind, and is made when there is room',
+    '[R108] stays as it was on a full disk, leaves no half behind, and is made when there is room',
     async () => {
       using disk = new SmallDisk(2);
       const path = join(disk.path, 'tmdb-gold.duckdb');

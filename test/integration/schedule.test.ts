@@ -145,7 +145,7 @@ describe('the schedule of dbt', () => {
     expect(dbt.commands).toEqual(['freshness', 'build', 'build']);
   });
 
-  it('takes a file that somebody keeps for no failure, and says that the warehouse is out of reach', async () => {
+  it('[R56] takes a file that somebody keeps for no failure, and says that the warehouse is out of reach', async () => {
     await load();
     const rounds = new Rounds(
       { ...context, config: { ...context.config, warehouse: { ...context.config.warehouse, lockWaitMs: 0 } } },
@@ -178,7 +178,7 @@ describe('the schedule of dbt', () => {
     expect((await context.health.readiness()).ok).toBe(true);
   });
 
-  it('goes on when the copy of GOLD cannot be written, says so, and writes it when it can', async () => {
+  it('[R108] goes on when the copy of GOLD cannot be written, says so, and writes it when it can', async () => {
     const warnings: unknown[] = [];
     const log = pino({ level: 'warn' }, { write: (line) => warnings.push(JSON.parse(line)) });
     const { goldPath } = context.config.warehouse;
@@ -237,7 +237,7 @@ describe('the schedule of dbt', () => {
     expect([rounds.isFresh, await metric('tmdb_source_fresh', '{source="bronze.load_batches"}')]).toEqual([false, 0]);
   });
 
-  it('never runs dbt twice at once, not even from two schedulers', async () => {
+  it('[R62] never runs dbt twice at once, not even from two schedulers', async () => {
     await load();
     const other = new ScriptedDbt();
     const outcomes = await Promise.all([

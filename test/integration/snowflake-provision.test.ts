@@ -36,7 +36,7 @@ afterAll(async () => {
 });
 
 describe('warehouse provision', () => {
-  it('makes all of it in an empty account, and changes nothing the second time', async () => {
+  it('[S5] makes all of it in an empty account, and changes nothing the second time', async () => {
     const { mended, remaining } = await provision(query, settings);
     expect(remaining).toEqual([]);
     expect(mended.length).toBeGreaterThan(50);
@@ -77,7 +77,7 @@ describe('what somebody changes behind its back', () => {
     await query(sql);
   };
 
-  it.each(tampering)('is reported and corrected: %s', async (sql, what) => {
+  it.each(tampering)('[S5] is reported and corrected: %s', async (sql, what) => {
     await tamper(sql);
     const found = await check(query, settings);
     expect(found.filter((difference) => difference.what.includes(what))).not.toEqual([]);
@@ -161,7 +161,7 @@ describe('the command', () => {
     expect(await provisionBy(['--check'], credentials())).toMatchObject({ code: 0 });
   });
 
-  it('sets a public key, and refuses the private one without showing it', async () => {
+  it('[S5] sets a public key, and refuses the private one without showing it', async () => {
     const key = ['--loader-key', join(folder, 'loader.pub')];
     expect(await provisionBy(['--check', ...key], credentials())).toMatchObject({ code: 1 });
     expect(await provisionBy(key, credentials())).toMatchObject({ code: 0 });

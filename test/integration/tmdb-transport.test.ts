@@ -54,7 +54,7 @@ describe('the HTTP transport', () => {
     expect(seen[0]?.url).toBe('/3/movie/5');
   });
 
-  it('sends the v3 key in the query, and shows it in no error', async () => {
+  it('[S1] sends the v3 key in the query, and shows it in no error', async () => {
     const seen: (string | undefined)[] = [];
     const url = await serve((request, response) => {
       seen.push(request.url);
@@ -110,7 +110,7 @@ describe('the HTTP transport', () => {
     await expect(get(open(url))).rejects.toMatchObject({ retriable: true });
   });
 
-  it('reports that no server listens as a retriable error', async () => {
+  it('[R34] reports that no server listens as a retriable error', async () => {
     const url = await serve(() => {});
     await opened.pop()?.[Symbol.asyncDispose]();
     const error = await get(open(url)).catch((thrown) => thrown);

@@ -105,7 +105,7 @@ const rows: readonly (readonly [TopicName, string, string, 'refuse' | 'warn'])[]
 
 describe('topics that were there before us', () => {
   it.each(rows)(
-    '%s with %s=%s: %s, and put right with nothing else changed',
+    '[R82] %s with %s=%s: %s, and put right with nothing else changed',
     async (topic, setting, value, verdict) => {
       const beside = topic === topics.movieIds ? { 'cleanup.policy': 'compact' } : good;
       await configure({ ...beside, 'segment.bytes': '12345678', [setting]: value }, topic);
@@ -132,7 +132,7 @@ describe('topics that were there before us', () => {
     },
   );
 
-  it('are checked against the defaults of the broker if they have no settings of their own', async () => {
+  it('[R82] are checked against the defaults of the broker if they have no settings of their own', async () => {
     await remake(topics.rawMovies, { partitions: 2 });
     await configure({ 'log.retention.ms': '3600000' });
     try {
@@ -143,7 +143,7 @@ describe('topics that were there before us', () => {
     }
   });
 
-  it('get missing partitions, except the ids topic, whose keys cannot move', async () => {
+  it('[R82] get missing partitions, except the ids topic, whose keys cannot move', async () => {
     await remake(topics.rawMovies, { partitions: 1, config: good });
     await remake(topics.movieIds, {
       partitions: 1,
@@ -161,7 +161,7 @@ describe('topics that were there before us', () => {
 });
 
 describe('the command topics', () => {
-  it('shows topics without changing them; with --apply it creates and corrects them, and reports it', async () => {
+  it('[R82] shows topics without changing them; with --apply it creates and corrects them, and reports it', async () => {
     await deleteTopics();
     const looked = await stage.run(['topics']);
     expect(looked).toMatchObject({ code: 1 });
@@ -183,7 +183,7 @@ describe('the command topics', () => {
 });
 
 describe('a raw topic that is, or was, compacted', () => {
-  it('is refused at the start, and lost records are a gap afterwards: no loss goes unnoticed', async () => {
+  it('[R83] is refused at the start, and lost records are a gap afterwards: no loss goes unnoticed', async () => {
     const compacting = { 'segment.ms': '1000', 'min.cleanable.dirty.ratio': '0.001' };
     await remake(topics.rawMovies, { partitions: 2, config: { ...good, ...compacting, 'cleanup.policy': 'compact' } });
     const writeAt = (agoMs: number, movieIds: readonly number[]) =>
@@ -216,7 +216,7 @@ describe('a raw topic that is, or was, compacted', () => {
   });
 });
 
-it('are reported by doctor, one line each', async () => {
+it('[R82] are reported by doctor, one line each', async () => {
   await configure(
     { ...good, 'cleanup.policy': 'compact', 'message.timestamp.type': 'LogAppendTime' },
     topics.rawMovies,

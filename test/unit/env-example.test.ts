@@ -30,7 +30,7 @@ describe('.env.example', () => {
     expect(loadConfig(env).origin).toBe('generated');
   });
 
-  it('works with every line uncommented', () => {
+  it('[R107] works with every line uncommented', () => {
     const env = read(lines.map((line) => setting.exec(line)?.[1] ?? line).join('\n'));
     expect(Object.keys(env)).toHaveLength(settings.length);
     expect(loadConfig(env).origin).toBe('generated');

@@ -1,137 +1,97 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { isInFastTier } from '../tiers.ts';
+import { allEvidence, evidenceIn, evidenceInYaml } from '../guarantees/evidence.ts';
+import { type Row, rowsOf, withTests } from '../guarantees/page.ts';
 
-const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
-const read = (file: string) => readFileSync(join(root, file), 'utf8');
-
-/** Faults that have to be spoken of: none may go missing. */
-const range = (letter: string, last: number) => Array.from({ length: last }, (_, index) => `${letter}${index + 1}`);
-const everyFault = [...range('R', 86), ...range('R', 114).slice(87), ...range('S', 13), ...range('Z', 5)];
+const page = readFileSync(join(import.meta.dirname, '../../docs/guarantees.md'), 'utf8');
 
 const verdicts = ['shown', 'partly', 'not applicable', 'not possible here'];
 
-/** A test by file and name, as the document quotes it: `faults/tmdb.test.ts` › “its name” › “another of the same file”. */
-interface Quote {
-  readonly file: string;
-  readonly name: string;
-}
-
-/** The name of a test may hold anything but these quotation marks. Below `test/`, save what dbt tests itself. */
-function quotesIn(text: string): Quote[] {
-  return [...text.matchAll(/`([\w./-]+\.(?:ts|yml))`((?: › “[^”]+”)+)/g)].flatMap(([, file = '', names = '']) =>
-    [...names.matchAll(/“([^”]+)”/g)].map(([, name = '']) => ({
-      file: file.startsWith('dbt/') ? file : `test/${file}`,
-      name,
-    })),
-  );
-}
-
-/** `npm run NAME`: what is shown by a command of its own. */
-const commandsIn = (text: string): string[] => [...text.matchAll(/`npm run ([\w:]+)/g)].map(([, name = '']) => name);
-
-/** Whether a file has a test of this name, as a text in quotes or, in YAML, as a name. */
-function hasTest({ file, name }: Quote): boolean {
-  if (!existsSync(join(root, file))) return false;
-  const source = read(file);
-  if (file.endsWith('.yml')) return source.includes(`name: ${name}\n`);
-  return [`'${name}'`, `"${name}"`, `\`${name}\``].some((quoted) => source.includes(quoted));
-}
-
-/** Whether `npm test` runs it. The unit tests of dbt run with its build, in `integration/dbt/empty-warehouse.test.ts`. */
-const isFast = ({ file, name }: Quote): boolean => file.endsWith('.yml') || isInFastTier(file, name, read(file));
-
-interface Row {
-  readonly fault: string;
-  readonly verdict: string;
-  readonly evidence: string;
-}
-
-const rowsOf = (text: string): Row[] =>
-  text
-    .split('\n')
-    .filter((line) => /^\| [RSZ]\d+ \|/.test(line))
-    .map((line) => {
-      const [fault = '', , , verdict = '', evidence = ''] = line.slice(2, -2).split(' | ');
-      return { fault, verdict, evidence };
-    });
-
-/** What is wrong with a row; nothing if it keeps its word. */
-function complaintsAbout({ fault, verdict, evidence }: Row): string[] {
-  const isShown = quotesIn(evidence).length + commandsIn(evidence).length > 0;
-  const mustBeShown = verdict === 'shown' || verdict === 'partly';
-  const saysWhatIsNot = /\bNot shown: \w.{9}/.test(evidence);
+/** What is wrong with a row, given the number of tests that show it. */
+function complaintsAbout({ id, verdict, notShown }: Row, tests: number): string[] {
+  const isPromise = id.startsWith('P');
+  const mustBeShown = isPromise || verdict === 'shown' || verdict === 'partly';
+  const needsReason = !isPromise && verdict !== 'shown';
   return [
-    ...(verdicts.includes(verdict) ? [] : [`"${verdict}" is none of ${verdicts.join(', ')}`]),
-    ...(mustBeShown && !isShown ? ['no test is named'] : []),
-    ...(!mustBeShown && isShown ? [`${verdict}, and yet a test is named`] : []),
-    ...(!mustBeShown && evidence.length < 20 ? ['no reason is given'] : []),
-    ...(saysWhatIsNot === (verdict === 'partly')
-      ? []
-      : ['what is not shown belongs to those that are partly shown, and there it must be said']),
-  ].map((complaint) => `${fault}: ${complaint}`);
+    ...(isPromise || verdicts.includes(verdict) ? [] : [`"${verdict}" is none of ${verdicts.join(', ')}`]),
+    ...(mustBeShown && tests === 0 ? ['no test has its id'] : []),
+    ...(!mustBeShown && tests > 0 ? [`${verdict}, but a test has its id`] : []),
+    ...(needsReason && notShown.length < 10 ? ['no reason is given'] : []),
+    ...(!needsReason && !isPromise && notShown !== '-' ? ['shown, but something is named as not shown'] : []),
+  ].map((complaint) => `${id}: ${complaint}`);
 }
 
 describe('docs/guarantees.md', () => {
-  const text = read('docs/guarantees.md');
-  const rows = rowsOf(text);
+  const rows = rowsOf(page);
+  const evidence = allEvidence();
+  const testsFor = (id: string) => evidence.filter((test) => test.rows.includes(id));
 
-  it('lists every fault once', () => {
-    expect(rows.map(({ fault }) => fault).sort()).toEqual([...everyFault].sort());
+  it('has each id once', () => {
+    const ids = rows.map(({ id }) => id);
+    expect(ids.length).toBeGreaterThan(130);
+    expect(ids).toEqual([...new Set(ids)]);
   });
 
-  it('names the test of each, or the reason why there is none', () => {
-    expect(rows.flatMap(complaintsAbout)).toEqual([]);
+  it('has a test, or the reason why there is none, in each row', () => {
+    expect(rows.flatMap((row) => complaintsAbout(row, testsFor(row.id).length))).toEqual([]);
   });
 
-  it('names only tests that exist', () => {
-    const quotes = quotesIn(text);
-    expect(quotes.length).toBeGreaterThan(100);
-    expect(quotes.filter((quote) => !hasTest(quote))).toEqual([]);
-    const { scripts } = JSON.parse(read('package.json'));
-    expect(commandsIn(text).filter((name) => !(name in scripts))).toEqual([]);
+  it('has a test of npm test in each row that a test shows', () => {
+    const shown = rows.filter(({ id }) => testsFor(id).length > 0);
+    expect(shown.filter(({ id }) => !testsFor(id).some(({ isFast }) => isFast))).toEqual([]);
   });
 
-  it('names a test for every promise', () => {
-    const [promises = ''] = text.split('\n## Faults');
-    const lines = promises.split('\n').filter((line) => line.startsWith('| ') && !/^\| (?:stage|-)/.test(line));
-    expect(lines.length).toBeGreaterThan(10);
-    expect(lines.filter((line) => quotesIn(line).length === 0)).toEqual([]);
+  it('has a row for each id in the name of a test', () => {
+    const ids = new Set(rows.map(({ id }) => id));
+    expect(evidence.filter((test) => test.rows.some((id) => !ids.has(id)))).toEqual([]);
   });
 
-  it('names a test of npm test for every promise and every shown fault', () => {
-    const promises = (text.split('\n## Faults')[0] ?? '').split('\n').filter((line) => line.startsWith('| '));
-    const shown = rows.filter(({ verdict }) => verdict === 'shown' || verdict === 'partly');
-    const lines = [...promises.filter((line) => quotesIn(line).length > 0), ...shown.map((row) => row.evidence)];
-    expect(lines.length).toBeGreaterThan(90);
-    expect(lines.filter((line) => !quotesIn(line).some(isFast))).toEqual([]);
+  it('lists the tests that have the ids of its rows: otherwise run npm run docs', () => {
+    expect(withTests(page, evidence)).toBe(page);
   });
+});
 
-  it('detects a renamed test, a missing fault, an ambiguous verdict', () => {
-    expect(hasTest({ file: 'test/unit/guarantees.test.ts', name: 'lists every fault once' })).toBe(true);
-    expect(hasTest({ file: 'test/unit/guarantees.test.ts', name: ['speaks of', 'no fault'].join(' ') })).toBe(false);
-    expect(hasTest({ file: 'test/unit/nowhere.test.ts', name: 'lists every fault once' })).toBe(false);
-    const tagged =
-      "it('a', { tags: ['full'] }, () => {});\nit.runIf(isFull)('b', () => {});\nit('c', { timeout: 1 }, f);";
-    expect(['a', 'b', 'c', 'd'].filter((name) => isInFastTier('x.test.ts', name, tagged))).toEqual(['c']);
-    const evidence = '`unit/guarantees.test.ts` › “lists every fault once” › “names only tests that exist”';
-    expect(quotesIn(evidence)).toHaveLength(2);
-    const cases: readonly (readonly [string, string])[] = [
-      ['shown', 'It is so because we say so.'],
-      ['shown', `${evidence}. Not shown: the other half of it`],
-      ['partly', evidence],
-      ['not possible here', `needs an account; ${evidence}`],
-      ['not applicable', 'no'],
-      ['maybe', evidence],
-    ];
-    for (const [verdict, words] of cases) {
-      expect(complaintsAbout({ fault: 'R1', verdict, evidence: words }), verdict).not.toEqual([]);
-    }
-    expect(rowsOf(`| R1 | a | b | shown | ${evidence} |\n| R2 | a | b | shown | x |`)).toMatchObject([
-      { fault: 'R1', verdict: 'shown', evidence },
-      { fault: 'R2', evidence: 'x' },
+describe('the ids of guarantees in test names', () => {
+  const source = [
+    "it('[R1] a', { tags: ['full'] }, () => {});",
+    "it.runIf(isFull)('[R1] b', () => {});",
+    "it.each([1])('[R1 S2] c %s', { timeout: 1 }, f);",
+    "it('[X1] d', f);",
+    "it('e', f);",
+  ].join('\n');
+
+  it('are found with the tier of the test', () => {
+    expect(evidenceIn('test/x.test.ts', source)).toEqual([
+      { file: 'test/x.test.ts', rows: ['R1'], name: '[R1] a', isFast: false },
+      { file: 'test/x.test.ts', rows: ['R1'], name: '[R1] b', isFast: false },
+      { file: 'test/x.test.ts', rows: ['R1', 'S2'], name: '[R1 S2] c %s', isFast: true },
     ]);
+  });
+
+  it('are found in the tags of a unit test of dbt', () => {
+    const yaml = 'unit_tests:\n  - name: one\n    config:\n      tags: [R88, P3]\n  - name: two\n    model: x\n';
+    expect(evidenceInYaml('dbt/models/x.yml', yaml)).toEqual([
+      { file: 'dbt/models/x.yml', rows: ['R88', 'P3'], name: 'one', isFast: true },
+    ]);
+  });
+
+  it.each([
+    [{ id: 'R1', verdict: 'shown', notShown: '-' }, 0],
+    [{ id: 'R1', verdict: 'shown', notShown: 'the other half of it' }, 1],
+    [{ id: 'R1', verdict: 'partly', notShown: '-' }, 1],
+    [{ id: 'R1', verdict: 'not possible here', notShown: 'needs an account' }, 1],
+    [{ id: 'R1', verdict: 'not applicable', notShown: '-' }, 0],
+    [{ id: 'R1', verdict: 'maybe', notShown: '-' }, 1],
+    [{ id: 'P1', verdict: '', notShown: '' }, 0],
+  ])('make the page fail: %o with %i tests', (row, tests) => {
+    expect(complaintsAbout(row, tests)).not.toEqual([]);
+  });
+
+  it('are written into the page', () => {
+    const line = '| R1 | a | b | shown | - | - |';
+    expect(withTests(`x\n${line}`, evidenceIn('test/x.test.ts', source))).toBe(
+      'x\n| R1 | a | b | shown | - | `x.test.ts` (3) |',
+    );
   });
 });

@@ -8,12 +8,15 @@ import { filesOfFullTier } from '../tiers.ts';
 const root = join(import.meta.dirname, '../..');
 
 describe('the mutants', () => {
-  it.each(mutants.map((mutant) => [mutant.name, mutant] as const))('have their place in the code: %s', (_, mutant) => {
-    const places = readFileSync(join(root, mutant.file), 'utf8').split(mutant.find).length - 1;
-    expect(places).toBe(1);
-    expect(mutant.replace).not.toBe(mutant.find);
-    expect(mutant.tests.files.filter((file) => !existsSync(join(root, file)))).toEqual([]);
-  });
+  it.each(mutants.map((mutant) => [mutant.name, mutant] as const))(
+    '[Z4] have their place in the code: %s',
+    (_, mutant) => {
+      const places = readFileSync(join(root, mutant.file), 'utf8').split(mutant.find).length - 1;
+      expect(places).toBe(1);
+      expect(mutant.replace).not.toBe(mutant.find);
+      expect(mutant.tests.files.filter((file) => !existsSync(join(root, file)))).toEqual([]);
+    },
+  );
 
   it('are told apart by their names', () => {
     expect(new Set(mutants.map(({ name }) => name)).size).toBe(mutants.length);

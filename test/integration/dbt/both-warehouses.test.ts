@@ -61,7 +61,7 @@ async function buildBoth(): Promise<DbtSummary> {
   return expected;
 }
 
-it('build the same tables by a first build', { timeout: 300_000 }, async () => {
+it('[P12 R90] build the same tables by a first build', { timeout: 300_000 }, async () => {
   await file.load(
     10,
     movies.slice(0, 950).map((movie) => at(100, movie)),
@@ -86,7 +86,7 @@ it('build the same tables by a first build', { timeout: 300_000 }, async () => {
   expect({ models, warned: tests.warned }).toEqual({ models: 14, warned: 2 });
 });
 
-it('build the same tables from new, late, repeated and deleted records, and from impossible times', {
+it('[P12 R80] build the same tables from new, late, repeated and deleted records, and from impossible times', {
   tags: ['full'],
 }, async () => {
   const ids = (from: number, to: number) => movies.slice(from, to).map(({ id }) => id);
@@ -139,7 +139,7 @@ it('change nothing when nothing is new, and forget the same of old runs', { tags
   }
 });
 
-it('build the same tables by a full refresh', { tags: ['full'] }, async () => {
+it('[R62] build the same tables by a full refresh', { tags: ['full'] }, async () => {
   await build(onSnowflake, { fullRefresh: true });
   expectSame(await contentsOf(snowflake), last);
 });

@@ -79,7 +79,7 @@ const titles = async () =>
 const drama = async (): Promise<Row> =>
   (await file.query('select * from gold.kpi_genre_performance where genre_id = 18'))[0] ?? {};
 
-it('comes to the rows that documents of every odd kind say, and no such document rules a figure', async () => {
+it('[R88 R89] comes to the rows that documents of every odd kind say, and no such document rules a figure', async () => {
   const records = inventedMovies(1, 1_500, 20_261_130);
   await buildFrom([records]);
   await expectMarts(records);
@@ -90,7 +90,7 @@ it('comes to the rows that documents of every odd kind say, and no such document
   expect(await titles()).toEqual(wanted);
 });
 
-it('ranks and averages a movie by its popularity for a week after the answer, counted from the newest answer', async () => {
+it('[R92] ranks and averages a movie by its popularity for a week after the answer, counted from the newest answer', async () => {
   const popular = (id: number, popularity: number) => film(id, { popularity });
   await buildFrom([at(0, [popular(1, 1_500), popular(2, 100)]), at(7 * day, [popular(2, 120)])]);
   expect((await ranked())['popularity']).toEqual([1, 2]);
@@ -104,14 +104,14 @@ it('ranks and averages a movie by its popularity for a week after the answer, co
   ]);
 });
 
-it('warns of two movies with one IMDb id, and counts both', async () => {
+it('[R92] warns of two movies with one IMDb id, and counts both', async () => {
   const films = at(0, [film(1, { imdb_id: 'tt1' }), film(2, { imdb_id: 'tt1' }), film(3, { imdb_id: '' })]);
   expect(await buildFrom([films])).toMatchObject({ status: 'warned', tests: { warned: 1 }, failures: [] });
   expect(await drama()).toMatchObject({ movie_count: '3' });
   expect(await buildWith([gone(2, 1)])).toMatchObject({ status: 'success', tests: { warned: 0 } });
 });
 
-it('names genres and companies without a name by what movies say, or else by their ids', async () => {
+it('[R91] names genres and companies without a name by what movies say, or else by their ids', async () => {
   const company = (id: number, name: unknown) => ({ production_companies: [{ id, name, origin_country: '' }] });
   const films = [
     ...at(0, [film(1, { genres: [{ id: 28, name: 'Action' }, { id: 99 }], ...company(7, 'Seven') })]),

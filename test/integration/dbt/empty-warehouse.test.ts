@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { lastRunReportSql, projectFingerprint, transformState } from '../../../lib/dbt/transform-state.ts';
 import { derivedTables, gone, projectDir, WarehouseFile } from '../../support/dbt/warehouse-file.ts';
 
-it('builds every table from nothing, passes its unit tests, and knows when it has something to do', async () => {
+it('[R41] builds every table from nothing, passes its unit tests, and knows when it has something to do', async () => {
   await using file = await WarehouseFile.create();
   const fingerprint = await projectFingerprint(projectDir);
   const state = (current = fingerprint) => transformState((sql) => file.query(sql), current);

@@ -109,7 +109,7 @@ async function buildKilledAfter(file: WarehouseFile, node: string): Promise<void
   expect({ code, signal }).toEqual({ code: null, signal: 'SIGKILL' });
 }
 
-it('comes to the same tables by steps, in any order of arrival and over kills, as by a full refresh', {
+it('[P11 R4 R62] comes to the same tables by steps, in any order of arrival and over kills, as by a full refresh', {
   timeout: 300_000,
 }, async () => {
   await using file = await WarehouseFile.create();

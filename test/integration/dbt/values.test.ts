@@ -84,7 +84,7 @@ describe.skipIf(!existsSync(quirksFile))(`the odd ones among recorded documents 
   });
 });
 
-it('reads what drifted, what cannot be true and what is half a character as NULL or as it is, and never fails', async () => {
+it('[R44 R52] reads what drifted, what cannot be true and what is half a character as NULL or as it is, and never fails', async () => {
   await using file = await WarehouseFile.create();
   const text = (movieId: number, body: string): MovieRecord => ({ movieId, body, fetchedAt: movieId });
   await file.load(1, [
@@ -119,7 +119,7 @@ it('reads what drifted, what cannot be true and what is half a character as NULL
   expect(await file.query('select count(*) as n from gold.fact_movies')).toEqual([{ n: '20' }]);
 });
 
-it('reads lists as long as an answer may be, in memory that one document does not use up', async () => {
+it('[R48] reads lists as long as an answer may be, in memory that one document does not use up', async () => {
   await using file = await WarehouseFile.create();
   const length = 40_000;
   const entries = Array.from({ length }, (_, index) => ({ id: index + 1, name: `number ${index + 1}` }));

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { WarehouseFile } from '../../support/dbt/warehouse-file.ts';
 import { usualDocument, wrongTypes } from '../../support/dbt/wrong-types.ts';
 
-it('names each field and each element of a list that has a value of a wrong type, and reads all else of the movie', async () => {
+it('[R90] names each field and each element of a list that has a value of a wrong type, and reads all else of the movie', async () => {
   await using file = await WarehouseFile.create();
   const cases = wrongTypes(1_000);
   await file.load(1, [usualDocument(1), ...cases.map(({ record }) => record)]);

@@ -51,7 +51,7 @@ const filesBelow = (folder: string): string[] =>
     .map(({ parentPath, name }) => join(parentPath, name));
 
 describe('the local broker and other users of the machine', () => {
-  it('refuses clients without its credentials on both of its ports: they read and write nothing', async () => {
+  it('[R103] refuses clients without its credentials on both of its ports: they read and write nothing', async () => {
     await using broker = await startLocalBroker({ dataDir, jarsDir });
     const ours = plainClient(broker.brokers, broker.sasl);
     const topic = await createTopic(ours);
@@ -83,7 +83,7 @@ describe('the local broker and other users of the machine', () => {
     });
   });
 
-  it('keeps its address and credentials in files that only its user can read', async () => {
+  it('[R103] keeps its address and credentials in files that only its user can read', async () => {
     chmodSync(dataDir, 0o777);
     const kafkaDir = join(dataDir, 'made', 'kafka');
     await using broker = await startLocalBroker({ dataDir: kafkaDir, jarsDir });
@@ -98,7 +98,7 @@ describe('the local broker and other users of the machine', () => {
     expect(() => asAnotherUser('ls', kafkaDir)).toThrow(/Permission denied/);
   });
 
-  it('has other credentials at each start, and shows them in no process list, environment, log or other file', async () => {
+  it('[R103] has other credentials at each start, and shows them in no process list, environment, log or other file', async () => {
     const passwords = new Set<string>();
     for (let start = 0; start < 2; start += 1) {
       await using broker = await startLocalBroker({ dataDir, jarsDir });
@@ -117,7 +117,7 @@ describe('the local broker and other users of the machine', () => {
     expect(existsSync(join(dataDir, 'credentials.json'))).toBe(false);
   });
 
-  it('takes over a folder of a version without credentials: it becomes private, keeps its records, and no link in it is followed', async () => {
+  it('[R103] takes over a folder of a version without credentials: it becomes private, keeps its records, and no link in it is followed', async () => {
     const topic = await (async () => {
       await using open = await startLocalBroker({ dataDir, jarsDir, isOpen: true });
       const client = plainClient(open.brokers, undefined);

@@ -64,7 +64,7 @@ async function runUntil(topic: TopicName, ledger: Ledger, isDone: () => boolean,
 }
 
 describe('a partition source', () => {
-  it('begins where the ledger is, whatever the group has committed', async () => {
+  it('[R17] begins where the ledger is, whatever the group has committed', async () => {
     const topic = await createTopic(kafka, { partitions: 2 });
     const group = uniqueName('group');
     await write(kafka, topic, numbers(10), 0);
@@ -146,7 +146,7 @@ describe('a gap', () => {
   const run = (topic: TopicName, ledger: Ledger) =>
     sourceOf(topic).run(ledger, { signal: new AbortController().signal });
 
-  it('stops the source when records were deleted that the ledger does not have, and names them', async () => {
+  it('[P8 R15] stops the source when records were deleted that the ledger does not have, and names them', async () => {
     const topic = await createTopic(kafka);
     await write(kafka, topic, numbers(10));
     await deleteRecords(kafka, topic, '7');
@@ -155,7 +155,7 @@ describe('a gap', () => {
     await expect(failing).rejects.toThrow(`${topic}/0/3-6: these 4 offsets were never loaded`);
   });
 
-  it('is skipped when a person accepts exactly this gap, and the ledger records it', async () => {
+  it('[P8 R15] is skipped when a person accepts exactly this gap, and the ledger records it', async () => {
     const topic = await createTopic(kafka);
     await write(kafka, topic, numbers(10));
     await deleteRecords(kafka, topic, '7');
@@ -182,7 +182,7 @@ describe('a gap', () => {
     await expect(run(topic, new Ledger([[0, 10n]]))).rejects.toThrow(`${topic}/0/3-9: these offsets are in BRONZE`);
   });
 
-  it('stops a running source when records are deleted before it read them', async () => {
+  it('[R15] stops a running source when records are deleted before it read them', async () => {
     const topic = await createTopic(kafka);
     await write(kafka, topic, numbers(3));
     const ledger = new Ledger();
@@ -226,7 +226,7 @@ describe('holes in the middle of a partition', () => {
     return { topic, left };
   };
 
-  it('are a gap: the source stops, and continues when a person accepts a wider range', async () => {
+  it('[R83] are a gap: the source stops, and continues when a person accepts a wider range', async () => {
     const { topic, left } = await compactedTopic();
     expect(left[0]).toBe('0');
     // As it was for a while and is no longer: nothing but the holes tells.
@@ -255,7 +255,7 @@ describe('holes in the middle of a partition', () => {
     expect(ledger.values).toHaveLength(left.length);
   });
 
-  it('do not include transaction markers and aborted records', async () => {
+  it('[R19] do not include transaction markers and aborted records', async () => {
     const topic = await createTopic(kafka);
     const producer = kafka.producer({
       ...{ transactionalId: topic, maxInFlightRequests: 1, idempotent: true },
@@ -296,7 +296,7 @@ describe('a topic that is recreated under the same name', () => {
     await vi.waitUntil(isMade, { timeout: 20_000, interval: 100 });
   };
 
-  it('is read from its first record, though its end is beyond the old position', async () => {
+  it('[R16] is read from its first record, though its end is beyond the old position', async () => {
     const topic = await createTopic(kafka);
     await write(kafka, topic, numbers(3));
     const ledger = new LedgerById();
@@ -308,7 +308,7 @@ describe('a topic that is recreated under the same name', () => {
     expect(ledger.ids).toHaveLength(2);
   });
 
-  it('is read from its first record by a source that is running, or that is started again when it ends', async () => {
+  it('[R16] is read from its first record by a source that is running, or that is started again when it ends', async () => {
     const topic = await createTopic(kafka);
     await write(kafka, topic, numbers(3));
     const ledger = new LedgerById();
@@ -335,7 +335,7 @@ describe('a topic that is recreated under the same name', () => {
   });
 });
 
-it('shares partitions with a second member: nothing is lost or doubled when it comes and when it goes', async () => {
+it('[R13] shares partitions with a second member: nothing is lost or doubled when it comes and when it goes', async () => {
   const topic = await createTopic(kafka, { partitions: 4 });
   const group = uniqueName('group');
   const [first, second] = [new Ledger(), new Ledger()];
@@ -369,7 +369,7 @@ it('shares partitions with a second member: nothing is lost or doubled when it c
   expect(all).toHaveLength(600);
 });
 
-it('stays a member through a handler that takes longer than the session', async () => {
+it('[R13] stays a member through a handler that takes longer than the session', async () => {
   const topic = await createTopic(kafka);
   const group = uniqueName('group');
   await write(kafka, topic, ['a']);

@@ -56,7 +56,7 @@ it('waits for a reader that takes its time, longer than a session lasts, and han
   expect(read.toSorted()).toEqual([...numbers(5), ...numbers(5, 10)].toSorted());
 });
 
-it('ends with an error when the topic is created again meanwhile, and without one when retention took the rest', async () => {
+it('[R101] ends with an error when the topic is created again meanwhile, and without one when retention took the rest', async () => {
   const [again, shortened] = [await createTopic(kafka), await createTopic(kafka)];
   for (const topic of [again, shortened]) await write(kafka, topic, numbers(5));
   const recreated = readTopic(kafka, again, async ({ value }) => {

@@ -259,7 +259,7 @@ describe('a record source', () => {
     expect(await committed(group, topic)).toEqual(new Map([[0, 1n]]));
   });
 
-  it('shares the partitions with a second member, and both end when the group has done all', async () => {
+  it('[R100] shares the partitions with a second member, and both end when the group has done all', async () => {
     const topic = await createTopic(kafka, { partitions: 4 });
     const group = uniqueName('group');
     await Promise.all([0, 1, 2, 3].map((partition) => write(kafka, topic, numbers(100, partition * 1_000), partition)));
@@ -283,7 +283,7 @@ describe('a record source', () => {
     expect(await committed(group, topic)).toEqual(until);
   });
 
-  it('tells who has the partitions that it waits for, and fails when the topic is created again meanwhile', async () => {
+  it('[R101] tells who has the partitions that it waits for, and fails when the topic is created again meanwhile', async () => {
     const topic = await createTopic(kafka, { partitions: 2 });
     const group = uniqueName('group');
     await Promise.all([0, 1].map((partition) => write(kafka, topic, numbers(5), partition)));
@@ -308,7 +308,7 @@ describe('a record source', () => {
     }
   });
 
-  it('reads a topic that is created again while it runs from its first record', async () => {
+  it('[R101] reads a topic that is created again while it runs from its first record', async () => {
     const topic = await createTopic(kafka);
     const group = uniqueName('group');
     await write(kafka, topic, numbers(5));
@@ -344,7 +344,7 @@ describe('a record source', () => {
   });
 });
 
-it('ends when compaction took the records before `until`, and those at its very end', async () => {
+it('[R19] ends when compaction took the records before `until`, and those at its very end', async () => {
   const topic = uniqueName('compacted');
   const config = { 'cleanup.policy': 'compact', 'segment.ms': '1000', 'min.cleanable.dirty.ratio': '0.001' };
   await makeTopic(kafka, topic, { config });
@@ -373,7 +373,7 @@ it('ends when compaction took the records before `until`, and those at its very 
   await vi.waitUntil(async () => (await read()) === 10, { timeout: 60_000, interval: 300 });
 });
 
-it('ends behind the markers of a transaction', async () => {
+it('[R19] ends behind the markers of a transaction', async () => {
   const topic = await createTopic(kafka);
   const group = uniqueName('group');
   const producer = kafka.producer({ transactionalId: topic, maxInFlightRequests: 1, idempotent: true });

@@ -57,7 +57,7 @@ it('shares requests between calls that are made while one is under way', async (
   expect(await valuesOf(topic)).toEqual([...numbers(500), ...numbers(5_000)]);
 });
 
-it('refuses a record that is too large, and only the call that brought it', async () => {
+it('[R21] refuses a record that is too large, and only the call that brought it', async () => {
   const topic = await createTopic(kafka);
   await using sink = producer.sink(topic, textCodec, { maxRecordBytes: 1_000 });
   const results = await Promise.allSettled([
@@ -70,7 +70,7 @@ it('refuses a record that is too large, and only the call that brought it', asyn
   expect(await valuesOf(topic)).toEqual(['a', 'b']);
 });
 
-it('finds out which record is to blame when the topic takes less than we thought', async () => {
+it('[R21] finds out which record is to blame when the topic takes less than we thought', async () => {
   const topic = await createTopic(kafka, { config: { 'max.message.bytes': '2000' } });
   await using sink = producer.sink(topic, textCodec);
   const results = await Promise.allSettled([

@@ -17,7 +17,7 @@ const texts = ['', 'x', 'abcabcabcabc'.repeat(5_000), randomBytes(90_000).toStri
 
 describe('a topic that Kafka compresses', () => {
   it.each(['gzip', 'snappy', 'lz4', 'zstd', 'uncompressed', 'producer'])(
-    'with %s is read as it was written',
+    '[R73] with %s is read as it was written',
     async (type) => {
       const config = { 'compression.type': type, 'max.message.bytes': '8000000' };
       const topic = await createTopic(kafka, { config });
@@ -30,7 +30,7 @@ describe('a topic that Kafka compresses', () => {
 });
 
 describe('records that are unusable', () => {
-  it('reach the handler as unusable, the next ones as usual, and no offset is skipped', async () => {
+  it('[R70] reach the handler as unusable, the next ones as usual, and no offset is skipped', async () => {
     const topic = await createTopic(kafka, { config: { 'max.message.bytes': '8000000' } });
     const good = (text: string) => rawBatchOf([{ key: Buffer.from('k'), value: Buffer.from(text) }]);
     const zeros = (length: number) => gzipSync(rawRecord({ value: Buffer.alloc(length) }));

@@ -32,7 +32,7 @@ describe("the sandbox's controls", () => {
     ['a domain that points here', (port: number) => ({ host: `stranger.example:${port}` }), 421],
     ['a domain that looks like ours', (port: number) => ({ host: `localhost.stranger.example:${port}` }), 421],
     ['a user in the host', () => ({ host: 'localhost@stranger.example' }), 421],
-  ])('answer %s with the status it is due', async (_, headersFor, status) => {
+  ])('[R99] answer %s with the status it is due', async (_, headersFor, status) => {
     const host = `127.0.0.1:${sandbox.port}`;
     const headers = { host, ...(headersFor as (port: number) => object)(sandbox.port) };
     for (const path of ['/sandbox/reset', '/sandbox/faults', '/sandbox/stats']) {
@@ -41,9 +41,12 @@ describe("the sandbox's controls", () => {
     }
   });
 
-  it.each(['/sandbox/faults', '/sandbox/version'])('read at most the allowed number of bytes: %s', async (path) => {
-    const huge = { 'content-length': String(10 ** 12) };
-    expect(await statusWith(path, { ...huge }, 'x'.repeat(64_001)).catch(() => 'cut off')).toBe(413);
-    expect(await statusWith(path, {}, 'x'.repeat(64_000))).toBe(400);
-  });
+  it.each(['/sandbox/faults', '/sandbox/version'])(
+    '[R99] read at most the allowed number of bytes: %s',
+    async (path) => {
+      const huge = { 'content-length': String(10 ** 12) };
+      expect(await statusWith(path, { ...huge }, 'x'.repeat(64_001)).catch(() => 'cut off')).toBe(413);
+      expect(await statusWith(path, {}, 'x'.repeat(64_000))).toBe(400);
+    },
+  );
 });

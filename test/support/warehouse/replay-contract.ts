@@ -251,7 +251,7 @@ export function replayContract(name: string, open: () => Promise<ReplayFixture>)
         expect(await offsets(fixture)).toHaveLength(11);
       });
 
-      it('drop the rows of records that the present rules refuse, and no others', async () => {
+      it('[R81] drop the rows of records that the present rules refuse, and no others', async () => {
         await load(fixture, batch(0, 6), batch(6, 8, partition(1)), genres(0, 'Action'));
         const thinned = batch(0, 6);
         await fill(fixture, { ...thinned, rows: thinned.rows.filter((_, index) => index !== 2 && index !== 4) });
@@ -331,7 +331,7 @@ export function replayContract(name: string, open: () => Promise<ReplayFixture>)
       };
       const nextOf = async (warehouse: Warehouse) => (await warehouse.positions(topic)).get(0);
 
-      it('add nothing that is there', async () => {
+      it('[R63] add nothing that is there', async () => {
         await load(fixture, batch(0, 10));
         await extendTo(async (extension) => {
           await extension.begin([range(2, 10)]);

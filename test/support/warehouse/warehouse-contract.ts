@@ -109,7 +109,7 @@ export function warehouseContract(name: string, open: () => Promise<WarehouseUnd
       expect(await position()).toBe(702n);
     });
 
-    it('fences a batch that it already has, so that a redelivery adds nothing', async () => {
+    it('[R63] fences a batch that it already has, so that a redelivery adds nothing', async () => {
       await warehouse.append([batch(0n, 3n)]);
       await expect(warehouse.append([batch(0n, 3n)])).rejects.toMatchObject({
         name: 'FencedError',

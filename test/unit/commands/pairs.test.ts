@@ -18,7 +18,7 @@ describe('the pairs of commands that run side by side', () => {
     expect(wordsInHelp.filter((words) => !names.some(isIn(words)))).toEqual([]);
   });
 
-  it('have run --once beside each other one, and each beside its equal', () => {
+  it('[R100] have run --once beside each other one, and each beside its equal', () => {
     expect(pairsWith('run --once --pages 1').length).toBe(ways.length - 1);
     expect(pairsOfEquals.length).toBe(ways.length);
   });

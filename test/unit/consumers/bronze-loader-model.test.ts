@@ -27,7 +27,7 @@ const everyFault = [
   'revoke with records in hand',
 ];
 
-it('loads every offset exactly once in any history of kills, zombies, rebalances, lost and late replies', {
+it('[P6 R53 R54 R76 Z2] loads every offset exactly once in any history of kills, zombies, rebalances, lost and late replies', {
   timeout: 600_000,
 }, async () => {
   const faults: Faults = new Map();

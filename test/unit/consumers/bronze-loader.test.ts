@@ -89,7 +89,7 @@ describe('the bronze loader', () => {
     expect(warehouse.batches).toEqual([]);
   });
 
-  it('parks an unreadable batch as one letter, moves past all its offsets, and loads the next records', async () => {
+  it('[R71] parks an unreadable batch as one letter, moves past all its offsets, and loads the next records', async () => {
     source.append(movies, 0, range(2));
     source.appendUnreadable(movies, 0, 5);
     source.append(movies, 0, range(2, 7));
@@ -162,7 +162,7 @@ describe('the bronze loader', () => {
     expect(source.committed.get(`${movies}/1`)).toBe(2n);
   });
 
-  it('takes holes in its stride: the position moves past them', async () => {
+  it('[R19] takes holes in its stride: the position moves past them', async () => {
     source.append(movies, 0, [movie(1), undefined, undefined, movie(4)]);
     await loadAll();
     expect(warehouse.offsets()).toEqual([0n, 3n]);
@@ -181,14 +181,17 @@ describe('the bronze loader', () => {
     ['a document that is empty', movie(2, ''), 'undecodable_record'],
     ['a document that is no JSON', movie(2, '{"id":'), 'invalid_json'],
     ['a document with half a surrogate pair', movie(2, '{"t":"\\udc00"}'), 'invalid_json'],
-  ])('parks %s with its origin, before the position moves past it, and loads the rest', async (_, value, reason) => {
-    source.append(movies, 0, [movie(1), value, movie(3)]);
-    await loadAll();
-    expect(warehouse.offsets()).toEqual([0n, 2n]);
-    expect(deadLetters.records).toMatchObject([
-      { key: `${movies}/0/1`, value: { reason, originTopic: movies, originOffset: 1n, originValue: value } },
-    ]);
-  });
+  ])(
+    '[R20] parks %s with its origin, before the position moves past it, and loads the rest',
+    async (_, value, reason) => {
+      source.append(movies, 0, [movie(1), value, movie(3)]);
+      await loadAll();
+      expect(warehouse.offsets()).toEqual([0n, 2n]);
+      expect(deadLetters.records).toMatchObject([
+        { key: `${movies}/0/1`, value: { reason, originTopic: movies, originOffset: 1n, originValue: value } },
+      ]);
+    },
+  );
 
   it('keeps a batch and tries again while the warehouse is out of reach', async () => {
     source.append(movies, 0, range(3));
@@ -209,7 +212,7 @@ describe('the bronze loader', () => {
     await expect(loading).rejects.toBe(error);
   });
 
-  it('asks the ledger when the reply to a commit was lost, and loads nothing twice', async () => {
+  it('[R53] asks the ledger when the reply to a commit was lost, and loads nothing twice', async () => {
     source.append(movies, 0, range(3));
     warehouse.failures.push({ when: 'after', error: new WarehouseUnavailableError('reply lost') });
     await loadAll();
@@ -241,7 +244,7 @@ describe('the bronze loader', () => {
     await loading;
   });
 
-  it('forgets records whose partition was taken away while one of them was being parked', async () => {
+  it('[R14] forgets records whose partition was taken away while one of them was being parked', async () => {
     const parking = Promise.withResolvers<void>();
     deadLetters.publish = () => parking.promise;
     const values = [movie(1), Buffer.from('poison'), movie(3)];

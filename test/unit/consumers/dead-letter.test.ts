@@ -112,7 +112,7 @@ describe('a dead letter', () => {
     );
   });
 
-  it('that is larger than the topic accepts is cut, and keeps size and hash of its content', async () => {
+  it('[R75] that is larger than the topic accepts is cut, and keeps size and hash of its content', async () => {
     class SmallSink extends MemorySink<DeadLetter> {
       override async publish(records: Parameters<MemorySink<DeadLetter>['publish']>[0]): Promise<void> {
         const isTooLarge = records.some(({ value }) => (value.originValue?.length ?? 0) > 100_000);

@@ -121,7 +121,7 @@ describe('movie-details', () => {
     ['about movie 0', Buffer.from('0'), 0, 0, 'id_mismatch'],
     ['of in 61 minutes', Buffer.from('1'), 1, 61 * 60_000, 'time_in_future'],
     ['of in ten years', Buffer.from('1'), 1, 3_652 * 86_400_000, 'time_in_future'],
-  ])('parks a record %s, and asks TMDb for nothing', async (_, key, movieId, ahead, reason) => {
+  ])('[R78] parks a record %s, and asks TMDb for nothing', async (_, key, movieId, ahead, reason) => {
     const requestedAt = new Date(clock.now() + ahead);
     const value = movieIdCodec.encode({ movieId, reason: 'manual', page: null, rank: null, requestedAt });
     const { done, outcomes } = await runRecords([consumerRecord(0, value, key), consumerRecord(1, asked(5))], (id) =>

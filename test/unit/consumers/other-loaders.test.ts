@@ -57,7 +57,7 @@ class Watched {
 }
 
 describe('a loader that waits for ends', () => {
-  it('ends when others have loaded the rest, and says until then who has it', async () => {
+  it('[R100] ends when others have loaded the rest, and says until then who has it', async () => {
     const watched = new Watched();
     await watched.clock.advance(1_000);
     expect(watched.told.at(-1)).toEqual([{ topic, partition: 1, left: 10n, owner: 'process 42 on host-a' }]);
@@ -67,7 +67,7 @@ describe('a loader that waits for ends', () => {
     await watched.watching;
   });
 
-  it('ends when retention took records that were never loaded', async () => {
+  it('[R101] ends when retention took records that were never loaded', async () => {
     const watched = new Watched();
     watched.low = new Map([
       [0, 10n],
@@ -81,7 +81,7 @@ describe('a loader that waits for ends', () => {
     await watched.watching;
   });
 
-  it('fails when the topic was created again with fewer records than it waits for', async () => {
+  it('[R101] fails when the topic was created again with fewer records than it waits for', async () => {
     const watched = new Watched();
     await watched.clock.advance(1_000);
     [watched.topicId, watched.high] = [

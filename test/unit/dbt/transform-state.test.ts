@@ -44,7 +44,7 @@ it.each([
   ['last run failed', { tables: 2, built, lastStatus: 'failed' }, false],
   ['run interrupted', { tables: 2, built, sealed: 4n }, false],
   ['new batches', { tables: 2, built, unsealed: 1n }, false],
-] as const)('is due: %s (%o)', async (reason, answers, fullRefresh) => {
+] as const)('[R80] is due: %s (%o)', async (reason, answers, fullRefresh) => {
   expect(await ask(answers)).toEqual({ due: true, reason, fullRefresh });
 });
 

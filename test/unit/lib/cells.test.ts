@@ -33,7 +33,7 @@ const widths: [text: string, cells: number][] = [
 ];
 
 describe('a text on a terminal', () => {
-  it.each(widths)('%j takes %i columns', (text, cells) => {
+  it.each(widths)('[R114] %j takes %i columns', (text, cells) => {
     // Marks of Indic scripts are spacing in part; terminals differ, so only that no more is taken than there are letters.
     if (text === 'नमस्ते') expect(cellsOf(text)).toBeLessThanOrEqual(6);
     else expect(cellsOf(text)).toBe(cells);
@@ -46,7 +46,7 @@ describe('a text on a terminal', () => {
     expect(cutToCells('e\u0301e\u0301', 1)).toBe('e\u0301');
   });
 
-  it('is aligned in a table, whatever its script', () => {
+  it('[R114] is aligned in a table, whatever its script', () => {
     const rows = widths.map(([title], index) => ({ title, rank: index, kind: 'film' }));
     const lines = formatTable(rows).split('\n');
     const ends = lines.map((line) => cellsOf(line.slice(0, line.lastIndexOf('film'))));

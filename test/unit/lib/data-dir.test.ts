@@ -21,7 +21,7 @@ it.each([
   ['is another user’s', { '/': root, '/a': us, '/a/b': us, '/a/b/data': them }, '/a/b/data'],
   ['is not there and would be made in another user’s folder', { '/': root, '/a/b': them }, '/a/b'],
   ['is not there, nor is the folder that it would be in', { '/': root, '/a': them }, '/a'],
-])('a data folder that %s is refused, with its owner named', (_, owners, folder) => {
+])('[R98] a data folder that %s is refused, with its owner named', (_, owners, folder) => {
   expect(() => refuse(owners)).toThrow(UsageError);
   expect(() => refuse(owners)).toThrow(`DATA_DIR: ${folder} belongs to another user (uid ${them}, we are uid ${us})`);
 });

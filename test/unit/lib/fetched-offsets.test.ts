@@ -7,7 +7,7 @@ const batchOf = (fetchedOffset: number, offsets: readonly number[]) => {
   return { fetchedOffset: String(fetchedOffset), messagesWithinOffset } as unknown as FetchedOffsets;
 };
 
-it('finds every offset that a batch lacks, and no other', () => {
+it('[R83] finds every offset that a batch lacks, and no other', () => {
   fc.assert(
     fc.property(fc.nat(1e9), fc.array(fc.boolean(), { maxLength: 40 }), (first, isThere) => {
       const offsets = isThere.flatMap((there, index) => (there ? [first + index] : []));
@@ -20,7 +20,7 @@ it('finds every offset that a batch lacks, and no other', () => {
   );
 });
 
-it('counts the end of a compacted batch as missing, and an unreadable batch as all of its offsets', () => {
+it('[R83] counts the end of a compacted batch as missing, and an unreadable batch as all of its offsets', () => {
   const offsets = (batch: object[], end: bigint) =>
     missingOffsets({ fetchedOffset: '10', messagesWithinOffset: batch } as unknown as FetchedOffsets, end);
   expect(offsets([{ offset: '10' }, { offset: '11', isAbsent: true }], 12n)).toEqual([{ first: 11n, last: 11n }]);

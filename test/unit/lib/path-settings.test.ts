@@ -76,26 +76,29 @@ function refusal(setting: string, value: string, more: Readonly<Record<string, s
 }
 
 describe.each(Object.entries(kinds))('the setting %s (%s)', (setting, kind) => {
-  it.each(Object.entries(faults))('with a path %s is used, or refused in one line that says what to do', (_, fault) => {
-    const { isMistake } = fault;
-    const isProxy = setting.includes('_PROXY') && fault.value === at('file');
-    const value = isProxy ? at('proxy') : fault.value.replace('SETTING', setting);
-    if (kind === 'existing folder' && !value.startsWith('/')) return;
-    if (kind === 'side output' && value.startsWith('/') && !value.includes('\0') && !/[\n ]/.test(value)) {
-      expect(refusal(setting, value)).toBeNull();
-      const mistakes = goldCopyMistakes(loadConfig({ [setting]: value, DATA_DIR: at('data') }));
-      expect(mistakes).toHaveLength(isMistake(kind) ? 1 : 0);
-      for (const mistake of mistakes) expect(mistake).toMatch(/^DUCKDB_GOLD_PATH: [^\n]+[:;] [^\n]+$/);
-      return;
-    }
-    // Without a password, a user is a mistake of its own.
-    const more = setting === 'KAFKA_PASSWORD_FILE' && fault.value === at('file') ? { KAFKA_USERNAME: 'u' } : {};
-    const error = refusal(setting, value, more);
-    if (!isMistake(kind)) return expect(error).toBeNull();
-    expect(error?.exitCode).toBe(ExitCode.usage);
-    expect(error?.message).toMatch(new RegExp(`^[^\\n]*\\b${setting}: [^\\n]+[:;] [^\\n]+$`));
-    if (kind === 'secret') expect(error?.message).not.toContain(folder);
-  });
+  it.each(Object.entries(faults))(
+    '[R107] with a path %s is used, or refused in one line that says what to do',
+    (_, fault) => {
+      const { isMistake } = fault;
+      const isProxy = setting.includes('_PROXY') && fault.value === at('file');
+      const value = isProxy ? at('proxy') : fault.value.replace('SETTING', setting);
+      if (kind === 'existing folder' && !value.startsWith('/')) return;
+      if (kind === 'side output' && value.startsWith('/') && !value.includes('\0') && !/[\n ]/.test(value)) {
+        expect(refusal(setting, value)).toBeNull();
+        const mistakes = goldCopyMistakes(loadConfig({ [setting]: value, DATA_DIR: at('data') }));
+        expect(mistakes).toHaveLength(isMistake(kind) ? 1 : 0);
+        for (const mistake of mistakes) expect(mistake).toMatch(/^DUCKDB_GOLD_PATH: [^\n]+[:;] [^\n]+$/);
+        return;
+      }
+      // Without a password, a user is a mistake of its own.
+      const more = setting === 'KAFKA_PASSWORD_FILE' && fault.value === at('file') ? { KAFKA_USERNAME: 'u' } : {};
+      const error = refusal(setting, value, more);
+      if (!isMistake(kind)) return expect(error).toBeNull();
+      expect(error?.exitCode).toBe(ExitCode.usage);
+      expect(error?.message).toMatch(new RegExp(`^[^\\n]*\\b${setting}: [^\\n]+[:;] [^\\n]+$`));
+      if (kind === 'secret') expect(error?.message).not.toContain(folder);
+    },
+  );
 });
 
 describe('the table of settings', () => {
@@ -137,7 +140,7 @@ describe('the file .env', () => {
     ['is a pipe', 'pipe', /is a pipe, expected a file/],
     ['is a link to nothing', 'dangling', /symbolic link to something that is not there/],
     ['is a link to itself', 'loop', /its symbolic links form a loop/],
-  ])('that %s is refused in one line', (_, name, message) => {
+  ])('[R107] that %s is refused in one line', (_, name, message) => {
     expect(() => readEnvironment(at(name))).toThrow(UsageError);
     expect(() => readEnvironment(at(name))).toThrow(message);
   });
@@ -152,13 +155,13 @@ describe('a secret in a file', () => {
     ['that is too large', at('large'), /TMDB_TOKEN_FILE: is larger than 64 KB/],
     // A regular file to the system, and more than memory holds.
     ['of /proc without end', '/proc/kcore', /TMDB_TOKEN_FILE: (is larger than 64 KB|cannot be read)/],
-  ])('%s is read no further than the limit', (_, value, message) => {
+  ])('[R107] %s is read no further than the limit', (_, value, message) => {
     expect(refusal('TMDB_TOKEN_FILE', value)?.message).toMatch(message);
   });
 });
 
 describe('a place without the rights to it', () => {
-  it('is refused for each setting in one line that names it, for a user who is not root', (context) => {
+  it('[R107] is refused for each setting in one line that names it, for a user who is not root', (context) => {
     const outcomes = outcomesAsNobody(kinds);
     if (typeof outcomes === 'string') return context.skip(outcomes);
     expect(Object.keys(outcomes)).toEqual(Object.keys(kinds));

@@ -88,7 +88,7 @@ describe('a proxy', () => {
     }
   });
 
-  it('reaches dbt for Snowflake under both spellings, and this machine stays direct', () => {
+  it('[R113] reaches dbt for Snowflake under both spellings, and this machine stays direct', () => {
     const snowflake = { account: 'a', user: 'u', credentials: { kind: 'token', token: new Secret('t') } } as const;
     const names = { database: 'D', ingestWarehouse: 'I', transformWarehouse: 'T', role: undefined, url: undefined };
     const settings = { https: new Secret(proxy), http: undefined, noProxy: ['example.com'] };

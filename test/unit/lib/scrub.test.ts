@@ -26,7 +26,7 @@ const forms: [name: string, written: string][] = [
 ];
 
 describe('text of others', () => {
-  it.each(forms)('loses a secret %s, and nothing else', (_, written) => {
+  it.each(forms)('[R111] loses a secret %s, and nothing else', (_, written) => {
     const text = clean(`before ${written} after`);
     expect(text).toMatch(/^before .*\[secret\].* after$/);
     for (const piece of [value, encodeURIComponent(value), base64(value).slice(2, 20)]) {
@@ -40,7 +40,7 @@ describe('text of others', () => {
     ['an ellipsis', (piece: string) => `echo ${piece}... for /movie/1`, value.slice(0, 9)],
     ['an ellipsis of one character', (piece: string) => `echo ${piece}… for /movie/1`, value.slice(0, 9)],
     ['quotes and an ellipsis', (piece: string) => `Unexpected token, ..."${piece}"... is not JSON`, value.slice(4, 14)],
-  ])('loses the piece of a secret that a cut has left at %s', (_, textWith, piece) => {
+  ])('[R111] loses the piece of a secret that a cut has left at %s', (_, textWith, piece) => {
     expect(clean(textWith(piece))).toBe(textWith('[secret]').replace('"[secret]"', '"[secret]"'));
   });
 

@@ -57,7 +57,7 @@ describe('Retry-After', () => {
     ['1.5', 10_000],
     ['', 10_000],
     ['1000000000', 60_000],
-  ])('%s means %i ms', (header, ms) => expect(retryAfterMs(header, now, 10_000, 60_000)).toBe(ms));
+  ])('[R32] %s means %i ms', (header, ms) => expect(retryAfterMs(header, now, 10_000, 60_000)).toBe(ms));
 });
 
 describe('backoff with full jitter', () => {
@@ -113,7 +113,7 @@ describe('the progress line', () => {
 });
 
 describe('a table', () => {
-  it('puts numbers to the right, shows unknown as a dash and lets no title steer the terminal', () => {
+  it('[S10] puts numbers to the right, shows unknown as a dash and lets no title steer the terminal', () => {
     const table = formatTable([
       { title: 'Up\u001b[2J', revenue: 735_099_082, roi: 3.2 },
       { title: 'Heat', revenue: null, roi: 12.345 },

@@ -56,7 +56,7 @@ async function settled<T>(work: Promise<T>, clock: ManualClock): Promise<Promise
 }
 
 describe('whatever stands in a list', () => {
-  it('every good movie is published once, and all other listed items are counted as skipped', async () => {
+  it('[R65] every good movie is published once, and all other listed items are counted as skipped', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(anyPage, { minLength: 1, maxLength: 4 }), async (pages) => {
         const asked: number[] = [];
@@ -90,7 +90,7 @@ describe('whatever stands in a list', () => {
     );
   });
 
-  it('a genre list is published byte for byte, and its bad rows are counted', async () => {
+  it('[R67] a genre list is published byte for byte, and its bad rows are counted', async () => {
     const row = fc.oneof(
       fc.record({ id: anyId, name: fc.oneof(fc.string(), fc.jsonValue()) }, { requiredKeys: [] }),
       fc.jsonValue(),
@@ -131,7 +131,7 @@ describe.each(endpoints)('whatever %s answers', (endpoint) => {
     body: anyBody,
   });
 
-  it('the client returns the received bytes, or fails with a typed error', async () => {
+  it('[R69] the client returns the received bytes, or fails with a typed error', async () => {
     await fc.assert(
       fc.asyncProperty(anyAnswer, async (answer) => {
         const { client, clock } = clientOf(() => answer);

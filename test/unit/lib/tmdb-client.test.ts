@@ -100,7 +100,7 @@ describe('TmdbClient', () => {
     expect(await eventually(waiting)).toMatchObject({ httpStatus: 200 });
   });
 
-  it('parks no movie for the failures of an outage that is over when they are judged', async () => {
+  it('[R33] parks no movie for the failures of an outage that is over when they are judged', async () => {
     let asked = 0;
     let isDown = false;
     const transport = new ScriptedTransport((path) => {
@@ -116,7 +116,7 @@ describe('TmdbClient', () => {
     expect(await eventually(client.movie(5, signal))).toMatchObject({ httpStatus: 200 });
   });
 
-  it('fails the stage, not the movie, when TMDb stays down', async () => {
+  it('[R45] fails the stage, not the movie, when TMDb stays down', async () => {
     let isDown = false;
     const transport = new ScriptedTransport(() => (isDown ? networkFailure() : genres));
     const client = clientOf(transport);

@@ -91,7 +91,7 @@ describe('the endpoints of TMDb', () => {
   });
 
   describe.each(endpoints)('while %s alone is out', (endpoint) => {
-    it.each(inAnOutage)('with %s: the client waits for it, and uses the others', async (_, outage) => {
+    it.each(inAnOutage)('[R33 R39] with %s: the client waits for it, and uses the others', async (_, outage) => {
       let isDown = false;
       const transport = new ScriptedTransport((path) =>
         isDown && endpointOf(path) === endpoint ? outage : good(path),
@@ -125,7 +125,7 @@ describe('the endpoints of TMDb', () => {
     });
   });
 
-  it('answer with any JSON that is not a server failure: then the movie is to blame', async () => {
+  it('[R67] answer with any JSON that is not a server failure: then the movie is to blame', async () => {
     for (const answer of [json([]), json(null), json('x'), json({ genres: [{ id: 0, name: null }] }), json({}, 404)]) {
       const transport = new ScriptedTransport((path) => (path === '/movie/5' ? failure(500) : answer));
       await expect(eventually(clientOf(transport).movie(5, signal))).rejects.toMatchObject({
@@ -158,7 +158,7 @@ describe('the endpoints of TMDb', () => {
     }
   });
 
-  it('that answer lists of another shape fail alone: TMDb is not out', async () => {
+  it('[R67] that answer lists of another shape fail alone: TMDb is not out', async () => {
     const transport = new ScriptedTransport((path) => (endpointOf(path) === 'movie' ? good(path) : json({})));
     for (const endpoint of ['popular', 'genres'] as const) {
       const client = clientOf(transport);
@@ -186,7 +186,7 @@ describe('the endpoints of TMDb', () => {
       ['a refusal in the body of a 200', json({ success: false, status_code: 10 }), 'refused'],
       ['a server that is not TMDb', new UntrustedServerError('not who it should be'), 'untrusted'],
     ] as const)(
-      'looks again once a minute after %s, with one request, however many wait',
+      '[R40] looks again once a minute after %s, with one request, however many wait',
       async (_, refusal, reason) => {
         let isRefused = false;
         const transport = new ScriptedTransport(async (path) => {

@@ -98,10 +98,13 @@ describe.each(endpoints)('an error answer of %s', (endpoint) => {
     else expect(seen).toMatchObject({ httpStatus: 200, requests: 2 });
   }
 
-  it.each(all)('with code $code in the body of a 200 means what status $status means', async ({ code, status }) => {
-    const body = { success: false, status_code: code, status_message: 'in words' };
-    expectMeaning(await askOnce(json(body)), code, status);
-  });
+  it.each(all)(
+    '[R69] with code $code in the body of a 200 means what status $status means',
+    async ({ code, status }) => {
+      const body = { success: false, status_code: code, status_message: 'in words' };
+      expectMeaning(await askOnce(json(body)), code, status);
+    },
+  );
 
   it.each(all.filter(({ status }) => status > 201))(
     'with code $code means the same with its own status $status',
@@ -116,7 +119,7 @@ describe.each(endpoints)('an error answer of %s', (endpoint) => {
     ['with a code that no list has', { success: false, status_code: 999 }, 999, 500],
     ['without a code', { success: false }, 0, 500],
     ['with other keys beside it', { success: false, status_code: 43, id: 5, results: [], genres: [] }, 43, 502],
-  ])('%s is read as well', async (_, body, code, status) => {
+  ])('[R69] %s is read as well', async (_, body, code, status) => {
     expectMeaning(await askOnce(json(body)), code, status);
   });
 

@@ -15,7 +15,7 @@ const codings = [
 ] as const;
 
 describe.each(codings)('a body that is %s and does not say so', (_, pack) => {
-  it('is unpacked, whatever it holds', async () => {
+  it('[R68] is unpacked, whatever it holds', async () => {
     await fc.assert(
       fc.asyncProperty(fc.json(), async (json) => {
         const body = Buffer.from(json);
@@ -34,7 +34,7 @@ describe.each(codings)('a body that is %s and does not say so', (_, pack) => {
     });
   });
 
-  it('is retriable when it is cut at any byte', async () => {
+  it('[R68] is retriable when it is cut at any byte', async () => {
     const whole = pack(text);
     for (let length = 4; length < whole.length; length += 1) {
       const torn = await unpackUndeclared(whole.subarray(0, length), cap).catch((error) => error);
@@ -42,7 +42,7 @@ describe.each(codings)('a body that is %s and does not say so', (_, pack) => {
     }
   });
 
-  it('is refused permanently when it unpacks to more than the cap', async () => {
+  it('[R68] is refused permanently when it unpacks to more than the cap', async () => {
     expect(await unpackUndeclared(pack(Buffer.alloc(cap)), cap)).toHaveLength(cap);
     for (const size of [cap + 1, 100 * cap]) {
       await expect(unpackUndeclared(pack(Buffer.alloc(size)), cap)).rejects.toMatchObject({

@@ -91,7 +91,7 @@ describe('topics as they are', () => {
     rows.flatMap(([names, setting, actual, verdict, fix, beside]) =>
       names.map((topic) => ({ topic, setting, actual, verdict, fix: fixOf(topic, setting, fix), beside })),
     ),
-  )('$verdict: $topic with $setting=$actual', ({ topic, setting, actual, verdict, fix, beside }) => {
+  )('[R82] $verdict: $topic with $setting=$actual', ({ topic, setting, actual, verdict, fix, beside }) => {
     const findings = judgeTopics(cluster(topic, { ...beside, [setting]: actual }), settings);
     const finding = findings.find((one) => one.topic === topic && one.setting === setting);
     expect(finding).toMatchObject({ verdict, actual });
@@ -113,7 +113,7 @@ describe('topics as they are', () => {
     }
   });
 
-  it('meet the preconditions after the fix, whatever was wrong with them', () => {
+  it('[R82] meet the preconditions after the fix, whatever was wrong with them', () => {
     const wrong = fc.record(
       {
         'cleanup.policy': fc.constantFrom('compact', 'delete', 'compact,delete'),
@@ -152,7 +152,7 @@ describe('topics as they are', () => {
     expect(judgeTopics(states, short)).toEqual([]);
   });
 
-  it('are unknown, with a warning, if we may not read their settings', () => {
+  it('[R82] are unknown, with a warning, if we may not read their settings', () => {
     const states = new Map(cluster());
     states.set(rawMovies, { partitions: 4, replicationFactor: 3, config: null });
     expect(judgeTopics(states, settings)).toMatchObject([{ topic: rawMovies, setting: 'settings', verdict: 'warn' }]);

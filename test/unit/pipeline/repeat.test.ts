@@ -60,7 +60,7 @@ it('tries again after an outage, with backoff, no later than a whole interval', 
   expect(startedAt.length).toBeGreaterThan(8);
 });
 
-it('reports an outage of any kind after each round, and its end', async () => {
+it('[R66] reports an outage of any kind after each round, and its end', async () => {
   const failures = [new CredentialsRefusedError('refused'), new TmdbUnreachableError('down')];
   const { clock, outages } = start(failures);
   await clock.advance(10 * minute);

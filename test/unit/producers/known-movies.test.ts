@@ -36,7 +36,7 @@ describe("the producer's memory", () => {
     expect(await known([null, Buffer.from('nonsense'), asked(1, 100)])).toEqual(new Map([[1, 100]]));
   });
 
-  it('does not count a record whose key is not its movieId', async () => {
+  it('[R78] does not count a record whose key is not its movieId', async () => {
     const records = [
       { value: asked(1, 100) },
       { value: asked(2, 100), key: Buffer.from('3') },
@@ -47,7 +47,7 @@ describe("the producer's memory", () => {
     expect(await remembered(records)).toEqual({ known: new Map([[1, 100]]), ignored: 4 });
   });
 
-  it('ignores a time in the future: the movie is fetched again', async () => {
+  it('[R79] ignores a time in the future: the movie is fetched again', async () => {
     const [soon, late, inTenYears] = [now + 59 * minute, now + 61 * minute, now + 3652 * 24 * 60 * minute];
     expect(
       await remembered([asked(1, soon), asked(2, late), asked(3, inTenYears)].map((value) => ({ value }))),
@@ -58,7 +58,7 @@ describe("the producer's memory", () => {
     expect(await known([asked(1, 100), asked(1, now + 61 * minute)])).toEqual(new Map([[1, 100]]));
   });
 
-  it('does the same for genres, by language', async () => {
+  it('[R79] does the same for genres, by language', async () => {
     const genres = (language: string, at: number) =>
       rawGenresCodec.encode({ language, sourceUrl: 'https://x', fetchedAt: new Date(at), body: Buffer.from('{}') });
     const records = [

@@ -108,7 +108,7 @@ describe('the walk over the popular list', () => {
 
   const broken = new UnusableAnswerError('unexpected_shape', 'no results', false);
 
-  it('skips a bad first page like any other', async () => {
+  it('[R66] skips a bad first page like any other', async () => {
     const report = await walk((page) => (page === 1 ? broken : { ids: [page], total: 3 }));
     expect(report).toMatchObject({ pagesRead: 2, pagesFailed: 1, published: 2 });
     expect(published()).toEqual([2, 3]);
@@ -121,7 +121,7 @@ describe('the walk over the popular list', () => {
     expect(failure.message).toContain('no results');
   });
 
-  it('stops reading a list that is out, from the start or from the middle', async () => {
+  it('[R66] stops reading a list that is out, from the start or from the middle', async () => {
     await expect(walk(() => broken)).rejects.toMatchObject({ walk: { pagesFailed: failedPagesInARow } });
     expect(asked).toHaveLength(failedPagesInARow);
     asked = [];
@@ -130,7 +130,7 @@ describe('the walk over the popular list', () => {
     expect(asked).toHaveLength(100 + failedPagesInARow);
   });
 
-  it('skips items that name no movie, counts them, and keeps the others at their rank', async () => {
+  it('[R65] skips items that name no movie, counts them, and keeps the others at their rank', async () => {
     const bad = [null, undefined, '7', '', 0, -7, 1.5, 2 ** 31, 1e300, true, [8], { id: 8 }];
     const report = await walk(() => ({ ids: [1, ...bad, 2], total: 1 }));
     expect(report).toMatchObject({ pagesRead: 1, itemsSkipped: bad.length, found: 2, published: 2 });
@@ -149,7 +149,7 @@ describe('the walk over the popular list', () => {
   });
 
   describe.each([undefined, null, '9', 'many', -1, 1.5, true, [], {}, Number.NaN])('a total of %j', (total) => {
-    it('from the first page on: the walk ends with the first empty page', async () => {
+    it('[R65] from the first page on: the walk ends with the first empty page', async () => {
       await walk((page) => ({ ids: page === 4 ? [] : [page], total }));
       expect(asked).toEqual([1, 2, 3, 4]);
       expect(published()).toEqual([1, 2, 3]);

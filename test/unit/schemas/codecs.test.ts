@@ -101,7 +101,7 @@ describe('decoding', () => {
     expect(() => movieIdCodec.decode(bytes)).toThrow(DecodeError);
   });
 
-  it('refuses a record at whatever byte it was cut', () => {
+  it('[R20] refuses a record at whatever byte it was cut', () => {
     for (let length = 0; length < good.length; length += 1) {
       expect(() => movieIdCodec.decode(good.subarray(0, length))).toThrow(DecodeError);
     }

@@ -40,7 +40,7 @@ describe('the reader of one number', () => {
     expect(read(document)).toEqual(expected);
   });
 
-  it('reads what JSON.parse reads in any object whose keys are all different', () => {
+  it('[R76] reads what JSON.parse reads in any object whose keys are all different', () => {
     const key = fc.oneof(
       fc.constantFrom('id', 'title', 'Id', 'i', '"id"', '\\id', '{"id":1'),
       fc.string({ unit: 'binary' }),

@@ -47,7 +47,7 @@ describe('a record of raw-movies', () => {
     ['-7', -7, '{"id":-7}', 'id_mismatch'],
     ['0', 0, '{"id":0}', 'id_mismatch'],
     ['2147483647', 2_147_483_647, '{"id":2147483647}', 'row'],
-  ])('under the key %s, about movie %i with the document %s: %s', (key, movieId, body, expected) => {
+  ])('[R76] under the key %s, about movie %i with the document %s: %s', (key, movieId, body, expected) => {
     expect(judged(key, rawMovie(movieId, body))).toBe(expected);
   });
 
@@ -68,7 +68,7 @@ describe('a record of raw-movies', () => {
     [0, '{"id":603}', 'unexpected_status'],
     [-1, '{"id":603}', 'unexpected_status'],
     [204, '{"id":603}', 'unexpected_status'],
-  ])('of the status %i with the document %s: %s', (httpStatus, body, expected) => {
+  ])('[R77] of the status %i with the document %s: %s', (httpStatus, body, expected) => {
     expect(judged('603', rawMovie(603, body, { httpStatus }))).toBe(expected);
     expect(judged('604', rawMovie(603, body, { httpStatus }))).toBe('id_mismatch');
   });
@@ -84,7 +84,7 @@ describe('a record of raw-movies', () => {
     expect(judged('603', rawMovie(603, body, { httpStatus: 404 }))).toBe('unexpected_status');
   });
 
-  it('is a row if and only if key, movieId and id agree, whatever they are', () => {
+  it('[R76] is a row if and only if key, movieId and id agree, whatever they are', () => {
     const id = fc.oneof(fc.integer({ min: -3, max: 3 }), fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }));
     const body = fc.oneof(
       id.map((value) => ({ value, text: `{"title":"x","id":${value}}` })),
@@ -120,7 +120,7 @@ describe('a record of raw-genres', () => {
     ['english', 'english', 'id_mismatch'],
     ["en'; drop", "en'; drop", 'id_mismatch'],
     ['é', 'é', 'id_mismatch'],
-  ])('under the key %s, in the language %s: %s', (key, language, expected) => {
+  ])('[R76] under the key %s, in the language %s: %s', (key, language, expected) => {
     const genres = { language, sourceUrl, fetchedAt: new Date(now), body: Buffer.from('{"genres":[]}') };
     expect(problemOfGenres(key === null ? null : Buffer.from(key), genres, now)?.reason ?? 'row').toBe(expected);
   });
@@ -182,7 +182,7 @@ function rowOrReason(topic: typeof topics.rawMovies | typeof topics.rawGenres, k
 }
 
 describe.each(Object.entries(boundaries))('a time in %s', (_, outcomeOf) => {
-  it.each(times)('%s (%i ms): %s', (_name, offset, expected) => {
+  it.each(times)('[R79] %s (%i ms): %s', (_name, offset, expected) => {
     expect(outcomeOf(new Date(now + offset))).toBe(expected);
   });
 });

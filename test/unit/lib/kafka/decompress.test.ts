@@ -109,7 +109,7 @@ describe('decompression', () => {
     ));
 
   it.each([codecs.snappy, codecs.lz4, codecs.gzip, codecs.zstd])(
-    'with codec %i of any bytes ends with bytes or as unreadable, within the limit',
+    '[R73] with codec %i of any bytes ends with bytes or as unreadable, within the limit',
     (codec) =>
       fc.assert(
         fc.asyncProperty(

@@ -28,7 +28,7 @@ it.each([
   ['is refused', new KafkaJSConnectionError('Connection error: connect ECONNREFUSED 127.0.0.1:1')],
   ['gets no answer', new KafkaJSRequestTimeoutError('Request Heartbeat timed out')],
   ['goes to a broker that the cluster does not have', notFound],
-])('a heartbeat that %s makes the member look up its coordinator again', async (_, error) => {
+])('[R109] a heartbeat that %s makes the member look up its coordinator again', async (_, error) => {
   // kafkajs joins again when Kafka says this, as the same member.
   expect(await heartbeatWith(error)).toMatchObject({ type: 'NOT_COORDINATOR_FOR_GROUP' });
 });

@@ -57,7 +57,7 @@ describe('the reach of Kafka', () => {
     return { state, ask };
   };
 
-  it('is waited for without end, with one line when it is lost and one when it is back', async () => {
+  it('[R23] is waited for without end, with one line when it is lost and one when it is back', async () => {
     const reach = reachOf();
     const { state, ask } = broken();
     const calls = Promise.all([reach.persist('asking', ask), reach.persist('reading', ask)]);
@@ -92,7 +92,7 @@ describe('the reach of Kafka', () => {
     expect(reach.reason).toContain('ECONNREFUSED');
   });
 
-  it('is one outage when it comes back piece by piece', async () => {
+  it('[R23] is one outage when it comes back piece by piece', async () => {
     const reach = reachOf();
     const [first, second] = [broken(), broken()];
     void reach.persist('asking', first.ask);

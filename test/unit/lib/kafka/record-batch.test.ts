@@ -63,7 +63,7 @@ describe('a batch of records', () => {
     );
   });
 
-  it('accounts for every offset and never throws, with any bytes changed or cut off', async () => {
+  it('[R71] accounts for every offset and never throws, with any bytes changed or cut off', async () => {
     const damage = fc.array(fc.tuple(fc.nat({ max: 400 }), fc.nat({ max: 255 })), { maxLength: 6 });
     await fc.assert(
       fc.asyncProperty(
@@ -137,7 +137,7 @@ const records: readonly [name: string, record: RawRecord, isWithin: boolean][] =
 
 describe('a record with', () => {
   it.each(records)(
-    '%s beyond the limit is parked alone, and its neighbours are delivered',
+    '[R70] %s beyond the limit is parked alone, and its neighbours are delivered',
     async (_, one, isWithin) => {
       const [before, after] = [{ value: Buffer.from('before') }, { value: Buffer.from('after') }];
       const [first, found, last] = await decode(rawBatchOf([before, one, after]));
@@ -197,7 +197,7 @@ const unreadable: readonly [name: string, codec: number, body: Buffer, count: nu
 ] as never;
 
 describe('a batch with', () => {
-  it.each(unreadable)('%s is one letter for all its offsets', async (_, codec, body, count, why) => {
+  it.each(unreadable)('[R71] %s is one letter for all its offsets', async (_, codec, body, count, why) => {
     const batch = rawBatch({ body, count, codec, baseOffset: 100n, lastOffsetDelta: 6 });
     const [only, ...more] = await decode(batch);
     expect(more).toEqual([]);
@@ -225,7 +225,7 @@ describe('what a person wants skipped', () => {
     );
   const skip = (text: string) => parseSkip(text) as Skip;
 
-  it('is one record, which keeps its content, or every batch with one of the offsets', async () => {
+  it('[R74] is one record, which keeps its content, or every batch with one of the offsets', async () => {
     const one = await decode(three(), skip('t/0/11'));
     expect(one.map(({ unusable }) => unusable?.reason)).toEqual([undefined, 'undecodable_record', undefined]);
     expect(one[1]?.value).toEqual(Buffer.from('b'));
@@ -266,7 +266,7 @@ describe('the decoder of kafkajs', () => {
     expect(Math.max(...versions.map(Number))).toBe(knownKafkajs.fetchVersion);
   });
 
-  it('is replaced for every consumer, and an answer is delivered in parts within the limits', async () => {
+  it('[R72] is replaced for every consumer, and an answer is delivered in parts within the limits', async () => {
     boundDecoding();
     const { protocol } = load('kafkajs/src/protocol/requests/fetch') as {
       protocol(options: { version: number }): (options: object) => {

@@ -19,7 +19,7 @@ describe('work that is done ahead of the last commit', () => {
   const commit = (outcome: Promise<void> = Promise.resolve()) => ahead.during(() => outcome);
   const finish = (records: number) => Array.from({ length: records }, () => ahead.finish());
 
-  it('is bounded in records, and has room again after a commit', async () => {
+  it('[R105] is bounded in records, and has room again after a commit', async () => {
     finish(2);
     expect(ahead.hasRoom).toBe(true);
     finish(1);
@@ -28,7 +28,7 @@ describe('work that is done ahead of the last commit', () => {
     expect([ahead.hasRoom, told.at(-1)]).toEqual([true, 0]);
   });
 
-  it('is bounded in time', async () => {
+  it('[R105] is bounded in time', async () => {
     finish(1);
     now = 6_000;
     expect(ahead.hasRoom).toBe(false);
@@ -37,7 +37,7 @@ describe('work that is done ahead of the last commit', () => {
     expect(ahead.hasRoom).toBe(true);
   });
 
-  it('has no room after a commit that failed, until one has succeeded', async () => {
+  it('[R105] has no room after a commit that failed, until one has succeeded', async () => {
     finish(1);
     await expect(commit(Promise.reject(new Error('no coordinator')))).rejects.toThrow('no coordinator');
     expect(ahead.hasRoom).toBe(false);

@@ -18,7 +18,7 @@ describe.each(['duckdb', 'snowflake'])('BRONZE on %s', (warehouse) => {
     expect(() => refuseOtherColumns(columns, [])).not.toThrow();
   });
 
-  it('is refused with any one column missing, moved, renamed, of another type, or too many', () => {
+  it('[R84] is refused with any one column missing, moved, renamed, of another type, or too many', () => {
     for (const [index, column] of columns.entries()) {
       const without = columns.toSpliced(index, 1);
       const wrongs = [
