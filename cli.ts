@@ -2,21 +2,21 @@
 import { type Command, neverPrint, type Values } from './commands/command.ts';
 import { commands } from './commands/index.ts';
 import { parse } from './commands/parse.ts';
-import { systemClock } from './lib/clock.ts';
-import { dropSecrets, loadConfig, readEnvironment } from './lib/config.ts';
-import { refuseForeignFolder } from './lib/data-dir.ts';
-import { ExitCode, IngestError, messageOf } from './lib/errors.ts';
-import { escapeLines } from './lib/escape-controls.ts';
-import { asFileError } from './lib/file-error.ts';
-import { Health } from './lib/health.ts';
-import { createLogger } from './lib/logger.ts';
-import { createMetrics } from './lib/metrics.ts';
-import { placesOf, preparePlaces, withSetting } from './lib/places.ts';
-import { createProgress, noProgress, type Progress } from './lib/progress.ts';
-import { scrub } from './lib/scrub.ts';
-import { shutdownSignal } from './lib/shutdown.ts';
-import { guardStandardStreams } from './lib/standard-output.ts';
 import packageJson from './package.json' with { type: 'json' };
+import { dropSecrets, loadConfig, readEnvironment } from './platform/config.ts';
+import { refuseForeignFolder } from './platform/data-dir.ts';
+import { placesOf, preparePlaces, withSetting } from './platform/places.ts';
+import { systemClock } from './runtime/clock.ts';
+import { ExitCode, IngestError, messageOf } from './runtime/errors.ts';
+import { escapeLines } from './runtime/escape-controls.ts';
+import { asFileError } from './runtime/file-error.ts';
+import { Health } from './runtime/health.ts';
+import { createLogger } from './runtime/logger.ts';
+import { createMetrics } from './runtime/metrics.ts';
+import { createProgress, noProgress, type Progress } from './runtime/progress.ts';
+import { scrub } from './runtime/scrub.ts';
+import { shutdownSignal } from './runtime/shutdown.ts';
+import { guardStandardStreams } from './runtime/standard-output.ts';
 
 const { version } = packageJson;
 

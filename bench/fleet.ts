@@ -10,10 +10,10 @@
  * can be had: 99.3 % at 400/10s and 70 ms, but 93.5 % at 40/1s.
  */
 import { parseArgs } from 'node:util';
-import { systemClock } from '../lib/clock.ts';
-import { createProgress } from '../lib/progress.ts';
-import { formatTable } from '../lib/table.ts';
-import { parseRate } from '../lib/units.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { createProgress } from '../runtime/progress.ts';
+import { formatTable } from '../runtime/table.ts';
+import { parseRate } from '../runtime/units.ts';
 import { GeneratedCatalogue } from '../sandbox/catalogue-generated.ts';
 import { parseFaults } from '../sandbox/parse-faults.ts';
 import { startSandbox } from '../sandbox/server.ts';

@@ -9,9 +9,9 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { systemClock } from '../lib/clock.ts';
-import { createProgress } from '../lib/progress.ts';
-import { formatTable } from '../lib/table.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { createProgress } from '../runtime/progress.ts';
+import { formatTable } from '../runtime/table.ts';
 import { GeneratedCatalogue } from '../sandbox/catalogue-generated.ts';
 import { startSandbox } from '../sandbox/server.ts';
 import { Fleet, type Service, until } from '../test/support/processes/fleet.ts';

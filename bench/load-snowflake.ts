@@ -11,10 +11,10 @@
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { runBronzeLoader } from '../consumers/bronze-loader.ts';
-import { systemClock } from '../lib/clock.ts';
-import { createLogger } from '../lib/logger.ts';
-import { createProgress, type Progress } from '../lib/progress.ts';
-import { formatTable } from '../lib/table.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { createLogger } from '../runtime/logger.ts';
+import { createProgress, type Progress } from '../runtime/progress.ts';
+import { formatTable } from '../runtime/table.ts';
 import { rawGenresCodec, rawMovieCodec } from '../schemas/codecs.ts';
 import type { DeadLetter } from '../schemas/records.ts';
 import { MemorySink } from '../test/support/kafka/memory-sink.ts';

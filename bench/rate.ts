@@ -8,16 +8,16 @@
  * last, as the server saw them, is set beside that.
  */
 import { parseArgs } from 'node:util';
-import { systemClock } from '../lib/clock.ts';
-import { createLogger } from '../lib/logger.ts';
-import { createProgress } from '../lib/progress.ts';
-import { Secret } from '../lib/secret.ts';
-import { createTmdbClient } from '../lib/tmdb/client.ts';
-import { openTransport } from '../lib/tmdb/transport.ts';
-import { MemoryTokenBucket } from '../lib/token-bucket/memory.ts';
-import { parseRate } from '../lib/units.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { createLogger } from '../runtime/logger.ts';
+import { createProgress } from '../runtime/progress.ts';
+import { Secret } from '../runtime/secret.ts';
+import { parseRate } from '../runtime/units.ts';
 import { GeneratedCatalogue } from '../sandbox/catalogue-generated.ts';
 import { startSandbox } from '../sandbox/server.ts';
+import { createTmdbClient } from '../tmdb/client.ts';
+import { MemoryTokenBucket } from '../tmdb/token-bucket/memory.ts';
+import { openTransport } from '../tmdb/transport.ts';
 
 const { values } = parseArgs({
   options: {

@@ -12,11 +12,11 @@ import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { systemClock } from '../lib/clock.ts';
-import { loadConfig } from '../lib/config.ts';
-import { openColdDbt } from '../lib/dbt/dbt.ts';
-import { projectFingerprint } from '../lib/dbt/transform-state.ts';
-import { createProgress, type Progress } from '../lib/progress.ts';
+import { loadConfig } from '../platform/config.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { createProgress, type Progress } from '../runtime/progress.ts';
+import { openColdDbt } from '../transform/dbt/open-dbt.ts';
+import { projectFingerprint } from '../transform/state.ts';
 import { BronzeFile } from './support/bronze-file.ts';
 import { Answers, type Shape, shapes } from './support/bronze-shapes.ts';
 
@@ -59,7 +59,7 @@ function childrensCpuSeconds(): number | null {
   }
 }
 
-/** As `pipeline/transform.ts` calls it. */
+/** As `transform/transform.ts` calls it. */
 async function build(path: string, workDir: string, fullRefresh = false): Promise<Cost> {
   const before = childrensCpuSeconds();
   await using dbt = openColdDbt({

@@ -1,13 +1,13 @@
 import type { ParseArgsConfig } from 'node:util';
-import type { Config } from '../lib/config.ts';
-import { UsageError } from '../lib/errors.ts';
-import { escapeControls, escapeLines } from '../lib/escape-controls.ts';
-import { type Gap, parseGap } from '../lib/kafka/gap.ts';
-import type { Written } from '../lib/places.ts';
-import { scrub, scrubAll } from '../lib/scrub.ts';
-import type { Secret } from '../lib/secret.ts';
-import { parseDuration } from '../lib/units.ts';
-import type { Context } from '../pipeline/platform.ts';
+import { type Gap, parseGap } from '../kafka/gap.ts';
+import type { Config } from '../platform/config.ts';
+import type { Written } from '../platform/places.ts';
+import type { Context } from '../platform/platform.ts';
+import { UsageError } from '../runtime/errors.ts';
+import { escapeControls, escapeLines } from '../runtime/escape-controls.ts';
+import { scrub, scrubAll } from '../runtime/scrub.ts';
+import type { Secret } from '../runtime/secret.ts';
+import { parseDuration } from '../runtime/units.ts';
 
 /** One word of the command line. */
 export interface Command {

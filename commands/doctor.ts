@@ -1,5 +1,5 @@
-import { ExitCode } from '../lib/errors.ts';
 import { examine } from '../pipeline/doctor.ts';
+import { ExitCode } from '../runtime/errors.ts';
 import { type Command, jsonOption, print } from './command.ts';
 
 export const doctor: Command = {

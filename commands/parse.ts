@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { messageOf, UsageError } from '../lib/errors.ts';
+import { messageOf, UsageError } from '../runtime/errors.ts';
 import type { Command, Values } from './command.ts';
 import { commands } from './index.ts';
 

@@ -1,8 +1,8 @@
-import { ExitCode } from '../lib/errors.ts';
-import { openPlatform } from '../pipeline/platform.ts';
-import { type Repaired, repair as repairRecords } from '../pipeline/repair.ts';
-import { throwIfNoCopy } from '../pipeline/transform.ts';
+import { openPlatform } from '../platform/platform.ts';
+import { type Repaired, repair as repairRecords } from '../replay/repair.ts';
+import { ExitCode } from '../runtime/errors.ts';
 import { topics } from '../schemas/topics.ts';
+import { throwIfNoCopy } from '../transform/transform.ts';
 import { type Command, jsonOption, print } from './command.ts';
 
 export const repair: Command = {

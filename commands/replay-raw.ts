@@ -1,8 +1,8 @@
-import { systemClock } from '../lib/clock.ts';
-import { ExitCode, UsageError } from '../lib/errors.ts';
-import { formatDuration } from '../lib/units.ts';
-import { type Context, openPlatform } from '../pipeline/platform.ts';
-import { extendBronze, type RawReplayed, rebuildBronze } from '../pipeline/replay-raw.ts';
+import { type Context, openPlatform } from '../platform/platform.ts';
+import { extendBronze, type RawReplayed, rebuildBronze } from '../replay/raw.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { ExitCode, UsageError } from '../runtime/errors.ts';
+import { formatDuration } from '../runtime/units.ts';
 import { allowOnly, gapsOf, print, type Values } from './command.ts';
 import { parseSelection, selectionOptions, selectionText } from './selection.ts';
 

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
-import { systemClock } from '../lib/clock.ts';
-import { ExitCode, UsageError } from '../lib/errors.ts';
-import { formatDuration } from '../lib/units.ts';
-import { type Context, openPlatform } from '../pipeline/platform.ts';
-import { replayIds } from '../pipeline/replay-ids.ts';
-import { findBegun } from '../pipeline/replay-journal.ts';
+import { type Context, openPlatform } from '../platform/platform.ts';
+import { replayIds } from '../replay/ids.ts';
+import { findBegun } from '../replay/journal.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { ExitCode, UsageError } from '../runtime/errors.ts';
+import { formatDuration } from '../runtime/units.ts';
 import { topics } from '../schemas/topics.ts';
 import { allowOnly, type Command, gapOption, jsonOption, print, type Values } from './command.ts';
 import { raw } from './replay-raw.ts';

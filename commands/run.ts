@@ -1,8 +1,8 @@
-import { ExitCode, UsageError } from '../lib/errors.ts';
 import { formatReport } from '../pipeline/report.ts';
 import { runOnce } from '../pipeline/run-once.ts';
 import { services } from '../pipeline/services.ts';
-import { throwIfNoCopy } from '../pipeline/transform.ts';
+import { ExitCode, UsageError } from '../runtime/errors.ts';
+import { throwIfNoCopy } from '../transform/transform.ts';
 import { type Command, intervalOf, jsonOption, pagesOf, print } from './command.ts';
 
 /** 12 pages are 240 movies: about a minute at 40 requests in 10 s. */

@@ -1,4 +1,4 @@
-import { ExitCode, UsageError } from '../lib/errors.ts';
+import { ExitCode, UsageError } from '../runtime/errors.ts';
 import { parseFaults } from '../sandbox/parse-faults.ts';
 import { startSandbox } from '../sandbox/server.ts';
 import type { Command, Values } from './command.ts';

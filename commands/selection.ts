@@ -1,5 +1,5 @@
-import { UsageError } from '../lib/errors.ts';
-import { type FromOffsets, movieIdOf, type Selection } from '../lib/kafka/selection.ts';
+import { type FromOffsets, movieIdOf, type Selection } from '../kafka/selection.ts';
+import { UsageError } from '../runtime/errors.ts';
 import { listOf, timeOf, type Values } from './command.ts';
 
 /** The options that say which records of a topic are meant. */

@@ -1,10 +1,10 @@
-import { ExitCode, UsageError } from '../lib/errors.ts';
-import { openPlatform } from '../pipeline/platform.ts';
-import { scheduleOnce } from '../pipeline/schedule.ts';
 import { services } from '../pipeline/services.ts';
 import { endsOf, fetchGenres, fetchMovies, loadBronze, walkPopular } from '../pipeline/stages.ts';
-import { transform as runTransform, throwIfNoCopy } from '../pipeline/transform.ts';
+import { openPlatform } from '../platform/platform.ts';
+import { ExitCode, UsageError } from '../runtime/errors.ts';
 import { topics as topicNames } from '../schemas/topics.ts';
+import { scheduleOnce } from '../transform/scheduler.ts';
+import { transform as runTransform, throwIfNoCopy } from '../transform/transform.ts';
 import { type Command, gapOption, gapsOf, intervalOf, jsonOption, pagesOf, print, type Values } from './command.ts';
 
 export const produce: Command = {

@@ -1,7 +1,7 @@
-import { systemClock } from '../lib/clock.ts';
-import { ExitCode } from '../lib/errors.ts';
-import { formatTable } from '../lib/table.ts';
 import { isPartial, openStatus, type Status } from '../pipeline/status.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { ExitCode } from '../runtime/errors.ts';
+import { formatTable } from '../runtime/table.ts';
 import { type Command, jsonOption, print, type Values } from './command.ts';
 
 const everyMs = 2_000;

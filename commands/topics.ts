@@ -1,8 +1,8 @@
-import { ExitCode } from '../lib/errors.ts';
-import type { KafkaAdmin } from '../lib/kafka/admin.ts';
-import { lineOf, type TopicFinding } from '../lib/kafka/topic-preconditions.ts';
-import { formatTable } from '../lib/table.ts';
-import { openPlatform, topicSettingsOf } from '../pipeline/platform.ts';
+import type { KafkaAdmin } from '../kafka/admin.ts';
+import { lineOf, type TopicFinding } from '../kafka/topic-preconditions.ts';
+import { openPlatform, topicSettingsOf } from '../platform/platform.ts';
+import { ExitCode } from '../runtime/errors.ts';
+import { formatTable } from '../runtime/table.ts';
 import { topics as names, type TopicName } from '../schemas/topics.ts';
 import { type Command, jsonOption, print } from './command.ts';
 

@@ -1,19 +1,19 @@
-import type { Config } from '../lib/config.ts';
-import { ExitCode, UsageError } from '../lib/errors.ts';
-import { formatTable } from '../lib/table.ts';
-import { differences } from '../lib/warehouse/snowflake/provision/diff.ts';
-import { type Difference, nothingObserved } from '../lib/warehouse/snowflake/provision/model.ts';
+import type { Config } from '../platform/config.ts';
+import type { Context } from '../platform/platform.ts';
+import { withAccount } from '../platform/snowflake-account.ts';
+import { ExitCode, UsageError } from '../runtime/errors.ts';
+import { formatTable } from '../runtime/table.ts';
+import { differences } from '../warehouse/snowflake/provision/diff.ts';
+import { type Difference, nothingObserved } from '../warehouse/snowflake/provision/model.ts';
 import {
   type Names,
   type ProvisionSettings,
   parseNames,
   type ServiceKeys,
-} from '../lib/warehouse/snowflake/provision/names.ts';
-import { check, provision } from '../lib/warehouse/snowflake/provision/provision.ts';
-import { readPublicKey } from '../lib/warehouse/snowflake/provision/public-key.ts';
-import { script, stepsOf } from '../lib/warehouse/snowflake/provision/script.ts';
-import type { Context } from '../pipeline/platform.ts';
-import { withAccount } from '../pipeline/snowflake-account.ts';
+} from '../warehouse/snowflake/provision/names.ts';
+import { check, provision } from '../warehouse/snowflake/provision/provision.ts';
+import { readPublicKey } from '../warehouse/snowflake/provision/public-key.ts';
+import { script, stepsOf } from '../warehouse/snowflake/provision/script.ts';
 import { allowOnly, countOf, print, type Values } from './command.ts';
 
 const standardQuota = 100;

@@ -1,6 +1,6 @@
-import { ExitCode, UsageError } from '../lib/errors.ts';
-import type { Context } from '../pipeline/platform.ts';
-import { warehouseSystem } from '../pipeline/warehouse.ts';
+import type { Context } from '../platform/platform.ts';
+import { warehouseSystem } from '../platform/warehouse.ts';
+import { ExitCode, UsageError } from '../runtime/errors.ts';
 import { allowOnly, type Command, jsonOption, print, type Values } from './command.ts';
 import { provisionAccount, provisionHelp, provisionOptions } from './warehouse-provision.ts';
 

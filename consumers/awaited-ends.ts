@@ -1,4 +1,4 @@
-import type { Offsets } from '../lib/kafka/topic.ts';
+import type { Offsets } from '../kafka/topic.ts';
 import type { TopicName } from '../schemas/topics.ts';
 
 /** A partition whose end the ledger has not reached. */

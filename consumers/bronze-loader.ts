@@ -1,5 +1,3 @@
-import type { Clock } from '../lib/clock.ts';
-import { isRetriable, messageOf } from '../lib/errors.ts';
 import type {
   ConsumerRecord,
   Offsets,
@@ -7,25 +5,20 @@ import type {
   PartitionRecords,
   PartitionSource,
   Sink,
-} from '../lib/kafka/topic.ts';
-import { waitFor } from '../lib/leases.ts';
-import type { Logger } from '../lib/logger.ts';
-import { fullJitter } from '../lib/retry.ts';
-import {
-  FencedError,
-  InvalidRowsError,
-  type RawGenresRow,
-  type RawMovieRow,
-  type TopicId,
-  type Warehouse,
-} from '../lib/warehouse/warehouse.ts';
+} from '../kafka/topic.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { isRetriable, messageOf } from '../runtime/errors.ts';
+import { waitFor } from '../runtime/leases.ts';
+import type { Logger } from '../runtime/logger.ts';
+import { fullJitter } from '../runtime/retry.ts';
 import type { DeadLetter, DeadLetterReason } from '../schemas/records.ts';
 import type { TopicName } from '../schemas/topics.ts';
+import { FencedError, InvalidRowsError, type TopicId, type Warehouse } from '../warehouse/warehouse.ts';
 import { AwaitedEnds } from './awaited-ends.ts';
-import { deadLetterOf, type Failure, failureOf, publishLetters } from './dead-letter.ts';
+import { deadLetterOf, type Failure, publishLetters } from './dead-letter.ts';
 import { keepOffsets, MicroBatches, type Pending, toBatch } from './micro-batches.ts';
 import { type SharedTopics, watchOthers } from './other-loaders.ts';
-import { isProblem, noReadableJson, type RawCodecs, toRawRow } from './raw-row.ts';
+import { noReadableJson, type RawCodecs, toRawRows, type Unreadable } from './raw-row.ts';
 
 export interface BronzeLoaderPorts extends RawCodecs {
   /** Both raw topics. */
@@ -105,12 +98,6 @@ interface Assigned {
   next: bigint | null;
 }
 
-/** A record that cannot be loaded, and why. */
-interface Unreadable {
-  readonly record: ConsumerRecord;
-  readonly failure: Failure;
-}
-
 const invalidJson: Failure = { reason: 'invalid_json', message: noReadableJson, attempts: 1 };
 
 class BronzeLoader implements PartitionHandler {
@@ -158,7 +145,7 @@ class BronzeLoader implements PartitionHandler {
   async records({ topic, partition, records, next }: PartitionRecords): Promise<void> {
     const key = keyOf(topic, partition);
     const assigned = this.#assigned.get(key);
-    const { readable, rows, unreadable } = this.#decodeAll(records);
+    const { readable, rows, unreadable } = toRawRows(this.#ports, records, this.#ports.clock.now());
     if (unreadable.length > 0) await this.#park(unreadable);
     // Taken away meanwhile: whoever has it now begins at the ledger's position, these records included.
     if (!assigned || this.#assigned.get(key) !== assigned) return;
@@ -215,27 +202,6 @@ class BronzeLoader implements PartitionHandler {
     await this.#flushing;
     this.#ageTimer?.abort();
     if (this.failure !== undefined) throw this.failure;
-  }
-
-  #decodeAll(records: readonly ConsumerRecord[]) {
-    const readable: ConsumerRecord[] = [];
-    const rows: (RawMovieRow | RawGenresRow)[] = [];
-    const unreadable: Unreadable[] = [];
-    const now = this.#ports.clock.now();
-    for (const record of records) {
-      if (record.unusable) {
-        unreadable.push({ record, failure: failureOf(record.unusable) });
-        continue;
-      }
-      const row = toRawRow(this.#ports, record, now);
-      if (isProblem(row)) {
-        unreadable.push({ record, failure: { ...row, attempts: 1 } });
-      } else {
-        readable.push(record);
-        rows.push(row);
-      }
-    }
-    return { readable, rows, unreadable };
   }
 
   async #park(unreadable: readonly Unreadable[]): Promise<void> {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { RecordTooLargeError } from '../lib/kafka/errors.ts';
-import type { ConsumerRecord, ProducerRecord, Sink, UnusableRecord } from '../lib/kafka/topic.ts';
+import { RecordTooLargeError } from '../kafka/errors.ts';
+import type { ConsumerRecord, ProducerRecord, Sink, UnusableRecord } from '../kafka/topic.ts';
 import type { DeadLetter, DeadLetterReason } from '../schemas/records.ts';
 
 /** What a record that is sent back says of where it first came from, so that it is known when it comes here again. */

@@ -1,6 +1,6 @@
-import type { ConsumerRecord } from '../lib/kafka/topic.ts';
-import type { Batch, PartitionId, RawGenresRow, RawMovieRow } from '../lib/warehouse/warehouse.ts';
+import type { ConsumerRecord } from '../kafka/topic.ts';
 import { type TopicName, topics } from '../schemas/topics.ts';
+import type { Batch, PartitionId, RawGenresRow, RawMovieRow } from '../warehouse/warehouse.ts';
 
 /** The offsets `[firstOffset, nextOffset)` of a partition that wait to be loaded. */
 export interface Pending {

@@ -1,13 +1,13 @@
-import type { Clock } from '../lib/clock.ts';
-import { messageOf } from '../lib/errors.ts';
-import { RecordTooLargeError } from '../lib/kafka/errors.ts';
-import type { ConsumerRecord, Offsets, RecordSource, Sink } from '../lib/kafka/topic.ts';
-import type { Logger } from '../lib/logger.ts';
-import { UnusableAnswerError } from '../lib/tmdb/errors.ts';
-import type { TmdbClient } from '../lib/tmdb/tmdb-client.ts';
+import { RecordTooLargeError } from '../kafka/errors.ts';
+import type { ConsumerRecord, Offsets, RecordSource, Sink } from '../kafka/topic.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { messageOf } from '../runtime/errors.ts';
+import type { Logger } from '../runtime/logger.ts';
 import { type Codec, DecodeError } from '../schemas/codec.ts';
 import { problemOfId } from '../schemas/record-rules.ts';
 import type { DeadLetter, DeadLetterReason, MovieId, RawMovie } from '../schemas/records.ts';
+import { UnusableAnswerError } from '../tmdb/errors.ts';
+import type { TmdbClient } from '../tmdb/tmdb-client.ts';
 import { deadLetterOf, type Failure, failureOf, publishLetters } from './dead-letter.ts';
 
 export interface MovieDetailsPorts {

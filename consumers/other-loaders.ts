@@ -1,7 +1,7 @@
-import type { Clock } from '../lib/clock.ts';
-import { lostAwaited } from '../lib/kafka/gap.ts';
-import type { AwaitedPartition } from '../lib/kafka/partition-owners.ts';
-import type { Offsets } from '../lib/kafka/topic.ts';
+import { lostAwaited } from '../kafka/gap.ts';
+import type { AwaitedPartition } from '../kafka/partition-owners.ts';
+import type { Offsets } from '../kafka/topic.ts';
+import type { Clock } from '../runtime/clock.ts';
 import type { TopicName } from '../schemas/topics.ts';
 import type { AwaitedEnds, Unreached } from './awaited-ends.ts';
 

@@ -1,9 +1,10 @@
-import type { ConsumerRecord } from '../lib/kafka/topic.ts';
-import type { RawGenresRow, RawMovieRow } from '../lib/warehouse/warehouse.ts';
+import type { ConsumerRecord } from '../kafka/topic.ts';
 import { type Codec, DecodeError } from '../schemas/codec.ts';
 import { type Problem, problemOfGenres, problemOfMovie } from '../schemas/record-rules.ts';
 import type { RawGenres, RawMovie } from '../schemas/records.ts';
 import { topics } from '../schemas/topics.ts';
+import type { RawGenresRow, RawMovieRow } from '../warehouse/warehouse.ts';
+import { type Failure, failureOf } from './dead-letter.ts';
 
 export interface RawCodecs {
   readonly movieCodec: Codec<RawMovie>;
@@ -49,4 +50,31 @@ const problemOfDocument = (body: Buffer): Problem | null =>
 function isObject(document: Buffer): boolean {
   const first = document.find((byte) => byte !== 0x20 && byte !== 0x09 && byte !== 0x0a && byte !== 0x0d);
   return first === '{'.charCodeAt(0);
+}
+
+/** A record that cannot be loaded, and why. */
+export interface Unreadable {
+  readonly record: ConsumerRecord;
+  readonly failure: Failure;
+}
+
+/** Divides records into rows of BRONZE and records to be parked. `readable[i]` is the record of `rows[i]`. @param now milliseconds since the epoch. */
+export function toRawRows(codecs: RawCodecs, records: readonly ConsumerRecord[], now: number) {
+  const readable: ConsumerRecord[] = [];
+  const rows: RawRow[] = [];
+  const unreadable: Unreadable[] = [];
+  for (const record of records) {
+    if (record.unusable) {
+      unreadable.push({ record, failure: failureOf(record.unusable) });
+      continue;
+    }
+    const row = toRawRow(codecs, record, now);
+    if (isProblem(row)) {
+      unreadable.push({ record, failure: { ...row, attempts: 1 } });
+    } else {
+      readable.push(record);
+      rows.push(row);
+    }
+  }
+  return { readable, rows, unreadable };
 }

@@ -1,7 +1,7 @@
-import { type Busy, costOf } from '../lib/warehouse/snowflake/cost.ts';
-import type { SnowflakeSettings } from '../lib/warehouse/snowflake/session.ts';
-import type { WarehouseReader } from '../lib/warehouse/warehouse.ts';
 import { topics } from '../schemas/topics.ts';
+import { type Busy, costOf } from '../warehouse/snowflake/cost.ts';
+import type { SnowflakeSettings } from '../warehouse/snowflake/session.ts';
+import type { WarehouseReader } from '../warehouse/warehouse.ts';
 
 const dayMs = 24 * 3_600_000;
 

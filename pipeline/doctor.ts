@@ -1,13 +1,13 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { messageOf } from '../lib/errors.ts';
-import { asFileError } from '../lib/file-error.ts';
-import { lineOf, type TopicFinding } from '../lib/kafka/topic-preconditions.ts';
-import { goldCopyMistakes, placeMistake, placesOf } from '../lib/places.ts';
-import { proxyFor, shownProxy } from '../lib/proxy.ts';
-import { type Context, openPlatform, toolsDir, topicSettingsOf } from './platform.ts';
-import { warehouseSystem } from './warehouse.ts';
+import { lineOf, type TopicFinding } from '../kafka/topic-preconditions.ts';
+import { goldCopyMistakes, placeMistake, placesOf } from '../platform/places.ts';
+import { type Context, openPlatform, toolsDir, topicSettingsOf } from '../platform/platform.ts';
+import { warehouseSystem } from '../platform/warehouse.ts';
+import { messageOf } from '../runtime/errors.ts';
+import { asFileError } from '../runtime/file-error.ts';
+import { proxyFor, shownProxy } from '../runtime/proxy.ts';
 
 /** One thing that has to be right, and what to do when it is not. */
 export interface Finding extends Note {
@@ -76,7 +76,7 @@ const checks: Readonly<Record<string, (context: Context) => Promise<string | rea
     await using platform = openPlatform(context);
     const { tokensLeft, capacity } = await (await platform.bucket()).state();
     const left = { ok: true, detail: `${tokensLeft} of ${capacity} tokens left` };
-    const { examineEviction, storeLineOf } = await import('../lib/token-bucket/eviction.ts');
+    const { examineEviction, storeLineOf } = await import('../tmdb/token-bucket/eviction.ts');
     const finding = await examineEviction(context.config.tokenBucketUrl);
     return finding ? [left, { ok: true, isWarning: true, detail: storeLineOf(finding) }] : [left];
   },

@@ -1,9 +1,10 @@
-import type { Config } from '../lib/config.ts';
-import { formatTable } from '../lib/table.ts';
-import type { RequestCounts } from '../lib/tmdb/tmdb-client.ts';
-import { formatDuration } from '../lib/units.ts';
+import type { Config } from '../platform/config.ts';
 import type { GenresLook } from '../producers/genres.ts';
 import type { PopularWalk } from '../producers/popular.ts';
+import { formatTable } from '../runtime/table.ts';
+import { formatDuration } from '../runtime/units.ts';
+import type { RequestCounts } from '../tmdb/tmdb-client.ts';
+import type { TransformResult } from '../transform/transform.ts';
 
 type Rows = readonly Record<string, unknown>[];
 
@@ -22,8 +23,7 @@ export interface RunReport {
     readonly limitUsed: number;
   };
   readonly rows: Readonly<Record<'bronze' | 'silver' | 'gold', Readonly<Record<string, number>>>>;
-  /** A test that fails ends the run with an error; one that only warns is counted here. */
-  readonly dbt: { readonly skipped: boolean; readonly testsPassed: number; readonly testsWarned: number };
+  readonly dbt: TransformResult;
   readonly seconds: Readonly<Record<string, number>>;
   readonly kpis: Readonly<Record<string, Rows>>;
   readonly warehouse: string;
@@ -82,7 +82,7 @@ const tablesLine = (tables: Readonly<Record<string, number>>) =>
     .map(([table, rows]) => `${table} ${rows}`)
     .join(', ');
 
-const dbtLine = ({ skipped, testsPassed, testsWarned }: RunReport['dbt']) =>
+const dbtLine = ({ skipped, testsPassed, testsWarned }: TransformResult) =>
   `${testsPassed} tests passed, ${testsWarned} warned${skipped ? ' (in the last run: BRONZE has not moved since)' : ''}`;
 
 function howToOpen({ warehouse, duckdbPath, origin }: RunReport): string {

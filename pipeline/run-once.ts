@@ -1,18 +1,18 @@
 import type { MovieOutcome } from '../consumers/movie-details.ts';
-import { systemClock } from '../lib/clock.ts';
-import { messageOf } from '../lib/errors.ts';
-import type { Offsets } from '../lib/kafka/topic.ts';
-import { TmdbUnreachableError, UnusableAnswerError } from '../lib/tmdb/errors.ts';
-import type { TmdbClient } from '../lib/tmdb/tmdb-client.ts';
+import type { Offsets } from '../kafka/topic.ts';
+import { type Context, openPlatform, type Platform } from '../platform/platform.ts';
+import { warehouseSystem } from '../platform/warehouse.ts';
 import { type PopularWalk, UnusableListError } from '../producers/popular.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { messageOf } from '../runtime/errors.ts';
+import { runTogether } from '../runtime/task-group.ts';
 import { type TopicName, topics } from '../schemas/topics.ts';
-import { type Context, openPlatform, type Platform } from './platform.ts';
+import { TmdbUnreachableError, UnusableAnswerError } from '../tmdb/errors.ts';
+import type { TmdbClient } from '../tmdb/tmdb-client.ts';
+import { transform } from '../transform/transform.ts';
 import type { RunReport } from './report.ts';
 import { endsOf, fetchGenres, fetchMovies, loadBronze, walkPopular } from './stages.ts';
 import { summarize } from './summary.ts';
-import { runTogether } from './together.ts';
-import { transform } from './transform.ts';
-import { warehouseSystem } from './warehouse.ts';
 
 export interface RunOnceOptions {
   readonly pages: number;

@@ -1,7 +1,7 @@
-import { systemClock } from '../lib/clock.ts';
-import { startHealthServer } from '../lib/health-server.ts';
-import { observeProcess } from '../lib/metrics.ts';
-import type { Context } from './platform.ts';
+import type { Context } from '../platform/platform.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { startHealthServer } from '../runtime/health-server.ts';
+import { observeProcess } from '../runtime/metrics.ts';
 
 /**
  * Runs `work` as a service: with health and metrics served where HTTP_LISTEN says, until the first signal. What `work`

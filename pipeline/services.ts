@@ -1,18 +1,18 @@
-import { systemClock } from '../lib/clock.ts';
-import type { Dbt } from '../lib/dbt/dbt.ts';
-import { ExitCode, isRetriable } from '../lib/errors.ts';
-import { KafkaError } from '../lib/kafka/errors.ts';
-import { leaveWithin } from '../lib/shutdown.ts';
-import { TmdbError } from '../lib/tmdb/errors.ts';
+import { sampleGauges, type Watched } from '../dead-letters/sample.ts';
+import { KafkaError } from '../kafka/errors.ts';
+import { type Context, openPlatform, type Platform } from '../platform/platform.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { ExitCode, isRetriable } from '../runtime/errors.ts';
+import { repeat } from '../runtime/repeat.ts';
+import { leaveWithin } from '../runtime/shutdown.ts';
+import { runTogether } from '../runtime/task-group.ts';
 import { topics } from '../schemas/topics.ts';
-import { type Context, openPlatform, type Platform } from './platform.ts';
-import { repeat } from './repeat.ts';
-import { sampleGauges, type Watched } from './sample.ts';
-import { runSchedule } from './schedule.ts';
+import { TmdbError } from '../tmdb/errors.ts';
+import type { Dbt } from '../transform/dbt/dbt.ts';
+import { runSchedule } from '../transform/scheduler.ts';
+import { openDbt } from '../transform/transform.ts';
 import { runAsService } from './service.ts';
 import { fetchGenres, fetchMovies, groups, type LoadOptions, loadBronze, walkPopular } from './stages.ts';
-import { runTogether } from './together.ts';
-import { openDbt } from './transform.ts';
 
 /** One stage that runs until the context's signal aborts, and drains then. */
 type Part = (platform: Platform, context: Context) => Promise<unknown>;

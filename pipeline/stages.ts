@@ -1,26 +1,25 @@
 import { type Flush, runBronzeLoader } from '../consumers/bronze-loader.ts';
 import { type MovieOutcome, runMovieDetails } from '../consumers/movie-details.ts';
-import type { SharedTopics } from '../consumers/other-loaders.ts';
-import { systemClock } from '../lib/clock.ts';
-import { PreconditionError } from '../lib/errors.ts';
-import type { KafkaAdmin } from '../lib/kafka/admin.ts';
-import type { Gap } from '../lib/kafka/gap.ts';
-import { createPartitionSource } from '../lib/kafka/partition-source.ts';
-import { readTopic } from '../lib/kafka/read-topic.ts';
-import { createRecordSource } from '../lib/kafka/record-source.ts';
-import type { Offsets } from '../lib/kafka/topic.ts';
-import { WorkAhead } from '../lib/kafka/work-ahead.ts';
-import type { WarehouseSystem } from '../lib/warehouse/system.ts';
-import { type Warehouse, WarehouseUnavailableError } from '../lib/warehouse/warehouse.ts';
+import { sharedTopics } from '../consumers/shared-topics.ts';
+import type { KafkaAdmin } from '../kafka/admin.ts';
+import type { Gap } from '../kafka/gap.ts';
+import { createPartitionSource } from '../kafka/partition-source.ts';
+import { readTopic } from '../kafka/read-topic.ts';
+import { createRecordSource } from '../kafka/record-source.ts';
+import type { Offsets } from '../kafka/topic.ts';
+import { WorkAhead } from '../kafka/work-ahead.ts';
+import type { Context, Platform } from '../platform/platform.ts';
+import { warehouseSystem } from '../platform/warehouse.ts';
 import { type GenresLook, produceGenres } from '../producers/genres.ts';
 import { type ReadTopic, readKnownGenres, readKnownMovies } from '../producers/known-movies.ts';
 import { type PopularWalk, producePopular, UnusableListError } from '../producers/popular.ts';
+import { systemClock } from '../runtime/clock.ts';
 import { movieIdCodec, rawGenresCodec, rawMovieCodec } from '../schemas/codecs.ts';
 import type { DeadLetterReason } from '../schemas/records.ts';
 import { type TopicName, topics } from '../schemas/topics.ts';
-import type { Context, Platform } from './platform.ts';
+import type { WarehouseSystem } from '../warehouse/system.ts';
+import { type Warehouse, WarehouseUnavailableError } from '../warehouse/warehouse.ts';
 import { tellWaits } from './waiting.ts';
-import { warehouseSystem } from './warehouse.ts';
 
 /** Consumer groups. Their committed offsets are what lag is measured by; the loader's are only a hint. */
 export const groups = { movieDetails: 'movie-details', bronzeLoader: 'bronze-loader' } as const;
@@ -233,26 +232,6 @@ export async function loadBronze(
   await runBronzeLoader(ports, { limits: config.load, signal, ...(until && { until }) });
   return loaded;
 }
-
-/** Topics that the members of `group` share. @param target what this member writes to: all of them have to write to it. */
-export const sharedTopics = (
-  admin: KafkaAdmin,
-  { group, target, onWaiting = () => {} }: { group: string; target: string; onWaiting?: SharedTopics['onWaiting'] },
-): SharedTopics => ({
-  look: async (topic) => ({ topicId: await admin.topicId(topic), ...(await admin.topicOffsets(topic)) }),
-  owners: async (topic) => {
-    const owners = await admin.owners(group, topic);
-    const other = [...owners.values()].find(
-      (owner) => owner.isHere && owner.target !== null && owner.target !== target,
-    );
-    if (!other) return new Map([...owners].map(([partition, { name }]) => [partition, name]));
-    throw new PreconditionError(
-      `${other.name} loads the same topics into ${other.target}, this command loads into ${target}: they share the partitions, so neither ` +
-        'gets all records. End that process, or give both the same warehouse',
-    );
-  },
-  onWaiting,
-});
 
 /** A service waits for the DuckDB file without limit; the watch of the file says who has it. */
 async function openLoader(system: WarehouseSystem, { signal }: Context, isService: boolean): Promise<Warehouse> {

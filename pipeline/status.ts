@@ -1,18 +1,18 @@
-import { systemClock } from '../lib/clock.ts';
-import { lastRunReportSql } from '../lib/dbt/transform-state.ts';
-import { messageOf } from '../lib/errors.ts';
-import type { KafkaAdmin } from '../lib/kafka/admin.ts';
-import { lagOf } from '../lib/kafka/lag.ts';
-import type { Offsets } from '../lib/kafka/topic.ts';
-import { formatDuration } from '../lib/units.ts';
-import type { SnowflakeSettings } from '../lib/warehouse/snowflake/session.ts';
-import type { WarehouseReader } from '../lib/warehouse/warehouse.ts';
+import type { KafkaAdmin } from '../kafka/admin.ts';
+import { lagOf } from '../kafka/lag.ts';
+import type { Offsets } from '../kafka/topic.ts';
+import { type Context, openPlatform, type Platform } from '../platform/platform.ts';
+import { warehouseSystem } from '../platform/warehouse.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { messageOf } from '../runtime/errors.ts';
+import { formatDuration } from '../runtime/units.ts';
 import { topics } from '../schemas/topics.ts';
+import { hasTable, readLayerTimes } from '../transform/layers.ts';
+import { lastRunReportSql } from '../transform/state.ts';
+import type { SnowflakeSettings } from '../warehouse/snowflake/session.ts';
+import type { WarehouseReader } from '../warehouse/warehouse.ts';
 import { readCost } from './cost.ts';
-import { hasTable, readLayerTimes } from './layers.ts';
-import { type Context, openPlatform, type Platform } from './platform.ts';
 import { groups } from './stages.ts';
-import { warehouseSystem } from './warehouse.ts';
 
 type Rows = Record<string, unknown>[];
 

@@ -1,5 +1,5 @@
-import type { WarehouseSystem } from '../lib/warehouse/system.ts';
-import type { WarehouseReader } from '../lib/warehouse/warehouse.ts';
+import type { WarehouseSystem } from '../warehouse/system.ts';
+import type { WarehouseReader } from '../warehouse/warehouse.ts';
 import type { RunReport } from './report.ts';
 
 /** The marts as they are shown at the end of a run: the columns that fit a terminal, the first lines. */

@@ -1,6 +1,6 @@
-import { systemClock } from '../lib/clock.ts';
-import type { AwaitedPartition } from '../lib/kafka/partition-owners.ts';
-import type { Context } from './platform.ts';
+import type { AwaitedPartition } from '../kafka/partition-owners.ts';
+import type { Context } from '../platform/platform.ts';
+import { systemClock } from '../runtime/clock.ts';
 
 /** A wait that is shorter, as while a member joins its group, is not told. */
 const graceMs = 1_500;

@@ -1,8 +1,8 @@
-import type { Clock } from '../lib/clock.ts';
-import type { Sink } from '../lib/kafka/topic.ts';
-import type { Logger } from '../lib/logger.ts';
-import type { TmdbClient } from '../lib/tmdb/tmdb-client.ts';
+import type { Sink } from '../kafka/topic.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Logger } from '../runtime/logger.ts';
 import type { RawGenres } from '../schemas/records.ts';
+import type { TmdbClient } from '../tmdb/tmdb-client.ts';
 
 export interface GenresPorts {
   readonly tmdb: Pick<TmdbClient, 'genres'>;

@@ -1,4 +1,4 @@
-import type { ConsumerRecord } from '../lib/kafka/topic.ts';
+import type { ConsumerRecord } from '../kafka/topic.ts';
 import { type Codec, DecodeError } from '../schemas/codec.ts';
 import { type Problem, problemOfGenres, problemOfId } from '../schemas/record-rules.ts';
 import type { MovieId, RawGenres } from '../schemas/records.ts';

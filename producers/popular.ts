@@ -1,11 +1,11 @@
-import type { Clock } from '../lib/clock.ts';
-import { messageOf } from '../lib/errors.ts';
-import type { Sink } from '../lib/kafka/topic.ts';
-import type { Logger } from '../lib/logger.ts';
-import type { ListedMovie, MoviePage } from '../lib/tmdb/answers.ts';
-import { TmdbError, UnusableAnswerError } from '../lib/tmdb/errors.ts';
-import type { TmdbClient } from '../lib/tmdb/tmdb-client.ts';
+import type { Sink } from '../kafka/topic.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { messageOf } from '../runtime/errors.ts';
+import type { Logger } from '../runtime/logger.ts';
 import type { MovieId } from '../schemas/records.ts';
+import type { ListedMovie, MoviePage } from '../tmdb/answers.ts';
+import { TmdbError, UnusableAnswerError } from '../tmdb/errors.ts';
+import type { TmdbClient } from '../tmdb/tmdb-client.ts';
 import type { KnownMovies } from './known-movies.ts';
 
 /** TMDb refuses pages beyond this one. */

@@ -1,4 +1,4 @@
-import { UsageError } from '../lib/errors.ts';
+import { UsageError } from '../runtime/errors.ts';
 import { type Catalogue, officialGenres, toListItem } from './catalogue.ts';
 import { drawMovie, type Movie } from './generated/movie.ts';
 import { Universe } from './generated/universe.ts';

@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
-import { messageOf, UsageError } from '../lib/errors.ts';
+import { messageOf, UsageError } from '../runtime/errors.ts';
 import { type Catalogue, type Details, type Genre, genresOf, officialGenres, toListItem } from './catalogue.ts';
 import { hashUnit } from './random.ts';
 

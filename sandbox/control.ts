@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isIP } from 'node:net';
-import { IngestError, messageOf, UsageError } from '../lib/errors.ts';
+import { IngestError, messageOf, UsageError } from '../runtime/errors.ts';
 import type { Fault } from './faults.ts';
 import { parseFaults } from './parse-faults.ts';
 import type { SandboxStats } from './stats.ts';

@@ -1,5 +1,5 @@
-import { messageOf, UsageError } from '../lib/errors.ts';
-import { parseBytes, parseDuration } from '../lib/units.ts';
+import { messageOf, UsageError } from '../runtime/errors.ts';
+import { parseBytes, parseDuration } from '../runtime/units.ts';
 import { type ErrorCode, isErrorCode } from './answers.ts';
 import type { Fault, FaultEffect, FaultScope } from './faults.ts';
 

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { constants, gzipSync } from 'node:zlib';
 import type { Answer } from './answers.ts';
-import type { TransferEffect } from './struck-answer.ts';
+import type { TransferEffect } from './faulty-answer.ts';
 
 /** Bodies below this many bytes travel as they are: gzip would save nothing. */
 const gzipFrom = 200;

@@ -1,20 +1,20 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type Clock, systemClock } from '../lib/clock.ts';
-import { UsageError } from '../lib/errors.ts';
-import type { RateLimit } from '../lib/token-bucket/token-bucket.ts';
+import { type Clock, systemClock } from '../runtime/clock.ts';
+import { UsageError } from '../runtime/errors.ts';
+import type { RateLimit } from '../tmdb/token-bucket/token-bucket.ts';
 import { type Answer, errorAnswer } from './answers.ts';
 import type { Catalogue } from './catalogue.ts';
 import { GeneratedCatalogue } from './catalogue-generated.ts';
 import { openRecordedCatalogue } from './catalogue-recorded.ts';
 import { answerControl } from './control.ts';
 import { type Fault, FaultPlan, type Strike } from './faults.ts';
+import { struckAnswer, transferOf } from './faulty-answer.ts';
 import { Random } from './random.ts';
 import { Routes } from './routes.ts';
 import { send, statusOf } from './send.ts';
 import { SlidingWindow } from './sliding-window.ts';
 import { type SandboxStats, StatsCounter } from './stats.ts';
-import { struckAnswer, transferOf } from './struck-answer.ts';
 
 export interface SandboxOptions {
   /** Address to listen on. @default '127.0.0.1' */

@@ -1,4 +1,4 @@
-import type { RateLimit } from '../lib/token-bucket/token-bucket.ts';
+import type { RateLimit } from '../tmdb/token-bucket/token-bucket.ts';
 
 /**
  * The strictest reading of "`capacity` requests in any window": a request is refused when `capacity` others arrived

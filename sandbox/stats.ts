@@ -1,4 +1,4 @@
-import type { RateLimit } from '../lib/token-bucket/token-bucket.ts';
+import type { RateLimit } from '../tmdb/token-bucket/token-bucket.ts';
 import { BusiestWindow } from './sliding-window.ts';
 
 /** What `GET /sandbox/stats` answers. Requests to `/sandbox/` itself are not counted. */

@@ -1,4 +1,4 @@
-import { IngestError } from '../lib/errors.ts';
+import { IngestError } from '../runtime/errors.ts';
 
 /** Turns a record's value into the bytes that Kafka holds and back. */
 export interface Codec<T> {

@@ -92,24 +92,24 @@ const parts = {
   snowflake: venv('snowflake', 'test/support/snowflake/emulator/requirements.txt', 11),
   kafka: {
     what: 'the Kafka broker',
-    inputs: ['lib/kafka/broker/pom.xml', 'lib/kafka/broker/jars.sha256'],
+    inputs: ['kafka/broker/pom.xml', 'kafka/broker/jars.sha256'],
     stamp: join(tools, 'kafka.stamp'),
     install: async (log) => {
       const home = join(tools, 'kafka');
-      const args = [...maven('lib/kafka/broker/pom.xml', 'copy-dependencies'), '-DincludeScope=runtime'];
-      await download(home, args, log, () => verify(home, join(root, 'lib/kafka/broker/jars.sha256')));
+      const args = [...maven('kafka/broker/pom.xml', 'copy-dependencies'), '-DincludeScope=runtime'];
+      await download(home, args, log, () => verify(home, join(root, 'kafka/broker/jars.sha256')));
     },
   },
   redis: {
     what: 'the Redis server of the tests',
-    inputs: ['lib/token-bucket/server/pom.xml', 'lib/token-bucket/server/binaries.sha256'],
+    inputs: ['tmdb/token-bucket/server/pom.xml', 'tmdb/token-bucket/server/binaries.sha256'],
     stamp: join(tools, 'redis.stamp'),
     install: async (log) => {
       const home = join(tools, 'redis');
       const platform = `${process.platform}-${process.arch === 'x64' ? 'amd64' : process.arch}`;
       const only = `-Dmdep.unpack.includes=redis-server-*-${platform}`;
-      const args = [...maven('lib/token-bucket/server/pom.xml', 'unpack-dependencies'), only];
-      const list = join(root, 'lib/token-bucket/server/binaries.sha256');
+      const args = [...maven('tmdb/token-bucket/server/pom.xml', 'unpack-dependencies'), only];
+      const list = join(root, 'tmdb/token-bucket/server/binaries.sha256');
       await download(home, args, log, () => verify(home, list, (file) => file.endsWith(platform)));
       const binary = readdirSync(home).find((file) => file.endsWith(platform));
       if (!binary) throw new MissingError(`there is no redis-server for ${platform} among Maven's`);

@@ -1,9 +1,9 @@
-import { systemClock } from '../../lib/clock.ts';
-import { openDuckDbReader } from '../../lib/warehouse/duckdb/reader.ts';
-import { openDuckDbWarehouse } from '../../lib/warehouse/duckdb/warehouse.ts';
-import type { Batch, Warehouse } from '../../lib/warehouse/warehouse.ts';
+import { systemClock } from '../../runtime/clock.ts';
 import { officialGenres } from '../../sandbox/catalogue.ts';
 import { topics } from '../../schemas/topics.ts';
+import { openDuckDbReader } from '../../warehouse/duckdb/reader.ts';
+import { openDuckDbWarehouse } from '../../warehouse/duckdb/warehouse.ts';
+import type { Batch, Warehouse } from '../../warehouse/warehouse.ts';
 import type { Answer } from './bronze-shapes.ts';
 
 const clusterId = 'bench';

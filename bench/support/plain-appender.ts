@@ -11,7 +11,7 @@ export interface PlainRow {
   readonly httpStatus: number;
 }
 
-const tables = readFileSync(join(import.meta.dirname, '../../lib/warehouse/duckdb/bronze.sql'), 'utf8');
+const tables = readFileSync(join(import.meta.dirname, '../../warehouse/duckdb/bronze.sql'), 'utf8');
 
 /**
  * The yardstick: what DuckDB's own appender does with rows that are in memory, into the same table of a file with the

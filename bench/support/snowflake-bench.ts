@@ -1,12 +1,12 @@
-import { systemClock } from '../../lib/clock.ts';
-import type { ConsumerRecord, PartitionHandler, PartitionSource } from '../../lib/kafka/topic.ts';
-import { openSnowflakeSession, type SnowflakeSession } from '../../lib/warehouse/snowflake/session.ts';
-import { openSnowflakeWarehouse } from '../../lib/warehouse/snowflake/warehouse.ts';
-import type { Batch, PartitionId, Warehouse } from '../../lib/warehouse/warehouse.ts';
+import type { ConsumerRecord, PartitionHandler, PartitionSource } from '../../kafka/topic.ts';
+import { systemClock } from '../../runtime/clock.ts';
 import { rawMovieCodec } from '../../schemas/codecs.ts';
 import { topics } from '../../schemas/topics.ts';
 import { SnowflakeEmulator } from '../../test/support/snowflake/emulator.ts';
 import { makeDatabase } from '../../test/support/snowflake/fixture.ts';
+import { openSnowflakeSession, type SnowflakeSession } from '../../warehouse/snowflake/session.ts';
+import { openSnowflakeWarehouse } from '../../warehouse/snowflake/warehouse.ts';
+import type { Batch, PartitionId, Warehouse } from '../../warehouse/warehouse.ts';
 import { rawMovies } from './movies.ts';
 
 /** The emulator with an empty BRONZE. */

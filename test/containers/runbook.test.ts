@@ -73,7 +73,7 @@ describe('the fleet, by README and the runbook', () => {
   });
 
   it('knows the memory of its container', async () => {
-    const limit = `import('/app/lib/warehouse/duckdb/memory-limit.ts').then(({ memoryLimit }) => console.log(memoryLimit(9000)))`;
+    const limit = `import('/app/warehouse/duckdb/memory-limit.ts').then(({ memoryLimit }) => console.log(memoryLimit(9000)))`;
     expect((await fleet.must(`docker compose exec -T loader node -e "${limit}"`)).trim()).toBe('536MB');
   });
 

@@ -2,11 +2,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { systemClock } from '../../lib/clock.ts';
-import { openDuckDbFile } from '../../lib/warehouse/duckdb/file.ts';
-import { openDuckDbWarehouse } from '../../lib/warehouse/duckdb/warehouse.ts';
-import { openSnowflakeSession } from '../../lib/warehouse/snowflake/session.ts';
-import { openSnowflakeWarehouse } from '../../lib/warehouse/snowflake/warehouse.ts';
+import { systemClock } from '../../runtime/clock.ts';
+import { openDuckDbFile } from '../../warehouse/duckdb/file.ts';
+import { openDuckDbWarehouse } from '../../warehouse/duckdb/warehouse.ts';
+import { openSnowflakeSession } from '../../warehouse/snowflake/session.ts';
+import { openSnowflakeWarehouse } from '../../warehouse/snowflake/warehouse.ts';
 import { SnowflakeEmulator } from '../support/snowflake/emulator.ts';
 import { makeDatabase } from '../support/snowflake/fixture.ts';
 

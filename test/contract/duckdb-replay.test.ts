@@ -2,11 +2,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { systemClock } from '../../lib/clock.ts';
-import { openDuckDbExtension } from '../../lib/warehouse/duckdb/extension.ts';
-import { openDuckDbFile } from '../../lib/warehouse/duckdb/file.ts';
-import { openDuckDbRebuild } from '../../lib/warehouse/duckdb/rebuild.ts';
-import { openDuckDbWarehouse } from '../../lib/warehouse/duckdb/warehouse.ts';
+import { systemClock } from '../../runtime/clock.ts';
+import { openDuckDbExtension } from '../../warehouse/duckdb/backfill.ts';
+import { openDuckDbFile } from '../../warehouse/duckdb/file.ts';
+import { openDuckDbRebuild } from '../../warehouse/duckdb/rebuild.ts';
+import { openDuckDbWarehouse } from '../../warehouse/duckdb/warehouse.ts';
 import { batch, fill, load, type ReplayFixture, replayContract, swapIn } from '../support/warehouse/replay-contract.ts';
 
 async function openFixture(): Promise<ReplayFixture> {

@@ -1,10 +1,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { systemClock } from '../../lib/clock.ts';
-import { openDuckDbFile } from '../../lib/warehouse/duckdb/file.ts';
-import { openDuckDbWarehouse } from '../../lib/warehouse/duckdb/warehouse.ts';
-import type { TopicId } from '../../lib/warehouse/warehouse.ts';
+import { systemClock } from '../../runtime/clock.ts';
+import { openDuckDbFile } from '../../warehouse/duckdb/file.ts';
+import { openDuckDbWarehouse } from '../../warehouse/duckdb/warehouse.ts';
+import type { TopicId } from '../../warehouse/warehouse.ts';
 import { type Contents, warehouseContract } from '../support/warehouse/warehouse-contract.ts';
 
 const options = (path: string, lockWaitMs = 10_000) => ({ path, lockWaitMs, clock: systemClock });

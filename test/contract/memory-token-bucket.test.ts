@@ -1,4 +1,4 @@
-import { MemoryTokenBucket } from '../../lib/token-bucket/memory.ts';
+import { MemoryTokenBucket } from '../../tmdb/token-bucket/memory.ts';
 import { ManualClock } from '../support/clock/manual-clock.ts';
 import { tokenBucketContract } from '../support/token-bucket/token-bucket-contract.ts';
 

@@ -1,9 +1,9 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { systemClock } from '../../lib/clock.ts';
-import { createLogger } from '../../lib/logger.ts';
-import { Secret } from '../../lib/secret.ts';
-import { TokenBucketRefusedError, TokenBucketUnavailableError } from '../../lib/token-bucket/errors.ts';
-import { openSharedTokenBucket } from '../../lib/token-bucket/redis.ts';
+import { systemClock } from '../../runtime/clock.ts';
+import { createLogger } from '../../runtime/logger.ts';
+import { Secret } from '../../runtime/secret.ts';
+import { TokenBucketRefusedError, TokenBucketUnavailableError } from '../../tmdb/token-bucket/errors.ts';
+import { openSharedTokenBucket } from '../../tmdb/token-bucket/redis.ts';
 import { BucketFleet, requestTimeoutMs } from '../support/token-bucket/bucket-fleet.ts';
 import { RedisServer } from '../support/token-bucket/redis.ts';
 

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { systemClock } from '../../lib/clock.ts';
-import { createLogger } from '../../lib/logger.ts';
-import { Secret } from '../../lib/secret.ts';
-import { openSharedTokenBucket } from '../../lib/token-bucket/redis.ts';
-import type { TokenBucket } from '../../lib/token-bucket/token-bucket.ts';
+import { systemClock } from '../../runtime/clock.ts';
+import { createLogger } from '../../runtime/logger.ts';
+import { Secret } from '../../runtime/secret.ts';
 import { BusiestWindow, SlidingWindow } from '../../sandbox/sliding-window.ts';
+import { openSharedTokenBucket } from '../../tmdb/token-bucket/redis.ts';
+import type { TokenBucket } from '../../tmdb/token-bucket/token-bucket.ts';
 import { BucketFleet, type Member } from '../support/token-bucket/bucket-fleet.ts';
 import { RedisServer } from '../support/token-bucket/redis.ts';
 

@@ -1,10 +1,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { systemClock } from '../../lib/clock.ts';
-import { openSnowflakeExtension } from '../../lib/warehouse/snowflake/extension.ts';
-import { openSnowflakeRebuild } from '../../lib/warehouse/snowflake/rebuild.ts';
-import { openSnowflakeSession } from '../../lib/warehouse/snowflake/session.ts';
-import { openSnowflakeWarehouse } from '../../lib/warehouse/snowflake/warehouse.ts';
-import type { Rebuild } from '../../lib/warehouse/warehouse.ts';
+import { systemClock } from '../../runtime/clock.ts';
+import { openSnowflakeExtension } from '../../warehouse/snowflake/backfill.ts';
+import { openSnowflakeRebuild } from '../../warehouse/snowflake/rebuild.ts';
+import { openSnowflakeSession } from '../../warehouse/snowflake/session.ts';
+import { openSnowflakeWarehouse } from '../../warehouse/snowflake/warehouse.ts';
+import type { Rebuild } from '../../warehouse/warehouse.ts';
 import { SnowflakeEmulator } from '../support/snowflake/emulator.ts';
 import { makeDatabase } from '../support/snowflake/fixture.ts';
 import { type SnowflakeFault, SnowflakeProxy } from '../support/snowflake/proxy.ts';

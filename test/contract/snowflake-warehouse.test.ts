@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe } from 'vitest';
-import type { SnowflakeSettings } from '../../lib/warehouse/snowflake/session.ts';
+import type { SnowflakeSettings } from '../../warehouse/snowflake/session.ts';
 import { snowflakeAccount } from '../support/snowflake/account.ts';
 import { SnowflakeEmulator } from '../support/snowflake/emulator.ts';
 import { openUnderTest } from '../support/snowflake/fixture.ts';

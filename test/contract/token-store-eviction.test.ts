@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { Secret } from '../../lib/secret.ts';
-import { examineEviction } from '../../lib/token-bucket/eviction.ts';
+import { Secret } from '../../runtime/secret.ts';
+import { examineEviction } from '../../tmdb/token-bucket/eviction.ts';
 import { RedisServer } from '../support/token-bucket/redis.ts';
 
 let redis: RedisServer;

@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { createAdmin } from '../../lib/kafka/admin.ts';
-import { startJava, tailOf } from '../../lib/kafka/broker/java-process.ts';
+import { createAdmin } from '../../kafka/admin.ts';
+import { startJava, tailOf } from '../../kafka/broker/java-process.ts';
 import { topics } from '../../schemas/topics.ts';
 import { type Compose, interpolate } from '../support/deploy/compose.ts';
 import { readYaml, root } from '../support/deploy/project.ts';
@@ -30,7 +30,7 @@ describe.runIf(existsSync(jarsDir))('the broker of docker-compose.yml, from its 
       startJava(
         [
           ...heap,
-          `-Dlog4j2.configurationFile=${join(root, 'lib/kafka/broker/log4j2.xml')}`,
+          `-Dlog4j2.configurationFile=${join(root, 'kafka/broker/log4j2.xml')}`,
           '-cp',
           join(jarsDir, '*'),
           ...args,

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { afterAll, describe, expect, it } from 'vitest';
 import { commands } from '../../commands/index.ts';
-import { loadConfig } from '../../lib/config.ts';
-import { serverProperties } from '../../lib/kafka/broker/properties.ts';
-import { parseDuration } from '../../lib/units.ts';
+import { serverProperties } from '../../kafka/broker/properties.ts';
+import { loadConfig } from '../../platform/config.ts';
+import { parseDuration } from '../../runtime/units.ts';
 import {
   type Compose,
   complaintsAbout,
@@ -164,7 +164,7 @@ describe('the processes of docker-compose.yml', () => {
     expect(parse).not.toThrow();
   });
 
-  it.each(processes)('%s is set by variables that lib/config.ts knows', (_, service) => {
+  it.each(processes)('%s is set by variables that platform/config.ts knows', (_, service) => {
     const names = Object.keys({ ...service.environment, ...imageEnvironment }).filter((name) => !ofTheImage.has(name));
     expect(names.filter((name) => !knownVariables().has(name))).toEqual([]);
   });

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { parser } from '@prometheus-io/lezer-promql';
 import { describe, expect, it } from 'vitest';
-import { createMetrics, observeProcess } from '../../lib/metrics.ts';
+import { createMetrics, observeProcess } from '../../runtime/metrics.ts';
 import { type Compose, interpolate, isOurs, wordsOf } from '../support/deploy/compose.ts';
 import { environmentOf, parseDockerfile, stageOf } from '../support/deploy/dockerfile.ts';
 import { read, readYaml, root } from '../support/deploy/project.ts';

@@ -22,7 +22,7 @@ const platform = `${process.platform}-${process.arch === 'x64' ? 'amd64' : proce
 
 const copied = [
   ...['scripts', 'package.json', 'package-lock.json', 'dbt/requirements.txt', 'dbt/requirements-lint.txt'],
-  ...['lib/kafka/broker', 'lib/token-bucket/server', 'test/support/snowflake/emulator/requirements.txt'],
+  ...['kafka/broker', 'tmdb/token-bucket/server', 'test/support/snowflake/emulator/requirements.txt'],
 ];
 
 const secret = 'canary-7d1e94ab';
@@ -71,7 +71,7 @@ if [ -n "$redis" ]; then cp ${join(root, '.tools/redis/redis-server')} "$out/$(l
 [ -f ${this.folder}/after ] && cd "$out" && . ${this.folder}/after
 exit 0`,
     );
-    const list = readFileSync(join(root, 'lib/token-bucket/server/binaries.sha256'), 'utf8');
+    const list = readFileSync(join(root, 'tmdb/token-bucket/server/binaries.sha256'), 'utf8');
     const binary = list.split('\n').find((line) => line.endsWith(platform));
     writeFileSync(join(delivered, binary?.slice(66) ?? 'none'), '');
   }

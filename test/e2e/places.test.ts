@@ -14,21 +14,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Outcome, outcomeOf } from '../support/processes/cli.ts';
+import { productFolders } from '../support/product-folders.ts';
 
 const root = join(import.meta.dirname, '../..');
-const parts = [
-  'cli.ts',
-  'commands',
-  'consumers',
-  'dbt',
-  'lib',
-  'package.json',
-  'pipeline',
-  'producers',
-  'sandbox',
-  'schemas',
-  'scripts',
-];
+const parts = ['cli.ts', 'dbt', 'package.json', 'scripts', ...productFolders];
 /** Umlauts, a space, the i of Turkish, and characters that Latin-1 does not have. */
 const oddName = 'Prüf stand ığİ 映画';
 const nobody = 65_534;

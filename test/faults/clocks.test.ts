@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Clock } from '../../lib/clock.ts';
+import type { Clock } from '../../runtime/clock.ts';
 import { GeneratedCatalogue } from '../../sandbox/catalogue-generated.ts';
 import { startSandbox } from '../../sandbox/server.ts';
 import { BusiestWindow } from '../../sandbox/sliding-window.ts';

@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
 import { runBronzeLoader } from '../../consumers/bronze-loader.ts';
-import type { Logger } from '../../lib/logger.ts';
-import { WarehouseUnavailableError } from '../../lib/warehouse/warehouse.ts';
+import type { Logger } from '../../runtime/logger.ts';
 import { rawGenresCodec, rawMovieCodec } from '../../schemas/codecs.ts';
 import { topics } from '../../schemas/topics.ts';
+import { WarehouseUnavailableError } from '../../warehouse/warehouse.ts';
 import { ManualClock } from '../support/clock/manual-clock.ts';
 import { MemoryPartitionSource } from '../support/kafka/memory-partition-source.ts';
 import { MemorySink } from '../support/kafka/memory-sink.ts';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { createAdmin, type KafkaAdmin } from '../../lib/kafka/admin.ts';
+import { createAdmin, type KafkaAdmin } from '../../kafka/admin.ts';
 import { fetchMovies, groups } from '../../pipeline/stages.ts';
 import type { Sandbox } from '../../sandbox/server.ts';
 import { rawGenresCodec } from '../../schemas/codecs.ts';

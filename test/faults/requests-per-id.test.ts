@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createAdmin } from '../../lib/kafka/admin.ts';
+import { createAdmin } from '../../kafka/admin.ts';
 import { groups } from '../../pipeline/stages.ts';
 import { type Sandbox, startSandbox } from '../../sandbox/server.ts';
 import { topics } from '../../schemas/topics.ts';

@@ -6,11 +6,11 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
-import { systemClock } from '../../lib/clock.ts';
-import { loadConfig } from '../../lib/config.ts';
-import { Health } from '../../lib/health.ts';
-import { startHealthServer } from '../../lib/health-server.ts';
-import { createMetrics } from '../../lib/metrics.ts';
+import { loadConfig } from '../../platform/config.ts';
+import { systemClock } from '../../runtime/clock.ts';
+import { Health } from '../../runtime/health.ts';
+import { startHealthServer } from '../../runtime/health-server.ts';
+import { createMetrics } from '../../runtime/metrics.ts';
 import { parseFaults } from '../../sandbox/parse-faults.ts';
 import { startSandbox } from '../../sandbox/server.ts';
 import { outcomeOf, Workspace } from '../support/processes/cli.ts';
@@ -158,7 +158,7 @@ describe('what is installed', () => {
     for (const installer of installers) expect(read(installer)).toContain('--require-hashes');
   });
 
-  it.each(['lib/kafka/broker/pom.xml', 'lib/token-bucket/server/pom.xml'])(
+  it.each(['kafka/broker/pom.xml', 'tmdb/token-bucket/server/pom.xml'])(
     '[S6] of Maven is pinned by version: %s',
     (file) => {
       const versions = [...read(file).matchAll(/<(?:[\w.]+\.)?version>([^<]+)</g)].map(([, version = '']) => version);
@@ -274,7 +274,7 @@ describe('what somebody else wrote', () => {
   const controls = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/;
 
   it('[S10] is one line of the log, of plain characters, whose text is as it was', () => {
-    const logger = pathToFileURL(join(root, 'lib/logger.ts')).href;
+    const logger = pathToFileURL(join(root, 'runtime/logger.ts')).href;
     const code = `import { createLogger } from '${logger}';
       createLogger('info', []).warn({ title: ${JSON.stringify(hostile)}, error: ${JSON.stringify(hostile)} }, ${JSON.stringify(hostile)});`;
     const { stderr } = spawnSync(process.execPath, ['--input-type=module', '--eval', code], { encoding: 'utf8' });

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { ExitCode } from '../../lib/errors.ts';
+import { ExitCode } from '../../runtime/errors.ts';
 import { until } from '../support/processes/fleet.ts';
 import { eitherOf, strikes } from '../support/snowflake/chaos.ts';
 import { type Loading, SnowflakeFixture } from '../support/snowflake/loading.ts';

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createLogger } from '../../lib/logger.ts';
 import { type PopularWalk, producePopular } from '../../producers/popular.ts';
+import { createLogger } from '../../runtime/logger.ts';
 import { GeneratedCatalogue } from '../../sandbox/catalogue-generated.ts';
 import { type SandboxOptions, startSandbox } from '../../sandbox/server.ts';
 import type { MovieId } from '../../schemas/records.ts';

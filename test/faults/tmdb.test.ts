@@ -1,11 +1,11 @@
 import type { ServerResponse } from 'node:http';
 import { deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { CredentialsRefusedError } from '../../lib/tmdb/errors.ts';
 import { GeneratedCatalogue } from '../../sandbox/catalogue-generated.ts';
 import type { Fault } from '../../sandbox/faults.ts';
 import { parseFaults } from '../../sandbox/parse-faults.ts';
 import { type Sandbox, startSandbox } from '../../sandbox/server.ts';
+import { CredentialsRefusedError } from '../../tmdb/errors.ts';
 import { ManualClock } from '../support/clock/manual-clock.ts';
 import { DetailsStage } from '../support/tmdb/details-stage.ts';
 import { serve } from '../support/tmdb/http-server.ts';

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { systemClock } from '../../lib/clock.ts';
-import { openDuckDbWarehouse } from '../../lib/warehouse/duckdb/warehouse.ts';
-import { type Batch, FencedError, type Warehouse } from '../../lib/warehouse/warehouse.ts';
+import { systemClock } from '../../runtime/clock.ts';
+import { openDuckDbWarehouse } from '../../warehouse/duckdb/warehouse.ts';
+import { type Batch, FencedError, type Warehouse } from '../../warehouse/warehouse.ts';
 import { KafkaFixture } from '../support/kafka/kafka-fixture.ts';
 import { Fleet, until } from '../support/processes/fleet.ts';
 import { seededRandom } from '../support/warehouse/seeded-random.ts';

@@ -3,9 +3,9 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { systemClock } from '../../lib/clock.ts';
-import { loadConfig } from '../../lib/config.ts';
-import { openDuckDbFile } from '../../lib/warehouse/duckdb/file.ts';
+import { loadConfig } from '../../platform/config.ts';
+import { systemClock } from '../../runtime/clock.ts';
+import { openDuckDbFile } from '../../warehouse/duckdb/file.ts';
 import { outcomeOf } from '../support/processes/cli.ts';
 
 const root = join(import.meta.dirname, '../..');

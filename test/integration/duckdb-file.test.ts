@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { systemClock } from '../../lib/clock.ts';
-import { openDuckDbReader } from '../../lib/warehouse/duckdb/reader.ts';
-import { openDuckDbWarehouse } from '../../lib/warehouse/duckdb/warehouse.ts';
+import { systemClock } from '../../runtime/clock.ts';
+import { openDuckDbReader } from '../../warehouse/duckdb/reader.ts';
+import { openDuckDbWarehouse } from '../../warehouse/duckdb/warehouse.ts';
 import { fileOfDuckDb2 } from '../support/warehouse/newer-duckdb.ts';
 
 const options = (path: string, lockWaitMs = 10_000) => ({ path, lockWaitMs, clock: systemClock });

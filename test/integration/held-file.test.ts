@@ -6,19 +6,19 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { systemClock } from '../../lib/clock.ts';
-import { Health } from '../../lib/health.ts';
-import { createMetrics } from '../../lib/metrics.ts';
-import { describeProgram } from '../../lib/program.ts';
-import { type FileWait, holderInMessage } from '../../lib/warehouse/duckdb/file-wait.ts';
-import { duckDbSystem } from '../../lib/warehouse/duckdb/system.ts';
-import { openDuckDbWarehouse } from '../../lib/warehouse/duckdb/warehouse.ts';
-import type { WarehouseSystem } from '../../lib/warehouse/system.ts';
-import { createFileWatch } from '../../pipeline/warehouse.ts';
+import { createFileWatch } from '../../platform/warehouse.ts';
+import { systemClock } from '../../runtime/clock.ts';
+import { Health } from '../../runtime/health.ts';
+import { createMetrics } from '../../runtime/metrics.ts';
+import { describeProgram } from '../../runtime/program.ts';
+import { type FileWait, holderInMessage } from '../../warehouse/duckdb/file-wait.ts';
+import { duckDbSystem } from '../../warehouse/duckdb/system.ts';
+import { openDuckDbWarehouse } from '../../warehouse/duckdb/warehouse.ts';
+import type { WarehouseSystem } from '../../warehouse/system.ts';
 import { environmentDir } from '../support/dbt/warehouse-file.ts';
 
-const turnModule = join(import.meta.dirname, '../../lib/warehouse/duckdb/turn.ts');
-const clockModule = join(import.meta.dirname, '../../lib/clock.ts');
+const turnModule = join(import.meta.dirname, '../../warehouse/duckdb/file-lock.ts');
+const clockModule = join(import.meta.dirname, '../../runtime/clock.ts');
 
 describe('a DuckDB file that another process has', () => {
   let folder: string;

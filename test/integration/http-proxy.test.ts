@@ -1,9 +1,9 @@
 import tls from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { systemClock } from '../../lib/clock.ts';
-import { Secret } from '../../lib/secret.ts';
-import { openTransport } from '../../lib/tmdb/transport.ts';
-import { openSnowflakeSession } from '../../lib/warehouse/snowflake/session.ts';
+import { systemClock } from '../../runtime/clock.ts';
+import { Secret } from '../../runtime/secret.ts';
+import { openTransport } from '../../tmdb/transport.ts';
+import { openSnowflakeSession } from '../../warehouse/snowflake/session.ts';
 import { createAuthority } from '../support/kafka/certificates.ts';
 import { startConnectProxy } from '../support/network/connect-proxy.ts';
 import { Workspace } from '../support/processes/cli.ts';

@@ -3,13 +3,13 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { systemClock } from '../../lib/clock.ts';
-import { loadConfig } from '../../lib/config.ts';
-import { ExitCode } from '../../lib/errors.ts';
-import { withSetting } from '../../lib/places.ts';
-import { openDuckDbFile } from '../../lib/warehouse/duckdb/file.ts';
-import { goldPublishedAt, publishGold } from '../../lib/warehouse/duckdb/publish-gold.ts';
-import { SideOutputError } from '../../lib/warehouse/system.ts';
+import { loadConfig } from '../../platform/config.ts';
+import { withSetting } from '../../platform/places.ts';
+import { systemClock } from '../../runtime/clock.ts';
+import { ExitCode } from '../../runtime/errors.ts';
+import { openDuckDbFile } from '../../warehouse/duckdb/file.ts';
+import { goldPublishedAt, publishGold } from '../../warehouse/duckdb/publish-gold.ts';
+import { SideOutputError } from '../../warehouse/system.ts';
 import { SmallDisk } from '../support/warehouse/warehouse-disk.ts';
 
 describe('the published copy of GOLD', () => {

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { systemClock } from '../../lib/clock.ts';
-import { openSnowflakeReader } from '../../lib/warehouse/snowflake/reader.ts';
-import { openSnowflakeSession } from '../../lib/warehouse/snowflake/session.ts';
-import { openSnowflakeWarehouse } from '../../lib/warehouse/snowflake/warehouse.ts';
 import { readCost } from '../../pipeline/cost.ts';
+import { systemClock } from '../../runtime/clock.ts';
 import { topics } from '../../schemas/topics.ts';
+import { openSnowflakeReader } from '../../warehouse/snowflake/reader.ts';
+import { openSnowflakeSession } from '../../warehouse/snowflake/session.ts';
+import { openSnowflakeWarehouse } from '../../warehouse/snowflake/warehouse.ts';
 import { SnowflakeEmulator } from '../support/snowflake/emulator.ts';
 import { makeDatabase } from '../support/snowflake/fixture.ts';
 

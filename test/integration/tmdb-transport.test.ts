@@ -2,8 +2,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
-import { Secret } from '../../lib/secret.ts';
-import { openTransport, type Transport, type TransportOptions } from '../../lib/tmdb/transport.ts';
+import { Secret } from '../../runtime/secret.ts';
+import { openTransport, type Transport, type TransportOptions } from '../../tmdb/transport.ts';
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 

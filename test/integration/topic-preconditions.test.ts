@@ -1,9 +1,9 @@
 import { ConfigResourceTypes } from 'kafkajs';
 import { pino } from 'pino';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { readTopic } from '../../lib/kafka/read-topic.ts';
+import { readTopic } from '../../kafka/read-topic.ts';
 import { examine } from '../../pipeline/doctor.ts';
-import { openPlatform, type PlatformOptions, topicSettingsOf } from '../../pipeline/platform.ts';
+import { openPlatform, type PlatformOptions, topicSettingsOf } from '../../platform/platform.ts';
 import { rawMovieCodec } from '../../schemas/codecs.ts';
 import { type TopicName, topics } from '../../schemas/topics.ts';
 import { makeTopic, type TestTopic, withAdmin, writeMessages } from '../support/kafka/broker.ts';

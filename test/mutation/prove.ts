@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { formatTable } from '../../lib/table.ts';
+import { formatTable } from '../../runtime/table.ts';
 import type { Mutant, Tests, Verdict } from './mutant.ts';
 import { coreMutants, mutants } from './mutants.ts';
 import { type TestScope, WorkingCopy } from './working-copy.ts';

@@ -53,27 +53,27 @@ export const suites: readonly Suite[] = [
   {
     name: 'requests-per-id',
     files: ['test/faults/requests-per-id.test.ts'],
-    touches: ['lib/kafka/', 'consumers/movie-details.ts'],
+    touches: ['kafka/', 'consumers/movie-details.ts'],
   },
   {
     name: 'crash-points',
     files: ['test/faults/crash-points.test.ts'],
-    touches: ['consumers/', 'producers/', 'lib/warehouse/duckdb/'],
+    touches: ['consumers/', 'producers/', 'warehouse/duckdb/'],
   },
   {
     name: 'network',
     files: ['test/faults/network.test.ts'],
-    touches: ['lib/kafka/', 'test/support/network/fault-proxy.ts'],
+    touches: ['kafka/', 'test/support/network/fault-proxy.ts'],
   },
   {
     name: 'kafka-outage',
     files: ['test/faults/kafka-outage.test.ts'],
-    touches: ['lib/kafka/', 'pipeline/platform.ts'],
+    touches: ['kafka/', 'platform/platform.ts'],
   },
   {
     name: 'failover',
     files: ['test/faults/failover.test.ts'],
-    touches: ['lib/kafka/', 'test/support/kafka/three-brokers.ts'],
+    touches: ['kafka/', 'test/support/kafka/three-brokers.ts'],
   },
   {
     name: 'kafka',
@@ -84,7 +84,7 @@ export const suites: readonly Suite[] = [
       'test/faults/poisons.test.ts',
       'test/integration/kafka/',
     ],
-    touches: ['lib/kafka/', 'schemas/'],
+    touches: ['kafka/', 'schemas/'],
   },
   {
     name: 'tmdb',
@@ -95,27 +95,27 @@ export const suites: readonly Suite[] = [
       'test/faults/tmdb-outage.test.ts',
       'test/faults/tmdb-walk.test.ts',
     ],
-    touches: ['lib/tmdb/', 'producers/', 'consumers/movie-details.ts'],
+    touches: ['tmdb/', 'producers/', 'consumers/movie-details.ts'],
   },
   {
     name: 'token-bucket',
     files: ['test/faults/token-store.test.ts', 'test/faults/clocks.test.ts'],
-    touches: ['lib/token-bucket/'],
+    touches: ['tmdb/token-bucket/'],
   },
   {
     name: 'duckdb',
     files: ['test/faults/warehouse.test.ts', 'test/faults/warehouse-file.test.ts', 'test/faults/audit.test.ts'],
-    touches: ['lib/warehouse/duckdb/', 'lib/warehouse/ledger.ts'],
+    touches: ['warehouse/duckdb/', 'warehouse/ledger.ts'],
   },
   {
     name: 'snowflake',
     files: ['test/contract/snowflake', 'test/integration/snowflake', 'test/e2e/snowflake', 'test/faults/snowflake'],
-    touches: ['lib/warehouse/snowflake/', 'test/support/snowflake/emulator/'],
+    touches: ['warehouse/snowflake/', 'test/support/snowflake/emulator/'],
   },
   {
     name: 'dbt',
     files: ['test/integration/dbt/', 'test/integration/schedule.test.ts', 'test/faults/contents.test.ts'],
-    touches: ['dbt/', 'lib/dbt/'],
+    touches: ['dbt/', 'transform/dbt/'],
   },
   {
     name: 'command-line',
@@ -148,18 +148,22 @@ export const suites: readonly Suite[] = [
       ...['package.json', 'dbt/requirements.txt', 'dbt/requirements-duckdb.txt', 'docs/runbook.md'],
     ],
   },
-  { name: 'soak', files: ['test/faults/soak.test.ts'], touches: ['consumers/', 'producers/', 'pipeline/', 'lib/'] },
+  {
+    name: 'soak',
+    files: ['test/faults/soak.test.ts'],
+    touches: ['consumers/', 'producers/', 'pipeline/', 'kafka/', 'tmdb/', 'warehouse/', 'runtime/'],
+  },
   { name: 'mutants-loader', script: ['test:mutants', 'loader:'], touches: ['consumers/'] },
   {
     name: 'mutants-warehouse',
     script: ['test:mutants', 'warehouse:', 'replay:', 'rebuild:'],
-    touches: ['lib/warehouse/'],
+    touches: ['warehouse/'],
   },
-  { name: 'mutants-snowflake', script: ['test:mutants', 'snowflake:'], touches: ['lib/warehouse/snowflake/'] },
+  { name: 'mutants-snowflake', script: ['test:mutants', 'snowflake:'], touches: ['warehouse/snowflake/'] },
   {
     name: 'mutants-tokens',
     script: ['test:mutants', 'tokens:', 'fetcher:', 'producer:'],
-    touches: ['lib/token-bucket/', 'lib/tmdb/', 'producers/'],
+    touches: ['tmdb/token-bucket/', 'tmdb/', 'producers/'],
   },
-  { name: 'mutants-kafka', script: ['test:mutants', 'source:', 'dbt:'], touches: ['lib/kafka/', 'dbt/'] },
+  { name: 'mutants-kafka', script: ['test:mutants', 'source:', 'dbt:'], touches: ['kafka/', 'dbt/'] },
 ];

@@ -7,6 +7,7 @@ import {
   parseCrashPoint,
   withCrashPoints,
 } from '../support/processes/crash-points.ts';
+import { productFolders } from '../support/product-folders.ts';
 
 const root = join(import.meta.dirname, '../..');
 
@@ -18,7 +19,7 @@ const textsIn = (folders: readonly string[]): string[] =>
   );
 
 describe('crash points', () => {
-  const named = textsIn(['lib', 'producers', 'consumers', 'pipeline', 'commands']).flatMap(crashPointsIn);
+  const named = textsIn(productFolders).flatMap(crashPointsIn);
 
   it('each stand in one place of the source, so that a test knows where it kills', () => {
     expect(named.length).toBeGreaterThan(8);

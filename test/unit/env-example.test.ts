@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseEnv } from 'node:util';
 import { afterAll, describe, expect, it } from 'vitest';
-import { loadConfig } from '../../lib/config.ts';
+import { loadConfig } from '../../platform/config.ts';
 
 const lines = readFileSync(join(import.meta.dirname, '../../.env.example'), 'utf8').split('\n');
 const setting = /^# ?([A-Z][A-Z0-9_]*=.*)$/;

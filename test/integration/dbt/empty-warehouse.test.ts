@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { lastRunReportSql, projectFingerprint, transformState } from '../../../lib/dbt/transform-state.ts';
+import { lastRunReportSql, projectFingerprint, transformState } from '../../../transform/state.ts';
 import { derivedTables, gone, projectDir, WarehouseFile } from '../../support/dbt/warehouse-file.ts';
 
 it('[R41] builds every table from nothing, passes its unit tests, and knows when it has something to do', async () => {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { openWarmDbt } from '../../../lib/dbt/dbt.ts';
+import { openWarmDbt } from '../../../transform/dbt/open-dbt.ts';
 import { environmentDir, gone, type MovieRecord, projectDir, WarehouseFile } from '../../support/dbt/warehouse-file.ts';
 
 const ids = 12;

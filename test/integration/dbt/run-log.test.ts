@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { type Dbt, openWarmDbt } from '../../../lib/dbt/dbt.ts';
-import { DbtError } from '../../../lib/dbt/dbt-error.ts';
-import { transformState } from '../../../lib/dbt/transform-state.ts';
+import type { Dbt } from '../../../transform/dbt/dbt.ts';
+import { DbtError } from '../../../transform/dbt/dbt-error.ts';
+import { openWarmDbt } from '../../../transform/dbt/open-dbt.ts';
+import { transformState } from '../../../transform/state.ts';
 import { movie, WarehouseFile } from '../../support/dbt/warehouse-file.ts';
 
 // What dbt keeps of its runs, and what later runs make of it: all in the project, so one way to run it is enough.

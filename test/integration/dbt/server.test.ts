@@ -8,7 +8,7 @@ import { afterAll, describe, expect, inject, it, vi } from 'vitest';
 const dir = mkdtempSync(join(tmpdir(), 'dbt-server-test-'));
 afterAll(() => rmSync(dir, { recursive: true }));
 
-/** Has the server run a script, as `lib/dbt` would have Python run it. */
+/** Has the server run a script, as `transform/dbt` would have Python run it. */
 function start(program: string, args: readonly string[] = [], more: Record<string, string> = {}): ChildProcess {
   const script = join(dir, 'script.py');
   writeFileSync(script, program);

@@ -4,7 +4,8 @@ import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { expect, it } from 'vitest';
-import { type DbtPlace, openWarmDbt } from '../../../lib/dbt/dbt.ts';
+import type { DbtPlace } from '../../../transform/dbt/dbt.ts';
+import { openWarmDbt } from '../../../transform/dbt/open-dbt.ts';
 import { environmentDir, root, WarehouseFile } from '../../support/dbt/warehouse-file.ts';
 
 /** The place of a file with a Python that notes the id of each process it becomes. */
@@ -109,7 +110,10 @@ it.each(['warm.py', 'cold.py'])('ends and releases the file when its client is d
   const args = ['--log-format', 'json', 'build', ...place, '--log-path', file.dir];
   const parseArgs = ['parse', ...place, '--log-path', file.dir];
   const said = script === 'warm.py' ? [projectDir] : args;
-  const child = spawn(python, [join(root, 'lib/dbt', script), ...said], { env, stdio: ['pipe', 'pipe', 'ignore'] });
+  const child = spawn(python, [join(root, 'transform/dbt', script), ...said], {
+    env,
+    stdio: ['pipe', 'pipe', 'ignore'],
+  });
   const closed = once(child, 'close');
   if (script === 'warm.py')
     child.stdin.write(`${JSON.stringify({ args, parseArgs, resultsFile: join(file.dir, 'run_results.json') })}\n`);

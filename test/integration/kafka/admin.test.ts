@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import { createAdmin } from '../../../lib/kafka/admin.ts';
-import { createKafka } from '../../../lib/kafka/client.ts';
-import { KafkaError } from '../../../lib/kafka/errors.ts';
+import { createAdmin } from '../../../kafka/admin.ts';
+import { createKafka } from '../../../kafka/client.ts';
+import { KafkaError } from '../../../kafka/errors.ts';
 import { topics } from '../../../schemas/topics.ts';
 import { commitAs, createTopic, silent, testKafka, uniqueName, withAdmin, write } from '../../support/kafka/broker.ts';
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { runMember, whenAborted } from '../../../lib/kafka/group-member.ts';
+import { runMember, whenAborted } from '../../../kafka/group-member.ts';
 import { createTopic, testKafka, uniqueName } from '../../support/kafka/broker.ts';
 
 it('ends with the error when it has failed before it was reading, and never as if it were done', async () => {

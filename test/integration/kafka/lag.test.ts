@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { createAdmin } from '../../../lib/kafka/admin.ts';
-import { lagOf } from '../../../lib/kafka/lag.ts';
+import { createAdmin } from '../../../kafka/admin.ts';
+import { lagOf } from '../../../kafka/lag.ts';
 import { createTopic, testKafka, writeMessages } from '../../support/kafka/broker.ts';
 
 const kafka = testKafka();

@@ -6,12 +6,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { createAdmin } from '../../../lib/kafka/admin.ts';
-import type { Broker } from '../../../lib/kafka/broker.ts';
-import { BrokerError } from '../../../lib/kafka/errors.ts';
-import { startLocalBroker } from '../../../lib/kafka/local-broker.ts';
-import { readTopic } from '../../../lib/kafka/read-topic.ts';
-import { processIdentity } from '../../../lib/process-identity.ts';
+import { createAdmin } from '../../../kafka/admin.ts';
+import type { Broker } from '../../../kafka/broker/broker.ts';
+import { startLocalBroker } from '../../../kafka/broker/local-broker.ts';
+import { BrokerError } from '../../../kafka/errors.ts';
+import { readTopic } from '../../../kafka/read-topic.ts';
+import { processIdentity } from '../../../runtime/process-identity.ts';
 import { createTopic, write } from '../../support/kafka/broker.ts';
 import { jarsDir } from '../../support/kafka/broker-setup.ts';
 import { plainClient } from '../../support/kafka/client.ts';
@@ -29,7 +29,7 @@ const isRunning = (pid: number) => processIdentity(pid) !== null;
 /** A process that starts a broker in `dataDir` and waits; resolves once it is ready. */
 async function startOwner() {
   const script = `
-    import { startLocalBroker } from ${JSON.stringify(join(import.meta.dirname, '../../../lib/kafka/local-broker.ts'))};
+    import { startLocalBroker } from ${JSON.stringify(join(import.meta.dirname, '../../../kafka/broker/local-broker.ts'))};
     const broker = await startLocalBroker(${JSON.stringify({ dataDir, jarsDir })});
     console.log(JSON.stringify({ pid: broker.pid, brokers: broker.brokers }));
     setInterval(() => {}, 1_000);`;

@@ -1,11 +1,11 @@
 import { Partitioners } from 'kafkajs';
 import { describe, expect, it, vi } from 'vitest';
-import { createAdmin } from '../../../lib/kafka/admin.ts';
-import { GapError } from '../../../lib/kafka/errors.ts';
-import { type Gap, parseGap } from '../../../lib/kafka/gap.ts';
-import { createPartitionSource } from '../../../lib/kafka/partition-source.ts';
-import { readTopic } from '../../../lib/kafka/read-topic.ts';
-import type { PartitionHandler, PartitionRecords } from '../../../lib/kafka/topic.ts';
+import { createAdmin } from '../../../kafka/admin.ts';
+import { GapError } from '../../../kafka/errors.ts';
+import { type Gap, parseGap } from '../../../kafka/gap.ts';
+import { createPartitionSource } from '../../../kafka/partition-source.ts';
+import { readTopic } from '../../../kafka/read-topic.ts';
+import type { PartitionHandler, PartitionRecords } from '../../../kafka/topic.ts';
 import type { TopicName } from '../../../schemas/topics.ts';
 import {
   commitAs,

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, it, vi } from 'vitest';
-import { readTopic } from '../../../lib/kafka/read-topic.ts';
+import { readTopic } from '../../../kafka/read-topic.ts';
 import {
   createTopic,
   deleteRecords,

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { toCommit, toMetadata } from '../../../lib/kafka/commit.ts';
-import { type InHand, RecordQueue } from '../../../lib/kafka/record-queue.ts';
+import { toCommit, toMetadata } from '../../../kafka/commit.ts';
+import { type InHand, RecordQueue } from '../../../kafka/record-queue.ts';
 import { consumerRecord } from '../../support/kafka/memory-record-source.ts';
 
 const from = (offset: bigint, ...ahead: bigint[]) => ({ offset, ahead: new Set(ahead) });

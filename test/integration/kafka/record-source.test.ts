@@ -1,8 +1,8 @@
 import { describe, expect, it, vi } from 'vitest';
-import { createAdmin } from '../../../lib/kafka/admin.ts';
-import type { AwaitedPartition } from '../../../lib/kafka/partition-owners.ts';
-import { createRecordSource } from '../../../lib/kafka/record-source.ts';
-import type { ConsumerRecord, Offsets } from '../../../lib/kafka/topic.ts';
+import { createAdmin } from '../../../kafka/admin.ts';
+import type { AwaitedPartition } from '../../../kafka/partition-owners.ts';
+import { createRecordSource } from '../../../kafka/record-source.ts';
+import type { ConsumerRecord, Offsets } from '../../../kafka/topic.ts';
 import type { TopicName } from '../../../schemas/topics.ts';
 import {
   createTopic,

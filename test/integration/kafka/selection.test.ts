@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { createAdmin, type KafkaAdmin } from '../../../lib/kafka/admin.ts';
-import { readTopic } from '../../../lib/kafka/read-topic.ts';
-import { isSelected, rangesOf, type Selection } from '../../../lib/kafka/selection.ts';
+import { createAdmin, type KafkaAdmin } from '../../../kafka/admin.ts';
+import { readTopic } from '../../../kafka/read-topic.ts';
+import { isSelected, rangesOf, type Selection } from '../../../kafka/selection.ts';
 import type { TopicName } from '../../../schemas/topics.ts';
 import { createTopic, deleteRecords, testKafka, writeMessages } from '../../support/kafka/broker.ts';
 

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { RecordTooLargeError } from '../../../lib/kafka/errors.ts';
-import { readTopic } from '../../../lib/kafka/read-topic.ts';
-import { type KafkaProducer, openProducer } from '../../../lib/kafka/sink.ts';
-import type { ConsumerRecord } from '../../../lib/kafka/topic.ts';
+import { RecordTooLargeError } from '../../../kafka/errors.ts';
+import { readTopic } from '../../../kafka/read-topic.ts';
+import { type KafkaProducer, openProducer } from '../../../kafka/sink.ts';
+import type { ConsumerRecord } from '../../../kafka/topic.ts';
 import type { TopicName } from '../../../schemas/topics.ts';
 import { createTopic, numbers, testKafka, textCodec } from '../../support/kafka/broker.ts';
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { topicIdOf } from '../../../lib/kafka/topic-id.ts';
+import { topicIdOf } from '../../../kafka/topic-id.ts';
 import { createTopic, makeTopic, testKafka, uniqueName, withAdmin } from '../../support/kafka/broker.ts';
 
 const kafka = testKafka();

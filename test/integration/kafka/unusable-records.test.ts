@@ -2,10 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, inject, it } from 'vitest';
-import { readTopic } from '../../../lib/kafka/read-topic.ts';
-import { createRecordSource } from '../../../lib/kafka/record-source.ts';
-import { openProducer } from '../../../lib/kafka/sink.ts';
-import type { ConsumerRecord } from '../../../lib/kafka/topic.ts';
+import { readTopic } from '../../../kafka/read-topic.ts';
+import { createRecordSource } from '../../../kafka/record-source.ts';
+import { openProducer } from '../../../kafka/sink.ts';
+import type { ConsumerRecord } from '../../../kafka/topic.ts';
 import { createTopic, silent, testKafka, textCodec, uniqueName, write } from '../../support/kafka/broker.ts';
 import { codecs, produceRaw, rawBatch, rawBatchOf, rawRecord } from '../../support/kafka/raw-batches.ts';
 
@@ -72,7 +72,7 @@ describe('records that are unusable', () => {
     );
     await produceRaw(broker(), topic, 0, rawBatch({ body, count: 4, codec: codecs.gzip }));
     const group = uniqueName('group');
-    await using admin = await import('../../../lib/kafka/admin.ts').then(({ createAdmin }) => createAdmin(kafka));
+    await using admin = await import('../../../kafka/admin.ts').then(({ createAdmin }) => createAdmin(kafka));
     const records: ConsumerRecord[] = [];
     const source = createRecordSource({ kafka, topic, group, concurrency: 4, log: silent });
     await source.run(async (record) => void records.push(record), {

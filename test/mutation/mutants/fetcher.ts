@@ -1,14 +1,14 @@
 import type { Mutant } from '../mutant.ts';
 
 const details = { files: ['test/unit/consumers/movie-details.test.ts'] };
-const client = { files: ['test/unit/lib/tmdb-client.test.ts'] };
-const tmdbEndpoints = { files: ['test/unit/lib/tmdb-endpoints.test.ts'] };
-const statusCodes = { files: ['test/unit/lib/tmdb-status-codes.test.ts'] };
+const client = { files: ['test/unit/tmdb/client.test.ts'] };
+const tmdbEndpoints = { files: ['test/unit/tmdb/endpoints.test.ts'] };
+const statusCodes = { files: ['test/unit/tmdb/status-codes.test.ts'] };
 const popular = { files: ['test/unit/producers/popular.test.ts'] };
 const queue = { files: ['test/integration/kafka/record-queue.test.ts'] };
-const tmdb = 'lib/tmdb/client.ts';
+const tmdb = 'tmdb/client.ts';
 
-const ahead = { files: ['test/unit/lib/kafka/work-ahead.test.ts'] };
+const ahead = { files: ['test/unit/kafka/work-ahead.test.ts'] };
 
 /** From an id to its answer in the topic: done when it is published, and a token for every request. */
 export const fetcherMutants: readonly Mutant[] = [
@@ -35,28 +35,28 @@ export const fetcherMutants: readonly Mutant[] = [
   },
   {
     name: 'fetcher: the position passes records that are in hand',
-    file: 'lib/kafka/record-queue.ts',
+    file: 'kafka/record-queue.ts',
     find: 'return this.#inHand[0]?.record.offset ?? this.#waiting[0]?.offset ?? this.#position;',
     replace: 'return this.#waiting[0]?.offset ?? this.#position;',
     tests: queue,
   },
   {
     name: 'fetcher: what is done ahead is forgotten',
-    file: 'lib/kafka/record-queue.ts',
+    file: 'kafka/record-queue.ts',
     find: '[...finished, ...this.#doneBefore].filter((done) => done > offset)',
     replace: '[...this.#doneBefore].filter((done) => done > offset)',
     tests: queue,
   },
   {
     name: 'fetcher: what is in hand is committed as done ahead',
-    file: 'lib/kafka/record-queue.ts',
+    file: 'kafka/record-queue.ts',
     find: 'this.#inHand.filter(({ isDone }) => isDone)',
     replace: 'this.#inHand',
     tests: queue,
   },
   {
     name: 'fetcher: what was done ahead reads as its neighbour',
-    file: 'lib/kafka/commit.ts',
+    file: 'kafka/commit.ts',
     find: 'offset + BigInt(index * 8 + bit)',
     replace: 'offset + BigInt(index * 8 + bit + 1)',
     tests: queue,
@@ -95,21 +95,21 @@ export const fetcherMutants: readonly Mutant[] = [
   },
   {
     name: 'fetcher: an answer about another movie is taken',
-    file: 'lib/tmdb/interpret.ts',
+    file: 'tmdb/interpret.ts',
     find: 'if (parsed.data.id === movieId) return parsed.data;',
     replace: 'if (parsed.data.id > 0) return parsed.data;',
     tests: client,
   },
   {
     name: 'fetcher: whether details are out is asked of the genre list',
-    file: 'lib/tmdb/endpoint.ts',
+    file: 'tmdb/endpoint.ts',
     find: 'const known = [...this.#answered, ...defaultProbes[this.#name]].filter((other) => other !== path);',
     replace: 'const known = defaultProbes.genres;',
     tests: tmdbEndpoints,
   },
   {
     name: 'fetcher: one probe that breaks decides alone',
-    file: 'lib/tmdb/endpoint.ts',
+    file: 'tmdb/endpoint.ts',
     find: 'this.#asked += 1;',
     replace: '',
     tests: tmdbEndpoints,
@@ -123,7 +123,7 @@ export const fetcherMutants: readonly Mutant[] = [
   },
   {
     name: 'fetcher: a page of HTML says that TMDb is up',
-    file: 'lib/tmdb/interpret.ts',
+    file: 'tmdb/interpret.ts',
     find: `  expectNoFailure(reading);
   reading.json();`,
     replace: '  expectNoFailure(reading);',
@@ -131,7 +131,7 @@ export const fetcherMutants: readonly Mutant[] = [
   },
   {
     name: 'fetcher: a redirect of every movie parks them all',
-    file: 'lib/tmdb/interpret.ts',
+    file: 'tmdb/interpret.ts',
     find: 'code === null && status >= 300 && status !== 404 && status !== 410',
     replace: 'code === null && status >= 400 && status !== 404 && status !== 410',
     tests: tmdbEndpoints,
@@ -146,14 +146,14 @@ export const fetcherMutants: readonly Mutant[] = [
   },
   {
     name: 'fetcher: an answer that was under way ends a refusal',
-    file: 'lib/tmdb/refusals.ts',
+    file: 'tmdb/refusals.ts',
     find: 'if (!this.isBlocked(endpoint)) this.#refusals.delete(endpoint);',
     replace: 'this.#refusals.delete(endpoint);',
     tests: tmdbEndpoints,
   },
   {
     name: 'fetcher: a refusal of one endpoint holds the others back for good',
-    file: 'lib/tmdb/refusals.ts',
+    file: 'tmdb/refusals.ts',
     find: '(other === endpoint || answeredAt <= since)',
     replace: 'other !== undefined',
     tests: tmdbEndpoints,
@@ -167,28 +167,28 @@ export const fetcherMutants: readonly Mutant[] = [
   },
   {
     name: 'fetcher: an error in the body of a 200 is not seen',
-    file: 'lib/tmdb/interpret.ts',
+    file: 'tmdb/interpret.ts',
     find: 'status: isSuccess && reported ? reported.status : answer.status,',
     replace: 'status: answer.status,',
     tests: statusCodes,
   },
   {
     name: 'fetcher: a code about one movie refuses the credentials',
-    file: 'lib/tmdb/status-codes.ts',
+    file: 'tmdb/status-codes.ts',
     find: '(status === 401 || status === 403) && !codesOfOneResource.has(code)',
     replace: 'status === 401 || status === 403',
     tests: statusCodes,
   },
   {
     name: 'fetcher: what unpacks without saying so has no cap',
-    file: 'lib/tmdb/unpack.ts',
+    file: 'tmdb/unpack.ts',
     find: 'maxOutputLength: maxBytes }).catch(',
     replace: 'maxOutputLength: 2 ** 31 }).catch(',
-    tests: { files: ['test/unit/lib/tmdb-unpack.test.ts'] },
+    tests: { files: ['test/unit/tmdb/unpack.test.ts'] },
   },
   {
     name: 'producer: one bad item costs its page',
-    file: 'lib/tmdb/answers.ts',
+    file: 'tmdb/answers.ts',
     find: 'return movieId === null ? [] : [{ movieId, rank: index + 1 }];',
     replace: `if (movieId === null) throw new TypeError('a bad item');
     return [{ movieId, rank: index + 1 }];`,
@@ -196,7 +196,7 @@ export const fetcherMutants: readonly Mutant[] = [
   },
   {
     name: 'producer: a total that cannot be true ends the walk',
-    file: 'lib/tmdb/answers.ts',
+    file: 'tmdb/answers.ts',
     find: 'totalPages: isPossible ? Number(total) : null',
     replace: 'totalPages: Number(total)',
     tests: popular,
@@ -210,21 +210,21 @@ export const fetcherMutants: readonly Mutant[] = [
   },
   {
     name: 'producer: an outage of a list ends the service',
-    file: 'pipeline/repeat.ts',
+    file: 'runtime/repeat.ts',
     find: 'if (!(error instanceof Error && isOutage(error))) throw error;',
     replace: 'if (!(error instanceof Error && isOutage(error) && failures < 1)) throw error;',
-    tests: { files: ['test/unit/pipeline/repeat.test.ts'] },
+    tests: { files: ['test/unit/runtime/repeat.test.ts'] },
   },
   {
     name: 'fetcher: it begins more although a commit failed',
-    file: 'lib/kafka/work-ahead.ts',
+    file: 'kafka/work-ahead.ts',
     find: 'this.#failure = messageOf(error);',
     replace: '',
     tests: ahead,
   },
   {
     name: 'fetcher: it begins more however much is not committed',
-    file: 'lib/kafka/work-ahead.ts',
+    file: 'kafka/work-ahead.ts',
     find: 'this.records < this.#limits.records && ',
     replace: '',
     tests: ahead,

@@ -1,6 +1,6 @@
 import type { Mutant } from '../mutant.ts';
 
-const partitionSource = 'lib/kafka/partition-source.ts';
+const partitionSource = 'kafka/partition-source.ts';
 /** Only the test that has to notice: a broker is slow, and no other test's bad luck may be taken for it. */
 const positions = (only: string) => ({
   files: ['test/integration/kafka/partition-source.test.ts'],
@@ -8,9 +8,9 @@ const positions = (only: string) => ({
   timeoutMs: 20_000,
 });
 
-const batches = 'lib/kafka/batches';
-const decoding = (only: string) => ({ files: ['test/unit/lib/kafka/record-batch.test.ts'], only, timeoutMs: 20_000 });
-const inflating = (only: string) => ({ files: ['test/unit/lib/kafka/decompress.test.ts'], only, timeoutMs: 20_000 });
+const batches = 'kafka/batches';
+const decoding = (only: string) => ({ files: ['test/unit/kafka/record-batch.test.ts'], only, timeoutMs: 20_000 });
+const inflating = (only: string) => ({ files: ['test/unit/kafka/decompress.test.ts'], only, timeoutMs: 20_000 });
 
 /** The ledger says where to begin, and a gap stops. Only with a broker is it seen what kafkajs makes of it. */
 export const kafkaMutants: readonly Mutant[] = [
@@ -51,7 +51,7 @@ export const kafkaMutants: readonly Mutant[] = [
   },
   {
     name: 'source: a record is done before it was handled',
-    file: 'lib/kafka/record-source.ts',
+    file: 'kafka/record-source.ts',
     find: 'await this.#handle(entry.record);',
     replace: 'void this.#handle(entry.record).catch(() => {});',
     tests: {
@@ -125,30 +125,30 @@ export const kafkaMutants: readonly Mutant[] = [
   },
   {
     name: 'source: the end of a compacted batch is taken for a record',
-    file: 'lib/kafka/fetched-offsets.ts',
+    file: 'kafka/fetched-offsets.ts',
     find: 'if (!isAbsent) pass(',
     replace: 'pass(',
-    tests: { files: ['test/unit/lib/fetched-offsets.test.ts'] },
+    tests: { files: ['test/unit/kafka/fetched-offsets.test.ts'] },
   },
   {
     name: 'topics: a raw topic that is compacted as well is let through',
-    file: 'lib/kafka/topic-preconditions.ts',
+    file: 'kafka/topic-preconditions.ts',
     find: "actual.includes('compact')",
     replace: "actual === 'compact'",
-    tests: { files: ['test/unit/lib/topic-preconditions.test.ts'] },
+    tests: { files: ['test/unit/kafka/topic-preconditions.test.ts'] },
   },
   {
     name: 'topics: a retention that is too short is only warned of',
-    file: 'lib/kafka/topic-preconditions.ts',
+    file: 'kafka/topic-preconditions.ts',
     find: 'const isShort = ms !== noLimit &&',
     replace: 'const isShort = ms === 1 &&',
-    tests: { files: ['test/unit/lib/topic-preconditions.test.ts'] },
+    tests: { files: ['test/unit/kafka/topic-preconditions.test.ts'] },
   },
   {
     name: 'topics: a shorter retention is applied, which deletes records',
-    file: 'lib/kafka/topic-preconditions.ts',
+    file: 'kafka/topic-preconditions.ts',
     find: 'Number(actual) !== noLimit && Number(actual) < rawRetentionMs',
     replace: 'Number(actual) !== rawRetentionMs',
-    tests: { files: ['test/unit/lib/topic-preconditions.test.ts'] },
+    tests: { files: ['test/unit/kafka/topic-preconditions.test.ts'] },
   },
 ];

@@ -3,8 +3,8 @@ import type { Mutant } from '../mutant.ts';
 const contract = { files: ['test/contract/snowflake-warehouse.test.ts'], only: 'by array binds' };
 const two = { files: ['test/contract/snowflake-loaders.test.ts'] };
 const outage = (only: string) => ({ files: ['test/faults/snowflake-outages.test.ts'], only, timeoutMs: 60_000 });
-const warehouse = 'lib/warehouse/snowflake/warehouse.ts';
-const ledger = 'lib/warehouse/snowflake/ledger.ts';
+const warehouse = 'warehouse/snowflake/warehouse.ts';
+const ledger = 'warehouse/snowflake/ledger.ts';
 
 /** Rows and position in one transaction, over a network that may lose any word. */
 export const snowflakeMutants: readonly Mutant[] = [
@@ -32,7 +32,7 @@ export const snowflakeMutants: readonly Mutant[] = [
   },
   {
     name: 'snowflake: what failed is committed',
-    file: 'lib/warehouse/snowflake/client.ts',
+    file: 'warehouse/snowflake/client.ts',
     find: "await session.execute({ sql: 'rollback' }).catch(() => session[Symbol.asyncDispose]());",
     replace: "await session.execute({ sql: 'commit' }).catch(() => session[Symbol.asyncDispose]());",
     tests: outage('the stage is out of reach: close'),
@@ -54,63 +54,63 @@ export const snowflakeMutants: readonly Mutant[] = [
   },
   {
     name: 'snowflake: the last chunk of a batch is left out',
-    file: 'lib/warehouse/snowflake/insert-rows.ts',
+    file: 'warehouse/snowflake/insert-rows.ts',
     find: 'if (chunk.length > 0) yield chunk;',
     replace: '',
     tests: contract,
   },
   {
     name: 'snowflake: what is said after the turn was lost is carried out',
-    file: 'lib/warehouse/snowflake/load-turn.ts',
+    file: 'warehouse/snowflake/load-lock.ts',
     find: "isOurs: `current_transaction() = '",
     replace: "isOurs: `'' <> '",
     tests: two,
   },
   {
     name: 'snowflake: a COMMIT of no transaction is taken for one',
-    file: 'lib/warehouse/snowflake/client.ts',
+    file: 'warehouse/snowflake/client.ts',
     find: 'if (await isDone(session)) return result;',
     replace: 'if ((await isDone(session)) || result === result) return result;',
     tests: two,
   },
   {
     name: 'snowflake: what a file has brought stays where the next one is read',
-    file: 'lib/warehouse/snowflake/copy-rows.ts',
+    file: 'warehouse/snowflake/copy-rows.ts',
     find: "await session.execute({ sql: 'delete from bronze.load_lines', batch });",
     replace: '',
     tests: two,
   },
   {
     name: 'snowflake: lines that another file has left are taken for ours',
-    file: 'lib/warehouse/snowflake/copy-rows.ts',
+    file: 'warehouse/snowflake/copy-rows.ts',
     find: 'where line:file::varchar = ',
     replace: "where '' <> ",
     tests: two,
   },
   {
     name: 'snowflake: a session that has not answered is used again',
-    file: 'lib/warehouse/snowflake/session.ts',
+    file: 'warehouse/snowflake/session.ts',
     find: 'if (known instanceof WarehouseUnavailableError) this.#abandon();',
     replace: '',
     tests: two,
   },
   {
     name: 'snowflake: who was rolled back ends, though the batch can be loaded',
-    file: 'lib/warehouse/snowflake/errors.ts',
+    file: 'warehouse/snowflake/errors.ts',
     find: '/^(25|40)/.test(sqlState)',
     replace: 'false',
     tests: outage('before merge'),
   },
   {
     name: 'snowflake: who cannot renew its session ends, though it can log in',
-    file: 'lib/warehouse/snowflake/errors.ts',
+    file: 'warehouse/snowflake/errors.ts',
     find: '/^40[127]/',
     replace: '/^40[12]/',
     tests: outage('expires for good'),
   },
   {
     name: 'snowflake: who cannot upload ends, though the stage comes back',
-    file: 'lib/warehouse/snowflake/copy-rows.ts',
+    file: 'warehouse/snowflake/copy-rows.ts',
     find: 'error.code !== noCode',
     replace: 'true',
     tests: outage('the stage is out of reach: close'),

@@ -1,8 +1,8 @@
 import type { Mutant } from '../mutant.ts';
 
-const memory = 'lib/token-bucket/memory.ts';
-const lua = 'lib/token-bucket/bucket.lua';
-const shared = 'lib/token-bucket/shared.ts';
+const memory = 'tmdb/token-bucket/memory.ts';
+const lua = 'tmdb/token-bucket/bucket.lua';
+const shared = 'tmdb/token-bucket/shared.ts';
 const inMemory = { files: ['test/contract/memory-token-bucket.test.ts'] };
 const onRedis = { files: ['test/contract/redis-token-bucket.test.ts'] };
 const faults = { files: ['test/contract/shared-token-bucket-faults.test.ts'] };

@@ -1,10 +1,10 @@
 import type { Mutant } from '../mutant.ts';
 
 const contract = { files: ['test/contract/duckdb-warehouse.test.ts'] };
-const warehouse = 'lib/warehouse/duckdb/warehouse.ts';
+const warehouse = 'warehouse/duckdb/warehouse.ts';
 const replay = { files: ['test/contract/duckdb-replay.test.ts'] };
-const rebuild = 'lib/warehouse/rebuild-sql.ts';
-const ledger = 'lib/warehouse/duckdb/ledger.ts';
+const rebuild = 'warehouse/rebuild-sql.ts';
+const ledger = 'warehouse/duckdb/ledger.ts';
 
 /** Rows and position, in one transaction or not at all. */
 export const warehouseMutants: readonly Mutant[] = [
@@ -56,14 +56,14 @@ export const warehouseMutants: readonly Mutant[] = [
   },
   {
     name: 'warehouse: what failed is not rolled back',
-    file: 'lib/warehouse/duckdb/shared-file.ts',
+    file: 'warehouse/duckdb/shared-file.ts',
     find: "await connection.run('rollback').catch(() => {});",
     replace: "await connection.run('commit').catch(() => {});",
     tests: contract,
   },
   {
     name: 'warehouse: an appender left open writes its rows after the rollback',
-    file: 'lib/warehouse/duckdb/append-rows.ts',
+    file: 'warehouse/duckdb/append-rows.ts',
     find: 'appender.closeSync();',
     replace: '',
     tests: contract,
@@ -105,7 +105,7 @@ export const warehouseMutants: readonly Mutant[] = [
   },
   {
     name: 'replay: rows that are there are added again',
-    file: 'lib/warehouse/replay-table.ts',
+    file: 'warehouse/replay-table.ts',
     find: 'kafkaOffset < end && !there.has(kafkaOffset)',
     replace: 'kafkaOffset < end',
     tests: replay,

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
-import { startBroker } from '../../../lib/kafka/broker.ts';
+import { startBroker } from '../../../kafka/broker/start-broker.ts';
 import type { SandboxStats } from '../../../sandbox/stats.ts';
 import { compareBronze, everyIdCameToAnEnd, lettersAreTrue } from './bronze.ts';
 import { compareGold, comparePublished, compareSilver, newestOf } from './models.ts';

@@ -1,4 +1,4 @@
-import type { Clock } from '../../../lib/clock.ts';
+import type { Clock } from '../../../runtime/clock.ts';
 
 interface Sleeper {
   readonly dueAt: number;

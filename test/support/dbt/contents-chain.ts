@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { runBronzeLoader } from '../../../consumers/bronze-loader.ts';
-import { systemClock } from '../../../lib/clock.ts';
-import { createLogger } from '../../../lib/logger.ts';
-import { openDuckDbWarehouse } from '../../../lib/warehouse/duckdb/warehouse.ts';
+import { systemClock } from '../../../runtime/clock.ts';
+import { createLogger } from '../../../runtime/logger.ts';
 import { deadLetterCodec, rawGenresCodec, rawMovieCodec } from '../../../schemas/codecs.ts';
 import type { DeadLetter } from '../../../schemas/records.ts';
 import { topics } from '../../../schemas/topics.ts';
+import { openDuckDbWarehouse } from '../../../warehouse/duckdb/warehouse.ts';
 import { MemoryPartitionSource } from '../kafka/memory-partition-source.ts';
 import { MemorySink } from '../kafka/memory-sink.ts';
 import { WarehouseFile } from './warehouse-file.ts';

@@ -1,9 +1,9 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Dbt, DbtPlace } from '../../../lib/dbt/dbt.ts';
-import { DbtError } from '../../../lib/dbt/dbt-error.ts';
-import { transformState } from '../../../lib/dbt/transform-state.ts';
+import type { Dbt, DbtPlace } from '../../../transform/dbt/dbt.ts';
+import { DbtError } from '../../../transform/dbt/dbt-error.ts';
+import { transformState } from '../../../transform/state.ts';
 import { movie, WarehouseFile } from './warehouse-file.ts';
 
 const vars = { project_fingerprint: 'f' };

@@ -2,8 +2,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import fc from 'fast-check';
-import { isStrictJson } from '../../../lib/warehouse/document.ts';
 import { GeneratedCatalogue } from '../../../sandbox/catalogue-generated.ts';
+import { isStrictJson } from '../../../warehouse/document.ts';
 import { bodies } from './documents.ts';
 import { type MovieRecord, root } from './warehouse-file.ts';
 

@@ -2,17 +2,17 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inject } from 'vitest';
-import { systemClock } from '../../../lib/clock.ts';
-import type { DbtPlace } from '../../../lib/dbt/dbt.ts';
-import { snowflakeEnvironment } from '../../../lib/dbt/snowflake-environment.ts';
-import { Secret } from '../../../lib/secret.ts';
+import { systemClock } from '../../../runtime/clock.ts';
+import { Secret } from '../../../runtime/secret.ts';
+import type { DbtPlace } from '../../../transform/dbt/dbt.ts';
+import { snowflakeEnvironment } from '../../../warehouse/snowflake/dbt-environment.ts';
 import {
   openSnowflakeSession,
   type SnowflakeCredentials,
   type SnowflakeSession,
   type SnowflakeSettings,
-} from '../../../lib/warehouse/snowflake/session.ts';
-import { openSnowflakeWarehouse } from '../../../lib/warehouse/snowflake/warehouse.ts';
+} from '../../../warehouse/snowflake/session.ts';
+import { openSnowflakeWarehouse } from '../../../warehouse/snowflake/warehouse.ts';
 import { SnowflakeEmulator } from '../snowflake/emulator.ts';
 import { projectDir, type Row, type WarehouseFile } from './warehouse-file.ts';
 

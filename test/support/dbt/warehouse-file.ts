@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type DuckDBConnection, DuckDBInstance, DuckDBTimestampValue, type Json } from '@duckdb/node-api';
 import { inject } from 'vitest';
-import { type Dbt, type DbtPlace, type DbtRun, openColdDbt } from '../../../lib/dbt/dbt.ts';
-import type { DbtSummary } from '../../../lib/dbt/run-results.ts';
+import type { Dbt, DbtPlace, DbtRun } from '../../../transform/dbt/dbt.ts';
+import { openColdDbt } from '../../../transform/dbt/open-dbt.ts';
+import type { DbtSummary } from '../../../transform/dbt/run-results.ts';
 
 export const root = fileURLToPath(new URL('../../..', import.meta.url));
 export const projectDir = join(root, 'dbt');
@@ -77,7 +78,7 @@ export class WarehouseFile implements AsyncDisposable {
   /** @param name of the file, which is the name of the database to dbt: it may need quotes. */
   static async create(name = 'warehouse'): Promise<WarehouseFile> {
     const file = new WarehouseFile(await mkdtemp(join(tmpdir(), 'dbt-test-')), name);
-    await file.query(await readFile(join(root, 'lib/warehouse/duckdb/bronze.sql'), 'utf8'));
+    await file.query(await readFile(join(root, 'warehouse/duckdb/bronze.sql'), 'utf8'));
     return file;
   }
 

@@ -40,7 +40,7 @@ export interface Service {
   readonly secrets?: readonly string[];
 }
 
-const configFiles = ['lib/config.ts', 'lib/path-settings.ts', 'lib/snowflake-config.ts'];
+const configFiles = ['platform/config.ts', 'runtime/path-settings.ts', 'warehouse/snowflake/settings.ts'];
 
 const secretNames = (): string[] =>
   configFiles.flatMap((file) => {
@@ -48,7 +48,7 @@ const secretNames = (): string[] =>
     return [...list.matchAll(/'(\w+)'/g)].map(([, name = '']) => name);
   });
 
-/** Every variable that `lib/config.ts` reads, by its source. */
+/** Every variable that `platform/config.ts` reads, by its source. */
 export const knownVariables = (): ReadonlySet<string> =>
   new Set([
     ...configFiles.flatMap((file) =>

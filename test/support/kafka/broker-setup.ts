@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { TestProject } from 'vitest/node';
-import { startBroker } from '../../../lib/kafka/broker.ts';
-import { startLocalBroker } from '../../../lib/kafka/local-broker.ts';
+import { startLocalBroker } from '../../../kafka/broker/local-broker.ts';
+import { startBroker } from '../../../kafka/broker/start-broker.ts';
 import { plainClient } from './client.ts';
 
 declare module 'vitest' {

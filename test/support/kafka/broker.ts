@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Partitioners } from 'kafkajs';
 import { pino } from 'pino';
 import { inject } from 'vitest';
-import type { Kafka as Client, KafkaOptions } from '../../../lib/kafka/client.ts';
+import type { Kafka as Client, KafkaOptions } from '../../../kafka/client.ts';
 import type { Codec } from '../../../schemas/codec.ts';
 import type { TopicName } from '../../../schemas/topics.ts';
 import { plainClient } from './client.ts';

@@ -1,5 +1,5 @@
-import { createKafka, type Kafka, type KafkaOptions } from '../../../lib/kafka/client.ts';
-import { createLogger } from '../../../lib/logger.ts';
+import { createKafka, type Kafka, type KafkaOptions } from '../../../kafka/client.ts';
+import { createLogger } from '../../../runtime/logger.ts';
 
 /** The product's client of a broker without TLS, which logs nothing. Tests make no other client. @param sasl its login, if it needs one. */
 export const plainClient = (

@@ -1,4 +1,4 @@
-import type { ConsumerRecord, Offsets, PartitionHandler, PartitionSource } from '../../../lib/kafka/topic.ts';
+import type { ConsumerRecord, Offsets, PartitionHandler, PartitionSource } from '../../../kafka/topic.ts';
 import type { TopicName } from '../../../schemas/topics.ts';
 import { settle } from '../clock/manual-clock.ts';
 import { keyOf } from './key-of.ts';

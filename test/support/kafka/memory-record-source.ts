@@ -1,4 +1,4 @@
-import type { ConsumerRecord, RecordSource } from '../../../lib/kafka/topic.ts';
+import type { ConsumerRecord, RecordSource } from '../../../kafka/topic.ts';
 import { topics } from '../../../schemas/topics.ts';
 import { keyOf } from './key-of.ts';
 

@@ -1,4 +1,4 @@
-import type { ProducerRecord, Sink } from '../../../lib/kafka/topic.ts';
+import type { ProducerRecord, Sink } from '../../../kafka/topic.ts';
 
 /** A topic's write side in memory: keeps what was published, in order. */
 export class MemorySink<T> implements Sink<T> {

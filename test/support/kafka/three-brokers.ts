@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Admin } from 'kafkajs';
-import { type LocalBroker, startLocalBroker } from '../../../lib/kafka/local-broker.ts';
+import { type LocalBroker, startLocalBroker } from '../../../kafka/broker/local-broker.ts';
 import { freePort } from '../network/free-port.ts';
 import { until } from '../processes/fleet.ts';
 import { withAdmin } from './broker.ts';

@@ -1,5 +1,5 @@
-import type { Batch } from '../../../lib/warehouse/warehouse.ts';
 import type { DeadLetter } from '../../../schemas/records.ts';
+import type { Batch } from '../../../warehouse/warehouse.ts';
 import type { Content, Partition } from './topic-log.ts';
 import type { World } from './world.ts';
 

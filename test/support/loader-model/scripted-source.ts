@@ -1,4 +1,4 @@
-import type { Offsets, PartitionHandler, PartitionSource } from '../../../lib/kafka/topic.ts';
+import type { Offsets, PartitionHandler, PartitionSource } from '../../../kafka/topic.ts';
 import type { TopicName } from '../../../schemas/topics.ts';
 import { memoryTopicId } from '../kafka/memory-partition-source.ts';
 import type { TopicLog } from './topic-log.ts';

@@ -1,4 +1,4 @@
-import type { ConsumerRecord, PartitionRecords } from '../../../lib/kafka/topic.ts';
+import type { ConsumerRecord, PartitionRecords } from '../../../kafka/topic.ts';
 import { rawGenresCodec, rawMovieCodec } from '../../../schemas/codecs.ts';
 import { type TopicName, topics } from '../../../schemas/topics.ts';
 import { keyOf } from '../kafka/key-of.ts';

@@ -1,12 +1,12 @@
 import { runBronzeLoader } from '../../../consumers/bronze-loader.ts';
 import type { SharedTopics } from '../../../consumers/other-loaders.ts';
-import { KafkaError } from '../../../lib/kafka/errors.ts';
-import type { Offsets } from '../../../lib/kafka/topic.ts';
-import { createLogger } from '../../../lib/logger.ts';
-import { type Warehouse, WarehouseUnavailableError } from '../../../lib/warehouse/warehouse.ts';
+import { KafkaError } from '../../../kafka/errors.ts';
+import type { Offsets } from '../../../kafka/topic.ts';
+import { createLogger } from '../../../runtime/logger.ts';
 import { rawGenresCodec, rawMovieCodec } from '../../../schemas/codecs.ts';
 import type { DeadLetter } from '../../../schemas/records.ts';
 import { type TopicName, topics } from '../../../schemas/topics.ts';
+import { type Warehouse, WarehouseUnavailableError } from '../../../warehouse/warehouse.ts';
 import { ManualClock } from '../clock/manual-clock.ts';
 import { memoryTopicId } from '../kafka/memory-partition-source.ts';
 import { MemorySink } from '../kafka/memory-sink.ts';

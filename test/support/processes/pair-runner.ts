@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'vitest';
-import { systemClock } from '../../../lib/clock.ts';
-import { openDuckDbReader } from '../../../lib/warehouse/duckdb/reader.ts';
+import { systemClock } from '../../../runtime/clock.ts';
 import type { Sandbox } from '../../../sandbox/server.ts';
 import { topics } from '../../../schemas/topics.ts';
+import { openDuckDbReader } from '../../../warehouse/duckdb/reader.ts';
 import { type KafkaFixture, openWithSandbox } from '../kafka/kafka-fixture.ts';
 import type { Pair } from './command-pairs.ts';
 import { type Ended, Running } from './side-by-side.ts';

@@ -1,8 +1,8 @@
 /** Run as a user without rights: tries each setting, and prints what it was refused with. Arguments: the closed folder, the kinds. */
 import { join } from 'node:path';
-import { loadConfig } from '../../../lib/config.ts';
-import { IngestError } from '../../../lib/errors.ts';
-import { goldCopyMistakes, placesOf, preparePlaces } from '../../../lib/places.ts';
+import { loadConfig } from '../../../platform/config.ts';
+import { goldCopyMistakes, placesOf, preparePlaces } from '../../../platform/places.ts';
+import { IngestError } from '../../../runtime/errors.ts';
 
 const [, , closed = '', kinds = '{}'] = process.argv;
 

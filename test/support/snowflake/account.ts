@@ -1,5 +1,5 @@
-import { loadConfig } from '../../../lib/config.ts';
-import type { SnowflakeSettings } from '../../../lib/warehouse/snowflake/session.ts';
+import { loadConfig } from '../../../platform/config.ts';
+import type { SnowflakeSettings } from '../../../warehouse/snowflake/session.ts';
 
 /**
  * The account for tests: with SNOWFLAKE_TEST=1, the one whose credentials are in the environment (SNOWFLAKE_ACCOUNT and so on). Its user has

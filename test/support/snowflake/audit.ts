@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Offsets } from '../../../lib/kafka/topic.ts';
-import type { SnowflakeSession } from '../../../lib/warehouse/snowflake/session.ts';
+import type { Offsets } from '../../../kafka/topic.ts';
 import { type TopicName, topics } from '../../../schemas/topics.ts';
+import type { SnowflakeSession } from '../../../warehouse/snowflake/session.ts';
 import { documentOf, isReadable } from './topics.ts';
 
 /** What is wrong with BRONZE and its ledger, each with its address; all empty if nothing is. */

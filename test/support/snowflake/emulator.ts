@@ -5,8 +5,8 @@ import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Secret } from '../../../lib/secret.ts';
-import type { SnowflakeSettings } from '../../../lib/warehouse/snowflake/session.ts';
+import { Secret } from '../../../runtime/secret.ts';
+import type { SnowflakeSettings } from '../../../warehouse/snowflake/session.ts';
 import { freePort } from '../network/free-port.ts';
 
 const python = join(import.meta.dirname, '../../../.tools/snowflake/bin/python');

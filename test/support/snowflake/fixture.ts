@@ -1,10 +1,10 @@
-import { systemClock } from '../../../lib/clock.ts';
+import { systemClock } from '../../../runtime/clock.ts';
 import {
   openSnowflakeSession,
   type SnowflakeSession,
   type SnowflakeSettings,
-} from '../../../lib/warehouse/snowflake/session.ts';
-import { openSnowflakeWarehouse } from '../../../lib/warehouse/snowflake/warehouse.ts';
+} from '../../../warehouse/snowflake/session.ts';
+import { openSnowflakeWarehouse } from '../../../warehouse/snowflake/warehouse.ts';
 import type { Contents, WarehouseUnderTest } from '../warehouse/warehouse-contract.ts';
 
 const stage = 'test';

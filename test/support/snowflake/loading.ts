@@ -1,12 +1,12 @@
 import { type Flush, runBronzeLoader } from '../../../consumers/bronze-loader.ts';
-import { systemClock } from '../../../lib/clock.ts';
-import type { Offsets } from '../../../lib/kafka/topic.ts';
-import { createLogger } from '../../../lib/logger.ts';
-import { openSnowflakeSession, type SnowflakeSession } from '../../../lib/warehouse/snowflake/session.ts';
-import { openSnowflakeWarehouse } from '../../../lib/warehouse/snowflake/warehouse.ts';
+import type { Offsets } from '../../../kafka/topic.ts';
+import { systemClock } from '../../../runtime/clock.ts';
+import { createLogger } from '../../../runtime/logger.ts';
 import { rawGenresCodec, rawMovieCodec } from '../../../schemas/codecs.ts';
 import type { DeadLetter } from '../../../schemas/records.ts';
 import type { TopicName } from '../../../schemas/topics.ts';
+import { openSnowflakeSession, type SnowflakeSession } from '../../../warehouse/snowflake/session.ts';
+import { openSnowflakeWarehouse } from '../../../warehouse/snowflake/warehouse.ts';
 import { MemorySink } from '../kafka/memory-sink.ts';
 import { auditBronze, nothingWrong } from './audit.ts';
 import { SnowflakeEmulator } from './emulator.ts';

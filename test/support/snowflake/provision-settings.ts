@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto';
-import type { Names, ProvisionSettings } from '../../../lib/warehouse/snowflake/provision/names.ts';
-import { type PublicKey, parsePublicKey } from '../../../lib/warehouse/snowflake/provision/public-key.ts';
+import type { Names, ProvisionSettings } from '../../../warehouse/snowflake/provision/names.ts';
+import { type PublicKey, parsePublicKey } from '../../../warehouse/snowflake/provision/public-key.ts';
 
 export const names: Names = {
   database: 'LECTURE_DE',

@@ -1,6 +1,6 @@
-import { desiredState } from '../../../lib/warehouse/snowflake/provision/desired.ts';
-import { plainGrant } from '../../../lib/warehouse/snowflake/provision/grants.ts';
-import type { Grant, Observed, Present, Wanted } from '../../../lib/warehouse/snowflake/provision/model.ts';
+import { desiredState } from '../../../warehouse/snowflake/provision/desired.ts';
+import { plainGrant } from '../../../warehouse/snowflake/provision/grants.ts';
+import type { Grant, Observed, Present, Wanted } from '../../../warehouse/snowflake/provision/model.ts';
 import { settings } from './provision-settings.ts';
 
 /** As after a load and a run of dbt. */

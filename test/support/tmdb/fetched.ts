@@ -1,9 +1,9 @@
 import { runMovieDetails } from '../../../consumers/movie-details.ts';
-import { systemClock } from '../../../lib/clock.ts';
-import { createLogger } from '../../../lib/logger.ts';
-import { createTmdbClient } from '../../../lib/tmdb/client.ts';
+import { systemClock } from '../../../runtime/clock.ts';
+import { createLogger } from '../../../runtime/logger.ts';
 import { movieIdCodec } from '../../../schemas/codecs.ts';
 import type { DeadLetter, RawMovie } from '../../../schemas/records.ts';
+import { createTmdbClient } from '../../../tmdb/client.ts';
 import { consumerRecord, MemoryRecordSource } from '../kafka/memory-record-source.ts';
 import { MemorySink } from '../kafka/memory-sink.ts';
 

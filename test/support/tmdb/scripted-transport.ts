@@ -1,5 +1,5 @@
-import { UnusableAnswerError } from '../../../lib/tmdb/errors.ts';
-import type { Answer, Transport } from '../../../lib/tmdb/transport.ts';
+import { UnusableAnswerError } from '../../../tmdb/errors.ts';
+import type { Answer, Transport } from '../../../tmdb/transport.ts';
 
 export const json = (value: unknown, status = 200, more: Partial<Answer> = {}): Answer => ({
   status,

@@ -2,12 +2,12 @@
  * A process that asks for details, ten at a time, with a bucket that it shares, until standard input ends. Its argument
  * is JSON: `storeUrl`, `baseUrl`, `limit`, `timeoutMs` and `ids`, the movies that it asks for again and again.
  */
-import { systemClock } from '../../../lib/clock.ts';
-import { createLogger } from '../../../lib/logger.ts';
-import { Secret } from '../../../lib/secret.ts';
-import { createTmdbClient } from '../../../lib/tmdb/client.ts';
-import { openTransport } from '../../../lib/tmdb/transport.ts';
-import { openSharedTokenBucket } from '../../../lib/token-bucket/redis.ts';
+import { systemClock } from '../../../runtime/clock.ts';
+import { createLogger } from '../../../runtime/logger.ts';
+import { Secret } from '../../../runtime/secret.ts';
+import { createTmdbClient } from '../../../tmdb/client.ts';
+import { openSharedTokenBucket } from '../../../tmdb/token-bucket/redis.ts';
+import { openTransport } from '../../../tmdb/transport.ts';
 
 const { storeUrl, baseUrl, limit, timeoutMs, ids } = JSON.parse(process.argv[2] ?? '{}');
 const log = createLogger('warn', []);

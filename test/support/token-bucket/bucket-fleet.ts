@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import type { Clock } from '../../../lib/clock.ts';
-import type { Logger } from '../../../lib/logger.ts';
-import { Secret } from '../../../lib/secret.ts';
-import { RedisTokenStore } from '../../../lib/token-bucket/redis-store.ts';
-import { SharedTokenBucket } from '../../../lib/token-bucket/shared.ts';
-import type { RateLimit, Token } from '../../../lib/token-bucket/token-bucket.ts';
-import type { TokenStore, TurnAnswer, TurnRequest } from '../../../lib/token-bucket/token-store.ts';
+import type { Clock } from '../../../runtime/clock.ts';
+import type { Logger } from '../../../runtime/logger.ts';
+import { Secret } from '../../../runtime/secret.ts';
+import { RedisTokenStore } from '../../../tmdb/token-bucket/redis-store.ts';
+import { SharedTokenBucket } from '../../../tmdb/token-bucket/shared.ts';
+import type { RateLimit, Token } from '../../../tmdb/token-bucket/token-bucket.ts';
+import type { TokenStore, TurnAnswer, TurnRequest } from '../../../tmdb/token-bucket/token-store.ts';
 import { ManualClock, settle } from '../clock/manual-clock.ts';
 import { seededRandom } from '../warehouse/seeded-random.ts';
 import type { RedisServer } from './redis.ts';

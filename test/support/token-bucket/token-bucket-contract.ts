@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { RateLimit, Token, TokenBucket } from '../../../lib/token-bucket/token-bucket.ts';
+import type { RateLimit, Token, TokenBucket } from '../../../tmdb/token-bucket/token-bucket.ts';
 import { seededRandom } from '../warehouse/seeded-random.ts';
 
 /** A bucket and the hands of the clock it goes by. */

@@ -1,6 +1,6 @@
 /** A process that loads batches into the DuckDB file of its first argument until it is killed; a line a batch. */
-import { systemClock } from '../../../lib/clock.ts';
-import { openDuckDbWarehouse } from '../../../lib/warehouse/duckdb/warehouse.ts';
+import { systemClock } from '../../../runtime/clock.ts';
+import { openDuckDbWarehouse } from '../../../warehouse/duckdb/warehouse.ts';
 
 const warehouse = await openDuckDbWarehouse({ path: process.argv[2] ?? '', lockWaitMs: 30_000, clock: systemClock });
 await warehouse.migrate();

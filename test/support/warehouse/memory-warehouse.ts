@@ -1,4 +1,4 @@
-import { isStrictJson } from '../../../lib/warehouse/document.ts';
+import { isStrictJson } from '../../../warehouse/document.ts';
 import {
   type Batch,
   batchId,
@@ -7,7 +7,7 @@ import {
   type PartitionId,
   type TopicId,
   type Warehouse,
-} from '../../../lib/warehouse/warehouse.ts';
+} from '../../../warehouse/warehouse.ts';
 import type { Contents } from './warehouse-contract.ts';
 
 const topicOf = ({ clusterId, topic, topicId }: TopicId) => `${clusterId}|${topic}|${topicId}`;

@@ -1,12 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type {
-  Batch,
-  Extension,
-  PartitionId,
-  Rebuild,
-  SwapReport,
-  Warehouse,
-} from '../../../lib/warehouse/warehouse.ts';
+import type { Batch, Extension, PartitionId, Rebuild, SwapReport, Warehouse } from '../../../warehouse/warehouse.ts';
 
 /** A warehouse of a test's own, to be opened by whoever has to do with BRONZE, and eyes of the test's own to look into it. */
 export interface ReplayFixture {

@@ -4,8 +4,8 @@
  * its second argument says. A line says `closing`, and one `closed`.
  */
 import { statSync } from 'node:fs';
-import { systemClock } from '../../../lib/clock.ts';
-import { openDuckDbWarehouse } from '../../../lib/warehouse/duckdb/warehouse.ts';
+import { systemClock } from '../../../runtime/clock.ts';
+import { openDuckDbWarehouse } from '../../../warehouse/duckdb/warehouse.ts';
 
 const [, , path = '', changes = '1'] = process.argv;
 const partition = { clusterId: 'cluster', topic: 'tmdb.raw-movies', topicId: 'topic', partition: 0 };

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type Batch, batchId, type RawMovieRow, type Warehouse } from '../../../lib/warehouse/warehouse.ts';
+import { type Batch, batchId, type RawMovieRow, type Warehouse } from '../../../warehouse/warehouse.ts';
 
 /** A warehouse, and eyes of the test's own to look into it. */
 export interface WarehouseUnderTest {

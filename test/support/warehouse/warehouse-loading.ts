@@ -1,17 +1,12 @@
 import { runBronzeLoader } from '../../../consumers/bronze-loader.ts';
-import { systemClock } from '../../../lib/clock.ts';
-import { createPartitionSource } from '../../../lib/kafka/partition-source.ts';
-import { openDuckDbWarehouse } from '../../../lib/warehouse/duckdb/warehouse.ts';
-import {
-  type Batch,
-  type TopicId,
-  type Warehouse,
-  WarehouseUnavailableError,
-} from '../../../lib/warehouse/warehouse.ts';
-import type { Context, Platform } from '../../../pipeline/platform.ts';
+import { createPartitionSource } from '../../../kafka/partition-source.ts';
 import { endsOf } from '../../../pipeline/stages.ts';
+import type { Context, Platform } from '../../../platform/platform.ts';
+import { systemClock } from '../../../runtime/clock.ts';
 import { deadLetterCodec, rawGenresCodec, rawMovieCodec } from '../../../schemas/codecs.ts';
 import { topics } from '../../../schemas/topics.ts';
+import { openDuckDbWarehouse } from '../../../warehouse/duckdb/warehouse.ts';
+import { type Batch, type TopicId, type Warehouse, WarehouseUnavailableError } from '../../../warehouse/warehouse.ts';
 
 interface LoadingOptions {
   /** Of consumers: two loaders in two groups both have all partitions. */

@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { commands } from '../../../commands/index.ts';
 import { parse } from '../../../commands/parse.ts';
-import { systemClock } from '../../../lib/clock.ts';
-import { loadConfig } from '../../../lib/config.ts';
-import { ExitCode, UsageError } from '../../../lib/errors.ts';
-import { Health } from '../../../lib/health.ts';
-import { createLogger } from '../../../lib/logger.ts';
-import { createMetrics } from '../../../lib/metrics.ts';
-import { noProgress } from '../../../lib/progress.ts';
+import { loadConfig } from '../../../platform/config.ts';
+import { systemClock } from '../../../runtime/clock.ts';
+import { ExitCode, UsageError } from '../../../runtime/errors.ts';
+import { Health } from '../../../runtime/health.ts';
+import { createLogger } from '../../../runtime/logger.ts';
+import { createMetrics } from '../../../runtime/metrics.ts';
+import { noProgress } from '../../../runtime/progress.ts';
 
 /** What the command line does with arguments, in this process. `e2e/cli.test.ts` shows what it makes of the error. */
 describe('the arguments of a command', () => {

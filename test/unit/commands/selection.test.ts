@@ -2,8 +2,8 @@ import { parseArgs } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import type { Values } from '../../../commands/command.ts';
 import { parseSelection, selectionOptions, selectionText } from '../../../commands/selection.ts';
-import { UsageError } from '../../../lib/errors.ts';
-import { isSelected, type Selection } from '../../../lib/kafka/selection.ts';
+import { isSelected, type Selection } from '../../../kafka/selection.ts';
+import { UsageError } from '../../../runtime/errors.ts';
 import { consumerRecord } from '../../support/kafka/memory-record-source.ts';
 
 const now = Date.UTC(2026, 4, 1, 12);

@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { type Flush, runBronzeLoader } from '../../../consumers/bronze-loader.ts';
-import type { Offsets, PartitionHandler } from '../../../lib/kafka/topic.ts';
-import { createLogger } from '../../../lib/logger.ts';
-import { WarehouseUnavailableError } from '../../../lib/warehouse/warehouse.ts';
+import type { Offsets, PartitionHandler } from '../../../kafka/topic.ts';
+import { createLogger } from '../../../runtime/logger.ts';
 import { movieIdCodec, rawGenresCodec, rawMovieCodec } from '../../../schemas/codecs.ts';
 import type { DeadLetter } from '../../../schemas/records.ts';
 import { type TopicName, topics } from '../../../schemas/topics.ts';
+import { WarehouseUnavailableError } from '../../../warehouse/warehouse.ts';
 import { ManualClock } from '../../support/clock/manual-clock.ts';
 import { keyOf } from '../../support/kafka/key-of.ts';
 import { MemoryPartitionSource, memoryTopicId } from '../../support/kafka/memory-partition-source.ts';

@@ -9,8 +9,8 @@ import {
   publishLetters,
   sentBack,
 } from '../../../consumers/dead-letter.ts';
-import { RecordTooLargeError } from '../../../lib/kafka/errors.ts';
-import type { ConsumerRecord, Headers } from '../../../lib/kafka/topic.ts';
+import { RecordTooLargeError } from '../../../kafka/errors.ts';
+import type { ConsumerRecord, Headers } from '../../../kafka/topic.ts';
 import { deadLetterCodec } from '../../../schemas/codecs.ts';
 import type { DeadLetter } from '../../../schemas/records.ts';
 import { consumerRecord } from '../../support/kafka/memory-record-source.ts';

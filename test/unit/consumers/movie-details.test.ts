@@ -1,11 +1,11 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { runMovieDetails } from '../../../consumers/movie-details.ts';
-import { RecordTooLargeError } from '../../../lib/kafka/errors.ts';
-import type { ConsumerRecord } from '../../../lib/kafka/topic.ts';
-import { createLogger } from '../../../lib/logger.ts';
-import { CredentialsRefusedError, TmdbUnreachableError, UnusableAnswerError } from '../../../lib/tmdb/errors.ts';
+import { RecordTooLargeError } from '../../../kafka/errors.ts';
+import type { ConsumerRecord } from '../../../kafka/topic.ts';
+import { createLogger } from '../../../runtime/logger.ts';
 import { movieIdCodec } from '../../../schemas/codecs.ts';
 import type { DeadLetter, RawMovie } from '../../../schemas/records.ts';
+import { CredentialsRefusedError, TmdbUnreachableError, UnusableAnswerError } from '../../../tmdb/errors.ts';
 import { ManualClock, settle } from '../../support/clock/manual-clock.ts';
 import { consumerRecord, MemoryRecordSource } from '../../support/kafka/memory-record-source.ts';
 import { MemorySink } from '../../support/kafka/memory-sink.ts';

@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { createLogger } from '../../../lib/logger.ts';
-import { readMoviePage } from '../../../lib/tmdb/answers.ts';
-import { CredentialsRefusedError, UnusableAnswerError } from '../../../lib/tmdb/errors.ts';
 import { failedPagesInARow, lastPage, producePopular, UnusableListError } from '../../../producers/popular.ts';
+import { createLogger } from '../../../runtime/logger.ts';
 import type { MovieId } from '../../../schemas/records.ts';
+import { readMoviePage } from '../../../tmdb/answers.ts';
+import { CredentialsRefusedError, UnusableAnswerError } from '../../../tmdb/errors.ts';
 import { ManualClock } from '../../support/clock/manual-clock.ts';
 import { MemorySink } from '../../support/kafka/memory-sink.ts';
 

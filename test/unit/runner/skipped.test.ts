@@ -62,11 +62,11 @@ describe('a change to one adapter', () => {
   const today = dayNumber(new Date());
 
   it.each([
-    ['lib/kafka/sink.ts', ['network', 'kafka', 'mutants-kafka']],
-    ['lib/tmdb/interpret.ts', ['tmdb', 'mutants-tokens']],
-    ['lib/token-bucket/redis-store.ts', ['token-bucket', 'mutants-tokens']],
-    ['lib/warehouse/duckdb/ledger.ts', ['duckdb', 'crash-points']],
-    ['lib/warehouse/snowflake/rebuild.ts', ['snowflake', 'mutants-snowflake']],
+    ['kafka/sink.ts', ['network', 'kafka', 'mutants-kafka']],
+    ['tmdb/interpret.ts', ['tmdb', 'mutants-tokens']],
+    ['tmdb/token-bucket/redis-store.ts', ['token-bucket', 'mutants-tokens']],
+    ['warehouse/duckdb/ledger.ts', ['duckdb', 'crash-points']],
+    ['warehouse/snowflake/rebuild.ts', ['snowflake', 'mutants-snowflake']],
     ['dbt/models/gold/fact_movies.sql', ['dbt', 'mutants-kafka']],
     ['sandbox/server.ts', ['command-line']],
   ])('to %s runs the suites of this adapter before all that it does not touch, on any day', (file, adapter) => {

@@ -1,0 +1,46 @@
+import { readTopic } from '../kafka/read-topic.ts';
+import type { ConsumerRecord } from '../kafka/topic.ts';
+import type { Platform } from '../platform/platform.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { rawGenresCodec, rawMovieCodec } from '../schemas/codecs.ts';
+import { topics } from '../schemas/topics.ts';
+import type { RecordAddress } from '../warehouse/warehouse.ts';
+import { deadLetterOf, failureOf, publishLetters } from './dead-letter.ts';
+import { isProblem, toRawRow } from './raw-row.ts';
+
+const codecs = { movieCodec: rawMovieCodec, genresCodec: rawGenresCodec };
+
+const addressOf = ({ topic, partition, offset }: ConsumerRecord): RecordAddress => `${topic}/${partition}/${offset}`;
+
+/** Why a record of a raw topic is refused, as its dead letter says it; null when it is a row. @param now ms since the epoch. */
+export function refusalOf(record: ConsumerRecord, now: number) {
+  if (record.unusable) return failureOf(record.unusable);
+  const row = toRawRow(codecs, record, now);
+  return isProblem(row) ? { ...row, attempts: 1 } : null;
+}
+
+/**
+ * Parks the records that the present rules refuse; they were loaded before these rules existed. It runs
+ * before their rows are dropped, so a record is always in BRONZE, in dead letters or, for a moment, in both.
+ * @returns the parked records. @throws KafkaError.
+ */
+export async function parkRefused(
+  platform: Platform,
+  missing: readonly RecordAddress[],
+): Promise<ReadonlySet<RecordAddress>> {
+  const parked = new Set<RecordAddress>();
+  if (missing.length === 0) return parked;
+  const wanted = new Set(missing);
+  const { client, deadLetters } = await platform.kafka();
+  const now = systemClock.now();
+  for (const topic of [topics.rawMovies, topics.rawGenres]) {
+    if (!missing.some((address) => address.startsWith(`${topic}/`))) continue;
+    await readTopic(client, topic, async (record) => {
+      const refusal = wanted.has(addressOf(record)) ? refusalOf(record, now) : null;
+      if (!refusal) return;
+      await publishLetters(deadLetters, [deadLetterOf(record, refusal, new Date(now))]);
+      parked.add(addressOf(record));
+    });
+  }
+  return parked;
+}

@@ -1,0 +1,109 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { toBatch } from '../consumers/micro-batches.ts';
+import { isProblem, noReadableJson, type RawRow, toRawRow } from '../consumers/raw-row.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { DecodeError } from '../schemas/codec.ts';
+import { movieIdCodec, rawGenresCodec, rawMovieCodec } from '../schemas/codecs.ts';
+import { type Problem, problemOfId } from '../schemas/record-rules.ts';
+import { type TopicName, topics } from '../schemas/topics.ts';
+import { openDuckDbWarehouse } from '../warehouse/duckdb/warehouse.ts';
+import { InvalidRowsError, type Warehouse } from '../warehouse/warehouse.ts';
+import type { WholeLetter } from './store.ts';
+
+/** What would come of sending a record back. */
+export interface Proof {
+  readonly id: string;
+  /**
+   * `load`: it is a row of BRONZE. `fetch`: TMDb is asked for the movie, which takes one request. `skip`: a tombstone, with
+   * nothing to fetch. `park`: it ends in dead letters again. `refuse`: it is not sent back.
+   */
+  readonly outcome: 'load' | 'fetch' | 'skip' | 'park' | 'refuse';
+  /** Of the last two. */
+  readonly why?: string;
+}
+
+/**
+ * What the consumers of now would do with each record: decoded as they decode it, and appended to a warehouse in a
+ * temporary folder. @throws IngestError when that warehouse cannot be had.
+ */
+export async function prove(letters: readonly WholeLetter[]): Promise<Proof[]> {
+  const ofRaw = await withTemporaryWarehouse(async (warehouse) => [
+    ...(await provenRows(warehouse, topics.rawMovies, letters)),
+    ...(await provenRows(warehouse, topics.rawGenres, letters)),
+  ]);
+  const ofIds = letters.filter(({ originTopic }) => originTopic === topics.movieIds).map(provenId);
+  const byId = new Map([...ofRaw, ...ofIds].map((proof) => [proof.id, proof]));
+  return letters.flatMap((letter) => byId.get(letter.id) ?? []);
+}
+
+function provenId({ id, originKey, originValue }: WholeLetter): Proof {
+  if (originValue === null) return { id, outcome: 'skip' };
+  try {
+    const problem = problemOfId(originKey, movieIdCodec.decode(originValue), systemClock.now());
+    return problem ? { id, outcome: 'park', why: problem.message } : { id, outcome: 'fetch' };
+  } catch (error) {
+    if (error instanceof DecodeError) return { id, outcome: 'park', why: error.message };
+    throw error;
+  }
+}
+
+const isRow = (row: RawRow | Problem): row is RawRow => !isProblem(row);
+
+const codecs = { movieCodec: rawMovieCodec, genresCodec: rawGenresCodec };
+
+async function provenRows(warehouse: Warehouse, topic: TopicName, letters: readonly WholeLetter[]): Promise<Proof[]> {
+  const ofTopic = letters.filter(({ originTopic }) => originTopic === topic);
+  // Offsets of our own: those of records that were sent back may come from different partitions.
+  const now = systemClock.now();
+  const rows = ofTopic.map(({ originKey: key, originValue: value }, index) =>
+    toRawRow(codecs, { topic, offset: BigInt(index), key, value }, now),
+  );
+  const refused = await refusedRows(warehouse, topic, rows.filter(isRow));
+  return rows.map((row, index): Proof => {
+    const id = ofTopic[index]?.id ?? '';
+    if (isProblem(row)) return { id, outcome: 'park', why: row.message };
+    return refused.has(row.kafkaOffset) ? { id, outcome: 'park', why: noReadableJson } : { id, outcome: 'load' };
+  });
+}
+
+/** Offsets of the rows that the warehouse does not take. */
+async function refusedRows(
+  warehouse: Warehouse,
+  topic: TopicName,
+  rows: readonly RawRow[],
+): Promise<ReadonlySet<bigint>> {
+  const partition = { clusterId: 'proof', topic, topicId: 'proof', partition: 0 };
+  const refused = new Set<bigint>();
+  let left = rows;
+  while (left.length > 0) {
+    try {
+      const nextOffset = BigInt(rows.length);
+      await warehouse.append([toBatch({ partition, firstOffset: 0n, nextOffset, records: [], rows: left })]);
+      return refused;
+    } catch (error) {
+      if (!(error instanceof InvalidRowsError)) throw error;
+      for (const { kafkaOffset } of error.rows) refused.add(kafkaOffset);
+      const remaining = left.filter(({ kafkaOffset }) => !refused.has(kafkaOffset));
+      if (remaining.length === left.length) throw error;
+      left = remaining;
+    }
+  }
+  return refused;
+}
+
+async function withTemporaryWarehouse<T>(use: (warehouse: Warehouse) => Promise<T>): Promise<T> {
+  const folder = await mkdtemp(join(tmpdir(), 'tmdb-stream-proof-'));
+  try {
+    await using warehouse = await openDuckDbWarehouse({
+      path: join(folder, 'proof.duckdb'),
+      lockWaitMs: 10_000,
+      clock: systemClock,
+    });
+    await warehouse.migrate();
+    return await use(warehouse);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,117 @@
+import { closingOf, sentBack } from '../consumers/dead-letter.ts';
+import type { Kafka } from '../kafka/client.ts';
+import type { KafkaProducer } from '../kafka/sink.ts';
+import type { Sink } from '../kafka/topic.ts';
+import type { Codec } from '../schemas/codec.ts';
+import { deadLetterCodec } from '../schemas/codecs.ts';
+import { topics } from '../schemas/topics.ts';
+import { type Proof, prove } from './dry-run.ts';
+import { eachBatch, type Letter } from './store.ts';
+
+export interface RedrivePorts {
+  readonly kafka: Kafka;
+  readonly producer: KafkaProducer;
+  /** So many letters are done. */
+  readonly onProgress: (done: number) => void;
+}
+
+export interface RedriveOptions {
+  /** A record that was sent back so often is not sent back again: it would go round for ever. */
+  readonly maxReplays: number;
+  /** Aborts when we are to stop: after the batch in hand. */
+  readonly signal: AbortSignal;
+}
+
+export interface Refused {
+  readonly id: string;
+  readonly why: string;
+}
+
+/** Bytes as they are. */
+const bytesCodec: Codec<Buffer> = { encode: (bytes) => bytes, decode: (bytes) => bytes };
+
+/** The topics that somebody reads who parks what he cannot use. */
+const origins = [topics.movieIds, topics.rawMovies, topics.rawGenres] as const;
+
+const isOrigin = (topic: string): topic is (typeof origins)[number] => origins.some((origin) => origin === topic);
+
+/**
+ * Sends records back to the topics that they came from, then closes their letters: killed in between, it repeats one
+ * batch at most and loses none. Two that run at once may both send the same one.
+ * @returns how many were sent back, and which were not. @throws KafkaError, or the signal's reason.
+ */
+export async function redrive(
+  { kafka, producer, onProgress }: RedrivePorts,
+  letters: readonly Letter[],
+  options: RedriveOptions,
+): Promise<{ readonly redriven: number; readonly refused: readonly Refused[] }> {
+  const { accepted, refused } = judge(letters, options.maxReplays);
+  const sinks = new Map<string, Sink<Buffer | null>>(origins.map((topic) => [topic, producer.sink(topic, bytesCodec)]));
+  const closings = producer.sink(topics.deadLetters, deadLetterCodec);
+  let redriven = 0;
+  await eachBatch(kafka, accepted, async (batch) => {
+    options.signal.throwIfAborted();
+    await Promise.all(batch.map((letter) => sinks.get(letter.originTopic)?.publish([sentBack(letter)])));
+    await closings.publish(batch.map(closingOf));
+    redriven += batch.length;
+    onProgress(redriven + refused.length);
+  });
+  return { redriven, refused };
+}
+
+/**
+ * What would come of sending the records back, as `redrive` and the consumers of now would have it; nothing is written
+ * but a temporary file. @throws KafkaError, or the signal's reason.
+ */
+export async function rehearse(
+  { kafka, onProgress }: Omit<RedrivePorts, 'producer'>,
+  letters: readonly Letter[],
+  options: RedriveOptions,
+): Promise<readonly Proof[]> {
+  const { accepted, refused } = judge(letters, options.maxReplays);
+  const proofs: Proof[] = refused.map(({ id, why }) => ({ id, outcome: 'refuse', why }));
+  await eachBatch(kafka, accepted, async (batch) => {
+    options.signal.throwIfAborted();
+    proofs.push(...(await prove(batch)));
+    onProgress(proofs.length);
+  });
+  return proofs;
+}
+
+const closeAtOnce = 1_000;
+
+/** Closes letters without sending anything back. @throws KafkaError, or the signal's reason. */
+export async function closeLetters(
+  { producer, onProgress }: Omit<RedrivePorts, 'kafka'>,
+  letters: readonly Letter[],
+  signal: AbortSignal,
+): Promise<void> {
+  const closings = producer.sink(topics.deadLetters, deadLetterCodec);
+  for (let from = 0; from < letters.length; from += closeAtOnce) {
+    signal.throwIfAborted();
+    const batch = letters.slice(from, from + closeAtOnce);
+    await closings.publish(batch.map(closingOf));
+    onProgress(from + batch.length);
+  }
+}
+
+function judge(letters: readonly Letter[], maxReplays: number) {
+  const refused = letters.flatMap((letter): Refused[] => {
+    const why = refusal(letter, maxReplays);
+    return why === null ? [] : [{ id: letter.id, why }];
+  });
+  const ids = new Set(refused.map(({ id }) => id));
+  return { accepted: letters.filter(({ id }) => !ids.has(id)), refused };
+}
+
+function refusal({ id, originTopic, replays, ...letter }: Letter, maxReplays: number): string | null {
+  if (letter.originLastOffsetDelta !== null) {
+    return `it stands for a batch that could not be read: what was in it is in Kafka at ${id}, for as long as that is retained`;
+  }
+  if (letter.originValueBytes !== null) {
+    return `it holds the beginning of a record alone: the whole one is in Kafka at ${id}, for as long as that is retained`;
+  }
+  if (!isOrigin(originTopic)) return `no stage reads ${originTopic}`;
+  if (replays < maxReplays) return null;
+  return `it was sent back ${replays} times and came here again: --max-replays ${replays + 1} lets it go once more`;
+}

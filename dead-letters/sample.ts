@@ -1,0 +1,48 @@
+import { lagOf } from '../kafka/lag.ts';
+import type { Context, Platform } from '../platform/platform.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { messageOf } from '../runtime/errors.ts';
+import type { TopicName } from '../schemas/topics.ts';
+
+const everyMs = 10_000;
+
+/** What a service watches beside its own work. */
+export interface Watched {
+  /** Consumer groups, each with the topics it reads. */
+  readonly groups: readonly { readonly group: string; readonly topics: readonly TopicName[] }[];
+  /** Whether it asks TMDb, and with that the token bucket. */
+  readonly tokens: boolean;
+}
+
+/**
+ * Keeps the gauges of what others know up to date while a service runs: lag by the group's committed offsets, tokens by
+ * the bucket. A sample that cannot be had keeps the one before it: `/readyz` says what is out of reach.
+ */
+export async function sampleGauges(platform: Platform, context: Context, watched: Watched): Promise<void> {
+  const { signal, log } = context;
+  while (!signal.aborted) {
+    try {
+      await sampleLags(platform, context, watched);
+      if (watched.tokens) await sampleTokens(platform, context);
+    } catch (error) {
+      log.debug({ error: messageOf(error) }, 'no sample');
+    }
+    await systemClock.sleep(everyMs, signal).catch(() => {});
+  }
+}
+
+async function sampleLags(platform: Platform, { metrics }: Context, { groups }: Watched): Promise<void> {
+  const { admin } = await platform.kafka();
+  for (const { group, topics } of groups) {
+    for (const topic of topics) {
+      const done = await admin.committedOffsets(group, topic);
+      const lag = await lagOf(admin, topic, done, systemClock.now());
+      metrics.lagRecords.set({ group, topic }, lag.records);
+      metrics.lagSeconds.set({ group, topic }, lag.seconds);
+    }
+  }
+}
+
+async function sampleTokens(platform: Platform, { metrics }: Context): Promise<void> {
+  metrics.tokensLeft.set((await (await platform.bucket()).state()).tokensLeft);
+}

@@ -1,0 +1,78 @@
+import { isUtf8 } from 'node:buffer';
+import { DecodeError } from '../schemas/codec.ts';
+import { movieIdCodec, rawGenresCodec, rawMovieCodec } from '../schemas/codecs.ts';
+import type { MovieId, RawGenres, RawMovie } from '../schemas/records.ts';
+import { topics } from '../schemas/topics.ts';
+import type { WholeLetter } from './store.ts';
+
+/** A dead letter with everything that a person looks for in it, ready to be shown. */
+export interface ShownLetter {
+  readonly id: string;
+  readonly state: 'open' | 'closed';
+  readonly reason: string;
+  readonly message: string;
+  readonly attempts: number;
+  readonly replays: number;
+  readonly failedAt: Date;
+  readonly writtenAt: Date;
+  /** As text where it is one, else in hexadecimal digits. */
+  readonly key: string | null;
+  readonly bytes: number | null;
+  /** SHA-256 of the whole value in hexadecimal digits, if the letter holds only its beginning. */
+  readonly sha256: string | null;
+  /** The last offset of an unreadable batch; null if the letter holds one record. */
+  readonly lastOffset: string | null;
+  /** The record's fields by its topic's codec, documents left out; null when it cannot be decoded. */
+  readonly fields: Readonly<Record<string, unknown>> | null;
+  /** TMDb's answer, where the record has one. */
+  readonly document: string | null;
+  /** The beginning of what cannot be read otherwise, in hexadecimal digits. */
+  readonly hex: string | null;
+}
+
+const shownBytes = 256;
+
+export const toShown = (letter: WholeLetter): ShownLetter => ({
+  id: letter.id,
+  state: letter.isOpen ? 'open' : 'closed',
+  reason: letter.reason,
+  message: letter.message,
+  attempts: letter.attempts,
+  replays: letter.replays,
+  failedAt: letter.failedAt,
+  writtenAt: letter.originTimestamp,
+  key: letter.originKey && textOrHex(letter.originKey),
+  bytes: letter.valueBytes,
+  sha256: letter.originValueSha256?.toString('hex') ?? null,
+  lastOffset:
+    letter.originLastOffsetDelta === null ? null : String(letter.originOffset + BigInt(letter.originLastOffsetDelta)),
+  ...contentsOf(letter),
+});
+
+type Contents = Pick<ShownLetter, 'fields' | 'document' | 'hex'>;
+
+function contentsOf({ originTopic, originValue }: WholeLetter): Contents {
+  const nothing = { fields: null, document: null, hex: null };
+  if (originValue === null) return nothing;
+  const decoded = decode(originTopic, originValue);
+  if (decoded === null) return { ...nothing, hex: hexOf(originValue) };
+  if (!('body' in decoded)) return { ...nothing, fields: { ...decoded } };
+  const { body, ...fields } = decoded;
+  return isUtf8(body) ? { ...nothing, fields, document: body.toString() } : { ...nothing, fields, hex: hexOf(body) };
+}
+
+/** null when the bytes are no record of that topic. */
+function decode(topic: string, bytes: Buffer): MovieId | RawMovie | RawGenres | null {
+  try {
+    if (topic === topics.movieIds) return movieIdCodec.decode(bytes);
+    if (topic === topics.rawMovies) return rawMovieCodec.decode(bytes);
+    return topic === topics.rawGenres ? rawGenresCodec.decode(bytes) : null;
+  } catch (error) {
+    if (error instanceof DecodeError) return null;
+    throw error;
+  }
+}
+
+const hexOf = (bytes: Buffer): string => bytes.toString('hex', 0, shownBytes);
+
+const textOrHex = (bytes: Buffer): string => (isUtf8(bytes) ? bytes.toString() : hexOf(bytes));

@@ -1,0 +1,147 @@
+import { closedReplays, deadLetterKey } from '../consumers/dead-letter.ts';
+import type { Kafka } from '../kafka/client.ts';
+import { isAfter, type RecordPlace, readTopic } from '../kafka/read-topic.ts';
+import { movieIdOf } from '../kafka/selection.ts';
+import type { ConsumerRecord } from '../kafka/topic.ts';
+import type { Logger } from '../runtime/logger.ts';
+import { DecodeError } from '../schemas/codec.ts';
+import { deadLetterCodec } from '../schemas/codecs.ts';
+import type { DeadLetter, DeadLetterReason } from '../schemas/records.ts';
+import { type TopicName, topics } from '../schemas/topics.ts';
+
+/** The newest dead letter of what was parked, without the record itself: those may be gigabytes. */
+export interface Letter extends Omit<DeadLetter, 'originValue'> {
+  /** Where the record first came from, `topic/partition/offset`. */
+  readonly id: string;
+  /** The movie that the record is about, where its key tells. */
+  readonly movieId: number | null;
+  /** Size of the record's whole value, of a batch the size of it; null for a tombstone. */
+  readonly valueBytes: number | null;
+  /** Neither sent back nor purged. */
+  readonly isOpen: boolean;
+  /** Where the letter lies in `tmdb.dead-letters`. */
+  readonly place: RecordPlace;
+}
+
+export interface WholeLetter extends Letter, DeadLetter {}
+
+/** Which letters are meant: those for which all holds that is given. */
+export interface LetterFilter {
+  readonly reason?: DeadLetterReason;
+  /** Of the origin. */
+  readonly topic?: TopicName;
+  /** Milliseconds since the epoch, of the failure: at that time or later, and before that time. */
+  readonly since?: number;
+  readonly until?: number;
+  /** Ids of letters, or of movies. */
+  readonly ids?: ReadonlySet<string>;
+}
+
+export const isMeant = ({ reason, topic, since, until, ids }: LetterFilter, letter: Letter): boolean =>
+  (reason === undefined || letter.reason === reason) &&
+  (topic === undefined || letter.originTopic === topic) &&
+  (since === undefined || letter.failedAt.getTime() >= since) &&
+  (until === undefined || letter.failedAt.getTime() < until) &&
+  (ids === undefined || ids.has(letter.id) || ids.has(String(letter.movieId)));
+
+/**
+ * `tmdb.dead-letters` as a table: of each record that was parked the newest letter, the oldest failure first. A letter is
+ * closed by a tombstone of its key that came later and means it.
+ * @throws KafkaError when Kafka cannot be read.
+ */
+export async function readLetters(kafka: Kafka, log: Logger): Promise<Letter[]> {
+  const letters = new Map<string, Omit<Letter, 'isOpen'>>();
+  const closings = new Map<string, Closing>();
+  const take = (record: ConsumerRecord) => {
+    const { partition, offset, timestamp } = record;
+    const place = { partition, offset, timestamp };
+    if (record.value === null) {
+      keepNewest(closings, String(record.key), { place, replays: closedReplays(record) });
+    } else {
+      const letter = decode(record, log);
+      if (letter) keepNewest(letters, deadLetterKey(letter), { ...withoutValue(letter), place });
+    }
+  };
+  await readTopic(kafka, topics.deadLetters, take, ({ partition, offset, unusable }) => {
+    log.warn(
+      { partition, offset: String(offset), error: unusable?.message },
+      'a record in the dead-letter topic is not a dead letter',
+    );
+  });
+  return [...letters.values()]
+    .map((letter) => ({ ...letter, isOpen: !isClosed(letter, closings.get(letter.id)) }))
+    .sort((a, b) => a.failedAt.getTime() - b.failedAt.getTime());
+}
+
+interface Closing {
+  readonly place: RecordPlace;
+  readonly replays: number;
+}
+
+const isClosed = (letter: Omit<Letter, 'isOpen'>, closing: Closing | undefined): boolean =>
+  closing !== undefined && isAfter(closing.place, letter.place) && closing.replays >= letter.replays;
+
+function keepNewest<T extends { readonly place: RecordPlace }>(newest: Map<string, T>, key: string, entry: T): void {
+  const known = newest.get(key);
+  if (!known || isAfter(entry.place, known.place)) newest.set(key, entry);
+}
+
+function withoutValue({ originValue, ...letter }: DeadLetter) {
+  // A copy: the key is a view of everything that was fetched with it.
+  const originKey = letter.originKey && Buffer.from(letter.originKey);
+  const id = deadLetterKey(letter);
+  return {
+    ...letter,
+    originKey,
+    id,
+    movieId: movieIdOf(originKey),
+    valueBytes: letter.originValueBytes ?? originValue?.length ?? null,
+  };
+}
+
+function decode({ partition, offset, value }: ConsumerRecord, log: Logger): DeadLetter | null {
+  try {
+    return value && deadLetterCodec.decode(value);
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error;
+    log.warn(
+      { partition, offset: String(offset), error: error.message },
+      'a record in the dead-letter topic is not a dead letter',
+    );
+    return null;
+  }
+}
+
+/** Enough to be quick, and little to be repeated after a kill. */
+const maxBatch = { letters: 100, bytes: 4_000_000 };
+
+/**
+ * Reads the topic once more and hands out the whole of `letters`, some at a time and no batch before `handle` is done with
+ * the one before. Those that retention took meanwhile are not among them.
+ * @throws KafkaError when Kafka cannot be read, or whatever `handle` threw.
+ */
+export async function eachBatch(
+  kafka: Kafka,
+  letters: readonly Letter[],
+  handle: (batch: readonly WholeLetter[]) => Promise<void>,
+): Promise<void> {
+  if (letters.length === 0) return;
+  const wanted = new Map(letters.map((letter) => [addressOf(letter.place), letter]));
+  let batch: WholeLetter[] = [];
+  let bytes = 0;
+  const flush = async () => {
+    const full = batch;
+    [batch, bytes] = [[], 0];
+    if (full.length > 0) await handle(full);
+  };
+  await readTopic(kafka, topics.deadLetters, async (record) => {
+    const letter = wanted.get(addressOf(record));
+    if (!letter || record.value === null) return;
+    batch.push({ ...letter, originValue: deadLetterCodec.decode(record.value).originValue });
+    bytes += record.value.length;
+    if (batch.length >= maxBatch.letters || bytes >= maxBatch.bytes) await flush();
+  });
+  await flush();
+}
+
+const addressOf = ({ partition, offset }: RecordPlace): string => `${partition}/${offset}`;

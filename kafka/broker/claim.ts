@@ -1,0 +1,142 @@
+import { linkSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { type Clock, systemClock } from '../../runtime/clock.ts';
+import { canLookAt, describeHolder, Holder, holderOf, isGone, ownHolder } from '../../runtime/holder.ts';
+import { leases, timeLeft, waitFor } from '../../runtime/leases.ts';
+import { BrokerError } from '../errors.ts';
+import { type BrokerCredentials, readCredentials } from './credentials.ts';
+
+const Claimed = z.object({ owner: Holder, broker: Holder.extend({ address: z.string() }).optional() });
+type Claimed = z.infer<typeof Claimed>;
+
+/** A data folder that is ours until `release`. */
+export interface Claim {
+  /** Writes down which process is the broker, so that who comes after us can wait for its end, or ask it meanwhile. */
+  setBroker(pid: number, address: string): void;
+  release(): void;
+}
+
+const pollMs = 50;
+const beatMs = 500;
+
+/**
+ * Ensures that only one broker at a time uses `dataDir`. Waits for a broker whose owner was killed. Also waits for an owner
+ * that it cannot check (in another container), until that owner has not touched its claim for `leases.brokerClaim`.
+ * @throws BrokerError when a living owner has the folder, or the old broker does not end.
+ */
+export async function claimDataDir(dataDir: string, signal?: AbortSignal, clock: Clock = systemClock): Promise<Claim> {
+  const file = fileIn(dataDir);
+  const owner = ownHolder();
+  const startedAt = clock.monotonic();
+  while (!tryCreate(file, { owner })) {
+    const state = stateOf(file);
+    if (state.kind === 'free') {
+      rmSync(file, { force: true });
+      continue;
+    }
+    if (clock.monotonic() - startedAt >= state.waitMs) throw inUse(dataDir, state);
+    await clock.sleep(pollMs, signal);
+  }
+  const beat = setInterval(() => touch(file), beatMs);
+  beat.unref();
+  return {
+    setBroker: (pid, address) => {
+      const broker = { ...holderOf(pid), address };
+      // It has already ended: there is nothing to wait for.
+      if (broker.identity !== '') writeFileSync(file, JSON.stringify({ owner, broker } satisfies Claimed));
+    },
+    release: () => {
+      clearInterval(beat);
+      rmSync(file, { force: true });
+    },
+  };
+}
+
+type State =
+  | { readonly kind: 'free' }
+  | {
+      readonly kind: 'in use' | 'out of sight' | 'orphaned';
+      readonly claimed: Claimed;
+      readonly waitMs: number;
+      readonly leftMs: number;
+    };
+
+/** The process that has the folder, and how long to wait until it becomes free by itself. */
+function stateOf(file: string): State {
+  const claimed = readClaim(file);
+  if (claimed === null) return { kind: 'free' };
+  const leftMs = lapsesInMs(file);
+  if (!canLookAt(claimed.owner)) {
+    return leftMs <= 0
+      ? { kind: 'free' }
+      : { kind: 'out of sight', claimed, waitMs: waitFor('brokerClaim', 0), leftMs };
+  }
+  if (!isGone(claimed.owner)) return { kind: 'in use', claimed, waitMs: 0, leftMs };
+  if (!claimed.broker || isGone(claimed.broker)) return { kind: 'free' };
+  return { kind: 'orphaned', claimed, waitMs: waitFor('orphanedBroker', 0), leftMs };
+}
+
+const fileIn = (dataDir: string): string => join(dataDir, 'broker.json');
+
+/**
+ * Address (`host:port`) and credentials of the broker that another run has started on `dataDir`; null when none runs.
+ * @throws BrokerError if one runs and its credentials cannot be read.
+ */
+export function runningBroker(dataDir: string): { address: string; sasl: BrokerCredentials } | null {
+  const state = stateOf(fileIn(dataDir));
+  const broker = state.kind === 'in use' ? state.claimed.broker : undefined;
+  return broker && !isGone(broker) ? { address: broker.address, sasl: readCredentials(dataDir) } : null;
+}
+
+function inUse(dataDir: string, { kind, claimed, leftMs }: Exclude<State, { kind: 'free' }>): BrokerError {
+  if (kind === 'orphaned' && claimed.broker) {
+    const { pid } = claimed.broker;
+    return new BrokerError(
+      `the broker of an earlier run (${describeHolder(claimed.broker)}) still uses ${dataDir}: end it with kill ${pid}`,
+    );
+  }
+  const lapse = kind === 'out of sight' ? ` (if it was killed, the folder is free in ${timeLeft(leftMs)})` : '';
+  return new BrokerError(
+    `${dataDir} is in use by the broker of ${describeHolder(claimed.owner)}: let that run end, or give this one another DATA_DIR${lapse}`,
+  );
+}
+
+/** How long (ms) the claim remains valid if its owner was killed. */
+function lapsesInMs(file: string): number {
+  const touchedAt = statSync(file, { throwIfNoEntry: false })?.mtimeMs;
+  return touchedAt === undefined ? 0 : leases.brokerClaim - (Date.now() - touchedAt);
+}
+
+function touch(file: string): void {
+  try {
+    const now = new Date();
+    utimesSync(file, now, now);
+  } catch {
+    // Another process removed the claim, because this one was suspended for seconds and looked dead. Kafka's own lock still protects the folder.
+  }
+}
+
+/** All of the file at once or not at all: whoever reads it in between must not take it for half written. */
+function tryCreate(file: string, claimed: Claimed): boolean {
+  const whole = `${file}.${process.pid}`;
+  writeFileSync(whole, JSON.stringify(claimed));
+  try {
+    linkSync(whole, file);
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+    throw error;
+  } finally {
+    rmSync(whole);
+  }
+}
+
+/** null when it went away meanwhile, or was half written by a process that was killed. */
+function readClaim(file: string): Claimed | null {
+  try {
+    return Claimed.parse(JSON.parse(readFileSync(file, 'utf8')));
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,248 @@
+import { randomBytes } from 'node:crypto';
+import { chmodSync, existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join, resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { makeFolder } from '../../runtime/make-folder.ts';
+import { processIdentity } from '../../runtime/process-identity.ts';
+import { BrokerError } from '../errors.ts';
+import type { Broker, BrokerOptions } from './broker.ts';
+import { claimDataDir } from './claim.ts';
+import { type BrokerCredentials, createCredentials, removeCredentials, writePrivate } from './credentials.ts';
+import { type JavaOptions, type JavaProcess, startJava, tailOf } from './java-process.ts';
+import { type BrokerPorts, securedBy, serverProperties } from './properties.ts';
+
+export interface LocalBrokerOptions extends BrokerOptions {
+  /** Kafka settings beside ours, for tests. */
+  readonly properties?: Readonly<Record<string, string>>;
+  /** Of a new data folder: 16 bytes in base64url. Standard: random ones. */
+  readonly clusterId?: string;
+  /** The most memory (MB) that Java takes for its objects. @default 512 */
+  readonly heapMb?: number;
+}
+
+/** A broker of one process on this machine. */
+export interface LocalBroker extends Broker {
+  /** Process id of the broker. */
+  readonly pid: number;
+  /** Resolves when the broker is gone, because it was disposed of or by itself. */
+  readonly ended: Promise<unknown>;
+}
+
+/** How long a start may take: it is one second on an idle machine. */
+const startTimeoutMs = 90_000;
+
+/** What in the broker's log says that trying again helps: a port was taken meanwhile, or the folder is not free yet. */
+const passing = /Address already in use|Failed to acquire lock/;
+
+/**
+ * A real Apache Kafka (KRaft, one node) from the jars in `jarsDir`, on loopback ports that were free. It ends when it
+ * is disposed of and when this process ends, however it ends; its data stays in `dataDir` for the next start. Only this user can read the
+ * folder, and with it the credentials of the broker. A folder of a version without credentials becomes private here.
+ * @throws BrokerError when the folder is in use or the broker does not start; the message ends with the broker's log.
+ */
+export async function startLocalBroker(options: LocalBrokerOptions): Promise<LocalBroker> {
+  const dataDir = resolve(options.dataDir);
+  makeFolder(tmpDirOf(dataDir));
+  chmodSync(dataDir, 0o700);
+  const claim = await claimDataDir(dataDir, options.signal);
+  try {
+    const credentials = options.isOpen ? undefined : createCredentials(dataDir);
+    const node = new LocalNode({ ...options, dataDir }, credentials);
+    await node.format();
+    const { java, ports } = await node.start(claim.setBroker);
+    java.unref();
+    return {
+      brokers: [addressOf(ports)],
+      sasl: credentials,
+      pid: java.pid,
+      ended: java.ended,
+      [Symbol.asyncDispose]: async () => {
+        await java.stop();
+        node.keepArchive();
+        removeCredentials(dataDir);
+        claim.release();
+      },
+    };
+  } catch (error) {
+    claim.release();
+    throw error;
+  }
+}
+
+const addressOf = ({ client }: BrokerPorts): string => `127.0.0.1:${client}`;
+
+/** Settings that Java otherwise takes from the locale, the time zone and the machine's folders. */
+const javaDefaults = (dataDir: string): string[] => [
+  ...['-Duser.language=en', '-Duser.country=US', '-Duser.timezone=UTC', '-Dfile.encoding=UTF-8'],
+  ...[`-Djava.io.tmpdir=${tmpDirOf(dataDir)}`, `-Duser.home=${dataDir}`],
+];
+
+const tmpDirOf = (dataDir: string): string => join(dataDir, 'tmp');
+
+const keptAtFormat = ['node.id', 'controller.quorum.voters'];
+
+/** One node's folder and the commands that work on it. */
+class LocalNode {
+  readonly #options: LocalBrokerOptions;
+  readonly #credentials: BrokerCredentials | undefined;
+  readonly #logDir: string;
+  readonly #propertiesFile: string;
+  readonly #logFile: string;
+  /** Kafka's classes in the form the JVM maps: made at the end of the first run, it takes a third off each start. */
+  readonly #archive: string;
+  readonly #newArchive: string;
+
+  /** @param credentials absent: clients need none. */
+  constructor(options: LocalBrokerOptions, credentials: BrokerCredentials | undefined) {
+    this.#options = options;
+    this.#credentials = credentials;
+    this.#logDir = join(options.dataDir, 'log');
+    this.#propertiesFile = join(options.dataDir, 'server.properties');
+    this.#logFile = join(options.dataDir, 'broker.log');
+    this.#archive = join(resolve(options.jarsDir), 'kafka.jsa');
+    this.#newArchive = `${this.#archive}.${process.pid}.${randomBytes(4).toString('hex')}`;
+  }
+
+  /** Once in a folder's life. The rename comes last, so a format that was cut short is done again. */
+  async format(): Promise<void> {
+    if (existsSync(this.#logDir)) return;
+    const unfinished = `${this.#logDir}.formatting`;
+    rmSync(unfinished, { recursive: true, force: true });
+    const { clusterId = randomBytes(16).toString('base64url'), properties } = this.#options;
+    // Of the tests' settings those that the storage keeps: what is wrong with the others, the start says.
+    const kept = Object.entries(properties ?? {}).filter(([name]) => keptAtFormat.includes(name));
+    const ports = { client: 1, controller: 2 };
+    writePrivate(this.#propertiesFile, serverProperties(unfinished, ports, Object.fromEntries(kept)));
+    // One id in 64 begins with a dash: only after the equals sign is it no option.
+    const args = ['kafka.tools.StorageTool', 'format', `--cluster-id=${clusterId}`, '--config', this.#propertiesFile];
+    const java = await startJava([...this.#flags(), ...this.#archiveThere(), ...args], this.#javaOptions());
+    await this.#orAborted(java, java.ended);
+    if ((await java.ended) !== 0) throw this.#error('the storage could not be formatted');
+    renameSync(unfinished, this.#logDir);
+  }
+
+  /** Starts until ready, on other ports when some were taken. `onPid` is told each process. */
+  async start(onPid: (pid: number, address: string) => void): Promise<{ java: JavaProcess; ports: BrokerPorts }> {
+    const deadline = performance.now() + startTimeoutMs;
+    for (let attempt = 1; ; attempt += 1) {
+      const ports = await freePorts();
+      const access = this.#credentials ? securedBy(this.#credentials, ports) : {};
+      const settings = { ...access, ...this.#options.properties };
+      writePrivate(this.#propertiesFile, serverProperties(this.#logDir, ports, settings));
+      const args = [...this.#flags(), ...this.#archiveFlags(), 'kafka.Kafka', this.#propertiesFile];
+      const java = await startJava(args, this.#javaOptions());
+      onPid(java.pid, addressOf(ports));
+      if (await this.#orAborted(java, this.#isReady(java, deadline))) return { java, ports };
+      const isTimeUp = performance.now() > deadline;
+      await java.stop();
+      if (isTimeUp) throw this.#error(`Kafka was not ready after ${startTimeoutMs / 1_000} s`);
+      if (attempt >= 40 || !passing.test(this.#log())) throw this.#error('Kafka did not start');
+      await delay(500, undefined, this.#options.signal && { signal: this.#options.signal });
+    }
+  }
+
+  /** Takes over the archive that a first run left at its end. */
+  keepArchive(): void {
+    quietly(() => {
+      if (existsSync(this.#newArchive)) renameSync(this.#newArchive, this.#archive);
+    });
+  }
+
+  /** @returns whether it became ready, as opposed to having ended or being late. */
+  async #isReady(java: JavaProcess, deadline: number): Promise<boolean> {
+    while (!java.hasEnded() && performance.now() < deadline) {
+      if (this.#log().includes('Kafka Server started')) return true;
+      await delay(20);
+    }
+    return false;
+  }
+
+  async #orAborted<T>(java: JavaProcess, work: Promise<T>): Promise<T> {
+    const { signal } = this.#options;
+    const result = await Promise.race([work, aborted(signal)]);
+    if (!signal?.aborted) return result as T;
+    await java.stop();
+    throw signal.reason;
+  }
+
+  #javaOptions(): JavaOptions {
+    return { cwd: this.#options.dataDir, logFile: this.#logFile, env: this.#options.env };
+  }
+
+  #flags(): string[] {
+    const log4j = join(import.meta.dirname, 'log4j2.xml');
+    return [
+      // The fast compiler only: a broker for one machine never runs long enough to repay the other, nor needs its speed.
+      ...[
+        `-Xmx${this.#options.heapMb ?? 512}m`,
+        '-XX:+UseSerialGC',
+        '-XX:TieredStopAtLevel=1',
+        '-Djava.awt.headless=true',
+      ],
+      ...javaDefaults(this.#options.dataDir),
+      `-Dlog4j2.configurationFile=${log4j}`,
+      ...['-cp', join(resolve(this.#options.jarsDir), '*')],
+    ];
+  }
+
+  #archiveFlags(): string[] {
+    const there = this.#archiveThere();
+    if (there.length > 0) return there;
+    quietly(() => this.#removeOrphans());
+    return [`-XX:ArchiveClassesAtExit=${this.#newArchive}`];
+  }
+
+  /** The classes of an earlier run, which save a third of a start's CPU time; nothing before there was one. */
+  #archiveThere(): string[] {
+    return existsSync(this.#archive) ? [`-XX:SharedArchiveFile=${this.#archive}`] : [];
+  }
+
+  /** What runs left that were killed before they could take over their archive: 50 MB each. */
+  #removeOrphans(): void {
+    const jarsDir = resolve(this.#options.jarsDir);
+    for (const file of readdirSync(jarsDir)) {
+      const pid = /^kafka\.jsa\.(\d+)\./.exec(file)?.[1];
+      if (pid && processIdentity(Number(pid)) === null) rmSync(join(jarsDir, file), { force: true });
+    }
+  }
+
+  #log(): string {
+    return readFileSync(this.#logFile, 'utf8');
+  }
+
+  #error(what: string): BrokerError {
+    return new BrokerError(`${what}; the end of ${this.#logFile}:\n${tailOf(this.#logFile)}`);
+  }
+}
+
+/** The archive only saves time, and the folder of the jars may be read-only. */
+function quietly(work: () => void): void {
+  try {
+    work();
+  } catch {
+    // The next start tries again.
+  }
+}
+
+const aborted = (signal: AbortSignal | undefined): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal?.aborted) resolve();
+    else signal?.addEventListener('abort', () => resolve(), { once: true });
+  });
+
+/** Two loopback ports that nobody listens on now. Somebody may a moment later; then the start is tried again. */
+async function freePorts(): Promise<BrokerPorts> {
+  const servers = [createServer(), createServer()];
+  const ports = await Promise.all(servers.map(listen));
+  await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
+  return { client: ports[0] ?? 0, controller: ports[1] ?? 0 };
+}
+
+const listen = (server: ReturnType<typeof createServer>): Promise<number> =>
+  new Promise((done, fail) => {
+    server.once('error', fail).listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      done(typeof address === 'object' && address ? address.port : 0);
+    });
+  });

@@ -1,0 +1,14 @@
+import { existsSync } from 'node:fs';
+import { BrokerError } from '../errors.ts';
+import type { BrokerOptions } from './broker.ts';
+import { type LocalBroker, startLocalBroker } from './local-broker.ts';
+
+/** @throws BrokerError when Kafka is not installed, or does not start. */
+export async function startBroker(options: BrokerOptions): Promise<LocalBroker> {
+  if (!existsSync(options.jarsDir)) {
+    throw new BrokerError(
+      `no Kafka: set KAFKA_BROKERS to the brokers you have, or start with npm, which installs one in ${options.jarsDir}`,
+    );
+  }
+  return startLocalBroker(options);
+}

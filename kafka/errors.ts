@@ -1,0 +1,121 @@
+import { ExitCode, IngestError, messageOf } from '../runtime/errors.ts';
+import { identityHint, isIdentityError } from '../runtime/tls-identity.ts';
+
+/** Kafka could not be reached or refused, after the client's own attempts. */
+export class KafkaError extends IngestError {
+  readonly retriable = true;
+}
+
+/** Kafka does not let us in or not do this, or it is not who it should be. A person has to mend the settings. */
+class KafkaRefusedError extends IngestError {
+  readonly retriable = false;
+  override readonly exitCode = ExitCode.credentialsRefused;
+}
+
+/** Records that were never loaded are gone, or the topic is not the one the ledger knows. A person has to decide. */
+export class GapError extends IngestError {
+  readonly retriable = false;
+}
+
+/** One record is too large for its topic; all others were or can be written. */
+export class RecordTooLargeError extends IngestError {
+  readonly retriable = false;
+}
+
+/** A failure within this client that another attempt cures. */
+export class PassingError extends Error {}
+
+/** The broker that we run ourselves does not start or does not stop. */
+export class BrokerError extends IngestError {
+  readonly retriable = false;
+}
+
+/** The error as a KafkaError or KafkaRefusedError that says what we were doing; one of ours stays as it is. */
+export const asKafkaError = (doing: string, error: unknown): IngestError =>
+  error instanceof IngestError ? error : toKafkaError(doing, error);
+
+/** What kafkajs threw as our own error; everybody else's errors keep their meaning. */
+export const fromKafkajs = (doing: string, error: unknown): unknown =>
+  error instanceof Error && error.name.startsWith('KafkaJS') ? toKafkaError(doing, error) : error;
+
+/** KafkaRefusedError where no further attempt helps, else KafkaError. */
+function toKafkaError(doing: string, error: unknown): IngestError {
+  const message = `${doing} failed: ${messagesOf(error)}`;
+  const remedy = remedyOf(error);
+  if (remedy === null) return new KafkaError(message + doubtOf(error), { cause: error });
+  return new KafkaRefusedError(`${message}: ${remedy}`, { cause: error });
+}
+
+/** kafkajs throws several at once where it asked for several topics. */
+const partsOf = (error: unknown): readonly unknown[] =>
+  error instanceof Error && 'errors' in error && Array.isArray(error.errors) ? error.errors : [];
+
+const messagesOf = (error: unknown): string =>
+  [error, ...partsOf(error)]
+    .map(messageOf)
+    .filter((text, index, all) => all.indexOf(text) === index)
+    .join('; ');
+
+/** kafkajs drops the reason; it tries again where the coordinator is only not there yet, so it is mostly this one. */
+function doubtOf(error: unknown): string {
+  if (protocolErrorOf(error) === 'INVALID_TIMESTAMP')
+    return " (this machine's clock is more than an hour ahead of Kafka's)";
+  const isNotFound = error instanceof Error && error.name === 'KafkaJSGroupCoordinatorNotFound';
+  return isNotFound ? ' (or KAFKA_USERNAME has no ACL for the group)' : '';
+}
+
+/** kafkajs' or Kafka's own names of refusals, and what a person can do about them. */
+const remedies: readonly (readonly [name: RegExp, remedy: string])[] = [
+  [/SASLAuthentication|SASL_MECHANISM$/, 'check KAFKA_USERNAME, KAFKA_PASSWORD and KAFKA_SASL_MECHANISM'],
+  [/_AUTHORIZATION_FAILED$/, 'KAFKA_USERNAME has no ACL for it'],
+];
+
+/** null when it is no refusal. */
+function remedyOf(error: unknown): string | null {
+  if (!(error instanceof Error)) return null;
+  const { name, code, type } = error as Error & { readonly code?: unknown; readonly type?: unknown };
+  if (isIdentityError(code)) return identityHint;
+  const known = remedies.find(([names]) => names.test(name) || names.test(String(type)));
+  if (known) return known[1];
+  return [error.cause, ...partsOf(error)].map(remedyOf).find((remedy) => remedy !== null) ?? null;
+}
+
+/** Errors of Kafka that kafkajs calls final and that pass: the group's coordinator moves, or the group rebalances. */
+const passing = new Set([
+  'REBALANCE_IN_PROGRESS',
+  'ILLEGAL_GENERATION',
+  'UNKNOWN_MEMBER_ID',
+  'NOT_COORDINATOR_FOR_GROUP',
+  'GROUP_LOAD_IN_PROGRESS',
+  'GROUP_COORDINATOR_NOT_AVAILABLE',
+]);
+
+/** A topic that was just created is unknown to some brokers for a moment; one that does not exist stays unknown. */
+export const isUnknownTopic = (error: unknown): boolean => protocolErrorOf(error) === 'UNKNOWN_TOPIC_OR_PARTITION';
+
+/**
+ * Whether the error passes without a person: no broker answers, the one that was asked is gone or leads no longer, or the group
+ * rebalances. An error within kafkajs counts too: it fails in many ways while it loses its brokers, and a new client works.
+ */
+export function isOutage(error: unknown): boolean {
+  if (error instanceof PassingError) return true;
+  if (!(error instanceof Error) || error instanceof IngestError || remedyOf(error) !== null) return false;
+  const parts = partsOf(error);
+  if (parts.length > 0) return parts.every(isOutage);
+  const type = protocolErrorOf(error);
+  if (type !== null) return passing.has(type) || isRetriableInKafka(error);
+  return error.name.startsWith('KafkaJS') && error.name !== 'KafkaJSNotImplemented';
+}
+
+/** As kafkajs' table of Kafka's errors has it, within whatever it wrapped around the error. */
+function isRetriableInKafka(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  if (!('type' in error) || typeof error.type !== 'string') return isRetriableInKafka(error.cause);
+  return 'retriable' in error && error.retriable === true;
+}
+
+/** Kafka's own name of the error (`MESSAGE_TOO_LARGE`) within whatever kafkajs wrapped around it; null without one. */
+export function protocolErrorOf(error: unknown): string | null {
+  if (!(error instanceof Error)) return null;
+  return 'type' in error && typeof error.type === 'string' ? error.type : protocolErrorOf(error.cause);
+}

@@ -1,0 +1,30 @@
+import type { TopicName } from '../schemas/topics.ts';
+import type { KafkaAdmin } from './admin.ts';
+import { lostAwaited } from './gap.ts';
+import type { Offsets } from './topic.ts';
+
+/**
+ * Per partition how many offsets below its end the group still needs. Those are absent of which it needs nothing: committed, or
+ * gone from the topic. @throws GapError when the topic ends before that, KafkaError when Kafka cannot be asked.
+ */
+export async function leftOf(
+  admin: KafkaAdmin,
+  group: string,
+  topic: TopicName,
+  ends: Offsets,
+): Promise<ReadonlyMap<number, bigint>> {
+  const [committed, { low, high }] = await Promise.all([
+    admin.committedOffsets(group, topic),
+    admin.topicOffsets(topic),
+  ]);
+  const left = new Map<number, bigint>();
+  for (const [partition, end] of ends) {
+    const [next, first, last] = [committed, low, high].map((offsets) => offsets.get(partition) ?? 0n) as Triple;
+    if (next >= end || first >= end) continue;
+    if (last < end) throw lostAwaited(topic, partition, end, last);
+    left.set(partition, first > next ? end - first : end - next);
+  }
+  return left;
+}
+
+type Triple = [bigint, bigint, bigint];

@@ -1,0 +1,94 @@
+import { type Admin, AssignerProtocol, type GroupMember, PartitionAssigners } from 'kafkajs';
+import { z } from 'zod';
+import { escapeControls } from '../runtime/escape-controls.ts';
+import { canLookAt, describeHolder, Holder, ownHolder } from '../runtime/holder.ts';
+import type { TopicName } from '../schemas/topics.ts';
+
+/** A partition that this process waits for and does not have itself. */
+export interface AwaitedPartition {
+  readonly topic: TopicName;
+  readonly partition: number;
+  /** Offsets that are not done yet. */
+  readonly left: bigint;
+  /** Who has the partition, for a person; null if no member has it now. */
+  readonly owner: string | null;
+}
+
+/** A member of a group, as it tells of itself. */
+export interface PartitionOwner {
+  /** For a person: `process 42 on host-a`, or a foreign client's id and address. */
+  readonly name: string;
+  /** What it writes to; null if it does not tell. */
+  readonly target: string | null;
+  /** Whether it runs on this machine: only then names of files mean the same there and here. */
+  readonly isHere: boolean;
+}
+
+const UserData = Holder.extend({ target: z.string().nullable() });
+type UserData = z.infer<typeof UserData>;
+
+type Assigner = (typeof PartitionAssigners)['roundRobin'];
+
+const { MemberMetadata, MemberAssignment } = AssignerProtocol;
+
+/**
+ * kafkajs' own assignment, by process: its ids of members change when their coordinator is lost, and then members would swap
+ * partitions, and fetch again what the other has in hand. Each member also tells the group its process and host.
+ * @param target what the member writes to.
+ */
+export const namedAssigner =
+  (target: string | null): Assigner =>
+  (config) => {
+    const assigner = PartitionAssigners.roundRobin(config);
+    const userData = Buffer.from(JSON.stringify({ ...ownHolder(), target } satisfies UserData));
+    return {
+      ...assigner,
+      assign: async ({ members, topics }) => {
+        const inOrder = members.toSorted((a, b) => (orderOf(a) < orderOf(b) ? -1 : 1));
+        // kafkajs goes by the order of the ids.
+        const numbered = inOrder.map((member, place) => ({ ...member, memberId: String(place).padStart(6, '0') }));
+        const assigned = await assigner.assign({ members: numbered, topics });
+        return assigned.map((one) => ({ ...one, memberId: inOrder[Number(one.memberId)]?.memberId ?? '' }));
+      },
+      protocol: ({ topics }) => ({
+        name: assigner.name,
+        metadata: MemberMetadata.encode({ version: assigner.version, topics, userData }),
+      }),
+    };
+  };
+
+const orderOf = ({ memberId, memberMetadata }: GroupMember): string => {
+  const { place = '', pid = 0, identity = '' } = userDataOf(memberMetadata) ?? {};
+  return [place, String(pid).padStart(10, '0'), identity, memberId].join(' ');
+};
+
+/** Who has each partition of the topic; those that nobody has are absent. */
+export async function partitionOwners(
+  admin: Admin,
+  group: string,
+  topic: string,
+): Promise<ReadonlyMap<number, PartitionOwner>> {
+  const { groups } = await admin.describeGroups([group]);
+  const owners = new Map<number, PartitionOwner>();
+  for (const { memberMetadata, memberAssignment, clientId, clientHost } of groups.flatMap(({ members }) => members)) {
+    const told = userDataOf(memberMetadata);
+    const owner = told
+      ? { name: describeHolder(told), target: told.target && escapeControls(told.target), isHere: canLookAt(told) }
+      : { name: escapeControls(`${clientId} at ${clientHost}`), target: null, isHere: false };
+    for (const partition of partitionsOf(memberAssignment, topic)) owners.set(partition, owner);
+  }
+  return owners;
+}
+
+/** null for what others wrote. */
+function userDataOf(metadata: Buffer): UserData | null {
+  try {
+    return UserData.parse(JSON.parse(String(MemberMetadata.decode(metadata)?.userData)));
+  } catch {
+    return null;
+  }
+}
+
+/** A member without partitions has no assignment at all. */
+const partitionsOf = (assignment: Buffer, topic: string): readonly number[] =>
+  assignment.length === 0 ? [] : (MemberAssignment.decode(assignment)?.assignment[topic] ?? []);

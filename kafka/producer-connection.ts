@@ -1,0 +1,100 @@
+import { type Message, Partitioners, type Producer } from 'kafkajs';
+import { messageOf } from '../runtime/errors.ts';
+import { AdminConnection } from './admin-connection.ts';
+import type { Kafka } from './client.ts';
+import { PassingError, protocolErrorOf } from './errors.ts';
+
+/** How long (ms) the number of a topic's partitions is believed. */
+const partitionsAgeMs = 60_000;
+
+/** Kafka does not take this producer's sequence numbers any more: only a new producer can write. */
+const lostSequence = new Set([
+  'OUT_OF_ORDER_SEQUENCE_NUMBER',
+  'UNKNOWN_PRODUCER_ID',
+  'INVALID_PRODUCER_EPOCH',
+  'INVALID_PRODUCER_ID_MAPPING',
+]);
+
+/** Kafka refused the request as a whole, so nothing of it was written. */
+const notWritten = new Set(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE', 'INVALID_TIMESTAMP', 'INVALID_RECORD']);
+
+/**
+ * An idempotent producer: a request that is sent again, because its answer was lost, is not written twice. kafkajs counts the
+ * sequence of each partition right only if no other request of the partition is sent before one is settled, and if each request
+ * goes to one partition: of requests for several it can lose records or write them twice while leaders move. The caller
+ * keeps both rules. Whatever may or may not have been written leaves the producer useless; then a new one takes its place.
+ */
+export class ProducerConnection implements AsyncDisposable {
+  readonly #kafka: Kafka;
+  readonly #admin: AdminConnection;
+  readonly #partitions = new Map<string, { readonly count: Promise<number>; readonly at: number }>();
+  #connecting: Promise<Producer> | undefined;
+
+  constructor(kafka: Kafka) {
+    this.#kafka = kafka;
+    this.#admin = new AdminConnection(kafka);
+  }
+
+  /** How many partitions the topic has, as of a minute ago at most. @throws as `Reach.persist` does. */
+  partitionsOf(topic: string): Promise<number> {
+    const known = this.#partitions.get(topic);
+    if (known && performance.now() - known.at < partitionsAgeMs) return known.count;
+    const count = this.#admin.ask(`reading the partitions of ${topic}`, async (admin) => {
+      const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+      return topics[0]?.partitions.length ?? 0;
+    });
+    this.#partitions.set(topic, { count, at: performance.now() });
+    count.catch(() => this.#partitions.delete(topic));
+    return count;
+  }
+
+  /** Writes all of `messages`, once, whatever has to be tried again. @throws as `Reach.persist` does. */
+  async write(topic: string, partition: number, messages: readonly Message[]): Promise<void> {
+    const addressed = messages.map((message) => ({ ...message, partition }));
+    try {
+      await this.#kafka.reach.persist(`writing to ${topic}`, () => this.#send(topic, addressed));
+    } catch (error) {
+      if (!notWritten.has(protocolErrorOf(error) ?? '')) this.#drop();
+      throw error;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#admin[Symbol.asyncDispose]();
+    await this.#connecting?.then((producer) => producer.disconnect()).catch(() => {});
+  }
+
+  async #send(topic: string, messages: Message[]): Promise<void> {
+    this.#connecting ??= this.#connect();
+    const connecting = this.#connecting;
+    const producer = await connecting.catch((error) => {
+      this.#drop(connecting);
+      throw error;
+    });
+    try {
+      await producer.send({ topic, acks: -1, messages });
+    } catch (error) {
+      const type = protocolErrorOf(error) ?? '';
+      // Written before, and so long ago that Kafka has forgotten where.
+      if (type === 'DUPLICATE_SEQUENCE_NUMBER') return;
+      if (!lostSequence.has(type)) throw error;
+      this.#drop(connecting);
+      throw new PassingError(messageOf(error), { cause: error });
+    }
+  }
+
+  async #connect(): Promise<Producer> {
+    const producer = this.#kafka.producer({
+      allowAutoTopicCreation: false,
+      idempotent: true,
+      createPartitioner: Partitioners.DefaultPartitioner,
+    });
+    await producer.connect();
+    return producer;
+  }
+
+  #drop(connecting = this.#connecting): void {
+    if (this.#connecting === connecting) this.#connecting = undefined;
+    void connecting?.then((producer) => producer.disconnect()).catch(() => {});
+  }
+}

@@ -1,0 +1,112 @@
+import type { Codec } from '../schemas/codec.ts';
+import type { TopicName } from '../schemas/topics.ts';
+import type { Kafka } from './client.ts';
+import { murmur2 } from './murmur2.ts';
+import { PartitionWriter, type RequestLimits, tooLarge, type Waiting } from './partition-writer.ts';
+import { ProducerConnection } from './producer-connection.ts';
+import type { ProducerRecord, Sink } from './topic.ts';
+import { maxRecordBytesOf } from './topic-settings.ts';
+
+/** One connection to the cluster for all that this process writes. Dispose of its sinks first. */
+export interface KafkaProducer extends AsyncDisposable {
+  /** A value of null is written as a tombstone. */
+  sink<T>(topic: TopicName, codec: Codec<T>, limits?: Partial<SinkLimits>): Sink<T | null>;
+}
+
+interface SinkLimits extends RequestLimits {
+  /** A larger record (key, value, headers and some overhead) is refused. Standard: what our topics take. */
+  readonly maxRecordBytes: number;
+}
+
+/** Standard: 1 MB and 2,000 records. */
+const standardLimits = { maxRequestBytes: 1_000_000, maxRequestRecords: 2_000 };
+
+/** What Kafka adds to a record at most, its batch's header included. */
+const overheadBytes = 100;
+
+const sizeOf = (part: string | Buffer | null): number => (part === null ? 0 : Buffer.byteLength(part));
+
+/** Kafka's default: by the hash of the key; without a key, any partition. */
+const partitionOf = (key: string | Buffer | null, partitions: number): number =>
+  key === null ? Math.floor(Math.random() * partitions) : (murmur2(Buffer.from(key)) & 0x7fffffff) % partitions;
+
+/** It connects when something is to be written: who only reads needs no right to write. */
+export function openProducer(kafka: Kafka): KafkaProducer {
+  const connection = new ProducerConnection(kafka);
+  const writers = new Map<string, PartitionWriter>();
+  const writerOf = (topic: TopicName, partition: number, limits: RequestLimits) => {
+    const key = `${topic}/${partition}`;
+    const writer = writers.get(key) ?? new PartitionWriter(connection, topic, partition, limits);
+    writers.set(key, writer);
+    return writer;
+  };
+  return {
+    sink: (topic, codec, limits) =>
+      new KafkaSink(connection, writerOf, topic, codec, {
+        maxRecordBytes: maxRecordBytesOf(topic),
+        ...standardLimits,
+        ...limits,
+      }),
+    [Symbol.asyncDispose]: () => connection[Symbol.asyncDispose](),
+  };
+}
+
+type WriterOf = (topic: TopicName, partition: number, limits: RequestLimits) => PartitionWriter;
+
+/** Encodes records and gives each to the writer of its partition. */
+class KafkaSink<T> implements Sink<T | null> {
+  readonly #producer: ProducerConnection;
+  readonly #writerOf: WriterOf;
+  readonly #topic: TopicName;
+  readonly #codec: Codec<T>;
+  readonly #limits: SinkLimits;
+  readonly #publishing = new Set<Promise<unknown>>();
+
+  constructor(producer: ProducerConnection, writerOf: WriterOf, topic: TopicName, codec: Codec<T>, limits: SinkLimits) {
+    this.#producer = producer;
+    this.#writerOf = writerOf;
+    this.#topic = topic;
+    this.#codec = codec;
+    this.#limits = limits;
+  }
+
+  /** @throws RecordTooLargeError when one of `records` is (then none is written), KafkaError when Kafka refuses. */
+  async publish(records: readonly ProducerRecord<T | null>[]): Promise<void> {
+    if (records.length === 0) return;
+    const encoded = records.map((record) => this.#encode(record));
+    const publishing = this.#write(encoded);
+    this.#publishing.add(publishing);
+    try {
+      await publishing;
+    } finally {
+      this.#publishing.delete(publishing);
+    }
+  }
+
+  /** Waits for what was published. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.allSettled(this.#publishing);
+  }
+
+  async #write(encoded: readonly Omit<Waiting, 'onWritten' | 'onFailed'>[]): Promise<void> {
+    const partitions = await this.#producer.partitionsOf(this.#topic);
+    await new Promise<void>((resolve, reject) => {
+      let remaining = encoded.length;
+      const onWritten = () => {
+        remaining -= 1;
+        if (remaining === 0) resolve();
+      };
+      for (const entry of encoded) {
+        const partition = partitionOf(entry.message.key as string | Buffer | null, partitions);
+        this.#writerOf(this.#topic, partition, this.#limits).add({ ...entry, onWritten, onFailed: reject });
+      }
+    });
+  }
+
+  #encode({ key, value, headers = {} }: ProducerRecord<T | null>): Omit<Waiting, 'onWritten' | 'onFailed'> {
+    const bytes = value === null ? null : this.#codec.encode(value);
+    const size = sizeOf(key) + sizeOf(bytes) + sizeOf(Object.entries(headers).flat().join()) + overheadBytes;
+    if (size > this.#limits.maxRecordBytes) throw tooLarge(this.#topic, key, size);
+    return { message: { key, value: bytes, headers }, bytes: size };
+  }
+}

@@ -1,0 +1,153 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import kafkajs, { type Admin } from 'kafkajs';
+import { type TopicName, topics } from '../schemas/topics.ts';
+import type { Kafka } from './client.ts';
+import { protocolErrorOf } from './errors.ts';
+import { newEncoder, type RawRequest, sendToAnyBroker, throwOnError } from './raw-request.ts';
+import type { TopicFinding, TopicState, TopicStates } from './topic-preconditions.ts';
+import { configOf, type TopicSettings, timestampBound } from './topic-settings.ts';
+
+const { ConfigResourceTypes } = kafkajs;
+
+/** Our topics that do not exist. */
+export async function missingTopics(admin: Admin): Promise<TopicName[]> {
+  const existing = new Set(await admin.listTopics());
+  return Object.values(topics).filter((topic) => !existing.has(topic));
+}
+
+/** Creates missing topics and leaves existing ones unchanged. @returns the created topics. */
+export async function createMissing(admin: Admin, settings: TopicSettings): Promise<TopicName[]> {
+  const missing = await missingTopics(admin);
+  if (missing.length === 0) return [];
+  const create = (omitted: readonly string[]) =>
+    admin.createTopics({
+      waitForLeaders: true,
+      topics: missing.map((topic) => ({
+        topic,
+        numPartitions: settings.partitions,
+        replicationFactor: settings.replicationFactor,
+        configEntries: Object.entries(configOf(topic, settings))
+          .filter(([name]) => !omitted.includes(name))
+          .map(([name, value]) => ({ name, value })),
+      })),
+    });
+  try {
+    await create([]);
+  } catch (error) {
+    if (!isUnknownSetting(error)) throw error;
+    await create([timestampBound]);
+  }
+  return missing;
+}
+
+const isUnknownSetting = (error: unknown): boolean =>
+  error instanceof Error &&
+  'errors' in error &&
+  Array.isArray(error.errors) &&
+  error.errors.some((one) => protocolErrorOf(one) === 'INVALID_CONFIG');
+
+/** The state of each of our topics that exists. */
+export async function readTopics(admin: Admin): Promise<TopicStates> {
+  const missing = new Set(await missingTopics(admin));
+  const names = Object.values(topics).filter((topic) => !missing.has(topic));
+  if (names.length === 0) return new Map();
+  const [{ topics: described }, configs] = await Promise.all([
+    admin.fetchTopicMetadata({ topics: names }),
+    readConfigs(admin, names),
+  ]);
+  return new Map(
+    described.map(({ name, partitions }): [TopicName, TopicState] => [
+      name as TopicName,
+      {
+        partitions: partitions.length,
+        replicationFactor: Math.min(...partitions.map(({ replicas }) => replicas.length)),
+        config: configs.get(name as TopicName) ?? null,
+      },
+    ]),
+  );
+}
+
+type Configs = ReadonlyMap<TopicName, ReadonlyMap<string, string>>;
+
+/** Reads all in one request. If we may not read one of them, sends a request for each. */
+async function readConfigs(admin: Admin, names: readonly TopicName[]): Promise<Configs> {
+  try {
+    const { resources } = await admin.describeConfigs({
+      includeSynonyms: false,
+      resources: names.map((name) => ({ type: ConfigResourceTypes.TOPIC, name })),
+    });
+    return new Map(
+      resources.map(({ resourceName, configEntries }) => [
+        resourceName as TopicName,
+        new Map(configEntries.map(({ configName, configValue }) => [configName, configValue])),
+      ]),
+    );
+  } catch (error) {
+    if (!protocolErrorOf(error)?.endsWith('_AUTHORIZATION_FAILED')) throw error;
+    if (names.length === 1) return new Map();
+    const configs = await Promise.all(names.map((name) => readConfigs(admin, [name])));
+    return new Map(configs.flatMap((config) => [...config]));
+  }
+}
+
+const pollMs = 50;
+const polls = 100;
+
+/** Applies all possible fixes, and waits until Kafka shows them. Changes nothing else. */
+export async function applyFixes(kafka: Kafka, admin: Admin, findings: readonly TopicFinding[]): Promise<void> {
+  const changes = new Map<TopicName, [string, string][]>();
+  for (const { topic, setting, fix } of findings) {
+    if (fix?.kind === 'alter') changes.set(topic, [...(changes.get(topic) ?? []), [setting, fix.value]]);
+    if (fix?.kind !== 'add partitions') continue;
+    await admin.createPartitions({ topicPartitions: [{ topic, count: fix.partitions }] });
+  }
+  if (changes.size > 0) await sendToAnyBroker(kafka, incrementalAlterConfigs(changes));
+  for (let poll = 1; poll <= polls && !(await areApplied(admin, changes)); poll += 1) await delay(pollMs);
+}
+
+async function areApplied(admin: Admin, changes: ReadonlyMap<TopicName, [string, string][]>): Promise<boolean> {
+  const states = await readTopics(admin);
+  return [...changes].every(([topic, entries]) =>
+    entries.every(([name, value]) => (states.get(topic)?.config?.get(name) ?? value) === value),
+  );
+}
+
+const topicResource = ConfigResourceTypes.TOPIC;
+const setOperation = 0;
+
+/**
+ * IncrementalAlterConfigs, version 0 (KIP-339, Kafka 2.3). kafkajs has only AlterConfigs, which resets every setting that the
+ * request does not name to its default.
+ */
+const incrementalAlterConfigs = (
+  changes: ReadonlyMap<TopicName, readonly (readonly [string, string])[]>,
+): RawRequest<void> => ({
+  apiKey: 44,
+  apiVersion: 0,
+  apiName: 'IncrementalAlterConfigs',
+  encode: (encoder) =>
+    encoder
+      .writeArray(
+        [...changes].map(([topic, entries]) =>
+          newEncoder()
+            .writeInt8(topicResource)
+            .writeString(topic)
+            .writeArray(
+              entries.map(([name, value]) => newEncoder().writeString(name).writeInt8(setOperation).writeString(value)),
+            ),
+        ),
+      )
+      // validate_only: false
+      .writeBoolean(false),
+  decode: (decoder) => {
+    decoder.readInt32(); // throttle time
+    const codes = decoder.readArray((one) => {
+      const code = one.readInt16();
+      one.readString(); // message
+      one.readInt8(); // type
+      one.readString(); // name
+      return code;
+    });
+    for (const code of codes) throwOnError(code);
+  },
+});

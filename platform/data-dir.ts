@@ -1,0 +1,38 @@
+import { statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { UsageError } from '../runtime/errors.ts';
+
+/** The users who may own the data folder: this process's, and root, which we have to trust anyway. */
+interface Owners {
+  readonly uid: number | undefined;
+  /** Who owns a path; null when there is nothing. @default asks the file system */
+  readonly ownerOf?: (path: string) => number | null;
+}
+
+/**
+ * Checks that the data folder, or the folder that it would be created in, does not belong to another user. That user could replace
+ * files that we write and that our programs read.
+ * @throws UsageError that names the folder and its owner. On systems without numeric user ids nothing is refused.
+ */
+export function refuseForeignFolder(dataDir: string, { uid, ownerOf = ownerOfPath }: Owners = ourselves()): void {
+  if (uid === undefined) return;
+  for (let folder = dataDir; ; folder = dirname(folder)) {
+    const owner = ownerOf(folder);
+    if (owner === uid || owner === 0 || (owner === null && folder === dirname(folder))) return;
+    if (owner === null) continue;
+    throw new UsageError(
+      `DATA_DIR: ${folder} belongs to another user (uid ${owner}, we are uid ${uid}), who could change what we write: choose a folder of yours, or chown it`,
+    );
+  }
+}
+
+const ourselves = (): Owners => ({ uid: process.getuid?.() });
+
+function ownerOfPath(path: string): number | null {
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.uid ?? null;
+  } catch {
+    // A part of the path is not a folder, or we may not read it. Opening the folder reports the error.
+    return null;
+  }
+}

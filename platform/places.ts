@@ -1,0 +1,109 @@
+import { accessSync, constants, existsSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { IngestError, UsageError } from '../runtime/errors.ts';
+import { asFileError, FileError, isDiskFull, meaningOf } from '../runtime/file-error.ts';
+import { makeFolder } from '../runtime/make-folder.ts';
+import { pathMistake } from '../runtime/path-settings.ts';
+import type { Config } from './config.ts';
+
+/** What a command writes: the data of its own broker, files of its own such as dbt's, the DuckDB file. */
+export type Written = 'broker' | 'work files' | 'warehouse';
+
+/** A path that is written, and the setting that names it. */
+export interface Place {
+  readonly setting: string;
+  readonly folder: string;
+  /** A file in it that is written, if it is there. */
+  readonly file?: string;
+}
+
+/** What a command that writes these needs under this configuration. */
+export function placesOf({ dataDir, kafka, warehouse }: Config, written: readonly Written[]): Place[] {
+  const isDuckDb = warehouse.snowflake === undefined;
+  const places: Place[] = [];
+  if (written.includes('work files') || (written.includes('broker') && !kafka.brokers)) {
+    places.push({ setting: 'DATA_DIR', folder: dataDir });
+  }
+  if (written.includes('warehouse') && isDuckDb) {
+    const folder = dirname(warehouse.duckdbPath);
+    // Without DUCKDB_PATH the file is in the data folder.
+    places.push({ setting: folder === dataDir ? 'DATA_DIR' : 'DUCKDB_PATH', folder, file: warehouse.duckdbPath });
+  }
+  return places;
+}
+
+/**
+ * Tries to write in each place, so that a command fails before it does any work. Creates missing folders. A full disk is left to
+ * the work itself, because a service waits until there is room.
+ * @throws UsageError with a line for each place that cannot be written.
+ */
+export function preparePlaces(places: readonly Place[]): void {
+  const mistakes = places.flatMap((place) => {
+    try {
+      return placeMistake(place) ?? [];
+    } catch {
+      return [];
+    }
+  });
+  if (mistakes.length > 0) throw new UsageError([...new Set(mistakes)].join('\n'));
+}
+
+/** @returns null if it can be written. @throws FileError if the disk is full: no setting is wrong then. */
+export function placeMistake({ setting, folder, file }: Place): string | null {
+  try {
+    makeFolder(folder);
+    tryToWrite(folder);
+    // Not opened: closing it would drop the lock that DuckDB may have on it in this process.
+    if (file !== undefined && existsSync(file)) accessSync(file, constants.R_OK | constants.W_OK);
+    return null;
+  } catch (thrown) {
+    const error = asFileError(thrown);
+    if (error instanceof IngestError && isDiskFull(error)) throw error;
+    const { code = '', path = folder } = thrown as NodeJS.ErrnoException;
+    return `${setting}: ${path} cannot be written: ${meaningOf(code)}`;
+  }
+}
+
+/** Why the copy of GOLD for readers cannot be written; empty if it can. */
+export function goldCopyMistakes({ warehouse: { goldPath, snowflake } }: Config): string[] {
+  if (snowflake) return [];
+  const ofKind = pathMistake('file to write', goldPath);
+  if (ofKind !== null) return [`DUCKDB_GOLD_PATH: ${ofKind}`];
+  const ofFolder = placeMistake({ setting: 'DUCKDB_GOLD_PATH', folder: dirname(goldPath) });
+  return ofFolder === null ? [] : [ofFolder];
+}
+
+function tryToWrite(folder: string): void {
+  const probe = join(folder, `.tmdb-stream-${process.pid}.probe`);
+  try {
+    writeFileSync(probe, '');
+  } catch (error) {
+    throw Object.assign(error as Error, { path: folder });
+  } finally {
+    rmSync(probe, { force: true });
+  }
+}
+
+/** With another path or other rights it would work. A full or failing disk is no mistake of a setting. */
+const mistakesOfSettings = new Set('ENOENT EEXIST ENOTDIR EISDIR ELOOP ENAMETOOLONG EACCES EPERM EROFS'.split(' '));
+
+/**
+ * Adds the setting that names the place of a file that cannot be used, and makes it an error of the configuration if the
+ * setting is to blame. Returns any other error as it is.
+ */
+export function withSetting(error: IngestError, { dataDir, warehouse }: Config): IngestError {
+  const file = error instanceof FileError ? error : error.cause;
+  if (!(file instanceof FileError)) return error;
+  const { path, code } = file;
+  const names = [
+    ['DUCKDB_GOLD_PATH', warehouse.goldPath],
+    ['DUCKDB_PATH', warehouse.duckdbPath],
+    ['DATA_DIR', dataDir],
+  ] as const;
+  const setting = names.find(([, place]) => path?.startsWith(place))?.[0];
+  if (setting === undefined) return error;
+  const message = `${setting}: ${error.message}`;
+  return mistakesOfSettings.has(code)
+    ? new UsageError(message, { cause: error })
+    : new FileError(code, message, { cause: error, path });
+}

@@ -1,0 +1,284 @@
+import { join } from 'node:path';
+import { createAdmin, type KafkaAdmin } from '../kafka/admin.ts';
+import type { Broker } from '../kafka/broker/broker.ts';
+import { runningBroker } from '../kafka/broker/claim.ts';
+import { startBroker } from '../kafka/broker/start-broker.ts';
+import { createKafka, type Kafka } from '../kafka/client.ts';
+import { BrokerError } from '../kafka/errors.ts';
+import { type KafkaProducer, openProducer } from '../kafka/sink.ts';
+import type { Sink } from '../kafka/topic.ts';
+import { lineOf } from '../kafka/topic-preconditions.ts';
+import type { TopicSettings } from '../kafka/topic-settings.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { isRetriable, PreconditionError } from '../runtime/errors.ts';
+import type { Health } from '../runtime/health.ts';
+import { lazy } from '../runtime/lazy.ts';
+import type { Logger } from '../runtime/logger.ts';
+import type { Metrics } from '../runtime/metrics.ts';
+import type { Progress } from '../runtime/progress.ts';
+import { proxyFor } from '../runtime/proxy.ts';
+import { scrub } from '../runtime/scrub.ts';
+import { Secret } from '../runtime/secret.ts';
+import { startSandbox } from '../sandbox/server.ts';
+import { deadLetterCodec } from '../schemas/codecs.ts';
+import type { DeadLetter } from '../schemas/records.ts';
+import { topics as topicNames } from '../schemas/topics.ts';
+import { createTmdbClient } from '../tmdb/client.ts';
+import { type Endpoint, endpoints, type Outage } from '../tmdb/endpoint.ts';
+import type { RequestObserver, TmdbClient } from '../tmdb/tmdb-client.ts';
+import { MemoryTokenBucket } from '../tmdb/token-bucket/memory.ts';
+import type { SharedTokenBucket } from '../tmdb/token-bucket/shared.ts';
+import type { TokenBucket } from '../tmdb/token-bucket/token-bucket.ts';
+import { openTransport } from '../tmdb/transport.ts';
+import type { Config } from './config.ts';
+import { watchKafka } from './kafka-watch.ts';
+
+/** Where the tools are that `scripts/setup.mjs` installs. */
+export const toolsDir = join(import.meta.dirname, '..', '.tools');
+
+/** What every command is given. */
+export interface Context {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly progress: Progress;
+  /** Aborts when we are to stop: stages drain. */
+  readonly signal: AbortSignal;
+  readonly metrics: Metrics;
+  readonly health: Health;
+}
+
+/** The clients that stages share: made on first use, here and nowhere else, and closed in reverse order. */
+export interface Platform extends AsyncDisposable {
+  readonly kafka: () => Promise<KafkaPlatform>;
+  readonly bucket: () => Promise<TokenBucket>;
+  readonly tmdb: () => Promise<TmdbClient>;
+  /** Why an endpoint of TMDb is out, as this process sees it; undefined while it answers. */
+  readonly tmdbOutage: (endpoint: Endpoint) => Outage | undefined;
+}
+
+interface KafkaPlatform {
+  readonly client: Kafka;
+  readonly admin: KafkaAdmin;
+  readonly producer: KafkaProducer;
+  /** Takes letters whose messages may quote what others wrote: it takes our secrets out of them. */
+  readonly deadLetters: Sink<DeadLetter>;
+  readonly clusterId: string;
+}
+
+export interface PlatformOptions {
+  /**
+   * Whether the broker that another run has started may be used, as those do that only look. Whoever asks TMDb must not:
+   * each run has a token bucket of its own.
+   */
+  readonly mayJoinBroker?: boolean;
+  /** How long (ms) a call to Kafka may fail before it gives up. @default 20 s, for who waits at a terminal */
+  readonly kafkaPatienceMs?: number;
+  /**
+   * Behave as a service: wait for Kafka and for movie details without limit, and retry refused credentials once every
+   * `refusedForMs`. @default false
+   */
+  readonly isService?: boolean;
+  /**
+   * How to treat our topics when Kafka is first used. `require`: create missing topics, and refuse to start if a finding
+   * would lose records. `tell`: the same, but only log findings; for read-only commands. `leave`:
+   * create nothing and check nothing. @default 'require'
+   */
+  readonly topics?: 'require' | 'tell' | 'leave';
+}
+
+/** How long (ms) a service waits before it retries refused credentials. */
+const refusedForMs = 60_000;
+
+export function openPlatform(context: Context, options: PlatformOptions = {}): Platform {
+  const resources = new AsyncDisposableStack();
+  const bucket = lazy(() => openBucket(context, resources));
+  const outages = new Map<Endpoint, Outage>();
+  return {
+    kafka: lazy(() => openKafka(context, resources, options)),
+    bucket,
+    tmdb: lazy(async () => openTmdb(context, resources, await bucket(), outages, options)),
+    tmdbOutage: (endpoint) => outages.get(endpoint),
+    [Symbol.asyncDispose]: () => resources.disposeAsync(),
+  };
+}
+
+async function openKafka(
+  context: Context,
+  resources: AsyncDisposableStack,
+  options: PlatformOptions,
+): Promise<KafkaPlatform> {
+  const { config, log, health, signal } = context;
+  const { ssl, skips, brokers: given, sasl: login } = config.kafka;
+  const { isService = false, kafkaPatienceMs } = options;
+  let client: Kafka | undefined;
+  let isConnected = false;
+  health.dependsOn('kafka', async () => {
+    const reason = client?.reach.reason;
+    if (!isConnected) throw new Error(reason ? `not connected yet: ${reason}` : 'not connected yet');
+    if (reason) throw new Error(reason);
+  });
+  const { brokers, sasl, ended } = given
+    ? { brokers: given, sasl: login, ended: undefined }
+    : await ownBroker(context, resources, options);
+  const kafka = createKafka({
+    ...{ brokers, ssl, sasl, clientId: 'tmdb-stream', skips, log, signal },
+    ...(kafkaPatienceMs !== undefined && { patienceMs: kafkaPatienceMs }),
+    ...(isService && { patienceMs: Number.POSITIVE_INFINITY }),
+  });
+  client = kafka;
+  void ended?.then(() => kafka.reach.giveUp(new BrokerError('the local Kafka broker has ended: start again')));
+  if (isService) resources.use(watchKafka(kafka, health));
+  const admin = resources.use(await createAdmin(kafka));
+  await prepareTopics(context, admin, options);
+  const producer = resources.use(openProducer(kafka));
+  const deadLetters = withoutSecrets(producer.sink(topicNames.deadLetters, deadLetterCodec), config.secrets);
+  const clusterId = await admin.clusterId();
+  isConnected = true;
+  return { client: kafka, admin, producer, deadLetters, clusterId };
+}
+
+const withoutSecrets = (letters: Sink<DeadLetter>, secrets: readonly Secret[]): Sink<DeadLetter> => ({
+  publish: (records) =>
+    letters.publish(
+      records.map(({ value, ...record }) => ({
+        ...record,
+        value: { ...value, message: scrub(value.message, secrets) },
+      })),
+    ),
+  [Symbol.asyncDispose]: () => letters[Symbol.asyncDispose](),
+});
+
+/** The guaranteed settings of our topics. */
+export const topicSettingsOf = ({ kafka, tmdb }: Config): TopicSettings => {
+  const { partitions, replicationFactor, rawRetentionMs } = kafka;
+  return { partitions, replicationFactor, rawRetentionMs, maxBodyBytes: tmdb.maxBodyBytes };
+};
+
+/** @throws PreconditionError for topics that would lose records. */
+async function prepareTopics(
+  { config, log, metrics }: Context,
+  admin: KafkaAdmin,
+  { topics = 'require' }: PlatformOptions,
+): Promise<void> {
+  if (topics === 'leave') return;
+  const settings = topicSettingsOf(config);
+  await admin.ensureTopics(settings);
+  const findings = await admin.examineTopics(settings);
+  for (const { topic, setting, actual, wanted, why, remedy } of findings) {
+    metrics.preconditionsUnmet.set({ subject: topic, setting }, 1);
+    log.warn({ topic, setting, actual, wanted, remedy }, `a topic is not as expected: ${why}`);
+  }
+  const refused = findings.filter(({ verdict }) => verdict === 'refuse');
+  if (refused.length === 0 || topics === 'tell') return;
+  throw new PreconditionError(
+    `the topics would lose records:\n${refused.map((finding) => `  ${lineOf(finding)}`).join('\n')}`,
+  );
+}
+
+async function ownBroker(
+  { config, progress, signal }: Context,
+  resources: AsyncDisposableStack,
+  { mayJoinBroker = false }: PlatformOptions,
+): Promise<Pick<Broker, 'brokers' | 'sasl'> & { readonly ended?: Promise<unknown> }> {
+  const running = mayJoinBroker ? runningBroker(join(config.dataDir, 'kafka')) : null;
+  if (running !== null) return { brokers: [running.address], sasl: running.sasl };
+  const started = systemClock.monotonic();
+  const options = {
+    dataDir: join(config.dataDir, 'kafka'),
+    jarsDir: join(toolsDir, 'kafka'),
+    env: config.childEnvironment,
+    signal,
+  };
+  const broker = resources.use(await startBroker(options));
+  progress.note(
+    `broker   Kafka ready in ${((systemClock.monotonic() - started) / 1_000).toFixed(1)} s (data in ${options.dataDir})`,
+  );
+  return broker;
+}
+
+/** One for the whole fleet, or one of this process. */
+async function openBucket(context: Context, resources: AsyncDisposableStack): Promise<TokenBucket> {
+  const { config, log, health, metrics } = context;
+  const { rateLimit: limit, timeoutMs: requestTimeoutMs } = config.tmdb;
+  if (!config.tokenBucketUrl) return resources.use(new MemoryTokenBucket(limit, systemClock));
+  const url = config.tokenBucketUrl;
+  // Loaded here, because loading Redis's client takes a quarter of a command's start.
+  const { openSharedTokenBucket } = await import('../tmdb/token-bucket/redis.ts');
+  const { examineEviction } = await import('../tmdb/token-bucket/eviction.ts');
+  let bucket: SharedTokenBucket | undefined;
+  health.dependsOn('token_bucket', async () => {
+    if (!bucket?.isReachable) throw new Error('the store of the token bucket is out of reach');
+  });
+  bucket = resources.use(await openSharedTokenBucket({ url, limit, requestTimeoutMs, clock: systemClock, log }));
+  // The bucket itself says when its store is out of reach.
+  const finding = await examineEviction(url).catch((error) => {
+    if (isRetriable(error)) return null;
+    throw error;
+  });
+  if (finding) {
+    const { setting, why, ...fields } = finding;
+    metrics.preconditionsUnmet.set({ subject: 'token_bucket', setting }, 1);
+    log.warn({ setting, ...fields }, why);
+  }
+  return bucket;
+}
+
+async function openTmdb(
+  context: Context,
+  resources: AsyncDisposableStack,
+  bucket: TokenBucket,
+  outages: Map<Endpoint, Outage>,
+  { isService = false }: PlatformOptions,
+): Promise<TmdbClient> {
+  const { config, log } = context;
+  const { rateLimit, concurrency, timeoutMs, maxBodyBytes, giveUpAfterMs } = config.tmdb;
+  const { baseUrl, token, apiKey } = config.origin === 'tmdb' ? config.tmdb : await startOwnSandbox(context, resources);
+  const transport = resources.use(
+    openTransport({
+      ...{ baseUrl, token, apiKey, timeoutMs, maxBodyBytes, connections: concurrency },
+      proxy: proxyFor(baseUrl, config.proxy),
+    }),
+  );
+  return createTmdbClient(
+    {
+      ...{ transport, bucket, baseUrl, concurrency, giveUpAfterMs, windowMs: rateLimit.windowMs, log },
+      ...(isService && { neverGivenUp: ['movie'], refusedForMs }),
+      observer: observeTmdb(context, outages),
+    },
+    { clock: systemClock, random: Math.random },
+  );
+}
+
+/** Counts requests, and shows in metrics and readiness which endpoints are out. */
+function observeTmdb({ metrics, health }: Context, outages: Map<Endpoint, Outage>): RequestObserver {
+  for (const endpoint of endpoints) {
+    health.dependsOn(`tmdb_${endpoint}`, async () => {
+      const outage = outages.get(endpoint);
+      if (outage) throw new Error(outage.message);
+    });
+  }
+  return {
+    answered: (endpoint, outcome) => metrics.requests.inc({ endpoint, outcome }),
+    waited: (ms) => metrics.tokenWait.observe(ms / 1_000),
+    outage: (endpoint, outage) => {
+      const before = outages.get(endpoint);
+      if (before) metrics.endpointOut.set({ endpoint, reason: before.reason }, 0);
+      if (outage) metrics.endpointOut.set({ endpoint, reason: outage.reason }, 1);
+      if (outage) outages.set(endpoint, outage);
+      else outages.delete(endpoint);
+    },
+  };
+}
+
+/** A TMDb for those without a token: as strict about the limit as the real one. */
+async function startOwnSandbox({ config, progress }: Context, resources: AsyncDisposableStack) {
+  const { catalogueFile, movies, seed } = config.sandbox;
+  const catalogue = catalogueFile ? { catalogueFile } : { movies, seed };
+  const sandbox = resources.use(
+    await startSandbox({ ...catalogue, limit: config.tmdb.rateLimit, latencyMs: [20, 120] }),
+  );
+  progress.note(
+    `sandbox  no TMDB_TOKEN is set: asking a sandbox at ${sandbox.url} (${catalogueFile ?? `${movies} invented movies`})`,
+  );
+  return { baseUrl: sandbox.url, token: new Secret('sandbox'), apiKey: undefined };
+}

@@ -1,0 +1,53 @@
+import type { ConsumerRecord, Offsets, PartitionHandler, PartitionRecords, PartitionSource } from '../kafka/topic.ts';
+import type { TopicName } from '../schemas/topics.ts';
+
+/**
+ * The same source, less what lies at or beyond `ends` (a partition that is not among them has nothing) and what is not
+ * wanted. What is left out counts as read.
+ */
+export const boundedSource = (
+  source: PartitionSource,
+  ends: ReadonlyMap<TopicName, Offsets>,
+  isWanted: (record: ConsumerRecord) => boolean = () => true,
+): PartitionSource => ({
+  run: (handler, options) => source.run(new BoundedHandler(handler, ends, isWanted), options),
+  commit: (topic, next) => source.commit(topic, next),
+});
+
+class BoundedHandler implements PartitionHandler {
+  readonly #handler: PartitionHandler;
+  readonly #ends: ReadonlyMap<TopicName, Offsets>;
+  readonly #isWanted: (record: ConsumerRecord) => boolean;
+  /** How far each partition was handed on; nothing at or beyond its end ever is. */
+  readonly #next = new Map<string, bigint>();
+
+  constructor(
+    handler: PartitionHandler,
+    ends: ReadonlyMap<TopicName, Offsets>,
+    isWanted: (record: ConsumerRecord) => boolean,
+  ) {
+    this.#handler = handler;
+    this.#ends = ends;
+    this.#isWanted = isWanted;
+  }
+
+  async position(topic: TopicName, partition: number, topicId: string): Promise<bigint | null> {
+    const position = await this.#handler.position(topic, partition, topicId);
+    this.#next.set(`${topic}/${partition}`, position ?? 0n);
+    return position;
+  }
+
+  async records({ topic, partition, records, next }: PartitionRecords): Promise<void> {
+    const key = `${topic}/${partition}`;
+    const end = this.#ends.get(topic)?.get(partition) ?? 0n;
+    if ((this.#next.get(key) ?? 0n) >= end) return;
+    const bounded = next < end ? next : end;
+    this.#next.set(key, bounded);
+    const within = records.filter((record) => record.offset < end && this.#isWanted(record));
+    await this.#handler.records({ topic, partition, records: within, next: bounded });
+  }
+
+  revoked(topic: TopicName, partition: number): void {
+    this.#handler.revoked(topic, partition);
+  }
+}

@@ -1,0 +1,159 @@
+import { refusalOf } from '../consumers/park-refused.ts';
+import { isAfter, type RecordPlace, readTopic } from '../kafka/read-topic.ts';
+import { movieIdOf } from '../kafka/selection.ts';
+import type { ConsumerRecord } from '../kafka/topic.ts';
+import type { Context, Platform } from '../platform/platform.ts';
+import { warehouseSystem } from '../platform/warehouse.ts';
+import { DecodeError } from '../schemas/codec.ts';
+import { movieIdCodec } from '../schemas/codecs.ts';
+import { maxAheadMs, problemOfId } from '../schemas/record-rules.ts';
+import { type TopicName, topics } from '../schemas/topics.ts';
+import { hasTable } from '../transform/layers.ts';
+import type { WarehouseReader } from '../warehouse/warehouse.ts';
+
+/** The damage by records that are no longer accepted. */
+export interface Damage {
+  readonly badKeys: number;
+  readonly refusedRecords: number;
+  readonly rowsToPark: number;
+  readonly rowsLeftOut: number;
+  /** Whether SILVER has a time in the future. */
+  readonly isSilverAhead: boolean;
+  /** Movies whose record in `tmdb.movie-ids` has to be rewritten. */
+  readonly movies: ReadonlySet<number>;
+  /** Keys of `tmdb.movie-ids` that belong to no movie. */
+  readonly otherKeys: readonly Buffer[];
+}
+
+/** Reads all topics and asks BRONZE; writes nothing. @param now milliseconds since the epoch. @throws as `repair` does. */
+export async function findDamage(platform: Platform, context: Context, now: number): Promise<Damage> {
+  const badKeys = await findBadKeys(platform, now);
+  const movies = new Set(badKeys.flatMap((key) => movieIdOf(key) ?? []));
+  const refused = [];
+  for (const topic of [topics.rawMovies, topics.rawGenres] as const) {
+    context.signal.throwIfAborted();
+    refused.push(await findRefused(platform, topic, now));
+  }
+  const refusedRecords = refused.reduce((sum, { count }) => sum + count, 0);
+  const inWarehouse = await findRows(platform, context, refused, now);
+  for (const movieId of inWarehouse.movies) movies.add(movieId);
+  const otherKeys = badKeys.filter((key) => movieIdOf(key) === null);
+  return { badKeys: badKeys.length, refusedRecords, ...inWarehouse, movies, otherKeys };
+}
+
+/** Keys of `tmdb.movie-ids` whose newest record the fetcher and the producers' memory refuse. */
+async function findBadKeys(platform: Platform, now: number): Promise<Buffer[]> {
+  const { client } = await platform.kafka();
+  const newest = new Map<string, RecordPlace & { readonly isBad: boolean }>();
+  await readTopic(client, topics.movieIds, (record) => {
+    if (record.key === null) return;
+    const key = record.key.toString('latin1');
+    const known = newest.get(key);
+    if (known && !isAfter(record, known)) return;
+    const { partition, offset, timestamp } = record;
+    newest.set(key, { partition, offset, timestamp, isBad: isBadId(record, now) });
+  });
+  return [...newest].flatMap(([key, { isBad }]) => (isBad ? [Buffer.from(key, 'latin1')] : []));
+}
+
+function isBadId({ key, value, unusable }: ConsumerRecord, now: number): boolean {
+  if (unusable) return true;
+  try {
+    return value !== null && problemOfId(key, movieIdCodec.decode(value), now) !== null;
+  } catch (error) {
+    if (error instanceof DecodeError) return true;
+    throw error;
+  }
+}
+
+/** The refused records of a raw topic: their offsets by partition, and the movie that each one's key names. */
+interface Refused {
+  readonly topic: TopicName;
+  readonly count: number;
+  readonly partitions: ReadonlyMap<number, ReadonlyMap<bigint, number | null>>;
+}
+
+async function findRefused(platform: Platform, topic: TopicName, now: number): Promise<Refused> {
+  const { client } = await platform.kafka();
+  const partitions = new Map<number, Map<bigint, number | null>>();
+  let count = 0;
+  await readTopic(client, topic, (record) => {
+    if (!refusalOf(record, now)) return;
+    const ofPartition = partitions.get(record.partition) ?? new Map<bigint, number | null>();
+    partitions.set(record.partition, ofPartition.set(record.offset, movieIdOf(record.key)));
+    count += 1;
+  });
+  return { topic, count, partitions };
+}
+
+/** The damage in BRONZE and SILVER; none if there is no warehouse yet. */
+async function findRows(
+  platform: Platform,
+  context: Context,
+  refused: readonly Refused[],
+  now: number,
+): Promise<Pick<Damage, 'rowsToPark' | 'rowsLeftOut' | 'isSilverAhead'> & { readonly movies: readonly number[] }> {
+  const none = { rowsToPark: 0, rowsLeftOut: 0, isSilverAhead: false, movies: [] };
+  const system = warehouseSystem(context);
+  if (!system.exists()) return none;
+  await using reader = await system.openReader();
+  if (!(await hasTable((sql) => reader.query(sql), 'bronze', 'load_batches'))) return none;
+  const loaded: (number | null)[] = [];
+  for (const one of refused) loaded.push(...(await loadedOf(platform, reader, one)));
+  const unbelieved = `fetched_at > ${timestamp(now + maxAheadMs)} or ${aheadOfLoader} or movie_id < 1`;
+  const movies = await reader.query(
+    `select movie_id, count(case when ${unbelieved} then 1 end) as left_out, count(*) as answers
+       from bronze.raw_movies group by movie_id having count(case when ${unbelieved} then 1 end) > 0`,
+  );
+  const isWithout = (row: Record<string, unknown>) => Number(row['left_out']) === Number(row['answers']);
+  const leftWithout = movies.filter(isWithout).map((row) => Number(row['movie_id']));
+  return {
+    rowsToPark: loaded.length,
+    rowsLeftOut: movies.reduce((sum, row) => sum + Number(row['left_out']), 0),
+    isSilverAhead: await isSilverAhead(reader, now),
+    movies: [...loaded, ...leftWithout].filter((movieId) => movieId !== null && movieId > 0) as number[],
+  };
+}
+
+const aheadOfLoader = `fetched_at > ingested_at + interval '1 hour'`;
+
+const timestamp = (ms: number): string =>
+  `cast('${new Date(ms).toISOString().slice(0, 19).replace('T', ' ')}' as timestamp)`;
+
+async function isSilverAhead(reader: WarehouseReader, now: number): Promise<boolean> {
+  if (!(await hasTable((sql) => reader.query(sql), 'silver', 'silver_movies'))) return false;
+  const [row] = await reader.query(
+    `select count(*) as ahead from silver.silver_movies where _fetched_at > ${timestamp(now + maxAheadMs)}`,
+  );
+  return Number(row?.['ahead']) > 0;
+}
+
+/** Offsets in one query. */
+const atOnce = 1_000;
+
+/** The movies of refused records that are rows of BRONZE, one entry for each row. */
+async function loadedOf(
+  platform: Platform,
+  reader: WarehouseReader,
+  { topic, partitions }: Refused,
+): Promise<(number | null)[]> {
+  if (partitions.size === 0) return [];
+  const { admin, clusterId } = await platform.kafka();
+  const topicId = await admin.topicId(topic);
+  const table = topic === topics.rawGenres ? 'raw_genres' : 'raw_movies';
+  const loaded: (number | null)[] = [];
+  for (const [partition, movies] of partitions) {
+    const offsets = [...movies.keys()];
+    for (let from = 0; from < offsets.length; from += atOnce) {
+      const rows = await reader.query(`
+        select raw.kafka_offset as record_offset
+          from bronze.${table} as raw
+          join bronze.load_batches as batches on raw.batch_id = batches.batch_id and raw.load_seq = batches.load_seq
+         where batches.cluster_id = '${clusterId.replaceAll("'", "''")}' and batches.topic = '${topic}'
+           and batches.topic_id in ('${topicId}', '') and batches.kafka_partition = ${partition}
+           and raw.kafka_offset in (${offsets.slice(from, from + atOnce).join(', ')})`);
+      loaded.push(...rows.map((row) => movies.get(BigInt(String(row['record_offset']))) ?? null));
+    }
+  }
+  return loaded;
+}

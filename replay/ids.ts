@@ -1,0 +1,140 @@
+import type { Kafka } from '../kafka/client.ts';
+import { isAfter, readTopic } from '../kafka/read-topic.ts';
+import { isSelected, movieIdOf, type Selection } from '../kafka/selection.ts';
+import type { ConsumerRecord, Sink } from '../kafka/topic.ts';
+import type { Context, Platform } from '../platform/platform.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { DecodeError } from '../schemas/codec.ts';
+import { movieIdCodec } from '../schemas/codecs.ts';
+import type { MovieId } from '../schemas/records.ts';
+import { topics } from '../schemas/topics.ts';
+import { type BegunReplay, removeJournal, writeJournal } from './journal.ts';
+
+/** A movie that is to be asked for again, and where the popular list had it last. */
+type Asked = Pick<MovieId, 'movieId' | 'page' | 'rank'>;
+
+/** What a replay has to do. */
+interface IdsToReplay {
+  readonly movies: readonly Asked[];
+  /** Those that were published since the replay began. */
+  readonly alreadyAsked: number;
+}
+
+/** One movie of the compacted topic: its newest record. */
+interface Newest {
+  readonly partition: number;
+  readonly offset: bigint;
+  readonly timestamp: number;
+  readonly isSelected: boolean;
+  /** null for a tombstone, and for what cannot be decoded: its consumer parks it. */
+  readonly value: MovieId | null;
+}
+
+/**
+ * Reads which movies `tmdb.movie-ids` knows, each by its newest record, and which of them are selected. Movies that a
+ * selection names and nothing else narrows are meant even when the topic does not know them, or no longer does.
+ * @param startedAt milliseconds since the epoch: the topic itself tells what was asked for since. @throws KafkaError.
+ */
+async function idsToReplay(kafka: Kafka, selection: Selection, startedAt: number): Promise<IdsToReplay> {
+  const known = await readNewest(kafka, selection);
+  const isAsked = ({ requestedAt }: MovieId) => requestedAt.getTime() >= startedAt;
+  const selected = [...known.values()].flatMap(({ isSelected, value }) => (isSelected && value) || []);
+  const unknown = namedOnly(selection).filter((movieId) => !known.get(movieId)?.value);
+  return {
+    movies: [
+      ...selected.filter((movie) => !isAsked(movie)),
+      ...unknown.map((movieId) => ({ movieId, page: null, rank: null })),
+    ],
+    // Whether they are selected no longer tells: what was published again is newer than it was.
+    alreadyAsked: [...known.values()].filter(({ value }) => value?.reason === 'manual' && isAsked(value)).length,
+  };
+}
+
+const namedOnly = ({ movies, ...others }: Selection): readonly number[] =>
+  Object.keys(others).length === 0 ? [...(movies ?? [])] : [];
+
+async function readNewest(kafka: Kafka, selection: Selection): Promise<ReadonlyMap<number, Newest>> {
+  const newest = new Map<number, Newest>();
+  await readTopic(kafka, topics.movieIds, (record) => {
+    const movieId = movieIdOf(record.key);
+    if (movieId === null) return;
+    const known = newest.get(movieId);
+    if (known && !isAfter(record, known)) return;
+    const { partition, offset, timestamp } = record;
+    const value = decodedOrNull(record);
+    newest.set(movieId, { partition, offset, timestamp, value, isSelected: isSelected(selection, record) });
+  });
+  return newest;
+}
+
+function decodedOrNull({ value }: ConsumerRecord): MovieId | null {
+  try {
+    return value && movieIdCodec.decode(value);
+  } catch (error) {
+    if (error instanceof DecodeError) return null;
+    throw error;
+  }
+}
+
+/** What a replay of ids comes to, or would. */
+export interface IdsReplayed {
+  /** Ids that are published, and with it what TMDb will be asked: one request each. */
+  readonly records: number;
+  readonly apiCalls: number;
+  /** At TMDB_RATE_LIMIT. */
+  readonly minutes: number;
+  /** Published since the replay began: what there is now is the rest of one that was killed. */
+  readonly alreadyAsked: number;
+}
+
+export interface ReplayIdsOptions {
+  readonly selection: Selection;
+  readonly begun: BegunReplay;
+  /** Where it is noted that the replay is under way. */
+  readonly journal: string;
+  readonly isDryRun: boolean;
+}
+
+/**
+ * Publishes each selected movie's id once more, for the fetchers, which share the token bucket, to ask for it again. Killed
+ * on the way and run again with the same `begun`, it leaves out what was published. @throws KafkaError, or the signal's reason.
+ */
+export async function replayIds(context: Context, platform: Platform, options: ReplayIdsOptions): Promise<IdsReplayed> {
+  const { config, progress, signal } = context;
+  const { begun, journal, selection, isDryRun } = options;
+  const { client, producer } = await platform.kafka();
+  const { movies, alreadyAsked } = await idsToReplay(client, selection, begun.startedAt);
+  const { capacity, windowMs } = config.tmdb.rateLimit;
+  const minutes = (movies.length / capacity) * (windowMs / 60_000);
+  const replayed = { records: movies.length, apiCalls: movies.length, minutes, alreadyAsked };
+  if (isDryRun) return replayed;
+  writeJournal(journal, begun);
+  const movieIds = producer.sink(topics.movieIds, movieIdCodec);
+  const onProgress = (done: number) => progress.update('replay', { done, total: movies.length, unit: 'ids' });
+  await publishIds(movieIds, movies, onProgress, signal);
+  removeJournal(journal);
+  return replayed;
+}
+
+/** Some at a time, so that a signal is heeded soon. */
+const atOnce = 1_000;
+
+async function publishIds(
+  movieIds: Sink<MovieId>,
+  movies: readonly Asked[],
+  onProgress: (done: number) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  for (let from = 0; from < movies.length; from += atOnce) {
+    signal.throwIfAborted();
+    const requestedAt = new Date(systemClock.now());
+    const batch = movies.slice(from, from + atOnce);
+    await movieIds.publish(
+      batch.map(({ movieId, page, rank }) => ({
+        key: String(movieId),
+        value: { movieId, page, rank, reason: 'manual', requestedAt },
+      })),
+    );
+    onProgress(from + batch.length);
+  }
+}

@@ -1,0 +1,224 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { runBronzeLoader } from '../consumers/bronze-loader.ts';
+import { parkRefused } from '../consumers/park-refused.ts';
+import { sharedTopics } from '../consumers/shared-topics.ts';
+import type { Gap } from '../kafka/gap.ts';
+import { createPartitionSource } from '../kafka/partition-source.ts';
+import { movieIdOf, rangesOf, type Selection } from '../kafka/selection.ts';
+import type { ConsumerRecord, Offsets, Sink } from '../kafka/topic.ts';
+import type { Context, Platform } from '../platform/platform.ts';
+import { warehouseSystem } from '../platform/warehouse.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { UsageError } from '../runtime/errors.ts';
+import { rawGenresCodec, rawMovieCodec } from '../schemas/codecs.ts';
+import type { DeadLetter } from '../schemas/records.ts';
+import { type TopicName, topics } from '../schemas/topics.ts';
+import type { PartitionRange, SwapReport, Warehouse } from '../warehouse/warehouse.ts';
+import { boundedSource } from './bounded-source.ts';
+
+const rawTopics = [topics.rawMovies, topics.rawGenres];
+
+export interface ReplayRawOptions {
+  readonly selection: Selection;
+  /** The selection as it stands on the command line: the same one goes on with what it had begun. */
+  readonly selectionText: string;
+  /** Whether to begin anew where there is something to go on with. */
+  readonly restart: boolean;
+  /** Tells what there is to do, and does nothing. */
+  readonly isDryRun: boolean;
+  /** Accepted gaps in the raw topics. @default none */
+  readonly acceptedGaps?: readonly Gap[];
+}
+
+/** What a replay of raw records comes to, or would. */
+export interface RawReplayed {
+  /** Records read, or to be read. Neither TMDb nor a token of the bucket is asked for them. */
+  readonly records: number;
+  readonly apiCalls: 0;
+  readonly seconds: number;
+  /** Of these, what it took to read and append, joining the group included. */
+  readonly fillSeconds: number;
+  /** And to compare a rebuild with what is there and to put it in its place. */
+  readonly swapSeconds: number;
+  /** Rows that BRONZE had not; of a rebuild see `swap`. */
+  readonly added: number | null;
+  /** Records without a row: the loader parked them when it met them, and they are not parked again. */
+  readonly unreadable: number;
+  readonly swap: SwapReport | null;
+}
+
+/**
+ * Builds a second BRONZE from both raw topics while loaders write to the live one, then swaps it in. If the present rules refuse a
+ * record that was loaded, the record is parked and its row dropped. An interrupted rebuild resumes in the next call. @throws RebuildError, GapError, KafkaError, WarehouseUnavailableError, the signal's reason.
+ */
+export async function rebuildBronze(
+  platform: Platform,
+  context: Context,
+  { restart, isDryRun, acceptedGaps = [] }: Omit<ReplayRawOptions, 'selection' | 'selectionText'>,
+): Promise<RawReplayed> {
+  const started = systemClock.monotonic();
+  const whole = await loadedRanges(platform, context, rawTopics);
+  if (isDryRun) return planOf(whole);
+  await using rebuild = await warehouseSystem(context).openRebuild();
+  if (restart) await rebuild.discard();
+  await rebuild.migrate();
+  const filled = new Map<string, ReadonlyMap<number, bigint>>();
+  for (const { partition } of whole) filled.set(partition.topic, await rebuild.positions(partition));
+  const ranges = whole.map((range) => {
+    return { ...range, from: filled.get(range.partition.topic)?.get(range.partition.partition) ?? range.from };
+  });
+  const filling = systemClock.monotonic();
+  const unreadable = await fill(platform, context, rebuild, { ranges, rawTopics, acceptedGaps });
+  const fillSeconds = secondsSince(filling);
+  context.progress.note('rebuilt  comparing it with what is there');
+  const refused = await parkRefused(platform, await rebuild.missing());
+  const swapping = systemClock.monotonic();
+  const swap = await rebuild.swapIn(refused);
+  const [swapSeconds, seconds] = [secondsSince(swapping), secondsSince(started)];
+  return { ...planOf(ranges), unreadable, swap, seconds, fillSeconds, swapSeconds };
+}
+
+/**
+ * Reads the selected records again and adds to BRONZE those that it has not; as far as its loader has come. Killed on the
+ * way, the same selection goes on. @throws GapError, KafkaError, WarehouseUnavailableError, the signal's reason.
+ */
+export async function extendBronze(
+  platform: Platform,
+  context: Context,
+  { selection, selectionText, restart, isDryRun, acceptedGaps = [] }: ReplayRawOptions,
+): Promise<RawReplayed> {
+  const started = systemClock.monotonic();
+  const { admin } = await platform.kafka();
+  const selected = await rangesOf(admin, topics.rawMovies, selection);
+  const wanted = (await loadedRanges(platform, context, [topics.rawMovies])).map(({ partition, end: live }) => {
+    const { from, end } = selected.get(partition.partition) ?? { from: live, end: live };
+    return { partition, from: least(from, live), end: least(end, live) };
+  });
+  if (isDryRun) return planOf(wanted);
+  const name = createHash('sha256').update(selectionText).digest('hex').slice(0, 12);
+  await using extension = await warehouseSystem(context).openExtension(name);
+  if (restart) await extension.finish();
+  const ranges = await extension.begin(wanted);
+  // A range by time or offset holds others as well, and to add a row that was missing does no harm; movies are meant.
+  const { movies } = selection;
+  const isWanted = ({ key }: ConsumerRecord) => !movies || movies.has(movieIdOf(key) ?? Number.NaN);
+  const filling = systemClock.monotonic();
+  const reading = { ranges, rawTopics: [topics.rawMovies], acceptedGaps, isWanted };
+  const unreadable = await fill(platform, context, extension, reading);
+  const fillSeconds = secondsSince(filling);
+  await extension.finish();
+  return { ...planOf(ranges), added: extension.added, unreadable, seconds: secondsSince(started), fillSeconds };
+}
+
+/** What the live BRONZE has come to, of all that the topics still have. @throws UsageError when there is no BRONZE. */
+async function loadedRanges(
+  platform: Platform,
+  context: Context,
+  rawTopics: readonly TopicName[],
+): Promise<PartitionRange[]> {
+  const system = warehouseSystem(context);
+  if (!system.exists()) throw new UsageError(`${system.name} is not there: "load --once" fills a new one from Kafka`);
+  const { admin, clusterId } = await platform.kafka();
+  await using warehouse = await system.openLoader();
+  await warehouse.migrate();
+  const ranges: PartitionRange[] = [];
+  for (const topic of rawTopics) {
+    const id = { clusterId, topic, topicId: await admin.topicId(topic) };
+    const { low } = await admin.topicOffsets(topic);
+    for (const [partition, end] of await warehouse.positions(id)) {
+      ranges.push({ partition: { ...id, partition }, from: least(low.get(partition) ?? 0n, end), end });
+    }
+  }
+  return ranges;
+}
+
+const secondsSince = (monotonicMs: number): number => (systemClock.monotonic() - monotonicMs) / 1_000;
+
+const least = (a: bigint, b: bigint): bigint => (a < b ? a : b);
+
+const lengthOf = (ranges: readonly PartitionRange[]): number =>
+  ranges.reduce((sum, { from, end }) => sum + (end > from ? Number(end - from) : 0), 0);
+
+const planOf = (ranges: readonly PartitionRange[]): RawReplayed => {
+  return {
+    records: lengthOf(ranges),
+    apiCalls: 0,
+    seconds: 0,
+    fillSeconds: 0,
+    swapSeconds: 0,
+    added: null,
+    unreadable: 0,
+    swap: null,
+  };
+};
+
+interface Fill {
+  readonly ranges: readonly PartitionRange[];
+  readonly rawTopics: readonly TopicName[];
+  readonly acceptedGaps: readonly Gap[];
+  readonly isWanted?: (record: ConsumerRecord) => boolean;
+}
+
+/** The loader's own stage, from the warehouse's positions to the ends of the ranges. @returns the records that it could not read. */
+async function fill(platform: Platform, context: Context, warehouse: Warehouse, fill: Fill): Promise<number> {
+  const { ranges, rawTopics, acceptedGaps, isWanted } = fill;
+  if (lengthOf(ranges) === 0) return 0;
+  const { config, log, signal } = context;
+  const { client, admin, clusterId } = await platform.kafka();
+  const ends = endsOf(ranges);
+  const group = `bronze-replay-${randomUUID()}`;
+  const source = createPartitionSource({ kafka: client, group, topics: rawTopics, acceptedGaps });
+  const parked = new CountingSink();
+  const ports = {
+    source: boundedSource(source, ends, isWanted),
+    warehouse: withProgress(warehouse, context, lengthOf(ranges)),
+    clusterId,
+    movieCodec: rawMovieCodec,
+    genresCodec: rawGenresCodec,
+    deadLetters: parked,
+    clock: systemClock,
+    random: Math.random,
+    log,
+    shared: sharedTopics(admin, { group, target: warehouseSystem(context).name }),
+  };
+  await runBronzeLoader(ports, { limits: config.load, signal, until: Promise.resolve(ends) });
+  await admin.deleteGroup(group);
+  signal.throwIfAborted();
+  return parked.count;
+}
+
+function endsOf(ranges: readonly PartitionRange[]): Map<TopicName, Offsets> {
+  const ends = new Map<TopicName, Map<number, bigint>>();
+  for (const { partition, from, end } of ranges) {
+    if (from >= end) continue;
+    const topic = partition.topic as TopicName;
+    const ofTopic = ends.get(topic) ?? new Map<number, bigint>();
+    ends.set(topic, ofTopic.set(partition.partition, end));
+  }
+  return ends;
+}
+
+function withProgress(warehouse: Warehouse, { progress }: Context, total: number): Warehouse {
+  let done = 0;
+  return {
+    migrate: () => warehouse.migrate(),
+    positions: (topic) => warehouse.positions(topic),
+    append: async (batches) => {
+      await warehouse.append(batches);
+      done += batches.reduce((sum, { firstOffset, nextOffset }) => sum + Number(nextOffset - firstOffset), 0);
+      progress.update('replay', { done, total, unit: 'records' });
+    },
+    [Symbol.asyncDispose]: async () => {},
+  };
+}
+
+/** Everything below the live position is in BRONZE or parked already. */
+class CountingSink implements Sink<DeadLetter> {
+  count = 0;
+
+  async publish(records: readonly unknown[]): Promise<void> {
+    this.count += records.length;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+}

@@ -1,0 +1,80 @@
+import type { Sink } from '../kafka/topic.ts';
+import type { Context, Platform } from '../platform/platform.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { movieIdCodec } from '../schemas/codecs.ts';
+import type { MovieId } from '../schemas/records.ts';
+import { topics } from '../schemas/topics.ts';
+import { transform } from '../transform/transform.ts';
+import { findDamage } from './damage.ts';
+import { rebuildBronze } from './raw.ts';
+
+/** What a repair found, and did or would do. */
+export interface Repaired {
+  /** Keys of `tmdb.movie-ids` whose newest record is refused. Keys of a movie get a correct record, the others a tombstone. */
+  readonly badKeys: number;
+  /** Records of the raw topics that are refused; the loader parks them. */
+  readonly refusedRecords: number;
+  /** Rows of BRONZE that an older version made from such records. A rebuild parks the records and drops the rows. */
+  readonly rowsToPark: number;
+  /** Rows of BRONZE that SILVER ignores: an impossible time, or a movieId below 1. Includes rows that will be parked. */
+  readonly rowsLeftOut: number;
+  /** Movies to fetch again: one request to TMDb each, by `fetch`. */
+  readonly movies: number;
+  /** Whether SILVER and GOLD are built from scratch. */
+  readonly fullRefresh: boolean;
+}
+
+/**
+ * Repairs the damage by records with a wrong key, wrong ids or a time in the future, in topics, BRONZE, SILVER and GOLD. Finds
+ * it by the same rules as the stages, and changes nothing else. If it is interrupted, run it again. The stages may run meanwhile.
+ * @throws KafkaError, RebuildError, WarehouseUnavailableError, DbtError, or the signal's reason.
+ */
+export async function repair(
+  platform: Platform,
+  context: Context,
+  { isDryRun }: { readonly isDryRun: boolean },
+): Promise<Repaired> {
+  const now = systemClock.now();
+  const damage = await findDamage(platform, context, now);
+  const fullRefresh = damage.rowsToPark > 0 || damage.isSilverAhead;
+  const { badKeys, refusedRecords, rowsToPark, rowsLeftOut, movies, otherKeys } = damage;
+  const repaired = { badKeys, refusedRecords, rowsToPark, rowsLeftOut, movies: movies.size, fullRefresh };
+  if (isDryRun) return repaired;
+  const { producer } = await platform.kafka();
+  // First, so that an interrupted repair has already requested all of them: the next repair finds fewer.
+  await replaceKeys(producer.sink(topics.movieIds, movieIdCodec), { movies, otherKeys, now }, context.signal);
+  // From scratch: an unfinished rebuild may contain rows of records that the present rules refuse.
+  if (rowsToPark > 0) await rebuildBronze(platform, context, { restart: true, isDryRun: false });
+  // Ignored rows need only the build that is due anyway, as after an update of these rules.
+  if (fullRefresh || rowsLeftOut > 0) await transform(context, { fullRefresh });
+  return repaired;
+}
+
+interface Keys {
+  readonly movies: ReadonlySet<number>;
+  readonly otherKeys: readonly Buffer[];
+  readonly now: number;
+}
+
+/** In small groups, so that a signal takes effect soon. */
+const atOnce = 1_000;
+
+/** Compaction keeps the newest record of a key: a correct record replaces the wrong one for consumers and producers. */
+async function replaceKeys(
+  movieIds: Sink<MovieId | null>,
+  { movies, otherKeys, now }: Keys,
+  signal: AbortSignal,
+): Promise<void> {
+  const requestedAt = new Date(now);
+  const records = [
+    ...[...movies].map((movieId) => {
+      const value = { movieId, page: null, rank: null, reason: 'manual' as const, requestedAt };
+      return { key: String(movieId), value };
+    }),
+    ...otherKeys.map((key) => ({ key, value: null })),
+  ];
+  for (let from = 0; from < records.length; from += atOnce) {
+    signal.throwIfAborted();
+    await movieIds.publish(records.slice(from, from + atOnce));
+  }
+}

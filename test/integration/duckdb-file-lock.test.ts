@@ -1,0 +1,85 @@
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { waitFor } from '../../runtime/leases.ts';
+import { takeTurn } from '../../warehouse/duckdb/file-lock.ts';
+import type { Turn } from '../../warehouse/system.ts';
+import { ManualClock } from '../support/clock/manual-clock.ts';
+
+describe('turns on a DuckDB file', () => {
+  let path: string;
+  let clock: ManualClock;
+  const take = (waitMs = 60_000, signal?: AbortSignal) => takeTurn({ path, clock, waitMs, signal });
+  const entries = () => readdirSync(`${path}.turns`);
+  /** As another container would leave it that came before us and was last seen so long ago. */
+  const plant = (secondsAgo: number) => {
+    const entry = join(`${path}.turns`, `${'1'.padStart(15, '0')}-0000000000-7-aaaa`);
+    mkdirSync(`${path}.turns`, { recursive: true });
+    writeFileSync(entry, JSON.stringify({ host: 'another-host', place: 'elsewhere', pid: 7, identity: 'boot/1' }));
+    const seen = new Date(Date.now() - secondsAgo * 1_000);
+    utimesSync(entry, seen, seen);
+    return entry;
+  };
+
+  beforeEach(() => {
+    path = join(mkdtempSync(join(tmpdir(), 'tmdb-stream-turns-')), 'x.duckdb');
+    clock = new ManualClock();
+  });
+  afterEach(() => rmSync(join(path, '..'), { recursive: true }));
+
+  it('[R8] come in the order in which they were asked for', async () => {
+    const order: number[] = [];
+    const first = await take();
+    const others: Promise<Turn>[] = [];
+    for (let caller = 1; caller <= 3; caller += 1) {
+      others.push(
+        take().then((turn) => {
+          order.push(caller);
+          return turn;
+        }),
+      );
+    }
+    await clock.advance(1_000);
+    expect(order).toEqual([]);
+    await first[Symbol.asyncDispose]();
+    for (const other of others) {
+      await clock.advance(20);
+      await (await other)[Symbol.asyncDispose]();
+    }
+    expect(order).toEqual([1, 2, 3]);
+    expect(entries()).toEqual([]);
+  });
+
+  it('tell their owner when somebody waits', async () => {
+    await using turn = await take();
+    expect(turn.isWanted()).toBe(false);
+    const waiting = take();
+    while (entries().length < 2) await clock.advance(1);
+    expect(turn.isWanted()).toBe(true);
+    await turn[Symbol.asyncDispose]();
+    await clock.advance(20);
+    await (await waiting)[Symbol.asyncDispose]();
+  });
+
+  it('pass over an owner in another container that was killed, and wait for one that lives', async () => {
+    plant(10);
+    await (await take(0))[Symbol.asyncDispose]();
+    plant(1);
+    const refused = expect(take(100)).rejects.toMatchObject({ name: 'WarehouseUnavailableError', retriable: true });
+    // Longer than it was told to: its place in the line might lapse, if it had been killed.
+    await clock.advance(waitFor('fileLock', 100) + 100);
+    await refused;
+    expect(entries()).toHaveLength(1);
+  });
+
+  it('leave no trace of who gave up', async () => {
+    plant(0);
+    const controller = new AbortController();
+    const waiting = expect(take(60_000, controller.signal)).rejects.toThrow('stop');
+    await clock.advance(100);
+    controller.abort(new Error('stop'));
+    await waiting;
+    expect(entries()).toHaveLength(1);
+  });
+});

@@ -1,0 +1,39 @@
+import { createRequire } from 'node:module';
+import kafkajs from 'kafkajs';
+import { expect, it } from 'vitest';
+import { loseCoordinatorWithItsConnection } from '../../../kafka/lost-coordinator.ts';
+
+interface Group {
+  memberId: string;
+  lastRequest: number;
+  coordinator: { heartbeat(): Promise<void> };
+  heartbeat(options: { readonly interval: number }): Promise<void>;
+}
+
+const load = createRequire(import.meta.url);
+const ConsumerGroup = load('kafkajs/src/consumer/consumerGroup') as new (options: object) => Group;
+const { KafkaJSConnectionError, KafkaJSRequestTimeoutError } = kafkajs;
+/** Its types do not let it be made. */
+const notFound = Object.assign(new Error('Broker 1 not found'), { name: 'KafkaJSBrokerNotFound' });
+
+/** A member whose coordinator answers a heartbeat with `error`. @returns what kafkajs makes of it. */
+async function heartbeatWith(error: Error): Promise<unknown> {
+  loseCoordinatorWithItsConnection();
+  const group = new ConsumerGroup({ logger: { namespace: () => ({}) }, groupId: 'group', topics: [] });
+  Object.assign(group, { memberId: 'member', lastRequest: 0, coordinator: { heartbeat: () => Promise.reject(error) } });
+  return group.heartbeat({ interval: 1 }).catch((thrown: unknown) => thrown);
+}
+
+it.each([
+  ['is refused', new KafkaJSConnectionError('Connection error: connect ECONNREFUSED 127.0.0.1:1')],
+  ['gets no answer', new KafkaJSRequestTimeoutError('Request Heartbeat timed out')],
+  ['goes to a broker that the cluster does not have', notFound],
+])('[R109] a heartbeat that %s makes the member look up its coordinator again', async (_, error) => {
+  // kafkajs joins again when Kafka says this, as the same member.
+  expect(await heartbeatWith(error)).toMatchObject({ type: 'NOT_COORDINATOR_FOR_GROUP' });
+});
+
+it('leaves what Kafka itself answers as it is', async () => {
+  const answer = Object.assign(new Error('rebalance'), { type: 'REBALANCE_IN_PROGRESS' });
+  expect(await heartbeatWith(answer)).toBe(answer);
+});

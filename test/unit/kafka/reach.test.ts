@@ -1,0 +1,146 @@
+import kafkajs from 'kafkajs';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { isOutage, KafkaError, PassingError } from '../../../kafka/errors.ts';
+import { Reach, type ReachOptions } from '../../../kafka/reach.ts';
+import { createLogger } from '../../../runtime/logger.ts';
+
+const { KafkaJSConnectionError, KafkaJSNumberOfRetriesExceeded, KafkaJSProtocolError } = kafkajs;
+
+const refused = () => new KafkaJSConnectionError('Connection error: connect ECONNREFUSED 127.0.0.1:1');
+const protocolError = (type: string, retriable: boolean) =>
+  new KafkaJSProtocolError(Object.assign(new Error(type), { type, code: 1, retriable }));
+
+describe('what counts as an outage', () => {
+  it.each([
+    ['a connection that is refused', refused(), true],
+    ['attempts that are used up', new KafkaJSNumberOfRetriesExceeded(refused(), { retryCount: 1, retryTime: 1 }), true],
+    ['a partition that has no leader', protocolError('LEADER_NOT_AVAILABLE', true), true],
+    ['too few replicas in sync', protocolError('NOT_ENOUGH_REPLICAS', true), true],
+    ['a coordinator that has moved', protocolError('NOT_COORDINATOR_FOR_GROUP', true), true],
+    ['a rebalance', protocolError('REBALANCE_IN_PROGRESS', false), true],
+    ['what we say passes', new PassingError('late'), true],
+    ['a right that is missing', protocolError('TOPIC_AUTHORIZATION_FAILED', false), false],
+    ['a record that is too large', protocolError('MESSAGE_TOO_LARGE', false), false],
+    ['an error of ours', new KafkaError('no'), false],
+    ['a bug of ours', new TypeError('x is undefined'), false],
+  ])('%s: %s', (_, error, is) => {
+    expect(isOutage(error)).toBe(is);
+  });
+});
+
+describe('the reach of Kafka', () => {
+  let lines: { level: string; message: string; reason?: string }[];
+  beforeEach(() => {
+    vi.useFakeTimers();
+    lines = [];
+  });
+  afterEach(() => vi.useRealTimers());
+
+  const log = Object.assign(createLogger('silent', []), {
+    warn: (fields: { reason?: string }, message: string) => lines.push({ level: 'warn', message, ...fields }),
+  });
+  const clock = {
+    now: () => Date.now(),
+    monotonic: () => performance.now(),
+    sleep: (ms: number) => new Promise<void>((resolve) => void setTimeout(resolve, ms)),
+  };
+  const reachOf = (more: Partial<ReachOptions> = {}) =>
+    new Reach({ patienceMs: Number.POSITIVE_INFINITY, clock, random: () => 0.5, log, ...more });
+  /** Fails until it is told to work. */
+  const broken = () => {
+    const state = { works: false, attempts: 0 };
+    const ask = async () => {
+      state.attempts += 1;
+      if (!state.works) throw refused();
+      return 'done';
+    };
+    return { state, ask };
+  };
+
+  it('[R23] is waited for without end, with one line when it is lost and one when it is back', async () => {
+    const reach = reachOf();
+    const { state, ask } = broken();
+    const calls = Promise.all([reach.persist('asking', ask), reach.persist('reading', ask)]);
+    await vi.advanceTimersByTimeAsync(3_600_000);
+    expect(reach.reason).toContain('ECONNREFUSED');
+    // Two callers, an attempt a second: backoff is bounded.
+    expect(state.attempts).toBeGreaterThan(5_000);
+    expect(state.attempts).toBeLessThan(8_000);
+    state.works = true;
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(await calls).toEqual(['done', 'done']);
+    expect(reach.reason).toBeNull();
+    expect(lines.map(({ level, message }) => [level, message])).toEqual([
+      ['warn', 'Kafka is out of reach, waiting for it'],
+      ['warn', 'Kafka is back'],
+    ]);
+  });
+
+  it('is lost a second after the first failure, and not for what passes sooner', async () => {
+    const reach = reachOf();
+    const { state, ask } = broken();
+    const call = reach.persist('asking', ask);
+    await vi.advanceTimersByTimeAsync(600);
+    expect(reach.reason).toBeNull();
+    state.works = true;
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(await call).toBe('done');
+    expect(lines).toEqual([]);
+    const hanging = broken();
+    void reach.persist('asking', hanging.ask);
+    await vi.advanceTimersByTimeAsync(1_100);
+    expect(reach.reason).toContain('ECONNREFUSED');
+  });
+
+  it('[R23] is one outage when it comes back piece by piece', async () => {
+    const reach = reachOf();
+    const [first, second] = [broken(), broken()];
+    void reach.persist('asking', first.ask);
+    await vi.advanceTimersByTimeAsync(5_000);
+    first.state.works = true;
+    void reach.persist('reading', second.ask);
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(reach.reason).not.toBeNull();
+    second.state.works = true;
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(lines).toHaveLength(2);
+  });
+
+  it('is given up when the patience of a command is over, with what to do', async () => {
+    const reach = reachOf({ patienceMs: 20_000 });
+    const call = reach.persist('connecting to Kafka', broken().ask);
+    const failed = expect(call).rejects.toThrow(/connecting to Kafka failed.*start Kafka, or correct KAFKA_BROKERS/);
+    await vi.advanceTimersByTimeAsync(19_000);
+    expect(reach.reason).not.toBeNull();
+    await vi.advanceTimersByTimeAsync(3_000);
+    await failed;
+  });
+
+  it.each([
+    ['no attempt helps', protocolError('TOPIC_AUTHORIZATION_FAILED', false), 'KafkaRefusedError'],
+    ['it is no error of Kafka', new TypeError('x is undefined'), 'KafkaError'],
+  ])('is not asked again when %s', async (_, error, name) => {
+    const call = reachOf().persist('asking', () => Promise.reject(error));
+    await expect(call).rejects.toMatchObject({ name });
+  });
+
+  it('gives up a topic that does not exist after ten seconds, also in a service', async () => {
+    const call = reachOf().persist('asking', () => Promise.reject(protocolError('UNKNOWN_TOPIC_OR_PARTITION', true)));
+    const failed = expect(call).rejects.toThrow('is the topic there?');
+    await vi.advanceTimersByTimeAsync(13_000);
+    await failed;
+  });
+
+  it('is no longer waited for some seconds after we were told to stop', async () => {
+    const stop = new AbortController();
+    const reach = reachOf({ signal: stop.signal });
+    const reason = new Error('stopped');
+    const call = reach.persist('asking', broken().ask);
+    const hanging = reach.persist('reading', () => new Promise(() => {}));
+    const failed = Promise.all([expect(call).rejects.toBe(reason), expect(hanging).rejects.toBe(reason)]);
+    await vi.advanceTimersByTimeAsync(60_000);
+    stop.abort(reason);
+    await vi.advanceTimersByTimeAsync(6_000);
+    await failed;
+  });
+});

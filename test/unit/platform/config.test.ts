@@ -1,0 +1,148 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { inspect } from 'node:util';
+import { afterAll, describe, expect, it } from 'vitest';
+import { dropSecrets, loadConfig } from '../../../platform/config.ts';
+import { UsageError } from '../../../runtime/errors.ts';
+
+const mistakes = (environment: NodeJS.ProcessEnv): string => {
+  try {
+    loadConfig(environment);
+  } catch (error) {
+    expect(error).toBeInstanceOf(UsageError);
+    return (error as Error).message;
+  }
+  return 'none';
+};
+
+describe('the configuration', () => {
+  it('needs nothing: the defaults run against the sandbox', () => {
+    const config = loadConfig({});
+    expect(config.tmdb.rateLimit).toEqual({ capacity: 40, windowMs: 10_000 });
+    expect(config.origin).toBe('generated');
+    expect(config.kafka.brokers).toBeUndefined();
+  });
+
+  it('lists every mistake at once', () => {
+    const text = mistakes({
+      TMDB_RATE_LIMIT: 'fast',
+      TMDB_REFRESH_AFTER: '1 fortnight',
+      WAREHOUSE: 'oracle',
+      TMDB_BASE_URL: 'x',
+    });
+    for (const name of ['TMDB_RATE_LIMIT', 'TMDB_REFRESH_AFTER', 'WAREHOUSE', 'TMDB_BASE_URL'])
+      expect(text).toContain(name);
+    expect(text).toContain('4 mistake(s)');
+  });
+
+  it('takes an empty variable for one that is not set', () => {
+    expect(loadConfig({ TMDB_TOKEN: '', TMDB_RATE_LIMIT: '', SANDBOX_CATALOGUE: '' }).origin).toBe('generated');
+  });
+
+  it('keeps invented, recorded and real movies in folders of their own', () => {
+    const folders = [{}, { SANDBOX_CATALOGUE: 'package.json' }, { TMDB_TOKEN: 'made-up' }].map(
+      (env) => loadConfig(env).dataDir,
+    );
+    expect(new Set(folders).size).toBe(3);
+  });
+
+  it('prints no secret, whichever way it is printed', () => {
+    const canary = 'canary-token';
+    const config = loadConfig({
+      TMDB_TOKEN: canary,
+      TMDB_API_KEY: canary,
+      KAFKA_USERNAME: 'u',
+      KAFKA_PASSWORD: canary,
+    });
+    expect(`${inspect(config, { depth: 9 })} ${JSON.stringify(config)} ${config.tmdb.token}`).not.toContain(canary);
+    expect(config.tmdb.token?.reveal()).toBe(canary);
+    expect(config.secrets).toHaveLength(3);
+  });
+
+  it('removes every secret from the environment once it is read, and nothing else', () => {
+    const names = ['TMDB_TOKEN', 'TMDB_API_KEY', 'KAFKA_PASSWORD', 'TOKEN_BUCKET_URL', 'SNOWFLAKE_PRIVATE_KEY'];
+    names.push('SNOWFLAKE_PRIVATE_KEY_PASSPHRASE', 'SNOWFLAKE_TOKEN', 'SNOWFLAKE_PASSWORD');
+    const environment = Object.fromEntries(names.map((name) => [name, 'canary']));
+    const kept = { PATH: '/bin', KAFKA_USERNAME: 'u', TMDB_TOKEN_FILE: '/run/secrets/tmdb_token' };
+    const both = { ...environment, ...kept };
+    dropSecrets(both);
+    expect(both).toEqual(kept);
+  });
+
+  it('shows no secret in the message about a mistake elsewhere', () => {
+    expect(mistakes({ TMDB_TOKEN: 'canary-token', TMDB_RATE_LIMIT: 'x' })).not.toContain('canary');
+  });
+
+  it.each([
+    [{ SANDBOX_CATALOGUE: 'nowhere.ndjson' }, 'there is no file'],
+    [{ TMDB_BASE_URL: 'https://api.themoviedb.org/3' }, 'TMDB_TOKEN'],
+    [{ TMDB_BASE_URL: 'https://user:word@host/3', TMDB_TOKEN: 'x' }, 'must have no user'],
+    [{ TMDB_BASE_URL: 'https://host/3?api_key=x', TMDB_TOKEN: 'x' }, 'must have no user'],
+    [{ TMDB_BASE_URL: 'https://api.themoviedb.org', TMDB_TOKEN: 'x' }, 'must end with /3'],
+    [{ TMDB_BASE_URL: 'https://api.themoviedb.org/', TMDB_TOKEN: 'x' }, 'must end with /3'],
+    [{ TMDB_BASE_URL: 'https://api.themoviedb.org/4', TMDB_TOKEN: 'x' }, 'must end with /3'],
+    [{ TMDB_BASE_URL: 'https://api.themoviedb.org/3/movie', TMDB_TOKEN: 'x' }, 'must end with /3'],
+    [{ TMDB_BASE_URL: 'https://API.TMDB.org/3/3', TMDB_TOKEN: 'x' }, 'must end with /3'],
+    [{ TMDB_TOKEN: 'tök en' }, 'copy it again'],
+    [{ KAFKA_USERNAME: 'someone' }, 'go together'],
+    [{ TMDB_CONCURRENCY: '21' }, 'TMDB_CONCURRENCY'],
+    [{ TMDB_RATE_LIMIT: '0/10s' }, '40/10s'],
+    [{ KAFKA_SESSION_TIMEOUT: '900ms' }, 'expected 1s or more'],
+  ])('refuses %j', (environment, hint) => {
+    expect(mistakes(environment)).toContain(hint);
+  });
+
+  it('takes a base URL with or without a slash at its end', () => {
+    const config = loadConfig({ TMDB_BASE_URL: 'http://127.0.0.1:8080/3/', TMDB_TOKEN: 'made-up' });
+    expect(config.tmdb.baseUrl).toBe('http://127.0.0.1:8080/3');
+  });
+
+  describe('secrets as files', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'tmdb-stream-secrets-'));
+    const file = (name: string, text: string) => {
+      writeFileSync(join(folder, name), text);
+      return join(folder, name);
+    };
+    afterAll(() => rmSync(folder, { recursive: true }));
+
+    it('reads a secret from the file that NAME_FILE names', () => {
+      const config = loadConfig({ TMDB_TOKEN_FILE: file('token', 'from-a-file\n') });
+      expect(config.tmdb.token?.reveal()).toBe('from-a-file');
+      expect(config.secrets.map((secret) => secret.reveal())).toContain('from-a-file');
+    });
+
+    it('takes an empty file for a secret that is not given', () => {
+      expect(loadConfig({ TMDB_TOKEN_FILE: file('empty', '\n') }).origin).toBe('generated');
+    });
+
+    it('refuses a file that is not there, and a secret given twice, without quoting it', () => {
+      expect(mistakes({ TMDB_TOKEN_FILE: join(folder, 'missing') })).toContain('TMDB_TOKEN_FILE: cannot be read');
+      const twice = mistakes({ TMDB_TOKEN: 'canary', TMDB_TOKEN_FILE: file('twice', 'canary') });
+      expect(twice).toContain('not both');
+      expect(twice).not.toContain('canary');
+    });
+  });
+
+  it('counts the whole URL of the token bucket and the password in it among the secrets', () => {
+    const url = 'redis://fleet:canary%2Fpass@127.0.0.1:6379/1';
+    const { secrets, tokenBucketUrl } = loadConfig({ TOKEN_BUCKET_URL: url });
+    expect(tokenBucketUrl?.reveal()).toBe(url);
+    expect(secrets.map((secret) => secret.reveal())).toEqual([url, 'canary%2Fpass', 'canary/pass']);
+    expect(mistakes({ TOKEN_BUCKET_URL: 'http://canary:pass@host' })).not.toContain('canary');
+    expect(mistakes({ TOKEN_BUCKET_URL: 'redis://:50%off@host' })).toContain('%25');
+    expect(mistakes({ TMDB_TOKEN_FILE: 'canary-token' })).not.toContain('canary');
+  });
+
+  it('checks addresses and schedules', () => {
+    expect(loadConfig({ HTTP_LISTEN: '0.0.0.0:9464' }).httpListen).toEqual({ host: '0.0.0.0', port: 9464 });
+    expect(loadConfig({ HTTP_LISTEN: '[::1]:0' }).httpListen).toEqual({ host: '::1', port: 0 });
+    for (const bad of ['9464', 'host:', 'host:99999', 'a b:1']) {
+      expect(mistakes({ HTTP_LISTEN: bad })).toContain('HTTP_LISTEN: expected something like 127.0.0.1:9464');
+    }
+    expect(loadConfig({ TRANSFORM_SCHEDULE: '* * * * * *' }).transformSchedule).toBe('* * * * * *');
+    for (const bad of ['often', '61 * * * *', '0 0 30 2 *']) {
+      expect(mistakes({ TRANSFORM_SCHEDULE: bad })).toContain('TRANSFORM_SCHEDULE');
+    }
+  });
+});

@@ -1,0 +1,35 @@
+import { expect, it } from 'vitest';
+import { refuseForeignFolder } from '../../../platform/data-dir.ts';
+import { UsageError } from '../../../runtime/errors.ts';
+
+const [us, them, root] = [1_000, 1_001, 0];
+
+/** @param owners of the folders that there are. */
+const refuse = (owners: Readonly<Record<string, number>>, uid: number | undefined = us) =>
+  refuseForeignFolder('/a/b/data', { uid, ownerOf: (path) => owners[path] ?? null });
+
+it.each([
+  ['is ours', { '/': root, '/a': them, '/a/b': them, '/a/b/data': us }],
+  ['is root’s, as a new volume is', { '/': root, '/a/b/data': root }],
+  ['is not there and would be made in a folder of ours', { '/': root, '/a': them, '/a/b': us }],
+  ['is not there and would be made in one of root’s, such as /tmp', { '/': root, '/a': root }],
+])('a data folder that %s is taken', (_, owners) => {
+  expect(() => refuse(owners)).not.toThrow();
+});
+
+it.each([
+  ['is another user’s', { '/': root, '/a': us, '/a/b': us, '/a/b/data': them }, '/a/b/data'],
+  ['is not there and would be made in another user’s folder', { '/': root, '/a/b': them }, '/a/b'],
+  ['is not there, nor is the folder that it would be in', { '/': root, '/a': them }, '/a'],
+])('[R98] a data folder that %s is refused, with its owner named', (_, owners, folder) => {
+  expect(() => refuse(owners)).toThrow(UsageError);
+  expect(() => refuse(owners)).toThrow(`DATA_DIR: ${folder} belongs to another user (uid ${them}, we are uid ${us})`);
+});
+
+it('another user’s data folder is refused even to root', () => {
+  expect(() => refuse({ '/a/b/data': them }, root)).toThrow('belongs to another user');
+});
+
+it('nothing is refused on systems without numeric user ids', () => {
+  expect(() => refuseForeignFolder('/a', { uid: undefined, ownerOf: () => them })).not.toThrow();
+});

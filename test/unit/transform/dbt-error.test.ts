@@ -1,0 +1,24 @@
+import { expect, it } from 'vitest';
+import { DbtError } from '../../../transform/dbt/dbt-error.ts';
+
+it.each([
+  'Database Error\n  250001: Could not connect to Snowflake backend after 5 attempt(s).Aborting',
+  'Runtime Error\n  290503: HTTP 503: Service Unavailable',
+  'Database Error in model fact_movies (models/gold/fact_movies.sql)\n  000625 (57014): 01bd: Statement was aborted: lock timeout',
+  '  000630 (57014): Statement reached its statement or warehouse timeout of 600 second(s) and was canceled.',
+  '  390114 (08001): Authentication token has expired.  The user must authenticate again.',
+  "  090073 (22000): Warehouse 'LECTURE_TRANSFORM_WH' cannot be resumed because resource monitor has exceeded its quota.",
+  'IO Error: Could not set lock on file "x"',
+])('takes for passing: %s', (message) => {
+  expect(new DbtError(message).retriable).toBe(true);
+});
+
+it.each([
+  '  390100 (28000): Failed to connect to DB: x:443. Incorrect username or password was specified.',
+  "  002003 (02000): SQL compilation error: Schema 'LECTURE_DE.BRONZE' does not exist or not authorized.",
+  '  000606 (57P03): No active warehouse selected in the current session.',
+  '  100072 (22000): NULL result in a non-nullable column',
+  'Binder Error: no such column as of 250001',
+])('takes for lasting: %s', (message) => {
+  expect(new DbtError(message).retriable).toBe(false);
+});

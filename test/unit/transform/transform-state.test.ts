@@ -1,0 +1,75 @@
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, it } from 'vitest';
+import { projectFingerprint, transformState } from '../../../transform/state.ts';
+
+/** A warehouse that answers each question by the table it is about. */
+interface Answers {
+  readonly tables: number;
+  readonly loaderTables?: number;
+  readonly built?: { run_seq: bigint; project_fingerprint: string };
+  readonly lastStatus?: string;
+  readonly sealed?: bigint;
+  readonly unsealed?: bigint;
+  readonly ofTheFuture?: bigint;
+}
+
+const ask = ({
+  tables,
+  loaderTables = 1,
+  built,
+  lastStatus = 'success',
+  sealed = 3n,
+  unsealed = 0n,
+  ofTheFuture = 0n,
+}: Answers) =>
+  transformState((sql) => {
+    if (sql.includes('information_schema')) return Promise.resolve([{ of_loader: loaderTables, of_dbt: tables }]);
+    if (sql.includes('models_status')) return Promise.resolve(built ? [built] : []);
+    if (sql.includes('select status')) return Promise.resolve([{ status: lastStatus }]);
+    if (sql.includes('bronze.load_batches')) return Promise.resolve([{ batches: unsealed }]);
+    if (sql.includes('silver.silver_movies')) return Promise.resolve([{ rows_of_the_future: ofTheFuture }]);
+    return Promise.resolve([{ run_seq: sealed }]);
+  }, 'today');
+
+const built = { run_seq: 3n, project_fingerprint: 'today' };
+
+it.each([
+  ['never run', { tables: 0 }, true],
+  ['never run', { tables: 2 }, true],
+  ['project changed', { tables: 2, built: { run_seq: 3n, project_fingerprint: 'yesterday' } }, true],
+  ['times in the future', { tables: 2, built, ofTheFuture: 1n }, true],
+  ['last run failed', { tables: 2, built, lastStatus: 'failed' }, false],
+  ['run interrupted', { tables: 2, built, sealed: 4n }, false],
+  ['new batches', { tables: 2, built, unsealed: 1n }, false],
+] as const)('[R80] is due: %s (%o)', async (reason, answers, fullRefresh) => {
+  expect(await ask(answers)).toEqual({ due: true, reason, fullRefresh });
+});
+
+it('is not due when nothing happened since a run that succeeded', async () => {
+  expect(await ask({ tables: 2, built })).toEqual({ due: false, reason: 'up to date', fullRefresh: false });
+});
+
+it('is not due before a loader has made its tables', async () => {
+  expect(await ask({ tables: 0, loaderTables: 0 })).toEqual({
+    due: false,
+    reason: 'nothing loaded',
+    fullRefresh: false,
+  });
+});
+
+it('changes its fingerprint with the SQL and the settings, not with descriptions', async () => {
+  const project = await mkdtemp(join(tmpdir(), 'dbt-project-'));
+  try {
+    await cp(fileURLToPath(new URL('../../../dbt', import.meta.url)), project, { recursive: true });
+    const before = await projectFingerprint(project);
+    await writeFile(join(project, 'models', 'note.md'), 'text');
+    expect(await projectFingerprint(project)).toBe(before);
+    await writeFile(join(project, 'models', 'gold', 'more.sql'), 'select 1');
+    expect(await projectFingerprint(project)).not.toBe(before);
+  } finally {
+    await rm(project, { recursive: true });
+  }
+});

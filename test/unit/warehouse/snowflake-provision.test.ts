@@ -1,0 +1,163 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { desiredState } from '../../../warehouse/snowflake/provision/desired.ts';
+import { differences } from '../../../warehouse/snowflake/provision/diff.ts';
+import { nothingObserved, type Step } from '../../../warehouse/snowflake/provision/model.ts';
+import { script, stepsOf } from '../../../warehouse/snowflake/provision/script.ts';
+import { names, settings } from '../../support/snowflake/provision-settings.ts';
+import { complete, having, whole } from '../../support/snowflake/provisioned-account.ts';
+
+const emptyAccount = stepsOf(differences(settings, nothingObserved));
+
+describe('an empty account', () => {
+  const linesOf = (role: string) => emptyAccount.filter((step) => step.role === role).map(({ sql }) => sql);
+
+  it('gives ANALYST_ROLE what is in GOLD, and nothing else', () => {
+    expect(emptyAccount.map(({ sql }) => sql).filter((sql) => sql.includes('ANALYST_ROLE'))).toEqual([
+      `create role if not exists "ANALYST_ROLE" comment = 'tmdb-stream: made by warehouse provision'`,
+      'grant role "ANALYST_ROLE" to role "SYSADMIN"',
+      'grant usage on database "LECTURE_DE" to role "ANALYST_ROLE"',
+      'grant usage on schema "LECTURE_DE"."GOLD" to role "ANALYST_ROLE"',
+      'grant select on future tables in schema "LECTURE_DE"."GOLD" to role "ANALYST_ROLE"',
+      'grant select on future views in schema "LECTURE_DE"."GOLD" to role "ANALYST_ROLE"',
+    ]);
+  });
+
+  it('gives LOADER_ROLE no way to make tables, or to change rows of the raw ones', () => {
+    expect(emptyAccount.map(({ sql }) => sql).filter((sql) => sql.endsWith('to role "LOADER_ROLE"'))).toEqual([
+      'grant usage on database "LECTURE_DE" to role "LOADER_ROLE"',
+      'grant usage on schema "LECTURE_DE"."BRONZE" to role "LOADER_ROLE"',
+      'grant usage on warehouse "LECTURE_INGEST_WH" to role "LOADER_ROLE"',
+      'grant select on future tables in schema "LECTURE_DE"."BRONZE" to role "LOADER_ROLE"',
+      'grant insert on future tables in schema "LECTURE_DE"."BRONZE" to role "LOADER_ROLE"',
+      'grant update on table "LECTURE_DE"."BRONZE"."LOAD_POSITIONS" to role "LOADER_ROLE"',
+      'grant update on table "LECTURE_DE"."BRONZE"."LOAD_TURN" to role "LOADER_ROLE"',
+      'grant delete on table "LECTURE_DE"."BRONZE"."LOAD_LINES" to role "LOADER_ROLE"',
+      'grant read on stage "LECTURE_DE"."BRONZE"."LOAD_FILES" to role "LOADER_ROLE"',
+      'grant write on stage "LECTURE_DE"."BRONZE"."LOAD_FILES" to role "LOADER_ROLE"',
+    ]);
+  });
+
+  it('has ACCOUNTADMIN make the resource monitor, and nothing else', () => {
+    expect(linesOf('ACCOUNTADMIN')).toEqual([
+      'create resource monitor if not exists "LECTURE_MONITOR" with credit_quota = 100 frequency = monthly start_timestamp = immediately ' +
+        'triggers on 75 percent do notify on 90 percent do notify on 100 percent do suspend on 110 percent do suspend_immediate',
+      'alter warehouse "LECTURE_INGEST_WH" set resource_monitor = "LECTURE_MONITOR"',
+      'alter warehouse "LECTURE_TRANSFORM_WH" set resource_monitor = "LECTURE_MONITOR"',
+    ]);
+  });
+
+  it('has SECURITYADMIN grant on what is yet to be made, and nothing else', () => {
+    expect(linesOf('SECURITYADMIN')).not.toEqual([]);
+    expect(
+      linesOf('SECURITYADMIN').filter((sql) => !/^grant \w+ on future (tables|views) in schema /.test(sql)),
+    ).toEqual([]);
+  });
+
+  it('has engineers own what BRONZE is made of: after all future grants, before grants that name it', () => {
+    const isBronze = ({ role }: Step) => role === 'DE_ROLE';
+    const made = emptyAccount.filter(isBronze).map(({ sql }) => sql.replace(/ \([\s\S]*/, ''));
+    expect(made).toContain('create table if not exists "LECTURE_DE"."BRONZE"."RAW_MOVIES"');
+    expect(made).toContain('create stage if not exists "LECTURE_DE"."BRONZE"."LOAD_FILES"');
+    const last = emptyAccount.findLastIndex(isBronze);
+    expect(emptyAccount.findLastIndex(({ sql }) => / on future /.test(sql))).toBeLessThan(
+      emptyAccount.findIndex(isBronze),
+    );
+    expect(emptyAccount.findIndex(({ sql }) => / on (table|stage) /.test(sql))).toBeGreaterThan(last);
+  });
+
+  it('has services that log in by their keys alone', () => {
+    const text = settings.keys.loader.first?.text;
+    expect(linesOf('USERADMIN')).toContain(
+      `create user if not exists "LECTURE_LOADER" type = SERVICE default_role = "LOADER_ROLE" default_warehouse = "LECTURE_INGEST_WH" abort_detached_query = true rsa_public_key = '${text}'`,
+    );
+  });
+
+  it('is written down with the role of each statement, and why', () => {
+    const lines = script(emptyAccount).split('\n');
+    expect(lines.slice(0, 2)).toEqual([
+      '-- USERADMIN: makes roles and users, and may grant the roles that it made.',
+      'use role useradmin;',
+    ]);
+    expect(lines).toContain('use role "DE_ROLE";');
+    const statements = script(emptyAccount)
+      .split(/;\n?/)
+      .map((text) => text.replaceAll(/^\s*--.*$/gm, '').trim())
+      .filter((text) => text !== '' && !text.startsWith('use role'));
+    expect(statements).toEqual(emptyAccount.map(({ sql }) => sql));
+  });
+});
+
+describe('one virtual warehouse for both', () => {
+  const both = { ...settings, names: { ...names, transformWarehouse: names.ingestWarehouse } };
+  const lines = () => stepsOf(differences(both, nothingObserved)).map(({ sql }) => sql);
+
+  it('is made once, small and as patient as dbt needs, and under the monitor', () => {
+    expect(lines().filter((sql) => /^(create|alter) warehouse/.test(sql))).toEqual([
+      'create warehouse if not exists "LECTURE_INGEST_WH" with warehouse_size = XSMALL auto_suspend = 60 auto_resume = true ' +
+        'statement_timeout_in_seconds = 3600 statement_queued_timeout_in_seconds = 600 initially_suspended = true',
+      'alter warehouse "LECTURE_INGEST_WH" set resource_monitor = "LECTURE_MONITOR"',
+    ]);
+    expect(lines().filter((sql) => sql.includes('LECTURE_TRANSFORM_WH'))).toEqual([]);
+  });
+
+  it('is dbt’s as well as the loader’s', () => {
+    const usage = /^grant usage on warehouse "LECTURE_INGEST_WH" to role "(LOADER|DBT)_ROLE"$/;
+    expect(lines().filter((sql) => usage.test(sql))).toHaveLength(2);
+    expect(lines().filter((sql) => sql.includes('default_warehouse = "LECTURE_INGEST_WH"'))).toHaveLength(2);
+  });
+
+  it('is wanted once: each difference is told once, and none when it is there', () => {
+    const told = differences(both, nothingObserved).map(({ what }) => what);
+    expect(new Set(told).size).toBe(told.length);
+    expect(differences(both, having(desiredState(both, complete.present)))).toEqual([]);
+  });
+
+  it('takes the grants on what was dbt’s own before, and makes the other more patient', () => {
+    const found = differences(both, complete).map(({ what, change }) => `${change}: ${what}`);
+    expect(found.toSorted()).toEqual([
+      'different: user LECTURE_DBT',
+      'different: warehouse LECTURE_INGEST_WH',
+      'missing: USAGE on WAREHOUSE LECTURE_INGEST_WH to role DBT_ROLE',
+      'not wanted: MONITOR on WAREHOUSE LECTURE_TRANSFORM_WH to role DE_ROLE',
+      'not wanted: OPERATE on WAREHOUSE LECTURE_TRANSFORM_WH to role DE_ROLE',
+      'not wanted: USAGE on WAREHOUSE LECTURE_TRANSFORM_WH to role DBT_ROLE',
+      'not wanted: USAGE on WAREHOUSE LECTURE_TRANSFORM_WH to role DE_ROLE',
+    ]);
+  });
+});
+
+describe('an account that is as it should be', () => {
+  it('differs in nothing', () => expect(differences(settings, complete)).toEqual([]));
+
+  it('is reached from any part of it, by what is missing and in an order in which all a statement names is there', () => {
+    fc.assert(
+      fc.property(fc.subarray(whole), (there) => {
+        const isThere = new Set(there);
+        const steps = stepsOf(differences(settings, having(there)));
+        const missing = whole.filter((wanted) => !isThere.has(wanted)).map(({ create }) => create.sql);
+        expect(steps.map(({ sql }) => sql)).toEqual([...new Set(missing)]);
+        const made = new Set(there.map(({ label }) => label));
+        for (const { sql } of steps) {
+          for (const label of namedIn(sql)) expect(made, sql).toContain(label);
+          const [, kind, name] = /^create (?:transient )?([a-z ]+?) if not exists ([\w".]+)/.exec(sql) ?? [];
+          made.add(`${kind} ${name?.replaceAll('"', '')}`);
+        }
+      }),
+    );
+  });
+
+  /** The objects without which a statement fails. */
+  function namedIn(sql: string): string[] {
+    const bare = (text = '') => text.replaceAll('"', '');
+    const grantee = /^grant .* to (role|user) (\S+)$/.exec(sql);
+    const on = /^grant .*? on (?!future|all)(\w+) (\S+) to/.exec(sql);
+    const scope = /^grant .*? in (schema) (\S+) to/.exec(sql);
+    const monitorOf = /set resource_monitor = (\S+)$/.exec(sql);
+    return [grantee, on, scope]
+      .filter((match) => match !== null)
+      .map(([, kind, name]) => `${kind} ${bare(name)}`)
+      .concat(monitorOf ? [`resource monitor ${bare(monitorOf[1])}`] : [])
+      .filter((label) => label !== 'role SYSADMIN');
+  }
+});

@@ -1,0 +1,110 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { inspect } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import { type Config, loadConfig } from '../../../platform/config.ts';
+
+const pem = (type: 'rsa' | 'ec', cipher?: { cipher: string; passphrase: string }): string => {
+  const { privateKey } =
+    type === 'rsa'
+      ? generateKeyPairSync('rsa', { modulusLength: 2_048 })
+      : generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  return privateKey.export({ type: 'pkcs8', format: 'pem', ...cipher }).toString();
+};
+const key = pem('rsa');
+const locked = pem('rsa', { cipher: 'aes-256-cbc', passphrase: 'canary-passphrase' });
+
+const base = { WAREHOUSE: 'snowflake', SNOWFLAKE_ACCOUNT: 'ORG-ACCOUNT', SNOWFLAKE_USER: 'LECTURE_LOADER' };
+const load = (more: NodeJS.ProcessEnv): Config => loadConfig({ ...base, ...more });
+const mistakes = (more: NodeJS.ProcessEnv): string => {
+  try {
+    loadConfig({ ...base, ...more });
+  } catch (error) {
+    return (error as Error).message;
+  }
+  return 'none';
+};
+
+describe('the settings of Snowflake', () => {
+  it('are needed all at once, and named all at once', () => {
+    const text = mistakes({ SNOWFLAKE_ACCOUNT: '', SNOWFLAKE_USER: '' });
+    for (const name of ['SNOWFLAKE_ACCOUNT', 'SNOWFLAKE_USER', 'SNOWFLAKE_PRIVATE_KEY']) expect(text).toContain(name);
+    expect(text).toContain('3 mistake(s)');
+  });
+
+  it('have the names of the provisioned objects as standard', () => {
+    const { snowflake } = load({ SNOWFLAKE_TOKEN: 'made-up' }).warehouse;
+    expect(snowflake).toMatchObject({
+      database: 'LECTURE_DE',
+      ingestWarehouse: 'LECTURE_INGEST_WH',
+      transformWarehouse: 'LECTURE_TRANSFORM_WH',
+      role: undefined,
+    });
+  });
+
+  it('are not looked at when the warehouse is DuckDB', () => {
+    expect(loadConfig({ SNOWFLAKE_PASSWORD: 'x' }).warehouse.snowflake).toBeUndefined();
+  });
+
+  it.each([
+    [
+      'a key pair before all others',
+      { SNOWFLAKE_PRIVATE_KEY: key, SNOWFLAKE_TOKEN: 't', SNOWFLAKE_PASSWORD: 'p' },
+      'key pair',
+    ],
+    ['a token before a password', { SNOWFLAKE_TOKEN: 't', SNOWFLAKE_PASSWORD: 'p' }, 'token'],
+    ['a password when it is allowed', { SNOWFLAKE_PASSWORD: 'p', SNOWFLAKE_ALLOW_PASSWORD: 'true' }, 'password'],
+    [
+      'a key with its passphrase',
+      { SNOWFLAKE_PRIVATE_KEY: locked, SNOWFLAKE_PRIVATE_KEY_PASSPHRASE: 'canary-passphrase' },
+      'key pair',
+    ],
+  ])('take %s', (_, more, kind) => {
+    expect(load(more).warehouse.snowflake?.credentials.kind).toBe(kind);
+  });
+
+  it.each([
+    ['a plain password', { SNOWFLAKE_PASSWORD: 'canary' }, 'SNOWFLAKE_ALLOW_PASSWORD=true'],
+    ['what is no key', { SNOWFLAKE_PRIVATE_KEY: 'canary' }, 'expected a private RSA key'],
+    ['a key of another kind', { SNOWFLAKE_PRIVATE_KEY: pem('ec') }, 'expected an RSA key, this one is ec'],
+    ['a key without its passphrase', { SNOWFLAKE_PRIVATE_KEY: locked }, 'SNOWFLAKE_PRIVATE_KEY_PASSPHRASE'],
+    ['a name that would need quotes', { SNOWFLAKE_TOKEN: 't', SNOWFLAKE_DATABASE: 'a; drop' }, 'SNOWFLAKE_DATABASE'],
+    [
+      'a URL that anybody can listen to',
+      { SNOWFLAKE_TOKEN: 't', SNOWFLAKE_URL: 'http://canary.example' },
+      'expected https',
+    ],
+    ['a URL with a password', { SNOWFLAKE_TOKEN: 't', SNOWFLAKE_URL: 'https://u:canary@x.example' }, 'SNOWFLAKE_URL'],
+  ])('refuse %s, and do not quote it', (_, more, hint) => {
+    expect(mistakes(more)).toContain(hint);
+    expect(mistakes(more)).not.toContain('canary');
+  });
+
+  it('can be given as files', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'snowflake-config-'));
+    try {
+      writeFileSync(join(folder, 'key.pem'), key);
+      const { credentials } = load({ SNOWFLAKE_PRIVATE_KEY_FILE: join(folder, 'key.pem') }).warehouse.snowflake ?? {};
+      expect(credentials?.kind === 'key pair' && credentials.privateKey.reveal()).toBe(key.trim());
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  it('are printed without a secret, and every line of the key is one', () => {
+    const config = load({ SNOWFLAKE_PRIVATE_KEY: key });
+    const lines = key.trim().split('\n').slice(1, -1);
+    const printed = `${inspect(config, { depth: 9 })} ${JSON.stringify(config)}`;
+    for (const line of lines) expect(printed).not.toContain(line);
+    const secrets = config.secrets.map((one) => one.reveal());
+    expect(secrets).toEqual(expect.arrayContaining([key.trim(), lines.join(''), ...lines.slice(0, -1)]));
+  });
+
+  it('let movies wait for a minute before a flush, where the embedded warehouse lets them wait for a second', () => {
+    expect(load({ SNOWFLAKE_TOKEN: 't' }).load.maxAgeMs).toBe(60_000);
+    expect(load({ SNOWFLAKE_TOKEN: 't', LOAD_MAX_AGE: '15m' }).load.maxAgeMs).toBe(900_000);
+    expect(loadConfig({}).load.maxAgeMs).toBe(1_000);
+  });
+});

@@ -1,0 +1,171 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createClient } from '@redis/client';
+import { z } from 'zod';
+import { messageOf, UsageError } from '../../runtime/errors.ts';
+import { scrub } from '../../runtime/scrub.ts';
+import { Secret, secretsOfUrl } from '../../runtime/secret.ts';
+import { TokenBucketRefusedError, TokenBucketUnavailableError } from './errors.ts';
+import type { TokenStore, TurnAnswer, TurnRequest } from './token-store.ts';
+
+export interface RedisTokenStoreOptions {
+  /** `redis://` or `rediss://`, with user and password if it needs them. */
+  readonly url: Secret;
+  /** First part of the keys' names: whoever uses the same shares the bucket. */
+  readonly key: string;
+  /** A call without an answer for this long has failed. @default 5000 */
+  readonly deadlineMs?: number;
+  /** For tests: milliseconds in place of the server's own clock. */
+  readonly nowMs?: () => number;
+}
+
+type Client = ReturnType<typeof connectable>;
+
+const script = readFileSync(join(import.meta.dirname, 'bucket.lua'), 'utf8');
+const scriptSha = createHash('sha1').update(script).digest('hex');
+
+/** What no further attempt changes. */
+const refusals = /^(?:WRONGPASS|NOAUTH|NOPERM|ERR AUTH|ERR invalid password|ERR unknown command)/;
+
+/**
+ * The bucket in Redis (5 or newer) or Valkey: one script, four keys. The connection is made by the first call; one that
+ * failed in any way is dropped, and the next call makes a new one. When that is, is the caller's to say.
+ */
+export class RedisTokenStore implements TokenStore {
+  readonly name: string;
+  readonly #options: RedisTokenStoreOptions;
+  readonly #keys: string[];
+  readonly #secrets: readonly Secret[];
+  readonly #deadlineMs: number;
+  #client: Client | undefined;
+
+  /** @throws UsageError when the URL is none. */
+  constructor(options: RedisTokenStoreOptions) {
+    const url = parse(options.url);
+    this.name = `${url.hostname}:${url.port || 6379}`;
+    const user = url.username === '' ? [] : [new Secret(url.username)];
+    this.#secrets = [options.url, ...secretsOfUrl(options.url), ...user];
+    this.#options = options;
+    this.#deadlineMs = options.deadlineMs ?? 5_000;
+    // The braces keep the keys together on a cluster.
+    this.#keys = ['meta', 'tokens', 'line', 'seen'].map((part) => `{${options.key}}:${part}`);
+  }
+
+  async turn(request: TurnRequest): Promise<TurnAnswer> {
+    return toAnswer(await this.#withinDeadline((client) => this.#call(client, request)));
+  }
+
+  /** The server's eviction policy; null if we may not read it. @throws as `turn`. */
+  async evictionPolicy(): Promise<string | null> {
+    // Not CONFIG GET, which managed servers refuse.
+    const info = await this.#withinDeadline(async (client) => {
+      if (!client.isOpen) await client.connect();
+      return client.info('memory').catch((error: unknown) => {
+        if (/^(?:NOPERM|ERR unknown command)/.test(messageOf(error))) return '';
+        throw error;
+      });
+    });
+    return /^maxmemory_policy:(\S+)/m.exec(info)?.[1] ?? null;
+  }
+
+  async #withinDeadline<T>(call: (client: Client) => Promise<T>): Promise<T> {
+    this.#client ??= connectable(this.#options.url, this.#deadlineMs);
+    const client = this.#client;
+    const deadline = Promise.withResolvers<never>();
+    const lateAfter = setTimeout(
+      () => deadline.reject(new Error(`no answer within ${this.#deadlineMs} ms`)),
+      this.#deadlineMs,
+    );
+    try {
+      return await Promise.race([call(client), deadline.promise]);
+    } catch (error) {
+      this.#drop(client);
+      throw this.#toError(reasonOf(error));
+    } finally {
+      clearTimeout(lateAfter);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#client) this.#drop(this.#client);
+  }
+
+  async #call(client: Client, request: TurnRequest): Promise<unknown> {
+    if (!client.isOpen) await client.connect();
+    const { nowMs } = this.#options;
+    const { notes, ...rest } = request;
+    const payload = JSON.stringify({ ...rest, ...notes, ...(nowMs && { nowMs: nowMs() }) });
+    const call = { keys: this.#keys, arguments: [payload] };
+    try {
+      return await client.evalSha(scriptSha, call);
+    } catch (error) {
+      if (!messageOf(error).startsWith('NOSCRIPT')) throw error;
+      // The server has not seen it since it started: as a whole, and by its hash from now on.
+      return await client.eval(script, call);
+    }
+  }
+
+  #drop(client: Client): void {
+    if (this.#client === client) this.#client = undefined;
+    client.destroy();
+  }
+
+  #toError(reason: string): Error {
+    const message = `the token bucket at ${this.name} cannot be used: ${scrub(reason, this.#secrets)}`;
+    return refusals.test(reason) ? new TokenBucketRefusedError(message) : new TokenBucketUnavailableError(message);
+  }
+}
+
+function connectable(url: Secret, deadlineMs: number) {
+  const client = createClient({
+    url: url.reveal(),
+    // The older protocol is all that this needs, and what every proxy speaks.
+    RESP: 2,
+    name: 'tmdb-stream',
+    // A call is made now or not at all: one that waits for a connection would be answered when nobody listens any more.
+    disableOfflineQueue: true,
+    maintNotifications: 'disabled',
+    socket: { connectTimeout: deadlineMs, reconnectStrategy: false },
+  });
+  // The call in flight fails with the same error; without a listener the process would end.
+  client.on('error', () => {});
+  return client;
+}
+
+function parse(url: Secret): URL {
+  try {
+    return new URL(url.reveal());
+  } catch {
+    // Not the error itself: it holds the text, and with it the password.
+    throw new UsageError('the URL of the token bucket is none: expected one such as redis://127.0.0.1:6379');
+  }
+}
+
+/** A name with several addresses fails with an error for each, and no message of its own. */
+const reasonOf = (error: unknown): string =>
+  error instanceof AggregateError ? error.errors.map(messageOf).join('; ') : messageOf(error);
+
+/** What the script answers; spans are in microseconds. */
+const Reply = z.object({
+  granted: z.int(),
+  wait: z.int(),
+  stamp: z.string().transform(Number),
+  capacity: z.int(),
+  window: z.int(),
+  tokensLeft: z.int(),
+  waiting: z.int(),
+  paused: z.int(),
+  isLost: z.boolean(),
+  tooFar: z.int(),
+});
+
+function toAnswer(reply: unknown): TurnAnswer {
+  const { wait, capacity, window, paused, ...rest } = Reply.parse(JSON.parse(String(reply)));
+  return {
+    ...rest,
+    waitMs: wait < 0 ? null : wait / 1_000,
+    limit: { capacity, windowMs: window / 1_000 },
+    pausedMs: paused / 1_000,
+  };
+}

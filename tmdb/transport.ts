@@ -1,0 +1,135 @@
+import { Agent, fetch, ProxyAgent } from 'undici';
+import { messageOf } from '../runtime/errors.ts';
+import { shownProxy } from '../runtime/proxy.ts';
+import { repeats, scrub } from '../runtime/scrub.ts';
+import type { Secret } from '../runtime/secret.ts';
+import { identityHint, isIdentityError } from '../runtime/tls-identity.ts';
+import { UntrustedServerError, UnusableAnswerError } from './errors.ts';
+import { unpackUndeclared } from './unpack.ts';
+
+/** An answer as it came, whatever its status. */
+export interface Answer {
+  readonly status: number;
+  readonly contentType: string;
+  readonly retryAfter: string | undefined;
+  /** With every compression undone, whether the server declared it or not. */
+  readonly body: Buffer;
+  /** Whether the body contains our credentials: then it must not be stored. */
+  readonly repeatsSecrets?: boolean;
+}
+
+/** Sends one request, once. */
+export interface Transport extends AsyncDisposable {
+  /**
+   * @param path below the base URL, such as `/movie/550?language=en`.
+   * @param onAnswered called when the first byte of the answer is there: the server has counted the request.
+   * A request that was sent is not taken back: when the process drains, it ends with its answer or at its deadline.
+   * @throws UnusableAnswerError: retriable when the network failed or the deadline passed, final when the decoded body
+   * is too large, in whatever way it was compressed. UntrustedServerError if the server cannot prove its identity; nothing was sent to it.
+   */
+  get(path: string, onAnswered: () => void): Promise<Answer>;
+}
+
+export interface TransportOptions {
+  readonly baseUrl: string;
+  readonly token: Secret | undefined;
+  readonly apiKey: Secret | undefined;
+  /** For the whole exchange, from the first byte sent to the last one read. */
+  readonly timeoutMs: number;
+  /** Of the decoded body. */
+  readonly maxBodyBytes: number;
+  readonly connections: number;
+  /** The URL of an HTTP proxy, which gets to know the server's name and no request to an https server. @default none */
+  readonly proxy?: Secret | undefined;
+}
+
+/**
+ * HTTP over undici. Redirects are not followed, so credentials only ever go to `baseUrl`. The v4 token travels as a
+ * Bearer header; a v3 key works in the query alone, so it is added here and nowhere else knows the URL that holds it.
+ */
+export function openTransport(options: TransportOptions): Transport {
+  const connecting = { connections: options.connections, pipelining: 1 };
+  const { proxy } = options;
+  const dispatcher = proxy ? new ProxyAgent({ ...connecting, uri: proxy.reveal() }) : new Agent(connecting);
+  const headers = {
+    accept: 'application/json',
+    // gzip can be recognised even if a server forgets to declare it.
+    'accept-encoding': 'gzip',
+    ...(options.token && { authorization: `Bearer ${options.token.reveal()}` }),
+  };
+
+  const secrets = [options.token, options.apiKey].filter((secret) => secret !== undefined);
+
+  const get = async (path: string, onAnswered: () => void): Promise<Answer> => {
+    const deadline = AbortSignal.timeout(options.timeoutMs);
+    try {
+      const response = await fetch(withKey(options.baseUrl + path, options), {
+        dispatcher,
+        headers,
+        redirect: 'manual',
+        signal: deadline,
+      });
+      onAnswered();
+      const packed = await readCapped(response.body ?? [], options.maxBodyBytes);
+      const body = await unpackUndeclared(packed, options.maxBodyBytes);
+      return {
+        status: response.status,
+        contentType: scrub(response.headers.get('content-type') ?? '', secrets),
+        retryAfter: response.headers.get('retry-after') ?? undefined,
+        body,
+        repeatsSecrets: repeats(body, secrets),
+      };
+    } catch (error) {
+      if (error instanceof UnusableAnswerError) throw error;
+      const code = codeOf(error);
+      if (isIdentityError(code)) throw new UntrustedServerError(untrusted(options.baseUrl, code));
+      const failure = describe(error, path, deadline, options.timeoutMs) + (proxy ? viaProxy(proxy, error) : '');
+      throw new UnusableAnswerError('attempts_exhausted', failure, true);
+    }
+  };
+  return { get, [Symbol.asyncDispose]: () => dispatcher.destroy() };
+}
+
+function withKey(url: string, { token, apiKey }: TransportOptions): string {
+  if (token || !apiKey) return url;
+  return `${url}${url.includes('?') ? '&' : '?'}api_key=${encodeURIComponent(apiKey.reveal())}`;
+}
+
+/** Counts what comes out of the decompression, so that a small answer cannot unpack into a large one. */
+async function readCapped(body: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, maxBytes: number): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of body) {
+    size += chunk.length;
+    if (size > maxBytes) {
+      throw new UnusableAnswerError('body_too_large', `the body is larger than ${maxBytes} bytes`, false);
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks, size);
+}
+
+/** Never the cause itself: it could hold the URL and with it a key. */
+function describe(error: unknown, path: string, deadline: AbortSignal, timeoutMs: number): string {
+  if (deadline.aborted) return `no whole answer within ${timeoutMs} ms for ${path}`;
+  return `the connection failed (${codeOf(error)}) for ${path}`;
+}
+
+/** undici tells what a proxy answered to CONNECT only in its message. */
+function viaProxy(proxy: Secret, error: unknown): string {
+  const status = /Proxy response \((\d{3})\)/.exec(causesOf(error).map(messageOf).join(' '))?.[1];
+  const answered = status === undefined ? '' : `, which answered ${status}`;
+  const remedy = status === '407' ? ': check user and password in HTTPS_PROXY' : '';
+  return ` through the proxy ${shownProxy(proxy)}${answered}${remedy}`;
+}
+
+/** The error code of the first cause: what undici wraps it in has none of its own, or 0. */
+const codeOf = (error: unknown): string =>
+  causesOf(error)
+    .map((cause) => (cause as NodeJS.ErrnoException).code)
+    .findLast((code) => typeof code === 'string') ?? 'unknown';
+
+const causesOf = (error: unknown): unknown[] => (error instanceof Error ? [error, ...causesOf(error.cause)] : []);
+
+const untrusted = (baseUrl: string, code: string): string =>
+  `the server at ${new URL(baseUrl).origin} is not who it should be (${code}), and was sent nothing: ${identityHint}`;

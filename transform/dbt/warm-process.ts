@@ -1,0 +1,125 @@
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Readable, Writable } from 'node:stream';
+import { messageOf } from '../../runtime/errors.ts';
+import type { DbtPlace } from './dbt.ts';
+import { DbtError } from './dbt-error.ts';
+import type { LogFollower } from './log-lines.ts';
+import { endingOnAbort, endOf, type Invocation, type Runner } from './runner.ts';
+
+/** When the process is replaced by a new one: the next command pays for its start. */
+export interface WarmBounds {
+  /** Commands that it has carried out. @default 2000 */
+  readonly maxCommands: number;
+  /** Its resident memory after a command, in megabytes. @default 1024 */
+  readonly maxMemoryMb: number;
+}
+
+/** The first and the last line of a command that `warm.py` writes: no line of dbt's own log begins like these. */
+const [firstLine, lastLine] = ['{"begun":', '{"ended":'];
+
+interface Ended {
+  readonly exitCode: number;
+  readonly memoryMb: number;
+}
+
+/** One process for all commands, with the project parsed once. `warm.py` is the other end, and tells how they speak. */
+export class WarmProcess implements Runner {
+  readonly #place: DbtPlace;
+  readonly #bounds: WarmBounds;
+  #process: Conversation | null = null;
+
+  constructor(place: DbtPlace, bounds: Partial<WarmBounds>) {
+    this.#place = place;
+    this.#bounds = { maxCommands: 2000, maxMemoryMb: 1024, ...bounds };
+  }
+
+  async invoke(invocation: Invocation, log: LogFollower, signal: AbortSignal): Promise<string> {
+    const kept = this.#process;
+    if (kept !== null) {
+      const answer = await this.#ask(kept, invocation, log, signal);
+      // The process died between two commands, before this one began: nothing was executed.
+      if (typeof answer !== 'string' || kept.hasBegun || signal.aborted) return this.#endOf(kept, answer);
+    }
+    this.#process = new Conversation(this.#place);
+    return this.#endOf(this.#process, await this.#ask(this.#process, invocation, log, signal));
+  }
+
+  #ask(process: Conversation, invocation: Invocation, log: LogFollower, signal: AbortSignal): Promise<Ended | string> {
+    return endingOnAbort(process.child, signal, process.ask(invocation, log, signal));
+  }
+
+  /** @returns how the command ended. A process that has ended or exceeds its limits is not reused. */
+  async #endOf(process: Conversation, answer: Ended | string): Promise<string> {
+    if (typeof answer === 'string') {
+      this.#process = null;
+      return answer;
+    }
+    const isSpent = process.commands >= this.#bounds.maxCommands || answer.memoryMb > this.#bounds.maxMemoryMb;
+    if (isSpent) await this[Symbol.asyncDispose]();
+    return `exit code ${answer.exitCode}`;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const process = this.#process;
+    this.#process = null;
+    await process?.end();
+  }
+}
+
+/** A process and what is said to it. */
+class Conversation {
+  readonly child: ChildProcessByStdio<Writable, Readable, Readable>;
+  commands = 0;
+  /** Whether it has begun the last command that it was given. */
+  hasBegun = false;
+  readonly #over: Promise<string>;
+  #log: LogFollower | null = null;
+  #onEnded: (ended: Ended) => void = () => {};
+
+  constructor({ environmentDir, projectDir, workDir, env }: DbtPlace) {
+    const script = join(import.meta.dirname, 'warm.py');
+    const python = join(environmentDir, 'bin', 'python');
+    this.child = spawn(python, [script, projectDir], { cwd: workDir, env, stdio: ['pipe', 'pipe', 'pipe'] });
+    // A process that is gone does not read: its end tells.
+    this.child.stdin.on('error', () => {});
+    createInterface({ input: this.child.stdout }).on('line', (line) => this.#hear(line));
+    createInterface({ input: this.child.stderr }).on('line', (line) => this.#log?.take(line));
+    this.#over = once(this.child, 'close').then(([code, killedBy]) => endOf(code, killedBy));
+    // Between two commands nobody waits for it.
+    this.#over.catch(() => {});
+  }
+
+  /** @returns what it answered; or, when it ended without an answer or on an abort, how it did. */
+  async ask(invocation: Invocation, log: LogFollower, signal: AbortSignal): Promise<Ended | string> {
+    this.commands += 1;
+    this.hasBegun = false;
+    this.#log = log;
+    const answer = new Promise<Ended>((resolve) => {
+      this.#onEnded = resolve;
+    });
+    this.child.stdin.write(`${JSON.stringify(invocation)}\n`);
+    try {
+      const first = await Promise.race([answer, this.#over]);
+      return signal.aborted ? await this.#over : first;
+    } catch (error) {
+      throw new DbtError(`dbt cannot be started: ${messageOf(error)}`);
+    } finally {
+      this.#log = null;
+    }
+  }
+
+  /** It leaves when nothing more can come. */
+  async end(): Promise<void> {
+    this.child.stdin.end();
+    await this.#over.catch(() => {});
+  }
+
+  #hear(line: string): void {
+    if (line.startsWith(firstLine)) this.hasBegun = true;
+    else if (line.startsWith(lastLine)) this.#onEnded(JSON.parse(line).ended);
+    else this.#log?.take(line);
+  }
+}

@@ -1,0 +1,125 @@
+"""dbt in a process that stays: transform/dbt/warm-process.ts is the other end.
+
+    python warm.py PROJECT_DIR
+
+On standard input comes one JSON line a command: `args`, the command line after `dbt`; `parseArgs`, the one that only
+reads the project; `resultsFile`, where the results belong. Standard output gets {"begun": {}} before anything is done, dbt's own
+JSON log, and then {"ended": {"exitCode": ..., "memoryMb": ...}}, when the DuckDB file is free again or dbt has logged out of
+Snowflake. When standard input closes, the process that asked has ended: this process then exits at once, even in the middle of a command.
+"""
+
+import gc
+import json
+import os
+import queue
+import resource
+import sys
+import threading
+
+from dbt.cli.main import dbtRunner
+from dbt_common.events.base_types import EventLevel
+from dbt_common.events.event_manager import EventManager
+from dbt_common.events.event_manager_client import ctx_set_event_manager
+
+
+class WithoutDebug(EventManager):
+    """dbt makes a whole message of each of its 1,600 debug events a run, before it sees that nobody wants them."""
+
+    def fire_event(self, e, level=None, node=None, force_warn_or_error_handling=False):
+        is_wanted = (level or e.level_tag()) not in (EventLevel.DEBUG, EventLevel.TEST)
+        if is_wanted or force_warn_or_error_handling:
+            super().fire_event(e, level, node, force_warn_or_error_handling)
+
+
+class Project:
+    """What dbt read of the project, until a file of it or the way to read it changes."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.read_from = None
+        self.manifest = None
+
+    def read(self, parse_args):
+        """The manifest, or None when the project cannot be parsed: then the command itself finds out why."""
+        source = (parse_args, self.files())
+        if source != self.read_from:
+            self.manifest = None
+            gc.unfreeze()
+            self.manifest = dbtRunner().invoke(parse_args).result
+            self.read_from = source if self.manifest else None
+            # The collector need not walk through all of it again and again.
+            gc.collect()
+            gc.freeze()
+        return self.manifest
+
+    def files(self):
+        found = []
+        for folder, folders, names in os.walk(self.directory):
+            # What dbt itself leaves there when somebody runs it by hand.
+            folders[:] = [name for name in folders if name not in ("target", "logs")]
+            for name in names:
+                path = os.path.join(folder, name)
+                stat = os.stat(path)
+                found.append((path, stat.st_mtime_ns, stat.st_size))
+        return sorted(found)
+
+
+def carry_out(project, args, parse_args, results_file):
+    # The project's hooks see by the command line whether this is a retry.
+    sys.argv = ["dbt", *args]
+    # A retry reads the project by itself.
+    manifest = None if "retry" in args else project.read(parse_args)
+    # Collected when the command is over; cursors are freed by count, without the collector.
+    gc.disable()
+    try:
+        ended = dbtRunner(manifest).invoke(["--no-write-json", *args])
+        if hasattr(ended.result, "write"):
+            ended.result.write(results_file)
+        if ended.exception:
+            print(ended.exception)
+        return 0 if ended.success else 1 if ended.result else 2
+    finally:
+        gc.enable()
+
+
+def free_the_file(is_sure):
+    # Loaded only where DuckDB is the warehouse. dbt itself closes its sessions of Snowflake after each command.
+    duckdb = sys.modules.get("dbt.adapters.duckdb.connections")
+    if duckdb is None:
+        return
+    duckdb.DuckDBConnectionManager.close_all_connections()
+    # What an error left may hold a cursor, in a circle.
+    if not is_sure:
+        gc.collect()
+
+
+def memory_mb():
+    try:
+        with open("/proc/self/statm") as statm:
+            return int(statm.read().split()[1]) * resource.getpagesize() // 2**20
+    except OSError:
+        # Not Linux. The most it ever was, in bytes on a Mac.
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 2**20
+
+
+def listen(commands):
+    for line in sys.stdin:
+        commands.put(json.loads(line))
+    os._exit(0)
+
+
+def main():
+    ctx_set_event_manager(WithoutDebug())
+    project = Project(sys.argv[1])
+    commands = queue.SimpleQueue()
+    threading.Thread(target=listen, args=(commands,), daemon=True).start()
+    while True:
+        command = commands.get()
+        print(json.dumps({"begun": {}}), flush=True)
+        exit_code = carry_out(project, command["args"], command["parseArgs"], command["resultsFile"])
+        free_the_file(exit_code == 0)
+        print(json.dumps({"ended": {"exitCode": exit_code, "memoryMb": memory_mb()}}), flush=True)
+        gc.collect()
+
+
+main()

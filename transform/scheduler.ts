@@ -1,0 +1,217 @@
+import { Cron } from 'croner';
+import type { Context } from '../platform/platform.ts';
+import { warehouseSystem } from '../platform/warehouse.ts';
+import { type Clock, systemClock } from '../runtime/clock.ts';
+import { IngestError, messageOf } from '../runtime/errors.ts';
+import { asFileError, isDiskFull } from '../runtime/file-error.ts';
+import { sleepUntil } from '../runtime/repeat.ts';
+import type { WarehouseSystem } from '../warehouse/system.ts';
+import type { Dbt } from './dbt/dbt.ts';
+import { DbtError } from './dbt/dbt-error.ts';
+import type { LayerTimes } from './layers.ts';
+import {
+  build,
+  goldCopy,
+  inTurn,
+  lookUp,
+  type Outlook,
+  openDbt,
+  publishCopy,
+  publishIfBehind,
+  varsOf,
+} from './transform.ts';
+
+/** How one round went. `skipped`: BRONZE has not changed, is unavailable, or does not exist yet. */
+export type RoundOutcome = 'success' | 'warned' | 'failed' | 'skipped';
+
+/** A copy that failed is tried again at the next round, but not more often than this. */
+const copyAgainMs = 10_000;
+/** One model or test may take so long without a word. */
+const silenceMs = 30 * 60_000;
+/** After a failed run the next waits, ever longer: most often a person has to mend a model. */
+const afterFailure = { baseMs: 15_000, capMs: 10 * 60_000 };
+
+/**
+ * Runs dbt by TRANSFORM_SCHEDULE until the signal aborts: rounds never overlap, a round whose time came while another ran
+ * begins when that is over, and over several processes the turn on the warehouse keeps them apart.
+ * @returns whether the last round was good.
+ */
+export async function runSchedule(context: Context, dbt: Dbt, clock: Clock = systemClock): Promise<boolean> {
+  const { config, signal, health } = context;
+  const schedule = new Cron(config.transformSchedule, { timezone: 'UTC', paused: true });
+  const onAlive = health.pulse('schedule', silenceMs);
+  const rounds = new Rounds({ ...context, progress: { ...context.progress, update: onAlive } }, dbt, clock);
+  for (let startedAt = clock.now(); ; ) {
+    const next = schedule.nextRun(new Date(startedAt));
+    // A pattern whose last time has come is one that names a year: nothing is left to do but to be there.
+    const waitMs = next ? next.getTime() - clock.now() : Number.MAX_SAFE_INTEGER;
+    await sleepUntil(clock.monotonic() + waitMs, { clock, signal, onAlive });
+    if (signal.aborted) return rounds.isGood;
+    startedAt = clock.now();
+    await rounds.next();
+  }
+}
+
+/** One round now, whatever the schedule says. */
+export async function scheduleOnce(context: Context): Promise<{ outcome: RoundOutcome; isFresh: boolean }> {
+  await using dbt = openDbt(context, 'cold');
+  const rounds = new Rounds(context, dbt, systemClock);
+  const outcome = await rounds.next();
+  context.signal.throwIfAborted();
+  return { outcome, isFresh: rounds.isFresh };
+}
+
+/** One round after the other, and what a round has to know of those before it. */
+export class Rounds {
+  readonly #context: Context;
+  readonly #dbt: Dbt;
+  readonly #warehouse: WarehouseSystem;
+  readonly #clock: Clock;
+  /** BRONZE as it was when there was nothing to do; null: look again. */
+  #idleStamp: string | null = null;
+  #freshnessAt = Number.NEGATIVE_INFINITY;
+  /** The build that failed last, if none has succeeded since; `bronze`: when BRONZE had moved last, as far as it saw. */
+  #failed: { readonly times: number; readonly retryAt: number; readonly bronze: number | undefined } | null = null;
+  /** Why the warehouse cannot be had; null when it was had last. */
+  #unavailable: string | null = null;
+  /** Why nothing can be written: a full disk. Null again after a successful write. */
+  #noSpace: string | null = null;
+  /** When the copy for readers was tried last. */
+  #copiedAt = Number.NEGATIVE_INFINITY;
+  isGood = true;
+  /** Whether every source was fresh when last asked. */
+  isFresh = true;
+
+  constructor(context: Context, dbt: Dbt, clock: Clock) {
+    this.#context = context;
+    this.#dbt = dbt;
+    this.#warehouse = warehouseSystem(context);
+    this.#clock = clock;
+    context.health.dependsOn('warehouse', async () => {
+      const reason = this.#unavailable ?? this.#noSpace;
+      if (reason !== null) throw new Error(reason);
+    });
+  }
+
+  /** Freshness, then what is due: nothing, or what failed, or a build. What went wrong is logged here. */
+  async next(): Promise<RoundOutcome> {
+    const { metrics, signal } = this.#context;
+    let outcome: RoundOutcome;
+    try {
+      outcome = await this.#round();
+    } catch (thrown) {
+      if (signal.aborted && thrown === signal.reason) return 'skipped';
+      const error = asFileError(thrown);
+      if (!(error instanceof IngestError)) throw error;
+      outcome = this.#onError(error);
+    }
+    metrics.dbtRuns.inc({ status: outcome });
+    if (outcome !== 'skipped') this.isGood = outcome !== 'failed';
+    return outcome;
+  }
+
+  /** A file that somebody else keeps is no failure of dbt's: the next round asks again. */
+  #onError(error: IngestError): RoundOutcome {
+    const { metrics, log } = this.#context;
+    if (error.retriable) {
+      const reason = messageOf(error).split('\n')[0] ?? '';
+      const level = reason === this.#unavailable ? 'debug' : 'warn';
+      this.#unavailable = reason;
+      log[level]({ error: reason }, 'warehouse unavailable; retrying at the next scheduled run');
+      return 'skipped';
+    }
+    if (isDiskFull(error)) this.#noSpace = 'no space left on the disk: make room';
+    if (error instanceof DbtError) metrics.dbtFailing.set(error.summary?.failures.length ?? 1);
+    log.error({ error: messageOf(error) }, 'dbt failed');
+    return 'failed';
+  }
+
+  async #round(): Promise<RoundOutcome> {
+    const stamp = await this.#warehouse.bronzeStamp();
+    // Nothing to build from yet, or too soon after a failure.
+    if (stamp === null || this.#clock.monotonic() < (this.#failed?.retryAt ?? 0)) return 'skipped';
+    if (stamp === this.#idleStamp) {
+      this.#unavailable = null;
+      await this.#askFreshness();
+      await this.#copyAgain();
+      this.#noSpace = null;
+      return 'skipped';
+    }
+    const outlook = await lookUp(this.#context);
+    this.#unavailable = null;
+    this.#tell(outlook.layers);
+    if (outlook.state.reason === 'nothing loaded') return 'skipped';
+    await this.#askFreshness(outlook.fingerprint);
+    if (outlook.state.due) return this.#run(outlook);
+    await publishIfBehind(this.#context, outlook.layers);
+    this.#copiedAt = this.#clock.monotonic();
+    this.#noSpace = null;
+    // From before the look: what was loaded while we looked is seen in the next round.
+    this.#idleStamp = stamp;
+    return 'skipped';
+  }
+
+  async #run(outlook: Outlook): Promise<RoundOutcome> {
+    const { metrics } = this.#context;
+    try {
+      // What is new may be what mends it; only without that, what failed is tried again before all the rest.
+      if (this.#failed && this.#failed.bronze === outlook.layers.bronze) await this.#retry(outlook);
+      const summary = await build(this.#context, this.#dbt, outlook);
+      this.#failed = null;
+      this.#noSpace = null;
+      metrics.dbtSeconds.observe(summary.seconds);
+      metrics.dbtFailing.set(0);
+      const now = this.#clock.now();
+      this.#tell({ ...outlook.layers, silver: now, gold: now });
+      return summary.status === 'warned' ? 'warned' : 'success';
+    } catch (error) {
+      if (error instanceof DbtError && !error.retriable) this.#rememberFailure(outlook);
+      throw error;
+    }
+  }
+
+  #rememberFailure({ layers }: Outlook): void {
+    const times = (this.#failed?.times ?? 0) + 1;
+    const waitMs = Math.min(afterFailure.capMs, afterFailure.baseMs * 2 ** Math.min(times - 1, 30));
+    this.#failed = { times, retryAt: this.#clock.monotonic() + waitMs, bronze: layers.bronze };
+  }
+
+  /** Only what failed, and what was skipped for it: as long as that fails there is no use in building the rest again. */
+  async #retry({ fingerprint }: Outlook): Promise<void> {
+    const { log } = this.#context;
+    const retry = (signal: AbortSignal) => this.#dbt.run({ command: 'retry', vars: varsOf(fingerprint), signal });
+    const summary = await inTurn(this.#context, retry);
+    // It may not have come so far that dbt knows what failed.
+    if (summary.status !== 'nothing to retry') {
+      log.info({ seconds: summary.seconds }, 'what failed in the last run works again');
+    }
+  }
+
+  /** @param fingerprint absent: that of the command before. Other variables would have the next build parse anew. */
+  async #askFreshness(fingerprint?: string): Promise<void> {
+    const { signal, metrics, log } = this.#context;
+    // After a full disk, this shows at once whether there is space again.
+    const isDue = this.#clock.monotonic() >= this.#freshnessAt + this.#warehouse.freshnessEveryMs;
+    if (!isDue && this.#noSpace === null) return;
+    const vars = fingerprint === undefined ? undefined : varsOf(fingerprint);
+    const ask = (signal: AbortSignal) => this.#dbt.freshness({ signal, ...(vars && { vars }) });
+    const sources = await (this.#warehouse.isReadInTurn ? inTurn(this.#context, ask) : ask(signal));
+    this.#freshnessAt = this.#clock.monotonic();
+    this.isFresh = sources.every(({ status }) => status !== 'error');
+    for (const { source, status, ageSeconds } of sources) {
+      metrics.sourceFresh.set({ source }, { pass: 1, warn: 0.5, error: 0 }[status]);
+      if (status !== 'pass') log.warn({ source, status, ageSeconds }, 'a source is stale');
+    }
+  }
+
+  /** If the copy for readers failed, nothing but another attempt shows that it can be written again. */
+  async #copyAgain(): Promise<void> {
+    if (goldCopy(this.#context).failure === null || this.#clock.monotonic() < this.#copiedAt + copyAgainMs) return;
+    this.#copiedAt = this.#clock.monotonic();
+    await publishCopy(this.#context);
+  }
+
+  #tell(layers: LayerTimes): void {
+    for (const [layer, at] of Object.entries(layers)) this.#context.metrics.layerMovedAt.set({ layer }, at / 1_000);
+  }
+}

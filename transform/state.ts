@@ -1,0 +1,115 @@
+import { createHash } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { maxAheadMs } from '../schemas/record-rules.ts';
+
+/** Asks the warehouse; whole numbers may come as numbers, bigints or text. */
+export type Query = (sql: string) => Promise<readonly Readonly<Record<string, unknown>>[]>;
+
+/** Whether dbt has anything to do, and why. */
+export interface TransformState {
+  readonly due: boolean;
+  readonly reason:
+    | 'nothing loaded'
+    | 'never run'
+    | 'project changed'
+    | 'times in the future'
+    | 'last run failed'
+    | 'run interrupted'
+    | 'new batches'
+    | 'up to date';
+  /** Whether the tables may hold rows made by other SQL than today's: then only a full refresh sets them right. */
+  readonly fullRefresh: boolean;
+}
+
+/**
+ * A hash of what decides on the tables' content: the models' and macros' SQL, and the project's settings. Pass it to
+ * `Dbt.run` as the variable `project_fingerprint`, and here, to find out whether the project has changed since.
+ */
+export async function projectFingerprint(projectDir: string): Promise<string> {
+  const hash = createHash('sha256');
+  for (const file of [
+    'dbt_project.yml',
+    ...(await sqlFiles(projectDir, 'macros')),
+    ...(await sqlFiles(projectDir, 'models')),
+  ]) {
+    hash
+      .update(`${file}\0`)
+      .update(await readFile(join(projectDir, file)))
+      .update('\0');
+  }
+  return hash.digest('hex').slice(0, 16);
+}
+
+async function sqlFiles(projectDir: string, folder: string): Promise<string[]> {
+  const files = await readdir(join(projectDir, folder), { recursive: true });
+  return files
+    .filter((file) => file.endsWith('.sql'))
+    .map((file) => join(folder, file))
+    .sort();
+}
+
+const tablesSql = `
+select
+  count(case when lower(table_schema) = 'bronze' and lower(table_name) = 'load_batches' then 1 end) as of_loader,
+  count(case when lower(table_schema) = 'silver' and lower(table_name) in ('sealed_batches', 'dbt_runs') then 1 end) as of_dbt
+from information_schema.tables`;
+
+const unsealedSql = `
+select count(*) as batches from bronze.load_batches as loaded
+where not exists (
+  select 1 from silver.sealed_batches as sealed
+  where sealed.batch_id = loaded.batch_id and sealed.load_seq = loaded.load_seq
+)`;
+
+const sealedSql = 'select max(run_seq) as run_seq from silver.sealed_batches';
+
+const lastBuiltSql = `
+select run_seq, project_fingerprint from silver.dbt_runs
+where is_complete and models_status = 'success' and project_fingerprint is not null
+order by finished_at desc limit 1`;
+
+const futureSql = (latest: Date) => `
+select count(*) as rows_of_the_future from silver.silver_movies
+where _fetched_at > cast('${latest.toISOString().slice(0, 19).replace('T', ' ')}' as timestamp)`;
+
+const lastRunSql = `
+select status from silver.dbt_runs where command in ('run', 'build') order by finished_at desc limit 1`;
+
+/**
+ * Looks into the ledger and into what dbt kept of its runs: cheap enough to ask every few seconds.
+ * @param now milliseconds since the epoch. Rows of SILVER with a later time come from a wrong clock.
+ */
+export async function transformState(query: Query, fingerprint: string, now = Date.now()): Promise<TransformState> {
+  const one = async (sql: string) => Object.values((await query(sql))[0] ?? {});
+  const because = (reason: TransformState['reason'], fullRefresh = false): TransformState => ({
+    due: reason !== 'up to date' && reason !== 'nothing loaded',
+    reason,
+    fullRefresh,
+  });
+  const [ofLoader, ofDbt] = await one(tablesSql);
+  if (Number(ofLoader) < 1) return because('nothing loaded');
+  if (Number(ofDbt) < 2) return because('never run', true);
+  const [builtSeq, builtFingerprint] = await one(lastBuiltSql);
+  if (builtFingerprint === undefined) return because('never run', true);
+  if (builtFingerprint !== fingerprint) return because('project changed', true);
+  if (Number((await one(futureSql(new Date(now + maxAheadMs))))[0]) > 0) return because('times in the future', true);
+  if ((await one(lastRunSql))[0] !== 'success') return because('last run failed');
+  const [sealedSeq] = await one(sealedSql);
+  if (Number(sealedSeq ?? 0) > Number(builtSeq ?? 0)) return because('run interrupted');
+  if (Number((await one(unsealedSql))[0]) > 0) return because('new batches');
+  return because('up to date');
+}
+
+/** The newest run of dbt that came to its end, with what failed in it; no row before the first. */
+export const lastRunReportSql = `
+select
+  runs.command, runs.status, runs.is_full_refresh, runs.run_seq, runs.started_at, runs.finished_at,
+  count(case when results.resource_type = 'model' and results.status = 'success' then 1 end) as models,
+  count(case when results.resource_type <> 'model' and results.status = 'pass' then 1 end) as tests_passed,
+  count(case when results.resource_type <> 'model' and results.status = 'warn' then 1 end) as tests_warned,
+  count(case when results.status in ('error', 'fail') then 1 end) as failed
+from silver.dbt_runs as runs
+left join silver.dbt_results as results on runs.invocation_id = results.invocation_id
+where runs.finished_at = (select max(finished_at) from silver.dbt_runs)
+group by all`;

@@ -1,0 +1,110 @@
+import type { DuckDBConnection } from '@duckdb/node-api';
+import type { Clock } from '../../runtime/clock.ts';
+import type { Ledger } from '../ledger.ts';
+import { type NumberedBatch, rowsIn } from '../numbered-batch.ts';
+import { numberMissing, rangeOf, replayTable, withoutRows } from '../replay-table.ts';
+import type { Batch, Extension, PartitionRange, TopicId } from '../warehouse.ts';
+import type { DuckDbFileOptions } from './file.ts';
+import { isOfTopic, keyOf, LoadLedger, lastLoadSeq, movePosition, recordBatch, storedPositions } from './ledger.ts';
+import { openSharedFile, type SharedFile } from './shared-file.ts';
+import { DuckDbWarehouse } from './warehouse.ts';
+
+/**
+ * @param name of the replay, in letters, digits and underscores: who gives the same goes on with the same.
+ * @throws what `openDuckDbFile` throws, as do all its calls.
+ */
+export async function openDuckDbExtension(options: DuckDbFileOptions, name: string): Promise<Extension> {
+  const table = replayTable(name);
+  return new DuckDbExtension(await openSharedFile(options), options.clock, table);
+}
+
+class DuckDbExtension extends DuckDbWarehouse implements Extension {
+  readonly #ledger: ReplayLedger;
+  readonly #table: string;
+  added = 0;
+
+  constructor(file: SharedFile, clock: Clock, table: string) {
+    const ledger = new ReplayLedger(table);
+    super(file, clock, ledger);
+    this.#ledger = ledger;
+    this.#table = table;
+  }
+
+  override async append(batches: readonly Batch[]): Promise<void> {
+    await super.append(batches);
+    this.added += this.#ledger.lastTaken;
+  }
+
+  begin(ranges: readonly PartitionRange[]): Promise<readonly PartitionRange[]> {
+    return this.file.transaction(async (connection) => {
+      const begun = await connection.runAndReadAll(
+        `select 1 from information_schema.tables where 'bronze.' || table_name = '${this.#table}'`,
+      );
+      if (begun.currentRowCount === 0) await setOut(connection, this.#table, ranges);
+      return storedRanges(connection, this.#table);
+    });
+  }
+
+  finish(): Promise<void> {
+    return this.file.use(async (connection) => void (await connection.run(`drop table if exists ${this.#table}`)));
+  }
+}
+
+async function setOut(connection: DuckDBConnection, table: string, ranges: readonly PartitionRange[]): Promise<void> {
+  await connection.run(`
+    create table ${table} (
+      cluster_id varchar not null, topic varchar not null, topic_id varchar not null, kafka_partition integer not null,
+      next_offset bigint not null, end_offset bigint not null, updated_at timestamp not null default current_timestamp::timestamp
+    )`);
+  for (const { partition, from, end } of ranges) {
+    await connection.run(
+      `insert into ${table} (cluster_id, topic, topic_id, kafka_partition, next_offset, end_offset)
+       values ($1, $2, $3, $4, $5, $6)`,
+      [...keyOf(partition), partition.partition, from, end],
+    );
+  }
+}
+
+async function storedRanges(connection: DuckDBConnection, table: string): Promise<PartitionRange[]> {
+  const rows = await connection.runAndReadAll(`from ${table} order by topic, kafka_partition`);
+  return rows.getRowObjects().map(rangeOf);
+}
+
+/** Positions of a replay; of its batches only what BRONZE has not is written, under the live ledger. */
+class ReplayLedger implements Ledger<DuckDBConnection> {
+  readonly prefix = '';
+  readonly #table: string;
+  /** Rows of the last call. */
+  lastTaken = 0;
+
+  constructor(table: string) {
+    this.#table = table;
+  }
+
+  positions(connection: DuckDBConnection, topic: TopicId): Promise<ReadonlyMap<number, bigint>> {
+    return storedPositions(connection, this.#table, topic);
+  }
+
+  async take(connection: DuckDBConnection, batches: readonly Batch[], ingestedAt: Date): Promise<NumberedBatch[]> {
+    for (const batch of batches) await movePosition(connection, this.#table, { batch, ingestedAt });
+    const lastSeq = await lastLoadSeq(connection, this.prefix);
+    const taken = await numberMissing(batches, { lastSeq, ingestedAt }, (batch) => missingRows(connection, batch));
+    for (const numbered of taken) await recordBatch(connection, this.prefix, numbered);
+    this.lastTaken = rowsIn(taken);
+    return taken;
+  }
+}
+
+/** The batch with those of its rows that BRONZE has not, and that its loader has passed. */
+async function missingRows(connection: DuckDBConnection, batch: Batch): Promise<Batch> {
+  const { partition, firstOffset, nextOffset, table } = batch;
+  const live = await new LoadLedger().positions(connection, partition);
+  const sql = `
+    select kafka_offset from bronze.${table}
+     where kafka_partition = $4 and kafka_offset >= $5 and kafka_offset < $6
+       and batch_id in (select batch_id from bronze.load_batches where ${isOfTopic} and kafka_partition = $4
+                           and first_offset < $6 and next_offset > $5)`;
+  const values = [...keyOf(partition), partition.partition, firstOffset, nextOffset];
+  const there = new Set((await connection.runAndReadAll(sql, values)).getRows().map(([offset]) => offset as bigint));
+  return withoutRows(batch, there, live.get(partition.partition));
+}

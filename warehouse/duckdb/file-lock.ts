@@ -1,0 +1,156 @@
+import { randomBytes } from 'node:crypto';
+import { readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Clock } from '../../runtime/clock.ts';
+import { canLookAt, describeHolder, type Holder, isGone, ownHolder, parseHolder } from '../../runtime/holder.ts';
+import { leases, timeLeft, waitFor } from '../../runtime/leases.ts';
+import { makeFolder } from '../../runtime/make-folder.ts';
+import type { Turn } from '../system.ts';
+import { WarehouseUnavailableError } from '../warehouse.ts';
+import { describeOwner, type OnFileWait, WaitReport } from './file-wait.ts';
+
+export interface TurnOptions {
+  /** The DuckDB file. */
+  readonly path: string;
+  readonly clock: Clock;
+  /** How long to wait (ms); longer for an owner that cannot be checked, until its place in the queue expires. */
+  readonly waitMs: number;
+  /** Ends the waiting. */
+  readonly signal?: AbortSignal | undefined;
+  /** Told while another process has its turn. */
+  readonly onWait?: OnFileWait | undefined;
+  /** Only a look: gives up after `waitMs`, even if the place of an owner that cannot be checked might expire later. */
+  readonly isLook?: boolean | undefined;
+}
+
+const pollMs = 20;
+const beatMs = 500;
+
+/** Turns that this process has asked for so far. */
+let taken = 0;
+
+/**
+ * Waits until it is our turn on the file: first come, first served, over all processes of this machine (containers that
+ * share the volume included). DuckDB's own lock is what keeps two processes from writing; it is not fair, so a busy
+ * loader would starve dbt, and this queue beside the file makes it so. Whatever goes wrong here costs fairness only.
+ * @throws WarehouseUnavailableError when the wait is over.
+ */
+export async function takeTurn({ path, clock, waitMs, signal, onWait, isLook }: TurnOptions): Promise<Turn> {
+  const folder = `${path}.turns`;
+  // By the machine's one clock; of two processes that came within a millisecond either may be first.
+  const place = `${String(Date.now()).padStart(15, '0')}-${String(taken++).padStart(10, '0')}`;
+  const name = `${place}-${process.pid}-${randomBytes(4).toString('hex')}`;
+  const entry = join(folder, name);
+  if (!tryToEnter(folder, entry)) return { isWanted: () => false, [Symbol.asyncDispose]: async () => {} };
+  const beat = setInterval(() => touch(entry), beatMs);
+  beat.unref();
+  const leave = () => {
+    clearInterval(beat);
+    remove(entry);
+  };
+  try {
+    const startedAt = clock.monotonic();
+    const report = new WaitReport(clock, onWait);
+    for (let first = firstOf(folder, name); first !== name; first = firstOf(folder, name)) {
+      const owner = ownerOf(join(folder, first));
+      const longestMs = isLook || (owner && canLookAt(owner)) ? waitMs : waitFor('fileLock', waitMs);
+      const isNews = owner === null || !isOurs(owner);
+      if (clock.monotonic() - startedAt >= longestMs) {
+        if (isNews) report.givesUp(path, describeOwner(owner));
+        throw inUse(path, join(folder, first), owner);
+      }
+      if (isNews) report.waits(path, () => describeOwner(owner), startedAt + longestMs);
+      await clock.sleep(pollMs, signal);
+    }
+  } catch (error) {
+    leave();
+    throw error;
+  }
+  return {
+    isWanted: () => entriesOf(folder).some((other) => other !== name),
+    [Symbol.asyncDispose]: async () => leave(),
+  };
+}
+
+/** @returns false if the queue cannot be written, as on a full or read-only disk: then DuckDB's lock alone decides. */
+function tryToEnter(folder: string, entry: string): boolean {
+  try {
+    makeFolder(folder);
+    writeFileSync(entry, JSON.stringify(ownHolder()));
+    return true;
+  } catch {
+    remove(entry);
+    return false;
+  }
+}
+
+function remove(entry: string): void {
+  try {
+    rmSync(entry, { force: true });
+  } catch {
+    // Not touched any more, it expires.
+  }
+}
+
+/** None if the queue cannot be read any more. */
+function entriesOf(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
+
+/** The first whose owner lives; ours when it was taken for dead meanwhile, as whoever stood still for seconds is. */
+function firstOf(folder: string, ours: string): string {
+  for (const name of entriesOf(folder).sort()) {
+    if (name === ours) break;
+    if (isAlive(join(folder, name))) return name;
+    remove(join(folder, name));
+  }
+  return ours;
+}
+
+function isAlive(entry: string): boolean {
+  if (lapsesInMs(entry) <= 0) return false;
+  // Elsewhere to look at a process costs a process: there a killed owner is waited out.
+  if (process.platform !== 'linux') return true;
+  const owner = ownerOf(entry);
+  // An entry is empty for a moment before its owner is written into it.
+  return owner === null || !isGone(owner);
+}
+
+/** How long (ms) the entry remains valid if its owner was killed. */
+function lapsesInMs(entry: string): number {
+  const touchedAt = statSync(entry, { throwIfNoEntry: false })?.mtimeMs;
+  return touchedAt === undefined ? 0 : leases.fileLock - (Date.now() - touchedAt);
+}
+
+/** null when the entry went away, or is not written yet. */
+function ownerOf(entry: string): Holder | null {
+  try {
+    return parseHolder(readFileSync(entry, 'utf8'));
+  } catch {
+    return null;
+  }
+}
+
+/** Turns within one process are no news. */
+const isOurs = (owner: Holder): boolean => owner.pid === process.pid && canLookAt(owner);
+
+function inUse(path: string, entry: string, owner: Holder | null): WarehouseUnavailableError {
+  const seen = owner && canLookAt(owner) ? `, ${describeOwner(owner)}` : '';
+  const who = owner ? `${describeHolder(owner)}${seen}` : 'another process';
+  const lapse =
+    owner && canLookAt(owner) ? '' : ` (if it was killed, its place is free in ${timeLeft(lapsesInMs(entry))})`;
+  return new WarehouseUnavailableError(`${path} is in use by ${who}: wait for it, or end it${lapse}`);
+}
+
+function touch(entry: string): void {
+  try {
+    const now = new Date();
+    utimesSync(entry, now, now);
+  } catch {
+    // Taken for dead and removed: DuckDB's lock still protects the file, and our turn ends soon.
+  }
+}

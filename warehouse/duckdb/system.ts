@@ -1,0 +1,63 @@
+import { existsSync, statSync } from 'node:fs';
+import type { Clock } from '../../runtime/clock.ts';
+import { waitFor } from '../../runtime/leases.ts';
+import type { WarehouseSystem } from '../system.ts';
+import { openDuckDbExtension } from './backfill.ts';
+import { takeTurn } from './file-lock.ts';
+import { holderInMessage, type OnFileWait } from './file-wait.ts';
+import { memoryLimit } from './memory-limit.ts';
+import { goldPublishedAt, publishGold } from './publish-gold.ts';
+import { openDuckDbReader } from './reader.ts';
+import { openDuckDbRebuild } from './rebuild.ts';
+import { openDuckDbWarehouse } from './warehouse.ts';
+
+export interface DuckDbPlace {
+  readonly duckdbPath: string;
+  /** A copy of GOLD for readers, swapped in whole after each run of dbt. */
+  readonly goldPath: string;
+  readonly lockWaitMs: number;
+  /** Only a look: see `DuckDbFileOptions`. */
+  readonly isLook?: boolean;
+}
+
+/** All in one file. @param signal ends the waiting for it. @param onWait is told while another process has the file. */
+export function duckDbSystem(
+  place: DuckDbPlace,
+  clock: Clock,
+  signal: AbortSignal,
+  onWait?: OnFileWait,
+): WarehouseSystem {
+  const { duckdbPath: path, goldPath, lockWaitMs, isLook } = place;
+  const options = { path, lockWaitMs, clock, signal, onWait, isLook };
+  return {
+    name: path,
+    patienceMs: waitFor('fileLock', lockWaitMs),
+    isReadInTurn: true,
+    freshnessEveryMs: 60_000,
+    dbtEnvironment: { WAREHOUSE: 'duckdb', DUCKDB_PATH: path, DUCKDB_MEMORY_LIMIT: memoryLimit(4_000) },
+    exists: () => existsSync(path),
+    openLoader: () => openDuckDbWarehouse(options),
+    openReader: () => openDuckDbReader(options),
+    openRebuild: () => openDuckDbRebuild(options),
+    openExtension: (name) => openDuckDbExtension(options, name),
+    takeTransformTurn: () => takeTurn({ path, clock, waitMs: lockWaitMs, signal, onWait }),
+    reportHolder: (message, leftMs = 0) => {
+      const holder = message === null ? null : holderInMessage(message);
+      if (message === null) onWait?.(null);
+      if (holder !== null) onWait?.({ path, holder, leftMs });
+      return holder !== null;
+    },
+    bronzeStamp: async () => stampOf(path),
+    publishGold: (turn) => publishGold({ ...options, ...(turn && { turn }) }, goldPath),
+    goldPublishedAt: () => goldPublishedAt(goldPath),
+  };
+}
+
+/** Tells whether anybody has written to the file since, without opening it; null when it is not there. */
+function stampOf(path: string): string | null {
+  const stamps = [path, `${path}.wal`].map((file) => {
+    const stats = statSync(file, { throwIfNoEntry: false, bigint: true });
+    return stats && `${stats.mtimeNs}/${stats.size}`;
+  });
+  return stamps[0] ? stamps.join(' ') : null;
+}

@@ -1,0 +1,125 @@
+import type { Ledger } from '../ledger.ts';
+import { type NumberedBatch, rowsIn } from '../numbered-batch.ts';
+import { numberMissing, rangeOf, replayTable, withoutRows } from '../replay-table.ts';
+import type { Batch, Extension, PartitionRange, TopicId } from '../warehouse.ts';
+import { LoadLedger, lastLoadSeq, movePositions, partitionKey, recordBatches, storedPositions } from './ledger.ts';
+import { type LoadTurn, takeTurn, untilUnlocked } from './load-lock.ts';
+import type { SnowflakeSession } from './session.ts';
+import { SnowflakeWarehouse, type SnowflakeWarehouseOptions } from './warehouse.ts';
+
+/**
+ * @param name of the replay, in letters, digits and underscores: who gives the same goes on with the same.
+ * @throws what `openSnowflakeSession` throws, as do all its calls.
+ */
+export async function openSnowflakeExtension(options: SnowflakeWarehouseOptions, name: string): Promise<Extension> {
+  return new SnowflakeExtension(options, replayTable(name));
+}
+
+class SnowflakeExtension extends SnowflakeWarehouse implements Extension {
+  readonly #ledger: ReplayLedger;
+  readonly #table: string;
+  added = 0;
+
+  constructor(options: SnowflakeWarehouseOptions, table: string) {
+    const ledger = new ReplayLedger(table);
+    super(options, ledger);
+    this.#ledger = ledger;
+    this.#table = table;
+  }
+
+  override async append(batches: readonly Batch[]): Promise<void> {
+    await super.append(batches);
+    this.added += this.#ledger.lastTaken;
+  }
+
+  async begin(ranges: readonly PartitionRange[]): Promise<readonly PartitionRange[]> {
+    // Before the transaction, which DDL would commit: who dies in between leaves a table that is empty.
+    await this.client.use((session) => createTable(session, this.#table));
+    const setOutOnce = async (session: SnowflakeSession) => {
+      // If two begin at the same time, the second finds the ranges of the first.
+      const turn = await takeTurn(session);
+      const begun = await storedRanges(session, this.#table);
+      if (begun.length > 0 || ranges.length === 0) return begun;
+      await setOut(turn, this.#table, ranges);
+      return storedRanges(session, this.#table);
+    };
+    const isDone = async (session: SnowflakeSession) =>
+      ranges.length === 0 || (await storedRanges(session, this.#table)).length > 0;
+    return untilUnlocked(this.clock, () => this.client.transaction(setOutOnce, isDone));
+  }
+
+  finish(): Promise<void> {
+    return this.client.use(async (session) => {
+      await session.execute({ sql: `drop table if exists ${this.#table}` });
+    });
+  }
+}
+
+async function createTable(session: SnowflakeSession, table: string): Promise<void> {
+  await session.execute({
+    sql: `
+      create table if not exists ${table} (
+        cluster_id varchar not null, topic varchar not null, topic_id varchar not null, kafka_partition number(38, 0) not null,
+        next_offset number(38, 0) not null, end_offset number(38, 0) not null, updated_at timestamp_ntz not null
+      )`,
+  });
+}
+
+async function setOut({ session, isOurs }: LoadTurn, table: string, ranges: readonly PartitionRange[]): Promise<void> {
+  await session.execute({
+    sql: `
+      insert into ${table} (cluster_id, topic, topic_id, kafka_partition, next_offset, end_offset, updated_at)
+      select column1, column2, column3, column4, column5, column6, sysdate() from values (?, ?, ?, ?, ?, ?)
+       where ${isOurs}`,
+    binds: ranges.map(({ partition, from, end }) => [...partitionKey(partition), from.toString(), end.toString()]),
+  });
+}
+
+async function storedRanges(session: SnowflakeSession, table: string): Promise<PartitionRange[]> {
+  const { rows } = await session.execute({ sql: `select * from ${table} order by topic, kafka_partition` });
+  return rows.map(rangeOf);
+}
+
+/** Positions of a replay; of its batches only what BRONZE has not is written, under the live ledger. */
+class ReplayLedger implements Ledger<SnowflakeSession, LoadTurn> {
+  readonly prefix = '';
+  readonly #table: string;
+  /** Rows of the last call. */
+  lastTaken = 0;
+
+  constructor(table: string) {
+    this.#table = table;
+  }
+
+  positions(session: SnowflakeSession, topic: TopicId): Promise<ReadonlyMap<number, bigint>> {
+    return storedPositions(session, this.#table, topic);
+  }
+
+  async take(turn: LoadTurn, batches: readonly Batch[], ingestedAt: Date): Promise<NumberedBatch[]> {
+    const { session } = turn;
+    await movePositions(turn, this.#table, batches, ingestedAt);
+    const lastSeq = await lastLoadSeq(session, this.prefix);
+    const taken = await numberMissing(batches, { lastSeq, ingestedAt }, (batch) => missingRows(session, batch));
+    await recordBatches(turn, this.prefix, taken);
+    this.lastTaken = rowsIn(taken);
+    return taken;
+  }
+}
+
+/** The batch with those of its rows that BRONZE has not, and that its loader has passed. */
+async function missingRows(session: SnowflakeSession, batch: Batch): Promise<Batch> {
+  const { partition, firstOffset, nextOffset, table } = batch;
+  const live = await new LoadLedger().positions(session, partition);
+  const range = [firstOffset.toString(), nextOffset.toString()];
+  const { rows } = await session.execute({
+    sql: `
+      select kafka_offset from bronze.${table}
+       where kafka_partition = ? and kafka_offset >= ? and kafka_offset < ?
+         and batch_id in (select batch_id from bronze.load_batches
+                           where cluster_id = ? and topic = ? and topic_id = ? and kafka_partition = ?
+                             and next_offset > ? and first_offset < ?)`,
+    binds: [partition.partition, ...range, ...partitionKey(partition), ...range],
+  });
+  const there = new Set(rows.map((row) => BigInt(String(row['kafka_offset']))));
+  return withoutRows(batch, there, live.get(partition.partition));
+}

@@ -1,0 +1,49 @@
+import { proxyEnvironment } from '../../runtime/proxy.ts';
+import type { SnowflakeCredentials, SnowflakeSettings } from './session.ts';
+
+/**
+ * What `profiles.yml` reads of a Snowflake, for `DbtPlace.env`. Secrets stand under the names that dbt strikes out of its
+ * logs, each on one line: of a text with line breaks, as a key file has them, dbt finds nothing in a log of JSON.
+ */
+export function snowflakeEnvironment(settings: SnowflakeSettings): NodeJS.ProcessEnv {
+  const { account, user, credentials, role, database, transformWarehouse, url, proxy } = settings;
+  return {
+    WAREHOUSE: 'snowflake',
+    SNOWFLAKE_ACCOUNT: account,
+    SNOWFLAKE_USER: user,
+    SNOWFLAKE_DATABASE: database,
+    SNOWFLAKE_TRANSFORM_WAREHOUSE: transformWarehouse,
+    ...(role !== undefined && { SNOWFLAKE_ROLE: role }),
+    ...(url !== undefined && addressOf(new URL(url))),
+    ...secretsOf(credentials),
+    ...(proxy && proxyEnvironment(proxy)),
+    // Of the Python driver: how often it tries again to log in. (dbt's `connect_retries` does not count a refused connection.)
+    MAX_CON_RETRY_ATTEMPTS: '4',
+  };
+}
+
+const addressOf = ({ protocol, hostname, port }: URL): NodeJS.ProcessEnv => ({
+  SNOWFLAKE_HOST: hostname,
+  SNOWFLAKE_PORT: port || (protocol === 'http:' ? '80' : '443'),
+  SNOWFLAKE_PROTOCOL: protocol.slice(0, -1),
+});
+
+/** Only what is used: dbt does not tell an empty secret from one that is there. */
+function secretsOf(credentials: SnowflakeCredentials): NodeJS.ProcessEnv {
+  switch (credentials.kind) {
+    case 'key pair': {
+      const { privateKey, passphrase } = credentials;
+      return {
+        DBT_ENV_SECRET_SNOWFLAKE_PRIVATE_KEY: withoutArmour(privateKey.reveal()),
+        ...(passphrase && { DBT_ENV_SECRET_SNOWFLAKE_PRIVATE_KEY_PASSPHRASE: passphrase.reveal() }),
+      };
+    }
+    case 'token':
+      return { DBT_ENV_SECRET_SNOWFLAKE_TOKEN: credentials.token.reveal() };
+    case 'password':
+      return { SNOWFLAKE_ALLOW_PASSWORD: 'true', DBT_ENV_SECRET_SNOWFLAKE_PASSWORD: credentials.password.reveal() };
+  }
+}
+
+/** The base64 of a PEM, which dbt-snowflake takes as well as the PEM. */
+const withoutArmour = (pem: string): string => pem.replaceAll(/-----[A-Z ]+-----|\s/g, '');

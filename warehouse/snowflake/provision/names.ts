@@ -1,0 +1,65 @@
+import { UsageError } from '../../../runtime/errors.ts';
+import { identifierHint, parseIdentifier } from './identifiers.ts';
+import { adminRoles } from './model.ts';
+import type { PublicKey } from './public-key.ts';
+
+/** The account's objects, by what they are to us. */
+export interface Names {
+  readonly database: string;
+  /** May be `transformWarehouse` too: one virtual warehouse for both. */
+  readonly ingestWarehouse: string;
+  readonly transformWarehouse: string;
+  readonly monitor: string;
+  readonly engineerRole: string;
+  readonly analystRole: string;
+  readonly loaderRole: string;
+  readonly dbtRole: string;
+  readonly loaderUser: string;
+  readonly dbtUser: string;
+}
+
+/** A service's public keys. Absent: as they are; null: to be taken away. */
+export interface ServiceKeys {
+  readonly first?: PublicKey;
+  readonly second?: PublicKey | null;
+}
+
+export interface ProvisionSettings {
+  readonly names: Names;
+  /** Credits a month, of all virtual warehouses together. */
+  readonly creditQuota: number;
+  readonly keys: { readonly loader: ServiceKeys; readonly dbt: ServiceKeys };
+}
+
+/** Those with other purposes: what they hold is not ours to grant or to revoke. */
+const reserved = new Set<string>([...adminRoles, 'ORGADMIN', 'GLOBALORGADMIN', 'PUBLIC']);
+
+const alike: readonly (readonly (keyof Names)[])[] = [
+  ['engineerRole', 'analystRole', 'loaderRole', 'dbtRole'],
+  ['loaderUser', 'dbtUser'],
+];
+
+/**
+ * Names in upper case, as Snowflake takes those without quotes.
+ * @param settings what each was given by, such as `--de-role`. @throws UsageError that names every mistake.
+ */
+export function parseNames(given: Names, settings: Readonly<Record<keyof Names, string>>): Names {
+  const mistakes: string[] = [];
+  const parsed: Record<string, string> = {};
+  for (const [key, setting] of Object.entries(settings)) {
+    const text = given[key as keyof Names];
+    const name = parseIdentifier(text);
+    if (name === null) mistakes.push(`${setting} takes a name of ${identifierHint}, not ${JSON.stringify(text)}`);
+    else if (key.endsWith('Role') && reserved.has(name))
+      mistakes.push(`${setting}: ${name} is a role of Snowflake's own`);
+    parsed[key] = name ?? '';
+  }
+  for (const keys of alike) {
+    const used = keys.map((key) => parsed[key]).filter(Boolean);
+    if (new Set(used).size < used.length) {
+      mistakes.push(`${keys.map((key) => settings[key]).join(', ')} have to be different`);
+    }
+  }
+  if (mistakes.length > 0) throw new UsageError(mistakes.join('\n'));
+  return parsed as unknown as Names;
+}

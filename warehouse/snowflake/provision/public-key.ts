@@ -1,0 +1,56 @@
+import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
+import { messageOf, UsageError } from '../../../runtime/errors.ts';
+import { readSmallFile } from '../../../runtime/path-settings.ts';
+
+/** Half of a service's key pair; public, so it may be shown. */
+export interface PublicKey {
+  /** As `RSA_PUBLIC_KEY` takes it: the PEM without its first and last line. */
+  readonly text: string;
+  /** As DESCRIBE USER shows it: `SHA256:` and the hash in Base64. */
+  readonly fingerprint: string;
+}
+
+/** Snowflake takes no shorter ones. */
+const minBits = 2_048;
+
+/**
+ * Reads a public key of openssl's. No message says what was in the file, or its name: somebody may have given the key itself.
+ * @param setting what the file was given by, such as `--loader-key`. @throws UsageError.
+ */
+export function readPublicKey(file: string, setting: string): PublicKey {
+  let pem: string;
+  try {
+    pem = readSmallFile(file);
+  } catch (error) {
+    throw new UsageError(`${setting}: ${messageOf(error)}`);
+  }
+  return parsePublicKey(pem, setting);
+}
+
+/** @throws UsageError for what is no public RSA key in PEM. */
+export function parsePublicKey(pem: string, setting: string): PublicKey {
+  // Node would take a private key, and derive the public one.
+  if (/PRIVATE KEY/i.test(pem)) {
+    throw new UsageError(
+      `${setting}: this is a PRIVATE key, which only the service itself may have: it was not sent anywhere. ` +
+        'Its public half: openssl rsa -in PRIVATE.p8 -pubout -out PUBLIC.pub',
+    );
+  }
+  const key = /BEGIN (RSA )?PUBLIC KEY/.test(pem) ? decode(pem) : null;
+  const bits = key?.asymmetricKeyDetails?.modulusLength ?? 0;
+  if (key?.asymmetricKeyType !== 'rsa') {
+    throw new UsageError(`${setting}: this is no RSA public key in PEM ("-----BEGIN PUBLIC KEY-----")`);
+  }
+  if (bits < minBits) throw new UsageError(`${setting}: this key has ${bits} bits; Snowflake takes ${minBits} or more`);
+  const der = key.export({ type: 'spki', format: 'der' });
+  const fingerprint = `SHA256:${createHash('sha256').update(der).digest('base64')}`;
+  return { text: der.toString('base64'), fingerprint };
+}
+
+function decode(pem: string): KeyObject | null {
+  try {
+    return createPublicKey(pem);
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,252 @@
+import type { Bind, Connection, ConnectionOptions, SnowflakeError as DriverError } from 'snowflake-sdk';
+import type { Clock } from '../../runtime/clock.ts';
+import { UsageError } from '../../runtime/errors.ts';
+import { lazy } from '../../runtime/lazy.ts';
+import { type ProxySettings, proxyFor } from '../../runtime/proxy.ts';
+import { Secret } from '../../runtime/secret.ts';
+import { WarehouseUnavailableError } from '../warehouse.ts';
+import { fromDriver } from './errors.ts';
+
+/** How we log in. A password is for those who have nothing else yet: Snowflake is about to refuse it for services. */
+export type SnowflakeCredentials =
+  | { readonly kind: 'key pair'; readonly privateKey: Secret; readonly passphrase: Secret | undefined }
+  | { readonly kind: 'token'; readonly token: Secret }
+  | { readonly kind: 'password'; readonly password: Secret };
+
+/** Where and as whom. */
+export interface SnowflakeSettings {
+  readonly account: string;
+  readonly user: string;
+  readonly credentials: SnowflakeCredentials;
+  /** Absent: the user's default role. */
+  readonly role: string | undefined;
+  readonly database: string;
+  /** Loads. */
+  readonly ingestWarehouse: string;
+  /** Runs dbt, and answers `status`. */
+  readonly transformWarehouse: string;
+  /** Where Snowflake answers, if not at the account's own address. */
+  readonly url: string | undefined;
+  /** How Snowflake is reached. @default directly */
+  readonly proxy?: ProxySettings;
+  /** Every call is over after so long, whatever the network and the driver do. */
+  readonly timeoutMs: number;
+}
+
+export interface SessionOptions {
+  readonly settings: SnowflakeSettings;
+  readonly clock: Clock;
+  /** What the session is for: stands in the query tag of all its statements. */
+  readonly stage: string;
+  /** Its virtual warehouse. @default the one that loads */
+  readonly warehouse?: string;
+}
+
+/** `binds` fill the question marks, each row of an array of arrays anew (an array bind). */
+interface Statement {
+  readonly sql: string;
+  readonly binds?: readonly Bind[] | readonly (readonly Bind[])[];
+  /** What it works on, for Snowflake's query history; with the stage it makes the query tag. */
+  readonly batch?: string;
+}
+
+interface StatementResult {
+  /** Columns by their names in lower case; integers are bigints. */
+  readonly rows: Record<string, unknown>[];
+  /** Rows inserted, updated or deleted; of a MERGE, all of these. */
+  readonly rowsChanged: number;
+}
+
+/** One login. Statements are executed one after the other; after a failure that tells nothing it is broken, and stays so. */
+export interface SnowflakeSession extends AsyncDisposable {
+  readonly isBroken: boolean;
+  /** @throws WarehouseUnavailableError, SnowflakeError, SnowflakeRefusedError. */
+  execute(statement: Statement): Promise<StatementResult>;
+}
+
+/** The driver is large and only needed with Snowflake; unless told otherwise it logs to a file beside us. */
+const loadDriver = lazy(async () => {
+  const { default: driver } = await import('snowflake-sdk').catch(explainMissing);
+  driver.configure({ logLevel: 'OFF', additionalLogToConsole: false, useEnvProxy: false });
+  return driver;
+});
+
+/** The small container image is built without the driver. */
+function explainMissing(error: NodeJS.ErrnoException): never {
+  if (error.code !== 'ERR_MODULE_NOT_FOUND') throw error;
+  throw new UsageError(
+    'snowflake-sdk is not installed: in containers, use the image tmdb-stream:VERSION-snowflake (docker build --target snowflake)',
+    { cause: error },
+  );
+}
+
+const secretsOf = ({ credentials }: SnowflakeSettings): readonly Secret[] =>
+  Object.values(credentials).filter((value) => value instanceof Secret);
+
+/** To leave takes no longer. What is left open Snowflake ends by itself. */
+const leaveMs = 2_000;
+
+/** Logs in. @throws WarehouseUnavailableError, SnowflakeRefusedError. */
+export async function openSnowflakeSession(options: SessionOptions): Promise<SnowflakeSession> {
+  const { settings, clock } = options;
+  const driver = await loadDriver();
+  const connection = driver.createConnection(connectionOptions(options));
+  // Not connectAsync, which can resolve after a login that failed.
+  const { user, account, url } = settings;
+  const doing = `the login of ${user} at ${account}${url === undefined ? '' : `, ${url},`}`;
+  const login = new Promise<void>((resolve, reject) => {
+    connection.connect((error) => (error ? reject(error) : resolve()));
+  });
+  try {
+    await within(clock, settings.timeoutMs, doing, login);
+    const session = new DriverSession(connection, options);
+    await session.execute({ sql: sessionParameters(settings.timeoutMs) });
+    await session.execute({ sql: 'alter session set autocommit = true' });
+    return session;
+  } catch (error) {
+    void leave(connection, clock);
+    throw fromDriver(doing, error, secretsOf(settings));
+  }
+}
+
+function connectionOptions({ settings, warehouse, stage }: SessionOptions): ConnectionOptions {
+  const { account, user, role, database, ingestWarehouse, url, timeoutMs } = settings;
+  return {
+    account,
+    username: user,
+    ...loginOf(settings.credentials),
+    ...(role !== undefined && { role }),
+    ...(url !== undefined && { accessUrl: url }),
+    ...proxyOptions(settings),
+    database,
+    schema: 'BRONZE',
+    warehouse: warehouse ?? ingestWarehouse,
+    application: `tmdb_stream_${stage}`,
+    timeout: timeoutMs,
+    jsTreatIntegerAsBigInt: true,
+    // Not the account's, which may be lower: see maxBinds in insert-rows.ts.
+    arrayBindingThreshold: 65_280,
+    // No query tag here: it would take the place of each statement's own.
+  };
+}
+
+/** Chosen here, not by the driver from its environment: it would also send what is for this machine to a proxy. */
+function proxyOptions({ account, url, proxy }: SnowflakeSettings): Partial<ConnectionOptions> {
+  const chosen = proxy && proxyFor(url ?? `https://${account}.snowflakecomputing.com`, proxy);
+  if (!proxy || !chosen) return {};
+  const { protocol, hostname, port, username, password } = new URL(chosen.reveal());
+  return {
+    proxyProtocol: protocol.slice(0, -1),
+    proxyHost: hostname,
+    proxyPort: Number(port || (protocol === 'https:' ? 443 : 80)),
+    ...(password !== '' && { proxyUser: decodeURIComponent(username), proxyPassword: decodeURIComponent(password) }),
+    // Files of a load go to the storage of the cloud, which may be reached directly.
+    noProxy: proxy.noProxy.join('|'),
+  };
+}
+
+function loginOf(credentials: SnowflakeCredentials): Partial<ConnectionOptions> {
+  switch (credentials.kind) {
+    case 'key pair': {
+      const { privateKey, passphrase } = credentials;
+      return {
+        authenticator: 'SNOWFLAKE_JWT',
+        privateKey: privateKey.reveal(),
+        ...(passphrase && { privateKeyPass: passphrase.reveal() }),
+      };
+    }
+    case 'token':
+      return { authenticator: 'PROGRAMMATIC_ACCESS_TOKEN', token: credentials.token.reveal() };
+    case 'password':
+      return { authenticator: 'SNOWFLAKE', password: credentials.password.reveal() };
+  }
+}
+
+/**
+ * A statement that nobody waits for any more ends by itself, so that it holds no lock; and one that failed ends its
+ * transaction, so that no COMMIT can keep a part of it. The rest is what an account may have set otherwise.
+ */
+const sessionParameters = (timeoutMs: number): string =>
+  `alter session set timezone = 'UTC', timestamp_input_format = 'AUTO', use_cached_result = false, strict_json_output = true,
+     transaction_abort_on_error = true, abort_detached_query = true,
+     statement_timeout_in_seconds = ${Math.ceil(timeoutMs / 1_000)}, lock_timeout = ${Math.ceil(timeoutMs / 2_000)}`;
+
+class DriverSession implements SnowflakeSession {
+  readonly #connection: Connection;
+  readonly #options: SessionOptions;
+  isBroken = false;
+
+  constructor(connection: Connection, options: SessionOptions) {
+    this.#connection = connection;
+    this.#options = options;
+  }
+
+  async execute(statement: Statement): Promise<StatementResult> {
+    const { clock, settings, stage } = this.#options;
+    const doing = statement.sql.trim().slice(0, 60).replaceAll(/\s+/g, ' ');
+    if (this.isBroken) throw new WarehouseUnavailableError(`Snowflake: ${doing}: the session is gone`);
+    const tag = { app: 'tmdb-stream', stage, ...(statement.batch !== undefined && { batch: statement.batch }) };
+    const result = new Promise<StatementResult>((resolve, reject) => {
+      this.#connection.execute({
+        sqlText: statement.sql,
+        ...(statement.binds && { binds: statement.binds as Bind[] }),
+        parameters: { QUERY_TAG: JSON.stringify(tag).slice(0, maxTagLength) },
+        complete: (error: DriverError | undefined, done, rows) => {
+          if (error) reject(error);
+          else
+            resolve({ rows: (rows ?? []).map(inLowerCase), rowsChanged: Math.max(0, done.getNumUpdatedRows() ?? 0) });
+        },
+      });
+    });
+    try {
+      return await within(clock, settings.timeoutMs, doing, result);
+    } catch (error) {
+      const known = fromDriver(doing, error, secretsOf(settings));
+      // Nobody knows what became of it: whatever is said on this session after it might be said in mid transaction.
+      if (known instanceof WarehouseUnavailableError) this.#abandon();
+      throw known;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.isBroken) return;
+    this.isBroken = true;
+    await leave(this.#connection, this.#options.clock);
+  }
+
+  #abandon(): void {
+    this.isBroken = true;
+    void leave(this.#connection, this.#options.clock);
+  }
+}
+
+/** Snowflake refuses longer ones. */
+const maxTagLength = 2_000;
+
+const inLowerCase = (row: object): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(row).map(([column, value]) => [column.toLowerCase(), plainInteger(value)]));
+
+/** The driver has integers as objects of a library of its own. */
+const plainInteger = (value: unknown): unknown =>
+  value !== null && typeof value === 'object' && 'toJSNumber' in value ? BigInt(String(value)) : value;
+
+/** Logs out, which rolls back what is open; or gives up. Never throws. */
+function leave(connection: Connection, clock: Clock): Promise<void> {
+  const left = new Promise<void>((resolve) => connection.destroy(() => resolve()));
+  return within(clock, leaveMs, 'the logout', left).catch(() => {});
+}
+
+/** The driver's own timeouts add up to minutes, and its cancel may never answer. */
+async function within<T>(clock: Clock, ms: number, doing: string, call: Promise<T>): Promise<T> {
+  const over = new AbortController();
+  const deadline = clock.sleep(ms, over.signal).then(() => {
+    throw new WarehouseUnavailableError(`Snowflake: ${doing} had no answer within ${ms / 1_000} s`);
+  });
+  try {
+    return await Promise.race([call, deadline]);
+  } finally {
+    over.abort();
+    deadline.catch(() => {});
+    call.catch(() => {});
+  }
+}

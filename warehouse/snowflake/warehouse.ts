@@ -1,0 +1,157 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Clock } from '../../runtime/clock.ts';
+import { refuseHalfOfBronze } from '../assert-schema-complete.ts';
+import { type BronzeColumn, columnsIn, refuseOtherColumns } from '../bronze-columns.ts';
+import { isStrictJson } from '../document.ts';
+import type { Ledger } from '../ledger.ts';
+import { type NumberedBatch, payloadBytes, rowsIn } from '../numbered-batch.ts';
+import { type RowAddress, refuseRows, rowsWhere } from '../row-address.ts';
+import { type Batch, rawTables, type TopicId, type Warehouse } from '../warehouse.ts';
+import { SnowflakeClient } from './client.ts';
+import { copyRows } from './copy-rows.ts';
+import { insertRows } from './insert-rows.ts';
+import { areTaken, LoadLedger } from './ledger.ts';
+import { type LoadTurn, takeTurn } from './load-lock.ts';
+import { isAboutValues, refusedRows } from './refused-rows.ts';
+import type { SessionOptions, SnowflakeSession } from './session.ts';
+
+const bronzeSql = readFileSync(join(import.meta.dirname, 'bronze.sql'), 'utf8');
+
+/** From so many rows on a file is as fast as binds, measured through the emulator: see docs/benchmarks.md. */
+const standardCopyFrom = 12_000;
+
+export interface SnowflakeWarehouseOptions extends Omit<SessionOptions, 'warehouse'> {
+  /** Rows of one table in one flush from which they go through a file. */
+  readonly copyFrom?: number;
+}
+
+/** BRONZE in Snowflake. @throws what `openSnowflakeSession` throws, as do all calls of the warehouse. */
+export async function openSnowflakeWarehouse(options: SnowflakeWarehouseOptions): Promise<Warehouse> {
+  return new SnowflakeWarehouse(options, new LoadLedger());
+}
+
+/** Loads into BRONZE, or whatever tables its ledger names. */
+export class SnowflakeWarehouse implements Warehouse {
+  protected readonly client: SnowflakeClient;
+  protected readonly clock: Clock;
+  readonly #copyFrom: number;
+  readonly #ledger: Ledger<SnowflakeSession, LoadTurn>;
+
+  constructor(
+    { copyFrom = standardCopyFrom, ...session }: SnowflakeWarehouseOptions,
+    ledger: Ledger<SnowflakeSession, LoadTurn>,
+  ) {
+    this.client = new SnowflakeClient(session);
+    this.clock = session.clock;
+    this.#copyFrom = copyFrom;
+    this.#ledger = ledger;
+  }
+
+  migrate(): Promise<void> {
+    return this.client.use((session) => migrateBronze(session));
+  }
+
+  positions(topic: TopicId): Promise<ReadonlyMap<number, bigint>> {
+    return this.client.use((session) => this.#ledger.positions(session, topic));
+  }
+
+  async append(batches: readonly Batch[]): Promise<void> {
+    refuseRows(rowsWhere(batches, ({ body }) => !isStrictJson(body)));
+    const ingestedAt = new Date(this.clock.now());
+    const load = async (session: SnowflakeSession) => {
+      const turn = await takeTurn(session);
+      // crash point: snowflake.turn-taken
+      const numbered = await this.#ledger.take(turn, batches, ingestedAt);
+      // crash point: snowflake.position-moved
+      await this.#writeRows(turn, numbered);
+      // crash point: snowflake.rows-written
+    };
+    try {
+      await this.client.transaction(load, (session) => areTaken(session, this.#ledger, batches));
+    } catch (error) {
+      if (isAboutValues(error)) refuseRows(await this.#refusedRows(batches, ingestedAt));
+      throw error;
+    }
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.client[Symbol.asyncDispose]();
+  }
+
+  async #writeRows(turn: LoadTurn, batches: readonly NumberedBatch[]): Promise<void> {
+    for (const table of rawTables) {
+      const ofTable = batches.filter(({ batch }) => batch.table === table && batch.rows.length > 0);
+      if (ofTable.length === 0) continue;
+      await this.#writerOf(ofTable)(turn, table, ofTable, this.#ledger.prefix);
+    }
+  }
+
+  #writerOf(batches: readonly NumberedBatch[]): typeof copyRows {
+    const bytes = batches.reduce((sum, { batch }) => sum + payloadBytes(batch), 0);
+    return rowsIn(batches) >= this.#copyFrom || bytes >= this.#copyFrom * usualBytes ? copyRows : insertRows;
+  }
+
+  /** Found out the way in which the rows were written. */
+  #refusedRows(batches: readonly Batch[], ingestedAt: Date): Promise<RowAddress[]> {
+    const numbered = batches.map((batch) => ({ batch, id: 'rehearsal', loadSeq: 0n, ingestedAt }));
+    const writers = Map.groupBy(numbered, ({ batch }) => batch.table);
+    return refusedRows(numbered, (one) =>
+      this.client.rehearsal(async (session) => {
+        const { table } = one.batch;
+        const write = this.#writerOf(writers.get(table) ?? []);
+        await write(await takeTurn(session), table, [one], this.#ledger.prefix);
+      }),
+    );
+  }
+}
+
+/** Of a document. Few large ones are as much work as many usual ones. */
+const usualBytes = 3_500;
+
+/** Snowflake's canonical name of a type that has several. */
+const typeNames: Readonly<Record<string, string>> = { varchar: 'text' };
+
+const expectedColumns: readonly BronzeColumn[] = columnsIn(bronzeSql).map((column) => ({
+  ...column,
+  type: typeNames[column.type] ?? column.type,
+}));
+
+/**
+ * Creates missing tables. A user who may only load finds all of them and creates nothing.
+ * @throws PreconditionError if the columns of a table are not those that the loader writes.
+ */
+export async function migrateBronze(session: SnowflakeSession, prefix = ''): Promise<void> {
+  const { rows } = await session.execute({
+    sql: `select lower(table_name) as "table", lower(column_name) as name, lower(data_type) as type
+      from information_schema.columns where lower(table_schema) = 'bronze' order by table_name, ordinal_position`,
+  });
+  const columns = rows.map(({ table, name, type }) => ({
+    table: String(table),
+    name: String(name),
+    type: String(type),
+  }));
+  const there = new Set(columns.map(({ table }) => table));
+  refuseHalfOfBronze(
+    there,
+    'Restore it (UNDROP TABLE), or drop the others: the loader then fills BRONZE again with the records that Kafka still has',
+  );
+  refuseOtherColumns(expectedColumns, columns);
+  // The list has no stages: that of the files is made just before the table they are copied into.
+  const isThere = (name: string) => there.has(name === 'load_files' ? 'load_lines' : name);
+  for (const { sql, name } of statementsOf(prefix)) if (!isThere(name)) await session.execute({ sql });
+  await session.execute({
+    sql: 'insert into bronze.load_turn (taken_at) select sysdate() where not exists (select 1 from bronze.load_turn)',
+  });
+}
+
+/** Of `bronze.sql`. @param prefix of those tables that a rebuild has of its own. */
+export function statementsOf(prefix: string): { readonly sql: string; readonly name: string }[] {
+  const statements = bronzeSql
+    .replaceAll(/^--.*$/gm, '')
+    .replaceAll(/\bbronze\.(raw_|load_positions|load_batches)/g, `bronze.${prefix}$1`)
+    .split(';')
+    .map((text) => text.trim())
+    .filter((text) => text !== '');
+  return statements.map((sql) => ({ sql, name: /^create [\w ]*bronze\.(\w+)/.exec(sql)?.[1] ?? '' }));
+}
