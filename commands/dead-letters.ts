@@ -1,7 +1,7 @@
 import type { Proof } from '../dead-letters/dry-run.ts';
-import { closeLetters, type Refused, redrive, rehearse } from '../dead-letters/redrive.ts';
+import { closeLetters, dryRun, type Refused, redrive } from '../dead-letters/redrive.ts';
 import { type ShownLetter, toShown } from '../dead-letters/show.ts';
-import { eachBatch, isMeant, type Letter, type LetterFilter, readLetters } from '../dead-letters/store.ts';
+import { eachBatch, type Letter, type LetterFilter, matches, readLetters } from '../dead-letters/store.ts';
 import { type Context, openPlatform } from '../platform/platform.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { ExitCode, UsageError } from '../runtime/errors.ts';
@@ -89,7 +89,7 @@ async function show(context: Context, values: Values, ids: readonly string[]): P
   const shown: ShownLetter[] = [];
   await eachBatch(
     client,
-    letters.filter((letter) => isMeant({ ids: new Set([wanted]) }, letter)),
+    letters.filter((letter) => matches({ ids: new Set([wanted]) }, letter)),
     async (batch) => void shown.push(...batch.map(toShown)),
   );
   if (shown.length === 0) throw new UsageError(`there is no dead letter ${escapeControls(wanted)}`);
@@ -107,7 +107,7 @@ async function sendBack(context: Context, values: Values, rest: readonly string[
   const letters = await openLetters(context, kafka, filter);
   const onProgress = (done: number) => progress.update('redrive', { done, total: letters.length, unit: 'letters' });
   if (values['dry-run']) {
-    const proofs = await rehearse({ kafka, onProgress }, letters, options);
+    const proofs = await dryRun({ kafka, onProgress }, letters, options);
     progress[Symbol.dispose]();
     print(values, proofs, () => (proofs.length === 0 ? nothingFound : formatTable(proofs.map(toVerdict))));
     const isGood = proofs.every(({ outcome }) => outcome !== 'park' && outcome !== 'refuse');
@@ -138,7 +138,7 @@ async function purge(context: Context, values: Values, rest: readonly string[]):
 const nothingFound = 'no such letter is open';
 
 const openLetters = async (context: Context, kafka: Parameters<typeof readLetters>[0], filter: LetterFilter) =>
-  (await readLetters(kafka, context.log)).filter((letter) => letter.isOpen && isMeant(filter, letter));
+  (await readLetters(kafka, context.log)).filter((letter) => letter.isOpen && matches(filter, letter));
 
 /** @throws UsageError for a filter that makes no sense. */
 function filterOf(values: Values, rest: readonly string[]): LetterFilter {

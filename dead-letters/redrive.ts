@@ -63,7 +63,7 @@ export async function redrive(
  * What would come of sending the records back, as `redrive` and the consumers of now would have it; nothing is written
  * but a temporary file. @throws KafkaError, or the signal's reason.
  */
-export async function rehearse(
+export async function dryRun(
   { kafka, onProgress }: Omit<RedrivePorts, 'producer'>,
   letters: readonly Letter[],
   options: RedriveOptions,

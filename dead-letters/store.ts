@@ -1,6 +1,6 @@
 import { closedReplays, deadLetterKey } from '../consumers/dead-letter.ts';
 import type { Kafka } from '../kafka/client.ts';
-import { isAfter, type RecordPlace, readTopic } from '../kafka/read-topic.ts';
+import { isAfter, type RecordPosition, readTopic } from '../kafka/read-topic.ts';
 import { movieIdOf } from '../kafka/selection.ts';
 import type { ConsumerRecord } from '../kafka/topic.ts';
 import type { Logger } from '../runtime/logger.ts';
@@ -20,7 +20,7 @@ export interface Letter extends Omit<DeadLetter, 'originValue'> {
   /** Neither sent back nor purged. */
   readonly isOpen: boolean;
   /** Where the letter lies in `tmdb.dead-letters`. */
-  readonly place: RecordPlace;
+  readonly place: RecordPosition;
 }
 
 export interface WholeLetter extends Letter, DeadLetter {}
@@ -37,7 +37,7 @@ export interface LetterFilter {
   readonly ids?: ReadonlySet<string>;
 }
 
-export const isMeant = ({ reason, topic, since, until, ids }: LetterFilter, letter: Letter): boolean =>
+export const matches = ({ reason, topic, since, until, ids }: LetterFilter, letter: Letter): boolean =>
   (reason === undefined || letter.reason === reason) &&
   (topic === undefined || letter.originTopic === topic) &&
   (since === undefined || letter.failedAt.getTime() >= since) &&
@@ -74,14 +74,14 @@ export async function readLetters(kafka: Kafka, log: Logger): Promise<Letter[]> 
 }
 
 interface Closing {
-  readonly place: RecordPlace;
+  readonly place: RecordPosition;
   readonly replays: number;
 }
 
 const isClosed = (letter: Omit<Letter, 'isOpen'>, closing: Closing | undefined): boolean =>
   closing !== undefined && isAfter(closing.place, letter.place) && closing.replays >= letter.replays;
 
-function keepNewest<T extends { readonly place: RecordPlace }>(newest: Map<string, T>, key: string, entry: T): void {
+function keepNewest<T extends { readonly place: RecordPosition }>(newest: Map<string, T>, key: string, entry: T): void {
   const known = newest.get(key);
   if (!known || isAfter(entry.place, known.place)) newest.set(key, entry);
 }
@@ -144,4 +144,4 @@ export async function eachBatch(
   await flush();
 }
 
-const addressOf = ({ partition, offset }: RecordPlace): string => `${partition}/${offset}`;
+const addressOf = ({ partition, offset }: RecordPosition): string => `${partition}/${offset}`;

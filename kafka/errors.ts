@@ -81,7 +81,7 @@ function remedyOf(error: unknown): string | null {
 }
 
 /** Errors of Kafka that kafkajs calls final and that pass: the group's coordinator moves, or the group rebalances. */
-const passing = new Set([
+const transient = new Set([
   'REBALANCE_IN_PROGRESS',
   'ILLEGAL_GENERATION',
   'UNKNOWN_MEMBER_ID',
@@ -103,7 +103,7 @@ export function isOutage(error: unknown): boolean {
   const parts = partsOf(error);
   if (parts.length > 0) return parts.every(isOutage);
   const type = protocolErrorOf(error);
-  if (type !== null) return passing.has(type) || isRetriableInKafka(error);
+  if (type !== null) return transient.has(type) || isRetriableInKafka(error);
   return error.name.startsWith('KafkaJS') && error.name !== 'KafkaJSNotImplemented';
 }
 

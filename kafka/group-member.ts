@@ -165,7 +165,7 @@ async function startReading(
 /** What a consumer hands out: nothing any more once it is dead. */
 class Batches {
   readonly #life: Life;
-  readonly #inHand = new Set<Promise<void>>();
+  readonly #inFlight = new Set<Promise<void>>();
   #isOver = false;
 
   constructor(life: Life) {
@@ -177,14 +177,14 @@ class Batches {
     const { handler, member } = this.#life;
     // To kafkajs it never fails: it would fetch and hand out the same batch again.
     const handling = onBatch(payload, handler).catch(member.fail);
-    this.#inHand.add(handling);
-    await handling.finally(() => this.#inHand.delete(handling));
+    this.#inFlight.add(handling);
+    await handling.finally(() => this.#inFlight.delete(handling));
   }
 
   /** Resolves when nothing is in hand. */
   async ended(): Promise<void> {
     this.#isOver = true;
-    await Promise.all(this.#inHand);
+    await Promise.all(this.#inFlight);
   }
 }
 

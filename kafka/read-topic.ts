@@ -99,8 +99,8 @@ const isRead = (positions: Offsets, high: Offsets): boolean =>
   [...high].every(([partition, end]) => (positions.get(partition) ?? 0n) >= end);
 
 /** Whether `a` was written after `b`. Of different partitions, which a key has when partitions were added, the clock tells. */
-export const isAfter = (a: RecordPlace, b: RecordPlace): boolean =>
+export const isAfter = (a: RecordPosition, b: RecordPosition): boolean =>
   a.partition === b.partition ? a.offset > b.offset : a.timestamp > b.timestamp;
 
 /** Where a record lies, and when it was written (ms since the epoch). */
-export type RecordPlace = Pick<ConsumerRecord, 'partition' | 'offset' | 'timestamp'>;
+export type RecordPosition = Pick<ConsumerRecord, 'partition' | 'offset' | 'timestamp'>;

@@ -2,7 +2,7 @@ import type { Commit } from './commit.ts';
 import type { ConsumerRecord } from './topic.ts';
 
 /** A record that is being handled. */
-export interface InHand {
+export interface InFlight {
   readonly record: ConsumerRecord;
   isDone: boolean;
 }
@@ -20,7 +20,7 @@ export class RecordQueue {
   /** Done ahead by who had the partition before us. */
   readonly #doneBefore: Set<bigint>;
   #waiting: ConsumerRecord[] = [];
-  readonly #inHand: InHand[] = [];
+  readonly #inFlight: InFlight[] = [];
   /** The offset that follows everything received, holes included. */
   #position: bigint;
   /** Whether something came to be done since `newlyDone` has told. */
@@ -48,7 +48,7 @@ export class RecordQueue {
 
   /** All below is done. */
   get doneUpTo(): bigint {
-    return this.#inHand[0]?.record.offset ?? this.#waiting[0]?.offset ?? this.#position;
+    return this.#inFlight[0]?.record.offset ?? this.#waiting[0]?.offset ?? this.#position;
   }
 
   /** What is done, if that is more than at the last call: what there is to commit; otherwise null. */
@@ -57,7 +57,7 @@ export class RecordQueue {
     if (!this.#hasNews && offset <= this.#told) return null;
     this.#hasNews = false;
     this.#told = offset;
-    const finished = this.#inHand.filter(({ isDone }) => isDone).map(({ record }) => record.offset);
+    const finished = this.#inFlight.filter(({ isDone }) => isDone).map(({ record }) => record.offset);
     return { offset, ahead: new Set([...finished, ...this.#doneBefore].filter((done) => done > offset)) };
   }
 
@@ -82,7 +82,7 @@ export class RecordQueue {
     const isDone = (record: ConsumerRecord) =>
       (record.unusable?.lastOffset ?? record.offset) < offset || this.#doneBefore.has(record.offset);
     this.#waiting = this.#waiting.filter((record) => !isDone(record));
-    for (const entry of this.#inHand) entry.isDone ||= isDone(entry.record);
+    for (const entry of this.#inFlight) entry.isDone ||= isDone(entry.record);
     this.#shiftDone();
     if (offset > this.#position) this.#position = offset;
     this.#told = offset;
@@ -90,23 +90,23 @@ export class RecordQueue {
   }
 
   /** The next record to handle, now in hand; null when none may be started. */
-  start(): InHand | null {
+  start(): InFlight | null {
     const [record] = this.#waiting;
-    if (!record || this.#inHand.length >= this.#window) return null;
+    if (!record || this.#inFlight.length >= this.#window) return null;
     if (this.#end !== undefined && record.offset >= this.#end) return null;
     this.#waiting.shift();
     const entry = { record, isDone: false };
-    this.#inHand.push(entry);
+    this.#inFlight.push(entry);
     return entry;
   }
 
-  finish(entry: InHand): void {
+  finish(entry: InFlight): void {
     entry.isDone = true;
     this.#hasNews = true;
     this.#shiftDone();
   }
 
   #shiftDone(): void {
-    while (this.#inHand[0]?.isDone) this.#inHand.shift();
+    while (this.#inFlight[0]?.isDone) this.#inFlight.shift();
   }
 }

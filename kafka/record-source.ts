@@ -17,7 +17,7 @@ import {
 import { leftOf } from './left-of-group.ts';
 import { type Commits, OffsetCommitter } from './offset-committer.ts';
 import type { AwaitedPartition, PartitionOwner } from './partition-owners.ts';
-import { type InHand, RecordQueue } from './record-queue.ts';
+import { type InFlight, RecordQueue } from './record-queue.ts';
 import type { ConsumerRecord, Offsets, RecordSource, RunOptions } from './topic.ts';
 import { WorkAhead } from './work-ahead.ts';
 
@@ -111,7 +111,7 @@ class RecordRun {
   #topicId: string | undefined;
   /** Counts the assignments, so that an answer that comes late can tell. */
   #assignment = 0;
-  #inHand = 0;
+  #inFlight = 0;
   /** Monotonic ms: when a record was finished last, or begun with none in hand. */
   #movedAt = performance.now();
 
@@ -155,7 +155,7 @@ class RecordRun {
   /** Whether no record is in flight, a record was finished recently, or records wait for an outage to end. */
   isMoving(): boolean {
     const { stallMs = Number.POSITIVE_INFINITY, isWaiting } = this.#settings;
-    return this.#inHand === 0 || isWaiting?.() === true || performance.now() - this.#movedAt < stallMs;
+    return this.#inFlight === 0 || isWaiting?.() === true || performance.now() - this.#movedAt < stallMs;
   }
 
   onJoined(assignment: readonly TopicPartitions[], isSameMember: boolean): void {
@@ -280,7 +280,7 @@ class RecordRun {
   }
 
   #mayStart(): boolean {
-    const hasRoom = this.#inHand < this.#settings.concurrency && this.#ahead.hasRoom;
+    const hasRoom = this.#inFlight < this.#settings.concurrency && this.#ahead.hasRoom;
     return hasRoom && !this.#isOver();
   }
 
@@ -295,8 +295,8 @@ class RecordRun {
       const entry = queue.start();
       if (entry) {
         idle = 0;
-        if (this.#inHand === 0) this.#movedAt = performance.now();
-        this.#inHand += 1;
+        if (this.#inFlight === 0) this.#movedAt = performance.now();
+        this.#inFlight += 1;
         void this.#handleOne(partition, queue, entry);
         this.#throttle(partition, queue);
       } else {
@@ -305,17 +305,17 @@ class RecordRun {
     }
   }
 
-  async #handleOne(partition: number, queue: RecordQueue, entry: InHand): Promise<void> {
+  async #handleOne(partition: number, queue: RecordQueue, entry: InFlight): Promise<void> {
     try {
       await this.#handle(entry.record);
     } catch (error) {
-      this.#inHand -= 1;
+      this.#inFlight -= 1;
       // A record that gave up because we are to stop is not done, and no failure.
       if (this.#options.signal.aborted && error === this.#options.signal.reason) this.#onProgress();
       else this.#member.fail(error);
       return;
     }
-    this.#inHand -= 1;
+    this.#inFlight -= 1;
     this.#movedAt = performance.now();
     queue.finish(entry);
     if (this.#queues.get(partition) === queue) {
@@ -358,7 +358,7 @@ class RecordRun {
 
   #onProgress(): void {
     const { signal, until } = this.#options;
-    if (this.#inHand > 0) return;
+    if (this.#inFlight > 0) return;
     if (signal.aborted || (until && [...until].every(([partition, end]) => this.#isDone(partition, end)))) {
       this.#done.resolve();
     }

@@ -5,7 +5,7 @@ import { warehouseSystem } from '../platform/warehouse.ts';
 import { type PopularWalk, UnusableListError } from '../producers/popular.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { messageOf } from '../runtime/errors.ts';
-import { runTogether } from '../runtime/task-group.ts';
+import { runTaskGroup } from '../runtime/task-group.ts';
 import { type TopicName, topics } from '../schemas/topics.ts';
 import { TmdbUnreachableError, UnusableAnswerError } from '../tmdb/errors.ts';
 import type { TmdbClient } from '../tmdb/tmdb-client.ts';
@@ -99,7 +99,7 @@ async function walkOrWhatFailed(
 async function fetchAndLoad(platform: Platform, context: Context): Promise<Record<MovieOutcome, number>> {
   const ids = (await endsOf(platform, [topics.movieIds])).get(topics.movieIds) ?? new Map();
   const rawEnds = Promise.withResolvers<Map<TopicName, Offsets>>();
-  const [fetched, loaded] = await runTogether(context.signal, [
+  const [fetched, loaded] = await runTaskGroup(context.signal, [
     async (signal) => {
       const outcomes = await fetchMovies(platform, { ...context, signal }, ids);
       rawEnds.resolve(await endsOf(platform, [topics.rawMovies, topics.rawGenres]));

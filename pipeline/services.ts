@@ -5,7 +5,7 @@ import { systemClock } from '../runtime/clock.ts';
 import { ExitCode, isRetriable } from '../runtime/errors.ts';
 import { repeat } from '../runtime/repeat.ts';
 import { leaveWithin } from '../runtime/shutdown.ts';
-import { runTogether } from '../runtime/task-group.ts';
+import { runTaskGroup } from '../runtime/task-group.ts';
 import { topics } from '../schemas/topics.ts';
 import { TmdbError } from '../tmdb/errors.ts';
 import type { Dbt } from '../transform/dbt/dbt.ts';
@@ -91,7 +91,7 @@ async function serve(
             throw error;
           }),
       );
-      return await runTogether(context.signal, stages);
+      return await runTaskGroup(context.signal, stages);
     } finally {
       over.abort();
     }

@@ -1,5 +1,5 @@
 import { refusalOf } from '../consumers/park-refused.ts';
-import { isAfter, type RecordPlace, readTopic } from '../kafka/read-topic.ts';
+import { isAfter, type RecordPosition, readTopic } from '../kafka/read-topic.ts';
 import { movieIdOf } from '../kafka/selection.ts';
 import type { ConsumerRecord } from '../kafka/topic.ts';
 import type { Context, Platform } from '../platform/platform.ts';
@@ -44,7 +44,7 @@ export async function findDamage(platform: Platform, context: Context, now: numb
 /** Keys of `tmdb.movie-ids` whose newest record the fetcher and the producers' memory refuse. */
 async function findBadKeys(platform: Platform, now: number): Promise<Buffer[]> {
   const { client } = await platform.kafka();
-  const newest = new Map<string, RecordPlace & { readonly isBad: boolean }>();
+  const newest = new Map<string, RecordPosition & { readonly isBad: boolean }>();
   await readTopic(client, topics.movieIds, (record) => {
     if (record.key === null) return;
     const key = record.key.toString('latin1');

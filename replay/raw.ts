@@ -73,7 +73,7 @@ export async function rebuildBronze(
   context.progress.note('rebuilt  comparing it with what is there');
   const refused = await parkRefused(platform, await rebuild.missing());
   const swapping = systemClock.monotonic();
-  const swap = await rebuild.swapIn(refused);
+  const swap = await rebuild.promote(refused);
   const [swapSeconds, seconds] = [secondsSince(swapping), secondsSince(started)];
   return { ...planOf(ranges), unreadable, swap, seconds, fillSeconds, swapSeconds };
 }
@@ -96,18 +96,18 @@ export async function extendBronze(
   });
   if (isDryRun) return planOf(wanted);
   const name = createHash('sha256').update(selectionText).digest('hex').slice(0, 12);
-  await using extension = await warehouseSystem(context).openExtension(name);
-  if (restart) await extension.finish();
-  const ranges = await extension.begin(wanted);
+  await using backfill = await warehouseSystem(context).openBackfill(name);
+  if (restart) await backfill.finish();
+  const ranges = await backfill.begin(wanted);
   // A range by time or offset holds others as well, and to add a row that was missing does no harm; movies are meant.
   const { movies } = selection;
   const isWanted = ({ key }: ConsumerRecord) => !movies || movies.has(movieIdOf(key) ?? Number.NaN);
   const filling = systemClock.monotonic();
   const reading = { ranges, rawTopics: [topics.rawMovies], acceptedGaps, isWanted };
-  const unreadable = await fill(platform, context, extension, reading);
+  const unreadable = await fill(platform, context, backfill, reading);
   const fillSeconds = secondsSince(filling);
-  await extension.finish();
-  return { ...planOf(ranges), added: extension.added, unreadable, seconds: secondsSince(started), fillSeconds };
+  await backfill.finish();
+  return { ...planOf(ranges), added: backfill.added, unreadable, seconds: secondsSince(started), fillSeconds };
 }
 
 /** What the live BRONZE has come to, of all that the topics still have. @throws UsageError when there is no BRONZE. */

@@ -6,7 +6,7 @@ type Stage<T> = (signal: AbortSignal) => Promise<T>;
  * @returns what they came to. @throws what the first failed with, once all are over; the signal's reason when it aborted
  * and nothing failed before.
  */
-export async function runTogether<const S extends readonly Stage<unknown>[]>(
+export async function runTaskGroup<const S extends readonly Stage<unknown>[]>(
   signal: AbortSignal,
   stages: S,
 ): Promise<{ -readonly [K in keyof S]: Awaited<ReturnType<S[K]>> }> {

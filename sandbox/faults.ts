@@ -47,7 +47,7 @@ export type FaultEffect =
 export type Fault = FaultScope & FaultEffect;
 
 /** What happens to one request: how long it is held, and what becomes of its answer. */
-export interface Strike {
+export interface InjectedFault {
   readonly delayMs: number;
   readonly effect: Exclude<FaultEffect, { kind: 'delay' }> | null;
 }
@@ -77,9 +77,9 @@ export class FaultPlan {
   }
 
   /** @param path below `/3`, such as `/movie/550`. */
-  strike(path: string): Strike {
+  strike(path: string): InjectedFault {
     let delayMs = 0;
-    let effect: Strike['effect'] = null;
+    let effect: InjectedFault['effect'] = null;
     for (const [index, armed] of this.#armed.entries()) {
       const { fault } = armed;
       if (effect !== null && fault.kind !== 'delay') continue;

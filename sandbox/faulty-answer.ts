@@ -1,8 +1,8 @@
 import { type Answer, errorAnswer, okAnswer, statusAnswer } from './answers.ts';
 import { withBadItems, withBadTotals } from './bad-lists.ts';
-import { type FaultEffect, knownCode, type Strike } from './faults.ts';
+import { type FaultEffect, type InjectedFault, knownCode } from './faults.ts';
 
-type Effect = NonNullable<Strike['effect']>;
+type Effect = NonNullable<InjectedFault['effect']>;
 
 /** Faults of the transfer: they need the connection, not only another answer. */
 export type TransferEffect = Extract<Effect, { kind: 'truncate' | 'slow' | 'drop' | 'bomb' | 'undeclared-gzip' }>;

@@ -8,7 +8,7 @@ import type { Catalogue } from './catalogue.ts';
 import { GeneratedCatalogue } from './catalogue-generated.ts';
 import { openRecordedCatalogue } from './catalogue-recorded.ts';
 import { answerControl } from './control.ts';
-import { type Fault, FaultPlan, type Strike } from './faults.ts';
+import { type Fault, FaultPlan, type InjectedFault } from './faults.ts';
 import { struckAnswer, transferOf } from './faulty-answer.ts';
 import { Random } from './random.ts';
 import { Routes } from './routes.ts';
@@ -56,7 +56,7 @@ export interface SandboxRequest {
   readonly hasAuthorization: boolean;
   readonly hasApiKey: boolean;
   /** What it was struck by. */
-  readonly fault: Strike['effect'];
+  readonly fault: InjectedFault['effect'];
 }
 
 /** A TMDb that runs here. */
@@ -197,8 +197,12 @@ class RunningSandbox implements Sandbox {
   }
 
   /** The limit comes first, then the credentials; faults are for those who would be served. */
-  #decide(request: IncomingMessage, url: URL, waitMs: number): { readonly answer: Answer; readonly strike: Strike } {
-    const unharmed: Strike = { delayMs: 0, effect: null };
+  #decide(
+    request: IncomingMessage,
+    url: URL,
+    waitMs: number,
+  ): { readonly answer: Answer; readonly strike: InjectedFault } {
+    const unharmed: InjectedFault = { delayMs: 0, effect: null };
     if (waitMs > 0) {
       const retryAfter = String(Math.ceil(waitMs / 1_000));
       return { answer: errorAnswer(25, { 'retry-after': retryAfter }), strike: unharmed };

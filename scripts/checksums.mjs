@@ -13,11 +13,11 @@ const sha256 = (file) => createHash('sha256').update(readFileSync(file)).digest(
 /**
  * Refuses downloaded files that differ from the checked-in list. A registry's own checksums have the same source as the file;
  * these were reviewed with the code.
- * @param folder the downloaded files. @param list their checksums. @param isMeant selects the entries of the list that must exist.
+ * @param folder the downloaded files. @param list their checksums. @param matches selects the entries of the list that must exist.
  * @throws Error with one line: which file differs, and what to do.
  */
-export function verify(folder, list, isMeant = () => true) {
-  const expected = new Map([...readList(list)].filter(([file]) => isMeant(file)));
+export function verify(folder, list, matches = () => true) {
+  const expected = new Map([...readList(list)].filter(([file]) => matches(file)));
   const found = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isFile());
   const names = new Set(found.map(({ name }) => name));
   const wrong = [

@@ -12,13 +12,13 @@ import type { LayerTimes } from './layers.ts';
 import {
   build,
   goldCopy,
-  inTurn,
-  lookUp,
-  type Outlook,
   openDbt,
+  planTransform,
   publishCopy,
   publishIfBehind,
+  type TransformPlan,
   varsOf,
+  withTransformLease,
 } from './transform.ts';
 
 /** How one round went. `skipped`: BRONZE has not changed, is unavailable, or does not exist yet. */
@@ -127,7 +127,7 @@ export class Rounds {
   }
 
   async #round(): Promise<RoundOutcome> {
-    const stamp = await this.#warehouse.bronzeStamp();
+    const stamp = await this.#warehouse.bronzeVersion();
     // Nothing to build from yet, or too soon after a failure.
     if (stamp === null || this.#clock.monotonic() < (this.#failed?.retryAt ?? 0)) return 'skipped';
     if (stamp === this.#idleStamp) {
@@ -137,13 +137,13 @@ export class Rounds {
       this.#noSpace = null;
       return 'skipped';
     }
-    const outlook = await lookUp(this.#context);
+    const plan = await planTransform(this.#context);
     this.#unavailable = null;
-    this.#tell(outlook.layers);
-    if (outlook.state.reason === 'nothing loaded') return 'skipped';
-    await this.#askFreshness(outlook.fingerprint);
-    if (outlook.state.due) return this.#run(outlook);
-    await publishIfBehind(this.#context, outlook.layers);
+    this.#tell(plan.layers);
+    if (plan.state.reason === 'nothing loaded') return 'skipped';
+    await this.#askFreshness(plan.fingerprint);
+    if (plan.state.due) return this.#run(plan);
+    await publishIfBehind(this.#context, plan.layers);
     this.#copiedAt = this.#clock.monotonic();
     this.#noSpace = null;
     // From before the look: what was loaded while we looked is seen in the next round.
@@ -151,36 +151,36 @@ export class Rounds {
     return 'skipped';
   }
 
-  async #run(outlook: Outlook): Promise<RoundOutcome> {
+  async #run(plan: TransformPlan): Promise<RoundOutcome> {
     const { metrics } = this.#context;
     try {
       // What is new may be what mends it; only without that, what failed is tried again before all the rest.
-      if (this.#failed && this.#failed.bronze === outlook.layers.bronze) await this.#retry(outlook);
-      const summary = await build(this.#context, this.#dbt, outlook);
+      if (this.#failed && this.#failed.bronze === plan.layers.bronze) await this.#retry(plan);
+      const summary = await build(this.#context, this.#dbt, plan);
       this.#failed = null;
       this.#noSpace = null;
       metrics.dbtSeconds.observe(summary.seconds);
       metrics.dbtFailing.set(0);
       const now = this.#clock.now();
-      this.#tell({ ...outlook.layers, silver: now, gold: now });
+      this.#tell({ ...plan.layers, silver: now, gold: now });
       return summary.status === 'warned' ? 'warned' : 'success';
     } catch (error) {
-      if (error instanceof DbtError && !error.retriable) this.#rememberFailure(outlook);
+      if (error instanceof DbtError && !error.retriable) this.#rememberFailure(plan);
       throw error;
     }
   }
 
-  #rememberFailure({ layers }: Outlook): void {
+  #rememberFailure({ layers }: TransformPlan): void {
     const times = (this.#failed?.times ?? 0) + 1;
     const waitMs = Math.min(afterFailure.capMs, afterFailure.baseMs * 2 ** Math.min(times - 1, 30));
     this.#failed = { times, retryAt: this.#clock.monotonic() + waitMs, bronze: layers.bronze };
   }
 
   /** Only what failed, and what was skipped for it: as long as that fails there is no use in building the rest again. */
-  async #retry({ fingerprint }: Outlook): Promise<void> {
+  async #retry({ fingerprint }: TransformPlan): Promise<void> {
     const { log } = this.#context;
     const retry = (signal: AbortSignal) => this.#dbt.run({ command: 'retry', vars: varsOf(fingerprint), signal });
-    const summary = await inTurn(this.#context, retry);
+    const summary = await withTransformLease(this.#context, retry);
     // It may not have come so far that dbt knows what failed.
     if (summary.status !== 'nothing to retry') {
       log.info({ seconds: summary.seconds }, 'what failed in the last run works again');
@@ -195,7 +195,7 @@ export class Rounds {
     if (!isDue && this.#noSpace === null) return;
     const vars = fingerprint === undefined ? undefined : varsOf(fingerprint);
     const ask = (signal: AbortSignal) => this.#dbt.freshness({ signal, ...(vars && { vars }) });
-    const sources = await (this.#warehouse.isReadInTurn ? inTurn(this.#context, ask) : ask(signal));
+    const sources = await (this.#warehouse.isReadInTurn ? withTransformLease(this.#context, ask) : ask(signal));
     this.#freshnessAt = this.#clock.monotonic();
     this.isFresh = sources.every(({ status }) => status !== 'error');
     for (const { source, status, ageSeconds } of sources) {

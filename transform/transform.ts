@@ -39,7 +39,7 @@ export interface TransformOptions {
 }
 
 /** What there is to transform, as of one look at the warehouse. */
-export interface Outlook {
+export interface TransformPlan {
   readonly state: TransformState;
   readonly fingerprint: string;
   /** dbt's own record of its last run; empty before the first. */
@@ -57,21 +57,21 @@ export async function transform(context: Context, options: TransformOptions): Pr
   const system = warehouseSystem(context);
   const nothing = new UsageError(`${system.name} holds no BRONZE yet: load something first (npm start)`);
   if (!system.exists()) throw nothing;
-  const outlook = await lookUp(context);
-  const { state, last } = outlook;
+  const plan = await planTransform(context);
+  const { state, last } = plan;
   if (state.reason === 'nothing loaded') throw nothing;
   if (!state.due && !options.fullRefresh && !options.force) {
-    await publishIfBehind(context, outlook.layers);
+    await publishIfBehind(context, plan.layers);
     const [testsPassed, testsWarned] = [last['tests_passed'], last['tests_warned']].map((count) => Number(count ?? 0));
     return { skipped: true, testsPassed: testsPassed ?? 0, testsWarned: testsWarned ?? 0 };
   }
   await using dbt = openDbt(context, 'cold');
-  const { tests } = await build(context, dbt, outlook, options.fullRefresh);
+  const { tests } = await build(context, dbt, plan, options.fullRefresh);
   return { skipped: false, testsPassed: tests.passed, testsWarned: tests.warned };
 }
 
 /** Looks into the ledger and dbt's record of its runs. @throws WarehouseUnavailableError. */
-export async function lookUp(context: Context): Promise<Outlook> {
+export async function planTransform(context: Context): Promise<TransformPlan> {
   const fingerprint = await projectFingerprint(projectDir);
   await using reader = await warehouseSystem(context).openReader();
   const query = (sql: string) => reader.query(sql);
@@ -88,7 +88,7 @@ export async function lookUp(context: Context): Promise<Outlook> {
 export async function build(
   context: Context,
   dbt: Dbt,
-  { state, fingerprint }: Outlook,
+  { state, fingerprint }: TransformPlan,
   fullRefresh = false,
 ): Promise<DbtSummary> {
   const { progress, log } = context;
@@ -103,7 +103,7 @@ export async function build(
         progress.update('dbt', { done, total, unit: 'models and tests' });
       },
     });
-  return inTurn(context, run, async ({ models, tests, seconds }, turn) => {
+  return withTransformLease(context, run, async ({ models, tests, seconds }, turn) => {
     // crash point: transform.built
     log.info({ reason: state.reason, models, ...tests, seconds }, 'dbt ran');
     await publishCopy(context, turn);
@@ -145,7 +145,7 @@ export async function publishIfBehind(context: Context, { gold }: LayerTimes): P
  * Runs a command of dbt when it is our turn, again while the warehouse is in use by a program that takes no turns, or out of reach:
  * dbt itself does not wait for it. `afterwards` still has the turn.
  */
-export async function inTurn<T>(
+export async function withTransformLease<T>(
   context: Context,
   run: (signal: AbortSignal) => Promise<T>,
   afterwards: (result: T, turn: Turn) => Promise<void> = async () => {},

@@ -5,10 +5,10 @@ export type RowAddress = InvalidRowsError['rows'][number];
 /** Where those rows are that are meant. */
 export const rowsWhere = (
   batches: readonly Batch[],
-  isMeant: (row: { readonly body: Buffer }) => boolean,
+  matches: (row: { readonly body: Buffer }) => boolean,
 ): RowAddress[] =>
   batches.flatMap(({ partition, rows }) =>
-    [...rows].filter(isMeant).map(({ kafkaOffset }) => ({ partition, kafkaOffset })),
+    [...rows].filter(matches).map(({ kafkaOffset }) => ({ partition, kafkaOffset })),
   );
 
 /** @throws InvalidRowsError when there are any. */

@@ -1,5 +1,5 @@
 import { IngestError, messageOf } from '../runtime/errors.ts';
-import type { Extension, Rebuild, Warehouse, WarehouseReader } from './warehouse.ts';
+import type { Backfill, Rebuild, Warehouse, WarehouseReader } from './warehouse.ts';
 
 /** An output beside the main flow could not be written. Nothing else has failed, and a later attempt may succeed. */
 export class SideOutputError extends IngestError {
@@ -41,7 +41,7 @@ export interface WarehouseSystem {
   openReader(): Promise<WarehouseReader>;
   openRebuild(): Promise<Rebuild>;
   /** @param name of the replay, in letters, digits and underscores: who gives the same goes on with the same. */
-  openExtension(name: string): Promise<Extension>;
+  openBackfill(name: string): Promise<Backfill>;
   /** Waits until nobody else builds SILVER and GOLD, in whatever process. */
   takeTransformTurn(): Promise<Turn>;
   /**
@@ -51,7 +51,7 @@ export interface WarehouseSystem {
    */
   reportHolder(message: string | null, leftMs?: number): boolean;
   /** A text that differs when BRONZE has moved; null while there is nothing to build from. Wakes nothing up. */
-  bronzeStamp(): Promise<string | null>;
+  bronzeVersion(): Promise<string | null>;
   /** Gives readers the GOLD of now, all of it at once. @param turn ours, where we have it already. @throws SideOutputError. */
   publishGold(turn?: Turn): Promise<void>;
   /** When readers were last given GOLD (ms since the epoch); Infinity where they read it as it is, undefined before the first time. */

@@ -81,7 +81,7 @@ export interface Rebuild extends Warehouse {
    * @param refused records that are no longer accepted and are parked: their rows are dropped.
    * @throws RebuildError if the live BRONZE has other rows whose records should be in the topics but are not. Nothing is changed then.
    */
-  swapIn(refused?: ReadonlySet<RecordAddress>): Promise<SwapReport>;
+  promote(refused?: ReadonlySet<RecordAddress>): Promise<SwapReport>;
   /** Forgets what is filled so far. */
   discard(): Promise<void>;
 }
@@ -115,7 +115,7 @@ export interface PartitionRange {
  * A replay into the live BRONZE: adds the rows that are not there, and none twice. Its positions are its own and stay
  * when we die; those of the live BRONZE do not move, and nothing at or beyond them is added, as its loader will do that.
  */
-export interface Extension extends Warehouse {
+export interface Backfill extends Warehouse {
   /** Rows that this one has added so far. */
   readonly added: number;
   /** Sets out, or goes on. @returns the ranges that this replay began with, each from where it is now. */

@@ -33,7 +33,7 @@ export interface LocalBroker extends Broker {
 const startTimeoutMs = 90_000;
 
 /** What in the broker's log says that trying again helps: a port was taken meanwhile, or the folder is not free yet. */
-const passing = /Address already in use|Failed to acquire lock/;
+const transient = /Address already in use|Failed to acquire lock/;
 
 /**
  * A real Apache Kafka (KRaft, one node) from the jars in `jarsDir`, on loopback ports that were free. It ends when it
@@ -137,7 +137,7 @@ class LocalNode {
       const isTimeUp = performance.now() > deadline;
       await java.stop();
       if (isTimeUp) throw this.#error(`Kafka was not ready after ${startTimeoutMs / 1_000} s`);
-      if (attempt >= 40 || !passing.test(this.#log())) throw this.#error('Kafka did not start');
+      if (attempt >= 40 || !transient.test(this.#log())) throw this.#error('Kafka did not start');
       await delay(500, undefined, this.#options.signal && { signal: this.#options.signal });
     }
   }

@@ -3,11 +3,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { systemClock } from '../../runtime/clock.ts';
-import { openDuckDbExtension } from '../../warehouse/duckdb/backfill.ts';
+import { openDuckDbBackfill } from '../../warehouse/duckdb/backfill.ts';
 import { openDuckDbFile } from '../../warehouse/duckdb/file.ts';
 import { openDuckDbRebuild } from '../../warehouse/duckdb/rebuild.ts';
 import { openDuckDbWarehouse } from '../../warehouse/duckdb/warehouse.ts';
-import { batch, fill, load, type ReplayFixture, replayContract, swapIn } from '../support/warehouse/replay-contract.ts';
+import {
+  batch,
+  fill,
+  load,
+  promote,
+  type ReplayFixture,
+  replayContract,
+} from '../support/warehouse/replay-contract.ts';
 
 async function openFixture(): Promise<ReplayFixture> {
   const folder = mkdtempSync(join(tmpdir(), 'duckdb-replay-'));
@@ -15,7 +22,7 @@ async function openFixture(): Promise<ReplayFixture> {
   return {
     openLoader: () => openDuckDbWarehouse(options),
     openRebuild: () => openDuckDbRebuild(options),
-    openExtension: (name) => openDuckDbExtension(options, name),
+    openBackfill: (name) => openDuckDbBackfill(options, name),
     sql: async (text) => {
       await using file = await openDuckDbFile(options);
       return (await file.connection.runAndReadAll(text)).getRowObjectsJson();
@@ -35,7 +42,7 @@ it('A DuckDB file from before topic ids were kept is taken over by a rebuild', a
     await fixture.sql(`update bronze.load_positions set topic_id = ''; update bronze.load_batches set topic_id = ''`);
     await load(fixture, batch(4, 6));
     await fill(fixture, batch(0, 5));
-    expect(await swapIn(fixture)).toMatchObject({ rows: 6, same: 6, carried: 1 });
+    expect(await promote(fixture)).toMatchObject({ rows: 6, same: 6, carried: 1 });
     expect(await fixture.sql('select distinct topic_id from bronze.load_batches')).toEqual([{ topic_id: 'topic' }]);
   } finally {
     await fixture.close();

@@ -10,7 +10,7 @@ import { systemClock } from '../../runtime/clock.ts';
 import { type Holder, holderOf, isGone, ownHolder } from '../../runtime/holder.ts';
 import { type Lease, leases, waitFor } from '../../runtime/leases.ts';
 import { takeTurn } from '../../warehouse/duckdb/file-lock.ts';
-import { openSnowflakeExtension } from '../../warehouse/snowflake/backfill.ts';
+import { openSnowflakeBackfill } from '../../warehouse/snowflake/backfill.ts';
 import { openSnowflakeRebuild } from '../../warehouse/snowflake/rebuild.ts';
 import { openSnowflakeSession, type SnowflakeSession } from '../../warehouse/snowflake/session.ts';
 import { takeTransformTurn } from '../../warehouse/snowflake/transform-lease.ts';
@@ -250,8 +250,8 @@ describe('on Snowflake', () => {
       'bronze.load_turn',
       () =>
         timed(async () => {
-          await using extension = await openSnowflakeExtension(options(), 'waits');
-          await extension.begin([]);
+          await using backfill = await openSnowflakeBackfill(options(), 'waits');
+          await backfill.begin([]);
         }),
     ],
     [
@@ -261,7 +261,7 @@ describe('on Snowflake', () => {
         timed(async () => {
           await using rebuild = await openSnowflakeRebuild(options());
           await rebuild.migrate();
-          await rebuild.swapIn();
+          await rebuild.promote();
         }),
     ],
   ])('the wait for transaction: %s', (_, table, waiting) => {

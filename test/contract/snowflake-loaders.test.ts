@@ -5,7 +5,7 @@ import { SnowflakeClient } from '../../warehouse/snowflake/client.ts';
 import { copyRows } from '../../warehouse/snowflake/copy-rows.ts';
 import { insertRows } from '../../warehouse/snowflake/insert-rows.ts';
 import { areTaken, LoadLedger, recordBatches } from '../../warehouse/snowflake/ledger.ts';
-import { takeTurn } from '../../warehouse/snowflake/load-lock.ts';
+import { takeLoadLock } from '../../warehouse/snowflake/load-lock.ts';
 import { openSnowflakeSession, type SnowflakeSettings } from '../../warehouse/snowflake/session.ts';
 import { openSnowflakeWarehouse } from '../../warehouse/snowflake/warehouse.ts';
 import type { Batch } from '../../warehouse/warehouse.ts';
@@ -89,7 +89,7 @@ describe('two loaders of one Snowflake', () => {
     await warehouse.migrate();
     await using session = await openSnowflakeSession({ settings, clock: systemClock, stage: 'test' });
     await session.execute({ sql: 'begin' });
-    const turn = await takeTurn(session);
+    const turn = await takeLoadLock(session);
     // As Snowflake does to a transaction that is idle and in another's way.
     await session.execute({ sql: 'rollback' });
     const lost = { name: 'WarehouseUnavailableError', message: expect.stringContaining('the turn was lost') };
@@ -116,7 +116,7 @@ describe('two loaders of one Snowflake', () => {
     const load = (ending: string) =>
       client.transaction(
         async (session) => {
-          await ledger.take(await takeTurn(session), [batch(0, 3)], new Date());
+          await ledger.take(await takeLoadLock(session), [batch(0, 3)], new Date());
           await session.execute({ sql: ending });
         },
         (session) => areTaken(session, ledger, [batch(0, 3)]),

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { systemClock } from '../../runtime/clock.ts';
-import { openSnowflakeExtension } from '../../warehouse/snowflake/backfill.ts';
+import { openSnowflakeBackfill } from '../../warehouse/snowflake/backfill.ts';
 import { openSnowflakeRebuild } from '../../warehouse/snowflake/rebuild.ts';
 import { openSnowflakeSession } from '../../warehouse/snowflake/session.ts';
 import { openSnowflakeWarehouse } from '../../warehouse/snowflake/warehouse.ts';
@@ -15,9 +15,9 @@ import {
   load,
   offsets,
   partition,
+  promote,
   type ReplayFixture,
   replayContract,
-  swapIn,
   tablesBeside,
   topic,
 } from '../support/warehouse/replay-contract.ts';
@@ -56,7 +56,7 @@ async function openFixture({ timeoutMs = 20_000, copyFrom }: FixtureOptions = {}
   return {
     openLoader: () => openSnowflakeWarehouse(options),
     openRebuild: () => openSnowflakeRebuild(replaying),
-    openExtension: (name) => openSnowflakeExtension(replaying, name),
+    openBackfill: (name) => openSnowflakeBackfill(replaying, name),
     sql: async (sql) => (await eyes.execute({ sql })).rows,
     document: (text) => `parse_json('${text}')`,
     textOf: (document) => `to_json(${document})`,
@@ -81,7 +81,7 @@ it('A rebuild in Snowflake takes a document that came by file for the same as on
   try {
     await load(fixture, { ...odd, rows });
     await fill(fixture, { ...odd, rows });
-    expect(await swapIn(fixture)).toMatchObject({ rows: documents.length, same: documents.length });
+    expect(await promote(fixture)).toMatchObject({ rows: documents.length, same: documents.length });
   } finally {
     await fixture.close();
   }
@@ -132,11 +132,11 @@ describe('A replay in Snowflake that is cut off', () => {
     await begin();
     await fill(fixture, batch(0, 8));
     strike('reset', meant);
-    await expect(swapIn(fixture)).rejects.toMatchObject({ name: 'WarehouseUnavailableError', retriable: true });
+    await expect(promote(fixture)).rejects.toMatchObject({ name: 'WarehouseUnavailableError', retriable: true });
     heal();
     await expectSwapped(false);
     expect(await filledPositions()).toEqual(new Map([[0, 8n]]));
-    expect(await swapIn(fixture)).toMatchObject({ rows: 8, same: 8, carried: 0 });
+    expect(await promote(fixture)).toMatchObject({ rows: 8, same: 8, carried: 0 });
     await expectSwapped(true);
   });
 
@@ -145,13 +145,13 @@ describe('A replay in Snowflake that is cut off', () => {
     await fill(fixture, batch(0, 8));
     const meant = /^delete from bronze\.raw_movies/;
     proxy.judge = ({ sql }) => (meant.test(sql) && proxy.strikes.length === 0 ? 'late request' : undefined);
-    const swapped = expect(swapIn(fixture)).rejects.toMatchObject({ name: 'WarehouseUnavailableError' });
+    const swapped = expect(promote(fixture)).rejects.toMatchObject({ name: 'WarehouseUnavailableError' });
     await vi.waitUntil(() => proxy.strikes.length > 0, { timeout: 20_000 });
     await load(fixture, batch(8, 9));
     await swapped;
     expect(await offsets(fixture)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
     await expectLedgerAndRowsToAgree(fixture);
-    expect(await swapIn(fixture)).toMatchObject({ rows: 9, same: 9, carried: 1 });
+    expect(await promote(fixture)).toMatchObject({ rows: 9, same: 9, carried: 1 });
     await expectLedgerAndRowsToAgree(fixture);
   });
 
@@ -159,7 +159,7 @@ describe('A replay in Snowflake that is cut off', () => {
     await begin(patientMs);
     await fill(fixture, batch(0, 8));
     strike('hang', /^commit/);
-    expect(await swapIn(fixture)).toMatchObject({ rows: 8, same: 8, carried: 0 });
+    expect(await promote(fixture)).toMatchObject({ rows: 8, same: 8, carried: 0 });
     heal();
     await expectSwapped(true);
     expect(await tablesBeside(fixture)).toEqual([]);
@@ -172,14 +172,14 @@ describe('A replay in Snowflake that is cut off', () => {
     await begin();
     await fill(fixture, batch(0, 8));
     strike('reset', meant);
-    expect(await swapIn(fixture)).toMatchObject({ rows: 8, same: 8, carried: 0 });
+    expect(await promote(fixture)).toMatchObject({ rows: 8, same: 8, carried: 0 });
     heal();
     expect(await tablesBeside(fixture)).not.toEqual([]);
     await expectSwapped(true);
     await load(fixture, batch(8, 9));
     expect(await filledPositions()).toEqual(new Map());
     await fill(fixture, batch(0, 9));
-    expect(await swapIn(fixture)).toMatchObject({ rows: 9, same: 9, carried: 0 });
+    expect(await promote(fixture)).toMatchObject({ rows: 9, same: 9, carried: 0 });
     expect(await tablesBeside(fixture)).toEqual([]);
   });
 
@@ -195,32 +195,32 @@ describe('A replay in Snowflake that is cut off', () => {
     heal();
     expect(await filledPositions()).toEqual(new Map());
     await fill(fixture, batch(0, 8));
-    expect(await swapIn(fixture)).toMatchObject({ rows: 8, same: 8 });
+    expect(await promote(fixture)).toMatchObject({ rows: 8, same: 8 });
     await expectSwapped(true);
   });
 
   it('before its ranges are set out sets them out the next time', async () => {
     await begin();
     const ranges = [{ partition: partition(), from: 0n, end: 8n }];
-    await using extension = await fixture.openExtension('test');
+    await using backfill = await fixture.openBackfill('test');
     strike('reset', /^insert into bronze\.replay_test/);
-    await expect(extension.begin(ranges)).rejects.toMatchObject({ name: 'WarehouseUnavailableError' });
+    await expect(backfill.begin(ranges)).rejects.toMatchObject({ name: 'WarehouseUnavailableError' });
     heal();
     expect(await tablesBeside(fixture)).toEqual(['replay_test']);
-    expect(await extension.begin(ranges)).toEqual(ranges);
+    expect(await backfill.begin(ranges)).toEqual(ranges);
   });
 
   it('continues after the rows when the reply to their COMMIT is lost', async () => {
     await begin(patientMs);
     await fixture.sql('delete from bronze.raw_movies where kafka_offset in (1, 5)');
-    await using extension = await fixture.openExtension('test');
-    await extension.begin([{ partition: partition(), from: 0n, end: 8n }]);
+    await using backfill = await fixture.openBackfill('test');
+    await backfill.begin([{ partition: partition(), from: 0n, end: 8n }]);
     strike('hang', /^commit/);
-    await expect(extension.append([batch(0, 4)])).rejects.toMatchObject({ name: 'WarehouseUnavailableError' });
+    await expect(backfill.append([batch(0, 4)])).rejects.toMatchObject({ name: 'WarehouseUnavailableError' });
     heal();
-    await expect(extension.append([batch(0, 4)])).rejects.toMatchObject({ name: 'FencedError' });
-    expect(await extension.positions(topic)).toEqual(new Map([[0, 4n]]));
-    await extension.append([batch(4, 8)]);
+    await expect(backfill.append([batch(0, 4)])).rejects.toMatchObject({ name: 'FencedError' });
+    expect(await backfill.positions(topic)).toEqual(new Map([[0, 4n]]));
+    await backfill.append([batch(4, 8)]);
     expect(await offsets(fixture)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
   });
 });

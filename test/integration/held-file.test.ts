@@ -117,7 +117,7 @@ describe('a DuckDB file that another process has', () => {
     ['openLoader', (system) => system.openLoader()],
     ['openReader', (system) => system.openReader()],
     ['openRebuild', (system) => system.openRebuild()],
-    ['openExtension', (system) => system.openExtension('x')],
+    ['openBackfill', (system) => system.openBackfill('x')],
     ['publishGold', (system) => system.publishGold()],
     ['takeTransformTurn', (system) => system.takeTransformTurn()],
   ];

@@ -1,11 +1,11 @@
 import type { Clock } from '../../runtime/clock.ts';
-import type { ToTell } from './token-store.ts';
+import type { PendingSnapshot } from './token-store.ts';
 
 /** More tokens of calls without an answer are not given back: they run out by themselves. */
 const mostUnused = 1_000;
 
 /** What a process has to tell the store. A note stays until it was told. */
-export class Notes {
+export class PendingReports {
   readonly #clock: Clock;
   readonly #held = new Set<string>();
   /** Token → monotonic ms of its response. */
@@ -52,7 +52,7 @@ export class Notes {
   }
 
   /** All that is noted, and what to call once it was told; what is noted in between stays. */
-  toTell(): { readonly notes: ToTell; readonly told: () => void } {
+  snapshot(): { readonly notes: PendingSnapshot; readonly told: () => void } {
     const now = this.#clock.monotonic();
     const pausedUntil = this.#pausedUntil;
     const notes = {

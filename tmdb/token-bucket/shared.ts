@@ -3,7 +3,7 @@ import { IngestError, messageOf } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import { fullJitter, type RetryContext } from '../../runtime/retry.ts';
 import { Alarm } from './alarm.ts';
-import { Notes } from './pending-reports.ts';
+import { PendingReports } from './pending-reports.ts';
 import type { BucketState, RateLimit, Token, TokenBucket } from './token-bucket.ts';
 import type { TokenStore, TurnAnswer, TurnRequest } from './token-store.ts';
 import { Waiters } from './waiters.ts';
@@ -45,7 +45,7 @@ export class SharedTokenBucket implements TokenBucket {
   readonly #context: RetryContext;
   readonly #consumer = randomUUID();
   readonly #waiters = new Waiters();
-  readonly #notes: Notes;
+  readonly #notes: PendingReports;
   readonly #alarm: Alarm;
   #observers: Observer[] = [];
   #calls = 0;
@@ -64,7 +64,7 @@ export class SharedTokenBucket implements TokenBucket {
     this.#options = options;
     this.#context = context;
     this.#windowMs = options.limit.windowMs;
-    this.#notes = new Notes(context.clock);
+    this.#notes = new PendingReports(context.clock);
     this.#alarm = new Alarm(context.clock, () => this.#turn());
   }
 
@@ -75,7 +75,7 @@ export class SharedTokenBucket implements TokenBucket {
     context: RetryContext,
   ): Promise<SharedTokenBucket> {
     const bucket = new SharedTokenBucket(store, options, context);
-    const { notes } = bucket.#notes.toTell();
+    const { notes } = bucket.#notes.snapshot();
     const answer = await store.turn(bucket.#request(0, 0, notes));
     bucket.#stamp = answer.stamp;
     bucket.#onAnswer(answer);
@@ -148,7 +148,7 @@ export class SharedTokenBucket implements TokenBucket {
     const call = this.#calls;
     const wanted = Math.min(this.#waiters.length, mostWanted);
     const observers = this.#observers.splice(0);
-    const { notes, told } = this.#notes.toTell();
+    const { notes, told } = this.#notes.snapshot();
     const elapsedMs = this.#stopwatch();
     try {
       const answer = await this.#store.turn(this.#request(call, wanted, notes));

@@ -18,7 +18,7 @@ export interface TurnRequest {
   readonly consumer: string;
   /** Never used twice by the process, so that a token's name is not either, whatever the store forgets. */
   readonly call: number;
-  readonly notes: ToTell;
+  readonly notes: PendingSnapshot;
   /** How many tokens the process waits for. Each has its place in line from the turn on that tells of it. */
   readonly wanted: number;
   /** Obeyed when `decides` and no process with a higher stamp has decided. */
@@ -34,7 +34,7 @@ export interface TurnRequest {
   readonly longestPauseMs: number;
 }
 
-export interface ToTell {
+export interface PendingSnapshot {
   /** Granted, not yet returned: counts even if the store lost it. */
   readonly held: readonly string[];
   /** The response came `agoMs` before this call was sent: cools from then on. */

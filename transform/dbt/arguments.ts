@@ -1,21 +1,21 @@
 import { join } from 'node:path';
-import type { DbtPlace, DbtRun, Vars } from './dbt.ts';
+import type { DbtEnvironment, DbtRun, Vars } from './dbt.ts';
 
 /** Where the commands leave their results, inside the work folder. */
-export const targetDir = ({ workDir }: DbtPlace): string => join(workDir, 'target');
+export const targetDir = ({ workDir }: DbtEnvironment): string => join(workDir, 'target');
 
 /** Where a retry finds the results of the run that failed. */
-export const retryDir = ({ workDir }: DbtPlace): string => join(workDir, 'retry');
+export const retryDir = ({ workDir }: DbtEnvironment): string => join(workDir, 'retry');
 
 const globals = ['--log-format', 'json', '--log-level', 'info', '--log-level-file', 'none', '--no-use-colors'];
 
-const common = (place: DbtPlace, vars: Vars | undefined): string[] => [
+const common = (place: DbtEnvironment, vars: Vars | undefined): string[] => [
   ...['--project-dir', place.projectDir, '--profiles-dir', place.projectDir],
   ...['--target-path', targetDir(place), '--log-path', join(place.workDir, 'logs')],
   ...(vars ? ['--vars', JSON.stringify(vars)] : []),
 ];
 
-export function runArguments(place: DbtPlace, options: DbtRun): string[] {
+export function runArguments(place: DbtEnvironment, options: DbtRun): string[] {
   const { command, fullRefresh, empty, unitTests, select, vars } = options;
   if (command === 'retry') return [...globals, command, ...common(place, vars), '--state', retryDir(place)];
   return [
@@ -29,13 +29,13 @@ export function runArguments(place: DbtPlace, options: DbtRun): string[] {
   ];
 }
 
-export const freshnessArguments = (place: DbtPlace, vars: Vars | undefined): string[] => [
+export const freshnessArguments = (place: DbtEnvironment, vars: Vars | undefined): string[] => [
   ...globals,
   ...['source', 'freshness'],
   ...common(place, vars),
 ];
 
-export const parseArguments = (place: DbtPlace, vars: Vars | undefined): string[] => [
+export const parseArguments = (place: DbtEnvironment, vars: Vars | undefined): string[] => [
   ...globals,
   'parse',
   ...common(place, vars),

@@ -3,7 +3,7 @@ import type { DbtProgress } from './log-lines.ts';
 import type { DbtSummary } from './run-results.ts';
 
 /** Which dbt, on which warehouse. */
-export interface DbtPlace {
+export interface DbtEnvironment {
   /** The dbt project; may be read-only. */
   readonly projectDir: string;
   /** The Python environment dbt is installed in. */

@@ -2,7 +2,7 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeFolder } from '../../runtime/make-folder.ts';
 import { freshnessArguments, parseArguments, retryDir, runArguments, targetDir } from './arguments.ts';
-import type { Dbt, DbtFreshness, DbtPlace, DbtRun, Vars } from './dbt.ts';
+import type { Dbt, DbtEnvironment, DbtFreshness, DbtRun, Vars } from './dbt.ts';
 import { DbtError } from './dbt-error.ts';
 import { freshnessOf, type SourceFreshness } from './freshness.ts';
 import { type DbtProgress, LogFollower } from './log-lines.ts';
@@ -22,12 +22,12 @@ interface Outcome {
 
 /** dbt's commands by whatever runner: arguments before it, results after it, and no command beside another. */
 export class OneCommandAtATime implements Dbt {
-  readonly #place: DbtPlace;
+  readonly #place: DbtEnvironment;
   readonly #runner: Runner;
   #last: Promise<unknown> = Promise.resolve();
   #vars: Vars | undefined;
 
-  constructor(place: DbtPlace, runner: Runner) {
+  constructor(place: DbtEnvironment, runner: Runner) {
     this.#place = place;
     this.#runner = runner;
   }

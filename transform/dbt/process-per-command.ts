@@ -3,16 +3,16 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { messageOf } from '../../runtime/errors.ts';
-import type { DbtPlace } from './dbt.ts';
+import type { DbtEnvironment } from './dbt.ts';
 import { DbtError } from './dbt-error.ts';
 import type { LogFollower } from './log-lines.ts';
 import { endingOnAbort, endOf, type Invocation, type Runner } from './runner.ts';
 
 /** A process a command, which ends with us, also when we are killed: the DuckDB file is free when it has ended. */
 export class ProcessPerCommand implements Runner {
-  readonly #place: DbtPlace;
+  readonly #place: DbtEnvironment;
 
-  constructor(place: DbtPlace) {
+  constructor(place: DbtEnvironment) {
     this.#place = place;
   }
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { messageOf } from '../../runtime/errors.ts';
-import type { DbtPlace } from './dbt.ts';
+import type { DbtEnvironment } from './dbt.ts';
 import { DbtError } from './dbt-error.ts';
 import type { LogFollower } from './log-lines.ts';
 import { endingOnAbort, endOf, type Invocation, type Runner } from './runner.ts';
@@ -27,11 +27,11 @@ interface Ended {
 
 /** One process for all commands, with the project parsed once. `warm.py` is the other end, and tells how they speak. */
 export class WarmProcess implements Runner {
-  readonly #place: DbtPlace;
+  readonly #place: DbtEnvironment;
   readonly #bounds: WarmBounds;
-  #process: Conversation | null = null;
+  #process: DbtServer | null = null;
 
-  constructor(place: DbtPlace, bounds: Partial<WarmBounds>) {
+  constructor(place: DbtEnvironment, bounds: Partial<WarmBounds>) {
     this.#place = place;
     this.#bounds = { maxCommands: 2000, maxMemoryMb: 1024, ...bounds };
   }
@@ -43,16 +43,16 @@ export class WarmProcess implements Runner {
       // The process died between two commands, before this one began: nothing was executed.
       if (typeof answer !== 'string' || kept.hasBegun || signal.aborted) return this.#endOf(kept, answer);
     }
-    this.#process = new Conversation(this.#place);
+    this.#process = new DbtServer(this.#place);
     return this.#endOf(this.#process, await this.#ask(this.#process, invocation, log, signal));
   }
 
-  #ask(process: Conversation, invocation: Invocation, log: LogFollower, signal: AbortSignal): Promise<Ended | string> {
+  #ask(process: DbtServer, invocation: Invocation, log: LogFollower, signal: AbortSignal): Promise<Ended | string> {
     return endingOnAbort(process.child, signal, process.ask(invocation, log, signal));
   }
 
   /** @returns how the command ended. A process that has ended or exceeds its limits is not reused. */
-  async #endOf(process: Conversation, answer: Ended | string): Promise<string> {
+  async #endOf(process: DbtServer, answer: Ended | string): Promise<string> {
     if (typeof answer === 'string') {
       this.#process = null;
       return answer;
@@ -70,7 +70,7 @@ export class WarmProcess implements Runner {
 }
 
 /** A process and what is said to it. */
-class Conversation {
+class DbtServer {
   readonly child: ChildProcessByStdio<Writable, Readable, Readable>;
   commands = 0;
   /** Whether it has begun the last command that it was given. */
@@ -79,7 +79,7 @@ class Conversation {
   #log: LogFollower | null = null;
   #onEnded: (ended: Ended) => void = () => {};
 
-  constructor({ environmentDir, projectDir, workDir, env }: DbtPlace) {
+  constructor({ environmentDir, projectDir, workDir, env }: DbtEnvironment) {
     const script = join(import.meta.dirname, 'warm.py');
     const python = join(environmentDir, 'bin', 'python');
     this.child = spawn(python, [script, projectDir], { cwd: workDir, env, stdio: ['pipe', 'pipe', 'pipe'] });

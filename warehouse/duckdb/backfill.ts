@@ -3,7 +3,7 @@ import type { Clock } from '../../runtime/clock.ts';
 import type { Ledger } from '../ledger.ts';
 import { type NumberedBatch, rowsIn } from '../numbered-batch.ts';
 import { numberMissing, rangeOf, replayTable, withoutRows } from '../replay-table.ts';
-import type { Batch, Extension, PartitionRange, TopicId } from '../warehouse.ts';
+import type { Backfill, Batch, PartitionRange, TopicId } from '../warehouse.ts';
 import type { DuckDbFileOptions } from './file.ts';
 import { isOfTopic, keyOf, LoadLedger, lastLoadSeq, movePosition, recordBatch, storedPositions } from './ledger.ts';
 import { openSharedFile, type SharedFile } from './shared-file.ts';
@@ -13,12 +13,12 @@ import { DuckDbWarehouse } from './warehouse.ts';
  * @param name of the replay, in letters, digits and underscores: who gives the same goes on with the same.
  * @throws what `openDuckDbFile` throws, as do all its calls.
  */
-export async function openDuckDbExtension(options: DuckDbFileOptions, name: string): Promise<Extension> {
+export async function openDuckDbBackfill(options: DuckDbFileOptions, name: string): Promise<Backfill> {
   const table = replayTable(name);
   return new DuckDbExtension(await openSharedFile(options), options.clock, table);
 }
 
-class DuckDbExtension extends DuckDbWarehouse implements Extension {
+class DuckDbExtension extends DuckDbWarehouse implements Backfill {
   readonly #ledger: ReplayLedger;
   readonly #table: string;
   added = 0;

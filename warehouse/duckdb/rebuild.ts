@@ -34,7 +34,7 @@ class DuckDbRebuild extends DuckDbWarehouse implements Rebuild {
     return this.file.use(missingRows);
   }
 
-  swapIn(refused: ReadonlySet<RecordAddress> = new Set()): Promise<SwapReport> {
+  promote(refused: ReadonlySet<RecordAddress> = new Set()): Promise<SwapReport> {
     return this.file.transaction(async (connection) => {
       await carryOver(connection);
       const report = await compare(connection, refused);

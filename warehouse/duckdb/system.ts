@@ -2,7 +2,7 @@ import { existsSync, statSync } from 'node:fs';
 import type { Clock } from '../../runtime/clock.ts';
 import { waitFor } from '../../runtime/leases.ts';
 import type { WarehouseSystem } from '../system.ts';
-import { openDuckDbExtension } from './backfill.ts';
+import { openDuckDbBackfill } from './backfill.ts';
 import { takeTurn } from './file-lock.ts';
 import { holderInMessage, type OnFileWait } from './file-wait.ts';
 import { memoryLimit } from './memory-limit.ts';
@@ -39,7 +39,7 @@ export function duckDbSystem(
     openLoader: () => openDuckDbWarehouse(options),
     openReader: () => openDuckDbReader(options),
     openRebuild: () => openDuckDbRebuild(options),
-    openExtension: (name) => openDuckDbExtension(options, name),
+    openBackfill: (name) => openDuckDbBackfill(options, name),
     takeTransformTurn: () => takeTurn({ path, clock, waitMs: lockWaitMs, signal, onWait }),
     reportHolder: (message, leftMs = 0) => {
       const holder = message === null ? null : holderInMessage(message);
@@ -47,7 +47,7 @@ export function duckDbSystem(
       if (holder !== null) onWait?.({ path, holder, leftMs });
       return holder !== null;
     },
-    bronzeStamp: async () => stampOf(path),
+    bronzeVersion: async () => stampOf(path),
     publishGold: (turn) => publishGold({ ...options, ...(turn && { turn }) }, goldPath),
     goldPublishedAt: () => goldPublishedAt(goldPath),
   };

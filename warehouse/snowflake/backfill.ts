@@ -1,9 +1,9 @@
 import type { Ledger } from '../ledger.ts';
 import { type NumberedBatch, rowsIn } from '../numbered-batch.ts';
 import { numberMissing, rangeOf, replayTable, withoutRows } from '../replay-table.ts';
-import type { Batch, Extension, PartitionRange, TopicId } from '../warehouse.ts';
+import type { Backfill, Batch, PartitionRange, TopicId } from '../warehouse.ts';
 import { LoadLedger, lastLoadSeq, movePositions, partitionKey, recordBatches, storedPositions } from './ledger.ts';
-import { type LoadTurn, takeTurn, untilUnlocked } from './load-lock.ts';
+import { type LoadLock, takeLoadLock, untilUnlocked } from './load-lock.ts';
 import type { SnowflakeSession } from './session.ts';
 import { SnowflakeWarehouse, type SnowflakeWarehouseOptions } from './warehouse.ts';
 
@@ -11,11 +11,11 @@ import { SnowflakeWarehouse, type SnowflakeWarehouseOptions } from './warehouse.
  * @param name of the replay, in letters, digits and underscores: who gives the same goes on with the same.
  * @throws what `openSnowflakeSession` throws, as do all its calls.
  */
-export async function openSnowflakeExtension(options: SnowflakeWarehouseOptions, name: string): Promise<Extension> {
+export async function openSnowflakeBackfill(options: SnowflakeWarehouseOptions, name: string): Promise<Backfill> {
   return new SnowflakeExtension(options, replayTable(name));
 }
 
-class SnowflakeExtension extends SnowflakeWarehouse implements Extension {
+class SnowflakeExtension extends SnowflakeWarehouse implements Backfill {
   readonly #ledger: ReplayLedger;
   readonly #table: string;
   added = 0;
@@ -37,7 +37,7 @@ class SnowflakeExtension extends SnowflakeWarehouse implements Extension {
     await this.client.use((session) => createTable(session, this.#table));
     const setOutOnce = async (session: SnowflakeSession) => {
       // If two begin at the same time, the second finds the ranges of the first.
-      const turn = await takeTurn(session);
+      const turn = await takeLoadLock(session);
       const begun = await storedRanges(session, this.#table);
       if (begun.length > 0 || ranges.length === 0) return begun;
       await setOut(turn, this.#table, ranges);
@@ -65,12 +65,16 @@ async function createTable(session: SnowflakeSession, table: string): Promise<vo
   });
 }
 
-async function setOut({ session, isOurs }: LoadTurn, table: string, ranges: readonly PartitionRange[]): Promise<void> {
+async function setOut(
+  { session, transactionGuard }: LoadLock,
+  table: string,
+  ranges: readonly PartitionRange[],
+): Promise<void> {
   await session.execute({
     sql: `
       insert into ${table} (cluster_id, topic, topic_id, kafka_partition, next_offset, end_offset, updated_at)
       select column1, column2, column3, column4, column5, column6, sysdate() from values (?, ?, ?, ?, ?, ?)
-       where ${isOurs}`,
+       where ${transactionGuard}`,
     binds: ranges.map(({ partition, from, end }) => [...partitionKey(partition), from.toString(), end.toString()]),
   });
 }
@@ -81,7 +85,7 @@ async function storedRanges(session: SnowflakeSession, table: string): Promise<P
 }
 
 /** Positions of a replay; of its batches only what BRONZE has not is written, under the live ledger. */
-class ReplayLedger implements Ledger<SnowflakeSession, LoadTurn> {
+class ReplayLedger implements Ledger<SnowflakeSession, LoadLock> {
   readonly prefix = '';
   readonly #table: string;
   /** Rows of the last call. */
@@ -95,7 +99,7 @@ class ReplayLedger implements Ledger<SnowflakeSession, LoadTurn> {
     return storedPositions(session, this.#table, topic);
   }
 
-  async take(turn: LoadTurn, batches: readonly Batch[], ingestedAt: Date): Promise<NumberedBatch[]> {
+  async take(turn: LoadLock, batches: readonly Batch[], ingestedAt: Date): Promise<NumberedBatch[]> {
     const { session } = turn;
     await movePositions(turn, this.#table, batches, ingestedAt);
     const lastSeq = await lastLoadSeq(session, this.prefix);

@@ -9,7 +9,7 @@ import { createGzip } from 'node:zlib';
 import { type NumberedBatch, rowsIn } from '../numbered-batch.ts';
 import { type RawTable, WarehouseUnavailableError } from '../warehouse.ts';
 import { noCode, SnowflakeError } from './errors.ts';
-import { type LoadTurn, mustHaveChanged } from './load-lock.ts';
+import { type LoadLock, mustHaveChanged } from './load-lock.ts';
 import { columnsOf, valuesOf } from './raw-tables.ts';
 import type { SnowflakeSession } from './session.ts';
 
@@ -19,7 +19,7 @@ import type { SnowflakeSession } from './session.ts';
  * has loaded before. @param prefix of the table's name.
  */
 export async function copyRows(
-  turn: LoadTurn,
+  turn: LoadLock,
   table: RawTable,
   batches: readonly NumberedBatch[],
   prefix: string,
@@ -78,7 +78,7 @@ interface File {
   readonly batch: string;
 }
 
-async function copyLines({ session, isOurs }: LoadTurn, table: RawTable, file: File): Promise<void> {
+async function copyLines({ session, transactionGuard }: LoadLock, table: RawTable, file: File): Promise<void> {
   const { name, prefix, rows, batch } = file;
   await session.execute({
     sql: `copy into bronze.load_lines from @bronze.load_files/${name}
@@ -91,7 +91,7 @@ async function copyLines({ session, isOurs }: LoadTurn, table: RawTable, file: F
   const { rowsChanged } = await session.execute({
     sql: `insert into bronze.${prefix}${table} (${columns.map(({ name }) => name).join(', ')})
           select ${selected.join(', ')} from bronze.load_lines
-           where line:file::varchar = '${name}' and ${isOurs}`,
+           where line:file::varchar = '${name}' and ${transactionGuard}`,
     batch,
   });
   mustHaveChanged('rows', rowsChanged, rows);

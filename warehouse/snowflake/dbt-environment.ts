@@ -2,7 +2,7 @@ import { proxyEnvironment } from '../../runtime/proxy.ts';
 import type { SnowflakeCredentials, SnowflakeSettings } from './session.ts';
 
 /**
- * What `profiles.yml` reads of a Snowflake, for `DbtPlace.env`. Secrets stand under the names that dbt strikes out of its
+ * What `profiles.yml` reads of a Snowflake, for `DbtEnvironment.env`. Secrets stand under the names that dbt strikes out of its
  * logs, each on one line: of a text with line breaks, as a key file has them, dbt finds nothing in a log of JSON.
  */
 export function snowflakeEnvironment(settings: SnowflakeSettings): NodeJS.ProcessEnv {

@@ -42,7 +42,7 @@ interface DriverError extends Error {
  * was cancelled, a session or a token that has expired, a fault of Snowflake's own, a warehouse that does not resume for now
  * (suspended by its monitor until somebody raises the quota).
  */
-const passing = new Set([
+const transient = new Set([
   ...['000603', '000604', '000605', '000607', '000610', '000625', '000629', '000630', '000639'],
   ...['390112', '390113', '390114', '390115', '390189', '390195', '090073', '300002', '300005'],
 ]);
@@ -70,7 +70,7 @@ export function fromDriver(doing: string, error: unknown, secrets: readonly Secr
   const remedy = remedies[code] ? ` (${remedies[code]})` : '';
   // Numbers of 4xxxxx are the driver's: no answer, none that could be read, or a session that has ended for good.
   // States of 25xxx and 40xxx: Snowflake has rolled the transaction back, as it was idle or in another's way.
-  const hasPassed = passing.has(code) || /^40[127]/.test(code) || /^(25|40)/.test(sqlState);
+  const hasPassed = transient.has(code) || /^40[127]/.test(code) || /^(25|40)/.test(sqlState);
   if (code === locked) return new SnowflakeLockedError(`${text} (${lockRemedy})`, { cause: error });
   if (hasPassed) return new WarehouseUnavailableError(text, { cause: error });
   if (isRefusal(code)) return new SnowflakeRefusedError(text + remedy, { cause: error });

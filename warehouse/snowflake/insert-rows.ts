@@ -1,6 +1,6 @@
 import type { NumberedBatch } from '../numbered-batch.ts';
 import type { RawTable } from '../warehouse.ts';
-import { type LoadTurn, mustHaveChanged } from './load-lock.ts';
+import { type LoadLock, mustHaveChanged } from './load-lock.ts';
 import { columnsOf, valuesOf } from './raw-tables.ts';
 
 /** At 65,280 binds the driver would upload them to a stage of its own, whose creation commits the transaction. */
@@ -10,7 +10,7 @@ const maxLength = 8_000_000;
 
 /** By array binds, for live micro-batches: a statement a chunk. @param prefix of the table's name. */
 export async function insertRows(
-  { session, isOurs }: LoadTurn,
+  { session, transactionGuard }: LoadLock,
   table: RawTable,
   batches: readonly NumberedBatch[],
   prefix: string,
@@ -25,7 +25,7 @@ export async function insertRows(
   const sql = `
     insert into bronze.${prefix}${table} (${columns.map(({ name }) => name).join(', ')})
     select ${selected.join(', ')} from values (${columns.map(() => '?').join(', ')})
-     where ${isOurs}`;
+     where ${transactionGuard}`;
   for (const numbered of batches) {
     for (const binds of chunksOf(valuesOf(numbered), maxRows)) {
       const { rowsChanged } = await session.execute({ sql, binds, batch: numbered.id });

@@ -1,11 +1,11 @@
 import type { Ledger } from '../ledger.ts';
 import { type NumberedBatch, numbered, payloadBytes, timestampText } from '../numbered-batch.ts';
 import { type Batch, FencedError, type PartitionId, type TopicId } from '../warehouse.ts';
-import { type LoadTurn, mustHaveChanged } from './load-lock.ts';
+import { type LoadLock, mustHaveChanged } from './load-lock.ts';
 import type { SnowflakeSession } from './session.ts';
 
 /** Positions and lines of `bronze.load_*`, or of the same tables with a prefix. */
-export class LoadLedger implements Ledger<SnowflakeSession, LoadTurn> {
+export class LoadLedger implements Ledger<SnowflakeSession, LoadLock> {
   readonly prefix: string;
 
   constructor(prefix = '') {
@@ -16,7 +16,7 @@ export class LoadLedger implements Ledger<SnowflakeSession, LoadTurn> {
     return storedPositions(session, `bronze.${this.prefix}load_positions`, topic);
   }
 
-  async take(turn: LoadTurn, batches: readonly Batch[], ingestedAt: Date): Promise<NumberedBatch[]> {
+  async take(turn: LoadLock, batches: readonly Batch[], ingestedAt: Date): Promise<NumberedBatch[]> {
     await movePositions(turn, `bronze.${this.prefix}load_positions`, batches, ingestedAt);
     const lastSeq = await lastLoadSeq(turn.session, this.prefix);
     const taken = numbered(batches, lastSeq, ingestedAt);
@@ -56,7 +56,7 @@ export async function lastLoadSeq(session: SnowflakeSession, prefix: string): Pr
  * @throws FencedError when a stored position is not the batch's first offset.
  */
 export async function movePositions(
-  { session, isOurs }: LoadTurn,
+  { session, transactionGuard }: LoadLock,
   table: string,
   batches: readonly Batch[],
   movedAt: Date,
@@ -69,7 +69,7 @@ export async function movePositions(
         select column1 as cluster_id, column2 as topic, column3 as topic_id, column4 as kafka_partition,
                column5 as first_offset, column6 as next_offset, column7::timestamp_ntz as moved_at
           from values ${batches.map(() => '(?, ?, ?, ?, ?, ?, ?)').join(', ')}
-         where ${isOurs}
+         where ${transactionGuard}
       ) as moved
       on stored.cluster_id = moved.cluster_id and stored.topic = moved.topic and stored.topic_id = moved.topic_id
          and stored.kafka_partition = moved.kafka_partition
@@ -90,7 +90,7 @@ export async function movePositions(
 /** Whether every batch is in the ledger: its position is there, or beyond it, as another may have gone on from it. */
 export async function areTaken(
   session: SnowflakeSession,
-  ledger: Pick<Ledger<SnowflakeSession, LoadTurn>, 'positions'>,
+  ledger: Pick<Ledger<SnowflakeSession, LoadLock>, 'positions'>,
   batches: readonly Batch[],
 ): Promise<boolean> {
   for (const ofTopic of Map.groupBy(batches, topicKey).values()) {
@@ -121,7 +121,7 @@ export const lineColumns = `load_seq, batch_id, cluster_id, topic, topic_id, kaf
 
 /** The batches' lines. */
 export async function recordBatches(
-  { session, isOurs }: LoadTurn,
+  { session, transactionGuard }: LoadLock,
   prefix: string,
   batches: readonly NumberedBatch[],
 ): Promise<void> {
@@ -131,7 +131,7 @@ export async function recordBatches(
       insert into bronze.${prefix}load_batches (${lineColumns})
       select column1, column2, column3, column4, column5, column6, column7, column8, column9, column10, column11::timestamp_ntz
         from values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-       where ${isOurs}`,
+       where ${transactionGuard}`,
     binds: batches.map(({ batch, id, loadSeq, ingestedAt }) => [
       ...[loadSeq.toString(), id, ...keyOf(batch.partition), batch.partition.partition],
       ...[batch.firstOffset.toString(), batch.nextOffset.toString(), batch.rows.length, payloadBytes(batch)],

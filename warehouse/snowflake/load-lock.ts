@@ -5,14 +5,14 @@ import { SnowflakeError, SnowflakeLockedError } from './errors.ts';
 import type { SnowflakeSession } from './session.ts';
 
 /** Our turn to change BRONZE, until the end of the transaction that it was taken in. Whatever changes something asks for it. */
-export interface LoadTurn {
+export interface LoadLock {
   readonly session: SnowflakeSession;
   /**
    * A condition that every statement of ours which changes something has to carry. Snowflake rolls back a transaction that is idle and
    * in another's way for five minutes; a process that stood still for so long would go on without knowing, and each of its
    * statements would commit by itself. With it they change nothing.
    */
-  readonly isOurs: string;
+  readonly transactionGuard: string;
 }
 
 /**
@@ -20,12 +20,12 @@ export interface LoadTurn {
  * before it began (READ COMMITTED), so what is read after this one nobody else can change: the compare-and-set does not
  * rest on whether an UPDATE that has waited for a lock looks at its rows again.
  */
-export async function takeTurn(session: SnowflakeSession): Promise<LoadTurn> {
+export async function takeLoadLock(session: SnowflakeSession): Promise<LoadLock> {
   await waitForTurn(session);
   const { rows } = await session.execute({ sql: 'select current_transaction() as id' });
   const id = String(rows[0]?.['id']);
   if (!/^\d+$/.test(id)) throw new WarehouseUnavailableError('Snowflake: the transaction is over before it has begun');
-  return { session, isOurs: `current_transaction() = '${id}'` };
+  return { session, transactionGuard: `current_transaction() = '${id}'` };
 }
 
 /**
@@ -51,7 +51,7 @@ export async function waitForTurn(session: SnowflakeSession): Promise<void> {
   if (rowsChanged === 0) throw new SnowflakeError('bronze.load_turn has no row: run "warehouse migrate"', '');
 }
 
-/** @throws WarehouseUnavailableError when a statement with `isOurs` has changed less than it should. */
+/** @throws WarehouseUnavailableError when a statement with `transactionGuard` has changed less than it should. */
 export function mustHaveChanged(what: string, changed: number, expected: number): void {
   if (changed === expected) return;
   throw new WarehouseUnavailableError(`Snowflake: ${changed} of ${expected} ${what} were written: the turn was lost`);

@@ -16,7 +16,7 @@ import {
   WarehouseUnavailableError,
 } from '../warehouse.ts';
 import { LoadLedger, lastLoadSeq, lineColumns } from './ledger.ts';
-import { type LoadTurn, takeTurn, untilUnlocked, waitForTurn } from './load-lock.ts';
+import { type LoadLock, takeLoadLock, untilUnlocked, waitForTurn } from './load-lock.ts';
 import { columnsOf } from './raw-tables.ts';
 import type { SnowflakeSession } from './session.ts';
 import { migrateBronze, SnowflakeWarehouse, type SnowflakeWarehouseOptions } from './warehouse.ts';
@@ -42,7 +42,7 @@ class SnowflakeRebuild extends SnowflakeWarehouse implements Rebuild {
     return this.client.use(missingRows);
   }
 
-  async swapIn(refused: ReadonlySet<RecordAddress> = new Set()): Promise<SwapReport> {
+  async promote(refused: ReadonlySet<RecordAddress> = new Set()): Promise<SwapReport> {
     // Before the transaction, which DDL would commit.
     await this.client.use(createPieces);
     const report = await this.#swapWhole(refused);
@@ -59,7 +59,7 @@ class SnowflakeRebuild extends SnowflakeWarehouse implements Rebuild {
     let report: SwapReport | undefined;
     try {
       const swap = async (session: SnowflakeSession) => {
-        const turn = await takeTurn(session);
+        const turn = await takeLoadLock(session);
         await carryOver(turn);
         report = await compare(session, refused);
         await swapTables(turn);
@@ -104,9 +104,11 @@ async function createPieces(session: SnowflakeSession): Promise<void> {
 }
 
 /** Rows and lines of the pieces into the rebuild. */
-async function carryOver({ session, isOurs }: LoadTurn): Promise<void> {
+async function carryOver({ session, transactionGuard }: LoadLock): Promise<void> {
   const lastSeq = await lastLoadSeq(session, prefix);
-  await session.execute({ sql: `insert into ${pieces} select * from (${piecesSql(lastSeq)}) as cut where ${isOurs}` });
+  await session.execute({
+    sql: `insert into ${pieces} select * from (${piecesSql(lastSeq)}) as cut where ${transactionGuard}`,
+  });
   for (const table of rawTables) {
     const columns = namesOf(table);
     const renamed: Record<string, string> = { batch_id: 'pieces.new_id', load_seq: 'pieces.new_seq' };
@@ -116,7 +118,7 @@ async function carryOver({ session, isOurs }: LoadTurn): Promise<void> {
         select ${columns.map((column) => renamed[column] ?? `live.${column}`).join(', ')}
           from bronze.${table} as live
           join ${pieces} as pieces on live.batch_id = pieces.batch_id and live.load_seq = pieces.load_seq
-         where live.kafka_offset >= pieces.keep_from and live.kafka_offset < pieces.keep_to and ${isOurs}`,
+         where live.kafka_offset >= pieces.keep_from and live.kafka_offset < pieces.keep_to and ${transactionGuard}`,
     });
   }
   const named = rawTables.map((table) => `select batch_id, load_seq from bronze.${prefix}${table}`);
@@ -132,7 +134,7 @@ async function carryOver({ session, isOurs }: LoadTurn): Promise<void> {
              round(pieces.payload_bytes * coalesce(counted.row_count, 0) / greatest(pieces.row_count, 1)), pieces.loaded_at
         from ${pieces} as pieces
         left join counted on counted.batch_id = pieces.new_id and counted.load_seq = pieces.new_seq
-       where ${isOurs}`,
+       where ${transactionGuard}`,
   });
 }
 
@@ -164,19 +166,24 @@ async function missingRows(session: SnowflakeSession): Promise<RecordAddress[]> 
  * By rows, as SWAP WITH would commit for each table: those of the rebuild move into the live tables, in the order by which dbt
  * reads them. Of the rebuild nothing is left, so that who dies before it is dropped leaves none that could be swapped in again.
  */
-async function swapTables(turn: LoadTurn): Promise<void> {
+async function swapTables(turn: LoadLock): Promise<void> {
   for (const table of rawTables) {
     await moveRows(turn, table, namesOf(table).join(', '), 'load_seq, kafka_offset');
   }
   await moveRows(turn, 'load_batches', lineColumns, 'load_seq');
-  await turn.session.execute({ sql: `delete from bronze.${prefix}load_positions where ${turn.isOurs}` });
+  await turn.session.execute({ sql: `delete from bronze.${prefix}load_positions where ${turn.transactionGuard}` });
 }
 
-async function moveRows({ session, isOurs }: LoadTurn, table: string, columns: string, order: string): Promise<void> {
-  await session.execute({ sql: `delete from bronze.${table} where ${isOurs}` });
+async function moveRows(
+  { session, transactionGuard }: LoadLock,
+  table: string,
+  columns: string,
+  order: string,
+): Promise<void> {
+  await session.execute({ sql: `delete from bronze.${table} where ${transactionGuard}` });
   await session.execute({
     sql: `insert into bronze.${table} (${columns})
-          select ${columns} from bronze.${prefix}${table} where ${isOurs} order by ${order}`,
+          select ${columns} from bronze.${prefix}${table} where ${transactionGuard} order by ${order}`,
   });
-  await session.execute({ sql: `delete from bronze.${prefix}${table} where ${isOurs}` });
+  await session.execute({ sql: `delete from bronze.${prefix}${table} where ${transactionGuard}` });
 }

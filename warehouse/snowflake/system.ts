@@ -1,7 +1,7 @@
 import type { Clock } from '../../runtime/clock.ts';
 import { waitFor } from '../../runtime/leases.ts';
 import type { WarehouseSystem } from '../system.ts';
-import { openSnowflakeExtension } from './backfill.ts';
+import { openSnowflakeBackfill } from './backfill.ts';
 import { snowflakeEnvironment } from './dbt-environment.ts';
 import { openSnowflakeReader } from './reader.ts';
 import { openSnowflakeRebuild } from './rebuild.ts';
@@ -26,7 +26,7 @@ export function snowflakeSystem(settings: SnowflakeSettings, clock: Clock, signa
     openLoader: () => openSnowflakeWarehouse(session('load')),
     openReader,
     openRebuild: () => openSnowflakeRebuild(session('replay')),
-    openExtension: (name) => openSnowflakeExtension(session('replay'), name),
+    openBackfill: (name) => openSnowflakeBackfill(session('replay'), name),
     takeTransformTurn: () =>
       takeTransformTurn({
         ...session('transform'),
@@ -35,7 +35,7 @@ export function snowflakeSystem(settings: SnowflakeSettings, clock: Clock, signa
         signal,
       }),
     reportHolder: () => false,
-    bronzeStamp: async () => {
+    bronzeVersion: async () => {
       await using reader = await openReader();
       if ((await reader.query(hasBronzeSql)).length === 0) return null;
       return JSON.stringify(await reader.query(stampSql));

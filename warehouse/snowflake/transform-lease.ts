@@ -105,7 +105,7 @@ async function currentLease(session: SnowflakeSession): Promise<{ readonly holde
 const lease = (client: SnowflakeClient, holder: string, gone = holder): Promise<boolean> =>
   client.transaction(
     async (session) => {
-      // Locks the row, so that it cannot change before the next statement: see `takeTurn` of the loaders.
+      // Locks the row, so that it cannot change before the next statement: see `takeLoadLock` of the loaders.
       await session.execute({ sql: `update ${table} set holder = holder` });
       const { rowsChanged } = await session.execute({
         sql: `update ${table} set holder = ?, leased_until = dateadd(second, ${leases.transform / 1_000}, sysdate())
@@ -128,9 +128,9 @@ async function keepRenewing(client: SnowflakeClient, clock: Clock, holder: strin
     await clock.sleep(renewMs, over).catch(() => {});
     if (over.aborted) return;
     const startedAt = clock.monotonic();
-    const isOurs = await lease(client, holder).catch(() => undefined);
-    if (isOurs) renewedAt = startedAt;
-    if (isOurs === false || clock.monotonic() - renewedAt >= leases.transform) {
+    const transactionGuard = await lease(client, holder).catch(() => undefined);
+    if (transactionGuard) renewedAt = startedAt;
+    if (transactionGuard === false || clock.monotonic() - renewedAt >= leases.transform) {
       throw new WarehouseUnavailableError('the turn to run dbt was lost to another process');
     }
   }

@@ -12,7 +12,7 @@ import { SnowflakeClient } from './client.ts';
 import { copyRows } from './copy-rows.ts';
 import { insertRows } from './insert-rows.ts';
 import { areTaken, LoadLedger } from './ledger.ts';
-import { type LoadTurn, takeTurn } from './load-lock.ts';
+import { type LoadLock, takeLoadLock } from './load-lock.ts';
 import { isAboutValues, refusedRows } from './refused-rows.ts';
 import type { SessionOptions, SnowflakeSession } from './session.ts';
 
@@ -36,11 +36,11 @@ export class SnowflakeWarehouse implements Warehouse {
   protected readonly client: SnowflakeClient;
   protected readonly clock: Clock;
   readonly #copyFrom: number;
-  readonly #ledger: Ledger<SnowflakeSession, LoadTurn>;
+  readonly #ledger: Ledger<SnowflakeSession, LoadLock>;
 
   constructor(
     { copyFrom = standardCopyFrom, ...session }: SnowflakeWarehouseOptions,
-    ledger: Ledger<SnowflakeSession, LoadTurn>,
+    ledger: Ledger<SnowflakeSession, LoadLock>,
   ) {
     this.client = new SnowflakeClient(session);
     this.clock = session.clock;
@@ -60,7 +60,7 @@ export class SnowflakeWarehouse implements Warehouse {
     refuseRows(rowsWhere(batches, ({ body }) => !isStrictJson(body)));
     const ingestedAt = new Date(this.clock.now());
     const load = async (session: SnowflakeSession) => {
-      const turn = await takeTurn(session);
+      const turn = await takeLoadLock(session);
       // crash point: snowflake.turn-taken
       const numbered = await this.#ledger.take(turn, batches, ingestedAt);
       // crash point: snowflake.position-moved
@@ -79,7 +79,7 @@ export class SnowflakeWarehouse implements Warehouse {
     return this.client[Symbol.asyncDispose]();
   }
 
-  async #writeRows(turn: LoadTurn, batches: readonly NumberedBatch[]): Promise<void> {
+  async #writeRows(turn: LoadLock, batches: readonly NumberedBatch[]): Promise<void> {
     for (const table of rawTables) {
       const ofTable = batches.filter(({ batch }) => batch.table === table && batch.rows.length > 0);
       if (ofTable.length === 0) continue;
@@ -100,7 +100,7 @@ export class SnowflakeWarehouse implements Warehouse {
       this.client.rehearsal(async (session) => {
         const { table } = one.batch;
         const write = this.#writerOf(writers.get(table) ?? []);
-        await write(await takeTurn(session), table, [one], this.#ledger.prefix);
+        await write(await takeLoadLock(session), table, [one], this.#ledger.prefix);
       }),
     );
   }

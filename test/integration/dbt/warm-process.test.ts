@@ -4,12 +4,12 @@ import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { expect, it } from 'vitest';
-import type { DbtPlace } from '../../../transform/dbt/dbt.ts';
+import type { DbtEnvironment } from '../../../transform/dbt/dbt.ts';
 import { openWarmDbt } from '../../../transform/dbt/open-dbt.ts';
 import { environmentDir, root, WarehouseFile } from '../../support/dbt/warehouse-file.ts';
 
 /** The place of a file with a Python that notes the id of each process it becomes. */
-async function noting(file: WarehouseFile): Promise<{ place: DbtPlace; pids: () => Promise<number[]> }> {
+async function noting(file: WarehouseFile): Promise<{ place: DbtEnvironment; pids: () => Promise<number[]> }> {
   const noted = join(file.dir, 'pids');
   const bin = join(file.dir, 'environment', 'bin');
   await mkdir(bin, { recursive: true });

@@ -45,12 +45,12 @@ it('waits for a reader that takes its time, longer than a session lasts, and han
   const topic = await createTopic(kafka, { partitions: 2 });
   await Promise.all([0, 1].map((partition) => write(kafka, topic, numbers(5, partition * 10), partition)));
   const read: string[] = [];
-  let inHand = 0;
+  let inFlight = 0;
   await readTopic(kafka, topic, async ({ value }) => {
-    inHand += 1;
-    expect(inHand).toBe(1);
+    inFlight += 1;
+    expect(inFlight).toBe(1);
     await delay(String(value) === '2' ? 8_000 : 10);
-    inHand -= 1;
+    inFlight -= 1;
     read.push(String(value));
   });
   expect(read.toSorted()).toEqual([...numbers(5), ...numbers(5, 10)].toSorted());

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { toCommit, toMetadata } from '../../../kafka/commit.ts';
-import { type InHand, RecordQueue } from '../../../kafka/record-queue.ts';
+import { type InFlight, RecordQueue } from '../../../kafka/record-queue.ts';
 import { consumerRecord } from '../../support/kafka/memory-record-source.ts';
 
 const from = (offset: bigint, ...ahead: bigint[]) => ({ offset, ahead: new Set(ahead) });
@@ -66,12 +66,12 @@ it('never calls done what is not, nor lets more than a window of finished record
       const queue = new RecordQueue(from(0n), window);
       const offsets = steps.map((_, index) => steps.slice(0, index + 1).reduce((sum, step) => sum + step, -1));
       queue.receive(recordsAt(offsets), BigInt((offsets.at(-1) ?? -1) + 1));
-      const inHand: InHand[] = [];
+      const inFlight: InFlight[] = [];
       const finished = new Set<bigint>();
       for (const choice of choices) {
         const entry = choice % 2 === 0 ? queue.start() : null;
-        if (entry) inHand.push(entry);
-        const [done] = entry ? [] : inHand.splice(choice % Math.max(1, inHand.length), 1);
+        if (entry) inFlight.push(entry);
+        const [done] = entry ? [] : inFlight.splice(choice % Math.max(1, inFlight.length), 1);
         if (done) {
           queue.finish(done);
           finished.add(done.record.offset);

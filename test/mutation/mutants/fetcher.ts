@@ -36,7 +36,7 @@ export const fetcherMutants: readonly Mutant[] = [
   {
     name: 'fetcher: the position passes records that are in hand',
     file: 'kafka/record-queue.ts',
-    find: 'return this.#inHand[0]?.record.offset ?? this.#waiting[0]?.offset ?? this.#position;',
+    find: 'return this.#inFlight[0]?.record.offset ?? this.#waiting[0]?.offset ?? this.#position;',
     replace: 'return this.#waiting[0]?.offset ?? this.#position;',
     tests: queue,
   },
@@ -50,8 +50,8 @@ export const fetcherMutants: readonly Mutant[] = [
   {
     name: 'fetcher: what is in hand is committed as done ahead',
     file: 'kafka/record-queue.ts',
-    find: 'this.#inHand.filter(({ isDone }) => isDone)',
-    replace: 'this.#inHand',
+    find: 'this.#inFlight.filter(({ isDone }) => isDone)',
+    replace: 'this.#inFlight',
     tests: queue,
   },
   {

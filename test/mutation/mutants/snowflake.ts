@@ -11,9 +11,9 @@ export const snowflakeMutants: readonly Mutant[] = [
   {
     name: 'snowflake: loaders take no turns',
     file: warehouse,
-    find: 'const turn = await takeTurn(session);',
+    find: 'const turn = await takeLoadLock(session);',
     replace: `const { rows } = await session.execute({ sql: 'select current_transaction() as id' });
-        const turn = { session, isOurs: rows[0] ? '1 = 1' : '' };`,
+        const turn = { session, transactionGuard: rows[0] ? '1 = 1' : '' };`,
     tests: two,
   },
   {
@@ -62,8 +62,8 @@ export const snowflakeMutants: readonly Mutant[] = [
   {
     name: 'snowflake: what is said after the turn was lost is carried out',
     file: 'warehouse/snowflake/load-lock.ts',
-    find: "isOurs: `current_transaction() = '",
-    replace: "isOurs: `'' <> '",
+    find: "transactionGuard: `current_transaction() = '",
+    replace: "transactionGuard: `'' <> '",
     tests: two,
   },
   {

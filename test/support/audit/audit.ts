@@ -48,7 +48,7 @@ export type Rows = (sql: string) => Promise<Record<string, unknown>[]>;
 export class Findings {
   readonly #lines: string[] = [];
 
-  /** Notes what is wrong: the first few, and how many there are. */
+  /** PendingReports what is wrong: the first few, and how many there are. */
   add(check: string, what: string, cases: Iterable<unknown>): void {
     const all = [...cases];
     const shown = all.slice(0, 5).map((one) => (typeof one === 'string' ? one : JSON.stringify(one, bigintText)));

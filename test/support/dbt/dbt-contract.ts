@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Dbt, DbtPlace } from '../../../transform/dbt/dbt.ts';
+import type { Dbt, DbtEnvironment } from '../../../transform/dbt/dbt.ts';
 import { DbtError } from '../../../transform/dbt/dbt-error.ts';
 import { transformState } from '../../../transform/state.ts';
 import { movie, WarehouseFile } from './warehouse-file.ts';
@@ -10,7 +10,7 @@ const vars = { project_fingerprint: 'f' };
 const signal = new AbortController().signal;
 
 /** What dbt promises whatever runs it. Each implementation runs this same text. */
-export function dbtContract(name: string, open: (place: DbtPlace) => Dbt): void {
+export function dbtContract(name: string, open: (place: DbtEnvironment) => Dbt): void {
   describe(`${name} dbt`, { timeout: 300_000 }, () => {
     let file: WarehouseFile;
     let dbt: Dbt;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { inject } from 'vitest';
 import { systemClock } from '../../../runtime/clock.ts';
 import { Secret } from '../../../runtime/secret.ts';
-import type { DbtPlace } from '../../../transform/dbt/dbt.ts';
+import type { DbtEnvironment } from '../../../transform/dbt/dbt.ts';
 import { snowflakeEnvironment } from '../../../warehouse/snowflake/dbt-environment.ts';
 import {
   openSnowflakeSession,
@@ -83,7 +83,7 @@ export class SnowflakeTables implements AsyncDisposable {
   }
 
   /** For dbt on it. @param credentials @default the loader's */
-  place(credentials: SnowflakeCredentials = this.settings.credentials): DbtPlace {
+  place(credentials: SnowflakeCredentials = this.settings.credentials): DbtEnvironment {
     return {
       projectDir,
       environmentDir: inject('dbtEnvironment'),

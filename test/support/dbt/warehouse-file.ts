@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type DuckDBConnection, DuckDBInstance, DuckDBTimestampValue, type Json } from '@duckdb/node-api';
 import { inject } from 'vitest';
-import type { Dbt, DbtPlace, DbtRun } from '../../../transform/dbt/dbt.ts';
+import type { Dbt, DbtEnvironment, DbtRun } from '../../../transform/dbt/dbt.ts';
 import { openColdDbt } from '../../../transform/dbt/open-dbt.ts';
 import type { DbtSummary } from '../../../transform/dbt/run-results.ts';
 
@@ -171,7 +171,7 @@ export class WarehouseFile implements AsyncDisposable {
   }
 
   /** For dbt on this file, with more in its environment. */
-  place(env: NodeJS.ProcessEnv = {}): DbtPlace {
+  place(env: NodeJS.ProcessEnv = {}): DbtEnvironment {
     return {
       projectDir,
       environmentDir: inject('dbtEnvironment'),

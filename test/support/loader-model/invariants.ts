@@ -84,8 +84,8 @@ const assertIsBad =
 const batchesOf = ({ warehouse }: World, [topic, number]: Partition): Batch[] =>
   warehouse.batches.filter(({ partition }) => partition.topic === topic && partition.partition === number);
 
-function offsetsOf(contents: readonly Content[], from: bigint, to: bigint, isMeant: (content: Content) => boolean) {
-  return contents.flatMap((content, index) => (index >= from && index < to && isMeant(content) ? [BigInt(index)] : []));
+function offsetsOf(contents: readonly Content[], from: bigint, to: bigint, matches: (content: Content) => boolean) {
+  return contents.flatMap((content, index) => (index >= from && index < to && matches(content) ? [BigInt(index)] : []));
 }
 
 function assert(isTrue: boolean, broken: string, where: readonly unknown[]): asserts isTrue {

@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Batch, Extension, PartitionId, Rebuild, SwapReport, Warehouse } from '../../../warehouse/warehouse.ts';
+import type { Backfill, Batch, PartitionId, Rebuild, SwapReport, Warehouse } from '../../../warehouse/warehouse.ts';
 
 /** A warehouse of a test's own, to be opened by whoever has to do with BRONZE, and eyes of the test's own to look into it. */
 export interface ReplayFixture {
   openLoader(): Promise<Warehouse>;
   openRebuild(): Promise<Rebuild>;
-  openExtension(name: string): Promise<Extension>;
+  openBackfill(name: string): Promise<Backfill>;
   /** Past the interface. Columns by names in lower case; whole numbers in whatever type they come. */
   sql(text: string): Promise<Record<string, unknown>[]>;
   /** In SQL, a document from its text. */
@@ -69,9 +69,9 @@ export async function fill(fixture: ReplayFixture, ...batches: Batch[]): Promise
   for (const one of batches) await warehouse.append([one]);
 }
 
-export async function swapIn(fixture: ReplayFixture): Promise<SwapReport> {
+export async function promote(fixture: ReplayFixture): Promise<SwapReport> {
   await using warehouse = await fixture.openRebuild();
-  return warehouse.swapIn();
+  return warehouse.promote();
 }
 
 export async function offsets(fixture: ReplayFixture, where = '1 = 1'): Promise<number[]> {
@@ -129,7 +129,7 @@ export function replayContract(name: string, open: () => Promise<ReplayFixture>)
 
     const rebuild = async (...batches: Batch[]) => {
       await fill(fixture, ...batches);
-      return swapIn(fixture);
+      return promote(fixture);
     };
 
     describe('that rebuild BRONZE', () => {
@@ -161,7 +161,7 @@ export function replayContract(name: string, open: () => Promise<ReplayFixture>)
         await fill(fixture, batch(0, 4), genres(0, 'Action'));
         await load(fixture, batch(4, 8), batch(8, 9), batch(0, 3, partition(2)), genres(1, 'Drama'));
         await fill(fixture, batch(4, 6));
-        expect(await swapIn(fixture)).toMatchObject({ rows: 14, same: 14, carried: 7 });
+        expect(await promote(fixture)).toMatchObject({ rows: 14, same: 14, carried: 7 });
         expect(await offsets(fixture, 'kafka_partition = 0')).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
         expect(await offsets(fixture, 'kafka_partition = 2')).toEqual([0, 1, 2]);
         await expectLedgerAndRowsToAgree(fixture);
@@ -173,7 +173,7 @@ export function replayContract(name: string, open: () => Promise<ReplayFixture>)
         await load(fixture, batch(0, 3));
         await fill(fixture, batch(0, 3));
         const singles = Array.from({ length: 6 }, (_, index) => batch(3 + index, 4 + index));
-        const [report] = await Promise.all([swapIn(fixture), load(fixture, ...singles)]);
+        const [report] = await Promise.all([promote(fixture), load(fixture, ...singles)]);
         expect(report.rows).toBe(report.same);
         expect(report.rows).toBe(3 + report.carried);
         expect(await offsets(fixture)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
@@ -233,7 +233,7 @@ export function replayContract(name: string, open: () => Promise<ReplayFixture>)
         await fill(fixture, { ...thinned, rows: thinned.rows.slice(1) });
         // However often it is tried.
         for (const _ of ['once', 'again']) {
-          await expect(swapIn(fixture)).rejects.toMatchObject({
+          await expect(promote(fixture)).rejects.toMatchObject({
             name: 'RebuildError',
             message: expect.stringMatching(/ has 1 rows .*such as tmdb\.raw-movies\/0\/0:/),
           });
@@ -256,12 +256,12 @@ export function replayContract(name: string, open: () => Promise<ReplayFixture>)
         {
           await using opened = await fixture.openRebuild();
           expect([...(await opened.missing())].sort()).toEqual([second, fourth, sixth, seventh]);
-          await expect(opened.swapIn(new Set([second, sixth, seventh]))).rejects.toMatchObject({
+          await expect(opened.promote(new Set([second, sixth, seventh]))).rejects.toMatchObject({
             name: 'RebuildError',
             message: expect.stringMatching(/ has 1 rows .*such as tmdb\.raw-movies\/0\/4:/),
           });
           expect(await offsets(fixture)).toHaveLength(9);
-          const swap = await opened.swapIn(new Set([second, fourth, sixth, seventh]));
+          const swap = await opened.promote(new Set([second, fourth, sixth, seventh]));
           expect(swap).toEqual({ rows: 6, same: 6, corrected: 0, recovered: 0, refused: 4, carried: 2 });
         }
         expect(await offsets(fixture)).toEqual([0, 1, 3, 5, 6]);
@@ -273,7 +273,7 @@ export function replayContract(name: string, open: () => Promise<ReplayFixture>)
         await fixture.sql(
           'insert into bronze.rebuild_raw_movies select * from bronze.rebuild_raw_movies where kafka_offset = 2',
         );
-        await expect(swapIn(fixture)).rejects.toMatchObject({
+        await expect(promote(fixture)).rejects.toMatchObject({
           name: 'RebuildError',
           message: expect.stringContaining('1 rows twice'),
         });
@@ -288,13 +288,13 @@ export function replayContract(name: string, open: () => Promise<ReplayFixture>)
         expect(await again.positions(topic)).toEqual(new Map([[0, 2n]]));
         await expect(again.append([batch(0, 2)])).rejects.toMatchObject({ name: 'FencedError' });
         await again.append([batch(2, 4)]);
-        expect(await again.swapIn()).toMatchObject({ rows: 4, same: 4, carried: 0 });
+        expect(await again.promote()).toMatchObject({ rows: 4, same: 4, carried: 0 });
       });
 
       it('begin anew when they are told to forget, and after a swap', async () => {
         await load(fixture, batch(0, 4));
         await using warehouse = await fixture.openRebuild();
-        for (const forget of [() => warehouse.discard(), () => warehouse.swapIn()]) {
+        for (const forget of [() => warehouse.discard(), () => warehouse.promote()]) {
           await warehouse.migrate();
           await warehouse.append([batch(0, 2)]);
           await forget();
@@ -317,20 +317,20 @@ export function replayContract(name: string, open: () => Promise<ReplayFixture>)
       const range = (from: number, end: number, where = partition()) => {
         return { partition: where, from: BigInt(from), end: BigInt(end) };
       };
-      const extendTo = async (use: (extension: Extension) => Promise<void>, replay = 'test') => {
-        await using extension = await fixture.openExtension(replay);
-        await extension.migrate();
-        await use(extension);
+      const extendTo = async (use: (backfill: Backfill) => Promise<void>, replay = 'test') => {
+        await using backfill = await fixture.openBackfill(replay);
+        await backfill.migrate();
+        await use(backfill);
       };
       const nextOf = async (warehouse: Warehouse) => (await warehouse.positions(topic)).get(0);
 
       it('[R63] add nothing that is there', async () => {
         await load(fixture, batch(0, 10));
-        await extendTo(async (extension) => {
-          await extension.begin([range(2, 10)]);
-          await extension.append([batch(2, 10)]);
-          expect(await nextOf(extension)).toBe(10n);
-          expect(extension.added).toBe(0);
+        await extendTo(async (backfill) => {
+          await backfill.begin([range(2, 10)]);
+          await backfill.append([batch(2, 10)]);
+          expect(await nextOf(backfill)).toBe(10n);
+          expect(backfill.added).toBe(0);
         });
         expect(await offsets(fixture)).toHaveLength(10);
         expect(await fixture.sql('select batch_id from bronze.load_batches')).toHaveLength(1);
@@ -340,12 +340,12 @@ export function replayContract(name: string, open: () => Promise<ReplayFixture>)
         await load(fixture, batch(0, 10));
         for (const replay of ['first', 'second']) {
           await fixture.sql('delete from bronze.raw_movies where kafka_offset in (3, 4)');
-          await extendTo(async (extension) => {
-            await extension.begin([range(0, 10)]);
-            await extension.append([batch(0, 5)]);
-            await extension.append([batch(5, 10)]);
-            expect(extension.added).toBe(2);
-            await extension.finish();
+          await extendTo(async (backfill) => {
+            await backfill.begin([range(0, 10)]);
+            await backfill.append([batch(0, 5)]);
+            await backfill.append([batch(5, 10)]);
+            expect(backfill.added).toBe(2);
+            await backfill.finish();
           }, replay);
         }
         expect(await offsets(fixture)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
@@ -358,10 +358,10 @@ export function replayContract(name: string, open: () => Promise<ReplayFixture>)
       it('leave to the loader what the loader has not passed', async () => {
         await load(fixture, batch(0, 4));
         await fixture.sql('delete from bronze.raw_movies where kafka_offset = 3');
-        await extendTo(async (extension) => {
-          await extension.begin([range(0, 8)]);
-          await extension.append([batch(0, 8)]);
-          expect(extension.added).toBe(1);
+        await extendTo(async (backfill) => {
+          await backfill.begin([range(0, 8)]);
+          await backfill.append([batch(0, 8)]);
+          expect(backfill.added).toBe(1);
         });
         await load(fixture, batch(4, 8));
         expect(await offsets(fixture)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
@@ -370,36 +370,36 @@ export function replayContract(name: string, open: () => Promise<ReplayFixture>)
       it('go on where they were, with the ranges they began with', async () => {
         const [other, beyond] = [partition(1), 2n ** 60n];
         await load(fixture, batch(0, 10));
-        await extendTo(async (extension) => {
-          await extension.begin([range(0, 10), { partition: other, from: 1n, end: beyond }]);
-          await extension.append([batch(0, 6)]);
+        await extendTo(async (backfill) => {
+          await backfill.begin([range(0, 10), { partition: other, from: 1n, end: beyond }]);
+          await backfill.append([batch(0, 6)]);
         });
-        await extendTo(async (extension) => {
-          const goesOn = await extension.begin([range(0, 99)]);
+        await extendTo(async (backfill) => {
+          const goesOn = await backfill.begin([range(0, 99)]);
           expect(goesOn).toEqual([range(6, 10), { partition: other, from: 1n, end: beyond }]);
-          await expect(extension.append([batch(0, 6)])).rejects.toMatchObject({ name: 'FencedError' });
-          await extension.append([batch(6, 10)]);
-          await extension.finish();
-          expect(await extension.begin([range(1, 2)])).toEqual([range(1, 2)]);
+          await expect(backfill.append([batch(0, 6)])).rejects.toMatchObject({ name: 'FencedError' });
+          await backfill.append([batch(6, 10)]);
+          await backfill.finish();
+          expect(await backfill.begin([range(1, 2)])).toEqual([range(1, 2)]);
         });
       });
 
       it('know nothing of one another', async () => {
         await load(fixture, batch(0, 4));
-        await extendTo(async (extension) => void (await extension.begin([range(0, 4)])), 'one');
-        await extendTo(async (extension) => {
-          expect(await extension.begin([range(1, 3)])).toEqual([range(1, 3)]);
-          await extension.finish();
+        await extendTo(async (backfill) => void (await backfill.begin([range(0, 4)])), 'one');
+        await extendTo(async (backfill) => {
+          expect(await backfill.begin([range(1, 3)])).toEqual([range(1, 3)]);
+          await backfill.finish();
         }, 'other');
-        await extendTo(async (extension) => expect(await extension.begin([])).toEqual([range(0, 4)]), 'one');
+        await extendTo(async (backfill) => expect(await backfill.begin([])).toEqual([range(0, 4)]), 'one');
       });
 
       it('take rows of another topic of the same name for no rows of this one', async () => {
         await load(fixture, batch(0, 4, partition(0, 'topic-before')), batch(0, 4));
         await fixture.sql(`delete from bronze.raw_movies where kafka_offset = 2 and batch_id like '%/topic/%'`);
-        await extendTo(async (extension) => {
-          await extension.begin([range(0, 4)]);
-          await extension.append([batch(0, 4)]);
+        await extendTo(async (backfill) => {
+          await backfill.begin([range(0, 4)]);
+          await backfill.append([batch(0, 4)]);
         });
         expect(await offsets(fixture)).toEqual([0, 0, 1, 1, 2, 2, 3, 3]);
       });
@@ -407,10 +407,10 @@ export function replayContract(name: string, open: () => Promise<ReplayFixture>)
       it('are followed by a rebuild that keeps what they have added', async () => {
         await load(fixture, batch(0, 4), batch(4, 8));
         await fixture.sql('delete from bronze.raw_movies where kafka_offset in (1, 5)');
-        await extendTo(async (extension) => {
-          await extension.begin([range(0, 8)]);
-          await extension.append([batch(0, 8)]);
-          await extension.finish();
+        await extendTo(async (backfill) => {
+          await backfill.begin([range(0, 8)]);
+          await backfill.append([batch(0, 8)]);
+          await backfill.finish();
         });
         // Retention has taken the first batch since.
         expect(await rebuild(batch(4, 8))).toMatchObject({ rows: 8, same: 8, carried: 4 });
@@ -418,7 +418,7 @@ export function replayContract(name: string, open: () => Promise<ReplayFixture>)
       });
 
       it('have names that no SQL can be in', async () => {
-        await expect(fixture.openExtension('x; drop table bronze.raw_movies')).rejects.toThrow(
+        await expect(fixture.openBackfill('x; drop table bronze.raw_movies')).rejects.toThrow(
           'is no name for a replay',
         );
       });

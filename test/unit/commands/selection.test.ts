@@ -77,7 +77,7 @@ describe('what is selected', () => {
     ['--from-offset 0:7', true],
     ['--from-offset 0:8 --from-offset 1', false],
     ['--from-offset 1:0', false],
-  ])('by %s: a record of an hour ago at offset 7: %s', (line, isMeant) => {
-    expect(isSelected(parse(line), record(7, hour))).toBe(isMeant);
+  ])('by %s: a record of an hour ago at offset 7: %s', (line, matches) => {
+    expect(isSelected(parse(line), record(7, hour))).toBe(matches);
   });
 });

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { runTogether } from '../../../runtime/task-group.ts';
+import { runTaskGroup } from '../../../runtime/task-group.ts';
 
 const untilAborted = (signal: AbortSignal, drained: () => void) =>
   new Promise<string>((resolve) =>
@@ -11,14 +11,14 @@ const untilAborted = (signal: AbortSignal, drained: () => void) =>
 
 it('returns what every stage came to', async () => {
   const { signal } = new AbortController();
-  expect(await runTogether(signal, [async () => 1, async () => 'two'])).toEqual([1, 'two']);
+  expect(await runTaskGroup(signal, [async () => 1, async () => 'two'])).toEqual([1, 'two']);
 });
 
 it('drains the others when one fails, and throws its error once they are done', async () => {
   const { signal } = new AbortController();
   const failure = new Error('died');
   let hasDrained = false;
-  const running = runTogether(signal, [
+  const running = runTaskGroup(signal, [
     (within) =>
       untilAborted(within, () => {
         hasDrained = true;
@@ -31,7 +31,7 @@ it('drains the others when one fails, and throws its error once they are done', 
 
 it('passes the signal on', async () => {
   const controller = new AbortController();
-  const running = runTogether(controller.signal, [(signal) => untilAborted(signal, () => {})]);
+  const running = runTaskGroup(controller.signal, [(signal) => untilAborted(signal, () => {})]);
   controller.abort();
   expect(await running).toEqual(['drained']);
 });

@@ -9,7 +9,7 @@ it.each([
   '  390114 (08001): Authentication token has expired.  The user must authenticate again.',
   "  090073 (22000): Warehouse 'LECTURE_TRANSFORM_WH' cannot be resumed because resource monitor has exceeded its quota.",
   'IO Error: Could not set lock on file "x"',
-])('takes for passing: %s', (message) => {
+])('takes for transient: %s', (message) => {
   expect(new DbtError(message).retriable).toBe(true);
 });
 

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import type { DbtPlace } from '../../../transform/dbt/dbt.ts';
+import type { DbtEnvironment } from '../../../transform/dbt/dbt.ts';
 import { DbtError } from '../../../transform/dbt/dbt-error.ts';
 import { OneCommandAtATime } from '../../../transform/dbt/one-command-at-a-time.ts';
 import type { Invocation, Runner } from '../../../transform/dbt/runner.ts';
@@ -30,7 +30,7 @@ function runner(carryOut: (invocation: Invocation) => Promise<string>): Runner &
 }
 
 const dbtOn = (of: Runner) => {
-  const place: DbtPlace = { projectDir: '/project', environmentDir: '/python', workDir, env: {} };
+  const place: DbtEnvironment = { projectDir: '/project', environmentDir: '/python', workDir, env: {} };
   return new OneCommandAtATime(place, of);
 };
 

@@ -20,7 +20,7 @@ const useOwnRole = 'use role securityadmin';
 export async function observe(query: Query, names: Names): Promise<Observed> {
   await query(useOwnRole);
   const look = new Look(query, names);
-  await look.atRoles();
+  await look.readRoles();
   await look.atDatabase();
   await look.atWarehouses();
   await look.atMonitor();
@@ -41,7 +41,7 @@ class Look implements Observed {
     this.#names = names;
   }
 
-  async atRoles(): Promise<void> {
+  async readRoles(): Promise<void> {
     const { engineerRole, analystRole, loaderRole, dbtRole } = this.#names;
     for (const name of [engineerRole, analystRole, loaderRole, dbtRole]) {
       const row = await this.#named('roles', name);
