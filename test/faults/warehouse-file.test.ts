@@ -109,7 +109,7 @@ describe('what can happen to the file of the warehouse', () => {
     const diedAt: number[] = [];
     for (let kill = 0; kill < kills; kill += 1) {
       const change = 1 + Math.floor(random() * mostChanges);
-      const script = join(import.meta.dirname, 'support/warehouse-checkpointer.ts');
+      const script = join(import.meta.dirname, '../support/warehouse/warehouse-checkpointer.ts');
       const args = [script, fixture.duckdbPath, String(change)];
       const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
       const lines: string[] = [];
