@@ -67,7 +67,7 @@ describe('the command line', () => {
     expect(seen.length).toBeLessThanOrEqual(3);
   });
 
-  it('[R34] says with exit code 1 that TMDb cannot be reached', async () => {
+  it('[R34] says with exit code 1 that TMDb cannot be reached', { tags: ['full'] }, async () => {
     const { sandbox } = await sandboxWith({});
     await sandbox[Symbol.asyncDispose]();
     const { code, stderr } = await workspace.run(['run', '--once'], {
@@ -114,7 +114,7 @@ describe('the command line', () => {
     },
   );
 
-  it('[R42] parks what cannot be fetched, with its reason, and carries on', async () => {
+  it('[R42] parks what cannot be fetched, with its reason, and carries on', { tags: ['full'] }, async () => {
     const { sandbox } = await sandboxWith({});
     sandbox.setFaults(parseFaults('wrong-id path=/movie/{id} times=3'));
     const report = await workspace.runOnce(['--pages', '1'], { TMDB_BASE_URL: sandbox.url, TMDB_TOKEN: 'made-up' });

@@ -114,7 +114,10 @@ describe('a fleet of services', () => {
     );
     for (const service of fleet.running) {
       expect(await service.get('/healthz'), service.name).toMatchObject({ status: 200 });
-      expect(await service.get('/readyz'), service.name).toMatchObject({ status: 200 });
+      // A loader is not ready while it waits for dbt, which has the DuckDB file.
+      await until(`${service.name} is ready`, async () => (await service.get('/readyz'))?.status === 200, {
+        timeoutMs: 30_000,
+      });
     }
 
     const { codes, seconds } = await fleet.drain();

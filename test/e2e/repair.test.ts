@@ -154,7 +154,9 @@ describe('repair', () => {
   });
   afterAll(() => emulator[Symbol.asyncDispose]());
 
-  it('[R81] heals topics, BRONZE, SILVER and GOLD of records with wrong ids and times, and then finds nothing', async () => {
+  it('[R81] heals topics, BRONZE, SILVER and GOLD of records with wrong ids and times, and then finds nothing', {
+    tags: ['full'],
+  }, async () => {
     using workspace = new Workspace(rate);
     await healsWhatIsThere({
       workspace,

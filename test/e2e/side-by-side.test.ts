@@ -64,7 +64,9 @@ describe('a command beside another process that has its partitions', () => {
     expect(await fixture.audit()).toMatchObject({ bronzeRows: 200 });
   });
 
-  it('[R100] says whom it waits for, and ends when that one has done the work or the topic is created again', async () => {
+  it('[R100] says whom it waits for, and ends when that one has done the work or the topic is created again', {
+    tags: ['full'],
+  }, async () => {
     await fixture.publish(40);
     const hoarder = await startHoarder();
     const load = start(['load', '--once']);

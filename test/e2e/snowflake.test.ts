@@ -50,7 +50,7 @@ describe('the whole pipeline into Snowflake', () => {
     expect(tags.filter((tag) => tag === null).length / tags.length).toBeLessThan(0.1);
   });
 
-  it('[R3 R93] loses nothing and doubles nothing when it is killed at any point', async () => {
+  it('[R3 R93] loses nothing and doubles nothing when it is killed at any point', { tags: ['full'] }, async () => {
     using workspace = new SnowflakeWorkspace(
       emulator,
       { TMDB_RATE_LIMIT: '60/1s', SANDBOX_MOVIES: '2000', LOAD_MAX_AGE: '500ms' },

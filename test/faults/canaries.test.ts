@@ -121,7 +121,10 @@ describe('a secret that a server sends back in every answer', () => {
     expect(holders).toEqual([]);
   }, 300_000);
 
-  it('[R111] is in nothing that doctor, status or a service says, and steers no terminal there', async () => {
+  it('[R111] is in nothing that doctor, status or a service says, and steers no terminal there', {
+    tags: ['full'],
+    timeout: 300_000,
+  }, async () => {
     const [redis, snowflake] = [await echoingRedis(), await echoingSnowflake()];
     servers.push(redis, snowflake);
     const { SNOWFLAKE_PRIVATE_KEY: _, SNOWFLAKE_PRIVATE_KEY_PASSPHRASE: __, ...secrets } = environmentWith(redis.port);
@@ -156,7 +159,7 @@ describe('a secret that a server sends back in every answer', () => {
     }
     service.kill('SIGTERM');
     expectClean(await ended);
-  }, 300_000);
+  });
 });
 
 /** All rows of each DuckDB file below a folder, as text. */

@@ -16,7 +16,9 @@ const start = () => [
 const outages = ({ service }: SupervisedService) =>
   service.lines.filter(({ msg }) => msg?.startsWith('Kafka is')).map(({ msg }) => msg);
 
-it('[R109 R110] goes on with another coordinator when a broker of three is killed: nothing ends, is lost, or is written twice', async () => {
+it('[R109 R110] goes on with another coordinator when a broker of three is killed: nothing ends, is lost, or is written twice', {
+  tags: ['full'],
+}, async () => {
   bed = await ThreeBrokerBed.open(600, 50);
   const posts = start();
   await bed.atWork(100);

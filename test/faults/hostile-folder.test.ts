@@ -92,7 +92,10 @@ function startFrom(cwd: string, args: readonly string[], env: Readonly<Record<st
 }
 
 describe('a working folder of somebody else', () => {
-  it('[R112] runs nothing and changes nothing, and nothing in it is changed', async () => {
+  it('[R112] runs nothing and changes nothing, and nothing in it is changed', {
+    tags: ['full'],
+    timeout: 300_000,
+  }, async () => {
     const [cwd, dataDir] = [join(folder, 'cwd'), join(folder, 'data')];
     fillHostile(cwd);
     const before = contentsOf(cwd);
@@ -103,7 +106,7 @@ describe('a working folder of somebody else', () => {
     }
     expect(readdirSync(join(folder, 'executed'))).toEqual([]);
     expect(contentsOf(cwd)).toEqual(before);
-  }, 300_000);
+  });
 
   it.runIf(process.getuid?.() === 0)(
     '[R112] is refused as DATA_DIR, or as the place of one, before anything is written',

@@ -115,7 +115,9 @@ it('[R10 R23] waits for a broker that is away under load, says so at once and on
   expect(fetched() / movies).toBeLessThanOrEqual(1.1);
 });
 
-it('[R23] starts a service while the broker is away; a command gives up in time and says what to do', async () => {
+it('[R23] starts a service while the broker is away; a command gives up in time and says what to do', {
+  tags: ['full'],
+}, async () => {
   bed = await openTestBed({ limit, sandbox: { movies: 100 } });
   await bed.broker.stop();
   const posts = start();

@@ -16,7 +16,7 @@ import { GoldReader } from '../support/processes/watchers.ts';
 import { seededRandom } from '../support/warehouse/seeded-random.ts';
 
 /** Kills of the loader; of each other stage there are a quarter as many. */
-const loaderKills = Number(process.env['FAULT_KILLS'] ?? 8);
+const loaderKills = Number(process.env['FAULT_KILLS'] ?? 4);
 const otherKills = Math.ceil(loaderKills / 4);
 const seed = Number(process.env['FAULT_SEED'] ?? Date.now() % 100_000);
 

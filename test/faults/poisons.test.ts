@@ -129,7 +129,9 @@ describe('a cluster whose topics hold every poison', () => {
     expect(peak - before).toBeLessThan(1_000_000_000);
   });
 
-  it('[R75] is repaired by one command for each: whole records are sent back and count, others are refused and purged', async () => {
+  it('[R75] is repaired by one command for each: whole records are sent back and count, others are refused and purged', {
+    tags: ['full'],
+  }, async () => {
     const whole = poisons.filter(({ heal }) => heal === 'redrive');
     const back = whole.reduce((sum, { letters, topics: where = readTopics }) => sum + letters * where.length, 0);
     const redriven = await fixture.cli(['dead-letters', 'redrive', '--all', '--json']);

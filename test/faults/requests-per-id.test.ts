@@ -60,7 +60,7 @@ describe('a fetcher asks for few ids twice', () => {
     expect(await fixture.audit()).toMatchObject({ ids });
   };
 
-  it('[R104] when it is killed at named steps: at most 1.1 requests for each id', async () => {
+  it('[R104] when it is killed at named steps: at most 1.1 requests for each id', { tags: ['full'] }, async () => {
     await using members = fleet;
     const points = ['fetcher.answered', 'fetcher.published', 'fetcher.token-taken'];
     for (let kill = 0; kill < kills; kill += 1) {

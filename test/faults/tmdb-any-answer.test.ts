@@ -134,7 +134,9 @@ describe('a TMDb that answers anything', () => {
     await audit(workspace);
   });
 
-  it('[R66] ends no service of `run`: every good movie is in GOLD, and an outage of a list affects nothing else', async () => {
+  it('[R66] ends no service of `run`: every good movie is in GOLD, and an outage of a list affects nothing else', {
+    tags: ['full'],
+  }, async () => {
     await using bed = await openTestBed({
       limit,
       sandbox: { movies, seed, faults: mixed },

@@ -73,7 +73,9 @@ describe('behind a proxy', () => {
     expect(proxy.asked).toContain('CONNECT myorg-behind.snowflakecomputing.com:443');
   });
 
-  it('[R113] doctor says so, without the password, and the sandbox of this machine is asked directly', async () => {
+  it('[R113] doctor says so, without the password, and the sandbox of this machine is asked directly', {
+    tags: ['full'],
+  }, async () => {
     await using proxy = await startConnectProxy({ hosts: {}, credentials: 'nobody:else' });
     using workspace = new Workspace({
       HTTPS_PROXY: `http://${inUrl}@127.0.0.1:${proxy.port}`,

@@ -52,7 +52,7 @@ export const suites: readonly Suite[] = [
   },
   {
     name: 'requests-per-id',
-    files: ['test/faults/requests-per-id.test.ts'],
+    files: ['test/faults/requests-per-id.test.ts', 'test/e2e/side-by-side.test.ts'],
     touches: ['kafka/', 'consumers/movie-details.ts'],
   },
   {
@@ -127,6 +127,8 @@ export const suites: readonly Suite[] = [
       'test/e2e/replay.test.ts',
       'test/e2e/repair.test.ts',
       'test/faults/canaries.test.ts',
+      'test/faults/hostile-folder.test.ts',
+      'test/integration/http-proxy.test.ts',
     ],
     touches: ['cli.ts', 'commands/', 'pipeline/', 'sandbox/'],
   },

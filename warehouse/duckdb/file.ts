@@ -58,12 +58,12 @@ const spillDirOf = (path: string): string => `${path}.spill`;
 
 /**
  * Makes DuckDB independent of the working directory, HOME and the time zone of this process. By default, an in-memory instance
- * spills into `./.tmp` and looks for backfills and secrets below HOME.
+ * spills into `./.tmp` and looks for extensions and secrets below HOME.
  */
 const placesOf = (path: string): string[] => [
   `set temp_directory = '${quoted(spillDirOf(path))}'`,
   `set home_directory = '${quoted(dirname(path))}'`,
-  `set extension_directory = '${quoted(`${path}.backfills`)}'`,
+  `set extension_directory = '${quoted(`${path}.extensions`)}'`,
   'set autoinstall_known_extensions = false',
   'set allow_persistent_secrets = false',
   "set TimeZone = 'UTC'",

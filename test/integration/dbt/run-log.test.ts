@@ -55,7 +55,7 @@ it('names the column whose key is missing or comes twice', async () => {
   expect(await brokenBy(`${genre} (null, 'none', false)`)).toContain('primary_key_silver_genres_genre_id');
 });
 
-it('forgets old runs, but none by which later ones go', async () => {
+it('forgets old runs, but none by which later ones go', { tags: ['full'] }, async () => {
   const insertCopy = (table: string) =>
     file.query(`insert into silver.${table} select * replace ('old' as invocation_id) from silver.${table}`);
   const age = async (which: string, days: number) => {

@@ -60,7 +60,7 @@ it('is one process for all commands, and another when it died or a command was a
   expect(isAlive(third)).toBe(false);
 });
 
-it('is replaced when it was killed between two commands, before the kill was noticed', async () => {
+it('is replaced when it was killed between two commands, before the kill was noticed', { tags: ['full'] }, async () => {
   await using file = await WarehouseFile.create();
   const { place, pids } = await noting(file);
   await using dbt = openWarmDbt(place);
@@ -72,7 +72,7 @@ it('is replaced when it was killed between two commands, before the kill was not
   }
 });
 
-it('reports how the process ended when it was killed during a run', async () => {
+it('reports how the process ended when it was killed during a run', { tags: ['full'] }, async () => {
   await using file = await WarehouseFile.create();
   const { place, pids } = await noting(file);
   await using dbt = openWarmDbt(place);

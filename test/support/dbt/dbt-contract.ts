@@ -84,7 +84,7 @@ export function dbtContract(name: string, open: (place: DbtEnvironment) => Dbt):
       expect(error.retriable).toBe(false);
     });
 
-    it('names the model that failed and why, leaves the file free, and is due again', async () => {
+    it('names the model that failed and why, leaves the file free, and is due again', { tags: ['full'] }, async () => {
       await build();
       await file.query('drop table bronze.raw_genres');
       expect(await failureOf(build())).toMatchObject({
@@ -95,7 +95,9 @@ export function dbtContract(name: string, open: (place: DbtEnvironment) => Dbt):
       expect(await state()).toMatchObject({ due: true, reason: 'last run failed' });
     });
 
-    it('retries only what failed and what was skipped for it, and takes that for no complete build', async () => {
+    it('retries only what failed and what was skipped for it, and takes that for no complete build', {
+      tags: ['full'],
+    }, async () => {
       expect(await retry()).toMatchObject({ status: 'nothing to retry' });
       await file.load(1, [movie(1)]);
       const { tests } = await build();
@@ -129,7 +131,7 @@ export function dbtContract(name: string, open: (place: DbtEnvironment) => Dbt):
       await sameAsAnew();
     });
 
-    it('stops when it is told to, leaves the file free, and goes on from there', async () => {
+    it('stops when it is told to, leaves the file free, and goes on from there', { tags: ['full'] }, async () => {
       await file.load(1, [movie(1)]);
       const controller = new AbortController();
       const stopped = file.run(dbt, {
@@ -151,7 +153,9 @@ export function dbtContract(name: string, open: (place: DbtEnvironment) => Dbt):
       expect(await file.whileOpen(() => failureOf(dbt.freshness({ signal })))).toMatchObject({ retriable: true });
     });
 
-    it('says what is wrong with a project that cannot be read, and reads it anew when it is mended', async () => {
+    it('says what is wrong with a project that cannot be read, and reads it anew when it is mended', {
+      tags: ['full'],
+    }, async () => {
       await using copy = await file.copyOfProject();
       await using other = open({ ...file.place(), projectDir: copy.dir });
       await file.run(other, { vars });
@@ -164,7 +168,7 @@ export function dbtContract(name: string, open: (place: DbtEnvironment) => Dbt):
       expect(await file.query('select genre_name from gold.dim_genres')).toEqual([{ genre_name: 'Not known' }]);
     });
 
-    it('goes by the variables of each run', async () => {
+    it('goes by the variables of each run', { tags: ['full'] }, async () => {
       await file.load(1, [movie(1), movie(2)]);
       const ranked = async (top: number) => {
         await file.run(dbt, { vars: { ...vars, top_movies: top } });
