@@ -191,17 +191,4 @@ describe('a fleet of services', () => {
     const found = await audit(workspace);
     expect(found.movies).toBe(movies);
   });
-
-  it('ends a service whose consumer has died with its own exit code', { tags: ['full'] }, async () => {
-    const loader = fleet.start('loader', ['load']);
-    await until('the loader is ready', async () => (await loader.get('/readyz')).status === 200, { timeoutMs: 60_000 });
-    await broker.stop(true);
-    await until(
-      'it says that it is not ready',
-      async () => (await loader.get('/readyz').catch(() => null))?.status !== 200,
-      { timeoutMs: 60_000 },
-    );
-    expect(await loader.exited).toBe(1);
-    expect(loader.lines.at(-1)).toMatchObject({ level: 60, msg: 'died' });
-  });
 });

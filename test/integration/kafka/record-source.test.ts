@@ -289,7 +289,14 @@ describe('a record source', () => {
     await Promise.all([0, 1].map((partition) => write(kafka, topic, numbers(5), partition)));
     const until = await endOf(topic);
     const stop = new AbortController();
-    const first = sourceOf(topic, group).run(() => new Promise(() => {}), { signal: never, until });
+    const begun = Promise.withResolvers<void>();
+    const hang = () => {
+      begun.resolve();
+      return new Promise<void>(() => {});
+    };
+    const first = sourceOf(topic, group).run(hang, { signal: never, until });
+    // Otherwise the second may get all partitions and finish them before the first is a member.
+    await begun.promise;
     const waits: (readonly AwaitedPartition[])[] = [];
     const second = createRecordSource({
       ...{ kafka, topic, group, concurrency: 4, log: silent },
