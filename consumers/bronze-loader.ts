@@ -36,7 +36,7 @@ export interface BronzeLoaderPorts extends RawCodecs {
   readonly onBuffered?: (bytes: number) => void;
   /** Whether the warehouse takes batches; told when that changes. */
   readonly onAvailable?: (isAvailable: boolean) => void;
-  /** The topics as other loaders of them see them. Absent: nobody else loads, and no topic is created again. */
+  /** The topics as other loaders of them see them. Absent: this is the only loader, and no topic is created again. */
   readonly shared?: SharedTopics;
 }
 
@@ -58,7 +58,7 @@ export interface BronzeLoaderOptions {
   readonly limits: LoadLimits;
   /** Aborts when the loader is to drain: what is collected is loaded, then `runBronzeLoader` resolves. */
   readonly signal: AbortSignal;
-  /** Exclusive ends, known once upstream is done; the loader ends when the ledger has reached all of them, whoever loaded them. */
+  /** Exclusive ends, known once upstream is done; the loader ends when the ledger has reached all of them, including by other loaders. */
   readonly until?: Promise<ReadonlyMap<TopicName, Offsets>>;
 }
 

@@ -233,7 +233,7 @@ export async function loadBronze(
   return loaded;
 }
 
-/** A service waits for the DuckDB file without limit; the watch of the file says who has it. */
+/** A service waits for the DuckDB file without limit; the watch of the file names the holder. */
 async function openLoader(system: WarehouseSystem, { signal }: Context, isService: boolean): Promise<Warehouse> {
   for (;;) {
     try {
