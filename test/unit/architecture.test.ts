@@ -144,3 +144,22 @@ describe('the architecture', () => {
     expect(productFolders.filter((folder) => !text.includes(`| \`${folder}/\` |`))).toEqual([]);
   });
 });
+
+describe('the code of the tests', () => {
+  const files = readdirSync(join(root, 'test'), { recursive: true, encoding: 'utf8' }).filter((file) =>
+    file.endsWith('.ts'),
+  );
+  const kinds = ['contract', 'deploy', 'e2e', 'faults', 'integration', 'unit'];
+
+  it('has all support code in test/support', () => {
+    const strays = files.filter((file) => kinds.includes(file.split('/')[0] ?? '') && !file.endsWith('.test.ts'));
+    expect(strays).toEqual([]);
+    expect(files.filter((file) => !file.startsWith('support/') && file.includes('/support/'))).toEqual([]);
+  });
+
+  it('opens Kafka with the client of the product, which never sets a timer to a negative time', () => {
+    const constructed = ['new', 'Kafka('].join(' ');
+    const makers = files.filter((file) => readFileSync(join(root, 'test', file), 'utf8').includes(constructed));
+    expect(makers).toEqual([]);
+  });
+});

@@ -6,6 +6,16 @@ import { type Row, rowsOf, withTests } from '../guarantees/page.ts';
 
 const page = readFileSync(join(import.meta.dirname, '../../docs/guarantees.md'), 'utf8');
 
+/** Promises and faults that have to be spoken of: none may go missing. */
+const range = (letter: string, last: number) => Array.from({ length: last }, (_, index) => `${letter}${index + 1}`);
+const everyId = [
+  ...range('P', 16),
+  ...range('R', 86),
+  ...range('R', 114).slice(87),
+  ...range('S', 13),
+  ...range('Z', 5),
+];
+
 const verdicts = ['shown', 'partly', 'not applicable', 'not possible here'];
 
 /** What is wrong with a row, given the number of tests that show it. */
@@ -27,10 +37,8 @@ describe('docs/guarantees.md', () => {
   const evidence = allEvidence();
   const testsFor = (id: string) => evidence.filter((test) => test.rows.includes(id));
 
-  it('has each id once', () => {
-    const ids = rows.map(({ id }) => id);
-    expect(ids.length).toBeGreaterThan(130);
-    expect(ids).toEqual([...new Set(ids)]);
+  it('has every id once', () => {
+    expect(rows.map(({ id }) => id).toSorted()).toEqual(everyId.toSorted());
   });
 
   it('has a test, or the reason why there is none, in each row', () => {
