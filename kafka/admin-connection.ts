@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Admin } from 'kafkajs';
 import type { Kafka } from './client.ts';
-import { isOutage, KafkaError, PassingError } from './errors.ts';
+import { isOutage, KafkaError, TransientError } from './errors.ts';
 import type { Seeds } from './seeds.ts';
 
 const lateMs = 4_000;
@@ -29,7 +29,7 @@ export class AdminConnection implements AsyncDisposable {
     await this.ask('asking Kafka whether it is there', async (admin) => {
       const timer = new AbortController();
       const late = delay(lateMs, undefined, { signal: timer.signal, ref: false }).then(
-        () => Promise.reject(new PassingError(`no answer within ${lateMs / 1_000} s`)),
+        () => Promise.reject(new TransientError(`no answer within ${lateMs / 1_000} s`)),
         () => {},
       );
       const answer = await Promise.race([admin.describeCluster(), late]).finally(() => timer.abort());

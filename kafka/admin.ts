@@ -35,7 +35,7 @@ export interface KafkaAdmin extends AsyncDisposable {
   committedOffsets(group: string, topic: string): Promise<Offsets>;
   /** The same, with what was done ahead. */
   commits(group: string, topic: string): Promise<ReadonlyMap<number, Commit>>;
-  /** Who has each partition of the topic in this group; partitions that nobody has now are absent. */
+  /** The owner of each partition of the topic in this group; a partition without an owner is absent. */
   owners(group: string, topic: string): Promise<ReadonlyMap<number, PartitionOwner>>;
   /** Removes a group that has no members; it is no error when that fails, Kafka forgets such groups by itself. */
   deleteGroup(group: string): Promise<void>;

@@ -23,7 +23,7 @@ export class RecordTooLargeError extends IngestError {
 }
 
 /** A failure within this client that another attempt cures. */
-export class PassingError extends Error {}
+export class TransientError extends Error {}
 
 /** The broker that we run ourselves does not start or does not stop. */
 export class BrokerError extends IngestError {
@@ -98,7 +98,7 @@ export const isUnknownTopic = (error: unknown): boolean => protocolErrorOf(error
  * rebalances. An error within kafkajs counts too: it fails in many ways while it loses its brokers, and a new client works.
  */
 export function isOutage(error: unknown): boolean {
-  if (error instanceof PassingError) return true;
+  if (error instanceof TransientError) return true;
   if (!(error instanceof Error) || error instanceof IngestError || remedyOf(error) !== null) return false;
   const parts = partsOf(error);
   if (parts.length > 0) return parts.every(isOutage);
@@ -107,7 +107,7 @@ export function isOutage(error: unknown): boolean {
   return error.name.startsWith('KafkaJS') && error.name !== 'KafkaJSNotImplemented';
 }
 
-/** As kafkajs' table of Kafka's errors has it, within whatever it wrapped around the error. */
+/** The name in kafkajs's table of Kafka's errors, also if kafkajs wrapped the error in others. */
 function isRetriableInKafka(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   if (!('type' in error) || typeof error.type !== 'string') return isRetriableInKafka(error.cause);

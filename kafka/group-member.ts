@@ -32,7 +32,7 @@ export interface GroupSettings {
 
 /** What a member does with what happens to it. None of these may throw; `onBatch` may fail through `fail`. */
 export interface MemberHandler {
-  /** After each rebalance. `isSameMember`: nobody else had those of `partitions` that were ours before. */
+  /** After each rebalance. `isSameMember`: no other member has had those of `partitions` that this one had before. */
   onJoined(assignment: readonly TopicPartitions[], isSameMember: boolean): void;
   /** Consecutive records fetched at `fetchedOffset`; empty if all were markers. The next batch follows when it resolves. */
   onBatch(batch: FetchedBatch, heartbeat: () => Promise<void>): Promise<void>;

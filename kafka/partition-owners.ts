@@ -62,7 +62,7 @@ const orderOf = ({ memberId, memberMetadata }: GroupMember): string => {
   return [place, String(pid).padStart(10, '0'), identity, memberId].join(' ');
 };
 
-/** Who has each partition of the topic; those that nobody has are absent. */
+/** Who has each partition of the topic; a partition without an owner is absent. */
 export async function partitionOwners(
   admin: Admin,
   group: string,

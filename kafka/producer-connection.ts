@@ -2,7 +2,7 @@ import { type Message, Partitioners, type Producer } from 'kafkajs';
 import { messageOf } from '../runtime/errors.ts';
 import { AdminConnection } from './admin-connection.ts';
 import type { Kafka } from './client.ts';
-import { PassingError, protocolErrorOf } from './errors.ts';
+import { protocolErrorOf, TransientError } from './errors.ts';
 
 /** How long (ms) the number of a topic's partitions is believed. */
 const partitionsAgeMs = 60_000;
@@ -79,7 +79,7 @@ export class ProducerConnection implements AsyncDisposable {
       if (type === 'DUPLICATE_SEQUENCE_NUMBER') return;
       if (!lostSequence.has(type)) throw error;
       this.#drop(connecting);
-      throw new PassingError(messageOf(error), { cause: error });
+      throw new TransientError(messageOf(error), { cause: error });
     }
   }
 

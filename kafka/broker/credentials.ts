@@ -43,7 +43,7 @@ export function readCredentials(dataDir: string): BrokerCredentials {
   }
 }
 
-/** The broker has ended, so nobody needs them. */
+/** For a broker that has ended: no client needs them. */
 export const removeCredentials = (dataDir: string): void => rmSync(fileIn(dataDir), { force: true });
 
 /** Replaces a file by a new one that only this user can read. Never writes to a file or through a link that is already there. */

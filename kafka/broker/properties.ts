@@ -51,7 +51,7 @@ export function serverProperties(
 
 /**
  * Settings with which both ports of the broker, for clients and for its own controller, accept only `credentials`. The controller's port
- * needs them too: whoever reaches it can create and delete topics.
+ * needs them too, because a client that reaches it can create and delete topics.
  */
 export function securedBy(
   { username, password }: BrokerCredentials,

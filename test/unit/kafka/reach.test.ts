@@ -1,6 +1,6 @@
 import kafkajs from 'kafkajs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { isOutage, KafkaError, PassingError } from '../../../kafka/errors.ts';
+import { isOutage, KafkaError, TransientError } from '../../../kafka/errors.ts';
 import { Reach, type ReachOptions } from '../../../kafka/reach.ts';
 import { createLogger } from '../../../runtime/logger.ts';
 
@@ -18,7 +18,7 @@ describe('what counts as an outage', () => {
     ['too few replicas in sync', protocolError('NOT_ENOUGH_REPLICAS', true), true],
     ['a coordinator that has moved', protocolError('NOT_COORDINATOR_FOR_GROUP', true), true],
     ['a rebalance', protocolError('REBALANCE_IN_PROGRESS', false), true],
-    ['what we say passes', new PassingError('late'), true],
+    ['what we say is transient', new TransientError('late'), true],
     ['a right that is missing', protocolError('TOPIC_AUTHORIZATION_FAILED', false), false],
     ['a record that is too large', protocolError('MESSAGE_TOO_LARGE', false), false],
     ['an error of ours', new KafkaError('no'), false],
