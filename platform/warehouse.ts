@@ -33,24 +33,39 @@ function fileWatch(context: Context): OnFileWait {
   return watch;
 }
 
+/** How long (ms) a process that queues for the file, as we do, may have it before the wait is a problem: a usual build of dbt. */
+const usualTurnMs = 30_000;
+
+const isUsual = ({ isQueued, waitedMs, leftMs }: FileWait): boolean => isQueued && leftMs > 0 && waitedMs < usualTurnMs;
+
 /**
- * While another process has the DuckDB file: not ready, with the reason; one line of the log for each holder and one when
- * the wait is over; and a gauge.
+ * Reports that another process has the DuckDB file. A terminal shows each holder once. If the wait is not a usual one between our own
+ * processes, this process is not ready, with the reason, and the log has one line for each holder and one at the end.
  */
-export function createFileWatch({ health, log, metrics }: Pick<Context, 'health' | 'log' | 'metrics'>): OnFileWait {
-  let current: FileWait | null = null;
+export function createFileWatch(context: Pick<Context, 'health' | 'log' | 'metrics' | 'progress'>): OnFileWait {
+  const { health, log, metrics, progress } = context;
+  let shown: string | null = null;
+  let problem: FileWait | null = null;
   health.dependsOn('warehouse', async () => {
-    if (current) throw new Error(`waiting for ${current.path}: it is held by ${current.holder}`);
+    if (problem) throw new Error(`waiting for ${problem.path}: it is held by ${problem.holder}`);
   });
   return (wait) => {
-    if (wait && wait.holder !== current?.holder) {
+    if (wait === null) {
+      if (problem) log.info({ path: problem.path }, 'the DuckDB file is ours again');
+      [shown, problem] = [null, null];
+    } else if (isUsual(wait)) {
+      if (wait.holder !== shown) progress.wait(describeWait(wait));
+      shown = wait.holder;
+    } else {
       const { path, holder, leftMs } = wait;
-      const waiting = leftMs > 0 ? `: waiting up to ${formatDuration(leftMs)} for it` : '';
-      const text = `${path} is held by ${holder}${waiting}`;
-      log.warn({ path, holder, waitMs: Math.round(leftMs) }, text);
+      if (holder !== problem?.holder) log.warn({ path, holder, waitMs: Math.round(leftMs) }, describeWait(wait));
+      problem = wait;
     }
-    if (!wait && current) log.info({ path: current.path }, 'the DuckDB file is ours again');
-    current = wait;
     metrics.warehouseHeld.set(wait ? 1 : 0);
   };
+}
+
+function describeWait({ path, holder, leftMs }: FileWait): string {
+  const waiting = leftMs > 0 ? `: waiting up to ${formatDuration(leftMs)} for it` : '';
+  return `${path} is held by ${holder}${waiting}`;
 }

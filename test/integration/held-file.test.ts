@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -11,6 +11,7 @@ import { systemClock } from '../../runtime/clock.ts';
 import { Health } from '../../runtime/health.ts';
 import { createMetrics } from '../../runtime/metrics.ts';
 import { describeProgram } from '../../runtime/program.ts';
+import { noProgress } from '../../runtime/progress.ts';
 import { type FileWait, holderInMessage } from '../../warehouse/duckdb/file-wait.ts';
 import { duckDbSystem } from '../../warehouse/duckdb/system.ts';
 import { openDuckDbWarehouse } from '../../warehouse/duckdb/warehouse.ts';
@@ -144,7 +145,10 @@ describe('a DuckDB file that another process has', () => {
     expect(system.reportHolder(message, 700)).toBe(true);
     expect(system.reportHolder('a model failed', 700)).toBe(false);
     system.reportHolder(null);
-    expect(waits).toEqual([{ path, holder: expect.stringContaining(`(pid ${process.pid})`), leftMs: 700 }, null]);
+    expect(waits).toEqual([
+      { path, holder: expect.stringContaining(`(pid ${process.pid})`), leftMs: 700, waitedMs: 0, isQueued: false },
+      null,
+    ]);
   });
 
   it('[R106] is named as far as it can be seen: without rights to its process, and in another container', () => {
@@ -158,26 +162,52 @@ describe('a DuckDB file that another process has', () => {
     expect(holderInMessage('IO Error: Cannot open file')).toBeNull();
   });
 
-  it('[R106] makes its waiting process unready with the reason, with one warning for each holder, one line at the end, and a gauge', async () => {
-    const lines: { level: number; msg: string }[] = [];
-    const log = pino({ level: 'info' }, { write: (line) => lines.push(JSON.parse(line)) });
-    const [health, metrics] = [new Health(systemClock), createMetrics('0')];
-    const watch = createFileWatch({ health, metrics, log });
-    const state = async () => [
-      (await health.readiness()).checks['warehouse'],
-      (await metrics.warehouseHeld.get()).values[0]?.value ?? 0,
-    ];
-    for (const leftMs of [119_000, 118_000, 117_000]) watch({ path, holder: 'python (pid 7)', leftMs });
-    expect(await state()).toEqual([`waiting for ${path}: it is held by python (pid 7)`, 1]);
-    watch({ path, holder: 'tmdb-stream schedule (pid 8)', leftMs: 0 });
-    watch(null);
-    watch(null);
-    expect(await state()).toEqual(['ok', 0]);
-    expect(lines.map(({ level, msg }) => [level, msg])).toEqual([
-      [40, `${path} is held by python (pid 7): waiting up to 1 min 59 s for it`],
-      [40, `${path} is held by tmdb-stream schedule (pid 8)`],
-      [30, 'the DuckDB file is ours again'],
-    ]);
-    expect(existsSync(path)).toBe(true);
+  describe('its report', () => {
+    const setUp = () => {
+      const lines: { level: number; msg: string }[] = [];
+      const shown: string[] = [];
+      const log = pino({ level: 'info' }, { write: (line) => lines.push(JSON.parse(line)) });
+      const [health, metrics] = [new Health(systemClock), createMetrics('0')];
+      const progress = { ...noProgress, wait: (text: string) => shown.push(text) };
+      const state = async () => [
+        (await health.readiness()).checks['warehouse'],
+        (await metrics.warehouseHeld.get()).values[0]?.value ?? 0,
+      ];
+      const logged = () => lines.map(({ level, msg }) => [level, msg]);
+      return { watch: createFileWatch({ health, metrics, log, progress }), state, logged, shown };
+    };
+    const foreign = { path: '/x', holder: 'python (pid 7)', waitedMs: 1_000, isQueued: false };
+    const queued = { path: '/x', holder: 'tmdb-stream schedule (pid 8)', isQueued: true };
+
+    it('[R106] makes its waiting process unready with the reason, with one warning for each holder, one line at the end, and a gauge', async () => {
+      const { watch, state, logged } = setUp();
+      for (const leftMs of [119_000, 118_000, 117_000]) watch({ ...foreign, leftMs });
+      expect(await state()).toEqual(['waiting for /x: it is held by python (pid 7)', 1]);
+      watch({ ...queued, leftMs: 0, waitedMs: 1_500 });
+      watch(null);
+      watch(null);
+      expect(await state()).toEqual(['ok', 0]);
+      expect(logged()).toEqual([
+        [40, '/x is held by python (pid 7): waiting up to 1 min 59 s for it'],
+        [40, '/x is held by tmdb-stream schedule (pid 8)'],
+        [30, 'the DuckDB file is ours again'],
+      ]);
+    });
+
+    it('[R106] keeps a service ready and its log quiet while one of our own processes has the file for a usual time', async () => {
+      const { watch, state, logged, shown } = setUp();
+      for (const waitedMs of [1_000, 2_000, 29_000]) watch({ ...queued, waitedMs, leftMs: 100_000 });
+      expect(await state()).toEqual(['ok', 1]);
+      watch(null);
+      expect(logged()).toEqual([]);
+      expect(shown).toEqual(['/x is held by tmdb-stream schedule (pid 8): waiting up to 1 min 40 s for it']);
+    });
+
+    it('[R106] reports one of our own processes that has the file for longer', async () => {
+      const { watch, state, logged } = setUp();
+      for (const waitedMs of [29_000, 30_000, 31_000]) watch({ ...queued, waitedMs, leftMs: 90_000 });
+      expect(await state()).toEqual(['waiting for /x: it is held by tmdb-stream schedule (pid 8)', 1]);
+      expect(logged()).toEqual([[40, '/x is held by tmdb-stream schedule (pid 8): waiting up to 1 min 30 s for it']]);
+    });
   });
 });

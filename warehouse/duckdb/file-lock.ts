@@ -50,7 +50,7 @@ export async function takeTurn({ path, clock, waitMs, signal, onWait, isLook }: 
   };
   try {
     const startedAt = clock.monotonic();
-    const report = new WaitReport(clock, onWait);
+    const report = new WaitReport(clock, onWait, true);
     for (let first = firstOf(folder, name); first !== name; first = firstOf(folder, name)) {
       const owner = ownerOf(join(folder, first));
       const longestMs = isLook || (owner && canLookAt(owner)) ? waitMs : waitFor('fileLock', waitMs);

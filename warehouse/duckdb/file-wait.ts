@@ -10,6 +10,10 @@ export interface FileWait {
   readonly holder: string;
   /** How long (ms) this call still waits for it at most; 0 if it gives up. */
   readonly leftMs: number;
+  /** How long (ms) this call has waited so far. */
+  readonly waitedMs: number;
+  /** Whether the holder queues for the file as we do: it lets others in after its batch or its command of dbt. */
+  readonly isQueued: boolean;
 }
 
 /** Called while a call waits, several times a second; with null as soon as the file is ours. A call that gives up calls nothing more. */
@@ -22,23 +26,29 @@ const reportedAfterMs = 1_000;
 export class WaitReport {
   readonly #clock: Clock;
   readonly #onWait: OnFileWait | undefined;
+  readonly #isQueued: boolean;
   readonly #startedAt: number;
 
-  constructor(clock: Clock, onWait: OnFileWait | undefined) {
+  /** @param isQueued whether the holders queue for the file. */
+  constructor(clock: Clock, onWait: OnFileWait | undefined, isQueued: boolean) {
     this.#clock = clock;
     this.#onWait = onWait;
+    this.#isQueued = isQueued;
     this.#startedAt = clock.monotonic();
   }
 
   /** @param holder makes the text, which costs a look at the process. @param giveUpAt monotonic milliseconds. */
   waits(path: string, holder: () => string, giveUpAt: number): void {
     const now = this.#clock.monotonic();
-    if (now - this.#startedAt >= reportedAfterMs) this.#onWait?.({ path, holder: holder(), leftMs: giveUpAt - now });
+    const waitedMs = now - this.#startedAt;
+    if (waitedMs < reportedAfterMs) return;
+    this.#onWait?.({ path, holder: holder(), leftMs: giveUpAt - now, waitedMs, isQueued: this.#isQueued });
   }
 
   /** The call ends without the file, however short it waited: its caller may try again and again. */
   givesUp(path: string, holder: string): void {
-    this.#onWait?.({ path, holder, leftMs: 0 });
+    const waitedMs = this.#clock.monotonic() - this.#startedAt;
+    this.#onWait?.({ path, holder, leftMs: 0, waitedMs, isQueued: this.#isQueued });
   }
 
   /** The file is ours. */

@@ -152,7 +152,7 @@ async function attach(connection: DuckDBConnection, options: DuckDbFileOptions):
   const mode = readOnly ? 'read_only' : 'row_group_size 10240';
   const sql = `attach '${quoted(path)}' as ${catalog} (${mode}); use ${catalog}`;
   const giveUpAt = clock.monotonic() + lockWaitMs;
-  const report = new WaitReport(clock, onWait);
+  const report = new WaitReport(clock, onWait, false);
   for (;;) {
     const holder = await tryAttach(connection, path, sql);
     if (holder === null) return report.ends();

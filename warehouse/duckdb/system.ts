@@ -44,7 +44,7 @@ export function duckDbSystem(
     reportHolder: (message, leftMs = 0) => {
       const holder = message === null ? null : holderInMessage(message);
       if (message === null) onWait?.(null);
-      if (holder !== null) onWait?.({ path, holder, leftMs });
+      if (holder !== null) onWait?.({ path, holder, leftMs, waitedMs: 0, isQueued: false });
       return holder !== null;
     },
     bronzeVersion: async () => stampOf(path),
