@@ -21,7 +21,7 @@ const commands = [...section.replace(/\s+/g, ' ').matchAll(/`(docker [^`]+)`/g)]
 /** Those that were carried out here. */
 const carriedOut = new Set<string>();
 
-describe('the fleet, by README and the runbook', () => {
+describe('the fleet, by the docs on services and the runbook', () => {
   let fleet: Fleet;
 
   /** Carries out a command that the runbook has, with names put in for its words in capitals. */
@@ -42,7 +42,7 @@ describe('the fleet, by README and the runbook', () => {
   afterAll(() => fleet[Symbol.asyncDispose]());
 
   it('starts, and every container becomes healthy', async () => {
-    expect(read('README.md')).toContain(start);
+    expect(read('docs/services.md')).toContain(start);
     await follow(start);
     await fleet.untilHealthy(1_000);
     expect(new Set(await fleet.inspect('{{.Image}}', 'fetcher', 'loader', 'scheduler', 'producer-popular')).size).toBe(
