@@ -1,7 +1,7 @@
 #!/usr/bin/env node
-import { type Command, neverPrint, type Values } from './commands/command.ts';
-import { commands } from './commands/index.ts';
+import type { Invocation } from './commands/command.ts';
 import { parse } from './commands/parse.ts';
+import { neverPrint } from './commands/print.ts';
 import packageJson from './package.json' with { type: 'json' };
 import { dropSecrets, loadConfig, readEnvironment } from './platform/config.ts';
 import { refuseForeignFolder } from './platform/data-dir.ts';
@@ -20,59 +20,43 @@ import { guardStandardStreams } from './runtime/standard-output.ts';
 
 const { version } = packageJson;
 
-const overview = (): string => {
-  const width = Math.max(...Object.keys(commands).map((name) => name.length));
-  const lines = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`);
-  return `tmdb-stream: TMDb's popular movies through Kafka into BRONZE, SILVER and GOLD
-
-usage: npm run cli -- COMMAND [options]        (npm start is: run --once)
-
-${lines.join('\n')}
-
-COMMAND --help tells more. Settings come from the environment and from .env; the README lists them.
-Exit codes: 0 done or drained, 1 failed, 2 usage or configuration, 3 credentials refused, 4 data stale, 130/143 stopped
-by a signal before the work was done.`;
-};
-
 async function main(argv: readonly string[]): Promise<number> {
-  const [name] = argv;
-  if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
-    process.stdout.write(`${overview()}\n`);
-    return name === undefined ? ExitCode.usage : ExitCode.done;
+  const parsed = parse(argv, systemClock.now());
+  if ('text' in parsed) {
+    process.stdout.write(`${parsed.text}\n`);
+    return argv.length === 0 ? ExitCode.usage : ExitCode.done;
   }
-  const { command, values, positionals } = parse(argv);
-  if (values['help']) {
-    process.stdout.write(`${command.help}\n`);
-    return ExitCode.done;
-  }
-  const code = await run(command, values, positionals);
+  const { invocation } = parsed;
+  const code = await run(invocation);
   // All that was opened is closed. What kafkajs leaves behind after a broker was lost would keep the process for ever.
-  if (command.isService?.(values)) process.exit(code);
+  if (invocation.isService) process.exit(code);
   return code;
 }
 
-async function run(command: Command, values: Values, positionals: readonly string[]): Promise<number> {
+async function run(invocation: Invocation): Promise<number> {
   const environment = readEnvironment();
   // Without a warehouse of its own it asks for none of its credentials.
-  const config = loadConfig(command.isOffline?.(values) ? { ...environment, WAREHOUSE: '' } : environment);
+  const config = loadConfig(invocation.isOffline ? { ...environment, WAREHOUSE: '' } : environment);
   dropSecrets(environment);
   neverPrint(config.secrets);
   refuseForeignFolder(config.dataDir);
-  const isService = command.isService?.(values) ?? false;
+  const { isService } = invocation;
   const metrics = createMetrics(version);
-  const level = config.logLevel ?? command.logLevel ?? (isService ? 'info' : 'warn');
+  const level = config.logLevel ?? invocation.logLevel ?? (isService ? 'info' : 'warn');
   const log = createLogger(level, config.secrets, () => metrics.logLinesLost.inc());
   const signal = shutdownSignal(config.drainTimeoutMs, (text) =>
     isService ? log.info(text) : process.stderr.write(`\n${text}\n`),
   );
   const logged: Progress = { ...noProgress, note: (text) => log.info(text), wait: (text) => log.warn(text) };
   const shown = () =>
-    values['json'] ? { ...noProgress, wait: logged.wait } : createProgress(process.stderr, systemClock, config.secrets);
+    invocation.isJson
+      ? { ...noProgress, wait: logged.wait }
+      : createProgress(process.stderr, systemClock, config.secrets);
   using progress = isService ? logged : shown();
   try {
-    preparePlaces(placesOf(config, command.writes));
+    preparePlaces(placesOf(config, invocation.writes));
     const health = new Health(systemClock, config.secrets);
-    return await command.run({ config, log, progress, signal, metrics, health }, values, positionals);
+    return await invocation.run({ config, log, progress, signal, metrics, health });
   } catch (thrown) {
     const first = asFileError(firstOf(thrown));
     const error = first instanceof IngestError ? withSetting(first, config) : first;

@@ -1,119 +1,90 @@
-import type { ParseArgsConfig } from 'node:util';
-import { type Gap, parseGap } from '../kafka/gap.ts';
 import type { Config } from '../platform/config.ts';
 import type { Written } from '../platform/places.ts';
 import type { Context } from '../platform/platform.ts';
-import { UsageError } from '../runtime/errors.ts';
-import { escapeControls, escapeLines } from '../runtime/escape-controls.ts';
-import { scrub, scrubAll } from '../runtime/scrub.ts';
-import type { Secret } from '../runtime/secret.ts';
-import { parseDuration } from '../runtime/units.ts';
+import type { OptionDefinitions, OptionsOf } from './option.ts';
 
-/** One word of the command line. */
-export interface Command {
-  /** One line for the overview. */
+/** What a command does. @returns the exit code. @throws IngestError with one. */
+type Action<Options> = (context: Context, options: Options) => Promise<number>;
+
+/** A program that must be installed before a command can do its work. */
+type Tool = 'dbt' | 'kafka';
+
+/** What every command says about itself, whatever its options are. */
+interface Described {
+  readonly name: string;
+  /** One line for the list of commands. */
   readonly summary: string;
-  /** What `--help` prints. */
-  readonly help: string;
-  readonly options: NonNullable<ParseArgsConfig['options']>;
-  readonly takesPositionals?: boolean;
-  /**
-   * Whether it runs until it is stopped: then a signal is its regular end, with exit code 0, logs tell what it does, and
-   * no progress is shown.
-   */
-  isService?(values: Values): boolean;
-  /** Whether it asks no warehouse anything: then it needs no account and no credentials of one. */
-  isOffline?(values: Values): boolean;
+  /** What it does: paragraphs, without line breaks of their own. */
+  readonly description: readonly string[];
+  /** Complete command lines without the program's name, each with what it does. */
+  readonly examples: readonly (readonly [args: string, does: string])[];
   /** What it writes on this machine: tried before it starts. */
-  readonly writes: readonly Written[];
-  /** How much is logged when LOG_LEVEL is not set; the standard is `info` for a service and `warn` for the others. */
+  readonly writes?: readonly Written[];
+  /** What it starts. A broker is not needed if KAFKA_BROKERS names one. */
+  readonly tools?: readonly Tool[];
+  /** How much is logged when LOG_LEVEL is not set. @default `info` for a service, else `warn` */
   readonly logLevel?: NonNullable<Config['logLevel']>;
-  /** @returns the exit code. @throws IngestError with one. */
-  run(context: Context, values: Values, positionals: readonly string[]): Promise<number>;
 }
 
-/** Options as given, by name. */
-export type Values = Readonly<Record<string, unknown>>;
-
-export const jsonOption = { json: { type: 'boolean' } } as const;
-
-let secrets: readonly Secret[] = [];
-
-/** What nothing that is printed from now on may contain, whatever others have written. */
-export const neverPrint = (known: readonly Secret[]): void => {
-  secrets = known;
-};
-
-/** Data for standard output: JSON for a program, `text` for a person. Neither holds a secret or steers a terminal. */
-export function print(values: Values, data: unknown, text: (() => string) | string): void {
-  const json = () =>
-    escapeControls(JSON.stringify(scrubAll(JSON.parse(JSON.stringify(data, bigintAsNumber)), secrets)));
-  const plain = () => escapeLines(scrub(typeof text === 'string' ? text : text(), secrets));
-  process.stdout.write(`${values['json'] ? json() : plain()}\n`);
+interface Specification<D extends OptionDefinitions> extends Described {
+  readonly options: D;
+  /** @param now milliseconds since the epoch. @throws UsageError for options that do not go together. */
+  check?(options: OptionsOf<D>, now: number): void;
+  /** Whether it runs until it is stopped: then a signal is its regular end, and it logs instead of showing progress. */
+  isService?(options: OptionsOf<D>): boolean;
+  /** Whether it opens no warehouse: then it needs no account and no credentials. */
+  isOffline?(options: OptionsOf<D>): boolean;
+  /** Imports the code of the command. Only the command that runs is imported. */
+  load(): Promise<Action<OptionsOf<D>>>;
 }
 
-const bigintAsNumber = (_: string, value: unknown) => (typeof value === 'bigint' ? Number(value) : value);
-
-/** `--every 6h` → milliseconds; undefined when not given. @throws UsageError for what is no time. */
-export function intervalOf(values: Values, name = 'every'): number | undefined {
-  const text = values[name];
-  if (text === undefined) return undefined;
-  const ms = parseDuration(String(text));
-  if (ms !== null && ms >= 1_000) return ms;
-  throw new UsageError(`--${name} takes a time from 1s on, such as 15m or 6h, not "${text}"`);
+/** A command of the command line that can be run. */
+export interface Command extends Described {
+  readonly options: OptionDefinitions;
+  /**
+   * @param options a value for each option. @param now milliseconds since the epoch, from which ages are counted.
+   * @throws UsageError for options that do not go together.
+   */
+  invoke(options: Readonly<Record<string, unknown>>, now: number): Invocation;
 }
 
-const isoTime = /^\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(Z|[+-]\d{2}:\d{2})?)?$/;
-
-/**
- * `--since 2h` (an age, counted from `now`) or `--since 2026-05-01T12:00Z` → milliseconds since the epoch; undefined
- * when not given. A time without a zone is UTC. @throws UsageError for what is no time.
- */
-export function timeOf(values: Values, name: string, now: number): number | undefined {
-  const text = values[name];
-  if (text === undefined) return undefined;
-  const age = parseDuration(String(text));
-  if (age !== null) return now - age;
-  const [whole, zone] = isoTime.exec(String(text)) ?? [];
-  const isLocal = whole?.includes('T') && zone === undefined;
-  const time = whole === undefined ? Number.NaN : Date.parse(isLocal ? `${whole}Z` : whole);
-  if (Number.isFinite(time)) return time;
-  throw new UsageError(`--${name} takes a time such as 2026-05-01T12:00Z, or an age such as 2h, not "${text}"`);
+/** Commands that share their first word. */
+export interface CommandGroup extends Pick<Described, 'name' | 'summary' | 'description' | 'examples'> {
+  readonly commands: readonly Command[];
 }
 
-/** `--max-replays 5` → 5. @throws UsageError for what is no whole number. */
-export function countOf(values: Values, name: string, standard: number): number {
-  const text = String(values[name] ?? standard);
-  if (/^\d{1,6}$/.test(text)) return Number(text);
-  throw new UsageError(`--${name} takes a whole number, not "${text}"`);
+/** A command with its options, ready to run. */
+export interface Invocation {
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly isService: boolean;
+  readonly isOffline: boolean;
+  /** Whether it prints JSON. */
+  readonly isJson: boolean;
+  readonly writes: readonly Written[];
+  readonly tools: readonly Tool[];
+  readonly logLevel: Config['logLevel'];
+  run(context: Context): Promise<number>;
 }
 
-/** What was given for an option, once or more often. */
-export const listOf = (values: Values, name: string): string[] =>
-  [values[name] ?? []].flat().filter((value): value is string => typeof value === 'string');
-
-/** @throws UsageError when an option was given that goes with another word of the command. */
-export function allowOnly(values: Values, word: string, names: readonly string[]): void {
-  const wrong = Object.keys(values).find((name) => !names.includes(name));
-  if (wrong !== undefined) throw new UsageError(`--${wrong} does not go with ${word}`);
+/** Makes a command of its options and its code; the types of both must agree. */
+export function defineCommand<const D extends OptionDefinitions>(specification: Specification<D>): Command {
+  const { check, isService, isOffline, load, writes = [], tools = [], logLevel } = specification;
+  return {
+    ...specification,
+    invoke: (given, now) => {
+      // The parser gives a value for each definition, read by the type of that definition.
+      const options = given as OptionsOf<D>;
+      check?.(options, now);
+      return {
+        options: given,
+        isService: isService?.(options) ?? false,
+        isOffline: isOffline?.(options) ?? false,
+        isJson: given['json'] === true,
+        ...{ writes, tools, logLevel },
+        run: async (context) => (await load())(context, options),
+      };
+    },
+  };
 }
 
-/** `--pages N|all` → 1-500. @throws UsageError for anything else. */
-export function pagesOf(values: Values, standard: number): number {
-  const text = String(values['pages'] ?? standard);
-  const pages = text === 'all' ? 500 : Number(text);
-  if (Number.isInteger(pages) && pages >= 1 && pages <= 500) return pages;
-  throw new UsageError(`--pages takes a number from 1 to 500 or "all", not "${text}"`);
-}
-
-export const gapOption = { 'accept-gap': { type: 'string', multiple: true } } as const;
-
-/** `--accept-gap TOPIC/PARTITION/FIRST-LAST` → gaps. @throws UsageError for any other text. */
-export const gapsOf = (values: Values): readonly Gap[] =>
-  listOf(values, 'accept-gap').map((text) => {
-    const gap = parseGap(text);
-    if (gap) return gap;
-    throw new UsageError(
-      `--accept-gap takes a gap as in the error message, such as tmdb.raw-movies/0/100-199, not "${text}"`,
-    );
-  });
+export const isGroup = (entry: Command | CommandGroup): entry is CommandGroup => 'commands' in entry;

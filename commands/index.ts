@@ -1,4 +1,5 @@
-import type { Command } from './command.ts';
+import type { Command, CommandGroup } from './command.ts';
+import { isGroup } from './command.ts';
 import { deadLetters } from './dead-letters.ts';
 import { doctor } from './doctor.ts';
 import { repair } from './repair.ts';
@@ -10,8 +11,8 @@ import { status } from './status.ts';
 import { topics } from './topics.ts';
 import { warehouse } from './warehouse.ts';
 
-/** Every word of the command line, in the order in which the overview shows them. */
-export const commands: Readonly<Record<string, Command>> = {
+/** The first words of the command line, in the order in which the help shows them. */
+export const commands: readonly (Command | CommandGroup)[] = [
   run,
   produce,
   fetch,
@@ -21,9 +22,18 @@ export const commands: Readonly<Record<string, Command>> = {
   status,
   replay,
   repair,
-  'dead-letters': deadLetters,
+  deadLetters,
   topics,
   warehouse,
   doctor,
   sandbox,
-};
+];
+
+/** Every command that can be run, by its words, such as `replay raw`. */
+export const commandsByWords: ReadonlyMap<string, Command> = new Map(
+  commands.flatMap((entry) =>
+    isGroup(entry)
+      ? entry.commands.map((command) => [`${entry.name} ${command.name}`, command] as const)
+      : [[entry.name, entry] as const],
+  ),
+);

@@ -1,60 +1,45 @@
-import { ExitCode, UsageError } from '../runtime/errors.ts';
+import { messageOf, UsageError } from '../runtime/errors.ts';
+import { escapeControls } from '../runtime/escape-controls.ts';
 import { parseFaults } from '../sandbox/parse-faults.ts';
-import { startSandbox } from '../sandbox/server.ts';
-import type { Command, Values } from './command.ts';
+import { defineCommand } from './command.ts';
+import { defaulted, single } from './option.ts';
+import { count, millisecondRange, text } from './value-types.ts';
 
-export const sandbox: Command = {
-  summary: 'a TMDb that runs here: strict limit, faults on request',
-  help: `usage: sandbox [--host H] [--port N] [--latency MIN-MAX] [--drift N] [--faults TEXT] [--version N]
-
-Serves TMDb's popular, details, genres and changes under http://127.0.0.1:PORT/3 until it is stopped. The limit is
-TMDB_RATE_LIMIT, strictly; the movies are those of SANDBOX_CATALOGUE (NDJSON, one recorded detail document a line, .gz or
-not), or SANDBOX_MOVIES invented ones from SANDBOX_SEED. GET /sandbox/stats tells what was asked.
-
-  --host H           standard 127.0.0.1; 0.0.0.0 within a container
-  --port N           standard 8080
-  --latency MIN-MAX  milliseconds before an answer, standard 20-120
-  --drift N          places by which movies move on the popular list while it is paged, standard 0
-  --faults TEXT      such as "status=503 rate=0.05 path=/movie/; delay=2000 rate=0.1"
-  --version N        of the invented movies: a higher one has newer numbers for a share of them, standard 0
-
-To use it:  TMDB_BASE_URL=http://127.0.0.1:8080/3 TMDB_TOKEN=anything npm start`,
-  writes: [],
+export const sandbox = defineCommand({
+  name: 'sandbox',
+  summary: 'run a TMDb on this machine, with faults on request',
+  description: [
+    'Serves the endpoints popular, details, genres and changes of TMDb under http://127.0.0.1:PORT/3 until you stop it. Its ' +
+      'limit is TMDB_RATE_LIMIT, counted strictly. Its movies are those of SANDBOX_CATALOGUE, or SANDBOX_MOVIES invented ones ' +
+      'from SANDBOX_SEED. GET /sandbox/stats shows the requests.',
+    'To use it, set TMDB_BASE_URL=http://127.0.0.1:8080/3 and TMDB_TOKEN=anything.',
+  ],
+  examples: [
+    ['sandbox', 'serve on port 8080'],
+    ["sandbox --faults 'status=503 rate=0.05 path=/movie/'", 'answer 5 % of the requests with 503'],
+  ],
   options: {
-    host: { type: 'string' },
-    port: { type: 'string' },
-    latency: { type: 'string' },
-    drift: { type: 'string' },
-    faults: { type: 'string' },
-    version: { type: 'string' },
+    host: defaulted(
+      text('HOST', 'a host name or address, such as 127.0.0.1', /^[\w.:-]+$/),
+      '127.0.0.1',
+      'the address to listen on; 0.0.0.0 within a container',
+    ),
+    port: defaulted(count(0, 65_535), '8080', 'the port; 0 for any free one'),
+    latency: defaulted(millisecondRange, '20-120', 'milliseconds before an answer'),
+    drift: defaulted(count(0, 65_535), '0', 'places by which movies move on the popular list between two of its pages'),
+    faults: single(text('FAULTS', 'faults such as "status=503 rate=0.05; delay=2s rate=0.1"'), 'faults to inject'),
+    version: defaulted(
+      count(0, 65_535),
+      '0',
+      'of the invented movies: a higher one has newer numbers for a share of them',
+    ),
   },
-  run: async ({ config, signal }, values) => {
-    const { catalogueFile, movies, seed } = config.sandbox;
-    await using running = await startSandbox({
-      host: String(values['host'] ?? '127.0.0.1'),
-      port: wholeNumber(values, 'port', 8080),
-      latencyMs: latencyOf(values),
-      pageDrift: wholeNumber(values, 'drift', 0),
-      version: wholeNumber(values, 'version', 0),
-      faults: parseFaults(String(values['faults'] ?? '')),
-      limit: config.tmdb.rateLimit,
-      ...(catalogueFile ? { catalogueFile } : { movies, seed }),
-    });
-    process.stdout.write(`listening on ${running.url} (stats at /sandbox/stats); Ctrl-C stops it\n`);
-    if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
-    return ExitCode.done;
+  check: ({ faults = '' }) => {
+    try {
+      parseFaults(faults);
+    } catch (error) {
+      throw new UsageError(`--faults: ${escapeControls(messageOf(error).replaceAll(/\s*\n\s*/g, ' '))}`);
+    }
   },
-};
-
-function wholeNumber(values: Values, name: string, standard: number): number {
-  const value = Number(values[name] ?? standard);
-  if (Number.isInteger(value) && value >= 0 && value <= 65_535) return value;
-  throw new UsageError(`--${name} takes a whole number, not "${values[name]}"`);
-}
-
-function latencyOf(values: Values): readonly [number, number] {
-  const text = String(values['latency'] ?? '20-120');
-  const [, min, max] = /^(\d+)-(\d+)$/.exec(text) ?? [];
-  if (min !== undefined && max !== undefined && Number(min) <= Number(max)) return [Number(min), Number(max)];
-  throw new UsageError(`--latency takes milliseconds such as 20-120, not "${text}"`);
-}
+  load: async () => (await import('./actions/sandbox.ts')).sandbox,
+});

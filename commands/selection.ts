@@ -1,79 +1,74 @@
-import { type FromOffsets, movieIdOf, type Selection } from '../kafka/selection.ts';
+import type { FromOffsets, Selection } from '../kafka/selection.ts';
 import { UsageError } from '../runtime/errors.ts';
-import { listOf, timeOf, type Values } from './command.ts';
+import { flag, type OptionsOf, repeated, single } from './option.ts';
+import { type FromOffset, fromOffset, moment, movieId, timeAt } from './value-types.ts';
 
 /** The options that say which records of a topic are meant. */
 export const selectionOptions = {
-  all: { type: 'boolean' },
-  since: { type: 'string' },
-  until: { type: 'string' },
-  'from-offset': { type: 'string', multiple: true },
-  movie: { type: 'string', multiple: true },
-} as const;
+  all: flag('every record that is in the topic now'),
+  since: single(moment, 'written at TIME or later: ISO 8601 (in UTC without a zone), or an age such as 2h'),
+  until: single(moment, 'written before TIME'),
+  fromOffset: repeated(
+    fromOffset,
+    'from this offset on, in every partition, or in one as PARTITION:N; may be repeated. If you name only partitions, ' +
+      'the others are left out',
+  ),
+  movie: repeated(movieId, 'of this movie; may be repeated'),
+};
 
-export const selectionHelp = `  --all                          every record that is in the topic now
-  --since TIME                   written at TIME or later: ISO 8601 (UTC unless it says otherwise) or an age such as 2h
-  --until TIME                   written before TIME
-  --from-offset [PARTITION:]N    from offset N of every partition, or of that one; may be repeated. When only partitions
-                                 are named, the others are left out
-  --movie ID                     of this movie; may be repeated`;
+export type SelectionOptions = OptionsOf<typeof selectionOptions>;
+
+/** Follows the description of each command with a selection. */
+export const selectionHelp =
+  'Select records with --all, or with one or several of --since, --until, --from-offset and --movie: then those records ' +
+  'are meant that match all of them.';
 
 /**
- * @param now milliseconds since the epoch, what ages are counted from.
+ * @param now milliseconds since the epoch, from which ages are counted.
  * @throws UsageError when nothing is selected, or something that makes no sense.
  */
-export function parseSelection(values: Values, now: number): Selection {
-  const since = timeOf(values, 'since', now);
-  const until = timeOf(values, 'until', now);
+export function selectionOf({ all, ...options }: SelectionOptions, now: number): Selection {
+  const since = options.since && timeAt(options.since, now);
+  const until = options.until && timeAt(options.until, now);
   if (since !== undefined && until !== undefined && since >= until) {
     throw new UsageError('--since has to be before --until');
   }
-  const fromOffsets = fromOffsetsOf(listOf(values, 'from-offset'));
-  const movies = listOf(values, 'movie').map(movieOf);
+  const fromOffsets = fromOffsetsOf(options.fromOffset);
   const selection = {
     ...(since !== undefined && { since }),
     ...(until !== undefined && { until }),
     ...(fromOffsets && { fromOffsets }),
-    ...(movies.length > 0 && { movies: new Set(movies) }),
+    ...(options.movie.length > 0 && { movies: new Set(options.movie) }),
   };
   const isNarrowed = Object.keys(selection).length > 0;
-  if (values['all'] && isNarrowed) throw new UsageError('--all goes with no other selection');
-  if (!values['all'] && !isNarrowed) {
-    throw new UsageError(
-      'which records? --all, or --since, --until, --from-offset and --movie (those that all hold for)',
-    );
+  if (all && isNarrowed) throw new UsageError('--all goes with no other selection');
+  if (!all && !isNarrowed) {
+    throw new UsageError('which records? Give --all, or one or several of --since, --until, --from-offset and --movie');
   }
   return selection;
 }
 
 /** The selection as it is written on the command line, the same for the same one whatever the order was. */
-export function selectionText(values: Values): string {
-  const words = Object.keys(selectionOptions).flatMap((name) => {
-    if (values[name] === true) return [`--${name}`];
-    return listOf(values, name)
-      .toSorted()
-      .map((value) => `--${name} ${value}`);
-  });
-  return words.join(' ');
+export function selectionText({ all, since, until, fromOffset: offsets, movie }: SelectionOptions): string {
+  return [
+    ...(all ? ['--all'] : []),
+    ...(since ? [`--since ${since.text}`] : []),
+    ...(until ? [`--until ${until.text}`] : []),
+    ...offsets.map((from) => `--from-offset ${textOf(from)}`).toSorted(),
+    ...movie.map((id) => `--movie ${id}`).toSorted(),
+  ].join(' ');
 }
 
-function movieOf(text: string): number {
-  const movieId = movieIdOf(text);
-  if (movieId !== null) return movieId;
-  throw new UsageError(`--movie takes the number of a movie, not "${text}"`);
-}
+const textOf = ({ partition, offset }: FromOffset): string =>
+  partition === undefined ? `${offset}` : `${partition}:${offset}`;
 
-function fromOffsetsOf(texts: readonly string[]): FromOffsets | undefined {
-  if (texts.length === 0) return undefined;
+function fromOffsetsOf(given: readonly FromOffset[]): FromOffsets | undefined {
+  if (given.length === 0) return undefined;
   const partitions = new Map<number, bigint>();
   let others: bigint | undefined;
-  for (const text of texts) {
-    const [, partition, offset] = /^(?:(\d{1,6}):)?(\d{1,19})$/.exec(text) ?? [];
-    if (offset === undefined) {
-      throw new UsageError(`--from-offset takes OFFSET or PARTITION:OFFSET, such as 2:1500, not "${text}"`);
-    }
-    if (partition === undefined) others = BigInt(offset);
-    else partitions.set(Number(partition), BigInt(offset));
+  for (const { partition, offset } of given) {
+    if (partition === undefined) others = offset;
+    else partitions.set(partition, offset);
   }
   return { partitions, ...(others !== undefined && { others }) };
 }

@@ -1,44 +1,83 @@
-import type { Context } from '../platform/platform.ts';
-import { warehouseSystem } from '../platform/warehouse.ts';
-import { ExitCode, UsageError } from '../runtime/errors.ts';
-import { allowOnly, type Command, jsonOption, print, type Values } from './command.ts';
-import { provisionAccount, provisionHelp, provisionOptions } from './warehouse-provision.ts';
+import { UsageError } from '../runtime/errors.ts';
+import { identifierHint, parseIdentifier } from '../warehouse/snowflake/provision/identifiers.ts';
+import { type CommandGroup, defineCommand } from './command.ts';
+import { json } from './common-options.ts';
+import { defaulted, flag, single, type ValueType } from './option.ts';
+import { count, file } from './value-types.ts';
 
-export const warehouse: Command = {
-  summary: 'provision a Snowflake account, or migrate BRONZE',
-  help: `usage: warehouse provision [--print | --check] [KEYS] [NAMES] [--json]
-       warehouse migrate [--json]
+const name: ValueType<string> = {
+  placeholder: 'NAME',
+  form: `a name of ${identifierHint}, such as DE_ROLE`,
+  parse: (text) => parseIdentifier(text) ?? undefined,
+};
 
-provision  creates the missing parts of a Snowflake account: the database, its schemas and BRONZE's tables, the warehouses and
-           their monitor, the roles, their grants, and the users of the services. Corrects differences. A second run changes
-           nothing. If it is interrupted, run it again to resume
-migrate    creates missing tables and columns of BRONZE, in DuckDB or in Snowflake (as DE_ROLE). The loader does so at its
-           start, and provision too; existing rows do not change
+const publicKey = file("the file of a public key, as openssl's -pubout writes it");
+const publicKeyOrNone = file('the file of a public key, or "none"');
 
-${provisionHelp}`,
-  options: { ...provisionOptions, ...jsonOption },
-  writes: [],
-  takesPositionals: true,
-  isOffline: (values) => values['print'] === true,
-  run: async (context, values, [what, ...rest]) => {
-    const subcommand = what !== undefined && Object.hasOwn(words, what) ? words[what] : undefined;
-    if (!subcommand || rest.length > 0) {
-      throw new UsageError('warehouse what? "warehouse provision" or "warehouse migrate"');
-    }
-    return subcommand(context, values);
+const provision = defineCommand({
+  name: 'provision',
+  summary: 'create or correct the objects of a Snowflake account',
+  description: [
+    "Creates the missing parts of a Snowflake account: the database, its schemas and BRONZE's tables, the warehouses and " +
+      'their monitor, the roles, their grants, and the users of the services. It corrects differences, and revokes what ' +
+      'these roles and users were granted beyond the plan. A second run changes nothing. If it is interrupted, run it again ' +
+      'to resume.',
+    'The database and the warehouses are those of SNOWFLAKE_DATABASE, SNOWFLAKE_INGEST_WAREHOUSE and ' +
+      'SNOWFLAKE_TRANSFORM_WAREHOUSE. You need ACCOUNTADMIN, or SECURITYADMIN and SYSADMIN for --check; each statement runs ' +
+      'as the lowest role that may run it.',
+  ],
+  examples: [
+    ['warehouse provision --print', 'print the SQL; needs no account'],
+    ['warehouse provision --loader-key loader.pub --dbt-key dbt.pub', 'create everything'],
+    ['warehouse provision --check', 'compare; exit code 1 if anything differs'],
+  ],
+  options: {
+    print: flag('print the SQL for an empty account; needs no account and no credentials'),
+    check: flag(
+      'compare and change nothing; exit code 1 if anything is missing, different, or granted beyond the plan',
+    ),
+    loaderKey: single(publicKey, "the loader's public key; without this option the key stays as it is"),
+    loaderKey2: single(publicKeyOrNone, 'a second key, valid beside the first until you give "none"'),
+    dbtKey: single(publicKey, "dbt's public key"),
+    dbtKey2: single(publicKeyOrNone, 'a second key, or "none"'),
+    creditQuota: defaulted(
+      count(1, 999_999),
+      '100',
+      'credits a month for all virtual warehouses: warnings at 75 and 90 percent, no new statements at 100, running ' +
+        'statements end at 110',
+    ),
+    deRole: defaulted(name, 'DE_ROLE', 'the role of engineers'),
+    analystRole: defaulted(name, 'ANALYST_ROLE', 'the role of analysts'),
+    loaderRole: defaulted(name, 'LOADER_ROLE', 'the role of the loader'),
+    dbtRole: defaulted(name, 'DBT_ROLE', 'the role of dbt'),
+    loaderUser: defaulted(name, 'LECTURE_LOADER', 'the user of the loader'),
+    dbtUser: defaulted(name, 'LECTURE_DBT', 'the user of dbt'),
+    monitor: defaulted(name, 'LECTURE_MONITOR', 'the resource monitor'),
+    json,
   },
-};
+  check: ({ print, check }) => {
+    if (print && check) throw new UsageError('--print and --check exclude each other');
+  },
+  isOffline: ({ print }) => print,
+  load: async () => (await import('./actions/warehouse-provision.ts')).provisionAccount,
+});
 
-const words: Readonly<Record<string, (context: Context, values: Values) => Promise<number>>> = {
-  provision: provisionAccount,
-  migrate,
-};
+const migrate = defineCommand({
+  name: 'migrate',
+  summary: 'create missing tables and columns of BRONZE',
+  description: [
+    'Creates missing tables and columns of BRONZE, in DuckDB or in Snowflake (as DE_ROLE). Existing rows do not change. The ' +
+      'loader does the same when it starts, and so does "warehouse provision".',
+  ],
+  examples: [['warehouse migrate', 'create what is missing']],
+  options: { json },
+  load: async () => (await import('./actions/warehouse-migrate.ts')).migrate,
+});
 
-async function migrate(context: Context, values: Values): Promise<number> {
-  allowOnly(values, 'warehouse migrate', ['json']);
-  const system = warehouseSystem(context);
-  await using loader = await system.openLoader();
-  await loader.migrate();
-  print(values, { warehouse: system.name }, `BRONZE is there: ${system.name}`);
-  return ExitCode.done;
-}
+export const warehouse: CommandGroup = {
+  name: 'warehouse',
+  summary: 'provision a Snowflake account, or migrate BRONZE',
+  description: ['Prepares the warehouse.'],
+  examples: [['warehouse provision --print', 'print the SQL for a Snowflake account']],
+  commands: [provision, migrate],
+};

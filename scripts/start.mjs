@@ -1,4 +1,5 @@
-/** `npm start`, `npm run cli -- COMMAND`: installs what is missing, then becomes the command line. */
+#!/usr/bin/env node
+/** `tmdb-stream COMMAND`, `npm run cli -- COMMAND`, `npm start`: installs what is missing, then becomes the command line. */
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { ensure, fail, node, root } from './setup.mjs';

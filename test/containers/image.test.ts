@@ -34,8 +34,8 @@ describe.each([image, snowflakeImage])('the image %s', (of) => {
 
   it('runs the command line', async () => {
     for (const [args, text] of [
-      [['--help'], 'usage:'],
-      [['status', '--help'], 'usage: status'],
+      [['--help'], 'Usage:'],
+      [['status', '--help'], 'Usage: tmdb-stream status'],
     ] as const) {
       expect(await inImage('node', 'cli.ts', ...args)).toMatchObject({
         code: 0,

@@ -2,12 +2,11 @@ import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { afterAll, describe, expect, it } from 'vitest';
-import { commands } from '../../commands/index.ts';
 import { serverProperties } from '../../kafka/broker/properties.ts';
 import { loadConfig } from '../../platform/config.ts';
 import { parseDuration } from '../../runtime/units.ts';
+import { invocationOf } from '../support/commands/command-line.ts';
 import {
   type Compose,
   complaintsAbout,
@@ -18,6 +17,7 @@ import {
   type Service,
   wordsOf,
 } from '../support/deploy/compose.ts';
+
 import { environmentOf, parseDockerfile, stageOf } from '../support/deploy/dockerfile.ts';
 import { lint, read, readYaml } from '../support/deploy/project.ts';
 
@@ -156,12 +156,8 @@ describe('the processes of docker-compose.yml', () => {
   });
 
   it.each(processes)('%s is a command that there is, with options that it takes', (_, service) => {
-    const [name = '', ...args] = wordsOf(service.command).map((word) => interpolate(word));
-    const command = commands[name];
-    expect(Object.keys(commands)).toContain(name);
-    const parse = () =>
-      parseArgs({ args, options: command?.options ?? {}, allowPositionals: command?.takesPositionals ?? false });
-    expect(parse).not.toThrow();
+    const argv = wordsOf(service.command).map((word) => interpolate(word));
+    expect(() => invocationOf(argv)).not.toThrow();
   });
 
   it.each(processes)('%s is set by variables that platform/config.ts knows', (_, service) => {

@@ -304,7 +304,7 @@ describe('names that mean something to JavaScript', () => {
       expect(() => parseFaults(`${name}=1`)).toThrow('expected one of');
       const command = () =>
         execFileSync(process.execPath, [join(root, 'cli.ts'), name], { cwd: '/', stdio: 'pipe', encoding: 'utf8' });
-      expect(command).toThrow(`there is no command "${name}"`);
+      expect(command).toThrow(`unknown command '${name}'`);
     }
     expect(JSON.stringify(Object.getOwnPropertyNames(Object.prototype))).toBe(asUsual);
     expect(Object.keys({ ...{} })).not.toContain('polluted');

@@ -1,8 +1,6 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
-import { parseSelection, selectionOptions } from '../../commands/selection.ts';
 import { readTopic } from '../../kafka/read-topic.ts';
 import type { KafkaProducer } from '../../kafka/sink.ts';
 import type { Platform } from '../../platform/platform.ts';
@@ -11,6 +9,7 @@ import { writeJournal } from '../../replay/journal.ts';
 import { movieIdCodec } from '../../schemas/codecs.ts';
 import type { MovieId } from '../../schemas/records.ts';
 import { topics } from '../../schemas/topics.ts';
+import { selectedBy } from '../support/commands/command-line.ts';
 import { writeMessages } from '../support/kafka/broker.ts';
 import { OwnKafka, type Stage } from '../support/kafka/own-kafka.ts';
 
@@ -107,9 +106,8 @@ it.each([
     { movieId: 4, hoursAgo: 1, partition: 1 },
   ]);
   const startedAt = Date.now();
-  const values = parseArgs({ args: selection.split(' '), options: selectionOptions }).values;
   const begun = { selection, startedAt };
-  const options = { selection: parseSelection(values, started), begun, journal, isDryRun: false };
+  const options = { selection: selectedBy(selection, started), begun, journal, isDryRun: false };
   expect(await replayIds(stage.context, stage.platform, options)).toMatchObject({ records: movies.length });
   expect(await replayedIds()).toEqual(movies);
 });

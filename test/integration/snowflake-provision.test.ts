@@ -199,7 +199,7 @@ describe('the command', () => {
   it.each([
     [['--print', '--check'], '--print and --check exclude each other'],
     [['--de-role', 'a"b'], '--de-role takes a name of letters'],
-    [['--credit-quota', '0'], '--credit-quota takes a number from 1 on'],
+    [['--credit-quota', '0'], '--credit-quota takes a whole number from 1'],
     [['--loader-key', '/nowhere'], '--loader-key: cannot be read: there is no such file'],
   ])('refuses %s', async (args, message) => {
     expect(await provisionBy(args, credentials())).toMatchObject({ code: 2, stderr: expect.stringContaining(message) });

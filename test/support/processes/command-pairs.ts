@@ -1,5 +1,5 @@
-import { parseArgs } from 'node:util';
 import { commands } from '../../../commands/index.ts';
+import { invocationOf } from '../commands/command-line.ts';
 
 /** One way to run a command. */
 export interface Way {
@@ -48,12 +48,12 @@ export const leftOut: Readonly<Record<string, string>> = {
 const endless = ['sandbox', 'status --watch'];
 
 /** Every way to run every command of the command line: a new command is among them by itself. */
-export const ways: readonly Way[] = Object.entries(commands).flatMap(([command, { options, isService }]) =>
-  (argumentsOf[command] ?? [[]]).map((args) => {
-    const { values } = parseArgs({ args: [...args], options, allowPositionals: true });
-    const name = [command, ...args].join(' ');
-    const isEndless = isService?.(values) === true || endless.some((words) => name.startsWith(words));
-    return { name, args: [command, ...args], isEndless };
+export const ways: readonly Way[] = commands.flatMap(({ name: command }) =>
+  (argumentsOf[command] ?? [[]]).map((rest) => {
+    const args = [command, ...rest];
+    const name = args.join(' ');
+    const isEndless = invocationOf(args).isService || endless.some((words) => name.startsWith(words));
+    return { name, args, isEndless };
   }),
 );
 

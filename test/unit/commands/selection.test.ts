@@ -1,17 +1,16 @@
-import { parseArgs } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import type { Values } from '../../../commands/command.ts';
-import { parseSelection, selectionOptions, selectionText } from '../../../commands/selection.ts';
+import { parse as parseArguments } from '../../../commands/parse.ts';
+import { selectionText } from '../../../commands/selection.ts';
 import { isSelected, type Selection } from '../../../kafka/selection.ts';
 import { UsageError } from '../../../runtime/errors.ts';
+import { selectedBy, selectionOptionsOf } from '../../support/commands/command-line.ts';
 import { consumerRecord } from '../../support/kafka/memory-record-source.ts';
 
 const now = Date.UTC(2026, 4, 1, 12);
 const hour = 3_600_000;
 
-const given = (line: string): Values =>
-  parseArgs({ args: line.split(' '), options: selectionOptions }).values as Values;
-const parse = (line: string): Selection => parseSelection(given(line), now);
+const given = (line: string) => selectionOptionsOf(line, now);
+const parse = (line: string): Selection => selectedBy(line, now);
 
 describe('the selection of a replay', () => {
   it.each<[string, Selection]>([
@@ -46,7 +45,7 @@ describe('the selection of a replay', () => {
   });
 
   it('has to be given', () => {
-    expect(() => parseSelection({}, now)).toThrow('--since, --until, --from-offset and --movie');
+    expect(() => parseArguments(['replay', 'ids'], now)).toThrow('--since, --until, --from-offset and --movie');
   });
 
   it('has one text, whatever order it was given in', () => {

@@ -1,0 +1,159 @@
+import type { Proof } from '../../dead-letters/dry-run.ts';
+import { closeLetters, dryRun, type Refused, redrive } from '../../dead-letters/redrive.ts';
+import { type ShownLetter, toShown } from '../../dead-letters/show.ts';
+import { eachBatch, type Letter, type LetterFilter, matches, readLetters } from '../../dead-letters/store.ts';
+import { type Context, openPlatform } from '../../platform/platform.ts';
+import { systemClock } from '../../runtime/clock.ts';
+import { ExitCode, UsageError } from '../../runtime/errors.ts';
+import { escapeControls } from '../../runtime/escape-controls.ts';
+import { formatTable } from '../../runtime/table.ts';
+import { filterOf, type LetterOptions } from '../letter-filter.ts';
+import { print } from '../print.ts';
+
+interface ListLetters extends LetterOptions {
+  readonly json: boolean;
+}
+
+interface ShowLetter {
+  readonly id: string;
+  readonly json: boolean;
+}
+
+interface RedriveLetters extends ListLetters {
+  readonly dryRun: boolean;
+  readonly maxReplays: number;
+}
+
+interface PurgeLetters extends ListLetters {
+  readonly yes: boolean;
+}
+
+/** `dead-letters list` */
+export async function listLetters(context: Context, options: ListLetters): Promise<number> {
+  const filter = filterOf(options, systemClock.now());
+  await using platform = openPlatform(context, { mayJoinBroker: true, topics: 'tell' });
+  const { client } = await platform.kafka();
+  const open = await openLetters(context, client, filter);
+  print(options, open.map(toListed), () =>
+    open.length === 0 ? nothingFound : `${formatTable(open.map(toRow))}\n\n${open.length} open`,
+  );
+  return ExitCode.done;
+}
+
+/** `dead-letters show` */
+export async function showLetter(context: Context, options: ShowLetter): Promise<number> {
+  const { id: wanted } = options;
+  await using platform = openPlatform(context, { mayJoinBroker: true, topics: 'tell' });
+  const { client } = await platform.kafka();
+  const letters = await readLetters(client, context.log);
+  const shown: ShownLetter[] = [];
+  await eachBatch(
+    client,
+    letters.filter((letter) => matches({ ids: new Set([wanted]) }, letter)),
+    async (batch) => void shown.push(...batch.map(toShown)),
+  );
+  if (shown.length === 0) throw new UsageError(`there is no dead letter ${escapeControls(wanted)}`);
+  print(options, shown, () => shown.map(toText).join('\n\n'));
+  return ExitCode.done;
+}
+
+/** `dead-letters redrive` */
+export async function redriveLetters(context: Context, options: RedriveLetters): Promise<number> {
+  const filter = filterOf(options, systemClock.now());
+  const { signal, progress } = context;
+  const how = { maxReplays: options.maxReplays, signal };
+  await using platform = openPlatform(context, { mayJoinBroker: true });
+  const { client: kafka, producer } = await platform.kafka();
+  const letters = await openLetters(context, kafka, filter);
+  const onProgress = (done: number) => progress.update('redrive', { done, total: letters.length, unit: 'letters' });
+  if (options.dryRun) {
+    const proofs = await dryRun({ kafka, onProgress }, letters, how);
+    progress[Symbol.dispose]();
+    print(options, proofs, () => (proofs.length === 0 ? nothingFound : formatTable(proofs.map(toVerdict))));
+    const isGood = proofs.every(({ outcome }) => outcome !== 'park' && outcome !== 'refuse');
+    return isGood ? ExitCode.done : ExitCode.failed;
+  }
+  const result = await redrive({ kafka, producer, onProgress }, letters, how);
+  progress[Symbol.dispose]();
+  print(options, result, () => (letters.length === 0 ? nothingFound : resultText(result)));
+  return result.refused.length === 0 ? ExitCode.done : ExitCode.failed;
+}
+
+/** `dead-letters purge` */
+export async function purgeLetters(context: Context, options: PurgeLetters): Promise<number> {
+  const filter = filterOf(options, systemClock.now());
+  const { progress } = context;
+  await using platform = openPlatform(context, { mayJoinBroker: true });
+  const { client, producer } = await platform.kafka();
+  const letters = await openLetters(context, client, filter);
+  const { yes: isClosed } = options;
+  const onProgress = (done: number) => progress.update('purge', { done, total: letters.length, unit: 'letters' });
+  if (isClosed) await closeLetters({ producer, onProgress }, letters, context.signal);
+  progress[Symbol.dispose]();
+  print(options, letters.map(toListed), () => (letters.length === 0 ? nothingFound : formatTable(letters.map(toRow))));
+  if (isClosed || letters.length === 0) return ExitCode.done;
+  throw new UsageError(`nothing is closed yet: --yes closes the ${letters.length} letters above`);
+}
+
+const nothingFound = 'no such letter is open';
+
+const openLetters = async (context: Context, kafka: Parameters<typeof readLetters>[0], filter: LetterFilter) =>
+  (await readLetters(kafka, context.log)).filter((letter) => letter.isOpen && matches(filter, letter));
+
+const toRow = ({ id, reason, message, replays, failedAt, movieId }: Letter) => ({
+  origin: id,
+  movie: movieId === null ? null : String(movieId),
+  reason,
+  replays,
+  failed_at: failedAt.toISOString(),
+  message,
+});
+
+const toListed = ({ originKey: _, place: __, isOpen: ___, originValueSha256, ...letter }: Letter) => ({
+  ...letter,
+  originValueSha256: originValueSha256?.toString('hex') ?? null,
+});
+
+const verdicts: Readonly<Record<Proof['outcome'], string>> = {
+  load: 'would load',
+  fetch: 'would fetch (1 request)',
+  skip: 'would be passed over: a tombstone',
+  park: 'would be parked again',
+  refuse: 'would be refused',
+};
+
+const toVerdict = ({ id, outcome, why }: Proof) => ({
+  origin: id,
+  outcome: verdicts[outcome] + (why === undefined ? '' : `: ${why}`),
+});
+
+function resultText({
+  redriven,
+  refused,
+}: {
+  readonly redriven: number;
+  readonly refused: readonly Refused[];
+}): string {
+  const summary = `sent back ${redriven}, refused ${refused.length}`;
+  return refused.length === 0
+    ? summary
+    : `${summary}\n\n${formatTable(refused.map(({ id, why }) => ({ origin: id, why })))}`;
+}
+
+function toText({ document, hex, fields, bytes, ...envelope }: ShownLetter): string {
+  const lines = Object.entries({
+    ...envelope,
+    size: bytes === null ? 'a tombstone' : `${bytes} bytes`,
+    ...(bytes !== null && { record: fields ?? 'cannot be decoded' }),
+    ...(document !== null && { document }),
+    ...(hex !== null && { 'begins with (hex)': hex }),
+  });
+  const width = Math.max(...lines.map(([name]) => name.length));
+  return lines.map(([name, value]) => `${name.padEnd(width)}  ${shownValue(value)}`).join('\n');
+}
+
+function shownValue(value: unknown): string {
+  if (value === null) return '-';
+  if (value instanceof Date) return value.toISOString();
+  return escapeControls(typeof value === 'object' ? JSON.stringify(value) : String(value));
+}

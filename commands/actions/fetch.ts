@@ -1,0 +1,25 @@
+import { services } from '../../pipeline/services.ts';
+import { endsOf, fetchMovies } from '../../pipeline/stages.ts';
+import { type Context, openPlatform } from '../../platform/platform.ts';
+import { ExitCode } from '../../runtime/errors.ts';
+import { topics } from '../../schemas/topics.ts';
+import { print } from '../print.ts';
+
+interface Fetch {
+  readonly once: boolean;
+  readonly json: boolean;
+}
+
+/** `fetch` */
+export async function fetchDetails(context: Context, options: Fetch): Promise<number> {
+  if (!options.once) {
+    await services.fetch(context);
+    return ExitCode.done;
+  }
+  await using platform = openPlatform(context);
+  const until = await endsOf(platform, [topics.movieIds]);
+  const outcomes = await fetchMovies(platform, context, until.get(topics.movieIds));
+  context.signal.throwIfAborted();
+  print(options, outcomes, `fetched ${outcomes.fetched}, gone ${outcomes.gone}, parked ${outcomes.parked}`);
+  return ExitCode.done;
+}

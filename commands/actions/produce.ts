@@ -1,0 +1,48 @@
+import { services } from '../../pipeline/services.ts';
+import { fetchGenres, walkPopular } from '../../pipeline/stages.ts';
+import { type Context, openPlatform } from '../../platform/platform.ts';
+import { ExitCode } from '../../runtime/errors.ts';
+import { print } from '../print.ts';
+
+interface Produce {
+  /** Milliseconds; once if undefined. */
+  readonly every: number | undefined;
+  readonly json: boolean;
+}
+
+interface ProducePopular extends Produce {
+  readonly pages: number;
+}
+
+/** `produce popular` */
+export async function producePopular(context: Context, options: ProducePopular): Promise<number> {
+  const { every: everyMs, pages } = options;
+  if (everyMs !== undefined) {
+    await services.popular(context, { everyMs, pages });
+    return ExitCode.done;
+  }
+  await using platform = openPlatform(context);
+  const walk = await walkPopular(platform, context, pages);
+  const { found, pagesRead, published, itemsSkipped, pagesFailed } = walk;
+  const leftOut = `${itemsSkipped} items skipped, ${pagesFailed} pages failed`;
+  print(options, walk, `found ${found} movies on ${pagesRead} pages, published ${published}; ${leftOut}`);
+  return ExitCode.done;
+}
+
+/** `produce genres` */
+export async function produceGenres(context: Context, options: Produce): Promise<number> {
+  const { every: everyMs } = options;
+  if (everyMs !== undefined) {
+    await services.genres(context, { everyMs });
+    return ExitCode.done;
+  }
+  await using platform = openPlatform(context);
+  const look = await fetchGenres(platform, context, context.config.tmdb.refreshAfterMs);
+  const skipped = look.rowsUnusable > 0 ? `; ${look.rowsUnusable} rows name no genre` : '';
+  print(
+    options,
+    look,
+    look.published ? `published the genre list${skipped}` : 'the genre list is fresh: nothing to do',
+  );
+  return ExitCode.done;
+}

@@ -1,0 +1,55 @@
+import { join } from 'node:path';
+import { type Context, openPlatform } from '../../platform/platform.ts';
+import { replayIds as publishIds } from '../../replay/ids.ts';
+import { findBegun } from '../../replay/journal.ts';
+import { systemClock } from '../../runtime/clock.ts';
+import { ExitCode, UsageError } from '../../runtime/errors.ts';
+import { formatDuration } from '../../runtime/units.ts';
+import { print } from '../print.ts';
+import { type SelectionOptions, selectionOf, selectionText } from '../selection.ts';
+
+interface ReplayIds extends SelectionOptions {
+  readonly dryRun: boolean;
+  readonly restart: boolean;
+  readonly json: boolean;
+}
+
+/** `replay ids`: publishes ids again, so that "fetch" fetches the movies again. */
+export async function replayIds(context: Context, options: ReplayIds): Promise<number> {
+  const { config, progress } = context;
+  const journal = join(config.dataDir, 'replay-ids.json');
+  const { selection, begun, isResumed } = begin(options, 'replay ids', journal);
+  if (isResumed) progress.note(`resuming the replay of ${isoOf(begun.startedAt)}; --restart starts from scratch`);
+  const { dryRun: isDryRun } = options;
+  await using platform = openPlatform(context, { mayJoinBroker: true });
+  const replayed = await publishIds(context, platform, { selection, begun, journal, isDryRun });
+  progress[Symbol.dispose]();
+  print(options, { ...replayed, isDryRun }, () => {
+    const { records, apiCalls, minutes, alreadyAsked } = replayed;
+    const { capacity, windowMs } = config.tmdb.rateLimit;
+    const rest = isResumed ? ` (${alreadyAsked} were asked for since ${isoOf(begun.startedAt)})` : '';
+    const cost = `${apiCalls} API calls, ${formatDuration(minutes * 60_000)} at ${capacity} in ${formatDuration(windowMs)}`;
+    return `${isDryRun ? 'would publish' : 'published'} ${records} ids for "fetch"${rest}: ${cost}`;
+  });
+  return ExitCode.done;
+}
+
+const isoOf = (ms: number): string => new Date(ms).toISOString();
+
+/**
+ * What is to be replayed, and as which replay: the one that was begun with the same selection and has not ended, or a new one.
+ * Ages are counted from when it began. @throws UsageError when there is another that has not ended; a dry run does not mind.
+ */
+function begin(options: ReplayIds, command: string, journal: string) {
+  const now = systemClock.now();
+  const text = selectionText(options);
+  const begun = options.restart ? null : findBegun(journal);
+  const isResumed = begun?.selection === text;
+  if (begun && !isResumed && !options.dryRun) {
+    throw new UsageError(
+      `"${command} ${begun.selection}" was begun and has not ended: run that again, or add --restart to drop what is left of it`,
+    );
+  }
+  const startedAt = isResumed ? begun.startedAt : now;
+  return { selection: selectionOf(options, startedAt), begun: { selection: text, startedAt }, isResumed };
+}

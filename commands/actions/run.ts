@@ -1,0 +1,32 @@
+import { formatReport } from '../../pipeline/report.ts';
+import { runOnce } from '../../pipeline/run-once.ts';
+import { services } from '../../pipeline/services.ts';
+import type { Context } from '../../platform/platform.ts';
+import { ExitCode } from '../../runtime/errors.ts';
+import { throwIfNoCopy } from '../../transform/transform.ts';
+import { print } from '../print.ts';
+
+interface Run {
+  readonly once: boolean;
+  readonly pages: number;
+  readonly fullRefresh: boolean;
+  /** Milliseconds. */
+  readonly popularEvery: number;
+  /** Milliseconds. */
+  readonly genresEvery: number;
+  readonly json: boolean;
+}
+
+/** `run` */
+export async function run(context: Context, options: Run): Promise<number> {
+  const { pages, fullRefresh, popularEvery: popularEveryMs, genresEvery: genresEveryMs } = options;
+  if (!options.once) {
+    const isGood = await services.all(context, { pages, popularEveryMs, genresEveryMs });
+    return isGood ? ExitCode.done : ExitCode.failed;
+  }
+  const report = await runOnce(context, { pages, fullRefresh });
+  context.progress[Symbol.dispose]();
+  print(options, report, () => formatReport(report));
+  throwIfNoCopy(context);
+  return report.walk.pagesRead > 0 ? ExitCode.done : ExitCode.failed;
+}

@@ -1,0 +1,55 @@
+import type { KafkaAdmin } from '../../kafka/admin.ts';
+import { lineOf, type TopicFinding } from '../../kafka/topic-preconditions.ts';
+import { type Context, openPlatform, topicSettingsOf } from '../../platform/platform.ts';
+import { ExitCode } from '../../runtime/errors.ts';
+import { formatTable } from '../../runtime/table.ts';
+import { topics as names, type TopicName } from '../../schemas/topics.ts';
+import { print } from '../print.ts';
+
+interface ShowTopics {
+  readonly apply: boolean;
+  readonly json: boolean;
+}
+
+/** `topics` */
+export async function showTopics(context: Context, options: ShowTopics): Promise<number> {
+  await using platform = openPlatform(context, { mayJoinBroker: true, topics: 'leave' });
+  const { admin } = await platform.kafka();
+  const settings = topicSettingsOf(context.config);
+  const applied: TopicFinding[] = [];
+  const created = options.apply ? await admin.ensureTopics(settings) : [];
+  if (options.apply) {
+    applied.push(...(await admin.examineTopics(settings)).filter(({ fix }) => fix !== null));
+    await admin.applyFixes(applied);
+  }
+  const missing = await admin.missingTopics();
+  const findings = await admin.examineTopics(settings);
+  const partitions = await partitionsOf(admin, missing);
+  print(options, { partitions, missing, findings: findings.map(plain), created, applied: applied.map(plain) }, () =>
+    [
+      ...(partitions.length > 0 ? [formatTable(partitions)] : []),
+      ...created.map((topic) => `created  ${topic}`),
+      ...applied.map(
+        ({ topic, setting, actual, wanted }) => `changed  ${topic}: ${setting} from ${actual} to ${wanted}`,
+      ),
+      ...missing.map((topic) => `MISSING  ${topic}: topics --apply creates it`),
+      ...findings.map((finding) => `${finding.verdict === 'refuse' ? 'WRONG  ' : 'warn   '}  ${lineOf(finding)}`),
+    ].join('\n'),
+  );
+  const isGood = missing.length === 0 && findings.every(({ verdict }) => verdict === 'warn');
+  return isGood ? ExitCode.done : ExitCode.failed;
+}
+
+/** Without internal fields. */
+const plain = ({ fix, ...finding }: TopicFinding) => ({ ...finding, canBeApplied: fix !== null });
+
+async function partitionsOf(admin: KafkaAdmin, missing: readonly TopicName[]) {
+  const rows: { topic: TopicName; partition: number; first: number; end: number }[] = [];
+  for (const topic of Object.values(names).filter((name) => !missing.includes(name))) {
+    const { low, high } = await admin.topicOffsets(topic);
+    const sorted = [...high].sort(([a], [b]) => a - b);
+    const first = (partition: number) => Number(low.get(partition) ?? 0n);
+    rows.push(...sorted.map(([partition, end]) => ({ topic, partition, first: first(partition), end: Number(end) })));
+  }
+  return rows;
+}

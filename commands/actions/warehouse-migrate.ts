@@ -1,0 +1,13 @@
+import type { Context } from '../../platform/platform.ts';
+import { warehouseSystem } from '../../platform/warehouse.ts';
+import { ExitCode } from '../../runtime/errors.ts';
+import { print } from '../print.ts';
+
+/** `warehouse migrate` */
+export async function migrate(context: Context, options: { readonly json: boolean }): Promise<number> {
+  const system = warehouseSystem(context);
+  await using loader = await system.openLoader();
+  await loader.migrate();
+  print(options, { warehouse: system.name }, `BRONZE is there: ${system.name}`);
+  return ExitCode.done;
+}

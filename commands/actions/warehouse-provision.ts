@@ -1,0 +1,110 @@
+import type { Config } from '../../platform/config.ts';
+import type { Context } from '../../platform/platform.ts';
+import { withAccount } from '../../platform/snowflake-account.ts';
+import { ExitCode } from '../../runtime/errors.ts';
+import { formatTable } from '../../runtime/table.ts';
+import { differences } from '../../warehouse/snowflake/provision/diff.ts';
+import { type Difference, nothingObserved } from '../../warehouse/snowflake/provision/model.ts';
+import {
+  type Names,
+  type ProvisionSettings,
+  parseNames,
+  type ServiceKeys,
+} from '../../warehouse/snowflake/provision/names.ts';
+import { check, provision } from '../../warehouse/snowflake/provision/provision.ts';
+import { readPublicKey } from '../../warehouse/snowflake/provision/public-key.ts';
+import { script, stepsOf } from '../../warehouse/snowflake/provision/script.ts';
+import { flagName } from '../option.ts';
+import { print } from '../print.ts';
+
+/** The options that name a role, a user or the monitor, and what each of them names. */
+const nameOptions = {
+  engineerRole: 'deRole',
+  analystRole: 'analystRole',
+  loaderRole: 'loaderRole',
+  dbtRole: 'dbtRole',
+  loaderUser: 'loaderUser',
+  dbtUser: 'dbtUser',
+  monitor: 'monitor',
+} as const;
+
+type NameOption = (typeof nameOptions)[keyof typeof nameOptions];
+
+interface Provision extends Readonly<Record<NameOption, string>> {
+  readonly print: boolean;
+  readonly check: boolean;
+  /** Paths of public keys. */
+  readonly loaderKey: string | undefined;
+  readonly loaderKey2: string | undefined;
+  readonly dbtKey: string | undefined;
+  readonly dbtKey2: string | undefined;
+  /** Credits a month. */
+  readonly creditQuota: number;
+  readonly json: boolean;
+}
+
+/** `warehouse provision`: Snowflake's objects, roles, grants and users as they should be. */
+export async function provisionAccount(context: Context, options: Provision): Promise<number> {
+  const settings = settingsOf(context.config, options);
+  if (options.print) return printScript(options, settings);
+  return withAccount(context, async (query) => {
+    if (!options.check) {
+      const { mended, remaining } = await provision(query, settings);
+      return report(context, options, { mended, remaining });
+    }
+    return report(context, options, { mended: [], remaining: await check(query, settings) });
+  });
+}
+
+function printScript(options: Provision, settings: ProvisionSettings): number {
+  const steps = stepsOf(differences(settings, nothingObserved));
+  print(options, steps, () => script(steps));
+  return ExitCode.done;
+}
+
+interface Report {
+  readonly mended: readonly Difference[];
+  readonly remaining: readonly Difference[];
+}
+
+function report({ progress }: Context, options: Provision, { mended, remaining }: Report): number {
+  progress[Symbol.dispose]();
+  const shown = (found: readonly Difference[]) => found.map(({ what, change, detail }) => ({ change, what, detail }));
+  print(options, { mended: shown(mended), remaining: shown(remaining) }, () => {
+    if (mended.length + remaining.length === 0) return 'nothing to do: everything is as expected';
+    const done = mended.length > 0 ? [`corrected ${mended.length}:\n${formatTable(shown(mended))}`] : [];
+    const open =
+      remaining.length > 0 ? [`not as expected, ${remaining.length}:\n${formatTable(shown(remaining))}`] : [];
+    return [...done, ...open].join('\n\n');
+  });
+  return remaining.length === 0 ? ExitCode.done : ExitCode.failed;
+}
+
+/** @throws UsageError for a name or a key that cannot be used. */
+function settingsOf({ warehouse }: Config, options: Provision): ProvisionSettings {
+  const entries = Object.entries(nameOptions);
+  const given = {
+    ...warehouse.names,
+    ...Object.fromEntries(entries.map(([key, option]) => [key, options[option]])),
+  } as Names;
+  const givenBy = {
+    database: 'SNOWFLAKE_DATABASE',
+    ingestWarehouse: 'SNOWFLAKE_INGEST_WAREHOUSE',
+    transformWarehouse: 'SNOWFLAKE_TRANSFORM_WAREHOUSE',
+    ...Object.fromEntries(entries.map(([key, option]) => [key, flagName(option)])),
+  } as Record<keyof Names, string>;
+  const { creditQuota, loaderKey, loaderKey2, dbtKey, dbtKey2 } = options;
+  const keys = {
+    loader: keysOf('--loader-key', loaderKey, loaderKey2),
+    dbt: keysOf('--dbt-key', dbtKey, dbtKey2),
+  };
+  return { names: parseNames(given, givenBy), creditQuota, keys };
+}
+
+function keysOf(flag: string, first: string | undefined, second: string | undefined): ServiceKeys {
+  return {
+    ...(first !== undefined && { first: readPublicKey(first, flag) }),
+    ...(second === 'none' && { second: null }),
+    ...(second !== undefined && second !== 'none' && { second: readPublicKey(second, `${flag}-2`) }),
+  };
+}

@@ -1,0 +1,13 @@
+import { defaulted, flag, repeated } from './option.ts';
+import { gap, pages } from './value-types.ts';
+
+/** Options that several commands take. */
+export const json = flag('print JSON');
+
+export const acceptGap = repeated(
+  gap,
+  'continue without the lost records in this range of offsets, as the error message names it; may be repeated',
+);
+
+export const pagesOption = (standard: string) =>
+  defaulted(pages, standard, 'pages of the popular list, 20 movies each, at most 500');

@@ -1,0 +1,44 @@
+import { Help, type Command as Parser } from 'commander';
+
+export const programName = 'tmdb-stream';
+
+/** Columns. */
+const helpWidth = 80;
+
+type Examples = readonly (readonly [args: string, does: string])[];
+
+/** Commander's help, 80 columns wide, with values as `--since TIME` and subcommands by their name alone. */
+export function configureHelp(parser: Parser, examples: Examples = []): Parser {
+  parser
+    .helpCommand(false)
+    .helpOption('-h, --help', 'show this help')
+    .usage(usageOf(parser))
+    .configureHelp({
+      helpWidth,
+      optionTerm: ({ flags }) => flags.replaceAll(/[<>]/g, ''),
+      argumentTerm: (argument) => argument.name(),
+      subcommandTerm: (command) => command.name(),
+      optionDescription: (option) =>
+        option.defaultValueDescription === undefined
+          ? option.description
+          : `${option.description} (default ${option.defaultValueDescription})`,
+    })
+    .configureOutput({ getOutHelpWidth: () => helpWidth, getOutHasColors: () => false });
+  if (examples.length > 0) parser.addHelpText('after', `\n${examplesText(examples)}`);
+  return parser;
+}
+
+function usageOf(parser: Parser): string {
+  if (parser.commands.length > 0) return 'COMMAND [options]';
+  return [...parser.registeredArguments.map((argument) => argument.name()), '[options]'].join(' ');
+}
+
+/** Each example on lines of its own, so that it can be pasted whole. */
+const examplesText = (examples: Examples): string =>
+  [
+    'Examples:',
+    ...examples.flatMap(([args, does]) => [
+      new Help().boxWrap(`  # ${does}`, helpWidth).replaceAll('\n', '\n  # '),
+      `  npx ${programName} ${args}`,
+    ]),
+  ].join('\n');

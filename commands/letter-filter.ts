@@ -1,0 +1,44 @@
+import type { LetterFilter } from '../dead-letters/store.ts';
+import { UsageError } from '../runtime/errors.ts';
+import type { DeadLetterReason } from '../schemas/records.ts';
+import type { TopicName } from '../schemas/topics.ts';
+import { type Moment, timeAt } from './value-types.ts';
+
+/** The options that select dead letters. */
+export interface LetterOptions {
+  readonly reason: DeadLetterReason | undefined;
+  readonly topic: TopicName | undefined;
+  readonly since: Moment | undefined;
+  readonly until: Moment | undefined;
+  readonly id: readonly string[];
+}
+
+/** @param now milliseconds since the epoch, from which ages are counted. @throws UsageError for a filter that makes no sense. */
+export function filterOf({ reason, topic, ...options }: LetterOptions, now: number): LetterFilter {
+  const since = options.since && timeAt(options.since, now);
+  const until = options.until && timeAt(options.until, now);
+  if (since !== undefined && until !== undefined && since >= until) {
+    throw new UsageError('--since has to be before --until');
+  }
+  return {
+    ...(reason !== undefined && { reason }),
+    ...(topic !== undefined && { topic }),
+    ...(since !== undefined && { since }),
+    ...(until !== undefined && { until }),
+    ...(options.id.length > 0 && { ids: new Set(options.id) }),
+  };
+}
+
+/** @throws UsageError for a filter that makes no sense. */
+export const checkFilter = (options: LetterOptions, now: number): void => void filterOf(options, now);
+
+/** @throws UsageError unless either a filter or --all is given. */
+export function checkFilterOrAll({ all, ...options }: LetterOptions & { readonly all: boolean }, now: number): void {
+  const isNarrowed = Object.keys(filterOf(options, now)).length > 0;
+  if (isNarrowed && all) throw new UsageError('--all goes with no filter');
+  if (!isNarrowed && !all) {
+    throw new UsageError(
+      'which letters? Give --all, or one or several of --reason, --topic, --since, --until and --id',
+    );
+  }
+}

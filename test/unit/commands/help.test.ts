@@ -1,0 +1,66 @@
+// cspell:ignore replya
+import { describe, expect, it } from 'vitest';
+import { commands, commandsByWords } from '../../../commands/index.ts';
+import { parse } from '../../../commands/parse.ts';
+import packageJson from '../../../package.json' with { type: 'json' };
+
+const textOf = (argv: readonly string[]): string => {
+  const parsed = parse(argv, 0);
+  if (!('text' in parsed)) throw new Error(`${argv.join(' ')} prints no text`);
+  return parsed.text;
+};
+
+/** The words of every command and group; the program itself has none. */
+const everyName = ['', ...new Set([...commands.map(({ name }) => name), ...commandsByWords.keys()])];
+const wordsOf = (name: string): string[] => name.split(' ').filter(Boolean);
+
+/** `npx tmdb-stream sandbox --faults 'a b'` → its arguments. */
+const argumentsOf = (line: string): string[] =>
+  [...line.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain ?? '').slice(2);
+
+describe('the help', () => {
+  it.each(everyName)('of "%s" is as recorded', (name) => {
+    expect(textOf([...wordsOf(name), '--help'])).toMatchSnapshot();
+  });
+
+  it.each(everyName)('of "%s" is at most 80 columns wide, and the same in every way to ask for it', (name) => {
+    const help = textOf([...wordsOf(name), '--help']);
+    expect(help.split('\n').filter((line) => line.length > 80)).toEqual([]);
+    expect(help).toMatch(new RegExp(`^Usage: ${['tmdb-stream', name].filter(Boolean).join(' ')} `));
+    expect(textOf([...wordsOf(name), '-h'])).toBe(help);
+    expect(textOf(['help', ...wordsOf(name)])).toBe(help);
+  });
+
+  it.each(everyName.slice(1))('of "%s" has examples that can be pasted', (name) => {
+    const examples = textOf([...wordsOf(name), '--help']).match(/^ {2}npx tmdb-stream .*$/gm) ?? [];
+    expect(examples).not.toEqual([]);
+    for (const example of examples) {
+      const argv = argumentsOf(example);
+      expect(argv.join(' ').startsWith(name), example).toBe(true);
+      expect(parse(argv, Date.now()), example).toHaveProperty('invocation');
+    }
+  });
+
+  it('is what no arguments show, and help for an unknown command names a similar one', () => {
+    expect(textOf([])).toBe(textOf(['--help']));
+    for (const argv of [
+      ['help', 'replya'],
+      ['replya', '--help'],
+      ['help', 'replya', 'raw'],
+    ]) {
+      expect(() => parse(argv, 0)).toThrow('Did you mean replay?');
+    }
+    expect(() => parse(['help', 'replay', 'rwa'], 0)).toThrow('Did you mean raw?');
+  });
+});
+
+describe('the version', () => {
+  it('is printed alone', () => {
+    expect(textOf(['--version'])).toBe(packageJson.version);
+    expect(textOf(['-V'])).toBe(packageJson.version);
+  });
+
+  it('of the invented movies is an option of the sandbox', () => {
+    expect(parse(['sandbox', '--version', '2'], 0)).toMatchObject({ invocation: { options: { version: 2 } } });
+  });
+});
