@@ -15,6 +15,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { constants } from 'node:os';
@@ -124,6 +125,20 @@ const parts = {
  * @throws MissingError when the machine lacks something, Error with the tool's output when an installation fails.
  */
 export async function ensure(names) {
+  await ensureParts(names);
+  if (names.includes('npm')) linkExecutable();
+}
+
+/** npm links the executables of packages into `node_modules/.bin`, except those of the project itself. */
+function linkExecutable() {
+  const link = join(root, 'node_modules/.bin/tmdb-stream');
+  if (existsSync(link)) return;
+  mkdirSync(dirname(link), { recursive: true });
+  rmSync(link, { force: true });
+  symlinkSync('../../scripts/start.mjs', link);
+}
+
+async function ensureParts(names) {
   const todo = names.map((name) => ({ name, ...parts[name] })).filter((part) => !isCurrent(part));
   if (todo.length === 0) return;
   checkMachine(todo.map((part) => part.name));
@@ -283,9 +298,14 @@ const adviceFor = ({ code }) => {
   return ['ENOSPC', 'EDQUOT'].includes(code) ? '; make room' : '';
 };
 
-/** Prints what went wrong in setting up, as a person can use it, and ends. */
-export function fail(error) {
+/** What went wrong in setting up, and what a person can do about it. */
+export const explain = (error) => {
   const text = `${error instanceof MissingError ? 'missing: ' : 'setup failed: '}${error.message}${adviceFor(error)}`;
-  process.stderr.write(`${escapeLines(text)}\n`);
+  return `${escapeLines(text)}\n`;
+};
+
+/** Prints what went wrong in setting up, and ends. */
+export function fail(error) {
+  process.stderr.write(explain(error));
   process.exit(1);
 }

@@ -1,29 +1,43 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { constants } from 'node:os';
-import { basename } from 'node:path';
-import { projectEnvironment } from './setup.mjs';
+import { basename, join } from 'node:path';
+import { ensure, explain, projectEnvironment, root } from './setup.mjs';
 
 /** How often to check whether npm still runs. Without `/proc` each check starts a process. */
 const lookEveryMs = existsSync('/proc/self/stat') ? 200 : 2_000;
 
+/** Compiled sources: a start takes a third of the time. If the folder cannot be written, Node compiles each time. */
+const compileCache = join(root, '.tools/compile-cache');
+
 /**
  * Runs the command line as a child process. The child drains when this process is asked to stop, when it is killed, and when the npm
  * that started it ends: npm exits at once on SIGTERM and does not forward it. Stop requests go through a channel, not as signals: a
- * supervisor that signals all processes has already reached the child, and a second signal would end its drain early.
+ * supervisor that signals all processes has already reached the child, and a second signal would end its drain early. Through the same
+ * channel the child asks for the tools that it needs: `{ install: ['dbt'] }` is answered by `installed` or `not installed`.
  * @returns its exit code (128 + n when signal n ended it).
  */
 export function supervise(command, args) {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
       stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
-      env: projectEnvironment(),
+      env: { NODE_COMPILE_CACHE: compileCache, ...projectEnvironment() },
     });
     const stop = () => child.connected && child.send('SIGTERM', () => {});
     // A terminal sends Ctrl-C to the child as well, so wait for the child.
     process.on('SIGINT', () => {});
     process.on('SIGTERM', stop);
     const watch = onceNpmIsGone(stop);
+    child.on('message', async ({ install }) => {
+      const answer = await ensure(install).then(
+        () => 'installed',
+        (error) => {
+          process.stderr.write(explain(error));
+          return 'not installed';
+        },
+      );
+      if (child.connected) child.send(answer, () => {});
+    });
     child.on('error', reject);
     child.on('close', (code, signal) => {
       clearInterval(watch);

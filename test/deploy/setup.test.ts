@@ -8,6 +8,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
@@ -161,6 +162,12 @@ describe.runIf(existsSync(jars) && process.platform !== 'win32')('set-up', () =>
       expect(new Set(folders), program).toEqual(new Set([`cwd=${project.folder}`]));
       expect(given, program).not.toContain('evil');
     }
+  });
+
+  it('installs only the npm packages before the command line says what it needs, and links the executable', () => {
+    project.run('start.mjs');
+    expect([...project.given.keys()]).toEqual(['npm']);
+    expect(readlinkSync(join(project.folder, 'node_modules/.bin/tmdb-stream'))).toBe('../../scripts/start.mjs');
   });
 
   it('prints what a program of others says without control characters', () => {

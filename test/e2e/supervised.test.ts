@@ -77,7 +77,8 @@ function* chainFrom(pid: number): Generator<number> {
 function layerOf(pid: number): Layer {
   const args = read(pid, 'cmdline').split('\0');
   if (args.some((arg) => arg.endsWith('cli.ts'))) return 'service';
-  if (args.some((arg) => arg.endsWith('start.mjs')) && basename(args[0] ?? '').startsWith('node')) return 'wrapper';
+  const isStart = args.some((arg) => arg.endsWith('start.mjs') || arg.endsWith('.bin/tmdb-stream'));
+  if (isStart && basename(args[0] ?? '').startsWith('node')) return 'wrapper';
   return args[0]?.startsWith('npm') || args[1]?.endsWith('npm') ? 'npm' : 'shell';
 }
 
@@ -86,6 +87,8 @@ const isAlive = (pid: number): boolean => /^\d+ \(.*\) [^ZX] /s.test(read(pid, '
 
 const service = ['sandbox', '--port', '0', '--latency', '0-0'] as const;
 const byNpm = ['npm', 'run', '--silent', 'cli', '--', ...service] as const;
+const byName = ['node_modules/.bin/tmdb-stream', ...service] as const;
+const byNpx = ['npx', 'tmdb-stream', ...service] as const;
 const byNode = [process.execPath, 'scripts/start.mjs', ...service] as const;
 
 describe.runIf(process.platform === 'linux')('a service under a supervisor', () => {
@@ -103,6 +106,9 @@ describe.runIf(process.platform === 'linux')('a service under a supervisor', () 
     ['npm is ended', byNpm, 'npm', 'SIGTERM'],
     ['npm is killed', byNpm, 'npm', 'SIGKILL'],
     ['the shell of npm is killed', byNpm, 'shell', 'SIGKILL'],
+    ['npx is ended', byNpx, 'npm', 'SIGTERM'],
+    ['npx is killed', byNpx, 'npm', 'SIGKILL'],
+    ['the executable is ended', byName, 'wrapper', 'SIGTERM'],
     ['the wrapper is ended', byNode, 'wrapper', 'SIGTERM'],
     ['the wrapper is killed', byNode, 'wrapper', 'SIGKILL'],
     ['it is ended itself', byNode, 'service', 'SIGTERM'],
@@ -117,6 +123,8 @@ describe.runIf(process.platform === 'linux')('a service under a supervisor', () 
 
   it.each<[how: string, command: readonly [string, ...string[]]]>([
     ['npm', byNpm],
+    ['npx', byNpx],
+    ['the executable', byName],
     ['the wrapper', byNode],
   ])('[R94] drains once and ends when all processes of %s are ended at once', async (_, command) => {
     const supervised = start(command);

@@ -54,6 +54,16 @@ describe('the help', () => {
   });
 });
 
+describe('the tools of a command', () => {
+  it('are a broker for each command that may start one, and none for those that print or serve', () => {
+    for (const [name, { writes = [], tools = [] }] of commandsByWords) {
+      if (name !== 'doctor') expect(tools.includes('kafka'), name).toBe(writes.includes('broker'));
+    }
+    const without = [...commandsByWords].filter(([, { tools = [] }]) => tools.length === 0).map(([name]) => name);
+    expect(without).toEqual(['warehouse provision', 'warehouse migrate', 'sandbox']);
+  });
+});
+
 describe('the version', () => {
   it('is printed alone', () => {
     expect(textOf(['--version'])).toBe(packageJson.version);

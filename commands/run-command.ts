@@ -1,0 +1,67 @@
+import packageJson from '../package.json' with { type: 'json' };
+import { dropSecrets, loadConfig, readEnvironment } from '../platform/config.ts';
+import { refuseForeignFolder } from '../platform/data-dir.ts';
+import { placesOf, preparePlaces, withSetting } from '../platform/places.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { ExitCode, IngestError } from '../runtime/errors.ts';
+import { escapeLines } from '../runtime/escape-controls.ts';
+import { asFileError } from '../runtime/file-error.ts';
+import { Health } from '../runtime/health.ts';
+import { createLogger } from '../runtime/logger.ts';
+import { createMetrics } from '../runtime/metrics.ts';
+import { createProgress, noProgress, type Progress } from '../runtime/progress.ts';
+import { scrub } from '../runtime/scrub.ts';
+import { shutdownSignal } from '../runtime/shutdown.ts';
+import { haveInstalled } from '../runtime/wrapper.ts';
+import type { Invocation } from './command.ts';
+import { neverPrint } from './print.ts';
+
+const { version } = packageJson;
+
+/** Reads the settings, makes what each command is given, and runs the command. @returns the exit code. */
+export async function runCommand(invocation: Invocation): Promise<number> {
+  const environment = readEnvironment();
+  // Without a warehouse of its own it asks for none of its credentials.
+  const config = loadConfig(invocation.isOffline ? { ...environment, WAREHOUSE: '' } : environment);
+  dropSecrets(environment);
+  neverPrint(config.secrets);
+  refuseForeignFolder(config.dataDir);
+  const { isService } = invocation;
+  const metrics = createMetrics(version);
+  const level = config.logLevel ?? invocation.logLevel ?? (isService ? 'info' : 'warn');
+  const log = createLogger(level, config.secrets, () => metrics.logLinesLost.inc());
+  const signal = shutdownSignal(config.drainTimeoutMs, (text) =>
+    isService ? log.info(text) : process.stderr.write(`\n${text}\n`),
+  );
+  const logged: Progress = { ...noProgress, note: (text) => log.info(text), wait: (text) => log.warn(text) };
+  const shown = () =>
+    invocation.isJson
+      ? { ...noProgress, wait: logged.wait }
+      : createProgress(process.stderr, systemClock, config.secrets);
+  using progress = isService ? logged : shown();
+  try {
+    preparePlaces(placesOf(config, invocation.writes));
+    const tools = invocation.tools.filter((tool) => tool !== 'kafka' || !config.kafka.brokers);
+    if (!(await haveInstalled(tools, signal))) return ExitCode.failed;
+    const health = new Health(systemClock, config.secrets);
+    return await invocation.run({ config, log, progress, signal, metrics, health });
+  } catch (thrown) {
+    const first = asFileError(firstOf(thrown));
+    const error = first instanceof IngestError ? withSetting(first, config) : first;
+    // A service that is told to stop while it starts has nothing to drain.
+    if (error === signal.reason && isService) return ExitCode.done;
+    if (error === signal.reason) throw error;
+    const clean = scrub(error instanceof IngestError ? error.message : inspectable(error), config.secrets);
+    progress[Symbol.dispose]();
+    if (isService) log.fatal({ error: clean }, 'died');
+    else process.stderr.write(`${escapeLines(clean)}\n`);
+    return error instanceof IngestError ? error.exitCode : ExitCode.failed;
+  }
+}
+
+/** The error that came first: that closing failed after it, as on a full disk, is a consequence and would hide it. */
+const firstOf = (error: unknown): unknown => (error instanceof SuppressedError ? firstOf(error.suppressed) : error);
+
+/** What we did not foresee needs its stack. */
+const inspectable = (error: unknown): string =>
+  error instanceof Error ? (error.stack ?? error.message) : String(error);

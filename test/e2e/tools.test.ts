@@ -1,0 +1,83 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { compileCache } from '../support/processes/compile-cache.ts';
+
+const cli = join(import.meta.dirname, '../../cli.ts');
+
+/** The command line as `scripts/start.mjs` starts it. This test gives the answers. */
+describe('a command asks for the tools that it needs', () => {
+  let dataDir: string;
+  const started: ChildProcess[] = [];
+  beforeEach(() => {
+    dataDir = mkdtempSync(join(tmpdir(), 'tmdb-stream-tools-'));
+  });
+  afterEach(() => {
+    for (const child of started.splice(0)) child.kill('SIGKILL');
+    rmSync(dataDir, { recursive: true, force: true });
+  });
+
+  function start(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+    const { PATH = '', HOME = '' } = process.env;
+    const child = fork(cli, args, {
+      cwd: dataDir,
+      env: { PATH, HOME, ...compileCache, DATA_DIR: dataDir, ...env },
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    });
+    started.push(child);
+    const asked: unknown[] = [];
+    child.on('message', (message) => asked.push(message));
+    return { child, asked, ended: once(child, 'exit').then(([code]) => code as number | null) };
+  }
+
+  it.each([
+    ['--help', 0],
+    ['--version', 0],
+    ['help replay', 0],
+    ['warehouse provision --print', 0],
+    ['frobnicate', 2],
+    ['run --pages 0', 2],
+  ])('"%s" asks for none', async (line, code) => {
+    const { asked, ended } = start(line.split(' '));
+    expect(await ended).toBe(code);
+    expect(asked).toEqual([]);
+  });
+
+  it.each<[args: readonly string[], env: Record<string, string>, tools: readonly string[]]>([
+    [['transform'], {}, ['dbt']],
+    [['topics'], {}, ['kafka']],
+    [['run', '--once'], {}, ['dbt', 'kafka']],
+    [['run', '--once'], { KAFKA_BROKERS: '127.0.0.1:1' }, ['dbt']],
+  ])('%s with %o asks before it does anything, and ends with 1 if they are not installed', async (args, env, tools) => {
+    const { child, asked, ended } = start(args, env);
+    await once(child, 'message');
+    expect(asked).toEqual([{ install: tools }]);
+    child.send('not installed');
+    expect(await ended).toBe(1);
+  });
+
+  it('continues when they are installed', async () => {
+    const { child, ended } = start(['transform']);
+    let stderr = '';
+    child.stderr?.on('data', (data) => {
+      stderr += data;
+    });
+    await once(child, 'message');
+    child.send('installed');
+    expect(await ended).toBe(2);
+    expect(stderr).toContain('load something first');
+  });
+
+  it.each([
+    [['transform'], 143],
+    [['fetch'], 0],
+  ])('%s ends with %i when it is told to stop meanwhile', async (args, code) => {
+    const { child, ended } = start(args);
+    await once(child, 'message');
+    child.send('SIGTERM');
+    expect(await ended).toBe(code);
+  });
+});
