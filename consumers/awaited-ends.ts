@@ -1,26 +1,26 @@
 import type { Offsets } from '../kafka/topic.ts';
 import type { TopicName } from '../schemas/topics.ts';
 
-/** A partition whose end the ledger has not reached. */
+/** A partition whose awaited end is beyond the ledger's position. */
 export interface Unreached {
   readonly topic: TopicName;
   readonly partition: number;
   /** Exclusive. */
   readonly end: bigint;
-  /** Where the ledger is; undefined if it has no position. */
+  /** The ledger's position; undefined if there is none. */
   readonly position: bigint | undefined;
 }
 
 /**
- * Positions in the ledger as far as this process knows them, and the ends that it waits for. Positions belong to Kafka's id of a
- * topic, so those of a topic that had the same name before count for nothing.
+ * The ledger's positions as far as this process knows them, and the ends for which it waits. Positions belong to Kafka's id of a
+ * topic: those of an earlier topic with the same name do not count.
  */
 export class AwaitedEnds {
   readonly #topicIds = new Map<TopicName, string>();
   readonly #positions = new Map<string, bigint>();
   #ends: ReadonlyMap<TopicName, Offsets> | undefined;
 
-  /** @param ends exclusive; from now on `isReached` can be true. */
+  /** @param ends exclusive; after this call `isReached` can become true. */
   waitFor(ends: ReadonlyMap<TopicName, Offsets>): void {
     this.#ends = ends;
   }
@@ -30,7 +30,7 @@ export class AwaitedEnds {
     this.#topicIds.set(topic, topicId);
   }
 
-  /** The ledger is at `next` or further: an answer that comes late takes nothing back. */
+  /** The ledger is at `next` or beyond: a late answer never lowers the position. */
   note(topic: TopicName, topicId: string, partition: number, next: bigint): void {
     const key = `${topic}/${topicId}/${partition}`;
     if (next > (this.#positions.get(key) ?? -1n)) this.#positions.set(key, next);
@@ -40,7 +40,7 @@ export class AwaitedEnds {
     return this.#positions.get(`${topic}/${this.#topicIds.get(topic)}/${partition}`);
   }
 
-  /** @param offsetOf what counts as reached. @default the ledger's position */
+  /** @param offsetOf the position that counts. @default the ledger's position */
   isReached(
     offsetOf: (topic: TopicName, partition: number, end: bigint) => bigint | undefined = (topic, partition) =>
       this.position(topic, partition),

@@ -30,24 +30,24 @@ export interface BronzeLoaderPorts extends RawCodecs {
   readonly random: () => number;
   readonly log: Logger;
   readonly onLoaded?: (flush: Flush) => void;
-  /** So many records went to dead letters. */
+  /** This number of records went to dead letters. */
   readonly onParked?: (records: number, reason: DeadLetterReason) => void;
-  /** So many bytes of documents wait for their flush. */
+  /** This number of bytes of documents waits for its flush. */
   readonly onBuffered?: (bytes: number) => void;
-  /** Whether the warehouse takes batches; told when that changes. */
+  /** Whether the warehouse accepts batches; called when that changes. */
   readonly onAvailable?: (isAvailable: boolean) => void;
-  /** The topics as other loaders of them see them. Absent: this is the only loader, and no topic is created again. */
+  /** The view of the other loaders of these topics. Absent: this is the only loader, and no topic is created again. */
   readonly shared?: SharedTopics;
 }
 
-/** When a micro-batch is due: whichever comes first. */
+/** A micro-batch is due when it reaches one of these. */
 interface LoadLimits {
   readonly maxRows: number;
   readonly maxBytes: number;
   readonly maxAgeMs: number;
 }
 
-/** What one transaction put into BRONZE. */
+/** What one transaction loaded into BRONZE. */
 export interface Flush {
   readonly rows: number;
   readonly partitions: number;
@@ -56,20 +56,20 @@ export interface Flush {
 
 export interface BronzeLoaderOptions {
   readonly limits: LoadLimits;
-  /** Aborts when the loader is to drain: what is collected is loaded, then `runBronzeLoader` resolves. */
+  /** Aborts to start the drain: the loader loads what it has collected, then `runBronzeLoader` resolves. */
   readonly signal: AbortSignal;
-  /** Exclusive ends, known once upstream is done; the loader ends when the ledger has reached all of them, including by other loaders. */
+  /** Exclusive ends, known once upstream is done; the loader ends when the ledger has reached all of them, also through other loaders. */
   readonly until?: Promise<ReadonlyMap<TopicName, Offsets>>;
 }
 
 const backoff = { baseMs: 250, capMs: 10_000 };
-/** With waits of 5 s on average from the sixth on: ten minutes, beside what the warehouse itself waits before it fails. */
+/** With waits of 5 s on average from the sixth attempt on: ten minutes, in addition to the waits inside the warehouse. */
 const maxTries = 120;
 
 /**
  * Raw topics → BRONZE: every offset is there exactly once, or in dead letters with its reason. At most two micro-batches
- * are in memory, one on its way and one filling; then reading waits.
- * @throws what the source throws, GapError when the ends that it waits for are gone, FencedError when somebody else loads the same partitions, or a warehouse's final error.
+ * are in memory, one being loaded and one being filled; then reading pauses.
+ * @throws the errors of the source, GapError if the awaited ends no longer exist, FencedError if another loader loads the same partitions, or a warehouse's final error.
  */
 export async function runBronzeLoader(ports: BronzeLoaderPorts, options: BronzeLoaderOptions): Promise<void> {
   const loader = new BronzeLoader(ports, options);
@@ -91,10 +91,10 @@ const keyOf = (topic: string, partition: number) => `${topic}/${partition}`;
 
 const addressOf = (topic: string, partition: number, offset: bigint) => `${topic}/${partition}/${offset}`;
 
-/** A partition while it is ours; taken away and given again, it is another. */
+/** An assigned partition. If it is revoked and assigned again, it is a new one. */
 interface Assigned {
   readonly topicId: string;
-  /** The offset that the next records have to begin at; null where neither the ledger nor a record has told yet. */
+  /** The offset at which the next records must begin; null while neither the ledger nor a record has set it. */
   next: bigint | null;
 }
 
@@ -103,13 +103,13 @@ const invalidJson: Failure = { reason: 'invalid_json', message: noReadableJson, 
 class BronzeLoader implements PartitionHandler {
   readonly #ports: BronzeLoaderPorts;
   readonly #limits: LoadLimits;
-  /** Aborts when the loader is to drain. */
+  /** Aborts to start the drain. */
   readonly #stop: AbortSignal;
   readonly #ended = new AbortController();
   readonly #collected = new MicroBatches();
   readonly #assigned = new Map<string, Assigned>();
   readonly #awaited = new AwaitedEnds();
-  /** The flush under way; never rejects: what failed for good is in `failure`. */
+  /** The current flush; never rejects: a final error is in `failure`. */
   #flushing: Promise<void> = Promise.resolve();
   #ageTimer: AbortController | undefined;
   /** The message of the outage that was logged last; null while the warehouse takes batches. */
@@ -122,17 +122,17 @@ class BronzeLoader implements PartitionHandler {
     this.#stop = signal;
   }
 
-  /** Aborts when all ends are reached or something failed for good. */
+  /** Aborts when all ends are reached, or after a final error. */
   get ended(): AbortSignal {
     return this.#ended.signal;
   }
 
   async position(topic: TopicName, partition: number, topicId: string): Promise<bigint | null> {
     this.revoked(topic, partition);
-    // Known from here on: an answer that comes after that of a later assignment must not take its place.
+    // Recorded before any wait: a late answer must not overwrite that of a later assignment.
     const assigned: Assigned = { topicId, next: null };
     this.#assigned.set(keyOf(topic, partition), assigned);
-    // A flush under way may be moving this very position.
+    // A flush in progress may be moving this position.
     await this.#flushing;
     const positions = await this.#positions({ clusterId: this.#ports.clusterId, topic, topicId });
     this.#awaited.meet(topic, topicId);
@@ -147,7 +147,7 @@ class BronzeLoader implements PartitionHandler {
     const assigned = this.#assigned.get(key);
     const { readable, rows, unreadable } = toRawRows(this.#ports, records, this.#ports.clock.now());
     if (unreadable.length > 0) await this.#park(unreadable);
-    // Taken away meanwhile: whoever has it now begins at the ledger's position, these records included.
+    // The partition was revoked meanwhile: its new owner starts at the ledger's position, which includes these records.
     if (!assigned || this.#assigned.get(key) !== assigned) return;
     const firstOffset = assigned.next ?? records[0]?.offset ?? next;
     assigned.next = next;
@@ -169,7 +169,7 @@ class BronzeLoader implements PartitionHandler {
     this.#assigned.delete(keyOf(topic, partition));
   }
 
-  /** Nobody can say where to end: what is collected is loaded, and the run fails with `error`. */
+  /** The end cannot be determined: the loader loads what it has collected, and the run fails with `error`. */
   fail(error: unknown): void {
     this.failure ??= error;
     this.#ended.abort(error);
@@ -186,7 +186,7 @@ class BronzeLoader implements PartitionHandler {
     return watchOthers(this.#awaited, {
       shared,
       clock: this.#ports.clock,
-      isOver: AbortSignal.any([this.#stop, this.ended]),
+      signal: AbortSignal.any([this.#stop, this.ended]),
       isOurs: (topic, partition) => this.#assigned.has(keyOf(topic, partition)),
       positions: (topic, topicId) => this.#positions({ clusterId: this.#ports.clusterId, topic, topicId }),
       onLooked: () => {
@@ -196,7 +196,7 @@ class BronzeLoader implements PartitionHandler {
     });
   }
 
-  /** Loads what is collected. @throws what failed for good, now or before. */
+  /** Loads what is collected. @throws the final error, of this or an earlier flush. */
   async drain(): Promise<void> {
     await this.#startFlush();
     await this.#flushing;
@@ -229,7 +229,7 @@ class BronzeLoader implements PartitionHandler {
     );
   }
 
-  /** Resolves when the flush before it is over and its own has begun: two micro-batches in memory at most. */
+  /** Resolves when the previous flush has ended and this one has begun: at most two micro-batches are in memory. */
   async #startFlush(): Promise<void> {
     this.#ageTimer?.abort();
     this.#ageTimer = undefined;
@@ -267,7 +267,7 @@ class BronzeLoader implements PartitionHandler {
     this.#endIfDone();
   }
 
-  /** Appends until the warehouse has taken it. @returns what it took, less what somebody else had loaded. */
+  /** Retries until the warehouse has accepted the batches. @returns those that it accepted, without those loaded by another loader. */
   async #append(taken: readonly Pending[]): Promise<readonly Pending[]> {
     let pending = taken;
     const startedAt = this.#ports.clock.monotonic();
@@ -284,7 +284,7 @@ class BronzeLoader implements PartitionHandler {
     }
   }
 
-  /** Asks until the warehouse answers. */
+  /** Retries until the warehouse answers. */
   async #positions(topic: TopicId): Promise<ReadonlyMap<number, bigint>> {
     const startedAt = this.#ports.clock.monotonic();
     for (let tries = 1; ; tries += 1) {
@@ -297,10 +297,10 @@ class BronzeLoader implements PartitionHandler {
     }
   }
 
-  /** However fast the attempts fail, they continue for longer than a dead loader's lock can last. */
+  /** Even if attempts fail fast, the loader retries for longer than a dead loader's lock can last. */
   #mayTryAgain(error: unknown, tries: number, startedAt: number): boolean {
-    const isOver = tries >= maxTries && this.#ports.clock.monotonic() - startedAt >= waitFor('transaction', 0);
-    return isRetriable(error) && !isOver && !this.#stop.aborted;
+    const isTimedOut = tries >= maxTries && this.#ports.clock.monotonic() - startedAt >= waitFor('transaction', 0);
+    return isRetriable(error) && !isTimedOut && !this.#stop.aborted;
   }
 
   async #waitAfter(error: unknown, tries: number): Promise<void> {
@@ -309,22 +309,22 @@ class BronzeLoader implements PartitionHandler {
     const text = messageOf(error);
     const level = text === this.#outage ? 'debug' : 'warn';
     this.#outage = text;
-    this.#ports.log[level]({ tries, waitMs, error: text }, 'the warehouse is out of reach, trying again');
-    // Told to stop, it tries once more and leaves: what it could not load is still in the topic.
+    this.#ports.log[level]({ tries, waitMs, error: text }, 'warehouse unavailable; retrying');
+    // While draining, it tries once more and then ends: the records stay in the topic.
     await this.#ports.clock.sleep(waitMs, this.#stop).catch(() => {});
   }
 
   /**
-   * Some of these offsets are loaded: by ourselves, when the reply to a commit was lost, or by another loader, when the
-   * partition changed hands in mid flush. Ours begin where those end.
-   * @throws the error itself when the ledger is behind us: then rows are missing that we do not have.
+   * Some of these offsets are already loaded: by this loader, if the reply to a commit was lost, or by another one, if the
+   * partition was reassigned during the flush. The batch continues where those end.
+   * @throws the error itself if the ledger is behind this loader: then rows are missing that it does not have.
    */
   async #realign(pending: readonly Pending[], error: FencedError): Promise<readonly Pending[]> {
     const { topic, partition } = error.partition;
     const position = (await this.#positions(error.partition)).get(partition);
     this.#ports.log.warn(
       { topic, partition, position: position?.toString() },
-      'fenced: these offsets were loaded already',
+      'fenced: these offsets were already loaded',
     );
     if (position !== undefined)
       this.#awaited.note(error.partition.topic as TopicName, error.partition.topicId, partition, position);
@@ -336,7 +336,7 @@ class BronzeLoader implements PartitionHandler {
     });
   }
 
-  /** Rows that the warehouse cannot hold go to dead letters, before the position moves past them. */
+  /** Parks the rows that the warehouse cannot store, before the position moves past them. */
   async #parkRows(pending: readonly Pending[], error: InvalidRowsError): Promise<readonly Pending[]> {
     const invalid = new Set(
       error.rows.map(({ partition, kafkaOffset }) => addressOf(partition.topic, partition.partition, kafkaOffset)),
@@ -346,7 +346,7 @@ class BronzeLoader implements PartitionHandler {
     const unreadable = pending.flatMap(({ records }) =>
       records.filter(isInvalid).map((record) => ({ record, failure: invalidJson })),
     );
-    // Nothing to be parked: without this, the same batch would be refused for ever.
+    // There is nothing to park: without this, the same batch would be refused for ever.
     if (unreadable.length === 0) throw error;
     await this.#park(unreadable);
     return pending.map((one) => {
@@ -355,13 +355,13 @@ class BronzeLoader implements PartitionHandler {
     });
   }
 
-  /** Kafka may know how far we are; when it cannot be told, the next flush tells it more. */
+  /** Commits the position to Kafka for lag tools. If that fails, the next flush commits a newer one. */
   async #hint(loaded: readonly Pending[]): Promise<void> {
     for (const topic of new Set(loaded.map(({ partition }) => partition.topic))) {
       const ofTopic = loaded.filter(({ partition }) => partition.topic === topic);
       const next = new Map(ofTopic.map(({ partition, nextOffset }) => [partition.partition, nextOffset]));
       await this.#ports.source.commit(topic, next).catch((error) => {
-        this.#ports.log.info({ topic, error: messageOf(error) }, 'could not tell Kafka how far the ledger is');
+        this.#ports.log.info({ topic, error: messageOf(error) }, 'could not commit the position to Kafka');
       });
     }
   }
@@ -370,12 +370,12 @@ class BronzeLoader implements PartitionHandler {
     if (this.#awaited.isReached()) this.#ended.abort();
   }
 
-  /** Nothing else will come: what is collected is due whatever its size and age. */
+  /** No more records will come: what is collected is due, whatever its size and age. */
   #isAllCollected(): boolean {
     return this.#awaited.isReached((topic, partition) => this.#collectedTo(topic, partition));
   }
 
-  /** The same of our partitions: another loader that waits for its end may be waiting for these. */
+  /** The same for our own partitions: another loader that waits for its end may be waiting for these. */
   #areOursCollected(): boolean {
     return this.#awaited.isReached((topic, partition, end) =>
       this.#assigned.has(keyOf(topic, partition)) ? this.#collectedTo(topic, partition) : end,

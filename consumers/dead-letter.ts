@@ -3,12 +3,12 @@ import { RecordTooLargeError } from '../kafka/errors.ts';
 import type { ConsumerRecord, ProducerRecord, Sink, UnusableRecord } from '../kafka/topic.ts';
 import type { DeadLetter, DeadLetterReason } from '../schemas/records.ts';
 
-/** What a record that is sent back says of where it first came from, so that it is known when it comes here again. */
+/** Headers of a record that is sent back: its first origin, so that it is recognised when it is parked again. */
 const header = { origin: 'tmdb-origin', timestamp: 'tmdb-origin-timestamp', replays: 'tmdb-replays' } as const;
 
 type Origin = Pick<DeadLetter, 'originTopic' | 'originPartition' | 'originOffset' | 'originTimestamp' | 'replays'>;
 
-/** Identifies what was parked for ever, however often it is sent back: the key of all its dead letters. */
+/** Identifies a parked record permanently, however often it is sent back: the key of all its dead letters. */
 export const deadLetterKey = ({ originTopic, originPartition, originOffset }: Origin): string =>
   `${originTopic}/${originPartition}/${originOffset}`;
 
@@ -47,7 +47,7 @@ const keptBytes = 65_536;
 
 /**
  * Writes letters. If a letter is larger than `tmdb.dead-letters` accepts (a person may have lowered the limit), it is cut to fit.
- * @throws KafkaError when Kafka refuses.
+ * @throws KafkaError if Kafka refuses the letter.
  */
 export async function publishLetters(
   sink: Sink<DeadLetter>,
@@ -57,7 +57,7 @@ export async function publishLetters(
     await sink.publish(letters);
   } catch (error) {
     if (!(error instanceof RecordTooLargeError)) throw error;
-    // Some letters may already be written. A second copy has the same key, so it is the same letter.
+    // Some letters may already be written. A second copy has the same key, so it replaces the first one.
     await sink.publish(letters.map(({ value, ...record }) => ({ ...record, value: cut(value) })));
   }
 }
@@ -73,7 +73,7 @@ function cut(letter: DeadLetter): DeadLetter {
   };
 }
 
-/** The record of a dead letter on its way back to the topic that it came from. */
+/** The record of a dead letter, to be sent to the topic from which it came. */
 export const sentBack = (letter: DeadLetter): ProducerRecord<Buffer | null> => ({
   key: letter.originKey,
   value: letter.originValue,
@@ -85,8 +85,8 @@ export const sentBack = (letter: DeadLetter): ProducerRecord<Buffer | null> => (
 });
 
 /**
- * A tombstone for the dead letters of a key, up to the one with so many replays: what was sent back may have been parked
- * again before its letter is closed, and that newer letter has to stay open.
+ * A tombstone for the dead letters of a key, up to the letter with this number of replays. The record may have been parked
+ * again before its letter is closed, and the newer letter must stay open.
  */
 export const closingOf = (letter: Origin): ProducerRecord<null> => ({
   key: deadLetterKey(letter),
@@ -94,11 +94,11 @@ export const closingOf = (letter: Origin): ProducerRecord<null> => ({
   headers: { [header.replays]: String(letter.replays) },
 });
 
-/** Up to how many replays a tombstone closes the letters of its key: without our header, all of them. */
+/** The number of replays up to which a tombstone closes the letters of its key: without our header, all of them. */
 export const closedReplays = ({ headers }: ConsumerRecord): number =>
   numberOf(headers?.[header.replays]) ?? Number.POSITIVE_INFINITY;
 
-/** Where the record first came from; headers that we did not write are nobody's. */
+/** The first origin of a record; headers that we did not write are ignored. */
 function originOf({ topic, partition, offset, timestamp, headers = {} }: ConsumerRecord): Origin {
   const [, originTopic, originPartition, originOffset] =
     /^([\w.-]+)\/(\d{1,9})\/(\d{1,18})$/.exec(headers[header.origin] ?? '') ?? [];
@@ -126,6 +126,6 @@ const maxDateMs = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 
 const dateOf = (ms: number): Date => new Date(Math.min(Math.max(ms, -maxDateMs), maxDateMs));
 
-/** Fewer digits than would be too large for the field that the number is put into. */
+/** Few enough digits for the field that stores the number. */
 const numberOf = (text = '', maxDigits = 9): number | null =>
   /^\d+$/.test(text) && text.length <= maxDigits ? Number(text) : null;

@@ -2,18 +2,18 @@ import type { ConsumerRecord } from '../kafka/topic.ts';
 import { type TopicName, topics } from '../schemas/topics.ts';
 import type { Batch, PartitionId, RawGenresRow, RawMovieRow } from '../warehouse/warehouse.ts';
 
-/** The offsets `[firstOffset, nextOffset)` of a partition that wait to be loaded. */
+/** Collected offsets `[firstOffset, nextOffset)` of a partition. */
 export interface Pending {
   readonly partition: PartitionId & { readonly topic: TopicName };
   readonly firstOffset: bigint;
   readonly nextOffset: bigint;
-  /** The records that become rows, as they came: one of them may yet have to be parked. */
+  /** The records of the rows, unchanged: one of them may still have to be parked. */
   readonly records: readonly ConsumerRecord[];
-  /** One a record, in the same order. */
+  /** One per record, in the same order. */
   readonly rows: readonly (RawMovieRow | RawGenresRow)[];
 }
 
-/** As the warehouse takes it. A topic's rows are all of one table, which is more than the type can say. */
+/** As the warehouse accepts it. All rows of a topic belong to one table, which the type cannot express. */
 export const toBatch = ({ partition, firstOffset, nextOffset, rows }: Pending): Batch => {
   const table = partition.topic === topics.rawGenres ? 'raw_genres' : 'raw_movies';
   return { partition, firstOffset, nextOffset, table, rows } as Batch;
@@ -34,7 +34,7 @@ interface Filling extends Pending {
   readonly rows: (RawMovieRow | RawGenresRow)[];
 }
 
-/** What is collected until it is due. Offsets of a partition follow one another without a hole. */
+/** Records collected for the next flush. The offsets of a partition are consecutive. */
 export class MicroBatches {
   #filling = new Map<string, Filling>();
   #rows = 0;
@@ -52,7 +52,7 @@ export class MicroBatches {
     return this.#filling.size === 0;
   }
 
-  /** The rows of `[firstOffset, nextOffset)`, to follow what is already here of that partition. */
+  /** Adds the rows of `[firstOffset, nextOffset)`, which follow those already collected of the partition. */
   add({ partition, firstOffset, nextOffset, records, rows }: Pending): void {
     const key = keyOf(partition);
     const filling = this.#filling.get(key) ?? { partition, firstOffset, nextOffset, records: [], rows: [] };
@@ -66,7 +66,7 @@ export class MicroBatches {
     this.#rows += rows.length;
   }
 
-  /** Forgets a partition. */
+  /** Drops a partition. */
   drop(partition: { readonly topic: string; readonly partition: number }): void {
     const filling = this.#filling.get(keyOf(partition));
     if (!filling) return;
@@ -75,7 +75,7 @@ export class MicroBatches {
     this.#bytes -= filling.rows.reduce((sum, { body }) => sum + body.length, 0);
   }
 
-  /** Everything, and starts anew. */
+  /** Returns everything that is collected, and starts from scratch. */
   take(): Pending[] {
     const taken = [...this.#filling.values()];
     this.#filling = new Map();

@@ -19,17 +19,17 @@ export interface MovieDetailsPorts {
   readonly clock: Clock;
   readonly log: Logger;
   readonly onDone?: (outcome: MovieOutcome) => void;
-  /** A record went to dead letters. */
+  /** Records went to dead letters. */
   readonly onParked?: (reason: DeadLetterReason) => void;
 }
 
-/** `gone`: TMDb has no such movie any more, which is published like any other answer. */
+/** `gone`: TMDb has deleted the movie, which is published like any other answer. */
 export type MovieOutcome = 'fetched' | 'gone' | 'parked' | 'skipped';
 
 /**
- * Ids topic → TMDb → raw topic. An id is done when its answer is published, or when it is parked in dead letters;
- * an error about TMDb as a whole (credentials, outage) ends the stage with the id still in the topic.
- * Ends as `RecordSource.run` does. @throws CredentialsRefusedError, TmdbUnreachableError, and what the source throws.
+ * Ids topic → TMDb → raw topic. An id is finished when its answer is published, or when it is parked in dead letters.
+ * A failure of TMDb as a whole (credentials, outage) ends the stage, and the id stays in the topic.
+ * Ends as `RecordSource.run` does. @throws CredentialsRefusedError, TmdbUnreachableError, and the errors of the source.
  */
 export const runMovieDetails = (
   ports: MovieDetailsPorts,
@@ -42,7 +42,7 @@ export const runMovieDetails = (
 
 async function handle(ports: MovieDetailsPorts, record: ConsumerRecord, signal: AbortSignal): Promise<MovieOutcome> {
   if (record.unusable) return park(ports, record, failureOf(record.unusable));
-  // A tombstone takes an id out of the compacted topic: there is nothing to fetch.
+  // A tombstone removes an id from the compacted topic: there is nothing to fetch.
   if (record.value === null) return 'skipped';
   try {
     const asked = ports.codec.decode(record.value);
@@ -70,7 +70,7 @@ async function park(ports: MovieDetailsPorts, record: ConsumerRecord, failure: F
   return 'parked';
 }
 
-/** What is wrong with this one record; null when the error is about more than it. */
+/** The problem of this record; null if the error concerns more than this record. */
 function reasonOf(error: unknown): DeadLetterReason | null {
   if (error instanceof DecodeError) return 'undecodable_record';
   if (error instanceof RecordTooLargeError) return 'body_too_large';

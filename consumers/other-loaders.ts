@@ -5,22 +5,22 @@ import type { Clock } from '../runtime/clock.ts';
 import type { TopicName } from '../schemas/topics.ts';
 import type { AwaitedEnds, Unreached } from './awaited-ends.ts';
 
-/** What a loader that waits for ends has to know beside its own work, for the partitions that others have. */
+/** What a loader that waits for ends must know about partitions of other loaders. */
 export interface SharedTopics {
-  /** The topic now. @throws KafkaError when Kafka cannot be asked. */
+  /** The topic's present state. @throws KafkaError if Kafka cannot be reached. */
   look(topic: TopicName): Promise<TopicNow>;
   /**
-   * Who has which partition, for a person. @throws KafkaError when Kafka cannot be asked, PreconditionError when one of them
-   * loads into another warehouse: what it loads would never be seen here.
+   * The owner of each partition, for messages. @throws KafkaError if Kafka cannot be reached, PreconditionError if one of them
+   * loads into another warehouse: this loader would never see those rows.
    */
   owners(topic: TopicName): Promise<ReadonlyMap<number, string>>;
-  /** Told at every look what is still waited for that others have. */
+  /** Called after each check with the partitions of other loaders that are still awaited. */
   readonly onWaiting: (partitions: readonly AwaitedPartition[]) => void;
 }
 
 interface TopicNow {
   readonly topicId: string;
-  /** Per partition the first offset that is there, and the one after the last. */
+  /** For each partition the first available offset, and the one after the last. */
   readonly low: Offsets;
   readonly high: Offsets;
 }
@@ -29,29 +29,29 @@ interface Watch {
   readonly shared: SharedTopics;
   readonly clock: Clock;
   /** Ends the watch. */
-  readonly isOver: AbortSignal;
+  readonly signal: AbortSignal;
   readonly isOurs: (topic: TopicName, partition: number) => boolean;
   /** The ledger's positions of this topic. */
   readonly positions: (topic: TopicName, topicId: string) => Promise<ReadonlyMap<number, bigint>>;
-  /** Called after each look, which may have found that all ends are reached. */
+  /** Called after each check, which may have found that all ends are reached. */
   readonly onLooked: () => void;
 }
 
 const everyMs = 1_000;
 
 /**
- * Looks at what the ledger and Kafka say of the awaited ends until `isOver`: other loaders may have what this one waits for.
- * @throws GapError when a topic ends before them, or what `shared` and `positions` throw.
+ * Checks the awaited ends in the ledger and in Kafka until `signal` aborts: other loaders may have the partitions for which this one waits.
+ * @throws GapError if a topic ends before them, or the errors of `shared` and `positions`.
  */
 export async function watchOthers(awaited: AwaitedEnds, watch: Watch): Promise<void> {
-  const { shared, clock, isOver, onLooked } = watch;
-  while (!isOver.aborted) {
+  const { shared, clock, signal, onLooked } = watch;
+  while (!signal.aborted) {
     for (const [topic, unreached] of Map.groupBy(awaited.unreached(), (one) => one.topic)) {
       await lookAt(awaited, watch, topic, unreached);
     }
     onLooked();
-    if (!isOver.aborted) shared.onWaiting(await othersHave(awaited, watch));
-    await clock.sleep(everyMs, isOver).catch(() => {});
+    if (!signal.aborted) shared.onWaiting(await othersHave(awaited, watch));
+    await clock.sleep(everyMs, signal).catch(() => {});
   }
 }
 
@@ -70,7 +70,7 @@ async function lookAt(
   for (const { partition, end } of unreached) {
     const [first, last] = [low.get(partition) ?? 0n, high.get(partition) ?? 0n];
     const position = awaited.position(topic, partition);
-    // Never loaded, and all of it is gone by retention: nothing of it will come.
+    // Never loaded, and retention has removed all of it: no record will come.
     if (position === undefined && first >= end) awaited.note(topic, topicId, partition, first);
     else if (last < end && (position ?? 0n) < end) throw lostAwaited(topic, partition, end, last);
   }

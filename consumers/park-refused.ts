@@ -12,7 +12,7 @@ const codecs = { movieCodec: rawMovieCodec, genresCodec: rawGenresCodec };
 
 const addressOf = ({ topic, partition, offset }: ConsumerRecord): RecordAddress => `${topic}/${partition}/${offset}`;
 
-/** Why a record of a raw topic is refused, as its dead letter says it; null when it is a row. @param now ms since the epoch. */
+/** Why a record of a raw topic is refused, in the words of its dead letter; null if it is a row. @param now ms since the epoch. */
 export function refusalOf(record: ConsumerRecord, now: number) {
   if (record.unusable) return failureOf(record.unusable);
   const row = toRawRow(codecs, record, now);

@@ -11,8 +11,8 @@ export interface RawCodecs {
   readonly genresCodec: Codec<RawGenres>;
 }
 
-/** Said of a row that the warehouse refuses. */
-export const noReadableJson = 'the document is no JSON that the warehouse can read';
+/** The message for a row that the warehouse refuses. */
+export const noReadableJson = 'the document is not JSON that the warehouse can read';
 
 export type RawRow = RawMovieRow | RawGenresRow;
 
@@ -44,9 +44,9 @@ export function toRawRow(
 const undecodable = (message: string): Problem => ({ reason: 'undecodable_record', message });
 
 const problemOfDocument = (body: Buffer): Problem | null =>
-  isObject(body) ? null : undecodable('the document is no JSON object');
+  isObject(body) ? null : undecodable('the document is not a JSON object');
 
-/** Whether a JSON document is an object, by its first byte that is no white space: all answers of TMDb's are. */
+/** Whether a JSON document is an object, by its first byte that is not white space: all answers of TMDb are. */
 function isObject(document: Buffer): boolean {
   const first = document.find((byte) => byte !== 0x20 && byte !== 0x09 && byte !== 0x0a && byte !== 0x0d);
   return first === '{'.charCodeAt(0);

@@ -2,7 +2,7 @@ import type { KafkaAdmin } from '../kafka/admin.ts';
 import { PreconditionError } from '../runtime/errors.ts';
 import type { SharedTopics } from './other-loaders.ts';
 
-/** Topics that the members of `group` share. @param target what this member writes to: all of them have to write to it. */
+/** The topics that the members of `group` share. @param target what this member writes to: all members must write to the same. */
 export const sharedTopics = (
   admin: KafkaAdmin,
   { group, target, onWaiting = () => {} }: { group: string; target: string; onWaiting?: SharedTopics['onWaiting'] },

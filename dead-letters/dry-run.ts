@@ -12,33 +12,33 @@ import { openDuckDbWarehouse } from '../warehouse/duckdb/warehouse.ts';
 import { InvalidRowsError, type Warehouse } from '../warehouse/warehouse.ts';
 import type { WholeLetter } from './store.ts';
 
-/** What would come of sending a record back. */
-export interface Proof {
+/** The simulated outcome of sending a record back. */
+export interface DryRunResult {
   readonly id: string;
   /**
-   * `load`: it is a row of BRONZE. `fetch`: TMDb is asked for the movie, which takes one request. `skip`: a tombstone, with
-   * nothing to fetch. `park`: it ends in dead letters again. `refuse`: it is not sent back.
+   * `load`: it becomes a row of BRONZE. `fetch`: the movie is fetched, which takes one request. `skip`: a tombstone, with
+   * nothing to fetch. `park`: it is parked again. `refuse`: it is not sent back.
    */
   readonly outcome: 'load' | 'fetch' | 'skip' | 'park' | 'refuse';
-  /** Of the last two. */
+  /** The reason for `park` and `refuse`. */
   readonly why?: string;
 }
 
 /**
- * What the consumers of now would do with each record: decoded as they decode it, and appended to a warehouse in a
- * temporary folder. @throws IngestError when that warehouse cannot be had.
+ * Simulates what today's consumers would do with each record: decodes it with their code, and appends it to a warehouse in a
+ * temporary folder. @throws IngestError if that warehouse is not available.
  */
-export async function prove(letters: readonly WholeLetter[]): Promise<Proof[]> {
+export async function simulate(letters: readonly WholeLetter[]): Promise<DryRunResult[]> {
   const ofRaw = await withTemporaryWarehouse(async (warehouse) => [
-    ...(await provenRows(warehouse, topics.rawMovies, letters)),
-    ...(await provenRows(warehouse, topics.rawGenres, letters)),
+    ...(await simulateRows(warehouse, topics.rawMovies, letters)),
+    ...(await simulateRows(warehouse, topics.rawGenres, letters)),
   ]);
-  const ofIds = letters.filter(({ originTopic }) => originTopic === topics.movieIds).map(provenId);
-  const byId = new Map([...ofRaw, ...ofIds].map((proof) => [proof.id, proof]));
+  const ofIds = letters.filter(({ originTopic }) => originTopic === topics.movieIds).map(simulateId);
+  const byId = new Map([...ofRaw, ...ofIds].map((result) => [result.id, result]));
   return letters.flatMap((letter) => byId.get(letter.id) ?? []);
 }
 
-function provenId({ id, originKey, originValue }: WholeLetter): Proof {
+function simulateId({ id, originKey, originValue }: WholeLetter): DryRunResult {
   if (originValue === null) return { id, outcome: 'skip' };
   try {
     const problem = problemOfId(originKey, movieIdCodec.decode(originValue), systemClock.now());
@@ -53,28 +53,32 @@ const isRow = (row: RawRow | Problem): row is RawRow => !isProblem(row);
 
 const codecs = { movieCodec: rawMovieCodec, genresCodec: rawGenresCodec };
 
-async function provenRows(warehouse: Warehouse, topic: TopicName, letters: readonly WholeLetter[]): Promise<Proof[]> {
+async function simulateRows(
+  warehouse: Warehouse,
+  topic: TopicName,
+  letters: readonly WholeLetter[],
+): Promise<DryRunResult[]> {
   const ofTopic = letters.filter(({ originTopic }) => originTopic === topic);
-  // Offsets of our own: those of records that were sent back may come from different partitions.
+  // New offsets: those of records that were sent back may come from different partitions.
   const now = systemClock.now();
   const rows = ofTopic.map(({ originKey: key, originValue: value }, index) =>
     toRawRow(codecs, { topic, offset: BigInt(index), key, value }, now),
   );
   const refused = await refusedRows(warehouse, topic, rows.filter(isRow));
-  return rows.map((row, index): Proof => {
+  return rows.map((row, index): DryRunResult => {
     const id = ofTopic[index]?.id ?? '';
     if (isProblem(row)) return { id, outcome: 'park', why: row.message };
     return refused.has(row.kafkaOffset) ? { id, outcome: 'park', why: noReadableJson } : { id, outcome: 'load' };
   });
 }
 
-/** Offsets of the rows that the warehouse does not take. */
+/** Offsets of the rows that the warehouse refuses. */
 async function refusedRows(
   warehouse: Warehouse,
   topic: TopicName,
   rows: readonly RawRow[],
 ): Promise<ReadonlySet<bigint>> {
-  const partition = { clusterId: 'proof', topic, topicId: 'proof', partition: 0 };
+  const partition = { clusterId: 'dry-run', topic, topicId: 'dry-run', partition: 0 };
   const refused = new Set<bigint>();
   let left = rows;
   while (left.length > 0) {
@@ -94,10 +98,10 @@ async function refusedRows(
 }
 
 async function withTemporaryWarehouse<T>(use: (warehouse: Warehouse) => Promise<T>): Promise<T> {
-  const folder = await mkdtemp(join(tmpdir(), 'tmdb-stream-proof-'));
+  const folder = await mkdtemp(join(tmpdir(), 'tmdb-stream-dry-run-'));
   try {
     await using warehouse = await openDuckDbWarehouse({
-      path: join(folder, 'proof.duckdb'),
+      path: join(folder, 'dry-run.duckdb'),
       lockWaitMs: 10_000,
       clock: systemClock,
     });

@@ -5,20 +5,20 @@ import type { Sink } from '../kafka/topic.ts';
 import type { Codec } from '../schemas/codec.ts';
 import { deadLetterCodec } from '../schemas/codecs.ts';
 import { topics } from '../schemas/topics.ts';
-import { type Proof, prove } from './dry-run.ts';
+import { type DryRunResult, simulate } from './dry-run.ts';
 import { eachBatch, type Letter } from './store.ts';
 
 export interface RedrivePorts {
   readonly kafka: Kafka;
   readonly producer: KafkaProducer;
-  /** So many letters are done. */
+  /** This number of letters is finished. */
   readonly onProgress: (done: number) => void;
 }
 
 export interface RedriveOptions {
-  /** A record that was sent back so often is not sent back again: it would go round for ever. */
+  /** A record with this number of replays is not sent back again, which ends a loop. */
   readonly maxReplays: number;
-  /** Aborts when we are to stop: after the batch in hand. */
+  /** Aborts to stop after the current batch. */
   readonly signal: AbortSignal;
 }
 
@@ -30,14 +30,14 @@ export interface Refused {
 /** Bytes as they are. */
 const bytesCodec: Codec<Buffer> = { encode: (bytes) => bytes, decode: (bytes) => bytes };
 
-/** The topics that somebody reads who parks what he cannot use. */
+/** The topics whose consumer parks records that it cannot use. */
 const origins = [topics.movieIds, topics.rawMovies, topics.rawGenres] as const;
 
 const isOrigin = (topic: string): topic is (typeof origins)[number] => origins.some((origin) => origin === topic);
 
 /**
- * Sends records back to the topics that they came from, then closes their letters: killed in between, it repeats one
- * batch at most and loses none. Two that run at once may both send the same one.
+ * Sends records back to the topics from which they came, then closes their letters. A kill in between repeats one
+ * batch at most and loses none. Two concurrent calls may both send the same record.
  * @returns how many were sent back, and which were not. @throws KafkaError, or the signal's reason.
  */
 export async function redrive(
@@ -60,22 +60,22 @@ export async function redrive(
 }
 
 /**
- * What would come of sending the records back, as `redrive` and the consumers of now would have it; nothing is written
- * but a temporary file. @throws KafkaError, or the signal's reason.
+ * Simulates `redrive` and the consumers of the records; writes nothing
+ * except a temporary file. @throws KafkaError, or the signal's reason.
  */
 export async function dryRun(
   { kafka, onProgress }: Omit<RedrivePorts, 'producer'>,
   letters: readonly Letter[],
   options: RedriveOptions,
-): Promise<readonly Proof[]> {
+): Promise<readonly DryRunResult[]> {
   const { accepted, refused } = judge(letters, options.maxReplays);
-  const proofs: Proof[] = refused.map(({ id, why }) => ({ id, outcome: 'refuse', why }));
+  const results: DryRunResult[] = refused.map(({ id, why }) => ({ id, outcome: 'refuse', why }));
   await eachBatch(kafka, accepted, async (batch) => {
     options.signal.throwIfAborted();
-    proofs.push(...(await prove(batch)));
-    onProgress(proofs.length);
+    results.push(...(await simulate(batch)));
+    onProgress(results.length);
   });
-  return proofs;
+  return results;
 }
 
 const closeAtOnce = 1_000;
@@ -106,12 +106,12 @@ function judge(letters: readonly Letter[], maxReplays: number) {
 
 function refusal({ id, originTopic, replays, ...letter }: Letter, maxReplays: number): string | null {
   if (letter.originLastOffsetDelta !== null) {
-    return `it stands for a batch that could not be read: what was in it is in Kafka at ${id}, for as long as that is retained`;
+    return `it stands for a batch that could not be read: its records are in Kafka at ${id} until its retention ends`;
   }
   if (letter.originValueBytes !== null) {
-    return `it holds the beginning of a record alone: the whole one is in Kafka at ${id}, for as long as that is retained`;
+    return `it holds only the beginning of a record: the whole one is in Kafka at ${id} until its retention ends`;
   }
   if (!isOrigin(originTopic)) return `no stage reads ${originTopic}`;
   if (replays < maxReplays) return null;
-  return `it was sent back ${replays} times and came here again: --max-replays ${replays + 1} lets it go once more`;
+  return `it was sent back ${replays} times and was parked again: --max-replays ${replays + 1} sends it back once more`;
 }

@@ -6,17 +6,17 @@ import type { TopicName } from '../schemas/topics.ts';
 
 const everyMs = 10_000;
 
-/** What a service watches beside its own work. */
+/** What a service observes beside its own work. */
 export interface Watched {
-  /** Consumer groups, each with the topics it reads. */
+  /** Consumer groups, each with its topics. */
   readonly groups: readonly { readonly group: string; readonly topics: readonly TopicName[] }[];
-  /** Whether it asks TMDb, and with that the token bucket. */
+  /** Whether it sends requests to TMDb, and so uses the token bucket. */
   readonly tokens: boolean;
 }
 
 /**
- * Keeps the gauges of what others know up to date while a service runs: lag by the group's committed offsets, tokens by
- * the bucket. A sample that cannot be had keeps the one before it: `/readyz` says what is out of reach.
+ * Updates the gauges about shared state while a service runs: lag from the group's committed offsets, tokens from
+ * the bucket. If a sample fails, the gauge keeps its last value: `/readyz` says what is unreachable.
  */
 export async function sampleGauges(platform: Platform, context: Context, watched: Watched): Promise<void> {
   const { signal, log } = context;

@@ -5,7 +5,7 @@ import type { MovieId, RawGenres, RawMovie } from '../schemas/records.ts';
 import { topics } from '../schemas/topics.ts';
 import type { WholeLetter } from './store.ts';
 
-/** A dead letter with everything that a person looks for in it, ready to be shown. */
+/** A dead letter with all its information, ready to print. */
 export interface ShownLetter {
   readonly id: string;
   readonly state: 'open' | 'closed';
@@ -15,18 +15,18 @@ export interface ShownLetter {
   readonly replays: number;
   readonly failedAt: Date;
   readonly writtenAt: Date;
-  /** As text where it is one, else in hexadecimal digits. */
+  /** As text if it is text, otherwise in hexadecimal digits. */
   readonly key: string | null;
   readonly bytes: number | null;
   /** SHA-256 of the whole value in hexadecimal digits, if the letter holds only its beginning. */
   readonly sha256: string | null;
   /** The last offset of an unreadable batch; null if the letter holds one record. */
   readonly lastOffset: string | null;
-  /** The record's fields by its topic's codec, documents left out; null when it cannot be decoded. */
+  /** The record's fields, decoded by its topic's codec, without documents; null if it cannot be decoded. */
   readonly fields: Readonly<Record<string, unknown>> | null;
-  /** TMDb's answer, where the record has one. */
+  /** TMDb's answer, if the record has one. */
   readonly document: string | null;
-  /** The beginning of what cannot be read otherwise, in hexadecimal digits. */
+  /** The beginning of a value that is not readable otherwise, in hexadecimal digits. */
   readonly hex: string | null;
 }
 
@@ -61,7 +61,7 @@ function contentsOf({ originTopic, originValue }: WholeLetter): Contents {
   return isUtf8(body) ? { ...nothing, fields, document: body.toString() } : { ...nothing, fields, hex: hexOf(body) };
 }
 
-/** null when the bytes are no record of that topic. */
+/** null if the bytes are not a record of this topic. */
 function decode(topic: string, bytes: Buffer): MovieId | RawMovie | RawGenres | null {
   try {
     if (topic === topics.movieIds) return movieIdCodec.decode(bytes);

@@ -9,28 +9,28 @@ import { deadLetterCodec } from '../schemas/codecs.ts';
 import type { DeadLetter, DeadLetterReason } from '../schemas/records.ts';
 import { type TopicName, topics } from '../schemas/topics.ts';
 
-/** The newest dead letter of what was parked, without the record itself: those may be gigabytes. */
+/** The newest dead letter of a record, without the record itself, because all records may take gigabytes. */
 export interface Letter extends Omit<DeadLetter, 'originValue'> {
-  /** Where the record first came from, `topic/partition/offset`. */
+  /** The record's first origin, `topic/partition/offset`. */
   readonly id: string;
-  /** The movie that the record is about, where its key tells. */
+  /** The record's movie, if its key names one. */
   readonly movieId: number | null;
-  /** Size of the record's whole value, of a batch the size of it; null for a tombstone. */
+  /** Size of the record's whole value, or of the batch; null for a tombstone. */
   readonly valueBytes: number | null;
   /** Neither sent back nor purged. */
   readonly isOpen: boolean;
-  /** Where the letter lies in `tmdb.dead-letters`. */
+  /** The letter's address in `tmdb.dead-letters`. */
   readonly place: RecordPosition;
 }
 
 export interface WholeLetter extends Letter, DeadLetter {}
 
-/** Which letters are meant: those for which all holds that is given. */
+/** A selection of letters: all given conditions must hold. */
 export interface LetterFilter {
   readonly reason?: DeadLetterReason;
-  /** Of the origin. */
+  /** Topic of the origin. */
   readonly topic?: TopicName;
-  /** Milliseconds since the epoch, of the failure: at that time or later, and before that time. */
+  /** Milliseconds since the epoch, of the failure: at or after the first, and before the second. */
   readonly since?: number;
   readonly until?: number;
   /** Ids of letters, or of movies. */
@@ -45,9 +45,9 @@ export const matches = ({ reason, topic, since, until, ids }: LetterFilter, lett
   (ids === undefined || ids.has(letter.id) || ids.has(String(letter.movieId)));
 
 /**
- * `tmdb.dead-letters` as a table: of each record that was parked the newest letter, the oldest failure first. A letter is
- * closed by a tombstone of its key that came later and means it.
- * @throws KafkaError when Kafka cannot be read.
+ * `tmdb.dead-letters` as a table: the newest letter of each parked record, the oldest failure first. A letter is
+ * closed by a later tombstone of its key that includes it.
+ * @throws KafkaError if Kafka cannot be read.
  */
 export async function readLetters(kafka: Kafka, log: Logger): Promise<Letter[]> {
   const letters = new Map<string, Omit<Letter, 'isOpen'>>();
@@ -87,7 +87,7 @@ function keepNewest<T extends { readonly place: RecordPosition }>(newest: Map<st
 }
 
 function withoutValue({ originValue, ...letter }: DeadLetter) {
-  // A copy: the key is a view of everything that was fetched with it.
+  // A copy: the key is a view of a whole fetch, which it would keep in memory.
   const originKey = letter.originKey && Buffer.from(letter.originKey);
   const id = deadLetterKey(letter);
   return {
@@ -112,13 +112,13 @@ function decode({ partition, offset, value }: ConsumerRecord, log: Logger): Dead
   }
 }
 
-/** Enough to be quick, and little to be repeated after a kill. */
+/** A batch is large enough to be fast, and small enough to be repeated after a kill. */
 const maxBatch = { letters: 100, bytes: 4_000_000 };
 
 /**
- * Reads the topic once more and hands out the whole of `letters`, some at a time and no batch before `handle` is done with
- * the one before. Those that retention took meanwhile are not among them.
- * @throws KafkaError when Kafka cannot be read, or whatever `handle` threw.
+ * Reads the topic again and passes on complete letters of `letters`, in batches. The next batch waits until `handle` has
+ * finished the previous one. Letters that retention removed meanwhile are missing.
+ * @throws KafkaError if Kafka cannot be read, or the error of `handle`.
  */
 export async function eachBatch(
   kafka: Kafka,

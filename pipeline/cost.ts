@@ -5,7 +5,7 @@ import type { WarehouseReader } from '../warehouse/warehouse.ts';
 
 const dayMs = 24 * 3_600_000;
 
-/** What a day came to at Snowflake, as an estimate; a day in which no movie was loaded has no price per movie. */
+/** The estimated cost of a day on Snowflake; a day without loaded movies has no price per movie. */
 export async function readCost(
   reader: WarehouseReader,
   settings: SnowflakeSettings,

@@ -9,7 +9,7 @@ import { messageOf } from '../runtime/errors.ts';
 import { asFileError } from '../runtime/file-error.ts';
 import { proxyFor, shownProxy } from '../runtime/proxy.ts';
 
-/** One thing that has to be right, and what to do when it is not. */
+/** One requirement, and what to do if it is not met. */
 export interface Finding extends Note {
   readonly check: string;
 }
@@ -17,13 +17,13 @@ export interface Finding extends Note {
 interface Note {
   readonly ok: boolean;
   readonly detail: string;
-  /** Nothing is lost now, but less is kept than guaranteed. */
+  /** Nothing is lost now, but the guarantees are not fully met. */
   readonly isWarning?: boolean;
 }
 
 const run = promisify(execFile);
 
-/** Each check resolves to what it found, or rejects with what is wrong and what to do. */
+/** Each check resolves to its finding, or rejects with the problem and what to do. */
 const checks: Readonly<Record<string, (context: Context) => Promise<string | readonly Note[]>>> = {
   node: async () => `${process.version} at ${process.execPath}`,
   dbt: async ({ config }) => {
@@ -54,7 +54,7 @@ const checks: Readonly<Record<string, (context: Context) => Promise<string | rea
   kafka: async (context) => {
     await using platform = openPlatform(context, { mayJoinBroker: true, topics: 'leave', kafkaPatienceMs: 5_000 });
     const { clusterId } = await platform.kafka();
-    return `${context.config.kafka.brokers?.join(', ') ?? 'a broker of our own'}, cluster ${clusterId}`;
+    return `${context.config.kafka.brokers?.join(', ') ?? 'a local broker'}, cluster ${clusterId}`;
   },
   topics: async (context) => {
     await using platform = openPlatform(context, { mayJoinBroker: true, topics: 'leave', kafkaPatienceMs: 5_000 });
@@ -62,17 +62,19 @@ const checks: Readonly<Record<string, (context: Context) => Promise<string | rea
     const missing = await admin.missingTopics();
     const findings = await admin.examineTopics(topicSettingsOf(context.config));
     if (findings.length > 0) return findings.map(noteOf);
-    return missing.length > 0 ? `${missing.join(', ')} not there yet: the first run creates them` : 'as they should be';
+    return missing.length > 0
+      ? `${missing.join(', ')} do not exist yet: the first run creates them`
+      : 'as they should be';
   },
   warehouse: async (context) => {
     const system = warehouseSystem(context, { lockWaitMs: 2_000, isLook: true });
-    if (!system.exists()) return `${system.name} (not there yet: the first run makes it)`;
+    if (!system.exists()) return `${system.name} (does not exist yet: the first run creates it)`;
     await using reader = await system.openReader();
     await reader.query('select 1 as answer');
     return system.name;
   },
   bucket: async (context) => {
-    if (!context.config.tokenBucketUrl) return 'one of this process (TOKEN_BUCKET_URL names one for a fleet)';
+    if (!context.config.tokenBucketUrl) return 'in this process only (TOKEN_BUCKET_URL names a shared one)';
     await using platform = openPlatform(context);
     const { tokensLeft, capacity } = await (await platform.bucket()).state();
     const left = { ok: true, detail: `${tokensLeft} of ${capacity} tokens left` };
@@ -84,7 +86,7 @@ const checks: Readonly<Record<string, (context: Context) => Promise<string | rea
     await using platform = openPlatform(context);
     const tmdb = await platform.tmdb();
     const { url } = await tmdb.genres('en', context.signal);
-    return `${new URL(url).origin} answers and takes the credentials`;
+    return `${new URL(url).origin} answers and accepts the credentials`;
   },
 };
 
@@ -93,7 +95,7 @@ const noteOf = (finding: TopicFinding): Note => {
   return { ok: isWarning, detail: lineOf(finding), ...(isWarning && { isWarning }) };
 };
 
-/** Tries everything a run needs, one after the other; a run beside it keeps its lock and makes `warehouse` fail. */
+/** Checks everything that a run needs, one after the other. A run at the same time keeps its lock and makes `warehouse` fail. */
 export async function examine(context: Context): Promise<Finding[]> {
   const findings: Finding[] = [];
   for (const [check, examineIt] of Object.entries(checks)) {

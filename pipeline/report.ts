@@ -8,17 +8,17 @@ import type { TransformResult } from '../transform/transform.ts';
 
 type Rows = readonly Record<string, unknown>[];
 
-/** What one `run --once` did: the same whether a person or a program reads it. */
+/** The result of one `run --once`, for people and programs. */
 export interface RunReport {
   readonly origin: Config['origin'];
   /** `failure`: why the list could not be fetched; null if it was published or is fresh. */
   readonly genres: GenresLook & { readonly failure: string | null };
   readonly walk: PopularWalk;
-  /** Ids of this run and of runs before it that had not come to an end; answers that BRONZE could not take are parked, too. */
+  /** Ids of this run, and unfinished ids of earlier runs. Answers that BRONZE cannot store count as parked, too. */
   readonly movies: { readonly fetched: number; readonly gone: number; readonly parked: number };
   readonly requests: RequestCounts & {
     readonly limit: Config['tmdb']['rateLimit'];
-    /** How long walking, fetching and loading took, and the share of what the limit allows in that time, 0-1. */
+    /** Seconds of walking, fetching and loading, and the used share of the limit in that time, 0-1. */
     readonly seconds: number;
     readonly limitUsed: number;
   };
@@ -27,11 +27,11 @@ export interface RunReport {
   readonly seconds: Readonly<Record<string, number>>;
   readonly kpis: Readonly<Record<string, Rows>>;
   readonly warehouse: string;
-  /** Where a person can open it; null when the warehouse is no file. */
+  /** The file to open; null if the warehouse is not a file. */
   readonly duckdbPath: string | null;
 }
 
-/** The report as a person reads it at the end of a run. */
+/** The report as text, at the end of a run. */
 export function formatReport(report: RunReport): string {
   const { walk, movies, requests, dbt } = report;
   const kpis = Object.entries(report.kpis).map(([name, rows]) => `gold.${name}\n${formatTable(rows)}`);
@@ -62,7 +62,7 @@ const leftOut = ({ itemsSkipped, pagesFailed }: PopularWalk) =>
     pagesFailed > 0 ? `; ${pagesFailed} pages could not be used` : '',
   ].join('');
 
-/** Empty if nothing is wrong. */
+/** Empty if there is no problem. */
 function genresLine({ rowsUnusable, failure }: RunReport['genres']): string[][] {
   if (failure !== null) return [['genres', `the list could not be used: ${failure}`]];
   return rowsUnusable > 0 ? [['genres', `${rowsUnusable} rows of the list skipped that name no genre`]] : [];
@@ -86,7 +86,7 @@ const dbtLine = ({ skipped, testsPassed, testsWarned }: TransformResult) =>
   `${testsPassed} tests passed, ${testsWarned} warned${skipped ? ' (in the last run: BRONZE has not moved since)' : ''}`;
 
 function howToOpen({ warehouse, duckdbPath, origin }: RunReport): string {
-  const invented = origin === 'generated' ? 'These movies are invented; set TMDB_TOKEN to have the real ones.\n' : '';
+  const invented = origin === 'generated' ? 'These movies are invented; set TMDB_TOKEN to get real ones.\n' : '';
   if (duckdbPath === null) return `${invented}The tables are in the schemas BRONZE, SILVER and GOLD of ${warehouse}.`;
   const show = "import duckdb, sys; duckdb.connect(sys.argv[1], read_only=True).sql('from gold.kpi_top_movies').show()";
   const python = `.tools/dbt/bin/python -c "${show}" '${duckdbPath.replaceAll("'", "'\\''")}'`;

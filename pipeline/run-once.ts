@@ -20,8 +20,8 @@ export interface RunOnceOptions {
 }
 
 /**
- * All stages, until everything that is published is in GOLD. Killed at any point and started again, it goes on where
- * each stage stood: what was published and not fetched, what was fetched and not loaded, what was loaded and not sealed.
+ * All stages, until everything that is published is in GOLD. After a kill at any point, the next run resumes each
+ * stage where it was: ids that are published but not fetched, answers that are not loaded, batches that are not sealed.
  * If a list cannot be used or is out, the other stages still run. The report shows it; a popular list that is out also
  * ends the run with its error. @throws what the stages throw; their work so far remains.
  */
@@ -47,7 +47,7 @@ export async function runOnce(context: Context, options: RunOnceOptions): Promis
 
 type Timed = <T>(stage: string, work: () => Promise<T>) => Promise<T>;
 
-/** TMDb to BRONZE. Everything it opened is closed when it returns: dbt needs the DuckDB file for itself. */
+/** TMDb to BRONZE. Closes everything that it opens before it returns: dbt needs the DuckDB file for itself. */
 async function ingest(context: Context, { pages }: RunOnceOptions, timed: Timed) {
   await using platform = openPlatform(context);
   await timed('start', () => platform.kafka());
@@ -57,7 +57,7 @@ async function ingest(context: Context, { pages }: RunOnceOptions, timed: Timed)
     genres: await lookAtGenres(platform, context),
     walk: await walkOrWhatFailed(platform, context, pages),
   }));
-  // Without a single answer it is not only the lists: asking for movies would only take longer.
+  // If no request has been answered, not only the lists are out: fetching movies would only take time.
   if (walk instanceof TmdbUnreachableError && !hasAnswered(tmdb)) throw walk;
   const movies = await timed('fetch and load', () => fetchAndLoad(platform, context));
   return { genres, walk, movies, requests: requestsOf(tmdb, context, systemClock.monotonic() - requesting) };
@@ -95,7 +95,7 @@ async function walkOrWhatFailed(
   }
 }
 
-/** Fetches all ids of now; the loader runs beside it and ends when the last answer is in the ledger. */
+/** Fetches all present ids; the loader runs at the same time and ends when the last answer is in the ledger. */
 async function fetchAndLoad(platform: Platform, context: Context): Promise<Record<MovieOutcome, number>> {
   const ids = (await endsOf(platform, [topics.movieIds])).get(topics.movieIds) ?? new Map();
   const rawEnds = Promise.withResolvers<Map<TopicName, Offsets>>();
@@ -114,7 +114,7 @@ async function fetchAndLoad(platform: Platform, context: Context): Promise<Recor
 function requestsOf(tmdb: TmdbClient, { config }: Context, elapsedMs: number): RunReport['requests'] {
   const limit = config.tmdb.rateLimit;
   const counts = tmdb.counts();
-  // What the limit lets through in that time: one capacity at the start, one more with each window that passed.
+  // What the limit allows in that time: one capacity at the start, and one more for each window.
   const allowed = limit.capacity * (1 + Math.floor(elapsedMs / limit.windowMs));
   return { ...counts, limit, seconds: elapsedMs / 1_000, limitUsed: counts.requests / allowed };
 }

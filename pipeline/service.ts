@@ -4,9 +4,9 @@ import { startHealthServer } from '../runtime/health-server.ts';
 import { observeProcess } from '../runtime/metrics.ts';
 
 /**
- * Runs `work` as a service: with health and metrics served where HTTP_LISTEN says, until the first signal. What `work`
- * does after that is its drain; who bounds it is `shutdownSignal`.
- * @returns what `work` returned. @throws what `work` threw: a service whose part died is a dead service.
+ * Runs `work` as a service, with health and metrics at HTTP_LISTEN, until the first signal. Then `work`
+ * drains; `shutdownSignal` limits the time.
+ * @returns the result of `work`. @throws the error of `work`: if a part fails, the service has failed.
  */
 export async function runAsService<T>(context: Context, name: string, work: () => Promise<T>): Promise<T> {
   const { config, log, health, metrics } = context;
@@ -14,7 +14,7 @@ export async function runAsService<T>(context: Context, name: string, work: () =
   await using resources = new AsyncDisposableStack();
   if (config.httpListen) {
     const server = resources.use(await startHealthServer(config.httpListen, health, metrics.registry));
-    log.info({ service: name, url: server.url }, 'serves /healthz, /readyz and /metrics');
+    log.info({ service: name, url: server.url }, 'serving /healthz, /readyz and /metrics');
   }
   log.info({ service: name }, 'started');
   const over = new AbortController();
@@ -27,7 +27,7 @@ export async function runAsService<T>(context: Context, name: string, work: () =
 
 const readinessEveryMs = 2_000;
 
-/** Keeps the gauge up to date that an alert looks at, whether or not anybody asks `/readyz`. */
+/** Updates the gauge that an alert uses, even if nothing requests `/readyz`. */
 async function tellReadiness({ health, metrics }: Context, over: AbortSignal): Promise<void> {
   while (!over.aborted) {
     const { checks } = await health.readiness();

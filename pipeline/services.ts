@@ -14,14 +14,14 @@ import { openDbt } from '../transform/transform.ts';
 import { runAsService } from './service.ts';
 import { fetchGenres, fetchMovies, groups, type LoadOptions, loadBronze, walkPopular } from './stages.ts';
 
-/** One stage that runs until the context's signal aborts, and drains then. */
+/** One stage that runs until the context's signal aborts, and then drains. */
 type Part = (platform: Platform, context: Context) => Promise<unknown>;
 
-/** How long a producer may be silent: during an outage of TMDb one page can wait for `giveUpAfterMs` and some more attempts. */
+/** How long (ms) a producer may be silent: during an outage of TMDb, one page can wait for `giveUpAfterMs` and some further attempts. */
 const producerSilenceMs = ({ config }: Context) => Math.max(20 * 60_000, config.tmdb.giveUpAfterMs + 5 * 60_000);
 
 /**
- * Any failure of TMDb is transient, so the other parts continue. Calls to Kafka wait out an outage by themselves: what still fails is
+ * Any failure of TMDb is transient, so the other parts continue. Calls to Kafka wait until an outage ends. The only remaining failure is
  * a topic that does not exist, which the next start creates.
  */
 const isOutage = (error: unknown): boolean =>
@@ -35,7 +35,7 @@ const everySo =
     context.health.dependsOn(`list_${name}`, async () => {
       if (outage) throw outage;
     });
-    // A walk of all pages takes longer than the pulse may be silent: each page is a sign of life.
+    // A walk of all pages takes longer than the pulse allows: each page beats it.
     const within = { ...context, progress: { ...context.progress, update: onAlive } };
     return repeat(async () => void (await work(platform, within)), {
       everyMs,
@@ -63,15 +63,15 @@ const popular = ({ everyMs, pages }: ProducerOptions & { readonly pages: number 
 
 const genres = ({ everyMs }: ProducerOptions): Part =>
   everySo('genres', everyMs, async (platform, context) => {
-    // Half the interval: what the last round fetched is not fresh any more when the next one comes a second early.
+    // Half the interval: movies of the last round must not be fresh any more if the next round starts a second early.
     const look = await fetchGenres(platform, context, Math.min(context.config.tmdb.refreshAfterMs, everyMs / 2));
-    context.log.info(look, 'looked at the genre list');
+    context.log.info(look, 'checked the genre list');
   });
 
 const fetchGroup = { group: groups.movieDetails, topics: [topics.movieIds] };
 const loadGroup = { group: groups.bronzeLoader, topics: [topics.rawMovies, topics.rawGenres] };
 
-/** Runs parts side by side as one service; one that dies ends them all. */
+/** Runs parts concurrently as one service; if one fails, all end. */
 async function serve(
   context: Context,
   name: string,
@@ -86,7 +86,7 @@ async function serve(
       const stages = parts.map(
         (part) => (signal: AbortSignal) =>
           part(platform, { ...context, signal }).catch((error) => {
-            // The others drain, as after a signal; a part that hangs must not keep a dead service alive.
+            // The others drain, as after a signal; a part that hangs must not keep a failed service alive.
             leaveWithin(context.config.drainTimeoutMs, ExitCode.failed, (text) => context.log.error(text));
             throw error;
           }),
@@ -98,7 +98,7 @@ async function serve(
   });
 }
 
-/** Each resolves when it has drained after the signal. @throws what the stage threw: then the process is to end. */
+/** Each resolves when it has drained after the signal. @throws the error of the stage: then the process must end. */
 export const services = {
   popular: (context: Context, options: ProducerOptions & { readonly pages: number }): Promise<unknown> =>
     serve(context, 'produce-popular', [popular(options)], { groups: [], tokens: true }),
@@ -115,11 +115,11 @@ export const services = {
       tokens: false,
     }),
 
-  /** @returns whether the last run of dbt was good. */
+  /** @returns whether the last run of dbt succeeded. */
   schedule: (context: Context): Promise<boolean> =>
     runAsService(context, 'schedule', () => withDbt(context, (dbt) => runSchedule(context, dbt))),
 
-  /** All of them in this one process. @returns whether the last run of dbt was good. */
+  /** All of them in one process. @returns whether the last run of dbt succeeded. */
   all: async (context: Context, options: AllOptions): Promise<boolean> => {
     const parts: Part[] = [
       popular({ everyMs: options.popularEveryMs, pages: options.pages }),

@@ -21,12 +21,12 @@ import type { WarehouseSystem } from '../warehouse/system.ts';
 import { type Warehouse, WarehouseUnavailableError } from '../warehouse/warehouse.ts';
 import { tellWaits } from './waiting.ts';
 
-/** Consumer groups. Their committed offsets are what lag is measured by; the loader's are only a hint. */
+/** Consumer groups. Lag is measured by their committed offsets; the loader's are only a hint. */
 export const groups = { movieDetails: 'movie-details', bronzeLoader: 'bronze-loader' } as const;
 
 const genreLanguage = 'en';
 
-/** Walks the popular list and publishes movies that are not fresh. @throws what `producePopular` throws. */
+/** Walks the popular list and publishes movies that are not fresh. @throws the errors of `producePopular`. */
 export async function walkPopular(platform: Platform, context: Context, pages: number): Promise<PopularWalk> {
   const { config, log, progress, signal, metrics } = context;
   const { client, producer } = await platform.kafka();
@@ -67,7 +67,7 @@ function noteIgnored({ log, metrics }: Context, topic: TopicName, ignored: numbe
   log.warn({ topic, ignored }, 'ignored records with a wrong key or a time in the future; "repair" replaces them');
 }
 
-/** Publishes the genre list unless that was done less than `refreshAfterMs` ago. @throws what TmdbClient throws. */
+/** Publishes the genre list unless it was published less than `refreshAfterMs` ago. @throws the errors of TmdbClient. */
 export async function fetchGenres(platform: Platform, context: Context, refreshAfterMs: number): Promise<GenresLook> {
   const { client, producer } = await platform.kafka();
   const readGenres: ReadTopic = (onRecord) => readTopic(client, topics.rawGenres, onRecord);
@@ -89,20 +89,20 @@ export async function fetchGenres(platform: Platform, context: Context, refreshA
   return look;
 }
 
-/** Without a heartbeat and without a fetch for so long, a consumer is dead, whatever its client says. */
+/** Without a heartbeat and a fetch for this time (ms), a consumer counts as dead, whatever its client reports. */
 const consumerSilenceMs = 90_000;
 
-/** Beyond the longest outage of TMDb, or of a lock, that is waited out within one record or batch. */
+/** Longer (ms) than any wait within one record or batch for the end of an outage of TMDb, or for a lock. */
 const patienceMs = 5 * 60_000;
 
-/** What a member of a group tells of itself. A consumer that lives but does not get on shows no sign of life either. */
+/** The pulses of a group member. A consumer that is alive but makes no progress does not beat its pulse either. */
 const groupObserver = (context: Context, group: string) => ({
   stallMs: Math.max(context.config.tmdb.giveUpAfterMs, 2 * warehouseSystem(context).patienceMs) + patienceMs,
   onAlive: context.health.pulse(group, consumerSilenceMs),
   onRebalanced: () => context.metrics.rebalances.inc({ group }),
 });
 
-/** Fetches the movies whose ids wait, up to `until` or until the signal aborts. @returns how many ended how. */
+/** Fetches the movies whose ids are waiting, up to `until` or until the signal aborts. @returns the number of ids by outcome. */
 export async function fetchMovies(
   platform: Platform,
   context: Context,
@@ -148,12 +148,12 @@ export async function fetchMovies(
   return outcomes;
 }
 
-/** Without a successful commit for so long (ms), nothing new is fetched. */
+/** Without a successful commit for this time (ms), no new id is fetched. */
 const uncommittedMs = 5_000;
 
 /**
- * Bounds the answers that are published and whose ids are not committed: as many as may be in flight, for some seconds. A kill
- * costs at most these and the requests in flight. While nothing new may be fetched, `/readyz` says why.
+ * Limits the answers that are published while their ids are not committed: as many as may be in flight, for some seconds. A kill
+ * wastes at most these and the requests in flight. While no new id may be fetched, `/readyz` gives the reason.
  */
 function workAhead({ config, metrics, health }: Context): WorkAhead {
   const group = groups.movieDetails;
@@ -175,20 +175,20 @@ async function waiting(admin: KafkaAdmin, until: Offsets): Promise<number> {
   }, 0);
 }
 
-/** What went into BRONZE, and what went to dead letters instead. */
+/** The number of records that were loaded into BRONZE, and that were parked. */
 export interface Loaded {
   readonly rows: number;
   readonly parked: number;
 }
 
 export interface LoadOptions {
-  /** Exclusive ends; without them it loads until the signal aborts. */
+  /** Exclusive ends; without them, it loads until the signal aborts. */
   readonly until?: Promise<ReadonlyMap<TopicName, Offsets>>;
   /** Accepted gaps. */
   readonly acceptedGaps?: readonly Gap[];
 }
 
-/** Loads BRONZE. @throws GapError when records that were never loaded are gone. */
+/** Loads BRONZE. @throws GapError if Kafka no longer has records that were never loaded. */
 export async function loadBronze(
   platform: Platform,
   context: Context,
@@ -197,7 +197,7 @@ export async function loadBronze(
   const { config, log, signal } = context;
   const { client, deadLetters, admin, clusterId } = await platform.kafka();
   const loaded = { rows: 0, parked: 0 };
-  // Before the observer: of two reasons why the warehouse is not ready, /readyz gives the first, and the holder says more.
+  // Before the observer: if the warehouse is not ready for two reasons, /readyz gives the first, and the holder is more useful.
   const system = warehouseSystem(context);
   const observer = loadObserver(context, loaded);
   await using warehouse = await openLoader(system, context, until === undefined);
@@ -239,17 +239,17 @@ async function openLoader(system: WarehouseSystem, { signal }: Context, isServic
     try {
       return await system.openLoader();
     } catch (error) {
-      if (!(isService && system.isReadInTurn && error instanceof WarehouseUnavailableError)) throw error;
+      if (!(isService && system.readsNeedLock && error instanceof WarehouseUnavailableError)) throw error;
       await systemClock.sleep(1_000, signal);
     }
   }
 }
 
-/** Counts what the loader tells, for the report and for Prometheus. */
+/** Counts the loader's events for the report and for Prometheus. */
 function loadObserver({ progress, metrics, health }: Context, loaded: { rows: number; parked: number }) {
   let isAvailable = false;
   health.dependsOn('warehouse', async () => {
-    if (!isAvailable) throw new Error('the warehouse takes no batches now');
+    if (!isAvailable) throw new Error('the warehouse accepts no batches now');
   });
   return {
     onLoaded: ({ rows, partitions, ms }: Flush) => {
@@ -271,7 +271,7 @@ function loadObserver({ progress, metrics, health }: Context, loaded: { rows: nu
   };
 }
 
-/** The ends of now, for those who are to stop there. Partitions with nothing in them are left out. */
+/** The present ends, for stages that end there. Empty partitions are omitted. */
 export async function endsOf(platform: Platform, names: readonly TopicName[]): Promise<Map<TopicName, Offsets>> {
   const { admin } = await platform.kafka();
   const ends = new Map<TopicName, Offsets>();

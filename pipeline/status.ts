@@ -16,21 +16,21 @@ import { groups } from './stages.ts';
 
 type Rows = Record<string, unknown>[];
 
-/** What an engineer on call looks at first. */
+/** The status for an engineer on call. */
 export interface Status {
   readonly topics: Rows;
   readonly tokens: Rows;
   readonly layers: Rows;
   readonly 'last flush': Rows;
-  /** Only where it costs something: what a day came to. */
+  /** Only if the warehouse is billed: the cost of a day. */
   readonly 'last 24 hours at Snowflake': Rows;
   readonly 'last dbt run': Rows;
   readonly 'failed in it': Rows;
 }
 
-/** Keeps its clients open: a status that is watched asks again and again. */
+/** Keeps its clients open, because `--watch` reads repeatedly. */
 export interface StatusReader extends AsyncDisposable {
-  /** Reads Kafka, the bucket, the ledger and dbt's record of its runs; what is out of reach is told in its place. */
+  /** Reads Kafka, the bucket, the ledger and dbt's record of its runs. If a part is unreachable, its rows are the error. */
   read(): Promise<Status>;
 }
 
@@ -42,12 +42,12 @@ export function openStatus(context: Context): StatusReader {
   };
 }
 
-/** For how long (ms) a look waits for whoever has the DuckDB file open; for its turn, twice as long. */
+/** How long (ms) to wait for another process that has the DuckDB file open; twice as long for the lock. */
 const lookMs = 1_500;
 
 /**
- * Each part for itself: on call it is just then that one of them is out of reach, and its place says why. What needs the
- * warehouse waits for it only briefly.
+ * Reads each part independently: the status matters most when a part is unreachable, and its rows then give the reason. Parts that need
+ * the warehouse wait for it only briefly.
  */
 async function readStatus(platform: Platform, context: Context): Promise<Status> {
   const { signal } = context;
@@ -88,7 +88,7 @@ interface Warehouse {
   readonly tables: Omit<Status, 'topics' | 'tokens'>;
 }
 
-/** Every part that the warehouse would have filled says why it could not. */
+/** Gives the reason in every part that needs the warehouse. */
 const unread = ({ config }: Context, rows: Rows): Warehouse['tables'] => ({
   layers: rows,
   'last flush': rows,
@@ -97,7 +97,7 @@ const unread = ({ config }: Context, rows: Rows): Warehouse['tables'] => ({
   'failed in it': [],
 });
 
-/** Only a bucket that is shared can be asked from here; that of another process is nobody else's. */
+/** Only a shared bucket can be read from here; the bucket of another process is private. */
 async function readTokens(platform: Platform, { config }: Context): Promise<Rows> {
   if (!config.tokenBucketUrl) return [];
   const { capacity, windowMs, tokensLeft, waiting, pausedMs } = await (await platform.bucket()).state();
@@ -105,7 +105,7 @@ async function readTokens(platform: Platform, { config }: Context): Promise<Rows
   return [{ left: tokensLeft, capacity, ...seconds, requests_waiting: waiting }];
 }
 
-/** Of each topic, by `topicKey`, the first offsets that are not in BRONZE yet. */
+/** For each topic, by `topicKey`, the first offsets that are not in BRONZE yet. */
 type Positions = Map<string, Map<number, bigint>>;
 
 const topicKey = (...ids: readonly unknown[]) => ids.join('/');
@@ -123,8 +123,8 @@ async function readWarehouse(context: Context): Promise<Warehouse> {
 }
 
 /**
- * Topic → what its consumer has done. For the raw topics that is the ledger, never Kafka's committed offset; without the
- * ledger it is not known what waits.
+ * Topic → what its consumer has finished. For the raw topics this comes from the ledger, never from Kafka's committed offset; without the
+ * ledger, it is unknown.
  */
 async function lags(admin: KafkaAdmin, clusterId: string, positions: Positions | null): Promise<Rows> {
   const inLedger = async (topic: string): Promise<Offsets | null> =>
@@ -174,10 +174,10 @@ const noTables = {
 
 const loadedSql = 'select cast(sum(row_count) as bigint) as rows_loaded, count(*) as batches from bronze.load_batches';
 
-/** What dbt has not sealed is in BRONZE and not yet in SILVER and GOLD. */
+/** Batches that dbt has not sealed are in BRONZE but not in SILVER and GOLD. */
 const sealedSql = 'select null as rows_loaded, count(*) as batches from silver.sealed_batches';
 
-/** One transaction of the loader is several batches, one a partition, with the same time. */
+/** One transaction of the loader contains several batches with the same time, one for each partition. */
 const lastFlushSql = `
   select loaded_at, cast(sum(row_count) as bigint) as loaded_rows, count(*) as batches, cast(sum(payload_bytes) as bigint) as bytes
     from bronze.load_batches

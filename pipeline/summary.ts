@@ -2,7 +2,7 @@ import type { WarehouseSystem } from '../warehouse/system.ts';
 import type { WarehouseReader } from '../warehouse/warehouse.ts';
 import type { RunReport } from './report.ts';
 
-/** The marts as they are shown at the end of a run: the columns that fit a terminal, the first lines. */
+/** The marts at the end of a run: the columns that fit a terminal, and the first rows. */
 const kpiQueries = {
   kpi_genre_performance: `
     select genre_name, movie_count as movies, median_revenue_usd, median_roi_pct, average_vote
@@ -28,7 +28,7 @@ export async function summarize(system: WarehouseSystem): Promise<Pick<RunReport
   return { rows, kpis };
 }
 
-/** Of every table that holds movies' data; the books that dbt and the loader keep for themselves are left out. */
+/** For every table with movie data; tables in which dbt and the loader store their own state are omitted. */
 async function countRows(reader: WarehouseReader, schema: string): Promise<Record<string, number>> {
   const found = await reader.query(
     `select lower(table_name) as name from information_schema.tables where lower(table_schema) = '${schema}'`,
@@ -45,7 +45,7 @@ async function countRows(reader: WarehouseReader, schema: string): Promise<Recor
   return Object.fromEntries(rows.map((row) => [String(row['name']), Number(row['row_count'])]));
 }
 
-/** In the order in which they are shown. */
+/** In display order. */
 const kinds = ['raw', 'fact', 'silver', 'dim', 'bridge', 'kpi'];
 
 const kindOf = (table: string): number => kinds.indexOf(table.split('_')[0] ?? '');

@@ -2,16 +2,16 @@ import type { AwaitedPartition } from '../kafka/partition-owners.ts';
 import type { Context } from '../platform/platform.ts';
 import { systemClock } from '../runtime/clock.ts';
 
-/** A wait that is shorter, as while a member joins its group, is not told. */
+/** Shorter waits (ms), for example while a member joins its group, are not reported. */
 const graceMs = 1_500;
-/** The same wait is told again after so long, with what is left by then. */
+/** The same wait is reported again after this time (ms), with the remaining records. */
 const repeatMs = 10_000;
 const shownPartitions = 3;
 
 /**
- * Tells a person what a command waits for that other processes do, and which processes those are.
+ * Reports the wait of a command for other processes, and names those processes.
  * @param stage such as `load`.
- * @returns what is to be called with the partitions at each look; it tells changes at once and the rest now and then.
+ * @returns a function to call with the partitions at each check; it reports changes at once and the same state now and then.
  */
 export function tellWaits({ progress }: Context, stage: string): (partitions: readonly AwaitedPartition[]) => void {
   let told = '';

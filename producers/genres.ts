@@ -22,8 +22,8 @@ export interface GenresLook {
 }
 
 /**
- * Publishes TMDb's genre list as it is, bad rows included, unless that was done less than `refreshAfterMs` ago.
- * @throws what TmdbClient throws.
+ * Publishes TMDb's genre list unchanged, bad rows included, unless it was published less than `refreshAfterMs` ago.
+ * @throws the errors of TmdbClient.
  */
 export async function produceGenres(
   { tmdb, rawGenres, known, clock, log }: GenresPorts,

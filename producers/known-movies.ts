@@ -3,10 +3,10 @@ import { type Codec, DecodeError } from '../schemas/codec.ts';
 import { type Problem, problemOfGenres, problemOfId } from '../schemas/record-rules.ts';
 import type { MovieId, RawGenres } from '../schemas/records.ts';
 
-/** Reads a whole topic as it is now. */
+/** Reads a whole topic in its present state. */
 export type ReadTopic = (onRecord: (record: ConsumerRecord) => void) => Promise<void>;
 
-/** When each movie was last asked for, in milliseconds since the epoch. */
+/** When each movie was last requested, in milliseconds since the epoch. */
 export type KnownMovies = ReadonlyMap<number, number>;
 
 /** A producer's memory, and the records that it rejects. */

@@ -26,7 +26,7 @@ export interface PopularPorts {
 export interface PopularOptions {
   /** Pages to walk, 1-500; fewer when the list is shorter. */
   readonly pages: number;
-  /** A movie asked for less than this long ago (ms) is not asked for again. */
+  /** A movie requested less than this time (ms) ago is not requested again. */
   readonly refreshAfterMs: number;
 }
 
@@ -37,9 +37,9 @@ export interface PopularWalk {
   readonly pagesFailed: number;
   /** Items on the read pages that name no movie: the id is missing or is not a positive 32-bit integer. */
   readonly itemsSkipped: number;
-  /** Distinct ids on the pages read. */
+  /** Distinct ids on the pages that were read. */
   readonly found: number;
-  /** Of those, asked for now; the others are fresh. */
+  /** Those that were published; the others are fresh. */
   readonly published: number;
 }
 
@@ -55,13 +55,13 @@ export class UnusableListError extends TmdbError {
 }
 
 /**
- * Walks the popular list and publishes every id it sees, once a walk, save those that are fresh. The list shifts
- * while it is paged, so a movie may stand on two pages, and one may slip between them until the next walk.
+ * Walks the popular list and publishes every id on it, once per walk, except those that are fresh. The list shifts
+ * during the walk, so a movie may appear on two pages, or slip between two pages until the next walk.
  *
  * Bad items and unusable pages are skipped, counted and logged, with one line for each page. The
  * walk ends at the total that the newest page states. If no page has stated a plausible total, it ends
  * at the first empty page, or after the requested number of pages.
- * @throws UnusableListError when no page could be used, and what TmdbClient throws about the endpoint as a whole.
+ * @throws UnusableListError if no page could be used, and the errors of TmdbClient about the endpoint as a whole.
  */
 export async function producePopular(
   ports: PopularPorts,
@@ -72,8 +72,8 @@ export async function producePopular(
   const walk = { pagesRead: 0, pagesFailed: 0, itemsSkipped: 0, found: 0, published: 0 };
   let totalPages: number | null = null;
   let failedInARow = 0;
-  let isOver = false;
-  for (let page = 1; page <= pagesToWalk(options, totalPages) && !isOver; page += 1) {
+  let hasEnded = false;
+  for (let page = 1; page <= pagesToWalk(options, totalPages) && !hasEnded; page += 1) {
     try {
       const { parsed } = await ports.tmdb.popular(page, signal);
       // crash point: producer.page-read
@@ -85,18 +85,17 @@ export async function producePopular(
       walk.itemsSkipped += countSkipped(ports.log, page, parsed);
       // Totals change between pages: only the newest counts. With a total, an empty page does not end the walk.
       totalPages = parsed.totalPages ?? totalPages;
-      isOver = totalPages === null && parsed.listed === 0;
+      hasEnded = totalPages === null && parsed.listed === 0;
       failedInARow = 0;
     } catch (error) {
       if (!(error instanceof UnusableAnswerError)) throw error;
       walk.pagesFailed += 1;
       failedInARow += 1;
-      isOver = failedInARow === failedPagesInARow;
-      const isLast = isOver || page === pagesToWalk(options, totalPages);
-      ports.log.warn({ page, error: error.message }, 'left out a page of the popular list');
+      hasEnded = failedInARow === failedPagesInARow;
+      const isLast = hasEnded || page === pagesToWalk(options, totalPages);
+      ports.log.warn({ page, error: error.message }, 'skipped a page of the popular list');
       if (isLast && walk.pagesRead === 0) throw new UnusableListError(walk, error);
-      if (isOver)
-        ports.log.error({ page, failedInARow }, 'ended the walk: the popular list cannot be used from here on');
+      if (hasEnded) ports.log.error({ page, failedInARow }, 'ended the walk early: too many unusable pages in a row');
     }
     ports.onProgress?.({ ...walk, pagesTotal: pagesToWalk(options, totalPages) });
   }

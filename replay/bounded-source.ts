@@ -2,8 +2,8 @@ import type { ConsumerRecord, Offsets, PartitionHandler, PartitionRecords, Parti
 import type { TopicName } from '../schemas/topics.ts';
 
 /**
- * The same source, less what lies at or beyond `ends` (a partition that is not among them has nothing) and what is not
- * wanted. What is left out counts as read.
+ * The same source without the records at or beyond `ends` (a partition without an end has none) and without records that are
+ * not selected. Omitted records count as read.
  */
 export const boundedSource = (
   source: PartitionSource,
@@ -18,7 +18,7 @@ class BoundedHandler implements PartitionHandler {
   readonly #handler: PartitionHandler;
   readonly #ends: ReadonlyMap<TopicName, Offsets>;
   readonly #isWanted: (record: ConsumerRecord) => boolean;
-  /** How far each partition was handed on; nothing at or beyond its end ever is. */
+  /** The offset up to which each partition was passed on; never beyond its end. */
   readonly #next = new Map<string, bigint>();
 
   constructor(

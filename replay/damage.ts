@@ -19,13 +19,13 @@ export interface Damage {
   readonly rowsLeftOut: number;
   /** Whether SILVER has a time in the future. */
   readonly isSilverAhead: boolean;
-  /** Movies whose record in `tmdb.movie-ids` has to be rewritten. */
+  /** Movies whose record in `tmdb.movie-ids` must be rewritten. */
   readonly movies: ReadonlySet<number>;
   /** Keys of `tmdb.movie-ids` that belong to no movie. */
   readonly otherKeys: readonly Buffer[];
 }
 
-/** Reads all topics and asks BRONZE; writes nothing. @param now milliseconds since the epoch. @throws as `repair` does. */
+/** Reads all topics and queries BRONZE; writes nothing. @param now milliseconds since the epoch. @throws as `repair` does. */
 export async function findDamage(platform: Platform, context: Context, now: number): Promise<Damage> {
   const badKeys = await findBadKeys(platform, now);
   const movies = new Set(badKeys.flatMap((key) => movieIdOf(key) ?? []));
@@ -128,7 +128,7 @@ async function isSilverAhead(reader: WarehouseReader, now: number): Promise<bool
   return Number(row?.['ahead']) > 0;
 }
 
-/** Offsets in one query. */
+/** Offsets per query. */
 const atOnce = 1_000;
 
 /** The movies of refused records that are rows of BRONZE, one entry for each row. */

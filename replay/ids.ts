@@ -10,13 +10,13 @@ import type { MovieId } from '../schemas/records.ts';
 import { topics } from '../schemas/topics.ts';
 import { type BegunReplay, removeJournal, writeJournal } from './journal.ts';
 
-/** A movie that is to be asked for again, and where the popular list had it last. */
+/** A movie to fetch again, and its last position on the popular list. */
 type Asked = Pick<MovieId, 'movieId' | 'page' | 'rank'>;
 
-/** What a replay has to do. */
+/** The work of a replay. */
 interface IdsToReplay {
   readonly movies: readonly Asked[];
-  /** Those that were published since the replay began. */
+  /** Movies that were published since the replay began. */
   readonly alreadyAsked: number;
 }
 
@@ -26,14 +26,14 @@ interface Newest {
   readonly offset: bigint;
   readonly timestamp: number;
   readonly isSelected: boolean;
-  /** null for a tombstone, and for what cannot be decoded: its consumer parks it. */
+  /** null for a tombstone, and for a record that cannot be decoded: its consumer parks it. */
   readonly value: MovieId | null;
 }
 
 /**
- * Reads which movies `tmdb.movie-ids` knows, each by its newest record, and which of them are selected. Movies that a
- * selection names and nothing else narrows are meant even when the topic does not know them, or no longer does.
- * @param startedAt milliseconds since the epoch: the topic itself tells what was asked for since. @throws KafkaError.
+ * Reads the newest record of each movie in `tmdb.movie-ids`, and determines which movies are selected. A movie that the
+ * selection names without further conditions is selected even if the topic does not contain it (any more).
+ * @param startedAt milliseconds since the epoch: the topic itself shows what was published since. @throws KafkaError.
  */
 async function idsToReplay(kafka: Kafka, selection: Selection, startedAt: number): Promise<IdsToReplay> {
   const known = await readNewest(kafka, selection);
@@ -45,7 +45,7 @@ async function idsToReplay(kafka: Kafka, selection: Selection, startedAt: number
       ...selected.filter((movie) => !isAsked(movie)),
       ...unknown.map((movieId) => ({ movieId, page: null, rank: null })),
     ],
-    // Whether they are selected no longer tells: what was published again is newer than it was.
+    // These may not match the selection any more: a movie that was published again has a newer record.
     alreadyAsked: [...known.values()].filter(({ value }) => value?.reason === 'manual' && isAsked(value)).length,
   };
 }
@@ -76,28 +76,28 @@ function decodedOrNull({ value }: ConsumerRecord): MovieId | null {
   }
 }
 
-/** What a replay of ids comes to, or would. */
+/** The (planned) result of a replay of ids. */
 export interface IdsReplayed {
-  /** Ids that are published, and with it what TMDb will be asked: one request each. */
+  /** Ids to publish, and so requests to TMDb: one for each. */
   readonly records: number;
   readonly apiCalls: number;
   /** At TMDB_RATE_LIMIT. */
   readonly minutes: number;
-  /** Published since the replay began: what there is now is the rest of one that was killed. */
+  /** Published since the replay began: after a kill, only the others remain. */
   readonly alreadyAsked: number;
 }
 
 export interface ReplayIdsOptions {
   readonly selection: Selection;
   readonly begun: BegunReplay;
-  /** Where it is noted that the replay is under way. */
+  /** The journal that records the replay in progress. */
   readonly journal: string;
   readonly isDryRun: boolean;
 }
 
 /**
- * Publishes each selected movie's id once more, for the fetchers, which share the token bucket, to ask for it again. Killed
- * on the way and run again with the same `begun`, it leaves out what was published. @throws KafkaError, or the signal's reason.
+ * Publishes each selected movie's id again, so that the fetchers, which share the token bucket, fetch it again. After a
+ * kill, a call with the same `begun` skips ids that were published. @throws KafkaError, or the signal's reason.
  */
 export async function replayIds(context: Context, platform: Platform, options: ReplayIdsOptions): Promise<IdsReplayed> {
   const { config, progress, signal } = context;
@@ -116,7 +116,7 @@ export async function replayIds(context: Context, platform: Platform, options: R
   return replayed;
 }
 
-/** Some at a time, so that a signal is heeded soon. */
+/** In small groups, so that a signal takes effect soon. */
 const atOnce = 1_000;
 
 async function publishIds(

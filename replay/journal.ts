@@ -4,17 +4,17 @@ import { z } from 'zod';
 import { UsageError } from '../runtime/errors.ts';
 import { makeFolder } from '../runtime/make-folder.ts';
 
-/** A replay that was begun and has not ended. */
+/** A replay that has begun and not ended. */
 export interface BegunReplay {
-  /** Its selection as it was written on the command line. */
+  /** Its selection as on the command line. */
   readonly selection: string;
-  /** Milliseconds since the epoch: what ages in the selection are counted from, and what has been done since is done. */
+  /** Milliseconds since the epoch: the reference for ages in the selection, and the time since which movies count as done. */
   readonly startedAt: number;
 }
 
 const Begun = z.object({ selection: z.string(), startedAt: z.number() });
 
-/** @returns null when none is under way. @throws UsageError when the file is not ours. */
+/** @returns null if none is in progress. @throws UsageError if the file is not a journal. */
 export function findBegun(path: string): BegunReplay | null {
   let text: string;
   try {
@@ -30,7 +30,7 @@ export function findBegun(path: string): BegunReplay | null {
   }
 }
 
-/** Whole or not at all, whenever we are killed. */
+/** Atomic, also when this process is killed. */
 export function writeJournal(path: string, begun: BegunReplay): void {
   makeFolder(dirname(path));
   writeFileSync(`${path}.new`, `${JSON.stringify(begun)}\n`);

@@ -20,35 +20,35 @@ const rawTopics = [topics.rawMovies, topics.rawGenres];
 
 export interface ReplayRawOptions {
   readonly selection: Selection;
-  /** The selection as it stands on the command line: the same one goes on with what it had begun. */
+  /** The selection as on the command line: the same selection resumes its replay. */
   readonly selectionText: string;
-  /** Whether to begin anew where there is something to go on with. */
+  /** Whether to start from scratch instead of resuming. */
   readonly restart: boolean;
-  /** Tells what there is to do, and does nothing. */
+  /** Only plans. */
   readonly isDryRun: boolean;
   /** Accepted gaps in the raw topics. @default none */
   readonly acceptedGaps?: readonly Gap[];
 }
 
-/** What a replay of raw records comes to, or would. */
+/** The (planned) result of a replay of raw records. */
 export interface RawReplayed {
-  /** Records read, or to be read. Neither TMDb nor a token of the bucket is asked for them. */
+  /** Records read, or to be read. This needs neither TMDb nor tokens. */
   readonly records: number;
   readonly apiCalls: 0;
   readonly seconds: number;
-  /** Of these, what it took to read and append, joining the group included. */
+  /** Seconds to read and append, joining the group included. */
   readonly fillSeconds: number;
-  /** And to compare a rebuild with what is there and to put it in its place. */
+  /** Seconds to compare a rebuild and to replace the live tables. */
   readonly swapSeconds: number;
-  /** Rows that BRONZE had not; of a rebuild see `swap`. */
+  /** Rows that BRONZE lacked; for a rebuild see `swap`. */
   readonly added: number | null;
-  /** Records without a row: the loader parked them when it met them, and they are not parked again. */
+  /** Records without a row: the loader has already parked them, and they are not parked again. */
   readonly unreadable: number;
   readonly swap: SwapReport | null;
 }
 
 /**
- * Builds a second BRONZE from both raw topics while loaders write to the live one, then swaps it in. If the present rules refuse a
+ * Builds a second BRONZE from both raw topics while loaders write to the live one, then replaces the live one. If the present rules refuse a
  * record that was loaded, the record is parked and its row dropped. An interrupted rebuild resumes in the next call. @throws RebuildError, GapError, KafkaError, WarehouseUnavailableError, the signal's reason.
  */
 export async function rebuildBronze(
@@ -70,7 +70,7 @@ export async function rebuildBronze(
   const filling = systemClock.monotonic();
   const unreadable = await fill(platform, context, rebuild, { ranges, rawTopics, acceptedGaps });
   const fillSeconds = secondsSince(filling);
-  context.progress.note('rebuilt  comparing it with what is there');
+  context.progress.note('rebuilt  comparing it with the live BRONZE');
   const refused = await parkRefused(platform, await rebuild.missing());
   const swapping = systemClock.monotonic();
   const swap = await rebuild.promote(refused);
@@ -79,8 +79,8 @@ export async function rebuildBronze(
 }
 
 /**
- * Reads the selected records again and adds to BRONZE those that it has not; as far as its loader has come. Killed on the
- * way, the same selection goes on. @throws GapError, KafkaError, WarehouseUnavailableError, the signal's reason.
+ * Reads the selected records again and adds the missing ones to BRONZE, up to its loader's position. After a kill,
+ * the same selection resumes. @throws GapError, KafkaError, WarehouseUnavailableError, the signal's reason.
  */
 export async function extendBronze(
   platform: Platform,
@@ -99,7 +99,7 @@ export async function extendBronze(
   await using backfill = await warehouseSystem(context).openBackfill(name);
   if (restart) await backfill.finish();
   const ranges = await backfill.begin(wanted);
-  // A range by time or offset holds others as well, and to add a row that was missing does no harm; movies are meant.
+  // A range by time or offset also contains other records; adding their missing rows is harmless. A selection by movie is exact.
   const { movies } = selection;
   const isWanted = ({ key }: ConsumerRecord) => !movies || movies.has(movieIdOf(key) ?? Number.NaN);
   const filling = systemClock.monotonic();
@@ -110,7 +110,7 @@ export async function extendBronze(
   return { ...planOf(ranges), added: backfill.added, unreadable, seconds: secondsSince(started), fillSeconds };
 }
 
-/** What the live BRONZE has come to, of all that the topics still have. @throws UsageError when there is no BRONZE. */
+/** The positions of live BRONZE, limited to what the topics still have. @throws UsageError if there is no BRONZE. */
 async function loadedRanges(
   platform: Platform,
   context: Context,
@@ -159,7 +159,7 @@ interface Fill {
   readonly isWanted?: (record: ConsumerRecord) => boolean;
 }
 
-/** The loader's own stage, from the warehouse's positions to the ends of the ranges. @returns the records that it could not read. */
+/** Runs the loader's own stage, from the warehouse's positions to the ends of the ranges. @returns the records that it could not read. */
 async function fill(platform: Platform, context: Context, warehouse: Warehouse, fill: Fill): Promise<number> {
   const { ranges, rawTopics, acceptedGaps, isWanted } = fill;
   if (lengthOf(ranges) === 0) return 0;

@@ -18,7 +18,7 @@ export interface Repaired {
   readonly rowsToPark: number;
   /** Rows of BRONZE that SILVER ignores: an impossible time, or a movieId below 1. Includes rows that will be parked. */
   readonly rowsLeftOut: number;
-  /** Movies to fetch again: one request to TMDb each, by `fetch`. */
+  /** Movies to fetch again: one request to TMDb for each, by `fetch`. */
   readonly movies: number;
   /** Whether SILVER and GOLD are built from scratch. */
   readonly fullRefresh: boolean;

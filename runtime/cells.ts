@@ -1,18 +1,18 @@
-/** How many columns of a terminal a text takes: a letter one, an ideograph or an emoji two, a combining mark none. */
+/** The number of terminal columns of a text: one for a letter, two for an ideograph or an emoji, none for a combining mark. */
 export function cellsOf(text: string): number {
-  // The usual case, at a tenth of the price.
+  // Fast path for ASCII, ten times as fast.
   if (/^[\x20-\x7e]*$/.test(text)) return text.length;
   return [...segmenter.segment(text)].reduce((sum, { segment }) => sum + cellsOfCharacter(segment), 0);
 }
 
-/** Filled with spaces up to `cells` columns; a longer text stays as it is. */
+/** The text, padded with spaces to `cells` columns; a longer text is unchanged. */
 export const padCellsEnd = (text: string, cells: number): string =>
   text + ' '.repeat(Math.max(0, cells - cellsOf(text)));
 
 export const padCellsStart = (text: string, cells: number): string =>
   ' '.repeat(Math.max(0, cells - cellsOf(text))) + text;
 
-/** The beginning of a text that takes at most `cells` columns; never a part of a character. */
+/** The longest beginning of a text that fits into `cells` columns, cut between characters. */
 export function cutToCells(text: string, cells: number): string {
   let [kept, taken] = ['', 0];
   for (const { segment } of segmenter.segment(text)) {
@@ -23,15 +23,15 @@ export function cutToCells(text: string, cells: number): string {
   return kept;
 }
 
-/** What a person sees as one character. The same in every locale. */
+/** Splits a text into the characters that a reader sees. The same in every locale. */
 const segmenter = new Intl.Segmenter('en', { granularity: 'grapheme' });
 
 const isEmoji = /^\p{RGI_Emoji}$|^\p{Emoji_Presentation}/v;
 const hasNoWidth = /^[\p{Mn}\p{Me}\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]*$/v;
 
 /**
- * Unicode's East Asian Width W and F, by blocks: what JavaScript does not know. Emoji are above. A character of an unassigned place in
- * these blocks counts as wide, as Unicode has it.
+ * Unicode's East Asian Width W and F, by blocks, which JavaScript does not provide. Emoji are handled above. As in Unicode, an unassigned
+ * code point in these blocks counts as wide.
  */
 const isWide =
   /^[\u1100-\u115f\u2e80-\u303e\u3041-\u33ff\u3400-\u4dbf\u4e00-\u9fff\ua000-\ua4cf\ua960-\ua97c\uac00-\ud7a3\uf900-\ufaff\ufe10-\ufe19\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{16fe0}-\u{18cff}\u{1aff0}-\u{1b2ff}\u{1d300}-\u{1d376}\u{1f200}-\u{1f265}\u{20000}-\u{3fffd}]/v;

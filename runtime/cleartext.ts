@@ -70,7 +70,7 @@ export function* cleartextMistakes(env: Settings): Generator<readonly [setting: 
       yield [name, message("the proxy's password", proxy.hostname, 'use a proxy with https')];
     }
   }
-  // SCRAM proves that it knows the password and does not send it.
+  // SCRAM does not send the password.
   const sendsPassword = env.KAFKA_PASSWORD && env.KAFKA_SASL_MECHANISM === 'plain' && !env.KAFKA_SSL;
   const broker = sendsPassword ? env.KAFKA_BROKERS?.map(hostOf).find(refuse) : undefined;
   if (broker !== undefined) {

@@ -1,12 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** Time as the stages see it, so that tests can turn the hands. */
+/** Time for the stages, so that tests can control it. */
 export interface Clock {
-  /** Milliseconds since the epoch (UTC): what is recorded. May jump when the machine's clock is set. */
+  /** Milliseconds since the epoch (UTC), for timestamps. May jump when the machine's clock is set. */
   now(): number;
-  /** Milliseconds since some fixed moment: what is measured. Never jumps and never runs backwards. */
+  /** Milliseconds since a fixed moment, for durations. Never jumps and never runs backwards. */
   monotonic(): number;
-  /** Resolves after `ms`; rejects with the signal's reason when aborted first. */
+  /** Resolves after `ms`; rejects with the signal's reason if it aborts first. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 

@@ -3,14 +3,14 @@ import { z } from 'zod';
 import { Secret } from './secret.ts';
 import { parseBytes, parseDuration } from './units.ts';
 
-/** The kinds of settings that `config.ts` is made of. */
+/** The field types that `config.ts` uses. */
 
 export interface ListenAddress {
   readonly host: string;
   readonly port: number;
 }
 
-/** A text that `parse` understands; `hint` shows what a good one looks like. */
+/** A text that `parse` accepts; `hint` is an example of a valid one. */
 export const parsedBy = <T>(parse: (text: string) => T | null, hint: string) =>
   z.string().transform((text, context): T => {
     const value = parse(text);
@@ -19,20 +19,20 @@ export const parsedBy = <T>(parse: (text: string) => T | null, hint: string) =>
     return z.NEVER;
   });
 
-export const duration = (standard: string) => parsedBy(parseDuration, '10s, 15m or 24h').prefault(standard);
-export const bytes = (standard: string) => parsedBy(parseBytes, '500KB or 64MB').prefault(standard);
-export const count = (standard: number) => z.coerce.number().int().min(1).default(standard);
+export const duration = (fallback: string) => parsedBy(parseDuration, '10s, 15m or 24h').prefault(fallback);
+export const bytes = (fallback: string) => parsedBy(parseBytes, '500KB or 64MB').prefault(fallback);
+export const count = (fallback: number) => z.coerce.number().int().min(1).default(fallback);
 export const secret = z
   .string()
   .trim()
   .min(1)
   .transform((text) => new Secret(text))
   .optional();
-/** What an HTTP header can carry. */
+/** Text that is valid in an HTTP header. */
 export const headerSecret = z
   .string()
   .trim()
-  .regex(/^[\x21-\x7e]+$/, 'has characters that no HTTP header takes: copy it again')
+  .regex(/^[\x21-\x7e]+$/, 'has characters that are not valid in an HTTP header: copy it again')
   .transform((text) => new Secret(text))
   .optional();
 export const flag = z
@@ -46,7 +46,7 @@ export const list = z.string().transform((text) =>
     .filter(Boolean),
 );
 
-/** It is printed and stored, so it must not carry a secret. */
+/** The URL is printed and stored, so it must not contain a secret. */
 const isBareUrl = (text: string): boolean => {
   const { username, password, search, hash } = new URL(text);
   return [username, password, search, hash].every((part) => part === '');
@@ -76,20 +76,20 @@ function isDecodable(text: string): boolean {
   }
 }
 
-/** `redis://` or `rediss://`; user and password may stand in it, so it is a secret as a whole. */
+/** `redis://` or `rediss://`. It may contain user and password, so the whole URL is a secret. */
 export const bucketUrl = z
   .url({ protocol: /^rediss?$/, error: 'expected a URL such as redis://127.0.0.1:6379' })
-  .refine(isDecodable, 'a % in user or password has to be written as %25')
+  .refine(isDecodable, 'a % in user or password must be written as %25')
   .transform((url) => new Secret(url))
   .optional();
 
-/** `http://` or `https://`, the scheme may be left out; user and password may stand in it, so it is a secret as a whole. */
+/** `http://` or `https://`; the scheme is optional. It may contain user and password, so the whole URL is a secret. */
 export const proxyUrl = z
   .string()
   .trim()
   .transform((text) => (text.includes('://') ? text : `http://${text}`))
   .pipe(z.url({ protocol: /^https?$/, error: 'expected a URL such as http://proxy.example.com:3128', abort: true }))
-  .refine(isDecodable, 'a % in user or password has to be written as %25')
+  .refine(isDecodable, 'a % in user or password must be written as %25')
   .transform((url) => new Secret(url))
   .optional();
 
@@ -99,7 +99,7 @@ export function parseListen(text: string): ListenAddress | null {
   return host !== '' && Number(port) <= 65_535 ? { host: host.replace(/^\[|\]$/g, ''), port: Number(port) } : null;
 }
 
-/** A cron pattern that has a next time. */
+/** A cron pattern that matches at least one future time. */
 export function parseSchedule(text: string): string | null {
   try {
     return new Cron(text, { paused: true }).nextRun() ? text : null;

@@ -2,11 +2,11 @@
 export const ExitCode = { done: 0, failed: 1, usage: 2, credentialsRefused: 3, stale: 4 } as const;
 
 /**
- * Base of every error we throw on purpose. It answers the two questions a caller has: does trying again help,
- * and which code does the process end with if nobody can handle it.
+ * Base of every error that we throw on purpose. It tells a caller whether a retry can help,
+ * and which exit code the process has if no caller handles the error.
  */
 export abstract class IngestError extends Error {
-  /** Whether the same call may succeed later with nothing changed. */
+  /** Whether the same call may succeed later without any change. */
   abstract readonly retriable: boolean;
   readonly exitCode: number = ExitCode.failed;
 
@@ -16,10 +16,10 @@ export abstract class IngestError extends Error {
   }
 }
 
-/** Unknown errors are bugs: they are never tried again. */
+/** Unknown errors are bugs: they are never retried. */
 export const isRetriable = (error: unknown): boolean => error instanceof IngestError && error.retriable;
 
-/** The command line or the environment is wrong. The message lists every mistake and what to write instead. */
+/** The command line or the environment is invalid. The message lists every mistake and what to write instead. */
 export class UsageError extends IngestError {
   readonly retriable = false;
   override readonly exitCode = ExitCode.usage;
@@ -34,5 +34,5 @@ export class PreconditionError extends IngestError {
   override readonly exitCode = ExitCode.usage;
 }
 
-/** One line for a person; never a stack. */
+/** One line for the user, never a stack trace. */
 export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

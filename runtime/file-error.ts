@@ -6,7 +6,7 @@ export class FileError extends IngestError {
   readonly retriable = false;
   /** The error code of the operating system, such as ENOSPC. */
   readonly code: string;
-  /** The file or folder, where the error names one. */
+  /** The file or folder, if the error names one. */
   readonly path: string | undefined;
 
   constructor(code: string, message: string, options?: ErrorOptions & { readonly path?: string | undefined }) {
@@ -17,7 +17,7 @@ export class FileError extends IngestError {
 }
 
 interface Meaning {
-  /** The system's own text, which DuckDB and dbt repeat in their messages. */
+  /** The system's own message, which DuckDB and dbt repeat. */
   readonly text: RegExp;
   readonly reason: string;
   readonly advice: string;
@@ -61,7 +61,7 @@ const meanings: Readonly<Record<string, Meaning>> = {
 export function asFileError(error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof IngestError) return error;
   const { code: systemCode, path, syscall } = error as NodeJS.ErrnoException;
-  // A program that cannot be started is no file that cannot be used.
+  // If a program cannot be started, no file is at fault.
   if (syscall?.startsWith('spawn')) return error;
   if (systemCode !== undefined && Object.hasOwn(meanings, systemCode)) return explained(systemCode, path, error);
   // DuckDB reports a failed commit as a TransactionContext Error, with or without `IO Error` in it.

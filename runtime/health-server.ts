@@ -7,26 +7,26 @@ import { escapeControls } from './escape-controls.ts';
 import type { Health, Verdict } from './health.ts';
 
 export interface HealthServer extends AsyncDisposable {
-  /** `http://host:port`, the port as it came to be. */
+  /** `http://host:port`, with the actual port. */
   readonly url: string;
 }
 
 /**
- * Who asks about health has all of its question ready. Connections are few, so one that is held open must not keep others
- * out for long: Node itself would look for such only every half minute.
+ * A client of the health server sends its whole request at once. Connections are few, so one that stays open must not block others
+ * for long. By default, Node would check for such connections only every 30 seconds.
  */
 const patience = { headersTimeout: 2_000, requestTimeout: 2_000, connectionsCheckingInterval: 1_000 };
 
-/** What is served beside health: the text that Prometheus scrapes. */
+/** The metrics in Prometheus's text format, served next to health. */
 export interface Exposition {
   readonly contentType: string;
   metrics(): Promise<string>;
 }
 
 /**
- * `/healthz` (200 alive, 503 stalled), `/readyz` (200 can work, 503 a dependency is out of reach), `/metrics`. Nothing
- * can be changed through it, and it tells no secret, but it is meant for the inside of a network.
- * @throws UsageError when the address cannot be listened on.
+ * `/healthz` (200 alive, 503 stalled), `/readyz` (200 ready, 503 a dependency is out of reach), `/metrics`. All are read-only
+ * and contain no secret, but they are meant for a private network.
+ * @throws UsageError if the server cannot listen on the address.
  */
 export async function startHealthServer(
   { host, port }: ListenAddress,
@@ -40,9 +40,9 @@ export async function startHealthServer(
   });
   server.maxConnections = 64;
   await listening(server, { host, port });
-  // A connection that could not be accepted, as with too many open files. Health is a side output: it must not end the service.
+  // A connection that could not be accepted, for example with too many open files. Health is a side output: it must not end the service.
   server.on('error', () => {});
-  // Whoever is asked about its health is not kept alive by that.
+  // The server does not keep the process alive.
   server.unref();
   const { port: actual } = server.address() as AddressInfo;
   return {
@@ -75,7 +75,7 @@ async function answer(url: string, response: ServerResponse, health: Health, exp
       return;
     }
     default:
-      response.writeHead(404, { 'content-type': 'text/plain' }).end('here are /healthz, /readyz and /metrics\n');
+      response.writeHead(404, { 'content-type': 'text/plain' }).end('not found: use /healthz, /readyz or /metrics\n');
   }
 }
 

@@ -3,14 +3,14 @@ import { messageOf } from './errors.ts';
 import { scrub } from './scrub.ts';
 import type { Secret } from './secret.ts';
 
-/** What `/healthz` and `/readyz` answer. */
+/** The answer of `/healthz` and `/readyz`. */
 export interface Verdict {
   readonly ok: boolean;
-  /** What was looked at → `ok`, or what is wrong with it. */
+  /** What was checked → `ok`, or the problem. */
   readonly checks: Readonly<Record<string, string>>;
 }
 
-/** Resolves when the dependency is in reach. @throws when it is not. */
+/** Resolves if the dependency is reachable. @throws if it is not. */
 type Check = () => Promise<void>;
 
 interface Pulse {
@@ -18,12 +18,12 @@ interface Pulse {
   readonly limitMs: number;
 }
 
-/** A dependency that has not answered by then is out of reach. */
+/** A dependency that has not answered after this time is out of reach. */
 const checkTimeoutMs = 3_000;
 
 /**
- * Whether a service is alive and whether it can work. Alive: each of its pulses has beaten lately; restarting helps if
- * not. Ready: what it depends on is in reach; restarting does not help, and work waits.
+ * Whether a service is alive, and whether it is ready. Alive: each of its pulses has beaten recently; if not, a restart helps.
+ * Ready: its dependencies are reachable; if not, a restart does not help, and work waits.
  */
 export class Health {
   readonly #clock: Clock;
@@ -31,15 +31,15 @@ export class Health {
   readonly #pulses = new Map<string, Pulse>();
   readonly #checks = new Map<string, readonly Check[]>();
 
-  /** @param secrets what no answer may contain, whatever a dependency says. */
+  /** @param secrets never appear in an answer, whatever a dependency reports. */
   constructor(clock: Clock, secrets: readonly Secret[] = []) {
     this.#clock = clock;
     this.#secrets = secrets;
   }
 
   /**
-   * @param limitMs without a beat for so long, the service counts as stalled.
-   * @returns what is to be called whenever the part called `name` shows that it goes on.
+   * @param limitMs after this time without a beat, the service counts as stalled.
+   * @returns a function to call whenever the part called `name` makes progress.
    */
   pulse(name: string, limitMs: number): () => void {
     const pulse = { lastBeat: this.#clock.monotonic(), limitMs };
@@ -49,12 +49,12 @@ export class Health {
     };
   }
 
-  /** All parts wait for something out of reach: until now none of them is stalled. */
+  /** All parts wait for an unreachable dependency: none of them counts as stalled up to now. */
   excuse(): void {
     for (const pulse of this.#pulses.values()) pulse.lastBeat = this.#clock.monotonic();
   }
 
-  /** Adds a dependency to what `readiness` looks at; several parts may name the same one. */
+  /** Adds a dependency that `readiness` checks; several parts may name the same one. */
   dependsOn(name: string, check: Check): void {
     const others = this.#checks.get(name) ?? [];
     this.#checks.set(name, [...others, check]);
@@ -64,7 +64,7 @@ export class Health {
     const now = this.#clock.monotonic();
     const checks = [...this.#pulses].map(([name, { lastBeat, limitMs }]) => {
       const silentMs = now - lastBeat;
-      return [name, silentMs <= limitMs ? 'ok' : `no sign of life for ${Math.round(silentMs / 1_000)} s`] as const;
+      return [name, silentMs <= limitMs ? 'ok' : `no progress for ${Math.round(silentMs / 1_000)} s`] as const;
     });
     return verdict(checks);
   }

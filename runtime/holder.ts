@@ -45,7 +45,7 @@ export const canLookAt = ({ place, identity }: Holder): boolean => place === own
 /** Whether the holder is known to have ended; always false if this process cannot check it. */
 export const isGone = (holder: Holder): boolean => canLookAt(holder) && processIdentity(holder.pid) !== holder.identity;
 
-/** The holder that a text or a file names; null if it names none, for example because it is not completely written yet. */
+/** The holder in a text or a file; null if there is none, for example because the file is not completely written yet. */
 export function parseHolder(text: string): Holder | null {
   try {
     return Holder.parse(JSON.parse(text));
@@ -54,5 +54,5 @@ export function parseHolder(text: string): Holder | null {
   }
 }
 
-/** For a person: `process 42 on host-a`. */
+/** For messages: `process 42 on host-a`. */
 export const describeHolder = ({ host, pid }: Holder): string => `process ${pid} on ${escapeControls(host)}`;

@@ -1,4 +1,4 @@
-/** Makes a value when it is first asked for; everybody gets the same one, failed attempts included. */
+/** Creates a value on first use; all callers get the same one, and the same error if that failed. */
 export function lazy<T>(make: () => Promise<T>): () => Promise<T> {
   let made: Promise<T> | undefined;
   return () => {

@@ -12,7 +12,7 @@ export const leases = {
   /** The right to run dbt on Snowflake. Its owner renews it every 20 s. */
   transform: 90_000,
   /**
-   * A transaction on Snowflake, which locks the row of the loaders (`load_turn`), of dbt's sealing (`seal_turn`) or of the
+   * A transaction on Snowflake, which locks the row of the loaders (`load_lock`), of dbt's sealing (`seal_lock`) or of the
    * transform lease. Snowflake ends it after it has been idle and has blocked another for five minutes.
    */
   transaction: 300_000,
@@ -26,5 +26,5 @@ const marginMs = 5_000;
 /** How long (ms) to wait for a lease whose holder may be dead: the configured time, but never less than the lease lasts. */
 export const waitFor = (lease: Lease, configuredMs: number): number => Math.max(configuredMs, leases[lease] + marginMs);
 
-/** For a person. @param ms until the lease expires. */
+/** For messages. @param ms until the lease expires. */
 export const timeLeft = (ms: number): string => `${Math.max(0, Math.ceil(ms / 1_000))} s`;

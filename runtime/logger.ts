@@ -7,8 +7,8 @@ import { writeOrLose } from './standard-output.ts';
 export type { Logger } from 'pino';
 
 /**
- * One JSON object a line on standard error: standard output is for data. Whatever a library put into a message, the
- * secrets are taken out of the finished line's strings; whatever somebody else wrote, it stays one line of plain characters.
+ * Writes one JSON object per line to standard error; standard output is for data. Secrets are removed from all strings of the finished line,
+ * whatever a library put into a message. Foreign text stays on one line of plain characters.
  * @param onLost called for each line that could not be written, such as on a full disk.
  */
 export const createLogger = (level: string, secrets: readonly Secret[], onLost: () => void = () => {}) =>

@@ -4,8 +4,8 @@ import { dirname } from 'node:path';
 /**
  * Creates a folder and the missing folders above it. By default they are for this user alone. Node's `mkdir` with `recursive`
  * never returns below /proc (Node 24), where a folder exists and nothing can be created in it; this does.
- * @param mode rights of the folders that are made.
- * @throws the system's error, such as ENOENT, ENOTDIR or EACCES, with the path that it is about.
+ * @param mode rights of the created folders.
+ * @throws the system's error, such as ENOENT, ENOTDIR or EACCES, with the path.
  */
 export function makeFolder(path: string, mode = 0o700): void {
   if (isFolder(path)) return;
@@ -14,7 +14,7 @@ export function makeFolder(path: string, mode = 0o700): void {
   try {
     mkdirSync(path, { mode });
   } catch (error) {
-    // Another process was faster.
+    // Another process created it first.
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || !isFolder(path)) throw error;
   }
 }

@@ -1,19 +1,19 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 
-/** Seconds; from a token at once to one that waits out a long pause. */
+/** Seconds: from a token that is granted at once to one that waits for a long pause to end. */
 const waitBuckets = [0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60];
 const workBuckets = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
 
 /**
- * What Prometheus is told, in the names that alerts and dashboards use: one registry a process. Lag, layers and
- * freshness are the same whichever process tells them (take `max by`); everything else is this process's own (`sum`).
+ * The metrics for Prometheus, with the names that alerts and dashboards use: one registry for each process. Lag, layers and
+ * freshness are the same in every process that reports them (use `max by`); all others belong to one process (use `sum`).
  */
 export function createMetrics(version: string) {
   const registry = new Registry();
   const registers = [registry];
   const build = new Gauge({
     name: 'tmdb_build_info',
-    help: 'Always 1; the labels say what runs.',
+    help: 'Always 1; the labels identify the process.',
     labelNames: ['version', 'node'],
     registers,
   });
@@ -26,7 +26,7 @@ export function createMetrics(version: string) {
   });
   const sideOutputFailing = new Gauge({
     name: 'tmdb_side_output_failing',
-    help: '1 while an output beside the main flow cannot be written, such as the copy of GOLD; it is tried again.',
+    help: '1 while a side output, such as the copy of GOLD, cannot be written; it is retried.',
     labelNames: ['output'],
     registers,
   });
@@ -75,7 +75,7 @@ const requestMetrics = (registers: Registry[]) => ({
 });
 
 const streamMetrics = (registers: Registry[]) => ({
-  idsPublished: new Counter({ name: 'tmdb_ids_published_total', help: 'Movie ids asked for by walks.', registers }),
+  idsPublished: new Counter({ name: 'tmdb_ids_published_total', help: 'Movie ids published by walks.', registers }),
   itemsSkipped: new Counter({
     name: 'tmdb_list_items_skipped_total',
     help: 'Items of a list that name no movie or genre.',
@@ -90,13 +90,13 @@ const streamMetrics = (registers: Registry[]) => ({
   }),
   walkedAt: new Gauge({
     name: 'tmdb_walk_timestamp_seconds',
-    help: 'When the last walk of a list ended well.',
+    help: 'When the last successful walk of a list ended.',
     labelNames: ['list'],
     registers,
   }),
   movies: new Counter({
     name: 'tmdb_movies_total',
-    help: 'Movie ids that came to an end, by outcome.',
+    help: 'Movie ids that were finished, by outcome.',
     labelNames: ['outcome'],
     registers,
   }),
@@ -132,13 +132,13 @@ const streamMetrics = (registers: Registry[]) => ({
   }),
   rebalances: new Counter({
     name: 'tmdb_rebalances_total',
-    help: 'Times that this member of a consumer group was given partitions.',
+    help: 'How often this member of a consumer group received partitions.',
     labelNames: ['group'],
     registers,
   }),
   ready: new Gauge({
     name: 'tmdb_ready',
-    help: 'Whether what a service depends on is in reach: 1 or 0.',
+    help: 'Whether a dependency of the service is reachable: 1 or 0.',
     labelNames: ['dependency'],
     registers,
   }),
@@ -148,12 +148,12 @@ const warehouseMetrics = (registers: Registry[]) => ({
   bronzeRows: new Counter({ name: 'tmdb_bronze_rows_total', help: 'Rows loaded into BRONZE.', registers }),
   bronzeBatches: new Counter({
     name: 'tmdb_bronze_batches_total',
-    help: 'Batches loaded into BRONZE: one a partition and flush.',
+    help: 'Batches loaded into BRONZE: one for each partition and flush.',
     registers,
   }),
   flushSeconds: new Histogram({
     name: 'tmdb_bronze_flush_seconds',
-    help: 'From when a micro-batch was due until it was committed.',
+    help: 'From the time a micro-batch was due until its commit.',
     buckets: workBuckets,
     registers,
   }),

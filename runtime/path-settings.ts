@@ -3,13 +3,13 @@ import { resolve } from 'node:path';
 import { meaningOf, reasonOf } from './file-error.ts';
 
 /**
- * What the path of a setting has to name. `folder to write` and `file to write` are created if they are missing; if they are
- * there, they have to be of their kind. A `side output` may be wrong without stopping a command (ADR 34), so only its text is
+ * What the path of a setting must name. `folder to write` and `file to write` are created if they are missing; if they
+ * exist, they must be of this kind. A `side output` may be wrong without stopping a command (ADR 34), so only its text is
  * checked here.
  */
 export type PathKind = 'folder to write' | 'file to write' | 'side output' | 'existing folder' | 'file to read';
 
-/** Every setting that names a file or folder, except secrets as files (`NAME_FILE`). A new one belongs here: the tests go by this table. */
+/** Every setting that names a file or folder, except secrets as files (`NAME_FILE`). Add new ones here: the tests use this table. */
 export const pathSettings = {
   DATA_DIR: 'folder to write',
   DUCKDB_PATH: 'file to write',
@@ -41,16 +41,16 @@ export function pathMistake(kind: PathKind, text: string): string | null {
   return kind === 'file to read' ? accessMistake(path, wrong) : null;
 }
 
-/** What no path may look like. Never quotes the text: it may be a secret. */
+/** What no path may contain. Never quotes the text: it may be a secret. */
 function textMistake(text: string): string | null {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the pattern refuses control characters
   if (/[\u0000-\u001f\u007f]/.test(text)) return 'has a line break or another control character: correct the path';
   if (text !== text.trim()) return 'begins or ends with a space: remove it, or put the path in quotes without it';
   if (text.startsWith('~')) return 'begins with "~", which only a shell replaces: write the whole path';
   return null;
 }
 
-/** The place, `missing`, or why it cannot be looked at. */
+/** The path's stats, `missing`, or why it cannot be read. */
 function statsOf(path: string): Stats | string {
   try {
     return statSync(path);
@@ -92,7 +92,7 @@ const unreadable = (error: unknown): string => {
 
 /**
  * Reads a small file, such as a secret or a key. @throws Error that says what is wrong and what to do, without the path:
- * somebody may have put the secret itself there.
+ * the setting may contain the secret itself by mistake.
  */
 export function readSmallFile(path: string): string {
   const mistake = textMistake(path);
@@ -113,7 +113,7 @@ export function readSmallFile(path: string): string {
   throw new Error(`is larger than ${maxSmallFileBytes / 1_024} KB: expected a file with nothing but the secret or key`);
 }
 
-/** null if it is too large. Non-blocking: since it was looked at, a pipe may have taken its place; and some files of /proc wait for news. */
+/** null if it is too large. Non-blocking: a pipe may have replaced it since the check, and some files of /proc block. */
 function boundedText(path: string): string | null {
   const descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {

@@ -2,8 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
 /**
- * Tells a process from a later one with the same id: its start time, and on Linux the boot it belongs to.
- * @returns null when no such process runs (a zombie does not).
+ * Distinguishes a process from a later one with the same id: its start time and, on Linux, its boot.
+ * @returns null if no such process runs (a zombie does not).
  */
 export function processIdentity(pid: number): string | null {
   return process.platform === 'linux' ? linuxIdentity(pid) : psIdentity(pid);
@@ -11,7 +11,7 @@ export function processIdentity(pid: number): string | null {
 
 function linuxIdentity(pid: number): string | null {
   try {
-    // The command's name may hold spaces and brackets; what follows its last bracket are fields 3 and up.
+    // The command's name may contain spaces and brackets; fields 3 and up follow its last bracket.
     const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
       .replace(/^.*\)\s/s, '')
       .split(' ');

@@ -2,15 +2,15 @@ import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { escapeControls } from './escape-controls.ts';
 
-/** What another process runs, as far as this one may see. */
+/** What another process runs, as far as this process may see it. */
 export interface Program {
-  /** Such as `python3.11`, or `tmdb-stream load` for a command of ours; null if it cannot be seen (no rights, no /proc). */
+  /** Such as `python3.11`, or `tmdb-stream load` for one of our commands; null if it is not visible (no rights, no /proc). */
   readonly name: string | null;
   /** Suspended by SIGSTOP or a debugger: it releases nothing until it continues. */
   readonly isStopped: boolean;
 }
 
-/** Looks at a process of this machine and pid namespace. Arguments are not shown, except the name of our command. */
+/** Inspects a process of this machine and pid namespace. Arguments are not shown, except the name of our command. */
 function programOf(pid: number): Program {
   return { name: nameOf(pid), isStopped: /^[Tt]$/.test(stateOf(pid)) };
 }
@@ -23,7 +23,7 @@ function nameOf(pid: number): string | null {
   return name === '' ? null : escapeControls(name);
 }
 
-/** The field behind the name, which may hold spaces and brackets. */
+/** The field after the name, which may contain spaces and brackets. */
 const stateOf = (pid: number): string =>
   read(`/proc/${pid}/stat`)
     .replace(/^.*\)\s/s, '')
@@ -37,7 +37,7 @@ function read(file: string): string {
   }
 }
 
-/** For a person: `python3.11 (pid 42)`. @param name what is known of it from elsewhere. */
+/** For messages: `python3.11 (pid 42)`. @param name what is known of it from elsewhere. */
 export function describeProgram(
   pid: number,
   name: string | null = null,

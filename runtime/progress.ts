@@ -5,26 +5,26 @@ import { scrub } from './scrub.ts';
 import type { Secret } from './secret.ts';
 import { formatDuration } from './units.ts';
 
-/** Shows a person how far long work is. Disposing of it shows the last state and ends the line; doing so twice is safe. */
+/** Shows the progress of long work. Disposing of it shows the last state and ends the line; it may be disposed of twice. */
 export interface Progress extends Disposable {
-  /** Tells how far the task `name` is; `total` is absent where nobody knows it yet. */
+  /** Reports the progress of the task `name`; `total` is absent while it is unknown. */
   update(name: string, state: TaskState): void;
-  /** A line of its own, in past tense. */
+  /** Prints a separate line, in past tense. */
   note(text: string): void;
-  /** A line of its own: what the command waits for. Shown even where nothing else is, as with --json. */
+  /** Prints a separate line: what the command waits for. Shown even if nothing else is, as with --json. */
   wait(text: string): void;
 }
 
 export interface TaskState {
   readonly done: number;
   readonly total?: number;
-  /** What is counted, in the plural: `movies`. */
+  /** The counted things, in the plural: `movies`. */
   readonly unit: string;
-  /** What a limit allows in the long run: a burst at the start must not promise an early end. */
+  /** The long-term rate that a limit allows: a burst at the start must not promise an early end. */
   readonly maxPerSecond?: number;
 }
 
-/** The rate and with it the time left come from this much of the past, so that they follow a change of pace. */
+/** The rate, and with it the time left, is computed over this period, so that both follow a change of pace. */
 const rateSpanMs = 30_000;
 
 interface Sample {
@@ -61,13 +61,13 @@ export class TaskMeter {
   }
 }
 
-/** On a terminal one line that keeps changing; elsewhere plain lines now and then, only when something moved. */
+/** On a terminal, one line that is updated; otherwise a plain line now and then, only after progress. */
 export function createProgress(stream: NodeJS.WriteStream, clock: Clock, secrets: readonly Secret[] = []): Progress {
   const clean = (text: string) => escapeControls(scrub(text, secrets));
   const meters = new Map<string, TaskMeter>();
   const isTerminal = stream.isTTY === true;
   let shown = '';
-  let isOver = false;
+  let hasEnded = false;
   const render = () => {
     const line = clean([...meters.values()].map((meter) => meter.line(clock.monotonic())).join(' · '));
     if (line === shown) return;
@@ -90,8 +90,8 @@ export function createProgress(stream: NodeJS.WriteStream, clock: Clock, secrets
       meter.update(state, clock.monotonic());
     },
     [Symbol.dispose]: () => {
-      if (isOver) return;
-      isOver = true;
+      if (hasEnded) return;
+      hasEnded = true;
       clearInterval(timer);
       if (meters.size > 0) render();
       if (isTerminal && shown !== '') stream.write('\n');
@@ -99,7 +99,7 @@ export function createProgress(stream: NodeJS.WriteStream, clock: Clock, secrets
   };
 }
 
-/** For programs: nothing. */
+/** For programs: prints nothing. */
 export const noProgress: Progress = {
   update: () => {},
   note: () => {},

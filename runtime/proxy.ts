@@ -1,12 +1,12 @@
 import { BlockList, isIP } from 'node:net';
 import type { Secret } from './secret.ts';
 
-/** Through which HTTP proxies other servers are reached, by the scheme of their URL. */
+/** The HTTP proxies for other servers, by the scheme of their URL. */
 export interface ProxySettings {
-  /** URLs of proxies; with a user and a password in them, so each is a secret as a whole. */
+  /** URLs of proxies. They may contain a user and a password, so each is a secret. */
   readonly https: Secret | undefined;
   readonly http: Secret | undefined;
-  /** Hosts that are reached directly: names with all names below them, addresses, networks such as `10.0.0.0/8`, or `*`. */
+  /** Hosts that are reached directly: names including all names below them, addresses, networks such as `10.0.0.0/8`, or `*`. */
   readonly noProxy: readonly string[];
 }
 
@@ -24,7 +24,7 @@ export function shownProxy(proxy: Secret): string {
   return `${protocol}//${host}`;
 }
 
-/** The settings as the variables that other programs read, in both spellings; this machine is never behind a proxy. */
+/** The settings as the variables that other programs read, in both spellings; this machine is always reached directly. */
 export function proxyEnvironment({ https, http, noProxy }: ProxySettings): Record<string, string> {
   if (!https && !http) return {};
   const direct = [...new Set([...noProxy, 'localhost', '127.0.0.1', '::1'])].join(',');
@@ -59,7 +59,7 @@ const isThisMachine = (host: string): boolean =>
 
 const kindOf = (address: string): 'ipv4' | 'ipv6' => (isIP(address) === 4 ? 'ipv4' : 'ipv6');
 
-/** Whether an entry of NO_PROXY is about a host. */
+/** Whether an entry of NO_PROXY matches a host. */
 function matches(entry: string, host: string): boolean {
   if (entry === '*') return true;
   const [, network = '', bits = ''] = /^([\da-f.:]+)\/(\d{1,3})$/.exec(entry) ?? [];

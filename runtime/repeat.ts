@@ -11,7 +11,7 @@ export interface RepeatOptions {
   readonly random: () => number;
   readonly signal: AbortSignal;
   readonly log: Logger;
-  /** Called now and then while it waits, and when the work was done. */
+  /** Called repeatedly during waits, and after each round of work. */
   readonly onAlive: () => void;
   /** Called after each round with the outage that failed it, or with null. */
   readonly onOutage?: (error: Error | null) => void;
@@ -22,7 +22,7 @@ const sliceMs = 30_000;
 const backoff = { baseMs: 30_000, capMs: 15 * 60_000 };
 
 /**
- * Does `work` at once and then every `everyMs`, from start to start, until the signal aborts. After an outage it
+ * Runs `work` at once and then every `everyMs`, from start to start, until the signal aborts. After an outage it
  * retries with backoff, at most `everyMs` later. It logs one line when an outage begins or changes its kind, and one when it ends.
  * @throws an error that `isOutage` rejects.
  */
@@ -43,7 +43,7 @@ export async function repeat(work: () => Promise<void>, options: RepeatOptions):
       next = clock.monotonic() + waitMs;
       failures += 1;
       if (outage?.name !== error.name) {
-        log.error({ error: messageOf(error), waitMs: Math.round(waitMs) }, 'failed, trying again until it works');
+        log.error({ error: messageOf(error), waitMs: Math.round(waitMs) }, 'failed; retrying');
       }
       outage = error;
     }
@@ -53,7 +53,7 @@ export async function repeat(work: () => Promise<void>, options: RepeatOptions):
   }
 }
 
-/** @param at monotonic milliseconds. Ends early, and without an error, when the signal aborts. */
+/** @param at monotonic milliseconds. Returns early, without an error, if the signal aborts. */
 export async function sleepUntil(
   at: number,
   { clock, signal, onAlive }: Pick<RepeatOptions, 'clock' | 'signal' | 'onAlive'>,

@@ -4,24 +4,24 @@ const mark = '[secret]';
 
 /** Shorter secrets are replaced only as whole words: `3` must not change every number. */
 const minPlainChars = 8;
-/** Shorter pieces of a secret beside a cut are left: they say too little of it, and are often a piece of a word. */
-const minPieceChars = 6;
+/** Shorter fragments of a secret beside a cut are kept: they reveal too little, and are often part of a word. */
+const minFragmentChars = 6;
 
 /**
- * Takes the secrets out of a text that others wrote: an error of a library, an answer of a server. A secret is found as it is,
- * URL-encoded, as JSON has it, and in base64, at any place of a longer text that was encoded. Where a text was cut (at its ends, beside
- * an ellipsis), also the piece of a secret that is left of it.
+ * Removes the secrets from a foreign text, such as an error of a library or an answer of a server. It finds a secret in plain form,
+ * URL-encoded, as JSON, and in base64, at any position of a longer text that was encoded. Where a text was cut (at its ends, beside
+ * an ellipsis), it also finds the remaining fragment of a secret.
  */
 export function scrub(text: string, secrets: readonly Secret[]): string {
   const all = secrets.flatMap(formsOf);
   const whole = all.reduce((clean, form) => clean.replace(form.pattern, mark), text);
-  return withoutPieces(
+  return withoutFragments(
     whole,
     all.filter(({ mayBeCut }) => mayBeCut).map(({ form }) => form),
   );
 }
 
-/** Every string in a value of JSON; keys and the rest as they are. */
+/** Scrubs every string in a JSON value; keys and other values are unchanged. */
 export function scrubAll(value: unknown, secrets: readonly Secret[]): unknown {
   if (typeof value === 'string') return scrub(value, secrets);
   if (Array.isArray(value)) return value.map((item) => scrubAll(item, secrets));
@@ -29,14 +29,14 @@ export function scrubAll(value: unknown, secrets: readonly Secret[]): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, scrubAll(item, secrets)]));
 }
 
-/** Whether bytes of others contain a secret in one of its forms. Short ones are passed over: any document may contain them. */
+/** Whether foreign bytes contain a secret in one of its forms. Short secrets are ignored: any document may contain them. */
 export const repeats = (bytes: Buffer, secrets: readonly Secret[]): boolean =>
   secrets.flatMap(formsOf).some(({ form }) => form.length >= 2 * minPlainChars && bytes.includes(form));
 
 interface Form {
   readonly form: string;
   readonly pattern: RegExp;
-  /** Not of a text whose pieces stand in every text: a URL, a PEM with its header. */
+  /** Not for a text whose fragments appear in any text: a URL, a PEM with its header. */
   readonly mayBeCut: boolean;
 }
 
@@ -57,7 +57,7 @@ function makeForms(value: string): readonly Form[] {
     url.replace(/%../g, (code) => code.toLowerCase()),
     new URLSearchParams([[value, '']]).toString().slice(0, -1),
   ];
-  // As Python writes it.
+  // The form in which Python writes it.
   const ascii = json.replace(/[^\x20-\x7e]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
   const forms = new Set([value, ...encoded, json, ascii, JSON.stringify(json).slice(1, -1), ...base64sOf(value)]);
   return [...forms]
@@ -66,7 +66,7 @@ function makeForms(value: string): readonly Form[] {
     .map((form) => ({ form, pattern: patternOf(form), mayBeCut: !isMade && form.length >= minPlainChars }));
 }
 
-/** In base64 a text looks different at each of three places; its first and last digits also depend on its neighbours. */
+/** Base64 has three forms of a text, one for each alignment; its first and last digits also depend on the neighbouring bytes. */
 function base64sOf(value: string): string[] {
   const bytes = Buffer.from(value);
   if (bytes.length < minPlainChars) return [bytes.toString('base64')];
@@ -85,10 +85,10 @@ function patternOf(form: string): RegExp {
   return new RegExp(form.length >= minPlainChars ? literal : `(?<![\\p{L}\\p{N}])${literal}(?![\\p{L}\\p{N}])`, 'gu');
 }
 
-/** An ellipsis, with the quotes beside it: what is next to it was cut. */
+/** An ellipsis, with the quotes beside it: the text next to it was cut. */
 const ellipsis = /(["'“”]?(?:\.{3}|…)["'“”]?)/;
 
-const withoutPieces = (text: string, forms: readonly string[]): string =>
+const withoutFragments = (text: string, forms: readonly string[]): string =>
   forms.length === 0
     ? text
     : text
@@ -96,20 +96,20 @@ const withoutPieces = (text: string, forms: readonly string[]): string =>
         .map((part, index) => (index % 2 === 0 ? withoutEnds(part, forms) : part))
         .join('');
 
-/** Of a text between two cuts: without the pieces that it starts and ends with. */
+/** A text between two cuts, without the fragments at its start and end. */
 function withoutEnds(text: string, forms: readonly string[]): string {
-  const first = longestPiece(text, forms, (length) => text.slice(0, length));
+  const first = longestFragment(text, forms, (length) => text.slice(0, length));
   if (first === text.length && first > 0) return mark;
   const rest = first === 0 ? text : mark + text.slice(first);
-  const last = longestPiece(rest, forms, (length) => rest.slice(rest.length - length));
+  const last = longestFragment(rest, forms, (length) => rest.slice(rest.length - length));
   return last === 0 ? rest : rest.slice(0, rest.length - last) + mark;
 }
 
-/** How many characters at one end of a text are a piece of a secret; 0 if too few are. */
-function longestPiece(text: string, forms: readonly string[], endOf: (length: number) => string): number {
+/** How many characters at one end of a text are a fragment of a secret; 0 if too few are. */
+function longestFragment(text: string, forms: readonly string[], endOf: (length: number) => string): number {
   let longest = 0;
   for (const form of forms) {
-    for (let length = Math.max(minPieceChars, longest + 1); length <= text.length; length += 1) {
+    for (let length = Math.max(minFragmentChars, longest + 1); length <= text.length; length += 1) {
       if (!form.includes(endOf(length))) break;
       longest = length;
     }

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 
-/** A value that must not be printed: every way of turning it into text gives `[secret]`, save `reveal`. */
+/** A value that must not be printed: every conversion to text gives `[secret]`, except `reveal`. */
 export class Secret {
   readonly #value: string;
 
@@ -8,7 +8,7 @@ export class Secret {
     this.#value = value;
   }
 
-  /** The value itself, for the one place that sends it. */
+  /** The value itself, for the one caller that sends it. */
   reveal(): string {
     return this.#value;
   }
@@ -26,7 +26,7 @@ export class Secret {
   }
 }
 
-/** Of a URL with a password in it: the URL, and the password as it stands there and as it is. A message may quote any. */
+/** The secrets of a URL with a password: the URL, and the password in both encoded and decoded form. A message may quote any. */
 export function secretsOfUrl(url: Secret): Secret[] {
   const { password } = new URL(url.reveal());
   return password === '' ? [] : [url, new Secret(password), new Secret(decodeURIComponent(password))];

@@ -18,7 +18,7 @@ export function shutdownSignal(drainTimeoutMs: number, say: (text: string) => vo
     if (asked.has(asker)) process.exit(exitCodeOf(name));
     asked.add(asker);
     if (controller.signal.aborted) return;
-    say(`${name}: finishing what is in hand (once more to leave at once)`);
+    say(`${name}: finishing work in flight (signal again to exit at once)`);
     controller.abort(new StoppedError(name));
     leaveWithin(drainTimeoutMs, exitCodeOf(name), say);
   };
@@ -46,13 +46,13 @@ function listenToWrapper(onStop: (name: NodeJS.Signals) => void): void {
 /** Ends the process when it has not ended by itself by then. */
 export function leaveWithin(ms: number, code: number, say: (text: string) => void): void {
   const late = setTimeout(() => {
-    say(`not drained after ${formatDuration(ms)}, leaving: what was in hand comes again`);
+    say(`not drained after ${formatDuration(ms)}, exiting: work in flight will be repeated`);
     process.exit(code);
   }, ms);
   late.unref();
 }
 
-/** We were asked to stop: not a failure, but not done either. */
+/** The process was asked to stop: this is not a failure, but the work is not done either. */
 class StoppedError extends IngestError {
   readonly retriable = false;
   override readonly exitCode: number;
@@ -63,5 +63,5 @@ class StoppedError extends IngestError {
   }
 }
 
-/** 128 + the signal's number, as shells have it. */
+/** 128 + the signal's number, as in shells. */
 const exitCodeOf = (signal: NodeJS.Signals): number => (signal === 'SIGINT' ? 130 : 143);

@@ -2,7 +2,7 @@ import { writeSync } from 'node:fs';
 import { ExitCode } from './errors.ts';
 import { meaningOf } from './file-error.ts';
 
-/** How long (ms) a full pipe is waited for, and how often it is tried. */
+/** How long (ms) to wait for a full pipe, and how often to retry. */
 const pipe = { waitMs: 10, tries: 500 };
 
 const sleeper = new Int32Array(new SharedArrayBuffer(4));
@@ -27,8 +27,8 @@ export function writeOrLose(descriptor: number, text: string): boolean {
 }
 
 /**
- * Of the standard streams, standard output has the data: if it cannot be written, the command has failed. Standard error has
- * messages for a person: if they are lost, the work goes on. Without this, both end the process with a stack.
+ * Standard output has the data: if it cannot be written, the command has failed. Standard error has
+ * messages for the user: if they are lost, the work continues. Without this guard, both end the process with a stack trace.
  */
 export function guardStandardStreams(): void {
   process.stderr.on('error', () => {});

@@ -1,7 +1,7 @@
 import { cellsOf, padCellsEnd, padCellsStart } from './cells.ts';
 import { escapeControls } from './escape-controls.ts';
 
-/** A cell as a person reads it: thousands apart, decimals only where they tell something, `-` for unknown. */
+/** A cell for a reader: with thousands separators, decimals only if they matter, `-` for unknown. */
 function cell(value: unknown): string {
   if (value === null || value === undefined) return '-';
   if (typeof value !== 'number') return String(value);
@@ -10,8 +10,8 @@ function cell(value: unknown): string {
 }
 
 /**
- * Rows as a small text table, numbers to the right; the first row's keys are the header.
- * Control characters are escaped: a title must not steer the terminal.
+ * Rows as a text table, numbers aligned to the right; the first row's keys are the header.
+ * Control characters are escaped: a title must not control the terminal.
  */
 export function formatTable(rows: readonly Record<string, unknown>[]): string {
   const columns = Object.keys(rows[0] ?? {});

@@ -2,19 +2,19 @@
 type Stage<T> = (signal: AbortSignal) => Promise<T>;
 
 /**
- * Runs stages side by side. The first that fails stops the others, which drain.
- * @returns what they came to. @throws what the first failed with, once all are over; the signal's reason when it aborted
- * and nothing failed before.
+ * Runs stages concurrently. The first failure stops the others, which drain.
+ * @returns the stages' results. @throws the error of the first failure after all stages have ended; the signal's reason if it aborted
+ * before any failure.
  */
 export async function runTaskGroup<const S extends readonly Stage<unknown>[]>(
   signal: AbortSignal,
   stages: S,
 ): Promise<{ -readonly [K in keyof S]: Awaited<ReturnType<S[K]>> }> {
   const failed = new AbortController();
-  const together = AbortSignal.any([signal, failed.signal]);
+  const combined = AbortSignal.any([signal, failed.signal]);
   const settled = await Promise.allSettled(
     stages.map((stage) =>
-      stage(together).catch((error) => {
+      stage(combined).catch((error) => {
         failed.abort(error);
         throw error;
       }),

@@ -9,16 +9,16 @@ const marker = Buffer.from([0xc3, 0x01]);
 const headerBytes = marker.length + 8;
 const folder = join(import.meta.dirname, 'avro');
 
-/** A schema as it was once written with. */
+/** A schema version that may have written a record. */
 interface Version {
   readonly type: Type;
   /** What precedes every body: marker and fingerprint. */
   readonly header: Buffer;
-  /** Turns what this version wrote into the newest version's shape; absent for the newest itself. */
+  /** Converts a value of this version into the newest version's shape; absent for the newest version. */
   readonly resolver: ReturnType<Type['createResolver']> | undefined;
 }
 
-/** The versions on file of `name` (`avro/NAME.vN.avsc`), oldest first. */
+/** The versions of `name` in `avro/NAME.vN.avsc`, oldest first. */
 export const schemaVersions = (name: string): Schema[] =>
   readdirSync(folder)
     .map((file) => ({ file, version: Number(new RegExp(`^${name}\\.v(\\d+)\\.avsc$`).exec(file)?.[1]) }))
@@ -54,7 +54,7 @@ function versionsOf(schemas: readonly Schema[]): Version[] {
 
 function writerOf(versions: readonly Version[], bytes: Buffer): Version {
   if (bytes.length < headerBytes) throw new DecodeError(`${bytes.length} bytes are too few for a record`);
-  // From the newest on: that is what nearly every record was written with.
+  // Newest first: it has written nearly every record.
   const writer = versions.findLast(({ header }) => bytes.compare(header, 0, headerBytes, 0, headerBytes) === 0);
   if (writer) return writer;
   if (bytes.compare(marker, 0, marker.length, 0, marker.length) !== 0) {
@@ -75,6 +75,6 @@ function tryDecode(type: Type, resolver: Version['resolver'], bytes: Buffer): { 
   try {
     return type.decode(bytes, headerBytes, resolver);
   } catch (error) {
-    throw new DecodeError('the bytes do not follow the schema they name', { cause: error });
+    throw new DecodeError('the bytes do not match the schema that they name', { cause: error });
   }
 }

@@ -1,17 +1,17 @@
 import { IngestError } from '../runtime/errors.ts';
 
-/** Turns a record's value into the bytes that Kafka holds and back. */
+/** Converts a record's value into the bytes that Kafka stores, and back. */
 export interface Codec<T> {
-  /** @throws Error when the value does not fit the schema: a bug of ours. */
+  /** @throws Error if the value does not match the schema, which is a bug. */
   encode(value: T): Buffer;
   /**
    * Bytes within the value are views of `bytes`, which they keep alive.
-   * @throws DecodeError when the bytes are not what any known version of the schema writes.
+   * @throws DecodeError if no known version of the schema writes these bytes.
    */
   decode(bytes: Buffer): T;
 }
 
-/** These bytes can never be read; a record that holds them has to be parked. */
+/** These bytes can never be decoded; the record must be parked. */
 export class DecodeError extends IngestError {
   readonly retriable = false;
 }

@@ -1,7 +1,7 @@
 import { avroCodec, schemaVersions } from './avro-codec.ts';
 import type { DeadLetter, MovieId, RawGenres, RawMovie } from './records.ts';
 
-/** One codec a topic. A changed record is a new file in `avro/`; those that are there never change. */
+/** One codec for each topic. A changed record needs a new file in `avro/`; existing files never change. */
 export const movieIdCodec = avroCodec<MovieId>(schemaVersions('movie-id'));
 export const rawMovieCodec = avroCodec<RawMovie>(schemaVersions('raw-movie'));
 export const rawGenresCodec = avroCodec<RawGenres>(schemaVersions('raw-genres'));

@@ -2,7 +2,7 @@ import avsc, { type Schema, type Type } from 'avsc';
 
 const { BytesType, LogicalType, LongType } = avsc.types;
 
-/** The end of the year 9999: no warehouse holds later dates, and avsc's longs lose digits from 2^52 on. */
+/** The end of the year 9999: no warehouse stores later dates, and avsc's longs lose digits from 2^52 on. */
 const maxDateMs = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 
 const isDateMs = (ms: number): boolean => Math.abs(ms) <= maxDateMs;
@@ -10,7 +10,7 @@ const isDateMs = (ms: number): boolean => Math.abs(ms) <= maxDateMs;
 /** Avro's `timestamp-millis` as a Date. */
 class TimestampMillis extends LogicalType {
   protected override _fromValue(ms: number): Date {
-    if (!isDateMs(ms)) throw new RangeError(`${ms} ms is no date`);
+    if (!isDateMs(ms)) throw new RangeError(`${ms} ms is not a date`);
     return new Date(ms);
   }
 
@@ -28,7 +28,7 @@ class TimestampMillis extends LogicalType {
 const minLong = -(1n << 63n);
 const maxLong = (1n << 63n) - 1n;
 
-/** A `long` with all of its 64 bits, as Kafka's offsets have it; avsc's own stops at 2^53. */
+/** A `long` with all of its 64 bits, as in Kafka's offsets; avsc's own stops at 2^53. */
 const bigintLong = LongType.__with({
   fromBuffer: (buffer: Buffer) => buffer.readBigInt64LE(),
   toBuffer: (value: bigint) => {
@@ -42,14 +42,14 @@ const bigintLong = LongType.__with({
   compare: (a: bigint, b: bigint) => (a === b ? 0 : a < b ? -1 : 1),
 });
 
-/** What avsc reads from: the bytes of a value and how far it is in them. */
+/** avsc's input: the bytes of a value and the current position. */
 interface Tap {
   readonly buf: Buffer;
   pos: number;
   readLong(): number;
 }
 
-/** `bytes` as a view of the value that holds them. avsc copies: a sixth of the time of a whole replay. */
+/** `bytes` as a view of the encoded value. avsc would copy it, which takes a sixth of the time of a replay. */
 class BytesView extends BytesType {
   protected _read(tap: Tap): Buffer | undefined {
     const length = tap.readLong();
@@ -62,7 +62,7 @@ class BytesView extends BytesType {
 const isOffset = (schema: Schema): boolean =>
   typeof schema === 'object' && 'logicalType' in schema && schema.logicalType === 'kafka-offset';
 
-/** How our schemas' types become JavaScript's. New for each schema: avsc registers the names it meets in them. */
+/** Maps our schemas' types to JavaScript. Each schema needs a new one, because avsc registers type names in it. */
 export const avroOptions = () => ({
   logicalTypes: { 'timestamp-millis': TimestampMillis },
   omitRecordMethods: true,

@@ -9,7 +9,7 @@ const colon = 0x3a;
 /** Letters can be written as `\u00XX` in a key. */
 const escapedLetter = '\\u00';
 
-/** Finds the number under one key of JSON objects. */
+/** Reads the number under one key of JSON objects. */
 type NumberReader = (document: Buffer) => number | undefined;
 
 /**

@@ -36,13 +36,13 @@ export const problemOfMovie = (key: Key, movie: RawMovie, now: number): Problem 
 
 /** Checks a record of `tmdb.raw-genres`, keyed by its language. @param now as above. @returns null if the record is correct. */
 export function problemOfGenres(key: Key, { language, fetchedAt }: RawGenres, now: number): Problem | null {
-  if (!isLanguage(language)) return mismatch(`its language ${quoted(Buffer.from(language))} is none`);
+  if (!isLanguage(language)) return mismatch(`its language ${quoted(Buffer.from(language))} is not a language tag`);
   if (!isKey(key, language)) return mismatch(`its key ${quoted(key)} is not its language ${language}`);
   return problemOfTime('fetchedAt', fetchedAt, now);
 }
 
 function problemOfKey(key: Key, movieId: number): Problem | null {
-  if (movieId < 1) return mismatch(`its movieId ${movieId} is none: TMDb counts from 1`);
+  if (movieId < 1) return mismatch(`its movieId ${movieId} is not valid: TMDb's ids start at 1`);
   if (!isKey(key, String(movieId))) return mismatch(`its key ${quoted(key)} is not its movieId ${movieId}`);
   return null;
 }
@@ -52,11 +52,11 @@ const idOf = numberReader('id');
 function problemOfBody({ movieId, body }: RawMovie): Problem | null {
   const id = idOf(body);
   if (id === undefined || id === movieId) return null;
-  const said = Number.isNaN(id) ? 'something that is not one number' : id;
+  const said = Number.isNaN(id) ? 'not a single number' : id;
   return mismatch(`the id in its document is ${said}, not its movieId ${movieId}`);
 }
 
-/** TMDb's codes for "there is no such movie": not found, invalid id, and not found in its newer lists. */
+/** TMDb's codes for a movie that does not exist: not found, invalid id, and not found in its newer lists. */
 const goneCodes = ['34', '6', '37'];
 
 /** TMDb's own body has about a hundred bytes. */
@@ -112,4 +112,4 @@ const quoted = (key: Key): string => {
   return key.length > shownBytes ? `${shown}... of ${key.length} bytes` : shown;
 };
 
-const textOf = (time: Date): string => (Number.isNaN(time.getTime()) ? 'that is no time' : time.toISOString());
+const textOf = (time: Date): string => (Number.isNaN(time.getTime()) ? 'an invalid time' : time.toISOString());

@@ -1,13 +1,13 @@
-/** What travels in the topics: one type a topic, in the shape its Avro schema (`schemas/avro/`) describes. */
+/** The records of the topics: one type for each topic, in the shape of its Avro schema (`schemas/avro/`). */
 
-/** Why a movie is asked for. */
+/** Why a movie is requested. */
 type Reason = 'popular' | 'changed' | 'export' | 'manual';
 
 /** `tmdb.movie-ids`, keyed by movie id: "fetch this movie". Compacted, so the topic is the set of known movies. */
 export interface MovieId {
   readonly movieId: number;
   readonly reason: Reason;
-  /** Page (1-500) of the list that named it and the position on that page (1-20), where there was one. */
+  /** Page (1-500) of the list that named it and the position on that page (1-20), if there was one. */
   readonly page: number | null;
   readonly rank: number | null;
   readonly requestedAt: Date;
@@ -16,7 +16,7 @@ export interface MovieId {
 /** `tmdb.raw-movies`, keyed by movie id: TMDb's answer, byte for byte. */
 export interface RawMovie {
   readonly movieId: number;
-  /** Without any key in it. */
+  /** Without any API key in it. */
   readonly sourceUrl: string;
   /** 200, or 404 for a movie that TMDb no longer has. */
   readonly httpStatus: number;
@@ -33,7 +33,7 @@ export interface RawGenres {
   readonly body: Buffer;
 }
 
-/** `tmdb.dead-letters`, keyed by `topic/partition/offset` of the origin: what could not be used, untouched, and why. */
+/** `tmdb.dead-letters`, keyed by `topic/partition/offset` of the origin: a record that could not be used, unchanged, and why. */
 export interface DeadLetter {
   readonly originTopic: string;
   readonly originPartition: number;
@@ -44,18 +44,18 @@ export interface DeadLetter {
   readonly originValue: Buffer | null;
   /** Machine-readable, one of `deadLetterReasons`. */
   readonly reason: DeadLetterReason;
-  /** For a person; never holds a secret. */
+  /** For the user; never contains a secret. */
   readonly message: string;
   readonly attempts: number;
-  /** How often it was sent back to its origin and came here again. */
+  /** How often it was sent back to its origin and parked again. */
   readonly replays: number;
   readonly failedAt: Date;
-  /** Size and SHA-256 of the whole value, when `originValue` holds only its beginning; otherwise null. */
+  /** Size and SHA-256 of the whole value if `originValue` contains only its beginning; otherwise null. */
   readonly originValueBytes: number | null;
   readonly originValueSha256: Buffer | null;
   /**
    * A number when the letter covers all offsets of a batch, from `originOffset` to `originOffset + originLastOffsetDelta`;
-   * `originValue` is then the beginning of the batch as Kafka holds it. Null when the letter holds one record.
+   * `originValue` is then the beginning of the batch in Kafka's format. Null if the letter holds one record.
    */
   readonly originLastOffsetDelta: number | null;
 }

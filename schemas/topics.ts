@@ -1,4 +1,4 @@
-/** The topics and what they keep. Names are wire contract: they never change meaning. */
+/** The topics and their records. Names are part of the wire contract: they never change meaning. */
 export const topics = {
   movieIds: 'tmdb.movie-ids',
   rawMovies: 'tmdb.raw-movies',

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 /**
- * The few fields of TMDb's answers that the pipeline relies on; everything else travels untouched in the raw bytes.
+ * The few fields of TMDb's answers that the pipeline uses; all others stay unread in the raw bytes.
  * Nothing else is checked, because new keys appear without notice and a bad element must not affect its neighbours.
  */
 const id = z.int32().positive();
@@ -11,7 +11,7 @@ export const MovieAnswer = z.looseObject({ id });
 /** An item of a list that names a movie. */
 export interface ListedMovie {
   readonly movieId: number;
-  /** Its place on the page, from 1; unusable items keep theirs. */
+  /** Its position on the page, from 1; unusable items count as well. */
   readonly rank: number;
 }
 
@@ -24,7 +24,7 @@ export interface MoviePage {
   readonly totalPages: number | null;
 }
 
-/** The genre list. The warehouse reads its rows; here they are only counted. */
+/** The genre list. dbt reads its rows from BRONZE; here they are only counted. */
 export interface GenreList {
   readonly listed: number;
   /** Rows without an id or without a name. */
@@ -32,9 +32,9 @@ export interface GenreList {
 }
 
 /**
- * Reads page number `page` of a list of movies. An item without a usable id is left out and counted in `listed`.
+ * Reads page number `page` of a list of movies. An item without a usable id is omitted, but counted in `listed`.
  * A total is not plausible if it is smaller than the number of a page with items.
- * @returns null when there is no list of results.
+ * @returns null if there is no list of results.
  */
 export function readMoviePage(body: unknown, page: number): MoviePage | null {
   const results = fieldOf(body, 'results');

@@ -25,12 +25,12 @@ import type { Token } from './token-bucket/token-bucket.ts';
 import type { Answer } from './transport.ts';
 
 const maxAttempts = 5;
-/** An endpoint is out when so many different requests get no answer. */
+/** An endpoint is out if this many different requests get no answer. */
 const probesPerRound = 3;
 const backoff = { baseMs: 500, capMs: 30_000 };
 const longestPauseMs = 60_000;
 
-/** One question to TMDb and how its answer is read. */
+/** A request to TMDb, and how to read its answer. */
 interface Question<T> {
   readonly endpoint: Endpoint;
   readonly path: string;
@@ -52,7 +52,7 @@ class Client implements TmdbClient {
     this.#options = options;
     this.#context = context;
     this.#refusals = new Refusals(context.clock, options.refusedForMs);
-    // The first request goes alone: refused credentials must not cost one call for every slot.
+    // The first request is sent alone: refused credentials must not cost one call for every slot.
     this.#queue = new PQueue({ concurrency: 1 });
     const stateOf = (endpoint: Endpoint) =>
       new EndpointState(endpoint, context.clock, options.log, (outage) => options.observer?.outage(endpoint, outage));
@@ -95,15 +95,15 @@ class Client implements TmdbClient {
         if (error instanceof UnusableAnswerError) {
           failures += 1;
           if (failures < maxAttempts - 1) {
-            // Not yet worth a question to TMDb.
+            // It is too early for a probe.
           } else if (await this.#waitForEndpoint(question, error, signal)) {
-            // What failed in an outage was not this request's fault: its last attempt is still to come.
+            // The outage caused this failure, not the request: it still has its last attempt.
             failures = maxAttempts - 1;
           } else if (failures >= maxAttempts) {
             throw new UnusableAnswerError(error.reason, error.message, false, attempts);
           }
         } else {
-          // Being told to slow down is no fault of this movie's and uses up no attempt; for ever is another matter.
+          // A 429 is not the movie's fault and uses up no attempt, but a 429 that never ends is an outage.
           if (state.downMs >= longestPauseMs) state.isOut(error);
           if (state.downMs >= this.#giveUpAfterMs(endpoint)) {
             throw new TmdbUnreachableError(`${this.#options.baseUrl} answers no request: ${messageOf(error)}`);
@@ -152,7 +152,7 @@ class Client implements TmdbClient {
     return token;
   }
 
-  /** The token cools from the first byte of the answer on; the body may take its time. */
+  /** The token cools from the first byte of the answer on; the body may take longer. */
   async #send(endpoint: Endpoint, path: string, token: Token): Promise<{ answer: Answer; reading: Reading }> {
     this.#requests += 1;
     try {
@@ -265,6 +265,6 @@ class Client implements TmdbClient {
   }
 }
 
-/** Opens nothing itself: transport and bucket are passed in and closed by whoever opened them. */
+/** Opens nothing itself: the caller passes transport and bucket, and closes them. */
 export const createTmdbClient = (options: TmdbClientOptions, context: RetryContext): TmdbClient =>
   new Client(options, context);

@@ -12,7 +12,7 @@ type OutageReason = 'unreachable' | 'limited' | 'refused' | 'untrusted';
 
 export interface Outage {
   readonly reason: OutageReason;
-  /** For a person. Never contains a key. */
+  /** For the user. Never contains a key. */
   readonly message: string;
 }
 

@@ -1,17 +1,17 @@
 import { ExitCode, IngestError } from '../runtime/errors.ts';
 import type { DeadLetterReason } from '../schemas/records.ts';
 
-/** Failures of TMDb, or of a server in its place. A service waits until they end. */
+/** Failures of TMDb, or of a server at its address. A service waits until they end. */
 export abstract class TmdbError extends IngestError {}
 
 /**
- * An answer that cannot be used. `reason` is what its dead letter says when trying again does not help either.
- * 5xx, 408 and broken transfers pass with time; anything else about one movie is final.
+ * An answer that cannot be used. `reason` is the reason of its dead letter if retries do not help.
+ * 5xx, 408 and broken transfers are transient; any other failure for one movie is final.
  */
 export class UnusableAnswerError extends TmdbError {
   readonly retriable: boolean;
   readonly reason: DeadLetterReason;
-  /** Requests that were sent for it, all in vain. */
+  /** The number of requests that were sent for it. */
   readonly attempts: number;
 
   constructor(reason: DeadLetterReason, message: string, retriable: boolean, attempts = 1) {
@@ -34,14 +34,14 @@ export class CredentialsRefusedError extends TmdbError {
 }
 
 /**
- * The server at TMDb's address does not prove to be TMDb: nothing was sent, and no request will be until a person
- * has looked.
+ * The server at TMDb's address cannot identify itself as TMDb: nothing was sent, and no request will be sent until a person
+ * has fixed the cause.
  */
 export class UntrustedServerError extends TmdbError {
   readonly retriable = false;
 }
 
-/** An endpoint of TMDb has been out for longer than we wait. Nothing was parked; what is queued stays queued. */
+/** An endpoint of TMDb has been out for longer than the client waits. Nothing was parked; queued ids stay queued. */
 export class TmdbUnreachableError extends TmdbError {
   readonly retriable = true;
 }

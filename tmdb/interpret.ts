@@ -14,7 +14,7 @@ export interface Reading {
   readonly code: number | null;
   /** Whether the body contains our credentials. */
   readonly repeatsSecrets: boolean;
-  /** The parsed body. @throws UnusableAnswerError, retriable: a body that is not JSON may be a proxy's page or torn. */
+  /** The parsed body. @throws UnusableAnswerError, retriable: a body that is not JSON may be a proxy's page or incomplete. */
   json(): unknown;
 }
 
@@ -35,7 +35,7 @@ export function read(answer: Answer, path: string): Reading {
   };
 }
 
-/** The details of a movie; null when TMDb says that it has none of that id. @throws UnusableAnswerError */
+/** The details of a movie; null if TMDb has no movie with this id. @throws UnusableAnswerError */
 export function interpretMovie(reading: Reading, movieId: number): z.infer<typeof MovieAnswer> | null {
   const { status, code, path } = reading;
   if (status === 404 || status === 410) {
@@ -58,13 +58,13 @@ export function interpretMovie(reading: Reading, movieId: number): z.infer<typeo
 /** @throws UnusableAnswerError if the answer as a whole is not a page; bad items are only counted. */
 export function interpretMoviePage(reading: Reading, page: number): MoviePage {
   expectSuccess(reading);
-  return readMoviePage(reading.json(), page) ?? shapeless(reading, 'results is no list');
+  return readMoviePage(reading.json(), page) ?? shapeless(reading, 'results is not a list');
 }
 
 /** @throws UnusableAnswerError if the answer as a whole is not a genre list; bad rows are only counted. */
 export function interpretGenreList(reading: Reading): GenreList {
   expectSuccess(reading);
-  return readGenreList(reading.json()) ?? shapeless(reading, 'genres is no list, or an empty one');
+  return readGenreList(reading.json()) ?? shapeless(reading, 'genres is not a list, or an empty one');
 }
 
 /**
@@ -100,7 +100,7 @@ function expectSuccess(reading: Reading): void {
   throw new UnusableAnswerError('unexpected_status', `TMDb answered ${status}${withCode} for ${path}`, code === null);
 }
 
-/** A document is stored as it came, and read by many. @throws UnusableAnswerError if it contains our credentials. */
+/** A document is stored unchanged, and many can read it. @throws UnusableAnswerError if it contains our credentials. */
 function expectNoSecrets({ repeatsSecrets, path }: Reading): void {
   if (repeatsSecrets) {
     throw new UnusableAnswerError('unexpected_shape', `the answer repeats our credentials for ${path}`, false);

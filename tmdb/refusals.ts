@@ -10,7 +10,7 @@ export const isRefused = (error: unknown): error is RefusalError =>
 
 interface Refusal {
   readonly error: RefusalError;
-  /** Monotonic ms of the first one since the endpoint answered. */
+  /** Monotonic ms of the first refusal since the endpoint's last answer. */
   readonly since: number;
   /** Monotonic ms until which it is in force. */
   readonly until: number;
@@ -39,7 +39,7 @@ export class Refusals {
     this.#refusals.set(endpoint, { error, since, until: now + this.#holdMs });
   }
 
-  /** An answer to a request that was under way when another was refused does not end the refusal. */
+  /** An answer to a request that was in flight when another one was refused does not end the refusal. */
   answered(endpoint: Endpoint): void {
     this.#answeredAt.set(endpoint, this.#clock.monotonic());
     if (!this.isBlocked(endpoint)) this.#refusals.delete(endpoint);
@@ -55,7 +55,7 @@ export class Refusals {
     return this.#blocking(endpoint) !== undefined;
   }
 
-  /** Milliseconds until the next refusal is over; 0 when none is in force. */
+  /** Milliseconds until the next refusal ends; 0 if none is in force. */
   leftMs(): number {
     const now = this.#clock.monotonic();
     const left = [...this.#refusals.values()].map(({ until }) => until - now).filter((ms) => ms > 0);

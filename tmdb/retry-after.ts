@@ -1,7 +1,7 @@
 /**
  * The `Retry-After` header (RFC 9110, 10.2.3): seconds or an HTTP date.
- * @param nowMs milliseconds since the epoch. @returns milliseconds to wait within `[0, capMs]`, or `fallbackMs` when
- * the header is absent or means nothing.
+ * @param nowMs milliseconds since the epoch. @returns milliseconds to wait within `[0, capMs]`, or `fallbackMs` if
+ * the header is absent or invalid.
  */
 export function retryAfterMs(header: string | undefined, nowMs: number, fallbackMs: number, capMs: number): number {
   const text = header?.trim() ?? '';
@@ -10,5 +10,5 @@ export function retryAfterMs(header: string | undefined, nowMs: number, fallback
   return Math.min(Math.max(ms, 0), capMs);
 }
 
-/** Every form of it begins with the day of the week. Without that, JavaScript takes `-5` for a day in May 2001. */
+/** Every form of a date begins with the day of the week. Otherwise JavaScript would read `-5` as a day in May 2001. */
 const parseHttpDate = (text: string): number => (/^[A-Z][a-z]{2,8},? /.test(text) ? Date.parse(text) : Number.NaN);

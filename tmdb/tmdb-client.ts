@@ -5,13 +5,13 @@ import type { Endpoint, Outage } from './endpoint.ts';
 import type { TokenBucket } from './token-bucket/token-bucket.ts';
 import type { Transport } from './transport.ts';
 
-/** An answer worth keeping: its exact bytes and where they came from. `parsed` holds the fields relied on. */
+/** An answer to store: its exact bytes and their source. `parsed` contains the fields that the pipeline uses. */
 export interface Recorded<T> {
   readonly url: string;
   /** The meaning of the answer: 404 also if a 200 says in its body that there is no such movie. */
   readonly httpStatus: number;
   readonly fetchedAt: Date;
-  /** The document, byte for byte, with every compression undone. */
+  /** The decompressed document, byte for byte. */
   readonly body: Buffer;
   readonly parsed: T;
 }
@@ -24,16 +24,16 @@ export interface RequestCounts {
 }
 
 /**
- * TMDb as the stages see it. Every request, retries included, takes a token of the shared bucket. All methods throw
+ * The client of TMDb for the stages. Every request, retries included, takes a token of the shared bucket. All methods throw
  * - UnusableAnswerError if this one answer cannot be used (leads to a dead letter or a skipped page),
- * - CredentialsRefusedError on 401 or 403, UntrustedServerError when its certificate does not prove who it is; from then
- *   on nothing is sent for `refusedForMs`,
- * - TmdbUnreachableError when the endpoint as a whole is out for longer than `giveUpAfterMs`,
- * - the signal's reason when it aborts before the request is sent; one that was sent is waited for.
+ * - CredentialsRefusedError on 401 or 403, UntrustedServerError if the server's certificate does not identify it; after that,
+ *   nothing is sent for `refusedForMs`,
+ * - TmdbUnreachableError if the endpoint as a whole is out for longer than `giveUpAfterMs`,
+ * - the signal's reason if it aborts before the request is sent; a request in flight is completed.
  * For an endpoint that is never given up, the client waits instead of throwing refusals and outages.
  */
 export interface TmdbClient {
-  /** The details of one movie; `httpStatus` is 404 and `parsed` null when TMDb has no such movie (any more). */
+  /** The details of one movie; `httpStatus` is 404 and `parsed` null if TMDb has no such movie (any more). */
   movie(movieId: number, signal: AbortSignal): Promise<Recorded<z.infer<typeof MovieAnswer> | null>>;
   /** One page (1-500) of the popular list. */
   popular(page: number, signal: AbortSignal): Promise<Recorded<MoviePage>>;
@@ -46,9 +46,9 @@ export interface TmdbClient {
 export interface RequestObserver {
   /** @param outcome the meaning of the answer as an HTTP status, or `failed` if no answer came. */
   answered(endpoint: Endpoint, outcome: string): void;
-  /** A request has waited so long for its token. */
+  /** How long (s) a request waited for its token. */
   waited(ms: number): void;
-  /** An endpoint is out for another reason than before, or back (null). */
+  /** The reason of an endpoint's outage has changed, or the outage has ended (null). */
   outage(endpoint: Endpoint, outage: Outage | null): void;
 }
 
@@ -63,7 +63,7 @@ export interface TmdbClientOptions {
   readonly neverGivenUp?: readonly Endpoint[];
   /** After a refusal nothing is sent for this time (ms), then one request tries again. @default Infinity */
   readonly refusedForMs?: number;
-  /** Length of the bucket's window: the pause after a 429 that names none. */
+  /** Length of the bucket's window: the pause after a 429 without Retry-After. */
   readonly windowMs: number;
   readonly log: Logger;
   readonly observer?: RequestObserver;

@@ -7,12 +7,12 @@ import { identityHint, isIdentityError } from '../runtime/tls-identity.ts';
 import { UntrustedServerError, UnusableAnswerError } from './errors.ts';
 import { unpackUndeclared } from './unpack.ts';
 
-/** An answer as it came, whatever its status. */
+/** An unchanged answer, whatever its status. */
 export interface Answer {
   readonly status: number;
   readonly contentType: string;
   readonly retryAfter: string | undefined;
-  /** With every compression undone, whether the server declared it or not. */
+  /** Decompressed, whether the server declared a compression or not. */
   readonly body: Buffer;
   /** Whether the body contains our credentials: then it must not be stored. */
   readonly repeatsSecrets?: boolean;
@@ -22,10 +22,10 @@ export interface Answer {
 export interface Transport extends AsyncDisposable {
   /**
    * @param path below the base URL, such as `/movie/550?language=en`.
-   * @param onAnswered called when the first byte of the answer is there: the server has counted the request.
-   * A request that was sent is not taken back: when the process drains, it ends with its answer or at its deadline.
-   * @throws UnusableAnswerError: retriable when the network failed or the deadline passed, final when the decoded body
-   * is too large, in whatever way it was compressed. UntrustedServerError if the server cannot prove its identity; nothing was sent to it.
+   * @param onAnswered called with the first byte of the answer: by then the server has counted the request.
+   * A request in flight is never cancelled: during a drain, it ends with its answer or at its deadline.
+   * @throws UnusableAnswerError: retriable if the network failed or the deadline passed, final if the decoded body
+   * is too large, with any compression. UntrustedServerError if the server cannot authenticate itself; nothing was sent to it.
    */
   get(path: string, onAnswered: () => void): Promise<Answer>;
 }
@@ -34,18 +34,18 @@ export interface TransportOptions {
   readonly baseUrl: string;
   readonly token: Secret | undefined;
   readonly apiKey: Secret | undefined;
-  /** For the whole exchange, from the first byte sent to the last one read. */
+  /** For the whole exchange, from the first byte sent to the last byte read. */
   readonly timeoutMs: number;
   /** Of the decoded body. */
   readonly maxBodyBytes: number;
   readonly connections: number;
-  /** The URL of an HTTP proxy, which gets to know the server's name and no request to an https server. @default none */
+  /** The URL of an HTTP proxy. For https it sees the server's name but no request. @default none */
   readonly proxy?: Secret | undefined;
 }
 
 /**
- * HTTP over undici. Redirects are not followed, so credentials only ever go to `baseUrl`. The v4 token travels as a
- * Bearer header; a v3 key works in the query alone, so it is added here and nowhere else knows the URL that holds it.
+ * HTTP with undici. Redirects are not followed, so credentials go only to `baseUrl`. The v4 token is sent in a
+ * Bearer header. A v3 key works only in the query, so it is added here; no other code knows the URL with the key.
  */
 export function openTransport(options: TransportOptions): Transport {
   const connecting = { connections: options.connections, pipelining: 1 };
@@ -109,13 +109,13 @@ async function readCapped(body: AsyncIterable<Uint8Array> | Iterable<Uint8Array>
   return Buffer.concat(chunks, size);
 }
 
-/** Never the cause itself: it could hold the URL and with it a key. */
+/** Never the cause itself: it could contain the URL, and with it a key. */
 function describe(error: unknown, path: string, deadline: AbortSignal, timeoutMs: number): string {
-  if (deadline.aborted) return `no whole answer within ${timeoutMs} ms for ${path}`;
+  if (deadline.aborted) return `no complete answer within ${timeoutMs} ms for ${path}`;
   return `the connection failed (${codeOf(error)}) for ${path}`;
 }
 
-/** undici tells what a proxy answered to CONNECT only in its message. */
+/** undici reports a proxy's answer to CONNECT only in its message. */
 function viaProxy(proxy: Secret, error: unknown): string {
   const status = /Proxy response \((\d{3})\)/.exec(causesOf(error).map(messageOf).join(' '))?.[1];
   const answered = status === undefined ? '' : `, which answered ${status}`;
@@ -123,7 +123,7 @@ function viaProxy(proxy: Secret, error: unknown): string {
   return ` through the proxy ${shownProxy(proxy)}${answered}${remedy}`;
 }
 
-/** The error code of the first cause: what undici wraps it in has none of its own, or 0. */
+/** The error code of the first cause: undici's wrapper has no code, or 0. */
 const codeOf = (error: unknown): string =>
   causesOf(error)
     .map((cause) => (cause as NodeJS.ErrnoException).code)

@@ -2,7 +2,7 @@ import { promisify } from 'node:util';
 import { gunzip, inflate, zstdDecompress } from 'node:zlib';
 import { UnusableAnswerError } from './errors.ts';
 
-/** The largest number of nested compressions: TMDb's own, one of a proxy, and a reserve of one. */
+/** The largest number of nested compressions: TMDb's own, one of a proxy, and one in reserve. */
 const maxLayers = 3;
 
 type Unpack = (packed: Buffer, options: { maxOutputLength: number }) => Promise<Buffer>;
@@ -23,10 +23,10 @@ const codings: readonly {
 
 /**
  * Undoes a compression that the server did not declare, recognised by its first bytes. No JSON text begins with any of
- * them, so a document is never touched. Brotli and raw deflate have no such mark, so we do not request them.
- * @param maxBytes most bytes of the result, and of every step to it.
- * @throws UnusableAnswerError: `body_too_large`, final, beyond `maxBytes` or the third layer; retriable when the
- * compressed bytes are cut or broken.
+ * them, so a document is never changed. Brotli and raw deflate have no such mark, so we do not request them.
+ * @param maxBytes the largest result, also of every intermediate step.
+ * @throws UnusableAnswerError: `body_too_large`, final, beyond `maxBytes` or the third layer; retriable if the
+ * compressed bytes are incomplete or broken.
  */
 export async function unpackUndeclared(body: Buffer, maxBytes: number): Promise<Buffer> {
   let unpacked = body;

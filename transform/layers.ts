@@ -5,7 +5,7 @@ export type LayerTimes = Readonly<Partial<Record<'bronze' | 'silver' | 'gold', n
 
 const bronzeSql = 'select max(loaded_at) as moved_at from bronze.load_batches';
 
-/** SILVER and GOLD change together, when a run has built every model. */
+/** SILVER and GOLD change at the same time, when a run has built every model. */
 const builtSql = `
   select max(finished_at) as moved_at from silver.dbt_runs where is_complete and models_status = 'success'`;
 

@@ -21,20 +21,20 @@ import {
   withTransformLease,
 } from './transform.ts';
 
-/** How one round went. `skipped`: BRONZE has not changed, is unavailable, or does not exist yet. */
+/** The outcome of one round. `skipped`: BRONZE has not changed, is unavailable, or does not exist yet. */
 export type RoundOutcome = 'success' | 'warned' | 'failed' | 'skipped';
 
-/** A copy that failed is tried again at the next round, but not more often than this. */
+/** A failed copy is retried in the next round, but not more often than this (ms). */
 const copyAgainMs = 10_000;
-/** One model or test may take so long without a word. */
+/** How long (ms) one model or test may take without any output. */
 const silenceMs = 30 * 60_000;
-/** After a failed run the next waits, ever longer: most often a person has to mend a model. */
+/** After failed runs, the next one waits with growing delays, because usually a person must fix a model. */
 const afterFailure = { baseMs: 15_000, capMs: 10 * 60_000 };
 
 /**
- * Runs dbt by TRANSFORM_SCHEDULE until the signal aborts: rounds never overlap, a round whose time came while another ran
- * begins when that is over, and over several processes the turn on the warehouse keeps them apart.
- * @returns whether the last round was good.
+ * Runs dbt by TRANSFORM_SCHEDULE until the signal aborts. Rounds never overlap: if a round is due while another one runs,
+ * it begins after that. Over several processes, the warehouse's lock or lease keeps them apart.
+ * @returns whether the last round succeeded.
  */
 export async function runSchedule(context: Context, dbt: Dbt, clock: Clock = systemClock): Promise<boolean> {
   const { config, signal, health } = context;
@@ -43,7 +43,7 @@ export async function runSchedule(context: Context, dbt: Dbt, clock: Clock = sys
   const rounds = new Rounds({ ...context, progress: { ...context.progress, update: onAlive } }, dbt, clock);
   for (let startedAt = clock.now(); ; ) {
     const next = schedule.nextRun(new Date(startedAt));
-    // A pattern whose last time has come is one that names a year: nothing is left to do but to be there.
+    // A pattern without a next time names a year that has passed: the service stays idle.
     const waitMs = next ? next.getTime() - clock.now() : Number.MAX_SAFE_INTEGER;
     await sleepUntil(clock.monotonic() + waitMs, { clock, signal, onAlive });
     if (signal.aborted) return rounds.isGood;
@@ -61,25 +61,25 @@ export async function scheduleOnce(context: Context): Promise<{ outcome: RoundOu
   return { outcome, isFresh: rounds.isFresh };
 }
 
-/** One round after the other, and what a round has to know of those before it. */
+/** One round after the other, and the state that rounds share. */
 export class Rounds {
   readonly #context: Context;
   readonly #dbt: Dbt;
   readonly #warehouse: WarehouseSystem;
   readonly #clock: Clock;
-  /** BRONZE as it was when there was nothing to do; null: look again. */
-  #idleStamp: string | null = null;
+  /** BRONZE's version when there was nothing to do; null: check again. */
+  #idleVersion: string | null = null;
   #freshnessAt = Number.NEGATIVE_INFINITY;
-  /** The build that failed last, if none has succeeded since; `bronze`: when BRONZE had moved last, as far as it saw. */
+  /** The last failed build, if none has succeeded since; `bronze`: the time of BRONZE's last change before it. */
   #failed: { readonly times: number; readonly retryAt: number; readonly bronze: number | undefined } | null = null;
-  /** Why the warehouse cannot be had; null when it was had last. */
+  /** Why the warehouse is unavailable; null if it was available at the last attempt. */
   #unavailable: string | null = null;
   /** Why nothing can be written: a full disk. Null again after a successful write. */
   #noSpace: string | null = null;
-  /** When the copy for readers was tried last. */
+  /** When the copy for readers was last attempted. */
   #copiedAt = Number.NEGATIVE_INFINITY;
   isGood = true;
-  /** Whether every source was fresh when last asked. */
+  /** Whether every source was fresh at the last check. */
   isFresh = true;
 
   constructor(context: Context, dbt: Dbt, clock: Clock) {
@@ -93,7 +93,7 @@ export class Rounds {
     });
   }
 
-  /** Freshness, then what is due: nothing, or what failed, or a build. What went wrong is logged here. */
+  /** Checks freshness, then does what is due: nothing, a retry of what failed, or a build. Logs failures. */
   async next(): Promise<RoundOutcome> {
     const { metrics, signal } = this.#context;
     let outcome: RoundOutcome;
@@ -110,7 +110,7 @@ export class Rounds {
     return outcome;
   }
 
-  /** A file that somebody else keeps is no failure of dbt's: the next round asks again. */
+  /** A file that another process has open is not a failure of dbt: the next round retries. */
   #onError(error: IngestError): RoundOutcome {
     const { metrics, log } = this.#context;
     if (error.retriable) {
@@ -127,10 +127,10 @@ export class Rounds {
   }
 
   async #round(): Promise<RoundOutcome> {
-    const stamp = await this.#warehouse.bronzeVersion();
+    const version = await this.#warehouse.bronzeVersion();
     // Nothing to build from yet, or too soon after a failure.
-    if (stamp === null || this.#clock.monotonic() < (this.#failed?.retryAt ?? 0)) return 'skipped';
-    if (stamp === this.#idleStamp) {
+    if (version === null || this.#clock.monotonic() < (this.#failed?.retryAt ?? 0)) return 'skipped';
+    if (version === this.#idleVersion) {
       this.#unavailable = null;
       await this.#askFreshness();
       await this.#copyAgain();
@@ -139,22 +139,22 @@ export class Rounds {
     }
     const plan = await planTransform(this.#context);
     this.#unavailable = null;
-    this.#tell(plan.layers);
+    this.#report(plan.layers);
     if (plan.state.reason === 'nothing loaded') return 'skipped';
     await this.#askFreshness(plan.fingerprint);
     if (plan.state.due) return this.#run(plan);
     await publishIfBehind(this.#context, plan.layers);
     this.#copiedAt = this.#clock.monotonic();
     this.#noSpace = null;
-    // From before the look: what was loaded while we looked is seen in the next round.
-    this.#idleStamp = stamp;
+    // The time before the check: batches that are loaded during the check count in the next round.
+    this.#idleVersion = version;
     return 'skipped';
   }
 
   async #run(plan: TransformPlan): Promise<RoundOutcome> {
     const { metrics } = this.#context;
     try {
-      // What is new may be what mends it; only without that, what failed is tried again before all the rest.
+      // New rows may fix the failure. Without new rows, only what failed is retried, before everything else.
       if (this.#failed && this.#failed.bronze === plan.layers.bronze) await this.#retry(plan);
       const summary = await build(this.#context, this.#dbt, plan);
       this.#failed = null;
@@ -162,7 +162,7 @@ export class Rounds {
       metrics.dbtSeconds.observe(summary.seconds);
       metrics.dbtFailing.set(0);
       const now = this.#clock.now();
-      this.#tell({ ...plan.layers, silver: now, gold: now });
+      this.#report({ ...plan.layers, silver: now, gold: now });
       return summary.status === 'warned' ? 'warned' : 'success';
     } catch (error) {
       if (error instanceof DbtError && !error.retriable) this.#rememberFailure(plan);
@@ -176,18 +176,18 @@ export class Rounds {
     this.#failed = { times, retryAt: this.#clock.monotonic() + waitMs, bronze: layers.bronze };
   }
 
-  /** Only what failed, and what was skipped for it: as long as that fails there is no use in building the rest again. */
+  /** Retries only what failed and what was skipped because of it: until that succeeds, a complete build is useless. */
   async #retry({ fingerprint }: TransformPlan): Promise<void> {
     const { log } = this.#context;
     const retry = (signal: AbortSignal) => this.#dbt.run({ command: 'retry', vars: varsOf(fingerprint), signal });
     const summary = await withTransformLease(this.#context, retry);
-    // It may not have come so far that dbt knows what failed.
+    // dbt may have failed before it recorded any results.
     if (summary.status !== 'nothing to retry') {
-      log.info({ seconds: summary.seconds }, 'what failed in the last run works again');
+      log.info({ seconds: summary.seconds }, 'the models and tests that failed in the last run succeed again');
     }
   }
 
-  /** @param fingerprint absent: that of the command before. Other variables would have the next build parse anew. */
+  /** @param fingerprint absent: that of the last command. With other variables, the next build would parse the whole project again. */
   async #askFreshness(fingerprint?: string): Promise<void> {
     const { signal, metrics, log } = this.#context;
     // After a full disk, this shows at once whether there is space again.
@@ -195,7 +195,7 @@ export class Rounds {
     if (!isDue && this.#noSpace === null) return;
     const vars = fingerprint === undefined ? undefined : varsOf(fingerprint);
     const ask = (signal: AbortSignal) => this.#dbt.freshness({ signal, ...(vars && { vars }) });
-    const sources = await (this.#warehouse.isReadInTurn ? withTransformLease(this.#context, ask) : ask(signal));
+    const sources = await (this.#warehouse.readsNeedLock ? withTransformLease(this.#context, ask) : ask(signal));
     this.#freshnessAt = this.#clock.monotonic();
     this.isFresh = sources.every(({ status }) => status !== 'error');
     for (const { source, status, ageSeconds } of sources) {
@@ -204,14 +204,14 @@ export class Rounds {
     }
   }
 
-  /** If the copy for readers failed, nothing but another attempt shows that it can be written again. */
+  /** If the copy for readers failed, only another attempt shows whether it can be written again. */
   async #copyAgain(): Promise<void> {
     if (goldCopy(this.#context).failure === null || this.#clock.monotonic() < this.#copiedAt + copyAgainMs) return;
     this.#copiedAt = this.#clock.monotonic();
     await publishCopy(this.#context);
   }
 
-  #tell(layers: LayerTimes): void {
+  #report(layers: LayerTimes): void {
     for (const [layer, at] of Object.entries(layers)) this.#context.metrics.layerMovedAt.set({ layer }, at / 1_000);
   }
 }

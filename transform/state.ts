@@ -3,7 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { maxAheadMs } from '../schemas/record-rules.ts';
 
-/** Asks the warehouse; whole numbers may come as numbers, bigints or text. */
+/** A query to the warehouse; integers may be numbers, bigints or text. */
 export type Query = (sql: string) => Promise<readonly Readonly<Record<string, unknown>>[]>;
 
 /** Whether dbt has anything to do, and why. */
@@ -18,13 +18,13 @@ export interface TransformState {
     | 'run interrupted'
     | 'new batches'
     | 'up to date';
-  /** Whether the tables may hold rows made by other SQL than today's: then only a full refresh sets them right. */
+  /** Whether the tables may contain rows from other SQL than today's: then only a full refresh corrects them. */
   readonly fullRefresh: boolean;
 }
 
 /**
- * A hash of what decides on the tables' content: the models' and macros' SQL, and the project's settings. Pass it to
- * `Dbt.run` as the variable `project_fingerprint`, and here, to find out whether the project has changed since.
+ * A hash of everything that determines the tables' content: the models' and macros' SQL, and the project's settings. Pass it to
+ * `Dbt.run` as the variable `project_fingerprint`, and here, to detect a changed project.
  */
 export async function projectFingerprint(projectDir: string): Promise<string> {
   const hash = createHash('sha256');
@@ -77,7 +77,7 @@ const lastRunSql = `
 select status from silver.dbt_runs where command in ('run', 'build') order by finished_at desc limit 1`;
 
 /**
- * Looks into the ledger and into what dbt kept of its runs: cheap enough to ask every few seconds.
+ * Reads the ledger and dbt's record of its runs: cheap enough to repeat every few seconds.
  * @param now milliseconds since the epoch. Rows of SILVER with a later time come from a wrong clock.
  */
 export async function transformState(query: Query, fingerprint: string, now = Date.now()): Promise<TransformState> {
@@ -101,7 +101,7 @@ export async function transformState(query: Query, fingerprint: string, now = Da
   return because('up to date');
 }
 
-/** The newest run of dbt that came to its end, with what failed in it; no row before the first. */
+/** The newest completed run of dbt, with its failures; no row before the first. */
 export const lastRunReportSql = `
 select
   runs.command, runs.status, runs.is_full_refresh, runs.run_seq, runs.started_at, runs.finished_at,

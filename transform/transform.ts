@@ -4,7 +4,7 @@ import { type SideOutput, sideOutput } from '../platform/side-output.ts';
 import { warehouseSystem } from '../platform/warehouse.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { isRetriable, messageOf, UsageError } from '../runtime/errors.ts';
-import { SideOutputError, type Turn } from '../warehouse/system.ts';
+import { SideOutputError, type WriteLock } from '../warehouse/system.ts';
 import type { Dbt, DbtRun } from './dbt/dbt.ts';
 import { openColdDbt, openWarmDbt } from './dbt/open-dbt.ts';
 import type { DbtSummary } from './dbt/run-results.ts';
@@ -13,7 +13,7 @@ import { lastRunReportSql, projectFingerprint, type TransformState, transformSta
 
 const projectDir = join(import.meta.dirname, '..', 'dbt');
 
-/** dbt for this context's warehouse: a process a command, or one that stays warm for whoever runs it again and again. */
+/** dbt for this context's warehouse: one process for each command, or one that stays warm for repeated commands. */
 export function openDbt(context: Context, kind: 'cold' | 'warm'): Dbt {
   const { config } = context;
   const open = kind === 'warm' ? openWarmDbt : openColdDbt;
@@ -25,7 +25,7 @@ export function openDbt(context: Context, kind: 'cold' | 'warm'): Dbt {
   });
 }
 
-/** A test that fails ends the run with an error; one that only warns is counted here. */
+/** A test that fails ends the run with an error; a test that warns is counted here. */
 export interface TransformResult {
   readonly skipped: boolean;
   readonly testsPassed: number;
@@ -34,11 +34,11 @@ export interface TransformResult {
 
 export interface TransformOptions {
   readonly fullRefresh: boolean;
-  /** Run even when nothing is new. */
+  /** Run even if nothing is new. */
   readonly force?: boolean;
 }
 
-/** What there is to transform, as of one look at the warehouse. */
+/** The plan for dbt, from one check of the warehouse. */
 export interface TransformPlan {
   readonly state: TransformState;
   readonly fingerprint: string;
@@ -48,14 +48,14 @@ export interface TransformPlan {
 }
 
 /**
- * SILVER and GOLD from BRONZE, tests included, unless nothing has changed since the last run that succeeded; then GOLD
- * is published. A project whose SQL changed builds every table anew: rows made by the old SQL must not stand beside rows
- * made by the new.
- * @throws DbtError when a model or a test failed, UsageError when there is no BRONZE yet.
+ * Builds SILVER and GOLD from BRONZE, with tests, unless nothing has changed since the last successful run; then publishes
+ * GOLD. If the project's SQL has changed, every table is built from scratch: rows from the old SQL must not be mixed with
+ * rows from the new SQL.
+ * @throws DbtError if a model or a test failed, UsageError if there is no BRONZE yet.
  */
 export async function transform(context: Context, options: TransformOptions): Promise<TransformResult> {
   const system = warehouseSystem(context);
-  const nothing = new UsageError(`${system.name} holds no BRONZE yet: load something first (npm start)`);
+  const nothing = new UsageError(`${system.name} has no BRONZE yet: load something first (npm start)`);
   if (!system.exists()) throw nothing;
   const plan = await planTransform(context);
   const { state, last } = plan;
@@ -70,7 +70,7 @@ export async function transform(context: Context, options: TransformOptions): Pr
   return { skipped: false, testsPassed: tests.passed, testsWarned: tests.warned };
 }
 
-/** Looks into the ledger and dbt's record of its runs. @throws WarehouseUnavailableError. */
+/** Reads the ledger and dbt's record of its runs. @throws WarehouseUnavailableError. */
 export async function planTransform(context: Context): Promise<TransformPlan> {
   const fingerprint = await projectFingerprint(projectDir);
   await using reader = await warehouseSystem(context).openReader();
@@ -82,8 +82,8 @@ export async function planTransform(context: Context): Promise<TransformPlan> {
 }
 
 /**
- * A whole `dbt build` and, when all its tests passed, GOLD for readers: in one turn on the file, so that nobody can build
- * in between what readers would then be given. @throws DbtError, WarehouseUnavailableError.
+ * Runs a complete `dbt build` and, if all its tests passed, publishes GOLD. Both happen under one lock, so that no other process can build
+ * in between and readers receive exactly what was tested. @throws DbtError, WarehouseUnavailableError.
  */
 export async function build(
   context: Context,
@@ -103,16 +103,16 @@ export async function build(
         progress.update('dbt', { done, total, unit: 'models and tests' });
       },
     });
-  return withTransformLease(context, run, async ({ models, tests, seconds }, turn) => {
+  return withTransformLease(context, run, async ({ models, tests, seconds }, lock) => {
     // crash point: transform.built
     log.info({ reason: state.reason, models, ...tests, seconds }, 'dbt ran');
-    await publishCopy(context, turn);
+    await publishCopy(context, lock);
   });
 }
 
 export const varsOf = (fingerprint: string): NonNullable<DbtRun['vars']> => ({ project_fingerprint: fingerprint });
 
-/** The copy of GOLD for readers. */
+/** The published copy of GOLD. */
 export const goldCopy = (context: Context): SideOutput => sideOutput(context, 'gold_copy');
 
 /** For a command that ends: all of its work is done, but readers have an older GOLD. @throws the reason, if the last copy failed. */
@@ -121,10 +121,10 @@ export function throwIfNoCopy(context: Context): void {
   if (failure) throw failure;
 }
 
-/** Publishes GOLD. That the copy cannot be written stops nothing: `goldCopy` has the reason. @throws WarehouseUnavailableError. */
-export async function publishCopy(context: Context, turn?: Turn): Promise<void> {
+/** Publishes GOLD. If the copy cannot be written, nothing stops, and `goldCopy` has the reason. @throws WarehouseUnavailableError. */
+export async function publishCopy(context: Context, lock?: WriteLock): Promise<void> {
   try {
-    await warehouseSystem(context).publishGold(turn);
+    await warehouseSystem(context).publishGold(lock);
     goldCopy(context).report(null);
   } catch (error) {
     if (!(error instanceof SideOutputError)) throw error;
@@ -133,8 +133,8 @@ export async function publishCopy(context: Context, turn?: Turn): Promise<void> 
 }
 
 /**
- * Publishes GOLD when readers have an older one than the last good build, which did not come to publish it.
- * @param layers as of a look that found nothing to build. @throws WarehouseUnavailableError.
+ * Publishes GOLD if readers have an older one than the last successful build, which ended before it could publish.
+ * @param layers from a check that found nothing to build. @throws WarehouseUnavailableError.
  */
 export async function publishIfBehind(context: Context, { gold }: LayerTimes): Promise<void> {
   const system = warehouseSystem(context);
@@ -142,33 +142,33 @@ export async function publishIfBehind(context: Context, { gold }: LayerTimes): P
 }
 
 /**
- * Runs a command of dbt when it is our turn, again while the warehouse is in use by a program that takes no turns, or out of reach:
- * dbt itself does not wait for it. `afterwards` still has the turn.
+ * Runs a dbt command with the lock or lease. Retries while a program outside the queue has the warehouse open, or it is unreachable,
+ * because dbt itself does not wait. `afterwards` still has the lock.
  */
 export async function withTransformLease<T>(
   context: Context,
   run: (signal: AbortSignal) => Promise<T>,
-  afterwards: (result: T, turn: Turn) => Promise<void> = async () => {},
+  afterwards: (result: T, lock: WriteLock) => Promise<void> = async () => {},
 ): Promise<T> {
   const { signal, log } = context;
   const system = warehouseSystem(context);
-  await using turn = await system.takeTransformTurn();
+  await using lock = await system.takeTransformLease();
   const giveUpAt = systemClock.monotonic() + system.patienceMs;
   for (;;) {
     let result: T;
     try {
-      result = await run(turn.lost ? AbortSignal.any([signal, turn.lost]) : signal);
+      result = await run(lock.lost ? AbortSignal.any([signal, lock.lost]) : signal);
     } catch (error) {
       const leftMs = giveUpAt - systemClock.monotonic();
       if (!isRetriable(error) || leftMs <= 0) throw error;
       if (!system.reportHolder(messageOf(error), leftMs)) {
-        log.warn({ error: messageOf(error).split('\n')[0] }, 'dbt could not open the warehouse, trying again');
+        log.warn({ error: messageOf(error).split('\n')[0] }, 'dbt could not open the warehouse; retrying');
       }
       await systemClock.sleep(500, signal);
       continue;
     }
     system.reportHolder(null);
-    await afterwards(result, turn);
+    await afterwards(result, lock);
     return result;
   }
 }

@@ -1,16 +1,16 @@
 import { IngestError } from '../runtime/errors.ts';
 import { bronzeTables } from './warehouse.ts';
 
-/** BRONZE is not as the loader left it. A person has to put it back, or to start anew. */
+/** BRONZE is not as the loader left it. A person must restore it, or start from scratch. */
 class TablesMissingError extends IngestError {
   readonly retriable = false;
 }
 
 /**
- * To be called before missing tables are made: beside tables that hold something, an empty new one would be a lie. Without
- * positions everything would be loaded once more, without rows nothing of what is missing ever again.
+ * Call this before missing tables are created: a new empty table beside filled ones would hide the loss. Without
+ * positions, everything would be loaded twice; without rows, the missing ones would never be loaded again.
  * @param there names of the tables in BRONZE, in lower case. @param remedy what to do about it.
- * @throws TablesMissingError when some of BRONZE's tables are there and others are not.
+ * @throws TablesMissingError if some of BRONZE's tables exist and others do not.
  */
 export function refuseHalfOfBronze(there: ReadonlySet<string>, remedy: string): void {
   const missing = bronzeTables.filter((table) => !there.has(table));

@@ -1,8 +1,8 @@
 import { isUtf8 } from 'node:buffer';
 
 /**
- * Levels of arrays and objects in a document. DuckDB's json_structure and its like recurse: at 20,000 levels their stack
- * overflows and the process that ran the query dies. TMDb's documents have four.
+ * Levels of arrays and objects in a document. DuckDB's json_structure and similar functions recurse: at 20,000 levels their stack
+ * overflows and ends the process that runs the query. TMDb's documents have four levels.
  */
 const maxDepth = 5_000;
 
@@ -11,17 +11,17 @@ const backslash = 0x5c;
 const opening = new Set([0x5b, 0x7b]);
 const closing = new Set([0x5d, 0x7d]);
 
-/** What every warehouse asks of a document before it looks for JSON in it: UTF-8, and no deeper than a query can follow. */
+/** The checks for every warehouse before it parses JSON: UTF-8, and no deeper than a query can recurse. */
 export const isStorable = (body: Buffer): boolean =>
-  // Each level takes two bytes, so hardly a document has to be looked through.
+  // Each level takes two bytes, so almost no document has to be scanned.
   isUtf8(body) && (body.length < 2 * maxDepth || depthOf(body) <= maxDepth);
 
-/** An escaped high surrogate without its low one, or a low one without its high one. */
+/** An escaped high surrogate without a low one, or a low one without a high one. */
 const halfPair = /\\u[dD][89abAB]..(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..)\\u[dD][c-fC-F]/;
 
 /**
- * Storable, and JSON as its grammar has it (RFC 8259) without half a surrogate pair: for warehouses that cannot be asked, or
- * that would take more than that. A byte order mark is none of it.
+ * Whether a document is storable, and JSON by its grammar (RFC 8259) without lone surrogates: for warehouses that cannot check
+ * this, or that would accept more. A byte order mark is not allowed.
  */
 export function isStrictJson(body: Buffer): boolean {
   if (!isStorable(body)) return false;

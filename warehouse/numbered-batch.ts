@@ -1,6 +1,6 @@
 import { type Batch, batchId } from './warehouse.ts';
 
-/** A batch with what its transaction gave it. */
+/** A batch with the values that its transaction assigned. */
 export interface NumberedBatch {
   readonly batch: Batch;
   readonly id: string;
@@ -8,14 +8,14 @@ export interface NumberedBatch {
   readonly ingestedAt: Date;
 }
 
-/** Numbered one after the other. @param lastSeq the highest number so far. */
+/** Numbers the batches consecutively. @param lastSeq the highest number so far. */
 export const numbered = (batches: readonly Batch[], lastSeq: bigint, ingestedAt: Date): NumberedBatch[] =>
   batches.map((batch, index) => ({ batch, id: batchId(batch), loadSeq: lastSeq + BigInt(index + 1), ingestedAt }));
 
 export const rowsIn = (batches: readonly NumberedBatch[]): number =>
   batches.reduce((sum, { batch }) => sum + batch.rows.length, 0);
 
-/** As both warehouses read it, in UTC. */
+/** A timestamp in the format of both warehouses, in UTC. */
 export const timestampText = (date: Date): string => date.toISOString().replace('T', ' ').replace('Z', '');
 
 /** Bytes of a batch's documents. */

@@ -1,4 +1,4 @@
-/** A row as a WarehouseReader gives it: numbers where they are exact, moments as ISO texts. */
+/** A row from a WarehouseReader: numbers if they are exact, moments as ISO texts. */
 export const plainRow = (row: Record<string, unknown>): Record<string, unknown> =>
   Object.fromEntries(Object.entries(row).map(([column, value]) => [column, plainValue(value)]));
 

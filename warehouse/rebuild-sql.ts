@@ -1,15 +1,15 @@
 import { type RawTable, RebuildError, type RecordAddress, rawTables, type SwapReport } from './warehouse.ts';
 
-/** What stands before the names of the tables that are filled beside BRONZE. */
+/** The prefix of the tables that are filled beside BRONZE. */
 export const rebuildPrefix = 'rebuild_';
 
 /**
- * The pieces of the live batches that lie outside of what the rebuild has read of their partition: below its first offset, as
- * retention took it from the topic, or from its position on, as it was loaded meanwhile. A batch that is cut gets a name that
- * says so. What was loaded after the rebuild had begun is numbered after all that was rebuilt; the rest keeps its number,
- * which is below. @param lastSeq the highest number so far, of both.
+ * The parts of the live batches that the rebuild has not read in their partition: below its first offset, because
+ * retention removed them from the topic, or from its position on, because they were loaded meanwhile. The name of a batch
+ * that is cut says so. Batches loaded after the rebuild began are numbered after all rebuilt ones; the others keep their numbers,
+ * which are lower. @param lastSeq the highest number so far, of both.
  */
-export const piecesSql = (lastSeq: bigint): string => `
+export const uncoveredSql = (lastSeq: bigint): string => `
   with covered as (
     select cluster_id, topic, topic_id, kafka_partition, min(first_offset) as low, max(next_offset) as high
       from bronze.${rebuildPrefix}load_batches
@@ -43,17 +43,17 @@ export const piecesSql = (lastSeq: bigint): string => `
               else load_seq end as new_seq
     from kept`;
 
-/** Where a row's record is, and what it holds as one value. */
+/** The address of a row's record, and its contents as one value. */
 const contentsSql = (table: string, ledger: string, contents: string) => `
   select batches.cluster_id, batches.topic, batches.topic_id, raw.kafka_partition, raw.kafka_offset, ${contents} as contents
     from bronze.${table} as raw
     join bronze.${ledger} as batches on raw.batch_id = batches.batch_id and raw.load_seq = batches.load_seq`;
 
 /**
- * Compares the two, record by record; `swapReport` reads the answer. @param contents for each raw table, a digest of what a
- * row of `raw` holds beside its lineage. @param pieces the table of `piecesSql`.
+ * Compares both, record by record; `swapReport` reads the result. @param contents for each raw table, a digest of the columns
+ * of `raw` other than its lineage. @param uncovered the table of `uncoveredSql`.
  */
-export function comparisonSql(contents: Readonly<Record<RawTable, string>>, pieces: string): string {
+export function comparisonSql(contents: Readonly<Record<RawTable, string>>, uncovered: string): string {
   const all = (of: string) =>
     Object.entries(contents)
       .map(([table, digest]) => contentsSql(`${of}${table}`, `${of}load_batches`, digest))
@@ -79,12 +79,12 @@ export function comparisonSql(contents: Readonly<Record<RawTable, string>>, piec
              coalesce(sum(case when times > 1 then times - 1 end), 0) as doubled
         from records
     ),
-    taken_over as (
-      select coalesce(sum(loaded.row_count), 0) as carried
+    copied as (
+      select coalesce(sum(loaded.row_count), 0) as retained
         from bronze.${rebuildPrefix}load_batches as loaded
-        join ${pieces} as pieces on loaded.batch_id = pieces.new_id and loaded.load_seq = pieces.new_seq
+        join ${uncovered} as uncovered on loaded.batch_id = uncovered.new_id and loaded.load_seq = uncovered.new_seq
     )
-    select totals.*, taken_over.carried from totals cross join taken_over`;
+    select totals.*, copied.retained from totals cross join copied`;
 }
 
 /** Records that have a row in the live BRONZE but none in the rebuild, in the offsets that the rebuild has read. */
@@ -121,7 +121,7 @@ export const addressIn = (row: Readonly<Record<string, unknown>>): RecordAddress
 
 /**
  * The result of a rebuild. @param row of `comparisonSql`. @param missing the rows that the live BRONZE has and the rebuilt one
- * lacks. Unless they are `refused`, the topics should have their records.
+ * lacks. Unless they are `refused`, their records should be in the topics.
  * @throws RebuildError if there are missing rows that are not refused, or if the rebuilt BRONZE has duplicate rows.
  */
 export function swapReport(
@@ -135,7 +135,7 @@ export function swapReport(
     throw new RebuildError(
       `BRONZE has ${unexplained.length || count('missing')} rows that the topics should have and do not have, such as ` +
         `${unexplained[0] ?? 'some of another topic'}: it stays as it is. ` +
-        'Look at them, and start again with --restart when they are explained',
+        'Examine them, and start again with --restart when they are explained',
     );
   }
   if (count('doubled') > 0) {
@@ -149,6 +149,6 @@ export function swapReport(
     corrected: count('corrected'),
     recovered: count('recovered'),
     refused: missing.length,
-    carried: count('carried'),
+    retained: count('retained'),
   };
 }

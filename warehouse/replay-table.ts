@@ -2,8 +2,8 @@ import type { NumberedBatch } from './numbered-batch.ts';
 import { type Batch, batchId, type PartitionRange } from './warehouse.ts';
 
 /**
- * Of a replay, by its name. Grain: one row per partition: the next offset to look at, and the end of the range.
- * @throws RangeError for a name that is not of letters, digits and underscores.
+ * The table of a replay, by its name. Grain: one row per partition: the next offset to read, and the end of the range.
+ * @throws RangeError if the name has characters other than letters, digits and underscores.
  */
 export function replayTable(name: string): string {
   if (!/^\w+$/.test(name)) throw new RangeError(`"${name}" is no name for a replay`);
@@ -23,8 +23,8 @@ export const rangeOf = (row: Readonly<Record<string, unknown>>): PartitionRange 
 });
 
 /**
- * The batches with those of their rows that are missing, if any are. @param lastSeq the highest number so far.
- * @param missing the same batch with the rows that BRONZE has not.
+ * The batches with their missing rows, if there are any. @param lastSeq the highest number so far.
+ * @param missing the same batch with the rows that BRONZE lacks.
  */
 export async function numberMissing(
   batches: readonly Batch[],
@@ -36,13 +36,13 @@ export async function numberMissing(
     const batch = await missing(whole);
     if (batch.rows.length === 0) continue;
     const loadSeq = lastSeq + BigInt(numbered.length + 1);
-    // Not the plain name: a batch of these very offsets may have been loaded, and dbt have taken it up, before.
+    // Not the plain name: a batch of the same offsets may have been loaded before, and dbt may have read it.
     numbered.push({ batch, id: `${batchId(batch)}/replay-${loadSeq}`, loadSeq, ingestedAt });
   }
   return numbered;
 }
 
-/** The batch with those of its rows that BRONZE has not, and that its loader has passed. @param end where the loader is. */
+/** The batch with the rows that BRONZE lacks, of those that its loader has passed. @param end the loader's position. */
 export function withoutRows(batch: Batch, there: ReadonlySet<bigint>, end = 0n): Batch {
   const rows = [...batch.rows].filter(({ kafkaOffset }) => kafkaOffset < end && !there.has(kafkaOffset));
   return { ...batch, rows } as Batch;

@@ -2,7 +2,7 @@ import { type Batch, InvalidRowsError } from './warehouse.ts';
 
 export type RowAddress = InvalidRowsError['rows'][number];
 
-/** Where those rows are that are meant. */
+/** The condition that selects these rows. */
 export const rowsWhere = (
   batches: readonly Batch[],
   matches: (row: { readonly body: Buffer }) => boolean,
@@ -11,7 +11,7 @@ export const rowsWhere = (
     [...rows].filter(matches).map(({ kafkaOffset }) => ({ partition, kafkaOffset })),
   );
 
-/** @throws InvalidRowsError when there are any. */
+/** @throws InvalidRowsError if there are any. */
 export function refuseRows(rows: readonly RowAddress[]): void {
   if (rows.length > 0) throw new InvalidRowsError(rows);
 }

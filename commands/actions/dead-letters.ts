@@ -1,4 +1,4 @@
-import type { Proof } from '../../dead-letters/dry-run.ts';
+import type { DryRunResult } from '../../dead-letters/dry-run.ts';
 import { closeLetters, dryRun, type Refused, redrive } from '../../dead-letters/redrive.ts';
 import { type ShownLetter, toShown } from '../../dead-letters/show.ts';
 import { eachBatch, type Letter, type LetterFilter, matches, readLetters } from '../../dead-letters/store.ts';
@@ -67,10 +67,10 @@ export async function redriveLetters(context: Context, options: RedriveLetters):
   const letters = await openLetters(context, kafka, filter);
   const onProgress = (done: number) => progress.update('redrive', { done, total: letters.length, unit: 'letters' });
   if (options.dryRun) {
-    const proofs = await dryRun({ kafka, onProgress }, letters, how);
+    const results = await dryRun({ kafka, onProgress }, letters, how);
     progress[Symbol.dispose]();
-    print(options, proofs, () => (proofs.length === 0 ? nothingFound : formatTable(proofs.map(toVerdict))));
-    const isGood = proofs.every(({ outcome }) => outcome !== 'park' && outcome !== 'refuse');
+    print(options, results, () => (results.length === 0 ? nothingFound : formatTable(results.map(toVerdict))));
+    const isGood = results.every(({ outcome }) => outcome !== 'park' && outcome !== 'refuse');
     return isGood ? ExitCode.done : ExitCode.failed;
   }
   const result = await redrive({ kafka, producer, onProgress }, letters, how);
@@ -114,7 +114,7 @@ const toListed = ({ originKey: _, place: __, isOpen: ___, originValueSha256, ...
   originValueSha256: originValueSha256?.toString('hex') ?? null,
 });
 
-const verdicts: Readonly<Record<Proof['outcome'], string>> = {
+const verdicts: Readonly<Record<DryRunResult['outcome'], string>> = {
   load: 'would load',
   fetch: 'would fetch (1 request)',
   skip: 'would be passed over: a tombstone',
@@ -122,7 +122,7 @@ const verdicts: Readonly<Record<Proof['outcome'], string>> = {
   refuse: 'would be refused',
 };
 
-const toVerdict = ({ id, outcome, why }: Proof) => ({
+const toVerdict = ({ id, outcome, why }: DryRunResult) => ({
   origin: id,
   outcome: verdicts[outcome] + (why === undefined ? '' : `: ${why}`),
 });

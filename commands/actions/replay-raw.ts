@@ -35,7 +35,7 @@ function textOf({ records, seconds, added, unreadable, swap }: RawReplayed): str
   const rate = `${records} records in ${formatDuration(seconds * 1_000)} (${Math.round(records / seconds)}/s), 0 API calls`;
   const outcome = swap
     ? `rebuilt BRONZE: ${swap.rows} rows, of them ${swap.same} unchanged, ${swap.corrected} corrected, ${swap.recovered} recovered, ` +
-      `${swap.carried} kept` +
+      `${swap.retained} kept` +
       (swap.refused > 0 ? `; ${swap.refused} went to dead letters, because the present rules refuse their records` : '')
     : `added ${added} missing rows to BRONZE`;
   const rest = unreadable > 0 ? `\n${unreadable} records are in dead letters` : '';

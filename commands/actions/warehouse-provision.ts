@@ -49,10 +49,10 @@ export async function provisionAccount(context: Context, options: Provision): Pr
   if (options.print) return printScript(options, settings);
   return withAccount(context, async (query) => {
     if (!options.check) {
-      const { mended, remaining } = await provision(query, settings);
-      return report(context, options, { mended, remaining });
+      const { corrected, remaining } = await provision(query, settings);
+      return report(context, options, { corrected, remaining });
     }
-    return report(context, options, { mended: [], remaining: await check(query, settings) });
+    return report(context, options, { corrected: [], remaining: await check(query, settings) });
   });
 }
 
@@ -63,16 +63,16 @@ function printScript(options: Provision, settings: ProvisionSettings): number {
 }
 
 interface Report {
-  readonly mended: readonly Difference[];
+  readonly corrected: readonly Difference[];
   readonly remaining: readonly Difference[];
 }
 
-function report({ progress }: Context, options: Provision, { mended, remaining }: Report): number {
+function report({ progress }: Context, options: Provision, { corrected, remaining }: Report): number {
   progress[Symbol.dispose]();
   const shown = (found: readonly Difference[]) => found.map(({ what, change, detail }) => ({ change, what, detail }));
-  print(options, { mended: shown(mended), remaining: shown(remaining) }, () => {
-    if (mended.length + remaining.length === 0) return 'nothing to do: everything is as expected';
-    const done = mended.length > 0 ? [`corrected ${mended.length}:\n${formatTable(shown(mended))}`] : [];
+  print(options, { corrected: shown(corrected), remaining: shown(remaining) }, () => {
+    if (corrected.length + remaining.length === 0) return 'nothing to do: everything is as expected';
+    const done = corrected.length > 0 ? [`corrected ${corrected.length}:\n${formatTable(shown(corrected))}`] : [];
     const open =
       remaining.length > 0 ? [`not as expected, ${remaining.length}:\n${formatTable(shown(remaining))}`] : [];
     return [...done, ...open].join('\n\n');

@@ -28,15 +28,15 @@ create table if not exists {{ run_log("sealed_batches") }} (
 {# On Snowflake two that seal at once would take the same number, with different batches: a model that has seen the number
    would never see the other's. An INSERT locks nothing that another one wants, an UPDATE does. #}
 {% macro snowflake__one_at_a_time(statement) %}
-    {%- set turn = run_log("sealed_batches") | replace("sealed_batches", "seal_turn") -%}
-create table if not exists {{ turn }} (taken_at timestamp_ntz not null)
+    {%- set lock = run_log("sealed_batches") | replace("sealed_batches", "seal_lock") -%}
+create table if not exists {{ lock }} (taken_at timestamp_ntz not null)
     ;
-insert into {{ turn }}
-select {{ utc_timestamp(run_started_at) }} where not exists (select 1 from {{ turn }})
+insert into {{ lock }}
+select {{ utc_timestamp(run_started_at) }} where not exists (select 1 from {{ lock }})
     ;
     begin
     ;
-update {{ turn }} set taken_at = {{ utc_timestamp(run_started_at) }}
+update {{ lock }} set taken_at = {{ utc_timestamp(run_started_at) }}
     ;
     {{ statement }}
     ;

@@ -42,7 +42,7 @@ it('A DuckDB file from before topic ids were kept is taken over by a rebuild', a
     await fixture.sql(`update bronze.load_positions set topic_id = ''; update bronze.load_batches set topic_id = ''`);
     await load(fixture, batch(4, 6));
     await fill(fixture, batch(0, 5));
-    expect(await promote(fixture)).toMatchObject({ rows: 6, same: 6, carried: 1 });
+    expect(await promote(fixture)).toMatchObject({ rows: 6, same: 6, retained: 1 });
     expect(await fixture.sql('select distinct topic_id from bronze.load_batches')).toEqual([{ topic_id: 'topic' }]);
   } finally {
     await fixture.close();

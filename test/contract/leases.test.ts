@@ -9,11 +9,11 @@ import { claimDataDir } from '../../kafka/broker/claim.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { type Holder, holderOf, isGone, ownHolder } from '../../runtime/holder.ts';
 import { type Lease, leases, waitFor } from '../../runtime/leases.ts';
-import { takeTurn } from '../../warehouse/duckdb/file-lock.ts';
+import { takeFileLock } from '../../warehouse/duckdb/file-lock.ts';
 import { openSnowflakeBackfill } from '../../warehouse/snowflake/backfill.ts';
 import { openSnowflakeRebuild } from '../../warehouse/snowflake/rebuild.ts';
 import { openSnowflakeSession, type SnowflakeSession } from '../../warehouse/snowflake/session.ts';
-import { takeTransformTurn } from '../../warehouse/snowflake/transform-lease.ts';
+import { takeTransformLease } from '../../warehouse/snowflake/transform-lease.ts';
 import { openSnowflakeWarehouse } from '../../warehouse/snowflake/warehouse.ts';
 import { ManualClock } from '../support/clock/manual-clock.ts';
 import { SnowflakeEmulator } from '../support/snowflake/emulator.ts';
@@ -94,10 +94,10 @@ const fileLock: Wait = {
   lease: 'fileLock',
   waitFor: async (holder, leftMs) => {
     const path = join(newFolder(), 'x.duckdb');
-    const entry = join(`${path}.turns`, `${'1'.padStart(15, '0')}-0000000000-7-aaaa`);
-    mkdirSync(`${path}.turns`);
+    const entry = join(`${path}.queue`, `${'1'.padStart(15, '0')}-0000000000-7-aaaa`);
+    mkdirSync(`${path}.queue`);
     writeFileSync(entry, JSON.stringify(holder));
-    return onManualClock((clock) => takeTurn({ path, clock, waitMs: 0 }), entry, leases.fileLock - leftMs);
+    return onManualClock((clock) => takeFileLock({ path, clock, waitMs: 0 }), entry, leases.fileLock - leftMs);
   },
 };
 
@@ -190,7 +190,7 @@ describe('on Snowflake', () => {
     await other.execute({ sql: 'create schema if not exists silver' });
     await using warehouse = await openSnowflakeWarehouse(options());
     await warehouse.migrate();
-    await (await takeTransformTurn({ ...options(), waitMs: 0 }))[Symbol.asyncDispose]();
+    await (await takeTransformLease({ ...options(), waitMs: 0 }))[Symbol.asyncDispose]();
   });
   afterAll(async () => {
     await other?.[Symbol.asyncDispose]();
@@ -208,11 +208,11 @@ describe('on Snowflake', () => {
   /** The lease as its holder left it. */
   const leasedBy = (holder: string, leftSeconds: number) =>
     other.execute({
-      sql: `update silver.transform_turn set holder = ?, leased_until = dateadd(second, ${leftSeconds}, sysdate())`,
+      sql: `update silver.transform_lease set holder = ?, leased_until = dateadd(second, ${leftSeconds}, sysdate())`,
       binds: [holder],
     });
   const takeTransform = (waitMs = 0) =>
-    timed(async () => (await takeTransformTurn({ ...options(), waitMs }))[Symbol.asyncDispose]());
+    timed(async () => (await takeTransformLease({ ...options(), waitMs }))[Symbol.asyncDispose]());
 
   it.each([
     ['a holder out of sight', JSON.stringify({ ...outOfSight, id: '1' })],
@@ -228,7 +228,7 @@ describe('on Snowflake', () => {
     await leasedBy(JSON.stringify({ ...(await ended()), id: '1' }), 90);
     expect((await takeTransform()).error).toBeUndefined();
     const { rows } = await other.execute({
-      sql: 'select leased_until <= sysdate() as is_free from silver.transform_turn',
+      sql: 'select leased_until <= sysdate() as is_free from silver.transform_lease',
     });
     expect(rows).toEqual([{ is_free: true }]);
   });
@@ -237,17 +237,17 @@ describe('on Snowflake', () => {
     await leasedBy(JSON.stringify({ ...ownHolder(), id: '1' }), 3_600);
     // Time is measured a hundred times as fast as it passes.
     const clock = { ...systemClock, monotonic: () => 100 * systemClock.monotonic() };
-    const { error } = await timed(() => takeTransformTurn({ ...options(), clock, waitMs: 0 }));
+    const { error } = await timed(() => takeTransformLease({ ...options(), clock, waitMs: 0 }));
     expect(error?.message).toMatch(
       new RegExp(`process ${process.pid} on ${hostname()}: wait for it, or end it .* in 3[56]\\d\\d s`),
     );
   });
 
   describe.each([
-    ['the row of the transform lease', 'silver.transform_turn', () => takeTransform()],
+    ['the row of the transform lease', 'silver.transform_lease', () => takeTransform()],
     [
       "the loaders' row, for a replay",
-      'bronze.load_turn',
+      'bronze.load_lock',
       () =>
         timed(async () => {
           await using backfill = await openSnowflakeBackfill(options(), 'waits');
@@ -256,7 +256,7 @@ describe('on Snowflake', () => {
     ],
     [
       "the loaders' row, for a rebuild",
-      'bronze.load_turn',
+      'bronze.load_lock',
       () =>
         timed(async () => {
           await using rebuild = await openSnowflakeRebuild(options());

@@ -212,9 +212,9 @@ describe('a store out of reach', () => {
     expect(a.bucket.isReachable).toBe(true);
     expect(a.granted).toHaveLength(6);
     expect(fleet.logged).toEqual([
-      'token bucket out of reach: no request is sent',
-      'token bucket back in reach',
-      'token bucket was new or had forgotten something: closed for a window',
+      'token bucket unreachable; sending no requests',
+      'token bucket reachable again',
+      'token bucket was new or had lost data: closed for a window',
     ]);
   });
 

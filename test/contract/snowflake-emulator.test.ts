@@ -31,13 +31,13 @@ async function isWaiting(statement: Promise<unknown>): Promise<boolean> {
 describe('a table that a transaction changes', () => {
   beforeEach(async () => {
     await using session = await open();
-    await session.run('create or replace table turn (n number)');
+    await session.run('create or replace table counter (n number)');
     await session.run('create or replace table other (n number)');
-    await session.run('insert into turn values (0)');
+    await session.run('insert into counter values (0)');
   });
-  const turns = async (): Promise<unknown> => {
+  const counted = async (): Promise<unknown> => {
     await using session = await open();
-    return (await session.column('select n from turn'))[0];
+    return (await session.column('select n from counter'))[0];
   };
 
   it('makes the next one wait until the commit, which it then sees', async () => {
@@ -45,26 +45,26 @@ describe('a table that a transaction changes', () => {
     await using second = await open();
     await first.run('begin');
     await second.run('begin');
-    await second.run('select n from turn');
-    await first.run('update turn set n = n + 1');
-    const waiting = second.run('update turn set n = n + 1');
+    await second.run('select n from counter');
+    await first.run('update counter set n = n + 1');
+    const waiting = second.run('update counter set n = n + 1');
     expect(await isWaiting(waiting)).toBe(true);
     await first.run('commit');
     await waiting;
     await second.run('commit');
-    expect(await turns()).toBe(2);
+    expect(await counted()).toBe(2);
   });
 
   it('is free for the next one after a rollback', async () => {
     await using first = await open();
     await using second = await open();
     await first.run('begin');
-    await first.run('update turn set n = 10');
-    const waiting = second.run('update turn set n = n + 1');
+    await first.run('update counter set n = 10');
+    const waiting = second.run('update counter set n = n + 1');
     expect(await isWaiting(waiting)).toBe(true);
     await first.run('rollback');
     await waiting;
-    expect(await turns()).toBe(1);
+    expect(await counted()).toBe(1);
   });
 
   it('loses no update of eight sessions', async () => {
@@ -72,13 +72,13 @@ describe('a table that a transaction changes', () => {
       await using session = await open();
       for (let round = 0; round < 5; round += 1) {
         await session.run('begin');
-        await session.run('update turn set n = n + 1');
-        await session.run('insert into other select n from turn');
+        await session.run('update counter set n = n + 1');
+        await session.run('insert into other select n from counter');
         await session.run('commit');
       }
     };
     await Promise.all(Array.from({ length: 8 }, raise));
-    expect(await turns()).toBe(40);
+    expect(await counted()).toBe(40);
     await using session = await open();
     expect(await session.column('select count(distinct n) from other')).toEqual([40]);
   });
@@ -87,14 +87,14 @@ describe('a table that a transaction changes', () => {
     await using first = await open();
     await using second = await open();
     await first.run('begin');
-    await first.run('update turn set n = 1');
+    await first.run('update counter set n = 1');
     await second.run('alter session set lock_timeout = 0');
     await second.run('begin');
     await second.run('insert into other values (7)');
-    await expect(second.run('update turn set n = 2')).rejects.toMatchObject({ code: '000625', sqlState: '57014' });
+    await expect(second.run('update counter set n = 2')).rejects.toMatchObject({ code: '000625', sqlState: '57014' });
     await first.run('commit');
     await second.run('commit');
-    expect(await turns()).toBe(1);
+    expect(await counted()).toBe(1);
     expect(await first.column('select n from other')).toEqual([7]);
   });
 
@@ -102,11 +102,11 @@ describe('a table that a transaction changes', () => {
     await using first = await open();
     await using second = await open();
     await first.run('begin');
-    await first.run('update turn set n = 1');
+    await first.run('update counter set n = 1');
     await second.run('alter session set lock_timeout = 0, transaction_abort_on_error = true');
     await second.run('begin');
     await second.run('insert into other values (7)');
-    await expect(second.run('update turn set n = 2')).rejects.toMatchObject({ code: '000625' });
+    await expect(second.run('update counter set n = 2')).rejects.toMatchObject({ code: '000625' });
     await expect(second.run('commit')).rejects.toMatchObject({ code: '100132' });
     expect(await second.column('select n from other')).toEqual([]);
     await first.run('rollback');
@@ -116,9 +116,9 @@ describe('a table that a transaction changes', () => {
     await using first = await open();
     await using second = await open();
     await first.run('begin');
-    await first.run('update turn set n = 1');
-    await second.run('insert into turn values (5)');
-    expect(await second.column('select n from turn order by n')).toEqual([0, 5]);
+    await first.run('update counter set n = 1');
+    await second.run('insert into counter values (5)');
+    expect(await second.column('select n from counter order by n')).toEqual([0, 5]);
     await first.run('rollback');
   });
 
@@ -127,33 +127,33 @@ describe('a table that a transaction changes', () => {
     {
       await using first = await open();
       await first.run('begin');
-      await first.run('update turn set n = 10');
+      await first.run('update counter set n = 10');
     }
     await second.run('alter session set lock_timeout = 0');
-    await second.run('update turn set n = n + 1');
-    expect(await turns()).toBe(1);
+    await second.run('update counter set n = n + 1');
+    expect(await counted()).toBe(1);
   });
 
   it('is not taken any more by a session that was closed while it waited', async () => {
     await using first = await open();
     const second = await open();
     await first.run('begin');
-    await first.run('update turn set n = 10');
-    const waiting = second.run('update turn set n = 20');
+    await first.run('update counter set n = 10');
+    const waiting = second.run('update counter set n = 20');
     expect(await isWaiting(waiting)).toBe(true);
     await second[Symbol.asyncDispose]();
     await expect(waiting).rejects.toMatchObject({ code: '000604' });
     await first.run('commit');
-    expect(await turns()).toBe(10);
+    expect(await counted()).toBe(10);
   });
 
   it('is waited for no longer than a statement may take', async () => {
     await using first = await open();
     await using second = await open();
     await first.run('begin');
-    await first.run('update turn set n = 10');
+    await first.run('update counter set n = 10');
     await second.run('alter session set statement_timeout_in_seconds = 0.1');
-    await expect(second.run('update turn set n = 20')).rejects.toMatchObject({ code: '000630' });
+    await expect(second.run('update counter set n = 20')).rejects.toMatchObject({ code: '000630' });
     await first.run('rollback');
   });
 
@@ -161,11 +161,11 @@ describe('a table that a transaction changes', () => {
     await using session = await open();
     await session.run('alter session set transaction_abort_on_error = true');
     await session.run('begin');
-    await session.run('update turn set n = 10');
+    await session.run('update counter set n = 10');
     await expect(session.run('insert into nowhere values (1)')).rejects.toMatchObject({ code: '002003' });
     await expect(session.run('insert into other values (1)')).rejects.toMatchObject({ code: '100132' });
     await session.run('rollback');
-    expect(await turns()).toBe(0);
+    expect(await counted()).toBe(0);
   });
 });
 
@@ -175,16 +175,16 @@ describe('an idle transaction', () => {
     const login = () => DriverSession.open(impatient.url, { database: 'TEST', schema: 'PUBLIC' });
     await using first = await login();
     await using second = await login();
-    await first.run('create table turn (n number)');
-    await first.run('insert into turn values (0)');
+    await first.run('create table counter (n number)');
+    await first.run('insert into counter values (0)');
     await first.run('begin');
-    await first.run('update turn set n = 10');
-    await second.run('update turn set n = n + 1');
-    expect(await second.column('select n from turn')).toEqual([1]);
-    await expect(first.run('insert into turn values (7)')).rejects.toMatchObject({ code: '100132' });
+    await first.run('update counter set n = 10');
+    await second.run('update counter set n = n + 1');
+    expect(await second.column('select n from counter')).toEqual([1]);
+    await expect(first.run('insert into counter values (7)')).rejects.toMatchObject({ code: '100132' });
     await expect(first.run('commit')).rejects.toThrow('idle');
-    await first.run('update turn set n = n + 1');
-    expect(await second.column('select n from turn')).toEqual([2]);
+    await first.run('update counter set n = n + 1');
+    expect(await second.column('select n from counter')).toEqual([2]);
   });
 });
 

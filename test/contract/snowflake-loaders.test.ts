@@ -84,20 +84,20 @@ describe('two loaders of one Snowflake', () => {
     expect(await offsets()).toEqual(Array.from({ length: 15 }, (_, index) => index));
   });
 
-  it('[P7] of which one was suspended until its turn ended: its later statements change nothing', async () => {
+  it('[P7] of which one was suspended until its lock ended: its later statements change nothing', async () => {
     await using warehouse = await open();
     await warehouse.migrate();
     await using session = await openSnowflakeSession({ settings, clock: systemClock, stage: 'test' });
     await session.execute({ sql: 'begin' });
-    const turn = await takeLoadLock(session);
+    const lock = await takeLoadLock(session);
     // As Snowflake does to a transaction that is idle and in another's way.
     await session.execute({ sql: 'rollback' });
-    const lost = { name: 'WarehouseUnavailableError', message: expect.stringContaining('the turn was lost') };
+    const lost = { name: 'WarehouseUnavailableError', message: expect.stringContaining('the lock was lost') };
     const numbered = [{ batch: batch(0, 3), id: 'late', loadSeq: 1n, ingestedAt: new Date() }];
-    await expect(new LoadLedger().take(turn, [batch(0, 3)], new Date())).rejects.toMatchObject(lost);
-    await expect(recordBatches(turn, '', numbered)).rejects.toMatchObject(lost);
-    await expect(insertRows(turn, 'raw_movies', numbered, '')).rejects.toMatchObject(lost);
-    await expect(copyRows(turn, 'raw_movies', numbered, '')).rejects.toMatchObject(lost);
+    await expect(new LoadLedger().advance(lock, [batch(0, 3)], new Date())).rejects.toMatchObject(lost);
+    await expect(recordBatches(lock, '', numbered)).rejects.toMatchObject(lost);
+    await expect(insertRows(lock, 'raw_movies', numbered, '')).rejects.toMatchObject(lost);
+    await expect(copyRows(lock, 'raw_movies', numbered, '')).rejects.toMatchObject(lost);
     expect(await offsets()).toEqual([]);
     expect(await warehouse.positions(partition)).toEqual(new Map());
     // Nor does what its COPY INTO has left.
@@ -116,7 +116,7 @@ describe('two loaders of one Snowflake', () => {
     const load = (ending: string) =>
       client.transaction(
         async (session) => {
-          await ledger.take(await takeLoadLock(session), [batch(0, 3)], new Date());
+          await ledger.advance(await takeLoadLock(session), [batch(0, 3)], new Date());
           await session.execute({ sql: ending });
         },
         (session) => areTaken(session, ledger, [batch(0, 3)]),

@@ -124,7 +124,7 @@ describe('A replay in Snowflake that is cut off', () => {
   };
 
   it.each([
-    ['the turn', /^update bronze\.load_turn/],
+    ['the lock', /^update bronze\.load_lock/],
     ['the comparison', /^with both_sides/],
     ['rows replace those that are deleted already', /^insert into bronze\.raw_movies/],
     ['COMMIT', /^commit/],
@@ -136,7 +136,7 @@ describe('A replay in Snowflake that is cut off', () => {
     heal();
     await expectSwapped(false);
     expect(await filledPositions()).toEqual(new Map([[0, 8n]]));
-    expect(await promote(fixture)).toMatchObject({ rows: 8, same: 8, carried: 0 });
+    expect(await promote(fixture)).toMatchObject({ rows: 8, same: 8, retained: 0 });
     await expectSwapped(true);
   });
 
@@ -151,7 +151,7 @@ describe('A replay in Snowflake that is cut off', () => {
     await swapped;
     expect(await offsets(fixture)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
     await expectLedgerAndRowsToAgree(fixture);
-    expect(await promote(fixture)).toMatchObject({ rows: 9, same: 9, carried: 1 });
+    expect(await promote(fixture)).toMatchObject({ rows: 9, same: 9, retained: 1 });
     await expectLedgerAndRowsToAgree(fixture);
   });
 
@@ -159,7 +159,7 @@ describe('A replay in Snowflake that is cut off', () => {
     await begin(patientMs);
     await fill(fixture, batch(0, 8));
     strike('hang', /^commit/);
-    expect(await promote(fixture)).toMatchObject({ rows: 8, same: 8, carried: 0 });
+    expect(await promote(fixture)).toMatchObject({ rows: 8, same: 8, retained: 0 });
     heal();
     await expectSwapped(true);
     expect(await tablesBeside(fixture)).toEqual([]);
@@ -172,14 +172,14 @@ describe('A replay in Snowflake that is cut off', () => {
     await begin();
     await fill(fixture, batch(0, 8));
     strike('reset', meant);
-    expect(await promote(fixture)).toMatchObject({ rows: 8, same: 8, carried: 0 });
+    expect(await promote(fixture)).toMatchObject({ rows: 8, same: 8, retained: 0 });
     heal();
     expect(await tablesBeside(fixture)).not.toEqual([]);
     await expectSwapped(true);
     await load(fixture, batch(8, 9));
     expect(await filledPositions()).toEqual(new Map());
     await fill(fixture, batch(0, 9));
-    expect(await promote(fixture)).toMatchObject({ rows: 9, same: 9, carried: 0 });
+    expect(await promote(fixture)).toMatchObject({ rows: 9, same: 9, retained: 0 });
     expect(await tablesBeside(fixture)).toEqual([]);
   });
 

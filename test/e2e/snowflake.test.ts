@@ -77,7 +77,7 @@ const steps: readonly Death[] = [
   { point: 'fetcher.published', hit: 5 },
   { point: 'transform.lease-taken', hit: 1 },
   { point: 'transform.built', hit: 1 },
-  { point: 'snowflake.turn-taken', hit: 1 },
+  { point: 'snowflake.lock-taken', hit: 1 },
   { point: 'snowflake.rows-written', hit: 1 },
   { point: 'producer.page-published', hit: 1 },
 ];

@@ -48,7 +48,7 @@ class Supervised {
   /** Resolves when the service has said that it drains and is gone. */
   async drained(service: number): Promise<void> {
     await until('it is gone', () => !isAlive(service), { timeoutMs: 30_000, pollMs: 20 });
-    expect(this.output.match(/finishing what is in hand/g), this.output).toHaveLength(1);
+    expect(this.output.match(/finishing work in flight/g), this.output).toHaveLength(1);
     expect(this.output).not.toContain('leaving');
   }
 

@@ -212,7 +212,7 @@ describe('a stage that is killed where it hurts, and started again', () => {
       const before = rowsLoaded(zombie);
       // An entry of the line names its process.
       const isInLine = () =>
-        readdirSync(`${bed.workspace.duckdbPath}.turns`).some((entry) => entry.split('-')[2] === String(other.pid));
+        readdirSync(`${bed.workspace.duckdbPath}.queue`).some((entry) => entry.split('-')[2] === String(other.pid));
       await until('the other waits for the file', isInLine, { timeoutMs: 30_000 });
       expect(rowsLoaded(other)).toBe(0);
       zombie.kill('SIGCONT');

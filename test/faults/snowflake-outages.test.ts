@@ -107,10 +107,10 @@ describe.each(process.env['FAULTS'] === 'full' ? paths : paths.slice(0, 1))(
       await loadsAllOnce(loading);
     });
 
-    it('[R55] when somebody else has the turn for longer than it may wait', async () => {
+    it('[R55] when somebody else has the lock for longer than it may wait', async () => {
       await using other = await fixture.session();
       await other.execute({ sql: 'begin' });
-      await other.execute({ sql: 'update bronze.load_turn set taken_at = sysdate()' });
+      await other.execute({ sql: 'update bronze.load_lock set taken_at = sysdate()' });
       // Snowflake ends the waiting after half of that.
       const loading = start(4_000);
       const asked = performance.now();
@@ -203,7 +203,7 @@ describe('a loader that stood still until Snowflake rolled its transaction back'
       const loading = fixture.start(topics, { copyFrom: 1, timeoutMs: 20_000 });
       await until('it stands still', () => fixture.proxy.strikes.length === 1, within);
       await using other = await fixture.session();
-      await other.execute({ sql: 'update bronze.load_turn set taken_at = sysdate()' });
+      await other.execute({ sql: 'update bronze.load_lock set taken_at = sysdate()' });
       expect(fixture.proxy.strikes).toMatchObject([{ tookEffect: false }]);
       await loading.ended;
       expect(await fixture.audit(await topics.ends)).toMatchObject({ rows: 3 * (records - 1) });

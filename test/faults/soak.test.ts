@@ -22,7 +22,7 @@ const breaksConnections = ['broker restarted', 'network struck'];
 
 describe.runIf(minutes > 0)('a soak', () => {
   it(
-    `[Z1 Z5] of ${minutes} min in which everything goes wrong in turn: nothing is lost, nothing is doubled, nothing grows`,
+    `[Z1 Z5] of ${minutes} min in which everything goes wrong, one after the other: nothing is lost, nothing is doubled, nothing grows`,
     async () => {
       const { bed, proxy } = await openBehindProxy({
         limit: { capacity: 60, windowMs: 1_000 },

@@ -86,7 +86,7 @@ describe('a TMDb that answers anything', () => {
     const empty = await workspace.run(['run', '--once', '--pages', '2'], env);
     expect(empty.code, empty.stderr).toBe(1);
     expect(empty.stdout).toMatch(/0 found on 0 pages.*2 pages could not be used/);
-    expect(empty.stdout).toContain('the list could not be used: genres is no list');
+    expect(empty.stdout).toContain('the list could not be used: genres is not a list');
     expect(empty.stderr).toContain('the popular list cannot be used');
 
     // Five attempts, and two questions whether the list answers others.
@@ -95,7 +95,7 @@ describe('a TMDb that answers anything', () => {
     );
     const first = await workspace.runOnce(['--pages', 'all'], env);
     expect(first.walk).toMatchObject({ pagesRead: 1, pagesFailed: 1, found: 20 });
-    expect(first.genres).toMatchObject({ published: false, failure: expect.stringContaining('genres is no list') });
+    expect(first.genres).toMatchObject({ published: false, failure: expect.stringContaining('genres is not a list') });
     expect(first.rows.gold['fact_movies']).toBe(first.movies.fetched);
 
     sandbox.setFaults(parseFaults('error-body=34 path=/movie/popular'));
@@ -173,7 +173,7 @@ describe('a TMDb that answers anything', () => {
       async () => /none of \d+ pages.*cannot be reached/.test(await readyz()),
       patience,
     );
-    expect(service.lines.filter(({ msg }) => msg === 'failed, trying again until it works').length).toBeLessThan(6);
+    expect(service.lines.filter(({ msg }) => msg === 'failed; retrying').length).toBeLessThan(6);
     bed.sandbox.setFaults([]);
     await until('it is ready again', async () => (await service.get('/readyz')).status === 200, patience);
     expect(service.lines.filter(({ msg }) => msg === 'works again').length).toBeGreaterThanOrEqual(2);

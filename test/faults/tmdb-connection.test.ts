@@ -143,7 +143,7 @@ describe('one deadline for the whole exchange', () => {
     const tookMs = performance.now() - startedAt;
     server.close();
     expect(failure).toMatchObject({ name: 'UnusableAnswerError', retriable: true });
-    expect(failure.message).toContain('no whole answer within 400 ms');
+    expect(failure.message).toContain('no complete answer within 400 ms');
     expect(tookMs).toBeGreaterThan(timeoutMs - 50);
     expect(tookMs).toBeLessThan(timeoutMs + 1_000);
   });

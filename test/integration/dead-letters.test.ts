@@ -179,7 +179,7 @@ describe('redrive', () => {
     for (const dryRun of [[], ['--dry-run']]) {
       const { code, stdout } = await stage.run(['dead-letters', 'redrive', '--all', ...dryRun]);
       expect(code).toBe(1);
-      expect(stdout).toContain('is in Kafka at tmdb.raw-movies/0/1, for as long as that is retained');
+      expect(stdout).toContain('is in Kafka at tmdb.raw-movies/0/1 until its retention ends');
     }
     expect(await openIds()).toEqual(['tmdb.raw-movies/0/1']);
     expect(await read(topics.rawMovies)).toEqual([]);

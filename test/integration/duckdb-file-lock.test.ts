@@ -3,19 +3,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { waitFor } from '../../runtime/leases.ts';
-import { takeTurn } from '../../warehouse/duckdb/file-lock.ts';
-import type { Turn } from '../../warehouse/system.ts';
+import { takeFileLock } from '../../warehouse/duckdb/file-lock.ts';
+import type { WriteLock } from '../../warehouse/system.ts';
 import { ManualClock } from '../support/clock/manual-clock.ts';
 
 describe('turns on a DuckDB file', () => {
   let path: string;
   let clock: ManualClock;
-  const take = (waitMs = 60_000, signal?: AbortSignal) => takeTurn({ path, clock, waitMs, signal });
-  const entries = () => readdirSync(`${path}.turns`);
+  const take = (waitMs = 60_000, signal?: AbortSignal) => takeFileLock({ path, clock, waitMs, signal });
+  const entries = () => readdirSync(`${path}.queue`);
   /** As another container would leave it that came before us and was last seen so long ago. */
   const plant = (secondsAgo: number) => {
-    const entry = join(`${path}.turns`, `${'1'.padStart(15, '0')}-0000000000-7-aaaa`);
-    mkdirSync(`${path}.turns`, { recursive: true });
+    const entry = join(`${path}.queue`, `${'1'.padStart(15, '0')}-0000000000-7-aaaa`);
+    mkdirSync(`${path}.queue`, { recursive: true });
     writeFileSync(entry, JSON.stringify({ host: 'another-host', place: 'elsewhere', pid: 7, identity: 'boot/1' }));
     const seen = new Date(Date.now() - secondsAgo * 1_000);
     utimesSync(entry, seen, seen);
@@ -31,12 +31,12 @@ describe('turns on a DuckDB file', () => {
   it('[R8] come in the order in which they were asked for', async () => {
     const order: number[] = [];
     const first = await take();
-    const others: Promise<Turn>[] = [];
+    const others: Promise<WriteLock>[] = [];
     for (let caller = 1; caller <= 3; caller += 1) {
       others.push(
-        take().then((turn) => {
+        take().then((lock) => {
           order.push(caller);
-          return turn;
+          return lock;
         }),
       );
     }
@@ -52,12 +52,12 @@ describe('turns on a DuckDB file', () => {
   });
 
   it('tell their owner when somebody waits', async () => {
-    await using turn = await take();
-    expect(turn.isWanted()).toBe(false);
+    await using lock = await take();
+    expect(lock.isWanted()).toBe(false);
     const waiting = take();
     while (entries().length < 2) await clock.advance(1);
-    expect(turn.isWanted()).toBe(true);
-    await turn[Symbol.asyncDispose]();
+    expect(lock.isWanted()).toBe(true);
+    await lock[Symbol.asyncDispose]();
     await clock.advance(20);
     await (await waiting)[Symbol.asyncDispose]();
   });

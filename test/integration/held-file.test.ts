@@ -18,7 +18,7 @@ import { openDuckDbWarehouse } from '../../warehouse/duckdb/warehouse.ts';
 import type { WarehouseSystem } from '../../warehouse/system.ts';
 import { environmentDir } from '../support/dbt/warehouse-file.ts';
 
-const turnModule = join(import.meta.dirname, '../../warehouse/duckdb/file-lock.ts');
+const lockModule = join(import.meta.dirname, '../../warehouse/duckdb/file-lock.ts');
 const clockModule = join(import.meta.dirname, '../../runtime/clock.ts');
 
 describe('a DuckDB file that another process has', () => {
@@ -62,11 +62,11 @@ describe('a DuckDB file that another process has', () => {
   /** A command of ours, by its name, that has its turn. */
   const ourCommand = () => {
     const script = join(folder, 'cli.ts');
-    const [turn, clock] = [turnModule, clockModule].map((file) => JSON.stringify(pathToFileURL(file).href));
+    const [lock, clock] = [lockModule, clockModule].map((file) => JSON.stringify(pathToFileURL(file).href));
     writeFileSync(
       script,
-      `import { takeTurn } from ${turn}; import { systemClock as clock } from ${clock};
-       await takeTurn({ path: process.argv[3] ?? '', clock, waitMs: 0 }); console.log('open'); setInterval(() => {}, 1000);`,
+      `import { takeFileLock } from ${lock}; import { systemClock as clock } from ${clock};
+       await takeFileLock({ path: process.argv[3] ?? '', clock, waitMs: 0 }); console.log('open'); setInterval(() => {}, 1000);`,
     );
     return start(process.execPath, [script, 'load', path]);
   };
@@ -111,7 +111,7 @@ describe('a DuckDB file that another process has', () => {
     const waits: (FileWait | null)[] = [];
     await (await openWith(waits, 5_000).openReader())[Symbol.asyncDispose]();
     expect(waits.filter((wait) => wait !== null)).toEqual([]);
-    expect(readdirSync(`${path}.turns`)).toEqual([]);
+    expect(readdirSync(`${path}.queue`)).toEqual([]);
   });
 
   const openers: readonly (readonly [string, (system: WarehouseSystem) => Promise<unknown>])[] = [
@@ -120,7 +120,7 @@ describe('a DuckDB file that another process has', () => {
     ['openRebuild', (system) => system.openRebuild()],
     ['openBackfill', (system) => system.openBackfill('x')],
     ['publishGold', (system) => system.publishGold()],
-    ['takeTransformTurn', (system) => system.takeTransformTurn()],
+    ['takeTransformLease', (system) => system.takeTransformLease()],
   ];
 
   it('[R106] is reported by everything that opens it', async () => {

@@ -16,7 +16,7 @@ import type { DbtSummary } from '../../transform/dbt/run-results.ts';
 import { Rounds, runSchedule } from '../../transform/scheduler.ts';
 import { projectFingerprint } from '../../transform/state.ts';
 import { throwIfNoCopy } from '../../transform/transform.ts';
-import { takeTurn } from '../../warehouse/duckdb/file-lock.ts';
+import { takeFileLock } from '../../warehouse/duckdb/file-lock.ts';
 import { openDuckDbWarehouse } from '../../warehouse/duckdb/warehouse.ts';
 import { ManualClock } from '../support/clock/manual-clock.ts';
 import { silent } from '../support/kafka/broker.ts';
@@ -153,7 +153,11 @@ describe('the schedule of dbt', () => {
       clock,
     );
     {
-      await using _turn = await takeTurn({ path: context.config.warehouse.duckdbPath, clock: systemClock, waitMs: 0 });
+      await using _lock = await takeFileLock({
+        path: context.config.warehouse.duckdbPath,
+        clock: systemClock,
+        waitMs: 0,
+      });
       expect(await rounds.next()).toBe('skipped');
       expect((await context.health.readiness()).ok).toBe(false);
     }

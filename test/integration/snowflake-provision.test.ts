@@ -37,9 +37,9 @@ afterAll(async () => {
 
 describe('warehouse provision', () => {
   it('[S5] makes all of it in an empty account, and changes nothing the second time', async () => {
-    const { mended, remaining } = await provision(query, settings);
+    const { corrected, remaining } = await provision(query, settings);
     expect(remaining).toEqual([]);
-    expect(mended.length).toBeGreaterThan(50);
+    expect(corrected.length).toBeGreaterThan(50);
     const second = await statementsDuring(() => provision(query, settings));
     expect(second.length).toBeGreaterThan(20);
     expect(second.filter(isWrite)).toEqual([]);
@@ -53,7 +53,7 @@ describe('warehouse provision', () => {
     });
     const statements = await statementsDuring(() => warehouse.migrate());
     expect(statements.filter((sql) => /^\s*(create|alter table|drop)/i.test(sql))).toEqual([]);
-    expect(await query('select taken_at from lecture_de.bronze.load_turn')).toHaveLength(1);
+    expect(await query('select taken_at from lecture_de.bronze.load_lock')).toHaveLength(1);
   });
 
   it('gives what dbt has made since to analysts, and finds it in order', async () => {
@@ -149,7 +149,7 @@ describe('the command', () => {
     const drifted = await provisionBy(['--check', '--json'], credentials());
     expect(drifted.code).toBe(1);
     expect(JSON.parse(drifted.stdout)).toEqual({
-      mended: [],
+      corrected: [],
       remaining: [
         { change: 'not wanted', what: 'SELECT on TABLE LECTURE_DE.BRONZE.RAW_MOVIES to role ANALYST_ROLE', detail: '' },
       ],

@@ -25,7 +25,7 @@ const rules: readonly (readonly [pattern: RegExp, instead: string])[] = [
   [/\bis Meant\b/i, 'matches'],
   [/\b(?:strikes?|struck|blows?)\b/i, 'inject, injected fault'],
   [/\b(?:is|are|was|were) over\b(?! [\d$])/i, 'has ended, is closed'],
-  [/\bstandard\b(?! (?:output|error|input|streams?|library|normal|dbt)\b)/i, 'default'],
+  [/\bstandard\b(?![- ](?:output|error|input|streams?|library|normal|dbt)\b)/i, 'default'],
   [/\bsigns? of life\b/i, 'heartbeat, progress'],
   [/\btells? of (?:it|them)sel(?:f|ves)\b/i, 'exposes, reports'],
   [/\b(?:to|not|cannot|can) be had\b/i, 'available, unavailable'],
@@ -44,7 +44,8 @@ const requirements = /requirements[\w-]*\.txt$|\.(?:sha256|xml|gz|png)$/;
 const exceptions: readonly (readonly [file: string, text: string])[] = [];
 
 /** Where the words have been checked so far. */
-const checked = /^(?:docs\/|[A-Z]+\.md$)/;
+const checked =
+  /^(?:[A-Z]+\.md$|(?:consumers|dead-letters|docs|pipeline|producers|replay|runtime|schemas|tmdb|transform|warehouse)\/)/;
 
 const files = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], { cwd: root })
   .toString()

@@ -1,6 +1,6 @@
 import type { Clock } from '../../runtime/clock.ts';
 
-/** Runs one action, never twice at a time, by the moments that it is set to. Moments are monotonic ms. */
+/** Runs one action at scheduled moments, never twice at a time. Moments are monotonic ms. */
 export class Alarm {
   readonly #clock: Clock;
   readonly #action: () => Promise<void>;
@@ -15,20 +15,20 @@ export class Alarm {
     this.#action = action;
   }
 
-  /** The action runs by `at`, or sooner if it was set to sooner. While it runs, it is set for the time after. */
-  by(at: number): void {
+  /** The action runs at `at`, or earlier if an earlier moment is scheduled. During a run, this schedules the next one. */
+  wakeBy(at: number): void {
     if (this.#isStopped || at >= this.#dueAt) return;
     this.#dueAt = at;
     this.#nap?.abort();
     this.#running ??= this.#run();
   }
 
-  /** Whatever it is set to, it does not run before `at`. */
+  /** The action does not run before `at`, whatever is scheduled. */
   notBefore(at: number): void {
     this.#notBefore = at;
   }
 
-  /** Nothing runs once this is over. */
+  /** After this resolves, the action does not run again. */
   async stop(): Promise<void> {
     this.#isStopped = true;
     this.#nap?.abort();
@@ -36,7 +36,7 @@ export class Alarm {
   }
 
   async #run(): Promise<void> {
-    // One turn for all that happens at the same time as the first.
+    // All events of the same moment share one run.
     await Promise.resolve();
     while (!this.#isStopped && this.#dueAt < Number.POSITIVE_INFINITY) {
       const waitMs = Math.max(this.#dueAt, this.#notBefore) - this.#clock.monotonic();
@@ -53,7 +53,7 @@ export class Alarm {
   async #sleep(ms: number): Promise<void> {
     const nap = new AbortController();
     this.#nap = nap;
-    // A timer takes whole milliseconds, and cuts off the rest.
+    // A timer takes whole milliseconds and truncates the rest.
     await this.#clock.sleep(Math.ceil(ms), nap.signal).catch(() => {});
     this.#nap = undefined;
   }

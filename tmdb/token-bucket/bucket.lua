@@ -1,13 +1,13 @@
--- One turn of one consumer at the bucket that a fleet shares: gives back what the consumer is done with, takes or gives
--- up its places in line, grants what is due to it, and says when to ask again. Redis runs it as a whole or not at all.
+-- One sync of one process with the shared bucket: takes its returned tokens, adds or removes its places in the
+-- queue, grants the tokens that it is due, and says when to call again. Redis runs the script as a whole or not at all.
 --
--- KEYS: 1 meta    hash: the limit, closed and paused until, and what is compared to notice a loss
---       2 tokens  token id -> the moment it is free. Held: grant + timeout + window. Cooling: response + window
---       3 line    consumer ids, one for each waiter, in the order in which they came
---       4 seen    consumer id -> its last turn; only of those in line
--- ARGV: 1 the request as JSON, in milliseconds (TurnRequest in token-store.ts says what its fields mean)
+-- KEYS: 1 meta    hash: the limit, closed until, paused until, and values to detect a loss of data
+--       2 tokens  token id -> the moment it is free. In use: grant + timeout + window. Cooling: response + window
+--       3 line    the queue: consumer ids, one for each waiter, in order of arrival
+--       4 seen    consumer id -> its last sync; only of consumers in the queue
+-- ARGV: 1 the request as JSON, in milliseconds (see SyncRequest in token-store.ts)
 --
--- Moments are microseconds of the server's clock. The only clock: those of the consumers may be off by hours.
+-- Moments are microseconds of the server's clock, the only clock: those of the consumers may be wrong by hours.
 local meta_key, tokens_key, line_key, seen_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local request = cjson.decode(ARGV[1])
 local me = request.consumer
@@ -41,19 +41,19 @@ local stamp = within(meta.stamp, 0, 9e15)
 local knows_limit = capacity and window and stamp
 if not knows_limit then capacity, window, stamp = request.limit.capacity, asked_window, 0 end
 
--- A server that restarted or took over (another run id), a key that is gone, tokens that were evicted: whatever was
--- granted up to now may be forgotten. All of it is older than now, so one window without a grant makes up for it.
+-- After a restart or failover (another run id), or the loss of a key or of tokens, all earlier grants may be
+-- lost. All of them are older than now, so one window without a grant makes up for it.
 local info = redis.pcall('INFO', 'server')
 local run = type(info) == 'string' and info:match('run_id:(%w+)') or ''
 local is_other_run = run ~= '' and run ~= meta.run
 local is_lost = not knows_limit or is_other_run or tonumber(meta.count) ~= redis.call('ZCARD', tokens_key)
--- Bounded, like all that is read: the server's clock may have been set back, a value may have been tampered with.
+-- Bounded, like all values that are read: the server's clock may have been set back, or a value tampered with.
 local closed = math.min(within(meta.closed, 0, 9e15) or 0, now + window)
 if is_lost then closed = now + window end
 
 if request.decides and request.stamp > stamp then
   if asked_window > window then
-    -- Tokens that are free by the old window may not be by the new one, and are forgotten.
+    -- Tokens that are free after the old window may not be free after the new one; the store has forgotten them.
     local tokens = redis.call('ZRANGE', tokens_key, 0, -1, 'WITHSCORES')
     for index = 1, #tokens, 2 do
       redis.call('ZADD', tokens_key, text(tokens[index + 1] + asked_window - window), tokens[index])
@@ -63,7 +63,7 @@ if request.decides and request.stamp > stamp then
   capacity, window, stamp = request.limit.capacity, asked_window, request.stamp
 end
 
--- The longest timeout in the fleet, but for an absurd one.
+-- The longest timeout in the fleet, unless it is absurdly long.
 local asked_timeout = micros(request.requestTimeoutMs)
 local timeout = within(meta.timeout, asked_timeout, 10 * asked_timeout) or asked_timeout
 local hold = timeout + window
@@ -76,7 +76,7 @@ for _, token in ipairs(request.unused) do redis.call('ZREM', tokens_key, own(tok
 for _, token in ipairs(request.returned) do
   redis.call('ZADD', tokens_key, text(now - micros(token.agoMs) + window), own(token.id))
 end
--- Known, unless they were lost. While its holder lives, a token is not back however long the request takes.
+-- The store knows these tokens unless it lost them. While its holder lives, a token does not return, however long the request takes.
 local alive_until = now + window + math.min(timeout, micros(request.staleMs))
 for _, token in ipairs(request.held) do
   local free_at = tonumber(redis.call('ZSCORE', tokens_key, own(token)) or now + hold)
@@ -90,7 +90,7 @@ if request.pauseMs > 0 then
   paused = math.max(paused, now + math.min(micros(request.pauseMs), longest_pause))
 end
 
--- Who has not called for too long loses its places: it is dead, or will line up again.
+-- A consumer that has not called for too long loses its places: it is dead, or joins the queue again.
 local is_seen = {}
 do
   local seen = redis.call('ZRANGE', seen_key, 0, -1, 'WITHSCORES')
@@ -116,7 +116,7 @@ end
 if places > request.wanted then redis.call('LREM', line_key, request.wanted - places, me) end
 for _ = places + 1, request.wanted do redis.call('RPUSH', line_key, me) end
 
--- The first places in line have a right to the free tokens. We are given ours; the others come for theirs.
+-- The first places in the queue have a right to the free tokens. This consumer receives its own; the others call for theirs.
 local gate = math.max(closed, paused)
 local free = capacity - redis.call('ZCARD', tokens_key)
 local line = redis.call('LRANGE', line_key, 0, -1)
@@ -145,8 +145,8 @@ if first_waiting then
   local nth = first_waiting - free
   if nth > 0 then
     local token = redis.call('ZRANGE', tokens_key, nth - 1, nth - 1, 'WITHSCORES')
-    -- A held token may have been returned already, up to noteMs ago, without our being told.
-    local earliest_return = now + window - micros(request.noteMs)
+    -- A token in use may have been returned up to reportDelayMs ago without a report.
+    local earliest_return = now + window - micros(request.reportDelayMs)
     due = math.max(due, math.min(tonumber(token[2] or earliest_return), earliest_return))
   end
   wait = math.max(due - now, 1)

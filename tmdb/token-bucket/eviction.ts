@@ -1,20 +1,20 @@
 import type { Secret } from '../../runtime/secret.ts';
 import { RedisTokenStore } from './redis-store.ts';
 
-/** A wrong setting of the bucket's store. The limit holds nevertheless. */
+/** A wrong setting of the bucket's store. The limit holds despite it. */
 export interface StoreFinding {
   readonly setting: 'maxmemory-policy';
-  /** `unknown` if we may not read it. */
+  /** `unknown` if this user may not read it. */
   readonly actual: string;
   readonly why: string;
   readonly remedy: string;
 }
 
 /**
- * Checks whether the store evicts the bucket when its memory is full. Our keys have no expiry, so only the policies
- * that evict any key do. A bucket that is evicted grants nothing for a window, as after a restart: requests wait, and no
- * limit is exceeded.
- * @returns null if it does not. @throws TokenBucketUnavailableError, TokenBucketRefusedError.
+ * Checks whether the store evicts the bucket when its memory is full. Our keys have no expiry, so only policies
+ * that evict any key do. An evicted bucket grants nothing for one window, as after a restart: requests wait, and the
+ * limit holds.
+ * @returns null if it does not evict. @throws TokenBucketUnavailableError, TokenBucketRefusedError.
  */
 export async function examineEviction(url: Secret): Promise<StoreFinding | null> {
   await using store = new RedisTokenStore({ url, key: 'tmdb-stream' });
@@ -22,8 +22,8 @@ export async function examineEviction(url: Secret): Promise<StoreFinding | null>
   if (policy === null) {
     return {
       ...{ setting: 'maxmemory-policy', actual: 'unknown' },
-      why: 'the store does not tell whether it evicts the token bucket when its memory is full',
-      remedy: 'allow its user the command INFO, or see to it that the policy is noeviction or volatile-*',
+      why: 'the store does not say whether it evicts the token bucket when its memory is full',
+      remedy: 'allow its user the command INFO, or make sure that the policy is noeviction or volatile-*',
     };
   }
   if (!policy.startsWith('allkeys-')) return null;
@@ -34,6 +34,6 @@ export async function examineEviction(url: Secret): Promise<StoreFinding | null>
   };
 }
 
-/** One line for a person. */
+/** One line for the user. */
 export const storeLineOf = ({ setting, actual, why, remedy }: StoreFinding): string =>
   `${setting} is ${actual}: ${why}. ${remedy}`;

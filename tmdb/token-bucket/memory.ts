@@ -7,8 +7,8 @@ const closedMessage = 'the token bucket is closed';
 /**
  * The bucket of one process.
  *
- * A token is free, held (request on its way) or cooling (answered less than a window ago). Cooling times only grow,
- * as every token cools for the same window, so the oldest is always first in `#cooling`.
+ * A token is free, in use (request in flight) or cooling (answered less than a window ago). All tokens cool for the same
+ * window, so they become free in the order in which they were returned: the oldest is always first in `#cooling`.
  */
 export class MemoryTokenBucket implements TokenBucket {
   readonly #capacity: number;
@@ -22,7 +22,7 @@ export class MemoryTokenBucket implements TokenBucket {
   #pausedUntil = 0;
   #timer: AbortController | undefined;
 
-  /** @throws RangeError when the limit is none. */
+  /** @throws RangeError if the limit is invalid. */
   constructor(limit: RateLimit, clock: Clock) {
     if (!Number.isInteger(limit.capacity) || limit.capacity < 1 || !(limit.windowMs > 0)) {
       throw new RangeError(
@@ -65,7 +65,7 @@ export class MemoryTokenBucket implements TokenBucket {
     this.#waiters.rejectAll(new Error(closedMessage));
   }
 
-  /** Gives out what is free now and arranges to be called when the next token or the end of the pause is due. */
+  /** Grants the tokens that are free now, and schedules the next call for the next token or the end of the pause. */
   #serve(): void {
     const now = this.#clock.monotonic();
     while (this.#cooling[0] !== undefined && this.#cooling[0] <= now) {
@@ -96,7 +96,7 @@ export class MemoryTokenBucket implements TokenBucket {
     this.#timer = undefined;
     if (this.#waiters.length === 0) return;
     const nextToken = this.#free > 0 ? now : this.#cooling[0];
-    // With neither a free nor a cooling token, the next return of one calls us.
+    // With neither a free nor a cooling token, the next return of a token calls this again.
     if (nextToken === undefined) return;
     const timer = new AbortController();
     this.#timer = timer;

@@ -1,10 +1,10 @@
 import type { Clock } from '../../runtime/clock.ts';
 import type { PendingSnapshot } from './token-store.ts';
 
-/** More tokens of calls without an answer are not given back: they run out by themselves. */
+/** Beyond this number, unused tokens of unanswered calls are not returned: they expire in the store. */
 const mostUnused = 1_000;
 
-/** What a process has to tell the store. A note stays until it was told. */
+/** What a process has to report to the store. A report stays until the store has received it. */
 export class PendingReports {
   readonly #clock: Clock;
   readonly #held = new Set<string>();
@@ -21,7 +21,7 @@ export class PendingReports {
     return this.#held.size > 0;
   }
 
-  /** Whether the store still has to hear of a pause. */
+  /** Whether the store has not received the end of a pause yet. */
   get isPausing(): boolean {
     return this.#pausedUntil > this.#clock.monotonic();
   }
@@ -34,7 +34,7 @@ export class PendingReports {
     this.#held.add(token);
   }
 
-  /** @returns whether it was held. */
+  /** @returns whether the token was in use. */
   giveBack(token: string): boolean {
     if (!this.#held.delete(token)) return false;
     this.#returned.set(token, this.#clock.monotonic());
@@ -51,21 +51,21 @@ export class PendingReports {
     this.#pausedUntil = Math.max(this.#pausedUntil, this.#clock.monotonic() + ms);
   }
 
-  /** All that is noted, and what to call once it was told; what is noted in between stays. */
-  snapshot(): { readonly notes: PendingSnapshot; readonly told: () => void } {
+  /** All pending reports, and a function to call once the store has received them; later reports stay pending. */
+  snapshot(): { readonly reports: PendingSnapshot; readonly reported: () => void } {
     const now = this.#clock.monotonic();
     const pausedUntil = this.#pausedUntil;
-    const notes = {
+    const reports = {
       held: [...this.#held],
       returned: [...this.#returned].map(([id, at]) => ({ id, agoMs: now - at })),
       unused: [...this.#unused],
       pauseMs: Math.max(0, pausedUntil - now),
     };
-    const told = () => {
-      for (const { id } of notes.returned) this.#returned.delete(id);
-      for (const id of notes.unused) this.#unused.delete(id);
+    const reported = () => {
+      for (const { id } of reports.returned) this.#returned.delete(id);
+      for (const id of reports.unused) this.#unused.delete(id);
       if (this.#pausedUntil === pausedUntil) this.#pausedUntil = Number.NEGATIVE_INFINITY;
     };
-    return { notes, told };
+    return { reports, reported };
   }
 }

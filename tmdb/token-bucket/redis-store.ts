@@ -7,12 +7,12 @@ import { messageOf, UsageError } from '../../runtime/errors.ts';
 import { scrub } from '../../runtime/scrub.ts';
 import { Secret, secretsOfUrl } from '../../runtime/secret.ts';
 import { TokenBucketRefusedError, TokenBucketUnavailableError } from './errors.ts';
-import type { TokenStore, TurnAnswer, TurnRequest } from './token-store.ts';
+import type { SyncReply, SyncRequest, TokenStore } from './token-store.ts';
 
 export interface RedisTokenStoreOptions {
   /** `redis://` or `rediss://`, with user and password if it needs them. */
   readonly url: Secret;
-  /** First part of the keys' names: whoever uses the same shares the bucket. */
+  /** Prefix of the keys' names: processes with the same prefix share the bucket. */
   readonly key: string;
   /** A call without an answer for this long has failed. @default 5000 */
   readonly deadlineMs?: number;
@@ -25,12 +25,12 @@ type Client = ReturnType<typeof connectable>;
 const script = readFileSync(join(import.meta.dirname, 'bucket.lua'), 'utf8');
 const scriptSha = createHash('sha1').update(script).digest('hex');
 
-/** What no further attempt changes. */
+/** Errors that no retry changes. */
 const refusals = /^(?:WRONGPASS|NOAUTH|NOPERM|ERR AUTH|ERR invalid password|ERR unknown command)/;
 
 /**
- * The bucket in Redis (5 or newer) or Valkey: one script, four keys. The connection is made by the first call; one that
- * failed in any way is dropped, and the next call makes a new one. When that is, is the caller's to say.
+ * The bucket in Redis (5 or newer) or Valkey: one script, four keys. The first call connects. After any
+ * failure the connection is dropped, and the next call makes a new one. The caller decides when to retry.
  */
 export class RedisTokenStore implements TokenStore {
   readonly name: string;
@@ -40,7 +40,7 @@ export class RedisTokenStore implements TokenStore {
   readonly #deadlineMs: number;
   #client: Client | undefined;
 
-  /** @throws UsageError when the URL is none. */
+  /** @throws UsageError if the URL is invalid. */
   constructor(options: RedisTokenStoreOptions) {
     const url = parse(options.url);
     this.name = `${url.hostname}:${url.port || 6379}`;
@@ -48,15 +48,15 @@ export class RedisTokenStore implements TokenStore {
     this.#secrets = [options.url, ...secretsOfUrl(options.url), ...user];
     this.#options = options;
     this.#deadlineMs = options.deadlineMs ?? 5_000;
-    // The braces keep the keys together on a cluster.
+    // The braces keep all keys on one node of a cluster.
     this.#keys = ['meta', 'tokens', 'line', 'seen'].map((part) => `{${options.key}}:${part}`);
   }
 
-  async turn(request: TurnRequest): Promise<TurnAnswer> {
+  async sync(request: SyncRequest): Promise<SyncReply> {
     return toAnswer(await this.#withinDeadline((client) => this.#call(client, request)));
   }
 
-  /** The server's eviction policy; null if we may not read it. @throws as `turn`. */
+  /** The server's eviction policy; null if this user may not read it. @throws as `sync`. */
   async evictionPolicy(): Promise<string | null> {
     // Not CONFIG GET, which managed servers refuse.
     const info = await this.#withinDeadline(async (client) => {
@@ -91,17 +91,17 @@ export class RedisTokenStore implements TokenStore {
     if (this.#client) this.#drop(this.#client);
   }
 
-  async #call(client: Client, request: TurnRequest): Promise<unknown> {
+  async #call(client: Client, request: SyncRequest): Promise<unknown> {
     if (!client.isOpen) await client.connect();
     const { nowMs } = this.#options;
-    const { notes, ...rest } = request;
-    const payload = JSON.stringify({ ...rest, ...notes, ...(nowMs && { nowMs: nowMs() }) });
+    const { reports, ...rest } = request;
+    const payload = JSON.stringify({ ...rest, ...reports, ...(nowMs && { nowMs: nowMs() }) });
     const call = { keys: this.#keys, arguments: [payload] };
     try {
       return await client.evalSha(scriptSha, call);
     } catch (error) {
       if (!messageOf(error).startsWith('NOSCRIPT')) throw error;
-      // The server has not seen it since it started: as a whole, and by its hash from now on.
+      // The server has not seen the script since its start: the text is sent once, then only its hash.
       return await client.eval(script, call);
     }
   }
@@ -120,10 +120,10 @@ export class RedisTokenStore implements TokenStore {
 function connectable(url: Secret, deadlineMs: number) {
   const client = createClient({
     url: url.reveal(),
-    // The older protocol is all that this needs, and what every proxy speaks.
+    // The older protocol suffices, and every proxy supports it.
     RESP: 2,
     name: 'tmdb-stream',
-    // A call is made now or not at all: one that waits for a connection would be answered when nobody listens any more.
+    // A call fails at once without a connection: if it waited for one, its answer would come after the caller has given up.
     disableOfflineQueue: true,
     maintNotifications: 'disabled',
     socket: { connectTimeout: deadlineMs, reconnectStrategy: false },
@@ -137,16 +137,16 @@ function parse(url: Secret): URL {
   try {
     return new URL(url.reveal());
   } catch {
-    // Not the error itself: it holds the text, and with it the password.
-    throw new UsageError('the URL of the token bucket is none: expected one such as redis://127.0.0.1:6379');
+    // Not the original error: it contains the URL, and with it the password.
+    throw new UsageError('the URL of the token bucket is invalid: expected one such as redis://127.0.0.1:6379');
   }
 }
 
-/** A name with several addresses fails with an error for each, and no message of its own. */
+/** A name with several addresses fails with one error for each, and without a message of its own. */
 const reasonOf = (error: unknown): string =>
   error instanceof AggregateError ? error.errors.map(messageOf).join('; ') : messageOf(error);
 
-/** What the script answers; spans are in microseconds. */
+/** The answer of the script; durations are in microseconds. */
 const Reply = z.object({
   granted: z.int(),
   wait: z.int(),
@@ -160,7 +160,7 @@ const Reply = z.object({
   tooFar: z.int(),
 });
 
-function toAnswer(reply: unknown): TurnAnswer {
+function toAnswer(reply: unknown): SyncReply {
   const { wait, capacity, window, paused, ...rest } = Reply.parse(JSON.parse(String(reply)));
   return {
     ...rest,

@@ -4,17 +4,17 @@ import { RedisTokenStore } from './redis-store.ts';
 import { type SharedBucketOptions, SharedTokenBucket } from './shared.ts';
 
 interface RedisBucketOptions extends SharedBucketOptions, Pick<RetryContext, 'clock'> {
-  /** `redis://` or `rediss://`; user and password may stand in it. */
+  /** `redis://` or `rediss://`, which may contain user and password. */
   readonly url: Secret;
-  /** Who uses the same shares the bucket. @default 'tmdb-stream' */
+  /** Processes with the same key share the bucket. @default 'tmdb-stream' */
   readonly key?: string;
   /** @default Math.random */
   readonly random?: () => number;
 }
 
 /**
- * Opens the bucket that a fleet shares. It takes a few seconds to find out that the store cannot be reached; once the
- * bucket is open, an outage of the store is waited out.
+ * Opens the bucket that a fleet shares. If the store cannot be reached, this fails after a few seconds. Once the
+ * bucket is open, it waits until an outage of the store ends.
  * @throws TokenBucketUnavailableError, TokenBucketRefusedError
  */
 export async function openSharedTokenBucket(options: RedisBucketOptions): Promise<SharedTokenBucket> {

@@ -5,39 +5,39 @@ import { fullJitter, type RetryContext } from '../../runtime/retry.ts';
 import { Alarm } from './alarm.ts';
 import { PendingReports } from './pending-reports.ts';
 import type { BucketState, RateLimit, Token, TokenBucket } from './token-bucket.ts';
-import type { TokenStore, TurnAnswer, TurnRequest } from './token-store.ts';
+import type { SyncReply, SyncRequest, TokenStore } from './token-store.ts';
 import { Waiters } from './waiters.ts';
 
 export interface SharedBucketOptions {
-  /** Of the whole fleet. The process that started last decides, once it asks for a token. */
+  /** The limit of the whole fleet. The process that started last decides, as soon as it asks for a token. */
   readonly limit: RateLimit;
-  /** No request takes longer: a token whose holder died is back after this and a window. */
+  /** No request takes longer: a token of a dead process returns after this time and a window. */
   readonly requestTimeoutMs: number;
   readonly log: Logger;
 }
 
-/** Who waits, or holds a token, calls at least this often: shows that it is alive, notices that the store is not. */
+/** A process that waits or holds a token calls at least this often. This shows that it is alive, and detects an unreachable store. */
 const heartbeatMs = 500;
-/** Four heartbeats: a pause of the process costs no place in line, its death blocks nobody for long. */
+/** Four heartbeats: a short pause of the process costs no place in the queue, and a dead process does not block others for long. */
 const staleMs = 2_000;
 const longestPauseMs = 60_000;
-/** Waiters beyond these have no place in line yet: what a turn costs stays bounded. */
+/** Further waiters have no place in the queue yet, which bounds the cost of a call. */
 const mostWanted = 1_000;
 const backoff = { baseMs: 100, capMs: 5_000 };
 const closeWithinMs = 2_000;
 const closedMessage = 'the token bucket is closed';
 
 interface Observer {
-  readonly resolve: (answer: TurnAnswer) => void;
+  readonly resolve: (answer: SyncReply) => void;
   readonly reject: (error: unknown) => void;
 }
 
 /**
- * One process's end of a bucket that a fleet shares. The store decides everything, by its clock; here are the waiters,
- * in order, and one call to the store at a time. Whatever happens meanwhile goes with the next call, so there is about one
- * call for each token, fewer the busier it gets, and none while nobody waits and nothing is held.
+ * One process's side of a bucket that a fleet shares. The store decides everything, by its clock. This class holds the waiters,
+ * in order, and makes one call to the store at a time. The next call reports everything that happens meanwhile, so there is about one
+ * call for each token, fewer under load, and none while nothing waits and no token is in use.
  *
- * While the store does not answer, nobody gets a token.
+ * While the store does not answer, no process gets a token.
  */
 export class SharedTokenBucket implements TokenBucket {
   readonly #store: TokenStore;
@@ -45,15 +45,15 @@ export class SharedTokenBucket implements TokenBucket {
   readonly #context: RetryContext;
   readonly #consumer = randomUUID();
   readonly #waiters = new Waiters();
-  readonly #notes: PendingReports;
+  readonly #reports: PendingReports;
   readonly #alarm: Alarm;
   #observers: Observer[] = [];
   #calls = 0;
   #stamp = 0;
   #windowMs: number;
-  /** A process that only looks decides nothing. */
+  /** A process that only reads the state does not set the limit. */
   #hasJoined = false;
-  /** Places in line that the store may have us in. */
+  /** The largest number of places in the queue that the store may have for this process. */
   #places = 0;
   #failure: { readonly error: unknown; readonly since: number; attempts: number } | undefined;
   #isClosed = false;
@@ -64,19 +64,19 @@ export class SharedTokenBucket implements TokenBucket {
     this.#options = options;
     this.#context = context;
     this.#windowMs = options.limit.windowMs;
-    this.#notes = new PendingReports(context.clock);
-    this.#alarm = new Alarm(context.clock, () => this.#turn());
+    this.#reports = new PendingReports(context.clock);
+    this.#alarm = new Alarm(context.clock, () => this.#sync());
   }
 
-  /** Looks whether the store answers; disposing of the bucket disposes of it. @throws what the store throws. */
+  /** Checks that the store answers. Disposing of the bucket disposes of the store. @throws what the store throws. */
   static async open(
     store: TokenStore,
     options: SharedBucketOptions,
     context: RetryContext,
   ): Promise<SharedTokenBucket> {
     const bucket = new SharedTokenBucket(store, options, context);
-    const { notes } = bucket.#notes.snapshot();
-    const answer = await store.turn(bucket.#request(0, 0, notes));
+    const { reports } = bucket.#reports.snapshot();
+    const answer = await store.sync(bucket.#request(0, 0, reports));
     bucket.#stamp = answer.stamp;
     bucket.#onAnswer(answer);
     return bucket;
@@ -96,11 +96,11 @@ export class SharedTokenBucket implements TokenBucket {
     return granted;
   }
 
-  /** Resolves when the store was told; when it could not be, from here nobody gets a token, and it is told again. */
+  /** Resolves when the store knows of the pause. If it does not answer, no token is granted here, and the report is repeated. */
   async pause(ms: number): Promise<void> {
     if (this.#isClosed) return;
     this.#hasJoined = true;
-    this.#notes.pause(Math.min(ms, longestPauseMs));
+    this.#reports.pause(Math.min(ms, longestPauseMs));
     await this.#nextAnswer().catch(() => {});
   }
 
@@ -126,33 +126,33 @@ export class SharedTokenBucket implements TokenBucket {
     await this.#store[Symbol.asyncDispose]();
   }
 
-  /** Gives up the places in line and tells what is noted. */
+  /** Gives up the places in the queue and sends the pending reports. */
   async #leave(): Promise<void> {
     await this.#alarm.stop();
-    if (this.#places > 0 || !this.#notes.isEmpty) await this.#turn();
+    if (this.#places > 0 || !this.#reports.isEmpty) await this.#sync();
   }
 
   #callNow(): void {
-    this.#alarm.by(this.#context.clock.monotonic());
+    this.#alarm.wakeBy(this.#context.clock.monotonic());
   }
 
-  #nextAnswer(): Promise<TurnAnswer> {
+  #nextAnswer(): Promise<SyncReply> {
     return new Promise((resolve, reject) => {
       this.#observers.push({ resolve, reject });
       this.#callNow();
     });
   }
 
-  async #turn(): Promise<void> {
+  async #sync(): Promise<void> {
     this.#calls += 1;
     const call = this.#calls;
     const wanted = Math.min(this.#waiters.length, mostWanted);
     const observers = this.#observers.splice(0);
-    const { notes, told } = this.#notes.snapshot();
+    const { reports, reported } = this.#reports.snapshot();
     const elapsedMs = this.#stopwatch();
     try {
-      const answer = await this.#store.turn(this.#request(call, wanted, notes));
-      told();
+      const answer = await this.#store.sync(this.#request(call, wanted, reports));
+      reported();
       this.#places = wanted - answer.granted;
       this.#onAnswer(answer);
       this.#give(answer.granted, call, elapsedMs() > Math.min(this.#options.requestTimeoutMs / 2, this.#windowMs));
@@ -161,78 +161,75 @@ export class SharedTokenBucket implements TokenBucket {
     } catch (error) {
       this.#places = Math.max(this.#places, wanted);
       this.#onFailure(error);
-      // It may have happened; but nobody has these tokens.
-      for (let index = 0; index < wanted; index += 1) this.#notes.giveBackUnused(`${call}:${index}`);
+      // The store may have granted these tokens, but no waiter got them.
+      for (let index = 0; index < wanted; index += 1) this.#reports.giveBackUnused(`${call}:${index}`);
       for (const { reject } of observers) reject(error);
     }
   }
 
-  #request(call: number, wanted: number, notes: TurnRequest['notes']): TurnRequest {
+  #request(call: number, wanted: number, reports: SyncRequest['reports']): SyncRequest {
     const { limit, requestTimeoutMs } = this.#options;
     return {
       consumer: this.#consumer,
       call,
       wanted,
-      notes,
+      reports,
       limit,
       decides: this.#hasJoined,
       stamp: this.#stamp,
       requestTimeoutMs,
       staleMs,
-      noteMs: this.#noteMs,
+      reportDelayMs: this.#reportDelayMs,
       longestPauseMs,
     };
   }
 
-  /** A return may wait this long for a call to go with: it says when it was, and long before the token can be due. */
-  get #noteMs(): number {
+  /** A return may wait this long for the next call: it reports its own age, and the token is due much later. */
+  get #reportDelayMs(): number {
     return Math.min(heartbeatMs / 2, this.#windowMs / 4);
   }
 
   /**
-   * A token that comes late is not used. Its time in the store began when it was granted: if we were stopped
-   * meanwhile, a request that starts now might still be under way when somebody else gets the token.
+   * A grant that arrives late is not used. Its time in the store began with the grant: if this process was suspended
+   * meanwhile, a request that starts now could still be in flight when another process gets the token.
    */
   #give(granted: number, call: number, isLate: boolean): void {
     for (let index = 0; index < granted; index += 1) {
       const id = `${call}:${index}`;
-      const isGiven = !isLate && !this.#notes.isPausing && this.#waiters.grant(() => this.#newToken(id));
+      const isGiven = !isLate && !this.#reports.isPausing && this.#waiters.grant(() => this.#newToken(id));
       if (isGiven) continue;
-      this.#notes.giveBackUnused(id);
+      this.#reports.giveBackUnused(id);
       this.#callNow();
     }
   }
 
   #newToken(id: string): Token {
-    this.#notes.hold(id);
+    this.#reports.hold(id);
     return {
       returned: () => {
-        if (this.#notes.giveBack(id)) this.#alarm.by(this.#context.clock.monotonic() + this.#noteMs);
+        if (this.#reports.giveBack(id)) this.#alarm.wakeBy(this.#context.clock.monotonic() + this.#reportDelayMs);
       },
     };
   }
 
-  /** Sets the next call. What came up during this one has set its own. */
-  #arrange({ waitMs }: TurnAnswer): void {
+  /** Schedules the next call. Events during this call have scheduled their own. */
+  #arrange({ waitMs }: SyncReply): void {
     const now = this.#context.clock.monotonic();
-    if (this.#waiters.length > 0) this.#alarm.by(now + Math.min(waitMs ?? heartbeatMs, heartbeatMs));
-    else if (this.#notes.isHolding) this.#alarm.by(now + heartbeatMs);
+    if (this.#waiters.length > 0) this.#alarm.wakeBy(now + Math.min(waitMs ?? heartbeatMs, heartbeatMs));
+    else if (this.#reports.isHolding) this.#alarm.wakeBy(now + heartbeatMs);
   }
 
-  #onAnswer({ limit, isLost, tooFar }: TurnAnswer): void {
+  #onAnswer({ limit, isLost, tooFar }: SyncReply): void {
     this.#windowMs = limit.windowMs;
     const { log } = this.#options;
     const store = this.#store.name;
     if (this.#failure) {
       const downMs = Math.round(this.#context.clock.monotonic() - this.#failure.since);
-      log.info({ store, downMs }, 'token bucket back in reach');
+      log.info({ store, downMs }, 'token bucket reachable again');
       this.#failure = undefined;
     }
     if (isLost) {
-      log.warn(
-        { store, closedMs: limit.windowMs },
-        'token bucket was new or had forgotten something: closed for a window',
-      );
+      log.warn({ store, closedMs: limit.windowMs }, 'token bucket was new or had lost data: closed for a window');
     }
     if (tooFar > 0) log.warn({ store, tokens: tooFar }, 'token bucket held tokens for too long: shortened');
   }
@@ -242,16 +239,16 @@ export class SharedTokenBucket implements TokenBucket {
     const now = clock.monotonic();
     if (!this.#failure && !this.#isClosed) {
       const { log } = this.#options;
-      log.warn({ store: this.#store.name, error: messageOf(error) }, 'token bucket out of reach: no request is sent');
+      log.warn({ store: this.#store.name, error: messageOf(error) }, 'token bucket unreachable; sending no requests');
     }
-    // A store that refuses us will go on to: whoever waits is to hear of it.
+    // A store that refuses this user will refuse it again: waiters must receive the error.
     if (error instanceof IngestError && !error.retriable) this.#waiters.rejectAll(error);
     this.#failure = { error, since: this.#failure?.since ?? now, attempts: (this.#failure?.attempts ?? 0) + 1 };
     this.#alarm.notBefore(now + fullJitter(this.#failure.attempts - 1, backoff, random));
     this.#callNow();
   }
 
-  /** Measures by both clocks: one may be set, the other stands still while the machine is suspended. */
+  /** Measures with both clocks: one may be set, the other stops while the machine is suspended. */
   #stopwatch(): () => number {
     const { clock } = this.#context;
     const [monotonic, now] = [clock.monotonic(), clock.now()];

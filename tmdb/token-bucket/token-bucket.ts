@@ -1,30 +1,30 @@
 /**
- * `capacity` requests in any window of `windowMs`, over everybody who shares the bucket. Waiters are served in order.
+ * `capacity` requests in any window of `windowMs`, over all processes that share the bucket. Waiters are served in order.
  *
- * A token is back one window after its *response*, not after its request: the server saw the request before it
- * answered, so whatever the latency, no window of the server's own can hold more than `capacity` requests.
+ * A token returns one window after its *response*, not after its request. The server saw the request before it
+ * answered, so whatever the latency, no window of the server can contain more than `capacity` requests.
  */
 export interface TokenBucket extends AsyncDisposable {
-  /** Waits for a token, in order of calls. @throws the signal's reason when it aborts first. */
+  /** Waits for a token, in order of calls. @throws the signal's reason if it aborts first. */
   acquire(signal?: AbortSignal): Promise<Token>;
-  /** The server said "slow down" (429): nobody gets a token for `ms`. A longer pause that is under way stays. */
+  /** The server answered 429: no process gets a token for `ms`. A longer pause that is in force stays. */
   pause(ms: number): Promise<void>;
-  /** What everybody who shares the bucket sees; looking changes nothing. @throws when that cannot be had now. */
+  /** The state of the shared bucket; reading it changes nothing. @throws if it is not available now. */
   state(): Promise<BucketState>;
 }
 
 export interface BucketState extends RateLimit {
-  /** Requests that could be sent now, were there no pause. */
+  /** Requests that could be sent now without the pause. */
   readonly tokensLeft: number;
-  /** Who waits for a token. */
+  /** The number of waiters. */
   readonly waiting: number;
-  /** What is left of a pause; 0 without one. */
+  /** The rest of a pause; 0 without one. */
   readonly pausedMs: number;
 }
 
-/** The right to send one request, now. */
+/** The right to send one request now. */
 export interface Token {
-  /** The response ended, or the request was given up: the token is back one window from now. Safe to call twice. */
+  /** The response has ended, or the request was given up: the token returns one window from now. Safe to call twice. */
   returned(): void;
 }
 

@@ -1,64 +1,64 @@
 import type { RateLimit } from './token-bucket.ts';
 
 /**
- * Where a fleet keeps the bucket it shares. A turn happens as a whole or not at all, and one at a time over all callers.
- * When it throws, nobody knows whether it happened: what was told is told again (all of it is safe to tell twice), and
- * tokens that it may have granted are given back unused.
+ * The store of a shared bucket. A sync is atomic, and the syncs of all callers are serialised.
+ * If a sync throws, it is unknown whether it happened: the same reports are sent again (all of them are idempotent), and
+ * tokens that it may have granted are returned unused.
  */
 export interface TokenStore extends AsyncDisposable {
-  /** Where it is, for people; without credentials. */
+  /** Its address, for messages; without credentials. */
   readonly name: string;
   /** @throws TokenBucketUnavailableError, TokenBucketRefusedError */
-  turn(request: TurnRequest): Promise<TurnAnswer>;
+  sync(request: SyncRequest): Promise<SyncReply>;
 }
 
-/** What one process has to say since its last turn, and what it would like. Tokens are called `CALL:INDEX`. */
-export interface TurnRequest {
-  /** Names the process, and never another. */
+/** What one process reports since its last sync, and what it requests. Tokens are named `CALL:INDEX`. */
+export interface SyncRequest {
+  /** Identifies this process only. */
   readonly consumer: string;
-  /** Never used twice by the process, so that a token's name is not either, whatever the store forgets. */
+  /** Never used twice by the process, so that token names are unique even if the store loses data. */
   readonly call: number;
-  readonly notes: PendingSnapshot;
-  /** How many tokens the process waits for. Each has its place in line from the turn on that tells of it. */
+  readonly reports: PendingSnapshot;
+  /** How many tokens the process waits for. Each waiter has its place in the queue from the first sync that includes it. */
   readonly wanted: number;
-  /** Obeyed when `decides` and no process with a higher stamp has decided. */
+  /** Applied if `decides` is set and no process with a higher stamp has decided. */
   readonly limit: RateLimit;
   readonly decides: boolean;
   readonly stamp: number;
-  /** A token that is not returned is back after this and a window. */
+  /** A token that is not returned is free after this time and a window. */
   readonly requestTimeoutMs: number;
-  /** Whoever waits and has not called for this long loses its places. */
+  /** A process that waits and has not called for this long loses its places. */
   readonly staleMs: number;
-  /** How long a return may go untold. */
-  readonly noteMs: number;
+  /** How long the report of a return may be delayed. */
+  readonly reportDelayMs: number;
   readonly longestPauseMs: number;
 }
 
 export interface PendingSnapshot {
-  /** Granted, not yet returned: counts even if the store lost it. */
+  /** Granted, not returned yet: counts even if the store lost it. */
   readonly held: readonly string[];
-  /** The response came `agoMs` before this call was sent: cools from then on. */
+  /** The response arrived `agoMs` before this call was sent: cools from then on. */
   readonly returned: readonly { readonly id: string; readonly agoMs: number }[];
-  /** Granted, and certain never to have been used: free at once. */
+  /** Granted but never used: free at once. */
   readonly unused: readonly string[];
-  /** 0: none. */
+  /** 0 for no pause. */
   readonly pauseMs: number;
 }
 
-export interface TurnAnswer {
+export interface SyncReply {
   /** How many tokens were granted: `CALL:0`, `CALL:1`, ... */
   readonly granted: number;
-  /** The earliest moment at which the next token can be due to this process, from now; null when it waits for none. */
+  /** The earliest moment at which the next token can be due to this process, from now; null if it waits for none. */
   readonly waitMs: number | null;
-  /** The stamp of a process that starts now. */
+  /** The stamp for a process that starts now. */
   readonly stamp: number;
   /** The limit in force. */
   readonly limit: RateLimit;
   readonly tokensLeft: number;
   readonly waiting: number;
   readonly pausedMs: number;
-  /** The store had forgotten something (or is new): nobody gets a token for one window. */
+  /** The store had lost data (or is new): no process gets a token for one window. */
   readonly isLost: boolean;
-  /** Tokens that would have been back later than any can be: somebody wrote into the store, or set its clock back. */
+  /** Tokens whose time was beyond the possible maximum: another program wrote into the store, or its clock was set back. */
   readonly tooFar: number;
 }

@@ -5,7 +5,7 @@ interface Waiter {
   readonly reject: (reason: unknown) => void;
 }
 
-/** Who waits for a token in this process, in order of calls. */
+/** The waiters for tokens in this process, in order of calls. */
 export class Waiters {
   #waiters: Waiter[] = [];
 
@@ -13,7 +13,7 @@ export class Waiters {
     return this.#waiters.length;
   }
 
-  /** @param onGone is told when `signal` aborted the wait. */
+  /** @param onGone is called after `signal` has aborted the wait. */
   add(signal: AbortSignal | undefined, onGone: () => void): Promise<Token> {
     return new Promise((resolve, reject) => {
       const onAbort = () => {
@@ -37,7 +37,7 @@ export class Waiters {
     });
   }
 
-  /** @returns whether somebody waited. */
+  /** @returns whether there was a waiter. */
   grant(makeToken: () => Token): boolean {
     const waiter = this.#waiters.shift();
     waiter?.grant(makeToken());

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import type { DbtEnvironment, DbtRun, Vars } from './dbt.ts';
 
-/** Where the commands leave their results, inside the work folder. */
+/** Where commands write their results, inside the work folder. */
 export const targetDir = ({ workDir }: DbtEnvironment): string => join(workDir, 'target');
 
-/** Where a retry finds the results of the run that failed. */
+/** Where a retry finds the results of the failed run. */
 export const retryDir = ({ workDir }: DbtEnvironment): string => join(workDir, 'retry');
 
 const globals = ['--log-format', 'json', '--log-level', 'info', '--log-level-file', 'none', '--no-use-colors'];

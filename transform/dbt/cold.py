@@ -1,8 +1,8 @@
-"""dbt as its command line, but gone with whoever started it: `transform/dbt/process-per-command.ts` is the other end.
+"""dbt's command line, but ends with its parent process; `transform/dbt/process-per-command.ts` starts it.
 
     python cold.py ARGUMENTS...
 
-When standard input closes the process is gone at once: a dbt that nobody waits for any more would go on beside the next one.
+When standard input closes, the parent has ended and this process exits at once. Otherwise dbt would continue beside the next one.
 """
 
 import os
@@ -18,6 +18,6 @@ def end_with_stdin():
 
 
 threading.Thread(target=end_with_stdin, daemon=True).start()
-# The project's hooks see by the command line whether this is a retry.
+# The project's hooks read from the command line whether this is a retry.
 sys.argv[0] = "dbt"
 sys.exit(cli())

@@ -1,22 +1,22 @@
 import { IngestError } from '../../runtime/errors.ts';
 import type { DbtSummary } from './run-results.ts';
 
-/** Somebody has the DuckDB file open, or a connection broke. */
+/** Another process has the DuckDB file open, or a connection broke. */
 const passingTexts =
   /Could not set lock on file|Conflicting lock is held|Connection (refused|reset|aborted|timed out)/i;
 
 /**
  * Snowflake's numbers, as its Python driver writes them before the message. 25xxxx and 2905xx: no connection
- * (credentials that are refused have 39xxxx), or an answer of 5xx. Of what did answer: an internal fault; a statement that
- * was cancelled, has run into its timeout, or waited for a lock in vain; a warehouse that does not resume for now; a session
- * or a token of it that has expired.
+ * (refused credentials have 39xxxx), or an answer of 5xx. The others: an internal fault; a statement that
+ * was cancelled, has run into its timeout, or has waited too long for a lock; a warehouse that cannot resume now; an expired session
+ * or token.
  */
 const passingNumbers =
   /\b(25000[1235]|25101[0-2]|252007|252010|290(?:429|5\d\d)|0006(?:03|04|05|07|10|25|29|30|39)|090073|30000[25]|39011[2345]|390189|390195)\b(?: \(\w+\))?:/;
 
-/** dbt failed: models or tests did (`summary` says which), or it did not get so far. */
+/** dbt failed: either models or tests (named in `summary`), or dbt itself. */
 export class DbtError extends IngestError {
-  /** Whether it failed for something that passes, such as a file in use or a lost connection: the same run may succeed later. */
+  /** Whether the failure is transient, such as a file in use or a lost connection: the same run may succeed later. */
   readonly retriable: boolean;
   readonly summary: DbtSummary | null;
 

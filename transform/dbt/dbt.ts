@@ -2,37 +2,37 @@ import type { SourceFreshness } from './freshness.ts';
 import type { DbtProgress } from './log-lines.ts';
 import type { DbtSummary } from './run-results.ts';
 
-/** Which dbt, on which warehouse. */
+/** The dbt installation, the project and the warehouse. */
 export interface DbtEnvironment {
   /** The dbt project; may be read-only. */
   readonly projectDir: string;
-  /** The Python environment dbt is installed in. */
+  /** The Python environment in which dbt is installed. */
   readonly environmentDir: string;
-  /** Where dbt keeps what it parsed and its results: a folder of our own, made when missing. */
+  /** The folder for dbt's parse state and results; created if it is missing. */
   readonly workDir: string;
   /**
-   * The process's whole environment: what `profiles.yml` reads (WAREHOUSE, DUCKDB_PATH as an absolute path,
-   * SNOWFLAKE_...), PATH and HOME. Secrets go here and nowhere else: arguments can be seen by everybody.
+   * The process's whole environment: the variables of `profiles.yml` (WAREHOUSE, DUCKDB_PATH as an absolute path,
+   * SNOWFLAKE_...), PATH and HOME. Secrets belong only here: every user can see arguments.
    */
   readonly env: NodeJS.ProcessEnv;
 }
 
 export interface DbtRun {
   /**
-   * `build` makes the models and tests each before the next rests on it. `retry` does again what failed in the run
-   * before, and what was skipped for it, with that run's other options; it takes up no new batch and is no complete
-   * build, so one has to follow.
+   * `build` builds the models and tests each before its dependents. `retry` repeats what failed in the last run
+   * and what was skipped because of it, with the same options. It seals no batches and is not a complete
+   * build, so a build must follow.
    */
   readonly command: 'build' | 'run' | 'test' | 'retry';
-  /** Build every table anew. @default false */
+  /** Build every table from scratch. @default false */
   readonly fullRefresh?: boolean;
-  /** Only give the models their columns, with no row in them. @default false */
+  /** Only create the models' columns, without rows. @default false */
   readonly empty?: boolean;
-  /** Also run the unit tests, which are about the SQL and not about the data. @default false */
+  /** Also run the unit tests, which test the SQL and not the data. @default false */
   readonly unitTests?: boolean;
   /** Only these nodes and tests, in dbt's selection syntax. @default all */
   readonly select?: readonly string[];
-  /** Values for the project's variables. Other values than last time cost a full parse. */
+  /** Values for the project's variables. If they differ from the last run, dbt parses the whole project again. */
   readonly vars?: Vars;
   readonly onProgress?: (progress: DbtProgress) => void;
   readonly signal: AbortSignal;
@@ -41,24 +41,24 @@ export interface DbtRun {
 export type Vars = Readonly<Record<string, string | number | boolean>>;
 
 export interface DbtFreshness {
-  /** As for a run. @default those of the command before */
+  /** As for a run. @default those of the last command */
   readonly vars?: Vars;
   readonly signal: AbortSignal;
 }
 
 /**
- * Runs dbt, one command after the other. Whatever came of a command, the DuckDB file is free as soon as its promise
- * settles. A command that is aborted ends like a kill: whole tables are left, and the next run goes on from there.
+ * Runs dbt commands one after the other. When the promise of a command settles, whatever its outcome, dbt has released the DuckDB file.
+ * An aborted command ends like a kill: tables stay complete, and the next run resumes.
  */
 export interface Dbt extends AsyncDisposable {
   /**
-   * @returns what the run came to; of a `retry`, also that there is nothing to retry.
-   * @throws DbtError when a model or a test failed, or dbt did not get so far; the signal's reason when aborted.
+   * @returns the result of the run; for a `retry`, possibly that there is nothing to retry.
+   * @throws DbtError if a model or a test failed, or dbt itself; the signal's reason if it aborted.
    */
   run(options: DbtRun): Promise<DbtSummary>;
   /**
-   * How old the newest rows of the sources are, for each source that has bounds. A stale source is an answer, no error.
-   * @throws DbtError when a source could not be read; the signal's reason when aborted.
+   * The age of the newest rows of each source that has limits. A stale source is a result, not an error.
+   * @throws DbtError if a source could not be read; the signal's reason if it aborted.
    */
   freshness(options: DbtFreshness): Promise<readonly SourceFreshness[]>;
 }

@@ -1,15 +1,15 @@
 import { z } from 'zod';
 
-/** How old the newest rows of a source are, against the bounds that `sources.yml` sets. */
+/** The age of the newest rows of a source, compared with the limits in `sources.yml`. */
 export interface SourceFreshness {
   /** `source.table`. */
   readonly source: string;
   readonly status: 'pass' | 'warn' | 'error';
-  /** Seconds since the newest row was loaded; null when there is none. */
+  /** Seconds since the newest row was loaded; null if there are no rows. */
   readonly ageSeconds: number | null;
 }
 
-/** The fields we read of `sources.json`. A source that could not be read is not in it. */
+/** The fields of `sources.json` that we use. It omits sources that could not be read. */
 const Sources = z.object({
   results: z.array(
     z.object({
@@ -25,6 +25,6 @@ export const freshnessOf = (sources: unknown): SourceFreshness[] =>
   Sources.parse(sources).results.map(({ unique_id, status, max_loaded_at, max_loaded_at_time_ago_in_s }) => ({
     source: unique_id.split('.').slice(2).join('.'),
     status,
-    // dbt takes no row at all for one of the year 1.
+    // For a source without rows, dbt reports the year 1.
     ageSeconds: max_loaded_at.startsWith('0001-') ? null : max_loaded_at_time_ago_in_s,
   }));

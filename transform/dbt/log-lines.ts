@@ -1,12 +1,12 @@
-/** How far a run is; `total` is known from the first node on. */
+/** The progress of a run; `total` is known from the first node on. */
 export interface DbtProgress {
   readonly done: number;
   readonly total: number;
-  /** The node that was just finished, by its name. */
+  /** The name of the node that has just finished. */
   readonly node: string;
 }
 
-/** The fields we read of a line that `dbt --log-format json` writes. */
+/** The fields of a line of `dbt --log-format json` that we use. */
 interface LogLine {
   readonly info?: { readonly level?: string; readonly msg?: string };
   readonly data?: {
@@ -20,7 +20,7 @@ interface LogLine {
   };
 }
 
-/** Follows dbt's log: what is done, and what went wrong. A line that is no JSON (a traceback) is text of an error. */
+/** Follows dbt's log: finished nodes and errors. A line that is not JSON (a traceback) belongs to an error. */
 export class LogFollower {
   readonly #onProgress: (progress: DbtProgress) => void;
   readonly #finished = new Set<string>();
@@ -31,7 +31,7 @@ export class LogFollower {
     this.#onProgress = onProgress;
   }
 
-  /** The last errors, for a run that left no results. */
+  /** The last errors, for a run without results. */
   get errors(): string {
     return this.#errors.slice(-20).join('\n');
   }

@@ -9,18 +9,18 @@ import { type DbtProgress, LogFollower } from './log-lines.ts';
 import { type DbtSummary, nothingToRetry, retriable, summarise } from './run-results.ts';
 import type { Runner } from './runner.ts';
 
-const noSignOfLife = () => {};
+const ignoreProgress = () => {};
 
-/** What a command left behind. */
+/** The outcome of a command. */
 interface Outcome {
-  /** The results' JSON; null when it did not get so far. */
+  /** The results' JSON; null if the command ended before it wrote them. */
   readonly results: unknown;
-  /** Null when all was well, else how it ended and what it logged. */
+  /** Null after success, otherwise how it ended and what it logged. */
   readonly failure: string | null;
   readonly seconds: number;
 }
 
-/** dbt's commands by whatever runner: arguments before it, results after it, and no command beside another. */
+/** Runs dbt commands with any runner: writes arguments, reads results, and never runs two commands at the same time. */
 export class OneCommandAtATime implements Dbt {
   readonly #place: DbtEnvironment;
   readonly #runner: Runner;
@@ -41,7 +41,7 @@ export class OneCommandAtATime implements Dbt {
         name: options.command,
         args: runArguments(this.#place, options),
         resultsFile: this.#runResults,
-        onProgress: options.onProgress ?? noSignOfLife,
+        onProgress: options.onProgress ?? ignoreProgress,
         signal: options.signal,
       });
       if (results === null) throw new DbtError(failure ?? `dbt ${options.command} left no results`);
@@ -60,11 +60,11 @@ export class OneCommandAtATime implements Dbt {
         name: 'source freshness',
         args: freshnessArguments(this.#place, this.#vars),
         resultsFile: join(targetDir(this.#place), 'sources.json'),
-        onProgress: noSignOfLife,
+        onProgress: ignoreProgress,
         signal,
       });
       const sources = results === null ? [] : freshnessOf(results);
-      // dbt ends with 1 for a stale source too.
+      // dbt also ends with 1 for a stale source.
       if (failure !== null && !sources.some(({ status }) => status === 'error')) throw new DbtError(failure);
       return sources;
     });
@@ -84,7 +84,7 @@ export class OneCommandAtATime implements Dbt {
     return result;
   }
 
-  /** Puts the last run's results out of the way of those to come. @returns whether there is anything to retry. */
+  /** Moves the last run's results away from those of the next one. @returns whether there is anything to retry. */
   async #prepareRetry(): Promise<boolean> {
     const results = retriable(await readJson(this.#runResults));
     if (results === null) return false;
@@ -102,7 +102,7 @@ export class OneCommandAtATime implements Dbt {
   }): Promise<Outcome> {
     const { name, args, resultsFile, onProgress, signal } = command;
     makeFolder(this.#place.workDir);
-    // So that a command which gets nowhere does not answer with the results of the one before.
+    // Otherwise a command that fails early would return the results of the previous one.
     await rm(resultsFile, { recursive: true, force: true });
     const started = performance.now();
     const log = new LogFollower(onProgress);

@@ -3,12 +3,12 @@ import { OneCommandAtATime } from './one-command-at-a-time.ts';
 import { ProcessPerCommand } from './process-per-command.ts';
 import { type WarmBounds, WarmProcess } from './warm-process.ts';
 
-/** Each command in a process of its own: for whoever runs dbt once. */
+/** One process for each command: for commands that run dbt once. */
 export const openColdDbt = (place: DbtEnvironment): Dbt => new OneCommandAtATime(place, new ProcessPerCommand(place));
 
 /**
- * All commands in one process, which starts with the first, spares the others dbt's start and parsing, and ends with
- * us, also when we are killed. It is replaced when it has died or has grown beyond its bounds.
+ * All commands in one process. It starts with the first command, saves the others dbt's start and parsing, and ends when this process
+ * ends, also after a kill. It is replaced when it has died or exceeds its limits.
  */
 export const openWarmDbt = (place: DbtEnvironment, bounds: Partial<WarmBounds> = {}): Dbt =>
   new OneCommandAtATime(place, new WarmProcess(place, bounds));

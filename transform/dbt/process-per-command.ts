@@ -8,7 +8,7 @@ import { DbtError } from './dbt-error.ts';
 import type { LogFollower } from './log-lines.ts';
 import { endingOnAbort, endOf, type Invocation, type Runner } from './runner.ts';
 
-/** A process a command, which ends with us, also when we are killed: the DuckDB file is free when it has ended. */
+/** One process for each command, which ends with this process, also after a kill. When it has ended, the DuckDB file is released. */
 export class ProcessPerCommand implements Runner {
   readonly #place: DbtEnvironment;
 

@@ -1,20 +1,20 @@
 import { z } from 'zod';
 
-/** What a run of dbt came to. */
+/** The result of a dbt run. */
 export interface DbtSummary {
   /**
-   * `warned`: every model was built, and a test that only warns found something. `nothing to retry`: the last run left
-   * no failure behind, or none is known, and dbt did not run.
+   * `warned`: every model was built, and a test with severity `warn` failed. `nothing to retry`: the last run had
+   * no failure, or none is known, and dbt did not run.
    */
   readonly status: 'success' | 'warned' | 'failed' | 'nothing to retry';
-  /** dbt's id of the run, as in silver.dbt_runs; empty when it did not run. */
+  /** dbt's id of the run, as in silver.dbt_runs; empty if it did not run. */
   readonly runId: string;
   /** Models that were built. */
   readonly models: number;
   readonly tests: { readonly passed: number; readonly failed: number; readonly warned: number };
   /** From start to end of the command, by the caller's clock. */
   readonly seconds: number;
-  /** Models and tests that failed; those skipped because of them are not repeated here. */
+  /** Models and tests that failed, without those that were skipped because of them. */
   readonly failures: readonly { readonly name: string; readonly message: string }[];
 }
 
@@ -27,7 +27,7 @@ export const nothingToRetry: DbtSummary = {
   failures: [],
 };
 
-/** The fields we read of `run_results.json`. */
+/** The fields of `run_results.json` that we use. */
 const RunResults = z.object({
   metadata: z.object({ invocation_id: z.string() }),
   results: z.array(
@@ -66,8 +66,8 @@ export function summarise(runResults: unknown, seconds: number): DbtSummary {
 const Retriable = RunResults.extend({ args: z.looseObject({ which: z.string() }) }).loose();
 
 /**
- * The results of a run that `dbt retry` can take up, as it has to read them: null when nothing failed in it, or when
- * only a hook did, which every run runs anyway.
+ * The results of a run in the form that `dbt retry` reads: null if nothing failed in it, or
+ * only a hook, because every run executes all hooks.
  */
 export function retriable(runResults: unknown): object | null {
   const parsed = Retriable.safeParse(runResults);
@@ -75,6 +75,6 @@ export function retriable(runResults: unknown): object | null {
   const isLeft = parsed.data.results.some(
     ({ unique_id, status }) => !unique_id.startsWith('operation.') && (failed.includes(status) || status === 'skipped'),
   );
-  // A retry takes over the run's flags, and the warm process writes the results itself.
+  // A retry inherits the run's flags, but the warm process writes the results itself.
   return isLeft ? { ...(runResults as object), args: { ...parsed.data.args, write_json: true } } : null;
 }

@@ -1,30 +1,30 @@
 import type { ChildProcess } from 'node:child_process';
 import type { LogFollower } from './log-lines.ts';
 
-/** One command of dbt, as whoever carries it out needs it. */
+/** One dbt command for a runner. */
 export interface Invocation {
   /** The command line after `dbt`. */
   readonly args: readonly string[];
-  /** The command line that reads the project and does nothing with it. */
+  /** The command line that only parses the project. */
   readonly parseArgs: readonly string[];
-  /** Where the command's results have to be. */
+  /** The path for the command's results. */
   readonly resultsFile: string;
 }
 
-/** Carries out dbt's commands, never two at once. */
+/** Runs dbt commands, never two at the same time. */
 export interface Runner extends AsyncDisposable {
   /**
-   * Resolves with how the command ended (`exit code 0`) when it left nothing running and nothing locked; what it wrote
-   * has gone to the log by then. An abort ends it early.
-   * @throws DbtError when dbt cannot be started.
+   * Resolves with how the command ended (`exit code 0`), after it has stopped everything, released all locks and sent all its output
+   * to the log. An abort ends it early.
+   * @throws DbtError if dbt cannot be started.
    */
   invoke(invocation: Invocation, log: LogFollower, signal: AbortSignal): Promise<string>;
 }
 
-/** How long dbt may take to leave after SIGTERM. Killed, it leaves whole tables, and the next run goes on from there. */
+/** How long (ms) dbt may take to end after SIGTERM. After SIGKILL, tables stay complete, and the next run resumes. */
 const graceMs = 10_000;
 
-/** While `work` lasts, an abort of the signal ends the process: first by SIGTERM, then by SIGKILL. */
+/** During `work`, an abort of the signal ends the process: first with SIGTERM, then with SIGKILL. */
 export async function endingOnAbort<T>(child: ChildProcess, signal: AbortSignal, work: Promise<T>): Promise<T> {
   let killer: NodeJS.Timeout | undefined;
   const stop = () => {
@@ -41,6 +41,6 @@ export async function endingOnAbort<T>(child: ChildProcess, signal: AbortSignal,
   }
 }
 
-/** How a process ended, from the arguments of its event `close`. */
+/** How a process ended, from the arguments of its `close` event. */
 export const endOf = (code: number | null, killedBy: NodeJS.Signals | null): string =>
   killedBy ? `signal ${killedBy}` : `exit code ${code}`;

@@ -9,15 +9,15 @@ import { DbtError } from './dbt-error.ts';
 import type { LogFollower } from './log-lines.ts';
 import { endingOnAbort, endOf, type Invocation, type Runner } from './runner.ts';
 
-/** When the process is replaced by a new one: the next command pays for its start. */
+/** Limits after which a new process replaces this one: the next command then includes its start. */
 export interface WarmBounds {
-  /** Commands that it has carried out. @default 2000 */
+  /** Commands that it has run. @default 2000 */
   readonly maxCommands: number;
   /** Its resident memory after a command, in megabytes. @default 1024 */
   readonly maxMemoryMb: number;
 }
 
-/** The first and the last line of a command that `warm.py` writes: no line of dbt's own log begins like these. */
+/** The first and the last line that `warm.py` writes for a command: no line of dbt's own log begins like these. */
 const [firstLine, lastLine] = ['{"begun":', '{"ended":'];
 
 interface Ended {
@@ -25,7 +25,7 @@ interface Ended {
   readonly memoryMb: number;
 }
 
-/** One process for all commands, with the project parsed once. `warm.py` is the other end, and tells how they speak. */
+/** One process for all commands, which parses the project once. `warm.py` is its other side and documents the protocol. */
 export class WarmProcess implements Runner {
   readonly #place: DbtEnvironment;
   readonly #bounds: WarmBounds;
@@ -69,11 +69,11 @@ export class WarmProcess implements Runner {
   }
 }
 
-/** A process and what is said to it. */
+/** A warm process and its protocol. */
 class DbtServer {
   readonly child: ChildProcessByStdio<Writable, Readable, Readable>;
   commands = 0;
-  /** Whether it has begun the last command that it was given. */
+  /** Whether it has begun the last command that it received. */
   hasBegun = false;
   readonly #over: Promise<string>;
   #log: LogFollower | null = null;
@@ -83,16 +83,16 @@ class DbtServer {
     const script = join(import.meta.dirname, 'warm.py');
     const python = join(environmentDir, 'bin', 'python');
     this.child = spawn(python, [script, projectDir], { cwd: workDir, env, stdio: ['pipe', 'pipe', 'pipe'] });
-    // A process that is gone does not read: its end tells.
+    // A process that has ended does not read; its `close` event reports that.
     this.child.stdin.on('error', () => {});
-    createInterface({ input: this.child.stdout }).on('line', (line) => this.#hear(line));
+    createInterface({ input: this.child.stdout }).on('line', (line) => this.#onLine(line));
     createInterface({ input: this.child.stderr }).on('line', (line) => this.#log?.take(line));
     this.#over = once(this.child, 'close').then(([code, killedBy]) => endOf(code, killedBy));
-    // Between two commands nobody waits for it.
+    // Between two commands, the process must not keep this one alive.
     this.#over.catch(() => {});
   }
 
-  /** @returns what it answered; or, when it ended without an answer or on an abort, how it did. */
+  /** @returns its answer; or, if it ended without an answer or after an abort, how it ended. */
   async ask(invocation: Invocation, log: LogFollower, signal: AbortSignal): Promise<Ended | string> {
     this.commands += 1;
     this.hasBegun = false;
@@ -111,13 +111,13 @@ class DbtServer {
     }
   }
 
-  /** It leaves when nothing more can come. */
+  /** It ends when its input is closed. */
   async end(): Promise<void> {
     this.child.stdin.end();
     await this.#over.catch(() => {});
   }
 
-  #hear(line: string): void {
+  #onLine(line: string): void {
     if (line.startsWith(firstLine)) this.hasBegun = true;
     else if (line.startsWith(lastLine)) this.#onEnded(JSON.parse(line).ended);
     else this.#log?.take(line);

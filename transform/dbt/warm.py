@@ -1,11 +1,11 @@
-"""dbt in a process that stays: transform/dbt/warm-process.ts is the other end.
+"""dbt in a long-lived process; transform/dbt/warm-process.ts is its client.
 
     python warm.py PROJECT_DIR
 
-On standard input comes one JSON line a command: `args`, the command line after `dbt`; `parseArgs`, the one that only
-reads the project; `resultsFile`, where the results belong. Standard output gets {"begun": {}} before anything is done, dbt's own
-JSON log, and then {"ended": {"exitCode": ..., "memoryMb": ...}}, when the DuckDB file is free again or dbt has logged out of
-Snowflake. When standard input closes, the process that asked has ended: this process then exits at once, even in the middle of a command.
+Each command is one JSON line on standard input: `args`, the command line after `dbt`; `parseArgs`, the command line that only
+parses the project; `resultsFile`, the path for the results. The answer on standard output is {"begun": {}} before the command starts, dbt's own
+JSON log, and then {"ended": {"exitCode": ..., "memoryMb": ...}}, after the process has closed the DuckDB file or logged out of
+Snowflake. When standard input closes, the client has ended: this process then exits at once, even in the middle of a command.
 """
 
 import gc
@@ -23,7 +23,7 @@ from dbt_common.events.event_manager_client import ctx_set_event_manager
 
 
 class WithoutDebug(EventManager):
-    """dbt makes a whole message of each of its 1,600 debug events a run, before it sees that nobody wants them."""
+    """Skips debug events: dbt would format each of its 1,600 debug messages per run before it discards them."""
 
     def fire_event(self, e, level=None, node=None, force_warn_or_error_handling=False):
         is_wanted = (level or e.level_tag()) not in (EventLevel.DEBUG, EventLevel.TEST)
@@ -32,7 +32,7 @@ class WithoutDebug(EventManager):
 
 
 class Project:
-    """What dbt read of the project, until a file of it or the way to read it changes."""
+    """dbt's parsed project, until one of its files or the parse arguments change."""
 
     def __init__(self, directory):
         self.directory = directory
@@ -40,14 +40,14 @@ class Project:
         self.manifest = None
 
     def read(self, parse_args):
-        """The manifest, or None when the project cannot be parsed: then the command itself finds out why."""
+        """The manifest, or None if the project cannot be parsed: then the command itself reports why."""
         source = (parse_args, self.files())
         if source != self.read_from:
             self.manifest = None
             gc.unfreeze()
             self.manifest = dbtRunner().invoke(parse_args).result
             self.read_from = source if self.manifest else None
-            # The collector need not walk through all of it again and again.
+            # Keeps the garbage collector from traversing it repeatedly.
             gc.collect()
             gc.freeze()
         return self.manifest
@@ -55,7 +55,7 @@ class Project:
     def files(self):
         found = []
         for folder, folders, names in os.walk(self.directory):
-            # What dbt itself leaves there when somebody runs it by hand.
+            # The parse state that dbt itself writes when it is run by hand.
             folders[:] = [name for name in folders if name not in ("target", "logs")]
             for name in names:
                 path = os.path.join(folder, name)
@@ -65,11 +65,11 @@ class Project:
 
 
 def carry_out(project, args, parse_args, results_file):
-    # The project's hooks see by the command line whether this is a retry.
+    # The project's hooks read from the command line whether this is a retry.
     sys.argv = ["dbt", *args]
-    # A retry reads the project by itself.
+    # A retry parses the project itself.
     manifest = None if "retry" in args else project.read(parse_args)
-    # Collected when the command is over; cursors are freed by count, without the collector.
+    # Collected when the command has ended; cursors are freed by reference count.
     gc.disable()
     try:
         ended = dbtRunner(manifest).invoke(["--no-write-json", *args])
@@ -83,12 +83,12 @@ def carry_out(project, args, parse_args, results_file):
 
 
 def free_the_file(is_sure):
-    # Loaded only where DuckDB is the warehouse. dbt itself closes its sessions of Snowflake after each command.
+    # Loaded only if DuckDB is the warehouse. dbt itself closes its Snowflake sessions after each command.
     duckdb = sys.modules.get("dbt.adapters.duckdb.connections")
     if duckdb is None:
         return
     duckdb.DuckDBConnectionManager.close_all_connections()
-    # What an error left may hold a cursor, in a circle.
+    # An error may keep a cursor alive through a reference cycle.
     if not is_sure:
         gc.collect()
 
@@ -98,7 +98,7 @@ def memory_mb():
         with open("/proc/self/statm") as statm:
             return int(statm.read().split()[1]) * resource.getpagesize() // 2**20
     except OSError:
-        # Not Linux. The most it ever was, in bytes on a Mac.
+        # Not Linux. The peak, in bytes on a Mac.
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 2**20
 
 

@@ -23,7 +23,7 @@ export async function appendRows(
         for (const chunk of chunksOf(numbered)) appender.appendDataChunk(chunk);
       }
     } finally {
-      // Left open it would write its rows when it is collected: after the rollback, beside the ledger.
+      // If it stays open, it writes its rows when it is garbage-collected: after the rollback, without the ledger.
       appender.closeSync();
     }
   }

@@ -10,8 +10,8 @@ import { openSharedFile, type SharedFile } from './shared-file.ts';
 import { DuckDbWarehouse } from './warehouse.ts';
 
 /**
- * @param name of the replay, in letters, digits and underscores: who gives the same goes on with the same.
- * @throws what `openDuckDbFile` throws, as do all its calls.
+ * @param name of the replay, in letters, digits and underscores: the same name resumes the same replay.
+ * @throws the errors of `openDuckDbFile`, as do all its calls.
  */
 export async function openDuckDbBackfill(options: DuckDbFileOptions, name: string): Promise<Backfill> {
   const table = replayTable(name);
@@ -70,7 +70,7 @@ async function storedRanges(connection: DuckDBConnection, table: string): Promis
   return rows.getRowObjects().map(rangeOf);
 }
 
-/** Positions of a replay; of its batches only what BRONZE has not is written, under the live ledger. */
+/** The positions of a replay. Of its batches, it writes only the rows that BRONZE lacks, under the live ledger. */
 class ReplayLedger implements Ledger<DuckDBConnection> {
   readonly prefix = '';
   readonly #table: string;
@@ -85,7 +85,7 @@ class ReplayLedger implements Ledger<DuckDBConnection> {
     return storedPositions(connection, this.#table, topic);
   }
 
-  async take(connection: DuckDBConnection, batches: readonly Batch[], ingestedAt: Date): Promise<NumberedBatch[]> {
+  async advance(connection: DuckDBConnection, batches: readonly Batch[], ingestedAt: Date): Promise<NumberedBatch[]> {
     for (const batch of batches) await movePosition(connection, this.#table, { batch, ingestedAt });
     const lastSeq = await lastLoadSeq(connection, this.prefix);
     const taken = await numberMissing(batches, { lastSeq, ingestedAt }, (batch) => missingRows(connection, batch));
@@ -95,7 +95,7 @@ class ReplayLedger implements Ledger<DuckDBConnection> {
   }
 }
 
-/** The batch with those of its rows that BRONZE has not, and that its loader has passed. */
+/** The batch with the rows that BRONZE lacks, of those that its loader has passed. */
 async function missingRows(connection: DuckDBConnection, batch: Batch): Promise<Batch> {
   const { partition, firstOffset, nextOffset, table } = batch;
   const live = await new LoadLedger().positions(connection, partition);

@@ -1,5 +1,5 @@
 -- BRONZE on DuckDB. The first columns of the raw tables, in this order, are the contract; lineage columns follow.
--- Append-only and without keys: the ledger, not an index, keeps an offset from coming twice. Timestamps are UTC.
+-- Append-only and without keys: the ledger, not an index, prevents duplicates of an offset. Timestamps are UTC.
 create schema if not exists bronze;
 
 -- Grain: one row per record of the topic tmdb.raw-movies, 404 answers included.
@@ -30,7 +30,7 @@ create table if not exists bronze.raw_genres (
 );
 
 -- Grain: one row per partition: the first offset that is not in BRONZE yet.
--- A topic that was made anew under the same name has another topic_id, and positions of its own.
+-- A topic that is created again with the same name has another topic_id, and so its own positions.
 create table if not exists bronze.load_positions (
   cluster_id varchar not null,
   topic varchar not null,
@@ -40,7 +40,7 @@ create table if not exists bronze.load_positions (
   topic_id varchar default ''
 );
 
--- Grain: one row per batch that was loaded: the offsets [first_offset, next_offset) of one partition.
+-- Grain: one row per loaded batch: the offsets [first_offset, next_offset) of one partition.
 create table if not exists bronze.load_batches (
   load_seq bigint not null,
   batch_id varchar not null,
@@ -55,6 +55,6 @@ create table if not exists bronze.load_batches (
   topic_id varchar default ''
 );
 
--- Files from before topic ids were kept: '' is taken for the topic that has the name when its next batch is loaded.
+-- Files from before topic ids were stored: '' counts for the topic that has the name when its next batch is loaded.
 alter table bronze.load_positions add column if not exists topic_id varchar default '';
 alter table bronze.load_batches add column if not exists topic_id varchar default '';

@@ -1,12 +1,12 @@
 import { DuckDBDataChunk, type DuckDBType } from '@duckdb/node-api';
-// The low-level bindings take a text as bytes. Through the public API each document would become a JavaScript string
-// and UTF-8 again, which takes longer than the append itself.
+// The low-level bindings accept a text as bytes. The public API would convert each document to a JavaScript string
+// and back to UTF-8, which takes longer than the append itself.
 import duckdb from '@duckdb/node-bindings';
 
-/** Rows that DuckDB takes at once; a constant of DuckDB's (its vector size). */
+/** Rows that DuckDB accepts at once; DuckDB's vector size, a constant. */
 export const maxChunkRows = 2_048;
 
-/** Columns of up to `maxChunkRows` rows, filled one column at a time. */
+/** A chunk of up to `maxChunkRows` rows, filled column by column. */
 export class Chunk<Row> {
   readonly data: DuckDBDataChunk;
   readonly #rows: readonly Row[];
@@ -33,7 +33,7 @@ export class Chunk<Row> {
     return this.#numbers(Int32Array.from(this.#rows, cellOf));
   }
 
-  /** The next column, a VARCHAR or JSON; the bytes have to be UTF-8. */
+  /** The next column, a VARCHAR or JSON; the bytes must be UTF-8. */
   texts(cellOf: (row: Row) => Uint8Array): this {
     const vector = this.#nextVector();
     this.#rows.forEach((row, index) => {

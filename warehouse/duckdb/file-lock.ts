@@ -5,39 +5,46 @@ import type { Clock } from '../../runtime/clock.ts';
 import { canLookAt, describeHolder, type Holder, isGone, ownHolder, parseHolder } from '../../runtime/holder.ts';
 import { leases, timeLeft, waitFor } from '../../runtime/leases.ts';
 import { makeFolder } from '../../runtime/make-folder.ts';
-import type { Turn } from '../system.ts';
+import type { WriteLock } from '../system.ts';
 import { WarehouseUnavailableError } from '../warehouse.ts';
 import { describeOwner, type OnFileWait, WaitReport } from './file-wait.ts';
 
-export interface TurnOptions {
+export interface FileLockOptions {
   /** The DuckDB file. */
   readonly path: string;
   readonly clock: Clock;
-  /** How long to wait (ms); longer for an owner that cannot be checked, until its place in the queue expires. */
+  /** How long to wait (ms); longer for a holder that cannot be checked, until its place in the queue expires. */
   readonly waitMs: number;
-  /** Ends the waiting. */
+  /** Ends the wait. */
   readonly signal?: AbortSignal | undefined;
-  /** Told while another process has its turn. */
+  /** Called while another process has the lock. */
   readonly onWait?: OnFileWait | undefined;
-  /** Only a look: gives up after `waitMs`, even if the place of an owner that cannot be checked might expire later. */
+  /** For reads such as `status`: gives up after `waitMs`, even if the place of a holder that cannot be checked might expire later. */
   readonly isLook?: boolean | undefined;
 }
 
 const pollMs = 20;
 const beatMs = 500;
 
-/** Turns that this process has asked for so far. */
+/** Locks that this process has requested so far. */
 let taken = 0;
 
 /**
- * Waits until it is our turn on the file: first come, first served, over all processes of this machine (containers that
- * share the volume included). DuckDB's own lock is what keeps two processes from writing; it is not fair, so a busy
- * loader would starve dbt, and this queue beside the file makes it so. Whatever goes wrong here costs fairness only.
- * @throws WarehouseUnavailableError when the wait is over.
+ * Waits for the lock of the file: first come, first served, over all processes of this machine (containers that
+ * share the volume included). DuckDB's own lock prevents two processes from writing, but it is not fair: a busy
+ * loader would starve dbt. This queue beside the file makes it fair. A failure of the queue costs only fairness.
+ * @throws WarehouseUnavailableError when the wait ends without the lock.
  */
-export async function takeTurn({ path, clock, waitMs, signal, onWait, isLook }: TurnOptions): Promise<Turn> {
-  const folder = `${path}.turns`;
-  // By the machine's one clock; of two processes that came within a millisecond either may be first.
+export async function takeFileLock({
+  path,
+  clock,
+  waitMs,
+  signal,
+  onWait,
+  isLook,
+}: FileLockOptions): Promise<WriteLock> {
+  const folder = `${path}.queue`;
+  // Ordered by the machine's single clock; two processes that arrive within a millisecond may have either order.
   const place = `${String(Date.now()).padStart(15, '0')}-${String(taken++).padStart(10, '0')}`;
   const name = `${place}-${process.pid}-${randomBytes(4).toString('hex')}`;
   const entry = join(folder, name);
@@ -72,7 +79,7 @@ export async function takeTurn({ path, clock, waitMs, signal, onWait, isLook }: 
   };
 }
 
-/** @returns false if the queue cannot be written, as on a full or read-only disk: then DuckDB's lock alone decides. */
+/** @returns false if the queue cannot be written, for example on a full or read-only disk: then only DuckDB's lock decides. */
 function tryToEnter(folder: string, entry: string): boolean {
   try {
     makeFolder(folder);
@@ -88,11 +95,11 @@ function remove(entry: string): void {
   try {
     rmSync(entry, { force: true });
   } catch {
-    // Not touched any more, it expires.
+    // Without renewal, the entry expires.
   }
 }
 
-/** None if the queue cannot be read any more. */
+/** Empty if the queue cannot be read any more. */
 function entriesOf(folder: string): string[] {
   try {
     return readdirSync(folder);
@@ -101,7 +108,7 @@ function entriesOf(folder: string): string[] {
   }
 }
 
-/** The first whose owner lives; ours when it was taken for dead meanwhile, as whoever stood still for seconds is. */
+/** The first entry with a live owner. Restores our own entry if others removed it, for example because this process was suspended for seconds. */
 function firstOf(folder: string, ours: string): string {
   for (const name of entriesOf(folder).sort()) {
     if (name === ours) break;
@@ -113,10 +120,10 @@ function firstOf(folder: string, ours: string): string {
 
 function isAlive(entry: string): boolean {
   if (lapsesInMs(entry) <= 0) return false;
-  // Elsewhere to look at a process costs a process: there a killed owner is waited out.
+  // On other systems, a check starts a process: there, the entry of a killed owner has to expire.
   if (process.platform !== 'linux') return true;
   const owner = ownerOf(entry);
-  // An entry is empty for a moment before its owner is written into it.
+  // An entry is empty for a moment before its owner writes into it.
   return owner === null || !isGone(owner);
 }
 
@@ -126,7 +133,7 @@ function lapsesInMs(entry: string): number {
   return touchedAt === undefined ? 0 : leases.fileLock - (Date.now() - touchedAt);
 }
 
-/** null when the entry went away, or is not written yet. */
+/** null if the entry has disappeared, or is not written yet. */
 function ownerOf(entry: string): Holder | null {
   try {
     return parseHolder(readFileSync(entry, 'utf8'));
@@ -135,7 +142,7 @@ function ownerOf(entry: string): Holder | null {
   }
 }
 
-/** Turns within one process are no news. */
+/** Waits within one process are not reported. */
 const isOurs = (owner: Holder): boolean => owner.pid === process.pid && canLookAt(owner);
 
 function inUse(path: string, entry: string, owner: Holder | null): WarehouseUnavailableError {
@@ -151,6 +158,6 @@ function touch(entry: string): void {
     const now = new Date();
     utimesSync(entry, now, now);
   } catch {
-    // Taken for dead and removed: DuckDB's lock still protects the file, and our turn ends soon.
+    // The entry was removed because this process seemed dead: DuckDB's lock still protects the file, and our lock ends soon.
   }
 }

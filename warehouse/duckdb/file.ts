@@ -5,51 +5,51 @@ import type { Clock } from '../../runtime/clock.ts';
 import { IngestError, messageOf } from '../../runtime/errors.ts';
 import { asFileError, FileError } from '../../runtime/file-error.ts';
 import { makeFolder } from '../../runtime/make-folder.ts';
-import type { Turn } from '../system.ts';
+import type { WriteLock } from '../system.ts';
 import { WarehouseUnavailableError } from '../warehouse.ts';
-import { takeTurn } from './file-lock.ts';
+import { takeFileLock } from './file-lock.ts';
 import { holderInMessage, type OnFileWait, WaitReport } from './file-wait.ts';
 import { memoryLimit } from './memory-limit.ts';
 
-/** What is at the path is no file that this DuckDB can use. */
+/** The path names no file that this DuckDB can use. */
 class WarehouseFileError extends IngestError {
   readonly retriable = false;
 }
 
 export interface DuckDbFileOptions {
   readonly path: string;
-  /** How long to wait (ms) for our turn, and again while a program that takes no turns has the file open. */
+  /** How long to wait (ms) for the lock, and again while a program that does not use the queue has the file open. */
   readonly lockWaitMs: number;
   readonly clock: Clock;
   readonly readOnly?: boolean;
-  /** Ends the waiting. */
+  /** Ends the wait. */
   readonly signal?: AbortSignal;
-  /** Told while another process has the file. */
+  /** Called while another process has the file. */
   readonly onWait?: OnFileWait | undefined;
   /**
-   * Only a look: waits for `lockWaitMs`, and for twice as long for its turn, even if a place in the queue might expire later.
+   * For reads such as `status`: waits for `lockWaitMs`, and twice as long for the lock, even if a place in the queue might expire later.
    */
   readonly isLook?: boolean | undefined;
-  /** Our turn, where we have one already: it stays ours when the file is closed. */
-  readonly turn?: Turn;
+  /** The lock, if the caller already has it: the caller keeps it when the file is closed. */
+  readonly lock?: WriteLock;
 }
 
-/** The name under which the file is attached, and which unqualified tables belong to. */
+/** The catalog name of the attached file, and the default for unqualified tables. */
 export const catalog = 'tmdb';
 
-/** An open file; disposing of it writes everything into it and lets other processes have it. */
+/** An open file; disposing of it writes everything into it and releases it to other processes. */
 export interface DuckDbFile extends AsyncDisposable {
   readonly connection: DuckDBConnection;
-  /** Whether somebody waits for the file. */
+  /** Whether another process waits for the file. */
   isWanted(): boolean;
 }
 
 /**
- * - Small row groups: a checkpoint rewrites the last one, which at the standard size of 122,880 rows of 5 KB stalls
- *   commits for seconds. The size is not stored in the file, so it is given at every ATTACH.
- * - A large WAL threshold keeps checkpoints out of the way of a micro-batch.
- * - `preserve_insertion_order` stays on: without it the appender compresses and writes when it is closed, on the thread
- *   that reads Kafka; with it, that is left to the commit, which runs beside it.
+ * - Small row groups: a checkpoint rewrites the last one. At the default size of 122,880 rows of 5 KB, this blocks
+ *   commits for seconds. The file does not store the size, so every ATTACH sets it.
+ * - A large WAL threshold keeps checkpoints from delaying a micro-batch.
+ * - `preserve_insertion_order` stays on. Without it, the appender compresses and writes when it is closed, on the thread
+ *   that reads Kafka. With it, the commit does this, in parallel.
  */
 const settings = ["set wal_autocheckpoint = '256MB'", `set memory_limit = '${memoryLimit(2_000)}'`];
 
@@ -74,41 +74,41 @@ const quoted = (text: string): string => text.replaceAll("'", "''");
 const pollMs = 100;
 
 /**
- * The files open in this process. DuckDB's lock is the operating system's, which belongs to the process: a second opening
- * here would be let in, and closing it would drop the lock of the first, so that another process could write beside us.
+ * The files that this process has open. The operating system's lock belongs to the process: a second open of the same file
+ * would succeed, and closing it would release the lock of the first one, so that another process could write at the same time.
  */
 const openHere = new Set<string>();
 
 /**
- * Attaches the file when it is our turn: DuckDB lets one process write and, while it does, none read.
- * @throws WarehouseUnavailableError when it stays locked, WarehouseFileError when it is of another version or none of
- * DuckDB's.
+ * Attaches the file when this process has the lock: DuckDB admits one writer, and no reader beside it.
+ * @throws WarehouseUnavailableError if it stays locked, WarehouseFileError if it belongs to another version or is not
+ * a DuckDB file.
  */
 export async function openDuckDbFile(options: DuckDbFileOptions): Promise<DuckDbFile> {
   const path = resolve(options.path);
   makeFolder(dirname(path));
-  if (options.turn) return openInTurn({ ...options, path }, options.turn);
+  if (options.lock) return openLocked({ ...options, path }, options.lock);
   const { clock, lockWaitMs, signal, onWait, isLook } = options;
-  // Our own processes let others in after each batch or command; a program that takes no turns may never.
+  // Our own processes release the file after each batch or command; a program that does not use the queue may never do so.
   const waitMs = isLook ? 2 * lockWaitMs : lockWaitMs;
-  const turn = await takeTurn({ path, clock, waitMs, signal, onWait, isLook });
+  const lock = await takeFileLock({ path, clock, waitMs, signal, onWait, isLook });
   try {
-    const file = await openInTurn({ ...options, path }, turn);
+    const file = await openLocked({ ...options, path }, lock);
     const close = async () => {
       try {
         await file[Symbol.asyncDispose]();
       } finally {
-        await turn[Symbol.asyncDispose]();
+        await lock[Symbol.asyncDispose]();
       }
     };
     return { ...file, [Symbol.asyncDispose]: close };
   } catch (error) {
-    await turn[Symbol.asyncDispose]();
+    await lock[Symbol.asyncDispose]();
     throw error;
   }
 }
 
-async function openInTurn(options: DuckDbFileOptions, turn: Turn): Promise<DuckDbFile> {
+async function openLocked(options: DuckDbFileOptions, lock: WriteLock): Promise<DuckDbFile> {
   const instance = await DuckDBInstance.create(':memory:');
   const connection = await instance.connect();
   const close = () => {
@@ -126,7 +126,7 @@ async function openInTurn(options: DuckDbFileOptions, turn: Turn): Promise<DuckD
   }
   return {
     connection,
-    isWanted: () => turn.isWanted(),
+    isWanted: () => lock.isWanted(),
     [Symbol.asyncDispose]: async () => {
       try {
         await connection.run('use memory');
@@ -143,7 +143,7 @@ function removeSpill(path: string): void {
   try {
     rmSync(spillDirOf(path), { recursive: true, force: true });
   } catch {
-    // It only takes space. DuckDB reports it if it cannot spill.
+    // The folder only takes up space. DuckDB reports it if it cannot spill.
   }
 }
 
@@ -167,7 +167,7 @@ async function attach(connection: DuckDBConnection, options: DuckDbFileOptions):
 
 const thisProcess = 'this very process';
 
-/** @returns who has the file open; null when we have it now. */
+/** @returns the holder of the file; null if this process has it now. */
 async function tryAttach(connection: DuckDBConnection, path: string, sql: string): Promise<string | null> {
   if (openHere.has(path)) return thisProcess;
   openHere.add(path);
@@ -193,9 +193,9 @@ function whatIsWrong(reason: string): string {
   if (/newer version|storage version|version number/i.test(reason)) {
     return 'was written by another version of DuckDB than the 1.5 we use';
   }
-  // Rows and positions are in it together: without it, both are as they were when it was begun.
+  // The WAL contains rows and positions of the same transactions: without it, both are in their earlier state.
   if (/corrupt WAL/i.test(reason)) {
-    return 'has a log that is damaged (move the .wal file away, and what it held is loaded from Kafka again)';
+    return 'has a log that is damaged (move the .wal file away; its rows are then loaded from Kafka again)';
   }
   return 'cannot be opened';
 }

@@ -3,7 +3,7 @@ import type { Ledger } from '../ledger.ts';
 import { type NumberedBatch, numbered, payloadBytes, timestampText } from '../numbered-batch.ts';
 import { type Batch, FencedError, type TopicId } from '../warehouse.ts';
 
-/** Positions and lines of `bronze.load_*`, or of the same tables with a prefix. */
+/** Positions and ledger lines in `bronze.load_*`, or in the same tables with a prefix. */
 export class LoadLedger implements Ledger<DuckDBConnection> {
   readonly prefix: string;
 
@@ -15,7 +15,7 @@ export class LoadLedger implements Ledger<DuckDBConnection> {
     return storedPositions(connection, `bronze.${this.prefix}load_positions`, topic);
   }
 
-  async take(connection: DuckDBConnection, batches: readonly Batch[], ingestedAt: Date): Promise<NumberedBatch[]> {
+  async advance(connection: DuckDBConnection, batches: readonly Batch[], ingestedAt: Date): Promise<NumberedBatch[]> {
     const lastSeq = await lastLoadSeq(connection, this.prefix);
     const taken = numbered(batches, lastSeq, ingestedAt);
     for (const entry of taken) {
@@ -26,12 +26,12 @@ export class LoadLedger implements Ledger<DuckDBConnection> {
   }
 }
 
-/** Of a partition, by the values of `keyOf`. A ledger from before topic ids were kept has '' for the topic of now. */
+/** The positions of a partition, by `keyOf`. A ledger from before topic ids were stored has '' for the present topic. */
 export const isOfTopic = `cluster_id = $1 and topic = $2 and topic_id in ($3, '')`;
 
 export const keyOf = ({ clusterId, topic, topicId }: TopicId): DuckDBValue[] => [clusterId, topic, topicId];
 
-/** By the table's own positions. */
+/** The positions in this table. */
 export async function storedPositions(
   connection: DuckDBConnection,
   table: string,
@@ -42,14 +42,14 @@ export async function storedPositions(
   return new Map(rows.map(([partition, next]) => [Number(partition), next as bigint]));
 }
 
-/** The highest number so far. Tables beside BRONZE go on from BRONZE's own, so that what they hold counts as newer. */
+/** The highest number so far. Tables beside BRONZE continue BRONZE's numbers, so that their rows count as newer. */
 export async function lastLoadSeq(connection: DuckDBConnection, prefix: string): Promise<bigint> {
   const tables = [...new Set([prefix, ''])].map((one) => `(select max(load_seq) from bronze.${one}load_batches)`);
   const [[last] = []] = (await connection.runAndReadAll(`select coalesce(${tables.join(', ')}, 0)`)).getRows();
   return last as bigint;
 }
 
-/** @throws FencedError when the stored position is not the batch's first offset. */
+/** @throws FencedError if the stored position is not the batch's first offset. */
 export async function movePosition(
   connection: DuckDBConnection,
   table: string,
@@ -73,7 +73,7 @@ export async function movePosition(
   );
 }
 
-/** The batch's line. */
+/** The ledger line of a batch. */
 export async function recordBatch(
   connection: DuckDBConnection,
   prefix: string,

@@ -7,16 +7,16 @@ import { SideOutputError } from '../system.ts';
 import { catalog, type DuckDbFileOptions, openDuckDbFile } from './file.ts';
 
 /**
- * Copies GOLD into a file of its own that takes the place of the last one at once, by rename: whoever reads it meets no
- * lock and never half a run, and who has the last one open goes on reading that. Its tables stand in the schema `gold`.
- * @throws SideOutputError if the copy cannot be written, and what `openDuckDbFile` throws; the last copy stays as it was.
+ * Copies GOLD into a separate file that replaces the last one by rename. A reader meets no
+ * lock and no partial run, and a reader that has the last file open continues to read it. The tables are in the schema `gold`.
+ * @throws SideOutputError if the copy cannot be written, and the errors of `openDuckDbFile`; the last copy stays unchanged.
  */
 export async function publishGold(options: DuckDbFileOptions, goldPath: string): Promise<void> {
   const target = resolve(goldPath);
   const unfinished = `${target}.${process.pid}.unfinished`;
   const file = await openDuckDbFile({ ...options, readOnly: true });
   try {
-    // Readers may be other users.
+    // Readers may run as other users.
     makeFolder(dirname(target), 0o755);
     removeUnfinished(target);
     await copyGold(file.connection, unfinished);
@@ -31,7 +31,7 @@ export async function publishGold(options: DuckDbFileOptions, goldPath: string):
   }
 }
 
-/** When the copy was made (ms since the epoch); undefined if there is none, or something else is in its place. */
+/** When the copy was made (ms since the epoch); undefined if there is none, or something else has its path. */
 export function goldPublishedAt(goldPath: string): number | undefined {
   try {
     const stats = statSync(goldPath, { throwIfNoEntry: false });
@@ -41,7 +41,7 @@ export function goldPublishedAt(goldPath: string): number | undefined {
   }
 }
 
-/** A person knows the copy, not the file that takes its place. */
+/** Users know the copy's path, not that of the temporary file. */
 function withPath(error: unknown, target: string): unknown {
   const { code } = error as NodeJS.ErrnoException;
   return error instanceof Error && code !== undefined ? Object.assign(error, { path: target }) : error;
@@ -51,17 +51,17 @@ function removeQuietly(path: string): void {
   try {
     rmSync(path, { recursive: true, force: true });
   } catch {
-    // The next copy tries it again.
+    // The next copy tries again.
   }
 }
 
-/** The copy is closed, and with that whole on disk, when this resolves. */
+/** When this resolves, the copy is closed and completely on disk. */
 async function copyGold(connection: DuckDBConnection, path: string): Promise<void> {
   await connection.run(`attach '${path.replaceAll("'", "''")}' as published; create schema published.gold`);
   const tables = await connection.runAndReadAll(
     `select table_name from information_schema.tables where table_catalog = '${catalog}' and table_schema = 'gold'`,
   );
-  // One transaction: copying many small tables takes a commit, not one each.
+  // One transaction: copying many small tables costs one commit instead of one for each.
   await connection.run('begin');
   for (const [table] of tables.getRows()) {
     await connection.run(`create table published.gold."${table}" as from ${catalog}.gold."${table}"`);
@@ -70,7 +70,7 @@ async function copyGold(connection: DuckDBConnection, path: string): Promise<voi
   await connection.run('detach published');
 }
 
-/** What a run left that was killed on the way, with its log. We have the file open, so nobody else is at it. */
+/** Removes the temporary file of a killed run, with its log. This process has the lock, so no other process uses it. */
 function removeUnfinished(target: string): void {
   for (const file of readdirSync(dirname(target))) {
     const isLeft = file.startsWith(`${basename(target)}.`) && /\.unfinished(\.wal)?$/.test(file);

@@ -4,9 +4,9 @@ import {
   addressIn,
   comparisonSql,
   missingSql,
-  piecesSql,
   rebuildPrefix as prefix,
   swapReport,
+  uncoveredSql,
 } from '../rebuild-sql.ts';
 import { bronzeTables, type Rebuild, type RecordAddress, rawTables, type SwapReport } from '../warehouse.ts';
 import type { DuckDbFileOptions } from './file.ts';
@@ -14,7 +14,7 @@ import { LoadLedger, lastLoadSeq } from './ledger.ts';
 import { openSharedFile, type SharedFile } from './shared-file.ts';
 import { bronzeSql, DuckDbWarehouse } from './warehouse.ts';
 
-/** @throws what `openDuckDbFile` throws, as do all its calls. */
+/** @throws the errors of `openDuckDbFile`, as do all its calls. */
 export async function openDuckDbRebuild(options: DuckDbFileOptions): Promise<Rebuild> {
   return new DuckDbRebuild(await openSharedFile(options), options.clock);
 }
@@ -36,7 +36,7 @@ class DuckDbRebuild extends DuckDbWarehouse implements Rebuild {
 
   promote(refused: ReadonlySet<RecordAddress> = new Set()): Promise<SwapReport> {
     return this.file.transaction(async (connection) => {
-      await carryOver(connection);
+      await copyUncovered(connection);
       const report = await compare(connection, refused);
       // crash point: replay.compared
       for (const table of bronzeTables) {
@@ -54,29 +54,31 @@ class DuckDbRebuild extends DuckDbWarehouse implements Rebuild {
   }
 }
 
-/** Lines from before topic ids were kept belong to the topic of now. */
+/** Ledger lines from before topic ids were stored belong to the present topic. */
 const adoptSql = (table: string) => `
   update bronze.${table} as old set topic_id = now.topic_id
     from (select distinct cluster_id, topic, topic_id from bronze.${prefix}load_batches) as now
    where old.topic_id = '' and old.cluster_id = now.cluster_id and old.topic = now.topic`;
 
-/** Rows and lines of the pieces, and the live positions, into the rebuild. */
-async function carryOver(connection: DuckDBConnection): Promise<void> {
+/** Copies the rows and ledger lines of the uncovered ranges, and the live positions, into the rebuild. */
+async function copyUncovered(connection: DuckDBConnection): Promise<void> {
   for (const table of ['load_batches', 'load_positions']) await connection.run(adoptSql(table));
-  await connection.run(`create or replace temp table pieces as ${piecesSql(await lastLoadSeq(connection, prefix))}`);
+  await connection.run(
+    `create or replace temp table uncovered as ${uncoveredSql(await lastLoadSeq(connection, prefix))}`,
+  );
   for (const table of rawTables) {
     await connection.run(`
       insert into bronze.${prefix}${table}
-      select live.* replace (pieces.new_id as batch_id, pieces.new_seq as load_seq)
+      select live.* replace (uncovered.new_id as batch_id, uncovered.new_seq as load_seq)
         from bronze.${table} as live
-        join pieces on live.batch_id = pieces.batch_id and live.load_seq = pieces.load_seq
-       where live.kafka_offset >= pieces.keep_from and live.kafka_offset < pieces.keep_to
-       order by pieces.new_seq, live.kafka_offset`);
+        join uncovered on live.batch_id = uncovered.batch_id and live.load_seq = uncovered.load_seq
+       where live.kafka_offset >= uncovered.keep_from and live.kafka_offset < uncovered.keep_to
+       order by uncovered.new_seq, live.kafka_offset`);
   }
   const counted = rawTables
     .map(
       (table) => `select batch_id, load_seq, strlen(raw_data) as bytes from bronze.${prefix}${table}
-                   where load_seq in (select new_seq from pieces)`,
+                   where load_seq in (select new_seq from uncovered)`,
     )
     .join(' union all ');
   await connection.run(`
@@ -84,7 +86,7 @@ async function carryOver(connection: DuckDBConnection): Promise<void> {
       (load_seq, batch_id, cluster_id, topic, kafka_partition, first_offset, next_offset, row_count, payload_bytes, loaded_at, topic_id)
     select new_seq, new_id, cluster_id, topic, kafka_partition, keep_from, keep_to,
            count(counted.batch_id), coalesce(sum(counted.bytes), 0), loaded_at, topic_id
-      from pieces left join (${counted}) as counted on counted.batch_id = new_id and counted.load_seq = new_seq
+      from uncovered left join (${counted}) as counted on counted.batch_id = new_id and counted.load_seq = new_seq
      group by all;
     delete from bronze.${prefix}load_positions;
     insert into bronze.${prefix}load_positions by name from bronze.load_positions`);
@@ -95,7 +97,7 @@ const contents = 'hash(*columns(raw.* exclude (ingested_at, batch_id, load_seq, 
 
 /** @throws RebuildError when the live BRONZE has rows that the rebuilt one has not, or the rebuilt one has some twice. */
 async function compare(connection: DuckDBConnection, refused: ReadonlySet<RecordAddress>): Promise<SwapReport> {
-  const sql = comparisonSql({ raw_movies: contents, raw_genres: contents }, 'pieces');
+  const sql = comparisonSql({ raw_movies: contents, raw_genres: contents }, 'uncovered');
   const [row = {}] = (await connection.runAndReadAll(sql)).getRowObjectsJS();
   return swapReport(row, Number(row['missing']) > 0 ? await missingRows(connection) : [], refused);
 }

@@ -2,37 +2,37 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Clock } from '../../runtime/clock.ts';
 import { type DuckDbFile, type DuckDbFileOptions, openDuckDbFile } from './file.ts';
 
-/** Unused for so long, the file is closed. Long enough for a replay to go from batch to batch with the file open. */
+/** The file is closed after this idle time (ms). It is long enough for a replay to keep the file open from batch to batch. */
 const idleMs = 100;
 
-/** Opens the file at once. @throws what `openDuckDbFile` throws. */
+/** Opens the file at once. @throws the errors of `openDuckDbFile`. */
 export const openSharedFile = async (options: DuckDbFileOptions): Promise<SharedFile> =>
   new SharedFile(options, await openDuckDbFile(options));
 
 /**
- * A DuckDB file that is held while calls follow one another and nobody else wants it; otherwise it is closed after each, so
- * that other loaders, dbt and readers come to their turn.
+ * A DuckDB file that stays open while calls follow one another and no other process waits for it. Otherwise it is closed after each
+ * call, so that other loaders, dbt and readers can have it.
  */
 export class SharedFile implements AsyncDisposable {
   readonly #options: DuckDbFileOptions;
   readonly #clock: Clock;
-  /** null while others may have it. */
+  /** null while other processes may have it. */
   #file: DuckDbFile | null;
-  /** Resolves when the last call is over: one connection has one transaction at a time. */
-  #turn: Promise<void> = Promise.resolve();
+  /** Resolves when the last call has ended: one connection has one transaction at a time. */
+  #lock: Promise<void> = Promise.resolve();
   #idleTimer: AbortController | undefined;
 
   constructor({ signal: _, ...options }: DuckDbFileOptions, file: DuckDbFile) {
-    // A loader that was told to stop still loads what it has collected: it waits for the file as long as any other.
+    // A loader that is being stopped still loads what it has collected: it waits for the file as long as any other.
     this.#options = options;
     this.#clock = options.clock;
     this.#file = file;
     this.#then(this.#letOthersIn());
   }
 
-  /** Makes `call` when those before it are over. @throws what it throws, and what `openDuckDbFile` throws. */
+  /** Runs `call` after the calls before it. @throws what it throws, and the errors of `openDuckDbFile`. */
   use<T>(call: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
-    const result = this.#turn.then(async () => {
+    const result = this.#lock.then(async () => {
       this.#idleTimer?.abort();
       this.#file ??= await openDuckDbFile(this.#options);
       return call(this.#file.connection);
@@ -41,7 +41,7 @@ export class SharedFile implements AsyncDisposable {
     return result;
   }
 
-  /** The same within a transaction: all that `call` does, or nothing. */
+  /** The same within a transaction: all changes of `call`, or none. */
   transaction<T>(call: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
     return this.use(async (connection) => {
       await connection.run('begin');
@@ -50,7 +50,7 @@ export class SharedFile implements AsyncDisposable {
         await connection.run('commit');
         return result;
       } catch (error) {
-        // A commit that failed has rolled back already; the first error is the one that tells.
+        // A failed commit has already rolled back; the first error is the informative one.
         await connection.run('rollback').catch(() => {});
         throw error;
       }
@@ -58,14 +58,14 @@ export class SharedFile implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#turn;
+    await this.#lock;
     await this.#close();
   }
 
-  /** Who asked does not wait for the file to be closed, and is not told when that fails; the next call is. */
+  /** Closes the file in the background; errors surface on the next call. */
   #then(afterwards: Promise<void>): void {
     afterwards.catch(() => {});
-    this.#turn = afterwards;
+    this.#lock = afterwards;
   }
 
   async #letOthersIn(): Promise<void> {
@@ -73,7 +73,7 @@ export class SharedFile implements AsyncDisposable {
     const timer = new AbortController();
     this.#idleTimer = timer;
     this.#clock.sleep(idleMs, timer.signal).then(
-      () => this.#then(this.#turn.then(() => (timer.signal.aborted ? undefined : this.#close()))),
+      () => this.#then(this.#lock.then(() => (timer.signal.aborted ? undefined : this.#close()))),
       () => {},
     );
   }

@@ -3,7 +3,7 @@ import type { Clock } from '../../runtime/clock.ts';
 import { waitFor } from '../../runtime/leases.ts';
 import type { WarehouseSystem } from '../system.ts';
 import { openDuckDbBackfill } from './backfill.ts';
-import { takeTurn } from './file-lock.ts';
+import { takeFileLock } from './file-lock.ts';
 import { holderInMessage, type OnFileWait } from './file-wait.ts';
 import { memoryLimit } from './memory-limit.ts';
 import { goldPublishedAt, publishGold } from './publish-gold.ts';
@@ -13,14 +13,14 @@ import { openDuckDbWarehouse } from './warehouse.ts';
 
 export interface DuckDbPlace {
   readonly duckdbPath: string;
-  /** A copy of GOLD for readers, swapped in whole after each run of dbt. */
+  /** The published copy of GOLD, replaced as a whole after each run of dbt. */
   readonly goldPath: string;
   readonly lockWaitMs: number;
-  /** Only a look: see `DuckDbFileOptions`. */
+  /** For reads such as `status`: see `DuckDbFileOptions`. */
   readonly isLook?: boolean;
 }
 
-/** All in one file. @param signal ends the waiting for it. @param onWait is told while another process has the file. */
+/** Everything is in one file. @param signal ends the wait for it. @param onWait is called while another process has the file. */
 export function duckDbSystem(
   place: DuckDbPlace,
   clock: Clock,
@@ -32,7 +32,7 @@ export function duckDbSystem(
   return {
     name: path,
     patienceMs: waitFor('fileLock', lockWaitMs),
-    isReadInTurn: true,
+    readsNeedLock: true,
     freshnessEveryMs: 60_000,
     dbtEnvironment: { WAREHOUSE: 'duckdb', DUCKDB_PATH: path, DUCKDB_MEMORY_LIMIT: memoryLimit(4_000) },
     exists: () => existsSync(path),
@@ -40,7 +40,7 @@ export function duckDbSystem(
     openReader: () => openDuckDbReader(options),
     openRebuild: () => openDuckDbRebuild(options),
     openBackfill: (name) => openDuckDbBackfill(options, name),
-    takeTransformTurn: () => takeTurn({ path, clock, waitMs: lockWaitMs, signal, onWait }),
+    takeTransformLease: () => takeFileLock({ path, clock, waitMs: lockWaitMs, signal, onWait }),
     reportHolder: (message, leftMs = 0) => {
       const holder = message === null ? null : holderInMessage(message);
       if (message === null) onWait?.(null);
@@ -48,12 +48,12 @@ export function duckDbSystem(
       return holder !== null;
     },
     bronzeVersion: async () => stampOf(path),
-    publishGold: (turn) => publishGold({ ...options, ...(turn && { turn }) }, goldPath),
+    publishGold: (lock) => publishGold({ ...options, ...(lock && { lock }) }, goldPath),
     goldPublishedAt: () => goldPublishedAt(goldPath),
   };
 }
 
-/** Tells whether anybody has written to the file since, without opening it; null when it is not there. */
+/** Detects whether any process has written to the file since, without opening it; null if it does not exist. */
 function stampOf(path: string): string | null {
   const stamps = [path, `${path}.wal`].map((file) => {
     const stats = statSync(file, { throwIfNoEntry: false, bigint: true });

@@ -17,12 +17,12 @@ import { openSharedFile, type SharedFile } from './shared-file.ts';
 /** Creates what is missing in BRONZE. */
 export const bronzeSql = readFileSync(join(import.meta.dirname, 'bronze.sql'), 'utf8');
 
-/** BRONZE in a DuckDB file. @throws what `openDuckDbFile` throws, as do all calls of the warehouse. */
+/** BRONZE in a DuckDB file. @throws the errors of `openDuckDbFile`, as do all calls of the warehouse. */
 export async function openDuckDbWarehouse(options: DuckDbFileOptions): Promise<Warehouse> {
   return new DuckDbWarehouse(await openSharedFile(options), options.clock, new LoadLedger());
 }
 
-/** Loads into BRONZE, or whatever tables its ledger names. */
+/** Loads into BRONZE, or into the tables of its ledger. */
 export class DuckDbWarehouse implements Warehouse {
   protected readonly file: SharedFile;
   readonly #clock: Clock;
@@ -35,7 +35,7 @@ export class DuckDbWarehouse implements Warehouse {
   }
 
   migrate(): Promise<void> {
-    // As a whole: a kill must not leave some of the tables without the others.
+    // In one transaction: a kill must not leave some of the tables without the others.
     return this.file.transaction(async (connection) => {
       refuseHalfOfBronze(await tablesOfBronze(connection), remedy);
       await connection.run(bronzeSql);
@@ -52,7 +52,7 @@ export class DuckDbWarehouse implements Warehouse {
     await this.file.transaction(async (connection) => {
       // crash point: loader.begun
       const { prefix } = this.#ledger;
-      const numbered = await this.#ledger.take(connection, batches, new Date(this.#clock.now()));
+      const numbered = await this.#ledger.advance(connection, batches, new Date(this.#clock.now()));
       // crash point: loader.position-moved
       await appendRows(connection, numbered, prefix);
       // crash point: loader.rows-written
@@ -66,8 +66,7 @@ export class DuckDbWarehouse implements Warehouse {
   }
 }
 
-const remedy =
-  'Give it back its name, restore the file, or load into a new one (DUCKDB_PATH), which is filled from Kafka';
+const remedy = 'Rename it back, restore the file, or load into a new one (DUCKDB_PATH), which is filled from Kafka';
 
 async function tablesOfBronze(connection: DuckDBConnection): Promise<ReadonlySet<string>> {
   const sql = `select table_name from duckdb_tables() where database_name = current_database() and schema_name = 'bronze'`;
@@ -83,7 +82,7 @@ async function columnsOfBronze(connection: DuckDBConnection): Promise<BronzeColu
 
 /**
  * The transaction's own rows that DuckDB cannot parse. The appender checks nothing, and one such row would fail every
- * later query over the table. DuckDB's parser does it in its own threads; row groups of older batches are skipped.
+ * later query on the table. DuckDB's parser runs in its own threads; row groups of older batches are skipped.
  */
 async function unreadableRows(
   connection: DuckDBConnection,

@@ -8,8 +8,8 @@ import type { SnowflakeSession } from './session.ts';
 import { SnowflakeWarehouse, type SnowflakeWarehouseOptions } from './warehouse.ts';
 
 /**
- * @param name of the replay, in letters, digits and underscores: who gives the same goes on with the same.
- * @throws what `openSnowflakeSession` throws, as do all its calls.
+ * @param name of the replay, in letters, digits and underscores: the same name resumes the same replay.
+ * @throws the errors of `openSnowflakeSession`, as do all its calls.
  */
 export async function openSnowflakeBackfill(options: SnowflakeWarehouseOptions, name: string): Promise<Backfill> {
   return new SnowflakeExtension(options, replayTable(name));
@@ -33,14 +33,14 @@ class SnowflakeExtension extends SnowflakeWarehouse implements Backfill {
   }
 
   async begin(ranges: readonly PartitionRange[]): Promise<readonly PartitionRange[]> {
-    // Before the transaction, which DDL would commit: who dies in between leaves a table that is empty.
+    // Before the transaction, because DDL would commit it: after a kill in between, an empty table remains.
     await this.client.use((session) => createTable(session, this.#table));
     const setOutOnce = async (session: SnowflakeSession) => {
-      // If two begin at the same time, the second finds the ranges of the first.
-      const turn = await takeLoadLock(session);
+      // If two replays start at the same time, the second finds the ranges of the first.
+      const lock = await takeLoadLock(session);
       const begun = await storedRanges(session, this.#table);
       if (begun.length > 0 || ranges.length === 0) return begun;
-      await setOut(turn, this.#table, ranges);
+      await setOut(lock, this.#table, ranges);
       return storedRanges(session, this.#table);
     };
     const isDone = async (session: SnowflakeSession) =>
@@ -84,7 +84,7 @@ async function storedRanges(session: SnowflakeSession, table: string): Promise<P
   return rows.map(rangeOf);
 }
 
-/** Positions of a replay; of its batches only what BRONZE has not is written, under the live ledger. */
+/** The positions of a replay. Of its batches, it writes only the rows that BRONZE lacks, under the live ledger. */
 class ReplayLedger implements Ledger<SnowflakeSession, LoadLock> {
   readonly prefix = '';
   readonly #table: string;
@@ -99,18 +99,18 @@ class ReplayLedger implements Ledger<SnowflakeSession, LoadLock> {
     return storedPositions(session, this.#table, topic);
   }
 
-  async take(turn: LoadLock, batches: readonly Batch[], ingestedAt: Date): Promise<NumberedBatch[]> {
-    const { session } = turn;
-    await movePositions(turn, this.#table, batches, ingestedAt);
+  async advance(lock: LoadLock, batches: readonly Batch[], ingestedAt: Date): Promise<NumberedBatch[]> {
+    const { session } = lock;
+    await movePositions(lock, this.#table, batches, ingestedAt);
     const lastSeq = await lastLoadSeq(session, this.prefix);
     const taken = await numberMissing(batches, { lastSeq, ingestedAt }, (batch) => missingRows(session, batch));
-    await recordBatches(turn, this.prefix, taken);
+    await recordBatches(lock, this.prefix, taken);
     this.lastTaken = rowsIn(taken);
     return taken;
   }
 }
 
-/** The batch with those of its rows that BRONZE has not, and that its loader has passed. */
+/** The batch with the rows that BRONZE lacks, of those that its loader has passed. */
 async function missingRows(session: SnowflakeSession, batch: Batch): Promise<Batch> {
   const { partition, firstOffset, nextOffset, table } = batch;
   const live = await new LoadLedger().positions(session, partition);

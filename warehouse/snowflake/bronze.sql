@@ -1,7 +1,7 @@
 -- BRONZE on Snowflake. The first columns of the raw tables, in this order, are the contract; lineage columns follow.
--- Append-only; no key is declared, as Snowflake would not enforce it: the ledger keeps an offset from coming twice.
--- Timestamps are UTC. Rows come in the order of load_seq, which is what dbt reads by: no clustering key is needed below
--- the terabyte from which Snowflake advises one.
+-- Append-only; no key is declared, because Snowflake would not enforce it: the ledger prevents duplicates of an offset.
+-- Timestamps are UTC. Rows arrive in the order of load_seq, by which dbt reads them: no clustering key is needed below
+-- a terabyte, the size from which Snowflake recommends one.
 
 -- Grain: one row per record of the topic tmdb.raw-movies, 404 answers included.
 create table if not exists bronze.raw_movies (
@@ -31,7 +31,7 @@ create table if not exists bronze.raw_genres (
 );
 
 -- Grain: one row per partition: the first offset that is not in BRONZE yet.
--- A topic that was made anew under the same name has another topic_id, and positions of its own.
+-- A topic that is created again with the same name has another topic_id, and so its own positions.
 create table if not exists bronze.load_positions (
   cluster_id varchar not null,
   topic varchar not null,
@@ -41,7 +41,7 @@ create table if not exists bronze.load_positions (
   updated_at timestamp_ntz not null
 );
 
--- Grain: one row per batch that was loaded: the offsets [first_offset, next_offset) of one partition.
+-- Grain: one row per loaded batch: the offsets [first_offset, next_offset) of one partition.
 create table if not exists bronze.load_batches (
   load_seq number(38, 0) not null,
   batch_id varchar not null,
@@ -56,15 +56,15 @@ create table if not exists bronze.load_batches (
   loaded_at timestamp_ntz not null
 );
 
--- Grain: one row in all. Whoever loads updates it first and so has it locked until the end of its transaction: loaders take turns.
-create table if not exists bronze.load_turn (
+-- Grain: a single row. A loader first updates it and so locks it until its transaction ends: only one loader writes at a time.
+create table if not exists bronze.load_lock (
   taken_at timestamp_ntz not null
 );
 
 -- Files of large batches.
 create stage if not exists bronze.load_files;
 
--- What COPY INTO has read of a file, on its way into the raw tables within the same transaction: empty to everybody else.
+-- The lines that COPY INTO has read from a file, before the same transaction copies them into the raw tables: always empty for other transactions.
 create transient table if not exists bronze.load_lines (
   line variant
 ) data_retention_time_in_days = 0;

@@ -1,31 +1,31 @@
 import { WarehouseUnavailableError } from '../warehouse.ts';
 import { openSnowflakeSession, type SessionOptions, type SnowflakeSession } from './session.ts';
 
-/** A session that is opened when it is needed, and anew when it broke. One call at a time: a session has one transaction. */
+/** A session that is opened on first use, and again after a failure. One call at a time: a session has one transaction. */
 export class SnowflakeClient implements AsyncDisposable {
   readonly #options: SessionOptions;
   #session: SnowflakeSession | undefined;
-  /** Resolves when the last call is over. */
-  #turn: Promise<unknown> = Promise.resolve();
+  /** Resolves when the last call has ended. */
+  #lock: Promise<unknown> = Promise.resolve();
 
   constructor(options: SessionOptions) {
     this.#options = options;
   }
 
-  /** Makes `call` when those before it are over. @throws what it throws, and what `openSnowflakeSession` throws. */
+  /** Runs `call` after the calls before it. @throws what it throws, and the errors of `openSnowflakeSession`. */
   use<T>(call: (session: SnowflakeSession) => Promise<T>): Promise<T> {
-    const result = this.#turn.then(async () => {
+    const result = this.#lock.then(async () => {
       if (!this.#session || this.#session.isBroken) this.#session = await openSnowflakeSession(this.#options);
       return call(this.#session);
     });
-    this.#turn = result.catch(() => {});
+    this.#lock = result.catch(() => {});
     return result;
   }
 
   /**
-   * The same within a transaction. When it fails for want of an answer, all of `call` may have been done or nothing:
-   * whoever needs to know reads it from what the transaction should have written.
-   * @param isDone reads whether it has taken effect. A COMMIT of no transaction succeeds without a word, and Snowflake or a
+   * The same within a transaction. If it fails because there was no answer, either all changes of `call` were made or none:
+   * a caller that must know reads it from the rows that the transaction should have written.
+   * @param isDone reads whether the transaction took effect. A COMMIT without a transaction succeeds silently, and Snowflake or a
    * person may have ended ours.
    */
   transaction<T>(
@@ -35,12 +35,12 @@ export class SnowflakeClient implements AsyncDisposable {
     return this.use(async (session) => {
       const result = await this.#attempt(session, call, 'commit');
       if (await isDone(session)) return result;
-      throw new WarehouseUnavailableError('Snowflake: the transaction was ended by somebody else before its COMMIT');
+      throw new WarehouseUnavailableError('Snowflake: the transaction was ended from outside before its COMMIT');
     });
   }
 
-  /** Makes `call` within a transaction and undoes what it did. @throws what it throws. */
-  rehearsal(call: (session: SnowflakeSession) => Promise<void>): Promise<void> {
+  /** Runs `call` within a transaction and rolls it back. @throws what it throws. */
+  simulate(call: (session: SnowflakeSession) => Promise<void>): Promise<void> {
     return this.use((session) => this.#attempt(session, call, 'rollback'));
   }
 
@@ -55,8 +55,8 @@ export class SnowflakeClient implements AsyncDisposable {
       await session.execute({ sql: ending });
       return result;
     } catch (error) {
-      // A session that broke is logged out, which rolls back. One that cannot roll back has to be: the next BEGIN would go on
-      // with what is open. The first error is the one that tells.
+      // A broken session is logged out, which rolls back. So is one that cannot roll back: otherwise the next BEGIN would continue
+      // the open transaction. The first error is the informative one.
       if (!session.isBroken) {
         await session.execute({ sql: 'rollback' }).catch(() => session[Symbol.asyncDispose]());
       }
@@ -65,7 +65,7 @@ export class SnowflakeClient implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#turn;
+    await this.#lock;
     await this.#session?.[Symbol.asyncDispose]();
     this.#session = undefined;
   }

@@ -14,12 +14,12 @@ import { columnsOf, valuesOf } from './raw-tables.ts';
 import type { SnowflakeSession } from './session.ts';
 
 /**
- * Large batches, through a file: compressed lines of JSON, PUT into the stage, copied into `load_lines` and from there into
- * the table, all within the session's transaction. The file has a name of its own each time: COPY INTO passes over one that it
+ * Loads large batches through a file: compressed lines of JSON, PUT into the stage, copied into `load_lines` and from there into
+ * the table, all within the session's transaction. Each file has a new name, because COPY INTO skips a file that it
  * has loaded before. @param prefix of the table's name.
  */
 export async function copyRows(
-  turn: LoadLock,
+  lock: LoadLock,
   table: RawTable,
   batches: readonly NumberedBatch[],
   prefix: string,
@@ -28,14 +28,14 @@ export async function copyRows(
   try {
     const name = `${randomUUID()}.ndjson.gz`;
     const file = join(folder, name);
-    // The fastest compression: what it takes is our time, what it saves is the network's.
+    // The fastest compression: it costs our CPU time and saves network time.
     await pipeline(
       Readable.from(linesOf(table, batches, name)),
       createGzip({ level: 1 }),
       createWriteStream(file, { mode: 0o600 }),
     );
-    await upload(turn.session, file);
-    await copyLines(turn, table, { name, prefix, rows: rowsIn(batches), batch: batches[0]?.id ?? '' });
+    await upload(lock.session, file);
+    await copyLines(lock, table, { name, prefix, rows: rowsIn(batches), batch: batches[0]?.id ?? '' });
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -47,7 +47,7 @@ function* linesOf(table: RawTable, batches: readonly NumberedBatch[], file: stri
     for (const values of valuesOf(numbered)) {
       const fields = columns.map(({ name, type }, index) => {
         const value = values[index];
-        // A document stands in the line as it is. A line feed in JSON is white space, and would end the line.
+        // The line contains the document unchanged. A line feed in JSON is white space, and would end the line.
         return `"${name}":${type === 'variant' ? String(value).replaceAll(/[\r\n]/g, ' ') : JSON.stringify(value)}`;
       });
       yield `{"file":"${file}",${fields.join(',')}}\n`;
@@ -59,11 +59,11 @@ async function upload(session: SnowflakeSession, file: string): Promise<void> {
   const { rows } = await session
     .execute({ sql: `put 'file://${file}' @bronze.load_files auto_compress = false` })
     .catch((error: unknown) => {
-      // No number: Snowflake had said where to, and the stage was out of reach.
+      // No number: Snowflake had assigned a location, but the stage was unreachable.
       if (!(error instanceof SnowflakeError) || error.code !== noCode) throw error;
       throw new WarehouseUnavailableError(error.message, { cause: error });
     });
-  // A PUT that failed is no error to the driver.
+  // The driver reports a failed PUT as a success.
   if (rows[0]?.['status'] !== 'UPLOADED') {
     throw new WarehouseUnavailableError(`Snowflake: PUT of ${file} ended with ${rows[0]?.['status'] ?? 'no answer'}`);
   }
@@ -71,7 +71,7 @@ async function upload(session: SnowflakeSession, file: string): Promise<void> {
 
 interface File {
   readonly name: string;
-  /** Of the table's name. */
+  /** Prefix of the table's name. */
   readonly prefix: string;
   readonly rows: number;
   /** For the query tag. */
@@ -87,7 +87,7 @@ async function copyLines({ session, transactionGuard }: LoadLock, table: RawTabl
   });
   const columns = columnsOf(table);
   const selected = columns.map(({ name, type }) => (type === 'variant' ? `line:${name}` : `line:${name}::${type}`));
-  // By the file's name, as COPY INTO takes no condition: lines of who had lost the turn are not ours.
+  // By the file's name, because COPY INTO accepts no condition: lines of a loader that lost the lock are not ours.
   const { rowsChanged } = await session.execute({
     sql: `insert into bronze.${prefix}${table} (${columns.map(({ name }) => name).join(', ')})
           select ${selected.join(', ')} from bronze.load_lines

@@ -1,6 +1,6 @@
 import { autoSuspendSeconds, virtualWarehouses, type WarehouseSettings } from './provision/virtual-warehouses.ts';
 
-/** What Snowflake's virtual warehouses cost: credits an hour, by size (Snowflake's credit table). */
+/** The price of Snowflake's virtual warehouses: credits an hour, by size (Snowflake's credit table). */
 const creditsAnHour: Readonly<Record<WarehouseSettings['size'], number>> = { XSMALL: 1, SMALL: 2 };
 
 const suspendAfterMs = autoSuspendSeconds * 1_000;
@@ -12,8 +12,8 @@ export interface Busy {
 }
 
 /**
- * How long a virtual warehouse was awake for these: from each first statement until `autoSuspendSeconds` after the last one. As that
- * is a minute, Snowflake's minimum of a minute for each time it wakes up is in it. @returns seconds.
+ * How long a virtual warehouse ran for these statements: from each first statement until `autoSuspendSeconds` after the last one. This
+ * is one minute, so Snowflake's minimum of one minute per start is included. @returns seconds.
  */
 export function awakeSeconds(busy: readonly Busy[]): number {
   let awakeMs = 0;
@@ -26,13 +26,13 @@ export function awakeSeconds(busy: readonly Busy[]): number {
   return awakeMs / 1_000;
 }
 
-/** What loading and transforming came to. Where one virtual warehouse does both, it is awake for both at once. */
+/** The totals of loading and transforming. If one virtual warehouse does both, it runs for both at once. */
 export interface Cost {
   readonly secondsAwake: number;
   readonly credits: number;
 }
 
-/** An estimate: credits as if each had been awake for nothing else, and without Snowflake's own services. */
+/** An estimate: credits as if each warehouse had run for nothing else, and without Snowflake's own services. */
 export function costOf(flushes: readonly Busy[], runs: readonly Busy[], isShared: boolean): Cost {
   const { ingest, transform, shared } = virtualWarehouses;
   const work = isShared

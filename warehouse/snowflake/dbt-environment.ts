@@ -2,8 +2,8 @@ import { proxyEnvironment } from '../../runtime/proxy.ts';
 import type { SnowflakeCredentials, SnowflakeSettings } from './session.ts';
 
 /**
- * What `profiles.yml` reads of a Snowflake, for `DbtEnvironment.env`. Secrets stand under the names that dbt strikes out of its
- * logs, each on one line: of a text with line breaks, as a key file has them, dbt finds nothing in a log of JSON.
+ * The environment of `profiles.yml` for Snowflake, for `DbtEnvironment.env`. Secrets have names that dbt removes from its
+ * logs, and each is on one line: in a JSON log, dbt does not find a text with line breaks, such as a key file.
  */
 export function snowflakeEnvironment(settings: SnowflakeSettings): NodeJS.ProcessEnv {
   const { account, user, credentials, role, database, transformWarehouse, url, proxy } = settings;
@@ -17,7 +17,7 @@ export function snowflakeEnvironment(settings: SnowflakeSettings): NodeJS.Proces
     ...(url !== undefined && addressOf(new URL(url))),
     ...secretsOf(credentials),
     ...(proxy && proxyEnvironment(proxy)),
-    // Of the Python driver: how often it tries again to log in. (dbt's `connect_retries` does not count a refused connection.)
+    // For the Python driver: how often it retries a login. (dbt's `connect_retries` does not count a refused connection.)
     MAX_CON_RETRY_ATTEMPTS: '4',
   };
 }
@@ -28,7 +28,7 @@ const addressOf = ({ protocol, hostname, port }: URL): NodeJS.ProcessEnv => ({
   SNOWFLAKE_PROTOCOL: protocol.slice(0, -1),
 });
 
-/** Only what is used: dbt does not tell an empty secret from one that is there. */
+/** Only the secrets in use: dbt does not distinguish an empty secret from a present one. */
 function secretsOf(credentials: SnowflakeCredentials): NodeJS.ProcessEnv {
   switch (credentials.kind) {
     case 'key pair': {
@@ -45,5 +45,5 @@ function secretsOf(credentials: SnowflakeCredentials): NodeJS.ProcessEnv {
   }
 }
 
-/** The base64 of a PEM, which dbt-snowflake takes as well as the PEM. */
+/** The base64 of a PEM, which dbt-snowflake accepts like the PEM. */
 const withoutArmour = (pem: string): string => pem.replaceAll(/-----[A-Z ]+-----|\s/g, '');

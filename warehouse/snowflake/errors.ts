@@ -3,13 +3,13 @@ import { scrub } from '../../runtime/scrub.ts';
 import type { Secret } from '../../runtime/secret.ts';
 import { WarehouseUnavailableError } from '../warehouse.ts';
 
-/** Snowflake does not take our credentials, or our role may not do this. A person has to mend it. */
+/** Snowflake refuses our credentials, or our role lacks a right. A person must fix it. */
 class SnowflakeRefusedError extends IngestError {
   readonly retriable = false;
   override readonly exitCode = ExitCode.credentialsRefused;
 }
 
-/** A statement that will fail however often it is tried. */
+/** A statement that will fail on every retry. */
 export class SnowflakeError extends IngestError {
   readonly retriable = false;
   /** Snowflake's own number, such as `002003`. */
@@ -21,26 +21,26 @@ export class SnowflakeError extends IngestError {
   }
 }
 
-/** Another transaction has held the needed lock for longer than `LOCK_TIMEOUT`. It may belong to a process that died. */
+/** Another transaction has held the needed lock for longer than `LOCK_TIMEOUT`. It may belong to a dead process. */
 export class SnowflakeLockedError extends WarehouseUnavailableError {}
 
 const locked = '000625';
 const lockRemedy =
   'another transaction has the lock: see "show locks"; when its process has died, Snowflake ends it after five idle minutes';
 
-/** Of what the driver fails with by itself. */
+/** The driver's own failures. */
 export const noCode = '000000';
 
-/** What the driver throws or passes: by Snowflake's answer, or for want of one. */
+/** The driver's errors: from Snowflake's answer, or because there was none. */
 interface DriverError extends Error {
   readonly code?: number | string;
   readonly sqlState?: string;
 }
 
 /**
- * The answers after which the same statement may succeed: a lock or a queue that was waited for in vain, a statement that
- * was cancelled, a session or a token that has expired, a fault of Snowflake's own, a warehouse that does not resume for now
- * (suspended by its monitor until somebody raises the quota).
+ * The answers after which the same statement may succeed: a lock or a queue that timed out, a statement that
+ * was cancelled, a session or a token that has expired, a fault of Snowflake's own, a warehouse that cannot resume now
+ * (suspended by its monitor until the quota is raised).
  */
 const transient = new Set([
   ...['000603', '000604', '000605', '000607', '000610', '000625', '000629', '000630', '000639'],
@@ -50,7 +50,7 @@ const transient = new Set([
 /** `003001`: the role lacks a privilege; `003540`: it may not use that warehouse. 39xxxx and 2500xx: logins. */
 const isRefusal = (code: string): boolean => /^(39|2500|0030[01]|003540)/.test(code);
 
-/** `002003` also stands for what a role must not see; `000606`: no warehouse can be used. */
+/** `002003` also means an object that the role must not see; `000606`: no warehouse can be used. */
 const remedies: Readonly<Record<string, string>> = {
   '002003': 'it is not there, or the role may not see it: see "warehouse provision --check" and "warehouse migrate"',
   '002043': 'it is not there, or the role may not see it: see "warehouse provision --check" and "warehouse migrate"',
@@ -58,18 +58,18 @@ const remedies: Readonly<Record<string, string>> = {
   '003001': 'the role lacks a privilege: see "warehouse provision --check"',
   '390100': 'check SNOWFLAKE_USER and the credentials',
   '390144':
-    'check that the user has the public key that goes with SNOWFLAKE_PRIVATE_KEY (warehouse provision --loader-key)',
+    'check that the user has the public key that belongs to SNOWFLAKE_PRIVATE_KEY (warehouse provision --loader-key)',
 };
 
-/** Our own error for what the driver gave us. @param secrets what its message must not contain, even if Snowflake repeats it. */
+/** Converts the driver's error into our own. @param secrets what its message must not contain, even if Snowflake repeats it. */
 export function fromDriver(doing: string, error: unknown, secrets: readonly Secret[] = []): IngestError {
   if (error instanceof IngestError) return error;
   const { code: given, sqlState = '', message } = error as DriverError;
   const code = String(given ?? '').padStart(6, '0');
   const text = `Snowflake: ${doing} failed: ${scrub(message, secrets).replaceAll(/\s*\n\s*/g, ' ')}`;
   const remedy = remedies[code] ? ` (${remedies[code]})` : '';
-  // Numbers of 4xxxxx are the driver's: no answer, none that could be read, or a session that has ended for good.
-  // States of 25xxx and 40xxx: Snowflake has rolled the transaction back, as it was idle or in another's way.
+  // Numbers of 4xxxxx are the driver's: no answer, an unreadable one, or a session that has ended permanently.
+  // States of 25xxx and 40xxx: Snowflake has rolled the transaction back, because it was idle or blocked another one.
   const hasPassed = transient.has(code) || /^40[127]/.test(code) || /^(25|40)/.test(sqlState);
   if (code === locked) return new SnowflakeLockedError(`${text} (${lockRemedy})`, { cause: error });
   if (hasPassed) return new WarehouseUnavailableError(text, { cause: error });

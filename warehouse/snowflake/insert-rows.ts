@@ -3,12 +3,12 @@ import type { RawTable } from '../warehouse.ts';
 import { type LoadLock, mustHaveChanged } from './load-lock.ts';
 import { columnsOf, valuesOf } from './raw-tables.ts';
 
-/** At 65,280 binds the driver would upload them to a stage of its own, whose creation commits the transaction. */
+/** At 65,280 binds the driver would upload them to its own stage, and creating the stage commits the transaction. */
 const maxBinds = 60_000;
-/** Characters of one request. */
+/** Characters per request. */
 const maxLength = 8_000_000;
 
-/** By array binds, for live micro-batches: a statement a chunk. @param prefix of the table's name. */
+/** Loads rows with array binds, for live micro-batches: one statement per chunk. @param prefix of the table's name. */
 export async function insertRows(
   { session, transactionGuard }: LoadLock,
   table: RawTable,
@@ -17,7 +17,7 @@ export async function insertRows(
 ): Promise<void> {
   const columns = columnsOf(table);
   const maxRows = Math.floor(maxBinds / columns.length);
-  // PARSE_JSON is refused within VALUES. 'd': of a key that comes twice the last counts, as for JSON.parse.
+  // PARSE_JSON is refused within VALUES. 'd': the last of duplicate keys wins, as in JSON.parse.
   const selected = columns.map(({ type }, index) => {
     const column = `column${index + 1}`;
     return type === 'variant' ? `parse_json(${column}, 'd')` : type === 'varchar' ? column : `${column}::${type}`;

@@ -4,7 +4,7 @@ import { type Batch, FencedError, type PartitionId, type TopicId } from '../ware
 import { type LoadLock, mustHaveChanged } from './load-lock.ts';
 import type { SnowflakeSession } from './session.ts';
 
-/** Positions and lines of `bronze.load_*`, or of the same tables with a prefix. */
+/** Positions and ledger lines in `bronze.load_*`, or in the same tables with a prefix. */
 export class LoadLedger implements Ledger<SnowflakeSession, LoadLock> {
   readonly prefix: string;
 
@@ -16,18 +16,18 @@ export class LoadLedger implements Ledger<SnowflakeSession, LoadLock> {
     return storedPositions(session, `bronze.${this.prefix}load_positions`, topic);
   }
 
-  async take(turn: LoadLock, batches: readonly Batch[], ingestedAt: Date): Promise<NumberedBatch[]> {
-    await movePositions(turn, `bronze.${this.prefix}load_positions`, batches, ingestedAt);
-    const lastSeq = await lastLoadSeq(turn.session, this.prefix);
+  async advance(lock: LoadLock, batches: readonly Batch[], ingestedAt: Date): Promise<NumberedBatch[]> {
+    await movePositions(lock, `bronze.${this.prefix}load_positions`, batches, ingestedAt);
+    const lastSeq = await lastLoadSeq(lock.session, this.prefix);
     const taken = numbered(batches, lastSeq, ingestedAt);
-    await recordBatches(turn, this.prefix, taken);
+    await recordBatches(lock, this.prefix, taken);
     return taken;
   }
 }
 
 const keyOf = ({ clusterId, topic, topicId }: TopicId): string[] => [clusterId, topic, topicId];
 
-/** By the table's own positions. */
+/** The positions in this table. */
 export async function storedPositions(
   session: SnowflakeSession,
   table: string,
@@ -40,7 +40,7 @@ export async function storedPositions(
   return new Map(rows.map((row) => [Number(row['kafka_partition']), BigInt(String(row['next_offset']))]));
 }
 
-/** The highest number so far. Tables beside BRONZE go on from BRONZE's own, so that what they hold counts as newer. */
+/** The highest number so far. Tables beside BRONZE continue BRONZE's numbers, so that their rows count as newer. */
 export async function lastLoadSeq(session: SnowflakeSession, prefix: string): Promise<bigint> {
   const maxima = [...new Set([prefix, ''])].map(
     (one) => `select max(load_seq) as load_seq from bronze.${one}load_batches`,
@@ -52,8 +52,8 @@ export async function lastLoadSeq(session: SnowflakeSession, prefix: string): Pr
 }
 
 /**
- * Nobody moves a position between the look and the MERGE, as it is our turn; the MERGE compares once more.
- * @throws FencedError when a stored position is not the batch's first offset.
+ * The load lock prevents other processes from moving a position between the comparison and the MERGE; the MERGE compares again.
+ * @throws FencedError if a stored position is not the batch's first offset.
  */
 export async function movePositions(
   { session, transactionGuard }: LoadLock,
@@ -80,14 +80,14 @@ export async function movePositions(
         values (moved.cluster_id, moved.topic, moved.topic_id, moved.kafka_partition, moved.next_offset, moved.moved_at)`,
     binds: batches.flatMap(({ partition, firstOffset, nextOffset }) => [
       ...[...keyOf(partition), partition.partition],
-      // Texts, as a number of the driver's would be rounded from 2^53 on.
+      // Texts, because the driver rounds numbers from 2^53 on.
       ...[firstOffset.toString(), nextOffset.toString(), timestampText(movedAt)],
     ]),
   });
   mustHaveChanged(`positions of ${table}`, rowsChanged, batches.length);
 }
 
-/** Whether every batch is in the ledger: its position is there, or beyond it, as another may have gone on from it. */
+/** Whether every batch is in the ledger: its position is there, or beyond it, because another loader has continued. */
 export async function areTaken(
   session: SnowflakeSession,
   ledger: Pick<Ledger<SnowflakeSession, LoadLock>, 'positions'>,
@@ -109,17 +109,17 @@ async function refuseMoved(session: SnowflakeSession, table: string, batches: re
     for (const { partition, firstOffset, nextOffset } of ofTopic) {
       const position = stored.get(partition.partition);
       if (position !== undefined && position !== firstOffset) throw new FencedError(partition, firstOffset, position);
-      // Two of a partition are not one after the other to a MERGE: the second is none.
+      // A MERGE would not see two batches of a partition as consecutive: it would ignore the second one.
       stored.set(partition.partition, nextOffset === firstOffset ? firstOffset : -1n);
     }
   }
 }
 
-/** Of a batch's line. */
+/** A row for the ledger line of a batch. */
 export const lineColumns = `load_seq, batch_id, cluster_id, topic, topic_id, kafka_partition, first_offset, next_offset, row_count,
   payload_bytes, loaded_at`;
 
-/** The batches' lines. */
+/** The ledger lines of the batches. */
 export async function recordBatches(
   { session, transactionGuard }: LoadLock,
   prefix: string,
@@ -141,5 +141,5 @@ export async function recordBatches(
   mustHaveChanged('lines', rowsChanged, batches.length);
 }
 
-/** The key of a partition's lines, for who has to look one up. */
+/** The key of a partition's ledger lines. */
 export const partitionKey = (partition: PartitionId): (string | number)[] => [...keyOf(partition), partition.partition];

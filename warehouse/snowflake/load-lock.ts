@@ -4,27 +4,28 @@ import { WarehouseUnavailableError } from '../warehouse.ts';
 import { SnowflakeError, SnowflakeLockedError } from './errors.ts';
 import type { SnowflakeSession } from './session.ts';
 
-/** Our turn to change BRONZE, until the end of the transaction that it was taken in. Whatever changes something asks for it. */
+/** The exclusive right to change BRONZE until the end of its transaction. Everything that changes BRONZE takes it as an argument. */
 export interface LoadLock {
   readonly session: SnowflakeSession;
   /**
-   * A condition that every statement of ours which changes something has to carry. Snowflake rolls back a transaction that is idle and
-   * in another's way for five minutes; a process that stood still for so long would go on without knowing, and each of its
-   * statements would commit by itself. With it they change nothing.
+   * A condition for every statement of ours that changes something. Snowflake rolls back a transaction that is idle and
+   * has blocked another one for five minutes. A process that was suspended for that long would continue without knowing, and each of its
+   * statements would commit by itself. With this condition they change nothing.
    */
   readonly transactionGuard: string;
 }
 
 /**
- * Waits until no other transaction has the turn, and keeps others out until ours is over. Each statement sees what was committed
- * before it began (READ COMMITTED), so what is read after this one nobody else can change: the compare-and-set does not
- * rest on whether an UPDATE that has waited for a lock looks at its rows again.
+ * Waits until no other transaction has the lock, and holds it until the end of this transaction. Each statement sees what was committed
+ * before it began (READ COMMITTED), so no other process can change what is read after this statement: the compare-and-set does not
+ * depend on whether an UPDATE that has waited for a lock reads its rows again.
  */
 export async function takeLoadLock(session: SnowflakeSession): Promise<LoadLock> {
-  await waitForTurn(session);
+  await waitForLoadLock(session);
   const { rows } = await session.execute({ sql: 'select current_transaction() as id' });
   const id = String(rows[0]?.['id']);
-  if (!/^\d+$/.test(id)) throw new WarehouseUnavailableError('Snowflake: the transaction is over before it has begun');
+  if (!/^\d+$/.test(id))
+    throw new WarehouseUnavailableError('Snowflake: the transaction has ended before its first change');
   return { session, transactionGuard: `current_transaction() = '${id}'` };
 }
 
@@ -38,21 +39,21 @@ export async function untilUnlocked<T>(clock: Clock, call: () => Promise<T>): Pr
     try {
       return await call();
     } catch (error) {
-      const isOver = clock.monotonic() - startedAt >= waitFor('transaction', 0);
-      if (!(error instanceof SnowflakeLockedError) || isOver) throw error;
+      const isTimedOut = clock.monotonic() - startedAt >= waitFor('transaction', 0);
+      if (!(error instanceof SnowflakeLockedError) || isTimedOut) throw error;
       await clock.sleep(1_000);
     }
   }
 }
 
-/** Outside of a transaction it is ours for this statement only: whoever had it is through. */
-export async function waitForTurn(session: SnowflakeSession): Promise<void> {
-  const { rowsChanged } = await session.execute({ sql: 'update bronze.load_turn set taken_at = sysdate()' });
-  if (rowsChanged === 0) throw new SnowflakeError('bronze.load_turn has no row: run "warehouse migrate"', '');
+/** Outside of a transaction, the lock is held only for this statement: the previous holder has finished. */
+export async function waitForLoadLock(session: SnowflakeSession): Promise<void> {
+  const { rowsChanged } = await session.execute({ sql: 'update bronze.load_lock set taken_at = sysdate()' });
+  if (rowsChanged === 0) throw new SnowflakeError('bronze.load_lock has no row: run "warehouse migrate"', '');
 }
 
-/** @throws WarehouseUnavailableError when a statement with `transactionGuard` has changed less than it should. */
+/** @throws WarehouseUnavailableError if a statement with `transactionGuard` has changed less than it should. */
 export function mustHaveChanged(what: string, changed: number, expected: number): void {
   if (changed === expected) return;
-  throw new WarehouseUnavailableError(`Snowflake: ${changed} of ${expected} ${what} were written: the turn was lost`);
+  throw new WarehouseUnavailableError(`Snowflake: ${changed} of ${expected} ${what} were written: the lock was lost`);
 }

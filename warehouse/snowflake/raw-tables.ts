@@ -1,7 +1,7 @@
 import { type NumberedBatch, timestampText } from '../numbered-batch.ts';
 import type { RawGenresRow, RawMovieRow, RawTable } from '../warehouse.ts';
 
-/** A column of a raw table: what it takes of a row, and how it is read from the text or number that was sent. */
+/** A column of a raw table: the value of a row, and how SQL reads it from the text or number that was sent. */
 interface Column<Row> {
   readonly name: string;
   readonly type: 'number' | 'varchar' | 'timestamp_ntz' | 'variant';
@@ -31,13 +31,13 @@ const columns: {
   raw_genres: [{ name: 'language', type: 'varchar', value: ({ language }) => language }, ...lineage<RawGenresRow>()],
 };
 
-/** The columns that are filled, in the order of `valuesOf`. */
+/** The columns to fill, in the order of `valuesOf`. */
 export const columnsOf = (table: RawTable): readonly Pick<Column<never>, 'name' | 'type'>[] => columns[table];
 
-/** One text or number a column; the document as text. */
+/** One text or number for each column; the document as text. */
 export function* valuesOf(numbered: NumberedBatch): Generator<(string | number)[]> {
   const { batch } = numbered;
-  // The table says of which kind the rows are, which the type cannot.
+  // The table determines the kind of the rows, which the type cannot express.
   const ofTable = columns[batch.table] as readonly Column<RawMovieRow | RawGenresRow>[];
   for (const row of batch.rows) yield ofTable.map(({ value }) => value(row, numbered));
 }

@@ -3,7 +3,7 @@ import type { WarehouseReader } from '../warehouse.ts';
 import { SnowflakeClient } from './client.ts';
 import type { SessionOptions } from './session.ts';
 
-/** Reads Snowflake. @throws what `openSnowflakeSession` throws, at the first question. */
+/** Reads Snowflake. @throws the errors of `openSnowflakeSession`, on the first query. */
 export function openSnowflakeReader(options: SessionOptions): WarehouseReader {
   const client = new SnowflakeClient(options);
   return {

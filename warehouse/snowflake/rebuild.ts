@@ -2,9 +2,9 @@ import {
   addressIn,
   comparisonSql,
   missingSql,
-  piecesSql,
   rebuildPrefix as prefix,
   swapReport,
+  uncoveredSql,
 } from '../rebuild-sql.ts';
 import {
   bronzeTables,
@@ -16,14 +16,14 @@ import {
   WarehouseUnavailableError,
 } from '../warehouse.ts';
 import { LoadLedger, lastLoadSeq, lineColumns } from './ledger.ts';
-import { type LoadLock, takeLoadLock, untilUnlocked, waitForTurn } from './load-lock.ts';
+import { type LoadLock, takeLoadLock, untilUnlocked, waitForLoadLock } from './load-lock.ts';
 import { columnsOf } from './raw-tables.ts';
 import type { SnowflakeSession } from './session.ts';
 import { migrateBronze, SnowflakeWarehouse, type SnowflakeWarehouseOptions } from './warehouse.ts';
 
-const pieces = `bronze.${prefix}pieces`;
+const uncovered = `bronze.${prefix}uncovered`;
 
-/** @throws what `openSnowflakeSession` throws, as do all its calls. */
+/** @throws the errors of `openSnowflakeSession`, as do all its calls. */
 export async function openSnowflakeRebuild(options: SnowflakeWarehouseOptions): Promise<Rebuild> {
   return new SnowflakeRebuild(options, new LoadLedger(prefix));
 }
@@ -32,7 +32,7 @@ class SnowflakeRebuild extends SnowflakeWarehouse implements Rebuild {
   override async migrate(): Promise<void> {
     await super.migrate();
     await this.client.use(async (session) => {
-      // Who died between two of them was making the tables, and they are empty, or dropping them, and they are not wanted.
+      // A process killed between two of these was either creating the tables, which are empty, or dropping them, so nothing is lost.
       if (!(await isWhole(session))) await dropTables(session);
       await migrateBronze(session, prefix);
     });
@@ -44,9 +44,9 @@ class SnowflakeRebuild extends SnowflakeWarehouse implements Rebuild {
 
   async promote(refused: ReadonlySet<RecordAddress> = new Set()): Promise<SwapReport> {
     // Before the transaction, which DDL would commit.
-    await this.client.use(createPieces);
+    await this.client.use(createUncovered);
     const report = await this.#swapWhole(refused);
-    // What cannot be dropped is empty, and the next rebuild begins with it.
+    // A table that cannot be dropped is empty, and the next rebuild starts with it.
     await this.discard().catch(() => {});
     return report;
   }
@@ -59,17 +59,17 @@ class SnowflakeRebuild extends SnowflakeWarehouse implements Rebuild {
     let report: SwapReport | undefined;
     try {
       const swap = async (session: SnowflakeSession) => {
-        const turn = await takeLoadLock(session);
-        await carryOver(turn);
+        const lock = await takeLoadLock(session);
+        await copyUncovered(lock);
         report = await compare(session, refused);
-        await swapTables(turn);
+        await swapTables(lock);
         return report;
       };
       return await untilUnlocked(this.clock, () => this.client.transaction(swap, isSwapped));
     } catch (error) {
-      // For want of an answer, the rebuild itself tells, once no transaction of ours can be about to commit.
+      // Without an answer, the rebuild's own tables tell, as soon as no transaction of ours can commit any more.
       if (!(error instanceof WarehouseUnavailableError) || !report) throw error;
-      await untilUnlocked(this.clock, () => this.client.use(waitForTurn));
+      await untilUnlocked(this.clock, () => this.client.use(waitForLoadLock));
       if (!(await this.client.use(isSwapped))) throw error;
       return report;
     }
@@ -85,55 +85,55 @@ async function isWhole(session: SnowflakeSession): Promise<boolean> {
   return Number(rows[0]?.['tables']) === bronzeTables.length;
 }
 
-/** Of a rebuild that is swapped in nothing is left. */
+/** A rebuild that has been promoted leaves nothing. */
 async function isSwapped(session: SnowflakeSession): Promise<boolean> {
   const { rows } = await session.execute({ sql: `select 1 as one from bronze.${prefix}load_positions limit 1` });
   return rows.length === 0;
 }
 
 async function dropTables(session: SnowflakeSession): Promise<void> {
-  for (const table of [...bronzeTables, 'pieces']) {
+  for (const table of [...bronzeTables, 'uncovered']) {
     await session.execute({ sql: `drop table if exists bronze.${prefix}${table}` });
   }
 }
 
-async function createPieces(session: SnowflakeSession): Promise<void> {
+async function createUncovered(session: SnowflakeSession): Promise<void> {
   await session.execute({
-    sql: `create or replace transient table ${pieces} as select * from (${piecesSql(0n)}) as shape where false`,
+    sql: `create or replace transient table ${uncovered} as select * from (${uncoveredSql(0n)}) as shape where false`,
   });
 }
 
-/** Rows and lines of the pieces into the rebuild. */
-async function carryOver({ session, transactionGuard }: LoadLock): Promise<void> {
+/** Copies the rows and ledger lines of the uncovered ranges into the rebuild. */
+async function copyUncovered({ session, transactionGuard }: LoadLock): Promise<void> {
   const lastSeq = await lastLoadSeq(session, prefix);
   await session.execute({
-    sql: `insert into ${pieces} select * from (${piecesSql(lastSeq)}) as cut where ${transactionGuard}`,
+    sql: `insert into ${uncovered} select * from (${uncoveredSql(lastSeq)}) as cut where ${transactionGuard}`,
   });
   for (const table of rawTables) {
     const columns = namesOf(table);
-    const renamed: Record<string, string> = { batch_id: 'pieces.new_id', load_seq: 'pieces.new_seq' };
+    const renamed: Record<string, string> = { batch_id: 'uncovered.new_id', load_seq: 'uncovered.new_seq' };
     await session.execute({
       sql: `
         insert into bronze.${prefix}${table} (${columns.join(', ')})
         select ${columns.map((column) => renamed[column] ?? `live.${column}`).join(', ')}
           from bronze.${table} as live
-          join ${pieces} as pieces on live.batch_id = pieces.batch_id and live.load_seq = pieces.load_seq
-         where live.kafka_offset >= pieces.keep_from and live.kafka_offset < pieces.keep_to and ${transactionGuard}`,
+          join ${uncovered} as uncovered on live.batch_id = uncovered.batch_id and live.load_seq = uncovered.load_seq
+         where live.kafka_offset >= uncovered.keep_from and live.kafka_offset < uncovered.keep_to and ${transactionGuard}`,
     });
   }
   const named = rawTables.map((table) => `select batch_id, load_seq from bronze.${prefix}${table}`);
   await session.execute({
-    // A VARIANT does not keep the bytes of its document: a piece has its share of its batch's by its rows.
+    // A VARIANT does not keep the bytes of its document: a range gets the share of its batch's bytes that its rows have.
     sql: `
       insert into bronze.${prefix}load_batches (${lineColumns})
       with counted as (
         select batch_id, load_seq, count(*) as row_count from (${named.join(' union all ')}) as named group by batch_id, load_seq
       )
-      select pieces.new_seq, pieces.new_id, pieces.cluster_id, pieces.topic, pieces.topic_id, pieces.kafka_partition,
-             pieces.keep_from, pieces.keep_to, coalesce(counted.row_count, 0),
-             round(pieces.payload_bytes * coalesce(counted.row_count, 0) / greatest(pieces.row_count, 1)), pieces.loaded_at
-        from ${pieces} as pieces
-        left join counted on counted.batch_id = pieces.new_id and counted.load_seq = pieces.new_seq
+      select uncovered.new_seq, uncovered.new_id, uncovered.cluster_id, uncovered.topic, uncovered.topic_id, uncovered.kafka_partition,
+             uncovered.keep_from, uncovered.keep_to, coalesce(counted.row_count, 0),
+             round(uncovered.payload_bytes * coalesce(counted.row_count, 0) / greatest(uncovered.row_count, 1)), uncovered.loaded_at
+        from ${uncovered} as uncovered
+        left join counted on counted.batch_id = uncovered.new_id and counted.load_seq = uncovered.new_seq
        where ${transactionGuard}`,
   });
 }
@@ -142,7 +142,7 @@ const namesOf = (table: RawTable): string[] => columnsOf(table).map(({ name }) =
 
 const lineage = new Set(['ingested_at', 'batch_id', 'load_seq', 'kafka_partition', 'kafka_offset']);
 
-/** All of a row but its lineage as a digest, so two that differ do not meet by chance. */
+/** A digest of all columns of a row except its lineage; two different rows do not collide by chance. */
 function contentsOf(table: RawTable): string {
   const values = columnsOf(table)
     .filter(({ name }) => !lineage.has(name))
@@ -150,10 +150,10 @@ function contentsOf(table: RawTable): string {
   return `md5(${values.join(" || '|' || ")})`;
 }
 
-/** @throws RebuildError when the live BRONZE has rows that the rebuilt one has not, or the rebuilt one has some twice. */
+/** @throws RebuildError if the live BRONZE has rows that the rebuild lacks, or if the rebuild has duplicates. */
 async function compare(session: SnowflakeSession, refused: ReadonlySet<RecordAddress>): Promise<SwapReport> {
   const contents = { raw_movies: contentsOf('raw_movies'), raw_genres: contentsOf('raw_genres') };
-  const { rows } = await session.execute({ sql: comparisonSql(contents, pieces) });
+  const { rows } = await session.execute({ sql: comparisonSql(contents, uncovered) });
   const [row = {}] = rows;
   return swapReport(row, Number(row['missing']) > 0 ? await missingRows(session) : [], refused);
 }
@@ -163,15 +163,15 @@ async function missingRows(session: SnowflakeSession): Promise<RecordAddress[]> 
 }
 
 /**
- * By rows, as SWAP WITH would commit for each table: those of the rebuild move into the live tables, in the order by which dbt
- * reads them. Of the rebuild nothing is left, so that who dies before it is dropped leaves none that could be swapped in again.
+ * Moves rows, because SWAP WITH would commit for each table: the rows of the rebuild move into the live tables, in the order in which dbt
+ * reads them. The rebuild's tables are then empty, so that after a kill before they are dropped, nothing can be promoted again.
  */
-async function swapTables(turn: LoadLock): Promise<void> {
+async function swapTables(lock: LoadLock): Promise<void> {
   for (const table of rawTables) {
-    await moveRows(turn, table, namesOf(table).join(', '), 'load_seq, kafka_offset');
+    await moveRows(lock, table, namesOf(table).join(', '), 'load_seq, kafka_offset');
   }
-  await moveRows(turn, 'load_batches', lineColumns, 'load_seq');
-  await turn.session.execute({ sql: `delete from bronze.${prefix}load_positions where ${turn.transactionGuard}` });
+  await moveRows(lock, 'load_batches', lineColumns, 'load_seq');
+  await lock.session.execute({ sql: `delete from bronze.${prefix}load_positions where ${lock.transactionGuard}` });
 }
 
 async function moveRows(

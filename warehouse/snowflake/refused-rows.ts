@@ -2,16 +2,16 @@ import type { NumberedBatch } from '../numbered-batch.ts';
 import type { RowAddress } from '../row-address.ts';
 import { SnowflakeError } from './errors.ts';
 
-/** Tries to write rows and undoes it. @throws SnowflakeError when it cannot be done. */
+/** Tries to write rows and rolls back. @throws SnowflakeError if it cannot be done. */
 export type Try = (batch: NumberedBatch) => Promise<void>;
 
-/** Snowflake's numbers for values that it cannot take: no JSON, too long, too deep, beyond a type. */
+/** Snowflake's numbers for values that it refuses: not JSON, too long, too deep, out of range. */
 export const isAboutValues = (error: unknown): boolean =>
   error instanceof SnowflakeError && /^100[01]/.test(error.code);
 
 /**
- * The rows whose documents Snowflake does not take. It names none when it refuses a batch, so halves of it are tried, and halves
- * of those. None when the same rows with an empty document are refused as well: then it is not their documents.
+ * Finds the rows whose documents Snowflake refuses. Snowflake does not name the row, so halves of the batch are tried, and halves
+ * of those. Returns none if the same rows with an empty document are refused as well: then the documents are not the cause.
  */
 export async function refusedRows(batches: readonly NumberedBatch[], attempt: Try): Promise<RowAddress[]> {
   const refused: RowAddress[] = [];

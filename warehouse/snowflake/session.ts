@@ -7,13 +7,13 @@ import { Secret } from '../../runtime/secret.ts';
 import { WarehouseUnavailableError } from '../warehouse.ts';
 import { fromDriver } from './errors.ts';
 
-/** How we log in. A password is for those who have nothing else yet: Snowflake is about to refuse it for services. */
+/** The login. A password is for users that have nothing else: Snowflake is about to refuse passwords for services. */
 export type SnowflakeCredentials =
   | { readonly kind: 'key pair'; readonly privateKey: Secret; readonly passphrase: Secret | undefined }
   | { readonly kind: 'token'; readonly token: Secret }
   | { readonly kind: 'password'; readonly password: Secret };
 
-/** Where and as whom. */
+/** The account, the user and the objects to use. */
 export interface SnowflakeSettings {
   readonly account: string;
   readonly user: string;
@@ -21,32 +21,32 @@ export interface SnowflakeSettings {
   /** Absent: the user's default role. */
   readonly role: string | undefined;
   readonly database: string;
-  /** Loads. */
+  /** The virtual warehouse of the loader. */
   readonly ingestWarehouse: string;
-  /** Runs dbt, and answers `status`. */
+  /** The virtual warehouse of dbt and `status`. */
   readonly transformWarehouse: string;
-  /** Where Snowflake answers, if not at the account's own address. */
+  /** Snowflake's address, if it is not the account's own. */
   readonly url: string | undefined;
   /** How Snowflake is reached. @default directly */
   readonly proxy?: ProxySettings;
-  /** Every call is over after so long, whatever the network and the driver do. */
+  /** Every call ends after this time (ms), whatever the network and the driver do. */
   readonly timeoutMs: number;
 }
 
 export interface SessionOptions {
   readonly settings: SnowflakeSettings;
   readonly clock: Clock;
-  /** What the session is for: stands in the query tag of all its statements. */
+  /** The purpose of the session, for the query tag of all its statements. */
   readonly stage: string;
-  /** Its virtual warehouse. @default the one that loads */
+  /** Its virtual warehouse. @default that of the loader */
   readonly warehouse?: string;
 }
 
-/** `binds` fill the question marks, each row of an array of arrays anew (an array bind). */
+/** `binds` fill the question marks; for an array of arrays, once for each row (an array bind). */
 interface Statement {
   readonly sql: string;
   readonly binds?: readonly Bind[] | readonly (readonly Bind[])[];
-  /** What it works on, for Snowflake's query history; with the stage it makes the query tag. */
+  /** The batch or object in question, for Snowflake's query history; with the stage it makes the query tag. */
   readonly batch?: string;
 }
 
@@ -57,14 +57,14 @@ interface StatementResult {
   readonly rowsChanged: number;
 }
 
-/** One login. Statements are executed one after the other; after a failure that tells nothing it is broken, and stays so. */
+/** One login. Statements run one after the other. After a failure with an unknown outcome, the session is broken and stays so. */
 export interface SnowflakeSession extends AsyncDisposable {
   readonly isBroken: boolean;
   /** @throws WarehouseUnavailableError, SnowflakeError, SnowflakeRefusedError. */
   execute(statement: Statement): Promise<StatementResult>;
 }
 
-/** The driver is large and only needed with Snowflake; unless told otherwise it logs to a file beside us. */
+/** The driver is large and only needed with Snowflake; by default it logs to a file in the working directory. */
 const loadDriver = lazy(async () => {
   const { default: driver } = await import('snowflake-sdk').catch(explainMissing);
   driver.configure({ logLevel: 'OFF', additionalLogToConsole: false, useEnvProxy: false });
@@ -83,7 +83,7 @@ function explainMissing(error: NodeJS.ErrnoException): never {
 const secretsOf = ({ credentials }: SnowflakeSettings): readonly Secret[] =>
   Object.values(credentials).filter((value) => value instanceof Secret);
 
-/** To leave takes no longer. What is left open Snowflake ends by itself. */
+/** Limit for logging out (ms). Snowflake ends by itself what stays open. */
 const leaveMs = 2_000;
 
 /** Logs in. @throws WarehouseUnavailableError, SnowflakeRefusedError. */
@@ -91,7 +91,7 @@ export async function openSnowflakeSession(options: SessionOptions): Promise<Sno
   const { settings, clock } = options;
   const driver = await loadDriver();
   const connection = driver.createConnection(connectionOptions(options));
-  // Not connectAsync, which can resolve after a login that failed.
+  // Not connectAsync, which can resolve after a failed login.
   const { user, account, url } = settings;
   const doing = `the login of ${user} at ${account}${url === undefined ? '' : `, ${url},`}`;
   const login = new Promise<void>((resolve, reject) => {
@@ -126,11 +126,11 @@ function connectionOptions({ settings, warehouse, stage }: SessionOptions): Conn
     jsTreatIntegerAsBigInt: true,
     // Not the account's, which may be lower: see maxBinds in insert-rows.ts.
     arrayBindingThreshold: 65_280,
-    // No query tag here: it would take the place of each statement's own.
+    // No query tag here: it would replace each statement's own.
   };
 }
 
-/** Chosen here, not by the driver from its environment: it would also send what is for this machine to a proxy. */
+/** Chosen here, not by the driver from its environment: the driver would also send requests for this machine to a proxy. */
 function proxyOptions({ account, url, proxy }: SnowflakeSettings): Partial<ConnectionOptions> {
   const chosen = proxy && proxyFor(url ?? `https://${account}.snowflakecomputing.com`, proxy);
   if (!proxy || !chosen) return {};
@@ -140,7 +140,7 @@ function proxyOptions({ account, url, proxy }: SnowflakeSettings): Partial<Conne
     proxyHost: hostname,
     proxyPort: Number(port || (protocol === 'https:' ? 443 : 80)),
     ...(password !== '' && { proxyUser: decodeURIComponent(username), proxyPassword: decodeURIComponent(password) }),
-    // Files of a load go to the storage of the cloud, which may be reached directly.
+    // The files of a load go to the cloud's storage, which may be reached directly.
     noProxy: proxy.noProxy.join('|'),
   };
 }
@@ -163,8 +163,8 @@ function loginOf(credentials: SnowflakeCredentials): Partial<ConnectionOptions> 
 }
 
 /**
- * A statement that nobody waits for any more ends by itself, so that it holds no lock; and one that failed ends its
- * transaction, so that no COMMIT can keep a part of it. The rest is what an account may have set otherwise.
+ * A statement whose client has gone ends by itself, so that it holds no lock. A failed statement ends its
+ * transaction, so that no COMMIT can keep a part of it. The other settings override what an account may have set.
  */
 const sessionParameters = (timeoutMs: number): string =>
   `alter session set timezone = 'UTC', timestamp_input_format = 'AUTO', use_cached_result = false, strict_json_output = true,
@@ -202,7 +202,7 @@ class DriverSession implements SnowflakeSession {
       return await within(clock, settings.timeoutMs, doing, result);
     } catch (error) {
       const known = fromDriver(doing, error, secretsOf(settings));
-      // Nobody knows what became of it: whatever is said on this session after it might be said in mid transaction.
+      // The outcome is unknown: a further statement on this session might run in the middle of a transaction.
       if (known instanceof WarehouseUnavailableError) this.#abandon();
       throw known;
     }
@@ -220,17 +220,17 @@ class DriverSession implements SnowflakeSession {
   }
 }
 
-/** Snowflake refuses longer ones. */
+/** Snowflake refuses longer query tags. */
 const maxTagLength = 2_000;
 
 const inLowerCase = (row: object): Record<string, unknown> =>
   Object.fromEntries(Object.entries(row).map(([column, value]) => [column.toLowerCase(), plainInteger(value)]));
 
-/** The driver has integers as objects of a library of its own. */
+/** The driver represents integers as objects of its own library. */
 const plainInteger = (value: unknown): unknown =>
   value !== null && typeof value === 'object' && 'toJSNumber' in value ? BigInt(String(value)) : value;
 
-/** Logs out, which rolls back what is open; or gives up. Never throws. */
+/** Logs out, which rolls back an open transaction; gives up after a time. Never throws. */
 function leave(connection: Connection, clock: Clock): Promise<void> {
   const left = new Promise<void>((resolve) => connection.destroy(() => resolve()));
   return within(clock, leaveMs, 'the logout', left).catch(() => {});

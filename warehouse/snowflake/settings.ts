@@ -5,15 +5,15 @@ import { Secret } from '../../runtime/secret.ts';
 import { parseIdentifier } from './provision/identifiers.ts';
 import type { SnowflakeCredentials, SnowflakeSettings } from './session.ts';
 
-/** The part of `config.ts` that is about Snowflake. */
+/** The settings for Snowflake. */
 
-/** A name that needs no quotes, so that it means the same to Snowflake, to dbt and to a person. */
+/** A name that needs no quotes, so that it means the same to Snowflake, dbt and a reader. */
 const identifier = z
   .string()
   .refine((text) => parseIdentifier(text) !== null, 'expected a name of letters, digits, _ and $, such as LECTURE_DE')
   .transform((name) => name.toUpperCase());
 
-/** Nobody can listen: encrypted, or on this machine. */
+/** The connection cannot be overheard: encrypted, or on this machine. */
 const isPrivate = ({ protocol, hostname }: URL): boolean =>
   protocol === 'https:' || /^(127\.\d+\.\d+\.\d+|localhost|\[::1\])$/.test(hostname);
 
@@ -35,7 +35,7 @@ export const snowflakeFields = {
   SNOWFLAKE_URL: httpUrl
     .refine(
       (url) => isPrivate(new URL(url)),
-      'expected https: what is sent there are credentials (http to this machine alone)',
+      'expected https, because credentials are sent there (http only to this machine)',
     )
     .optional(),
   // A statement waits for a lock for half of this, in whole seconds. With less, the call would time out before Snowflake reports the lock.
@@ -51,7 +51,7 @@ export const snowflakeSecrets = [
   'SNOWFLAKE_PASSWORD',
 ] as const;
 
-/** Everything that must not appear in any output. Of the key also its lines, and all of them as one: whoever quotes it may do so. */
+/** Everything that must not appear in any output. For a key also its lines, separately and joined: a message may quote either. */
 export function secretsOfSnowflake(env: SnowflakeEnv): Secret[] {
   const lines = (env.SNOWFLAKE_PRIVATE_KEY?.reveal() ?? '')
     .split('\n')
@@ -63,7 +63,7 @@ export function secretsOfSnowflake(env: SnowflakeEnv): Secret[] {
   ];
 }
 
-/** What is missing or does not go together, by the variable it is about; of a set-up for Snowflake. */
+/** Missing or inconsistent settings of a set-up for Snowflake, by variable. */
 export function* snowflakeMistakes(env: SnowflakeEnv): Generator<readonly [keyof SnowflakeEnv, string]> {
   if (!env.SNOWFLAKE_ACCOUNT) yield ['SNOWFLAKE_ACCOUNT', 'needed with WAREHOUSE=snowflake, such as MYORG-MYACCOUNT'];
   if (!env.SNOWFLAKE_USER) yield ['SNOWFLAKE_USER', 'needed with WAREHOUSE=snowflake'];
@@ -83,7 +83,7 @@ export function* snowflakeMistakes(env: SnowflakeEnv): Generator<readonly [keyof
   }
 }
 
-/** Looked at here, as the driver would tell of it only after its attempts. Never quotes the key. */
+/** Checked here, because the driver reports it only after its attempts. Never quotes the key. */
 function keyMistake(key: Secret, passphrase: Secret | undefined): string | undefined {
   try {
     const { asymmetricKeyType } = createPrivateKey({ key: key.reveal(), passphrase: passphrase?.reveal() });
@@ -101,7 +101,7 @@ export const snowflakeNames = (env: SnowflakeEnv): SnowflakeNames => ({
   transformWarehouse: env.SNOWFLAKE_TRANSFORM_WAREHOUSE,
 });
 
-/** Of an environment without mistakes. */
+/** The options from an environment without mistakes. */
 export const snowflakeOf = (env: SnowflakeEnv): SnowflakeSettings => ({
   account: env.SNOWFLAKE_ACCOUNT ?? '',
   user: env.SNOWFLAKE_USER ?? '',
@@ -112,11 +112,11 @@ export const snowflakeOf = (env: SnowflakeEnv): SnowflakeSettings => ({
   timeoutMs: env.SNOWFLAKE_TIMEOUT,
 });
 
-/** The safest of those that are given. */
+/** The safest of the given credentials. */
 function credentialsOf(env: SnowflakeEnv): SnowflakeCredentials {
   const { SNOWFLAKE_PRIVATE_KEY: privateKey, SNOWFLAKE_TOKEN: token, SNOWFLAKE_PASSWORD: password } = env;
   if (privateKey) return { kind: 'key pair', privateKey, passphrase: env.SNOWFLAKE_PRIVATE_KEY_PASSPHRASE };
   if (token) return { kind: 'token', token };
   if (password) return { kind: 'password', password };
-  throw new RangeError('no credentials: snowflakeMistakes has not been asked');
+  throw new RangeError('no credentials: call snowflakeMistakes first');
 }

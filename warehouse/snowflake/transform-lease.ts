@@ -3,7 +3,7 @@ import type { Clock } from '../../runtime/clock.ts';
 import { escapeControls } from '../../runtime/escape-controls.ts';
 import { describeHolder, isGone, ownHolder, parseHolder } from '../../runtime/holder.ts';
 import { leases, timeLeft, waitFor } from '../../runtime/leases.ts';
-import type { Turn } from '../system.ts';
+import type { WriteLock } from '../system.ts';
 import { WarehouseUnavailableError } from '../warehouse.ts';
 import { SnowflakeClient } from './client.ts';
 import { SnowflakeLockedError } from './errors.ts';
@@ -12,12 +12,12 @@ import type { SessionOptions, SnowflakeSession } from './session.ts';
 const renewMs = 20_000;
 const pollMs = 1_000;
 
-const table = 'silver.transform_turn';
+const table = 'silver.transform_lease';
 
-export interface TransformTurnOptions extends SessionOptions {
+export interface TransformLeaseOptions extends SessionOptions {
   /** How long to wait (ms); longer if a lease or a lock of a dead process may last longer. */
   readonly waitMs: number;
-  /** Ends the waiting. */
+  /** Ends the wait. */
   readonly signal?: AbortSignal;
 }
 
@@ -26,7 +26,7 @@ export interface TransformTurnOptions extends SessionOptions {
  * cannot renew it in time loses it. If the holder is a dead process of this machine, the lease is taken over at once.
  * @throws WarehouseUnavailableError when the wait ends; it names the holder and the time until its lease expires.
  */
-export async function takeTransformTurn({ waitMs, signal, ...session }: TransformTurnOptions): Promise<Turn> {
+export async function takeTransformLease({ waitMs, signal, ...session }: TransformLeaseOptions): Promise<WriteLock> {
   const { clock } = session;
   const client = new SnowflakeClient(session);
   const holder = JSON.stringify({ ...ownHolder(), id: randomUUID() });
@@ -52,7 +52,7 @@ export async function takeTransformTurn({ waitMs, signal, ...session }: Transfor
     [Symbol.asyncDispose]: async () => {
       over.abort();
       await renewing;
-      // What cannot be told runs out by itself.
+      // If the release cannot be sent, the lease expires by itself.
       await client.use((session) => giveBack(session, holder)).catch(() => {});
       await client[Symbol.asyncDispose]();
     },
@@ -68,13 +68,13 @@ async function createTable(session: SnowflakeSession): Promise<void> {
   });
 }
 
-/** Why the lease is not ours yet, and the lease that limits how long that may last. */
+/** Why this process does not have the lease yet, and the lease that limits the wait. */
 interface Obstacle {
   readonly lease: 'transform' | 'transaction';
   readonly error: WarehouseUnavailableError;
 }
 
-/** @returns null when the lease is ours. */
+/** @returns null if this process has the lease. */
 async function tryLease(client: SnowflakeClient, holder: string): Promise<Obstacle | null> {
   try {
     if (await lease(client, holder)) return null;
@@ -84,7 +84,7 @@ async function tryLease(client: SnowflakeClient, holder: string): Promise<Obstac
     if (owner && isGone(owner) && (await lease(client, holder, current.holder))) return null;
     const who = owner ? describeHolder(owner) : `another process (${escapeControls(current.holder)})`;
     const error = new WarehouseUnavailableError(
-      `dbt runs in ${who}: wait for it, or end it (if it has died, its lease is over in ${timeLeft(current.leftMs)})`,
+      `dbt runs in ${who}: wait for it, or end it (if it has died, its lease expires in ${timeLeft(current.leftMs)})`,
     );
     return { lease: 'transform', error };
   } catch (error) {
@@ -101,7 +101,7 @@ async function currentLease(session: SnowflakeSession): Promise<{ readonly holde
   return { holder: String(rows[0]?.['holder'] ?? ''), leftMs: Number(rows[0]?.['left_ms'] ?? 0) };
 }
 
-/** @param gone the dead holder whose lease is void. @returns whether the lease is ours. */
+/** @param gone the dead holder whose lease is void. @returns whether this process has the lease. */
 const lease = (client: SnowflakeClient, holder: string, gone = holder): Promise<boolean> =>
   client.transaction(
     async (session) => {
@@ -121,7 +121,7 @@ async function giveBack(session: SnowflakeSession, holder: string): Promise<void
   await session.execute({ sql: `update ${table} set leased_until = sysdate() where holder = ?`, binds: [holder] });
 }
 
-/** @throws WarehouseUnavailableError when it is somebody else's, or could not be renewed for as long as it lasts. */
+/** @throws WarehouseUnavailableError if another process has the lease, or if it could not be renewed for its whole duration. */
 async function keepRenewing(client: SnowflakeClient, clock: Clock, holder: string, over: AbortSignal): Promise<void> {
   let renewedAt = clock.monotonic();
   while (!over.aborted) {
@@ -131,7 +131,7 @@ async function keepRenewing(client: SnowflakeClient, clock: Clock, holder: strin
     const transactionGuard = await lease(client, holder).catch(() => undefined);
     if (transactionGuard) renewedAt = startedAt;
     if (transactionGuard === false || clock.monotonic() - renewedAt >= leases.transform) {
-      throw new WarehouseUnavailableError('the turn to run dbt was lost to another process');
+      throw new WarehouseUnavailableError('the transform lease was lost to another process');
     }
   }
 }

@@ -18,20 +18,20 @@ import type { SessionOptions, SnowflakeSession } from './session.ts';
 
 const bronzeSql = readFileSync(join(import.meta.dirname, 'bronze.sql'), 'utf8');
 
-/** From so many rows on a file is as fast as binds, measured through the emulator: see docs/benchmarks.md. */
-const standardCopyFrom = 12_000;
+/** From this number of rows on, a file is as fast as binds, measured with the emulator: see docs/benchmarks.md. */
+const defaultCopyFrom = 12_000;
 
 export interface SnowflakeWarehouseOptions extends Omit<SessionOptions, 'warehouse'> {
-  /** Rows of one table in one flush from which they go through a file. */
+  /** From this number of rows of one table in one flush on, rows go through a file. */
   readonly copyFrom?: number;
 }
 
-/** BRONZE in Snowflake. @throws what `openSnowflakeSession` throws, as do all calls of the warehouse. */
+/** BRONZE in Snowflake. @throws the errors of `openSnowflakeSession`, as do all calls of the warehouse. */
 export async function openSnowflakeWarehouse(options: SnowflakeWarehouseOptions): Promise<Warehouse> {
   return new SnowflakeWarehouse(options, new LoadLedger());
 }
 
-/** Loads into BRONZE, or whatever tables its ledger names. */
+/** Loads into BRONZE, or into the tables of its ledger. */
 export class SnowflakeWarehouse implements Warehouse {
   protected readonly client: SnowflakeClient;
   protected readonly clock: Clock;
@@ -39,7 +39,7 @@ export class SnowflakeWarehouse implements Warehouse {
   readonly #ledger: Ledger<SnowflakeSession, LoadLock>;
 
   constructor(
-    { copyFrom = standardCopyFrom, ...session }: SnowflakeWarehouseOptions,
+    { copyFrom = defaultCopyFrom, ...session }: SnowflakeWarehouseOptions,
     ledger: Ledger<SnowflakeSession, LoadLock>,
   ) {
     this.client = new SnowflakeClient(session);
@@ -60,11 +60,11 @@ export class SnowflakeWarehouse implements Warehouse {
     refuseRows(rowsWhere(batches, ({ body }) => !isStrictJson(body)));
     const ingestedAt = new Date(this.clock.now());
     const load = async (session: SnowflakeSession) => {
-      const turn = await takeLoadLock(session);
-      // crash point: snowflake.turn-taken
-      const numbered = await this.#ledger.take(turn, batches, ingestedAt);
+      const lock = await takeLoadLock(session);
+      // crash point: snowflake.lock-taken
+      const numbered = await this.#ledger.advance(lock, batches, ingestedAt);
       // crash point: snowflake.position-moved
-      await this.#writeRows(turn, numbered);
+      await this.#writeRows(lock, numbered);
       // crash point: snowflake.rows-written
     };
     try {
@@ -79,11 +79,11 @@ export class SnowflakeWarehouse implements Warehouse {
     return this.client[Symbol.asyncDispose]();
   }
 
-  async #writeRows(turn: LoadLock, batches: readonly NumberedBatch[]): Promise<void> {
+  async #writeRows(lock: LoadLock, batches: readonly NumberedBatch[]): Promise<void> {
     for (const table of rawTables) {
       const ofTable = batches.filter(({ batch }) => batch.table === table && batch.rows.length > 0);
       if (ofTable.length === 0) continue;
-      await this.#writerOf(ofTable)(turn, table, ofTable, this.#ledger.prefix);
+      await this.#writerOf(ofTable)(lock, table, ofTable, this.#ledger.prefix);
     }
   }
 
@@ -92,12 +92,12 @@ export class SnowflakeWarehouse implements Warehouse {
     return rowsIn(batches) >= this.#copyFrom || bytes >= this.#copyFrom * usualBytes ? copyRows : insertRows;
   }
 
-  /** Found out the way in which the rows were written. */
+  /** Found with the same method by which the rows were written. */
   #refusedRows(batches: readonly Batch[], ingestedAt: Date): Promise<RowAddress[]> {
-    const numbered = batches.map((batch) => ({ batch, id: 'rehearsal', loadSeq: 0n, ingestedAt }));
+    const numbered = batches.map((batch) => ({ batch, id: 'dry-run', loadSeq: 0n, ingestedAt }));
     const writers = Map.groupBy(numbered, ({ batch }) => batch.table);
     return refusedRows(numbered, (one) =>
-      this.client.rehearsal(async (session) => {
+      this.client.simulate(async (session) => {
         const { table } = one.batch;
         const write = this.#writerOf(writers.get(table) ?? []);
         await write(await takeLoadLock(session), table, [one], this.#ledger.prefix);
@@ -106,10 +106,10 @@ export class SnowflakeWarehouse implements Warehouse {
   }
 }
 
-/** Of a document. Few large ones are as much work as many usual ones. */
+/** The work of a document: a few large documents take as long as many small ones. */
 const usualBytes = 3_500;
 
-/** Snowflake's canonical name of a type that has several. */
+/** Snowflake's canonical name of a type with several names. */
 const typeNames: Readonly<Record<string, string>> = { varchar: 'text' };
 
 const expectedColumns: readonly BronzeColumn[] = columnsIn(bronzeSql).map((column) => ({
@@ -137,15 +137,15 @@ export async function migrateBronze(session: SnowflakeSession, prefix = ''): Pro
     'Restore it (UNDROP TABLE), or drop the others: the loader then fills BRONZE again with the records that Kafka still has',
   );
   refuseOtherColumns(expectedColumns, columns);
-  // The list has no stages: that of the files is made just before the table they are copied into.
+  // The list has no stages: the stage for the files is created just before the table into which they are copied.
   const isThere = (name: string) => there.has(name === 'load_files' ? 'load_lines' : name);
   for (const { sql, name } of statementsOf(prefix)) if (!isThere(name)) await session.execute({ sql });
   await session.execute({
-    sql: 'insert into bronze.load_turn (taken_at) select sysdate() where not exists (select 1 from bronze.load_turn)',
+    sql: 'insert into bronze.load_lock (taken_at) select sysdate() where not exists (select 1 from bronze.load_lock)',
   });
 }
 
-/** Of `bronze.sql`. @param prefix of those tables that a rebuild has of its own. */
+/** The statements of `bronze.sql`. @param prefix for the tables that a rebuild has. */
 export function statementsOf(prefix: string): { readonly sql: string; readonly name: string }[] {
   const statements = bronzeSql
     .replaceAll(/^--.*$/gm, '')

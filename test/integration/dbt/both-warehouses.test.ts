@@ -195,7 +195,7 @@ it('seal one at a time: on Snowflake behind a row that is locked until the seal 
         .join(' ')
         .toLowerCase();
     const around = [-2, -1, 1].map((offset) => words(ofSession[at + offset]?.sql));
-    expect(around).toEqual(['begin', expect.stringMatching(/^update \S*seal_turn$/), 'commit']);
+    expect(around).toEqual(['begin', expect.stringMatching(/^update \S*seal_lock$/), 'commit']);
   }
 });
 

@@ -17,7 +17,7 @@ describe('a walk through a generated catalogue of a million movies', () => {
 
   const used = async () => {
     // Buffers are given back by a thread of their own, after the collection that finds them unused.
-    for (let turn = 0; turn < 3; turn += 1) {
+    for (let round = 0; round < 3; round += 1) {
       collectGarbage();
       await delay(1);
     }

@@ -11,9 +11,9 @@ export const snowflakeMutants: readonly Mutant[] = [
   {
     name: 'snowflake: loaders take no turns',
     file: warehouse,
-    find: 'const turn = await takeLoadLock(session);',
+    find: 'const lock = await takeLoadLock(session);',
     replace: `const { rows } = await session.execute({ sql: 'select current_transaction() as id' });
-        const turn = { session, transactionGuard: rows[0] ? '1 = 1' : '' };`,
+        const lock = { session, transactionGuard: rows[0] ? '1 = 1' : '' };`,
     tests: two,
   },
   {
@@ -26,7 +26,7 @@ export const snowflakeMutants: readonly Mutant[] = [
   {
     name: 'snowflake: the position moves without its rows',
     file: warehouse,
-    find: 'await this.#writeRows(turn, numbered);',
+    find: 'await this.#writeRows(lock, numbered);',
     replace: '',
     tests: contract,
   },
@@ -40,9 +40,9 @@ export const snowflakeMutants: readonly Mutant[] = [
   {
     name: 'snowflake: two transactions, the position in the first',
     file: warehouse,
-    find: 'await this.#writeRows(turn, numbered);',
+    find: 'await this.#writeRows(lock, numbered);',
     replace: `await session.execute({ sql: 'commit' }); await session.execute({ sql: 'begin' });
-        await this.#writeRows(turn, numbered);`,
+        await this.#writeRows(lock, numbered);`,
     tests: two,
   },
   {
@@ -60,7 +60,7 @@ export const snowflakeMutants: readonly Mutant[] = [
     tests: contract,
   },
   {
-    name: 'snowflake: what is said after the turn was lost is carried out',
+    name: 'snowflake: what is said after the lock was lost is carried out',
     file: 'warehouse/snowflake/load-lock.ts',
     find: "transactionGuard: `current_transaction() = '",
     replace: "transactionGuard: `'' <> '",

@@ -100,8 +100,8 @@ export const tokenMutants: readonly Mutant[] = [
   {
     name: 'tokens: grants whose reply was lost are never given back',
     file: shared,
-    find: 'for (let index = 0; index < wanted; index += 1) this.#notes',
-    replace: 'for (let index = 0; index < 0; index += 1) this.#notes',
+    find: 'for (let index = 0; index < wanted; index += 1) this.#reports',
+    replace: 'for (let index = 0; index < 0; index += 1) this.#reports',
     tests: faults,
   },
 ];

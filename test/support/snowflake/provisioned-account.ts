@@ -5,7 +5,7 @@ import { settings } from './provision-settings.ts';
 
 /** As after a load and a run of dbt. */
 const present: Present = new Map([
-  ['TABLE LECTURE_DE.BRONZE', ['RAW_MOVIES', 'LOAD_POSITIONS', 'LOAD_TURN', 'LOAD_LINES']],
+  ['TABLE LECTURE_DE.BRONZE', ['RAW_MOVIES', 'LOAD_POSITIONS', 'LOAD_LOCK', 'LOAD_LINES']],
   ['TABLE LECTURE_DE.GOLD', ['FACT_MOVIES', 'DIM_DATES']],
   ['VIEW LECTURE_DE.GOLD', ['KPI_TOP_MOVIES']],
 ]);

@@ -5,7 +5,7 @@ import { Secret } from '../../../runtime/secret.ts';
 import { RedisTokenStore } from '../../../tmdb/token-bucket/redis-store.ts';
 import { SharedTokenBucket } from '../../../tmdb/token-bucket/shared.ts';
 import type { RateLimit, Token } from '../../../tmdb/token-bucket/token-bucket.ts';
-import type { TokenStore, TurnAnswer, TurnRequest } from '../../../tmdb/token-bucket/token-store.ts';
+import type { SyncReply, SyncRequest, TokenStore } from '../../../tmdb/token-bucket/token-store.ts';
 import { ManualClock, settle } from '../clock/manual-clock.ts';
 import { seededRandom } from '../warehouse/seeded-random.ts';
 import type { RedisServer } from './redis.ts';
@@ -23,7 +23,7 @@ class ProbedStore implements TokenStore {
   isDead = false;
   beforeCall: () => Promise<void> = async () => {};
   /** What becomes of an answer, after the store has done what it was asked. */
-  onAnswer: (answer: TurnAnswer) => Promise<TurnAnswer> = async (answer) => answer;
+  onAnswer: (answer: SyncReply) => Promise<SyncReply> = async (answer) => answer;
 
   constructor(store: TokenStore) {
     this.#store = store;
@@ -33,11 +33,11 @@ class ProbedStore implements TokenStore {
     return this.#store.name;
   }
 
-  async turn(request: TurnRequest): Promise<TurnAnswer> {
+  async sync(request: SyncRequest): Promise<SyncReply> {
     await this.beforeCall();
     if (this.isDead) return new Promise(() => {});
     this.calls += 1;
-    const call = this.#store.turn(request);
+    const call = this.#store.sync(request);
     this.underWay.add(call);
     call.catch(() => {}).finally(() => this.underWay.delete(call));
     const answer = await call;

@@ -141,7 +141,7 @@ export function replayContract(name: string, open: () => Promise<ReplayFixture>)
           corrected: 0,
           recovered: 0,
           refused: 0,
-          carried: 0,
+          retained: 0,
         });
         expect(await offsets(fixture, 'kafka_partition = 0')).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
         expect(await tablesBeside(fixture)).toEqual([]);
@@ -161,7 +161,7 @@ export function replayContract(name: string, open: () => Promise<ReplayFixture>)
         await fill(fixture, batch(0, 4), genres(0, 'Action'));
         await load(fixture, batch(4, 8), batch(8, 9), batch(0, 3, partition(2)), genres(1, 'Drama'));
         await fill(fixture, batch(4, 6));
-        expect(await promote(fixture)).toMatchObject({ rows: 14, same: 14, carried: 7 });
+        expect(await promote(fixture)).toMatchObject({ rows: 14, same: 14, retained: 7 });
         expect(await offsets(fixture, 'kafka_partition = 0')).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
         expect(await offsets(fixture, 'kafka_partition = 2')).toEqual([0, 1, 2]);
         await expectLedgerAndRowsToAgree(fixture);
@@ -175,21 +175,21 @@ export function replayContract(name: string, open: () => Promise<ReplayFixture>)
         const singles = Array.from({ length: 6 }, (_, index) => batch(3 + index, 4 + index));
         const [report] = await Promise.all([promote(fixture), load(fixture, ...singles)]);
         expect(report.rows).toBe(report.same);
-        expect(report.rows).toBe(3 + report.carried);
+        expect(report.rows).toBe(3 + report.retained);
         expect(await offsets(fixture)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
         await expectLedgerAndRowsToAgree(fixture);
       });
 
       it('keep what retention has taken from the topic, and what came from a topic before it', async () => {
         await load(fixture, batch(0, 4, partition(0, 'topic-before')), batch(0, 4), batch(4, 10));
-        expect(await rebuild(batch(6, 10))).toMatchObject({ rows: 14, same: 14, carried: 10 });
+        expect(await rebuild(batch(6, 10))).toMatchObject({ rows: 14, same: 14, retained: 10 });
         expect(await offsets(fixture)).toEqual([0, 0, 1, 1, 2, 2, 3, 3, 4, 5, 6, 7, 8, 9]);
         await expectLedgerAndRowsToAgree(fixture);
       });
 
       it('keep everything as it is where the topics have nothing any more', async () => {
         await load(fixture, batch(0, 4), genres(0, 'Action'));
-        expect(await rebuild()).toEqual({ rows: 5, same: 5, corrected: 0, recovered: 0, refused: 0, carried: 5 });
+        expect(await rebuild()).toEqual({ rows: 5, same: 5, corrected: 0, recovered: 0, refused: 0, retained: 5 });
         await load(fixture, batch(4, 6));
         expect(await offsets(fixture)).toEqual([0, 1, 2, 3, 4, 5]);
         await expectLedgerAndRowsToAgree(fixture);
@@ -208,7 +208,7 @@ export function replayContract(name: string, open: () => Promise<ReplayFixture>)
           corrected: 2,
           recovered: 2,
           refused: 0,
-          carried: 0,
+          retained: 0,
         });
         expect(
           await fixture.sql(
@@ -262,7 +262,7 @@ export function replayContract(name: string, open: () => Promise<ReplayFixture>)
           });
           expect(await offsets(fixture)).toHaveLength(9);
           const swap = await opened.promote(new Set([second, fourth, sixth, seventh]));
-          expect(swap).toEqual({ rows: 6, same: 6, corrected: 0, recovered: 0, refused: 4, carried: 2 });
+          expect(swap).toEqual({ rows: 6, same: 6, corrected: 0, recovered: 0, refused: 4, retained: 2 });
         }
         expect(await offsets(fixture)).toEqual([0, 1, 3, 5, 6]);
       });
@@ -288,7 +288,7 @@ export function replayContract(name: string, open: () => Promise<ReplayFixture>)
         expect(await again.positions(topic)).toEqual(new Map([[0, 2n]]));
         await expect(again.append([batch(0, 2)])).rejects.toMatchObject({ name: 'FencedError' });
         await again.append([batch(2, 4)]);
-        expect(await again.promote()).toMatchObject({ rows: 4, same: 4, carried: 0 });
+        expect(await again.promote()).toMatchObject({ rows: 4, same: 4, retained: 0 });
       });
 
       it('begin anew when they are told to forget, and after a swap', async () => {
@@ -413,7 +413,7 @@ export function replayContract(name: string, open: () => Promise<ReplayFixture>)
           await backfill.finish();
         });
         // Retention has taken the first batch since.
-        expect(await rebuild(batch(4, 8))).toMatchObject({ rows: 8, same: 8, carried: 4 });
+        expect(await rebuild(batch(4, 8))).toMatchObject({ rows: 8, same: 8, retained: 4 });
         expect(await offsets(fixture)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
       });
 

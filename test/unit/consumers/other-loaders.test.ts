@@ -23,7 +23,7 @@ class Watched {
   readonly told: AwaitedPartition[][] = [];
   readonly awaited = new AwaitedEnds();
   readonly clock = new ManualClock();
-  readonly #isOver = new AbortController();
+  readonly #signal = new AbortController();
   readonly watching: Promise<void>;
 
   constructor() {
@@ -45,11 +45,11 @@ class Watched {
         onWaiting: (partitions) => this.told.push([...partitions]),
       },
       clock: this.clock,
-      isOver: this.#isOver.signal,
+      signal: this.#signal.signal,
       isOurs: (_, partition) => partition === 0,
       positions: async (_, topicId) => this.ledger.get(topicId) ?? new Map(),
       onLooked: () => {
-        if (this.awaited.isReached()) this.#isOver.abort();
+        if (this.awaited.isReached()) this.#signal.abort();
       },
     });
     this.watching.catch(() => {});

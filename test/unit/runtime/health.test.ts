@@ -17,7 +17,7 @@ describe('health', () => {
     await clock.advance(5_000);
     expect(health.liveness()).toEqual({
       ok: false,
-      checks: { loader: 'no sign of life for 15 s', fetcher: 'ok' },
+      checks: { loader: 'no progress for 15 s', fetcher: 'ok' },
     });
     beat();
     expect(health.liveness().ok).toBe(true);

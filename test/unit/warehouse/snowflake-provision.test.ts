@@ -31,7 +31,7 @@ describe('an empty account', () => {
       'grant select on future tables in schema "LECTURE_DE"."BRONZE" to role "LOADER_ROLE"',
       'grant insert on future tables in schema "LECTURE_DE"."BRONZE" to role "LOADER_ROLE"',
       'grant update on table "LECTURE_DE"."BRONZE"."LOAD_POSITIONS" to role "LOADER_ROLE"',
-      'grant update on table "LECTURE_DE"."BRONZE"."LOAD_TURN" to role "LOADER_ROLE"',
+      'grant update on table "LECTURE_DE"."BRONZE"."LOAD_LOCK" to role "LOADER_ROLE"',
       'grant delete on table "LECTURE_DE"."BRONZE"."LOAD_LINES" to role "LOADER_ROLE"',
       'grant read on stage "LECTURE_DE"."BRONZE"."LOAD_FILES" to role "LOADER_ROLE"',
       'grant write on stage "LECTURE_DE"."BRONZE"."LOAD_FILES" to role "LOADER_ROLE"',
@@ -76,7 +76,7 @@ describe('an empty account', () => {
   it('is written down with the role of each statement, and why', () => {
     const lines = script(emptyAccount).split('\n');
     expect(lines.slice(0, 2)).toEqual([
-      '-- USERADMIN: makes roles and users, and may grant the roles that it made.',
+      '-- USERADMIN: creates roles and users, and may grant the roles that it created.',
       'use role useradmin;',
     ]);
     expect(lines).toContain('use role "DE_ROLE";');

@@ -8,8 +8,8 @@ import { roleGrants, schemasOf } from './role-grants.ts';
 import { warehousesOf } from './virtual-warehouses.ts';
 
 /**
- * All that is to be in the account, in the order in which it is to be made.
- * @param present the tables and views that grants are for one by one: those to come have future grants.
+ * Everything that the account should contain, in the order of creation.
+ * @param present the tables and views that need individual grants: future ones have future grants.
  */
 export function desiredState({ names, creditQuota, keys }: ProvisionSettings, present: Present): Wanted[] {
   const { loaderRole, dbtRole, engineerRole, analystRole, loaderUser, dbtUser } = names;
@@ -34,7 +34,7 @@ export function desiredState({ names, creditQuota, keys }: ProvisionSettings, pr
   ];
 }
 
-/** BRONZE's tables and stage, made by engineers' role so that it owns them: that alone may alter, swap and drop them. */
+/** BRONZE's tables and stage, created by the engineers' role, which then owns them: only the owner may alter, swap and drop them. */
 const bronzeObjects = (names: Names): Wanted[] =>
   statementsOf('').map(({ sql, name }) => {
     const path = `${schemasOf(names).bronze}.${name.toUpperCase()}`;

@@ -4,7 +4,7 @@ import type { Difference, Observed, Wanted } from './model.ts';
 import type { ProvisionSettings } from './names.ts';
 import { isOwnWork } from './role-grants.ts';
 
-/** How the account differs from what it should be; the steps of all, one after the other, mend it. */
+/** The differences between the account and the plan; the steps of all differences, in order, correct them. */
 export function differences(settings: ProvisionSettings, observed: Observed): Difference[] {
   const desired = desiredState(settings, observed.present);
   const granted = new Set(observed.grants.map(grantLabel));

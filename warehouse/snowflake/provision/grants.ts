@@ -17,10 +17,10 @@ export const plainGrant = (privilege: string, on: string, name: string, grantee:
   grantee,
 });
 
-/** Kinds and privileges as SQL words them. */
+/** Kinds and privileges in SQL's words. */
 const words = (text: string): string => text.replaceAll('_', ' ').toLowerCase();
 
-/** SYSADMIN owns what we make, or holds the role that does. */
+/** SYSADMIN owns our objects, or has the role that does. */
 export const grantOn = (privilege: string, on: string, name: string, role: string): Wanted => ({
   label: grantLabel(plainGrant(privilege, on, name, toRole(role))),
   properties: {},
@@ -30,7 +30,7 @@ export const grantOn = (privilege: string, on: string, name: string, role: strin
   },
 });
 
-/** On all that will be made in the schema: nobody owns that yet, so it takes MANAGE GRANTS. */
+/** On all future objects of the schema: they have no owner yet, so this needs MANAGE GRANTS. */
 export const grantOnFuture = (privilege: string, on: string, schema: string, role: string): Wanted => ({
   label: grantLabel({ ...plainGrant(privilege, on, schema, toRole(role)), isFuture: true }),
   properties: {},
@@ -40,7 +40,7 @@ export const grantOnFuture = (privilege: string, on: string, schema: string, rol
   },
 });
 
-/** On what is there: the statement is the same for each, and is run once. */
+/** On existing objects: the statement is the same for each, and runs once. */
 export const grantOnPresent = (
   privilege: string,
   on: string,
@@ -57,14 +57,14 @@ export const grantOnPresent = (
     },
   }));
 
-/** A role for another role, or for a user. USERADMIN made them. */
+/** A role for another role, or for a user. USERADMIN created them. */
 export const grantRole = (role: string, grantee: Grant['grantee']): Wanted => ({
   label: grantLabel(plainGrant('USAGE', 'ROLE', role, grantee)),
   properties: {},
   create: { role: 'USERADMIN', sql: `grant role ${quoted(role)} to ${grantee.kind} ${quoted(grantee.name)}` },
 });
 
-/** Takes back what anybody granted, which takes MANAGE GRANTS. What a role owns goes to SYSADMIN: it cannot be nobody's. */
+/** Revokes any grant, which needs MANAGE GRANTS. Objects that a role owns go to SYSADMIN, because every object needs an owner. */
 export function revoke(grant: Grant): Step {
   const { privilege, on, name, isFuture, isGrantable, grantee } = grant;
   const from = `from ${grantee.kind} ${quoted(grantee.name)}`;

@@ -1,4 +1,4 @@
-/** What Snowflake answers: rows, their columns by names in lower case. */
+/** Snowflake's answers: rows, with column names in lower case. */
 export type Query = (sql: string) => Promise<Record<string, unknown>[]>;
 
 /** The roles that every account has. */
@@ -10,30 +10,30 @@ export interface Step {
   readonly sql: string;
 }
 
-/** `is` as `observe` words it; `set` is its clause in CREATE and ALTER, empty for a property to be taken away. */
+/** `is` is the value in the form of `observe`; `set` is its clause in CREATE and ALTER, empty for a property to remove. */
 export interface Property {
   readonly is: string;
   readonly set: string;
 }
 
-/** Something that is to be there: an object with properties, or a grant. */
+/** A planned object with properties, or a planned grant. */
 export interface Wanted {
-  /** Names it to a person; what was observed is found by it. */
+  /** Its name in messages, and the key under which `observe` reports it. */
   readonly label: string;
   readonly properties: Readonly<Record<string, Property>>;
   readonly create: Step;
-  /** What a person should know who has it made. */
+  /** A note for the administrator who creates it. */
   readonly note?: string;
-  /** Sets the properties named, which differ. */
+  /** Sets the given properties, which differ. */
   alter?(names: readonly string[]): Step[];
 }
 
-/** A privilege that a role or a user was granted; a role counts as an object with the privilege USAGE. */
+/** A privilege granted to a role or a user; a role counts as an object with the privilege USAGE. */
 export interface Grant {
   readonly privilege: string;
-  /** The kind of object, as SHOW GRANTS names it: `TABLE`, `ROLE`, `MATERIALIZED_VIEW`. */
+  /** The kind of object in the words of SHOW GRANTS: `TABLE`, `ROLE`, `MATERIALIZED_VIEW`. */
   readonly on: string;
-  /** The object; of a future grant, the schema (or database) that it is for. */
+  /** The object; for a future grant, its schema (or database). */
   readonly name: string;
   readonly isFuture: boolean;
   /** Whether the grantee may pass it on. */
@@ -41,15 +41,15 @@ export interface Grant {
   readonly grantee: { readonly kind: 'role' | 'user'; readonly name: string };
 }
 
-/** What is there, of what concerns us. */
+/** The observed state of the objects that concern us. */
 export interface Observed {
   /** Objects by label, with the properties that we set. */
   readonly objects: ReadonlyMap<string, Readonly<Record<string, string>>>;
-  /** All that our roles and users were granted. */
+  /** All grants to our roles and users. */
   readonly grants: readonly Grant[];
-  /** Tables and views, which grants are for one by one: by `TABLE LECTURE_DE.GOLD`, their names. */
+  /** Tables and views, which need individual grants: by `TABLE LECTURE_DE.GOLD`, their names. */
   readonly present: Present;
-  /** Schemas beside ours. */
+  /** Schemas other than ours. */
   readonly otherSchemas: readonly string[];
 }
 
@@ -57,11 +57,11 @@ export type Present = ReadonlyMap<string, readonly string[]>;
 
 export const nothingObserved: Observed = { objects: new Map(), grants: [], present: new Map(), otherSchemas: [] };
 
-/** One way in which the account is not as it should be; `steps` mend it, if provisioning may do that. */
+/** One difference between the account and the plan; `steps` correct it, if provisioning may do that. */
 export interface Difference {
   readonly what: string;
   readonly change: 'missing' | 'different' | 'not wanted';
-  /** For a person: what is there and what should be. */
+  /** For messages: the observed state and the planned one. */
   readonly detail: string;
   readonly steps: readonly Step[];
 }

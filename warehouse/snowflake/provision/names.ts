@@ -3,10 +3,10 @@ import { identifierHint, parseIdentifier } from './identifiers.ts';
 import { adminRoles } from './model.ts';
 import type { PublicKey } from './public-key.ts';
 
-/** The account's objects, by what they are to us. */
+/** The account's objects, by their role for us. */
 export interface Names {
   readonly database: string;
-  /** May be `transformWarehouse` too: one virtual warehouse for both. */
+  /** May equal `transformWarehouse`: one virtual warehouse for both. */
   readonly ingestWarehouse: string;
   readonly transformWarehouse: string;
   readonly monitor: string;
@@ -18,7 +18,7 @@ export interface Names {
   readonly dbtUser: string;
 }
 
-/** A service's public keys. Absent: as they are; null: to be taken away. */
+/** A service's public keys. Absent: unchanged; null: to be removed. */
 export interface ServiceKeys {
   readonly first?: PublicKey;
   readonly second?: PublicKey | null;
@@ -26,12 +26,12 @@ export interface ServiceKeys {
 
 export interface ProvisionSettings {
   readonly names: Names;
-  /** Credits a month, of all virtual warehouses together. */
+  /** Credits a month, for all virtual warehouses in total. */
   readonly creditQuota: number;
   readonly keys: { readonly loader: ServiceKeys; readonly dbt: ServiceKeys };
 }
 
-/** Those with other purposes: what they hold is not ours to grant or to revoke. */
+/** Other roles of these users and roles: not ours to grant or to revoke. */
 const reserved = new Set<string>([...adminRoles, 'ORGADMIN', 'GLOBALORGADMIN', 'PUBLIC']);
 
 const alike: readonly (readonly (keyof Names)[])[] = [
@@ -40,8 +40,8 @@ const alike: readonly (readonly (keyof Names)[])[] = [
 ];
 
 /**
- * Names in upper case, as Snowflake takes those without quotes.
- * @param settings what each was given by, such as `--de-role`. @throws UsageError that names every mistake.
+ * Names in upper case, as Snowflake stores unquoted names.
+ * @param settings the option behind each name, such as `--de-role`. @throws UsageError that lists every mistake.
  */
 export function parseNames(given: Names, settings: Readonly<Record<keyof Names, string>>): Names {
   const mistakes: string[] = [];

@@ -3,7 +3,7 @@ import type { Property, Step, Wanted } from './model.ts';
 import type { ServiceKeys } from './names.ts';
 import { autoSuspendSeconds, type WarehouseSettings } from './virtual-warehouses.ts';
 
-/** By it we know the roles that provisioning made: nobody else's are touched. */
+/** Marks the roles that provisioning created: it changes no others. */
 export const roleComment = 'tmdb-stream: made by warehouse provision';
 
 export const objectLabel = (kind: string, name: string): string => `${kind} ${name}`;
@@ -27,7 +27,7 @@ export const schema = (name: string): Wanted => ({
   create: { role: 'SYSADMIN', sql: `create schema if not exists ${quoted(name)}` },
 });
 
-/** A virtual warehouse; asleep until somebody asks it. */
+/** A virtual warehouse; suspended until its first statement. */
 export function warehouse(name: string, settings: WarehouseSettings): Wanted {
   const properties = {
     warehouse_size: word('warehouse_size', settings.size),
@@ -48,10 +48,10 @@ export function warehouse(name: string, settings: WarehouseSettings): Wanted {
   };
 }
 
-/** Percent of the quota: warnings, then no new statements, then an end of those that run. */
+/** Percent of the quota: warnings, then no new statements, then running statements are ended. */
 const triggers = { notify: [75, 90], suspend: [100], suspend_immediate: [110] };
 
-/** A limit to what the warehouses under it may cost in a month. */
+/** A monthly limit to the cost of its warehouses. */
 export function monitor(name: string, creditQuota: number): Wanted {
   const limits = Object.entries(triggers);
   const triggerList = limits.flatMap(([action, percents]) =>
@@ -73,12 +73,12 @@ export function monitor(name: string, creditQuota: number): Wanted {
       role: 'ACCOUNTADMIN',
       sql: `create resource monitor if not exists ${quoted(name)} with ${setsOf(properties)}`,
     },
-    // TRIGGERS is no clause of SET, which always has the quota so that there is one.
+    // TRIGGERS cannot follow SET alone, so SET always includes the quota.
     alter: (names) => alter(Object.keys(properties).filter((key) => key !== 'frequency' || names.includes(key))),
   };
 }
 
-/** Puts the warehouse under the monitor. */
+/** Assigns the monitor to the warehouse. */
 export function monitored(warehouseName: string, monitorName: string): Wanted {
   const set = `resource_monitor = ${quoted(monitorName)}`;
   const step: Step = { role: 'ACCOUNTADMIN', sql: `alter warehouse ${quoted(warehouseName)} set ${set}` };
@@ -96,14 +96,14 @@ interface UserSettings {
   readonly keys: ServiceKeys;
 }
 
-/** A service: it can log in with a key, never with a password. */
+/** A service user: it can log in with a key, never with a password. */
 export function serviceUser(name: string, { role: ownRole, warehouse: ownWarehouse, keys }: UserSettings): Wanted {
   const { first, second } = keys;
   const properties = {
     type: word('type', 'SERVICE'),
     default_role: { is: ownRole, set: `default_role = ${quoted(ownRole)}` },
     default_warehouse: { is: ownWarehouse, set: `default_warehouse = ${quoted(ownWarehouse)}` },
-    // A statement ends with the client that asked for it: a killed one's would go on, and hold its locks.
+    // A statement ends with its client: that of a killed process would otherwise continue, and hold its locks.
     abort_detached_query: word('abort_detached_query', 'true'),
     ...(first && { rsa_public_key: { is: first.fingerprint, set: `rsa_public_key = '${first.text}'` } }),
     ...(second && { rsa_public_key_2: { is: second.fingerprint, set: `rsa_public_key_2 = '${second.text}'` } }),

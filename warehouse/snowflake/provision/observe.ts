@@ -7,15 +7,15 @@ import { warehousesOf } from './virtual-warehouses.ts';
 
 type Row = Readonly<Record<string, unknown>>;
 
-/** Values as Snowflake shows those that are not set. */
+/** Snowflake's values for properties that are not set. */
 const textOf = (value: unknown): string =>
   value === null || value === undefined || value === 'null' ? '' : String(value);
 
 const useOwnRole = 'use role securityadmin';
 
 /**
- * What there is of ours, by SHOW and DESCRIBE alone. As SECURITYADMIN: its MANAGE GRANTS lets it see every object and all
- * grants, and to reach less would show a part and call it all. @throws what `query` throws.
+ * The observed state of our objects, from SHOW and DESCRIBE only. Runs as SECURITYADMIN: with MANAGE GRANTS it sees every object and all
+ * grants; a role with fewer rights would see a part and report it as complete. @throws what `query` throws.
  */
 export async function observe(query: Query, names: Names): Promise<Observed> {
   await query(useOwnRole);
@@ -58,11 +58,11 @@ class Look implements Observed {
     }
     for (const row of await this.#query(`show future grants to role ${quoted(name)}`)) {
       const grant = grantIn(row, 'grant_on');
-      // `LECTURE_DE.GOLD.<TABLE>` is of the schema.
+      // `LECTURE_DE.GOLD.<TABLE>` belongs to the schema.
       this.grants.push({ ...grant, name: grant.name.replace(/\.<[^.]*>$/, ''), isFuture: true, grantee });
     }
     for (const row of await this.#query(`show grants of role ${quoted(name)}`)) {
-      // Which persons hold our roles is not for us to say.
+      // Which people have our roles is not part of the plan.
       if (row['granted_to'] !== 'ROLE' || row['grantee_name'] !== 'SYSADMIN') continue;
       this.grants.push(roleGrant(name, { kind: 'role', name: 'SYSADMIN' }));
     }
@@ -109,7 +109,7 @@ class Look implements Observed {
     }
   }
 
-  /** To see a warehouse is not enough to see its parameters. */
+  /** The right to see a warehouse does not include its parameters. */
   async #timeoutsOf(warehouse: string): Promise<readonly Row[]> {
     await this.#query('use role sysadmin');
     const rows = await this.#query(`show parameters like 'STATEMENT_%' in warehouse ${quoted(warehouse)}`);
@@ -152,7 +152,7 @@ class Look implements Observed {
     }
   }
 
-  /** LIKE knows wild cards, and `_` is one: of what it finds, the one with that very name. */
+  /** LIKE has wild cards, and `_` is one: of its results, only the one with exactly this name. */
   async #named(kind: string, name: string): Promise<Row | undefined> {
     const rows = await this.#query(`show ${kind} like '${name}'`);
     return rows.find((row) => row['name'] === name);
@@ -171,7 +171,7 @@ const roleGrant = (role: string, grantee: Grant['grantee']): Grant => ({
   grantee,
 });
 
-/** Ownership always comes with the grant option, which says nothing then. */
+/** Ownership always has the grant option, which then means nothing. */
 function grantIn(row: Row, onColumn: string): Pick<Grant, 'privilege' | 'on' | 'name' | 'isGrantable'> {
   const privilege = textOf(row['privilege']).toUpperCase();
   return {

@@ -6,34 +6,34 @@ import { roleComment } from './objects.ts';
 import { observe } from './observe.ts';
 import { execute, stepsOf } from './script.ts';
 
-/** How the account differs from what it should be; changes nothing. @throws what `query` throws. */
+/** The differences between the account and the plan; changes nothing. @throws what `query` throws. */
 export const check = async (query: Query, settings: ProvisionSettings): Promise<Difference[]> =>
   differences(settings, await observe(query, settings.names));
 
 export interface Provisioned {
-  /** What was wrong before. */
-  readonly mended: readonly Difference[];
-  /** What still is: a person has to see to it. */
+  /** The differences that were corrected. */
+  readonly corrected: readonly Difference[];
+  /** The remaining differences, which a person must handle. */
   readonly remaining: readonly Difference[];
 }
 
 /**
- * Makes the account what it should be, and looks whether it is. Where nothing differs, nothing but SHOW and DESCRIBE is run.
- * Stopped half way, it goes on from there when it is run again.
- * @throws UsageError for a role of the same name that is somebody else's; and what `query` throws.
+ * Changes the account to match the plan, and checks the result. If nothing differs, only SHOW and DESCRIBE run.
+ * If it is interrupted, the next run continues.
+ * @throws UsageError for an existing role of the same name that provisioning did not create; and what `query` throws.
  */
 export async function provision(query: Query, settings: ProvisionSettings): Promise<Provisioned> {
   const found = await check(query, settings);
   refuseRolesOfOthers(found);
   const steps = stepsOf(found);
-  if (steps.length === 0) return { mended: [], remaining: found };
+  if (steps.length === 0) return { corrected: [], remaining: found };
   await execute(query, steps);
   const remaining = await check(query, settings);
   const names = new Set(remaining.map(({ what }) => what));
-  return { mended: found.filter(({ what }) => !names.has(what)), remaining };
+  return { corrected: found.filter(({ what }) => !names.has(what)), remaining };
 }
 
-/** A role loses here what it should not have: that must not happen to one that has other purposes. */
+/** A role loses rights here that are not in the plan: this must not happen to a role with other purposes. */
 function refuseRolesOfOthers(found: readonly Difference[]): void {
   const others = found.filter(({ what, change }) => what.startsWith('role ') && change === 'different');
   if (others.length === 0) return;

@@ -2,20 +2,20 @@ import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
 import { messageOf, UsageError } from '../../../runtime/errors.ts';
 import { readSmallFile } from '../../../runtime/path-settings.ts';
 
-/** Half of a service's key pair; public, so it may be shown. */
+/** The public half of a service's key pair, which may be shown. */
 export interface PublicKey {
-  /** As `RSA_PUBLIC_KEY` takes it: the PEM without its first and last line. */
+  /** The value of `RSA_PUBLIC_KEY`: the PEM without its first and last line. */
   readonly text: string;
-  /** As DESCRIBE USER shows it: `SHA256:` and the hash in Base64. */
+  /** The form of DESCRIBE USER: `SHA256:` and the hash in base64. */
   readonly fingerprint: string;
 }
 
-/** Snowflake takes no shorter ones. */
+/** Snowflake accepts no shorter ones. */
 const minBits = 2_048;
 
 /**
- * Reads a public key of openssl's. No message says what was in the file, or its name: somebody may have given the key itself.
- * @param setting what the file was given by, such as `--loader-key`. @throws UsageError.
+ * Reads a public key of openssl. No message quotes the file or its name: the file may contain the private key by mistake.
+ * @param setting the option, such as `--loader-key`. @throws UsageError.
  */
 export function readPublicKey(file: string, setting: string): PublicKey {
   let pem: string;
@@ -27,13 +27,13 @@ export function readPublicKey(file: string, setting: string): PublicKey {
   return parsePublicKey(pem, setting);
 }
 
-/** @throws UsageError for what is no public RSA key in PEM. */
+/** @throws UsageError if the text is not a public RSA key in PEM. */
 export function parsePublicKey(pem: string, setting: string): PublicKey {
-  // Node would take a private key, and derive the public one.
+  // Node would accept a private key, and derive the public one.
   if (/PRIVATE KEY/i.test(pem)) {
     throw new UsageError(
       `${setting}: this is a PRIVATE key, which only the service itself may have: it was not sent anywhere. ` +
-        'Its public half: openssl rsa -in PRIVATE.p8 -pubout -out PUBLIC.pub',
+        'To get its public key: openssl rsa -in PRIVATE.p8 -pubout -out PUBLIC.pub',
     );
   }
   const key = /BEGIN (RSA )?PUBLIC KEY/.test(pem) ? decode(pem) : null;
@@ -41,7 +41,8 @@ export function parsePublicKey(pem: string, setting: string): PublicKey {
   if (key?.asymmetricKeyType !== 'rsa') {
     throw new UsageError(`${setting}: this is no RSA public key in PEM ("-----BEGIN PUBLIC KEY-----")`);
   }
-  if (bits < minBits) throw new UsageError(`${setting}: this key has ${bits} bits; Snowflake takes ${minBits} or more`);
+  if (bits < minBits)
+    throw new UsageError(`${setting}: this key has ${bits} bits; Snowflake requires ${minBits} or more`);
   const der = key.export({ type: 'spki', format: 'der' });
   const fingerprint = `SHA256:${createHash('sha256').update(der).digest('base64')}`;
   return { text: der.toString('base64'), fingerprint };

@@ -3,13 +3,13 @@ import type { Grant, Present, Wanted } from './model.ts';
 import type { Names } from './names.ts';
 import { warehousesOf } from './virtual-warehouses.ts';
 
-/** A role's grants, by when they can be made. */
+/** A role's grants, by the time at which they can be made. */
 export interface RoleGrants {
   /** On the database, its schemas and the warehouses. */
   readonly places: readonly Wanted[];
-  /** On what will be made in a schema: to be granted before anything is. */
+  /** On future objects of a schema: before any object is created. */
   readonly future: readonly Wanted[];
-  /** On tables, views and stages that are there. */
+  /** On existing tables, views and stages. */
   readonly contents: readonly Wanted[];
 }
 
@@ -19,7 +19,7 @@ export const schemasOf = ({ database }: Names) => ({
   gold: `${database}.GOLD`,
 });
 
-/** @param present the tables and views that are there: grants are for each of them. */
+/** @param present the existing tables and views: each needs its grants. */
 export const roleGrants = (names: Names, present: Present): RoleGrants[] => [
   engineerGrants(names),
   loaderGrants(names, present),
@@ -27,7 +27,7 @@ export const roleGrants = (names: Names, present: Present): RoleGrants[] => [
   analystGrants(names, present),
 ];
 
-/** What the services may, by their roles; and to make what BRONZE is made of, and so to own it. */
+/** The rights of the services, through their roles; and the right to create, and so own, BRONZE's objects. */
 function engineerGrants(names: Names): RoleGrants {
   const { engineerRole: to } = names;
   const { bronze } = schemasOf(names);
@@ -43,14 +43,14 @@ function engineerGrants(names: Names): RoleGrants {
   return { places, future: [], contents: [] };
 }
 
-/** Of single tables of BRONZE; from all of them the loader reads, and to all it adds. */
+/** On single tables of BRONZE; the loader may read and insert into all of them. */
 const changedByLoader: readonly (readonly [privilege: string, table: string])[] = [
   ['UPDATE', 'LOAD_POSITIONS'],
-  ['UPDATE', 'LOAD_TURN'],
+  ['UPDATE', 'LOAD_LOCK'],
   ['DELETE', 'LOAD_LINES'],
 ];
 
-/** Adds to BRONZE; what is there it cannot change, the ledger's positions aside. */
+/** Inserts into BRONZE; it cannot change existing rows, except the ledger's positions. */
 function loaderGrants(names: Names, present: Present): RoleGrants {
   const { loaderRole: to } = names;
   const { bronze } = schemasOf(names);
@@ -70,7 +70,7 @@ function loaderGrants(names: Names, present: Present): RoleGrants {
   };
 }
 
-/** Reads BRONZE, and makes (and so owns) SILVER and GOLD. */
+/** Reads BRONZE, and creates (and so owns) SILVER and GOLD. */
 function dbtGrants(names: Names, present: Present): RoleGrants {
   const { dbtRole: to } = names;
   const { bronze, silver, gold } = schemasOf(names);
@@ -87,8 +87,8 @@ function dbtGrants(names: Names, present: Present): RoleGrants {
 }
 
 /**
- * Reads GOLD, and nothing else. Not even a warehouse: the analysts' own queries on ours would keep it awake and use up its
- * quota, and with it the pipeline's. Their warehouse comes with a role of their own, to which this one is granted.
+ * Reads GOLD, and nothing else. It has no warehouse: the queries of analysts would keep ours running and use up its
+ * quota, and with it the pipeline's. Analysts have another role with a warehouse, to which this role is granted.
  */
 function analystGrants(names: Names, present: Present): RoleGrants {
   const { analystRole: to } = names;
@@ -109,7 +109,7 @@ function onAll(privileges: readonly string[], on: string, schema: string, to: st
   };
 }
 
-/** Whoever makes an object owns it: engineers' role whatever it likes in the database, dbt's its models. */
+/** The creator of an object owns it: the engineers' role any object in the database, dbt's role its models. */
 export function isOwnWork({ privilege, name, isFuture, grantee }: Grant, names: Names): boolean {
   const { silver, gold } = schemasOf(names);
   const places: Readonly<Record<string, readonly string[]>> = {

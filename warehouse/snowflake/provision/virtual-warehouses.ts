@@ -6,20 +6,20 @@ export interface WarehouseSettings {
   readonly queueTimeoutSeconds: number;
 }
 
-/** So long after its last statement a virtual warehouse falls asleep. */
+/** A virtual warehouse suspends after this time without statements (s). */
 export const autoSuspendSeconds = 60;
 
-/** Virtual warehouses by what they are for. */
+/** Virtual warehouses by purpose. */
 export const virtualWarehouses = {
   /** A flush takes seconds, and a large file minutes. */
   ingest: { size: 'XSMALL', statementTimeoutSeconds: 900, queueTimeoutSeconds: 300 },
-  /** A full refresh of dbt may take the better part of an hour. */
+  /** A full refresh of dbt may take most of an hour. */
   transform: { size: 'SMALL', statementTimeoutSeconds: 3_600, queueTimeoutSeconds: 600 },
-  /** One for both: cheap, and as patient as dbt needs. */
+  /** One for both: cheap, with the long timeout that dbt needs. */
   shared: { size: 'XSMALL', statementTimeoutSeconds: 3_600, queueTimeoutSeconds: 600 },
 } as const satisfies Readonly<Record<string, WarehouseSettings>>;
 
-/** Those of an account, by name: two, or one that is named twice. */
+/** The virtual warehouses of an account, by name: two, or one that has both names. */
 export function warehousesOf({
   ingestWarehouse,
   transformWarehouse,
