@@ -3,11 +3,11 @@
  *
  *   npm run bench -- fleet [--seconds 120] [--limit 400/10s] [--only NAME] [--json]
  *
- * Fetchers are processes of their own on a real broker and a real Redis; the sandbox counts a sliding window. The
- * yardstick is the limit itself: after `requests` requests, whole capacities of them, the next cannot come sooner than
- * requests / capacity windows after the first.
- * A token costs one window and the time from its grant to its answer, so window / (window + answer time) is the most that
- * can be had: 99.3 % at 400/10s and 70 ms, but 93.5 % at 40/1s.
+ * Each fetcher is a process, with a real broker and a real Redis; the sandbox counts a sliding window. The
+ * yardstick is the limit itself: after `requests` requests, a multiple of the capacity, the next can start
+ * requests / capacity windows after the first at the earliest.
+ * A token is used for one window plus the time from its grant to its answer, so window / (window + answer time) is the
+ * maximum: 99.3 % at 400/10s and 70 ms, but 93.5 % at 40/1s.
  */
 import { parseArgs } from 'node:util';
 import { systemClock } from '../runtime/clock.ts';
@@ -31,12 +31,12 @@ const { values } = parseArgs({
   },
 });
 const limit = parseRate(values.limit) ?? { capacity: 400, windowMs: 10_000 };
-/** Whole capacities, so that the yardstick is a whole number of windows. */
+/** A multiple of the capacity, so that the yardstick is a whole number of windows. */
 const requests = Math.floor((Number(values.seconds) * 1_000) / limit.windowMs) * limit.capacity;
 
 const bestSeconds = ((requests / limit.capacity) * limit.windowMs) / 1_000;
 
-/** `busy`: into how many of the partitions the ids go; each of four fetchers has one. */
+/** `busy`: the number of partitions that receive ids; each of four fetchers has one partition. */
 const scenarios = [
   { name: '1 fetcher', fetchers: 1, busy: partitions, tail: '' },
   { name: '2 fetchers', fetchers: 2, busy: partitions, tail: '' },
@@ -74,7 +74,7 @@ async function measure({ name, fetchers, busy, tail }: (typeof scenarios)[number
   });
   const started = fleet.startMany(fetchers, 'fetcher', ['fetch']);
   await until('every fetcher has its partitions', () => haveJoined(started), { timeoutMs: 60_000 });
-  // A few more, so that the one after the last that is counted finds an id whichever partition it is in.
+  // A few more, so that the request after the last counted one finds an id in any partition.
   const ids = Array.from({ length: requests + 2 * partitions }, (_, index) => catalogue.idAtRank(index % 20_000));
   await fixture.publish(ids, busy);
   await until(`${requests} requests (${name})`, () => isDone(name, arrivals), {

@@ -1,11 +1,11 @@
 /**
- * Does a service's memory grow with what went through it, and what does it cost while nothing happens?
+ * Does a service's memory grow with the work that it has done, and what does an idle service cost?
  *
  *   npm run bench -- footprint [--movies 100000] [--json]
  *
- * A tenth of the movies goes through the fleet, resident memory is taken, then the rest, and it is taken again: the
- * yardstick is the first figure, and 1.3 times that the aim. Then the fleet is left alone and its CPU time counted for
- * half a minute; the aim is 3 % of a core. A process's children (dbt) count with it. Linux only: it reads /proc.
+ * A tenth of the movies goes through the fleet, resident memory is measured, then the rest, and it is measured again. The
+ * yardstick is the first figure; the target is 1.3 times that. Then the fleet is idle, and its CPU time is measured for
+ * 30 seconds; the target is 3 % of a core. A process's children (dbt) are included. Linux only: it reads /proc.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -48,7 +48,7 @@ const loader = services[2] as Service;
 const scheduler = services[3] as Service;
 using progress = createProgress(process.stderr, systemClock);
 
-/** Children included: the processes whose parent, or parent's parent, it is. */
+/** Including the children: processes whose parent, or parent's parent, it is. */
 function family(pid: number): number[] {
   const parents = new Map<number, number>();
   for (const entry of readdirSync('/proc')) {
@@ -62,7 +62,7 @@ function family(pid: number): number[] {
   return members;
 }
 
-/** Fields 3 and up of /proc/PID/stat; none when it is gone. */
+/** Fields 3 and up of /proc/PID/stat; none if the process has ended. */
 function fieldsOf(pid: number): string[] {
   try {
     return readFileSync(`/proc/${pid}/stat`, 'utf8')

@@ -1,11 +1,11 @@
 /**
- * How long from an id that is published until its movie is in the GOLD that readers open?
+ * How long does it take from a published id until its movie is in the published GOLD?
  *
  *   npm run bench -- freshness [--seconds 600] [--rate 4] [--json]
  *
  * One fetcher, one loader, one scheduler at its shortest schedule, on DuckDB with a warm dbt; the limit (400 in 10 s)
- * is not what is measured. A reader opens each published copy of GOLD as soon as it is there. The yardstick, measured in
- * the same run, is one dbt build: what is published waits for the build under way and then for its own.
+ * is not measured. A reader opens each published copy of GOLD as soon as it exists. The yardstick, measured in
+ * the same run, is one dbt build: an id waits for the build in progress and then for its own.
  */
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -29,7 +29,7 @@ const [seconds, perSecond] = [Number(values.seconds), Number(values.rate)];
 const total = seconds * perSecond;
 const limit = { capacity: 400, windowMs: 10_000 };
 const catalogue = new GeneratedCatalogue({ seed: 1, movies: 2 * total });
-/** Those that have been deleted since never come to GOLD. */
+/** Deleted movies never reach GOLD. */
 const ids = Array.from({ length: 2 * total }, (_, rank) => catalogue.idAtRank(rank))
   .filter((id) => !catalogue.isDeleted(id))
   .slice(0, total);
@@ -56,7 +56,7 @@ const publishedAt = new Map<number, number>();
 const waitedMs = new Map<number, number>();
 let seenVersion = '';
 
-/** Notes the movies that are new in the published copy, if there is a new one. */
+/** Records the movies that are new in the published copy, if there is a new one. */
 async function look(): Promise<void> {
   const stats = statSync(goldPath, { throwIfNoEntry: false, bigint: true });
   const version = `${stats?.ino}/${stats?.mtimeNs}`;
@@ -93,7 +93,7 @@ const seen = (count: number, timeoutMs: number) =>
     { timeoutMs, check: () => fleet.expectAllRunning(), pollMs: 20 },
   );
 
-// The first movie waits for consumers to join and for dbt's first, full build: that is no figure of a stream.
+// The first movie waits for consumers to join and for dbt's first, full build, so it is not representative.
 const warmUp = Math.min(perSecond, total);
 for (let rank = 0; rank < warmUp; rank += 1) await publishOne(rank);
 await seen(warmUp, 120_000);

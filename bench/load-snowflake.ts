@@ -1,12 +1,12 @@
 /**
- * How fast does the loader get rows into Snowflake, by array binds and by files, and does its memory grow?
+ * How fast does the loader load rows into Snowflake, with array binds and with files, and does its memory grow?
  *
  *   npm run bench -- load-snowflake [--sizes 50,200,1000,5000,20000] [--runs 3] [--batches 2000] [--json]
  *
- * Against the emulator, real driver included: so it is about our side, the driver and the protocol, and not about Snowflake's own
+ * It uses the emulator, with the real driver. So it measures our code, the driver and the protocol, and not Snowflake's own
  * speed. The yardstick is the emulator's own `insert … select` of the same rows from one table of BRONZE into another, in
- * the same run: no client, no JSON to parse, no ledger. First the loader itself runs for so many batches, half of them by
- * binds, half by files, and its resident memory is taken after a tenth of them and after all.
+ * the same run: no client, no JSON parsing, no ledger. First the loader itself runs for `--batches` batches, half of them with
+ * binds, half with files, and its resident memory is measured after a tenth of them and after all.
  */
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
@@ -18,7 +18,7 @@ import { formatTable } from '../runtime/table.ts';
 import { rawGenresCodec, rawMovieCodec } from '../schemas/codecs.ts';
 import type { DeadLetter } from '../schemas/records.ts';
 import { MemorySink } from '../test/support/kafka/memory-sink.ts';
-import { MovieBatches, openSnowflakeBench, pieces, type SnowflakeBench } from './support/snowflake-bench.ts';
+import { MovieBatches, openSnowflakeBench, movieChunks, type SnowflakeBench } from './support/snowflake-bench.ts';
 
 const { values: options } = parseArgs({
   options: {
@@ -34,7 +34,7 @@ const batches = Number(options.batches);
 
 const residentMb = () => Math.round(process.memoryUsage.rss() / 1e6);
 
-/** Rows of a batch by binds and of one by a file, in turn. */
+/** Rows of a batch with binds and of one with a file, alternately. */
 const smallSizes = [40, 60] as const;
 
 async function memoryOver(bench: SnowflakeBench, progress: Progress) {
@@ -49,7 +49,7 @@ async function memoryOver(bench: SnowflakeBench, progress: Progress) {
     if (flushes >= batches) done.abort();
     progress.update('memory', { done: flushes, total: batches, unit: 'batches' });
   };
-  const source = pieces(50 * (batches + 10), smallSizes);
+  const source = movieChunks(50 * (batches + 10), smallSizes);
   const deadLetters = new MemorySink<DeadLetter>();
   await runBronzeLoader(
     {
@@ -70,10 +70,10 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
 
 const median = (numbers: readonly number[]): number => numbers.toSorted((a, b) => a - b)[numbers.length >> 1] ?? 0;
 
-/** All three in turn, `runs` times. */
+/** All three, alternately, `runs` times. */
 async function speedOf({ session, openLoader }: SnowflakeBench, size: number) {
   const loaders = [await openLoader(Number.POSITIVE_INFINITY), await openLoader(1)];
-  // A partition of its own for each size.
+  // Each size has its own partition.
   const movies = new MovieBatches(size, size * (runs + 1) * loaders.length);
   const seconds: Record<'binds' | 'files' | 'yardstick', number[]> = { binds: [], files: [], yardstick: [] };
   for (let run = 0; run <= runs; run += 1) {

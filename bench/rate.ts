@@ -3,9 +3,9 @@
  *
  *   npm run bench -- rate [--requests 400] [--limit 40/10s] [--latency 20-120] [--json]
  *
- * The yardstick is the limit itself: `requests` requests cannot all be sent in less than
- * (requests / capacity - 1) windows, the first capacity being free. The bucket's time from its first request to its
- * last, as the server saw them, is set beside that.
+ * The yardstick is the limit itself: sending `requests` requests takes at least
+ * (requests / capacity - 1) windows, because the first capacity is free. It is compared with the bucket's time from its first
+ * request to its last, as the server saw them.
  */
 import { parseArgs } from 'node:util';
 import { systemClock } from '../runtime/clock.ts';

@@ -1,7 +1,7 @@
 /**
- * `npm run bench -- replay`: how fast is BRONZE made anew from the raw topic? The command itself (`replay raw --all --rebuild`)
- * reads a real broker, fills a shadow beside a BRONZE of the same rows, compares the two and swaps them; in turn with it,
- * DuckDB's own appender writes the same rows from memory. Then once more, killed twice on the way.
+ * `npm run bench -- replay`: how fast is BRONZE rebuilt from the raw topic? The command itself (`replay raw --all --rebuild`)
+ * reads a real broker, fills tables beside a BRONZE of the same rows, compares both and replaces the live one. Alternately with it,
+ * DuckDB's own appender writes the same rows from memory. A further run is killed twice.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -36,7 +36,7 @@ const movies = Number(options.movies);
 const batchRows = Number(options['batch-rows']);
 const note = (text: string) => process.stderr.write(`${text}\n`);
 
-/** Fills the topic. @returns the same rows as the yardstick takes them, and their bytes. */
+/** Fills the topic. @returns the same rows for the yardstick, and their bytes. */
 async function publish(kafka: Kafka): Promise<{ readonly rows: PlainRow[]; readonly bytes: number }> {
   await using producer = openProducer(kafka);
   await using sink = producer.sink(topics.rawMovies, rawMovieCodec);
@@ -75,7 +75,7 @@ class CommandLine {
     });
   }
 
-  /** @returns what it printed. */
+  /** @returns its output. */
   async run(path: string, args: readonly string[]): Promise<unknown> {
     const child = this.start(path, args);
     let output = '';
@@ -90,7 +90,7 @@ class CommandLine {
 
 const rebuild = ['replay', 'raw', '--all', '--rebuild'];
 
-/** What is in a file, in a form that two files can be compared by. */
+/** The contents of a file in a comparable form. */
 async function contentOf(
   path: string,
   table = 'raw_movies',
@@ -103,7 +103,7 @@ async function contentOf(
   return { rows: Number(content?.['rows']), hash: JSON.stringify(content) };
 }
 
-/** Killed with -9 when a third and when two thirds of the rows are there; run again each time. */
+/** Killed with -9 at a third and at two thirds of the rows, and run again each time. */
 async function killTwice(cli: CommandLine, path: string): Promise<void> {
   for (const share of [1 / 3, 2 / 3]) {
     const child = cli.start(path, rebuild);
@@ -117,7 +117,7 @@ async function killTwice(cli: CommandLine, path: string): Promise<void> {
     }
     child.kill('SIGKILL');
     await gone;
-    if (child.signalCode !== 'SIGKILL') throw new Error('it was over before it could be killed');
+    if (child.signalCode !== 'SIGKILL') throw new Error('it ended before it could be killed');
     note(`killed when ${(await contentOf(path, 'rebuild_raw_movies')).rows} rows were there`);
   }
   const { records } = (await cli.run(path, rebuild)) as RawReplayed;
@@ -131,7 +131,7 @@ interface Measured {
   readonly isSameContent: boolean;
 }
 
-/** Both in turn, each time from a file in the same state. Numbers are seconds. */
+/** Both, alternately, each time from a file in the same state. Numbers are seconds. */
 async function measure(folder: string, cli: CommandLine, rows: readonly PlainRow[]): Promise<Measured> {
   const live = join(folder, 'live.duckdb');
   await cli.run(live, ['load', '--once']);
@@ -143,7 +143,7 @@ async function measure(folder: string, cli: CommandLine, rows: readonly PlainRow
     measured.plain.push(await appendPlainly(plainPath, rows, batchRows));
     copyFileSync(live, path);
     const { seconds, fillSeconds, swap } = (await cli.run(path, rebuild)) as RawReplayed;
-    if (swap?.same !== movies) throw new Error(`of ${movies} rows only ${swap?.same} are as they were`);
+    if (swap?.same !== movies) throw new Error(`of ${movies} rows only ${swap?.same} are unchanged`);
     measured.whole.push(seconds);
     measured.fill.push(fillSeconds);
     const rates = [measured.plain.at(-1), seconds, fillSeconds].map((time) => perSecond([time ?? 0]));
@@ -181,7 +181,7 @@ function report(bytes: number, apiCalls: number, { plain, whole, fill, isSameCon
   if (options.json) process.stdout.write(`${JSON.stringify(result)}\n`);
   else for (const [name, value] of Object.entries(result)) process.stdout.write(`${name.padEnd(22)}${value}\n`);
   if (!isSameContent) throw new Error('the files hold different rows');
-  if (apiCalls > 0) throw new Error('TMDb was asked');
+  if (apiCalls > 0) throw new Error('TMDb received requests');
 }
 
 async function main(): Promise<void> {

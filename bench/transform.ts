@@ -1,12 +1,12 @@
 /**
- * Does a run of dbt cost what changed, or what there is?
+ * Does the cost of a dbt run depend on the changes or on the history?
  *
  *   npm run bench -- transform [--sizes 10000,100000,1000000] [--shapes history,catalogue] [--runs 3] [--json]
  *
  * For each size a DuckDB file is filled by the product's own warehouse and built once; then each run appends 1,000
- * changed movies and times the same `dbt build` that `npm start` makes, tests included. BRONZE comes to its size in two
- * ways: `history`, 10,000 movies asked again and again, and `catalogue`, every row another movie, which is the worst
- * that can be. The yardstick is a run in which nothing is new: dbt's start, parsing and bookkeeping.
+ * changed movies and measures the same `dbt build` as in `npm start`, tests included. BRONZE reaches its size in two
+ * ways: `history`, where 10,000 movies are fetched repeatedly, and `catalogue`, where every row is another movie, which is the worst
+ * case. The yardstick is a run without new rows: dbt's start, parsing and bookkeeping.
  */
 import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
@@ -33,7 +33,7 @@ const { values } = parseArgs({
 const sizes = values.sizes.split(',').map(Number);
 const runs = Number(values.runs);
 const changed = Number(values.changed);
-/** Of the seconds at the last size against those at the first: of each the fastest run, which other load disturbed least. */
+/** Seconds at the last size compared with the first: the fastest run of each, which other load disturbed least. */
 const bound = 1.25;
 
 const root = join(import.meta.dirname, '..');
@@ -43,11 +43,11 @@ const { childEnvironment } = loadConfig(process.env);
 
 interface Cost {
   readonly seconds: number;
-  /** null where the system does not tell. */
+  /** null if the system does not report it. */
   readonly cpuSeconds: number | null;
 }
 
-/** CPU seconds of all processes that this one started and that have ended; Linux counts in hundredths. */
+/** CPU seconds of all ended child processes; Linux counts in hundredths. */
 function childrensCpuSeconds(): number | null {
   try {
     const fields = readFileSync('/proc/self/stat', 'utf8')
@@ -59,7 +59,7 @@ function childrensCpuSeconds(): number | null {
   }
 }
 
-/** As `transform/transform.ts` calls it. */
+/** The same call as in `transform/transform.ts`. */
 async function build(path: string, workDir: string, fullRefresh = false): Promise<Cost> {
   const before = childrensCpuSeconds();
   await using dbt = openColdDbt({
@@ -129,7 +129,7 @@ async function measure({ name, movies }: Shape, rows: number, progress: Progress
   }
 }
 
-/** The runs with changed movies are those that sealed a batch: the first build to reach its sequence. */
+/** The runs with changed movies are those that sealed a batch: the first build with this sequence. */
 async function secondsByNode(file: BronzeFile): Promise<Map<string, number>> {
   const rows = await file.query(`
     with changed_runs as (

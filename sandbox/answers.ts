@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 
-/** An answer before it goes over the wire. */
+/** An answer before it is sent. */
 export interface Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
@@ -10,7 +10,7 @@ export interface Answer {
 const json = { 'content-type': 'application/json;charset=utf-8' };
 
 /**
- * A 200 with the headers that TMDb's have had since 2020: a public cache life, no X-RateLimit, and a weak ETag that is
+ * A 200 with the headers of TMDb since 2020: a public cache lifetime, no X-RateLimit, and a weak ETag that is
  * the body's MD5 (a recorded one of the genre list is reproduced by it).
  */
 export const okAnswer = (body: Buffer, maxAgeSeconds: number): Answer => ({
@@ -24,7 +24,7 @@ export const okAnswer = (body: Buffer, maxAgeSeconds: number): Answer => ({
   body,
 });
 
-/** TMDb's own text for each code; two of its layers write the keys in different orders, kept here. */
+/** TMDb's own text for each code; two of its layers write the keys in different orders, as here. */
 const messages = {
   7: ['Invalid API key: You must be granted a valid key.', 401],
   9: ['Service offline: This service is temporarily offline, try again later.', 503],
@@ -48,7 +48,7 @@ export const isErrorCode = (code: number): code is ErrorCode => code in messages
 
 const successLast: ReadonlySet<ErrorCode> = new Set([7, 20, 22]);
 
-/** One of TMDb's errors, its body as recorded. A 404 is cacheable there, and so it is here. */
+/** One of TMDb's errors, with its recorded body. As at TMDb, a 404 is cacheable. */
 export function errorAnswer(code: ErrorCode, headers: Readonly<Record<string, string>> = {}): Answer {
   const [status_message, status] = messages[code];
   const body = successLast.has(code)
@@ -58,7 +58,7 @@ export function errorAnswer(code: ErrorCode, headers: Readonly<Record<string, st
   return { status, headers: { ...json, ...cache, ...headers }, body: Buffer.from(JSON.stringify(body)) };
 }
 
-/** HTTP status → the code that TMDb mostly gives with it. */
+/** HTTP status → the code that TMDb usually returns with it. */
 const usualCode: ReadonlyMap<number, ErrorCode> = new Map([
   [400, 22],
   [401, 7],
@@ -73,7 +73,7 @@ const usualCode: ReadonlyMap<number, ErrorCode> = new Map([
   [504, 24],
 ]);
 
-/** An answer of any status: TMDb's body for it where there is one, else an empty one. */
+/** An answer of any status: with TMDb's body for it if there is one, otherwise empty. */
 export function statusAnswer(status: number, code: ErrorCode | undefined, headers: Record<string, string>): Answer {
   const known = code ?? usualCode.get(status);
   if (known === undefined) return { status, headers: { ...json, ...headers }, body: Buffer.alloc(0) };

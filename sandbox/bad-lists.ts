@@ -6,7 +6,7 @@ const badItems: readonly unknown[] = [
   { id: null, title: 'an id of null' },
   { title: 'no id' },
   { id: '7', title: 'an id as text' },
-  { id: 0, title: 'an id of nothing' },
+  { id: 0, title: 'an id of zero' },
   { id: -7, title: 'a negative id' },
   { id: 1.5, title: 'a fraction' },
   { id: 2_147_483_648, title: 'an id of more than 32 bits' },
@@ -22,7 +22,7 @@ const badTotals: readonly unknown[] = [null, undefined, 'many', '500', -1, 1.5, 
 
 type List = Readonly<Record<string, unknown>>;
 
-/** The keys under which TMDb keeps the elements of its lists. */
+/** The keys of the lists in TMDb's documents. */
 const listKeys = ['results', 'genres'];
 
 /** Inserts `count` bad elements between the good ones of a list; returns anything else unchanged. */

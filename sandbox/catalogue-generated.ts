@@ -7,20 +7,20 @@ import { hash32, hashUnit } from './random.ts';
 export interface GeneratedOptions {
   /** @default 1 */
   readonly seed?: number | undefined;
-  /** How many movies there are, 1 to 500,000,000. @default 10_000 */
+  /** The number of movies, 1 to 500,000,000. @default 10_000 */
   readonly movies?: number | undefined;
   /** Each version changes numbers of 30 % of the movies: votes, revenue, popularity. @default 0 */
   readonly version?: number | undefined;
 }
 
-/** Share of the listed movies whose details answer 404, code 34: deleted since. */
+/** Share of the listed movies that have been deleted: their details answer 404, code 34. */
 const deletedShare = 0.002;
 /** Share of the movies that are edited on a day; on TMDb's changes list of 2026-06 it was 0.7 %. */
 const changedShare = 0.007;
 
 /**
- * Movies that nobody made. Whatever is asked is computed from seed, size, version and id, and nothing is kept, so a
- * million movies take no more memory than ten.
+ * Invented movies. Everything is computed from seed, size, version and id, and nothing is stored, so a
+ * million movies need no more memory than ten.
  */
 export class GeneratedCatalogue implements Catalogue {
   readonly size: number;
@@ -29,7 +29,7 @@ export class GeneratedCatalogue implements Catalogue {
   readonly #universe: Universe;
   #version: number;
 
-  /** @throws UsageError when the size is none. */
+  /** @throws UsageError if the size is invalid. */
   constructor({ seed = 1, movies = 10_000, version = 0 }: GeneratedOptions = {}) {
     if (!Number.isInteger(movies) || movies < 1 || movies > 500_000_000) {
       throw new UsageError(`expected 1 to 500,000,000 movies, got ${movies}`);
@@ -44,17 +44,17 @@ export class GeneratedCatalogue implements Catalogue {
     this.#version = version;
   }
 
-  /** The movie at a place of the popular list, 0 to size - 1. Over all ranks, each id comes once. */
+  /** The movie at a position of the popular list, 0 to size - 1. Over all ranks, each id appears once. */
   idAtRank(rank: number): number {
     return this.#universe.idAtRank(rank);
   }
 
-  /** Listed, but its details are gone. */
+  /** Listed, but deleted. */
   isDeleted(id: number): boolean {
     return hashUnit(this.#seed, id, 0, 404) < deletedShare;
   }
 
-  /** null: no movie ever had this id. Those deleted since are here, as the popular list shows them. */
+  /** null: no movie ever had this id. Deleted movies are included, as on the popular list. */
   movie(id: number): Movie | null {
     const index = this.#universe.indexOf(id);
     if (index === null) return null;
@@ -77,8 +77,8 @@ export class GeneratedCatalogue implements Catalogue {
   /** In no order, like TMDb's. */
   *changedOn(day: number): Generator<number> {
     const count = Math.round(this.size * changedShare);
-    for (let turn = 0; turn < count; turn += 1) {
-      yield this.#universe.idAt(hash32(this.#seed, day, turn) % this.size);
+    for (let index = 0; index < count; index += 1) {
+      yield this.#universe.idAt(hash32(this.#seed, day, index) % this.size);
     }
   }
 }

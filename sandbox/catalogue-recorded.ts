@@ -16,8 +16,8 @@ const changedShare = 0.007;
 
 /**
  * Serves recorded `GET /movie/{id}` documents from an NDJSON file, gzipped or not, byte for byte. A later line with
- * the same id is a newer version. Memory holds the bytes of each movie's newest line once and nothing parsed.
- * @throws UsageError naming file and line when a line is no such document, or when the file cannot be read.
+ * the same id is a newer version. Memory contains only the bytes of each movie's newest line, nothing parsed.
+ * @throws UsageError naming file and line if a line is not such a document, or if the file cannot be read.
  */
 export async function openRecordedCatalogue(file: string): Promise<Catalogue> {
   const entries = new Map<number, Entry>();
@@ -65,7 +65,7 @@ function parseLine(line: Buffer, file: string, lineNumber: number): Details {
 const newline = 0x0a;
 const carriageReturn = 0x0d;
 
-/** Lines without their line ends. A line within one chunk is a view of it, so hardly a byte is copied. */
+/** Lines without their line ends. A line within one chunk is a view of it, so almost no byte is copied. */
 async function* readLines(file: string): AsyncGenerator<Buffer> {
   let rest: Buffer[] = [];
   for await (const chunk of readChunks(file)) {
@@ -84,11 +84,11 @@ async function* readLines(file: string): AsyncGenerator<Buffer> {
 
 const trimmed = (line: Buffer) => (line.at(-1) === carriageReturn ? line.subarray(0, -1) : line);
 
-/** @throws UsageError when the file is not there or its gzip is broken. */
+/** @throws UsageError if the file does not exist or its gzip is broken. */
 async function* readChunks(file: string): AsyncGenerator<Buffer> {
   const source = createReadStream(file);
   const output = file.endsWith('.gz') ? createGunzip() : source;
-  // The pipeline carries an error of the source over to `output`, where the loop below meets it.
+  // `pipeline` forwards an error of the source to `output`, where the loop below receives it.
   const piped = output === source ? Promise.resolve() : pipeline(source, output as NodeJS.WritableStream);
   piped.catch(() => {});
   try {

@@ -1,4 +1,4 @@
-/** A genre as `GET /genre/movie/list` names it. */
+/** A genre in the answer of `GET /genre/movie/list`. */
 export interface Genre {
   readonly id: number;
   readonly name: string;
@@ -9,13 +9,13 @@ export interface Catalogue {
   /** Movies on the popular list. */
   readonly size: number;
   readonly genres: readonly Genre[];
-  /** The exact bytes of a movie's details; null: there is no such movie (any more). */
+  /** The exact bytes of a movie's details; null if the movie does not exist (any more). */
   document(id: number): Buffer | null;
-  /** What stands on the popular list at `rank`, 0 to size - 1. */
+  /** The list item at `rank` of the popular list, 0 to size - 1. */
   listItem(rank: number): ListItem;
   /** Ids of the movies that were edited on a day (days since 1970-01-01, UTC). */
   changedOn(day: number): Iterable<number>;
-  /** Only where movies are generated: newer numbers for a share of them. */
+  /** Only for a generated catalogue: newer numbers for a share of the movies. */
   setVersion?(version: number): void;
 }
 
@@ -38,18 +38,18 @@ export interface ListItem {
   readonly vote_count: unknown;
 }
 
-/** Details as far as the sandbox looks into them; recordings may lack or bend any of it. */
+/** The fields of details that the sandbox reads; recordings may lack any of them or have other types. */
 export type Details = { readonly id: number } & Readonly<Partial<Record<DetailsKey, unknown>>>;
 
 type DetailsKey = Exclude<keyof ListItem, 'id' | 'genre_ids'> | 'genres';
 
-/** The genres of a document that are whole: an id and a name. */
+/** The genres of a document that have an id and a name. */
 export const genresOf = ({ genres }: Details): Genre[] =>
   (Array.isArray(genres) ? genres : []).filter(
     (genre): genre is Genre => Number.isInteger(genre?.id) && typeof genre?.name === 'string',
   );
 
-/** The list item that TMDb would show for these details. */
+/** TMDb's list item for these details. */
 export const toListItem = (details: Details): ListItem => ({
   adult: details.adult,
   backdrop_path: details.backdrop_path,

@@ -5,7 +5,7 @@ import type { Fault } from './faults.ts';
 import { parseFaults } from './parse-faults.ts';
 import type { SandboxStats } from './stats.ts';
 
-/** What can be steered while the sandbox runs. */
+/** What can be controlled while the sandbox runs. */
 export interface Controls {
   stats(): SandboxStats;
   resetStats(): void;
@@ -45,22 +45,22 @@ function refuseStrangers({ headers }: IncomingMessage): void {
 
 /** @throws RefusedRequest if the body is longer than `maxBodyBytes`; the rest is not read. */
 async function readBody(request: IncomingMessage): Promise<string> {
-  const pieces: Buffer[] = [];
+  const chunks: Buffer[] = [];
   let bytes = 0;
   // The connection stays open for the answer.
-  for await (const piece of request.iterator({ destroyOnReturn: false })) {
-    bytes += piece.length;
+  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
+    bytes += chunk.length;
     if (bytes > maxBodyBytes) throw new RefusedRequest(413, `expected at most ${maxBodyBytes} bytes`);
-    pieces.push(piece);
+    chunks.push(chunk);
   }
-  return Buffer.concat(pieces).toString();
+  return Buffer.concat(chunks).toString();
 }
 
 /**
  * The sandbox's own paths, which no limit counts:
  * - `GET /sandbox/stats`: see SandboxStats.
  * - `POST /sandbox/reset`: stats from zero.
- * - `GET /sandbox/faults`: those in force; `POST /sandbox/faults`: others, as text (see parseFaults); none ends them.
+ * - `GET /sandbox/faults`: the present faults; `POST /sandbox/faults`: replaces them, as text (see parseFaults); an empty text ends them.
  * - `POST /sandbox/version`: another version of the generated catalogue, as a number.
  */
 export async function answerControl(

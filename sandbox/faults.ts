@@ -1,13 +1,13 @@
 import { type ErrorCode, isErrorCode } from './answers.ts';
 import { hashUnit } from './random.ts';
 
-/** Which requests a fault strikes. */
+/** The requests into which a fault is injected. */
 export interface FaultScope {
-  /** Share of the requests under `path` that it strikes, 0 to 1. @default 1 */
+  /** Share of the requests under `path` with the fault, 0 to 1. @default 1 */
   readonly rate?: number;
-  /** Beginning of the path below `/3`; `{id}` stands for a number: `/movie/{id}` is details alone. @default every path */
+  /** Beginning of the path below `/3`; `{id}` stands for a number: `/movie/{id}` matches only details. @default every path */
   readonly path?: string;
-  /** Strikes at most this often. @default no bound */
+  /** Maximum number of requests with the fault. @default no maximum */
   readonly times?: number;
 }
 
@@ -15,11 +15,11 @@ export interface FaultScope {
 export type FaultEffect =
   /** An error answer with TMDb's body for it; `retryAfter` is `date`, `none` or the header's text. */
   | { readonly kind: 'status'; readonly status: number; readonly code?: number; readonly retryAfter?: string }
-  /** The answer comes later; the only fault that others may join. */
+  /** The answer comes later; the only fault that can be combined with another. */
   | { readonly kind: 'delay'; readonly ms: number }
   /** Half of the body that Content-Length promises, then the connection ends. */
   | { readonly kind: 'truncate' }
-  /** The headers at once, the body in dribbles. */
+  /** The headers at once, the body slowly. */
   | { readonly kind: 'slow'; readonly bytesPerSecond: number }
   /** A proxy's page: 200, text/html. */
   | { readonly kind: 'html' }
@@ -46,7 +46,7 @@ export type FaultEffect =
 
 export type Fault = FaultScope & FaultEffect;
 
-/** What happens to one request: how long it is held, and what becomes of its answer. */
+/** The faults of one request: how long it is delayed, and what changes its answer. */
 export interface InjectedFault {
   readonly delayMs: number;
   readonly effect: Exclude<FaultEffect, { kind: 'delay' }> | null;
@@ -56,12 +56,12 @@ interface Armed {
   readonly fault: Fault;
   readonly matches: (path: string) => boolean;
   seen: number;
-  struck: number;
+  injected: number;
 }
 
 /**
- * Decides which requests are struck. Of the faults that strike at the same time the first in the list is taken;
- * delays add up and leave room for one other. The n-th request that a fault sees fares the same with the same seed.
+ * Decides into which requests faults are injected. If several faults match, the first in the list counts;
+ * delays add up, and one other fault can be combined with them. With the same seed, the n-th request that a fault sees always has the same outcome.
  */
 export class FaultPlan {
   readonly #seed: number;
@@ -69,7 +69,7 @@ export class FaultPlan {
 
   constructor(faults: readonly Fault[], seed: number) {
     this.#seed = seed;
-    this.#armed = faults.map((fault) => ({ fault, matches: matcher(fault.path ?? '/'), seen: 0, struck: 0 }));
+    this.#armed = faults.map((fault) => ({ fault, matches: matcher(fault.path ?? '/'), seen: 0, injected: 0 }));
   }
 
   get faults(): readonly Fault[] {
@@ -77,7 +77,7 @@ export class FaultPlan {
   }
 
   /** @param path below `/3`, such as `/movie/550`. */
-  strike(path: string): InjectedFault {
+  inject(path: string): InjectedFault {
     let delayMs = 0;
     let effect: InjectedFault['effect'] = null;
     for (const [index, armed] of this.#armed.entries()) {
@@ -91,10 +91,10 @@ export class FaultPlan {
   }
 
   #fires(armed: Armed, index: number): boolean {
-    if (armed.struck >= (armed.fault.times ?? Number.POSITIVE_INFINITY)) return false;
+    if (armed.injected >= (armed.fault.times ?? Number.POSITIVE_INFINITY)) return false;
     armed.seen += 1;
     if (hashUnit(this.#seed, index, armed.seen) >= (armed.fault.rate ?? 1)) return false;
-    armed.struck += 1;
+    armed.injected += 1;
     return true;
   }
 }
@@ -106,5 +106,5 @@ function matcher(prefix: string): (path: string) => boolean {
   return (path) => pattern.test(path);
 }
 
-/** Whether a status fault asks for a code that the sandbox has a body for. */
+/** Whether a status fault names a code for which the sandbox has a body. */
 export const knownCode = (code: number | undefined) => (code !== undefined && isErrorCode(code) ? code : undefined);

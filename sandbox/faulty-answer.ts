@@ -4,7 +4,7 @@ import { type FaultEffect, type InjectedFault, knownCode } from './faults.ts';
 
 type Effect = NonNullable<InjectedFault['effect']>;
 
-/** Faults of the transfer: they need the connection, not only another answer. */
+/** Faults of the transfer: they affect the connection, not the answer. */
 export type TransferEffect = Extract<Effect, { kind: 'truncate' | 'slow' | 'drop' | 'bomb' | 'undeclared-gzip' }>;
 
 export const transferOf = (effect: Effect | null): TransferEffect | null =>
@@ -12,8 +12,8 @@ export const transferOf = (effect: Effect | null): TransferEffect | null =>
     ? (effect as TransferEffect)
     : null;
 
-/** What a fault puts in the place of the true answer. */
-export function struckAnswer(answer: Answer, effect: Effect | null): Answer {
+/** The answer of a fault instead of the true one. */
+export function faultyAnswer(answer: Answer, effect: Effect | null): Answer {
   if (effect === null) return answer;
   switch (effect.kind) {
     case 'drop':
@@ -55,7 +55,7 @@ function retryAfterHeader({ status, retryAfter }: Extract<FaultEffect, { kind: '
   return { 'retry-after': value === 'date' ? new Date(Date.now() + 2_000).toUTCString() : value };
 }
 
-/** Only details have an id to get wrong; a list passes as it is. */
+/** Only details have an id to change; a list is unchanged. */
 function withWrongId(answer: Answer): Answer {
   const details: unknown = JSON.parse(answer.body.toString());
   if (typeof details !== 'object' || details === null || !('id' in details)) return answer;

@@ -5,7 +5,7 @@ import type { Fault, FaultEffect, FaultScope } from './faults.ts';
 
 type Words = ReadonlyMap<string, string>;
 
-/** One entry a kind: its value → the effect. What it throws becomes the mistake shown. */
+/** One entry for each kind: its value → the effect. Its error becomes the reported mistake. */
 const kinds: Record<FaultEffect['kind'], (value: string, words: Words) => FaultEffect> = {
   status: (value, words) => ({
     kind: 'status',
@@ -33,11 +33,11 @@ const kinds: Record<FaultEffect['kind'], (value: string, words: Words) => FaultE
 };
 
 const scopeWords = ['rate', 'path', 'times'];
-/** Words that belong to one kind alone. */
+/** Words that belong to a single kind. */
 const ownWords: Readonly<Record<string, readonly string[]>> = { status: ['retry-after', 'code'], body: ['type'] };
 
 /**
- * Faults as text, one after each `;`, each a kind and the words that say when it strikes:
+ * Faults as text, separated by `;`. Each consists of a kind and the words that say when it is injected:
  *
  * ```
  * status=503 rate=0.05 path=/movie/; delay=2s rate=0.1; drop times=3
@@ -45,16 +45,16 @@ const ownWords: Readonly<Record<string, readonly string[]>> = { status: ['retry-
  *
  * Kinds: `status=503` (with `code=9` another of TMDb's bodies, with `retry-after=` seconds, `date`, `none` or any
  * text) · `delay=2s` · `truncate` · `slow=100` (bytes a second) · `html` · `redirect=URL` · `drop` · `empty` ·
- * `wrong-id` · `bad-items=3` (elements of a list that name nothing) · `bad-totals` · `undeclared-gzip` ·
+ * `wrong-id` · `bad-items=3` (list elements without a valid id) · `bad-totals` · `undeclared-gzip` ·
  * `error-body=34` (200 with TMDb's body for that code) · `bomb=1GB` (size when unpacked) · `body=TEXT` (with `type=text/plain`).
- * When: `rate=0.05` (share, default 1) · `path=/movie/` (how the path begins below /3; `{id}` is any number) ·
- * `times=3` (at most so often).
- * @throws UsageError that names every mistake at once.
+ * When: `rate=0.05` (share, default 1) · `path=/movie/` (prefix of the path below /3; `{id}` is any number) ·
+ * `times=3` (maximum number).
+ * @throws UsageError that lists every mistake.
  */
 export function parseFaults(text: string): Fault[] {
   const mistakes: string[] = [];
   const faults: Fault[] = [];
-  for (const part of text.split(';').map((piece) => piece.trim())) {
+  for (const part of text.split(';').map((entry) => entry.trim())) {
     if (part === '') continue;
     try {
       faults.push(parseFault(part));

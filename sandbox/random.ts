@@ -23,7 +23,7 @@ export class Random {
     this.#a = seed | 0;
     this.#b = stream | 0;
     this.#c = substream | 0;
-    // Until every bit of the seeds has reached every bit of the state.
+    // Until every bit of the seeds has affected every bit of the state.
     for (let round = 0; round < 12; round += 1) this.next();
   }
 
@@ -47,14 +47,14 @@ export class Random {
     return this.next() < probability;
   }
 
-  /** @throws RangeError when there is nothing to pick from. */
+  /** @throws RangeError if there is nothing to pick from. */
   pick<T>(list: readonly T[]): T {
     const picked = list[this.int(list.length)];
     if (picked === undefined) throw new RangeError('nothing to pick from');
     return picked;
   }
 
-  /** Of the standard normal distribution, near enough: the sum of four uniform ones, so never beyond ±3.5. */
+  /** Approximately from the standard normal distribution: the sum of four uniform ones, so never beyond ±3.5. */
   normal(): number {
     return (this.next() + this.next() + this.next() + this.next() - 2) * Math.sqrt(3);
   }
@@ -63,7 +63,7 @@ export class Random {
 /** Picks by weight: `weighted([['a', 9], ['b', 1]])(u)` with u in [0, 1) gives `a` nine times in ten. */
 export function weighted<T>(choices: readonly (readonly [T, number])[]): (unit: number) => T {
   const total = choices.reduce((sum, [, weight]) => sum + weight, 0);
-  // 4,096 slots: a table look-up, where a search through the weights would cost more than the rest.
+  // 4,096 slots: a table look-up, because a search through the weights would cost more than everything else.
   const slots = choices.flatMap(([value, weight]) =>
     new Array<T>(Math.max(1, Math.round((weight * 4_096) / total))).fill(value),
   );

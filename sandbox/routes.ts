@@ -2,7 +2,7 @@ import { type Answer, errorAnswer, okAnswer } from './answers.ts';
 import type { Catalogue } from './catalogue.ts';
 import { hash32 } from './random.ts';
 
-/** Seconds that an answer may be kept, of the order of TMDb's. */
+/** Cache lifetimes in seconds, similar to TMDb's. */
 const maxAge = { details: 21_600, popular: 14_400, genres: 28_800, changes: 600 };
 const popularPageSize = 20;
 const changesPageSize = 100;
@@ -11,7 +11,7 @@ const mostDays = 14;
 const dayMs = 86_400_000;
 
 export interface RoutesOptions {
-  /** Places by which movies move on the popular list between two of its pages. */
+  /** Positions by which movies move on the popular list between two of its pages. */
   readonly pageDrift: number;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
@@ -73,7 +73,7 @@ export class Routes {
     }
     const first = (page - 1) * changesPageSize;
     const results = [...changed].slice(first, first + changesPageSize).map((id) => {
-      // Now and then TMDb does not know yet.
+      // Sometimes TMDb does not know it yet.
       const flag = hash32(id, 1) % 50 === 0 ? null : false;
       return { id, adult: flag, softcore: flag };
     });
@@ -83,36 +83,36 @@ export class Routes {
 
 const toJson = (value: unknown, maxAgeSeconds: number) => okAnswer(Buffer.from(JSON.stringify(value)), maxAgeSeconds);
 
-/** TMDb counts pages that it would refuse to show, and so do we. */
+/** Like TMDb, the total includes pages that it would refuse to serve. */
 const totals = (count: number, pageSize: number) => ({
   total_pages: Math.ceil(count / pageSize),
   total_results: count,
 });
 
-/** null when TMDb would refuse it. */
+/** null if TMDb would refuse it. */
 function pageOf(query: URLSearchParams): number | null {
   const text = query.get('page') ?? '1';
   const page = /^\d+$/.test(text) ? Number(text) : 0;
   return page >= 1 && page <= lastPage ? page : null;
 }
 
-/** The days asked for, both included; null when TMDb would refuse them. */
+/** The requested days, both included; null if TMDb would refuse them. */
 function daysOf(query: URLSearchParams, today: number): { readonly first: number; readonly last: number } | null {
   const last = parseDay(query.get('end_date')) ?? today;
   const first = parseDay(query.get('start_date')) ?? last - 1;
   return last - first >= 0 && last - first <= mostDays ? { first, last } : null;
 }
 
-/** Days since the epoch; null where nothing was given; NaN for what is no date. */
+/** Days since the epoch; null without a value; NaN for an invalid date. */
 function parseDay(text: string | null): number | null {
   if (text === null || text === '') return null;
   return /^\d{4}-\d{2}-\d{2}$/.test(text) ? Date.parse(`${text}T00:00:00Z`) / dayMs : Number.NaN;
 }
 
 /**
- * The movie that stands at `rank` at a moment, by its rank at rest. The list is cut into blocks whose borders move,
- * and each block is rotated: every movie stays on the list, within reach of its place, but a walk that takes time
- * sees some twice and misses others. Pure, so nothing is kept for it.
+ * The movie at `rank` at a moment, from its rank at rest. The list is divided into blocks whose borders move,
+ * and each block is rotated: every movie stays on the list, near its position, but a walk that takes time
+ * sees some movies twice and misses others. A pure function, so nothing is stored.
  */
 export function drifted(rank: number, size: number, drift: number, moment: number): number {
   if (drift === 0) return rank;
@@ -120,6 +120,6 @@ export function drifted(rank: number, size: number, drift: number, moment: numbe
   const offset = (moment * 7) % block;
   const start = rank - ((rank + offset) % block);
   if (start < 0 || start + block > size) return rank;
-  const turn = hash32(start + offset, moment) % (drift + 1);
-  return start + ((rank - start + turn) % block);
+  const rotation = hash32(start + offset, moment) % (drift + 1);
+  return start + ((rank - start + rotation) % block);
 }

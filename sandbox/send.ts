@@ -4,10 +4,10 @@ import { constants, gzipSync } from 'node:zlib';
 import type { Answer } from './answers.ts';
 import type { TransferEffect } from './faulty-answer.ts';
 
-/** Bodies below this many bytes travel as they are: gzip would save nothing. */
+/** Bodies below this number of bytes are sent unchanged: gzip would save nothing. */
 const gzipFrom = 200;
 
-/** Sends an answer, or what a fault of the transfer makes of it. Resolves when all was handed over. */
+/** Sends an answer, or what a fault of the transfer makes of it. Resolves when everything has been handed to the socket. */
 export async function send(
   request: IncomingMessage,
   response: ServerResponse,
@@ -32,13 +32,13 @@ export async function send(
   }
 }
 
-/** What the client will see: a status, or a connection that was cut. */
+/** What the client will see: a status, or a closed connection. */
 export function statusOf(answer: Answer, transfer: TransferEffect | null): number | 'dropped' {
   if (transfer?.kind === 'drop') return 'dropped';
   return transfer?.kind === 'bomb' ? 200 : answer.status;
 }
 
-/** Gzip for whoever asks for it, as TMDb does it; fast rather than small. */
+/** Gzip for clients that request it, like TMDb; fast rather than small. */
 function encoded(request: IncomingMessage, answer: Answer): Answer {
   const accepts = String(request.headers['accept-encoding'] ?? '');
   if (answer.body.length < gzipFrom || !/\bgzip\b/.test(accepts)) return answer;
@@ -57,11 +57,11 @@ function sendWhole(response: ServerResponse, answer: Answer): void {
 
 function sendHalf(response: ServerResponse, answer: Answer): void {
   writeHead(response, answer);
-  // The socket ends in order, so that what was sent is sure to arrive: it is the body that ends too early.
+  // The socket closes normally, so that everything that was sent arrives: only the body ends too early.
   response.write(answer.body.subarray(0, answer.body.length >> 1), () => response.socket?.end());
 }
 
-/** At most ten dribbles a second. */
+/** At most ten chunks a second. */
 const dribbleMs = 100;
 
 async function sendSlowly(
@@ -81,11 +81,11 @@ async function sendSlowly(
   response.end();
 }
 
-/** A member of the bomb unpacks to this many bytes. */
+/** One member of the bomb unpacks to this number of bytes. */
 const memberBytes = 1_000_000;
 const member = (body: Buffer) => gzipSync(body, { level: 9 });
 
-/** Gzip members one after another are one stream: the same small one over and over is a large text. */
+/** Consecutive gzip members are one stream: the same small member, repeated, is a large text. */
 async function sendBomb(response: ServerResponse, bytes: number): Promise<void> {
   response.writeHead(200, { 'content-type': 'application/json;charset=utf-8', 'content-encoding': 'gzip' });
   const filler = member(Buffer.alloc(memberBytes, 'a'));
@@ -96,7 +96,7 @@ async function sendBomb(response: ServerResponse, bytes: number): Promise<void> 
   response.end(member(Buffer.from('"}')));
 }
 
-/** Until there is room again, or nobody to send to. */
+/** Waits until the socket accepts more data or is closed. */
 const drained = (response: ServerResponse): Promise<void> =>
   new Promise((resolve) => {
     const done = () => {

@@ -9,7 +9,7 @@ import { GeneratedCatalogue } from './catalogue-generated.ts';
 import { openRecordedCatalogue } from './catalogue-recorded.ts';
 import { answerControl } from './control.ts';
 import { type Fault, FaultPlan, type InjectedFault } from './faults.ts';
-import { struckAnswer, transferOf } from './faulty-answer.ts';
+import { faultyAnswer, transferOf } from './faulty-answer.ts';
 import { Random } from './random.ts';
 import { Routes } from './routes.ts';
 import { send, statusOf } from './send.ts';
@@ -19,33 +19,33 @@ import { type SandboxStats, StatsCounter } from './stats.ts';
 export interface SandboxOptions {
   /** Address to listen on. @default '127.0.0.1' */
   readonly host?: string;
-  /** 0 takes a free one. @default 0 */
+  /** 0 takes a free port. @default 0 */
   readonly port?: number;
   /** NDJSON file of recorded details, gzipped if it ends in `.gz`. @default a generated catalogue */
   readonly catalogueFile?: string | undefined;
   /** Size of the generated catalogue. @default 10_000 */
   readonly movies?: number;
-  /** Of everything that is drawn: movies, latencies, faults. @default 1 */
+  /** Seed of all random choices: movies, latencies, faults. @default 1 */
   readonly seed?: number;
   /** Version of the generated catalogue: a higher one has newer numbers for a share of the movies. @default 0 */
   readonly version?: number;
   /** Requests in any window; null for none. @default { capacity: 40, windowMs: 10_000 } */
   readonly limit?: RateLimit | null;
-  /** Least and most milliseconds before an answer. @default [0, 0] */
+  /** Minimum and maximum milliseconds before an answer. @default [0, 0] */
   readonly latencyMs?: readonly [number, number];
-  /** Places by which movies move on the popular list while it is paged; TMDb's is about 5. @default 0 */
+  /** Positions by which movies move on the popular list while it is paged; TMDb's is about 5. @default 0 */
   readonly pageDrift?: number;
   /** @default none */
   readonly faults?: readonly Fault[];
   /** The only credential accepted (Bearer token or api_key). @default any */
   readonly token?: string | undefined;
-  /** Called once for each request that is counted, as soon as its fate is known. */
+  /** Called once for each counted request, as soon as its outcome is known. */
   readonly onRequest?: (request: SandboxRequest) => void;
   /** @default systemClock */
   readonly clock?: Clock;
 }
 
-/** A request as it was seen. Never a key in it. */
+/** A request as the sandbox saw it. Never contains a key. */
 export interface SandboxRequest {
   readonly method: string;
   /** Path and query, without `api_key`. */
@@ -55,31 +55,31 @@ export interface SandboxRequest {
   readonly status: number | 'dropped';
   readonly hasAuthorization: boolean;
   readonly hasApiKey: boolean;
-  /** What it was struck by. */
+  /** The fault that was injected. */
   readonly fault: InjectedFault['effect'];
 }
 
-/** A TMDb that runs here. */
+/** A local substitute for TMDb. */
 export interface Sandbox extends AsyncDisposable {
   /** Base URL, such as `http://127.0.0.1:8080/3`. */
   readonly url: string;
   readonly port: number;
   stats(): SandboxStats;
-  /** From the next request on; what was there before is forgotten, with its counts. */
+  /** From the next request on; earlier faults and their counts are dropped. */
   setFaults(faults: readonly Fault[]): void;
-  /** Another version of the generated catalogue, from the next request on; recorded ones have but one. */
+  /** Another version of the generated catalogue, from the next request on; a recorded one has a single version. */
   setVersion(version: number): void;
-  /** Stats from zero. The limit goes on: whoever just used it up still has. */
+  /** Resets the stats. The limit is not reset: a client that has used it up still has. */
   resetStats(): void;
 }
 
-/** TMDb's limit of old, and the pipeline's default. */
+/** TMDb's former limit, and the pipeline's default. */
 const defaultLimit: RateLimit = { capacity: 40, windowMs: 10_000 };
 
 /**
  * Starts a server with TMDb's paths, envelopes, headers and errors for popular, details, genres and changes under
  * `/3`, and its own controls under `/sandbox` (see `answerControl`).
- * @throws UsageError when the catalogue is bad or the port is taken.
+ * @throws UsageError if the catalogue is invalid or the port is in use.
  */
 export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
   const catalogue = options.catalogueFile
@@ -99,10 +99,10 @@ class RunningSandbox implements Sandbox {
   readonly #stats: StatsCounter;
   readonly #latencies: Random;
   readonly #server: Server;
-  /** Aborted at the end, so that no held answer outlives the sandbox. */
+  /** Aborted at the end, so that no delayed answer outlives the sandbox. */
   readonly #closing = new AbortController();
   #faults: FaultPlan;
-  /** Of the last start: it is remembered when the sandbox is gone. */
+  /** The last address, kept after the sandbox has closed. */
   #address: AddressInfo = { address: '', family: 'IPv4', port: 0 };
 
   constructor(catalogue: Catalogue, options: SandboxOptions) {
@@ -119,7 +119,7 @@ class RunningSandbox implements Sandbox {
     this.#server = createServer((request, response) => {
       this.#serve(request, response).catch(() => response.destroy());
     });
-    // Longer than any window: a client that waits for its next token finds its connections still open.
+    // Longer than any window: the connections of a client that waits for its next token stay open.
     this.#server.keepAliveTimeout = 65_000;
     this.#server.on('connection', (socket) => {
       this.#stats.connected();
@@ -185,34 +185,34 @@ class RunningSandbox implements Sandbox {
     const arrivedAtMs = this.#clock.monotonic();
     const waitMs = this.#limiter?.arrive(arrivedAtMs) ?? 0;
     this.#stats.arrived(arrivedAtMs);
-    const { answer, strike } = this.#decide(request, url, waitMs);
-    if (strike.effect || strike.delayMs > 0) this.#stats.faulted();
-    const transfer = transferOf(strike.effect);
+    const { answer, injected } = this.#decide(request, url, waitMs);
+    if (injected.effect || injected.delayMs > 0) this.#stats.faulted();
+    const transfer = transferOf(injected.effect);
     const status = statusOf(answer, transfer);
     this.#stats.answered(status);
-    this.#report(request, url, { arrivedAtMs, status, fault: strike.effect });
-    const holdMs = strike.delayMs + this.#latencyMs();
+    this.#report(request, url, { arrivedAtMs, status, fault: injected.effect });
+    const holdMs = injected.delayMs + this.#latencyMs();
     if (holdMs > 0) await this.#clock.sleep(holdMs, this.#closing.signal);
     await send(request, response, answer, transfer, this.#closing.signal);
   }
 
-  /** The limit comes first, then the credentials; faults are for those who would be served. */
+  /** First the limit, then the credentials; faults apply only to requests that would be served. */
   #decide(
     request: IncomingMessage,
     url: URL,
     waitMs: number,
-  ): { readonly answer: Answer; readonly strike: InjectedFault } {
+  ): { readonly answer: Answer; readonly injected: InjectedFault } {
     const unharmed: InjectedFault = { delayMs: 0, effect: null };
     if (waitMs > 0) {
       const retryAfter = String(Math.ceil(waitMs / 1_000));
-      return { answer: errorAnswer(25, { 'retry-after': retryAfter }), strike: unharmed };
+      return { answer: errorAnswer(25, { 'retry-after': retryAfter }), injected: unharmed };
     }
-    if (!this.#isAccepted(request, url)) return { answer: errorAnswer(7), strike: unharmed };
-    if (request.method !== 'GET') return { answer: errorAnswer(42), strike: unharmed };
-    if (!url.pathname.startsWith('/3/')) return { answer: errorAnswer(34), strike: unharmed };
+    if (!this.#isAccepted(request, url)) return { answer: errorAnswer(7), injected: unharmed };
+    if (request.method !== 'GET') return { answer: errorAnswer(42), injected: unharmed };
+    if (!url.pathname.startsWith('/3/')) return { answer: errorAnswer(34), injected: unharmed };
     const path = url.pathname.slice(2);
-    const strike = this.#faults.strike(path);
-    return { answer: struckAnswer(this.#routes.answer(path, url.searchParams), strike.effect), strike };
+    const injected = this.#faults.inject(path);
+    return { answer: faultyAnswer(this.#routes.answer(path, url.searchParams), injected.effect), injected };
   }
 
   #isAccepted(request: IncomingMessage, url: URL): boolean {

@@ -1,20 +1,20 @@
 import type { RateLimit } from '../tmdb/token-bucket/token-bucket.ts';
 
 /**
- * The strictest reading of "`capacity` requests in any window": a request is refused when `capacity` others arrived
- * less than a window before it, and refused ones count like any other (TMDb's own messages did: "your request count
- * (54) is over the allowed limit of 40"). So a client that keeps knocking is never let in.
+ * The strictest reading of "`capacity` requests in any window": a request is refused if `capacity` others arrived
+ * less than a window before it, and refused ones count like any other (as in TMDb's own messages: "your request count
+ * (54) is over the allowed limit of 40"). So a client that retries without a pause is never admitted.
  *
- * A window is half-open: a request exactly `windowMs` after another is not in one window with it. Only the last
- * `capacity` arrivals are remembered, whatever the traffic.
+ * A window is half-open: a request exactly `windowMs` after another is not in the same window. Only the last
+ * `capacity` arrivals are stored, whatever the traffic.
  */
 export class SlidingWindow {
   readonly #windowMs: number;
-  /** A ring: `#next` is the place of the oldest arrival, which the newest takes. */
+  /** A ring: `#next` is the position of the oldest arrival, which the newest replaces. */
   readonly #arrivals: Float64Array;
   #next = 0;
 
-  /** @throws RangeError when the limit is none. */
+  /** @throws RangeError if the limit is invalid. */
   constructor({ capacity, windowMs }: RateLimit) {
     if (!Number.isInteger(capacity) || capacity < 1 || !(windowMs > 0)) {
       throw new RangeError(`Expected a capacity >= 1 in a window > 0 ms, got ${capacity} in ${windowMs} ms`);
@@ -25,7 +25,7 @@ export class SlidingWindow {
 
   /**
    * Counts a request that arrives at `nowMs` (monotonic, never less than before).
-   * @returns 0 when it is let in, else the milliseconds of silence after which the next one would be.
+   * @returns 0 if it is admitted, otherwise the milliseconds without requests after which the next one would be.
    */
   arrive(nowMs: number): number {
     const isFull = this.#oldest() + this.#windowMs > nowMs;
@@ -39,13 +39,13 @@ export class SlidingWindow {
   }
 }
 
-/** Beyond this many arrivals in one window the count stays where it is: 8 MB of memory at most. */
+/** Beyond this number of arrivals in one window, the count stays constant: at most 8 MB of memory. */
 const mostCounted = 1 << 20;
 
-/** The most arrivals seen in any window, refused ones included. Memory follows the busiest window, up to a bound. */
+/** The largest number of arrivals in any window, refused ones included. Memory depends on the busiest window, up to a limit. */
 export class BusiestWindow {
   readonly #windowMs: number;
-  /** A ring of the arrivals in the window that ends now: `#count` of them from `#first` on. */
+  /** A ring of the arrivals in the window that ends now: `#count` of them, starting at `#first`. */
   #arrivals = new Float64Array(64);
   #first = 0;
   #count = 0;

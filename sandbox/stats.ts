@@ -1,27 +1,27 @@
 import type { RateLimit } from '../tmdb/token-bucket/token-bucket.ts';
 import { BusiestWindow } from './sliding-window.ts';
 
-/** What `GET /sandbox/stats` answers. Requests to `/sandbox/` itself are not counted. */
+/** The answer of `GET /sandbox/stats`. Requests to `/sandbox/` itself are not counted. */
 export interface SandboxStats {
-  /** All that arrived, refused ones included. */
+  /** All arrivals, refused ones included. */
   readonly requests: number;
-  /** HTTP status, or `dropped` where the connection was cut with no answer → requests. */
+  /** HTTP status, or `dropped` if the connection was closed without an answer → requests. */
   readonly byStatus: Readonly<Record<string, number>>;
-  /** The most arrivals in any window of `windowMs`, refused ones included; above 1,048,576 it stays there. */
+  /** The most arrivals in any window of `windowMs`, refused ones included; at most 1,048,576. */
   readonly maxInAnyWindow: number;
   readonly windowMs: number;
   /** null: unlimited. */
   readonly limit: RateLimit | null;
-  /** The most connections that were open at once (TMDb allows 20 an address). */
+  /** The largest number of connections that were open at once (TMDb allows 20 for each address). */
   readonly maxConnections: number;
   /** Answers that a fault changed, delayed ones included. */
   readonly faulty: number;
 }
 
-/** Window of `maxInAnyWindow` where there is no limit to take it from. */
+/** Window of `maxInAnyWindow` if there is no limit. */
 const defaultWindowMs = 10_000;
 
-/** Counts what the sandbox sees. */
+/** Counts the sandbox's requests and answers. */
 export class StatsCounter {
   readonly #limit: RateLimit | null;
   readonly #windowMs: number;
@@ -60,7 +60,7 @@ export class StatsCounter {
     this.#connections -= 1;
   }
 
-  /** Starts over; connections that are open stay open. */
+  /** Resets the counts; open connections stay open. */
   reset(): void {
     this.#busiest = new BusiestWindow(this.#windowMs);
     this.#byStatus = {};

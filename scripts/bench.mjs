@@ -1,4 +1,4 @@
-/** `npm run bench -- NAME [options]`: runs `bench/NAME.ts`; without a name, lists what there is. */
+/** `npm run bench -- NAME [options]`: runs `bench/NAME.ts`; without a name, lists the benchmarks. */
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { ensure, exec, fail, node, root } from './setup.mjs';

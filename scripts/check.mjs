@@ -1,4 +1,4 @@
-/** `npm run check`: what is quick enough to run before every commit. Stops at the first thing that fails. */
+/** `npm run check`: everything that is fast enough for every commit. Stops at the first failure. */
 import { runTests } from './setup.mjs';
 
 await runTests('check', ['npm', 'lint']);

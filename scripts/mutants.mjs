@@ -3,4 +3,4 @@ import { join } from 'node:path';
 import { ensure, exec, fail, node, root } from './setup.mjs';
 
 await ensure(['npm', 'dbt', 'kafka', 'redis', 'snowflake']).catch(fail);
-process.exit(await exec(node(), [join(root, 'test/mutation/prove.ts'), ...process.argv.slice(2)]));
+process.exit(await exec(node(), [join(root, 'test/mutation/run-mutants.ts'), ...process.argv.slice(2)]));

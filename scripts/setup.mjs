@@ -27,7 +27,7 @@ import { childEnvironment } from './child-environment.mjs';
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const tools = join(root, '.tools');
 
-/** Something the machine lacks and we cannot install; `message` says how to get it. */
+/** A requirement that the machine lacks and that we cannot install; `message` says how to install it. */
 export class MissingError extends Error {}
 
 const venv = (name, requirements, minor = 10) => ({
@@ -121,8 +121,8 @@ const parts = {
 };
 
 /**
- * Installs those of `names` (keys of `parts`) that are missing or out of date, side by side.
- * @throws MissingError when the machine lacks something, Error with the tool's output when an installation fails.
+ * Installs those of `names` (keys of `parts`) that are missing or out of date, in parallel.
+ * @throws MissingError if the machine lacks a requirement, Error with the tool's output if an installation fails.
  */
 export async function ensure(names) {
   await ensureParts(names);
@@ -167,7 +167,7 @@ const fingerprint = (inputs) => {
   return hash.digest('hex');
 };
 
-/** In our own folder: Maven, among others, reads settings from the folder that it is started in. */
+/** In our own folder: Maven and other tools read settings from the folder in which they are started. */
 const succeeds = (command, args) =>
   spawnSync(command, args, { stdio: 'ignore', cwd: root, env: childEnvironment(command) }).status === 0;
 
@@ -186,7 +186,7 @@ const javaHint =
 const mavenHint =
   'Maven is missing: apt-get install maven (or brew install maven), or set KAFKA_BROKERS to a broker you have';
 const redisHint =
-  'The tests of the shared token bucket run a real Redis, whose binary comes through Maven: apt-get install openjdk-17-jre-headless maven (or brew install openjdk@17 maven)';
+  'The tests of the shared token bucket run a real Redis, which Maven downloads: apt-get install openjdk-17-jre-headless maven (or brew install openjdk@17 maven)';
 const pythonHint = (minor) =>
   `Python 3.${minor} or newer is missing: apt-get install python3 python3-venv (or brew install python)`;
 
@@ -199,7 +199,7 @@ function javaIsThere() {
   return status === 0 && Number(/version "(\d+)/.exec(stderr)?.[1]) >= 17;
 }
 
-/** Whether the broker is installed, or can be. */
+/** Whether the broker is installed, or can be installed. */
 export const canRunJars = () => isCurrent(parts.kafka) || (javaIsThere() && succeeds('mvn', ['--version']));
 
 const findPythonOrNull = (minor) =>
@@ -237,7 +237,7 @@ function run(command, args, logFile, hint, env = {}) {
   });
 }
 
-/** The Node that runs the sources: this one when it is new enough, else the one among the npm packages. */
+/** The Node for the sources: this one if it is new enough, otherwise the one from the npm packages. */
 export function node() {
   if (Number(process.versions.node.split('.')[0]) >= 24) return process.execPath;
   const installed = join(root, 'node_modules/.bin/node');
@@ -248,20 +248,20 @@ export function node() {
 const nodeHint =
   'Node 24 is missing and not among the npm packages for this platform: install it (nvm install 24, brew install node@24)';
 
-/** Ours, with the project's tools first on the PATH. */
+/** Our environment, with the project's tools first on the PATH. */
 export const projectEnvironment = () => ({
   ...process.env,
   PATH: [dirname(node()), join(root, 'node_modules/.bin'), process.env.PATH].join(':'),
 });
 
 /**
- * Runs a command in the project folder with the project's tools first on the PATH; our signals become its signals.
- * @returns its exit code (128 + n when signal n ended it).
+ * Runs a command in the project folder with the project's tools first on the PATH; forwards signals to it.
+ * @returns its exit code (128 + n if signal n ended it).
  */
 export function exec(command, args, env = {}) {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { stdio: 'inherit', env: { ...projectEnvironment(), ...env } });
-    // A terminal sends Ctrl-C to the whole group, `kill` to us alone: pass on the latter, and outlive both.
+    // A terminal sends Ctrl-C to the whole group, `kill` only to this process: forward the latter, and outlive both.
     process.on('SIGINT', () => {});
     process.on('SIGTERM', () => child.kill('SIGTERM'));
     child.on('error', reject);
@@ -281,7 +281,7 @@ export async function runTests(name, parts = testParts()) {
   process.exit(await exec(node(), [join(root, 'test/runner', `run-${name}.ts`), ...process.argv.slice(2)]));
 }
 
-/** What npm, pip and Maven say is not ours: none of it may steer the terminal. */
+/** The output of npm, pip and Maven is foreign: it must not control the terminal. */
 const escapeLines = (text) =>
   text.replace(/[^\n\P{Cc}]|[\p{Cf}\p{Zl}\p{Zp}]/gu, (found) =>
     Array.from(
@@ -290,7 +290,7 @@ const escapeLines = (text) =>
     ).join(''),
   );
 
-/** What a person can do about a file or folder that cannot be written. */
+/** What the user can do about a file or folder that cannot be written. */
 const adviceFor = ({ code }) => {
   if (['EACCES', 'EPERM', 'EROFS'].includes(code)) {
     return `; the tools are installed into ${root}: give this user the right to write there, or run it once as its owner`;
@@ -298,13 +298,13 @@ const adviceFor = ({ code }) => {
   return ['ENOSPC', 'EDQUOT'].includes(code) ? '; make room' : '';
 };
 
-/** What went wrong in setting up, and what a person can do about it. */
+/** Why the set-up failed, and what the user can do about it. */
 export const explain = (error) => {
   const text = `${error instanceof MissingError ? 'missing: ' : 'setup failed: '}${error.message}${adviceFor(error)}`;
   return `${escapeLines(text)}\n`;
 };
 
-/** Prints what went wrong in setting up, and ends. */
+/** Prints why the set-up failed, and ends. */
 export function fail(error) {
   process.stderr.write(explain(error));
   process.exit(1);

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * `tmdb-stream COMMAND`, `npm run cli -- COMMAND`, `npm start`: installs the npm packages, then becomes the command line. The command
- * line itself says which other tools it needs, when it knows the command and the settings.
+ * `tmdb-stream COMMAND`, `npm run cli -- COMMAND`, `npm start`: installs the npm packages, then runs the command line. The command
+ * line installs the other tools that its command and the settings need.
  */
 import { join } from 'node:path';
 import { ensure, fail, node, root } from './setup.mjs';

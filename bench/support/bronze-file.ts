@@ -8,8 +8,8 @@ import type { Answer } from './bronze-shapes.ts';
 
 const clusterId = 'bench';
 /** Batches per transaction. */
-const together = 20;
-/** When TMDb gave the answer at an offset: four a second, as the rate limit has it. */
+const batchesPerTransaction = 20;
+/** The time of TMDb's answer at an offset: four a second, like the rate limit. */
 const fetchedAt = (offset: bigint): Date => new Date(Date.parse('2026-01-01') + Number(offset) * 250);
 
 /** A DuckDB file whose BRONZE is written by the product's own warehouse: rows, ledger and positions agree. */
@@ -30,7 +30,7 @@ export class BronzeFile {
     let rows: Answer[] = [];
     for (const answer of answers) {
       rows.push(answer);
-      if (rows.length < this.#batchRows * together) continue;
+      if (rows.length < this.#batchRows * batchesPerTransaction) continue;
       await this.#appendTo(warehouse, rows);
       onRows(Number(this.#offset));
       rows = [];

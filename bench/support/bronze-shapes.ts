@@ -1,21 +1,21 @@
 import { GeneratedCatalogue } from '../../sandbox/catalogue-generated.ts';
 
-/** An answer of TMDb's about a movie. */
+/** An answer of TMDb for a movie. */
 export interface Answer {
   readonly movieId: number;
   readonly httpStatus: number;
   readonly body: Buffer;
 }
 
-/** How BRONZE came to its size. */
+/** How BRONZE reached its size. */
 export interface Shape {
   readonly name: 'history' | 'catalogue';
-  /** How many movies BRONZE knows at that size. */
+  /** The number of different movies in BRONZE at that size. */
   readonly movies: (rows: number) => number;
 }
 
 export const shapes: readonly Shape[] = [
-  // TMDb's popular list ends at 10,000 movies, so this is what a deployment has that runs day after day.
+  // TMDb's popular list ends at 10,000 movies, so this is a deployment that runs every day.
   { name: 'history', movies: (rows) => Math.min(rows, 10_000) },
   { name: 'catalogue', movies: (rows) => rows },
 ];
@@ -24,7 +24,7 @@ const gone = Buffer.from(
   '{"success":false,"status_code":34,"status_message":"The resource you requested could not be found."}',
 );
 
-/** The movies of a shape, asked for in rounds; in each round TMDb's numbers have moved on. */
+/** The movies of a shape, fetched in rounds; in each round TMDb's numbers have changed. */
 export class Answers {
   readonly #catalogue: GeneratedCatalogue;
   #round = 0;
@@ -33,10 +33,10 @@ export class Answers {
     this.#catalogue = new GeneratedCatalogue({ movies });
   }
 
-  /** `count` answers, the whole catalogue time and again. */
+  /** `count` answers; repeats the whole catalogue. */
   *rounds(count: number): Generator<Answer> {
-    for (let turn = 0; turn < count; turn += 1) {
-      const rank = turn % this.#catalogue.size;
+    for (let round = 0; round < count; round += 1) {
+      const rank = round % this.#catalogue.size;
       if (rank === 0) this.#catalogue.setVersion(this.#round++);
       const movieId = this.#catalogue.idAtRank(rank);
       const document = this.#catalogue.document(movieId);
@@ -44,13 +44,13 @@ export class Answers {
     }
   }
 
-  /** `count` movies from all over the catalogue whose documents differ from those of the round before. */
+  /** `count` movies from the whole catalogue whose documents differ from those of the last round. */
   changed(count: number): Answer[] {
     const { size } = this.#catalogue;
     const version = this.#round++;
     const answers: Answer[] = [];
-    // A prime as step, so that every rank comes up once before any comes again.
-    for (let turn = 0, rank = version; turn < size && answers.length < count; turn += 1) {
+    // With a prime as step, every rank appears once before any repeats.
+    for (let round = 0, rank = version; round < size && answers.length < count; round += 1) {
       rank = (rank + 7_919) % size;
       const movieId = this.#catalogue.idAtRank(rank);
       this.#catalogue.setVersion(version - 1);

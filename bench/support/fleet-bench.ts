@@ -11,11 +11,11 @@ import { FleetBroker } from '../../test/support/processes/fleet.ts';
 
 export const partitions = 4;
 
-/** A folder and a broker with our topics, for a fleet that is measured. */
+/** A folder and a broker with our topics, for a measured fleet. */
 export interface Fixture extends AsyncDisposable {
   readonly folder: string;
   readonly brokers: string;
-  /** Publishes ids to `tmdb.movie-ids`, in turn to the first `busy` partitions. */
+  /** Publishes ids to `tmdb.movie-ids`, distributed over the first `busy` partitions. */
   publish(movieIds: readonly number[], busy?: number): Promise<void>;
 }
 

@@ -5,7 +5,7 @@ const goneDocument = Buffer.from(
   '{"success":false,"status_code":34,"status_message":"The resource you requested could not be found."}',
 );
 
-/** TMDb's answers about `count` invented movies, each another, in the order of the popular list. */
+/** TMDb's answers for `count` different invented movies, in the order of the popular list. */
 export function* rawMovies(count: number): Generator<RawMovie> {
   const catalogue = new GeneratedCatalogue({ movies: count });
   const fetchedAt = new Date();

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DuckDBInstance, DuckDBTimestampValue } from '@duckdb/node-api';
 
-/** What a row holds that differs from row to row. */
+/** The values that differ from row to row. */
 export interface PlainRow {
   readonly movieId: bigint;
   readonly document: string;
@@ -14,9 +14,9 @@ export interface PlainRow {
 const tables = readFileSync(join(import.meta.dirname, '../../warehouse/duckdb/bronze.sql'), 'utf8');
 
 /**
- * The yardstick: what DuckDB's own appender does with rows that are in memory, into the same table of a file with the
- * same settings, committing every `batchRows` rows. No Kafka, no decoding, no ledger, no check of what goes in.
- * @returns seconds, opening and closing of the file left out.
+ * The yardstick: DuckDB's own appender writes rows from memory into the same table of a file with the
+ * same settings, and commits every `batchRows` rows. No Kafka, no decoding, no ledger, no validation.
+ * @returns seconds, without opening and closing the file.
  */
 export async function appendPlainly(path: string, rows: readonly PlainRow[], batchRows: number): Promise<number> {
   const instance = await DuckDBInstance.create(':memory:');

@@ -12,7 +12,7 @@ import { rawMovies } from './movies.ts';
 /** The emulator with an empty BRONZE. */
 export interface SnowflakeBench extends AsyncDisposable {
   readonly session: SnowflakeSession;
-  /** @param copyFrom rows of a batch from which they go through a file. */
+  /** @param copyFrom from this number of rows of a batch on, they go through a file. */
   openLoader(copyFrom: number): Promise<Warehouse>;
 }
 
@@ -31,13 +31,13 @@ export async function openSnowflakeBench(): Promise<SnowflakeBench> {
   return { session, openLoader, [Symbol.asyncDispose]: () => resources.disposeAsync() };
 }
 
-/** Batches of a partition, each of other movies, that follow one another. */
+/** Consecutive batches of a partition, each with other movies. */
 export class MovieBatches {
   readonly #partition: PartitionId;
   readonly #movies: ReturnType<typeof rawMovies>;
   #next = 0n;
 
-  /** @param movies how many there will be. */
+  /** @param movies the total number. */
   constructor(partition: number, movies: number) {
     this.#partition = { clusterId: 'bench', topic: topics.rawMovies, topicId: 'bench', partition };
     this.#movies = rawMovies(movies);
@@ -54,8 +54,8 @@ export class MovieBatches {
   }
 }
 
-/** Hands out a partition's movies in pieces of these sizes, in turn; each piece is to be a flush of its own. */
-export function pieces(movies: number, sizes: readonly number[]): PartitionSource {
+/** Delivers a partition's movies in chunks of these sizes, cyclically; each chunk becomes one flush. */
+export function movieChunks(movies: number, sizes: readonly number[]): PartitionSource {
   const hand = async (handler: PartitionHandler, records: readonly ConsumerRecord[]) => {
     const next = (records.at(-1)?.offset ?? 0n) + 1n;
     await handler.records({ topic: topics.rawMovies, partition: 0, records, next });
@@ -65,8 +65,8 @@ export function pieces(movies: number, sizes: readonly number[]): PartitionSourc
     run: async (handler, { signal }) => {
       await handler.position(topics.rawMovies, 0, 'bench');
       const all = recordsOf(movies);
-      for (let turn = 0; !signal.aborted; turn += 1) {
-        if ((await hand(handler, nextOf(all, sizes[turn % sizes.length] ?? 1))) === 0) return;
+      for (let round = 0; !signal.aborted; round += 1) {
+        if ((await hand(handler, nextOf(all, sizes[round % sizes.length] ?? 1))) === 0) return;
       }
     },
     commit: async () => {},

@@ -2,7 +2,7 @@ import { hash32, hashUnit, type Random, weighted } from '../random.ts';
 import { imagePath } from './images.ts';
 import { companySuffixes, companyWords, people } from './words.ts';
 
-/** A production company as details list it. */
+/** A production company in a movie's details. */
 export interface Company {
   readonly id: number;
   readonly logo_path: string | null;
@@ -11,7 +11,7 @@ export interface Company {
 }
 
 const companyCount = 4_000;
-/** The larger, the less the first few companies have of all movies; with 5 the first has 3 %, as recorded. */
+/** The larger this is, the smaller the share of the first few companies; with 5 the first has 3 %, as recorded. */
 const flatness = 5;
 
 const countries = weighted<string>([
@@ -36,7 +36,7 @@ const countries = weighted<string>([
   ['PL', 3],
 ]);
 
-/** The same company everywhere, whatever the catalogue's seed: bounded, so it is made once and kept. */
+/** The same company for every seed of the catalogue: their number is limited, so each is created once and cached. */
 const companies: readonly Company[] = Array.from({ length: companyCount }, (_, index) => ({
   id: 1 + index * 47 + (hash32(index, 1) % 47),
   logo_path: hashUnit(index, 2) < (index < 400 ? 0.05 : 0.4) ? null : imagePath(hash32(index, 3), 'png'),
@@ -44,7 +44,7 @@ const companies: readonly Company[] = Array.from({ length: companyCount }, (_, i
   origin_country: countries(hashUnit(index, 4)),
 }));
 
-/** A company that changed its name is listed under both: TMDb's documents are as old as their last edit. */
+/** A company that changed its name is listed under both: a TMDb document is as old as its last edit. */
 const renamed: ReadonlyMap<Company, Company> = new Map(
   companies
     .filter((_, index) => hash32(index, 5) % 50 === 0)
@@ -62,10 +62,10 @@ function companySuffix(number: number): string {
   return companySuffixes[hash32(number, 9) % companySuffixes.length] ?? '';
 }
 
-/** `count` companies at most, none twice. A few make a large part of all movies, most make one or two. */
+/** At most `count` companies, without duplicates. A few make a large share of all movies, most make one or two. */
 export function pickCompanies(random: Random, count: number): Company[] {
   const picked: Company[] = [];
-  for (let turn = 0; turn < count; turn += 1) {
+  for (let attempt = 0; attempt < count; attempt += 1) {
     const index = Math.floor(flatness * ((companyCount / flatness + 1) ** random.next() - 1));
     const company = companies[index];
     if (company === undefined || picked.some(({ id }) => id === company.id)) continue;

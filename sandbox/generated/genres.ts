@@ -1,7 +1,7 @@
 import { type Genre, officialGenres } from '../catalogue.ts';
 import { type Random, weighted } from '../random.ts';
 
-/** The commonest combinations of the recorded details and how often each was counted; the first-listed one matters. */
+/** The most common combinations of the recorded details and their counts; the first genre is the main one. */
 const counted = `18:142, 35:123, 27 53:82, 18 10749:74, 35 18:67, 28 12 878:62, 35 10749:61, 18 36:47, 27:43, 28 53:43,
 27 9648:35, 18 35:34, 35 18 10749:32, 28 12 14:31, 18 53:28, 10749 18:27, 28 80 53:26, 12 28 878:24, 18 80:22,
 28 878 12:22, 80 18 53:20, 878 28 12:20, 28 35:20, 10749 35:19, 28 53 80:18, 28 53 878:18, 16 10751:17, 16 35 10751:17,
@@ -20,7 +20,7 @@ const combination = weighted(
   }),
 );
 
-/** A recorded combination, now and then with one more genre (the recordings hold 900 different ones). */
+/** A recorded combination, sometimes with one more genre (the recordings contain 900 different ones). */
 export function pickGenres(random: Random): readonly Genre[] {
   const genres = combination(random.next());
   if (!random.chance(0.15)) return genres;

@@ -2,7 +2,7 @@ const characters = '0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWX
 /** All pairs, so that a name of 27 characters takes 14 steps. */
 const pairs = Array.from(characters, (first) => Array.from(characters, (second) => first + second)).flat();
 
-/** A path such as TMDb's of images, which leads nowhere. */
+/** A path like those of TMDb's images; there is no image. */
 export function imagePath(seed: number, extension: 'jpg' | 'png' = 'jpg'): string {
   let state = seed;
   let name = '';

@@ -1,14 +1,14 @@
 import { weighted } from '../random.ts';
 
-/** A language that movies are made in, with enough words for titles in its own script. */
+/** A language of movies, with enough words for titles in its own script. */
 export interface Language {
   readonly code: string;
   readonly englishName: string;
-  /** TMDb leaves it empty where it does not know. */
+  /** TMDb leaves it empty if it is unknown. */
   readonly name: string;
-  /** Where its movies are mostly made: ISO 3166-1 codes, the usual one first. */
+  /** The main countries of its movies: ISO 3166-1 codes, the most common one first. */
   readonly countries: readonly string[];
-  /** A title is a head, a tail of it, and what stands between. Any two go together. */
+  /** A title consists of a head, a tail and a connector. All combinations are valid. */
   readonly heads: readonly string[];
   readonly tails: readonly string[];
   readonly between: string;
@@ -174,7 +174,7 @@ const foreign = {
   xh: language('xh', 'Xhosa', '', 'ZA', ' ', 'Umculo|Indlela|Ubusuku', 'weAfrika|yaselwandle|wothando'),
 } as const;
 
-/** As on the recorded lists of 2026, but for the scripts that are rare there: they come a little more often here. */
+/** As on the recorded lists of 2026, except that scripts that are rare there are more common here. */
 export const pickLanguage = weighted<Language>([
   [english, 68],
   [foreign.es, 4.5],
@@ -196,7 +196,7 @@ export const pickLanguage = weighted<Language>([
   [foreign.xh, 0.1],
 ]);
 
-/** English names as TMDb writes them. */
+/** English names in TMDb's spelling. */
 export const countryNames: Readonly<Record<string, string>> = {
   AR: 'Argentina',
   AT: 'Austria',

@@ -51,22 +51,22 @@ interface SpokenLanguage {
   readonly name: string;
 }
 
-/** What a movie follows from, beside its id. */
+/** The inputs of a movie, in addition to its id. */
 export interface MovieSeed {
   readonly seed: number;
-  /** Where it stands on the popular list, from 0. */
+  /** Its position on the popular list, from 0. */
   readonly rank: number;
-  /** Its id as a share of the highest, 0 to 1: ids are given in the order of time. */
+  /** Its id as a share of the highest, 0 to 1: ids are assigned in the order of time. */
   readonly age: number;
   readonly version: number;
 }
 
-/** The day the catalogue is of: later releases are still to come. */
+/** The date of the catalogue: later releases are in the future. */
 const today = '2026-07-01';
 
 /**
- * The details of a movie, a pure function of its id and `MovieSeed`. What is odd in the recordings is odd here, about
- * as often, and more so down the list, where TMDb knows less: zeros and empty texts for unknown, empty lists, null.
+ * The details of a movie, a pure function of its id and `MovieSeed`. Oddities of the recordings appear here about
+ * as often, and more often at the end of the list, where TMDb knows less: zeros and empty texts for unknown, empty lists, null.
  */
 export function drawMovie(id: number, { seed, rank, age, version }: MovieSeed): Movie {
   const random = new Random(seed, id);
@@ -87,7 +87,7 @@ export function drawMovie(id: number, { seed, rank, age, version }: MovieSeed): 
   });
 }
 
-/** How many companies a movie names, as recorded. */
+/** The number of companies of a movie, as recorded. */
 const companyCount = weighted<number>([
   [1, 12],
   [2, 19],
@@ -153,12 +153,12 @@ function assemble(id: number, random: Random, drawn: Drawn): Movie {
   };
 }
 
-/** A power law through the recorded list of 2026: about 450 at the top, 100 at the 20th, 9 at the 1,000th place. */
+/** A power law fitted to the recorded list of 2026: about 450 at the top, 100 at rank 20, 9 at rank 1,000. */
 const popularityAt = (rank: number): number => Math.max(0.01, roundTo(450 * (rank + 1) ** -0.57, 4));
 
 const roundTo = (value: number, digits: number) => Math.round(value * 10 ** digits) / 10 ** digits;
 
-/** The last version up to `version` in which the movie changed; 0: none. */
+/** The last version up to `version` in which the movie changed; 0 if it never did. */
 function lastChange(seed: number, id: number, version: number): number {
   for (let candidate = version; candidate > 0; candidate -= 1) {
     if (hashUnit(seed, id, candidate) < changedShare) return candidate;
@@ -169,14 +169,14 @@ function lastChange(seed: number, id: number, version: number): number {
 /** Share of the movies that a new version changes. */
 const changedShare = 0.3;
 
-/** Votes only grow; popularity goes up and down a little, so the list is no longer strictly in its order. */
+/** Votes only grow; popularity changes slightly, so the list is no longer strictly sorted. */
 const aged = (id: number, version: number, now: Pick<Drawn, 'popularity' | 'money' | 'votes'>) => ({
   popularity: roundTo(now.popularity * (0.95 + 0.1 * hashUnit(id, version, 5)), 4),
   money: { budget: now.money.budget, revenue: grown(now.money.revenue, id, version) },
   votes: { average: now.votes.average, count: now.votes.count === 0 ? 0 : now.votes.count + 3 * version },
 });
 
-/** Much of what is looked up is new, the rest fades into the past. */
+/** Much of the list is new, the rest is spread over the past. */
 function drawReleaseDate(random: Random, age: number, obscurity: number): string {
   if (random.chance(0.002 + 0.02 * obscurity)) return '';
   const enteredYear = 2008 + Math.floor(18.999 * Math.sqrt(age));
@@ -186,7 +186,7 @@ function drawReleaseDate(random: Random, age: number, obscurity: number): string
   return new Date(Date.UTC(year, 0, 1 + dayOfYear)).toISOString().slice(0, 10);
 }
 
-/** Where nobody has translated a title, the original one stands for it. */
+/** A title without a translation is the original one. */
 function drawTitles(random: Random, language: Language, collection: number | null) {
   const title = collection === null ? englishTitle(random) : sequelTitle(random, collection);
   if (language === english) return { title, originalTitle: title };
@@ -222,7 +222,7 @@ function drawStatus(random: Random, { isReleased, releaseDate }: Drawn): string 
   return random.pick(['Planned', 'In Production', 'Rumored', 'Planned', 'Canceled']);
 }
 
-/** A sixth is made by more than one country. */
+/** A sixth is made by several countries. */
 function drawCountries(random: Random, language: Language): string[] {
   const first = random.pick(language.countries);
   if (!random.chance(0.16)) return [first];
@@ -252,7 +252,7 @@ const collectionOf = (collection: number): Collection => ({
   backdrop_path: hash32(collection, 1) % 7 === 0 ? null : imagePath(hash32(collection, 3)),
 });
 
-/** In the domain that is reserved for examples: it leads nowhere, for good. */
+/** In the domain reserved for examples: it never resolves. */
 const homepageOf = (title: string, id: number) =>
   `https://${
     title

@@ -3,8 +3,8 @@ import { hash32 } from '../random.ts';
 const rounds = 4;
 
 /**
- * A shuffle of 0 … size - 1 that is computed, not stored, and can be turned round: a Feistel network over the next
- * power of four, walked until the value is back in range (at most a few steps, as the range is at least a quarter).
+ * A shuffle of 0 … size - 1 that is computed, not stored, and can be inverted: a Feistel network over the next
+ * power of four, repeated until the value is in range (a few times at most, because the range is at least a quarter).
  */
 export class Permutation {
   readonly #size: number;

@@ -20,7 +20,7 @@ const englishPatterns: readonly ((random: Random) => string)[] = [
   (random) => `Midnight in ${random.pick(places)}`,
 ];
 
-/** Seldom, but they exist: what breaks a quoted string, a terminal or a column of fixed width. */
+/** Rare but real: titles that break a quoted string, a terminal or a column of fixed width. */
 const oddPatterns: readonly ((random: Random) => string)[] = [
   (random) => `I <3 ${random.pick(places)}`,
   (random) => `"${random.pick(nouns)}"`,
@@ -37,7 +37,7 @@ export const englishTitle = (random: Random): string =>
 export const foreignTitle = (random: Random, { heads, tails, between }: Language): string =>
   random.pick(heads) + between + random.pick(tails);
 
-/** A series of movies; its id, name and pictures follow from its number. */
+/** A series of movies; its id, name and pictures are derived from its number. */
 export const collectionTitle = (collection: number): string => {
   const adjective = adjectives[hash32(collection, 11) % adjectives.length] ?? '';
   const noun = nouns[hash32(collection, 12) % nouns.length] ?? '';
@@ -55,7 +55,7 @@ export const tagline = (random: Random): string => random.pick(taglines);
 
 const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
 
-/** Four to twelve sentences, none twice: as long as overviews are before anybody cuts them. */
+/** Four to twelve sentences without duplicates, as long as an overview can be. */
 export function overview(random: Random): string {
   const opening = random.chance(0.5)
     ? `In ${random.pick(places)}, ${random.pick(heroes)}`

@@ -5,10 +5,10 @@ import { Permutation } from './permutation.ts';
 const highestId = 1_600_000;
 
 /**
- * Which ids exist and in what order they are popular, as pure functions: nothing is kept, however many movies.
+ * Which ids exist and in what order they are popular, as pure functions: nothing is stored, for any number of movies.
  *
- * The ids 1 … 1,600,000 (more for a larger catalogue) are cut into as many stretches as there are movies, and each
- * movie's id lies somewhere in its stretch: sparse and rising like TMDb's. Ranks are a permutation of the stretches.
+ * The ids 1 … 1,600,000 (more for a larger catalogue) are divided into as many ranges as there are movies, and each
+ * movie's id lies in its range: sparse and rising like TMDb's. Ranks are a permutation of the ranges.
  */
 export class Universe {
   readonly size: number;
@@ -29,7 +29,7 @@ export class Universe {
     return 1 + start + (hash32(index, this.#seed, 1) % (this.#start(index + 1) - start));
   }
 
-  /** The movie at a place of the popular list, 0 to size - 1. */
+  /** The movie at a position of the popular list, 0 to size - 1. */
   idAtRank(rank: number): number {
     return this.idAt(this.#ranks.at(rank));
   }
@@ -38,12 +38,12 @@ export class Universe {
   indexOf(id: number): number | null {
     if (!Number.isSafeInteger(id) || id < 1 || id > this.#span) return null;
     const guess = Math.floor(((id - 1) * this.size) / this.#span);
-    // The division rounds: the stretch is the guessed one or the next.
+    // The division rounds: the range is the estimated one or the next.
     for (const index of [guess, guess + 1]) if (index < this.size && this.idAt(index) === id) return index;
     return null;
   }
 
-  /** Place on the popular list of the `index`-th movie by id. */
+  /** Position on the popular list of the `index`-th movie by id. */
   rankOf(index: number): number {
     return this.#ranks.indexOf(index);
   }

@@ -1,6 +1,6 @@
 const words = (text: string): readonly string[] => text.split('|').map((word) => word.trim().replace(/\s+/g, ' '));
 
-/** English words that go together in any combination. */
+/** English words that can be combined freely. */
 export const adjectives = words(
   `Accidental|Ancient|Bashful|Borrowed|Brazen|Broken|Burning|Careless|Clockwork|Cold|Crimson|Crooked|Curious|Dangerous|
   Distant|Drowsy|Electric|Emerald|Endless|Fearless|Final|Forgotten|Fragile|Frozen|Gentle|Gilded|Golden|Grumpy|Haunted|
@@ -44,7 +44,7 @@ export const heroes = words(
   a band of amateur thieves|a robot built to make toast|an exiled duchess|a war correspondent|a village postman`,
 );
 
-/** What happens to somebody, in the present tense, with `has to`, `must` and the like left out. */
+/** Events in a story, in the present tense, without `has to`, `must` and similar words. */
 export const troubles = words(
   `inherits a house that is not on any map|receives a letter that was posted forty years ago|witnesses a crime through a
   borrowed telescope|is mistaken for the heir to a biscuit empire|finds a door at the bottom of a swimming pool|wakes up in a

@@ -136,14 +136,14 @@ describe('two loaders of one Snowflake', () => {
 
   it('of which one had no answer says nothing more in that session, whose transaction may be open', async () => {
     await using proxy = await SnowflakeProxy.start(emulator.url, { lateMs: 0 });
-    proxy.judge = ({ kind }) => (kind === 'insert' && proxy.strikes.length === 0 ? 'hang' : undefined);
+    proxy.judge = ({ kind }) => (kind === 'insert' && proxy.injections.length === 0 ? 'hang' : undefined);
     const cut = { ...settings, url: proxy.url, timeoutMs: 1_000 };
     await using warehouse = await open();
     await warehouse.migrate();
     await using one = await openSnowflakeWarehouse({ settings: cut, clock: systemClock, stage: 'cut' });
     await expect(one.append([batch(0, 3)])).rejects.toMatchObject({ name: 'WarehouseUnavailableError' });
     await one.append([batch(0, 3)]);
-    expect(proxy.strikes).toHaveLength(1);
+    expect(proxy.injections).toHaveLength(1);
     expect(await offsets()).toEqual([0, 1, 2]);
     const begun = (await emulator.statements()).filter(({ sql, tag }) => sql === 'begin' && tag?.includes('"cut"'));
     expect(new Set(begun.map(({ session }) => session)).size).toBe(2);

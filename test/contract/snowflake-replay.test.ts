@@ -90,7 +90,7 @@ it('A rebuild in Snowflake takes a document that came by file for the same as on
 describe('A replay in Snowflake that is cut off', () => {
   let fixture: ReplayFixture;
 
-  /** @param timeoutMs long enough that only what is struck takes longer. */
+  /** @param timeoutMs long enough that only calls with a fault take longer. */
   const begin = async (timeoutMs = 2_000) => {
     fixture = await openFixture({ timeoutMs });
     await load(fixture, batch(0, 4), batch(4, 8));
@@ -99,16 +99,16 @@ describe('A replay in Snowflake that is cut off', () => {
   const patientMs = 6_000;
   afterEach(async () => {
     proxy.judge = () => undefined;
-    proxy.strikes.length = 0;
+    proxy.injections.length = 0;
     await fixture.close();
   });
 
   /** All statements that are meant, until it is told otherwise: the driver tries again. */
-  const strike = (fault: SnowflakeFault, meant: RegExp) => {
+  const inject = (fault: SnowflakeFault, meant: RegExp) => {
     proxy.judge = ({ sql }) => (meant.test(sql) ? fault : undefined);
   };
   const heal = () => {
-    expect(proxy.strikes.length).toBeGreaterThan(0);
+    expect(proxy.injections.length).toBeGreaterThan(0);
     proxy.judge = () => undefined;
   };
   const filledPositions = async () => {
@@ -131,7 +131,7 @@ describe('A replay in Snowflake that is cut off', () => {
   ])('before %s has changed nothing, and the next one puts the same rebuild in place', async (_, meant) => {
     await begin();
     await fill(fixture, batch(0, 8));
-    strike('reset', meant);
+    inject('reset', meant);
     await expect(promote(fixture)).rejects.toMatchObject({ name: 'WarehouseUnavailableError', retriable: true });
     heal();
     await expectSwapped(false);
@@ -144,9 +144,9 @@ describe('A replay in Snowflake that is cut off', () => {
     await begin(20_000);
     await fill(fixture, batch(0, 8));
     const meant = /^delete from bronze\.raw_movies/;
-    proxy.judge = ({ sql }) => (meant.test(sql) && proxy.strikes.length === 0 ? 'late request' : undefined);
+    proxy.judge = ({ sql }) => (meant.test(sql) && proxy.injections.length === 0 ? 'late request' : undefined);
     const swapped = expect(promote(fixture)).rejects.toMatchObject({ name: 'WarehouseUnavailableError' });
-    await vi.waitUntil(() => proxy.strikes.length > 0, { timeout: 20_000 });
+    await vi.waitUntil(() => proxy.injections.length > 0, { timeout: 20_000 });
     await load(fixture, batch(8, 9));
     await swapped;
     expect(await offsets(fixture)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
@@ -158,7 +158,7 @@ describe('A replay in Snowflake that is cut off', () => {
   it('after COMMIT whose answer is lost finds out that it is done', async () => {
     await begin(patientMs);
     await fill(fixture, batch(0, 8));
-    strike('hang', /^commit/);
+    inject('hang', /^commit/);
     expect(await promote(fixture)).toMatchObject({ rows: 8, same: 8, retained: 0 });
     heal();
     await expectSwapped(true);
@@ -171,7 +171,7 @@ describe('A replay in Snowflake that is cut off', () => {
   ])('after COMMIT before %s is done, and the next one begins anew', async (_, meant) => {
     await begin();
     await fill(fixture, batch(0, 8));
-    strike('reset', meant);
+    inject('reset', meant);
     expect(await promote(fixture)).toMatchObject({ rows: 8, same: 8, retained: 0 });
     heal();
     expect(await tablesBeside(fixture)).not.toEqual([]);
@@ -190,7 +190,7 @@ describe('A replay in Snowflake that is cut off', () => {
     await begin();
     if (filled.length > 0) await fill(fixture, ...filled);
     await using rebuild = await fixture.openRebuild();
-    strike('reset', meant);
+    inject('reset', meant);
     await expect(act(rebuild)).rejects.toMatchObject({ name: 'WarehouseUnavailableError' });
     heal();
     expect(await filledPositions()).toEqual(new Map());
@@ -203,7 +203,7 @@ describe('A replay in Snowflake that is cut off', () => {
     await begin();
     const ranges = [{ partition: partition(), from: 0n, end: 8n }];
     await using backfill = await fixture.openBackfill('test');
-    strike('reset', /^insert into bronze\.replay_test/);
+    inject('reset', /^insert into bronze\.replay_test/);
     await expect(backfill.begin(ranges)).rejects.toMatchObject({ name: 'WarehouseUnavailableError' });
     heal();
     expect(await tablesBeside(fixture)).toEqual(['replay_test']);
@@ -215,7 +215,7 @@ describe('A replay in Snowflake that is cut off', () => {
     await fixture.sql('delete from bronze.raw_movies where kafka_offset in (1, 5)');
     await using backfill = await fixture.openBackfill('test');
     await backfill.begin([{ partition: partition(), from: 0n, end: 8n }]);
-    strike('hang', /^commit/);
+    inject('hang', /^commit/);
     await expect(backfill.append([batch(0, 4)])).rejects.toMatchObject({ name: 'WarehouseUnavailableError' });
     heal();
     await expect(backfill.append([batch(0, 4)])).rejects.toMatchObject({ name: 'FencedError' });

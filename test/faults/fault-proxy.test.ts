@@ -125,7 +125,7 @@ describe('the fault proxy', () => {
   it('lets a test lose exactly one reply', async () => {
     const client = await open();
     const lost = tamper('one reply', ({ bytes, direction }) =>
-      direction === 'down' && lost.strikes === 0 ? 'reset' : bytes,
+      direction === 'down' && lost.injections === 0 ? 'reset' : bytes,
     );
     await proxy.during(lost, async () => {
       client.socket.write('first');
@@ -134,10 +134,10 @@ describe('the fault proxy', () => {
       next.socket.write('second');
       await echoed(next, 'second');
     });
-    expect(lost.strikes).toBe(1);
+    expect(lost.injections).toBe(1);
   });
 
   it('fails a test whose fault never occurred', async () => {
-    await expect(proxy.during(resetPeer(), async () => {})).rejects.toThrow('never struck');
+    await expect(proxy.during(resetPeer(), async () => {})).rejects.toThrow('injected nothing');
   });
 });

@@ -105,7 +105,7 @@ describe('[Z3] a fleet whose Kafka is behind a bad network', () => {
     const healedAt = performance.now();
     await atWork(1);
     const idleMs = Math.round(performance.now() - healedAt);
-    process.stdout.write(`${toxic.name}: ${toxic.strikes} strikes, at work again after ${idleMs} ms\n`);
+    process.stdout.write(`${toxic.name}: ${toxic.injections} injections, at work again after ${idleMs} ms\n`);
   });
 
   it('[R22] follows a broker that comes back under another address', async () => {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ExitCode } from '../../runtime/errors.ts';
 import { until } from '../support/processes/fleet.ts';
-import { eitherOf, strikes } from '../support/snowflake/chaos.ts';
+import { eitherOf, injectOn } from '../support/snowflake/chaos.ts';
 import { type Loading, SnowflakeFixture } from '../support/snowflake/loading.ts';
 import { EndlessTopics } from '../support/snowflake/topics.ts';
 
@@ -14,7 +14,7 @@ const paths = [
   { path: 'by binds', copyFrom: Number.POSITIVE_INFINITY },
 ];
 
-// The random faults strike both ways at any rate.
+// The random faults affect both ways to load in any case.
 describe.each(process.env['FAULTS'] === 'full' ? paths : paths.slice(0, 1))(
   'a loader that loads $path loads everything once',
   ({ copyFrom }) => {
@@ -40,37 +40,37 @@ describe.each(process.env['FAULTS'] === 'full' ? paths : paths.slice(0, 1))(
     };
 
     it.each(['hang', 'close', 'late reply'] as const)('[R53] when the reply to COMMIT is lost: %s', async (fault) => {
-      const judge = strikes('commit', fault, { nth: 2 });
+      const judge = injectOn('commit', fault, { nth: 2 });
       const askedAfterwards: string[] = [];
       fixture.proxy.judge = (request) => {
-        if (fixture.proxy.strikes.length > 0) askedAfterwards.push(request.kind);
+        if (fixture.proxy.injections.length > 0) askedAfterwards.push(request.kind);
         return judge(request);
       };
       const loading = start();
       await loadsAllOnce(loading);
-      expect(fixture.proxy.strikes).toMatchObject([{ kind: 'commit', tookEffect: true }]);
+      expect(fixture.proxy.injections).toMatchObject([{ kind: 'commit', tookEffect: true }]);
       // After a cut the driver may ask again in time, under the same request id, and be told: the loader knows of nothing then.
       const isToldByDriver = fault === 'close' && askedAfterwards[0] === 'commit';
       expect(isToldByDriver || loading.failures() > 0).toBe(true);
     });
 
     it.each(['reset', '503', '429'] as const)('[R53] when COMMIT never arrives: %s', async (fault) => {
-      fixture.proxy.judge = strikes('commit', fault, { nth: 2, times: 2 });
+      fixture.proxy.judge = injectOn('commit', fault, { nth: 2, times: 2 });
       await loadsAllOnce(start());
-      expect(fixture.proxy.strikes).toMatchObject(Array(2).fill({ kind: 'commit', tookEffect: false }));
+      expect(fixture.proxy.injections).toMatchObject(Array(2).fill({ kind: 'commit', tookEffect: false }));
     });
 
     it('[R54] when COMMIT arrives after its time, and the next attempt waits behind it already', async () => {
-      fixture.proxy.judge = eitherOf(strikes('commit', 'late request', { nth: 2 }), strikes('logout', 'reset'));
+      fixture.proxy.judge = eitherOf(injectOn('commit', 'late request', { nth: 2 }), injectOn('logout', 'reset'));
       let waitedBehind = false;
       const { judge } = fixture.proxy;
       fixture.proxy.judge = (request) => {
-        const [late] = fixture.proxy.strikes;
+        const [late] = fixture.proxy.injections;
         if (late && request.kind === 'update') waitedBehind ||= !late.tookEffect;
         return judge(request);
       };
       await loadsAllOnce(start());
-      expect(fixture.proxy.strikes).toMatchObject([
+      expect(fixture.proxy.injections).toMatchObject([
         { kind: 'commit', tookEffect: true },
         { kind: 'logout', tookEffect: false },
       ]);
@@ -99,7 +99,7 @@ describe.each(process.env['FAULTS'] === 'full' ? paths : paths.slice(0, 1))(
       };
       const loading = start();
       if (fault) {
-        await until('COMMIT is done', async () => fixture.proxy.strikes[0]?.tookEffect === true, within);
+        await until('COMMIT is done', async () => fixture.proxy.injections[0]?.tookEffect === true, within);
         await fixture.emulator.kill();
       }
       await until('the loader knows', async () => loading.failures() >= 2, within);
@@ -124,14 +124,14 @@ describe.each(process.env['FAULTS'] === 'full' ? paths : paths.slice(0, 1))(
     it.runIf(copyFrom === 1).each(['reset', 'close', '503'] as const)(
       'when the stage is out of reach: %s',
       async (fault) => {
-        fixture.proxy.judge = strikes('upload', fault, { times: 2 });
+        fixture.proxy.judge = injectOn('upload', fault, { times: 2 });
         await loadsAllOnce(start());
-        expect(fixture.proxy.strikes.length).toBe(2);
+        expect(fixture.proxy.injections.length).toBe(2);
       },
     );
 
     it('[R55] when its session expires in mid transaction, without noticing', async () => {
-      fixture.proxy.judge = eitherOf(strikes('merge', 'expired'), strikes('commit', 'expired', { nth: 2 }));
+      fixture.proxy.judge = eitherOf(injectOn('merge', 'expired'), injectOn('commit', 'expired', { nth: 2 }));
       const loading = start();
       await loadsAllOnce(loading);
       expect(fixture.proxy.counts()).toEqual({ 'merge expired': 1, 'commit expired': 1 });
@@ -139,7 +139,7 @@ describe.each(process.env['FAULTS'] === 'full' ? paths : paths.slice(0, 1))(
     });
 
     it('[R55] when its session expires for good in mid transaction', async () => {
-      fixture.proxy.judge = eitherOf(strikes('merge', 'expired'), strikes('renewal', 'expired'));
+      fixture.proxy.judge = eitherOf(injectOn('merge', 'expired'), injectOn('renewal', 'expired'));
       const loading = start();
       await loadsAllOnce(loading);
       expect(fixture.proxy.counts()).toEqual({ 'merge expired': 1, 'renewal expired': 1 });
@@ -150,32 +150,32 @@ describe.each(process.env['FAULTS'] === 'full' ? paths : paths.slice(0, 1))(
     it.each(['late reply', 'queued'] as const)(
       'when the virtual warehouse has to wake up first: %s, within the time that there is',
       async (fault) => {
-        fixture.proxy.judge = strikes('update', fault);
+        fixture.proxy.judge = injectOn('update', fault);
         const loading = start(5_000);
         await loadsAllOnce(loading);
-        expect(fixture.proxy.strikes).toMatchObject([{ kind: 'update', tookEffect: true }]);
+        expect(fixture.proxy.injections).toMatchObject([{ kind: 'update', tookEffect: true }]);
         expect(loading.failures()).toBe(0);
       },
     );
 
     it('[R55] when the virtual warehouse takes longer to wake up than it may', async () => {
-      fixture.proxy.judge = strikes('update', 'queued', { times: 2 });
+      fixture.proxy.judge = injectOn('update', 'queued', { times: 2 });
       const loading = start();
       await loadsAllOnce(loading);
       expect(loading.failures()).toBeGreaterThanOrEqual(2);
     });
 
     it('unless its credentials are wrong: then it ends at once', async () => {
-      fixture.proxy.judge = strikes('login', 'refused', { times: 100 });
+      fixture.proxy.judge = injectOn('login', 'refused', { times: 100 });
       await expect(start().ended).rejects.toMatchObject({ exitCode: ExitCode.credentialsRefused, retriable: false });
       // Its partitions ask for their positions at the same time.
-      expect(fixture.proxy.strikes.length).toBeLessThanOrEqual(3);
+      expect(fixture.proxy.injections.length).toBeLessThanOrEqual(3);
     });
 
     it('unless its credentials are taken away: then it ends when it has to log in again', async () => {
       fixture.proxy.judge = eitherOf(
-        strikes('commit', 'reset', { nth: 2 }),
-        strikes('login', 'refused', { nth: 2, times: 100 }),
+        injectOn('commit', 'reset', { nth: 2 }),
+        injectOn('login', 'refused', { nth: 2, times: 100 }),
       );
       await expect(start().ended).rejects.toMatchObject({ exitCode: ExitCode.credentialsRefused });
       fixture.proxy.judge = () => undefined;
@@ -199,12 +199,12 @@ describe('a loader that stood still until Snowflake rolled its transaction back'
       await fixture.makeAnew();
       const topics = new EndlessTopics({ pieceSize: 10 });
       topics.end(records);
-      fixture.proxy.judge = strikes(kind, 'late request');
+      fixture.proxy.judge = injectOn(kind, 'late request');
       const loading = fixture.start(topics, { copyFrom: 1, timeoutMs: 20_000 });
-      await until('it stands still', () => fixture.proxy.strikes.length === 1, within);
+      await until('it stands still', () => fixture.proxy.injections.length === 1, within);
       await using other = await fixture.session();
       await other.execute({ sql: 'update bronze.load_lock set taken_at = sysdate()' });
-      expect(fixture.proxy.strikes).toMatchObject([{ tookEffect: false }]);
+      expect(fixture.proxy.injections).toMatchObject([{ tookEffect: false }]);
       await loading.ended;
       expect(await fixture.audit(await topics.ends)).toMatchObject({ rows: 3 * (records - 1) });
     },

@@ -14,7 +14,7 @@ import { KafkaFixture } from '../support/kafka/kafka-fixture.ts';
 import type { Outcome } from '../support/processes/cli.ts';
 import { until } from '../support/processes/fleet.ts';
 import { ArgumentWatch, type Canary, filesWith, isIn, makeCanaries, together } from '../support/snowflake/canaries.ts';
-import { eitherOf, strikes } from '../support/snowflake/chaos.ts';
+import { eitherOf, injectOn } from '../support/snowflake/chaos.ts';
 import { SnowflakeEmulator } from '../support/snowflake/emulator.ts';
 import { SnowflakeProxy } from '../support/snowflake/proxy.ts';
 
@@ -108,11 +108,11 @@ describe('a secret of Snowflake', () => {
         return outcome;
       };
       expect(await run('warehouse', 'provision')).toMatchObject({ code: 0 });
-      proxy.strikes.length = 0;
+      proxy.injections.length = 0;
       proxy.judge = eitherOf(
-        strikes('commit', 'close'),
-        strikes('merge', 'reset', { nth: 2 }),
-        strikes('begin', 'expired'),
+        injectOn('commit', 'close'),
+        injectOn('merge', 'reset', { nth: 2 }),
+        injectOn('begin', 'expired'),
       );
       expect(await run('load', '--once')).toMatchObject({ code: 0 });
       expect(Object.keys(proxy.counts())).toHaveLength(2);
@@ -127,7 +127,7 @@ describe('a secret of Snowflake', () => {
       await other.execute({ sql: 'alter table bronze.elsewhere rename to bronze.raw_movies' });
       proxy.judge = ({ kind, agent }) => (kind === 'login' && agent.startsWith('Python') ? 'refused' : undefined);
       expect(await run('transform', '--force')).toMatchObject({ code: ExitCode.failed });
-      proxy.judge = strikes('login', 'refused', { times: 1_000 });
+      proxy.judge = injectOn('login', 'refused', { times: 1_000 });
       const refused = await Promise.all([
         run('load', '--once'),
         run('transform', '--force'),

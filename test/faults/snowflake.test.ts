@@ -32,12 +32,12 @@ describe('what can happen between a loader and Snowflake', () => {
     const { rows, batches } = await fixture.audit(await topics.ends);
     const counts = fixture.proxy.counts();
     process.stdout.write(
-      `${fixture.proxy.strikes.length} faults in ${((performance.now() - started) / 1_000).toFixed(0)} s, seed ${seed}: ` +
+      `${fixture.proxy.injections.length} faults in ${((performance.now() - started) / 1_000).toFixed(0)} s, seed ${seed}: ` +
         `${rows} rows in ${batches} batches, ${topics.rebalances} rebalances, ` +
         `flushes ${loaders.map(({ flushes }) => flushes()).join(' and ')}\n${JSON.stringify(counts)}\n`,
     );
-    expect(fixture.proxy.strikes).toHaveLength(faults);
-    const ofCommit = fixture.proxy.strikes.filter(({ kind }) => kind === 'commit');
+    expect(fixture.proxy.injections).toHaveLength(faults);
+    const ofCommit = fixture.proxy.injections.filter(({ kind }) => kind === 'commit');
     expect(ofCommit.some(({ tookEffect }) => tookEffect)).toBe(true);
     expect(ofCommit.some(({ tookEffect }) => !tookEffect)).toBe(true);
   });

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { openBehindProxy } from '../support/network/network-fleet.ts';
-import { type ChaosSource, chaosOn, strikeUntil } from '../support/processes/chaos.ts';
+import { type ChaosSource, chaosOn, injectUntil } from '../support/processes/chaos.ts';
 import { untilDrained } from '../support/processes/drained.ts';
 import { SupervisedService } from '../support/processes/supervised-service.ts';
 import type { TestBed } from '../support/processes/test-bed.ts';
@@ -18,7 +18,7 @@ const sessionMs = 3_000;
 /** Of the load, after the last blow: everybody recovers with work to do. */
 const quietMs = Math.min(60_000, minutes * 15_000);
 const maxMb = 700;
-const breaksConnections = ['broker restarted', 'network struck'];
+const breaksConnections = ['broker restarted', 'network fault'];
 
 describe.runIf(minutes > 0)('a soak', () => {
   it(
@@ -53,7 +53,7 @@ describe.runIf(minutes > 0)('a soak', () => {
         await using _reader = gold;
         await using watcher = new MemoryWatcher(services);
         const endsAt = performance.now() + minutes * 60_000;
-        await strikeUntil(endsAt - quietMs, sources, seededRandom(seed), (name) => note(name, endsAt));
+        await injectUntil(endsAt - quietMs, sources, seededRandom(seed), (name) => note(name, endsAt));
         await delay(Math.max(0, endsAt - performance.now()));
         memory = watcher.growth();
         drained = await untilDrained(bed, {

@@ -50,7 +50,7 @@ async function used(sandbox: Sandbox, forMs: number): Promise<number> {
   return (sandbox.stats().requests - before) / ((limit.capacity / limit.windowMs) * forMs);
 }
 
-/** Strikes every `nth` chunk that goes in `direction`. */
+/** Injects a fault into every `nth` chunk in `direction`. */
 function every(nth: number, direction: Direction, what: 'drop' | 'reset'): Toxic {
   let seen = 0;
   return tamper(`${what} of every ${nth}th chunk ${direction}`, (chunk) => {
@@ -97,7 +97,7 @@ describe('a fleet whose token store is behind a bad network', () => {
       await running;
       const { byStatus, maxInAnyWindow } = sandbox.stats();
       process.stdout.write(
-        `${name}: ${toxic.strikes} strikes, limit used ${(during * 100).toFixed(1)} %, afterwards ${(after * 100).toFixed(1)} %, ` +
+        `${name}: ${toxic.injections} injections, limit used ${(during * 100).toFixed(1)} %, afterwards ${(after * 100).toFixed(1)} %, ` +
           `most in any window ${maxInAnyWindow} of ${limit.capacity}\n`,
       );
       expect(byStatus['429']).toBeUndefined();

@@ -37,17 +37,17 @@ describe('what can happen to a warehouse that is loaded', () => {
   });
 
   it('[R53 R54] a connection that loses calls and answers, and delivers some calls late, changes nothing', async () => {
-    const struck: UnreliableWarehouse['struck'][] = [];
+    const injected: UnreliableWarehouse['injected'][] = [];
     const random = seededRandom(seed);
     const wrap = (warehouse: Warehouse) => {
       const unreliable = new UnreliableWarehouse(warehouse, random);
-      struck.push(unreliable.struck);
+      injected.push(unreliable.injected);
       return unreliable;
     };
     await fixture.start(loading({ group: 'unreliable', wrap }), { LOAD_MAX_ROWS: '25' }).ended;
-    process.stdout.write(`${JSON.stringify(struck)} (seed ${seed})\n`);
-    expect(struck).toHaveLength(1);
-    expect(Object.values(struck[0] ?? {})).not.toContain(0);
+    process.stdout.write(`${JSON.stringify(injected)} (seed ${seed})\n`);
+    expect(injected).toHaveLength(1);
+    expect(Object.values(injected[0] ?? {})).not.toContain(0);
     expect(await fixture.audit()).toMatchObject({ bronzeRows: published });
   });
 

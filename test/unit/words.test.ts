@@ -24,7 +24,7 @@ const rules: readonly (readonly [pattern: RegExp, instead: string])[] = [
   [/\bswap In\b/i, 'promote'],
   [/\bis Meant\b/i, 'matches'],
   [/\b(?:strikes?|struck|blows?)\b/i, 'inject, injected fault'],
-  [/\b(?:is|are|was|were) over\b(?! [\d$])/i, 'has ended, is closed'],
+  [/\b(?:is|are|was|were) over\b(?! (?:\d|\$|the allowed))/i, 'has ended, is closed'],
   [/\bstandard\b(?![- ](?:output|error|input|streams?|library|normal|dbt)\b)/i, 'default'],
   [/\bsigns? of life\b/i, 'heartbeat, progress'],
   [/\btells? of (?:it|them)sel(?:f|ves)\b/i, 'exposes, reports'],
@@ -45,7 +45,7 @@ const exceptions: readonly (readonly [file: string, text: string])[] = [];
 
 /** Where the words have been checked so far. */
 const checked =
-  /^(?:[A-Z]+\.md$|(?:consumers|dead-letters|docs|pipeline|producers|replay|runtime|schemas|tmdb|transform|warehouse)\/)/;
+  /^(?:[A-Z]+\.md$|(?:bench|consumers|dead-letters|deploy|docs|pipeline|producers|replay|runtime|sandbox|schemas|scripts|tmdb|transform|warehouse)\/)/;
 
 const files = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], { cwd: root })
   .toString()

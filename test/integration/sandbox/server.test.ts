@@ -237,7 +237,7 @@ describe('the sandbox', () => {
   });
 
   describe('misbehaves on request:', () => {
-    const strike = async (fault: NonNullable<SandboxOptions['faults']>[number]) => start({ faults: [fault] });
+    const inject = async (fault: NonNullable<SandboxOptions['faults']>[number]) => start({ faults: [fault] });
     const firstId = async (sandbox: Sandbox) => (await json(sandbox, '/movie/popular')).results[0].id as number;
 
     it.each<[number, ErrorCode]>([
@@ -249,7 +249,7 @@ describe('the sandbox', () => {
       [503, 46],
       [504, 24],
     ])('status %i with code %i', async (status, code) => {
-      const response = await get(await strike({ kind: 'status', status }), '/movie/1');
+      const response = await get(await inject({ kind: 'status', status }), '/movie/1');
       expect(response.status).toBe(status);
       expect(await response.json()).toMatchObject({ success: false, status_code: code });
     });
@@ -260,12 +260,12 @@ describe('the sandbox', () => {
       ['soon', 'soon'],
       ['none', null],
     ])('429 with Retry-After %s', async (retryAfter, header) => {
-      const response = await get(await strike({ kind: 'status', status: 429, retryAfter }), '/movie/1');
+      const response = await get(await inject({ kind: 'status', status: 429, retryAfter }), '/movie/1');
       expect(response.headers.get('retry-after')).toBe(header);
     });
 
     it('429 with an HTTP date', async () => {
-      const response = await get(await strike({ kind: 'status', status: 429, retryAfter: 'date' }), '/movie/1');
+      const response = await get(await inject({ kind: 'status', status: 429, retryAfter: 'date' }), '/movie/1');
       expect(response.headers.get('retry-after')).toMatch(/^\w{3}, \d{2} \w{3} \d{4} [\d:]{8} GMT$/);
     });
 
@@ -285,47 +285,47 @@ describe('the sandbox', () => {
     });
 
     it('a truncated body', async () => {
-      const response = await get(await strike({ kind: 'truncate' }), '/genre/movie/list');
+      const response = await get(await inject({ kind: 'truncate' }), '/genre/movie/list');
       expect(response.status).toBe(200);
       await expect(response.arrayBuffer()).rejects.toThrow();
     });
 
     it('a body that dribbles', async () => {
-      const response = await get(await strike({ kind: 'slow', bytesPerSecond: 10 }), '/genre/movie/list');
+      const response = await get(await inject({ kind: 'slow', bytesPerSecond: 10 }), '/genre/movie/list');
       const reader = response.body?.getReader();
       expect((await reader?.read())?.value).toHaveLength(1);
       await reader?.cancel();
     });
 
     it('a page of HTML', async () => {
-      const response = await get(await strike({ kind: 'html' }), '/movie/1');
+      const response = await get(await inject({ kind: 'html' }), '/movie/1');
       expect([response.status, response.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8']);
     });
 
     it('a redirect', async () => {
-      const response = await get(await strike({ kind: 'redirect', location: 'http://127.0.0.1:1/x' }), '/movie/1');
+      const response = await get(await inject({ kind: 'redirect', location: 'http://127.0.0.1:1/x' }), '/movie/1');
       expect([response.status, response.headers.get('location')]).toEqual([302, 'http://127.0.0.1:1/x']);
     });
 
     it('no answer at all', async () => {
-      const sandbox = await strike({ kind: 'drop' });
+      const sandbox = await inject({ kind: 'drop' });
       await expect(get(sandbox, '/movie/1')).rejects.toThrow();
       // A client may try a cut connection again by itself.
       expect(Object.keys(sandbox.stats().byStatus)).toEqual(['dropped']);
     });
 
     it('an empty body', async () => {
-      const response = await get(await strike({ kind: 'empty' }), '/movie/1');
+      const response = await get(await inject({ kind: 'empty' }), '/movie/1');
       expect([response.status, await response.text()]).toEqual([200, '']);
     });
 
     it('a body of any kind', async () => {
-      const response = await get(await strike({ kind: 'body', body: '[]', contentType: 'text/plain' }), '/movie/1');
+      const response = await get(await inject({ kind: 'body', body: '[]', contentType: 'text/plain' }), '/movie/1');
       expect([response.headers.get('content-type'), await response.text()]).toEqual(['text/plain', '[]']);
     });
 
     it('the details of another movie', async () => {
-      const sandbox = await strike({ kind: 'wrong-id', path: '/movie/{id}' });
+      const sandbox = await inject({ kind: 'wrong-id', path: '/movie/{id}' });
       const id = await firstId(sandbox);
       expect((await json(sandbox, `/movie/${id}`)).id).toBe(id + 1);
     });
@@ -334,7 +334,7 @@ describe('the sandbox', () => {
       ['/movie/popular?page=3', 'results', 20],
       ['/genre/movie/list', 'genres', 19],
     ])('bad elements in %s, beside all the good ones', async (path, key, good) => {
-      const sandbox = await strike({ kind: 'bad-items', count: 30 });
+      const sandbox = await inject({ kind: 'bad-items', count: 30 });
       const items: { id?: unknown }[] = (await json(sandbox, path))[key];
       expect(items).toHaveLength(good + 30);
       const isGood = (id: unknown) => Number.isInteger(id) && Number(id) > 0 && Number(id) < 2 ** 31;
@@ -342,7 +342,7 @@ describe('the sandbox', () => {
     });
 
     it('invalid totals', async () => {
-      const sandbox = await strike({ kind: 'bad-totals' });
+      const sandbox = await inject({ kind: 'bad-totals' });
       for (let page = 1; page <= 10; page += 1) {
         const { total_pages, results } = await json(sandbox, `/movie/popular?page=${page}`);
         expect(Number.isInteger(total_pages) && total_pages >= page).toBe(false);
@@ -351,7 +351,7 @@ describe('the sandbox', () => {
     });
 
     it('gzip that is not declared', async () => {
-      const sandbox = await strike({ kind: 'undeclared-gzip' });
+      const sandbox = await inject({ kind: 'undeclared-gzip' });
       const response = await get(sandbox, '/movie/popular');
       expect(response.headers.get('content-encoding')).toBeNull();
       const body = gunzipSync(Buffer.from(await response.arrayBuffer()));
@@ -359,12 +359,12 @@ describe('the sandbox', () => {
     });
 
     it('an error in the body of a 200', async () => {
-      const response = await get(await strike({ kind: 'error-body', code: 34 }), '/movie/popular');
+      const response = await get(await inject({ kind: 'error-body', code: 34 }), '/movie/popular');
       expect([response.status, await response.json()]).toEqual([200, expect.objectContaining({ status_code: 34 })]);
     });
 
     it('a gzip bomb that is valid JSON', async () => {
-      const response = await get(await strike({ kind: 'bomb', bytes: 20_000_000 }), '/movie/1');
+      const response = await get(await inject({ kind: 'bomb', bytes: 20_000_000 }), '/movie/1');
       const text = await response.text();
       expect(text.length).toBeGreaterThan(20_000_000);
       expect(JSON.parse(text).id).toBe(1);

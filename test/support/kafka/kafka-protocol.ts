@@ -23,24 +23,24 @@ class Frames {
 
 /** The broker's answers to the next commits say that each partition was refused. Of connections that are opened from now on. */
 export const refuseCommits = (code: number, times: number): Toxic =>
-  strikeAnswers(`${times} commits refused with ${code}`, api.offsetCommit, times, (frame) => {
+  injectIntoAnswers(`${times} commits refused with ${code}`, api.offsetCommit, times, (frame) => {
     refuse(frame, code);
     return frame;
   });
 
 /** The broker has written what it was sent, and its answer is lost with the connection. Of connections that are opened from now on. */
 export const loseAnswersToWrites = (times: number): Toxic =>
-  strikeAnswers(`${times} answers to writes lost`, api.produce, times, (_, connection) => {
+  injectIntoAnswers(`${times} answers to writes lost`, api.produce, times, (_, connection) => {
     connection.reset();
     return null;
   });
 
-/** @param strike changes an answer to a request of the kind `apiKey`; null: it does not arrive. */
-function strikeAnswers(
+/** @param inject changes an answer to a request of the kind `apiKey`; null: it does not arrive. */
+function injectIntoAnswers(
   name: string,
   apiKey: number,
   times: number,
-  strike: (frame: Buffer, connection: Connection) => Buffer | null,
+  inject: (frame: Buffer, connection: Connection) => Buffer | null,
 ): Toxic {
   const since = performance.now();
   const links = new WeakMap<Connection, Record<Direction, Frames> & { readonly asked: Set<number> }>();
@@ -50,9 +50,9 @@ function strikeAnswers(
     links.set(connection, link);
     for (const frame of link[direction].take(bytes)) {
       if (direction === 'up' && frame.readInt16BE(4) === apiKey) link.asked.add(frame.readInt32BE(8));
-      const isStruck = direction === 'down' && link.asked.delete(frame.readInt32BE(4)) && toxic.strikes < times;
-      if (isStruck) count();
-      const passed = isStruck ? strike(frame, connection) : frame;
+      const isInjected = direction === 'down' && link.asked.delete(frame.readInt32BE(4)) && toxic.injections < times;
+      if (isInjected) count();
+      const passed = isInjected ? inject(frame, connection) : frame;
       if (passed) yield passed;
     }
   });

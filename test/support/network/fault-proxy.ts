@@ -13,10 +13,10 @@ export interface Chunk {
   readonly connection: Connection;
 }
 
-/** What goes wrong on the way. It counts how often it did something: a fault that never struck shows nothing. */
+/** A fault of the network. It counts its injections: a fault that was never injected shows nothing. */
 export interface Toxic {
   readonly name: string;
-  strikes: number;
+  injections: number;
   /** What is passed on of a chunk, in order and when it is due. */
   pass(chunk: Chunk): AsyncIterable<Buffer>;
   begin?(proxy: FaultProxy): Promise<void>;
@@ -123,12 +123,12 @@ export class FaultProxy implements AsyncDisposable {
     this.#target = target;
   }
 
-  /** Lets `toxic` work while `action` runs. @throws Error when it never struck. */
+  /** Applies `toxic` while `action` runs. @throws Error if it injected nothing. */
   async during<T>(toxic: Toxic, action: () => Promise<T>): Promise<T> {
     await this.set(toxic);
     try {
       const result = await action();
-      if (toxic.strikes === 0) throw new Error(`${toxic.name} never struck: the test shows nothing`);
+      if (toxic.injections === 0) throw new Error(`${toxic.name} injected nothing: the test shows nothing`);
       return result;
     } finally {
       await this.set(undefined);

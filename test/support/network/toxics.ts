@@ -3,42 +3,42 @@ import type { Chunk, Connection, Toxic } from './fault-proxy.ts';
 
 /** What the network between two processes may do, under the names that Toxiproxy gives it. */
 
-type Pass = (chunk: Chunk, strike: () => void) => AsyncIterable<Buffer>;
+type Pass = (chunk: Chunk, count: () => void) => AsyncIterable<Buffer>;
 
-/** A toxic that counts the calls of `strike`. */
+/** A toxic that counts the calls of `count`. */
 export function toxicOf(name: string, pass: Pass, ends: Pick<Toxic, 'begin' | 'end'> = {}): Toxic {
-  const strike = () => {
-    toxic.strikes += 1;
+  const count = () => {
+    toxic.injections += 1;
   };
-  const toxic: Toxic = { name, strikes: 0, pass: (chunk) => pass(chunk, strike), ...ends };
+  const toxic: Toxic = { name, injections: 0, pass: (chunk) => pass(chunk, count), ...ends };
   return toxic;
 }
 
 /** Everything arrives `ms` late, give or take `jitterMs`, in order. */
 export const latency = (ms: number, jitterMs = 0, random: () => number = Math.random): Toxic =>
-  toxicOf(`latency of ${ms} ms +- ${jitterMs} ms`, async function* ({ bytes, arrivedAt }, strike) {
+  toxicOf(`latency of ${ms} ms +- ${jitterMs} ms`, async function* ({ bytes, arrivedAt }, count) {
     const dueAt = arrivedAt + ms + (2 * random() - 1) * jitterMs;
     await delay(Math.max(0, dueAt - performance.now()));
-    strike();
+    count();
     yield bytes;
   });
 
 /** Each connection carries so much in each direction. */
 export const bandwidth = (bytesPerSecond: number): Toxic => {
   const pieceBytes = Math.ceil(bytesPerSecond / 20);
-  return toxicOf(`bandwidth of ${bytesPerSecond} B/s`, ({ bytes }, strike) => slices(bytes, pieceBytes, 50, strike));
+  return toxicOf(`bandwidth of ${bytesPerSecond} B/s`, ({ bytes }, count) => slices(bytes, pieceBytes, 50, count));
 };
 
 /** Pieces of so many bytes, one every `delayMs`. */
 export const slicer = (pieceBytes: number, delayMs: number): Toxic =>
-  toxicOf(`slices of ${pieceBytes} B every ${delayMs} ms`, ({ bytes }, strike) =>
-    slices(bytes, pieceBytes, delayMs, strike),
+  toxicOf(`slices of ${pieceBytes} B every ${delayMs} ms`, ({ bytes }, count) =>
+    slices(bytes, pieceBytes, delayMs, count),
   );
 
-async function* slices(bytes: Buffer, pieceBytes: number, delayMs: number, strike: () => void): AsyncGenerator<Buffer> {
+async function* slices(bytes: Buffer, pieceBytes: number, delayMs: number, count: () => void): AsyncGenerator<Buffer> {
   for (let from = 0; from < bytes.length; from += pieceBytes) {
     await delay(delayMs);
-    strike();
+    count();
     yield bytes.subarray(from, from + pieceBytes);
   }
 }
@@ -53,12 +53,12 @@ export const resetPeer = (): Toxic => tamper('reset', () => 'reset');
 /** Each connection ends after so many bytes in a direction, in mid sentence. */
 export function limitData(maxBytes: number): Toxic {
   const passed = { up: new WeakMap<Connection, number>(), down: new WeakMap<Connection, number>() };
-  return toxicOf(`end after ${maxBytes} B`, async function* ({ bytes, direction, connection }, strike) {
+  return toxicOf(`end after ${maxBytes} B`, async function* ({ bytes, direction, connection }, count) {
     const before = passed[direction].get(connection) ?? 0;
     passed[direction].set(connection, before + bytes.length);
     yield bytes.subarray(0, Math.max(0, maxBytes - before));
     if (before + bytes.length < maxBytes) return;
-    strike();
+    count();
     connection.close();
   });
 }
@@ -67,18 +67,18 @@ export function limitData(maxBytes: number): Toxic {
 export function down(): Toxic {
   const toxic = toxicOf('down', async function* () {}, {
     begin: async (proxy) => {
-      toxic.strikes += await proxy.stopListening();
+      toxic.injections += await proxy.stopListening();
     },
     end: (proxy) => proxy.listenAgain(),
   });
   return toxic;
 }
 
-/** Sees every chunk and says what becomes of it: the bytes that go on, nothing, or an RST. Bytes that stay the same are no strike. */
+/** Decides for each chunk: the bytes to forward, nothing, or an RST. Unchanged bytes do not count. */
 export const tamper = (name: string, decide: (chunk: Chunk) => Buffer | 'drop' | 'reset'): Toxic =>
-  toxicOf(name, async function* (chunk, strike) {
+  toxicOf(name, async function* (chunk, count) {
     const decision = decide(chunk);
-    if (decision !== chunk.bytes) strike();
+    if (decision !== chunk.bytes) count();
     if (decision === 'reset') chunk.connection.reset();
     else if (decision === 'drop') chunk.connection.isTorn = true;
     else yield decision;

@@ -14,7 +14,7 @@ export interface ChaosSource {
   /** How often it did what it is for: one that never did shows nothing. */
   fired: number;
   /** Resolves when it is over. @returns whether it came to anything. */
-  strike(random: () => number): Promise<boolean>;
+  inject(random: () => number): Promise<boolean>;
 }
 
 export interface ChaosTargets {
@@ -36,10 +36,10 @@ const toxics = [() => latency(500, 250), resetPeer, () => limitData(50_000), () 
 const oneOf = <T>(all: readonly T[], random: () => number): T | undefined => all[Math.floor(random() * all.length)];
 
 export function chaosOn(bed: TestBed, { mortal, zombies, scheduler, sessionMs, proxy }: ChaosTargets): ChaosSource[] {
-  const source = (name: string, strike: (random: () => number) => Promise<unknown>): ChaosSource => ({
+  const source = (name: string, inject: (random: () => number) => Promise<unknown>): ChaosSource => ({
     name,
     fired: 0,
-    strike: async (random) => (await strike(random)) !== false,
+    inject: async (random) => (await inject(random)) !== false,
   });
   let added = 0;
   return [
@@ -56,7 +56,7 @@ export function chaosOn(bed: TestBed, { mortal, zombies, scheduler, sessionMs, p
       await bed.broker.stop(random() < 0.5);
       await bed.broker.start();
     }),
-    source('network struck', async (random) => {
+    source('network fault', async (random) => {
       const toxic = oneOf(toxics, random)?.();
       if (toxic) await proxy.during(toxic, () => delay(2_000 + random() * 4_000));
     }),
@@ -75,7 +75,7 @@ export function chaosOn(bed: TestBed, { mortal, zombies, scheduler, sessionMs, p
       added += 1;
       return true;
     }),
-    source('TMDb struck', async (random) => {
+    source('TMDb fault', async (random) => {
       const faultyBefore = bed.sandbox.stats().faulty;
       bed.sandbox.setFaults(parseFaults('status=503 rate=0.2; drop rate=0.05; delay=1000 rate=0.2'));
       await delay(3_000 + random() * 5_000);
@@ -96,14 +96,14 @@ async function addPartition({ broker }: TestBed, topic: string): Promise<void> {
 const pauseMs = [3_000, 12_000] as const;
 
 /**
- * Lets one source after the other strike at random moments, each once before any comes again, until `endsAt` (monotonic
- * ms). @param onStrike is told of each, before it. @throws what a strike throws.
+ * Injects the faults one after the other at random moments, each once before any repeats, until `endsAt` (monotonic
+ * ms). @param onInject is called before each. @throws the error of a source.
  */
-export async function strikeUntil(
+export async function injectUntil(
   endsAt: number,
   sources: readonly ChaosSource[],
   random: () => number,
-  onStrike: (name: string) => void,
+  onInject: (name: string) => void,
 ): Promise<void> {
   const deck: ChaosSource[] = [];
   for (;;) {
@@ -114,7 +114,7 @@ export async function strikeUntil(
     if (deck.length === 0) deck.push(...sources);
     const [next] = deck.splice(Math.floor(random() * deck.length), 1);
     if (!next) continue;
-    onStrike(next.name);
-    if (await next.strike(random)) next.fired += 1;
+    onInject(next.name);
+    if (await next.inject(random)) next.fired += 1;
   }
 }

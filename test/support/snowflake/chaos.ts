@@ -11,7 +11,7 @@ const any: readonly SnowflakeFault[] = [
   'expired',
 ];
 
-/** What befalls which kind of request, and how often one of that kind is struck. */
+/** The fault for each kind of request, and how often it is injected. */
 const faultsOf: Readonly<Record<string, { readonly faults: readonly SnowflakeFault[]; readonly rate: number }>> = {
   login: { faults: ['close', 'hang', 'reset', '503', 'late reply'], rate: 0.08 },
   // Whose session stays open, with all that is open in it.
@@ -27,9 +27,9 @@ const faultsOf: Readonly<Record<string, { readonly faults: readonly SnowflakeFau
   commit: { faults: any, rate: 0.3 },
 };
 
-/** Of each kind all faults in any order, before any of them comes again; none any more after `wanted` strikes. */
+/** For each kind all faults in any order, before any of them repeats; none after `wanted` injections. */
 export class RandomFaults {
-  /** Resolves when the last one struck. */
+  /** Resolves after the last injection. */
   readonly over: Promise<void>;
   readonly #random: () => number;
   readonly #decks = new Map<string, SnowflakeFault[]>();
@@ -59,8 +59,8 @@ export class RandomFaults {
 
 type Judge = (request: SnowflakeRequest) => SnowflakeFault | undefined;
 
-/** Strikes so many requests of a kind, from the `nth` on. */
-export function strikes(kind: string, fault: SnowflakeFault, { nth = 1, times = 1 } = {}): Judge {
+/** Injects the fault into a number of requests of a kind, from the `nth` on. */
+export function injectOn(kind: string, fault: SnowflakeFault, { nth = 1, times = 1 } = {}): Judge {
   let seen = 0;
   return (request) => {
     if (request.kind !== kind) return undefined;

@@ -69,10 +69,10 @@ export class SnowflakeFixture implements AsyncDisposable {
     return new SnowflakeFixture(emulator, await SnowflakeProxy.start(emulator.url, { lateMs }), lateMs);
   }
 
-  /** An empty BRONZE, nothing that goes wrong and no strikes. */
+  /** An empty BRONZE, no faults, and no recorded injections. */
   async makeAnew(): Promise<void> {
     this.#databases += 1;
-    // At another port: a driver that was given up may still ask again for what it was not told, and would be struck in our loader's place.
+    // At another port: an abandoned driver may still ask for a lost reply, and would receive the fault instead of our loader.
     await this.#proxy[Symbol.asyncDispose]();
     this.#proxy = await SnowflakeProxy.start(this.emulator.url, { lateMs: this.#lateMs });
     await makeDatabase(this.#options(this.emulator.url).settings);

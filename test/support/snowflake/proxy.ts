@@ -26,7 +26,7 @@ export type SnowflakeFault =
   | ('reset' | '503' | '429' | 'expired' | 'refused');
 
 /** A fault that befell a request. */
-export interface Strike extends SnowflakeRequest {
+export interface Injection extends SnowflakeRequest {
   readonly fault: SnowflakeFault;
   /** Whether Snowflake has done what it was asked for, as far as it is known by now. */
   tookEffect: boolean;
@@ -40,12 +40,12 @@ interface Reply {
 
 /**
  * Stands between clients and Snowflake's address, on loopback, and knows what they ask for. What goes wrong it decides for each
- * request; it counts what did, as a fault that never struck proves nothing.
+ * request; it counts the injections, because a fault that was never injected shows nothing.
  */
 export class SnowflakeProxy implements AsyncDisposable {
   /** What is to befall a request; nothing unless told otherwise. */
   judge: (request: SnowflakeRequest) => SnowflakeFault | undefined = () => undefined;
-  readonly strikes: Strike[] = [];
+  readonly injections: Injection[] = [];
   readonly #target: string;
   readonly #lateMs: number;
   readonly #server: HttpServer;
@@ -71,10 +71,10 @@ export class SnowflakeProxy implements AsyncDisposable {
     return `http://127.0.0.1:${this.#server.port}`;
   }
 
-  /** Strikes by what they were, such as `commit close, took effect`. */
+  /** Counts of injections by kind, such as `commit close, took effect`. */
   counts(): Record<string, number> {
     const counts: Record<string, number> = {};
-    for (const { kind, fault, tookEffect } of this.strikes) {
+    for (const { kind, fault, tookEffect } of this.injections) {
       const name = `${kind} ${fault}${tookEffect ? ', took effect' : ''}`;
       counts[name] = (counts[name] ?? 0) + 1;
     }
@@ -98,7 +98,7 @@ export class SnowflakeProxy implements AsyncDisposable {
     const fault = this.judge(wanted);
     try {
       if (fault === undefined) send(response, await this.#forward(asked));
-      else await this.#strike(fault, wanted, asked);
+      else await this.#inject(fault, wanted, asked);
     } catch {
       // Whoever we stand before is gone, or the client is.
       response.socket?.resetAndDestroy();
@@ -110,13 +110,13 @@ export class SnowflakeProxy implements AsyncDisposable {
     await this.#server[Symbol.asyncDispose]();
   }
 
-  async #strike(fault: SnowflakeFault, wanted: SnowflakeRequest, asked: Asked): Promise<void> {
+  async #inject(fault: SnowflakeFault, wanted: SnowflakeRequest, asked: Asked): Promise<void> {
     const { response } = asked;
-    const strike: Strike = { ...wanted, fault, tookEffect: false };
-    this.strikes.push(strike);
+    const injection: Injection = { ...wanted, fault, tookEffect: false };
+    this.injections.push(injection);
     const carriedOut = async () => {
       const reply = await this.#forward(asked);
-      strike.tookEffect = isSuccess(reply);
+      injection.tookEffect = isSuccess(reply);
       return reply;
     };
     switch (fault) {

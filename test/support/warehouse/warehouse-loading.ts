@@ -39,7 +39,7 @@ type Fate = (typeof fates)[number];
 
 /** A warehouse behind a connection that loses calls and answers, and that carries out some calls when they were given up. */
 export class UnreliableWarehouse implements Warehouse {
-  readonly struck: Record<Fate, number> = { 'carried out': 0, lost: 0, unanswered: 0, late: 0 };
+  readonly injected: Record<Fate, number> = { 'carried out': 0, lost: 0, unanswered: 0, late: 0 };
   readonly #warehouse: Warehouse;
   readonly #random: () => number;
   /** All of them in any order, and then again. */
@@ -80,7 +80,7 @@ export class UnreliableWarehouse implements Warehouse {
 
   async #appendOrNot(batches: readonly Batch[]): Promise<void> {
     const fate = this.#draw();
-    this.struck[fate] += 1;
+    this.injected[fate] += 1;
     if (fate === 'late') this.#late.push(batches);
     if (fate === 'carried out' || fate === 'unanswered') await this.#warehouse.append(batches);
     if (fate !== 'carried out') throw new WarehouseUnavailableError(`the call was ${fate}`);

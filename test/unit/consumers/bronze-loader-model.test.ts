@@ -12,7 +12,7 @@ const seed = Number(process.env['MODEL_SEED'] ?? Date.now() % 2 ** 31);
 /** Whoever only asks whether a history fails need not wait for the shortest. */
 const endOnFailure = process.env['MODEL_SHRINK'] === 'no';
 
-/** What so many histories have to have met, or they prove nothing. */
+/** What so many histories have to have met, or they show nothing. */
 const everyFault = [
   ...['append', 'positions', 'publish'].flatMap((port) => [
     `${port} is refused before it took effect`,

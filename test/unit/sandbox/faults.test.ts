@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { type Fault, FaultPlan } from '../../../sandbox/faults.ts';
 import { parseFaults } from '../../../sandbox/parse-faults.ts';
 
-const struckOf = (plan: FaultPlan, path: string, requests: number) =>
-  Array.from({ length: requests }, () => plan.strike(path)).filter(({ effect }) => effect !== null).length;
+const injectedCount = (plan: FaultPlan, path: string, requests: number) =>
+  Array.from({ length: requests }, () => plan.inject(path)).filter(({ effect }) => effect !== null).length;
 
 describe('faults as text', () => {
   it.each<[string, Fault[]]>([
@@ -80,37 +80,37 @@ describe('faults as text', () => {
 });
 
 describe('a plan of faults', () => {
-  it('strikes every request under its path when no rate is given', () => {
+  it('injections every request under its path when no rate is given', () => {
     const plan = new FaultPlan([{ kind: 'drop', path: '/movie/' }], 1);
-    expect(struckOf(plan, '/movie/5', 10)).toBe(10);
-    expect(struckOf(plan, '/genre/movie/list', 10)).toBe(0);
+    expect(injectedCount(plan, '/movie/5', 10)).toBe(10);
+    expect(injectedCount(plan, '/genre/movie/list', 10)).toBe(0);
   });
 
-  it('strikes its share, the same requests for the same seed', () => {
+  it('injections its share, the same requests for the same seed', () => {
     const faults: Fault[] = [{ kind: 'drop', rate: 0.1 }];
-    const strikes = (seed: number) => {
+    const injections = (seed: number) => {
       const plan = new FaultPlan(faults, seed);
-      return Array.from({ length: 10_000 }, () => plan.strike('/movie/1').effect !== null);
+      return Array.from({ length: 10_000 }, () => plan.inject('/movie/1').effect !== null);
     };
-    expect(strikes(1).filter(Boolean).length).toBeGreaterThan(900);
-    expect(strikes(1).filter(Boolean).length).toBeLessThan(1_100);
-    expect(strikes(1)).toEqual(strikes(1));
-    expect(strikes(1)).not.toEqual(strikes(2));
+    expect(injections(1).filter(Boolean).length).toBeGreaterThan(900);
+    expect(injections(1).filter(Boolean).length).toBeLessThan(1_100);
+    expect(injections(1)).toEqual(injections(1));
+    expect(injections(1)).not.toEqual(injections(2));
   });
 
-  it('strikes no more often than it may', () => {
-    expect(struckOf(new FaultPlan([{ kind: 'html', times: 3 }], 1), '/movie/1', 100)).toBe(3);
+  it('injections no more often than it may', () => {
+    expect(injectedCount(new FaultPlan([{ kind: 'html', times: 3 }], 1), '/movie/1', 100)).toBe(3);
   });
 
   it('can mean details alone', () => {
     const plan = new FaultPlan([{ kind: 'drop', path: '/movie/{id}' }], 1);
-    expect(struckOf(plan, '/movie/550', 1)).toBe(1);
-    expect(struckOf(plan, '/movie/popular', 1)).toBe(0);
+    expect(injectedCount(plan, '/movie/550', 1)).toBe(1);
+    expect(injectedCount(plan, '/movie/popular', 1)).toBe(0);
   });
 
-  it('takes the first that strikes, and joins delays to it', () => {
+  it('takes the first that injections, and joins delays to it', () => {
     const plan = new FaultPlan(parseFaults('delay=100; html times=1; drop; delay=50 times=1'), 1);
-    expect(plan.strike('/movie/1')).toMatchObject({ delayMs: 150, effect: { kind: 'html' } });
-    expect(plan.strike('/movie/1')).toMatchObject({ delayMs: 100, effect: { kind: 'drop' } });
+    expect(plan.inject('/movie/1')).toMatchObject({ delayMs: 150, effect: { kind: 'html' } });
+    expect(plan.inject('/movie/1')).toMatchObject({ delayMs: 100, effect: { kind: 'drop' } });
   });
 });
