@@ -18,7 +18,7 @@ import { formatTable } from '../runtime/table.ts';
 import { rawGenresCodec, rawMovieCodec } from '../schemas/codecs.ts';
 import type { DeadLetter } from '../schemas/records.ts';
 import { MemorySink } from '../test/support/kafka/memory-sink.ts';
-import { MovieBatches, openSnowflakeBench, movieChunks, type SnowflakeBench } from './support/snowflake-bench.ts';
+import { MovieBatches, movieChunks, openSnowflakeBench, type SnowflakeBench } from './support/snowflake-bench.ts';
 
 const { values: options } = parseArgs({
   options: {

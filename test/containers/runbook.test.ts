@@ -19,7 +19,7 @@ const [, section = ''] = /\n## In containers\n([\s\S]*?)\n## /.exec(read('docs/r
 const commands = [...section.replace(/\s+/g, ' ').matchAll(/`(docker [^`]+)`/g)].map(([, command = '']) => command);
 
 /** Those that were carried out here. */
-const carriedOut = new Set<string>();
+const executed = new Set<string>();
 
 describe('the fleet, by the docs on services and the runbook', () => {
   let fleet: Fleet;
@@ -27,7 +27,7 @@ describe('the fleet, by the docs on services and the runbook', () => {
   /** Carries out a command that the runbook has, with names put in for its words in capitals. */
   function follow(command: string, names: Readonly<Record<string, string>> = {}): Promise<string> {
     expect(commands).toContain(command);
-    carriedOut.add(command);
+    executed.add(command);
     const line = Object.entries(names).reduce((text, [word, name]) => text.replaceAll(word, name), command);
     return fleet.must(line.replaceAll('tmdb-stream_', `${project}_`));
   }
@@ -184,7 +184,7 @@ describe('the fleet, by the docs on services and the runbook', () => {
 
   it('has run every command of the section', () => {
     const needsToken = 'docker compose up -d --build --wait';
-    const other = commands.filter((command) => !carriedOut.has(command) && command !== needsToken);
+    const other = commands.filter((command) => !executed.has(command) && command !== needsToken);
     expect(other).toEqual([]);
   });
 });

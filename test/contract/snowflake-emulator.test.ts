@@ -21,11 +21,11 @@ const open = (options = {}) => DriverSession.open(emulator.url, { database: 'TES
 
 /** Whether it is still under way when the emulator has answered others meanwhile. */
 async function isWaiting(statement: Promise<unknown>): Promise<boolean> {
-  let isOver = false;
-  statement.catch(() => {}).finally(() => (isOver = true));
+  let hasEnded = false;
+  statement.catch(() => {}).finally(() => (hasEnded = true));
   await using other = await open();
   for (let round = 0; round < 5; round += 1) await other.run('select 1');
-  return !isOver;
+  return !hasEnded;
 }
 
 describe('a table that a transaction changes', () => {
@@ -445,9 +445,9 @@ describe('the account', () => {
 
   it('says what is not there', async () => {
     await using session = await open();
-    await expect(session.run('use role nobody')).rejects.toMatchObject({ code: '002043' });
+    await expect(session.run('use role missing')).rejects.toMatchObject({ code: '002043' });
     await expect(session.run('show tables in schema test.nowhere')).rejects.toMatchObject({ code: '002043' });
-    await expect(session.run('grant usage on schema test.public to role nobody')).rejects.toMatchObject({
+    await expect(session.run('grant usage on schema test.public to role missing')).rejects.toMatchObject({
       code: '002003',
     });
     await expect(session.run('grant select on table test.public.nothing to role sysadmin')).rejects.toMatchObject({

@@ -20,7 +20,7 @@ const root = join(import.meta.dirname, '../..');
 const parts = ['cli.ts', 'dbt', 'package.json', 'scripts', ...productFolders];
 /** Umlauts, a space, the i of Turkish, and characters that Latin-1 does not have. */
 const oddName = 'Prüf stand ığİ 映画';
-const nobody = 65_534;
+const unprivileged = 65_534;
 
 let folder: string;
 beforeEach(() => {
@@ -44,32 +44,32 @@ interface Place {
   readonly data: string;
   readonly locale: string;
   /** As another user than the owner of the checkout; only root can do that. */
-  readonly isNobody?: boolean;
+  readonly isUnprivileged?: boolean;
   readonly env?: Readonly<Record<string, string>>;
 }
 
 const places: readonly Place[] = [
   { checkout: oddName, data: 'data', locale: 'C' },
-  { checkout: 'plain', data: oddName, locale: 'ja_JP.UTF-8', isNobody: true },
+  { checkout: 'plain', data: oddName, locale: 'ja_JP.UTF-8', isUnprivileged: true },
   {
     ...{ checkout: oddName, data: oddName, locale: 'tr_TR.UTF-8' },
     env: { JDK_JAVA_OPTIONS: '-Duser.language=tr -Duser.country=TR', JAVA_TOOL_OPTIONS: '-Duser.language=tr' },
   },
   {
-    ...{ checkout: oddName, data: oddName, locale: 'C', isNobody: true },
+    ...{ checkout: oddName, data: oddName, locale: 'C', isUnprivileged: true },
     env: { HTTPS_PROXY: 'http://127.0.0.1:9', HTTP_PROXY: 'http://127.0.0.1:9' },
   },
 ];
 
-function npmStart({ checkout, data, locale, isNobody = false, env = {} }: Place): Promise<Outcome> {
+function npmStart({ checkout, data, locale, isUnprivileged = false, env = {} }: Place): Promise<Outcome> {
   const [place, dataDir, home] = [join(folder, 'src', checkout), join(folder, 'kept', data), join(folder, 'home')];
   checkoutAt(place);
   for (const made of [join(folder, 'kept'), home]) mkdirSync(made);
-  if (isNobody) chownSync(join(folder, 'kept'), nobody, nobody);
+  if (isUnprivileged) chownSync(join(folder, 'kept'), unprivileged, unprivileged);
   chmodSync(home, 0o555);
   const command = [process.execPath, join(place, 'scripts/start.mjs'), 'run', '--once', '--pages', '1'];
-  const [program = '', ...args] = isNobody
-    ? ['setpriv', '--reuid', `${nobody}`, '--regid', `${nobody}`, '--clear-groups', ...command]
+  const [program = '', ...args] = isUnprivileged
+    ? ['setpriv', '--reuid', `${unprivileged}`, '--regid', `${unprivileged}`, '--clear-groups', ...command]
     : command;
   const settings = { DATA_DIR: dataDir, SANDBOX_MOVIES: '20', TMDB_RATE_LIMIT: '500/1s', LANG: locale, LC_ALL: locale };
   return outcomeOf(
@@ -82,7 +82,7 @@ describe('npm start', () => {
     '[R114] in checkout "$checkout" with data "$data" under $locale works, or says in one line what to do',
     { tags: ['full'] },
     async (place) => {
-      if (place.isNobody && process.getuid?.() !== 0) return;
+      if (place.isUnprivileged && process.getuid?.() !== 0) return;
       const { code, stdout, stderr } = await npmStart(place);
       const said = stderr.trim().split('\n').at(-1) ?? '';
       if (code === 0) {
@@ -91,7 +91,7 @@ describe('npm start', () => {
         expect(existsSync(join(folder, 'kept', place.data, 'tmdb.duckdb'))).toBe(true);
       } else {
         // Another user may not be allowed to run the Python or the Java of this machine.
-        expect(place.isNobody, stderr).toBe(true);
+        expect(place.isUnprivileged, stderr).toBe(true);
         expect(said).toMatch(/cannot be (?:used|run|started)|missing|no permission/);
         expect(stderr).not.toMatch(/^\s+at /m);
       }

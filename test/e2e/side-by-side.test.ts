@@ -18,7 +18,7 @@ describe('a command beside another process that has its partitions', () => {
     await fixture[Symbol.asyncDispose]();
     await sandbox[Symbol.asyncDispose]();
   });
-  beforeEach(() => fixture.makeAnew());
+  beforeEach(() => fixture.recreate());
 
   const started: Running[] = [];
   afterEach(async () => {

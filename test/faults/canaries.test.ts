@@ -17,7 +17,7 @@ const isUrl = (name: string) => /_(?:URL|PROXY)$/.test(name);
 
 /** @param redis a port of loopback. */
 const environmentWith = (redis: number): Record<string, string> => ({
-  KAFKA_USERNAME: 'somebody',
+  KAFKA_USERNAME: 'canary-user',
   ...Object.fromEntries(
     [...canaries].map(([name, canary]) => [
       name,
@@ -36,8 +36,8 @@ function leaksIn(text: string): string[] {
         .toString('base64')
         .slice(before + 2, -6),
     );
-    const pieces = Array.from({ length: canary.length - 11 }, (_, at) => canary.slice(at, at + 12));
-    return [...pieces, encodeURIComponent(canary), ...inBase64].some((form) => text.includes(form)) ? [name] : [];
+    const fragments = Array.from({ length: canary.length - 11 }, (_, at) => canary.slice(at, at + 12));
+    return [...fragments, encodeURIComponent(canary), ...inBase64].some((form) => text.includes(form)) ? [name] : [];
   });
 }
 

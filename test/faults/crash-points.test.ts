@@ -68,9 +68,9 @@ describe('a stage that is killed where it hurts, and started again', () => {
     });
   };
 
-  /** Answers as the fetcher would publish them, until `isOver`: batch after batch becomes due. */
-  const publishAnswersUntil = async (isOver: () => boolean): Promise<void> => {
-    for (let wave = 0; !isOver(); wave += 1) {
+  /** Answers as the fetcher would publish them, until `hasEnded`: batch after batch becomes due. */
+  const publishAnswersUntil = async (hasEnded: () => boolean): Promise<void> => {
+    for (let wave = 0; !hasEnded(); wave += 1) {
       const ids = Array.from({ length: 20 }, (_, rank) => idAt(20 * wave + rank));
       await producer.send({ topic: 'tmdb.raw-movies', messages: ids.map(answerOf) });
       await delay(150);

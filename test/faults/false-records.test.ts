@@ -25,7 +25,7 @@ async function isDone(admin: KafkaAdmin, topic: TopicName): Promise<boolean> {
 }
 
 it('[R76 R78 R79] parks false records in every topic, and continues within 10 s after each', async () => {
-  await fixture.makeAnew(1);
+  await fixture.recreate(1);
   await using admin = await createAdmin(fixture.kafka);
   await using loader = fixture.startLoader();
   await using fetcher = fixture.start((platform, context) => fetchMovies(platform, context), {

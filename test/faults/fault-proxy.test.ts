@@ -34,14 +34,14 @@ describe('the fault proxy', () => {
   const open = async () => {
     const socket = connect(proxy.port, '127.0.0.1');
     const closed = new Promise<void>((resolve) => socket.on('close', () => resolve()));
-    const client = { socket, closed, received: '', pieces: 0, error: '' };
+    const client = { socket, closed, received: '', chunks: 0, error: '' };
     clients.push(socket);
     socket.on('error', (error: NodeJS.ErrnoException) => {
       client.error = error.code ?? '';
     });
     socket.on('data', (data) => {
       client.received += data;
-      client.pieces += 1;
+      client.chunks += 1;
     });
     await once(socket, 'connect');
     return client;
@@ -73,7 +73,7 @@ describe('the fault proxy', () => {
       client.socket.write('abcdef');
       await echoed(client, 'abcdef');
     });
-    expect(client.pieces).toBeGreaterThan(1);
+    expect(client.chunks).toBeGreaterThan(1);
     const started = performance.now();
     await proxy.during(bandwidth(2_000), async () => {
       client.socket.write('x'.repeat(1_000));

@@ -53,7 +53,7 @@ const leastRights: readonly AclEntry[] = [
 
 describe('a Kafka with TLS, passwords and rights', () => {
   const authority = createAuthority('the authority of our Kafka');
-  const stranger = createAuthority('one that nobody knows');
+  const stranger = createAuthority('unknown authority');
   const asUsual = tls.getCACertificates('default');
   let dir: string;
   let broker: SecureBroker;
@@ -104,7 +104,7 @@ describe('a Kafka with TLS, passwords and rights', () => {
 
   it.each([
     ['a wrong password', () => sasl('loader', 'canary-wrong'), refused, 'KAFKA_PASSWORD'],
-    ['a user that is none', () => sasl('nobody', users.loader), refused, 'KAFKA_USERNAME'],
+    ['a user that is none', () => sasl('stranger', users.loader), refused, 'KAFKA_USERNAME'],
     [
       'a way to log in that the broker does not have',
       () => sasl('loader', users.loader, 'plain'),

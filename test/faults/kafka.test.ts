@@ -43,13 +43,13 @@ describe('what can happen in Kafka', () => {
     );
 
   it('[R13] loads everything once while members come and go, in mid batch', async () => {
-    await fixture.makeAnew();
+    await fixture.recreate();
     await using resident = fixture.startLoader();
     const loaders = [resident];
     let published = 0;
-    let isOver = false;
+    let hasEnded = false;
     const publishAll = async () => {
-      while (!isOver) {
+      while (!hasEnded) {
         await fixture.publish(100, { from: published });
         published += 100;
         await delay(50);
@@ -66,7 +66,7 @@ describe('what can happen in Kafka', () => {
     };
     const publishing = publishAll();
     await comeAndGo().finally(() => {
-      isOver = true;
+      hasEnded = true;
     });
     await publishing;
     await loaded(published, ...loaders);
@@ -77,7 +77,7 @@ describe('what can happen in Kafka', () => {
   });
 
   it('[R15] stops at records that retention deleted, names them, and continues without them only on request', async () => {
-    await fixture.makeAnew(1);
+    await fixture.recreate(1);
     await fixture.publish(30);
     await fixture.loadOnce();
     await fixture.publish(30, { from: 30 });
@@ -95,7 +95,7 @@ describe('what can happen in Kafka', () => {
   });
 
   it('[R16] loads a recreated topic from its first record, even if it is longer than the old one', async () => {
-    await fixture.makeAnew(1);
+    await fixture.recreate(1);
     await fixture.publish(30);
     await using loader = fixture.startLoader();
     await loaded(30, loader);
@@ -110,7 +110,7 @@ describe('what can happen in Kafka', () => {
   it.each(['earliest', 'latest', 'deleted'])(
     '[R17] begins where the ledger is when the offsets of its group are %s',
     async (how) => {
-      await fixture.makeAnew();
+      await fixture.recreate();
       await fixture.publish(40);
       await fixture.loadOnce();
       await fixture.publish(40, { from: 40 });
@@ -124,7 +124,7 @@ describe('what can happen in Kafka', () => {
   );
 
   it('[R18] loads partitions that are added while it runs, from their first record', async () => {
-    await fixture.makeAnew();
+    await fixture.recreate();
     await using loader = fixture.startLoader();
     await fixture.publish(40);
     await loaded(40, loader);
@@ -140,7 +140,7 @@ describe('what can happen in Kafka', () => {
 
   describe.each(Object.entries(errorCode))('commits refused with %s', (_, code) => {
     it('[R14] cost the loader nothing', async () => {
-      await fixture.makeAnew();
+      await fixture.recreate();
       await fixture.proxy.during(refuseCommits(code, 3), async () => {
         await using loader = fixture.startLoader();
         for (let from = 0; from < 200; from += 50) {
@@ -154,7 +154,7 @@ describe('what can happen in Kafka', () => {
     });
 
     it('[R14] cost the fetcher nothing', async () => {
-      await fixture.makeAnew();
+      await fixture.recreate();
       await fixture.publishIds(200);
       const outcomes = await fixture.proxy.during(refuseCommits(code, 3), () => fixture.fetchOnce(sandbox));
       expect(outcomes).toMatchObject({ parked: 0, skipped: 0 });
@@ -164,7 +164,7 @@ describe('what can happen in Kafka', () => {
   });
 
   it('[R110] writes each answer once when Kafka has written it and its reply is lost', async () => {
-    await fixture.makeAnew();
+    await fixture.recreate();
     await fixture.publishIds(200);
     const outcomes = await fixture.proxy.during(loseAnswersToWrites(8), () => fixture.fetchOnce(sandbox));
     expect(outcomes).toMatchObject({ parked: 0, skipped: 0 });
@@ -173,7 +173,7 @@ describe('what can happen in Kafka', () => {
   });
 
   it('[R19] passes what holds no record of ours: markers, aborted records, tombstones, records without a key', async () => {
-    await fixture.makeAnew(1);
+    await fixture.recreate(1);
     await fixture.publish(3);
     const value = rawMovieCodec.encode(rawMovie(50));
     const producer = fixture.kafka.producer({
@@ -201,7 +201,7 @@ describe('what can happen in Kafka', () => {
   });
 
   it.runIf(isFull)('[R83] stops at records that compaction removed, and names them', async () => {
-    await fixture.makeAnew(1);
+    await fixture.recreate(1);
     const kept = { 'retention.ms': '15552000000', 'max.message.bytes': '8000000' };
     const compacting = { 'cleanup.policy': 'compact', 'segment.ms': '1000', 'min.cleanable.dirty.ratio': '0.001' };
     const writeAt = (agoMs: number, movieIds: readonly number[]) =>
@@ -252,7 +252,7 @@ describe('what can happen in Kafka', () => {
     ['half a record', (record: Buffer) => record.subarray(0, record.length >> 1)],
     ['a record and more', (record: Buffer) => Buffer.concat([record, record])],
   ])('[R20] parks a record that is %s, in either topic, and the partition continues', async (_, spoil) => {
-    await fixture.makeAnew(1);
+    await fixture.recreate(1);
     await fixture.publishIds(1);
     await fixture.write(topics.movieIds, [{ key: 'poison', value: spoil(goodId) }]);
     await fixture.publishIds(1, 1);
@@ -268,7 +268,7 @@ describe('what can happen in Kafka', () => {
   });
 
   it('[R21] parks a movie whose document is larger than the topic accepts, and continues', async () => {
-    await fixture.makeAnew();
+    await fixture.recreate();
     await fixture.publishIds(100);
     // With such a topic no stage starts: it is changed while one runs.
     const { parked } = await fixture.fetchOnce(sandbox, () =>
@@ -283,7 +283,7 @@ describe('what can happen in Kafka', () => {
   });
 
   it('[R21] parks a record as large as the topic takes: its dead letter is larger', async () => {
-    await fixture.makeAnew(1);
+    await fixture.recreate(1);
     const size = maxRecordBytesOf(topics.rawMovies) - 100;
     await fixture.write(topics.rawMovies, [{ key: '1', value: Buffer.alloc(size, 'x') }]);
     await fixture.publish(1);
@@ -292,7 +292,7 @@ describe('what can happen in Kafka', () => {
   });
 
   it('[R24] slows down with a broker that throttles what is written, and loses nothing', async () => {
-    await fixture.makeAnew();
+    await fixture.recreate();
     await fixture.publishIds(200);
     await setProducerQuota(fixture.broker.address, 80_000);
     try {

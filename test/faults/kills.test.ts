@@ -57,14 +57,14 @@ describe('[P2 R3 R4 Z1 Z3 Z5] a fleet under load whose members are killed at ran
       ];
       await using gold = new GoldReader(join(bed.workspace.dataDir, 'tmdb-gold.duckdb'));
       const killed: Record<string, number> = {};
-      let inTurn = 0;
+      let withOpenFile = 0;
       const started = performance.now();
       await Promise.all(
         stages.map(([stage, kills], index) =>
           killAgainAndAgain(stage, kills, seededRandom(seed + index), (pid) => {
             const { name } = stage.supervised;
             killed[name] = (killed[name] ?? 0) + 1;
-            if (name === 'loader' && hasOpen(pid, bed.workspace.duckdbPath)) inTurn += 1;
+            if (name === 'loader' && hasOpen(pid, bed.workspace.duckdbPath)) withOpenFile += 1;
           }),
         ),
       );
@@ -75,7 +75,7 @@ describe('[P2 R3 R4 Z1 Z3 Z5] a fleet under load whose members are killed at ran
       const found = await bed.audit();
       const asked = bed.requests.filter(({ path }) => detail.test(path)).length;
       process.stdout.write(
-        `killed in ${minutes.toFixed(1)} min, seed ${seed}: ${JSON.stringify(killed)}, ${inTurn} of the loaders with the file open\n` +
+        `killed in ${minutes.toFixed(1)} min, seed ${seed}: ${JSON.stringify(killed)}, ${withOpenFile} of the loaders with the file open\n` +
           `ids ${published}, raw records ${found.rawRecords}, rows of BRONZE ${found.bronzeRows}: 0 lost, 0 doubled; ` +
           `fetched again ${asked - published}, most in any window ${bed.sandbox.stats().maxInAnyWindow} of ${limit.capacity}; ` +
           `GOLD read ${gold.reads} times\n`,

@@ -25,7 +25,7 @@ describe('a cluster whose topics hold every poison', () => {
 
   beforeAll(async () => {
     [fixture, sandbox] = await openWithSandbox();
-    await fixture.makeAnew();
+    await fixture.recreate();
     for (const poison of poisons) {
       for (const topic of poison.topics ?? readTopics) {
         made.set(`${poison.name}/${topic}`, await poison.batches(topic, nextMovie()));
@@ -173,7 +173,7 @@ describe('a topic that Kafka compresses', () => {
   });
 
   it.each(['gzip', 'snappy', 'lz4', 'zstd'])('[R73] with %s is fetched and loaded like any other', async (type) => {
-    await fixture.makeAnew();
+    await fixture.recreate();
     const settings = { 'compression.type': type, 'max.message.bytes': '8000000' };
     await fixture.configure(topics.movieIds, { ...settings, 'cleanup.policy': 'compact' });
     await fixture.configure(topics.rawMovies, settings);
@@ -187,7 +187,7 @@ describe('a topic that Kafka compresses', () => {
   });
 
   it('[R74] skips any record that a person names without processing it, and sends it back on request', async () => {
-    await fixture.makeAnew(1);
+    await fixture.recreate(1);
     await fixture.publish(5);
     await fixture.publish(5, { from: 5 });
     await fixture.write(

@@ -36,7 +36,7 @@ describe('a fetcher asks for few ids twice', () => {
     await sandbox[Symbol.asyncDispose]();
   });
   beforeEach(async () => {
-    await fixture.makeAnew();
+    await fixture.recreate();
     await fixture.publishIds(ids, 0, ids);
     asked = 0;
     fleet = new Fleet(fixture.settings({ TMDB_BASE_URL: sandbox.url, TMDB_RATE_LIMIT: '1000/1s' }));

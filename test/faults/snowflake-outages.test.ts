@@ -26,8 +26,8 @@ describe.each(process.env['FAULTS'] === 'full' ? paths : paths.slice(0, 1))(
     });
     afterAll(() => fixture[Symbol.asyncDispose]());
     beforeEach(async () => {
-      await fixture.makeAnew();
-      topics = new EndlessTopics({ pieceSize: 10 });
+      await fixture.recreate();
+      topics = new EndlessTopics({ chunkSize: 10 });
       topics.end(records);
     });
 
@@ -196,8 +196,8 @@ describe('a loader that stood still until Snowflake rolled its transaction back'
     '[R55] before %s loads everything once',
     { tags: ['full'] },
     async (kind) => {
-      await fixture.makeAnew();
-      const topics = new EndlessTopics({ pieceSize: 10 });
+      await fixture.recreate();
+      const topics = new EndlessTopics({ chunkSize: 10 });
       topics.end(records);
       fixture.proxy.judge = injectOn(kind, 'late request');
       const loading = fixture.start(topics, { copyFrom: 1, timeoutMs: 20_000 });
@@ -214,10 +214,10 @@ describe('a loader that stood still until Snowflake rolled its transaction back'
 describe('while Snowflake is out of order', () => {
   it('[R55] a loader has two micro-batches in memory at most, and reads no more', { tags: ['full'] }, async () => {
     await using fixture = await SnowflakeFixture.open({ abortIdleBlockerSeconds: 60 });
-    await fixture.makeAnew();
+    await fixture.recreate();
     const padding = 10_000;
     const maxBytes = 20 * padding;
-    const topics = new EndlessTopics({ pieceSize: 5, padding });
+    const topics = new EndlessTopics({ chunkSize: 5, padding });
     let isOut = false;
     fixture.proxy.judge = () => (isOut ? '503' : undefined);
     const loading = fixture.start(topics, { maxRows: 1_000, maxBytes, timeoutMs: 1_000 });

@@ -13,7 +13,7 @@ import { openSnowflakeSession } from '../../warehouse/snowflake/session.ts';
 import { KafkaFixture } from '../support/kafka/kafka-fixture.ts';
 import type { Outcome } from '../support/processes/cli.ts';
 import { until } from '../support/processes/fleet.ts';
-import { ArgumentWatch, type Canary, filesWith, isIn, makeCanaries, together } from '../support/snowflake/canaries.ts';
+import { ArgumentWatch, type Canary, combined, filesWith, isIn, makeCanaries } from '../support/snowflake/canaries.ts';
 import { eitherOf, injectOn } from '../support/snowflake/chaos.ts';
 import { SnowflakeEmulator } from '../support/snowflake/emulator.ts';
 import { SnowflakeProxy } from '../support/snowflake/proxy.ts';
@@ -94,7 +94,7 @@ describe('a secret of Snowflake', () => {
   };
 
   // Each by itself takes a minute.
-  const canaries = process.env['FAULTS'] === 'full' ? makeCanaries() : [together(makeCanaries())];
+  const canaries = process.env['FAULTS'] === 'full' ? makeCanaries() : [combined(makeCanaries())];
 
   it.each(canaries.map((canary, index) => ({ ...canary, database: `CANARY_${index}` })))(
     'stays where it belongs: $name',

@@ -15,14 +15,14 @@ describe('what can happen between a loader and Snowflake', () => {
     fixture = await SnowflakeFixture.open({ abortIdleBlockerSeconds: 1 });
   });
   afterAll(() => fixture[Symbol.asyncDispose]());
-  beforeEach(() => fixture.makeAnew());
+  beforeEach(() => fixture.recreate());
 
   it('[P7 R55] two loaders of the same partitions load everything once, by binds and by files, whatever fails at random', {
     timeout: 60_000 + faults * 6_000,
   }, async () => {
     const random = seededRandom(seed);
     const chaos = new RandomFaults(random, faults);
-    const topics = new EndlessTopics({ pieceSize: 7, isRebalanced: () => random() < 0.02 });
+    const topics = new EndlessTopics({ chunkSize: 7, isRebalanced: () => random() < 0.02 });
     fixture.proxy.judge = chaos.judge;
     const started = performance.now();
     const loaders = [fixture.start(topics), fixture.start(topics, { copyFrom: 1 })];

@@ -68,12 +68,12 @@ describe.runIf(minutes > 0)('a soak', () => {
       expect(found).toMatchObject({ movies });
       expect(sources.filter(({ fired }) => fired === 0).map(({ name }) => name)).toEqual([]);
       // A connection to Kafka that breaks may end a service, with an exit code that has it started again. Nothing else may.
-      const blows = sources
+      const injections = sources
         .filter(({ name }) => breaksConnections.includes(name))
         .reduce((sum, { fired }) => sum + fired, 0);
       const deaths = services.flatMap((one) => one.deaths);
       expect(deaths.filter(({ code, lastLine }) => code !== 1 || lastLine?.msg !== 'died')).toEqual([]);
-      expect(deaths.length).toBeLessThanOrEqual(blows * services.length);
+      expect(deaths.length).toBeLessThanOrEqual(injections * services.length);
       expect(
         bed.fleet.services.flatMap(({ noise }) => noise).filter((line) => /unhandled|warning/i.test(line)),
       ).toEqual([]);

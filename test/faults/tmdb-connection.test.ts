@@ -49,7 +49,7 @@ describe('a name that does not resolve', () => {
 
 describe('a server that', () => {
   const trusted = createAuthority('an authority we trust');
-  const stranger = createAuthority('one that nobody knows');
+  const stranger = createAuthority('unknown authority');
   const ago = (hours: number) => new Date(Date.now() - hours * 3_600_000);
   const asUsual = tls.getCACertificates('default');
 

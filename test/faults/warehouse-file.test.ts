@@ -29,7 +29,7 @@ describe('what can happen to the file of the warehouse', () => {
   beforeAll(async () => {
     fixture = await KafkaFixture.open();
     // A loader gets all there is of a partition at once: many of them make many flushes.
-    await fixture.makeAnew(16);
+    await fixture.recreate(16);
     await publish(1_200);
   });
   afterAll(() => fixture[Symbol.asyncDispose]());

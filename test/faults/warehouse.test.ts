@@ -24,7 +24,7 @@ describe('what can happen to a warehouse that is loaded', () => {
   beforeAll(async () => {
     fixture = await KafkaFixture.open();
     // A loader gets all there is of a partition at once: many of them make many flushes.
-    await fixture.makeAnew(16);
+    await fixture.recreate(16);
     await publish(1_000);
   });
   afterAll(() => fixture[Symbol.asyncDispose]());
@@ -126,19 +126,19 @@ describe('what can happen to a warehouse that is loaded', () => {
     ['no batches', ...renamed('load_batches')],
   ])(
     '[R60 R84] with %s nothing is loaded, and everything once when that is fixed',
-    async (_, spoil, message = '', mend = '') => {
+    async (_, spoil, message = '', fix = '') => {
       await fixture.loadOnce();
       await runSql(fixture.duckdbPath, spoil);
       await publish(10);
       for (const attempt of [1, 2]) await expect(fixture.loadOnce(), `attempt ${attempt}`).rejects.toThrow(message);
-      await runSql(fixture.duckdbPath, mend);
+      await runSql(fixture.duckdbPath, fix);
       expect(await fixture.loadOnce()).toMatchObject({ rows: 10 });
       expect(await fixture.audit()).toMatchObject({ bronzeRows: published });
     },
   );
 
   it('[R64] with little memory for itself and large documents it gets on, or ends and gets on when started again', async () => {
-    await fixture.makeAnew();
+    await fixture.recreate();
     await fixture.publish(40, { bytes: 2_000_000 });
     const codes: (number | null)[] = [];
     for (let before = -1, rows = 0; codes.at(-1) !== 0; before = rows) {

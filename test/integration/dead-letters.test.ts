@@ -122,9 +122,9 @@ describe('redrive', () => {
     expect(await openIds()).toEqual(['tmdb.raw-movies/0/0']);
 
     const before = await stage.ends();
-    const proof = await stage.run(['dead-letters', 'redrive', '--all', '--dry-run', '--json']);
-    expect(proof).toMatchObject({ code: 0 });
-    expect(JSON.parse(proof.stdout)).toEqual([{ id: 'tmdb.raw-movies/0/0', outcome: 'load' }]);
+    const dryRun = await stage.run(['dead-letters', 'redrive', '--all', '--dry-run', '--json']);
+    expect(dryRun).toMatchObject({ code: 0 });
+    expect(JSON.parse(dryRun.stdout)).toEqual([{ id: 'tmdb.raw-movies/0/0', outcome: 'load' }]);
     expect(await stage.ends()).toEqual(before);
 
     expect(await stage.run(['dead-letters', 'redrive', '--id', '7'])).toMatchObject({ code: 0 });

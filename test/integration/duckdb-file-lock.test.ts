@@ -23,7 +23,7 @@ describe('turns on a DuckDB file', () => {
   };
 
   beforeEach(() => {
-    path = join(mkdtempSync(join(tmpdir(), 'tmdb-stream-turns-')), 'x.duckdb');
+    path = join(mkdtempSync(join(tmpdir(), 'tmdb-stream-lock-')), 'x.duckdb');
     clock = new ManualClock();
   });
   afterEach(() => rmSync(join(path, '..'), { recursive: true }));

@@ -76,7 +76,7 @@ describe('behind a proxy', () => {
   it('[R113] doctor says so, without the password, and the sandbox of this machine is asked directly', {
     tags: ['full'],
   }, async () => {
-    await using proxy = await startConnectProxy({ hosts: {}, credentials: 'nobody:else' });
+    await using proxy = await startConnectProxy({ hosts: {}, credentials: 'stranger:else' });
     using workspace = new Workspace({
       HTTPS_PROXY: `http://${inUrl}@127.0.0.1:${proxy.port}`,
       TMDB_GIVE_UP_AFTER: '1s',

@@ -29,14 +29,14 @@ describe('the HTTP transport', () => {
   };
 
   const open = (baseUrl: string, more: Partial<TransportOptions> = {}): Transport => {
-    const standard = {
+    const defaults = {
       token: new Secret(canary),
       apiKey: undefined,
       timeoutMs: 5_000,
       maxBodyBytes: 100_000,
       connections: 2,
     };
-    const transport = openTransport({ baseUrl, ...standard, ...more });
+    const transport = openTransport({ baseUrl, ...defaults, ...more });
     opened.push(transport);
     return transport;
   };

@@ -42,14 +42,14 @@ process.exitCode = killed === judged.length && killed > 0 ? 0 : 1;
 async function requireGreen(unbroken: WorkingCopy, all: readonly Mutant[]): Promise<void> {
   const whole = all.map(({ tests }) => tests).filter(({ only }) => only === undefined);
   const parts = all.map(({ tests }) => tests).filter(({ only }) => only !== undefined);
-  const together = [{ files: [...new Set(whole.flatMap(({ files }) => files))] }].filter(
+  const combined = [{ files: [...new Set(whole.flatMap(({ files }) => files))] }].filter(
     ({ files }) => files.length > 0,
   );
   const byFiles = Map.groupBy(parts, ({ files }) => files.join());
   const groups = [...byFiles.values()].map((group): Tests => {
     return { ...(group[0] as Tests), only: [...new Set(group.map(({ only }) => only))].join('|') };
   });
-  for (const tests of [...together, ...groups]) {
+  for (const tests of [...combined, ...groups]) {
     const verdict = await unbroken.run(tests);
     if (verdict.outcome === 'survived') continue;
     throw new Error(`with nothing broken, ${[...tests.files].join(' ')}: ${explain(verdict)}`);

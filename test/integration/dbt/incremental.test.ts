@@ -148,15 +148,15 @@ it('[P11 R4 R62] comes to the same tables by steps, in any order of arrival and 
     { movie_id: '2' },
   ]);
 
-  await expectSameAnew(file);
+  await expectSameAsFullRefresh(file);
   expect(await file.query('select count(distinct run_seq) as n from silver.sealed_batches')).toEqual([{ n: '5' }]);
 });
 
-async function expectSameAnew(file: WarehouseFile): Promise<void> {
+async function expectSameAsFullRefresh(file: WarehouseFile): Promise<void> {
   const bySteps = await file.contents();
   await file.dbt({ fullRefresh: true });
-  const anew = await file.contents();
-  for (const [table, rows] of Object.entries(anew)) expect(bySteps[table], table).toEqual(rows);
+  const fromScratch = await file.contents();
+  for (const [table, rows] of Object.entries(fromScratch)) expect(bySteps[table], table).toEqual(rows);
 }
 
 it('sees a batch that was committed late under a lower number, and lets no late record undo a newer one', async () => {
@@ -186,5 +186,5 @@ it('comes to the same tables by many small steps of one process, whose movies lo
     await file.load(index % 2 === 0 ? 100 + index : 100 - index, records.slice(0, 6));
     await file.run(dbt);
   }
-  await expectSameAnew(file);
+  await expectSameAsFullRefresh(file);
 });

@@ -286,7 +286,7 @@ describe('a topic that is recreated under the same name', () => {
       return super.position(topic, partition, topicId);
     }
   }
-  const makeAnew = async (topic: TopicName) => {
+  const recreate = async (topic: TopicName) => {
     await withAdmin(kafka, (admin) => admin.deleteTopics({ topics: [topic] }));
     const isMade = () =>
       makeTopic(kafka, topic, {}).then(
@@ -301,7 +301,7 @@ describe('a topic that is recreated under the same name', () => {
     await write(kafka, topic, numbers(3));
     const ledger = new LedgerById();
     await runUntil(topic, ledger, () => ledger.values.length === 3);
-    await makeAnew(topic);
+    await recreate(topic);
     await write(kafka, topic, numbers(10, 100));
     await runUntil(topic, ledger, () => ledger.values.length >= 13);
     expect(ledger.values).toEqual([...numbers(3), ...numbers(10, 100)]);
@@ -326,7 +326,7 @@ describe('a topic that is recreated under the same name', () => {
       }
     })();
     await vi.waitUntil(() => ledger.values.length === 3, { timeout: 30_000 });
-    await makeAnew(topic);
+    await recreate(topic);
     await write(kafka, topic, numbers(10, 100));
     await vi.waitUntil(() => numbers(10, 100).every((value) => ledger.values.includes(value)), { timeout: 60_000 });
     stop.abort();

@@ -7,35 +7,35 @@ import { compareBronze, everyIdCameToAnEnd, lettersAreTrue } from './bronze.ts';
 import { compareGold, comparePublished, compareSilver, newestOf } from './models.ts';
 import { readTopics } from './topics.ts';
 
-/** Where a pipeline has left what it did: a broker's folder `kafka` in `dataDir`, and a DuckDB file. */
+/** The data of a pipeline: a broker's folder `kafka` in `dataDir`, and a DuckDB file. */
 export interface AuditedPlace {
   readonly dataDir: string;
   readonly duckdbPath: string;
 }
 
 export interface AuditOptions {
-  /** A broker that runs on the folder `kafka`. @default one is started there, and ended */
+  /** A broker that runs on the folder `kafka`. @default the audit starts one there, and ends it */
   readonly brokers?: readonly string[];
-  /** Look no further than BRONZE: dbt has not run since the last batch. @default false */
+  /** Check only up to BRONZE, because dbt has not run since the last batch. @default false */
   readonly onlyBronze?: boolean;
-  /** What the sandbox counted, if it was asked strictly within the limit. */
+  /** The sandbox's counts, if its limit was strict. */
   readonly requests?: SandboxStats;
-  /** A secret that every process was given, and all that they said. */
+  /** A secret that every process received, and all their output. */
   readonly canary?: { readonly secret: string; readonly said: readonly string[] };
 }
 
-/** What was found, all of it counted here. */
+/** Counts of what the audit checked. */
 export interface AuditReport {
-  /** Records of `tmdb.movie-ids` that compaction has left. */
+  /** Records of `tmdb.movie-ids` that compaction has kept. */
   readonly ids: number;
   /** Records of `tmdb.raw-movies` that Kafka still has. */
   readonly rawRecords: number;
   readonly bronzeRows: number;
-  /** Rows of BRONZE whose record Kafka does not have any more: of another cluster or topic, or taken by retention. */
+  /** Rows of BRONZE whose record Kafka no longer has: of another cluster or topic, or removed by retention. */
   readonly rowsOfOld: number;
   /** Offsets that are, or were, in dead letters. */
   readonly parked: number;
-  /** Records that came back from dead letters. */
+  /** Records that were sent back from dead letters. */
   readonly redriven: number;
   readonly movies: number;
   readonly alive: number;
@@ -48,14 +48,14 @@ export type Rows = (sql: string) => Promise<Record<string, unknown>[]>;
 export class Findings {
   readonly #lines: string[] = [];
 
-  /** PendingReports what is wrong: the first few, and how many there are. */
+  /** Adds the first few problems, and their number. */
   add(check: string, what: string, cases: Iterable<unknown>): void {
     const all = [...cases];
     const shown = all.slice(0, 5).map((one) => (typeof one === 'string' ? one : JSON.stringify(one, bigintText)));
     if (all.length > 0) this.#lines.push(`${check}: ${what} (${all.length}): ${shown.join(' · ')}`);
   }
 
-  /** @throws AuditError when anything was noted. */
+  /** @throws AuditError if there is any finding. */
   throwIfAny(): void {
     if (this.#lines.length > 0) throw new AuditError(`the audit found\n${this.#lines.join('\n')}`);
   }
@@ -68,18 +68,18 @@ const bigintText = (_: string, value: unknown): unknown => (typeof value === 'bi
 const jarsDir = join(import.meta.dirname, '../../../.tools/kafka');
 
 /**
- * Compares what Kafka holds with BRONZE, the ledger, SILVER and GOLD, each computed again here: by a reader of Kafka
- * and of DuckDB that shares no code with the pipeline but the codecs and the start of the broker.
+ * Compares Kafka with BRONZE, the ledger, SILVER and GOLD, each computed again here, with a reader of Kafka
+ * and of DuckDB that shares only the codecs and the start of the broker with the pipeline.
  *
  * - A1 no offset is in BRONZE twice
- * - A2 what is in BRONZE is what Kafka has, less what is parked: neither more nor less
- * - A3 each row is its record: the same bytes by SHA-256, the same lineage
- * - A4 the ledger's positions and batches are what its rows say
+ * - A2 BRONZE contains exactly the records of Kafka, without the parked ones
+ * - A3 each row equals its record: the same bytes by SHA-256, the same lineage
+ * - A4 the ledger's positions and batches agree with its rows
  * - A5 SILVER is the newest answer of each movie in BRONZE
  * - A6 GOLD follows from SILVER, and readers have the same
  * - A7 every id that was published was answered since, or parked; a dead letter holds what it is a letter of
- * - A8 no window had more requests than the limit, and none was refused
- * - A9 no file in the data folder holds the secret, and nobody said it
+ * - A7 every published id was answered after it was published, or parked; a dead letter contains the record at its origin
+ * - A9 no file in the data folder and no output contains the secret
  *
  * @throws AuditError that names every check that failed, with examples.
  */
@@ -122,14 +122,14 @@ function limitWasKept({ limit, maxInAnyWindow, byStatus }: SandboxStats, finding
   if (byStatus['429']) findings.add('A8', 'refused', [`${byStatus['429']} answers of 429`]);
 }
 
-/** A9. What DuckDB has compressed cannot be searched; what it took over from Kafka is compared there. */
+/** A9. Data that DuckDB has compressed cannot be searched; data that came from Kafka is compared there. */
 function secretWasKept(dataDir: string, canary: NonNullable<AuditOptions['canary']>, findings: Findings): void {
   const files = readdirSync(dataDir, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
   const paths = files.map(({ parentPath, name }) => join(parentPath, name));
   findings.add(
     'A9',
     'files with the secret in them',
-    // A service that still runs may take a file of its own away.
+    // A running service may remove its own files.
     paths.filter((path) => existsSync(path) && readFileSync(path).includes(canary.secret)),
   );
   findings.add(

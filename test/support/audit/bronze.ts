@@ -3,7 +3,7 @@ import { batchPrefix, bronzeContents, type KafkaContents, type RawEntry, rawTopi
 
 const tableOf = { 'tmdb.raw-movies': 'raw_movies', 'tmdb.raw-genres': 'raw_genres' } as const;
 
-/** A row, found by the batch that it came with. */
+/** A row, found through its batch. */
 const recordsOf = (topic: (typeof rawTopics)[number]) => `
   select cluster_id, topic, coalesce(nullif(topic_id, ''), 'unknown') as topic_id, raw.kafka_partition, raw.kafka_offset,
          raw.batch_id, raw.load_seq, loaded.first_offset, loaded.next_offset, loaded.batch_id is null as is_stray,
@@ -31,7 +31,7 @@ export async function compareBronze(
   return counts;
 }
 
-/** A1: counted by DuckDB alone, over all clusters and topics that this BRONZE ever had. */
+/** A1: counted by DuckDB only, over all clusters and topics that this BRONZE ever had. */
 async function noOffsetTwice(rows: Rows, topic: (typeof rawTopics)[number], findings: Findings): Promise<void> {
   const [counted = {}] = await rows(`
     select count(*) as rows, count(distinct (cluster_id, topic_id, kafka_partition, kafka_offset)) as offsets
@@ -77,7 +77,7 @@ async function sameRecords(
 
 const addresses = (entries: readonly RawEntry[]): string[] => entries.map(({ address }) => address);
 
-/** A4: each batch's line against its rows, and batches of a partition against one another. */
+/** A4: each batch's ledger line compared with its rows, and the batches of a partition with each other. */
 async function batchesSayWhatIsThere(rows: Rows, topic: (typeof rawTopics)[number], findings: Findings): Promise<void> {
   const wrong = await rows(`
     with loaded as (select * from bronze.load_batches where topic = '${topic}'),
@@ -98,14 +98,14 @@ async function batchesSayWhatIsThere(rows: Rows, topic: (typeof rawTopics)[numbe
                partition by cluster_id, topic_id, kafka_partition order by first_offset, next_offset
              ) as before
         from bronze.load_batches
-       -- A replay into BRONZE adds what is missing between rows that are there.
+       -- A replay into BRONZE adds missing rows between existing ones.
        where topic = '${topic}' and batch_id not like '%/replay-%'
     )
     select batch_id, before from loaded where first_offset < before`);
   findings.add('A4', `${topic}: batches that overlap`, overlapping);
 }
 
-/** A4: a position is the offset after the last record, or after what Kafka keeps no records of. */
+/** A4: a position is the offset after the last record, or after offsets of which Kafka keeps no records. */
 async function positionsAreAtTheEnd(
   rows: Rows,
   topic: (typeof rawTopics)[number],
@@ -142,7 +142,7 @@ async function positionsAreAtTheEnd(
   findings.add('A4', `${topic}: positions that their batches have passed`, behind);
 }
 
-/** A7: every id that was published was answered after it was asked for, or parked. */
+/** A7: every published id was answered after it was published, or parked. */
 export function everyIdCameToAnEnd({ ids, raw, parked }: KafkaContents, findings: Findings): void {
   const answeredAt = new Map<number, number>();
   for (const { answer } of raw) {
@@ -152,17 +152,17 @@ export function everyIdCameToAnEnd({ ids, raw, parked }: KafkaContents, findings
   const open = ids.filter(
     ({ address, id }) => !parked.has(address) && !(id && (answeredAt.get(id.movieId) ?? 0) >= id.requestedAtMs),
   );
-  findings.add('A7', 'ids that came to no end', open);
+  findings.add('A7', 'ids without an outcome', open);
 }
 
-/** A7: what a dead letter holds is what lies at its origin, as far as Kafka still has that. */
+/** A7: a dead letter equals the record at its origin, if Kafka still has it. */
 export function lettersAreTrue({ letters, raw, ids }: KafkaContents, findings: Findings): void {
   const there = new Map([...raw, ...ids].map(({ address, hash }) => [address, hash]));
-  // A batch that was skipped is held as a whole, and its records can be read here: they cannot be compared.
+  // A skipped batch is kept as a whole, but its records can be read here, so they cannot be compared.
   const isBatch = (hash: string) => hash.startsWith(batchPrefix);
   const false_ = letters.filter(({ origin, hash }) => {
     const found = there.get(origin);
     return hash !== null && found !== undefined && isBatch(found) === isBatch(hash) && found !== hash;
   });
-  findings.add('A7', 'dead letters that hold something else than their origin', false_);
+  findings.add('A7', 'dead letters that differ from the record at their origin', false_);
 }

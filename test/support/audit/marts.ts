@@ -1,4 +1,4 @@
-/** A movie that TMDb has, as its newest document says: read here by the rules of SILVER, without any SQL. */
+/** A movie of TMDb, from its newest document: read by the rules of SILVER, without any SQL. */
 export interface CountedMovie {
   readonly movieId: number;
   /** When TMDb gave the document, in microseconds since 1970. */
@@ -13,14 +13,14 @@ export interface CountedMovie {
   readonly releaseYear: number | null;
 }
 
-/** A row of a mart: whole numbers as text, so that none is rounded, and fractions as numbers. */
+/** A row of a mart: integers as text, so that none is rounded, and fractions as numbers. */
 type MartRow = Readonly<Record<string, string | number | null>>;
 
 const floors = { budget: 100_000n, revenue: 100_000n, votes: 50, ratingVotes: 300 };
 const ranksKept = 100;
 const popularityMaxAge = 7n * 86_400_000_000n;
 
-/** The one definition of known money: three floors, and all of them hold. */
+/** The one definition of known money: all three floors hold. */
 export const isMoneyKnown = ({ budget, revenue, voteCount }: CountedMovie): boolean =>
   (budget ?? 0n) >= floors.budget && (revenue ?? 0n) >= floors.revenue && (voteCount ?? 0) >= floors.votes;
 
@@ -36,7 +36,7 @@ function round(value: number, digits: number): number {
 const sum = (values: readonly bigint[]): bigint => values.reduce((total, value) => total + value, 0n);
 const present = <T>(values: readonly (T | null)[]): T[] => values.flatMap((value) => (value === null ? [] : [value]));
 
-/** Of fractions by way of whole numbers of 10^-scale, so that the order of the rows does not matter. */
+/** The mean of fractions, computed with integers of 10^-scale, so that the order of the rows does not matter. */
 function exactMean(values: readonly number[], scale: number, digits: number): number | null {
   if (values.length === 0) return null;
   const factor = 10 ** scale;
@@ -105,7 +105,7 @@ function measures(movies: readonly CountedMovie[], currentSince: bigint): MartRo
   };
 }
 
-/** The first moment at which an answer is not too old for its popularity to count. */
+/** The earliest answer whose popularity counts. */
 function popularityCountsSince(movies: readonly CountedMovie[]): bigint {
   let newest = 0n;
   for (const { answeredAt } of movies) if (answeredAt > newest) newest = answeredAt;
@@ -118,7 +118,7 @@ const groupBy = (movies: readonly CountedMovie[], keysOf: (movie: CountedMovie) 
     ({ key }) => key,
   );
 
-/** What gold.kpi_genre_performance has to say of `movies`, -1 for the unknown genre. */
+/** The expected gold.kpi_genre_performance of `movies`, -1 for the unknown genre. */
 function genrePerformance(movies: readonly CountedMovie[]): MartRow[] {
   const since = popularityCountsSince(movies);
   const counted = movies.filter(({ isReleasedFeature }) => isReleasedFeature);
@@ -132,7 +132,7 @@ function genrePerformance(movies: readonly CountedMovie[]): MartRow[] {
   }));
 }
 
-/** What gold.kpi_yearly_trends has to say of `movies`. */
+/** The expected gold.kpi_yearly_trends of `movies`. */
 function yearlyTrends(movies: readonly CountedMovie[]): MartRow[] {
   const since = popularityCountsSince(movies);
   const counted = movies.filter(({ isReleasedFeature }) => isReleasedFeature);
@@ -158,7 +158,7 @@ function yearlyTrends(movies: readonly CountedMovie[]): MartRow[] {
   });
 }
 
-/** What gold.kpi_top_movies has to say of `movies`: who has which rank, and the value. */
+/** The expected gold.kpi_top_movies of `movies`: the movie of each rank, and the value. */
 function topMovies(movies: readonly CountedMovie[]): MartRow[] {
   const since = popularityCountsSince(movies);
   const money = (value: (movie: CountedMovie) => number) => (movie: CountedMovie) =>
@@ -200,7 +200,7 @@ const figures = `* exclude (genre_sk, genre_name) replace (
   movie_count::varchar as movie_count, money_movie_count::varchar as money_movie_count,
   popularity_movie_count::varchar as popularity_movie_count, genre_id::varchar as genre_id)`;
 
-/** The marts as the functions above say them: each table's name, its query on DuckDB, and what has to come of it. */
+/** The marts computed by the functions above: each table's name, its query on DuckDB, and the expected rows. */
 export const marts = [
   {
     table: 'kpi_genre_performance',

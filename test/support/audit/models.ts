@@ -2,12 +2,12 @@ import { existsSync } from 'node:fs';
 import type { Findings, Rows } from './audit.ts';
 import { type CountedMovie, isMoneyKnown, marts } from './marts.ts';
 
-/** A movie as the newest of its rows in BRONZE tell it. */
+/** A movie from the newest of its rows in BRONZE. */
 export interface Newest {
   readonly movieId: number;
-  /** TMDb's last word is that there is no such movie. */
+  /** TMDb's last answer says that the movie does not exist. */
   readonly isGone: boolean;
-  /** Its newest document; null where it was gone from the first. */
+  /** Its newest document; null if the first answer was a 404. */
   readonly document: Document | null;
   /** When TMDb gave that document, in microseconds since 1970; null where there is none. */
   readonly answeredAt: bigint | null;
@@ -35,12 +35,12 @@ interface Document {
 interface Answer {
   readonly movieId: number;
   readonly status: number;
-  /** What makes one answer newer than another: fetched_at, then load_seq, then kafka_offset. */
+  /** The order of answers: fetched_at, then load_seq, then kafka_offset. */
   readonly order: readonly bigint[];
   readonly place: string;
 }
 
-/** TMDb's codes for a movie that it does not have; a 404 without one of them says nothing about the movie. */
+/** TMDb's codes for a movie that does not exist; a 404 without one of them says nothing about the movie. */
 const goneCodes = [34, 6, 37];
 
 /** The newest answer and the newest document of each movie, found here from all rows of BRONZE. */
@@ -108,11 +108,11 @@ const positive = (value: number | null | undefined): number | null => (value && 
 const text = (value: string | null | undefined): string | null => (value?.trim() ? value : null);
 const dayOf = (microseconds: bigint): string => new Date(Number(microseconds / 1000n)).toISOString().slice(0, 10);
 
-/** Out by its status, and not only after the day of the answer. */
+/** Released by its status, and not later than the day of the answer. */
 const isReleased = ({ document, answeredAt }: Newest): boolean =>
   document?.status === 'Released' && (document.release_date || '') <= dayOf(answeredAt ?? 0n);
 
-/** What SILVER and GOLD say of a movie, from its document. */
+/** The expected values of a movie in SILVER and GOLD, from its document. */
 function valuesOf(movie: Newest): Values {
   const { movieId, document } = movie;
   const votes = document?.vote_count ?? null;
@@ -134,7 +134,7 @@ function valuesOf(movie: Newest): Values {
   };
 }
 
-/** What the marts make of a movie, from its document. */
+/** The expected values of a movie in the marts, from its document. */
 function countedOf(movie: Newest): CountedMovie {
   const { movieId, document } = movie;
   const values = valuesOf(movie);
@@ -169,12 +169,12 @@ export async function compareSilver(rows: Rows, newest: readonly Newest[], findi
   compare('A5', 'silver_movie_genres', genres, listed, findings);
 }
 
-/** Each once, in their order. */
+/** Each once, in order. */
 const genresOf = (document: Document | null): number[] => [
   ...new Set((document?.genres ?? []).map(({ id }) => id).filter((id) => id > 0)),
 ];
 
-/** A6: the facts are the living movies, and each row of each mart follows from them. */
+/** A6: the facts are the existing movies, and each row of each mart follows from them. */
 export async function compareGold(rows: Rows, newest: readonly Newest[], findings: Findings): Promise<void> {
   const alive = newest.filter(({ isGone }) => !isGone);
   const facts = await rows(`
@@ -227,7 +227,7 @@ export async function comparePublished(rows: Rows, path: string, findings: Findi
   }
 }
 
-/** Both ways, as sets of rows. */
+/** Both directions, as sets of rows. */
 function compare(
   check: string,
   table: string,
@@ -242,7 +242,7 @@ function compare(
   findings.add(check, `${table}: rows that are missing`, without(asComputed, inTable));
 }
 
-/** What `all` has more often than `others` have it. */
+/** The elements that `all` has more often than `others`. */
 function without(all: readonly string[], others: readonly string[]): string[] {
   const left = new Map<string, number>();
   for (const one of others) left.set(one, (left.get(one) ?? 0) + 1);

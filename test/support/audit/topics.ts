@@ -13,7 +13,7 @@ export const rawTopics = ['tmdb.raw-movies', 'tmdb.raw-genres'] as const;
 type RawTopic = (typeof rawTopics)[number];
 const allTopics = ['tmdb.movie-ids', ...rawTopics, 'tmdb.dead-letters'] as const;
 
-/** A record of a raw topic, less its body. */
+/** A record of a raw topic, without its body. */
 export interface RawEntry {
   readonly topic: RawTopic;
   readonly partition: number;
@@ -22,25 +22,25 @@ export interface RawEntry {
   readonly address: string;
   /** Of the whole value. */
   readonly hash: string;
-  /** What BRONZE is to say of it; null where it cannot be decoded. */
+  /** Its expected row of BRONZE; null if it cannot be decoded. */
   readonly contents: string | null;
-  /** What it is about; null of genres, and where it cannot be decoded. */
+  /** Its movie; null for genres, and if it cannot be decoded. */
   readonly answer: { readonly movieId: number; readonly fetchedAtMs: number } | null;
 }
 
 interface IdEntry {
   readonly address: string;
   readonly hash: string;
-  /** null where it cannot be decoded. */
+  /** null if it cannot be decoded. */
   readonly id: { readonly movieId: number; readonly requestedAtMs: number } | null;
 }
 
 interface Letter {
-  /** Address of what it holds: of a batch, its first. */
+  /** Address of its record; for a batch, of the first record. */
   readonly origin: string;
-  /** All addresses that it accounts for. */
+  /** All addresses that it covers. */
   readonly covers: readonly string[];
-  /** Of the value that it holds; null where that had none. */
+  /** Hash of the value that it contains; null if the value was null. */
   readonly hash: string | null;
 }
 
@@ -50,26 +50,26 @@ interface PartitionEnds {
   readonly high: bigint;
 }
 
-/** What Kafka holds. */
+/** The contents of Kafka. */
 export interface KafkaContents {
   readonly clusterId: string;
-  /** By topic: 32 hexadecimal digits, as the broker's own folder has it. */
+  /** By topic: 32 hexadecimal digits, from the broker's own folder. */
   readonly topicIds: ReadonlyMap<string, string>;
   /** By `topic/partition`. */
   readonly ends: ReadonlyMap<string, PartitionEnds>;
   readonly ids: readonly IdEntry[];
   readonly raw: readonly RawEntry[];
   readonly letters: readonly Letter[];
-  /** Addresses that are or were in dead letters: a letter that was closed was one. */
+  /** Addresses that are or were in dead letters, including those whose letter is closed. */
   readonly parked: ReadonlySet<string>;
   readonly redriven: number;
 }
 
 const sha256 = (bytes: Buffer | string): string => createHash('sha256').update(bytes).digest('hex');
 
-/** Reads all our topics from the first record to the last that is there now. */
+/** Reads all our topics from the first record to the present end. */
 export async function readTopics(kafkaDir: string, brokers: readonly string[]): Promise<KafkaContents> {
-  // What no reader can take, the audit's own cannot either: it counts as there, with nothing that BRONZE could hold.
+  // A batch that no reader can decode, the audit cannot decode either: it counts as present, without rows for BRONZE.
   boundDecoding();
   const kafka = plainClient(brokers);
   const ends = await endsOf(kafka);
@@ -86,7 +86,7 @@ export async function readTopics(kafkaDir: string, brokers: readonly string[]): 
         else found.raw.push({ ...entry, topic: topic as RawTopic, contents: null, answer: null });
       }
     } else if (topic === 'tmdb.movie-ids') {
-      // A tombstone asks for nothing.
+      // A tombstone requests nothing.
       if (value) found.ids.push({ address, hash: sha256(value), id: idOf(value) });
     } else if (topic === 'tmdb.dead-letters') {
       const letter = value && !unusable && letterOf(value);
@@ -130,12 +130,12 @@ async function readAll(
   const topics = [...new Set([...open.keys()].map((key) => key.slice(0, key.lastIndexOf('/'))))];
   const consumer = kafka.consumer({ groupId: `audit-${Math.random()}`, maxWaitTimeInMs: 100 });
   const done = Promise.withResolvers<void>();
-  // One that starts again, as when its coordinator was not ready, begins anew: what was read is not taken twice.
+  // If it starts again, for example because its coordinator was not ready, it begins from scratch: no record is counted twice.
   const next = new Map<string, bigint>();
   consumer.on(consumer.events.CRASH, ({ payload }) => {
     if (!payload.restart) done.reject(payload.error);
   });
-  // Also of batches with nothing in them: transaction markers, or what compaction has left of a segment.
+  // Also for batches without records: transaction markers, or what compaction has left of a segment.
   consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload: { topic, partition, lastOffset } }) => {
     const end = open.get(`${topic}/${partition}`);
     if (end && BigInt(lastOffset) + 1n >= end.high) open.delete(`${topic}/${partition}`);
@@ -148,7 +148,7 @@ async function readAll(
       autoCommit: false,
       eachMessage: async ({ topic, partition, message }) => {
         const [key, offset] = [`${topic}/${partition}`, BigInt(message.offset)];
-        // What is written while we read belongs to another audit.
+        // Records that are written during the audit are not part of it.
         if (offset < (next.get(key) ?? 0n) || offset >= (ends.get(key)?.high ?? 0n)) return;
         next.set(key, offset + 1n);
         onRecord(topic, partition, message);
@@ -160,10 +160,10 @@ async function readAll(
   }
 }
 
-/** Of hashes: of a whole batch, not of a record. */
+/** Whether the hash is that of a whole batch, not of a record. */
 export const batchPrefix = 'batch:';
 
-/** One entry for each offset that the message stands for. */
+/** One entry for each offset of the message. */
 function unusableEntries(topic: string, partition: number, { offset, value }: KafkaMessage, unusable: Unusable) {
   const { firstOffset, valueSha256 } = unusable;
   const prefix = unusable.reason === 'unreadable_batch' ? batchPrefix : '';
@@ -190,7 +190,7 @@ function rawEntry(topic: RawTopic, partition: number, address: string, { value, 
   return { ...entry, contents, answer: { movieId, fetchedAtMs: fetchedAt.getTime() } };
 }
 
-/** One text for all that a row of BRONZE takes over from its record; `bronzeContents` is the same in SQL. */
+/** One text for all values of a row of BRONZE that come from its record; `bronzeContents` is the same in SQL. */
 const contentsOf = (body: Buffer, about: string, sourceUrl: string, fetchedAt: Date): string =>
   `${sha256(body)} ${about} ${sourceUrl} ${fetchedAt.getTime()}`;
 

@@ -5,12 +5,12 @@ interface Sleeper {
   readonly wake: () => void;
 }
 
-/** A clock whose hands a test turns; nothing waits for real. */
+/** A clock that a test controls; no wait takes real time. */
 export class ManualClock implements Clock {
   #now: number;
   readonly #start: number;
   #sleepers: Sleeper[] = [];
-  /** Waits for what is under way outside of this process, such as calls to a server, before the hands move on. */
+  /** Waits for work outside of this process, such as calls to a server, before the clock advances. */
   alsoSettle: () => Promise<void> = async () => {};
 
   constructor(start = Date.UTC(2026, 0, 1)) {
@@ -45,12 +45,12 @@ export class ManualClock implements Clock {
     });
   }
 
-  /** How many are asleep: a test can wait until the code under test is. */
+  /** The number of sleepers: a test can wait until the code under test sleeps. */
   get sleeping(): number {
     return this.#sleepers.length;
   }
 
-  /** Turns the hands, waking sleepers in order of their due times and letting what they start run in between. */
+  /** Advances the clock, wakes sleepers in order of their due times, and lets the work that they start run in between. */
   async advance(ms: number): Promise<void> {
     const end = this.#now + ms;
     for (;;) {
@@ -71,7 +71,7 @@ export class ManualClock implements Clock {
   }
 }
 
-/** Lets everything that is ready run: promises first, then what they scheduled. */
+/** Lets everything run that is ready: promises first, then what they have scheduled. */
 export const settle = async (): Promise<void> => {
-  for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  for (let round = 0; round < 5; round += 1) await new Promise((resolve) => setImmediate(resolve));
 };

@@ -11,15 +11,15 @@ const standIns = join(root, 'test/containers/stand-ins');
 type Origin = 'the registry' | 'stand-ins made here';
 
 /**
- * Makes sure that every base image is there: those of the registry, or, where none answers, stand-ins of the same names. All or
+ * Makes sure that every base image exists: from the registry, or, if none answers, stand-ins with the same names. All or
  * none are stand-ins, so a result is about one kind of images.
- * @param names as the Dockerfile and docker-compose.yml have them.
+ * @param names as in the Dockerfile and docker-compose.yml.
  */
 export async function ensureBaseImages(names: BaseImages, env: Readonly<Record<string, string>>): Promise<Origin> {
   const images = Object.values(names);
   const label = await attempt('docker', ['image', 'inspect', '--format', standInLabel, ...images], { env });
   if (label.code === 0) return label.stdout.includes('true') ? 'stand-ins made here' : 'the registry';
-  // The smallest one first: it tells whether a registry answers at all.
+  // The smallest one first: it shows whether a registry answers at all.
   const pull = (image: string) => attempt('docker', ['pull', '--quiet', image], { env, timeoutMs: 300_000 });
   if ((await pull(names.valkey)).code === 0) {
     for (const image of images) await run('docker', ['pull', '--quiet', image], { env });
@@ -71,7 +71,7 @@ async function makeStandIns(names: BaseImages, env: Readonly<Record<string, stri
   }
 }
 
-/** What a slim image of Debian's leaves out. */
+/** Files that Debian's slim images omit. */
 const leftOut = ['doc', 'man', 'locale', 'info', 'bug', 'lintian'].map((name) => `/usr/share/${name}/*`);
 
 /**
@@ -98,9 +98,9 @@ async function importDebian(
   ];
   await run('mmdebstrap', [
     ...['--mode=root', '--variant=minbase', `--include=${['ca-certificates', ...packages].join(',')}`],
-    // As fast as a folder that is thrown away may be written.
+    // Without fsync: the folder is temporary.
     '--dpkgopt=force-unsafe-io',
-    // Where Java's package puts its links.
+    // The folder for links of Java's package.
     '--essential-hook=mkdir -p "$1/usr/share/man/man1"',
     ...leftOut.map((path) => `--dpkgopt=path-exclude=${path}`),
     ...hooks.map((hook) => `--customize-hook=${hook}`),
@@ -110,7 +110,7 @@ async function importDebian(
   rmSync(archive);
 }
 
-/** The files that the stand-ins are made of: Node and Kafka's jars out of this project, npm out of this machine. */
+/** The files for the stand-ins: Node and Kafka's jars from this project, npm from this machine. */
 async function fillContext(context: string): Promise<void> {
   const platform = `node-linux-${process.arch}`;
   mkdirSync(join(context, 'bin'), { recursive: true });

@@ -12,12 +12,12 @@ export interface Options {
 
 export interface Outcome {
   readonly code: number;
-  /** Standard output and standard error, in the order in which they came. */
+  /** Standard output and standard error, in their order. */
   readonly output: string;
   readonly stdout: string;
 }
 
-/** Runs a command to its end and returns how it ended; a program that cannot be run has the code 127, as in a shell. */
+/** Runs a command to its end and returns how it ended; if it cannot be started, the code is 127, as in a shell. */
 export async function attempt(command: string, args: readonly string[], options: Options = {}): Promise<Outcome> {
   const child = spawn(command, args, {
     cwd: options.cwd,
@@ -41,7 +41,7 @@ export async function attempt(command: string, args: readonly string[], options:
   }
 }
 
-/** As `attempt`. @returns standard output. @throws Error with the last lines of the output when the command fails. */
+/** As `attempt`. @returns standard output. @throws Error with the last lines of the output if the command fails. */
 export async function run(command: string, args: readonly string[], options: Options = {}): Promise<string> {
   const { code, output, stdout } = await attempt(command, args, options);
   if (code === 0) return stdout;

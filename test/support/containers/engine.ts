@@ -7,7 +7,7 @@ import { attempt, run } from './command.ts';
 /** No container can be started on this machine. The message says why and what would help. */
 export class NoEngine extends Error {}
 
-/** What the engine and its images are made with, by the command that shows whether it is there. */
+/** The Debian packages for the engine and its images, by the command that shows whether they are installed. */
 const packages: Readonly<Record<string, string>> = {
   dockerd: 'docker.io',
   iptables: 'iptables',
@@ -17,7 +17,7 @@ const packages: Readonly<Record<string, string>> = {
 
 /**
  * Installs the Debian packages that are missing.
- * @throws NoEngine when this is not root's Linux, or the packages cannot be installed.
+ * @throws NoEngine if this is not Linux with root, or the packages cannot be installed.
  */
 export async function installPackages(): Promise<void> {
   if (process.platform !== 'linux')
@@ -34,7 +34,7 @@ export async function installPackages(): Promise<void> {
   if (code !== 0) throw new NoEngine(`${missing.join(', ')} cannot be installed by apt-get:\n${output.slice(-1_000)}`);
 }
 
-/** The address of this machine's Debian mirror. @throws NoEngine when it has none. */
+/** The address of this machine's Debian mirror. @throws NoEngine if it has none. */
 function debianMirror(): string {
   const file = '/etc/apt/sources.list.d/debian.sources';
   const uri = existsSync(file) ? /^URIs: (\S+)$/m.exec(readFileSync(file, 'utf8'))?.[1] : undefined;
@@ -44,7 +44,7 @@ function debianMirror(): string {
 
 const keyring = '/usr/share/keyrings/debian-archive-keyring.gpg';
 
-/** The sources of a Debian release with its updates, one line each, as apt and mmdebstrap read them. */
+/** The sources of a Debian release with its updates, one line each, for apt and mmdebstrap. */
 export const debianSources = (suite: string): string[] => {
   const mirror = debianMirror();
   const options = existsSync(keyring) ? `[signed-by=${keyring}] ` : '';
@@ -56,7 +56,8 @@ export const debianSources = (suite: string): string[] => {
 };
 
 /**
- * A Docker engine with its data, socket, client settings and plugins below one folder. It shares nothing with an engine that
+ * A Docker engine with its data, socket, client settings and plugins below one folder. It shares only the kernel with any
+ * other engine of this machine.
  * this machine may have but the kernel.
  */
 export class Engine implements AsyncDisposable {
@@ -66,7 +67,7 @@ export class Engine implements AsyncDisposable {
     this.#home = home;
   }
 
-  /** The engine of that folder: the one that runs there, or a new one. @throws NoEngine when the daemon ends before it answers. */
+  /** The engine of that folder: the running one, or a new one. @throws NoEngine if the daemon ends before it answers. */
   static async start(home: string): Promise<Engine> {
     mkdirSync(home, { recursive: true });
     const engine = new Engine(home);
@@ -79,7 +80,7 @@ export class Engine implements AsyncDisposable {
       engine.#pidFile,
     ];
     if ((await attempt('docker', ['version'], { env: engine.env })).code === 0) return engine;
-    // What a daemon that was killed left there would keep the next one from starting.
+    // A killed daemon leaves files that would prevent the next one from starting.
     rmSync(join(home, 'exec'), { recursive: true, force: true });
     const log = openSync(join(home, 'dockerd.log'), 'w');
     const daemon = spawn('dockerd', [...folders, '--host', engine.address], {
@@ -102,7 +103,7 @@ export class Engine implements AsyncDisposable {
     return `unix://${join(this.#home, 'docker.sock')}`;
   }
 
-  /** What a `docker` needs in its environment to talk to this engine, and no other. */
+  /** The environment for a `docker` that talks only to this engine. */
   get env(): Readonly<Record<string, string>> {
     return { DOCKER_HOST: this.address, DOCKER_CONFIG: join(this.#home, 'config'), DOCKER_BUILDKIT: '1' };
   }
@@ -142,7 +143,7 @@ export class Engine implements AsyncDisposable {
     rmSync(folder, { recursive: true });
   }
 
-  /** Ends the daemon and all that it runs, and waits until it is gone. */
+  /** Ends the daemon and everything that it runs, and waits for that. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (!existsSync(this.#pidFile)) return;
     const pid = Number(readFileSync(this.#pidFile, 'utf8'));
@@ -150,7 +151,7 @@ export class Engine implements AsyncDisposable {
       existsSync(`/proc/${pid}/stat`) && !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
     process.kill(pid, 'SIGTERM');
     while (isRunning()) await delay(100);
-    // The daemon mounts its data folder onto itself, and leaves it so; then the folder cannot be removed.
+    // The daemon mounts its data folder onto itself, and leaves the mount; without unmounting, the folder cannot be removed.
     while ((await attempt('umount', [join(this.#home, 'data')])).code === 0);
   }
 

@@ -5,13 +5,13 @@ import type { SmallDisk } from '../warehouse/warehouse-disk.ts';
 import { run } from './command.ts';
 import { type Fleet, until } from './fleet.ts';
 
-/** What the fleet has for disks: each is full when we want it to be. */
+/** The disks of the fleet, which the test can fill. */
 export interface Disks {
   readonly warehouse: SmallDisk;
   readonly kafka: SmallDisk;
 }
 
-/** One way in which a container, a network or a disk fails, and what brings it back where Docker does not. */
+/** One way in which a container, a network or a disk fails, and what repairs it if Docker does not. */
 export interface Fault {
   readonly what: string;
   /** Injects the fault while work is in flight, and ends it. What it throws fails the test. */
@@ -79,7 +79,7 @@ const starvedOfCpu: Fault = {
   },
 };
 
-/** Takes what is left of a disk. */
+/** Fills the rest of a disk. */
 function fill(disk: SmallDisk): Disposable {
   const file = join(disk.path, 'not-ours');
   const chunk = Buffer.alloc(1 << 16, 1);
@@ -125,7 +125,7 @@ const emptyKafka: Fault = {
     await fleet.must('docker compose stop kafka');
     for (const entry of ['log', 'lost+found']) rmSync(join(kafka.path, entry), { recursive: true, force: true });
     await fleet.must('docker compose up -d --wait kafka');
-    // Its topics are made by whoever starts first; the walk finds the movies again.
+    // The first process to start creates its topics; the walk finds the movies again.
     await fleet.must('docker compose restart producer-popular producer-genres');
     await until('the movies are there again', 120_000, async () => {
       const { topics } = await fleet.status();

@@ -7,10 +7,10 @@ import { attempt, type Outcome, run } from './command.ts';
 
 const root = join(import.meta.dirname, '../../..');
 
-/** The options that the runbook wants with every command where the sandbox is asked. */
+/** The options that the runbook adds to every command if the sandbox is used. */
 const sandboxOptions = ['--env-file', 'deploy/sandbox.env', '--profile', 'sandbox'];
 
-/** What a checkout does not have, or the fleet does not need. */
+/** Files that a checkout does not have, or the fleet does not need. */
 const notCopied = new Set(['node_modules', '.tools', '.git', 'data', '.env', 'test/results', 'deploy/secrets']);
 
 interface Status {
@@ -22,7 +22,7 @@ interface Status {
   }[];
 }
 
-/** The fleet of docker-compose.yml with the sandbox, from a copy of this checkout, whose settings may be edited as a person would. */
+/** The fleet of docker-compose.yml with the sandbox, from a copy of this checkout whose settings may be edited. */
 export class Fleet implements AsyncDisposable {
   readonly folder = mkdtempSync(join(tmpdir(), 'tmdb-stream-checkout-'));
   /** Set in the shell of every command. */
@@ -33,7 +33,7 @@ export class Fleet implements AsyncDisposable {
     cpSync(root, this.folder, { recursive: true, filter: (path) => !notCopied.has(relative(root, path)) });
   }
 
-  /** Carries out a command as the documents have it; `docker compose` gets the sandbox's options. */
+  /** Runs a command from the docs; `docker compose` gets the sandbox's options. */
   command(line: string): Promise<Outcome> {
     const withSandbox = line.includes('--env-file')
       ? line
@@ -41,20 +41,20 @@ export class Fleet implements AsyncDisposable {
     return attempt('sh', ['-c', withSandbox], { cwd: this.folder, env: this.env, timeoutMs: 230_000 });
   }
 
-  /** As `command`. @throws Error with the output when it fails. @returns standard output. */
+  /** As `command`. @throws Error with the output if it fails. @returns standard output. */
   async must(line: string): Promise<string> {
     const { code, output, stdout } = await this.command(line);
     if (code !== 0) throw new Error(`exit code ${code}: ${line}\n${output.slice(-3_000)}`);
     return stdout;
   }
 
-  /** Names of the containers of a service, or of all. */
+  /** Names of the containers of one service, or of all. */
   async containers(...services: readonly string[]): Promise<string[]> {
     const ids = await this.must(`docker compose ps --all --quiet ${services.join(' ')}`);
     return ids.split('\n').filter((id) => id !== '');
   }
 
-  /** One value of each container, by a Go template. */
+  /** One value of each container, from a Go template. */
   async inspect(format: string, ...services: readonly string[]): Promise<string[]> {
     const ids = await this.containers(...services);
     return (await run('docker', ['inspect', '--format', format, ...ids])).trim().split('\n');
@@ -65,7 +65,7 @@ export class Fleet implements AsyncDisposable {
     return JSON.parse(await this.must('docker compose exec -T loader node cli.ts status --json'));
   }
 
-  /** What `/readyz` of a service answers. */
+  /** The answer of a service's `/readyz`. */
   async ready(service: string): Promise<{ readonly ok: boolean; readonly checks: Readonly<Record<string, string>> }> {
     const script = "fetch('http://127.0.0.1:9464/readyz').then((r) => r.text()).then(console.log)";
     return JSON.parse(await this.must(`docker compose exec -T ${service} node -e "${script}"`));
@@ -76,12 +76,12 @@ export class Fleet implements AsyncDisposable {
     return JSON.parse(await this.must(`docker compose exec -T sandbox node -e "${script}"`));
   }
 
-  /** Asks for every known movie once more, so that there is work in flight. */
+  /** Fetches every known movie again, so that there is work in flight. */
   async work(): Promise<void> {
     await this.must('docker compose exec -T loader node cli.ts replay ids --all --restart');
   }
 
-  /** Waits until every container runs and is healthy. @throws Error when one is not in time. */
+  /** Waits until every container runs and is healthy. @throws Error if one is not in time. */
   untilHealthy(timeoutMs = 180_000): Promise<void> {
     return until('every container is healthy', timeoutMs, async () => {
       const states = await this.inspect(
@@ -92,7 +92,7 @@ export class Fleet implements AsyncDisposable {
     });
   }
 
-  /** Waits until all ids were answered, and all answers are in BRONZE. */
+  /** Waits until all ids are answered, and all answers are in BRONZE. */
   untilDrained(timeoutMs = 200_000): Promise<void> {
     return until('nothing waits', timeoutMs, async () => {
       const { topics } = await this.status();
@@ -117,7 +117,7 @@ export class Fleet implements AsyncDisposable {
   }
 }
 
-/** Asks until the answer is `true`; an error counts as an answer. @throws Error with the last answer when time is up. */
+/** Repeats until the answer is `true`; an error counts as an answer. @throws Error with the last answer after the time limit. */
 export async function until(what: string, timeoutMs: number, holds: () => Promise<true | string>): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {

@@ -7,11 +7,11 @@ const read = (file: string): string => readFileSync(join(root, file), 'utf8');
 
 const { version } = JSON.parse(read('package.json')) as { version: string };
 
-/** Our images, by the names that docker-compose.yml and deploy/snowflake.yml have for them. */
+/** Our images, by their names in docker-compose.yml and deploy/snowflake.yml. */
 export const image = `tmdb-stream:${version}`;
 export const snowflakeImage = `${image}-snowflake`;
 
-/** The base images, by the names that the Dockerfile and docker-compose.yml have for them. */
+/** The base images, by their names in the Dockerfile and docker-compose.yml. */
 export function baseImages(): BaseImages {
   const text = read('Dockerfile') + read('docker-compose.yml');
   const named = (name: string): string => {

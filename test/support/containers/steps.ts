@@ -2,7 +2,7 @@
 export class Steps {
   readonly #took: { readonly what: string; readonly seconds: number }[] = [];
 
-  /** Carries out `step` and says on standard output how long it took. */
+  /** Runs `step` and prints how long it took. */
   async run<T>(what: string, step: () => Promise<T>): Promise<T> {
     const started = performance.now();
     try {
@@ -14,7 +14,7 @@ export class Steps {
     }
   }
 
-  /** One line a step, in minutes. */
+  /** One line for each step, in minutes. */
   toString(): string {
     const total = this.#took.reduce((sum, { seconds }) => sum + seconds, 0);
     return [...this.#took, { what: 'in all', seconds: total }]

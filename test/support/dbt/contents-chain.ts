@@ -10,7 +10,7 @@ import { MemoryPartitionSource } from '../kafka/memory-partition-source.ts';
 import { MemorySink } from '../kafka/memory-sink.ts';
 import { WarehouseFile } from './warehouse-file.ts';
 
-/** What became of one offset: the hash of what BRONZE has, the dead letter, or neither or both, which must not be. */
+/** The outcome of one offset: the hash of its row in BRONZE, or its dead letter; neither or both would be a mistake. */
 export interface Outcome {
   readonly stored: string | undefined;
   readonly parked: DeadLetter | undefined;
@@ -18,7 +18,7 @@ export interface Outcome {
 
 export const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
 
-/** The way of a document from its record to BRONZE: codec, loader and a DuckDB file, all of them real. */
+/** The path of a document from its record to BRONZE: codec, loader and a DuckDB file, all of them real. */
 export class ContentsChain implements AsyncDisposable {
   readonly file: WarehouseFile;
   readonly #source = new MemoryPartitionSource(1_000);
@@ -32,7 +32,7 @@ export class ContentsChain implements AsyncDisposable {
     return new ContentsChain(await WarehouseFile.create());
   }
 
-  /** Loads each body as the answer about a movie of its own: the movie's id is its offset and one. @returns the first offset. */
+  /** Loads each body as the answer for a different movie: the movie's id is its offset plus one. @returns the first offset. */
   async load(bodies: readonly Buffer[]): Promise<number> {
     const first = Number(this.#source.end(topics.rawMovies, 0));
     const values = bodies.map((body, index) =>
@@ -46,7 +46,7 @@ export class ContentsChain implements AsyncDisposable {
     );
     this.#source.append(topics.rawMovies, 0, values);
     const end = this.#source.end(topics.rawMovies, 0);
-    // Closed again, so that others can look into the file.
+    // Closed again, so that other processes can read the file.
     await using warehouse = await openDuckDbWarehouse({ path: this.file.path, lockWaitMs: 10_000, clock: systemClock });
     await runBronzeLoader(
       {
@@ -75,7 +75,7 @@ export class ContentsChain implements AsyncDisposable {
       `select kafka_offset::integer as "offset", sha256(raw_data::varchar) as hash from bronze.raw_movies where kafka_offset >= ${first}`,
     );
     const stored = new Map(rows.map(({ offset, hash }) => [Number(offset), String(hash)]));
-    // As whoever reads the topic finds them.
+    // In the form in which a reader of the topic receives them.
     const parked = this.#deadLetters.values.map((letter) => deadLetterCodec.decode(deadLetterCodec.encode(letter)));
     const byOffset = new Map(parked.map((letter) => [Number(letter.originOffset), letter]));
     const count = Number(this.#source.end(topics.rawMovies, 0)) - first;

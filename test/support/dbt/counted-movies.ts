@@ -3,7 +3,7 @@ import type { MovieRecord } from './warehouse-file.ts';
 
 const startOf2026 = BigInt(Date.parse('2026-01-01')) * 1_000n;
 
-/** A text with a character that can be seen; the letters of these tests are ASCII or Arabic. */
+/** Whether a text has a visible character; the letters of these tests are ASCII or Arabic. */
 export const visibleText = (value: unknown): string | null =>
   typeof value === 'string' && /[!-~\u0600-\u06ff]/.test(value) ? value : null;
 
@@ -17,7 +17,7 @@ function genresOf(value: unknown): number[] {
   return [...new Set(ids.filter((id) => id > 0))];
 }
 
-/** What the marts have to make of a record, read from the document without any SQL. */
+/** The expected movie of the marts, read from the document without any SQL. */
 export function countedMovie({ movieId, body, fetchedAt }: MovieRecord): CountedMovie {
   const document = (typeof body === 'string' ? JSON.parse(body) : body) as Record<string, unknown>;
   const answeredAt = startOf2026 + BigInt(fetchedAt) * 1_000_000n;

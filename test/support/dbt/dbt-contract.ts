@@ -9,7 +9,7 @@ import { movie, WarehouseFile } from './warehouse-file.ts';
 const vars = { project_fingerprint: 'f' };
 const signal = new AbortController().signal;
 
-/** What dbt promises whatever runs it. Each implementation runs this same text. */
+/** The contract of every runner of dbt. Each implementation passes the same tests. */
 export function dbtContract(name: string, open: (place: DbtEnvironment) => Dbt): void {
   describe(`${name} dbt`, { timeout: 300_000 }, () => {
     let file: WarehouseFile;
@@ -32,16 +32,16 @@ export function dbtContract(name: string, open: (place: DbtEnvironment) => Dbt):
       expect(error).toBeInstanceOf(DbtError);
       return error as DbtError;
     };
-    const sameAsAnew = async () => {
+    const sameAsFullRefresh = async () => {
       const bySteps = await file.contents();
       await file.run(dbt, { vars, fullRefresh: true });
-      const anew = await file.contents();
-      for (const [table, rows] of Object.entries(anew)) expect(bySteps[table], table).toEqual(rows);
+      const fromScratch = await file.contents();
+      for (const [table, rows] of Object.entries(fromScratch)) expect(bySteps[table], table).toEqual(rows);
     };
 
-    it('gives the file back after each command, and says what it did', async () => {
+    it('releases the file after each command, and returns the result', async () => {
       await file.load(1, [movie(1), movie(2)]);
-      // Opens the file for writing, as soon as the command is over.
+      // Opens the file for writing, as soon as the command has ended.
       const first = await build();
       await file.load(2, [movie(3)]);
       const freshness = await dbt.freshness({ signal });
@@ -61,10 +61,10 @@ export function dbtContract(name: string, open: (place: DbtEnvironment) => Dbt):
       expect(freshness).toEqual([
         { source: 'bronze.load_batches', status: expect.any(String), ageSeconds: expect.any(Number) },
       ]);
-      await sameAsAnew();
+      await sameAsFullRefresh();
     });
 
-    it('says how stale the sources are, and what it cannot read', async () => {
+    it('reports the age of the sources, and which it cannot read', async () => {
       const statusWhen = async (loadedAt: string) => {
         await file.query(`update bronze.load_batches set loaded_at = ${loadedAt}`);
         return (await dbt.freshness({ signal }))[0];
@@ -84,7 +84,7 @@ export function dbtContract(name: string, open: (place: DbtEnvironment) => Dbt):
       expect(error.retriable).toBe(false);
     });
 
-    it('names the model that failed and why, leaves the file free, and is due again', { tags: ['full'] }, async () => {
+    it('names the model that failed and why, releases the file, and is due again', { tags: ['full'] }, async () => {
       await build();
       await file.query('drop table bronze.raw_genres');
       expect(await failureOf(build())).toMatchObject({
@@ -95,7 +95,7 @@ export function dbtContract(name: string, open: (place: DbtEnvironment) => Dbt):
       expect(await state()).toMatchObject({ due: true, reason: 'last run failed' });
     });
 
-    it('retries only what failed and what was skipped for it, and takes that for no complete build', {
+    it('retries only what failed and what was skipped because of it, and does not count that as a complete build', {
       tags: ['full'],
     }, async () => {
       expect(await retry()).toMatchObject({ status: 'nothing to retry' });
@@ -107,7 +107,7 @@ export function dbtContract(name: string, open: (place: DbtEnvironment) => Dbt):
       await file.query('alter table bronze.raw_genres rename to away');
       const { summary } = await failureOf(build());
       await file.load(3, [movie(3)]);
-      // Not mended yet: it fails again, and can be retried again.
+      // Not fixed yet: it fails again, and can be retried again.
       expect((await failureOf(retry())).summary).toMatchObject({ models: 0, failures: [{ name: 'silver_genres' }] });
       await file.query('alter table bronze.away rename to raw_genres');
       const retried = await retry();
@@ -121,17 +121,17 @@ export function dbtContract(name: string, open: (place: DbtEnvironment) => Dbt):
         { command: 'retry', is_complete: false, status: 'failed', run_seq: '2' },
         { command: 'retry', is_complete: false, status: 'success', run_seq: '2' },
       ]);
-      // The batch that came in between is sealed by the build that follows, whose tests look at both batches' movies.
+      // The batch that arrived in between is sealed by the next build, whose tests read the movies of both batches.
       expect(await state()).toMatchObject({ due: true, fullRefresh: false });
       expect(await build()).toMatchObject({ status: 'success', tests });
       expect(await file.query('select movie_id from gold.fact_movies order by movie_id')).toEqual(
         [1, 2, 3].map((id) => ({ movie_id: `${id}` })),
       );
       expect(await state()).toMatchObject({ due: false });
-      await sameAsAnew();
+      await sameAsFullRefresh();
     });
 
-    it('stops when it is told to, leaves the file free, and goes on from there', { tags: ['full'] }, async () => {
+    it('stops on an abort, releases the file, and resumes', { tags: ['full'] }, async () => {
       await file.load(1, [movie(1)]);
       const controller = new AbortController();
       const stopped = file.run(dbt, {
@@ -142,18 +142,18 @@ export function dbtContract(name: string, open: (place: DbtEnvironment) => Dbt):
       await expect(stopped).rejects.toThrow('enough');
       expect(await file.query('select 1 as free')).toEqual([{ free: 1 }]);
       await expect(file.run(dbt, { signal: controller.signal })).rejects.toThrow('enough');
-      // A run that was stopped left no results: there is nothing to retry.
+      // An aborted run has no results: there is nothing to retry.
       expect(await retry()).toMatchObject({ status: 'nothing to retry' });
       expect(await build()).toMatchObject({ status: 'success' });
     });
 
-    it('says that a file in use is worth another try, and then has it', async () => {
+    it('marks a file in use as a transient failure, and then opens it', async () => {
       expect(await file.whileOpen(() => failureOf(build()))).toMatchObject({ retriable: true, summary: null });
       expect(await build()).toMatchObject({ status: 'success' });
       expect(await file.whileOpen(() => failureOf(dbt.freshness({ signal })))).toMatchObject({ retriable: true });
     });
 
-    it('says what is wrong with a project that cannot be read, and reads it anew when it is mended', {
+    it('reports the mistake in a project that cannot be parsed, and parses it again after it is fixed', {
       tags: ['full'],
     }, async () => {
       await using copy = await file.copyOfProject();
@@ -168,7 +168,7 @@ export function dbtContract(name: string, open: (place: DbtEnvironment) => Dbt):
       expect(await file.query('select genre_name from gold.dim_genres')).toEqual([{ genre_name: 'Not known' }]);
     });
 
-    it('goes by the variables of each run', { tags: ['full'] }, async () => {
+    it('uses the variables of each run', { tags: ['full'] }, async () => {
       await file.load(1, [movie(1), movie(2)]);
       const ranked = async (top: number) => {
         await file.run(dbt, { vars: { ...vars, top_movies: top } });

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 
-/** A document as text in pieces, so that a test knows what each key was given: `[key, JSON]`, keys may repeat. */
+/** A document as a list of texts, so that a test knows the value of each key: `[key, JSON]`; keys may repeat. */
 export type Fields = readonly (readonly [key: string, json: string])[];
 
-/** What somebody may write into a title. */
+/** Texts that an editor may write into a title. */
 const oddTexts = [
   '',
   ' ',
@@ -28,7 +28,7 @@ const oddTexts = [
   'NaN',
 ];
 
-/** Half a surrogate pair is no character: the whole document is parked for it, so there are few. */
+/** A lone surrogate is not a character: the whole document is parked for it, so there are few. */
 const halves = fc.oneof(
   fc.constantFrom('half \ud83d', '\udc00 half', '\ud83d\ud83d\ude00'),
   fc.array(fc.integer({ min: 0, max: 0xffff }), { maxLength: 6 }).map((units) => String.fromCharCode(...units)),
@@ -40,7 +40,7 @@ const text = fc.oneof(
   { weight: 1, arbitrary: halves },
 );
 
-/** As JSON, with escapes only where there must be some, or for every character beyond ASCII. */
+/** As JSON, with escapes only where they are needed, or for every character beyond ASCII. */
 const textJson = fc.tuple(text, fc.boolean()).map(([value, isAscii]) => {
   const json = JSON.stringify(value);
   const escaped = (unit: string) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
@@ -106,7 +106,7 @@ const dateJson = fc.oneof(
     .map((day) => `"${day.toISOString().slice(0, 10)}"`),
 );
 
-/** Not what belongs here: TMDb's fields change without notice. */
+/** Values of wrong types: TMDb's fields change without notice. */
 const driftJson = fc.oneof(
   fc.constantFrom(
     'null',
@@ -165,7 +165,7 @@ const blank = fc.constantFrom('', '', ' ', '\n\t', '\r\n');
 export const toText = (all: Fields, space = ''): string =>
   `${space}{${all.map(([key, json]) => `${space}${JSON.stringify(key)}:${space}${json}`).join(`${space},`)}${space}}${space}`;
 
-/** What may be wrong with a body as a whole. */
+/** Possible damage of a whole body. */
 const harm = fc.constantFrom<(body: Buffer, at: number) => Buffer>(
   (body, at) => body.subarray(0, at),
   (body, at) => Buffer.concat([body.subarray(0, at), Buffer.from([0xff, 0xc0, 0x80]), body.subarray(at)]),
@@ -189,7 +189,7 @@ const damage = fc.oneof(
   { weight: 1, arbitrary: fc.tuple(harm, fc.nat(400)) },
 );
 
-/** A body, and its fields where nothing was done to it. */
+/** A body, and its fields if it is undamaged. */
 export interface Body {
   readonly bytes: Buffer;
   readonly fields: Fields | null;

@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import type { MovieRecord } from './warehouse-file.ts';
 
-/** A document as a test writes it: any field may hold anything. */
+/** A document for tests: any field may have any value. */
 export type Invented = Readonly<Record<string, unknown>> & { readonly id: number };
 
 const day = 86_400;
 
-/** A movie that every mart counts, save what a test changes of it. */
+/** A movie that every mart counts, except for the fields that a test changes. */
 export const film = (id: number, changed: Readonly<Record<string, unknown>> = {}): Invented => ({
   id,
   title: `Film ${id}`,
@@ -26,7 +26,7 @@ export const film = (id: number, changed: Readonly<Record<string, unknown>> = {}
   ...changed,
 });
 
-/** Texts that show nothing, and values that are no text. */
+/** Texts without visible characters, and values that are not text. */
 const emptyTexts = [
   '',
   ' ',
@@ -48,7 +48,7 @@ const amount = fc.oneof(
   fc.integer({ min: 0, max: 3_000_000_000 }),
 );
 
-/** Movies of which each may be what one of the samples is: made up, a placeholder, not out, no feature, without a name, old. */
+/** Movies with the features of the samples: invented, a placeholder, unreleased, not a feature, without a name, old. */
 const changes = fc.record({
   budget: amount,
   revenue: amount,
@@ -81,7 +81,7 @@ const changes = fc.record({
   ),
 });
 
-/** `count` invented movies, the same for the same seed, with the second of 2026 at which TMDb answered. */
+/** `count` invented movies, the same for the same seed, with the time of TMDb's answer in seconds of 2026. */
 export function inventedMovies(firstId: number, count: number, seed: number): MovieRecord[] {
   const sample = fc.sample(fc.tuple(changes, fc.integer({ min: 0, max: 20 * day })), { seed, numRuns: count });
   return sample.map(([changed, fetchedAt], index) => ({

@@ -10,16 +10,16 @@ import { type MovieRecord, root } from './warehouse-file.ts';
 const recordings = join(root, '../../integration/dbt', 'shared', 'tmdb');
 const snapshot = join(recordings, 'snapshots', '2025-12-15a.ndjson.gz');
 
-/** What a test changes in a document. */
+/** A test's change of a document. */
 export interface Movie {
   readonly id: number;
   readonly [key: string]: unknown;
 }
 
-/** A thousand documents and the odd ones among all recorded, where recordings are at hand; else as many generated ones. */
+/** A thousand documents, with the odd ones of all recorded ones, if recordings exist; otherwise as many generated ones. */
 export function manyDocuments(): Movie[] {
   const texts = existsSync(snapshot) ? recorded() : generated();
-  // Of a movie recorded twice the later one.
+  // If a movie was recorded twice, the later one.
   const movies = texts.map((text): Movie => JSON.parse(text));
   return [...new Map(movies.map((movie) => [movie.id, movie])).values()];
 }
@@ -36,7 +36,7 @@ function generated(): string[] {
   );
 }
 
-/** Documents of which no field can be relied on; a key that comes twice is left out, which each warehouse reads its own way. */
+/** Documents with unreliable fields. Duplicate keys are omitted, because each warehouse reads them differently. */
 export function strangeDocuments(firstId: number): MovieRecord[] {
   const sample = fc.sample(bodies, { seed: 4_711, numRuns: 600 });
   return sample.flatMap(({ bytes, fields }, index) => {

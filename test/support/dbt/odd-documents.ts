@@ -5,7 +5,7 @@ const text = (movieId: number, json: string): MovieRecord => record(movieId, jso
 const dated = (movieId: number, release_date: string): MovieRecord =>
   record(movieId, { id: movieId, title: release_date, release_date });
 
-/** JSON whose fields drifted, or say what cannot be true. */
+/** JSON whose fields have other types, or values that cannot be true. */
 export const oddDocuments: readonly MovieRecord[] = [
   record(1, {
     id: 1,

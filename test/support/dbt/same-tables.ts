@@ -3,12 +3,12 @@ import type { SnowflakeTables } from './snowflake-tables.ts';
 import { derivedTables, type WarehouseFile } from './warehouse-file.ts';
 
 type Row = Readonly<Record<string, unknown>>;
-/** Rows as text, in an order of their own. */
+/** Rows as text, sorted. */
 export type Contents = Readonly<Record<string, readonly string[]>>;
 
 const documents = ['_genres', '_production_companies'];
 
-/** Whole numbers and moments come in types of each driver's own; a document is compared by its value. */
+/** Integers and moments have types of each driver; a document is compared by its value. */
 function comparable(column: string, value: unknown): unknown {
   if (documents.includes(column)) return sorted(typeof value === 'string' ? parsed(value) : value);
   if (value instanceof Date)
@@ -16,12 +16,12 @@ function comparable(column: string, value: unknown): unknown {
       .toISOString()
       .slice(0, column.endsWith('_date') ? 10 : 19)
       .replace('T', ' ');
-  // DuckDB's client leaves out a mark of byte order that begins a text.
+  // DuckDB's client omits a byte order mark at the start of a text.
   if (typeof value === 'string') return value.replace(/^\ufeff/, '');
   return typeof value === 'bigint' || typeof value === 'number' ? String(value) : value;
 }
 
-/** In place of a list there may be a text, which DuckDB keeps without quotes. */
+/** A text may be in the place of a list; DuckDB stores it without quotes. */
 function parsed(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -30,7 +30,7 @@ function parsed(text: string): unknown {
   }
 }
 
-/** With the keys of objects in order: VARIANT keeps none. */
+/** With the keys of objects sorted, because VARIANT does not keep their order. */
 function sorted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sorted);
   if (typeof value !== 'object' || value === null) return value;
@@ -44,7 +44,7 @@ function sorted(value: unknown): unknown {
 const textOf = (row: Row): string =>
   JSON.stringify(Object.entries(row).map(([column, value]) => [column, comparable(column, value)]));
 
-/** Of each table what has to be the same; when a batch was sealed has not. */
+/** The columns of each table that must be equal; the time of sealing need not be. */
 const queries: Readonly<Record<string, string>> = {
   'silver.sealed_batches': 'select load_seq, batch_id, run_seq from silver.sealed_batches',
   ...Object.fromEntries(derivedTables.map((table) => [table, `select * from ${table}`])),
@@ -60,7 +60,7 @@ export async function contentsOf(warehouse: WarehouseFile | SnowflakeTables): Pr
   return contents;
 }
 
-/** The first rows that differ say more than all of them. */
+/** The first rows that differ are more useful than all of them. */
 export function expectSame(actual: Contents, expected: Contents): void {
   for (const table of Object.keys(queries)) {
     const [rows = [], others = []] = [actual[table], expected[table]];

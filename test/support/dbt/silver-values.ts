@@ -1,13 +1,13 @@
 import type { Fields } from './documents.ts';
 
-/** What a column of SILVER may say of a document, judged by the document's own text. */
+/** The allowed values of a SILVER column for a document, judged by the document's own text. */
 export interface Allowed {
   /** The field in the document. */
   readonly key: string;
   readonly column: string;
-  /** As DuckDB writes them as text; null where the column may be NULL. */
+  /** As DuckDB writes them as text; null if the column may be NULL. */
   readonly values: readonly (string | null)[];
-  /** Whether NULL is to be told in `unusable_fields`. */
+  /** Whether NULL must be named in `unusable_fields`. */
   readonly isToldWhenNull: boolean;
 }
 
@@ -15,7 +15,7 @@ type Reader = (json: string) => { readonly values: readonly (string | null)[]; r
 
 const max64 = 2n ** 63n - 1n;
 
-/** The value of a number's or a text's digits; null when that is no whole number. */
+/** The value of a number's or a text's digits; null if it is not an integer. */
 function wholeNumber(json: string): bigint | null {
   const text = json.startsWith('"') ? String(JSON.parse(json)).trim() : json;
   const match = /^([+-]?\d+)(?:\.(\d+))?(?:[eE]([+-]?\d{1,3}))?$/.exec(text);
@@ -34,7 +34,7 @@ const integer =
     const isTrue = value !== null && value >= least && value <= most;
     const isPlain = /^-?\d+$/.test(json);
     if (isPlain && isTrue) return { values: [String(value)] };
-    // Zero says that it is not known, which is nothing to tell.
+    // Zero means unknown, so it is not unusable.
     return { values: isTrue ? [null, String(value)] : [null], isToldWhenNull: isPlain && value !== 0n };
   };
 
@@ -56,7 +56,7 @@ const day: Reader = (json) => {
   return isWithin ? { values: [text] } : { values: [null], isToldWhenNull: true };
 };
 
-/** Spaces and marks that show nothing: a text of those alone is as empty as ''. */
+/** Invisible characters: a text that consists only of them counts as empty. */
 const isInvisible = (value: string): boolean =>
   /^[\s\u0085\u00ad\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2064\u2066-\u2069\u2800\u3164\ufeff]*$/.test(value);
 
@@ -80,12 +80,12 @@ const columns: readonly (readonly [key: string, column: string, reader: Reader])
   ['popularity', 'popularity', double(1e9)],
 ];
 
-/** Texts are told from their first character on: a client may leave out a mark of byte order that begins one. */
+/** Texts are compared from their first character on: a client may omit a byte order mark at the start. */
 const quoted = columns.filter(([, , reader]) => reader === text).map(([, column]) => `'=' || ${column} as ${column}`);
 
 export const silverSql = `select * replace (release_date::varchar as release_date, ${quoted.join(', ')}) from silver.silver_movies`;
 
-/** Of each column that can be told from one field alone. A key that comes more than once may be read as any of them. */
+/** For each column that depends on one field only. A duplicate key may be read as any of its values. */
 export function allowedValues(fields: Fields): Allowed[] {
   return columns.flatMap(([key, column, reader]) => {
     const read = fields.filter(([name]) => name === key).map(([, json]) => reader(json));

@@ -18,7 +18,7 @@ import { projectDir, type Row, type WarehouseFile } from './warehouse-file.ts';
 
 export const token = 'token-of-the-tests';
 
-/** A Snowflake with BRONZE in it, filled through the driver, and a place for dbt to run on it. */
+/** A Snowflake with BRONZE, filled through the driver, and a work folder for dbt. */
 export class SnowflakeTables implements AsyncDisposable {
   readonly emulator: SnowflakeEmulator;
   readonly settings: SnowflakeSettings;
@@ -44,7 +44,7 @@ export class SnowflakeTables implements AsyncDisposable {
     const settings = emulator.settings({ credentials, timeoutMs: 60_000 });
     const session = await openSnowflakeSession({ settings, clock: systemClock, stage: 'test' });
     const tables = new SnowflakeTables(emulator, settings, session, await mkdtemp(join(tmpdir(), 'dbt-snowflake-')));
-    // As provisioning leaves it: dbt has to find its schemas and the role it grants to, not to make them.
+    // As after provisioning: dbt must find its schemas and the role for its grants, not create them.
     for (const schema of ['BRONZE', 'SILVER', 'GOLD']) await tables.query(`create schema if not exists ${schema}`);
     await tables.query('create role if not exists ANALYST_ROLE');
     await using loader = await openSnowflakeWarehouse({ settings, clock: systemClock, stage: 'test' });
@@ -52,12 +52,12 @@ export class SnowflakeTables implements AsyncDisposable {
     return tables;
   }
 
-  /** Columns by their names in lower case, VARIANT as what is in it. */
+  /** Columns by their names in lower case, VARIANT as parsed values. */
   async query(sql: string): Promise<Record<string, unknown>[]> {
     return (await this.#session.execute({ sql })).rows;
   }
 
-  /** Takes over what the file's BRONZE has got since the last call, rows and ledger, documents as the text they are there. */
+  /** Copies the rows and the ledger that the file's BRONZE has received since the last call, with documents as text. */
   async catchUpWith(file: WarehouseFile): Promise<void> {
     const [rows, batches] = [`kafka_offset >= ${this.#nextOffset}`, `first_offset >= ${this.#nextOffset}`];
     await this.#append('raw_movies', await file.query(`select * from bronze.raw_movies where ${rows}`));
@@ -69,13 +69,13 @@ export class SnowflakeTables implements AsyncDisposable {
 
   async #append(table: string, rows: readonly Row[]): Promise<void> {
     const columns = Object.keys(rows[0] ?? {});
-    // PARSE_JSON is refused within VALUES. 'd': of a key that comes twice the last counts, as in the loader.
+    // PARSE_JSON is refused within VALUES. 'd': the last of duplicate keys wins, as in the loader.
     const selected = columns.map((name, index) =>
       name === 'raw_data' ? `parse_json(column${index + 1}, 'd')` : `column${index + 1}`,
     );
     const sql = `insert into bronze.${table} (${columns.join(', ')})
       select ${selected.join(', ')} from values (${columns.map(() => '?').join(', ')})`;
-    // Below the number of binds that the driver would send by way of a stage.
+    // Below the number of binds that the driver would upload to a stage.
     for (let at = 0; at < rows.length; at += 5_000) {
       const binds = rows.slice(at, at + 5_000).map((row) => columns.map((name) => row[name] as string | number));
       await this.#session.execute({ sql, binds });

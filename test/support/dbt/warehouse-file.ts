@@ -10,10 +10,10 @@ import type { DbtSummary } from '../../../transform/dbt/run-results.ts';
 
 export const root = fileURLToPath(new URL('../../..', import.meta.url));
 export const projectDir = join(root, 'dbt');
-/** The real one, for tests that look at processes. All others start dbt by a server that has imported it. */
+/** The real dbt, for tests of its processes. All others start dbt through a server that has imported it. */
 export const environmentDir = join(root, '.tools', 'dbt');
 
-/** One record of `tmdb.raw-movies` as it stands in BRONZE. */
+/** One record of `tmdb.raw-movies` as a row of BRONZE. */
 export interface MovieRecord {
   readonly movieId: number;
   /** A document, or the exact text of one. */
@@ -29,7 +29,7 @@ export interface GenresRecord {
   readonly fetchedAt: number;
 }
 
-/** What TMDb answers for a movie it does not have. */
+/** TMDb's answer for a movie that does not exist. */
 export const gone = (movieId: number, fetchedAt: number): MovieRecord => ({
   movieId,
   body: { success: false, status_code: 34, status_message: 'The resource you requested could not be found.' },

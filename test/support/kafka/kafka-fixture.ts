@@ -92,7 +92,7 @@ export class KafkaFixture implements AsyncDisposable {
   }
 
   /** Our topics, empty, and a file that is not there yet. */
-  async makeAnew(partitions = 2): Promise<void> {
+  async recreate(partitions = 2): Promise<void> {
     this.newFile();
     await this.deleteTopics(Object.values(topics));
     await this.ensureTopics(partitions);

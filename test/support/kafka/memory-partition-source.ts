@@ -7,7 +7,7 @@ import { keyOf } from './key-of.ts';
 export const memoryTopicId = 'topic-in-memory';
 
 /**
- * Partitions in memory. Assigns all of them, hands out what follows the position it is told in pieces of `pieceSize`
+ * Partitions in memory. Assigns all of them, hands out what follows the position it is told in pieces of `chunkSize`
  * records, and goes on handing out what is appended until it is stopped.
  */
 export class MemoryPartitionSource implements PartitionSource {
@@ -16,10 +16,10 @@ export class MemoryPartitionSource implements PartitionSource {
   readonly #records: ConsumerRecord[] = [];
   /** Ends of partitions whose last offsets are holes. */
   readonly #holes = new Map<string, bigint>();
-  readonly #pieceSize: number;
+  readonly #chunkSize: number;
 
-  constructor(pieceSize = 3) {
-    this.#pieceSize = pieceSize;
+  constructor(chunkSize = 3) {
+    this.#chunkSize = chunkSize;
   }
 
   /** The next offsets of a partition, as one record that stands for a batch which cannot be read. */
@@ -68,7 +68,7 @@ export class MemoryPartitionSource implements PartitionSource {
         if (!next.has(key)) next.set(key, (await handler.position(topic, partition, memoryTopicId)) ?? 0n);
         const from = next.get(key) ?? 0n;
         const left = this.#of(topic, partition).filter(({ offset }) => offset >= from);
-        const records = left.slice(0, this.#pieceSize);
+        const records = left.slice(0, this.#chunkSize);
         const end = left.length > records.length ? (records.at(-1)?.offset ?? from) + 1n : this.end(topic, partition);
         if (end <= from || signal.aborted) continue;
         next.set(key, end);

@@ -157,13 +157,13 @@ function rebalance(world: World, next: Rebalance, count: Count): void {
 export async function calmDown(world: World): Promise<void> {
   const last = world.start({ maxRows: 5, endsByItself: true });
   await settle();
-  await goOnUntil(world, () => !last.isAlive);
+  await continueUntil(world, () => !last.isAlive);
   for (const { stop } of world.loaders) stop.abort();
-  await goOnUntil(world, () => world.loaders.length === 0 && world.wire.calls.length === 0);
+  await continueUntil(world, () => world.loaders.length === 0 && world.wire.calls.length === 0);
 }
 
-async function goOnUntil(world: World, isOver: () => boolean): Promise<void> {
-  for (let round = 0; !isOver(); round += 1) {
+async function continueUntil(world: World, hasEnded: () => boolean): Promise<void> {
+  for (let round = 0; !hasEnded(); round += 1) {
     if (round > 1_000) throw new Error('the loaders stand still');
     for (const call of [...world.wire.calls]) world.wire.meet(call, 'goes through');
     await settle();

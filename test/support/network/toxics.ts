@@ -25,21 +25,21 @@ export const latency = (ms: number, jitterMs = 0, random: () => number = Math.ra
 
 /** Each connection carries so much in each direction. */
 export const bandwidth = (bytesPerSecond: number): Toxic => {
-  const pieceBytes = Math.ceil(bytesPerSecond / 20);
-  return toxicOf(`bandwidth of ${bytesPerSecond} B/s`, ({ bytes }, count) => slices(bytes, pieceBytes, 50, count));
+  const chunkBytes = Math.ceil(bytesPerSecond / 20);
+  return toxicOf(`bandwidth of ${bytesPerSecond} B/s`, ({ bytes }, count) => slices(bytes, chunkBytes, 50, count));
 };
 
 /** Pieces of so many bytes, one every `delayMs`. */
-export const slicer = (pieceBytes: number, delayMs: number): Toxic =>
-  toxicOf(`slices of ${pieceBytes} B every ${delayMs} ms`, ({ bytes }, count) =>
-    slices(bytes, pieceBytes, delayMs, count),
+export const slicer = (chunkBytes: number, delayMs: number): Toxic =>
+  toxicOf(`slices of ${chunkBytes} B every ${delayMs} ms`, ({ bytes }, count) =>
+    slices(bytes, chunkBytes, delayMs, count),
   );
 
-async function* slices(bytes: Buffer, pieceBytes: number, delayMs: number, count: () => void): AsyncGenerator<Buffer> {
-  for (let from = 0; from < bytes.length; from += pieceBytes) {
+async function* slices(bytes: Buffer, chunkBytes: number, delayMs: number, count: () => void): AsyncGenerator<Buffer> {
+  for (let from = 0; from < bytes.length; from += chunkBytes) {
     await delay(delayMs);
     count();
-    yield bytes.subarray(from, from + pieceBytes);
+    yield bytes.subarray(from, from + chunkBytes);
   }
 }
 

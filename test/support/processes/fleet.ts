@@ -89,7 +89,7 @@ export class Service {
 export class Fleet implements AsyncDisposable {
   readonly services: Service[] = [];
   /** Whether it was disposed of: whoever watches over a service is not to start it again. */
-  isOver = false;
+  hasEnded = false;
   readonly #env: Readonly<Record<string, string>>;
   readonly #dbt: typeof forkedDbt;
 
@@ -143,7 +143,7 @@ export class Fleet implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.isOver = true;
+    this.hasEnded = true;
     for (const service of this.running) service.kill('SIGKILL');
     await Promise.all(this.services.map(({ exited }) => exited));
   }

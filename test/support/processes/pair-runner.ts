@@ -31,7 +31,7 @@ export class PairRunner implements AsyncDisposable {
 
   static async open(): Promise<PairRunner> {
     const runner = new PairRunner(...(await openWithSandbox()));
-    await runner.#fixture.makeAnew();
+    await runner.#fixture.recreate();
     const first = runner.#start(['run', '--once', '--pages', '1']);
     expect(await first.endsWithin(boundMs)).toMatchObject({ code: 0 });
     return runner;

@@ -55,8 +55,8 @@ export class SupervisedService {
     return this.service.exited;
   }
 
-  get #isOver(): boolean {
-    return !this.#isWanted || this.#fleet.isOver;
+  get #hasEnded(): boolean {
+    return !this.#isWanted || this.#fleet.hasEnded;
   }
 
   #start(): Service {
@@ -66,11 +66,11 @@ export class SupervisedService {
   async #watch(): Promise<void> {
     for (;;) {
       const code = await this.service.exited;
-      if (this.#isOver) return;
+      if (this.#hasEnded) return;
       if (!this.#isKilled) {
         this.deaths.push({ code, lastLine: this.service.lines.at(-1), tail: this.service.tail() });
         await delay(restartMs);
-        if (this.#isOver) return;
+        if (this.#hasEnded) return;
       }
       this.#isKilled = false;
       this.service = this.#start();

@@ -38,7 +38,7 @@ export function makeCanaries(): readonly Canary[] {
 }
 
 /** All of them in one environment: the safest way is the one that is taken. */
-export const together = (canaries: readonly Canary[]): Canary => ({
+export const combined = (canaries: readonly Canary[]): Canary => ({
   name: 'one of each kind',
   env: Object.assign({}, ...canaries.map(({ env }) => env)),
   texts: canaries.flatMap(({ texts }) => texts),

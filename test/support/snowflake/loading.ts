@@ -70,7 +70,7 @@ export class SnowflakeFixture implements AsyncDisposable {
   }
 
   /** An empty BRONZE, no faults, and no recorded injections. */
-  async makeAnew(): Promise<void> {
+  async recreate(): Promise<void> {
     this.#databases += 1;
     // At another port: an abandoned driver may still ask for a lost reply, and would receive the fault instead of our loader.
     await this.#proxy[Symbol.asyncDispose]();

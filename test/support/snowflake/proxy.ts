@@ -114,27 +114,27 @@ export class SnowflakeProxy implements AsyncDisposable {
     const { response } = asked;
     const injection: Injection = { ...wanted, fault, tookEffect: false };
     this.injections.push(injection);
-    const carriedOut = async () => {
+    const executed = async () => {
       const reply = await this.#forward(asked);
       injection.tookEffect = isSuccess(reply);
       return reply;
     };
     switch (fault) {
       case 'hang':
-        await carriedOut();
+        await executed();
         break;
       case 'close':
-        await carriedOut();
+        await executed();
         response.destroy();
         break;
       case 'late reply':
-        send(response, await later(this.#lateMs, await carriedOut()));
+        send(response, await later(this.#lateMs, await executed()));
         break;
       case 'late request':
-        send(response, await this.#track(delay(this.#lateMs).then(carriedOut)));
+        send(response, await this.#track(delay(this.#lateMs).then(executed)));
         break;
       case 'queued':
-        send(response, this.#queue(carriedOut()));
+        send(response, this.#queue(executed()));
         break;
       case 'reset':
         response.socket?.resetAndDestroy();

@@ -31,7 +31,7 @@ export const documentOf = (topic: string, partition: number, offset: bigint, pad
 
 interface TopicsOptions {
   /** Records that are handed out together, at most. */
-  readonly pieceSize: number;
+  readonly chunkSize: number;
   /** How many bytes each document is longer. @default 0 */
   readonly padding?: number;
   /** Whether a partition is taken away before its next records, and given again. @default never */
@@ -93,7 +93,7 @@ export class EndlessTopics {
         next = undefined;
       }
       next ??= (await handler.position(topic, partition, memoryTopicId)) ?? 0n;
-      const end: bigint = next + BigInt(this.#options.pieceSize);
+      const end: bigint = next + BigInt(this.#options.chunkSize);
       const known = this.#next.get(key) ?? 0n;
       const until: bigint = this.#isEnded && end > known ? known : end;
       if (until <= next) {

@@ -38,9 +38,9 @@ export class DetailsStage implements AsyncDisposable {
 
   constructor(options: DetailsStageOptions) {
     const { baseUrl, clock, bucket, limit = { capacity: 40, windowMs: 10_000 }, ...more } = options;
-    const standard = { token: new Secret(canary), apiKey: undefined, timeoutMs: 10_000, maxBodyBytes: 4_000_000 };
+    const defaults = { token: new Secret(canary), apiKey: undefined, timeoutMs: 10_000, maxBodyBytes: 4_000_000 };
     this.#clock = clock;
-    this.#transport = openTransport({ baseUrl, connections: 20, ...standard, ...more });
+    this.#transport = openTransport({ baseUrl, connections: 20, ...defaults, ...more });
     this.tmdb = createTmdbClient(
       {
         transport: waitedFor(this.#transport, clock),
@@ -71,13 +71,13 @@ export class DetailsStage implements AsyncDisposable {
 
   /** Turns the hands until `work` is settled, which it then is. */
   async finish<T>(work: Promise<T>): Promise<T> {
-    let isOver = false;
+    let hasEnded = false;
     const over = () => {
-      isOver = true;
+      hasEnded = true;
     };
     work.then(over, over);
-    for (let steps = 0; !isOver && steps < 50_000; steps += 1) await this.#clock.advance(250);
-    if (!isOver) throw new Error('not within three hours of its own time');
+    for (let steps = 0; !hasEnded && steps < 50_000; steps += 1) await this.#clock.advance(250);
+    if (!hasEnded) throw new Error('not within three hours of its own time');
     return work;
   }
 

@@ -88,9 +88,9 @@ export class Member {
   }
 
   /**
-   * Sends requests, `concurrency` at a time, until it dies or `isOver`; `fleet.seen` has when the server saw them.
+   * Sends requests, `concurrency` at a time, until it dies or `hasEnded`; `fleet.seen` has when the server saw them.
    */
-  sendRequests(concurrency: number, latencyMs: () => number, isOver: () => boolean): void {
+  sendRequests(concurrency: number, latencyMs: () => number, hasEnded: () => boolean): void {
     const { clock, seen } = this.#fleet;
     const sendOne = async () => {
       const token = await this.bucket.acquire();
@@ -103,7 +103,7 @@ export class Member {
       if (!this.store.isDead) token.returned();
     };
     const sendAll = async () => {
-      while (!isOver() && !this.store.isDead) await sendOne();
+      while (!hasEnded() && !this.store.isDead) await sendOne();
     };
     for (let slot = 0; slot < concurrency; slot += 1) sendAll().catch(() => {});
   }

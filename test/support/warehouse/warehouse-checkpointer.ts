@@ -16,9 +16,9 @@ function dieWhenWritten(n: number): () => void {
     const { size, mtimeNs } = statSync(path, { bigint: true });
     return `${size} ${mtimeNs}`;
   };
-  let [last, seen, isOver] = [stampOf(), 0, false];
+  let [last, seen, hasEnded] = [stampOf(), 0, false];
   const look = () => {
-    if (isOver) return;
+    if (hasEnded) return;
     const now = stampOf();
     if (now !== last) seen += 1;
     last = now;
@@ -27,7 +27,7 @@ function dieWhenWritten(n: number): () => void {
   };
   look();
   return () => {
-    isOver = true;
+    hasEnded = true;
   };
 }
 

@@ -34,12 +34,12 @@ export const loading =
     await runBronzeLoader(ports, { limits: config.load, signal, until });
   };
 
-const fates = ['carried out', 'lost', 'unanswered', 'late'] as const;
+const fates = ['executed', 'lost', 'unanswered', 'late'] as const;
 type Fate = (typeof fates)[number];
 
 /** A warehouse behind a connection that loses calls and answers, and that carries out some calls when they were given up. */
 export class UnreliableWarehouse implements Warehouse {
-  readonly injected: Record<Fate, number> = { 'carried out': 0, lost: 0, unanswered: 0, late: 0 };
+  readonly injected: Record<Fate, number> = { executed: 0, lost: 0, unanswered: 0, late: 0 };
   readonly #warehouse: Warehouse;
   readonly #random: () => number;
   /** All of them in any order, and then again. */
@@ -82,8 +82,8 @@ export class UnreliableWarehouse implements Warehouse {
     const fate = this.#draw();
     this.injected[fate] += 1;
     if (fate === 'late') this.#late.push(batches);
-    if (fate === 'carried out' || fate === 'unanswered') await this.#warehouse.append(batches);
-    if (fate !== 'carried out') throw new WarehouseUnavailableError(`the call was ${fate}`);
+    if (fate === 'executed' || fate === 'unanswered') await this.#warehouse.append(batches);
+    if (fate !== 'executed') throw new WarehouseUnavailableError(`the call was ${fate}`);
   }
 
   #draw(): Fate {

@@ -68,13 +68,13 @@ describe('the bronze loader', () => {
   const loadAll = async (options: Partial<Parameters<typeof runBronzeLoader>[1]> = {}, partitions = [0]) => {
     const ends = new Map<TopicName, Offsets>([[movies, new Map(partitions.map((p) => [p, source.end(movies, p)]))]]);
     const loading = load({ until: Promise.resolve(ends), ...options });
-    let isOver = false;
+    let hasEnded = false;
     loading.then(
-      () => (isOver = true),
-      () => (isOver = true),
+      () => (hasEnded = true),
+      () => (hasEnded = true),
     );
-    for (let step = 0; !isOver && step < 1_000; step += 1) await clock.advance(500);
-    expect(isOver).toBe(true);
+    for (let step = 0; !hasEnded && step < 1_000; step += 1) await clock.advance(500);
+    expect(hasEnded).toBe(true);
     return loading;
   };
 
@@ -327,8 +327,8 @@ describe('the bronze loader', () => {
       fc.asyncProperty(
         fc.array(round, { minLength: 1, maxLength: 6 }),
         fc.integer({ min: 1, max: 7 }),
-        async (rounds, pieceSize) => {
-          source = new MemoryPartitionSource(pieceSize);
+        async (rounds, chunkSize) => {
+          source = new MemoryPartitionSource(chunkSize);
           warehouse = new MemoryWarehouse();
           deadLetters = new MemorySink();
           const good = new Map<number, bigint[]>([

@@ -90,12 +90,12 @@ describe('movie-details', () => {
     const written = Promise.withResolvers<void>();
     rawMovies.publish = () => written.promise;
     deadLetters.publish = () => written.promise;
-    let isOver = false;
+    let hasEnded = false;
     const running = run([asked(1)], () => answer).finally(() => {
-      isOver = true;
+      hasEnded = true;
     });
     await settle();
-    expect(isOver).toBe(false);
+    expect(hasEnded).toBe(false);
     written.resolve();
     expect((await running).done).toEqual([0n]);
   });

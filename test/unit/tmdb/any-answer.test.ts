@@ -46,12 +46,12 @@ function clientOf(answer: (path: string) => Answer): { client: TmdbClient; clock
 }
 
 async function settled<T>(work: Promise<T>, clock: ManualClock): Promise<PromiseSettledResult<T>> {
-  let isOver = false;
+  let hasEnded = false;
   const result = Promise.allSettled([work]).then(([only]) => {
-    isOver = true;
+    hasEnded = true;
     return only;
   });
-  for (let steps = 0; !isOver && steps < 1_000; steps += 1) await clock.advance(5_000);
+  for (let steps = 0; !hasEnded && steps < 1_000; steps += 1) await clock.advance(5_000);
   return result;
 }
 

@@ -106,8 +106,8 @@ describe('TmdbClient', () => {
     const transport = new ScriptedTransport((path) => {
       if (path === '/movie/5') asked += 1;
       // Others are answered again right after a fifth failure: a client that asks only then blames the movie.
-      const isOver = clock.monotonic() > 60_000 || (asked >= 5 && path !== '/movie/5');
-      if (isDown && !isOver) return failure(503);
+      const hasEnded = clock.monotonic() > 60_000 || (asked >= 5 && path !== '/movie/5');
+      if (isDown && !hasEnded) return failure(503);
       return path === '/movie/5' ? movie(5) : genres;
     });
     const client = clientOf(transport);

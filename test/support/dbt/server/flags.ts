@@ -4,8 +4,8 @@ import { tier } from '../../../tiers.ts';
 const environment = process.env['TEST_DBT_ENVIRONMENT'];
 
 /**
- * What a process of the command line needs to start dbt by the server. Empty outside the fast tier: there each dbt starts by
- * itself, as it does for users.
+ * The arguments with which a process of the command line starts dbt by the server. Empty outside the fast tier, where each dbt starts
+ * in its own process, as for users.
  */
 export const forkedDbt: { readonly flags: readonly string[]; readonly env: Readonly<Record<string, string>> } =
   tier === 'fast' && environment !== undefined
