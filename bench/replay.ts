@@ -9,10 +9,8 @@ import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { createAdmin } from '../kafka/admin.ts';
 import { startBroker } from '../kafka/broker/start-broker.ts';
-import { createKafka, type Kafka } from '../kafka/client.ts';
-import { openProducer } from '../kafka/sink.ts';
+import { type KafkaCluster, openKafkaCluster } from '../kafka/cluster.ts';
 import type { RawReplayed } from '../replay/raw.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { createLogger } from '../runtime/logger.ts';
@@ -37,9 +35,8 @@ const batchRows = Number(options['batch-rows']);
 const note = (text: string) => process.stderr.write(`${text}\n`);
 
 /** Fills the topic. @returns the same rows for the yardstick, and their bytes. */
-async function publish(kafka: Kafka): Promise<{ readonly rows: PlainRow[]; readonly bytes: number }> {
-  await using producer = openProducer(kafka);
-  await using sink = producer.sink(topics.rawMovies, rawMovieCodec);
+async function publish(kafka: KafkaCluster): Promise<{ readonly rows: PlainRow[]; readonly bytes: number }> {
+  await using sink = kafka.sink(topics.rawMovies, rawMovieCodec);
   const rows: PlainRow[] = [];
   let bytes = 0;
   let waiting = [];
@@ -192,10 +189,10 @@ async function main(): Promise<void> {
     const broker = resources.use(await startBroker({ dataDir: join(folder, 'kafka'), jarsDir, isOpen: true }));
     const sandbox = resources.use(await startSandbox({ movies: 10, limit: { capacity: 40, windowMs: 10_000 } }));
     const log = createLogger('warn', []);
-    const kafka = createKafka({ brokers: broker.brokers, ssl: false, sasl: undefined, clientId: 'bench', log });
-    const admin = resources.use(await createAdmin(kafka));
+    const connection = { brokers: broker.brokers, ssl: false, sasl: undefined, clientId: 'bench', log };
+    const kafka = resources.use(openKafkaCluster(connection));
     const partitions = Number(options.partitions);
-    await admin.ensureTopics({ partitions, replicationFactor: 1, rawRetentionMs: 15_552_000_000 });
+    await kafka.admin.ensureTopics({ partitions, replicationFactor: 1, rawRetentionMs: 15_552_000_000 });
     note(`publishing ${movies} movies`);
     const { rows, bytes } = await publish(kafka);
     const cli = new CommandLine({

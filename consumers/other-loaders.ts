@@ -1,6 +1,5 @@
 import { lostAwaited } from '../kafka/gap.ts';
-import type { AwaitedPartition } from '../kafka/partition-owners.ts';
-import type { Offsets } from '../kafka/topic.ts';
+import type { AwaitedPartition, Offsets } from '../kafka/topic.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { TopicName } from '../schemas/topics.ts';
 import type { AwaitedEnds, Unreached } from './awaited-ends.ts';

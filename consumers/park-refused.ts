@@ -1,4 +1,3 @@
-import { readTopic } from '../kafka/read-topic.ts';
 import type { ConsumerRecord } from '../kafka/topic.ts';
 import type { Platform } from '../platform/platform.ts';
 import { systemClock } from '../runtime/clock.ts';
@@ -31,11 +30,11 @@ export async function parkRefused(
   const parked = new Set<RecordAddress>();
   if (missing.length === 0) return parked;
   const wanted = new Set(missing);
-  const { client, deadLetters } = await platform.kafka();
+  const { cluster, deadLetters } = await platform.kafka();
   const now = systemClock.now();
   for (const topic of [topics.rawMovies, topics.rawGenres]) {
     if (!missing.some((address) => address.startsWith(`${topic}/`))) continue;
-    await readTopic(client, topic, async (record) => {
+    await cluster.readTopic(topic, async (record) => {
       const refusal = wanted.has(addressOf(record)) ? refusalOf(record, now) : null;
       if (!refusal) return;
       await publishLetters(deadLetters, [deadLetterOf(record, refusal, new Date(now))]);

@@ -1,4 +1,4 @@
-import type { KafkaAdmin } from '../kafka/admin.ts';
+import type { KafkaAdmin } from '../kafka/cluster-admin.ts';
 import { PreconditionError } from '../runtime/errors.ts';
 import type { SharedTopics } from './other-loaders.ts';
 

@@ -1,6 +1,5 @@
 import { closingOf, sentBack } from '../consumers/dead-letter.ts';
-import type { Kafka } from '../kafka/client.ts';
-import type { KafkaProducer } from '../kafka/sink.ts';
+import type { KafkaCluster } from '../kafka/cluster.ts';
 import type { Sink } from '../kafka/topic.ts';
 import type { Codec } from '../schemas/codec.ts';
 import { deadLetterCodec } from '../schemas/codecs.ts';
@@ -9,8 +8,7 @@ import { type DryRunResult, simulate } from './dry-run.ts';
 import { eachBatch, type Letter } from './store.ts';
 
 export interface RedrivePorts {
-  readonly kafka: Kafka;
-  readonly producer: KafkaProducer;
+  readonly kafka: KafkaCluster;
   /** This number of letters is finished. */
   readonly onProgress: (done: number) => void;
 }
@@ -41,13 +39,13 @@ const isOrigin = (topic: string): topic is (typeof origins)[number] => origins.s
  * @returns how many were sent back, and which were not. @throws KafkaError, or the signal's reason.
  */
 export async function redrive(
-  { kafka, producer, onProgress }: RedrivePorts,
+  { kafka, onProgress }: RedrivePorts,
   letters: readonly Letter[],
   options: RedriveOptions,
 ): Promise<{ readonly redriven: number; readonly refused: readonly Refused[] }> {
   const { accepted, refused } = judge(letters, options.maxReplays);
-  const sinks = new Map<string, Sink<Buffer | null>>(origins.map((topic) => [topic, producer.sink(topic, bytesCodec)]));
-  const closings = producer.sink(topics.deadLetters, deadLetterCodec);
+  const sinks = new Map<string, Sink<Buffer | null>>(origins.map((topic) => [topic, kafka.sink(topic, bytesCodec)]));
+  const closings = kafka.sink(topics.deadLetters, deadLetterCodec);
   let redriven = 0;
   await eachBatch(kafka, accepted, async (batch) => {
     options.signal.throwIfAborted();
@@ -64,7 +62,7 @@ export async function redrive(
  * except a temporary file. @throws KafkaError, or the signal's reason.
  */
 export async function dryRun(
-  { kafka, onProgress }: Omit<RedrivePorts, 'producer'>,
+  { kafka, onProgress }: RedrivePorts,
   letters: readonly Letter[],
   options: RedriveOptions,
 ): Promise<readonly DryRunResult[]> {
@@ -82,11 +80,11 @@ const closeAtOnce = 1_000;
 
 /** Closes letters without sending anything back. @throws KafkaError, or the signal's reason. */
 export async function closeLetters(
-  { producer, onProgress }: Omit<RedrivePorts, 'kafka'>,
+  { kafka, onProgress }: RedrivePorts,
   letters: readonly Letter[],
   signal: AbortSignal,
 ): Promise<void> {
-  const closings = producer.sink(topics.deadLetters, deadLetterCodec);
+  const closings = kafka.sink(topics.deadLetters, deadLetterCodec);
   for (let from = 0; from < letters.length; from += closeAtOnce) {
     signal.throwIfAborted();
     const batch = letters.slice(from, from + closeAtOnce);

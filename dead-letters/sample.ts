@@ -32,7 +32,7 @@ export async function sampleGauges(platform: Platform, context: Context, watched
 }
 
 async function sampleLags(platform: Platform, { metrics }: Context, { groups }: Watched): Promise<void> {
-  const { admin } = await platform.kafka();
+  const { admin } = (await platform.kafka()).cluster;
   for (const { group, topics } of groups) {
     for (const topic of topics) {
       const done = await admin.committedOffsets(group, topic);

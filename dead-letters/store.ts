@@ -1,8 +1,8 @@
 import { closedReplays, deadLetterKey } from '../consumers/dead-letter.ts';
-import type { Kafka } from '../kafka/client.ts';
-import { isAfter, type RecordPosition, readTopic } from '../kafka/read-topic.ts';
+import type { KafkaCluster } from '../kafka/cluster.ts';
 import { movieIdOf } from '../kafka/selection.ts';
 import type { ConsumerRecord } from '../kafka/topic.ts';
+import { isAfter, type RecordPosition } from '../kafka/topic.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { DecodeError } from '../schemas/codec.ts';
 import { deadLetterCodec } from '../schemas/codecs.ts';
@@ -49,7 +49,7 @@ export const matches = ({ reason, topic, since, until, ids }: LetterFilter, lett
  * closed by a later tombstone of its key that includes it.
  * @throws KafkaError if Kafka cannot be read.
  */
-export async function readLetters(kafka: Kafka, log: Logger): Promise<Letter[]> {
+export async function readLetters(kafka: KafkaCluster, log: Logger): Promise<Letter[]> {
   const letters = new Map<string, Omit<Letter, 'isOpen'>>();
   const closings = new Map<string, Closing>();
   const take = (record: ConsumerRecord) => {
@@ -62,7 +62,7 @@ export async function readLetters(kafka: Kafka, log: Logger): Promise<Letter[]> 
       if (letter) keepNewest(letters, deadLetterKey(letter), { ...withoutValue(letter), place });
     }
   };
-  await readTopic(kafka, topics.deadLetters, take, ({ partition, offset, unusable }) => {
+  await kafka.readTopic(topics.deadLetters, take, ({ partition, offset, unusable }) => {
     log.warn(
       { partition, offset: String(offset), error: unusable?.message },
       'a record in the dead-letter topic is not a dead letter',
@@ -121,7 +121,7 @@ const maxBatch = { letters: 100, bytes: 4_000_000 };
  * @throws KafkaError if Kafka cannot be read, or the error of `handle`.
  */
 export async function eachBatch(
-  kafka: Kafka,
+  kafka: KafkaCluster,
   letters: readonly Letter[],
   handle: (batch: readonly WholeLetter[]) => Promise<void>,
 ): Promise<void> {
@@ -134,7 +134,7 @@ export async function eachBatch(
     [batch, bytes] = [[], 0];
     if (full.length > 0) await handle(full);
   };
-  await readTopic(kafka, topics.deadLetters, async (record) => {
+  await kafka.readTopic(topics.deadLetters, async (record) => {
     const letter = wanted.get(addressOf(record));
     if (!letter || record.value === null) return;
     batch.push({ ...letter, originValue: deadLetterCodec.decode(record.value).originValue });

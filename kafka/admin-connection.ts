@@ -1,73 +1,55 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Admin } from 'kafkajs';
 import type { Kafka } from './client.ts';
-import { isOutage, KafkaError, TransientError } from './errors.ts';
-import type { Seeds } from './seeds.ts';
+import { Connection } from './connection.ts';
+import { isOutage, TransientError } from './errors.ts';
 
-const lateMs = 4_000;
+const probeTimeoutMs = 4_000;
 
-/**
- * kafkajs's admin does not look for another broker when it loses the one that it is connected to. Here each attempt that
- * follows a failure has a new connection, to the next broker of the list.
- */
+/** Requests of kafkajs's admin client. Each attempt that follows an outage has a new connection. */
 export class AdminConnection implements AsyncDisposable {
   readonly #kafka: Kafka;
-  #connecting: Promise<Admin> | undefined;
-  #isClosed = false;
+  readonly #connection: Connection<Admin>;
 
   constructor(kafka: Kafka) {
     this.#kafka = kafka;
+    this.#connection = new Connection(() => kafka.admin());
   }
 
-  /** @param question may be asked again. @throws as `Reach.persist` does. */
-  ask<T>(doing: string, question: (admin: Admin) => Promise<T>): Promise<T> {
-    return this.#kafka.reach.persist(doing, () => this.#ask(doing, question));
+  /** @param doing what the request is for, as in an error. @param request may be sent again. @throws as `Reach.persist` does. */
+  ask<T>(doing: string, request: (admin: Admin) => Promise<T>): Promise<T> {
+    return this.#kafka.reach.persist(doing, () => this.#attempt(request));
   }
 
-  /** Asks where the brokers are. One that has not answered after 4 s is not waited for. */
-  async askWhere(seeds: Seeds): Promise<void> {
+  /** Asks where the brokers are, and learns their addresses. A broker that does not answer within 4 s counts as lost. */
+  async probe(): Promise<void> {
     await this.ask('asking Kafka whether it is there', async (admin) => {
       const timer = new AbortController();
-      const late = delay(lateMs, undefined, { signal: timer.signal, ref: false }).then(
-        () => Promise.reject(new TransientError(`no answer within ${lateMs / 1_000} s`)),
+      const late = delay(probeTimeoutMs, undefined, { signal: timer.signal, ref: false }).then(
+        () => Promise.reject(new TransientError(`no answer within ${probeTimeoutMs / 1_000} s`)),
         () => {},
       );
       const answer = await Promise.race([admin.describeCluster(), late]).finally(() => timer.abort());
-      if (answer) seeds.learn(answer.brokers);
+      if (answer) this.#kafka.seeds.learn(answer.brokers);
     });
   }
 
-  /** For what may fail without a word. */
-  async tryOnce(question: (admin: Admin) => Promise<unknown>): Promise<void> {
-    await this.#ask('', question).catch(() => {});
+  /** For a request that may fail silently. */
+  async tryOnce(request: (admin: Admin) => Promise<unknown>): Promise<void> {
+    await this.#attempt(request).catch(() => {});
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#isClosed = true;
-    await this.#drop(this.#connecting);
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#connection[Symbol.asyncDispose]();
   }
 
-  async #ask<T>(doing: string, question: (admin: Admin) => Promise<T>): Promise<T> {
-    if (this.#isClosed) throw new KafkaError(`${doing} failed: the connection is closed`);
-    this.#connecting ??= this.#connect();
-    const connecting = this.#connecting;
+  async #attempt<T>(request: (admin: Admin) => Promise<T>): Promise<T> {
+    const client = this.#connection.client();
     try {
-      return await question(await connecting);
+      return await request(await client);
     } catch (error) {
-      // Not waited for: a connection that hangs is closed when its requests have timed out.
-      if (isOutage(error)) void this.#drop(connecting);
+      if (isOutage(error)) this.#connection.drop(client);
       throw error;
     }
-  }
-
-  async #connect(): Promise<Admin> {
-    const admin = this.#kafka.admin();
-    await admin.connect();
-    return admin;
-  }
-
-  async #drop(connecting: Promise<Admin> | undefined): Promise<void> {
-    if (this.#connecting === connecting) this.#connecting = undefined;
-    await connecting?.then((admin) => admin.disconnect()).catch(() => {});
   }
 }

@@ -1,53 +1,18 @@
 import type { Admin } from 'kafkajs';
-import type { TopicName } from '../schemas/topics.ts';
 import { AdminConnection } from './admin-connection.ts';
 import type { Kafka } from './client.ts';
+import type { KafkaAdmin, TopicOffsets } from './cluster-admin.ts';
 import { type Commit, toCommit } from './commit.ts';
-import { type PartitionOwner, partitionOwners } from './partition-owners.ts';
+import { partitionOwners } from './partition-owners.ts';
 import type { Offsets } from './topic.ts';
 import { applyFixes, createMissing, missingTopics, readTopics } from './topic-admin.ts';
 import { topicIdOf } from './topic-id.ts';
-import { judgeTopics, type TopicFinding } from './topic-preconditions.ts';
-import type { TopicSettings } from './topic-settings.ts';
+import { judgeTopics } from './topic-preconditions.ts';
 
-/** Where a topic's records are: per partition the first offset that is still there, and the one after the last. */
-export interface TopicOffsets {
-  readonly low: Offsets;
-  readonly high: Offsets;
-}
-
-/** Questions to the cluster, and the making of our topics. Every method throws KafkaError when Kafka cannot be asked. */
-export interface KafkaAdmin extends AsyncDisposable {
-  /** Creates missing topics and leaves existing ones unchanged. @returns the created topics. */
-  ensureTopics(settings: TopicSettings): Promise<readonly TopicName[]>;
-  /** Our topics that do not exist. */
-  missingTopics(): Promise<readonly TopicName[]>;
-  /** Preconditions of our guarantees that existing topics do not meet. Changes nothing. */
-  examineTopics(settings: TopicSettings): Promise<readonly TopicFinding[]>;
-  /** Applies the fixes in `findings`, and changes nothing else. */
-  applyFixes(findings: readonly TopicFinding[]): Promise<void>;
-  topicOffsets(topic: string): Promise<TopicOffsets>;
-  /** Identifies the topic for ever: 32 hexadecimal digits; one made anew under the same name has another. */
-  topicId(topic: string): Promise<string>;
-  /** Per partition the first offset that was written at `timestamp` (ms since the epoch) or later; the end where none was. */
-  offsetsAt(topic: string, timestamp: number): Promise<Offsets>;
-  /** How far the group has committed without a gap; partitions without a commit are absent. */
-  committedOffsets(group: string, topic: string): Promise<Offsets>;
-  /** The same, with what was done ahead. */
-  commits(group: string, topic: string): Promise<ReadonlyMap<number, Commit>>;
-  /** The owner of each partition of the topic in this group; a partition without an owner is absent. */
-  owners(group: string, topic: string): Promise<ReadonlyMap<number, PartitionOwner>>;
-  /** Removes a group that has no members; it is no error when that fails, Kafka forgets such groups by itself. */
-  deleteGroup(group: string): Promise<void>;
-  /** Identifies the cluster for ever; one made anew has another. */
-  clusterId(): Promise<string>;
-}
-
-/** Connects. @throws KafkaError when no broker answers. */
-export async function createAdmin(kafka: Kafka): Promise<KafkaAdmin> {
+/** Connects on first use. */
+export function createAdmin(kafka: Kafka): KafkaAdmin {
   const connection = new AdminConnection(kafka);
   const ask = connection.ask.bind(connection);
-  await ask('connecting to Kafka', async () => {});
   const commits = (group: string, topic: string) =>
     ask(`reading the offsets of group ${group}`, (admin) => commitsOf(admin, group, topic));
   return {
@@ -68,7 +33,7 @@ export async function createAdmin(kafka: Kafka): Promise<KafkaAdmin> {
     owners: (group, topic) =>
       ask(`asking for the members of group ${group}`, (admin) => partitionOwners(admin, group, topic)),
     deleteGroup: (group) => connection.tryOnce((admin) => admin.deleteGroups([group])),
-    clusterId: () => ask('asking for the cluster', (admin) => clusterIdOf(kafka, admin)),
+    clusterId: () => ask('connecting to Kafka', (admin) => clusterIdOf(kafka, admin)),
     [Symbol.asyncDispose]: () => connection[Symbol.asyncDispose](),
   };
 }

@@ -1,13 +1,10 @@
-import { createRequire } from 'node:module';
-import type { Socket } from 'node:net';
-import { setImmediate } from 'node:timers/promises';
 import { type LogEntry, logLevel, Kafka as PlainKafka, type SASLOptions } from 'kafkajs';
 import { systemClock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Secret } from '../runtime/secret.ts';
-import { boundDecoding } from './batches/kafkajs-decoder.ts';
+import { boundDecoding } from './batches/fetch-response.ts';
 import type { Skip } from './batches/skip.ts';
-import { loseCoordinatorWithItsConnection } from './lost-coordinator.ts';
+import { patchKafkajs } from './kafkajs-internals.ts';
 import { Reach } from './reach.ts';
 import { Seeds } from './seeds.ts';
 
@@ -40,9 +37,7 @@ export interface KafkaOptions {
 /** A client; nothing is connected before something is made of it. */
 export function createKafka(options: KafkaOptions): Kafka {
   const { brokers, ssl, sasl, clientId, log, patienceMs, signal, requestTimeoutMs = 30_000 } = options;
-  stopIdlePolling();
-  giveUpSilentConnections();
-  loseCoordinatorWithItsConnection();
+  patchKafkajs();
   boundDecoding(options.skips);
   const reach = new Reach({ patienceMs, signal, clock: systemClock, random: Math.random, log });
   const seeds = new Seeds(brokers);
@@ -79,59 +74,3 @@ function write(log: Logger, reach: Reach, { level, namespace, log: { message, ..
   if (level <= logLevel.ERROR && /^Connection (error|timeout)/.test(message)) reach.noteConnectionError(message);
   log.debug({ kafkajs: namespace, ...fields }, message);
 }
-
-interface RequestQueue {
-  throttledUntil: number;
-  throttleCheckTimeoutId: NodeJS.Timeout | null;
-  readonly pending: readonly unknown[];
-  scheduleCheckPendingRequests(): void;
-}
-
-/**
- * kafkajs 2.2.4 looks every millisecond whether requests wait, even when none do, with a negative timeout that Node 24
- * warns of (kafkajs #1751, #1704, open). Here it looks only while there are some: no warning, and an idle consumer
- * costs next to nothing.
- */
-function stopIdlePolling(): void {
-  const load = createRequire(import.meta.url);
-  const { prototype } = load('kafkajs/src/network/requestQueue') as { prototype: RequestQueue };
-  const schedule = originals.get(prototype) ?? prototype.scheduleCheckPendingRequests;
-  originals.set(prototype, schedule);
-  prototype.scheduleCheckPendingRequests = function (this: RequestQueue) {
-    if (this.pending.length > 0) schedule.call(this);
-  };
-}
-
-const originals = new WeakMap<RequestQueue, () => void>();
-
-interface Connection {
-  readonly socket: Socket | null;
-  send(request: object): Promise<unknown>;
-}
-
-/**
- * kafkajs 2.2.4 keeps a connection on which a request got no answer in time, and sends the next attempt over it. If the other
- * end went away without a word (a host without power, a firewall that forgot) nothing ever comes back, and our retries and
- * heartbeats go there for a quarter of an hour. Here, as in Kafka's own client, the connection fails with the request and the
- * next attempt makes a new one.
- */
-function giveUpSilentConnections(): void {
-  const load = createRequire(import.meta.url);
-  const { prototype } = load('kafkajs/src/network/connection') as { prototype: Connection };
-  if (patched.has(prototype)) return;
-  patched.add(prototype);
-  const { send } = prototype;
-  prototype.send = async function (this: Connection, request) {
-    try {
-      return await send.call(this, request);
-    } catch (error) {
-      if (!(error instanceof Error) || error.name !== 'KafkaJSRequestTimeoutError') throw error;
-      this.socket?.destroy(error);
-      // Until the socket has told it that it is gone, this connection would take the next attempt as well.
-      await setImmediate();
-      throw error;
-    }
-  };
-}
-
-const patched = new WeakSet<Connection>();

@@ -1,39 +1,12 @@
-import { createRequire } from 'node:module';
-import type { Batch } from 'kafkajs';
-import type { FetchedMessage } from './batches/fetched-message.ts';
+import type { FetchedBatchFields } from './kafkajs-internals.ts';
 
-/** Fields of a kafkajs batch that its types do not declare. */
-export interface FetchedOffsets extends Batch {
-  /** The requested offset. */
-  readonly fetchedOffset: string;
-  /** Every fetched record, in order, including records of aborted transactions and transaction markers. */
-  readonly messagesWithinOffset: readonly Pick<FetchedMessage, 'offset' | 'isAbsent' | 'unusable'>[];
-}
+/** What a batch tells of its offsets. */
+export type FetchedOffsets = Pick<FetchedBatchFields, 'fetchedOffset' | 'messagesWithinOffset'>;
 
 /** Consecutive offsets, both ends included. */
 export interface OffsetRange {
   readonly first: bigint;
   readonly last: bigint;
-}
-
-interface BatchPrototype {
-  readonly rawMessages: readonly unknown[];
-  isEmpty(): boolean;
-  isEmptyDueToFiltering(): boolean;
-}
-
-/**
- * kafkajs 2.2.4 does not deliver a batch that contains only markers or aborted records; it only moves its position. This patch
- * delivers it as a batch without messages, so that its offsets can be counted. Only the loop that delivers batches calls
- * these two methods.
- */
-export function handOutFilteredBatches(): void {
-  const load = createRequire(import.meta.url);
-  const { prototype } = load('kafkajs/src/consumer/batch') as { prototype: BatchPrototype };
-  prototype.isEmptyDueToFiltering = () => false;
-  prototype.isEmpty = function (this: BatchPrototype) {
-    return this.rawMessages.length === 0;
-  };
 }
 
 /**

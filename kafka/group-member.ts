@@ -5,7 +5,8 @@ import type { FetchedMessage } from './batches/fetched-message.ts';
 import type { Kafka } from './client.ts';
 import { type Commit, toMetadata } from './commit.ts';
 import { fromKafkajs, isOutage } from './errors.ts';
-import { type FetchedOffsets, handOutFilteredBatches, missingOffsets, type OffsetRange } from './fetched-offsets.ts';
+import { missingOffsets, type OffsetRange } from './fetched-offsets.ts';
+import { withUndeclaredFields } from './kafkajs-internals.ts';
 import { namedAssigner } from './partition-owners.ts';
 import type { ConsumerRecord } from './topic.ts';
 import type { Trouble } from './trouble.ts';
@@ -226,7 +227,6 @@ const leaveMs = 5_000;
 const metadataMaxAgeMs = 5_000;
 
 function createConsumer(kafka: Kafka, settings: GroupSettings): Consumer {
-  handOutFilteredBatches();
   return kafka.consumer({
     groupId: settings.group,
     sessionTimeout: sessionMsOf(settings),
@@ -295,13 +295,12 @@ function watchOver(
 const silenceMs = 500;
 
 async function onBatch({ batch, heartbeat }: EachBatchPayload, handler: MemberHandler): Promise<void> {
-  const fetched = batch as FetchedOffsets;
-  const messages = batch.messages as unknown as readonly FetchedMessage[];
+  const fetched = withUndeclaredFields(batch);
   const [topic, partition] = [batch.topic as TopicName, batch.partition];
   const fetchedOffset = BigInt(fetched.fetchedOffset);
   const next = BigInt(batch.lastOffset()) + 1n;
   const missing = missingOffsets(fetched, next);
-  await handler.onBatch({ topic, partition, messages, next, fetchedOffset, missing }, heartbeat);
+  await handler.onBatch({ topic, partition, messages: fetched.messages, next, fetchedOffset, missing }, heartbeat);
 }
 
 /** The fetched messages as records. A record that stands for a batch begins at the requested offset if that is within the batch. */

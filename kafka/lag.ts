@@ -1,4 +1,4 @@
-import type { KafkaAdmin } from './admin.ts';
+import type { KafkaAdmin } from './cluster-admin.ts';
 import type { Offsets } from './topic.ts';
 
 /** How far a consumer is behind its topic. */

@@ -1,5 +1,5 @@
 import type { TopicName } from '../schemas/topics.ts';
-import type { KafkaAdmin } from './admin.ts';
+import type { KafkaAdmin } from './cluster-admin.ts';
 import { lostAwaited } from './gap.ts';
 import type { Offsets } from './topic.ts';
 

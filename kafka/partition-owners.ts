@@ -2,27 +2,7 @@ import { type Admin, AssignerProtocol, type GroupMember, PartitionAssigners } fr
 import { z } from 'zod';
 import { escapeControls } from '../runtime/escape-controls.ts';
 import { canLookAt, describeHolder, Holder, ownHolder } from '../runtime/holder.ts';
-import type { TopicName } from '../schemas/topics.ts';
-
-/** A partition that this process waits for and does not have itself. */
-export interface AwaitedPartition {
-  readonly topic: TopicName;
-  readonly partition: number;
-  /** Offsets that are not done yet. */
-  readonly left: bigint;
-  /** Who has the partition, for a person; null if no member has it now. */
-  readonly owner: string | null;
-}
-
-/** A member of a group, as it tells of itself. */
-export interface PartitionOwner {
-  /** For a person: `process 42 on host-a`, or a foreign client's id and address. */
-  readonly name: string;
-  /** What it writes to; null if it does not tell. */
-  readonly target: string | null;
-  /** Whether it runs on this machine: only then names of files mean the same there and here. */
-  readonly isHere: boolean;
-}
+import type { PartitionOwner } from './topic.ts';
 
 const UserData = Holder.extend({ target: z.string().nullable() });
 type UserData = z.infer<typeof UserData>;

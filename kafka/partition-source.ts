@@ -1,7 +1,8 @@
 import { setInterval } from 'node:timers/promises';
 import type { TopicName } from '../schemas/topics.ts';
-import { createAdmin, type TopicOffsets } from './admin.ts';
+import { createAdmin } from './admin.ts';
 import type { Kafka } from './client.ts';
+import type { TopicOffsets } from './cluster-admin.ts';
 import type { OffsetRange } from './fetched-offsets.ts';
 import { type Gap, lostBeginning, lostEnd, lostWithin } from './gap.ts';
 import {
@@ -16,7 +17,6 @@ import {
 import type { Offsets, PartitionHandler, PartitionSource } from './topic.ts';
 
 export interface PartitionSourceOptions extends Partial<GroupSettings> {
-  readonly kafka: Kafka;
   readonly group: string;
   readonly topics: readonly TopicName[];
   /** With the handler busy with one batch for so long, signs of life are not passed on. Standard: never. */
@@ -30,10 +30,14 @@ export interface PartitionSourceOptions extends Partial<GroupSettings> {
 /** As much as possible at once: a replay is limited by what follows. */
 const standard = { maxBytesPerPartition: 4_000_000, maxBytes: 32_000_000, maxWaitMs: 100, partitionsConcurrently: 4 };
 
-export const createPartitionSource = (options: PartitionSourceOptions): PartitionSource =>
+export const createPartitionSource = (options: PartitionSourceOptions & OnKafka): PartitionSource =>
   new KafkaPartitionSource({ ...standard, ...options });
 
-type Settings = GroupSettings & PartitionSourceOptions;
+interface OnKafka {
+  readonly kafka: Kafka;
+}
+
+type Settings = GroupSettings & PartitionSourceOptions & OnKafka;
 
 /**
  * kafkajs knows nothing of the ledger and starts again elsewhere, without a word, when a position is out of range. So
@@ -121,7 +125,7 @@ class PartitionRun {
   }
 
   async #repositionMovedTopics(): Promise<void> {
-    await using admin = await createAdmin(this.#settings.kafka);
+    await using admin = createAdmin(this.#settings.kafka);
     for (const topic of this.#settings.topics) {
       const topicId = await admin.topicId(topic);
       const moved = [...this.#assigned.values()].filter(
@@ -230,7 +234,7 @@ class PartitionRun {
   /** Sets each partition to where it goes on. @throws GapError when that is nowhere in the topic. */
   async #position(topic: TopicName, partitions: readonly Assigned[]): Promise<void> {
     // With a connection of its own: a lasting one would not know of partitions that were added.
-    await using admin = await createAdmin(this.#settings.kafka);
+    await using admin = createAdmin(this.#settings.kafka);
     const topicId = await admin.topicId(topic);
     for (const assigned of partitions) this.#meetTopic(assigned, topicId);
     const wanted = await Promise.all(

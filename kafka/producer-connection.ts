@@ -2,6 +2,7 @@ import { type Message, Partitioners, type Producer } from 'kafkajs';
 import { messageOf } from '../runtime/errors.ts';
 import { AdminConnection } from './admin-connection.ts';
 import type { Kafka } from './client.ts';
+import { Connection } from './connection.ts';
 import { protocolErrorOf, TransientError } from './errors.ts';
 
 /** How long (ms) the number of a topic's partitions is believed. */
@@ -28,11 +29,18 @@ export class ProducerConnection implements AsyncDisposable {
   readonly #kafka: Kafka;
   readonly #admin: AdminConnection;
   readonly #partitions = new Map<string, { readonly count: Promise<number>; readonly at: number }>();
-  #connecting: Promise<Producer> | undefined;
+  readonly #connection: Connection<Producer>;
 
   constructor(kafka: Kafka) {
     this.#kafka = kafka;
     this.#admin = new AdminConnection(kafka);
+    this.#connection = new Connection(() =>
+      kafka.producer({
+        allowAutoTopicCreation: false,
+        idempotent: true,
+        createPartitioner: Partitioners.DefaultPartitioner,
+      }),
+    );
   }
 
   /** How many partitions the topic has, as of a minute ago at most. @throws as `Reach.persist` does. */
@@ -54,23 +62,19 @@ export class ProducerConnection implements AsyncDisposable {
     try {
       await this.#kafka.reach.persist(`writing to ${topic}`, () => this.#send(topic, addressed));
     } catch (error) {
-      if (!notWritten.has(protocolErrorOf(error) ?? '')) this.#drop();
+      if (!notWritten.has(protocolErrorOf(error) ?? '')) this.#connection.drop();
       throw error;
     }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#admin[Symbol.asyncDispose]();
-    await this.#connecting?.then((producer) => producer.disconnect()).catch(() => {});
+    await this.#connection[Symbol.asyncDispose]();
   }
 
   async #send(topic: string, messages: Message[]): Promise<void> {
-    this.#connecting ??= this.#connect();
-    const connecting = this.#connecting;
-    const producer = await connecting.catch((error) => {
-      this.#drop(connecting);
-      throw error;
-    });
+    const client = this.#connection.client();
+    const producer = await client;
     try {
       await producer.send({ topic, acks: -1, messages });
     } catch (error) {
@@ -78,23 +82,8 @@ export class ProducerConnection implements AsyncDisposable {
       // Written before, and so long ago that Kafka has forgotten where.
       if (type === 'DUPLICATE_SEQUENCE_NUMBER') return;
       if (!lostSequence.has(type)) throw error;
-      this.#drop(connecting);
+      this.#connection.drop(client);
       throw new TransientError(messageOf(error), { cause: error });
     }
-  }
-
-  async #connect(): Promise<Producer> {
-    const producer = this.#kafka.producer({
-      allowAutoTopicCreation: false,
-      idempotent: true,
-      createPartitioner: Partitioners.DefaultPartitioner,
-    });
-    await producer.connect();
-    return producer;
-  }
-
-  #drop(connecting = this.#connecting): void {
-    if (this.#connecting === connecting) this.#connecting = undefined;
-    void connecting?.then((producer) => producer.disconnect()).catch(() => {});
   }
 }

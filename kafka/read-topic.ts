@@ -28,7 +28,7 @@ export async function readTopic(
   onRecord: (record: ConsumerRecord) => unknown,
   onUnusable: (record: ConsumerRecord) => void = () => {},
 ): Promise<void> {
-  await using admin = await createAdmin(kafka);
+  await using admin = createAdmin(kafka);
   const { low, high } = await admin.topicOffsets(topic);
   /** All below is done; `handed` may be ahead of it by the records in hand. */
   const [positions, handed] = [new Map(low), new Map(low)];
@@ -97,10 +97,3 @@ export async function readTopic(
 
 const isRead = (positions: Offsets, high: Offsets): boolean =>
   [...high].every(([partition, end]) => (positions.get(partition) ?? 0n) >= end);
-
-/** Whether `a` was written after `b`. Of different partitions, which a key has when partitions were added, the clock tells. */
-export const isAfter = (a: RecordPosition, b: RecordPosition): boolean =>
-  a.partition === b.partition ? a.offset > b.offset : a.timestamp > b.timestamp;
-
-/** Where a record lies, and when it was written (ms since the epoch). */
-export type RecordPosition = Pick<ConsumerRecord, 'partition' | 'offset' | 'timestamp'>;

@@ -2,8 +2,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { isRetriable } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { TopicName } from '../schemas/topics.ts';
-import { createAdmin, type KafkaAdmin } from './admin.ts';
+import { createAdmin } from './admin.ts';
 import type { Kafka } from './client.ts';
+import type { KafkaAdmin } from './cluster-admin.ts';
 import type { Commit } from './commit.ts';
 import {
   type FetchedBatch,
@@ -16,13 +17,11 @@ import {
 } from './group-member.ts';
 import { leftOf } from './left-of-group.ts';
 import { type Commits, OffsetCommitter } from './offset-committer.ts';
-import type { AwaitedPartition, PartitionOwner } from './partition-owners.ts';
 import { type InFlight, RecordQueue } from './record-queue.ts';
-import type { ConsumerRecord, Offsets, RecordSource, RunOptions } from './topic.ts';
+import type { AwaitedPartition, ConsumerRecord, Offsets, PartitionOwner, RecordSource, RunOptions } from './topic.ts';
 import { WorkAhead } from './work-ahead.ts';
 
 export interface RecordSourceOptions extends Partial<GroupSettings> {
-  readonly kafka: Kafka;
   readonly group: string;
   readonly topic: TopicName;
   /** Records that are handled at a time, over all partitions. */
@@ -43,10 +42,14 @@ export interface RecordSourceOptions extends Partial<GroupSettings> {
 /** Little at once: a record may take a quarter of a second of a rate limit, and what waits here nobody else can take. */
 const standard = { maxBytesPerPartition: 64_000, maxBytes: 1_000_000, maxWaitMs: 100 };
 
-export const createRecordSource = (options: RecordSourceOptions): RecordSource =>
+export const createRecordSource = (options: RecordSourceOptions & OnKafka): RecordSource =>
   new KafkaRecordSource({ ...standard, ...options });
 
-type Settings = RecordSourceOptions & GroupSettings;
+interface OnKafka {
+  readonly kafka: Kafka;
+}
+
+type Settings = RecordSourceOptions & GroupSettings & OnKafka;
 
 /**
  * Batches are taken in without waiting for their records, so kafkajs' loop goes on: it sends the heartbeats and reads
@@ -62,7 +65,7 @@ class KafkaRecordSource implements RecordSource {
   async run(handle: (record: ConsumerRecord) => Promise<void>, options: RunOptions): Promise<void> {
     const { kafka, topic, group } = this.#settings;
     if (options.signal.aborted) return;
-    await using admin = await createAdmin(kafka);
+    await using admin = createAdmin(kafka);
     const { until } = options;
     if (until && (await leftOf(admin, group, topic, until)).size === 0) return;
     let run: RecordRun | undefined;

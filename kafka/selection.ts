@@ -1,4 +1,4 @@
-import type { KafkaAdmin } from './admin.ts';
+import type { KafkaAdmin } from './cluster-admin.ts';
 import type { ConsumerRecord } from './topic.ts';
 
 /** Which records of a topic are meant: those for which all holds that is given; without anything, every record. */

@@ -3,7 +3,7 @@ import kafkajs, { type Admin } from 'kafkajs';
 import { type TopicName, topics } from '../schemas/topics.ts';
 import type { Kafka } from './client.ts';
 import { protocolErrorOf } from './errors.ts';
-import { newEncoder, type RawRequest, sendToAnyBroker, throwOnError } from './raw-request.ts';
+import { newEncoder, type RawRequest, sendToAnyBroker, throwOnError } from './kafkajs-internals.ts';
 import type { TopicFinding, TopicState, TopicStates } from './topic-preconditions.ts';
 import { configOf, type TopicSettings, timestampBound } from './topic-settings.ts';
 

@@ -1,6 +1,6 @@
 import type { Kafka } from './client.ts';
 import { KafkaError } from './errors.ts';
-import { type Decoder, type RawRequest, sendToAnyBroker, throwOnError } from './raw-request.ts';
+import { type Decoder, type RawRequest, sendToAnyBroker, throwOnError } from './kafkajs-internals.ts';
 
 const noErrors = 0;
 const idBytes = 16;

@@ -100,3 +100,30 @@ export interface PartitionRecords {
   readonly records: readonly ConsumerRecord[];
   readonly next: bigint;
 }
+
+/** A partition that this process waits for and does not have itself. */
+export interface AwaitedPartition {
+  readonly topic: TopicName;
+  readonly partition: number;
+  /** Offsets that are not done yet. */
+  readonly left: bigint;
+  /** Who has the partition, for a person; null if no member has it now. */
+  readonly owner: string | null;
+}
+
+/** A member of a group, as it tells of itself. */
+export interface PartitionOwner {
+  /** For a person: `process 42 on host-a`, or a foreign client's id and address. */
+  readonly name: string;
+  /** What it writes to; null if it does not tell. */
+  readonly target: string | null;
+  /** Whether it runs on this machine: only then names of files mean the same there and here. */
+  readonly isHere: boolean;
+}
+
+/** Whether `a` was written after `b`. Of different partitions, which a key has when partitions were added, the clock tells. */
+export const isAfter = (a: RecordPosition, b: RecordPosition): boolean =>
+  a.partition === b.partition ? a.offset > b.offset : a.timestamp > b.timestamp;
+
+/** Where a record lies, and when it was written (ms since the epoch). */
+export type RecordPosition = Pick<ConsumerRecord, 'partition' | 'offset' | 'timestamp'>;

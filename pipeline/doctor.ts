@@ -58,7 +58,7 @@ const checks: Readonly<Record<string, (context: Context) => Promise<string | rea
   },
   topics: async (context) => {
     await using platform = openPlatform(context, { mayJoinBroker: true, topics: 'leave', kafkaPatienceMs: 5_000 });
-    const { admin } = await platform.kafka();
+    const { admin } = (await platform.kafka()).cluster;
     const missing = await admin.missingTopics();
     const findings = await admin.examineTopics(topicSettingsOf(context.config));
     if (findings.length > 0) return findings.map(noteOf);

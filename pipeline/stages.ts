@@ -1,11 +1,8 @@
 import { type Flush, runBronzeLoader } from '../consumers/bronze-loader.ts';
 import { type MovieOutcome, runMovieDetails } from '../consumers/movie-details.ts';
 import { sharedTopics } from '../consumers/shared-topics.ts';
-import type { KafkaAdmin } from '../kafka/admin.ts';
+import type { KafkaAdmin } from '../kafka/cluster-admin.ts';
 import type { Gap } from '../kafka/gap.ts';
-import { createPartitionSource } from '../kafka/partition-source.ts';
-import { readTopic } from '../kafka/read-topic.ts';
-import { createRecordSource } from '../kafka/record-source.ts';
 import type { Offsets } from '../kafka/topic.ts';
 import { WorkAhead } from '../kafka/work-ahead.ts';
 import type { Context, Platform } from '../platform/platform.ts';
@@ -29,14 +26,14 @@ const genreLanguage = 'en';
 /** Walks the popular list and publishes movies that are not fresh. @throws the errors of `producePopular`. */
 export async function walkPopular(platform: Platform, context: Context, pages: number): Promise<PopularWalk> {
   const { config, log, progress, signal, metrics } = context;
-  const { client, producer } = await platform.kafka();
-  const readIds: ReadTopic = (onRecord) => readTopic(client, topics.movieIds, onRecord);
+  const { cluster } = await platform.kafka();
+  const readIds: ReadTopic = (onRecord) => cluster.readTopic(topics.movieIds, onRecord);
   const { known, ignored } = await readKnownMovies(readIds, movieIdCodec, systemClock.now());
   noteIgnored(context, topics.movieIds, ignored);
   const walk = await producePopular(
     {
       tmdb: await platform.tmdb(),
-      movieIds: producer.sink(topics.movieIds, movieIdCodec),
+      movieIds: cluster.sink(topics.movieIds, movieIdCodec),
       known,
       clock: systemClock,
       log,
@@ -69,14 +66,14 @@ function noteIgnored({ log, metrics }: Context, topic: TopicName, ignored: numbe
 
 /** Publishes the genre list unless it was published less than `refreshAfterMs` ago. @throws the errors of TmdbClient. */
 export async function fetchGenres(platform: Platform, context: Context, refreshAfterMs: number): Promise<GenresLook> {
-  const { client, producer } = await platform.kafka();
-  const readGenres: ReadTopic = (onRecord) => readTopic(client, topics.rawGenres, onRecord);
+  const { cluster } = await platform.kafka();
+  const readGenres: ReadTopic = (onRecord) => cluster.readTopic(topics.rawGenres, onRecord);
   const { known, ignored } = await readKnownGenres(readGenres, rawGenresCodec, systemClock.now());
   noteIgnored(context, topics.rawGenres, ignored);
   const look = await produceGenres(
     {
       tmdb: await platform.tmdb(),
-      rawGenres: producer.sink(topics.rawGenres, rawGenresCodec),
+      rawGenres: cluster.sink(topics.rawGenres, rawGenresCodec),
       known,
       clock: systemClock,
       log: context.log,
@@ -109,12 +106,11 @@ export async function fetchMovies(
   until?: Offsets,
 ): Promise<Record<MovieOutcome, number>> {
   const { config, log, progress, signal, metrics } = context;
-  const { client, producer, admin, deadLetters } = await platform.kafka();
-  const total = until && (await waiting(admin, until));
+  const { cluster, deadLetters } = await platform.kafka();
+  const total = until && (await waiting(cluster.admin, until));
   const outcomes = { fetched: 0, gone: 0, parked: 0, skipped: 0 };
   if (total === 0) return outcomes;
-  const movieIds = createRecordSource({
-    kafka: client,
+  const movieIds = cluster.recordSource({
     group: groups.movieDetails,
     topic: topics.movieIds,
     concurrency: config.tmdb.concurrency,
@@ -132,7 +128,7 @@ export async function fetchMovies(
     movieIds,
     codec: movieIdCodec,
     tmdb: await platform.tmdb(),
-    rawMovies: producer.sink(topics.rawMovies, rawMovieCodec),
+    rawMovies: cluster.sink(topics.rawMovies, rawMovieCodec),
     deadLetters,
     clock: systemClock,
     log,
@@ -195,7 +191,7 @@ export async function loadBronze(
   { until, acceptedGaps = [] }: LoadOptions = {},
 ): Promise<Loaded> {
   const { config, log, signal } = context;
-  const { client, deadLetters, admin, clusterId } = await platform.kafka();
+  const { cluster, deadLetters, clusterId } = await platform.kafka();
   const loaded = { rows: 0, parked: 0 };
   // Before the observer: if the warehouse is not ready for two reasons, /readyz gives the first, and the holder is more useful.
   const system = warehouseSystem(context);
@@ -203,8 +199,7 @@ export async function loadBronze(
   await using warehouse = await openLoader(system, context, until === undefined);
   await warehouse.migrate();
   observer.onAvailable(true);
-  const source = createPartitionSource({
-    kafka: client,
+  const source = cluster.partitionSource({
     group: groups.bronzeLoader,
     topics: [topics.rawMovies, topics.rawGenres],
     acceptedGaps,
@@ -222,7 +217,7 @@ export async function loadBronze(
     clock: systemClock,
     random: Math.random,
     log,
-    shared: sharedTopics(admin, {
+    shared: sharedTopics(cluster.admin, {
       group: groups.bronzeLoader,
       target: system.name,
       onWaiting: tellWaits(context, 'load'),
@@ -273,7 +268,7 @@ function loadObserver({ progress, metrics, health }: Context, loaded: { rows: nu
 
 /** The present ends, for stages that end there. Empty partitions are omitted. */
 export async function endsOf(platform: Platform, names: readonly TopicName[]): Promise<Map<TopicName, Offsets>> {
-  const { admin } = await platform.kafka();
+  const { admin } = (await platform.kafka()).cluster;
   const ends = new Map<TopicName, Offsets>();
   for (const topic of names) {
     const { low, high } = await admin.topicOffsets(topic);

@@ -1,4 +1,4 @@
-import type { KafkaAdmin } from '../kafka/admin.ts';
+import type { KafkaAdmin } from '../kafka/cluster-admin.ts';
 import { lagOf } from '../kafka/lag.ts';
 import type { Offsets } from '../kafka/topic.ts';
 import { type Context, openPlatform, type Platform } from '../platform/platform.ts';
@@ -64,8 +64,8 @@ async function readStatus(platform: Platform, context: Context): Promise<Status>
     (rows) => ({ positions: null, tables: unread(context, rows) }),
   );
   const topics = async () => {
-    const { admin, clusterId } = await platform.kafka();
-    return lags(admin, clusterId, (await reading).positions);
+    const { cluster, clusterId } = await platform.kafka();
+    return lags(cluster.admin, clusterId, (await reading).positions);
   };
   const [topicRows, tokens, warehouse] = await Promise.all([
     orError(topics, (rows) => rows),

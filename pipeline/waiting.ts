@@ -1,4 +1,4 @@
-import type { AwaitedPartition } from '../kafka/partition-owners.ts';
+import type { AwaitedPartition } from '../kafka/topic.ts';
 import type { Context } from '../platform/platform.ts';
 import { systemClock } from '../runtime/clock.ts';
 

@@ -1,34 +1,31 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { AdminConnection } from '../kafka/admin-connection.ts';
-import type { Kafka } from '../kafka/client.ts';
+import type { OpenKafkaCluster } from '../kafka/cluster.ts';
 import type { Health } from '../runtime/health.ts';
 
 const everyMs = 1_000;
 
 /**
- * Asks Kafka every second whether it is there, so that a service which has nothing to do with it for hours knows as well. While
- * Kafka is out of reach, no part of the process counts as stalled: it waits. Ends when it is disposed of.
+ * Asks Kafka every second whether it is there, so that a service which does not use it for hours notices an outage. During an
+ * outage no part of the process counts as stalled, because it waits. Ends when it is disposed of.
  */
-export function watchKafka(kafka: Kafka, health: Health): AsyncDisposable {
-  const connection = new AdminConnection(kafka);
-  const over = new AbortController();
+export function watchKafka(cluster: OpenKafkaCluster, health: Health): Disposable {
+  const closed = new AbortController();
   const excusing = setInterval(() => {
-    if (kafka.reach.reason !== null) health.excuse();
+    if (cluster.outage !== null) health.excuse();
   }, everyMs).unref();
-  void look(kafka, connection, over.signal);
+  void probe(cluster, closed.signal);
   return {
-    [Symbol.asyncDispose]: async () => {
-      over.abort();
+    [Symbol.dispose]: () => {
+      closed.abort();
       clearInterval(excusing);
-      await connection[Symbol.asyncDispose]();
     },
   };
 }
 
-async function look(kafka: Kafka, connection: AdminConnection, over: AbortSignal): Promise<void> {
-  while (!over.aborted) {
-    // What ends it for good ends the parts that work as well, and they say so.
-    await connection.askWhere(kafka.seeds).catch(() => {});
-    await delay(everyMs, undefined, { signal: over, ref: false }).catch(() => {});
+async function probe(cluster: OpenKafkaCluster, closed: AbortSignal): Promise<void> {
+  while (!closed.aborted) {
+    // A final error also ends the parts that work, and they report it.
+    await cluster.probe().catch(() => {});
+    await delay(everyMs, undefined, { signal: closed, ref: false }).catch(() => {});
   }
 }

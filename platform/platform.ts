@@ -1,11 +1,10 @@
 import { join } from 'node:path';
-import { createAdmin, type KafkaAdmin } from '../kafka/admin.ts';
 import type { Broker } from '../kafka/broker/broker.ts';
 import { runningBroker } from '../kafka/broker/claim.ts';
 import { startBroker } from '../kafka/broker/start-broker.ts';
-import { createKafka, type Kafka } from '../kafka/client.ts';
+import { type KafkaCluster, type OpenKafkaCluster, openKafkaCluster } from '../kafka/cluster.ts';
+import type { KafkaAdmin } from '../kafka/cluster-admin.ts';
 import { BrokerError } from '../kafka/errors.ts';
-import { type KafkaProducer, openProducer } from '../kafka/sink.ts';
 import type { Sink } from '../kafka/topic.ts';
 import { lineOf } from '../kafka/topic-preconditions.ts';
 import type { TopicSettings } from '../kafka/topic-settings.ts';
@@ -57,9 +56,7 @@ export interface Platform extends AsyncDisposable {
 }
 
 interface KafkaPlatform {
-  readonly client: Kafka;
-  readonly admin: KafkaAdmin;
-  readonly producer: KafkaProducer;
+  readonly cluster: KafkaCluster;
   /** Takes letters whose messages may quote what others wrote: it takes our secrets out of them. */
   readonly deadLetters: Sink<DeadLetter>;
   readonly clusterId: string;
@@ -110,31 +107,29 @@ async function openKafka(
   const { config, log, health, signal } = context;
   const { ssl, skips, brokers: given, sasl: login } = config.kafka;
   const { isService = false, kafkaPatienceMs } = options;
-  let client: Kafka | undefined;
+  let cluster: OpenKafkaCluster | undefined;
   let isConnected = false;
   health.dependsOn('kafka', async () => {
-    const reason = client?.reach.reason;
+    const reason = cluster?.outage;
     if (!isConnected) throw new Error(reason ? `not connected yet: ${reason}` : 'not connected yet');
     if (reason) throw new Error(reason);
   });
   const { brokers, sasl, ended } = given
     ? { brokers: given, sasl: login, ended: undefined }
     : await ownBroker(context, resources, options);
-  const kafka = createKafka({
+  const opened = openKafkaCluster({
     ...{ brokers, ssl, sasl, clientId: 'tmdb-stream', skips, log, signal },
     ...(kafkaPatienceMs !== undefined && { patienceMs: kafkaPatienceMs }),
     ...(isService && { patienceMs: Number.POSITIVE_INFINITY }),
   });
-  client = kafka;
-  void ended?.then(() => kafka.reach.giveUp(new BrokerError('the local Kafka broker has ended: start again')));
-  if (isService) resources.use(watchKafka(kafka, health));
-  const admin = resources.use(await createAdmin(kafka));
-  await prepareTopics(context, admin, options);
-  const producer = resources.use(openProducer(kafka));
-  const deadLetters = withoutSecrets(producer.sink(topicNames.deadLetters, deadLetterCodec), config.secrets);
-  const clusterId = await admin.clusterId();
+  cluster = resources.use(opened);
+  void ended?.then(() => opened.giveUp(new BrokerError('the local Kafka broker has ended: start again')));
+  if (isService) resources.use(watchKafka(opened, health));
+  const clusterId = await opened.admin.clusterId();
+  await prepareTopics(context, opened.admin, options);
+  const deadLetters = withoutSecrets(opened.sink(topicNames.deadLetters, deadLetterCodec), config.secrets);
   isConnected = true;
-  return { client: kafka, admin, producer, deadLetters, clusterId };
+  return { cluster: opened, deadLetters, clusterId };
 }
 
 const withoutSecrets = (letters: Sink<DeadLetter>, secrets: readonly Secret[]): Sink<DeadLetter> => ({

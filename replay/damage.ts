@@ -1,7 +1,6 @@
 import { refusalOf } from '../consumers/park-refused.ts';
-import { isAfter, type RecordPosition, readTopic } from '../kafka/read-topic.ts';
 import { movieIdOf } from '../kafka/selection.ts';
-import type { ConsumerRecord } from '../kafka/topic.ts';
+import { type ConsumerRecord, isAfter, type RecordPosition } from '../kafka/topic.ts';
 import type { Context, Platform } from '../platform/platform.ts';
 import { warehouseSystem } from '../platform/warehouse.ts';
 import { DecodeError } from '../schemas/codec.ts';
@@ -43,9 +42,9 @@ export async function findDamage(platform: Platform, context: Context, now: numb
 
 /** Keys of `tmdb.movie-ids` whose newest record the fetcher and the producers' memory refuse. */
 async function findBadKeys(platform: Platform, now: number): Promise<Buffer[]> {
-  const { client } = await platform.kafka();
+  const { cluster } = await platform.kafka();
   const newest = new Map<string, RecordPosition & { readonly isBad: boolean }>();
-  await readTopic(client, topics.movieIds, (record) => {
+  await cluster.readTopic(topics.movieIds, (record) => {
     if (record.key === null) return;
     const key = record.key.toString('latin1');
     const known = newest.get(key);
@@ -74,10 +73,10 @@ interface Refused {
 }
 
 async function findRefused(platform: Platform, topic: TopicName, now: number): Promise<Refused> {
-  const { client } = await platform.kafka();
+  const { cluster } = await platform.kafka();
   const partitions = new Map<number, Map<bigint, number | null>>();
   let count = 0;
-  await readTopic(client, topic, (record) => {
+  await cluster.readTopic(topic, (record) => {
     if (!refusalOf(record, now)) return;
     const ofPartition = partitions.get(record.partition) ?? new Map<bigint, number | null>();
     partitions.set(record.partition, ofPartition.set(record.offset, movieIdOf(record.key)));
@@ -138,8 +137,8 @@ async function loadedOf(
   { topic, partitions }: Refused,
 ): Promise<(number | null)[]> {
   if (partitions.size === 0) return [];
-  const { admin, clusterId } = await platform.kafka();
-  const topicId = await admin.topicId(topic);
+  const { cluster, clusterId } = await platform.kafka();
+  const topicId = await cluster.admin.topicId(topic);
   const table = topic === topics.rawGenres ? 'raw_genres' : 'raw_movies';
   const loaded: (number | null)[] = [];
   for (const [partition, movies] of partitions) {

@@ -1,7 +1,6 @@
-import type { Kafka } from '../kafka/client.ts';
-import { isAfter, readTopic } from '../kafka/read-topic.ts';
+import type { KafkaCluster } from '../kafka/cluster.ts';
 import { isSelected, movieIdOf, type Selection } from '../kafka/selection.ts';
-import type { ConsumerRecord, Sink } from '../kafka/topic.ts';
+import { type ConsumerRecord, isAfter, type Sink } from '../kafka/topic.ts';
 import type { Context, Platform } from '../platform/platform.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { DecodeError } from '../schemas/codec.ts';
@@ -35,7 +34,7 @@ interface Newest {
  * selection names without further conditions is selected even if the topic does not contain it (any more).
  * @param startedAt milliseconds since the epoch: the topic itself shows what was published since. @throws KafkaError.
  */
-async function idsToReplay(kafka: Kafka, selection: Selection, startedAt: number): Promise<IdsToReplay> {
+async function idsToReplay(kafka: KafkaCluster, selection: Selection, startedAt: number): Promise<IdsToReplay> {
   const known = await readNewest(kafka, selection);
   const isAsked = ({ requestedAt }: MovieId) => requestedAt.getTime() >= startedAt;
   const selected = [...known.values()].flatMap(({ isSelected, value }) => (isSelected && value) || []);
@@ -53,9 +52,9 @@ async function idsToReplay(kafka: Kafka, selection: Selection, startedAt: number
 const namedOnly = ({ movies, ...others }: Selection): readonly number[] =>
   Object.keys(others).length === 0 ? [...(movies ?? [])] : [];
 
-async function readNewest(kafka: Kafka, selection: Selection): Promise<ReadonlyMap<number, Newest>> {
+async function readNewest(kafka: KafkaCluster, selection: Selection): Promise<ReadonlyMap<number, Newest>> {
   const newest = new Map<number, Newest>();
-  await readTopic(kafka, topics.movieIds, (record) => {
+  await kafka.readTopic(topics.movieIds, (record) => {
     const movieId = movieIdOf(record.key);
     if (movieId === null) return;
     const known = newest.get(movieId);
@@ -102,14 +101,14 @@ export interface ReplayIdsOptions {
 export async function replayIds(context: Context, platform: Platform, options: ReplayIdsOptions): Promise<IdsReplayed> {
   const { config, progress, signal } = context;
   const { begun, journal, selection, isDryRun } = options;
-  const { client, producer } = await platform.kafka();
-  const { movies, alreadyAsked } = await idsToReplay(client, selection, begun.startedAt);
+  const { cluster } = await platform.kafka();
+  const { movies, alreadyAsked } = await idsToReplay(cluster, selection, begun.startedAt);
   const { capacity, windowMs } = config.tmdb.rateLimit;
   const minutes = (movies.length / capacity) * (windowMs / 60_000);
   const replayed = { records: movies.length, apiCalls: movies.length, minutes, alreadyAsked };
   if (isDryRun) return replayed;
   writeJournal(journal, begun);
-  const movieIds = producer.sink(topics.movieIds, movieIdCodec);
+  const movieIds = cluster.sink(topics.movieIds, movieIdCodec);
   const onProgress = (done: number) => progress.update('replay', { done, total: movies.length, unit: 'ids' });
   await publishIds(movieIds, movies, onProgress, signal);
   removeJournal(journal);

@@ -3,7 +3,6 @@ import { runBronzeLoader } from '../consumers/bronze-loader.ts';
 import { parkRefused } from '../consumers/park-refused.ts';
 import { sharedTopics } from '../consumers/shared-topics.ts';
 import type { Gap } from '../kafka/gap.ts';
-import { createPartitionSource } from '../kafka/partition-source.ts';
 import { movieIdOf, rangesOf, type Selection } from '../kafka/selection.ts';
 import type { ConsumerRecord, Offsets, Sink } from '../kafka/topic.ts';
 import type { Context, Platform } from '../platform/platform.ts';
@@ -88,8 +87,8 @@ export async function extendBronze(
   { selection, selectionText, restart, isDryRun, acceptedGaps = [] }: ReplayRawOptions,
 ): Promise<RawReplayed> {
   const started = systemClock.monotonic();
-  const { admin } = await platform.kafka();
-  const selected = await rangesOf(admin, topics.rawMovies, selection);
+  const { cluster } = await platform.kafka();
+  const selected = await rangesOf(cluster.admin, topics.rawMovies, selection);
   const wanted = (await loadedRanges(platform, context, [topics.rawMovies])).map(({ partition, end: live }) => {
     const { from, end } = selected.get(partition.partition) ?? { from: live, end: live };
     return { partition, from: least(from, live), end: least(end, live) };
@@ -118,7 +117,8 @@ async function loadedRanges(
 ): Promise<PartitionRange[]> {
   const system = warehouseSystem(context);
   if (!system.exists()) throw new UsageError(`${system.name} is not there: "load --once" fills a new one from Kafka`);
-  const { admin, clusterId } = await platform.kafka();
+  const { cluster, clusterId } = await platform.kafka();
+  const { admin } = cluster;
   await using warehouse = await system.openLoader();
   await warehouse.migrate();
   const ranges: PartitionRange[] = [];
@@ -164,10 +164,10 @@ async function fill(platform: Platform, context: Context, warehouse: Warehouse, 
   const { ranges, rawTopics, acceptedGaps, isWanted } = fill;
   if (lengthOf(ranges) === 0) return 0;
   const { config, log, signal } = context;
-  const { client, admin, clusterId } = await platform.kafka();
+  const { cluster, clusterId } = await platform.kafka();
   const ends = endsOf(ranges);
   const group = `bronze-replay-${randomUUID()}`;
-  const source = createPartitionSource({ kafka: client, group, topics: rawTopics, acceptedGaps });
+  const source = cluster.partitionSource({ group, topics: rawTopics, acceptedGaps });
   const parked = new CountingSink();
   const ports = {
     source: boundedSource(source, ends, isWanted),
@@ -179,10 +179,10 @@ async function fill(platform: Platform, context: Context, warehouse: Warehouse, 
     clock: systemClock,
     random: Math.random,
     log,
-    shared: sharedTopics(admin, { group, target: warehouseSystem(context).name }),
+    shared: sharedTopics(cluster.admin, { group, target: warehouseSystem(context).name }),
   };
   await runBronzeLoader(ports, { limits: config.load, signal, until: Promise.resolve(ends) });
-  await admin.deleteGroup(group);
+  await cluster.admin.deleteGroup(group);
   signal.throwIfAborted();
   return parked.count;
 }

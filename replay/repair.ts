@@ -40,9 +40,9 @@ export async function repair(
   const { badKeys, refusedRecords, rowsToPark, rowsLeftOut, movies, otherKeys } = damage;
   const repaired = { badKeys, refusedRecords, rowsToPark, rowsLeftOut, movies: movies.size, fullRefresh };
   if (isDryRun) return repaired;
-  const { producer } = await platform.kafka();
+  const { cluster } = await platform.kafka();
   // First, so that an interrupted repair has already requested all of them: the next repair finds fewer.
-  await replaceKeys(producer.sink(topics.movieIds, movieIdCodec), { movies, otherKeys, now }, context.signal);
+  await replaceKeys(cluster.sink(topics.movieIds, movieIdCodec), { movies, otherKeys, now }, context.signal);
   // From scratch: an unfinished rebuild may contain rows of records that the present rules refuse.
   if (rowsToPark > 0) await rebuildBronze(platform, context, { restart: true, isDryRun: false });
   // Ignored rows need only the build that is due anyway, as after an update of these rules.

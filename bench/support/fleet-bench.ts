@@ -27,7 +27,7 @@ export async function openFixture(): Promise<Fixture> {
   const log = createLogger('error', []);
   const kafka = createKafka({ brokers: [broker.address], ssl: false, sasl: undefined, clientId: 'bench', log });
   {
-    await using admin = await createAdmin(kafka);
+    await using admin = createAdmin(kafka);
     await admin.ensureTopics({ partitions, replicationFactor: 1, rawRetentionMs: 15_552_000_000 });
   }
   const publish = await openPublisher(kafka, resources);

@@ -2,6 +2,7 @@ import type { DryRunResult } from '../../dead-letters/dry-run.ts';
 import { closeLetters, dryRun, type Refused, redrive } from '../../dead-letters/redrive.ts';
 import { type ShownLetter, toShown } from '../../dead-letters/show.ts';
 import { eachBatch, type Letter, type LetterFilter, matches, readLetters } from '../../dead-letters/store.ts';
+import type { KafkaCluster } from '../../kafka/cluster.ts';
 import { type Context, openPlatform } from '../../platform/platform.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { ExitCode, UsageError } from '../../runtime/errors.ts';
@@ -32,8 +33,8 @@ interface PurgeLetters extends ListLetters {
 export async function listLetters(context: Context, options: ListLetters): Promise<number> {
   const filter = filterOf(options, systemClock.now());
   await using platform = openPlatform(context, { mayJoinBroker: true, topics: 'tell' });
-  const { client } = await platform.kafka();
-  const open = await openLetters(context, client, filter);
+  const { cluster } = await platform.kafka();
+  const open = await openLetters(context, cluster, filter);
   print(options, open.map(toListed), () =>
     open.length === 0 ? nothingFound : `${formatTable(open.map(toRow))}\n\n${open.length} open`,
   );
@@ -44,11 +45,11 @@ export async function listLetters(context: Context, options: ListLetters): Promi
 export async function showLetter(context: Context, options: ShowLetter): Promise<number> {
   const { id: wanted } = options;
   await using platform = openPlatform(context, { mayJoinBroker: true, topics: 'tell' });
-  const { client } = await platform.kafka();
-  const letters = await readLetters(client, context.log);
+  const { cluster } = await platform.kafka();
+  const letters = await readLetters(cluster, context.log);
   const shown: ShownLetter[] = [];
   await eachBatch(
-    client,
+    cluster,
     letters.filter((letter) => matches({ ids: new Set([wanted]) }, letter)),
     async (batch) => void shown.push(...batch.map(toShown)),
   );
@@ -63,7 +64,7 @@ export async function redriveLetters(context: Context, options: RedriveLetters):
   const { signal, progress } = context;
   const how = { maxReplays: options.maxReplays, signal };
   await using platform = openPlatform(context, { mayJoinBroker: true });
-  const { client: kafka, producer } = await platform.kafka();
+  const { cluster: kafka } = await platform.kafka();
   const letters = await openLetters(context, kafka, filter);
   const onProgress = (done: number) => progress.update('redrive', { done, total: letters.length, unit: 'letters' });
   if (options.dryRun) {
@@ -73,7 +74,7 @@ export async function redriveLetters(context: Context, options: RedriveLetters):
     const isGood = results.every(({ outcome }) => outcome !== 'park' && outcome !== 'refuse');
     return isGood ? ExitCode.done : ExitCode.failed;
   }
-  const result = await redrive({ kafka, producer, onProgress }, letters, how);
+  const result = await redrive({ kafka, onProgress }, letters, how);
   progress[Symbol.dispose]();
   print(options, result, () => (letters.length === 0 ? nothingFound : resultText(result)));
   return result.refused.length === 0 ? ExitCode.done : ExitCode.failed;
@@ -84,11 +85,11 @@ export async function purgeLetters(context: Context, options: PurgeLetters): Pro
   const filter = filterOf(options, systemClock.now());
   const { progress } = context;
   await using platform = openPlatform(context, { mayJoinBroker: true });
-  const { client, producer } = await platform.kafka();
-  const letters = await openLetters(context, client, filter);
+  const { cluster } = await platform.kafka();
+  const letters = await openLetters(context, cluster, filter);
   const { yes: isClosed } = options;
   const onProgress = (done: number) => progress.update('purge', { done, total: letters.length, unit: 'letters' });
-  if (isClosed) await closeLetters({ producer, onProgress }, letters, context.signal);
+  if (isClosed) await closeLetters({ kafka: cluster, onProgress }, letters, context.signal);
   progress[Symbol.dispose]();
   print(options, letters.map(toListed), () => (letters.length === 0 ? nothingFound : formatTable(letters.map(toRow))));
   if (isClosed || letters.length === 0) return ExitCode.done;
@@ -97,7 +98,7 @@ export async function purgeLetters(context: Context, options: PurgeLetters): Pro
 
 const nothingFound = 'no such letter is open';
 
-const openLetters = async (context: Context, kafka: Parameters<typeof readLetters>[0], filter: LetterFilter) =>
+const openLetters = async (context: Context, kafka: KafkaCluster, filter: LetterFilter) =>
   (await readLetters(kafka, context.log)).filter((letter) => letter.isOpen && matches(filter, letter));
 
 const toRow = ({ id, reason, message, replays, failedAt, movieId }: Letter) => ({

@@ -1,4 +1,4 @@
-import type { KafkaAdmin } from '../../kafka/admin.ts';
+import type { KafkaAdmin } from '../../kafka/cluster-admin.ts';
 import { lineOf, type TopicFinding } from '../../kafka/topic-preconditions.ts';
 import { type Context, openPlatform, topicSettingsOf } from '../../platform/platform.ts';
 import { ExitCode } from '../../runtime/errors.ts';
@@ -14,7 +14,7 @@ interface ShowTopics {
 /** `topics` */
 export async function showTopics(context: Context, options: ShowTopics): Promise<number> {
   await using platform = openPlatform(context, { mayJoinBroker: true, topics: 'leave' });
-  const { admin } = await platform.kafka();
+  const { admin } = (await platform.kafka()).cluster;
   const settings = topicSettingsOf(context.config);
   const applied: TopicFinding[] = [];
   const created = options.apply ? await admin.ensureTopics(settings) : [];

@@ -59,7 +59,7 @@ describe.runIf(existsSync(jarsDir))('the broker of docker-compose.yml, from its 
         const isStarted = () => readFileSync(join(folder, 'broker.log'), 'utf8').includes('Kafka Server started');
         while (!isStarted() && !broker.hasEnded()) await delay(50);
         expect(isStarted(), tailOf(join(folder, 'broker.log'))).toBe(true);
-        await using admin = await createAdmin(plainClient([`localhost:${ports[0]}`]));
+        await using admin = createAdmin(plainClient([`localhost:${ports[0]}`]));
         await admin.ensureTopics({ partitions: 4, replicationFactor: 1, rawRetentionMs: 1e9 });
         expect((await admin.topicOffsets(topics.movieIds)).high.size).toBe(4);
         expect(await admin.clusterId()).toBe(env['CLUSTER_ID']);

@@ -1,7 +1,6 @@
 import { DuckDBInstance } from '@duckdb/node-api';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { toBatch } from '../../consumers/micro-batches.ts';
-import { readTopic } from '../../kafka/read-topic.ts';
 import { loadConfig } from '../../platform/config.ts';
 import { type Context, openPlatform, type Platform } from '../../platform/platform.ts';
 import { warehouseSystem } from '../../platform/warehouse.ts';
@@ -24,7 +23,7 @@ const gone = '{"success":false,"status_code":34,"status_message":"The resource y
 
 /** Records as a version without rules took them, about the first five of `movies`. */
 async function poisonTopics({ kafka }: Platform, movies: readonly number[]): Promise<void> {
-  const { producer } = await kafka();
+  const { cluster } = await kafka();
   const [a = 0, b = 0, c = 0, d = 0, e = 0] = movies;
   const [now, future] = [new Date(), new Date(Date.now() + tenYears)];
   const raw = (
@@ -35,7 +34,7 @@ async function poisonTopics({ kafka }: Platform, movies: readonly number[]): Pro
     return { movieId, sourceUrl, httpStatus: 200, fetchedAt: now, body: Buffer.from(body), ...more };
   };
   const named = (id: number) => `{"id":${id},"title":"poison"}`;
-  await producer.sink(topics.rawMovies, rawMovieCodec).publish([
+  await cluster.sink(topics.rawMovies, rawMovieCodec).publish([
     { key: String(a), value: raw(a, named(a), { fetchedAt: future }) },
     { key: String(a), value: raw(b, named(b)) },
     { key: String(c), value: raw(c, named(a)) },
@@ -45,12 +44,12 @@ async function poisonTopics({ kafka }: Platform, movies: readonly number[]): Pro
   ]);
   const body = Buffer.from('{"genres":[{"id":18,"name":"poison"}]}');
   const genres = { language: 'en', sourceUrl, body };
-  await producer.sink(topics.rawGenres, rawGenresCodec).publish([
+  await cluster.sink(topics.rawGenres, rawGenresCodec).publish([
     { key: 'en', value: { ...genres, fetchedAt: future } },
     { key: 'fr', value: { ...genres, fetchedAt: now } },
   ]);
   const asked = { reason: 'manual', page: null, rank: null } as const;
-  await producer.sink(topics.movieIds, movieIdCodec).publish([
+  await cluster.sink(topics.movieIds, movieIdCodec).publish([
     { key: String(a), value: { ...asked, movieId: a, requestedAt: future } },
     { key: String(b), value: { ...asked, movieId: c, requestedAt: now } },
     { key: 'junk', value: { ...asked, movieId: a, requestedAt: now } },
@@ -59,14 +58,15 @@ async function poisonTopics({ kafka }: Platform, movies: readonly number[]): Pro
 
 /** Everything that the raw topics have and BRONZE has not, as rows, whatever it holds. @returns their number. */
 async function loadWithoutRules(context: Context, { kafka }: Platform): Promise<number> {
-  const { client, admin, clusterId } = await kafka();
+  const { cluster, clusterId } = await kafka();
+  const { admin } = cluster;
   await using warehouse = await warehouseSystem(context).openLoader();
   let loaded = 0;
   for (const topic of [topics.rawMovies, topics.rawGenres]) {
     const id = { clusterId, topic, topicId: await admin.topicId(topic) };
     const [positions, { low, high }] = [await warehouse.positions(id), await admin.topicOffsets(topic)];
     const rows = new Map<number, (RawMovieRow | RawGenresRow)[]>();
-    await readTopic(client, topic, ({ partition, offset, value }) => {
+    await cluster.readTopic(topic, ({ partition, offset, value }) => {
       if (value === null || offset < (positions.get(partition) ?? 0n)) return;
       const row = topic === topics.rawMovies ? rawMovieCodec.decode(value) : rawGenresCodec.decode(value);
       rows.set(partition, [...(rows.get(partition) ?? []), { kafkaOffset: offset, ...row }]);

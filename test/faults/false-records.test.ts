@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { createAdmin, type KafkaAdmin } from '../../kafka/admin.ts';
+import { createAdmin } from '../../kafka/admin.ts';
+import type { KafkaAdmin } from '../../kafka/cluster-admin.ts';
 import { fetchMovies, groups } from '../../pipeline/stages.ts';
 import type { Sandbox } from '../../sandbox/server.ts';
 import { rawGenresCodec } from '../../schemas/codecs.ts';
@@ -26,7 +27,7 @@ async function isDone(admin: KafkaAdmin, topic: TopicName): Promise<boolean> {
 
 it('[R76 R78 R79] parks false records in every topic, and continues within 10 s after each', async () => {
   await fixture.recreate(1);
-  await using admin = await createAdmin(fixture.kafka);
+  await using admin = createAdmin(fixture.kafka);
   await using loader = fixture.startLoader();
   await using fetcher = fixture.start((platform, context) => fetchMovies(platform, context), {
     TMDB_BASE_URL: sandbox.url,

@@ -114,7 +114,9 @@ describe('a Kafka with TLS, passwords and rights', () => {
     ['a name that is not in the certificate', () => ({ brokers: [broker.addressByNumber] }), refused, 'altnames'],
     ['no TLS where the broker speaks it', () => ({ ssl: false }), nobodysFault, 'Closed connection'],
   ])('[S4] refuses %s, and says what to mend', async (_, options, error, hint) => {
-    const failure = await createAdmin(clientAs('loader', options())).catch((thrown) => thrown);
+    const failure = await createAdmin(clientAs('loader', options()))
+      .clusterId()
+      .catch((thrown) => thrown);
     expect(failure).toMatchObject(error);
     expect(failure.message).toContain(hint);
     expect(`${failure.stack} ${JSON.stringify(failure)}`).not.toContain('canary');
@@ -123,7 +125,9 @@ describe('a Kafka with TLS, passwords and rights', () => {
   it('[P16 S4] is refused when a stranger vouches for it, and hears no password', async () => {
     tls.setDefaultCACertificates([...asUsual, stranger.cert]);
     try {
-      const failure = await createAdmin(clientAs('loader')).catch((thrown) => thrown);
+      const failure = await createAdmin(clientAs('loader'))
+        .clusterId()
+        .catch((thrown) => thrown);
       expect(failure).toMatchObject(refused);
       expect(failure.message).toContain('NODE_EXTRA_CA_CERTS');
     } finally {

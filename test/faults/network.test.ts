@@ -188,7 +188,7 @@ describe('a client of Kafka', () => {
     through.pointTo(broker.address);
     const connection = { brokers: [through.address], ssl: false, sasl: undefined, requestTimeoutMs: 500 };
     const kafka = createKafka({ ...connection, clientId: 'test', log: silent });
-    await using admin = await createAdmin(kafka);
+    await using admin = createAdmin(kafka);
     const clusterId = await admin.clusterId();
     const hangingSince = performance.now();
     await through.during(

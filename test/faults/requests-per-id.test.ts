@@ -43,7 +43,7 @@ describe('a fetcher asks for few ids twice', () => {
   });
 
   const committed = async (): Promise<number> => {
-    await using admin = await createAdmin(fixture.kafka);
+    await using admin = createAdmin(fixture.kafka);
     const offsets = await admin.committedOffsets(groups.movieDetails, topics.movieIds);
     return [...offsets.values()].reduce((sum, offset) => sum + Number(offset), 0);
   };

@@ -3,9 +3,8 @@ import { runBronzeLoader } from '../../consumers/bronze-loader.ts';
 import { closingOf, deadLetterOf } from '../../consumers/dead-letter.ts';
 import { redrive } from '../../dead-letters/redrive.ts';
 import { type Letter, readLetters } from '../../dead-letters/store.ts';
-import { createPartitionSource } from '../../kafka/partition-source.ts';
+import type { KafkaCluster } from '../../kafka/cluster.ts';
 import { readTopic } from '../../kafka/read-topic.ts';
-import type { KafkaProducer } from '../../kafka/sink.ts';
 import type { ConsumerRecord } from '../../kafka/topic.ts';
 import { endsOf, loadBronze } from '../../pipeline/stages.ts';
 import { systemClock } from '../../runtime/clock.ts';
@@ -44,11 +43,11 @@ const movieId = (id: number): Buffer =>
   movieIdCodec.encode({ movieId: id, reason: 'popular', page: 1, rank: 1, requestedAt: new Date() });
 
 const write = (topic: TopicName, key: string, value: Buffer, partition = 0) =>
-  writeMessages(stage.kafka.client, topic, [{ key, value, partition }]);
+  writeMessages(stage.client, topic, [{ key, value, partition }]);
 
 const read = async (topic: TopicName): Promise<ConsumerRecord[]> => {
   const records: ConsumerRecord[] = [];
-  await readTopic(stage.kafka.client, topic, (record) => records.push(record));
+  await readTopic(stage.client, topic, (record) => records.push(record));
   return records;
 };
 
@@ -62,21 +61,19 @@ it.each(Object.values(topics))(
   '%s takes no record whose timestamp is more than an hour ahead, and any that is old',
   async (topic) => {
     const at = (ms: number) =>
-      writeMessages(stage.kafka.client, topic, [
-        { key: '1', value: 'x', partition: 0, timestamp: String(Date.now() + ms) },
-      ]);
+      writeMessages(stage.client, topic, [{ key: '1', value: 'x', partition: 0, timestamp: String(Date.now() + ms) }]);
     await expect(at(61 * minute)).rejects.toMatchObject({ type: 'INVALID_TIMESTAMP' });
     await at(50 * minute);
     await at(-200 * 24 * 60 * minute);
   },
 );
 
-const letters = () => readLetters(stage.kafka.client, silent);
+const letters = () => readLetters(stage.kafka.cluster, silent);
 const openIds = async () => (await letters()).flatMap(({ id, isOpen }) => (isOpen ? id : []));
 
 /** Parks records as a consumer does; their offsets are made up. */
 const park = (records: readonly (Partial<DeadLetter> & { readonly origin: TopicName; readonly offset: number })[]) =>
-  stage.kafka.producer.sink(topics.deadLetters, deadLetterCodec).publish(
+  stage.kafka.cluster.sink(topics.deadLetters, deadLetterCodec).publish(
     records.map(({ origin: topic, offset, ...changed }) => {
       const key = Buffer.from(String(offset));
       const parked = { topic, partition: 0, offset: BigInt(offset), timestamp: systemClock.now(), key };
@@ -86,18 +83,18 @@ const park = (records: readonly (Partial<DeadLetter> & { readonly origin: TopicN
     }),
   );
 
-const redriveAll = async (producer: KafkaProducer = stage.kafka.producer, maxReplays = 3) => {
+const redriveAll = async (kafka: KafkaCluster = stage.kafka.cluster, maxReplays = 3) => {
   const open = (await letters()).filter(({ isOpen }) => isOpen);
-  const ports = { kafka: stage.kafka.client, producer, onProgress: () => {} };
-  return redrive(ports, open, { maxReplays, signal: never });
+  return redrive({ kafka, onProgress: () => {} }, open, { maxReplays, signal: never });
 };
 
 /** Fails for ever once `publish` of a topic was called so often: as good as a kill to what was sent before. */
-const dyingAfter = (calls: number, dying: (topic: TopicName) => boolean): KafkaProducer => {
+const dyingAfter = (calls: number, dying: (topic: TopicName) => boolean): KafkaCluster => {
   let left = calls;
   return {
-    sink: (topic, codec, limits) => {
-      const sink = stage.kafka.producer.sink(topic, codec, limits);
+    ...stage.kafka.cluster,
+    sink: (topic, codec) => {
+      const sink = stage.kafka.cluster.sink(topic, codec);
       return {
         publish: async (records) => {
           if (dying(topic)) left -= 1;
@@ -107,7 +104,6 @@ const dyingAfter = (calls: number, dying: (topic: TopicName) => boolean): KafkaP
         [Symbol.asyncDispose]: () => sink[Symbol.asyncDispose](),
       };
     },
-    [Symbol.asyncDispose]: async () => {},
   };
 };
 
@@ -315,7 +311,7 @@ const genres = (body: string): Buffer =>
   rawGenresCodec.encode({ language: 'en', sourceUrl: 'https://x', fetchedAt: new Date(), body: Buffer.from(body) });
 
 const close = (letter: Letter) =>
-  stage.kafka.producer.sink(topics.deadLetters, deadLetterCodec).publish([closingOf(letter)]);
+  stage.kafka.cluster.sink(topics.deadLetters, deadLetterCodec).publish([closingOf(letter)]);
 
 const brokenFor = (broken: number, movie: RawMovie): RawMovie => {
   if (movie.movieId === broken) throw new DecodeError('a version that the codec does not know yet');
@@ -324,18 +320,18 @@ const brokenFor = (broken: number, movie: RawMovie): RawMovie => {
 
 /** The loader as `load --once` runs it, with another codec. */
 async function loadWith(movieCodec: Codec<RawMovie>): Promise<void> {
-  const { client, producer, clusterId } = stage.kafka;
+  const { cluster, clusterId } = stage.kafka;
   const { duckdbPath: path, lockWaitMs } = stage.context.config.warehouse;
   await using warehouse = await openDuckDbWarehouse({ path, lockWaitMs, clock: systemClock });
   await warehouse.migrate();
   await runBronzeLoader(
     {
-      source: createPartitionSource({ kafka: client, group: 'loader', topics: [topics.rawMovies, topics.rawGenres] }),
+      source: cluster.partitionSource({ group: 'loader', topics: [topics.rawMovies, topics.rawGenres] }),
       warehouse,
       clusterId,
       movieCodec,
       genresCodec: rawGenresCodec,
-      deadLetters: producer.sink(topics.deadLetters, deadLetterCodec),
+      deadLetters: cluster.sink(topics.deadLetters, deadLetterCodec),
       clock: systemClock,
       random: Math.random,
       log: silent,

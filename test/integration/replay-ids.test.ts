@@ -1,8 +1,8 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import type { KafkaCluster } from '../../kafka/cluster.ts';
 import { readTopic } from '../../kafka/read-topic.ts';
-import type { KafkaProducer } from '../../kafka/sink.ts';
 import type { Platform } from '../../platform/platform.ts';
 import { replayIds } from '../../replay/ids.ts';
 import { writeJournal } from '../../replay/journal.ts';
@@ -40,7 +40,7 @@ interface Known {
 /** The movies that the topic knows, in this order; `rank` is the movie's own number. */
 const know = (movies: readonly Known[]) =>
   writeMessages(
-    stage.kafka.client,
+    stage.client,
     topics.movieIds,
     movies.map(({ movieId, partition = 0, hoursAgo = 1, isGone }) => {
       const at = started - hoursAgo * hour;
@@ -59,7 +59,7 @@ const range = (count: number): number[] => Array.from({ length: count }, (_, ind
 /** What was published by a person's wish, in no particular order. */
 const replayed = async (): Promise<MovieId[]> => {
   const ids: MovieId[] = [];
-  await readTopic(stage.kafka.client, topics.movieIds, ({ value }) => {
+  await readTopic(stage.client, topics.movieIds, ({ value }) => {
     const id = value && String(value) !== 'garbage' ? movieIdCodec.decode(value) : null;
     if (id?.reason === 'manual') ids.push(id);
   });
@@ -75,7 +75,7 @@ it('publishes each movie again as in its newest record, and omits deleted movies
     { movieId: 3, isGone: true },
     { movieId: 4, partition: 1 },
   ]);
-  await writeMessages(stage.kafka.client, topics.movieIds, [{ key: '5', value: 'garbage', partition: 0 }]);
+  await writeMessages(stage.client, topics.movieIds, [{ key: '5', value: 'garbage', partition: 0 }]);
   const before = Date.now();
   const { code, stdout } = await replay('--all');
   expect(code).toBe(0);
@@ -132,10 +132,11 @@ it('tells in a dry run what it would cost, and writes nothing', async () => {
 /** Dies in mid replay: the first ids are published, the others never. */
 const dyingAfter = (ids: number): Platform => {
   const kafka = async () => {
-    const { producer, ...others } = await stage.platform.kafka();
-    const dying: KafkaProducer = {
-      sink: (topic, codec, limits) => {
-        const sink = producer.sink(topic, codec, limits);
+    const { cluster, ...others } = await stage.platform.kafka();
+    const dying: KafkaCluster = {
+      ...cluster,
+      sink: (topic, codec) => {
+        const sink = cluster.sink(topic, codec);
         return {
           publish: async (records) => {
             await sink.publish(records.slice(0, ids));
@@ -144,9 +145,8 @@ const dyingAfter = (ids: number): Platform => {
           [Symbol.asyncDispose]: () => sink[Symbol.asyncDispose](),
         };
       },
-      [Symbol.asyncDispose]: async () => {},
     };
-    return { ...others, producer: dying };
+    return { ...others, cluster: dying };
   };
   return { ...stage.platform, kafka };
 };

@@ -24,7 +24,7 @@ beforeEach(async () => {
 
 /** Sets a topic's settings, or the whole broker's where there is no topic; the others get their default back. */
 const configure = (config: Readonly<Record<string, string>>, topic?: TopicName) =>
-  withAdmin(stage.kafka.client, async (admin) => {
+  withAdmin(stage.client, async (admin) => {
     const resource =
       topic === undefined
         ? { type: ConfigResourceTypes.BROKER, name: '1' }
@@ -41,15 +41,15 @@ const configure = (config: Readonly<Record<string, string>>, topic?: TopicName) 
   });
 
 const deleteTopics = async (names: readonly TopicName[] = Object.values(topics)) => {
-  const isThere = async () => (await stage.kafka.admin.missingTopics()).length < names.length;
-  await withAdmin(stage.kafka.client, (admin) => admin.deleteTopics({ topics: [...names] }));
+  const isThere = async () => (await stage.kafka.cluster.admin.missingTopics()).length < names.length;
+  await withAdmin(stage.client, (admin) => admin.deleteTopics({ topics: [...names] }));
   await vi.waitUntil(async () => !(await isThere()), { timeout: 20_000, interval: 50 });
 };
 
 const remake = async (topic: TopicName, options: TestTopic) => {
   await deleteTopics([topic]);
   const isMade = () =>
-    makeTopic(stage.kafka.client, topic, options).then(
+    makeTopic(stage.client, topic, options).then(
       () => true,
       () => false,
     );
@@ -69,7 +69,7 @@ const open = async (options: PlatformOptions = {}) => {
 
 const countOf = async (topic: TopicName): Promise<number> => {
   let count = 0;
-  await readTopic(stage.kafka.client, topic, () => {
+  await readTopic(stage.client, topic, () => {
     count += 1;
   });
   return count;
@@ -119,11 +119,11 @@ describe('topics that were there before us', () => {
         // Who looks is not kept from it.
         expect((await open({ topics: 'tell' })).failure).toBeNull();
       }
-      const { admin } = stage.kafka;
+      const { admin } = stage.kafka.cluster;
       await admin.applyFixes(await admin.examineTopics(ours()));
       const left = await admin.examineTopics(ours());
       expect(left).toEqual([]);
-      const { resources } = await withAdmin(stage.kafka.client, (raw) =>
+      const { resources } = await withAdmin(stage.client, (raw) =>
         raw.describeConfigs({ includeSynonyms: false, resources: [{ type: ConfigResourceTypes.TOPIC, name: topic }] }),
       );
       const entries = resources[0]?.configEntries ?? [];
@@ -152,7 +152,7 @@ describe('topics that were there before us', () => {
     const { failure, log } = await open();
     expect(failure).toBeNull();
     expect(log).toContain('KAFKA_PARTITIONS');
-    const { admin } = stage.kafka;
+    const { admin } = stage.kafka.cluster;
     await admin.applyFixes(await admin.examineTopics(ours()));
     expect(await admin.examineTopics(ours())).toMatchObject([
       { topic: topics.movieIds, setting: 'partitions', actual: '1' },
@@ -166,7 +166,7 @@ describe('the command topics', () => {
     const looked = await stage.run(['topics']);
     expect(looked).toMatchObject({ code: 1 });
     expect(looked.stdout).toContain(`MISSING  ${topics.rawMovies}`);
-    expect(await stage.kafka.admin.missingTopics()).toHaveLength(4);
+    expect(await stage.kafka.cluster.admin.missingTopics()).toHaveLength(4);
 
     const applied = await stage.run(['topics', '--apply', '--json']);
     expect(applied, applied.stderr).toMatchObject({ code: 0 });
@@ -188,7 +188,7 @@ describe('a raw topic that is, or was, compacted', () => {
     await remake(topics.rawMovies, { partitions: 2, config: { ...good, ...compacting, 'cleanup.policy': 'compact' } });
     const writeAt = (agoMs: number, movieIds: readonly number[]) =>
       writeMessages(
-        stage.kafka.client,
+        stage.client,
         topics.rawMovies,
         movieIds.map((movieId) => ({
           key: String(movieId),

@@ -17,7 +17,14 @@ const homeOf: Readonly<Record<string, string>> = {
   pino: 'runtime/logger.ts',
   'prom-client': 'runtime/metrics.ts',
   avsc: 'schemas/',
+  commander: 'commands/',
 };
+
+/** Packages without a home: a library of types for checks, and one for cron patterns. Each folder may use them. */
+const everywhere = ['zod', 'croner'];
+
+/** The only file that may load the inside of an SDK: it names the version that it knows. */
+const internals = 'kafka/kafkajs-internals.ts';
 
 const limits = { linesOfFile: 400, medianLines: 110, shareOfFolder: 0.25 };
 
@@ -46,7 +53,20 @@ function isUpward({ from, to }: Import): boolean {
   return floorOf(to) <= floorOf(from);
 }
 
-const isAwayFromHome = ({ from, to }: Import): boolean => to in homeOf && !from.startsWith(homeOf[to] ?? '');
+const packageOf = (target: string): string => target.split('/', target.startsWith('@') ? 2 : 1).join('/');
+
+function isAwayFromHome({ from, to }: Import): boolean {
+  const home = homeOf[packageOf(to)];
+  return home !== undefined && !from.startsWith(home);
+}
+
+/** Files of `kafka/` whose exports may hold types of kafkajs: nothing outside may import them, so features see our types only. */
+const vendorFiles = (imports: readonly Import[]): Set<string> =>
+  new Set(imports.filter(({ to }) => packageOf(to) === 'kafkajs').map(({ from }) => from));
+
+/** Text that reaches into an SDK: a path inside the package, a symbol of an object, or the prototype of a loaded class. */
+const reachesInside = ([file, text]: [string, string]): boolean =>
+  file !== internals && /['`](?:kafkajs|snowflake-sdk|undici|avsc)\/|getOwnPropertySymbols|createRequire/.test(text);
 
 /** Files that import each other, directly or through others, with their types: each circle once, by its first file. */
 function circles(imports: readonly Import[]): string[] {
@@ -81,10 +101,15 @@ function sizeComplaints(sources: Sources): string[] {
 
 function complaints(sources: Sources): string[] {
   const imports = importsOf(sources);
+  const vendor = vendorFiles(imports);
   return [
     ...[...sources.keys()].filter((file) => floorOf(file) < 0).map((file) => `${file}: on no floor`),
     ...imports.filter(isUpward).map(({ from, to }) => `${from} -> ${to}: not below`),
     ...imports.filter(isAwayFromHome).map(({ from, to }) => `${from} -> ${to}: away from its home`),
+    ...imports
+      .filter(({ from, to }) => vendor.has(to) && folderOf(from) !== folderOf(to))
+      .map(({ from, to }) => `${from} -> ${to}: has types of kafkajs`),
+    ...[...sources].filter(reachesInside).map(([file]) => `${file}: reaches inside an SDK`),
     ...circles(imports).map((file) => `${file}: in a circle`),
     ...sizeComplaints(sources),
   ];
@@ -124,6 +149,14 @@ describe('the architecture', () => {
     ],
     ['a stage that imports a neighbour', 'consumers/x.ts', "import { a } from '../producers/popular.ts';", 'not below'],
     ['an SDK away from its home', 'consumers/x.ts', "import { Kafka } from 'kafkajs';", 'away from its home'],
+    ['a part of an SDK away from its home', 'consumers/x.ts', "import x from 'kafkajs/src/x';", 'away from its home'],
+    [
+      'a feature that gets a type of kafkajs',
+      'consumers/x.ts',
+      "import type { Kafka } from '../kafka/client.ts';",
+      'has types of kafkajs',
+    ],
+    ['a file that reaches inside an SDK', 'kafka/x.ts', "load('kafkajs/src/x');", 'reaches inside an SDK'],
     ['a circle', 'runtime/x.ts', "import type { A } from './x.ts';", 'in a circle'],
     ['a long file', 'runtime/x.ts', '\n'.repeat(401), 'too long'],
     ['a large folder', 'runtime/x.ts', '\n'.repeat(50_000), 'too large'],
@@ -132,6 +165,11 @@ describe('the architecture', () => {
     const found = complaints(new Map([...sources, [file, text]]));
     expect(found.filter((each) => each.includes(complaint))).not.toEqual([]);
     expect(found.every((each) => each.startsWith(file) || each.startsWith(folderOf(file)))).toBe(true);
+  });
+
+  it('has one home for each SDK', () => {
+    const { dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { dependencies: object };
+    expect([...Object.keys(homeOf), ...everywhere].toSorted()).toEqual(Object.keys(dependencies).toSorted());
   });
 
   it('reads the environment in one place', () => {

@@ -20,14 +20,14 @@ async function topicWithAges(...secondsAgo: readonly number[]) {
 }
 
 it('is none when everything is done, or nothing was written', async () => {
-  await using admin = await createAdmin(kafka);
+  await using admin = createAdmin(kafka);
   expect(await lagOf(admin, await topicWithAges(), new Map(), nowMs)).toEqual({ records: 0, seconds: 0 });
   const done = new Map([[0, 2n]]);
   expect(await lagOf(admin, await topicWithAges(90, 5), done, nowMs)).toEqual({ records: 0, seconds: 0 });
 });
 
 it('counts what waits and tells the age of its oldest record', async () => {
-  await using admin = await createAdmin(kafka);
+  await using admin = createAdmin(kafka);
   const topic = await topicWithAges(86_400, 1_000, 37, 0);
   const lags = [];
   for (const next of [0n, 1n, 2n, 3n]) lags.push(await lagOf(admin, topic, new Map([[0, next]]), nowMs));
@@ -40,6 +40,6 @@ it('counts what waits and tells the age of its oldest record', async () => {
 });
 
 it('counts a partition without a committed offset from its first record', async () => {
-  await using admin = await createAdmin(kafka);
+  await using admin = createAdmin(kafka);
   expect(await lagOf(admin, await topicWithAges(12, 3), new Map(), nowMs)).toEqual({ records: 2, seconds: 12 });
 });

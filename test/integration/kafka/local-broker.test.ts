@@ -60,7 +60,7 @@ describe('the local broker', () => {
     const written = await (async () => {
       await using broker = await start();
       const kafka = clientOf(broker);
-      await using admin = await createAdmin(kafka);
+      await using admin = createAdmin(kafka);
       const topic = await createTopic(kafka);
       await write(kafka, topic, ['kept']);
       return { topic, clusterId: await admin.clusterId(), pid: broker.pid };
@@ -68,7 +68,7 @@ describe('the local broker', () => {
     expect(isRunning(written.pid)).toBe(false);
     await using broker = await start();
     const kafka = clientOf(broker);
-    await using admin = await createAdmin(kafka);
+    await using admin = createAdmin(kafka);
     expect(await admin.clusterId()).toBe(written.clusterId);
     const values: string[] = [];
     await readTopic(kafka, written.topic, ({ value }) => values.push(String(value)));
@@ -108,7 +108,7 @@ describe('the local broker', () => {
   it('takes any cluster id, one that begins with a dash as well', async () => {
     const clusterId = '-h5UMw77OYnqN2XP7yIJgA';
     await using broker = await startLocalBroker({ dataDir, jarsDir, clusterId });
-    await using admin = await createAdmin(clientOf(broker));
+    await using admin = createAdmin(clientOf(broker));
     expect(await admin.clusterId()).toBe(clusterId);
   });
 

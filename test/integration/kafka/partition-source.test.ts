@@ -124,7 +124,7 @@ describe('a partition source', () => {
     await source.commit(topic, new Map([[0, 3n]]));
     stop.abort();
     await running;
-    await using admin = await createAdmin(kafka);
+    await using admin = createAdmin(kafka);
     expect(await admin.committedOffsets(group, topic)).toEqual(new Map([[0, 3n]]));
   });
 

@@ -1,8 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { createAdmin } from '../../../kafka/admin.ts';
-import type { AwaitedPartition } from '../../../kafka/partition-owners.ts';
 import { createRecordSource } from '../../../kafka/record-source.ts';
-import type { ConsumerRecord, Offsets } from '../../../kafka/topic.ts';
+import type { AwaitedPartition, ConsumerRecord, Offsets } from '../../../kafka/topic.ts';
 import type { TopicName } from '../../../schemas/topics.ts';
 import {
   createTopic,
@@ -26,15 +25,15 @@ const sourceOf = (
   settings: { concurrency?: number; maxBytesPerPartition?: number } = {},
 ) => createRecordSource({ kafka, topic, group, concurrency: 4, log: silent, ...settings });
 const endOf = async (topic: TopicName): Promise<Offsets> => {
-  await using admin = await createAdmin(kafka);
+  await using admin = createAdmin(kafka);
   return (await admin.topicOffsets(topic)).high;
 };
 const committed = async (group: string, topic: string): Promise<Offsets> => {
-  await using admin = await createAdmin(kafka);
+  await using admin = createAdmin(kafka);
   return admin.committedOffsets(group, topic);
 };
 const isAheadCommitted = async (group: string, topic: string, offset: bigint): Promise<boolean> => {
-  await using admin = await createAdmin(kafka);
+  await using admin = createAdmin(kafka);
   return (await admin.commits(group, topic)).get(0)?.ahead.has(offset) ?? false;
 };
 /** Deletes it and makes it anew, with no records. */

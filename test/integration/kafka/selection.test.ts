@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { createAdmin, type KafkaAdmin } from '../../../kafka/admin.ts';
+import { createAdmin } from '../../../kafka/admin.ts';
+import type { KafkaAdmin } from '../../../kafka/cluster-admin.ts';
 import { readTopic } from '../../../kafka/read-topic.ts';
 import { isSelected, rangesOf, type Selection } from '../../../kafka/selection.ts';
 import type { TopicName } from '../../../schemas/topics.ts';
@@ -20,7 +21,7 @@ async function writeAt(partition: number, minutes: readonly number[]): Promise<v
 }
 
 beforeAll(async () => {
-  admin = await createAdmin(kafka);
+  admin = createAdmin(kafka);
   topic = await createTopic(kafka, { partitions: 3 });
   await writeAt(0, [0, 100, 200, 300, 400]);
   // The third was on its way for a while.

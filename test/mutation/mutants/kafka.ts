@@ -111,7 +111,7 @@ export const kafkaMutants: readonly Mutant[] = [
   },
   {
     name: 'batches: one answer is decoded however much it holds',
-    file: `${batches}/kafkajs-decoder.ts`,
+    file: `${batches}/fetch-response.ts`,
     find: 'bytes < maxFetch.bytes && ',
     replace: '',
     tests: decoding('an answer is given back in parts'),

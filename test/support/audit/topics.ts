@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Kafka, KafkaMessage } from 'kafkajs';
 import { vi } from 'vitest';
-import { boundDecoding } from '../../../kafka/batches/kafkajs-decoder.ts';
+import { boundDecoding } from '../../../kafka/batches/fetch-response.ts';
 import type { Unusable } from '../../../kafka/batches/unusable.ts';
 import { DecodeError } from '../../../schemas/codec.ts';
 import { deadLetterCodec, movieIdCodec, rawGenresCodec, rawMovieCodec } from '../../../schemas/codecs.ts';

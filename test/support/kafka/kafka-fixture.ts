@@ -116,7 +116,7 @@ export class KafkaFixture implements AsyncDisposable {
 
   /** Makes those of our topics that are missing. */
   async ensureTopics(partitions: number): Promise<void> {
-    await using admin = await createAdmin(this.kafka);
+    await using admin = createAdmin(this.kafka);
     await admin.ensureTopics({ partitions, replicationFactor: 1, rawRetentionMs: 15_552_000_000 });
   }
 
@@ -250,7 +250,7 @@ export class KafkaFixture implements AsyncDisposable {
   }
 
   async ends(topic: TopicName): Promise<Offsets> {
-    await using admin = await createAdmin(this.kafka);
+    await using admin = createAdmin(this.kafka);
     return (await admin.topicOffsets(topic)).high;
   }
 

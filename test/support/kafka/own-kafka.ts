@@ -6,6 +6,7 @@ import { vi } from 'vitest';
 import type { Broker } from '../../../kafka/broker/broker.ts';
 import { startLocalBroker } from '../../../kafka/broker/local-broker.ts';
 import { startBroker } from '../../../kafka/broker/start-broker.ts';
+import type { Kafka as Client } from '../../../kafka/client.ts';
 import { loadConfig } from '../../../platform/config.ts';
 import { type Context, openPlatform, type Platform } from '../../../platform/platform.ts';
 import { systemClock } from '../../../runtime/clock.ts';
@@ -56,7 +57,7 @@ export class OwnKafka implements AsyncDisposable {
       health: new Health(systemClock),
     };
     const platform = openPlatform(context);
-    return new Stage(context, platform, workspace, await platform.kafka());
+    return new Stage({ context, platform, client, kafka: await platform.kafka() }, workspace);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -70,12 +71,18 @@ export class Stage implements AsyncDisposable {
   readonly context: Context;
   readonly platform: Platform;
   readonly kafka: Awaited<ReturnType<Platform['kafka']>>;
+  /** A client of the test, for what the stages never do. */
+  readonly client: Client;
   readonly #workspace: Workspace;
 
-  constructor(context: Context, platform: Platform, workspace: Workspace, kafka: Stage['kafka']) {
+  constructor(
+    { context, platform, kafka, client }: Pick<Stage, 'context' | 'platform' | 'kafka' | 'client'>,
+    workspace: Workspace,
+  ) {
     this.context = context;
     this.platform = platform;
     this.kafka = kafka;
+    this.client = client;
     this.#workspace = workspace;
   }
 
@@ -87,7 +94,7 @@ export class Stage implements AsyncDisposable {
   /** The first offset behind each of our topics' partitions: nothing was written when they stay the same. */
   async ends(): Promise<Record<string, readonly (readonly [number, bigint])[]>> {
     const entries = Object.values(topics).map(async (topic) => {
-      const { high } = await this.kafka.admin.topicOffsets(topic);
+      const { high } = await this.kafka.cluster.admin.topicOffsets(topic);
       return [topic, [...high].toSorted(([a], [b]) => a - b)] as const;
     });
     return Object.fromEntries(await Promise.all(entries));

@@ -1,5 +1,4 @@
 import { runBronzeLoader } from '../../../consumers/bronze-loader.ts';
-import { createPartitionSource } from '../../../kafka/partition-source.ts';
 import { endsOf } from '../../../pipeline/stages.ts';
 import type { Context, Platform } from '../../../platform/platform.ts';
 import { systemClock } from '../../../runtime/clock.ts';
@@ -19,16 +18,16 @@ interface LoadingOptions {
 export const loading =
   ({ group, wrap = (warehouse) => warehouse }: LoadingOptions) =>
   async (platform: Platform, { config, log, signal }: Context): Promise<void> => {
-    const { client, producer, clusterId } = await platform.kafka();
+    const { cluster, clusterId } = await platform.kafka();
     const until = endsOf(platform, [topics.rawMovies]);
     const { duckdbPath: path, lockWaitMs } = config.warehouse;
     await using warehouse = await openDuckDbWarehouse({ path, lockWaitMs, clock: systemClock });
     await warehouse.migrate();
     const ports = {
-      source: createPartitionSource({ kafka: client, group, topics: [topics.rawMovies] }),
+      source: cluster.partitionSource({ group, topics: [topics.rawMovies] }),
       warehouse: wrap(warehouse),
       ...{ clusterId, movieCodec: rawMovieCodec, genresCodec: rawGenresCodec, log, clock: systemClock },
-      deadLetters: producer.sink(topics.deadLetters, deadLetterCodec),
+      deadLetters: cluster.sink(topics.deadLetters, deadLetterCodec),
       random: () => 0.01,
     };
     await runBronzeLoader(ports, { limits: config.load, signal, until });

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { AwaitedEnds } from '../../../consumers/awaited-ends.ts';
 import { watchOthers } from '../../../consumers/other-loaders.ts';
 import { GapError } from '../../../kafka/errors.ts';
-import type { AwaitedPartition } from '../../../kafka/partition-owners.ts';
+import type { AwaitedPartition } from '../../../kafka/topic.ts';
 import { topics } from '../../../schemas/topics.ts';
 import { ManualClock } from '../../support/clock/manual-clock.ts';
 

@@ -4,8 +4,8 @@ import { gzipSync, zstdCompressSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Breather } from '../../../kafka/batches/breather.ts';
+import { boundDecoding } from '../../../kafka/batches/fetch-response.ts';
 import type { FetchedMessage } from '../../../kafka/batches/fetched-message.ts';
-import { boundDecoding, knownKafkajs } from '../../../kafka/batches/kafkajs-decoder.ts';
 import * as limits from '../../../kafka/batches/limits.ts';
 import { decodeBatch, nextBatch } from '../../../kafka/batches/record-batch.ts';
 import { parseSkip, type Skip, Skips } from '../../../kafka/batches/skip.ts';
@@ -260,13 +260,6 @@ describe('what a person wants skipped', () => {
 });
 
 describe('the decoder of kafkajs', () => {
-  it('has the version that ours replaces', () => {
-    const { version } = load('kafkajs/package.json') as { readonly version: string };
-    expect(version).toBe(knownKafkajs.version);
-    const { versions } = load('kafkajs/src/protocol/requests/fetch') as { readonly versions: readonly string[] };
-    expect(Math.max(...versions.map(Number))).toBe(knownKafkajs.fetchVersion);
-  });
-
   it('[R72] is replaced for every consumer, and an answer is delivered in parts within the limits', async () => {
     boundDecoding();
     const { protocol } = load('kafkajs/src/protocol/requests/fetch') as {

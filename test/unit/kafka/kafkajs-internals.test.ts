@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import kafkajs from 'kafkajs';
 import { expect, it } from 'vitest';
-import { loseCoordinatorWithItsConnection } from '../../../kafka/lost-coordinator.ts';
+import { knownKafkajs, patchKafkajs } from '../../../kafka/kafkajs-internals.ts';
 
 interface Group {
   memberId: string;
@@ -16,9 +16,16 @@ const { KafkaJSConnectionError, KafkaJSRequestTimeoutError } = kafkajs;
 /** Its types do not let it be made. */
 const notFound = Object.assign(new Error('Broker 1 not found'), { name: 'KafkaJSBrokerNotFound' });
 
+it('is written for the installed version of kafkajs', () => {
+  const { version } = load('kafkajs/package.json') as { readonly version: string };
+  expect(version).toBe(knownKafkajs.version);
+  const { versions } = load('kafkajs/src/protocol/requests/fetch') as { readonly versions: readonly string[] };
+  expect(Math.max(...versions.map(Number))).toBe(knownKafkajs.fetchVersion);
+});
+
 /** A member whose coordinator answers a heartbeat with `error`. @returns what kafkajs makes of it. */
 async function heartbeatWith(error: Error): Promise<unknown> {
-  loseCoordinatorWithItsConnection();
+  patchKafkajs();
   const group = new ConsumerGroup({ logger: { namespace: () => ({}) }, groupId: 'group', topics: [] });
   Object.assign(group, { memberId: 'member', lastRequest: 0, coordinator: { heartbeat: () => Promise.reject(error) } });
   return group.heartbeat({ interval: 1 }).catch((thrown: unknown) => thrown);

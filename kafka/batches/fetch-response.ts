@@ -1,45 +1,21 @@
-import { createRequire } from 'node:module';
+import { type Decoder, replaceFetchDecoder } from '../kafkajs-internals.ts';
 import { Breather } from './breather.ts';
 import type { FetchedMessage } from './fetched-message.ts';
 import { maxFetch } from './limits.ts';
 import { decodeBatch, nextBatch } from './record-batch.ts';
 import { type Skip, Skips } from './skip.ts';
 
-/**
- * Replaces the batch decoder inside kafkajs. This file is written for one version of kafkajs: `test/unit/runtime/kafka/kafkajs-decoder.test.ts`
- * fails when another one is installed. kafkajs decodes an answer to Fetch without any limit. It copies a record's headers once
- * for each of them, decompresses batches of any size, supports only gzip, and ends the consumer at the first batch that it
- * cannot decode. Here `record-batch.ts` decodes the same answer. kafkajs sends Fetch version 11 to every broker since
- * Kafka 2.3; we need 2.8.
- */
-export const knownKafkajs = { version: '2.2.4', fetchVersion: 11 } as const;
-
-interface Decoder {
-  readInt8(): number;
-  readInt16(): number;
-  readInt32(): number;
-  readInt64(): bigint;
-  readString(): string;
-  readBytes(length?: number): Buffer | null;
-  readArray<T>(read: (decoder: Decoder) => T): T[];
-}
-
-interface FetchResponse {
-  decode(bytes: Buffer): Promise<object>;
-}
-
-const load = createRequire(import.meta.url);
-
 let skipped: readonly Skip[] = [];
 
 /**
- * After this call, every kafkajs consumer in this process decodes within our limits. Idempotent.
+ * After this call, every consumer in this process decodes answers to Fetch within our limits. kafkajs alone decodes them without any limit:
+ * it copies a record's headers once for each of them, decompresses batches of any size, supports only gzip, and ends the
+ * consumer at the first batch that it cannot decode. Idempotent.
  * @param skips the offsets that all consumers skip. If omitted, the previous value stays.
  */
 export function boundDecoding(skips: readonly Skip[] = skipped): void {
   skipped = skips;
-  const response = load(`kafkajs/src/protocol/requests/fetch/v${knownKafkajs.fetchVersion}/response`) as FetchResponse;
-  response.decode = decodeFetch;
+  replaceFetchDecoder(decodeFetch);
 }
 
 interface Partition {
@@ -49,9 +25,7 @@ interface Partition {
 }
 
 /** https://kafka.apache.org/protocol#The_Messages_Fetch, version 11. */
-async function decodeFetch(bytes: Buffer): Promise<object> {
-  const KafkajsDecoder = load('kafkajs/src/protocol/decoder') as new (bytes: Buffer) => Decoder;
-  const decoder = new KafkajsDecoder(bytes);
+async function decodeFetch(decoder: Decoder): Promise<object> {
   const clientSideThrottleTime = decoder.readInt32();
   const errorCode = decoder.readInt16();
   const sessionId = decoder.readInt32();

@@ -1,0 +1,38 @@
+import type { TopicName } from '../schemas/topics.ts';
+import type { Commit } from './commit.ts';
+import type { Offsets, PartitionOwner } from './topic.ts';
+import type { TopicFinding } from './topic-preconditions.ts';
+import type { TopicSettings } from './topic-settings.ts';
+
+/** Where a topic's records are: per partition the first offset that is still there, and the one after the last. */
+export interface TopicOffsets {
+  readonly low: Offsets;
+  readonly high: Offsets;
+}
+
+/** Questions to the cluster, and the making of our topics. Every method throws KafkaError when Kafka cannot be asked. */
+export interface KafkaAdmin extends AsyncDisposable {
+  /** Creates missing topics and leaves existing ones unchanged. @returns the created topics. */
+  ensureTopics(settings: TopicSettings): Promise<readonly TopicName[]>;
+  /** Our topics that do not exist. */
+  missingTopics(): Promise<readonly TopicName[]>;
+  /** Preconditions of our guarantees that existing topics do not meet. Changes nothing. */
+  examineTopics(settings: TopicSettings): Promise<readonly TopicFinding[]>;
+  /** Applies the fixes in `findings`, and changes nothing else. */
+  applyFixes(findings: readonly TopicFinding[]): Promise<void>;
+  topicOffsets(topic: string): Promise<TopicOffsets>;
+  /** Identifies the topic for ever: 32 hexadecimal digits; one made anew under the same name has another. */
+  topicId(topic: string): Promise<string>;
+  /** Per partition the first offset that was written at `timestamp` (ms since the epoch) or later; the end where none was. */
+  offsetsAt(topic: string, timestamp: number): Promise<Offsets>;
+  /** How far the group has committed without a gap; partitions without a commit are absent. */
+  committedOffsets(group: string, topic: string): Promise<Offsets>;
+  /** The same, with what was done ahead. */
+  commits(group: string, topic: string): Promise<ReadonlyMap<number, Commit>>;
+  /** The owner of each partition of the topic in this group; a partition without an owner is absent. */
+  owners(group: string, topic: string): Promise<ReadonlyMap<number, PartitionOwner>>;
+  /** Removes a group that has no members; it is no error when that fails, Kafka forgets such groups by itself. */
+  deleteGroup(group: string): Promise<void>;
+  /** Identifies the cluster for ever; one made anew has another. */
+  clusterId(): Promise<string>;
+}

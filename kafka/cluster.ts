@@ -1,0 +1,65 @@
+import type { Codec } from '../schemas/codec.ts';
+import type { TopicName } from '../schemas/topics.ts';
+import { createAdmin } from './admin.ts';
+import { AdminConnection } from './admin-connection.ts';
+import { createKafka, type KafkaOptions } from './client.ts';
+import type { KafkaAdmin } from './cluster-admin.ts';
+import { createPartitionSource, type PartitionSourceOptions } from './partition-source.ts';
+import { readTopic } from './read-topic.ts';
+import { createRecordSource, type RecordSourceOptions } from './record-source.ts';
+import { openProducer } from './sink.ts';
+import type { ConsumerRecord, PartitionSource, RecordSource, Sink } from './topic.ts';
+
+/** What features receive of Kafka. No type of the vendor's client is in it, and nothing connects before it is used. */
+export interface KafkaCluster {
+  /** Topics, groups and offsets. */
+  readonly admin: KafkaAdmin;
+  /** Writes one topic. A value of null is written as a tombstone. */
+  sink<T>(topic: TopicName, codec: Codec<T>): Sink<T | null>;
+  /** Reads a topic record by record; Kafka holds the position. */
+  recordSource(options: RecordSourceOptions): RecordSource;
+  /** Reads topics batch by batch; the handler holds the positions. */
+  partitionSource(options: PartitionSourceOptions): PartitionSource;
+  /**
+   * Reads a topic once, from its first record to the last that is there now; records of a partition come in order, one at
+   * a time: a promise of `onRecord` is awaited. Unusable records go only to `onUnusable`. Leaves no group behind.
+   * @throws KafkaError when Kafka cannot be read, GapError when the topic is created again meanwhile, or whatever `onRecord` threw.
+   */
+  readTopic(
+    topic: TopicName,
+    onRecord: (record: ConsumerRecord) => unknown,
+    onUnusable?: (record: ConsumerRecord) => void,
+  ): Promise<void>;
+}
+
+/** The cluster for its owner, who closes it after everything that uses it. */
+export interface OpenKafkaCluster extends KafkaCluster, AsyncDisposable {
+  /** Why Kafka is out of reach; null while it is in reach. */
+  readonly outage: string | null;
+  /** Asks Kafka whether it is there, and learns the addresses of its brokers. @throws KafkaError */
+  probe(): Promise<void>;
+  /** Nothing brings this Kafka back: from now on every call fails with `error`. */
+  giveUp(error: unknown): void;
+}
+
+/** Opens nothing yet: each client connects on its first use. */
+export function openKafkaCluster(options: KafkaOptions): OpenKafkaCluster {
+  const kafka = createKafka(options);
+  const resources = new AsyncDisposableStack();
+  const probing = resources.use(new AdminConnection(kafka));
+  const admin = resources.use(createAdmin(kafka));
+  const producer = resources.use(openProducer(kafka));
+  return {
+    admin,
+    sink: (topic, codec) => producer.sink(topic, codec),
+    recordSource: (source) => createRecordSource({ ...source, kafka }),
+    partitionSource: (source) => createPartitionSource({ ...source, kafka }),
+    readTopic: (topic, onRecord, onUnusable) => readTopic(kafka, topic, onRecord, onUnusable),
+    get outage() {
+      return kafka.reach.reason;
+    },
+    probe: () => probing.probe(),
+    giveUp: (error) => kafka.reach.giveUp(error),
+    [Symbol.asyncDispose]: () => resources.disposeAsync(),
+  };
+}

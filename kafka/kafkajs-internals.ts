@@ -1,0 +1,233 @@
+/**
+ * Everything that relies on the inside of kafkajs: its `src/` folder, undeclared fields, and patches. All of it was written
+ * for kafkajs 2.2.4. `test/unit/kafka/kafkajs-internals.test.ts` fails when another version is installed: then read each
+ * function here beside the new source before you change `knownKafkajs`.
+ */
+import { createRequire } from 'node:module';
+import type { Socket } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
+import type { Batch, Kafka } from 'kafkajs';
+import type { FetchedMessage } from './batches/fetched-message.ts';
+
+/** kafkajs sends Fetch in this version to every broker since Kafka 2.3; this project needs 2.8. */
+export const knownKafkajs = { version: '2.2.4', fetchVersion: 11 } as const;
+
+const requireModule = createRequire(import.meta.url);
+const load = <T>(module: string): T => requireModule(`kafkajs/src/${module}`) as T;
+
+/** Writes fields of Kafka's protocol. */
+export interface Encoder {
+  writeInt8(value: number): this;
+  writeUVarInt(value: number): this;
+  writeUVarIntString(value: string): this;
+  writeString(value: string | null): this;
+  writeArray(values: readonly Encoder[]): this;
+  writeBoolean(value: boolean): this;
+  writeBuffer(value: Buffer): this;
+}
+
+/** Reads fields of Kafka's protocol. */
+export interface Decoder {
+  readonly buffer: Buffer;
+  offset: number;
+  readInt8(): number;
+  readInt16(): number;
+  readInt32(): number;
+  readInt64(): bigint;
+  readString(): string;
+  readBytes(): Buffer | null;
+  readArray<T>(read: (decoder: Decoder) => T): T[];
+  readUVarIntString(): string | null;
+  readUVarIntArray<T>(read: (decoder: Decoder) => T): T[] | null;
+  readTaggedFields(): unknown;
+}
+
+const KafkajsEncoder = load<new () => Encoder>('protocol/encoder');
+const KafkajsDecoder = load<new (bytes: Buffer) => Decoder>('protocol/decoder');
+const { failure, createErrorFromCode } = load<{
+  failure(code: number): boolean;
+  createErrorFromCode(code: number): Error;
+}>('protocol/error');
+
+export const newEncoder = (): Encoder => new KafkajsEncoder();
+
+/** @throws the error of kafkajs for this code, unless the code means success. */
+export function throwOnError(code: number): void {
+  if (failure(code)) throw createErrorFromCode(code);
+}
+
+/** A request that kafkajs does not implement: https://kafka.apache.org/protocol */
+export interface RawRequest<T> {
+  readonly apiKey: number;
+  readonly apiVersion: number;
+  readonly apiName: string;
+  /** Writes the body; kafkajs writes the header in its old form. */
+  encode(encoder: Encoder): Encoder;
+  /** Reads the bytes after the correlation id. */
+  decode(decoder: Decoder): T;
+}
+
+interface Cluster {
+  connect(): Promise<void>;
+  refreshMetadata(): Promise<void>;
+  disconnect(): Promise<void>;
+  readonly brokerPool: {
+    findConnectedBroker(): Promise<{ readonly connectionPool: { send(request: object): Promise<unknown> } }>;
+  };
+}
+
+/**
+ * Sends one request to any broker over a separate connection of kafkajs, which handles TLS, SASL and retries.
+ * @throws errors of kafkajs, or what `decode` throws.
+ */
+export async function sendToAnyBroker<T>(kafka: Kafka, request: RawRequest<T>): Promise<T> {
+  const cluster = createCluster(kafka);
+  const { apiKey, apiVersion, apiName } = request;
+  try {
+    await cluster.connect();
+    await cluster.refreshMetadata();
+    const broker = await cluster.brokerPool.findConnectedBroker();
+    const answer = await broker.connectionPool.send({
+      request: { apiKey, apiVersion, apiName, encode: async () => request.encode(newEncoder()) },
+      response: {
+        // kafkajs looks for throttle times in the decoded result.
+        decode: async (bytes: Buffer) => ({ value: request.decode(new KafkajsDecoder(bytes)) }),
+        parse: async (decoded: { value: T }) => decoded,
+      },
+    });
+    return (answer as { value: T }).value;
+  } finally {
+    await cluster.disconnect();
+  }
+}
+
+function createCluster(kafka: Kafka): Cluster {
+  const symbol = Object.getOwnPropertySymbols(kafka).find(({ description }) => description?.endsWith('createCluster'));
+  const create = symbol && (kafka as unknown as Record<symbol, (options: object) => Cluster>)[symbol];
+  if (!create) throw new Error('kafkajs-internals.ts does not support this version of kafkajs');
+  return create({ allowAutoTopicCreation: false });
+}
+
+/** Fields of a kafkajs batch that its types do not declare. */
+export interface FetchedBatchFields {
+  /** The requested offset. */
+  readonly fetchedOffset: string;
+  /** Every fetched record, in order, including records of aborted transactions and transaction markers. */
+  readonly messagesWithinOffset: readonly Pick<FetchedMessage, 'offset' | 'isAbsent' | 'unusable'>[];
+  /** The records to handle. */
+  readonly messages: readonly FetchedMessage[];
+}
+
+/** The batch with its undeclared fields, and with the records that `decode` of `replaceFetchDecoder` returned. */
+export const withUndeclaredFields = (batch: Batch): FetchedBatchFields => batch as unknown as FetchedBatchFields;
+
+/** Replaces the decoder of all answers to Fetch, for every consumer in this process. @param decode reads one whole answer. */
+export function replaceFetchDecoder(decode: (decoder: Decoder) => Promise<object>): void {
+  const response = load<{ decode(bytes: Buffer): Promise<object> }>(
+    `protocol/requests/fetch/v${knownKafkajs.fetchVersion}/response`,
+  );
+  response.decode = (bytes) => decode(new KafkajsDecoder(bytes));
+}
+
+let isPatched = false;
+
+/** Corrects the behaviour of all clients of kafkajs in this process, see the functions below. Idempotent. */
+export function patchKafkajs(): void {
+  if (isPatched) return;
+  isPatched = true;
+  stopIdlePolling();
+  closeSilentConnections();
+  findLostCoordinators();
+  deliverFilteredBatches();
+}
+
+interface RequestQueue {
+  readonly pending: readonly unknown[];
+  scheduleCheckPendingRequests(): void;
+}
+
+/**
+ * kafkajs checks every millisecond whether requests wait, even when none do, with a negative timeout that Node 24 warns of
+ * (kafkajs #1751, #1704, open). With this patch it checks only while requests wait: no warning, and an idle consumer
+ * costs next to nothing.
+ */
+function stopIdlePolling(): void {
+  const { prototype } = load<{ prototype: RequestQueue }>('network/requestQueue');
+  const { scheduleCheckPendingRequests } = prototype;
+  prototype.scheduleCheckPendingRequests = function (this: RequestQueue) {
+    if (this.pending.length > 0) scheduleCheckPendingRequests.call(this);
+  };
+}
+
+interface Connection {
+  readonly socket: Socket | null;
+  send(request: object): Promise<unknown>;
+}
+
+/**
+ * kafkajs keeps a connection after a request timed out on it, and sends the next attempt over it. If the other end disappeared
+ * silently (a host without power, a firewall that dropped its state), retries and heartbeats go nowhere for a quarter of an
+ * hour. With this patch the connection fails with the request, as in Kafka's own client, and the next attempt opens a new one.
+ */
+function closeSilentConnections(): void {
+  const { prototype } = load<{ prototype: Connection }>('network/connection');
+  const { send } = prototype;
+  prototype.send = async function (this: Connection, request) {
+    try {
+      return await send.call(this, request);
+    } catch (error) {
+      if (!(error instanceof Error) || error.name !== 'KafkaJSRequestTimeoutError') throw error;
+      this.socket?.destroy(error);
+      // kafkajs uses this connection for the next attempt until the socket has emitted its close event.
+      await setImmediate();
+      throw error;
+    }
+  };
+}
+
+interface ConsumerGroup {
+  heartbeat(options: object): Promise<void>;
+}
+
+/** Errors after which the coordinator may be another broker. */
+const coordinatorLost = /^KafkaJS(Connection(Closed)?Error|RequestTimeoutError|BrokerNotFound|LockTimeout)$/;
+
+/** NOT_COORDINATOR, https://kafka.apache.org/protocol#protocol_error_codes */
+const notCoordinator = 16;
+
+/**
+ * kafkajs keeps the coordinator that it found when it joined, and sends heartbeats to it until its attempts are used up, even
+ * if the group has another coordinator by then (kafkajs #1630). With this patch a heartbeat that cannot be delivered counts as
+ * Kafka's own answer "not the coordinator": the member looks up the coordinator and joins again, as the same member.
+ */
+function findLostCoordinators(): void {
+  const { prototype } = load<{ prototype: ConsumerGroup }>('consumer/consumerGroup');
+  const { heartbeat } = prototype;
+  prototype.heartbeat = async function (this: ConsumerGroup, options) {
+    try {
+      await heartbeat.call(this, options);
+    } catch (error) {
+      if (!(error instanceof Error && coordinatorLost.test(error.name))) throw error;
+      throw createErrorFromCode(notCoordinator);
+    }
+  };
+}
+
+interface BatchPrototype {
+  readonly rawMessages: readonly unknown[];
+  isEmpty(): boolean;
+  isEmptyDueToFiltering(): boolean;
+}
+
+/**
+ * kafkajs does not deliver a batch that contains only markers or aborted records; it only moves its position. With this patch
+ * it delivers the batch without messages, so that its offsets can be counted. Only the loop that delivers batches calls
+ * these two methods.
+ */
+function deliverFilteredBatches(): void {
+  const { prototype } = load<{ prototype: BatchPrototype }>('consumer/batch');
+  prototype.isEmptyDueToFiltering = () => false;
+  prototype.isEmpty = function (this: BatchPrototype) {
+    return this.rawMessages.length === 0;
+  };
+}
