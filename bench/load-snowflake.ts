@@ -15,9 +15,9 @@ import { systemClock } from '../runtime/clock.ts';
 import { createLogger } from '../runtime/logger.ts';
 import { createProgress, type Progress } from '../runtime/progress.ts';
 import { formatTable } from '../runtime/table.ts';
-import { rawGenresCodec, rawMovieCodec } from '../schemas/codecs.ts';
 import type { DeadLetter } from '../schemas/records.ts';
 import { MemorySink } from '../test/support/kafka/memory-sink.ts';
+import { topics } from '../test/support/kafka/topics.ts';
 import { MovieBatches, movieChunks, openSnowflakeBench, type SnowflakeBench } from './support/snowflake-bench.ts';
 
 const { values: options } = parseArgs({
@@ -54,7 +54,7 @@ async function memoryOver(bench: SnowflakeBench, progress: Progress) {
   await runBronzeLoader(
     {
       ...{ source, warehouse, deadLetters, onLoaded, clusterId: 'bench', clock: systemClock, random: Math.random },
-      ...{ movieCodec: rawMovieCodec, genresCodec: rawGenresCodec, log: createLogger('warn', []) },
+      ...{ topics, log: createLogger('warn', []) },
     },
     { limits: { maxRows: smallSizes[0], maxBytes: 64_000_000, maxAgeMs: 60_000 }, signal: done.signal },
   );

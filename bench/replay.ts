@@ -15,8 +15,7 @@ import type { RawReplayed } from '../replay/raw.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { createLogger } from '../runtime/logger.ts';
 import { startSandbox } from '../sandbox/server.ts';
-import { rawMovieCodec } from '../schemas/codecs.ts';
-import { topics } from '../schemas/topics.ts';
+import { topics } from '../test/support/kafka/topics.ts';
 import { openDuckDbReader } from '../warehouse/duckdb/reader.ts';
 import { rawMovies } from './support/movies.ts';
 import { appendPlainly, type PlainRow } from './support/plain-appender.ts';
@@ -36,7 +35,7 @@ const note = (text: string) => process.stderr.write(`${text}\n`);
 
 /** Fills the topic. @returns the same rows for the yardstick, and their bytes. */
 async function publish(kafka: KafkaCluster): Promise<{ readonly rows: PlainRow[]; readonly bytes: number }> {
-  await using sink = kafka.sink(topics.rawMovies, rawMovieCodec);
+  await using sink = kafka.sink(topics.rawMovies);
   const rows: PlainRow[] = [];
   let bytes = 0;
   let waiting = [];
@@ -189,7 +188,7 @@ async function main(): Promise<void> {
     const broker = resources.use(await startBroker({ dataDir: join(folder, 'kafka'), jarsDir, isOpen: true }));
     const sandbox = resources.use(await startSandbox({ movies: 10, limit: { capacity: 40, windowMs: 10_000 } }));
     const log = createLogger('warn', []);
-    const connection = { brokers: broker.brokers, ssl: false, sasl: undefined, clientId: 'bench', log };
+    const connection = { brokers: broker.brokers, ssl: false, sasl: undefined, clientId: 'bench', topics, log };
     const kafka = resources.use(openKafkaCluster(connection));
     const partitions = Number(options.partitions);
     await kafka.admin.ensureTopics({ partitions, replicationFactor: 1, rawRetentionMs: 15_552_000_000 });

@@ -1,5 +1,5 @@
 import { deadLetterReasons } from '../schemas/records.ts';
-import { topics } from '../schemas/topics.ts';
+import { topicNames } from '../schemas/topic-names.ts';
 import { type CommandGroup, defineCommand } from './command.ts';
 import { json } from './common-options.ts';
 import { checkFilter, checkFilterOrAll } from './letter-filter.ts';
@@ -12,9 +12,16 @@ const letterId = text(
   /^(?:[\w.-]+\/\d{1,9}\/\d{1,19}|\d{1,10})$/,
 );
 
+/** With or without the prefix of a deployment, which the settings say. */
+const topicName = text(
+  'TOPIC',
+  `the name of a topic, such as ${topicNames.rawMovies}`,
+  new RegExp(`^[\\w.-]*(?:${Object.values(topicNames).join('|')})$`),
+);
+
 const filters = {
   reason: single(oneOf('REASON', deadLetterReasons), `parked for this reason: ${deadLetterReasons.join(', ')}`),
-  topic: single(oneOf('TOPIC', Object.values(topics)), 'where the record came from'),
+  topic: single(topicName, 'where the record came from'),
   since: single(moment, 'failed at TIME or later: ISO 8601 (in UTC without a zone), or an age such as 2h'),
   until: single(moment, 'failed before TIME'),
   id: repeated(letterId, 'TOPIC/PARTITION/OFFSET of the record, or a movie id; may be repeated'),
@@ -44,7 +51,7 @@ const show = defineCommand({
   summary: 'show one letter and the record in it',
   description: ['Shows one letter, open or closed, and the record in it.'],
   examples: [
-    [`dead-letters show ${topics.rawMovies}/0/15`, 'show the letter of a record'],
+    [`dead-letters show ${topicNames.rawMovies}/0/15`, 'show the letter of a record'],
     ['dead-letters show 603', 'show the letters of a movie'],
   ],
   options: { id: positional(letterId, 'TOPIC/PARTITION/OFFSET of the record, or a movie id'), json },

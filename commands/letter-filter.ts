@@ -1,13 +1,12 @@
 import type { LetterFilter } from '../dead-letters/store.ts';
 import { UsageError } from '../runtime/errors.ts';
 import type { DeadLetterReason } from '../schemas/records.ts';
-import type { TopicName } from '../schemas/topics.ts';
 import { type Moment, timeAt } from './value-types.ts';
 
 /** The options that select dead letters. */
 export interface LetterOptions {
   readonly reason: DeadLetterReason | undefined;
-  readonly topic: TopicName | undefined;
+  readonly topic: string | undefined;
   readonly since: Moment | undefined;
   readonly until: Moment | undefined;
   readonly id: readonly string[];

@@ -1,4 +1,4 @@
-import { topics } from '../schemas/topics.ts';
+import { topicNames } from '../schemas/topic-names.ts';
 import { defineCommand } from './command.ts';
 import { json } from './common-options.ts';
 import { flag } from './option.ts';
@@ -11,7 +11,7 @@ export const repair = defineCommand({
       'or a time more than an hour ahead. An older version, or a machine with a wrong clock, may have accepted such records. ' +
       'The command then',
     [
-      `- replaces each bad record in ${topics.movieIds} with a correct one, so that "fetch" fetches the movie again; a key that belongs to no movie gets a tombstone`,
+      `- replaces each bad record in ${topicNames.movieIds} with a correct one, so that "fetch" fetches the movie again; a key that belongs to no movie gets a tombstone`,
       '- parks the refused records that have rows in BRONZE, and rebuilds BRONZE without these rows',
       '- requests the movies again that have no other answer',
       '- builds SILVER and GOLD from scratch if it found damage in BRONZE or SILVER',

@@ -1,5 +1,5 @@
 import { UsageError } from '../runtime/errors.ts';
-import { topics } from '../schemas/topics.ts';
+import { topicNames } from '../schemas/topic-names.ts';
 import { type CommandGroup, defineCommand } from './command.ts';
 import { acceptGap, json } from './common-options.ts';
 import { flag } from './option.ts';
@@ -18,7 +18,7 @@ const raw = defineCommand({
   name: 'raw',
   summary: 'add the rows that BRONZE lacks, from Kafka',
   description: [
-    `Reads ${topics.rawMovies} again and adds the records that BRONZE lacks. It adds none twice, and the loader may run ` +
+    `Reads ${topicNames.rawMovies} again and adds the records that BRONZE lacks. It adds none twice, and the loader may run ` +
       'meanwhile. With --rebuild, it builds a second BRONZE, compares it with the live one and swaps it in; rows whose ' +
       `records Kafka no longer has are kept. It sends no request to TMDb. ${resume}`,
     selectionHelp,
@@ -46,7 +46,7 @@ const ids = defineCommand({
   name: 'ids',
   summary: 'fetch movies again from TMDb',
   description: [
-    `Publishes the movies of ${topics.movieIds} again, each as in its newest record, so that "fetch" fetches them again, ` +
+    `Publishes the movies of ${topicNames.movieIds} again, each as in its newest record, so that "fetch" fetches them again, ` +
       'whatever TMDB_REFRESH_AFTER says. It leaves out movies with a tombstone, unless --movie is the only selection, ' +
       `which can also name movies that the topic does not have. ${resume}`,
     selectionHelp,

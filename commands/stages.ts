@@ -1,4 +1,4 @@
-import { topics } from '../schemas/topics.ts';
+import { topicNames } from '../schemas/topic-names.ts';
 import { type CommandGroup, defineCommand } from './command.ts';
 import { acceptGap, json, pagesOption } from './common-options.ts';
 import { flag, single } from './option.ts';
@@ -12,7 +12,7 @@ const runsUntilStopped = 'It runs until you stop it; the first signal drains it.
 const popular = defineCommand({
   name: 'popular',
   summary: 'publish the ids of popular movies',
-  description: [`Walks the popular list of TMDb, and publishes the ids that are not fresh to ${topics.movieIds}.`],
+  description: [`Walks the popular list of TMDb, and publishes the ids that are not fresh to ${topicNames.movieIds}.`],
   examples: [
     ['produce popular --pages 50', 'publish the first 1,000 movies'],
     ['produce popular --every 6h', 'run as a service'],
@@ -27,7 +27,7 @@ const popular = defineCommand({
 const genres = defineCommand({
   name: 'genres',
   summary: 'publish the genre list',
-  description: [`Publishes the genre list of TMDb to ${topics.rawGenres}, unless the published one is fresh.`],
+  description: [`Publishes the genre list of TMDb to ${topicNames.rawGenres}, unless the published one is fresh.`],
   examples: [
     ['produce genres', 'publish the list once'],
     ['produce genres --every 24h', 'run as a service'],
@@ -51,7 +51,7 @@ export const fetch = defineCommand({
   name: 'fetch',
   summary: 'fetch the details of the movies whose ids wait',
   description: [
-    `Reads ${topics.movieIds}, asks TMDb for each movie, and publishes the answers to ${topics.rawMovies}. ${runsUntilStopped}`,
+    `Reads ${topicNames.movieIds}, asks TMDb for each movie, and publishes the answers to ${topicNames.rawMovies}. ${runsUntilStopped}`,
   ],
   examples: [
     ['fetch', 'run as a service'],
@@ -68,14 +68,17 @@ export const load = defineCommand({
   name: 'load',
   summary: 'load the raw topics into BRONZE',
   description: [
-    `Reads ${topics.rawMovies} and ${topics.rawGenres} from the position in the ledger, and appends the records to BRONZE in ` +
+    `Reads ${topicNames.rawMovies} and ${topicNames.rawGenres} from the position in the ledger, and appends the records to BRONZE in ` +
       `micro-batches (LOAD_MAX_ROWS, LOAD_MAX_BYTES, LOAD_MAX_AGE). ${runsUntilStopped}`,
     'If Kafka no longer has records that were never loaded, it ends with exit code 1, and the message names them.',
   ],
   examples: [
     ['load', 'run as a service'],
     ['load --once', 'load everything that is in Kafka now'],
-    [`load --accept-gap ${topics.rawMovies}/0/100-199`, 'continue without lost records; the ledger records the gap'],
+    [
+      `load --accept-gap ${topicNames.rawMovies}/0/100-199`,
+      'continue without lost records; the ledger records the gap',
+    ],
   ],
   options: { once: flag('end when everything that is in Kafka now is in BRONZE'), acceptGap, json },
   writes: ['broker', 'warehouse'],

@@ -1,9 +1,8 @@
 import type { Offsets } from '../kafka/topic.ts';
-import type { TopicName } from '../schemas/topics.ts';
 
 /** A partition whose awaited end is beyond the ledger's position. */
 export interface Unreached {
-  readonly topic: TopicName;
+  readonly topic: string;
   readonly partition: number;
   /** Exclusive. */
   readonly end: bigint;
@@ -16,33 +15,33 @@ export interface Unreached {
  * topic: those of an earlier topic with the same name do not count.
  */
 export class AwaitedEnds {
-  readonly #topicIds = new Map<TopicName, string>();
+  readonly #topicIds = new Map<string, string>();
   readonly #positions = new Map<string, bigint>();
-  #ends: ReadonlyMap<TopicName, Offsets> | undefined;
+  #ends: ReadonlyMap<string, Offsets> | undefined;
 
   /** @param ends exclusive; after this call `isReached` can become true. */
-  waitFor(ends: ReadonlyMap<TopicName, Offsets>): void {
+  waitFor(ends: ReadonlyMap<string, Offsets>): void {
     this.#ends = ends;
   }
 
   /** The topic has this id now. */
-  meet(topic: TopicName, topicId: string): void {
+  meet(topic: string, topicId: string): void {
     this.#topicIds.set(topic, topicId);
   }
 
   /** The ledger is at `next` or beyond: a late answer never lowers the position. */
-  note(topic: TopicName, topicId: string, partition: number, next: bigint): void {
+  note(topic: string, topicId: string, partition: number, next: bigint): void {
     const key = `${topic}/${topicId}/${partition}`;
     if (next > (this.#positions.get(key) ?? -1n)) this.#positions.set(key, next);
   }
 
-  position(topic: TopicName, partition: number): bigint | undefined {
+  position(topic: string, partition: number): bigint | undefined {
     return this.#positions.get(`${topic}/${this.#topicIds.get(topic)}/${partition}`);
   }
 
   /** @param offsetOf the position that counts. @default the ledger's position */
   isReached(
-    offsetOf: (topic: TopicName, partition: number, end: bigint) => bigint | undefined = (topic, partition) =>
+    offsetOf: (topic: string, partition: number, end: bigint) => bigint | undefined = (topic, partition) =>
       this.position(topic, partition),
   ): boolean {
     if (!this.#ends) return false;

@@ -12,15 +12,16 @@ import { waitFor } from '../runtime/leases.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { fullJitter } from '../runtime/retry.ts';
 import type { DeadLetter, DeadLetterReason } from '../schemas/records.ts';
-import type { TopicName } from '../schemas/topics.ts';
+import type { RawTopics } from '../schemas/topics.ts';
 import { FencedError, InvalidRowsError, type TopicId, type Warehouse } from '../warehouse/warehouse.ts';
 import { AwaitedEnds } from './awaited-ends.ts';
 import { deadLetterOf, type Failure, publishLetters } from './dead-letter.ts';
 import { keepOffsets, MicroBatches, type Pending, toBatch } from './micro-batches.ts';
 import { type SharedTopics, watchOthers } from './other-loaders.ts';
-import { noReadableJson, type RawCodecs, toRawRows, type Unreadable } from './raw-row.ts';
+import { noReadableJson, tableOf, toRawRows, type Unreadable } from './raw-row.ts';
 
-export interface BronzeLoaderPorts extends RawCodecs {
+export interface BronzeLoaderPorts {
+  readonly topics: RawTopics;
   /** Both raw topics. */
   readonly source: PartitionSource;
   readonly warehouse: Warehouse;
@@ -59,7 +60,7 @@ export interface BronzeLoaderOptions {
   /** Aborts to start the drain: the loader loads what it has collected, then `runBronzeLoader` resolves. */
   readonly signal: AbortSignal;
   /** Exclusive ends, known once upstream is done; the loader ends when the ledger has reached all of them, also through other loaders. */
-  readonly until?: Promise<ReadonlyMap<TopicName, Offsets>>;
+  readonly until?: Promise<ReadonlyMap<string, Offsets>>;
 }
 
 const backoff = { baseMs: 250, capMs: 10_000 };
@@ -127,7 +128,7 @@ class BronzeLoader implements PartitionHandler {
     return this.#ended.signal;
   }
 
-  async position(topic: TopicName, partition: number, topicId: string): Promise<bigint | null> {
+  async position(topic: string, partition: number, topicId: string): Promise<bigint | null> {
     this.revoked(topic, partition);
     // Recorded before any wait: a late answer must not overwrite that of a later assignment.
     const assigned: Assigned = { topicId, next: null };
@@ -145,15 +146,16 @@ class BronzeLoader implements PartitionHandler {
   async records({ topic, partition, records, next }: PartitionRecords): Promise<void> {
     const key = keyOf(topic, partition);
     const assigned = this.#assigned.get(key);
-    const { readable, rows, unreadable } = toRawRows(this.#ports, records, this.#ports.clock.now());
+    const { readable, rows, unreadable } = toRawRows(this.#ports.topics, records, this.#ports.clock.now());
     if (unreadable.length > 0) await this.#park(unreadable);
     // The partition was revoked meanwhile: its new owner starts at the ledger's position, which includes these records.
     if (!assigned || this.#assigned.get(key) !== assigned) return;
     const firstOffset = assigned.next ?? records[0]?.offset ?? next;
     assigned.next = next;
-    const { clusterId } = this.#ports;
+    const { clusterId, topics } = this.#ports;
     this.#collected.add({
       partition: { clusterId, topic, topicId: assigned.topicId, partition },
+      table: tableOf(topics, topic),
       firstOffset,
       nextOffset: next,
       records: readable,
@@ -163,7 +165,7 @@ class BronzeLoader implements PartitionHandler {
     await this.#flushIfDue();
   }
 
-  revoked(topic: TopicName, partition: number): void {
+  revoked(topic: string, partition: number): void {
     this.#collected.drop({ topic, partition });
     this.#ports.onBuffered?.(this.#collected.bytes);
     this.#assigned.delete(keyOf(topic, partition));
@@ -175,7 +177,7 @@ class BronzeLoader implements PartitionHandler {
     this.#ended.abort(error);
   }
 
-  endAt(ends: ReadonlyMap<TopicName, Offsets>): void {
+  endAt(ends: ReadonlyMap<string, Offsets>): void {
     this.#awaited.waitFor(ends);
     this.#endIfDone();
     if (this.#isAllCollected()) void this.#startFlush();
@@ -326,8 +328,7 @@ class BronzeLoader implements PartitionHandler {
       { topic, partition, position: position?.toString() },
       'fenced: these offsets were already loaded',
     );
-    if (position !== undefined)
-      this.#awaited.note(error.partition.topic as TopicName, error.partition.topicId, partition, position);
+    if (position !== undefined) this.#awaited.note(error.partition.topic, error.partition.topicId, partition, position);
     return pending.flatMap((one) => {
       if (one.partition.topic !== topic || one.partition.partition !== partition) return [one];
       if (position === undefined || position <= one.firstOffset) throw error;
@@ -382,7 +383,7 @@ class BronzeLoader implements PartitionHandler {
     );
   }
 
-  #collectedTo(topic: TopicName, partition: number): bigint | undefined {
+  #collectedTo(topic: string, partition: number): bigint | undefined {
     return this.#assigned.get(keyOf(topic, partition))?.next ?? this.#awaited.position(topic, partition);
   }
 }

@@ -1,10 +1,10 @@
 import type { ConsumerRecord } from '../kafka/topic.ts';
-import { type TopicName, topics } from '../schemas/topics.ts';
 import type { Batch, PartitionId, RawGenresRow, RawMovieRow } from '../warehouse/warehouse.ts';
 
 /** Collected offsets `[firstOffset, nextOffset)` of a partition. */
 export interface Pending {
-  readonly partition: PartitionId & { readonly topic: TopicName };
+  readonly partition: PartitionId;
+  readonly table: Batch['table'];
   readonly firstOffset: bigint;
   readonly nextOffset: bigint;
   /** The records of the rows, unchanged: one of them may still have to be parked. */
@@ -14,10 +14,8 @@ export interface Pending {
 }
 
 /** As the warehouse accepts it. All rows of a topic belong to one table, which the type cannot express. */
-export const toBatch = ({ partition, firstOffset, nextOffset, rows }: Pending): Batch => {
-  const table = partition.topic === topics.rawGenres ? 'raw_genres' : 'raw_movies';
-  return { partition, firstOffset, nextOffset, table, rows } as Batch;
-};
+export const toBatch = ({ partition, firstOffset, nextOffset, table, rows }: Pending): Batch =>
+  ({ partition, firstOffset, nextOffset, table, rows }) as Batch;
 
 /** The same offsets with fewer rows. */
 export const keepOffsets = (pending: Pending, isKept: (offset: bigint) => boolean): Pending => ({
@@ -53,11 +51,11 @@ export class MicroBatches {
   }
 
   /** Adds the rows of `[firstOffset, nextOffset)`, which follow those already collected of the partition. */
-  add({ partition, firstOffset, nextOffset, records, rows }: Pending): void {
-    const key = keyOf(partition);
-    const filling = this.#filling.get(key) ?? { partition, firstOffset, nextOffset, records: [], rows: [] };
+  add({ records, rows, ...pending }: Pending): void {
+    const key = keyOf(pending.partition);
+    const filling = this.#filling.get(key) ?? { ...pending, records: [], rows: [] };
     this.#filling.set(key, filling);
-    filling.nextOffset = nextOffset;
+    filling.nextOffset = pending.nextOffset;
     for (const record of records) filling.records.push(record);
     for (const row of rows) {
       filling.rows.push(row);

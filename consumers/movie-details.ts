@@ -3,16 +3,16 @@ import type { ConsumerRecord, Offsets, RecordSource, Sink } from '../kafka/topic
 import type { Clock } from '../runtime/clock.ts';
 import { messageOf } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
-import { type Codec, DecodeError } from '../schemas/codec.ts';
+import { DecodeError } from '../schemas/codec.ts';
+import { movieIdCodec } from '../schemas/codecs.ts';
 import { problemOfId } from '../schemas/record-rules.ts';
-import type { DeadLetter, DeadLetterReason, MovieId, RawMovie } from '../schemas/records.ts';
+import type { DeadLetter, DeadLetterReason, RawMovie } from '../schemas/records.ts';
 import { UnusableAnswerError } from '../tmdb/errors.ts';
 import type { TmdbClient } from '../tmdb/tmdb-client.ts';
 import { deadLetterOf, type Failure, failureOf, publishLetters } from './dead-letter.ts';
 
 export interface MovieDetailsPorts {
   readonly movieIds: RecordSource;
-  readonly codec: Codec<MovieId>;
   readonly tmdb: Pick<TmdbClient, 'movie'>;
   readonly rawMovies: Sink<RawMovie>;
   readonly deadLetters: Sink<DeadLetter>;
@@ -45,7 +45,7 @@ async function handle(ports: MovieDetailsPorts, record: ConsumerRecord, signal: 
   // A tombstone removes an id from the compacted topic: there is nothing to fetch.
   if (record.value === null) return 'skipped';
   try {
-    const asked = ports.codec.decode(record.value);
+    const asked = movieIdCodec.decode(record.value);
     const problem = problemOfId(record.key, asked, ports.clock.now());
     if (problem) return await park(ports, record, { ...problem, attempts: 1 });
     const { movieId } = asked;

@@ -1,18 +1,17 @@
 import { lostAwaited } from '../kafka/gap.ts';
 import type { AwaitedPartition, Offsets } from '../kafka/topic.ts';
 import type { Clock } from '../runtime/clock.ts';
-import type { TopicName } from '../schemas/topics.ts';
 import type { AwaitedEnds, Unreached } from './awaited-ends.ts';
 
 /** What a loader that waits for ends must know about partitions of other loaders. */
 export interface SharedTopics {
   /** The topic's present state. @throws KafkaError if Kafka cannot be reached. */
-  look(topic: TopicName): Promise<TopicNow>;
+  look(topic: string): Promise<TopicNow>;
   /**
    * The owner of each partition, for messages. @throws KafkaError if Kafka cannot be reached, PreconditionError if one of them
    * loads into another warehouse: this loader would never see those rows.
    */
-  owners(topic: TopicName): Promise<ReadonlyMap<number, string>>;
+  owners(topic: string): Promise<ReadonlyMap<number, string>>;
   /** Called after each check with the partitions of other loaders that are still awaited. */
   readonly onWaiting: (partitions: readonly AwaitedPartition[]) => void;
 }
@@ -29,9 +28,9 @@ interface Watch {
   readonly clock: Clock;
   /** Ends the watch. */
   readonly signal: AbortSignal;
-  readonly isOurs: (topic: TopicName, partition: number) => boolean;
+  readonly isOurs: (topic: string, partition: number) => boolean;
   /** The ledger's positions of this topic. */
-  readonly positions: (topic: TopicName, topicId: string) => Promise<ReadonlyMap<number, bigint>>;
+  readonly positions: (topic: string, topicId: string) => Promise<ReadonlyMap<number, bigint>>;
   /** Called after each check, which may have found that all ends are reached. */
   readonly onLooked: () => void;
 }
@@ -57,7 +56,7 @@ export async function watchOthers(awaited: AwaitedEnds, watch: Watch): Promise<v
 async function lookAt(
   awaited: AwaitedEnds,
   { shared, isOurs, positions }: Watch,
-  topic: TopicName,
+  topic: string,
   unreached: readonly Unreached[],
 ): Promise<void> {
   const { topicId, low, high } = await shared.look(topic);

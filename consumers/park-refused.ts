@@ -1,20 +1,17 @@
 import type { ConsumerRecord } from '../kafka/topic.ts';
 import type { Platform } from '../platform/platform.ts';
 import { systemClock } from '../runtime/clock.ts';
-import { rawGenresCodec, rawMovieCodec } from '../schemas/codecs.ts';
-import { topics } from '../schemas/topics.ts';
+import type { RawTopics } from '../schemas/topics.ts';
 import type { RecordAddress } from '../warehouse/warehouse.ts';
 import { deadLetterOf, failureOf, publishLetters } from './dead-letter.ts';
 import { isProblem, toRawRow } from './raw-row.ts';
 
-const codecs = { movieCodec: rawMovieCodec, genresCodec: rawGenresCodec };
-
 const addressOf = ({ topic, partition, offset }: ConsumerRecord): RecordAddress => `${topic}/${partition}/${offset}`;
 
 /** Why a record of a raw topic is refused, in the words of its dead letter; null if it is a row. @param now ms since the epoch. */
-export function refusalOf(record: ConsumerRecord, now: number) {
+export function refusalOf(topics: RawTopics, record: ConsumerRecord, now: number) {
   if (record.unusable) return failureOf(record.unusable);
-  const row = toRawRow(codecs, record, now);
+  const row = toRawRow(topics, record, now);
   return isProblem(row) ? { ...row, attempts: 1 } : null;
 }
 
@@ -31,11 +28,12 @@ export async function parkRefused(
   if (missing.length === 0) return parked;
   const wanted = new Set(missing);
   const { cluster, deadLetters } = await platform.kafka();
+  const { topics } = cluster;
   const now = systemClock.now();
   for (const topic of [topics.rawMovies, topics.rawGenres]) {
-    if (!missing.some((address) => address.startsWith(`${topic}/`))) continue;
+    if (!missing.some((address) => address.startsWith(`${topic.name}/`))) continue;
     await cluster.readTopic(topic, async (record) => {
-      const refusal = wanted.has(addressOf(record)) ? refusalOf(record, now) : null;
+      const refusal = wanted.has(addressOf(record)) ? refusalOf(topics, record, now) : null;
       if (!refusal) return;
       await publishLetters(deadLetters, [deadLetterOf(record, refusal, new Date(now))]);
       parked.add(addressOf(record));

@@ -1,15 +1,13 @@
 import type { ConsumerRecord } from '../kafka/topic.ts';
-import { type Codec, DecodeError } from '../schemas/codec.ts';
+import { DecodeError } from '../schemas/codec.ts';
 import { type Problem, problemOfGenres, problemOfMovie } from '../schemas/record-rules.ts';
-import type { RawGenres, RawMovie } from '../schemas/records.ts';
-import { topics } from '../schemas/topics.ts';
-import type { RawGenresRow, RawMovieRow } from '../warehouse/warehouse.ts';
+import type { RawTopics } from '../schemas/topics.ts';
+import type { Batch, RawGenresRow, RawMovieRow } from '../warehouse/warehouse.ts';
 import { type Failure, failureOf } from './dead-letter.ts';
 
-export interface RawCodecs {
-  readonly movieCodec: Codec<RawMovie>;
-  readonly genresCodec: Codec<RawGenres>;
-}
+/** The table of BRONZE that holds the records of a raw topic. */
+export const tableOf = ({ rawGenres }: RawTopics, topic: string): Batch['table'] =>
+  topic === rawGenres.name ? 'raw_genres' : 'raw_movies';
 
 /** The message for a row that the warehouse refuses. */
 export const noReadableJson = 'the document is not JSON that the warehouse can read';
@@ -23,17 +21,17 @@ export const isProblem = (row: RawRow | Problem): row is Problem => 'reason' in 
  * rebuild, and the dry run of a redrive. @param now milliseconds since the epoch.
  */
 export function toRawRow(
-  { movieCodec, genresCodec }: RawCodecs,
+  { rawMovies, rawGenres }: RawTopics,
   { topic, offset: kafkaOffset, key, value }: Pick<ConsumerRecord, 'topic' | 'offset' | 'key' | 'value'>,
   now: number,
 ): RawRow | Problem {
   if (value === null) return undecodable('the record has no value');
   try {
-    if (topic === topics.rawGenres) {
-      const genres = genresCodec.decode(value);
+    if (topic === rawGenres.name) {
+      const genres = rawGenres.codec.decode(value);
       return problemOfDocument(genres.body) ?? problemOfGenres(key, genres, now) ?? { kafkaOffset, ...genres };
     }
-    const movie = movieCodec.decode(value);
+    const movie = rawMovies.codec.decode(value);
     return problemOfDocument(movie.body) ?? problemOfMovie(key, movie, now) ?? { kafkaOffset, ...movie };
   } catch (error) {
     if (error instanceof DecodeError) return undecodable(error.message);
@@ -59,7 +57,7 @@ export interface Unreadable {
 }
 
 /** Divides records into rows of BRONZE and records to be parked. `readable[i]` is the record of `rows[i]`. @param now milliseconds since the epoch. */
-export function toRawRows(codecs: RawCodecs, records: readonly ConsumerRecord[], now: number) {
+export function toRawRows(topics: RawTopics, records: readonly ConsumerRecord[], now: number) {
   const readable: ConsumerRecord[] = [];
   const rows: RawRow[] = [];
   const unreadable: Unreadable[] = [];
@@ -68,7 +66,7 @@ export function toRawRows(codecs: RawCodecs, records: readonly ConsumerRecord[],
       unreadable.push({ record, failure: failureOf(record.unusable) });
       continue;
     }
-    const row = toRawRow(codecs, record, now);
+    const row = toRawRow(topics, record, now);
     if (isProblem(row)) {
       unreadable.push({ record, failure: { ...row, attempts: 1 } });
     } else {

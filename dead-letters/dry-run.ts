@@ -2,14 +2,14 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { toBatch } from '../consumers/micro-batches.ts';
-import { isProblem, noReadableJson, type RawRow, toRawRow } from '../consumers/raw-row.ts';
+import { isProblem, noReadableJson, type RawRow, tableOf, toRawRow } from '../consumers/raw-row.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { DecodeError } from '../schemas/codec.ts';
-import { movieIdCodec, rawGenresCodec, rawMovieCodec } from '../schemas/codecs.ts';
+import { movieIdCodec } from '../schemas/codecs.ts';
 import { type Problem, problemOfId } from '../schemas/record-rules.ts';
-import { type TopicName, topics } from '../schemas/topics.ts';
+import type { RawTopics, Topics } from '../schemas/topics.ts';
 import { openDuckDbWarehouse } from '../warehouse/duckdb/warehouse.ts';
-import { InvalidRowsError, type Warehouse } from '../warehouse/warehouse.ts';
+import { type Batch, InvalidRowsError, type Warehouse } from '../warehouse/warehouse.ts';
 import type { WholeLetter } from './store.ts';
 
 /** The simulated outcome of sending a record back. */
@@ -28,12 +28,12 @@ export interface DryRunResult {
  * Simulates what today's consumers would do with each record: decodes it with their code, and appends it to a warehouse in a
  * temporary folder. @throws IngestError if that warehouse is not available.
  */
-export async function simulate(letters: readonly WholeLetter[]): Promise<DryRunResult[]> {
+export async function simulate(topics: Topics, letters: readonly WholeLetter[]): Promise<DryRunResult[]> {
   const ofRaw = await withTemporaryWarehouse(async (warehouse) => [
-    ...(await simulateRows(warehouse, topics.rawMovies, letters)),
-    ...(await simulateRows(warehouse, topics.rawGenres, letters)),
+    ...(await simulateRows(warehouse, topics, topics.rawMovies.name, letters)),
+    ...(await simulateRows(warehouse, topics, topics.rawGenres.name, letters)),
   ]);
-  const ofIds = letters.filter(({ originTopic }) => originTopic === topics.movieIds).map(simulateId);
+  const ofIds = letters.filter(({ originTopic }) => originTopic === topics.movieIds.name).map(simulateId);
   const byId = new Map([...ofRaw, ...ofIds].map((result) => [result.id, result]));
   return letters.flatMap((letter) => byId.get(letter.id) ?? []);
 }
@@ -51,20 +51,19 @@ function simulateId({ id, originKey, originValue }: WholeLetter): DryRunResult {
 
 const isRow = (row: RawRow | Problem): row is RawRow => !isProblem(row);
 
-const codecs = { movieCodec: rawMovieCodec, genresCodec: rawGenresCodec };
-
 async function simulateRows(
   warehouse: Warehouse,
-  topic: TopicName,
+  topics: RawTopics,
+  topic: string,
   letters: readonly WholeLetter[],
 ): Promise<DryRunResult[]> {
   const ofTopic = letters.filter(({ originTopic }) => originTopic === topic);
   // New offsets: those of records that were sent back may come from different partitions.
   const now = systemClock.now();
   const rows = ofTopic.map(({ originKey: key, originValue: value }, index) =>
-    toRawRow(codecs, { topic, offset: BigInt(index), key, value }, now),
+    toRawRow(topics, { topic, offset: BigInt(index), key, value }, now),
   );
-  const refused = await refusedRows(warehouse, topic, rows.filter(isRow));
+  const refused = await refusedRows(warehouse, tableOf(topics, topic), rows.filter(isRow));
   return rows.map((row, index): DryRunResult => {
     const id = ofTopic[index]?.id ?? '';
     if (isProblem(row)) return { id, outcome: 'park', why: row.message };
@@ -75,16 +74,16 @@ async function simulateRows(
 /** Offsets of the rows that the warehouse refuses. */
 async function refusedRows(
   warehouse: Warehouse,
-  topic: TopicName,
+  table: Batch['table'],
   rows: readonly RawRow[],
 ): Promise<ReadonlySet<bigint>> {
-  const partition = { clusterId: 'dry-run', topic, topicId: 'dry-run', partition: 0 };
+  const partition = { clusterId: 'dry-run', topic: table, topicId: 'dry-run', partition: 0 };
   const refused = new Set<bigint>();
   let left = rows;
   while (left.length > 0) {
     try {
       const nextOffset = BigInt(rows.length);
-      await warehouse.append([toBatch({ partition, firstOffset: 0n, nextOffset, records: [], rows: left })]);
+      await warehouse.append([toBatch({ partition, table, firstOffset: 0n, nextOffset, records: [], rows: left })]);
       return refused;
     } catch (error) {
       if (!(error instanceof InvalidRowsError)) throw error;

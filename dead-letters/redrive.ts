@@ -2,8 +2,7 @@ import { closingOf, sentBack } from '../consumers/dead-letter.ts';
 import type { KafkaCluster } from '../kafka/cluster.ts';
 import type { Sink } from '../kafka/topic.ts';
 import type { Codec } from '../schemas/codec.ts';
-import { deadLetterCodec } from '../schemas/codecs.ts';
-import { topics } from '../schemas/topics.ts';
+import type { Topic, Topics } from '../schemas/topics.ts';
 import { type DryRunResult, simulate } from './dry-run.ts';
 import { eachBatch, type Letter } from './store.ts';
 
@@ -26,12 +25,10 @@ export interface Refused {
 }
 
 /** Bytes as they are. */
-const bytesCodec: Codec<Buffer> = { encode: (bytes) => bytes, decode: (bytes) => bytes };
+const codec: Codec<Buffer> = { encode: (bytes) => bytes, decode: (bytes) => bytes };
 
 /** The topics whose consumer parks records that it cannot use. */
-const origins = [topics.movieIds, topics.rawMovies, topics.rawGenres] as const;
-
-const isOrigin = (topic: string): topic is (typeof origins)[number] => origins.some((origin) => origin === topic);
+const originsOf = ({ movieIds, rawMovies, rawGenres }: Topics): readonly Topic[] => [movieIds, rawMovies, rawGenres];
 
 /**
  * Sends records back to the topics from which they came, then closes their letters. A kill in between repeats one
@@ -43,9 +40,11 @@ export async function redrive(
   letters: readonly Letter[],
   options: RedriveOptions,
 ): Promise<{ readonly redriven: number; readonly refused: readonly Refused[] }> {
-  const { accepted, refused } = judge(letters, options.maxReplays);
-  const sinks = new Map<string, Sink<Buffer | null>>(origins.map((topic) => [topic, kafka.sink(topic, bytesCodec)]));
-  const closings = kafka.sink(topics.deadLetters, deadLetterCodec);
+  const { accepted, refused } = judge(kafka.topics, letters, options.maxReplays);
+  const sinks = new Map<string, Sink<Buffer | null>>(
+    originsOf(kafka.topics).map((topic) => [topic.name, kafka.sink({ ...topic, codec })]),
+  );
+  const closings = kafka.sink(kafka.topics.deadLetters);
   let redriven = 0;
   await eachBatch(kafka, accepted, async (batch) => {
     options.signal.throwIfAborted();
@@ -66,11 +65,11 @@ export async function dryRun(
   letters: readonly Letter[],
   options: RedriveOptions,
 ): Promise<readonly DryRunResult[]> {
-  const { accepted, refused } = judge(letters, options.maxReplays);
+  const { accepted, refused } = judge(kafka.topics, letters, options.maxReplays);
   const results: DryRunResult[] = refused.map(({ id, why }) => ({ id, outcome: 'refuse', why }));
   await eachBatch(kafka, accepted, async (batch) => {
     options.signal.throwIfAborted();
-    results.push(...(await simulate(batch)));
+    results.push(...(await simulate(kafka.topics, batch)));
     onProgress(results.length);
   });
   return results;
@@ -84,7 +83,7 @@ export async function closeLetters(
   letters: readonly Letter[],
   signal: AbortSignal,
 ): Promise<void> {
-  const closings = kafka.sink(topics.deadLetters, deadLetterCodec);
+  const closings = kafka.sink(kafka.topics.deadLetters);
   for (let from = 0; from < letters.length; from += closeAtOnce) {
     signal.throwIfAborted();
     const batch = letters.slice(from, from + closeAtOnce);
@@ -93,23 +92,23 @@ export async function closeLetters(
   }
 }
 
-function judge(letters: readonly Letter[], maxReplays: number) {
+function judge(topics: Topics, letters: readonly Letter[], maxReplays: number) {
   const refused = letters.flatMap((letter): Refused[] => {
-    const why = refusal(letter, maxReplays);
+    const why = refusal(topics, letter, maxReplays);
     return why === null ? [] : [{ id: letter.id, why }];
   });
   const ids = new Set(refused.map(({ id }) => id));
   return { accepted: letters.filter(({ id }) => !ids.has(id)), refused };
 }
 
-function refusal({ id, originTopic, replays, ...letter }: Letter, maxReplays: number): string | null {
+function refusal(topics: Topics, { id, originTopic, replays, ...letter }: Letter, maxReplays: number): string | null {
   if (letter.originLastOffsetDelta !== null) {
     return `it stands for a batch that could not be read: its records are in Kafka at ${id} until its retention ends`;
   }
   if (letter.originValueBytes !== null) {
     return `it holds only the beginning of a record: the whole one is in Kafka at ${id} until its retention ends`;
   }
-  if (!isOrigin(originTopic)) return `no stage reads ${originTopic}`;
+  if (!originsOf(topics).some(({ name }) => name === originTopic)) return `no stage reads ${originTopic}`;
   if (replays < maxReplays) return null;
   return `it was sent back ${replays} times and was parked again: --max-replays ${replays + 1} sends it back once more`;
 }

@@ -2,14 +2,13 @@ import { lagOf } from '../kafka/lag.ts';
 import type { Context, Platform } from '../platform/platform.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { messageOf } from '../runtime/errors.ts';
-import type { TopicName } from '../schemas/topics.ts';
 
 const everyMs = 10_000;
 
 /** What a service observes beside its own work. */
 export interface Watched {
   /** Consumer groups, each with its topics. */
-  readonly groups: readonly { readonly group: string; readonly topics: readonly TopicName[] }[];
+  readonly groups: readonly { readonly group: string; readonly topics: readonly string[] }[];
   /** Whether it sends requests to TMDb, and so uses the token bucket. */
   readonly tokens: boolean;
 }

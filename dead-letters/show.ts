@@ -1,8 +1,7 @@
 import { isUtf8 } from 'node:buffer';
-import { DecodeError } from '../schemas/codec.ts';
-import { movieIdCodec, rawGenresCodec, rawMovieCodec } from '../schemas/codecs.ts';
+import { decodeOrNull } from '../schemas/codec.ts';
 import type { MovieId, RawGenres, RawMovie } from '../schemas/records.ts';
-import { topics } from '../schemas/topics.ts';
+import type { Topics } from '../schemas/topics.ts';
 import type { WholeLetter } from './store.ts';
 
 /** A dead letter with all its information, ready to print. */
@@ -32,7 +31,7 @@ export interface ShownLetter {
 
 const shownBytes = 256;
 
-export const toShown = (letter: WholeLetter): ShownLetter => ({
+export const toShown = (topics: Topics, letter: WholeLetter): ShownLetter => ({
   id: letter.id,
   state: letter.isOpen ? 'open' : 'closed',
   reason: letter.reason,
@@ -46,31 +45,21 @@ export const toShown = (letter: WholeLetter): ShownLetter => ({
   sha256: letter.originValueSha256?.toString('hex') ?? null,
   lastOffset:
     letter.originLastOffsetDelta === null ? null : String(letter.originOffset + BigInt(letter.originLastOffsetDelta)),
-  ...contentsOf(letter),
+  ...contentsOf(topics, letter),
 });
 
 type Contents = Pick<ShownLetter, 'fields' | 'document' | 'hex'>;
 
-function contentsOf({ originTopic, originValue }: WholeLetter): Contents {
+function contentsOf({ movieIds, rawMovies, rawGenres }: Topics, { originTopic, originValue }: WholeLetter): Contents {
   const nothing = { fields: null, document: null, hex: null };
   if (originValue === null) return nothing;
-  const decoded = decode(originTopic, originValue);
+  const origin = [movieIds, rawMovies, rawGenres].find(({ name }) => name === originTopic);
+  // null: the bytes are not a record of that topic.
+  const decoded = origin ? decodeOrNull<MovieId | RawMovie | RawGenres>(origin.codec, originValue) : null;
   if (decoded === null) return { ...nothing, hex: hexOf(originValue) };
   if (!('body' in decoded)) return { ...nothing, fields: { ...decoded } };
   const { body, ...fields } = decoded;
   return isUtf8(body) ? { ...nothing, fields, document: body.toString() } : { ...nothing, fields, hex: hexOf(body) };
-}
-
-/** null if the bytes are not a record of this topic. */
-function decode(topic: string, bytes: Buffer): MovieId | RawMovie | RawGenres | null {
-  try {
-    if (topic === topics.movieIds) return movieIdCodec.decode(bytes);
-    if (topic === topics.rawMovies) return rawMovieCodec.decode(bytes);
-    return topic === topics.rawGenres ? rawGenresCodec.decode(bytes) : null;
-  } catch (error) {
-    if (error instanceof DecodeError) return null;
-    throw error;
-  }
 }
 
 const hexOf = (bytes: Buffer): string => bytes.toString('hex', 0, shownBytes);

@@ -7,7 +7,6 @@ import type { Logger } from '../runtime/logger.ts';
 import { DecodeError } from '../schemas/codec.ts';
 import { deadLetterCodec } from '../schemas/codecs.ts';
 import type { DeadLetter, DeadLetterReason } from '../schemas/records.ts';
-import { type TopicName, topics } from '../schemas/topics.ts';
 
 /** The newest dead letter of a record, without the record itself, because all records may take gigabytes. */
 export interface Letter extends Omit<DeadLetter, 'originValue'> {
@@ -29,7 +28,7 @@ export interface WholeLetter extends Letter, DeadLetter {}
 export interface LetterFilter {
   readonly reason?: DeadLetterReason;
   /** Topic of the origin. */
-  readonly topic?: TopicName;
+  readonly topic?: string;
   /** Milliseconds since the epoch, of the failure: at or after the first, and before the second. */
   readonly since?: number;
   readonly until?: number;
@@ -62,7 +61,7 @@ export async function readLetters(kafka: KafkaCluster, log: Logger): Promise<Let
       if (letter) keepNewest(letters, deadLetterKey(letter), { ...withoutValue(letter), place });
     }
   };
-  await kafka.readTopic(topics.deadLetters, take, ({ partition, offset, unusable }) => {
+  await kafka.readTopic(kafka.topics.deadLetters, take, ({ partition, offset, unusable }) => {
     log.warn(
       { partition, offset: String(offset), error: unusable?.message },
       'a record in the dead-letter topic is not a dead letter',
@@ -134,7 +133,7 @@ export async function eachBatch(
     [batch, bytes] = [[], 0];
     if (full.length > 0) await handle(full);
   };
-  await kafka.readTopic(topics.deadLetters, async (record) => {
+  await kafka.readTopic(kafka.topics.deadLetters, async (record) => {
     const letter = wanted.get(addressOf(record));
     if (!letter || record.value === null) return;
     batch.push({ ...letter, originValue: deadLetterCodec.decode(record.value).originValue });

@@ -16,10 +16,15 @@ export function createAdmin(kafka: Kafka): KafkaAdmin {
   const commits = (group: string, topic: string) =>
     ask(`reading the offsets of group ${group}`, (admin) => commitsOf(admin, group, topic));
   return {
-    ensureTopics: (settings) => ask('creating the topics', (admin) => createMissing(admin, settings)),
-    missingTopics: () => ask('listing the topics', missingTopics),
+    ensureTopics: (settings) => ask('creating the topics', (admin) => createMissing(admin, kafka.topics, settings)),
+    missingTopics: async () => {
+      const missing = await ask('listing the topics', (admin) => missingTopics(admin, kafka.topics));
+      return missing.map(({ name }) => name);
+    },
     examineTopics: (settings) =>
-      ask('reading the settings of the topics', async (admin) => judgeTopics(await readTopics(admin), settings)),
+      ask('reading the settings of the topics', async (admin) =>
+        judgeTopics(await readTopics(admin, kafka.topics), settings),
+      ),
     applyFixes: (findings) => ask('changing the topics', (admin) => applyFixes(kafka, admin, findings)),
     topicOffsets: (topic) => ask(`reading the offsets of ${topic}`, (admin) => topicOffsets(admin, topic)),
     topicId: (topic) => topicIdOf(kafka, topic),

@@ -2,14 +2,17 @@ import { type LogEntry, logLevel, Kafka as PlainKafka, type SASLOptions } from '
 import { systemClock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Secret } from '../runtime/secret.ts';
+import type { Topics } from '../schemas/topics.ts';
 import { boundDecoding } from './batches/fetch-response.ts';
 import type { Skip } from './batches/skip.ts';
 import { patchKafkajs } from './kafkajs-internals.ts';
 import { Reach } from './reach.ts';
 import { Seeds } from './seeds.ts';
 
-/** A client of kafkajs, and what its users share: whether Kafka is in reach, and where its brokers are. */
+/** A client of kafkajs, and the state that its users share. It never leaves this folder. */
 export interface Kafka extends PlainKafka {
+  /** The topics of this deployment. */
+  readonly topics: Topics;
   readonly reach: Reach;
   readonly seeds: Seeds;
 }
@@ -29,6 +32,7 @@ export interface KafkaOptions {
   readonly requestTimeoutMs?: number;
   /** Who we are in the broker's log. */
   readonly clientId: string;
+  readonly topics: Topics;
   /** Offsets that every reader of this process parks unseen. */
   readonly skips?: readonly Skip[];
   readonly log: Logger;
@@ -36,7 +40,7 @@ export interface KafkaOptions {
 
 /** A client; nothing is connected before something is made of it. */
 export function createKafka(options: KafkaOptions): Kafka {
-  const { brokers, ssl, sasl, clientId, log, patienceMs, signal, requestTimeoutMs = 30_000 } = options;
+  const { brokers, ssl, sasl, clientId, topics, log, patienceMs, signal, requestTimeoutMs = 30_000 } = options;
   patchKafkajs();
   boundDecoding(options.skips);
   const reach = new Reach({ patienceMs, signal, clock: systemClock, random: Math.random, log });
@@ -53,7 +57,7 @@ export function createKafka(options: KafkaOptions): Kafka {
   };
   const kafka = new PlainKafka({ ...settings, retry: { ...clientRetry, retries: 3 } });
   const ofMembers = new PlainKafka({ ...settings, retry: { ...clientRetry, retries: 20 } });
-  return Object.assign(kafka, { reach, seeds, consumer: ofMembers.consumer.bind(ofMembers) });
+  return Object.assign(kafka, { topics, reach, seeds, consumer: ofMembers.consumer.bind(ofMembers) });
 }
 
 /**

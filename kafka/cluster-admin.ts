@@ -1,4 +1,3 @@
-import type { TopicName } from '../schemas/topics.ts';
 import type { Commit } from './commit.ts';
 import type { Offsets, PartitionOwner } from './topic.ts';
 import type { TopicFinding } from './topic-preconditions.ts';
@@ -13,9 +12,9 @@ export interface TopicOffsets {
 /** Questions to the cluster, and the making of our topics. Every method throws KafkaError when Kafka cannot be asked. */
 export interface KafkaAdmin extends AsyncDisposable {
   /** Creates missing topics and leaves existing ones unchanged. @returns the created topics. */
-  ensureTopics(settings: TopicSettings): Promise<readonly TopicName[]>;
+  ensureTopics(settings: TopicSettings): Promise<readonly string[]>;
   /** Our topics that do not exist. */
-  missingTopics(): Promise<readonly TopicName[]>;
+  missingTopics(): Promise<readonly string[]>;
   /** Preconditions of our guarantees that existing topics do not meet. Changes nothing. */
   examineTopics(settings: TopicSettings): Promise<readonly TopicFinding[]>;
   /** Applies the fixes in `findings`, and changes nothing else. */

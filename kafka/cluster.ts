@@ -1,5 +1,4 @@
-import type { Codec } from '../schemas/codec.ts';
-import type { TopicName } from '../schemas/topics.ts';
+import type { Topic, Topics } from '../schemas/topics.ts';
 import { createAdmin } from './admin.ts';
 import { AdminConnection } from './admin-connection.ts';
 import { createKafka, type KafkaOptions } from './client.ts';
@@ -12,21 +11,23 @@ import type { ConsumerRecord, PartitionSource, RecordSource, Sink } from './topi
 
 /** What features receive of Kafka. No type of the vendor's client is in it, and nothing connects before it is used. */
 export interface KafkaCluster {
+  /** The topics of this deployment. */
+  readonly topics: Topics;
   /** Topics, groups and offsets. */
   readonly admin: KafkaAdmin;
   /** Writes one topic. A value of null is written as a tombstone. */
-  sink<T>(topic: TopicName, codec: Codec<T>): Sink<T | null>;
+  sink<T>(topic: Topic<T>): Sink<T | null>;
   /** Reads a topic record by record; Kafka holds the position. */
-  recordSource(options: RecordSourceOptions): RecordSource;
+  recordSource(topic: Topic, options: Omit<RecordSourceOptions, 'topic'>): RecordSource;
   /** Reads topics batch by batch; the handler holds the positions. */
-  partitionSource(options: PartitionSourceOptions): PartitionSource;
+  partitionSource(topics: readonly Topic[], options: Omit<PartitionSourceOptions, 'topics'>): PartitionSource;
   /**
    * Reads a topic once, from its first record to the last that is there now; records of a partition come in order, one at
    * a time: a promise of `onRecord` is awaited. Unusable records go only to `onUnusable`. Leaves no group behind.
    * @throws KafkaError when Kafka cannot be read, GapError when the topic is created again meanwhile, or whatever `onRecord` threw.
    */
   readTopic(
-    topic: TopicName,
+    topic: Topic,
     onRecord: (record: ConsumerRecord) => unknown,
     onUnusable?: (record: ConsumerRecord) => void,
   ): Promise<void>;
@@ -50,11 +51,13 @@ export function openKafkaCluster(options: KafkaOptions): OpenKafkaCluster {
   const admin = resources.use(createAdmin(kafka));
   const producer = resources.use(openProducer(kafka));
   return {
+    topics: options.topics,
     admin,
-    sink: (topic, codec) => producer.sink(topic, codec),
-    recordSource: (source) => createRecordSource({ ...source, kafka }),
-    partitionSource: (source) => createPartitionSource({ ...source, kafka }),
-    readTopic: (topic, onRecord, onUnusable) => readTopic(kafka, topic, onRecord, onUnusable),
+    sink: (topic) => producer.sink(topic),
+    recordSource: ({ name: topic }, source) => createRecordSource({ ...source, topic, kafka }),
+    partitionSource: (topics, source) =>
+      createPartitionSource({ ...source, topics: topics.map(({ name }) => name), kafka }),
+    readTopic: ({ name }, onRecord, onUnusable) => readTopic(kafka, name, onRecord, onUnusable),
     get outage() {
       return kafka.reach.reason;
     },

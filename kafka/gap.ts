@@ -1,4 +1,3 @@
-import type { TopicName } from '../schemas/topics.ts';
 import { GapError } from './errors.ts';
 import type { OffsetRange } from './fetched-offsets.ts';
 
@@ -19,7 +18,7 @@ const remedyOf = (gap: string): string =>
   `What they held has to be fetched again (replay ids). To continue without them, give the same command --accept-gap ${gap}`;
 
 /** Records that retention or a person deleted before they were loaded. */
-export function lostBeginning(topic: TopicName, partition: number, { first, last }: OffsetRange): GapError {
+export function lostBeginning(topic: string, partition: number, { first, last }: OffsetRange): GapError {
   const gap = `${topic}/${partition}/${first}-${last}`;
   const lost = `these ${last - first + 1n} offsets were never loaded and are gone from Kafka, by retention or by hand`;
   return new GapError(`${gap}: ${lost}. ${remedyOf(gap)}`);

@@ -1,6 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Consumer, EachBatchPayload } from 'kafkajs';
-import type { TopicName } from '../schemas/topics.ts';
 import type { FetchedMessage } from './batches/fetched-message.ts';
 import type { Kafka } from './client.ts';
 import { type Commit, toMetadata } from './commit.ts';
@@ -42,12 +41,12 @@ export interface MemberHandler {
 }
 
 export interface TopicPartitions {
-  readonly topic: TopicName;
+  readonly topic: string;
   readonly partitions: readonly number[];
 }
 
 export interface FetchedBatch {
-  readonly topic: TopicName;
+  readonly topic: string;
   readonly partition: number;
   /** The requested offset. */
   readonly fetchedOffset: bigint;
@@ -61,11 +60,11 @@ export interface FetchedBatch {
 /** A consumer that is running, and the way to end it with an error. */
 export interface Member {
   /** The partition's next batch begins at `offset`. */
-  seek(topic: TopicName, partition: number, offset: bigint): void;
-  pause(topic: TopicName, partitions: readonly number[]): void;
-  resume(topic: TopicName, partitions: readonly number[]): void;
+  seek(topic: string, partition: number, offset: bigint): void;
+  pause(topic: string, partitions: readonly number[]): void;
+  resume(topic: string, partitions: readonly number[]): void;
   /** @throws Error of kafkajs; `isOutage` tells whether to try again. */
-  commit(topic: TopicName, commits: ReadonlyMap<number, Commit>): Promise<void>;
+  commit(topic: string, commits: ReadonlyMap<number, Commit>): Promise<void>;
   /** Ends the run: it rejects with the first error. */
   fail(error: unknown): void;
   /** Aborted once the run is over or has failed: nothing new may be begun. */
@@ -80,7 +79,7 @@ export interface Member {
  */
 export async function runMember(
   kafka: Kafka,
-  topics: readonly TopicName[],
+  topics: readonly string[],
   settings: GroupSettings,
   handlerOf: (member: Member) => MemberHandler,
   work: (member: Member) => Promise<void>,
@@ -129,7 +128,7 @@ interface Life {
 /** One consumer, from its start until it dies or the member is over. It has left its group then. @returns what it died of. */
 async function liveOnce(
   consumer: Consumer,
-  topics: readonly TopicName[],
+  topics: readonly string[],
   settings: GroupSettings,
   life: Life,
 ): Promise<unknown> {
@@ -150,7 +149,7 @@ async function liveOnce(
 
 async function startReading(
   consumer: Consumer,
-  topics: readonly TopicName[],
+  topics: readonly string[],
   settings: GroupSettings,
   batches: Batches,
 ): Promise<void> {
@@ -273,7 +272,7 @@ function watchOver(
       memberId = payload.memberId;
       const assignment = Object.entries(payload.memberAssignment);
       handler.onJoined(
-        assignment.map(([topic, partitions]) => ({ topic: topic as TopicName, partitions })),
+        assignment.map(([topic, partitions]) => ({ topic: topic, partitions })),
         isSameMember,
       );
     }),
@@ -296,7 +295,7 @@ const silenceMs = 500;
 
 async function onBatch({ batch, heartbeat }: EachBatchPayload, handler: MemberHandler): Promise<void> {
   const fetched = withUndeclaredFields(batch);
-  const [topic, partition] = [batch.topic as TopicName, batch.partition];
+  const [topic, partition] = [batch.topic, batch.partition];
   const fetchedOffset = BigInt(fetched.fetchedOffset);
   const next = BigInt(batch.lastOffset()) + 1n;
   const missing = missingOffsets(fetched, next);

@@ -1,4 +1,3 @@
-import type { TopicName } from '../schemas/topics.ts';
 import type { KafkaAdmin } from './cluster-admin.ts';
 import { lostAwaited } from './gap.ts';
 import type { Offsets } from './topic.ts';
@@ -10,7 +9,7 @@ import type { Offsets } from './topic.ts';
 export async function leftOf(
   admin: KafkaAdmin,
   group: string,
-  topic: TopicName,
+  topic: string,
   ends: Offsets,
 ): Promise<ReadonlyMap<number, bigint>> {
   const [committed, { low, high }] = await Promise.all([

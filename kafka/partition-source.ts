@@ -1,5 +1,4 @@
 import { setInterval } from 'node:timers/promises';
-import type { TopicName } from '../schemas/topics.ts';
 import { createAdmin } from './admin.ts';
 import type { Kafka } from './client.ts';
 import type { TopicOffsets } from './cluster-admin.ts';
@@ -18,7 +17,7 @@ import type { Offsets, PartitionHandler, PartitionSource } from './topic.ts';
 
 export interface PartitionSourceOptions extends Partial<GroupSettings> {
   readonly group: string;
-  readonly topics: readonly TopicName[];
+  readonly topics: readonly string[];
   /** With the handler busy with one batch for so long, signs of life are not passed on. Standard: never. */
   readonly stallMs?: number;
   /** Ranges that a person has accepted; a gap within one of them does not stop the source. */
@@ -74,14 +73,14 @@ class KafkaPartitionSource implements PartitionSource {
     }
   }
 
-  async commit(topic: TopicName, next: Offsets): Promise<void> {
+  async commit(topic: string, next: Offsets): Promise<void> {
     await this.#run?.commit(topic, next);
   }
 }
 
 /** One of our partitions. */
 interface Assigned {
-  readonly topic: TopicName;
+  readonly topic: string;
   readonly partition: number;
   /** Kafka's id of the topic; null until it was asked. */
   topicId: string | null;
@@ -172,7 +171,7 @@ class PartitionRun {
     throw lostWithin(`${keyOf(topic, partition)}/${first}-${last}`, count);
   }
 
-  #isAccepted(topic: TopicName, partition: number, { first, last }: OffsetRange): boolean {
+  #isAccepted(topic: string, partition: number, { first, last }: OffsetRange): boolean {
     return (this.#settings.acceptedGaps ?? []).some(
       (gap) => gap.topic === topic && gap.partition === partition && gap.first <= first && last <= gap.last,
     );
@@ -183,7 +182,7 @@ class PartitionRun {
   }
 
   /** A hint: whatever goes wrong with it is no reason to stop. */
-  async commit(topic: TopicName, next: Offsets): Promise<void> {
+  async commit(topic: string, next: Offsets): Promise<void> {
     const ours = new Map(
       [...next]
         .filter(([partition]) => this.#assigned.has(keyOf(topic, partition)))
@@ -211,7 +210,7 @@ class PartitionRun {
   }
 
   /** Those that stayed ours go on where they were: kafkajs itself has forgotten and would begin at the commit. */
-  #onAssigned(topic: TopicName, partitions: readonly number[]): void {
+  #onAssigned(topic: string, partitions: readonly number[]): void {
     const gained: Assigned[] = [];
     for (const partition of partitions) {
       const kept = this.#assigned.get(keyOf(topic, partition));
@@ -232,7 +231,7 @@ class PartitionRun {
   }
 
   /** Sets each partition to where it goes on. @throws GapError when that is nowhere in the topic. */
-  async #position(topic: TopicName, partitions: readonly Assigned[]): Promise<void> {
+  async #position(topic: string, partitions: readonly Assigned[]): Promise<void> {
     // With a connection of its own: a lasting one would not know of partitions that were added.
     await using admin = createAdmin(this.#settings.kafka);
     const topicId = await admin.topicId(topic);

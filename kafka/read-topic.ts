@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { TopicName } from '../schemas/topics.ts';
 import { createAdmin } from './admin.ts';
 import type { Kafka } from './client.ts';
 import { lostAwaited } from './gap.ts';
@@ -24,7 +23,7 @@ const lookEveryMs = 1_000;
  */
 export async function readTopic(
   kafka: Kafka,
-  topic: TopicName,
+  topic: string,
   onRecord: (record: ConsumerRecord) => unknown,
   onUnusable: (record: ConsumerRecord) => void = () => {},
 ): Promise<void> {

@@ -1,7 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { isRetriable } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
-import type { TopicName } from '../schemas/topics.ts';
 import { createAdmin } from './admin.ts';
 import type { Kafka } from './client.ts';
 import type { KafkaAdmin } from './cluster-admin.ts';
@@ -23,7 +22,7 @@ import { WorkAhead } from './work-ahead.ts';
 
 export interface RecordSourceOptions extends Partial<GroupSettings> {
   readonly group: string;
-  readonly topic: TopicName;
+  readonly topic: string;
   /** Records that are handled at a time, over all partitions. */
   readonly concurrency: number;
   /** With records in hand and none of them finished for so long, signs of life are not passed on. Standard: never. */

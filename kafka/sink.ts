@@ -1,5 +1,4 @@
-import type { Codec } from '../schemas/codec.ts';
-import type { TopicName } from '../schemas/topics.ts';
+import type { Topic } from '../schemas/topics.ts';
 import type { Kafka } from './client.ts';
 import { murmur2 } from './murmur2.ts';
 import { PartitionWriter, type RequestLimits, tooLarge, type Waiting } from './partition-writer.ts';
@@ -7,10 +6,12 @@ import { ProducerConnection } from './producer-connection.ts';
 import type { ProducerRecord, Sink } from './topic.ts';
 import { maxRecordBytesOf } from './topic-settings.ts';
 
+type WrittenTopic<T> = Pick<Topic<T>, 'name' | 'codec' | 'content'>;
+
 /** One connection to the cluster for all that this process writes. Dispose of its sinks first. */
 export interface KafkaProducer extends AsyncDisposable {
   /** A value of null is written as a tombstone. */
-  sink<T>(topic: TopicName, codec: Codec<T>, limits?: Partial<SinkLimits>): Sink<T | null>;
+  sink<T>(topic: WrittenTopic<T>, limits?: Partial<SinkLimits>): Sink<T | null>;
 }
 
 interface SinkLimits extends RequestLimits {
@@ -34,15 +35,15 @@ const partitionOf = (key: string | Buffer | null, partitions: number): number =>
 export function openProducer(kafka: Kafka): KafkaProducer {
   const connection = new ProducerConnection(kafka);
   const writers = new Map<string, PartitionWriter>();
-  const writerOf = (topic: TopicName, partition: number, limits: RequestLimits) => {
+  const writerOf = (topic: string, partition: number, limits: RequestLimits) => {
     const key = `${topic}/${partition}`;
     const writer = writers.get(key) ?? new PartitionWriter(connection, topic, partition, limits);
     writers.set(key, writer);
     return writer;
   };
   return {
-    sink: (topic, codec, limits) =>
-      new KafkaSink(connection, writerOf, topic, codec, {
+    sink: (topic, limits) =>
+      new KafkaSink(connection, writerOf, topic, {
         maxRecordBytes: maxRecordBytesOf(topic),
         ...standardLimits,
         ...limits,
@@ -51,22 +52,20 @@ export function openProducer(kafka: Kafka): KafkaProducer {
   };
 }
 
-type WriterOf = (topic: TopicName, partition: number, limits: RequestLimits) => PartitionWriter;
+type WriterOf = (topic: string, partition: number, limits: RequestLimits) => PartitionWriter;
 
 /** Encodes records and gives each to the writer of its partition. */
 class KafkaSink<T> implements Sink<T | null> {
   readonly #producer: ProducerConnection;
   readonly #writerOf: WriterOf;
-  readonly #topic: TopicName;
-  readonly #codec: Codec<T>;
+  readonly #topic: WrittenTopic<T>;
   readonly #limits: SinkLimits;
   readonly #publishing = new Set<Promise<unknown>>();
 
-  constructor(producer: ProducerConnection, writerOf: WriterOf, topic: TopicName, codec: Codec<T>, limits: SinkLimits) {
+  constructor(producer: ProducerConnection, writerOf: WriterOf, topic: WrittenTopic<T>, limits: SinkLimits) {
     this.#producer = producer;
     this.#writerOf = writerOf;
     this.#topic = topic;
-    this.#codec = codec;
     this.#limits = limits;
   }
 
@@ -89,7 +88,7 @@ class KafkaSink<T> implements Sink<T | null> {
   }
 
   async #write(encoded: readonly Omit<Waiting, 'onWritten' | 'onFailed'>[]): Promise<void> {
-    const partitions = await this.#producer.partitionsOf(this.#topic);
+    const partitions = await this.#producer.partitionsOf(this.#topic.name);
     await new Promise<void>((resolve, reject) => {
       let remaining = encoded.length;
       const onWritten = () => {
@@ -98,15 +97,15 @@ class KafkaSink<T> implements Sink<T | null> {
       };
       for (const entry of encoded) {
         const partition = partitionOf(entry.message.key as string | Buffer | null, partitions);
-        this.#writerOf(this.#topic, partition, this.#limits).add({ ...entry, onWritten, onFailed: reject });
+        this.#writerOf(this.#topic.name, partition, this.#limits).add({ ...entry, onWritten, onFailed: reject });
       }
     });
   }
 
   #encode({ key, value, headers = {} }: ProducerRecord<T | null>): Omit<Waiting, 'onWritten' | 'onFailed'> {
-    const bytes = value === null ? null : this.#codec.encode(value);
+    const bytes = value === null ? null : this.#topic.codec.encode(value);
     const size = sizeOf(key) + sizeOf(bytes) + sizeOf(Object.entries(headers).flat().join()) + overheadBytes;
-    if (size > this.#limits.maxRecordBytes) throw tooLarge(this.#topic, key, size);
+    if (size > this.#limits.maxRecordBytes) throw tooLarge(this.#topic.name, key, size);
     return { message: { key, value: bytes, headers }, bytes: size };
   }
 }

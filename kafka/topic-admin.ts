@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import kafkajs, { type Admin } from 'kafkajs';
-import { type TopicName, topics } from '../schemas/topics.ts';
+import type { Topic, Topics } from '../schemas/topics.ts';
 import type { Kafka } from './client.ts';
 import { protocolErrorOf } from './errors.ts';
 import { newEncoder, type RawRequest, sendToAnyBroker, throwOnError } from './kafkajs-internals.ts';
@@ -9,21 +9,21 @@ import { configOf, type TopicSettings, timestampBound } from './topic-settings.t
 
 const { ConfigResourceTypes } = kafkajs;
 
-/** Our topics that do not exist. */
-export async function missingTopics(admin: Admin): Promise<TopicName[]> {
+/** Those of `topics` that do not exist. */
+export async function missingTopics(admin: Admin, topics: Topics): Promise<Topic[]> {
   const existing = new Set(await admin.listTopics());
-  return Object.values(topics).filter((topic) => !existing.has(topic));
+  return Object.values<Topic>({ ...topics }).filter(({ name }) => !existing.has(name));
 }
 
 /** Creates missing topics and leaves existing ones unchanged. @returns the created topics. */
-export async function createMissing(admin: Admin, settings: TopicSettings): Promise<TopicName[]> {
-  const missing = await missingTopics(admin);
+export async function createMissing(admin: Admin, topics: Topics, settings: TopicSettings): Promise<string[]> {
+  const missing = await missingTopics(admin, topics);
   if (missing.length === 0) return [];
   const create = (omitted: readonly string[]) =>
     admin.createTopics({
       waitForLeaders: true,
       topics: missing.map((topic) => ({
-        topic,
+        topic: topic.name,
         numPartitions: settings.partitions,
         replicationFactor: settings.replicationFactor,
         configEntries: Object.entries(configOf(topic, settings))
@@ -37,7 +37,7 @@ export async function createMissing(admin: Admin, settings: TopicSettings): Prom
     if (!isUnknownSetting(error)) throw error;
     await create([timestampBound]);
   }
-  return missing;
+  return missing.map(({ name }) => name);
 }
 
 const isUnknownSetting = (error: unknown): boolean =>
@@ -46,31 +46,35 @@ const isUnknownSetting = (error: unknown): boolean =>
   Array.isArray(error.errors) &&
   error.errors.some((one) => protocolErrorOf(one) === 'INVALID_CONFIG');
 
-/** The state of each of our topics that exists. */
-export async function readTopics(admin: Admin): Promise<TopicStates> {
-  const missing = new Set(await missingTopics(admin));
-  const names = Object.values(topics).filter((topic) => !missing.has(topic));
+/** The state of each of `topics` that exists. */
+export async function readTopics(admin: Admin, topics: Topics): Promise<TopicStates> {
+  const missing = await missingTopics(admin, topics);
+  const existing = Object.values<Topic>({ ...topics }).filter((topic) => !missing.includes(topic));
+  const names = existing.map(({ name }) => name);
   if (names.length === 0) return new Map();
   const [{ topics: described }, configs] = await Promise.all([
     admin.fetchTopicMetadata({ topics: names }),
     readConfigs(admin, names),
   ]);
   return new Map(
-    described.map(({ name, partitions }): [TopicName, TopicState] => [
-      name as TopicName,
-      {
-        partitions: partitions.length,
-        replicationFactor: Math.min(...partitions.map(({ replicas }) => replicas.length)),
-        config: configs.get(name as TopicName) ?? null,
-      },
-    ]),
+    existing.map((topic): [Topic, TopicState] => {
+      const { partitions = [] } = described.find(({ name }) => name === topic.name) ?? {};
+      return [
+        topic,
+        {
+          partitions: partitions.length,
+          replicationFactor: Math.min(...partitions.map(({ replicas }) => replicas.length)),
+          config: configs.get(topic.name) ?? null,
+        },
+      ];
+    }),
   );
 }
 
-type Configs = ReadonlyMap<TopicName, ReadonlyMap<string, string>>;
+type Configs = ReadonlyMap<string, ReadonlyMap<string, string>>;
 
 /** Reads all in one request. If we may not read one of them, sends a request for each. */
-async function readConfigs(admin: Admin, names: readonly TopicName[]): Promise<Configs> {
+async function readConfigs(admin: Admin, names: readonly string[]): Promise<Configs> {
   try {
     const { resources } = await admin.describeConfigs({
       includeSynonyms: false,
@@ -78,7 +82,7 @@ async function readConfigs(admin: Admin, names: readonly TopicName[]): Promise<C
     });
     return new Map(
       resources.map(({ resourceName, configEntries }) => [
-        resourceName as TopicName,
+        resourceName,
         new Map(configEntries.map(({ configName, configValue }) => [configName, configValue])),
       ]),
     );
@@ -93,22 +97,27 @@ async function readConfigs(admin: Admin, names: readonly TopicName[]): Promise<C
 const pollMs = 50;
 const polls = 100;
 
+/** A setting and its new value. */
+type Change = readonly [setting: string, value: string];
+/** By the name of the topic. */
+type Changes = ReadonlyMap<string, readonly Change[]>;
+
 /** Applies all possible fixes, and waits until Kafka shows them. Changes nothing else. */
 export async function applyFixes(kafka: Kafka, admin: Admin, findings: readonly TopicFinding[]): Promise<void> {
-  const changes = new Map<TopicName, [string, string][]>();
+  const changes = new Map<string, Change[]>();
   for (const { topic, setting, fix } of findings) {
     if (fix?.kind === 'alter') changes.set(topic, [...(changes.get(topic) ?? []), [setting, fix.value]]);
     if (fix?.kind !== 'add partitions') continue;
     await admin.createPartitions({ topicPartitions: [{ topic, count: fix.partitions }] });
   }
   if (changes.size > 0) await sendToAnyBroker(kafka, incrementalAlterConfigs(changes));
-  for (let poll = 1; poll <= polls && !(await areApplied(admin, changes)); poll += 1) await delay(pollMs);
+  for (let poll = 1; poll <= polls && !(await areApplied(kafka, admin, changes)); poll += 1) await delay(pollMs);
 }
 
-async function areApplied(admin: Admin, changes: ReadonlyMap<TopicName, [string, string][]>): Promise<boolean> {
-  const states = await readTopics(admin);
-  return [...changes].every(([topic, entries]) =>
-    entries.every(([name, value]) => (states.get(topic)?.config?.get(name) ?? value) === value),
+async function areApplied({ topics }: Kafka, admin: Admin, changes: Changes): Promise<boolean> {
+  const states = await readTopics(admin, topics);
+  return [...states].every(([topic, { config }]) =>
+    (changes.get(topic.name) ?? []).every(([name, value]) => (config?.get(name) ?? value) === value),
   );
 }
 
@@ -119,9 +128,7 @@ const setOperation = 0;
  * IncrementalAlterConfigs, version 0 (KIP-339, Kafka 2.3). kafkajs has only AlterConfigs, which resets every setting that the
  * request does not name to its default.
  */
-const incrementalAlterConfigs = (
-  changes: ReadonlyMap<TopicName, readonly (readonly [string, string])[]>,
-): RawRequest<void> => ({
+const incrementalAlterConfigs = (changes: Changes): RawRequest<void> => ({
   apiKey: 44,
   apiVersion: 0,
   apiName: 'IncrementalAlterConfigs',

@@ -1,13 +1,6 @@
 import { formatDuration } from '../runtime/units.ts';
-import { type TopicName, topics } from '../schemas/topics.ts';
-import {
-  configOf,
-  keptByAge,
-  neededRecordBytes,
-  reasonBytes,
-  type TopicSettings,
-  timestampBound,
-} from './topic-settings.ts';
+import type { Topic } from '../schemas/topics.ts';
+import { configOf, neededRecordBytes, reasonBytes, type TopicSettings, timestampBound } from './topic-settings.ts';
 
 /** The state of an existing topic. */
 export interface TopicState {
@@ -18,14 +11,14 @@ export interface TopicState {
   readonly config: ReadonlyMap<string, string> | null;
 }
 
-export type TopicStates = ReadonlyMap<TopicName, TopicState>;
+export type TopicStates = ReadonlyMap<Topic, TopicState>;
 
 /** `refuse`: records or their metadata would be lost, or nothing can be written. `warn`: less than guaranteed. */
 type Verdict = 'refuse' | 'warn';
 
 /** A precondition that does not hold. */
 export interface TopicFinding {
-  readonly topic: TopicName;
+  readonly topic: string;
   readonly setting: string;
   readonly verdict: Verdict;
   readonly actual: string;
@@ -44,7 +37,7 @@ type TopicFix =
 
 /** The input of a check. */
 interface Facts {
-  readonly topic: TopicName;
+  readonly topic: Topic;
   readonly actual: string;
   readonly state: TopicState;
   readonly states: TopicStates;
@@ -62,15 +55,17 @@ interface Judgement {
 interface Precondition {
   /** Kafka's name of the setting, or `partitions` or `replication.factor`. */
   readonly setting: string;
-  readonly topics: readonly TopicName[];
+  readonly appliesTo: (topic: Topic) => boolean;
   /** null: the precondition holds. */
   readonly judge: (facts: Facts) => Judgement | null;
   /** The action of `topics --apply`. @default sets the setting */
   readonly fix?: (facts: Facts) => TopicFix | null;
 }
 
-const all = Object.values(topics);
-const ids = [topics.movieIds];
+const all = () => true;
+const expiring = ({ cleanup }: Topic) => cleanup === 'delete';
+const compacted = ({ cleanup }: Topic) => cleanup === 'compact';
+const holdingRecords = ({ content }: Topic) => content === 'record';
 const dayMs = 86_400_000;
 
 /** Below this, an outage of the loader over a weekend loses records. A lower KAFKA_RAW_RETENTION accepts that. */
@@ -91,7 +86,7 @@ const configured = ({ state }: Facts, name: string): number | undefined => {
 const preconditions: readonly Precondition[] = [
   {
     setting: 'cleanup.policy',
-    topics: keptByAge,
+    appliesTo: expiring,
     judge: ({ actual }) =>
       actual.includes('compact')
         ? refuse('compaction removes records that may not have been loaded or handled yet')
@@ -99,7 +94,7 @@ const preconditions: readonly Precondition[] = [
   },
   {
     setting: 'cleanup.policy',
-    topics: ids,
+    appliesTo: compacted,
     judge: (facts) => {
       if (facts.actual === 'compact') return null;
       const forever = ['retention.ms', 'retention.bytes'].every((name) => configured(facts, name) === noLimit);
@@ -110,7 +105,7 @@ const preconditions: readonly Precondition[] = [
   },
   {
     setting: 'retention.ms',
-    topics: keptByAge,
+    appliesTo: expiring,
     judge: ({ actual, settings: { rawRetentionMs } }) => {
       const ms = Number(actual);
       if (ms === rawRetentionMs) return null;
@@ -127,7 +122,7 @@ const preconditions: readonly Precondition[] = [
   },
   {
     setting: 'retention.bytes',
-    topics: keptByAge,
+    appliesTo: expiring,
     judge: ({ actual }) => {
       const limit = Number(actual);
       if (limit === noLimit) return null;
@@ -137,9 +132,11 @@ const preconditions: readonly Precondition[] = [
   },
   {
     setting: 'max.message.bytes',
-    topics: [topics.deadLetters],
+    appliesTo: holdingRecords,
     judge: ({ actual, topic, states, settings }) => {
-      const largest = Math.max(...all.map((name) => (name === topic ? 0 : sizeOf(name, states, settings))));
+      const largest = Math.max(
+        ...[...states.keys()].map((other) => (other === topic ? 0 : sizeOf(other, states, settings))),
+      );
       const wanted = Math.max(largest + reasonBytes, Number(configOf(topic, settings)['max.message.bytes']));
       return Number(actual) < largest
         ? refuse('a record that another topic takes does not fit here: it could not be parked', String(wanted))
@@ -148,7 +145,7 @@ const preconditions: readonly Precondition[] = [
   },
   {
     setting: 'max.message.bytes',
-    topics: all,
+    appliesTo: all,
     judge: ({ actual, topic, settings }) =>
       Number(actual) < neededRecordBytes(topic, settings)
         ? refuse('records of the size that TMDB_MAX_BODY lets in do not fit: they would be parked or end the stage')
@@ -156,19 +153,19 @@ const preconditions: readonly Precondition[] = [
   },
   {
     setting: 'partitions',
-    topics: all,
+    appliesTo: all,
     judge: ({ topic, actual, settings: { partitions } }) => {
       if (Number(actual) === partitions) return null;
       if (Number(actual) > partitions) return warn('there are more than KAFKA_PARTITIONS says', String(partitions));
-      const keys = topic === topics.movieIds ? ': the keys of a compacted topic cannot move to new partitions' : '';
+      const keys = compacted(topic) ? ': the keys of a compacted topic cannot move to new partitions' : '';
       return warn(`fewer consumers than KAFKA_PARTITIONS says can share the work${keys}`, String(partitions));
     },
     fix: ({ topic, actual, settings: { partitions } }) =>
-      topic !== topics.movieIds && Number(actual) < partitions ? { kind: 'add partitions', partitions } : null,
+      !compacted(topic) && Number(actual) < partitions ? { kind: 'add partitions', partitions } : null,
   },
   {
     setting: 'replication.factor',
-    topics: all,
+    appliesTo: all,
     judge: ({ actual, settings: { replicationFactor } }) =>
       Number(actual) < replicationFactor
         ? warn('fewer brokers may fail than KAFKA_REPLICATION says before records are lost', String(replicationFactor))
@@ -177,7 +174,7 @@ const preconditions: readonly Precondition[] = [
   },
   {
     setting: 'min.insync.replicas',
-    topics: all,
+    appliesTo: all,
     judge: ({ actual, state: { replicationFactor: replicas }, settings, topic }) => {
       if (Number(actual) > replicas) {
         return refuse(`nothing can be written: there are ${replicas} replicas`, String(Math.max(1, replicas - 1)));
@@ -193,7 +190,7 @@ const preconditions: readonly Precondition[] = [
   },
   {
     setting: 'unclean.leader.election.enable',
-    topics: all,
+    appliesTo: all,
     judge: ({ actual, state }) =>
       actual === 'true' && state.replicationFactor > 1
         ? warn('a replica that lags may become the leader: acknowledged records would be lost', 'false')
@@ -201,7 +198,7 @@ const preconditions: readonly Precondition[] = [
   },
   {
     setting: 'message.timestamp.type',
-    topics: all,
+    appliesTo: all,
     judge: ({ actual }) =>
       actual === 'CreateTime'
         ? null
@@ -209,7 +206,7 @@ const preconditions: readonly Precondition[] = [
   },
   {
     setting: timestampBound,
-    topics: all,
+    appliesTo: all,
     judge: ({ actual, topic, settings }) =>
       Number(actual) > Number(configOf(topic, settings)[timestampBound])
         ? warn('Kafka takes records whose time is in the future; they are refused only when they are read')
@@ -217,7 +214,7 @@ const preconditions: readonly Precondition[] = [
   },
   {
     setting: 'compression.type',
-    topics: all,
+    appliesTo: all,
     judge: ({ actual }) =>
       readable.includes(actual)
         ? null
@@ -226,10 +223,10 @@ const preconditions: readonly Precondition[] = [
 ];
 
 /** The largest record that the topic accepts once it is corrected; 0 if unknown. */
-function sizeOf(name: TopicName, states: TopicStates, settings: TopicSettings): number {
-  const actual = Number(states.get(name)?.config?.get('max.message.bytes') ?? 0);
-  const isTooSmall = actual > 0 && actual < neededRecordBytes(name, settings);
-  return isTooSmall ? Number(configOf(name, settings)['max.message.bytes']) : actual;
+function sizeOf(topic: Topic, states: TopicStates, settings: TopicSettings): number {
+  const actual = Number(states.get(topic)?.config?.get('max.message.bytes') ?? 0);
+  const isTooSmall = actual > 0 && actual < neededRecordBytes(topic, settings);
+  return isTooSmall ? Number(configOf(topic, settings)['max.message.bytes']) : actual;
 }
 
 /** `producer` keeps the compression of the writer. */
@@ -241,10 +238,10 @@ export function judgeTopics(states: TopicStates, settings: TopicSettings): reado
   return findings.toSorted((a, b) => Number(b.verdict === 'refuse') - Number(a.verdict === 'refuse'));
 }
 
-function findingsOf(topic: TopicName, state: TopicState, states: TopicStates, settings: TopicSettings): TopicFinding[] {
+function findingsOf(topic: Topic, state: TopicState, states: TopicStates, settings: TopicSettings): TopicFinding[] {
   const unknown = state.config === null ? [unreadable(topic)] : [];
   const judged = preconditions
-    .filter((precondition) => precondition.topics.includes(topic))
+    .filter((precondition) => precondition.appliesTo(topic))
     .flatMap((precondition) => {
       const actual = actualOf(state, precondition.setting);
       if (actual === undefined) return [];
@@ -271,17 +268,17 @@ function judgeOne(precondition: Precondition, facts: Facts): TopicFinding | null
   const wanted = judgement.wanted ?? configOf(topic, settings)[setting] ?? '';
   const fix = precondition.fix ? precondition.fix(facts) : ({ kind: 'alter', value: wanted } as const);
   const { verdict, why } = judgement;
-  return { topic, setting, verdict, actual, wanted, why, remedy: remedyOf(facts, setting, fix), fix };
+  return { topic: topic.name, setting, verdict, actual, wanted, why, remedy: remedyOf(facts, setting, fix), fix };
 }
 
 /** Names `kafka-configs` too, because our Kafka user may lack the right to alter topics. */
 function remedyOf({ topic, actual }: Facts, setting: string, fix: TopicFix | null): string {
   if (fix?.kind === 'alter') {
-    const byHand = `kafka-configs --alter --entity-type topics --entity-name ${topic} --add-config ${setting}=${fix.value}`;
+    const byHand = `kafka-configs --alter --entity-type topics --entity-name ${topic.name} --add-config ${setting}=${fix.value}`;
     return `topics --apply (or ${byHand})`;
   }
   if (fix?.kind === 'add partitions') {
-    return `topics --apply (or kafka-topics --alter --topic ${topic} --partitions ${fix.partitions})`;
+    return `topics --apply (or kafka-topics --alter --topic ${topic.name} --partitions ${fix.partitions})`;
   }
   if (setting === 'replication.factor') return 'add replicas with kafka-reassign-partitions, or set KAFKA_REPLICATION';
   if (setting === 'retention.ms')
@@ -289,7 +286,7 @@ function remedyOf({ topic, actual }: Facts, setting: string, fix: TopicFix | nul
   return `set KAFKA_PARTITIONS=${actual}; or let the consumers drain, delete the topic, and run topics --apply`;
 }
 
-const unreadable = (topic: TopicName): TopicFinding => ({
+const unreadable = ({ name: topic }: Topic): TopicFinding => ({
   ...{ topic, setting: 'settings', verdict: 'warn', actual: 'unknown', wanted: 'readable', fix: null },
   why: 'KAFKA_USERNAME may not read the settings of the topic, so nothing is known of them',
   remedy: 'allow DescribeConfigs on the topic, and have somebody who may run "doctor"',

@@ -1,12 +1,12 @@
 import { maxAheadMs } from '../schemas/record-rules.ts';
-import { type TopicName, topics } from '../schemas/topics.ts';
+import type { Topic } from '../schemas/topics.ts';
 import { maxRecordBytes } from './batches/limits.ts';
 
 /** Bytes of a raw record besides the body: its URL, its headers and Kafka's own fields. */
 const envelopeBytes = 100_000;
 /** Bytes of a dead letter besides the record that it holds. */
 export const reasonBytes = 100_000;
-const standardBodyBytes = 4_000_000;
+const defaultBodyBytes = 4_000_000;
 
 /** The guaranteed settings of our topics; the README's table lists the variables. */
 export interface TopicSettings {
@@ -18,24 +18,21 @@ export interface TopicSettings {
   readonly maxBodyBytes?: number;
 }
 
-/** The largest size of our own records; a dead letter may have to hold a record of any size. */
-export const maxRecordBytesOf = (topic: string): number =>
-  topic === topics.deadLetters ? maxRecordBytes + reasonBytes : maxRecordBytes;
+/** The largest size (bytes) of our own records; a dead letter may have to hold a record of any size. */
+export const maxRecordBytesOf = ({ content }: Pick<Topic, 'content'>): number =>
+  content === 'record' ? maxRecordBytes + reasonBytes : maxRecordBytes;
 
-/** The smallest `max.message.bytes` that fits every record that we write to `topic`. */
-export function neededRecordBytes(topic: TopicName, { maxBodyBytes = standardBodyBytes }: TopicSettings): number {
-  if (topic === topics.movieIds) return envelopeBytes;
-  return maxBodyBytes + envelopeBytes + (topic === topics.deadLetters ? reasonBytes : 0);
+/** The smallest `max.message.bytes` that fits every record that we write to the topic. */
+export function neededRecordBytes({ content }: Topic, { maxBodyBytes = defaultBodyBytes }: TopicSettings): number {
+  if (content === 'id') return envelopeBytes;
+  return maxBodyBytes + envelopeBytes + (content === 'record' ? reasonBytes : 0);
 }
-
-/** Topics whose records expire by age; the ids topic keeps the newest record of each movie for ever. */
-export const keptByAge: readonly TopicName[] = [topics.rawMovies, topics.rawGenres, topics.deadLetters];
 
 /** Kafka has this setting since version 3.6. */
 export const timestampBound = 'message.timestamp.after.max.ms';
 
 /** The settings that a topic of ours is created with. */
-export function configOf(topic: TopicName, settings: TopicSettings): Readonly<Record<string, string>> {
+export function configOf(topic: Topic, settings: TopicSettings): Readonly<Record<string, string>> {
   const { replicationFactor, rawRetentionMs } = settings;
   const kept = { 'cleanup.policy': 'delete', 'retention.ms': String(rawRetentionMs), 'retention.bytes': '-1' };
   return {
@@ -44,6 +41,6 @@ export function configOf(topic: TopicName, settings: TopicSettings): Readonly<Re
     'max.message.bytes': String(Math.max(maxRecordBytesOf(topic), neededRecordBytes(topic, settings))),
     // Refuses a writer whose clock is ahead. Old times stay allowed, because mirrors and restored topics have them.
     [timestampBound]: String(maxAheadMs),
-    ...(keptByAge.includes(topic) ? kept : { 'cleanup.policy': 'compact' }),
+    ...(topic.cleanup === 'delete' ? kept : { 'cleanup.policy': 'compact' }),
   };
 }

@@ -1,4 +1,3 @@
-import type { TopicName } from '../schemas/topics.ts';
 import type { Unusable } from './batches/unusable.ts';
 
 /** What a record says of itself beside its value: names and texts. */
@@ -6,7 +5,7 @@ export type Headers = Readonly<Record<string, string>>;
 
 /** One entry of a topic, bytes as Kafka holds them. */
 export interface ConsumerRecord {
-  readonly topic: TopicName;
+  readonly topic: string;
   readonly partition: number;
   readonly offset: bigint;
   /** Milliseconds since the epoch. */
@@ -79,7 +78,7 @@ export interface PartitionSource {
    */
   run(handler: PartitionHandler, options: { readonly signal: AbortSignal }): Promise<void>;
   /** Tells Kafka how far the ledger is: a hint for tools that show lag, never read back. */
-  commit(topic: TopicName, next: Offsets): Promise<void>;
+  commit(topic: string, next: Offsets): Promise<void>;
 }
 
 export interface PartitionHandler {
@@ -87,15 +86,15 @@ export interface PartitionHandler {
    * The first offset wanted; null when the ledger has none (then the topic's first). Asked at each assignment.
    * @param topicId Kafka's id of the topic: one that was made anew under the same name has another.
    */
-  position(topic: TopicName, partition: number, topicId: string): Promise<bigint | null>;
+  position(topic: string, partition: number, topicId: string): Promise<bigint | null>;
   /** Consecutive records of one partition. `next` is the offset that follows them, past holes that Kafka left. */
   records(batch: PartitionRecords): Promise<void>;
   /** The partition is no longer ours: forget what is buffered of it. */
-  revoked(topic: TopicName, partition: number): void;
+  revoked(topic: string, partition: number): void;
 }
 
 export interface PartitionRecords {
-  readonly topic: TopicName;
+  readonly topic: string;
   readonly partition: number;
   readonly records: readonly ConsumerRecord[];
   readonly next: bigint;
@@ -103,7 +102,7 @@ export interface PartitionRecords {
 
 /** A partition that this process waits for and does not have itself. */
 export interface AwaitedPartition {
-  readonly topic: TopicName;
+  readonly topic: string;
   readonly partition: number;
   /** Offsets that are not done yet. */
   readonly left: bigint;

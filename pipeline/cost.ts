@@ -1,20 +1,22 @@
-import { topics } from '../schemas/topics.ts';
 import { type Busy, costOf } from '../warehouse/snowflake/cost.ts';
 import type { SnowflakeSettings } from '../warehouse/snowflake/session.ts';
 import type { WarehouseReader } from '../warehouse/warehouse.ts';
 
 const dayMs = 24 * 3_600_000;
 
-/** The estimated cost of a day on Snowflake; a day without loaded movies has no price per movie. */
+/**
+ * The estimated cost of a day on Snowflake; a day without loaded movies has no price per movie.
+ * @param options.rawMovies the name of the topic. @param options.now milliseconds since the epoch.
+ */
 export async function readCost(
   reader: WarehouseReader,
   settings: SnowflakeSettings,
-  { hasRuns, now }: { readonly hasRuns: boolean; readonly now: number },
+  { hasRuns, rawMovies, now }: { readonly hasRuns: boolean; readonly rawMovies: string; readonly now: number },
 ): Promise<Record<string, unknown>[]> {
   const since = `'${new Date(now - dayMs).toISOString().replace('Z', '')}'`;
   const flushes = await reader.query(`
     select loaded_at as busy_from, loaded_at as busy_to, cast(sum(row_count) as bigint) as loaded_rows,
-           cast(sum(case when topic = '${topics.rawMovies}' then row_count else 0 end) as bigint) as movies
+           cast(sum(case when topic = '${rawMovies}' then row_count else 0 end) as bigint) as movies
       from bronze.load_batches where loaded_at >= ${since} group by loaded_at`);
   const runs = hasRuns
     ? await reader.query(

@@ -6,7 +6,6 @@ import { type PopularWalk, UnusableListError } from '../producers/popular.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { messageOf } from '../runtime/errors.ts';
 import { runTaskGroup } from '../runtime/task-group.ts';
-import { type TopicName, topics } from '../schemas/topics.ts';
 import { TmdbUnreachableError, UnusableAnswerError } from '../tmdb/errors.ts';
 import type { TmdbClient } from '../tmdb/tmdb-client.ts';
 import { transform } from '../transform/transform.ts';
@@ -97,8 +96,9 @@ async function walkOrWhatFailed(
 
 /** Fetches all present ids; the loader runs at the same time and ends when the last answer is in the ledger. */
 async function fetchAndLoad(platform: Platform, context: Context): Promise<Record<MovieOutcome, number>> {
-  const ids = (await endsOf(platform, [topics.movieIds])).get(topics.movieIds) ?? new Map();
-  const rawEnds = Promise.withResolvers<Map<TopicName, Offsets>>();
+  const { topics } = context.config.kafka;
+  const ids = (await endsOf(platform, [topics.movieIds])).get(topics.movieIds.name) ?? new Map();
+  const rawEnds = Promise.withResolvers<Map<string, Offsets>>();
   const [fetched, loaded] = await runTaskGroup(context.signal, [
     async (signal) => {
       const outcomes = await fetchMovies(platform, { ...context, signal }, ids);

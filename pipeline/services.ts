@@ -6,13 +6,12 @@ import { ExitCode, isRetriable } from '../runtime/errors.ts';
 import { repeat } from '../runtime/repeat.ts';
 import { leaveWithin } from '../runtime/shutdown.ts';
 import { runTaskGroup } from '../runtime/task-group.ts';
-import { topics } from '../schemas/topics.ts';
 import { TmdbError } from '../tmdb/errors.ts';
 import type { Dbt } from '../transform/dbt/dbt.ts';
 import { runSchedule } from '../transform/scheduler.ts';
 import { openDbt } from '../transform/transform.ts';
 import { runAsService } from './service.ts';
-import { fetchGenres, fetchMovies, groups, type LoadOptions, loadBronze, walkPopular } from './stages.ts';
+import { fetchGenres, fetchMovies, type LoadOptions, loadBronze, walkPopular } from './stages.ts';
 
 /** One stage that runs until the context's signal aborts, and then drains. */
 type Part = (platform: Platform, context: Context) => Promise<unknown>;
@@ -68,8 +67,15 @@ const genres = ({ everyMs }: ProducerOptions): Part =>
     context.log.info(look, 'checked the genre list');
   });
 
-const fetchGroup = { group: groups.movieDetails, topics: [topics.movieIds] };
-const loadGroup = { group: groups.bronzeLoader, topics: [topics.rawMovies, topics.rawGenres] };
+const fetchGroup = ({ config: { kafka } }: Context) => ({
+  group: kafka.groups.movieDetails,
+  topics: [kafka.topics.movieIds.name],
+});
+
+const loadGroup = ({ config: { kafka } }: Context) => ({
+  group: kafka.groups.bronzeLoader,
+  topics: [kafka.topics.rawMovies.name, kafka.topics.rawGenres.name],
+});
 
 /** Runs parts concurrently as one service; if one fails, all end. */
 async function serve(
@@ -107,11 +113,11 @@ export const services = {
     serve(context, 'produce-genres', [genres(options)], { groups: [], tokens: true }),
 
   fetch: (context: Context): Promise<unknown> =>
-    serve(context, 'fetch', [fetchMovies], { groups: [fetchGroup], tokens: true }),
+    serve(context, 'fetch', [fetchMovies], { groups: [fetchGroup(context)], tokens: true }),
 
   load: (context: Context, options: Pick<LoadOptions, 'acceptedGaps'>): Promise<unknown> =>
     serve(context, 'load', [(platform, within) => loadBronze(platform, within, options)], {
-      groups: [loadGroup],
+      groups: [loadGroup(context)],
       tokens: false,
     }),
 
@@ -128,7 +134,10 @@ export const services = {
       (platform, within) => loadBronze(platform, within),
       (_, within) => withDbt(within, (dbt) => runSchedule(within, dbt)),
     ];
-    const results = await serve(context, 'run', parts, { groups: [fetchGroup, loadGroup], tokens: true });
+    const results = await serve(context, 'run', parts, {
+      groups: [fetchGroup(context), loadGroup(context)],
+      tokens: true,
+    });
     return results.at(-1) === true;
   },
 };

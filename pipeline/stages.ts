@@ -11,15 +11,11 @@ import { type GenresLook, produceGenres } from '../producers/genres.ts';
 import { type ReadTopic, readKnownGenres, readKnownMovies } from '../producers/known-movies.ts';
 import { type PopularWalk, producePopular, UnusableListError } from '../producers/popular.ts';
 import { systemClock } from '../runtime/clock.ts';
-import { movieIdCodec, rawGenresCodec, rawMovieCodec } from '../schemas/codecs.ts';
 import type { DeadLetterReason } from '../schemas/records.ts';
-import { type TopicName, topics } from '../schemas/topics.ts';
+import type { Topic } from '../schemas/topics.ts';
 import type { WarehouseSystem } from '../warehouse/system.ts';
 import { type Warehouse, WarehouseUnavailableError } from '../warehouse/warehouse.ts';
 import { tellWaits } from './waiting.ts';
-
-/** Consumer groups. Lag is measured by their committed offsets; the loader's are only a hint. */
-export const groups = { movieDetails: 'movie-details', bronzeLoader: 'bronze-loader' } as const;
 
 const genreLanguage = 'en';
 
@@ -27,13 +23,14 @@ const genreLanguage = 'en';
 export async function walkPopular(platform: Platform, context: Context, pages: number): Promise<PopularWalk> {
   const { config, log, progress, signal, metrics } = context;
   const { cluster } = await platform.kafka();
-  const readIds: ReadTopic = (onRecord) => cluster.readTopic(topics.movieIds, onRecord);
-  const { known, ignored } = await readKnownMovies(readIds, movieIdCodec, systemClock.now());
-  noteIgnored(context, topics.movieIds, ignored);
+  const { movieIds } = cluster.topics;
+  const readIds: ReadTopic = (onRecord) => cluster.readTopic(movieIds, onRecord);
+  const { known, ignored } = await readKnownMovies(readIds, systemClock.now());
+  noteIgnored(context, movieIds.name, ignored);
   const walk = await producePopular(
     {
       tmdb: await platform.tmdb(),
-      movieIds: cluster.sink(topics.movieIds, movieIdCodec),
+      movieIds: cluster.sink(movieIds),
       known,
       clock: systemClock,
       log,
@@ -58,7 +55,7 @@ function countWalk({ metrics }: Context, { published, itemsSkipped, pagesFailed 
 }
 
 /** Counts the records that the memory rejects, and logs them once for each walk. */
-function noteIgnored({ log, metrics }: Context, topic: TopicName, ignored: number): void {
+function noteIgnored({ log, metrics }: Context, topic: string, ignored: number): void {
   metrics.recordsIgnored.inc({ topic }, ignored);
   if (ignored === 0) return;
   log.warn({ topic, ignored }, 'ignored records with a wrong key or a time in the future; "repair" replaces them');
@@ -67,13 +64,14 @@ function noteIgnored({ log, metrics }: Context, topic: TopicName, ignored: numbe
 /** Publishes the genre list unless it was published less than `refreshAfterMs` ago. @throws the errors of TmdbClient. */
 export async function fetchGenres(platform: Platform, context: Context, refreshAfterMs: number): Promise<GenresLook> {
   const { cluster } = await platform.kafka();
-  const readGenres: ReadTopic = (onRecord) => cluster.readTopic(topics.rawGenres, onRecord);
-  const { known, ignored } = await readKnownGenres(readGenres, rawGenresCodec, systemClock.now());
-  noteIgnored(context, topics.rawGenres, ignored);
+  const { rawGenres } = cluster.topics;
+  const readGenres: ReadTopic = (onRecord) => cluster.readTopic(rawGenres, onRecord);
+  const { known, ignored } = await readKnownGenres(readGenres, systemClock.now());
+  noteIgnored(context, rawGenres.name, ignored);
   const look = await produceGenres(
     {
       tmdb: await platform.tmdb(),
-      rawGenres: cluster.sink(topics.rawGenres, rawGenresCodec),
+      rawGenres: cluster.sink(rawGenres),
       known,
       clock: systemClock,
       log: context.log,
@@ -107,12 +105,12 @@ export async function fetchMovies(
 ): Promise<Record<MovieOutcome, number>> {
   const { config, log, progress, signal, metrics } = context;
   const { cluster, deadLetters } = await platform.kafka();
-  const total = until && (await waiting(cluster.admin, until));
+  const { topics, groups } = config.kafka;
+  const total = until && (await waiting(context, cluster.admin, until));
   const outcomes = { fetched: 0, gone: 0, parked: 0, skipped: 0 };
   if (total === 0) return outcomes;
-  const movieIds = cluster.recordSource({
+  const movieIds = cluster.recordSource(topics.movieIds, {
     group: groups.movieDetails,
-    topic: topics.movieIds,
     concurrency: config.tmdb.concurrency,
     sessionTimeoutMs: config.kafka.sessionTimeoutMs,
     log,
@@ -126,9 +124,8 @@ export async function fetchMovies(
   const maxPerSecond = (capacity / windowMs) * 1_000;
   const ports = {
     movieIds,
-    codec: movieIdCodec,
     tmdb: await platform.tmdb(),
-    rawMovies: cluster.sink(topics.rawMovies, rawMovieCodec),
+    rawMovies: cluster.sink(topics.rawMovies),
     deadLetters,
     clock: systemClock,
     log,
@@ -152,7 +149,7 @@ const uncommittedMs = 5_000;
  * wastes at most these and the requests in flight. While no new id may be fetched, `/readyz` gives the reason.
  */
 function workAhead({ config, metrics, health }: Context): WorkAhead {
-  const group = groups.movieDetails;
+  const group = config.kafka.groups.movieDetails;
   const limits = { records: config.tmdb.concurrency, ms: uncommittedMs };
   const ahead = new WorkAhead(limits, (records) => metrics.uncommitted.set({ group }, records));
   health.dependsOn('commits', async () => {
@@ -162,9 +159,10 @@ function workAhead({ config, metrics, health }: Context): WorkAhead {
 }
 
 /** Offsets of the ids topic that the fetcher has not committed; compacted ones count, so it is an upper bound. */
-async function waiting(admin: KafkaAdmin, until: Offsets): Promise<number> {
-  const { low } = await admin.topicOffsets(topics.movieIds);
-  const committed = await admin.committedOffsets(groups.movieDetails, topics.movieIds);
+async function waiting({ config }: Context, admin: KafkaAdmin, until: Offsets): Promise<number> {
+  const { topics, groups } = config.kafka;
+  const { low } = await admin.topicOffsets(topics.movieIds.name);
+  const committed = await admin.committedOffsets(groups.movieDetails, topics.movieIds.name);
   return [...until].reduce((sum, [partition, end]) => {
     const from = committed.get(partition) ?? low.get(partition) ?? 0n;
     return sum + Math.max(0, Number(end - from));
@@ -179,7 +177,7 @@ export interface Loaded {
 
 export interface LoadOptions {
   /** Exclusive ends; without them, it loads until the signal aborts. */
-  readonly until?: Promise<ReadonlyMap<TopicName, Offsets>>;
+  readonly until?: Promise<ReadonlyMap<string, Offsets>>;
   /** Accepted gaps. */
   readonly acceptedGaps?: readonly Gap[];
 }
@@ -192,6 +190,7 @@ export async function loadBronze(
 ): Promise<Loaded> {
   const { config, log, signal } = context;
   const { cluster, deadLetters, clusterId } = await platform.kafka();
+  const { topics, groups } = config.kafka;
   const loaded = { rows: 0, parked: 0 };
   // Before the observer: if the warehouse is not ready for two reasons, /readyz gives the first, and the holder is more useful.
   const system = warehouseSystem(context);
@@ -199,9 +198,8 @@ export async function loadBronze(
   await using warehouse = await openLoader(system, context, until === undefined);
   await warehouse.migrate();
   observer.onAvailable(true);
-  const source = cluster.partitionSource({
+  const source = cluster.partitionSource([topics.rawMovies, topics.rawGenres], {
     group: groups.bronzeLoader,
-    topics: [topics.rawMovies, topics.rawGenres],
     acceptedGaps,
     target: system.name,
     sessionTimeoutMs: config.kafka.sessionTimeoutMs,
@@ -211,8 +209,7 @@ export async function loadBronze(
     source,
     warehouse,
     clusterId,
-    movieCodec: rawMovieCodec,
-    genresCodec: rawGenresCodec,
+    topics,
     deadLetters,
     clock: systemClock,
     random: Math.random,
@@ -267,10 +264,10 @@ function loadObserver({ progress, metrics, health }: Context, loaded: { rows: nu
 }
 
 /** The present ends, for stages that end there. Empty partitions are omitted. */
-export async function endsOf(platform: Platform, names: readonly TopicName[]): Promise<Map<TopicName, Offsets>> {
+export async function endsOf(platform: Platform, topics: readonly Topic[]): Promise<Map<string, Offsets>> {
   const { admin } = (await platform.kafka()).cluster;
-  const ends = new Map<TopicName, Offsets>();
-  for (const topic of names) {
+  const ends = new Map<string, Offsets>();
+  for (const { name: topic } of topics) {
     const { low, high } = await admin.topicOffsets(topic);
     ends.set(topic, new Map([...high].filter(([partition, end]) => end > (low.get(partition) ?? 0n))));
   }

@@ -6,13 +6,10 @@ import { warehouseSystem } from '../platform/warehouse.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { messageOf } from '../runtime/errors.ts';
 import { formatDuration } from '../runtime/units.ts';
-import { topics } from '../schemas/topics.ts';
 import { hasTable, readLayerTimes } from '../transform/layers.ts';
 import { lastRunReportSql } from '../transform/state.ts';
-import type { SnowflakeSettings } from '../warehouse/snowflake/session.ts';
 import type { WarehouseReader } from '../warehouse/warehouse.ts';
 import { readCost } from './cost.ts';
-import { groups } from './stages.ts';
 
 type Rows = Record<string, unknown>[];
 
@@ -65,7 +62,7 @@ async function readStatus(platform: Platform, context: Context): Promise<Status>
   );
   const topics = async () => {
     const { cluster, clusterId } = await platform.kafka();
-    return lags(cluster.admin, clusterId, (await reading).positions);
+    return lags(context, cluster.admin, clusterId, (await reading).positions);
   };
   const [topicRows, tokens, warehouse] = await Promise.all([
     orError(topics, (rows) => rows),
@@ -118,7 +115,7 @@ async function readWarehouse(context: Context): Promise<Warehouse> {
   if (!(await hasTable((sql) => reader.query(sql), 'bronze', 'load_batches'))) return nothing;
   return {
     positions: await ledgerPositions(reader),
-    tables: await readTables(reader, context.config.warehouse.snowflake),
+    tables: await readTables(reader, context),
   };
 }
 
@@ -126,15 +123,21 @@ async function readWarehouse(context: Context): Promise<Warehouse> {
  * Topic → what its consumer has finished. For the raw topics this comes from the ledger, never from Kafka's committed offset; without the
  * ledger, it is unknown.
  */
-async function lags(admin: KafkaAdmin, clusterId: string, positions: Positions | null): Promise<Rows> {
+async function lags(
+  { config }: Context,
+  admin: KafkaAdmin,
+  clusterId: string,
+  positions: Positions | null,
+): Promise<Rows> {
+  const { topics, groups } = config.kafka;
   const inLedger = async (topic: string): Promise<Offsets | null> =>
     positions && (positions.get(topicKey(clusterId, topic, await admin.topicId(topic))) ?? new Map());
-  const fetched = await admin.committedOffsets(groups.movieDetails, topics.movieIds);
+  const fetched = await admin.committedOffsets(groups.movieDetails, topics.movieIds.name);
   const consumers: [string, string, Offsets | null][] = [
-    [topics.movieIds, groups.movieDetails, fetched],
-    [topics.rawMovies, groups.bronzeLoader, await inLedger(topics.rawMovies)],
-    [topics.rawGenres, groups.bronzeLoader, await inLedger(topics.rawGenres)],
-    [topics.deadLetters, '-', null],
+    [topics.movieIds.name, groups.movieDetails, fetched],
+    [topics.rawMovies.name, groups.bronzeLoader, await inLedger(topics.rawMovies.name)],
+    [topics.rawGenres.name, groups.bronzeLoader, await inLedger(topics.rawGenres.name)],
+    [topics.deadLetters.name, '-', null],
   ];
   const rows: Rows = [];
   for (const [topic, consumer, done] of consumers) {
@@ -192,16 +195,15 @@ const failedSql = `
      and results.status in ('error', 'fail', 'warn')
    order by results.node_name`;
 
-async function readTables(
-  reader: WarehouseReader,
-  snowflake: SnowflakeSettings | undefined,
-): Promise<Omit<Status, 'topics' | 'tokens'>> {
+async function readTables(reader: WarehouseReader, { config }: Context): Promise<Omit<Status, 'topics' | 'tokens'>> {
+  const { snowflake } = config.warehouse;
+  const rawMovies = config.kafka.topics.rawMovies.name;
   const hasRuns = await hasTable((sql) => reader.query(sql), 'silver', 'dbt_runs');
   return {
     layers: await readLayers(reader, hasRuns),
     'last flush': await reader.query(lastFlushSql),
     'last 24 hours at Snowflake': snowflake
-      ? await readCost(reader, snowflake, { hasRuns, now: systemClock.now() })
+      ? await readCost(reader, snowflake, { hasRuns, rawMovies, now: systemClock.now() })
       : [],
     'last dbt run': hasRuns ? await reader.query(lastRunReportSql) : [],
     'failed in it': hasRuns ? await reader.query(failedSql) : [],

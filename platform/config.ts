@@ -2,6 +2,8 @@ import { lstatSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import type { Skip } from '../kafka/batches/skip.ts';
+import { type ConsumerGroups, createGroups } from '../kafka/groups.ts';
+import { topicPrefix } from '../kafka/topic-prefix.ts';
 import { cleartextMistakes } from '../runtime/cleartext.ts';
 import {
   bucketUrl,
@@ -25,6 +27,7 @@ import type { ProxySettings } from '../runtime/proxy.ts';
 import { scrub } from '../runtime/scrub.ts';
 import { Secret, secretsOfUrl } from '../runtime/secret.ts';
 import { parseDuration, parseRate } from '../runtime/units.ts';
+import { createTopics, type Topics } from '../schemas/topics.ts';
 import type { RateLimit } from '../tmdb/token-bucket/token-bucket.ts';
 import type { SnowflakeSettings } from '../warehouse/snowflake/session.ts';
 import {
@@ -60,6 +63,7 @@ const Environment = z
     KAFKA_SASL_MECHANISM: z.enum(['plain', 'scram-sha-256', 'scram-sha-512']).default('scram-sha-512'),
     KAFKA_USERNAME: z.string().min(1).optional(),
     KAFKA_PASSWORD: secret,
+    KAFKA_TOPIC_PREFIX: topicPrefix,
     KAFKA_SESSION_TIMEOUT: duration('6s').refine((ms) => ms >= 1_000, 'expected 1s or more'),
     KAFKA_PARTITIONS: count(4),
     KAFKA_REPLICATION: count(1),
@@ -138,6 +142,9 @@ export interface Config {
     readonly sasl:
       | { mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512'; username: string; password: Secret }
       | undefined;
+    /** Their names begin with KAFKA_TOPIC_PREFIX. */
+    readonly topics: Topics;
+    readonly groups: ConsumerGroups;
     /** After so long without a sign of life a member's partitions go to others. */
     readonly sessionTimeoutMs: number;
     readonly partitions: number;
@@ -321,6 +328,8 @@ function kafkaOf(env: Env): Config['kafka'] {
     brokers: env.KAFKA_BROKERS,
     ssl: env.KAFKA_SSL,
     sasl: username && password ? { mechanism, username, password } : undefined,
+    topics: createTopics(env.KAFKA_TOPIC_PREFIX),
+    groups: createGroups(env.KAFKA_TOPIC_PREFIX),
     sessionTimeoutMs: env.KAFKA_SESSION_TIMEOUT,
     partitions: env.KAFKA_PARTITIONS,
     replicationFactor: env.KAFKA_REPLICATION,

@@ -19,9 +19,7 @@ import { proxyFor } from '../runtime/proxy.ts';
 import { scrub } from '../runtime/scrub.ts';
 import { Secret } from '../runtime/secret.ts';
 import { startSandbox } from '../sandbox/server.ts';
-import { deadLetterCodec } from '../schemas/codecs.ts';
 import type { DeadLetter } from '../schemas/records.ts';
-import { topics as topicNames } from '../schemas/topics.ts';
 import { createTmdbClient } from '../tmdb/client.ts';
 import { type Endpoint, endpoints, type Outage } from '../tmdb/endpoint.ts';
 import type { RequestObserver, TmdbClient } from '../tmdb/tmdb-client.ts';
@@ -105,7 +103,7 @@ async function openKafka(
   options: PlatformOptions,
 ): Promise<KafkaPlatform> {
   const { config, log, health, signal } = context;
-  const { ssl, skips, brokers: given, sasl: login } = config.kafka;
+  const { ssl, skips, topics, brokers: given, sasl: login } = config.kafka;
   const { isService = false, kafkaPatienceMs } = options;
   let cluster: OpenKafkaCluster | undefined;
   let isConnected = false;
@@ -118,7 +116,7 @@ async function openKafka(
     ? { brokers: given, sasl: login, ended: undefined }
     : await ownBroker(context, resources, options);
   const opened = openKafkaCluster({
-    ...{ brokers, ssl, sasl, clientId: 'tmdb-stream', skips, log, signal },
+    ...{ brokers, ssl, sasl, clientId: 'tmdb-stream', topics, skips, log, signal },
     ...(kafkaPatienceMs !== undefined && { patienceMs: kafkaPatienceMs }),
     ...(isService && { patienceMs: Number.POSITIVE_INFINITY }),
   });
@@ -127,7 +125,7 @@ async function openKafka(
   if (isService) resources.use(watchKafka(opened, health));
   const clusterId = await opened.admin.clusterId();
   await prepareTopics(context, opened.admin, options);
-  const deadLetters = withoutSecrets(opened.sink(topicNames.deadLetters, deadLetterCodec), config.secrets);
+  const deadLetters = withoutSecrets(opened.sink(topics.deadLetters), config.secrets);
   isConnected = true;
   return { cluster: opened, deadLetters, clusterId };
 }

@@ -1,7 +1,7 @@
 import type { ConsumerRecord } from '../kafka/topic.ts';
-import { type Codec, DecodeError } from '../schemas/codec.ts';
+import { type Codec, decodeOrNull } from '../schemas/codec.ts';
+import { movieIdCodec, rawGenresCodec } from '../schemas/codecs.ts';
 import { type Problem, problemOfGenres, problemOfId } from '../schemas/record-rules.ts';
-import type { MovieId, RawGenres } from '../schemas/records.ts';
 
 /** Reads a whole topic in its present state. */
 export type ReadTopic = (onRecord: (record: ConsumerRecord) => void) => Promise<void>;
@@ -18,19 +18,15 @@ export interface Memory<K> {
 }
 
 /** The producer's memory is the compacted topic that it writes itself, with the newest entry of each movie. @param now ms since the epoch. */
-export const readKnownMovies = (readMovieIds: ReadTopic, codec: Codec<MovieId>, now: number): Promise<Memory<number>> =>
-  newestOf(readMovieIds, codec, {
+export const readKnownMovies = (readMovieIds: ReadTopic, now: number): Promise<Memory<number>> =>
+  newestOf(readMovieIds, movieIdCodec, {
     problemOf: (key, value) => problemOfId(key, value, now),
     entryOf: ({ movieId, requestedAt }) => [movieId, requestedAt],
   });
 
 /** When each language's genres were last fetched. @param now milliseconds since the epoch. */
-export const readKnownGenres = (
-  readRawGenres: ReadTopic,
-  codec: Codec<RawGenres>,
-  now: number,
-): Promise<Memory<string>> =>
-  newestOf(readRawGenres, codec, {
+export const readKnownGenres = (readRawGenres: ReadTopic, now: number): Promise<Memory<string>> =>
+  newestOf(readRawGenres, rawGenresCodec, {
     problemOf: (key, value) => problemOfGenres(key, value, now),
     entryOf: ({ language, fetchedAt }) => [language, fetchedAt],
   });
@@ -49,7 +45,7 @@ async function newestOf<T, K>(
   const known = new Map<K, number>();
   let ignored = 0;
   await read((record) => {
-    const decoded = record.value && decodedOrNull(codec, record.value);
+    const decoded = decodeOrNull(codec, record.value);
     if (!decoded) return;
     if (problemOf(record.key, decoded)) {
       ignored += 1;
@@ -59,13 +55,4 @@ async function newestOf<T, K>(
     known.set(key, Math.max(known.get(key) ?? 0, at.getTime()));
   });
   return { known, ignored };
-}
-
-function decodedOrNull<T>(codec: Codec<T>, bytes: Buffer): T | null {
-  try {
-    return codec.decode(bytes);
-  } catch (error) {
-    if (error instanceof DecodeError) return null;
-    throw error;
-  }
 }

@@ -1,5 +1,4 @@
 import type { ConsumerRecord, Offsets, PartitionHandler, PartitionRecords, PartitionSource } from '../kafka/topic.ts';
-import type { TopicName } from '../schemas/topics.ts';
 
 /**
  * The same source without the records at or beyond `ends` (a partition without an end has none) and without records that are
@@ -7,7 +6,7 @@ import type { TopicName } from '../schemas/topics.ts';
  */
 export const boundedSource = (
   source: PartitionSource,
-  ends: ReadonlyMap<TopicName, Offsets>,
+  ends: ReadonlyMap<string, Offsets>,
   isWanted: (record: ConsumerRecord) => boolean = () => true,
 ): PartitionSource => ({
   run: (handler, options) => source.run(new BoundedHandler(handler, ends, isWanted), options),
@@ -16,14 +15,14 @@ export const boundedSource = (
 
 class BoundedHandler implements PartitionHandler {
   readonly #handler: PartitionHandler;
-  readonly #ends: ReadonlyMap<TopicName, Offsets>;
+  readonly #ends: ReadonlyMap<string, Offsets>;
   readonly #isWanted: (record: ConsumerRecord) => boolean;
   /** The offset up to which each partition was passed on; never beyond its end. */
   readonly #next = new Map<string, bigint>();
 
   constructor(
     handler: PartitionHandler,
-    ends: ReadonlyMap<TopicName, Offsets>,
+    ends: ReadonlyMap<string, Offsets>,
     isWanted: (record: ConsumerRecord) => boolean,
   ) {
     this.#handler = handler;
@@ -31,7 +30,7 @@ class BoundedHandler implements PartitionHandler {
     this.#isWanted = isWanted;
   }
 
-  async position(topic: TopicName, partition: number, topicId: string): Promise<bigint | null> {
+  async position(topic: string, partition: number, topicId: string): Promise<bigint | null> {
     const position = await this.#handler.position(topic, partition, topicId);
     this.#next.set(`${topic}/${partition}`, position ?? 0n);
     return position;
@@ -47,7 +46,7 @@ class BoundedHandler implements PartitionHandler {
     await this.#handler.records({ topic, partition, records: within, next: bounded });
   }
 
-  revoked(topic: TopicName, partition: number): void {
+  revoked(topic: string, partition: number): void {
     this.#handler.revoked(topic, partition);
   }
 }

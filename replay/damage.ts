@@ -1,12 +1,13 @@
 import { refusalOf } from '../consumers/park-refused.ts';
+import { tableOf } from '../consumers/raw-row.ts';
 import { movieIdOf } from '../kafka/selection.ts';
 import { type ConsumerRecord, isAfter, type RecordPosition } from '../kafka/topic.ts';
 import type { Context, Platform } from '../platform/platform.ts';
 import { warehouseSystem } from '../platform/warehouse.ts';
-import { DecodeError } from '../schemas/codec.ts';
+import { decodeOrNull } from '../schemas/codec.ts';
 import { movieIdCodec } from '../schemas/codecs.ts';
 import { maxAheadMs, problemOfId } from '../schemas/record-rules.ts';
-import { type TopicName, topics } from '../schemas/topics.ts';
+import type { Topic } from '../schemas/topics.ts';
 import { hasTable } from '../transform/layers.ts';
 import type { WarehouseReader } from '../warehouse/warehouse.ts';
 
@@ -29,7 +30,8 @@ export async function findDamage(platform: Platform, context: Context, now: numb
   const badKeys = await findBadKeys(platform, now);
   const movies = new Set(badKeys.flatMap((key) => movieIdOf(key) ?? []));
   const refused = [];
-  for (const topic of [topics.rawMovies, topics.rawGenres] as const) {
+  const { topics } = context.config.kafka;
+  for (const topic of [topics.rawMovies, topics.rawGenres]) {
     context.signal.throwIfAborted();
     refused.push(await findRefused(platform, topic, now));
   }
@@ -44,7 +46,7 @@ export async function findDamage(platform: Platform, context: Context, now: numb
 async function findBadKeys(platform: Platform, now: number): Promise<Buffer[]> {
   const { cluster } = await platform.kafka();
   const newest = new Map<string, RecordPosition & { readonly isBad: boolean }>();
-  await cluster.readTopic(topics.movieIds, (record) => {
+  await cluster.readTopic(cluster.topics.movieIds, (record) => {
     if (record.key === null) return;
     const key = record.key.toString('latin1');
     const known = newest.get(key);
@@ -57,27 +59,24 @@ async function findBadKeys(platform: Platform, now: number): Promise<Buffer[]> {
 
 function isBadId({ key, value, unusable }: ConsumerRecord, now: number): boolean {
   if (unusable) return true;
-  try {
-    return value !== null && problemOfId(key, movieIdCodec.decode(value), now) !== null;
-  } catch (error) {
-    if (error instanceof DecodeError) return true;
-    throw error;
-  }
+  if (value === null) return false;
+  const id = decodeOrNull(movieIdCodec, value);
+  return id === null || problemOfId(key, id, now) !== null;
 }
 
 /** The refused records of a raw topic: their offsets by partition, and the movie that each one's key names. */
 interface Refused {
-  readonly topic: TopicName;
+  readonly topic: Topic;
   readonly count: number;
   readonly partitions: ReadonlyMap<number, ReadonlyMap<bigint, number | null>>;
 }
 
-async function findRefused(platform: Platform, topic: TopicName, now: number): Promise<Refused> {
+async function findRefused(platform: Platform, topic: Topic, now: number): Promise<Refused> {
   const { cluster } = await platform.kafka();
   const partitions = new Map<number, Map<bigint, number | null>>();
   let count = 0;
   await cluster.readTopic(topic, (record) => {
-    if (!refusalOf(record, now)) return;
+    if (!refusalOf(cluster.topics, record, now)) return;
     const ofPartition = partitions.get(record.partition) ?? new Map<bigint, number | null>();
     partitions.set(record.partition, ofPartition.set(record.offset, movieIdOf(record.key)));
     count += 1;
@@ -138,8 +137,8 @@ async function loadedOf(
 ): Promise<(number | null)[]> {
   if (partitions.size === 0) return [];
   const { cluster, clusterId } = await platform.kafka();
-  const topicId = await cluster.admin.topicId(topic);
-  const table = topic === topics.rawGenres ? 'raw_genres' : 'raw_movies';
+  const topicId = await cluster.admin.topicId(topic.name);
+  const table = tableOf(cluster.topics, topic.name);
   const loaded: (number | null)[] = [];
   for (const [partition, movies] of partitions) {
     const offsets = [...movies.keys()];
@@ -148,7 +147,7 @@ async function loadedOf(
         select raw.kafka_offset as record_offset
           from bronze.${table} as raw
           join bronze.load_batches as batches on raw.batch_id = batches.batch_id and raw.load_seq = batches.load_seq
-         where batches.cluster_id = '${clusterId.replaceAll("'", "''")}' and batches.topic = '${topic}'
+         where batches.cluster_id = '${clusterId.replaceAll("'", "''")}' and batches.topic = '${topic.name}'
            and batches.topic_id in ('${topicId}', '') and batches.kafka_partition = ${partition}
            and raw.kafka_offset in (${offsets.slice(from, from + atOnce).join(', ')})`);
       loaded.push(...rows.map((row) => movies.get(BigInt(String(row['record_offset']))) ?? null));

@@ -1,12 +1,11 @@
 import type { KafkaCluster } from '../kafka/cluster.ts';
 import { isSelected, movieIdOf, type Selection } from '../kafka/selection.ts';
-import { type ConsumerRecord, isAfter, type Sink } from '../kafka/topic.ts';
+import { isAfter, type Sink } from '../kafka/topic.ts';
 import type { Context, Platform } from '../platform/platform.ts';
 import { systemClock } from '../runtime/clock.ts';
-import { DecodeError } from '../schemas/codec.ts';
+import { decodeOrNull } from '../schemas/codec.ts';
 import { movieIdCodec } from '../schemas/codecs.ts';
 import type { MovieId } from '../schemas/records.ts';
-import { topics } from '../schemas/topics.ts';
 import { type BegunReplay, removeJournal, writeJournal } from './journal.ts';
 
 /** A movie to fetch again, and its last position on the popular list. */
@@ -54,25 +53,16 @@ const namedOnly = ({ movies, ...others }: Selection): readonly number[] =>
 
 async function readNewest(kafka: KafkaCluster, selection: Selection): Promise<ReadonlyMap<number, Newest>> {
   const newest = new Map<number, Newest>();
-  await kafka.readTopic(topics.movieIds, (record) => {
+  await kafka.readTopic(kafka.topics.movieIds, (record) => {
     const movieId = movieIdOf(record.key);
     if (movieId === null) return;
     const known = newest.get(movieId);
     if (known && !isAfter(record, known)) return;
     const { partition, offset, timestamp } = record;
-    const value = decodedOrNull(record);
+    const value = decodeOrNull(movieIdCodec, record.value);
     newest.set(movieId, { partition, offset, timestamp, value, isSelected: isSelected(selection, record) });
   });
   return newest;
-}
-
-function decodedOrNull({ value }: ConsumerRecord): MovieId | null {
-  try {
-    return value && movieIdCodec.decode(value);
-  } catch (error) {
-    if (error instanceof DecodeError) return null;
-    throw error;
-  }
 }
 
 /** The (planned) result of a replay of ids. */
@@ -108,7 +98,7 @@ export async function replayIds(context: Context, platform: Platform, options: R
   const replayed = { records: movies.length, apiCalls: movies.length, minutes, alreadyAsked };
   if (isDryRun) return replayed;
   writeJournal(journal, begun);
-  const movieIds = cluster.sink(topics.movieIds, movieIdCodec);
+  const movieIds = cluster.sink(cluster.topics.movieIds);
   const onProgress = (done: number) => progress.update('replay', { done, total: movies.length, unit: 'ids' });
   await publishIds(movieIds, movies, onProgress, signal);
   removeJournal(journal);

@@ -9,13 +9,10 @@ import type { Context, Platform } from '../platform/platform.ts';
 import { warehouseSystem } from '../platform/warehouse.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { UsageError } from '../runtime/errors.ts';
-import { rawGenresCodec, rawMovieCodec } from '../schemas/codecs.ts';
 import type { DeadLetter } from '../schemas/records.ts';
-import { type TopicName, topics } from '../schemas/topics.ts';
+import type { Topic } from '../schemas/topics.ts';
 import type { PartitionRange, SwapReport, Warehouse } from '../warehouse/warehouse.ts';
 import { boundedSource } from './bounded-source.ts';
-
-const rawTopics = [topics.rawMovies, topics.rawGenres];
 
 export interface ReplayRawOptions {
   readonly selection: Selection;
@@ -56,6 +53,8 @@ export async function rebuildBronze(
   { restart, isDryRun, acceptedGaps = [] }: Omit<ReplayRawOptions, 'selection' | 'selectionText'>,
 ): Promise<RawReplayed> {
   const started = systemClock.monotonic();
+  const { rawMovies, rawGenres } = context.config.kafka.topics;
+  const rawTopics = [rawMovies, rawGenres];
   const whole = await loadedRanges(platform, context, rawTopics);
   if (isDryRun) return planOf(whole);
   await using rebuild = await warehouseSystem(context).openRebuild();
@@ -88,8 +87,9 @@ export async function extendBronze(
 ): Promise<RawReplayed> {
   const started = systemClock.monotonic();
   const { cluster } = await platform.kafka();
-  const selected = await rangesOf(cluster.admin, topics.rawMovies, selection);
-  const wanted = (await loadedRanges(platform, context, [topics.rawMovies])).map(({ partition, end: live }) => {
+  const { rawMovies } = cluster.topics;
+  const selected = await rangesOf(cluster.admin, rawMovies.name, selection);
+  const wanted = (await loadedRanges(platform, context, [rawMovies])).map(({ partition, end: live }) => {
     const { from, end } = selected.get(partition.partition) ?? { from: live, end: live };
     return { partition, from: least(from, live), end: least(end, live) };
   });
@@ -102,7 +102,7 @@ export async function extendBronze(
   const { movies } = selection;
   const isWanted = ({ key }: ConsumerRecord) => !movies || movies.has(movieIdOf(key) ?? Number.NaN);
   const filling = systemClock.monotonic();
-  const reading = { ranges, rawTopics: [topics.rawMovies], acceptedGaps, isWanted };
+  const reading = { ranges, rawTopics: [rawMovies], acceptedGaps, isWanted };
   const unreadable = await fill(platform, context, backfill, reading);
   const fillSeconds = secondsSince(filling);
   await backfill.finish();
@@ -113,7 +113,7 @@ export async function extendBronze(
 async function loadedRanges(
   platform: Platform,
   context: Context,
-  rawTopics: readonly TopicName[],
+  rawTopics: readonly Topic[],
 ): Promise<PartitionRange[]> {
   const system = warehouseSystem(context);
   if (!system.exists()) throw new UsageError(`${system.name} is not there: "load --once" fills a new one from Kafka`);
@@ -122,7 +122,7 @@ async function loadedRanges(
   await using warehouse = await system.openLoader();
   await warehouse.migrate();
   const ranges: PartitionRange[] = [];
-  for (const topic of rawTopics) {
+  for (const { name: topic } of rawTopics) {
     const id = { clusterId, topic, topicId: await admin.topicId(topic) };
     const { low } = await admin.topicOffsets(topic);
     for (const [partition, end] of await warehouse.positions(id)) {
@@ -154,7 +154,7 @@ const planOf = (ranges: readonly PartitionRange[]): RawReplayed => {
 
 interface Fill {
   readonly ranges: readonly PartitionRange[];
-  readonly rawTopics: readonly TopicName[];
+  readonly rawTopics: readonly Topic[];
   readonly acceptedGaps: readonly Gap[];
   readonly isWanted?: (record: ConsumerRecord) => boolean;
 }
@@ -166,15 +166,14 @@ async function fill(platform: Platform, context: Context, warehouse: Warehouse, 
   const { config, log, signal } = context;
   const { cluster, clusterId } = await platform.kafka();
   const ends = endsOf(ranges);
-  const group = `bronze-replay-${randomUUID()}`;
-  const source = cluster.partitionSource({ group, topics: rawTopics, acceptedGaps });
+  const group = `${config.kafka.groups.bronzeReplay}-${randomUUID()}`;
+  const source = cluster.partitionSource(rawTopics, { group, acceptedGaps });
   const parked = new CountingSink();
   const ports = {
     source: boundedSource(source, ends, isWanted),
     warehouse: withProgress(warehouse, context, lengthOf(ranges)),
     clusterId,
-    movieCodec: rawMovieCodec,
-    genresCodec: rawGenresCodec,
+    topics: cluster.topics,
     deadLetters: parked,
     clock: systemClock,
     random: Math.random,
@@ -187,13 +186,12 @@ async function fill(platform: Platform, context: Context, warehouse: Warehouse, 
   return parked.count;
 }
 
-function endsOf(ranges: readonly PartitionRange[]): Map<TopicName, Offsets> {
-  const ends = new Map<TopicName, Map<number, bigint>>();
+function endsOf(ranges: readonly PartitionRange[]): Map<string, Offsets> {
+  const ends = new Map<string, Map<number, bigint>>();
   for (const { partition, from, end } of ranges) {
     if (from >= end) continue;
-    const topic = partition.topic as TopicName;
-    const ofTopic = ends.get(topic) ?? new Map<number, bigint>();
-    ends.set(topic, ofTopic.set(partition.partition, end));
+    const ofTopic = ends.get(partition.topic) ?? new Map<number, bigint>();
+    ends.set(partition.topic, ofTopic.set(partition.partition, end));
   }
   return ends;
 }

@@ -1,9 +1,7 @@
 import type { Sink } from '../kafka/topic.ts';
 import type { Context, Platform } from '../platform/platform.ts';
 import { systemClock } from '../runtime/clock.ts';
-import { movieIdCodec } from '../schemas/codecs.ts';
 import type { MovieId } from '../schemas/records.ts';
-import { topics } from '../schemas/topics.ts';
 import { transform } from '../transform/transform.ts';
 import { findDamage } from './damage.ts';
 import { rebuildBronze } from './raw.ts';
@@ -42,7 +40,7 @@ export async function repair(
   if (isDryRun) return repaired;
   const { cluster } = await platform.kafka();
   // First, so that an interrupted repair has already requested all of them: the next repair finds fewer.
-  await replaceKeys(cluster.sink(topics.movieIds, movieIdCodec), { movies, otherKeys, now }, context.signal);
+  await replaceKeys(cluster.sink(cluster.topics.movieIds), { movies, otherKeys, now }, context.signal);
   // From scratch: an unfinished rebuild may contain rows of records that the present rules refuse.
   if (rowsToPark > 0) await rebuildBronze(platform, context, { restart: true, isDryRun: false });
   // Ignored rows need only the build that is due anyway, as after an update of these rules.

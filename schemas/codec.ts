@@ -15,3 +15,13 @@ export interface Codec<T> {
 export class DecodeError extends IngestError {
   readonly retriable = false;
 }
+
+/** @returns null if there are no bytes or if they cannot be decoded, for callers that leave such a record to its consumer. */
+export function decodeOrNull<T>(codec: Codec<T>, bytes: Buffer | null): T | null {
+  try {
+    return bytes && codec.decode(bytes);
+  } catch (error) {
+    if (error instanceof DecodeError) return null;
+    throw error;
+  }
+}

@@ -1,9 +1,39 @@
-/** The topics and their records. Names are part of the wire contract: they never change meaning. */
-export const topics = {
-  movieIds: 'tmdb.movie-ids',
-  rawMovies: 'tmdb.raw-movies',
-  rawGenres: 'tmdb.raw-genres',
-  deadLetters: 'tmdb.dead-letters',
-} as const;
+import type { Codec } from './codec.ts';
+import { deadLetterCodec, movieIdCodec, rawGenresCodec, rawMovieCodec } from './codecs.ts';
+import type { DeadLetter, MovieId, RawGenres, RawMovie } from './records.ts';
+import { topicNames } from './topic-names.ts';
 
-export type TopicName = (typeof topics)[keyof typeof topics];
+/** A topic: its name in Kafka, the format of its values, and what decides its settings. */
+export interface Topic<T = unknown> {
+  readonly name: string;
+  readonly codec: Codec<T>;
+  /** `compact`: Kafka keeps the newest record of each key for ever. `delete`: records expire by age. */
+  readonly cleanup: 'compact' | 'delete';
+  /** The largest content of a record: an id, an answer of TMDb, or a whole record of another topic. */
+  readonly content: 'id' | 'answer' | 'record';
+}
+
+/** The topics whose records become rows of BRONZE. */
+export interface RawTopics {
+  readonly rawMovies: Topic<RawMovie>;
+  readonly rawGenres: Topic<RawGenres>;
+}
+
+export interface Topics extends RawTopics {
+  readonly movieIds: Topic<MovieId>;
+  readonly deadLetters: Topic<DeadLetter>;
+}
+
+/** Kafka's limit for the name of a topic. */
+const maxNameLength = 249;
+
+/** What fits before the longest name. */
+export const maxPrefixLength = maxNameLength - Math.max(...Object.values(topicNames).map(({ length }) => length));
+
+/** The topics of one deployment. @param prefix precedes each name; two deployments on one cluster differ in it. */
+export const createTopics = (prefix: string): Topics => ({
+  movieIds: { name: prefix + topicNames.movieIds, codec: movieIdCodec, cleanup: 'compact', content: 'id' },
+  rawMovies: { name: prefix + topicNames.rawMovies, codec: rawMovieCodec, cleanup: 'delete', content: 'answer' },
+  rawGenres: { name: prefix + topicNames.rawGenres, codec: rawGenresCodec, cleanup: 'delete', content: 'answer' },
+  deadLetters: { name: prefix + topicNames.deadLetters, codec: deadLetterCodec, cleanup: 'delete', content: 'record' },
+});

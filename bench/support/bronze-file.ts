@@ -1,6 +1,6 @@
 import { systemClock } from '../../runtime/clock.ts';
 import { officialGenres } from '../../sandbox/catalogue.ts';
-import { topics } from '../../schemas/topics.ts';
+import { topics } from '../../test/support/kafka/topics.ts';
 import { openDuckDbReader } from '../../warehouse/duckdb/reader.ts';
 import { openDuckDbWarehouse } from '../../warehouse/duckdb/warehouse.ts';
 import type { Batch, Warehouse } from '../../warehouse/warehouse.ts';
@@ -71,7 +71,7 @@ export class BronzeFile {
       httpStatus,
       fetchedAt: fetchedAt(firstOffset + BigInt(index)),
     }));
-    const partition = { clusterId, topic: topics.rawMovies, topicId: 'bench', partition: 0 };
+    const partition = { clusterId, topic: topics.rawMovies.name, topicId: 'bench', partition: 0 };
     return { table: 'raw_movies', partition, firstOffset, nextOffset: this.#offset, rows };
   }
 
@@ -80,7 +80,7 @@ export class BronzeFile {
     const sourceUrl = 'https://api.themoviedb.org/3/genre/movie/list?language=en';
     return {
       table: 'raw_genres',
-      partition: { clusterId, topic: topics.rawGenres, topicId: 'bench', partition: 0 },
+      partition: { clusterId, topic: topics.rawGenres.name, topicId: 'bench', partition: 0 },
       firstOffset: 0n,
       nextOffset: 1n,
       rows: [{ kafkaOffset: 0n, language: 'en', body, sourceUrl, fetchedAt: fetchedAt(0n) }],

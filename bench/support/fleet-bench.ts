@@ -6,7 +6,7 @@ import { createAdmin } from '../../kafka/admin.ts';
 import { createKafka, type Kafka } from '../../kafka/client.ts';
 import { createLogger } from '../../runtime/logger.ts';
 import { movieIdCodec } from '../../schemas/codecs.ts';
-import { topics } from '../../schemas/topics.ts';
+import { topics } from '../../test/support/kafka/topics.ts';
 import { FleetBroker } from '../../test/support/processes/fleet.ts';
 
 export const partitions = 4;
@@ -25,7 +25,7 @@ export async function openFixture(): Promise<Fixture> {
   resources.defer(() => rmSync(folder, { recursive: true, force: true }));
   const broker = resources.use(await FleetBroker.start(join(folder, 'kafka')));
   const log = createLogger('error', []);
-  const kafka = createKafka({ brokers: [broker.address], ssl: false, sasl: undefined, clientId: 'bench', log });
+  const kafka = createKafka({ brokers: [broker.address], ssl: false, sasl: undefined, clientId: 'bench', topics, log });
   {
     await using admin = createAdmin(kafka);
     await admin.ensureTopics({ partitions, replicationFactor: 1, rawRetentionMs: 15_552_000_000 });
@@ -44,6 +44,6 @@ async function openPublisher(kafka: Kafka, resources: AsyncDisposableStack): Pro
       const value = movieIdCodec.encode({ movieId, reason: 'manual', page: null, rank: null, requestedAt: new Date() });
       return { key: String(movieId), value, partition: next++ % busy };
     });
-    await producer.send({ topic: topics.movieIds, messages });
+    await producer.send({ topic: topics.movieIds.name, messages });
   };
 }

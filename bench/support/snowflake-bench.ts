@@ -1,7 +1,7 @@
 import type { ConsumerRecord, PartitionHandler, PartitionSource } from '../../kafka/topic.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { rawMovieCodec } from '../../schemas/codecs.ts';
-import { topics } from '../../schemas/topics.ts';
+import { topics } from '../../test/support/kafka/topics.ts';
 import { SnowflakeEmulator } from '../../test/support/snowflake/emulator.ts';
 import { makeDatabase } from '../../test/support/snowflake/fixture.ts';
 import { openSnowflakeSession, type SnowflakeSession } from '../../warehouse/snowflake/session.ts';
@@ -39,7 +39,7 @@ export class MovieBatches {
 
   /** @param movies the total number. */
   constructor(partition: number, movies: number) {
-    this.#partition = { clusterId: 'bench', topic: topics.rawMovies, topicId: 'bench', partition };
+    this.#partition = { clusterId: 'bench', topic: topics.rawMovies.name, topicId: 'bench', partition };
     this.#movies = rawMovies(movies);
   }
 
@@ -58,12 +58,12 @@ export class MovieBatches {
 export function movieChunks(movies: number, sizes: readonly number[]): PartitionSource {
   const hand = async (handler: PartitionHandler, records: readonly ConsumerRecord[]) => {
     const next = (records.at(-1)?.offset ?? 0n) + 1n;
-    await handler.records({ topic: topics.rawMovies, partition: 0, records, next });
+    await handler.records({ topic: topics.rawMovies.name, partition: 0, records, next });
     return records.length;
   };
   return {
     run: async (handler, { signal }) => {
-      await handler.position(topics.rawMovies, 0, 'bench');
+      await handler.position(topics.rawMovies.name, 0, 'bench');
       const all = recordsOf(movies);
       for (let round = 0; !signal.aborted; round += 1) {
         if ((await hand(handler, nextOf(all, sizes[round % sizes.length] ?? 1))) === 0) return;
@@ -89,7 +89,7 @@ function* recordsOf(movies: number): Generator<ConsumerRecord> {
   for (const movie of rawMovies(movies)) {
     const value = rawMovieCodec.encode(movie);
     yield {
-      topic: topics.rawMovies,
+      topic: topics.rawMovies.name,
       partition: 0,
       offset,
       timestamp: 0,

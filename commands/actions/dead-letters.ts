@@ -31,7 +31,7 @@ interface PurgeLetters extends ListLetters {
 
 /** `dead-letters list` */
 export async function listLetters(context: Context, options: ListLetters): Promise<number> {
-  const filter = filterOf(options, systemClock.now());
+  const filter = filterIn(context, options);
   await using platform = openPlatform(context, { mayJoinBroker: true, topics: 'tell' });
   const { cluster } = await platform.kafka();
   const open = await openLetters(context, cluster, filter);
@@ -51,7 +51,7 @@ export async function showLetter(context: Context, options: ShowLetter): Promise
   await eachBatch(
     cluster,
     letters.filter((letter) => matches({ ids: new Set([wanted]) }, letter)),
-    async (batch) => void shown.push(...batch.map(toShown)),
+    async (batch) => void shown.push(...batch.map((letter) => toShown(cluster.topics, letter))),
   );
   if (shown.length === 0) throw new UsageError(`there is no dead letter ${escapeControls(wanted)}`);
   print(options, shown, () => shown.map(toText).join('\n\n'));
@@ -60,7 +60,7 @@ export async function showLetter(context: Context, options: ShowLetter): Promise
 
 /** `dead-letters redrive` */
 export async function redriveLetters(context: Context, options: RedriveLetters): Promise<number> {
-  const filter = filterOf(options, systemClock.now());
+  const filter = filterIn(context, options);
   const { signal, progress } = context;
   const how = { maxReplays: options.maxReplays, signal };
   await using platform = openPlatform(context, { mayJoinBroker: true });
@@ -82,7 +82,7 @@ export async function redriveLetters(context: Context, options: RedriveLetters):
 
 /** `dead-letters purge` */
 export async function purgeLetters(context: Context, options: PurgeLetters): Promise<number> {
-  const filter = filterOf(options, systemClock.now());
+  const filter = filterIn(context, options);
   const { progress } = context;
   await using platform = openPlatform(context, { mayJoinBroker: true });
   const { cluster } = await platform.kafka();
@@ -94,6 +94,13 @@ export async function purgeLetters(context: Context, options: PurgeLetters): Pro
   print(options, letters.map(toListed), () => (letters.length === 0 ? nothingFound : formatTable(letters.map(toRow))));
   if (isClosed || letters.length === 0) return ExitCode.done;
   throw new UsageError(`nothing is closed yet: --yes closes the ${letters.length} letters above`);
+}
+
+/** @throws UsageError for a filter that makes no sense, or a topic of another deployment. */
+function filterIn({ config }: Context, options: LetterOptions): LetterFilter {
+  const names = Object.values(config.kafka.topics).map(({ name }) => name);
+  if (options.topic === undefined || names.includes(options.topic)) return filterOf(options, systemClock.now());
+  throw new UsageError(`--topic takes one of ${names.join(', ')}, not "${options.topic}": see KAFKA_TOPIC_PREFIX`);
 }
 
 const nothingFound = 'no such letter is open';

@@ -2,7 +2,6 @@ import { services } from '../../pipeline/services.ts';
 import { endsOf, fetchMovies } from '../../pipeline/stages.ts';
 import { type Context, openPlatform } from '../../platform/platform.ts';
 import { ExitCode } from '../../runtime/errors.ts';
-import { topics } from '../../schemas/topics.ts';
 import { print } from '../print.ts';
 
 interface Fetch {
@@ -17,8 +16,9 @@ export async function fetchDetails(context: Context, options: Fetch): Promise<nu
     return ExitCode.done;
   }
   await using platform = openPlatform(context);
-  const until = await endsOf(platform, [topics.movieIds]);
-  const outcomes = await fetchMovies(platform, context, until.get(topics.movieIds));
+  const { movieIds } = context.config.kafka.topics;
+  const until = await endsOf(platform, [movieIds]);
+  const outcomes = await fetchMovies(platform, context, until.get(movieIds.name));
   context.signal.throwIfAborted();
   print(options, outcomes, `fetched ${outcomes.fetched}, gone ${outcomes.gone}, parked ${outcomes.parked}`);
   return ExitCode.done;

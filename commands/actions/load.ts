@@ -3,7 +3,6 @@ import { services } from '../../pipeline/services.ts';
 import { endsOf, loadBronze } from '../../pipeline/stages.ts';
 import { type Context, openPlatform } from '../../platform/platform.ts';
 import { ExitCode } from '../../runtime/errors.ts';
-import { topics } from '../../schemas/topics.ts';
 import { print } from '../print.ts';
 
 interface Load {
@@ -20,7 +19,8 @@ export async function load(context: Context, options: Load): Promise<number> {
     return ExitCode.done;
   }
   await using platform = openPlatform(context);
-  const ends = await endsOf(platform, [topics.rawMovies, topics.rawGenres]);
+  const { rawMovies, rawGenres } = context.config.kafka.topics;
+  const ends = await endsOf(platform, [rawMovies, rawGenres]);
   const loaded = await loadBronze(platform, context, { until: Promise.resolve(ends), acceptedGaps });
   context.signal.throwIfAborted();
   print(options, loaded, `loaded ${loaded.rows} rows, parked ${loaded.parked}`);

@@ -1,7 +1,6 @@
 import { type Context, openPlatform } from '../../platform/platform.ts';
 import { type Repaired, repair as repairRecords } from '../../replay/repair.ts';
 import { ExitCode } from '../../runtime/errors.ts';
-import { topics } from '../../schemas/topics.ts';
 import { throwIfNoCopy } from '../../transform/transform.ts';
 import { print } from '../print.ts';
 
@@ -16,16 +15,18 @@ export async function repair(context: Context, options: Repair): Promise<number>
   await using platform = openPlatform(context, { mayJoinBroker: true });
   const repaired = await repairRecords(platform, context, { isDryRun });
   context.progress[Symbol.dispose]();
-  print(options, { ...repaired, isDryRun }, () => textOf(repaired, isDryRun));
+  print(options, { ...repaired, isDryRun }, () =>
+    textOf(context.config.kafka.topics.movieIds.name, repaired, isDryRun),
+  );
   throwIfNoCopy(context);
   return ExitCode.done;
 }
 
-function textOf(repaired: Repaired, isDryRun: boolean): string {
+function textOf(movieIds: string, repaired: Repaired, isDryRun: boolean): string {
   const { badKeys, refusedRecords, rowsToPark, rowsLeftOut, movies, fullRefresh } = repaired;
   const verb = (would: string, done: string) => (isDryRun ? `would ${would}` : done);
   const lines = [
-    `${topics.movieIds}: ${badKeys} keys with a record that is refused`,
+    `${movieIds}: ${badKeys} keys with a record that is refused`,
     `raw topics: ${refusedRecords} records that are refused, ${rowsToPark} of them in BRONZE`,
     `BRONZE: ${rowsLeftOut} rows that SILVER ignores`,
   ];

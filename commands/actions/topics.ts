@@ -3,7 +3,6 @@ import { lineOf, type TopicFinding } from '../../kafka/topic-preconditions.ts';
 import { type Context, openPlatform, topicSettingsOf } from '../../platform/platform.ts';
 import { ExitCode } from '../../runtime/errors.ts';
 import { formatTable } from '../../runtime/table.ts';
-import { topics as names, type TopicName } from '../../schemas/topics.ts';
 import { print } from '../print.ts';
 
 interface ShowTopics {
@@ -14,7 +13,8 @@ interface ShowTopics {
 /** `topics` */
 export async function showTopics(context: Context, options: ShowTopics): Promise<number> {
   await using platform = openPlatform(context, { mayJoinBroker: true, topics: 'leave' });
-  const { admin } = (await platform.kafka()).cluster;
+  const { cluster } = await platform.kafka();
+  const { admin } = cluster;
   const settings = topicSettingsOf(context.config);
   const applied: TopicFinding[] = [];
   const created = options.apply ? await admin.ensureTopics(settings) : [];
@@ -24,7 +24,8 @@ export async function showTopics(context: Context, options: ShowTopics): Promise
   }
   const missing = await admin.missingTopics();
   const findings = await admin.examineTopics(settings);
-  const partitions = await partitionsOf(admin, missing);
+  const existing = Object.values(cluster.topics).flatMap(({ name }) => (missing.includes(name) ? [] : [name]));
+  const partitions = await partitionsOf(admin, existing);
   print(options, { partitions, missing, findings: findings.map(plain), created, applied: applied.map(plain) }, () =>
     [
       ...(partitions.length > 0 ? [formatTable(partitions)] : []),
@@ -43,9 +44,9 @@ export async function showTopics(context: Context, options: ShowTopics): Promise
 /** Without internal fields. */
 const plain = ({ fix, ...finding }: TopicFinding) => ({ ...finding, canBeApplied: fix !== null });
 
-async function partitionsOf(admin: KafkaAdmin, missing: readonly TopicName[]) {
-  const rows: { topic: TopicName; partition: number; first: number; end: number }[] = [];
-  for (const topic of Object.values(names).filter((name) => !missing.includes(name))) {
+async function partitionsOf(admin: KafkaAdmin, topics: readonly string[]) {
+  const rows: { topic: string; partition: number; first: number; end: number }[] = [];
+  for (const topic of topics) {
     const { low, high } = await admin.topicOffsets(topic);
     const sorted = [...high].sort(([a], [b]) => a - b);
     const first = (partition: number) => Number(low.get(partition) ?? 0n);

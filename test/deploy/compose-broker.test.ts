@@ -8,10 +8,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { createAdmin } from '../../kafka/admin.ts';
 import { startJava, tailOf } from '../../kafka/broker/java-process.ts';
-import { topics } from '../../schemas/topics.ts';
 import { type Compose, interpolate } from '../support/deploy/compose.ts';
 import { readYaml, root } from '../support/deploy/project.ts';
 import { plainClient } from '../support/kafka/client.ts';
+import { topics } from '../support/kafka/topics.ts';
 import { freePort } from '../support/network/free-port.ts';
 
 const jarsDir = join(root, '.tools/kafka');
@@ -61,7 +61,7 @@ describe.runIf(existsSync(jarsDir))('the broker of docker-compose.yml, from its 
         expect(isStarted(), tailOf(join(folder, 'broker.log'))).toBe(true);
         await using admin = createAdmin(plainClient([`localhost:${ports[0]}`]));
         await admin.ensureTopics({ partitions: 4, replicationFactor: 1, rawRetentionMs: 1e9 });
-        expect((await admin.topicOffsets(topics.movieIds)).high.size).toBe(4);
+        expect((await admin.topicOffsets(topics.movieIds.name)).high.size).toBe(4);
         expect(await admin.clusterId()).toBe(env['CLUSTER_ID']);
         expect(await isHealthy(ports[0])).toBe(true);
       } finally {

@@ -1,6 +1,7 @@
 import { DuckDBInstance } from '@duckdb/node-api';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { toBatch } from '../../consumers/micro-batches.ts';
+import { tableOf } from '../../consumers/raw-row.ts';
 import { loadConfig } from '../../platform/config.ts';
 import { type Context, openPlatform, type Platform } from '../../platform/platform.ts';
 import { warehouseSystem } from '../../platform/warehouse.ts';
@@ -8,11 +9,10 @@ import { systemClock } from '../../runtime/clock.ts';
 import { Health } from '../../runtime/health.ts';
 import { createMetrics } from '../../runtime/metrics.ts';
 import { noProgress } from '../../runtime/progress.ts';
-import { movieIdCodec, rawGenresCodec, rawMovieCodec } from '../../schemas/codecs.ts';
-import { topics } from '../../schemas/topics.ts';
 import type { RawGenresRow, RawMovieRow } from '../../warehouse/warehouse.ts';
 import { audit } from '../support/audit/audit.ts';
 import { silent } from '../support/kafka/broker.ts';
+import { topics } from '../support/kafka/topics.ts';
 import { Workspace } from '../support/processes/cli.ts';
 import { SnowflakeEmulator } from '../support/snowflake/emulator.ts';
 import { SnowflakeWorkspace, snowflakeEnvironment } from '../support/snowflake/workspace.ts';
@@ -34,7 +34,7 @@ async function poisonTopics({ kafka }: Platform, movies: readonly number[]): Pro
     return { movieId, sourceUrl, httpStatus: 200, fetchedAt: now, body: Buffer.from(body), ...more };
   };
   const named = (id: number) => `{"id":${id},"title":"poison"}`;
-  await cluster.sink(topics.rawMovies, rawMovieCodec).publish([
+  await cluster.sink(topics.rawMovies).publish([
     { key: String(a), value: raw(a, named(a), { fetchedAt: future }) },
     { key: String(a), value: raw(b, named(b)) },
     { key: String(c), value: raw(c, named(a)) },
@@ -44,12 +44,12 @@ async function poisonTopics({ kafka }: Platform, movies: readonly number[]): Pro
   ]);
   const body = Buffer.from('{"genres":[{"id":18,"name":"poison"}]}');
   const genres = { language: 'en', sourceUrl, body };
-  await cluster.sink(topics.rawGenres, rawGenresCodec).publish([
+  await cluster.sink(topics.rawGenres).publish([
     { key: 'en', value: { ...genres, fetchedAt: future } },
     { key: 'fr', value: { ...genres, fetchedAt: now } },
   ]);
   const asked = { reason: 'manual', page: null, rank: null } as const;
-  await cluster.sink(topics.movieIds, movieIdCodec).publish([
+  await cluster.sink(topics.movieIds).publish([
     { key: String(a), value: { ...asked, movieId: a, requestedAt: future } },
     { key: String(b), value: { ...asked, movieId: c, requestedAt: now } },
     { key: 'junk', value: { ...asked, movieId: a, requestedAt: now } },
@@ -62,20 +62,21 @@ async function loadWithoutRules(context: Context, { kafka }: Platform): Promise<
   const { admin } = cluster;
   await using warehouse = await warehouseSystem(context).openLoader();
   let loaded = 0;
-  for (const topic of [topics.rawMovies, topics.rawGenres]) {
+  for (const raw of [topics.rawMovies, topics.rawGenres]) {
+    const topic = raw.name;
     const id = { clusterId, topic, topicId: await admin.topicId(topic) };
     const [positions, { low, high }] = [await warehouse.positions(id), await admin.topicOffsets(topic)];
     const rows = new Map<number, (RawMovieRow | RawGenresRow)[]>();
-    await cluster.readTopic(topic, ({ partition, offset, value }) => {
+    await cluster.readTopic(raw, ({ partition, offset, value }) => {
       if (value === null || offset < (positions.get(partition) ?? 0n)) return;
-      const row = topic === topics.rawMovies ? rawMovieCodec.decode(value) : rawGenresCodec.decode(value);
+      const row = raw.codec.decode(value);
       rows.set(partition, [...(rows.get(partition) ?? []), { kafkaOffset: offset, ...row }]);
     });
     for (const [partition, ofPartition] of rows) {
       const firstOffset = positions.get(partition) ?? low.get(partition) ?? 0n;
       const nextOffset = high.get(partition) ?? firstOffset;
       const place = { partition: { ...id, partition }, firstOffset, nextOffset };
-      await warehouse.append([toBatch({ ...place, records: [], rows: ofPartition })]);
+      await warehouse.append([toBatch({ ...place, table: tableOf(topics, topic), records: [], rows: ofPartition })]);
       loaded += ofPartition.length;
     }
   }

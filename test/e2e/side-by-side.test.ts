@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Sandbox } from '../../sandbox/server.ts';
-import { topics } from '../../schemas/topics.ts';
 import { type KafkaFixture, openWithSandbox } from '../support/kafka/kafka-fixture.ts';
+import { topics } from '../support/kafka/topics.ts';
 import { Running } from '../support/processes/side-by-side.ts';
 
 /** Far beyond what any of these takes on a busy machine. */
@@ -71,7 +71,9 @@ describe('a command beside another process that has its partitions', () => {
     const hoarder = await startHoarder();
     const load = start(['load', '--once']);
     await load.wrote(
-      new RegExp(`load {5}waits for process ${hoarder.child.pid} on \\S+: \\d+ records of ${topics.rawMovies}/[01]\n`),
+      new RegExp(
+        `load {5}waits for process ${hoarder.child.pid} on \\S+: \\d+ records of ${topics.rawMovies.name}/[01]\n`,
+      ),
     );
     hoarder.child.kill('SIGTERM');
     expect(await load.endsWithin(boundMs)).toMatchObject({ code: 0 });
@@ -80,7 +82,7 @@ describe('a command beside another process that has its partitions', () => {
     await startHoarder();
     const late = start(['load', '--once']);
     await late.wrote(/waits for process/);
-    await fixture.deleteTopics([topics.rawMovies]);
+    await fixture.deleteTopics([topics.rawMovies.name]);
     await fixture.ensureTopics(2);
     const ended = await late.endsWithin(boundMs);
     expect(ended.code).toBe(1);

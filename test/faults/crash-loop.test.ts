@@ -1,12 +1,12 @@
 import { expect, it } from 'vitest';
 import { runBronzeLoader } from '../../consumers/bronze-loader.ts';
 import type { Logger } from '../../runtime/logger.ts';
-import { rawGenresCodec, rawMovieCodec } from '../../schemas/codecs.ts';
-import { topics } from '../../schemas/topics.ts';
+import { rawMovieCodec } from '../../schemas/codecs.ts';
 import { WarehouseUnavailableError } from '../../warehouse/warehouse.ts';
 import { ManualClock } from '../support/clock/manual-clock.ts';
 import { MemoryPartitionSource } from '../support/kafka/memory-partition-source.ts';
 import { MemorySink } from '../support/kafka/memory-sink.ts';
+import { topics } from '../support/kafka/topics.ts';
 import { MemoryWarehouse } from '../support/warehouse/memory-warehouse.ts';
 
 /** A warehouse that takes nothing, and notes when it was asked to. */
@@ -36,7 +36,7 @@ it('[R9] a batch that fails again and again is tried ever more slowly, and ends 
     fetchedAt: new Date(clock.now()),
     body: Buffer.from('{"id":5}'),
   };
-  source.append(topics.rawMovies, 0, [rawMovieCodec.encode(value)]);
+  source.append(topics.rawMovies.name, 0, [rawMovieCodec.encode(value)]);
   let lines = 0;
   const note = () => {
     lines += 1;
@@ -44,7 +44,7 @@ it('[R9] a batch that fails again and again is tried ever more slowly, and ends 
   const failure = runBronzeLoader(
     {
       ...{ source, warehouse, deadLetters: new MemorySink(), clusterId: 'cluster', clock, random: () => 0.5 },
-      ...{ movieCodec: rawMovieCodec, genresCodec: rawGenresCodec },
+      topics,
       log: { debug: note, info: note, warn: note, error: note } as unknown as Logger,
     },
     { limits: { maxRows: 1, maxBytes: 1_000_000, maxAgeMs: 1_000 }, signal: new AbortController().signal },

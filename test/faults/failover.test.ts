@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, expect, it } from 'vitest';
-import { groups } from '../../pipeline/stages.ts';
+import { groups } from '../support/kafka/topics.ts';
 import { SupervisedService } from '../support/processes/supervised-service.ts';
 import { ThreeBrokerBed } from '../support/processes/three-broker-bed.ts';
 

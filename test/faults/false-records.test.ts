@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { createAdmin } from '../../kafka/admin.ts';
 import type { KafkaAdmin } from '../../kafka/cluster-admin.ts';
-import { fetchMovies, groups } from '../../pipeline/stages.ts';
+import { fetchMovies } from '../../pipeline/stages.ts';
 import type { Sandbox } from '../../sandbox/server.ts';
 import { rawGenresCodec } from '../../schemas/codecs.ts';
-import { type TopicName, topics } from '../../schemas/topics.ts';
 import { falseRecords } from '../support/kafka/false-records.ts';
 import { type KafkaFixture, openWithSandbox } from '../support/kafka/kafka-fixture.ts';
+import { groups, topicNames, topics } from '../support/kafka/topics.ts';
 
 let fixture: KafkaFixture;
 let sandbox: Sandbox;
@@ -19,8 +19,8 @@ afterAll(async () => {
 });
 
 /** Whether the consumer of the topic has come to its end. */
-async function isDone(admin: KafkaAdmin, topic: TopicName): Promise<boolean> {
-  const group = topic === topics.movieIds ? groups.movieDetails : groups.bronzeLoader;
+async function isDone(admin: KafkaAdmin, topic: string): Promise<boolean> {
+  const group = topic === topics.movieIds.name ? groups.movieDetails : groups.bronzeLoader;
   const [committed, { high }] = [await admin.committedOffsets(group, topic), await admin.topicOffsets(topic)];
   return [...high].every(([partition, end]) => (committed.get(partition) ?? 0n) >= end);
 }
@@ -36,12 +36,13 @@ it('[R76 R78 R79] parks false records in every topic, and continues within 10 s 
   const body = Buffer.from('{"genres":[{"id":18,"name":"Drama"}]}');
   const genres = { language: 'en', sourceUrl: 'https://api.themoviedb.org/3/', fetchedAt: new Date(), body };
   const goodIn: Readonly<Record<string, (index: number) => Promise<void>>> = {
-    [topics.movieIds]: (index) => fixture.publishIds(1, index),
-    [topics.rawMovies]: (index) => fixture.publish(1, { from: 1_000 + index }),
-    [topics.rawGenres]: () => fixture.write(topics.rawGenres, [{ key: 'en', value: rawGenresCodec.encode(genres) }]),
+    [topics.movieIds.name]: (index) => fixture.publishIds(1, index),
+    [topics.rawMovies.name]: (index) => fixture.publish(1, { from: 1_000 + index }),
+    [topics.rawGenres.name]: () =>
+      fixture.write(topics.rawGenres.name, [{ key: 'en', value: rawGenresCodec.encode(genres) }]),
   };
-  for (const topic of Object.values(topics).filter((name) => name in goodIn)) await goodIn[topic]?.(300);
-  await vi.waitUntil(() => isDone(admin, topics.movieIds), { timeout: 60_000 });
+  for (const topic of topicNames.filter((name) => name in goodIn)) await goodIn[topic]?.(300);
+  await vi.waitUntil(() => isDone(admin, topics.movieIds.name), { timeout: 60_000 });
   for (const [index, { name, topic, key, value }] of falseRecords.entries()) {
     await fixture.write(topic, [{ key, value }]);
     await goodIn[topic]?.(index);
@@ -52,7 +53,7 @@ it('[R76 R78 R79] parks false records in every topic, and continues within 10 s 
       });
   }
   await fetcher.stop();
-  await vi.waitUntil(() => isDone(admin, topics.rawMovies), { timeout: 10_000 });
+  await vi.waitUntil(() => isDone(admin, topics.rawMovies.name), { timeout: 10_000 });
   await loader.stop();
 
   const parked = (await fixture.deadLetters()).map(([id, reason]) => `${id.split('/')[0]} ${reason}`);

@@ -11,9 +11,10 @@ import { openProducer } from '../../kafka/sink.ts';
 import { createLogger } from '../../runtime/logger.ts';
 import { Secret } from '../../runtime/secret.ts';
 import { movieIdCodec } from '../../schemas/codecs.ts';
-import { topics } from '../../schemas/topics.ts';
+import type { Topic } from '../../schemas/topics.ts';
 import { createAuthority } from '../support/kafka/certificates.ts';
 import { type SecureBroker, startSecureBroker } from '../support/kafka/secure-broker.ts';
+import { topics } from '../support/kafka/topics.ts';
 import { Workspace } from '../support/processes/cli.ts';
 
 const { AclOperationTypes: may, AclPermissionTypes, AclResourceTypes: of, ResourcePatternTypes: named } = kafkajs;
@@ -79,7 +80,14 @@ describe('a Kafka with TLS, passwords and rights', () => {
 
   const clientAs = (user: User, more: Partial<KafkaOptions> = {}): Kafka =>
     createKafka({
-      ...{ brokers: [broker.address], ssl: true, patienceMs: 1_000, clientId: 'test', log: createLogger('silent', []) },
+      ...{
+        brokers: [broker.address],
+        ssl: true,
+        patienceMs: 1_000,
+        clientId: 'test',
+        log: createLogger('silent', []),
+        topics,
+      },
       sasl: { mechanism: 'scram-sha-512', username: user, password: new Secret(users[user]) },
       ...more,
     });
@@ -89,12 +97,12 @@ describe('a Kafka with TLS, passwords and rights', () => {
   const sasl = (username: string, password: string, mechanism: 'plain' | 'scram-sha-512' = 'scram-sha-512') => ({
     sasl: { mechanism, username, password: new Secret(password) },
   });
-  const publishAs = async (user: User, topic: typeof topics.movieIds | typeof topics.rawMovies) => {
+  const publishAs = async (user: User, { name, content }: Topic) => {
     await using producer = openProducer(clientAs(user));
     const value = { movieId: 5, reason: 'popular' as const, page: 1, rank: 1, requestedAt: new Date() };
-    await producer.sink(topic, movieIdCodec).publish([{ key: '5', value }]);
+    await producer.sink({ name, content, codec: movieIdCodec }).publish([{ key: '5', value }]);
   };
-  const readAs = (user: User, topic: typeof topics.rawMovies, group: string) => {
+  const readAs = (user: User, { name: topic }: Topic, group: string) => {
     const options = { kafka: clientAs(user), topic, group, concurrency: 1, log: createLogger('silent', []) };
     return createRecordSource(options).run(async () => {}, { signal: AbortSignal.timeout(20_000) });
   };

@@ -5,14 +5,13 @@ import { Partitioners } from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { readTopic } from '../../kafka/read-topic.ts';
 import { maxRecordBytesOf } from '../../kafka/topic-settings.ts';
-import { groups } from '../../pipeline/stages.ts';
 import { type Sandbox, startSandbox } from '../../sandbox/server.ts';
 import { movieIdCodec, rawMovieCodec } from '../../schemas/codecs.ts';
-import { topics } from '../../schemas/topics.ts';
 import { audit } from '../support/audit/audit.ts';
 import { commitAs, deleteRecords, withAdmin } from '../support/kafka/broker.ts';
 import { type KafkaFixture, openWithSandbox, type RunningStage, rawMovie } from '../support/kafka/kafka-fixture.ts';
 import { errorCode, loseAnswersToWrites, refuseCommits, setProducerQuota } from '../support/kafka/kafka-protocol.ts';
+import { groups, topics } from '../support/kafka/topics.ts';
 import { Fleet, FleetBroker, until } from '../support/processes/fleet.ts';
 import { SupervisedService } from '../support/processes/supervised-service.ts';
 import { SmallDisk } from '../support/warehouse/warehouse-disk.ts';
@@ -81,9 +80,9 @@ describe('what can happen in Kafka', () => {
     await fixture.publish(30);
     await fixture.loadOnce();
     await fixture.publish(30, { from: 30 });
-    await deleteRecords(fixture.kafka, topics.rawMovies, '45');
-    const gap = `${topics.rawMovies}/0/30-44`;
-    for (const args of [[], ['--accept-gap', `${topics.rawMovies}/0/30-43`]]) {
+    await deleteRecords(fixture.kafka, topics.rawMovies.name, '45');
+    const gap = `${topics.rawMovies.name}/0/30-44`;
+    for (const args of [[], ['--accept-gap', `${topics.rawMovies.name}/0/30-43`]]) {
       const refused = await fixture.cli(['load', '--once', ...args]);
       expect(refused).toMatchObject({ code: 1, stdout: '' });
       expect(refused.stderr).toContain(`${gap}: these 15 offsets were never loaded`);
@@ -100,7 +99,7 @@ describe('what can happen in Kafka', () => {
     await using loader = fixture.startLoader();
     await loaded(30, loader);
     await loader.stop();
-    await fixture.deleteTopics([topics.rawMovies]);
+    await fixture.deleteTopics([topics.rawMovies.name]);
     await fixture.ensureTopics(1);
     await fixture.publish(50, { from: 100 });
     await fixture.loadOnce();
@@ -115,8 +114,14 @@ describe('what can happen in Kafka', () => {
       await fixture.loadOnce();
       await fixture.publish(40, { from: 40 });
       if (how === 'deleted') await withAdmin(fixture.kafka, (admin) => admin.deleteGroups([groups.bronzeLoader]));
-      for (const [partition, end] of how === 'deleted' ? [] : await fixture.ends(topics.rawMovies)) {
-        await commitAs(fixture.kafka, groups.bronzeLoader, topics.rawMovies, partition, how === 'latest' ? end : 0n);
+      for (const [partition, end] of how === 'deleted' ? [] : await fixture.ends(topics.rawMovies.name)) {
+        await commitAs(
+          fixture.kafka,
+          groups.bronzeLoader,
+          topics.rawMovies.name,
+          partition,
+          how === 'latest' ? end : 0n,
+        );
       }
       expect(await fixture.loadOnce()).toEqual({ rows: 40, parked: 0 });
       expect(await fixture.audit()).toMatchObject({ bronzeRows: 80 });
@@ -129,10 +134,10 @@ describe('what can happen in Kafka', () => {
     await fixture.publish(40);
     await loaded(40, loader);
     await withAdmin(fixture.kafka, (admin) =>
-      admin.createPartitions({ topicPartitions: [{ topic: topics.rawMovies, count: 4 }] }),
+      admin.createPartitions({ topicPartitions: [{ topic: topics.rawMovies.name, count: 4 }] }),
     );
     await fixture.publish(40, { from: 40 });
-    expect(Math.min(...[...(await fixture.ends(topics.rawMovies)).values()].map(Number))).toBeGreaterThan(0);
+    expect(Math.min(...[...(await fixture.ends(topics.rawMovies.name)).values()].map(Number))).toBeGreaterThan(0);
     await loaded(80, loader);
     await loader.stop();
     expect(await fixture.audit()).toMatchObject({ bronzeRows: 80 });
@@ -183,11 +188,11 @@ describe('what can happen in Kafka', () => {
     await producer.connect();
     for (const outcome of ['abort', 'commit', 'abort'] as const) {
       const transaction = await producer.transaction();
-      await transaction.send({ topic: topics.rawMovies, messages: [{ key: '50', value }] });
+      await transaction.send({ topic: topics.rawMovies.name, messages: [{ key: '50', value }] });
       await transaction[outcome]();
     }
     await producer.disconnect();
-    await fixture.write(topics.rawMovies, [
+    await fixture.write(topics.rawMovies.name, [
       { key: '1', value: null },
       { key: null, value },
       { key: null, value: null },
@@ -206,7 +211,7 @@ describe('what can happen in Kafka', () => {
     const compacting = { 'cleanup.policy': 'compact', 'segment.ms': '1000', 'min.cleanable.dirty.ratio': '0.001' };
     const writeAt = (agoMs: number, movieIds: readonly number[]) =>
       fixture.write(
-        topics.rawMovies,
+        topics.rawMovies.name,
         movieIds.map((movieId) => {
           const value = rawMovieCodec.encode(rawMovie(movieId));
           return { key: String(movieId), value, timestamp: String(Date.now() - agoMs) };
@@ -217,7 +222,7 @@ describe('what can happen in Kafka', () => {
     await using loader = fixture.startLoader();
     await loaded(3, loader);
     // Switched under a loader that runs; what it reads in time is loaded.
-    await fixture.configure(topics.rawMovies, { ...kept, ...compacting });
+    await fixture.configure(topics.rawMovies.name, { ...kept, ...compacting });
     // Segments end where the records' own clock jumps, and only those before the last are compacted.
     await writeAt(60_000, [1, 2, 3, 4, 5]);
     await loaded(8, loader);
@@ -227,15 +232,15 @@ describe('what can happen in Kafka', () => {
     await writeAt(30_000, [6]);
     const unloaded = async () => {
       let count = 0;
-      await readTopic(fixture.kafka, topics.rawMovies, ({ offset }) => {
+      await readTopic(fixture.kafka, topics.rawMovies.name, ({ offset }) => {
         if (offset >= 8n) count += 1;
       });
       return count;
     };
     // Two of the three movies that came first have newer records.
     await vi.waitUntil(async () => (await unloaded()) < 6, { timeout: 90_000, interval: 500 });
-    await expect(fixture.loadOnce()).rejects.toThrow(`${topics.rawMovies}: cleanup.policy is compact`);
-    await fixture.configure(topics.rawMovies, kept);
+    await expect(fixture.loadOnce()).rejects.toThrow(`${topics.rawMovies.name}: cleanup.policy is compact`);
+    await fixture.configure(topics.rawMovies.name, kept);
     await expect(fixture.loadOnce()).rejects.toThrow('of these offsets were never loaded and are gone from the middle');
   });
 
@@ -254,10 +259,10 @@ describe('what can happen in Kafka', () => {
   ])('[R20] parks a record that is %s, in either topic, and the partition continues', async (_, spoil) => {
     await fixture.recreate(1);
     await fixture.publishIds(1);
-    await fixture.write(topics.movieIds, [{ key: 'poison', value: spoil(goodId) }]);
+    await fixture.write(topics.movieIds.name, [{ key: 'poison', value: spoil(goodId) }]);
     await fixture.publishIds(1, 1);
     expect(await fixture.fetchOnce(sandbox)).toMatchObject({ parked: 1 });
-    await fixture.write(topics.rawMovies, [{ key: 'poison', value: spoil(good) }]);
+    await fixture.write(topics.rawMovies.name, [{ key: 'poison', value: spoil(good) }]);
     await fixture.publish(1);
     expect(await fixture.loadOnce()).toEqual({ rows: 3, parked: 1 });
     expect(await fixture.deadLetters()).toEqual([
@@ -272,12 +277,12 @@ describe('what can happen in Kafka', () => {
     await fixture.publishIds(100);
     // With such a topic no stage starts: it is changed while one runs.
     const { parked } = await fixture.fetchOnce(sandbox, () =>
-      fixture.configure(topics.rawMovies, { 'max.message.bytes': '2000' }),
+      fixture.configure(topics.rawMovies.name, { 'max.message.bytes': '2000' }),
     );
     expect(parked).toBeGreaterThan(0);
     expect(parked).toBeLessThan(100);
     expect(new Set((await fixture.deadLetters()).map(([, reason]) => reason))).toEqual(new Set(['body_too_large']));
-    await fixture.configure(topics.rawMovies, { 'max.message.bytes': '8000000' });
+    await fixture.configure(topics.rawMovies.name, { 'max.message.bytes': '8000000' });
     await fixture.loadOnce();
     expect(await fixture.audit()).toMatchObject({ ids: 100, parked });
   });
@@ -285,7 +290,7 @@ describe('what can happen in Kafka', () => {
   it('[R21] parks a record as large as the topic takes: its dead letter is larger', async () => {
     await fixture.recreate(1);
     const size = maxRecordBytesOf(topics.rawMovies) - 100;
-    await fixture.write(topics.rawMovies, [{ key: '1', value: Buffer.alloc(size, 'x') }]);
+    await fixture.write(topics.rawMovies.name, [{ key: '1', value: Buffer.alloc(size, 'x') }]);
     await fixture.publish(1);
     expect(await fixture.loadOnce()).toEqual({ rows: 1, parked: 1 });
     expect(await fixture.audit()).toMatchObject({ bronzeRows: 1, parked: 1 });

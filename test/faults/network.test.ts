@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { createAdmin } from '../../kafka/admin.ts';
 import { createKafka } from '../../kafka/client.ts';
 import { silent } from '../support/kafka/broker.ts';
+import { topics } from '../support/kafka/topics.ts';
 import { FaultProxy, type Toxic } from '../support/network/fault-proxy.ts';
 import { advertisedAs, openBehindProxy } from '../support/network/network-fleet.ts';
 import { bandwidth, blackHole, down, latency, limitData, resetPeer, slicer } from '../support/network/toxics.ts';
@@ -187,7 +188,7 @@ describe('a client of Kafka', () => {
     await using broker = await FleetBroker.start(dataDir, { properties: advertisedAs(through) });
     through.pointTo(broker.address);
     const connection = { brokers: [through.address], ssl: false, sasl: undefined, requestTimeoutMs: 500 };
-    const kafka = createKafka({ ...connection, clientId: 'test', log: silent });
+    const kafka = createKafka({ ...connection, clientId: 'test', topics, log: silent });
     await using admin = createAdmin(kafka);
     const clusterId = await admin.clusterId();
     const hangingSince = performance.now();

@@ -4,10 +4,10 @@ import { fetchMovies } from '../../pipeline/stages.ts';
 import { GeneratedCatalogue } from '../../sandbox/catalogue-generated.ts';
 import type { Sandbox } from '../../sandbox/server.ts';
 import { movieIdCodec } from '../../schemas/codecs.ts';
-import { topics } from '../../schemas/topics.ts';
 import { type KafkaFixture, openWithSandbox, sandboxMovies } from '../support/kafka/kafka-fixture.ts';
 import { goodKey, goodValue, poisons, type ReadTopicName, readTopics } from '../support/kafka/poisons.ts';
 import { produceRaw, rawBatchOf } from '../support/kafka/raw-batches.ts';
+import { topics } from '../support/kafka/topics.ts';
 
 /** How long a topic takes is printed; this is when the test gives up. */
 const timeout = 60_000;
@@ -45,7 +45,7 @@ describe('a cluster whose topics hold every poison', () => {
   /** One good record for each topic. Each comes to a row of BRONZE: the id by way of TMDb. */
   async function putGood(): Promise<number> {
     for (const topic of readTopics) {
-      const movieId = topic === topics.movieIds ? nextMovie() : 1_000_000 + used++;
+      const movieId = topic === topics.movieIds.name ? nextMovie() : 1_000_000 + used++;
       await put(topic, rawBatchOf([{ key: goodKey(topic, movieId), value: goodValue(topic, movieId) }]));
     }
     return readTopics.length;
@@ -150,8 +150,8 @@ describe('a cluster whose topics hold every poison', () => {
 
   it('does not stop the list of dead letters or the memory of the producers from being read', async () => {
     for (const { name } of poisons) {
-      for (const batch of made.get(`${name}/${topics.movieIds}`) ?? []) {
-        await produceRaw(fixture.proxy.address, topics.deadLetters, 0, batch);
+      for (const batch of made.get(`${name}/${topics.movieIds.name}`) ?? []) {
+        await produceRaw(fixture.proxy.address, topics.deadLetters.name, 0, batch);
       }
     }
     const listed = await fixture.cli(['dead-letters', 'list', '--json']);
@@ -175,12 +175,12 @@ describe('a topic that Kafka compresses', () => {
   it.each(['gzip', 'snappy', 'lz4', 'zstd'])('[R73] with %s is fetched and loaded like any other', async (type) => {
     await fixture.recreate();
     const settings = { 'compression.type': type, 'max.message.bytes': '8000000' };
-    await fixture.configure(topics.movieIds, { ...settings, 'cleanup.policy': 'compact' });
-    await fixture.configure(topics.rawMovies, settings);
-    await fixture.configure(topics.rawGenres, settings);
+    await fixture.configure(topics.movieIds.name, { ...settings, 'cleanup.policy': 'compact' });
+    await fixture.configure(topics.rawMovies.name, settings);
+    await fixture.configure(topics.rawGenres.name, settings);
     await fixture.publishIds(20);
     await fixture.publish(20, { from: 1_000_000, bytes: 30_000 });
-    await fixture.write(topics.rawGenres, [{ key: 'en', value: goodValue(topics.rawGenres, 1) }]);
+    await fixture.write(topics.rawGenres.name, [{ key: 'en', value: goodValue(topics.rawGenres.name, 1) }]);
     expect(await fixture.fetchOnce(sandbox)).toMatchObject({ fetched: 20, parked: 0 });
     expect(await fixture.loadOnce()).toEqual({ rows: 41, parked: 0 });
     expect(await fixture.audit()).toMatchObject({ bronzeRows: 41 });
@@ -191,7 +191,7 @@ describe('a topic that Kafka compresses', () => {
     await fixture.publish(5);
     await fixture.publish(5, { from: 5 });
     await fixture.write(
-      topics.movieIds,
+      topics.movieIds.name,
       [0, 1].map((rank) => {
         const movieId = catalogue.idAtRank(rank);
         const value = { movieId, reason: 'manual', page: null, rank: null, requestedAt: new Date() } as const;
@@ -199,7 +199,7 @@ describe('a topic that Kafka compresses', () => {
       }),
     );
     const skip = {
-      KAFKA_SKIP_OFFSETS: `${topics.rawMovies}/0/2,${topics.rawMovies}/0/5-5,${topics.movieIds}/0/1`,
+      KAFKA_SKIP_OFFSETS: `${topics.rawMovies.name}/0/2,${topics.rawMovies.name}/0/5-5,${topics.movieIds.name}/0/1`,
       ...{ TMDB_BASE_URL: sandbox.url, TMDB_RATE_LIMIT: '1000/1s' },
     };
     const loaded = await fixture.cli(['load', '--once', '--json'], skip);
@@ -207,9 +207,9 @@ describe('a topic that Kafka compresses', () => {
     const fetched = await fixture.cli(['fetch', '--once', '--json'], skip);
     expect(JSON.parse(fetched.stdout)).toMatchObject({ fetched: 1, parked: 1 });
     expect(await fixture.deadLetters()).toEqual([
-      [`${topics.movieIds}/0/1`, 'undecodable_record'],
-      [`${topics.rawMovies}/0/2`, 'undecodable_record'],
-      [`${topics.rawMovies}/0/5`, 'unreadable_batch'],
+      [`${topics.movieIds.name}/0/1`, 'undecodable_record'],
+      [`${topics.rawMovies.name}/0/2`, 'undecodable_record'],
+      [`${topics.rawMovies.name}/0/5`, 'unreadable_batch'],
     ]);
     await fixture.loadOnce();
     await fixture.audit();

@@ -2,11 +2,10 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createAdmin } from '../../kafka/admin.ts';
-import { groups } from '../../pipeline/stages.ts';
 import { type Sandbox, startSandbox } from '../../sandbox/server.ts';
-import { topics } from '../../schemas/topics.ts';
 import { KafkaFixture } from '../support/kafka/kafka-fixture.ts';
 import { errorCode, refuseCommits } from '../support/kafka/kafka-protocol.ts';
+import { groups, topics } from '../support/kafka/topics.ts';
 import { crashEnvironment } from '../support/processes/crash-points.ts';
 import { Fleet, type Service, until } from '../support/processes/fleet.ts';
 
@@ -44,7 +43,7 @@ describe('a fetcher asks for few ids twice', () => {
 
   const committed = async (): Promise<number> => {
     await using admin = createAdmin(fixture.kafka);
-    const offsets = await admin.committedOffsets(groups.movieDetails, topics.movieIds);
+    const offsets = await admin.committedOffsets(groups.movieDetails, topics.movieIds.name);
     return [...offsets.values()].reduce((sum, offset) => sum + Number(offset), 0);
   };
   const allCommitted = (check: () => void = () => {}) =>

@@ -8,9 +8,9 @@ import { systemClock } from '../../runtime/clock.ts';
 import { ExitCode } from '../../runtime/errors.ts';
 import { GeneratedCatalogue } from '../../sandbox/catalogue-generated.ts';
 import { rawMovieCodec } from '../../schemas/codecs.ts';
-import { topics } from '../../schemas/topics.ts';
 import { openSnowflakeSession } from '../../warehouse/snowflake/session.ts';
 import { KafkaFixture } from '../support/kafka/kafka-fixture.ts';
+import { topicNames, topics } from '../support/kafka/topics.ts';
 import type { Outcome } from '../support/processes/cli.ts';
 import { until } from '../support/processes/fleet.ts';
 import { ArgumentWatch, type Canary, combined, filesWith, isIn, makeCanaries } from '../support/snowflake/canaries.ts';
@@ -48,7 +48,7 @@ describe('a secret of Snowflake', () => {
       const value = rawMovieCodec.encode({ movieId, sourceUrl, httpStatus: 200, fetchedAt: new Date(), body });
       return { key: String(movieId), value };
     });
-    await kafka.write(topics.rawMovies, [...messages, { key: 'x', value: Buffer.from('x') }]);
+    await kafka.write(topics.rawMovies.name, [...messages, { key: 'x', value: Buffer.from('x') }]);
   };
 
   const environment = (database: string) => ({
@@ -85,7 +85,7 @@ describe('a secret of Snowflake', () => {
 
   const topicsWith = async (canary: Canary) => {
     const found: string[] = [];
-    for (const topic of Object.values(topics)) {
+    for (const topic of topicNames) {
       await readTopic(kafka.kafka, topic, ({ key, value, headers }) => {
         if (isIn(`${key} ${value?.toString('latin1')} ${JSON.stringify(headers)}`, canary)) found.push(topic);
       });
@@ -162,8 +162,8 @@ describe('a secret of Snowflake', () => {
     const leaking = spawn(process.execPath, ['--eval', 'setTimeout(() => {}, 60_000)', secret]);
     await until('it is seen', () => watch.found.size > 0, { timeoutMs: 10_000 });
     leaking.kill();
-    await kafka.write(topics.movieIds, [{ key: '1', value: 'x', headers: { note: `of ${secret}` } }]);
-    expect(await topicsWith(canary)).toEqual([topics.movieIds]);
+    await kafka.write(topics.movieIds.name, [{ key: '1', value: 'x', headers: { note: `of ${secret}` } }]);
+    expect(await topicsWith(canary)).toEqual([topics.movieIds.name]);
     await using other = await session('NOTICED');
     await other.execute({ sql: `create table notes as select 'x ${secret}' as note` });
     expect((await tablesWith(canary, 'NOTICED')).found).toHaveLength(1);

@@ -9,13 +9,13 @@ import type { ConsumerRecord } from '../../kafka/topic.ts';
 import { endsOf, loadBronze } from '../../pipeline/stages.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { type Codec, DecodeError } from '../../schemas/codec.ts';
-import { deadLetterCodec, movieIdCodec, rawGenresCodec, rawMovieCodec } from '../../schemas/codecs.ts';
+import { movieIdCodec, rawGenresCodec, rawMovieCodec } from '../../schemas/codecs.ts';
 import type { DeadLetter, RawMovie } from '../../schemas/records.ts';
-import { type TopicName, topics } from '../../schemas/topics.ts';
 import { openDuckDbReader } from '../../warehouse/duckdb/reader.ts';
 import { openDuckDbWarehouse } from '../../warehouse/duckdb/warehouse.ts';
 import { silent, writeMessages } from '../support/kafka/broker.ts';
 import { OwnKafka, type Stage } from '../support/kafka/own-kafka.ts';
+import { topicNames, topics } from '../support/kafka/topics.ts';
 
 let broker: OwnKafka;
 let stage: Stage;
@@ -42,10 +42,10 @@ const rawMovie = (movieId: number, body = JSON.stringify({ id: movieId, title: '
 const movieId = (id: number): Buffer =>
   movieIdCodec.encode({ movieId: id, reason: 'popular', page: 1, rank: 1, requestedAt: new Date() });
 
-const write = (topic: TopicName, key: string, value: Buffer, partition = 0) =>
+const write = (topic: string, key: string, value: Buffer, partition = 0) =>
   writeMessages(stage.client, topic, [{ key, value, partition }]);
 
-const read = async (topic: TopicName): Promise<ConsumerRecord[]> => {
+const read = async (topic: string): Promise<ConsumerRecord[]> => {
   const records: ConsumerRecord[] = [];
   await readTopic(stage.client, topic, (record) => records.push(record));
   return records;
@@ -57,7 +57,7 @@ const ends = () => endsOf(stage.platform, [topics.rawMovies, topics.rawGenres]);
 
 const minute = 60_000;
 
-it.each(Object.values(topics))(
+it.each(topicNames)(
   '%s takes no record whose timestamp is more than an hour ahead, and any that is old',
   async (topic) => {
     const at = (ms: number) =>
@@ -72,8 +72,8 @@ const letters = () => readLetters(stage.kafka.cluster, silent);
 const openIds = async () => (await letters()).flatMap(({ id, isOpen }) => (isOpen ? id : []));
 
 /** Parks records as a consumer does; their offsets are made up. */
-const park = (records: readonly (Partial<DeadLetter> & { readonly origin: TopicName; readonly offset: number })[]) =>
-  stage.kafka.cluster.sink(topics.deadLetters, deadLetterCodec).publish(
+const park = (records: readonly (Partial<DeadLetter> & { readonly origin: string; readonly offset: number })[]) =>
+  stage.kafka.cluster.sink(topics.deadLetters).publish(
     records.map(({ origin: topic, offset, ...changed }) => {
       const key = Buffer.from(String(offset));
       const parked = { topic, partition: 0, offset: BigInt(offset), timestamp: systemClock.now(), key };
@@ -89,15 +89,15 @@ const redriveAll = async (kafka: KafkaCluster = stage.kafka.cluster, maxReplays 
 };
 
 /** Fails for ever once `publish` of a topic was called so often: as good as a kill to what was sent before. */
-const dyingAfter = (calls: number, dying: (topic: TopicName) => boolean): KafkaCluster => {
+const dyingAfter = (calls: number, dying: (topic: string) => boolean): KafkaCluster => {
   let left = calls;
   return {
     ...stage.kafka.cluster,
-    sink: (topic, codec) => {
-      const sink = stage.kafka.cluster.sink(topic, codec);
+    sink: (topic) => {
+      const sink = stage.kafka.cluster.sink(topic);
       return {
         publish: async (records) => {
-          if (dying(topic)) left -= 1;
+          if (dying(topic.name)) left -= 1;
           if (left < 0) throw new Error('killed');
           await sink.publish(records);
         },
@@ -112,8 +112,8 @@ const steering = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/;
 
 describe('redrive', () => {
   it('[P10] shows on a parked record that a codec is fixed, and then loads it exactly once', async () => {
-    await write(topics.rawMovies, '7', rawMovie(7));
-    await write(topics.rawMovies, '8', rawMovie(8), 1);
+    await write(topics.rawMovies.name, '7', rawMovie(7));
+    await write(topics.rawMovies.name, '8', rawMovie(8), 1);
     await loadWith({ ...rawMovieCodec, decode: (bytes) => brokenFor(7, rawMovieCodec.decode(bytes)) });
     expect(await openIds()).toEqual(['tmdb.raw-movies/0/0']);
 
@@ -133,7 +133,7 @@ describe('redrive', () => {
   });
 
   it('[P10] keeps the origin of a record that fails repeatedly, counts, and refuses it at the limit; others continue', async () => {
-    await write(topics.rawMovies, 'k', Buffer.from('garbage'));
+    await write(topics.rawMovies.name, 'k', Buffer.from('garbage'));
     await load();
     const [first] = await letters();
     for (const replays of [1, 2]) {
@@ -143,7 +143,7 @@ describe('redrive', () => {
       expect(others).toEqual([]);
       expect(again).toEqual({ ...first, replays, failedAt: again?.failedAt, place: again?.place });
     }
-    await park([{ origin: topics.rawMovies, offset: 900 }]);
+    await park([{ origin: topics.rawMovies.name, offset: 900 }]);
     const { code, stdout } = await stage.run(['dead-letters', 'redrive', '--all', '--max-replays', '2', '--json']);
     expect(code).toBe(1);
     expect(JSON.parse(stdout)).toMatchObject({ redriven: 1, refused: [{ id: 'tmdb.raw-movies/0/0' }] });
@@ -152,9 +152,9 @@ describe('redrive', () => {
   });
 
   it('keeps open what was parked again before its letter was closed', async () => {
-    await park([{ origin: topics.rawMovies, offset: 1 }]);
+    await park([{ origin: topics.rawMovies.name, offset: 1 }]);
     const [letter] = await letters();
-    await park([{ origin: topics.rawMovies, offset: 1, replays: 1 }]);
+    await park([{ origin: topics.rawMovies.name, offset: 1, replays: 1 }]);
     await close(letter as Letter);
     expect(await letters()).toMatchObject([{ replays: 1, isOpen: true }]);
     await close({ ...(letter as Letter), replays: 1 });
@@ -162,7 +162,7 @@ describe('redrive', () => {
   });
 
   it('refuses records from a topic that no stage reads', async () => {
-    await park([{ origin: 'tmdb.people' as TopicName, offset: 1 }]);
+    await park([{ origin: 'tmdb.people', offset: 1 }]);
     expect(await redriveAll()).toMatchObject({ redriven: 0, refused: [{ id: 'tmdb.people/0/1' }] });
     expect(await openIds()).toEqual(['tmdb.people/0/1']);
   });
@@ -171,14 +171,14 @@ describe('redrive', () => {
     ['the beginning of a record alone', { originValueBytes: 20_000_000, originValueSha256: Buffer.alloc(32, 1) }],
     ['the place of a batch that could not be read', { originLastOffsetDelta: 4 }],
   ])('refuses a letter that holds %s, and says where the original is', async (_, held) => {
-    await park([{ origin: topics.rawMovies, offset: 1, ...held }]);
+    await park([{ origin: topics.rawMovies.name, offset: 1, ...held }]);
     for (const dryRun of [[], ['--dry-run']]) {
       const { code, stdout } = await stage.run(['dead-letters', 'redrive', '--all', ...dryRun]);
       expect(code).toBe(1);
       expect(stdout).toContain('is in Kafka at tmdb.raw-movies/0/1 until its retention ends');
     }
     expect(await openIds()).toEqual(['tmdb.raw-movies/0/1']);
-    expect(await read(topics.rawMovies)).toEqual([]);
+    expect(await read(topics.rawMovies.name)).toEqual([]);
     const { stdout } = await stage.run(['dead-letters', 'show', 'tmdb.raw-movies/0/1', '--json']);
     const [shown] = JSON.parse(stdout);
     expect([shown.lastOffset, shown.sha256?.slice(0, 4)]).toEqual(
@@ -187,21 +187,21 @@ describe('redrive', () => {
   });
 
   const total = 250;
-  const isOrigin = (topic: TopicName) => topic !== topics.deadLetters;
+  const isOrigin = (topic: string) => topic !== topics.deadLetters.name;
 
   it.each([
     ['before anything is sent', 0, isOrigin],
     ['in the middle of a batch', 130, isOrigin],
-    ['between a batch and its tombstones', 1, (topic: TopicName) => !isOrigin(topic)],
-    ['between the last batch and its tombstones', 2, (topic: TopicName) => !isOrigin(topic)],
+    ['between a batch and its tombstones', 1, (topic: string) => !isOrigin(topic)],
+    ['between the last batch and its tombstones', 2, (topic: string) => !isOrigin(topic)],
   ])('loses none when it is killed %s, and repeats nothing that was closed', async (_, calls, dying) => {
-    await park(Array.from({ length: total }, (_, offset) => ({ origin: topics.rawMovies, offset })));
+    await park(Array.from({ length: total }, (_, offset) => ({ origin: topics.rawMovies.name, offset })));
     await expect(redriveAll(dyingAfter(calls, dying))).rejects.toThrow('killed');
     const closed = (await letters()).flatMap(({ id, isOpen }) => (isOpen ? [] : id));
     const { redriven } = await redriveAll();
     expect(redriven + closed.length).toBe(total);
     expect(await openIds()).toEqual([]);
-    const sent = (await read(topics.rawMovies)).map(({ headers }) => headers?.['tmdb-origin'] ?? '');
+    const sent = (await read(topics.rawMovies.name)).map(({ headers }) => headers?.['tmdb-origin'] ?? '');
     expect(new Set(sent).size).toBe(total);
     // At most the batch in hand.
     expect(sent.length - total).toBeLessThanOrEqual(100);
@@ -210,19 +210,19 @@ describe('redrive', () => {
 
   it('tells in a dry run what would become of each record, and writes nothing', async () => {
     await park([
-      { origin: topics.movieIds, offset: 1, originValue: movieId(1) },
-      { origin: topics.movieIds, offset: 2, originValue: Buffer.from('garbage') },
-      { origin: topics.movieIds, offset: 3, originValue: null },
-      { origin: topics.rawMovies, offset: 1 },
-      { origin: topics.rawMovies, offset: 2, originValue: rawMovie(2, '{"id":2,') },
-      { origin: topics.rawMovies, offset: 3, originValue: rawMovie(3, '{"id":3}\u0000') },
-      { origin: topics.rawMovies, offset: 4, originValue: rawMovie(4, '[]') },
-      { origin: topics.rawMovies, offset: 5, replays: 3 },
+      { origin: topics.movieIds.name, offset: 1, originValue: movieId(1) },
+      { origin: topics.movieIds.name, offset: 2, originValue: Buffer.from('garbage') },
+      { origin: topics.movieIds.name, offset: 3, originValue: null },
+      { origin: topics.rawMovies.name, offset: 1 },
+      { origin: topics.rawMovies.name, offset: 2, originValue: rawMovie(2, '{"id":2,') },
+      { origin: topics.rawMovies.name, offset: 3, originValue: rawMovie(3, '{"id":3}\u0000') },
+      { origin: topics.rawMovies.name, offset: 4, originValue: rawMovie(4, '[]') },
+      { origin: topics.rawMovies.name, offset: 5, replays: 3 },
       // Their key is another movie's.
-      { origin: topics.movieIds, offset: 4, originValue: movieId(1) },
-      { origin: topics.rawMovies, offset: 6, originValue: rawMovie(7) },
-      { origin: topics.rawGenres, offset: 1, originKey: Buffer.from('en'), originValue: genres('{"genres":[]}') },
-      { origin: topics.rawGenres, offset: 2, originValue: genres('') },
+      { origin: topics.movieIds.name, offset: 4, originValue: movieId(1) },
+      { origin: topics.rawMovies.name, offset: 6, originValue: rawMovie(7) },
+      { origin: topics.rawGenres.name, offset: 1, originKey: Buffer.from('en'), originValue: genres('{"genres":[]}') },
+      { origin: topics.rawGenres.name, offset: 2, originValue: genres('') },
     ]);
     const before = await stage.ends();
     const { code, stdout } = await stage.run(['dead-letters', 'redrive', '--all', '--dry-run', '--json']);
@@ -243,7 +243,7 @@ describe('redrive', () => {
     });
     expect(code).toBe(1);
     expect(await stage.ends()).toEqual(before);
-    const { stdout: text } = await stage.run(['dead-letters', 'redrive', '--topic', topics.movieIds, '--dry-run']);
+    const { stdout: text } = await stage.run(['dead-letters', 'redrive', '--topic', topics.movieIds.name, '--dry-run']);
     expect(text).toContain('would fetch (1 request)');
     expect(text).toContain('would be parked again: 7 bytes are too few for a record');
   });
@@ -252,9 +252,9 @@ describe('redrive', () => {
 describe('the list', () => {
   it('holds what is open, by reason, topic, time, record and movie', async () => {
     await park([
-      { origin: topics.rawMovies, offset: 1, failedAt: new Date('2026-05-01T00:00Z') },
-      { origin: topics.rawMovies, offset: 2, failedAt: new Date('2026-05-02T00:00Z'), reason: 'invalid_json' },
-      { origin: topics.movieIds, offset: 2, failedAt: new Date('2026-05-03T00:00Z'), reason: 'wrong_movie' },
+      { origin: topics.rawMovies.name, offset: 1, failedAt: new Date('2026-05-01T00:00Z') },
+      { origin: topics.rawMovies.name, offset: 2, failedAt: new Date('2026-05-02T00:00Z'), reason: 'invalid_json' },
+      { origin: topics.movieIds.name, offset: 2, failedAt: new Date('2026-05-03T00:00Z'), reason: 'wrong_movie' },
     ]);
     const found = async (...filter: string[]) => {
       const { stdout } = await stage.run(['dead-letters', 'list', '--json', ...filter]);
@@ -262,7 +262,7 @@ describe('the list', () => {
     };
     expect(await found()).toEqual(['raw-movies/0/1', 'raw-movies/0/2', 'movie-ids/0/2']);
     expect(await found('--reason', 'invalid_json')).toEqual(['raw-movies/0/2']);
-    expect(await found('--topic', topics.movieIds)).toEqual(['movie-ids/0/2']);
+    expect(await found('--topic', topics.movieIds.name)).toEqual(['movie-ids/0/2']);
     expect(await found('--since', '2026-05-02', '--until', '2026-05-03')).toEqual(['raw-movies/0/2']);
     expect(await found('--id', '2')).toEqual(['raw-movies/0/2', 'movie-ids/0/2']);
     expect(await found('--id', '2', '--reason', 'wrong_movie')).toEqual(['movie-ids/0/2']);
@@ -274,8 +274,8 @@ describe('the list', () => {
   it('[S10] shows the whole of a record, and nothing in it steers the terminal', async () => {
     const nasty = '\u001b]0;owned\u0007\u001b[2J\u009b31m';
     await park([
-      { origin: topics.rawMovies, offset: 1, originValue: rawMovie(1, `{"title":"${nasty}"}`), message: nasty },
-      { origin: topics.rawMovies, offset: 2, originValue: Buffer.from(nasty), originKey: Buffer.from(nasty) },
+      { origin: topics.rawMovies.name, offset: 1, originValue: rawMovie(1, `{"title":"${nasty}"}`), message: nasty },
+      { origin: topics.rawMovies.name, offset: 2, originValue: Buffer.from(nasty), originKey: Buffer.from(nasty) },
     ]);
     for (const args of [['list'], ['show', 'tmdb.raw-movies/0/1'], ['show', 'tmdb.raw-movies/0/2']]) {
       for (const json of [[], ['--json']]) {
@@ -292,7 +292,7 @@ describe('the list', () => {
   });
 
   it('is shorter by what is purged, which is closed only with --yes and can still be shown', async () => {
-    await park([1, 2].map((offset) => ({ origin: topics.rawMovies, offset })));
+    await park([1, 2].map((offset) => ({ origin: topics.rawMovies.name, offset })));
     const asked = await stage.run(['dead-letters', 'purge', '--id', '1']);
     expect(asked).toMatchObject({ code: 2 });
     expect(asked.stdout).toContain('tmdb.raw-movies/0/1');
@@ -303,15 +303,14 @@ describe('the list', () => {
     expect(purged.stdout).toContain('tmdb.raw-movies/0/1');
     expect(await openIds()).toEqual(['tmdb.raw-movies/0/2']);
     expect((await stage.run(['dead-letters', 'show', '1'])).stdout).toMatch(/state +closed/);
-    expect(await read(topics.rawMovies)).toEqual([]);
+    expect(await read(topics.rawMovies.name)).toEqual([]);
   });
 });
 
 const genres = (body: string): Buffer =>
   rawGenresCodec.encode({ language: 'en', sourceUrl: 'https://x', fetchedAt: new Date(), body: Buffer.from(body) });
 
-const close = (letter: Letter) =>
-  stage.kafka.cluster.sink(topics.deadLetters, deadLetterCodec).publish([closingOf(letter)]);
+const close = (letter: Letter) => stage.kafka.cluster.sink(topics.deadLetters).publish([closingOf(letter)]);
 
 const brokenFor = (broken: number, movie: RawMovie): RawMovie => {
   if (movie.movieId === broken) throw new DecodeError('a version that the codec does not know yet');
@@ -319,19 +318,18 @@ const brokenFor = (broken: number, movie: RawMovie): RawMovie => {
 };
 
 /** The loader as `load --once` runs it, with another codec. */
-async function loadWith(movieCodec: Codec<RawMovie>): Promise<void> {
+async function loadWith(codec: Codec<RawMovie>): Promise<void> {
   const { cluster, clusterId } = stage.kafka;
   const { duckdbPath: path, lockWaitMs } = stage.context.config.warehouse;
   await using warehouse = await openDuckDbWarehouse({ path, lockWaitMs, clock: systemClock });
   await warehouse.migrate();
   await runBronzeLoader(
     {
-      source: cluster.partitionSource({ group: 'loader', topics: [topics.rawMovies, topics.rawGenres] }),
+      source: cluster.partitionSource([topics.rawMovies, topics.rawGenres], { group: 'loader' }),
       warehouse,
       clusterId,
-      movieCodec,
-      genresCodec: rawGenresCodec,
-      deadLetters: cluster.sink(topics.deadLetters, deadLetterCodec),
+      topics: { ...topics, rawMovies: { ...topics.rawMovies, codec } },
+      deadLetters: cluster.sink(topics.deadLetters),
       clock: systemClock,
       random: Math.random,
       log: silent,

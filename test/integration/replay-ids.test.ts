@@ -8,10 +8,10 @@ import { replayIds } from '../../replay/ids.ts';
 import { writeJournal } from '../../replay/journal.ts';
 import { movieIdCodec } from '../../schemas/codecs.ts';
 import type { MovieId } from '../../schemas/records.ts';
-import { topics } from '../../schemas/topics.ts';
 import { selectedBy } from '../support/commands/command-line.ts';
 import { writeMessages } from '../support/kafka/broker.ts';
 import { OwnKafka, type Stage } from '../support/kafka/own-kafka.ts';
+import { topics } from '../support/kafka/topics.ts';
 
 let broker: OwnKafka;
 let stage: Stage;
@@ -41,7 +41,7 @@ interface Known {
 const know = (movies: readonly Known[]) =>
   writeMessages(
     stage.client,
-    topics.movieIds,
+    topics.movieIds.name,
     movies.map(({ movieId, partition = 0, hoursAgo = 1, isGone }) => {
       const at = started - hoursAgo * hour;
       const value = { movieId, reason: 'popular', page: 1, rank: movieId, requestedAt: new Date(at) } as const;
@@ -59,7 +59,7 @@ const range = (count: number): number[] => Array.from({ length: count }, (_, ind
 /** What was published by a person's wish, in no particular order. */
 const replayed = async (): Promise<MovieId[]> => {
   const ids: MovieId[] = [];
-  await readTopic(stage.client, topics.movieIds, ({ value }) => {
+  await readTopic(stage.client, topics.movieIds.name, ({ value }) => {
     const id = value && String(value) !== 'garbage' ? movieIdCodec.decode(value) : null;
     if (id?.reason === 'manual') ids.push(id);
   });
@@ -75,7 +75,7 @@ it('publishes each movie again as in its newest record, and omits deleted movies
     { movieId: 3, isGone: true },
     { movieId: 4, partition: 1 },
   ]);
-  await writeMessages(stage.client, topics.movieIds, [{ key: '5', value: 'garbage', partition: 0 }]);
+  await writeMessages(stage.client, topics.movieIds.name, [{ key: '5', value: 'garbage', partition: 0 }]);
   const before = Date.now();
   const { code, stdout } = await replay('--all');
   expect(code).toBe(0);
@@ -135,8 +135,8 @@ const dyingAfter = (ids: number): Platform => {
     const { cluster, ...others } = await stage.platform.kafka();
     const dying: KafkaCluster = {
       ...cluster,
-      sink: (topic, codec) => {
-        const sink = cluster.sink(topic, codec);
+      sink: (topic) => {
+        const sink = cluster.sink(topic);
         return {
           publish: async (records) => {
             await sink.publish(records.slice(0, ids));

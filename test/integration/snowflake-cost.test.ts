@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readCost } from '../../pipeline/cost.ts';
 import { systemClock } from '../../runtime/clock.ts';
-import { topics } from '../../schemas/topics.ts';
 import { openSnowflakeReader } from '../../warehouse/snowflake/reader.ts';
 import { openSnowflakeSession } from '../../warehouse/snowflake/session.ts';
 import { openSnowflakeWarehouse } from '../../warehouse/snowflake/warehouse.ts';
+import { topics } from '../support/kafka/topics.ts';
 import { SnowflakeEmulator } from '../support/snowflake/emulator.ts';
 import { makeDatabase } from '../support/snowflake/fixture.ts';
 
@@ -16,7 +16,7 @@ describe('what a day came to at Snowflake', () => {
   const options = () => ({ settings: emulator.settings({ database: 'COST' }), clock: systemClock, stage: 'test' });
   const cost = async () => {
     await using reader = openSnowflakeReader(options());
-    return (await readCost(reader, options().settings, { hasRuns: false, now }))[0];
+    return (await readCost(reader, options().settings, { hasRuns: false, rawMovies: topics.rawMovies.name, now }))[0];
   };
   /** Flushes, each of one batch or of several at the same time. */
   const flushed = async (...batches: readonly (readonly [topic: string, rows: number, at: string])[]) => {
@@ -38,10 +38,10 @@ describe('what a day came to at Snowflake', () => {
 
   it('is told per movie: genres are rows of a flush, and no movies', async () => {
     await flushed(
-      [topics.rawMovies, 1_000, '2026-07-01 12:00:00'],
-      [topics.rawGenres, 500, '2026-07-01 12:00:00'],
-      [topics.rawMovies, 1_000, '2026-07-01 13:00:00'],
-      [topics.rawMovies, 9_000, '2026-06-30 12:00:00'],
+      [topics.rawMovies.name, 1_000, '2026-07-01 12:00:00'],
+      [topics.rawGenres.name, 500, '2026-07-01 12:00:00'],
+      [topics.rawMovies.name, 1_000, '2026-07-01 13:00:00'],
+      [topics.rawMovies.name, 9_000, '2026-06-30 12:00:00'],
     );
     const credits = 120 / 3_600;
     expect(await cost()).toEqual({
@@ -55,7 +55,7 @@ describe('what a day came to at Snowflake', () => {
   });
 
   it('has no price per movie where none was loaded', async () => {
-    await flushed([topics.rawGenres, 500, '2026-07-01 12:00:00']);
+    await flushed([topics.rawGenres.name, 500, '2026-07-01 12:00:00']);
     expect(await cost()).toMatchObject({ flushes: 1, rows_per_flush: 500, credits_per_1000_movies: null });
   });
 });

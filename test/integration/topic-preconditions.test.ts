@@ -5,9 +5,9 @@ import { readTopic } from '../../kafka/read-topic.ts';
 import { examine } from '../../pipeline/doctor.ts';
 import { openPlatform, type PlatformOptions, topicSettingsOf } from '../../platform/platform.ts';
 import { rawMovieCodec } from '../../schemas/codecs.ts';
-import { type TopicName, topics } from '../../schemas/topics.ts';
 import { makeTopic, type TestTopic, withAdmin, writeMessages } from '../support/kafka/broker.ts';
 import { OwnKafka, type Stage } from '../support/kafka/own-kafka.ts';
+import { topicNames, topics } from '../support/kafka/topics.ts';
 
 let kafka: OwnKafka;
 let stage: Stage;
@@ -23,7 +23,7 @@ beforeEach(async () => {
 });
 
 /** Sets a topic's settings, or the whole broker's where there is no topic; the others get their default back. */
-const configure = (config: Readonly<Record<string, string>>, topic?: TopicName) =>
+const configure = (config: Readonly<Record<string, string>>, topic?: string) =>
   withAdmin(stage.client, async (admin) => {
     const resource =
       topic === undefined
@@ -40,13 +40,13 @@ const configure = (config: Readonly<Record<string, string>>, topic?: TopicName) 
     await vi.waitUntil(isTold, { timeout: 20_000, interval: 50 });
   });
 
-const deleteTopics = async (names: readonly TopicName[] = Object.values(topics)) => {
+const deleteTopics = async (names: readonly string[] = topicNames) => {
   const isThere = async () => (await stage.kafka.cluster.admin.missingTopics()).length < names.length;
   await withAdmin(stage.client, (admin) => admin.deleteTopics({ topics: [...names] }));
   await vi.waitUntil(async () => !(await isThere()), { timeout: 20_000, interval: 50 });
 };
 
-const remake = async (topic: TopicName, options: TestTopic) => {
+const remake = async (topic: string, options: TestTopic) => {
   await deleteTopics([topic]);
   const isMade = () =>
     makeTopic(stage.client, topic, options).then(
@@ -67,7 +67,7 @@ const open = async (options: PlatformOptions = {}) => {
   return { failure, log: lines.join('') };
 };
 
-const countOf = async (topic: TopicName): Promise<number> => {
+const countOf = async (topic: string): Promise<number> => {
   let count = 0;
   await readTopic(stage.client, topic, () => {
     count += 1;
@@ -89,25 +89,25 @@ const good = {
   ...{ 'cleanup.policy': 'delete', 'retention.ms': '15552000000', 'max.message.bytes': '8000000' },
   'message.timestamp.after.max.ms': '3600000',
 };
-const rows: readonly (readonly [TopicName, string, string, 'refuse' | 'warn'])[] = [
-  [topics.rawMovies, 'cleanup.policy', 'compact', 'refuse'],
-  [topics.rawGenres, 'cleanup.policy', 'compact,delete', 'refuse'],
-  [topics.deadLetters, 'cleanup.policy', 'compact', 'refuse'],
-  [topics.movieIds, 'cleanup.policy', 'delete', 'refuse'],
-  [topics.rawMovies, 'retention.ms', '86400000', 'refuse'],
-  [topics.rawMovies, 'retention.ms', '864000000', 'warn'],
-  [topics.rawMovies, 'retention.bytes', '1000000', 'refuse'],
-  [topics.rawMovies, 'max.message.bytes', '1500', 'refuse'],
-  [topics.deadLetters, 'max.message.bytes', '7000000', 'refuse'],
-  [topics.rawMovies, 'min.insync.replicas', '2', 'refuse'],
-  [topics.movieIds, 'message.timestamp.type', 'LogAppendTime', 'warn'],
+const rows: readonly (readonly [string, string, string, 'refuse' | 'warn'])[] = [
+  [topics.rawMovies.name, 'cleanup.policy', 'compact', 'refuse'],
+  [topics.rawGenres.name, 'cleanup.policy', 'compact,delete', 'refuse'],
+  [topics.deadLetters.name, 'cleanup.policy', 'compact', 'refuse'],
+  [topics.movieIds.name, 'cleanup.policy', 'delete', 'refuse'],
+  [topics.rawMovies.name, 'retention.ms', '86400000', 'refuse'],
+  [topics.rawMovies.name, 'retention.ms', '864000000', 'warn'],
+  [topics.rawMovies.name, 'retention.bytes', '1000000', 'refuse'],
+  [topics.rawMovies.name, 'max.message.bytes', '1500', 'refuse'],
+  [topics.deadLetters.name, 'max.message.bytes', '7000000', 'refuse'],
+  [topics.rawMovies.name, 'min.insync.replicas', '2', 'refuse'],
+  [topics.movieIds.name, 'message.timestamp.type', 'LogAppendTime', 'warn'],
 ];
 
 describe('topics that were there before us', () => {
   it.each(rows)(
     '[R82] %s with %s=%s: %s, and put right with nothing else changed',
     async (topic, setting, value, verdict) => {
-      const beside = topic === topics.movieIds ? { 'cleanup.policy': 'compact' } : good;
+      const beside = topic === topics.movieIds.name ? { 'cleanup.policy': 'compact' } : good;
       await configure({ ...beside, 'segment.bytes': '12345678', [setting]: value }, topic);
       const { failure, log } = await open();
       expect(log).toContain(`"setting":"${setting}"`);
@@ -133,19 +133,19 @@ describe('topics that were there before us', () => {
   );
 
   it('[R82] are checked against the defaults of the broker if they have no settings of their own', async () => {
-    await remake(topics.rawMovies, { partitions: 2 });
+    await remake(topics.rawMovies.name, { partitions: 2 });
     await configure({ 'log.retention.ms': '3600000' });
     try {
       await vi.waitUntil(async () => (await open()).failure !== null, { timeout: 20_000 });
-      expect(String((await open()).failure)).toContain(`${topics.rawMovies}: retention.ms is 3600000`);
+      expect(String((await open()).failure)).toContain(`${topics.rawMovies.name}: retention.ms is 3600000`);
     } finally {
       await configure({});
     }
   });
 
   it('[R82] get missing partitions, except the ids topic, whose keys cannot move', async () => {
-    await remake(topics.rawMovies, { partitions: 1, config: good });
-    await remake(topics.movieIds, {
+    await remake(topics.rawMovies.name, { partitions: 1, config: good });
+    await remake(topics.movieIds.name, {
       partitions: 1,
       config: { 'cleanup.policy': 'compact', 'max.message.bytes': '8000000' },
     });
@@ -155,7 +155,7 @@ describe('topics that were there before us', () => {
     const { admin } = stage.kafka.cluster;
     await admin.applyFixes(await admin.examineTopics(ours()));
     expect(await admin.examineTopics(ours())).toMatchObject([
-      { topic: topics.movieIds, setting: 'partitions', actual: '1' },
+      { topic: topics.movieIds.name, setting: 'partitions', actual: '1' },
     ]);
   });
 });
@@ -165,31 +165,34 @@ describe('the command topics', () => {
     await deleteTopics();
     const looked = await stage.run(['topics']);
     expect(looked).toMatchObject({ code: 1 });
-    expect(looked.stdout).toContain(`MISSING  ${topics.rawMovies}`);
+    expect(looked.stdout).toContain(`MISSING  ${topics.rawMovies.name}`);
     expect(await stage.kafka.cluster.admin.missingTopics()).toHaveLength(4);
 
     const applied = await stage.run(['topics', '--apply', '--json']);
     expect(applied, applied.stderr).toMatchObject({ code: 0 });
-    expect(JSON.parse(applied.stdout)).toMatchObject({ created: Object.values(topics), missing: [], findings: [] });
+    expect(JSON.parse(applied.stdout)).toMatchObject({ created: topicNames, missing: [], findings: [] });
 
-    await configure({ ...good, 'cleanup.policy': 'compact' }, topics.rawMovies);
+    await configure({ ...good, 'cleanup.policy': 'compact' }, topics.rawMovies.name);
     const shown = await stage.run(['topics']);
     expect(shown).toMatchObject({ code: 1 });
-    expect(shown.stdout).toContain(`WRONG    ${topics.rawMovies}: cleanup.policy is compact, expected delete`);
+    expect(shown.stdout).toContain(`WRONG    ${topics.rawMovies.name}: cleanup.policy is compact, expected delete`);
     const corrected = await stage.run(['topics', '--apply']);
     expect(corrected).toMatchObject({ code: 0 });
-    expect(corrected.stdout).toContain(`changed  ${topics.rawMovies}: cleanup.policy from compact to delete`);
+    expect(corrected.stdout).toContain(`changed  ${topics.rawMovies.name}: cleanup.policy from compact to delete`);
   });
 });
 
 describe('a raw topic that is, or was, compacted', () => {
   it('[R83] is refused at the start, and lost records are a gap afterwards: no loss goes unnoticed', async () => {
     const compacting = { 'segment.ms': '1000', 'min.cleanable.dirty.ratio': '0.001' };
-    await remake(topics.rawMovies, { partitions: 2, config: { ...good, ...compacting, 'cleanup.policy': 'compact' } });
+    await remake(topics.rawMovies.name, {
+      partitions: 2,
+      config: { ...good, ...compacting, 'cleanup.policy': 'compact' },
+    });
     const writeAt = (agoMs: number, movieIds: readonly number[]) =>
       writeMessages(
         stage.client,
-        topics.rawMovies,
+        topics.rawMovies.name,
         movieIds.map((movieId) => ({
           key: String(movieId),
           value: rawMovieCodec.encode(rawMovie(movieId)),
@@ -203,23 +206,23 @@ describe('a raw topic that is, or was, compacted', () => {
     await writeAt(30_000, [6]);
     const refused = await stage.run(['load', '--once']);
     expect(refused).toMatchObject({ code: 2, stdout: '' });
-    expect(refused.stderr).toContain(`${topics.rawMovies}: cleanup.policy is compact, expected delete`);
-    await vi.waitUntil(async () => (await countOf(topics.rawMovies)) < 11, { timeout: 60_000, interval: 500 });
+    expect(refused.stderr).toContain(`${topics.rawMovies.name}: cleanup.policy is compact, expected delete`);
+    await vi.waitUntil(async () => (await countOf(topics.rawMovies.name)) < 11, { timeout: 60_000, interval: 500 });
 
     expect(await stage.run(['topics', '--apply'])).toMatchObject({ code: 0 });
     const gap = await stage.run(['load', '--once']);
     expect(gap).toMatchObject({ code: 1, stdout: '' });
     expect(gap.stderr).toMatch(/tmdb\.raw-movies\/0\/\d+-\d+: \d of these offsets were never loaded/);
-    const accepted = await stage.run(['load', '--once', '--json', '--accept-gap', `${topics.rawMovies}/0/0-10`]);
+    const accepted = await stage.run(['load', '--once', '--json', '--accept-gap', `${topics.rawMovies.name}/0/0-10`]);
     expect(accepted, accepted.stderr).toMatchObject({ code: 0 });
-    expect(JSON.parse(accepted.stdout)).toEqual({ rows: await countOf(topics.rawMovies), parked: 0 });
+    expect(JSON.parse(accepted.stdout)).toEqual({ rows: await countOf(topics.rawMovies.name), parked: 0 });
   });
 });
 
 it('[R82] are reported by doctor, one line each', async () => {
   await configure(
     { ...good, 'cleanup.policy': 'compact', 'message.timestamp.type': 'LogAppendTime' },
-    topics.rawMovies,
+    topics.rawMovies.name,
   );
   const findings = (await examine(stage.context)).filter(({ check }) => check === 'topics');
   expect(findings).toMatchObject([

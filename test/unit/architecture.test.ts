@@ -172,6 +172,15 @@ describe('the architecture', () => {
     expect([...Object.keys(homeOf), ...everywhere].toSorted()).toEqual(Object.keys(dependencies).toSorted());
   });
 
+  it('makes the names of topics and groups in one place each, where they get their prefix', () => {
+    const name =
+      /['"](?:tmdb\.(?:movie-ids|raw-movies|raw-genres|dead-letters)|movie-details|bronze-loader|bronze-replay)\b/;
+    const files = [...sources.keys()].filter((file) => name.test(sources.get(file) ?? ''));
+    expect(files).toEqual(['schemas/topic-names.ts']);
+    const groups = [...sources].filter(([, text]) => /\$\{prefix\}(?:movie-details|bronze-loader)/.test(text));
+    expect(groups.map(([file]) => file)).toEqual(['kafka/groups.ts']);
+  });
+
   it('reads the environment in one place', () => {
     const readers = [...sources.keys()].filter((file) => /process\.env\b/.test(sources.get(file) ?? ''));
     expect(readers).toEqual(['platform/config.ts']);

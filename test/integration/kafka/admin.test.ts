@@ -2,8 +2,8 @@ import { expect, it } from 'vitest';
 import { createAdmin } from '../../../kafka/admin.ts';
 import { createKafka } from '../../../kafka/client.ts';
 import { KafkaError } from '../../../kafka/errors.ts';
-import { topics } from '../../../schemas/topics.ts';
 import { commitAs, createTopic, silent, testKafka, uniqueName, withAdmin, write } from '../../support/kafka/broker.ts';
+import { topicNames, topics } from '../../support/kafka/topics.ts';
 
 const kafka = testKafka();
 const settings = { partitions: 3, replicationFactor: 1, rawRetentionMs: 15_552_000_000 };
@@ -12,11 +12,11 @@ it('makes the topics that are missing, and leaves alone those that are there', a
   await using admin = createAdmin(kafka);
   await admin.ensureTopics(settings);
   await admin.ensureTopics({ ...settings, partitions: 7 });
-  for (const topic of Object.values(topics)) expect((await admin.topicOffsets(topic)).high.size).toBe(3);
+  for (const topic of topicNames) expect((await admin.topicOffsets(topic)).high.size).toBe(3);
   const configs = await withAdmin(kafka, (raw) =>
     raw.describeConfigs({
       includeSynonyms: false,
-      resources: [topics.movieIds, topics.rawMovies].map((name) => ({ type: 2, name })),
+      resources: [topics.movieIds.name, topics.rawMovies.name].map((name) => ({ type: 2, name })),
     }),
   );
   const settingOf = (resource: number, key: string) =>
@@ -54,6 +54,7 @@ it('says so when no broker answers', async () => {
     ssl: false,
     sasl: undefined,
     clientId: 't',
+    topics,
     log: silent,
     patienceMs: 500,
   });

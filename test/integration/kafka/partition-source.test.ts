@@ -6,7 +6,6 @@ import { type Gap, parseGap } from '../../../kafka/gap.ts';
 import { createPartitionSource } from '../../../kafka/partition-source.ts';
 import { readTopic } from '../../../kafka/read-topic.ts';
 import type { PartitionHandler, PartitionRecords } from '../../../kafka/topic.ts';
-import type { TopicName } from '../../../schemas/topics.ts';
 import {
   commitAs,
   createTopic,
@@ -21,7 +20,7 @@ import {
 } from '../../support/kafka/broker.ts';
 
 const kafka = testKafka();
-const sourceOf = (topic: TopicName, group = uniqueName('group')) =>
+const sourceOf = (topic: string, group = uniqueName('group')) =>
   createPartitionSource({ kafka, group, topics: [topic] });
 
 /** A ledger in memory: refuses what does not follow, as the warehouse does. */
@@ -36,7 +35,7 @@ class Ledger implements PartitionHandler {
     this.positions = new Map(positions);
   }
 
-  async position(_: TopicName, partition: number, _topicId: string): Promise<bigint | null> {
+  async position(_: string, partition: number, _topicId: string): Promise<bigint | null> {
     this.asked.push(partition);
     return this.positions.get(partition) ?? null;
   }
@@ -50,12 +49,12 @@ class Ledger implements PartitionHandler {
     this.positions.set(batch.partition, batch.next);
   }
 
-  revoked(_: TopicName, partition: number): void {
+  revoked(_: string, partition: number): void {
     this.lost.push(partition);
   }
 }
 
-async function runUntil(topic: TopicName, ledger: Ledger, isDone: () => boolean, group?: TopicName): Promise<void> {
+async function runUntil(topic: string, ledger: Ledger, isDone: () => boolean, group?: string): Promise<void> {
   const stop = new AbortController();
   const running = sourceOf(topic, group).run(ledger, { signal: stop.signal });
   await Promise.race([running, vi.waitUntil(isDone, { timeout: 30_000 })]);
@@ -143,8 +142,7 @@ describe('a partition source', () => {
 });
 
 describe('a gap', () => {
-  const run = (topic: TopicName, ledger: Ledger) =>
-    sourceOf(topic).run(ledger, { signal: new AbortController().signal });
+  const run = (topic: string, ledger: Ledger) => sourceOf(topic).run(ledger, { signal: new AbortController().signal });
 
   it('[P8 R15] stops the source when records were deleted that the ledger does not have, and names them', async () => {
     const topic = await createTopic(kafka);
@@ -278,7 +276,7 @@ describe('a topic that is recreated under the same name', () => {
   /** A ledger keyed by Kafka's id of the topic, as the warehouse is. */
   class LedgerById extends Ledger {
     readonly ids: string[] = [];
-    override async position(topic: TopicName, partition: number, topicId: string): Promise<bigint | null> {
+    override async position(topic: string, partition: number, topicId: string): Promise<bigint | null> {
       if (!this.ids.includes(topicId)) {
         this.ids.push(topicId);
         this.positions.clear();
@@ -286,7 +284,7 @@ describe('a topic that is recreated under the same name', () => {
       return super.position(topic, partition, topicId);
     }
   }
-  const recreate = async (topic: TopicName) => {
+  const recreate = async (topic: string) => {
     await withAdmin(kafka, (admin) => admin.deleteTopics({ topics: [topic] }));
     const isMade = () =>
       makeTopic(kafka, topic, {}).then(

@@ -2,7 +2,6 @@ import { describe, expect, it, vi } from 'vitest';
 import { createAdmin } from '../../../kafka/admin.ts';
 import { createRecordSource } from '../../../kafka/record-source.ts';
 import type { AwaitedPartition, ConsumerRecord, Offsets } from '../../../kafka/topic.ts';
-import type { TopicName } from '../../../schemas/topics.ts';
 import {
   createTopic,
   deleteRecords,
@@ -20,11 +19,11 @@ const kafka = testKafka();
 const never = new AbortController().signal;
 
 const sourceOf = (
-  topic: TopicName,
-  group: TopicName,
+  topic: string,
+  group: string,
   settings: { concurrency?: number; maxBytesPerPartition?: number } = {},
 ) => createRecordSource({ kafka, topic, group, concurrency: 4, log: silent, ...settings });
-const endOf = async (topic: TopicName): Promise<Offsets> => {
+const endOf = async (topic: string): Promise<Offsets> => {
   await using admin = createAdmin(kafka);
   return (await admin.topicOffsets(topic)).high;
 };
@@ -37,7 +36,7 @@ const isAheadCommitted = async (group: string, topic: string, offset: bigint): P
   return (await admin.commits(group, topic)).get(0)?.ahead.has(offset) ?? false;
 };
 /** Deletes it and makes it anew, with no records. */
-const recreate = async (topic: TopicName, partitions = 1): Promise<void> => {
+const recreate = async (topic: string, partitions = 1): Promise<void> => {
   await withAdmin(kafka, async (admin) => {
     await admin.deleteTopics({ topics: [topic] });
     await vi.waitUntil(async () => !(await admin.listTopics()).includes(topic), { timeout: 20_000, interval: 50 });

@@ -3,14 +3,13 @@ import { createAdmin } from '../../../kafka/admin.ts';
 import type { KafkaAdmin } from '../../../kafka/cluster-admin.ts';
 import { readTopic } from '../../../kafka/read-topic.ts';
 import { isSelected, rangesOf, type Selection } from '../../../kafka/selection.ts';
-import type { TopicName } from '../../../schemas/topics.ts';
 import { createTopic, deleteRecords, testKafka, writeMessages } from '../../support/kafka/broker.ts';
 
 const kafka = testKafka();
 const minute = 60_000;
 const start = Date.now() - 600 * minute;
 let admin: KafkaAdmin;
-let topic: TopicName;
+let topic: string;
 
 /** Records a minute apart, by their time: one a request, as the broker's index of timestamps goes by requests. */
 async function writeAt(partition: number, minutes: readonly number[]): Promise<void> {

@@ -3,8 +3,7 @@ import { RecordTooLargeError } from '../../../kafka/errors.ts';
 import { readTopic } from '../../../kafka/read-topic.ts';
 import { type KafkaProducer, openProducer } from '../../../kafka/sink.ts';
 import type { ConsumerRecord } from '../../../kafka/topic.ts';
-import type { TopicName } from '../../../schemas/topics.ts';
-import { createTopic, numbers, testKafka, textCodec } from '../../support/kafka/broker.ts';
+import { createTopic, numbers, testKafka, textTopic } from '../../support/kafka/broker.ts';
 
 const kafka = testKafka();
 let producer: KafkaProducer;
@@ -13,17 +12,17 @@ beforeAll(async () => {
 });
 afterAll(() => producer[Symbol.asyncDispose]());
 
-const recordsOf = async (topic: TopicName): Promise<ConsumerRecord[]> => {
+const recordsOf = async (topic: string): Promise<ConsumerRecord[]> => {
   const records: ConsumerRecord[] = [];
   await readTopic(kafka, topic, (record) => records.push(record));
   return records;
 };
-const valuesOf = async (topic: TopicName) => (await recordsOf(topic)).map(({ value }) => String(value));
+const valuesOf = async (topic: string) => (await recordsOf(topic)).map(({ value }) => String(value));
 const record = (value: string, key = 'k') => ({ key, value });
 
 it('writes the records of each key in the order of the calls', async () => {
   const topic = await createTopic(kafka, { partitions: 3 });
-  await using sink = producer.sink(topic, textCodec);
+  await using sink = producer.sink(textTopic(topic));
   const calls = numbers(300).map((value, index) => sink.publish([record(value, `key ${index % 5}`)]));
   await Promise.all(calls);
   const records = await recordsOf(topic);
@@ -49,7 +48,7 @@ it('shares requests between calls that are made while one is under way', async (
     return made;
   };
   await using own = openProducer(counting);
-  await using sink = own.sink(topic, textCodec);
+  await using sink = own.sink(textTopic(topic));
   await Promise.all(numbers(500).map((value) => sink.publish([record(value)])));
   expect(requests).toBe(1);
   await sink.publish(numbers(5_000).map((value) => record(value)));
@@ -59,7 +58,7 @@ it('shares requests between calls that are made while one is under way', async (
 
 it('[R21] refuses a record that is too large, and only the call that brought it', async () => {
   const topic = await createTopic(kafka);
-  await using sink = producer.sink(topic, textCodec, { maxRecordBytes: 1_000 });
+  await using sink = producer.sink(textTopic(topic), { maxRecordBytes: 1_000 });
   const results = await Promise.allSettled([
     sink.publish([record('a')]),
     sink.publish([record('x'.repeat(1_000))]),
@@ -72,7 +71,7 @@ it('[R21] refuses a record that is too large, and only the call that brought it'
 
 it('[R21] finds out which record is to blame when the topic takes less than we thought', async () => {
   const topic = await createTopic(kafka, { config: { 'max.message.bytes': '2000' } });
-  await using sink = producer.sink(topic, textCodec);
+  await using sink = producer.sink(textTopic(topic));
   const results = await Promise.allSettled([
     sink.publish([record('a')]),
     sink.publish([record('x'.repeat(5_000))]),
@@ -85,7 +84,7 @@ it('[R21] finds out which record is to blame when the topic takes less than we t
 
 it('writes headers, keys of any bytes, none at all, and tombstones', async () => {
   const topic = await createTopic(kafka);
-  await using sink = producer.sink(topic, textCodec);
+  await using sink = producer.sink(textTopic(topic));
   const key = Buffer.from([0xff, 0x00]);
   await sink.publish([
     { key, value: 'a', headers: { 'tmdb-replays': '1', note: 'é' } },

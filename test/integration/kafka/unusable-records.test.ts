@@ -6,7 +6,7 @@ import { readTopic } from '../../../kafka/read-topic.ts';
 import { createRecordSource } from '../../../kafka/record-source.ts';
 import { openProducer } from '../../../kafka/sink.ts';
 import type { ConsumerRecord } from '../../../kafka/topic.ts';
-import { createTopic, silent, testKafka, textCodec, uniqueName, write } from '../../support/kafka/broker.ts';
+import { createTopic, silent, testKafka, textTopic, uniqueName, write } from '../../support/kafka/broker.ts';
 import { codecs, produceRaw, rawBatch, rawBatchOf, rawRecord } from '../../support/kafka/raw-batches.ts';
 
 const kafka = testKafka();
@@ -88,7 +88,7 @@ it('a sink puts a key of any length into the partition that kafkajs would choose
   const topic = await createTopic(kafka, { partitions: 7 });
   await using producer = openProducer(kafka);
   const keys = [...Array.from({ length: 40 }, (_, index) => `movie-${index}`), 'long'.repeat(100)];
-  await using sink = producer.sink(topic, textCodec);
+  await using sink = producer.sink(textTopic(topic));
   await sink.publish(keys.map((key) => ({ key, value: key })));
   const load = createRequire(import.meta.url);
   const hash = load('kafkajs/src/producer/partitioners/default/murmur2') as (key: string) => number;

@@ -131,7 +131,7 @@ export const loaderMutants: readonly Mutant[] = [
   {
     name: 'loader: a batch ends where its first piece did',
     file: 'consumers/micro-batches.ts',
-    find: 'filling.nextOffset = nextOffset;',
+    find: 'filling.nextOffset = pending.nextOffset;',
     replace: '',
     tests: model,
   },

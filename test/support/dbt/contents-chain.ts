@@ -2,12 +2,12 @@ import { createHash } from 'node:crypto';
 import { runBronzeLoader } from '../../../consumers/bronze-loader.ts';
 import { systemClock } from '../../../runtime/clock.ts';
 import { createLogger } from '../../../runtime/logger.ts';
-import { deadLetterCodec, rawGenresCodec, rawMovieCodec } from '../../../schemas/codecs.ts';
+import { deadLetterCodec, rawMovieCodec } from '../../../schemas/codecs.ts';
 import type { DeadLetter } from '../../../schemas/records.ts';
-import { topics } from '../../../schemas/topics.ts';
 import { openDuckDbWarehouse } from '../../../warehouse/duckdb/warehouse.ts';
 import { MemoryPartitionSource } from '../kafka/memory-partition-source.ts';
 import { MemorySink } from '../kafka/memory-sink.ts';
+import { topics } from '../kafka/topics.ts';
 import { WarehouseFile } from './warehouse-file.ts';
 
 /** The outcome of one offset: the hash of its row in BRONZE, or its dead letter; neither or both would be a mistake. */
@@ -34,7 +34,7 @@ export class ContentsChain implements AsyncDisposable {
 
   /** Loads each body as the answer for a different movie: the movie's id is its offset plus one. @returns the first offset. */
   async load(bodies: readonly Buffer[]): Promise<number> {
-    const first = Number(this.#source.end(topics.rawMovies, 0));
+    const first = Number(this.#source.end(topics.rawMovies.name, 0));
     const values = bodies.map((body, index) =>
       rawMovieCodec.encode({
         movieId: first + index + 1,
@@ -44,8 +44,8 @@ export class ContentsChain implements AsyncDisposable {
         body,
       }),
     );
-    this.#source.append(topics.rawMovies, 0, values);
-    const end = this.#source.end(topics.rawMovies, 0);
+    this.#source.append(topics.rawMovies.name, 0, values);
+    const end = this.#source.end(topics.rawMovies.name, 0);
     // Closed again, so that other processes can read the file.
     await using warehouse = await openDuckDbWarehouse({ path: this.file.path, lockWaitMs: 10_000, clock: systemClock });
     await runBronzeLoader(
@@ -55,15 +55,14 @@ export class ContentsChain implements AsyncDisposable {
         deadLetters: this.#deadLetters,
         clusterId: 'cluster',
         clock: systemClock,
-        movieCodec: rawMovieCodec,
-        genresCodec: rawGenresCodec,
+        topics,
         random: Math.random,
         log: createLogger('silent', []),
       },
       {
         limits: { maxRows: 20_000, maxBytes: 64_000_000, maxAgeMs: 1_000 },
         signal: new AbortController().signal,
-        until: Promise.resolve(new Map([[topics.rawMovies, new Map([[0, end]])]])),
+        until: Promise.resolve(new Map([[topics.rawMovies.name, new Map([[0, end]])]])),
       },
     );
     return first;
@@ -78,7 +77,7 @@ export class ContentsChain implements AsyncDisposable {
     // In the form in which a reader of the topic receives them.
     const parked = this.#deadLetters.values.map((letter) => deadLetterCodec.decode(deadLetterCodec.encode(letter)));
     const byOffset = new Map(parked.map((letter) => [Number(letter.originOffset), letter]));
-    const count = Number(this.#source.end(topics.rawMovies, 0)) - first;
+    const count = Number(this.#source.end(topics.rawMovies.name, 0)) - first;
     return Array.from({ length: count }, (_, index) => ({
       stored: stored.get(first + index),
       parked: byOffset.get(first + index),

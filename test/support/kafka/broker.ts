@@ -4,7 +4,6 @@ import { pino } from 'pino';
 import { inject } from 'vitest';
 import type { Kafka as Client, KafkaOptions } from '../../../kafka/client.ts';
 import type { Codec } from '../../../schemas/codec.ts';
-import type { TopicName } from '../../../schemas/topics.ts';
 import { plainClient } from './client.ts';
 
 export const silent = pino({ level: process.env['LOG_LEVEL'] ?? 'silent' });
@@ -13,20 +12,20 @@ export const silent = pino({ level: process.env['LOG_LEVEL'] ?? 'silent' });
 export const testKafka = (more: Partial<KafkaOptions> = {}): Client => plainClient(inject('brokers'), undefined, more);
 
 /** A topic and a group that no other test has. */
-export const uniqueName = (what: string): TopicName => `${what}-${randomUUID()}` as TopicName;
+export const uniqueName = (what: string): string => `${what}-${randomUUID()}`;
 
 export interface TestTopic {
   readonly partitions?: number;
   readonly config?: Readonly<Record<string, string>>;
 }
 
-export async function createTopic(kafka: Client, { partitions = 1, config = {} }: TestTopic = {}): Promise<TopicName> {
+export async function createTopic(kafka: Client, { partitions = 1, config = {} }: TestTopic = {}): Promise<string> {
   const topic = uniqueName('test');
   await makeTopic(kafka, topic, { partitions, config });
   return topic;
 }
 
-export async function makeTopic(kafka: Client, topic: TopicName, options: TestTopic): Promise<void> {
+export async function makeTopic(kafka: Client, topic: string, options: TestTopic): Promise<void> {
   const configEntries = Object.entries(options.config ?? {}).map(([name, value]) => ({ name, value }));
   await withAdmin(kafka, (admin) =>
     admin.createTopics({ topics: [{ topic, numPartitions: options.partitions ?? 1, configEntries }] }),
@@ -44,7 +43,7 @@ export async function withAdmin<T>(kafka: Client, use: (admin: ReturnType<Client
 }
 
 /** Writes values with their index as key, in one request. */
-export async function write(kafka: Client, topic: TopicName, values: readonly string[], partition = 0): Promise<void> {
+export async function write(kafka: Client, topic: string, values: readonly string[], partition = 0): Promise<void> {
   await writeMessages(
     kafka,
     topic,
@@ -54,7 +53,7 @@ export async function write(kafka: Client, topic: TopicName, values: readonly st
 
 export async function writeMessages(
   kafka: Client,
-  topic: TopicName,
+  topic: string,
   messages: { key: string; value: string | Buffer | null; partition?: number; timestamp?: string }[],
 ): Promise<void> {
   const producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner });
@@ -66,13 +65,16 @@ export async function writeMessages(
   }
 }
 
+/** A topic of plain text. */
+export const textTopic = (name: string) => ({ name, codec: textCodec, content: 'answer' }) as const;
+
 /** Text as it is. */
-export const textCodec: Codec<string> = { encode: (text) => Buffer.from(text), decode: (bytes) => bytes.toString() };
+const textCodec: Codec<string> = { encode: (text) => Buffer.from(text), decode: (bytes) => bytes.toString() };
 
 export const numbers = (count: number, from = 0): string[] => Array.from({ length: count }, (_, i) => String(from + i));
 
 /** Deletes what lies before `offset` (-1: everything), as retention would. */
-export async function deleteRecords(kafka: Client, topic: TopicName, offset: string, partition = 0): Promise<void> {
+export async function deleteRecords(kafka: Client, topic: string, offset: string, partition = 0): Promise<void> {
   await withAdmin(kafka, async (admin) => {
     // kafkajs looks only among topics it was asked about before.
     await admin.fetchTopicOffsets(topic);
@@ -84,7 +86,7 @@ export async function deleteRecords(kafka: Client, topic: TopicName, offset: str
 export async function commitAs(
   kafka: Client,
   groupId: string,
-  topic: TopicName,
+  topic: string,
   partition: number,
   offset: bigint,
 ): Promise<void> {

@@ -1,13 +1,13 @@
 import { movieIdCodec, rawGenresCodec, rawMovieCodec } from '../../../schemas/codecs.ts';
 import type { DeadLetterReason, RawMovie } from '../../../schemas/records.ts';
-import { topics } from '../../../schemas/topics.ts';
 import { rawMovie } from './kafka-fixture.ts';
+import { topics } from './topics.ts';
 
 /** A record that can be decoded and says what is not so. */
 export interface FalseRecord {
   /** Completes "a record ...". */
   readonly name: string;
-  readonly topic: typeof topics.movieIds | typeof topics.rawMovies | typeof topics.rawGenres;
+  readonly topic: typeof topics.movieIds.name | typeof topics.rawMovies.name | typeof topics.rawGenres.name;
   readonly key: string | null;
   readonly value: Buffer;
   readonly reason: DeadLetterReason;
@@ -19,7 +19,7 @@ const ahead = (ms: number) => new Date(Date.now() + ms);
 
 const raw = (name: string, reason: DeadLetterReason, key: string | null, more: Partial<RawMovie>): FalseRecord => {
   const value = rawMovieCodec.encode({ ...rawMovie(more.movieId ?? 603), ...more });
-  return { name, topic: topics.rawMovies, key, value, reason };
+  return { name, topic: topics.rawMovies.name, key, value, reason };
 };
 
 const id = (
@@ -29,7 +29,7 @@ const id = (
   { movieId = 603, requestedAt = new Date() }: { readonly movieId?: number; readonly requestedAt?: Date },
 ): FalseRecord => {
   const value = movieIdCodec.encode({ movieId, reason: 'manual', page: null, rank: null, requestedAt });
-  return { name, topic: topics.movieIds, key, value, reason };
+  return { name, topic: topics.movieIds.name, key, value, reason };
 };
 
 const genres = (
@@ -40,7 +40,7 @@ const genres = (
 ): FalseRecord => {
   const sourceUrl = 'https://api.themoviedb.org/3/genre/movie/list';
   const value = rawGenresCodec.encode({ language, sourceUrl, fetchedAt, body: Buffer.from('{"genres":[]}') });
-  return { name, topic: topics.rawGenres, key, value, reason };
+  return { name, topic: topics.rawGenres.name, key, value, reason };
 };
 
 const gone = Buffer.from('{"success":false,"status_code":34}');

@@ -19,7 +19,6 @@ import { GeneratedCatalogue } from '../../../sandbox/catalogue-generated.ts';
 import { type Sandbox, startSandbox } from '../../../sandbox/server.ts';
 import { deadLetterCodec, movieIdCodec, rawMovieCodec } from '../../../schemas/codecs.ts';
 import type { RawMovie } from '../../../schemas/records.ts';
-import { type TopicName, topics } from '../../../schemas/topics.ts';
 import { type AuditReport, audit } from '../audit/audit.ts';
 import { FaultProxy } from '../network/fault-proxy.ts';
 import { advertisedAs } from '../network/network-fleet.ts';
@@ -27,6 +26,7 @@ import { type Outcome, Workspace } from '../processes/cli.ts';
 import { FleetBroker } from '../processes/fleet.ts';
 import { silent, withAdmin } from './broker.ts';
 import { plainClient } from './client.ts';
+import { topicNames, topics } from './topics.ts';
 
 /** Movies of the sandbox that a fetcher on this fixture asks. */
 export const sandboxMovies = 400;
@@ -94,7 +94,7 @@ export class KafkaFixture implements AsyncDisposable {
   /** Our topics, empty, and a file that is not there yet. */
   async recreate(partitions = 2): Promise<void> {
     this.newFile();
-    await this.deleteTopics(Object.values(topics));
+    await this.deleteTopics(topicNames);
     await this.ensureTopics(partitions);
   }
 
@@ -105,7 +105,7 @@ export class KafkaFixture implements AsyncDisposable {
   }
 
   /** Deletes those that are there, and waits until they are gone: until then nobody would make them anew. */
-  async deleteTopics(names: readonly TopicName[]): Promise<void> {
+  async deleteTopics(names: readonly string[]): Promise<void> {
     await withAdmin(this.kafka, async (admin) => {
       const there = async () => (await admin.listTopics()).filter((topic) => names.some((name) => name === topic));
       const old = await there();
@@ -121,7 +121,7 @@ export class KafkaFixture implements AsyncDisposable {
   }
 
   /** Sets a topic's settings; those that are not named get their standard back. */
-  async configure(topic: TopicName, settings: Readonly<Record<string, string>>): Promise<void> {
+  async configure(topic: string, settings: Readonly<Record<string, string>>): Promise<void> {
     const configEntries = Object.entries(settings).map(([name, value]) => ({ name, value }));
     const resources = [{ type: ConfigResourceTypes.TOPIC, name: topic, configEntries }];
     await withAdmin(this.kafka, (admin) => admin.alterConfigs({ validateOnly: false, resources }));
@@ -131,7 +131,7 @@ export class KafkaFixture implements AsyncDisposable {
   publish(count: number, { from = 0, bytes = 500 } = {}): Promise<void> {
     const movies = Array.from({ length: count }, (_, index) => rawMovie(from + index + 1, bytes));
     const messages = movies.map((movie) => ({ key: String(movie.movieId), value: rawMovieCodec.encode(movie) }));
-    return this.write(topics.rawMovies, messages, Math.ceil(5_000_000 / Math.max(bytes, 200_000)));
+    return this.write(topics.rawMovies.name, messages, Math.ceil(5_000_000 / Math.max(bytes, 200_000)));
   }
 
   /** Publishes ids of the sandbox's popular list, from the place `from` on. @param movies of the sandbox. */
@@ -140,7 +140,7 @@ export class KafkaFixture implements AsyncDisposable {
     const asked = { reason: 'manual', page: null, rank: null, requestedAt: new Date() } as const;
     const ids = Array.from({ length: count }, (_, index) => catalogue.idAtRank(from + index));
     return this.write(
-      topics.movieIds,
+      topics.movieIds.name,
       ids.map((movieId) => ({ key: String(movieId), value: movieIdCodec.encode({ movieId, ...asked }) })),
     );
   }
@@ -149,7 +149,7 @@ export class KafkaFixture implements AsyncDisposable {
    * Writes records as they are; each once, however often the client has to try.
    * @param perRequest of them at most: Kafka takes no more bytes at once than of one large record.
    */
-  async write(topic: TopicName, messages: readonly Message[], perRequest = 25): Promise<void> {
+  async write(topic: string, messages: readonly Message[], perRequest = 25): Promise<void> {
     const producer = this.kafka.producer({
       ...{ idempotent: true, maxInFlightRequests: 1, createPartitioner: Partitioners.DefaultPartitioner },
     });
@@ -166,7 +166,7 @@ export class KafkaFixture implements AsyncDisposable {
   /** Origin and reason of each, in order. */
   async deadLetters(): Promise<[string, string][]> {
     const found: [string, string][] = [];
-    await readTopic(this.kafka, topics.deadLetters, ({ key, value }) => {
+    await readTopic(this.kafka, topics.deadLetters.name, ({ key, value }) => {
       if (value) found.push([String(key), deadLetterCodec.decode(value).reason]);
     });
     return found.sort();
@@ -225,7 +225,7 @@ export class KafkaFixture implements AsyncDisposable {
     const work = async (platform: Platform, context: Context) => {
       await platform.kafka();
       await onStarted();
-      const until = (await endsOf(platform, [topics.movieIds])).get(topics.movieIds);
+      const until = (await endsOf(platform, [topics.movieIds])).get(topics.movieIds.name);
       return fetchMovies(platform, context, until);
     };
     return this.start(work, { TMDB_BASE_URL: sandbox.url, TMDB_RATE_LIMIT: '1000/1s' }).ended;
@@ -249,7 +249,7 @@ export class KafkaFixture implements AsyncDisposable {
     );
   }
 
-  async ends(topic: TopicName): Promise<Offsets> {
+  async ends(topic: string): Promise<Offsets> {
     await using admin = createAdmin(this.kafka);
     return (await admin.topicOffsets(topic)).high;
   }

@@ -1,9 +1,9 @@
 import { DecodeError } from '../../../schemas/codec.ts';
 import { movieIdCodec, rawGenresCodec, rawMovieCodec } from '../../../schemas/codecs.ts';
-import { type TopicName, topics } from '../../../schemas/topics.ts';
+import { topics } from './topics.ts';
 
 /** The key that our producers give a record of this value; null when they write no such value. */
-export function keyOf(topic: TopicName, value: Buffer | null): Buffer | null {
+export function keyOf(topic: string, value: Buffer | null): Buffer | null {
   try {
     return value && Buffer.from(textOf(topic, value));
   } catch (error) {
@@ -12,8 +12,8 @@ export function keyOf(topic: TopicName, value: Buffer | null): Buffer | null {
   }
 }
 
-function textOf(topic: TopicName, value: Buffer): string {
-  if (topic === topics.rawGenres) return rawGenresCodec.decode(value).language;
-  const codec = topic === topics.movieIds ? movieIdCodec : rawMovieCodec;
+function textOf(topic: string, value: Buffer): string {
+  if (topic === topics.rawGenres.name) return rawGenresCodec.decode(value).language;
+  const codec = topic === topics.movieIds.name ? movieIdCodec : rawMovieCodec;
   return String(codec.decode(value).movieId);
 }

@@ -1,5 +1,4 @@
 import type { ConsumerRecord, Offsets, PartitionHandler, PartitionSource } from '../../../kafka/topic.ts';
-import type { TopicName } from '../../../schemas/topics.ts';
 import { settle } from '../clock/manual-clock.ts';
 import { keyOf } from './key-of.ts';
 
@@ -12,7 +11,7 @@ export const memoryTopicId = 'topic-in-memory';
  */
 export class MemoryPartitionSource implements PartitionSource {
   readonly committed = new Map<string, bigint>();
-  readonly #assigned = new Map<string, [TopicName, number]>();
+  readonly #assigned = new Map<string, [string, number]>();
   readonly #records: ConsumerRecord[] = [];
   /** Ends of partitions whose last offsets are holes. */
   readonly #holes = new Map<string, bigint>();
@@ -23,7 +22,7 @@ export class MemoryPartitionSource implements PartitionSource {
   }
 
   /** The next offsets of a partition, as one record that stands for a batch which cannot be read. */
-  appendUnreadable(topic: TopicName, partition: number, offsets: number): void {
+  appendUnreadable(topic: string, partition: number, offsets: number): void {
     const offset = this.end(topic, partition);
     this.append(topic, partition, Array(offsets).fill(undefined));
     const lastOffset = offset + BigInt(offsets - 1);
@@ -38,7 +37,7 @@ export class MemoryPartitionSource implements PartitionSource {
   }
 
   /** The value of the next offset of a partition; `undefined` leaves a hole, as compaction does. */
-  append(topic: TopicName, partition: number, values: readonly (Buffer | null | undefined)[]): void {
+  append(topic: string, partition: number, values: readonly (Buffer | null | undefined)[]): void {
     this.#assigned.set(`${topic}/${partition}`, [topic, partition]);
     const offset = this.end(topic, partition);
     values.forEach((value, index) => {
@@ -49,12 +48,12 @@ export class MemoryPartitionSource implements PartitionSource {
   }
 
   /** One record under a key of the test's own. */
-  appendKeyed(topic: TopicName, partition: number, key: Buffer | null, value: Buffer | null): void {
+  appendKeyed(topic: string, partition: number, key: Buffer | null, value: Buffer | null): void {
     this.#assigned.set(`${topic}/${partition}`, [topic, partition]);
     this.#records.push({ topic, partition, offset: this.end(topic, partition), timestamp: 0, key, value });
   }
 
-  end(topic: TopicName, partition: number): bigint {
+  end(topic: string, partition: number): bigint {
     const last = this.#of(topic, partition).at(-1)?.offset ?? -1n;
     const hole = this.#holes.get(`${topic}/${partition}`) ?? 0n;
     return last + 1n > hole ? last + 1n : hole;
@@ -78,15 +77,15 @@ export class MemoryPartitionSource implements PartitionSource {
     }
   }
 
-  async commit(topic: TopicName, next: Offsets): Promise<void> {
+  async commit(topic: string, next: Offsets): Promise<void> {
     for (const [partition, offset] of next) this.committed.set(`${topic}/${partition}`, offset);
   }
 
-  #of(topic: TopicName, partition: number): ConsumerRecord[] {
+  #of(topic: string, partition: number): ConsumerRecord[] {
     return this.#records.filter((record) => record.topic === topic && record.partition === partition);
   }
 
-  #partitions(): [TopicName, number][] {
+  #partitions(): [string, number][] {
     return [...this.#assigned.values()];
   }
 }

@@ -1,6 +1,6 @@
 import type { ConsumerRecord, RecordSource } from '../../../kafka/topic.ts';
-import { topics } from '../../../schemas/topics.ts';
 import { keyOf } from './key-of.ts';
+import { topics } from './topics.ts';
 
 /** A topic's read side in memory: hands out its records one after the other, then ends. */
 export class MemoryRecordSource implements RecordSource {
@@ -24,9 +24,9 @@ export class MemoryRecordSource implements RecordSource {
 export const consumerRecord = (
   offset: number,
   value: Buffer | null,
-  key = keyOf(topics.movieIds, value),
+  key = keyOf(topics.movieIds.name, value),
 ): ConsumerRecord => ({
-  topic: topics.movieIds,
+  topic: topics.movieIds.name,
   partition: 0,
   offset: BigInt(offset),
   timestamp: Date.UTC(2026, 0, 1),

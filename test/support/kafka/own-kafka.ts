@@ -13,11 +13,11 @@ import { systemClock } from '../../../runtime/clock.ts';
 import { Health } from '../../../runtime/health.ts';
 import { createMetrics } from '../../../runtime/metrics.ts';
 import { noProgress } from '../../../runtime/progress.ts';
-import { topics } from '../../../schemas/topics.ts';
 import { type Outcome, Workspace } from '../processes/cli.ts';
 import { silent, withAdmin } from './broker.ts';
 import { jarsDir } from './broker-setup.ts';
 import { plainClient } from './client.ts';
+import { topicNames } from './topics.ts';
 
 /** A broker of one test file's own, for what goes by our topics' names; each test begins with empty topics. */
 export class OwnKafka implements AsyncDisposable {
@@ -41,7 +41,7 @@ export class OwnKafka implements AsyncDisposable {
     const env = { KAFKA_BROKERS: this.#broker.brokers.join(), KAFKA_PARTITIONS: '2' };
     const client = plainClient(this.#broker.brokers);
     await withAdmin(client, async (admin) => {
-      const ours = new Set<string>(Object.values(topics));
+      const ours = new Set<string>(topicNames);
       const there = async () => (await admin.listTopics()).filter((topic) => ours.has(topic));
       await admin.deleteTopics({ topics: await there() });
       // Until then no one would create them again.
@@ -93,7 +93,7 @@ export class Stage implements AsyncDisposable {
 
   /** The first offset behind each of our topics' partitions: nothing was written when they stay the same. */
   async ends(): Promise<Record<string, readonly (readonly [number, bigint])[]>> {
-    const entries = Object.values(topics).map(async (topic) => {
+    const entries = topicNames.map(async (topic) => {
       const { high } = await this.kafka.cluster.admin.topicOffsets(topic);
       return [topic, [...high].toSorted(([a], [b]) => a - b)] as const;
     });

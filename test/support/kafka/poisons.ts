@@ -1,12 +1,12 @@
 import { createGzip, gzipSync, zstdCompressSync } from 'node:zlib';
 import { movieIdCodec, rawGenresCodec, rawMovieCodec } from '../../../schemas/codecs.ts';
 import type { DeadLetterReason } from '../../../schemas/records.ts';
-import { type TopicName, topics } from '../../../schemas/topics.ts';
 import { rawMovie } from './kafka-fixture.ts';
 import { codecs, rawBatch, rawBatchOf, rawRecord } from './raw-batches.ts';
+import { topics } from './topics.ts';
 
 /** The topics that a service of ours reads and parks from. */
-export const readTopics = [topics.movieIds, topics.rawMovies, topics.rawGenres] as const;
+export const readTopics = [topics.movieIds.name, topics.rawMovies.name, topics.rawGenres.name] as const;
 export type ReadTopicName = (typeof readTopics)[number];
 
 /**
@@ -35,8 +35,8 @@ const key = Buffer.from('1');
 
 /** A value that its topic's consumer can use. */
 export function goodValue(topic: ReadTopicName, movieId: number): Buffer {
-  if (topic === topics.rawMovies) return rawMovieCodec.encode(rawMovie(movieId));
-  if (topic === topics.movieIds) {
+  if (topic === topics.rawMovies.name) return rawMovieCodec.encode(rawMovie(movieId));
+  if (topic === topics.movieIds.name) {
     return movieIdCodec.encode({ movieId, reason: 'manual', page: null, rank: null, requestedAt: new Date() });
   }
   const sourceUrl = 'https://api.themoviedb.org/3/genre/movie/list';
@@ -44,8 +44,8 @@ export function goodValue(topic: ReadTopicName, movieId: number): Buffer {
   return rawGenresCodec.encode({ language: 'en', sourceUrl, fetchedAt: new Date(), body });
 }
 
-export const goodKey = (topic: TopicName, movieId: number): Buffer =>
-  Buffer.from(topic === topics.rawGenres ? 'en' : String(movieId));
+export const goodKey = (topic: string, movieId: number): Buffer =>
+  Buffer.from(topic === topics.rawGenres.name ? 'en' : String(movieId));
 
 const zeros = (bytes: number, offsetDelta = 0): Buffer => rawRecord({ key, value: Buffer.alloc(bytes), offsetDelta });
 

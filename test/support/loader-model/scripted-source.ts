@@ -1,11 +1,10 @@
 import type { Offsets, PartitionHandler, PartitionSource } from '../../../kafka/topic.ts';
-import type { TopicName } from '../../../schemas/topics.ts';
 import { memoryTopicId } from '../kafka/memory-partition-source.ts';
 import type { TopicLog } from './topic-log.ts';
 
 /** A partition while it is ours. */
 interface Assigned {
-  readonly topic: TopicName;
+  readonly topic: string;
   readonly partition: number;
   /** null until the ledger has told. */
   next: bigint | null;
@@ -19,7 +18,7 @@ interface Assigned {
  */
 export class ScriptedSource implements PartitionSource {
   readonly #log: TopicLog;
-  readonly #tell: (topic: TopicName, next: Offsets) => Promise<void>;
+  readonly #tell: (topic: string, next: Offsets) => Promise<void>;
   readonly #assigned = new Map<string, Assigned>();
   readonly #failed = Promise.withResolvers<never>();
   readonly #working = new Set<Promise<void>>();
@@ -27,7 +26,7 @@ export class ScriptedSource implements PartitionSource {
   #signal: AbortSignal | undefined;
 
   /** @param tell what happens to a commit. */
-  constructor(log: TopicLog, tell: (topic: TopicName, next: Offsets) => Promise<void>) {
+  constructor(log: TopicLog, tell: (topic: string, next: Offsets) => Promise<void>) {
     this.#log = log;
     this.#tell = tell;
   }
@@ -44,16 +43,16 @@ export class ScriptedSource implements PartitionSource {
     await Promise.race([Promise.all(this.#working), this.#failed.promise]);
   }
 
-  commit(topic: TopicName, next: Offsets): Promise<void> {
+  commit(topic: string, next: Offsets): Promise<void> {
     return this.#tell(topic, next);
   }
 
   /** Whether the handler has a piece of it. */
-  isBusy(topic: TopicName, partition: number): boolean {
+  isBusy(topic: string, partition: number): boolean {
     return this.#assigned.get(`${topic}/${partition}`)?.isBusy ?? false;
   }
 
-  assign(topic: TopicName, partition: number): void {
+  assign(topic: string, partition: number): void {
     const assigned: Assigned = { topic, partition, next: null, isBusy: false };
     this.#assigned.set(`${topic}/${partition}`, assigned);
     this.#do(async (handler) => {
@@ -61,7 +60,7 @@ export class ScriptedSource implements PartitionSource {
     });
   }
 
-  revoke(topic: TopicName, partition: number): void {
+  revoke(topic: string, partition: number): void {
     this.#assigned.delete(`${topic}/${partition}`);
     this.#handler?.revoked(topic, partition);
   }

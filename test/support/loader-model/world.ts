@@ -3,13 +3,12 @@ import type { SharedTopics } from '../../../consumers/other-loaders.ts';
 import { KafkaError } from '../../../kafka/errors.ts';
 import type { Offsets } from '../../../kafka/topic.ts';
 import { createLogger } from '../../../runtime/logger.ts';
-import { rawGenresCodec, rawMovieCodec } from '../../../schemas/codecs.ts';
 import type { DeadLetter } from '../../../schemas/records.ts';
-import { type TopicName, topics } from '../../../schemas/topics.ts';
 import { type Warehouse, WarehouseUnavailableError } from '../../../warehouse/warehouse.ts';
 import { ManualClock } from '../clock/manual-clock.ts';
 import { memoryTopicId } from '../kafka/memory-partition-source.ts';
 import { MemorySink } from '../kafka/memory-sink.ts';
+import { topics } from '../kafka/topics.ts';
 import { MemoryWarehouse } from '../warehouse/memory-warehouse.ts';
 import { ScriptedSource } from './scripted-source.ts';
 import { type Partition, TopicLog } from './topic-log.ts';
@@ -36,9 +35,9 @@ export interface LoaderSettings {
 /** Topics, a warehouse and dead letters that several loaders share, and all that is on its way between them. */
 export class World {
   readonly log = new TopicLog([
-    [topics.rawMovies, 0],
-    [topics.rawMovies, 1],
-    [topics.rawGenres, 0],
+    [topics.rawMovies.name, 0],
+    [topics.rawMovies.name, 1],
+    [topics.rawGenres.name, 0],
   ]);
   readonly warehouse = new MemoryWarehouse();
   readonly deadLetters = new MemorySink<DeadLetter>();
@@ -64,7 +63,7 @@ export class World {
     this.#loaders.push(loader);
     runBronzeLoader(
       {
-        ...{ source, clock, log, clusterId, movieCodec: rawMovieCodec, genresCodec: rawGenresCodec },
+        ...{ source, clock, log, clusterId, topics },
         warehouse: this.#warehouseOf(loader),
         deadLetters: {
           publish: (records) => this.#send(loader, 'publish', () => this.deadLetters.publish(records)),
@@ -109,7 +108,7 @@ export class World {
     };
   }
 
-  async #hint(topic: TopicName, next: Offsets): Promise<void> {
+  async #hint(topic: string, next: Offsets): Promise<void> {
     for (const [partition, offset] of next) {
       const key = `${topic}/${partition}`;
       if (offset > (this.hints.get(key) ?? 0n)) this.hints.set(key, offset);
@@ -124,8 +123,8 @@ export class World {
     };
   }
 
-  #ends(): Map<TopicName, Offsets> {
-    const ends = new Map<TopicName, Map<number, bigint>>();
+  #ends(): Map<string, Offsets> {
+    const ends = new Map<string, Map<number, bigint>>();
     for (const [topic, partition] of this.log.partitions) {
       const ofTopic = ends.get(topic) ?? new Map<number, bigint>();
       ends.set(topic, ofTopic.set(partition, this.log.end(topic, partition)));

@@ -2,9 +2,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'vitest';
 import { systemClock } from '../../../runtime/clock.ts';
 import type { Sandbox } from '../../../sandbox/server.ts';
-import { topics } from '../../../schemas/topics.ts';
 import { openDuckDbReader } from '../../../warehouse/duckdb/reader.ts';
 import { type KafkaFixture, openWithSandbox } from '../kafka/kafka-fixture.ts';
+import { topics } from '../kafka/topics.ts';
 import type { Pair } from './command-pairs.ts';
 import { type Ended, Running } from './side-by-side.ts';
 
@@ -79,7 +79,7 @@ export class PairRunner implements AsyncDisposable {
     this.#pairs += 1;
     await this.#fixture.publishIds(5, from % 380);
     await this.#fixture.publish(10, { from: firstMovie + this.#pairs * 10 });
-    await this.#fixture.write(topics.rawMovies, [{ key: '7', value: 'no record of ours' }]);
+    await this.#fixture.write(topics.rawMovies.name, [{ key: '7', value: 'no record of ours' }]);
   }
 
   #start(args: readonly string[]): Running {

@@ -2,12 +2,11 @@ import { type Flush, runBronzeLoader } from '../../../consumers/bronze-loader.ts
 import type { Offsets } from '../../../kafka/topic.ts';
 import { systemClock } from '../../../runtime/clock.ts';
 import { createLogger } from '../../../runtime/logger.ts';
-import { rawGenresCodec, rawMovieCodec } from '../../../schemas/codecs.ts';
 import type { DeadLetter } from '../../../schemas/records.ts';
-import type { TopicName } from '../../../schemas/topics.ts';
 import { openSnowflakeSession, type SnowflakeSession } from '../../../warehouse/snowflake/session.ts';
 import { openSnowflakeWarehouse } from '../../../warehouse/snowflake/warehouse.ts';
 import { MemorySink } from '../kafka/memory-sink.ts';
+import { topics as rawTopics } from '../kafka/topics.ts';
 import { auditBronze, nothingWrong } from './audit.ts';
 import { SnowflakeEmulator } from './emulator.ts';
 import { makeDatabase } from './fixture.ts';
@@ -90,7 +89,7 @@ export class SnowflakeFixture implements AsyncDisposable {
       });
       const ports = {
         ...{ source: topics.source(), warehouse, clusterId: 'cluster', clock: systemClock },
-        ...{ movieCodec: rawMovieCodec, genresCodec: rawGenresCodec },
+        topics: rawTopics,
         deadLetters: new MemorySink<DeadLetter>(),
         // Tries again soon.
         random: () => 0.05,
@@ -117,7 +116,7 @@ export class SnowflakeFixture implements AsyncDisposable {
   }
 
   /** @throws Error that shows what is wrong with BRONZE and its ledger. @returns what is there. */
-  async audit(ends: ReadonlyMap<TopicName, Offsets>, padding = ''): Promise<{ rows: number; batches: number }> {
+  async audit(ends: ReadonlyMap<string, Offsets>, padding = ''): Promise<{ rows: number; batches: number }> {
     await this.proxy.quiet();
     await using session = await this.session();
     const { findings, ...counted } = await auditBronze(session, ends, padding);

@@ -1,13 +1,13 @@
 import type { ConsumerRecord, Offsets, PartitionHandler, PartitionSource } from '../../../kafka/topic.ts';
 import { rawGenresCodec, rawMovieCodec } from '../../../schemas/codecs.ts';
-import { type TopicName, topics } from '../../../schemas/topics.ts';
 import { keyOf } from '../kafka/key-of.ts';
 import { memoryTopicId } from '../kafka/memory-partition-source.ts';
+import { topics } from '../kafka/topics.ts';
 
-const partitions: readonly (readonly [TopicName, number])[] = [
-  [topics.rawMovies, 0],
-  [topics.rawMovies, 1],
-  [topics.rawGenres, 0],
+const partitions: readonly (readonly [string, number])[] = [
+  [topics.rawMovies.name, 0],
+  [topics.rawMovies.name, 1],
+  [topics.rawGenres.name, 0],
 ];
 
 const fetchedAt = new Date(Date.UTC(2026, 0, 1));
@@ -41,18 +41,18 @@ interface TopicsOptions {
 /** Topics in memory that have no end until they are given one. Each source hands all of them out, whoever else does. */
 export class EndlessTopics {
   /** Ends of the partitions once `end` was called. */
-  readonly ends: Promise<ReadonlyMap<TopicName, Offsets>>;
+  readonly ends: Promise<ReadonlyMap<string, Offsets>>;
   /** How many records were handed out in all, those that came twice included. */
   handedOut = 0;
   rebalances = 0;
   readonly #options: TopicsOptions;
-  readonly #resolveEnds: (ends: ReadonlyMap<TopicName, Offsets>) => void;
+  readonly #resolveEnds: (ends: ReadonlyMap<string, Offsets>) => void;
   readonly #next = new Map<string, bigint>();
   #isEnded = false;
 
   constructor(options: TopicsOptions) {
     this.#options = options;
-    const { promise, resolve } = Promise.withResolvers<ReadonlyMap<TopicName, Offsets>>();
+    const { promise, resolve } = Promise.withResolvers<ReadonlyMap<string, Offsets>>();
     this.ends = promise;
     this.#resolveEnds = resolve;
   }
@@ -60,7 +60,7 @@ export class EndlessTopics {
   /** The topics end after what was handed out, or after so many records in each partition. */
   end(records = 0): void {
     this.#isEnded = true;
-    const ends = new Map<TopicName, Map<number, bigint>>();
+    const ends = new Map<string, Map<number, bigint>>();
     for (const [topic, partition] of partitions) {
       const key = `${topic}/${partition}`;
       const end = BigInt(Math.max(records, Number(this.#next.get(key) ?? 0n)));
@@ -108,7 +108,7 @@ export class EndlessTopics {
     }
   }
 
-  #read(topic: TopicName, partition: number, from: bigint, until: bigint): ConsumerRecord[] {
+  #read(topic: string, partition: number, from: bigint, until: bigint): ConsumerRecord[] {
     const padding = 'x'.repeat(this.#options.padding ?? 0);
     return Array.from({ length: Number(until - from) }, (_, index) => {
       const offset = from + BigInt(index);
@@ -120,16 +120,16 @@ export class EndlessTopics {
 }
 
 interface Handing {
-  readonly topic: TopicName;
+  readonly topic: string;
   readonly partition: number;
   readonly signal: AbortSignal;
   readonly aborted: Promise<void>;
 }
 
-function encoded(topic: TopicName, offset: bigint, body: Buffer): Buffer {
+function encoded(topic: string, offset: bigint, body: Buffer): Buffer {
   if (!isReadable(offset)) return Buffer.from('x');
   const sourceUrl = 'https://api.themoviedb.org/3/';
-  return topic === topics.rawGenres
+  return topic === topics.rawGenres.name
     ? rawGenresCodec.encode({ language: 'en', sourceUrl, fetchedAt, body })
     : rawMovieCodec.encode({ movieId: movieIdOf(offset), sourceUrl, httpStatus: 200, fetchedAt, body });
 }

@@ -65,7 +65,7 @@ export class DetailsStage implements AsyncDisposable {
       },
     };
     const { tmdb, rawMovies, deadLetters } = this;
-    const ports = { movieIds, codec: movieIdCodec, tmdb, rawMovies, deadLetters, clock: this.#clock };
+    const ports = { movieIds, tmdb, rawMovies, deadLetters, clock: this.#clock };
     return runMovieDetails({ ...ports, log: createLogger('silent', []) }, { signal });
   }
 

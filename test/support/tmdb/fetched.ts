@@ -40,7 +40,6 @@ export async function fetchAll(answers: readonly Buffer[]) {
   await runMovieDetails(
     {
       movieIds: new MemoryRecordSource(ids.map((id, offset) => consumerRecord(offset, movieIdCodec.encode(id)))),
-      codec: movieIdCodec,
       tmdb: createTmdbClient(
         {
           ...{ transport, bucket, log, baseUrl: 'https://api.themoviedb.org/3', concurrency: 20 },

@@ -2,10 +2,9 @@ import { runBronzeLoader } from '../../../consumers/bronze-loader.ts';
 import { endsOf } from '../../../pipeline/stages.ts';
 import type { Context, Platform } from '../../../platform/platform.ts';
 import { systemClock } from '../../../runtime/clock.ts';
-import { deadLetterCodec, rawGenresCodec, rawMovieCodec } from '../../../schemas/codecs.ts';
-import { topics } from '../../../schemas/topics.ts';
 import { openDuckDbWarehouse } from '../../../warehouse/duckdb/warehouse.ts';
 import { type Batch, type TopicId, type Warehouse, WarehouseUnavailableError } from '../../../warehouse/warehouse.ts';
+import { topics } from '../kafka/topics.ts';
 
 interface LoadingOptions {
   /** Of consumers: two loaders in two groups both have all partitions. */
@@ -24,10 +23,10 @@ export const loading =
     await using warehouse = await openDuckDbWarehouse({ path, lockWaitMs, clock: systemClock });
     await warehouse.migrate();
     const ports = {
-      source: cluster.partitionSource({ group, topics: [topics.rawMovies] }),
+      source: cluster.partitionSource([topics.rawMovies], { group }),
       warehouse: wrap(warehouse),
-      ...{ clusterId, movieCodec: rawMovieCodec, genresCodec: rawGenresCodec, log, clock: systemClock },
-      deadLetters: cluster.sink(topics.deadLetters, deadLetterCodec),
+      ...{ clusterId, topics, log, clock: systemClock },
+      deadLetters: cluster.sink(topics.deadLetters),
       random: () => 0.01,
     };
     await runBronzeLoader(ports, { limits: config.load, signal, until });

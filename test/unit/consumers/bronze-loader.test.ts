@@ -3,19 +3,19 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { type Flush, runBronzeLoader } from '../../../consumers/bronze-loader.ts';
 import type { Offsets, PartitionHandler } from '../../../kafka/topic.ts';
 import { createLogger } from '../../../runtime/logger.ts';
-import { movieIdCodec, rawGenresCodec, rawMovieCodec } from '../../../schemas/codecs.ts';
+import { movieIdCodec, rawMovieCodec } from '../../../schemas/codecs.ts';
 import type { DeadLetter } from '../../../schemas/records.ts';
-import { type TopicName, topics } from '../../../schemas/topics.ts';
 import { WarehouseUnavailableError } from '../../../warehouse/warehouse.ts';
 import { ManualClock } from '../../support/clock/manual-clock.ts';
 import { keyOf } from '../../support/kafka/key-of.ts';
 import { MemoryPartitionSource, memoryTopicId } from '../../support/kafka/memory-partition-source.ts';
 import { consumerRecord } from '../../support/kafka/memory-record-source.ts';
 import { MemorySink } from '../../support/kafka/memory-sink.ts';
+import { topics } from '../../support/kafka/topics.ts';
 import { MemoryWarehouse } from '../../support/warehouse/memory-warehouse.ts';
 
 const clusterId = 'cluster';
-const movies = topics.rawMovies;
+const movies = topics.rawMovies.name;
 const topicId = { clusterId, topic: movies, topicId: memoryTopicId };
 
 const movie = (movieId: number, body = `{"id":${movieId}}`): Buffer =>
@@ -55,8 +55,7 @@ describe('the bronze loader', () => {
         deadLetters,
         clusterId,
         clock,
-        movieCodec: rawMovieCodec,
-        genresCodec: rawGenresCodec,
+        topics,
         random: () => 0.5,
         log: createLogger('silent', []),
         onLoaded: (flush) => flushes.push(flush),
@@ -66,7 +65,7 @@ describe('the bronze loader', () => {
 
   /** Loads up to the ends of now, turning the hands until it is done. */
   const loadAll = async (options: Partial<Parameters<typeof runBronzeLoader>[1]> = {}, partitions = [0]) => {
-    const ends = new Map<TopicName, Offsets>([[movies, new Map(partitions.map((p) => [p, source.end(movies, p)]))]]);
+    const ends = new Map<string, Offsets>([[movies, new Map(partitions.map((p) => [p, source.end(movies, p)]))]]);
     const loading = load({ until: Promise.resolve(ends), ...options });
     let hasEnded = false;
     loading.then(
@@ -139,7 +138,7 @@ describe('the bronze loader', () => {
 
   it('flushes what is left when it knows that no more will come, however young it is', async () => {
     source.append(movies, 0, range(2));
-    const until = Promise.resolve(new Map<TopicName, Offsets>([[movies, new Map([[0, 2n]])]]));
+    const until = Promise.resolve(new Map<string, Offsets>([[movies, new Map([[0, 2n]])]]));
     await load({ until, limits: { ...limits, maxAgeMs: 1e9 } });
     expect(warehouse.offsets()).toEqual([0n, 1n]);
   });

@@ -35,7 +35,6 @@ describe('movie-details', () => {
     const outcomes: string[] = [];
     const ports = {
       movieIds,
-      codec: movieIdCodec,
       rawMovies,
       deadLetters,
       clock,

@@ -3,10 +3,10 @@ import { AwaitedEnds } from '../../../consumers/awaited-ends.ts';
 import { watchOthers } from '../../../consumers/other-loaders.ts';
 import { GapError } from '../../../kafka/errors.ts';
 import type { AwaitedPartition } from '../../../kafka/topic.ts';
-import { topics } from '../../../schemas/topics.ts';
 import { ManualClock } from '../../support/clock/manual-clock.ts';
+import { topics } from '../../support/kafka/topics.ts';
 
-const topic = topics.rawMovies;
+const topic = topics.rawMovies.name;
 
 /** One topic of two partitions and its ledger, as others change them; the first partition is ours. */
 class Watched {

@@ -2,11 +2,11 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { judgeTopics, type TopicState, type TopicStates } from '../../../kafka/topic-preconditions.ts';
 import { configOf, type TopicSettings } from '../../../kafka/topic-settings.ts';
-import { type TopicName, topics } from '../../../schemas/topics.ts';
+import type { Topic } from '../../../schemas/topics.ts';
+import { allTopics as all, topics } from '../../support/kafka/topics.ts';
 
 const day = 86_400_000;
 const settings: TopicSettings = { partitions: 4, replicationFactor: 3, rawRetentionMs: 180 * day, maxBodyBytes: 4e6 };
-const all = Object.values(topics);
 const { movieIds, rawMovies, rawGenres, deadLetters } = topics;
 const kept = [rawMovies, rawGenres, deadLetters];
 
@@ -20,7 +20,7 @@ const brokerDefaults = {
   'segment.ms': '604800000',
 };
 
-const stateOf = (topic: TopicName, changed: Readonly<Record<string, string>> = {}): TopicState => {
+const stateOf = (topic: Topic, changed: Readonly<Record<string, string>> = {}): TopicState => {
   const { partitions = '4', 'replication.factor': replicas = '3', ...config } = changed;
   return {
     partitions: Number(partitions),
@@ -29,11 +29,11 @@ const stateOf = (topic: TopicName, changed: Readonly<Record<string, string>> = {
   };
 };
 
-const cluster = (topic?: TopicName, changed?: Readonly<Record<string, string>>): TopicStates =>
-  new Map(all.map((name) => [name, stateOf(name, name === topic ? changed : {})]));
+const cluster = (topic?: Topic, changed?: Readonly<Record<string, string>>): TopicStates =>
+  new Map(all.map((each) => [each, stateOf(each, each === topic ? changed : {})]));
 
 type Row = readonly [
-  names: readonly TopicName[],
+  topics: readonly Topic[],
   setting: string,
   actual: string,
   verdict: 'refuse' | 'warn',
@@ -76,7 +76,7 @@ const rows: readonly Row[] = [
   [all, 'compression.type', 'some-new-codec', 'refuse', 'producer'],
 ];
 
-const fixOf = (topic: TopicName, setting: string, fix: string | null): string | null => {
+const fixOf = (topic: Topic, setting: string, fix: string | null): string | null => {
   if (fix === 'as created') return configOf(topic, settings)[setting] ?? '';
   if (fix === 'by topic') return topic === movieIds ? null : '4';
   return fix;
@@ -88,12 +88,20 @@ describe('topics as they are', () => {
   });
 
   it.each(
-    rows.flatMap(([names, setting, actual, verdict, fix, beside]) =>
-      names.map((topic) => ({ topic, setting, actual, verdict, fix: fixOf(topic, setting, fix), beside })),
+    rows.flatMap(([wrong, setting, actual, verdict, fix, beside]) =>
+      wrong.map((topic) => ({
+        topic,
+        name: topic.name,
+        setting,
+        actual,
+        verdict,
+        fix: fixOf(topic, setting, fix),
+        beside,
+      })),
     ),
-  )('[R82] $verdict: $topic with $setting=$actual', ({ topic, setting, actual, verdict, fix, beside }) => {
+  )('[R82] $verdict: $name with $setting=$actual', ({ topic, setting, actual, verdict, fix, beside }) => {
     const findings = judgeTopics(cluster(topic, { ...beside, [setting]: actual }), settings);
-    const finding = findings.find((one) => one.topic === topic && one.setting === setting);
+    const finding = findings.find((one) => one.topic === topic.name && one.setting === setting);
     expect(finding).toMatchObject({ verdict, actual });
     const given = finding?.fix;
     expect(given?.kind === 'alter' ? given.value : (given?.partitions.toString() ?? null)).toBe(fix);
@@ -106,7 +114,7 @@ describe('topics as they are', () => {
       const [finding, ...more] = judgeTopics(cluster(topic, { 'max.message.bytes': '20000000' }), settings);
       expect(more).toEqual([]);
       expect(finding).toMatchObject({
-        topic: deadLetters,
+        topic: deadLetters.name,
         verdict: 'refuse',
         fix: { kind: 'alter', value: '20100000' },
       });
@@ -130,13 +138,16 @@ describe('topics as they are', () => {
     );
     fc.assert(
       fc.property(fc.array(wrong, { minLength: 4, maxLength: 4 }), (changes) => {
-        const before = new Map(all.map((topic, index) => [topic, stateOf(topic, changes[index] ?? {})]));
+        const before = new Map<Topic, TopicState>(
+          all.map((topic, index) => [topic, stateOf(topic, changes[index] ?? {})]),
+        );
         const after = new Map(before);
         for (const { topic, setting, fix } of judgeTopics(before, settings)) {
-          const state = after.get(topic) as TopicState;
+          const [key, state] = [...after].find(([{ name }]) => name === topic) ?? [];
+          if (!key || !state) throw new Error(`a finding about ${topic}`);
           const config = new Map(state.config);
-          if (fix?.kind === 'alter') after.set(topic, { ...state, config: config.set(setting, fix.value) });
-          if (fix?.kind === 'add partitions') after.set(topic, { ...state, partitions: fix.partitions });
+          if (fix?.kind === 'alter') after.set(key, { ...state, config: config.set(setting, fix.value) });
+          if (fix?.kind === 'add partitions') after.set(key, { ...state, partitions: fix.partitions });
         }
         const left = judgeTopics(after, settings);
         expect(left.filter(({ verdict, fix }) => verdict === 'refuse' || fix !== null)).toEqual([]);
@@ -155,6 +166,8 @@ describe('topics as they are', () => {
   it('[R82] are unknown, with a warning, if we may not read their settings', () => {
     const states = new Map(cluster());
     states.set(rawMovies, { partitions: 4, replicationFactor: 3, config: null });
-    expect(judgeTopics(states, settings)).toMatchObject([{ topic: rawMovies, setting: 'settings', verdict: 'warn' }]);
+    expect(judgeTopics(states, settings)).toMatchObject([
+      { topic: rawMovies.name, setting: 'settings', verdict: 'warn' },
+    ]);
   });
 });

@@ -89,8 +89,27 @@ describe('the configuration', () => {
     [{ TMDB_CONCURRENCY: '21' }, 'TMDB_CONCURRENCY'],
     [{ TMDB_RATE_LIMIT: '0/10s' }, '40/10s'],
     [{ KAFKA_SESSION_TIMEOUT: '900ms' }, 'expected 1s or more'],
+    [{ KAFKA_TOPIC_PREFIX: 'a/b' }, 'expected only letters'],
+    [{ KAFKA_TOPIC_PREFIX: 'staging.\n' }, 'expected only letters'],
+    [{ KAFKA_TOPIC_PREFIX: 'ä' }, 'expected only letters'],
+    [{ KAFKA_TOPIC_PREFIX: 'x'.repeat(233) }, 'expected at most 232 characters'],
   ])('refuses %j', (environment, hint) => {
     expect(mistakes(environment)).toContain(hint);
+  });
+
+  it('names topics and groups as ever without a prefix', () => {
+    const { topics, groups } = loadConfig({ KAFKA_TOPIC_PREFIX: '' }).kafka;
+    const names = Object.values(topics).map(({ name }) => name);
+    expect(names).toEqual(['tmdb.movie-ids', 'tmdb.raw-movies', 'tmdb.raw-genres', 'tmdb.dead-letters']);
+    expect(Object.values(groups)).toEqual(['movie-details', 'bronze-loader', 'bronze-replay']);
+  });
+
+  it('begins the name of each topic and group with the prefix, up to the length that Kafka allows', () => {
+    const prefix = 'x'.repeat(232);
+    const { topics, groups } = loadConfig({ KAFKA_TOPIC_PREFIX: prefix }).kafka;
+    const names = [...Object.values(topics).map(({ name }) => name), ...Object.values(groups)];
+    expect(names.filter((name) => !name.startsWith(prefix))).toEqual([]);
+    expect(Math.max(...names.map(({ length }) => length))).toBe(249);
   });
 
   it('takes a base URL with or without a slash at its end', () => {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { readKnownGenres, readKnownMovies } from '../../../producers/known-movies.ts';
 import { movieIdCodec, rawGenresCodec } from '../../../schemas/codecs.ts';
-import { topics } from '../../../schemas/topics.ts';
 import { consumerRecord } from '../../support/kafka/memory-record-source.ts';
+import { topics } from '../../support/kafka/topics.ts';
 
 const now = Date.UTC(2026, 0, 1);
 const minute = 60_000;
@@ -11,13 +11,9 @@ const asked = (movieId: number, at: number): Buffer =>
   movieIdCodec.encode({ movieId, reason: 'popular', page: 1, rank: 1, requestedAt: new Date(at) });
 
 const remembered = (records: readonly { readonly value: Buffer | null; readonly key?: Buffer | null }[]) =>
-  readKnownMovies(
-    async (onRecord) => {
-      for (const [offset, { value, key }] of records.entries()) onRecord(consumerRecord(offset, value, key));
-    },
-    movieIdCodec,
-    now,
-  );
+  readKnownMovies(async (onRecord) => {
+    for (const [offset, { value, key }] of records.entries()) onRecord(consumerRecord(offset, value, key));
+  }, now);
 
 const known = async (values: readonly (Buffer | null)[]) =>
   (await remembered(values.map((value) => ({ value })))).known;
@@ -66,15 +62,11 @@ describe("the producer's memory", () => {
       { key: 'en', value: genres('en', now + 61 * minute) },
       { key: 'fr', value: genres('de', 100) },
     ];
-    const read = readKnownGenres(
-      async (onRecord) => {
-        for (const [offset, { key, value }] of records.entries()) {
-          onRecord({ ...consumerRecord(offset, value, Buffer.from(key)), topic: topics.rawGenres });
-        }
-      },
-      rawGenresCodec,
-      now,
-    );
+    const read = readKnownGenres(async (onRecord) => {
+      for (const [offset, { key, value }] of records.entries()) {
+        onRecord({ ...consumerRecord(offset, value, Buffer.from(key)), topic: topics.rawGenres.name });
+      }
+    }, now);
     expect(await read).toEqual({ known: new Map([['en', 100]]), ignored: 2 });
   });
 });

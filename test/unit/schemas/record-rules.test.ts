@@ -4,7 +4,7 @@ import { isProblem, toRawRow } from '../../../consumers/raw-row.ts';
 import { movieIdCodec, rawGenresCodec, rawMovieCodec } from '../../../schemas/codecs.ts';
 import { isInFuture, problemOfGenres, problemOfId, problemOfMovie } from '../../../schemas/record-rules.ts';
 import type { RawMovie } from '../../../schemas/records.ts';
-import { topics } from '../../../schemas/topics.ts';
+import { topics } from '../../support/kafka/topics.ts';
 
 const now = Date.UTC(2026, 0, 1);
 const minute = 60_000;
@@ -159,15 +159,15 @@ const times: readonly (readonly [string, number, string])[] = [
 const boundaries: Readonly<Record<string, (at: Date) => string>> = {
   'raw-movies, on its way into BRONZE': (fetchedAt) => {
     const value = rawMovieCodec.encode(rawMovie(603, undefined, { fetchedAt }));
-    return rowOrReason(topics.rawMovies, '603', value);
+    return rowOrReason(topics.rawMovies.name, '603', value);
   },
   'raw-movies, a movie that is gone': (fetchedAt) => {
     const value = rawMovieCodec.encode(rawMovie(603, gone, { fetchedAt, httpStatus: 404 }));
-    return rowOrReason(topics.rawMovies, '603', value);
+    return rowOrReason(topics.rawMovies.name, '603', value);
   },
   'raw-genres, on its way into BRONZE': (fetchedAt) => {
     const value = rawGenresCodec.encode({ language: 'en', sourceUrl, fetchedAt, body: Buffer.from('{"genres":[]}') });
-    return rowOrReason(topics.rawGenres, 'en', value);
+    return rowOrReason(topics.rawGenres.name, 'en', value);
   },
   'movie-ids, on its way to TMDb and into the memory of a producer': (requestedAt) => {
     const value = movieIdCodec.encode({ movieId: 603, reason: 'manual', page: null, rank: null, requestedAt });
@@ -175,9 +175,8 @@ const boundaries: Readonly<Record<string, (at: Date) => string>> = {
   },
 };
 
-function rowOrReason(topic: typeof topics.rawMovies | typeof topics.rawGenres, key: string, value: Buffer): string {
-  const codecs = { movieCodec: rawMovieCodec, genresCodec: rawGenresCodec };
-  const row = toRawRow(codecs, { topic, offset: 0n, key: Buffer.from(key), value }, now);
+function rowOrReason(topic: string, key: string, value: Buffer): string {
+  const row = toRawRow(topics, { topic, offset: 0n, key: Buffer.from(key), value }, now);
   return isProblem(row) ? row.reason : 'fine';
 }
 
