@@ -1,4 +1,4 @@
-import type { FromOffsets, Selection } from '../kafka/selection.ts';
+import type { FromOffsets, Selection } from '../replay/selection.ts';
 import { UsageError } from '../runtime/errors.ts';
 import { flag, type OptionsOf, repeated, single } from './option.ts';
 import { type FromOffset, fromOffset, moment, movieId, timeAt } from './value-types.ts';

@@ -1,6 +1,6 @@
 import { type Gap, parseGap } from '../kafka/gap.ts';
-import { movieIdOf } from '../kafka/selection.ts';
 import { parseDuration } from '../runtime/units.ts';
+import { movieIdOf } from '../schemas/record-rules.ts';
 import type { ValueType } from './option.ts';
 
 /** A time as it was given: a point in time, or an age that is counted from a time known only when the command runs. */

@@ -1,10 +1,12 @@
-import type {
-  ConsumerRecord,
-  Offsets,
-  PartitionHandler,
-  PartitionRecords,
-  PartitionSource,
-  Sink,
+import {
+  type ConsumerRecord,
+  type Offsets,
+  type PartitionHandler,
+  type PartitionRecords,
+  type PartitionSource,
+  partitionKey,
+  recordKey,
+  type Sink,
 } from '../kafka/topic.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { isRetriable, messageOf } from '../runtime/errors.ts';
@@ -88,10 +90,6 @@ export async function runBronzeLoader(ports: BronzeLoaderPorts, options: BronzeL
   await loader.drain();
 }
 
-const keyOf = (topic: string, partition: number) => `${topic}/${partition}`;
-
-const addressOf = (topic: string, partition: number, offset: bigint) => `${topic}/${partition}/${offset}`;
-
 /** An assigned partition. If it is revoked and assigned again, it is a new one. */
 interface Assigned {
   readonly topicId: string;
@@ -132,7 +130,7 @@ class BronzeLoader implements PartitionHandler {
     this.revoked(topic, partition);
     // Recorded before any wait: a late answer must not overwrite that of a later assignment.
     const assigned: Assigned = { topicId, next: null };
-    this.#assigned.set(keyOf(topic, partition), assigned);
+    this.#assigned.set(partitionKey({ topic, partition }), assigned);
     // A flush in progress may be moving this position.
     await this.#flushing;
     const positions = await this.#positions({ clusterId: this.#ports.clusterId, topic, topicId });
@@ -144,7 +142,7 @@ class BronzeLoader implements PartitionHandler {
   }
 
   async records({ topic, partition, records, next }: PartitionRecords): Promise<void> {
-    const key = keyOf(topic, partition);
+    const key = partitionKey({ topic, partition });
     const assigned = this.#assigned.get(key);
     const { readable, rows, unreadable } = toRawRows(this.#ports.topics, records, this.#ports.clock.now());
     if (unreadable.length > 0) await this.#park(unreadable);
@@ -168,7 +166,7 @@ class BronzeLoader implements PartitionHandler {
   revoked(topic: string, partition: number): void {
     this.#collected.drop({ topic, partition });
     this.#ports.onBuffered?.(this.#collected.bytes);
-    this.#assigned.delete(keyOf(topic, partition));
+    this.#assigned.delete(partitionKey({ topic, partition }));
   }
 
   /** The end cannot be determined: the loader loads what it has collected, and the run fails with `error`. */
@@ -189,7 +187,7 @@ class BronzeLoader implements PartitionHandler {
       shared,
       clock: this.#ports.clock,
       signal: AbortSignal.any([this.#stop, this.ended]),
-      isOurs: (topic, partition) => this.#assigned.has(keyOf(topic, partition)),
+      isOurs: (topic, partition) => this.#assigned.has(partitionKey({ topic, partition })),
       positions: (topic, topicId) => this.#positions({ clusterId: this.#ports.clusterId, topic, topicId }),
       onLooked: () => {
         this.#endIfDone();
@@ -340,10 +338,9 @@ class BronzeLoader implements PartitionHandler {
   /** Parks the rows that the warehouse cannot store, before the position moves past them. */
   async #parkRows(pending: readonly Pending[], error: InvalidRowsError): Promise<readonly Pending[]> {
     const invalid = new Set(
-      error.rows.map(({ partition, kafkaOffset }) => addressOf(partition.topic, partition.partition, kafkaOffset)),
+      error.rows.map(({ partition, kafkaOffset }) => recordKey({ ...partition, offset: kafkaOffset })),
     );
-    const isInvalid = ({ topic, partition, offset }: ConsumerRecord) =>
-      invalid.has(addressOf(topic, partition, offset));
+    const isInvalid = (record: ConsumerRecord) => invalid.has(recordKey(record));
     const unreadable = pending.flatMap(({ records }) =>
       records.filter(isInvalid).map((record) => ({ record, failure: invalidJson })),
     );
@@ -351,8 +348,7 @@ class BronzeLoader implements PartitionHandler {
     if (unreadable.length === 0) throw error;
     await this.#park(unreadable);
     return pending.map((one) => {
-      const { topic, partition } = one.partition;
-      return keepOffsets(one, (offset) => !invalid.has(addressOf(topic, partition, offset)));
+      return keepOffsets(one, (offset) => !invalid.has(recordKey({ ...one.partition, offset })));
     });
   }
 
@@ -379,11 +375,11 @@ class BronzeLoader implements PartitionHandler {
   /** The same for our own partitions: another loader that waits for its end may be waiting for these. */
   #areOursCollected(): boolean {
     return this.#awaited.isReached((topic, partition, end) =>
-      this.#assigned.has(keyOf(topic, partition)) ? this.#collectedTo(topic, partition) : end,
+      this.#assigned.has(partitionKey({ topic, partition })) ? this.#collectedTo(topic, partition) : end,
     );
   }
 
   #collectedTo(topic: string, partition: number): bigint | undefined {
-    return this.#assigned.get(keyOf(topic, partition))?.next ?? this.#awaited.position(topic, partition);
+    return this.#assigned.get(partitionKey({ topic, partition }))?.next ?? this.#awaited.position(topic, partition);
   }
 }

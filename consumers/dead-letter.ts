@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { RecordTooLargeError } from '../kafka/errors.ts';
-import type { ConsumerRecord, ProducerRecord, Sink, UnusableRecord } from '../kafka/topic.ts';
+import { type ConsumerRecord, type ProducerRecord, recordKey, type Sink, type UnusableRecord } from '../kafka/topic.ts';
 import type { DeadLetter, DeadLetterReason } from '../schemas/records.ts';
 
 /** Headers of a record that is sent back: its first origin, so that it is recognised when it is parked again. */
@@ -10,7 +10,7 @@ type Origin = Pick<DeadLetter, 'originTopic' | 'originPartition' | 'originOffset
 
 /** Identifies a parked record permanently, however often it is sent back: the key of all its dead letters. */
 export const deadLetterKey = ({ originTopic, originPartition, originOffset }: Origin): string =>
-  `${originTopic}/${originPartition}/${originOffset}`;
+  recordKey({ topic: originTopic, partition: originPartition, offset: originOffset });
 
 /** Why a record is parked. */
 export interface Failure {

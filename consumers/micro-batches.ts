@@ -1,4 +1,4 @@
-import type { ConsumerRecord } from '../kafka/topic.ts';
+import { type ConsumerRecord, partitionKey, type TopicPartition } from '../kafka/topic.ts';
 import type { Batch, PartitionId, RawGenresRow, RawMovieRow } from '../warehouse/warehouse.ts';
 
 /** Collected offsets `[firstOffset, nextOffset)` of a partition. */
@@ -23,8 +23,6 @@ export const keepOffsets = (pending: Pending, isKept: (offset: bigint) => boolea
   records: pending.records.filter(({ offset }) => isKept(offset)),
   rows: pending.rows.filter(({ kafkaOffset }) => isKept(kafkaOffset)),
 });
-
-const keyOf = ({ topic, partition }: { readonly topic: string; readonly partition: number }) => `${topic}/${partition}`;
 
 interface Filling extends Pending {
   nextOffset: bigint;
@@ -52,7 +50,7 @@ export class MicroBatches {
 
   /** Adds the rows of `[firstOffset, nextOffset)`, which follow those already collected of the partition. */
   add({ records, rows, ...pending }: Pending): void {
-    const key = keyOf(pending.partition);
+    const key = partitionKey(pending.partition);
     const filling = this.#filling.get(key) ?? { ...pending, records: [], rows: [] };
     this.#filling.set(key, filling);
     filling.nextOffset = pending.nextOffset;
@@ -65,10 +63,10 @@ export class MicroBatches {
   }
 
   /** Drops a partition. */
-  drop(partition: { readonly topic: string; readonly partition: number }): void {
-    const filling = this.#filling.get(keyOf(partition));
+  drop(partition: TopicPartition): void {
+    const filling = this.#filling.get(partitionKey(partition));
     if (!filling) return;
-    this.#filling.delete(keyOf(partition));
+    this.#filling.delete(partitionKey(partition));
     this.#rows -= filling.rows.length;
     this.#bytes -= filling.rows.reduce((sum, { body }) => sum + body.length, 0);
   }

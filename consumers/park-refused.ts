@@ -1,12 +1,10 @@
-import type { ConsumerRecord } from '../kafka/topic.ts';
+import { type ConsumerRecord, recordKey } from '../kafka/topic.ts';
 import type { Platform } from '../platform/platform.ts';
 import { systemClock } from '../runtime/clock.ts';
 import type { RawTopics } from '../schemas/topics.ts';
 import type { RecordAddress } from '../warehouse/warehouse.ts';
 import { deadLetterOf, failureOf, publishLetters } from './dead-letter.ts';
 import { isProblem, toRawRow } from './raw-row.ts';
-
-const addressOf = ({ topic, partition, offset }: ConsumerRecord): RecordAddress => `${topic}/${partition}/${offset}`;
 
 /** Why a record of a raw topic is refused, in the words of its dead letter; null if it is a row. @param now ms since the epoch. */
 export function refusalOf(topics: RawTopics, record: ConsumerRecord, now: number) {
@@ -33,10 +31,10 @@ export async function parkRefused(
   for (const topic of [topics.rawMovies, topics.rawGenres]) {
     if (!missing.some((address) => address.startsWith(`${topic.name}/`))) continue;
     await cluster.readTopic(topic, async (record) => {
-      const refusal = wanted.has(addressOf(record)) ? refusalOf(topics, record, now) : null;
+      const refusal = wanted.has(recordKey(record)) ? refusalOf(topics, record, now) : null;
       if (!refusal) return;
       await publishLetters(deadLetters, [deadLetterOf(record, refusal, new Date(now))]);
-      parked.add(addressOf(record));
+      parked.add(recordKey(record));
     });
   }
   return parked;

@@ -1,11 +1,11 @@
 import { closedReplays, deadLetterKey } from '../consumers/dead-letter.ts';
 import type { KafkaCluster } from '../kafka/cluster.ts';
-import { movieIdOf } from '../kafka/selection.ts';
 import type { ConsumerRecord } from '../kafka/topic.ts';
 import { isAfter, type RecordPosition } from '../kafka/topic.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { DecodeError } from '../schemas/codec.ts';
 import { deadLetterCodec } from '../schemas/codecs.ts';
+import { movieIdOf } from '../schemas/record-rules.ts';
 import type { DeadLetter, DeadLetterReason } from '../schemas/records.ts';
 
 /** The newest dead letter of a record, without the record itself, because all records may take gigabytes. */

@@ -24,21 +24,21 @@ export interface KafkaOptions {
   readonly sasl:
     | { readonly mechanism: SASLOptions['mechanism']; readonly username: string; readonly password: Secret }
     | undefined;
-  /** How long (ms) a call may fail before it gives up; Infinity for a service, which waits. Standard: 20 s. */
+  /** How long (ms) a call may fail before it gives up; Infinity for a service, which waits. @default 20 s */
   readonly patienceMs?: number;
-  /** Aborts when we are to stop: then nothing is waited for much longer. */
+  /** Aborts when the process is to stop: calls then fail some seconds later. */
   readonly signal?: AbortSignal;
-  /** A request without an answer for so long has failed, and its connection with it. Standard: 30 s. */
+  /** A request without an answer within this time (ms) fails, and its connection closes. @default 30 s */
   readonly requestTimeoutMs?: number;
-  /** Who we are in the broker's log. */
+  /** The name of this client in the broker's log. */
   readonly clientId: string;
   readonly topics: Topics;
-  /** Offsets that every reader of this process parks unseen. */
+  /** Offsets that every reader of this process parks unprocessed. */
   readonly skips?: readonly Skip[];
   readonly log: Logger;
 }
 
-/** A client; nothing is connected before something is made of it. */
+/** Creates a client, which connects nothing by itself. */
 export function createKafka(options: KafkaOptions): Kafka {
   const { brokers, ssl, sasl, clientId, topics, log, patienceMs, signal, requestTimeoutMs = 30_000 } = options;
   patchKafkajs();
@@ -61,8 +61,8 @@ export function createKafka(options: KafkaOptions): Kafka {
 }
 
 /**
- * 3 attempts take half a second: `Reach` makes the others, with a new client, and has to know soon. 20 take some 15 s, in which
- * a group gets another coordinator: a member that gives up earlier joins again as another one, and loses what it has in hand.
+ * 3 attempts take half a second: `Reach` makes further attempts, with a new client. 20 attempts take about 15 s, in which a
+ * group gets another coordinator: a member that gives up earlier joins as a new member, and loses its records in flight.
  */
 const clientRetry = { initialRetryTime: 100, multiplier: 1.5, maxRetryTime: 1_000 };
 
@@ -70,8 +70,8 @@ const saslOptions = ({ mechanism, username, password }: NonNullable<KafkaOptions
   ({ mechanism, username, password: password.reveal() }) as SASLOptions;
 
 /**
- * kafkajs calls an error what it then tries again, hundreds of times in an outage. What counts reaches our caller as an error,
- * and `Reach` logs when an outage begins and ends; here is only the story behind it.
+ * Logs at `debug`, because kafkajs logs an error for each attempt, hundreds in an outage. Errors that matter reach the caller, and
+ * `Reach` logs the begin and the end of an outage.
  */
 function write(log: Logger, reach: Reach, { level, namespace, log: { message, ...details } }: LogEntry): void {
   const { timestamp: _, logger: __, stack: ___, ...fields } = details as Record<string, unknown>;

@@ -3,13 +3,13 @@ import type { Offsets, PartitionOwner } from './topic.ts';
 import type { TopicFinding } from './topic-preconditions.ts';
 import type { TopicSettings } from './topic-settings.ts';
 
-/** Where a topic's records are: per partition the first offset that is still there, and the one after the last. */
+/** Per partition the first offset that is still in the topic, and the one after the last. */
 export interface TopicOffsets {
   readonly low: Offsets;
   readonly high: Offsets;
 }
 
-/** Questions to the cluster, and the making of our topics. Every method throws KafkaError when Kafka cannot be asked. */
+/** Topics, groups and offsets of the cluster. Every method throws KafkaError if Kafka is out of reach. */
 export interface KafkaAdmin extends AsyncDisposable {
   /** Creates missing topics and leaves existing ones unchanged. @returns the created topics. */
   ensureTopics(settings: TopicSettings): Promise<readonly string[]>;
@@ -20,18 +20,18 @@ export interface KafkaAdmin extends AsyncDisposable {
   /** Applies the fixes in `findings`, and changes nothing else. */
   applyFixes(findings: readonly TopicFinding[]): Promise<void>;
   topicOffsets(topic: string): Promise<TopicOffsets>;
-  /** Identifies the topic for ever: 32 hexadecimal digits; one made anew under the same name has another. */
+  /** Identifies the topic: 32 hexadecimal digits. A topic that is created again under the same name has another id. */
   topicId(topic: string): Promise<string>;
-  /** Per partition the first offset that was written at `timestamp` (ms since the epoch) or later; the end where none was. */
+  /** Per partition the first offset that was written at `timestamp` (ms since the epoch) or later; the end of the partition if there is none. */
   offsetsAt(topic: string, timestamp: number): Promise<Offsets>;
   /** How far the group has committed without a gap; partitions without a commit are absent. */
   committedOffsets(group: string, topic: string): Promise<Offsets>;
-  /** The same, with what was done ahead. */
+  /** The same, with the offsets that were done ahead. */
   commits(group: string, topic: string): Promise<ReadonlyMap<number, Commit>>;
   /** The owner of each partition of the topic in this group; a partition without an owner is absent. */
   owners(group: string, topic: string): Promise<ReadonlyMap<number, PartitionOwner>>;
-  /** Removes a group that has no members; it is no error when that fails, Kafka forgets such groups by itself. */
+  /** Removes a group without members. Ignores failures, because Kafka removes such groups by itself. */
   deleteGroup(group: string): Promise<void>;
-  /** Identifies the cluster for ever; one made anew has another. */
+  /** Identifies the cluster. A cluster that is set up again has another id. */
   clusterId(): Promise<string>;
 }

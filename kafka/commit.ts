@@ -1,26 +1,28 @@
-/** What a group has done of one partition: every offset below `offset`, and beyond it those in `ahead`. */
+/** What a group has finished in one partition: every offset below `offset`, and beyond it those in `ahead`. */
 export interface Commit {
   readonly offset: bigint;
   readonly ahead: ReadonlySet<bigint>;
 }
 
 const prefix = 'ahead:';
-/** Kafka takes 4,096 bytes of metadata as a standard; in base64 this many offsets beyond the first fit well into it. */
+/** Kafka's default limit for metadata is 4,096 bytes; in base64, this many offsets beyond the first fit into it. */
 const maxSpan = 16_000;
 
 /**
- * The offsets done ahead as a commit's metadata: one bit each, beginning with the commit's own offset, in base64. What
- * lies too far ahead is left out: it is done again when somebody else goes on from here.
+ * Encodes the offsets done ahead as metadata of a commit: one bit each, beginning with the commit's own offset, in base64.
+ * Leaves out offsets that are too far ahead: another member that resumes here handles their records again.
  */
 export function toMetadata({ offset, ahead }: Commit): string {
-  const places = [...ahead].map((done) => Number(done - offset)).filter((place) => place >= 0 && place < maxSpan);
-  if (places.length === 0) return '';
-  const bits = Buffer.alloc(Math.floor(Math.max(...places) / 8) + 1);
-  for (const place of places) bits[place >> 3] = (bits[place >> 3] ?? 0) | (1 << (place & 7));
+  const distances = [...ahead]
+    .map((done) => Number(done - offset))
+    .filter((distance) => distance >= 0 && distance < maxSpan);
+  if (distances.length === 0) return '';
+  const bits = Buffer.alloc(Math.floor(Math.max(...distances) / 8) + 1);
+  for (const distance of distances) bits[distance >> 3] = (bits[distance >> 3] ?? 0) | (1 << (distance & 7));
   return prefix + bits.toString('base64');
 }
 
-/** The other way round. Metadata that others wrote says nothing. */
+/** Decodes a commit. Ignores metadata of other programs. */
 export function toCommit(offset: bigint, metadata: string | null): Commit {
   const ahead = new Set<bigint>();
   if (metadata?.startsWith(prefix)) {

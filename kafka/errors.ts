@@ -1,18 +1,18 @@
 import { ExitCode, IngestError, messageOf } from '../runtime/errors.ts';
 import { identityHint, isIdentityError } from '../runtime/tls-identity.ts';
 
-/** Kafka could not be reached or refused, after the client's own attempts. */
+/** Kafka was out of reach or refused a request, after the attempts of the client. */
 export class KafkaError extends IngestError {
   readonly retriable = true;
 }
 
-/** Kafka does not let us in or not do this, or it is not who it should be. A person has to mend the settings. */
+/** Kafka refused the login or the right, or its certificate is not valid. A person must correct the settings. */
 class KafkaRefusedError extends IngestError {
   readonly retriable = false;
   override readonly exitCode = ExitCode.credentialsRefused;
 }
 
-/** Records that were never loaded are gone, or the topic is not the one the ledger knows. A person has to decide. */
+/** Kafka no longer has records that were never loaded, or the topic is not the one of the ledger. A person must decide. */
 export class GapError extends IngestError {
   readonly retriable = false;
 }
@@ -22,23 +22,23 @@ export class RecordTooLargeError extends IngestError {
   readonly retriable = false;
 }
 
-/** A failure within this client that another attempt cures. */
+/** A failure of this client that another attempt can resolve. */
 export class TransientError extends Error {}
 
-/** The broker that we run ourselves does not start or does not stop. */
+/** The local broker does not start or does not stop. */
 export class BrokerError extends IngestError {
   readonly retriable = false;
 }
 
-/** The error as a KafkaError or KafkaRefusedError that says what we were doing; one of ours stays as it is. */
+/** The error as a KafkaError or KafkaRefusedError that names the action; an IngestError stays as it is. */
 export const asKafkaError = (doing: string, error: unknown): IngestError =>
   error instanceof IngestError ? error : toKafkaError(doing, error);
 
-/** What kafkajs threw as our own error; everybody else's errors keep their meaning. */
+/** Converts errors of kafkajs; other errors stay as they are. */
 export const fromKafkajs = (doing: string, error: unknown): unknown =>
   error instanceof Error && error.name.startsWith('KafkaJS') ? toKafkaError(doing, error) : error;
 
-/** KafkaRefusedError where no further attempt helps, else KafkaError. */
+/** KafkaRefusedError if no further attempt helps, else KafkaError. */
 function toKafkaError(doing: string, error: unknown): IngestError {
   const message = `${doing} failed: ${messagesOf(error)}`;
   const remedy = remedyOf(error);
@@ -46,7 +46,7 @@ function toKafkaError(doing: string, error: unknown): IngestError {
   return new KafkaRefusedError(`${message}: ${remedy}`, { cause: error });
 }
 
-/** kafkajs throws several at once where it asked for several topics. */
+/** kafkajs throws several errors in one if it asked for several topics. */
 const partsOf = (error: unknown): readonly unknown[] =>
   error instanceof Error && 'errors' in error && Array.isArray(error.errors) ? error.errors : [];
 
@@ -56,7 +56,7 @@ const messagesOf = (error: unknown): string =>
     .filter((text, index, all) => all.indexOf(text) === index)
     .join('; ');
 
-/** kafkajs drops the reason; it tries again where the coordinator is only not there yet, so it is mostly this one. */
+/** kafkajs drops the reason. Because it retries if the coordinator is not available yet, the reason is mostly the ACL. */
 function doubtOf(error: unknown): string {
   if (protocolErrorOf(error) === 'INVALID_TIMESTAMP')
     return " (this machine's clock is more than an hour ahead of Kafka's)";
@@ -64,13 +64,13 @@ function doubtOf(error: unknown): string {
   return isNotFound ? ' (or KAFKA_USERNAME has no ACL for the group)' : '';
 }
 
-/** kafkajs' or Kafka's own names of refusals, and what a person can do about them. */
+/** Names of refusals in kafkajs or Kafka, and what a person can do about them. */
 const remedies: readonly (readonly [name: RegExp, remedy: string])[] = [
   [/SASLAuthentication|SASL_MECHANISM$/, 'check KAFKA_USERNAME, KAFKA_PASSWORD and KAFKA_SASL_MECHANISM'],
   [/_AUTHORIZATION_FAILED$/, 'KAFKA_USERNAME has no ACL for it'],
 ];
 
-/** null when it is no refusal. */
+/** null if the error is not a refusal. */
 function remedyOf(error: unknown): string | null {
   if (!(error instanceof Error)) return null;
   const { name, code, type } = error as Error & { readonly code?: unknown; readonly type?: unknown };
@@ -80,7 +80,7 @@ function remedyOf(error: unknown): string | null {
   return [error.cause, ...partsOf(error)].map(remedyOf).find((remedy) => remedy !== null) ?? null;
 }
 
-/** Errors of Kafka that kafkajs calls final and that pass: the group's coordinator moves, or the group rebalances. */
+/** Errors of Kafka that kafkajs does not retry, but that are transient: the coordinator moves, or the group rebalances. */
 const transient = new Set([
   'REBALANCE_IN_PROGRESS',
   'ILLEGAL_GENERATION',
@@ -90,12 +90,12 @@ const transient = new Set([
   'GROUP_COORDINATOR_NOT_AVAILABLE',
 ]);
 
-/** A topic that was just created is unknown to some brokers for a moment; one that does not exist stays unknown. */
+/** Some brokers do not know a topic that was just created; a topic that does not exist stays unknown. */
 export const isUnknownTopic = (error: unknown): boolean => protocolErrorOf(error) === 'UNKNOWN_TOPIC_OR_PARTITION';
 
 /**
- * Whether the error passes without a person: no broker answers, the one that was asked is gone or leads no longer, or the group
- * rebalances. An error within kafkajs counts too: it fails in many ways while it loses its brokers, and a new client works.
+ * Whether the error is transient: no broker answers, the broker stopped or is no longer the leader, or the group rebalances.
+ * Internal errors of kafkajs count too: it fails in many ways while it loses its brokers, and a new client works.
  */
 export function isOutage(error: unknown): boolean {
   if (error instanceof TransientError) return true;
@@ -114,7 +114,7 @@ function isRetriableInKafka(error: unknown): boolean {
   return 'retriable' in error && error.retriable === true;
 }
 
-/** Kafka's own name of the error (`MESSAGE_TOO_LARGE`) within whatever kafkajs wrapped around it; null without one. */
+/** Kafka's name of the error, such as `MESSAGE_TOO_LARGE`, also if kafkajs wrapped it; null if it has none. */
 export function protocolErrorOf(error: unknown): string | null {
   if (!(error instanceof Error)) return null;
   return 'type' in error && typeof error.type === 'string' ? error.type : protocolErrorOf(error.cause);

@@ -1,5 +1,6 @@
 import { GapError } from './errors.ts';
 import type { OffsetRange } from './fetched-offsets.ts';
+import { partitionKey } from './topic.ts';
 
 /** Offsets of a partition that may be missing; a GapError names it as `topic/partition/first-last`. */
 export interface Gap extends OffsetRange {
@@ -19,7 +20,7 @@ const remedyOf = (gap: string): string =>
 
 /** Records that retention or a person deleted before they were loaded. */
 export function lostBeginning(topic: string, partition: number, { first, last }: OffsetRange): GapError {
-  const gap = `${topic}/${partition}/${first}-${last}`;
+  const gap = `${partitionKey({ topic, partition })}/${first}-${last}`;
   const lost = `these ${last - first + 1n} offsets were never loaded and are gone from Kafka, by retention or by hand`;
   return new GapError(`${gap}: ${lost}. ${remedyOf(gap)}`);
 }

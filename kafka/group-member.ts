@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Consumer, EachBatchPayload } from 'kafkajs';
+import { whenAborted } from '../runtime/abort.ts';
 import type { FetchedMessage } from './batches/fetched-message.ts';
 import type { Kafka } from './client.ts';
 import { type Commit, toMetadata } from './commit.ts';
@@ -7,36 +8,36 @@ import { fromKafkajs, isOutage } from './errors.ts';
 import { missingOffsets, type OffsetRange } from './fetched-offsets.ts';
 import { withUndeclaredFields } from './kafkajs-internals.ts';
 import { namedAssigner } from './partition-owners.ts';
+import type { Trouble } from './reach.ts';
 import type { ConsumerRecord } from './topic.ts';
-import type { Trouble } from './trouble.ts';
 
 /** How a member of a consumer group reads. */
 export interface GroupSettings {
   readonly group: string;
-  /** After so long without a sign of life its partitions go to others. Standard: 6 s. */
+  /** If Kafka receives no heartbeat within this time (ms), it assigns the partitions to other members. @default 6 s */
   readonly sessionTimeoutMs?: number;
-  /** What one answer may hold of a partition; one batch is handed out even when it is larger. */
+  /** Bytes of a partition in one answer; Kafka sends one batch even if it is larger. */
   readonly maxBytesPerPartition: number;
-  /** What one answer may hold in all. */
+  /** Bytes of one answer. */
   readonly maxBytes: number;
-  /** How long the broker holds an answer back when there is nothing; also what a stop or a resumed partition waits. */
+  /** How long (ms) the broker waits for records before it answers; a stop or a resumed partition waits as long. */
   readonly maxWaitMs: number;
   readonly partitionsConcurrently?: number;
-  /** What this member writes to; the group is told. */
+  /** What this member writes to; the other members can read it. */
   readonly target?: string;
-  /** Called at every sign of life (a heartbeat that was answered, a fetch, with records or without) while the handler gets on. */
+  /** Called at every answered heartbeat and every fetch, with records or without, while the handler makes progress. */
   readonly onAlive?: () => void;
   /** Called after each rebalance. */
   readonly onRebalanced?: () => void;
 }
 
-/** What a member does with what happens to it. None of these may throw; `onBatch` may fail through `fail`. */
+/** Receives the events of a member. None of these may throw; `onBatch` may fail through `fail`. */
 export interface MemberHandler {
   /** After each rebalance. `isSameMember`: no other member has had those of `partitions` that this one had before. */
   onJoined(assignment: readonly TopicPartitions[], isSameMember: boolean): void;
   /** Consecutive records fetched at `fetchedOffset`; empty if all were markers. The next batch follows when it resolves. */
   onBatch(batch: FetchedBatch, heartbeat: () => Promise<void>): Promise<void>;
-  /** Whether it gets on: a member that lives and whose handler hangs is as good as dead. Absent: it always does. */
+  /** Whether the handler makes progress: a member whose handler hangs must not count as live. Absent: it always does. */
   isMoving?(): boolean;
 }
 
@@ -57,25 +58,25 @@ export interface FetchedBatch {
   readonly missing: readonly OffsetRange[];
 }
 
-/** A consumer that is running, and the way to end it with an error. */
+/** A running consumer, and the way to end it with an error. */
 export interface Member {
   /** The partition's next batch begins at `offset`. */
   seek(topic: string, partition: number, offset: bigint): void;
   pause(topic: string, partitions: readonly number[]): void;
   resume(topic: string, partitions: readonly number[]): void;
-  /** @throws Error of kafkajs; `isOutage` tells whether to try again. */
+  /** @throws an error of kafkajs; `isOutage` says whether to try again. */
   commit(topic: string, commits: ReadonlyMap<number, Commit>): Promise<void>;
   /** Ends the run: it rejects with the first error. */
   fail(error: unknown): void;
-  /** Aborted once the run is over or has failed: nothing new may be begun. */
-  readonly over: AbortSignal;
+  /** Aborts once the run has ended or failed: from then on nothing new may start. */
+  readonly closed: AbortSignal;
 }
 
 /**
- * Joins the group and reads `topics` until `work` settles, then leaves. `handlerOf` is called before anything happens; `work`
- * begins at once, and has to settle soon after the member is over. Offsets are never committed here. A consumer that died
- * of an outage is followed by another one, after `onJoined` was told that nothing is assigned any more.
- * @throws what `fail` was given or `work` threw, or as `Reach.persist` does.
+ * Joins the group and reads `topics` until `work` settles, then leaves. Calls `handlerOf` first; `work` starts at once, and
+ * must settle soon after `closed` aborts. Commits no offsets. If an outage ends a consumer, a new consumer replaces it, after
+ * a call of `onJoined` with an empty assignment.
+ * @throws the error that `fail` received or `work` threw, or as `Reach.persist` does.
  */
 export async function runMember(
   kafka: Kafka,
@@ -86,63 +87,63 @@ export async function runMember(
 ): Promise<void> {
   const doing = `reading ${topics.join(', ')} as ${settings.group}`;
   const failure = Promise.withResolvers<never>();
-  // Nobody may be waiting for it yet, or any more.
+  // It may reject before or after something waits for it.
   failure.promise.catch(() => {});
-  const over = new AbortController();
+  const closed = new AbortController();
   const fail = (error: unknown) => {
     failure.reject(fromKafkajs(doing, error));
-    over.abort();
+    closed.abort();
   };
   let consumer = createConsumer(kafka, settings);
-  const member = { ...controls(() => consumer), fail, over: over.signal };
+  const member = { ...controls(() => consumer), fail, closed: closed.signal };
   const handler = handlerOf(member);
   using trouble = kafka.reach.trouble(doing);
-  const live = async () => {
-    while (!over.signal.aborted) {
-      const error = await liveOnce(consumer, topics, settings, { handler, member, kafka, trouble });
-      if (over.signal.aborted) return;
+  const runConsumers = async () => {
+    while (!closed.signal.aborted) {
+      const error = await runConsumer(consumer, topics, settings, { handler, member, kafka, trouble });
+      if (closed.signal.aborted) return;
       handler.onJoined([], false);
       await trouble.after(error);
       consumer = createConsumer(kafka, settings);
     }
   };
-  const living = live().catch(fail);
+  const consuming = runConsumers().catch(fail);
   const working = work(member);
   try {
-    // The failure first: a member that failed while it joined is over already, and so is its work.
+    // The failure first: if a member failed while it joined, its work has ended too.
     await Promise.race([failure.promise, working]);
   } finally {
-    over.abort();
+    closed.abort();
     await working.catch(() => {});
-    await living;
+    await consuming;
   }
 }
 
-interface Life {
+interface Owner {
   readonly handler: MemberHandler;
   readonly member: Member;
   readonly kafka: Kafka;
   readonly trouble: Trouble;
 }
 
-/** One consumer, from its start until it dies or the member is over. It has left its group then. @returns what it died of. */
-async function liveOnce(
+/** Runs one consumer until it fails or the member closes, then leaves the group. @returns the error of the consumer. */
+async function runConsumer(
   consumer: Consumer,
   topics: readonly string[],
   settings: GroupSettings,
-  life: Life,
+  owner: Owner,
 ): Promise<unknown> {
-  const died = Promise.withResolvers<unknown>();
-  const batches = new Batches(life);
-  const watching = watchOver(consumer, died.resolve, settings, life);
-  const starting = startReading(consumer, topics, settings, batches);
-  starting.catch(died.resolve);
-  const error = await Promise.race([died.promise, whenAborted(life.member.over)]);
-  watching[Symbol.dispose]();
+  const failed = Promise.withResolvers<unknown>();
+  const deliveries = new Deliveries(owner);
+  const observing = observe(consumer, failed.resolve, settings, owner);
+  const starting = startReading(consumer, topics, settings, deliveries);
+  starting.catch(failed.resolve);
+  const error = await Promise.race([failed.promise, whenAborted(owner.member.closed)]);
+  observing[Symbol.dispose]();
   const leaving = consumer.disconnect().catch(() => {});
-  // kafkajs cannot be stopped while it joins: it would go on for ever, as a member that nobody knows of.
+  // kafkajs cannot be stopped while it joins: without this it would stay a member for ever.
   void starting.then(() => consumer.disconnect()).catch(() => {});
-  await batches.ended();
+  await deliveries.ended();
   await Promise.race([leaving, delay(leaveMs, undefined, { ref: false })]);
   return error;
 }
@@ -151,53 +152,45 @@ async function startReading(
   consumer: Consumer,
   topics: readonly string[],
   settings: GroupSettings,
-  batches: Batches,
+  deliveries: Deliveries,
 ): Promise<void> {
   await consumer.connect();
   await consumer.subscribe({ topics: [...topics], fromBeginning: true });
   await consumer.run({
     autoCommit: false,
     partitionsConsumedConcurrently: settings.partitionsConcurrently ?? 1,
-    eachBatch: (payload) => batches.handle(payload),
+    eachBatch: (payload) => deliveries.handle(payload),
   });
 }
 
-/** What a consumer hands out: nothing any more once it is dead. */
-class Batches {
-  readonly #life: Life;
+/** Delivers the batches of one consumer, until it ends. */
+class Deliveries {
+  readonly #owner: Owner;
   readonly #inFlight = new Set<Promise<void>>();
-  #isOver = false;
+  #isClosed = false;
 
-  constructor(life: Life) {
-    this.#life = life;
+  constructor(owner: Owner) {
+    this.#owner = owner;
   }
 
   async handle(payload: EachBatchPayload): Promise<void> {
-    if (this.#isOver) return;
-    const { handler, member } = this.#life;
-    // To kafkajs it never fails: it would fetch and hand out the same batch again.
+    if (this.#isClosed) return;
+    const { handler, member } = this.#owner;
+    // kafkajs must not see an error: it would fetch and deliver the same batch again.
     const handling = onBatch(payload, handler).catch(member.fail);
     this.#inFlight.add(handling);
     await handling.finally(() => this.#inFlight.delete(handling));
   }
 
-  /** Resolves when nothing is in hand. */
+  /** Accepts no more batches. Resolves when none is in flight. */
   async ended(): Promise<void> {
-    this.#isOver = true;
+    this.#isClosed = true;
     await Promise.all(this.#inFlight);
   }
 }
 
-/** Resolves once any of the signals is aborted. */
-export const whenAborted = (...signals: AbortSignal[]): Promise<void> =>
-  new Promise((resolve) => {
-    const any = AbortSignal.any(signals);
-    if (any.aborted) resolve();
-    else any.addEventListener('abort', () => resolve(), { once: true });
-  });
-
 function controls(current: () => Consumer): Pick<Member, 'seek' | 'pause' | 'resume' | 'commit'> {
-  // Before a consumer runs and after it died there is nothing to control; the next begins with a new assignment.
+  // A consumer that does not run yet, or failed, has nothing to control; the next one begins with a new assignment.
   const unlessRestarting = (control: () => void) => {
     try {
       control();
@@ -219,10 +212,10 @@ function controls(current: () => Consumer): Pick<Member, 'seek' | 'pause' | 'res
   };
 }
 
-/** How long (ms) a consumer may take to leave its group; one whose coordinator is gone cannot. */
+/** How long (ms) a consumer may take to leave its group: it cannot leave if its coordinator is gone. */
 const leaveMs = 5_000;
 
-/** How long partitions that were added to a topic may go unnoticed; kafkajs itself looks every five minutes. */
+/** After this time (ms) at most, a consumer notices partitions that were added; the default of kafkajs is five minutes. */
 const metadataMaxAgeMs = 5_000;
 
 function createConsumer(kafka: Kafka, settings: GroupSettings): Consumer {
@@ -237,7 +230,7 @@ function createConsumer(kafka: Kafka, settings: GroupSettings): Consumer {
     metadataMaxAge: metadataMaxAgeMs,
     allowAutoTopicCreation: false,
     partitionAssigners: [namedAssigner(settings.target ?? null)],
-    // Its restarts are ours: a consumer that kafkajs restarts for ever looks alive and is not.
+    // `runMember` replaces consumers: one that kafkajs restarts for ever looks live and is not.
     retry: { restartOnFailure: async () => false },
   });
 }
@@ -245,25 +238,25 @@ function createConsumer(kafka: Kafka, settings: GroupSettings): Consumer {
 const sessionMsOf = ({ sessionTimeoutMs = 6_000 }: GroupSettings): number => sessionTimeoutMs;
 const heartbeatMsOf = (settings: GroupSettings): number => Math.floor(sessionMsOf(settings) / 4);
 
-/** Passes on what happens to a consumer. Dispose of it when it is dead. @param onDeath is told why. */
-function watchOver(
+/** Passes on the events of a consumer. Dispose of it when the consumer has ended. @param onCrash receives the reason. */
+function observe(
   consumer: Consumer,
-  onDeath: (error: unknown) => void,
+  onCrash: (error: unknown) => void,
   settings: GroupSettings,
-  { handler, kafka, trouble }: Life,
+  { handler, kafka, trouble }: Owner,
 ): Disposable {
   let memberId: string | undefined;
   let heardAt = performance.now();
   const { onAlive, onRebalanced } = settings;
-  const signOfLife = () => {
+  const onAnswer = () => {
     heardAt = performance.now();
     trouble.works();
     if (handler.isMoving?.() ?? true) onAlive?.();
   };
   const listeners = [
-    consumer.on(consumer.events.HEARTBEAT, signOfLife),
-    consumer.on(consumer.events.FETCH, signOfLife),
-    consumer.on(consumer.events.CRASH, ({ payload }) => onDeath(payload.error)),
+    consumer.on(consumer.events.HEARTBEAT, onAnswer),
+    consumer.on(consumer.events.FETCH, onAnswer),
+    consumer.on(consumer.events.CRASH, ({ payload }) => onCrash(payload.error)),
     consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
       heardAt = performance.now();
       trouble.works();
@@ -277,7 +270,7 @@ function watchOver(
       );
     }),
   ];
-  // kafkajs does not tell that it tries again: it has heard nothing, and a connection has failed since.
+  // kafkajs does not report that it tries again. The sign is: no answer, and a failed connection since the last one.
   const timer = setInterval(() => {
     const reason = kafka.reach.connectionErrorSince(heardAt);
     if (reason !== null && performance.now() - heardAt > heartbeatMsOf(settings) + silenceMs) trouble.fails(reason);
@@ -290,8 +283,21 @@ function watchOver(
   };
 }
 
-/** Without an answer for so long (ms) beyond the time of a heartbeat, a consumer may be cut off. */
+/** Without an answer for this time (ms) beyond a heartbeat, a consumer may have lost its connection. */
 const silenceMs = 500;
+
+/** How often (ms) a member sends a heartbeat while its handler works. */
+const handlingHeartbeatMs = 500;
+
+/** Sends heartbeats while `work` runs, so that the member keeps its partitions however long that takes. A rebalance waits for it. */
+export async function withHeartbeats<T>(heartbeat: () => Promise<void>, work: () => Promise<T>): Promise<T> {
+  const timer = setInterval(() => void heartbeat().catch(() => {}), handlingHeartbeatMs);
+  try {
+    return await work();
+  } finally {
+    clearInterval(timer);
+  }
+}
 
 async function onBatch({ batch, heartbeat }: EachBatchPayload, handler: MemberHandler): Promise<void> {
   const fetched = withUndeclaredFields(batch);
@@ -302,7 +308,7 @@ async function onBatch({ batch, heartbeat }: EachBatchPayload, handler: MemberHa
   await handler.onBatch({ topic, partition, messages: fetched.messages, next, fetchedOffset, missing }, heartbeat);
 }
 
-/** The fetched messages as records. A record that stands for a batch begins at the requested offset if that is within the batch. */
+/** Converts fetched messages. A record that stands for a batch begins at the requested offset if that is within the batch. */
 export const toConsumerRecords = ({ topic, partition, messages, fetchedOffset }: FetchedBatch): ConsumerRecord[] =>
   messages.map((message) => ({
     topic,
@@ -311,10 +317,10 @@ export const toConsumerRecords = ({ topic, partition, messages, fetchedOffset }:
     key: message.key,
     value: message.value,
     ...(Object.keys(message.headers).length > 0 && { headers: message.headers }),
-    ...placeOf(message, fetchedOffset),
+    ...offsetsOf(message, fetchedOffset),
   }));
 
-function placeOf(message: FetchedMessage, fetchedOffset: bigint): Pick<ConsumerRecord, 'offset' | 'unusable'> {
+function offsetsOf(message: FetchedMessage, fetchedOffset: bigint): Pick<ConsumerRecord, 'offset' | 'unusable'> {
   const lastOffset = BigInt(message.offset);
   if (!message.unusable) return { offset: lastOffset };
   const { firstOffset, ...unusable } = message.unusable;

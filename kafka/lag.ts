@@ -1,21 +1,21 @@
 import type { KafkaAdmin } from './cluster-admin.ts';
 import type { Offsets } from './topic.ts';
 
-/** How far a consumer is behind its topic. */
+/** How far a consumer is behind the end of its topic. */
 export interface Lag {
   readonly records: number;
-  /** Age of the oldest record it has not come to; 0 when there is none. */
+  /** Age of the oldest record that waits; 0 if none waits. */
   readonly seconds: number;
 }
 
 const longestSeconds = 365 * 86_400;
 
 /**
- * @param done per partition the first offset that is not done; a partition without one is not begun.
+ * @param done per partition the first offset that is not done; absent if the consumer has not begun the partition.
  * @param nowMs milliseconds since the epoch, by the clock that stamps the records.
- * The age comes from Kafka's index of timestamps, by halving: some 2 log2(age) small questions, and none when nothing
- * waits. Where the oldest waiting record was compacted away, the age is that of the record before it.
- * @throws KafkaError when Kafka cannot be asked.
+ * Finds the age by binary search in Kafka's index of timestamps: about 2 log2(age) small requests, and none if no record
+ * waits. If compaction removed the oldest waiting record, the age is that of the record before it.
+ * @throws KafkaError if Kafka is out of reach.
  */
 export async function lagOf(admin: KafkaAdmin, topic: string, done: Offsets, nowMs: number): Promise<Lag> {
   const { low, high } = await admin.topicOffsets(topic);
@@ -28,7 +28,7 @@ export async function lagOf(admin: KafkaAdmin, topic: string, done: Offsets, now
     records += end - next;
   }
   if (records === 0n) return { records: 0, seconds: 0 };
-  // What was compacted away at the beginning is no record that waits.
+  // Offsets that compaction removed from the beginning do not wait.
   const oldest = await admin.offsetsAt(topic, 0);
   const isAnyOlderThan = async (seconds: number) => {
     const firsts = await admin.offsetsAt(topic, nowMs - seconds * 1_000);
@@ -40,7 +40,7 @@ export async function lagOf(admin: KafkaAdmin, topic: string, done: Offsets, now
   return { records: Number(records), seconds: await largestWhere(isAnyOlderThan) };
 }
 
-/** The largest whole number up to a year for which `holds`, which holds for all below it; 0 when for none. */
+/** The largest number of seconds up to a year for which `holds` is true. It must be true for all below; 0 if for none. */
 async function largestWhere(holds: (value: number) => Promise<boolean>): Promise<number> {
   let beyond = 1;
   while (beyond < longestSeconds && (await holds(beyond))) beyond *= 2;

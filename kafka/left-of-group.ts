@@ -3,8 +3,8 @@ import { lostAwaited } from './gap.ts';
 import type { Offsets } from './topic.ts';
 
 /**
- * Per partition how many offsets below its end the group still needs. Those are absent of which it needs nothing: committed, or
- * gone from the topic. @throws GapError when the topic ends before that, KafkaError when Kafka cannot be asked.
+ * The number of offsets below the end of each partition that the group still needs. Partitions that it needs nothing of are
+ * absent: committed, or no longer in the topic. @throws GapError if the topic ends earlier, KafkaError if Kafka is out of reach.
  */
 export async function leftOf(
   admin: KafkaAdmin,

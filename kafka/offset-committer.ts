@@ -1,13 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Commit } from './commit.ts';
-import type { Trouble } from './trouble.ts';
+import type { Trouble } from './reach.ts';
 
-/** By partition. */
+/** What to commit, by partition. */
 export type Commits = ReadonlyMap<number, Commit>;
 
 /**
- * Commits what is done, one request in flight at a time: what is marked meanwhile goes with the next. While Kafka or the group's
- * coordinator is out of reach it tries again, as `trouble` says.
+ * Commits offsets with one request in flight at a time; the next request has everything that was marked meanwhile. While Kafka or
+ * the group's coordinator is out of reach, it tries again as `trouble` decides.
  */
 export class OffsetCommitter {
   readonly #commit: (commits: Commits) => Promise<void>;
@@ -17,7 +17,7 @@ export class OffsetCommitter {
   readonly #marked = new Map<number, Commit>();
   #working: Promise<void> | undefined;
 
-  /** @param fail is told when committing is impossible; nothing is committed from then on. */
+  /** @param fail receives the error when no further attempt helps; from then on nothing is committed. */
   constructor(
     commit: (commits: Commits) => Promise<void>,
     fail: (error: unknown) => void,
@@ -30,7 +30,7 @@ export class OffsetCommitter {
     this.#trouble = trouble;
   }
 
-  /** Whether something marked is not committed yet. */
+  /** Whether a marked commit of the partition is not committed yet. */
   isPending(partition: number): boolean {
     return this.#marked.has(partition);
   }
@@ -44,17 +44,17 @@ export class OffsetCommitter {
     this.#working ??= this.#work();
   }
 
-  /** The partition went to somebody else, who may be further. */
+  /** Another member has the partition now, and may have committed a larger offset. */
   forget(partition: number): void {
     this.#marked.delete(partition);
   }
 
-  /** Waits until all that is marked is committed, or `ms` are over. */
+  /** Waits until all marked commits are committed, at most `ms` milliseconds. */
   async flush(ms: number): Promise<void> {
     const timer = new AbortController();
     await Promise.race([this.#working, delay(ms, undefined, { signal: timer.signal, ref: false }).catch(() => {})]);
     timer.abort();
-    // What is not committed by now comes again; nothing goes on behind our back.
+    // Kafka delivers records that are not committed by now again. No attempt continues in the background.
     this.#marked.clear();
     this.#trouble[Symbol.dispose]();
   }
@@ -64,7 +64,7 @@ export class OffsetCommitter {
       while (this.#marked.size > 0) await this.#commitMarked();
       this.#working = undefined;
     } catch (error) {
-      // #working stays: nothing more is tried.
+      // #working stays set, so no attempt follows.
       this.#fail(error);
     }
   }

@@ -12,9 +12,9 @@ type Assigner = (typeof PartitionAssigners)['roundRobin'];
 const { MemberMetadata, MemberAssignment } = AssignerProtocol;
 
 /**
- * kafkajs' own assignment, by process: its ids of members change when their coordinator is lost, and then members would swap
- * partitions, and fetch again what the other has in hand. Each member also tells the group its process and host.
- * @param target what the member writes to.
+ * The assignment of kafkajs, in the order of processes. The ids of members change when they lose their coordinator; in the
+ * order of ids, members would then exchange partitions, and fetch records again that the other has in flight. Each member
+ * also reports its process and host to the group. @param target what the member writes to.
  */
 export const namedAssigner =
   (target: string | null): Assigner =>
@@ -25,8 +25,8 @@ export const namedAssigner =
       ...assigner,
       assign: async ({ members, topics }) => {
         const inOrder = members.toSorted((a, b) => (orderOf(a) < orderOf(b) ? -1 : 1));
-        // kafkajs goes by the order of the ids.
-        const numbered = inOrder.map((member, place) => ({ ...member, memberId: String(place).padStart(6, '0') }));
+        // kafkajs assigns in the order of the ids.
+        const numbered = inOrder.map((member, index) => ({ ...member, memberId: String(index).padStart(6, '0') }));
         const assigned = await assigner.assign({ members: numbered, topics });
         return assigned.map((one) => ({ ...one, memberId: inOrder[Number(one.memberId)]?.memberId ?? '' }));
       },
@@ -42,7 +42,7 @@ const orderOf = ({ memberId, memberMetadata }: GroupMember): string => {
   return [place, String(pid).padStart(10, '0'), identity, memberId].join(' ');
 };
 
-/** Who has each partition of the topic; a partition without an owner is absent. */
+/** The owner of each partition of the topic; a partition without an owner is absent. */
 export async function partitionOwners(
   admin: Admin,
   group: string,
@@ -51,16 +51,20 @@ export async function partitionOwners(
   const { groups } = await admin.describeGroups([group]);
   const owners = new Map<number, PartitionOwner>();
   for (const { memberMetadata, memberAssignment, clientId, clientHost } of groups.flatMap(({ members }) => members)) {
-    const told = userDataOf(memberMetadata);
-    const owner = told
-      ? { name: describeHolder(told), target: told.target && escapeControls(told.target), isHere: canLookAt(told) }
+    const userData = userDataOf(memberMetadata);
+    const owner = userData
+      ? {
+          name: describeHolder(userData),
+          target: userData.target && escapeControls(userData.target),
+          isHere: canLookAt(userData),
+        }
       : { name: escapeControls(`${clientId} at ${clientHost}`), target: null, isHere: false };
     for (const partition of partitionsOf(memberAssignment, topic)) owners.set(partition, owner);
   }
   return owners;
 }
 
-/** null for what others wrote. */
+/** null if another program wrote it. */
 function userDataOf(metadata: Buffer): UserData | null {
   try {
     return UserData.parse(JSON.parse(String(MemberMetadata.decode(metadata)?.userData)));

@@ -1,4 +1,5 @@
 import { setInterval } from 'node:timers/promises';
+import { whenAborted } from '../runtime/abort.ts';
 import { createAdmin } from './admin.ts';
 import type { Kafka } from './client.ts';
 import type { TopicOffsets } from './cluster-admin.ts';
@@ -11,84 +12,70 @@ import {
   runMember,
   type TopicPartitions,
   toConsumerRecords,
-  whenAborted,
+  withHeartbeats,
 } from './group-member.ts';
-import type { Offsets, PartitionHandler, PartitionSource } from './topic.ts';
+import {
+  type ConsumerRecord,
+  type Offsets,
+  type PartitionHandler,
+  type PartitionSource,
+  partitionKey,
+} from './topic.ts';
 
 export interface PartitionSourceOptions extends Partial<GroupSettings> {
   readonly group: string;
   readonly topics: readonly string[];
-  /** With the handler busy with one batch for so long, signs of life are not passed on. Standard: never. */
+  /** If the handler takes longer than this (ms) for one batch, `onAlive` is not called. @default never */
   readonly stallMs?: number;
   /** Ranges that a person has accepted; a gap within one of them does not stop the source. */
   readonly acceptedGaps?: readonly Gap[];
-  /** How often to ask whether the topics are still those that we began with. Standard: 30 s. */
+  /** How often (ms) to check whether a topic was created again. @default 30 s */
   readonly topicIdsEveryMs?: number;
 }
 
-/** As much as possible at once: a replay is limited by what follows. */
-const standard = { maxBytesPerPartition: 4_000_000, maxBytes: 32_000_000, maxWaitMs: 100, partitionsConcurrently: 4 };
+/** Large fetches: the stages that follow limit a replay. */
+const defaults = { maxBytesPerPartition: 4_000_000, maxBytes: 32_000_000, maxWaitMs: 100, partitionsConcurrently: 4 };
 
-export const createPartitionSource = (options: PartitionSourceOptions & OnKafka): PartitionSource =>
-  new KafkaPartitionSource({ ...standard, ...options });
-
-interface OnKafka {
-  readonly kafka: Kafka;
-}
-
-type Settings = GroupSettings & PartitionSourceOptions & OnKafka;
+type Settings = GroupSettings & PartitionSourceOptions & { readonly kafka: Kafka };
 
 /**
- * kafkajs knows nothing of the ledger and starts again elsewhere, without a word, when a position is out of range. So
- * every assigned partition is held (paused) until its position was asked for and found within what the topic still
- * has, and each batch must have been fetched from exactly where the one before it ended.
+ * kafkajs does not know the ledger, and silently starts at another offset if a position is out of range. Therefore each
+ * assigned partition is paused until its position is known and within the offsets that the topic still has, and each
+ * batch must begin exactly where the one before it ended.
  */
-class KafkaPartitionSource implements PartitionSource {
-  readonly #settings: Settings;
-  #run: PartitionRun | undefined;
-
-  constructor(settings: Settings) {
-    this.#settings = settings;
-  }
-
-  async run(handler: PartitionHandler, { signal }: { readonly signal: AbortSignal }): Promise<void> {
-    const { kafka, topics } = this.#settings;
+export function createPartitionSource(given: PartitionSourceOptions & { readonly kafka: Kafka }): PartitionSource {
+  const settings: Settings = { ...defaults, ...given };
+  let current: PartitionRun | undefined;
+  const run: PartitionSource['run'] = async (handler, { signal }) => {
     if (signal.aborted) return;
-    const isOver = new AbortController();
+    const ended = new AbortController();
+    const start = (member: Member) => {
+      current = new PartitionRun(settings, handler, member, signal);
+      void current.watchTopicIds(ended.signal);
+      return current;
+    };
     try {
-      await runMember(
-        kafka,
-        topics,
-        this.#settings,
-        (member) => {
-          this.#run = new PartitionRun(this.#settings, handler, member, signal);
-          void this.#run.watchTopicIds(isOver.signal);
-          return this.#run;
-        },
-        ({ over }) => whenAborted(signal, over),
-      );
+      const { kafka, topics } = settings;
+      await runMember(kafka, topics, settings, start, ({ closed }) => whenAborted(signal, closed));
     } finally {
-      isOver.abort();
-      this.#run = undefined;
+      ended.abort();
+      current = undefined;
     }
-  }
-
-  async commit(topic: string, next: Offsets): Promise<void> {
-    await this.#run?.commit(topic, next);
-  }
+  };
+  return { run, commit: async (topic, next) => current?.commit(topic, next) };
 }
 
-/** One of our partitions. */
+/** A partition that is assigned to this member. */
 interface Assigned {
   readonly topic: string;
   readonly partition: number;
-  /** Kafka's id of the topic; null until it was asked. */
+  /** Kafka's id of the topic; null until it is known. */
   topicId: string | null;
-  /** The offset that comes next; null until the ledger was asked and Kafka checked. */
+  /** The next offset; null until it is known from the ledger and checked in Kafka. */
   next: bigint | null;
-  /** What the handler is doing, one after the other. */
+  /** The calls of the handler, one after the other. */
   busy: Promise<void>;
-  /** Monotonic ms: since when it has been at one batch; undefined while it is at none. */
+  /** Monotonic ms: when the handler began its batch; undefined while it has none. */
   busySince: number | undefined;
 }
 
@@ -106,14 +93,14 @@ class PartitionRun {
     this.#signal = signal;
   }
 
-  /** Whether the handler has been at no batch for longer than it may. */
+  /** Whether no batch takes the handler longer than `stallMs`. */
   isMoving(): boolean {
     const { stallMs = Number.POSITIVE_INFINITY } = this.#settings;
     const now = performance.now();
     return [...this.#assigned.values()].every(({ busySince = now }) => now - busySince <= stallMs);
   }
 
-  /** kafkajs goes on in a topic that was made anew as if it were the one before: its offsets mean something else. */
+  /** kafkajs continues to read a topic that was created again. Offsets of the topic before it are meaningless there. */
   async watchTopicIds(signal: AbortSignal): Promise<void> {
     const ticks = setInterval(this.#settings.topicIdsEveryMs ?? 30_000, undefined, { signal, ref: false });
     try {
@@ -136,7 +123,7 @@ class PartitionRun {
 
   onJoined(assignment: readonly TopicPartitions[], isSameMember: boolean): void {
     const now = new Set(
-      assignment.flatMap(({ topic, partitions }) => partitions.map((partition) => keyOf(topic, partition))),
+      assignment.flatMap(({ topic, partitions }) => partitions.map((partition) => partitionKey({ topic, partition }))),
     );
     for (const [key, { topic, partition }] of this.#assigned) {
       if (isSameMember && now.has(key)) continue;
@@ -147,19 +134,13 @@ class PartitionRun {
   }
 
   async onBatch(batch: FetchedBatch, heartbeat: () => Promise<void>): Promise<void> {
-    const assigned = this.#assigned.get(keyOf(batch.topic, batch.partition));
-    if (!assigned || assigned.next === null || this.#isOver()) return;
-    // Where it was not asked to: kafkajs has lost its place, as when our position is not in the topic.
+    const assigned = this.#assigned.get(partitionKey(batch));
+    if (!assigned || assigned.next === null || this.#isClosed()) return;
+    // kafkajs fetched from another offset, for example because the topic does not have the requested one.
     if (batch.fetchedOffset !== assigned.next) return this.#position(batch.topic, [assigned]);
     this.#refuseHoles(batch);
     const records = toConsumerRecords(batch);
-    // However long the handler takes, we stay a member; a rebalance meanwhile waits for it.
-    const beat = globalThis.setInterval(() => void heartbeat().catch(() => {}), 500);
-    try {
-      await this.#hand(assigned, records, batch.next);
-    } finally {
-      clearInterval(beat);
-    }
+    await withHeartbeats(heartbeat, () => this.#deliver(assigned, records, batch.next));
   }
 
   /** Compaction loses records like retention, only from the middle. @throws GapError unless the gap was accepted. */
@@ -168,7 +149,7 @@ class PartitionRun {
     const [first, last] = [refused[0]?.first, refused.at(-1)?.last];
     if (first === undefined || last === undefined) return;
     const count = refused.reduce((sum, range) => sum + (range.last - range.first) + 1n, 0n);
-    throw lostWithin(`${keyOf(topic, partition)}/${first}-${last}`, count);
+    throw lostWithin(`${partitionKey({ topic, partition })}/${first}-${last}`, count);
   }
 
   #isAccepted(topic: string, partition: number, { first, last }: OffsetRange): boolean {
@@ -177,25 +158,21 @@ class PartitionRun {
     );
   }
 
-  #isOver(): boolean {
-    return this.#signal.aborted || this.#member.over.aborted;
+  #isClosed(): boolean {
+    return this.#signal.aborted || this.#member.closed.aborted;
   }
 
-  /** A hint: whatever goes wrong with it is no reason to stop. */
+  /** A hint for tools that show lag: ignores failures. */
   async commit(topic: string, next: Offsets): Promise<void> {
     const ours = new Map(
       [...next]
-        .filter(([partition]) => this.#assigned.has(keyOf(topic, partition)))
+        .filter(([partition]) => this.#assigned.has(partitionKey({ topic, partition })))
         .map(([partition, offset]) => [partition, { offset, ahead: new Set<bigint>() }]),
     );
     if (ours.size > 0) await this.#member.commit(topic, ours).catch(() => {});
   }
 
-  async #hand(
-    assigned: Assigned,
-    records: Parameters<PartitionHandler['records']>[0]['records'],
-    next: bigint,
-  ): Promise<void> {
+  async #deliver(assigned: Assigned, records: readonly ConsumerRecord[], next: bigint): Promise<void> {
     if (assigned.next === null || next <= assigned.next) return;
     assigned.next = next;
     const { topic, partition } = assigned;
@@ -209,17 +186,17 @@ class PartitionRun {
     });
   }
 
-  /** Those that stayed ours go on where they were: kafkajs itself has forgotten and would begin at the commit. */
+  /** Retained partitions resume at their next offset: kafkajs has lost it and would begin at the committed one. */
   #onAssigned(topic: string, partitions: readonly number[]): void {
     const gained: Assigned[] = [];
     for (const partition of partitions) {
-      const kept = this.#assigned.get(keyOf(topic, partition));
-      if (kept && kept.next !== null) {
-        this.#member.seek(topic, partition, kept.next);
+      const retained = this.#assigned.get(partitionKey({ topic, partition }));
+      if (retained && retained.next !== null) {
+        this.#member.seek(topic, partition, retained.next);
         continue;
       }
       const assigned = { topic, partition, topicId: null, next: null, busy: Promise.resolve(), busySince: undefined };
-      this.#assigned.set(keyOf(topic, partition), assigned);
+      this.#assigned.set(partitionKey({ topic, partition }), assigned);
       gained.push(assigned);
     }
     if (gained.length === 0) return;
@@ -230,30 +207,30 @@ class PartitionRun {
     this.#position(topic, gained).catch(this.#member.fail);
   }
 
-  /** Sets each partition to where it goes on. @throws GapError when that is nowhere in the topic. */
+  /** Sets the next offset of each partition. @throws GapError if the topic does not have it. */
   async #position(topic: string, partitions: readonly Assigned[]): Promise<void> {
-    // With a connection of its own: a lasting one would not know of partitions that were added.
+    // Over a new connection: an older one does not know partitions that were added.
     await using admin = createAdmin(this.#settings.kafka);
     const topicId = await admin.topicId(topic);
-    for (const assigned of partitions) this.#meetTopic(assigned, topicId);
+    for (const assigned of partitions) this.#setTopicId(assigned, topicId);
     const wanted = await Promise.all(
       partitions.map(async ({ next, partition }) => next ?? (await this.#handler.position(topic, partition, topicId))),
     );
-    // After the ledger: what others load meanwhile is within these ends.
+    // After the ledger, so that offsets that other loaders load meanwhile are within these ends.
     const offsets = await admin.topicOffsets(topic);
-    // Created again while the ledger was asked, which may take minutes: the position and the ends are of two topics.
+    // If the topic was created again meanwhile (the ledger may take minutes), position and ends belong to two topics.
     if ((await admin.topicId(topic)) !== topicId) return this.#position(topic, partitions);
     for (const [index, assigned] of partitions.entries()) {
       const { partition } = assigned;
-      if (this.#isOver() || this.#assigned.get(keyOf(topic, partition)) !== assigned) continue;
+      if (this.#isClosed() || this.#assigned.get(partitionKey({ topic, partition })) !== assigned) continue;
       const next = await this.#passGap(assigned, wanted[index] ?? null, offsets);
       this.#member.seek(topic, partition, next);
       this.#member.resume(topic, [partition]);
     }
   }
 
-  /** In a topic that was made anew, what we know of the one before says nothing. */
-  #meetTopic(assigned: Assigned, topicId: string): void {
+  /** If the topic was created again, the progress in the topic before it does not apply. */
+  #setTopicId(assigned: Assigned, topicId: string): void {
     if (assigned.topicId !== null && assigned.topicId !== topicId) {
       this.#handler.revoked(assigned.topic, assigned.partition);
       assigned.next = null;
@@ -261,7 +238,7 @@ class PartitionRun {
     assigned.topicId = topicId;
   }
 
-  /** Sets the partition's next offset to `wanted`, or behind a gap that was accepted. @throws GapError for any other. */
+  /** Sets the partition's next offset to `wanted`, or to the end of an accepted gap. @throws GapError for any other gap. */
   async #passGap(assigned: Assigned, wanted: bigint | null, offsets: TopicOffsets): Promise<bigint> {
     const { topic, partition } = assigned;
     const [first, end] = [offsets.low.get(partition) ?? 0n, offsets.high.get(partition) ?? 0n];
@@ -270,10 +247,8 @@ class PartitionRun {
     if (assigned.next >= first) return assigned.next;
     const gap = { first: assigned.next, last: first - 1n };
     if (!this.#isAccepted(topic, partition, gap)) throw lostBeginning(topic, partition, gap);
-    // No records, so the ledger passes it with a batch of no rows.
-    await this.#hand(assigned, [], first);
+    // The ledger moves past the gap with a batch without rows.
+    await this.#deliver(assigned, [], first);
     return first;
   }
 }
-
-const keyOf = (topic: string, partition: number): string => `${topic}/${partition}`;

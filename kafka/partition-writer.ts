@@ -2,7 +2,7 @@ import type { Message } from 'kafkajs';
 import { protocolErrorOf, RecordTooLargeError } from './errors.ts';
 import type { ProducerConnection } from './producer-connection.ts';
 
-/** One record on its way, and who waits for it. */
+/** A record to write, and the callbacks for its outcome. */
 export interface Waiting {
   readonly message: Message;
   readonly bytes: number;
@@ -11,7 +11,7 @@ export interface Waiting {
 }
 
 export interface RequestLimits {
-  /** Records share a request up to these; one that is larger by itself goes alone. */
+  /** Records share a request up to these limits; a larger record is sent alone. */
   readonly maxRequestBytes: number;
   readonly maxRequestRecords: number;
 }
@@ -20,9 +20,9 @@ export const tooLarge = (topic: string, key: unknown, bytes: number): RecordTooL
   new RecordTooLargeError(`a record of ${bytes} bytes is too large for ${topic} (key ${String(key)})`);
 
 /**
- * Writes one partition, for all who do in this process. It has one request in flight; what is added meanwhile shares the next.
- * That keeps the order of each key and the producer's sequence, whatever is tried again, and makes requests larger the busier it
- * gets. When a request fails, so does every record in it; some of them may have been written.
+ * Writes one partition, for all sinks of this process. One request is in flight; records that are added meanwhile share the next.
+ * This keeps the order of each key and the producer's sequence during retries, and makes requests larger under load. If a
+ * request fails, every record in it fails; some of them may have been written.
  */
 export class PartitionWriter {
   readonly #producer: ProducerConnection;
@@ -45,7 +45,7 @@ export class PartitionWriter {
   }
 
   async #sendAll(): Promise<void> {
-    // One turn for the calls that are made at the same time as the first.
+    // Lets the calls that are made at the same time as the first add their records.
     await Promise.resolve();
     while (this.#waiting.length > 0) await this.#send(this.#takeRequest());
     this.#sending = undefined;
@@ -75,7 +75,7 @@ export class PartitionWriter {
     for (const { onWritten } of request) onWritten();
   }
 
-  /** A broker with a smaller limit than ours refuses the whole request: only the record that is to blame fails. */
+  /** If the limit of the broker is smaller, it refuses the whole request. Only the records that are too large fail. */
   async #onFailed(request: readonly Waiting[], error: unknown): Promise<void> {
     const isTooLarge = protocolErrorOf(error) === 'MESSAGE_TOO_LARGE';
     if (isTooLarge && request.length > 1) {

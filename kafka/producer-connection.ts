@@ -5,10 +5,10 @@ import type { Kafka } from './client.ts';
 import { Connection } from './connection.ts';
 import { protocolErrorOf, TransientError } from './errors.ts';
 
-/** How long (ms) the number of a topic's partitions is believed. */
+/** How long (ms) the number of a topic's partitions is cached. */
 const partitionsAgeMs = 60_000;
 
-/** Kafka does not take this producer's sequence numbers any more: only a new producer can write. */
+/** Kafka no longer accepts the sequence numbers of this producer: only a new producer can write. */
 const lostSequence = new Set([
   'OUT_OF_ORDER_SEQUENCE_NUMBER',
   'UNKNOWN_PRODUCER_ID',
@@ -16,14 +16,14 @@ const lostSequence = new Set([
   'INVALID_PRODUCER_ID_MAPPING',
 ]);
 
-/** Kafka refused the request as a whole, so nothing of it was written. */
+/** Kafka refused the request as a whole, so it wrote no record. */
 const notWritten = new Set(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE', 'INVALID_TIMESTAMP', 'INVALID_RECORD']);
 
 /**
- * An idempotent producer: a request that is sent again, because its answer was lost, is not written twice. kafkajs counts the
- * sequence of each partition right only if no other request of the partition is sent before one is settled, and if each request
- * goes to one partition: of requests for several it can lose records or write them twice while leaders move. The caller
- * keeps both rules. Whatever may or may not have been written leaves the producer useless; then a new one takes its place.
+ * An idempotent producer: a request that is sent again because its answer was lost is not written twice. kafkajs counts the
+ * sequence of a partition correctly only under two rules, which the caller keeps: one request of the partition is in flight,
+ * and each request is for one partition. Otherwise it can lose records or write them twice while leaders move. After a
+ * request with an unknown outcome, a new producer replaces this one.
  */
 export class ProducerConnection implements AsyncDisposable {
   readonly #kafka: Kafka;
@@ -43,7 +43,7 @@ export class ProducerConnection implements AsyncDisposable {
     );
   }
 
-  /** How many partitions the topic has, as of a minute ago at most. @throws as `Reach.persist` does. */
+  /** The number of partitions of the topic, at most a minute old. @throws as `Reach.persist` does. */
   partitionsOf(topic: string): Promise<number> {
     const known = this.#partitions.get(topic);
     if (known && performance.now() - known.at < partitionsAgeMs) return known.count;
@@ -56,7 +56,7 @@ export class ProducerConnection implements AsyncDisposable {
     return count;
   }
 
-  /** Writes all of `messages`, once, whatever has to be tried again. @throws as `Reach.persist` does. */
+  /** Writes all messages exactly once, with retries. @throws as `Reach.persist` does. */
   async write(topic: string, partition: number, messages: readonly Message[]): Promise<void> {
     const addressed = messages.map((message) => ({ ...message, partition }));
     try {
@@ -79,7 +79,7 @@ export class ProducerConnection implements AsyncDisposable {
       await producer.send({ topic, acks: -1, messages });
     } catch (error) {
       const type = protocolErrorOf(error) ?? '';
-      // Written before, and so long ago that Kafka has forgotten where.
+      // An earlier attempt wrote it, so long ago that Kafka no longer knows the offset.
       if (type === 'DUPLICATE_SEQUENCE_NUMBER') return;
       if (!lostSequence.has(type)) throw error;
       this.#connection.drop(client);

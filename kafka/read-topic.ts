@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import { whenAborted } from '../runtime/abort.ts';
 import { createAdmin } from './admin.ts';
 import type { Kafka } from './client.ts';
 import { lostAwaited } from './gap.ts';
@@ -9,12 +10,12 @@ import {
   runMember,
   type TopicPartitions,
   toConsumerRecords,
-  whenAborted,
+  withHeartbeats,
 } from './group-member.ts';
 import type { ConsumerRecord, Offsets } from './topic.ts';
 
-/** How often the topic's offsets are looked at meanwhile. */
-const lookEveryMs = 1_000;
+/** How often (ms) the offsets of the topic are checked meanwhile. */
+const checkEveryMs = 1_000;
 
 /**
  * Reads a topic once, from its first record to the last that is there now; records of a partition come in order, one at
@@ -29,8 +30,8 @@ export async function readTopic(
 ): Promise<void> {
   await using admin = createAdmin(kafka);
   const { low, high } = await admin.topicOffsets(topic);
-  /** All below is done; `handed` may be ahead of it by the records in hand. */
-  const [positions, handed] = [new Map(low), new Map(low)];
+  /** All offsets below `positions` are done; `delivered` may be ahead of it by the records in flight. */
+  const [positions, delivered] = [new Map(low), new Map(low)];
   if (isRead(positions, high)) return;
   const group = `${topic}-read-${randomUUID()}`;
   const settings = { group, maxBytesPerPartition: 4_000_000, maxBytes: 32_000_000, maxWaitMs: 100 };
@@ -39,16 +40,16 @@ export async function readTopic(
     if (next > (positions.get(partition) ?? 0n)) positions.set(partition, next);
     if (isRead(positions, high)) done.resolve();
   };
-  const hand = async (record: ConsumerRecord): Promise<void> => {
+  const deliver = async (record: ConsumerRecord): Promise<void> => {
     const { partition, offset, unusable } = record;
-    if (offset < (handed.get(partition) ?? 0n) || offset >= (high.get(partition) ?? 0n)) return;
-    handed.set(partition, (unusable?.lastOffset ?? offset) + 1n);
+    if (offset < (delivered.get(partition) ?? 0n) || offset >= (high.get(partition) ?? 0n)) return;
+    delivered.set(partition, (unusable?.lastOffset ?? offset) + 1n);
     await (unusable ? onUnusable(record) : onRecord(record));
   };
-  /** By partition, what is in hand: a consumer that died may have left something there. */
+  /** The delivery in flight of each partition: a consumer that failed may have left one. */
   const busy = new Map<number, Promise<void>>();
-  const handAll = async (batch: FetchedBatch) => {
-    for (const record of toConsumerRecords(batch)) await hand(record);
+  const deliverAll = async (batch: FetchedBatch) => {
+    for (const record of toConsumerRecords(batch)) await deliver(record);
     moveTo(batch.partition, batch.next);
   };
   const handlerOf = (member: Member) => ({
@@ -58,24 +59,18 @@ export async function readTopic(
       }
     },
     onBatch: async (batch: FetchedBatch, heartbeat: () => Promise<void>) => {
-      // However long the reader takes, we stay a member.
-      const beat = setInterval(() => void heartbeat().catch(() => {}), 500);
-      const handing = (busy.get(batch.partition) ?? Promise.resolve()).then(() => handAll(batch));
+      const delivering = (busy.get(batch.partition) ?? Promise.resolve()).then(() => deliverAll(batch));
       busy.set(
         batch.partition,
-        handing.catch(() => {}),
+        delivering.catch(() => {}),
       );
-      try {
-        await handing;
-      } finally {
-        clearInterval(beat);
-      }
+      await withHeartbeats(heartbeat, () => delivering);
     },
   });
-  /** What retention takes meanwhile, or a topic created again lacks, never comes. */
-  const watch = async (over: AbortSignal) => {
-    while (!over.aborted) {
-      await delay(lookEveryMs, undefined, { signal: over }).catch(() => {});
+  /** Records that retention removes meanwhile, or that a topic created again lacks, never come. */
+  const watch = async (closed: AbortSignal) => {
+    while (!closed.aborted) {
+      await delay(checkEveryMs, undefined, { signal: closed }).catch(() => {});
       const now = await admin.topicOffsets(topic);
       for (const [partition, end] of high) {
         const last = now.high.get(partition) ?? 0n;
@@ -84,10 +79,10 @@ export async function readTopic(
       }
     }
   };
-  const work = async ({ over }: Member) => {
-    const isOver = new AbortController();
-    const watching = watch(AbortSignal.any([over, isOver.signal]));
-    await Promise.race([done.promise, whenAborted(over), watching]).finally(() => isOver.abort());
+  const work = async ({ closed }: Member) => {
+    const ended = new AbortController();
+    const watching = watch(AbortSignal.any([closed, ended.signal]));
+    await Promise.race([done.promise, whenAborted(closed), watching]).finally(() => ended.abort());
     await watching.catch(() => {});
   };
   await runMember(kafka, [topic], settings, handlerOf, work);

@@ -1,36 +1,36 @@
 import type { Commit } from './commit.ts';
 import type { ConsumerRecord } from './topic.ts';
 
-/** A record that is being handled. */
+/** A record that is being handled, or that is done ahead of an earlier one. */
 export interface InFlight {
   readonly record: ConsumerRecord;
   isDone: boolean;
 }
 
 /**
- * One partition's way from fetched to done: what waits, what is in hand, and what is done: all up to the oldest that is
- * not, and some ahead of that.
+ * The records of one partition from fetched to done: waiting, in flight, and done. All below the oldest unfinished record
+ * are done, and some are done ahead of it.
  *
- * The in-hand list begins with the oldest record that is not done and is at most `window` long, so never more than
- * that many finished records lie ahead of what is done without a gap.
+ * The list in flight begins with the oldest unfinished record and has at most `window` entries, so at most that many
+ * finished records are ahead of it.
  */
 export class RecordQueue {
   readonly #window: number;
   readonly #end: bigint | undefined;
-  /** Done ahead by who had the partition before us. */
+  /** Offsets that an earlier owner of the partition has done ahead. */
   readonly #doneBefore: Set<bigint>;
   #waiting: ConsumerRecord[] = [];
   readonly #inFlight: InFlight[] = [];
   /** The offset that follows everything received, holes included. */
   #position: bigint;
-  /** Whether something came to be done since `newlyDone` has told. */
-  #hasNews = false;
-  #told: bigint;
+  /** Whether a record finished since the last call of `newlyDone`. */
+  #isChanged = false;
+  #reported: bigint;
 
   /** @param end exclusive; records from there on are never started. */
   constructor({ offset, ahead }: Commit, window: number, end?: bigint) {
     this.#position = offset;
-    this.#told = offset;
+    this.#reported = offset;
     this.#doneBefore = new Set(ahead);
     this.#window = window;
     this.#end = end;
@@ -46,22 +46,22 @@ export class RecordQueue {
     return this.#waiting.length;
   }
 
-  /** All below is done. */
+  /** All offsets below it are done. */
   get doneUpTo(): bigint {
     return this.#inFlight[0]?.record.offset ?? this.#waiting[0]?.offset ?? this.#position;
   }
 
-  /** What is done, if that is more than at the last call: what there is to commit; otherwise null. */
+  /** What to commit, if more is done than at the last call; otherwise null. */
   newlyDone(): Commit | null {
     const offset = this.doneUpTo;
-    if (!this.#hasNews && offset <= this.#told) return null;
-    this.#hasNews = false;
-    this.#told = offset;
+    if (!this.#isChanged && offset <= this.#reported) return null;
+    this.#isChanged = false;
+    this.#reported = offset;
     const finished = this.#inFlight.filter(({ isDone }) => isDone).map(({ record }) => record.offset);
     return { offset, ahead: new Set([...finished, ...this.#doneBefore].filter((done) => done > offset)) };
   }
 
-  /** Takes in consecutive records; `next` is the offset that follows them. What was received before is passed over. */
+  /** Adds consecutive records; `next` is the offset that follows them. Ignores records that were received before. */
   receive(records: readonly ConsumerRecord[], next: bigint): void {
     const from = this.#position;
     this.#waiting = this.#waiting.concat(
@@ -74,8 +74,8 @@ export class RecordQueue {
   }
 
   /**
-   * The partition is ours again, and this is what its group has committed by now. What this process has done meanwhile stays
-   * done, and what others have done is not handled here.
+   * The partition is assigned to this member again, and its group has committed this meanwhile. Records that this process
+   * finished meanwhile stay done, and records that other members finished are not handled here.
    */
   rejoin({ offset, ahead }: Commit): void {
     for (const done of ahead) this.#doneBefore.add(done);
@@ -85,11 +85,11 @@ export class RecordQueue {
     for (const entry of this.#inFlight) entry.isDone ||= isDone(entry.record);
     this.#shiftDone();
     if (offset > this.#position) this.#position = offset;
-    this.#told = offset;
-    this.#hasNews = true;
+    this.#reported = offset;
+    this.#isChanged = true;
   }
 
-  /** The next record to handle, now in hand; null when none may be started. */
+  /** Moves the next waiting record into flight; null if none may start. */
   start(): InFlight | null {
     const [record] = this.#waiting;
     if (!record || this.#inFlight.length >= this.#window) return null;
@@ -102,7 +102,7 @@ export class RecordQueue {
 
   finish(entry: InFlight): void {
     entry.isDone = true;
-    this.#hasNews = true;
+    this.#isChanged = true;
     this.#shiftDone();
   }
 

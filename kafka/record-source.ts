@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { whenAborted } from '../runtime/abort.ts';
 import { isRetriable } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { createAdmin } from './admin.ts';
@@ -12,7 +13,6 @@ import {
   runMember,
   type TopicPartitions,
   toConsumerRecords,
-  whenAborted,
 } from './group-member.ts';
 import { leftOf } from './left-of-group.ts';
 import { type Commits, OffsetCommitter } from './offset-committer.ts';
@@ -25,72 +25,61 @@ export interface RecordSourceOptions extends Partial<GroupSettings> {
   readonly topic: string;
   /** Records that are handled at a time, over all partitions. */
   readonly concurrency: number;
-  /** With records in hand and none of them finished for so long, signs of life are not passed on. Standard: never. */
+  /** If records are in flight and none finishes within this time (ms), `onAlive` is not called. @default never */
   readonly stallMs?: number;
-  /** Whether records wait for an outage to end: then none of them finishes, and the source still counts as live. */
+  /** Whether records wait for the end of an outage: then none of them finishes, and the source still counts as live. */
   readonly isWaiting?: () => boolean;
-  /** How often (ms) to ask whether the topic is still the one that we began with. Standard: 30 s. */
+  /** How often (ms) to check whether the topic was created again. @default 30 s */
   readonly topicIdEveryMs?: number;
-  /** Bounds what is done and not committed, and tells about it. Standard: as many records as are handled at a time, for 5 s. */
+  /** Bounds the records that are done and not committed. @default as many as are handled at a time, for 5 s */
   readonly ahead?: WorkAhead;
-  /** With `until`: told at every look what is still waited for that other members have. */
+  /** With `until`: called after each check with the partitions of other members that the source still waits for. */
   readonly onOthers?: (partitions: readonly AwaitedPartition[]) => void;
   readonly log: Logger;
 }
 
-/** Little at once: a record may take a quarter of a second of a rate limit, and what waits here nobody else can take. */
-const standard = { maxBytesPerPartition: 64_000, maxBytes: 1_000_000, maxWaitMs: 100 };
+/** Small fetches: a record may take a quarter of a second of a rate limit, and no other member can handle the records here. */
+const defaults = { maxBytesPerPartition: 64_000, maxBytes: 1_000_000, maxWaitMs: 100 };
 
-export const createRecordSource = (options: RecordSourceOptions & OnKafka): RecordSource =>
-  new KafkaRecordSource({ ...standard, ...options });
-
-interface OnKafka {
-  readonly kafka: Kafka;
-}
-
-type Settings = RecordSourceOptions & GroupSettings & OnKafka;
+type Settings = GroupSettings & RecordSourceOptions & { readonly kafka: Kafka };
 
 /**
- * Batches are taken in without waiting for their records, so kafkajs' loop goes on: it sends the heartbeats and reads
- * the other partitions, however long a record takes. A partition with enough in stock is paused.
+ * Accepts batches without waiting for their records, so that the loop of kafkajs continues: it sends heartbeats and reads the
+ * other partitions, however long a record takes. Pauses a partition that has enough records waiting.
  */
-class KafkaRecordSource implements RecordSource {
-  readonly #settings: Settings;
-
-  constructor(settings: Settings) {
-    this.#settings = settings;
-  }
-
-  async run(handle: (record: ConsumerRecord) => Promise<void>, options: RunOptions): Promise<void> {
-    const { kafka, topic, group } = this.#settings;
+export function createRecordSource(given: RecordSourceOptions & { readonly kafka: Kafka }): RecordSource {
+  const settings: Settings = { ...defaults, ...given };
+  const { kafka, topic, group } = settings;
+  const run: RecordSource['run'] = async (handle, options) => {
     if (options.signal.aborted) return;
     await using admin = createAdmin(kafka);
     const { until } = options;
     if (until && (await leftOf(admin, group, topic, until)).size === 0) return;
-    let run: RecordRun | undefined;
+    let recordRun: RecordRun | undefined;
     await runMember(
       kafka,
       [topic],
-      this.#settings,
+      settings,
       (member) => {
-        run = new RecordRun(this.#settings, admin, member, handle, options);
-        return run;
+        recordRun = new RecordRun(settings, admin, member, handle, options);
+        return recordRun;
       },
-      async () => run?.ended(),
+      async () => recordRun?.ended(),
     );
-  }
+  };
+  return { run };
 }
 
 /**
- * Finished records that may lie ahead of one that is not done, for each that may be in hand: a slow answer must not hold up
- * its whole partition. They are committed as done ahead, so they do not come again.
+ * For each record that may be in flight, this many finished records may be ahead of the oldest unfinished one, so that a slow
+ * answer does not stop its partition. They are committed as done ahead, so Kafka does not deliver them again.
  */
 const windowPerSlot = 25;
-/** How long the last commits may take when a run ends; what is not committed then comes again. */
+/** How long (ms) the last commits may take when a run ends; Kafka delivers records that are not committed again. */
 const flushMs = 5_000;
-/** Without a commit for so long, nothing new is begun. */
+/** Without a commit for this time (ms), no new record starts. */
 const aheadMs = 5_000;
-/** How often we ask how far the other members are. */
+/** How often (ms) to check the progress of the other members. */
 const othersMs = 500;
 
 class RecordRun {
@@ -100,10 +89,10 @@ class RecordRun {
   readonly #handle: (record: ConsumerRecord) => Promise<void>;
   readonly #options: RunOptions;
   readonly #committer: OffsetCommitter;
-  /** By partition; those whose position is still being looked up are absent. Their order is the order of service. */
+  /** By partition, without those whose position is not known yet. The next record comes from the first queue. */
   readonly #queues = new Map<number, RecordQueue>();
-  /** Those that were taken from us, with what is done in them: a new coordinator takes everything and gives it back. */
-  readonly #taken = new Map<number, RecordQueue>();
+  /** Queues of revoked partitions, with their progress: a new coordinator revokes all partitions and assigns them again. */
+  readonly #revoked = new Map<number, RecordQueue>();
   readonly #ahead: WorkAhead;
   readonly #done = Promise.withResolvers<void>();
   readonly #paused = new WeakSet<RecordQueue>();
@@ -111,10 +100,10 @@ class RecordRun {
   #othersDone: ReadonlySet<number> = new Set();
   /** Kafka's id of the topic at the last assignment. */
   #topicId: string | undefined;
-  /** Counts the assignments, so that an answer that comes late can tell. */
+  /** Counts the assignments, so that an answer for an earlier one can be ignored. */
   #assignment = 0;
   #inFlight = 0;
-  /** Monotonic ms: when a record was finished last, or begun with none in hand. */
+  /** Monotonic ms: when a record finished last, or started while none was in flight. */
   #movedAt = performance.now();
 
   constructor(
@@ -141,7 +130,7 @@ class RecordRun {
     );
   }
 
-  /** Resolves when the run is over: nothing in hand, and what is done is committed. */
+  /** Resolves when the run has ended: no record is in flight, and all finished records are committed. */
   async ended(): Promise<void> {
     const { signal, until } = this.#options;
     const stop = () => this.#onProgress();
@@ -149,7 +138,7 @@ class RecordRun {
     stop();
     if (until) void this.#watchOthers(until).catch(this.#member.fail);
     void this.#watchTopicId().catch(this.#member.fail);
-    await Promise.race([this.#done.promise, whenAborted(this.#member.over)]);
+    await Promise.race([this.#done.promise, whenAborted(this.#member.closed)]);
     signal.removeEventListener('abort', stop);
     await this.#committer.flush(flushMs);
   }
@@ -162,15 +151,15 @@ class RecordRun {
 
   onJoined(assignment: readonly TopicPartitions[], isSameMember: boolean): void {
     const { topic } = this.#settings;
-    // Who drains takes nothing over, and commits what it finishes even of partitions that went to others: a group takes
-    // commits from any member. When all drain at once, as in a deploy, nothing of it comes again.
+    // A member that drains accepts no partition, and commits what it finishes even of partitions that other members have
+    // now: a group accepts commits from any member. If all drain at once, as in a deploy, no record is delivered again.
     if (this.#options.signal.aborted) return;
     this.#assignment += 1;
     this.#assigned = assignment.flatMap(({ partitions }) => partitions);
     for (const [partition, queue] of this.#queues) {
       if (isSameMember && this.#assigned.includes(partition)) continue;
       this.#drop(partition);
-      this.#taken.set(partition, queue);
+      this.#revoked.set(partition, queue);
     }
     for (const [partition, queue] of this.#queues) {
       this.#member.seek(topic, partition, queue.position);
@@ -192,15 +181,15 @@ class RecordRun {
     this.#startMore();
   }
 
-  /** kafkajs reads on in a topic that was created again; all that was known of the one before is wrong in it. */
+  /** kafkajs continues to read a topic that was created again. Offsets of the topic before it are meaningless there. */
   async #watchTopicId(): Promise<void> {
     const { topic, topicIdEveryMs = 30_000 } = this.#settings;
-    const { over } = this.#member;
-    while (!over.aborted) {
-      await delay(topicIdEveryMs, undefined, { signal: over, ref: false }).catch(() => {});
-      if (this.#isOver() || this.#topicId === undefined) continue;
+    const { closed } = this.#member;
+    while (!closed.aborted) {
+      await delay(topicIdEveryMs, undefined, { signal: closed, ref: false }).catch(() => {});
+      if (this.#isClosed() || this.#topicId === undefined) continue;
       const topicId = await this.#admin.topicId(topic).catch((error) => {
-        // Kafka out of reach, or a topic that is just gone: the next look tells.
+        // Kafka is out of reach, or the topic was just deleted: the next check decides.
         if (isRetriable(error)) return this.#topicId;
         throw error;
       });
@@ -217,7 +206,7 @@ class RecordRun {
     if (this.#committer.isIdle) this.#ahead.clear();
   }
 
-  /** Where the group is, or else where the topic begins. */
+  /** Begins at the offset that the group has committed, or else at the first offset of the topic. */
   async #begin(partitions: readonly number[], assignment: number): Promise<void> {
     const { group, topic } = this.#settings;
     const [committed, { low, high }, topicId] = await Promise.all([
@@ -225,10 +214,10 @@ class RecordRun {
       this.#admin.topicOffsets(topic),
       this.#admin.topicId(topic),
     ]);
-    if (assignment !== this.#assignment || this.#member.over.aborted) return;
-    // What is done and committed in a topic that had this name before says nothing.
+    if (assignment !== this.#assignment || this.#member.closed.aborted) return;
+    // Progress and commits in a topic that had this name before do not apply.
     const isAnother = this.#topicId !== undefined && topicId !== this.#topicId;
-    if (isAnother) this.#taken.clear();
+    if (isAnother) this.#revoked.clear();
     this.#topicId = topicId;
     for (const partition of partitions) {
       const [first, end] = [low.get(partition) ?? 0n, high.get(partition) ?? 0n];
@@ -236,20 +225,20 @@ class RecordRun {
       const wanted = isAnother ? nothing : (committed.get(partition) ?? nothing);
       const isGone = wanted.offset < first || wanted.offset > end;
       if (isGone) this.#warnOfJump(partition, wanted.offset, first);
-      if (isGone || (this.#taken.get(partition)?.position ?? 0n) > end) this.#taken.delete(partition);
+      if (isGone || (this.#revoked.get(partition)?.position ?? 0n) > end) this.#revoked.delete(partition);
       const begin = isGone ? { offset: first, ahead: new Set<bigint>() } : wanted;
-      this.#take(partition, begin);
+      this.#start(partition, begin);
     }
     this.#startMore();
     this.#onProgress();
   }
 
-  /** Goes on where we were if the partition was ours before, or else where the group is. */
-  #take(partition: number, begin: Commit): void {
+  /** Resumes a partition that this member had before, or else begins where the group is. */
+  #start(partition: number, begin: Commit): void {
     const { topic, concurrency } = this.#settings;
-    const known = this.#taken.get(partition);
+    const known = this.#revoked.get(partition);
     const queue = known ?? new RecordQueue(begin, windowPerSlot * concurrency, this.#options.until?.get(partition));
-    this.#taken.delete(partition);
+    this.#revoked.delete(partition);
     this.#queues.set(partition, queue);
     this.#paused.delete(queue);
     if (known) known.rejoin(begin);
@@ -259,7 +248,7 @@ class RecordRun {
     if (known) this.#onQueueChanged(partition, queue);
   }
 
-  /** kafkajs went on elsewhere: back to where we were, unless that is gone from the topic. */
+  /** kafkajs fetched from another offset: returns to the expected one, unless the topic no longer has it. */
   async #onJump(partition: number, queue: RecordQueue): Promise<void> {
     const { topic } = this.#settings;
     const { low, high } = await this.#admin.topicOffsets(topic);
@@ -277,16 +266,16 @@ class RecordRun {
     log.warn({ topic, group, partition, from: String(from), to: String(to) }, 'the topic no longer has this offset');
   }
 
-  #isOver(): boolean {
-    return this.#options.signal.aborted || this.#member.over.aborted;
+  #isClosed(): boolean {
+    return this.#options.signal.aborted || this.#member.closed.aborted;
   }
 
   #mayStart(): boolean {
     const hasRoom = this.#inFlight < this.#settings.concurrency && this.#ahead.hasRoom;
-    return hasRoom && !this.#isOver();
+    return hasRoom && !this.#isClosed();
   }
 
-  /** Starts what may be started, a record of each partition in turn. */
+  /** Starts records until no more may start, one of each partition after the other. */
   #startMore(): void {
     let idle = 0;
     while (this.#mayStart() && idle < this.#queues.size) {
@@ -312,7 +301,7 @@ class RecordRun {
       await this.#handle(entry.record);
     } catch (error) {
       this.#inFlight -= 1;
-      // A record that gave up because we are to stop is not done, and no failure.
+      // A record that stopped because of the signal is not done, and is not a failure.
       if (this.#options.signal.aborted && error === this.#options.signal.reason) this.#onProgress();
       else this.#member.fail(error);
       return;
@@ -332,7 +321,7 @@ class RecordRun {
     try {
       await this.#ahead.during(() => this.#member.commit(this.#settings.topic, commits));
     } catch (error) {
-      // Its partitions were taken from us meanwhile, so no commit follows that could succeed.
+      // Its partitions were revoked meanwhile, so no later commit can succeed.
       if (this.#committer.isIdle) this.#ahead.clear();
       throw error;
     }
@@ -344,10 +333,10 @@ class RecordRun {
     this.#onProgress();
   }
 
-  /** Enough in stock: no more of this partition until some of it is under way. */
+  /** Pauses a partition that has enough records waiting, until some of them are in flight. */
   #throttle(partition: number, queue: RecordQueue): void {
     const hasEnough = queue.waiting > 2 * this.#settings.concurrency;
-    if (hasEnough === this.#paused.has(queue) || this.#member.over.aborted) return;
+    if (hasEnough === this.#paused.has(queue) || this.#member.closed.aborted) return;
     const { topic } = this.#settings;
     if (hasEnough) {
       this.#paused.add(queue);
@@ -372,10 +361,10 @@ class RecordRun {
     return queue.doneUpTo >= end && !this.#committer.isPending(partition);
   }
 
-  /** Partitions that other members have are done when the group has committed their end. */
+  /** Partitions of other members are done when the group has committed their end. */
   async #watchOthers(until: Offsets): Promise<void> {
     const { group, topic, onOthers = () => {} } = this.#settings;
-    while (!this.#member.over.aborted) {
+    while (!this.#member.closed.aborted) {
       const left = await leftOf(this.#admin, group, topic, until);
       const theirs = [...left].filter(([partition]) => !this.#assigned.includes(partition));
       this.#othersDone = new Set([...until.keys()].filter((partition) => !left.has(partition)));
@@ -384,7 +373,7 @@ class RecordRun {
       onOthers(
         theirs.map(([partition, left]) => ({ topic, partition, left, owner: owners.get(partition)?.name ?? null })),
       );
-      await delay(othersMs, undefined, { signal: this.#member.over }).catch(() => {});
+      await delay(othersMs, undefined, { signal: this.#member.closed }).catch(() => {});
     }
   }
 }

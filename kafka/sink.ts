@@ -3,26 +3,25 @@ import type { Kafka } from './client.ts';
 import { murmur2 } from './murmur2.ts';
 import { PartitionWriter, type RequestLimits, tooLarge, type Waiting } from './partition-writer.ts';
 import { ProducerConnection } from './producer-connection.ts';
-import type { ProducerRecord, Sink } from './topic.ts';
+import { type ProducerRecord, partitionKey, type Sink } from './topic.ts';
 import { maxRecordBytesOf } from './topic-settings.ts';
 
 type WrittenTopic<T> = Pick<Topic<T>, 'name' | 'codec' | 'content'>;
 
-/** One connection to the cluster for all that this process writes. Dispose of its sinks first. */
+/** One connection to the cluster for all sinks of this process. Dispose of the sinks first. */
 export interface KafkaProducer extends AsyncDisposable {
   /** A value of null is written as a tombstone. */
   sink<T>(topic: WrittenTopic<T>, limits?: Partial<SinkLimits>): Sink<T | null>;
 }
 
 interface SinkLimits extends RequestLimits {
-  /** A larger record (key, value, headers and some overhead) is refused. Standard: what our topics take. */
+  /** A larger record (bytes of key, value, headers and some overhead) is refused. @default the limit of the topic */
   readonly maxRecordBytes: number;
 }
 
-/** Standard: 1 MB and 2,000 records. */
-const standardLimits = { maxRequestBytes: 1_000_000, maxRequestRecords: 2_000 };
+const defaultLimits = { maxRequestBytes: 1_000_000, maxRequestRecords: 2_000 };
 
-/** What Kafka adds to a record at most, its batch's header included. */
+/** The most bytes that Kafka adds to a record, including the header of its batch. */
 const overheadBytes = 100;
 
 const sizeOf = (part: string | Buffer | null): number => (part === null ? 0 : Buffer.byteLength(part));
@@ -31,12 +30,12 @@ const sizeOf = (part: string | Buffer | null): number => (part === null ? 0 : Bu
 const partitionOf = (key: string | Buffer | null, partitions: number): number =>
   key === null ? Math.floor(Math.random() * partitions) : (murmur2(Buffer.from(key)) & 0x7fffffff) % partitions;
 
-/** It connects when something is to be written: who only reads needs no right to write. */
+/** Connects on the first write, so a process that only reads needs no right to write. */
 export function openProducer(kafka: Kafka): KafkaProducer {
   const connection = new ProducerConnection(kafka);
   const writers = new Map<string, PartitionWriter>();
   const writerOf = (topic: string, partition: number, limits: RequestLimits) => {
-    const key = `${topic}/${partition}`;
+    const key = partitionKey({ topic, partition });
     const writer = writers.get(key) ?? new PartitionWriter(connection, topic, partition, limits);
     writers.set(key, writer);
     return writer;
@@ -45,7 +44,7 @@ export function openProducer(kafka: Kafka): KafkaProducer {
     sink: (topic, limits) =>
       new KafkaSink(connection, writerOf, topic, {
         maxRecordBytes: maxRecordBytesOf(topic),
-        ...standardLimits,
+        ...defaultLimits,
         ...limits,
       }),
     [Symbol.asyncDispose]: () => connection[Symbol.asyncDispose](),
@@ -69,7 +68,7 @@ class KafkaSink<T> implements Sink<T | null> {
     this.#limits = limits;
   }
 
-  /** @throws RecordTooLargeError when one of `records` is (then none is written), KafkaError when Kafka refuses. */
+  /** @throws RecordTooLargeError if a record is too large (then none is written), KafkaError if Kafka refuses. */
   async publish(records: readonly ProducerRecord<T | null>[]): Promise<void> {
     if (records.length === 0) return;
     const encoded = records.map((record) => this.#encode(record));
@@ -82,7 +81,7 @@ class KafkaSink<T> implements Sink<T | null> {
     }
   }
 
-  /** Waits for what was published. */
+  /** Waits for the calls of `publish`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.allSettled(this.#publishing);
   }

@@ -282,14 +282,14 @@ function remedyOf({ topic, actual }: Facts, setting: string, fix: TopicFix | nul
   }
   if (setting === 'replication.factor') return 'add replicas with kafka-reassign-partitions, or set KAFKA_REPLICATION';
   if (setting === 'retention.ms')
-    return 'set KAFKA_RAW_RETENTION to what is meant, or shorten it by hand with kafka-configs';
+    return 'set KAFKA_RAW_RETENTION to the intended value, or shorten it by hand with kafka-configs';
   return `set KAFKA_PARTITIONS=${actual}; or let the consumers drain, delete the topic, and run topics --apply`;
 }
 
 const unreadable = ({ name: topic }: Topic): TopicFinding => ({
   ...{ topic, setting: 'settings', verdict: 'warn', actual: 'unknown', wanted: 'readable', fix: null },
   why: 'KAFKA_USERNAME may not read the settings of the topic, so nothing is known of them',
-  remedy: 'allow DescribeConfigs on the topic, and have somebody who may run "doctor"',
+  remedy: 'allow DescribeConfigs on the topic, and let a user with that right run "doctor"',
 });
 
 /** One line for a person. */

@@ -1,6 +1,6 @@
 import type { Unusable } from './batches/unusable.ts';
 
-/** What a record says of itself beside its value: names and texts. */
+/** Names and texts beside the value of a record. */
 export type Headers = Readonly<Record<string, string>>;
 
 /** One entry of a topic, bytes as Kafka holds them. */
@@ -13,7 +13,7 @@ export interface ConsumerRecord {
   readonly key: Buffer | null;
   /** null is a tombstone. */
   readonly value: Buffer | null;
-  /** Absent where there are none. */
+  /** Absent if there are none. */
   readonly headers?: Headers;
   /**
    * Set if the record is beyond our limits, or stands for an unreadable batch: park it. Key and value then hold at most their
@@ -27,13 +27,26 @@ export interface UnusableRecord extends Omit<Unusable, 'firstOffset'> {
   readonly lastOffset: bigint;
 }
 
-/** An entry to be written. */
+/** A record to write. */
 export interface ProducerRecord<T> {
-  /** Decides the partition; without one it is any. */
+  /** Decides the partition; null: any partition. */
   readonly key: string | Buffer | null;
   readonly value: T;
   readonly headers?: Headers;
 }
+
+/** A partition of a topic. */
+export interface TopicPartition {
+  readonly topic: string;
+  readonly partition: number;
+}
+
+/** Identifies a partition within its cluster, also in messages. */
+export const partitionKey = ({ topic, partition }: TopicPartition): string => `${topic}/${partition}`;
+
+/** Identifies a record within its cluster, also in messages and on the command line. */
+export const recordKey = ({ topic, partition, offset }: TopicPartition & { readonly offset: bigint }) =>
+  `${topic}/${partition}/${offset}` as const;
 
 /** Partition → offset. */
 export type Offsets = ReadonlyMap<number, bigint>;
@@ -47,15 +60,15 @@ export interface Sink<T> extends AsyncDisposable {
 /**
  * Reads a topic as a member of a consumer group, at least once.
  *
- * `handle` runs for up to `concurrency` records at a time and a record is done when it resolves. Commits follow at once and
- * tell what is done without a gap and what is done ahead of it, so a crash redelivers the records in hand and those that
- * were done in the few milliseconds of the commit under way. When `handle` rejects, `run` rejects with that error and the
- * record comes again.
+ * `handle` runs for up to `concurrency` records at a time, and a record is done when it resolves. Commits follow at once. They
+ * contain the offset up to which all records are done, and the offsets done ahead of it. A crash therefore redelivers the
+ * records in flight and those that finished in the few milliseconds of the last commit. If `handle` rejects, `run` rejects
+ * with that error and Kafka delivers the record again.
  */
 export interface RecordSource {
   /**
-   * Ends when `signal` aborts (after the records in hand are done), or, if `until` is given, once every offset below
-   * it is done and committed. @throws whatever `handle` threw, or KafkaError when the consumer died.
+   * Ends when `signal` aborts (after the records in flight are done), or, if `until` is given, once every offset below
+   * it is done and committed. @throws what `handle` threw, or KafkaError if the consumer failed.
    */
   run(handle: (record: ConsumerRecord) => Promise<void>, options: RunOptions): Promise<void>;
 }
@@ -67,29 +80,29 @@ export interface RunOptions {
 }
 
 /**
- * Reads partitions from positions that somebody else keeps (the warehouse ledger); Kafka's committed offset is
- * never trusted. Records of a partition arrive in offset order, none twice within an assignment.
+ * Reads partitions from positions that the handler keeps (the ledger of the warehouse); never reads Kafka's committed offset.
+ * Records of a partition arrive in the order of their offsets, none twice within an assignment.
  */
 export interface PartitionSource {
   /**
    * Ends when `signal` aborts. `handler.records` is awaited before more of the same partition is read (backpressure).
-   * @throws GapError when records between the ledger's position and what the topic still has are gone,
-   * KafkaError when the consumer died, or whatever the handler threw.
+   * @throws GapError if the topic no longer has records after the ledger's position, KafkaError if the consumer failed, or
+   * what the handler threw.
    */
   run(handler: PartitionHandler, options: { readonly signal: AbortSignal }): Promise<void>;
-  /** Tells Kafka how far the ledger is: a hint for tools that show lag, never read back. */
+  /** Commits the ledger's positions in Kafka: a hint for tools that show lag, never read back. */
   commit(topic: string, next: Offsets): Promise<void>;
 }
 
 export interface PartitionHandler {
   /**
-   * The first offset wanted; null when the ledger has none (then the topic's first). Asked at each assignment.
-   * @param topicId Kafka's id of the topic: one that was made anew under the same name has another.
+   * The first offset to read; null if the ledger has no position (then the first of the topic). Called at each assignment.
+   * @param topicId Kafka's id of the topic. A topic that is created again under the same name has another id.
    */
   position(topic: string, partition: number, topicId: string): Promise<bigint | null>;
-  /** Consecutive records of one partition. `next` is the offset that follows them, past holes that Kafka left. */
+  /** Consecutive records of one partition. `next` is the offset that follows them and any hole after them. */
   records(batch: PartitionRecords): Promise<void>;
-  /** The partition is no longer ours: forget what is buffered of it. */
+  /** Another member has the partition now: drop its buffered records. */
   revoked(topic: string, partition: number): void;
 }
 
@@ -100,29 +113,29 @@ export interface PartitionRecords {
   readonly next: bigint;
 }
 
-/** A partition that this process waits for and does not have itself. */
+/** A partition of another member that this process waits for. */
 export interface AwaitedPartition {
   readonly topic: string;
   readonly partition: number;
   /** Offsets that are not done yet. */
   readonly left: bigint;
-  /** Who has the partition, for a person; null if no member has it now. */
+  /** The owner, for a person; null if no member has the partition now. */
   readonly owner: string | null;
 }
 
-/** A member of a group, as it tells of itself. */
+/** A member of a group, as it reports itself. */
 export interface PartitionOwner {
   /** For a person: `process 42 on host-a`, or a foreign client's id and address. */
   readonly name: string;
-  /** What it writes to; null if it does not tell. */
+  /** What it writes to; null if it does not report it. */
   readonly target: string | null;
-  /** Whether it runs on this machine: only then names of files mean the same there and here. */
+  /** Whether it runs on this machine, where the same names of files mean the same files. */
   readonly isHere: boolean;
 }
 
-/** Whether `a` was written after `b`. Of different partitions, which a key has when partitions were added, the clock tells. */
+/** Whether `a` was written after `b`. If partitions were added, a key can have two partitions; then the times decide. */
 export const isAfter = (a: RecordPosition, b: RecordPosition): boolean =>
   a.partition === b.partition ? a.offset > b.offset : a.timestamp > b.timestamp;
 
-/** Where a record lies, and when it was written (ms since the epoch). */
+/** Partition and offset of a record, and when it was written (ms since the epoch). */
 export type RecordPosition = Pick<ConsumerRecord, 'partition' | 'offset' | 'timestamp'>;

@@ -1,6 +1,6 @@
 import { messageOf } from '../runtime/errors.ts';
 
-/** What may be done beyond the last commit. Each of it would be done again after a kill. */
+/** Limits for the work beyond the last commit, which a kill repeats. */
 export interface AheadLimits {
   /** Finished records that are not committed. */
   readonly records: number;
@@ -9,8 +9,8 @@ export interface AheadLimits {
 }
 
 /**
- * Records that are finished and not committed yet. Nothing new may begin while there are too many, while they wait too long,
- * or after a commit that failed, until one has succeeded.
+ * Counts the records that are finished and not committed. No new record may start while there are too many, while they wait
+ * too long, or after a failed commit until one succeeds.
  */
 export class WorkAhead {
   readonly #limits: AheadLimits;
@@ -18,11 +18,11 @@ export class WorkAhead {
   readonly #now: () => number;
   #finished = 0;
   #committed = 0;
-  /** Monotonic ms: when the oldest of them was finished; null without any. */
+  /** Monotonic ms: when the oldest of them finished; null if there are none. */
   #since: number | null = null;
   #failure: string | null = null;
 
-  /** @param onChanged is told how many records it is now. */
+  /** @param onChanged receives the new number of records. */
   constructor(limits: AheadLimits, onChanged: (records: number) => void = () => {}, now = () => performance.now()) {
     this.#limits = limits;
     this.#onChanged = onChanged;
@@ -33,7 +33,7 @@ export class WorkAhead {
     return this.#finished - this.#committed;
   }
 
-  /** Why no commit follows; null while all is well, or while there is only much to commit. */
+  /** Why commits do not follow; null while they do. */
   get trouble(): string | null {
     const seconds = this.#since === null ? 0 : (this.#now() - this.#since) / 1_000;
     const what = `${this.records} finished records are not committed, the oldest for ${Math.round(seconds)} s`;
@@ -41,7 +41,7 @@ export class WorkAhead {
     return seconds * 1_000 > this.#limits.ms ? what : null;
   }
 
-  /** Whether something new may begin. */
+  /** Whether a new record may start. */
   get hasRoom(): boolean {
     return this.records < this.#limits.records && this.trouble === null;
   }
@@ -52,7 +52,7 @@ export class WorkAhead {
     this.#onChanged(this.records);
   }
 
-  /** Everything that is finished when `commit` begins counts as committed when it has succeeded. @throws what it throws. */
+  /** The records that are finished when `commit` begins are committed when it succeeds. @throws what it throws. */
   async during(commit: () => Promise<void>): Promise<void> {
     const [finished, startedAt] = [this.#finished, this.#now()];
     try {
@@ -67,7 +67,7 @@ export class WorkAhead {
     this.#onChanged(this.records);
   }
 
-  /** Nothing is left that could be committed: others have its partitions. */
+  /** Nothing is left to commit: other members have the partitions. */
   clear(): void {
     this.#committed = this.#finished;
     this.#since = null;

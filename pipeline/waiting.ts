@@ -1,4 +1,4 @@
-import type { AwaitedPartition } from '../kafka/topic.ts';
+import { type AwaitedPartition, partitionKey } from '../kafka/topic.ts';
 import type { Context } from '../platform/platform.ts';
 import { systemClock } from '../runtime/clock.ts';
 
@@ -21,7 +21,7 @@ export function tellWaits({ progress }: Context, stage: string): (partitions: re
     const now = systemClock.monotonic();
     since = partitions.length === 0 ? null : (since ?? now);
     if (since === null || now - since < graceMs) return;
-    const key = partitions.map(({ topic, partition, owner }) => `${topic}/${partition} ${owner}`).join();
+    const key = partitions.map((one) => `${partitionKey(one)} ${one.owner}`).join();
     if (key === told && now - toldAt < repeatMs) return;
     [told, toldAt] = [key, now];
     progress.wait(`${stage.padEnd(8)} waits for ${describeWait(partitions)}`);
@@ -34,7 +34,7 @@ function describeWait(partitions: readonly AwaitedPartition[]): string {
   return [...byOwner]
     .map(([owner, theirs]) => {
       const left = theirs.reduce((sum, one) => sum + one.left, 0n);
-      const names = theirs.slice(0, shownPartitions).map(({ topic, partition }) => `${topic}/${partition}`);
+      const names = theirs.slice(0, shownPartitions).map(partitionKey);
       const more = theirs.length > shownPartitions ? ` and ${theirs.length - shownPartitions} more` : '';
       return `${owner}: ${left} records of ${names.join(', ')}${more}`;
     })

@@ -1,4 +1,11 @@
-import type { ConsumerRecord, Offsets, PartitionHandler, PartitionRecords, PartitionSource } from '../kafka/topic.ts';
+import {
+  type ConsumerRecord,
+  type Offsets,
+  type PartitionHandler,
+  type PartitionRecords,
+  type PartitionSource,
+  partitionKey,
+} from '../kafka/topic.ts';
 
 /**
  * The same source without the records at or beyond `ends` (a partition without an end has none) and without records that are
@@ -32,12 +39,12 @@ class BoundedHandler implements PartitionHandler {
 
   async position(topic: string, partition: number, topicId: string): Promise<bigint | null> {
     const position = await this.#handler.position(topic, partition, topicId);
-    this.#next.set(`${topic}/${partition}`, position ?? 0n);
+    this.#next.set(partitionKey({ topic, partition }), position ?? 0n);
     return position;
   }
 
   async records({ topic, partition, records, next }: PartitionRecords): Promise<void> {
-    const key = `${topic}/${partition}`;
+    const key = partitionKey({ topic, partition });
     const end = this.#ends.get(topic)?.get(partition) ?? 0n;
     if ((this.#next.get(key) ?? 0n) >= end) return;
     const bounded = next < end ? next : end;

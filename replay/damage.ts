@@ -1,12 +1,11 @@
 import { refusalOf } from '../consumers/park-refused.ts';
 import { tableOf } from '../consumers/raw-row.ts';
-import { movieIdOf } from '../kafka/selection.ts';
 import { type ConsumerRecord, isAfter, type RecordPosition } from '../kafka/topic.ts';
 import type { Context, Platform } from '../platform/platform.ts';
 import { warehouseSystem } from '../platform/warehouse.ts';
 import { decodeOrNull } from '../schemas/codec.ts';
 import { movieIdCodec } from '../schemas/codecs.ts';
-import { maxAheadMs, problemOfId } from '../schemas/record-rules.ts';
+import { maxAheadMs, movieIdOf, problemOfId } from '../schemas/record-rules.ts';
 import type { Topic } from '../schemas/topics.ts';
 import { hasTable } from '../transform/layers.ts';
 import type { WarehouseReader } from '../warehouse/warehouse.ts';

@@ -1,12 +1,13 @@
 import type { KafkaCluster } from '../kafka/cluster.ts';
-import { isSelected, movieIdOf, type Selection } from '../kafka/selection.ts';
 import { isAfter, type Sink } from '../kafka/topic.ts';
 import type { Context, Platform } from '../platform/platform.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { decodeOrNull } from '../schemas/codec.ts';
 import { movieIdCodec } from '../schemas/codecs.ts';
+import { movieIdOf } from '../schemas/record-rules.ts';
 import type { MovieId } from '../schemas/records.ts';
 import { type BegunReplay, removeJournal, writeJournal } from './journal.ts';
+import { isSelected, type Selection } from './selection.ts';
 
 /** A movie to fetch again, and its last position on the popular list. */
 type Asked = Pick<MovieId, 'movieId' | 'page' | 'rank'>;

@@ -3,16 +3,17 @@ import { runBronzeLoader } from '../consumers/bronze-loader.ts';
 import { parkRefused } from '../consumers/park-refused.ts';
 import { sharedTopics } from '../consumers/shared-topics.ts';
 import type { Gap } from '../kafka/gap.ts';
-import { movieIdOf, rangesOf, type Selection } from '../kafka/selection.ts';
 import type { ConsumerRecord, Offsets, Sink } from '../kafka/topic.ts';
 import type { Context, Platform } from '../platform/platform.ts';
 import { warehouseSystem } from '../platform/warehouse.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { UsageError } from '../runtime/errors.ts';
+import { movieIdOf } from '../schemas/record-rules.ts';
 import type { DeadLetter } from '../schemas/records.ts';
 import type { Topic } from '../schemas/topics.ts';
 import type { PartitionRange, SwapReport, Warehouse } from '../warehouse/warehouse.ts';
 import { boundedSource } from './bounded-source.ts';
+import { rangesOf, type Selection } from './selection.ts';
 
 export interface ReplayRawOptions {
   readonly selection: Selection;

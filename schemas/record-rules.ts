@@ -95,6 +95,15 @@ function problemOfTime(field: string, time: Date, now: number): Problem | null {
   return { reason: 'time_in_future', message };
 }
 
+/** The largest value of the wire format. */
+const maxMovieId = 2 ** 31 - 1;
+
+/** The movie that a record is keyed by; null if its key is not a movie id. */
+export function movieIdOf(key: Buffer | string | null): number | null {
+  const movieId = /^[1-9]\d{0,9}$/.test(String(key)) ? Number(key) : Number.POSITIVE_INFINITY;
+  return movieId <= maxMovieId ? movieId : null;
+}
+
 const mismatch = (message: string): Problem => ({ reason: 'id_mismatch', message });
 
 /** Whether a key is this text of ASCII characters. */

@@ -1,4 +1,5 @@
 import type { Context } from '../../platform/platform.ts';
+import { whenAborted } from '../../runtime/abort.ts';
 import { ExitCode } from '../../runtime/errors.ts';
 import { parseFaults } from '../../sandbox/parse-faults.ts';
 import { startSandbox } from '../../sandbox/server.ts';
@@ -25,6 +26,6 @@ export async function sandbox({ config, signal }: Context, options: Sandbox): Pr
     ...(catalogueFile ? { catalogueFile } : { movies, seed }),
   });
   process.stdout.write(`listening on ${running.url} (stats at /sandbox/stats); Ctrl-C stops it\n`);
-  if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+  await whenAborted(signal);
   return ExitCode.done;
 }

@@ -15,7 +15,7 @@ export const maxHeaderBytes = 65_536;
 
 /**
  * The largest decompressed size of a batch: `max.message.bytes` limits only its compressed size. It equals four of the largest
- * records, because a producer compresses several together.
+ * records, because a producer compresses several records at once.
  */
 export const maxBatchBytes = 4 * maxRecordBytes;
 

@@ -10,9 +10,9 @@ import { type BrokerCredentials, readCredentials } from './credentials.ts';
 const Claimed = z.object({ owner: Holder, broker: Holder.extend({ address: z.string() }).optional() });
 type Claimed = z.infer<typeof Claimed>;
 
-/** A data folder that is ours until `release`. */
+/** A data folder that this process holds until `release`. */
 export interface Claim {
-  /** Writes down which process is the broker, so that who comes after us can wait for its end, or ask it meanwhile. */
+  /** Records which process is the broker, so that later runs can wait for its end or connect to it. */
   setBroker(pid: number, address: string): void;
   release(): void;
 }
@@ -23,7 +23,7 @@ const beatMs = 500;
 /**
  * Ensures that only one broker at a time uses `dataDir`. Waits for a broker whose owner was killed. Also waits for an owner
  * that it cannot check (in another container), until that owner has not touched its claim for `leases.brokerClaim`.
- * @throws BrokerError when a living owner has the folder, or the old broker does not end.
+ * @throws BrokerError if a live owner holds the folder, or the old broker does not end.
  */
 export async function claimDataDir(dataDir: string, signal?: AbortSignal, clock: Clock = systemClock): Promise<Claim> {
   const file = fileIn(dataDir);
@@ -43,7 +43,7 @@ export async function claimDataDir(dataDir: string, signal?: AbortSignal, clock:
   return {
     setBroker: (pid, address) => {
       const broker = { ...holderOf(pid), address };
-      // It has already ended: there is nothing to wait for.
+      // An empty identity: the process has already ended.
       if (broker.identity !== '') writeFileSync(file, JSON.stringify({ owner, broker } satisfies Claimed));
     },
     release: () => {
@@ -62,7 +62,7 @@ type State =
       readonly leftMs: number;
     };
 
-/** The process that has the folder, and how long to wait until it becomes free by itself. */
+/** The process that holds the folder, and how long to wait until it becomes free by itself. */
 function stateOf(file: string): State {
   const claimed = readClaim(file);
   if (claimed === null) return { kind: 'free' };
@@ -117,7 +117,7 @@ function touch(file: string): void {
   }
 }
 
-/** All of the file at once or not at all: whoever reads it in between must not take it for half written. */
+/** Creates the whole file at once, so that no process reads a part of it. @returns false if it exists. */
 function tryCreate(file: string, claimed: Claimed): boolean {
   const whole = `${file}.${process.pid}`;
   writeFileSync(whole, JSON.stringify(claimed));
@@ -132,7 +132,7 @@ function tryCreate(file: string, claimed: Claimed): boolean {
   }
 }
 
-/** null when it went away meanwhile, or was half written by a process that was killed. */
+/** null if the file was removed meanwhile, or if a process was killed while it wrote the file. */
 function readClaim(file: string): Claimed | null {
   try {
     return Claimed.parse(JSON.parse(readFileSync(file, 'utf8')));

@@ -5,8 +5,8 @@ import type { Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 
 /**
- * Runs java as a child that cannot outlive us: when our end of standard input closes, because we closed it or because
- * we are dead (kill -9 included), it is told to stop, and killed by its id if it has not after 15 s.
+ * Runs java as a child that cannot outlive this process. When this process closes the child's standard input or dies (even by
+ * kill -9), the shell stops java, and kills it by its id if it has not ended after 15 s.
  */
 const supervise = `
 exec 3<&0 </dev/null
@@ -30,26 +30,26 @@ exit "$code"
 
 export interface JavaProcess {
   readonly pid: number;
-  /** Resolves with the exit code once java is gone. */
+  /** Resolves with the exit code when java has ended. */
   readonly ended: Promise<number | null>;
-  /** Whether java is gone. */
+  /** Whether java has ended. */
   readonly hasEnded: () => boolean;
-  /** From now on it does not keep our program alive: when that ends, java does. */
+  /** From now on java does not keep this process alive; it ends when this process ends. */
   unref(): void;
-  /** Asks java to stop; resolves when it is gone. Safe to call again. */
+  /** Asks java to stop; resolves when it has ended. Idempotent. */
   stop(): Promise<void>;
 }
 
 export interface JavaOptions {
   readonly cwd: string;
   readonly logFile: string;
-  /** Its whole environment. @default ours */
+  /** Its whole environment. @default the environment of this process */
   readonly env?: Readonly<Record<string, string>> | undefined;
 }
 
 /**
  * Starts java in a session of its own (a terminal's Ctrl-C does not reach it) with its output in `logFile`.
- * @throws Error when the shell or java cannot be run.
+ * @throws Error if the shell or java cannot be run.
  */
 export async function startJava(args: readonly string[], { cwd, logFile, env }: JavaOptions): Promise<JavaProcess> {
   const log = openSync(logFile, 'w');

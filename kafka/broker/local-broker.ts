@@ -3,6 +3,7 @@ import { chmodSync, existsSync, readdirSync, readFileSync, renameSync, rmSync } 
 import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { whenAborted } from '../../runtime/abort.ts';
 import { makeFolder } from '../../runtime/make-folder.ts';
 import { processIdentity } from '../../runtime/process-identity.ts';
 import { BrokerError } from '../errors.ts';
@@ -15,9 +16,9 @@ import { type BrokerPorts, securedBy, serverProperties } from './properties.ts';
 export interface LocalBrokerOptions extends BrokerOptions {
   /** Kafka settings beside ours, for tests. */
   readonly properties?: Readonly<Record<string, string>>;
-  /** Of a new data folder: 16 bytes in base64url. Standard: random ones. */
+  /** Of a new data folder: 16 bytes in base64url. @default random */
   readonly clusterId?: string;
-  /** The most memory (MB) that Java takes for its objects. @default 512 */
+  /** The largest heap of Java (MB). @default 512 */
   readonly heapMb?: number;
 }
 
@@ -25,14 +26,14 @@ export interface LocalBrokerOptions extends BrokerOptions {
 export interface LocalBroker extends Broker {
   /** Process id of the broker. */
   readonly pid: number;
-  /** Resolves when the broker is gone, because it was disposed of or by itself. */
+  /** Resolves when the broker has ended, by itself or because it was disposed of. */
   readonly ended: Promise<unknown>;
 }
 
 /** How long a start may take: it is one second on an idle machine. */
 const startTimeoutMs = 90_000;
 
-/** What in the broker's log says that trying again helps: a port was taken meanwhile, or the folder is not free yet. */
+/** Lines of the broker's log after which another attempt helps: a port was taken meanwhile, or the folder is not free yet. */
 const transient = /Address already in use|Failed to acquire lock/;
 
 /**
@@ -72,7 +73,7 @@ export async function startLocalBroker(options: LocalBrokerOptions): Promise<Loc
 
 const addressOf = ({ client }: BrokerPorts): string => `127.0.0.1:${client}`;
 
-/** Settings that Java otherwise takes from the locale, the time zone and the machine's folders. */
+/** Settings that Java otherwise derives from the locale, the time zone and the machine's folders. */
 const javaDefaults = (dataDir: string): string[] => [
   ...['-Duser.language=en', '-Duser.country=US', '-Duser.timezone=UTC', '-Dfile.encoding=UTF-8'],
   ...[`-Djava.io.tmpdir=${tmpDirOf(dataDir)}`, `-Duser.home=${dataDir}`],
@@ -93,7 +94,7 @@ class LocalNode {
   readonly #archive: string;
   readonly #newArchive: string;
 
-  /** @param credentials absent: clients need none. */
+  /** @param credentials absent: clients need no login. */
   constructor(options: LocalBrokerOptions, credentials: BrokerCredentials | undefined) {
     this.#options = options;
     this.#credentials = credentials;
@@ -104,17 +105,17 @@ class LocalNode {
     this.#newArchive = `${this.#archive}.${process.pid}.${randomBytes(4).toString('hex')}`;
   }
 
-  /** Once in a folder's life. The rename comes last, so a format that was cut short is done again. */
+  /** Formats a new folder. The rename comes last, so an interrupted format is repeated. */
   async format(): Promise<void> {
     if (existsSync(this.#logDir)) return;
     const unfinished = `${this.#logDir}.formatting`;
     rmSync(unfinished, { recursive: true, force: true });
     const { clusterId = randomBytes(16).toString('base64url'), properties } = this.#options;
-    // Of the tests' settings those that the storage keeps: what is wrong with the others, the start says.
+    // Only the settings of tests that the storage stores: the start checks the others.
     const kept = Object.entries(properties ?? {}).filter(([name]) => keptAtFormat.includes(name));
     const ports = { client: 1, controller: 2 };
     writePrivate(this.#propertiesFile, serverProperties(unfinished, ports, Object.fromEntries(kept)));
-    // One id in 64 begins with a dash: only after the equals sign is it no option.
+    // One id in 64 begins with a dash: after the equals sign it is not taken for an option.
     const args = ['kafka.tools.StorageTool', 'format', `--cluster-id=${clusterId}`, '--config', this.#propertiesFile];
     const java = await startJava([...this.#flags(), ...this.#archiveThere(), ...args], this.#javaOptions());
     await this.#orAborted(java, java.ended);
@@ -122,7 +123,7 @@ class LocalNode {
     renameSync(unfinished, this.#logDir);
   }
 
-  /** Starts until ready, on other ports when some were taken. `onPid` is told each process. */
+  /** Starts until the broker is ready, on other ports if some were taken. `onPid` receives the id of each process. */
   async start(onPid: (pid: number, address: string) => void): Promise<{ java: JavaProcess; ports: BrokerPorts }> {
     const deadline = performance.now() + startTimeoutMs;
     for (let attempt = 1; ; attempt += 1) {
@@ -142,14 +143,14 @@ class LocalNode {
     }
   }
 
-  /** Takes over the archive that a first run left at its end. */
+  /** Renames the archive that a first run wrote at its end. */
   keepArchive(): void {
     quietly(() => {
       if (existsSync(this.#newArchive)) renameSync(this.#newArchive, this.#archive);
     });
   }
 
-  /** @returns whether it became ready, as opposed to having ended or being late. */
+  /** @returns true when the broker is ready; false if it ended or the deadline passed. */
   async #isReady(java: JavaProcess, deadline: number): Promise<boolean> {
     while (!java.hasEnded() && performance.now() < deadline) {
       if (this.#log().includes('Kafka Server started')) return true;
@@ -160,7 +161,7 @@ class LocalNode {
 
   async #orAborted<T>(java: JavaProcess, work: Promise<T>): Promise<T> {
     const { signal } = this.#options;
-    const result = await Promise.race([work, aborted(signal)]);
+    const result = await Promise.race([work, whenAborted(signal)]);
     if (!signal?.aborted) return result as T;
     await java.stop();
     throw signal.reason;
@@ -173,7 +174,7 @@ class LocalNode {
   #flags(): string[] {
     const log4j = join(import.meta.dirname, 'log4j2.xml');
     return [
-      // The fast compiler only: a broker for one machine never runs long enough to repay the other, nor needs its speed.
+      // Only the fast compiler: the optimizing one does not pay off for a local broker.
       ...[
         `-Xmx${this.#options.heapMb ?? 512}m`,
         '-XX:+UseSerialGC',
@@ -193,12 +194,12 @@ class LocalNode {
     return [`-XX:ArchiveClassesAtExit=${this.#newArchive}`];
   }
 
-  /** The classes of an earlier run, which save a third of a start's CPU time; nothing before there was one. */
+  /** The class archive of an earlier run, which saves a third of a start's CPU time; empty before the first run has ended. */
   #archiveThere(): string[] {
     return existsSync(this.#archive) ? [`-XX:SharedArchiveFile=${this.#archive}`] : [];
   }
 
-  /** What runs left that were killed before they could take over their archive: 50 MB each. */
+  /** Removes the archives of runs that were killed before they could rename them: 50 MB each. */
   #removeOrphans(): void {
     const jarsDir = resolve(this.#options.jarsDir);
     for (const file of readdirSync(jarsDir)) {
@@ -225,13 +226,7 @@ function quietly(work: () => void): void {
   }
 }
 
-const aborted = (signal: AbortSignal | undefined): Promise<void> =>
-  new Promise((resolve) => {
-    if (signal?.aborted) resolve();
-    else signal?.addEventListener('abort', () => resolve(), { once: true });
-  });
-
-/** Two loopback ports that nobody listens on now. Somebody may a moment later; then the start is tried again. */
+/** Two free loopback ports. If another process takes one before the broker does, the start is repeated. */
 async function freePorts(): Promise<BrokerPorts> {
   const servers = [createServer(), createServer()];
   const ports = await Promise.all(servers.map(listen));

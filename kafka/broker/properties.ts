@@ -7,7 +7,7 @@ export interface BrokerPorts {
 
 /**
  * `server.properties` of a single node for one machine: every internal topic has one replica and few partitions, and
- * groups start at once. `extra` wins over what is here.
+ * groups start at once. `extra` overrides these settings.
  */
 export function serverProperties(
   logDir: string,
@@ -17,7 +17,7 @@ export function serverProperties(
   const properties = {
     'process.roles': 'broker,controller',
     'node.id': '1',
-    // A fixed voter, not the dynamic quorum: that one stores its port at format time, and ours differ at each start.
+    // A fixed voter: a dynamic quorum stores its port at format time, and the ports differ at each start.
     'controller.quorum.voters': `1@127.0.0.1:${ports.controller}`,
     listeners: `PLAINTEXT://127.0.0.1:${ports.client},CONTROLLER://127.0.0.1:${ports.controller}`,
     'advertised.listeners': `PLAINTEXT://127.0.0.1:${ports.client}`,
@@ -28,7 +28,7 @@ export function serverProperties(
     'auto.create.topics.enable': 'false',
     'offsets.topic.replication.factor': '1',
     'offsets.topic.num.partitions': '4',
-    // The standard forgets a group's offsets after a week away, and everything would be fetched again.
+    // By default Kafka drops the offsets of a group after a week without members; all movies would be fetched again.
     'offsets.retention.minutes': String(10 * 365 * 24 * 60),
     'transaction.state.log.replication.factor': '1',
     'transaction.state.log.min.isr': '1',
@@ -36,7 +36,7 @@ export function serverProperties(
     'share.coordinator.state.topic.replication.factor': '1',
     'share.coordinator.state.topic.min.isr': '1',
     'share.coordinator.state.topic.num.partitions': '1',
-    // After a kill -9 the next start has to wait until the controller takes the broker's last life for dead.
+    // After a kill -9 the next start waits until the controller considers the earlier broker dead.
     'broker.session.timeout.ms': '3000',
     'broker.heartbeat.interval.ms': '500',
     'group.initial.rebalance.delay.ms': '0',

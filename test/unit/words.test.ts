@@ -45,7 +45,7 @@ const exceptions: readonly (readonly [file: string, text: string])[] = [];
 
 /** Where the words have been checked so far. */
 const checked =
-  /^(?:[A-Z]+\.md$|(?:bench|consumers|dead-letters|deploy|docs|pipeline|producers|replay|runtime|sandbox|schemas|scripts|tmdb|transform|warehouse)\/)/;
+  /^(?:[A-Z]+\.md$|(?:bench|consumers|dead-letters|deploy|docs|kafka|pipeline|producers|replay|runtime|sandbox|schemas|scripts|tmdb|transform|warehouse)\/)/;
 
 const files = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], { cwd: root })
   .toString()

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import { runMember, whenAborted } from '../../../kafka/group-member.ts';
+import { runMember } from '../../../kafka/group-member.ts';
+import { whenAborted } from '../../../runtime/abort.ts';
 import { createTopic, testKafka, uniqueName } from '../../support/kafka/broker.ts';
 
 it('ends with the error when it has failed before it was reading, and never as if it were done', async () => {
@@ -15,7 +16,7 @@ it('ends with the error when it has failed before it was reading, and never as i
       member.fail(failure);
       return { onJoined: () => {}, onBatch: async () => {} };
     },
-    ({ over }) => whenAborted(over),
+    ({ closed }) => whenAborted(closed),
   );
   await expect(running).rejects.toBe(failure);
 });

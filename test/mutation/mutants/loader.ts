@@ -68,8 +68,8 @@ export const loaderMutants: readonly Mutant[] = [
   {
     name: 'loader: good rows at the offset of an invalid one are parked with it',
     file: loader,
-    find: 'const addressOf = (topic: string, partition: number, offset: bigint) =>',
-    replace: 'const addressOf = (topic: string, _: number, offset: bigint, partition = 0) =>',
+    find: 'invalid.has(recordKey(record))',
+    replace: '[...invalid].some((key) => key.endsWith(String(record.offset)))',
     tests: model,
   },
   {

@@ -5,7 +5,7 @@ import type { Kafka, KafkaMessage } from 'kafkajs';
 import { vi } from 'vitest';
 import { boundDecoding } from '../../../kafka/batches/fetch-response.ts';
 import type { Unusable } from '../../../kafka/batches/unusable.ts';
-import { DecodeError } from '../../../schemas/codec.ts';
+import { decodeOrNull } from '../../../schemas/codec.ts';
 import { deadLetterCodec, movieIdCodec, rawGenresCodec, rawMovieCodec } from '../../../schemas/codecs.ts';
 import { plainClient } from '../kafka/client.ts';
 
@@ -179,11 +179,11 @@ const offsetsFrom = (first: bigint, last: bigint): bigint[] =>
 function rawEntry(topic: RawTopic, partition: number, address: string, { value, offset }: KafkaMessage): RawEntry {
   const entry = { topic, partition, offset: BigInt(offset), address, hash: sha256(value ?? '') };
   if (topic === 'tmdb.raw-genres') {
-    const genres = value && decodedOrNull(rawGenresCodec, value);
+    const genres = value && decodeOrNull(rawGenresCodec, value);
     const contents = genres && contentsOf(genres.body, genres.language, genres.sourceUrl, genres.fetchedAt);
     return { ...entry, contents, answer: null };
   }
-  const movie = value && decodedOrNull(rawMovieCodec, value);
+  const movie = value && decodeOrNull(rawMovieCodec, value);
   if (!movie) return { ...entry, contents: null, answer: null };
   const { movieId, httpStatus, sourceUrl, fetchedAt, body } = movie;
   const contents = contentsOf(body, `${movieId} ${httpStatus}`, sourceUrl, fetchedAt);
@@ -200,7 +200,7 @@ export const bronzeContents: Readonly<Record<RawTopic, string>> = {
 };
 
 function idOf(value: Buffer): IdEntry['id'] {
-  const decoded = decodedOrNull(movieIdCodec, value);
+  const decoded = decodeOrNull(movieIdCodec, value);
   return decoded && { movieId: decoded.movieId, requestedAtMs: decoded.requestedAt.getTime() };
 }
 
@@ -213,15 +213,6 @@ function letterOf(value: Buffer): Letter {
   const digest = originValueSha256?.toString('hex') ?? (originValue && sha256(originValue));
   const hash = digest && (letter.originLastOffsetDelta === null ? '' : batchPrefix) + digest;
   return { origin: `${place}/${originOffset}`, covers, hash };
-}
-
-function decodedOrNull<T>(codec: { decode(bytes: Buffer): T }, value: Buffer): T | null {
-  try {
-    return codec.decode(value);
-  } catch (error) {
-    if (error instanceof DecodeError) return null;
-    throw error;
-  }
 }
 
 /** The ids of cluster and topics from the broker's own files. */

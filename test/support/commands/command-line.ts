@@ -1,7 +1,7 @@
 import type { Invocation } from '../../../commands/command.ts';
 import { parse } from '../../../commands/parse.ts';
 import { type SelectionOptions, selectionOf } from '../../../commands/selection.ts';
-import type { Selection } from '../../../kafka/selection.ts';
+import type { Selection } from '../../../replay/selection.ts';
 
 /** A command with its options, from a command line that names one. @throws UsageError. */
 export function invocationOf(argv: readonly string[], now = Date.now()): Invocation {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { parse as parseArguments } from '../../../commands/parse.ts';
 import { selectionText } from '../../../commands/selection.ts';
-import { isSelected, type Selection } from '../../../kafka/selection.ts';
+import { isSelected, type Selection } from '../../../replay/selection.ts';
 import { UsageError } from '../../../runtime/errors.ts';
 import { selectedBy, selectionOptionsOf } from '../../support/commands/command-line.ts';
 import { consumerRecord } from '../../support/kafka/memory-record-source.ts';

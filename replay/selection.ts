@@ -1,7 +1,8 @@
-import type { KafkaAdmin } from './cluster-admin.ts';
-import type { ConsumerRecord } from './topic.ts';
+import type { KafkaAdmin } from '../kafka/cluster-admin.ts';
+import type { ConsumerRecord } from '../kafka/topic.ts';
+import { movieIdOf } from '../schemas/record-rules.ts';
 
-/** Which records of a topic are meant: those for which all holds that is given; without anything, every record. */
+/** Selects the records of a topic that match every given condition; without conditions, all records. */
 export interface Selection {
   /** Milliseconds since the epoch: records written at that time or later. */
   readonly since?: number;
@@ -12,7 +13,7 @@ export interface Selection {
   readonly movies?: ReadonlySet<number>;
 }
 
-/** A partition that has no offset of its own here begins at `others`; without that, nothing of it is meant. */
+/** A partition without its own offset begins at `others`; if that is absent, the partition is not selected. */
 export interface FromOffsets {
   readonly partitions: ReadonlyMap<number, bigint>;
   readonly others?: bigint;
@@ -30,8 +31,8 @@ export interface OffsetRange {
 const disorderMs = 3_600_000;
 
 /**
- * Where the records of a selection lie, of those that are in the topic now; partitions without any are absent. Others
- * lie between them, so ask `isSelected` of each. @throws KafkaError when Kafka cannot be asked.
+ * The ranges of offsets that contain the selected records, of those in the topic now; partitions without any are absent. The
+ * ranges also contain other records, so check each with `isSelected`. @throws KafkaError if Kafka is out of reach.
  */
 export async function rangesOf(
   admin: KafkaAdmin,
@@ -53,7 +54,7 @@ export async function rangesOf(
   return ranges;
 }
 
-/** Whether the record is one of those that are meant. */
+/** Whether the record matches the selection. */
 export function isSelected(selection: Selection, record: ConsumerRecord): boolean {
   const { since = Number.NEGATIVE_INFINITY, until = Number.POSITIVE_INFINITY, movies } = selection;
   const first = firstOffsetOf(selection, record.partition);
@@ -66,22 +67,13 @@ export function isSelected(selection: Selection, record: ConsumerRecord): boolea
   );
 }
 
-/** The movie that a record is keyed by; null when its key is none. */
-export function movieIdOf(key: Buffer | string | null): number | null {
-  const movieId = /^[1-9]\d{0,9}$/.test(String(key)) ? Number(key) : Number.POSITIVE_INFINITY;
-  return movieId <= maxMovieId ? movieId : null;
-}
-
-/** What the wire format has room for. */
-const maxMovieId = 2 ** 31 - 1;
-
-/** null: nothing of this partition is meant. */
+/** null: the partition is not selected. */
 function firstOffsetOf({ fromOffsets }: Selection, partition: number): bigint | null {
   if (!fromOffsets) return 0n;
   return fromOffsets.partitions.get(partition) ?? fromOffsets.others ?? null;
 }
 
-/** Math.max takes no bigint. */
+/** Math.max does not accept bigint. */
 const largest = (...values: bigint[]): bigint => values.toSorted(ascending).at(-1) ?? 0n;
 const smallest = (...values: bigint[]): bigint => values.toSorted(ascending)[0] ?? 0n;
 const ascending = (a: bigint, b: bigint): number => Number(a - b);

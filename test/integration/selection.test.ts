@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { createAdmin } from '../../../kafka/admin.ts';
-import type { KafkaAdmin } from '../../../kafka/cluster-admin.ts';
-import { readTopic } from '../../../kafka/read-topic.ts';
-import { isSelected, rangesOf, type Selection } from '../../../kafka/selection.ts';
-import { createTopic, deleteRecords, testKafka, writeMessages } from '../../support/kafka/broker.ts';
+import { createAdmin } from '../../kafka/admin.ts';
+import type { KafkaAdmin } from '../../kafka/cluster-admin.ts';
+import { readTopic } from '../../kafka/read-topic.ts';
+import { isSelected, rangesOf, type Selection } from '../../replay/selection.ts';
+import { createTopic, deleteRecords, testKafka, writeMessages } from '../support/kafka/broker.ts';
 
 const kafka = testKafka();
 const minute = 60_000;
