@@ -48,7 +48,7 @@ const withoutHelpWord = ([first, ...rest]: readonly string[]): string[] => {
 
 const overviewNotes = `
 "${programName} COMMAND --help" shows the options and examples of a command.
-Settings come from the environment and from .env; the README lists them.
+Settings come from the environment and .env; docs/configuration.md lists them.
 In the project folder: npx ${programName} COMMAND, or npm run cli -- COMMAND.
 
 Exit codes: 0 done, or a service that drained; 1 failed; 2 wrong usage or

@@ -15,6 +15,7 @@ import type { Logger } from '../runtime/logger.ts';
 import { fullJitter } from '../runtime/retry.ts';
 import type { DeadLetter, DeadLetterReason } from '../schemas/records.ts';
 import type { RawTopics } from '../schemas/topics.ts';
+import type { LoadSettings } from '../warehouse/settings.ts';
 import { FencedError, InvalidRowsError, type TopicId, type Warehouse } from '../warehouse/warehouse.ts';
 import { AwaitedEnds } from './awaited-ends.ts';
 import { deadLetterOf, type Failure, publishLetters } from './dead-letter.ts';
@@ -43,13 +44,6 @@ export interface BronzeLoaderPorts {
   readonly shared?: SharedTopics;
 }
 
-/** A micro-batch is due when it reaches one of these. */
-interface LoadLimits {
-  readonly maxRows: number;
-  readonly maxBytes: number;
-  readonly maxAgeMs: number;
-}
-
 /** What one transaction loaded into BRONZE. */
 export interface Flush {
   readonly rows: number;
@@ -58,7 +52,8 @@ export interface Flush {
 }
 
 export interface BronzeLoaderOptions {
-  readonly limits: LoadLimits;
+  /** A micro-batch is due when it reaches one of these. */
+  readonly limits: LoadSettings;
   /** Aborts to start the drain: the loader loads what it has collected, then `runBronzeLoader` resolves. */
   readonly signal: AbortSignal;
   /** Exclusive ends, known once upstream is done; the loader ends when the ledger has reached all of them, also through other loaders. */
@@ -101,7 +96,7 @@ const invalidJson: Failure = { reason: 'invalid_json', message: noReadableJson, 
 
 class BronzeLoader implements PartitionHandler {
   readonly #ports: BronzeLoaderPorts;
-  readonly #limits: LoadLimits;
+  readonly #limits: LoadSettings;
   /** Aborts to start the drain. */
   readonly #stop: AbortSignal;
   readonly #ended = new AbortController();

@@ -8,7 +8,7 @@ const envelopeBytes = 100_000;
 export const reasonBytes = 100_000;
 const defaultBodyBytes = 4_000_000;
 
-/** The guaranteed settings of our topics; the README's table lists the variables. */
+/** The guaranteed settings of our topics; docs/configuration.md lists the variables. */
 export interface TopicSettings {
   readonly partitions: number;
   readonly replicationFactor: number;

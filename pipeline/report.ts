@@ -3,6 +3,7 @@ import type { GenresLook } from '../producers/genres.ts';
 import type { PopularWalk } from '../producers/popular.ts';
 import { formatTable } from '../runtime/table.ts';
 import { formatDuration } from '../runtime/units.ts';
+import type { TmdbSettings } from '../tmdb/settings.ts';
 import type { RequestCounts } from '../tmdb/tmdb-client.ts';
 import type { TransformResult } from '../transform/transform.ts';
 
@@ -17,7 +18,7 @@ export interface RunReport {
   /** Ids of this run, and unfinished ids of earlier runs. Answers that BRONZE cannot store count as parked, too. */
   readonly movies: { readonly fetched: number; readonly gone: number; readonly parked: number };
   readonly requests: RequestCounts & {
-    readonly limit: Config['tmdb']['rateLimit'];
+    readonly limit: TmdbSettings['rateLimit'];
     /** Seconds of walking, fetching and loading, and the used share of the limit in that time, 0-1. */
     readonly seconds: number;
     readonly limitUsed: number;

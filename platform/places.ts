@@ -17,8 +17,13 @@ export interface Place {
   readonly file?: string;
 }
 
+type Paths = Pick<Config, 'dataDir' | 'warehouse'>;
+
 /** What a command that writes these needs under this configuration. */
-export function placesOf({ dataDir, kafka, warehouse }: Config, written: readonly Written[]): Place[] {
+export function placesOf(
+  { dataDir, kafka, warehouse }: Paths & Pick<Config, 'kafka'>,
+  written: readonly Written[],
+): Place[] {
   const isDuckDb = warehouse.snowflake === undefined;
   const places: Place[] = [];
   if (written.includes('work files') || (written.includes('broker') && !kafka.brokers)) {
@@ -65,7 +70,7 @@ export function placeMistake({ setting, folder, file }: Place): string | null {
 }
 
 /** Why the copy of GOLD for readers cannot be written; empty if it can. */
-export function goldCopyMistakes({ warehouse: { goldPath, snowflake } }: Config): string[] {
+export function goldCopyMistakes({ warehouse: { goldPath, snowflake } }: Pick<Config, 'warehouse'>): string[] {
   if (snowflake) return [];
   const ofKind = pathMistake('file to write', goldPath);
   if (ofKind !== null) return [`DUCKDB_GOLD_PATH: ${ofKind}`];
@@ -91,7 +96,7 @@ const mistakesOfSettings = new Set('ENOENT EEXIST ENOTDIR EISDIR ELOOP ENAMETOOL
  * Adds the setting that names the place of a file that cannot be used, and makes it an error of the configuration if the
  * setting is to blame. Returns any other error as it is.
  */
-export function withSetting(error: IngestError, { dataDir, warehouse }: Config): IngestError {
+export function withSetting(error: IngestError, { dataDir, warehouse }: Paths): IngestError {
   const file = error instanceof FileError ? error : error.cause;
   if (!(file instanceof FileError)) return error;
   const { path, code } = file;

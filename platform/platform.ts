@@ -142,7 +142,7 @@ const withoutSecrets = (letters: Sink<DeadLetter>, secrets: readonly Secret[]): 
 });
 
 /** The guaranteed settings of our topics. */
-export const topicSettingsOf = ({ kafka, tmdb }: Config): TopicSettings => {
+export const topicSettingsOf = ({ kafka, tmdb }: Pick<Config, 'kafka' | 'tmdb'>): TopicSettings => {
   const { partitions, replicationFactor, rawRetentionMs } = kafka;
   return { partitions, replicationFactor, rawRetentionMs, maxBodyBytes: tmdb.maxBodyBytes };
 };

@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { ListenAddress } from './config-fields.ts';
 import { messageOf, UsageError } from './errors.ts';
 import { escapeControls } from './escape-controls.ts';
 import type { Health, Verdict } from './health.ts';
+import type { ListenAddress } from './settings.ts';
 
 export interface HealthServer extends AsyncDisposable {
   /** `http://host:port`, with the actual port. */

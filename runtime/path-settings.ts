@@ -9,17 +9,6 @@ import { meaningOf, reasonOf } from './file-error.ts';
  */
 export type PathKind = 'folder to write' | 'file to write' | 'side output' | 'existing folder' | 'file to read';
 
-/** Every setting that names a file or folder, except secrets as files (`NAME_FILE`). Add new ones here: the tests use this table. */
-export const pathSettings = {
-  DATA_DIR: 'folder to write',
-  DUCKDB_PATH: 'file to write',
-  DUCKDB_GOLD_PATH: 'side output',
-  SANDBOX_CATALOGUE: 'file to read',
-  /** Read by Node itself, which ignores a file that it cannot read. */
-  NODE_EXTRA_CA_CERTS: 'file to read',
-  TMPDIR: 'existing folder',
-} as const satisfies Record<string, PathKind>;
-
 /** Longest secret or key in a file (bytes). A private key of 16,384 bits as PEM has 13 KB. */
 export const maxSmallFileBytes = 65_536;
 

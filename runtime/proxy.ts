@@ -1,4 +1,5 @@
-import { BlockList, isIP } from 'node:net';
+import { isIP } from 'node:net';
+import { addressesIn, bareHost, isLoopback } from './addresses.ts';
 import type { Secret } from './secret.ts';
 
 /** The HTTP proxies for other servers, by the scheme of their URL. */
@@ -41,23 +42,16 @@ export function proxyEnvironment({ https, http, noProxy }: ProxySettings): Recor
   );
 }
 
-/** Lower case, without the brackets and the port of an address, and without the dot that ends a full name. */
+/** A host without its port, in the form of `bareHost`. */
 const bare = (host: string): string =>
-  host
-    .trim()
-    .toLowerCase()
-    .replace(/^\[([^\]]*)\](?::\d+)?$/, '$1')
-    .replace(/^([^:]+):\d+$/, '$1')
-    .replace(/\.$/, '');
+  bareHost(
+    host
+      .trim()
+      .replace(/^\[([^\]]*)\](?::\d+)?$/, '$1')
+      .replace(/^([^:]+):\d+$/, '$1'),
+  );
 
-const loopback = new BlockList();
-loopback.addSubnet('127.0.0.0', 8, 'ipv4');
-loopback.addAddress('::1', 'ipv6');
-
-const isThisMachine = (host: string): boolean =>
-  isIP(host) === 0 ? /(^|\.)localhost$/.test(host) : loopback.check(host, kindOf(host));
-
-const kindOf = (address: string): 'ipv4' | 'ipv6' => (isIP(address) === 4 ? 'ipv4' : 'ipv6');
+const isThisMachine = (host: string): boolean => (isIP(host) === 0 ? /(^|\.)localhost$/.test(host) : isLoopback(host));
 
 /** Whether an entry of NO_PROXY matches a host. */
 function matches(entry: string, host: string): boolean {
@@ -69,8 +63,5 @@ function matches(entry: string, host: string): boolean {
 }
 
 function isWithin(host: string, network: string, bits: number): boolean {
-  if (bits > (isIP(network) === 4 ? 32 : 128)) return false;
-  const list = new BlockList();
-  list.addSubnet(network, bits, kindOf(network));
-  return list.check(host, kindOf(host));
+  return bits <= (isIP(network) === 4 ? 32 : 128) && addressesIn([[network, bits]])(host);
 }

@@ -3,11 +3,12 @@ import { type Catalogue, officialGenres, toListItem } from './catalogue.ts';
 import { drawMovie, type Movie } from './generated/movie.ts';
 import { Universe } from './generated/universe.ts';
 import { hash32, hashUnit } from './random.ts';
+import { sandboxDefaults } from './settings.ts';
 
 export interface GeneratedOptions {
-  /** @default 1 */
+  /** @default that of SANDBOX_SEED */
   readonly seed?: number | undefined;
-  /** The number of movies, 1 to 500,000,000. @default 10_000 */
+  /** The number of movies, 1 to 500,000,000. @default that of SANDBOX_MOVIES */
   readonly movies?: number | undefined;
   /** Each version changes numbers of 30 % of the movies: votes, revenue, popularity. @default 0 */
   readonly version?: number | undefined;
@@ -30,7 +31,7 @@ export class GeneratedCatalogue implements Catalogue {
   #version: number;
 
   /** @throws UsageError if the size is invalid. */
-  constructor({ seed = 1, movies = 10_000, version = 0 }: GeneratedOptions = {}) {
+  constructor({ seed = sandboxDefaults.seed, movies = sandboxDefaults.movies, version = 0 }: GeneratedOptions = {}) {
     if (!Number.isInteger(movies) || movies < 1 || movies > 500_000_000) {
       throw new UsageError(`expected 1 to 500,000,000 movies, got ${movies}`);
     }

@@ -13,6 +13,7 @@ import { faultyAnswer, transferOf } from './faulty-answer.ts';
 import { Random } from './random.ts';
 import { Routes } from './routes.ts';
 import { send, statusOf } from './send.ts';
+import { sandboxDefaults } from './settings.ts';
 import { SlidingWindow } from './sliding-window.ts';
 import { type SandboxStats, StatsCounter } from './stats.ts';
 
@@ -23,9 +24,9 @@ export interface SandboxOptions {
   readonly port?: number;
   /** NDJSON file of recorded details, gzipped if it ends in `.gz`. @default a generated catalogue */
   readonly catalogueFile?: string | undefined;
-  /** Size of the generated catalogue. @default 10_000 */
+  /** Size of the generated catalogue. @default that of SANDBOX_MOVIES */
   readonly movies?: number;
-  /** Seed of all random choices: movies, latencies, faults. @default 1 */
+  /** Seed of all random choices: movies, latencies, faults. @default that of SANDBOX_SEED */
   readonly seed?: number;
   /** Version of the generated catalogue: a higher one has newer numbers for a share of the movies. @default 0 */
   readonly version?: number;
@@ -114,8 +115,9 @@ class RunningSandbox implements Sandbox {
     this.#routes = new Routes(catalogue, { pageDrift: options.pageDrift ?? 0, now: () => clock.now() });
     this.#limiter = limit && new SlidingWindow(limit);
     this.#stats = new StatsCounter(limit);
-    this.#latencies = new Random(options.seed ?? 1, 0x1a7e);
-    this.#faults = new FaultPlan(options.faults ?? [], options.seed ?? 1);
+    const { seed = sandboxDefaults.seed } = options;
+    this.#latencies = new Random(seed, 0x1a7e);
+    this.#faults = new FaultPlan(options.faults ?? [], seed);
     this.#server = createServer((request, response) => {
       this.#serve(request, response).catch(() => response.destroy());
     });
@@ -145,7 +147,7 @@ class RunningSandbox implements Sandbox {
   }
 
   setFaults(faults: readonly Fault[]): void {
-    this.#faults = new FaultPlan(faults, this.#options.seed ?? 1);
+    this.#faults = new FaultPlan(faults, this.#options.seed ?? sandboxDefaults.seed);
   }
 
   setVersion(version: number): void {

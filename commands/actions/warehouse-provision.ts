@@ -1,4 +1,3 @@
-import type { Config } from '../../platform/config.ts';
 import type { Context } from '../../platform/platform.ts';
 import { withAccount } from '../../platform/snowflake-account.ts';
 import { ExitCode } from '../../runtime/errors.ts';
@@ -14,6 +13,7 @@ import {
 import { check, provision } from '../../warehouse/snowflake/provision/provision.ts';
 import { readPublicKey } from '../../warehouse/snowflake/provision/public-key.ts';
 import { script, stepsOf } from '../../warehouse/snowflake/provision/script.ts';
+import { type SnowflakeNames, snowflakeGroup } from '../../warehouse/snowflake/settings.ts';
 import { flagName } from '../option.ts';
 import { print } from '../print.ts';
 
@@ -45,7 +45,7 @@ interface Provision extends Readonly<Record<NameOption, string>> {
 
 /** `warehouse provision`: Snowflake's objects, roles, grants and users as they should be. */
 export async function provisionAccount(context: Context, options: Provision): Promise<number> {
-  const settings = settingsOf(context.config, options);
+  const settings = settingsOf(context.config.warehouse.names, options);
   if (options.print) return printScript(options, settings);
   return withAccount(context, async (query) => {
     if (!options.check) {
@@ -81,16 +81,17 @@ function report({ progress }: Context, options: Provision, { corrected, remainin
 }
 
 /** @throws UsageError for a name or a key that cannot be used. */
-function settingsOf({ warehouse }: Config, options: Provision): ProvisionSettings {
+function settingsOf(objects: SnowflakeNames, options: Provision): ProvisionSettings {
   const entries = Object.entries(nameOptions);
+  const { settings } = snowflakeGroup;
   const given = {
-    ...warehouse.names,
+    ...objects,
     ...Object.fromEntries(entries.map(([key, option]) => [key, options[option]])),
   } as Names;
   const givenBy = {
-    database: 'SNOWFLAKE_DATABASE',
-    ingestWarehouse: 'SNOWFLAKE_INGEST_WAREHOUSE',
-    transformWarehouse: 'SNOWFLAKE_TRANSFORM_WAREHOUSE',
+    database: settings.database.name,
+    ingestWarehouse: settings.ingestWarehouse.name,
+    transformWarehouse: settings.transformWarehouse.name,
     ...Object.fromEntries(entries.map(([key, option]) => [key, flagName(option)])),
   } as Record<keyof Names, string>;
   const { creditQuota, loaderKey, loaderKey2, dbtKey, dbtKey2 } = options;

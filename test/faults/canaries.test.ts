@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { secretNames } from '../../platform/config.ts';
+import { secretNames } from '../../platform/settings.ts';
 import { type Outcome, outcomeOf, Workspace } from '../support/processes/cli.ts';
 import { until } from '../support/processes/fleet.ts';
 import { programsBelow } from '../support/processes/process-tree.ts';

@@ -1,8 +1,15 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { configurationPage, envExample } from '../configuration/pages.ts';
 import { allEvidence } from './evidence.ts';
 import { withTests } from './page.ts';
 
-/** `npm run docs`: writes which tests show each row of docs/guarantees.md, from the ids in the names of the tests. */
-const path = join(import.meta.dirname, '../../docs/guarantees.md');
-writeFileSync(path, withTests(readFileSync(path, 'utf8'), allEvidence()));
+/**
+ * `npm run docs`: writes the pages that have a source in the code. docs/guarantees.md: which tests show each row, from the ids in the
+ * names of the tests. docs/configuration.md and .env.example: the settings.
+ */
+const root = join(import.meta.dirname, '../..');
+const guarantees = join(root, 'docs/guarantees.md');
+writeFileSync(guarantees, withTests(readFileSync(guarantees, 'utf8'), allEvidence()));
+writeFileSync(join(root, 'docs/configuration.md'), configurationPage());
+writeFileSync(join(root, '.env.example'), envExample());

@@ -9,13 +9,10 @@ import { memoryLimit } from './memory-limit.ts';
 import { goldPublishedAt, publishGold } from './publish-gold.ts';
 import { openDuckDbReader } from './reader.ts';
 import { openDuckDbRebuild } from './rebuild.ts';
+import type { DuckDbSettings } from './settings.ts';
 import { openDuckDbWarehouse } from './warehouse.ts';
 
-export interface DuckDbPlace {
-  readonly duckdbPath: string;
-  /** The published copy of GOLD, replaced as a whole after each run of dbt. */
-  readonly goldPath: string;
-  readonly lockWaitMs: number;
+export interface DuckDbPlace extends DuckDbSettings {
   /** For reads such as `status`: see `DuckDbFileOptions`. */
   readonly isLook?: boolean;
 }

@@ -1,89 +1,161 @@
 import { createPrivateKey } from 'node:crypto';
+import { isIP } from 'node:net';
 import { z } from 'zod';
-import { duration, flag, httpUrl, secret } from '../../runtime/config-fields.ts';
+import { bareHost, isLoopback } from '../../runtime/addresses.ts';
 import { Secret } from '../../runtime/secret.ts';
+import { type Kind, objectOf, type SettingsGroup, setting } from '../../runtime/setting.ts';
+import { durationFrom, flag, httpUrl, secret, text } from '../../runtime/setting-kinds.ts';
 import { parseIdentifier } from './provision/identifiers.ts';
 import type { SnowflakeCredentials, SnowflakeSettings } from './session.ts';
 
-/** The settings for Snowflake. */
-
-/** A name that needs no quotes, so that it means the same to Snowflake, dbt and a reader. */
-const identifier = z
-  .string()
-  .refine((text) => parseIdentifier(text) !== null, 'expected a name of letters, digits, _ and $, such as LECTURE_DE')
-  .transform((name) => name.toUpperCase());
-
-/** The connection cannot be overheard: encrypted, or on this machine. */
-const isPrivate = ({ protocol, hostname }: URL): boolean =>
-  protocol === 'https:' || /^(127\.\d+\.\d+\.\d+|localhost|\[::1\])$/.test(hostname);
-
-export const snowflakeFields = {
-  SNOWFLAKE_ACCOUNT: z
+/** A name that needs no quotes, so that it means the same to Snowflake, to dbt and to a person. */
+const identifier: Kind<string> = {
+  schema: z
     .string()
-    .regex(/^[\w-]+(\.[\w-]+)*$/, 'expected an account identifier such as MYORG-MYACCOUNT')
-    .optional(),
-  SNOWFLAKE_USER: z.string().min(1).optional(),
-  SNOWFLAKE_PRIVATE_KEY: secret,
-  SNOWFLAKE_PRIVATE_KEY_PASSPHRASE: secret,
-  SNOWFLAKE_TOKEN: secret,
-  SNOWFLAKE_PASSWORD: secret,
-  SNOWFLAKE_ALLOW_PASSWORD: flag,
-  SNOWFLAKE_ROLE: identifier.optional(),
-  SNOWFLAKE_DATABASE: identifier.default('LECTURE_DE'),
-  SNOWFLAKE_INGEST_WAREHOUSE: identifier.default('LECTURE_INGEST_WH'),
-  SNOWFLAKE_TRANSFORM_WAREHOUSE: identifier.default('LECTURE_TRANSFORM_WH'),
-  SNOWFLAKE_URL: httpUrl
-    .refine(
-      (url) => isPrivate(new URL(url)),
-      'expected https, because credentials are sent there (http only to this machine)',
-    )
-    .optional(),
-  // A statement waits for a lock for half of this, in whole seconds. With less, the call would time out before Snowflake reports the lock.
-  SNOWFLAKE_TIMEOUT: duration('2m').refine((ms) => ms >= 2_000, 'expected 2s or more'),
+    .refine((name) => parseIdentifier(name) !== null, 'expected a name of letters, digits, _ and $, such as LECTURE_DE')
+    .transform((name) => name.toUpperCase()),
+  form: 'name of letters, digits, `_` and `$`',
 };
 
-export type SnowflakeEnv = z.infer<z.ZodObject<typeof snowflakeFields>>;
+/**
+ * Whether no one else can listen: the connection is encrypted, or stays on this machine. Stricter than `mayBeCleartext`: a password or
+ * a token for Snowflake goes to no other host of a private network, and a name other than `localhost` may lead elsewhere.
+ */
+function isConfidential({ protocol, hostname }: URL): boolean {
+  const host = bareHost(hostname);
+  const isThisMachine = host === 'localhost' || host === '::1' || (isIP(host) === 4 && isLoopback(host));
+  return protocol === 'https:' || isThisMachine;
+}
 
-export const snowflakeSecrets = [
-  'SNOWFLAKE_PRIVATE_KEY',
-  'SNOWFLAKE_PRIVATE_KEY_PASSPHRASE',
-  'SNOWFLAKE_TOKEN',
-  'SNOWFLAKE_PASSWORD',
-] as const;
-
-/** Everything that must not appear in any output. For a key also its lines, separately and joined: a message may quote either. */
-export function secretsOfSnowflake(env: SnowflakeEnv): Secret[] {
-  const lines = (env.SNOWFLAKE_PRIVATE_KEY?.reveal() ?? '')
+/** A message may quote the key, a line of it, or all its lines as one. */
+function secretsOfKey(key: Secret): readonly Secret[] {
+  const lines = key
+    .reveal()
     .split('\n')
     .map((line) => line.trim())
     .filter((line) => /^[A-Za-z0-9+/=]{16,}$/.test(line));
-  return [
-    ...snowflakeSecrets.map((name) => env[name]).filter((value) => value !== undefined),
-    ...(lines.length > 0 ? [lines.join(''), ...lines].map((text) => new Secret(text)) : []),
-  ];
+  return [key, ...(lines.length > 0 ? [lines.join(''), ...lines].map((line) => new Secret(line)) : [])];
 }
 
-/** Missing or inconsistent settings of a set-up for Snowflake, by variable. */
-export function* snowflakeMistakes(env: SnowflakeEnv): Generator<readonly [keyof SnowflakeEnv, string]> {
-  if (!env.SNOWFLAKE_ACCOUNT) yield ['SNOWFLAKE_ACCOUNT', 'needed with WAREHOUSE=snowflake, such as MYORG-MYACCOUNT'];
-  if (!env.SNOWFLAKE_USER) yield ['SNOWFLAKE_USER', 'needed with WAREHOUSE=snowflake'];
-  if (env.SNOWFLAKE_PRIVATE_KEY) {
-    const mistake = keyMistake(env.SNOWFLAKE_PRIVATE_KEY, env.SNOWFLAKE_PRIVATE_KEY_PASSPHRASE);
-    if (mistake) yield ['SNOWFLAKE_PRIVATE_KEY', mistake];
-  } else if (!env.SNOWFLAKE_TOKEN && !env.SNOWFLAKE_PASSWORD) {
+const settings = {
+  account: setting({
+    name: 'SNOWFLAKE_ACCOUNT',
+    kind: {
+      schema: z.string().regex(/^[\w-]+(\.[\w-]+)*$/, 'expected an account identifier such as MYORG-MYACCOUNT'),
+      form: 'account identifier such as `MYORG-MYACCOUNT`',
+    },
+    meaning: 'The account. Needed with WAREHOUSE=snowflake, as are the user and one of the ways to log in.',
+  }),
+  user: setting({ name: 'SNOWFLAKE_USER', kind: text, meaning: 'The user of the service.' }),
+  privateKey: setting({
+    name: 'SNOWFLAKE_PRIVATE_KEY',
+    kind: { ...secret, secretsOf: secretsOfKey },
+    form: 'PEM',
+    meaning: "The user's private RSA key, the usual way to log in.",
+    see: 'docs/snowflake.md',
+  }),
+  passphrase: setting({
+    name: 'SNOWFLAKE_PRIVATE_KEY_PASSPHRASE',
+    kind: secret,
+    meaning: 'The passphrase of the key, if it has one.',
+  }),
+  token: setting({
+    name: 'SNOWFLAKE_TOKEN',
+    kind: secret,
+    meaning: 'A programmatic access token, used if there is no key.',
+  }),
+  password: setting({
+    name: 'SNOWFLAKE_PASSWORD',
+    kind: secret,
+    meaning: 'A plain password. It is refused unless SNOWFLAKE_ALLOW_PASSWORD allows it.',
+  }),
+  allowPassword: setting({
+    name: 'SNOWFLAKE_ALLOW_PASSWORD',
+    kind: flag,
+    default: 'false',
+    meaning: 'Whether a plain password may log in.',
+  }),
+  role: setting({
+    name: 'SNOWFLAKE_ROLE',
+    kind: identifier,
+    meaning:
+      'The role of the session. DE_ROLE runs all stages in one process. Leave it empty for a service with its own user.',
+    defaultNote: "the user's default role",
+  }),
+  database: setting({
+    name: 'SNOWFLAKE_DATABASE',
+    kind: identifier,
+    default: 'LECTURE_DE',
+    meaning: 'The database, by the name that `warehouse provision` creates it with.',
+  }),
+  ingestWarehouse: setting({
+    name: 'SNOWFLAKE_INGEST_WAREHOUSE',
+    kind: identifier,
+    default: 'LECTURE_INGEST_WH',
+    meaning: 'The virtual warehouse that loads.',
+  }),
+  transformWarehouse: setting({
+    name: 'SNOWFLAKE_TRANSFORM_WAREHOUSE',
+    kind: identifier,
+    default: 'LECTURE_TRANSFORM_WH',
+    meaning:
+      'The virtual warehouse that runs dbt and answers `status`. The same as the one that loads costs less: it is awake only once.',
+  }),
+  url: setting({
+    name: 'SNOWFLAKE_URL',
+    kind: {
+      schema: httpUrl('https://myorg-myaccount.snowflakecomputing.com').refine(
+        (url) => isConfidential(new URL(url)),
+        'expected https, because credentials are sent there (http only to this machine)',
+      ),
+      form: 'URL with https',
+    },
+    meaning: 'Another address, such as a private link.',
+    defaultNote: "the account's",
+  }),
+  timeoutMs: setting({
+    name: 'SNOWFLAKE_TIMEOUT',
+    // A statement waits for a lock for half of this, in whole seconds. With less, the call would time out before Snowflake reports the lock.
+    kind: durationFrom('2s'),
+    default: '2m',
+    meaning:
+      'Time limit for one call. After it, the loader checks the ledger, then retries. Waits for locks and leases can be longer.',
+  }),
+};
+
+const schema = objectOf(settings);
+
+/** The settings of Snowflake as they are given, complete or not. */
+export type SnowflakeGiven = Readonly<z.infer<typeof schema>>;
+
+export const snowflakeGroup = {
+  title: 'Snowflake',
+  prefixes: ['SNOWFLAKE_'],
+  settings,
+  schema,
+} satisfies SettingsGroup;
+
+/** Settings that are missing or contradict each other when the warehouse is Snowflake: the property, and what to do. */
+export function* snowflakeMistakes(given: SnowflakeGiven): Generator<readonly [keyof SnowflakeGiven, string]> {
+  if (!given.account) yield ['account', 'needed with WAREHOUSE=snowflake, such as MYORG-MYACCOUNT'];
+  if (!given.user) yield ['user', 'needed with WAREHOUSE=snowflake'];
+  if (given.privateKey) {
+    const mistake = keyMistake(given.privateKey, given.passphrase);
+    if (mistake) yield ['privateKey', mistake];
+  } else if (!given.token && !given.password) {
     yield [
-      'SNOWFLAKE_PRIVATE_KEY',
+      'privateKey',
       'needed with WAREHOUSE=snowflake: a private key as PEM, or SNOWFLAKE_PRIVATE_KEY_FILE; or a SNOWFLAKE_TOKEN (programmatic access token)',
     ];
-  } else if (!env.SNOWFLAKE_TOKEN && !env.SNOWFLAKE_ALLOW_PASSWORD) {
+  } else if (!given.token && !given.allowPassword) {
     yield [
-      'SNOWFLAKE_PASSWORD',
+      'password',
       'a plain password is refused: use a key pair or a token, or set SNOWFLAKE_ALLOW_PASSWORD=true to take the risk',
     ];
   }
 }
 
-/** Checked here, because the driver reports it only after its attempts. Never quotes the key. */
+/** Checked here, because the driver reports it only after several attempts. Never quotes the key. */
 function keyMistake(key: Secret, passphrase: Secret | undefined): string | undefined {
   try {
     const { asymmetricKeyType } = createPrivateKey({ key: key.reveal(), passphrase: passphrase?.reveal() });
@@ -93,29 +165,29 @@ function keyMistake(key: Secret, passphrase: Secret | undefined): string | undef
   }
 }
 
+/** The names of the objects that `warehouse provision` creates, and the settings that name them. */
 export type SnowflakeNames = Pick<SnowflakeSettings, 'database' | 'ingestWarehouse' | 'transformWarehouse'>;
 
-export const snowflakeNames = (env: SnowflakeEnv): SnowflakeNames => ({
-  database: env.SNOWFLAKE_DATABASE,
-  ingestWarehouse: env.SNOWFLAKE_INGEST_WAREHOUSE,
-  transformWarehouse: env.SNOWFLAKE_TRANSFORM_WAREHOUSE,
+export const snowflakeNames = (given: SnowflakeGiven): SnowflakeNames => ({
+  database: given.database,
+  ingestWarehouse: given.ingestWarehouse,
+  transformWarehouse: given.transformWarehouse,
 });
 
-/** The options from an environment without mistakes. */
-export const snowflakeOf = (env: SnowflakeEnv): SnowflakeSettings => ({
-  account: env.SNOWFLAKE_ACCOUNT ?? '',
-  user: env.SNOWFLAKE_USER ?? '',
-  credentials: credentialsOf(env),
-  role: env.SNOWFLAKE_ROLE,
-  ...snowflakeNames(env),
-  url: env.SNOWFLAKE_URL,
-  timeoutMs: env.SNOWFLAKE_TIMEOUT,
+/** @param given settings in which `snowflakeMistakes` finds nothing. */
+export const snowflakeSettings = (given: SnowflakeGiven): SnowflakeSettings => ({
+  account: given.account ?? '',
+  user: given.user ?? '',
+  credentials: credentialsOf(given),
+  role: given.role,
+  ...snowflakeNames(given),
+  url: given.url,
+  timeoutMs: given.timeoutMs,
 });
 
-/** The safest of the given credentials. */
-function credentialsOf(env: SnowflakeEnv): SnowflakeCredentials {
-  const { SNOWFLAKE_PRIVATE_KEY: privateKey, SNOWFLAKE_TOKEN: token, SNOWFLAKE_PASSWORD: password } = env;
-  if (privateKey) return { kind: 'key pair', privateKey, passphrase: env.SNOWFLAKE_PRIVATE_KEY_PASSPHRASE };
+/** The safest of those that are given. */
+function credentialsOf({ privateKey, passphrase, token, password }: SnowflakeGiven): SnowflakeCredentials {
+  if (privateKey) return { kind: 'key pair', privateKey, passphrase };
   if (token) return { kind: 'token', token };
   if (password) return { kind: 'password', password };
   throw new RangeError('no credentials: call snowflakeMistakes first');

@@ -1,4 +1,4 @@
-import { read } from './project.ts';
+import { allSettings, secretNames } from '../../../platform/settings.ts';
 
 /** What of the Compose specification our file uses. */
 export interface Compose {
@@ -40,22 +40,9 @@ export interface Service {
   readonly secrets?: readonly string[];
 }
 
-const configFiles = ['platform/config.ts', 'runtime/path-settings.ts', 'warehouse/snowflake/settings.ts'];
-
-const secretNames = (): string[] =>
-  configFiles.flatMap((file) => {
-    const [, list = ''] = /const (?:secretNames|snowflakeSecrets) = \[([^\]]*)\]/.exec(read(file)) ?? [];
-    return [...list.matchAll(/'(\w+)'/g)].map(([, name = '']) => name);
-  });
-
-/** Every variable that `platform/config.ts` reads, by its source. */
+/** Every variable that is a setting. */
 export const knownVariables = (): ReadonlySet<string> =>
-  new Set([
-    ...configFiles.flatMap((file) =>
-      [...read(file).matchAll(/^ {2,4}([A-Z][A-Z\d_]+):/gm)].map(([, name = '']) => name),
-    ),
-    ...secretNames().map((name) => `${name}_FILE`),
-  ]);
+  new Set([...allSettings.map(({ name }) => name), ...secretNames.map((name) => `${name}_FILE`)]);
 
 /** Whether a container runs our image, built here. */
 export const isOurs = ({ image }: Service): boolean => image.startsWith('tmdb-stream:');
@@ -118,7 +105,7 @@ const rules: readonly [string, (service: Service) => boolean][] = [
   [
     'has a secret in its environment',
     ({ environment = {} }) =>
-      !secretNames().some(
+      !secretNames.some(
         (name) => name in environment && !(name === 'TOKEN_BUCKET_URL' && isBare(String(environment[name]))),
       ),
   ],
@@ -138,9 +125,9 @@ export function parseMemory(text: string): number {
 export const complaintsAbout = (service: Service): string[] =>
   rules.filter(([, holds]) => !holds(service)).map(([complaint]) => complaint);
 
-/** `${NAME:-standard}` by `variables`, as Compose does it. */
+/** Replaces `${NAME:-default}` by `variables`, as Compose does. */
 export const interpolate = (text: string, variables: Readonly<Record<string, string>> = {}): string =>
-  text.replace(/\$\{(\w+)(?::-([^}]*))?\}/g, (_, name: string, standard = '') => variables[name] || standard);
+  text.replace(/\$\{(\w+)(?::-([^}]*))?\}/g, (_, name: string, defaultText = '') => variables[name] || defaultText);
 
 /** A command as the words that it is; ours have no quotes but around nothing. */
 export const wordsOf = (command: string | readonly string[] = []): string[] =>

@@ -85,7 +85,7 @@ describe('the configuration', () => {
     [{ TMDB_BASE_URL: 'https://api.themoviedb.org/3/movie', TMDB_TOKEN: 'x' }, 'must end with /3'],
     [{ TMDB_BASE_URL: 'https://API.TMDB.org/3/3', TMDB_TOKEN: 'x' }, 'must end with /3'],
     [{ TMDB_TOKEN: 'tök en' }, 'copy it again'],
-    [{ KAFKA_USERNAME: 'someone' }, 'go together'],
+    [{ KAFKA_USERNAME: 'someone' }, 'set KAFKA_USERNAME and KAFKA_PASSWORD, or neither'],
     [{ TMDB_CONCURRENCY: '21' }, 'TMDB_CONCURRENCY'],
     [{ TMDB_RATE_LIMIT: '0/10s' }, '40/10s'],
     [{ KAFKA_SESSION_TIMEOUT: '900ms' }, 'expected 1s or more'],

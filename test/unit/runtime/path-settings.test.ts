@@ -12,11 +12,13 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { loadConfig, readEnvironment, secretNames } from '../../../platform/config.ts';
+import { loadConfig, readEnvironment } from '../../../platform/config.ts';
 import { goldCopyMistakes, placesOf, preparePlaces } from '../../../platform/places.ts';
+import { allSettings, secretNames } from '../../../platform/settings.ts';
+import { foreignVariables } from '../../../platform/unknown-settings.ts';
 import { ExitCode, IngestError, UsageError } from '../../../runtime/errors.ts';
 import { makeFolder } from '../../../runtime/make-folder.ts';
-import { maxSmallFileBytes, pathSettings } from '../../../runtime/path-settings.ts';
+import { maxSmallFileBytes } from '../../../runtime/path-settings.ts';
 import { outcomesAsNobody } from '../../support/processes/as-nobody.ts';
 import { productFolders } from '../../support/product-folders.ts';
 
@@ -35,7 +37,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 /** What the setting has to name: by kind, and for secrets as files. */
 const kinds: Record<string, string> = {
-  ...pathSettings,
+  ...Object.fromEntries(allSettings.flatMap(({ name, kind }) => (kind.path ? [[name, kind.path]] : []))),
   ...Object.fromEntries(secretNames.map((name) => [`${name}_FILE`, 'secret'])),
 };
 const readable = ['file to read', 'secret'];
@@ -103,18 +105,20 @@ describe.each(Object.entries(kinds))('the setting %s (%s)', (setting, kind) => {
 });
 
 describe('the table of settings', () => {
-  it('has every setting of the code and of the README that names a file or folder', () => {
+  it('has every setting of the code, the README and the documentation that names a file or folder', () => {
     const root = join(import.meta.dirname, '../../..');
-    const sources = [
-      'platform/config.ts',
-      'runtime/config-fields.ts',
-      'warehouse/snowflake/settings.ts',
-      'README.md',
-      '.env.example',
-    ];
-    const text = sources.map((file) => readFileSync(join(root, file), 'utf8')).join('\n');
+    const sources = productFolders.flatMap((name) =>
+      readdirSync(join(root, name), { recursive: true, encoding: 'utf8' })
+        .filter((file) => /settings\.ts$/.test(file))
+        .map((file) => join(name, file)),
+    );
+    expect(sources.length).toBeGreaterThan(9);
+    const text = ['platform/config.ts', 'README.md', 'docs/configuration.md', '.env.example', ...sources]
+      .map((file) => readFileSync(join(root, file), 'utf8'))
+      .join('\n');
     const named = text.match(/\b[A-Z][A-Z0-9]*_[A-Z0-9_]*(?:PATH|DIR|FILE|FOLDER|CATALOGUE|CERTS)\b/g) ?? [];
-    const others = ['NAME_FILE'];
+    const others = ['NAME_FILE', ...foreignVariables.flatMap(({ names }) => names)];
+    expect(Object.keys(kinds).filter((name) => !name.endsWith('_FILE'))).toHaveLength(6);
     expect([...new Set(named)].filter((name) => !(name in kinds || others.includes(name)))).toEqual([]);
   });
 });

@@ -34,7 +34,7 @@ describe('the settings of Snowflake', () => {
     expect(text).toContain('3 mistake(s)');
   });
 
-  it('have the names of the provisioned objects as standard', () => {
+  it('have the names of the provisioned objects as default', () => {
     const { snowflake } = load({ SNOWFLAKE_TOKEN: 'made-up' }).warehouse;
     expect(snowflake).toMatchObject({
       database: 'LECTURE_DE',
@@ -71,15 +71,26 @@ describe('the settings of Snowflake', () => {
     ['a key of another kind', { SNOWFLAKE_PRIVATE_KEY: pem('ec') }, 'expected an RSA key, this one is ec'],
     ['a key without its passphrase', { SNOWFLAKE_PRIVATE_KEY: locked }, 'SNOWFLAKE_PRIVATE_KEY_PASSPHRASE'],
     ['a name that would need quotes', { SNOWFLAKE_TOKEN: 't', SNOWFLAKE_DATABASE: 'a; drop' }, 'SNOWFLAKE_DATABASE'],
-    [
-      'a URL that anybody can listen to',
-      { SNOWFLAKE_TOKEN: 't', SNOWFLAKE_URL: 'http://canary.example' },
-      'expected https',
-    ],
+    ['a URL without encryption', { SNOWFLAKE_TOKEN: 't', SNOWFLAKE_URL: 'http://canary.example' }, 'expected https'],
     ['a URL with a password', { SNOWFLAKE_TOKEN: 't', SNOWFLAKE_URL: 'https://u:canary@x.example' }, 'SNOWFLAKE_URL'],
   ])('refuse %s, and do not quote it', (_, more, hint) => {
     expect(mistakes(more)).toContain(hint);
     expect(mistakes(more)).not.toContain('canary');
+  });
+
+  it.each(['127.0.0.1', '127.9.8.7', 'localhost', '[::1]'])('take http to this machine: %s', (host) => {
+    const { snowflake } = load({ SNOWFLAKE_TOKEN: 't', SNOWFLAKE_URL: `http://${host}:8080` }).warehouse;
+    expect(snowflake?.url).toBe(`http://${host}:8080`);
+  });
+
+  it.each([
+    ...['10.0.0.1', '192.168.1.9', '169.254.3.4', '[fd12::1]', '[fe80::1]', '[::ffff:127.0.0.1]'],
+    ...['snowflake', 'x.localhost', 'localhost.example', '127.0.0.1.example', 'nas.local', '0.0.0.0', '[::2]'],
+  ])('refuse http to any other host, allowed or not: %s', (host) => {
+    const url = { SNOWFLAKE_TOKEN: 't', SNOWFLAKE_URL: `http://${host}` };
+    const allowed = { ALLOW_CLEARTEXT_TO: host.replace(/^\[|\]$/g, '') };
+    expect(mistakes(url)).toContain('SNOWFLAKE_URL: expected https');
+    expect(mistakes({ ...url, ...allowed })).toContain('SNOWFLAKE_URL: expected https');
   });
 
   it('can be given as files', () => {

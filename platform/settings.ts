@@ -1,0 +1,94 @@
+import type { z } from 'zod';
+import { kafkaGroup } from '../kafka/settings.ts';
+import { messageOf } from '../runtime/errors.ts';
+import { readSmallFile } from '../runtime/path-settings.ts';
+import { Secret } from '../runtime/secret.ts';
+import type { Setting, SettingsGroup } from '../runtime/setting.ts';
+import { networkGroup, processGroup } from '../runtime/settings.ts';
+import { sandboxGroup } from '../sandbox/settings.ts';
+import { tmdbGroup } from '../tmdb/settings.ts';
+import { tokenBucketGroup } from '../tmdb/token-bucket/settings.ts';
+import { duckDbGroup } from '../warehouse/duckdb/settings.ts';
+import { warehouseGroup } from '../warehouse/settings.ts';
+import { snowflakeGroup } from '../warehouse/snowflake/settings.ts';
+import { stageGroup } from './stage-settings.ts';
+
+/** All settings, each owned by the part that uses it. docs/configuration.md has them in this order. */
+export const groups = {
+  tmdb: tmdbGroup,
+  tokenBucket: tokenBucketGroup,
+  kafka: kafkaGroup,
+  stage: stageGroup,
+  warehouse: warehouseGroup,
+  duckdb: duckDbGroup,
+  snowflake: snowflakeGroup,
+  process: processGroup,
+  network: networkGroup,
+  sandbox: sandboxGroup,
+} as const satisfies Readonly<Record<string, SettingsGroup>>;
+
+type Groups = typeof groups;
+
+/** The values of each group. */
+export type Values = { readonly [Name in keyof Groups]: z.infer<Groups[Name]['schema']> };
+
+export const allSettings: readonly Setting<unknown>[] = Object.values<SettingsGroup>(groups).flatMap(({ settings }) =>
+  Object.values(settings),
+);
+
+/** Settings whose value must not be printed. `NAME_FILE` can name a file with the value, as containers give secrets. */
+const secretSettings = allSettings.filter(({ kind }) => kind.secretsOf !== undefined);
+
+export const secretNames: readonly string[] = secretSettings.map(({ name }) => name);
+
+/** Variables that other programs also read in lower case. */
+export const namesInEitherCase: readonly string[] = allSettings
+  .filter(({ isAlsoLowerCase }) => isAlsoLowerCase)
+  .map(({ name }) => name);
+
+/** Texts by variable. */
+export type Texts = Readonly<Record<string, string | undefined>>;
+
+/** The texts with the secrets that are given as files. The value itself and a file with it exclude each other. */
+export function withSecretFiles(given: Texts): { readonly texts: Texts; readonly mistakes: readonly string[] } {
+  const texts = { ...given };
+  const mistakes: string[] = [];
+  for (const name of secretNames) {
+    const file = given[`${name}_FILE`];
+    if (file === undefined) continue;
+    if (given[name] !== undefined) mistakes.push(`${name}: give ${name} or ${name}_FILE, not both`);
+    try {
+      // An empty file is a secret that is not given: a container has the file whether or not there is a value.
+      texts[name] = readSmallFile(file).trim() || undefined;
+    } catch (error) {
+      mistakes.push(`${name}_FILE: ${messageOf(error)}`);
+    }
+  }
+  return { texts, mistakes };
+}
+
+/** The values of the groups without mistakes, and all mistakes. */
+export function parseGroups(texts: Texts): { readonly values: Partial<Values>; readonly mistakes: readonly string[] } {
+  const values: Record<string, unknown> = {};
+  const mistakes: string[] = [];
+  for (const [groupName, { settings, schema }] of Object.entries<SettingsGroup>(groups)) {
+    const given = Object.entries(settings).map(([property, { name }]) => [property, texts[name]] as const);
+    const parsed = schema.safeParse(Object.fromEntries(given));
+    if (parsed.success) values[groupName] = parsed.data;
+    for (const { path, message } of parsed.error?.issues ?? []) {
+      mistakes.push(`${settings[String(path[0])]?.name}: ${message}`);
+    }
+  }
+  return { values: values as Partial<Values>, mistakes };
+}
+
+/** Everything in valid texts that must not appear in any output. */
+export const secretsIn = (texts: Texts): Secret[] =>
+  secretSettings.flatMap(({ name, kind }) => {
+    const value = texts[name] === undefined ? undefined : kind.schema.parse(texts[name]);
+    return value instanceof Secret ? [...(kind.secretsOf?.(value) ?? [])] : [];
+  });
+
+/** The secrets as they are given, valid or not. */
+export const rawSecretsIn = (texts: Texts): Secret[] =>
+  secretNames.flatMap((name) => (texts[name] === undefined ? [] : [new Secret(texts[name])]));

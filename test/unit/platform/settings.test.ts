@@ -1,0 +1,40 @@
+import { describe, expect, it } from 'vitest';
+import { allSettings, groups, secretNames } from '../../../platform/settings.ts';
+import { Secret } from '../../../runtime/secret.ts';
+import type { SettingsGroup } from '../../../runtime/setting.ts';
+
+const named = allSettings.map((setting) => [setting.name, setting] as const);
+
+describe('the settings', () => {
+  it('have each name once', () => {
+    const names = allSettings.map(({ name }) => name);
+    expect(names.length).toBeGreaterThan(45);
+    expect(names).toEqual([...new Set(names)]);
+  });
+
+  it.each(named)('%s says in sentences what it is for, and what to write', (_, { meaning, form }) => {
+    expect(meaning).toMatch(/^[A-Z].*\.$/);
+    expect(form).not.toBe('');
+  });
+
+  it.each(named)('%s has a default that is valid as it is written, or none', (_, { schema, kind, ...others }) => {
+    const text = others.default;
+    expect(text === undefined || others.defaultNote === undefined, 'one default, or a note').toBe(true);
+    if (text === undefined) return expect(schema.parse(undefined)).toBeUndefined();
+    expect(kind.schema.parse(text)).toEqual(schema.parse(undefined));
+  });
+
+  it.each(named)('%s is marked as a secret exactly if its value is one', (name, { kind }) => {
+    const samples = ['redis://:pass@127.0.0.1:6379', 'http://me:pass@127.0.0.1:3128', 'text'];
+    const values = samples.map((text) => kind.schema.safeParse(text)).filter(({ success }) => success);
+    expect(values.some(({ data }) => data instanceof Secret)).toBe(kind.secretsOf !== undefined);
+    expect(secretNames.includes(name)).toBe(kind.secretsOf !== undefined);
+  });
+
+  it('belong to a group that claims their prefix, if the group claims any of it', () => {
+    for (const { prefixes, settings } of Object.values<SettingsGroup>(groups)) {
+      const claimed = Object.values(settings).filter(({ name }) => prefixes.some((prefix) => name.startsWith(prefix)));
+      expect(claimed.length).toBeGreaterThan(0);
+    }
+  });
+});

@@ -1,0 +1,85 @@
+import type { z } from 'zod';
+import { objectOf, type SettingsGroup, setting } from '../runtime/setting.ts';
+import { bytes, duration, headerSecret, httpUrl, integer, parsedBy } from '../runtime/setting-kinds.ts';
+import { parseRate } from '../runtime/units.ts';
+
+const tmdbUrl = 'https://api.themoviedb.org/3';
+
+/** Outside version 3 of its API, TMDb answers every path with the 404 of a deleted movie. */
+const isVersion3 = (url: string): boolean => {
+  const { hostname, pathname } = new URL(url);
+  return !/(^|\.)(themoviedb|tmdb)\.org$/.test(hostname) || pathname === '/3';
+};
+
+const settings = {
+  token: setting({
+    name: 'TMDB_TOKEN',
+    kind: headerSecret,
+    meaning:
+      'The v4 token (API Read Access Token), sent as a Bearer header. Without a token or key, the sandbox is used.',
+  }),
+  apiKey: setting({
+    name: 'TMDB_API_KEY',
+    kind: headerSecret,
+    meaning: 'The v3 key. TMDb takes it only in the query. It is never stored or logged.',
+  }),
+  baseUrl: setting({
+    name: 'TMDB_BASE_URL',
+    kind: {
+      schema: httpUrl(tmdbUrl).refine(isVersion3, `the path must end with /3, as in ${tmdbUrl}`),
+      form: 'URL that ends with `/3`',
+    },
+    meaning: "Another server with TMDb's API, such as your own sandbox. It needs TMDB_TOKEN or TMDB_API_KEY.",
+    defaultNote: `\`${tmdbUrl}\``,
+  }),
+  rateLimit: setting({
+    name: 'TMDB_RATE_LIMIT',
+    kind: { schema: parsedBy(parseRate, '40/10s'), form: 'requests/duration' },
+    default: '40/10s',
+    meaning: 'Most requests in any time window, over all processes that share a token bucket.',
+  }),
+  refreshAfterMs: setting({
+    name: 'TMDB_REFRESH_AFTER',
+    kind: duration,
+    default: '24h',
+    meaning: 'A movie is fetched again only after this time.',
+  }),
+  timeoutMs: setting({
+    name: 'TMDB_TIMEOUT',
+    kind: duration,
+    default: '10s',
+    meaning: 'Time limit for one request, from start to end.',
+  }),
+  concurrency: setting({
+    name: 'TMDB_CONCURRENCY',
+    // TMDb allows 20 connections from one address.
+    kind: integer({ min: 1, max: 20 }),
+    default: '20',
+    meaning: 'Most requests in flight.',
+  }),
+  maxBodyBytes: setting({
+    name: 'TMDB_MAX_BODY',
+    kind: bytes,
+    default: '4MB',
+    meaning: 'A larger answer is parked.',
+  }),
+  giveUpAfterMs: setting({
+    name: 'TMDB_GIVE_UP_AFTER',
+    kind: duration,
+    default: '10m',
+    meaning:
+      'How long a command waits during an outage of TMDb. If TMDb never answered, it fails after four attempts and one probe. A service waits without limit.',
+  }),
+};
+
+const schema = objectOf(settings)
+  .superRefine(({ baseUrl, token, apiKey }, context) => {
+    if (!baseUrl || token || apiKey) return;
+    const message = 'needed with TMDB_BASE_URL (a sandbox of yours takes any value)';
+    context.addIssue({ code: 'custom', path: ['token'], message });
+  })
+  .transform(({ baseUrl = tmdbUrl, ...others }) => ({ ...others, baseUrl }));
+
+export type TmdbSettings = Readonly<z.infer<typeof schema>>;
+
+export const tmdbGroup = { title: 'TMDb', prefixes: ['TMDB_'], settings, schema } satisfies SettingsGroup;
