@@ -38,9 +38,14 @@ interface Specification<D extends OptionDefinitions> extends Described {
   load(): Promise<Action<OptionsOf<D>>>;
 }
 
+/** The commands of the command line, in the order in which the help shows them. */
+export type Entries = readonly (Command | CommandGroup)[];
+
 /** A command of the command line that can be run. */
 export interface Command extends Described {
   readonly options: OptionDefinitions;
+  /** Of a command that only prints a text about the command line: the text. It needs no settings. */
+  text?(options: Readonly<Record<string, unknown>>, entries: Entries): string;
   /**
    * @param options a value for each option. @param now milliseconds since the epoch, from which ages are counted.
    * @throws UsageError for options that do not go together.
@@ -83,6 +88,22 @@ export function defineCommand<const D extends OptionDefinitions>(specification: 
         ...{ writes, tools, logLevel },
         run: async (context) => (await load())(context, options),
       };
+    },
+  };
+}
+
+interface Printer<D extends OptionDefinitions> extends Omit<Described, 'writes' | 'tools' | 'logLevel'> {
+  readonly options: D;
+  text(options: OptionsOf<D>, entries: Entries): string;
+}
+
+/** Makes a command that prints a text about the command line. */
+export function definePrinter<const D extends OptionDefinitions>(printer: Printer<D>): Command {
+  return {
+    ...printer,
+    text: (given, entries) => printer.text(given as OptionsOf<D>, entries),
+    invoke: () => {
+      throw new Error(`${printer.name} prints a text`);
     },
   };
 }

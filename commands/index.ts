@@ -1,5 +1,4 @@
-import type { Command, CommandGroup } from './command.ts';
-import { isGroup } from './command.ts';
+import { type Command, type Entries, isGroup } from './command.ts';
 import { deadLetters } from './dead-letters.ts';
 import { doctor } from './doctor.ts';
 import { repair } from './repair.ts';
@@ -8,11 +7,12 @@ import { run } from './run.ts';
 import { sandbox } from './sandbox.ts';
 import { fetch, load, produce, schedule, transform } from './stages.ts';
 import { status } from './status.ts';
+import { completion, man } from './texts.ts';
 import { topics } from './topics.ts';
 import { warehouse } from './warehouse.ts';
 
 /** The first words of the command line, in the order in which the help shows them. */
-export const commands: readonly (Command | CommandGroup)[] = [
+export const commands: Entries = [
   run,
   produce,
   fetch,
@@ -27,6 +27,8 @@ export const commands: readonly (Command | CommandGroup)[] = [
   warehouse,
   doctor,
   sandbox,
+  completion,
+  man,
 ];
 
 /** Every command that can be run, by its words, such as `replay raw`. */

@@ -20,7 +20,8 @@ export function parse(argv: readonly string[], now: number): Parsed {
   const output: string[] = [];
   let invocation: Invocation | undefined;
   const program = programOf((command, options) => {
-    invocation = command.invoke(options, now);
+    if (command.text) output.push(command.text(options, commands));
+    else invocation = command.invoke(options, now);
   });
   catchEnds(program, (text) => output.push(text));
   try {

@@ -19,7 +19,8 @@ const checkEveryMs = 1_000;
 
 /**
  * Reads a topic once, from its first record to the last that is there now; records of a partition come in order, one at
- * a time: a promise of `onRecord` is awaited. Unusable records go only to `onUnusable`. Leaves no group behind.
+ * a time: a promise of `onRecord` is awaited. A missing topic has no records. Unusable records go only to `onUnusable`. Leaves no
+ * group behind.
  * @throws KafkaError when Kafka cannot be read, GapError when the topic is created again meanwhile, or whatever `onRecord` threw.
  */
 export async function readTopic(
@@ -29,6 +30,7 @@ export async function readTopic(
   onUnusable: (record: ConsumerRecord) => void = () => {},
 ): Promise<void> {
   await using admin = createAdmin(kafka);
+  if ((await admin.missingTopics()).includes(topic)) return;
   const { low, high } = await admin.topicOffsets(topic);
   /** All offsets below `positions` are done; `delivered` may be ahead of it by the records in flight. */
   const [positions, delivered] = [new Map(low), new Map(low)];

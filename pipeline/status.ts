@@ -32,7 +32,7 @@ export interface StatusReader extends AsyncDisposable {
 }
 
 export function openStatus(context: Context): StatusReader {
-  const platform = openPlatform(context, { mayJoinBroker: true, topics: 'tell', kafkaPatienceMs: 5_000 });
+  const platform = openPlatform(context, { mayJoinBroker: true, topics: 'look', kafkaPatienceMs: 5_000 });
   return {
     read: () => readStatus(platform, context),
     [Symbol.asyncDispose]: () => platform[Symbol.asyncDispose](),
@@ -130,9 +130,15 @@ async function lags(
   positions: Positions | null,
 ): Promise<Rows> {
   const { topics, groups } = config.kafka;
-  const inLedger = async (topic: string): Promise<Offsets | null> =>
-    positions && (positions.get(topicKey(clusterId, topic, await admin.topicId(topic))) ?? new Map());
-  const fetched = await admin.committedOffsets(groups.movieDetails, topics.movieIds.name);
+  // A look creates no topic. A missing one has no records.
+  const missing: readonly string[] = await admin.missingTopics();
+  const inLedger = async (topic: string): Promise<Offsets | null> => {
+    if (positions === null || missing.includes(topic)) return positions && new Map();
+    return positions.get(topicKey(clusterId, topic, await admin.topicId(topic))) ?? new Map();
+  };
+  const fetched = missing.includes(topics.movieIds.name)
+    ? new Map()
+    : await admin.committedOffsets(groups.movieDetails, topics.movieIds.name);
   const consumers: [string, string, Offsets | null][] = [
     [topics.movieIds.name, groups.movieDetails, fetched],
     [topics.rawMovies.name, groups.bronzeLoader, await inLedger(topics.rawMovies.name)],
@@ -141,20 +147,25 @@ async function lags(
   ];
   const rows: Rows = [];
   for (const [topic, consumer, done] of consumers) {
-    const { low, high } = await admin.topicOffsets(topic);
-    const sum = (count: (partition: number, end: bigint) => bigint) =>
-      Number([...high].reduce((total, [partition, end]) => total + count(partition, end), 0n));
-    const first = (partition: number) => low.get(partition) ?? 0n;
-    const lag = done && (await lagOf(admin, topic, done, systemClock.now()));
-    rows.push({
-      topic,
-      records: sum((partition, end) => end - first(partition)),
-      consumer,
-      waiting: lag?.records ?? null,
-      oldest_waiting_seconds: lag?.seconds ?? null,
-    });
+    const counts = missing.includes(topic)
+      ? { records: 0, waiting: done && 0, oldest_waiting_seconds: null }
+      : await countsOf(admin, topic, done);
+    const { records, ...lag } = counts;
+    rows.push({ topic, records, consumer, ...lag });
   }
   return rows;
+}
+
+/** The records of a topic, and how many of them its consumer has not done. */
+async function countsOf(admin: KafkaAdmin, topic: string, done: Offsets | null) {
+  const { low, high } = await admin.topicOffsets(topic);
+  const records = [...high].reduce((sum, [partition, end]) => sum + end - (low.get(partition) ?? 0n), 0n);
+  const lag = done && (await lagOf(admin, topic, done, systemClock.now()));
+  return {
+    records: Number(records),
+    waiting: lag?.records ?? null,
+    oldest_waiting_seconds: lag?.seconds ?? null,
+  };
 }
 
 async function ledgerPositions(reader: WarehouseReader): Promise<Positions> {

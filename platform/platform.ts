@@ -75,10 +75,11 @@ export interface PlatformOptions {
   readonly isService?: boolean;
   /**
    * How to treat our topics when Kafka is first used. `require`: create missing topics, and refuse to start if a finding
-   * would lose records. `tell`: the same, but only log findings; for read-only commands. `leave`:
-   * create nothing and check nothing. @default 'require'
+   * would lose records. `exist`: the same, but refuse to start if a topic is missing; for dry runs. `look`: create nothing, and
+   * only log findings; for commands that only look, which treat a missing topic as empty. `leave`: create nothing and check
+   * nothing. @default 'require'
    */
-  readonly topics?: 'require' | 'tell' | 'leave';
+  readonly topics?: 'require' | 'exist' | 'look' | 'leave';
 }
 
 /** How long (ms) a service waits before it retries refused credentials. */
@@ -147,7 +148,7 @@ export const topicSettingsOf = ({ kafka, tmdb }: Pick<Config, 'kafka' | 'tmdb'>)
   return { partitions, replicationFactor, rawRetentionMs, maxBodyBytes: tmdb.maxBodyBytes };
 };
 
-/** @throws PreconditionError for topics that would lose records. */
+/** @throws PreconditionError for topics that would lose records, or are missing and are not to be created. */
 async function prepareTopics(
   { config, log, metrics }: Context,
   admin: KafkaAdmin,
@@ -155,14 +156,18 @@ async function prepareTopics(
 ): Promise<void> {
   if (topics === 'leave') return;
   const settings = topicSettingsOf(config);
-  await admin.ensureTopics(settings);
+  if (topics === 'require') await admin.ensureTopics(settings);
+  const missing = topics === 'exist' ? await admin.missingTopics() : [];
+  if (missing.length > 0) {
+    throw new PreconditionError(`these topics are missing: ${missing.join(', ')}. "topics --apply" creates them`);
+  }
   const findings = await admin.examineTopics(settings);
   for (const { topic, setting, actual, wanted, why, remedy } of findings) {
     metrics.preconditionsUnmet.set({ subject: topic, setting }, 1);
     log.warn({ topic, setting, actual, wanted, remedy }, `a topic is not as expected: ${why}`);
   }
   const refused = findings.filter(({ verdict }) => verdict === 'refuse');
-  if (refused.length === 0 || topics === 'tell') return;
+  if (refused.length === 0 || topics === 'look') return;
   throw new PreconditionError(
     `the topics would lose records:\n${refused.map((finding) => `  ${lineOf(finding)}`).join('\n')}`,
   );

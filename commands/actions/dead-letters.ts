@@ -32,7 +32,7 @@ interface PurgeLetters extends ListLetters {
 /** `dead-letters list` */
 export async function listLetters(context: Context, options: ListLetters): Promise<number> {
   const filter = filterIn(context, options);
-  await using platform = openPlatform(context, { mayJoinBroker: true, topics: 'tell' });
+  await using platform = openPlatform(context, { mayJoinBroker: true, topics: 'look' });
   const { cluster } = await platform.kafka();
   const open = await openLetters(context, cluster, filter);
   print(options, open.map(toListed), () =>
@@ -44,7 +44,7 @@ export async function listLetters(context: Context, options: ListLetters): Promi
 /** `dead-letters show` */
 export async function showLetter(context: Context, options: ShowLetter): Promise<number> {
   const { id: wanted } = options;
-  await using platform = openPlatform(context, { mayJoinBroker: true, topics: 'tell' });
+  await using platform = openPlatform(context, { mayJoinBroker: true, topics: 'look' });
   const { cluster } = await platform.kafka();
   const letters = await readLetters(cluster, context.log);
   const shown: ShownLetter[] = [];
@@ -63,7 +63,7 @@ export async function redriveLetters(context: Context, options: RedriveLetters):
   const filter = filterIn(context, options);
   const { signal, progress } = context;
   const how = { maxReplays: options.maxReplays, signal };
-  await using platform = openPlatform(context, { mayJoinBroker: true });
+  await using platform = openPlatform(context, { mayJoinBroker: true, topics: options.dryRun ? 'look' : 'require' });
   const { cluster: kafka } = await platform.kafka();
   const letters = await openLetters(context, kafka, filter);
   const onProgress = (done: number) => progress.update('redrive', { done, total: letters.length, unit: 'letters' });
@@ -84,7 +84,7 @@ export async function redriveLetters(context: Context, options: RedriveLetters):
 export async function purgeLetters(context: Context, options: PurgeLetters): Promise<number> {
   const filter = filterIn(context, options);
   const { progress } = context;
-  await using platform = openPlatform(context, { mayJoinBroker: true });
+  await using platform = openPlatform(context, { mayJoinBroker: true, topics: options.yes ? 'require' : 'look' });
   const { cluster } = await platform.kafka();
   const letters = await openLetters(context, cluster, filter);
   const { yes: isClosed } = options;

@@ -12,7 +12,7 @@ interface Repair {
 /** `repair` */
 export async function repair(context: Context, options: Repair): Promise<number> {
   const { dryRun: isDryRun } = options;
-  await using platform = openPlatform(context, { mayJoinBroker: true });
+  await using platform = openPlatform(context, { mayJoinBroker: true, topics: isDryRun ? 'exist' : 'require' });
   const repaired = await repairRecords(platform, context, { isDryRun });
   context.progress[Symbol.dispose]();
   print(options, { ...repaired, isDryRun }, () =>

@@ -21,7 +21,7 @@ export async function replayIds(context: Context, options: ReplayIds): Promise<n
   const { selection, begun, isResumed } = begin(options, 'replay ids', journal);
   if (isResumed) progress.note(`resuming the replay of ${isoOf(begun.startedAt)}; --restart starts from scratch`);
   const { dryRun: isDryRun } = options;
-  await using platform = openPlatform(context, { mayJoinBroker: true });
+  await using platform = openPlatform(context, { mayJoinBroker: true, topics: isDryRun ? 'exist' : 'require' });
   const replayed = await publishIds(context, platform, { selection, begun, journal, isDryRun });
   progress[Symbol.dispose]();
   print(options, { ...replayed, isDryRun }, () => {

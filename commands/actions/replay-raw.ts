@@ -19,7 +19,7 @@ interface ReplayRaw extends SelectionOptions {
 export async function replayRaw(context: Context, options: ReplayRaw): Promise<number> {
   const { dryRun: isDryRun, restart, acceptGap: acceptedGaps } = options;
   const selection = selectionOf(options, systemClock.now());
-  await using platform = openPlatform(context, { mayJoinBroker: true });
+  await using platform = openPlatform(context, { mayJoinBroker: true, topics: isDryRun ? 'exist' : 'require' });
   const how = { restart, isDryRun, acceptedGaps };
   const replayed = options.rebuild
     ? await rebuildBronze(platform, context, how)

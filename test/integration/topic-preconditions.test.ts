@@ -117,7 +117,7 @@ describe('topics that were there before us', () => {
         expect(String(failure)).toContain(`${topic}: ${setting} is ${value}, expected `);
         expect(String(failure)).toContain('topics --apply');
         // Who looks is not kept from it.
-        expect((await open({ topics: 'tell' })).failure).toBeNull();
+        expect((await open({ topics: 'look' })).failure).toBeNull();
       }
       const { admin } = stage.kafka.cluster;
       await admin.applyFixes(await admin.examineTopics(ours()));

@@ -41,6 +41,8 @@ const argumentsOf: Readonly<Record<string, readonly (readonly string[])[]>> = {
 /** Words that are in no pair, and why. */
 export const leftOut: Readonly<Record<string, string>> = {
   'dead-letters show': 'reads what "dead-letters list" reads, and needs the id of a letter',
+  completion: 'prints a text about the command line, and opens nothing',
+  man: 'prints a text about the command line, and opens nothing',
   'warehouse provision': 'needs an account of Snowflake, and opens neither Kafka nor a DuckDB file',
 };
 
@@ -48,14 +50,16 @@ export const leftOut: Readonly<Record<string, string>> = {
 const endless = ['sandbox', 'status --watch'];
 
 /** Every way to run every command of the command line: a new command is among them by itself. */
-export const ways: readonly Way[] = commands.flatMap(({ name: command }) =>
-  (argumentsOf[command] ?? [[]]).map((rest) => {
-    const args = [command, ...rest];
-    const name = args.join(' ');
-    const isEndless = invocationOf(args).isService || endless.some((words) => name.startsWith(words));
-    return { name, args, isEndless };
-  }),
-);
+export const ways: readonly Way[] = commands
+  .filter(({ name }) => !Object.hasOwn(leftOut, name))
+  .flatMap(({ name: command }) =>
+    (argumentsOf[command] ?? [[]]).map((rest) => {
+      const args = [command, ...rest];
+      const name = args.join(' ');
+      const isEndless = invocationOf(args).isService || endless.some((words) => name.startsWith(words));
+      return { name, args, isEndless };
+    }),
+  );
 
 /** Two that run side by side; the second may be the same once more. */
 export type Pair = readonly [Way, Way];

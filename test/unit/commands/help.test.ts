@@ -37,7 +37,7 @@ describe('the help', () => {
     for (const example of examples) {
       const argv = argumentsOf(example);
       expect(argv.join(' ').startsWith(name), example).toBe(true);
-      expect(parse(argv, Date.now()), example).toHaveProperty('invocation');
+      expect(() => parse(argv, Date.now()), example).not.toThrow();
     }
   });
 
@@ -60,7 +60,7 @@ describe('the tools of a command', () => {
       if (name !== 'doctor') expect(tools.includes('kafka'), name).toBe(writes.includes('broker'));
     }
     const without = [...commandsByWords].filter(([, { tools = [] }]) => tools.length === 0).map(([name]) => name);
-    expect(without).toEqual(['warehouse provision', 'warehouse migrate', 'sandbox']);
+    expect(without).toEqual(['warehouse provision', 'warehouse migrate', 'sandbox', 'completion', 'man']);
   });
 });
 

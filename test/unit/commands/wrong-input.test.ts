@@ -19,6 +19,7 @@ const wrongValues: Readonly<Record<string, readonly string[]>> = {
   NAME: ['a"b', '1A', 'a b', 'a;drop'],
   HOST: ['a b', 'http://a/'],
   'MIN-MAX': ['20', '120-20', '-20-120', 'a-b', '20-'],
+  SHELL: ['csh', 'Bash'],
   FAULTS: ['loud', 'status=9', 'delay=long'],
 };
 
@@ -65,10 +66,13 @@ function wrongUses(words: readonly string[], name: string, definition: OptionDef
 const goodValues: Readonly<Record<string, string>> = {
   ...{ TIME: '2h', 'N|all': 'all', N: '7', ID: '603', OFFSET: '1:5', GAP: 'tmdb.raw-movies/0/1-2', FILE: 'a.pub' },
   ...{ REASON: 'undecodable_record', TOPIC: 'tmdb.raw-movies', NAME: 'A', HOST: '::1', 'MIN-MAX': '1-2' },
-  FAULTS: 'status=503',
+  ...{ FAULTS: 'status=503', SHELL: 'bash' },
 };
 
-const positionalsOf = (words: string): string[] => (words === 'dead-letters show' ? ['603'] : []);
+const positionalsOf = (words: string): string[] => {
+  const options = Object.values(commandsByWords.get(words)?.options ?? {});
+  return options.flatMap((option) => (option.kind === 'positional' ? (goodValues[option.type.placeholder] ?? '') : []));
+};
 
 const wrongLines = [...commandsByWords].flatMap(([name, { options }]) => {
   const words = name.split(' ');

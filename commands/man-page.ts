@@ -1,0 +1,62 @@
+import { type Command, type CommandGroup, type Entries, isGroup } from './command.ts';
+import { programName } from './help.ts';
+import { flagName, type OptionDefinition } from './option.ts';
+
+/** @returns the manual page of all commands, in the macros of man(7). */
+export const manPage = (entries: Entries): string =>
+  [
+    `.TH ${programName.toUpperCase()} 1`,
+    '.SH NAME',
+    escaped(`${programName} - stream TMDb's popular movies through Kafka into BRONZE, SILVER and GOLD`),
+    '.SH SYNOPSIS',
+    `.B ${escaped(programName)}`,
+    'COMMAND [options]',
+    '.SH COMMANDS',
+    ...entries.flatMap((entry) => (isGroup(entry) ? groupLines(entry) : commandLines(entry.name, entry))),
+    '.SH EXIT STATUS',
+    ...[
+      ['0', 'done, or a service that drained'],
+      ['1', 'failed'],
+      ['2', 'wrong usage or settings'],
+      ['3', 'credentials refused'],
+      ['4', 'a source is stale'],
+      ['130, 143', 'stopped by a signal before the work was done'],
+    ].flatMap(([code = '', meaning = '']) => ['.TP', code, meaning]),
+  ].join('\n');
+
+const groupLines = ({ name, commands }: CommandGroup): string[] =>
+  commands.flatMap((command) => commandLines(`${name} ${command.name}`, command));
+
+function commandLines(words: string, { description, options, examples }: Command): string[] {
+  const paragraphs = description.flatMap((text) => text.split('\n'));
+  return [
+    `.SS ${escaped(words)}`,
+    ...paragraphs.flatMap((text, index) => (index === 0 ? [escaped(text)] : ['.PP', escaped(text)])),
+    ...Object.entries(options).flatMap(([name, option]) => [
+      '.TP',
+      `.B ${escaped(termOf(name, option))}`,
+      escaped(helpOf(option)),
+    ]),
+    ...examples.flatMap(([args, does]) => [
+      '.PP',
+      escaped(`${does}:`),
+      '.br',
+      `.B ${escaped(`npx ${programName} ${args}`)}`,
+    ]),
+  ];
+}
+
+function termOf(name: string, option: OptionDefinition): string {
+  if (option.kind === 'flag') return flagName(name);
+  return option.kind === 'positional' ? option.type.placeholder : `${flagName(name)} ${option.type.placeholder}`;
+}
+
+const helpOf = (option: OptionDefinition): string =>
+  option.kind === 'defaulted' ? `${option.help} (default ${option.default})` : option.help;
+
+/** A line that roff prints as it is. */
+const escaped = (text: string): string =>
+  text
+    .replaceAll('\\', '\\e')
+    .replaceAll('-', '\\-')
+    .replace(/^(?=[.'])/, '\\&');

@@ -1,0 +1,29 @@
+import { definePrinter } from './command.ts';
+import { completionScript, shells } from './completions.ts';
+import { manPage } from './man-page.ts';
+import { positional } from './option.ts';
+import { oneOf } from './value-types.ts';
+
+export const completion = definePrinter({
+  name: 'completion',
+  summary: 'print the completions for bash, zsh or fish',
+  description: [
+    'Prints a script with which the shell completes commands, options and values. The examples show how to load it.',
+  ],
+  examples: [
+    ['completion bash', 'in ~/.bashrc: source <(npx tmdb-stream completion bash)'],
+    ['completion zsh', 'in ~/.zshrc after compinit: source <(npx tmdb-stream completion zsh)'],
+    ['completion fish', 'in config.fish: npx tmdb-stream completion fish | source'],
+  ],
+  options: { shell: positional(oneOf('SHELL', shells), 'bash, zsh or fish') },
+  text: ({ shell }, entries) => completionScript(shell, entries),
+});
+
+export const man = definePrinter({
+  name: 'man',
+  summary: 'print the manual page',
+  description: ['Prints the manual page of all commands, in the format of man.'],
+  examples: [['man', 'print it; to read it: npx tmdb-stream man | man -l -']],
+  options: {},
+  text: (_, entries) => manPage(entries),
+});

@@ -1,0 +1,38 @@
+import { once } from 'node:events';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { outcomeOf, Workspace } from '../support/processes/cli.ts';
+
+describe('a command that only looks', () => {
+  let workspace: Workspace;
+  beforeEach(() => {
+    workspace = new Workspace();
+  });
+  afterEach(() => workspace[Symbol.dispose]());
+
+  it('creates no topic, and treats a missing topic as empty or says that it is missing', async () => {
+    // The others join the broker that this one has started.
+    const watching = workspace.start(['status', '--watch', '--json']);
+    const ended = outcomeOf(watching);
+    await Promise.race([once(watching.stdout ?? watching, 'data'), ended]);
+    for (const args of [['list'], ['redrive', '--all', '--dry-run'], ['purge', '--all']]) {
+      const outcome = await workspace.run(['dead-letters', ...args]);
+      expect(outcome).toMatchObject({ code: 0, stdout: 'no such letter is open\n' });
+    }
+    for (const args of [['replay', 'ids', '--all'], ['replay', 'raw', '--all'], ['repair']]) {
+      const { code, stderr } = await workspace.run([...args, '--dry-run']);
+      expect(code, stderr).toBe(2);
+      expect(stderr).toContain('"topics --apply" creates them');
+    }
+    const { code, stdout } = await workspace.run(['topics', '--json']);
+    expect(code).toBe(1);
+    expect(JSON.parse(stdout).missing).toHaveLength(4);
+    watching.kill('SIGTERM');
+    const [first = ''] = (await ended).stdout.split('\n');
+    expect(JSON.parse(first).topics).toMatchObject([
+      { topic: 'tmdb.movie-ids', records: 0, waiting: 0 },
+      { topic: 'tmdb.raw-movies', records: 0, waiting: 0 },
+      { topic: 'tmdb.raw-genres', records: 0, waiting: 0 },
+      { topic: 'tmdb.dead-letters', records: 0, waiting: null },
+    ]);
+  });
+});
