@@ -18,7 +18,7 @@ const [, section = ''] = /\n## In containers\n([\s\S]*?)\n## /.exec(read('docs/r
 /** Every command of that section. */
 const commands = [...section.replace(/\s+/g, ' ').matchAll(/`(docker [^`]+)`/g)].map(([, command = '']) => command);
 
-/** Those that were carried out here. */
+/** The commands that this file has run. */
 const executed = new Set<string>();
 
 describe('the fleet, by the docs on services and the runbook', () => {

@@ -10,7 +10,7 @@ import { openSnowflakeWarehouse } from '../../warehouse/snowflake/warehouse.ts';
 import { SnowflakeEmulator } from '../support/snowflake/emulator.ts';
 import { makeDatabase } from '../support/snowflake/fixture.ts';
 
-/** Ways in which somebody may have changed BRONZE's tables; each is refused before anything is written. */
+/** Possible changes of BRONZE's tables; each is refused before anything is written. */
 const changes = [
   ['a column more', 'alter table bronze.raw_movies add column note varchar', 'bronze.raw_movies: column 11 is note'],
   [

@@ -91,7 +91,7 @@ describe.each(Object.entries(losses))('a store that %s', (name, lose) => {
   });
 });
 
-describe('a store into which somebody wrote', () => {
+describe('a store into which another program wrote', () => {
   const farMs = 10 ** 14;
 
   it('[R31] holds a token back for timeout and window at most', async () => {
@@ -281,7 +281,7 @@ describe('opening', () => {
     expect(await bucket.state()).toMatchObject(limit);
   });
 
-  it('refuses a URL that is none, without printing it', async () => {
+  it('refuses an invalid URL without printing it', async () => {
     const error = await failure('no url with s3cret');
     expect(error.message).toContain('redis://');
     expect(error.message).not.toContain('s3cret');

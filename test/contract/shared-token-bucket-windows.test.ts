@@ -56,7 +56,7 @@ describe('a server that counts a sliding window', () => {
   };
 
   it.each([1, 2, 3, 4, 5])(
-    '[P14] never sees more than the limit, whoever dies and whatever is lost (seed %i)',
+    '[P14] never contains more than the limit, whichever process dies and whatever is lost (seed %i)',
     async (seed) => {
       await using fleet = new BucketFleet(server, seed);
       await live(fleet, 60, async () => {});

@@ -189,7 +189,7 @@ describe('an idle transaction', () => {
 });
 
 describe('a transaction', () => {
-  it('undoes TRUNCATE too, and is over with DDL', async () => {
+  it('undoes TRUNCATE too, and ends at DDL', async () => {
     await using session = await open();
     await session.run('create or replace table few (n number)');
     await session.run('insert into few values (1)');

@@ -108,7 +108,7 @@ describe('two loaders of one Snowflake', () => {
     expect(rows).toEqual([{ left_over: 0n }]);
   });
 
-  it('of which the transaction of one was ended by somebody else is told so, though its COMMIT says nothing', async () => {
+  it('of which one lost its transaction to an administrator reports it, although COMMIT succeeds', async () => {
     await using warehouse = await open();
     await warehouse.migrate();
     await using client = new SnowflakeClient({ settings, clock: systemClock, stage: 'test' });

@@ -168,7 +168,7 @@ describe('A replay in Snowflake that is cut off', () => {
   it.each([
     ['any table is dropped', /^drop table/],
     ['the second table is dropped', /^drop table if exists bronze\.rebuild_raw_genres/],
-  ])('after COMMIT before %s is done, and the next one begins anew', async (_, meant) => {
+  ])('after COMMIT before %s is done, and the next one starts from scratch', async (_, meant) => {
     await begin();
     await fill(fixture, batch(0, 8));
     inject('reset', meant);
@@ -186,7 +186,7 @@ describe('A replay in Snowflake that is cut off', () => {
   it.each([
     ['forgotten', [batch(0, 8)], (rebuild: Rebuild) => rebuild.discard(), /^drop table.*load_positions/],
     ['made', [], (rebuild: Rebuild) => rebuild.migrate(), /^create table.*rebuild_load_positions/],
-  ] as const)('while a rebuild is %s leaves nothing for the next one to go on with', async (_, filled, act, meant) => {
+  ] as const)('while a rebuild is %s leaves nothing for the next one to resume', async (_, filled, act, meant) => {
     await begin();
     if (filled.length > 0) await fill(fixture, ...filled);
     await using rebuild = await fixture.openRebuild();

@@ -103,7 +103,7 @@ describe('docker-compose.yml', () => {
     ['a health check that is switched off', { healthcheck: { disable: true } }],
     ['an image of no version', { image: 'kafka', healthcheck: { test: ['CMD', 'true'] } }],
     ['the latest image', { image: 'apache/kafka:latest', healthcheck: { test: ['CMD', 'true'] } }],
-    ['a port for everybody', { ports: ['9464:9464'] }],
+    ['a port on all interfaces', { ports: ['9464:9464'] }],
     ['an endless log', { logging: undefined }],
     ['a folder of the machine to write to', { volumes: ['./data:/data'] }],
     ['a name that all replicas share', { hostname: 'loader' }],

@@ -102,7 +102,7 @@ describe('a fleet of services', () => {
     });
     const before = seen.length;
     const startedAt = performance.now();
-    // Several windows under load: everybody has ids waiting all the while.
+    // Several windows under load: every fetcher always has ids waiting.
     await until(`${movies / 2} requests later`, () => seen.length >= before + movies / 2, {
       timeoutMs: 120_000,
       check: () => fleet.expectAllRunning(),

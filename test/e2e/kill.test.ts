@@ -23,7 +23,7 @@ const stages: readonly Readonly<Record<string, number>>[] = [
   { 'producer.page-read': 3, 'producer.page-published': 3 },
 ];
 
-/** A step of each stage in turn, without an end. Every other kill takes down what the run has started, too. */
+/** A step of one stage after the other, without an end. Every second kill also kills the processes that the run has started. */
 function* deathsBy(random: () => number): Generator<Death> {
   const below = (limit: number): number => Math.floor(random() * limit);
   for (let number = 0; ; number += 1) {

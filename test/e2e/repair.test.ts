@@ -91,7 +91,7 @@ interface Fixture {
   audit(): Promise<unknown>;
 }
 
-/** What a reader of the tables sees of the movies and genres, and of what is wrong with them. */
+/** The movies and genres in the tables, and their faults. */
 async function seen({ query }: Fixture): Promise<unknown> {
   const movies = await query('select movie_id, title, is_deleted from silver.silver_movies order by movie_id');
   const facts = await query('select movie_id, title, revenue_usd from gold.fact_movies order by movie_id');

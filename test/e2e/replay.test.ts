@@ -36,7 +36,7 @@ describe('replay raw', () => {
     instance.closeSync();
     return rows;
   };
-  /** Of each table, how many rows it has and a hash of what is in them, less where and when they were loaded. */
+  /** The number of rows of each table, and a hash of their contents without where and when they were loaded. */
   const contents = async (): Promise<Record<string, unknown>> => {
     const tables = await query(
       `select table_schema || '.' || table_name as name from information_schema.tables

@@ -12,7 +12,7 @@ import { jarsDir } from '../support/kafka/broker-setup.ts';
 import { plainClient } from '../support/kafka/client.ts';
 import { Workspace } from '../support/processes/cli.ts';
 
-/** What somebody did to the DuckDB file, and the checks that have to notice. */
+/** Damage to the DuckDB file, and the checks that must detect it. */
 const tampering: readonly (readonly [what: string, sql: string, checks: readonly string[]])[] = [
   ['a row twice', 'insert into bronze.raw_movies from bronze.raw_movies limit 1', ['A1', 'A4']],
   ['a row less', 'delete from bronze.raw_movies where rowid = 3', ['A2', 'A4']],
@@ -23,7 +23,7 @@ const tampering: readonly (readonly [what: string, sql: string, checks: readonly
   ],
   [
     'a row that came with no batch',
-    `update bronze.raw_movies set batch_id = 'nobody''s' where rowid = 3`,
+    `update bronze.raw_movies set batch_id = 'unknown' where rowid = 3`,
     ['A1', 'A2', 'A4'],
   ],
   [
@@ -71,10 +71,10 @@ const tampering: readonly (readonly [what: string, sql: string, checks: readonly
   ['a rank less', 'delete from gold.kpi_top_movies where rowid = 0', ['A6']],
 ];
 
-/** Records that somebody writes, and what is then wrong with what was right. */
+/** Records of another program, and the findings that they cause. */
 const written: readonly (readonly [what: string, topic: string, message: Message, check: string])[] = [
   [
-    'an id that nobody answered',
+    'an id without an answer',
     'tmdb.movie-ids',
     {
       key: '1',

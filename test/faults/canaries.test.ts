@@ -28,7 +28,7 @@ const environmentWith = (redis: number): Record<string, string> => ({
   ),
 });
 
-/** The settings whose value, or a piece of it in any form, stands in a text. */
+/** The settings whose value, or a fragment of it in any form, is in a text. */
 function leaksIn(text: string): string[] {
   return [...canaries].flatMap(([name, canary]) => {
     const inBase64 = [0, 1, 2].map((before) =>

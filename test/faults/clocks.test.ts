@@ -40,7 +40,7 @@ describe('the limit of a fleet', () => {
       await using fleet = new BucketFleet(redis, seed);
       const { clock, random } = fleet;
       let wrongMs = 0;
-      // Set anew, forwards or back, at one look in ten.
+      // Set forwards or back at one read in ten.
       const leaping = () => {
         if (random() < 0.1) wrongMs = Math.floor((random() - 0.5) * 2 * hourMs);
         return wrongMs;
@@ -65,7 +65,7 @@ describe('the limit of a fleet', () => {
   );
 
   it.each([
-    ['goes on', false],
+    ['continues', false],
     ['stands still with its machine', true],
   ])('[R29] holds when a process sleeps for 30 s on a grant, and its clock %s', async (_, standsStill) => {
     await using fleet = new BucketFleet(redis);

@@ -109,7 +109,7 @@ it('[R48] takes documents of a million keys and of twenty megabytes, and parks w
   const before = process.memoryUsage.rss();
   const first = await chain.load(bytes);
   const outcomes = await chain.outcomes(first);
-  // A few copies of what was sent, and not a tree of it.
+  // A few copies of the sent bytes, and not a parsed tree.
   expect((process.memoryUsage.rss() - before) / 1e6).toBeLessThan(600);
   expect(outcomes.map(({ stored }) => stored)).toEqual(
     bytes.map((body, index) => (large[index]?.isStored ? sha256(body) : undefined)),
@@ -132,7 +132,7 @@ async function buildIn(zone: string) {
   return { summary: { status, warned: tests.warned, contents }, movies };
 }
 
-it('[R44 R47 R50 R51 S11] reads all of it with dbt as NULL or exactly as it is, warns of what it cannot use, and is the same in any time zone', async () => {
+it('[R44 R47 R50 R51 S11] reads all of it with dbt as NULL or exactly as it is, warns about unusable values, and is the same in any time zone', async () => {
   const [build, ...others] = await Promise.all(['UTC', 'Pacific/Kiritimati', 'America/St_Johns'].map(buildIn));
   // One warning is of fields that cannot be used; the other one, of ids that two movies have, depends on chance.
   expect(build?.summary.status).toBe('warned');

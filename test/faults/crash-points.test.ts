@@ -203,8 +203,8 @@ describe('a stage that is killed where it hurts, and started again', () => {
       await bed.audit({ onlyBronze: true });
     });
 
-    // Two commits that overlap cannot be had with DuckDB: its file has one writer. Here the one with the lower number is as
-    // late as it can be, and whoever comes after it has to wait.
+    // DuckDB has no overlapping commits: its file has one writer. Here the one with the lower number is as
+    // late as it can be, and the next writer has to wait.
     it('[R61] whose commit comes late keeps others from the file until it has committed, and no row is doubled', {
       tags: ['full'],
     }, async () => {
@@ -217,7 +217,9 @@ describe('a stage that is killed where it hurts, and started again', () => {
       expect(rowsLoaded(other)).toBe(0);
       zombie.kill('SIGCONT');
       await until('it has committed', () => rowsLoaded(zombie) > before, { timeoutMs: 30_000 });
-      await until('the other goes on', async () => (await other.get('/readyz')).status === 200, { timeoutMs: 30_000 });
+      await until('the other continues', async () => (await other.get('/readyz')).status === 200, {
+        timeoutMs: 30_000,
+      });
       await end(zombie, other);
       await bed.run('load', '--once');
       await bed.run('transform');

@@ -16,7 +16,7 @@ const start = () => [
 const outages = ({ service }: SupervisedService) =>
   service.lines.filter(({ msg }) => msg?.startsWith('Kafka is')).map(({ msg }) => msg);
 
-it('[R109 R110] goes on with another coordinator when a broker of three is killed: nothing ends, is lost, or is written twice', {
+it('[R109 R110] continues with another coordinator when one of three brokers is killed: nothing ends, is lost, or is written twice', {
   tags: ['full'],
 }, async () => {
   bed = await ThreeBrokerBed.open(600, 50);
@@ -39,7 +39,7 @@ it('[R109 R110] goes on with another coordinator when a broker of three is kille
   for (const post of posts) expect(outages(post).length, post.service.tail()).toBeLessThanOrEqual(2);
 });
 
-it('goes on whichever broker of three is killed, and waits while two of them are away', {
+it('continues whichever of three brokers is killed, and waits while two of them are away', {
   tags: ['full'],
 }, async () => {
   bed = await ThreeBrokerBed.open(4_000, 20);

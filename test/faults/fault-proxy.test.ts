@@ -82,7 +82,7 @@ describe('the fault proxy', () => {
     expect(performance.now() - started).toBeGreaterThan(450);
   });
 
-  it('swallows, and cuts what has lost bytes when it is over', async () => {
+  it('drops bytes, and at its end cuts the connections that have lost some', async () => {
     const client = await open();
     await proxy.during(blackHole(), async () => {
       client.socket.write('lost');

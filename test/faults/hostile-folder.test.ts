@@ -91,7 +91,7 @@ function startFrom(cwd: string, args: readonly string[], env: Readonly<Record<st
   );
 }
 
-describe('a working folder of somebody else', () => {
+describe('a working folder of another user', () => {
   it('[R112] runs nothing and changes nothing, and nothing in it is changed', {
     tags: ['full'],
     timeout: 300_000,

@@ -112,7 +112,7 @@ describe('a Kafka with TLS, passwords and rights', () => {
 
   it.each([
     ['a wrong password', () => sasl('loader', 'canary-wrong'), refused, 'KAFKA_PASSWORD'],
-    ['a user that is none', () => sasl('stranger', users.loader), refused, 'KAFKA_USERNAME'],
+    ['an unknown user', () => sasl('stranger', users.loader), refused, 'KAFKA_USERNAME'],
     [
       'a way to log in that the broker does not have',
       () => sasl('loader', users.loader, 'plain'),
@@ -121,7 +121,7 @@ describe('a Kafka with TLS, passwords and rights', () => {
     ],
     ['a name that is not in the certificate', () => ({ brokers: [broker.addressByNumber] }), refused, 'altnames'],
     ['no TLS where the broker speaks it', () => ({ ssl: false }), nobodysFault, 'Closed connection'],
-  ])('[S4] refuses %s, and says what to mend', async (_, options, error, hint) => {
+  ])('[S4] refuses %s, and says what to fix', async (_, options, error, hint) => {
     const failure = await createAdmin(clientAs('loader', options()))
       .clusterId()
       .catch((thrown) => thrown);

@@ -34,7 +34,7 @@ describe('what can happen in Kafka', () => {
     await sandbox[Symbol.asyncDispose]();
   });
 
-  /** Waits until these have loaded so many rows together. */
+  /** Waits until these have loaded this number of rows in total. */
   const loaded = (rows: number, ...loaders: readonly RunningStage<unknown>[]) =>
     vi.waitUntil(
       async () => (await Promise.all(loaders.map((loader) => loader.rows()))).reduce((sum, one) => sum + one) >= rows,
@@ -253,7 +253,7 @@ describe('what can happen in Kafka', () => {
     ['no Avro at all', () => Buffer.from('nonsense, and long enough for a header')],
     ['JSON text', () => Buffer.from('{"movieId":1,"requestedAt":"2026-01-01T00:00:00Z"}')],
     ['nothing', () => Buffer.alloc(0)],
-    ['a version that nobody wrote', ofAnotherVersion],
+    ['an unknown version', ofAnotherVersion],
     ['half a record', (record: Buffer) => record.subarray(0, record.length >> 1)],
     ['a record and more', (record: Buffer) => Buffer.concat([record, record])],
   ])('[R20] parks a record that is %s, in either topic, and the partition continues', async (_, spoil) => {

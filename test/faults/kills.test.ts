@@ -80,11 +80,11 @@ describe('[P2 R3 R4 Z1 Z3 Z5] a fleet under load whose members are killed at ran
           `fetched again ${asked - published}, most in any window ${bed.sandbox.stats().maxInAnyWindow} of ${limit.capacity}; ` +
           `GOLD read ${gold.reads} times\n`,
       );
-      // Of dbt, too, nobody ever saw a half.
+      // No reader ever saw a partial dbt run either.
       expect(gold.wrong).toEqual([]);
       expect(killed).toEqual({ producer: otherKills, fetcher: otherKills, loader: loaderKills, scheduler: otherKills });
       expect(found.movies).toBe(movies);
-      // What was in flight: of who was killed, and of the other, whose partitions were dealt out anew when it left and when it
+      // What was in flight: of who was killed, and of the other, whose partitions were reassigned when it left and when it
       // came back.
       expect(asked - published).toBeLessThanOrEqual(otherKills * 3 * concurrency);
     },

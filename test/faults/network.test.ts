@@ -93,7 +93,7 @@ describe('[Z3] a fleet whose Kafka is behind a bad network', () => {
     ['carries 10 KB/s', () => bandwidth(10_000)],
     ['swallows everything', () => blackHole()],
     ['resets every connection', () => resetPeer()],
-    ['cuts everything into pieces', () => slicer(64, 1)],
+    ['splits everything into small chunks', () => slicer(64, 1)],
     ['ends connections in mid sentence', () => limitData(50_000)],
     ['is not there', () => down()],
   ];

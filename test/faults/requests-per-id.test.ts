@@ -104,7 +104,7 @@ describe('a fetcher asks for few ids twice', () => {
           check: () => members.expectAllRunning(),
         },
       );
-      // Of what it may not begin, nothing comes later either.
+      // Ids that it may not begin cause no later request either.
       await delay(3_000);
       expect(asked).toBeLessThanOrEqual(2 * slots);
       expect(await fetcher.metric('tmdb_uncommitted_records')).toBeGreaterThan(0);

@@ -133,7 +133,7 @@ describe('what is installed', () => {
     const locked = Object.entries(packages).filter(([path]) => path !== '');
     expect(locked.length).toBeGreaterThan(100);
     expect(locked.filter(([, { integrity }]) => !integrity?.startsWith('sha512-')).map(([path]) => path)).toEqual([]);
-    // From the registry that whoever installs has chosen, never from a repository or a file.
+    // From the registry that the installing user has chosen, never from a repository or a file.
     expect(locked.filter(([, { resolved, link }]) => link || /^(?:git|file|http:)/.test(resolved ?? ''))).toEqual([]);
     for (const file of installers) {
       const installs = read(file).match(/npm ci\b.*|'npm', \['ci'.*/g) ?? [];
@@ -267,8 +267,8 @@ describe('the health server', () => {
   });
 });
 
-describe('what somebody else wrote', () => {
-  /** Begins a line of its own, clears a screen, in seven and in eight bits, and turns around what follows. */
+describe('foreign text', () => {
+  /** Starts a new line, clears the screen, in seven and in eight bits, and reverses the following text. */
   const hostile = 'Up\r\n{"level":60,"msg":"forged"}\n\u001b[2J\u001b]0;x\u0007\u009b31m\u007f\u2028\u202e';
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
   const controls = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/;

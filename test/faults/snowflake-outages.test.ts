@@ -49,7 +49,7 @@ describe.each(process.env['FAULTS'] === 'full' ? paths : paths.slice(0, 1))(
       const loading = start();
       await loadsAllOnce(loading);
       expect(fixture.proxy.injections).toMatchObject([{ kind: 'commit', tookEffect: true }]);
-      // After a cut the driver may ask again in time, under the same request id, and be told: the loader knows of nothing then.
+      // After a cut the driver may ask again in time, under the same request id, and receive the reply: then the loader notices nothing.
       const isToldByDriver = fault === 'close' && askedAfterwards[0] === 'commit';
       expect(isToldByDriver || loading.failures() > 0).toBe(true);
     });
@@ -107,7 +107,7 @@ describe.each(process.env['FAULTS'] === 'full' ? paths : paths.slice(0, 1))(
       await loadsAllOnce(loading);
     });
 
-    it('[R55] when somebody else has the lock for longer than it may wait', async () => {
+    it('[R55] when another transaction has the lock for longer than it may wait', async () => {
       await using other = await fixture.session();
       await other.execute({ sql: 'begin' });
       await other.execute({ sql: 'update bronze.load_lock set taken_at = sysdate()' });
@@ -143,7 +143,7 @@ describe.each(process.env['FAULTS'] === 'full' ? paths : paths.slice(0, 1))(
       const loading = start();
       await loadsAllOnce(loading);
       expect(fixture.proxy.counts()).toEqual({ 'merge expired': 1, 'renewal expired': 1 });
-      // It cannot log out of the session any more, which has the turn until Snowflake ends it.
+      // It cannot log out of the session any more, which keeps the lock until Snowflake ends it.
       expect(loading.failures()).toBeGreaterThanOrEqual(2);
     });
 

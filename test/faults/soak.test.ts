@@ -15,7 +15,7 @@ const seed = Number(process.env['FAULT_SEED'] ?? Date.now() % 100_000);
 
 const movies = 1_200;
 const sessionMs = 3_000;
-/** Of the load, after the last blow: everybody recovers with work to do. */
+/** After the last fault, with load: all services recover while they have work. */
 const quietMs = Math.min(60_000, minutes * 15_000);
 const maxMb = 700;
 const breaksConnections = ['broker restarted', 'network fault'];

@@ -60,7 +60,7 @@ describe('a server that', () => {
   const tlsServer = async (certificate: { readonly cert: string; readonly key: string }) =>
     keep(await serve((_, response) => response.writeHead(200, json).end('{"id":5}'), certificate));
 
-  it('proves who it is gets the token', async () => {
+  it('authenticates itself receives the token', async () => {
     const server = await tlsServer(trusted.issue(['localhost']));
     await get(transportTo(`https://localhost:${server.port}/3`));
     expect(server.seen).toEqual([`GET /3/movie/5 Bearer ${canary}`]);

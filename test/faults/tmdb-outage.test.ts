@@ -42,7 +42,7 @@ it('[P4 R45] an outage of TMDb leaves the queue in Kafka, memory as it is, and n
   let most = before.memory;
   const end = performance.now() + seconds * 1_000;
   await until(
-    'the outage is over',
+    'the outage has ended',
     () => {
       most = Math.max(most, memory());
       return performance.now() > end;
@@ -54,7 +54,7 @@ it('[P4 R45] an outage of TMDb leaves the queue in Kafka, memory as it is, and n
   expect(fetcher.deaths.length).toBe(0);
   expect(most - before.memory).toBeLessThan(64);
   const sofar = fetched();
-  await until('it goes on', () => fetched() > sofar + 100, { timeoutMs: 60_000 });
+  await until('it continues', () => fetched() > sofar + 100, { timeoutMs: 60_000 });
 
   // Only the details: it says which endpoint is out, once, and waits.
   bed.sandbox.setFaults([{ kind: 'drop', path: '/movie/{id}' }]);
@@ -83,7 +83,7 @@ it('[P4 R45] an outage of TMDb leaves the queue in Kafka, memory as it is, and n
       `then ${JSON.stringify(found)}\n`,
   );
   expect(found).toMatchObject({ ids: movies, movies, parked: 0 });
-  // A slot that waits knocks at most as often as the backoff says, all of them together hardly ever.
+  // A waiting slot retries at most as often as the backoff says, so there are few requests in total.
   expect(knocks).toBeLessThan(100 + seconds * 20);
 });
 

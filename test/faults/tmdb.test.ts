@@ -142,7 +142,7 @@ describe('a torn answer', () => {
       (response) => response.writeHead(200, json).write(whole, () => response.socket?.end()),
     ],
     ['half of a gzip stream', (response) => response.writeHead(200, gzip).end(gzipSync(whole).subarray(0, 40))],
-    ['gzip that is none', (response) => response.writeHead(200, gzip).end(whole)],
+    ['invalid gzip', (response) => response.writeHead(200, gzip).end(whole)],
     [
       'half of a gzip stream that is not declared',
       (response) => response.writeHead(200, json).end(packed.subarray(0, 40)),

@@ -65,7 +65,7 @@ const faults: [string, number, () => Toxic][] = [
   ['answers half a second late', 0.6, () => latency(250, 50)],
   ['grants, and the answer is lost with its connection', 0.7, () => every(10, 'down', 'reset')],
   ['is never asked, because the call is lost with its connection', 0.7, () => every(10, 'up', 'reset')],
-  // Each costs who asked the 5 s that it waits for an answer; the others go on.
+  // Each costs its process the 5 s timeout; the others continue.
   ['grants, and the answer never comes', 0.2, () => every(20, 'down', 'drop')],
 ];
 

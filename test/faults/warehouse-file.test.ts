@@ -50,7 +50,7 @@ describe('what can happen to the file of the warehouse', () => {
   };
 
   describe('a disk', () => {
-    // Too small for the log, or for log and file together: a commit fails, or a checkpoint.
+    // Too small for the log, or for both log and file: a commit fails, or a checkpoint.
     it.runIf(SmallDisk.isPossible()).each([2, 4])(
       '[R57] of %i MB that is full ends the loader, with what it has as it was',
       async (megabytes) => {
@@ -127,7 +127,7 @@ describe('what can happen to the file of the warehouse', () => {
     let kept: string;
     let [inFile, inLog] = [0, 0];
     const wal = () => `${fixture.duckdbPath}.wal`;
-    /** The same file and log under another name: whoever opens them writes the log into the file. */
+    /** The same file and log under another name: opening them writes the log into the file. */
     const copyKept = () => {
       copyFileSync(kept, fixture.duckdbPath);
       copyFileSync(`${kept}.wal`, wal());
@@ -170,7 +170,7 @@ describe('what can happen to the file of the warehouse', () => {
       },
     );
 
-    it('[R58] and that somebody deletes takes rows and positions with it, so that all of it comes from Kafka', async () => {
+    it('[R58] and that is deleted loses rows with their positions, so all of them come from Kafka again', async () => {
       rmSync(wal());
       expect(await consistentRows()).toBe(inFile);
       await wholeAfterLoading();

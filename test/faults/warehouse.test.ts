@@ -73,7 +73,7 @@ describe('what can happen to a warehouse that is loaded', () => {
     expect(await contentsOf(fixture.duckdbPath)).toEqual({ rows: 100, offsets: 100, inLedger: 100, positions: 100 });
   });
 
-  it('[R56 R106] a file that somebody else has open for longer than a call waits is waited for, with no crash', async () => {
+  it('[R56 R106] waits for a file that another process has open for longer than a call may wait, without a crash', async () => {
     await fixture.loadOnce();
     await using fleet = new Fleet(fixture.settings({ DUCKDB_LOCK_WAIT: '300ms', LOAD_MAX_AGE: '100ms' }));
     const loader = fleet.start('loader', ['load']);

@@ -7,7 +7,7 @@ import { takeFileLock } from '../../warehouse/duckdb/file-lock.ts';
 import type { WriteLock } from '../../warehouse/system.ts';
 import { ManualClock } from '../support/clock/manual-clock.ts';
 
-describe('turns on a DuckDB file', () => {
+describe('locks of a DuckDB file', () => {
   let path: string;
   let clock: ManualClock;
   const take = (waitMs = 60_000, signal?: AbortSignal) => takeFileLock({ path, clock, waitMs, signal });
@@ -51,7 +51,7 @@ describe('turns on a DuckDB file', () => {
     expect(entries()).toEqual([]);
   });
 
-  it('tell their owner when somebody waits', async () => {
+  it('tell their owner when another process waits', async () => {
     await using lock = await take();
     expect(lock.isWanted()).toBe(false);
     const waiting = take();

@@ -72,7 +72,7 @@ describe('the DuckDB file', () => {
     expect(await file.query('select count(*) as rows from bronze.raw_movies')).toEqual([{ rows: 0 }]);
   });
 
-  /** A program that knows nothing of turns, such as a BI tool: it has the file open until it is killed. */
+  /** A program that does not use the queue, such as a BI tool: it has the file open until it is killed. */
   const startHolder = async (): Promise<ChildProcess> => {
     await (await openDuckDbWarehouse(options(path)))[Symbol.asyncDispose]();
     const source = `const { DuckDBInstance } = require('@duckdb/node-api');
@@ -83,7 +83,7 @@ describe('the DuckDB file', () => {
     return child;
   };
 
-  it('[R56] says who has it open, after waiting as long as it was told', async () => {
+  it('[R56] names the process that has it open, after the configured wait', async () => {
     const holder = await startHolder();
     await expect(openDuckDbWarehouse(options(path, 200))).rejects.toMatchObject({
       name: 'WarehouseUnavailableError',
@@ -92,7 +92,7 @@ describe('the DuckDB file', () => {
     });
   });
 
-  it('is had as soon as a program that takes no turns lets go of it', async () => {
+  it('is opened as soon as a program outside the queue closes it', async () => {
     const holder = await startHolder();
     const opening = openDuckDbWarehouse(options(path));
     holder.kill('SIGKILL');

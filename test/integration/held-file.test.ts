@@ -59,7 +59,7 @@ describe('a DuckDB file that another process has', () => {
       "import duckdb, sys, time; it = duckdb.connect(sys.argv[1]); print('open', flush=True); time.sleep(600)",
       path,
     ]);
-  /** A command of ours, by its name, that has its turn. */
+  /** One of our commands, by its name, that has the lock. */
   const ourCommand = () => {
     const script = join(folder, 'cli.ts');
     const [lock, clock] = [lockModule, clockModule].map((file) => JSON.stringify(pathToFileURL(file).href));
@@ -138,7 +138,7 @@ describe('a DuckDB file that another process has', () => {
     expect(opens.toSorted()).toEqual(openers.map(([name]) => name).toSorted());
   });
 
-  it('is reported for dbt, which opens it itself, and is over when dbt could open it', () => {
+  it('is reported for dbt, which opens it itself, and the wait ends when dbt could open it', () => {
     const waits: (FileWait | null)[] = [];
     const system = openWith(waits, 0);
     const message = `IO Error: Could not set lock on file "${path}": Conflicting lock is held in bi tool (PID ${process.pid}).`;

@@ -9,7 +9,7 @@ import { startConnectProxy } from '../support/network/connect-proxy.ts';
 import { Workspace } from '../support/processes/cli.ts';
 import { serve } from '../support/tmdb/http-server.ts';
 
-/** A name that only the proxy resolves: whoever connects directly finds nobody. */
+/** A name that only the proxy resolves: a direct connection fails. */
 const host = 'tmdb.behind-the-proxy.test';
 const credentials = 'me:pa/ss word';
 const inUrl = 'me:pa%2Fss%20word';

@@ -21,7 +21,7 @@ describe('the published copy of GOLD', () => {
     await using file = await openDuckDbFile(options());
     await file.connection.run(sql);
   };
-  /** Reads as a BI tool would: with no turn and nothing of ours. */
+  /** Reads like a BI tool: without the queue and without our code. */
   const openReader = async () => {
     const instance = await DuckDBInstance.create(goldPath(), { access_mode: 'READ_ONLY' });
     const connection = await instance.connect();

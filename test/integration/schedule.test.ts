@@ -145,7 +145,7 @@ describe('the schedule of dbt', () => {
     expect(dbt.commands).toEqual(['freshness', 'build', 'build']);
   });
 
-  it('[R56] takes a file that somebody keeps for no failure, and says that the warehouse is out of reach', async () => {
+  it('[R56] does not count a file in use as a failure, and reports that the warehouse is unavailable', async () => {
     await load();
     const rounds = new Rounds(
       { ...context, config: { ...context.config, warehouse: { ...context.config.warehouse, lockWaitMs: 0 } } },
@@ -182,7 +182,7 @@ describe('the schedule of dbt', () => {
     expect((await context.health.readiness()).ok).toBe(true);
   });
 
-  it('[R108] goes on when the copy of GOLD cannot be written, says so, and writes it when it can', async () => {
+  it('[R108] continues when the copy of GOLD cannot be written, reports it, and writes it later', async () => {
     const warnings: unknown[] = [];
     const log = pino({ level: 'warn' }, { write: (line) => warnings.push(JSON.parse(line)) });
     const { goldPath } = context.config.warehouse;

@@ -32,7 +32,7 @@ afterAll(() => admin[Symbol.asyncDispose]());
 const at = (minutes: number) => start + minutes * minute;
 
 it.each<[string, Selection, Record<number, [bigint, bigint]>]>([
-  ['all of what is left', {}, { 0: [1n, 5n], 1: [0n, 5n] }],
+  ['all remaining records', {}, { 0: [1n, 5n], 1: [0n, 5n] }],
   ['since a time', { since: at(200) }, { 0: [2n, 5n], 1: [1n, 5n] }],
   ['until a time, and an hour beyond it', { until: at(200) }, { 0: [1n, 3n], 1: [0n, 3n] }],
   ['a time that is to come', { since: at(10_000) }, {}],

@@ -71,7 +71,7 @@ describe('warehouse provision', () => {
   });
 });
 
-describe('what somebody changes behind its back', () => {
+describe('a change from outside', () => {
   const tamper = async (sql: string) => {
     await query('use role accountadmin');
     await query(sql);
@@ -138,7 +138,7 @@ describe('the command', () => {
   const provisionBy = (args: readonly string[], environment: Readonly<Record<string, string>>) =>
     cli(['provision', ...args], environment);
 
-  it('checks, tells and mends, by exit codes and in JSON', async () => {
+  it('checks, reports and corrects, with exit codes and in JSON', async () => {
     await provision(query, settings);
     expect(await provisionBy(['--check'], credentials())).toMatchObject({
       code: 0,

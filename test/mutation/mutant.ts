@@ -18,7 +18,7 @@ export interface Tests {
   readonly timeoutMs?: number;
 }
 
-/** What the tests made of a mutant. `void`: they did not run, so nothing is proven. */
+/** The outcome of the tests for a mutant. `void`: they did not run, so nothing is known. */
 export type Verdict =
   | { readonly outcome: 'killed'; readonly by: string }
   | { readonly outcome: 'survived' }

@@ -5,9 +5,9 @@ import { coreMutants, mutants } from './mutants.ts';
 import { type TestScope, WorkingCopy } from './working-copy.ts';
 
 /**
- * Shows that the tests would notice: they pass, and then each mutant in turn makes one of them fail. Words of the command
+ * Shows that the tests detect faults: they pass, and then each mutant makes one of them fail. Words of the command
  * line choose the mutants that have one of them in their names. With `--core` only the core mutants are judged, by what
- * `npm test` runs and with its numbers. Exit code 1 when one survived or proved nothing.
+ * `npm test` runs and with its numbers. Exit code 1 if one survived or was not tested.
  */
 const { values, positionals: words } = parseArgs({
   allowPositionals: true,

@@ -16,12 +16,12 @@ export interface VitestReport {
   }[];
 }
 
-/** What a mutant that cannot even run fails with: it would be caught by whoever starts it. */
+/** The error of a mutant that cannot even start: any use would detect it. */
 const cannotRun = /^(SyntaxError|ReferenceError)|(Parser|Catalog) Error|Compilation Error/;
 
 /**
  * A mutant is killed by a test that fails; a file that cannot be loaded, a hook that fails or a mutant that cannot run
- * proves nothing.
+ * shows nothing.
  */
 export function verdictOf(report: VitestReport): Verdict {
   const failed = report.testResults.flatMap(({ assertionResults }) =>

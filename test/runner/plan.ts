@@ -9,7 +9,7 @@ export const longestShardMinutes = 25;
 
 export const minutesOf = (name: string, budget: Budget): number => budget[name]?.minutes ?? unknownMinutes;
 
-/** Whether the minutes of a suite were measured. A run with a time limit does not start a suite that nobody has measured. */
+/** Whether the minutes of a suite were measured. A run with a time limit does not start a suite that was never measured. */
 export const isMeasured = (name: string, budget: Budget): boolean => typeof budget[name]?.cpuSeconds === 'number';
 
 /**

@@ -20,7 +20,7 @@ interface Choice {
 function chosenNames({ shard, suite }: Choice): readonly string[] {
   if (suite) {
     const unknown = suite.find((name) => !all.includes(name));
-    if (unknown !== undefined) throw new RangeError(`"${unknown}" is none of ${all.join(', ')}`);
+    if (unknown !== undefined) throw new RangeError(`"${unknown}" is not one of ${all.join(', ')}`);
     return suite;
   }
   if (shard === undefined) return all;

@@ -4,7 +4,6 @@ import { isUnknown, prefixes } from '../../platform/unknown-settings.ts';
 const others = new Set([
   'LOAD_FILES',
   'LOAD_LINES',
-  'LOAD_TURN',
   'LOAD_LOCK',
   'LOAD_POSITIONS',
   'LOAD_BATCHES',

@@ -24,7 +24,7 @@ function complaintsAbout({ id, verdict, notShown }: Row, tests: number): string[
   const mustBeShown = isPromise || verdict === 'shown' || verdict === 'partly';
   const needsReason = !isPromise && verdict !== 'shown';
   return [
-    ...(isPromise || verdicts.includes(verdict) ? [] : [`"${verdict}" is none of ${verdicts.join(', ')}`]),
+    ...(isPromise || verdicts.includes(verdict) ? [] : [`"${verdict}" is not one of ${verdicts.join(', ')}`]),
     ...(mustBeShown && tests === 0 ? ['no test has its id'] : []),
     ...(!mustBeShown && tests > 0 ? [`${verdict}, but a test has its id`] : []),
     ...(needsReason && notShown.length < 10 ? ['no reason is given'] : []),

@@ -22,7 +22,7 @@ const rules: readonly (readonly [pattern: RegExp, instead: string])[] = [
   [/\bpieces?\b/i, 'part, range, fragment'],
   [/\bcarried\b/i, 'retained, ran'],
   [/\bswap In\b/i, 'promote'],
-  [/\bis Meant\b/i, 'matches'],
+  [/\bis Meant\b/, 'matches'],
   [/\b(?:strikes?|struck|blows?)\b/i, 'inject, injected fault'],
   [/\b(?:is|are|was|were) over\b(?! (?:\d|\$|the allowed))/i, 'has ended, is closed'],
   [/\bstandard\b(?![- ](?:output|error|input|streams?|library|normal|dbt)\b)/i, 'default'],
@@ -41,11 +41,14 @@ const foreign =
 const requirements = /requirements[\w-]*\.txt$|\.(?:sha256|xml|gz|png)$/;
 
 /** Words that have to be there: names and messages of others. By file and the text that may stay. */
-const exceptions: readonly (readonly [file: string, text: string])[] = [];
+const exceptions: readonly (readonly [file: string, text: string])[] = [
+  ['test/mutation/working-copy.ts', '--exclude-standard'],
+  ['test/support/kafka/secure-broker.ts', 'StandardAuthorizer'],
+  ['test/support/snowflake/emulator/show.py', '"STANDARD"'],
+];
 
-/** Where the words have been checked so far. */
-const checked =
-  /^(?:[A-Z]+\.md$|(?:bench|consumers|dead-letters|deploy|docs|kafka|pipeline|producers|replay|runtime|sandbox|schemas|scripts|tmdb|transform|warehouse)\/)/;
+/** Folders that are not checked yet. */
+const unchecked = /^(?:commands|dbt|platform)\//;
 
 const files = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], { cwd: root })
   .toString()
@@ -78,7 +81,7 @@ describe('plain words', () => {
 
   it('are used in every file that a person reads', () => {
     const found = files
-      .filter((file) => checked.test(file))
+      .filter((file) => !unchecked.test(file))
       .flatMap((file) => {
         const kept = exceptions.filter(([name]) => name === file).map(([, text]) => text);
         const text = kept.reduce((rest, part) => rest.replaceAll(part, ''), readFileSync(join(root, file), 'utf8'));

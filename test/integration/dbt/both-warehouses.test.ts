@@ -16,7 +16,7 @@ import { SnowflakeTables, token } from '../../support/dbt/snowflake-tables.ts';
 import { derivedTables, gone, type MovieRecord, WarehouseFile } from '../../support/dbt/warehouse-file.ts';
 import { wrongTypes } from '../../support/dbt/wrong-types.ts';
 
-// One BRONZE in two warehouses, and one story: each test goes on from the one before.
+// One BRONZE in two warehouses: each test continues from the one before.
 const vars = { project_fingerprint: 'f' };
 const movies = manyDocuments();
 const at = (fetchedAt: number, body: Movie): MovieRecord => ({ movieId: body.id, body, fetchedAt });

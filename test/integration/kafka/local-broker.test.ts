@@ -94,7 +94,7 @@ describe('the local broker', () => {
     },
   );
 
-  it('refuses a second start in the same folder, and says who has it', async () => {
+  it('refuses a second start in the same folder, and names the process that has it', async () => {
     const { owner, pid } = await startOwner();
     try {
       await expect(start()).rejects.toThrow(`${dataDir} is in use by the broker of process ${owner.pid}`);

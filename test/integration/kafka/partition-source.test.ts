@@ -403,7 +403,7 @@ it('stops reporting progress while its handler hangs, and reports again when it 
     },
   }).run(ledger, { signal: stop.signal });
   await vi.waitUntil(() => lastBeat > 0, { timeout: 20_000 });
-  // Many heartbeats long: they go on, as the session does, but nobody is told.
+  // For many heartbeats: they continue, as the session does, but they are not reported.
   await vi.waitUntil(() => performance.now() - lastBeat > 1_500, { timeout: 20_000 });
   slow.resolve();
   await vi.waitUntil(() => performance.now() - lastBeat < 500, { timeout: 20_000 });

@@ -35,7 +35,7 @@ const isAheadCommitted = async (group: string, topic: string, offset: bigint): P
   await using admin = createAdmin(kafka);
   return (await admin.commits(group, topic)).get(0)?.ahead.has(offset) ?? false;
 };
-/** Deletes it and makes it anew, with no records. */
+/** Deletes the topic and creates it again, without records. */
 const recreate = async (topic: string, partitions = 1): Promise<void> => {
   await withAdmin(kafka, async (admin) => {
     await admin.deleteTopics({ topics: [topic] });
@@ -163,7 +163,7 @@ describe('a record source', () => {
       },
     }).run(() => slow.promise, { signal: stop.signal });
     await vi.waitUntil(() => lastBeat > 0, { timeout: 20_000 });
-    // Many heartbeats long: they go on, as the session does, but nobody is told.
+    // For many heartbeats: they continue, as the session does, but they are not reported.
     await vi.waitUntil(() => performance.now() - lastBeat > 1_500, { timeout: 20_000 });
     slow.resolve();
     await vi.waitUntil(() => performance.now() - lastBeat < 500, { timeout: 20_000 });

@@ -126,7 +126,7 @@ const definitionMutants: readonly Mutant[] = [
     tests: { files: ['test/integration/dbt/definitions.test.ts'], only: 'names genres' },
   },
   {
-    name: 'types: a list that is none is nothing to tell',
+    name: 'types: a value that should be a list is not reported',
     file: 'dbt/macros/json.sql',
     find: `{{ value }} <> 'null' and {{ value }} not like '[%'`,
     replace: 'false',

@@ -87,7 +87,7 @@ export const fetcherMutants: readonly Mutant[] = [
     tests: client,
   },
   {
-    name: 'fetcher: 429 pauses nobody',
+    name: 'fetcher: 429 pauses no process',
     file: tmdb,
     find: 'await this.#options.bucket.pause(pauseMs);',
     replace: '',

@@ -29,7 +29,7 @@ export const kafkaMutants: readonly Mutant[] = [
     tests: positions('stops the source when records were deleted that the ledger does not have'),
   },
   {
-    name: 'source: it goes on at an end that Kafka has lost',
+    name: 'source: it continues at an end that Kafka has lost',
     file: partitionSource,
     find: 'if (assigned.next > end) throw lostEnd(topic, partition, assigned.next, end);',
     replace: '',
@@ -43,7 +43,7 @@ export const kafkaMutants: readonly Mutant[] = [
     tests: positions('stops a running source when records are deleted before it read them'),
   },
   {
-    name: 'source: a topic made anew is taken for the one before',
+    name: 'source: a topic that was created again counts as the old one',
     file: partitionSource,
     find: 'const topicId = await admin.topicId(topic);\n    for (const assigned of partitions)',
     replace: "const topicId = (await admin.topicId(topic), 'the same');\n    for (const assigned of partitions)",
@@ -107,7 +107,7 @@ export const kafkaMutants: readonly Mutant[] = [
     file: 'consumers/movie-details.ts',
     find: 'if (record.unusable) return park(',
     replace: 'if (record.unusable && record.value) return park(',
-    tests: { files: ['test/unit/consumers/movie-details.test.ts'], only: 'parks a record that is unusable' },
+    tests: { files: ['test/unit/consumers/movie-details.test.ts'], only: 'parks an unusable record' },
   },
   {
     name: 'batches: one answer is decoded however much it holds',

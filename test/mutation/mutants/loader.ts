@@ -17,21 +17,21 @@ export const loaderMutants: readonly Mutant[] = [
     tests: model,
   },
   {
-    name: 'loader: rows that somebody else has loaded are loaded again',
+    name: 'loader: rows that another loader has loaded are loaded again',
     file: loader,
     find: 'keepOffsets(one, (offset) => offset >= position)',
     replace: 'keepOffsets(one, () => true)',
     tests: model,
   },
   {
-    name: 'loader: behind somebody else, one row too many is left out',
+    name: 'loader: behind another loader, one row too many is left out',
     file: loader,
     find: 'keepOffsets(one, (offset) => offset >= position)',
     replace: 'keepOffsets(one, (offset) => offset > position)',
     tests: model,
   },
   {
-    name: 'loader: behind somebody else, the whole batch is left out',
+    name: 'loader: behind another loader, the whole batch is left out',
     file: loader,
     find: 'if (position >= one.nextOffset) return [];',
     replace: 'return [];',
@@ -129,7 +129,7 @@ export const loaderMutants: readonly Mutant[] = [
     tests: others,
   },
   {
-    name: 'loader: a batch ends where its first piece did',
+    name: 'loader: a batch ends where its first part did',
     file: 'consumers/micro-batches.ts',
     find: 'filling.nextOffset = pending.nextOffset;',
     replace: '',
@@ -186,7 +186,7 @@ export const loaderMutants: readonly Mutant[] = [
     tests: rules,
   },
   {
-    name: 'loader: a language that is none is believed',
+    name: 'loader: an invalid language is accepted',
     file: ruleFile,
     find: 'if (!isLanguage(language)) return',
     replace: 'if (false) return',

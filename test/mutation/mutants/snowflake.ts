@@ -9,7 +9,7 @@ const ledger = 'warehouse/snowflake/ledger.ts';
 /** Rows and position in one transaction, over a network that may lose any word. */
 export const snowflakeMutants: readonly Mutant[] = [
   {
-    name: 'snowflake: loaders take no turns',
+    name: 'snowflake: loaders take no lock',
     file: warehouse,
     find: 'const lock = await takeLoadLock(session);',
     replace: `const { rows } = await session.execute({ sql: 'select current_transaction() as id' });
@@ -60,7 +60,7 @@ export const snowflakeMutants: readonly Mutant[] = [
     tests: contract,
   },
   {
-    name: 'snowflake: what is said after the lock was lost is carried out',
+    name: 'snowflake: statements after the loss of the lock take effect',
     file: 'warehouse/snowflake/load-lock.ts',
     find: "transactionGuard: `current_transaction() = '",
     replace: "transactionGuard: `'' <> '",

@@ -7,7 +7,7 @@ const inMemory = { files: ['test/contract/memory-token-bucket.test.ts'] };
 const onRedis = { files: ['test/contract/redis-token-bucket.test.ts'] };
 const faults = { files: ['test/contract/shared-token-bucket-faults.test.ts'] };
 
-/** No window with more requests than the limit, whoever dies and whatever is forgotten. */
+/** No window with more requests than the limit, whichever process dies and whatever the store loses. */
 export const tokenMutants: readonly Mutant[] = [
   {
     name: 'tokens: one more than the limit, in memory',
@@ -42,7 +42,7 @@ export const tokenMutants: readonly Mutant[] = [
     tests: inMemory,
   },
   {
-    name: 'tokens: a pause pauses nobody, in memory',
+    name: 'tokens: a pause pauses no request, in memory',
     file: memory,
     find: 'while (now >= this.#pausedUntil && this.#free > 0',
     replace: 'while (this.#free > 0',
@@ -63,7 +63,7 @@ export const tokenMutants: readonly Mutant[] = [
     tests: onRedis,
   },
   {
-    name: 'tokens: a store that forgot goes on at once',
+    name: 'tokens: a store that lost data grants at once',
     file: lua,
     find: 'if is_lost then closed = now + window end',
     replace: '',

@@ -16,7 +16,7 @@ export const warehouseMutants: readonly Mutant[] = [
     tests: contract,
   },
   {
-    name: 'warehouse: who loses the compare-and-set goes on',
+    name: 'warehouse: a loader that loses the compare-and-set continues',
     file: ledger,
     find: 'if (stored !== null) throw new FencedError(partition, firstOffset, stored);',
     replace: 'if (stored !== null) return;',
@@ -46,7 +46,7 @@ export const warehouseMutants: readonly Mutant[] = [
     tests: contract,
   },
   {
-    name: 'warehouse: the rows are written before anybody looks whether they are there already',
+    name: 'warehouse: the rows are written before the check whether they are already there',
     file: warehouse,
     find: 'await this.file.transaction(async (connection) => {',
     replace: `const early = { loadSeq: 0n, ingestedAt: new Date(0) };
@@ -83,7 +83,7 @@ export const warehouseMutants: readonly Mutant[] = [
     tests: contract,
   },
   {
-    name: 'warehouse: a topic made anew goes on at the position of the old one',
+    name: 'warehouse: a topic that was created again continues at the position of the old one',
     file: ledger,
     find: "and topic_id in ($3, '')`;",
     replace: 'and $3 is not null`;',

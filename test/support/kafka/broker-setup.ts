@@ -18,7 +18,7 @@ export const jarsDir = join(import.meta.dirname, '../../../.tools/kafka');
 
 /**
  * A new broker makes its groups' coordinator when it is first asked for one. A consumer of kafkajs that meets it while it
- * loads starts itself again behind the back of whoever stops it, and stays in its group as a ghost for half a minute.
+ * loads restarts itself even after it was stopped, and stays in its group for half a minute.
  */
 async function untilGroupsCanBeMade(brokers: readonly string[]): Promise<void> {
   const admin = plainClient(brokers).admin();

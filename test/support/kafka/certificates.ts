@@ -12,7 +12,7 @@ interface Validity {
   readonly to: Date;
 }
 
-/** A certificate authority of a test: nobody trusts it who was not told to. */
+/** A certificate authority of a test: only clients that are configured for it trust it. */
 export interface Authority {
   readonly cert: string;
   /** @param names host names and IPv4 addresses that the certificate is for. */

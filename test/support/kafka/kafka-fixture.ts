@@ -42,7 +42,7 @@ export interface RunningStage<T> extends AsyncDisposable {
 }
 
 /**
- * A real broker behind a proxy, for stages one at a time: in this process, or as commands. The topics are made anew for each
+ * A real broker behind a proxy, for stages one at a time: in this process, or as commands. The topics are created again for each
  * test; a DuckDB file of a new name goes with them.
  */
 export class KafkaFixture implements AsyncDisposable {
@@ -98,13 +98,13 @@ export class KafkaFixture implements AsyncDisposable {
     await this.ensureTopics(partitions);
   }
 
-  /** From now on everybody is told of a DuckDB file that is not there yet. */
+  /** From now on all stages use a new DuckDB file. */
   newFile(folder = this.dataDir): void {
     this.#fileDir = folder;
     this.#files += 1;
   }
 
-  /** Deletes those that are there, and waits until they are gone: until then nobody would make them anew. */
+  /** Deletes existing topics, and waits until they are gone: until then, no process can create them again. */
   async deleteTopics(names: readonly string[]): Promise<void> {
     await withAdmin(this.kafka, async (admin) => {
       const there = async () => (await admin.listTopics()).filter((topic) => names.some((name) => name === topic));
@@ -120,7 +120,7 @@ export class KafkaFixture implements AsyncDisposable {
     await admin.ensureTopics({ partitions, replicationFactor: 1, rawRetentionMs: 15_552_000_000 });
   }
 
-  /** Sets a topic's settings; those that are not named get their standard back. */
+  /** Sets a topic's settings; settings that are not named get their default back. */
   async configure(topic: string, settings: Readonly<Record<string, string>>): Promise<void> {
     const configEntries = Object.entries(settings).map(([name, value]) => ({ name, value }));
     const resources = [{ type: ConfigResourceTypes.TOPIC, name: topic, configEntries }];

@@ -7,7 +7,7 @@ import { toxicOf } from '../network/toxics.ts';
 const api = { produce: 0, offsetCommit: 8, alterClientQuotas: 49 } as const;
 export const errorCode = { ILLEGAL_GENERATION: 22, UNKNOWN_MEMBER_ID: 25, REBALANCE_IN_PROGRESS: 27 } as const;
 
-/** Puts a stream together again as the requests or answers that it is made of, each with its length in front. */
+/** Splits a stream into its requests or answers, each with its length in front. */
 class Frames {
   #rest = Buffer.alloc(0);
 

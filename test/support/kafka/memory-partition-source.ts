@@ -6,8 +6,8 @@ import { keyOf } from './key-of.ts';
 export const memoryTopicId = 'topic-in-memory';
 
 /**
- * Partitions in memory. Assigns all of them, hands out what follows the position it is told in pieces of `chunkSize`
- * records, and goes on handing out what is appended until it is stopped.
+ * Partitions in memory. Assigns all of them, delivers the records from its position on in chunks of `chunkSize`
+ * records, and continues with appended records until it is stopped.
  */
 export class MemoryPartitionSource implements PartitionSource {
   readonly committed = new Map<string, bigint>();

@@ -108,7 +108,7 @@ export const poisons: readonly Poison[] = [
     ...{ letters: 1, reason: 'unreadable_batch', heal: 'purge' },
   },
   {
-    name: 'a zstd batch of five records, 45 MB together',
+    name: 'a zstd batch of five records, 45 MB in total',
     batches: () => [zstandard(Buffer.concat([0, 1, 2, 3, 4].map((delta) => zeros(9_000_000, delta))), 5)],
     ...{ letters: 1, reason: 'unreadable_batch', heal: 'purge' },
   },

@@ -17,7 +17,7 @@ export interface SecureBroker extends AsyncDisposable {
 }
 
 /**
- * A real broker that lets in nobody without TLS and a password (SCRAM, both lengths), and allows a user what its ACLs
+ * A real broker that admits only clients with TLS and a password (SCRAM, both lengths), and allows a user what its ACLs
  * say and nothing else; `admin` may do everything.
  */
 export async function startSecureBroker(
@@ -43,7 +43,7 @@ export async function startSecureBroker(
       ]),
     ),
     'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
-    // The broker to itself, by the listener that is not advertised to anybody else.
+    // For the broker itself, on the listener that is not advertised to clients.
     'super.users': 'User:ANONYMOUS;User:admin',
   };
   await mkdir(dataDir, { recursive: true });
@@ -57,7 +57,7 @@ export async function startSecureBroker(
   };
 }
 
-/** As the broker's own start would, with the users: who logs in to a cluster has to be there before anybody can. */
+/** Like the broker's own start, with the users: they must exist before the first login. */
 async function format(
   dataDir: string,
   properties: Readonly<Record<string, string>>,

@@ -20,7 +20,7 @@ const replicated = {
   'offsets.topic.num.partitions': String(offsetPartitions),
   'transaction.state.log.replication.factor': '3',
   'transaction.state.log.min.isr': '2',
-  // Kafka's own standard: a group that starts waits for its members.
+  // Kafka's default: a group that starts waits for its members.
   'group.initial.rebalance.delay.ms': '3000',
 };
 
@@ -73,7 +73,7 @@ export class ThreeBrokers implements AsyncDisposable {
       }),
     );
     try {
-      // Together: each waits until two of three are there.
+      // At the same time: each waits until two of three run.
       await Promise.all(cluster.#nodes.map((_, index) => cluster.startOne(index)));
     } catch (error) {
       await cluster[Symbol.asyncDispose]();
@@ -112,7 +112,7 @@ export class ThreeBrokers implements AsyncDisposable {
     await broker?.[Symbol.asyncDispose]();
   }
 
-  /** SIGSTOP: its connections stay open and nobody answers. `resume` ends it. */
+  /** SIGSTOP: its connections stay open, but it does not answer. `resume` ends it. */
   pause(index: number): void {
     process.kill(this.#nodeAt(index).broker?.pid ?? 0, 'SIGSTOP');
   }
@@ -121,14 +121,14 @@ export class ThreeBrokers implements AsyncDisposable {
     process.kill(this.#nodeAt(index).broker?.pid ?? 0, 'SIGCONT');
   }
 
-  /** The index of the broker that coordinates a consumer group that exists; null while nobody does. */
+  /** The index of the broker that coordinates a consumer group that exists; null while there is none. */
   coordinatorOf(group: string): Promise<number | null> {
     // As Kafka does it: by Java's hash of the name.
     const hash = [...group].reduce((sum, letter) => (Math.imul(sum, 31) + letter.charCodeAt(0)) | 0, 0);
     return this.leaderOf('__consumer_offsets', (hash & 0x7fffffff) % offsetPartitions);
   }
 
-  /** The index of the broker that leads a partition; null while nobody does. */
+  /** The index of the broker that leads a partition; null while there is none. */
   async leaderOf(topic: string, partition = 0): Promise<number | null> {
     const { topics } = await this.#admin((admin) => admin.fetchTopicMetadata({ topics: [topic] }));
     const leader = topics[0]?.partitions.find(({ partitionId }) => partitionId === partition)?.leader ?? -1;

@@ -33,7 +33,7 @@ export async function assertInvariants(world: World): Promise<void> {
   if (died !== undefined) throw died;
 }
 
-/** Once the chaos is over and a loader has come to the end: nothing is left. @throws Error */
+/** After the faults, when a loader has reached the end: nothing is left. @throws Error */
 export async function assertComplete(world: World): Promise<void> {
   await assertInvariants(world);
   for (const partition of world.log.partitions) {

@@ -8,13 +8,13 @@ interface Assigned {
   readonly partition: number;
   /** null until the ledger has told. */
   next: bigint | null;
-  /** The handler has a piece. */
+  /** The handler has a chunk. */
   isBusy: boolean;
 }
 
 /**
  * One member's end of the topics. What it is assigned, what is taken from it and what it hands out is up to the test; within
- * that it keeps a source's promise: pieces of an assignment follow one another, from the position on that it was told.
+ * that it keeps a source's contract: the chunks of an assignment follow one another, from the given position on.
  */
 export class ScriptedSource implements PartitionSource {
   readonly #log: TopicLog;
@@ -31,7 +31,7 @@ export class ScriptedSource implements PartitionSource {
     this.#tell = tell;
   }
 
-  /** As the real one does, it ends when the pieces in hand are done. */
+  /** Like the real one, it ends when the chunks in flight are finished. */
   async run(handler: PartitionHandler, { signal }: { readonly signal: AbortSignal }): Promise<void> {
     this.#handler = handler;
     this.#signal = signal;
@@ -47,7 +47,7 @@ export class ScriptedSource implements PartitionSource {
     return this.#tell(topic, next);
   }
 
-  /** Whether the handler has a piece of it. */
+  /** Whether the handler has a chunk of it. */
   isBusy(topic: string, partition: number): boolean {
     return this.#assigned.get(`${topic}/${partition}`)?.isBusy ?? false;
   }
@@ -65,7 +65,7 @@ export class ScriptedSource implements PartitionSource {
     this.#handler?.revoked(topic, partition);
   }
 
-  /** The partitions whose next piece could be handed out. */
+  /** The partitions whose next chunk could be delivered. */
   ready(): Assigned[] {
     if (!this.#handler || this.#signal?.aborted) return [];
     return [...this.#assigned.values()].filter(
@@ -75,11 +75,11 @@ export class ScriptedSource implements PartitionSource {
 
   /** Hands out the next `offsets` offsets, those that hold a record. */
   hand(assigned: Assigned, offsets: number): void {
-    const piece = this.#log.read(assigned.topic, assigned.partition, assigned.next ?? 0n, offsets);
-    assigned.next = piece.next;
+    const chunk = this.#log.read(assigned.topic, assigned.partition, assigned.next ?? 0n, offsets);
+    assigned.next = chunk.next;
     assigned.isBusy = true;
     this.#do(async (handler) => {
-      await handler.records(piece);
+      await handler.records(chunk);
       assigned.isBusy = false;
     });
   }

@@ -29,7 +29,7 @@ const contents = fc.array(
   { minLength: 1, maxLength: 8 },
 );
 const fate = fc.oneof(
-  { weight: 12, arbitrary: fc.constantFrom<Fate>('goes through', 'goes on') },
+  { weight: 12, arbitrary: fc.constantFrom<Fate>('goes through', 'continues') },
   { weight: 3, arbitrary: fc.constantFrom<Fate>('fails unseen', 'is refused') },
 );
 
@@ -76,7 +76,7 @@ const mostLoaders = 4;
 /** How often each kind of fault came to pass. */
 export type Faults = Map<string, number>;
 
-/** Takes the step, where there is something to take it with, and lets everybody do what follows from it. */
+/** Takes the step, if it is possible, and lets all processes react. */
 export async function take(world: World, next: Step, faults: Faults): Promise<void> {
   const count = (fault: string) => faults.set(fault, (faults.get(fault) ?? 0) + 1);
   if (next.does === 'wait') await pick(world.loaders, next.which)?.clock.advance(next.ms);

@@ -64,8 +64,8 @@ export class TopicLog {
 
   /** The records among the `offsets` offsets from `from` on. */
   read(topic: string, partition: number, from: bigint, offsets: number): PartitionRecords {
-    const piece = this.contents([topic, partition]).slice(Number(from), Number(from) + offsets);
-    const records = piece.flatMap((content, index): ConsumerRecord[] => {
+    const chunk = this.contents([topic, partition]).slice(Number(from), Number(from) + offsets);
+    const records = chunk.flatMap((content, index): ConsumerRecord[] => {
       if (content === 'hole') return [];
       const value = encoded.get(topic)?.[content] ?? null;
       return [
@@ -79,6 +79,6 @@ export class TopicLog {
         },
       ];
     });
-    return { topic, partition, records, next: from + BigInt(piece.length) };
+    return { topic, partition, records, next: from + BigInt(chunk.length) };
   }
 }

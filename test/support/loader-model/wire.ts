@@ -2,11 +2,11 @@
 export type Port = 'append' | 'positions' | 'publish' | 'hint';
 
 /**
- * `goes on`: it takes effect, or then its reply arrives. `goes through`: both. `fails unseen`: the caller hears that it
+ * `continues`: it takes effect, or then its reply arrives. `goes through`: both. `fails unseen`: the caller hears that it
  * failed, whether it has taken effect or will yet. `is refused`: the caller hears that it failed, and it takes no effect if
  * it has not already.
  */
-export type Fate = 'goes on' | 'goes through' | 'fails unseen' | 'is refused';
+export type Fate = 'continues' | 'goes through' | 'fails unseen' | 'is refused';
 
 /** A process: once dead, it sends nothing and hears nothing. */
 interface Sender {
@@ -38,21 +38,21 @@ export class Call {
     return this.#reply !== undefined;
   }
 
-  /** Nobody waits for it any more, but it may take effect yet. */
+  /** The caller has given up, but the call may still take effect. */
   get isLate(): boolean {
     return this.#isGivenUp || !this.sender.isAlive;
   }
 
-  /** @returns whether it is over. */
+  /** @returns whether it has ended. */
   meet(fate: Fate): boolean {
-    if (fate === 'goes on') return this.#goOn();
-    if (fate === 'goes through') return this.#goOn() || this.#goOn();
+    if (fate === 'continues') return this.#continue();
+    if (fate === 'goes through') return this.#continue() || this.#continue();
     if (!this.isLate) this.#caller.reject(this.#failure());
     this.#isGivenUp = true;
     return fate === 'is refused' || this.tookEffect;
   }
 
-  #goOn(): boolean {
+  #continue(): boolean {
     if (this.#reply !== undefined) {
       if (!this.isLate) this.#reply.then(this.#caller.resolve, this.#caller.reject);
       return true;

@@ -29,7 +29,7 @@ const maxWaitingBytes = 1_000_000;
 /** One client's connection and the one to the server that goes with it. */
 export class Connection {
   readonly openedAt = performance.now();
-  /** Whether bytes were swallowed: what would come next makes no sense to anybody. */
+  /** Whether bytes were dropped: the rest of the stream would be meaningless. */
   isTorn = false;
   readonly #client: Socket;
   readonly #server: Socket;
@@ -88,7 +88,7 @@ async function writableAgain(socket: Socket): Promise<void> {
 
 /**
  * A TCP proxy on loopback that stands between a stage and what it speaks to, and does to the bytes what networks do. In the
- * manner of Toxiproxy, whose toxics it has; that one is a program in Go, which nobody should need to run the tests.
+ * manner of Toxiproxy, whose toxics it has; Toxiproxy itself is a Go program, which the tests should not require.
  */
 export class FaultProxy implements AsyncDisposable {
   readonly port: number;
@@ -135,7 +135,7 @@ export class FaultProxy implements AsyncDisposable {
     }
   }
 
-  /** From now on; undefined heals the network. Connections that have lost bytes are cut then: no network loses some and goes on. */
+  /** From now on; undefined heals the network. Connections that have lost bytes are cut then: no real network loses some and continues. */
   async set(toxic: Toxic | undefined): Promise<void> {
     await this.#toxic?.end?.(this);
     this.#toxic = toxic;

@@ -29,7 +29,7 @@ export const bandwidth = (bytesPerSecond: number): Toxic => {
   return toxicOf(`bandwidth of ${bytesPerSecond} B/s`, ({ bytes }, count) => slices(bytes, chunkBytes, 50, count));
 };
 
-/** Pieces of so many bytes, one every `delayMs`. */
+/** Chunks of this size, one every `delayMs`. */
 export const slicer = (chunkBytes: number, delayMs: number): Toxic =>
   toxicOf(`slices of ${chunkBytes} B every ${delayMs} ms`, ({ bytes }, count) =>
     slices(bytes, chunkBytes, delayMs, count),
@@ -43,11 +43,11 @@ async function* slices(bytes: Buffer, chunkBytes: number, delayMs: number, count
   }
 }
 
-/** A black hole: bytes go in, none come out, and the connection stays open. @param whose connections; standard: all. */
+/** A black hole: bytes go in, none come out, and the connection stays open. @param whose connections; default: all. */
 export const blackHole = (whose: (connection: Connection) => boolean = () => true): Toxic =>
   tamper('black hole', ({ bytes, connection }) => (whose(connection) ? 'drop' : bytes));
 
-/** Whoever sends or receives anything is cut off with an RST. */
+/** Any transfer ends the connection with an RST. */
 export const resetPeer = (): Toxic => tamper('reset', () => 'reset');
 
 /** Each connection ends after so many bytes in a direction, in mid sentence. */
@@ -63,7 +63,7 @@ export function limitData(maxBytes: number): Toxic {
   });
 }
 
-/** Nobody listens; what was open is cut. */
+/** The port is closed, and open connections are cut. */
 export function down(): Toxic {
   const toxic = toxicOf('down', async function* () {}, {
     begin: async (proxy) => {

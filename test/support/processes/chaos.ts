@@ -13,18 +13,18 @@ export interface ChaosSource {
   readonly name: string;
   /** How often it did what it is for: one that never did shows nothing. */
   fired: number;
-  /** Resolves when it is over. @returns whether it came to anything. */
+  /** Resolves when it has ended. @returns whether it had an effect. */
   inject(random: () => number): Promise<boolean>;
 }
 
 export interface ChaosTargets {
   /** May be killed. */
   readonly mortal: SupervisedService;
-  /** May be stopped for longer than its session lasts, and goes on then. */
+  /** May be suspended for longer than its session lasts, and then resumed. */
   readonly zombies: readonly SupervisedService[];
   readonly scheduler: SupervisedService;
   readonly sessionMs: number;
-  /** Between everybody and the broker. */
+  /** Between all services and the broker. */
   readonly proxy: FaultProxy;
 }
 

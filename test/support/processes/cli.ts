@@ -29,7 +29,7 @@ export class Workspace implements Disposable {
   readonly #dbt: typeof forkedDbt;
 
   /**
-   * @param env settings beside the standard ones; nothing of the tests' own environment gets through but PATH, HOME and TZ.
+   * @param env settings in addition to the default ones; of the tests' own environment, only PATH, HOME and TZ are passed on.
    */
   constructor(env: Readonly<Record<string, string>> = {}, { ownDbt = false }: WorkspaceOptions = {}) {
     this.#env = env;

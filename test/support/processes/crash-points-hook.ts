@@ -17,7 +17,7 @@ const plans = ([['CRASH_AT', 'SIGKILL'] as const, ['STOP_AT', 'SIGSTOP'] as cons
 
 const hits = new Map<string, number>();
 
-/** Calls `fire` at the first turn of the event loop that finds the file changed. */
+/** Calls `fire` at the first iteration of the event loop that finds the file changed. */
 function onceWritten(file: string, fire: () => void): void {
   const stampOf = () => {
     const stats = statSync(file, { throwIfNoEntry: false, bigint: true });

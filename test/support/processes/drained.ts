@@ -25,7 +25,7 @@ export async function untilDrained(
   const walks = ({ lines }: Service) => lines.filter(({ msg }) => msg === 'walked the popular list').length;
   const [{ service: producer }] = producers;
   const before = walks(producer);
-  // Each partition gets something new, so the last batch of each is told to Kafka by somebody who lives.
+  // Each partition gets something new, so a live member commits the last batch of each.
   await until('one more walk', () => walks(producer) > before, { timeoutMs });
   await end(producers);
   const published = await caughtUp(bed, timeoutMs);

@@ -68,7 +68,7 @@ export class Service {
     if (this.isRunning) this.child.kill(signal);
   }
 
-  /** The end of what it said, for an error message. */
+  /** The end of its output, for an error message. */
   tail(): string {
     return [...this.lines.slice(-15).map((line) => JSON.stringify(line)), ...this.noise.slice(-15)].join('\n');
   }
@@ -88,7 +88,7 @@ export class Service {
 /** Services of one environment; whatever still runs at the end is killed. */
 export class Fleet implements AsyncDisposable {
   readonly services: Service[] = [];
-  /** Whether it was disposed of: whoever watches over a service is not to start it again. */
+  /** Whether it was disposed of: a supervised service must not be restarted. */
   hasEnded = false;
   readonly #env: Readonly<Record<string, string>>;
   readonly #dbt: typeof forkedDbt;
@@ -170,7 +170,7 @@ export class FleetBroker implements AsyncDisposable {
         'controller.quorum.voters': `1@127.0.0.1:${controller}`,
         listeners: `PLAINTEXT://${this.address},CONTROLLER://127.0.0.1:${controller}`,
         'advertised.listeners': `PLAINTEXT://${this.address}`,
-        // Kafka's own standard: a group that starts waits for its members. Without it each that comes later takes partitions
+        // Kafka's default: a group that starts waits for its members. Without it each that comes later takes partitions
         // away in mid flight, and what was on its way is fetched twice.
         'group.initial.rebalance.delay.ms': '3000',
         ...options.properties,

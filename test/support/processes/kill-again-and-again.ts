@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { until } from './fleet.ts';
 import type { StageUnderKills } from './stages-under-kills.ts';
 
-/** How long a service may take from its start to its first work: it waits for its turn, and for those killed before it. */
+/** How long a service may take from its start to its first work: it waits for the file lock, and for the leases of killed processes. */
 const idleMs = 120_000;
 
 /**

@@ -61,7 +61,7 @@ export class PairRunner implements AsyncDisposable {
     }
   }
 
-  /** Every answer that was published for the pairs is in BRONZE exactly once, whoever loaded it. */
+  /** Every answer that was published for the pairs is in BRONZE exactly once, whichever process loaded it. */
   async expectAllLoaded(): Promise<void> {
     const rest = this.#start(['load', '--once']);
     expect(await rest.endsWithin(boundMs)).toMatchObject({ code: 0 });

@@ -4,7 +4,7 @@ import type { Fleet, LogLine, Service } from './fleet.ts';
 /** As a restart policy waits before it starts what has died. */
 const restartMs = 1_000;
 
-/** How one ended that nobody had killed. */
+/** How a service ended that was not killed. */
 interface Death {
   readonly code: number | null;
   /** What it said last. */

@@ -7,7 +7,7 @@ import { Workspace } from './cli.ts';
 import { Fleet, FleetBroker } from './fleet.ts';
 
 export interface TestBedOptions {
-  /** Of the sandbox, and of everybody who asks it. */
+  /** Of the sandbox, and of all its clients. */
   readonly limit: { readonly capacity: number; readonly windowMs: number };
   readonly sandbox?: SandboxOptions;
   /** Settings of every process, beside those that follow from the test bed. */
@@ -32,7 +32,7 @@ export interface TestBed extends AsyncDisposable {
   readonly asked: EventEmitter<{ request: [SandboxRequest] }>;
   /** Runs a command that has to succeed. @throws Error with what it wrote when it does not. */
   run(...args: string[]): Promise<void>;
-  /** The audit of what is there now, the sandbox's count of requests included. */
+  /** The audit of the present state, including the sandbox's count of requests. */
   audit(options?: AuditOptions): Promise<AuditReport>;
 }
 

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { DuckDBInstance } from '@duckdb/node-api';
 import type { SupervisedService } from './supervised-service.ts';
 
-/** Somebody who looks again and again until it is told to stop. */
+/** Checks repeatedly until it is stopped. */
 abstract class Watcher implements AsyncDisposable {
   readonly #over = new AbortController();
   readonly #watching: Promise<void>;
@@ -15,7 +15,7 @@ abstract class Watcher implements AsyncDisposable {
   protected abstract look(): Promise<void>;
 
   async #watch(everyMs: number): Promise<void> {
-    // Not before whoever extends this is made.
+    // Not before the constructor of the subclass has run.
     while (await delay(everyMs, true, { signal: this.#over.signal }).catch(() => false)) await this.look();
   }
 

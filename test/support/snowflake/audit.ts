@@ -46,7 +46,7 @@ export async function auditBronze(
   padding = '',
 ): Promise<{ readonly findings: Findings; readonly rows: number; readonly batches: number }> {
   const findings: Findings = { lost: [], doubled: [], different: [], ledger: [], leftOver: [] };
-  // Waits for transactions that still have the turn; whoever is gone loses it.
+  // Waits for transactions that still have the lock; dead ones lose it.
   await session.execute({ sql: 'update bronze.load_lock set taken_at = sysdate()' });
   let [rows, batches] = [0, 0];
   for (const [topic, ofTopic] of ends) {

@@ -2,7 +2,7 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { closeSync, openSync, readdirSync, readFileSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** A way to log in whose secrets nobody else has. */
+/** A way to log in, with unique secrets. */
 export interface Canary {
   readonly name: string;
   /** What a process is given. */
@@ -49,7 +49,7 @@ export function isIn(text: string, { texts }: Canary): boolean {
   return texts.some((secret) => text.includes(secret) || text.includes(encodeURIComponent(secret)));
 }
 
-const pieceBytes = 8_000_000;
+const chunkBytes = 8_000_000;
 
 /** Files below a folder, written since `since` (ms since the epoch), that hold one. */
 export function* filesWith(canary: Canary, folder: string, since: number): Generator<string> {
@@ -57,7 +57,7 @@ export function* filesWith(canary: Canary, folder: string, since: number): Gener
     try {
       if (statSync(path).mtimeMs >= since && fileHolds(path, canary)) yield path;
     } catch {
-      // Somebody else's, and gone meanwhile.
+      // The file of another program, which has been deleted meanwhile.
     }
   }
 }
@@ -74,14 +74,14 @@ function* filesBelow(folder: string): Generator<string> {
   }
 }
 
-/** Piece by piece, as some are large; each with the end of the one before it. */
+/** In chunks, because some are large; each with the end of the previous one. */
 function fileHolds(path: string, canary: Canary): boolean {
   const file = openSync(path, 'r');
   try {
-    const piece = Buffer.alloc(pieceBytes);
+    const chunk = Buffer.alloc(chunkBytes);
     let end = '';
-    for (let read = readSync(file, piece); read > 0; read = readSync(file, piece)) {
-      const text = end + piece.toString('latin1', 0, read);
+    for (let read = readSync(file, chunk); read > 0; read = readSync(file, chunk)) {
+      const text = end + chunk.toString('latin1', 0, read);
       if (isIn(text, canary)) return true;
       end = text.slice(-200);
     }

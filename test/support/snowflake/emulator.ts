@@ -36,7 +36,7 @@ export interface LoggedStatement {
 
 /**
  * Snowflake's protocol and SQL on a free loopback port, as a process of its own; `emulator/README.md` says what it
- * proves. What was committed outlives `kill` and the next `start`. It ends when we do.
+ * tests. Committed data outlives `kill` and the next `start`. It ends when we do.
  */
 export class SnowflakeEmulator implements AsyncDisposable {
   readonly port: number;

@@ -23,7 +23,7 @@ interface LoaderSetUp {
 }
 
 interface FixtureOptions {
-  /** How long somebody who is cut off in mid transaction keeps others waiting. With Snowflake it is five minutes. */
+  /** How long a client that is cut off in a transaction blocks others. With Snowflake it is five minutes. */
   readonly abortIdleBlockerSeconds: number;
   /** @default longer than a loader waits */
   readonly lateMs?: number;
@@ -110,7 +110,7 @@ export class SnowflakeFixture implements AsyncDisposable {
     return { ended, flushes: () => flushes, rows: () => rows, failures: () => failures };
   }
 
-  /** Past the proxy. To be closed by whoever asks for it. */
+  /** Without the proxy. The caller closes it. */
   session(): Promise<SnowflakeSession> {
     return openSnowflakeSession(this.#options(this.emulator.url));
   }

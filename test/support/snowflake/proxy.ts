@@ -15,10 +15,10 @@ export interface SnowflakeRequest {
 }
 
 /**
- * - `hang`, `close`: it is carried out; the reply is never sent, or the connection closed in its place.
- * - `late reply`, `late request`: the reply is sent, or the request carried out, only `lateMs` later.
- * - `queued`: it is carried out; the client is told to ask for the result, which is there `lateMs` later.
- * - `reset`, `503`, `429`, `expired`, `refused`: it is not carried out; the connection is reset, Snowflake is out of order or
+ * - `hang`, `close`: it is executed; the reply is never sent, or the connection closed in its place.
+ * - `late reply`, `late request`: the reply is sent, or the request executed, only `lateMs` later.
+ * - `queued`: it is executed; the client is told to fetch the result, which is available `lateMs` later.
+ * - `reset`, `503`, `429`, `expired`, `refused`: it is not executed; the connection is reset, Snowflake is out of order or
  *   has too much to do, the session's token (for a renewal: the master token) has expired, or the credentials are wrong.
  */
 export type SnowflakeFault =
@@ -100,7 +100,7 @@ export class SnowflakeProxy implements AsyncDisposable {
       if (fault === undefined) send(response, await this.#forward(asked));
       else await this.#inject(fault, wanted, asked);
     } catch {
-      // Whoever we stand before is gone, or the client is.
+      // The server or the client has gone.
       response.socket?.resetAndDestroy();
     }
   }

@@ -12,7 +12,7 @@ const partitions: readonly (readonly [string, number])[] = [
 
 const fetchedAt = new Date(Date.UTC(2026, 0, 1));
 
-/** Nobody can read every so many-th record. */
+/** Every n-th record is unreadable. */
 const unreadableEvery = 29n;
 
 export const isReadable = (offset: bigint): boolean => offset % unreadableEvery !== unreadableEvery - 1n;
@@ -30,7 +30,7 @@ export const documentOf = (topic: string, partition: number, offset: bigint, pad
 });
 
 interface TopicsOptions {
-  /** Records that are handed out together, at most. */
+  /** The largest number of records delivered at once. */
   readonly chunkSize: number;
   /** How many bytes each document is longer. @default 0 */
   readonly padding?: number;
@@ -38,7 +38,7 @@ interface TopicsOptions {
   readonly isRebalanced?: () => boolean;
 }
 
-/** Topics in memory that have no end until they are given one. Each source hands all of them out, whoever else does. */
+/** Topics in memory that have no end until they are given one. Each source delivers all of them, independently of others. */
 export class EndlessTopics {
   /** Ends of the partitions once `end` was called. */
   readonly ends: Promise<ReadonlyMap<string, Offsets>>;

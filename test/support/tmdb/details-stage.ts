@@ -27,7 +27,7 @@ export const canary = 'canary-in-place-of-a-token';
 
 /**
  * The details stage with its real client over real HTTP. The topics are in memory, and waiting goes by a clock that the
- * test turns: an hour's outage takes no time. What goes over the wire takes what it takes; the hands wait for it.
+ * test controls: an hour's outage takes no time. Network transfers take real time, and the clock waits for them.
  */
 export class DetailsStage implements AsyncDisposable {
   readonly rawMovies = new MemorySink<RawMovie>();

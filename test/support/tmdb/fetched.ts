@@ -7,7 +7,7 @@ import { createTmdbClient } from '../../../tmdb/client.ts';
 import { consumerRecord, MemoryRecordSource } from '../kafka/memory-record-source.ts';
 import { MemorySink } from '../kafka/memory-sink.ts';
 
-/** Nobody waits: neither for a token nor for another attempt. */
+/** No waits: neither for a token nor for a retry. */
 const clock = { ...systemClock, sleep: async () => {} };
 const bucket = {
   acquire: async () => ({ returned: () => {} }),

@@ -81,7 +81,7 @@ export class Member {
           this.granted.push(grant);
           this.#fleet.granted.push(grant);
         },
-        // Whoever still waits at the end of a test is refused when the bucket is closed.
+        // Waiters at the end of a test are rejected when the bucket is closed.
         () => {},
       );
     }
@@ -119,7 +119,7 @@ export class Member {
   }
 }
 
-/** Processes that share one bucket in a real server, all by one clock that the test turns. */
+/** Processes that share one bucket in a real server, all with one clock that the test controls. */
 export class BucketFleet implements AsyncDisposable {
   readonly clock = new ManualClock();
   readonly key = randomUUID();
@@ -184,7 +184,7 @@ export class BucketFleet implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     const closed = Promise.all(
       this.members.map(async ({ bucket, store }) => {
-        // A dead one has nobody to close it: it only lets go of the connection.
+        // A dead process does not close its bucket: it only drops the connection.
         if (store.isDead) await store[Symbol.asyncDispose]();
         else await bucket[Symbol.asyncDispose]();
       }),

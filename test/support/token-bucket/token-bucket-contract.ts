@@ -19,7 +19,7 @@ export function tokenBucketContract(name: string, open: (limit: RateLimit) => Pr
 
     const ask = (caller: number, signal?: AbortSignal) => {
       const asked = under.bucket.acquire(signal).then((token) => void granted.push({ caller, at: under.now(), token }));
-      // Whoever still waits at the end of a test is refused when the bucket is closed.
+      // Waiters at the end of a test are rejected when the bucket is closed.
       asked.catch(() => {});
       return asked;
     };
@@ -81,7 +81,7 @@ export function tokenBucketContract(name: string, open: (limit: RateLimit) => Pr
       await expect(under.bucket.acquire(AbortSignal.abort(new Error('gave up')))).rejects.toThrow('gave up');
     });
 
-    it('gives nobody a token during a pause, and a shorter pause does not end a longer one', async () => {
+    it('grants no token during a pause, and a shorter pause does not end a longer one', async () => {
       await under.bucket.pause(2_000);
       await under.bucket.pause(500);
       void ask(0);

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Backfill, Batch, PartitionId, Rebuild, SwapReport, Warehouse } from '../../../warehouse/warehouse.ts';
 
-/** A warehouse of a test's own, to be opened by whoever has to do with BRONZE, and eyes of the test's own to look into it. */
+/** A warehouse for one test, with openers for everything that uses BRONZE, and queries for the test itself. */
 export interface ReplayFixture {
   openLoader(): Promise<Warehouse>;
   openRebuild(): Promise<Rebuild>;
@@ -62,7 +62,7 @@ export async function load(fixture: ReplayFixture, ...batches: Batch[]): Promise
   for (const one of batches) await warehouse.append([one]);
 }
 
-/** Fills a rebuild, or goes on with it. */
+/** Fills a rebuild, or resumes it. */
 export async function fill(fixture: ReplayFixture, ...batches: Batch[]): Promise<void> {
   await using warehouse = await fixture.openRebuild();
   await warehouse.migrate();
@@ -148,7 +148,7 @@ export function replayContract(name: string, open: () => Promise<ReplayFixture>)
         await expectLedgerAndRowsToAgree(fixture);
       });
 
-      it('leave the live positions, so that its loader goes on as if nothing had been', async () => {
+      it('leave the live positions, so that the loader continues unaffected', async () => {
         await load(fixture, batch(0, 6));
         await rebuild(batch(0, 6));
         await load(fixture, batch(6, 8));
@@ -280,7 +280,7 @@ export function replayContract(name: string, open: () => Promise<ReplayFixture>)
         expect(await offsets(fixture)).toEqual([0, 1, 2, 3]);
       });
 
-      it('go on where the one before was', async () => {
+      it('resume where the one before was', async () => {
         await load(fixture, batch(0, 4));
         await fill(fixture, batch(0, 2));
         await using again = await fixture.openRebuild();
@@ -291,7 +291,7 @@ export function replayContract(name: string, open: () => Promise<ReplayFixture>)
         expect(await again.promote()).toMatchObject({ rows: 4, same: 4, retained: 0 });
       });
 
-      it('begin anew when they are told to forget, and after a swap', async () => {
+      it('start from scratch after a reset, and after a promotion', async () => {
         await load(fixture, batch(0, 4));
         await using warehouse = await fixture.openRebuild();
         for (const forget of [() => warehouse.discard(), () => warehouse.promote()]) {
@@ -367,7 +367,7 @@ export function replayContract(name: string, open: () => Promise<ReplayFixture>)
         expect(await offsets(fixture)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
       });
 
-      it('go on where they were, with the ranges they began with', async () => {
+      it('resume where they were, with the ranges they began with', async () => {
         const [other, beyond] = [partition(1), 2n ** 60n];
         await load(fixture, batch(0, 10));
         await extendTo(async (backfill) => {
@@ -375,8 +375,8 @@ export function replayContract(name: string, open: () => Promise<ReplayFixture>)
           await backfill.append([batch(0, 6)]);
         });
         await extendTo(async (backfill) => {
-          const goesOn = await backfill.begin([range(0, 99)]);
-          expect(goesOn).toEqual([range(6, 10), { partition: other, from: 1n, end: beyond }]);
+          const resumed = await backfill.begin([range(0, 99)]);
+          expect(resumed).toEqual([range(6, 10), { partition: other, from: 1n, end: beyond }]);
           await expect(backfill.append([batch(0, 6)])).rejects.toMatchObject({ name: 'FencedError' });
           await backfill.append([batch(6, 10)]);
           await backfill.finish();

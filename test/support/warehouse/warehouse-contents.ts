@@ -1,7 +1,7 @@
 import { DuckDBInstance } from '@duckdb/node-api';
 import { vi } from 'vitest';
 
-/** What somebody does who has the file to himself. @returns the last statement's rows. */
+/** Runs statements with exclusive access to the file. @returns the last statement's rows. */
 export async function runSql(path: string, sql: string): Promise<Record<string, unknown>[]> {
   const instance = await DuckDBInstance.create(path);
   try {
@@ -14,7 +14,7 @@ export async function runSql(path: string, sql: string): Promise<Record<string, 
   }
 }
 
-/** Has the file open until it is closed, as a BI tool would that takes no turns: as soon as others have let go of it. */
+/** Keeps the file open, like a BI tool that does not use the queue, as soon as other processes have closed it. */
 export const holdOpen = (path: string): Promise<DuckDBInstance> =>
   vi.waitFor(() => DuckDBInstance.create(path), { timeout: 20_000, interval: 20 });
 

@@ -59,7 +59,7 @@ const nested = (levels: number) => '['.repeat(levels) + ']'.repeat(levels);
 /** The same text for the same JSON values: keys in order, no white space, of a key that comes twice the last. */
 function canonical(document: string): string {
   const root = { document: JSON.parse(document) };
-  // With a list of what is left to do: some documents are deeper than a recursion can go.
+  // With an explicit stack: some documents are deeper than a recursion can go.
   const left: object[] = [root];
   for (let object = left.pop(); object !== undefined; object = left.pop()) {
     const entries = Object.entries(object);
@@ -98,7 +98,7 @@ export function warehouseContract(name: string, open: () => Promise<WarehouseUnd
       expect(await warehouse.positions(partition())).toEqual(new Map());
     });
 
-    it('moves the position together with the rows', async () => {
+    it('moves the position in the transaction of the rows', async () => {
       await warehouse.append([batch(0n, 3n)]);
       expect(await position()).toBe(3n);
       expect(await offsets()).toEqual([0n, 1n, 2n]);
@@ -143,13 +143,13 @@ export function warehouseContract(name: string, open: () => Promise<WarehouseUnd
 
     it('tells two clusters, two partitions and two topics of one name apart', async () => {
       const elsewhere = partition(0, 'cluster-b');
-      const anew = partition(0, 'cluster-a', 'topic-2');
+      const again = partition(0, 'cluster-a', 'topic-2');
       await warehouse.append([batch(0n, 2n), batch(5n, 6n, partition(1)), batch(0n, 1n, elsewhere)]);
-      await warehouse.append([batch(0n, 4n, anew)]);
+      await warehouse.append([batch(0n, 4n, again)]);
       expect(await position()).toBe(2n);
       expect(await position(partition(1))).toBe(6n);
       expect(await position(elsewhere)).toBe(1n);
-      expect(await position(anew)).toBe(4n);
+      expect(await position(again)).toBe(4n);
       const ids = (await under.look()).batches.map((entry) => entry.batchId);
       expect(new Set(ids).size).toBe(4);
     });

@@ -22,7 +22,7 @@ export class SmallDisk implements Disposable {
     return isMounted;
   }
 
-  /** Somebody makes room, or takes it away. */
+  /** Frees space, or fills it. */
   resize(megabytes: number): void {
     this.#remount(`size=${megabytes}m`);
   }

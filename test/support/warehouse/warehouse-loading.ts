@@ -61,7 +61,7 @@ export class UnreliableWarehouse implements Warehouse {
     const late = this.#late;
     this.#late = [];
     const isLateFirst = this.#random() < 0.5;
-    // Whichever comes second finds that its offsets are loaded; of the late ones nobody hears.
+    // The second one finds that its offsets are loaded; late calls have no listener.
     if (isLateFirst) await this.#carryOut(late);
     try {
       await this.#appendOrNot(batches);

@@ -313,7 +313,7 @@ describe('the bronze loader', () => {
     expect(warehouse.offsets()).toEqual([0n, 1n, 2n]);
   });
 
-  it('is exactly once whatever comes in whichever pieces, however often it is stopped and its warehouse fails', async () => {
+  it('loads exactly once for any records in any chunks, however often it is stopped and its warehouse fails', async () => {
     const value = fc.oneof({ weight: 6, arbitrary: fc.constant('ok') }, fc.constantFrom('poison', 'hole', 'torn'));
     const round = fc.record({
       values: fc.array(value, { maxLength: 25 }),

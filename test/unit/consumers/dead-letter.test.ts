@@ -63,20 +63,14 @@ describe('a dead letter', () => {
 
   it.each([
     ['no headers', undefined],
-    ['headers of somebody else', { traceparent: '00-1-2-01' }],
-    [
-      'an origin that is none',
-      { ...sentBack(deadLetterOf(first, failure, failedAt).value).headers, 'tmdb-origin': 'x/y' },
-    ],
+    ['foreign headers', { traceparent: '00-1-2-01' }],
+    ['an invalid origin', { ...sentBack(deadLetterOf(first, failure, failedAt).value).headers, 'tmdb-origin': 'x/y' }],
     [
       'an offset beyond 64 bits',
       { ...sentBack(deadLetterOf(first, failure, failedAt).value).headers, 'tmdb-origin': `a/0/${'9'.repeat(19)}` },
     ],
-    [
-      'a count that is none',
-      { ...sentBack(deadLetterOf(first, failure, failedAt).value).headers, 'tmdb-replays': '-1' },
-    ],
-  ])('begins anew for a record with %s', (_, headers) => {
+    ['an invalid count', { ...sentBack(deadLetterOf(first, failure, failedAt).value).headers, 'tmdb-replays': '-1' }],
+  ])('starts from scratch for a record with %s', (_, headers) => {
     const { key, value } = deadLetterOf(arrived(headers), failure, failedAt);
     expect({ key, replays: value.replays }).toEqual({ key: 'tmdb.movie-ids/0/90', replays: 0 });
   });

@@ -57,7 +57,7 @@ class Watched {
 }
 
 describe('a loader that waits for ends', () => {
-  it('[R100] ends when others have loaded the rest, and says until then who has it', async () => {
+  it('[R100] ends when others have loaded the rest, and until then names the process that has it', async () => {
     const watched = new Watched();
     await watched.clock.advance(1_000);
     expect(watched.told.at(-1)).toEqual([{ topic, partition: 1, left: 10n, owner: 'process 42 on host-a' }]);

@@ -8,7 +8,7 @@ import { codecs } from '../../support/kafka/raw-batches.ts';
 /** What both formats are made of: bytes as they are, and references to bytes before. */
 interface Step {
   readonly literals: Buffer;
-  /** How far back, as a share of what is there; and how many bytes. */
+  /** The distance as a share of the output so far, and the number of bytes. */
   readonly back: number;
   readonly length: number;
 }
@@ -141,7 +141,7 @@ describe('decompression', () => {
   });
 
   it.each([
-    ['a dictionary that nobody has', [0x61, 0x70, 0x00]],
+    ['an unknown dictionary', [0x61, 0x70, 0x00]],
     ['an unknown version', [0x20, 0x70, 0x00]],
   ])('of an LZ4 frame with %s is refused', async (_, descriptor) => {
     const frame = Buffer.concat([int32(0x184d2204), Buffer.from(descriptor), int32(0)]);

@@ -41,7 +41,7 @@ describe('server.properties', () => {
     );
   });
 
-  it('lets nobody in without credentials, on no listener', () => {
+  it('admits no client without credentials, on any listener', () => {
     const login = { mechanism: 'plain', username: 'u', password: new Secret('p') } as const;
     const settings = readByJava(Buffer.from(serverProperties('/log', ports, securedBy(login, ports))));
     const listeners = (settings.get('listeners') ?? '').split(',').map((listener) => listener.split('://')[0] ?? '');

@@ -92,7 +92,7 @@ describe('the reach of Kafka', () => {
     expect(reach.reason).toContain('ECONNREFUSED');
   });
 
-  it('[R23] is one outage when it comes back piece by piece', async () => {
+  it('[R23] is one outage if it returns step by step', async () => {
     const reach = reachOf();
     const [first, second] = [broken(), broken()];
     void reach.persist('asking', first.ask);
@@ -106,7 +106,7 @@ describe('the reach of Kafka', () => {
     expect(lines).toHaveLength(2);
   });
 
-  it('is given up when the patience of a command is over, with what to do', async () => {
+  it('is given up when the patience of a command has ended, with what to do', async () => {
     const reach = reachOf({ patienceMs: 20_000 });
     const call = reach.persist('connecting to Kafka', broken().ask);
     const failed = expect(call).rejects.toThrow(/connecting to Kafka failed.*start Kafka, or correct KAFKA_BROKERS/);

@@ -29,7 +29,7 @@ describe('health', () => {
     health.dependsOn('warehouse', async () => {});
     expect((await health.readiness()).ok).toBe(true);
     health.dependsOn('warehouse', async () => {
-      throw new Error('locked\nby somebody');
+      throw new Error('locked\nby another process');
     });
     expect(await health.readiness()).toEqual({ ok: false, checks: { kafka: 'ok', warehouse: 'locked' } });
   });

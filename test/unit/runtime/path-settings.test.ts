@@ -19,7 +19,7 @@ import { foreignVariables } from '../../../platform/unknown-settings.ts';
 import { ExitCode, IngestError, UsageError } from '../../../runtime/errors.ts';
 import { makeFolder } from '../../../runtime/make-folder.ts';
 import { maxSmallFileBytes } from '../../../runtime/path-settings.ts';
-import { outcomesAsNobody } from '../../support/processes/as-nobody.ts';
+import { outcomesUnprivileged } from '../../support/processes/as-unprivileged.ts';
 import { productFolders } from '../../support/product-folders.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tmdb-stream-paths-'));
@@ -173,7 +173,7 @@ describe('a secret in a file', () => {
 
 describe('a place without the rights to it', () => {
   it('[R107] is refused for each setting in one line that names it, for a user who is not root', (context) => {
-    const outcomes = outcomesAsNobody(kinds);
+    const outcomes = outcomesUnprivileged(kinds);
     if (typeof outcomes === 'string') return context.skip(outcomes);
     expect(Object.keys(outcomes)).toEqual(Object.keys(kinds));
     for (const [setting, { exitCode, message }] of Object.entries(outcomes)) {

@@ -42,7 +42,7 @@ it('does the work at once and then from start to start, and ends when it is told
   expect(clock.sleeping).toBe(0);
 });
 
-it('shows signs of life while it waits', async () => {
+it('reports progress while it waits', async () => {
   const { clock, beats } = start();
   await clock.advance(10 * minute);
   const silences = beats.map((at, index) => at - (beats[index - 1] ?? 0));

@@ -29,19 +29,23 @@ describe('text of others', () => {
   it.each(forms)('[R111] loses a secret %s, and nothing else', (_, written) => {
     const text = clean(`before ${written} after`);
     expect(text).toMatch(/^before .*\[secret\].* after$/);
-    for (const piece of [value, encodeURIComponent(value), base64(value).slice(2, 20)]) {
-      for (let at = 0; at + 8 <= piece.length; at += 1) expect(text).not.toContain(piece.slice(at, at + 8));
+    for (const fragment of [value, encodeURIComponent(value), base64(value).slice(2, 20)]) {
+      for (let at = 0; at + 8 <= fragment.length; at += 1) expect(text).not.toContain(fragment.slice(at, at + 8));
     }
   });
 
   it.each([
-    ['the end of the text', (piece: string) => `echo ${piece}`, value.slice(0, 9)],
-    ['its start', (piece: string) => `${piece} was refused`, value.slice(-9)],
-    ['an ellipsis', (piece: string) => `echo ${piece}... for /movie/1`, value.slice(0, 9)],
-    ['an ellipsis of one character', (piece: string) => `echo ${piece}… for /movie/1`, value.slice(0, 9)],
-    ['quotes and an ellipsis', (piece: string) => `Unexpected token, ..."${piece}"... is not JSON`, value.slice(4, 14)],
-  ])('[R111] loses the piece of a secret that a cut has left at %s', (_, textWith, piece) => {
-    expect(clean(textWith(piece))).toBe(textWith('[secret]').replace('"[secret]"', '"[secret]"'));
+    ['the end of the text', (fragment: string) => `echo ${fragment}`, value.slice(0, 9)],
+    ['its start', (fragment: string) => `${fragment} was refused`, value.slice(-9)],
+    ['an ellipsis', (fragment: string) => `echo ${fragment}... for /movie/1`, value.slice(0, 9)],
+    ['an ellipsis of one character', (fragment: string) => `echo ${fragment}… for /movie/1`, value.slice(0, 9)],
+    [
+      'quotes and an ellipsis',
+      (fragment: string) => `Unexpected token, ..."${fragment}"... is not JSON`,
+      value.slice(4, 14),
+    ],
+  ])('[R111] loses the fragment of a secret that a cut has left at %s', (_, textWith, fragment) => {
+    expect(clean(textWith(fragment))).toBe(textWith('[secret]').replace('"[secret]"', '"[secret]"'));
   });
 
   it('loses any secret at any place, whatever it is cut to', () => {
@@ -63,7 +67,7 @@ describe('text of others', () => {
     );
   });
 
-  it('loses no piece of a URL or of the frame of a key, which stand in other texts as well', () => {
+  it('keeps fragments of a URL or of the frame of a key, which appear in other texts as well', () => {
     const known = [
       new Secret('redis://:pa55word@127.0.0.1:6379'),
       new Secret('-----BEGIN KEY-----\nabc\n-----END KEY-----'),

@@ -18,7 +18,7 @@ const log = createLogger('silent', []);
 const { signal } = new AbortController();
 const isId = (id: unknown) => Number.isInteger(id) && Number(id) >= 1 && Number(id) < 2 ** 31;
 
-/** Anything that JSON can say where a movie's id is meant to stand. */
+/** Any JSON value in place of a movie's id. */
 const anyId = fc.oneof(
   fc.integer({ min: 1, max: 2 ** 31 - 1 }),
   fc.jsonValue(),

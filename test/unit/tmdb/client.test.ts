@@ -100,7 +100,7 @@ describe('TmdbClient', () => {
     expect(await eventually(waiting)).toMatchObject({ httpStatus: 200 });
   });
 
-  it('[R33] parks no movie for the failures of an outage that is over when they are judged', async () => {
+  it('[R33] parks no movie for failures in an outage that ends before they are judged', async () => {
     let asked = 0;
     let isDown = false;
     const transport = new ScriptedTransport((path) => {
@@ -139,7 +139,7 @@ describe('TmdbClient', () => {
     expect(transport.asked.length).toBeLessThanOrEqual(3);
   });
 
-  it('pauses everybody after 429 for as long as it is told, at most a minute', async () => {
+  it('pauses all requests after 429 for the time in Retry-After, at most a minute', async () => {
     const transport = new ScriptedTransport((_, nth) =>
       nth === 1 ? json({}, 429, { retryAfter: '999999999' }) : movie(5),
     );

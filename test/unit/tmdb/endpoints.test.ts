@@ -81,7 +81,7 @@ describe('the endpoints of TMDb', () => {
       broken.has(path) ? { ...json(null), body: Buffer.from('{"id":') } : good(path),
     );
     const client = clientOf(transport, { neverGivenUp: ['movie'] });
-    // Each unusable movie takes a number of probes, which moves the turn of the next probe.
+    // Each unusable movie takes a number of probes, which shifts the next probe.
     for (let count = 0; count < before; count += 1) {
       await expect(eventually(client.movie(6, signal))).rejects.toMatchObject({ reason: 'invalid_json' });
     }
@@ -252,7 +252,7 @@ describe('the endpoints of TMDb', () => {
       const client = clientOf(transport, ofService);
       await eventually(client.movie(1, signal));
       for (let id = 2; id <= 80; id += 1) client.movie(id, signal).catch(() => {});
-      // Twenty are under way when the second is refused. None is sent after them until a minute is over.
+      // Twenty are in flight when the second is refused. None is sent after them for a minute.
       await clock.advance(55_000);
       expect(transport.asked).toHaveLength(1 + 20);
     });

@@ -71,7 +71,7 @@ describe('the estimate of what Snowflake costs', () => {
   });
 });
 
-/** Movies that the standard rate limit lets through in a day. */
+/** Movies that the default rate limit allows in a day. */
 const moviesADay = 4 * 86_400;
 
 describe('the table in docs/cost.md', () => {

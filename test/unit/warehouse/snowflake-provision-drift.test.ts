@@ -69,7 +69,7 @@ describe('a difference', () => {
       ['alter warehouse "LECTURE_INGEST_WH" set warehouse_size = XSMALL auto_suspend = 60'],
     ],
     [
-      'a warehouse that nobody watches',
+      'an unmonitored warehouse',
       changed('resource monitor of warehouse LECTURE_INGEST_WH', { resource_monitor: '' }),
       'resource monitor of warehouse LECTURE_INGEST_WH',
       'resource_monitor is not set, should be LECTURE_MONITOR',
@@ -157,7 +157,7 @@ describe('the keys of a service', () => {
   });
 });
 
-describe('a role of the same name that is somebody else’s', () => {
+describe('a role of the same name that belongs to others', () => {
   it('is not touched, nor is anything else', async () => {
     const asked: string[] = [];
     const answers: Readonly<Record<string, Record<string, unknown>[]>> = {

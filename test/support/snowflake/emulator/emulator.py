@@ -60,7 +60,7 @@ def keep_stage_files(path: str | None) -> None:
 
 
 def end_with_stdin() -> None:
-    """Whoever started us is gone, however it went."""
+    """The parent process has ended, for whatever reason."""
 
     def watch() -> None:
         sys.stdin.buffer.read()

@@ -27,7 +27,7 @@ class TableLocks:
         self._changed = threading.Condition()
 
     def acquire(self, table: str, holder: Holder, timeout_seconds: float) -> None:
-        """Waits for its turn; a holder that has the lock has it still. Raises 000625 after the timeout, 000604 on cancel."""
+        """Waits for the lock; a holder that already has it keeps it. Raises 000625 after the timeout, 000604 on cancel."""
         deadline = time.monotonic() + timeout_seconds
         while True:
             with self._changed:

@@ -36,7 +36,7 @@ def _is_signed(user: dict[str, Any], token: str) -> bool:
             continue
         try:
             key = load_der_public_key(base64.b64decode("".join(user[name].split())))
-            # The Node driver gives milliseconds where the standard has seconds, and Snowflake does not mind.
+            # The Node driver sends milliseconds where the JWT specification has seconds, and Snowflake accepts them.
             claims = jwt.decode(token, key, algorithms=["RS256"], options={"verify_iat": False})  # type: ignore[arg-type]
         except (jwt.PyJWTError, ValueError):
             continue

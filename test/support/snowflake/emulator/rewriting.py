@@ -1,4 +1,4 @@
-"""What is mended in a statement before fakesnow translates it, and in fakesnow's translation."""
+"""Corrections of a statement before fakesnow translates it, and in fakesnow's translation."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ class Service:
         self._account, self._locks, self._log = account, locks, log
         self._sessions: dict[str, Session] = {}
         # One statement at a time in a session.
-        self._turns: dict[str, asyncio.Lock] = {}
+        self._locks_by_token: dict[str, asyncio.Lock] = {}
         self._results: dict[str, dict[str, Any]] = {}
         # By request id: a driver that missed the answer asks again, and must not have it done twice.
         self._done: dict[str, dict[str, Any]] = {}
@@ -93,12 +93,12 @@ class Service:
         return JSONResponse({"success": True, "data": data})
 
     async def session(self, request: Request) -> Response:
-        """The end of a session, or a sign of life."""
+        """The end of a session, or a heartbeat."""
         response = await fs.session(request)
         session = self._sessions.get(fs.to_token(request))
         if session and request.query_params.get("delete"):
             del self._sessions[fs.to_token(request)]
-            self._turns.pop(fs.to_token(request), None)
+            self._locks_by_token.pop(fs.to_token(request), None)
             await run_in_threadpool(session.close)
         return response
 
@@ -106,12 +106,12 @@ class Service:
         asked = await _body(request)
         request_id, started = request.query_params.get("requestId", ""), time.perf_counter()
         token = request.headers.get("authorization", "")[17:-1]
-        async with self._turns.setdefault(token, asyncio.Lock()):
+        async with self._locks_by_token.setdefault(token, asyncio.Lock()):
             if request_id in self._done:
                 return JSONResponse(self._done[request_id])
             session = self._sessions.get(token)
             if session is None:
-                self._turns.pop(token, None)
+                self._locks_by_token.pop(token, None)
                 return JSONResponse(
                     statements.failure("390104", "08001", "User must login again to access the service."), 401
                 )
@@ -214,7 +214,7 @@ def _parts(sql: str) -> list[str]:
     try:
         parsed = sqlglot.parse(sql, read="snowflake")
     except sqlglot.errors.SqlglotError:
-        return [sql]  # whoever executes it says what is wrong
+        return [sql]  # its execution reports the error
     return [part.sql(dialect="snowflake") for part in parsed if part and not isinstance(part, exp.Semicolon)]
 
 

@@ -108,7 +108,7 @@ class Session:
         self._locks.acquire(table, self, float(self.parameters["LOCK_TIMEOUT"]))
 
     def end_statement(self) -> None:
-        """Without a transaction, a statement's locks are over with it."""
+        """Without a transaction, a statement's locks end with it."""
         if not self.is_in_transaction:
             self._locks.release_all(self)
 

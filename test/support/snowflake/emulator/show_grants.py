@@ -74,7 +74,7 @@ def show_future_grants(account: Account, session: Session, words: Tokens) -> Tab
 
 
 def place(account: Account, session: Session, words: Tokens) -> str:
-    """How the names of what is asked for begin."""
+    """The prefix of the names in question."""
     connection = session.connection
     if not words.accept("IN"):
         return f"{full_name(session, [connection.schema], 2)}." if connection.schema_set and connection.schema else ""

@@ -68,8 +68,8 @@ async def run(request: Request, session: Session, account: Account, statement: B
 
 
 def _reason(session: Session, error: DatabaseError) -> DatabaseError:
-    is_over = error.errno == errors.CANCELED and session.is_timed_out
-    return errors.timed_out(session.statement_timeout_seconds) if is_over else error
+    is_timeout = error.errno == errors.CANCELED and session.is_timed_out
+    return errors.timed_out(session.statement_timeout_seconds) if is_timeout else error
 
 
 def _bind(session: Session, statement: Body) -> tuple[Body, bool]:

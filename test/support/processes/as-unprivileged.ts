@@ -12,8 +12,8 @@ interface Outcome {
  * Root is refused nothing, so a process of another user tries each setting with a path that it has no rights to.
  * @param kinds of the settings, by name. @returns what each was refused with, or why this cannot be tried here.
  */
-export function outcomesAsNobody(kinds: Readonly<Record<string, string>>): Record<string, Outcome> | string {
-  const folder = mkdtempSync(join(tmpdir(), 'tmdb-stream-nobody-'));
+export function outcomesUnprivileged(kinds: Readonly<Record<string, string>>): Record<string, Outcome> | string {
+  const folder = mkdtempSync(join(tmpdir(), 'tmdb-stream-unprivileged-'));
   try {
     // Not even a folder of root's hides it: the process may enter, and read nothing.
     chmodSync(folder, 0o755);
@@ -21,7 +21,7 @@ export function outcomesAsNobody(kinds: Readonly<Record<string, string>>): Recor
     writeFileSync(join(folder, 'closed', 'file'), 'text', { mode: 0o600 });
     mkdirSync(join(folder, 'closed', 'folder'));
     chmodSync(join(folder, 'closed'), 0o700);
-    const script = join(import.meta.dirname, 'try-as-nobody.ts');
+    const script = join(import.meta.dirname, 'try-unprivileged.ts');
     const isRoot = process.getuid?.() === 0;
     const user = isRoot ? ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'] : ['env'];
     const [program = '', ...args] = [...user, process.execPath, script, join(folder, 'closed'), JSON.stringify(kinds)];
