@@ -103,7 +103,7 @@ function judge(topics: Topics, letters: readonly Letter[], maxReplays: number) {
 
 function refusal(topics: Topics, { id, originTopic, replays, ...letter }: Letter, maxReplays: number): string | null {
   if (letter.originLastOffsetDelta !== null) {
-    return `it stands for a batch that could not be read: its records are in Kafka at ${id} until its retention ends`;
+    return `it stands for a batch that could not be read: its content is in Kafka at ${id} until its retention ends`;
   }
   if (letter.originValueBytes !== null) {
     return `it holds only the beginning of a record: the whole one is in Kafka at ${id} until its retention ends`;
