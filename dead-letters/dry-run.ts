@@ -8,7 +8,6 @@ import { DecodeError } from '../schemas/codec.ts';
 import { movieIdCodec } from '../schemas/codecs.ts';
 import { type Problem, problemOfId } from '../schemas/record-rules.ts';
 import type { RawTopics, Topics } from '../schemas/topics.ts';
-import { openDuckDbWarehouse } from '../warehouse/duckdb/warehouse.ts';
 import { type Batch, InvalidRowsError, type Warehouse } from '../warehouse/warehouse.ts';
 import type { WholeLetter } from './store.ts';
 
@@ -99,6 +98,7 @@ async function refusedRows(
 async function withTemporaryWarehouse<T>(use: (warehouse: Warehouse) => Promise<T>): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), 'tmdb-stream-dry-run-'));
   try {
+    const { openDuckDbWarehouse } = await import('../warehouse/duckdb/warehouse.ts');
     await using warehouse = await openDuckDbWarehouse({
       path: join(folder, 'dry-run.duckdb'),
       lockWaitMs: 10_000,

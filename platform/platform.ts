@@ -18,15 +18,12 @@ import type { Progress } from '../runtime/progress.ts';
 import { proxyFor } from '../runtime/proxy.ts';
 import { scrub } from '../runtime/scrub.ts';
 import { Secret } from '../runtime/secret.ts';
-import { startSandbox } from '../sandbox/server.ts';
 import type { DeadLetter } from '../schemas/records.ts';
-import { createTmdbClient } from '../tmdb/client.ts';
 import { type Endpoint, endpoints, type Outage } from '../tmdb/endpoint.ts';
 import type { RequestObserver, TmdbClient } from '../tmdb/tmdb-client.ts';
 import { MemoryTokenBucket } from '../tmdb/token-bucket/memory.ts';
 import type { SharedTokenBucket } from '../tmdb/token-bucket/shared.ts';
 import type { TokenBucket } from '../tmdb/token-bucket/token-bucket.ts';
-import { openTransport } from '../tmdb/transport.ts';
 import type { Config } from './config.ts';
 import { watchKafka } from './kafka-watch.ts';
 
@@ -229,6 +226,9 @@ async function openTmdb(
   { isService = false }: PlatformOptions,
 ): Promise<TmdbClient> {
   const { config, log } = context;
+  // Loaded here, because many commands ask TMDb for nothing.
+  const { createTmdbClient } = await import('../tmdb/client.ts');
+  const { openTransport } = await import('../tmdb/transport.ts');
   const { rateLimit, concurrency, timeoutMs, maxBodyBytes, giveUpAfterMs } = config.tmdb;
   const { baseUrl, token, apiKey } = config.origin === 'tmdb' ? config.tmdb : await startOwnSandbox(context, resources);
   const transport = resources.use(
@@ -272,6 +272,7 @@ function observeTmdb({ metrics, health }: Context, outages: Map<Endpoint, Outage
 async function startOwnSandbox({ config, progress }: Context, resources: AsyncDisposableStack) {
   const { catalogueFile, movies, seed } = config.sandbox;
   const catalogue = catalogueFile ? { catalogueFile } : { movies, seed };
+  const { startSandbox } = await import('../sandbox/server.ts');
   const sandbox = resources.use(
     await startSandbox({ ...catalogue, limit: config.tmdb.rateLimit, latencyMs: [20, 120] }),
   );

@@ -2,7 +2,7 @@
 export function cellsOf(text: string): number {
   // Fast path for ASCII, ten times as fast.
   if (/^[\x20-\x7e]*$/.test(text)) return text.length;
-  return [...segmenter.segment(text)].reduce((sum, { segment }) => sum + cellsOfCharacter(segment), 0);
+  return [...charactersOf(text)].reduce((sum, { segment }) => sum + cellsOfCharacter(segment), 0);
 }
 
 /** The text, padded with spaces to `cells` columns; a longer text is unchanged. */
@@ -15,7 +15,7 @@ export const padCellsStart = (text: string, cells: number): string =>
 /** The longest beginning of a text that fits into `cells` columns, cut between characters. */
 export function cutToCells(text: string, cells: number): string {
   let [kept, taken] = ['', 0];
-  for (const { segment } of segmenter.segment(text)) {
+  for (const { segment } of charactersOf(text)) {
     taken += cellsOfCharacter(segment);
     if (taken > cells) break;
     kept += segment;
@@ -23,8 +23,13 @@ export function cutToCells(text: string, cells: number): string {
   return kept;
 }
 
-/** Splits a text into the characters that a reader sees. The same in every locale. */
-const segmenter = new Intl.Segmenter('en', { granularity: 'grapheme' });
+let segmenter: Intl.Segmenter | undefined;
+
+/** What a person sees as single characters, the same in every locale. Most texts need no segmenter, which is slow to make. */
+function charactersOf(text: string): Iterable<{ readonly segment: string }> {
+  segmenter ??= new Intl.Segmenter('en', { granularity: 'grapheme' });
+  return segmenter.segment(text);
+}
 
 const isEmoji = /^\p{RGI_Emoji}$|^\p{Emoji_Presentation}/v;
 const hasNoWidth = /^[\p{Mn}\p{Me}\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]*$/v;

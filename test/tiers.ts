@@ -1,12 +1,21 @@
 /** Which tier vitest runs, as the runner sets it. Without it: whatever the command line names, one file at a time. */
 export const tier = process.env['TEST_TIER'] as 'fast' | 'full' | undefined;
 
+/** Whether tests with a short and a long form take the long one. */
+export const isLongForm = process.env['FAULTS'] === 'full';
+
+/** Cases of a test: all of them in the full tier, and in the fast tier those at the places `inFast`. */
+export const casesOf = <T>(all: readonly T[], inFast: readonly number[] = [0]): T[] =>
+  isLongForm ? [...all] : all.filter((_, index) => inFast.includes(index));
+
 /** Where the runner wants a report with durations and CPU seconds. */
 export const reportFile = process.env['TEST_REPORT'];
 
 /** Test files that run in `test:full` only. Single tests of other files carry the tag `full` instead. */
 export const filesOfFullTier: readonly string[] = [
+  'test/contract/snowflake-emulator.test.ts',
   'test/contract/snowflake-replay.test.ts',
+  'test/contract/snowflake-warehouse.test.ts',
   'test/e2e/pairs-equals.test.ts',
   'test/e2e/pairs-run-once.test.ts',
   'test/e2e/recorded.test.ts',
@@ -47,7 +56,6 @@ export const longestFiles: readonly string[] = [
   'test/faults/warehouse-file.test.ts',
   'test/integration/snowflake-provision.test.ts',
   'test/integration/dbt/incremental.test.ts',
-  'test/contract/snowflake-warehouse.test.ts',
   ...measuringFiles,
 ];
 
@@ -64,6 +72,6 @@ export function isInFastTier(file: string, name: string, source: string): boolea
     if (at < 0) return false;
     const before = source.slice(source.lastIndexOf('\n', at), at);
     const after = source.slice(at + name.length + 2);
-    return !/runIf\(isFull/.test(before) && !/^,\s*\{[^}]*tags: \['full'\]/.test(after);
+    return !/runIf\(isLongForm/.test(before) && !/^,\s*\{[^}]*tags: \['full'\]/.test(after);
   });
 }

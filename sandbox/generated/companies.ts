@@ -36,20 +36,29 @@ const countries = weighted<string>([
   ['PL', 3],
 ]);
 
-/** The same company for every seed of the catalogue: their number is limited, so each is created once and cached. */
-const companies: readonly Company[] = Array.from({ length: companyCount }, (_, index) => ({
-  id: 1 + index * 47 + (hash32(index, 1) % 47),
-  logo_path: hashUnit(index, 2) < (index < 400 ? 0.05 : 0.4) ? null : imagePath(hash32(index, 3), 'png'),
-  name: companyName(index, 0),
-  origin_country: countries(hashUnit(index, 4)),
-}));
+/** Those that were picked before: bounded, so they are kept. */
+const companies = new Map<number, Company>();
 
-/** A company that changed its name is listed under both: a TMDb document is as old as its last edit. */
-const renamed: ReadonlyMap<Company, Company> = new Map(
-  companies
-    .filter((_, index) => hash32(index, 5) % 50 === 0)
-    .map((company) => [company, { ...company, name: `${company.name.split(' ')[0]} ${companySuffix(company.id)}` }]),
-);
+/** The same company everywhere, whatever the catalogue's seed. */
+function companyAt(index: number): Company {
+  const known = companies.get(index);
+  if (known) return known;
+  const company = {
+    id: 1 + index * 47 + (hash32(index, 1) % 47),
+    logo_path: hashUnit(index, 2) < (index < 400 ? 0.05 : 0.4) ? null : imagePath(hash32(index, 3), 'png'),
+    name: companyName(index, 0),
+    origin_country: countries(hashUnit(index, 4)),
+  };
+  companies.set(index, company);
+  return company;
+}
+
+/** A company that changed its name is listed under both: TMDb's documents are as old as their last edit. */
+const isRenamed = (index: number): boolean => hash32(index, 5) % 50 === 0;
+const renamed = (company: Company): Company => ({
+  ...company,
+  name: `${company.name.split(' ')[0]} ${companySuffix(company.id)}`,
+});
 
 function companyName(index: number, variant: number): string {
   const word = companyWords[hash32(index, 6, variant) % companyWords.length] ?? '';
@@ -67,10 +76,10 @@ export function pickCompanies(random: Random, count: number): Company[] {
   const picked: Company[] = [];
   for (let attempt = 0; attempt < count; attempt += 1) {
     const index = Math.floor(flatness * ((companyCount / flatness + 1) ** random.next() - 1));
-    const company = companies[index];
-    if (company === undefined || picked.some(({ id }) => id === company.id)) continue;
-    const other = renamed.get(company);
-    picked.push(other !== undefined && random.chance(0.2) ? other : company);
+    if (index >= companyCount) continue;
+    const company = companyAt(index);
+    if (picked.some(({ id }) => id === company.id)) continue;
+    picked.push(isRenamed(index) && random.chance(0.2) ? renamed(company) : company);
   }
   return picked;
 }

@@ -9,6 +9,7 @@ import { openSnowflakeSession } from '../../warehouse/snowflake/session.ts';
 import { openSnowflakeWarehouse } from '../../warehouse/snowflake/warehouse.ts';
 import { SnowflakeEmulator } from '../support/snowflake/emulator.ts';
 import { makeDatabase } from '../support/snowflake/fixture.ts';
+import { casesOf } from '../tiers.ts';
 
 /** Possible changes of BRONZE's tables; each is refused before anything is written. */
 const changes = [
@@ -56,7 +57,7 @@ describe('a database of Snowflake', () => {
   });
   afterAll(() => emulator?.[Symbol.asyncDispose]());
 
-  it.each(changes)('[R84] with %s is refused', async (what, sql, message) => {
+  it.each(casesOf(changes))('[R84] with %s is refused', async (what, sql, message) => {
     const settings = emulator.settings({ database: `COLUMNS_${what.replaceAll(' ', '_').toUpperCase()}` });
     await makeDatabase(settings);
     const options = { settings, clock: systemClock, stage: 'test' };

@@ -108,7 +108,9 @@ describe('two loaders of one Snowflake', () => {
     expect(rows).toEqual([{ left_over: 0n }]);
   });
 
-  it('of which one lost its transaction to an administrator reports it, although COMMIT succeeds', async () => {
+  it('of which one lost its transaction to an administrator reports it, although COMMIT succeeds', {
+    tags: ['full'],
+  }, async () => {
     await using warehouse = await open();
     await warehouse.migrate();
     await using client = new SnowflakeClient({ settings, clock: systemClock, stage: 'test' });
@@ -127,14 +129,18 @@ describe('two loaders of one Snowflake', () => {
     expect(await warehouse.positions(partition)).toEqual(new Map([[0, 3n]]));
   });
 
-  it('of which one brings two batches of a partition at once is refused: a MERGE would take both', async () => {
+  it('of which one brings two batches of a partition at once is refused: a MERGE would take both', {
+    tags: ['full'],
+  }, async () => {
     await using warehouse = await open();
     await warehouse.migrate();
     await expect(warehouse.append([batch(0, 1), batch(0, 1)])).rejects.toMatchObject({ name: 'FencedError' });
     expect(await offsets()).toEqual([]);
   });
 
-  it('of which one had no answer says nothing more in that session, whose transaction may be open', async () => {
+  it('of which one had no answer says nothing more in that session, whose transaction may be open', {
+    tags: ['full'],
+  }, async () => {
     await using proxy = await SnowflakeProxy.start(emulator.url, { lateMs: 0 });
     proxy.judge = ({ kind }) => (kind === 'insert' && proxy.injections.length === 0 ? 'hang' : undefined);
     const cut = { ...settings, url: proxy.url, timeoutMs: 1_000 };
@@ -149,7 +155,9 @@ describe('two loaders of one Snowflake', () => {
     expect(new Set(begun.map(({ session }) => session)).size).toBe(2);
   });
 
-  it('of which one brings documents that Snowflake itself does not take: they are named, and nothing is written', async () => {
+  it('of which one brings documents that Snowflake itself does not take: they are named, and nothing is written', {
+    tags: ['full'],
+  }, async () => {
     await using warehouse = await open();
     await warehouse.migrate();
     // JSON by its grammar, and deeper than the emulator's parser goes.

@@ -20,9 +20,7 @@ afterAll(() => emulator[Symbol.asyncDispose]());
 const settings = () => emulator.settings({ database: `CONTRACT_${++databases}` });
 
 warehouseContract('Snowflake by array binds', () => openUnderTest(settings(), Number.POSITIVE_INFINITY), depth);
-describe('with a file for every batch', { tags: ['full'] }, () => {
-  warehouseContract('Snowflake by files', () => openUnderTest(settings(), 1), depth);
-});
+warehouseContract('Snowflake by files', () => openUnderTest(settings(), 1), depth);
 
 const account = snowflakeAccount();
 const ofAccount = (): SnowflakeSettings => ({

@@ -7,6 +7,7 @@ import { parseFaults } from '../../sandbox/parse-faults.ts';
 import { type Sandbox, type SandboxRequest, startSandbox } from '../../sandbox/server.ts';
 import { audit } from '../support/audit/audit.ts';
 import { outcomeOf, Workspace } from '../support/processes/cli.ts';
+import { casesOf } from '../tiers.ts';
 
 describe('the command line', () => {
   let workspace: Workspace;
@@ -78,7 +79,7 @@ describe('the command line', () => {
     expect(stderr).toMatch(/cannot be reached.*ECONNREFUSED/);
   });
 
-  it.each(['TMDB_TOKEN', 'TMDB_API_KEY'])(
+  it.each(casesOf(['TMDB_API_KEY', 'TMDB_TOKEN']))(
     '[P15 S1] leaves no trace of %s in output, processes, topics, tables or files',
     async (name) => {
       const canary = 'canary7f3a91d2';

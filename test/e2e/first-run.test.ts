@@ -22,7 +22,7 @@ describe('npm start on a fresh folder', () => {
     expect(await audit(workspace)).toMatchObject({ ids: 100, rawRecords: 100 });
   });
 
-  it('shows a person the marts, the figures and how to open the file', async () => {
+  it('shows a person the marts, the figures and how to open the file', { tags: ['full'] }, async () => {
     using workspace = new Workspace({ TMDB_RATE_LIMIT: '200/1s' });
     const { code, stdout, stderr } = await workspace.run(['run', '--once', '--pages', '1']);
     expect(code).toBe(0);

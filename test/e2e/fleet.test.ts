@@ -10,12 +10,12 @@ import { Workspace } from '../support/processes/cli.ts';
 import { Fleet, FleetBroker, until } from '../support/processes/fleet.ts';
 import { jainIndex } from '../support/token-bucket/jain-index.ts';
 import { RedisServer } from '../support/token-bucket/redis.ts';
+import { isLongForm } from '../tiers.ts';
 
 const canary = 'canary-5d0c1f77';
 /** Shorter in `npm test` than in `npm run test:full`, at the same rate: six windows of movies, and twelve. */
-const isFull = process.env['FAULTS'] === 'full';
-const limit = isFull ? { capacity: 200, windowMs: 5_000 } : { capacity: 120, windowMs: 3_000 };
-const movies = limit.capacity * (isFull ? 12 : 6);
+const limit = isLongForm ? { capacity: 200, windowMs: 5_000 } : { capacity: 120, windowMs: 3_000 };
+const movies = limit.capacity * (isLongForm ? 12 : 6);
 /** Of the movies that the list names, a few have been deleted since. */
 const alive = (() => {
   const catalogue = new GeneratedCatalogue({ seed: 1, movies });
@@ -52,7 +52,7 @@ describe('a fleet of services', () => {
       TMDB_TOKEN: canary,
       TMDB_RATE_LIMIT: `${limit.capacity}/${limit.windowMs / 1_000}s`,
       TOKEN_BUCKET_URL: redis.url,
-      TRANSFORM_SCHEDULE: isFull ? '*/2 * * * * *' : '*/5 * * * * *',
+      TRANSFORM_SCHEDULE: isLongForm ? '*/2 * * * * *' : '*/5 * * * * *',
       DRAIN_TIMEOUT: '25s',
     });
   });
@@ -161,7 +161,9 @@ describe('a fleet of services', () => {
     await audit(workspace);
   });
 
-  it('[P14 R10 R11] continues by itself when members are killed, the store is emptied and the broker restarts', async () => {
+  it('[P14 R10 R11] continues by itself when members are killed, the store is emptied and the broker restarts', {
+    tags: ['full'],
+  }, async () => {
     const { producer, genres, fetchers, loaders, scheduler } = startAll();
     const killed = [...fetchers.slice(0, 2), ...loaders.slice(0, 1)];
     const others = () => fleet.expectAllRunning(killed);

@@ -5,7 +5,7 @@ import { type Death, dieAt } from '../support/processes/die-at.ts';
 import { seededRandom } from '../support/warehouse/seeded-random.ts';
 
 /** Figures of the run are printed with it: KILLS and KILL_SEED choose others. */
-const kills = Number(process.env['KILLS'] ?? 3);
+const kills = Number(process.env['KILLS'] ?? 2);
 const seed = Number(process.env['KILL_SEED'] ?? Date.now() % 100_000);
 
 /** Steps of a run by stage, each with how often every run gets there at least: it has 60 movies more than the one before. */

@@ -50,13 +50,13 @@ describe('a command beside another process that has its partitions', () => {
     expect(await fixture.audit()).toMatchObject({ bronzeRows: 21 });
   });
 
-  it('[R100] shares its work with its equal, and both end (run --once twice)', async () => {
+  it('[R100] shares its work with its equal, and both end (run --once twice)', { tags: ['full'] }, async () => {
     const runs = [1, 2].map(() => start(['run', '--once', '--pages', '1'], { LOAD_MAX_AGE: '4s' }));
     for (const run of runs) expect(await run.endsWithin(boundMs)).toMatchObject({ code: 0 });
     await fixture.audit();
   });
 
-  it('[R100] shares its work with its equal, and both end (load --once twice)', async () => {
+  it('[R100] shares its work with its equal, and both end (load --once twice)', { tags: ['full'] }, async () => {
     await fixture.publish(200);
     // Neither may wait for the other before it loads what it has.
     const loads = [1, 2].map(() => start(['load', '--once'], { LOAD_MAX_AGE: '1h' }));

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { until } from '../support/processes/fleet.ts';
+import { casesOf } from '../tiers.ts';
 
 const root = join(import.meta.dirname, '../..');
 
@@ -102,7 +103,7 @@ describe.runIf(process.platform === 'linux')('a service under a supervisor', () 
     for (const one of started.splice(0)) one.end();
   });
 
-  it.each<[how: string, command: readonly [string, ...string[]], layer: Layer, signal: NodeJS.Signals]>([
+  const ends: [how: string, command: readonly [string, ...string[]], layer: Layer, signal: NodeJS.Signals][] = [
     ['npm is ended', byNpm, 'npm', 'SIGTERM'],
     ['npm is killed', byNpm, 'npm', 'SIGKILL'],
     ['the shell of npm is killed', byNpm, 'shell', 'SIGKILL'],
@@ -112,7 +113,9 @@ describe.runIf(process.platform === 'linux')('a service under a supervisor', () 
     ['the wrapper is ended', byNode, 'wrapper', 'SIGTERM'],
     ['the wrapper is killed', byNode, 'wrapper', 'SIGKILL'],
     ['it is ended itself', byNode, 'service', 'SIGTERM'],
-  ])('[R94] drains once and ends when %s', async (_, command, layer, signal) => {
+  ];
+
+  it.each(casesOf(ends, [1, 4]))('[R94] drains once and ends when %s', async (_, command, layer, signal) => {
     const supervised = start(command);
     const layers = await supervised.layers();
     // A shell may have become the wrapper.

@@ -10,6 +10,7 @@ import { type Outcome, outcomeOf, Workspace } from '../support/processes/cli.ts'
 import { until } from '../support/processes/fleet.ts';
 import { programsBelow } from '../support/processes/process-tree.ts';
 import { echoes, echoingRedis, echoingSnowflake, echoingTmdb } from '../support/tmdb/echoing-servers.ts';
+import { isLongForm } from '../tiers.ts';
 
 /** A value for each setting that the configuration lists as a secret: a new one is in these tests by itself. */
 const canaries = new Map(secretNames.map((name) => [name, `canary+${randomBytes(12).toString('hex')}/${name.length}`]));
@@ -134,7 +135,7 @@ describe('a secret that a server sends back in every answer', () => {
       ...{ SNOWFLAKE_ACCOUNT: 'echo', SNOWFLAKE_USER: 'u\u202e\u001b[2J', SNOWFLAKE_ALLOW_PASSWORD: 'true' },
     };
     // Each starts a broker.
-    const more = process.env['FAULTS'] === 'full' ? [['doctor', '--json'], ['status']] : [];
+    const more = isLongForm ? [['doctor', '--json'], ['status']] : [];
     for (const args of [['doctor'], ['status', '--json'], ...more]) {
       const outcome = await workspace.run(args, hostile);
       expectClean(outcome);

@@ -11,7 +11,7 @@ import { fetchAll } from '../support/tmdb/fetched.ts';
 
 /** Printed when a document fails, with the shortest that does. */
 const seed = Number(process.env['CONTENTS_SEED'] ?? Date.now() % 2 ** 31);
-const runs = Number(process.env['CONTENTS_RUNS'] ?? 25);
+const runs = Number(process.env['CONTENTS_RUNS'] ?? 10);
 
 const someBodies = fc.array(bodies, { minLength: 10, maxLength: 25, size: 'max' });
 

@@ -10,12 +10,12 @@ import { plainClient } from '../support/kafka/client.ts';
 import { type CrashPoint, crashEnvironment, firedIn } from '../support/processes/crash-points.ts';
 import { type Service, until } from '../support/processes/fleet.ts';
 import { openTestBed, type TestBed } from '../support/processes/test-bed.ts';
+import { casesOf, isLongForm } from '../tiers.ts';
 
 const movies = 400;
 const catalogue = new GeneratedCatalogue({ seed: 1, movies });
 const idAt = (rank: number): number => catalogue.idAtRank(rank % movies);
 const slots = 3;
-const isFull = process.env['FAULTS'] === 'full';
 const detail = /^\/3\/movie\/\d+$/;
 
 describe('a stage that is killed where it hurts, and started again', () => {
@@ -90,25 +90,30 @@ describe('a stage that is killed where it hurts, and started again', () => {
   };
 
   describe('the producer', () => {
-    it.each([
+    const points: [string, number][] = [
       ['producer.page-read', 0],
       ['producer.page-published', 5],
-    ])('[P1 R1] at %s: the next walk publishes what is missing', async (point, freshPages) => {
-      const pages = ['produce', 'popular', '--pages', String(freshPages + 5)];
-      await dieAt({ point, hit: freshPages + 1 }, pages);
-      await dieAt({ point, hit: freshPages + 3 }, pages);
-      await bed.run(...pages);
-      await bed.run('fetch', '--once');
-      await bed.run('load', '--once');
-      const { ids, movies: found } = await bed.audit({ onlyBronze: true });
-      expect(found).toBe(20 * (freshPages + 5));
-      // What was published before is fresh, and is not published again.
-      expect(ids).toBe(found);
-    });
+    ];
+
+    it.each(casesOf(points, [1]))(
+      '[P1 R1] at %s: the next walk publishes what is missing',
+      async (point, freshPages) => {
+        const pages = ['produce', 'popular', '--pages', String(freshPages + 5)];
+        await dieAt({ point, hit: freshPages + 1 }, pages);
+        await dieAt({ point, hit: freshPages + 3 }, pages);
+        await bed.run(...pages);
+        await bed.run('fetch', '--once');
+        await bed.run('load', '--once');
+        const { ids, movies: found } = await bed.audit({ onlyBronze: true });
+        expect(found).toBe(20 * (freshPages + 5));
+        // What was published before is fresh, and is not published again.
+        expect(ids).toBe(found);
+      },
+    );
   });
 
   describe('the fetcher', () => {
-    it.each(['fetcher.token-taken', 'fetcher.answered', 'fetcher.published'])(
+    it.each(casesOf(['fetcher.token-taken', 'fetcher.answered', 'fetcher.published'], [2]))(
       '[P2 R2] at %s: no id is lost, and a kill costs at most the calls in flight',
       async (point) => {
         const asked = detailsAsked();
@@ -152,14 +157,18 @@ describe('a stage that is killed where it hurts, and started again', () => {
       'loader.before-commit',
       'loader.committed',
     ];
-    /** At the first batch and at the third; in `npm test` at one of them. */
-    const hitsAt = (point: string) => (isFull ? [1, 3] : [points.indexOf(point) % 2 === 0 ? 1 : 3]);
+    /** At the first batch and at the third; in `npm test` at the third. */
+    const hits = isLongForm ? [1, 3] : [3];
     /** As soon as DuckDB has written something of the commit. */
     const dieInCommit = () =>
-      (isFull ? [1, 2, 3] : [2]).map((hit) => ({ hit, whenWritten: `${bed.workspace.duckdbPath}.wal` }));
+      (isLongForm ? [1, 2, 3] : [2]).map((hit) => ({ hit, whenWritten: `${bed.workspace.duckdbPath}.wal` }));
 
     it.each([
-      ...points.map((point) => ({ where: `at ${point}`, point, deaths: () => hitsAt(point).map((hit) => ({ hit })) })),
+      ...casesOf(points, [3]).map((point) => ({
+        where: `at ${point}`,
+        point,
+        deaths: (): readonly Omit<CrashPoint, 'point'>[] => hits.map((hit) => ({ hit })),
+      })),
       { where: 'while DuckDB commits', point: 'loader.before-commit', deaths: dieInCommit },
     ])('[P6 R3] $where: nothing is lost, nothing is doubled', async ({ point, deaths }) => {
       for (const death of deaths()) {

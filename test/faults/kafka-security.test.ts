@@ -16,6 +16,7 @@ import { createAuthority } from '../support/kafka/certificates.ts';
 import { type SecureBroker, startSecureBroker } from '../support/kafka/secure-broker.ts';
 import { topics } from '../support/kafka/topics.ts';
 import { Workspace } from '../support/processes/cli.ts';
+import { casesOf } from '../tiers.ts';
 
 const { AclOperationTypes: may, AclPermissionTypes, AclResourceTypes: of, ResourcePatternTypes: named } = kafkajs;
 
@@ -110,7 +111,7 @@ describe('a Kafka with TLS, passwords and rights', () => {
   const nobodysFault = { name: 'KafkaError', retriable: true, exitCode: 1 };
   const refused = { name: 'KafkaRefusedError', retriable: false, exitCode: 3 };
 
-  it.each([
+  const refusals: [string, () => Parameters<typeof clientAs>[1], object, string][] = [
     ['a wrong password', () => sasl('loader', 'canary-wrong'), refused, 'KAFKA_PASSWORD'],
     ['an unknown user', () => sasl('stranger', users.loader), refused, 'KAFKA_USERNAME'],
     [
@@ -121,7 +122,9 @@ describe('a Kafka with TLS, passwords and rights', () => {
     ],
     ['a name that is not in the certificate', () => ({ brokers: [broker.addressByNumber] }), refused, 'altnames'],
     ['no TLS where the broker speaks it', () => ({ ssl: false }), nobodysFault, 'Closed connection'],
-  ])('[S4] refuses %s, and says what to fix', async (_, options, error, hint) => {
+  ];
+
+  it.each(casesOf(refusals, [0, 3]))('[S4] refuses %s, and says what to fix', async (_, options, error, hint) => {
     const failure = await createAdmin(clientAs('loader', options()))
       .clusterId()
       .catch((thrown) => thrown);

@@ -15,9 +15,9 @@ import { groups, topics } from '../support/kafka/topics.ts';
 import { Fleet, FleetBroker, until } from '../support/processes/fleet.ts';
 import { SupervisedService } from '../support/processes/supervised-service.ts';
 import { SmallDisk } from '../support/warehouse/warehouse-disk.ts';
+import { casesOf, isLongForm } from '../tiers.ts';
 
 const seconds = Number(process.env['FAULT_SECONDS'] ?? 3);
-const isFull = process.env['FAULTS'] === 'full';
 
 /** Quotas and the cleaner look at once, not after some time. */
 const properties = { 'quota.window.num': '2', 'log.cleaner.backoff.ms': '200', 'log.initial.task.delay.ms': '500' };
@@ -106,7 +106,7 @@ describe('what can happen in Kafka', () => {
     expect(await fixture.audit()).toMatchObject({ bronzeRows: 80, rowsOfOld: 30 });
   });
 
-  it.each(['earliest', 'latest', 'deleted'])(
+  it.each(casesOf(['earliest', 'latest', 'deleted']))(
     '[R17] begins where the ledger is when the offsets of its group are %s',
     async (how) => {
       await fixture.recreate();
@@ -143,7 +143,7 @@ describe('what can happen in Kafka', () => {
     expect(await fixture.audit()).toMatchObject({ bronzeRows: 80 });
   });
 
-  describe.each(Object.entries(errorCode))('commits refused with %s', (_, code) => {
+  describe.each(casesOf(Object.entries(errorCode)))('commits refused with %s', (_, code) => {
     it('[R14] cost the loader nothing', async () => {
       await fixture.recreate();
       await fixture.proxy.during(refuseCommits(code, 3), async () => {
@@ -205,7 +205,7 @@ describe('what can happen in Kafka', () => {
     expect(await fixture.audit()).toMatchObject({ bronzeRows: 5 });
   });
 
-  it.runIf(isFull)('[R83] stops at records that compaction removed, and names them', async () => {
+  it.runIf(isLongForm)('[R83] stops at records that compaction removed, and names them', async () => {
     await fixture.recreate(1);
     const kept = { 'retention.ms': '15552000000', 'max.message.bytes': '8000000' };
     const compacting = { 'cleanup.policy': 'compact', 'segment.ms': '1000', 'min.cleanable.dirty.ratio': '0.001' };
@@ -249,14 +249,16 @@ describe('what can happen in Kafka', () => {
   const ofAnotherVersion = (record: Buffer) =>
     Buffer.concat([record.subarray(0, 2), Buffer.alloc(8, 7), record.subarray(10)]);
 
-  it.each([
-    ['no Avro at all', () => Buffer.from('nonsense, and long enough for a header')],
-    ['JSON text', () => Buffer.from('{"movieId":1,"requestedAt":"2026-01-01T00:00:00Z"}')],
-    ['nothing', () => Buffer.alloc(0)],
-    ['an unknown version', ofAnotherVersion],
-    ['half a record', (record: Buffer) => record.subarray(0, record.length >> 1)],
-    ['a record and more', (record: Buffer) => Buffer.concat([record, record])],
-  ])('[R20] parks a record that is %s, in either topic, and the partition continues', async (_, spoil) => {
+  it.each(
+    casesOf<[string, (record: Buffer) => Buffer]>([
+      ['no Avro at all', () => Buffer.from('nonsense, and long enough for a header')],
+      ['JSON text', () => Buffer.from('{"movieId":1,"requestedAt":"2026-01-01T00:00:00Z"}')],
+      ['nothing', () => Buffer.alloc(0)],
+      ['an unknown version', ofAnotherVersion],
+      ['half a record', (record: Buffer) => record.subarray(0, record.length >> 1)],
+      ['a record and more', (record: Buffer) => Buffer.concat([record, record])],
+    ]),
+  )('[R20] parks a record that is %s, in either topic, and the partition continues', async (_, spoil) => {
     await fixture.recreate(1);
     await fixture.publishIds(1);
     await fixture.write(topics.movieIds.name, [{ key: 'poison', value: spoil(goodId) }]);
@@ -315,7 +317,7 @@ describe('what can happen in Kafka', () => {
   });
 });
 
-it.runIf(isFull && SmallDisk.isPossible())(
+it.runIf(isLongForm && SmallDisk.isPossible())(
   'a disk that Kafka has filled ends the broker; with room again nothing is lost',
   async () => {
     using disk = new SmallDisk(64);

@@ -14,17 +14,23 @@ import { SupervisedService } from '../support/processes/supervised-service.ts';
 import { openTestBed } from '../support/processes/test-bed.ts';
 import { GoldReader } from '../support/processes/watchers.ts';
 import { seededRandom } from '../support/warehouse/seeded-random.ts';
+import { isLongForm } from '../tiers.ts';
 
 /** Kills of the loader; of each other stage there are a quarter as many. */
 const loaderKills = Number(process.env['FAULT_KILLS'] ?? 4);
 const otherKills = Math.ceil(loaderKills / 4);
 const seed = Number(process.env['FAULT_SEED'] ?? Date.now() % 100_000);
 
-const movies = 1_200;
+/** Smaller in `npm test`: fewer movies, a build less often, and kills that come sooner after a stage was seen at work. */
+const movies = isLongForm ? 1_200 : 400;
+const transformSchedule = isLongForm ? '*/2 * * * * *' : '*/6 * * * * *';
+const hurry = isLongForm ? 1 : 4;
 const concurrency = 8;
 /** A little more than the movies that are asked for again: there is always something on its way, and no queue that grows. */
 const limit = { capacity: 75, windowMs: 1_000 };
 const detail = /^\/3\/movie\/\d+$/;
+
+const sooner = (stage: StageUnderKills): StageUnderKills => ({ ...stage, withinMs: stage.withinMs / hurry });
 
 describe('[P2 R3 R4 Z1 Z3 Z5] a fleet under load whose members are killed at random', () => {
   it(
@@ -36,9 +42,9 @@ describe('[P2 R3 R4 Z1 Z3 Z5] a fleet under load whose members are killed at ran
         env: {
           TMDB_CONCURRENCY: String(concurrency),
           TMDB_TIMEOUT: '2s',
-          TMDB_REFRESH_AFTER: `${movies / 60}s`,
+          TMDB_REFRESH_AFTER: '20s',
           LOAD_MAX_AGE: '200ms',
-          TRANSFORM_SCHEDULE: '*/2 * * * * *',
+          TRANSFORM_SCHEDULE: transformSchedule,
         },
         kafka: { 'group.initial.rebalance.delay.ms': '0' },
         // Its kills find dbt's process by the file that it has open.
@@ -48,9 +54,9 @@ describe('[P2 R3 R4 Z1 Z3 Z5] a fleet under load whose members are killed at ran
       const genres = new SupervisedService(bed.fleet, 'genres', ['produce', 'genres', '--every', '10s']);
       const producer = producerUnderKills(bed, ['--every', '3s']);
       const stages: readonly (readonly [StageUnderKills, number])[] = [
-        [producer, otherKills],
-        [fetcherUnderKills(bed), half(otherKills / 2)],
-        [fetcherUnderKills(bed), otherHalf(otherKills / 2)],
+        [sooner(producer), otherKills],
+        [sooner(fetcherUnderKills(bed)), half(otherKills / 2)],
+        [sooner(fetcherUnderKills(bed)), otherHalf(otherKills / 2)],
         [loaderUnderKills(bed), half(loaderKills / 2)],
         [loaderUnderKills(bed), otherHalf(loaderKills / 2)],
         [schedulerUnderKills(bed), otherKills],

@@ -14,10 +14,10 @@ import { FleetBroker, until } from '../support/processes/fleet.ts';
 import { SupervisedService } from '../support/processes/supervised-service.ts';
 import type { TestBed } from '../support/processes/test-bed.ts';
 import { holdOpen } from '../support/warehouse/warehouse-contents.ts';
+import { casesOf, isLongForm } from '../tiers.ts';
 
 /** How long each fault lasts. */
 const seconds = Number(process.env['FAULT_SECONDS'] ?? 2);
-const isFull = process.env['FAULTS'] === 'full';
 
 let bed: TestBed;
 let proxy: FaultProxy;
@@ -54,7 +54,7 @@ async function allLoaded(services: readonly SupervisedService[], broker = bed.br
 /** One after the other, on the same services; a test that fails may make those after it fail. */
 describe('[Z3] a fleet whose Kafka is behind a bad network', () => {
   // Enough to be at work through all faults, the slow ones included.
-  const movies = Math.min(10_000, 1_800 + 300 * seconds);
+  const movies = isLongForm ? Math.min(10_000, 1_800 + 300 * seconds) : 1_200;
   let services: SupervisedService[];
   let second: FaultProxy;
 
@@ -98,7 +98,7 @@ describe('[Z3] a fleet whose Kafka is behind a bad network', () => {
     ['is not there', () => down()],
   ];
 
-  it.each(toxics)('[R12] continues after a time in which the network %s', async (_, toxicOf) => {
+  it.each(casesOf(toxics, [0, 2, 3]))('[R12] continues after a time in which the network %s', async (_, toxicOf) => {
     await atWork(100);
     expect(fetched(), 'nothing is left to be done under load').toBeLessThan(movies);
     const toxic = toxicOf();
@@ -154,7 +154,7 @@ describe('a service whose Kafka is behind a bad network', () => {
     expect(loader.deaths).toEqual([]);
   });
 
-  it.runIf(isFull)('continues when all connections hang for ever and new ones work', async () => {
+  it.runIf(isLongForm)('continues when all connections hang for ever and new ones work', async () => {
     await open(2_000, 20);
     const [fetcher, loader] = [
       new SupervisedService(bed.fleet, 'fetcher', ['fetch']),

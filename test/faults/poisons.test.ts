@@ -8,6 +8,7 @@ import { type KafkaFixture, openWithSandbox, sandboxMovies } from '../support/ka
 import { goodKey, goodValue, poisons, type ReadTopicName, readTopics } from '../support/kafka/poisons.ts';
 import { produceRaw, rawBatchOf } from '../support/kafka/raw-batches.ts';
 import { topics } from '../support/kafka/topics.ts';
+import { casesOf } from '../tiers.ts';
 
 /** How long a topic takes is printed; this is when the test gives up. */
 const timeout = 60_000;
@@ -148,7 +149,9 @@ describe('a cluster whose topics hold every poison', () => {
     await fixture.audit();
   });
 
-  it('does not stop the list of dead letters or the memory of the producers from being read', async () => {
+  it('does not stop the list of dead letters or the memory of the producers from being read', {
+    tags: ['full'],
+  }, async () => {
     for (const { name } of poisons) {
       for (const batch of made.get(`${name}/${topics.movieIds.name}`) ?? []) {
         await produceRaw(fixture.proxy.address, topics.deadLetters.name, 0, batch);
@@ -172,19 +175,22 @@ describe('a topic that Kafka compresses', () => {
     await sandbox[Symbol.asyncDispose]();
   });
 
-  it.each(['gzip', 'snappy', 'lz4', 'zstd'])('[R73] with %s is fetched and loaded like any other', async (type) => {
-    await fixture.recreate();
-    const settings = { 'compression.type': type, 'max.message.bytes': '8000000' };
-    await fixture.configure(topics.movieIds.name, { ...settings, 'cleanup.policy': 'compact' });
-    await fixture.configure(topics.rawMovies.name, settings);
-    await fixture.configure(topics.rawGenres.name, settings);
-    await fixture.publishIds(20);
-    await fixture.publish(20, { from: 1_000_000, bytes: 30_000 });
-    await fixture.write(topics.rawGenres.name, [{ key: 'en', value: goodValue(topics.rawGenres.name, 1) }]);
-    expect(await fixture.fetchOnce(sandbox)).toMatchObject({ fetched: 20, parked: 0 });
-    expect(await fixture.loadOnce()).toEqual({ rows: 41, parked: 0 });
-    expect(await fixture.audit()).toMatchObject({ bronzeRows: 41 });
-  });
+  it.each(casesOf(['zstd', 'gzip', 'snappy', 'lz4']))(
+    '[R73] with %s is fetched and loaded like any other',
+    async (type) => {
+      await fixture.recreate();
+      const settings = { 'compression.type': type, 'max.message.bytes': '8000000' };
+      await fixture.configure(topics.movieIds.name, { ...settings, 'cleanup.policy': 'compact' });
+      await fixture.configure(topics.rawMovies.name, settings);
+      await fixture.configure(topics.rawGenres.name, settings);
+      await fixture.publishIds(20);
+      await fixture.publish(20, { from: 1_000_000, bytes: 30_000 });
+      await fixture.write(topics.rawGenres.name, [{ key: 'en', value: goodValue(topics.rawGenres.name, 1) }]);
+      expect(await fixture.fetchOnce(sandbox)).toMatchObject({ fetched: 20, parked: 0 });
+      expect(await fixture.loadOnce()).toEqual({ rows: 41, parked: 0 });
+      expect(await fixture.audit()).toMatchObject({ bronzeRows: 41 });
+    },
+  );
 
   it('[R74] skips any record that a person names without processing it, and sends it back on request', async () => {
     await fixture.recreate(1);

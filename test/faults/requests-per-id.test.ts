@@ -9,7 +9,7 @@ import { groups, topics } from '../support/kafka/topics.ts';
 import { crashEnvironment } from '../support/processes/crash-points.ts';
 import { Fleet, type Service, until } from '../support/processes/fleet.ts';
 
-const kills = Number(process.env['FETCH_KILLS'] ?? 2);
+const kills = Number(process.env['FETCH_KILLS'] ?? 1);
 /** Of which each kill has so many to itself. */
 const ids = kills * 500;
 /** As TMDB_CONCURRENCY: so many may be in flight, and so many published and not committed. */
@@ -74,7 +74,7 @@ describe('a fetcher asks for few ids twice', () => {
     await expectFewTwice();
   });
 
-  it('[R104] when the broker is killed under two of them: at most 1.1 requests for each id, and neither ends', async () => {
+  it('[R11 R104] when the broker is killed under two of them: at most 1.1 requests for each id, and neither ends', async () => {
     await using members = fleet;
     members.startMany(2, 'fetcher', ['fetch']);
     const check = () => members.expectAllRunning();

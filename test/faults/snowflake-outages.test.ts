@@ -4,6 +4,7 @@ import { until } from '../support/processes/fleet.ts';
 import { eitherOf, injectOn } from '../support/snowflake/chaos.ts';
 import { type Loading, SnowflakeFixture } from '../support/snowflake/loading.ts';
 import { EndlessTopics } from '../support/snowflake/topics.ts';
+import { casesOf } from '../tiers.ts';
 
 /** Of each partition. */
 const records = 40;
@@ -15,31 +16,31 @@ const paths = [
 ];
 
 // The random faults affect both ways to load in any case.
-describe.each(process.env['FAULTS'] === 'full' ? paths : paths.slice(0, 1))(
-  'a loader that loads $path loads everything once',
-  ({ copyFrom }) => {
-    let fixture: SnowflakeFixture;
-    let topics: EndlessTopics;
+describe.each(casesOf(paths))('a loader that loads $path loads everything once', ({ copyFrom }) => {
+  let fixture: SnowflakeFixture;
+  let topics: EndlessTopics;
 
-    beforeAll(async () => {
-      fixture = await SnowflakeFixture.open({ abortIdleBlockerSeconds: 3 });
-    });
-    afterAll(() => fixture[Symbol.asyncDispose]());
-    beforeEach(async () => {
-      await fixture.recreate();
-      topics = new EndlessTopics({ chunkSize: 10 });
-      topics.end(records);
-    });
+  beforeAll(async () => {
+    fixture = await SnowflakeFixture.open({ abortIdleBlockerSeconds: 3 });
+  });
+  afterAll(() => fixture[Symbol.asyncDispose]());
+  beforeEach(async () => {
+    await fixture.recreate();
+    topics = new EndlessTopics({ chunkSize: 10 });
+    topics.end(records);
+  });
 
-    const start = (timeoutMs = 1_000) => fixture.start(topics, { copyFrom, timeoutMs });
+  const start = (timeoutMs = 1_000) => fixture.start(topics, { copyFrom, timeoutMs });
 
-    const loadsAllOnce = async (loading: Loading) => {
-      await loading.ended;
-      // Every 29th record is none that can be read.
-      expect(await fixture.audit(await topics.ends)).toMatchObject({ rows: 3 * (records - 1) });
-    };
+  const loadsAllOnce = async (loading: Loading) => {
+    await loading.ended;
+    // Every 29th record is none that can be read.
+    expect(await fixture.audit(await topics.ends)).toMatchObject({ rows: 3 * (records - 1) });
+  };
 
-    it.each(['hang', 'close', 'late reply'] as const)('[R53] when the reply to COMMIT is lost: %s', async (fault) => {
+  it.each(casesOf(['hang', 'close', 'late reply'] as const))(
+    '[R53] when the reply to COMMIT is lost: %s',
+    async (fault) => {
       const judge = injectOn('commit', fault, { nth: 2 });
       const askedAfterwards: string[] = [];
       fixture.proxy.judge = (request) => {
@@ -52,137 +53,141 @@ describe.each(process.env['FAULTS'] === 'full' ? paths : paths.slice(0, 1))(
       // After a cut the driver may ask again in time, under the same request id, and receive the reply: then the loader notices nothing.
       const isToldByDriver = fault === 'close' && askedAfterwards[0] === 'commit';
       expect(isToldByDriver || loading.failures() > 0).toBe(true);
-    });
+    },
+  );
 
-    it.each(['reset', '503', '429'] as const)('[R53] when COMMIT never arrives: %s', async (fault) => {
-      fixture.proxy.judge = injectOn('commit', fault, { nth: 2, times: 2 });
+  it.each(casesOf(['reset', '503', '429'] as const))('[R53] when COMMIT never arrives: %s', async (fault) => {
+    fixture.proxy.judge = injectOn('commit', fault, { nth: 2, times: 2 });
+    await loadsAllOnce(start());
+    expect(fixture.proxy.injections).toMatchObject(Array(2).fill({ kind: 'commit', tookEffect: false }));
+  });
+
+  it('[R54] when COMMIT arrives after its time, and the next attempt waits behind it already', async () => {
+    fixture.proxy.judge = eitherOf(injectOn('commit', 'late request', { nth: 2 }), injectOn('logout', 'reset'));
+    let waitedBehind = false;
+    const { judge } = fixture.proxy;
+    fixture.proxy.judge = (request) => {
+      const [late] = fixture.proxy.injections;
+      if (late && request.kind === 'update') waitedBehind ||= !late.tookEffect;
+      return judge(request);
+    };
+    await loadsAllOnce(start());
+    expect(fixture.proxy.injections).toMatchObject([
+      { kind: 'commit', tookEffect: true },
+      { kind: 'logout', tookEffect: false },
+    ]);
+    expect(waitedBehind).toBe(true);
+  });
+
+  it('[R55] when Snowflake is out of order for a while', async () => {
+    let isOut = true;
+    fixture.proxy.judge = () => (isOut ? '503' : undefined);
+    const loading = start();
+    await until('it has failed three times', async () => loading.failures() >= 3, within);
+    isOut = false;
+    await loadsAllOnce(loading);
+    expect(fixture.proxy.counts()['login 503']).toBeGreaterThanOrEqual(3);
+  });
+
+  it.each([
+    { moment: 'before COMMIT', fault: undefined },
+    { moment: 'when COMMIT was done and its reply not sent', fault: 'hang' as const },
+  ])('when Snowflake dies $moment and comes back', { tags: ['full'] }, async ({ fault }) => {
+    let commits = 0;
+    fixture.proxy.judge = ({ kind }) => {
+      if (kind !== 'commit' || ++commits !== 2) return undefined;
+      if (!fault) void fixture.emulator.kill();
+      return fault;
+    };
+    const loading = start();
+    if (fault) {
+      await until('COMMIT is done', async () => fixture.proxy.injections[0]?.tookEffect === true, within);
+      await fixture.emulator.kill();
+    }
+    await until('the loader knows', async () => loading.failures() >= 2, within);
+    await fixture.emulator.start();
+    await loadsAllOnce(loading);
+  });
+
+  it('[R55] when another transaction has the lock for longer than it may wait', async () => {
+    await using other = await fixture.session();
+    await other.execute({ sql: 'begin' });
+    await other.execute({ sql: 'update bronze.load_lock set taken_at = sysdate()' });
+    // Snowflake ends the waiting after half of that.
+    const loading = start(4_000);
+    const asked = performance.now();
+    await until('it has waited in vain', async () => loading.failures() >= 1, within);
+    expect(performance.now() - asked).toBeGreaterThan(1_900);
+    await other.execute({ sql: 'rollback' });
+    await loadsAllOnce(loading);
+    expect((await fixture.emulator.statements()).filter(({ err }) => err?.includes('lock'))).not.toEqual([]);
+  });
+
+  it.runIf(copyFrom === 1).each(['reset', 'close', '503'] as const)(
+    'when the stage is out of reach: %s',
+    { tags: ['full'] },
+    async (fault) => {
+      fixture.proxy.judge = injectOn('upload', fault, { times: 2 });
       await loadsAllOnce(start());
-      expect(fixture.proxy.injections).toMatchObject(Array(2).fill({ kind: 'commit', tookEffect: false }));
-    });
+      expect(fixture.proxy.injections.length).toBe(2);
+    },
+  );
 
-    it('[R54] when COMMIT arrives after its time, and the next attempt waits behind it already', async () => {
-      fixture.proxy.judge = eitherOf(injectOn('commit', 'late request', { nth: 2 }), injectOn('logout', 'reset'));
-      let waitedBehind = false;
-      const { judge } = fixture.proxy;
-      fixture.proxy.judge = (request) => {
-        const [late] = fixture.proxy.injections;
-        if (late && request.kind === 'update') waitedBehind ||= !late.tookEffect;
-        return judge(request);
-      };
-      await loadsAllOnce(start());
-      expect(fixture.proxy.injections).toMatchObject([
-        { kind: 'commit', tookEffect: true },
-        { kind: 'logout', tookEffect: false },
-      ]);
-      expect(waitedBehind).toBe(true);
-    });
+  it('[R55] when its session expires in mid transaction, without noticing', { tags: ['full'] }, async () => {
+    fixture.proxy.judge = eitherOf(injectOn('merge', 'expired'), injectOn('commit', 'expired', { nth: 2 }));
+    const loading = start();
+    await loadsAllOnce(loading);
+    expect(fixture.proxy.counts()).toEqual({ 'merge expired': 1, 'commit expired': 1 });
+    expect(loading.failures()).toBe(0);
+  });
 
-    it('[R55] when Snowflake is out of order for a while', async () => {
-      let isOut = true;
-      fixture.proxy.judge = () => (isOut ? '503' : undefined);
-      const loading = start();
-      await until('it has failed three times', async () => loading.failures() >= 3, within);
-      isOut = false;
+  it('[R55] when its session expires for good in mid transaction', async () => {
+    fixture.proxy.judge = eitherOf(injectOn('merge', 'expired'), injectOn('renewal', 'expired'));
+    const loading = start();
+    await loadsAllOnce(loading);
+    expect(fixture.proxy.counts()).toEqual({ 'merge expired': 1, 'renewal expired': 1 });
+    // It cannot log out of the session any more, which keeps the lock until Snowflake ends it.
+    expect(loading.failures()).toBeGreaterThanOrEqual(2);
+  });
+
+  it.each(['late reply', 'queued'] as const)(
+    'when the virtual warehouse has to wake up first: %s, within the time that there is',
+    { tags: ['full'] },
+    async (fault) => {
+      fixture.proxy.judge = injectOn('update', fault);
+      const loading = start(5_000);
       await loadsAllOnce(loading);
-      expect(fixture.proxy.counts()['login 503']).toBeGreaterThanOrEqual(3);
-    });
-
-    it.each([
-      { moment: 'before COMMIT', fault: undefined },
-      { moment: 'when COMMIT was done and its reply not sent', fault: 'hang' as const },
-    ])('when Snowflake dies $moment and comes back', async ({ fault }) => {
-      let commits = 0;
-      fixture.proxy.judge = ({ kind }) => {
-        if (kind !== 'commit' || ++commits !== 2) return undefined;
-        if (!fault) void fixture.emulator.kill();
-        return fault;
-      };
-      const loading = start();
-      if (fault) {
-        await until('COMMIT is done', async () => fixture.proxy.injections[0]?.tookEffect === true, within);
-        await fixture.emulator.kill();
-      }
-      await until('the loader knows', async () => loading.failures() >= 2, within);
-      await fixture.emulator.start();
-      await loadsAllOnce(loading);
-    });
-
-    it('[R55] when another transaction has the lock for longer than it may wait', async () => {
-      await using other = await fixture.session();
-      await other.execute({ sql: 'begin' });
-      await other.execute({ sql: 'update bronze.load_lock set taken_at = sysdate()' });
-      // Snowflake ends the waiting after half of that.
-      const loading = start(4_000);
-      const asked = performance.now();
-      await until('it has waited in vain', async () => loading.failures() >= 1, within);
-      expect(performance.now() - asked).toBeGreaterThan(1_900);
-      await other.execute({ sql: 'rollback' });
-      await loadsAllOnce(loading);
-      expect((await fixture.emulator.statements()).filter(({ err }) => err?.includes('lock'))).not.toEqual([]);
-    });
-
-    it.runIf(copyFrom === 1).each(['reset', 'close', '503'] as const)(
-      'when the stage is out of reach: %s',
-      async (fault) => {
-        fixture.proxy.judge = injectOn('upload', fault, { times: 2 });
-        await loadsAllOnce(start());
-        expect(fixture.proxy.injections.length).toBe(2);
-      },
-    );
-
-    it('[R55] when its session expires in mid transaction, without noticing', async () => {
-      fixture.proxy.judge = eitherOf(injectOn('merge', 'expired'), injectOn('commit', 'expired', { nth: 2 }));
-      const loading = start();
-      await loadsAllOnce(loading);
-      expect(fixture.proxy.counts()).toEqual({ 'merge expired': 1, 'commit expired': 1 });
+      expect(fixture.proxy.injections).toMatchObject([{ kind: 'update', tookEffect: true }]);
       expect(loading.failures()).toBe(0);
-    });
+    },
+  );
 
-    it('[R55] when its session expires for good in mid transaction', async () => {
-      fixture.proxy.judge = eitherOf(injectOn('merge', 'expired'), injectOn('renewal', 'expired'));
-      const loading = start();
-      await loadsAllOnce(loading);
-      expect(fixture.proxy.counts()).toEqual({ 'merge expired': 1, 'renewal expired': 1 });
-      // It cannot log out of the session any more, which keeps the lock until Snowflake ends it.
-      expect(loading.failures()).toBeGreaterThanOrEqual(2);
-    });
+  it('[R55] when the virtual warehouse takes longer to wake up than it may', async () => {
+    fixture.proxy.judge = injectOn('update', 'queued', { times: 2 });
+    const loading = start();
+    await loadsAllOnce(loading);
+    expect(loading.failures()).toBeGreaterThanOrEqual(2);
+  });
 
-    it.each(['late reply', 'queued'] as const)(
-      'when the virtual warehouse has to wake up first: %s, within the time that there is',
-      async (fault) => {
-        fixture.proxy.judge = injectOn('update', fault);
-        const loading = start(5_000);
-        await loadsAllOnce(loading);
-        expect(fixture.proxy.injections).toMatchObject([{ kind: 'update', tookEffect: true }]);
-        expect(loading.failures()).toBe(0);
-      },
+  it('unless its credentials are wrong: then it ends at once', async () => {
+    fixture.proxy.judge = injectOn('login', 'refused', { times: 100 });
+    await expect(start().ended).rejects.toMatchObject({ exitCode: ExitCode.credentialsRefused, retriable: false });
+    // Its partitions ask for their positions at the same time.
+    expect(fixture.proxy.injections.length).toBeLessThanOrEqual(3);
+  });
+
+  it('unless its credentials are taken away: then it ends when it has to log in again', {
+    tags: ['full'],
+  }, async () => {
+    fixture.proxy.judge = eitherOf(
+      injectOn('commit', 'reset', { nth: 2 }),
+      injectOn('login', 'refused', { nth: 2, times: 100 }),
     );
-
-    it('[R55] when the virtual warehouse takes longer to wake up than it may', async () => {
-      fixture.proxy.judge = injectOn('update', 'queued', { times: 2 });
-      const loading = start();
-      await loadsAllOnce(loading);
-      expect(loading.failures()).toBeGreaterThanOrEqual(2);
-    });
-
-    it('unless its credentials are wrong: then it ends at once', async () => {
-      fixture.proxy.judge = injectOn('login', 'refused', { times: 100 });
-      await expect(start().ended).rejects.toMatchObject({ exitCode: ExitCode.credentialsRefused, retriable: false });
-      // Its partitions ask for their positions at the same time.
-      expect(fixture.proxy.injections.length).toBeLessThanOrEqual(3);
-    });
-
-    it('unless its credentials are taken away: then it ends when it has to log in again', async () => {
-      fixture.proxy.judge = eitherOf(
-        injectOn('commit', 'reset', { nth: 2 }),
-        injectOn('login', 'refused', { nth: 2, times: 100 }),
-      );
-      await expect(start().ended).rejects.toMatchObject({ exitCode: ExitCode.credentialsRefused });
-      fixture.proxy.judge = () => undefined;
-      await loadsAllOnce(start());
-    });
-  },
-);
+    await expect(start().ended).rejects.toMatchObject({ exitCode: ExitCode.credentialsRefused });
+    fixture.proxy.judge = () => undefined;
+    await loadsAllOnce(start());
+  });
+});
 
 describe('a loader that stood still until Snowflake rolled its transaction back', () => {
   let fixture: SnowflakeFixture;

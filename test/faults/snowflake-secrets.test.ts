@@ -17,6 +17,7 @@ import { ArgumentWatch, type Canary, combined, filesWith, isIn, makeCanaries } f
 import { eitherOf, injectOn } from '../support/snowflake/chaos.ts';
 import { SnowflakeEmulator } from '../support/snowflake/emulator.ts';
 import { SnowflakeProxy } from '../support/snowflake/proxy.ts';
+import { isLongForm } from '../tiers.ts';
 
 const movies = 20;
 
@@ -94,7 +95,7 @@ describe('a secret of Snowflake', () => {
   };
 
   // Each by itself takes a minute.
-  const canaries = process.env['FAULTS'] === 'full' ? makeCanaries() : [combined(makeCanaries())];
+  const canaries = isLongForm ? makeCanaries() : [combined(makeCanaries())];
 
   it.each(canaries.map((canary, index) => ({ ...canary, database: `CANARY_${index}` })))(
     'stays where it belongs: $name',

@@ -6,7 +6,7 @@ import { seededRandom } from '../support/warehouse/seeded-random.ts';
 
 const seed = Number(process.env['FAULT_SEED'] ?? Date.now() % 100_000);
 /** How many. `npm run test:full` has more. */
-const faults = Number(process.env['FAULT_STATEMENTS'] ?? 40);
+const faults = Number(process.env['FAULT_STATEMENTS'] ?? 15);
 
 describe('what can happen between a loader and Snowflake', () => {
   let fixture: SnowflakeFixture;

@@ -9,11 +9,12 @@ import { Workspace } from '../support/processes/cli.ts';
 import { until } from '../support/processes/fleet.ts';
 import { openTestBed } from '../support/processes/test-bed.ts';
 import { moviesIn } from '../support/processes/watchers.ts';
+import { isLongForm } from '../tiers.ts';
 
 /** TMDb misbehaves in every way that it may without being out, at random, under the real commands. */
 
 /** Fewer in `npm test` than in `npm run test:full`. */
-const movies = process.env['FAULTS'] === 'full' ? 1_000 : 400;
+const movies = isLongForm ? 1_000 : 400;
 const pages = movies / 20;
 const limit = { capacity: 400, windowMs: 1_000 };
 const seed = Number(process.env['FAULT_SEED'] ?? 7);

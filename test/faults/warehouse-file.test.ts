@@ -11,8 +11,9 @@ import { fileOfDuckDb2 } from '../support/warehouse/newer-duckdb.ts';
 import { seededRandom } from '../support/warehouse/seeded-random.ts';
 import { contentsOf } from '../support/warehouse/warehouse-contents.ts';
 import { SmallDisk } from '../support/warehouse/warehouse-disk.ts';
+import { casesOf, isLongForm } from '../tiers.ts';
 
-const kills = process.env['FAULTS'] === 'full' ? 100 : 5;
+const kills = isLongForm ? 100 : 2;
 /** A checkpoint of the batches here changes the file more often than this. */
 const mostChanges = 6;
 const seed = Number(process.env['FAULT_SEED'] ?? Date.now() % 100_000);
@@ -51,7 +52,7 @@ describe('what can happen to the file of the warehouse', () => {
 
   describe('a disk', () => {
     // Too small for the log, or for both log and file: a commit fails, or a checkpoint.
-    it.runIf(SmallDisk.isPossible()).each([2, 4])(
+    it.runIf(SmallDisk.isPossible()).each(casesOf([2, 4]))(
       '[R57] of %i MB that is full ends the loader, with what it has as it was',
       async (megabytes) => {
         using disk = new SmallDisk(megabytes);
@@ -158,7 +159,7 @@ describe('what can happen to the file of the warehouse', () => {
       ['everything but its name', () => 0],
     ];
 
-    it.each(cuts)(
+    it.each(casesOf(cuts, [2]))(
       '[R58] and that has lost %s gives back whole batches, and the rest comes from Kafka',
       async (_, newSize) => {
         truncateSync(wal(), newSize(statSync(wal()).size));

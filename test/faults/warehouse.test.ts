@@ -8,6 +8,7 @@ import { Fleet, until } from '../support/processes/fleet.ts';
 import { seededRandom } from '../support/warehouse/seeded-random.ts';
 import { contentsOf, holdOpen, runSql } from '../support/warehouse/warehouse-contents.ts';
 import { loading, UnreliableWarehouse } from '../support/warehouse/warehouse-loading.ts';
+import { casesOf } from '../tiers.ts';
 
 const seed = Number(process.env['FAULT_SEED'] ?? Date.now() % 100_000);
 
@@ -102,7 +103,7 @@ describe('what can happen to a warehouse that is loaded', () => {
     `alter table bronze.${table}_old rename to ${table}`,
   ];
 
-  it.each([
+  const spoils: string[][] = [
     [
       'a column less',
       `${keep}; alter table bronze.raw_movies drop column source_url`,
@@ -124,7 +125,9 @@ describe('what can happen to a warehouse that is loaded', () => {
     ['no table of rows', ...renamed('raw_movies')],
     ['no positions', ...renamed('load_positions')],
     ['no batches', ...renamed('load_batches')],
-  ])(
+  ];
+
+  it.each(casesOf(spoils, [0, 4]))(
     '[R60 R84] with %s nothing is loaded, and everything once when that is fixed',
     async (_, spoil, message = '', fix = '') => {
       await fixture.loadOnce();

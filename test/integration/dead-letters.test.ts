@@ -16,6 +16,7 @@ import { openDuckDbWarehouse } from '../../warehouse/duckdb/warehouse.ts';
 import { silent, writeMessages } from '../support/kafka/broker.ts';
 import { OwnKafka, type Stage } from '../support/kafka/own-kafka.ts';
 import { topicNames, topics } from '../support/kafka/topics.ts';
+import { casesOf } from '../tiers.ts';
 
 let broker: OwnKafka;
 let stage: Stage;
@@ -170,7 +171,7 @@ describe('redrive', () => {
   it.each([
     ['the beginning of a record alone', { originValueBytes: 20_000_000, originValueSha256: Buffer.alloc(32, 1) }],
     ['the place of a batch that could not be read', { originLastOffsetDelta: 4 }],
-  ])('refuses a letter that holds %s, and says where the original is', async (_, held) => {
+  ])('refuses a letter that holds %s, and says where the original is', { tags: ['full'] }, async (_, held) => {
     await park([{ origin: topics.rawMovies.name, offset: 1, ...held }]);
     for (const dryRun of [[], ['--dry-run']]) {
       const { code, stdout } = await stage.run(['dead-letters', 'redrive', '--all', ...dryRun]);
@@ -189,12 +190,14 @@ describe('redrive', () => {
   const total = 250;
   const isOrigin = (topic: string) => topic !== topics.deadLetters.name;
 
-  it.each([
-    ['before anything is sent', 0, isOrigin],
-    ['in the middle of a batch', 130, isOrigin],
-    ['between a batch and its tombstones', 1, (topic: string) => !isOrigin(topic)],
-    ['between the last batch and its tombstones', 2, (topic: string) => !isOrigin(topic)],
-  ])('loses none when it is killed %s, and repeats nothing that was closed', async (_, calls, dying) => {
+  it.each(
+    casesOf<[string, number, (topic: string) => boolean]>([
+      ['in the middle of a batch', 130, isOrigin],
+      ['before anything is sent', 0, isOrigin],
+      ['between a batch and its tombstones', 1, (topic: string) => !isOrigin(topic)],
+      ['between the last batch and its tombstones', 2, (topic: string) => !isOrigin(topic)],
+    ]),
+  )('loses none when it is killed %s, and repeats nothing that was closed', async (_, calls, dying) => {
     await park(Array.from({ length: total }, (_, offset) => ({ origin: topics.rawMovies.name, offset })));
     await expect(redriveAll(dyingAfter(calls, dying))).rejects.toThrow('killed');
     const closed = (await letters()).flatMap(({ id, isOpen }) => (isOpen ? [] : id));
@@ -250,7 +253,7 @@ describe('redrive', () => {
 });
 
 describe('the list', () => {
-  it('holds what is open, by reason, topic, time, record and movie', async () => {
+  it('holds what is open, by reason, topic, time, record and movie', { tags: ['full'] }, async () => {
     await park([
       { origin: topics.rawMovies.name, offset: 1, failedAt: new Date('2026-05-01T00:00Z') },
       { origin: topics.rawMovies.name, offset: 2, failedAt: new Date('2026-05-02T00:00Z'), reason: 'invalid_json' },

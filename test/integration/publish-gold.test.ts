@@ -8,7 +8,8 @@ import { withSetting } from '../../platform/places.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { ExitCode } from '../../runtime/errors.ts';
 import { openDuckDbFile } from '../../warehouse/duckdb/file.ts';
-import { goldPublishedAt, publishGold } from '../../warehouse/duckdb/publish-gold.ts';
+import { goldPublishedAt } from '../../warehouse/duckdb/gold-published-at.ts';
+import { publishGold } from '../../warehouse/duckdb/publish-gold.ts';
 import { SideOutputError } from '../../warehouse/system.ts';
 import { SmallDisk } from '../support/warehouse/warehouse-disk.ts';
 

@@ -12,6 +12,7 @@ import { selectedBy } from '../support/commands/command-line.ts';
 import { writeMessages } from '../support/kafka/broker.ts';
 import { OwnKafka, type Stage } from '../support/kafka/own-kafka.ts';
 import { topics } from '../support/kafka/topics.ts';
+import { casesOf } from '../tiers.ts';
 
 let broker: OwnKafka;
 let stage: Stage;
@@ -151,23 +152,26 @@ const dyingAfter = (ids: number): Platform => {
   return { ...stage.platform, kafka };
 };
 
-it.each([0, 1, 700])('resumes where it was killed after %i ids: each is published once in total', async (published) => {
-  await know(range(1_500).map((movieId) => ({ movieId, partition: movieId % 2 })));
-  const begun = { selection: '--since 2h', startedAt: Date.now() };
-  const options = { selection: { since: started - 2 * hour }, begun, journal, isDryRun: false };
-  await expect(replayIds(stage.context, dyingAfter(published), options)).rejects.toThrow('killed');
-  // What the walk asked for meanwhile is fresh as well.
-  await know([{ movieId: 1_500, hoursAgo: -1 }]);
-  const expected = range(1_499);
+it.each(casesOf([700, 0, 1]))(
+  'resumes where it was killed after %i ids: each is published once in total',
+  async (published) => {
+    await know(range(1_500).map((movieId) => ({ movieId, partition: movieId % 2 })));
+    const begun = { selection: '--since 2h', startedAt: Date.now() };
+    const options = { selection: { since: started - 2 * hour }, begun, journal, isDryRun: false };
+    await expect(replayIds(stage.context, dyingAfter(published), options)).rejects.toThrow('killed');
+    // What the walk asked for meanwhile is fresh as well.
+    await know([{ movieId: 1_500, hoursAgo: -1 }]);
+    const expected = range(1_499);
 
-  expect(await replay('--since', '3h')).toMatchObject({ code: 2 });
-  expect((await replay('--since', '3h')).stderr).toContain('"replay ids --since 2h" was begun and has not ended');
-  const { code, stdout } = await replay('--since', '2h', '--json');
-  expect(code).toBe(0);
-  expect(JSON.parse(stdout)).toMatchObject({ records: 1_499 - published, alreadyAsked: published });
-  expect(await replayedIds()).toEqual(expected);
-  expect(existsSync(journal)).toBe(false);
-});
+    expect(await replay('--since', '3h')).toMatchObject({ code: 2 });
+    expect((await replay('--since', '3h')).stderr).toContain('"replay ids --since 2h" was begun and has not ended');
+    const { code, stdout } = await replay('--since', '2h', '--json');
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ records: 1_499 - published, alreadyAsked: published });
+    expect(await replayedIds()).toEqual(expected);
+    expect(existsSync(journal)).toBe(false);
+  },
+);
 
 it('starts from scratch with --restart, whatever was begun', async () => {
   await know([{ movieId: 1 }]);

@@ -83,8 +83,11 @@ export const suites: readonly Suite[] = [
       'test/faults/false-records.test.ts',
       'test/faults/poisons.test.ts',
       'test/integration/kafka/',
+      'test/integration/dead-letters.test.ts',
+      'test/integration/replay-ids.test.ts',
+      'test/integration/topic-preconditions.test.ts',
     ],
-    touches: ['kafka/', 'schemas/'],
+    touches: ['kafka/', 'schemas/', 'dead-letters/', 'replay/'],
   },
   {
     name: 'tmdb',
@@ -104,7 +107,12 @@ export const suites: readonly Suite[] = [
   },
   {
     name: 'duckdb',
-    files: ['test/faults/warehouse.test.ts', 'test/faults/warehouse-file.test.ts', 'test/faults/audit.test.ts'],
+    files: [
+      'test/contract/bronze-columns.test.ts',
+      'test/faults/warehouse.test.ts',
+      'test/faults/warehouse-file.test.ts',
+      'test/faults/audit.test.ts',
+    ],
     touches: ['warehouse/duckdb/', 'warehouse/ledger.ts'],
   },
   {
@@ -121,11 +129,13 @@ export const suites: readonly Suite[] = [
     name: 'command-line',
     files: [
       'test/e2e/cli.test.ts',
+      'test/e2e/first-run.test.ts',
       'test/e2e/fleet.test.ts',
       'test/e2e/places.test.ts',
       'test/e2e/recorded.test.ts',
       'test/e2e/replay.test.ts',
       'test/e2e/repair.test.ts',
+      'test/e2e/supervised.test.ts',
       'test/faults/canaries.test.ts',
       'test/faults/hostile-folder.test.ts',
       'test/integration/http-proxy.test.ts',

@@ -63,7 +63,7 @@ describe('docs/guarantees.md', () => {
 describe('the ids of guarantees in test names', () => {
   const source = [
     "it('[R1] a', { tags: ['full'] }, () => {});",
-    "it.runIf(isFull)('[R1] b', () => {});",
+    "it.runIf(isLongForm)('[R1] b', () => {});",
     "it.each([1])('[R1 S2] c %s', { timeout: 1 }, f);",
     "it('[X1] d', f);",
     "it('e', f);",

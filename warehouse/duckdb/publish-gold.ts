@@ -1,4 +1,4 @@
-import { readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { readdirSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { asFileError } from '../../runtime/file-error.ts';
@@ -28,16 +28,6 @@ export async function publishGold(options: DuckDbFileOptions, goldPath: string):
   } finally {
     // After a failed copy DuckDB may refuse to detach. The file was only read, and the instance is closed in any case.
     await Promise.resolve(file[Symbol.asyncDispose]()).catch(() => {});
-  }
-}
-
-/** When the copy was made (ms since the epoch); undefined if there is none, or something else has its path. */
-export function goldPublishedAt(goldPath: string): number | undefined {
-  try {
-    const stats = statSync(goldPath, { throwIfNoEntry: false });
-    return stats?.isFile() ? stats.mtimeMs : undefined;
-  } catch {
-    return undefined;
   }
 }
 

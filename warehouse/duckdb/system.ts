@@ -2,22 +2,21 @@ import { existsSync, statSync } from 'node:fs';
 import type { Clock } from '../../runtime/clock.ts';
 import { waitFor } from '../../runtime/leases.ts';
 import type { WarehouseSystem } from '../system.ts';
-import { openDuckDbBackfill } from './backfill.ts';
 import { takeFileLock } from './file-lock.ts';
 import { holderInMessage, type OnFileWait } from './file-wait.ts';
+import { goldPublishedAt } from './gold-published-at.ts';
 import { memoryLimit } from './memory-limit.ts';
-import { goldPublishedAt, publishGold } from './publish-gold.ts';
-import { openDuckDbReader } from './reader.ts';
-import { openDuckDbRebuild } from './rebuild.ts';
 import type { DuckDbSettings } from './settings.ts';
-import { openDuckDbWarehouse } from './warehouse.ts';
 
 export interface DuckDbPlace extends DuckDbSettings {
   /** For reads such as `status`: see `DuckDbFileOptions`. */
   readonly isLook?: boolean;
 }
 
-/** Everything is in one file. @param signal ends the wait for it. @param onWait is called while another process has the file. */
+/**
+ * Everything is in one file. DuckDB is loaded when the file is first opened, because many commands never open it.
+ * @param signal ends the wait for it. @param onWait is called while another process has the file.
+ */
 export function duckDbSystem(
   place: DuckDbPlace,
   clock: Clock,
@@ -33,10 +32,10 @@ export function duckDbSystem(
     freshnessEveryMs: 60_000,
     dbtEnvironment: { WAREHOUSE: 'duckdb', DUCKDB_PATH: path, DUCKDB_MEMORY_LIMIT: memoryLimit(4_000) },
     exists: () => existsSync(path),
-    openLoader: () => openDuckDbWarehouse(options),
-    openReader: () => openDuckDbReader(options),
-    openRebuild: () => openDuckDbRebuild(options),
-    openBackfill: (name) => openDuckDbBackfill(options, name),
+    openLoader: async () => (await import('./warehouse.ts')).openDuckDbWarehouse(options),
+    openReader: async () => (await import('./reader.ts')).openDuckDbReader(options),
+    openRebuild: async () => (await import('./rebuild.ts')).openDuckDbRebuild(options),
+    openBackfill: async (name) => (await import('./backfill.ts')).openDuckDbBackfill(options, name),
     takeTransformLease: () => takeFileLock({ path, clock, waitMs: lockWaitMs, signal, onWait }),
     reportHolder: (message, leftMs = 0) => {
       const holder = message === null ? null : holderInMessage(message);
@@ -45,7 +44,10 @@ export function duckDbSystem(
       return holder !== null;
     },
     bronzeVersion: async () => stampOf(path),
-    publishGold: (lock) => publishGold({ ...options, ...(lock && { lock }) }, goldPath),
+    publishGold: async (lock) => {
+      const { publishGold } = await import('./publish-gold.ts');
+      await publishGold({ ...options, ...(lock && { lock }) }, goldPath);
+    },
     goldPublishedAt: () => goldPublishedAt(goldPath),
   };
 }

@@ -153,7 +153,7 @@ it('[R91] names genres and companies without a name by what movies say, or else 
 const failing = join(shared, 'failing');
 const sample = (name: string) => JSON.parse(readFileSync(join(failing, `${name}.json`), 'utf8'));
 
-describe.skipIf(!existsSync(failing))(`the samples of what ruled figures (${failing})`, () => {
+describe.skipIf(!existsSync(failing))(`the samples of what ruled figures (${failing})`, { tags: ['full'] }, () => {
   const build = (name: string) => buildFrom([at(20 * day, sample(name).documents)]);
 
   it('F4: a movie without votes rules no return and no list', async () => {
@@ -204,7 +204,7 @@ describe.skipIf(!existsSync(failing))(`the samples of what ruled figures (${fail
 
 const snapshots = join(shared, 'tmdb', 'snapshots');
 
-describe.skipIf(!existsSync(snapshots))(`recorded movies (${snapshots})`, () => {
+describe.skipIf(!existsSync(snapshots))(`recorded movies (${snapshots})`, { tags: ['full'] }, () => {
   it('have the figures that their documents say, in every row of every mart', async () => {
     const lines = (name: string) =>
       gunzipSync(readFileSync(join(snapshots, `${name}.ndjson.gz`)))

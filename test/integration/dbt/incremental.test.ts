@@ -159,7 +159,9 @@ async function expectSameAsFullRefresh(file: WarehouseFile): Promise<void> {
   for (const [table, rows] of Object.entries(fromScratch)) expect(bySteps[table], table).toEqual(rows);
 }
 
-it('sees a batch that was committed late under a lower number, and lets no late record undo a newer one', async () => {
+it('sees a batch that was committed late under a lower number, and lets no late record undo a newer one', {
+  tags: ['full'],
+}, async () => {
   await using file = await WarehouseFile.create();
   await using dbt = openWarmDbt(file.place());
   const at = (movieId: number, fetchedAt: number): MovieRecord => {

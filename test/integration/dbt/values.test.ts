@@ -54,35 +54,41 @@ const numbers = (rows: readonly Record<string, unknown>[]) =>
     ),
   );
 
-describe.skipIf(!existsSync(quirksFile))(`the odd ones among recorded documents (${quirksFile})`, () => {
-  it('come out of SILVER with the values the document has, in any time zone', async () => {
-    await using file = await WarehouseFile.create();
-    const lines = readFileSync(quirksFile, 'utf8').trim().split('\n');
-    const movies = lines.map((line): Movie => JSON.parse(line)).sort((a, b) => a.id - b.id);
-    await file.load(
-      1,
-      lines.map((line): MovieRecord => ({ movieId: JSON.parse(line).id, body: line, fetchedAt: 0 })),
-    );
-    await file.dbt({}, { TZ: 'Pacific/Kiritimati' });
-
-    const rows = await file.query(`select ${columns} from silver.silver_movies order by movie_id`);
-    expect(numbers(rows)).toEqual(movies.map(expected));
-    for (const [table, id, key] of [
-      ['silver.silver_movie_genres', 'genre_id', 'genres'],
-      ['silver.silver_movie_companies', 'company_id', 'production_companies'],
-    ] as const) {
-      const members = await file.query(
-        `select movie_id, ${id} as id, position from ${table} order by movie_id, position`,
+describe.skipIf(!existsSync(quirksFile))(
+  `the odd ones among recorded documents (${quirksFile})`,
+  { tags: ['full'] },
+  () => {
+    it('come out of SILVER with the values the document has, in any time zone', async () => {
+      await using file = await WarehouseFile.create();
+      const lines = readFileSync(quirksFile, 'utf8').trim().split('\n');
+      const movies = lines.map((line): Movie => JSON.parse(line)).sort((a, b) => a.id - b.id);
+      await file.load(
+        1,
+        lines.map((line): MovieRecord => ({ movieId: JSON.parse(line).id, body: line, fetchedAt: 0 })),
       );
-      expect(numbers(members)).toEqual(movies.flatMap((movie) => listed(movie, key)));
-    }
-    expect(await file.query("select 1 from silver.silver_production_companies where origin_country = ''")).toEqual([]);
+      await file.dbt({}, { TZ: 'Pacific/Kiritimati' });
 
-    const there = await file.contents();
-    await file.dbt({ fullRefresh: true }, { TZ: 'America/St_Johns' });
-    expect(await file.contents()).toEqual(there);
-  });
-});
+      const rows = await file.query(`select ${columns} from silver.silver_movies order by movie_id`);
+      expect(numbers(rows)).toEqual(movies.map(expected));
+      for (const [table, id, key] of [
+        ['silver.silver_movie_genres', 'genre_id', 'genres'],
+        ['silver.silver_movie_companies', 'company_id', 'production_companies'],
+      ] as const) {
+        const members = await file.query(
+          `select movie_id, ${id} as id, position from ${table} order by movie_id, position`,
+        );
+        expect(numbers(members)).toEqual(movies.flatMap((movie) => listed(movie, key)));
+      }
+      expect(await file.query("select 1 from silver.silver_production_companies where origin_country = ''")).toEqual(
+        [],
+      );
+
+      const there = await file.contents();
+      await file.dbt({ fullRefresh: true }, { TZ: 'America/St_Johns' });
+      expect(await file.contents()).toEqual(there);
+    });
+  },
+);
 
 it('[R44 R52] reads what drifted, what cannot be true and what is half a character as NULL or as it is, and never fails', async () => {
   await using file = await WarehouseFile.create();

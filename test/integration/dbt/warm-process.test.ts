@@ -7,6 +7,7 @@ import { expect, it } from 'vitest';
 import type { DbtEnvironment } from '../../../transform/dbt/dbt.ts';
 import { openWarmDbt } from '../../../transform/dbt/open-dbt.ts';
 import { environmentDir, root, WarehouseFile } from '../../support/dbt/warehouse-file.ts';
+import { casesOf } from '../../tiers.ts';
 
 /** The place of a file with a Python that notes the id of each process it becomes. */
 async function noting(file: WarehouseFile): Promise<{ place: DbtEnvironment; pids: () => Promise<number[]> }> {
@@ -102,7 +103,7 @@ it.each([{ maxCommands: 1 }, { maxMemoryMb: 1 }])(
   },
 );
 
-it.each(['warm.py', 'cold.py'])('ends and releases the file when its client is dead: %s', async (script) => {
+it.each(casesOf(['warm.py', 'cold.py']))('ends and releases the file when its client is dead: %s', async (script) => {
   await using file = await WarehouseFile.create();
   const { env, projectDir } = file.place();
   const python = join(environmentDir, 'bin', 'python');

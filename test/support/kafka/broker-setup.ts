@@ -7,6 +7,7 @@ import type { TestProject } from 'vitest/node';
 import { startLocalBroker } from '../../../kafka/broker/local-broker.ts';
 import { startBroker } from '../../../kafka/broker/start-broker.ts';
 import { plainClient } from './client.ts';
+import { keepFormatted } from './formatted-folder.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -50,6 +51,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   const properties = { 'log.cleaner.backoff.ms': '200', 'log.initial.task.delay.ms': '500' };
   const start = existsSync(jarsDir) ? startLocalBroker : startBroker;
   const broker = await start({ dataDir, jarsDir, properties, isOpen: true });
+  if (start === startLocalBroker) keepFormatted(dataDir, join(dataDir, 'formatted'));
   await untilGroupsCanBeMade(broker.brokers);
   project.provide('brokers', [...broker.brokers]);
   return async () => {

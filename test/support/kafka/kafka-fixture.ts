@@ -114,10 +114,12 @@ export class KafkaFixture implements AsyncDisposable {
     });
   }
 
-  /** Makes those of our topics that are missing. */
+  /** Makes those of our topics that are missing, and waits until each partition's leader answers: on a busy machine that takes a while. */
   async ensureTopics(partitions: number): Promise<void> {
     await using admin = createAdmin(this.kafka);
     await admin.ensureTopics({ partitions, replicationFactor: 1, rawRetentionMs: 15_552_000_000 });
+    const allOffsets = () => Promise.all(Object.values(topics).map((topic) => admin.topicOffsets(topic)));
+    await vi.waitFor(allOffsets, { timeout: 60_000, interval: 100 });
   }
 
   /** Sets a topic's settings; settings that are not named get their default back. */

@@ -17,6 +17,7 @@ import { type Outcome, Workspace } from '../processes/cli.ts';
 import { silent, withAdmin } from './broker.ts';
 import { jarsDir } from './broker-setup.ts';
 import { plainClient } from './client.ts';
+import { formatByCopy } from './formatted-folder.ts';
 import { topicNames } from './topics.ts';
 
 /** A broker of one test file's own, for what goes by our topics' names; each test begins with empty topics. */
@@ -33,6 +34,7 @@ export class OwnKafka implements AsyncDisposable {
   static async start(properties: Readonly<Record<string, string>> = {}): Promise<OwnKafka> {
     const dataDir = await mkdtemp(join(tmpdir(), 'tmdb-stream-own-kafka-'));
     const start = existsSync(jarsDir) ? startLocalBroker : startBroker;
+    formatByCopy(dataDir);
     return new OwnKafka(await start({ dataDir, jarsDir, properties, isOpen: true }), dataDir);
   }
 

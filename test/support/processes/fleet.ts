@@ -7,6 +7,7 @@ import { type LocalBroker, startLocalBroker } from '../../../kafka/broker/local-
 import { processIdentity } from '../../../runtime/process-identity.ts';
 import { forkedDbt } from '../dbt/server/flags.ts';
 import { jarsDir } from '../kafka/broker-setup.ts';
+import { formatByCopy } from '../kafka/formatted-folder.ts';
 import { freePort } from '../network/free-port.ts';
 import { compileCache } from './compile-cache.ts';
 import { crashPointFlags } from './crash-points.ts';
@@ -51,7 +52,8 @@ export class Service {
   }
 
   async get(path: string): Promise<{ readonly status: number; readonly text: string }> {
-    const response = await fetch(`${await this.url()}${path}`);
+    // A connection of its own: on a busy machine a kept one may be closed, or its process killed, just when it is used again.
+    const response = await fetch(`${await this.url()}${path}`, { headers: { connection: 'close' } });
     return { status: response.status, text: await response.text() };
   }
 
@@ -185,6 +187,7 @@ export class FleetBroker implements AsyncDisposable {
   }
 
   async start(): Promise<void> {
+    formatByCopy(this.#options.dataDir);
     this.#broker = await startLocalBroker(this.#options);
   }
 

@@ -101,10 +101,12 @@ describe('the suites of the full tier', () => {
   });
 
   it('contain once every test that npm test omits or runs with smaller numbers', () => {
-    const numbers = new RegExp(`process\\.env\\['(${Object.keys(fullNumbers).join('|')})'\\]`);
+    const numbers = new RegExp(`process\\.env\\['(${Object.keys(fullNumbers).join('|')})'\\]|isLongForm|casesOf\\(`);
     const isLeftOut = (file: string): boolean => {
       const source = readFileSync(join(root, file), 'utf8');
-      return filesOfFullTier.includes(file) || numbers.test(source) || /tags: \['full'\]|runIf\(isFull/.test(source);
+      return (
+        filesOfFullTier.includes(file) || numbers.test(source) || /tags: \['full'\]|runIf\(isLongForm/.test(source)
+      );
     };
     // The tests of the tiers themselves have tags in texts.
     const leftOut = testFiles.filter((file) => isLeftOut(file) && !/^test\/unit\/(runner\/|guarantees)/.test(file));
