@@ -1,14 +1,7 @@
 import { isUnknown, prefixes } from '../../platform/unknown-settings.ts';
 
 /** Names that begin like settings: objects in Snowflake, and the example of a misspelt setting. */
-const others = new Set([
-  'LOAD_FILES',
-  'LOAD_LINES',
-  'LOAD_LOCK',
-  'LOAD_POSITIONS',
-  'LOAD_BATCHES',
-  'TMDB_RATELIMIT',
-]);
+const others = new Set(['LOAD_FILES', 'LOAD_LINES', 'LOAD_LOCK', 'LOAD_POSITIONS', 'LOAD_BATCHES', 'TMDB_RATELIMIT']);
 
 /** The variables with a prefix of ours in a text. */
 export const settingNamesIn = (text: string): string[] =>
