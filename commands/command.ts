@@ -28,7 +28,7 @@ interface Described {
 
 interface Specification<D extends OptionDefinitions> extends Described {
   readonly options: D;
-  /** @param now milliseconds since the epoch. @throws UsageError for options that do not go together. */
+  /** @param now milliseconds since the epoch. @throws UsageError for conflicting options. */
   check?(options: OptionsOf<D>, now: number): void;
   /** Whether it runs until it is stopped: then a signal is its regular end, and it logs instead of showing progress. */
   isService?(options: OptionsOf<D>): boolean;
@@ -48,7 +48,7 @@ export interface Command extends Described {
   text?(options: Readonly<Record<string, unknown>>, entries: Entries): string;
   /**
    * @param options a value for each option. @param now milliseconds since the epoch, from which ages are counted.
-   * @throws UsageError for options that do not go together.
+   * @throws UsageError for conflicting options.
    */
   invoke(options: Readonly<Record<string, unknown>>, now: number): Invocation;
 }

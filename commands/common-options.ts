@@ -9,5 +9,5 @@ export const acceptGap = repeated(
   'continue without the lost records in this range of offsets, as the error message names it; may be repeated',
 );
 
-export const pagesOption = (standard: string) =>
-  defaulted(pages, standard, 'pages of the popular list, 20 movies each, at most 500');
+export const pagesOption = (fallback: string) =>
+  defaulted(pages, fallback, 'pages of the popular list, 20 movies each, at most 500');

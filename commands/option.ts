@@ -68,8 +68,8 @@ export const flag = (help: string): Flag => ({ kind: 'flag', help });
 export const single = <T>(type: ValueType<T>, help: string): Single<T> => ({ kind: 'single', type, help });
 
 /** `--pages N`, with a value that applies if it is not given. */
-export const defaulted = <T>(type: ValueType<T>, standard: string, help: string): Defaulted<T> => ({
-  ...{ kind: 'defaulted', type, default: standard, help },
+export const defaulted = <T>(type: ValueType<T>, fallback: string, help: string): Defaulted<T> => ({
+  ...{ kind: 'defaulted', type, default: fallback, help },
 });
 
 /** `--movie ID`, which may be given several times. */

@@ -59,8 +59,8 @@ interface KafkaPlatform {
 
 export interface PlatformOptions {
   /**
-   * Whether the broker that another run has started may be used, as those do that only look. Whoever asks TMDb must not:
-   * each run has a token bucket of its own.
+   * Whether a broker that another run has started may be used. Only for commands that send no request to TMDb, because
+   * each run has its own token bucket.
    */
   readonly mayJoinBroker?: boolean;
   /** How long (ms) a call to Kafka may fail before it gives up. @default 20 s, for who waits at a terminal */

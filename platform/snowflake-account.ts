@@ -5,8 +5,8 @@ import { openSnowflakeSession } from '../warehouse/snowflake/session.ts';
 import type { Context } from './platform.ts';
 
 /**
- * The account of the settings, for whoever administers it: as the user of the settings, but in no role of the services.
- * @throws UsageError when the warehouse is another, and what `openSnowflakeSession` throws.
+ * The account of the settings, for its administrator: as the user of the settings, but without the role of a service.
+ * @throws UsageError if the warehouse is not Snowflake, and the errors of `openSnowflakeSession`.
  */
 export async function withAccount<T>({ config }: Context, use: (query: Query) => Promise<T>): Promise<T> {
   const { snowflake } = config.warehouse;

@@ -34,9 +34,9 @@ function fileWatch(context: Context): OnFileWait {
 }
 
 /** How long (ms) a process that queues for the file, as we do, may have it before the wait is a problem: a usual build of dbt. */
-const usualTurnMs = 30_000;
+const usualHoldMs = 30_000;
 
-const isUsual = ({ isQueued, waitedMs, leftMs }: FileWait): boolean => isQueued && leftMs > 0 && waitedMs < usualTurnMs;
+const isUsual = ({ isQueued, waitedMs, leftMs }: FileWait): boolean => isQueued && leftMs > 0 && waitedMs < usualHoldMs;
 
 /**
  * Reports that another process has the DuckDB file. A terminal shows each holder once. If the wait is not a usual one between our own

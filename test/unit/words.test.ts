@@ -48,7 +48,7 @@ const exceptions: readonly (readonly [file: string, text: string])[] = [
 ];
 
 /** Folders that are not checked yet. */
-const unchecked = /^(?:commands|dbt|platform)\//;
+const unchecked = /^dbt\//;
 
 const files = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], { cwd: root })
   .toString()
@@ -93,7 +93,7 @@ describe('plain words', () => {
 
 describe('README.md', () => {
   it('has no line over 120 characters', () => {
-    const text = readFileSync(join(root, 'README.md'), 'utf8').split('\n## Settings')[0] ?? '';
+    const text = readFileSync(join(root, 'README.md'), 'utf8');
     expect(text.split('\n').filter((line) => line.length > 120)).toEqual([]);
   });
 });
