@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { secretNames } from '../../platform/settings.ts';
+import { echoingBroker } from '../support/kafka/echoing-broker.ts';
 import { type Outcome, outcomeOf, Workspace } from '../support/processes/cli.ts';
 import { until } from '../support/processes/fleet.ts';
 import { programsBelow } from '../support/processes/process-tree.ts';
@@ -161,6 +162,25 @@ describe('a secret that a server sends back in every answer', () => {
     service.kill('SIGTERM');
     expectClean(await ended);
   });
+});
+
+describe('a password of Kafka that the broker sends back', () => {
+  it.each([['doctor', '--json'], ['topics'], ['load', '--once']])(
+    '[R111] is not in the output of %s',
+    async (...args) => {
+      await using broker = await echoingBroker();
+      using workspace = new Workspace({ KAFKA_BROKERS: `127.0.0.1:${broker.port}`, LOG_LEVEL: 'trace' });
+      const login = {
+        KAFKA_USERNAME: 'somebody',
+        KAFKA_PASSWORD: canaries.get('KAFKA_PASSWORD') ?? '',
+        KAFKA_SASL_MECHANISM: 'plain',
+      };
+      const outcome = await workspace.run(args, login);
+      expect(outcome.code).not.toBe(0);
+      expect(outcome.stdout + outcome.stderr).toMatch(/access denied for/);
+      expectClean(outcome);
+    },
+  );
 });
 
 /** All rows of each DuckDB file below a folder, as text. */

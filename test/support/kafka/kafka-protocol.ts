@@ -8,7 +8,7 @@ const api = { produce: 0, offsetCommit: 8, alterClientQuotas: 49 } as const;
 export const errorCode = { ILLEGAL_GENERATION: 22, UNKNOWN_MEMBER_ID: 25, REBALANCE_IN_PROGRESS: 27 } as const;
 
 /** Splits a stream into its requests or answers, each with its length in front. */
-class Frames {
+export class Frames {
   #rest = Buffer.alloc(0);
 
   *take(bytes: Buffer): Generator<Buffer> {
