@@ -137,6 +137,7 @@ export function patchKafkajs(): void {
   isPatched = true;
   stopIdlePolling();
   closeSilentConnections();
+  closeRefusedConnections();
   findLostCoordinators();
   deliverFilteredBatches();
 }
@@ -162,6 +163,8 @@ function stopIdlePolling(): void {
 interface Connection {
   readonly socket: Socket | null;
   send(request: object): Promise<unknown>;
+  authenticate(): Promise<void>;
+  disconnect(): Promise<unknown>;
 }
 
 /**
@@ -180,6 +183,23 @@ function closeSilentConnections(): void {
       this.socket?.destroy(error);
       // kafkajs uses this connection for the next attempt until the socket has emitted its close event.
       await setImmediate();
+      throw error;
+    }
+  };
+}
+
+/**
+ * kafkajs leaves a connection open after its login failed. If the broker does not close it either, it keeps a command from
+ * ending. With this patch the connection closes with the failed login.
+ */
+function closeRefusedConnections(): void {
+  const { prototype } = load<{ prototype: Connection }>('network/connection');
+  const { authenticate } = prototype;
+  prototype.authenticate = async function (this: Connection) {
+    try {
+      await authenticate.call(this);
+    } catch (error) {
+      await this.disconnect();
       throw error;
     }
   };
