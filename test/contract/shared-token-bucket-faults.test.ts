@@ -56,7 +56,7 @@ describe.each(Object.entries(losses))('a store that %s', (name, lose) => {
     // The server may have been noticed to be gone only after an attempt or two.
     await fleet.clock.advance(300);
     expect(b.granted).toHaveLength(4);
-    expect(fleet.logged.filter((line) => line.includes('forgotten'))).toHaveLength(2);
+    expect(fleet.logged.filter((line) => line.includes('had lost data'))).toHaveLength(2);
   });
 
   it('[R26] counts the requests that were under way all the same', async () => {
