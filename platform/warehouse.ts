@@ -54,7 +54,7 @@ export function createFileWatch(context: Pick<Context, 'health' | 'log' | 'metri
       if (problem) log.info({ path: problem.path }, 'the DuckDB file is ours again');
       [shown, problem] = [null, null];
     } else if (isUsual(wait)) {
-      if (wait.holder !== shown) progress.wait(describeWait(wait));
+      if (wait.holder !== shown) progress.hint(describeWait(wait));
       shown = wait.holder;
     } else {
       const { path, holder, leftMs } = wait;

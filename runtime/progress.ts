@@ -13,6 +13,8 @@ export interface Progress extends Disposable {
   note(text: string): void;
   /** Prints a separate line: what the command waits for. Shown even if nothing else is, as with --json. */
   wait(text: string): void;
+  /** A line for a person at a terminal. It appears neither in the log of a service nor with --json. */
+  hint(text: string): void;
 }
 
 export interface TaskState {
@@ -84,6 +86,7 @@ export function createProgress(stream: NodeJS.WriteStream, clock: Clock, secrets
   return {
     note,
     wait: note,
+    hint: note,
     update: (name, state) => {
       const meter = meters.get(name) ?? new TaskMeter(name);
       meters.set(name, meter);
@@ -104,5 +107,6 @@ export const noProgress: Progress = {
   update: () => {},
   note: () => {},
   wait: () => {},
+  hint: () => {},
   [Symbol.dispose]: () => {},
 };

@@ -168,7 +168,7 @@ describe('a DuckDB file that another process has', () => {
       const shown: string[] = [];
       const log = pino({ level: 'info' }, { write: (line) => lines.push(JSON.parse(line)) });
       const [health, metrics] = [new Health(systemClock), createMetrics('0')];
-      const progress = { ...noProgress, wait: (text: string) => shown.push(text) };
+      const progress = { ...noProgress, hint: (text: string) => shown.push(text) };
       const state = async () => [
         (await health.readiness()).checks['warehouse'],
         (await metrics.warehouseHeld.get()).values[0]?.value ?? 0,
