@@ -12,10 +12,10 @@ async function main(argv: readonly string[]): Promise<number> {
     return argv.length === 0 ? ExitCode.usage : ExitCode.done;
   }
   const { invocation } = parsed;
-  // A help needs none of this, and is there at once.
+  // Help needs none of this code, and prints without loading it.
   const { runCommand } = await import('./commands/run-command.ts');
   const code = await runCommand(invocation);
-  // All that was opened is closed. What kafkajs leaves behind after a broker was lost would keep the process for ever.
+  // Everything is closed by now. Handles that kafkajs leaves open after the loss of a broker would keep the process alive.
   if (invocation.isService) process.exit(code);
   return code;
 }

@@ -9,18 +9,18 @@ type Action<Options> = (context: Context, options: Options) => Promise<number>;
 /** A program that must be installed before a command can do its work. */
 type Tool = 'dbt' | 'kafka';
 
-/** What every command says about itself, whatever its options are. */
+/** The description of a command, independent of the types of its options. */
 interface Described {
   readonly name: string;
   /** One line for the list of commands. */
   readonly summary: string;
-  /** What it does: paragraphs, without line breaks of their own. */
+  /** What it does, as paragraphs without line breaks. */
   readonly description: readonly string[];
   /** Complete command lines without the program's name, each with what it does. */
   readonly examples: readonly (readonly [args: string, does: string])[];
-  /** What it writes on this machine: tried before it starts. */
+  /** What it writes on this machine. Write access is checked before it starts. */
   readonly writes?: readonly Written[];
-  /** What it starts. A broker is not needed if KAFKA_BROKERS names one. */
+  /** Programs that it starts. A broker is not needed if KAFKA_BROKERS names one. */
   readonly tools?: readonly Tool[];
   /** How much is logged when LOG_LEVEL is not set. @default `info` for a service, else `warn` */
   readonly logLevel?: NonNullable<Config['logLevel']>;
@@ -30,9 +30,9 @@ interface Specification<D extends OptionDefinitions> extends Described {
   readonly options: D;
   /** @param now milliseconds since the epoch. @throws UsageError for conflicting options. */
   check?(options: OptionsOf<D>, now: number): void;
-  /** Whether it runs until it is stopped: then a signal is its regular end, and it logs instead of showing progress. */
+  /** Whether it runs until it is stopped. If so, a signal is its normal end, and it logs instead of showing progress. */
   isService?(options: OptionsOf<D>): boolean;
-  /** Whether it opens no warehouse: then it needs no account and no credentials. */
+  /** Whether it opens no warehouse, and so needs no account and no credentials. */
   isOffline?(options: OptionsOf<D>): boolean;
   /** Imports the code of the command. Only the command that runs is imported. */
   load(): Promise<Action<OptionsOf<D>>>;
@@ -44,7 +44,7 @@ export type Entries = readonly (Command | CommandGroup)[];
 /** A command of the command line that can be run. */
 export interface Command extends Described {
   readonly options: OptionDefinitions;
-  /** Of a command that only prints a text about the command line: the text. It needs no settings. */
+  /** The output of a command that only prints text about the command line. Such a command needs no settings. */
   text?(options: Readonly<Record<string, unknown>>, entries: Entries): string;
   /**
    * @param options a value for each option. @param now milliseconds since the epoch, from which ages are counted.
@@ -71,13 +71,13 @@ export interface Invocation {
   run(context: Context): Promise<number>;
 }
 
-/** Makes a command of its options and its code; the types of both must agree. */
+/** Makes a command from its options and its code, whose types must agree. */
 export function defineCommand<const D extends OptionDefinitions>(specification: Specification<D>): Command {
   const { check, isService, isOffline, load, writes = [], tools = [], logLevel } = specification;
   return {
     ...specification,
     invoke: (given, now) => {
-      // The parser gives a value for each definition, read by the type of that definition.
+      // The parser provides a value for each definition, parsed by the type of that definition.
       const options = given as OptionsOf<D>;
       check?.(options, now);
       return {
@@ -97,13 +97,13 @@ interface Printer<D extends OptionDefinitions> extends Omit<Described, 'writes' 
   text(options: OptionsOf<D>, entries: Entries): string;
 }
 
-/** Makes a command that prints a text about the command line. */
+/** Makes a command that only prints text about the command line. */
 export function definePrinter<const D extends OptionDefinitions>(printer: Printer<D>): Command {
   return {
     ...printer,
     text: (given, entries) => printer.text(given as OptionsOf<D>, entries),
     invoke: () => {
-      throw new Error(`${printer.name} prints a text`);
+      throw new Error(`${printer.name} only prints text`);
     },
   };
 }

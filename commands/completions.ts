@@ -75,7 +75,7 @@ function valuesOf(entries: Entries): Value[] {
   );
 }
 
-/** A text in single quotes, as all three shells read it. */
+/** Text in single quotes, quoted so that all three shells read it the same way. */
 const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
 
 /** Patterns of `case "$path $word"` for each word that continues a path of commands. */

@@ -12,7 +12,7 @@ const letterId = text(
   /^(?:[\w.-]+\/\d{1,9}\/\d{1,19}|\d{1,10})$/,
 );
 
-/** With or without the prefix of a deployment, which the settings say. */
+/** With or without the deployment's prefix, which is a setting (KAFKA_TOPIC_PREFIX). */
 const topicName = text(
   'TOPIC',
   `the name of a topic, such as ${topicNames.rawMovies}`,
@@ -67,7 +67,7 @@ const redrive = defineCommand({
     'Publishes each record again to the topic that it came from, then closes its letter. If the record fails again, it gets ' +
       'a new letter with one more replay. If the command is interrupted, run it again to resume; a few records may be ' +
       'published twice. The exit code is 1 if any letter was refused.',
-    'Give --all, or filters: then the letters are meant that match all of them.',
+    'Give --all, or filters: a letter is selected if it matches all of them.',
   ],
   examples: [
     ['dead-letters redrive --all --dry-run', "test the records against today's code"],
@@ -95,7 +95,7 @@ const purge = defineCommand({
   description: [
     'Closes letters. Without --yes it only lists them. Closing a letter removes it from the list and deletes nothing: the ' +
       'topic keeps each record for KAFKA_RAW_RETENTION.',
-    'Give --all, or filters: then the letters are meant that match all of them.',
+    'Give --all, or filters: a letter is selected if it matches all of them.',
   ],
   examples: [
     ['dead-letters purge --reason undecodable_record', 'list what would be closed'],

@@ -12,12 +12,12 @@ export interface LetterOptions {
   readonly id: readonly string[];
 }
 
-/** @param now milliseconds since the epoch, from which ages are counted. @throws UsageError for a filter that makes no sense. */
+/** @param now milliseconds since the epoch, from which ages are counted. @throws UsageError for an invalid filter. */
 export function filterOf({ reason, topic, ...options }: LetterOptions, now: number): LetterFilter {
   const since = options.since && timeAt(options.since, now);
   const until = options.until && timeAt(options.until, now);
   if (since !== undefined && until !== undefined && since >= until) {
-    throw new UsageError('--since has to be before --until');
+    throw new UsageError('--since must be before --until');
   }
   return {
     ...(reason !== undefined && { reason }),
@@ -28,16 +28,16 @@ export function filterOf({ reason, topic, ...options }: LetterOptions, now: numb
   };
 }
 
-/** @throws UsageError for a filter that makes no sense. */
+/** @throws UsageError for an invalid filter. */
 export const checkFilter = (options: LetterOptions, now: number): void => void filterOf(options, now);
 
 /** @throws UsageError unless either a filter or --all is given. */
 export function checkFilterOrAll({ all, ...options }: LetterOptions & { readonly all: boolean }, now: number): void {
   const isNarrowed = Object.keys(filterOf(options, now)).length > 0;
-  if (isNarrowed && all) throw new UsageError('--all goes with no filter');
+  if (isNarrowed && all) throw new UsageError('--all cannot be combined with filters');
   if (!isNarrowed && !all) {
     throw new UsageError(
-      'which letters? Give --all, or one or several of --reason, --topic, --since, --until and --id',
+      'no letters selected: give --all, or one or more of --reason, --topic, --since, --until and --id',
     );
   }
 }

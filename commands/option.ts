@@ -4,11 +4,11 @@ export interface ValueType<T> {
   readonly placeholder: string;
   /** Completes "--since takes ...", with an example. */
   readonly form: string;
-  /** Every value there is, if there are few. */
+  /** All possible values, if there are few. */
   readonly choices?: readonly string[];
   /** Whether the value names a file, so that a shell completes it as one. */
   readonly isFile?: boolean;
-  /** @returns undefined for a text that is no such value. */
+  /** @returns undefined if the text is not a value of this kind. */
   parse(text: string): T | undefined;
 }
 
@@ -37,7 +37,7 @@ export interface Repeated<T> extends Documented {
   readonly type: ValueType<T>;
 }
 
-/** A value that is given without a name and must be given. */
+/** A required value without a name. */
 export interface Positional<T> extends Documented {
   readonly kind: 'positional';
   readonly type: ValueType<T>;
@@ -58,7 +58,7 @@ type ValueOf<D> = D extends Flag
         ? T | undefined
         : never;
 
-/** What a command is given: a value for each of its options. */
+/** The input of a command: a value for each of its options. */
 export type OptionsOf<D extends OptionDefinitions> = { readonly [Name in keyof D]: ValueOf<D[Name]> };
 
 /** `--once` */

@@ -27,7 +27,7 @@ export function parse(argv: readonly string[], now: number): Parsed {
   try {
     program.parse(withKnownHelp(withoutHelpWord(argv)), { from: 'user' });
   } catch (error) {
-    // Commander ends with this after it has printed a help or the version.
+    // Commander ends with this after it has printed help or the version.
     if (!(error instanceof CommanderError)) throw error;
   }
   return invocation ? { invocation } : { text: output.join('').trimEnd() };
@@ -56,7 +56,7 @@ Exit codes: 0 done, or a service that drained; 1 failed; 2 wrong usage or
 settings; 3 credentials refused; 4 a source is stale; 130 and 143 stopped by a
 signal before the work was done.`;
 
-/** Commander answers a misspelt command with `--help` by the list of commands; without `--help`, it names a similar one. */
+/** For a misspelled command with `--help`, Commander prints the list of commands; without `--help`, it suggests a similar name. */
 function withKnownHelp(argv: readonly string[]): readonly string[] {
   const [first, second] = argv.filter((arg) => !arg.startsWith('-'));
   const entry = commands.find(({ name }) => name === first);

@@ -9,7 +9,7 @@ export const neverPrint = (known: readonly Secret[]): void => {
   secrets = known;
 };
 
-/** Writes data to standard output: JSON for a program, `text` for a person. Neither holds a secret or steers a terminal. */
+/** Writes data to standard output: JSON for a program, `text` for a person. Removes secrets and escapes control characters. */
 export function print(options: { readonly json: boolean }, data: unknown, text: (() => string) | string): void {
   const json = () =>
     escapeControls(JSON.stringify(scrubAll(JSON.parse(JSON.stringify(data, bigintAsNumber)), secrets)));

@@ -18,10 +18,10 @@ import { neverPrint } from './print.ts';
 
 const { version } = packageJson;
 
-/** Reads the settings, makes what each command is given, and runs the command. @returns the exit code. */
+/** Reads the settings, creates the command's context, and runs the command. @returns the exit code. */
 export async function runCommand(invocation: Invocation): Promise<number> {
   const environment = readEnvironment();
-  // Without a warehouse of its own it asks for none of its credentials.
+  // A command that opens no warehouse needs none of its credentials.
   const config = loadConfig(invocation.isOffline ? { ...environment, WAREHOUSE: '' } : environment);
   dropSecrets(environment);
   neverPrint(config.secrets);
@@ -53,15 +53,15 @@ export async function runCommand(invocation: Invocation): Promise<number> {
     if (error === signal.reason) throw error;
     const clean = scrub(error instanceof IngestError ? error.message : inspectable(error), config.secrets);
     progress[Symbol.dispose]();
-    if (isService) log.fatal({ error: clean }, 'died');
+    if (isService) log.fatal({ error: clean }, 'service failed');
     else process.stderr.write(`${escapeLines(clean)}\n`);
     return error instanceof IngestError ? error.exitCode : ExitCode.failed;
   }
 }
 
-/** The error that came first: that closing failed after it, as on a full disk, is a consequence and would hide it. */
+/** The first error. A later error while closing, as on a full disk, is a consequence and would hide it. */
 const firstOf = (error: unknown): unknown => (error instanceof SuppressedError ? firstOf(error.suppressed) : error);
 
-/** What we did not foresee needs its stack. */
+/** Unexpected errors include their stack. */
 const inspectable = (error: unknown): string =>
   error instanceof Error ? (error.stack ?? error.message) : String(error);

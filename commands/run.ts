@@ -31,7 +31,7 @@ export const run = defineCommand({
   writes: ['broker', 'work files', 'warehouse'],
   tools: ['dbt', 'kafka'],
   check: ({ fullRefresh, once }) => {
-    if (fullRefresh && !once) throw new UsageError('--full-refresh goes with --once; or use transform --full-refresh');
+    if (fullRefresh && !once) throw new UsageError('--full-refresh needs --once; or use transform --full-refresh');
   },
   isService: ({ once }) => !once,
   load: async () => (await import('./actions/run.ts')).run,

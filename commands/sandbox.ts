@@ -7,7 +7,7 @@ import { count, millisecondRange, text } from './value-types.ts';
 
 export const sandbox = defineCommand({
   name: 'sandbox',
-  summary: 'run a TMDb on this machine, with faults on request',
+  summary: 'simulate TMDb on this machine, with faults on request',
   description: [
     'Serves the endpoints popular, details, genres and changes of TMDb under http://127.0.0.1:PORT/3 until you stop it. Its ' +
       'limit is TMDB_RATE_LIMIT, counted strictly. Its movies are those of SANDBOX_CATALOGUE, or SANDBOX_MOVIES invented ones ' +

@@ -3,7 +3,7 @@ import { UsageError } from '../runtime/errors.ts';
 import { flag, type OptionsOf, repeated, single } from './option.ts';
 import { type FromOffset, fromOffset, moment, movieId, timeAt } from './value-types.ts';
 
-/** The options that say which records of a topic are meant. */
+/** The options that select records of a topic. */
 export const selectionOptions = {
   all: flag('every record that is in the topic now'),
   since: single(moment, 'written at TIME or later: ISO 8601 (in UTC without a zone), or an age such as 2h'),
@@ -20,18 +20,18 @@ export type SelectionOptions = OptionsOf<typeof selectionOptions>;
 
 /** Follows the description of each command with a selection. */
 export const selectionHelp =
-  'Select records with --all, or with one or several of --since, --until, --from-offset and --movie: then those records ' +
-  'are meant that match all of them.';
+  'Select records with --all, or with one or more of --since, --until, --from-offset and --movie: a record is selected if ' +
+  'it matches all of them.';
 
 /**
  * @param now milliseconds since the epoch, from which ages are counted.
- * @throws UsageError when nothing is selected, or something that makes no sense.
+ * @throws UsageError if nothing is selected, or the selection is invalid.
  */
 export function selectionOf({ all, ...options }: SelectionOptions, now: number): Selection {
   const since = options.since && timeAt(options.since, now);
   const until = options.until && timeAt(options.until, now);
   if (since !== undefined && until !== undefined && since >= until) {
-    throw new UsageError('--since has to be before --until');
+    throw new UsageError('--since must be before --until');
   }
   const fromOffsets = fromOffsetsOf(options.fromOffset);
   const selection = {
@@ -41,14 +41,14 @@ export function selectionOf({ all, ...options }: SelectionOptions, now: number):
     ...(options.movie.length > 0 && { movies: new Set(options.movie) }),
   };
   const isNarrowed = Object.keys(selection).length > 0;
-  if (all && isNarrowed) throw new UsageError('--all goes with no other selection');
+  if (all && isNarrowed) throw new UsageError('--all cannot be combined with another selection');
   if (!all && !isNarrowed) {
-    throw new UsageError('which records? Give --all, or one or several of --since, --until, --from-offset and --movie');
+    throw new UsageError('no records selected: give --all, or one or more of --since, --until, --from-offset and --movie');
   }
   return selection;
 }
 
-/** The selection as it is written on the command line, the same for the same one whatever the order was. */
+/** The selection as command-line options in a fixed order, so that equal selections have equal texts. */
 export function selectionText({ all, since, until, fromOffset: offsets, movie }: SelectionOptions): string {
   return [
     ...(all ? ['--all'] : []),

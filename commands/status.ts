@@ -14,7 +14,7 @@ export const status = defineCommand({
   ],
   examples: [
     ['status', 'show it once'],
-    ['status --watch', 'show it again and again'],
+    ['status --watch', 'show it every 2 seconds'],
   ],
   options: {
     watch: flag(

@@ -24,7 +24,7 @@ export class TypedArgument extends Argument {
   }
 }
 
-/** @param name of the option or argument. @throws UsageError for a text that is no value of the type. */
+/** @param name of the option or argument. @throws UsageError if the text is not a value of the type. */
 export function readValue<T>(type: ValueType<T>, name: string, text: string): T {
   const value = text === '' ? undefined : type.parse(text);
   if (value !== undefined) return value;
@@ -58,7 +58,7 @@ function mistakeOf({ code, message }: CommanderError, parser: Parser): string {
     case 'commander.optionMissingArgument': {
       const option = parser.options.find(({ flags }) => message.includes(`'${flags}'`));
       const form = option instanceof TypedOption ? option.form : 'a value';
-      return `${option?.long} takes ${form}, and nothing follows it`;
+      return `${option?.long} takes ${form}, but nothing follows it`;
     }
     default:
       return `${name}: ${escapeControls(plain(message))}`;

@@ -102,7 +102,7 @@ export const millisecondRange: ValueType<readonly [number, number]> = {
   },
 };
 
-/** Any text but an empty one. @param form such as `a host name, such as 127.0.0.1`. */
+/** Any non-empty text. @param form such as `a host name, such as 127.0.0.1`. */
 export const text = (placeholder: string, form: string, pattern = /\S/): ValueType<string> => ({
   placeholder,
   form,

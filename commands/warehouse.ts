@@ -56,7 +56,7 @@ const provision = defineCommand({
     json,
   },
   check: ({ print, check }) => {
-    if (print && check) throw new UsageError('--print and --check exclude each other');
+    if (print && check) throw new UsageError('--print and --check cannot be combined');
   },
   isOffline: ({ print }) => print,
   load: async () => (await import('./actions/warehouse-provision.ts')).provisionAccount,

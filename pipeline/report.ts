@@ -84,7 +84,7 @@ const tablesLine = (tables: Readonly<Record<string, number>>) =>
     .join(', ');
 
 const dbtLine = ({ skipped, testsPassed, testsWarned }: TransformResult) =>
-  `${testsPassed} tests passed, ${testsWarned} warned${skipped ? ' (in the last run: BRONZE has not moved since)' : ''}`;
+  `${testsPassed} tests passed, ${testsWarned} warned${skipped ? ' (in the last run: BRONZE has not changed since)' : ''}`;
 
 function howToOpen({ warehouse, duckdbPath, origin }: RunReport): string {
   const invented = origin === 'generated' ? 'These movies are invented; set TMDB_TOKEN to get real ones.\n' : '';

@@ -1,5 +1,5 @@
 /**
- * The environment of dbt and the broker. From our own environment it has only the paths of programs, and no secret. HOME, locale and time
+ * The environment of dbt and the broker. It contains the paths of programs from our own environment, and no secret. HOME, locale and time
  * zone are the same everywhere, so that neither a read-only HOME nor a Turkish locale changes the results.
  */
 export const childEnvironment = (environment: NodeJS.ProcessEnv, dataDir: string): Record<string, string> => {

@@ -3,7 +3,7 @@ import { mayBeCleartext } from '../runtime/cleartext.ts';
 import type { Secret } from '../runtime/secret.ts';
 import type { TmdbSettings } from '../tmdb/settings.ts';
 
-/** What may be sent where. A group is absent if it has mistakes of its own. */
+/** The settings to check. A group is absent if its own values have mistakes. */
 interface Carriers {
   /** The names and addresses of ALLOW_CLEARTEXT_TO. */
   readonly allowed: readonly string[];

@@ -46,7 +46,7 @@ export interface Config {
   readonly kafka: KafkaSettings;
   /** How TMDb and Snowflake are reached. */
   readonly proxy: ProxySettings;
-  /** The bucket that a fleet shares; absent: one of this process alone. */
+  /** The bucket that a fleet shares. If absent, this process has a bucket of its own. */
   readonly tokenBucketUrl: Secret | undefined;
   readonly warehouse: WarehouseSettings;
   readonly load: LoadSettings;
@@ -63,7 +63,7 @@ export interface Config {
 }
 
 interface WarehouseSettings extends DuckDbSettings {
-  /** Absent: DuckDB is the warehouse. */
+  /** If absent, DuckDB is the warehouse. */
   readonly snowflake: SnowflakeSettings | undefined;
   /** The objects to create in a Snowflake account, whichever warehouse is chosen. */
   readonly names: SnowflakeNames;
@@ -143,7 +143,7 @@ export function dropSecrets(environment: NodeJS.ProcessEnv): void {
 
 /**
  * The environment, and below it the variables of the `.env` file of the project: a variable of the environment wins. The `.env` of the
- * working directory is not read. It may be anyone's, and could send the token elsewhere. @throws UsageError for a `.env` that is no file.
+ * working directory is not read. It may be anyone's, and could send the token to another host. @throws UsageError if `.env` is not a file.
  */
 export function readEnvironment(dotEnvFile = join(import.meta.dirname, '..', '.env')): NodeJS.ProcessEnv {
   if (!lstatSync(dotEnvFile, { throwIfNoEntry: false })) return process.env;

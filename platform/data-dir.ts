@@ -5,7 +5,7 @@ import { UsageError } from '../runtime/errors.ts';
 /** The users who may own the data folder: this process's, and root, which we have to trust anyway. */
 interface Owners {
   readonly uid: number | undefined;
-  /** Who owns a path; null when there is nothing. @default asks the file system */
+  /** The owner of a path; null if nothing exists there. @default asks the file system */
   readonly ownerOf?: (path: string) => number | null;
 }
 
@@ -21,7 +21,7 @@ export function refuseForeignFolder(dataDir: string, { uid, ownerOf = ownerOfPat
     if (owner === uid || owner === 0 || (owner === null && folder === dirname(folder))) return;
     if (owner === null) continue;
     throw new UsageError(
-      `DATA_DIR: ${folder} belongs to another user (uid ${owner}, we are uid ${uid}), who could change what we write: choose a folder of yours, or chown it`,
+      `DATA_DIR: ${folder} belongs to another user (uid ${owner}, this process is uid ${uid}), who could change its files: choose a folder of your own, or chown it`,
     );
   }
 }

@@ -5,8 +5,8 @@ import type { Health } from '../runtime/health.ts';
 const everyMs = 1_000;
 
 /**
- * Asks Kafka every second whether it is there, so that a service which does not use it for hours notices an outage. During an
- * outage no part of the process counts as stalled, because it waits. Ends when it is disposed of.
+ * Checks every second that Kafka answers, so that a service that does not use Kafka for hours still notices an outage. During an
+ * outage, no part of the process counts as stalled, because all of them wait for Kafka. Ends when it is disposed of.
  */
 export function watchKafka(cluster: OpenKafkaCluster, health: Health): Disposable {
   const closed = new AbortController();
@@ -24,7 +24,7 @@ export function watchKafka(cluster: OpenKafkaCluster, health: Health): Disposabl
 
 async function probe(cluster: OpenKafkaCluster, closed: AbortSignal): Promise<void> {
   while (!closed.aborted) {
-    // A final error also ends the parts that work, and they report it.
+    // A final error also ends the working parts of the process, which report it.
     await cluster.probe().catch(() => {});
     await delay(everyMs, undefined, { signal: closed, ref: false }).catch(() => {});
   }

@@ -13,13 +13,13 @@ export type Written = 'broker' | 'work files' | 'warehouse';
 export interface Place {
   readonly setting: string;
   readonly folder: string;
-  /** A file in it that is written, if it is there. */
+  /** A file in the folder that is written, if it exists. */
   readonly file?: string;
 }
 
 type Paths = Pick<Config, 'dataDir' | 'warehouse'>;
 
-/** What a command that writes these needs under this configuration. */
+/** The places that a command writes to under this configuration, from what it writes. */
 export function placesOf(
   { dataDir, kafka, warehouse }: Paths & Pick<Config, 'kafka'>,
   written: readonly Written[],
@@ -38,8 +38,8 @@ export function placesOf(
 }
 
 /**
- * Tries to write in each place, so that a command fails before it does any work. Creates missing folders. A full disk is left to
- * the work itself, because a service waits until there is room.
+ * Tries to write in each place, so that a command fails before it does any work. Creates missing folders. Does not
+ * refuse a full disk, because a service waits until space is available.
  * @throws UsageError with a line for each place that cannot be written.
  */
 export function preparePlaces(places: readonly Place[]): void {
@@ -53,12 +53,12 @@ export function preparePlaces(places: readonly Place[]): void {
   if (mistakes.length > 0) throw new UsageError([...new Set(mistakes)].join('\n'));
 }
 
-/** @returns null if it can be written. @throws FileError if the disk is full: no setting is wrong then. */
+/** @returns null if it can be written. @throws FileError if the disk is full, because then no setting is wrong. */
 export function placeMistake({ setting, folder, file }: Place): string | null {
   try {
     makeFolder(folder);
     tryToWrite(folder);
-    // Not opened: closing it would drop the lock that DuckDB may have on it in this process.
+    // The file is not opened, because closing it would release the lock that DuckDB may have on it in this process.
     if (file !== undefined && existsSync(file)) accessSync(file, constants.R_OK | constants.W_OK);
     return null;
   } catch (thrown) {
@@ -89,7 +89,7 @@ function tryToWrite(folder: string): void {
   }
 }
 
-/** With another path or other rights it would work. A full or failing disk is no mistake of a setting. */
+/** Errors that another path or other permissions would avoid. A full or failing disk is not a mistake in a setting. */
 const mistakesOfSettings = new Set('ENOENT EEXIST ENOTDIR EISDIR ELOOP ENAMETOOLONG EACCES EPERM EROFS'.split(' '));
 
 /**

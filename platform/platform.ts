@@ -27,21 +27,21 @@ import type { TokenBucket } from '../tmdb/token-bucket/token-bucket.ts';
 import type { Config } from './config.ts';
 import { watchKafka } from './kafka-watch.ts';
 
-/** Where the tools are that `scripts/setup.mjs` installs. */
+/** The folder in which `scripts/setup.mjs` installs the tools. */
 export const toolsDir = join(import.meta.dirname, '..', '.tools');
 
-/** What every command is given. */
+/** The input of every command. */
 export interface Context {
   readonly config: Config;
   readonly log: Logger;
   readonly progress: Progress;
-  /** Aborts when we are to stop: stages drain. */
+  /** Aborts when the process is asked to stop. Stages then drain. */
   readonly signal: AbortSignal;
   readonly metrics: Metrics;
   readonly health: Health;
 }
 
-/** The clients that stages share: made on first use, here and nowhere else, and closed in reverse order. */
+/** The clients that stages share. They are created only here, on first use, and closed in reverse order. */
 export interface Platform extends AsyncDisposable {
   readonly kafka: () => Promise<KafkaPlatform>;
   readonly bucket: () => Promise<TokenBucket>;
@@ -52,7 +52,7 @@ export interface Platform extends AsyncDisposable {
 
 interface KafkaPlatform {
   readonly cluster: KafkaCluster;
-  /** Takes letters whose messages may quote what others wrote: it takes our secrets out of them. */
+  /** Accepts letters whose messages may quote foreign text, and removes our secrets from them. */
   readonly deadLetters: Sink<DeadLetter>;
   readonly clusterId: string;
 }
@@ -63,7 +63,7 @@ export interface PlatformOptions {
    * each run has its own token bucket.
    */
   readonly mayJoinBroker?: boolean;
-  /** How long (ms) a call to Kafka may fail before it gives up. @default 20 s, for who waits at a terminal */
+  /** How long (ms) a call to Kafka may fail before it gives up. @default 20 s, for a user at a terminal */
   readonly kafkaPatienceMs?: number;
   /**
    * Behave as a service: wait for Kafka and for movie details without limit, and retry refused credentials once every
@@ -191,7 +191,7 @@ async function ownBroker(
   return broker;
 }
 
-/** One for the whole fleet, or one of this process. */
+/** The bucket of the whole fleet, or of this process alone. */
 async function openBucket(context: Context, resources: AsyncDisposableStack): Promise<TokenBucket> {
   const { config, log, health, metrics } = context;
   const { rateLimit: limit, timeoutMs: requestTimeoutMs } = config.tmdb;
@@ -202,10 +202,10 @@ async function openBucket(context: Context, resources: AsyncDisposableStack): Pr
   const { examineEviction } = await import('../tmdb/token-bucket/eviction.ts');
   let bucket: SharedTokenBucket | undefined;
   health.dependsOn('token_bucket', async () => {
-    if (!bucket?.isReachable) throw new Error('the store of the token bucket is out of reach');
+    if (!bucket?.isReachable) throw new Error('the store of the token bucket cannot be reached');
   });
   bucket = resources.use(await openSharedTokenBucket({ url, limit, requestTimeoutMs, clock: systemClock, log }));
-  // The bucket itself says when its store is out of reach.
+  // The bucket itself reports that its store cannot be reached.
   const finding = await examineEviction(url).catch((error) => {
     if (isRetriable(error)) return null;
     throw error;
@@ -226,7 +226,7 @@ async function openTmdb(
   { isService = false }: PlatformOptions,
 ): Promise<TmdbClient> {
   const { config, log } = context;
-  // Loaded here, because many commands ask TMDb for nothing.
+  // Loaded here, because many commands send no request to TMDb.
   const { createTmdbClient } = await import('../tmdb/client.ts');
   const { openTransport } = await import('../tmdb/transport.ts');
   const { rateLimit, concurrency, timeoutMs, maxBodyBytes, giveUpAfterMs } = config.tmdb;
@@ -268,7 +268,7 @@ function observeTmdb({ metrics, health }: Context, outages: Map<Endpoint, Outage
   };
 }
 
-/** A TMDb for those without a token: as strict about the limit as the real one. */
+/** A sandbox for users without a token. It enforces the rate limit as strictly as TMDb. */
 async function startOwnSandbox({ config, progress }: Context, resources: AsyncDisposableStack) {
   const { catalogueFile, movies, seed } = config.sandbox;
   const catalogue = catalogueFile ? { catalogueFile } : { movies, seed };
@@ -277,7 +277,7 @@ async function startOwnSandbox({ config, progress }: Context, resources: AsyncDi
     await startSandbox({ ...catalogue, limit: config.tmdb.rateLimit, latencyMs: [20, 120] }),
   );
   progress.note(
-    `sandbox  no TMDB_TOKEN is set: asking a sandbox at ${sandbox.url} (${catalogueFile ?? `${movies} invented movies`})`,
+    `sandbox  no TMDB_TOKEN is set: using a sandbox at ${sandbox.url} (${catalogueFile ?? `${movies} invented movies`})`,
   );
   return { baseUrl: sandbox.url, token: new Secret('sandbox'), apiKey: undefined };
 }

@@ -36,7 +36,7 @@ export const allSettings: readonly Setting<unknown>[] = Object.values<SettingsGr
   Object.values(settings),
 );
 
-/** Settings whose value must not be printed. `NAME_FILE` can name a file with the value, as containers give secrets. */
+/** Settings whose value must not be printed. `NAME_FILE` can name a file with the value, as containers provide secrets. */
 const secretSettings = allSettings.filter(({ kind }) => kind.secretsOf !== undefined);
 
 export const secretNames: readonly string[] = secretSettings.map(({ name }) => name);
@@ -49,7 +49,7 @@ export const namesInEitherCase: readonly string[] = allSettings
 /** Texts by variable. */
 export type Texts = Readonly<Record<string, string | undefined>>;
 
-/** The texts with the secrets that are given as files. The value itself and a file with it exclude each other. */
+/** The texts, with secrets read from their files. A secret must not be given both as a value and as a file. */
 export function withSecretFiles(given: Texts): { readonly texts: Texts; readonly mistakes: readonly string[] } {
   const texts = { ...given };
   const mistakes: string[] = [];
@@ -58,7 +58,7 @@ export function withSecretFiles(given: Texts): { readonly texts: Texts; readonly
     if (file === undefined) continue;
     if (given[name] !== undefined) mistakes.push(`${name}: give ${name} or ${name}_FILE, not both`);
     try {
-      // An empty file is a secret that is not given: a container has the file whether or not there is a value.
+      // An empty file means that the secret is not set: a container has the file even without a value.
       texts[name] = readSmallFile(file).trim() || undefined;
     } catch (error) {
       mistakes.push(`${name}_FILE: ${messageOf(error)}`);

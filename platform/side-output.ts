@@ -2,9 +2,9 @@ import { messageOf } from '../runtime/errors.ts';
 import type { Health } from '../runtime/health.ts';
 import type { Context } from './platform.ts';
 
-/** An output beside the main flow, such as the copy of GOLD for readers. Its failures stop nothing: they are shown, and tried again. */
+/** An output beside the main flow, such as the copy of GOLD for readers. A failure stops nothing: it is reported, and the output retried. */
 export interface SideOutput {
-  /** null after it was written; else why it could not be. */
+  /** @param failure null after a successful write; otherwise the reason for the failure. */
   report(failure: Error | null): void;
   /** The last report. */
   readonly failure: Error | null;
@@ -12,7 +12,7 @@ export interface SideOutput {
 
 const outputs = new WeakMap<Health, Map<string, SideOutput>>();
 
-/** The one of this name in this process, which its health stands for. */
+/** The output of this name. Each process, identified by its `Health`, has one. */
 export function sideOutput(context: Context, name: string): SideOutput {
   const ofProcess = outputs.get(context.health) ?? new Map<string, SideOutput>();
   outputs.set(context.health, ofProcess);
@@ -21,7 +21,7 @@ export function sideOutput(context: Context, name: string): SideOutput {
   return output;
 }
 
-/** While it fails: not ready, with the reason; a gauge; one warning for each reason, and one line when it works again. */
+/** While it fails, the process is not ready and a gauge is 1. Logs one warning for each reason, and one line when it works again. */
 function createSideOutput({ health, log, metrics }: Context, output: string): SideOutput {
   let failure: Error | null = null;
   health.dependsOn(output, async () => {
@@ -33,9 +33,9 @@ function createSideOutput({ health, log, metrics }: Context, output: string): Si
     },
     report: (next) => {
       if (next && next.message !== failure?.message) {
-        log.warn({ output, error: messageOf(next) }, 'cannot be written, trying again; everything else continues');
+        log.warn({ output, error: messageOf(next) }, 'output failed; retrying while everything else continues');
       }
-      if (!next && failure) log.info({ output }, 'is written again');
+      if (!next && failure) log.info({ output }, 'output works again');
       failure = next;
       metrics.sideOutputFailing.set({ output }, next ? 1 : 0);
     },

@@ -30,7 +30,7 @@ const settings = {
   }),
 };
 
-/** Settings of stages on the floors above: the platform composes all settings, and cannot import from there. */
+/** Settings of stages on higher layers. The platform composes all settings, and cannot import from those layers. */
 export const stageGroup = {
   title: 'Data folder and schedule',
   prefixes: ['TRANSFORM_'],

@@ -5,7 +5,7 @@ import { allSettings, groups, secretNames, type Texts } from './settings.ts';
 interface ForeignVariables {
   readonly program: string;
   readonly names: readonly string[];
-  /** With WAREHOUSE=snowflake they are mistakes: a person would expect that they choose the connection. */
+  /** With WAREHOUSE=snowflake they are mistakes: a user would expect them to choose the connection. */
   readonly isRefusedOnSnowflake?: true;
 }
 
@@ -98,11 +98,11 @@ function isForeign(name: string, isSnowflake: boolean): boolean {
   return ignored.some(({ names }) => names.some((pattern) => matches(name, pattern)));
 }
 
-/** Whether a name looks like a setting, and is neither one nor a variable of another program. */
+/** Whether a name looks like a setting but is neither a setting nor a variable of another program. */
 export const isUnknown = (name: string, isSnowflake = false): boolean =>
   prefixes.some((prefix) => name.startsWith(prefix)) && !known.has(name) && !isForeign(name, isSnowflake);
 
-/** A line for each variable that is probably a misspelt setting. It never quotes a value. */
+/** A line for each variable that is probably a misspelled setting. It never quotes a value. */
 export const unknownSettings = (texts: Texts): string[] =>
   Object.keys(texts)
     .filter((name) => isUnknown(name, texts['WAREHOUSE'] === 'snowflake'))
@@ -112,7 +112,7 @@ export const unknownSettings = (texts: Texts): string[] =>
       return `${name} is not a setting; ${hint}`;
     });
 
-/** The setting that a misspelt name probably means; null if none is similar. */
+/** The setting that a misspelled name probably means; null if none is similar. */
 function nearestSetting(name: string): string | null {
   const prefix = prefixes.find((beginning) => name.startsWith(beginning)) ?? '';
   const [nearest] = [...known]
@@ -125,7 +125,7 @@ function nearestSetting(name: string): string | null {
   return [...known].find((candidate) => words.every((word) => candidate.split('_').includes(word))) ?? null;
 }
 
-/** How many characters have to be inserted, removed or replaced to get from one text to the other. */
+/** The edit distance: how many characters must be inserted, removed or replaced to turn one text into the other. */
 function editDistance(from: string, to: string): number {
   let row = Array.from({ length: to.length + 1 }, (_, index) => index);
   for (const [index, character] of [...from].entries()) {

@@ -9,11 +9,11 @@ import type { Config } from './config.ts';
 import type { Context } from './platform.ts';
 
 interface Changes extends Partial<Config['warehouse']> {
-  /** Only a look: it waits little longer than `lockWaitMs`, and reports no wait. */
+  /** Whether the caller only looks. Then it waits little longer than `lockWaitMs`, and reports no wait. */
   readonly isLook?: boolean;
 }
 
-/** The warehouse of this context. @param changes what is to be otherwise than configured. */
+/** The warehouse of this context. @param changes settings that differ from the configuration. */
 export function warehouseSystem(context: Context, changes: Changes = {}): WarehouseSystem {
   const { config, signal } = context;
   const { snowflake, ...duckdb } = { ...config.warehouse, ...changes };
@@ -21,7 +21,7 @@ export function warehouseSystem(context: Context, changes: Changes = {}): Wareho
   return duckDbSystem(duckdb, systemClock, signal, changes.isLook ? undefined : fileWatch(context));
 }
 
-/** One for each process, which its health stands for: several stages wait for the one file. */
+/** One for each process, identified by its `Health`, because several stages wait for the same file. */
 const watches = new WeakMap<Health, OnFileWait>();
 
 function fileWatch(context: Context): OnFileWait {
@@ -33,7 +33,7 @@ function fileWatch(context: Context): OnFileWait {
   return watch;
 }
 
-/** How long (ms) a process that queues for the file, as we do, may have it before the wait is a problem: a usual build of dbt. */
+/** How long (ms) another process of tmdb-stream may hold the file before the wait counts as a problem: a usual build of dbt. */
 const usualHoldMs = 30_000;
 
 const isUsual = ({ isQueued, waitedMs, leftMs }: FileWait): boolean => isQueued && leftMs > 0 && waitedMs < usualHoldMs;
@@ -51,7 +51,7 @@ export function createFileWatch(context: Pick<Context, 'health' | 'log' | 'metri
   });
   return (wait) => {
     if (wait === null) {
-      if (problem) log.info({ path: problem.path }, 'the DuckDB file is ours again');
+      if (problem) log.info({ path: problem.path }, 'the DuckDB file is available again');
       [shown, problem] = [null, null];
     } else if (isUsual(wait)) {
       if (wait.holder !== shown) progress.hint(describeWait(wait));

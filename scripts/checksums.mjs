@@ -25,11 +25,11 @@ export function verify(folder, list, matches = () => true) {
     ...[...expected.keys()].filter((name) => !names.has(name)).map((name) => `${name} is missing`),
     ...[...expected]
       .filter(([name, hash]) => names.has(name) && sha256(join(folder, name)) !== hash)
-      .map(([name]) => `${name} has another SHA-256`),
+      .map(([name]) => `${name} has a different SHA-256`),
   ];
   if (wrong.length === 0) return;
   const more = wrong.length > 1 ? ` (and ${wrong.length - 1} more)` : '';
   throw new Error(
-    `refused what Maven delivered: ${wrong[0]}${more}, see ${basename(list)}; delete that file below ~/.m2/repository, check where Maven downloads from, and run again`,
+    `refused a file from Maven: ${wrong[0]}${more}, see ${basename(list)}; delete that file below ~/.m2/repository, check where Maven downloads from, and run again`,
   );
 }

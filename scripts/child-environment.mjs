@@ -18,7 +18,7 @@ const own = [
   { program: /^mvn$/, setting: /^(?:MAVEN_|M2_HOME$)/ },
 ];
 
-/** @param command the program by its name or path. @param environment of ours. */
+/** @param command the program by its name or path. @param environment our own. */
 export function childEnvironment(command, environment = process.env) {
   const program = command.split('/').at(-1);
   const settings = own.filter((one) => one.program.test(program)).map(({ setting }) => setting);

@@ -281,7 +281,7 @@ export async function runTests(name, parts = testParts()) {
   process.exit(await exec(node(), [join(root, 'test/runner', `run-${name}.ts`), ...process.argv.slice(2)]));
 }
 
-/** The output of npm, pip and Maven is foreign: it must not control the terminal. */
+/** npm, pip and Maven print foreign text, which must not control the terminal. */
 const escapeLines = (text) =>
   text.replace(/[^\n\P{Cc}]|[\p{Cf}\p{Zl}\p{Zp}]/gu, (found) =>
     Array.from(

@@ -1,4 +1,4 @@
-/** `npm run test:stress -- FILE... [--times 20] [--load 8]`: repeats test files, under load when asked to. */
+/** `npm run test:stress -- FILE... [--times 20] [--load 8]`: repeats test files, under load if requested. */
 import { runTests } from './setup.mjs';
 
 await runTests('stress');

@@ -96,14 +96,14 @@ export async function purgeLetters(context: Context, options: PurgeLetters): Pro
   throw new UsageError(`nothing is closed yet: --yes closes the ${letters.length} letters above`);
 }
 
-/** @throws UsageError for a filter that makes no sense, or a topic of another deployment. */
+/** @throws UsageError for an invalid filter, or a topic of another deployment. */
 function filterIn({ config }: Context, options: LetterOptions): LetterFilter {
   const names = Object.values(config.kafka.topics).map(({ name }) => name);
   if (options.topic === undefined || names.includes(options.topic)) return filterOf(options, systemClock.now());
   throw new UsageError(`--topic takes one of ${names.join(', ')}, not "${options.topic}": see KAFKA_TOPIC_PREFIX`);
 }
 
-const nothingFound = 'no such letter is open';
+const nothingFound = 'no open letter matches';
 
 const openLetters = async (context: Context, kafka: KafkaCluster, filter: LetterFilter) =>
   (await readLetters(kafka, context.log)).filter((letter) => letter.isOpen && matches(filter, letter));
@@ -125,7 +125,7 @@ const toListed = ({ originKey: _, place: __, isOpen: ___, originValueSha256, ...
 const verdicts: Readonly<Record<DryRunResult['outcome'], string>> = {
   load: 'would load',
   fetch: 'would fetch (1 request)',
-  skip: 'would be passed over: a tombstone',
+  skip: 'would be skipped: a tombstone',
   park: 'would be parked again',
   refuse: 'would be refused',
 };

@@ -37,8 +37,8 @@ export async function replayIds(context: Context, options: ReplayIds): Promise<n
 const isoOf = (ms: number): string => new Date(ms).toISOString();
 
 /**
- * What is to be replayed, and as which replay: the one that was begun with the same selection and has not ended, or a new one.
- * Ages are counted from when it began. @throws UsageError when there is another that has not ended; a dry run does not mind.
+ * Resumes the unfinished replay with the same selection, or plans a new one. Ages are counted from the start of the replay.
+ * @throws UsageError if a replay with another selection is unfinished, except in a dry run.
  */
 function begin(options: ReplayIds, command: string, journal: string) {
   const now = systemClock.now();
@@ -47,7 +47,7 @@ function begin(options: ReplayIds, command: string, journal: string) {
   const isResumed = begun?.selection === text;
   if (begun && !isResumed && !options.dryRun) {
     throw new UsageError(
-      `"${command} ${begun.selection}" was begun and has not ended: run that again, or add --restart to drop what is left of it`,
+      `"${command} ${begun.selection}" is not finished: run it again to resume it, or add --restart to discard it`,
     );
   }
   const startedAt = isResumed ? begun.startedAt : now;

@@ -7,9 +7,9 @@ import { startSandbox } from '../../sandbox/server.ts';
 interface Sandbox {
   readonly host: string;
   readonly port: number;
-  /** Milliseconds, the least and the most. */
+  /** Minimum and maximum, in milliseconds. */
   readonly latency: readonly [number, number];
-  /** Places. */
+  /** Places on the popular list. */
   readonly drift: number;
   readonly faults: string | undefined;
   readonly version: number;

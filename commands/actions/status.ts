@@ -7,7 +7,7 @@ import { print } from '../print.ts';
 
 const everyMs = 2_000;
 
-/** These are not there in every set-up. */
+/** Parts that not every setup has: they are omitted when they are empty. */
 const shownIfAny = ['tokens', 'failed in it', 'last 24 hours at Snowflake'];
 
 interface ShowStatus {
@@ -26,7 +26,7 @@ export async function showStatus(context: Context, options: ShowStatus): Promise
     code = isPartial(found) ? ExitCode.failed : ExitCode.done;
     if (options.watch) await systemClock.sleep(everyMs, context.signal).catch(() => {});
   } while (options.watch && !context.signal.aborted);
-  // A watch is stopped by a person.
+  // Stopping a watch is its normal end.
   return options.watch ? ExitCode.done : code;
 }
 

@@ -15,7 +15,7 @@ interface Transform {
 export async function transform(context: Context, options: Transform): Promise<number> {
   const { fullRefresh, force } = options;
   const result = await runTransform(context, { fullRefresh, force });
-  const skipped = result.skipped ? 'BRONZE has not moved since the last run: nothing to do; in it, ' : '';
+  const skipped = result.skipped ? 'BRONZE has not changed since the last run: nothing to do; in that run, ' : '';
   print(options, result, `${skipped}${result.testsPassed} tests passed, ${result.testsWarned} warned`);
   throwIfNoCopy(context);
   return ExitCode.done;

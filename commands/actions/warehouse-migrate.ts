@@ -8,6 +8,6 @@ export async function migrate(context: Context, options: { readonly json: boolea
   const system = warehouseSystem(context);
   await using loader = await system.openLoader();
   await loader.migrate();
-  print(options, { warehouse: system.name }, `BRONZE is there: ${system.name}`);
+  print(options, { warehouse: system.name }, `BRONZE is up to date: ${system.name}`);
   return ExitCode.done;
 }

@@ -17,7 +17,7 @@ import { type SnowflakeNames, snowflakeGroup } from '../../warehouse/snowflake/s
 import { flagName } from '../option.ts';
 import { print } from '../print.ts';
 
-/** The options that name a role, a user or the monitor, and what each of them names. */
+/** The options that name a role, a user or the monitor, each with the object that it names. */
 const nameOptions = {
   engineerRole: 'deRole',
   analystRole: 'analystRole',
@@ -43,7 +43,7 @@ interface Provision extends Readonly<Record<NameOption, string>> {
   readonly json: boolean;
 }
 
-/** `warehouse provision`: Snowflake's objects, roles, grants and users as they should be. */
+/** `warehouse provision`: creates and corrects Snowflake's objects, roles, grants and users. */
 export async function provisionAccount(context: Context, options: Provision): Promise<number> {
   const settings = settingsOf(context.config.warehouse.names, options);
   if (options.print) return printScript(options, settings);
@@ -80,7 +80,7 @@ function report({ progress }: Context, options: Provision, { corrected, remainin
   return remaining.length === 0 ? ExitCode.done : ExitCode.failed;
 }
 
-/** @throws UsageError for a name or a key that cannot be used. */
+/** @throws UsageError for an invalid name or key. */
 function settingsOf(objects: SnowflakeNames, options: Provision): ProvisionSettings {
   const entries = Object.entries(nameOptions);
   const { settings } = snowflakeGroup;

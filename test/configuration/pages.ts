@@ -18,7 +18,7 @@ const introduction = `# Configuration
   [\`.env.example\`](../.env.example) has every setting with its default.
 - An empty value counts as not set.
 - Each command checks all settings when it starts. If any is invalid, it lists all mistakes and exits with code 2.
-- A misspelt setting is a mistake, too: \`TMDB_RATELIMIT is not a setting; did you mean TMDB_RATE_LIMIT?\`
+- A misspelled setting is a mistake, too: \`TMDB_RATELIMIT is not a setting; did you mean TMDB_RATE_LIMIT?\`
   [Variables of other programs](#variables-of-other-programs) are ignored.
 - Each setting marked as **secret** can also be in a file: set \`NAME_FILE\` instead of \`NAME\`, for example
   \`TMDB_TOKEN_FILE=/run/secrets/token\`. It must be a regular file of at most ${maxSmallFileBytes / 1_024} KB. An empty file counts as not set. Secrets are

@@ -33,7 +33,7 @@ describe('the command line', () => {
 
   it.each([
     [['frobnicate'], "unknown command 'frobnicate'"],
-    [['replay', 'ids'], 'which records? Give --all'],
+    [['replay', 'ids'], 'no records selected: give --all'],
   ])('refuses %j with exit code 2 and says what to do', async (args, hint) => {
     const { code, stdout, stderr } = await workspace.run(args);
     expect(code).toBe(2);

@@ -16,7 +16,7 @@ describe('a command that only looks', () => {
     await Promise.race([once(watching.stdout ?? watching, 'data'), ended]);
     for (const args of [['list'], ['redrive', '--all', '--dry-run'], ['purge', '--all']]) {
       const outcome = await workspace.run(['dead-letters', ...args]);
-      expect(outcome).toMatchObject({ code: 0, stdout: 'no such letter is open\n' });
+      expect(outcome).toMatchObject({ code: 0, stdout: 'no open letter matches\n' });
     }
     for (const args of [['replay', 'ids', '--all'], ['replay', 'raw', '--all'], ['repair']]) {
       const { code, stderr } = await workspace.run([...args, '--dry-run']);

@@ -118,7 +118,7 @@ describe('a working folder of another user', () => {
         const { code, stderr } = await startFrom(folder, ['status'], { DATA_DIR: dataDir });
         expect(code).toBe(2);
         expect(stderr.trim()).toMatch(
-          /^DATA_DIR: \S*theirs belongs to another user \(uid 65534, we are uid 0\)[^\n]*$/,
+          /^DATA_DIR: \S*theirs belongs to another user \(uid 65534, this process is uid 0\)[^\n]*$/,
         );
       }
       expect(readdirSync(theirs)).toEqual([]);

@@ -72,7 +72,7 @@ describe.runIf(minutes > 0)('a soak', () => {
         .filter(({ name }) => breaksConnections.includes(name))
         .reduce((sum, { fired }) => sum + fired, 0);
       const deaths = services.flatMap((one) => one.deaths);
-      expect(deaths.filter(({ code, lastLine }) => code !== 1 || lastLine?.msg !== 'died')).toEqual([]);
+      expect(deaths.filter(({ code, lastLine }) => code !== 1 || lastLine?.msg !== 'service failed')).toEqual([]);
       expect(deaths.length).toBeLessThanOrEqual(injections * services.length);
       expect(
         bed.fleet.services.flatMap(({ noise }) => noise).filter((line) => /unhandled|warning/i.test(line)),

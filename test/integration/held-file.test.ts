@@ -190,7 +190,7 @@ describe('a DuckDB file that another process has', () => {
       expect(logged()).toEqual([
         [40, '/x is held by python (pid 7): waiting up to 1 min 59 s for it'],
         [40, '/x is held by tmdb-stream schedule (pid 8)'],
-        [30, 'the DuckDB file is ours again'],
+        [30, 'the DuckDB file is available again'],
       ]);
     });
 

@@ -164,7 +164,7 @@ it.each(casesOf([700, 0, 1]))(
     const expected = range(1_499);
 
     expect(await replay('--since', '3h')).toMatchObject({ code: 2 });
-    expect((await replay('--since', '3h')).stderr).toContain('"replay ids --since 2h" was begun and has not ended');
+    expect((await replay('--since', '3h')).stderr).toContain('"replay ids --since 2h" is not finished');
     const { code, stdout } = await replay('--since', '2h', '--json');
     expect(code).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({ records: 1_499 - published, alreadyAsked: published });

@@ -190,7 +190,7 @@ describe('the command', () => {
     const statements = await statementsDuring(async () => {
       expect(await cli(['migrate'], credentials())).toMatchObject({
         code: 0,
-        stdout: 'BRONZE is there: LECTURE_DE of fakesnow\n',
+        stdout: 'BRONZE is up to date: LECTURE_DE of fakesnow\n',
       });
     });
     expect(statements.length).toBeGreaterThan(0);
@@ -198,7 +198,7 @@ describe('the command', () => {
   });
 
   it.each([
-    [['--print', '--check'], '--print and --check exclude each other'],
+    [['--print', '--check'], '--print and --check cannot be combined'],
     [['--de-role', 'a"b'], '--de-role takes a name of letters'],
     [['--credit-quota', '0'], '--credit-quota takes a whole number from 1'],
     [['--loader-key', '/nowhere'], '--loader-key: cannot be read: there is no such file'],

@@ -1,6 +1,6 @@
 import { isUnknown, prefixes } from '../../platform/unknown-settings.ts';
 
-/** Names that begin like settings: objects in Snowflake, and the example of a misspelt setting. */
+/** Names that begin like settings: objects in Snowflake, and the example of a misspelled setting. */
 const others = new Set(['LOAD_FILES', 'LOAD_LINES', 'LOAD_LOCK', 'LOAD_POSITIONS', 'LOAD_BATCHES', 'TMDB_RATELIMIT']);
 
 /** The variables with a prefix of ours in a text. */

@@ -37,8 +37,8 @@ describe('the selection of a replay', () => {
     ['--movie 2147483648', '--movie takes the number'],
     ['--from-offset x:1', '--from-offset takes'],
     ['--from-offset=-1', '--from-offset takes'],
-    ['--all --movie 7', '--all goes with no other'],
-    ['--since 1h --until 2h', '--since has to be before --until'],
+    ['--all --movie 7', '--all cannot be combined with another'],
+    ['--since 1h --until 2h', '--since must be before --until'],
   ])('refuses %s', (line, message) => {
     expect(() => parse(line)).toThrow(UsageError);
     expect(() => parse(line)).toThrow(message);

@@ -99,7 +99,7 @@ describe('a variable of another program', () => {
 
   it('is never a setting with one character more, less or different, or with two exchanged', () => {
     const names = [...allSettings.map(({ name }) => name), ...secretNames.map((name) => `${name}_FILE`)];
-    const misspelt = names
+    const misspelled = names
       .flatMap((name) =>
         [...name].flatMap((character, index) => [
           name.slice(0, index) + name.slice(index + 1),
@@ -109,7 +109,7 @@ describe('a variable of another program', () => {
         ]),
       )
       .filter((name) => !names.includes(name) && prefixes.some((prefix) => name.startsWith(prefix)));
-    expect(misspelt.length).toBeGreaterThan(1_000);
-    expect(misspelt.filter((name) => !isUnknown(name))).toEqual([]);
+    expect(misspelled.length).toBeGreaterThan(1_000);
+    expect(misspelled.filter((name) => !isUnknown(name))).toEqual([]);
   });
 });
