@@ -43,7 +43,9 @@ export function selectionOf({ all, ...options }: SelectionOptions, now: number):
   const isNarrowed = Object.keys(selection).length > 0;
   if (all && isNarrowed) throw new UsageError('--all cannot be combined with another selection');
   if (!all && !isNarrowed) {
-    throw new UsageError('no records selected: give --all, or one or more of --since, --until, --from-offset and --movie');
+    throw new UsageError(
+      'no records selected: give --all, or one or more of --since, --until, --from-offset and --movie',
+    );
   }
   return selection;
 }

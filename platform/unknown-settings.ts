@@ -125,7 +125,7 @@ function nearestSetting(name: string): string | null {
   return [...known].find((candidate) => words.every((word) => candidate.split('_').includes(word))) ?? null;
 }
 
-/** The edit distance: how many characters must be inserted, removed or replaced to turn one text into the other. */
+/** The edit distance: how many characters must be inserted, removed or replaced to make the texts equal. */
 function editDistance(from: string, to: string): number {
   let row = Array.from({ length: to.length + 1 }, (_, index) => index);
   for (const [index, character] of [...from].entries()) {

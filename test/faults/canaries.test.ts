@@ -171,7 +171,7 @@ describe('a password of Kafka that the broker sends back', () => {
       await using broker = await echoingBroker();
       using workspace = new Workspace({ KAFKA_BROKERS: `127.0.0.1:${broker.port}`, LOG_LEVEL: 'trace' });
       const login = {
-        KAFKA_USERNAME: 'somebody',
+        KAFKA_USERNAME: 'client',
         KAFKA_PASSWORD: canaries.get('KAFKA_PASSWORD') ?? '',
         KAFKA_SASL_MECHANISM: 'plain',
       };

@@ -9,7 +9,7 @@ import { openTestBed, type TestBed } from '../support/processes/test-bed.ts';
 /** How long the broker is away each time. */
 const seconds = Number(process.env['OUTAGE_SECONDS'] ?? 6);
 const outages = Number(process.env['OUTAGES'] ?? 1);
-/** Each wait below has a limit of its own. Together they take less than this. */
+/** Longer than the sum of the limits of all waits below. */
 const timeout = 600_000 + outages * (seconds + 120) * 1_000;
 
 let bed: TestBed;

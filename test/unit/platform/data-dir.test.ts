@@ -23,7 +23,9 @@ it.each([
   ['is not there, nor is the folder that it would be in', { '/': root, '/a': them }, '/a'],
 ])('[R98] a data folder that %s is refused, with its owner named', (_, owners, folder) => {
   expect(() => refuse(owners)).toThrow(UsageError);
-  expect(() => refuse(owners)).toThrow(`DATA_DIR: ${folder} belongs to another user (uid ${them}, this process is uid ${us})`);
+  expect(() => refuse(owners)).toThrow(
+    `DATA_DIR: ${folder} belongs to another user (uid ${them}, this process is uid ${us})`,
+  );
 });
 
 it('another user’s data folder is refused even to root', () => {
