@@ -1,14 +1,14 @@
-/** Which tier vitest runs, as the runner sets it. Without it: whatever the command line names, one file at a time. */
+/** The tier that vitest runs, set by the runner. Without it, vitest runs the files of the command line, one at a time. */
 export const tier = process.env['TEST_TIER'] as 'fast' | 'full' | undefined;
 
-/** Whether tests with a short and a long form take the long one. */
+/** Whether tests that have a short and a long form run the long form. */
 export const isLongForm = process.env['FAULTS'] === 'full';
 
-/** Cases of a test: all of them in the full tier, and in the fast tier those at the places `inFast`. */
+/** Cases of a test: all of them in the full tier, and in the fast tier those at the indexes `inFast`. */
 export const casesOf = <T>(all: readonly T[], inFast: readonly number[] = [0]): T[] =>
   isLongForm ? [...all] : all.filter((_, index) => inFast.includes(index));
 
-/** Where the runner wants a report with durations and CPU seconds. */
+/** Where to write the runner's report with durations and CPU seconds. */
 export const reportFile = process.env['TEST_REPORT'];
 
 /** Test files that run in `test:full` only. Single tests of other files carry the tag `full` instead. */
@@ -25,7 +25,7 @@ export const filesOfFullTier: readonly string[] = [
   'test/faults/tmdb-outage.test.ts',
 ];
 
-/** What needs a container engine: `npm run test:containers` runs it, as a part of `test:full`. */
+/** Tests that need a container engine: `npm run test:containers` runs them, as a part of `test:full`. */
 const folderOfContainers = 'test/containers/';
 
 /** Test files that measure a rate limit in one or a few processes: they run when the others have ended, two at a time. */
@@ -35,7 +35,7 @@ export const measuringFiles: readonly string[] = [
   'test/faults/clocks.test.ts',
 ];
 
-/** Test files of a whole fleet, which needs time that a busy machine does not have: they run at the end, one at a time. */
+/** Test files of a whole fleet, which is too slow on a busy machine: they run at the end, one at a time. */
 export const filesAlone: readonly string[] = ['test/e2e/fleet.test.ts', 'test/faults/kills.test.ts'];
 
 /** The longest files of the fast tier: they start first, in this order. A file that is not listed starts after them. */
@@ -63,7 +63,7 @@ export const longestFiles: readonly string[] = [
  * Whether `npm test` runs a test, judged by the text of its file: the file is in the fast tier, and the test neither
  * carries the tag `full` nor is left out unless `FAULTS` is `full`.
  * @param file from the project folder.
- * @param name as it stands in the file, in quotes.
+ * @param name as written in the file, in quotes.
  */
 export function isInFastTier(file: string, name: string, source: string): boolean {
   if (filesOfFullTier.includes(file) || file.startsWith(folderOfContainers)) return false;

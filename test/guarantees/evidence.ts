@@ -9,7 +9,7 @@ export interface Evidence {
   /** From the project folder. */
   readonly file: string;
   readonly rows: readonly string[];
-  /** As it stands in the file, ids included. */
+  /** As written in the file, including the ids. */
   readonly name: string;
   /** Whether `npm test` runs it. */
   readonly isFast: boolean;
@@ -32,7 +32,7 @@ export function evidenceInYaml(file: string, source: string): Evidence[] {
   });
 }
 
-/** Its own test has marks that are only examples. */
+/** The test of this module contains marks that are only examples. */
 const isExample = (file: string): boolean => file === 'test/unit/guarantees.test.ts';
 
 /** All marked tests of the project, by file. */

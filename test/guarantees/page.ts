@@ -6,7 +6,7 @@ export interface Row {
   readonly id: string;
   /** Empty for a promise. */
   readonly verdict: string;
-  /** What no test shows, or why there is no test. Empty for a promise. */
+  /** The part that no test shows, or why there is no test. Empty for a promise. */
   readonly notShown: string;
 }
 
@@ -22,7 +22,7 @@ export const rowsOf = (page: string): Row[] =>
       return id.startsWith('P') ? { id, verdict: '', notShown: '' } : { id, verdict, notShown };
     });
 
-/** The page with its last column as the tests say. */
+/** The page, with its last column computed from the tests. */
 export const withTests = (page: string, evidence: readonly Evidence[]): string =>
   page
     .split('\n')

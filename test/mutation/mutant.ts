@@ -6,15 +6,15 @@ export interface Mutant {
   /** Occurs in the file exactly once. */
   readonly find: string;
   readonly replace: string;
-  /** The tests that have to notice, the quickest that do. */
+  /** The fastest tests that must detect it. */
   readonly tests: Tests;
 }
 
 export interface Tests {
   readonly files: readonly string[];
-  /** Of those files only the tests whose name matches this pattern. */
+  /** Runs only the tests of those files whose name matches this pattern. */
   readonly only?: string;
-  /** How long one of them may take, broken or not, where what is broken may make it wait for ever. */
+  /** The time limit of one test, for a mutant that may make a test wait forever. */
   readonly timeoutMs?: number;
 }
 

@@ -7,7 +7,7 @@ import { snowflakeMutants } from './mutants/snowflake.ts';
 import { tokenMutants } from './mutants/tokens.ts';
 import { warehouseMutants } from './mutants/warehouse.ts';
 
-/** The token bucket, the ledger and the order of commits: the tests that `npm test` runs kill these by themselves. */
+/** The token bucket, the ledger and the order of commits: the tests of `npm test` alone kill these mutants. */
 export const coreMutants: readonly Mutant[] = [
   ...loaderMutants,
   ...warehouseMutants,

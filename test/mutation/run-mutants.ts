@@ -6,8 +6,8 @@ import { type TestScope, WorkingCopy } from './working-copy.ts';
 
 /**
  * Shows that the tests detect faults: they pass, and then each mutant makes one of them fail. Words of the command
- * line choose the mutants that have one of them in their names. With `--core` only the core mutants are judged, by what
- * `npm test` runs and with its numbers. Exit code 1 if one survived or was not tested.
+ * line select the mutants whose names contain one of them. With `--core`, only the core mutants are judged, by the tests
+ * that `npm test` runs and with its numbers. Exit code 1 if a mutant survived or was not tested.
  */
 const { values, positionals: words } = parseArgs({
   allowPositionals: true,
@@ -18,7 +18,7 @@ const chosen = (values.core ? coreMutants : mutants).filter(
   ({ name }) => words.length === 0 || words.some((word) => name.includes(word)),
 );
 
-// Two mutants at a time, from both ends: those that take a broker or dbt are last, and one at a time is enough of them.
+// Two mutants at a time, from both ends. Mutants that need a broker or dbt are last; only one of them runs at a time.
 using first = new WorkingCopy(scope);
 using second = new WorkingCopy(scope);
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
@@ -38,7 +38,7 @@ process.stdout.write(`${formatTable(judged)}\n\n`);
 process.stdout.write(`${killed} of ${judged.length} mutants killed in ${seconds(started)} s\n`);
 process.exitCode = killed === judged.length && killed > 0 ? 0 : 1;
 
-/** @throws Error when a test fails with nothing broken: then it says nothing about what is. */
+/** @throws Error if a test fails without a mutant, because then its result says nothing about mutants. */
 async function requireGreen(unbroken: WorkingCopy, all: readonly Mutant[]): Promise<void> {
   const whole = all.map(({ tests }) => tests).filter(({ only }) => only === undefined);
   const parts = all.map(({ tests }) => tests).filter(({ only }) => only !== undefined);

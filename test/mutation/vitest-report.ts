@@ -1,6 +1,6 @@
 import type { Verdict } from './mutant.ts';
 
-/** What of vitest's JSON report matters here. */
+/** The part of vitest's JSON report that is used here. */
 export interface VitestReport {
   readonly success: boolean;
   readonly numPassedTests: number;

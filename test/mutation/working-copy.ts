@@ -7,10 +7,10 @@ import type { Mutant, Tests, Verdict } from './mutant.ts';
 import { type VitestReport, verdictOf } from './vitest-report.ts';
 
 const root = join(import.meta.dirname, '../..');
-/** The same histories for every mutant, so that what is killed once is killed always. */
+/** Every mutant gets the same histories, so that a killed mutant is killed in every run. */
 const sameHistories = { MODEL_SEED: '1', MODEL_SHRINK: 'no' };
 
-/** Which tests judge: all of those that a mutant names, or of these only what `npm test` runs, with its numbers. */
+/** Which tests judge a mutant: all tests that it names, or only those of them that `npm test` runs, with its numbers. */
 export type TestScope = 'all' | 'fast tier';
 
 const environments: Readonly<Record<TestScope, NodeJS.ProcessEnv>> = {
@@ -18,10 +18,10 @@ const environments: Readonly<Record<TestScope, NodeJS.ProcessEnv>> = {
   'fast tier': { ...process.env, ...sameHistories, TEST_TIER: 'fast' },
 };
 
-/** Longer than any of the runs takes. */
+/** Longer than any run takes. */
 const longestRunMs = 180_000;
 
-/** A copy of the project to break: what git has and what it would take in, changes included. */
+/** A copy of the project to break: all files that git tracks or would add, with their uncommitted changes. */
 export class WorkingCopy implements Disposable {
   readonly #dir = mkdtempSync(join(tmpdir(), 'tmdb-stream-mutants-'));
   /** Process group of the tests that are running. */
@@ -63,7 +63,7 @@ export class WorkingCopy implements Disposable {
     const args = ['run', '--bail=1', '--reporter=json', `--outputFile=${reportFile}`, ...files];
     if (only !== undefined) args.push('--testNamePattern', only);
     if (timeoutMs !== undefined) args.push(`--testTimeout=${timeoutMs}`);
-    // A group of its own, so that none of its processes outlives it.
+    // In its own process group, so that none of its processes outlives it.
     const vitest = spawn('vitest', args, { cwd: this.#dir, env: this.#env, stdio: 'ignore', detached: true });
     this.#vitest = vitest.pid;
     const timer = setTimeout(() => this.#endVitest(), longestRunMs);

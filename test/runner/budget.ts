@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 const file = join(import.meta.dirname, '../budget.json');
 
-/** What a tier or a suite took when it was last recorded, on a machine of two cores with nothing else to do. */
+/** The cost of a tier or a suite when it was last recorded, on an otherwise idle machine with two cores. */
 interface Cost {
   /** Null until it is measured: then `minutes` is an estimate, and nothing is compared. */
   readonly cpuSeconds: number | null;
@@ -13,7 +13,7 @@ interface Cost {
 /** By the name of a tier (`check`, `fast`) or of a suite of the full tier. */
 export type Budget = Readonly<Record<string, Cost>>;
 
-/** A tier or suite may take so many times its recorded CPU seconds. */
+/** A tier or suite may take at most this multiple of its recorded CPU seconds. */
 const tolerance = 1.25;
 
 export const readBudget = (): Budget => JSON.parse(readFileSync(file, 'utf8')) as Budget;
@@ -26,8 +26,8 @@ export function record(name: string, cost: { readonly cpuSeconds: number; readon
 }
 
 /**
- * What to say about a tier that used more CPU seconds than its budget allows; null when it did not.
- * @param cpuSeconds null where they cannot be measured: then there is nothing to compare.
+ * The message about a tier that used more CPU seconds than its budget allows; null if it did not.
+ * @param cpuSeconds null if they cannot be measured; then nothing is compared.
  */
 export function overrun(name: string, cpuSeconds: number | null, budget: Budget): string | null {
   const allowed = budget[name]?.cpuSeconds ?? null;

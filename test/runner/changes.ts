@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { root } from './exec.ts';
 
-/** What has changed, and since which commit. */
+/** The changed files, and the commit that they are compared with. */
 export interface Changes {
   readonly base: string;
   readonly files: readonly string[];
@@ -10,10 +10,10 @@ export interface Changes {
 const aDay = 86_400;
 
 /**
- * The files that differ from the commit to compare with: `chosen` where it is given; else the commit that the upstream
- * branch has, when we are ahead of it; else the newest that is a day older than ours, as in a fresh clone.
+ * The files that differ from the base commit. The base is `chosen` if it is given; otherwise the commit of the upstream
+ * branch if ours is ahead of it; otherwise, as in a fresh clone, the newest commit that is a day older than ours.
  * @param chosen a commit; @default that of `TEST_BASE`
- * @returns null when there is no such commit, or no git at all.
+ * @returns null if there is no such commit, or no git.
  */
 export function changes(folder = root, chosen = process.env['TEST_BASE']): Changes | null {
   const git = (...args: string[]): string =>

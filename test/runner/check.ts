@@ -47,6 +47,6 @@ export async function check(): Promise<CheckResult> {
 const say = (what: string, { code, seconds }: Outcome): boolean =>
   process.stderr.write(`check: ${what} ${code === 0 ? 'passed' : 'FAILED'} in ${seconds.toFixed(1)} s\n`);
 
-/** Null when one of them is: a sum without it would say too little. */
+/** The sum; null if one of the values is null, because a partial sum would be too low. */
 const sumOrNull = (values: readonly (number | null)[]): number | null =>
   values.reduce((sum, value) => (sum === null || value === null ? null : sum + value), 0 as number | null);

@@ -1,11 +1,11 @@
 import { overrun, readBudget, record } from './budget.ts';
 import { addCounts, type Counts, closingLine, noCounts, slowestTests, type TestReport } from './report.ts';
 
-/** A tier or a suite that has run. */
+/** The result of a tier or a suite. */
 export interface Part {
   /** Its name in the budget. */
   readonly name: string;
-  /** Nothing of it failed. */
+  /** Nothing failed. */
   readonly isGreen: boolean;
   /** This machine cannot run it. @default false */
   readonly isSkipped?: boolean;
@@ -17,14 +17,14 @@ export interface Part {
 interface Closing {
   readonly parts: readonly Part[];
   readonly reports: readonly TestReport[];
-  /** Whether a part that outgrew its budget is a failure, and not only a warning. */
+  /** Whether a part that exceeds its budget is a failure, not only a warning. */
   readonly isStrict: boolean;
-  /** Records what the parts took as their budget, when all of them passed. @default as `--record` says */
+  /** Records the measured costs as the budget if all parts passed. @default whether `--record` is given */
   readonly isRecording?: boolean;
 }
 
 /**
- * Prints the slowest tests, what each part took and the counts, the latter alone on the last line, and sets the exit code.
+ * Prints the slowest tests, the cost of each part and, alone on the last line, the counts. Sets the exit code.
  */
 export function closing({ parts, reports, isStrict, isRecording = process.argv.includes('--record') }: Closing): void {
   const write = (line: string): boolean => process.stdout.write(`${line}\n`);
@@ -45,7 +45,7 @@ export function closing({ parts, reports, isStrict, isRecording = process.argv.i
     .filter((text) => text !== null);
   for (const text of overruns) write(`${isStrict ? 'FAILED' : 'warning'}: ${text}`);
   const failedBudgets = isStrict ? overruns.length : 0;
-  // A part that failed with no test to blame is a failure all the same.
+  // A part that failed without a failed test is also a failure.
   const counts = parts.map((part) => ({
     ...part.counts,
     failed: Math.max(part.counts.failed, part.isGreen ? 0 : 1),

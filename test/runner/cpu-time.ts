@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 /** Clock ticks per second in /proc: Linux fixes USER_HZ at 100 on every platform that Node supports. */
 const ticksPerSecond = 100;
 
-/** CPU seconds by who used them. */
+/** CPU seconds of this process and of its descendants. */
 interface CpuTime {
   /** This process. */
   readonly self: number;
@@ -11,7 +11,7 @@ interface CpuTime {
   readonly descendants: number;
 }
 
-/** CPU time so far, user and system; null where there is no /proc, such as on macOS. */
+/** CPU time so far, user and system; null without /proc, such as on macOS. */
 export function cpuTime(): CpuTime | null {
   let stat: string;
   try {
@@ -19,14 +19,14 @@ export function cpuTime(): CpuTime | null {
   } catch {
     return null;
   }
-  // The second field, the command's name, may hold spaces and brackets: count from behind it.
+  // The second field, the command's name, may contain spaces and brackets, so count the fields after it.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const seconds = (index: number): number => Number(fields[index]) / ticksPerSecond;
   // utime, stime, cutime and cstime are fields 14 to 17 of proc(5), and what follows the name starts at field 3.
   return { self: seconds(11) + seconds(12), descendants: seconds(13) + seconds(14) };
 }
 
-/** CPU seconds of this process and of its descendants that have ended; null where they cannot be measured. */
+/** CPU seconds of this process and of its descendants that have ended; null if they cannot be measured. */
 export function cpuSeconds(): number | null {
   const time = cpuTime();
   return time && time.self + time.descendants;

@@ -13,24 +13,24 @@ const resultsDir = join(root, 'test/results');
 /** Exit code of a script that cannot run on this machine, and has said why. */
 export const skippedCode = 77;
 
-/** How long a command may take to leave after SIGTERM. */
+/** How long a command may take to end after SIGTERM. */
 const graceMs = 10_000;
 
-/** What a command came to. */
+/** The outcome of a command. */
 export interface Outcome {
   /** 128 + n when signal n ended it. */
   readonly code: number;
   readonly seconds: number;
   /** Of the command and its descendants; null where CPU time cannot be measured. */
   readonly cpuSeconds: number | null;
-  /** Whether it was ended because its time was up. */
+  /** Whether it was ended because it exceeded its time limit. */
   readonly isCutOff: boolean;
 }
 
 export interface ExecOptions {
-  /** Beside this process's environment. */
+  /** Added to this process's environment. */
   readonly env?: Readonly<Record<string, string>>;
-  /** When it is ended with all of its processes. @default never */
+  /** The time limit after which it is ended with all of its processes. @default never */
   readonly timeoutMs?: number;
   /** @default the project folder */
   readonly cwd?: string;
@@ -59,7 +59,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 
 /**
  * Runs a command in the project folder with our output as its output, in a process group of its own.
- * @throws InterruptedError when this process has got a signal, once the command has ended.
+ * @throws InterruptedError after the command has ended, if this process received a signal.
  */
 export async function exec(command: string, args: readonly string[], options: ExecOptions = {}): Promise<Outcome> {
   if (interrupted !== null) throw interrupted;
@@ -96,7 +96,7 @@ export async function exec(command: string, args: readonly string[], options: Ex
   }
 }
 
-/** Ends a process group when its time is up. @returns whether it had to. */
+/** Ends a process group at its time limit. @returns whether it had to. */
 async function endAfter(group: number, timeoutMs: number | undefined, signal: AbortSignal): Promise<boolean> {
   if (timeoutMs === undefined) return false;
   const isUp = await delay(timeoutMs, true, { signal }).catch(() => false);
@@ -116,8 +116,8 @@ function signalGroup(group: number, signal: NodeJS.Signals): void {
 }
 
 /**
- * Runs vitest, which leaves its report in `test/results/NAME.json`.
- * @returns the report, or null when vitest ended before it could write one.
+ * Runs vitest, which writes its report to `test/results/NAME.json`.
+ * @returns the report, or null if vitest ended before it could write one.
  */
 export async function runVitest(
   name: string,

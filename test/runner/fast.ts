@@ -9,8 +9,8 @@ export interface FastTier {
 }
 
 /**
- * Everything but the full tier: the check, and when that is green, the tests that need servers and processes.
- * @param timeoutMs when the latter are cut off, which counts as a failure; @default never
+ * Everything except the full tier: the check and, if it passes, the tests that need servers and processes.
+ * @param timeoutMs after this time, these tests are cut off, which counts as a failure; @default never
  */
 export async function fastTier(timeoutMs?: number): Promise<FastTier> {
   const { reports, ...checked } = await check();

@@ -10,7 +10,7 @@ export interface SuiteResult {
 
 /**
  * Runs one suite of the full tier. A script that ends with `skippedCode` is reported as skipped: it counts no test as passed.
- * @param options `timeoutMs` is when it is cut off, which counts as a failure.
+ * @param options after `timeoutMs` it is cut off, which counts as a failure.
  */
 export async function runSuite(suite: Suite, options: ExecOptions = {}): Promise<SuiteResult> {
   process.stdout.write(`\n--- ${suite.name}\n`);

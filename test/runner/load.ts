@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 
-/** A loop that keeps one core busy until its standard input closes, however we end, or its time is up. */
+/** A loop that keeps one core busy until its standard input closes, which happens whenever we end, or until its time limit. */
 const loop = `
   process.stdin.on('end', () => process.exit(0)).resume();
   const endAt = Date.now() + Number(process.argv[1]);
@@ -13,7 +13,7 @@ const loop = `
   spin();
 `;
 
-/** Busy loops beside the tests. They end with `dispose`, with us, and at the latest after `maxMs`. */
+/** Busy loops beside the tests. They end on `dispose`, when this process ends, and at the latest after `maxMs`. */
 export class Load implements AsyncDisposable {
   readonly #loops: readonly ChildProcess[];
 

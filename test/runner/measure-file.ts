@@ -9,7 +9,7 @@ declare module 'vitest' {
 }
 
 // Setup files register first, and hooks run in reverse: the file's own hooks have closed what they opened by now.
-// biome-ignore lint/correctness/noEmptyPattern: vitest reads from the pattern which fixtures a hook wants.
+// biome-ignore lint/correctness/noEmptyPattern: vitest reads from the pattern which fixtures a hook uses.
 afterAll(({}, suite) => {
   const seconds = cpuSeconds();
   if (seconds !== null) suite.meta.cpuSeconds = seconds;

@@ -4,7 +4,7 @@ import type { Suite } from './suites.ts';
 /** For a suite without an entry in the budget. */
 const unknownMinutes = 10;
 
-/** A shard may take so long: the limit that the full tier promises. */
+/** The longest time that a shard may take, as the full tier promises. */
 export const longestShardMinutes = 25;
 
 export const minutesOf = (name: string, budget: Budget): number => budget[name]?.minutes ?? unknownMinutes;
@@ -13,8 +13,8 @@ export const minutesOf = (name: string, budget: Budget): number => budget[name]?
 export const isMeasured = (name: string, budget: Budget): boolean => typeof budget[name]?.cpuSeconds === 'number';
 
 /**
- * Deals names out to `count` shards of about the same length, the same way each time.
- * @throws RangeError when a shard would take longer than it may.
+ * Distributes names over `count` shards of about the same length, always in the same way.
+ * @throws RangeError if a shard would take longer than the limit.
  */
 export function shards(names: readonly string[], count: number, budget: Budget): string[][] {
   const minutes = (name: string): number => minutesOf(name, budget);
@@ -35,7 +35,7 @@ export function shards(names: readonly string[], count: number, budget: Budget):
   return dealt.map((shard) => shard.names);
 }
 
-/** `2/4` → index 1 of 4. @throws RangeError when it is no shard. */
+/** `2/4` → index 1 of 4. @throws RangeError if the text does not name a shard. */
 export function parseShard(text: string): { readonly index: number; readonly count: number } {
   const [, number, count] = (/^(\d+)\/(\d+)$/.exec(text) ?? []).map(Number);
   if (number === undefined || count === undefined || number < 1 || number > count) {
@@ -46,16 +46,16 @@ export function parseShard(text: string): { readonly index: number; readonly cou
 
 const isWithin = (file: string, place: string): boolean => file === place || file.startsWith(place);
 
-/** Whether a changed file is one that the suite is there to judge, or one of its tests. */
+/** Whether a changed file is covered by the suite, or is one of its tests. */
 export const isTouched = (suite: Suite, changed: readonly string[]): boolean =>
   placesTouched(suite, changed).length > 0;
 
-/** Whole days since 1970 in UTC: the rotation starts at another suite each day. */
+/** Whole days since 1970 in UTC. The rotation starts at a different suite each day. */
 export const dayNumber = (date: Date): number => Math.floor(date.getTime() / 86_400_000);
 
 /**
- * The order in which suites run when there may not be time for all: first those that the change touches, of these first
- * the ones that name the most specific place; then the rest. Where nothing else decides, another suite is first each day.
+ * The order in which suites run if there may not be time for all. Suites that the change touches come first, sorted by how
+ * specific their places are; then the rest. Among equals, a different suite is first each day.
  */
 export function order(all: readonly Suite[], changed: readonly string[], day: number): Suite[] {
   const start = all.length === 0 ? 0 : day % all.length;

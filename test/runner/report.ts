@@ -1,7 +1,7 @@
-/** What one run of vitest came to: the content of a file below `test/results/`. */
+/** The result of one run of vitest: the content of a file below `test/results/`. */
 export interface TestReport {
   readonly files: readonly FileReport[];
-  /** Errors outside of any test. */
+  /** Errors outside any test. */
   readonly errors: readonly string[];
 }
 
@@ -11,15 +11,15 @@ export interface FileReport {
   readonly project: string;
   /** From the start of the file's worker to its end. */
   readonly seconds: number;
-  /** Null where CPU time cannot be measured. */
+  /** Null if CPU time cannot be measured. */
   readonly cpuSeconds: number | null;
-  /** Errors outside of any test: the file does not load, or a hook failed. */
+  /** Errors outside any test: the file does not load, or a hook failed. */
   readonly errors: readonly string[];
   readonly tests: readonly TestOutcome[];
 }
 
 export interface TestOutcome {
-  /** With the names of the suites that it is in, separated by ` > `. */
+  /** Preceded by the names of its `describe` blocks, separated by ` > `. */
   readonly name: string;
   readonly state: 'passed' | 'failed' | 'skipped' | 'pending';
   readonly seconds: number;
@@ -48,7 +48,7 @@ export function countsOf({ files, errors }: TestReport): Counts {
   };
 }
 
-/** The line that a run of tests ends with. */
+/** The last line of a test run. */
 export const closingLine = ({ passed, failed }: Counts): string => `${passed} passed, ${failed} failed`;
 
 /** The tests that took longest, slowest first, one line each. */
@@ -62,7 +62,7 @@ export function slowestTests(reports: readonly TestReport[], count = 20): string
     .map(({ file, name, seconds }) => `${seconds.toFixed(1).padStart(7)} s  ${file} > ${name}`);
 }
 
-/** Everything that failed: where, and the first line of why. */
+/** Everything that failed: the place, and the first line of the error. */
 export function failures({ files, errors }: TestReport): string[] {
   const firstLine = (text = ''): string => text.split('\n')[0] ?? '';
   const ofFile = ({ file, tests, errors: outside }: FileReport): string[] => [

@@ -10,7 +10,7 @@ const inSeconds = (milliseconds: number): number => Math.round(milliseconds) / 1
 export class FileReporter implements Reporter {
   readonly #path: string;
 
-  /** @param path where the report goes; its folder is made when it is missing. */
+  /** @param path of the report; a missing folder is created. */
   constructor(path: string) {
     this.#path = path;
   }

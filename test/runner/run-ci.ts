@@ -8,13 +8,13 @@ import { type Suite, suites } from './suites.ts';
 import { withUsage } from './usage.ts';
 
 /**
- * `.ci/run`: the fast tier, then as many suites of the full tier as there is time for. Those that the change touches come
- * first, the others in a rotation by date. It says which ran and which did not.
+ * `.ci/run`: the fast tier, then as many suites of the full tier as there is time for. Suites that the change touches come
+ * first, then the others in a rotation by date. Prints which suites ran and which did not.
  */
 
-/** Minutes of the whole run, from the start of `.ci/run`, after which no suite starts that might not end in time. */
+/** The time limit of the whole run in minutes, from the start of `.ci/run`. A suite that might exceed it is not started. */
 const softLimit = 68;
-/** After so many minutes what runs is cut off. */
+/** After this many minutes, the running suite is cut off. */
 const hardLimit = 75;
 /** This machine may be slower than the one that the durations were recorded on. */
 const slowness = 1.3;
@@ -26,7 +26,7 @@ const say = (line: string): boolean => process.stdout.write(`${line}\n`);
 
 await withUsage('.ci/run', async () => {
   const { parts, reports } = await fastTier(timeLeftMs());
-  // What npm test finds is to be fixed first; the full tier would find it again.
+  // Failures of npm test must be fixed first; the full tier would find them again.
   const isGreen = parts.every((part) => part.isGreen);
   if (!isGreen) say('\nran of the full tier: nothing, since npm test failed');
   const full = isGreen ? await runSuites() : [];

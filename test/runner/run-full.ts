@@ -9,7 +9,7 @@ import type { TestReport } from './report.ts';
 import { suites } from './suites.ts';
 import { withUsage } from './usage.ts';
 
-/** `npm run test:full`. The fast tier is part of everything: one of the names that are dealt out to shards. */
+/** `npm run test:full`. The fast tier is one of the names that are distributed over the shards. */
 const all = ['fast', ...suites.map(({ name }) => name)];
 
 interface Choice {
@@ -28,7 +28,7 @@ function chosenNames({ shard, suite }: Choice): readonly string[] {
   return shards(all, count, readBudget())[index] ?? [];
 }
 
-/** The suites in the order in which `.ci/run` would take them now. */
+/** The suites in the order in which `.ci/run` would run them now. */
 function list(): string {
   const budget = readBudget();
   const changed = changes();

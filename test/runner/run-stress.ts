@@ -5,9 +5,9 @@ import { addCounts, type Counts, closingLine, countsOf, failures, noCounts } fro
 import { chosenNumbers } from './suites.ts';
 import { withUsage } from './usage.ts';
 
-/** `npm run test:stress`: repeats test files, with busy loops beside them when asked to, and prints each failure. */
+/** `npm run test:stress`: repeats test files, with busy loops beside them if requested, and prints each failure. */
 
-/** Busy loops end after so long, whatever becomes of this process. */
+/** Busy loops end after this time, even if this process is killed. */
 const longestLoadMs = 3 * 3_600_000;
 
 interface Stress {
@@ -59,7 +59,7 @@ await withUsage('npm run test:stress -- FILE... [--times 20] [--load 8] [--full]
       full: { type: 'boolean', default: false },
     },
   });
-  if (positionals.length === 0) throw new RangeError('no test file is named');
+  if (positionals.length === 0) throw new RangeError('name at least one test file');
   const [times, load] = [numberOf('times', values.times), numberOf('load', values.load)];
   await stress({ files: positionals, times, load, isFull: values.full });
 });

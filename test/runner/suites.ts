@@ -1,4 +1,4 @@
-/** A part of the full tier: what it runs, and which paths make it worth running first when they change. */
+/** A part of the full tier: what it runs, and the paths whose changes make it run first. */
 export interface Suite {
   /** Also its name in `test/budget.json`. */
   readonly name: string;
@@ -6,17 +6,17 @@ export interface Suite {
   readonly files?: readonly string[];
   /** Runs this instead: a script of `package.json` and its arguments. */
   readonly script?: readonly [string, ...string[]];
-  /** Folders or files whose changes this suite is there to judge. A path ends in `/` when it is a folder. */
+  /** The folders and files that this suite covers. The path of a folder ends in `/`. */
   readonly touches: readonly string[];
 }
 
-/** How much the full tier asks of tests that take a number from the environment. What is set already wins. */
+/** Numbers of the full tier for tests that read a number from the environment. A variable that is already set wins. */
 export const fullNumbers: Readonly<Record<string, string>> = {
-  /** With the cases that take minutes. */
+  /** Includes the cases that take minutes. */
   FAULTS: 'full',
-  /** Kills of the loader; of each other stage a quarter as many. */
+  /** Kills of the loader. Each other stage is killed a quarter as often. */
   FAULT_KILLS: '200',
-  /** Kills of the broker, and of the fetcher, while 500 ids each are fetched. */
+  /** Kills of the broker and of the fetcher, each while 500 ids are fetched. */
   FETCH_KILLS: '6',
   /** How long Kafka is away, and how often. */
   OUTAGE_SECONDS: '300',
@@ -28,9 +28,9 @@ export const fullNumbers: Readonly<Record<string, string>> = {
   FAULT_STATEMENTS: '200',
   /** Histories of the loader's model. */
   MODEL_RUNS: '10000',
-  /** Lots of documents, 25 at most in each. */
+  /** Batches of documents, at most 25 in each. */
   CONTENTS_RUNS: '100',
-  /** Kills of the whole program, each at another step. */
+  /** Kills of the whole program, each at a different step. */
   KILLS: '8',
 };
 
@@ -38,7 +38,7 @@ export const fullNumbers: Readonly<Record<string, string>> = {
 export const chosenNumbers = (): Record<string, string> =>
   Object.fromEntries(Object.entries(fullNumbers).filter(([name]) => !process.env[name]));
 
-/** Everything that `npm test` leaves out or does with smaller numbers. */
+/** Everything that `npm test` omits or runs with smaller numbers. */
 export const suites: readonly Suite[] = [
   {
     name: 'loader-model',

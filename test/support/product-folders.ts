@@ -1,4 +1,4 @@
-/** From the top down. A folder imports only from folders of lower floors, and never from a neighbour on its own floor. */
+/** The layers, from the top down. A folder imports only from lower layers, and never from another folder of its own layer. */
 export const floors: readonly (readonly string[])[] = [
   ['cli.ts'],
   ['commands'],
@@ -12,5 +12,5 @@ export const floors: readonly (readonly string[])[] = [
   ['runtime'],
 ];
 
-/** The folders of the product's own TypeScript. */
+/** The folders of the product's TypeScript sources. */
 export const productFolders: readonly string[] = floors.flat().filter((name) => !name.endsWith('.ts'));

@@ -9,5 +9,5 @@ export const settingNamesIn = (text: string): string[] =>
     .map(([name]) => name)
     .filter((name) => prefixes.some((prefix) => name.startsWith(prefix)) && !others.has(name));
 
-/** Those of them that are no settings. */
+/** Those variables that are not settings. */
 export const unknownNamesIn = (text: string): string[] => settingNamesIn(text).filter((name) => isUnknown(name));

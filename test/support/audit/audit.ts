@@ -77,8 +77,8 @@ const jarsDir = join(import.meta.dirname, '../../../.tools/kafka');
  * - A4 the ledger's positions and batches agree with its rows
  * - A5 SILVER is the newest answer of each movie in BRONZE
  * - A6 GOLD follows from SILVER, and readers have the same
- * - A7 every id that was published was answered since, or parked; a dead letter holds what it is a letter of
  * - A7 every published id was answered after it was published, or parked; a dead letter contains the record at its origin
+ * - A8 no window of the sandbox has more requests than its limit, and it refused none
  * - A9 no file in the data folder and no output contains the secret
  *
  * @throws AuditError that names every check that failed, with examples.

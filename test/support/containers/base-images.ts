@@ -11,8 +11,8 @@ const standIns = join(root, 'test/containers/stand-ins');
 type Origin = 'the registry' | 'stand-ins made here';
 
 /**
- * Makes sure that every base image exists: from the registry, or, if none answers, stand-ins with the same names. All or
- * none are stand-ins, so a result is about one kind of images.
+ * Ensures that every base image exists: from the registry or, if no registry answers, as stand-ins with the same names.
+ * Either all or none are stand-ins, so that a result is about one kind of image.
  * @param names as in the Dockerfile and docker-compose.yml.
  */
 export async function ensureBaseImages(names: BaseImages, env: Readonly<Record<string, string>>): Promise<Origin> {

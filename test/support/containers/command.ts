@@ -30,7 +30,7 @@ export async function attempt(command: string, args: readonly string[], options:
   const onData = (data: Buffer) => (output += data);
   child.stdout.on('data', (data) => (stdout += data)).on('data', onData);
   child.stderr.on('data', onData);
-  // A command that ends without reading its input is not an error of ours.
+  // A command may end without reading its input.
   child.stdin.on('error', () => {});
   child.stdin.end(options.input ?? '');
   try {

@@ -21,8 +21,8 @@ const packages: Readonly<Record<string, string>> = {
  */
 export async function installPackages(): Promise<void> {
   if (process.platform !== 'linux')
-    throw new NoEngine('a Docker engine of its own needs Linux: run it in a virtual machine');
-  if (process.getuid?.() !== 0) throw new NoEngine('a Docker engine of its own needs root: run it as root');
+    throw new NoEngine('a separate Docker engine needs Linux: run it in a virtual machine');
+  if (process.getuid?.() !== 0) throw new NoEngine('a separate Docker engine needs root: run it as root');
   const missing: string[] = [];
   for (const [command, name] of Object.entries(packages)) {
     if ((await attempt('sh', ['-c', `command -v ${command}`])).code !== 0) missing.push(name);
@@ -58,7 +58,6 @@ export const debianSources = (suite: string): string[] => {
 /**
  * A Docker engine with its data, socket, client settings and plugins below one folder. It shares only the kernel with any
  * other engine of this machine.
- * this machine may have but the kernel.
  */
 export class Engine implements AsyncDisposable {
   readonly #home: string;

@@ -11,19 +11,19 @@ export interface Disks {
   readonly kafka: SmallDisk;
 }
 
-/** One way in which a container, a network or a disk fails, and what repairs it if Docker does not. */
+/** A failure of a container, a network or a disk, with the repair if Docker does not repair it. */
 export interface Fault {
   readonly what: string;
-  /** Injects the fault while work is in flight, and ends it. What it throws fails the test. */
+  /** Injects the fault while work is in flight, and ends it. If it throws, the test fails. */
   readonly inject: (fleet: Fleet, disks: Disks) => Promise<void>;
 }
 
-/** How long a fault lasts that does not end by itself. */
+/** The duration of a fault that does not end by itself. */
 const lastsMs = 15_000;
 
 const docker = (...args: readonly string[]) => run('docker', args);
 
-/** Ends a container as a crash would: unlike `docker kill`, which Docker takes for a wish that it stay down. */
+/** Ends a container as a crash would: unlike `docker kill`, after which Docker does not restart it. */
 async function killContainers(fleet: Fleet, ...services: readonly string[]): Promise<void> {
   for (const pid of await fleet.inspect('{{.State.Pid}}', ...services))
     if (Number(pid) > 0) process.kill(Number(pid), 'SIGKILL');
@@ -59,12 +59,12 @@ const starvedOfMemory: Fault = {
   what: 'the loader out of memory',
   inject: async (fleet) => {
     const [id = ''] = await fleet.containers('loader');
-    // Stopped meanwhile: of a running container, cgroup v1 takes no limit below what is in use.
+    // The container is stopped meanwhile, because cgroup v1 refuses a limit below the memory in use.
     await docker('stop', id);
     await docker('update', '--memory', '32m', '--memory-swap', '32m', id);
     await docker('start', id);
     const killed = async () => Number((await fleet.inspect('{{.RestartCount}}', 'loader'))[0]) > 0;
-    await until('the kernel has killed it', 90_000, async () => (await killed()) || 'it runs');
+    await until('the kernel has killed it', 90_000, async () => (await killed()) || 'it is running');
     await docker('update', '--memory', '1g', '--memory-swap', '2g', id);
   },
 };

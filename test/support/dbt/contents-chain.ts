@@ -68,7 +68,7 @@ export class ContentsChain implements AsyncDisposable {
     return first;
   }
 
-  /** Of all offsets from `first` on. */
+  /** The outcomes of all offsets from `first` on. */
   async outcomes(first: number): Promise<Outcome[]> {
     const rows = await this.file.query(
       `select kafka_offset::integer as "offset", sha256(raw_data::varchar) as hash from bronze.raw_movies where kafka_offset >= ${first}`,

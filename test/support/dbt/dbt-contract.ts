@@ -41,7 +41,7 @@ export function dbtContract(name: string, open: (place: DbtEnvironment) => Dbt):
 
     it('releases the file after each command, and returns the result', async () => {
       await file.load(1, [movie(1), movie(2)]);
-      // Opens the file for writing, as soon as the command has ended.
+      // Opens the file for writing, which is possible once the command has ended.
       const first = await build();
       await file.load(2, [movie(3)]);
       const freshness = await dbt.freshness({ signal });
@@ -64,7 +64,7 @@ export function dbtContract(name: string, open: (place: DbtEnvironment) => Dbt):
       await sameAsFullRefresh();
     });
 
-    it('reports the age of the sources, and which it cannot read', async () => {
+    it('reports the age of the sources, and the sources that it cannot read', async () => {
       const statusWhen = async (loadedAt: string) => {
         await file.query(`update bronze.load_batches set loaded_at = ${loadedAt}`);
         return (await dbt.freshness({ signal }))[0];
@@ -84,7 +84,7 @@ export function dbtContract(name: string, open: (place: DbtEnvironment) => Dbt):
       expect(error.retriable).toBe(false);
     });
 
-    it('names the model that failed and why, releases the file, and is due again', { tags: ['full'] }, async () => {
+    it('names the failed model and the reason, releases the file, and is due again', { tags: ['full'] }, async () => {
       await build();
       await file.query('drop table bronze.raw_genres');
       expect(await failureOf(build())).toMatchObject({
@@ -95,7 +95,7 @@ export function dbtContract(name: string, open: (place: DbtEnvironment) => Dbt):
       expect(await state()).toMatchObject({ due: true, reason: 'last run failed' });
     });
 
-    it('retries only what failed and what was skipped because of it, and does not count that as a complete build', {
+    it('retries only failed nodes and the nodes skipped because of them, and does not count that as a complete build', {
       tags: ['full'],
     }, async () => {
       expect(await retry()).toMatchObject({ status: 'nothing to retry' });

@@ -28,7 +28,7 @@ const oddTexts = [
   'NaN',
 ];
 
-/** A lone surrogate is not a character: the whole document is parked for it, so there are few. */
+/** A lone surrogate is not a character. A document with one is parked as a whole, so there are few of them. */
 const halves = fc.oneof(
   fc.constantFrom('half \ud83d', '\udc00 half', '\ud83d\ud83d\ude00'),
   fc.array(fc.integer({ min: 0, max: 0xffff }), { maxLength: 6 }).map((units) => String.fromCharCode(...units)),

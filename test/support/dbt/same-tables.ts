@@ -8,7 +8,7 @@ export type Contents = Readonly<Record<string, readonly string[]>>;
 
 const documents = ['_genres', '_production_companies'];
 
-/** Integers and moments have types of each driver; a document is compared by its value. */
+/** Each driver has its own types for integers and timestamps. Documents are compared by value. */
 function comparable(column: string, value: unknown): unknown {
   if (documents.includes(column)) return sorted(typeof value === 'string' ? parsed(value) : value);
   if (value instanceof Date)
@@ -44,7 +44,7 @@ function sorted(value: unknown): unknown {
 const textOf = (row: Row): string =>
   JSON.stringify(Object.entries(row).map(([column, value]) => [column, comparable(column, value)]));
 
-/** The columns of each table that must be equal; the time of sealing need not be. */
+/** The columns of each table that must be equal. The time of sealing may differ. */
 const queries: Readonly<Record<string, string>> = {
   'silver.sealed_batches': 'select load_seq, batch_id, run_seq from silver.sealed_batches',
   ...Object.fromEntries(derivedTables.map((table) => [table, `select * from ${table}`])),

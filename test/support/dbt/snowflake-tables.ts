@@ -82,7 +82,7 @@ export class SnowflakeTables implements AsyncDisposable {
     }
   }
 
-  /** For dbt on it. @param credentials @default the loader's */
+  /** The environment of dbt on this warehouse. @param credentials @default the loader's */
   place(credentials: SnowflakeCredentials = this.settings.credentials): DbtEnvironment {
     return {
       projectDir,

@@ -46,7 +46,7 @@ export const movie = (movieId: number, fetchedAt = movieId): MovieRecord => ({
 
 export type Row = Record<string, Json>;
 
-/** Tables that a run makes and that nothing but BRONZE and the seals decide on. */
+/** Tables that a run makes, whose contents depend only on BRONZE and the seals. */
 export const derivedTables = [
   'silver.silver_movies',
   'silver.silver_genres',
@@ -64,7 +64,7 @@ export const derivedTables = [
   'gold.kpi_top_movies',
 ] as const;
 
-/** A DuckDB file with BRONZE in it, and dbt to run on it. The file is open only while a call lasts. */
+/** A DuckDB file with BRONZE, and dbt to run on it. The file is open only during a call. */
 export class WarehouseFile implements AsyncDisposable {
   readonly dir: string;
   readonly path: string;
@@ -75,17 +75,17 @@ export class WarehouseFile implements AsyncDisposable {
     this.path = join(dir, `${name}.duckdb`);
   }
 
-  /** @param name of the file, which is the name of the database to dbt: it may need quotes. */
+  /** @param name of the file, which dbt uses as the name of the database. The name may need quotes. */
   static async create(name = 'warehouse'): Promise<WarehouseFile> {
     const file = new WarehouseFile(await mkdtemp(join(tmpdir(), 'dbt-test-')), name);
     await file.query(await readFile(join(root, 'warehouse/duckdb/bronze.sql'), 'utf8'));
     return file;
   }
 
-  /** Appends a batch under the given number: a lower number than an earlier one's is a loader that committed late. */
+  /** Appends a batch with the given number. A number below that of an earlier batch simulates a loader that committed late. */
   async load(loadSeq: number, records: readonly MovieRecord[]): Promise<void> {
     const batchId = `test/tmdb.raw-movies/0/${this.#offset}`;
-    // By the appender, as the loader does: it takes a text for JSON without looking at it.
+    // Uses the appender, as the loader does. It stores text as JSON without checking it.
     await this.#open(async (connection) => {
       const rows = await connection.createAppender('raw_movies', 'bronze');
       for (const [index, { movieId, body, status, fetchedAt }] of records.entries()) {
@@ -147,7 +147,7 @@ export class WarehouseFile implements AsyncDisposable {
     return await this.#open(async (connection) => (await connection.runAndReadAll(sql)).getRowObjectsJson());
   }
 
-  /** Holds the file open, as another process would, while `work` lasts. */
+  /** Holds the file open during `work`, as another process would. */
   whileOpen<T>(work: () => Promise<T>): Promise<T> {
     return this.#open(work);
   }
@@ -163,14 +163,14 @@ export class WarehouseFile implements AsyncDisposable {
     }
   }
 
-  /** Every row of every derived table, in an order that depends on nothing but the rows. */
+  /** Every row of every derived table, in an order that depends only on the rows. */
   async contents(): Promise<Record<string, Row[]>> {
     const contents: Record<string, Row[]> = {};
     for (const table of derivedTables) contents[table] = await this.query(`select * from ${table} order by all`);
     return contents;
   }
 
-  /** For dbt on this file, with more in its environment. */
+  /** The environment of dbt on this file, with additional variables. */
   place(env: NodeJS.ProcessEnv = {}): DbtEnvironment {
     return {
       projectDir,
@@ -180,13 +180,13 @@ export class WarehouseFile implements AsyncDisposable {
     };
   }
 
-  /** A command in a process of its own. */
+  /** Runs a command in a separate process. */
   async dbt(options: Partial<DbtRun> = {}, env: NodeJS.ProcessEnv = {}): Promise<DbtSummary> {
     await using dbt = openColdDbt(this.place(env));
     return await this.run(dbt, options);
   }
 
-  /** A project of our own, to change. */
+  /** A copy of the project that a test can change. */
   async copyOfProject(): Promise<AsyncDisposable & { readonly dir: string }> {
     const dir = join(this.dir, 'project');
     await cp(projectDir, dir, { recursive: true });

@@ -24,7 +24,7 @@ const fields: Readonly<Record<string, { readonly column: string; readonly kind: 
   production_companies: { column: '_production_companies', kind: 'list', usual: [{ id: 7, name: 'Studio' }] },
 };
 
-/** JSON of each type, and the kinds of field that can use it; all others have to name it as unusable. */
+/** JSON of each type, and the kinds of field that can use it. All other kinds must report it as unusable. */
 const values: readonly (readonly [json: string, usableBy: readonly Kind[]])[] = [
   ['{}', []],
   ['{"a":1}', []],
@@ -46,10 +46,10 @@ const values: readonly (readonly [json: string, usableBy: readonly Kind[]])[] = 
   ['true', ['flag']],
   ['false', ['flag']],
 ];
-/** Of a whole number that fits a wide column and not a narrow one; of a count or points, what cannot be true. */
+/** A whole number that fits a wide column but not a narrow one; a count or score that cannot be true. */
 const fitsWide = { json: '99999999999', fields: ['budget', 'revenue'] };
 
-/** Elements of a list, and whether the list can use them. */
+/** Elements of a list, and whether they are usable in it. */
 const elements: readonly (readonly [json: string, isUsable: boolean])[] = [
   ['{"id":18,"name":"Drama"}', true],
   ['{"id":"18","name":"Drama"}', true],
@@ -79,18 +79,18 @@ const elements: readonly (readonly [json: string, isUsable: boolean])[] = [
   ['[[{"id":18}]]', false],
 ];
 
-/** A document with one value that is not the usual one, and what SILVER has to say of it. */
+/** A document with one unusual value, and the expected result in SILVER. */
 export interface WrongType {
   readonly record: MovieRecord;
-  /** What `unusable_fields` has to be. */
+  /** The expected `unusable_fields`. */
   readonly unusable: string | null;
   /** The column of the field. */
   readonly column: string;
-  /** The other columns, which have to be as if the field were usual. */
+  /** The other columns, which must be the same as without the unusual value. */
   readonly others: readonly string[];
 }
 
-/** Every field with a value of every type, and every list with every odd element, one a document. */
+/** Every field with a value of every type, and every list with every odd element, one per document. */
 export function wrongTypes(firstId: number): WrongType[] {
   const ofFields = Object.entries(fields).flatMap(([field, { kind }]) =>
     values.map(([json, usableBy]) => {
@@ -110,7 +110,7 @@ export function wrongTypes(firstId: number): WrongType[] {
     unusable,
     column: fields[field]?.column ?? field,
     others: Object.entries(fields).flatMap(([other, { column }]) =>
-      // A vote needs votes: the one is read by the other.
+      // SILVER reads the vote average only if there are votes.
       other === field || (field === 'vote_count' && other === 'vote_average') ? [] : column,
     ),
   }));
@@ -125,7 +125,7 @@ function documentWith(id: number, field: string, json: string): string {
   return `{${members.join(',')}}`;
 }
 
-/** A document in which every field is as TMDb writes it. */
+/** A document in which every field has a usual value. */
 export const usualDocument = (movieId: number): MovieRecord => ({
   movieId,
   body: documentWith(movieId, '', ''),

@@ -1,6 +1,6 @@
 import { allSettings, secretNames } from '../../../platform/settings.ts';
 
-/** What of the Compose specification our file uses. */
+/** The part of the Compose specification that our file uses. */
 export interface Compose {
   readonly name: string;
   readonly services: Readonly<Record<string, Service>>;
@@ -48,16 +48,16 @@ export const knownVariables = (): ReadonlySet<string> =>
 export const isOurs = ({ image }: Service): boolean => image.startsWith('tmdb-stream:');
 
 const rules: readonly [string, (service: Service) => boolean][] = [
-  ['is not started again', ({ restart }) => restart === 'unless-stopped'],
-  ['has no init that reaps what its children leave', ({ init }) => init === true],
+  ['does not restart', ({ restart }) => restart === 'unless-stopped'],
+  ['has no init that reaps orphaned processes', ({ init }) => init === true],
   [
     'has a root that can be written',
     ({ read_only, tmpfs }) => read_only === true && tmpfs?.some((mount) => /^\/tmp\b/.test(mount)) === true,
   ],
-  ['has a tmpfs without end', ({ tmpfs = [] }) => tmpfs.every((mount) => /[:,]size=\d+m\b/.test(mount))],
+  ['has a tmpfs without a size', ({ tmpfs = [] }) => tmpfs.every((mount) => /[:,]size=\d+m\b/.test(mount))],
   [
     'has a tmpfs that its user cannot write',
-    // Docker gives a tmpfs to root, with the mode of the folder below it; /tmp and what the image makes for all are 1777.
+    // Docker makes root the owner of a tmpfs, with the mode of the folder that it covers. /tmp and the image's shared folders are 1777.
     ({ tmpfs = [], user = '' }) =>
       tmpfs.every(
         (mount) =>
@@ -68,10 +68,10 @@ const rules: readonly [string, (service: Service) => boolean][] = [
       ),
   ],
   ['may dump its memory', ({ ulimits }) => ulimits?.['core'] === 0],
-  // An image of ours is built here: a registry may have another one of that name.
+  // Our images are built here: a registry may have a different image of the same name.
   ['may be pulled', (service) => !isOurs(service) || service.pull_policy === (service.build ? 'build' : 'never')],
-  // Docker Engine knows it from version 25 on; Debian 12 has 20.10, which then refuses the whole file.
-  ['asks for a new engine', ({ healthcheck }) => healthcheck?.start_interval === undefined],
+  // Docker Engine supports it from version 25 on. Debian 12 has 20.10, which refuses the whole file.
+  ['needs a newer engine', ({ healthcheck }) => healthcheck?.start_interval === undefined],
   // 1.7 CPU seconds each time.
   [
     'starts a JVM for its health check',
@@ -82,8 +82,8 @@ const rules: readonly [string, (service: Service) => boolean][] = [
   ['is privileged', ({ privileged }) => privileged !== true],
   ['may be root', ({ user }) => /^[1-9]\d*:[1-9]\d*$/.test(user ?? '')],
   [
-    'is not asked about its health',
-    // The image of ours brings its own.
+    'has no health check',
+    // Our image has its own health check.
     (service) => service.healthcheck?.disable !== true && (isOurs(service) || service.healthcheck?.test !== undefined),
   ],
   [
@@ -91,15 +91,15 @@ const rules: readonly [string, (service: Service) => boolean][] = [
     ({ deploy }) => ['cpus', 'memory', 'pids'].every((what) => deploy?.resources?.limits?.[what] !== undefined),
   ],
   [
-    'logs without end',
+    'has logs without a limit',
     ({ logging }) => logging?.options?.['max-size'] !== undefined && logging.options['max-file'] !== undefined,
   ],
-  ['is of no exact version', ({ image }) => /:v?\d+\.\d+\.\d+(-[a-z\d.]+)?$/.test(image)],
-  ['can be reached from elsewhere', ({ ports = [] }) => ports.every((port) => port.startsWith('127.0.0.1:'))],
+  ['has no exact version', ({ image }) => /:v?\d+\.\d+\.\d+(-[a-z\d.]+)?$/.test(image)],
+  ['can be reached from other machines', ({ ports = [] }) => ports.every((port) => port.startsWith('127.0.0.1:'))],
   // The turns on the DuckDB file tell containers apart by their host names.
-  ['has the name of another', ({ hostname }) => hostname === undefined],
+  ['has a fixed host name', ({ hostname }) => hostname === undefined],
   [
-    'writes to the machine',
+    'writes to a folder of the machine',
     ({ volumes = [] }) => volumes.every((volume) => /^[\w-]+:/.test(volume) || volume.endsWith(':ro')),
   ],
   [
@@ -121,7 +121,7 @@ export function parseMemory(text: string): number {
   return Number(count) * (units[unit] ?? Number.NaN);
 }
 
-/** What is weaker about a service than it has to be. */
+/** The checks that a service fails. */
 export const complaintsAbout = (service: Service): string[] =>
   rules.filter(([, holds]) => !holds(service)).map(([complaint]) => complaint);
 
@@ -129,6 +129,6 @@ export const complaintsAbout = (service: Service): string[] =>
 export const interpolate = (text: string, variables: Readonly<Record<string, string>> = {}): string =>
   text.replace(/\$\{(\w+)(?::-([^}]*))?\}/g, (_, name: string, defaultText = '') => variables[name] || defaultText);
 
-/** A command as the words that it is; ours have no quotes but around nothing. */
+/** The words of a command. Our commands have no quotes except around an empty word. */
 export const wordsOf = (command: string | readonly string[] = []): string[] =>
   typeof command === 'string' ? command.split(/\s+/) : command.map(String);

@@ -9,7 +9,7 @@ export interface Stage {
   readonly steps: readonly Instruction[];
 }
 
-/** The stages of a Dockerfile, continued lines joined and comments left out. */
+/** The stages of a Dockerfile, with continued lines joined and comments removed. */
 export function parseDockerfile(text: string): Stage[] {
   const instructions = text
     .replace(/^\s*#.*\n/gm, '')
@@ -28,7 +28,7 @@ export function parseDockerfile(text: string): Stage[] {
   return stages;
 }
 
-/** The stage of that name, or the last one, with the steps of all that it is built on in this file. */
+/** The stage of that name, or the last one, preceded by the steps of the stages in this file that it is built on. */
 export function stageOf(stages: readonly Stage[], target?: string): Stage {
   const stage = target === undefined ? stages.at(-1) : stages.find(({ name }) => name === target);
   if (stage === undefined) throw new Error(`the Dockerfile has no stage ${target}`);

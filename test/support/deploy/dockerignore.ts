@@ -25,7 +25,7 @@ export function contextFiles(folder: string, dockerignore: string): string[] {
   return files.sort();
 }
 
-/** Whether a file of that path would stay outside. */
+/** Whether a file at that path is excluded. */
 export const leavesOut = (dockerignore: string, path: string): boolean => isLeftOut(parse(dockerignore), path);
 
 const parse = (dockerignore: string): Rule[] =>

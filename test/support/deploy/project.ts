@@ -14,7 +14,7 @@ export function readYaml<T>(file: string): T {
   return JSON.parse(execFileSync(lintBin('python'), ['-c', script], { input: read(file), encoding: 'utf8' }));
 }
 
-/** Runs a linter on the project. @returns what it complains about; empty when it does not. */
+/** Runs a linter on the project. @returns its complaints; empty if there are none. */
 export function lint(tool: string, ...args: string[]): string {
   const { status, stdout, stderr, error } = spawnSync(lintBin(tool), args, { cwd: root, encoding: 'utf8' });
   if (error) throw error;

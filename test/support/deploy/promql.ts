@@ -15,14 +15,14 @@ interface Series {
   readonly points: { readonly atMs: number; readonly value: number }[];
 }
 
-/** A value older than this is no value any more, as in Prometheus. */
+/** Older values are ignored, as in Prometheus. */
 const lookbackMs = 300_000;
 
-/** What was scraped from services, as Prometheus would keep it. */
+/** Metrics scraped from services, stored as Prometheus stores them. */
 export class ScrapedSeries {
   readonly #series = new Map<string, Series>();
 
-  /** @param labels of the target. @param text what `/metrics` answered; null if it did not. @param atMs of the scrape. */
+  /** @param labels of the target. @param text the response of `/metrics`; null if there was none. @param atMs of the scrape. */
   add(labels: Readonly<Record<string, string>>, text: string | null, atMs: number): void {
     this.#addPoint({ ...labels, __name__: 'up' }, text === null ? 0 : 1, atMs);
     for (const line of (text ?? '').split('\n')) {
@@ -81,8 +81,8 @@ export function scrape(
 }
 
 /**
- * The value of a query at a time: the part of PromQL that alerts about readiness and restarts use.
- * @throws Error for any other part.
+ * The value of a query at a time. Supports only the part of PromQL that alerts about readiness and restarts use.
+ * @throws Error for any other query.
  */
 export function evaluate(query: string, series: ScrapedSeries, atMs: number): readonly Sample[] {
   const text = (node: SyntaxNode) => query.slice(node.from, node.to);

@@ -18,8 +18,8 @@ declare module 'vitest' {
 export const jarsDir = join(import.meta.dirname, '../../../.tools/kafka');
 
 /**
- * A new broker makes its groups' coordinator when it is first asked for one. A consumer of kafkajs that meets it while it
- * loads restarts itself even after it was stopped, and stays in its group for half a minute.
+ * A new broker creates the coordinator of its groups on the first request for one. If a kafkajs consumer asks it while it
+ * loads, the consumer restarts itself even after it was stopped, and stays in its group for half a minute.
  */
 async function untilGroupsCanBeMade(brokers: readonly string[]): Promise<void> {
   const admin = plainClient(brokers).admin();
@@ -39,7 +39,7 @@ async function untilGroupsCanBeMade(brokers: readonly string[]): Promise<void> {
   }
 }
 
-/** One broker for all integration tests of a run; KAFKA_BROKERS names one that is there already. */
+/** One broker for all integration tests of a run; KAFKA_BROKERS can name an existing one. */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   const given = process.env['KAFKA_BROKERS'];
   if (given) {
@@ -47,7 +47,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     return async () => {};
   }
   const dataDir = await mkdtemp(join(tmpdir(), 'tmdb-stream-kafka-'));
-  // The cleaner at once, so that a test sees what compaction leaves.
+  // The cleaner runs at once, so that a test sees the result of compaction.
   const properties = { 'log.cleaner.backoff.ms': '200', 'log.initial.task.delay.ms': '500' };
   const start = existsSync(jarsDir) ? startLocalBroker : startBroker;
   const broker = await start({ dataDir, jarsDir, properties, isOpen: true });

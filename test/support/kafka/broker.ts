@@ -11,7 +11,7 @@ export const silent = pino({ level: process.env['LOG_LEVEL'] ?? 'silent' });
 /** A client of the broker that all integration tests share. */
 export const testKafka = (more: Partial<KafkaOptions> = {}): Client => plainClient(inject('brokers'), undefined, more);
 
-/** A topic and a group that no other test has. */
+/** A topic and a group that no other test uses. */
 export const uniqueName = (what: string): string => `${what}-${randomUUID()}`;
 
 export interface TestTopic {
@@ -68,15 +68,15 @@ export async function writeMessages(
 /** A topic of plain text. */
 export const textTopic = (name: string) => ({ name, codec: textCodec, content: 'answer' }) as const;
 
-/** Text as it is. */
+/** Text as UTF-8. */
 const textCodec: Codec<string> = { encode: (text) => Buffer.from(text), decode: (bytes) => bytes.toString() };
 
 export const numbers = (count: number, from = 0): string[] => Array.from({ length: count }, (_, i) => String(from + i));
 
-/** Deletes what lies before `offset` (-1: everything), as retention would. */
+/** Deletes the records before `offset` (-1: all records), as retention would. */
 export async function deleteRecords(kafka: Client, topic: string, offset: string, partition = 0): Promise<void> {
   await withAdmin(kafka, async (admin) => {
-    // kafkajs looks only among topics it was asked about before.
+    // kafkajs searches only topics that it was asked about before.
     await admin.fetchTopicOffsets(topic);
     await admin.deleteTopicRecords({ topic, partitions: [{ partition, offset }] });
   });

@@ -22,7 +22,7 @@ export interface Authority {
 const dayMs = 86_400_000;
 const today = (): Validity => ({ from: new Date(Date.now() - dayMs), to: new Date(Date.now() + dayMs) });
 
-/** Made here, byte for byte (RFC 5280), so that a test needs no other program and can choose any dates. */
+/** Built byte by byte (RFC 5280), so that a test needs no other program and can choose any dates. */
 export function createAuthority(name: string): Authority {
   const keys = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const issuer = { name, key: keys.privateKey };
@@ -50,7 +50,7 @@ function der(tag: number, ...content: readonly Buffer[]): Buffer {
 const sequence = (...content: readonly Buffer[]) => der(0x30, ...content);
 const objectId = (hex: string) => der(0x06, Buffer.from(hex, 'hex'));
 const extension = (id: string, value: Buffer) => sequence(objectId(id), der(0x04, value));
-/** Its first byte says how many bits at the end are none: 0. */
+/** Its first byte is the number of unused bits at the end: 0. */
 const bits = (value: Buffer) => der(0x03, Buffer.from([0]), value);
 const commonName = (name: string) => sequence(der(0x31, sequence(objectId('550403'), der(0x0c, Buffer.from(name)))));
 const time = (at: Date) => der(0x17, Buffer.from(`${at.toISOString().replace(/\D/g, '').slice(2, 14)}Z`));

@@ -2,7 +2,7 @@ import { createKafka, type Kafka, type KafkaOptions } from '../../../kafka/clien
 import { createLogger } from '../../../runtime/logger.ts';
 import { topics } from './topics.ts';
 
-/** The product's client of a broker without TLS, which logs nothing. Tests make no other client. @param sasl its login, if it needs one. */
+/** The product's client of a broker without TLS. It logs nothing, and tests create no other client. @param sasl its login, if it needs one. */
 export const plainClient = (
   brokers: readonly string[],
   sasl?: KafkaOptions['sasl'],

@@ -3,7 +3,7 @@ import type { DeadLetterReason, RawMovie } from '../../../schemas/records.ts';
 import { rawMovie } from './kafka-fixture.ts';
 import { topics } from './topics.ts';
 
-/** A record that can be decoded and says what is not so. */
+/** A record that can be decoded but contains false information. */
 export interface FalseRecord {
   /** Completes "a record ...". */
   readonly name: string;

@@ -2,15 +2,15 @@ import { randomBytes } from 'node:crypto';
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-/** What Kafka's format command writes, below `log` of a broker's folder. */
+/** The files that Kafka's format command writes below `log` in a broker's folder. */
 const properties = 'meta.properties';
 const formatted = [properties, join('__cluster_metadata-0', '00000000000000000000-0000000000.checkpoint')];
 
-/** Names the folder that `keepFormatted` filled, for the workers of a run. */
+/** The variable that names the folder filled by `keepFormatted`, for the workers of a run. */
 const variable = 'TEST_KAFKA_FORMATTED';
 
 /**
- * Keeps what the format command wrote for a broker that has started, so that later brokers of this run need no Java to format
+ * Keeps the files that the format command wrote for a started broker, so that later brokers of this run need no Java to format
  * their folders. @param dataDir of that broker. @param target a folder that lasts as long as the run.
  */
 export function keepFormatted(dataDir: string, target: string): void {
@@ -18,7 +18,7 @@ export function keepFormatted(dataDir: string, target: string): void {
   process.env[variable] = target;
 }
 
-/** Formats a new folder by copying, with ids of its own. Does nothing if the folder exists, or if no formatted one was kept. */
+/** Formats a new folder by copying, with new ids. Does nothing if the folder exists, or if no formatted one was kept. */
 export function formatByCopy(dataDir: string): void {
   const kept = process.env[variable];
   const log = join(dataDir, 'log');
@@ -31,7 +31,7 @@ export function formatByCopy(dataDir: string): void {
   );
 }
 
-/** As Kafka makes them: 16 random bytes in base64url. One that begins with a dash is none for Kafka. */
+/** An id as Kafka creates it: 16 random bytes in base64url. Kafka refuses ids that begin with a dash. */
 function newId(): string {
   const id = randomBytes(16).toString('base64url');
   return id.startsWith('-') ? newId() : id;

@@ -28,22 +28,22 @@ import { silent, withAdmin } from './broker.ts';
 import { plainClient } from './client.ts';
 import { topicNames, topics } from './topics.ts';
 
-/** Movies of the sandbox that a fetcher on this fixture asks. */
+/** The number of movies in the sandbox that a fetcher on this fixture uses. */
 export const sandboxMovies = 400;
 
-/** A stage that runs in this process until it is stopped, at the latest when it is disposed of. */
+/** A stage that runs in this process until it is stopped or disposed of. */
 export interface RunningStage<T> extends AsyncDisposable {
   /** What the stage returned or threw. */
   readonly ended: Promise<T>;
   /** Rows that it has loaded so far. */
   rows(): Promise<number>;
-  /** Drains it. @returns what `ended` is. */
+  /** Drains it. @returns `ended`. */
   stop(): Promise<T>;
 }
 
 /**
- * A real broker behind a proxy, for stages one at a time: in this process, or as commands. The topics are created again for each
- * test; a DuckDB file of a new name goes with them.
+ * A real broker behind a proxy, for stages one at a time: in this process, or as commands. Each test gets new topics and a
+ * new DuckDB file.
  */
 export class KafkaFixture implements AsyncDisposable {
   readonly dataDir: string;
@@ -63,7 +63,7 @@ export class KafkaFixture implements AsyncDisposable {
     this.kafka = plainClient([proxy.address]);
   }
 
-  /** @param properties of the broker, beside its own. */
+  /** @param properties additional properties of the broker. */
   static async open(properties: Readonly<Record<string, string>> = {}): Promise<KafkaFixture> {
     const workspace = new Workspace();
     const proxy = await FaultProxy.start();
@@ -91,7 +91,7 @@ export class KafkaFixture implements AsyncDisposable {
     };
   }
 
-  /** Our topics, empty, and a file that is not there yet. */
+  /** Creates our topics, empty, and names a file that does not exist yet. */
   async recreate(partitions = 2): Promise<void> {
     this.newFile();
     await this.deleteTopics(topicNames);
@@ -104,7 +104,7 @@ export class KafkaFixture implements AsyncDisposable {
     this.#files += 1;
   }
 
-  /** Deletes existing topics, and waits until they are gone: until then, no process can create them again. */
+  /** Deletes existing topics, and waits until they are gone: until then, no process can create topics with the same names. */
   async deleteTopics(names: readonly string[]): Promise<void> {
     await withAdmin(this.kafka, async (admin) => {
       const there = async () => (await admin.listTopics()).filter((topic) => names.some((name) => name === topic));
@@ -114,7 +114,7 @@ export class KafkaFixture implements AsyncDisposable {
     });
   }
 
-  /** Makes those of our topics that are missing, and waits until each partition's leader answers: on a busy machine that takes a while. */
+  /** Creates our missing topics, and waits until each partition's leader answers, which takes a while on a busy machine. */
   async ensureTopics(partitions: number): Promise<void> {
     await using admin = createAdmin(this.kafka);
     await admin.ensureTopics({ partitions, replicationFactor: 1, rawRetentionMs: 15_552_000_000 });
@@ -122,7 +122,7 @@ export class KafkaFixture implements AsyncDisposable {
     await vi.waitFor(allOffsets, { timeout: 60_000, interval: 100 });
   }
 
-  /** Sets a topic's settings; settings that are not named get their default back. */
+  /** Sets a topic's settings. All other settings get their default value. */
   async configure(topic: string, settings: Readonly<Record<string, string>>): Promise<void> {
     const configEntries = Object.entries(settings).map(([name, value]) => ({ name, value }));
     const resources = [{ type: ConfigResourceTypes.TOPIC, name: topic, configEntries }];
@@ -136,7 +136,7 @@ export class KafkaFixture implements AsyncDisposable {
     return this.write(topics.rawMovies.name, messages, Math.ceil(5_000_000 / Math.max(bytes, 200_000)));
   }
 
-  /** Publishes ids of the sandbox's popular list, from the place `from` on. @param movies of the sandbox. */
+  /** Publishes ids of the sandbox's popular list, from rank `from` on. @param movies the number of movies in the sandbox. */
   publishIds(count: number, from = 0, movies = sandboxMovies): Promise<void> {
     const catalogue = new GeneratedCatalogue({ seed: 1, movies });
     const asked = { reason: 'manual', page: null, rank: null, requestedAt: new Date() } as const;
@@ -148,8 +148,8 @@ export class KafkaFixture implements AsyncDisposable {
   }
 
   /**
-   * Writes records as they are; each once, however often the client has to try.
-   * @param perRequest of them at most: Kafka takes no more bytes at once than of one large record.
+   * Writes records unchanged, each once, however often the client must retry.
+   * @param perRequest the maximum number per request: Kafka accepts at most the bytes of one large record in a request.
    */
   async write(topic: string, messages: readonly Message[], perRequest = 25): Promise<void> {
     const producer = this.kafka.producer({
@@ -165,7 +165,7 @@ export class KafkaFixture implements AsyncDisposable {
     }
   }
 
-  /** Origin and reason of each, in order. */
+  /** Origin and reason of each dead letter, in order. */
   async deadLetters(): Promise<[string, string][]> {
     const found: [string, string][] = [];
     await readTopic(this.kafka, topics.deadLetters.name, ({ key, value }) => {
@@ -174,7 +174,7 @@ export class KafkaFixture implements AsyncDisposable {
     return found.sort();
   }
 
-  /** Runs `work` with a platform of its own, as the command line does. */
+  /** Runs `work` with its own platform, as the command line does. */
   start<T>(
     work: (platform: Platform, context: Context) => Promise<T>,
     env: Readonly<Record<string, string>> = {},
@@ -211,10 +211,10 @@ export class KafkaFixture implements AsyncDisposable {
     return this.start((platform, context) => loadBronze(platform, context), env);
   }
 
-  /** Loads all there is now. */
+  /** Loads all present records. */
   loadOnce(env: Readonly<Record<string, string>> = {}): Promise<Loaded> {
     const work = async (platform: Platform, context: Context) => {
-      // Topics that are refused end it here, with nothing else under way.
+      // Refused topics end the loader here, while nothing else is running.
       await platform.kafka();
       const until = endsOf(platform, [topics.rawMovies, topics.rawGenres]);
       return loadBronze(platform, context, { until });
@@ -222,7 +222,7 @@ export class KafkaFixture implements AsyncDisposable {
     return this.start(work, env).ended;
   }
 
-  /** Fetches all whose ids wait now. @param onStarted is called when the topics were examined, before the first is fetched. */
+  /** Fetches the movies of all waiting ids. @param onStarted is called after the topics are checked and before the first fetch. */
   fetchOnce(sandbox: Sandbox, onStarted = async () => {}): Promise<Record<MovieOutcome, number>> {
     const work = async (platform: Platform, context: Context) => {
       await platform.kafka();
@@ -233,17 +233,17 @@ export class KafkaFixture implements AsyncDisposable {
     return this.start(work, { TMDB_BASE_URL: sandbox.url, TMDB_RATE_LIMIT: '1000/1s' }).ended;
   }
 
-  /** The command line, in a process of its own. */
+  /** Runs the command line in a separate process. */
   cli(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Outcome> {
     return this.#workspace.run(args, this.settings(env));
   }
 
-  /** The same, to be watched and signalled while it runs. */
+  /** As above, but returns the running process, which a test can watch and signal. */
   spawn(args: readonly string[], env: Readonly<Record<string, string>> = {}): ChildProcess {
     return this.#workspace.start(args, this.settings(env));
   }
 
-  /** The audit of the file of now, as far as BRONZE. No loader may be at it: one process has one lock on it. */
+  /** The audit of the present file, up to BRONZE. No loader may use the file meanwhile, because a process has only one lock on it. */
   audit(): Promise<AuditReport> {
     return audit(
       { dataDir: this.dataDir, duckdbPath: this.duckdbPath },
@@ -263,11 +263,11 @@ export class KafkaFixture implements AsyncDisposable {
   }
 }
 
-/** The fixture, and a sandbox without a limit for its fetchers. @param properties of the broker, beside its own. */
+/** The fixture, and a sandbox without a limit for its fetchers. @param properties additional properties of the broker. */
 export const openWithSandbox = (properties: Readonly<Record<string, string>> = {}): Promise<[KafkaFixture, Sandbox]> =>
   Promise.all([KafkaFixture.open(properties), startSandbox({ movies: sandboxMovies, limit: null })]);
 
-/** TMDb's answer about a movie, as far as the loader looks at it; nothing in it packs well. @param bytes of the document. */
+/** TMDb's answer about a movie, with the fields that the loader reads. It does not compress well. @param bytes of the document. */
 export const rawMovie = (movieId: number, bytes = 500): RawMovie => ({
   movieId,
   sourceUrl: `https://api.themoviedb.org/3/movie/${movieId}`,

@@ -3,11 +3,11 @@ import { connect } from 'node:net';
 import type { Connection, Direction, Toxic } from '../network/fault-proxy.ts';
 import { toxicOf } from '../network/toxics.ts';
 
-/** As much of Kafka's protocol as the tests need to write or to change by hand: https://kafka.apache.org/protocol */
+/** The part of Kafka's protocol that the tests write or change by hand: https://kafka.apache.org/protocol */
 const api = { produce: 0, offsetCommit: 8, alterClientQuotas: 49 } as const;
 export const errorCode = { ILLEGAL_GENERATION: 22, UNKNOWN_MEMBER_ID: 25, REBALANCE_IN_PROGRESS: 27 } as const;
 
-/** Splits a stream into its requests or answers, each with its length in front. */
+/** Splits a stream into requests or responses. Each is preceded by its length. */
 export class Frames {
   #rest = Buffer.alloc(0);
 
@@ -21,21 +21,21 @@ export class Frames {
   }
 }
 
-/** The broker's answers to the next commits say that each partition was refused. Of connections that are opened from now on. */
+/** The broker's responses to the next commits report each partition as refused, on connections that are opened from now on. */
 export const refuseCommits = (code: number, times: number): Toxic =>
   injectIntoAnswers(`${times} commits refused with ${code}`, api.offsetCommit, times, (frame) => {
     refuse(frame, code);
     return frame;
   });
 
-/** The broker has written what it was sent, and its answer is lost with the connection. Of connections that are opened from now on. */
+/** The broker writes the records, and its response is lost with the connection. Affects connections that are opened from now on. */
 export const loseAnswersToWrites = (times: number): Toxic =>
   injectIntoAnswers(`${times} answers to writes lost`, api.produce, times, (_, connection) => {
     connection.reset();
     return null;
   });
 
-/** @param inject changes an answer to a request of the kind `apiKey`; null: it does not arrive. */
+/** @param inject changes a response to a request of the kind `apiKey`; if it returns null, the response does not arrive. */
 function injectIntoAnswers(
   name: string,
   apiKey: number,
@@ -59,7 +59,7 @@ function injectIntoAnswers(
   return toxic;
 }
 
-/** Writes the code into each partition of an OffsetCommit answer, versions 3 to 7. */
+/** Writes the code into each partition of an OffsetCommit response, versions 3 to 7. */
 function refuse(frame: Buffer, code: number): void {
   let at = 4 + 4 + 4; // length, correlation id, throttle time
   const topics = frame.readInt32BE(at);
@@ -75,13 +75,13 @@ function refuse(frame: Buffer, code: number): void {
   }
 }
 
-/** Sets what every client may write, in bytes a second; null: as much as it likes. */
+/** Limits the bytes per second that each client may write; null removes the limit. */
 export async function setProducerQuota(broker: string, bytesPerSecond: number | null): Promise<void> {
   const body = Buffer.concat([
     int32(1), // one entry
-    ...[int32(1), string('client-id'), int16(-1)], // of every client id that has none of its own
+    ...[int32(1), string('client-id'), int16(-1)], // the default of every client id
     ...[int32(1), string('producer_byte_rate'), double(bytesPerSecond ?? 0), int8(bytesPerSecond === null ? 1 : 0)],
-    int8(0), // for real
+    int8(0), // not only a validation
   ]);
   const header = Buffer.concat([int16(api.alterClientQuotas), int16(0), int32(1), string('test')]);
   const [host, port] = broker.split(':');

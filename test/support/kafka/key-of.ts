@@ -2,7 +2,7 @@ import { DecodeError } from '../../../schemas/codec.ts';
 import { movieIdCodec, rawGenresCodec, rawMovieCodec } from '../../../schemas/codecs.ts';
 import { topics } from './topics.ts';
 
-/** The key that our producers give a record of this value; null when they write no such value. */
+/** The key that our producers give a record with this value; null if they write no such value. */
 export function keyOf(topic: string, value: Buffer | null): Buffer | null {
   try {
     return value && Buffer.from(textOf(topic, value));

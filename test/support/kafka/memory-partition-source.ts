@@ -2,7 +2,7 @@ import type { ConsumerRecord, Offsets, PartitionHandler, PartitionSource } from 
 import { settle } from '../clock/manual-clock.ts';
 import { keyOf } from './key-of.ts';
 
-/** The id that topics in memory have. */
+/** The id of topics in memory. */
 export const memoryTopicId = 'topic-in-memory';
 
 /**
@@ -21,7 +21,7 @@ export class MemoryPartitionSource implements PartitionSource {
     this.#chunkSize = chunkSize;
   }
 
-  /** The next offsets of a partition, as one record that stands for a batch which cannot be read. */
+  /** Adds the next offsets of a partition as one record that represents an unreadable batch. */
   appendUnreadable(topic: string, partition: number, offsets: number): void {
     const offset = this.end(topic, partition);
     this.append(topic, partition, Array(offsets).fill(undefined));
@@ -36,7 +36,7 @@ export class MemoryPartitionSource implements PartitionSource {
     this.#records.push({ topic, partition, offset, timestamp: 0, key: null, value: null, unusable });
   }
 
-  /** The value of the next offset of a partition; `undefined` leaves a hole, as compaction does. */
+  /** Adds a value at the next offset of a partition; `undefined` leaves a hole, as compaction does. */
   append(topic: string, partition: number, values: readonly (Buffer | null | undefined)[]): void {
     this.#assigned.set(`${topic}/${partition}`, [topic, partition]);
     const offset = this.end(topic, partition);
@@ -47,7 +47,7 @@ export class MemoryPartitionSource implements PartitionSource {
     });
   }
 
-  /** One record under a key of the test's own. */
+  /** Adds one record with a key that the test chooses. */
   appendKeyed(topic: string, partition: number, key: Buffer | null, value: Buffer | null): void {
     this.#assigned.set(`${topic}/${partition}`, [topic, partition]);
     this.#records.push({ topic, partition, offset: this.end(topic, partition), timestamp: 0, key, value });

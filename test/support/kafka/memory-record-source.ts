@@ -2,9 +2,9 @@ import type { ConsumerRecord, RecordSource } from '../../../kafka/topic.ts';
 import { keyOf } from './key-of.ts';
 import { topics } from './topics.ts';
 
-/** A topic's read side in memory: hands out its records one after the other, then ends. */
+/** A record source in memory: delivers its records one after the other, then ends. */
 export class MemoryRecordSource implements RecordSource {
-  /** Offsets whose record is done. */
+  /** Offsets of finished records. */
   readonly done: bigint[] = [];
   readonly #records: readonly ConsumerRecord[];
 
@@ -20,7 +20,7 @@ export class MemoryRecordSource implements RecordSource {
   }
 }
 
-/** A record of the ids topic as Kafka would hold it. @param key @default the one that our producers give it. */
+/** A record of the ids topic as Kafka stores it. @param key @default the key that our producers use. */
 export const consumerRecord = (
   offset: number,
   value: Buffer | null,

@@ -1,6 +1,6 @@
 import type { ProducerRecord, Sink } from '../../../kafka/topic.ts';
 
-/** A topic's write side in memory: keeps what was published, in order. */
+/** A sink in memory: keeps the published records, in order. */
 export class MemorySink<T> implements Sink<T> {
   readonly records: ProducerRecord<T>[] = [];
 

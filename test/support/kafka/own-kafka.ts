@@ -20,7 +20,7 @@ import { plainClient } from './client.ts';
 import { formatByCopy } from './formatted-folder.ts';
 import { topicNames } from './topics.ts';
 
-/** A broker of one test file's own, for what goes by our topics' names; each test begins with empty topics. */
+/** A broker for one test file, for code that uses our topic names. Each test begins with empty topics. */
 export class OwnKafka implements AsyncDisposable {
   readonly #broker: Broker;
   readonly #dataDir: string;
@@ -30,7 +30,7 @@ export class OwnKafka implements AsyncDisposable {
     this.#dataDir = dataDir;
   }
 
-  /** @param properties of the broker, where it runs from its jars. */
+  /** @param properties of the broker, if it runs from its jars. */
   static async start(properties: Readonly<Record<string, string>> = {}): Promise<OwnKafka> {
     const dataDir = await mkdtemp(join(tmpdir(), 'tmdb-stream-own-kafka-'));
     const start = existsSync(jarsDir) ? startLocalBroker : startBroker;
@@ -46,7 +46,7 @@ export class OwnKafka implements AsyncDisposable {
       const ours = new Set<string>(topicNames);
       const there = async () => (await admin.listTopics()).filter((topic) => ours.has(topic));
       await admin.deleteTopics({ topics: await there() });
-      // Until then no one would create them again.
+      // Until then, the topics cannot be created again.
       await vi.waitUntil(async () => (await there()).length === 0, { timeout: 20_000, interval: 50 });
     });
     const workspace = new Workspace(env);
@@ -68,12 +68,12 @@ export class OwnKafka implements AsyncDisposable {
   }
 }
 
-/** What one test has to play with. */
+/** The resources of one test. */
 export class Stage implements AsyncDisposable {
   readonly context: Context;
   readonly platform: Platform;
   readonly kafka: Awaited<ReturnType<Platform['kafka']>>;
-  /** A client of the test, for what the stages never do. */
+  /** A client for operations that the stages never do. */
   readonly client: Client;
   readonly #workspace: Workspace;
 
@@ -88,12 +88,12 @@ export class Stage implements AsyncDisposable {
     this.#workspace = workspace;
   }
 
-  /** The command line as a person would run it. */
+  /** Runs the command line as a user would. */
   run(args: readonly string[]): Promise<Outcome> {
     return this.#workspace.run(args);
   }
 
-  /** The first offset behind each of our topics' partitions: nothing was written when they stay the same. */
+  /** The end offset of each partition of our topics. If they stay the same, nothing was written. */
   async ends(): Promise<Record<string, readonly (readonly [number, bigint])[]>> {
     const entries = topicNames.map(async (topic) => {
       const { high } = await this.kafka.cluster.admin.topicOffsets(topic);

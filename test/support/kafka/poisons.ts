@@ -5,28 +5,27 @@ import { rawMovie } from './kafka-fixture.ts';
 import { codecs, rawBatch, rawBatchOf, rawRecord } from './raw-batches.ts';
 import { topics } from './topics.ts';
 
-/** The topics that a service of ours reads and parks from. */
+/** The topics that our services read, and whose records they park. */
 export const readTopics = [topics.movieIds.name, topics.rawMovies.name, topics.rawGenres.name] as const;
 export type ReadTopicName = (typeof readTopics)[number];
 
 /**
- * Something that was found, or could be found, in a topic and that once stopped a consumer or ruled over what others wrote. The
- * table below is what `faults/poisons.test.ts` puts into a cluster; a new kind is a new row, and every promise of that test holds
- * for it.
+ * Content of a topic that once stopped a consumer, or that affected other records. `faults/poisons.test.ts` writes every row of the
+ * table below into a cluster and tests every promise for it. To add a kind, add a row.
  */
 export interface Poison {
   /** Completes "a topic with ...". */
   readonly name: string;
-  /** Where it makes sense; without it, in all of `readTopics`. */
+  /** The topics in which it is possible. @default all of `readTopics` */
   readonly topics?: readonly ReadTopicName[];
-  /** Batches as they go into one partition. `movieId`: one that no other record is about. */
+  /** The batches to write into one partition. `movieId` is a movie that no other record is about. */
   readonly batches: (topic: ReadTopicName, movieId: number) => Promise<readonly Buffer[]> | readonly Buffer[];
-  /** What comes of it: so many letters a topic, with this reason. */
+  /** The expected result: this number of letters per topic, with this reason. */
   readonly letters: number;
   readonly reason: DeadLetterReason;
   /**
-   * The one command that heals it. `redrive`: the record itself is whole, and counts once it comes again. `purge`: nothing in it
-   * is wanted, or the letter cannot hold it.
+   * The command that repairs it. `redrive`: the record itself is intact, and counts once it is sent back. `purge`: the record is
+   * useless, or too large for its letter.
    */
   readonly heal: 'redrive' | 'purge';
 }
@@ -54,7 +53,7 @@ const gzipped = (body: Buffer, count = 1): Buffer => rawBatch({ body: gzipSync(b
 const zstandard = (body: Buffer, count = 1): Buffer =>
   rawBatch({ body: zstdCompressSync(body), count, codec: codecs.zstd });
 
-/** One record of so many zeros, which are never in memory all at once. */
+/** One record with this number of zeros, which are never in memory all at once. */
 async function gzippedZeros(megabytes: number): Promise<Buffer> {
   const [head, end] = [zeros(0), 1_000_000 * megabytes];
   // The lengths of the record and of its value, as `rawRecord` would have written them.

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import { connect } from 'node:net';
 
-/** Batches of records as they lie in Kafka, made by hand: https://kafka.apache.org/documentation/#recordbatch */
+/** Batches of records in Kafka's storage format, built by hand: https://kafka.apache.org/documentation/#recordbatch */
 const load = createRequire(import.meta.url);
 const crc32c = load('kafkajs/src/protocol/recordBatch/crc32C') as (bytes: Buffer) => number;
 
@@ -15,7 +15,7 @@ export interface RawRecord {
   readonly offsetDelta?: number;
 }
 
-/** A signed number as Kafka's records hold it: zigzag, seven bits a byte. */
+/** A signed number as encoded in Kafka's records: zigzag, seven bits per byte. */
 function varint(value: number): Buffer {
   const bytes: number[] = [];
   for (let left = ((value << 1) ^ (value >> 31)) >>> 0; ; left >>>= 7) {
@@ -26,7 +26,7 @@ function varint(value: number): Buffer {
 
 const nullable = (bytes: Buffer | null): Buffer[] => (bytes === null ? [varint(-1)] : [varint(bytes.length), bytes]);
 
-/** One record with its length in front. */
+/** One record, preceded by its length. */
 export function rawRecord({ key = null, value = null, headers = [], offsetDelta = 0 }: RawRecord): Buffer {
   const fields = Buffer.concat([
     ...[Buffer.from([0]), varint(0), varint(offsetDelta), ...nullable(key), ...nullable(value)],
@@ -37,7 +37,7 @@ export function rawRecord({ key = null, value = null, headers = [], offsetDelta 
 }
 
 export interface RawBatch {
-  /** What follows the header: records, compressed or not. */
+  /** The part after the header: records, compressed or not. */
   readonly body: Buffer;
   readonly count: number;
   readonly codec?: number;
@@ -69,7 +69,7 @@ export function rawBatch(batch: RawBatch): Buffer {
   return Buffer.concat([header, rest]);
 }
 
-/** Records in one batch, their offsets in order. */
+/** Records in one batch, ordered by offset. */
 export const rawBatchOf = (records: readonly RawRecord[], more: Partial<RawBatch> = {}): Buffer =>
   rawBatch({
     body: Buffer.concat(records.map((record, offsetDelta) => rawRecord({ offsetDelta, ...record }))),
@@ -91,7 +91,7 @@ const int32 = (value: number): Buffer => {
 
 const string = (text: string) => Buffer.concat([int16(text.length), Buffer.from(text)]);
 
-/** Writes one batch as it is. @returns its first offset. @throws Error with the broker's code when it is refused. */
+/** Writes one batch unchanged. @returns its first offset. @throws Error with the broker's code if it is refused. */
 export async function produceRaw(broker: string, topic: string, partition: number, batch: Buffer): Promise<bigint> {
   const version = batch.readInt16BE(21) % 8 === codecs.zstd ? 7 : 3;
   const request = Buffer.concat([

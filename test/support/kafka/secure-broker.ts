@@ -10,15 +10,15 @@ import { jarsDir } from './broker-setup.ts';
 import type { Certificate } from './certificates.ts';
 
 export interface SecureBroker extends AsyncDisposable {
-  /** `localhost:port`: the name that the certificate has to be for. */
+  /** `localhost:port`: the certificate must contain this name. */
   readonly address: string;
-  /** The same, by an address that the certificate may not name. */
+  /** The same broker, by an address that the certificate need not contain. */
   readonly addressByNumber: string;
 }
 
 /**
- * A real broker that admits only clients with TLS and a password (SCRAM, both lengths), and allows a user what its ACLs
- * say and nothing else; `admin` may do everything.
+ * A real broker that admits only clients with TLS and a password (SCRAM, both lengths), and allows a user only
+ * what the ACLs permit; `admin` may do everything.
  */
 export async function startSecureBroker(
   dataDir: string,
@@ -57,7 +57,7 @@ export async function startSecureBroker(
   };
 }
 
-/** Like the broker's own start, with the users: they must exist before the first login. */
+/** As the broker's normal start, but creates the users, which must exist before the first login. */
 async function format(
   dataDir: string,
   properties: Readonly<Record<string, string>>,

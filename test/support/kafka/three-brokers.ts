@@ -7,7 +7,7 @@ import { withAdmin } from './broker.ts';
 import { jarsDir } from './broker-setup.ts';
 import { plainClient } from './client.ts';
 
-/** A broker takes 100 to 120 MB of objects; three of them run beside a fleet. */
+/** A broker needs 100 to 120 MB of heap; three brokers run beside a fleet. */
 const heapMb = 256;
 
 const offsetPartitions = 4;
@@ -20,7 +20,7 @@ const replicated = {
   'offsets.topic.num.partitions': String(offsetPartitions),
   'transaction.state.log.replication.factor': '3',
   'transaction.state.log.min.isr': '2',
-  // Kafka's default: a group that starts waits for its members.
+  // Kafka's default: a new group waits for its members.
   'group.initial.rebalance.delay.ms': '3000',
 };
 
@@ -32,7 +32,7 @@ interface Node {
 
 /**
  * A cluster of three brokers (KRaft, each a controller too), from the jars of the local broker. Topics have three replicas
- * and `min.insync.replicas` 2: one broker may be away without an outage. Each comes back on its port.
+ * and `min.insync.replicas` 2: one broker may be down without an outage. A broker restarts on the same port.
  */
 export class ThreeBrokers implements AsyncDisposable {
   readonly #nodes: readonly Node[];
@@ -42,8 +42,8 @@ export class ThreeBrokers implements AsyncDisposable {
   }
 
   /**
-   * @param dataDir of the first; the others have `-2` and `-3` after it.
-   * @param properties of every broker, beside those of a cluster of three.
+   * @param dataDir of the first broker; those of the others end in `-2` and `-3`.
+   * @param properties of every broker, in addition to those of a cluster of three.
    */
   static async start(dataDir: string, properties: Readonly<Record<string, string>> = {}): Promise<ThreeBrokers> {
     const ports = await Promise.all([0, 1, 2].map(async () => [await freePort(), await freePort()] as const));
@@ -87,7 +87,7 @@ export class ThreeBrokers implements AsyncDisposable {
     return this.#nodes.map(({ address }) => address);
   }
 
-  /** The indexes of those that run. */
+  /** The indexes of the running brokers. */
   get running(): readonly number[] {
     return this.#nodes.flatMap(({ broker }, index) => (broker ? [index] : []));
   }
@@ -104,7 +104,7 @@ export class ThreeBrokers implements AsyncDisposable {
     await this.stop(index);
   }
 
-  /** SIGTERM: it hands its leaderships over first. */
+  /** SIGTERM: the broker hands over its leaderships first. */
   async stop(index: number): Promise<void> {
     const node = this.#nodeAt(index);
     const { broker } = node;
@@ -121,7 +121,7 @@ export class ThreeBrokers implements AsyncDisposable {
     process.kill(this.#nodeAt(index).broker?.pid ?? 0, 'SIGCONT');
   }
 
-  /** The index of the broker that coordinates a consumer group that exists; null while there is none. */
+  /** The index of the broker that coordinates an existing consumer group; null while there is none. */
   coordinatorOf(group: string): Promise<number | null> {
     // As Kafka does it: by Java's hash of the name.
     const hash = [...group].reduce((sum, letter) => (Math.imul(sum, 31) + letter.charCodeAt(0)) | 0, 0);
@@ -135,7 +135,7 @@ export class ThreeBrokers implements AsyncDisposable {
     return leader < 0 ? null : leader - 1;
   }
 
-  /** Waits until every partition has a leader and three replicas in sync: then the next broker may be lost. */
+  /** Waits until every partition has a leader and three replicas in sync, so that the next broker may be lost. */
   async untilInSync(topics: readonly string[], timeoutMs = 60_000): Promise<void> {
     const inSync = async () => {
       const answer = await this.#admin((admin) => admin.fetchTopicMetadata({ topics: [...topics] }));
@@ -147,7 +147,7 @@ export class ThreeBrokers implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // One that is paused could not end; a broker cannot hand over to others that are gone.
+    // A paused broker could not end, and a broker cannot hand over to brokers that have ended.
     await Promise.all(this.running.map((index) => this.kill(index)));
   }
 

@@ -3,7 +3,7 @@ import type { Batch } from '../../../warehouse/warehouse.ts';
 import type { Content, Partition } from './topic-log.ts';
 import type { World } from './world.ts';
 
-/** What becomes of a record. */
+/** The outcome of a record. */
 const fateOf: Record<Content, 'row' | 'nothing' | DeadLetter['reason']> = {
   good: 'row',
   hole: 'nothing',
@@ -15,10 +15,10 @@ const fateOf: Record<Content, 'row' | 'nothing' | DeadLetter['reason']> = {
 };
 
 /**
- * What has to be true at every moment, judged by what the topics hold: the batches of a partition follow one another up to
- * its position; each holds the good records of its offsets, once, and nothing else; what is bad below the position is
- * in dead letters, with its reason, and nothing else is; Kafka was never told of more than the ledger has.
- * @throws Error that names the promise that is broken.
+ * The invariants, checked against the contents of the topics. The batches of a partition are adjacent up to its position. Each
+ * batch has the good records of its offsets, once, and nothing else. Dead letters contain exactly the bad records below the
+ * position, with their reasons. The offsets committed to Kafka never exceed those of the ledger.
+ * @throws Error that names the broken invariant.
  */
 export async function assertInvariants(world: World): Promise<void> {
   const parked = new Set(world.deadLetters.values.map(assertIsBad(world)));
@@ -27,13 +27,17 @@ export async function assertInvariants(world: World): Promise<void> {
     assertBatches(world, partition, position);
     assertParkedBelow(world, partition, position ?? 0n, parked);
     const hint = world.hints.get(partition.join('/')) ?? 0n;
-    assert(hint <= (position ?? 0n), `Kafka was told ${hint}, the ledger is at ${position}`, partition);
+    assert(
+      hint <= (position ?? 0n),
+      `the offset committed to Kafka is ${hint}, the ledger is at ${position}`,
+      partition,
+    );
   }
   const [died] = world.deaths;
   if (died !== undefined) throw died;
 }
 
-/** After the faults, when a loader has reached the end: nothing is left. @throws Error */
+/** Checks after the faults, when a loader has reached the end, that nothing is left. @throws Error */
 export async function assertComplete(world: World): Promise<void> {
   await assertInvariants(world);
   for (const partition of world.log.partitions) {
@@ -46,7 +50,7 @@ export async function assertComplete(world: World): Promise<void> {
 function assertBatches(world: World, partition: Partition, position: bigint | undefined): void {
   const batches = batchesOf(world, partition);
   const contents = world.log.contents(partition);
-  // Where the topic begins with holes, so may the ledger.
+  // If the topic begins with holes, the ledger may begin after them.
   const first = contents.findIndex((content) => content !== 'hole');
   let expected = batches[0]?.firstOffset ?? position;
   assert((expected ?? 0n) <= BigInt(first < 0 ? contents.length : first), 'the first records are missing', partition);
@@ -64,11 +68,11 @@ function assertParkedBelow(world: World, partition: Partition, position: bigint,
   const isBad = (content: Content) => fateOf[content] !== 'row' && fateOf[content] !== 'nothing';
   for (const offset of offsetsOf(world.log.contents(partition), 0n, position, isBad)) {
     const isParked = parked.has([...partition, offset].join('/'));
-    assert(isParked, `the position ${position} passed ${offset}, which is parked nowhere`, partition);
+    assert(isParked, `the position ${position} passed ${offset}, which is not parked`, partition);
   }
 }
 
-/** @returns where it came from. */
+/** @returns its origin. */
 const assertIsBad =
   (world: World) =>
   (letter: DeadLetter): string => {

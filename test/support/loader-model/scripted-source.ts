@@ -2,19 +2,19 @@ import type { Offsets, PartitionHandler, PartitionSource } from '../../../kafka/
 import { memoryTopicId } from '../kafka/memory-partition-source.ts';
 import type { TopicLog } from './topic-log.ts';
 
-/** A partition while it is ours. */
+/** A partition while it is assigned. */
 interface Assigned {
   readonly topic: string;
   readonly partition: number;
-  /** null until the ledger has told. */
+  /** null until the ledger has returned it. */
   next: bigint | null;
-  /** The handler has a chunk. */
+  /** Whether the handler is processing a chunk. */
   isBusy: boolean;
 }
 
 /**
- * One member's end of the topics. What it is assigned, what is taken from it and what it hands out is up to the test; within
- * that it keeps a source's contract: the chunks of an assignment follow one another, from the given position on.
+ * The source of one member. The test decides which partitions are assigned and revoked, and which records are delivered. Apart
+ * from that, it keeps a source's contract: the chunks of an assignment are contiguous, from the given position on.
  */
 export class ScriptedSource implements PartitionSource {
   readonly #log: TopicLog;
@@ -25,13 +25,13 @@ export class ScriptedSource implements PartitionSource {
   #handler: PartitionHandler | undefined;
   #signal: AbortSignal | undefined;
 
-  /** @param tell what happens to a commit. */
+  /** @param tell is called for each commit. */
   constructor(log: TopicLog, tell: (topic: string, next: Offsets) => Promise<void>) {
     this.#log = log;
     this.#tell = tell;
   }
 
-  /** Like the real one, it ends when the chunks in flight are finished. */
+  /** Like the real source, it ends when the chunks in flight are finished. */
   async run(handler: PartitionHandler, { signal }: { readonly signal: AbortSignal }): Promise<void> {
     this.#handler = handler;
     this.#signal = signal;
@@ -47,7 +47,7 @@ export class ScriptedSource implements PartitionSource {
     return this.#tell(topic, next);
   }
 
-  /** Whether the handler has a chunk of it. */
+  /** Whether the handler is processing a chunk of this partition. */
   isBusy(topic: string, partition: number): boolean {
     return this.#assigned.get(`${topic}/${partition}`)?.isBusy ?? false;
   }
@@ -73,7 +73,7 @@ export class ScriptedSource implements PartitionSource {
     );
   }
 
-  /** Hands out the next `offsets` offsets, those that hold a record. */
+  /** Delivers the records among the next `offsets` offsets. */
   hand(assigned: Assigned, offsets: number): void {
     const chunk = this.#log.read(assigned.topic, assigned.partition, assigned.next ?? 0n, offsets);
     assigned.next = chunk.next;

@@ -4,7 +4,7 @@ import type { Content } from './topic-log.ts';
 import type { Call, Fate } from './wire.ts';
 import type { Loader, LoaderSettings, World } from './world.ts';
 
-/** What happens next. `which` picks among what there is at that moment, whatever its number. */
+/** The next event. `which` selects among the candidates of that moment, modulo their number. */
 type Step =
   | { readonly does: 'call'; readonly which: number; readonly fate: Fate }
   | { readonly does: 'hand'; readonly which: number; readonly offsets: number }
@@ -62,7 +62,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 /** A raw topic is not compacted: it begins with a record. */
 const beginning = contents.filter(([first]) => first !== 'hole');
 
-/** What happens, from the first records and the first loader on. */
+/** The events, starting with the first records and the first loader. */
 export const histories: fc.Arbitrary<readonly Step[]> = fc
   .tuple(fc.tuple(beginning, beginning, beginning), fc.array(step, { maxLength: 150, size: 'max' }))
   .map(([first, later]) => [
@@ -73,7 +73,7 @@ export const histories: fc.Arbitrary<readonly Step[]> = fc
 
 const mostLoaders = 4;
 
-/** How often each kind of fault came to pass. */
+/** How often each kind of fault occurred. */
 export type Faults = Map<string, number>;
 
 /** Takes the step, if it is possible, and lets all processes react. */
@@ -140,7 +140,7 @@ function kill(world: World, loader: Loader | undefined, count: Count): void {
   world.kill(loader);
 }
 
-/** What is assigned without having been revoked is asked for again, as it is with Kafka. */
+/** As with Kafka, the position of a partition that is assigned again without a revocation is requested again. */
 function rebalance(world: World, next: Rebalance, count: Count): void {
   const loader = pick(world.loaders, next.which);
   if (!loader) return;
@@ -151,8 +151,8 @@ function rebalance(world: World, next: Rebalance, count: Count): void {
 }
 
 /**
- * No more faults: all that is on its way arrives, and one more loader comes to the end of all partitions.
- * @throws Error when it does not.
+ * Ends the faults: all calls on their way arrive, and one more loader reaches the end of all partitions.
+ * @throws Error if it does not.
  */
 export async function calmDown(world: World): Promise<void> {
   const last = world.start({ maxRows: 5, endsByItself: true });
@@ -164,7 +164,7 @@ export async function calmDown(world: World): Promise<void> {
 
 async function continueUntil(world: World, hasEnded: () => boolean): Promise<void> {
   for (let round = 0; !hasEnded(); round += 1) {
-    if (round > 1_000) throw new Error('the loaders stand still');
+    if (round > 1_000) throw new Error('the loaders make no progress');
     for (const call of [...world.wire.calls]) world.wire.meet(call, 'goes through');
     await settle();
     for (const { source } of world.loaders) for (const assigned of source.ready()) source.hand(assigned, 4);

@@ -15,7 +15,7 @@ const now = new Date(Date.UTC(2026, 0, 1));
 const inTenYears = new Date(Date.UTC(2036, 0, 1));
 const sourceUrl = 'https://api.themoviedb.org/3/';
 
-/** Bodies are views of these, made once: a model runs many thousand times. */
+/** Bodies are views of these buffers, which are created once because a model runs many thousand times. */
 const encoded = new Map(
   [topics.rawMovies.name, topics.rawGenres.name].map((topic): [string, Record<Content, Buffer | null>] => {
     const encode = (body: string, fetchedAt = now) =>
@@ -39,7 +39,7 @@ const encoded = new Map(
 
 const foreignKey = Buffer.from('2');
 
-/** What the topics hold. */
+/** The contents of the topics. */
 export class TopicLog {
   readonly partitions: readonly Partition[];
   readonly #contents = new Map<string, Content[]>();
@@ -49,7 +49,7 @@ export class TopicLog {
     for (const [topic, partition] of partitions) this.#contents.set(`${topic}/${partition}`, []);
   }
 
-  /** Of each offset, from 0 on. */
+  /** The content of each offset, from 0 on. */
   contents([topic, partition]: Partition): readonly Content[] {
     return this.#contents.get(`${topic}/${partition}`) ?? [];
   }

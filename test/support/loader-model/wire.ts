@@ -1,19 +1,19 @@
-/** What a loader asks of others: two things of the warehouse, two of Kafka. */
+/** The calls of a loader: two to the warehouse, two to Kafka. */
 export type Port = 'append' | 'positions' | 'publish' | 'hint';
 
 /**
- * `continues`: it takes effect, or then its reply arrives. `goes through`: both. `fails unseen`: the caller hears that it
- * failed, whether it has taken effect or will yet. `is refused`: the caller hears that it failed, and it takes no effect if
- * it has not already.
+ * `continues`: the call takes effect or, if it already has, its reply arrives. `goes through`: both. `fails unseen`: the caller
+ * receives an error, although the call may have taken effect or may still do so. `is refused`: the caller receives an error, and
+ * the call takes no effect unless it already has.
  */
 export type Fate = 'continues' | 'goes through' | 'fails unseen' | 'is refused';
 
-/** A process: once dead, it sends nothing and hears nothing. */
+/** A process. A dead process sends and receives nothing. */
 interface Sender {
   readonly isAlive: boolean;
 }
 
-/** A call on its way to a server and back: that it takes effect and that its caller hears of it are two moments. */
+/** A call on its way to a server and back. Its effect and its reply are two separate moments. */
 export class Call {
   readonly port: Port;
   readonly sender: Sender;
@@ -70,7 +70,7 @@ interface Sending<T> {
   readonly failure: () => Error;
 }
 
-/** All calls that are on their way. Nothing happens to any but by `meet`. */
+/** All calls that are on their way. Only `meet` changes a call. */
 export class Wire {
   readonly calls: Call[] = [];
 

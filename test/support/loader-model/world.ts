@@ -17,7 +17,7 @@ import { type Port, Wire } from './wire.ts';
 const log = createLogger('silent', []);
 const clusterId = 'cluster';
 
-/** One process that loads, as long as it lives. */
+/** One loader process, until it ends or is killed. */
 export interface Loader {
   readonly source: ScriptedSource;
   readonly clock: ManualClock;
@@ -28,11 +28,11 @@ export interface Loader {
 
 export interface LoaderSettings {
   readonly maxRows: number;
-  /** Whether it ends once all that is there now is loaded. */
+  /** Whether it ends once all present records are loaded. */
   readonly endsByItself: boolean;
 }
 
-/** Topics, a warehouse and dead letters that several loaders share, and all that is on its way between them. */
+/** Topics, a warehouse and dead letters that several loaders share, and all calls that are on their way between them. */
 export class World {
   readonly log = new TopicLog([
     [topics.rawMovies.name, 0],
@@ -41,9 +41,9 @@ export class World {
   ]);
   readonly warehouse = new MemoryWarehouse();
   readonly deadLetters = new MemorySink<DeadLetter>();
-  /** The most that Kafka was told, by `topic/partition`. */
+  /** The highest offset committed to Kafka, by `topic/partition`. */
   readonly hints = new Map<string, bigint>();
-  /** What loaders ended with that they may not end with. */
+  /** Errors with which loaders ended although they must not. */
   readonly deaths: unknown[] = [];
   readonly wire = new Wire();
   #loaders: Loader[] = [];
@@ -86,7 +86,7 @@ export class World {
     return loader;
   }
 
-  /** What it has sent may arrive; it sends nothing more and hears nothing. */
+  /** Kills it: calls that it has sent may arrive, but it sends and receives nothing more. */
   kill(loader: Loader): void {
     loader.isAlive = false;
   }
@@ -133,7 +133,7 @@ export class World {
   }
 }
 
-/** Nothing but Kafka out of reach, which the client has tried for long, or the warehouse when there is no time to wait. */
+/** Only two errors may end a loader: Kafka stays unreachable, or the warehouse is unreachable and there is no time to wait. */
 const mayEndWith = (error: unknown, stop: AbortSignal): boolean =>
   error instanceof KafkaError || (error instanceof WarehouseUnavailableError && stop.aborted);
 

@@ -3,16 +3,16 @@ import { createServer, request as httpRequest } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 
 interface ConnectProxyOptions {
-  /** Where the names lead that only the proxy knows, by `host:port`: a port of loopback. Any other name is answered with 502. */
+  /** The names that only the proxy resolves: from `host:port` to a port of loopback. The proxy answers any other name with 502. */
   readonly hosts: Readonly<Record<string, number>>;
-  /** `user:password` that a client has to send; without it every client is served. */
+  /** The `user:password` that a client must send. If absent, every client is served. */
   readonly credentials?: string;
 }
 
 /** An HTTP proxy on loopback: tunnels (CONNECT), and forwards plain requests. */
 export interface ConnectProxy extends AsyncDisposable {
   readonly port: number;
-  /** What clients asked for, in order: `CONNECT host:port`, or method and URL of a plain request. */
+  /** The requests of clients, in order: `CONNECT host:port`, or method and URL of a plain request. */
   readonly asked: readonly string[];
 }
 

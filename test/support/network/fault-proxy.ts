@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 
-/** `up` is from the client to the server, `down` are the server's answers. */
+/** `up` is from the client to the server, `down` from the server to the client. */
 export type Direction = 'up' | 'down';
 
-/** Bytes on their way through the proxy, as they came from the socket. */
+/** Bytes on their way through the proxy, as received from the socket. */
 export interface Chunk {
   readonly bytes: Buffer;
   readonly direction: Direction;
@@ -17,16 +17,16 @@ export interface Chunk {
 export interface Toxic {
   readonly name: string;
   injections: number;
-  /** What is passed on of a chunk, in order and when it is due. */
+  /** The forwarded parts of a chunk, in order, each when it is due. */
   pass(chunk: Chunk): AsyncIterable<Buffer>;
   begin?(proxy: FaultProxy): Promise<void>;
   end?(proxy: FaultProxy): Promise<void>;
 }
 
-/** More than this waiting in one direction, and its sender has to wait too. */
+/** If more bytes than this wait in one direction, their sender must wait too. */
 const maxWaitingBytes = 1_000_000;
 
-/** One client's connection and the one to the server that goes with it. */
+/** A client's connection and the corresponding connection to the server. */
 export class Connection {
   readonly openedAt = performance.now();
   /** Whether bytes were dropped: the rest of the stream would be meaningless. */
@@ -44,12 +44,12 @@ export class Connection {
     this.#pipe(server, client, 'down');
   }
 
-  /** Cuts it, as a server does that died: the other side gets an RST. */
+  /** Resets both connections, as if the server had crashed: each side receives an RST. */
   reset(): void {
     for (const socket of [this.#client, this.#server]) if (!socket.destroyed) socket.resetAndDestroy();
   }
 
-  /** Ends it in both directions, as a server does that stops. */
+  /** Ends it in both directions, as a server that stops does. */
   close(): void {
     this.#client.end();
     this.#server.end();
@@ -78,7 +78,7 @@ export class Connection {
   }
 }
 
-/** Or never any more. */
+/** Resolves then, or never if the connection ends. */
 async function writableAgain(socket: Socket): Promise<void> {
   const over = new AbortController();
   const events = ['drain', 'close'].map((event) => once(socket, event, { signal: over.signal }));
@@ -87,8 +87,8 @@ async function writableAgain(socket: Socket): Promise<void> {
 }
 
 /**
- * A TCP proxy on loopback that stands between a stage and what it speaks to, and does to the bytes what networks do. In the
- * manner of Toxiproxy, whose toxics it has; Toxiproxy itself is a Go program, which the tests should not require.
+ * A TCP proxy on loopback between a stage and a server, which injects network faults. It is modelled on Toxiproxy and has its
+ * toxics. Toxiproxy itself is a Go program, which the tests should not require.
  */
 export class FaultProxy implements AsyncDisposable {
   readonly port: number;
@@ -104,7 +104,7 @@ export class FaultProxy implements AsyncDisposable {
     this.#serve();
   }
 
-  /** @param target `host:port` of the server; who does not know it yet says so later, by `pointTo`. */
+  /** @param target `host:port` of the server. If it is not known yet, call `pointTo` later. */
   static async start(target = '127.0.0.1:1'): Promise<FaultProxy> {
     return new FaultProxy(await listen(0), target);
   }
@@ -135,7 +135,7 @@ export class FaultProxy implements AsyncDisposable {
     }
   }
 
-  /** From now on; undefined heals the network. Connections that have lost bytes are cut then: no real network loses some and continues. */
+  /** Sets the toxic from now on; undefined ends it. Then connections that have lost bytes are cut, as TCP would cut them. */
   async set(toxic: Toxic | undefined): Promise<void> {
     await this.#toxic?.end?.(this);
     this.#toxic = toxic;
@@ -143,7 +143,7 @@ export class FaultProxy implements AsyncDisposable {
     await toxic?.begin?.(this);
   }
 
-  /** Refuses connections, and cuts those that are open. @returns how many those were. */
+  /** Refuses connections, and cuts open ones. @returns the number of cut connections. */
   async stopListening(): Promise<number> {
     const cut = this.#connections.size;
     const closed = once(this.#server, 'close');
@@ -153,7 +153,7 @@ export class FaultProxy implements AsyncDisposable {
     return cut;
   }
 
-  /** Takes connections again, at the same port. */
+  /** Accepts connections again, on the same port. */
   async listenAgain(): Promise<void> {
     this.#server = await listen(this.port);
     this.#serve();

@@ -2,11 +2,11 @@ import { openTestBed, type TestBed, type TestBedOptions } from '../processes/tes
 import { FaultProxy } from './fault-proxy.ts';
 
 interface BehindProxyOptions extends TestBedOptions {
-  /** More addresses that services have of Kafka. */
+  /** Additional addresses of Kafka for the services. */
   readonly alsoKnown?: readonly string[];
 }
 
-/** A test bed whose broker is reached through a proxy alone: every client is told the proxy's address. */
+/** A test bed whose broker is reached only through a proxy: the broker advertises the proxy's address. */
 export async function openBehindProxy({
   alsoKnown = [],
   ...options
@@ -23,7 +23,7 @@ export async function openBehindProxy({
   return { bed, proxy };
 }
 
-/** Has a broker tell its clients to come through the proxy. */
+/** Makes a broker advertise the proxy's address. */
 export const advertisedAs = (proxy: FaultProxy): Readonly<Record<string, string>> => ({
   'advertised.listeners': `PLAINTEXT://${proxy.address}`,
 });

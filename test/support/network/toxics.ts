@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Chunk, Connection, Toxic } from './fault-proxy.ts';
 
-/** What the network between two processes may do, under the names that Toxiproxy gives it. */
+/** Faults of the network between two processes, with Toxiproxy's names. */
 
 type Pass = (chunk: Chunk, count: () => void) => AsyncIterable<Buffer>;
 
@@ -23,7 +23,7 @@ export const latency = (ms: number, jitterMs = 0, random: () => number = Math.ra
     yield bytes;
   });
 
-/** Each connection carries so much in each direction. */
+/** Limits the bandwidth of each connection in each direction. */
 export const bandwidth = (bytesPerSecond: number): Toxic => {
   const chunkBytes = Math.ceil(bytesPerSecond / 20);
   return toxicOf(`bandwidth of ${bytesPerSecond} B/s`, ({ bytes }, count) => slices(bytes, chunkBytes, 50, count));
@@ -47,10 +47,10 @@ async function* slices(bytes: Buffer, chunkBytes: number, delayMs: number, count
 export const blackHole = (whose: (connection: Connection) => boolean = () => true): Toxic =>
   tamper('black hole', ({ bytes, connection }) => (whose(connection) ? 'drop' : bytes));
 
-/** Any transfer ends the connection with an RST. */
+/** Any transferred byte ends the connection with an RST. */
 export const resetPeer = (): Toxic => tamper('reset', () => 'reset');
 
-/** Each connection ends after so many bytes in a direction, in mid sentence. */
+/** Each connection ends after this number of bytes in one direction, in the middle of a message. */
 export function limitData(maxBytes: number): Toxic {
   const passed = { up: new WeakMap<Connection, number>(), down: new WeakMap<Connection, number>() };
   return toxicOf(`end after ${maxBytes} B`, async function* ({ bytes, direction, connection }, count) {

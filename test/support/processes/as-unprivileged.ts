@@ -9,13 +9,13 @@ interface Outcome {
 }
 
 /**
- * Root is refused nothing, so a process of another user tries each setting with a path that it has no rights to.
- * @param kinds of the settings, by name. @returns what each was refused with, or why this cannot be tried here.
+ * Root has all permissions, so a process of another user tries each setting with a path to which it has none.
+ * @param kinds of the settings, by name. @returns the error for each setting, or the reason why this cannot be tried here.
  */
 export function outcomesUnprivileged(kinds: Readonly<Record<string, string>>): Record<string, Outcome> | string {
   const folder = mkdtempSync(join(tmpdir(), 'tmdb-stream-unprivileged-'));
   try {
-    // Not even a folder of root's hides it: the process may enter, and read nothing.
+    // The parent folders of root must not hide it: the process may enter them, but read nothing.
     chmodSync(folder, 0o755);
     mkdirSync(join(folder, 'closed'));
     writeFileSync(join(folder, 'closed', 'file'), 'text', { mode: 0o600 });

@@ -8,10 +8,10 @@ import { dbtOf } from './stages-under-kills.ts';
 import { SupervisedService } from './supervised-service.ts';
 import type { TestBed } from './test-bed.ts';
 
-/** Something that goes wrong now and then. */
+/** A source of random faults. */
 export interface ChaosSource {
   readonly name: string;
-  /** How often it did what it is for: one that never did shows nothing. */
+  /** How often it had an effect. A source that never had one shows nothing. */
   fired: number;
   /** Resolves when it has ended. @returns whether it had an effect. */
   inject(random: () => number): Promise<boolean>;
@@ -24,7 +24,7 @@ export interface ChaosTargets {
   readonly zombies: readonly SupervisedService[];
   readonly scheduler: SupervisedService;
   readonly sessionMs: number;
-  /** Between all services and the broker. */
+  /** The proxy between all services and the broker. */
   readonly proxy: FaultProxy;
 }
 
@@ -92,12 +92,12 @@ async function addPartition({ broker }: TestBed, topic: string): Promise<void> {
   });
 }
 
-/** Milliseconds between the end of one and the next, least and most. */
+/** Minimum and maximum milliseconds between the end of a fault and the next one. */
 const pauseMs = [3_000, 12_000] as const;
 
 /**
- * Injects the faults one after the other at random moments, each once before any repeats, until `endsAt` (monotonic
- * ms). @param onInject is called before each. @throws the error of a source.
+ * Injects the faults one after the other at random moments until `endsAt` (monotonic ms). Each fault occurs once before any
+ * repeats. @param onInject is called before each fault. @throws the error of a source.
  */
 export async function injectUntil(
   endsAt: number,

@@ -10,7 +10,7 @@ import { crashPointFlags } from './crash-points.ts';
 
 const root = join(import.meta.dirname, '../../..');
 
-/** What a process came to. */
+/** The outcome of a process. */
 export interface Outcome {
   readonly code: number | null;
   readonly stdout: string;
@@ -18,11 +18,11 @@ export interface Outcome {
 }
 
 export interface WorkspaceOptions {
-  /** dbt starts by itself also in the fast tier: for tests about its process, or that kill it. @default false */
+  /** Whether dbt starts in its own process also in the fast tier, for tests about that process. @default false */
   readonly ownDbt?: boolean;
 }
 
-/** A data folder of its own, and the command line run on it as a person would. */
+/** A separate data folder, and the command line to run on it as a user would. */
 export class Workspace implements Disposable {
   readonly dataDir = mkdtempSync(join(tmpdir(), 'tmdb-stream-e2e-'));
   readonly #env: Readonly<Record<string, string>>;
@@ -42,7 +42,7 @@ export class Workspace implements Disposable {
 
   /**
    * In a process group of its own, so that a test can kill all of it.
-   * @param env settings beside the workspace's; with `crashEnvironment` in it, the process has its crash points.
+   * @param env settings in addition to the workspace's; with `crashEnvironment` in it, the process has its crash points.
    */
   start(args: readonly string[], env: Readonly<Record<string, string>> = {}): ChildProcess {
     const { PATH = '', HOME = '', TZ = 'UTC' } = process.env;
@@ -58,7 +58,7 @@ export class Workspace implements Disposable {
     return outcomeOf(this.start(args, env));
   }
 
-  /** `run --once --json`, which has to succeed. */
+  /** `run --once --json`, which must succeed. */
   async runOnce(args: readonly string[] = [], env: Readonly<Record<string, string>> = {}): Promise<RunReport> {
     const { code, stdout, stderr } = await this.run(['run', '--once', '--json', ...args], env);
     if (code !== 0) throw new Error(`run --once ended with ${code}\n${stderr}`);

@@ -10,7 +10,7 @@ export interface Way {
   readonly isEndless: boolean;
 }
 
-/** The arguments that a command needs, one list for each way to run it. A command that is not here runs without any. */
+/** The arguments that a command needs, one list for each way to run it. A command that is not listed needs none. */
 const argumentsOf: Readonly<Record<string, readonly (readonly string[])[]>> = {
   run: [
     ['--once', '--pages', '1'],
@@ -38,18 +38,18 @@ const argumentsOf: Readonly<Record<string, readonly (readonly string[])[]>> = {
   sandbox: [['--port', '0']],
 };
 
-/** Words that are in no pair, and why. */
+/** Commands that are in no pair, and the reason. */
 export const leftOut: Readonly<Record<string, string>> = {
   'dead-letters show': 'reads what "dead-letters list" reads, and needs the id of a letter',
-  completion: 'prints a text about the command line, and opens nothing',
-  man: 'prints a text about the command line, and opens nothing',
+  completion: 'only prints text about the command line',
+  man: 'only prints text about the command line',
   'warehouse provision': 'needs an account of Snowflake, and opens neither Kafka nor a DuckDB file',
 };
 
-/** Those that run until they are stopped, beside the services. */
+/** Commands that run until they are stopped, in addition to the services. */
 const endless = ['sandbox', 'status --watch'];
 
-/** Every way to run every command of the command line: a new command is among them by itself. */
+/** Every way to run every command of the command line. New commands are included automatically. */
 export const ways: readonly Way[] = commands
   .filter(({ name }) => !Object.hasOwn(leftOut, name))
   .flatMap(({ name: command }) =>
@@ -61,7 +61,7 @@ export const ways: readonly Way[] = commands
     }),
   );
 
-/** Two that run side by side; the second may be the same once more. */
+/** Two commands that run side by side; both may be the same command. */
 export type Pair = readonly [Way, Way];
 
 export const pairsWith = (name: string): readonly Pair[] => {

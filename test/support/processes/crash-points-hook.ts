@@ -1,6 +1,6 @@
 /**
- * Brings crash points to life: `node --import crash-points-hook.ts cli.ts ...`, with CRASH_AT or STOP_AT saying what happens
- * (see `crashEnvironment`) and CRASH_POINTS_LOG where that is noted, before it happens.
+ * Activates crash points: `node --import crash-points-hook.ts cli.ts ...`. CRASH_AT or STOP_AT define the event (see
+ * `crashEnvironment`), and CRASH_POINTS_LOG names the file in which it is logged before it happens.
  */
 import { appendFileSync, statSync } from 'node:fs';
 import { registerHooks } from 'node:module';

@@ -5,13 +5,13 @@ import { type CrashPoint, crashEnvironment, firedIn } from './crash-points.ts';
 import { until } from './fleet.ts';
 
 export interface Death extends CrashPoint {
-  /** Whether what the process has started is killed with it, save the broker, which ends by itself. @default false */
+  /** Whether its child processes are killed with it, except the broker, which ends by itself. @default false */
   readonly withChildren?: boolean;
 }
 
 let deaths = 0;
 
-/** Runs until it is killed at the point: by itself, or stopped there and killed with all that it has started. */
+/** Runs a process until it is killed at the point: alone, or stopped there and killed with its child processes. */
 export async function dieAt(
   { withChildren = false, ...point }: Death,
   workspace: Workspace,

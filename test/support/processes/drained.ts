@@ -7,15 +7,15 @@ import type { SupervisedService } from './supervised-service.ts';
 import type { TestBed } from './test-bed.ts';
 
 export interface RunningServices {
-  /** Those that bring in new ids; of these, the first walks the popular list. */
+  /** The services that publish new ids. The first one walks the popular list. */
   readonly producers: readonly [SupervisedService, ...SupervisedService[]];
   readonly others: readonly SupervisedService[];
 }
 
 /**
- * Lets a fleet come to its end: one more walk, then no producer any more; every id fetched and every answer loaded by the
- * services themselves, which are then drained, and dbt's last run.
- * @returns how many ids were ever published. @throws Error when one of these takes longer than `timeoutMs`.
+ * Ends a fleet in order: one more walk, then the producers stop; the services fetch every id and load every answer, and are then
+ * drained; dbt runs a last time.
+ * @returns the number of ids ever published. @throws Error if a step takes longer than `timeoutMs`.
  */
 export async function untilDrained(
   bed: TestBed,
@@ -25,14 +25,14 @@ export async function untilDrained(
   const walks = ({ lines }: Service) => lines.filter(({ msg }) => msg === 'walked the popular list').length;
   const [{ service: producer }] = producers;
   const before = walks(producer);
-  // Each partition gets something new, so a live member commits the last batch of each.
+  // Each partition gets a new record, so a live member commits the last batch of each.
   await until('one more walk', () => walks(producer) > before, { timeoutMs });
   await end(producers);
   const published = await caughtUp(bed, timeoutMs);
   const built = ({ service: { lines } }: SupervisedService) =>
     lines.findLast(({ msg }) => msg === 'dbt ran' || msg === 'dbt failed')?.msg === 'dbt ran';
   const schedulers = others.filter(({ name }) => name === 'scheduler');
-  await until('dbt ran well', () => schedulers.every(built), { timeoutMs });
+  await until('dbt succeeded', () => schedulers.every(built), { timeoutMs });
   await end(others);
   await bed.run('load', '--once');
   await bed.run('transform');
@@ -45,7 +45,7 @@ async function end(services: readonly SupervisedService[]): Promise<void> {
   );
 }
 
-/** Waits until each group has committed the ends of its topic. @returns how many ids were ever published. */
+/** Waits until each group has committed the ends of its topic. @returns the number of ids ever published. */
 async function caughtUp({ broker }: TestBed, timeoutMs: number): Promise<number> {
   return withAdmin(plainClient([broker.address]), async (admin) => {
     for (const [groupId, topic] of [

@@ -17,12 +17,12 @@ const root = join(import.meta.dirname, '../../..');
 /** A log line of a service. */
 export type LogLine = Readonly<Record<string, unknown>> & { readonly msg?: string };
 
-/** One service as a process of its own. */
+/** One service in its own process. */
 export class Service {
   readonly name: string;
   readonly child: ChildProcess;
   readonly lines: LogLine[] = [];
-  /** What it wrote that was no JSON. */
+  /** Its output lines that are not JSON. */
   readonly noise: string[] = [];
   #url = Promise.withResolvers<string>();
   readonly exited: Promise<number | null>;
@@ -46,13 +46,13 @@ export class Service {
     return this.child.exitCode === null && this.child.signalCode === null;
   }
 
-  /** Where it tells of its health. */
+  /** The URL of its health server. */
   url(): Promise<string> {
     return this.#url.promise;
   }
 
   async get(path: string): Promise<{ readonly status: number; readonly text: string }> {
-    // A connection of its own: on a busy machine a kept one may be closed, or its process killed, just when it is used again.
+    // Opens a new connection, because a kept one may be closed, or its process killed, just when it is used again.
     const response = await fetch(`${await this.url()}${path}`, { headers: { connection: 'close' } });
     return { status: response.status, text: await response.text() };
   }
@@ -87,7 +87,7 @@ export class Service {
   }
 }
 
-/** Services of one environment; whatever still runs at the end is killed. */
+/** Services of one environment. Services that still run at the end are killed. */
 export class Fleet implements AsyncDisposable {
   readonly services: Service[] = [];
   /** Whether it was disposed of: a supervised service must not be restarted. */
@@ -96,15 +96,15 @@ export class Fleet implements AsyncDisposable {
   readonly #dbt: typeof forkedDbt;
 
   /**
-   * @param env whole environment of every service, beside PATH, HOME and the compile cache.
-   * @param options `ownDbt`: dbt starts by itself also in the fast tier, for tests about its process, or that kill it.
+   * @param env whole environment of every service, except PATH, HOME and the compile cache.
+   * @param options `ownDbt`: dbt starts in its own process also in the fast tier, for tests about that process.
    */
   constructor(env: Readonly<Record<string, string>>, { ownDbt = false }: { readonly ownDbt?: boolean } = {}) {
     this.#env = env;
     this.#dbt = ownDbt ? { flags: [], env: {} } : forkedDbt;
   }
 
-  /** @param env settings beside the fleet's; with `crashEnvironment` in it, the service has its crash points. */
+  /** @param env settings in addition to the fleet's; with `crashEnvironment` in it, the service has its crash points. */
   start(name: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): Service {
     const { PATH = '', HOME = '' } = process.env;
     const child = spawn(
@@ -129,13 +129,13 @@ export class Fleet implements AsyncDisposable {
     return this.services.filter(({ isRunning }) => isRunning);
   }
 
-  /** @throws Error with the service's last words when one has ended by itself. */
+  /** @throws Error with the last output of a service that ended by itself. */
   expectAllRunning(except: readonly Service[] = []): void {
     const ended = this.services.find((service) => !service.isRunning && !except.includes(service));
     if (ended) throw new Error(`${ended.name} ended with ${ended.child.exitCode}\n${ended.tail()}`);
   }
 
-  /** SIGTERM to all at once. @returns name → exit code, and how long the slowest took. */
+  /** SIGTERM to all at once. @returns name → exit code, and the time of the slowest service. */
   async drain(): Promise<{ readonly codes: Record<string, number | null>; readonly seconds: number }> {
     const started = performance.now();
     const running = this.running;
@@ -152,11 +152,11 @@ export class Fleet implements AsyncDisposable {
 }
 
 interface FleetBrokerOptions {
-  /** Kafka settings beside ours, such as the address that clients are to use when they come through a proxy. */
+  /** Additional Kafka settings, such as the advertised address if clients connect through a proxy. */
   readonly properties?: Readonly<Record<string, string>>;
 }
 
-/** A broker that comes back on the same port. */
+/** A broker that restarts on the same port. */
 export class FleetBroker implements AsyncDisposable {
   readonly #options: Parameters<typeof startLocalBroker>[0];
   readonly address: string;
@@ -172,8 +172,8 @@ export class FleetBroker implements AsyncDisposable {
         'controller.quorum.voters': `1@127.0.0.1:${controller}`,
         listeners: `PLAINTEXT://${this.address},CONTROLLER://127.0.0.1:${controller}`,
         'advertised.listeners': `PLAINTEXT://${this.address}`,
-        // Kafka's default: a group that starts waits for its members. Without it each that comes later takes partitions
-        // away in mid flight, and what was on its way is fetched twice.
+        // Kafka's default: a new group waits for its members. Without it, each later member takes partitions away from
+        // others, and the requests in flight are sent twice.
         'group.initial.rebalance.delay.ms': '3000',
         ...options.properties,
       },
@@ -191,7 +191,7 @@ export class FleetBroker implements AsyncDisposable {
     this.#broker = await startLocalBroker(this.#options);
   }
 
-  /** Whether it runs: it may have ended by itself. */
+  /** Whether it is running. It may have ended by itself. */
   get isRunning(): boolean {
     return this.#broker !== undefined && processIdentity(this.#broker.pid) !== null;
   }
@@ -208,7 +208,7 @@ export class FleetBroker implements AsyncDisposable {
   }
 }
 
-/** Waits until `isSo`; a fleet that lost a member meanwhile is not waited for. @throws Error when time is up. */
+/** Waits until `isSo`. @throws Error at the time limit, or as soon as a service of the fleet has ended. */
 export async function until(
   what: string,
   isSo: () => Promise<boolean> | boolean,

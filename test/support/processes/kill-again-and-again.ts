@@ -6,8 +6,8 @@ import type { StageUnderKills } from './stages-under-kills.ts';
 const idleMs = 120_000;
 
 /**
- * Kills a stage `kills` times with SIGKILL, each time at random after it was seen at work; it is started again at once.
- * @param onKill is told of each kill, before it, with the process. @throws Error when one ends by itself, or comes to no work.
+ * Kills a stage `kills` times with SIGKILL, each time at a random moment after it has begun to work. It is restarted at once.
+ * @param onKill is called before each kill, with the process. @throws Error if a process ends by itself, or never begins to work.
  */
 export async function killAgainAndAgain(
   stage: StageUnderKills,

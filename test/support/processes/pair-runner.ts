@@ -8,11 +8,11 @@ import { topics } from '../kafka/topics.ts';
 import type { Pair } from './command-pairs.ts';
 import { type Ended, Running } from './side-by-side.ts';
 
-/** Of all commands, on a busy machine. Longer than any wait for a lease on DuckDB, and than a drain. */
+/** The time limit of every command on a busy machine. Longer than any wait for a lease on DuckDB, and than a drain. */
 const boundMs = 240_000;
-/** Two services side by side get this long to be at work. */
+/** How long two services run side by side. */
 const atWorkMs = 5_000;
-/** A command that ends by itself and takes longer has written something by then: what it does or what it waits for. */
+/** A command that ends by itself and takes longer must have printed what it does or what it waits for. */
 const silentMs = 45_000;
 
 /** Published answers are about movies beyond this one; the sandbox's ids are smaller. */
@@ -37,7 +37,7 @@ export class PairRunner implements AsyncDisposable {
     return runner;
   }
 
-  /** Runs both at once. @throws AssertionError unless each ends, says why it failed or waits, and is not silent for long. */
+  /** Runs both at once. @throws AssertionError unless each ends, gives a reason if it fails or waits, and is not silent for long. */
   async run([one, other]: Pair): Promise<void> {
     await this.#addWork();
     const pair = [one, other].map((way) => ({ way, running: this.#start(way.args) }));
@@ -97,12 +97,12 @@ export class PairRunner implements AsyncDisposable {
   }
 }
 
-/** Exit code 0, or one of our own codes with its reason in words: never a stack, never a signal. */
+/** Expects exit code 0, or one of our codes with a reason in words: never a stack, never a signal. */
 function expectReason(name: string, { code, stdout, stderr }: Ended): void {
   const told = `${name} ended with ${code}:\n${stdout}${stderr}`;
   expect([0, 1, 2, 4], told).toContain(code);
   expect(stderr, told).not.toMatch(/^\s+at .+:\d+:\d+\)?$/m);
-  // A command that looks for faults shows them as its result.
+  // A command that checks for problems prints them as its result.
   if (code !== 0) expect((stdout + stderr).trim(), told).not.toBe('');
 }
 

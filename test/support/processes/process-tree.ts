@@ -1,22 +1,22 @@
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 
-/** A program that runs, as `/proc` describes it. */
+/** A running program, as described by `/proc`. */
 export interface RunningProgram {
-  /** Its id and start time: no other process ever has both. */
+  /** Its id and start time, which identify a process. */
   readonly key: string;
-  /** Such as `java`; a version at the end is left out. */
+  /** Such as `java`, without a version at the end. */
   readonly name: string;
-  /** What it was given. */
+  /** Its arguments and environment. */
   readonly environment: string;
 }
 
-/** Of the flags in `/proc/PID/stat`: forked, and no program loaded since. */
+/** A flag in `/proc/PID/stat`: forked, and no program loaded since. */
 const forkedOnly = 0x40;
 
 /**
- * Every program that `pid` has started, and those that they have. A child that has been forked and has not loaded its program yet
- * is left out: until then it is a copy of its parent, and shows its parent's arguments and environment.
+ * All descendants of `pid`, except forked children that have not loaded their program yet: such a child is a copy of its parent,
+ * and shows the parent's arguments and environment.
  */
 export function programsBelow(pid: number): RunningProgram[] {
   const children = read(pid, `task/${pid}/children`).trim().split(' ').filter(Boolean).map(Number);
@@ -24,7 +24,7 @@ export function programsBelow(pid: number): RunningProgram[] {
 }
 
 function programOf(pid: number): RunningProgram[] {
-  // Before the environment: what has loaded its program by now shows what that was given, and no other.
+  // Read the flag before the environment: a process that has loaded its program by now shows its own environment.
   const stat = read(pid, 'stat')
     .replace(/^.*\)\s/s, '')
     .split(' ');
@@ -35,7 +35,7 @@ function programOf(pid: number): RunningProgram[] {
   return [{ key: `${pid}/${startTicks}`, name, environment }];
 }
 
-/** Empty when the process has ended. */
+/** Empty if the process has ended. */
 function read(pid: number, what: string): string {
   try {
     return readFileSync(`/proc/${pid}/${what}`, 'utf8');

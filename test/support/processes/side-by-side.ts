@@ -11,12 +11,12 @@ export interface Ended {
   readonly seconds: number;
 }
 
-/** A command in a process of its own. Disposing of it kills it. */
+/** A command in a separate process, which is killed on disposal. */
 export class Running implements AsyncDisposable {
   readonly name: string;
   readonly child: ChildProcess;
   readonly ended: Promise<Ended>;
-  /** All that it wrote so far. */
+  /** Its output so far. */
   output = '';
 
   constructor(fixture: KafkaFixture, args: readonly string[], env: Readonly<Record<string, string>> = {}) {
@@ -34,7 +34,7 @@ export class Running implements AsyncDisposable {
     }));
   }
 
-  /** Waits until it has written something that matches. @throws Error with its output when it does not. */
+  /** Waits until it has written something that matches. @throws Error with its output if it does not. */
   async wrote(text: RegExp, timeoutMs = 60_000): Promise<void> {
     const isThere = () => text.test(this.output);
     await vi.waitUntil(isThere, { timeout: timeoutMs, interval: 50 }).catch(() => {
@@ -42,7 +42,7 @@ export class Running implements AsyncDisposable {
     });
   }
 
-  /** @throws Error with its output when it has not ended by then. */
+  /** @throws Error with its output if it has not ended by then. */
   async endsWithin(ms: number): Promise<Ended> {
     const timer = new AbortController();
     const late = vi

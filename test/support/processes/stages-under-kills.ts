@@ -4,18 +4,18 @@ import type { Service } from './fleet.ts';
 import { SupervisedService } from './supervised-service.ts';
 import type { TestBed } from './test-bed.ts';
 
-/** A stage that is killed and started again, with what tells that there was something to lose. */
+/** A stage that is killed and restarted, with functions that tell whether a kill can lose work. */
 export interface StageUnderKills {
   readonly supervised: SupervisedService;
-  /** Whether this process has done work since its start, or is at it now: only then a kill counts. */
+  /** Whether this process has worked since its start or is working now. Only then does a kill count. */
   isAtWork(service: Service): boolean | Promise<boolean>;
-  /** The process to be killed; 0 when it is not there just now. @default the service's own */
+  /** The process to kill; 0 if it does not exist at the moment. @default the process of the service */
   victimOf?(service: Service): number;
-  /** A kill comes at random, up to so long after it was seen at work: so that all stages are killed over about the same time. */
+  /** The maximum random delay of a kill after the stage has begun to work, so that the kills of all stages take about the same time. */
   readonly withinMs: number;
 }
 
-/** Walks of the popular list, without an end. */
+/** Endless walks of the popular list. */
 export function producerUnderKills({ fleet, asked }: TestBed, args: readonly string[]): StageUnderKills {
   let pages = 0;
   asked.on('request', ({ path }) => {
@@ -45,8 +45,8 @@ export const loaderUnderKills = ({ fleet }: TestBed): StageUnderKills => ({
 });
 
 /**
- * dbt's process and the scheduler that it belongs to, one after the other. Of four kills one waits for a build that came to
- * its end: readers are to be given a new GOLD now and then, or they would see nothing of the kills.
+ * Kills dbt's process and its scheduler, one after the other. One kill in four waits for a finished build, so that readers get a
+ * new GOLD now and then. Otherwise the kills would not affect them.
  */
 export function schedulerUnderKills({ fleet, workspace }: TestBed): StageUnderKills {
   let kills = 0;
@@ -61,7 +61,7 @@ export function schedulerUnderKills({ fleet, workspace }: TestBed): StageUnderKi
 
 const hasBuilt = ({ lines }: Service): boolean => lines.some(({ msg }) => msg === 'dbt ran');
 
-/** The process that carries out dbt's commands for it; 0 when there is none. */
+/** The process that runs its dbt commands; 0 if there is none. */
 export function dbtOf({ pid }: Service): number {
   try {
     return Number(execFileSync('pgrep', ['-P', String(pid)], { encoding: 'utf8' }).split('\n')[0]);
@@ -71,7 +71,7 @@ export function dbtOf({ pid }: Service): number {
   }
 }
 
-/** Whether a process has a file open now. */
+/** Whether a process has a file open at the moment. */
 export function hasOpen(pid: number, path: string): boolean {
   if (pid === 0) return false;
   try {

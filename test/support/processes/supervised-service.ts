@@ -1,18 +1,18 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Fleet, LogLine, Service } from './fleet.ts';
 
-/** As a restart policy waits before it starts what has died. */
+/** How long a restart policy waits before it restarts a service. */
 const restartMs = 1_000;
 
-/** How a service ended that was not killed. */
+/** How a service ended by itself. */
 interface Death {
   readonly code: number | null;
-  /** What it said last. */
+  /** The last line of its log. */
   readonly lastLine: LogLine | undefined;
   readonly tail: string;
 }
 
-/** A service that starts again when it ends by itself, as under a restart policy. */
+/** A service that is restarted when it ends by itself, as under a restart policy. */
 export class SupervisedService {
   readonly name: string;
   readonly #fleet: Fleet;
@@ -31,7 +31,7 @@ export class SupervisedService {
     this.#watching = this.#watch();
   }
 
-  /** SIGKILL; another one starts at once. */
+  /** SIGKILL; a new process starts at once. */
   async kill(): Promise<void> {
     const { service } = this;
     this.#isKilled = true;
@@ -39,7 +39,7 @@ export class SupervisedService {
     await service.exited;
   }
 
-  /** Stops it for so long, with all its connections open. */
+  /** Suspends it for this time. Its connections stay open. */
   async stopFor(ms: number): Promise<void> {
     const { service } = this;
     service.kill('SIGSTOP');
@@ -47,7 +47,7 @@ export class SupervisedService {
     service.kill('SIGCONT');
   }
 
-  /** SIGTERM, for good. @returns its exit code. */
+  /** SIGTERM, without a restart. @returns its exit code. */
   async end(): Promise<number | null> {
     this.#isWanted = false;
     this.service.kill('SIGTERM');

@@ -7,30 +7,30 @@ import { Workspace } from './cli.ts';
 import { Fleet, FleetBroker } from './fleet.ts';
 
 export interface TestBedOptions {
-  /** Of the sandbox, and of all its clients. */
+  /** The rate limit of the sandbox and of all its clients. */
   readonly limit: { readonly capacity: number; readonly windowMs: number };
   readonly sandbox?: SandboxOptions;
-  /** Settings of every process, beside those that follow from the test bed. */
+  /** Settings of every process, in addition to those of the test bed. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Of the broker, beside its own. */
+  /** Additional properties of the broker. */
   readonly kafka?: Readonly<Record<string, string>>;
   /** For tests about dbt's process: see `Fleet`. @default false */
   readonly ownDbt?: boolean;
 }
 
-/** All that a pipeline needs, real and local: a data folder, a broker, a token store and a strict sandbox. */
+/** Everything that a pipeline needs, real and local: a data folder, a broker, a token store and a strict sandbox. */
 export interface TestBed extends AsyncDisposable {
   readonly workspace: Workspace;
   readonly broker: FleetBroker;
   readonly redis: RedisServer;
   readonly sandbox: Sandbox;
-  /** Services on it. */
+  /** The services that run on it. */
   readonly fleet: Fleet;
   /** Every request that the sandbox has seen. */
   readonly requests: readonly SandboxRequest[];
   /** Emits `request` as soon as the sandbox knows what it will answer, before it does. */
   readonly asked: EventEmitter<{ request: [SandboxRequest] }>;
-  /** Runs a command that has to succeed. @throws Error with what it wrote when it does not. */
+  /** Runs a command that must succeed. @throws Error with its output if it fails. */
   run(...args: string[]): Promise<void>;
   /** The audit of the present state, including the sandbox's count of requests. */
   audit(options?: AuditOptions): Promise<AuditReport>;

@@ -8,7 +8,7 @@ import { Workspace } from './cli.ts';
 import { Fleet, until } from './fleet.ts';
 import type { SupervisedService } from './supervised-service.ts';
 
-/** Topics whose replicas have to be in sync before the next broker may be lost. */
+/** Topics whose replicas must be in sync before the next broker may be lost. */
 const allTopics = ['tmdb.movie-ids', 'tmdb.raw-movies', 'tmdb.raw-genres', 'tmdb.dead-letters', '__consumer_offsets'];
 
 /** A cluster of three brokers, a sandbox, and services that know all three. */
@@ -75,13 +75,13 @@ export class ThreeBrokerBed implements AsyncDisposable {
     return this.requests / this.#requests.size;
   }
 
-  /** Runs a command that has to succeed. @throws Error with what it wrote when it does not. */
+  /** Runs a command that must succeed. @throws Error with its output if it fails. */
   async run(...args: readonly string[]): Promise<void> {
     const { code, stderr } = await this.workspace.run(args, this.#settings);
     if (code !== 0) throw new Error(`${args.join(' ')} ended with ${code}\n${stderr}`);
   }
 
-  /** Waits for so many requests from now on. @returns milliseconds. */
+  /** Waits for this number of further requests. @returns milliseconds. */
   async atWork(requests: number, timeoutMs = 120_000): Promise<number> {
     const [before, started] = [this.requests, performance.now()];
     const check = () => this.fleet.expectAllRunning();
@@ -105,7 +105,7 @@ export class ThreeBrokerBed implements AsyncDisposable {
     return this.cluster.untilInSync(allTopics, 120_000);
   }
 
-  /** Waits until every id was answered and loaded once, and drains. @returns what the audit found. */
+  /** Waits until every id was answered and loaded once, and drains. @returns the result of the audit. */
   async allLoaded(posts: readonly SupervisedService[]): Promise<AuditReport> {
     const { addresses } = this.cluster;
     const look = () => {
@@ -119,7 +119,7 @@ export class ThreeBrokerBed implements AsyncDisposable {
     return audit(this.workspace, { brokers: addresses, onlyBronze: true });
   }
 
-  /** Records of the raw topics that stand there twice, byte for byte. */
+  /** Records that the raw topics contain twice, byte for byte. */
   async doubles(): Promise<number> {
     const { raw } = await readTopics(join(this.workspace.dataDir, 'kafka'), this.cluster.addresses);
     return raw.length - new Set(raw.map(({ topic, hash }) => `${topic} ${hash}`)).size;

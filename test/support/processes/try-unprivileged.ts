@@ -1,4 +1,4 @@
-/** Run as a user without rights: tries each setting, and prints what it was refused with. Arguments: the closed folder, the kinds. */
+/** Runs as a user without permissions: tries each setting, and prints the errors. Arguments: the closed folder, the kinds. */
 import { join } from 'node:path';
 import { loadConfig } from '../../../platform/config.ts';
 import { goldCopyMistakes, placesOf, preparePlaces } from '../../../platform/places.ts';

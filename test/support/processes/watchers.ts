@@ -15,7 +15,7 @@ abstract class Watcher implements AsyncDisposable {
   protected abstract look(): Promise<void>;
 
   async #watch(everyMs: number): Promise<void> {
-    // Not before the constructor of the subclass has run.
+    // Starts after the constructor of the subclass has run.
     while (await delay(everyMs, true, { signal: this.#over.signal }).catch(() => false)) await this.look();
   }
 
@@ -25,12 +25,12 @@ abstract class Watcher implements AsyncDisposable {
   }
 }
 
-/** A reader of the published GOLD, as a dashboard is one: what it has once seen must not be gone later. */
+/** A reader of the published GOLD, like a dashboard. A movie that it has once seen must never disappear. */
 export class GoldReader extends Watcher {
   readonly #path: string;
   #seen: ReadonlySet<number> = new Set();
   reads = 0;
-  /** What was wrong: a movie that was gone, or a file that could not be read. */
+  /** Errors: a movie that disappeared, or a file that could not be read. */
   readonly wrong: string[] = [];
 
   constructor(path: string) {
@@ -50,7 +50,7 @@ export class GoldReader extends Watcher {
       if (gone.length > 0) this.wrong.push(`${gone.length} of ${this.#seen.size} movies are gone, such as ${gone[0]}`);
       this.#seen = now;
     } catch (error) {
-      // Before the first build there is nothing to read.
+      // Before the first build, there is nothing to read.
       if (this.reads > 0) this.wrong.push(String(error));
     }
   }
@@ -69,14 +69,14 @@ export async function moviesIn(path: string): Promise<Set<number>> {
   }
 }
 
-/** By process: what was measured, in megabytes, in order. */
+/** The measurements of each process, in megabytes, in order. */
 type Memory = Map<number, number[]>;
 
 const measureEveryMs = 2_000;
 /** A minute. */
 const leastMeasured = 30;
 
-/** Measures the resident memory of who holds the services. */
+/** Measures the resident memory of the supervised services. */
 export class MemoryWatcher extends Watcher {
   readonly #services: readonly SupervisedService[];
   readonly #measured = new Map<string, Memory>();
@@ -86,12 +86,12 @@ export class MemoryWatcher extends Watcher {
     this.#services = services;
   }
 
-  /** Of each supervised service, the process that lived longest: the most in its first half and in its second, in megabytes. */
+  /** For the longest-running process of each supervised service: the maximum of its first and of its second half, in megabytes. */
   growth(): Record<string, readonly [firstMb: number, secondMb: number]> {
     return Object.fromEntries(
       [...this.#measured].flatMap(([name, memory]) => {
         const [longest = []] = [...memory.values()].sort((a, b) => b.length - a.length);
-        // Who has just been started grows: nothing follows from that.
+        // A new process grows, which means nothing.
         if (longest.length < leastMeasured) return [];
         const half = Math.ceil(longest.length / 2);
         return [[name, [Math.max(...longest.slice(0, half)), Math.max(...longest.slice(half))] as const]];

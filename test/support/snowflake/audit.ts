@@ -4,14 +4,14 @@ import type { SnowflakeSession } from '../../../warehouse/snowflake/session.ts';
 import { topics } from '../kafka/topics.ts';
 import { documentOf, isReadable } from './topics.ts';
 
-/** What is wrong with BRONZE and its ledger, each with its address; all empty if nothing is. */
+/** The faults of BRONZE and its ledger, each with its address. All lists are empty if there are none. */
 interface Findings {
   readonly lost: string[];
   readonly doubled: string[];
   readonly different: string[];
-  /** Rows that their batch's line does not speak of, lines that do not follow one another, positions that are not at the end. */
+  /** Rows that do not match their batch's line, lines that are not contiguous, positions that are not at the end. */
   readonly ledger: string[];
-  /** What a transaction should have taken with it. */
+  /** Rows that their transaction should have removed. */
   readonly leftOver: string[];
 }
 
@@ -37,8 +37,8 @@ interface PartitionContents {
 }
 
 /**
- * Compares BRONZE with what the topics held up to their ends. Nothing may be on its way to it any more.
- * @param session past whatever breaks connections.
+ * Compares BRONZE with the complete topics. No call to it may still be on its way.
+ * @param session a connection without injected faults.
  */
 export async function auditBronze(
   session: SnowflakeSession,
@@ -46,7 +46,7 @@ export async function auditBronze(
   padding = '',
 ): Promise<{ readonly findings: Findings; readonly rows: number; readonly batches: number }> {
   const findings: Findings = { lost: [], doubled: [], different: [], ledger: [], leftOver: [] };
-  // Waits for transactions that still have the lock; dead ones lose it.
+  // Waits for transactions that still have the lock. Those of dead processes lose it.
   await session.execute({ sql: 'update bronze.load_lock set taken_at = sysdate()' });
   let [rows, batches] = [0, 0];
   for (const [topic, ofTopic] of ends) {

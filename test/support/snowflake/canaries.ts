@@ -5,15 +5,15 @@ import { join } from 'node:path';
 /** A way to log in, with unique secrets. */
 export interface Canary {
   readonly name: string;
-  /** What a process is given. */
+  /** The environment of a process. */
   readonly env: Readonly<Record<string, string>>;
-  /** What must be nowhere: each secret, and of the key each of its lines. */
+  /** The texts that must not appear anywhere: each secret, and each line of the key. */
   readonly texts: readonly string[];
 }
 
 const made = (what: string) => `canary-${what}-${randomBytes(12).toString('hex')}`;
 
-/** One for each way to log in. */
+/** One entry for each way to log in. */
 export function makeCanaries(): readonly Canary[] {
   const [token, password, passphrase] = [made('token'), made('password'), made('passphrase')];
   const { privateKey } = generateKeyPairSync('rsa', {
@@ -37,27 +37,27 @@ export function makeCanaries(): readonly Canary[] {
   ];
 }
 
-/** All of them in one environment: the safest way is the one that is taken. */
+/** All of them in one environment, of which the safest way is used. */
 export const combined = (canaries: readonly Canary[]): Canary => ({
   name: 'one of each kind',
   env: Object.assign({}, ...canaries.map(({ env }) => env)),
   texts: canaries.flatMap(({ texts }) => texts),
 });
 
-/** Whether any of them stands in a text: as it is, as in a URL, or as in JSON. */
+/** Whether a text contains any of them: literally, URL-encoded, or as JSON. */
 export function isIn(text: string, { texts }: Canary): boolean {
   return texts.some((secret) => text.includes(secret) || text.includes(encodeURIComponent(secret)));
 }
 
 const chunkBytes = 8_000_000;
 
-/** Files below a folder, written since `since` (ms since the epoch), that hold one. */
+/** Files below a folder, written since `since` (ms since the epoch), that contain a secret. */
 export function* filesWith(canary: Canary, folder: string, since: number): Generator<string> {
   for (const path of filesBelow(folder)) {
     try {
       if (statSync(path).mtimeMs >= since && fileHolds(path, canary)) yield path;
     } catch {
-      // The file of another program, which has been deleted meanwhile.
+      // A file of another program that was deleted meanwhile.
     }
   }
 }
@@ -70,11 +70,11 @@ function* filesBelow(folder: string): Generator<string> {
       else if (entry.isFile()) yield path;
     }
   } catch {
-    // The same.
+    // As above.
   }
 }
 
-/** In chunks, because some are large; each with the end of the previous one. */
+/** Reads a file in chunks, because some files are large. Each chunk includes the end of the previous one. */
 function fileHolds(path: string, canary: Canary): boolean {
   const file = openSync(path, 'r');
   try {
@@ -91,11 +91,11 @@ function fileHolds(path: string, canary: Canary): boolean {
   }
 }
 
-/** Looks at the arguments of every process on this machine, again and again, until it is disposed of. */
+/** Repeatedly reads the arguments of every process on this machine, until it is disposed of. */
 export class ArgumentWatch implements Disposable {
-  /** Arguments that had one in them. */
+  /** Arguments that contained a secret. */
   readonly found = new Set<string>();
-  /** How many processes it has seen. */
+  /** The number of processes seen. */
   readonly seen = new Set<string>();
   readonly #canary: Canary;
   readonly #timer: NodeJS.Timeout;

@@ -11,10 +11,10 @@ const any: readonly SnowflakeFault[] = [
   'expired',
 ];
 
-/** The fault for each kind of request, and how often it is injected. */
+/** The faults for each kind of request, and how often they are injected. */
 const faultsOf: Readonly<Record<string, { readonly faults: readonly SnowflakeFault[]; readonly rate: number }>> = {
   login: { faults: ['close', 'hang', 'reset', '503', 'late reply'], rate: 0.08 },
-  // Whose session stays open, with all that is open in it.
+  // The session stays open, with its open transaction.
   logout: { faults: ['hang', 'reset', 'late request'], rate: 0.15 },
   upload: { faults: ['close', 'reset', '503'], rate: 0.1 },
   rollback: { faults: ['close', 'reset', 'hang'], rate: 0.1 },
@@ -27,7 +27,7 @@ const faultsOf: Readonly<Record<string, { readonly faults: readonly SnowflakeFau
   commit: { faults: any, rate: 0.3 },
 };
 
-/** For each kind all faults in any order, before any of them repeats; none after `wanted` injections. */
+/** Injects all faults of each kind in random order before any of them repeats. Stops after `wanted` injections. */
 export class RandomFaults {
   /** Resolves after the last injection. */
   readonly over: Promise<void>;
@@ -69,7 +69,7 @@ export function injectOn(kind: string, fault: SnowflakeFault, { nth = 1, times =
   };
 }
 
-/** The first that has something to say. */
+/** The first result that is defined. */
 export const eitherOf =
   (...judges: readonly Judge[]): Judge =>
   (request) => {

@@ -5,7 +5,7 @@ driver.configure({ logLevel: 'OFF', additionalLogToConsole: false });
 
 export type Row = Record<string, unknown>;
 
-/** A session of the real driver with nothing of ours in between. Columns are named as Snowflake names them. */
+/** A session of the real driver, without our own code. Columns have the names that Snowflake gives them. */
 export class DriverSession implements AsyncDisposable {
   readonly #connection: Connection;
 
@@ -13,7 +13,7 @@ export class DriverSession implements AsyncDisposable {
     this.#connection = connection;
   }
 
-  /** @param url where the emulator answers. */
+  /** @param url of the emulator. */
   static async open(url: string, options: Partial<ConnectionOptions> = {}): Promise<DriverSession> {
     const login = { account: 'fakesnow', username: 'tester', password: 'made-up', accessUrl: url };
     const connection = driver.createConnection({ ...login, ...options });
@@ -34,7 +34,7 @@ export class DriverSession implements AsyncDisposable {
     });
   }
 
-  /** The value of one column in all rows. */
+  /** The values of the only column in all rows. */
   async column(sqlText: string): Promise<unknown[]> {
     const rows = await this.run(sqlText);
     return rows.map((row) => Object.values(row)[0]);

@@ -13,36 +13,36 @@ const python = join(import.meta.dirname, '../../../.tools/snowflake/bin/python')
 const program = join(import.meta.dirname, 'emulator/emulator.py');
 
 interface SnowflakeEmulatorOptions {
-  /** After how many seconds a transaction is rolled back that is idle and that another session waits for. @default 300 */
+  /** Seconds after which an idle transaction is rolled back if another session waits for it. @default 300 */
   readonly abortIdleBlockerSeconds?: number;
-  /** Whether a login makes the database and the schema that it names, which Snowflake would not. @default true */
+  /** Whether a login creates the database and the schema that it names, unlike Snowflake. @default true */
   readonly createOnLogin?: boolean;
 }
 
-/** A statement as the emulator's log has it. */
+/** A statement in the emulator's log. */
 export interface LoggedStatement {
   readonly sql: string;
   readonly ok: boolean;
-  /** How long it took, waiting included. */
+  /** Its duration, including waits. */
   readonly ms: number;
-  /** QUERY_TAG of the statement, or else of the session. */
+  /** QUERY_TAG of the statement, or of the session if the statement has none. */
   readonly tag: string | null;
   readonly role: string;
   readonly user: string;
-  /** Sessions have numbers, from 1 at each start. */
+  /** The number of the session, counted from 1 at each start. */
   readonly session: number;
   readonly err: string | null;
 }
 
 /**
- * Snowflake's protocol and SQL on a free loopback port, as a process of its own; `emulator/README.md` says what it
- * tests. Committed data outlives `kill` and the next `start`. It ends when we do.
+ * Snowflake's protocol and SQL on a free loopback port, as a process of its own; `emulator/README.md` describes
+ * what it emulates. Committed data survives `kill` and the next `start`. It ends when this process ends.
  */
 export class SnowflakeEmulator implements AsyncDisposable {
   readonly port: number;
   /** For the driver's `accessUrl`. */
   readonly url: string;
-  /** One line of JSON for each statement, over all starts. */
+  /** The file with one line of JSON for each statement, over all starts. */
   readonly sqlLog: string;
   readonly #args: readonly string[];
   readonly #dir: string;
@@ -77,7 +77,7 @@ export class SnowflakeEmulator implements AsyncDisposable {
 
   /** Starts it (again), on the same port and data. */
   async start(): Promise<void> {
-    // Standard input tells it that we are gone, however we went.
+    // When standard input closes, the emulator knows that this process has ended, for whatever reason.
     const args = ['-B', program, ...this.#args, '--end-with-stdin'];
     const child = spawn(python, args, { stdio: ['pipe', 'ignore', 'pipe'] });
     const complaint: Buffer[] = [];
@@ -96,10 +96,10 @@ export class SnowflakeEmulator implements AsyncDisposable {
     await exited;
   }
 
-  /** Stops it for as long as `action` takes: connections stay, answers do not come. */
+  /** Suspends it during `action`: connections stay open, but it does not answer. */
   async frozenDuring(action: () => Promise<void>): Promise<void> {
     const child = this.#process;
-    if (child === undefined) throw new Error('it does not run');
+    if (child === undefined) throw new Error('it is not running');
     child.kill('SIGSTOP');
     try {
       await action();
@@ -108,7 +108,7 @@ export class SnowflakeEmulator implements AsyncDisposable {
     }
   }
 
-  /** To log in by: as one whom its account does not know, and lets in with anything. @param chosen beside the usual. */
+  /** Settings to log in as a user whom its account does not know, who needs no valid credentials. @param chosen additional settings. */
   settings(chosen: Partial<SnowflakeSettings> = {}): SnowflakeSettings {
     return {
       account: 'fakesnow',
@@ -124,10 +124,10 @@ export class SnowflakeEmulator implements AsyncDisposable {
     };
   }
 
-  /** What it was asked so far, oldest first. */
+  /** The statements that it received so far, oldest first. */
   async statements(): Promise<LoggedStatement[]> {
     const text = existsSync(this.sqlLog) ? await readFile(this.sqlLog, 'utf8') : '';
-    // What follows the last end of line is still being written.
+    // The text after the last line break is still being written.
     return text
       .split('\n')
       .slice(0, -1)
@@ -139,7 +139,7 @@ export class SnowflakeEmulator implements AsyncDisposable {
     await rm(this.#dir, { recursive: true, force: true });
   }
 
-  /** @param complaint what it wrote to standard error. */
+  /** @param complaint its output to standard error. */
   async #ready(complaint: () => string): Promise<void> {
     for (let attempt = 1; ; attempt += 1) {
       try {

@@ -18,7 +18,7 @@ streams = array.array("i", [0, 1, 2])
 connection.sendmsg([b"%010d" % len(command)], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, streams)])
 connection.sendall(command)
 signal.signal(signal.SIGTERM, lambda *_: connection.sendall(b"S"))
-# The script has them now: their reader must see the end when the script ends.
+# The script now owns these streams. Close them here, so that their reader sees the end when the script ends.
 for stream in streams:
     os.close(stream)
 answer = b""

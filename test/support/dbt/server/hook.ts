@@ -1,6 +1,6 @@
 /**
  * `node --import hook.ts cli.ts ...`: the process starts dbt in the environment of TEST_DBT_ENVIRONMENT, whose server forks,
- * and not in its own. Only the path differs; what dbt does is the same.
+ * not in its own. Only the path differs; dbt does the same.
  */
 import childProcess from 'node:child_process';
 import { syncBuiltinESMExports } from 'node:module';

@@ -3,7 +3,7 @@
     python server.py SOCKET
 
 A client (`client.py`) connects, hands over its standard streams, and sends one JSON object: `argv` (the script and its
-arguments), `env` and `cwd`. The answer is a line, `exit CODE` or `signal NUMBER`. A client that sends `S` has been told to stop:
+arguments), `env` and `cwd`. The answer is a line, `exit CODE` or `signal NUMBER`. A client sends `S` when it is told to stop:
 its child gets SIGTERM. A client that is gone was killed: so is its child. The server ends when its standard input closes.
 """
 
@@ -25,7 +25,7 @@ imported = set()
 
 
 def import_dbt(warehouse, folder):
-    """Once for each warehouse, with its first command: a run of tests that never needs dbt does not pay for it."""
+    """Runs once for each warehouse, with its first command, so that a test run that needs no dbt does not pay for it."""
     if warehouse in imported:
         return
     imported.add(warehouse)
@@ -39,13 +39,13 @@ def import_dbt(warehouse, folder):
     import dbt.adapters.duckdb.impl  # noqa: F401
     from dbt.adapters.duckdb.credentials import DuckDBCredentials
 
-    # What dbt has parsed does not depend on where the file is, only on its name, which is the database's.
+    # The parsed project depends only on the file's name, which is the name of the database, and not on its folder.
     keys = DuckDBCredentials._connection_keys
     DuckDBCredentials._connection_keys = lambda self: tuple(key for key in keys(self) if key != "path")
 
 
 def share_parse_state(folder):
-    """One parse for all work folders with the same warehouse and variables. dbt itself finds out what of it still holds."""
+    """One parse for all work folders with the same warehouse and variables. dbt itself checks which parts are still valid."""
     from dbt.parser.manifest import ManifestLoader
 
     read = ManifestLoader.read_manifest_for_partial_parse
@@ -77,7 +77,7 @@ def share_parse_state(folder):
 
 
 def receive(connection):
-    """The three streams, and the command: its length in ten digits, and so many bytes."""
+    """Reads the three streams and the command: its length in ten digits, then that many bytes."""
     fds = array.array("i")
     head, ancillary, _, _ = connection.recvmsg(10, socket.CMSG_LEN(3 * fds.itemsize))
     for _, _, data in ancillary:
@@ -102,11 +102,11 @@ def become(fds, command, inherited):
     os.environ.update(command["env"])
     # Python reads the time zone when it starts.
     time.tzset()
-    # A child lives for one command, as `warm.py` does between two collections.
+    # A child runs one command, as `warm.py` does between two collections.
     gc.disable()
     sys.argv = command["argv"]
     sys.path[0] = os.path.dirname(sys.argv[0])
-    # Of the parent, whose streams were others.
+    # These objects belong to the parent, which has other streams.
     sys.stdin = open(0, closefd=False)
     sys.stdout = open(1, "w", closefd=False)
     sys.stderr = open(2, "w", closefd=False, buffering=1)
@@ -154,7 +154,7 @@ class Server:
             code = 1
             try:
                 code = become(fds, command, sockets)
-                # What Python does at its end, and `os._exit` does not.
+                # Python does this when it exits; `os._exit` does not.
                 atexit._run_exitfuncs()
                 sys.stdout.flush()
                 sys.stderr.flush()

@@ -15,7 +15,7 @@ declare module 'vitest' {
 const python = join(import.meta.dirname, '../../../../.tools/dbt/bin/python');
 
 /**
- * Starts the server, which imports dbt when it is first asked to run it. All projects of a run share one: the first to get here
+ * Starts the server, which imports dbt when it is first asked to run it. All projects of a run share one server: the first project
  * starts it. Processes of the fast tier find it by TEST_DBT_ENVIRONMENT (see `flags.ts`), which the workers inherit.
  */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
@@ -28,14 +28,14 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   const bin = join(dir, 'bin');
   await mkdir(bin);
   const client = await readFile(join(import.meta.dirname, 'client.py'), 'utf8');
-  // -I and -S: nothing of the environment, no packages. It starts in a few milliseconds.
+  // -I and -S ignore the environment and all packages, so that Python starts in a few milliseconds.
   await writeFile(join(bin, 'python'), `#!${python} -IS\n${client}`);
   await chmod(join(bin, 'python'), 0o755);
   const socket = join(bin, 'socket');
   const server = spawn(python, [join(import.meta.dirname, 'server.py'), socket], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
-  // It says that it listens; when it cannot, it has said why.
+  // The server reports that it listens. If it cannot listen, it has already printed the reason.
   const [first] = await Promise.race([once(server.stdout, 'data'), once(server, 'exit')]);
   if (!Buffer.isBuffer(first)) throw new Error(`the dbt server does not start: exit code ${first}`);
   project.provide('dbtEnvironment', dir);
