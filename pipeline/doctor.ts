@@ -4,10 +4,11 @@ import { promisify } from 'node:util';
 import { lineOf, type TopicFinding } from '../kafka/topic-preconditions.ts';
 import { goldCopyMistakes, placeMistake, placesOf } from '../platform/places.ts';
 import { type Context, openPlatform, toolsDir, topicSettingsOf } from '../platform/platform.ts';
-import { warehouseSystem } from '../platform/warehouse.ts';
+import { warehouseAccess } from '../platform/warehouse.ts';
 import { messageOf } from '../runtime/errors.ts';
 import { asFileError } from '../runtime/file-error.ts';
 import { proxyFor, shownProxy } from '../runtime/proxy.ts';
+import { serverOf } from '../warehouse/registry.ts';
 
 /** One requirement, and what to do if it is not met. */
 export interface Finding extends Note {
@@ -40,10 +41,10 @@ const checks: Readonly<Record<string, (context: Context) => Promise<string | rea
   },
   proxy: async ({ config }) => {
     const { tmdb, warehouse, proxy } = config;
-    const { account = '', url } = warehouse.snowflake ?? {};
+    const server = serverOf(warehouse);
     const targets = {
       ...(config.origin === 'tmdb' && { TMDb: tmdb.baseUrl }),
-      ...(warehouse.snowflake && { Snowflake: url ?? `https://${account}.snowflakecomputing.com` }),
+      ...(server && { [server.title]: server.url }),
     };
     const ways = Object.entries(targets).map(([name, target]) => {
       const chosen = proxyFor(target, proxy);
@@ -67,9 +68,9 @@ const checks: Readonly<Record<string, (context: Context) => Promise<string | rea
       : 'as they should be';
   },
   warehouse: async (context) => {
-    const system = warehouseSystem(context, { lockWaitMs: 2_000, isLook: true });
+    const system = warehouseAccess(context);
     if (!system.exists()) return `${system.name} (does not exist yet: the first run creates it)`;
-    await using reader = await system.openReader();
+    await using reader = await system.openReader({ lookMs: 2_000 });
     await reader.query('select 1 as answer');
     return system.name;
   },

@@ -1,7 +1,7 @@
 import type { MovieOutcome } from '../consumers/movie-details.ts';
 import type { Offsets } from '../kafka/topic.ts';
 import { type Context, openPlatform, type Platform } from '../platform/platform.ts';
-import { warehouseSystem } from '../platform/warehouse.ts';
+import { warehouseAccess } from '../platform/warehouse.ts';
 import { type PopularWalk, UnusableListError } from '../producers/popular.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { messageOf } from '../runtime/errors.ts';
@@ -37,10 +37,10 @@ export async function runOnce(context: Context, options: RunOnceOptions): Promis
   const { genres, walk, movies, requests } = await ingest(context, options, timed);
   const dbt = await timed('transform', () => transform(context, options));
   if (walk instanceof TmdbUnreachableError) throw walk;
-  const system = warehouseSystem(context);
+  const system = warehouseAccess(context);
   const { rows, kpis } = await summarize(system);
   const { origin, warehouse } = context.config;
-  const duckdbPath = warehouse.snowflake ? null : warehouse.duckdbPath;
+  const duckdbPath = warehouse.duckdb?.duckdbPath ?? null;
   return { origin, genres, walk, movies, requests, rows, kpis, dbt, seconds, warehouse: system.name, duckdbPath };
 }
 

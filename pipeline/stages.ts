@@ -6,14 +6,14 @@ import type { Gap } from '../kafka/gap.ts';
 import type { Offsets } from '../kafka/topic.ts';
 import { WorkAhead } from '../kafka/work-ahead.ts';
 import type { Context, Platform } from '../platform/platform.ts';
-import { warehouseSystem } from '../platform/warehouse.ts';
+import { warehouseAccess } from '../platform/warehouse.ts';
 import { type GenresLook, produceGenres } from '../producers/genres.ts';
 import { type ReadTopic, readKnownGenres, readKnownMovies } from '../producers/known-movies.ts';
 import { type PopularWalk, producePopular, UnusableListError } from '../producers/popular.ts';
 import { systemClock } from '../runtime/clock.ts';
 import type { DeadLetterReason } from '../schemas/records.ts';
 import type { Topic } from '../schemas/topics.ts';
-import type { WarehouseSystem } from '../warehouse/system.ts';
+import type { WarehouseAccess } from '../warehouse/system.ts';
 import { type Warehouse, WarehouseUnavailableError } from '../warehouse/warehouse.ts';
 import { tellWaits } from './waiting.ts';
 
@@ -92,7 +92,7 @@ const patienceMs = 5 * 60_000;
 
 /** The pulses of a group member. A consumer that is alive but makes no progress does not beat its pulse either. */
 const groupObserver = (context: Context, group: string) => ({
-  stallMs: Math.max(context.config.tmdb.giveUpAfterMs, 2 * warehouseSystem(context).patienceMs) + patienceMs,
+  stallMs: Math.max(context.config.tmdb.giveUpAfterMs, 2 * warehouseAccess(context).patienceMs) + patienceMs,
   onAlive: context.health.pulse(group, consumerSilenceMs),
   onRebalanced: () => context.metrics.rebalances.inc({ group }),
 });
@@ -193,7 +193,7 @@ export async function loadBronze(
   const { topics, groups } = config.kafka;
   const loaded = { rows: 0, parked: 0 };
   // Before the observer: if the warehouse is not ready for two reasons, /readyz gives the first, and the holder is more useful.
-  const system = warehouseSystem(context);
+  const system = warehouseAccess(context);
   const observer = loadObserver(context, loaded);
   await using warehouse = await openLoader(system, context, until === undefined);
   await warehouse.migrate();
@@ -225,13 +225,13 @@ export async function loadBronze(
   return loaded;
 }
 
-/** A service waits for the DuckDB file without limit; the watch of the file names the holder. */
-async function openLoader(system: WarehouseSystem, { signal }: Context, isService: boolean): Promise<Warehouse> {
+/** A service waits without limit until it can open the warehouse; the watch of the DuckDB file names the holder. */
+async function openLoader(system: WarehouseAccess, { signal }: Context, isService: boolean): Promise<Warehouse> {
   for (;;) {
     try {
       return await system.openLoader();
     } catch (error) {
-      if (!(isService && system.readsNeedLock && error instanceof WarehouseUnavailableError)) throw error;
+      if (!(isService && error instanceof WarehouseUnavailableError)) throw error;
       await systemClock.sleep(1_000, signal);
     }
   }

@@ -2,7 +2,7 @@ import type { KafkaAdmin } from '../kafka/cluster-admin.ts';
 import { lagOf } from '../kafka/lag.ts';
 import type { Offsets } from '../kafka/topic.ts';
 import { type Context, openPlatform, type Platform } from '../platform/platform.ts';
-import { warehouseSystem } from '../platform/warehouse.ts';
+import { warehouseAccess } from '../platform/warehouse.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { messageOf } from '../runtime/errors.ts';
 import { formatDuration } from '../runtime/units.ts';
@@ -108,10 +108,10 @@ type Positions = Map<string, Map<number, bigint>>;
 const topicKey = (...ids: readonly unknown[]) => ids.join('/');
 
 async function readWarehouse(context: Context): Promise<Warehouse> {
-  const system = warehouseSystem(context, { lockWaitMs: lookMs, isLook: true });
+  const system = warehouseAccess(context);
   const nothing = { positions: new Map() as Positions, tables: noTables };
   if (!system.exists()) return nothing;
-  await using reader = await system.openReader();
+  await using reader = await system.openReader({ lookMs });
   if (!(await hasTable((sql) => reader.query(sql), 'bronze', 'load_batches'))) return nothing;
   return {
     positions: await ledgerPositions(reader),

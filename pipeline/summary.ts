@@ -1,4 +1,4 @@
-import type { WarehouseSystem } from '../warehouse/system.ts';
+import type { WarehouseAccess } from '../warehouse/system.ts';
 import type { WarehouseReader } from '../warehouse/warehouse.ts';
 import type { RunReport } from './report.ts';
 
@@ -16,7 +16,7 @@ const kpiQueries = {
 };
 
 /** Rows per table and the first lines of the KPI marts. */
-export async function summarize(system: WarehouseSystem): Promise<Pick<RunReport, 'rows' | 'kpis'>> {
+export async function summarize(system: WarehouseAccess): Promise<Pick<RunReport, 'rows' | 'kpis'>> {
   await using reader = await system.openReader();
   const rows = {
     bronze: await countRows(reader, 'bronze'),

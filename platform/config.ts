@@ -8,16 +8,9 @@ import { scrub } from '../runtime/scrub.ts';
 import type { Secret } from '../runtime/secret.ts';
 import type { SandboxSettings } from '../sandbox/settings.ts';
 import type { TmdbSettings } from '../tmdb/settings.ts';
-import { type DuckDbSettings, duckDbSettings } from '../warehouse/duckdb/settings.ts';
+import { type ChosenWarehouse, chooseWarehouse, mistakesOf } from '../warehouse/registry.ts';
 import type { LoadSettings } from '../warehouse/settings.ts';
-import type { SnowflakeSettings } from '../warehouse/snowflake/session.ts';
-import {
-  type SnowflakeNames,
-  snowflakeGroup,
-  snowflakeMistakes,
-  snowflakeNames,
-  snowflakeSettings,
-} from '../warehouse/snowflake/settings.ts';
+import { type SnowflakeNames, snowflakeNames } from '../warehouse/snowflake/settings.ts';
 import { childEnvironment } from './child-environment.ts';
 import { cleartextMistakes } from './cleartext-check.ts';
 import {
@@ -48,7 +41,9 @@ export interface Config {
   readonly proxy: ProxySettings;
   /** The bucket that a fleet shares. If absent, this process has a bucket of its own. */
   readonly tokenBucketUrl: Secret | undefined;
-  readonly warehouse: WarehouseSettings;
+  readonly warehouse: ChosenWarehouse;
+  /** The objects that `warehouse provision` creates in a Snowflake account, whichever warehouse is chosen. */
+  readonly snowflakeNames: SnowflakeNames;
   readonly load: LoadSettings;
   /** When dbt runs: a cron pattern in UTC. */
   readonly transformSchedule: string;
@@ -60,13 +55,6 @@ export interface Config {
   readonly childEnvironment: Readonly<Record<string, string>>;
   /** Everything that must not appear in any output. */
   readonly secrets: readonly Secret[];
-}
-
-interface WarehouseSettings extends DuckDbSettings {
-  /** If absent, DuckDB is the warehouse. */
-  readonly snowflake: SnowflakeSettings | undefined;
-  /** The objects to create in a Snowflake account, whichever warehouse is chosen. */
-  readonly names: SnowflakeNames;
 }
 
 /**
@@ -89,28 +77,28 @@ const listed = (mistakes: readonly string[]): string => {
 };
 
 /** Mistakes that concern several groups. A check needs groups that have no mistake of their own. */
-function* crossMistakes({ tmdb, kafka, tokenBucket, network, warehouse, snowflake }: Partial<Values>) {
+function* crossMistakes(values: Partial<Values>) {
+  const { tmdb, kafka, tokenBucket, network, warehouse } = values;
   if (network) {
     const proxies = { HTTPS_PROXY: network.https, HTTP_PROXY: network.http };
     const carriers = { tmdb, kafka, tokenBucketUrl: tokenBucket?.url, proxies, allowed: network.cleartextHosts };
     for (const [name, message] of cleartextMistakes(carriers)) yield `${name}: ${message}`;
   }
-  if (warehouse?.kind === 'snowflake' && snowflake) {
-    const { settings } = snowflakeGroup;
-    for (const [property, message] of snowflakeMistakes(snowflake)) yield `${settings[property].name}: ${message}`;
-  }
+  const ofWarehouse = warehouse && values[warehouse.kind];
+  if (ofWarehouse) yield* mistakesOf(warehouse.kind, ofWarehouse);
 }
 
 function compose(values: Values, texts: Texts, environment: NodeJS.ProcessEnv): Config {
   const { tmdb, kafka, sandbox, stage, process } = values;
   const origin = originOf(values);
   const dataDir = resolve(stage.dataDir ?? join('data', origin));
+  const proxy = proxyOf(values);
+  const { kind, load } = values.warehouse;
   return {
-    ...{ origin, dataDir, tmdb, kafka, sandbox },
-    proxy: proxyOf(values),
+    ...{ origin, dataDir, tmdb, kafka, sandbox, proxy, load },
     tokenBucketUrl: values.tokenBucket.url,
-    warehouse: warehouseOf(values, dataDir),
-    load: values.warehouse.load,
+    warehouse: chooseWarehouse(kind, values[kind], { dataDir, proxy }),
+    snowflakeNames: snowflakeNames(values.snowflake),
     transformSchedule: stage.transformSchedule,
     httpListen: process.httpListen,
     drainTimeoutMs: process.drainTimeoutMs,
@@ -126,15 +114,6 @@ function originOf({ tmdb, sandbox }: Values): Origin {
 }
 
 const proxyOf = ({ network: { https, http, noProxy } }: Values): ProxySettings => ({ https, http, noProxy });
-
-function warehouseOf(values: Values, dataDir: string): WarehouseSettings {
-  const isSnowflake = values.warehouse.kind === 'snowflake';
-  return {
-    ...duckDbSettings(values.duckdb, dataDir),
-    snowflake: isSnowflake ? { ...snowflakeSettings(values.snowflake), proxy: proxyOf(values) } : undefined,
-    names: snowflakeNames(values.snowflake),
-  };
-}
 
 /** Removes the secrets from an environment once they are read, so that libraries and child processes cannot find them there. */
 export function dropSecrets(environment: NodeJS.ProcessEnv): void {

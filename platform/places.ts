@@ -4,9 +4,10 @@ import { IngestError, UsageError } from '../runtime/errors.ts';
 import { asFileError, FileError, isDiskFull, meaningOf } from '../runtime/file-error.ts';
 import { makeFolder } from '../runtime/make-folder.ts';
 import { pathMistake } from '../runtime/path-settings.ts';
+import { filesOf } from '../warehouse/registry.ts';
 import type { Config } from './config.ts';
 
-/** What a command writes: the data of its own broker, files of its own such as dbt's, the DuckDB file. */
+/** What a command writes: the data of its own broker, files of its own such as dbt's, the files of the warehouse. */
 export type Written = 'broker' | 'work files' | 'warehouse';
 
 /** A path that is written, and the setting that names it. */
@@ -24,15 +25,15 @@ export function placesOf(
   { dataDir, kafka, warehouse }: Paths & Pick<Config, 'kafka'>,
   written: readonly Written[],
 ): Place[] {
-  const isDuckDb = warehouse.snowflake === undefined;
   const places: Place[] = [];
   if (written.includes('work files') || (written.includes('broker') && !kafka.brokers)) {
     places.push({ setting: 'DATA_DIR', folder: dataDir });
   }
-  if (written.includes('warehouse') && isDuckDb) {
-    const folder = dirname(warehouse.duckdbPath);
-    // Without DUCKDB_PATH the file is in the data folder.
-    places.push({ setting: folder === dataDir ? 'DATA_DIR' : 'DUCKDB_PATH', folder, file: warehouse.duckdbPath });
+  if (!written.includes('warehouse')) return places;
+  for (const { setting, path, isSideOutput } of filesOf(warehouse)) {
+    const folder = dirname(path);
+    // A file without a path of its own is in the data folder.
+    if (!isSideOutput) places.push({ setting: folder === dataDir ? 'DATA_DIR' : setting, folder, file: path });
   }
   return places;
 }
@@ -69,14 +70,13 @@ export function placeMistake({ setting, folder, file }: Place): string | null {
   }
 }
 
-/** Why the copy of GOLD for readers cannot be written; empty if it can. */
-export function goldCopyMistakes({ warehouse: { goldPath, snowflake } }: Pick<Config, 'warehouse'>): string[] {
-  if (snowflake) return [];
-  const ofKind = pathMistake('file to write', goldPath);
-  if (ofKind !== null) return [`DUCKDB_GOLD_PATH: ${ofKind}`];
-  const ofFolder = placeMistake({ setting: 'DUCKDB_GOLD_PATH', folder: dirname(goldPath) });
-  return ofFolder === null ? [] : [ofFolder];
-}
+/** Why the copy of GOLD for readers cannot be written; empty if it can, or if there is none. */
+export const goldCopyMistakes = ({ warehouse }: Pick<Config, 'warehouse'>): string[] =>
+  filesOf(warehouse).flatMap(({ setting, path, isSideOutput }) => {
+    if (!isSideOutput) return [];
+    const ofKind = pathMistake('file to write', path);
+    return ofKind === null ? (placeMistake({ setting, folder: dirname(path) }) ?? []) : `${setting}: ${ofKind}`;
+  });
 
 function tryToWrite(folder: string): void {
   const probe = join(folder, `.tmdb-stream-${process.pid}.probe`);
@@ -100,12 +100,10 @@ export function withSetting(error: IngestError, { dataDir, warehouse }: Paths): 
   const file = error instanceof FileError ? error : error.cause;
   if (!(file instanceof FileError)) return error;
   const { path, code } = file;
-  const names = [
-    ['DUCKDB_GOLD_PATH', warehouse.goldPath],
-    ['DUCKDB_PATH', warehouse.duckdbPath],
-    ['DATA_DIR', dataDir],
-  ] as const;
-  const setting = names.find(([, place]) => path?.startsWith(place))?.[0];
+  // The longest path first: one may be the beginning of another.
+  const places = [...filesOf(warehouse), { setting: 'DATA_DIR', path: dataDir }];
+  const { setting } =
+    places.toSorted((a, b) => b.path.length - a.path.length).find((place) => path?.startsWith(place.path)) ?? {};
   if (setting === undefined) return error;
   const message = `${setting}: ${error.message}`;
   return mistakesOfSettings.has(code)

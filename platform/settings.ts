@@ -8,9 +8,8 @@ import { networkGroup, processGroup } from '../runtime/settings.ts';
 import { sandboxGroup } from '../sandbox/settings.ts';
 import { tmdbGroup } from '../tmdb/settings.ts';
 import { tokenBucketGroup } from '../tmdb/token-bucket/settings.ts';
-import { duckDbGroup } from '../warehouse/duckdb/settings.ts';
+import { warehouseGroups } from '../warehouse/registry.ts';
 import { warehouseGroup } from '../warehouse/settings.ts';
-import { snowflakeGroup } from '../warehouse/snowflake/settings.ts';
 import { stageGroup } from './stage-settings.ts';
 
 /** All settings, each owned by the part that uses it. docs/configuration.md has them in this order. */
@@ -20,8 +19,7 @@ export const groups = {
   kafka: kafkaGroup,
   stage: stageGroup,
   warehouse: warehouseGroup,
-  duckdb: duckDbGroup,
-  snowflake: snowflakeGroup,
+  ...warehouseGroups,
   process: processGroup,
   network: networkGroup,
   sandbox: sandboxGroup,

@@ -1,24 +1,27 @@
 import { systemClock } from '../runtime/clock.ts';
 import type { Health } from '../runtime/health.ts';
 import { formatDuration } from '../runtime/units.ts';
-import type { FileWait, OnFileWait } from '../warehouse/duckdb/file-wait.ts';
-import { duckDbSystem } from '../warehouse/duckdb/system.ts';
-import { snowflakeSystem } from '../warehouse/snowflake/system.ts';
-import type { WarehouseSystem } from '../warehouse/system.ts';
-import type { Config } from './config.ts';
+import { openWarehouse } from '../warehouse/registry.ts';
+import type { FileWait, OnFileWait, TransformTarget, WarehouseAccess, WarehouseSystem } from '../warehouse/system.ts';
 import type { Context } from './platform.ts';
 
-interface Changes extends Partial<Config['warehouse']> {
-  /** Whether the caller only looks. Then it waits little longer than `lockWaitMs`, and reports no wait. */
-  readonly isLook?: boolean;
-}
+/** The configured warehouse, for stages, replays and reports. */
+export const warehouseAccess = (context: Context): WarehouseAccess => systemOf(context);
 
-/** The warehouse of this context. @param changes settings that differ from the configuration. */
-export function warehouseSystem(context: Context, changes: Changes = {}): WarehouseSystem {
+/** The configured warehouse, for running dbt and publishing GOLD. */
+export const transformTarget = (context: Context): TransformTarget => systemOf(context);
+
+/** One for each context. A part that runs with a signal of its own has its own context, so its waits end with its signal. */
+const systems = new WeakMap<Context, WarehouseSystem>();
+
+function systemOf(context: Context): WarehouseSystem {
+  const existing = systems.get(context);
+  if (existing) return existing;
   const { config, signal } = context;
-  const { snowflake, ...duckdb } = { ...config.warehouse, ...changes };
-  if (snowflake) return snowflakeSystem(snowflake, systemClock, signal);
-  return duckDbSystem(duckdb, systemClock, signal, changes.isLook ? undefined : fileWatch(context));
+  const use = { clock: systemClock, signal, watchFile: () => fileWatch(context) };
+  const system = openWarehouse(config.warehouse, use);
+  systems.set(context, system);
+  return system;
 }
 
 /** One for each process, identified by its `Health`, because several stages wait for the same file. */

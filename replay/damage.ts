@@ -2,7 +2,7 @@ import { refusalOf } from '../consumers/park-refused.ts';
 import { tableOf } from '../consumers/raw-row.ts';
 import { type ConsumerRecord, isAfter, type RecordPosition } from '../kafka/topic.ts';
 import type { Context, Platform } from '../platform/platform.ts';
-import { warehouseSystem } from '../platform/warehouse.ts';
+import { warehouseAccess } from '../platform/warehouse.ts';
 import { decodeOrNull } from '../schemas/codec.ts';
 import { movieIdCodec } from '../schemas/codecs.ts';
 import { maxAheadMs, movieIdOf, problemOfId } from '../schemas/record-rules.ts';
@@ -91,7 +91,7 @@ async function findRows(
   now: number,
 ): Promise<Pick<Damage, 'rowsToPark' | 'rowsLeftOut' | 'isSilverAhead'> & { readonly movies: readonly number[] }> {
   const none = { rowsToPark: 0, rowsLeftOut: 0, isSilverAhead: false, movies: [] };
-  const system = warehouseSystem(context);
+  const system = warehouseAccess(context);
   if (!system.exists()) return none;
   await using reader = await system.openReader();
   if (!(await hasTable((sql) => reader.query(sql), 'bronze', 'load_batches'))) return none;

@@ -5,7 +5,7 @@ import { sharedTopics } from '../consumers/shared-topics.ts';
 import type { Gap } from '../kafka/gap.ts';
 import type { ConsumerRecord, Offsets, Sink } from '../kafka/topic.ts';
 import type { Context, Platform } from '../platform/platform.ts';
-import { warehouseSystem } from '../platform/warehouse.ts';
+import { warehouseAccess } from '../platform/warehouse.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { UsageError } from '../runtime/errors.ts';
 import { movieIdOf } from '../schemas/record-rules.ts';
@@ -58,7 +58,7 @@ export async function rebuildBronze(
   const rawTopics = [rawMovies, rawGenres];
   const whole = await loadedRanges(platform, context, rawTopics);
   if (isDryRun) return planOf(whole);
-  await using rebuild = await warehouseSystem(context).openRebuild();
+  await using rebuild = await warehouseAccess(context).openRebuild();
   if (restart) await rebuild.discard();
   await rebuild.migrate();
   const filled = new Map<string, ReadonlyMap<number, bigint>>();
@@ -96,7 +96,7 @@ export async function extendBronze(
   });
   if (isDryRun) return planOf(wanted);
   const name = createHash('sha256').update(selectionText).digest('hex').slice(0, 12);
-  await using backfill = await warehouseSystem(context).openBackfill(name);
+  await using backfill = await warehouseAccess(context).openBackfill(name);
   if (restart) await backfill.finish();
   const ranges = await backfill.begin(wanted);
   // A range by time or offset also contains other records; adding their missing rows is harmless. A selection by movie is exact.
@@ -116,7 +116,7 @@ async function loadedRanges(
   context: Context,
   rawTopics: readonly Topic[],
 ): Promise<PartitionRange[]> {
-  const system = warehouseSystem(context);
+  const system = warehouseAccess(context);
   if (!system.exists()) throw new UsageError(`${system.name} is not there: "load --once" fills a new one from Kafka`);
   const { cluster, clusterId } = await platform.kafka();
   const { admin } = cluster;
@@ -179,7 +179,7 @@ async function fill(platform: Platform, context: Context, warehouse: Warehouse, 
     clock: systemClock,
     random: Math.random,
     log,
-    shared: sharedTopics(cluster.admin, { group, target: warehouseSystem(context).name }),
+    shared: sharedTopics(cluster.admin, { group, target: warehouseAccess(context).name }),
   };
   await runBronzeLoader(ports, { limits: config.load, signal, until: Promise.resolve(ends) });
   await cluster.admin.deleteGroup(group);

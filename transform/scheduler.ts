@@ -1,11 +1,11 @@
 import { Cron } from 'croner';
 import type { Context } from '../platform/platform.ts';
-import { warehouseSystem } from '../platform/warehouse.ts';
+import { transformTarget } from '../platform/warehouse.ts';
 import { type Clock, systemClock } from '../runtime/clock.ts';
 import { IngestError, messageOf } from '../runtime/errors.ts';
 import { asFileError, isDiskFull } from '../runtime/file-error.ts';
 import { sleepUntil } from '../runtime/repeat.ts';
-import type { WarehouseSystem } from '../warehouse/system.ts';
+import type { TransformTarget } from '../warehouse/system.ts';
 import type { Dbt } from './dbt/dbt.ts';
 import { DbtError } from './dbt/dbt-error.ts';
 import type { LayerTimes } from './layers.ts';
@@ -65,7 +65,7 @@ export async function scheduleOnce(context: Context): Promise<{ outcome: RoundOu
 export class Rounds {
   readonly #context: Context;
   readonly #dbt: Dbt;
-  readonly #warehouse: WarehouseSystem;
+  readonly #target: TransformTarget;
   readonly #clock: Clock;
   /** BRONZE's version when there was nothing to do; null: check again. */
   #idleVersion: string | null = null;
@@ -85,7 +85,7 @@ export class Rounds {
   constructor(context: Context, dbt: Dbt, clock: Clock) {
     this.#context = context;
     this.#dbt = dbt;
-    this.#warehouse = warehouseSystem(context);
+    this.#target = transformTarget(context);
     this.#clock = clock;
     context.health.dependsOn('warehouse', async () => {
       const reason = this.#unavailable ?? this.#noSpace;
@@ -127,7 +127,7 @@ export class Rounds {
   }
 
   async #round(): Promise<RoundOutcome> {
-    const version = await this.#warehouse.bronzeVersion();
+    const version = await this.#target.bronzeVersion();
     // Nothing to build from yet, or too soon after a failure.
     if (version === null || this.#clock.monotonic() < (this.#failed?.retryAt ?? 0)) return 'skipped';
     if (version === this.#idleVersion) {
@@ -191,11 +191,11 @@ export class Rounds {
   async #askFreshness(fingerprint?: string): Promise<void> {
     const { signal, metrics, log } = this.#context;
     // After a full disk, this shows at once whether there is space again.
-    const isDue = this.#clock.monotonic() >= this.#freshnessAt + this.#warehouse.freshnessEveryMs;
+    const isDue = this.#clock.monotonic() >= this.#freshnessAt + this.#target.freshnessEveryMs;
     if (!isDue && this.#noSpace === null) return;
     const vars = fingerprint === undefined ? undefined : varsOf(fingerprint);
     const ask = (signal: AbortSignal) => this.#dbt.freshness({ signal, ...(vars && { vars }) });
-    const sources = await (this.#warehouse.readsNeedLock ? withTransformLease(this.#context, ask) : ask(signal));
+    const sources = await (this.#target.readsNeedLock ? withTransformLease(this.#context, ask) : ask(signal));
     this.#freshnessAt = this.#clock.monotonic();
     this.isFresh = sources.every(({ status }) => status !== 'error');
     for (const { source, status, ageSeconds } of sources) {

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { type Context, toolsDir } from '../platform/platform.ts';
 import { type SideOutput, sideOutput } from '../platform/side-output.ts';
-import { warehouseSystem } from '../platform/warehouse.ts';
+import { transformTarget, warehouseAccess } from '../platform/warehouse.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { isRetriable, messageOf, UsageError } from '../runtime/errors.ts';
 import { SideOutputError, type WriteLock } from '../warehouse/system.ts';
@@ -21,7 +21,7 @@ export function openDbt(context: Context, kind: 'cold' | 'warm'): Dbt {
     projectDir,
     environmentDir: join(toolsDir, 'dbt'),
     workDir: join(config.dataDir, 'dbt'),
-    env: { ...config.childEnvironment, ...warehouseSystem(context).dbtEnvironment },
+    env: { ...config.childEnvironment, ...transformTarget(context).dbtEnvironment },
   });
 }
 
@@ -54,7 +54,7 @@ export interface TransformPlan {
  * @throws DbtError if a model or a test failed, UsageError if there is no BRONZE yet.
  */
 export async function transform(context: Context, options: TransformOptions): Promise<TransformResult> {
-  const system = warehouseSystem(context);
+  const system = warehouseAccess(context);
   const nothing = new UsageError(`${system.name} has no BRONZE yet: load something first (npm start)`);
   if (!system.exists()) throw nothing;
   const plan = await planTransform(context);
@@ -73,7 +73,7 @@ export async function transform(context: Context, options: TransformOptions): Pr
 /** Reads the ledger and dbt's record of its runs. @throws WarehouseUnavailableError. */
 export async function planTransform(context: Context): Promise<TransformPlan> {
   const fingerprint = await projectFingerprint(projectDir);
-  await using reader = await warehouseSystem(context).openReader();
+  await using reader = await warehouseAccess(context).openReader();
   const query = (sql: string) => reader.query(sql);
   const state = await transformState(query, fingerprint);
   if (state.reason === 'nothing loaded') return { state, fingerprint, last: {}, layers: {} };
@@ -124,7 +124,7 @@ export function throwIfNoCopy(context: Context): void {
 /** Publishes GOLD. If the copy cannot be written, nothing stops, and `goldCopy` has the reason. @throws WarehouseUnavailableError. */
 export async function publishCopy(context: Context, lock?: WriteLock): Promise<void> {
   try {
-    await warehouseSystem(context).publishGold(lock);
+    await transformTarget(context).publishGold(lock);
     goldCopy(context).report(null);
   } catch (error) {
     if (!(error instanceof SideOutputError)) throw error;
@@ -137,8 +137,8 @@ export async function publishCopy(context: Context, lock?: WriteLock): Promise<v
  * @param layers from a check that found nothing to build. @throws WarehouseUnavailableError.
  */
 export async function publishIfBehind(context: Context, { gold }: LayerTimes): Promise<void> {
-  const system = warehouseSystem(context);
-  if (gold !== undefined && (system.goldPublishedAt() ?? 0) < gold) await publishCopy(context);
+  const publishedAt = transformTarget(context).goldPublishedAt() ?? 0;
+  if (gold !== undefined && publishedAt < gold) await publishCopy(context);
 }
 
 /**
@@ -151,9 +151,9 @@ export async function withTransformLease<T>(
   afterwards: (result: T, lock: WriteLock) => Promise<void> = async () => {},
 ): Promise<T> {
   const { signal, log } = context;
-  const system = warehouseSystem(context);
-  await using lock = await system.takeTransformLease();
-  const giveUpAt = systemClock.monotonic() + system.patienceMs;
+  const target = transformTarget(context);
+  await using lock = await target.takeTransformLease();
+  const giveUpAt = systemClock.monotonic() + warehouseAccess(context).patienceMs;
   for (;;) {
     let result: T;
     try {
@@ -161,13 +161,13 @@ export async function withTransformLease<T>(
     } catch (error) {
       const leftMs = giveUpAt - systemClock.monotonic();
       if (!isRetriable(error) || leftMs <= 0) throw error;
-      if (!system.reportHolder(messageOf(error), leftMs)) {
+      if (!target.reportHolder(messageOf(error), leftMs)) {
         log.warn({ error: messageOf(error).split('\n')[0] }, 'dbt could not open the warehouse; retrying');
       }
       await systemClock.sleep(500, signal);
       continue;
     }
-    system.reportHolder(null);
+    target.reportHolder(null);
     await afterwards(result, lock);
     return result;
   }

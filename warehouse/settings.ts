@@ -2,15 +2,23 @@ import type { z } from 'zod';
 import { objectOf, type SettingsGroup, setting } from '../runtime/setting.ts';
 import { bytes, choice, count, duration } from '../runtime/setting-kinds.ts';
 import { parseDuration } from '../runtime/units.ts';
+import { type WarehouseName, warehouseNames, warehouses } from './registry.ts';
 
-/** Each flush keeps Snowflake's virtual warehouse awake, which is what costs money: see docs/cost.md. */
-const defaultMaxAge = { duckdb: '1s', snowflake: '1m' } as const;
+const defaultKind: WarehouseName = 'duckdb';
+
+/** The default warehouse's limit, and those of the others. */
+const defaultMaxAges = [
+  `\`${warehouses[defaultKind].defaultMaxAge}\``,
+  ...warehouseNames
+    .filter((name) => warehouses[name].defaultMaxAge !== warehouses[defaultKind].defaultMaxAge)
+    .map((name) => `on ${warehouses[name].group.title} \`${warehouses[name].defaultMaxAge}\``),
+].join(', ');
 
 const settings = {
   kind: setting({
     name: 'WAREHOUSE',
-    kind: choice('duckdb', 'snowflake'),
-    default: 'duckdb',
+    kind: choice(...warehouseNames),
+    default: defaultKind,
     meaning: 'Where BRONZE, SILVER and GOLD are.',
   }),
   maxRows: setting({
@@ -30,13 +38,13 @@ const settings = {
     kind: duration,
     meaning: 'A micro-batch is loaded when its oldest row has waited this long. On Snowflake this decides the cost.',
     see: 'docs/cost.md',
-    defaultNote: `\`${defaultMaxAge.duckdb}\`, on Snowflake \`${defaultMaxAge.snowflake}\``,
+    defaultNote: defaultMaxAges,
   }),
 };
 
 const schema = objectOf(settings).transform(({ kind, maxRows, maxBytes, maxAgeMs }) => ({
   kind,
-  load: { maxRows, maxBytes, maxAgeMs: maxAgeMs ?? (parseDuration(defaultMaxAge[kind]) as number) },
+  load: { maxRows, maxBytes, maxAgeMs: maxAgeMs ?? (parseDuration(warehouses[kind].defaultMaxAge) as number) },
 }));
 
 /** When a micro-batch is loaded: when it reaches the first of these limits. */

@@ -19,29 +19,54 @@ export interface WriteLock extends AsyncDisposable {
   readonly lost?: AbortSignal;
 }
 
-/**
- * The configured warehouse, a DuckDB file or a Snowflake database: the interface for stages, dbt and readers. Everything that
- * it opens throws WarehouseUnavailableError while it is busy or unreachable.
- */
-export interface WarehouseSystem {
+/** This process waits for another process that has the warehouse: the file of a warehouse that admits one process at a time. */
+export interface FileWait {
+  /** The file. */
+  readonly path: string;
+  /** For messages: the holder's program and pid. */
+  readonly holder: string;
+  /** How long (ms) this call will still wait at most; 0 if it gives up. */
+  readonly leftMs: number;
+  /** How long (ms) this call has waited so far. */
+  readonly waitedMs: number;
+  /** Whether the holder uses the queue as well: it releases the file after its batch or its dbt command. */
+  readonly isQueued: boolean;
+}
+
+/** Called several times a second while a call waits; with null as soon as it has the file. Not called after a call gives up. */
+export type OnFileWait = (wait: FileWait | null) => void;
+
+interface ReadOptions {
+  /**
+   * For a command such as `status`: do not wait much longer than this (ms) for another process, and report no wait.
+   * @default the reader waits as long as every other call, and reports it
+   */
+  readonly lookMs?: number;
+}
+
+/** What stages, replays and reports need. Everything that it opens throws WarehouseUnavailableError while it is busy or unreachable. */
+export interface WarehouseAccess {
   /** For messages: the file, or the database and its account. */
   readonly name: string;
   /** Longest time (ms) that a call waits or works before it fails. */
   readonly patienceMs: number;
+  /** Whether the warehouse exists; if not, the first load creates it. */
+  exists(): boolean;
+  openLoader(): Promise<Warehouse>;
+  openReader(options?: ReadOptions): Promise<WarehouseReader>;
+  openRebuild(): Promise<Rebuild>;
+  /** @param name of the replay, in letters, digits and underscores: the same name resumes the same replay. */
+  openBackfill(name: string): Promise<Backfill>;
+}
+
+/** What running dbt and publishing GOLD need. The calls that open the warehouse throw WarehouseUnavailableError. */
+export interface TransformTarget {
+  /** The environment for `profiles.yml`, secrets included. */
+  readonly dbtEnvironment: Readonly<NodeJS.ProcessEnv>;
   /** Whether dbt needs the lock even for reading. */
   readonly readsNeedLock: boolean;
   /** How often the freshness of the sources is checked (ms). */
   readonly freshnessEveryMs: number;
-  /** The environment for `profiles.yml`, secrets included. */
-  readonly dbtEnvironment: Readonly<NodeJS.ProcessEnv>;
-  /** Whether the warehouse exists; if not, the first load creates it. */
-  exists(): boolean;
-  /** For the loader. */
-  openLoader(): Promise<Warehouse>;
-  openReader(): Promise<WarehouseReader>;
-  openRebuild(): Promise<Rebuild>;
-  /** @param name of the replay, in letters, digits and underscores: the same name resumes the same replay. */
-  openBackfill(name: string): Promise<Backfill>;
   /** Waits until no other process builds SILVER and GOLD. */
   takeTransformLease(): Promise<WriteLock>;
   /**
@@ -57,3 +82,6 @@ export interface WarehouseSystem {
   /** When GOLD was last published (ms since the epoch); Infinity if readers use it directly, undefined before the first time. */
   goldPublishedAt(): number | undefined;
 }
+
+/** What a warehouse implements. Its users receive one of the two parts. */
+export interface WarehouseSystem extends WarehouseAccess, TransformTarget {}

@@ -1,11 +1,11 @@
 import type { Context } from '../../platform/platform.ts';
-import { warehouseSystem } from '../../platform/warehouse.ts';
+import { warehouseAccess } from '../../platform/warehouse.ts';
 import { ExitCode } from '../../runtime/errors.ts';
 import { print } from '../print.ts';
 
 /** `warehouse migrate` */
 export async function migrate(context: Context, options: { readonly json: boolean }): Promise<number> {
-  const system = warehouseSystem(context);
+  const system = warehouseAccess(context);
   await using loader = await system.openLoader();
   await loader.migrate();
   print(options, { warehouse: system.name }, `BRONZE is up to date: ${system.name}`);

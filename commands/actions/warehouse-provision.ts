@@ -45,7 +45,7 @@ interface Provision extends Readonly<Record<NameOption, string>> {
 
 /** `warehouse provision`: creates and corrects Snowflake's objects, roles, grants and users. */
 export async function provisionAccount(context: Context, options: Provision): Promise<number> {
-  const settings = settingsOf(context.config.warehouse.names, options);
+  const settings = settingsOf(context.config.snowflakeNames, options);
   if (options.print) return printScript(options, settings);
   return withAccount(context, async (query) => {
     if (!options.check) {

@@ -4,7 +4,7 @@ import { toBatch } from '../../consumers/micro-batches.ts';
 import { tableOf } from '../../consumers/raw-row.ts';
 import { loadConfig } from '../../platform/config.ts';
 import { type Context, openPlatform, type Platform } from '../../platform/platform.ts';
-import { warehouseSystem } from '../../platform/warehouse.ts';
+import { warehouseAccess } from '../../platform/warehouse.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { Health } from '../../runtime/health.ts';
 import { createMetrics } from '../../runtime/metrics.ts';
@@ -60,7 +60,7 @@ async function poisonTopics({ kafka }: Platform, movies: readonly number[]): Pro
 async function loadWithoutRules(context: Context, { kafka }: Platform): Promise<number> {
   const { cluster, clusterId } = await kafka();
   const { admin } = cluster;
-  await using warehouse = await warehouseSystem(context).openLoader();
+  await using warehouse = await warehouseAccess(context).openLoader();
   let loaded = 0;
   for (const raw of [topics.rawMovies, topics.rawGenres]) {
     const topic = raw.name;

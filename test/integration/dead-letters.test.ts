@@ -16,6 +16,7 @@ import { openDuckDbWarehouse } from '../../warehouse/duckdb/warehouse.ts';
 import { silent, writeMessages } from '../support/kafka/broker.ts';
 import { OwnKafka, type Stage } from '../support/kafka/own-kafka.ts';
 import { topicNames, topics } from '../support/kafka/topics.ts';
+import { duckDbOf } from '../support/warehouse/duckdb-of.ts';
 import { casesOf } from '../tiers.ts';
 
 let broker: OwnKafka;
@@ -323,7 +324,7 @@ const brokenFor = (broken: number, movie: RawMovie): RawMovie => {
 /** The loader as `load --once` runs it, with another codec. */
 async function loadWith(codec: Codec<RawMovie>): Promise<void> {
   const { cluster, clusterId } = stage.kafka;
-  const { duckdbPath: path, lockWaitMs } = stage.context.config.warehouse;
+  const { duckdbPath: path, lockWaitMs } = duckDbOf(stage.context.config);
   await using warehouse = await openDuckDbWarehouse({ path, lockWaitMs, clock: systemClock });
   await warehouse.migrate();
   await runBronzeLoader(
@@ -342,7 +343,7 @@ async function loadWith(codec: Codec<RawMovie>): Promise<void> {
 }
 
 async function bronze() {
-  const { duckdbPath: path, lockWaitMs } = stage.context.config.warehouse;
+  const { duckdbPath: path, lockWaitMs } = duckDbOf(stage.context.config);
   await using reader = await openDuckDbReader({ path, lockWaitMs, clock: systemClock });
   return reader.query("select movie_id, raw_data ->> 'title' as title from bronze.raw_movies order by movie_id");
 }

@@ -12,10 +12,11 @@ import { Health } from '../../runtime/health.ts';
 import { createMetrics } from '../../runtime/metrics.ts';
 import { describeProgram } from '../../runtime/program.ts';
 import { noProgress } from '../../runtime/progress.ts';
-import { type FileWait, holderInMessage } from '../../warehouse/duckdb/file-wait.ts';
+import { holderInMessage } from '../../warehouse/duckdb/file-wait.ts';
 import { duckDbSystem } from '../../warehouse/duckdb/system.ts';
 import { openDuckDbWarehouse } from '../../warehouse/duckdb/warehouse.ts';
-import type { WarehouseSystem } from '../../warehouse/system.ts';
+import type { FileWait, WarehouseSystem } from '../../warehouse/system.ts';
+import { WarehouseUnavailableError } from '../../warehouse/warehouse.ts';
 import { environmentDir } from '../support/dbt/warehouse-file.ts';
 
 const lockModule = join(import.meta.dirname, '../../warehouse/duckdb/file-lock.ts');
@@ -85,7 +86,8 @@ describe('a DuckDB file that another process has', () => {
 
   const openWith = (waits: (FileWait | null)[], lockWaitMs: number): WarehouseSystem => {
     const place = { duckdbPath: path, goldPath: join(folder, 'gold.duckdb'), lockWaitMs };
-    return duckDbSystem(place, systemClock, new AbortController().signal, (wait) => waits.push(wait));
+    const { signal } = new AbortController();
+    return duckDbSystem(place, { clock: systemClock, signal, watchFile: () => (wait) => void waits.push(wait) });
   };
 
   it.each([
@@ -136,6 +138,15 @@ describe('a DuckDB file that another process has', () => {
     const system = openWith([], 0);
     const opens = Object.keys(system).filter((name) => /^(open|take|publish)/.test(name));
     expect(opens.toSorted()).toEqual(openers.map(([name]) => name).toSorted());
+  });
+
+  it('is not waited for by a look, which reports no wait either', async () => {
+    await ourCommand();
+    const waits: (FileWait | null)[] = [];
+    const started = systemClock.monotonic();
+    await expect(openWith(waits, 60_000).openReader({ lookMs: 1_000 })).rejects.toThrow(WarehouseUnavailableError);
+    expect(systemClock.monotonic() - started).toBeLessThan(10_000);
+    expect(waits).toEqual([]);
   });
 
   it('is reported for dbt, which opens it itself, and the wait ends when dbt could open it', () => {

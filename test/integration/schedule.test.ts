@@ -20,6 +20,7 @@ import { takeFileLock } from '../../warehouse/duckdb/file-lock.ts';
 import { openDuckDbWarehouse } from '../../warehouse/duckdb/warehouse.ts';
 import { ManualClock } from '../support/clock/manual-clock.ts';
 import { silent } from '../support/kafka/broker.ts';
+import { duckDbOf } from '../support/warehouse/duckdb-of.ts';
 import { runSql } from '../support/warehouse/warehouse-contents.ts';
 
 const good: DbtSummary = {
@@ -75,7 +76,7 @@ describe('the schedule of dbt', () => {
     return Number(lines.find((line) => line.startsWith(`${name}${labels} `))?.split(' ')[1] ?? 0);
   };
   const load = async () => {
-    const { duckdbPath: path } = context.config.warehouse;
+    const { duckdbPath: path } = duckDbOf(context.config);
     await using warehouse = await openDuckDbWarehouse({ path, lockWaitMs: 5_000, clock: systemClock });
     await warehouse.migrate();
     const partition = { clusterId: 'cluster', topic: 'tmdb.raw-movies', topicId: 'topic', partition: 0 };
@@ -111,7 +112,7 @@ describe('the schedule of dbt', () => {
     const rounds = new Rounds(context, dbt, clock);
     expect(await rounds.next()).toBe('success');
     expect(dbt.commands).toEqual(['freshness', 'build']);
-    expect(existsSync(context.config.warehouse.goldPath)).toBe(true);
+    expect(existsSync(duckDbOf(context.config).goldPath)).toBe(true);
     expect(await metric('tmdb_source_fresh', '{source="bronze.load_batches"}')).toBe(1);
     expect(await metric('tmdb_layer_moved_timestamp_seconds', '{layer="gold"}')).toBe(clock.now() / 1_000);
   });
@@ -122,7 +123,7 @@ describe('the schedule of dbt', () => {
     const rounds = new Rounds(context, dbt, clock);
     expect(await rounds.next()).toBe('failed');
     expect([rounds.isGood, await metric('tmdb_dbt_failing_nodes')]).toEqual([false, 1]);
-    expect(existsSync(context.config.warehouse.goldPath)).toBe(false);
+    expect(existsSync(duckDbOf(context.config).goldPath)).toBe(false);
     expect(await rounds.next()).toBe('skipped');
     await clock.advance(15_000);
     expect(await rounds.next()).toBe('failed');
@@ -147,14 +148,11 @@ describe('the schedule of dbt', () => {
 
   it('[R56] does not count a file in use as a failure, and reports that the warehouse is unavailable', async () => {
     await load();
-    const rounds = new Rounds(
-      { ...context, config: { ...context.config, warehouse: { ...context.config.warehouse, lockWaitMs: 0 } } },
-      dbt,
-      clock,
-    );
+    const config = loadConfig({ DATA_DIR: folder, DUCKDB_LOCK_WAIT: '0s' });
+    const rounds = new Rounds({ ...context, config }, dbt, clock);
     {
       await using _lock = await takeFileLock({
-        path: context.config.warehouse.duckdbPath,
+        path: duckDbOf(context.config).duckdbPath,
         clock: systemClock,
         waitMs: 0,
       });
@@ -185,14 +183,14 @@ describe('the schedule of dbt', () => {
   it('[R108] continues when the copy of GOLD cannot be written, reports it, and writes it later', async () => {
     const warnings: unknown[] = [];
     const log = pino({ level: 'warn' }, { write: (line) => warnings.push(JSON.parse(line)) });
-    const { goldPath } = context.config.warehouse;
+    const { goldPath } = duckDbOf(context.config);
     mkdirSync(goldPath);
     await load();
     const fingerprint = await projectFingerprint(join(import.meta.dirname, '../../dbt'));
     // As a real build leaves it: then there is nothing to build in the next rounds.
     dbt.onBuild = async () =>
       void (await runSql(
-        context.config.warehouse.duckdbPath,
+        duckDbOf(context.config).duckdbPath,
         `create schema silver; create table silver.silver_movies (_fetched_at timestamp);
          create table silver.sealed_batches as select batch_id, load_seq, 1 as run_seq from bronze.load_batches;
          create table silver.dbt_results (invocation_id text, resource_type text, status text);

@@ -10,6 +10,7 @@ import { type Sandbox, startSandbox } from '../../sandbox/server.ts';
 import { openDuckDbReader } from '../../warehouse/duckdb/reader.ts';
 import { silent, testKafka, uniqueName, withAdmin } from '../support/kafka/broker.ts';
 import { Workspace } from '../support/processes/cli.ts';
+import { duckDbOf } from '../support/warehouse/duckdb-of.ts';
 
 const moviesOfPage = 20;
 
@@ -51,7 +52,7 @@ class Deployment implements AsyncDisposable {
   }
 
   async movies(): Promise<number[]> {
-    const { duckdbPath: path, lockWaitMs } = this.context.config.warehouse;
+    const { duckdbPath: path, lockWaitMs } = duckDbOf(this.context.config);
     await using reader = await openDuckDbReader({ path, lockWaitMs, clock: systemClock });
     const rows = await reader.query('select movie_id from bronze.raw_movies order by movie_id');
     return rows.map((row) => Number(row['movie_id']));

@@ -5,9 +5,9 @@ import type { Clock } from '../../runtime/clock.ts';
 import { canLookAt, describeHolder, type Holder, isGone, ownHolder, parseHolder } from '../../runtime/holder.ts';
 import { leases, timeLeft, waitFor } from '../../runtime/leases.ts';
 import { makeFolder } from '../../runtime/make-folder.ts';
-import type { WriteLock } from '../system.ts';
+import type { OnFileWait, WriteLock } from '../system.ts';
 import { WarehouseUnavailableError } from '../warehouse.ts';
-import { describeOwner, type OnFileWait, WaitReport } from './file-wait.ts';
+import { describeOwner, WaitReport } from './file-wait.ts';
 
 export interface FileLockOptions {
   /** The DuckDB file. */

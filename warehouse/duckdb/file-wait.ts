@@ -1,23 +1,7 @@
 import type { Clock } from '../../runtime/clock.ts';
 import { canLookAt, describeHolder, type Holder } from '../../runtime/holder.ts';
 import { describeProgram } from '../../runtime/program.ts';
-
-/** Another process has the DuckDB file, and this process waits for it. */
-export interface FileWait {
-  /** The file. */
-  readonly path: string;
-  /** For messages: the holder's program and pid. */
-  readonly holder: string;
-  /** How long (ms) this call will still wait at most; 0 if it gives up. */
-  readonly leftMs: number;
-  /** How long (ms) this call has waited so far. */
-  readonly waitedMs: number;
-  /** Whether the holder uses the queue as well: it releases the file after its batch or its dbt command. */
-  readonly isQueued: boolean;
-}
-
-/** Called several times a second while a call waits; with null as soon as it has the file. Not called after a call gives up. */
-export type OnFileWait = (wait: FileWait | null) => void;
+import type { OnFileWait } from '../system.ts';
 
 /** Waits shorter than this (ms) are normal and are not reported. */
 const reportedAfterMs = 1_000;

@@ -5,10 +5,10 @@ import type { Clock } from '../../runtime/clock.ts';
 import { IngestError, messageOf } from '../../runtime/errors.ts';
 import { asFileError, FileError } from '../../runtime/file-error.ts';
 import { makeFolder } from '../../runtime/make-folder.ts';
-import type { WriteLock } from '../system.ts';
+import type { OnFileWait, WriteLock } from '../system.ts';
 import { WarehouseUnavailableError } from '../warehouse.ts';
 import { takeFileLock } from './file-lock.ts';
-import { holderInMessage, type OnFileWait, WaitReport } from './file-wait.ts';
+import { holderInMessage, WaitReport } from './file-wait.ts';
 import { memoryLimit } from './memory-limit.ts';
 
 /** The path names no file that this DuckDB can use. */

@@ -1,30 +1,18 @@
 import { existsSync, statSync } from 'node:fs';
-import type { Clock } from '../../runtime/clock.ts';
 import { waitFor } from '../../runtime/leases.ts';
+import type { WarehouseUse } from '../kind.ts';
 import type { WarehouseSystem } from '../system.ts';
 import { takeFileLock } from './file-lock.ts';
-import { holderInMessage, type OnFileWait } from './file-wait.ts';
+import { holderInMessage } from './file-wait.ts';
 import { goldPublishedAt } from './gold-published-at.ts';
 import { memoryLimit } from './memory-limit.ts';
 import type { DuckDbSettings } from './settings.ts';
 
-export interface DuckDbPlace extends DuckDbSettings {
-  /** For reads such as `status`: see `DuckDbFileOptions`. */
-  readonly isLook?: boolean;
-}
-
-/**
- * Everything is in one file. DuckDB is loaded when the file is first opened, because many commands never open it.
- * @param signal ends the wait for it. @param onWait is called while another process has the file.
- */
-export function duckDbSystem(
-  place: DuckDbPlace,
-  clock: Clock,
-  signal: AbortSignal,
-  onWait?: OnFileWait,
-): WarehouseSystem {
-  const { duckdbPath: path, goldPath, lockWaitMs, isLook } = place;
-  const options = { path, lockWaitMs, clock, signal, onWait, isLook };
+/** Everything is in one file. DuckDB is loaded when the file is first opened, because many commands never open it. */
+export function duckDbSystem(settings: DuckDbSettings, { clock, signal, watchFile }: WarehouseUse): WarehouseSystem {
+  const { duckdbPath: path, goldPath, lockWaitMs } = settings;
+  const onWait = watchFile();
+  const options = { path, lockWaitMs, clock, signal, onWait };
   return {
     name: path,
     patienceMs: waitFor('fileLock', lockWaitMs),
@@ -33,14 +21,17 @@ export function duckDbSystem(
     dbtEnvironment: { WAREHOUSE: 'duckdb', DUCKDB_PATH: path, DUCKDB_MEMORY_LIMIT: memoryLimit(4_000) },
     exists: () => existsSync(path),
     openLoader: async () => (await import('./warehouse.ts')).openDuckDbWarehouse(options),
-    openReader: async () => (await import('./reader.ts')).openDuckDbReader(options),
+    openReader: async ({ lookMs } = {}) => {
+      const look = lookMs !== undefined && { lockWaitMs: lookMs, isLook: true, onWait: undefined };
+      return (await import('./reader.ts')).openDuckDbReader({ ...options, ...look });
+    },
     openRebuild: async () => (await import('./rebuild.ts')).openDuckDbRebuild(options),
     openBackfill: async (name) => (await import('./backfill.ts')).openDuckDbBackfill(options, name),
     takeTransformLease: () => takeFileLock({ path, clock, waitMs: lockWaitMs, signal, onWait }),
     reportHolder: (message, leftMs = 0) => {
       const holder = message === null ? null : holderInMessage(message);
-      if (message === null) onWait?.(null);
-      if (holder !== null) onWait?.({ path, holder, leftMs, waitedMs: 0, isQueued: false });
+      if (message === null) onWait(null);
+      if (holder !== null) onWait({ path, holder, leftMs, waitedMs: 0, isQueued: false });
       return holder !== null;
     },
     bronzeVersion: async () => stampOf(path),

@@ -1,19 +1,15 @@
-import type { Clock } from '../../runtime/clock.ts';
 import { waitFor } from '../../runtime/leases.ts';
+import type { WarehouseUse } from '../kind.ts';
 import type { WarehouseSystem } from '../system.ts';
-import { openSnowflakeBackfill } from './backfill.ts';
 import { snowflakeEnvironment } from './dbt-environment.ts';
-import { openSnowflakeReader } from './reader.ts';
-import { openSnowflakeRebuild } from './rebuild.ts';
 import type { SnowflakeSettings } from './session.ts';
-import { takeTransformLease } from './transform-lease.ts';
-import { openSnowflakeWarehouse } from './warehouse.ts';
 
-/** A database that `warehouse provision` has created. @param signal ends the wait for a lock. */
-export function snowflakeSystem(settings: SnowflakeSettings, clock: Clock, signal: AbortSignal): WarehouseSystem {
+/** A database that `warehouse provision` has created. Its code is loaded when it is first opened: with DuckDB, no command needs it. */
+export function snowflakeSystem(settings: SnowflakeSettings, { clock, signal }: WarehouseUse): WarehouseSystem {
   const session = (stage: string) => ({ settings, clock, stage });
   // Readers log in as dbt's user or as an engineer: the loader's user may not see SILVER, and dbt's may not use the loader's virtual warehouse.
-  const openReader = async () => openSnowflakeReader({ ...session('read'), warehouse: settings.transformWarehouse });
+  const openReader = async () =>
+    (await import('./reader.ts')).openSnowflakeReader({ ...session('read'), warehouse: settings.transformWarehouse });
   return {
     name: `${settings.database} of ${settings.account}`,
     // dbt may wait for a lock of a dead process.
@@ -23,12 +19,12 @@ export function snowflakeSystem(settings: SnowflakeSettings, clock: Clock, signa
     freshnessEveryMs: 3_600_000,
     dbtEnvironment: snowflakeEnvironment(settings),
     exists: () => true,
-    openLoader: () => openSnowflakeWarehouse(session('load')),
+    openLoader: async () => (await import('./warehouse.ts')).openSnowflakeWarehouse(session('load')),
     openReader,
-    openRebuild: () => openSnowflakeRebuild(session('replay')),
-    openBackfill: (name) => openSnowflakeBackfill(session('replay'), name),
-    takeTransformLease: () =>
-      takeTransformLease({
+    openRebuild: async () => (await import('./rebuild.ts')).openSnowflakeRebuild(session('replay')),
+    openBackfill: async (name) => (await import('./backfill.ts')).openSnowflakeBackfill(session('replay'), name),
+    takeTransformLease: async () =>
+      (await import('./transform-lease.ts')).takeTransformLease({
         ...session('transform'),
         warehouse: settings.transformWarehouse,
         waitMs: settings.timeoutMs,

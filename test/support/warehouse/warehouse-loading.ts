@@ -5,6 +5,7 @@ import { systemClock } from '../../../runtime/clock.ts';
 import { openDuckDbWarehouse } from '../../../warehouse/duckdb/warehouse.ts';
 import { type Batch, type TopicId, type Warehouse, WarehouseUnavailableError } from '../../../warehouse/warehouse.ts';
 import { topics } from '../kafka/topics.ts';
+import { duckDbOf } from './duckdb-of.ts';
 
 interface LoadingOptions {
   /** Of consumers: two loaders in two groups both have all partitions. */
@@ -19,7 +20,7 @@ export const loading =
   async (platform: Platform, { config, log, signal }: Context): Promise<void> => {
     const { cluster, clusterId } = await platform.kafka();
     const until = endsOf(platform, [topics.rawMovies]);
-    const { duckdbPath: path, lockWaitMs } = config.warehouse;
+    const { duckdbPath: path, lockWaitMs } = duckDbOf(config);
     await using warehouse = await openDuckDbWarehouse({ path, lockWaitMs, clock: systemClock });
     await warehouse.migrate();
     const ports = {
