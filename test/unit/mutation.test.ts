@@ -7,6 +7,14 @@ import { filesOfFullTier } from '../tiers.ts';
 
 const root = join(import.meta.dirname, '../..');
 
+/** The names of tests that a file may have: its texts, each also with one of the texts in place of its parameter. */
+function namesIn(file: string): string[] {
+  const source = readFileSync(join(root, file), 'utf8');
+  const texts = [...source.matchAll(/(['"`])((?:(?!\1).)+)\1/g)].map(([, , text = '']) => text);
+  const named = texts.filter((text) => text.includes('%s'));
+  return [...texts, ...named.flatMap((name) => texts.map((text) => name.replace('%s', () => text)))];
+}
+
 describe('the mutants', () => {
   it.each(mutants.map((mutant) => [mutant.name, mutant] as const))(
     '[Z4] have their place in the code: %s',
@@ -18,7 +26,14 @@ describe('the mutants', () => {
     },
   );
 
-  it('are told apart by their names', () => {
+  it.each(mutants.flatMap(({ name, tests }) => (tests.only ? [[name, tests.only, tests.files] as const] : [])))(
+    '[Z4] select tests that exist: %s',
+    (_, only, files) => {
+      expect(files.flatMap(namesIn).filter((name) => name.includes(only))).not.toEqual([]);
+    },
+  );
+
+  it('have unique names', () => {
     expect(new Set(mutants.map(({ name }) => name)).size).toBe(mutants.length);
   });
 });

@@ -1,7 +1,7 @@
 import type { Mutant } from '../mutant.ts';
 
 const partitionSource = 'kafka/partition-source.ts';
-/** Only the test that has to notice: a broker is slow, and no other test's bad luck may be taken for it. */
+/** Runs only the test that must detect the mutant: a broker is slow, and an unrelated failure would count as a kill. */
 const positions = (only: string) => ({
   files: ['test/integration/kafka/partition-source.test.ts'],
   only,
@@ -12,7 +12,7 @@ const batches = 'kafka/batches';
 const decoding = (only: string) => ({ files: ['test/unit/kafka/record-batch.test.ts'], only, timeoutMs: 20_000 });
 const inflating = (only: string) => ({ files: ['test/unit/kafka/decompress.test.ts'], only, timeoutMs: 20_000 });
 
-/** The ledger says where to begin, and a gap stops. Only with a broker is it seen what kafkajs makes of it. */
+/** A source begins at the position of the ledger and stops at a gap. Only tests with a broker include the behavior of kafkajs. */
 export const kafkaMutants: readonly Mutant[] = [
   {
     name: 'source: it begins at what Kafka was told',
@@ -79,7 +79,7 @@ export const kafkaMutants: readonly Mutant[] = [
     file: `${batches}/record.ts`,
     find: 'keyBytes > maxKeyBytes ?',
     replace: 'keyBytes > 100 * maxKeyBytes ?',
-    tests: decoding('a key of 200 KB is parked alone'),
+    tests: decoding('a key of 200 KB beyond the limit is parked alone'),
   },
   {
     name: 'batches: an unreadable batch covers its first offset alone',
@@ -93,7 +93,7 @@ export const kafkaMutants: readonly Mutant[] = [
     file: `${batches}/record-batch.ts`,
     find: 'if (isSkipped(batch, header, skips)) throw new UnreadableBatchError(skipped);',
     replace: '',
-    tests: decoding('is one record, which keeps what it holds'),
+    tests: decoding('is one record, which keeps its content'),
   },
   {
     name: 'dead letters: one that is too large for its topic ends the consumer',
@@ -114,7 +114,7 @@ export const kafkaMutants: readonly Mutant[] = [
     file: `${batches}/fetch-response.ts`,
     find: 'bytes < maxFetch.bytes && ',
     replace: '',
-    tests: decoding('an answer is given back in parts'),
+    tests: decoding('an answer is delivered in parts'),
   },
   {
     name: 'source: it passes what compaction took',

@@ -9,14 +9,14 @@ import type { Contents, WarehouseUnderTest } from '../warehouse/warehouse-contra
 
 const stage = 'test';
 
-/** A database of a test's own, with an empty schema BRONZE. */
+/** A separate database for a test, with an empty schema BRONZE. */
 export async function makeDatabase(settings: SnowflakeSettings): Promise<void> {
   await using session = await openSnowflakeSession({ settings, clock: systemClock, stage });
   await session.execute({ sql: `create database if not exists ${settings.database}` });
   await session.execute({ sql: `create schema if not exists ${settings.database}.bronze` });
 }
 
-/** A warehouse in a database of its own. @param copyFrom rows from which they go through a file. */
+/** A warehouse in a separate database. @param copyFrom the number of rows from which a flush uses a file. */
 export async function openUnderTest(settings: SnowflakeSettings, copyFrom: number): Promise<WarehouseUnderTest> {
   await makeDatabase(settings);
   const options = { settings, clock: systemClock, stage, copyFrom };

@@ -14,7 +14,7 @@ import { SnowflakeProxy } from './proxy.ts';
 import type { EndlessTopics } from './topics.ts';
 
 interface LoaderSetUp {
-  /** Rows from which they go through a file. @default none ever */
+  /** The number of rows from which a flush uses a file. @default never */
   readonly copyFrom?: number;
   /** @default 20 */
   readonly maxRows?: number;
@@ -23,27 +23,27 @@ interface LoaderSetUp {
 }
 
 interface FixtureOptions {
-  /** How long a client that is cut off in a transaction blocks others. With Snowflake it is five minutes. */
+  /** How long a client that is disconnected during a transaction blocks others. On Snowflake, it is five minutes. */
   readonly abortIdleBlockerSeconds: number;
   /** @default longer than a loader waits */
   readonly lateMs?: number;
 }
 
-/** A loader at work. */
+/** A running loader. */
 export interface Loading {
-  /** Resolves when it has loaded everything up to the topics' ends; rejects with what it failed with. */
+  /** Resolves when it has loaded everything up to the topics' ends; rejects with its error. */
   readonly ended: Promise<void>;
   readonly flushes: () => number;
-  /** How many it has loaded itself. */
+  /** The number of rows that it has loaded itself. */
   readonly rows: () => number;
-  /** How often it found the warehouse out of reach. */
+  /** How often the warehouse was unreachable for it. */
   readonly failures: () => number;
 }
 
-/** Longer than any statement takes, and no longer than a test waits for the one that is lost. */
+/** Longer than any statement takes, and no longer than a test waits for a lost statement. */
 const usualTimeoutMs = 1_000;
 
-/** The emulator, and of each test's own a proxy before it and a database in it. */
+/** The emulator. Each test has its own proxy in front of it and its own database. */
 export class SnowflakeFixture implements AsyncDisposable {
   readonly emulator: SnowflakeEmulator;
   readonly #lateMs: number;
@@ -71,7 +71,7 @@ export class SnowflakeFixture implements AsyncDisposable {
   /** An empty BRONZE, no faults, and no recorded injections. */
   async recreate(): Promise<void> {
     this.#databases += 1;
-    // At another port: an abandoned driver may still ask for a lost reply, and would receive the fault instead of our loader.
+    // On a different port: an abandoned driver may still request a lost reply, and would get the fault meant for the loader.
     await this.#proxy[Symbol.asyncDispose]();
     this.#proxy = await SnowflakeProxy.start(this.emulator.url, { lateMs: this.#lateMs });
     await makeDatabase(this.#options(this.emulator.url).settings);
@@ -79,7 +79,7 @@ export class SnowflakeFixture implements AsyncDisposable {
     await warehouse.migrate();
   }
 
-  /** The loader of the product, its warehouse behind the proxy. */
+  /** Starts the loader of the product, with its warehouse behind the proxy. */
   start(topics: EndlessTopics, { copyFrom = Number.POSITIVE_INFINITY, ...setUp }: LoaderSetUp = {}): Loading {
     let [flushes, rows, failures] = [0, 0, 0];
     const run = async () => {
@@ -91,7 +91,7 @@ export class SnowflakeFixture implements AsyncDisposable {
         ...{ source: topics.source(), warehouse, clusterId: 'cluster', clock: systemClock },
         topics: rawTopics,
         deadLetters: new MemorySink<DeadLetter>(),
-        // Tries again soon.
+        // Retries soon.
         random: () => 0.05,
         log: createLogger('silent', []),
         onLoaded: (flush: Flush) => {
@@ -110,18 +110,18 @@ export class SnowflakeFixture implements AsyncDisposable {
     return { ended, flushes: () => flushes, rows: () => rows, failures: () => failures };
   }
 
-  /** Without the proxy. The caller closes it. */
+  /** Opens a session without the proxy. The caller closes it. */
   session(): Promise<SnowflakeSession> {
     return openSnowflakeSession(this.#options(this.emulator.url));
   }
 
-  /** @throws Error that shows what is wrong with BRONZE and its ledger. @returns what is there. */
+  /** @throws Error that shows the faults of BRONZE and its ledger. @returns their contents. */
   async audit(ends: ReadonlyMap<string, Offsets>, padding = ''): Promise<{ rows: number; batches: number }> {
     await this.proxy.quiet();
     await using session = await this.session();
     const { findings, ...counted } = await auditBronze(session, ends, padding);
     if (JSON.stringify(findings) !== JSON.stringify(nothingWrong)) {
-      throw new Error(`BRONZE is not what the topics hold: ${JSON.stringify(findings, null, 2)}`);
+      throw new Error(`BRONZE differs from the topics: ${JSON.stringify(findings, null, 2)}`);
     }
     return counted;
   }

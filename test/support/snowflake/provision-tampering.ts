@@ -1,6 +1,6 @@
 import { newKey } from './provision-settings.ts';
 
-/** One of each kind, and by which name it is told. */
+/** One change of each kind, and the name under which it is reported. */
 export const tampering: readonly (readonly [sql: string, what: string])[] = [
   ['drop role "ANALYST_ROLE"', 'role ANALYST_ROLE'],
   ['revoke role "LOADER_ROLE" from role "DE_ROLE"', 'USAGE on ROLE LOADER_ROLE to role DE_ROLE'],

@@ -3,7 +3,7 @@ import { plainGrant } from '../../../warehouse/snowflake/provision/grants.ts';
 import type { Grant, Observed, Present, Wanted } from '../../../warehouse/snowflake/provision/model.ts';
 import { settings } from './provision-settings.ts';
 
-/** As after a load and a run of dbt. */
+/** The state after a load and a run of dbt. */
 const present: Present = new Map([
   ['TABLE LECTURE_DE.BRONZE', ['RAW_MOVIES', 'LOAD_POSITIONS', 'LOAD_LOCK', 'LOAD_LINES']],
   ['TABLE LECTURE_DE.GOLD', ['FACT_MOVIES', 'DIM_DATES']],
@@ -13,7 +13,7 @@ export const whole = desiredState(settings, present);
 
 const grantLine = /^(.+?) on (future )?(.+?) (?:in )?(\S+) to (role|user) (\S+)$/;
 
-/** What would be observed of an account in which just these are. */
+/** The observed state of an account that contains exactly these objects. */
 export function having(wanted: readonly Wanted[]): Observed {
   const grants = wanted.flatMap(({ label }): Grant[] => {
     const [, privilege = '', future, on = '', name = '', kind, grantee = ''] = grantLine.exec(label) ?? [];

@@ -4,13 +4,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
 import { type HttpServer, serve } from '../tmdb/http-server.ts';
 
-/** What a client asks for. */
+/** A request of a client. */
 export interface SnowflakeRequest {
   /** `login`, `renewal`, `logout`, `upload` (into a stage), or else the statement's first word, such as `commit`. */
   readonly kind: string;
-  /** The statement; empty where there is none. */
+  /** The statement; empty if there is none. */
   readonly sql: string;
-  /** The name that the client gives itself: our driver's begins with `JavaScript`, dbt's with `PythonConnector`. */
+  /** The name that the client sends: that of our driver begins with `JavaScript`, that of dbt with `PythonConnector`. */
   readonly agent: string;
 }
 
@@ -25,10 +25,10 @@ export type SnowflakeFault =
   | ('hang' | 'close' | 'late reply' | 'late request' | 'queued')
   | ('reset' | '503' | '429' | 'expired' | 'refused');
 
-/** A fault that befell a request. */
+/** A fault that was injected into a request. */
 export interface Injection extends SnowflakeRequest {
   readonly fault: SnowflakeFault;
-  /** Whether Snowflake has done what it was asked for, as far as it is known by now. */
+  /** Whether Snowflake has executed the request, as far as is known by now. */
   tookEffect: boolean;
 }
 
@@ -39,18 +39,18 @@ interface Reply {
 }
 
 /**
- * Stands between clients and Snowflake's address, on loopback, and knows what they ask for. What goes wrong it decides for each
- * request; it counts the injections, because a fault that was never injected shows nothing.
+ * A proxy on loopback between clients and Snowflake that parses their requests. It decides about a fault for each request. It
+ * counts the injections, because a fault that was never injected shows nothing.
  */
 export class SnowflakeProxy implements AsyncDisposable {
-  /** What is to befall a request; nothing unless told otherwise. */
+  /** Returns the fault for a request. @default none */
   judge: (request: SnowflakeRequest) => SnowflakeFault | undefined = () => undefined;
   readonly injections: Injection[] = [];
   readonly #target: string;
   readonly #lateMs: number;
   readonly #server: HttpServer;
   readonly #onItsWay = new Set<Promise<unknown>>();
-  /** Replies that clients were told to come for. */
+  /** Replies that clients were told to fetch. */
   readonly #queued = new Map<string, Promise<Reply>>();
 
   private constructor(target: string, lateMs: number, server: HttpServer) {
@@ -59,7 +59,7 @@ export class SnowflakeProxy implements AsyncDisposable {
     this.#server = server;
   }
 
-  /** @param target where Snowflake answers. */
+  /** @param target the address of Snowflake. */
   static async start(target: string, { lateMs }: { readonly lateMs: number }): Promise<SnowflakeProxy> {
     const server = await serve((request, response) => void proxy.#answer(request, response));
     const proxy = new SnowflakeProxy(target, lateMs, server);
@@ -81,7 +81,7 @@ export class SnowflakeProxy implements AsyncDisposable {
     return counts;
   }
 
-  /** Resolves when nothing is on its way to Snowflake any more. */
+  /** Resolves when no request is on its way to Snowflake. */
   async quiet(): Promise<void> {
     while (this.#onItsWay.size > 0) await Promise.allSettled(this.#onItsWay);
   }
@@ -100,7 +100,7 @@ export class SnowflakeProxy implements AsyncDisposable {
       if (fault === undefined) send(response, await this.#forward(asked));
       else await this.#inject(fault, wanted, asked);
     } catch {
-      // The server or the client has gone.
+      // The server or the client has disconnected.
       response.socket?.resetAndDestroy();
     }
   }
@@ -204,7 +204,7 @@ const kindsByPath: Readonly<Record<string, string>> = {
   '/session': 'logout',
 };
 
-/** An upload is answered by its status alone. */
+/** The response to an upload has only a status. */
 function isSuccess({ status, body }: Reply): boolean {
   if (status !== 200) return false;
   return body.length === 0 || JSON.parse(body.toString()).success === true;

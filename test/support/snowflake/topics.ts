@@ -19,7 +19,7 @@ export const isReadable = (offset: bigint): boolean => offset % unreadableEvery 
 
 const movieIdOf = (offset: bigint): number => Number(offset) + 1;
 
-/** What stands at an offset: always the same. */
+/** The record at an offset, which is always the same. */
 export const documentOf = (topic: string, partition: number, offset: bigint, padding = '') => ({
   id: movieIdOf(offset),
   where: `${topic}/${partition}`,
@@ -32,17 +32,17 @@ export const documentOf = (topic: string, partition: number, offset: bigint, pad
 interface TopicsOptions {
   /** The largest number of records delivered at once. */
   readonly chunkSize: number;
-  /** How many bytes each document is longer. @default 0 */
+  /** Extra bytes in each document. @default 0 */
   readonly padding?: number;
-  /** Whether a partition is taken away before its next records, and given again. @default never */
+  /** Whether a partition is revoked before its next records and assigned again. @default never */
   readonly isRebalanced?: () => boolean;
 }
 
-/** Topics in memory that have no end until they are given one. Each source delivers all of them, independently of others. */
+/** Topics in memory, endless until `end` is called. Each source delivers all of them, independently of other sources. */
 export class EndlessTopics {
-  /** Ends of the partitions once `end` was called. */
+  /** The end offsets of the partitions, after a call of `end`. */
   readonly ends: Promise<ReadonlyMap<string, Offsets>>;
-  /** How many records were handed out in all, those that came twice included. */
+  /** The total number of delivered records, including repeated ones. */
   handedOut = 0;
   rebalances = 0;
   readonly #options: TopicsOptions;
@@ -57,7 +57,7 @@ export class EndlessTopics {
     this.#resolveEnds = resolve;
   }
 
-  /** The topics end after what was handed out, or after so many records in each partition. */
+  /** Ends the topics after the delivered records, or after this number of records in each partition. */
   end(records = 0): void {
     this.#isEnded = true;
     const ends = new Map<string, Map<number, bigint>>();

@@ -9,7 +9,7 @@ import { type AuditReport, audit } from '../audit/audit.ts';
 import { Workspace, type WorkspaceOptions } from '../processes/cli.ts';
 import type { SnowflakeEmulator } from './emulator.ts';
 
-/** What a process needs to work with the emulator, as an engineer whom its account does not know and so lets in. */
+/** The settings to use the emulator as an engineer. Its account does not know the user, and so admits it. */
 export const snowflakeEnvironment = ({ url }: SnowflakeEmulator) => ({
   WAREHOUSE: 'snowflake',
   SNOWFLAKE_ACCOUNT: 'fakesnow',
@@ -28,7 +28,7 @@ export function keyPairIn(folder: string): { readonly privateKeyFile: string; re
   return files;
 }
 
-/** The command line with Snowflake as its warehouse. */
+/** Runs the command line with Snowflake as its warehouse. */
 export class SnowflakeWorkspace extends Workspace {
   readonly #emulator: SnowflakeEmulator;
 
@@ -46,7 +46,7 @@ export class SnowflakeWorkspace extends Workspace {
     return (await session.execute({ sql })).rows;
   }
 
-  /** The audit of Kafka against BRONZE: of a copy of it in DuckDB, for which the audit is written. */
+  /** The audit of Kafka against BRONZE. It runs on a copy of BRONZE in DuckDB, because the audit is written for DuckDB. */
   async auditBronze(): Promise<AuditReport> {
     const folder = join(this.dataDir, 'audited');
     mkdirSync(folder, { recursive: true });

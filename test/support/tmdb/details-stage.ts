@@ -16,18 +16,18 @@ import { MemorySink } from '../kafka/memory-sink.ts';
 export interface DetailsStageOptions extends Partial<TransportOptions> {
   readonly baseUrl: string;
   readonly clock: ManualClock;
-  /** @default one of its own */
+  /** @default a new one */
   readonly bucket?: TokenBucket;
-  /** Of its own bucket. @default 40 in 10 s */
+  /** The limit of its own bucket. @default 40 in 10 s */
   readonly limit?: RateLimit;
 }
 
-/** What the token of the stage is, for servers that look whether they are sent it. */
+/** The token of the stage, for servers that check whether they receive it. */
 export const canary = 'canary-in-place-of-a-token';
 
 /**
- * The details stage with its real client over real HTTP. The topics are in memory, and waiting goes by a clock that the
- * test controls: an hour's outage takes no time. Network transfers take real time, and the clock waits for them.
+ * The details stage with its real client over real HTTP. The topics are in memory. The test controls the clock, so an hour's
+ * outage takes no time. Network transfers take real time, and the clock waits for them.
  */
 export class DetailsStage implements AsyncDisposable {
   readonly rawMovies = new MemorySink<RawMovie>();
@@ -55,7 +55,7 @@ export class DetailsStage implements AsyncDisposable {
     );
   }
 
-  /** Every id at once, as a source hands them out. Resolves and rejects as the stage does. */
+  /** Processes all ids at once, as if a source delivered them. Resolves and rejects as the stage does. */
   run(ids: readonly number[], signal = new AbortController().signal): Promise<void> {
     const asked = { reason: 'popular' as const, page: 1, rank: 1, requestedAt: new Date(this.#clock.now()) };
     const records = ids.map((movieId, offset) => consumerRecord(offset, movieIdCodec.encode({ movieId, ...asked })));
@@ -69,7 +69,7 @@ export class DetailsStage implements AsyncDisposable {
     return runMovieDetails({ ...ports, log: createLogger('silent', []) }, { signal });
   }
 
-  /** Turns the hands until `work` is settled, which it then is. */
+  /** Advances the clock until `work` is settled. */
   async finish<T>(work: Promise<T>): Promise<T> {
     let hasEnded = false;
     const over = () => {
@@ -77,7 +77,7 @@ export class DetailsStage implements AsyncDisposable {
     };
     work.then(over, over);
     for (let steps = 0; !hasEnded && steps < 50_000; steps += 1) await this.#clock.advance(250);
-    if (!hasEnded) throw new Error('not within three hours of its own time');
+    if (!hasEnded) throw new Error('not settled within three hours of simulated time');
     return work;
   }
 
@@ -96,7 +96,7 @@ export class DetailsStage implements AsyncDisposable {
   }
 }
 
-/** The same transport; `clock` does not move while one of its requests is under way. */
+/** The same transport, but `clock` does not advance while a request is under way. */
 function waitedFor(transport: Transport, clock: ManualClock): Transport {
   const underWay = new Set<Promise<unknown>>();
   const settleOthers = clock.alsoSettle;

@@ -4,16 +4,16 @@ import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { GeneratedCatalogue } from '../../../sandbox/catalogue-generated.ts';
 import { type HttpServer, serve } from './http-server.ts';
 
-/** Servers that send back whatever they are sent: headers, credentials, bodies. */
+/** Servers that send back everything that they receive: headers, credentials, bodies. */
 
 const json = { 'content-type': 'application/json' };
 const steering = '\u001b[2J\u202e\u2028\u009b';
 
-/** Everything that a request had in it that could be a secret. */
+/** All parts of a request that could contain a secret. */
 const receivedBy = ({ url, headers }: IncomingMessage): string =>
   [url, ...Object.values(headers)].join(' ').replace('Bearer ', '');
 
-/** What the echo of a movie looks like: one kind for each place from which text of TMDb reaches something of ours. */
+/** The forms of an echo in a movie: one for each place from which text of TMDb gets into our output or data. */
 type Echo = (response: ServerResponse, text: string, document: Record<string, unknown>) => void;
 
 const titled =
@@ -69,7 +69,7 @@ export async function echoingTmdb(): Promise<HttpServer> {
   return serve(listener);
 }
 
-/** A Snowflake that refuses every request and repeats it in its message, with text that would steer a terminal. */
+/** A Snowflake that refuses every request and repeats it in its message, with text that would control a terminal. */
 export const echoingSnowflake = (): Promise<HttpServer> =>
   serve(async (request, response) => {
     const body = await Array.fromAsync(request, (chunk) => String(chunk));

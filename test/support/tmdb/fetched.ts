@@ -7,7 +7,7 @@ import { createTmdbClient } from '../../../tmdb/client.ts';
 import { consumerRecord, MemoryRecordSource } from '../kafka/memory-record-source.ts';
 import { MemorySink } from '../kafka/memory-sink.ts';
 
-/** No waits: neither for a token nor for a retry. */
+/** A clock without waits for tokens or retries. */
 const clock = { ...systemClock, sleep: async () => {} };
 const bucket = {
   acquire: async () => ({ returned: () => {} }),
@@ -18,12 +18,12 @@ const bucket = {
 const log = createLogger('silent', []);
 const notFound = Buffer.from('{"success":false,"status_code":34}');
 
-/** Has the movies 1, 2, 3, ... fetched from a TMDb that answers with these bodies. @returns what became of each, by movie id. */
+/** Fetches the movies 1, 2, 3, ... from a TMDb that answers with these bodies. @returns the outcome of each, by movie id. */
 export async function fetchAll(answers: readonly Buffer[]) {
   const transport = {
     get: async (path: string) => {
       const body = answers[Number(path.slice('/movie/'.length)) - 1];
-      // Other movies are asked for as probes, to see whether TMDb answers.
+      // The client requests other movies as probes, to check whether TMDb answers.
       const status = body ? 200 : 404;
       return { status, contentType: 'application/json', retryAfter: undefined, body: body ?? notFound };
     },

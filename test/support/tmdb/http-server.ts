@@ -10,7 +10,7 @@ export interface HttpServer extends AsyncDisposable {
   readonly seen: readonly string[];
 }
 
-/** A server of one test on loopback, on any port unless one is given; with a certificate it speaks TLS. */
+/** A server for one test on loopback, on any free port unless one is given. With a certificate, it uses TLS. */
 export async function serve(listener: RequestListener, certificate?: Certificate, port = 0): Promise<HttpServer> {
   const seen: string[] = [];
   const noted: RequestListener = (request, response) => {

@@ -12,7 +12,7 @@ export const failure = (status: number) => json({ status_code: 11, status_messag
 export const genres = json({ genres: [{ id: 28, name: 'Action' }] });
 export const movie = (id: number) => json({ id, title: 'A movie' });
 
-/** Answers as a script says, and remembers what it was asked. */
+/** A transport that answers from a script and records the requests. */
 export class ScriptedTransport implements Transport {
   readonly asked: string[] = [];
   inFlight = 0;

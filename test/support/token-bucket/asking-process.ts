@@ -1,6 +1,6 @@
 /**
- * A process that asks for details, ten at a time, with a bucket that it shares, until standard input ends. Its argument
- * is JSON: `storeUrl`, `baseUrl`, `limit`, `timeoutMs` and `ids`, the movies that it asks for again and again.
+ * A process that requests details, ten at a time, with a shared bucket, until standard input ends. Its argument is JSON:
+ * `storeUrl`, `baseUrl`, `limit`, `timeoutMs` and `ids`, the movies that it requests in a loop.
  */
 import { systemClock } from '../../../runtime/clock.ts';
 import { createLogger } from '../../../runtime/logger.ts';

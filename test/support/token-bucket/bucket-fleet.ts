@@ -10,19 +10,19 @@ import { ManualClock, settle } from '../clock/manual-clock.ts';
 import { seededRandom } from '../warehouse/seeded-random.ts';
 import type { RedisServer } from './redis.ts';
 
-/** How long a request may take, for all members. */
+/** The request timeout of all members. */
 export const requestTimeoutMs = 3_000;
 
-/** A store in which things go wrong when a test says so. */
+/** A store into which a test can inject faults. */
 class ProbedStore implements TokenStore {
   readonly #store: TokenStore;
   calls = 0;
-  /** Calls that the hands of the clock have to wait for. */
+  /** Calls that the clock must wait for. */
   readonly underWay = new Set<Promise<unknown>>();
-  /** The process is gone: it calls no more, and hears nothing. */
+  /** The process is dead: it makes no calls and receives no answers. */
   isDead = false;
   beforeCall: () => Promise<void> = async () => {};
-  /** What becomes of an answer, after the store has done what it was asked. */
+  /** Changes an answer after the store has executed the call. */
   onAnswer: (answer: SyncReply) => Promise<SyncReply> = async (answer) => answer;
 
   constructor(store: TokenStore) {
@@ -55,7 +55,7 @@ interface Grant {
   readonly token: Token;
 }
 
-/** One process of the fleet, as far as its bucket goes. */
+/** One process of the fleet, reduced to its bucket. */
 export class Member {
   readonly name: string;
   readonly bucket: SharedTokenBucket;
@@ -72,7 +72,7 @@ export class Member {
     this.#fleet = fleet;
   }
 
-  /** Asks for tokens, one call each. */
+  /** Requests tokens, with one call for each. */
   ask(count = 1): void {
     for (let left = count; left > 0; left -= 1) {
       this.bucket.acquire().then(
@@ -88,7 +88,7 @@ export class Member {
   }
 
   /**
-   * Sends requests, `concurrency` at a time, until it dies or `hasEnded`; `fleet.seen` has when the server saw them.
+   * Sends requests, `concurrency` at a time, until it dies or `hasEnded`. `fleet.seen` records when the server saw them.
    */
   sendRequests(concurrency: number, latencyMs: () => number, hasEnded: () => boolean): void {
     const { clock, seen } = this.#fleet;
@@ -97,7 +97,7 @@ export class Member {
       if (this.store.isDead) return;
       this.requests += 1;
       const ms = latencyMs();
-      // The server sees it somewhere between sending and answering.
+      // The server sees the request at some moment between sending and answering.
       seen.push(clock.monotonic() + Math.floor(ms * this.#fleet.random()));
       await clock.sleep(ms);
       if (!this.store.isDead) token.returned();
@@ -108,7 +108,7 @@ export class Member {
     for (let slot = 0; slot < concurrency; slot += 1) sendAll().catch(() => {});
   }
 
-  /** The responses to all that it has sent so far. */
+  /** The responses to all requests that it has sent so far. */
   giveBackAll(): void {
     for (const { token } of this.granted) token.returned();
   }
@@ -119,7 +119,7 @@ export class Member {
   }
 }
 
-/** Processes that share one bucket in a real server, all with one clock that the test controls. */
+/** Processes that share one bucket on a real server, all with one clock that the test controls. */
 export class BucketFleet implements AsyncDisposable {
   readonly clock = new ManualClock();
   readonly key = randomUUID();
@@ -149,7 +149,7 @@ export class BucketFleet implements AsyncDisposable {
     };
   }
 
-  /** A new process of the fleet. `clock` is what it takes the time for; the server always goes by the fleet's. */
+  /** A new process of the fleet. `clock` is the clock that it uses; the server always uses the clock of the fleet. */
   async join(name: string, limit: RateLimit, clock: Clock = this.clock): Promise<Member> {
     const url = new Secret(this.#server.url);
     const redis = new RedisTokenStore({ url, key: this.key, nowMs: () => this.clock.now(), deadlineMs: 1_000 });
@@ -161,7 +161,7 @@ export class BucketFleet implements AsyncDisposable {
     return member;
   }
 
-  /** Processes of these names, at a store that has been in use for longer than a window. */
+  /** Creates processes with these names, at a store that has been in use for longer than a window. */
   async assemble<const Names extends readonly string[]>(
     names: Names,
     limit: RateLimit,
@@ -172,7 +172,7 @@ export class BucketFleet implements AsyncDisposable {
     return members as { -readonly [Index in keyof Names]: Member };
   }
 
-  /** Who got a token, in order. */
+  /** The members that got a token, in order. */
   get order(): string {
     return this.granted.map(({ name }) => name).join('');
   }
@@ -189,7 +189,7 @@ export class BucketFleet implements AsyncDisposable {
         else await bucket[Symbol.asyncDispose]();
       }),
     );
-    // Closing takes this long at most.
+    // Closing takes at most this long.
     await this.clock.advance(2_000);
     await closed;
   }

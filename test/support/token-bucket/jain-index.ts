@@ -1,4 +1,4 @@
-/** Jain's index of fairness: 1 when all got the same, 1/n when one got everything (Jain, Chiu, Hawe, 1984). */
+/** Jain's index of fairness: 1 if all members got the same, 1/n if one member got everything (Jain, Chiu, Hawe, 1984). */
 export function jainIndex(shares: readonly number[]): number {
   const sum = shares.reduce((total, share) => total + share, 0);
   const squares = shares.reduce((total, share) => total + share * share, 0);

@@ -11,7 +11,7 @@ import { freePort } from '../network/free-port.ts';
 
 const binary = join(import.meta.dirname, '../../../.tools/redis/redis-server');
 
-/** The server cannot outlive us: when our end of standard input closes, it is killed by its id. */
+/** The server cannot outlive this process: when our end of standard input closes, it is killed by its id. */
 const supervise = `
 "$@" >/dev/null 2>&1 </dev/null &
 server=$!
@@ -25,7 +25,7 @@ interface RedisServerOptions {
   readonly password?: string;
 }
 
-/** A real redis-server on a free loopback port. It keeps nothing from one start to the next, save what `SAVE` wrote. */
+/** A real redis-server on a free loopback port. After a restart, it has only the data that `SAVE` wrote. */
 export class RedisServer implements AsyncDisposable {
   readonly url: string;
   readonly #args: readonly string[];
@@ -66,15 +66,15 @@ export class RedisServer implements AsyncDisposable {
     await this.#ready();
   }
 
-  /** Kills it: what was not saved is gone. */
+  /** Kills it. Unsaved data is lost. */
   async kill(): Promise<void> {
     await this.#process?.kill();
     this.#process = undefined;
   }
 
-  /** Stops it for as long as `action` takes: connections stay, answers do not come. */
+  /** Suspends it during `action`: connections stay open, but it does not answer. */
   async frozenDuring(action: () => Promise<void>): Promise<void> {
-    if (!this.#process) throw new Error('it does not run');
+    if (!this.#process) throw new Error('it is not running');
     process.kill(this.#process.pid, 'SIGSTOP');
     try {
       await action();
@@ -83,7 +83,7 @@ export class RedisServer implements AsyncDisposable {
     }
   }
 
-  /** Sends one command, as a person with redis-cli would. */
+  /** Sends one command, as redis-cli would. */
   async command(...args: string[]): Promise<unknown> {
     const client = createClient({ url: this.url, socket: { reconnectStrategy: false } });
     client.on('error', () => {});

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { RateLimit, Token, TokenBucket } from '../../../tmdb/token-bucket/token-bucket.ts';
 import { seededRandom } from '../warehouse/seeded-random.ts';
 
-/** A bucket and the hands of the clock it goes by. */
+/** A bucket, and functions that advance its clock. */
 export interface BucketUnderTest {
   readonly bucket: TokenBucket;
   /** Milliseconds on the bucket's clock. */
@@ -10,7 +10,7 @@ export interface BucketUnderTest {
   advance(ms: number): Promise<void>;
 }
 
-/** What every token bucket promises. Each implementation runs this same text. */
+/** The contract of every token bucket. Each implementation runs these same tests. */
 export function tokenBucketContract(name: string, open: (limit: RateLimit) => Promise<BucketUnderTest>): void {
   describe(`${name} keeps the token bucket contract`, () => {
     const limit = { capacity: 4, windowMs: 1_000 };
@@ -31,13 +31,13 @@ export function tokenBucketContract(name: string, open: (limit: RateLimit) => Pr
     });
     afterEach(() => under.bucket[Symbol.asyncDispose]());
 
-    it('gives out the whole capacity at once and no token more', async () => {
+    it('grants the whole capacity at once and not one token more', async () => {
       for (let caller = 0; caller < 6; caller += 1) void ask(caller);
       await under.advance(5_000);
       expect(callers()).toEqual([0, 1, 2, 3]);
     });
 
-    it('gives a token again one window after its response, not after its request', async () => {
+    it('grants a token again one window after its response, not after its request', async () => {
       for (let caller = 0; caller < 5; caller += 1) void ask(caller);
       await under.advance(400);
       granted[0]?.token.returned();
@@ -47,7 +47,7 @@ export function tokenBucketContract(name: string, open: (limit: RateLimit) => Pr
       expect(callers()).toEqual([0, 1, 2, 3, 4]);
     });
 
-    it('counts a token that is returned twice once', async () => {
+    it('counts a token only once if it is returned twice', async () => {
       for (let caller = 0; caller < 6; caller += 1) void ask(caller);
       await under.advance(0);
       granted[0]?.token.returned();
@@ -56,7 +56,7 @@ export function tokenBucketContract(name: string, open: (limit: RateLimit) => Pr
       expect(callers()).toEqual([0, 1, 2, 3, 4]);
     });
 
-    it('serves waiters in the order in which they came', async () => {
+    it('serves waiters in the order of their calls', async () => {
       for (let caller = 0; caller < 8; caller += 1) void ask(caller);
       await under.advance(0);
       for (const { token } of granted.toReversed()) token.returned();
@@ -64,7 +64,7 @@ export function tokenBucketContract(name: string, open: (limit: RateLimit) => Pr
       expect(callers()).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
     });
 
-    it('forgets a waiter that gave up, and spends no token on it', async () => {
+    it('removes a waiter that gave up, and spends no token on it', async () => {
       const controller = new AbortController();
       for (let caller = 0; caller < 4; caller += 1) void ask(caller);
       const given = ask(4, controller.signal).catch((error) => error.message);
@@ -77,7 +77,7 @@ export function tokenBucketContract(name: string, open: (limit: RateLimit) => Pr
       expect(callers()).toEqual([0, 1, 2, 3, 5]);
     });
 
-    it('refuses a caller that has given up already', async () => {
+    it('refuses a caller that has already given up', async () => {
       await expect(under.bucket.acquire(AbortSignal.abort(new Error('gave up')))).rejects.toThrow('gave up');
     });
 
@@ -97,7 +97,7 @@ export function tokenBucketContract(name: string, open: (limit: RateLimit) => Pr
       const request = async () => {
         const token = await under.bucket.acquire();
         const latencyMs = Math.floor(random() * 300);
-        // The server sees the request somewhere between sending and answering.
+        // The server sees the request at some moment between sending and answering.
         seen.push(under.now() + Math.floor(random() * latencyMs));
         void later(under.now() + latencyMs, () => token.returned());
       };
@@ -117,7 +117,7 @@ export function tokenBucketContract(name: string, open: (limit: RateLimit) => Pr
       expect(crowded).toEqual([]);
     });
 
-    it('tells its limit, how many tokens are left, who waits and how long a pause lasts', async () => {
+    it('reports its limit, the tokens left, the number of waiters and the duration of a pause', async () => {
       expect(await under.bucket.state()).toEqual({ ...limit, tokensLeft: 4, waiting: 0, pausedMs: 0 });
       for (let caller = 0; caller < 3; caller += 1) void ask(caller);
       await under.advance(0);
@@ -129,7 +129,7 @@ export function tokenBucketContract(name: string, open: (limit: RateLimit) => Pr
       expect(await under.bucket.state()).toEqual({ ...limit, tokensLeft: 0, waiting: 2, pausedMs: 400 });
     });
 
-    it('refuses who still waits when it is closed', async () => {
+    it('rejects the remaining waiters when it is closed', async () => {
       for (let caller = 0; caller < 4; caller += 1) void ask(caller);
       const waiting = expect(under.bucket.acquire()).rejects.toThrow('closed');
       await under.bucket[Symbol.asyncDispose]();

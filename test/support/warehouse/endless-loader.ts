@@ -1,4 +1,4 @@
-/** A process that loads batches into the DuckDB file of its first argument until it is killed; a line a batch. */
+/** A process that loads batches into the DuckDB file of its first argument until it is killed. Prints a line for each batch. */
 import { systemClock } from '../../../runtime/clock.ts';
 import { openDuckDbWarehouse } from '../../../warehouse/duckdb/warehouse.ts';
 

@@ -13,11 +13,11 @@ import type { Contents } from './warehouse-contract.ts';
 const topicOf = ({ clusterId, topic, topicId }: TopicId) => `${clusterId}|${topic}|${topicId}`;
 const keyOf = (id: PartitionId) => `${topicOf(id)}|${id.partition}`;
 
-/** A warehouse in memory, with the promises of a real one (it runs the same contract suite). */
+/** A warehouse in memory with the promises of a real one: it passes the same contract suite. */
 export class MemoryWarehouse implements Warehouse {
   readonly batches: Batch[] = [];
   readonly #positions = new Map<string, { readonly id: PartitionId; next: bigint }>();
-  /** Thrown by the next calls of `append`: `before` it takes effect, or `after`, as when a reply is lost. */
+  /** Errors for the next calls of `append`: thrown `before` the call takes effect, or `after`, as if a reply was lost. */
   readonly failures: { readonly when: 'before' | 'after'; readonly error: Error }[] = [];
 
   async migrate(): Promise<void> {}
@@ -45,7 +45,7 @@ export class MemoryWarehouse implements Warehouse {
     if (failure?.when === 'after') throw failure.error;
   }
 
-  /** Offsets of every row of a partition, in the order in which they came. */
+  /** Offsets of all rows of a partition, in the order of arrival. */
   offsets(partition = 0): bigint[] {
     const ofPartition = this.batches.filter((batch) => batch.partition.partition === partition);
     return ofPartition.flatMap(({ rows }) => [...rows].map((row) => row.kafkaOffset));

@@ -1,4 +1,4 @@
-/** The three header blocks of an empty file that DuckDB 2.0.0 made, less the zeros at their ends. */
+/** The three header blocks of an empty file of DuckDB 2.0.0, without the zeros at their ends. */
 const headersOfDuckDb2 = [
   'ZoSVafO5t4ZEVUNL5wMAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAHYyLjAuMAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAZDU0Y2JiZTNkZgAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAMr+QczQOIU4D/YO71O+GDk=',
   '2Dd4eBxbRD8BAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAIBAAAAAAAAAAAABAAAAAAAAAgAAAAAAABF',

@@ -6,11 +6,11 @@ export interface ReplayFixture {
   openLoader(): Promise<Warehouse>;
   openRebuild(): Promise<Rebuild>;
   openBackfill(name: string): Promise<Backfill>;
-  /** Past the interface. Columns by names in lower case; whole numbers in whatever type they come. */
+  /** Queries without the interface. Columns have names in lower case; integers have the driver's type. */
   sql(text: string): Promise<Record<string, unknown>[]>;
-  /** In SQL, a document from its text. */
+  /** SQL that parses a document from its text. */
   document(text: string): string;
-  /** In SQL, the text of a document. */
+  /** SQL that returns the text of a document. */
   textOf(document: string): string;
   close(): Promise<void>;
 }
@@ -23,7 +23,7 @@ export const partition = (number = 0, topicId = topic.topicId): PartitionId => (
   partition: number,
 });
 
-/** The offsets `[first, next)` as the topic holds them, a row each. */
+/** The records of the topic with the offsets `[first, next)`, one row each. */
 export const batch = (first: number, next: number, where = partition()) =>
   ({
     table: 'raw_movies',
@@ -79,7 +79,7 @@ export async function offsets(fixture: ReplayFixture, where = '1 = 1'): Promise<
   return rows.map((row) => Number(row['kafka_offset']));
 }
 
-/** The tables that stand beside those of BRONZE. */
+/** The tables of replays beside those of BRONZE. */
 export const tablesBeside = async (fixture: ReplayFixture): Promise<string[]> => {
   const rows = await fixture.sql(`
     select lower(table_name) as name from information_schema.tables
@@ -87,7 +87,7 @@ export const tablesBeside = async (fixture: ReplayFixture): Promise<string[]> =>
   return rows.map(({ name }) => String(name));
 };
 
-/** Each line's rows are the rows that name it, one for each of its offsets, no row is without a line, no number comes twice. */
+/** Checks the ledger: each line has one row for each of its offsets, no row is without a line, no number occurs twice. */
 export async function expectLedgerAndRowsToAgree(fixture: ReplayFixture): Promise<void> {
   const rows = ['raw_movies', 'raw_genres'].map(
     (table) =>
@@ -117,7 +117,7 @@ export async function expectLedgerAndRowsToAgree(fixture: ReplayFixture): Promis
   });
 }
 
-/** What every warehouse's replays promise. Each implementation runs this same text. */
+/** The contract of replays for every warehouse. Each implementation runs these same tests. */
 export function replayContract(name: string, open: () => Promise<ReplayFixture>): void {
   describe(`${name} keeps the contract of replays`, () => {
     let fixture: ReplayFixture;
@@ -133,7 +133,7 @@ export function replayContract(name: string, open: () => Promise<ReplayFixture>)
     };
 
     describe('that rebuild BRONZE', () => {
-      it('put the same rows in place of those that are there', async () => {
+      it('replace the existing rows by the same rows', async () => {
         await load(fixture, batch(0, 6), batch(6, 10), batch(0, 5, partition(1)), genres(0, 'Action'));
         expect(await rebuild(batch(0, 10), batch(0, 5, partition(1)), genres(0, 'Action'))).toEqual({
           rows: 16,
@@ -156,7 +156,7 @@ export function replayContract(name: string, open: () => Promise<ReplayFixture>)
         await expectLedgerAndRowsToAgree(fixture);
       });
 
-      it('take over what was loaded while they were filled, whole batches and cut ones', async () => {
+      it('take over rows that were loaded while they were filled, from whole and from partly covered batches', async () => {
         await load(fixture, batch(0, 4), genres(0, 'Action'));
         await fill(fixture, batch(0, 4), genres(0, 'Action'));
         await load(fixture, batch(4, 8), batch(8, 9), batch(0, 3, partition(2)), genres(1, 'Drama'));
@@ -169,7 +169,7 @@ export function replayContract(name: string, open: () => Promise<ReplayFixture>)
         await expectLedgerAndRowsToAgree(fixture);
       });
 
-      it('let a loader work meanwhile, before and after the swap and at the same time', async () => {
+      it('allow a loader to work before, during and after the swap', async () => {
         await load(fixture, batch(0, 3));
         await fill(fixture, batch(0, 3));
         const singles = Array.from({ length: 6 }, (_, index) => batch(3 + index, 4 + index));
@@ -180,14 +180,14 @@ export function replayContract(name: string, open: () => Promise<ReplayFixture>)
         await expectLedgerAndRowsToAgree(fixture);
       });
 
-      it('keep what retention has taken from the topic, and what came from a topic before it', async () => {
+      it('keep rows whose records retention has deleted, and rows of an earlier topic', async () => {
         await load(fixture, batch(0, 4, partition(0, 'topic-before')), batch(0, 4), batch(4, 10));
         expect(await rebuild(batch(6, 10))).toMatchObject({ rows: 14, same: 14, retained: 10 });
         expect(await offsets(fixture)).toEqual([0, 0, 1, 1, 2, 2, 3, 3, 4, 5, 6, 7, 8, 9]);
         await expectLedgerAndRowsToAgree(fixture);
       });
 
-      it('keep everything as it is where the topics have nothing any more', async () => {
+      it('keep all rows of topics that no longer have any records', async () => {
         await load(fixture, batch(0, 4), genres(0, 'Action'));
         expect(await rebuild()).toEqual({ rows: 5, same: 5, corrected: 0, recovered: 0, refused: 0, retained: 5 });
         await load(fixture, batch(4, 6));
@@ -195,7 +195,7 @@ export function replayContract(name: string, open: () => Promise<ReplayFixture>)
         await expectLedgerAndRowsToAgree(fixture);
       });
 
-      it('bring back rows that were lost, and their record in place of one that was changed by hand', async () => {
+      it('restore lost rows, and correct rows that were changed by hand', async () => {
         await load(fixture, batch(0, 10), genres(0, 'Action'));
         await fixture.sql('delete from bronze.raw_movies where kafka_offset in (3, 4)');
         await fixture.sql(
@@ -219,7 +219,7 @@ export function replayContract(name: string, open: () => Promise<ReplayFixture>)
         await expectLedgerAndRowsToAgree(fixture);
       });
 
-      it('make one of rows that BRONZE has twice', async () => {
+      it('remove duplicate rows of BRONZE', async () => {
         await load(fixture, batch(0, 4));
         await fixture.sql('insert into bronze.raw_movies select * from bronze.raw_movies where kafka_offset = 2');
         expect(await rebuild(batch(0, 4))).toMatchObject({ rows: 4, same: 4 });
@@ -227,11 +227,11 @@ export function replayContract(name: string, open: () => Promise<ReplayFixture>)
         await expectLedgerAndRowsToAgree(fixture);
       });
 
-      it('do not take the place of a BRONZE that has more than the topic, and change nothing then', async () => {
+      it('do not replace a BRONZE that has more rows than the topic, and then change nothing', async () => {
         await load(fixture, batch(0, 10));
         const thinned = batch(0, 10);
         await fill(fixture, { ...thinned, rows: thinned.rows.slice(1) });
-        // However often it is tried.
+        // The second attempt fails as well.
         for (const _ of ['once', 'again']) {
           await expect(promote(fixture)).rejects.toMatchObject({
             name: 'RebuildError',
@@ -249,7 +249,7 @@ export function replayContract(name: string, open: () => Promise<ReplayFixture>)
         const thinned = batch(0, 6);
         await fill(fixture, { ...thinned, rows: thinned.rows.filter((_, index) => index !== 2 && index !== 4) });
         await fill(fixture, { ...batch(6, 8, partition(1)), rows: [] });
-        // Loaded meanwhile, beyond what the rebuild has read: it is not missing.
+        // Loaded meanwhile, after the offsets that the rebuild has read: it is not missing.
         await load(fixture, batch(6, 7));
         const address = (number: number, offset: number) => `${topic.topic}/${number}/${BigInt(offset)}` as const;
         const [second, fourth, sixth, seventh] = [address(0, 2), address(0, 4), address(1, 6), address(1, 7)];
@@ -267,7 +267,7 @@ export function replayContract(name: string, open: () => Promise<ReplayFixture>)
         expect(await offsets(fixture)).toEqual([0, 1, 3, 5, 6]);
       });
 
-      it('do not take the place of BRONZE with rows that come twice', async () => {
+      it('do not replace BRONZE if they have duplicate rows', async () => {
         await load(fixture, batch(0, 4));
         await fill(fixture, batch(0, 4));
         await fixture.sql(
@@ -280,7 +280,7 @@ export function replayContract(name: string, open: () => Promise<ReplayFixture>)
         expect(await offsets(fixture)).toEqual([0, 1, 2, 3]);
       });
 
-      it('resume where the one before was', async () => {
+      it('resume at the position of the previous one', async () => {
         await load(fixture, batch(0, 4));
         await fill(fixture, batch(0, 2));
         await using again = await fixture.openRebuild();
@@ -305,7 +305,7 @@ export function replayContract(name: string, open: () => Promise<ReplayFixture>)
         expect(await tablesBeside(fixture)).toEqual([]);
       });
 
-      it('number what they write after all that was there, so that dbt takes it for newer and unseen', async () => {
+      it('number their batches after all existing ones, so that dbt treats them as new', async () => {
         await load(fixture, batch(0, 4), batch(4, 8));
         await rebuild(batch(0, 4), batch(4, 8));
         const lines = await fixture.sql('select load_seq from bronze.load_batches order by load_seq');
@@ -324,7 +324,7 @@ export function replayContract(name: string, open: () => Promise<ReplayFixture>)
       };
       const nextOf = async (warehouse: Warehouse) => (await warehouse.positions(topic)).get(0);
 
-      it('[R63] add nothing that is there', async () => {
+      it('[R63] add no row that already exists', async () => {
         await load(fixture, batch(0, 10));
         await extendTo(async (backfill) => {
           await backfill.begin([range(2, 10)]);
@@ -336,7 +336,7 @@ export function replayContract(name: string, open: () => Promise<ReplayFixture>)
         expect(await fixture.sql('select batch_id from bronze.load_batches')).toHaveLength(1);
       });
 
-      it('add what is missing, as a batch of its own, each time it is missing', async () => {
+      it('add missing rows as a separate batch, each time they are missing', async () => {
         await load(fixture, batch(0, 10));
         for (const replay of ['first', 'second']) {
           await fixture.sql('delete from bronze.raw_movies where kafka_offset in (3, 4)');
@@ -355,7 +355,7 @@ export function replayContract(name: string, open: () => Promise<ReplayFixture>)
         expect(await tablesBeside(fixture)).toEqual([]);
       });
 
-      it('leave to the loader what the loader has not passed', async () => {
+      it('leave offsets beyond the loader position to the loader', async () => {
         await load(fixture, batch(0, 4));
         await fixture.sql('delete from bronze.raw_movies where kafka_offset = 3');
         await extendTo(async (backfill) => {
@@ -367,7 +367,7 @@ export function replayContract(name: string, open: () => Promise<ReplayFixture>)
         expect(await offsets(fixture)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
       });
 
-      it('resume where they were, with the ranges they began with', async () => {
+      it('resume at their position, with their original ranges', async () => {
         const [other, beyond] = [partition(1), 2n ** 60n];
         await load(fixture, batch(0, 10));
         await extendTo(async (backfill) => {
@@ -384,7 +384,7 @@ export function replayContract(name: string, open: () => Promise<ReplayFixture>)
         });
       });
 
-      it('know nothing of one another', async () => {
+      it('do not affect each other', async () => {
         await load(fixture, batch(0, 4));
         await extendTo(async (backfill) => void (await backfill.begin([range(0, 4)])), 'one');
         await extendTo(async (backfill) => {
@@ -394,7 +394,7 @@ export function replayContract(name: string, open: () => Promise<ReplayFixture>)
         await extendTo(async (backfill) => expect(await backfill.begin([])).toEqual([range(0, 4)]), 'one');
       });
 
-      it('take rows of another topic of the same name for no rows of this one', async () => {
+      it('do not count the rows of another topic of the same name', async () => {
         await load(fixture, batch(0, 4, partition(0, 'topic-before')), batch(0, 4));
         await fixture.sql(`delete from bronze.raw_movies where kafka_offset = 2 and batch_id like '%/topic/%'`);
         await extendTo(async (backfill) => {
@@ -404,7 +404,7 @@ export function replayContract(name: string, open: () => Promise<ReplayFixture>)
         expect(await offsets(fixture)).toEqual([0, 0, 1, 1, 2, 2, 3, 3]);
       });
 
-      it('are followed by a rebuild that keeps what they have added', async () => {
+      it('are followed by a rebuild that keeps the added rows', async () => {
         await load(fixture, batch(0, 4), batch(4, 8));
         await fixture.sql('delete from bronze.raw_movies where kafka_offset in (1, 5)');
         await extendTo(async (backfill) => {
@@ -412,12 +412,12 @@ export function replayContract(name: string, open: () => Promise<ReplayFixture>)
           await backfill.append([batch(0, 8)]);
           await backfill.finish();
         });
-        // Retention has taken the first batch since.
+        // Retention has deleted the first batch since.
         expect(await rebuild(batch(4, 8))).toMatchObject({ rows: 8, same: 8, retained: 4 });
         expect(await offsets(fixture)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
       });
 
-      it('have names that no SQL can be in', async () => {
+      it('have names that cannot contain SQL', async () => {
         await expect(fixture.openBackfill('x; drop table bronze.raw_movies')).rejects.toThrow(
           'is no name for a replay',
         );

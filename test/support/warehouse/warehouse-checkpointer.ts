@@ -1,7 +1,7 @@
 /**
- * A process that loads a batch into the DuckDB file of its first argument and closes the file, which writes the batch from the log
- * into the file proper, again and again, until it kills itself in the middle of that: when it has seen the file change as often as
- * its second argument says. A line says `closing`, and one `closed`.
+ * A process that repeatedly loads a batch into the DuckDB file of its first argument and closes the file, which writes the batch
+ * from the log into the file. It kills itself in the middle of such a checkpoint: after the number of changes of the file that its
+ * second argument gives. It prints `closing` and `closed`.
  */
 import { statSync } from 'node:fs';
 import { systemClock } from '../../../runtime/clock.ts';
@@ -10,7 +10,7 @@ import { openDuckDbWarehouse } from '../../../warehouse/duckdb/warehouse.ts';
 const [, , path = '', changes = '1'] = process.argv;
 const partition = { clusterId: 'cluster', topic: 'tmdb.raw-movies', topicId: 'topic', partition: 0 };
 
-/** Kills this process at the n-th change of the file; the checkpoint runs on another thread meanwhile. @returns what ends the looking. */
+/** Kills this process at the n-th change of the file; the checkpoint runs on another thread. @returns a function that ends the check. */
 function dieWhenWritten(n: number): () => void {
   const stampOf = () => {
     const { size, mtimeNs } = statSync(path, { bigint: true });
@@ -38,7 +38,7 @@ for (;;) {
   const rows = Array.from({ length: 2_000 }, (_, index) => ({
     kafkaOffset: next + BigInt(index),
     movieId: index + 1,
-    // Nothing that packs well: a checkpoint is to take a while.
+    // Random data does not compress well, so a checkpoint takes a while.
     body: Buffer.from(JSON.stringify({ id: index + 1, overview: Array.from({ length: 100 }, Math.random).join() })),
     sourceUrl: 'https://api.themoviedb.org/3/movie/1',
     httpStatus: 200,

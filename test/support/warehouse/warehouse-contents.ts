@@ -18,11 +18,11 @@ export async function runSql(path: string, sql: string): Promise<Record<string, 
 export const holdOpen = (path: string): Promise<DuckDBInstance> =>
   vi.waitFor(() => DuckDBInstance.create(path), { timeout: 20_000, interval: 20 });
 
-/** Of a file whose partitions were loaded from their first offset on, without a hole: all four are the same. */
+/** If the partitions were loaded from their first offset on without holes, all four numbers are the same. */
 export interface Contents {
   readonly rows: number;
   readonly offsets: number;
-  /** As the lines of the batches say. */
+  /** According to the lines of the batches. */
   readonly inLedger: number;
   /** Sum of the partitions' next offsets. */
   readonly positions: number;

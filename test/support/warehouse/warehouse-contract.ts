@@ -2,12 +2,12 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Batch, batchId, type RawMovieRow, type Warehouse } from '../../../warehouse/warehouse.ts';
 
-/** A warehouse, and eyes of the test's own to look into it. */
+/** A warehouse, and direct access to its contents for the test. */
 export interface WarehouseUnderTest {
   readonly warehouse: Warehouse;
-  /** Everything in BRONZE and the ledger, read past the interface. */
+  /** Everything in BRONZE and the ledger, read without the interface. */
   look(): Promise<Contents>;
-  /** Closes and opens it again, as another process would find it. */
+  /** Closes and opens it again, as another process would open it. */
   reopen(): Promise<Warehouse>;
   close(): Promise<void>;
   /** Whether the warehouse parses documents and keeps their values (VARIANT), not their bytes. @default false */
@@ -39,7 +39,7 @@ const row = (offset: bigint, document = `{"id":${offset + 1n}}`): RawMovieRow =>
   fetchedAt: new Date(Date.UTC(2026, 0, 1)),
 });
 
-/** The offsets `[first, next)`, a row each. */
+/** The offsets `[first, next)`, one row each. */
 const batch = (first: bigint, next: bigint, where = partition()): Batch => ({
   table: 'raw_movies',
   partition: where,
@@ -56,10 +56,10 @@ const holding = (documents: readonly (string | Buffer)[], first = 0n): Batch => 
 
 const nested = (levels: number) => '['.repeat(levels) + ']'.repeat(levels);
 
-/** The same text for the same JSON values: keys in order, no white space, of a key that comes twice the last. */
+/** Canonical text of a JSON value: sorted keys, no white space, and the last value of a duplicate key. */
 function canonical(document: string): string {
   const root = { document: JSON.parse(document) };
-  // With an explicit stack: some documents are deeper than a recursion can go.
+  // Uses an explicit stack, because some documents are too deep for recursion.
   const left: object[] = [root];
   for (let object = left.pop(); object !== undefined; object = left.pop()) {
     const entries = Object.entries(object);
@@ -74,8 +74,8 @@ function canonical(document: string): string {
 }
 
 /**
- * What every warehouse promises. Each implementation runs this same text.
- * @param depth levels that a document may have; what is deeper a warehouse may take or refuse.
+ * The contract of every warehouse. Each implementation runs these same tests.
+ * @param depth levels that a document may have. A warehouse may accept or refuse deeper documents.
  */
 export function warehouseContract(name: string, open: () => Promise<WarehouseUnderTest>, depth = 4_000): void {
   describe(`${name} keeps the warehouse contract`, () => {
@@ -89,7 +89,7 @@ export function warehouseContract(name: string, open: () => Promise<WarehouseUnd
     });
     afterEach(() => under.close());
 
-    /** Documents as far as this warehouse promises to keep them. */
+    /** The part of the documents that this warehouse promises to keep. */
     const kept = (documents: readonly string[]) => (under.keepsValuesOnly ? documents.map(canonical) : documents);
     const offsets = async () => (await under.look()).movies.map(({ offset }) => offset);
     const position = async (where = partition()) => (await warehouse.positions(where)).get(where.partition);
@@ -119,7 +119,7 @@ export function warehouseContract(name: string, open: () => Promise<WarehouseUnd
       expect(await offsets()).toEqual([0n, 1n, 2n]);
     });
 
-    it('fences a batch that leaves offsets out', async () => {
+    it('fences a batch that omits offsets', async () => {
       await warehouse.append([batch(0n, 3n)]);
       await expect(warehouse.append([batch(4n, 5n)])).rejects.toMatchObject({ name: 'FencedError' });
       expect(await position()).toBe(3n);
@@ -134,14 +134,14 @@ export function warehouseContract(name: string, open: () => Promise<WarehouseUnd
       expect((await under.look()).batches).toHaveLength(1);
     });
 
-    it('works on after a refusal', async () => {
+    it('continues to work after a refusal', async () => {
       await warehouse.append([batch(0n, 3n)]);
       await warehouse.append([batch(0n, 3n)]).catch(() => {});
       await warehouse.append([batch(3n, 4n)]);
       expect(await position()).toBe(4n);
     });
 
-    it('tells two clusters, two partitions and two topics of one name apart', async () => {
+    it('distinguishes two clusters, two partitions, and two topics of the same name', async () => {
       const elsewhere = partition(0, 'cluster-b');
       const again = partition(0, 'cluster-a', 'topic-2');
       await warehouse.append([batch(0n, 2n), batch(5n, 6n, partition(1)), batch(0n, 1n, elsewhere)]);
@@ -160,7 +160,7 @@ export function warehouseContract(name: string, open: () => Promise<WarehouseUnd
       expect(await offsets()).toEqual([]);
     });
 
-    it('keeps genres as well', async () => {
+    it('stores genres as well', async () => {
       const where = { ...partition(), topic: 'tmdb.raw-genres' };
       const body = Buffer.from('{"genres":[{"id":28,"name":"Action"}]}');
       const fetchedAt = new Date(Date.UTC(2026, 0, 1));
@@ -179,7 +179,7 @@ export function warehouseContract(name: string, open: () => Promise<WarehouseUnd
       expect(kept(genres.map(({ document }) => document))).toEqual(kept([body.toString()]));
     });
 
-    it('names a batch after its offsets and numbers it after those before it', async () => {
+    it('names a batch after its offsets and gives it the next number', async () => {
       await warehouse.append([batch(0n, 2n), batch(0n, 1n, partition(1))]);
       await warehouse.append([batch(2n, 3n)]);
       const { batches, movies } = await under.look();
@@ -193,7 +193,7 @@ export function warehouseContract(name: string, open: () => Promise<WarehouseUnd
       expect(new Set(movies.map((movie) => movie.batchId))).toEqual(new Set(batches.map((entry) => entry.batchId)));
     });
 
-    it('keeps more rows than go into one chunk, in whatever number of batches', async () => {
+    it('stores more rows than one chunk can contain, in any number of batches', async () => {
       await warehouse.append([batch(0n, 5_000n), batch(0n, 2_048n, partition(1))]);
       const { movies } = await under.look();
       expect(movies).toHaveLength(7_048);
@@ -216,7 +216,7 @@ export function warehouseContract(name: string, open: () => Promise<WarehouseUnd
       ['two documents', '{"id":1}{"id":2}'],
       ['arrays a hundred thousand levels deep', nested(100_000)],
       ['objects a hundred thousand levels deep', `${'{"a":'.repeat(100_000)}1${'}'.repeat(100_000)}`],
-    ])('refuses a document that is %s, names it and writes nothing', async (_, document) => {
+    ])('refuses a document that is %s, reports its offset and writes nothing', async (_, document) => {
       const batches = [batch(0n, 2n, partition(1)), holding(['{"id":1}', document, '{"id":3}'])];
       await expect(warehouse.append(batches)).rejects.toMatchObject({
         name: 'InvalidRowsError',
@@ -242,7 +242,7 @@ export function warehouseContract(name: string, open: () => Promise<WarehouseUnd
 
     it('keeps any JSON document, every byte of it or every value', async () => {
       let next = 0n;
-      // Whatever JSON.stringify writes is JSON; lone surrogates it escapes, and those are refused (above).
+      // JSON.stringify always writes JSON. It escapes lone surrogates, which are refused (above).
       const anyJson = fc.json({ stringUnit: 'grapheme', maxDepth: 4 });
       await fc.assert(
         fc.asyncProperty(fc.array(anyJson, { minLength: 1, maxLength: 20 }), async (documents) => {
@@ -256,20 +256,20 @@ export function warehouseContract(name: string, open: () => Promise<WarehouseUnd
       );
     });
 
-    it('takes calls made at the same time one after the other', async () => {
+    it('processes concurrent calls one after the other', async () => {
       const batches = Array.from({ length: 20 }, (_, index) => batch(BigInt(index) * 2n, BigInt(index) * 2n + 2n));
       await Promise.all(batches.map((one) => warehouse.append([one])));
       expect(await position()).toBe(40n);
       expect((await under.look()).batches.map((entry) => entry.batchId)).toEqual(batches.map(batchId));
     });
 
-    it('lets one of two that load the same offsets win', async () => {
+    it('accepts only one of two loads of the same offsets', async () => {
       const results = await Promise.allSettled([warehouse.append([batch(0n, 3n)]), warehouse.append([batch(0n, 3n)])]);
       expect(results.map((result) => result.status).sort()).toEqual(['fulfilled', 'rejected']);
       expect(await offsets()).toEqual([0n, 1n, 2n]);
     });
 
-    it('has everything still when it is opened again, and migrating again changes nothing', async () => {
+    it('still has everything after it is opened again, and another migration changes nothing', async () => {
       await warehouse.append([batch(0n, 3n)]);
       warehouse = await under.reopen();
       await warehouse.migrate();

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** A file system of its own, in memory, that is full sooner than any disk. Only root may make one. */
+/** A small file system in memory, which fills up quickly. Only root can create one. */
 export class SmallDisk implements Disposable {
   readonly path: string;
 
@@ -12,7 +12,7 @@ export class SmallDisk implements Disposable {
     execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m`, 'tmpfs', this.path]);
   }
 
-  /** Whether this machine lets us. */
+  /** Whether this machine allows it. */
   static isPossible(): boolean {
     const path = join(mkdtempSync(join(tmpdir(), 'tmdb-stream-disk-')), 'probe');
     mkdirSync(path);

@@ -8,13 +8,13 @@ import { topics } from '../kafka/topics.ts';
 import { duckDbOf } from './duckdb-of.ts';
 
 interface LoadingOptions {
-  /** Of consumers: two loaders in two groups both have all partitions. */
+  /** The consumer group: two loaders in two groups both have all partitions. */
   readonly group: string;
-  /** What the loader is given in place of the warehouse. */
+  /** A replacement of the warehouse for the loader. */
   readonly wrap?: (warehouse: Warehouse) => Warehouse;
 }
 
-/** The loader as `load --once` runs it, but for its group and its warehouse. */
+/** The loader as `load --once` runs it, except for its group and its warehouse. */
 export const loading =
   ({ group, wrap = (warehouse) => warehouse }: LoadingOptions) =>
   async (platform: Platform, { config, log, signal }: Context): Promise<void> => {
@@ -36,12 +36,12 @@ export const loading =
 const fates = ['executed', 'lost', 'unanswered', 'late'] as const;
 type Fate = (typeof fates)[number];
 
-/** A warehouse behind a connection that loses calls and answers, and that carries out some calls when they were given up. */
+/** A warehouse behind a connection that loses calls and answers, and executes some calls after the caller gave up. */
 export class UnreliableWarehouse implements Warehouse {
   readonly injected: Record<Fate, number> = { executed: 0, lost: 0, unanswered: 0, late: 0 };
   readonly #warehouse: Warehouse;
   readonly #random: () => number;
-  /** All of them in any order, and then again. */
+  /** All outcomes in random order, repeatedly. */
   #next: Fate[] = [];
   #late: (readonly Batch[])[] = [];
 
@@ -62,7 +62,7 @@ export class UnreliableWarehouse implements Warehouse {
     const late = this.#late;
     this.#late = [];
     const isLateFirst = this.#random() < 0.5;
-    // The second one finds that its offsets are loaded; late calls have no listener.
+    // The second call finds that its offsets are loaded. Late calls have no listener.
     if (isLateFirst) await this.#carryOut(late);
     try {
       await this.#appendOrNot(batches);

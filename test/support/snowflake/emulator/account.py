@@ -49,7 +49,7 @@ class Account:
         return self.state.users.get(user, {}).get("DEFAULT_ROLE") or "ACCOUNTADMIN"
 
     def answer(self, session: Session, sql: str) -> dict[str, Any] | None:
-        """None: the statement is about something else."""
+        """Returns None if the statement is not about the account."""
         if not _MINE.match(sql):
             return None
         with self._lock:
@@ -60,7 +60,7 @@ class Account:
         return None
 
     def after(self, session: Session, sql: str) -> None:
-        """A statement that fakesnow executed may have made objects, or removed some."""
+        """A statement that fakesnow executed may have created or dropped objects."""
         if not _CHANGES_OBJECTS.match(sql):
             return
         with self._lock:
@@ -70,7 +70,7 @@ class Account:
         account_state.save(self.state, self._path)
 
     def _replaced(self, session: Session, sql: str) -> frozenset[Object]:
-        """Another object under the same name: what was granted on the old one is gone."""
+        """A replaced object loses the grants on the old object of the same name."""
         if not _REPLACES.match(sql) or re.search(r"(?i)\bcopy\s+grants\b", sql):
             return frozenset()
         words = Tokens(sql)
@@ -84,7 +84,7 @@ class Account:
         return frozenset((kind, name) for kind in ("TABLE", "VIEW", "STAGE"))
 
     def note_objects(self, role: str, replaced: frozenset[Object] = frozenset()) -> None:
-        """Gives what is new to the role, with what future grants say, and forgets what is gone."""
+        """Makes the role the owner of new objects, applies future grants, and removes the grants on dropped objects."""
         self.catalog.forget_stages_without_schema()
         there = set(self.catalog.objects())
         known = {

@@ -1,4 +1,4 @@
-"""What an account knows beside its databases: warehouses, roles, users, monitors, grants. It outlives the process."""
+"""The state of an account besides its databases: warehouses, roles, users, monitors, grants. It outlives the process."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Properties = dict[str, Any]
 class Grant:
     privilege: str
     on: str
-    # As SHOW GRANTS says it; of a future grant, DB.SCHEMA.<TABLE>.
+    # As in SHOW GRANTS; for a future grant, DB.SCHEMA.<TABLE>.
     name: str
     to: str
     grantee: str
@@ -61,7 +61,7 @@ class State:
         return owners[0] if owners else ""
 
     def add(self, grant: Grant, future: bool = False) -> None:
-        """Granted twice is granted once."""
+        """A repeated grant changes nothing."""
         grants = self.future if future else self.grants
         if all(grant.key != known.key for known in grants):
             grants.append(grant)
@@ -71,7 +71,7 @@ class State:
         self.add(Grant("OWNERSHIP", kind, name, "ROLE", role, role, option=True))
 
     def forget(self, kind: str, name: str) -> None:
-        """An object is gone, and with it all that was granted on it."""
+        """Removes an object, with all grants on it."""
         self.grants = [g for g in self.grants if (g.on, g.name) != (kind, name)]
 
     def forget_grantee(self, kind: str, name: str) -> None:
@@ -90,7 +90,7 @@ def load(path: str | None) -> State:
 
 
 def save(state: State, path: str | None) -> None:
-    """Whole or not at all, as the process may be killed meanwhile."""
+    """Writes the file atomically, because the process may be killed meanwhile."""
     if path is None:
         return
     with open(path + ".new", "w", encoding="utf-8") as file:

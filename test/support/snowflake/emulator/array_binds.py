@@ -14,7 +14,7 @@ from sqlglot import exp
 import errors
 from sessions import Session
 
-# The table that stands for the bound rows while the statement runs.
+# The table with the bound rows while the statement runs.
 BINDS = "_FS_BINDS"
 Columns = dict[str, pa.Array]
 PLAIN = (exp.Column, exp.Literal, exp.Null, exp.Boolean, exp.Cast)
@@ -56,7 +56,7 @@ def table_of(columns: Columns) -> pa.Table:
 
 
 def in_one_statement(session: Session, sql: str, columns: Columns) -> str | None:
-    """INSERT .. VALUES (?, ..), or INSERT .. SELECT f(column1), .. FROM VALUES (?, ..). None: it is neither."""
+    """INSERT .. VALUES (?, ..), or INSERT .. SELECT f(column1), .. FROM VALUES (?, ..). Returns None for any other statement."""
     try:
         insert = sqlglot.parse_one(sql, read="snowflake")
     except sqlglot.errors.SqlglotError:
@@ -97,7 +97,7 @@ def _replace(
 def _check_values(
     insert: exp.Insert, row: list[exp.Expr], columns: Columns, types: Callable[[str], dict[str, str]]
 ) -> None:
-    """What Snowflake refuses in VALUES: function calls, and text for a VARIANT."""
+    """Raises the errors of Snowflake for VALUES: function calls, and text for a VARIANT."""
     if any(not isinstance(value, PLAIN) for value in row):
         raise errors.sql_error(2014, "22000", f"Invalid expression [{row[0].sql('snowflake')}] in VALUES clause")
     target = insert.this

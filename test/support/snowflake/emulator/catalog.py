@@ -1,4 +1,4 @@
-"""The objects that live in databases: DuckDB knows them, fakesnow their stages."""
+"""The objects in databases. DuckDB has all of them except stages, which fakesnow keeps."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Catalog:
         return found[0] if found else 0
 
     def forget_stages_without_schema(self) -> None:
-        """fakesnow keeps the stages of a schema that is dropped."""
+        """Removes the stages of a dropped schema, which fakesnow would keep."""
         schemas = "SELECT database_name || '.' || schema_name FROM duckdb_schemas()"
         with self._connection.cursor() as cursor:
             cursor.execute(f"DELETE FROM {_STAGES} WHERE database_name || '.' || schema_name NOT IN ({schemas})")
@@ -51,7 +51,7 @@ class Catalog:
             return cursor.execute(f"SELECT 1 FROM {_STAGES} WHERE {_STAGE_IS}", name).fetchone() is not None
 
     def drop_stage(self, name: tuple[str, str, str]) -> bool:
-        """Whether it was there."""
+        """Returns whether it existed."""
         was_there = self.has_stage(name)
         with self._connection.cursor() as cursor:
             cursor.execute(f"DELETE FROM {_STAGES} WHERE {_STAGE_IS}", name)
@@ -68,7 +68,7 @@ class Catalog:
                 cursor.execute(f"INSERT INTO {_STAGES} VALUES ({', '.join('?' for _ in stage)})", stage)
 
     def drop_database(self, name: str, session: FakeSnowflakeConnection) -> None:
-        """fakesnow knows no way. Sessions that are in it find nothing there any more."""
+        """Drops a database, which fakesnow does not support. Sessions that use it find no objects there afterwards."""
         if session.database == name:
             session.database, session._schema = None, None
             session.database_set = session.schema_set = False

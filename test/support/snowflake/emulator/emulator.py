@@ -1,4 +1,4 @@
-"""Snowflake's protocol and SQL over DuckDB, for the real drivers: fakesnow's server with what it lacks. See README.md."""
+"""Snowflake's protocol and SQL over DuckDB, for the real drivers: fakesnow's server with additions. See README.md."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from locks import TableLocks
 from routes import Service
 from sql_log import SqlLog
 
-# A statement that waits for a lock keeps a thread.
+# A statement that waits for a lock occupies a thread.
 THREADS = 200
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--db-path", help="a folder that is there; without it nothing is kept")
+    parser.add_argument("--db-path", help="an existing folder; without it, no data is kept")
     parser.add_argument("--sql-log", help="a file to which each statement is appended")
     parser.add_argument("--abort-idle-blocker", type=float, default=300, metavar="SECONDS")
-    parser.add_argument("--no-create-on-login", action="store_true", help="a login makes no database and no schema")
+    parser.add_argument("--no-create-on-login", action="store_true", help="a login creates no database and no schema")
     parser.add_argument("--end-with-stdin", action="store_true", help="ends when standard input does")
     return parser.parse_args()
 
@@ -60,7 +60,7 @@ def keep_stage_files(path: str | None) -> None:
 
 
 def end_with_stdin() -> None:
-    """The parent process has ended, for whatever reason."""
+    """Waits until the parent process has ended, for whatever reason."""
 
     def watch() -> None:
         sys.stdin.buffer.read()

@@ -1,4 +1,4 @@
-"""Snowflake's answers to what goes wrong. The driver decides by the number whether to try again, the product too."""
+"""Snowflake's errors. The driver and the product decide by the number whether to retry."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def not_found(kind: str, name: str) -> ProgrammingError:
 
 
 def cannot_be_seen() -> ProgrammingError:
-    """What SHOW .. IN and USE say of an object that is not there."""
+    """The error of SHOW .. IN and USE for a missing object."""
     message = "SQL compilation error:\nObject does not exist, or operation cannot be performed."
     return sql_error(2043, "02000", message)
 
@@ -72,5 +72,5 @@ def from_duckdb(error: duckdb.Error) -> ProgrammingError:
 
 
 def from_fakesnow(error: Exception) -> ProgrammingError:
-    """What fakesnow does not know must not become an HTTP 500: drivers repeat a statement after it."""
+    """Unsupported statements must not cause an HTTP 500, because drivers repeat a statement after it."""
     return sql_error(2, "0A000", f"Unsupported feature ({type(error).__name__}: {error})")

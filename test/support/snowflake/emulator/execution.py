@@ -1,4 +1,4 @@
-"""What a statement does to its session's transaction, in place of fakesnow's own way of executing."""
+"""Executes statements with their effect on the session's transaction, in place of fakesnow's own execution."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DDL = (exp.Create, exp.Drop, exp.Alter, exp.Comment)
 CHANGES = (exp.Insert, exp.Update, exp.Delete, exp.Merge, exp.Copy, exp.TruncateTable)
 LOCKING = (exp.Update, exp.Delete, exp.Merge, exp.TruncateTable)
 
-# DuckDB refuses at once where Snowflake waits (two DDL statements, say): how often we ask again.
+# DuckDB refuses some statements at once where Snowflake waits, such as a second DDL statement. This is the interval of retries.
 RETRY_SECONDS = 0.01
 
 _execute = fcur.FakeSnowflakeCursor._execute
@@ -41,7 +41,7 @@ def execute(cursor: fcur.FakeSnowflakeCursor, statement: exp.Expr, params: Any =
     if isinstance(statement, (exp.Commit, exp.Rollback)):
         return _end(cursor, session, statement)
     if _is_ddl(statement):
-        session.end("COMMIT")  # DDL commits what is open
+        session.end("COMMIT")  # DDL commits an open transaction
     elif isinstance(statement, CHANGES) and not cursor._conn._autocommit:
         session.begin()
     _change(cursor, session, statement, params)
@@ -88,7 +88,7 @@ def _lock(session: Session, table: str) -> None:
     try:
         session.lock(table)
     except ProgrammingError as error:
-        # Nothing was executed, so that nothing is broken.
+        # Nothing was executed, so the transaction is intact.
         if session.is_in_transaction and session.parameters["TRANSACTION_ABORT_ON_ERROR"]:
             session.abort(_first_line(error))
         raise
@@ -99,7 +99,7 @@ def _first_line(error: ProgrammingError) -> str:
 
 
 def _may_retry(error: ProgrammingError, had_begun: bool, session: Session, deadline: float) -> bool:
-    """Nothing is lost by starting over if this was the first change of its transaction."""
+    """If this was the first change of its transaction, nothing is lost by restarting the transaction."""
     return error.errno == errors.LOCKED and not had_begun and not session.is_canceled and time.monotonic() < deadline
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 IN_DATABASES = ("DATABASE", "SCHEMA", "TABLE", "VIEW", "STAGE")
 _ON_ACCOUNT = {"WAREHOUSE": "warehouses", "ROLE": "roles", "USER": "users", "RESOURCE MONITOR": "monitors"}
 _PLURALS = {f"{kind}S": kind for kind in ("SCHEMA", "TABLE", "VIEW", "STAGE")}
-# What Snowflake makes of ALL PRIVILEGES, as far as tests grant it.
+# The privileges that Snowflake grants for ALL PRIVILEGES, limited to those that tests use.
 _ALL = {
     "DATABASE": ["CREATE SCHEMA", "MODIFY", "MONITOR", "USAGE"],
     "SCHEMA": ["CREATE STAGE", "CREATE TABLE", "CREATE VIEW", "MODIFY", "MONITOR", "USAGE"],
@@ -28,7 +28,7 @@ _ALL = {
 
 
 def full_name(session: Session, parts: list[str], depth: int = 3) -> str:
-    """A name as SHOW GRANTS has it, with the database and the schema that the session is in."""
+    """A name as in SHOW GRANTS, completed with the session's database and schema."""
     place = [session.connection.database or "", session.connection.schema or ""][: depth - 1]
     missing = depth - len(parts)
     return ".".join(quote(part) for part in place[: max(0, missing)] + parts)
@@ -88,7 +88,7 @@ def _privileges(words: Tokens) -> list[str]:
 
 
 def _scope(account: Account, session: Session, words: Tokens) -> str:
-    """After ALL and FUTURE: the schema or the database they are in."""
+    """The schema or the database after ALL or FUTURE .. IN."""
     words.expect("IN")
     kind = "SCHEMA" if words.accept("SCHEMA") else "DATABASE"
     if kind == "DATABASE":
@@ -172,7 +172,7 @@ def _grant(account: Account, grants: list[Grant], future: bool, keeps: bool) -> 
 
 
 def _revoke(account: Account, grants: list[Grant], future: bool) -> None:
-    """What was not granted is revoked without a word."""
+    """Revoking a missing grant is not an error."""
     gone = {grant.key for grant in grants}
     known = account.state.future if future else account.state.grants
     known[:] = [grant for grant in known if grant.key not in gone]

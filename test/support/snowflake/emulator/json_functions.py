@@ -13,21 +13,21 @@ import sqlglot
 from sqlglot import exp
 
 STRICT, LAST_WINS = "s", "d"
-# Snowflake takes 128 MB; DuckDB makes buffers of twice the size for each of its threads.
+# Snowflake accepts 128 MB. DuckDB allocates buffers of twice the size for each of its threads.
 MAX_LINE_BYTES = 16_777_216
 
 
 def install(connection: duckdb.DuckDBPyConnection) -> None:
     texts = ["VARCHAR", "VARCHAR"]
     connection.create_function("emulator_json", _parse_all, texts, "VARCHAR", type="arrow")
-    # A text that is no JSON becomes NULL, which DuckDB otherwise does not expect of a function.
+    # Invalid JSON becomes NULL, which DuckDB otherwise does not expect from a function.
     connection.create_function(
         "emulator_try_json", _try_parse_all, texts, "VARCHAR", type="arrow", null_handling="special"
     )
 
 
 class _Duplicates:
-    """Notices a key that comes twice; the last one wins, as in Python's own dict."""
+    """Detects a duplicate key; the last value wins, as in Python's own dict."""
 
     def __init__(self) -> None:
         self.first: str | None = None
@@ -41,7 +41,7 @@ class _Duplicates:
 
 
 def parse(text: str, mode: str) -> str | None:
-    """The text as it came, unless it has duplicates; None for an empty one. Raises ValueError."""
+    """Returns the text unchanged unless it has duplicates, and None for an empty text. Raises ValueError."""
     if not text.strip():
         return None
     duplicates = _Duplicates()
@@ -73,7 +73,7 @@ def _try(text: str | None, mode: str) -> str | None:
 
 
 class JsonLines(fcopy.ReadJSON):
-    """What COPY reads of a file: each line one value."""
+    """The values that COPY reads from a file: one per line."""
 
     def __init__(self, mode: str) -> None:
         self._mode = mode
@@ -86,7 +86,7 @@ class JsonLines(fcopy.ReadJSON):
 
 
 def copy_params(copy: exp.Copy, *args: Any, **options: Any) -> fcopy.CopyParams:
-    """fakesnow forgets the options of TYPE = JSON."""
+    """Keeps the options of TYPE = JSON, which fakesnow drops."""
     params = _copy_params(copy, *args, **options)
     if isinstance(params.file_format, fcopy.ReadJSON):
         options = {option.name.upper(): option.args.get("value") for option in copy.find_all(exp.Property)}
@@ -103,14 +103,14 @@ def rewrite(expression: exp.Expr) -> exp.Expr:
 
 
 def before_parsing(sql: str) -> str:
-    """sqlglot loses the second argument, in parsing or in writing."""
+    """Keeps the second argument, which sqlglot drops when it parses or writes."""
     return re.sub(r"(?i)\b((?:try_)?parse_json)\s*\(", r"emulator_\1(", sql)
 
 
 _FUNCTIONS = {"EMULATOR_PARSE_JSON": "emulator_json", "EMULATOR_TRY_PARSE_JSON": "emulator_try_json"}
 
 
-# Which type of JSON each asks for; fakesnow knows IS_ARRAY alone.
+# The JSON type that each function tests. fakesnow supports only IS_ARRAY.
 _TYPES = {"IS_VARCHAR": "VARCHAR", "IS_OBJECT": "OBJECT"}
 
 

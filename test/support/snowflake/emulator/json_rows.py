@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from sessions import Session
 
-# What the Node driver reads results by, unless its login or ALTER SESSION says otherwise.
+# The parameters by which the Node driver reads results, unless its login or ALTER SESSION sets others.
 _PARAMETERS = {
     "TIMEZONE": "Etc/UTC",
     "DATE_OUTPUT_FORMAT": "YYYY-MM-DD",

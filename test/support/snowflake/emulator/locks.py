@@ -1,4 +1,4 @@
-"""Who may change a table: as in Snowflake, one transaction at a time updates, deletes, merges or truncates; others wait."""
+"""Table locks: as in Snowflake, one transaction at a time updates, deletes, merges or truncates; others wait."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Protocol
 
 import errors
 
-# How often one who waits looks whether the holder is idle, or it was itself canceled.
+# How often a waiting session checks whether the holder is idle, or whether it was canceled itself.
 LOOK_SECONDS = 0.02
 
 
 class Holder(Protocol):
     def abort_if_idle(self, seconds: float) -> None:
-        """Rolls back what is open if nothing was asked of the session for so long."""
+        """Rolls back the open transaction if the session was idle for this long."""
 
     @property
     def is_canceled(self) -> bool: ...

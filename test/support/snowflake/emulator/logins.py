@@ -1,4 +1,4 @@
-"""Whether a user whom the account knows has shown the right credentials. Whom it does not know, it lets in."""
+"""Checks the credentials of users that the account knows. Unknown users are admitted."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def refusal(user: dict[str, Any] | None, asked: dict[str, Any]) -> Refusal | Non
 
 
 def _is_signed(user: dict[str, Any], token: str) -> bool:
-    # Here, as few tests need them and they take their time.
+    # Imported here, because few tests need them and the import is slow.
     import jwt
     from cryptography.hazmat.primitives.serialization import load_der_public_key
 
@@ -36,7 +36,7 @@ def _is_signed(user: dict[str, Any], token: str) -> bool:
             continue
         try:
             key = load_der_public_key(base64.b64decode("".join(user[name].split())))
-            # The Node driver sends milliseconds where the JWT specification has seconds, and Snowflake accepts them.
+            # The Node driver sends milliseconds although the JWT specification requires seconds, and Snowflake accepts them.
             claims = jwt.decode(token, key, algorithms=["RS256"], options={"verify_iat": False})  # type: ignore[arg-type]
         except (jwt.PyJWTError, ValueError):
             continue

@@ -1,4 +1,4 @@
-"""NOT NULL of CREATE TABLE .. (columns) AS SELECT, which fakesnow forgets: contracts of dbt rest on it."""
+"""NOT NULL of CREATE TABLE .. (columns) AS SELECT, which fakesnow drops: contracts of dbt depend on it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _is_not_null(column: exp.Expr) -> bool:
 
 
 def create_table_as(create: exp.Expr, connection: Any) -> exp.Expr:
-    """Fails before there is a table."""
+    """Fails before the table exists."""
     columns = _not_null(create)
     query = create.expression.unnest() if columns else None
     create = _create_table_as(create, connection)

@@ -235,7 +235,7 @@ def _use(account: Account, session: Session, words: Tokens) -> Table | None:
     return None
 
 
-# What DESCRIBE USER tells, in this order; what is not set is the text 'null'.
+# The properties that DESCRIBE USER returns, in this order. Unset ones have the text 'null'.
 _USER = (
     "NAME COMMENT DISPLAY_NAME TYPE LOGIN_NAME FIRST_NAME MIDDLE_NAME LAST_NAME EMAIL PASSWORD MUST_CHANGE_PASSWORD DISABLED "
     "SNOWFLAKE_LOCK DAYS_TO_EXPIRY MINS_TO_UNLOCK DEFAULT_WAREHOUSE DEFAULT_NAMESPACE DEFAULT_ROLE DEFAULT_SECONDARY_ROLES "

@@ -19,7 +19,7 @@ import json_functions
 import not_null
 from sessions import CURRENT
 
-# Statements that are taken and do nothing. Those of account.py never come here.
+# Statements that are accepted and do nothing. The statements of account.py never get here.
 _OBJECTS = (
     r"(stream|task|pipe|network\s+(policy|rule)|(storage|api|security|notification)\s+integration|masking\s+policy"
     r"|row\s+access\s+policy|share|alert|authentication\s+policy|session\s+policy|password\s+policy)"
@@ -37,7 +37,7 @@ NO_OPS = [
     r"\s*comment\s+(if\s+exists\s+)?on\s+(database|schema|warehouse|role)\b",
 ]
 
-# Functions without arguments that tell where one is; sqlglot knows some of them as nodes of their own.
+# Functions without arguments that describe the session. sqlglot has separate nodes for some of them.
 CONTEXT: dict[str, Callable[[], str | None]] = {
     "CurrentWarehouse": lambda: CURRENT.get().warehouse,
     "CurrentRole": lambda: CURRENT.get().role,
@@ -55,7 +55,7 @@ _NODES = {node: value for name, value in CONTEXT.items() if (node := getattr(exp
 _NAMES = {re.sub(r"(?<!^)(?=[A-Z])", "_", name).upper(): value for name, value in CONTEXT.items()}
 
 
-# fakesnow counts an array's elements by row_number(), which has no order of its own: their INDEX comes with them.
+# fakesnow numbers an array's elements by row_number(), whose order is undefined, so the INDEX is computed with the elements.
 FLATTEN = Template("""
 CREATE OR REPLACE MACRO ${catalog}._fs_flatten(input) AS TABLE
     SELECT
@@ -113,7 +113,7 @@ _gcs_stage_info = fs.gcs_stage_info
 def install() -> None:
     frow.duckdb_to_sf_type = SnowflakeTypes(frow.duckdb_to_sf_type)
     fcur.parse_one = parse_one
-    # DuckDB 2 knows MERGE, and does it at once: fakesnow would make several statements of it.
+    # DuckDB 2 supports MERGE as one statement. fakesnow would split it into several.
     ftr.merge = lambda expression: [expression]
     ftr.numeric_agg_implicit_cast = sum_as_it_is
     # The Node driver reads the region.
@@ -125,11 +125,11 @@ def install() -> None:
 
 
 def before_parsing(sql: str) -> str:
-    """Texts that sqlglot or fakesnow stumbles over."""
+    """Rewrites text that sqlglot or fakesnow cannot process."""
     sql = sql.replace("?::", "? ::")
-    # As the driver's uploader of binds writes it.
+    # The form that the driver uses when it uploads binds.
     sql = re.sub(r"(?i)^(\s*put\s+file://[^\s']+)'(@[^']+)'", r"\1 \2 ", sql)
-    # fakesnow makes plain tables of them.
+    # fakesnow creates plain tables instead.
     sql = re.sub(r"(?i)\b(drop|alter|describe)(\s+)dynamic\s+table\b", r"\1\2table", sql)
     return json_functions.before_parsing(sql)
 
@@ -158,7 +158,7 @@ def _drop_constraints(create: exp.Create) -> None:
 
 
 def _return_actions(merge: exp.Merge) -> None:
-    """So that rows can be counted by what became of them; DuckDB wants bare column names in SET."""
+    """Makes rows countable by action. DuckDB requires bare column names in SET."""
     kinds = set()
     for when in merge.args["whens"].expressions:
         then = when.args["then"]
@@ -173,7 +173,7 @@ def _return_actions(merge: exp.Merge) -> None:
 
 
 def _drop_false_options(copy: exp.Copy) -> None:
-    """fakesnow takes PURGE = FALSE for PURGE."""
+    """fakesnow treats PURGE = FALSE like PURGE."""
     params = copy.args.get("params") or []
     false = exp.Boolean(this=False)
     copy.set("params", [p for p in params if not (p.this.name.upper() in ("PURGE", "FORCE") and p.expression == false)])
@@ -188,7 +188,7 @@ def _replace_context(expression: exp.Expr) -> None:
 
 
 def sum_as_it_is(expression: exp.Expr) -> exp.Expr:
-    """fakesnow sums TRY_CAST(.. AS DOUBLE): another type, and it hides text that is no number."""
+    """fakesnow sums TRY_CAST(.. AS DOUBLE), which changes the type and hides text that is not a number."""
     before = expression.this if isinstance(expression, exp.AggFunc) else None
     result = _sum(expression)
     if before is not None and isinstance(result.this, exp.TryCast) and result.this is not before:
@@ -197,7 +197,7 @@ def sum_as_it_is(expression: exp.Expr) -> exp.Expr:
 
 
 def trim_as_it_is(expression: exp.Expr) -> exp.Expr:
-    """fakesnow forgets which characters and which side; without characters, Snowflake takes blanks alone away."""
+    """fakesnow drops the characters and the side. Without characters, Snowflake removes only blanks."""
     if isinstance(expression, exp.Trim):
         text = expression.this
         if not (isinstance(text, exp.Cast) and text.to.this in (exp.DataType.Type.VARCHAR, exp.DataType.Type.TEXT)):

@@ -1,4 +1,4 @@
-"""Snowflake's protocol over HTTP: what fakesnow's server lacks for the Node driver and for dbt."""
+"""Snowflake's protocol over HTTP: the parts that fakesnow's server lacks for the Node driver and for dbt."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from rewriting import before_parsing
 from sessions import CURRENT, Session
 from sql_log import SqlLog
 
-# How many answers are kept for those who ask again, by query and by request.
+# How many responses are kept for repeated requests, by query and by request.
 KEPT = 500
 
 
@@ -36,10 +36,10 @@ class Service:
     def __init__(self, account: Account, locks: TableLocks, log: SqlLog) -> None:
         self._account, self._locks, self._log = account, locks, log
         self._sessions: dict[str, Session] = {}
-        # One statement at a time in a session.
+        # A session runs one statement at a time.
         self._locks_by_token: dict[str, asyncio.Lock] = {}
         self._results: dict[str, dict[str, Any]] = {}
-        # By request id: a driver that missed the answer asks again, and must not have it done twice.
+        # By request id: a driver that missed the response repeats the request, which must not be executed twice.
         self._done: dict[str, dict[str, Any]] = {}
         self._under_way: dict[str, Session] = {}
 
@@ -199,7 +199,7 @@ def done(_request: Request) -> Response:
 
 
 async def bucket_file(request: Request) -> Response:
-    """The Node driver looks first whether a file is there."""
+    """The Node driver checks first whether a file exists."""
     path = os.path.normpath(os.path.join(stage.LOCAL_BUCKET_PATH, request.path_params["path"]))
     is_there = path.startswith(stage.LOCAL_BUCKET_PATH + os.sep) and os.path.isfile(path)
     return FileResponse(path) if is_there else Response(status_code=404)
@@ -225,7 +225,7 @@ def _keep(answers: dict[str, dict[str, Any]], key: str, body: dict[str, Any]) ->
 
 
 def _forget_old_results(session: Session) -> None:
-    """fakesnow keeps every result for ever."""
+    """Drops old results, which fakesnow would keep forever."""
     cache = session.connection.results_cache
     if len(cache) > KEPT:
         for key in list(cache)[: -KEPT // 2]:

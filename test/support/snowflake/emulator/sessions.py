@@ -40,7 +40,7 @@ class Session:
         # None, "open", or why it was aborted.
         self.transaction: str | None = None
         self.transaction_id: int | None = None
-        # DuckDB's transaction begins with the first change: until then, each statement sees what others have committed.
+        # DuckDB's transaction begins with the first change. Until then, each statement sees the commits of other sessions.
         self._has_begun = False
         self._busy = threading.Lock()
         self._idle_since = time.monotonic()
@@ -62,7 +62,7 @@ class Session:
 
     @contextmanager
     def statement(self) -> Iterator[None]:
-        """A session that executes is not idle; and it may not execute for too long."""
+        """A session that executes a statement is not idle. The time limit of statements applies."""
         with self._busy:
             self._canceled.clear()
             self.is_timed_out = False
@@ -77,7 +77,7 @@ class Session:
 
     @property
     def statement_timeout_seconds(self) -> float:
-        # 0 is Snowflake's word for a week.
+        # For Snowflake, 0 means a week.
         return float(self.parameters["STATEMENT_TIMEOUT_IN_SECONDS"]) or 604800
 
     def _time_out(self) -> None:
@@ -129,7 +129,7 @@ class Session:
             self.transaction = self.transaction_id = None
 
     def abort(self, reason: str) -> None:
-        """Its changes and its locks are gone; the client learns it with the next statement."""
+        """Discards its changes and its locks. The client learns of it from its next statement."""
         self._roll_back_duck()
         self._forget()
         self.transaction = reason
@@ -144,7 +144,7 @@ class Session:
             self._busy.release()
 
     def close(self) -> None:
-        """Cancels what is under way and rolls back what is open."""
+        """Cancels the running statement and rolls back the open transaction."""
         self.cancel()
         with self._busy:
             self._roll_back_duck()
@@ -154,7 +154,7 @@ class Session:
 
     def _roll_back_duck(self) -> None:
         if self._has_begun:
-            # DuckDB has ended it already if it was broken badly enough.
+            # After some errors, DuckDB has already ended the transaction.
             with suppress(duckdb.TransactionException):
                 self.duck.execute("ROLLBACK")
         self._has_begun = False

@@ -1,4 +1,4 @@
-"""SHOW of what the account keeps, with the columns that Snowflake documents."""
+"""SHOW for the objects of the account, with the columns that Snowflake documents."""
 
 from __future__ import annotations
 
@@ -188,7 +188,7 @@ def _schemas(account: Account, session: Session, words: Tokens) -> Table:
 
 
 def _owned(account: Account, kind: str) -> list[tuple[str, float, str]]:
-    """Objects in databases by name, with when they were noticed and their owner."""
+    """Objects in databases by name, with the time when they were first seen and their owner."""
     owners = {g.name: g for g in account.state.grants if (g.privilege, g.on) == ("OWNERSHIP", kind)}
     there = [name for on, name in account.catalog.objects() if on == kind and name in owners]
     return [(name, owners[name].created, owners[name].grantee) for name in there]
@@ -207,7 +207,7 @@ def _tables(account: Account, session: Session, words: Tokens) -> Table:
         database, schema, name = Tokens(full).name()
         if like(pattern, name) and full.startswith(within):
             count = account.catalog.row_count(full)
-            # No measure of anything but that there are rows: DuckDB's own size says nothing of Snowflake's.
+            # Only zero or not zero has a meaning: DuckDB's size says nothing about Snowflake's.
             rows.append([made, name, database, schema, "TABLE", "", "", count, count * 1024, owner, "1", "ROLE"])
     return Table(columns, rows)
 

@@ -74,7 +74,7 @@ def show_future_grants(account: Account, session: Session, words: Tokens) -> Tab
 
 
 def place(account: Account, session: Session, words: Tokens) -> str:
-    """The prefix of the names in question."""
+    """The prefix of the requested names."""
     connection = session.connection
     if not words.accept("IN"):
         return f"{full_name(session, [connection.schema], 2)}." if connection.schema_set and connection.schema else ""
@@ -90,7 +90,7 @@ def place(account: Account, session: Session, words: Tokens) -> str:
 
 
 def end(words: Tokens) -> None:
-    """Our answers are short: a limit changes nothing."""
+    """Ignores a limit, because the results are short."""
     words.accept("IN", "ACCOUNT")
     if words.accept("LIMIT"):
         words.value()

@@ -1,4 +1,4 @@
-"""One line of JSON for each statement, for tests that ask what the product did."""
+"""One line of JSON for each statement, for tests that check the product's statements."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DROP STAGE and REMOVE, which fakesnow does not know."""
+"""DROP STAGE and REMOVE, which fakesnow does not support."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _drop(account: Account, session: Session, words: Tokens) -> Table:
 
 
 def _remove(account: Account, session: Session, words: Tokens) -> Table:
-    """The files whose names begin as it says."""
+    """The files whose names begin with the given prefix."""
     words.expect("@")
     name = _full_name(session, words)
     if not account.catalog.has_stage(name):

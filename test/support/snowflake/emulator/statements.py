@@ -1,4 +1,4 @@
-"""One statement from the driver's request to the answer's body."""
+"""Executes one statement, from the driver's request to the body of the response."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def success(session: Session, data: dict[str, Any]) -> Body:
 
 
 async def run(request: Request, session: Session, account: Account, statement: Body) -> tuple[Body, int]:
-    """The body and its HTTP status. A 500 is never among them: drivers repeat a statement after it."""
+    """Returns the body and its HTTP status, which is never 500, because drivers repeat a statement after it."""
     statement = {**statement, "sqlText": before_parsing(statement.get("sqlText") or "")}
     is_bound = False
     try:
@@ -77,7 +77,7 @@ def _bind(session: Session, statement: Body) -> tuple[Body, bool]:
     sql = array_binds.in_one_statement(session, statement["sqlText"], columns) if columns else None
     if not columns or not sql:
         return statement, False
-    # Within the transaction, so that a rollback takes the registered table with it.
+    # Within the transaction, so that a rollback also removes the registered table.
     session.begin_change()
     session.duck.register(array_binds.BINDS, array_binds.table_of(columns))
     return {**statement, "sqlText": sql, "bindings": None}, True
@@ -87,7 +87,7 @@ def _unbind(session: Session) -> None:
     try:
         session.duck.unregister(array_binds.BINDS)
     except duckdb.Error:
-        # Rolled back meanwhile, and the table with it.
+        # The transaction was rolled back meanwhile, which removed the table.
         pass
 
 

@@ -1,4 +1,4 @@
-"""A result that was not queried but made."""
+"""A result that is constructed, not queried."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class Tokens:
         return ("end", "") if self.at_end else self._tokens[self._at]
 
     def accept(self, *words: str) -> bool:
-        """Takes these words, in any case, if they come next."""
+        """Consumes these words, in any case, if they come next."""
         following = self._tokens[self._at : self._at + len(words)]
         found = [text.upper() for kind, text in following if kind not in ("quoted", "text")]
         if found != list(words):
@@ -71,7 +71,7 @@ class Tokens:
         return parts
 
     def value(self) -> str:
-        """What stands after an equals sign: a text, a number, a word or a name."""
+        """The value after an equals sign: a text, a number, a word or a name."""
         kind, text = self.peek()
         if kind == "text":
             self._at += 1
@@ -93,11 +93,11 @@ class Tokens:
         return ",".join(values)
 
     def rest(self) -> str:
-        """What is left, without the spaces."""
+        """The remaining tokens, without spaces."""
         return "".join(text for _, text in self._tokens[self._at :])
 
     def properties(self) -> dict[str, str]:
-        """KEY = value, with or without commas, up to what is none."""
+        """KEY = value pairs, with or without commas, up to the first other token."""
         found: dict[str, str] = {}
         while self.peek()[0] == "word" and self._tokens[self._at + 1 : self._at + 2] == [("mark", "=")]:
             key = self.word()
