@@ -1,4 +1,4 @@
-import { deadLetterReasons } from '../schemas/records.ts';
+import { deadLetterReasons } from '../schemas/dead-letter-reasons.ts';
 import { topicNames } from '../schemas/topic-names.ts';
 import { type CommandGroup, defineCommand } from './command.ts';
 import { json } from './common-options.ts';

@@ -1,6 +1,6 @@
 import type { LetterFilter } from '../dead-letters/store.ts';
 import { UsageError } from '../runtime/errors.ts';
-import type { DeadLetterReason } from '../schemas/records.ts';
+import type { DeadLetterReason } from '../schemas/dead-letter-reasons.ts';
 import { type Moment, timeAt } from './value-types.ts';
 
 /** The options that select dead letters. */

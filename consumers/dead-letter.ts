@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { RecordTooLargeError } from '../kafka/errors.ts';
 import { type ConsumerRecord, type ProducerRecord, recordKey, type Sink, type UnusableRecord } from '../kafka/topic.ts';
-import type { DeadLetter, DeadLetterReason } from '../schemas/records.ts';
+import type { DeadLetterReason } from '../schemas/dead-letter-reasons.ts';
+import type { DeadLetter } from '../schemas/records.ts';
 
 /** Headers of a record that is sent back: its first origin, so that it is recognised when it is parked again. */
 const header = { origin: 'tmdb-origin', timestamp: 'tmdb-origin-timestamp', replays: 'tmdb-replays' } as const;

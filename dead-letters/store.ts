@@ -5,8 +5,9 @@ import { isAfter, type RecordPosition } from '../kafka/topic.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { DecodeError } from '../schemas/codec.ts';
 import { deadLetterCodec } from '../schemas/codecs.ts';
+import type { DeadLetterReason } from '../schemas/dead-letter-reasons.ts';
 import { movieIdOf } from '../schemas/record-rules.ts';
-import type { DeadLetter, DeadLetterReason } from '../schemas/records.ts';
+import type { DeadLetter } from '../schemas/records.ts';
 
 /** The newest dead letter of a record, without the record itself, because all records may take gigabytes. */
 export interface Letter extends Omit<DeadLetter, 'originValue'> {

@@ -11,7 +11,7 @@ import { type GenresLook, produceGenres } from '../producers/genres.ts';
 import { type ReadTopic, readKnownGenres, readKnownMovies } from '../producers/known-movies.ts';
 import { type PopularWalk, producePopular, UnusableListError } from '../producers/popular.ts';
 import { systemClock } from '../runtime/clock.ts';
-import type { DeadLetterReason } from '../schemas/records.ts';
+import type { DeadLetterReason } from '../schemas/dead-letter-reasons.ts';
 import type { Topic } from '../schemas/topics.ts';
 import type { WarehouseAccess } from '../warehouse/system.ts';
 import { type Warehouse, WarehouseUnavailableError } from '../warehouse/warehouse.ts';

@@ -7,7 +7,7 @@ import type { Setting, SettingsGroup } from '../runtime/setting.ts';
 import { networkGroup, processGroup } from '../runtime/settings.ts';
 import { sandboxGroup } from '../sandbox/settings.ts';
 import { tmdbGroup } from '../tmdb/settings.ts';
-import { tokenBucketGroup } from '../tmdb/token-bucket/settings.ts';
+import { tokenBucketGroup } from '../tmdb/token-bucket/store-settings.ts';
 import { warehouseGroups } from '../warehouse/registry.ts';
 import { warehouseGroup } from '../warehouse/settings.ts';
 import { stageGroup } from './stage-settings.ts';

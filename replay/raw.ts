@@ -8,12 +8,11 @@ import type { Context, Platform } from '../platform/platform.ts';
 import { warehouseAccess } from '../platform/warehouse.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { UsageError } from '../runtime/errors.ts';
-import { movieIdOf } from '../schemas/record-rules.ts';
 import type { DeadLetter } from '../schemas/records.ts';
 import type { Topic } from '../schemas/topics.ts';
 import type { PartitionRange, SwapReport, Warehouse } from '../warehouse/warehouse.ts';
 import { boundedSource } from './bounded-source.ts';
-import { rangesOf, type Selection } from './selection.ts';
+import { isOfSelectedMovie, rangesOf, type Selection } from './selection.ts';
 
 export interface ReplayRawOptions {
   readonly selection: Selection;
@@ -99,9 +98,9 @@ export async function extendBronze(
   await using backfill = await warehouseAccess(context).openBackfill(name);
   if (restart) await backfill.finish();
   const ranges = await backfill.begin(wanted);
-  // A range by time or offset also contains other records; adding their missing rows is harmless. A selection by movie is exact.
-  const { movies } = selection;
-  const isWanted = ({ key }: ConsumerRecord) => !movies || movies.has(movieIdOf(key) ?? Number.NaN);
+  // A range by time also contains other records; adding their missing rows is harmless. Their times must not be compared again:
+  // a replay that resumes keeps its ranges, while an age such as `--since 7d` has become a later time.
+  const isWanted = (record: ConsumerRecord) => isOfSelectedMovie(selection, record);
   const filling = systemClock.monotonic();
   const reading = { ranges, rawTopics: [rawMovies], acceptedGaps, isWanted };
   const unreadable = await fill(platform, context, backfill, reading);

@@ -54,16 +54,20 @@ export async function rangesOf(
   return ranges;
 }
 
+/** Whether the record is of one of the selected movies, whatever its time and offset. */
+export const isOfSelectedMovie = ({ movies }: Selection, { key }: ConsumerRecord): boolean =>
+  movies === undefined || movies.has(movieIdOf(key) ?? Number.NaN);
+
 /** Whether the record matches the selection. */
 export function isSelected(selection: Selection, record: ConsumerRecord): boolean {
-  const { since = Number.NEGATIVE_INFINITY, until = Number.POSITIVE_INFINITY, movies } = selection;
+  const { since = Number.NEGATIVE_INFINITY, until = Number.POSITIVE_INFINITY } = selection;
   const first = firstOffsetOf(selection, record.partition);
   return (
     first !== null &&
     record.offset >= first &&
     record.timestamp >= since &&
     record.timestamp < until &&
-    (movies === undefined || movies.has(movieIdOf(record.key) ?? 0))
+    isOfSelectedMovie(selection, record)
   );
 }
 

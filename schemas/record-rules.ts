@@ -1,5 +1,6 @@
+import type { DeadLetterReason } from './dead-letter-reasons.ts';
 import { numberReader } from './number-reader.ts';
-import type { DeadLetterReason, MovieId, RawGenres, RawMovie } from './records.ts';
+import type { MovieId, RawGenres, RawMovie } from './records.ts';
 
 /** How far (ms) a time may be ahead of the reader's clock. Beyond that a clock was wrong, or the time is invented. */
 export const maxAheadMs = 3_600_000;

@@ -1,3 +1,5 @@
+import type { DeadLetterReason } from './dead-letter-reasons.ts';
+
 /** The records of the topics: one type for each topic, in the shape of its Avro schema (`schemas/avro/`). */
 
 /** Why a movie is requested. */
@@ -59,19 +61,3 @@ export interface DeadLetter {
    */
   readonly originLastOffsetDelta: number | null;
 }
-
-export const deadLetterReasons = [
-  'undecodable_record',
-  'attempts_exhausted',
-  'unexpected_status',
-  'unexpected_content_type',
-  'body_too_large',
-  'invalid_json',
-  'unexpected_shape',
-  'wrong_movie',
-  'record_limits_exceeded',
-  'unreadable_batch',
-  'id_mismatch',
-  'time_in_future',
-] as const;
-export type DeadLetterReason = (typeof deadLetterReasons)[number];

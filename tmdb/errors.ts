@@ -1,5 +1,5 @@
 import { ExitCode, IngestError } from '../runtime/errors.ts';
-import type { DeadLetterReason } from '../schemas/records.ts';
+import type { DeadLetterReason } from '../schemas/dead-letter-reasons.ts';
 
 /** Failures of TMDb, or of a server at its address. A service waits until they end. */
 export abstract class TmdbError extends IngestError {}

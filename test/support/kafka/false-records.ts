@@ -1,5 +1,6 @@
 import { movieIdCodec, rawGenresCodec, rawMovieCodec } from '../../../schemas/codecs.ts';
-import type { DeadLetterReason, RawMovie } from '../../../schemas/records.ts';
+import type { DeadLetterReason } from '../../../schemas/dead-letter-reasons.ts';
+import type { RawMovie } from '../../../schemas/records.ts';
 import { rawMovie } from './kafka-fixture.ts';
 import { topics } from './topics.ts';
 

@@ -1,6 +1,6 @@
 import { createGzip, gzipSync, zstdCompressSync } from 'node:zlib';
 import { movieIdCodec, rawGenresCodec, rawMovieCodec } from '../../../schemas/codecs.ts';
-import type { DeadLetterReason } from '../../../schemas/records.ts';
+import type { DeadLetterReason } from '../../../schemas/dead-letter-reasons.ts';
 import { rawMovie } from './kafka-fixture.ts';
 import { codecs, rawBatch, rawBatchOf, rawRecord } from './raw-batches.ts';
 import { topics } from './topics.ts';

@@ -1,5 +1,5 @@
 import { desiredState } from '../../../warehouse/snowflake/provision/desired.ts';
-import { plainGrant } from '../../../warehouse/snowflake/provision/grants.ts';
+import { plainGrant } from '../../../warehouse/snowflake/provision/grant-sql.ts';
 import type { Grant, Observed, Present, Wanted } from '../../../warehouse/snowflake/provision/model.ts';
 import { settings } from './provision-settings.ts';
 

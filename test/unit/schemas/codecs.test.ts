@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { avroCodec } from '../../../schemas/avro-codec.ts';
 import { type Codec, DecodeError } from '../../../schemas/codec.ts';
 import { deadLetterCodec, movieIdCodec, rawGenresCodec, rawMovieCodec } from '../../../schemas/codecs.ts';
-import { type DeadLetter, deadLetterReasons, type MovieId, type RawMovie } from '../../../schemas/records.ts';
+import { deadLetterReasons } from '../../../schemas/dead-letter-reasons.ts';
+import type { DeadLetter, MovieId, RawMovie } from '../../../schemas/records.ts';
 
 const date = fc.date({ noInvalidDate: true, min: new Date(0), max: new Date('9999-12-31T23:59:59.999Z') });
 const int = fc.integer();

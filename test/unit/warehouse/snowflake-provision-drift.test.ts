@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { UsageError } from '../../../runtime/errors.ts';
 import { differences } from '../../../warehouse/snowflake/provision/diff.ts';
-import { plainGrant, toRole } from '../../../warehouse/snowflake/provision/grants.ts';
+import { plainGrant, toRole } from '../../../warehouse/snowflake/provision/grant-sql.ts';
 import type { Observed } from '../../../warehouse/snowflake/provision/model.ts';
 import type { ServiceKeys } from '../../../warehouse/snowflake/provision/names.ts';
 import { provision } from '../../../warehouse/snowflake/provision/provision.ts';

@@ -1,5 +1,5 @@
 import { statementsOf } from '../warehouse.ts';
-import { grantRole, toRole } from './grants.ts';
+import { grantRole, toRole } from './grant-sql.ts';
 import { quoted } from './identifiers.ts';
 import type { Present, Wanted } from './model.ts';
 import type { Names, ProvisionSettings } from './names.ts';

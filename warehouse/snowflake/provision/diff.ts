@@ -1,5 +1,5 @@
 import { desiredState } from './desired.ts';
-import { grantLabel, revoke } from './grants.ts';
+import { grantLabel, revoke } from './grant-sql.ts';
 import type { Difference, Observed, Wanted } from './model.ts';
 import type { ProvisionSettings } from './names.ts';
 import { isOwnWork } from './role-grants.ts';

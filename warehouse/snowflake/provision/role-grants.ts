@@ -1,4 +1,4 @@
-import { grantOn, grantOnFuture, grantOnPresent } from './grants.ts';
+import { grantOn, grantOnFuture, grantOnPresent } from './grant-sql.ts';
 import type { Grant, Present, Wanted } from './model.ts';
 import type { Names } from './names.ts';
 import { warehousesOf } from './virtual-warehouses.ts';
