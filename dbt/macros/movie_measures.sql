@@ -7,7 +7,7 @@
         {{ documents }}.status = 'Released'
         and (
             {{ documents }}.release_date is null
-            or {{ documents }}.release_date <= cast({{ documents }}.fetched_at as date)
+            or {{ documents }}.release_date <= cast({{ documents }}._fetched_at as date)
         ),
         false
     )

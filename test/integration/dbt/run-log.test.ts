@@ -50,9 +50,9 @@ it('names the column whose key is missing or comes twice', async () => {
     return summary?.failures.map(({ name }) => name.split('.')[0]);
   };
   const genre = 'insert into silver.silver_genres (genre_id, genre_name, is_listed) values';
-  expect(await brokenBy(`${genre} (18, 'again', false)`)).toContain('primary_key_silver_genres_genre_id');
+  expect(await brokenBy(`${genre} (18, 'again', false)`)).toContain('unique_silver_genres_genre_id');
   await file.query(`delete from silver.silver_genres where genre_name = 'again'`);
-  expect(await brokenBy(`${genre} (null, 'none', false)`)).toContain('primary_key_silver_genres_genre_id');
+  expect(await brokenBy(`${genre} (null, 'none', false)`)).toContain('not_null_silver_genres_genre_id');
 });
 
 it('forgets old runs, but none by which later ones go', { tags: ['full'] }, async () => {

@@ -48,6 +48,7 @@ export type Row = Record<string, Json>;
 
 /** Tables that a run makes, whose contents depend only on BRONZE and the seals. */
 export const derivedTables = [
+  'silver.stg_movies',
   'silver.silver_movies',
   'silver.silver_genres',
   'silver.silver_movie_genres',

@@ -1,0 +1,89 @@
+{# ---- The lists of a movie: genres and production companies ----
+   One macro for both lists in SILVER and one for both bridges in GOLD, so that a rule changes in one place. #}
+{# The query of `silver_movie_genres` and `silver_movie_companies`: one row per movie and listed member. `position` 1 is the
+   first-listed. TMDb lists some members twice; the first counts. A changed movie without members is returned as one row of
+   NULLs, which clears its previous rows (see `replace`).
+   `list` is a column of silver_movies, `id` the name of the member's id, `texts` the column name for each other key. #}
+{% macro listed_members(list, id, texts) %}
+    {%- set keys = ["id"] + texts.values() | list -%}
+    with
+        changed_movies as (
+            select movie_id, {{ list }}, _document_fetched_at, _run_seq
+            from {{ ref("silver_movies") }}
+            where {{ is_unseen() }}
+        ),
+
+        opened as (
+            select
+                element.movie_id,
+                element.index as listed_at,
+                element.value as json_element,
+                {{ json_opened("element.value", keys) }} as element
+            from ({{ json_elements("changed_movies", ["movie_id"], list) }}) as element
+        ),
+
+        listed as (
+            select
+                movie_id,
+                listed_at,
+                {% for column, key in texts.items() %}
+                    {{ known_text(json_string("json_element", "element", keys, key)) }} as {{ column }},
+                {% endfor %}
+                {{ to_bigint(json_text("element", keys, "id")) }} as {{ id }}
+            from opened
+        ),
+
+        numbered as (
+            select *, row_number() over (partition by movie_id order by listed_at) as position
+            from
+                (
+                    select *
+                    from listed
+                    where {{ id }} > 0
+                    qualify row_number() over (partition by movie_id, {{ id }} order by listed_at) = 1
+                ) as distinct_members
+        )
+
+    select
+        changed_movies.movie_id,
+        numbered.{{ id }},
+        numbered.position,
+        {% for column in texts %} numbered.{{ column }}, {% endfor %}
+        changed_movies._document_fetched_at as _fetched_at,
+        changed_movies._run_seq
+    from changed_movies
+    left join numbered on changed_movies.movie_id = numbered.movie_id
+    {% if not is_incremental() %} where numbered.{{ id }} is not null{% endif %}
+{% endmacro %}
+
+{# The query of `bridge_movie_genres` and `bridge_movie_companies`. A movie without members has one row with the unknown
+   member. A deleted movie is returned as a row without a key, which removes it from the table (see `replace`).
+   `members` is a model made by `listed_members`, `id` its id, `member_sk` the key of the dimension. #}
+{% macro bridge(members, id, member_sk) %}
+    with
+        changed_movies as (
+            select movie_id, is_deleted, _run_seq
+            from {{ ref("silver_movies") }}
+            where {{ is_unseen() }} {% if not is_incremental() %} and not is_deleted{% endif %}
+        ),
+
+        members as (
+            select
+                movies.movie_id,
+                movies.is_deleted,
+                movies._run_seq,
+                coalesce(listed.{{ id }}, {{ unknown_id() }}) as {{ id }},
+                coalesce(listed.position, 1) as position
+            from changed_movies as movies
+            left join {{ members }} as listed on movies.movie_id = listed.movie_id
+        )
+
+    select
+        case when not is_deleted then {{ surrogate_key(["movie_id", id]) }} end as bridge_sk,
+        {{ surrogate_key(["movie_id"]) }} as movie_sk,
+        {{ surrogate_key([id]) }} as {{ member_sk }},
+        movie_id,
+        cast(position as integer) as position,
+        _run_seq
+    from members
+{% endmacro %}
