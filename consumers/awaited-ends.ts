@@ -45,8 +45,8 @@ export class AwaitedEnds {
       this.position(topic, partition),
   ): boolean {
     if (!this.#ends) return false;
-    return [...this.#ends].every(([topic, ends]) =>
-      [...ends].every(([partition, end]) => (offsetOf(topic, partition, end) ?? 0n) >= end),
+    return [...this.#ends].every(
+      ([topic, ends]) => [...ends].every(([partition, end]) => (offsetOf(topic, partition, end) ?? 0n) >= end), // mutant: loader.end-reached
     );
   }
 

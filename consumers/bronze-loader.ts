@@ -86,6 +86,7 @@ export async function runBronzeLoader(ports: BronzeLoaderPorts, options: BronzeL
   await loader.drain();
 }
 
+
 /** An assigned partition. If it is revoked and assigned again, it is a new one. */
 interface Assigned {
   readonly topicId: string;
@@ -132,7 +133,7 @@ class BronzeLoader implements PartitionHandler {
     const positions = await this.#positions({ clusterId: this.#ports.clusterId, topic, topicId });
     this.#awaited.meet(topic, topicId);
     for (const [number, next] of positions) this.#awaited.note(topic, topicId, number, next);
-    assigned.next = positions.get(partition) ?? null;
+    assigned.next = positions.get(partition) ?? null; // mutant: loader.late-position
     this.#endIfDone();
     return assigned.next;
   }
@@ -141,9 +142,9 @@ class BronzeLoader implements PartitionHandler {
     const key = partitionKey({ topic, partition });
     const assigned = this.#assigned.get(key);
     const { readable, rows, unreadable } = toRawRows(this.#ports.topics, records, this.#ports.clock.now());
-    if (unreadable.length > 0) await this.#park(unreadable);
+    if (unreadable.length > 0) await this.#park(unreadable); // mutant: loader.park-undecodable
     // The partition was revoked meanwhile: its new owner starts at the ledger's position, which includes these records.
-    if (!assigned || this.#assigned.get(key) !== assigned) return;
+    if (!assigned || this.#assigned.get(key) !== assigned) return; // mutant: loader.still-assigned
     const firstOffset = assigned.next ?? records[0]?.offset ?? next;
     assigned.next = next;
     const { clusterId, topics } = this.#ports;
@@ -160,7 +161,7 @@ class BronzeLoader implements PartitionHandler {
   }
 
   revoked(topic: string, partition: number): void {
-    this.#collected.drop({ topic, partition });
+    this.#collected.drop({ topic, partition }); // mutant: loader.drop-revoked
     this.#ports.onBuffered?.(this.#collected.bytes);
     this.#assigned.delete(partitionKey({ topic, partition }));
   }
@@ -194,7 +195,7 @@ class BronzeLoader implements PartitionHandler {
 
   /** Loads what is collected. @throws the final error, of this or an earlier flush. */
   async drain(): Promise<void> {
-    await this.#startFlush();
+    await this.#startFlush(); // mutant: loader.drain
     await this.#flushing;
     this.#ageTimer?.abort();
     if (this.failure !== undefined) throw this.failure;
@@ -230,7 +231,7 @@ class BronzeLoader implements PartitionHandler {
     this.#ageTimer?.abort();
     this.#ageTimer = undefined;
     const before = this.#flushing;
-    this.#flushing = before.then(() => this.#flushCollected());
+    this.#flushing = before.then(() => this.#flushCollected()); // mutant: loader.one-flush-at-a-time
     await before;
   }
 
@@ -248,7 +249,7 @@ class BronzeLoader implements PartitionHandler {
     const started = this.#ports.clock.monotonic();
     this.#ports.onBuffered?.(this.#collected.bytes);
     // crash point: loader.batch-due
-    const loaded = await this.#append(taken);
+    const loaded = await this.#append(taken); // mutant: loader.hint-after-rows
     // crash point: loader.committed
     this.#ports.onAvailable?.(true);
     this.#outage = null;
@@ -272,7 +273,8 @@ class BronzeLoader implements PartitionHandler {
         if (pending.length > 0) await this.#ports.warehouse.append(pending.map(toBatch));
         return pending;
       } catch (error) {
-        if (error instanceof FencedError) pending = await this.#realign(pending, error);
+        if (error instanceof FencedError)
+          pending = await this.#realign(pending, error); // mutant: loader.fenced
         else if (error instanceof InvalidRowsError) pending = await this.#parkRows(pending, error);
         else if (this.#mayTryAgain(error, tries, startedAt)) await this.#waitAfter(error, tries);
         else throw error;
@@ -317,17 +319,17 @@ class BronzeLoader implements PartitionHandler {
    */
   async #realign(pending: readonly Pending[], error: FencedError): Promise<readonly Pending[]> {
     const { topic, partition } = error.partition;
-    const position = (await this.#positions(error.partition)).get(partition);
+    const position = (await this.#positions(error.partition)).get(partition); // mutant: loader.fenced-position
     this.#ports.log.warn(
       { topic, partition, position: position?.toString() },
       'fenced: these offsets were already loaded',
     );
     if (position !== undefined) this.#awaited.note(error.partition.topic, error.partition.topicId, partition, position);
     return pending.flatMap((one) => {
-      if (one.partition.topic !== topic || one.partition.partition !== partition) return [one];
+      if (one.partition.topic !== topic || one.partition.partition !== partition) return [one]; // mutant: loader.other-partitions
       if (position === undefined || position <= one.firstOffset) throw error;
-      if (position >= one.nextOffset) return [];
-      return [{ ...keepOffsets(one, (offset) => offset >= position), firstOffset: position }];
+      if (position >= one.nextOffset) return []; // mutant: loader.loaded-batch
+      return [{ ...keepOffsets(one, (offset) => offset >= position), firstOffset: position }]; // mutant: loader.not-yet-loaded
     });
   }
 
@@ -336,13 +338,13 @@ class BronzeLoader implements PartitionHandler {
     const invalid = new Set(
       error.rows.map(({ partition, kafkaOffset }) => recordKey({ ...partition, offset: kafkaOffset })),
     );
-    const isInvalid = (record: ConsumerRecord) => invalid.has(recordKey(record));
+    const isInvalid = (record: ConsumerRecord) => invalid.has(recordKey(record)); // mutant: loader.invalid-row
     const unreadable = pending.flatMap(({ records }) =>
       records.filter(isInvalid).map((record) => ({ record, failure: invalidJson })),
     );
     // There is nothing to park: without this, the same batch would be refused for ever.
     if (unreadable.length === 0) throw error;
-    await this.#park(unreadable);
+    await this.#park(unreadable); // mutant: loader.park-invalid
     return pending.map((one) => {
       return keepOffsets(one, (offset) => !invalid.has(recordKey({ ...one.partition, offset })));
     });

@@ -53,7 +53,7 @@ export class MicroBatches {
     const key = partitionKey(pending.partition);
     const filling = this.#filling.get(key) ?? { ...pending, records: [], rows: [] };
     this.#filling.set(key, filling);
-    filling.nextOffset = pending.nextOffset;
+    filling.nextOffset = pending.nextOffset; // mutant: loader.batch-grows
     for (const record of records) filling.records.push(record);
     for (const row of rows) {
       filling.rows.push(row);

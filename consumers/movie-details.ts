@@ -42,18 +42,18 @@ export const runMovieDetails = (
   }, options);
 
 async function handle(ports: MovieDetailsPorts, record: ConsumerRecord, signal: AbortSignal): Promise<MovieOutcome> {
-  if (record.unusable) return park(ports, record, failureOf(record.unusable));
+  if (record.unusable) return park(ports, record, failureOf(record.unusable)); // mutant: batches.unusable-record
   // A tombstone removes an id from the compacted topic: there is nothing to fetch.
   if (record.value === null) return 'skipped';
   try {
     const asked = movieIdCodec.decode(record.value);
     const problem = problemOfId(record.key, asked, ports.clock.now());
-    if (problem) return await park(ports, record, { ...problem, attempts: 1 });
+    if (problem) return await park(ports, record, { ...problem, attempts: 1 }); // mutant: fetcher.refused-record
     const { movieId } = asked;
     const { url, httpStatus, fetchedAt, body } = await ports.tmdb.movie(movieId, signal);
     // crash point: fetcher.answered
     const value = { movieId, sourceUrl: url, httpStatus, fetchedAt, body };
-    await ports.rawMovies.publish([{ key: String(movieId), value }]);
+    await ports.rawMovies.publish([{ key: String(movieId), value }]); // mutant: fetcher.publish-first
     // crash point: fetcher.published
     return httpStatus === 200 ? 'fetched' : 'gone';
   } catch (error) {
@@ -65,7 +65,7 @@ async function handle(ports: MovieDetailsPorts, record: ConsumerRecord, signal: 
 }
 
 async function park(ports: MovieDetailsPorts, record: ConsumerRecord, failure: Failure): Promise<MovieOutcome> {
-  await publishLetters(ports.deadLetters, [deadLetterOf(record, failure, new Date(ports.clock.now()))]);
+  await publishLetters(ports.deadLetters, [deadLetterOf(record, failure, new Date(ports.clock.now()))]); // mutant: fetcher.park-first
   ports.onParked?.(failure.reason);
   ports.log.warn({ partition: record.partition, offset: record.offset.toString(), ...failure }, 'parked a movie id');
   return 'parked';
@@ -75,5 +75,5 @@ async function park(ports: MovieDetailsPorts, record: ConsumerRecord, failure: F
 function reasonOf(error: unknown): DeadLetterReason | null {
   if (error instanceof DecodeError) return 'undecodable_record';
   if (error instanceof RecordTooLargeError) return 'body_too_large';
-  return error instanceof UnusableAnswerError ? error.reason : null;
+  return error instanceof UnusableAnswerError ? error.reason : null; // mutant: fetcher.outage-parks-nothing
 }

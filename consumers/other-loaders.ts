@@ -63,14 +63,14 @@ async function lookAt(
   awaited.meet(topic, topicId);
   const areOurs = unreached.every(({ partition }) => isOurs(topic, partition));
   if (!areOurs) {
-    for (const [partition, next] of await positions(topic, topicId)) awaited.note(topic, topicId, partition, next);
+    for (const [partition, next] of await positions(topic, topicId)) awaited.note(topic, topicId, partition, next); // mutant: loader.loaded-by-others
   }
   for (const { partition, end } of unreached) {
     const [first, last] = [low.get(partition) ?? 0n, high.get(partition) ?? 0n];
     const position = awaited.position(topic, partition);
     // Never loaded, and retention has removed all of it: no record will come.
     if (position === undefined && first >= end) awaited.note(topic, topicId, partition, first);
-    else if (last < end && (position ?? 0n) < end) throw lostAwaited(topic, partition, end, last);
+    else if (last < end && (position ?? 0n) < end) throw lostAwaited(topic, partition, end, last); // mutant: loader.lost-end
   }
 }
 

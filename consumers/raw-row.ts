@@ -32,7 +32,7 @@ export function toRawRow(
       return problemOfDocument(genres.body) ?? problemOfGenres(key, genres, now) ?? { kafkaOffset, ...genres };
     }
     const movie = rawMovies.codec.decode(value);
-    return problemOfDocument(movie.body) ?? problemOfMovie(key, movie, now) ?? { kafkaOffset, ...movie };
+    return problemOfDocument(movie.body) ?? problemOfMovie(key, movie, now) ?? { kafkaOffset, ...movie }; // mutant: loader.refused-movie
   } catch (error) {
     if (error instanceof DecodeError) return undecodable(error.message);
     throw error;

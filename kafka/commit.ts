@@ -29,7 +29,7 @@ export function toCommit(offset: bigint, metadata: string | null): Commit {
     const bits = Buffer.from(metadata.slice(prefix.length), 'base64');
     bits.forEach((byte, index) => {
       for (let bit = 0; bit < 8; bit += 1) {
-        if (byte & (1 << bit)) ahead.add(offset + BigInt(index * 8 + bit));
+        if (byte & (1 << bit)) ahead.add(offset + BigInt(index * 8 + bit)); // mutant: fetcher.done-bit
       }
     });
   }

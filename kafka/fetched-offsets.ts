@@ -23,7 +23,7 @@ export function missingOffsets({ fetchedOffset, messagesWithinOffset }: FetchedO
   for (const { offset, isAbsent, unusable } of messagesWithinOffset) {
     const last = BigInt(offset);
     // An unreadable batch is one message, whose offset is the last one of the batch.
-    if (!isAbsent) pass(unusable?.firstOffset ?? last, last);
+    if (!isAbsent) pass(unusable?.firstOffset ?? last, last); // mutant: source.absent-offset
   }
   pass(end, end);
   return missing;

@@ -137,8 +137,8 @@ class PartitionRun {
     const assigned = this.#assigned.get(partitionKey(batch));
     if (!assigned || assigned.next === null || this.#isClosed()) return;
     // kafkajs fetched from another offset, for example because the topic does not have the requested one.
-    if (batch.fetchedOffset !== assigned.next) return this.#position(batch.topic, [assigned]);
-    this.#refuseHoles(batch);
+    if (batch.fetchedOffset !== assigned.next) return this.#position(batch.topic, [assigned]); // mutant: source.fetched-elsewhere
+    this.#refuseHoles(batch); // mutant: source.compacted
     const records = toConsumerRecords(batch);
     await withHeartbeats(heartbeat, () => this.#deliver(assigned, records, batch.next));
   }
@@ -211,10 +211,10 @@ class PartitionRun {
   async #position(topic: string, partitions: readonly Assigned[]): Promise<void> {
     // Over a new connection: an older one does not know partitions that were added.
     await using admin = createAdmin(this.#settings.kafka);
-    const topicId = await admin.topicId(topic);
+    const topicId = await admin.topicId(topic); // mutant: source.topic-id
     for (const assigned of partitions) this.#setTopicId(assigned, topicId);
     const wanted = await Promise.all(
-      partitions.map(async ({ next, partition }) => next ?? (await this.#handler.position(topic, partition, topicId))),
+      partitions.map(async ({ next, partition }) => next ?? (await this.#handler.position(topic, partition, topicId))), // mutant: source.ledger-position
     );
     // After the ledger, so that offsets that other loaders load meanwhile are within these ends.
     const offsets = await admin.topicOffsets(topic);
@@ -243,10 +243,10 @@ class PartitionRun {
     const { topic, partition } = assigned;
     const [first, end] = [offsets.low.get(partition) ?? 0n, offsets.high.get(partition) ?? 0n];
     assigned.next = wanted ?? first;
-    if (assigned.next > end) throw lostEnd(topic, partition, assigned.next, end);
+    if (assigned.next > end) throw lostEnd(topic, partition, assigned.next, end); // mutant: source.lost-end
     if (assigned.next >= first) return assigned.next;
     const gap = { first: assigned.next, last: first - 1n };
-    if (!this.#isAccepted(topic, partition, gap)) throw lostBeginning(topic, partition, gap);
+    if (!this.#isAccepted(topic, partition, gap)) throw lostBeginning(topic, partition, gap); // mutant: source.deleted-records
     // The ledger moves past the gap with a batch without rows.
     await this.#deliver(assigned, [], first);
     return first;

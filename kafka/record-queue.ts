@@ -48,7 +48,7 @@ export class RecordQueue {
 
   /** All offsets below it are done. */
   get doneUpTo(): bigint {
-    return this.#inFlight[0]?.record.offset ?? this.#waiting[0]?.offset ?? this.#position;
+    return this.#inFlight[0]?.record.offset ?? this.#waiting[0]?.offset ?? this.#position; // mutant: fetcher.position
   }
 
   /** What to commit, if more is done than at the last call; otherwise null. */
@@ -57,8 +57,8 @@ export class RecordQueue {
     if (!this.#isChanged && offset <= this.#reported) return null;
     this.#isChanged = false;
     this.#reported = offset;
-    const finished = this.#inFlight.filter(({ isDone }) => isDone).map(({ record }) => record.offset);
-    return { offset, ahead: new Set([...finished, ...this.#doneBefore].filter((done) => done > offset)) };
+    const finished = this.#inFlight.filter(({ isDone }) => isDone).map(({ record }) => record.offset); // mutant: fetcher.only-finished
+    return { offset, ahead: new Set([...finished, ...this.#doneBefore].filter((done) => done > offset)) }; // mutant: fetcher.done-ahead
   }
 
   /** Adds consecutive records; `next` is the offset that follows them. Ignores records that were received before. */

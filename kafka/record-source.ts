@@ -298,7 +298,7 @@ class RecordRun {
 
   async #handleOne(partition: number, queue: RecordQueue, entry: InFlight): Promise<void> {
     try {
-      await this.#handle(entry.record);
+      await this.#handle(entry.record); // mutant: source.handled-first
     } catch (error) {
       this.#inFlight -= 1;
       // A record that stopped because of the signal is not done, and is not a failure.

@@ -88,7 +88,7 @@ const preconditions: readonly Precondition[] = [
     setting: 'cleanup.policy',
     appliesTo: expiring,
     judge: ({ actual }) =>
-      actual.includes('compact')
+      actual.includes('compact') // mutant: topics.compacted-as-well
         ? refuse('compaction removes records that may not have been loaded or handled yet')
         : null,
   },
@@ -111,12 +111,12 @@ const preconditions: readonly Precondition[] = [
       if (ms === rawRetentionMs) return null;
       const lasts = ms === noLimit ? 'for ever' : `for ${formatDuration(ms)}`;
       const why = `records are kept ${lasts}, where KAFKA_RAW_RETENTION says ${formatDuration(rawRetentionMs)}`;
-      const isShort = ms !== noLimit && ms < Math.min(rawRetentionMs, safeRetentionMs);
+      const isShort = ms !== noLimit && ms < Math.min(rawRetentionMs, safeRetentionMs); // mutant: topics.short-retention
       return isShort ? refuse(`${why}: what is not loaded by then is lost`) : warn(why);
     },
     // Shortening it would delete records at once, so a person has to do it.
     fix: ({ actual, settings: { rawRetentionMs } }) =>
-      Number(actual) !== noLimit && Number(actual) < rawRetentionMs
+      Number(actual) !== noLimit && Number(actual) < rawRetentionMs // mutant: topics.longer-retention
         ? { kind: 'alter', value: String(rawRetentionMs) }
         : null,
   },

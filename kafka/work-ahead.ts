@@ -43,7 +43,7 @@ export class WorkAhead {
 
   /** Whether a new record may start. */
   get hasRoom(): boolean {
-    return this.records < this.#limits.records && this.trouble === null;
+    return this.records < this.#limits.records && this.trouble === null; // mutant: fetcher.records-ahead
   }
 
   finish(): void {
@@ -58,7 +58,7 @@ export class WorkAhead {
     try {
       await commit();
     } catch (error) {
-      this.#failure = messageOf(error);
+      this.#failure = messageOf(error); // mutant: fetcher.commit-failed
       throw error;
     }
     this.#failure = null;

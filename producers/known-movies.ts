@@ -47,6 +47,7 @@ async function newestOf<T, K>(
   await read((record) => {
     const decoded = decodeOrNull(codec, record.value);
     if (!decoded) return;
+    // mutant: producer.refused-record
     if (problemOf(record.key, decoded)) {
       ignored += 1;
       return;

@@ -89,7 +89,7 @@ export async function producePopular(
       failedInARow = 0;
     } catch (error) {
       if (!(error instanceof UnusableAnswerError)) throw error;
-      walk.pagesFailed += 1;
+      walk.pagesFailed += 1; // mutant: producer.failed-pages
       failedInARow += 1;
       hasEnded = failedInARow === failedPagesInARow;
       const isLast = hasEnded || page === pagesToWalk(options, totalPages);

@@ -38,7 +38,7 @@ export async function repeat(work: () => Promise<void>, options: RepeatOptions):
       failures = 0;
     } catch (error) {
       if (signal.aborted) return;
-      if (!(error instanceof Error && isOutage(error))) throw error;
+      if (!(error instanceof Error && isOutage(error))) throw error; // mutant: producer.outage-of-list
       const waitMs = Math.min(everyMs, backoff.baseMs / 2 + fullJitter(failures, backoff, random));
       next = clock.monotonic() + waitMs;
       failures += 1;

@@ -50,9 +50,10 @@ function read(text: string, limit: number, needle: string): number | undefined {
     const code = text.charCodeAt(at);
     if (code === quote) {
       const end = endOfText(text, at);
+      // mutant: loader.top-level-id
       if (depth === 1 && isKey(text, at, end, needle)) {
         const value = valueBehind(text, end);
-        if (value !== undefined) found = found === undefined || found === value ? value : Number.NaN;
+        if (value !== undefined) found = found === undefined || found === value ? value : Number.NaN; // mutant: loader.ambiguous-id
       }
       at = end;
     } else if (code === openBrace || code === openBracket) {

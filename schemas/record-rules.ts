@@ -3,7 +3,7 @@ import { numberReader } from './number-reader.ts';
 import type { MovieId, RawGenres, RawMovie } from './records.ts';
 
 /** How far (ms) a time may be ahead of the reader's clock. Beyond that a clock was wrong, or the time is invented. */
-export const maxAheadMs = 3_600_000;
+export const maxAheadMs = 3_600_000; // mutant: loader.future-margin
 
 /** Why a decoded record is not accepted. */
 export interface Problem {
@@ -13,7 +13,7 @@ export interface Problem {
 }
 
 /** Whether a time is too far ahead of `now`, both in milliseconds since the epoch. Also true for NaN. */
-export const isInFuture = (time: number, now: number): boolean => !(time <= now + maxAheadMs);
+export const isInFuture = (time: number, now: number): boolean => !(time <= now + maxAheadMs); // mutant: loader.future
 
 type Key = Buffer | null;
 
@@ -37,14 +37,14 @@ export const problemOfMovie = (key: Key, movie: RawMovie, now: number): Problem 
 
 /** Checks a record of `tmdb.raw-genres`, keyed by its language. @param now as above. @returns null if the record is correct. */
 export function problemOfGenres(key: Key, { language, fetchedAt }: RawGenres, now: number): Problem | null {
-  if (!isLanguage(language)) return mismatch(`its language ${quoted(Buffer.from(language))} is not a language tag`);
-  if (!isKey(key, language)) return mismatch(`its key ${quoted(key)} is not its language ${language}`);
+  if (!isLanguage(language)) return mismatch(`its language ${quoted(Buffer.from(language))} is not a language tag`); // mutant: loader.is-language
+  if (!isKey(key, language)) return mismatch(`its key ${quoted(key)} is not its language ${language}`); // mutant: loader.key-is-language
   return problemOfTime('fetchedAt', fetchedAt, now);
 }
 
 function problemOfKey(key: Key, movieId: number): Problem | null {
-  if (movieId < 1) return mismatch(`its movieId ${movieId} is not valid: TMDb's ids start at 1`);
-  if (!isKey(key, String(movieId))) return mismatch(`its key ${quoted(key)} is not its movieId ${movieId}`);
+  if (movieId < 1) return mismatch(`its movieId ${movieId} is not valid: TMDb's ids start at 1`); // mutant: loader.movie-is-positive
+  if (!isKey(key, String(movieId))) return mismatch(`its key ${quoted(key)} is not its movieId ${movieId}`); // mutant: loader.key-is-movie
   return null;
 }
 
@@ -52,7 +52,7 @@ const idOf = numberReader('id');
 
 function problemOfBody({ movieId, body }: RawMovie): Problem | null {
   const id = idOf(body);
-  if (id === undefined || id === movieId) return null;
+  if (id === undefined || id === movieId) return null; // mutant: loader.document-is-of-movie
   const said = Number.isNaN(id) ? 'not a single number' : id;
   return mismatch(`the id in its document is ${said}, not its movieId ${movieId}`);
 }
@@ -64,12 +64,12 @@ const goneCodes = ['34', '6', '37'];
 const longestError = 64_000;
 
 function problemOfStatus({ httpStatus, body }: RawMovie): Problem | null {
-  if (httpStatus === 200) return null;
+  if (httpStatus === 200) return null; // mutant: loader.known-status
   if (httpStatus !== 404 && httpStatus !== 410) {
     return { reason: 'unexpected_status', message: `its status is ${httpStatus}: only 200, 404 and 410 are answers` };
   }
   const code = statusCodeOf(body);
-  if ((typeof code === 'number' || typeof code === 'string') && goneCodes.includes(String(code))) return null;
+  if ((typeof code === 'number' || typeof code === 'string') && goneCodes.includes(String(code))) return null; // mutant: loader.gone-code
   return {
     reason: 'unexpected_status',
     message: `its status is ${httpStatus}, but its document has no code for a deleted movie`,
@@ -88,6 +88,7 @@ function statusCodeOf(body: Buffer): unknown {
 
 function problemOfTime(field: string, time: Date, now: number): Problem | null {
   // No warehouse can store all earlier years; a clock that was never set shows 1970.
+  // mutant: loader.before-epoch
   if (time.getTime() < 0) {
     return { reason: 'undecodable_record', message: `its ${field} ${textOf(time)} is before 1970` };
   }

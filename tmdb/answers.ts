@@ -41,11 +41,11 @@ export function readMoviePage(body: unknown, page: number): MoviePage | null {
   if (!Array.isArray(results)) return null;
   const movies = results.flatMap((item, index) => {
     const movieId = idOf(item);
-    return movieId === null ? [] : [{ movieId, rank: index + 1 }];
+    return movieId === null ? [] : [{ movieId, rank: index + 1 }]; // mutant: producer.bad-item
   });
   const total = fieldOf(body, 'total_pages');
   const isPossible = Number.isInteger(total) && Number(total) >= (results.length > 0 ? page : 0);
-  return { movies, listed: results.length, totalPages: isPossible ? Number(total) : null };
+  return { movies, listed: results.length, totalPages: isPossible ? Number(total) : null }; // mutant: producer.possible-total
 }
 
 /** @returns null if there is no list of genres, or an empty one: TMDb always has genres. */

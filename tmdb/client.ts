@@ -141,13 +141,13 @@ class Client implements TmdbClient {
       if (this.#mayRetry(error, endpoint)) this.#endpoints[endpoint].failed();
       throw error;
     } finally {
-      token.returned();
+      token.returned(); // mutant: fetcher.token-returned
     }
   }
 
   async #acquire(signal: AbortSignal): Promise<Token> {
     const started = this.#context.clock.monotonic();
-    const token = await this.#options.bucket.acquire(signal);
+    const token = await this.#options.bucket.acquire(signal); // mutant: fetcher.token-for-each-request
     this.#options.observer?.waited(this.#context.clock.monotonic() - started);
     return token;
   }
@@ -156,7 +156,7 @@ class Client implements TmdbClient {
   async #send(endpoint: Endpoint, path: string, token: Token): Promise<{ answer: Answer; reading: Reading }> {
     this.#requests += 1;
     try {
-      const answer = await this.#options.transport.get(path, () => token.returned());
+      const answer = await this.#options.transport.get(path, () => token.returned()); // mutant: fetcher.token-cools-from-answer
       const reading = read(answer, path);
       this.#count(endpoint, String(reading.status));
       return { answer, reading };
@@ -179,7 +179,7 @@ class Client implements TmdbClient {
       const { windowMs } = this.#options;
       const pauseMs = retryAfterMs(answer.retryAfter, this.#context.clock.now(), windowMs, longestPauseMs);
       this.#options.log.warn({ pauseMs }, 'paused after 429');
-      await this.#options.bucket.pause(pauseMs);
+      await this.#options.bucket.pause(pauseMs); // mutant: fetcher.pause
       throw new TooManyRequestsError('TMDb answered 429');
     }
   }
@@ -187,7 +187,7 @@ class Client implements TmdbClient {
   #refuse(endpoint: Endpoint, error: RefusalError): RefusalError {
     this.#refusals.add(endpoint, error);
     // The next probe is a single request.
-    this.#queue.concurrency = 1;
+    this.#queue.concurrency = 1; // mutant: fetcher.single-probe
     return error;
   }
 
@@ -254,12 +254,12 @@ class Client implements TmdbClient {
   /** Whether the endpoint answers a request that is independent of the failed one. */
   async #probe(endpoint: Endpoint, path: string, signal: AbortSignal): Promise<boolean> {
     try {
-      await this.#once({ endpoint, path, interpret: expectAnswer }, signal);
+      await this.#once({ endpoint, path, interpret: expectAnswer }, signal); // mutant: fetcher.probe-expects-any-answer
       return true;
     } catch (error) {
       signal.throwIfAborted();
       // A refusal is not an outage of the endpoint, but there is no answer until the refusal ends.
-      if (isRefused(error)) await this.#waitOutRefusal(error, endpoint, signal);
+      if (isRefused(error)) await this.#waitOutRefusal(error, endpoint, signal); // mutant: fetcher.refused-probe
       return false;
     }
   }

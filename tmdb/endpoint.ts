@@ -81,10 +81,10 @@ export class EndpointState {
 
   /** A different path of the same endpoint; if there are several, another one each time. */
   probeFor(path: string): string {
-    const known = [...this.#answered, ...defaultProbes[this.#name]].filter((other) => other !== path);
+    const known = [...this.#answered, ...defaultProbes[this.#name]].filter((other) => other !== path); // mutant: fetcher.own-probes
     const probes = [...new Set(known)];
     const probe = probes[this.#asked % probes.length] ?? path;
-    this.#asked += 1;
+    this.#asked += 1; // mutant: fetcher.probes-asked
     return probe;
   }
 }

@@ -25,7 +25,7 @@ export function read(answer: Answer, path: string): Reading {
   const isSuccess = answer.status >= 200 && answer.status < 300;
   return {
     path,
-    status: isSuccess && reported ? reported.status : answer.status,
+    status: isSuccess && reported ? reported.status : answer.status, // mutant: fetcher.error-in-200
     code: reported?.code ?? null,
     repeatsSecrets: answer.repeatsSecrets ?? false,
     json: () => {
@@ -51,7 +51,7 @@ export function interpretMovie(reading: Reading, movieId: number): z.infer<typeo
     const where = issue?.path.join('.') || 'the whole';
     throw new UnusableAnswerError('unexpected_shape', `${where}: ${issue?.message} for ${path}`, false);
   }
-  if (parsed.data.id === movieId) return parsed.data;
+  if (parsed.data.id === movieId) return parsed.data; // mutant: fetcher.answer-is-of-movie
   throw new UnusableAnswerError('wrong_movie', `the answer for ${path} is about movie ${parsed.data.id}`, false);
 }
 
@@ -74,7 +74,7 @@ export function interpretGenreList(reading: Reading): GenreList {
  */
 export function expectAnswer(reading: Reading): void {
   expectNoFailure(reading);
-  reading.json();
+  reading.json(); // mutant: fetcher.probe-reads-json
 }
 
 function expectNoFailure({ status, code, path }: Reading): void {
@@ -83,6 +83,7 @@ function expectNoFailure({ status, code, path }: Reading): void {
   }
   // Every error of TMDb has a code. A redirect or another refusal without one comes from a proxy or gateway, which may
   // answer every request like that.
+  // mutant: fetcher.redirect-of-all
   if (code === null && status >= 300 && status !== 404 && status !== 410) {
     throw new UnusableAnswerError('unexpected_status', `status ${status} without a TMDb code for ${path}`, true);
   }

@@ -42,7 +42,7 @@ export class Refusals {
   /** An answer to a request that was in flight when another one was refused does not end the refusal. */
   answered(endpoint: Endpoint): void {
     this.#answeredAt.set(endpoint, this.#clock.monotonic());
-    if (!this.isBlocked(endpoint)) this.#refusals.delete(endpoint);
+    if (!this.isBlocked(endpoint)) this.#refusals.delete(endpoint); // mutant: fetcher.refusal-ends
   }
 
   /** @throws the refusal that blocks a request to this endpoint. */
@@ -66,7 +66,7 @@ export class Refusals {
     const now = this.#clock.monotonic();
     const answeredAt = this.#answeredAt.get(endpoint) ?? Number.NEGATIVE_INFINITY;
     return [...this.#refusals].find(
-      ([other, { since, until }]) => now < until && (other === endpoint || answeredAt <= since),
+      ([other, { since, until }]) => now < until && (other === endpoint || answeredAt <= since), // mutant: fetcher.refusal-of-others
     )?.[1];
   }
 }

@@ -30,7 +30,7 @@ export const isGoneCode = (code: number | null): boolean => goneCodes.has(code);
 
 /** Whether an answer means that TMDb serves no request until a person has fixed the credentials. */
 export const isRefusal = (status: number, code: number | null): boolean =>
-  (status === 401 || status === 403) && !codesOfOneResource.has(code);
+  (status === 401 || status === 403) && !codesOfOneResource.has(code); // mutant: fetcher.code-of-one-movie
 
 /** A code that TMDb's list lacks means only that the request failed: it is retried like a 500. */
 const unknownCode = 500;

@@ -36,6 +36,7 @@ export async function unpackUndeclared(body: Buffer, maxBytes: number): Promise<
     if (layers === maxLayers) {
       throw new UnusableAnswerError('body_too_large', `more than ${maxLayers} nested compressions`, false);
     }
+    // mutant: fetcher.unpack-limit
     unpacked = await coding.unpack(unpacked, { maxOutputLength: maxBytes }).catch((error) => {
       if (error.code === 'ERR_BUFFER_TOO_LARGE') {
         throw new UnusableAnswerError('body_too_large', `the body is larger than ${maxBytes} bytes`, false);

@@ -9,6 +9,7 @@ export const rebuildPrefix = 'rebuild_';
  * that is cut says so. Batches loaded after the rebuild began are numbered after all rebuilt ones; the others keep their numbers,
  * which are lower. @param lastSeq the highest number so far, of both.
  */
+// mutant: rebuild.loaded-meanwhile
 export const uncoveredSql = (lastSeq: bigint): string => `
   with covered as (
     select cluster_id, topic, topic_id, kafka_partition, min(first_offset) as low, max(next_offset) as high
@@ -130,7 +131,7 @@ export function swapReport(
   refused: ReadonlySet<RecordAddress>,
 ): SwapReport {
   const count = (name: string) => Number(row[name] ?? 0);
-  const unexplained = missing.filter((address) => !refused.has(address));
+  const unexplained = missing.filter((address) => !refused.has(address)); // mutant: rebuild.missing-rows
   if (unexplained.length > 0 || count('missing') > missing.length) {
     throw new RebuildError(
       `BRONZE has ${unexplained.length || count('missing')} rows that the topics should have and do not have, such as ` +

@@ -44,6 +44,6 @@ export async function numberMissing(
 
 /** The batch with the rows that BRONZE lacks, of those that its loader has passed. @param end the loader's position. */
 export function withoutRows(batch: Batch, there: ReadonlySet<bigint>, end = 0n): Batch {
-  const rows = [...batch.rows].filter(({ kafkaOffset }) => kafkaOffset < end && !there.has(kafkaOffset));
+  const rows = [...batch.rows].filter(({ kafkaOffset }) => kafkaOffset < end && !there.has(kafkaOffset)); // mutant: replay.existing-rows
   return { ...batch, rows } as Batch;
 }

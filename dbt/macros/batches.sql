@@ -51,6 +51,7 @@ select
     (select coalesce(max(sealed.run_seq), 0) + 1 from {{ run_log("sealed_batches") }} as sealed),
     {{ utc_timestamp(run_started_at) }}
 from {{ source("bronze", "load_batches").render() }} as loaded
+{# mutant: dbt.seal #}
 where not exists (
     select 1
     from {{ run_log("sealed_batches") }} as sealed
@@ -86,6 +87,7 @@ where not exists (
 {%- endmacro %}
 
 {# Of several records of a movie, the one that TMDb answered last; the rest of the order only makes ties come out alike. #}
+{# mutant: dbt.newest-first #}
 {% macro newest_first(relation=none) -%}
     {%- set of = relation ~ "." if relation else "" -%}
     {{ of }}fetched_at desc, {{ of }}load_seq desc, {{ of }}kafka_offset desc

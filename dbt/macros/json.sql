@@ -54,6 +54,7 @@
 {% macro duckdb__json_text(opened, keys, key) -%} {{ opened }} [{{ keys.index(key) + 1 }}]{%- endmacro %}
 {# The first character of most strings shows that they are not a number, object, list or boolean. Only for the others, the
    document is parsed once more to get the type. #}
+{# mutant: types.other-than-text #}
 {% macro duckdb__json_string(document, opened, keys, key) -%}
     {%- set text = duckdb__json_text(opened, keys, key) -%}
     case
@@ -71,6 +72,7 @@
     {%- set value = "cast(" ~ duckdb__json_text(lists, keys, key) ~ " as varchar)" -%}
     case when {{ value }} like '[%' then {{ value }} end
 {%- endmacro %}
+{# mutant: types.other-than-list #}
 {% macro duckdb__json_is_other_than_array(lists, keys, key) -%}
     {%- set value = "cast(" ~ duckdb__json_text(lists, keys, key) ~ " as varchar)" -%}
     {{ value }} <> 'null' and {{ value }} not like '[%'

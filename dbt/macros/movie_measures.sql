@@ -2,6 +2,7 @@
    This file has each definition once. `fact_movies` has the first three as columns, so that analysts can use them too. #}
 {# Whether a movie is released, by its status and, if it has one, by its date. The date is compared with the day of the
    answer, not of the run, so that a run changes no row without a new record. #}
+{# mutant: figures.released #}
 {% macro is_released(documents) -%}
     coalesce(
         {{ documents }}.status = 'Released'
@@ -15,6 +16,7 @@
 
 {# Whether a movie is released and is a feature: not adult, not a video release, not soft pornography. A missing flag counts
    as false. #}
+{# mutant: figures.released-feature #}
 {% macro is_released_feature(movies) -%}
     (
         {{ movies }}.is_released
@@ -26,6 +28,7 @@
 
 {# Whether budget and revenue are plausible. Anyone can enter them at TMDb: the floors exclude placeholders, amounts in
    millions, and invented amounts that few users have checked. #}
+{# mutant: figures.known-money #}
 {% macro is_money_known(movies) -%}
     coalesce(
         {{ movies }}.budget_usd >= {{ var("money_budget_floor_usd") }}
@@ -38,6 +41,7 @@
 {# The movies that the marts count. `current_popularity` is NULL if the answer is old: TMDb computes popularity each day,
    and a movie that has left the list is not fetched again. Age is counted from the newest answer, not from the clock, so
    that a run with nothing new changes nothing. #}
+{# mutant: figures.counted-movies #}
 {% macro counted_movies() -%}
     select
         movies.*,
@@ -58,6 +62,7 @@
 {# For an even number of values, the median is the mean of the two middle values; NULL for no values. `digits` must exceed
    those of the values: a mean of two that ends in a 5 would otherwise be rounded up or down by a bit that differs from one
    engine to another. #}
+{# mutant: figures.quantile #}
 {% macro quantile(fraction, value, digits) -%}
     round(percentile_cont({{ fraction }}) within group (order by cast({{ value }} as double)), {{ digits }})
 {%- endmacro %}

@@ -14,6 +14,7 @@
 
 {# One row per movie in whose lists an element is unusable, with the lists' names. An element without a usable id is left
    out of silver_movie_genres and silver_movie_companies; a name or a country that is no text is NULL there. #}
+{# mutant: types.usable-element #}
 {% macro unusable_elements(documents, lists) %}
     {%- set keys = ["id", "name", "origin_country"] -%}
     select

@@ -13,6 +13,7 @@
     {{ return(controls_and_spaces + general_punctuation + joiners_and_directions + others) }}
 {%- endmacro %}
 {# The pattern is compiled once and ends at the first visible character; TRIM would read the list again for each row. #}
+{# mutant: names.visible #}
 {% macro duckdb__is_visible(text, invisible) -%}
     {%- set escaped = [] -%}
     {%- for code in invisible %} {%- do escaped.append("\\x{" ~ ("%x" | format(code)) ~ "}") -%} {%- endfor -%}

@@ -6,4 +6,5 @@ select imdb_id, count(*) as movies
 from {{ ref("silver_movies") }}
 where imdb_id is not null and not is_deleted
 group by imdb_id
+{# mutant: doubles.imdb-ids #}
 having count(*) > 1

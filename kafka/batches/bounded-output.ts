@@ -48,7 +48,7 @@ export class BoundedOutput {
 
   #reserve(length: number): void {
     const needed = this.#length + length;
-    if (needed > this.#limit) throw new UnreadableBatchError(`more than ${this.#limit} bytes when decompressed`);
+    if (needed > this.#limit) throw new UnreadableBatchError(`more than ${this.#limit} bytes when decompressed`); // mutant: batches.output-limit
     if (needed <= this.#bytes.length) return;
     const larger = Buffer.allocUnsafe(Math.min(this.#limit, Math.max(needed, 2 * this.#bytes.length)));
     this.#bytes.copy(larger, 0, 0, this.#length);

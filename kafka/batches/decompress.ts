@@ -12,7 +12,7 @@ const bounded =
   (name: string, decompress: (bytes: Buffer, options: { maxOutputLength: number }) => Promise<Buffer>): Decompress =>
   async (bytes, limit) => {
     try {
-      return await decompress(bytes, { maxOutputLength: limit });
+      return await decompress(bytes, { maxOutputLength: limit }); // mutant: batches.decompressed-limit
     } catch (cause) {
       const isTooLarge = cause instanceof Error && 'code' in cause && cause.code === 'ERR_BUFFER_TOO_LARGE';
       const why = isTooLarge ? `more than ${limit} bytes when decompressed` : `the bytes are not what ${name} writes`;

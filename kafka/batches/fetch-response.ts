@@ -69,6 +69,7 @@ async function decodeRecords(partitions: readonly { readonly of: Partition; read
   for (const { of: partition, skips } of [...partitions.slice(first), ...partitions.slice(0, first)]) {
     let batch = partition.records && nextBatch(partition.records, 0);
     let at = 0;
+    // mutant: batches.answer-limit
     while (batch && partition.records && bytes < maxFetch.bytes && records < maxFetch.records) {
       const { messages, inflatedBytes } = await decodeBatch(batch, breather, skips);
       for (const message of messages) partition.messages.push(message);

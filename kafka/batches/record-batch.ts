@@ -41,7 +41,7 @@ export interface DecodedBatch {
 export async function decodeBatch(batch: Buffer, breather: Breather, skips: Skips): Promise<DecodedBatch> {
   const header = batch.length < headerBytes ? null : headerOf(batch);
   try {
-    if (isSkipped(batch, header, skips)) throw new UnreadableBatchError(skipped);
+    if (isSkipped(batch, header, skips)) throw new UnreadableBatchError(skipped); // mutant: batches.skipped
     if (!header) throw new UnreadableBatchError(`a batch of ${batch.length} bytes is too short`);
     if (batch.readInt8(16) !== magic) throw new UnreadableBatchError(`its format (${batch.readInt8(16)}) is unknown`);
     if (header.count < 0 || header.count > maxBatchRecords) {
@@ -126,7 +126,7 @@ function unreadable(batch: Buffer, header: BatchHeader | null, why: string): Fet
   const isKnown = header !== null && batch.readInt8(16) === magic;
   const firstOffset = batch.readBigInt64BE(0);
   return {
-    offset: String(isKnown ? lastOffsetOf(header) : firstOffset),
+    offset: String(isKnown ? lastOffsetOf(header) : firstOffset), // mutant: batches.unreadable-range
     timestamp: String(isKnown ? header.maxTimestamp : 0),
     key: null,
     // A copy: a view would keep the whole fetched answer in memory.

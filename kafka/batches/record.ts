@@ -74,7 +74,7 @@ function within(contents: Contents, excessOfHeaders: string | null): Contents {
   const { key, value } = contents;
   const [keyBytes, valueBytes] = [key?.length ?? 0, value?.length ?? 0];
   const excess = [
-    keyBytes > maxKeyBytes ? `a key of ${keyBytes} bytes exceeds the limit of ${maxKeyBytes}` : null,
+    keyBytes > maxKeyBytes ? `a key of ${keyBytes} bytes exceeds the limit of ${maxKeyBytes}` : null, // mutant: batches.key-limit
     valueBytes > maxRecordBytes ? `a value of ${valueBytes} bytes exceeds the limit of ${maxRecordBytes}` : null,
     excessOfHeaders,
   ].filter((text) => text !== null);

@@ -1,11 +1,13 @@
-/** A promise broken on purpose, in one place. */
+import type { Change } from './change.ts';
+
+/** A guarantee broken on purpose, in one place. */
 export interface Mutant {
   /** What is broken. */
   readonly name: string;
   readonly file: string;
-  /** Occurs in the file exactly once. */
-  readonly find: string;
-  readonly replace: string;
+  /** The statement that it changes: the one with the comment `mutant: PLACE` (see `changeAt`). Several mutants can share a place. */
+  readonly place: string;
+  readonly change: Change;
   /** The fastest tests that must detect it. */
   readonly tests: Tests;
 }

@@ -3,7 +3,9 @@ import { once } from 'node:events';
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { messageOf } from '../../runtime/errors.ts';
 import type { Mutant, Tests, Verdict } from './mutant.ts';
+import { changeAt } from './place.ts';
 import { type VitestReport, verdictOf } from './vitest-report.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -39,16 +41,15 @@ export class WorkingCopy implements Disposable {
     for (const linked of ['node_modules', '.tools']) symlinkSync(join(root, linked), join(this.#dir, linked));
   }
 
-  /** Runs the mutant's tests with the mutant in place of the text that it replaces, and puts the text back. */
-  async judge({ file, find, replace, tests }: Mutant): Promise<Verdict> {
+  /** Runs the mutant's tests on the changed file, and restores the file. `void` if the file lacks the mutant's place. */
+  async judge({ file, place, change, tests }: Mutant): Promise<Verdict> {
     const path = join(this.#dir, file);
     const text = readFileSync(path, 'utf8');
-    const places = text.split(find).length - 1;
-    if (places !== 1) return { outcome: 'void', why: `${file} has its text ${places} times, not once` };
-    writeFileSync(
-      path,
-      text.replace(find, () => replace),
-    );
+    try {
+      writeFileSync(path, changeAt(text, place, change));
+    } catch (error) {
+      return { outcome: 'void', why: `${file}: ${messageOf(error)}` };
+    }
     try {
       return await this.run(tests);
     } finally {

@@ -1,7 +1,10 @@
+import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { always, never, remove, swap, unawaited } from '../mutation/change.ts';
 import { coreMutants, mutants } from '../mutation/mutants.ts';
+import { changeAt, placesIn } from '../mutation/place.ts';
 import { type VitestReport, verdictOf } from '../mutation/vitest-report.ts';
 import { filesOfFullTier } from '../tiers.ts';
 
@@ -18,11 +21,10 @@ function namesIn(file: string): string[] {
 describe('the mutants', () => {
   it.each(mutants.map((mutant) => [mutant.name, mutant] as const))(
     '[Z4] have their place in the code: %s',
-    (_, mutant) => {
-      const places = readFileSync(join(root, mutant.file), 'utf8').split(mutant.find).length - 1;
-      expect(places).toBe(1);
-      expect(mutant.replace).not.toBe(mutant.find);
-      expect(mutant.tests.files.filter((file) => !existsSync(join(root, file)))).toEqual([]);
+    (_, { file, place, change, tests }) => {
+      const source = readFileSync(join(root, file), 'utf8');
+      expect(changeAt(source, place, change)).not.toBe(source);
+      expect(tests.files.filter((testFile) => !existsSync(join(root, testFile)))).toEqual([]);
     },
   );
 
@@ -33,8 +35,56 @@ describe('the mutants', () => {
     },
   );
 
+  it('use each marker in the code', () => {
+    const used = new Set(mutants.map(({ file, place }) => `${file} ${place}`));
+    const files = execFileSync('git', ['grep', '-lI', 'mutant: ', '--', ':!test', ':!docs'], {
+      cwd: root,
+      encoding: 'utf8',
+    });
+    const marked = files
+      .trim()
+      .split('\n')
+      .flatMap((file) => placesIn(readFileSync(join(root, file), 'utf8')).map((place) => `${file} ${place}`));
+    expect(marked.filter((place) => !used.has(place))).toEqual([]);
+  });
+
   it('have unique names', () => {
     expect(new Set(mutants.map(({ name }) => name)).size).toBe(mutants.length);
+  });
+});
+
+describe('a place in the code', () => {
+  const line = 'await load(rows); // mutant: rows';
+  const block = ['// mutant: busy', 'if (isBusy) {', '  wait();', '}', 'next();'].join('\n');
+
+  it('is the statement with the marker at its end', () => {
+    expect(changeAt(`begin();\n${line}\ncommit();`, 'rows', remove)).toBe('begin();\n\ncommit();');
+    expect(changeAt(line, 'rows', unawaited)).toBe('void load(rows).catch(() => {});');
+  });
+
+  it('is the statement below the marker, to its closing bracket', () => {
+    expect(changeAt(block, 'busy', remove)).toBe('\nnext();');
+    expect(changeAt(block, 'busy', never)).toBe('if (false) {\n  wait();\n}\nnext();');
+    expect(changeAt('if (isBusy) return; // mutant: busy', 'busy', always)).toBe('return;');
+  });
+
+  it('ends before the next statement of the same depth, in SQL and Lua too', () => {
+    const sql = ['select', '    a,', '    {# mutant: b #}', '    case', '        when b then 1', '    end,', '    c'];
+    expect(changeAt(sql.join('\n'), 'b', remove).split('\n')).toEqual(['select', '    a,', '', '    c']);
+    expect(changeAt('local a = 1 -- mutant: a\nlocal b = 2', 'a', swap('1', '3'))).toBe('local a = 3\nlocal b = 2');
+  });
+
+  it.each([
+    ['missing', 'other', 'begin();', 'expected the place "other" once, found it 0 times'],
+    ['there twice', 'rows', `${line}\n${line}`, 'expected the place "rows" once, found it 2 times'],
+    [
+      'reworded so that the change has nothing to change',
+      'rows',
+      'loadAll(); // mutant: rows',
+      'expected "/await (.*);/" once',
+    ],
+  ])('fails if it is %s', (_, place, source, message) => {
+    expect(() => changeAt(source, place, unawaited)).toThrow(message);
   });
 });
 

@@ -45,11 +45,11 @@ if not knows_limit then capacity, window, stamp = request.limit.capacity, asked_
 -- lost. All of them are older than now, so one window without a grant makes up for it.
 local info = redis.pcall('INFO', 'server')
 local run = type(info) == 'string' and info:match('run_id:(%w+)') or ''
-local is_other_run = run ~= '' and run ~= meta.run
-local is_lost = not knows_limit or is_other_run or tonumber(meta.count) ~= redis.call('ZCARD', tokens_key)
+local is_other_run = run ~= '' and run ~= meta.run -- mutant: tokens.other-server
+local is_lost = not knows_limit or is_other_run or tonumber(meta.count) ~= redis.call('ZCARD', tokens_key) -- mutant: tokens.evicted
 -- Bounded, like all values that are read: the server's clock may have been set back, or a value tampered with.
 local closed = math.min(within(meta.closed, 0, 9e15) or 0, now + window)
-if is_lost then closed = now + window end
+if is_lost then closed = now + window end -- mutant: tokens.lost-store
 
 if request.decides and request.stamp > stamp then
   if asked_window > window then
@@ -74,13 +74,13 @@ for _, id in ipairs(too_far) do redis.call('ZADD', tokens_key, text(now + hold),
 local function own(token) return me .. ':' .. token end
 for _, token in ipairs(request.unused) do redis.call('ZREM', tokens_key, own(token)) end
 for _, token in ipairs(request.returned) do
-  redis.call('ZADD', tokens_key, text(now - micros(token.agoMs) + window), own(token.id))
+  redis.call('ZADD', tokens_key, text(now - micros(token.agoMs) + window), own(token.id)) -- mutant: tokens.returned
 end
 -- The store knows these tokens unless it lost them. While its holder lives, a token does not return, however long the request takes.
 local alive_until = now + window + math.min(timeout, micros(request.staleMs))
 for _, token in ipairs(request.held) do
   local free_at = tonumber(redis.call('ZSCORE', tokens_key, own(token)) or now + hold)
-  redis.call('ZADD', tokens_key, text(math.max(free_at, alive_until)), own(token))
+  redis.call('ZADD', tokens_key, text(math.max(free_at, alive_until)), own(token)) -- mutant: tokens.held-while-alive
 end
 redis.call('ZREMRANGEBYSCORE', tokens_key, '-inf', text(now))
 
@@ -118,7 +118,7 @@ for _ = places + 1, request.wanted do redis.call('RPUSH', line_key, me) end
 
 -- The first places in the queue have a right to the free tokens. This consumer receives its own; the others call for theirs.
 local gate = math.max(closed, paused)
-local free = capacity - redis.call('ZCARD', tokens_key)
+local free = capacity - redis.call('ZCARD', tokens_key) -- mutant: tokens.capacity
 local line = redis.call('LRANGE', line_key, 0, -1)
 local granted, first_waiting = 0, nil
 for place, id in ipairs(line) do

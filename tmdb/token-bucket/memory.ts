@@ -30,7 +30,7 @@ export class MemoryTokenBucket implements TokenBucket {
       );
     }
     this.#capacity = limit.capacity;
-    this.#free = limit.capacity;
+    this.#free = limit.capacity; // mutant: tokens.capacity
     this.#windowMs = limit.windowMs;
     this.#clock = clock;
   }
@@ -72,6 +72,7 @@ export class MemoryTokenBucket implements TokenBucket {
       this.#cooling.shift();
       this.#free += 1;
     }
+    // mutant: tokens.pause
     while (now >= this.#pausedUntil && this.#free > 0 && this.#waiters.length > 0) {
       this.#free -= 1;
       this.#waiters.grant(() => this.#newToken());
@@ -79,6 +80,7 @@ export class MemoryTokenBucket implements TokenBucket {
     this.#arrangeNext(now);
   }
 
+  // mutant: tokens.returned
   #newToken(): Token {
     let isHeld = true;
     return {

@@ -162,7 +162,7 @@ export class SharedTokenBucket implements TokenBucket {
       this.#places = Math.max(this.#places, wanted);
       this.#onFailure(error);
       // The store may have granted these tokens, but no waiter got them.
-      for (let index = 0; index < wanted; index += 1) this.#reports.giveBackUnused(`${call}:${index}`);
+      for (let index = 0; index < wanted; index += 1) this.#reports.giveBackUnused(`${call}:${index}`); // mutant: tokens.lost-reply
       for (const { reject } of observers) reject(error);
     }
   }
@@ -196,7 +196,7 @@ export class SharedTokenBucket implements TokenBucket {
   #give(granted: number, call: number, isLate: boolean): void {
     for (let index = 0; index < granted; index += 1) {
       const id = `${call}:${index}`;
-      const isGiven = !isLate && !this.#reports.isPausing && this.#waiters.grant(() => this.#newToken(id));
+      const isGiven = !isLate && !this.#reports.isPausing && this.#waiters.grant(() => this.#newToken(id)); // mutant: tokens.late-grant
       if (isGiven) continue;
       this.#reports.giveBackUnused(id);
       this.#callNow();

@@ -24,7 +24,7 @@ export async function appendRows(
       }
     } finally {
       // If it stays open, it writes its rows when it is garbage-collected: after the rollback, without the ledger.
-      appender.closeSync();
+      appender.closeSync(); // mutant: warehouse.close-appender
     }
   }
 }

@@ -27,7 +27,7 @@ export class LoadLedger implements Ledger<DuckDBConnection> {
 }
 
 /** The positions of a partition, by `keyOf`. A ledger from before topic ids were stored has '' for the present topic. */
-export const isOfTopic = `cluster_id = $1 and topic = $2 and topic_id in ($3, '')`;
+export const isOfTopic = `cluster_id = $1 and topic = $2 and topic_id in ($3, '')`; // mutant: warehouse.topic-id
 
 export const keyOf = ({ clusterId, topic, topicId }: TopicId): DuckDBValue[] => [clusterId, topic, topicId];
 
@@ -58,6 +58,7 @@ export async function movePosition(
   const { partition, firstOffset, nextOffset } = batch;
   const key = [...keyOf(partition), partition.partition];
   const movedAt = timestampText(ingestedAt);
+  // mutant: warehouse.compared-position
   const moved = await connection.run(
     `update ${table} set next_offset = $6, updated_at = $7::timestamp, topic_id = $3
       where ${isOfTopic} and kafka_partition = $4 and next_offset = $5`,
@@ -65,7 +66,7 @@ export async function movePosition(
   );
   if (moved.rowsChanged === 1) return;
   const stored = (await storedPositions(connection, table, partition)).get(partition.partition) ?? null;
-  if (stored !== null) throw new FencedError(partition, firstOffset, stored);
+  if (stored !== null) throw new FencedError(partition, firstOffset, stored); // mutant: warehouse.fenced
   await connection.run(
     `insert into ${table} (cluster_id, topic, topic_id, kafka_partition, next_offset, updated_at)
      values ($1, $2, $3, $4, $5, $6::timestamp)`,

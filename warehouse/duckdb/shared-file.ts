@@ -51,7 +51,7 @@ export class SharedFile implements AsyncDisposable {
         return result;
       } catch (error) {
         // A failed commit has already rolled back; the first error is the informative one.
-        await connection.run('rollback').catch(() => {});
+        await connection.run('rollback').catch(() => {}); // mutant: warehouse.rollback
         throw error;
       }
     });

@@ -48,15 +48,16 @@ export class DuckDbWarehouse implements Warehouse {
   }
 
   async append(batches: readonly Batch[]): Promise<void> {
-    refuseRows(rowsWhere(batches, ({ body }) => !isStorable(body)));
+    refuseRows(rowsWhere(batches, ({ body }) => !isStorable(body))); // mutant: warehouse.storable-documents
+    // mutant: warehouse.transaction
     await this.file.transaction(async (connection) => {
       // crash point: loader.begun
       const { prefix } = this.#ledger;
       const numbered = await this.#ledger.advance(connection, batches, new Date(this.#clock.now()));
       // crash point: loader.position-moved
-      await appendRows(connection, numbered, prefix);
+      await appendRows(connection, numbered, prefix); // mutant: warehouse.rows
       // crash point: loader.rows-written
-      refuseRows(await unreadableRows(connection, numbered, prefix));
+      refuseRows(await unreadableRows(connection, numbered, prefix)); // mutant: warehouse.readable-documents
       // crash point: loader.before-commit
     });
   }

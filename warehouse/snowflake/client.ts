@@ -34,7 +34,7 @@ export class SnowflakeClient implements AsyncDisposable {
   ): Promise<T> {
     return this.use(async (session) => {
       const result = await this.#attempt(session, call, 'commit');
-      if (await isDone(session)) return result;
+      if (await isDone(session)) return result; // mutant: snowflake.commit-settled
       throw new WarehouseUnavailableError('Snowflake: the transaction was ended from outside before its COMMIT');
     });
   }
@@ -58,7 +58,7 @@ export class SnowflakeClient implements AsyncDisposable {
       // A broken session is logged out, which rolls back. So is one that cannot roll back: otherwise the next BEGIN would continue
       // the open transaction. The first error is the informative one.
       if (!session.isBroken) {
-        await session.execute({ sql: 'rollback' }).catch(() => session[Symbol.asyncDispose]());
+        await session.execute({ sql: 'rollback' }).catch(() => session[Symbol.asyncDispose]()); // mutant: snowflake.rollback
       }
       throw error;
     }

@@ -60,7 +60,7 @@ async function upload(session: SnowflakeSession, file: string): Promise<void> {
     .execute({ sql: `put 'file://${file}' @bronze.load_files auto_compress = false` })
     .catch((error: unknown) => {
       // No number: Snowflake had assigned a location, but the stage was unreachable.
-      if (!(error instanceof SnowflakeError) || error.code !== noCode) throw error;
+      if (!(error instanceof SnowflakeError) || error.code !== noCode) throw error; // mutant: snowflake.upload-failed
       throw new WarehouseUnavailableError(error.message, { cause: error });
     });
   // The driver reports a failed PUT as a success.
@@ -88,6 +88,7 @@ async function copyLines({ session, transactionGuard }: LoadLock, table: RawTabl
   const columns = columnsOf(table);
   const selected = columns.map(({ name, type }) => (type === 'variant' ? `line:${name}` : `line:${name}::${type}`));
   // By the file's name, because COPY INTO accepts no condition: lines of a loader that lost the lock are not ours.
+  // mutant: snowflake.own-lines
   const { rowsChanged } = await session.execute({
     sql: `insert into bronze.${prefix}${table} (${columns.map(({ name }) => name).join(', ')})
           select ${selected.join(', ')} from bronze.load_lines
@@ -95,5 +96,5 @@ async function copyLines({ session, transactionGuard }: LoadLock, table: RawTabl
     batch,
   });
   mustHaveChanged('rows', rowsChanged, rows);
-  await session.execute({ sql: 'delete from bronze.load_lines', batch });
+  await session.execute({ sql: 'delete from bronze.load_lines', batch }); // mutant: snowflake.delete-lines
 }

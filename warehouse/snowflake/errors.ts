@@ -70,7 +70,7 @@ export function fromDriver(doing: string, error: unknown, secrets: readonly Secr
   const remedy = remedies[code] ? ` (${remedies[code]})` : '';
   // Numbers of 4xxxxx are the driver's: no answer, an unreadable one, or a session that has ended permanently.
   // States of 25xxx and 40xxx: Snowflake has rolled the transaction back, because it was idle or blocked another one.
-  const hasPassed = transient.has(code) || /^40[127]/.test(code) || /^(25|40)/.test(sqlState);
+  const hasPassed = transient.has(code) || /^40[127]/.test(code) || /^(25|40)/.test(sqlState); // mutant: snowflake.transient
   if (code === locked) return new SnowflakeLockedError(`${text} (${lockRemedy})`, { cause: error });
   if (hasPassed) return new WarehouseUnavailableError(text, { cause: error });
   if (isRefusal(code)) return new SnowflakeRefusedError(text + remedy, { cause: error });

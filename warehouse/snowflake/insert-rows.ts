@@ -44,5 +44,5 @@ function* chunksOf(rows: Iterable<(string | number)[]>, maxRows: number): Genera
     yield chunk;
     [chunk, length] = [[], 0];
   }
-  if (chunk.length > 0) yield chunk;
+  if (chunk.length > 0) yield chunk; // mutant: snowflake.last-chunk
 }

@@ -61,7 +61,7 @@ export async function movePositions(
   batches: readonly Batch[],
   movedAt: Date,
 ): Promise<void> {
-  await refuseMoved(session, table, batches);
+  await refuseMoved(session, table, batches); // mutant: snowflake.compare-and-set
   const { rowsChanged } = await session.execute({
     sql: `
       merge into ${table} as stored

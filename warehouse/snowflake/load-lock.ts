@@ -26,7 +26,7 @@ export async function takeLoadLock(session: SnowflakeSession): Promise<LoadLock>
   const id = String(rows[0]?.['id']);
   if (!/^\d+$/.test(id))
     throw new WarehouseUnavailableError('Snowflake: the transaction has ended before its first change');
-  return { session, transactionGuard: `current_transaction() = '${id}'` };
+  return { session, transactionGuard: `current_transaction() = '${id}'` }; // mutant: snowflake.transaction-guard
 }
 
 /**

@@ -203,7 +203,7 @@ class DriverSession implements SnowflakeSession {
     } catch (error) {
       const known = fromDriver(doing, error, secretsOf(settings));
       // The outcome is unknown: a further statement on this session might run in the middle of a transaction.
-      if (known instanceof WarehouseUnavailableError) this.#abandon();
+      if (known instanceof WarehouseUnavailableError) this.#abandon(); // mutant: snowflake.abandon-session
       throw known;
     }
   }

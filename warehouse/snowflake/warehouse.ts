@@ -57,14 +57,14 @@ export class SnowflakeWarehouse implements Warehouse {
   }
 
   async append(batches: readonly Batch[]): Promise<void> {
-    refuseRows(rowsWhere(batches, ({ body }) => !isStrictJson(body)));
+    refuseRows(rowsWhere(batches, ({ body }) => !isStrictJson(body))); // mutant: snowflake.strict-documents
     const ingestedAt = new Date(this.clock.now());
     const load = async (session: SnowflakeSession) => {
-      const lock = await takeLoadLock(session);
+      const lock = await takeLoadLock(session); // mutant: snowflake.load-lock
       // crash point: snowflake.lock-taken
       const numbered = await this.#ledger.advance(lock, batches, ingestedAt);
       // crash point: snowflake.position-moved
-      await this.#writeRows(lock, numbered);
+      await this.#writeRows(lock, numbered); // mutant: snowflake.rows
       // crash point: snowflake.rows-written
     };
     try {

@@ -22,6 +22,7 @@ select
     {{ surrogate_key(["coalesce(genres.genre_id, " ~ unknown_id() ~ ")"]) }} as genre_sk,
     {{ surrogate_key(["coalesce(companies.company_id, " ~ unknown_id() ~ ")"]) }} as company_sk,
     movies.movie_id,
+    {# mutant: names.title #}
     coalesce(movies.title, {{ name_or_id("movies.original_title", "Movie", "movies.movie_id") }}) as title,
     movies.revenue_usd,
     movies.budget_usd,

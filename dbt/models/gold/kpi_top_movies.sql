@@ -1,6 +1,7 @@
 -- Grain: one row per metric and rank.
 {{ config(materialized="table") }}
 
+{# mutant: figures.metrics #}
 {% set metrics = [
     ("revenue", "revenue_usd", "is_money_known"),
     ("profit", "profit_usd", "is_money_known"),

@@ -49,6 +49,7 @@ with
         select genre_id, genre_name
         from usable
         where
+            {# mutant: names.newest-list #}
             genre_id > 0 and list_rank = (select min(newest.list_rank) from usable as newest where newest.genre_id > 0)
         qualify row_number() over (partition by genre_id order by listed_at) = 1
     ),
@@ -60,6 +61,7 @@ with
         qualify
             row_number() over (
                 partition by genre_id
+                {# mutant: names.genre #}
                 order by case when genre_name is null then 1 else 0 end, _fetched_at desc, movie_id asc
             )
             = 1

@@ -78,6 +78,7 @@ from mentions
 qualify
     row_number() over (
         partition by company_id
+        {# mutant: names.company #}
         order by case when company_name is null then 1 else 0 end, _fetched_at desc nulls last, movie_id asc nulls last
     )
     = 1

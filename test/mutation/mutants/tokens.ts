@@ -1,3 +1,4 @@
+import { all, remove, swap } from '../change.ts';
 import type { Mutant } from '../mutant.ts';
 
 const memory = 'tmdb/token-bucket/memory.ts';
@@ -12,96 +13,91 @@ export const tokenMutants: readonly Mutant[] = [
   {
     name: 'tokens: one more than the limit, in memory',
     file: memory,
-    find: 'this.#free = limit.capacity;',
-    replace: 'this.#free = limit.capacity + 1;',
+    place: 'tokens.capacity',
+    change: swap('limit.capacity', 'limit.capacity + 1'),
     tests: inMemory,
   },
   {
     name: 'tokens: a token cools from the request on, in memory',
     file: memory,
-    find: `    let isHeld = true;
-    return {
-      returned: () => {
-        if (!isHeld) return;
-        isHeld = false;
-        this.#cooling.push(this.#clock.monotonic() + this.#windowMs);`,
-    replace: `    let isHeld = true;
-    const freeAt = this.#clock.monotonic() + this.#windowMs;
-    return {
-      returned: () => {
-        if (!isHeld) return;
-        isHeld = false;
-        this.#cooling.push(freeAt);`,
+    place: 'tokens.returned',
+    change: all(
+      swap('let isHeld = true;', 'let isHeld = true; const freeAt = this.#clock.monotonic() + this.#windowMs;'),
+      swap(/push\(.*\);/, 'push(freeAt);'),
+    ),
     tests: inMemory,
   },
   {
     name: 'tokens: a token returned twice counts twice, in memory',
     file: memory,
-    find: 'if (!isHeld) return;',
-    replace: '',
+    place: 'tokens.returned',
+    change: swap('if (!isHeld) return;', ''),
     tests: inMemory,
   },
   {
     name: 'tokens: a pause pauses no request, in memory',
     file: memory,
-    find: 'while (now >= this.#pausedUntil && this.#free > 0',
-    replace: 'while (this.#free > 0',
+    place: 'tokens.pause',
+    change: swap(/now >= this\.#pausedUntil && /, ''),
     tests: inMemory,
   },
   {
     name: 'tokens: one more than the limit, in the store',
     file: lua,
-    find: "local free = capacity - redis.call('ZCARD', tokens_key)",
-    replace: "local free = capacity + 1 - redis.call('ZCARD', tokens_key)",
+    place: 'tokens.capacity',
+    change: swap('capacity -', 'capacity + 1 -'),
     tests: onRedis,
   },
   {
     name: 'tokens: a token cools from the request on, in the store',
     file: lua,
-    find: 'text(now - micros(token.agoMs) + window), own(token.id))',
-    replace: "text(tonumber(redis.call('ZSCORE', tokens_key, own(token.id)) or now + hold) - timeout), own(token.id))",
+    place: 'tokens.returned',
+    change: swap(
+      /text\(.*\), own/,
+      "text(tonumber(redis.call('ZSCORE', tokens_key, own(token.id)) or now + hold) - timeout), own",
+    ),
     tests: onRedis,
   },
   {
     name: 'tokens: a store that lost data grants at once',
     file: lua,
-    find: 'if is_lost then closed = now + window end',
-    replace: '',
+    place: 'tokens.lost-store',
+    change: remove,
     tests: faults,
   },
   {
     name: 'tokens: that tokens were evicted is not noticed',
     file: lua,
-    find: "is_other_run or tonumber(meta.count) ~= redis.call('ZCARD', tokens_key)",
-    replace: 'is_other_run',
+    place: 'tokens.evicted',
+    change: swap(/ or tonumber.*/, ''),
     tests: faults,
   },
   {
     name: 'tokens: that another server answers is not noticed',
     file: lua,
-    find: "local is_other_run = run ~= '' and run ~= meta.run",
-    replace: 'local is_other_run = false',
+    place: 'tokens.other-server',
+    change: swap(/= .*/, '= false'),
     tests: faults,
   },
   {
     name: 'tokens: the token of a long request is given to others while its holder lives',
     file: lua,
-    find: 'text(math.max(free_at, alive_until))',
-    replace: 'text(free_at)',
+    place: 'tokens.held-while-alive',
+    change: swap(/math\.max\(free_at, alive_until\)/, 'free_at'),
     tests: { files: ['test/contract/shared-token-bucket.test.ts', 'test/contract/shared-token-bucket-faults.test.ts'] },
   },
   {
     name: 'tokens: a grant that comes late is used',
     file: shared,
-    find: 'const isGiven = !isLate && ',
-    replace: 'const isGiven = ',
+    place: 'tokens.late-grant',
+    change: swap('!isLate && ', ''),
     tests: faults,
   },
   {
     name: 'tokens: grants whose reply was lost are never given back',
     file: shared,
-    find: 'for (let index = 0; index < wanted; index += 1) this.#reports',
-    replace: 'for (let index = 0; index < 0; index += 1) this.#reports',
+    place: 'tokens.lost-reply',
+    change: swap('index < wanted', 'index < 0'),
     tests: faults,
   },
 ];
