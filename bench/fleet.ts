@@ -15,7 +15,7 @@ import { createProgress } from '../runtime/progress.ts';
 import { formatTable } from '../runtime/table.ts';
 import { parseRate } from '../runtime/units.ts';
 import { GeneratedCatalogue } from '../sandbox/catalogue-generated.ts';
-import { parseFaults } from '../sandbox/parse-faults.ts';
+import type { Fault } from '../sandbox/fault.ts';
 import { startSandbox } from '../sandbox/server.ts';
 import { Fleet, until } from '../test/support/processes/fleet.ts';
 import { jainIndex } from '../test/support/token-bucket/jain-index.ts';
@@ -36,19 +36,20 @@ const requests = Math.floor((Number(values.seconds) * 1_000) / limit.windowMs) *
 
 const bestSeconds = ((requests / limit.capacity) * limit.windowMs) / 1_000;
 
+/** One in ten takes longer, up to three seconds. */
+const tail: readonly Fault[] = [
+  { kind: 'delay', ms: 500, rate: 0.05 },
+  { kind: 'delay', ms: 1000, rate: 0.03 },
+  { kind: 'delay', ms: 2900, rate: 0.02 },
+];
+
 /** `busy`: the number of partitions that receive ids; each of four fetchers has one partition. */
 const scenarios = [
-  { name: '1 fetcher', fetchers: 1, busy: partitions, tail: '' },
-  { name: '2 fetchers', fetchers: 2, busy: partitions, tail: '' },
-  { name: '4 fetchers', fetchers: 4, busy: partitions, tail: '' },
-  { name: '1 busy of 4', fetchers: 4, busy: 1, tail: '' },
-  // One in ten takes longer, up to three seconds.
-  {
-    name: '4, tail to 3 s',
-    fetchers: 4,
-    busy: partitions,
-    tail: 'delay=500 rate=0.05; delay=1000 rate=0.03; delay=2900 rate=0.02',
-  },
+  { name: '1 fetcher', fetchers: 1, busy: partitions, tail: [] },
+  { name: '2 fetchers', fetchers: 2, busy: partitions, tail: [] },
+  { name: '4 fetchers', fetchers: 4, busy: partitions, tail: [] },
+  { name: '1 busy of 4', fetchers: 4, busy: 1, tail: [] },
+  { name: '4, tail to 3 s', fetchers: 4, busy: partitions, tail },
 ].filter(({ name }) => values.only === undefined || name === values.only);
 
 const catalogue = new GeneratedCatalogue({ seed: 1, movies: 20_000 });
@@ -61,7 +62,7 @@ async function measure({ name, fetchers, busy, tail }: (typeof scenarios)[number
     movies: 20_000,
     limit,
     latencyMs: [20, 120],
-    faults: parseFaults(tail),
+    faults: tail,
     onRequest: ({ arrivedAtMs }) => arrivals.push(arrivedAtMs),
   });
   await using fleet = new Fleet({

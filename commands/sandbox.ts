@@ -1,6 +1,6 @@
 import { messageOf, UsageError } from '../runtime/errors.ts';
 import { escapeControls } from '../runtime/escape-controls.ts';
-import { parseFaults } from '../sandbox/parse-faults.ts';
+import { parseFaults } from '../sandbox/fault.ts';
 import { defineCommand } from './command.ts';
 import { defaulted, single } from './option.ts';
 import { count, millisecondRange, text } from './value-types.ts';
@@ -16,7 +16,7 @@ export const sandbox = defineCommand({
   ],
   examples: [
     ['sandbox', 'serve on port 8080'],
-    ["sandbox --faults 'status=503 rate=0.05 path=/movie/'", 'answer 5 % of the requests with 503'],
+    [`sandbox --faults '[{"kind":"status","status":503,"rate":0.05}]'`, 'answer 5 % of the requests with 503'],
   ],
   options: {
     host: defaulted(
@@ -27,7 +27,7 @@ export const sandbox = defineCommand({
     port: defaulted(count(0, 65_535), '8080', 'the port; 0 for any free one'),
     latency: defaulted(millisecondRange, '20-120', 'milliseconds before an answer'),
     drift: defaulted(count(0, 65_535), '0', 'places by which movies move on the popular list between two of its pages'),
-    faults: single(text('FAULTS', 'faults such as "status=503 rate=0.05; delay=2s rate=0.1"'), 'faults to inject'),
+    faults: single(text('FAULTS', 'faults as JSON'), 'faults to inject, as a JSON list'),
     version: defaulted(
       count(0, 65_535),
       '0',

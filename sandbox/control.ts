@@ -1,8 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isIP } from 'node:net';
 import { IngestError, messageOf, UsageError } from '../runtime/errors.ts';
-import type { Fault } from './faults.ts';
-import { parseFaults } from './parse-faults.ts';
+import { type Fault, parseFaults } from './fault.ts';
 import type { SandboxStats } from './stats.ts';
 
 /** What can be controlled while the sandbox runs. */
@@ -14,7 +13,7 @@ export interface Controls {
   setVersion(version: number): void;
 }
 
-/** Faults and versions are short texts. */
+/** Faults and versions are short. */
 const maxBodyBytes = 64_000;
 
 /** A request that is refused before its contents are read. */
@@ -60,7 +59,7 @@ async function readBody(request: IncomingMessage): Promise<string> {
  * The sandbox's own paths, which no limit counts:
  * - `GET /sandbox/stats`: see SandboxStats.
  * - `POST /sandbox/reset`: stats from zero.
- * - `GET /sandbox/faults`: the present faults; `POST /sandbox/faults`: replaces them, as text (see parseFaults); an empty text ends them.
+ * - `GET /sandbox/faults`: the present faults; `POST /sandbox/faults`: replaces them, as JSON (see parseFaults); an empty body ends them.
  * - `POST /sandbox/version`: another version of the generated catalogue, as a number.
  */
 export async function answerControl(

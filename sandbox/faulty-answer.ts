@@ -1,6 +1,7 @@
 import { type Answer, errorAnswer, okAnswer, statusAnswer } from './answers.ts';
 import { withBadItems, withBadTotals } from './bad-lists.ts';
-import { type FaultEffect, type InjectedFault, knownCode } from './faults.ts';
+import type { Fault } from './fault.ts';
+import type { InjectedFault } from './faults.ts';
 
 type Effect = NonNullable<InjectedFault['effect']>;
 
@@ -23,7 +24,7 @@ export function faultyAnswer(answer: Answer, effect: Effect | null): Answer {
     case 'undeclared-gzip':
       return answer;
     case 'status':
-      return statusAnswer(effect.status, knownCode(effect.code), retryAfterHeader(effect));
+      return statusAnswer(effect.status, effect.code, retryAfterHeader(effect));
     case 'html':
       return text('text/html; charset=utf-8', '<!DOCTYPE html><html><body><h1>Please wait</h1></body></html>\n');
     case 'redirect':
@@ -49,7 +50,7 @@ const text = (contentType: string, body: string): Answer => ({
   body: Buffer.from(body),
 });
 
-function retryAfterHeader({ status, retryAfter }: Extract<FaultEffect, { kind: 'status' }>): Record<string, string> {
+function retryAfterHeader({ status, retryAfter }: Extract<Fault, { kind: 'status' }>): Record<string, string> {
   const value = retryAfter ?? (status === 429 ? '1' : 'none');
   if (value === 'none') return {};
   return { 'retry-after': value === 'date' ? new Date(Date.now() + 2_000).toUTCString() : value };

@@ -5,7 +5,7 @@ import { transformTarget, warehouseAccess } from '../platform/warehouse.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { isRetriable, messageOf, UsageError } from '../runtime/errors.ts';
 import { SideOutputError, type WriteLock } from '../warehouse/system.ts';
-import type { Dbt, DbtRun } from './dbt/dbt.ts';
+import type { Dbt, DbtEnvironment, DbtRun } from './dbt/dbt.ts';
 import { openColdDbt, openWarmDbt } from './dbt/open-dbt.ts';
 import type { DbtSummary } from './dbt/run-results.ts';
 import { type LayerTimes, readLayerTimes } from './layers.ts';
@@ -15,15 +15,17 @@ const projectDir = join(import.meta.dirname, '..', 'dbt');
 
 /** dbt for this context's warehouse: one process for each command, or one that stays warm for repeated commands. */
 export function openDbt(context: Context, kind: 'cold' | 'warm'): Dbt {
-  const { config } = context;
   const open = kind === 'warm' ? openWarmDbt : openColdDbt;
-  return open({
-    projectDir,
-    environmentDir: join(toolsDir, 'dbt'),
-    workDir: join(config.dataDir, 'dbt'),
-    env: { ...config.childEnvironment, ...transformTarget(context).dbtEnvironment },
-  });
+  return open(dbtEnvironment(context));
 }
+
+/** Where dbt runs for this context, and with which environment, secrets included. */
+export const dbtEnvironment = (context: Context): DbtEnvironment => ({
+  projectDir,
+  environmentDir: join(toolsDir, 'dbt'),
+  workDir: join(context.config.dataDir, 'dbt'),
+  env: { ...context.config.childEnvironment, ...transformTarget(context).dbtEnvironment },
+});
 
 /** A test that fails ends the run with an error; a test that warns is counted here. */
 export interface TransformResult {

@@ -1,7 +1,7 @@
 import type { Context } from '../../platform/platform.ts';
 import { whenAborted } from '../../runtime/abort.ts';
 import { ExitCode } from '../../runtime/errors.ts';
-import { parseFaults } from '../../sandbox/parse-faults.ts';
+import { parseFaults } from '../../sandbox/fault.ts';
 import { startSandbox } from '../../sandbox/server.ts';
 
 interface Sandbox {

@@ -3,7 +3,6 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { parseFaults } from '../../sandbox/parse-faults.ts';
 import { type Sandbox, type SandboxRequest, startSandbox } from '../../sandbox/server.ts';
 import { audit } from '../support/audit/audit.ts';
 import { outcomeOf, Workspace } from '../support/processes/cli.ts';
@@ -84,7 +83,7 @@ describe('the command line', () => {
     async (name) => {
       const canary = 'canary7f3a91d2';
       const { sandbox, seen } = await sandboxWith({
-        faults: parseFaults('status=503 rate=0.1 path=/movie/{id}'),
+        faults: [{ kind: 'status', status: 503, rate: 0.1, path: '/movie/{id}' }],
       });
       const child = workspace.start(['run', '--once', '--pages', '1'], {
         TMDB_BASE_URL: sandbox.url,
@@ -117,7 +116,7 @@ describe('the command line', () => {
 
   it('[R42] parks what cannot be fetched, with its reason, and carries on', { tags: ['full'] }, async () => {
     const { sandbox } = await sandboxWith({});
-    sandbox.setFaults(parseFaults('wrong-id path=/movie/{id} times=3'));
+    sandbox.setFaults([{ kind: 'wrong-id', path: '/movie/{id}', times: 3 }]);
     const report = await workspace.runOnce(['--pages', '1'], { TMDB_BASE_URL: sandbox.url, TMDB_TOKEN: 'made-up' });
     expect(report.movies.parked).toBe(3);
     expect(report.movies.fetched + report.movies.gone).toBe(17);

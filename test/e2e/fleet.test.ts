@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { GeneratedCatalogue } from '../../sandbox/catalogue-generated.ts';
-import { parseFaults } from '../../sandbox/parse-faults.ts';
 import { type Sandbox, type SandboxRequest, startSandbox } from '../../sandbox/server.ts';
 import { audit } from '../support/audit/audit.ts';
 import { Workspace } from '../support/processes/cli.ts';
@@ -40,7 +39,7 @@ describe('a fleet of services', () => {
       limit,
       latencyMs: [20, 120],
       // A tail: some answers take longer than it takes a group to hear that a member has left.
-      faults: parseFaults('delay=2500 rate=0.02 path=/movie/{id}'),
+      faults: [{ kind: 'delay', ms: 2_500, rate: 0.02, path: '/movie/{id}' }],
       token: canary,
       onRequest: (request) => seen.push(request),
     });

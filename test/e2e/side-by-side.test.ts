@@ -1,6 +1,7 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Sandbox } from '../../sandbox/server.ts';
-import { type KafkaFixture, openWithSandbox } from '../support/kafka/kafka-fixture.ts';
+import type { KafkaFixture } from '../support/kafka/kafka-fixture.ts';
+import { shareFixture } from '../support/kafka/shared-fixture.ts';
 import { topics } from '../support/kafka/topics.ts';
 import { Running } from '../support/processes/side-by-side.ts';
 
@@ -11,12 +12,8 @@ describe('a command beside another process that has its partitions', () => {
   let fixture: KafkaFixture;
   let sandbox: Sandbox;
 
-  beforeAll(async () => {
-    [fixture, sandbox] = await openWithSandbox();
-  });
-  afterAll(async () => {
-    await fixture[Symbol.asyncDispose]();
-    await sandbox[Symbol.asyncDispose]();
+  shareFixture((...opened) => {
+    [fixture, sandbox] = opened;
   });
   beforeEach(() => fixture.recreate());
 

@@ -1,21 +1,18 @@
-import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { createAdmin } from '../../kafka/admin.ts';
 import type { KafkaAdmin } from '../../kafka/cluster-admin.ts';
 import { fetchMovies } from '../../pipeline/stages.ts';
 import type { Sandbox } from '../../sandbox/server.ts';
 import { rawGenresCodec } from '../../schemas/codecs.ts';
 import { falseRecords } from '../support/kafka/false-records.ts';
-import { type KafkaFixture, openWithSandbox } from '../support/kafka/kafka-fixture.ts';
+import type { KafkaFixture } from '../support/kafka/kafka-fixture.ts';
+import { shareFixture } from '../support/kafka/shared-fixture.ts';
 import { groups, topicNames, topics } from '../support/kafka/topics.ts';
 
 let fixture: KafkaFixture;
 let sandbox: Sandbox;
-beforeAll(async () => {
-  [fixture, sandbox] = await openWithSandbox();
-});
-afterAll(async () => {
-  await fixture[Symbol.asyncDispose]();
-  await sandbox[Symbol.asyncDispose]();
+shareFixture((...opened) => {
+  [fixture, sandbox] = opened;
 });
 
 /** Whether the consumer of the topic has come to its end. */

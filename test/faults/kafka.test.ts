@@ -2,15 +2,16 @@ import { rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Partitioners } from 'kafkajs';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { readTopic } from '../../kafka/read-topic.ts';
 import { maxRecordBytesOf } from '../../kafka/topic-settings.ts';
 import { type Sandbox, startSandbox } from '../../sandbox/server.ts';
 import { movieIdCodec, rawMovieCodec } from '../../schemas/codecs.ts';
 import { audit } from '../support/audit/audit.ts';
 import { commitAs, deleteRecords, withAdmin } from '../support/kafka/broker.ts';
-import { type KafkaFixture, openWithSandbox, type RunningStage, rawMovie } from '../support/kafka/kafka-fixture.ts';
+import { type KafkaFixture, type RunningStage, rawMovie } from '../support/kafka/kafka-fixture.ts';
 import { errorCode, loseAnswersToWrites, refuseCommits, setProducerQuota } from '../support/kafka/kafka-protocol.ts';
+import { shareFixture } from '../support/kafka/shared-fixture.ts';
 import { groups, topics } from '../support/kafka/topics.ts';
 import { Fleet, FleetBroker, until } from '../support/processes/fleet.ts';
 import { SupervisedService } from '../support/processes/supervised-service.ts';
@@ -26,13 +27,9 @@ describe('what can happen in Kafka', () => {
   let fixture: KafkaFixture;
   let sandbox: Sandbox;
 
-  beforeAll(async () => {
-    [fixture, sandbox] = await openWithSandbox(properties);
-  });
-  afterAll(async () => {
-    await fixture[Symbol.asyncDispose]();
-    await sandbox[Symbol.asyncDispose]();
-  });
+  shareFixture((...opened) => {
+    [fixture, sandbox] = opened;
+  }, properties);
 
   /** Waits until these have loaded this number of rows in total. */
   const loaded = (rows: number, ...loaders: readonly RunningStage<unknown>[]) =>

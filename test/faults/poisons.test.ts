@@ -1,12 +1,13 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { fetchMovies } from '../../pipeline/stages.ts';
 import { GeneratedCatalogue } from '../../sandbox/catalogue-generated.ts';
 import type { Sandbox } from '../../sandbox/server.ts';
 import { movieIdCodec } from '../../schemas/codecs.ts';
-import { type KafkaFixture, openWithSandbox, sandboxMovies } from '../support/kafka/kafka-fixture.ts';
+import { type KafkaFixture, sandboxMovies } from '../support/kafka/kafka-fixture.ts';
 import { goodKey, goodValue, poisons, type ReadTopicName, readTopics } from '../support/kafka/poisons.ts';
 import { produceRaw, rawBatchOf } from '../support/kafka/raw-batches.ts';
+import { shareFixture } from '../support/kafka/shared-fixture.ts';
 import { topics } from '../support/kafka/topics.ts';
 import { casesOf } from '../tiers.ts';
 
@@ -24,18 +25,14 @@ describe('a cluster whose topics hold every poison', () => {
   let used = 0;
   const nextMovie = () => catalogue.idAtRank(used++);
 
-  beforeAll(async () => {
-    [fixture, sandbox] = await openWithSandbox();
+  shareFixture(async (...opened) => {
+    [fixture, sandbox] = opened;
     await fixture.recreate();
     for (const poison of poisons) {
       for (const topic of poison.topics ?? readTopics) {
         made.set(`${poison.name}/${topic}`, await poison.batches(topic, nextMovie()));
       }
     }
-  });
-  afterAll(async () => {
-    await fixture[Symbol.asyncDispose]();
-    await sandbox[Symbol.asyncDispose]();
   });
 
   const asTmdb = () => ({ TMDB_BASE_URL: sandbox.url, TMDB_RATE_LIMIT: '1000/1s' });
@@ -167,12 +164,8 @@ describe('a cluster whose topics hold every poison', () => {
 describe('a topic that Kafka compresses', () => {
   let fixture: KafkaFixture;
   let sandbox: Sandbox;
-  beforeAll(async () => {
-    [fixture, sandbox] = await openWithSandbox();
-  });
-  afterAll(async () => {
-    await fixture[Symbol.asyncDispose]();
-    await sandbox[Symbol.asyncDispose]();
+  shareFixture((...opened) => {
+    [fixture, sandbox] = opened;
   });
 
   it.each(casesOf(['zstd', 'gzip', 'snappy', 'lz4']))(

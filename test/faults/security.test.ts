@@ -11,7 +11,7 @@ import { systemClock } from '../../runtime/clock.ts';
 import { Health } from '../../runtime/health.ts';
 import { startHealthServer } from '../../runtime/health-server.ts';
 import { createMetrics } from '../../runtime/metrics.ts';
-import { parseFaults } from '../../sandbox/parse-faults.ts';
+import { parseFaults } from '../../sandbox/fault.ts';
 import { startSandbox } from '../../sandbox/server.ts';
 import { outcomeOf, Workspace } from '../support/processes/cli.ts';
 import { until } from '../support/processes/fleet.ts';
@@ -301,7 +301,7 @@ describe('names that mean something to JavaScript', () => {
   it('[R49 S12] do nothing in the environment, and are no faults and no commands', () => {
     expect(loadConfig({ ...odd }).origin).toBe('generated');
     for (const name of ['__proto__', 'constructor', 'hasOwnProperty']) {
-      expect(() => parseFaults(`${name}=1`)).toThrow('expected one of');
+      expect(() => parseFaults(`[{"kind":"${name}"}]`)).toThrow('kind is one of');
       const command = () =>
         execFileSync(process.execPath, [join(root, 'cli.ts'), name], { cwd: '/', stdio: 'pipe', encoding: 'utf8' });
       expect(command).toThrow(`unknown command '${name}'`);

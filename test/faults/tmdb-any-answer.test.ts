@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { RunReport } from '../../pipeline/report.ts';
 import { GeneratedCatalogue } from '../../sandbox/catalogue-generated.ts';
-import { parseFaults } from '../../sandbox/parse-faults.ts';
+import type { Fault } from '../../sandbox/fault.ts';
 import { type SandboxRequest, startSandbox } from '../../sandbox/server.ts';
 import { audit } from '../support/audit/audit.ts';
 import { Workspace } from '../support/processes/cli.ts';
@@ -19,16 +19,30 @@ const pages = movies / 20;
 const limit = { capacity: 400, windowMs: 1_000 };
 const seed = Number(process.env['FAULT_SEED'] ?? 7);
 
-const ofLists = `
-  error-body=34 rate=0.05 path=/movie/popular; error-body=25 rate=0.02 path=/movie/popular;
-  body={"results":null} rate=0.04 path=/movie/popular; body=[] rate=0.04 path=/movie/popular;
-  body={"genres":[]} times=1 path=/genre/; body={"genres":{}} times=1 path=/genre/; error-body=11 times=1 path=/genre/;
-  bad-items=1 rate=0.2 path=/movie/popular; bad-items=14 rate=0.3 path=/movie/popular; bad-items=14 path=/genre/;
-  bad-totals rate=0.3 path=/movie/popular; undeclared-gzip rate=0.5 path=/movie/popular`;
-const ofMovies = `
-  error-body=34 rate=0.03 path=/movie/{id}; error-body=25 times=3 rate=0.01 path=/movie/{id};
-  error-body=46 rate=0.05 path=/movie/{id}; undeclared-gzip rate=0.3 path=/movie/{id}`;
-const mixed = parseFaults(`${ofLists}; ${ofMovies}`);
+const popular = '/movie/popular';
+const genreLists = '/genre/';
+const details = '/movie/{id}';
+const ofLists: readonly Fault[] = [
+  { kind: 'error-body', code: 34, rate: 0.05, path: popular },
+  { kind: 'error-body', code: 25, rate: 0.02, path: popular },
+  { kind: 'body', body: '{"results":null}', rate: 0.04, path: popular },
+  { kind: 'body', body: '[]', rate: 0.04, path: popular },
+  { kind: 'body', body: '{"genres":[]}', times: 1, path: genreLists },
+  { kind: 'body', body: '{"genres":{}}', times: 1, path: genreLists },
+  { kind: 'error-body', code: 11, times: 1, path: genreLists },
+  { kind: 'bad-items', count: 1, rate: 0.2, path: popular },
+  { kind: 'bad-items', count: 14, rate: 0.3, path: popular },
+  { kind: 'bad-items', count: 14, path: genreLists },
+  { kind: 'bad-totals', rate: 0.3, path: popular },
+  { kind: 'undeclared-gzip', rate: 0.5, path: popular },
+];
+const ofMovies: readonly Fault[] = [
+  { kind: 'error-body', code: 34, rate: 0.03, path: details },
+  { kind: 'error-body', code: 25, times: 3, rate: 0.01, path: details },
+  { kind: 'error-body', code: 46, rate: 0.05, path: details },
+  { kind: 'undeclared-gzip', rate: 0.3, path: details },
+];
+const mixed = [...ofLists, ...ofMovies];
 
 const catalogue = new GeneratedCatalogue({ seed, movies });
 const listed = Array.from({ length: movies }, (_, rank) => catalogue.idAtRank(rank));
@@ -83,7 +97,10 @@ describe('a TMDb that answers anything', () => {
     using workspace = new Workspace({ TMDB_RATE_LIMIT: '400/1s', TMDB_TOKEN: 'made-up' });
     await using sandbox = await startSandbox({ movies: 40, seed, limit });
     const env = { TMDB_BASE_URL: sandbox.url };
-    sandbox.setFaults(parseFaults('error-body=34 path=/movie/popular; body={"genres":"none"} path=/genre/'));
+    sandbox.setFaults([
+      { kind: 'error-body', code: 34, path: popular },
+      { kind: 'body', body: '{"genres":"none"}', path: genreLists },
+    ]);
     const empty = await workspace.run(['run', '--once', '--pages', '2'], env);
     expect(empty.code, empty.stderr).toBe(1);
     expect(empty.stdout).toMatch(/0 found on 0 pages.*2 pages could not be used/);
@@ -91,15 +108,16 @@ describe('a TMDb that answers anything', () => {
     expect(empty.stderr).toContain('the popular list cannot be used');
 
     // Five attempts, and two questions whether the list answers others.
-    sandbox.setFaults(
-      parseFaults('body={"results":{}} path=/movie/popular times=7; body={"genres":"none"} path=/genre/'),
-    );
+    sandbox.setFaults([
+      { kind: 'body', body: '{"results":{}}', path: popular, times: 7 },
+      { kind: 'body', body: '{"genres":"none"}', path: genreLists },
+    ]);
     const first = await workspace.runOnce(['--pages', 'all'], env);
     expect(first.walk).toMatchObject({ pagesRead: 1, pagesFailed: 1, found: 20 });
     expect(first.genres).toMatchObject({ published: false, failure: expect.stringContaining('genres is not a list') });
     expect(first.rows.gold['fact_movies']).toBe(first.movies.fetched);
 
-    sandbox.setFaults(parseFaults('error-body=34 path=/movie/popular'));
+    sandbox.setFaults([{ kind: 'error-body', code: 34, path: popular }]);
     await workspace.run(['replay', 'ids', '--all'], env);
     const last = await workspace.run(['run', '--once', '--pages', '2', '--json'], env);
     expect(last.code, last.stderr).toBe(1);
@@ -121,7 +139,10 @@ describe('a TMDb that answers anything', () => {
       onRequest: (request) => {
         requests.push(request);
         if (request.path.startsWith('/3/movie/popular')) {
-          sandbox.setFaults(parseFaults('html path=/movie/popular; status=503 path=/genre/'));
+          sandbox.setFaults([
+            { kind: 'html', path: popular },
+            { kind: 'status', status: 503, path: genreLists },
+          ]);
         }
       },
     });
@@ -168,7 +189,10 @@ describe('a TMDb that answers anything', () => {
     expect(await service.metric('tmdb_list_pages_failed_total')).toBe(0);
 
     const readyz = async () => (await service.get('/readyz')).text;
-    bed.sandbox.setFaults(parseFaults('body={} path=/movie/popular; status=503 path=/genre/'));
+    bed.sandbox.setFaults([
+      { kind: 'body', body: '{}', path: popular },
+      { kind: 'status', status: 503, path: genreLists },
+    ]);
     await until(
       'it says that both lists are out',
       async () => /none of \d+ pages.*cannot be reached/.test(await readyz()),

@@ -2,8 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { GeneratedCatalogue } from '../../sandbox/catalogue-generated.ts';
-import type { Fault } from '../../sandbox/faults.ts';
-import { parseFaults } from '../../sandbox/parse-faults.ts';
+import type { Fault } from '../../sandbox/fault.ts';
 import { type Sandbox, startSandbox } from '../../sandbox/server.ts';
 import { CredentialsRefusedError } from '../../tmdb/errors.ts';
 import { ManualClock } from '../support/clock/manual-clock.ts';
@@ -109,9 +108,9 @@ describe('an outage', () => {
   it('[R33] of one request in twenty, of every kind, parks nothing and loses nothing', async () => {
     const { sandbox, stage } = await openBoth();
     sandbox.setFaults(
-      parseFaults(
-        'status=500 rate=0.01; status=502 rate=0.01; status=503 rate=0.01; status=504 rate=0.01; drop rate=0.01',
-      ),
+      ([500, 502, 503, 504] as const)
+        .map((status): Fault => ({ kind: 'status', status, rate: 0.01 }))
+        .concat({ kind: 'drop', rate: 0.01 }),
     );
     await stage.finish(stage.run(alive));
     expect(sandbox.stats().faulty).toBeGreaterThan(5);
@@ -202,23 +201,28 @@ describe('a compressed answer that does not say so', () => {
 });
 
 describe('an answer that is no movie', () => {
-  it.each([
-    ['a page of HTML', 'html', 'unexpected_content_type', 5],
-    ['an empty 200', 'empty', 'invalid_json', 5],
-    ['204', 'status=204', 'unexpected_status', 5],
-    ['a redirect', 'redirect=/elsewhere', 'unexpected_status', 5],
-    ['a JSON array', 'body=[]', 'unexpected_shape', 1],
-    ['a JSON string', 'body="none"', 'unexpected_shape', 1],
-    ['null', 'body=null', 'unexpected_shape', 1],
-    ['plain text', 'body={"id":1} type=text/plain', 'unexpected_content_type', 5],
-    ['another movie', 'wrong-id', 'wrong_movie', 1],
-    ['404 of a proxy', 'body={"message":"no_route"} type=application/json', 'unexpected_shape', 1],
+  it.each<[string, Fault, string, number]>([
+    ['a page of HTML', { kind: 'html' }, 'unexpected_content_type', 5],
+    ['an empty 200', { kind: 'empty' }, 'invalid_json', 5],
+    ['204', { kind: 'status', status: 204 }, 'unexpected_status', 5],
+    ['a redirect', { kind: 'redirect', location: '/elsewhere' }, 'unexpected_status', 5],
+    ['a JSON array', { kind: 'body', body: '[]' }, 'unexpected_shape', 1],
+    ['a JSON string', { kind: 'body', body: '"none"' }, 'unexpected_shape', 1],
+    ['null', { kind: 'body', body: 'null' }, 'unexpected_shape', 1],
+    ['plain text', { kind: 'body', body: '{"id":1}', contentType: 'text/plain' }, 'unexpected_content_type', 5],
+    ['another movie', { kind: 'wrong-id' }, 'wrong_movie', 1],
+    [
+      '404 of a proxy',
+      { kind: 'body', body: '{"message":"no_route"}', contentType: 'application/json' },
+      'unexpected_shape',
+      1,
+    ],
   ])('[R38 R42] (%s) is parked with its reason, and the others continue', async (_, fault, reason, attempts) => {
     const { sandbox, stage } = await openBoth();
     const [odd = 0, ...others] = alive.slice(0, 30);
     // From here on to the end of the path: no other id begins with it.
     expect(others.some((id) => String(id).startsWith(String(odd)))).toBe(false);
-    sandbox.setFaults(parseFaults(`${fault} path=/movie/${odd}`));
+    sandbox.setFaults([{ ...fault, path: `/movie/${odd}` }]);
     await stage.finish(stage.run([odd, ...others]));
     expect(stage.deadLetters.values).toMatchObject([{ reason, attempts }]);
     expect(stage.fetched).toEqual(sorted(others));

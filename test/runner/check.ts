@@ -1,16 +1,13 @@
-import { join } from 'node:path';
-import { exec, type Outcome, root, runVitest } from './exec.ts';
+import { exec, lintTool, type Outcome, runVitest } from './exec.ts';
 import { type Counts, countsOf, noCounts, type TestReport } from './report.ts';
-
-const lint = (tool: string): string => join(root, '.tools', 'lint', 'bin', tool);
 
 const steps: readonly (readonly [what: string, command: string, args: readonly string[]])[] = [
   ['types', 'tsc', []],
   ['code style', 'biome', ['check', '--error-on-warnings', '.']],
   ['dead code', 'knip', []],
   ['spelling', 'cspell', ['lint', '--dot', '--no-progress', '--cache', '--cache-location', '.tools/cspell-cache', '.']],
-  ['SQL format', lint('sqlfmt'), ['--check', '--quiet', 'dbt']],
-  ['SQL lint', lint('sqlfluff'), ['lint', '--nocolor', '--processes', '2', 'dbt/models', 'dbt/tests']],
+  ['SQL format', lintTool('sqlfmt'), ['--check', '--quiet', 'dbt']],
+  ['SQL lint', lintTool('sqlfluff'), ['lint', '--nocolor', '--processes', '2', 'dbt/models', 'dbt/tests']],
 ];
 
 export interface CheckResult {

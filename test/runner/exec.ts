@@ -10,6 +10,9 @@ import type { TestReport } from './report.ts';
 export const root = join(import.meta.dirname, '../..');
 const resultsDir = join(root, 'test/results');
 
+/** The path of a tool that `scripts/setup.mjs` installs for the checks. */
+export const lintTool = (name: string): string => join(root, '.tools/lint/bin', name);
+
 /** Exit code of a script that cannot run on this machine, and has said why. */
 export const skippedCode = 77;
 

@@ -138,19 +138,20 @@ describe.skipIf(!hasRecordings)('the sandbox on recorded movies', () => {
   it('refuses with the recorded bodies', async () => {
     await using sandbox = await startSandbox({ limit: null });
     const bodies = {
-      '401_7': 'status=401',
-      '404_34': 'status=404',
-      '429_25_modern': 'status=429',
-      '500_11': 'status=500',
-      '502_43': 'status=502',
-      '503_46': 'status=503',
-      '503_9': 'status=503 code=9',
-      '504_24': 'status=504',
-      '400_22': 'status=400',
-      '422_20': 'status=422',
+      '401_7': { status: 401 },
+      '404_34': { status: 404 },
+      '429_25_modern': { status: 429 },
+      '500_11': { status: 500 },
+      '502_43': { status: 502 },
+      '503_46': { status: 503 },
+      '503_9': { status: 503, code: 9 },
+      '504_24': { status: 504 },
+      '400_22': { status: 400 },
+      '422_20': { status: 422 },
     };
     for (const [name, fault] of Object.entries(bodies)) {
-      await fetch(new URL('/sandbox/faults', sandbox.url), { method: 'POST', body: fault });
+      const body = JSON.stringify([{ kind: 'status', ...fault }]);
+      await fetch(new URL('/sandbox/faults', sandbox.url), { method: 'POST', body });
       const response = await fetch(`${sandbox.url}/movie/1`, { headers: { authorization } });
       expect(await response.text(), name).toBe((await readFile(`${recordings}errors/${name}.json`, 'utf8')).trim());
     }

@@ -218,7 +218,11 @@ describe('the sandbox', () => {
 
     it('change the faults while it runs, and refuse what they cannot read', async () => {
       const sandbox = await start();
-      const changed = await control(sandbox, '/sandbox/faults', 'status=503 path=/movie/; delay=1 rate=0.5');
+      const changed = await control(
+        sandbox,
+        '/sandbox/faults',
+        '[{"kind":"status","status":503,"path":"/movie/"},{"kind":"delay","ms":1,"rate":0.5}]',
+      );
       expect(changed).toMatchObject({ status: 200, value: [{ kind: 'status', status: 503 }, { kind: 'delay' }] });
       expect((await get(sandbox, '/movie/popular')).status).toBe(503);
       const refused = await control(sandbox, '/sandbox/faults', 'explode');

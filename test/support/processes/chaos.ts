@@ -1,5 +1,4 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { parseFaults } from '../../../sandbox/parse-faults.ts';
 import { withAdmin } from '../kafka/broker.ts';
 import { plainClient } from '../kafka/client.ts';
 import type { FaultProxy } from '../network/fault-proxy.ts';
@@ -77,7 +76,11 @@ export function chaosOn(bed: TestBed, { mortal, zombies, scheduler, sessionMs, p
     }),
     source('TMDb fault', async (random) => {
       const faultyBefore = bed.sandbox.stats().faulty;
-      bed.sandbox.setFaults(parseFaults('status=503 rate=0.2; drop rate=0.05; delay=1000 rate=0.2'));
+      bed.sandbox.setFaults([
+        { kind: 'status', status: 503, rate: 0.2 },
+        { kind: 'drop', rate: 0.05 },
+        { kind: 'delay', ms: 1_000, rate: 0.2 },
+      ]);
       await delay(3_000 + random() * 5_000);
       bed.sandbox.setFaults([]);
       return bed.sandbox.stats().faulty > faultyBefore;

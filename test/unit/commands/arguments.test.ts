@@ -52,7 +52,7 @@ describe('the arguments of a command', () => {
       '--accept-gap takes a gap as in the error message, such as tmdb.raw-movies/0/100-199',
     ],
     [['sandbox', '--port', '99999'], '--port takes a whole number from 0 to 65535'],
-    [['sandbox', '--faults', 'loud'], '--faults: the faults have 1 mistake(s): "loud": expected one of status'],
+    [['sandbox', '--faults', 'loud'], '--faults: expected faults as JSON'],
     [['replay', 'raw', '--movie', '7', '--rebuild'], '--rebuild rebuilds all of BRONZE'],
     [['produce', 'popular', '--every', 'day'], '--every takes a time'],
     [['produce', 'comedies'], "unknown command 'comedies'"],

@@ -1,0 +1,74 @@
+/**
+ * `npm run dbt -- ARGUMENTS`: dbt's command line on this project, with the warehouse and the settings of the environment and `.env`.
+ * A command that opens the warehouse waits for its turn, as the scheduler does. It publishes no GOLD for readers: the scheduler or
+ * `npm start` does so after the next look.
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync } from 'node:fs';
+import { constants } from 'node:os';
+import { join } from 'node:path';
+import { dropSecrets, loadConfig, readEnvironment } from '../platform/config.ts';
+import { refuseForeignFolder } from '../platform/data-dir.ts';
+import { type Context, toolsDir } from '../platform/platform.ts';
+import { warehouseSystem } from '../platform/warehouse.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { ExitCode, IngestError, messageOf } from '../runtime/errors.ts';
+import { Health } from '../runtime/health.ts';
+import { createLogger } from '../runtime/logger.ts';
+import { createMetrics } from '../runtime/metrics.ts';
+import { createProgress } from '../runtime/progress.ts';
+import { scrub } from '../runtime/scrub.ts';
+import { dbtEnvironment } from './transform.ts';
+
+/** Commands that do not open the warehouse. */
+const offline = new Set(['clean', 'deps', 'list', 'ls', 'parse']);
+
+async function main(args: readonly string[]): Promise<number> {
+  const environment = readEnvironment();
+  const config = loadConfig(environment);
+  dropSecrets(environment);
+  refuseForeignFolder(config.dataDir);
+  const stopping = new AbortController();
+  // A terminal sends Ctrl-C to dbt as well. `kill` reaches only this process.
+  process.on('SIGINT', () => stopping.abort());
+  using progress = createProgress(process.stderr, systemClock, config.secrets);
+  const context: Context = {
+    ...{ config, progress, signal: stopping.signal, metrics: createMetrics('') },
+    log: createLogger(config.logLevel ?? 'warn', config.secrets),
+    health: new Health(systemClock, config.secrets),
+  };
+  try {
+    const [command = '--help'] = args;
+    const opensWarehouse = !offline.has(command) && !command.startsWith('-');
+    await using _turn = opensWarehouse ? await warehouseSystem(context).takeTransformTurn() : null;
+    return await runDbt(context, args);
+  } catch (error) {
+    if (!(error instanceof IngestError)) throw error;
+    process.stderr.write(`${scrub(error.message, config.secrets)}\n`);
+    return error.exitCode;
+  }
+}
+
+/** @returns its exit code (128 + n if signal n ended it). */
+async function runDbt(context: Context, args: readonly string[]): Promise<number> {
+  const { projectDir, workDir, env } = dbtEnvironment(context);
+  mkdirSync(workDir, { recursive: true });
+  const paths = {
+    DBT_PROJECT_DIR: projectDir,
+    DBT_PROFILES_DIR: projectDir,
+    DBT_TARGET_PATH: join(workDir, 'by-hand'),
+    DBT_LOG_PATH: join(workDir, 'logs'),
+  };
+  const child = spawn(join(toolsDir, 'dbt/bin/dbt'), args, { stdio: 'inherit', env: { ...env, ...paths } });
+  process.on('SIGTERM', () => child.kill('SIGTERM'));
+  const [code, killedBy] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
+  return code ?? 128 + constants.signals[killedBy ?? 'SIGTERM'];
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  process.stderr.write(`${messageOf(error)}\n`);
+  process.exitCode = error instanceof IngestError ? error.exitCode : ExitCode.failed;
+}
