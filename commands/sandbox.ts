@@ -16,7 +16,7 @@ export const sandbox = defineCommand({
   ],
   examples: [
     ['sandbox', 'serve on port 8080'],
-    [`sandbox --faults '[{"kind":"status","status":503,"rate":0.05}]'`, 'answer 5 % of the requests with 503'],
+    [`sandbox --faults '[{"kind":"drop","rate":0.05}]'`, 'end 5 % of the connections without an answer'],
   ],
   options: {
     host: defaulted(

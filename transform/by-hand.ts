@@ -41,8 +41,8 @@ async function main(args: readonly string[]): Promise<number> {
   try {
     const [command = '--help'] = args;
     const opensWarehouse = !offline.has(command) && !command.startsWith('-');
-    await using _turn = opensWarehouse ? await warehouseSystem(context).takeTransformTurn() : null;
-    return await runDbt(context, args);
+    await using turn = opensWarehouse ? await warehouseSystem(context).takeTransformTurn() : null;
+    return await runDbt(context, args, turn?.lost);
   } catch (error) {
     if (!(error instanceof IngestError)) throw error;
     process.stderr.write(`${scrub(error.message, config.secrets)}\n`);
@@ -50,8 +50,8 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-/** @returns its exit code (128 + n if signal n ended it). */
-async function runDbt(context: Context, args: readonly string[]): Promise<number> {
+/** @param lost ends dbt, because another process may build now. @returns its exit code (128 + n if signal n ended it). */
+async function runDbt(context: Context, args: readonly string[], lost?: AbortSignal): Promise<number> {
   const { projectDir, workDir, env } = dbtEnvironment(context);
   mkdirSync(workDir, { recursive: true });
   const paths = {
@@ -62,6 +62,7 @@ async function runDbt(context: Context, args: readonly string[]): Promise<number
   };
   const child = spawn(join(toolsDir, 'dbt/bin/dbt'), args, { stdio: 'inherit', env: { ...env, ...paths } });
   process.on('SIGTERM', () => child.kill('SIGTERM'));
+  lost?.addEventListener('abort', () => child.kill('SIGTERM'), { once: true });
   const [code, killedBy] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
   return code ?? 128 + constants.signals[killedBy ?? 'SIGTERM'];
 }

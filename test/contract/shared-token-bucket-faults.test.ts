@@ -1,25 +1,21 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../runtime/clock.ts';
 import { createLogger } from '../../runtime/logger.ts';
 import { Secret } from '../../runtime/secret.ts';
 import { TokenBucketRefusedError, TokenBucketUnavailableError } from '../../tmdb/token-bucket/errors.ts';
 import { openSharedTokenBucket } from '../../tmdb/token-bucket/redis.ts';
-import { BucketFleet, requestTimeoutMs } from '../support/token-bucket/bucket-fleet.ts';
+import { type BucketFleet, requestTimeoutMs } from '../support/token-bucket/bucket-fleet.ts';
 import { RedisServer } from '../support/token-bucket/redis.ts';
+import { shareBucketFleet } from '../support/token-bucket/shared-bucket-fleet.ts';
 
 const limit = { capacity: 4, windowMs: 1_000 };
 
 let server: RedisServer;
 let fleet: BucketFleet;
 
-beforeAll(async () => {
-  server = await RedisServer.start();
+shareBucketFleet((...opened) => {
+  [fleet, server] = opened;
 });
-beforeEach(() => {
-  fleet = new BucketFleet(server);
-});
-afterEach(() => fleet[Symbol.asyncDispose]());
-afterAll(() => server[Symbol.asyncDispose]());
 
 /** Ways in which a store forgets. Each leaves it running. */
 const losses: Record<string, () => Promise<unknown>> = {

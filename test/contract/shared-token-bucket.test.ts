@@ -1,21 +1,15 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { BucketFleet, requestTimeoutMs } from '../support/token-bucket/bucket-fleet.ts';
+import { describe, expect, it } from 'vitest';
+import { type BucketFleet, requestTimeoutMs } from '../support/token-bucket/bucket-fleet.ts';
 import { jainIndex } from '../support/token-bucket/jain-index.ts';
-import { RedisServer } from '../support/token-bucket/redis.ts';
+import { shareBucketFleet } from '../support/token-bucket/shared-bucket-fleet.ts';
 
 const limit = { capacity: 4, windowMs: 1_000 };
 
-let server: RedisServer;
 let fleet: BucketFleet;
 
-beforeAll(async () => {
-  server = await RedisServer.start();
+shareBucketFleet((opened) => {
+  fleet = opened;
 });
-beforeEach(() => {
-  fleet = new BucketFleet(server);
-});
-afterEach(() => fleet[Symbol.asyncDispose]());
-afterAll(() => server[Symbol.asyncDispose]());
 
 describe('a fleet at one bucket', () => {
   it('is served in the order in which its members came', async () => {

@@ -40,4 +40,4 @@ export const never: Change = swap(/if \(.*\) (?=\{|return|throw)/, 'if (false) '
 export const always: Change = swap(/if \(.*\) (?=[^\s()])/, '');
 
 /** A promise is started, and its end is not waited for. */
-export const unawaited: Change = swap(/await (.*);/, 'void $1.catch(() => {});');
+export const detach: Change = swap(/await (.*);/, 'void $1.catch(() => {});');

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { always, never, remove, swap, unawaited } from '../mutation/change.ts';
+import { always, detach, never, remove, swap } from '../mutation/change.ts';
 import { coreMutants, mutants } from '../mutation/mutants.ts';
 import { changeAt, placesIn } from '../mutation/place.ts';
 import { type VitestReport, verdictOf } from '../mutation/vitest-report.ts';
@@ -59,7 +59,7 @@ describe('a place in the code', () => {
 
   it('is the statement with the marker at its end', () => {
     expect(changeAt(`begin();\n${line}\ncommit();`, 'rows', remove)).toBe('begin();\n\ncommit();');
-    expect(changeAt(line, 'rows', unawaited)).toBe('void load(rows).catch(() => {});');
+    expect(changeAt(line, 'rows', detach)).toBe('void load(rows).catch(() => {});');
   });
 
   it('is the statement below the marker, to its closing bracket', () => {
@@ -84,7 +84,7 @@ describe('a place in the code', () => {
       'expected "/await (.*);/" once',
     ],
   ])('fails if it is %s', (_, place, source, message) => {
-    expect(() => changeAt(source, place, unawaited)).toThrow(message);
+    expect(() => changeAt(source, place, detach)).toThrow(message);
   });
 });
 

@@ -1,8 +1,39 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { movie, root, WarehouseFile } from '../../support/dbt/warehouse-file.ts';
+import { derivedTables, movie, root, WarehouseFile } from '../../support/dbt/warehouse-file.ts';
+
+/** What the test reads of dbt's manifest. */
+interface Manifest {
+  readonly nodes: Readonly<Record<string, ManifestNode>>;
+}
+interface ManifestNode {
+  readonly unique_id: string;
+  readonly resource_type: string;
+  readonly name: string;
+  readonly description: string;
+  readonly group?: string | null;
+  readonly columns: Readonly<Record<string, { readonly description: string }>>;
+  readonly attached_node?: string | null;
+  readonly test_metadata?: { readonly name: string };
+}
+
+/** Each model says what one row is, has an owner and a test of that grain, and describes its columns. */
+function expectDocumented({ nodes }: Manifest): void {
+  const all = Object.values(nodes);
+  const models = all.filter(({ resource_type: type }) => type === 'model');
+  const grainTests = all.filter(({ test_metadata: test }) => test && /^unique/.test(test.name));
+  const withGrainTest = new Set(grainTests.map(({ attached_node: node }) => node));
+  expect(models.length).toBe(derivedTables.length);
+  for (const { unique_id: id, name, description, group, columns } of models) {
+    expect(description, name).toMatch(/\bGrain: one row per /);
+    expect(group, name).toMatch(/^(data_engineering|analytics)$/);
+    expect(withGrainTest, name).toContain(id);
+    const withoutText = Object.entries(columns).filter(([, column]) => column.description.trim() === '');
+    expect(withoutText, name).toEqual([]);
+  }
+}
 
 it('runs dbt on the configured warehouse, with the project, profile and folders of the pipeline (npm run dbt)', async () => {
   await using file = await WarehouseFile.create();
@@ -22,7 +53,8 @@ it('runs dbt on the configured warehouse, with the project, profile and folders 
     { movie_id: '1' },
     { movie_id: '2' },
   ]);
-  expect(existsSync(join(dataDir, 'dbt/by-hand/manifest.json'))).toBe(true);
+  const manifest = JSON.parse(readFileSync(join(dataDir, 'dbt/by-hand/manifest.json'), 'utf8')) as Manifest;
+  expectDocumented(manifest);
 
   const wrong = dbt('run', '--select', 'stg_movies', '--no-such-option');
   expect(wrong.status).toBe(2);

@@ -1,4 +1,4 @@
-import { remove, swap, unawaited } from '../change.ts';
+import { detach, remove, swap } from '../change.ts';
 import type { Mutant } from '../mutant.ts';
 
 const partitionSource = 'kafka/partition-source.ts';
@@ -57,7 +57,7 @@ export const kafkaMutants: readonly Mutant[] = [
     name: 'source: a record is done before it was handled',
     file: 'kafka/record-source.ts',
     place: 'source.handled-first',
-    change: unawaited,
+    change: detach,
     tests: {
       files: ['test/integration/kafka/record-source.test.ts'],
       only: 'hands out again what failed',

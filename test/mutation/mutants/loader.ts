@@ -1,4 +1,4 @@
-import { after, always, before, never, remove, swap, unawaited } from '../change.ts';
+import { after, always, before, detach, never, remove, swap } from '../change.ts';
 import type { Mutant } from '../mutant.ts';
 
 const model = { files: ['test/unit/consumers/bronze-loader-model.test.ts'] };
@@ -56,14 +56,14 @@ export const loaderMutants: readonly Mutant[] = [
     name: 'loader: the position passes undecodable records before they are parked',
     file: loader,
     place: 'loader.park-undecodable',
-    change: unawaited,
+    change: detach,
     tests: model,
   },
   {
     name: 'loader: the position passes invalid rows before they are parked',
     file: loader,
     place: 'loader.park-invalid',
-    change: unawaited,
+    change: detach,
     tests: model,
   },
   {

@@ -4,10 +4,10 @@ import { gunzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { GeneratedCatalogue } from '../../../sandbox/catalogue-generated.ts';
 import { isStrictJson } from '../../../warehouse/document.ts';
+import { recordings } from '../tmdb/recordings.ts';
 import { bodies } from './documents.ts';
-import { type MovieRecord, root } from './warehouse-file.ts';
+import type { MovieRecord } from './warehouse-file.ts';
 
-const recordings = join(root, '../../integration/dbt', 'shared', 'tmdb');
 const snapshot = join(recordings, 'snapshots', '2025-12-15a.ndjson.gz');
 
 /** A test's change of a document. */
