@@ -86,7 +86,6 @@ export async function runBronzeLoader(ports: BronzeLoaderPorts, options: BronzeL
   await loader.drain();
 }
 
-
 /** An assigned partition. If it is revoked and assigned again, it is a new one. */
 interface Assigned {
   readonly topicId: string;

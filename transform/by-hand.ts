@@ -1,11 +1,10 @@
 /**
  * `npm run dbt -- ARGUMENTS`: dbt's command line on this project, with the warehouse and the settings of the environment and `.env`.
- * A command that opens the warehouse waits for its turn, as the scheduler does. It publishes no GOLD for readers: the scheduler or
+ * A command that opens the warehouse takes the transform lease, as the scheduler does. It publishes no GOLD for readers: the scheduler or
  * `npm start` does so after the next look.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { dropSecrets, loadConfig, readEnvironment } from '../platform/config.ts';
@@ -16,6 +15,7 @@ import { systemClock } from '../runtime/clock.ts';
 import { ExitCode, IngestError, messageOf } from '../runtime/errors.ts';
 import { Health } from '../runtime/health.ts';
 import { createLogger } from '../runtime/logger.ts';
+import { makeFolder } from '../runtime/make-folder.ts';
 import { createMetrics } from '../runtime/metrics.ts';
 import { createProgress } from '../runtime/progress.ts';
 import { scrub } from '../runtime/scrub.ts';
@@ -41,8 +41,8 @@ async function main(args: readonly string[]): Promise<number> {
   try {
     const [command = '--help'] = args;
     const opensWarehouse = !offline.has(command) && !command.startsWith('-');
-    await using turn = opensWarehouse ? await warehouseSystem(context).takeTransformTurn() : null;
-    return await runDbt(context, args, turn?.lost);
+    await using lease = opensWarehouse ? await warehouseSystem(context).takeTransformLease() : null;
+    return await runDbt(context, args, lease?.lost);
   } catch (error) {
     if (!(error instanceof IngestError)) throw error;
     process.stderr.write(`${scrub(error.message, config.secrets)}\n`);
@@ -53,7 +53,7 @@ async function main(args: readonly string[]): Promise<number> {
 /** @param lost ends dbt, because another process may build now. @returns its exit code (128 + n if signal n ended it). */
 async function runDbt(context: Context, args: readonly string[], lost?: AbortSignal): Promise<number> {
   const { projectDir, workDir, env } = dbtEnvironment(context);
-  mkdirSync(workDir, { recursive: true });
+  makeFolder(workDir);
   const paths = {
     DBT_PROJECT_DIR: projectDir,
     DBT_PROFILES_DIR: projectDir,

@@ -9,7 +9,7 @@ create table if not exists {{ run_log("sealed_batches") }} (
     load_seq bigint not null,
     batch_id varchar not null,
     run_seq bigint not null,
-    sealed_at {{ dbt.type_timestamp() }} not null
+    sealed_at {{ timestamp_type() }} not null
 )
 {% endmacro %}
 

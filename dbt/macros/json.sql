@@ -108,7 +108,8 @@
     from {{ relation }}, lateral flatten(input => iff(is_array({{ array }}), {{ array }}, null)) as element
 {%- endmacro %}
 
-{# dbt's own cast of a unit test's fixture: Snowflake's cast of a text to VARIANT holds the text, and not what it says. #}
+{# This replaces dbt's own macro, which casts the fixtures of unit tests: on Snowflake, a text that is cast to VARIANT stays a text, so
+   the fixture must be parsed. #}
 {% macro snowflake__cast(field, type) -%}
     {% if type | upper == "VARIANT" %} parse_json({{ field }}) {% else %} cast({{ field }} as {{ type }}) {% endif %}
 {%- endmacro %}

@@ -36,8 +36,8 @@ create table if not exists {{ run_log("dbt_runs") }} (
     models_status varchar not null,
     run_seq bigint,
     project_fingerprint varchar,
-    started_at {{ dbt.type_timestamp() }} not null,
-    finished_at {{ dbt.type_timestamp() }} not null
+    started_at {{ timestamp_type() }} not null,
+    finished_at {{ timestamp_type() }} not null
 )
 {% endmacro %}
 
@@ -51,7 +51,7 @@ create table if not exists {{ run_log("dbt_results") }} (
     seconds double not null,
     rows_affected bigint,
     failures bigint,
-    finished_at {{ dbt.type_timestamp() }} not null
+    finished_at {{ timestamp_type() }} not null
 )
 {% endmacro %}
 
@@ -103,7 +103,7 @@ select
     cast(seconds as double),
     cast(rows_affected as bigint),
     cast(failures as bigint),
-    cast(finished_at as {{ dbt.type_timestamp() }})
+    cast(finished_at as {{ timestamp_type() }})
 from (
     values
     {% for result in results %}

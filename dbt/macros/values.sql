@@ -65,9 +65,11 @@
 {% macro default__try_date(text) -%} try_cast({{ text }} as date){%- endmacro %}
 {% macro snowflake__try_date(text) -%} try_to_date({{ text }}, 'YYYY-MM-DD'){%- endmacro %}
 
-{# dbt's own says `timestamp`, and what that is on Snowflake a setting of the account decides. #}
-{% macro snowflake__type_timestamp() %} {{ return("timestamp_ntz") }}{% endmacro %}
-{% macro utc_timestamp(moment) -%} cast('{{ timestamp_text(moment) }}' as {{ dbt.type_timestamp() }}) {%- endmacro %}
+{# Not `dbt.type_timestamp`, which is `timestamp` on Snowflake: a setting of the account decides what that is. #}
+{% macro timestamp_type() %} {{ return(adapter.dispatch("timestamp_type")()) }}{% endmacro %}
+{% macro default__timestamp_type() %} {{ return("timestamp") }}{% endmacro %}
+{% macro snowflake__timestamp_type() %} {{ return("timestamp_ntz") }}{% endmacro %}
+{% macro utc_timestamp(moment) -%} cast('{{ timestamp_text(moment) }}' as {{ timestamp_type() }}) {%- endmacro %}
 {% macro timestamp_text(moment) -%} {{ moment.strftime("%Y-%m-%d %H:%M:%S.%f") }} {%- endmacro %}
 
 {# A key that says nothing but "the same again": equal on every warehouse. #}

@@ -1,5 +1,5 @@
--- Each movie that is not deleted is in fact_movies and in both bridges, and no other is. Counts, because they are
--- cheap.
+-- Each movie that is not deleted is in fact_movies and in both bridges, and no other is.
+-- The test compares counts, because they are cheap.
 with
     counts as (
         select

@@ -1,5 +1,5 @@
--- No record of the newest batches is newer than what SILVER has of its movie. (All batches would cost a scan of
--- BRONZE.)
+-- No record of the newest batches is newer than what SILVER has of its movie.
+-- To compare all batches would need a scan of BRONZE.
 with
     newest_batches as (
         select sealed.load_seq, sealed.batch_id
