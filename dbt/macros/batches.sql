@@ -13,9 +13,9 @@ create table if not exists {{ run_log("sealed_batches") }} (
 )
 {% endmacro %}
 
-{# By name and number: a batch of the same offsets that was loaded anew, after a rebuild of BRONZE, is another.
-   One statement, so that a run that is killed has sealed all of them or none. A retry takes up nothing: it leaves out
-   models that would have to see it. #}
+{# By name and number: after a rebuild of BRONZE, a batch of the same offsets has another number and is another batch.
+   One statement, so that a run that is killed has sealed all of them or none. A retry seals nothing, because it omits
+   models that would have to see the batches. #}
 {% macro seal_batches() %}
     {% if flags.WHICH in ("run", "build") and not is_retry() and not invocation_args_dict.empty %}
         {{ adapter.dispatch("one_at_a_time")(seal_statement()) }}

@@ -134,7 +134,7 @@ where started_at < ({{ remembered_from() }})
 
 {# Whole days go, so that one run a day has something to delete. And nothing goes from the runs on by which a later one is
    decided (transform-state.ts) or scoped (`changed_movies`), however old they are; no result is older than the start of
-   its run. (Of a run that there is none of, the day stands in: `least` of a NULL is NULL on Snowflake.) #}
+   its run. (If no such run exists, the day is used instead: `least` of a NULL is NULL on Snowflake.) #}
 {% macro remembered_from() %}
     {%- set days = modules.datetime.timedelta(days=var("run_log_retention_days")) -%}
     {%- set first_day = (run_started_at - days).replace(hour=0, minute=0, second=0, microsecond=0) -%}

@@ -23,7 +23,7 @@ with
 
     {% if is_incremental() %}
         known_companies as (
-            select known.*, changed_movies.movie_id is not null as is_described_anew
+            select known.*, changed_movies.movie_id is not null as is_described_again
             from {{ this }} as known
             left join changed_movies on known._movie_id = changed_movies.movie_id
         ),
@@ -45,7 +45,7 @@ with
                         )
                     )
                 )
-            where known.is_described_anew and mentions.company_id is null
+            where known.is_described_again and mentions.company_id is null
         ),
     {% endif %}
 
@@ -56,7 +56,7 @@ with
             union all
             select company_id, company_name, origin_country, _movie_id, _fetched_at, _run_seq
             from known_companies
-            where not is_described_anew and company_id in (select changed.company_id from changed_mentions as changed)
+            where not is_described_again and company_id in (select changed.company_id from changed_mentions as changed)
             union all
             select company_id, company_name, origin_country, movie_id, _fetched_at, _run_seq
             from {{ ref("silver_movie_companies") }}
