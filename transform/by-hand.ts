@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { dropSecrets, loadConfig, readEnvironment } from '../platform/config.ts';
 import { refuseForeignFolder } from '../platform/data-dir.ts';
 import { type Context, toolsDir } from '../platform/platform.ts';
-import { warehouseSystem } from '../platform/warehouse.ts';
+import { transformTarget } from '../platform/warehouse.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { ExitCode, IngestError, messageOf } from '../runtime/errors.ts';
 import { Health } from '../runtime/health.ts';
@@ -41,7 +41,7 @@ async function main(args: readonly string[]): Promise<number> {
   try {
     const [command = '--help'] = args;
     const opensWarehouse = !offline.has(command) && !command.startsWith('-');
-    await using lease = opensWarehouse ? await warehouseSystem(context).takeTransformLease() : null;
+    await using lease = opensWarehouse ? await transformTarget(context).takeTransformLease() : null;
     return await runDbt(context, args, lease?.lost);
   } catch (error) {
     if (!(error instanceof IngestError)) throw error;
