@@ -1,4 +1,4 @@
-{# The named columns together identify a row: no combination occurs twice, and no column is NULL. The name and argument are
+{# The combination of the named columns identifies a row: it occurs once, and no column is NULL. The name and argument are
    those of dbt_utils, so that documentation and lint tools recognise the primary key. dbt_utils also accepts NULL. #}
 {% test unique_combination_of_columns(model, combination_of_columns) %}
     select {{ combination_of_columns | join(", ") }}, count(*) as times
