@@ -32,9 +32,18 @@ export interface StatusReader extends AsyncDisposable {
 }
 
 export function openStatus(context: Context): StatusReader {
-  const platform = openPlatform(context, { mayJoinBroker: true, topics: 'look', kafkaPatienceMs: 5_000 });
+  const open = () => openPlatform(context, { mayJoinBroker: true, topics: 'look', kafkaPatienceMs: 5_000 });
+  let platform = open();
   return {
-    read: () => readStatus(platform, context),
+    read: async () => {
+      const status = await readStatus(platform, context);
+      if (isUnread(status.topics)) {
+        // A platform keeps the result of its first connection attempt, so the next read needs a new one.
+        await platform[Symbol.asyncDispose]();
+        platform = open();
+      }
+      return status;
+    },
     [Symbol.asyncDispose]: () => platform[Symbol.asyncDispose](),
   };
 }
@@ -76,8 +85,9 @@ async function readStatus(platform: Platform, context: Context): Promise<Status>
 }
 
 /** Whether a part could not be read: then its rows are an error. */
-export const isPartial = (status: Status): boolean =>
-  Object.values(status).some((rows: Rows) => rows.some((row) => 'error' in row));
+export const isPartial = (status: Status): boolean => Object.values(status).some(isUnread);
+
+const isUnread = (rows: Rows): boolean => rows.some((row) => 'error' in row);
 
 interface Warehouse {
   /** null: they could not be read. */
