@@ -13,14 +13,18 @@ import { casesOf } from '../tiers.ts';
 
 /** Possible changes of BRONZE's tables; each is refused before anything is written. */
 const changes = [
-  ['a column more', 'alter table bronze.raw_movies add column note varchar', 'bronze.raw_movies: column 11 is note'],
   [
-    'a column less',
+    'an additional column',
+    'alter table bronze.raw_movies add column note varchar',
+    'bronze.raw_movies: column 11 is note',
+  ],
+  [
+    'a missing column',
     'alter table bronze.raw_genres drop column source_url',
     'bronze.raw_genres: column 8 is fetched_at',
   ],
   [
-    'a column of another name',
+    'a renamed column',
     'alter table bronze.load_batches rename column row_count to row_counts',
     'bronze.load_batches: column',
   ],

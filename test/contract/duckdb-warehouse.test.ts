@@ -29,7 +29,7 @@ warehouseContract('The DuckDB warehouse', async () => {
   const folder = temporaryFolder();
   const path = join(folder, 'warehouse.duckdb');
   let opened = await openDuckDbWarehouse(options(path));
-  // One process, one instance: looking inside closes the warehouse and opens it again behind the test's back.
+  // A process has one instance, so reading the contents closes the warehouse and opens it again.
   const warehouse = {
     migrate: () => opened.migrate(),
     positions: (topic: TopicId) => opened.positions(topic),

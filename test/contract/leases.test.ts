@@ -21,10 +21,10 @@ import { makeDatabase } from '../support/snowflake/fixture.ts';
 
 const linux = process.platform === 'linux';
 
-/** In another container: whether it still runs cannot be seen from here. */
+/** A holder in another container: this process cannot see whether it still runs. */
 const outOfSight: Holder = { host: 'host-b', place: 'another boot', pid: 7, identity: 'boot/1' };
 
-/** Of this machine, and ended. */
+/** A holder on this machine that has ended. */
 async function ended(): Promise<Holder> {
   const child = spawn('sleep', ['60'], { stdio: 'ignore' });
   const holder = holderOf(child.pid ?? 0);
@@ -33,16 +33,16 @@ async function ended(): Promise<Holder> {
   return holder;
 }
 
-/** What a wait came to: the milliseconds that it took, or its error. */
+/** The outcome of a wait: its duration in milliseconds, or its error. */
 interface Waited {
   readonly ms: number;
   readonly error?: Error;
 }
 
-/** One right that others wait for, held by someone else; the wait is configured to be as short as can be. */
+/** A lease held by another process. The configured wait is as short as possible. */
 interface Wait {
   readonly lease: Lease;
-  /** @param leftMs for which the holder, who has died, still has it. */
+  /** @param leftMs the remaining time of the lease of a dead holder. */
   readonly waitFor: (holder: Holder, leftMs: number) => Promise<Waited>;
 }
 
@@ -56,7 +56,7 @@ afterAll(() => {
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 });
 
-/** Turns the hands until `taking` ends; a file that was touched so long ago ages with them. */
+/** Advances the clock until `taking` ends. The age of a touched file advances as well. */
 async function onManualClock(
   taking: (clock: ManualClock) => Promise<AsyncDisposable | Disposable>,
   file: string,
@@ -123,7 +123,7 @@ describe('a holder', () => {
   it.runIf(linux)('is distinguished from a process with the same pid in another boot or container', () => {
     const { place, ...own } = ownHolder();
     expect(place).toMatch(/^[0-9a-f-]{36} pid:\[\d+\]$/);
-    // Same name, same pid: as a container with `hostname:` set, or on the host's network, may have.
+    // The same name and pid, as is possible with `hostname:` or with the host's network.
     expect(isGone({ ...own, place: `${place}0`, identity: 'boot/1' })).toBe(false);
   });
 });
@@ -154,7 +154,7 @@ describe.runIf(linux).each([fileLock, claim('brokerClaim', async (owner) => ({ o
     it('[R93] names holder, host, pid and the remaining time when it ends without success', async () => {
       const alive = await waitUntilTaken(ownHolder(), leases[lease]);
       expect(alive.error?.message).toContain(`process ${process.pid} on ${hostname()}`);
-      // One that is touched for ever.
+      // A file that is touched forever.
       const elsewhere = await waitUntilTaken(outOfSight, 10 ** 9);
       expect(elsewhere.error?.message).toMatch(/process 7 on host-b.* in \d+ s/);
     });
@@ -176,7 +176,7 @@ describe.runIf(linux)('the wait for orphanedBroker', () => {
 });
 
 describe('on Snowflake', () => {
-  /** Of Snowflake 300 s; here longer than the 2 s after which a statement has waited for a lock in vain. */
+  /** On Snowflake, 300 s. Here, longer than the lock timeout of statements, which is 2 s. */
   const idleBlockerSeconds = 3.5;
   let emulator: SnowflakeEmulator;
   let other: SnowflakeSession;
@@ -205,7 +205,7 @@ describe('on Snowflake', () => {
     );
     return { ms: performance.now() - startedAt, ...failed };
   };
-  /** The lease as its holder left it. */
+  /** Sets the lease to the state in which its holder left it. */
   const leasedBy = (holder: string, leftSeconds: number) =>
     other.execute({
       sql: `update silver.transform_lease set holder = ?, leased_until = dateadd(second, ${leftSeconds}, sysdate())`,
@@ -216,7 +216,7 @@ describe('on Snowflake', () => {
 
   it.each([
     ['a holder out of sight', JSON.stringify({ ...outOfSight, id: '1' })],
-    ['a text that names no holder', 'host-b/7/0a1b'],
+    ['text that does not name a holder', 'host-b/7/0a1b'],
   ])('the wait for transform outlasts %s, however short it is configured', async (_, holder) => {
     await leasedBy(holder, 4);
     const { ms, error } = await takeTransform();
@@ -235,7 +235,7 @@ describe('on Snowflake', () => {
 
   it('the wait for transform names holder, host, pid and remaining time when it ends without success', async () => {
     await leasedBy(JSON.stringify({ ...ownHolder(), id: '1' }), 3_600);
-    // Time is measured a hundred times as fast as it passes.
+    // The clock runs a hundred times as fast as real time.
     const clock = { ...systemClock, monotonic: () => 100 * systemClock.monotonic() };
     const { error } = await timed(() => takeTransformLease({ ...options(), clock, waitMs: 0 }));
     expect(error?.message).toMatch(
@@ -279,7 +279,7 @@ describe('on Snowflake', () => {
   });
 });
 
-it('[R93] this table has the wait for every lease', () => {
+it('[R93] the tests above cover the wait for every lease', () => {
   const source = readFileSync(import.meta.filename, 'utf8');
   const named = Object.keys(leases).filter(
     (lease) =>

@@ -15,7 +15,7 @@ tokenBucketContract('SharedTokenBucket on Redis', async (limit) => {
   fleet = new BucketFleet(server);
   const { clock } = fleet;
   const { bucket } = await fleet.join('a', limit);
-  // A store that knows nothing may have forgotten everything: it gives out nothing for one window.
+  // An empty store may have lost its data, so it grants nothing for one window.
   await clock.advance(limit.windowMs);
   return { bucket, now: () => clock.monotonic(), advance: (ms) => clock.advance(ms) };
 });

@@ -17,7 +17,7 @@ shareBucketFleet((...opened) => {
   [fleet, server] = opened;
 });
 
-/** Ways in which a store forgets. Each leaves it running. */
+/** Ways in which a running store loses data. */
 const losses: Record<string, () => Promise<unknown>> = {
   'is emptied': () => server.command('FLUSHALL'),
   'restarts empty': async () => {
@@ -30,7 +30,7 @@ const losses: Record<string, () => Promise<unknown>> = {
   },
   'loses its tokens': () => server.command('DEL', fleet.keyOf('tokens')),
   'loses one token': () => server.command('ZPOPMIN', fleet.keyOf('tokens')),
-  'loses what it knows about the bucket': () => server.command('DEL', fleet.keyOf('meta')),
+  'loses the metadata of the bucket': () => server.command('DEL', fleet.keyOf('meta')),
 };
 
 describe.each(Object.entries(losses))('a store that %s', (name, lose) => {
@@ -38,7 +38,7 @@ describe.each(Object.entries(losses))('a store that %s', (name, lose) => {
     if (name.includes('copy')) await server.command('SAVE');
   };
 
-  it('[R26] gives out nothing for one window, then everything', async () => {
+  it('[R26] grants nothing for one window, then everything', async () => {
     const [a, b] = await fleet.assemble(['a', 'b'], limit);
     await saveFirst();
     a.ask(4);
@@ -49,13 +49,13 @@ describe.each(Object.entries(losses))('a store that %s', (name, lose) => {
     b.ask(8);
     await fleet.clock.advance(999);
     expect(b.granted).toHaveLength(0);
-    // The server may have been noticed to be gone only after an attempt or two.
+    // The outage of the server may be detected only after one or two attempts.
     await fleet.clock.advance(300);
     expect(b.granted).toHaveLength(4);
     expect(fleet.logged.filter((line) => line.includes('had lost data'))).toHaveLength(2);
   });
 
-  it('[R26] counts the requests that were under way all the same', async () => {
+  it('[R26] still counts the requests that were under way', async () => {
     const [a, b] = await fleet.assemble(['a', 'b'], limit);
     await saveFirst();
     a.ask(3);
@@ -71,7 +71,7 @@ describe.each(Object.entries(losses))('a store that %s', (name, lose) => {
     expect(b.granted).toHaveLength(4);
   });
 
-  it('[R26] counts a response that was not told before', async () => {
+  it('[R26] counts a response that was not reported before', async () => {
     const [a, b] = await fleet.assemble(['a', 'b'], limit);
     await saveFirst();
     a.ask(3);
@@ -90,7 +90,7 @@ describe.each(Object.entries(losses))('a store that %s', (name, lose) => {
 describe('a store into which another program wrote', () => {
   const farMs = 10 ** 14;
 
-  it('[R31] holds a token back for timeout and window at most', async () => {
+  it('[R31] holds a token for at most timeout plus window', async () => {
     const [a] = await fleet.assemble(['a'], limit);
     a.ask(4);
     await fleet.clock.advance(0);
@@ -125,7 +125,7 @@ describe('a store into which another program wrote', () => {
     }
   });
 
-  it('[R31] drops places in line of who never was there', async () => {
+  it('[R31] drops the places in line of members that never existed', async () => {
     const [a] = await fleet.assemble(['a'], limit);
     await server.command('RPUSH', fleet.keyOf('line'), 'x', 'y', 'x', 'x', 'x');
     await server.command('ZADD', fleet.keyOf('seen'), String(farMs * 10), 'y');
@@ -151,13 +151,13 @@ describe('an answer of the store', () => {
     expect(a.granted).toHaveLength(4);
   });
 
-  it('that is lost with a response and a pause in its call tells them again', async () => {
+  it('that is lost, with a response and a pause in its call, makes the next call report them again', async () => {
     const [a, b] = await fleet.assemble(['a', 'b'], limit);
     a.ask(4);
     await fleet.clock.advance(0);
     a.store.beforeCall = async () => {
       a.store.beforeCall = async () => {};
-      throw new TokenBucketUnavailableError('not even asked');
+      throw new TokenBucketUnavailableError('the call was not sent');
     };
     a.giveBackAll();
     const paused = a.bucket.pause(1_500);
@@ -169,7 +169,7 @@ describe('an answer of the store', () => {
     expect(b.granted).toHaveLength(1);
   });
 
-  it('that comes late is not used: the tokens go back', async () => {
+  it('that arrives late is not used: its tokens are returned', async () => {
     const [a, b] = await fleet.assemble(['a', 'b'], limit);
     // As if the process had been stopped between its call and the answer.
     const stopped = Promise.withResolvers<void>();
@@ -191,7 +191,7 @@ describe('an answer of the store', () => {
 });
 
 describe('a store out of reach', () => {
-  it('[R27] is waited for, and no process gets a token meanwhile', async () => {
+  it('[R27] makes every process wait, and grants no token meanwhile', async () => {
     const [a] = await fleet.assemble(['a'], limit);
     fleet.logged.length = 0;
     a.ask(2);
@@ -251,7 +251,7 @@ describe('opening', () => {
       (error: Error) => error,
     );
 
-  it('names the address where no server listens, and no password', async () => {
+  it('names an address at which no server listens, without the password', async () => {
     const error = await failure('redis://user:s3cret@127.0.0.1:1');
     expect(error).toBeInstanceOf(TokenBucketUnavailableError);
     expect(error).toMatchObject({ retriable: true });
@@ -259,13 +259,13 @@ describe('opening', () => {
     expect(JSON.stringify([error, error.stack, error.message])).not.toMatch(/s3cret|user:/);
   });
 
-  it('gives up when nothing is answered', async () => {
+  it('gives up if the server does not answer', async () => {
     await server.frozenDuring(async () => {
       await expect(fleet.join('a', limit)).rejects.toThrow(TokenBucketUnavailableError);
     });
   });
 
-  it('tells a wrong password from an outage, and works with the right one', async () => {
+  it('distinguishes a wrong password from an outage, and works with the right one', async () => {
     await using locked = await RedisServer.start({ password: 'p@ss/w:rd' });
     for (const credentials of ['', ':wr0ng@', 'stranger:p%40ss%2Fw%3Ard@']) {
       const error = await failure(locked.url.replace(/\/\/.*@/, `//${credentials}`));

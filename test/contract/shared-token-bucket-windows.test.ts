@@ -25,7 +25,7 @@ const mostInAWindow = (seen: readonly number[], windowMs: number): number => {
 describe('a server that counts a sliding window', () => {
   const limit = { capacity: 10, windowMs: 2_000 };
 
-  /** Members that come, die, and reach the store slowly, lose answers; `harm` is done to the store now and then. */
+  /** Members start, die, reach the store slowly, and lose answers. Now and then, `harm` damages the store. */
   const live = async (fleet: BucketFleet, seconds: number, harm: (random: number) => Promise<unknown>) => {
     const { clock, random } = fleet;
     const join = async (): Promise<Member> => {
@@ -61,12 +61,12 @@ describe('a server that counts a sliding window', () => {
       await using fleet = new BucketFleet(server, seed);
       await live(fleet, 60, async () => {});
       expect(mostInAWindow(fleet.seen, limit.windowMs)).toBeLessThanOrEqual(limit.capacity);
-      // Tokens of the dead are out for up to five seconds, those of slow requests for longer than a window.
+      // Tokens of dead members are out for up to five seconds, those of slow requests for longer than a window.
       expect(fleet.seen.length).toBeGreaterThan(60 * 5 * 0.5);
     },
   );
 
-  it.each([6, 7, 8])('[P14] nor when the store forgets (seed %i)', async (seed) => {
+  it.each([6, 7, 8])('[P14] never contains more than the limit when the store loses data (seed %i)', async (seed) => {
     await using fleet = new BucketFleet(server, seed);
     await live(fleet, 60, async (random) => {
       if (random < 0.05) await server.command('FLUSHALL');
@@ -80,7 +80,7 @@ describe('a server that counts a sliding window', () => {
 
 describe('by the clock of the store', () => {
   it('two members use the whole limit, and a strict server refuses none', async () => {
-    // A window is long beside what a busy machine adds to a timer.
+    // A window is much longer than the delay of a timer on a busy machine.
     const limit = { capacity: 20, windowMs: 1_000 };
     const lastsMs = 4_000;
     const window = new SlidingWindow(limit);
@@ -109,7 +109,7 @@ describe('by the clock of the store', () => {
     const key = randomUUID();
     await using a = await open(key);
     await using b = await open(key);
-    // A new bucket gives out nothing for one window.
+    // A new bucket grants nothing for one window.
     await (await a.acquire()).returned();
     const started = performance.now();
     const slots = [a, b].flatMap((bucket) => Array.from({ length: 20 }, () => send(bucket, started + lastsMs)));

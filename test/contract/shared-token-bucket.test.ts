@@ -12,7 +12,7 @@ shareBucketFleet((opened) => {
 });
 
 describe('a fleet at one bucket', () => {
-  it('is served in the order in which its members came', async () => {
+  it('is served in the order of the calls of its members', async () => {
     const [a, b] = await fleet.assemble(['a', 'b'], limit);
     for (const member of [a, a, b, a, b, b, a, b]) {
       member.ask();
@@ -43,12 +43,12 @@ describe('a fleet at one bucket', () => {
     await fleet.clock.advance(lastsMs);
     const requests = members.map((member) => member.requests);
     const total = requests.reduce((sum, count) => sum + count, 0);
-    // A token takes a window and the time to the answer, 70 ms here; at the end it is half way through, on average.
+    // A token takes one window plus the time of the response, 70 ms here. At the end, it is halfway through on average.
     const possible = busyLimit.capacity * (0.5 + (fleet.clock.monotonic() - start) / (busyLimit.windowMs + 70));
     const calls = members.reduce((sum, { store }) => sum + store.calls, 0) - callsBefore;
     expect(jainIndex(requests)).toBeGreaterThan(0.98);
     expect(total / possible).toBeGreaterThan(0.99);
-    // One when it lines up, one when it is due; and two a second to show that it is alive.
+    // One call to queue, one when the token is due, and two a second to show that the process is alive.
     expect((calls - members.length * 2 * (lastsMs / 1_000)) / total).toBeLessThan(2);
   });
 
@@ -61,12 +61,12 @@ describe('a fleet at one bucket', () => {
       () => false,
     );
     await fleet.clock.advance(10_500);
-    // Windows of 1,050 ms, the first one's tokens at once.
+    // Windows of 1,050 ms; the tokens of the first are granted at once.
     expect(a.requests).toBe(4 * 11);
     expect(idle.map(({ store }) => store.calls)).toEqual(callsBefore);
   });
 
-  it('[R2 R28] has the tokens of a member that died back after timeout and window', async () => {
+  it('[R2 R28] gets the tokens of a dead member back after timeout plus window', async () => {
     const [a, b] = await fleet.assemble(['a', 'b'], limit);
     a.ask(4);
     await fleet.clock.advance(0);
@@ -90,7 +90,7 @@ describe('a fleet at one bucket', () => {
     expect(b.granted).toHaveLength(4);
   });
 
-  it('[R28] drops the places in line of a member that died', async () => {
+  it('[R28] drops the places in line of a dead member', async () => {
     const [a, b] = await fleet.assemble(['a', 'b'], limit);
     b.ask(4);
     await fleet.clock.advance(0);
@@ -116,7 +116,7 @@ describe('a fleet at one bucket', () => {
     expect(b.granted).toHaveLength(1);
   });
 
-  it('pauses for a minute at most', async () => {
+  it('pauses for at most a minute', async () => {
     const [a, b] = await fleet.assemble(['a', 'b'], limit);
     await a.bucket.pause(10 ** 12);
     b.ask();
@@ -138,7 +138,7 @@ describe('a fleet at one bucket', () => {
     expect(a.granted).toHaveLength(2);
   });
 
-  it('leaves no place in line and keeps no token back when a member is closed', async () => {
+  it('releases the places in line and the tokens of a closed member', async () => {
     const [a, b] = await fleet.assemble(['a', 'b'], limit);
     a.ask(8);
     await fleet.clock.advance(0);
@@ -163,7 +163,7 @@ describe('a fleet at one bucket', () => {
 });
 
 describe('the limit of a fleet', () => {
-  it('[R30] is that of the member that started last, for all, within a window', async () => {
+  it('[R30] is the limit of the member that started last, for all members, within a window', async () => {
     const [a] = await fleet.assemble(['a'], limit);
     const atOnce = () => 0;
     const seenIn = async (ms: number) => {
@@ -183,7 +183,7 @@ describe('the limit of a fleet', () => {
     expect(await seenIn(5_000)).toBe(9 * 5);
   });
 
-  it('[R30] counts what was sent by the old window when the new one is longer', async () => {
+  it('[R30] counts the requests of the old window when the new one is longer', async () => {
     const [a] = await fleet.assemble(['a'], limit);
     a.ask(4);
     await fleet.clock.advance(0);
@@ -197,7 +197,7 @@ describe('the limit of a fleet', () => {
     expect(b.granted).toHaveLength(1);
   });
 
-  it('is not touched by who only looks', async () => {
+  it('is not changed by a command that only looks', async () => {
     const [a] = await fleet.assemble(['a'], limit);
     a.ask();
     await fleet.clock.advance(0);

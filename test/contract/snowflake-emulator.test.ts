@@ -19,7 +19,7 @@ afterAll(() => emulator[Symbol.asyncDispose]());
 
 const open = (options = {}) => DriverSession.open(emulator.url, { database: 'TEST', schema: 'PUBLIC', ...options });
 
-/** Whether it is still under way when the emulator has answered others meanwhile. */
+/** Whether it is still under way after the emulator has answered other requests. */
 async function isWaiting(statement: Promise<unknown>): Promise<boolean> {
   let hasEnded = false;
   statement.catch(() => {}).finally(() => (hasEnded = true));
@@ -40,7 +40,7 @@ describe('a table that a transaction changes', () => {
     return (await session.column('select n from counter'))[0];
   };
 
-  it('makes the next one wait until the commit, which it then sees', async () => {
+  it('makes the next transaction wait until the commit, whose changes it then sees', async () => {
     await using first = await open();
     await using second = await open();
     await first.run('begin');
@@ -55,7 +55,7 @@ describe('a table that a transaction changes', () => {
     expect(await counted()).toBe(2);
   });
 
-  it('is free for the next one after a rollback', async () => {
+  it('is free for the next transaction after a rollback', async () => {
     await using first = await open();
     await using second = await open();
     await first.run('begin');
@@ -83,7 +83,7 @@ describe('a table that a transaction changes', () => {
     expect(await session.column('select count(distinct n) from other')).toEqual([40]);
   });
 
-  it('is waited for no longer than LOCK_TIMEOUT, and what was done before stays', async () => {
+  it('blocks a statement for at most LOCK_TIMEOUT, and earlier changes of its transaction stay', async () => {
     await using first = await open();
     await using second = await open();
     await first.run('begin');
@@ -98,7 +98,7 @@ describe('a table that a transaction changes', () => {
     expect(await first.column('select n from other')).toEqual([7]);
   });
 
-  it('aborts the transaction that has waited in vain, if that was asked for', async () => {
+  it('aborts a transaction whose wait times out, if the session asks for it', async () => {
     await using first = await open();
     await using second = await open();
     await first.run('begin');
@@ -112,7 +112,7 @@ describe('a table that a transaction changes', () => {
     await first.run('rollback');
   });
 
-  it('lets others insert and read', async () => {
+  it('allows other sessions to insert and read', async () => {
     await using first = await open();
     await using second = await open();
     await first.run('begin');
@@ -134,7 +134,7 @@ describe('a table that a transaction changes', () => {
     expect(await counted()).toBe(1);
   });
 
-  it('is not taken any more by a session that was closed while it waited', async () => {
+  it('is not locked by a session that was closed while it waited', async () => {
     await using first = await open();
     const second = await open();
     await first.run('begin');
@@ -147,7 +147,7 @@ describe('a table that a transaction changes', () => {
     expect(await counted()).toBe(10);
   });
 
-  it('is waited for no longer than a statement may take', async () => {
+  it('blocks a statement for at most its statement timeout', async () => {
     await using first = await open();
     await using second = await open();
     await first.run('begin');
@@ -157,7 +157,7 @@ describe('a table that a transaction changes', () => {
     await first.run('rollback');
   });
 
-  it('takes nothing of a transaction in which a statement failed', async () => {
+  it('gets no changes from a transaction in which a statement failed', async () => {
     await using session = await open();
     await session.run('alter session set transaction_abort_on_error = true');
     await session.run('begin');
@@ -170,7 +170,7 @@ describe('a table that a transaction changes', () => {
 });
 
 describe('an idle transaction', () => {
-  it('is rolled back when another one has waited for its lock too long', async () => {
+  it('is rolled back when another transaction has waited too long for its lock', async () => {
     await using impatient = await SnowflakeEmulator.start({ abortIdleBlockerSeconds: 0.2 });
     const login = () => DriverSession.open(impatient.url, { database: 'TEST', schema: 'PUBLIC' });
     await using first = await login();
@@ -205,8 +205,8 @@ describe('a transaction', () => {
   });
 });
 
-describe('SQL that is often got wrong', () => {
-  it('trims the characters and the side that are asked for', async () => {
+describe('SQL that emulators often get wrong', () => {
+  it('trims the given characters on the given side', async () => {
     await using session = await open();
     const sql =
       "select trim('110', '-0123456789') as a, ltrim('aab', 'a') as b, rtrim('  x  ') as c, trim(chr(9) || 'x ') as d";
@@ -224,13 +224,13 @@ describe('SQL that is often got wrong', () => {
     expect(await session.column('select count(*) from arrays, lateral flatten(input => v) f')).toEqual([9_000]);
   });
 
-  it('gives large numbers as the login wants them', async () => {
+  it('returns large numbers as the login requests', async () => {
     await using session = await open({ jsTreatIntegerAsBigInt: true });
     const large = await session.column('select 9007199254740993::number(38, 0)');
     expect(large.map(String)).toEqual(['9007199254740993']);
   });
 
-  it('keeps null out of a column made by CREATE TABLE AS', async () => {
+  it('refuses null in a NOT NULL column made by CREATE TABLE AS', async () => {
     await using session = await open();
     const create = (value: string) => `create or replace table strict (a varchar not null) as select ${value} as x`;
     await expect(session.run(create('null'))).rejects.toMatchObject({ code: '100072' });
@@ -241,7 +241,7 @@ describe('SQL that is often got wrong', () => {
 });
 
 describe('JSON', () => {
-  it('is refused with duplicate keys, unless the last one may win', async () => {
+  it('is refused with duplicate keys, unless the last value may win', async () => {
     await using session = await open();
     const twice = '{"a": 1, "b": {"c": 1, "c": 2}, "a": 3}';
     await expect(session.run('select parse_json(?)', [twice])).rejects.toMatchObject({ code: '100069' });
@@ -255,7 +255,7 @@ describe('JSON', () => {
     expect(await session.column("select try_parse_json('{\"a\":', 'd')")).toEqual([null]);
   });
 
-  it('comes by array binds in a transaction, and is gone with its rollback', async () => {
+  it('is inserted by array binds in a transaction, and removed by its rollback', async () => {
     await using session = await open();
     await session.run('create or replace table documents (id number, v variant)');
     const insert = "insert into documents select column1, parse_json(column2, 'd') from values (?, ?)";
@@ -270,7 +270,7 @@ describe('JSON', () => {
     expect(await session.column('select v:id::number from documents order by id')).toEqual([10, 20]);
   });
 
-  it('comes by PUT and COPY, compressed, in lines of 4 MB', async () => {
+  it('is loaded by PUT and COPY, compressed, in lines of 4 MB', async () => {
     const dir = await mkdtemp(join(tmpdir(), 'tmdb-stream-copy-'));
     try {
       const file = join(dir, 'lines.ndjson.gz');
@@ -301,9 +301,9 @@ describe('JSON', () => {
 });
 
 describe('the log of statements', () => {
-  it('has their tags, of the session and of the statement, and the role', async () => {
+  it('contains the tags of session and statement, and the role', async () => {
     {
-      // The driver sends a tag of its own with every statement.
+      // The driver sends its own tag with every statement.
       await using session = await open({ queryTag: 'by login' });
       await session.run("select 'tagged', 1");
     }
@@ -375,7 +375,7 @@ describe('the account', () => {
     expect(properties.get('RSA_PUBLIC_KEY_2_FP')).toBe('null');
   });
 
-  it('gives new tables to their maker, and what future grants say to others', async () => {
+  it('makes the creator the owner of new tables, and applies future grants', async () => {
     await using session = await open({ role: 'ACCOUNTADMIN' });
     await session.run('create or replace role analyst');
     await session.run('create schema if not exists marts');
@@ -404,7 +404,7 @@ describe('the account', () => {
     expect(await grants()).toEqual(['USAGE SCHEMA TEST.MARTS', 'SELECT TABLE TEST.MARTS.EARLY']);
   });
 
-  it('lets a service in by the keys it has, and by nothing else', async () => {
+  it('admits a service only with one of its keys', async () => {
     const [first, second] = [keyPair(), keyPair()];
     const login = async ({ privateKey }: { privateKey: string }) => {
       await using session = await open({ username: 'service', ...withKey(privateKey) });
@@ -421,7 +421,7 @@ describe('the account', () => {
     await expect(open({ username: 'service' })).rejects.toMatchObject({ code: '390100' });
   });
 
-  it('forgets a database that is dropped, with all that is in it', async () => {
+  it('removes a dropped database with all its contents', async () => {
     await using session = await DriverSession.open(emulator.url);
     const make = async () => {
       for (const sql of ['create database gone', 'create schema gone.s', 'create table gone.s.t (n number)'])
@@ -443,7 +443,7 @@ describe('the account', () => {
     expect(await session.run('show stages in schema gone.s')).toEqual([]);
   });
 
-  it('says what is not there', async () => {
+  it('reports missing objects', async () => {
     await using session = await open();
     await expect(session.run('use role missing')).rejects.toMatchObject({ code: '002043' });
     await expect(session.run('show tables in schema test.nowhere')).rejects.toMatchObject({ code: '002043' });
@@ -458,11 +458,11 @@ describe('the account', () => {
 });
 
 describe('its process', () => {
-  it('ends with the one that started it', async () => {
+  it('ends with the process that started it', async () => {
     const module = join(import.meta.dirname, '../support/snowflake/emulator.ts');
     const program = `import { SnowflakeEmulator } from ${JSON.stringify(module)};
       console.log((await SnowflakeEmulator.start()).url);`;
-    // What the killed one leaves behind is left here.
+    // The killed process cannot remove its files, so they stay here.
     const dir = await mkdtemp(join(tmpdir(), 'tmdb-stream-orphan-'));
     const parent = spawn(process.execPath, ['--input-type=module', '--eval', program], {
       stdio: ['ignore', 'pipe', 'inherit'],

@@ -65,7 +65,7 @@ describe('two loaders of one Snowflake', () => {
     await using one = await open();
     await using other = await open();
     await one.migrate();
-    // Logged in, so that both are at it at once.
+    // Both are logged in, so that they load at the same time.
     await Promise.all([one, other].map((warehouse) => warehouse.positions(partition)));
     const results = await Promise.allSettled([one, other].map((warehouse) => warehouse.append([batch(0, 3)])));
     const rejected = results.flatMap((result) => (result.status === 'rejected' ? [result.reason] : []));
@@ -84,13 +84,13 @@ describe('two loaders of one Snowflake', () => {
     expect(await offsets()).toEqual(Array.from({ length: 15 }, (_, index) => index));
   });
 
-  it('[P7] of which one was suspended until its lock ended: its later statements change nothing', async () => {
+  it('[P7] of which one was suspended until it lost its lock: its later statements change nothing', async () => {
     await using warehouse = await open();
     await warehouse.migrate();
     await using session = await openSnowflakeSession({ settings, clock: systemClock, stage: 'test' });
     await session.execute({ sql: 'begin' });
     const lock = await takeLoadLock(session);
-    // As Snowflake does to a transaction that is idle and in another's way.
+    // As Snowflake does to an idle transaction that blocks another one.
     await session.execute({ sql: 'rollback' });
     const lost = { name: 'WarehouseUnavailableError', message: expect.stringContaining('the lock was lost') };
     const numbered = [{ batch: batch(0, 3), id: 'late', loadSeq: 1n, ingestedAt: new Date() }];
@@ -100,7 +100,7 @@ describe('two loaders of one Snowflake', () => {
     await expect(copyRows(lock, 'raw_movies', numbered, '')).rejects.toMatchObject(lost);
     expect(await offsets()).toEqual([]);
     expect(await warehouse.positions(partition)).toEqual(new Map());
-    // Nor does what its COPY INTO has left.
+    // The rows of its COPY INTO are gone as well.
     await using other = await openSnowflakeWarehouse({ settings, clock: systemClock, stage: 'test', copyFrom: 1 });
     await other.append([batch(0, 2)]);
     expect(await offsets()).toEqual([0, 1]);
@@ -108,7 +108,7 @@ describe('two loaders of one Snowflake', () => {
     expect(rows).toEqual([{ left_over: 0n }]);
   });
 
-  it('of which one lost its transaction to an administrator reports it, although COMMIT succeeds', {
+  it('report a transaction that an administrator ended, although COMMIT succeeds', {
     tags: ['full'],
   }, async () => {
     await using warehouse = await open();
@@ -129,7 +129,7 @@ describe('two loaders of one Snowflake', () => {
     expect(await warehouse.positions(partition)).toEqual(new Map([[0, 3n]]));
   });
 
-  it('of which one brings two batches of a partition at once is refused: a MERGE would take both', {
+  it('are refused two batches of one partition in one call, because MERGE would accept both', {
     tags: ['full'],
   }, async () => {
     await using warehouse = await open();
@@ -138,7 +138,7 @@ describe('two loaders of one Snowflake', () => {
     expect(await offsets()).toEqual([]);
   });
 
-  it('of which one had no answer says nothing more in that session, whose transaction may be open', {
+  it('send nothing more in a session that did not answer, because its transaction may be open', {
     tags: ['full'],
   }, async () => {
     await using proxy = await SnowflakeProxy.start(emulator.url, { lateMs: 0 });
@@ -155,12 +155,12 @@ describe('two loaders of one Snowflake', () => {
     expect(new Set(begun.map(({ session }) => session)).size).toBe(2);
   });
 
-  it('of which one brings documents that Snowflake itself does not take: they are named, and nothing is written', {
+  it('report documents that Snowflake refuses, and write nothing', {
     tags: ['full'],
   }, async () => {
     await using warehouse = await open();
     await warehouse.migrate();
-    // JSON by its grammar, and deeper than the emulator's parser goes.
+    // Valid JSON, but too deep for the emulator's parser.
     const deep = Buffer.from(`${'['.repeat(4_000)}${']'.repeat(4_000)}`);
     const rows = batch(0, 450).rows.map((row, index) => (index % 200 === 7 ? { ...row, body: deep } : row));
     const refused = [7n, 207n, 407n].map((kafkaOffset) => ({ partition, kafkaOffset }));

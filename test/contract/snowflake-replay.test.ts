@@ -27,7 +27,7 @@ let proxy: SnowflakeProxy;
 let databases = 0;
 
 beforeAll(async () => {
-  // What comes late comes when Snowflake has long given up on its transaction.
+  // A late request arrives long after Snowflake has rolled back its transaction.
   emulator = await SnowflakeEmulator.start({ abortIdleBlockerSeconds: 3 });
   proxy = await SnowflakeProxy.start(emulator.url, { lateMs: 6_000 });
 });
@@ -37,9 +37,9 @@ afterAll(async () => {
 });
 
 interface FixtureOptions {
-  /** Of a replay's calls, which alone go through the proxy. */
+  /** The timeout of a replay's calls. Only these go through the proxy. */
   readonly timeoutMs?: number;
-  /** Rows from which a replay's go through a file; a loader's never do. */
+  /** The number of rows from which a replay uses a file. A loader never does. */
   readonly copyFrom?: number;
 }
 
@@ -66,7 +66,7 @@ async function openFixture({ timeoutMs = 20_000, copyFrom }: FixtureOptions = {}
 
 replayContract('Snowflake', openFixture);
 
-it('A rebuild in Snowflake takes a document that came by file for the same as one that came by binds', async () => {
+it('A rebuild in Snowflake treats a document from a file and the same document from binds as equal', async () => {
   const fixture = await openFixture({ copyFrom: 1 });
   const documents = [
     '{ "id" :\n\t1, "title":"天气之子 🎬 \\u00e9 \\/ \\\\" }',
@@ -95,7 +95,7 @@ describe('A replay in Snowflake that is cut off', () => {
     fixture = await openFixture({ timeoutMs });
     await load(fixture, batch(0, 4), batch(4, 8));
   };
-  /** For a COMMIT that must be through before it is given up: a logout would roll it back. */
+  /** For a COMMIT that must succeed before the call times out: a logout would roll it back. */
   const patientMs = 6_000;
   afterEach(async () => {
     proxy.judge = () => undefined;
@@ -103,7 +103,7 @@ describe('A replay in Snowflake that is cut off', () => {
     await fixture.close();
   });
 
-  /** All statements that are meant, until it is told otherwise: the driver tries again. */
+  /** Injects the fault into all matching statements until it is changed, because the driver retries. */
   const inject = (fault: SnowflakeFault, meant: RegExp) => {
     proxy.judge = ({ sql }) => (meant.test(sql) ? fault : undefined);
   };
@@ -128,7 +128,7 @@ describe('A replay in Snowflake that is cut off', () => {
     ['the comparison', /^with both_sides/],
     ['rows replace those that are deleted already', /^insert into bronze\.raw_movies/],
     ['COMMIT', /^commit/],
-  ])('before %s has changed nothing, and the next one puts the same rebuild in place', async (_, meant) => {
+  ])('before %s has changed nothing, and the next replay promotes the same rebuild', async (_, meant) => {
     await begin();
     await fill(fixture, batch(0, 8));
     inject('reset', meant);
@@ -140,7 +140,7 @@ describe('A replay in Snowflake that is cut off', () => {
     await expectSwapped(true);
   });
 
-  it('for so long that a loader was let before it changes nothing, and the next one puts all in place', async () => {
+  it('for so long that a loader committed first changes nothing, and the next replay promotes everything', async () => {
     await begin(20_000);
     await fill(fixture, batch(0, 8));
     const meant = /^delete from bronze\.raw_movies/;
@@ -155,7 +155,7 @@ describe('A replay in Snowflake that is cut off', () => {
     await expectLedgerAndRowsToAgree(fixture);
   });
 
-  it('after COMMIT whose answer is lost finds out that it is done', async () => {
+  it('after a COMMIT whose reply is lost finds that it is done', async () => {
     await begin(patientMs);
     await fill(fixture, batch(0, 8));
     inject('hang', /^commit/);
@@ -168,7 +168,7 @@ describe('A replay in Snowflake that is cut off', () => {
   it.each([
     ['any table is dropped', /^drop table/],
     ['the second table is dropped', /^drop table if exists bronze\.rebuild_raw_genres/],
-  ])('after COMMIT before %s is done, and the next one starts from scratch', async (_, meant) => {
+  ])('after COMMIT and before %s is done, and the next replay starts from scratch', async (_, meant) => {
     await begin();
     await fill(fixture, batch(0, 8));
     inject('reset', meant);
@@ -186,7 +186,7 @@ describe('A replay in Snowflake that is cut off', () => {
   it.each([
     ['forgotten', [batch(0, 8)], (rebuild: Rebuild) => rebuild.discard(), /^drop table.*load_positions/],
     ['made', [], (rebuild: Rebuild) => rebuild.migrate(), /^create table.*rebuild_load_positions/],
-  ] as const)('while a rebuild is %s leaves nothing for the next one to resume', async (_, filled, act, meant) => {
+  ] as const)('while a rebuild is %s leaves nothing for the next replay to resume', async (_, filled, act, meant) => {
     await begin();
     if (filled.length > 0) await fill(fixture, ...filled);
     await using rebuild = await fixture.openRebuild();
@@ -199,7 +199,7 @@ describe('A replay in Snowflake that is cut off', () => {
     await expectSwapped(true);
   });
 
-  it('before its ranges are set out sets them out the next time', async () => {
+  it('before its ranges are stored stores them in the next run', async () => {
     await begin();
     const ranges = [{ partition: partition(), from: 0n, end: 8n }];
     await using backfill = await fixture.openBackfill('test');

@@ -9,7 +9,7 @@ import { warehouseContract } from '../support/warehouse/warehouse-contract.ts';
 let emulator: SnowflakeEmulator;
 let databases = 0;
 
-/** Snowflake's limit is documented nowhere; the emulator's parser goes no deeper than a thousand. */
+/** Snowflake does not document its limit. The emulator's parser accepts a thousand levels. */
 const depth = 500;
 
 beforeAll(async () => {

@@ -23,7 +23,7 @@ it.each(policies)('[R86] a store with the policy %s when its memory is full is %
   else expect(finding).toMatchObject({ setting: 'maxmemory-policy', actual: policy });
 });
 
-it('[R86] a store that hides its policy gives a warning, as a managed one or a user with few rights does', async () => {
+it('[R86] a store that hides its policy causes a warning, such as a managed store or one with a restricted user', async () => {
   await redis.command('ACL', 'SETUSER', 'few', 'on', '>canary', '~*', '+@all', '-info', '-config');
   const url = redis.url.replace('redis://', 'redis://few:canary@');
   const finding = await examineEviction(new Secret(url));

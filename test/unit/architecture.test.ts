@@ -20,7 +20,7 @@ const homeOf: Readonly<Record<string, string>> = {
   commander: 'commands/',
 };
 
-/** Packages without a home: a library of types for checks, and one for cron patterns. Each folder may use them. */
+/** Packages that every folder may use: a library for schemas, and one for cron patterns. */
 const everywhere = ['zod', 'croner'];
 
 /** The only file that may load the inside of an SDK: it names the version that it knows. */
@@ -60,7 +60,7 @@ function isAwayFromHome({ from, to }: Import): boolean {
   return home !== undefined && !from.startsWith(home);
 }
 
-/** Files of `kafka/` whose exports may hold types of kafkajs: nothing outside may import them, so features see our types only. */
+/** Files of `kafka/` whose exports may hold types of kafkajs: nothing outside may import them, so that features see only our types. */
 const vendorFiles = (imports: readonly Import[]): Set<string> =>
   new Set(imports.filter(({ to }) => packageOf(to) === 'kafkajs').map(({ from }) => from));
 
@@ -68,7 +68,7 @@ const vendorFiles = (imports: readonly Import[]): Set<string> =>
 const reachesInside = ([file, text]: [string, string]): boolean =>
   file !== internals && /['`](?:kafkajs|snowflake-sdk|undici|avsc)\/|getOwnPropertySymbols|createRequire/.test(text);
 
-/** Files that import each other, directly or through others, with their types: each circle once, by its first file. */
+/** Import cycles, including type imports. Each cycle is listed once, by its first file. */
 function circles(imports: readonly Import[]): string[] {
   const targets = Map.groupBy(imports, ({ from }) => from);
   const reaches = (file: string, goal: string, seen: Set<string>): boolean =>
@@ -135,14 +135,14 @@ function read(): Sources {
 describe('the architecture', () => {
   const sources = read();
 
-  it('has imports that point down, each SDK in one place, no circle, and small files', () => {
+  it('has imports that point down, each SDK in one place, no import cycle, and small files', () => {
     expect(importsOf(sources).length).toBeGreaterThan(500);
     expect(complaints(sources)).toEqual([]);
   });
 
   it.each([
     [
-      'a folder that imports from above',
+      'a folder that imports from a higher layer',
       'kafka/x.ts',
       "import { a } from '../consumers/bronze-loader.ts';",
       'not below',
@@ -172,7 +172,7 @@ describe('the architecture', () => {
     expect([...Object.keys(homeOf), ...everywhere].toSorted()).toEqual(Object.keys(dependencies).toSorted());
   });
 
-  it('makes the names of topics and groups in one place each, where they get their prefix', () => {
+  it('builds the names of topics and of groups in one place each, which adds the prefix', () => {
     const name =
       /['"](?:tmdb\.(?:movie-ids|raw-movies|raw-genres|dead-letters)|movie-details|bronze-loader|bronze-replay)\b/;
     const files = [...sources.keys()].filter((file) => name.test(sources.get(file) ?? ''));
@@ -204,7 +204,7 @@ describe('the code of the tests', () => {
     expect(files.filter((file) => !file.startsWith('support/') && file.includes('/support/'))).toEqual([]);
   });
 
-  it('opens Kafka with the client of the product, which never sets a timer to a negative time', () => {
+  it('opens Kafka with the client of the product, which never sets a timer with a negative delay', () => {
     const constructed = ['new', 'Kafka('].join(' ');
     const makers = files.filter((file) => readFileSync(join(root, 'test', file), 'utf8').includes(constructed));
     expect(makers).toEqual([]);

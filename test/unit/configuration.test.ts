@@ -68,7 +68,7 @@ describe('texts that name settings', () => {
     expect(unknownNamesIn(read(file))).toEqual([]);
   });
 
-  it('are all searched, and an unknown name is found', () => {
+  it('are all checked, and an unknown name is found', () => {
     expect(files.length).toBeGreaterThan(60);
     expect(files.flatMap((file) => settingNamesIn(read(file))).length).toBeGreaterThan(100);
     expect(unknownNamesIn('set `TMDB_TOKENS`, KAFKA_BROKER=x and LOAD_MAX_AGE')).toEqual([

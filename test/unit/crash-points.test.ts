@@ -21,7 +21,7 @@ const textsIn = (folders: readonly string[]): string[] =>
 describe('crash points', () => {
   const named = textsIn(productFolders).flatMap(crashPointsIn);
 
-  it('each stand in one place of the source, so that a test knows where it kills', () => {
+  it('each occur once in the source, so that a test knows where it kills', () => {
     expect(named.length).toBeGreaterThan(8);
     expect(named).toEqual([...new Set(named)]);
   });
@@ -41,7 +41,7 @@ describe('crash points', () => {
     ]);
   });
 
-  it('are given to a process as a text that it understands', () => {
+  it('are passed to a process as text that it can parse', () => {
     const point = { point: 'loader.before-commit', hit: 2, whenWritten: '/tmp/a b.wal' };
     const { CRASH_AT = '' } = crashEnvironment('CRASH_AT', point, 'log');
     expect(CRASH_AT).toBe('loader.before-commit:2, when written: /tmp/a b.wal');

@@ -13,14 +13,14 @@ const settings = lines.flatMap((line) => setting.exec(line)?.[1] ?? []);
 describe('.env.example', () => {
   const folder = mkdtempSync(join(tmpdir(), 'tmdb-stream-env-'));
   afterAll(() => rmSync(folder, { recursive: true }));
-  /** As Node reads a `.env` file. */
+  /** Parses a `.env` file like Node. */
   const read = (text: string) => {
     const file = join(folder, '.env');
     writeFileSync(file, text);
     return parseEnv(readFileSync(file, 'utf8'));
   };
 
-  it('sets nothing as it is, and has a line with the default of each setting that .env can set', () => {
+  it('sets nothing by itself, and has a line with the default of each setting that .env can set', () => {
     expect(read(lines.join('\n'))).toEqual({});
     const expected = allSettings.filter(({ isReadByNode }) => !isReadByNode);
     expect(expected.length).toBeGreaterThan(45);

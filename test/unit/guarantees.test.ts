@@ -6,7 +6,7 @@ import { type Row, rowsOf, withTests } from '../guarantees/page.ts';
 
 const page = readFileSync(join(import.meta.dirname, '../../docs/guarantees.md'), 'utf8');
 
-/** Promises and faults that have to be spoken of: none may go missing. */
+/** Promises and faults that the page must contain. */
 const range = (letter: string, last: number) => Array.from({ length: last }, (_, index) => `${letter}${index + 1}`);
 const everyId = [
   ...range('P', 16),
@@ -18,7 +18,7 @@ const everyId = [
 
 const verdicts = ['shown', 'partly', 'not applicable', 'not possible here'];
 
-/** What is wrong with a row, given the number of tests that show it. */
+/** The errors of a row, given the number of tests that show it. */
 function complaintsAbout({ id, verdict, notShown }: Row, tests: number): string[] {
   const isPromise = id.startsWith('P');
   const mustBeShown = isPromise || verdict === 'shown' || verdict === 'partly';

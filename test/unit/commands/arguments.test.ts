@@ -12,7 +12,7 @@ import { createMetrics } from '../../../runtime/metrics.ts';
 import { noProgress } from '../../../runtime/progress.ts';
 import { invocationOf } from '../../support/commands/command-line.ts';
 
-/** What the command line does with arguments, in this process. `e2e/cli.test.ts` shows what it makes of the error. */
+/** How the command line parses arguments, in this process. `e2e/cli.test.ts` tests how it reports the error. */
 describe('the arguments of a command', () => {
   let dataDir: string;
   beforeEach(() => {

@@ -13,7 +13,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const has = (program: string): boolean => spawnSync(program, ['--version']).status === 0;
 
-/** What bash proposes for the last word of a line. */
+/** The proposals of bash for the last word of a line. */
 function proposed(line: string): string[] {
   const script = join(folder, 'completion.bash');
   writeFileSync(script, completionScript('bash', commands));
@@ -50,7 +50,7 @@ describe('the completions', () => {
     }
   });
 
-  it.each(shells.filter(has))('of %s are a script that the shell accepts', (shell) => {
+  it.each(shells.filter(has))('of %s are a script that the shell can parse', (shell) => {
     const file = join(folder, `script.${shell}`);
     writeFileSync(file, completionScript(shell, commands));
     expect(spawnSync(shell, ['-n', file], { encoding: 'utf8' })).toMatchObject({ status: 0, stderr: '' });
@@ -78,7 +78,7 @@ describe('the manual page', () => {
     }
   });
 
-  it('has no line that roff would read as a command of ours by mistake', () => {
+  it('has no line of text that roff would read as a command', () => {
     const macros = new Set(['TH', 'SH', 'SS', 'TP', 'PP', 'B', 'br']);
     const requests = page()
       .split('\n')

@@ -41,7 +41,7 @@ describe('the help', () => {
     }
   });
 
-  it('is what no arguments show, and help for an unknown command names a similar one', () => {
+  it('is printed without arguments, and help for an unknown command suggests a similar one', () => {
     expect(textOf([])).toBe(textOf(['--help']));
     for (const argv of [
       ['help', 'replya'],
@@ -55,7 +55,7 @@ describe('the help', () => {
 });
 
 describe('the tools of a command', () => {
-  it('are a broker for each command that may start one, and none for those that print or serve', () => {
+  it('include a broker for each command that may start one, and nothing for commands that only print or serve', () => {
     for (const [name, { writes = [], tools = [] }] of commandsByWords) {
       if (name !== 'doctor') expect(tools.includes('kafka'), name).toBe(writes.includes('broker'));
     }

@@ -44,11 +44,11 @@ describe('the selection of a replay', () => {
     expect(() => parse(line)).toThrow(message);
   });
 
-  it('has to be given', () => {
+  it('is required', () => {
     expect(() => parseArguments(['replay', 'ids'], now)).toThrow('--since, --until, --from-offset and --movie');
   });
 
-  it('has one text, whatever order it was given in', () => {
+  it('has the same text for any order of its options', () => {
     const text = '--since 2h --from-offset 1:5 --movie 7 --movie 8';
     expect(selectionText(given('--movie 8 --from-offset 1:5 --movie 7 --since 2h'))).toBe(text);
     expect(parse(text)).toEqual(parse('--movie 8 --from-offset 1:5 --movie 7 --since 2h'));
@@ -56,7 +56,7 @@ describe('the selection of a replay', () => {
   });
 });
 
-describe('what is selected', () => {
+describe('the selected records', () => {
   // Keyed by its offset, in partition 0.
   const record = (offset: number, age = 0) => ({
     ...consumerRecord(offset, null, Buffer.from(String(offset))),

@@ -25,13 +25,13 @@ const wrongValues: Readonly<Record<string, readonly string[]>> = {
 
 interface WrongLine {
   readonly argv: readonly string[];
-  /** The message names it. */
+  /** The message must contain it. */
   readonly named: string;
 }
 
 const nasty = ['\u001b[2J', 'a\nb', '\u0000'];
 
-/** Each wrong use of an option that we know, for a command line that is complete otherwise. */
+/** Each known misuse of an option, in an otherwise complete command line. */
 function wrongUses(words: readonly string[], name: string, definition: OptionDefinition): WrongLine[] {
   const flag = flagName(name);
   if (definition.kind === 'flag') {

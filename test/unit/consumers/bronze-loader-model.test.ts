@@ -5,14 +5,14 @@ import { calmDown, type Faults, histories, take } from '../../support/loader-mod
 import { World } from '../../support/loader-model/world.ts';
 
 const defaultRuns = 500;
-/** Histories to try. The fault suite tries more. */
+/** The number of histories. The fault suite runs more. */
 const runs = Number(process.env['MODEL_RUNS'] ?? defaultRuns);
-/** Printed when a history fails, with the shortest one that does. */
+/** Printed if a history fails, with the shortest failing history. */
 const seed = Number(process.env['MODEL_SEED'] ?? Date.now() % 2 ** 31);
-/** To learn only whether a history fails, it is not necessary to shrink it. */
+/** Shrinking is unnecessary if only the result matters. */
 const endOnFailure = process.env['MODEL_SHRINK'] === 'no';
 
-/** What so many histories have to have met, or they show nothing. */
+/** The faults that this number of histories must contain. Otherwise the test shows nothing. */
 const everyFault = [
   ...['append', 'positions', 'publish'].flatMap((port) => [
     `${port} is refused before it took effect`,

@@ -63,7 +63,7 @@ describe('the bronze loader', () => {
       { limits, signal: new AbortController().signal, ...options },
     );
 
-  /** Loads up to the ends of now, turning the hands until it is done. */
+  /** Loads up to the present ends, and advances the clock until it is done. */
   const loadAll = async (options: Partial<Parameters<typeof runBronzeLoader>[1]> = {}, partitions = [0]) => {
     const ends = new Map<string, Offsets>([[movies, new Map(partitions.map((p) => [p, source.end(movies, p)]))]]);
     const loading = load({ until: Promise.resolve(ends), ...options });
@@ -77,13 +77,13 @@ describe('the bronze loader', () => {
     return loading;
   };
 
-  it('loads every record once and ends where it is told to', async () => {
+  it('loads every record once and ends at the given offset', async () => {
     source.append(movies, 0, range(10));
     await loadAll();
     expect(warehouse.offsets()).toEqual([0n, 1n, 2n, 3n, 4n, 5n, 6n, 7n, 8n, 9n]);
   });
 
-  it('ends at once when there is nothing to load', async () => {
+  it('ends at once if there is nothing to load', async () => {
     await loadAll();
     expect(warehouse.batches).toEqual([]);
   });
@@ -100,7 +100,7 @@ describe('the bronze loader', () => {
     expect(await warehouse.positions(topicId)).toEqual(new Map([[0, 9n]]));
   });
 
-  it('starts where the ledger is, and loads nothing twice', async () => {
+  it('starts at the position of the ledger, and loads nothing twice', async () => {
     source.append(movies, 0, range(5));
     await loadAll();
     source.append(movies, 0, range(5, 5));
@@ -136,14 +136,14 @@ describe('the bronze loader', () => {
     await loading;
   });
 
-  it('flushes what is left when it knows that no more will come, however young it is', async () => {
+  it('flushes the remaining records when it knows that no more will come, however new they are', async () => {
     source.append(movies, 0, range(2));
     const until = Promise.resolve(new Map<string, Offsets>([[movies, new Map([[0, 2n]])]]));
     await load({ until, limits: { ...limits, maxAgeMs: 1e9 } });
     expect(warehouse.offsets()).toEqual([0n, 1n]);
   });
 
-  it('drains when it is told to stop: what is collected is loaded', async () => {
+  it('drains when it is told to stop: collected records are loaded', async () => {
     source.append(movies, 0, range(2));
     const stop = new AbortController();
     const loading = load({ signal: stop.signal });
@@ -153,7 +153,7 @@ describe('the bronze loader', () => {
     expect(warehouse.offsets()).toEqual([0n, 1n]);
   });
 
-  it('puts all partitions that are due into one transaction, and tells Kafka how far it is', async () => {
+  it('flushes all due partitions in one transaction, and commits its offsets to Kafka', async () => {
     source.append(movies, 0, range(3));
     source.append(movies, 1, range(2));
     await loadAll({}, [0, 1]);
@@ -161,7 +161,7 @@ describe('the bronze loader', () => {
     expect(source.committed.get(`${movies}/1`)).toBe(2n);
   });
 
-  it('[R19] takes holes in its stride: the position moves past them', async () => {
+  it('[R19] moves its position past holes', async () => {
     source.append(movies, 0, [movie(1), undefined, undefined, movie(4)]);
     await loadAll();
     expect(warehouse.offsets()).toEqual([0n, 3n]);
@@ -169,16 +169,16 @@ describe('the bronze loader', () => {
   });
 
   it.each([
-    ['bytes that are no record', Buffer.from('nonsense'), 'undecodable_record'],
+    ['bytes that are not a record', Buffer.from('nonsense'), 'undecodable_record'],
     [
       'a record of another topic',
       movieIdCodec.encode({ movieId: 1, reason: 'manual', page: null, rank: null, requestedAt: new Date(0) }),
       'undecodable_record',
     ],
     ['nothing', null, 'undecodable_record'],
-    ['a document that is no object', movie(2, ' [{}]'), 'undecodable_record'],
+    ['a document that is not an object', movie(2, ' [{}]'), 'undecodable_record'],
     ['a document that is empty', movie(2, ''), 'undecodable_record'],
-    ['a document that is no JSON', movie(2, '{"id":'), 'invalid_json'],
+    ['a document that is not JSON', movie(2, '{"id":'), 'invalid_json'],
     ['a document with half a surrogate pair', movie(2, '{"t":"\\udc00"}'), 'invalid_json'],
   ])(
     '[R20] parks %s with its origin, before the position moves past it, and loads the rest',
@@ -192,7 +192,7 @@ describe('the bronze loader', () => {
     },
   );
 
-  it('keeps a batch and tries again while the warehouse is out of reach', async () => {
+  it('keeps a batch and retries while the warehouse cannot be reached', async () => {
     source.append(movies, 0, range(3));
     const error = new WarehouseUnavailableError('locked');
     warehouse.failures.push({ when: 'before', error }, { when: 'before', error }, { when: 'before', error });
@@ -200,7 +200,7 @@ describe('the bronze loader', () => {
     expect(warehouse.offsets()).toEqual([0n, 1n, 2n]);
   });
 
-  it('leaves when it is told to stop while the warehouse is out of reach: its rows are still in the topic', async () => {
+  it('stops when it is told to while the warehouse cannot be reached: its rows are still in the topic', async () => {
     source.append(movies, 0, range(3));
     const error = new WarehouseUnavailableError('locked');
     for (let failure = 0; failure < 100; failure += 1) warehouse.failures.push({ when: 'before', error });
@@ -211,7 +211,7 @@ describe('the bronze loader', () => {
     await expect(loading).rejects.toBe(error);
   });
 
-  it('[R53] asks the ledger when the reply to a commit was lost, and loads nothing twice', async () => {
+  it('[R53] checks the ledger after the reply to a commit is lost, and loads nothing twice', async () => {
     source.append(movies, 0, range(3));
     warehouse.failures.push({ when: 'after', error: new WarehouseUnavailableError('reply lost') });
     await loadAll();
@@ -224,13 +224,13 @@ describe('the bronze loader', () => {
     await expect(loadAll({ until })).rejects.toThrow('Kafka is gone');
   });
 
-  it('fails with the error of a warehouse that will not take a batch', async () => {
+  it('fails with the error of a warehouse that refuses a batch', async () => {
     source.append(movies, 0, range(3));
     warehouse.failures.push({ when: 'before', error: new Error('no such table') });
     await expect(loadAll()).rejects.toThrow('no such table');
   });
 
-  it('continues after another loader that loaded some of its offsets', async () => {
+  it('continues after another loader has loaded some of its offsets', async () => {
     source.append(movies, 0, range(4));
     const stop = new AbortController();
     const loading = load({ signal: stop.signal });
@@ -243,7 +243,7 @@ describe('the bronze loader', () => {
     await loading;
   });
 
-  it('[R14] forgets records whose partition was taken away while one of them was being parked', async () => {
+  it('[R14] discards records whose partition was revoked while one of them was being parked', async () => {
     const parking = Promise.withResolvers<void>();
     deadLetters.publish = () => parking.promise;
     const values = [movie(1), Buffer.from('poison'), movie(3)];
@@ -267,7 +267,7 @@ describe('the bronze loader', () => {
     expect(await warehouse.positions(topicId)).toEqual(new Map([[0, 3n]]));
   });
 
-  it('is not misled by the answer to an earlier assignment that comes after that to a later one', async () => {
+  it('ignores the answer to an earlier assignment that arrives after the answer to a later one', async () => {
     const [parking, late] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     deadLetters.publish = () => parking.promise;
     const values = [movie(1), Buffer.from('poison'), movie(3), movie(4)];
@@ -295,7 +295,7 @@ describe('the bronze loader', () => {
     expect(warehouse.offsets()).toEqual([0n, 2n, 3n]);
   });
 
-  it('asks again how far the ledger is when it is fenced and then gets no answer', async () => {
+  it('reads the position again when it is fenced and then gets no answer', async () => {
     source.append(movies, 0, range(3));
     const lost = new WarehouseUnavailableError('reply lost');
     const answer = warehouse.positions.bind(warehouse);
@@ -313,7 +313,7 @@ describe('the bronze loader', () => {
     expect(warehouse.offsets()).toEqual([0n, 1n, 2n]);
   });
 
-  it('loads exactly once for any records in any chunks, however often it is stopped and its warehouse fails', async () => {
+  it('loads any records in any chunks exactly once, however often it is stopped and its warehouse fails', async () => {
     const value = fc.oneof({ weight: 6, arbitrary: fc.constant('ok') }, fc.constantFrom('poison', 'hole', 'torn'));
     const round = fc.record({
       values: fc.array(value, { maxLength: 25 }),
@@ -344,7 +344,7 @@ describe('the bronze loader', () => {
               ...failures.map((when) => ({ when, error: new WarehouseUnavailableError('lost') })),
             );
             const stop = new AbortController();
-            // Stopped while the warehouse fails, it leaves the rest in the topic for the next round.
+            // If it is stopped while the warehouse fails, the rest stays in the topic for the next round.
             const loading = load({ signal: stop.signal, limits: { ...limits, maxRows } }).catch((error) => {
               if (!(error instanceof WarehouseUnavailableError)) throw error;
             });

@@ -20,7 +20,7 @@ const failure = { reason: 'undecodable_record', message: 'no', attempts: 1 } as 
 const failedAt = new Date(Date.UTC(2026, 4, 1));
 const first = consumerRecord(7, Buffer.from('garbage'));
 
-/** What Kafka would hand out of a record that was sent back: at another offset, and later. */
+/** The record that Kafka would deliver after a redrive: at another offset, and later. */
 const arrived = (headers: Headers | undefined, offset = 90n): ConsumerRecord => ({
   ...first,
   offset,
@@ -29,7 +29,7 @@ const arrived = (headers: Headers | undefined, offset = 90n): ConsumerRecord => 
 });
 
 describe('a dead letter', () => {
-  it('holds the record untouched, where it came from, and that it was never sent back', () => {
+  it('contains the unchanged record, its origin, and a replay count of 0', () => {
     expect(deadLetterOf(first, failure, failedAt)).toEqual({
       key: 'tmdb.movie-ids/0/7',
       value: {
@@ -49,14 +49,14 @@ describe('a dead letter', () => {
     });
   });
 
-  it('keeps its key and its first origin however often the record is sent back, and counts', () => {
+  it('keeps its key and its first origin however often the record is sent back, and counts the replays', () => {
     const once = deadLetterOf(first, failure, failedAt);
     const again = deadLetterOf(arrived(sentBack(once.value).headers), failure, failedAt);
     const thrice = deadLetterOf(arrived(sentBack(again.value).headers, 91n), failure, failedAt);
     expect([again, thrice]).toEqual([1, 2].map((replays) => ({ ...once, value: { ...once.value, replays } })));
   });
 
-  it('is sent back with the key and the value that it had', () => {
+  it('is sent back with the original key and value', () => {
     const { key, value } = sentBack(deadLetterOf(first, failure, failedAt).value);
     expect({ key, value }).toEqual({ key: first.key, value: first.value });
   });
@@ -75,7 +75,7 @@ describe('a dead letter', () => {
     expect({ key, replays: value.replays }).toEqual({ key: 'tmdb.movie-ids/0/90', replays: 0 });
   });
 
-  it('is closed by a tombstone that says up to how many replays it means', () => {
+  it('is closed by a tombstone that gives the replay count up to which it applies', () => {
     const { value: letter } = deadLetterOf(first, failure, failedAt);
     const closing = closingOf({ ...letter, replays: 2 });
     expect(closing).toMatchObject({ key: 'tmdb.movie-ids/0/7', value: null });
@@ -92,7 +92,7 @@ describe('a dead letter', () => {
     expect(value.originValueSha256).toEqual(valueSha256);
   });
 
-  it('can be written whatever time the record has, and however long the message is', () => {
+  it('can be written for any time of the record and any length of the message', () => {
     fc.assert(
       fc.property(
         fc.bigInt({ min: -(1n << 63n), max: (1n << 63n) - 1n }),

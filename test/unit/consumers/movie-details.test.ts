@@ -69,7 +69,7 @@ describe('movie-details', () => {
     expect(outcomes).toEqual(['gone']);
   });
 
-  it('parks an id whose answer cannot be used, with its reason and its origin, and carries on', async () => {
+  it('parks an id whose answer cannot be used, with its reason and its origin, and continues', async () => {
     const unusable = new UnusableAnswerError('wrong_movie', 'the answer is about movie 5', false, 3);
     const { done, outcomes } = await run([asked(1), asked(2)], (movieId) => (movieId === 1 ? unusable : 200));
     expect(deadLetters.records).toMatchObject([
@@ -85,7 +85,7 @@ describe('movie-details', () => {
   it.each([
     ['its answer', 200],
     ['its dead letter', new UnusableAnswerError('wrong_movie', 'the answer is about movie 5', false)],
-  ])('is done with an id only once Kafka has %s', async (_, answer) => {
+  ])('finishes an id only after Kafka has %s', async (_, answer) => {
     const written = Promise.withResolvers<void>();
     rawMovies.publish = () => written.promise;
     deadLetters.publish = () => written.promise;
@@ -118,13 +118,13 @@ describe('movie-details', () => {
     ['without a key', null, 1, 0, 'id_mismatch'],
     ['about movie -7', Buffer.from('-7'), -7, 0, 'id_mismatch'],
     ['about movie 0', Buffer.from('0'), 0, 0, 'id_mismatch'],
-    ['of in 61 minutes', Buffer.from('1'), 1, 61 * 60_000, 'time_in_future'],
-    ['of in ten years', Buffer.from('1'), 1, 3_652 * 86_400_000, 'time_in_future'],
-  ])('[R78] parks a record %s, and asks TMDb for nothing', async (_, key, movieId, ahead, reason) => {
+    ['that is 61 minutes ahead', Buffer.from('1'), 1, 61 * 60_000, 'time_in_future'],
+    ['that is ten years ahead', Buffer.from('1'), 1, 3_652 * 86_400_000, 'time_in_future'],
+  ])('[R78] parks a record %s, and sends no request to TMDb', async (_, key, movieId, ahead, reason) => {
     const requestedAt = new Date(clock.now() + ahead);
     const value = movieIdCodec.encode({ movieId, reason: 'manual', page: null, rank: null, requestedAt });
     const { done, outcomes } = await runRecords([consumerRecord(0, value, key), consumerRecord(1, asked(5))], (id) =>
-      id === 5 ? 200 : new Error('TMDb was asked'),
+      id === 5 ? 200 : new Error('TMDb received a request'),
     );
     expect(deadLetters.values).toMatchObject([{ reason, originKey: key, originValue: value }]);
     expect(outcomes).toEqual(['parked', 'fetched']);
@@ -154,7 +154,7 @@ describe('movie-details', () => {
   });
 
   it.each([new CredentialsRefusedError('401'), new TmdbUnreachableError('down'), new Error('a bug')])(
-    'ends, with the id still in the topic, at $name',
+    'ends with $name, and the id is still in the topic',
     async (failure) => {
       const { error, done } = await run([asked(1), asked(2)], () => failure);
       expect(error).toBe(failure);

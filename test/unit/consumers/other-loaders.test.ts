@@ -8,7 +8,7 @@ import { topics } from '../../support/kafka/topics.ts';
 
 const topic = topics.rawMovies.name;
 
-/** One topic of two partitions and its ledger, as others change them; the first partition is ours. */
+/** A topic with two partitions and its ledger, which other loaders change. The first partition is ours. */
 class Watched {
   topicId = 'a';
   low = new Map([
@@ -57,7 +57,7 @@ class Watched {
 }
 
 describe('a loader that waits for ends', () => {
-  it('[R100] ends when others have loaded the rest, and until then names the process that has it', async () => {
+  it('[R100] ends when other loaders have loaded the rest, and until then names the process that has the partition', async () => {
     const watched = new Watched();
     await watched.clock.advance(1_000);
     expect(watched.told.at(-1)).toEqual([{ topic, partition: 1, left: 10n, owner: 'process 42 on host-a' }]);
@@ -67,7 +67,7 @@ describe('a loader that waits for ends', () => {
     await watched.watching;
   });
 
-  it('[R101] ends when retention took records that were never loaded', async () => {
+  it('[R101] ends when retention has deleted records that were never loaded', async () => {
     const watched = new Watched();
     watched.low = new Map([
       [0, 10n],
@@ -95,7 +95,7 @@ describe('a loader that waits for ends', () => {
     await expect(watched.watching).rejects.toThrow(GapError);
   });
 
-  it('takes no position of a topic that had the same name before', async () => {
+  it('ignores the position of an earlier topic of the same name', async () => {
     const watched = new Watched();
     watched.ledger.set('a', new Map([[1, 5n]]));
     watched.awaited.note(topic, 'a', 0, 10n);

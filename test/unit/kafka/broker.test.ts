@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { startBroker } from '../../../kafka/broker/start-broker.ts';
 import { BrokerError } from '../../../kafka/errors.ts';
 
-describe('a broker of our own', () => {
+describe('the local broker', () => {
   it('is not started if Kafka is not installed, and the error says what to do', async () => {
     const starting = startBroker({ dataDir: '/nonexistent/data', jarsDir: '/nonexistent/kafka' });
     await expect(starting).rejects.toThrow(BrokerError);

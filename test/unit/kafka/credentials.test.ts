@@ -12,7 +12,7 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 describe('the credentials of a local broker', () => {
-  it('are random, private to this user, and read by who joins the broker', () => {
+  it('are random, private to this user, and read by processes that join the broker', () => {
     const first = createCredentials(folder);
     const second = createCredentials(folder);
     expect(second.password.reveal()).not.toBe(first.password.reveal());
@@ -22,7 +22,7 @@ describe('the credentials of a local broker', () => {
 
   it.each([
     ['are missing', () => removeCredentials(folder), 'ENOENT'],
-    ['are not whole', () => writeFileSync(join(folder, 'credentials.json'), '{"username":'), 'not readable'],
+    ['are incomplete', () => writeFileSync(join(folder, 'credentials.json'), '{"username":'), 'not readable'],
   ])('are refused in one line if they %s', (_, damage, reason) => {
     const { password } = createCredentials(folder);
     damage();

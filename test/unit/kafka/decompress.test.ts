@@ -5,7 +5,7 @@ import { decompress } from '../../../kafka/batches/decompress.ts';
 import { UnreadableBatchError } from '../../../kafka/batches/errors.ts';
 import { codecs } from '../../support/kafka/raw-batches.ts';
 
-/** What both formats are made of: bytes as they are, and references to bytes before. */
+/** The elements of both formats: literal bytes, and references to earlier bytes. */
 interface Step {
   readonly literals: Buffer;
   /** The distance as a share of the output so far, and the number of bytes. */
@@ -50,7 +50,7 @@ function lz4Block(script: readonly Step[], distances: readonly number[]): Buffer
     const token = Buffer.from([(run.nibble << 4) | match.nibble]);
     return [token, run.rest, literals, int16(distances[index] ?? 1), match.rest];
   });
-  // The last sequence is literals alone.
+  // The last sequence has only literals.
   return Buffer.concat([...sequences, Buffer.from([0])]);
 }
 
@@ -88,7 +88,7 @@ const limit = 1_000_000;
 const inflate = (codec: number, bytes: Buffer, max = limit) => decompress(codec, bytes, max, new Breather());
 
 describe('decompression', () => {
-  it('of LZ4 gives back any literals and references, in compressed and stored blocks', () =>
+  it('of LZ4 restores any literals and references, in compressed and stored blocks', () =>
     fc.assert(
       fc.asyncProperty(steps, fc.boolean(), async (script, isStored) => {
         const { plain, distances } = expand(script);
@@ -98,7 +98,7 @@ describe('decompression', () => {
       }),
     ));
 
-  it('of Snappy gives back any literals and references, as Java writes them and as one block', () =>
+  it('of Snappy restores any literals and references, as Java writes them and as one block', () =>
     fc.assert(
       fc.asyncProperty(steps, async (script) => {
         const { plain, distances } = expand(script);
@@ -109,7 +109,7 @@ describe('decompression', () => {
     ));
 
   it.each([codecs.snappy, codecs.lz4, codecs.gzip, codecs.zstd])(
-    '[R73] with codec %i of any bytes ends with bytes or as unreadable, within the limit',
+    '[R73] with codec %i of any bytes returns bytes or reports them as unreadable, within the limit',
     (codec) =>
       fc.assert(
         fc.asyncProperty(

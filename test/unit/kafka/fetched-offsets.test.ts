@@ -26,7 +26,7 @@ it('[R83] counts the end of a compacted batch as missing, and an unreadable batc
   expect(offsets([{ offset: '10' }, { offset: '11', isAbsent: true }], 12n)).toEqual([{ first: 11n, last: 11n }]);
   expect(offsets([{ offset: '12', isAbsent: true }, { offset: '13' }], 14n)).toEqual([{ first: 10n, last: 12n }]);
   expect(offsets([{ offset: '14', unusable: { firstOffset: 10n } }, { offset: '15' }], 16n)).toEqual([]);
-  // One that begins before what was asked for.
+  // A batch that begins before the requested offset.
   expect(offsets([{ offset: '14', unusable: { firstOffset: 3n } }], 15n)).toEqual([]);
   expect(offsets([{ offset: '10' }, { offset: '14', unusable: { firstOffset: 12n } }], 15n)).toEqual([
     { first: 11n, last: 11n },

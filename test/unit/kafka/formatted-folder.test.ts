@@ -21,7 +21,7 @@ describe('a folder that is formatted by copying', () => {
     rmSync(folder, { recursive: true });
   });
 
-  it('has the files of the first, and ids of its own', () => {
+  it('has the files of the first folder, and new ids', () => {
     keepFormatted(join(folder, 'first'), join(folder, 'kept'));
     formatByCopy(join(folder, 'second'));
     expect(readFileSync(join(folder, 'second/log', checkpoint), 'utf8')).toBe('x');
@@ -30,7 +30,7 @@ describe('a folder that is formatted by copying', () => {
     expect(text).not.toMatch(/aaaa|bbbb/);
   });
 
-  it('stays as it is if it exists, and is not made if none was kept', () => {
+  it('is unchanged if it exists, and is not created if no formatted folder was kept', () => {
     formatByCopy(join(folder, 'second'));
     expect(existsSync(join(folder, 'second'))).toBe(false);
     keepFormatted(join(folder, 'first'), join(folder, 'kept'));

@@ -13,7 +13,7 @@ interface Group {
 const load = createRequire(import.meta.url);
 const ConsumerGroup = load('kafkajs/src/consumer/consumerGroup') as new (options: object) => Group;
 const { KafkaJSConnectionError, KafkaJSRequestTimeoutError } = kafkajs;
-/** Its types do not let it be made. */
+/** kafkajs's types do not allow its construction. */
 const notFound = Object.assign(new Error('Broker 1 not found'), { name: 'KafkaJSBrokerNotFound' });
 
 it('is written for the installed version of kafkajs', () => {
@@ -23,7 +23,7 @@ it('is written for the installed version of kafkajs', () => {
   expect(Math.max(...versions.map(Number))).toBe(knownKafkajs.fetchVersion);
 });
 
-/** A member whose coordinator answers a heartbeat with `error`. @returns what kafkajs makes of it. */
+/** A member whose coordinator answers a heartbeat with `error`. @returns the error that kafkajs throws. */
 async function heartbeatWith(error: Error): Promise<unknown> {
   patchKafkajs();
   const group = new ConsumerGroup({ logger: { namespace: () => ({}) }, groupId: 'group', topics: [] });
@@ -36,11 +36,11 @@ it.each([
   ['gets no answer', new KafkaJSRequestTimeoutError('Request Heartbeat timed out')],
   ['goes to a broker that the cluster does not have', notFound],
 ])('[R109] a heartbeat that %s makes the member look up its coordinator again', async (_, error) => {
-  // kafkajs joins again when Kafka says this, as the same member.
+  // On this error from Kafka, kafkajs joins again as the same member.
   expect(await heartbeatWith(error)).toMatchObject({ type: 'NOT_COORDINATOR_FOR_GROUP' });
 });
 
-it('leaves what Kafka itself answers as it is', async () => {
+it('does not change the errors that Kafka itself returns', async () => {
   const answer = Object.assign(new Error('rebalance'), { type: 'REBALANCE_IN_PROGRESS' });
   expect(await heartbeatWith(answer)).toBe(answer);
 });

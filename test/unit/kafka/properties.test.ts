@@ -5,7 +5,7 @@ import { Secret } from '../../../runtime/secret.ts';
 
 const ports = { client: 1, controller: 2 };
 
-/** As `java.util.Properties` reads a file: Latin-1, a backslash escapes, spaces before a value are not of it. */
+/** As `java.util.Properties` reads a file: Latin-1, a backslash escapes, and spaces before a value are ignored. */
 function readByJava(bytes: Buffer): Map<string, string> {
   const lines = bytes.toString('latin1').split(/\r\n|\r|\n/);
   const entries = lines.filter(Boolean).map((line) => {
@@ -22,13 +22,13 @@ function readByJava(bytes: Buffer): Map<string, string> {
 
 describe('server.properties', () => {
   it.each(['/home/jörg/Prüf stand', '/データ/映画', '/ığİ', 'C:\\temp\\new', '/a=b:c#d!e', '/emoji 🎬', '/tab\there'])(
-    'has %j as Java will read it',
+    'contains %j in a form that Java reads correctly',
     (path) => {
       expect(readByJava(Buffer.from(serverProperties(path, ports))).get('log.dirs')).toBe(path);
     },
   );
 
-  it('has any path as Java will read it, in ASCII', () => {
+  it('contains any path in a form that Java reads correctly, in ASCII', () => {
     fc.assert(
       fc.property(
         fc.string({ minLength: 1, unit: fc.integer({ min: 1, max: 0xffff }).map((unit) => String.fromCharCode(unit)) }),

@@ -10,19 +10,19 @@ const refused = () => new KafkaJSConnectionError('Connection error: connect ECON
 const protocolError = (type: string, retriable: boolean) =>
   new KafkaJSProtocolError(Object.assign(new Error(type), { type, code: 1, retriable }));
 
-describe('what counts as an outage', () => {
+describe('an error that may be an outage', () => {
   it.each([
     ['a connection that is refused', refused(), true],
-    ['attempts that are used up', new KafkaJSNumberOfRetriesExceeded(refused(), { retryCount: 1, retryTime: 1 }), true],
+    ['exhausted retries', new KafkaJSNumberOfRetriesExceeded(refused(), { retryCount: 1, retryTime: 1 }), true],
     ['a partition that has no leader', protocolError('LEADER_NOT_AVAILABLE', true), true],
     ['too few replicas in sync', protocolError('NOT_ENOUGH_REPLICAS', true), true],
     ['a coordinator that has moved', protocolError('NOT_COORDINATOR_FOR_GROUP', true), true],
     ['a rebalance', protocolError('REBALANCE_IN_PROGRESS', false), true],
-    ['what we say is transient', new TransientError('late'), true],
+    ['our transient error', new TransientError('late'), true],
     ['a right that is missing', protocolError('TOPIC_AUTHORIZATION_FAILED', false), false],
     ['a record that is too large', protocolError('MESSAGE_TOO_LARGE', false), false],
-    ['an error of ours', new KafkaError('no'), false],
-    ['a bug of ours', new TypeError('x is undefined'), false],
+    ['our own error', new KafkaError('no'), false],
+    ['a bug', new TypeError('x is undefined'), false],
   ])('%s: %s', (_, error, is) => {
     expect(isOutage(error)).toBe(is);
   });
@@ -57,7 +57,7 @@ describe('the reach of Kafka', () => {
     return { state, ask };
   };
 
-  it('[R23] is waited for without end, with one line when it is lost and one when it is back', async () => {
+  it('[R23] is waited for without limit, with one log line when it is lost and one when it is back', async () => {
     const reach = reachOf();
     const { state, ask } = broken();
     const calls = Promise.all([reach.persist('asking', ask), reach.persist('reading', ask)]);
@@ -76,7 +76,7 @@ describe('the reach of Kafka', () => {
     ]);
   });
 
-  it('is lost a second after the first failure, and not for what passes sooner', async () => {
+  it('is lost a second after the first failure, and not after a shorter failure', async () => {
     const reach = reachOf();
     const { state, ask } = broken();
     const call = reach.persist('asking', ask);
@@ -92,7 +92,7 @@ describe('the reach of Kafka', () => {
     expect(reach.reason).toContain('ECONNREFUSED');
   });
 
-  it('[R23] is one outage if it returns step by step', async () => {
+  it('[R23] reports one outage if Kafka returns step by step', async () => {
     const reach = reachOf();
     const [first, second] = [broken(), broken()];
     void reach.persist('asking', first.ask);
@@ -106,7 +106,7 @@ describe('the reach of Kafka', () => {
     expect(lines).toHaveLength(2);
   });
 
-  it('is given up when the patience of a command has ended, with what to do', async () => {
+  it('is given up at the time limit of a command, with a remedy', async () => {
     const reach = reachOf({ patienceMs: 20_000 });
     const call = reach.persist('connecting to Kafka', broken().ask);
     const failed = expect(call).rejects.toThrow(/connecting to Kafka failed.*start Kafka, or correct KAFKA_BROKERS/);
@@ -118,8 +118,8 @@ describe('the reach of Kafka', () => {
 
   it.each([
     ['no attempt helps', protocolError('TOPIC_AUTHORIZATION_FAILED', false), 'KafkaRefusedError'],
-    ['it is no error of Kafka', new TypeError('x is undefined'), 'KafkaError'],
-  ])('is not asked again when %s', async (_, error, name) => {
+    ['it is not an error of Kafka', new TypeError('x is undefined'), 'KafkaError'],
+  ])('is not retried when %s', async (_, error, name) => {
     const call = reachOf().persist('asking', () => Promise.reject(error));
     await expect(call).rejects.toMatchObject({ name });
   });
@@ -131,7 +131,7 @@ describe('the reach of Kafka', () => {
     await failed;
   });
 
-  it('is no longer waited for some seconds after we were told to stop', async () => {
+  it('is waited for only a few more seconds after a stop request', async () => {
     const stop = new AbortController();
     const reach = reachOf({ signal: stop.signal });
     const reason = new Error('stopped');

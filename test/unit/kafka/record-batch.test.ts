@@ -75,7 +75,7 @@ describe('a batch of records', () => {
         async (records, codec, changes, cut) => {
           const plain = Buffer.concat(records.map((one, offsetDelta) => rawRecord({ offsetDelta, ...one })));
           const batch = rawBatch({ body: packers[codec](plain), count: records.length, codec: codecs[codec] });
-          // The header as it is: the broker checks it. What follows may be anything.
+          // The header is unchanged, because the broker checks it. The rest may be anything.
           for (const [at, value] of changes) if (61 + at < batch.length) batch.writeUInt8(value, 61 + at);
           const messages = await decode(batch.subarray(0, Math.max(61, batch.length - cut)));
           expect(messages.at(-1)?.offset).toBe(String(records.length - 1));
@@ -121,14 +121,14 @@ const large = (length: number) => Buffer.alloc(length, 'v');
 const headersOf = (count: number, value = '') =>
   Array.from({ length: count }, (_, index) => [`h${index}`, value] as const);
 
-/** What a record may be, at its limits and one beyond. */
+/** Records at their limits, and one beyond them. */
 const records: readonly [name: string, record: RawRecord, isWithin: boolean][] = [
   ['a key at the limit', { key: large(limits.maxKeyBytes), value: large(9) }, true],
   ['a key beyond the limit', { key: large(limits.maxKeyBytes + 1), value: large(9) }, false],
   ['a key of 200 KB', { key: large(200_000), value: large(9) }, false],
   ['a key of 200 KB and no value', { key: large(200_000), value: null }, false],
   ['as many headers as the limit', { value: large(9), headers: headersOf(limits.maxHeaders) }, true],
-  ['a header more than the limit', { value: large(9), headers: headersOf(limits.maxHeaders + 1) }, false],
+  ['one header more than the limit', { value: large(9), headers: headersOf(limits.maxHeaders + 1) }, false],
   ['100,000 headers', { value: large(9), headers: headersOf(100_000) }, false],
   ['one header of 100 KB', { value: large(9), headers: headersOf(1, 'x'.repeat(100_000)) }, false],
   ['a value at the limit', { value: large(limits.maxRecordBytes) }, true],
@@ -145,7 +145,7 @@ describe('a record with', () => {
       expect([first?.value, last?.value]).toEqual([before.value, after.value]);
       expect([first?.unusable, last?.unusable]).toEqual([undefined, undefined]);
       if (isWithin) {
-        // Not compared byte by byte: vitest takes seconds for that.
+        // Not compared byte by byte, because that takes vitest seconds.
         expect(found?.value?.equals(one.value ?? Buffer.alloc(0))).toBe(true);
         expect(found?.key ?? null).toEqual(one.key ?? null);
         expect(found?.unusable).toBeUndefined();
@@ -218,7 +218,7 @@ describe('a batch with', () => {
   });
 });
 
-describe('what a person wants skipped', () => {
+describe('a range to skip', () => {
   const three = () =>
     rawBatchOf(
       ['a', 'b', 'c'].map((text) => ({ value: Buffer.from(text) })),
@@ -271,7 +271,7 @@ describe('the decoder of kafkajs', () => {
     const bomb = rawBatch({ body: gzipSync(zeros(20_000_000)), count: 1, codec: codecs.gzip });
     const answer = await response.decode(answerOf([0, 1, 2, 3].map(() => Buffer.concat([bomb, bomb, bomb]))));
     const counts = answer.responses[0]?.partitions.map(({ messages }) => messages.length) ?? [];
-    // 20 MB each, and 32 MB are enough for one answer. The rest is asked for again.
+    // 20 MB each, and an answer has at most 32 MB. The rest is requested again.
     expect(counts.reduce((sum, count) => sum + count, 0)).toBe(2);
   });
 });

@@ -10,7 +10,7 @@ const settings: TopicSettings = { partitions: 4, replicationFactor: 3, rawRetent
 const { movieIds, rawMovies, rawGenres, deadLetters } = topics;
 const kept = [rawMovies, rawGenres, deadLetters];
 
-/** What a broker says of a topic beside that which we set. */
+/** Settings of a topic on the broker, besides those that we set. */
 const brokerDefaults = {
   'retention.ms': String(7 * day),
   'retention.bytes': '-1',
@@ -41,7 +41,7 @@ type Row = readonly [
   beside?: Readonly<Record<string, string>>,
 ];
 
-/** Every way in which a topic may be other than promised, and what we make of it. */
+/** Every way in which a topic can differ from the required settings, and the expected verdict. */
 const rows: readonly Row[] = [
   [kept, 'cleanup.policy', 'compact', 'refuse', 'delete'],
   [kept, 'cleanup.policy', 'compact,delete', 'refuse', 'delete'],
@@ -82,7 +82,7 @@ const fixOf = (topic: Topic, setting: string, fix: string | null): string | null
   return fix;
 };
 
-describe('topics as they are', () => {
+describe('existing topics', () => {
   it('meet the preconditions when we create them, on a broker with its own defaults', () => {
     expect(judgeTopics(cluster(), settings)).toEqual([]);
   });
@@ -109,7 +109,7 @@ describe('topics as they are', () => {
     expect(finding?.remedy.length).toBeGreaterThan(10);
   });
 
-  it('are refused when dead letters cannot hold the records of another topic, and corrected in one step', () => {
+  it('are refused if the dead letter topic cannot store the records of another topic, and corrected in one step', () => {
     for (const topic of [movieIds, rawMovies, rawGenres]) {
       const [finding, ...more] = judgeTopics(cluster(topic, { 'max.message.bytes': '20000000' }), settings);
       expect(more).toEqual([]);

@@ -46,7 +46,7 @@ describe('work that is done ahead of the last commit', () => {
     expect([ahead.hasRoom, ahead.trouble]).toEqual([true, null]);
   });
 
-  it('takes for committed only what was finished when the commit began', async () => {
+  it('counts only records as committed that were finished when the commit began', async () => {
     finish(2);
     const sent = Promise.withResolvers<void>();
     const committing = commit(sent.promise);
@@ -57,7 +57,7 @@ describe('work that is done ahead of the last commit', () => {
     expect(ahead.records).toBe(1);
   });
 
-  it('has room again when others have all of its partitions', async () => {
+  it('has room again when other members have all of its partitions', async () => {
     finish(3);
     await commit(Promise.reject(new Error('not a member'))).catch(() => {});
     ahead.clear();
