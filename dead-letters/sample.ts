@@ -1,5 +1,6 @@
 import { lagOf } from '../kafka/lag.ts';
-import type { Context, Platform } from '../platform/platform.ts';
+import type { Context } from '../platform/context.ts';
+import type { Platform } from '../platform/platform.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { messageOf } from '../runtime/errors.ts';
 

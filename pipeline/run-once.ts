@@ -1,6 +1,7 @@
 import type { MovieOutcome } from '../consumers/movie-details.ts';
 import type { Offsets } from '../kafka/topic.ts';
-import { type Context, openPlatform, type Platform } from '../platform/platform.ts';
+import type { Context } from '../platform/context.ts';
+import { openPlatform, type Platform } from '../platform/platform.ts';
 import { warehouseAccess } from '../platform/warehouse.ts';
 import { type PopularWalk, UnusableListError } from '../producers/popular.ts';
 import { systemClock } from '../runtime/clock.ts';

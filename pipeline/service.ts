@@ -1,4 +1,4 @@
-import type { Context } from '../platform/platform.ts';
+import type { Context } from '../platform/context.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { startHealthServer } from '../runtime/health-server.ts';
 import { observeProcess } from '../runtime/metrics.ts';

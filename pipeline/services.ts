@@ -1,6 +1,7 @@
 import { sampleGauges, type Watched } from '../dead-letters/sample.ts';
 import { KafkaError } from '../kafka/errors.ts';
-import { type Context, openPlatform, type Platform } from '../platform/platform.ts';
+import type { Context } from '../platform/context.ts';
+import { openPlatform, type Platform } from '../platform/platform.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { ExitCode, isRetriable } from '../runtime/errors.ts';
 import { repeat } from '../runtime/repeat.ts';

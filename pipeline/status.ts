@@ -1,7 +1,8 @@
 import type { KafkaAdmin } from '../kafka/cluster-admin.ts';
 import { lagOf } from '../kafka/lag.ts';
 import type { Offsets } from '../kafka/topic.ts';
-import { type Context, openPlatform, type Platform } from '../platform/platform.ts';
+import type { Context } from '../platform/context.ts';
+import { openPlatform, type Platform } from '../platform/platform.ts';
 import { warehouseAccess } from '../platform/warehouse.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { messageOf } from '../runtime/errors.ts';

@@ -1,5 +1,5 @@
 import { type AwaitedPartition, partitionKey } from '../kafka/topic.ts';
-import type { Context } from '../platform/platform.ts';
+import type { Context } from '../platform/context.ts';
 import { systemClock } from '../runtime/clock.ts';
 
 /** Shorter waits (ms), for example while a member joins its group, are not reported. */

@@ -1,6 +1,6 @@
 import { messageOf } from '../runtime/errors.ts';
 import type { Health } from '../runtime/health.ts';
-import type { Context } from './platform.ts';
+import type { Context } from './context.ts';
 
 /** An output beside the main flow, such as the copy of GOLD for readers. A failure stops nothing: it is reported, and the output retried. */
 export interface SideOutput {

@@ -2,7 +2,7 @@ import { systemClock } from '../runtime/clock.ts';
 import { UsageError } from '../runtime/errors.ts';
 import type { Query } from '../warehouse/snowflake/provision/model.ts';
 import { openSnowflakeSession } from '../warehouse/snowflake/session.ts';
-import type { Context } from './platform.ts';
+import type { Context } from './context.ts';
 
 /**
  * The account of the settings, for its administrator: as the user of the settings, but without the role of a service.

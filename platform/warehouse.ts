@@ -3,7 +3,7 @@ import type { Health } from '../runtime/health.ts';
 import { formatDuration } from '../runtime/units.ts';
 import { openWarehouse } from '../warehouse/registry.ts';
 import type { FileWait, OnFileWait, TransformTarget, WarehouseAccess, WarehouseSystem } from '../warehouse/system.ts';
-import type { Context } from './platform.ts';
+import type { Context } from './context.ts';
 
 /** The configured warehouse, for stages, replays and reports. */
 export const warehouseAccess = (context: Context): WarehouseAccess => systemOf(context);

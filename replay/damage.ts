@@ -1,7 +1,8 @@
 import { refusalOf } from '../consumers/park-refused.ts';
 import { tableOf } from '../consumers/raw-row.ts';
 import { type ConsumerRecord, isAfter, type RecordPosition } from '../kafka/topic.ts';
-import type { Context, Platform } from '../platform/platform.ts';
+import type { Context } from '../platform/context.ts';
+import type { Platform } from '../platform/platform.ts';
 import { warehouseAccess } from '../platform/warehouse.ts';
 import { decodeOrNull } from '../schemas/codec.ts';
 import { movieIdCodec } from '../schemas/codecs.ts';

@@ -1,6 +1,7 @@
 import type { KafkaCluster } from '../kafka/cluster.ts';
 import { isAfter, type Sink } from '../kafka/topic.ts';
-import type { Context, Platform } from '../platform/platform.ts';
+import type { Context } from '../platform/context.ts';
+import type { Platform } from '../platform/platform.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { decodeOrNull } from '../schemas/codec.ts';
 import { movieIdCodec } from '../schemas/codecs.ts';

@@ -1,5 +1,6 @@
 import type { Sink } from '../kafka/topic.ts';
-import type { Context, Platform } from '../platform/platform.ts';
+import type { Context } from '../platform/context.ts';
+import type { Platform } from '../platform/platform.ts';
 import { systemClock } from '../runtime/clock.ts';
 import type { MovieId } from '../schemas/records.ts';
 import { transform } from '../transform/transform.ts';

@@ -1,5 +1,5 @@
 import { Cron } from 'croner';
-import type { Context } from '../platform/platform.ts';
+import type { Context } from '../platform/context.ts';
 import { transformTarget } from '../platform/warehouse.ts';
 import { type Clock, systemClock } from '../runtime/clock.ts';
 import { IngestError, messageOf } from '../runtime/errors.ts';

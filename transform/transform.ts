@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type Context, toolsDir } from '../platform/platform.ts';
+import { type Context, toolsDir } from '../platform/context.ts';
 import { type SideOutput, sideOutput } from '../platform/side-output.ts';
 import { transformTarget, warehouseAccess } from '../platform/warehouse.ts';
 import { systemClock } from '../runtime/clock.ts';

@@ -3,7 +3,8 @@ import { closeLetters, dryRun, type Refused, redrive } from '../../dead-letters/
 import { type ShownLetter, toShown } from '../../dead-letters/show.ts';
 import { eachBatch, type Letter, type LetterFilter, matches, readLetters } from '../../dead-letters/store.ts';
 import type { KafkaCluster } from '../../kafka/cluster.ts';
-import { type Context, openPlatform } from '../../platform/platform.ts';
+import type { Context } from '../../platform/context.ts';
+import { openPlatform } from '../../platform/platform.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { ExitCode, UsageError } from '../../runtime/errors.ts';
 import { escapeControls } from '../../runtime/escape-controls.ts';

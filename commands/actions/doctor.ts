@@ -1,5 +1,5 @@
 import { examine } from '../../pipeline/doctor.ts';
-import type { Context } from '../../platform/platform.ts';
+import type { Context } from '../../platform/context.ts';
 import { ExitCode } from '../../runtime/errors.ts';
 import { print } from '../print.ts';
 

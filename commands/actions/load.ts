@@ -1,7 +1,8 @@
 import type { Gap } from '../../kafka/gap.ts';
 import { services } from '../../pipeline/services.ts';
 import { endsOf, loadBronze } from '../../pipeline/stages.ts';
-import { type Context, openPlatform } from '../../platform/platform.ts';
+import type { Context } from '../../platform/context.ts';
+import { openPlatform } from '../../platform/platform.ts';
 import { ExitCode } from '../../runtime/errors.ts';
 import { print } from '../print.ts';
 

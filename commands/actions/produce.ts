@@ -1,6 +1,7 @@
 import { services } from '../../pipeline/services.ts';
 import { fetchGenres, walkPopular } from '../../pipeline/stages.ts';
-import { type Context, openPlatform } from '../../platform/platform.ts';
+import type { Context } from '../../platform/context.ts';
+import { openPlatform } from '../../platform/platform.ts';
 import { ExitCode } from '../../runtime/errors.ts';
 import { print } from '../print.ts';
 

@@ -1,4 +1,5 @@
-import { type Context, openPlatform } from '../../platform/platform.ts';
+import type { Context } from '../../platform/context.ts';
+import { openPlatform } from '../../platform/platform.ts';
 import { type Repaired, repair as repairRecords } from '../../replay/repair.ts';
 import { ExitCode } from '../../runtime/errors.ts';
 import { throwIfNoCopy } from '../../transform/transform.ts';

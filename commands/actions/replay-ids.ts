@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import { type Context, openPlatform } from '../../platform/platform.ts';
+import type { Context } from '../../platform/context.ts';
+import { openPlatform } from '../../platform/platform.ts';
 import { replayIds as publishIds } from '../../replay/ids.ts';
 import { findBegun } from '../../replay/journal.ts';
 import { systemClock } from '../../runtime/clock.ts';

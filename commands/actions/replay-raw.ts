@@ -1,5 +1,6 @@
 import type { Gap } from '../../kafka/gap.ts';
-import { type Context, openPlatform } from '../../platform/platform.ts';
+import type { Context } from '../../platform/context.ts';
+import { openPlatform } from '../../platform/platform.ts';
 import { extendBronze, type RawReplayed, rebuildBronze } from '../../replay/raw.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { ExitCode } from '../../runtime/errors.ts';

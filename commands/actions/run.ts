@@ -1,7 +1,7 @@
 import { formatReport } from '../../pipeline/report.ts';
 import { runOnce } from '../../pipeline/run-once.ts';
 import { services } from '../../pipeline/services.ts';
-import type { Context } from '../../platform/platform.ts';
+import type { Context } from '../../platform/context.ts';
 import { ExitCode } from '../../runtime/errors.ts';
 import { throwIfNoCopy } from '../../transform/transform.ts';
 import { print } from '../print.ts';

@@ -1,4 +1,4 @@
-import type { Context } from '../../platform/platform.ts';
+import type { Context } from '../../platform/context.ts';
 import { whenAborted } from '../../runtime/abort.ts';
 import { ExitCode } from '../../runtime/errors.ts';
 import { parseFaults } from '../../sandbox/fault.ts';

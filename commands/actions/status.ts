@@ -1,5 +1,5 @@
 import { isPartial, openStatus, type Status } from '../../pipeline/status.ts';
-import type { Context } from '../../platform/platform.ts';
+import type { Context } from '../../platform/context.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { ExitCode } from '../../runtime/errors.ts';
 import { formatTable } from '../../runtime/table.ts';

@@ -1,6 +1,8 @@
 import type { KafkaAdmin } from '../../kafka/cluster-admin.ts';
 import { lineOf, type TopicFinding } from '../../kafka/topic-preconditions.ts';
-import { type Context, openPlatform, topicSettingsOf } from '../../platform/platform.ts';
+import type { Context } from '../../platform/context.ts';
+import { topicSettingsOf } from '../../platform/open-kafka.ts';
+import { openPlatform } from '../../platform/platform.ts';
 import { ExitCode } from '../../runtime/errors.ts';
 import { formatTable } from '../../runtime/table.ts';
 import { print } from '../print.ts';

@@ -1,5 +1,5 @@
 import { services } from '../../pipeline/services.ts';
-import type { Context } from '../../platform/platform.ts';
+import type { Context } from '../../platform/context.ts';
 import { ExitCode } from '../../runtime/errors.ts';
 import { scheduleOnce } from '../../transform/scheduler.ts';
 import { transform as runTransform, throwIfNoCopy } from '../../transform/transform.ts';

@@ -1,4 +1,4 @@
-import type { Context } from '../../platform/platform.ts';
+import type { Context } from '../../platform/context.ts';
 import { warehouseAccess } from '../../platform/warehouse.ts';
 import { ExitCode } from '../../runtime/errors.ts';
 import { print } from '../print.ts';

@@ -1,4 +1,4 @@
-import type { Context } from '../../platform/platform.ts';
+import type { Context } from '../../platform/context.ts';
 import { withAccount } from '../../platform/snowflake-account.ts';
 import { ExitCode } from '../../runtime/errors.ts';
 import { formatTable } from '../../runtime/table.ts';

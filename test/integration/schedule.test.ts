@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadConfig } from '../../platform/config.ts';
-import type { Context } from '../../platform/platform.ts';
+import type { Context } from '../../platform/context.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { Health } from '../../runtime/health.ts';
 import { createMetrics } from '../../runtime/metrics.ts';

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { endsOf, fetchMovies, loadBronze, walkPopular } from '../../pipeline/stages.ts';
 import { loadConfig } from '../../platform/config.ts';
-import { type Context, openPlatform } from '../../platform/platform.ts';
+import type { Context } from '../../platform/context.ts';
+import { openPlatform } from '../../platform/platform.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { Health } from '../../runtime/health.ts';
 import { createMetrics } from '../../runtime/metrics.ts';

@@ -68,7 +68,7 @@ export const suites: readonly Suite[] = [
   {
     name: 'kafka-outage',
     files: ['test/faults/kafka-outage.test.ts'],
-    touches: ['kafka/', 'platform/platform.ts'],
+    touches: ['kafka/', 'platform/open-kafka.ts', 'platform/kafka-watch.ts'],
   },
   {
     name: 'failover',

@@ -1,6 +1,7 @@
 import { runBronzeLoader } from '../../../consumers/bronze-loader.ts';
 import { endsOf } from '../../../pipeline/stages.ts';
-import type { Context, Platform } from '../../../platform/platform.ts';
+import type { Context } from '../../../platform/context.ts';
+import type { Platform } from '../../../platform/platform.ts';
 import { systemClock } from '../../../runtime/clock.ts';
 import { openDuckDbWarehouse } from '../../../warehouse/duckdb/warehouse.ts';
 import { type Batch, type TopicId, type Warehouse, WarehouseUnavailableError } from '../../../warehouse/warehouse.ts';

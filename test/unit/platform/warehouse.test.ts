@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { loadConfig } from '../../../platform/config.ts';
-import type { Context } from '../../../platform/platform.ts';
+import type { Context } from '../../../platform/context.ts';
 import { transformTarget, warehouseAccess } from '../../../platform/warehouse.ts';
 import { systemClock } from '../../../runtime/clock.ts';
 import { Health } from '../../../runtime/health.ts';

@@ -1,0 +1,78 @@
+import { systemClock } from '../runtime/clock.ts';
+import { proxyFor } from '../runtime/proxy.ts';
+import { Secret } from '../runtime/secret.ts';
+import { type Endpoint, endpoints, type Outage } from '../tmdb/endpoint.ts';
+import type { RequestObserver, TmdbClient } from '../tmdb/tmdb-client.ts';
+import type { TokenBucket } from '../tmdb/token-bucket/token-bucket.ts';
+import type { Context, PlatformOptions } from './context.ts';
+
+/** How long (ms) a service waits before it retries refused credentials. */
+const refusedForMs = 60_000;
+
+/**
+ * A client of TMDb, or of a sandbox if there are no credentials.
+ * @param resources closes what is opened here. @param outages receives each endpoint that is out.
+ */
+export async function openTmdb(
+  context: Context,
+  resources: AsyncDisposableStack,
+  bucket: TokenBucket,
+  outages: Map<Endpoint, Outage>,
+  { isService = false }: PlatformOptions,
+): Promise<TmdbClient> {
+  const { config, log } = context;
+  // Loaded here, because many commands send no request to TMDb.
+  const { createTmdbClient } = await import('../tmdb/client.ts');
+  const { openTransport } = await import('../tmdb/transport.ts');
+  const { rateLimit, concurrency, timeoutMs, maxBodyBytes, giveUpAfterMs } = config.tmdb;
+  const { baseUrl, token, apiKey } = config.origin === 'tmdb' ? config.tmdb : await startOwnSandbox(context, resources);
+  const transport = resources.use(
+    openTransport({
+      ...{ baseUrl, token, apiKey, timeoutMs, maxBodyBytes, connections: concurrency },
+      proxy: proxyFor(baseUrl, config.proxy),
+    }),
+  );
+  return createTmdbClient(
+    {
+      ...{ transport, bucket, baseUrl, concurrency, giveUpAfterMs, windowMs: rateLimit.windowMs, log },
+      ...(isService && { neverGivenUp: ['movie'], refusedForMs }),
+      observer: observeTmdb(context, outages),
+    },
+    { clock: systemClock, random: Math.random },
+  );
+}
+
+/** Counts requests, and shows in metrics and readiness which endpoints are out. */
+function observeTmdb({ metrics, health }: Context, outages: Map<Endpoint, Outage>): RequestObserver {
+  for (const endpoint of endpoints) {
+    health.dependsOn(`tmdb_${endpoint}`, async () => {
+      const outage = outages.get(endpoint);
+      if (outage) throw new Error(outage.message);
+    });
+  }
+  return {
+    answered: (endpoint, outcome) => metrics.requests.inc({ endpoint, outcome }),
+    waited: (ms) => metrics.tokenWait.observe(ms / 1_000),
+    outage: (endpoint, outage) => {
+      const before = outages.get(endpoint);
+      if (before) metrics.endpointOut.set({ endpoint, reason: before.reason }, 0);
+      if (outage) metrics.endpointOut.set({ endpoint, reason: outage.reason }, 1);
+      if (outage) outages.set(endpoint, outage);
+      else outages.delete(endpoint);
+    },
+  };
+}
+
+/** A sandbox for users without a token. It enforces the rate limit as strictly as TMDb. */
+async function startOwnSandbox({ config, progress }: Context, resources: AsyncDisposableStack) {
+  const { catalogueFile, movies, seed } = config.sandbox;
+  const catalogue = catalogueFile ? { catalogueFile } : { movies, seed };
+  const { startSandbox } = await import('../sandbox/server.ts');
+  const sandbox = resources.use(
+    await startSandbox({ ...catalogue, limit: config.tmdb.rateLimit, latencyMs: [20, 120] }),
+  );
+  progress.note(
+    `sandbox  no TMDB_TOKEN is set: using a sandbox at ${sandbox.url} (${catalogueFile ?? `${movies} invented movies`})`,
+  );
+  return { baseUrl: sandbox.url, token: new Secret('sandbox'), apiKey: undefined };
+}

@@ -1,0 +1,33 @@
+import { systemClock } from '../runtime/clock.ts';
+import { isRetriable } from '../runtime/errors.ts';
+import { MemoryTokenBucket } from '../tmdb/token-bucket/memory.ts';
+import type { SharedTokenBucket } from '../tmdb/token-bucket/shared.ts';
+import type { TokenBucket } from '../tmdb/token-bucket/token-bucket.ts';
+import type { Context } from './context.ts';
+
+/** The bucket of the whole fleet, or of this process alone. @param resources closes it. */
+export async function openTokenBucket(context: Context, resources: AsyncDisposableStack): Promise<TokenBucket> {
+  const { config, log, health, metrics } = context;
+  const { rateLimit: limit, timeoutMs: requestTimeoutMs } = config.tmdb;
+  if (!config.tokenBucketUrl) return resources.use(new MemoryTokenBucket(limit, systemClock));
+  const url = config.tokenBucketUrl;
+  // Loaded here, because loading Redis's client takes a quarter of a command's start.
+  const { openSharedTokenBucket } = await import('../tmdb/token-bucket/redis.ts');
+  const { examineEviction } = await import('../tmdb/token-bucket/eviction.ts');
+  let bucket: SharedTokenBucket | undefined;
+  health.dependsOn('token_bucket', async () => {
+    if (!bucket?.isReachable) throw new Error('the store of the token bucket cannot be reached');
+  });
+  bucket = resources.use(await openSharedTokenBucket({ url, limit, requestTimeoutMs, clock: systemClock, log }));
+  // The bucket itself reports that its store cannot be reached.
+  const finding = await examineEviction(url).catch((error) => {
+    if (isRetriable(error)) return null;
+    throw error;
+  });
+  if (finding) {
+    const { setting, why, ...fields } = finding;
+    metrics.preconditionsUnmet.set({ subject: 'token_bucket', setting }, 1);
+    log.warn({ setting, ...fields }, why);
+  }
+  return bucket;
+}
