@@ -129,12 +129,15 @@ describe('a verdict on a mutant', () => {
 
   it.each([
     ['a file could not be loaded', report(false, file('failed'), file('failed', test('failed', 'AssertionError')))],
-    ['a hook failed, so that no test ran', report(false, file('failed', test('skipped')))],
-    ['vitest failed beside the tests', report(false, file('passed', test('passed')))],
+    ['a hook failed, so no test ran', report(false, file('failed', test('skipped')))],
+    ['vitest failed outside the tests', report(false, file('passed', test('passed')))],
     ['no test was chosen', report(true, file('passed', test('skipped')))],
-    ['the mutant is no program', report(false, file('failed', test('failed', 'ReferenceError: x is not defined')))],
     [
-      'its SQL is none',
+      'the mutant is not a valid program',
+      report(false, file('failed', test('failed', 'ReferenceError: x is not defined'))),
+    ],
+    [
+      'its SQL is invalid',
       report(false, file('failed', test('failed', 'Error: Parser Error: syntax error at or near ")"'))),
     ],
   ])('is "void" when %s', (_, voided) => {

@@ -35,12 +35,12 @@ const rules: readonly (readonly [pattern: RegExp, instead: string])[] = [
   [/\bthat is none\b|\bis none of\b/i, 'is not a ..., is not one of'],
 ];
 
-/** Text of others, and lists of words. */
+/** Foreign text, and lists of words. */
 const foreign =
   /^(?:LICENSE|package-lock\.json|docs\/spelling\.txt|bench\/results\/|sandbox\/generated\/(?:words|titles|languages)\.ts$)/;
 const requirements = /requirements[\w-]*\.txt$|\.(?:sha256|xml|gz|png)$/;
 
-/** Words that have to be there: names and messages of others. By file and the text that may stay. */
+/** Required words in foreign names and messages: by file, the text that may stay. */
 const exceptions: readonly (readonly [file: string, text: string])[] = [
   ['CHANGELOG.md', '`load_turn`, `transform_turn` and `seal_turn`'],
   ['CHANGELOG.md', '`swap.carried`'],

@@ -17,7 +17,7 @@ const mistakes = (environment: NodeJS.ProcessEnv): string => {
 };
 
 describe('the configuration', () => {
-  it('needs nothing: the defaults run against the sandbox', () => {
+  it('needs no variable: the defaults run against the sandbox', () => {
     const config = loadConfig({});
     expect(config.tmdb.rateLimit).toEqual({ capacity: 40, windowMs: 10_000 });
     expect(config.origin).toBe('generated');
@@ -36,18 +36,18 @@ describe('the configuration', () => {
     expect(text).toContain('4 mistake(s)');
   });
 
-  it('takes an empty variable for one that is not set', () => {
+  it('treats an empty variable as not set', () => {
     expect(loadConfig({ TMDB_TOKEN: '', TMDB_RATE_LIMIT: '', SANDBOX_CATALOGUE: '' }).origin).toBe('generated');
   });
 
-  it('keeps invented, recorded and real movies in folders of their own', () => {
+  it('keeps invented, recorded and real movies in separate folders', () => {
     const folders = [{}, { SANDBOX_CATALOGUE: 'package.json' }, { TMDB_TOKEN: 'made-up' }].map(
       (env) => loadConfig(env).dataDir,
     );
     expect(new Set(folders).size).toBe(3);
   });
 
-  it('prints no secret, whichever way it is printed', () => {
+  it('shows no secret in any kind of output', () => {
     const canary = 'canary-token';
     const config = loadConfig({
       TMDB_TOKEN: canary,
@@ -97,7 +97,7 @@ describe('the configuration', () => {
     expect(mistakes(environment)).toContain(hint);
   });
 
-  it('names topics and groups as ever without a prefix', () => {
+  it('does not change the names of topics and groups without a prefix', () => {
     const { topics, groups } = loadConfig({ KAFKA_TOPIC_PREFIX: '' }).kafka;
     const names = Object.values(topics).map(({ name }) => name);
     expect(names).toEqual(['tmdb.movie-ids', 'tmdb.raw-movies', 'tmdb.raw-genres', 'tmdb.dead-letters']);
@@ -112,7 +112,7 @@ describe('the configuration', () => {
     expect(Math.max(...names.map(({ length }) => length))).toBe(249);
   });
 
-  it('takes a base URL with or without a slash at its end', () => {
+  it('accepts a base URL with or without a slash at its end', () => {
     const config = loadConfig({ TMDB_BASE_URL: 'http://127.0.0.1:8080/3/', TMDB_TOKEN: 'made-up' });
     expect(config.tmdb.baseUrl).toBe('http://127.0.0.1:8080/3');
   });
@@ -131,11 +131,11 @@ describe('the configuration', () => {
       expect(config.secrets.map((secret) => secret.reveal())).toContain('from-a-file');
     });
 
-    it('takes an empty file for a secret that is not given', () => {
+    it('treats an empty file as a secret that is not set', () => {
       expect(loadConfig({ TMDB_TOKEN_FILE: file('empty', '\n') }).origin).toBe('generated');
     });
 
-    it('refuses a file that is not there, and a secret given twice, without quoting it', () => {
+    it('refuses a missing file, and a secret given twice, without quoting it', () => {
       expect(mistakes({ TMDB_TOKEN_FILE: join(folder, 'missing') })).toContain('TMDB_TOKEN_FILE: cannot be read');
       const twice = mistakes({ TMDB_TOKEN: 'canary', TMDB_TOKEN_FILE: file('twice', 'canary') });
       expect(twice).toContain('not both');
@@ -143,7 +143,7 @@ describe('the configuration', () => {
     });
   });
 
-  it('counts the whole URL of the token bucket and the password in it among the secrets', () => {
+  it('treats the whole URL of the token bucket and its password as secrets', () => {
     const url = 'redis://fleet:canary%2Fpass@127.0.0.1:6379/1';
     const { secrets, tokenBucketUrl } = loadConfig({ TOKEN_BUCKET_URL: url });
     expect(tokenBucketUrl?.reveal()).toBe(url);

@@ -4,23 +4,23 @@ import { UsageError } from '../../../runtime/errors.ts';
 
 const [us, them, root] = [1_000, 1_001, 0];
 
-/** @param owners of the folders that there are. */
+/** @param owners of the existing folders. */
 const refuse = (owners: Readonly<Record<string, number>>, uid: number | undefined = us) =>
   refuseForeignFolder('/a/b/data', { uid, ownerOf: (path) => owners[path] ?? null });
 
 it.each([
   ['is ours', { '/': root, '/a': them, '/a/b': them, '/a/b/data': us }],
-  ['is root’s, as a new volume is', { '/': root, '/a/b/data': root }],
-  ['is not there and would be made in a folder of ours', { '/': root, '/a': them, '/a/b': us }],
-  ['is not there and would be made in one of root’s, such as /tmp', { '/': root, '/a': root }],
-])('a data folder that %s is taken', (_, owners) => {
+  ['belongs to root, like a new volume,', { '/': root, '/a/b/data': root }],
+  ['does not exist and would be created in our own folder', { '/': root, '/a': them, '/a/b': us }],
+  ['does not exist and would be created in a folder of root, such as /tmp,', { '/': root, '/a': root }],
+])('a data folder that %s is accepted', (_, owners) => {
   expect(() => refuse(owners)).not.toThrow();
 });
 
 it.each([
-  ['is another user’s', { '/': root, '/a': us, '/a/b': us, '/a/b/data': them }, '/a/b/data'],
-  ['is not there and would be made in another user’s folder', { '/': root, '/a/b': them }, '/a/b'],
-  ['is not there, nor is the folder that it would be in', { '/': root, '/a': them }, '/a'],
+  ['belongs to another user', { '/': root, '/a': us, '/a/b': us, '/a/b/data': them }, '/a/b/data'],
+  ['does not exist and would be created in another user’s folder', { '/': root, '/a/b': them }, '/a/b'],
+  ['does not exist, and neither does its parent,', { '/': root, '/a': them }, '/a'],
 ])('[R98] a data folder that %s is refused, with its owner named', (_, owners, folder) => {
   expect(() => refuse(owners)).toThrow(UsageError);
   expect(() => refuse(owners)).toThrow(

@@ -6,20 +6,20 @@ import type { SettingsGroup } from '../../../runtime/setting.ts';
 const named = allSettings.map((setting) => [setting.name, setting] as const);
 
 describe('the settings', () => {
-  it('have each name once', () => {
+  it('have unique names', () => {
     const names = allSettings.map(({ name }) => name);
     expect(names.length).toBeGreaterThan(45);
     expect(names).toEqual([...new Set(names)]);
   });
 
-  it.each(named)('%s says in sentences what it is for, and what to write', (_, { meaning, form }) => {
+  it.each(named)('%s has a description in sentences, and the form of its value', (_, { meaning, form }) => {
     expect(meaning).toMatch(/^[A-Z].*\.$/);
     expect(form).not.toBe('');
   });
 
-  it.each(named)('%s has a default that is valid as it is written, or none', (_, { schema, kind, ...others }) => {
+  it.each(named)('%s has a valid default or none', (_, { schema, kind, ...others }) => {
     const text = others.default;
-    expect(text === undefined || others.defaultNote === undefined, 'one default, or a note').toBe(true);
+    expect(text === undefined || others.defaultNote === undefined, 'a default or a note, not both').toBe(true);
     if (text === undefined) return expect(schema.parse(undefined)).toBeUndefined();
     expect(kind.schema.parse(text)).toEqual(schema.parse(undefined));
   });
@@ -31,7 +31,7 @@ describe('the settings', () => {
     expect(secretNames.includes(name)).toBe(kind.secretsOf !== undefined);
   });
 
-  it('belong to a group that claims their prefix, if the group claims any of it', () => {
+  it('begin with a prefix of their group, if the group has one', () => {
     for (const { prefixes, settings } of Object.values<SettingsGroup>(groups)) {
       const claimed = Object.values(settings).filter(({ name }) => prefixes.some((prefix) => name.startsWith(prefix)));
       expect(claimed.length).toBeGreaterThan(0);

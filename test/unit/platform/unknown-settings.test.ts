@@ -21,7 +21,7 @@ const refusal = (environment: Record<string, string>): IngestError | null => {
 
 const snowflake = { WAREHOUSE: 'snowflake', SNOWFLAKE_ACCOUNT: 'a', SNOWFLAKE_USER: 'u', SNOWFLAKE_TOKEN: 't' };
 
-describe('a variable that looks like a setting and is not', () => {
+describe('a variable that looks like a setting but is not one', () => {
   it.each([
     ['TMDB_RATELIMIT', 'TMDB_RATE_LIMIT'],
     ['TMDB_TOKKEN', 'TMDB_TOKEN'],
@@ -88,7 +88,7 @@ describe('a variable of another program', () => {
   );
 
   it.each(['docker-compose.yml', 'deploy/snowflake.yml', 'dbt/profiles.yml', 'dbt/dbt_project.yml'])(
-    'is ignored or a setting if %s reads it, because a .env file may set it',
+    'is ignored, or is a setting, if %s reads it, because a .env file may set it',
     (file) => {
       const text = readFileSync(join(root, file), 'utf8');
       const names = [...text.matchAll(/\$\{(\w+)|env_var\('(\w+)'/g)].map(([, ofCompose, ofDbt]) => ofCompose ?? ofDbt);
@@ -97,7 +97,7 @@ describe('a variable of another program', () => {
     },
   );
 
-  it('is never a setting with one character more, less or different, or with two exchanged', () => {
+  it('is never a setting with one character added, removed, changed or swapped', () => {
     const names = [...allSettings.map(({ name }) => name), ...secretNames.map((name) => `${name}_FILE`)];
     const misspelled = names
       .flatMap((name) =>

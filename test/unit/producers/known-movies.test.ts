@@ -19,7 +19,7 @@ const known = async (values: readonly (Buffer | null)[]) =>
   (await remembered(values.map((value) => ({ value })))).known;
 
 describe("the producer's memory", () => {
-  it('knows when each movie was last asked for, whatever order the records are in', async () => {
+  it('knows when each movie was last requested, for any order of the records', async () => {
     expect(await known([asked(1, 100), asked(2, 300), asked(1, 50), asked(2, 400)])).toEqual(
       new Map([
         [1, 100],
@@ -28,7 +28,7 @@ describe("the producer's memory", () => {
     );
   });
 
-  it('is not stopped by a tombstone or by an unreadable record', async () => {
+  it('continues after a tombstone and after an unreadable record', async () => {
     expect(await known([null, Buffer.from('nonsense'), asked(1, 100)])).toEqual(new Map([[1, 100]]));
   });
 

@@ -46,7 +46,7 @@ describe('the walk over the popular list', () => {
     );
   const published = () => movieIds.values.map((value) => value.movieId);
 
-  it('publishes an id once, though the shifting list shows it on two pages and twice on one', async () => {
+  it('publishes an id once, although the shifting list shows it on two pages and twice on one', async () => {
     const pages = [[1, 2, 2], [2, 3, 1], [4]];
     expect(await walk((page) => ({ ids: pages[page - 1] ?? [], total: 3 }))).toEqual({
       pagesRead: 3,
@@ -58,34 +58,34 @@ describe('the walk over the popular list', () => {
     expect(published()).toEqual([1, 2, 3, 4]);
   });
 
-  it('says on which page and at which rank it saw the movie, and when', async () => {
+  it('records the page, the rank and the time at which it saw the movie', async () => {
     await walk(() => ({ ids: [7, 8], total: 1 }));
     const requestedAt = new Date(clock.now());
     expect(movieIds.values[1]).toEqual({ movieId: 8, reason: 'popular', page: 1, rank: 2, requestedAt });
     expect(movieIds.records[1]?.key).toBe('8');
   });
 
-  it('walks on past an empty page in the middle', async () => {
+  it('continues after an empty page in the middle', async () => {
     await walk((page) => ({ ids: page === 2 ? [] : [page], total: 3 }));
     expect(published()).toEqual([1, 3]);
   });
 
-  it('ends where the list ends now, when its total shrinks under the walk', async () => {
+  it('ends at the new end of a list that shrinks during the walk', async () => {
     await walk((page) => ({ ids: [page], total: page >= 2 ? 3 : 9 }));
     expect(asked).toEqual([1, 2, 3]);
   });
 
-  it('never asks for a page beyond 500', async () => {
+  it('never requests a page beyond 500', async () => {
     await walk((page) => ({ ids: [page], total: 54_000 }), { pages: 9_999 });
     expect(asked.at(-1)).toBe(lastPage);
   });
 
-  it('asks for no more pages than it is told', async () => {
+  it('requests no more pages than configured', async () => {
     await walk((page) => ({ ids: [page], total: 500 }), { pages: 2 });
     expect(asked).toEqual([1, 2]);
   });
 
-  it('does not ask again for a movie that was asked for a moment ago', async () => {
+  it('does not request a movie again that was just requested', async () => {
     const hourAgo = clock.now() - 3_600_000;
     const known: [number, number][] = [
       [1, hourAgo],
@@ -95,7 +95,7 @@ describe('the walk over the popular list', () => {
     expect(published()).toEqual([1, 3]);
   });
 
-  it('asks for every movie again when nothing counts as fresh', async () => {
+  it('requests every movie again if none counts as fresh', async () => {
     await walk(() => ({ ids: [1], total: 1 }), { known: [[1, clock.now()]], refreshAfterMs: 0 });
     expect(published()).toEqual([1]);
   });
@@ -114,7 +114,7 @@ describe('the walk over the popular list', () => {
     expect(published()).toEqual([2, 3]);
   });
 
-  it('fails when no page can be used, and says how many it asked for', async () => {
+  it('fails if no page can be used, and reports how many it requested', async () => {
     const failure = await walk(() => broken, { pages: 3 }).catch((error) => error);
     expect(failure).toBeInstanceOf(UnusableListError);
     expect(failure).toMatchObject({ retriable: true, walk: { pagesRead: 0, pagesFailed: 3, published: 0 } });
@@ -130,7 +130,7 @@ describe('the walk over the popular list', () => {
     expect(asked).toHaveLength(100 + failedPagesInARow);
   });
 
-  it('[R65] skips items that name no movie, counts them, and keeps the others at their rank', async () => {
+  it('[R65] skips items without a movie, counts them, and keeps the rank of the others', async () => {
     const bad = [null, undefined, '7', '', 0, -7, 1.5, 2 ** 31, 1e300, true, [8], { id: 8 }];
     const report = await walk(() => ({ ids: [1, ...bad, 2], total: 1 }));
     expect(report).toMatchObject({ pagesRead: 1, itemsSkipped: bad.length, found: 2, published: 2 });
@@ -140,7 +140,7 @@ describe('the walk over the popular list', () => {
     ]);
   });
 
-  it('counts a page of nothing but bad items as read', async () => {
+  it('counts a page with only bad items as read', async () => {
     expect(await walk(() => ({ ids: [null, 'x'], total: 1 }))).toMatchObject({
       pagesRead: 1,
       itemsSkipped: 2,

@@ -23,7 +23,7 @@ const git = (dir: string, args: readonly string[], date = '2026-01-01T00:00:00Z'
     },
   );
 
-/** A repository with a commit for each of these days, each of which adds a file of the day's name. */
+/** A repository with a commit for each of these days. Each commit adds a file named after its day. */
 function repository(...days: readonly string[]): string {
   const dir = join(folder, 'origin');
   git(folder, ['init', '--quiet', '--initial-branch', 'main', dir]);
@@ -47,13 +47,13 @@ it('are those of the last day in a fresh clone', () => {
   expect(changes(dir, '')?.files).toEqual(['2026-03-04']);
 });
 
-it('are those of all commits of a day with many', () => {
+it('are those of all commits of a day', () => {
   const origin = repository('2026-03-01', '2026-03-09');
   commit(origin, '2026-03-09', 'another');
   expect(changes(clone(origin), '')?.files).toEqual(['2026-03-09', 'another']);
 });
 
-it('are those that the upstream branch does not have, committed or not', () => {
+it('are those missing on the upstream branch, committed or not', () => {
   const dir = clone(repository('2026-03-01', '2026-03-02'));
   commit(dir, '2026-03-20');
   writeFileSync(join(dir, '2026-03-01'), 'changed');

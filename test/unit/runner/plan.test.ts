@@ -17,7 +17,7 @@ const testFiles = project.filter((file) => /^test\/.+\.test\.ts$/.test(file));
 describe('shards', () => {
   const budgets = fc.dictionary(fc.stringMatching(/^[a-z]{1,8}$/), fc.integer({ min: 1, max: 24 }), { minKeys: 1 });
 
-  it('hold every suite once, the same way each time, and none takes longer than it may', () => {
+  it('contain every suite once, always in the same way, and none exceeds its time limit', () => {
     fc.assert(
       fc.property(budgets, fc.integer({ min: 1, max: 9 }), (minutes, count) => {
         const budget: Budget = Object.fromEntries(
@@ -43,7 +43,7 @@ describe('shards', () => {
     );
   });
 
-  it('that would take too long are refused, with how many it takes', () => {
+  it('that would take too long are refused, with the number of shards that is enough', () => {
     const budget = { a: { minutes: 20, cpuSeconds: 1 }, b: { minutes: 20, cpuSeconds: 1 } };
     expect(() => shards(['a', 'b'], 1, budget)).toThrow('ask for 2 shards or more');
     expect(shards(['a', 'b'], 2, budget)).toEqual([['a'], ['b']]);
@@ -69,13 +69,13 @@ describe('the order of suites', () => {
   const all = [kafka, tmdb, snowflake, dbt];
   const ordered = (changed: readonly string[], day = 0): string[] => order(all, changed, day).map(({ name }) => name);
 
-  it('starts with what the change touches, the most specific first', () => {
+  it('starts with the suites that the change touches, the most specific first', () => {
     expect(ordered(['warehouse/snowflake/client.ts'])).toEqual(['snowflake', 'dbt', 'kafka', 'tmdb']);
     expect(ordered(['test/tmdb.test.ts'])).toEqual(['tmdb', 'kafka', 'snowflake', 'dbt']);
     expect(ordered(['test/tmdb.test.ts'], 1)).toEqual(['tmdb', 'snowflake', 'dbt', 'kafka']);
   });
 
-  it('starts at another suite each day, and has each of them once', () => {
+  it('starts at a different suite each day, and has each suite once', () => {
     expect(new Set([0, 1, 2, 3].map((day) => ordered([], day)[0]))).toEqual(new Set(all.map(({ name }) => name)));
     const everything = ['kafka/a.ts', 'tmdb/a.ts', 'warehouse/snowflake/a.ts', 'dbt/a.sql'];
     expect(new Set([0, 1, 2, 3].map((day) => ordered(everything, day)[1])).size).toBeGreaterThan(1);
@@ -92,7 +92,7 @@ describe('the suites of the full tier', () => {
   const filesOf = ({ files = [] }: Suite): string[] =>
     testFiles.filter((file) => files.some((place) => file.startsWith(place)));
 
-  it('have names of their own, and places and tests that exist', () => {
+  it('have unique names, and places and tests that exist', () => {
     expect(new Set(names).size).toBe(names.length);
     const places = suites.flatMap(({ touches, files = [] }) => [...touches, ...files]);
     expect(places.filter((place) => !project.some((file) => file === place || file.startsWith(place)))).toEqual([]);
@@ -108,7 +108,7 @@ describe('the suites of the full tier', () => {
         filesOfFullTier.includes(file) || numbers.test(source) || /tags: \['full'\]|runIf\(isLongForm/.test(source)
       );
     };
-    // The tests of the tiers themselves have tags in texts.
+    // The tests of the tiers themselves contain tags in strings.
     const leftOut = testFiles.filter((file) => isLeftOut(file) && !/^test\/unit\/(runner\/|guarantees)/.test(file));
     const times = (file: string): number => suites.filter((suite) => filesOf(suite).includes(file)).length;
     expect(leftOut.length).toBeGreaterThan(10);
@@ -120,12 +120,12 @@ describe('the suites of the full tier', () => {
     expect(['estimated', 'recorded', 'unknown'].filter((name) => isMeasured(name, budget))).toEqual(['recorded']);
   });
 
-  it('and the tiers have minutes in the budget, and nothing else has', () => {
+  it('and the tiers have minutes in the budget, and nothing else does', () => {
     expect(Object.keys(readBudget()).toSorted()).toEqual([...names, 'check', 'fast'].toSorted());
     expect(shards(['fast', ...names], 8, readBudget())).toHaveLength(8);
   });
 
-  it('know files that exist', () => {
+  it('name only files that exist', () => {
     expect(
       [...filesOfFullTier, ...measuringFiles, ...filesAlone, ...longestFiles].filter(
         (file) => !testFiles.includes(file),

@@ -14,17 +14,17 @@ const report = (tests: TestReport['files'][number]['tests'], errors: readonly st
 });
 
 describe('a report', () => {
-  it('counts what passed and what failed, and a test that never ended as failed', () => {
+  it('counts passed and failed tests, and a test that never ended as failed', () => {
     const tests = [outcome('a', 'passed'), outcome('b', 'failed'), outcome('c', 'skipped'), outcome('d', 'pending')];
     expect(countsOf(report(tests))).toEqual({ passed: 1, failed: 2 });
   });
 
-  it('counts a file that does not load, a hook that fails and an error outside of tests', () => {
+  it('counts a file that does not load, a hook that fails and an error outside tests', () => {
     expect(countsOf(report([outcome('a', 'passed')], ['cannot be loaded']))).toEqual({ passed: 1, failed: 1 });
     expect(countsOf({ files: [], errors: ['unhandled rejection'] })).toEqual({ passed: 0, failed: 1 });
   });
 
-  it('names what failed, with the first line of why', () => {
+  it('lists failures with the first line of their error', () => {
     expect(failures(report([outcome('a', 'passed'), outcome('b', 'failed')], ['a hook\n...']))).toEqual([
       'test/a.test.ts: a hook',
       'test/a.test.ts > b: expected 1 to be 2',

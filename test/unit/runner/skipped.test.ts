@@ -24,7 +24,7 @@ describe('a suite that cannot run on this machine', () => {
     ['cannot', { isGreen: true, isSkipped: true, counts: { passed: 0, failed: 0 } }],
     ['fails', { isGreen: false, isSkipped: false, counts: { passed: 0, failed: 0 } }],
     ['works', { isGreen: true, isSkipped: false, counts: { passed: 1, failed: 0 } }],
-  ])('is skipped with exit code 77, and never passed: a script that %s', async (script, part) => {
+  ])('is skipped with exit code 77 and never counts as passed: a script that %s', async (script, part) => {
     expect((await runSuite({ name: script, script: [script], touches: [] }, { cwd })).part).toMatchObject(part);
   });
 
@@ -47,15 +47,18 @@ describe('a suite that cannot run on this machine', () => {
     expect(red.status).toBe(1);
   });
 
-  // A person without root cannot start the engine. Another user's process has to be able to read this folder.
-  it.runIf(process.platform === 'linux' && process.getuid?.() === 0)('says why, as the container tests do', () => {
-    const env = { PATH: process.env['PATH'] ?? '', HOME: tmpdir() };
-    const { status, stdout, stderr } = spawnSync(process.execPath, [join(root, 'test/containers/run.ts')], {
-      ...{ cwd: tmpdir(), env, uid: 65_534, encoding: 'utf8' },
-    });
-    expect(status, stderr).toBe(77);
-    expect(stdout).toMatch(/^SKIPPED {2}the container tests: .*root/m);
-  });
+  // A user without root cannot start the engine. A process of another user must be able to read this folder.
+  it.runIf(process.platform === 'linux' && process.getuid?.() === 0)(
+    'prints the reason, like the container tests',
+    () => {
+      const env = { PATH: process.env['PATH'] ?? '', HOME: tmpdir() };
+      const { status, stdout, stderr } = spawnSync(process.execPath, [join(root, 'test/containers/run.ts')], {
+        ...{ cwd: tmpdir(), env, uid: 65_534, encoding: 'utf8' },
+      });
+      expect(status, stderr).toBe(77);
+      expect(stdout).toMatch(/^SKIPPED {2}the container tests: .*root/m);
+    },
+  );
 });
 
 describe('a change to one adapter', () => {

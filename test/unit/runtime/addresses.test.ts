@@ -22,7 +22,7 @@ describe('networks of addresses', () => {
     expect(isPrivate(address)).toBe(near);
   });
 
-  it('have the bits that are given', () => {
+  it('have the given number of bits', () => {
     const isThere = addressesIn([['192.0.2.128', 25]]);
     expect(['192.0.2.127', '192.0.2.128', '192.0.2.255'].map(isThere)).toEqual([false, true, true]);
     expect(() => addressesIn([['192.0.2.0', 33]])).toThrow();
@@ -32,7 +32,7 @@ describe('networks of addresses', () => {
     ['[::1]', '::1'],
     ['Example.ORG.', 'example.org'],
     ['10.0.0.1', '10.0.0.1'],
-  ])('a host %s is %s without what surrounds it', (host, bare) => {
+  ])('a host %s is %s without brackets and zone', (host, bare) => {
     expect(bareHost(host)).toBe(bare);
   });
 });

@@ -5,7 +5,7 @@ import { createProgress } from '../../../runtime/progress.ts';
 import { formatTable } from '../../../runtime/table.ts';
 import { ManualClock } from '../../support/clock/manual-clock.ts';
 
-/** Titles of films, and how many columns a terminal shows them in. */
+/** Titles of films, and their width in columns on a terminal. */
 const widths: [text: string, cells: number][] = [
   ['', 0],
   ['Heat', 4],
@@ -34,7 +34,7 @@ const widths: [text: string, cells: number][] = [
 
 describe('a text on a terminal', () => {
   it.each(widths)('[R114] %j takes %i columns', (text, cells) => {
-    // Marks of Indic scripts are spacing in part; terminals differ, so only that no more is taken than there are letters.
+    // Some marks of Indic scripts take space, and terminals differ. So check only that the width does not exceed the letters.
     if (text === 'नमस्ते') expect(cellsOf(text)).toBeLessThanOrEqual(6);
     else expect(cellsOf(text)).toBe(cells);
   });
@@ -54,7 +54,7 @@ describe('a text on a terminal', () => {
     expect(new Set(lines.slice(2).map(cellsOf)).size).toBe(1);
   });
 
-  it('is a progress line of one row of the terminal', () => {
+  it('fits into one row of the terminal as a progress line', () => {
     const shown: string[] = [];
     const stream = Object.assign(new PassThrough(), { isTTY: true, columns: 20 }) as unknown as NodeJS.WriteStream;
     stream.on('data', (data) => shown.push(String(data)));

@@ -12,7 +12,7 @@ const mistakes = (environment: Record<string, string>): string => {
   }
 };
 
-/** What carries credentials to a host: unencrypted, and the same as it should be. */
+/** Settings that send credentials to a host: unencrypted and encrypted. */
 const carriers = [
   {
     setting: 'TMDB_BASE_URL',
@@ -67,7 +67,7 @@ describe.each(carriers)('credentials by $setting', ({ setting, open, encrypted }
   });
 
   it.each([...far, ...alsoFar])(
-    '[R97] are refused unencrypted to %s, unless it is allowed by name, and taken encrypted',
+    '[R97] are refused unencrypted to %s, unless it is allowed by name, and accepted encrypted',
     (host) => {
       const refused = mistakes(open(host));
       const bare = host.replace(/^\[|\]$/g, '');
@@ -88,7 +88,7 @@ it('without credentials, and with SCRAM, which sends no password, any host is al
   expect(mistakes({ KAFKA_BROKERS: 'example.org:9092', ...sasl })).toBe('');
 });
 
-it('[R97] a public IPv4 address is never taken for a private one, however it is written', () => {
+it('[R97] a public IPv4 address never counts as private, in any notation', () => {
   const octet = fc.integer({ min: 0, max: 255 });
   fc.assert(
     fc.property(octet, octet, octet, octet, (a, b, c, d) => {

@@ -8,7 +8,7 @@ import { asFileError, FileError, isDiskFull } from '../../../runtime/file-error.
 const failure = (code: string, text: string, path?: string) =>
   Object.assign(new Error(`${code}: ${text}, write`), { code, ...(path !== undefined && { path }) });
 
-/** The system's code and text, and what a person is told. */
+/** The system's code and text, and our message. */
 const failures = [
   ['ENOSPC', 'No space left on device', /no space left on its disk; make room/],
   ['EDQUOT', 'Disk quota exceeded', /no space left in this user's quota; make room/],
@@ -67,7 +67,7 @@ describe('a failure of the file system', () => {
     for (const error of others) expect(asFileError(error)).toBe(error);
   });
 
-  it('is a full disk by its type, or by the text of dbt', () => {
+  it('is detected as a full disk by its type, or by the text of dbt', () => {
     expect(isDiskFull(asFileError(failure('ENOSPC', 'no space left on device')))).toBe(true);
     expect(isDiskFull(asFileError(failure('EDQUOT', 'disk quota exceeded')))).toBe(true);
     expect(isDiskFull(new Error('dbt build ended with exit code 2\n[Errno 28] No space left on device'))).toBe(true);

@@ -7,7 +7,7 @@ import { ManualClock } from '../../support/clock/manual-clock.ts';
 const local = { host: '127.0.0.1', port: 0 };
 
 describe('health', () => {
-  it('is alive as long as every pulse beats within its limit', async () => {
+  it('is alive while every part reports progress within its limit', async () => {
     const clock = new ManualClock();
     const health = new Health(clock);
     const beat = health.pulse('loader', 10_000);
@@ -23,7 +23,7 @@ describe('health', () => {
     expect(health.liveness().ok).toBe(true);
   });
 
-  it('is ready when every dependency answers, and says which does not and why', async () => {
+  it('is ready if every dependency answers, and otherwise names the dependency and the reason', async () => {
     const health = new Health(new ManualClock());
     health.dependsOn('kafka', async () => {});
     health.dependsOn('warehouse', async () => {});
@@ -34,7 +34,7 @@ describe('health', () => {
     expect(await health.readiness()).toEqual({ ok: false, checks: { kafka: 'ok', warehouse: 'locked' } });
   });
 
-  it('takes a dependency that does not answer in time for one that is out of reach', async () => {
+  it('counts a dependency as unreachable if it does not answer in time', async () => {
     const clock = new ManualClock();
     const health = new Health(clock);
     health.dependsOn('kafka', () => new Promise(() => {}));
@@ -50,7 +50,7 @@ describe('the health server', () => {
     return { status: response.status, text: await response.text() };
   };
 
-  it('answers 200 or 503, with what was looked at, and tells Prometheus', async () => {
+  it('answers 200 or 503 with its checks, and exposes them to Prometheus', async () => {
     const clock = new ManualClock();
     const health = new Health(clock);
     const metrics = createMetrics('1.2.3');
@@ -72,7 +72,7 @@ describe('the health server', () => {
     expect((await get(`${server.url}/else`)).status).toBe(404);
   });
 
-  it('says which address it cannot have, as a mistake in the settings', async () => {
+  it('names an address that it cannot use, as a mistake in the settings', async () => {
     const health = new Health(new ManualClock());
     const { registry } = createMetrics('0');
     await using server = await startHealthServer(local, health, registry);

@@ -24,7 +24,7 @@ import { productFolders } from '../../support/product-folders.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tmdb-stream-paths-'));
 const at = (name: string) => join(folder, name);
-// A secret of every kind, save a proxy.
+// A secret of every kind, except a proxy.
 writeFileSync(at('file'), 'redis://127.0.0.1:6379');
 writeFileSync(at('proxy'), 'http://127.0.0.1:3128');
 writeFileSync(at('empty'), '');
@@ -35,7 +35,7 @@ symlinkSync(at('nothing'), at('dangling'));
 symlinkSync(at('loop'), at('loop'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/** What the setting has to name: by kind, and for secrets as files. */
+/** What each setting must name, by kind; secrets are given as files. */
 const kinds: Record<string, string> = {
   ...Object.fromEntries(allSettings.flatMap(({ name, kind }) => (kind.path ? [[name, kind.path]] : []))),
   ...Object.fromEntries(secretNames.map((name) => [`${name}_FILE`, 'secret'])),
@@ -43,17 +43,17 @@ const kinds: Record<string, string> = {
 const readable = ['file to read', 'secret'];
 const isFile = (kind: string) => kind !== 'folder to write' && kind !== 'existing folder';
 
-/** A value, and of which kinds of setting it is a mistake. */
+/** A value, and the kinds of setting for which it is a mistake. */
 const faults: Record<string, { value: string; isMistake: (kind: string) => boolean }> = {
-  'that is not there': { value: at('missing-SETTING'), isMistake: (kind) => !/to write|side/.test(kind) },
-  'in a folder that is not there': { value: at('no-SETTING/x'), isMistake: (kind) => !/to write|side/.test(kind) },
+  'that does not exist': { value: at('missing-SETTING'), isMistake: (kind) => !/to write|side/.test(kind) },
+  'in a folder that does not exist': { value: at('no-SETTING/x'), isMistake: (kind) => !/to write|side/.test(kind) },
   'that is a folder': { value: at('folder'), isMistake: isFile },
   'that is a file': { value: at('file'), isMistake: (kind) => !isFile(kind) },
   'below a file': { value: at('file/x'), isMistake: () => true },
   'below /proc': { value: '/proc/x', isMistake: () => true },
   'that is a pipe': { value: at('pipe'), isMistake: () => true },
-  'that is a device without end': { value: '/dev/zero', isMistake: () => true },
-  'that is a device with nothing in it': { value: '/dev/null', isMistake: () => true },
+  'that is an endless device': { value: '/dev/zero', isMistake: () => true },
+  'that is an empty device': { value: '/dev/null', isMistake: () => true },
   'that is a link to nothing': { value: at('dangling'), isMistake: () => true },
   'that is a link to itself': { value: at('loop'), isMistake: () => true },
   'with a name that is too long': { value: at('x'.repeat(300)), isMistake: () => true },
@@ -62,14 +62,14 @@ const faults: Record<string, { value: string; isMistake: (kind: string) => boole
   'with "~"': { value: '~/file', isMistake: () => true },
   'with a space at its end': { value: `${at('file')} `, isMistake: () => true },
   'that is empty': { value: at('empty'), isMistake: (kind) => !isFile(kind) },
-  'that is relative and not there': { value: 'no/such/place', isMistake: (kind) => readable.includes(kind) },
+  'that is relative and does not exist': { value: 'no/such/place', isMistake: (kind) => readable.includes(kind) },
 };
 
-/** Everything that a run checks before it works, and what only `doctor` says of a side output. @returns null if all is well. */
+/** All checks of a run before it works, and the check of `doctor` for side outputs. @returns null if there is no mistake. */
 function refusal(setting: string, value: string, more: Readonly<Record<string, string>> = {}): IngestError | null {
   try {
     const config = loadConfig({ DATA_DIR: at('data'), [setting]: value, ...more });
-    // Nothing relative is created: it would be below the folder of the tests.
+    // Relative folders are not created, because they would be below the folder of the tests.
     if (value.startsWith('/')) preparePlaces(placesOf(config, ['broker', 'work files', 'warehouse']));
     return null;
   } catch (error) {
@@ -93,7 +93,7 @@ describe.each(Object.entries(kinds))('the setting %s (%s)', (setting, kind) => {
         for (const mistake of mistakes) expect(mistake).toMatch(/^DUCKDB_GOLD_PATH: [^\n]+[:;] [^\n]+$/);
         return;
       }
-      // Without a password, a user is a mistake of its own.
+      // A user without a password is a separate mistake.
       const more = setting === 'KAFKA_PASSWORD_FILE' && fault.value === at('file') ? { KAFKA_USERNAME: 'u' } : {};
       const error = refusal(setting, value, more);
       if (!isMistake(kind)) return expect(error).toBeNull();
@@ -123,19 +123,19 @@ describe('the table of settings', () => {
   });
 });
 
-describe('a folder that is made', () => {
+describe('a folder that is created', () => {
   it('is refused below /proc, where mkdir of Node tries without end', () => {
     expect(() => makeFolder('/proc/x/y')).toThrow('ENOENT');
   });
 
-  it('is made with those above it, and left as it is when it is there', () => {
+  it('is created with its parents, and unchanged if it exists', () => {
     makeFolder(at('a/b/c'));
     writeFileSync(at('a/b/c/kept'), '');
     makeFolder(at('a/b/c'));
     expect(existsSync(at('a/b/c/kept'))).toBe(true);
   });
 
-  it('is made nowhere with the option `recursive`', () => {
+  it('is never created with the option `recursive`', () => {
     const files = productFolders.flatMap((name) => {
       const place = join(import.meta.dirname, '../../..', name);
       return readdirSync(place, { recursive: true, encoding: 'utf8' }).map((file) => join(place, file));
@@ -156,7 +156,7 @@ describe('the file .env', () => {
     expect(() => readEnvironment(at(name))).toThrow(message);
   });
 
-  it('that is not there is no mistake', () => {
+  it('that does not exist is not a mistake', () => {
     expect(readEnvironment(at('no.env'))).toBe(process.env);
   });
 });
@@ -164,14 +164,14 @@ describe('the file .env', () => {
 describe('a secret in a file', () => {
   it.each([
     ['that is too large', at('large'), /TMDB_TOKEN_FILE: is larger than 64 KB/],
-    // A regular file to the system, and more than memory holds.
+    // The system reports a regular file, which is larger than memory.
     ['of /proc without end', '/proc/kcore', /TMDB_TOKEN_FILE: (is larger than 64 KB|cannot be read)/],
   ])('[R107] %s is read no further than the limit', (_, value, message) => {
     expect(refusal('TMDB_TOKEN_FILE', value)?.message).toMatch(message);
   });
 });
 
-describe('a place without the rights to it', () => {
+describe('a path without permissions', () => {
   it('[R107] is refused for each setting in one line that names it, for a user who is not root', (context) => {
     const outcomes = outcomesUnprivileged(kinds);
     if (typeof outcomes === 'string') return context.skip(outcomes);

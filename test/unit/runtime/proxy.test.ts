@@ -62,7 +62,7 @@ describe('a proxy', () => {
     }
   });
 
-  it('has a password that is a secret, in every spelling of its name, and leaves the environment once it is read', () => {
+  it('has a secret password, in every spelling of its variable, and is removed from the environment after it is read', () => {
     for (const name of ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy']) {
       const environment = { ...token, [name]: 'http://me:pa%2Fss-word@proxy.internal:3128' };
       const { secrets, proxy: settings, childEnvironment } = loadConfig(environment);
@@ -88,7 +88,7 @@ describe('a proxy', () => {
     }
   });
 
-  it('[R113] reaches dbt for Snowflake under both spellings, and this machine stays direct', () => {
+  it('[R113] is passed to dbt for Snowflake in both spellings, and this machine is reached directly', () => {
     const snowflake = { account: 'a', user: 'u', credentials: { kind: 'token', token: new Secret('t') } } as const;
     const names = { database: 'D', ingestWarehouse: 'I', transformWarehouse: 'T', role: undefined, url: undefined };
     const settings = { https: new Secret(proxy), http: undefined, noProxy: ['example.com'] };

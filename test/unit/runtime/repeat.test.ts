@@ -7,7 +7,7 @@ import { silent } from '../../support/kafka/broker.ts';
 
 const minute = 60_000;
 
-/** Repeats work that takes a minute, every ten, and notes when it began. */
+/** Repeats work that takes one minute every ten minutes, and records when it began. */
 function start(failures: readonly (Error | undefined)[] = []) {
   const clock = new ManualClock();
   const controller = new AbortController();
@@ -33,7 +33,7 @@ function start(failures: readonly (Error | undefined)[] = []) {
   return { clock, controller, startedAt, beats, outages, running };
 }
 
-it('does the work at once and then from start to start, and ends when it is told to', async () => {
+it('does the work at once, then at intervals from start to start, and ends when it is told to', async () => {
   const { clock, controller, startedAt, running } = start();
   await clock.advance(25 * minute);
   expect(startedAt).toEqual([0, 10, 20]);
@@ -50,11 +50,11 @@ it('reports progress while it waits', async () => {
   expect(beats.length).toBeGreaterThan(10);
 });
 
-it('tries again after an outage, with backoff, no later than a whole interval', async () => {
+it('retries after an outage, with backoff, at the latest after a whole interval', async () => {
   const outage = new TmdbUnreachableError('down');
   const { clock, startedAt } = start(Array.from({ length: 7 }, () => outage));
   await clock.advance(90 * minute);
-  // From start to start; the work itself takes a minute.
+  // Intervals are from start to start. The work itself takes a minute.
   const waits = startedAt.map((at, index) => at - (startedAt[index - 1] ?? at) - 1).slice(1, 8);
   expect(waits.map((wait) => Number(wait.toFixed(2)))).toEqual([0.5, 0.75, 1.25, 2.25, 4.25, 7.75, 7.75]);
   expect(startedAt.length).toBeGreaterThan(8);

@@ -9,9 +9,9 @@ const secret = new Secret(value);
 const clean = (text: string) => scrub(text, [secret]);
 const base64 = (text: string) => Buffer.from(text).toString('base64');
 
-/** How others may write the secret, within a text that they choose. */
+/** Forms in which foreign text may contain the secret. */
 const forms: [name: string, written: string][] = [
-  ['as it is', value],
+  ['literally', value],
   ['URL-encoded', encodeURIComponent(value)],
   ['URL-encoded in lower case', encodeURIComponent(value).replace(/%../g, (code) => code.toLowerCase())],
   ['form-encoded', new URLSearchParams({ token: value }).toString()],
@@ -25,7 +25,7 @@ const forms: [name: string, written: string][] = [
   ['in base64url', Buffer.from(`x:${value}`).toString('base64url')],
 ];
 
-describe('text of others', () => {
+describe('foreign text', () => {
   it.each(forms)('[R111] loses a secret %s, and nothing else', (_, written) => {
     const text = clean(`before ${written} after`);
     expect(text).toMatch(/^before .*\[secret\].* after$/);
@@ -44,11 +44,11 @@ describe('text of others', () => {
       (fragment: string) => `Unexpected token, ..."${fragment}"... is not JSON`,
       value.slice(4, 14),
     ],
-  ])('[R111] loses the fragment of a secret that a cut has left at %s', (_, textWith, fragment) => {
+  ])('[R111] loses the fragment of a secret that was cut at %s', (_, textWith, fragment) => {
     expect(clean(textWith(fragment))).toBe(textWith('[secret]').replace('"[secret]"', '"[secret]"'));
   });
 
-  it('loses any secret at any place, whatever it is cut to', () => {
+  it('loses any secret at any place, at any cut', () => {
     const secrets = fc.string({ minLength: 16, maxLength: 60, unit: 'grapheme-ascii' });
     fc.assert(
       fc.property(secrets, fc.string(), fc.string(), fc.nat(40), (text, before, after, length) => {
@@ -60,7 +60,7 @@ describe('text of others', () => {
     );
   });
 
-  it('keeps its words and numbers if a secret is short', () => {
+  it('keeps words and numbers that contain a short secret', () => {
     const weak = [new Secret('3'), new Secret('tok')];
     expect(scrub('13 tokens of 300, 3 left, tok was refused', weak)).toBe(
       '13 tokens of 300, [secret] left, [secret] was refused',
@@ -92,7 +92,7 @@ describe('text of others', () => {
   });
 });
 
-describe('characters that steer', () => {
+describe('control characters', () => {
   it('are escaped: all controls, format characters and separators of Unicode, and no other character', () => {
     const named = ['\u0000', '\u001b', '\u007f', '\u009b', '\u061c', '\u200b', '\u200e', '\u200f', '\u2028', '\u2029'];
     const bidi = [0x202a, 0x202e, 0x2066, 0x2069].map((code) => String.fromCodePoint(code));
@@ -107,7 +107,7 @@ describe('characters that steer', () => {
       expect(escapeControls(character)).toMatch(/^\\u[0-9a-f]{4}$/);
   });
 
-  it('leave the meaning of JSON as it is, and line breaks that are ours', () => {
+  it('are escaped without changing the meaning of JSON or our own line breaks', () => {
     const data = { title: 'a\u202eb\u2028\u009b' };
     expect(JSON.parse(escapeControls(JSON.stringify(data)))).toEqual(data);
     expect(escapeLines('one\ntwo\u001b[2J')).toBe('one\ntwo\\u001b[2J');

@@ -9,7 +9,7 @@ const untilAborted = (signal: AbortSignal, drained: () => void) =>
     }),
   );
 
-it('returns what every stage came to', async () => {
+it('returns the result of every stage', async () => {
   const { signal } = new AbortController();
   expect(await runTaskGroup(signal, [async () => 1, async () => 'two'])).toEqual([1, 'two']);
 });

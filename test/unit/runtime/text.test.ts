@@ -66,15 +66,15 @@ describe('backoff with full jitter', () => {
     expect(bounds).toEqual([100, 200, 400, 500, 500]);
   });
 
-  it('spreads from zero on', () => expect(fullJitter(3, { baseMs: 100, capMs: 500 }, () => 0)).toBe(0));
+  it('starts at zero', () => expect(fullJitter(3, { baseMs: 100, capMs: 500 }, () => 0)).toBe(0));
 });
 
 describe('scrub', () => {
-  it('takes a secret out of a JSON line, where quotes are escaped', () => {
+  it('removes a secret from a JSON line, where quotes are escaped', () => {
     expect(scrub(JSON.stringify({ message: 'a"b' }), [new Secret('a"b')])).toBe('{"message":"[secret]"}');
   });
 
-  it('takes a secret out as it is and as it stands in a URL', () => {
+  it('removes a secret literally and URL-encoded', () => {
     const secret = new Secret('a+b/c');
     expect(scrub('a+b/c and ?api_key=a%2Bb%2Fc', [secret])).toBe('[secret] and ?api_key=[secret]');
   });
@@ -88,7 +88,7 @@ describe('the progress line', () => {
     expect(meter.line(10_000)).toBe('fetch 40/100 movies, 4.0/s, 15 s left');
   });
 
-  it('promises no time left before it knows a rate, nor when all is done', () => {
+  it('shows no time left before it knows a rate, or when everything is done', () => {
     const meter = new TaskMeter('fetch');
     meter.update({ done: 0, total: 100, unit: 'movies' }, 0);
     expect(meter.line(0)).toBe('fetch 0/100 movies');
@@ -96,7 +96,7 @@ describe('the progress line', () => {
     expect(meter.line(10_000)).toBe('fetch 100/100 movies');
   });
 
-  it('promises no more than the limit allows in the long run, whatever a burst did', () => {
+  it('estimates at most the long-term rate of the limit, also after a burst', () => {
     const meter = new TaskMeter('fetch');
     meter.update({ done: 0, total: 120, unit: 'movies', maxPerSecond: 4 }, 0);
     meter.update({ done: 40, total: 120, unit: 'movies', maxPerSecond: 4 }, 1_000);
@@ -113,7 +113,7 @@ describe('the progress line', () => {
 });
 
 describe('a table', () => {
-  it('[S10] puts numbers to the right, shows unknown as a dash and lets no title steer the terminal', () => {
+  it('[S10] aligns numbers to the right, shows unknown values as a dash and escapes control characters', () => {
     const table = formatTable([
       { title: 'Up\u001b[2J', revenue: 735_099_082, roi: 3.2 },
       { title: 'Heat', revenue: null, roi: 12.345 },

@@ -63,7 +63,7 @@ describe('faults as JSON', () => {
     expect(() => parseFaults('{"kind":"drop"}')).toThrow('the list: Invalid input: expected array');
   });
 
-  it('name every mistake at once, and it is the caller who made them', () => {
+  it('report every mistake at once, as a usage error', () => {
     const error = (() => {
       try {
         return parseFaults('[{"kind":"drop","rate":2},{"kind":"html"},{"kind":"slow","bytesPerSecond":"x"}]');
@@ -77,13 +77,13 @@ describe('faults as JSON', () => {
 });
 
 describe('a plan of faults', () => {
-  it('injections every request under its path when no rate is given', () => {
+  it('injects a fault into every request under its path if no rate is given', () => {
     const plan = new FaultPlan([{ kind: 'drop', path: '/movie/' }], 1);
     expect(injectedCount(plan, '/movie/5', 10)).toBe(10);
     expect(injectedCount(plan, '/genre/movie/list', 10)).toBe(0);
   });
 
-  it('injections its share, the same requests for the same seed', () => {
+  it('injects a fault into its share of requests, the same for the same seed', () => {
     const faults: Fault[] = [{ kind: 'drop', rate: 0.1 }];
     const injections = (seed: number) => {
       const plan = new FaultPlan(faults, seed);
@@ -95,17 +95,17 @@ describe('a plan of faults', () => {
     expect(injections(1)).not.toEqual(injections(2));
   });
 
-  it('injections no more often than it may', () => {
+  it('injects a fault at most the given number of times', () => {
     expect(injectedCount(new FaultPlan([{ kind: 'html', times: 3 }], 1), '/movie/1', 100)).toBe(3);
   });
 
-  it('can mean details alone', () => {
+  it('can be limited to details', () => {
     const plan = new FaultPlan([{ kind: 'drop', path: '/movie/{id}' }], 1);
     expect(injectedCount(plan, '/movie/550', 1)).toBe(1);
     expect(injectedCount(plan, '/movie/popular', 1)).toBe(0);
   });
 
-  it('takes the first that is injected, and joins delays to it', () => {
+  it('injects the first fault that applies, with the delays', () => {
     const plan = new FaultPlan(
       [{ kind: 'delay', ms: 100 }, { kind: 'html', times: 1 }, { kind: 'drop' }, { kind: 'delay', ms: 50, times: 1 }],
       1,

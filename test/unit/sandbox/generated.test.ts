@@ -14,7 +14,7 @@ const moviesOf = (catalogue: GeneratedCatalogue, count = catalogue.size): Movie[
 const share = (movies: readonly Movie[], test: (movie: Movie) => boolean) => movies.filter(test).length / movies.length;
 
 describe('the generated catalogue', () => {
-  it('is the same for the same seed, and another for another', () => {
+  it('is the same for the same seed, and different for a different seed', () => {
     const documents = (seed: number) => {
       const catalogue = new GeneratedCatalogue({ seed, movies: 500 });
       return ranks(500).map((rank) => catalogue.document(catalogue.idAtRank(rank))?.toString());
@@ -31,7 +31,7 @@ describe('the generated catalogue', () => {
     for (const id of [...ids].slice(0, 500)) expect(catalogue.movie(id)?.id).toBe(id);
   });
 
-  it('knows no movie between its ids, nor beyond them', () => {
+  it('has no movie between or beyond its ids', () => {
     const catalogue = new GeneratedCatalogue({ movies: 1_000 });
     const ids = new Set(ranks(1_000).map((rank) => catalogue.idAtRank(rank)));
     const known = Array.from({ length: 20_000 }, (_, index) => index).filter((id) => catalogue.movie(id) !== null);
@@ -44,7 +44,7 @@ describe('the generated catalogue', () => {
     expect(popularity).toEqual([...popularity].sort((a, b) => b - a));
   });
 
-  it('has deleted one listed movie in 500, for good', () => {
+  it('has permanently deleted one listed movie in 500', () => {
     const catalogue = new GeneratedCatalogue({ movies: 20_000 });
     const deleted = ranks(20_000)
       .map((rank) => catalogue.idAtRank(rank))
@@ -54,7 +54,7 @@ describe('the generated catalogue', () => {
     expect(deleted.every((id) => catalogue.isDeleted(id) && catalogue.movie(id) !== null)).toBe(true);
   });
 
-  it('changes numbers of about 30 % of the movies with each version, and nothing of the others', () => {
+  it('changes numbers of about 30 % of the movies with each version, and does not change the others', () => {
     const before = moviesOf(new GeneratedCatalogue({ movies: 5_000 }));
     const after = moviesOf(new GeneratedCatalogue({ movies: 5_000, version: 1 }));
     const changed = after.filter((movie, index) => JSON.stringify(movie) !== JSON.stringify(before[index]));
@@ -106,7 +106,7 @@ describe('the generated catalogue', () => {
     expect(Object.keys(oddities).filter((oddity) => !oddities[oddity])).toEqual([]);
   });
 
-  it('knows money of most of the popular movies, and numbers that a table can show', () => {
+  it('has money figures for most of the popular movies, and numbers that a table can show', () => {
     const movies = moviesOf(new GeneratedCatalogue());
     expect(share(movies, ({ budget }) => budget === 0)).toBeGreaterThan(0.2);
     expect(share(movies, ({ budget }) => budget === 0)).toBeLessThan(0.6);
@@ -130,7 +130,7 @@ describe('the generated catalogue', () => {
 
 announceSkipped('the comparison of generated with recorded movies');
 
-describe.skipIf(!hasRecordings)('beside the recordings, the generated movies', () => {
+describe.skipIf(!hasRecordings)('compared with the recordings, the generated movies', () => {
   const kind = (value: unknown) => (Array.isArray(value) ? 'array' : value === null ? 'null' : typeof value);
   type Shape = Map<string, Set<string>>;
 
@@ -170,7 +170,7 @@ describe.skipIf(!hasRecordings)('beside the recordings, the generated movies', (
     ]);
     const ours = shapeOf(generated);
     expect([...ours.keys()].sort()).toEqual([...recorded.keys()].sort());
-    // Known of TMDb beyond these recordings, which hold well-known movies only.
+    // TMDb is known to send these as well, but the recordings contain only well-known movies.
     const alsoNull = ['.runtime', '.imdb_id', '.poster_path', '.backdrop_path'];
     for (const [path, kinds] of ours) {
       const allowed = new Set([...(recorded.get(path) ?? []), ...(alsoNull.includes(path) ? ['null'] : [])]);
@@ -221,7 +221,7 @@ describe('a popular list that moves', () => {
     expect(distinct).toBeGreaterThan(400);
   });
 
-  it('stands still with no drift', () => {
+  it('does not move without drift', () => {
     expect(ranks(100).map((rank) => drifted(rank, 100, 0, 9))).toEqual(ranks(100));
   });
 });

@@ -10,12 +10,12 @@ const arrivals = fc
   .map((gaps) => gaps.map((_, index) => gaps.slice(0, index + 1).reduce((sum, gap) => sum + gap, 0)));
 
 describe('the sliding window', () => {
-  it('lets the capacity in at once and refuses the next', () => {
+  it('accepts the capacity at once and refuses the next request', () => {
     const window = new SlidingWindow(limit);
     expect([0, 0, 0, 0].map((at) => window.arrive(at) > 0)).toEqual([false, false, false, true]);
   });
 
-  it('lets a request in again exactly one window after the one it replaces', () => {
+  it('accepts a request exactly one window after the request that it replaces', () => {
     const window = new SlidingWindow(limit);
     for (const at of [0, 10, 20]) window.arrive(at);
     expect(window.arrive(100)).toBe(0);
@@ -28,7 +28,7 @@ describe('the sliding window', () => {
     expect(window.arrive(100)).toBeGreaterThan(0);
   });
 
-  it('says how long to be silent, and means it', () => {
+  it('returns the time until the next accepted request', () => {
     const window = new SlidingWindow(limit);
     for (const at of [0, 10, 20]) window.arrive(at);
     const waitMs = window.arrive(30);
@@ -36,7 +36,7 @@ describe('the sliding window', () => {
     expect(window.arrive(30 + waitMs)).toBe(0);
   });
 
-  it('refuses whatever a plain count over all arrivals refuses, and nothing else', () => {
+  it('refuses exactly the requests that a plain count over all arrivals refuses', () => {
     fc.assert(
       fc.property(arrivals, fc.integer({ min: 1, max: 8 }), (times, capacity) => {
         const window = new SlidingWindow({ capacity, windowMs: 100 });
@@ -48,13 +48,13 @@ describe('the sliding window', () => {
     );
   });
 
-  it('is refused where there is no limit in it', () => {
+  it('is refused without a limit', () => {
     expect(() => new SlidingWindow({ capacity: 0, windowMs: 100 })).toThrow('got 0 in 100 ms');
   });
 });
 
 describe('the busiest window', () => {
-  it('is the largest count that any window of all arrivals holds', () => {
+  it('is the largest count of arrivals in any window', () => {
     fc.assert(
       fc.property(arrivals, (times) => {
         const busiest = new BusiestWindow(100);
@@ -65,7 +65,7 @@ describe('the busiest window', () => {
     );
   });
 
-  it('stops counting at a bound, so that a flood cannot eat the memory', () => {
+  it('stops counting at a bound, so that a flood cannot exhaust the memory', () => {
     const busiest = new BusiestWindow(100);
     for (let arrival = 0; arrival < (1 << 20) + 1_000; arrival += 1) busiest.arrive(0);
     expect(busiest.most).toBe(1 << 20);

@@ -51,7 +51,7 @@ const roundTrips = <T>(codec: Codec<T>, values: fc.Arbitrary<T>) =>
 const some: MovieId = { movieId: 603, reason: 'popular', page: 1, rank: 7, requestedAt: new Date(1_767_225_600_000) };
 
 describe('the codecs', () => {
-  it('give back what was encoded', () => {
+  it('decode the encoded value', () => {
     roundTrips(movieIdCodec, movieId);
     roundTrips(rawMovieCodec, rawMovie);
     roundTrips(deadLetterCodec, deadLetter);
@@ -66,14 +66,14 @@ describe('the codecs', () => {
     expect(deadLetterCodec.decode(bytes).originOffset).toBe(offset);
   });
 
-  it('hand out a body as a view of the input: nothing is copied', () => {
+  it('return a body as a view of the input, without a copy', () => {
     const input = rawMovieCodec.encode({ ...(fc.sample(rawMovie, 1)[0] as RawMovie), body: Buffer.from('abc') });
     const { body } = rawMovieCodec.decode(input);
     expect(body.toString()).toBe('abc');
     expect(body.buffer).toBe(input.buffer);
   });
 
-  it('refuse to write what does not fit the schema', () => {
+  it('refuse to write values that do not fit the schema', () => {
     expect(() => movieIdCodec.encode({ ...some, movieId: 2 ** 31 })).toThrow();
     expect(() => movieIdCodec.encode({ ...some, requestedAt: new Date(Number.NaN) })).toThrow();
     expect(() => movieIdCodec.encode({ ...some, requestedAt: new Date(8.64e15) })).toThrow();
@@ -102,13 +102,13 @@ describe('decoding', () => {
     expect(() => movieIdCodec.decode(bytes)).toThrow(DecodeError);
   });
 
-  it('[R20] refuses a record at whatever byte it was cut', () => {
+  it('[R20] refuses a record that is cut at any byte', () => {
     for (let length = 0; length < good.length; length += 1) {
       expect(() => movieIdCodec.decode(good.subarray(0, length))).toThrow(DecodeError);
     }
   });
 
-  it('gives a value or a DecodeError, whatever the body holds', () => {
+  it('returns a value or throws a DecodeError, for any body', () => {
     const header = deadLetterCodec.encode(fc.sample(deadLetter, 1)[0] as DeadLetter).subarray(0, 10);
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), (body) => {
@@ -139,7 +139,7 @@ describe('a newer schema version', () => {
   } as const;
   const v2 = { ...v1, fields: [...v1.fields, { name: 'note', type: ['null', 'string'], default: null }] } as const;
 
-  it('reads what the older one wrote, and the older one says that it cannot read the newer', () => {
+  it('reads records of the older version, and the older version reports that it cannot read newer records', () => {
     const thing = { at: new Date(5), offset: 1n << 60n, body: Buffer.from('x') };
     const older = avroCodec<typeof thing>([v1 as never]);
     const newer = avroCodec<typeof thing & { note: string | null }>([v1 as never, v2 as never]);

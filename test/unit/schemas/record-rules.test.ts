@@ -73,7 +73,7 @@ describe('a record of raw-movies', () => {
     expect(judged('604', rawMovie(603, body, { httpStatus }))).toBe('id_mismatch');
   });
 
-  it('is refused under a key of 200 KB, and shows only the beginning of it', () => {
+  it('is refused under a key of 200 KB, and the message has only the beginning of the key', () => {
     const problem = problemOfMovie(Buffer.from('603'.repeat(70_000)), rawMovie(603), now);
     expect(problem?.reason).toBe('id_mismatch');
     expect(problem?.message.length).toBeLessThan(200);
@@ -84,7 +84,7 @@ describe('a record of raw-movies', () => {
     expect(judged('603', rawMovie(603, body, { httpStatus: 404 }))).toBe('unexpected_status');
   });
 
-  it('[R76] is a row if and only if key, movieId and id agree, whatever they are', () => {
+  it('[R76] is a row if and only if key, movieId and id agree', () => {
     const id = fc.oneof(fc.integer({ min: -3, max: 3 }), fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }));
     const body = fc.oneof(
       id.map((value) => ({ value, text: `{"title":"x","id":${value}}` })),
@@ -140,7 +140,7 @@ describe('a record of movie-ids', () => {
 });
 
 const tenYears = 10 * 365 * 24 * 60 * minute;
-/** Milliseconds from now, and what becomes of a record of that time. */
+/** Milliseconds from now, and the outcome of a record with that time. */
 const times: readonly (readonly [string, number, string])[] = [
   ['59 minutes ahead', 59 * minute, 'fine'],
   ['an hour ahead', 60 * minute, 'fine'],
@@ -155,7 +155,7 @@ const times: readonly (readonly [string, number, string])[] = [
   ['thousands of years before Christ', -Date.UTC(9999, 11, 31) - now, 'undecodable_record'],
 ];
 
-/** Every boundary where a time is read. */
+/** Every place where a time is read. */
 const boundaries: Readonly<Record<string, (at: Date) => string>> = {
   'raw-movies, on its way into BRONZE': (fetchedAt) => {
     const value = rawMovieCodec.encode(rawMovie(603, undefined, { fetchedAt }));
@@ -186,7 +186,7 @@ describe.each(Object.entries(boundaries))('a time in %s', (_, outcomeOf) => {
   });
 });
 
-it('treats an invalid time as in the future', () => {
+it('treats an invalid time like one in the future', () => {
   for (const time of [Number.NaN, Number.POSITIVE_INFINITY]) expect(isInFuture(time, now)).toBe(true);
   expect(
     problemOfMovie(Buffer.from('603'), rawMovie(603, undefined, { fetchedAt: new Date(Number.NaN) }), now)?.reason,

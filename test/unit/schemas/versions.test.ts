@@ -13,8 +13,8 @@ const codecs = {
 };
 
 /**
- * Bytes as each version once wrote them, and what they mean today. An entry never changes: records like it lie in
- * topics. A new schema file needs a new entry.
+ * Bytes that each version wrote, and their present value. Never change an entry, because topics contain such records. Add an
+ * entry for each new schema file.
  */
 const golden: Record<string, { codec: keyof typeof codecs; bytes: string; value: object }> = {
   'movie-id.v1': {
@@ -90,7 +90,7 @@ describe('every schema version on file', () => {
     expect(codecs[codec].decode(Buffer.from(bytes, 'hex'))).toEqual(value);
   });
 
-  it.each(Object.entries(golden))('%s, when it is the newest, is what is written', (version, entry) => {
+  it.each(Object.entries(golden))('%s is written if it is the newest', (version, entry) => {
     if (version !== `${entry.codec}.v${schemaVersions(entry.codec).length}`) return;
     const encode = codecs[entry.codec].encode as (value: object) => Buffer;
     expect(encode(entry.value).toString('hex')).toBe(entry.bytes);

@@ -36,7 +36,7 @@ const anyPage = fc.record({
   page: fc.jsonValue(),
 });
 
-/** Of each body, what comes back from the client: waiting takes no time. */
+/** The client's result for each body. Waiting takes no time. */
 function clientOf(answer: (path: string) => Answer): { client: TmdbClient; clock: ManualClock } {
   const clock = new ManualClock();
   const bucket = new MemoryTokenBucket({ capacity: 100_000, windowMs: 10_000 }, clock);
@@ -55,7 +55,7 @@ async function settled<T>(work: Promise<T>, clock: ManualClock): Promise<Promise
   return result;
 }
 
-describe('whatever stands in a list', () => {
+describe('for any content of a list', () => {
   it('[R65] every good movie is published once, and all other listed items are counted as skipped', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(anyPage, { minLength: 1, maxLength: 4 }), async (pages) => {
@@ -72,7 +72,7 @@ describe('whatever stands in a list', () => {
           signal,
         );
         const result = await settled(work, clock);
-        // Some bodies by chance report an error; they have no results then, or say so.
+        // Some random bodies report an error. They then have no results, or the client reports the error.
         if (result.status === 'rejected') throw result.reason;
         const items = [...new Set(asked)].flatMap((page): unknown[] =>
           JSON.parse(JSON.stringify(pages[page - 1]?.results ?? [])),
@@ -115,7 +115,7 @@ describe('whatever stands in a list', () => {
   });
 });
 
-describe.each(endpoints)('whatever %s answers', (endpoint) => {
+describe.each(endpoints)('for any answer of %s', (endpoint) => {
   const anyBody = fc.oneof(
     fc.json().map(Buffer.from),
     anyPage.map((page) => Buffer.from(JSON.stringify(page))),

@@ -37,7 +37,7 @@ describe('TmdbClient', () => {
       { clock, random: () => 0.5 },
     );
 
-  /** Turns the hands until the promise is settled. */
+  /** Advances the clock until the promise is settled. */
   const eventually = async <T>(promise: Promise<T>): Promise<T> => {
     let isSettled = false;
     promise.then(
@@ -58,13 +58,13 @@ describe('TmdbClient', () => {
     expect(url).toBe('https://api.themoviedb.org/3/movie/550');
   });
 
-  it('takes 404 with code 34 for a fact: the movie is gone', async () => {
+  it('treats 404 with code 34 as a fact: the movie is gone', async () => {
     const transport = new ScriptedTransport(() => json({ status_code: 34, success: false }, 404));
     expect(await clientOf(transport).movie(1, signal)).toMatchObject({ httpStatus: 404, parsed: null });
     expect(transport.asked).toHaveLength(1);
   });
 
-  it('tries again after 5xx, torn JSON, an error page and a broken connection', async () => {
+  it('retries after 5xx, truncated JSON, an error page and a broken connection', async () => {
     const answers = [
       failure(503),
       json(null, 200, { body: Buffer.from('{"id":5') }),
@@ -78,7 +78,7 @@ describe('TmdbClient', () => {
     expect(transport.asked.filter((path) => path === '/movie/5')).toHaveLength(5);
   });
 
-  it('gives up on one movie when TMDb answers others', async () => {
+  it('gives up on one movie if TMDb answers others', async () => {
     const transport = new ScriptedTransport((path) => (path === '/movie/5' ? failure(500) : json({}, 404)));
     const error = await eventually(clientOf(transport).movie(5, signal)).catch((thrown) => thrown);
     expect(error).toBeInstanceOf(UnusableAnswerError);
@@ -105,7 +105,7 @@ describe('TmdbClient', () => {
     let isDown = false;
     const transport = new ScriptedTransport((path) => {
       if (path === '/movie/5') asked += 1;
-      // Others are answered again right after a fifth failure: a client that asks only then blames the movie.
+      // Other requests succeed again right after the fifth failure. A client that checks only then would blame the movie.
       const hasEnded = clock.monotonic() > 60_000 || (asked >= 5 && path !== '/movie/5');
       if (isDown && !hasEnded) return failure(503);
       return path === '/movie/5' ? movie(5) : genres;
@@ -125,13 +125,13 @@ describe('TmdbClient', () => {
     await expect(eventually(client.movie(5, signal))).rejects.toBeInstanceOf(TmdbUnreachableError);
   });
 
-  it('says soon that TMDb cannot be reached when it never answered', async () => {
+  it('soon reports that TMDb cannot be reached if it has never answered', async () => {
     const transport = new ScriptedTransport(() => networkFailure());
     await expect(eventually(clientOf(transport).popular(1, signal))).rejects.toBeInstanceOf(TmdbUnreachableError);
     expect(clock.monotonic()).toBeLessThan(30_000);
   });
 
-  it.each([401, 403])('sends nothing more after %i, though many wait', async (status) => {
+  it.each([401, 403])('sends nothing more after %i, although many requests wait', async (status) => {
     const transport = new ScriptedTransport(() => json({ status_code: 7 }, status));
     const client = clientOf(transport);
     const results = await Promise.allSettled(Array.from({ length: 50 }, (_, id) => client.movie(id + 1, signal)));
@@ -139,7 +139,7 @@ describe('TmdbClient', () => {
     expect(transport.asked.length).toBeLessThanOrEqual(3);
   });
 
-  it('pauses all requests after 429 for the time in Retry-After, at most a minute', async () => {
+  it('pauses all requests after 429 for the time in Retry-After, at most for a minute', async () => {
     const transport = new ScriptedTransport((_, nth) =>
       nth === 1 ? json({}, 429, { retryAfter: '999999999' }) : movie(5),
     );
@@ -155,7 +155,7 @@ describe('TmdbClient', () => {
     expect(await eventually(clientOf(transport).movie(5, signal))).toMatchObject({ httpStatus: 200 });
   });
 
-  it('does not wait for ever for a server that answers nothing but 429', async () => {
+  it('does not wait forever for a server that always answers 429', async () => {
     const transport = new ScriptedTransport(() => json({}, 429, { retryAfter: '30' }));
     await expect(eventually(clientOf(transport).movie(5, signal))).rejects.toBeInstanceOf(TmdbUnreachableError);
     expect(clock.monotonic()).toBeGreaterThanOrEqual(600_000);
@@ -163,17 +163,17 @@ describe('TmdbClient', () => {
 
   it.each([
     ['another movie', movie(6), 'wrong_movie'],
-    ['JSON that is no object', json([]), 'unexpected_shape'],
+    ['JSON that is not an object', json([]), 'unexpected_shape'],
     ['a missing id', json({ title: 'x' }), 'unexpected_shape'],
     ['400', json({ status_code: 22 }, 400), 'unexpected_status'],
-  ])('does not try again after %s', async (_, answer, reason) => {
+  ])('does not retry after %s', async (_, answer, reason) => {
     const transport = new ScriptedTransport(() => answer);
     await expect(clientOf(transport).movie(5, signal)).rejects.toMatchObject({ reason, retriable: false });
     expect(transport.asked).toHaveLength(1);
   });
 
   it.each([204, 205, 301, 302, 307, 400, 405, 407, 418, 421, 451])(
-    'tries %i again, which TMDb gave no code, and blames the movie when others are answered',
+    'retries %i without a code of TMDb, and blames the movie if others are answered',
     async (status) => {
       const transport = new ScriptedTransport((path) =>
         path === '/movie/5' ? json(null, status, { contentType: '', body: Buffer.alloc(0) }) : movie(550),
@@ -217,7 +217,7 @@ describe('TmdbClient', () => {
     expect(transport.mostInFlight).toBe(20);
   });
 
-  it('waits for the answer to a request that was sent, though it is told to stop', async () => {
+  it('waits for the answer to a request in flight after it is told to stop', async () => {
     const controller = new AbortController();
     const transport = new ScriptedTransport(async () => {
       controller.abort(new Error('stopped'));

@@ -15,7 +15,7 @@ const html: Answer = { ...json(null), contentType: 'text/html', body: Buffer.fro
 const endpointOf = (path: string): Endpoint =>
   path.startsWith('/genre') ? 'genres' : path.startsWith('/movie/popular') ? 'popular' : 'movie';
 
-/** What a TMDb answers that has nothing wrong with it. */
+/** The answers of a healthy TMDb. */
 function good(path: string): Answer {
   if (endpointOf(path) === 'genres') return genres;
   return endpointOf(path) === 'popular' ? page : movie(Number(path.split('/').at(-1)));
@@ -71,24 +71,27 @@ describe('the endpoints of TMDb', () => {
     ['204', json(null, 204, { contentType: '', body: Buffer.alloc(0) })],
     ['a redirect', json(null, 302, { contentType: '', body: Buffer.alloc(0) })],
     ['a redirect with a JSON body', json({ location: '/login' }, 307)],
-    ['400 that is not of TMDb', json({ message: 'Bad Request' }, 400)],
+    ['400 that is not from TMDb', json({ message: 'Bad Request' }, 400)],
     ['407 of a proxy', { ...html, status: 407 }],
   ] as const;
 
-  it.each([0, 1, 2, 3])('movies that break each probe of one another are parked, after %i probes', async (before) => {
-    const broken = new Set(['/movie/5', '/movie/13', '/movie/6']);
-    const transport = new ScriptedTransport((path) =>
-      broken.has(path) ? { ...json(null), body: Buffer.from('{"id":') } : good(path),
-    );
-    const client = clientOf(transport, { neverGivenUp: ['movie'] });
-    // Each unusable movie takes a number of probes, which shifts the next probe.
-    for (let count = 0; count < before; count += 1) {
-      await expect(eventually(client.movie(6, signal))).rejects.toMatchObject({ reason: 'invalid_json' });
-    }
-    const requests = client.counts().requests;
-    await expect(eventually(client.movie(5, signal))).rejects.toMatchObject({ reason: 'invalid_json' });
-    expect(client.counts().requests - requests).toBeLessThanOrEqual(15);
-  });
+  it.each([0, 1, 2, 3])(
+    'unusable movies that serve as probes for each other are parked, after %i probes',
+    async (before) => {
+      const broken = new Set(['/movie/5', '/movie/13', '/movie/6']);
+      const transport = new ScriptedTransport((path) =>
+        broken.has(path) ? { ...json(null), body: Buffer.from('{"id":') } : good(path),
+      );
+      const client = clientOf(transport, { neverGivenUp: ['movie'] });
+      // Each unusable movie takes a number of probes, which shifts the next probe.
+      for (let count = 0; count < before; count += 1) {
+        await expect(eventually(client.movie(6, signal))).rejects.toMatchObject({ reason: 'invalid_json' });
+      }
+      const requests = client.counts().requests;
+      await expect(eventually(client.movie(5, signal))).rejects.toMatchObject({ reason: 'invalid_json' });
+      expect(client.counts().requests - requests).toBeLessThanOrEqual(15);
+    },
+  );
 
   describe.each(endpoints)('while %s alone is out', (endpoint) => {
     it.each(inAnOutage)('[R33 R39] with %s: the client waits for it, and uses the others', async (_, outage) => {
@@ -135,7 +138,7 @@ describe('the endpoints of TMDb', () => {
     }
   });
 
-  it('are probed with several documents, so that one broken document does not decide alone', async () => {
+  it('are probed with several documents, so that one broken document does not decide the result', async () => {
     const broken = new Set<string>();
     const transport = new ScriptedTransport((path) => (broken.has(path) ? failure(500) : good(path)));
     const client = clientOf(transport);
@@ -145,7 +148,7 @@ describe('the endpoints of TMDb', () => {
     await expect(eventually(client.movie(2, signal))).rejects.toMatchObject({ reason: 'attempts_exhausted' });
   });
 
-  it('that are lists get five attempts for any bad answer', async () => {
+  it('that are lists are tried five times for any bad answer', async () => {
     const bad = [json([]), json({}, 400), json({ success: false, status_code: 34 }), html];
     for (const endpoint of ['popular', 'genres'] as const) {
       const path = endpoint === 'popular' ? '/movie/popular?page=3' : '/genre/movie/list?language=en';
@@ -158,7 +161,7 @@ describe('the endpoints of TMDb', () => {
     }
   });
 
-  it('[R67] that answer lists of another shape fail alone: TMDb is not out', async () => {
+  it('[R67] that answer lists of another shape fail alone, and TMDb does not count as out', async () => {
     const transport = new ScriptedTransport((path) => (endpointOf(path) === 'movie' ? good(path) : json({})));
     for (const endpoint of ['popular', 'genres'] as const) {
       const client = clientOf(transport);
@@ -167,11 +170,11 @@ describe('the endpoints of TMDb', () => {
     }
   });
 
-  describe('of a service', () => {
+  describe('the endpoints of a service', () => {
     const ofService = { neverGivenUp: ['movie'], refusedForMs: 60_000 } as const;
     const hourMs = 3_600_000;
 
-    it('never gives up a movie in an outage, even if TMDb has never answered', async () => {
+    it('never give up a movie in an outage, even if TMDb has never answered', async () => {
       let isDown = true;
       const transport = new ScriptedTransport((path) => (isDown ? failure(503) : good(path)));
       const waiting = clientOf(transport, ofService).movie(5, signal);
@@ -186,7 +189,7 @@ describe('the endpoints of TMDb', () => {
       ['a refusal in the body of a 200', json({ success: false, status_code: 10 }), 'refused'],
       ['a server that is not TMDb', new UntrustedServerError('not who it should be'), 'untrusted'],
     ] as const)(
-      '[R40] looks again once a minute after %s, with one request, however many wait',
+      '[R40] are retried once a minute after %s, with one request, however many wait',
       async (_, refusal, reason) => {
         let isRefused = false;
         const transport = new ScriptedTransport(async (path) => {
@@ -199,7 +202,7 @@ describe('the endpoints of TMDb', () => {
         isRefused = true;
         const waiting = Promise.all(Array.from({ length: 50 }, (__, id) => client.movie(id + 1, signal)));
         for (let seconds = 0; seconds < hourMs / 1_000; seconds += 10) await clock.advance(10_000);
-        // All that were under way at first, then one a minute.
+        // First all requests under way, then one per minute.
         expect(transport.asked.length).toBeGreaterThan(1 + 20 + 50);
         expect(transport.asked.length).toBeLessThanOrEqual(1 + 20 + 60);
         await expect(client.genres('en', signal)).rejects.toMatchObject({ retriable: false });
@@ -212,7 +215,7 @@ describe('the endpoints of TMDb', () => {
       },
     );
 
-    it('is blocked once by the refusal of another endpoint, and not again after it has answered', async () => {
+    it('are blocked once by the refusal of another endpoint, and not again after they have answered', async () => {
       const refusedPaths: string[] = [];
       const transport = new ScriptedTransport((path) => {
         if (endpointOf(path) !== 'popular') return good(path);
@@ -232,7 +235,7 @@ describe('the endpoints of TMDb', () => {
       expect([fetched, refusedPaths.length]).toEqual([30, 30]);
     });
 
-    it('waits when TMDb refuses the probe', async () => {
+    it('wait when TMDb refuses the probe', async () => {
       let refusals = 0;
       const transport = new ScriptedTransport((path, nth) => {
         if (path === '/movie/5') return nth <= 4 ? failure(503) : movie(5);
@@ -243,7 +246,7 @@ describe('the endpoints of TMDb', () => {
       expect(refusals).toBe(2);
     });
 
-    it('stays blocked while answers to earlier requests still arrive', async () => {
+    it('stay blocked while answers to earlier requests still arrive', async () => {
       const transport = new ScriptedTransport(async (path) => {
         const id = Number(path.split('/').at(-1));
         await clock.sleep(id === 2 ? 100 : id * 100);
@@ -257,7 +260,7 @@ describe('the endpoints of TMDb', () => {
       expect(transport.asked).toHaveLength(1 + 20);
     });
 
-    it('fails permanently outside of a service', async () => {
+    it('fail permanently outside a service', async () => {
       const transport = new ScriptedTransport(() => json({ status_code: 7 }, 401));
       const client = clientOf(transport);
       await expect(client.movie(1, signal)).rejects.toBeInstanceOf(CredentialsRefusedError);

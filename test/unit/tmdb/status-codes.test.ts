@@ -49,7 +49,7 @@ const good = {
 const pathOf = { movie: '/movie/5', popular: '/movie/popular?page=3', genres: '/genre/movie/list?language=en' };
 
 describe('the list of codes', () => {
-  it('has all 47 of them once', () => {
+  it('has all 47 codes once', () => {
     expect(all.map(({ code }) => code).sort((a, b) => a - b)).toEqual(
       Array.from({ length: 47 }, (_, index) => index + 1),
     );
@@ -57,7 +57,7 @@ describe('the list of codes', () => {
 });
 
 describe.each(endpoints)('an error answer of %s', (endpoint) => {
-  /** Asks an endpoint that answers so once, and well from then on. */
+  /** Requests an endpoint that gives this answer once, and good answers from then on. */
   async function askOnce(answer: Answer) {
     const clock = new ManualClock();
     const transport = new ScriptedTransport((path, nth) =>
@@ -94,7 +94,7 @@ describe.each(endpoints)('an error answer of %s', (endpoint) => {
     else if (meaning === 'gone' && endpoint === 'movie') expect(seen).toMatchObject({ httpStatus: 404, requests: 1 });
     else if (meaning === 'final' && endpoint === 'movie')
       expect(seen).toMatchObject({ reason: expect.stringMatching(/^unexpected_(?:status|shape)$/), requests: 1 });
-    // Slowed down, out for a moment, or a list, which is always there.
+    // The client was slowed down, the endpoint was briefly out, or it is a list, which always exists.
     else expect(seen).toMatchObject({ httpStatus: 200, requests: 2 });
   }
 
@@ -114,9 +114,9 @@ describe.each(endpoints)('an error answer of %s', (endpoint) => {
   );
 
   it.each([
-    ['without `success`, as the oldest ones are', { status_code: 7, status_message: 'Invalid API key' }, 7, 401],
+    ['without `success`, like the oldest errors,', { status_code: 7, status_message: 'Invalid API key' }, 7, 401],
     ['with its code as text', { success: false, status_code: '25' }, 25, 429],
-    ['with a code that no list has', { success: false, status_code: 999 }, 999, 500],
+    ['with an unknown code', { success: false, status_code: 999 }, 999, 500],
     ['without a code', { success: false }, 0, 500],
     ['with other keys beside it', { success: false, status_code: 43, id: 5, results: [], genres: [] }, 43, 502],
   ])('[R69] %s is read as well', async (_, body, code, status) => {

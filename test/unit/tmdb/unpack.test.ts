@@ -14,8 +14,8 @@ const codings = [
   ['zstd', zstdCompressSync],
 ] as const;
 
-describe.each(codings)('a body that is %s and does not say so', (_, pack) => {
-  it('[R68] is unpacked, whatever it holds', async () => {
+describe.each(codings)('a body with undeclared %s', (_, pack) => {
+  it('[R68] is unpacked, for any content', async () => {
     await fc.assert(
       fc.asyncProperty(fc.json(), async (json) => {
         const body = Buffer.from(json);
@@ -66,7 +66,7 @@ describe('a body that is not compressed', () => {
     );
   });
 
-  it('or compressed without a recognisable mark is left for the parser to refuse', async () => {
+  it('or compressed without a recognizable signature is left for the parser to refuse', async () => {
     const brotli = brotliCompressSync(text);
     expect(await unpackUndeclared(brotli, cap)).toBe(brotli);
   });

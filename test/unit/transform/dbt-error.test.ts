@@ -9,7 +9,7 @@ it.each([
   '  390114 (08001): Authentication token has expired.  The user must authenticate again.',
   "  090073 (22000): Warehouse 'LECTURE_TRANSFORM_WH' cannot be resumed because resource monitor has exceeded its quota.",
   'IO Error: Could not set lock on file "x"',
-])('takes for transient: %s', (message) => {
+])('is transient: %s', (message) => {
   expect(new DbtError(message).retriable).toBe(true);
 });
 
@@ -19,6 +19,6 @@ it.each([
   '  000606 (57P03): No active warehouse selected in the current session.',
   '  100072 (22000): NULL result in a non-nullable column',
   'Binder Error: no such column as of 250001',
-])('takes for lasting: %s', (message) => {
+])('is permanent: %s', (message) => {
   expect(new DbtError(message).retriable).toBe(false);
 });

@@ -31,7 +31,7 @@ it('does not count hooks, nor nodes that only started', () => {
   log.take(finished('model.p.a', 1).replace('2026-01-01', ''));
 });
 
-it('keeps what went wrong: errors of the log, and text that is no log at all', () => {
+it('keeps errors of the log, and text that is not a log line', () => {
   const log = new LogFollower(() => {});
   log.take(JSON.stringify({ info: { level: 'error', msg: 'Compilation Error' }, data: {} }));
   log.take('Traceback (most recent call last):');

@@ -16,7 +16,7 @@ afterEach(() => rm(workDir, { recursive: true }));
 const signal = new AbortController().signal;
 const success = { metadata: { invocation_id: 'id' }, args: { which: 'build' }, results: [] };
 
-/** A runner that does as it is told, and keeps what it was told. */
+/** A runner that follows a script, and records its commands. */
 function runner(carryOut: (invocation: Invocation) => Promise<string>): Runner & { readonly asked: string[][] } {
   const asked: string[][] = [];
   return {
@@ -40,7 +40,7 @@ const leaving = (results: object) => async (invocation: Invocation) => {
   return 'exit code 0';
 };
 
-it('runs no command beside another, nor gives up on the next when one failed', async () => {
+it('runs one command at a time, and runs the next one after a failure', async () => {
   let running = 0;
   const busy = runner(async (invocation) => {
     expect(++running).toBe(1);
@@ -57,7 +57,7 @@ it('runs no command beside another, nor gives up on the next when one failed', a
   expect(second).toMatchObject({ status: 'fulfilled', value: { status: 'success', runId: 'id' } });
 });
 
-it('fails as dbt does when a full disk has cut its results short', async () => {
+it('fails like dbt if a full disk truncated its results', async () => {
   const cut = runner(async (invocation) => {
     await mkdir(join(workDir, 'target'), { recursive: true });
     await writeFile(invocation.resultsFile, '{"metadata": {"invoc');
@@ -79,7 +79,7 @@ it('checks freshness with the variables of the previous run, so that the project
   expect(variables).toEqual(['{"top_movies":5}', '{"top_movies":5}']);
 });
 
-it('does not answer with the results of the command before', async () => {
+it('does not return the results of the previous command', async () => {
   let isFirst = true;
   const dbt = dbtOn(
     runner(async (invocation) => {
@@ -95,7 +95,7 @@ it('does not answer with the results of the command before', async () => {
   });
 });
 
-it('does not start dbt when there is nothing to retry, nor after an abort', async () => {
+it('does not start dbt if there is nothing to retry, or after an abort', async () => {
   const never = runner(() => expect.unreachable());
   const dbt = dbtOn(never);
   expect(await dbt.run({ command: 'retry', signal })).toMatchObject({ status: 'nothing to retry', runId: '' });

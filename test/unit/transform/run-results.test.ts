@@ -5,7 +5,7 @@ import { retriable, summarise } from '../../../transform/dbt/run-results.ts';
 const metadata = { invocation_id: 'run-1' };
 const result = (unique_id: string, status: string, message: string | null = null) => ({ unique_id, status, message });
 
-it('tells models from tests and failures from what was skipped because of them', () => {
+it('distinguishes models from tests, and failures from nodes that were skipped because of them', () => {
   const results = [
     result('model.p.silver_movies', 'success'),
     result('model.p.fact_movies', 'error', 'no such column'),
@@ -27,12 +27,12 @@ it('tells models from tests and failures from what was skipped because of them',
   });
 });
 
-it('is a success with nothing failed, and warned when a test warns', () => {
+it('is a success if nothing failed, and `warned` if a test warns', () => {
   expect(summarise({ metadata, results: [result('model.p.a', 'success')] }, 1).status).toBe('success');
   expect(summarise({ metadata, results: [result('test.p.a', 'warn')] }, 1).status).toBe('warned');
 });
 
-it('can be retried when a model or a test failed or was skipped, with its own flags but for the results file', () => {
+it('can be retried if a model or a test failed or was skipped, with its own flags except the results file', () => {
   const run = (which: string, ...results: object[]) => ({
     metadata,
     args: { which, write_json: false, full_refresh: true },
@@ -46,7 +46,7 @@ it('can be retried when a model or a test failed or was skipped, with its own fl
   expect(retriable(null)).toBeNull();
 });
 
-it('is worth another try only when the file was in use or the connection was lost', () => {
+it('is retriable only if the file was in use or the connection was lost', () => {
   expect(new DbtError('IO Error: Could not set lock on file "x"').retriable).toBe(true);
   expect(new DbtError('Binder Error: no such column').retriable).toBe(false);
 });

@@ -16,7 +16,7 @@ const environmentWith = (credentials: SnowflakeCredentials, url?: string) =>
     timeoutMs: 1,
   });
 
-it('gives dbt the one secret that is used, on one line', () => {
+it('passes only the used secret to dbt, on one line', () => {
   const pem = `-----BEGIN ${'ENCRYPTED'} PRIVATE KEY-----\nMIIB\nCgKC==\n-----END ENCRYPTED PRIVATE KEY-----\n`;
   const secretsOf = (credentials: SnowflakeCredentials) =>
     Object.entries(environmentWith(credentials)).filter(([name]) => name.startsWith('DBT_ENV_SECRET_'));
@@ -31,7 +31,7 @@ it('gives dbt the one secret that is used, on one line', () => {
   ]);
 });
 
-it('names the address only where it is not the account’s own', () => {
+it('contains the address only if it is not that of the account', () => {
   const token: SnowflakeCredentials = { kind: 'token', token: new Secret('t') };
   expect(environmentWith(token)).not.toHaveProperty('SNOWFLAKE_HOST');
   expect(environmentWith(token, 'http://127.0.0.1:18080')).toMatchObject({

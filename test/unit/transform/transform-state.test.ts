@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { projectFingerprint, transformState } from '../../../transform/state.ts';
 
-/** A warehouse that answers each question by the table it is about. */
+/** A warehouse that answers each query by its table. */
 interface Answers {
   readonly tables: number;
   readonly loaderTables?: number;
@@ -48,11 +48,11 @@ it.each([
   expect(await ask(answers)).toEqual({ due: true, reason, fullRefresh });
 });
 
-it('is not due when nothing happened since a run that succeeded', async () => {
+it('is not due if nothing has changed since a successful run', async () => {
   expect(await ask({ tables: 2, built })).toEqual({ due: false, reason: 'up to date', fullRefresh: false });
 });
 
-it('is not due before a loader has made its tables', async () => {
+it('is not due before a loader has created its tables', async () => {
   expect(await ask({ tables: 0, loaderTables: 0 })).toEqual({
     due: false,
     reason: 'nothing loaded',

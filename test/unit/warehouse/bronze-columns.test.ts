@@ -8,7 +8,7 @@ describe.each(['duckdb', 'snowflake'])('BRONZE on %s', (warehouse) => {
   const sql = readFileSync(join(import.meta.dirname, '../../../warehouse', warehouse, 'bronze.sql'), 'utf8');
   const columns = columnsIn(sql);
 
-  it('has the columns that its SQL gives it', () => {
+  it('has the columns of its SQL', () => {
     for (const table of bronzeTables) expect(columns.map((column) => column.table)).toContain(table);
     expect(columns.filter(({ table }) => table === 'raw_movies').slice(0, 4)).toMatchObject(
       ['movie_id', 'raw_data', 'source_url', 'ingested_at'].map((name) => ({ name })),
@@ -33,7 +33,7 @@ describe.each(['duckdb', 'snowflake'])('BRONZE on %s', (warehouse) => {
         columns.toSpliced(index, 0, { ...column, name: 'one_more' }),
       ];
       for (const wrong of wrongs.filter((list) => JSON.stringify(list) !== JSON.stringify(columns))) {
-        // A table without any column is one that is not there.
+        // A table without columns does not exist.
         if (!wrong.some(({ table }) => table === column.table)) continue;
         expect(() => refuseOtherColumns(columns, wrong)).toThrow(`bronze.${column.table}: column `);
       }

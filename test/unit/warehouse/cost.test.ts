@@ -6,7 +6,7 @@ import { awakeSeconds, type Busy, costOf } from '../../../warehouse/snowflake/co
 
 const dayMs = 24 * 3_600_000;
 
-/** As often as `everyMs` in a day, each time for `ms`. */
+/** Work every `everyMs` for a day, each time for `ms`. */
 const times = (everyMs: number, ms: number): Busy[] =>
   Array.from({ length: dayMs / everyMs }, (_, index) => ({ from: index * everyMs, to: index * everyMs + ms }));
 
@@ -39,7 +39,7 @@ describe('the estimate of what Snowflake costs', () => {
       150,
     ],
     [
-      'in whatever order',
+      'in any order',
       [
         { from: 600_000, to: 600_000 },
         { from: 0, to: 0 },
@@ -50,7 +50,7 @@ describe('the estimate of what Snowflake costs', () => {
     expect(awakeSeconds(busy)).toBe(seconds);
   });
 
-  it('is never awake for less than the work, nor for longer than the work and a minute each', () => {
+  it('is awake for at least the work, and at most for the work plus a minute each time', () => {
     const busy = fc.array(
       fc.tuple(fc.nat(dayMs), fc.nat(100_000)).map(([from, ms]) => ({ from, to: from + ms })),
       { minLength: 1 },
@@ -64,7 +64,7 @@ describe('the estimate of what Snowflake costs', () => {
     );
   });
 
-  it('takes one credit an hour for loading and two for dbt; one for both where they share a virtual warehouse', () => {
+  it('uses one credit an hour for loading and two for dbt, or one for both on a shared virtual warehouse', () => {
     const hour = { from: 0, to: 3_540_000 };
     expect(costOf([hour], [hour], false)).toEqual({ secondsAwake: 7_200, credits: 3 });
     expect(costOf([hour], [hour], true)).toEqual({ secondsAwake: 3_600, credits: 1 });

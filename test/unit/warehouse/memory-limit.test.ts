@@ -16,7 +16,7 @@ describe("DuckDB's memory limit", () => {
     );
   });
 
-  it('knows what this machine has', () => {
+  it('knows the memory of this machine', () => {
     expect(memoryLimit(1)).toBe('1MB');
   });
 });

@@ -55,14 +55,14 @@ describe('a difference', () => {
       ['revoke role SYSADMIN from user "LECTURE_LOADER"'],
     ],
     [
-      'a table that a role owns which should own none',
+      'a table owned by a role that should own none',
       withGrant(plainGrant('OWNERSHIP', 'TABLE', 'LECTURE_DE.GOLD.MINE', toRole('ANALYST_ROLE'))),
       'OWNERSHIP on TABLE LECTURE_DE.GOLD.MINE to role ANALYST_ROLE',
       '',
       ['grant ownership on table LECTURE_DE.GOLD.MINE to role sysadmin copy current grants'],
     ],
     [
-      'a larger warehouse that never sleeps',
+      'a larger warehouse that never suspends',
       changed('warehouse LECTURE_INGEST_WH', { warehouse_size: 'XLARGE', auto_suspend: '' }),
       'warehouse LECTURE_INGEST_WH',
       'warehouse_size is XLARGE, should be XSMALL; auto_suspend is not set, should be 60',
@@ -98,7 +98,7 @@ describe('a difference', () => {
     expect(stepsOf(found).map(({ sql }) => sql)).toEqual(statements);
   });
 
-  it('is one statement for all tables that lack a grant', () => {
+  it('is corrected by one statement for all tables that lack a grant', () => {
     const lacking = whole.filter(({ label }) => !/^SELECT on TABLE LECTURE_DE\.GOLD/.test(label));
     const found = differences(settings, having(lacking));
     expect(found.map(({ what }) => what)).toEqual([
@@ -110,7 +110,7 @@ describe('a difference', () => {
     ]);
   });
 
-  it('is not what a role made itself where it may', () => {
+  it('does not include objects that a role may create', () => {
     const owned = [
       plainGrant('OWNERSHIP', 'TABLE', 'LECTURE_DE.BRONZE.RAW_MOVIES', toRole('DE_ROLE')),
       plainGrant('OWNERSHIP', 'VIEW', 'LECTURE_DE.GOLD.KPI_TOP_MOVIES', toRole('DBT_ROLE')),
@@ -120,7 +120,7 @@ describe('a difference', () => {
     expect(differences(settings, withGrant(elsewhere))).toHaveLength(1);
   });
 
-  it('is a second schema, which only a person drops', () => {
+  it('includes an additional schema, which only an administrator drops', () => {
     const found = differences(settings, { ...complete, otherSchemas: ['LECTURE_DE.PLAYGROUND'] });
     expect(found).toMatchObject([{ what: 'schema LECTURE_DE.PLAYGROUND', change: 'not wanted', steps: [] }]);
   });
@@ -146,18 +146,18 @@ describe('the keys of a service', () => {
     ]);
   });
 
-  it('are told to be missing of a service that is made without', () => {
+  it('are reported as missing for a service that is created without one', () => {
     const lacking = whole.filter(({ label }) => label !== 'user LECTURE_DBT');
     const found = differences({ ...settings, keys: { ...settings.keys, dbt: {} } }, having(lacking));
     expect(found.map(({ detail }) => detail)).toEqual(['without a public key: see --loader-key and --dbt-key']);
   });
 
-  it('stay as they are when none is given', () => {
+  it('do not change if none is given', () => {
     expect(statements({}, user(fresh.fingerprint))).toEqual([]);
   });
 });
 
-describe('a role of the same name that belongs to others', () => {
+describe('a foreign role of the same name', () => {
   it('is not touched, nor is anything else', async () => {
     const asked: string[] = [];
     const answers: Readonly<Record<string, Record<string, unknown>[]>> = {

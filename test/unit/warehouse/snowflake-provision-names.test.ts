@@ -12,7 +12,7 @@ import { names, newKeyPair } from '../../support/snowflake/provision-settings.ts
 const givenBy = Object.fromEntries(Object.keys(names).map((key) => [key, `--${key}`])) as Record<keyof Names, string>;
 
 describe('names', () => {
-  it('are in upper case, as Snowflake has those without quotes', () => {
+  it('are in upper case, like unquoted names in Snowflake', () => {
     expect(parseNames({ ...names, database: 'lecture_$2' }, givenBy).database).toBe('LECTURE_$2');
   });
 
@@ -37,11 +37,11 @@ describe('names', () => {
     expect(() => parseNames({ ...names, ...given }, givenBy)).toThrow(message);
   });
 
-  it('that are wrong are all told at once', () => {
+  it('that are invalid are all reported at once', () => {
     expect(() => parseNames({ ...names, database: '', monitor: '?' }, givenBy)).toThrow(/--database[\s\S]*--monitor/);
   });
 
-  it('are compared without quotes where those say nothing', () => {
+  it('are compared without unnecessary quotes', () => {
     expect(unquoted('"LECTURE_DE"."GOLD".<TABLE>')).toBe('LECTURE_DE.GOLD.<TABLE>');
     expect(unquoted('LECTURE_DE.GOLD."a b"')).toBe('LECTURE_DE.GOLD."a b"');
     expect([part('A_1'), part('a b'), part('x"y')]).toEqual(['A_1', '"a b"', '"x""y"']);
@@ -51,13 +51,13 @@ describe('names', () => {
 describe('a public key', () => {
   const { publicKey, privateKey } = newKeyPair();
 
-  it('is given to Snowflake without its first and last line', () => {
+  it('is passed to Snowflake without its first and last line', () => {
     const { text, fingerprint } = parsePublicKey(publicKey, '--loader-key');
     expect(text).toBe(publicKey.replaceAll(/-----.*-----|\s/g, ''));
     expect(fingerprint).toMatch(/^SHA256:[\w+/]{43}=$/);
   });
 
-  it('is no private key: that is refused, and not shown', () => {
+  it('must not be a private key, which is refused and not shown', () => {
     const refused = () => parsePublicKey(privateKey, '--loader-key');
     expect(refused).toThrow(UsageError);
     expect(refused).toThrow('--loader-key: this is a PRIVATE key');
@@ -66,7 +66,7 @@ describe('a public key', () => {
     for (const line of lines) expect(message).not.toContain(line);
   });
 
-  it('is refused when it is none, another kind or too short', () => {
+  it('is refused if it is not a key, is another kind of key, or is too short', () => {
     const short = generateKeyPairSync('rsa', { modulusLength: 1_024 }).publicKey.export({
       type: 'spki',
       format: 'pem',
@@ -78,7 +78,7 @@ describe('a public key', () => {
     expect(() => parsePublicKey(String(short), '--dbt-key')).toThrow('this key has 1024 bits');
   });
 
-  it('is read from a file, whose name is not told when that fails', () => {
+  it('is read from a file, whose name is not shown if that fails', () => {
     const file = join(mkdtempSync(join(tmpdir(), 'tmdb-stream-key-')), 'loader.pub');
     writeFileSync(file, publicKey);
     expect(readPublicKey(file, '--loader-key')).toEqual(parsePublicKey(publicKey, '--loader-key'));

@@ -12,7 +12,7 @@ const emptyAccount = stepsOf(differences(settings, nothingObserved));
 describe('an empty account', () => {
   const linesOf = (role: string) => emptyAccount.filter((step) => step.role === role).map(({ sql }) => sql);
 
-  it('gives ANALYST_ROLE what is in GOLD, and nothing else', () => {
+  it('gives ANALYST_ROLE access to GOLD, and to nothing else', () => {
     expect(emptyAccount.map(({ sql }) => sql).filter((sql) => sql.includes('ANALYST_ROLE'))).toEqual([
       `create role if not exists "ANALYST_ROLE" comment = 'tmdb-stream: made by warehouse provision'`,
       'grant role "ANALYST_ROLE" to role "SYSADMIN"',
@@ -23,7 +23,7 @@ describe('an empty account', () => {
     ]);
   });
 
-  it('gives LOADER_ROLE no way to make tables, or to change rows of the raw ones', () => {
+  it('gives LOADER_ROLE no right to create tables, or to change rows of the raw tables', () => {
     expect(emptyAccount.map(({ sql }) => sql).filter((sql) => sql.endsWith('to role "LOADER_ROLE"'))).toEqual([
       'grant usage on database "LECTURE_DE" to role "LOADER_ROLE"',
       'grant usage on schema "LECTURE_DE"."BRONZE" to role "LOADER_ROLE"',
@@ -38,7 +38,7 @@ describe('an empty account', () => {
     ]);
   });
 
-  it('has ACCOUNTADMIN make the resource monitor, and nothing else', () => {
+  it('uses ACCOUNTADMIN only to create the resource monitor', () => {
     expect(linesOf('ACCOUNTADMIN')).toEqual([
       'create resource monitor if not exists "LECTURE_MONITOR" with credit_quota = 100 frequency = monthly start_timestamp = immediately ' +
         'triggers on 75 percent do notify on 90 percent do notify on 100 percent do suspend on 110 percent do suspend_immediate',
@@ -47,14 +47,14 @@ describe('an empty account', () => {
     ]);
   });
 
-  it('has SECURITYADMIN grant on what is yet to be made, and nothing else', () => {
+  it('uses SECURITYADMIN only for future grants', () => {
     expect(linesOf('SECURITYADMIN')).not.toEqual([]);
     expect(
       linesOf('SECURITYADMIN').filter((sql) => !/^grant \w+ on future (tables|views) in schema /.test(sql)),
     ).toEqual([]);
   });
 
-  it('has engineers own what BRONZE is made of: after all future grants, before grants that name it', () => {
+  it('makes engineers the owner of the objects in BRONZE, after all future grants and before grants on these objects', () => {
     const isBronze = ({ role }: Step) => role === 'DE_ROLE';
     const made = emptyAccount.filter(isBronze).map(({ sql }) => sql.replace(/ \([\s\S]*/, ''));
     expect(made).toContain('create table if not exists "LECTURE_DE"."BRONZE"."RAW_MOVIES"');
@@ -66,14 +66,14 @@ describe('an empty account', () => {
     expect(emptyAccount.findIndex(({ sql }) => / on (table|stage) /.test(sql))).toBeGreaterThan(last);
   });
 
-  it('has services that log in by their keys alone', () => {
+  it('has services that log in only with keys', () => {
     const text = settings.keys.loader.first?.text;
     expect(linesOf('USERADMIN')).toContain(
       `create user if not exists "LECTURE_LOADER" type = SERVICE default_role = "LOADER_ROLE" default_warehouse = "LECTURE_INGEST_WH" abort_detached_query = true rsa_public_key = '${text}'`,
     );
   });
 
-  it('is written down with the role of each statement, and why', () => {
+  it('is printed with the role of each statement, and the reason', () => {
     const lines = script(emptyAccount).split('\n');
     expect(lines.slice(0, 2)).toEqual([
       '-- USERADMIN: creates roles and users, and may grant the roles that it created.',
@@ -92,7 +92,7 @@ describe('one virtual warehouse for both', () => {
   const both = { ...settings, names: { ...names, transformWarehouse: names.ingestWarehouse } };
   const lines = () => stepsOf(differences(both, nothingObserved)).map(({ sql }) => sql);
 
-  it('is made once, small and as patient as dbt needs, and under the monitor', () => {
+  it('is created once, small, with the timeouts of dbt, and monitored', () => {
     expect(lines().filter((sql) => /^(create|alter) warehouse/.test(sql))).toEqual([
       'create warehouse if not exists "LECTURE_INGEST_WH" with warehouse_size = XSMALL auto_suspend = 60 auto_resume = true ' +
         'statement_timeout_in_seconds = 3600 statement_queued_timeout_in_seconds = 600 initially_suspended = true',
@@ -101,19 +101,19 @@ describe('one virtual warehouse for both', () => {
     expect(lines().filter((sql) => sql.includes('LECTURE_TRANSFORM_WH'))).toEqual([]);
   });
 
-  it('is dbt’s as well as the loader’s', () => {
+  it('is used by dbt and by the loader', () => {
     const usage = /^grant usage on warehouse "LECTURE_INGEST_WH" to role "(LOADER|DBT)_ROLE"$/;
     expect(lines().filter((sql) => usage.test(sql))).toHaveLength(2);
     expect(lines().filter((sql) => sql.includes('default_warehouse = "LECTURE_INGEST_WH"'))).toHaveLength(2);
   });
 
-  it('is wanted once: each difference is told once, and none when it is there', () => {
+  it('is planned once: each difference is reported once, and none if it exists', () => {
     const told = differences(both, nothingObserved).map(({ what }) => what);
     expect(new Set(told).size).toBe(told.length);
     expect(differences(both, having(desiredState(both, complete.present)))).toEqual([]);
   });
 
-  it('takes the grants on what was dbt’s own before, and makes the other more patient', () => {
+  it('revokes the grants on the former warehouse of dbt, and extends the timeouts of the shared one', () => {
     const found = differences(both, complete).map(({ what, change }) => `${change}: ${what}`);
     expect(found.toSorted()).toEqual([
       'different: user LECTURE_DBT',
@@ -130,7 +130,7 @@ describe('one virtual warehouse for both', () => {
 describe('an account that is as it should be', () => {
   it('differs in nothing', () => expect(differences(settings, complete)).toEqual([]));
 
-  it('is reached from any part of it, by what is missing and in an order in which all a statement names is there', () => {
+  it('is reached from any partial account, with only the missing statements, in an order in which all named objects exist', () => {
     fc.assert(
       fc.property(fc.subarray(whole), (there) => {
         const isThere = new Set(there);

@@ -28,7 +28,7 @@ const mistakes = (more: NodeJS.ProcessEnv): string => {
 };
 
 describe('the settings of Snowflake', () => {
-  it('are needed all at once, and named all at once', () => {
+  it('are all required, and all missing ones are reported at once', () => {
     const text = mistakes({ SNOWFLAKE_ACCOUNT: '', SNOWFLAKE_USER: '' });
     for (const name of ['SNOWFLAKE_ACCOUNT', 'SNOWFLAKE_USER', 'SNOWFLAKE_PRIVATE_KEY']) expect(text).toContain(name);
     expect(text).toContain('3 mistake(s)');
@@ -44,7 +44,7 @@ describe('the settings of Snowflake', () => {
     });
   });
 
-  it('are not looked at when the warehouse is DuckDB', () => {
+  it('are not checked if the warehouse is DuckDB', () => {
     expect(loadConfig({ SNOWFLAKE_PASSWORD: 'x' }).warehouse.snowflake).toBeUndefined();
   });
 
@@ -67,7 +67,7 @@ describe('the settings of Snowflake', () => {
 
   it.each([
     ['a plain password', { SNOWFLAKE_PASSWORD: 'canary' }, 'SNOWFLAKE_ALLOW_PASSWORD=true'],
-    ['what is no key', { SNOWFLAKE_PRIVATE_KEY: 'canary' }, 'expected a private RSA key'],
+    ['a text that is not a key', { SNOWFLAKE_PRIVATE_KEY: 'canary' }, 'expected a private RSA key'],
     ['a key of another kind', { SNOWFLAKE_PRIVATE_KEY: pem('ec') }, 'expected an RSA key, this one is ec'],
     ['a key without its passphrase', { SNOWFLAKE_PRIVATE_KEY: locked }, 'SNOWFLAKE_PRIVATE_KEY_PASSPHRASE'],
     ['a name that would need quotes', { SNOWFLAKE_TOKEN: 't', SNOWFLAKE_DATABASE: 'a; drop' }, 'SNOWFLAKE_DATABASE'],
@@ -78,7 +78,7 @@ describe('the settings of Snowflake', () => {
     expect(mistakes(more)).not.toContain('canary');
   });
 
-  it.each(['127.0.0.1', '127.9.8.7', 'localhost', '[::1]'])('take http to this machine: %s', (host) => {
+  it.each(['127.0.0.1', '127.9.8.7', 'localhost', '[::1]'])('accept http to this machine: %s', (host) => {
     const { snowflake } = load({ SNOWFLAKE_TOKEN: 't', SNOWFLAKE_URL: `http://${host}:8080` }).warehouse;
     expect(snowflake?.url).toBe(`http://${host}:8080`);
   });
@@ -104,7 +104,7 @@ describe('the settings of Snowflake', () => {
     }
   });
 
-  it('are printed without a secret, and every line of the key is one', () => {
+  it('are printed without secrets, and every line of the key is a secret', () => {
     const config = load({ SNOWFLAKE_PRIVATE_KEY: key });
     const lines = key.trim().split('\n').slice(1, -1);
     const printed = `${inspect(config, { depth: 9 })} ${JSON.stringify(config)}`;
@@ -113,7 +113,7 @@ describe('the settings of Snowflake', () => {
     expect(secrets).toEqual(expect.arrayContaining([key.trim(), lines.join(''), ...lines.slice(0, -1)]));
   });
 
-  it('let movies wait for a minute before a flush, where the embedded warehouse lets them wait for a second', () => {
+  it('delay a flush for a minute, where the embedded warehouse delays it for a second', () => {
     expect(load({ SNOWFLAKE_TOKEN: 't' }).load.maxAgeMs).toBe(60_000);
     expect(load({ SNOWFLAKE_TOKEN: 't', LOAD_MAX_AGE: '15m' }).load.maxAgeMs).toBe(900_000);
     expect(loadConfig({}).load.maxAgeMs).toBe(1_000);
