@@ -1,7 +1,7 @@
-{# ---- Which batches of BRONZE a run works on ----
+{# ---- The batches of BRONZE that a run processes ----
    Loaders commit in any order, so no timestamp and no sequence of theirs can tell what is new. dbt seals the batches that
    it has not seen under a run sequence which only dbt writes; each model reads what lies above its own maximum. #}
-{# A table of the run log by its name, also under `--empty`, where a source is a query of no rows. #}
+{# A table of the run log by its name, also under `--empty`, where a source is a query without rows. #}
 {% macro run_log(table) %} {{ return(source("run_log", table).render()) }}{% endmacro %}
 
 {% macro create_sealed_batches() %}
@@ -59,7 +59,7 @@ where not exists (
 )
 {% endmacro %}
 
-{# The sealed batches that this model has not worked through. #}
+{# The sealed batches that this model has not processed. #}
 {% macro unseen_batches() -%}
     select load_seq, batch_id, run_seq from {{ source('run_log', 'sealed_batches') }}
     where {{ is_unseen('run_seq') }}
@@ -86,7 +86,7 @@ where not exists (
     {%- endif %}
 {%- endmacro %}
 
-{# Of several records of a movie, the one that TMDb answered last; the rest of the order only makes ties come out alike. #}
+{# The newest of several records of a movie, by the time of TMDb's answer. The other columns only make ties deterministic. #}
 {# mutant: dbt.newest-first #}
 {% macro newest_first(relation=none) -%}
     {%- set of = relation ~ "." if relation else "" -%}

@@ -1,4 +1,4 @@
-{# ---- Tests look at what changed ----
+{# ---- Tests check only changed rows ----
    A test with `where: movie_id in __changed_movies__` looks at the movies that changed since the last complete build that
    succeeded; all other rows passed the same test before. So a failing row keeps failing, and the tests' cost follows the
    changes. `dbt test` and a full refresh look at every row. This replaces dbt's own macro, which only inlines `where`: a test's configuration cannot call a macro, and dbt documents this one as

@@ -66,7 +66,7 @@
         then {{ text }}
     end
 {%- endmacro %}
-{# Only for a document that could be opened. #}
+{# Only for a document that could be parsed. #}
 {% macro duckdb__json_is_object(document) -%} regexp_matches(cast({{ document }} as varchar), '^\s*[{]') {%- endmacro %}
 {% macro duckdb__json_array(lists, keys, key) -%}
     {%- set value = "cast(" ~ duckdb__json_text(lists, keys, key) ~ " as varchar)" -%}

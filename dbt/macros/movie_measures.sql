@@ -1,4 +1,4 @@
-{# ---- What the marts count, and the measures that they share ----
+{# ---- The movies that the marts count, and the measures that they share ----
    This file has each definition once. `fact_movies` has the first three as columns, so that analysts can use them too. #}
 {# Whether a movie is released, by its status and, if it has one, by its date. The date is compared with the day of the
    answer, not of the run, so that a run changes no row without a new record. #}
@@ -73,7 +73,7 @@
 {%- endmacro %}
 {% macro if_money_is_known(value) -%} case when is_money_known then {{ value }} end{%- endmacro %}
 
-{# Every figure on money is of the same movies, so that profit is revenue less budget in each row. #}
+{# All money figures count the same movies, so that profit is revenue minus budget in each row. #}
 {% macro movie_measures() -%}
     count(*) as movie_count,
     count(case when is_money_known then 1 end) as money_movie_count,

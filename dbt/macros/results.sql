@@ -1,4 +1,4 @@
-{# ---- What dbt did, also when a person runs it by hand ----
+{# ---- The log of dbt's runs, including those started by hand ----
    One hook at each end with several statements in it: what a hook costs is dbt's work around it. #}
 {% macro start_run() %}
     {% if execute and flags.WHICH in ("run", "build", "test") %}
@@ -55,7 +55,7 @@ create table if not exists {{ run_log("dbt_results") }} (
 )
 {% endmacro %}
 
-{# `dbt retry` runs the hooks under the command that failed and with its arguments: only the command line tells. #}
+{# `dbt retry` runs the hooks with the name and arguments of the failed command. Only the command line shows the retry. #}
 {% macro is_retry() %} {{ return("retry" in flags.INVOCATION_COMMAND.split()) }}{% endmacro %}
 
 {# Whether this is a `build` of every model and every data test. #}
@@ -91,7 +91,7 @@ select
     {{ utc_timestamp(now_utc()) }}
 {% endmacro %}
 
-{# No expression but a constant stands among the values: Snowflake takes few there. #}
+{# The values are only constants, because Snowflake accepts few expressions there. #}
 {% macro record_results(results) %}
 insert into {{ run_log("dbt_results") }}
 select

@@ -25,14 +25,14 @@
 
 {% macro to_boolean(text) -%} case {{ text }} when 'true' then true when 'false' then false end{%- endmacro %}
 
-{# Digits alone: a cast would round 1.5 to 2, and 0.4 votes to none. #}
+{# Only digits: a cast would round 1.5 to 2, and 0.4 votes to 0. #}
 {% macro to_bigint(text) -%} {{ to_whole_number(text, "bigint") }} {%- endmacro %}
 {% macro to_integer(text) -%} {{ to_whole_number(text, "integer") }} {%- endmacro %}
 {% macro to_whole_number(text, type) -%}
     case when trim({{ text }}, '-0123456789') = '' then {{ adapter.dispatch("try_whole_number")(text, type) }} end
 {%- endmacro %}
 {% macro default__try_whole_number(text, type) -%} try_cast({{ text }} as {{ type }}){%- endmacro %}
-{# Snowflake knows one whole number, of 38 digits, by all of these names. #}
+{# On Snowflake, all of these names mean the same integer type with 38 digits. #}
 {% macro snowflake__try_whole_number(text, type) -%}
     {%- set most = {"integer": 2147483647, "bigint": 9223372036854775807}[type] -%}
     case
@@ -41,7 +41,7 @@
     end
 {%- endmacro %}
 
-{# Digits again, as what else casts read ('inf', '0x10', blanks) differs; of 1e400 some make infinity. #}
+{# Only digits, because casts differ in other forms ('inf', '0x10', blanks), and some read 1e400 as infinity. #}
 {% macro to_double(text) -%}
     case
         when trim({{ text }}, '+-.0123456789eE') = '' and abs(try_cast({{ text }} as double)) < 1e300
@@ -49,7 +49,7 @@
     end
 {%- endmacro %}
 
-{# A day of the calendar in the form TMDb writes: casts also read 'epoch', 'infinity' and numbers, each in its own way. #}
+{# A day of the calendar in TMDb's form. Casts also accept 'epoch', 'infinity' and numbers, each in a different way. #}
 {% macro to_calendar_day(text) -%}
     {%- set day = adapter.dispatch("try_date")(text) -%}
     case
@@ -72,7 +72,7 @@
 {% macro utc_timestamp(moment) -%} cast('{{ timestamp_text(moment) }}' as {{ timestamp_type() }}) {%- endmacro %}
 {% macro timestamp_text(moment) -%} {{ moment.strftime("%Y-%m-%d %H:%M:%S.%f") }} {%- endmacro %}
 
-{# A key that says nothing but "the same again": equal on every warehouse. #}
+{# A surrogate key: the same value for the same input, on every warehouse. #}
 {% macro surrogate_key(columns) -%}
     md5(
         {% for column in columns -%}
@@ -81,7 +81,7 @@
     )
 {%- endmacro %}
 
-{# The member of a dimension that stands for "not known". #}
+{# The unknown member of a dimension. #}
 {% macro unknown_id() -%} - 1{%- endmacro %}
 
 {# 20241231 for 2024-12-31, the unknown member for NULL. #}
@@ -106,5 +106,5 @@
     from table(generator(rowcount => {{ (parse(last) - parse(first)).days + 1 }}))
 {%- endmacro %}
 
-{# The name of a member of a dimension, never NULL: where TMDb gives none, the member is called by its id. #}
+{# The name of a member of a dimension, never NULL: without a name in TMDb, the name contains the id. #}
 {% macro name_or_id(name, kind, id) -%} coalesce({{ name }}, '{{ kind }} ' || cast({{ id }} as varchar)) {%- endmacro %}

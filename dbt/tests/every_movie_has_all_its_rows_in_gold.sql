@@ -1,4 +1,4 @@
--- Each movie that is not deleted is in fact_movies and in both bridges, and no other is.
+-- Exactly the movies that are not deleted are in fact_movies and in both bridges.
 -- The test compares counts, because they are cheap.
 with
     counts as (

@@ -1,4 +1,4 @@
--- If TMDb has one movie twice, it counts twice in every figure. This test warns until TMDb merges the two.
+-- If TMDb has a movie twice, the movie counts twice in every figure. This test warns until TMDb merges the two.
 -- Only a person can decide which one is right, so both count.
 {{ config(severity="warn") }}
 

@@ -1,4 +1,4 @@
--- No record of the newest batches is newer than what SILVER has of its movie.
+-- No record of the newest batches is newer than the row of its movie in SILVER.
 -- To compare all batches would need a scan of BRONZE.
 with
     newest_batches as (

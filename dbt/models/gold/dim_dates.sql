@@ -10,7 +10,7 @@ select
     cast(extract(year from full_date) as integer) as year,
     cast(extract(quarter from full_date) as integer) as quarter,
     cast(extract(month from full_date) as integer) as month,
-    -- 1 is Monday; 1873-12-29 was one.
+    -- 1 is Monday; 1873-12-29 was a Monday.
     cast(mod(full_date - cast('1873-12-29' as date), 7) + 1 as integer) as day_of_week,
     mod(full_date - cast('1873-12-29' as date), 7) >= 5 as is_weekend
 from days

@@ -1,7 +1,7 @@
 -- Grain: one row per production company, and the unknown member.
 -- A company's name can change because a movie goes away, which leaves no newer row. So the rows themselves are
 -- compared.
--- A company that is gone from SILVER is returned without a key, which removes it (see `replace`).
+-- A company that SILVER no longer has is returned without a key, which removes it (see `replace`).
 {{
     config(
         materialized="incremental",

@@ -13,7 +13,7 @@
 with
     counted as ({{ counted_movies() }}),
 
-    -- Only what ranks a movie is read of all movies; the rest is looked up for those that have a rank.
+    -- Reads only the ranked values of all movies, and joins the other columns for the movies that have a rank.
     ranked as (
         {% for metric, column, condition in metrics %}
             select

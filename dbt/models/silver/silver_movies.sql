@@ -1,4 +1,4 @@
--- Grain: one row per movie that TMDb ever described or declared gone.
+-- Grain: one row per movie that TMDb ever described or reported as missing.
 -- A row joins the movie's newest document (stg_movies) with its newest answer, which may be that there is no such
 -- movie.
 -- The time of TMDb's answer decides which answer is the newest. Answers with an impossible time are ignored.
@@ -18,7 +18,7 @@
 with
     unseen_batches as ({{ unseen_batches() }}),
 
-    -- TMDb's body says, too, that there is no such movie. A 404 of a proxy does not, and is no tombstone.
+    -- In TMDb's own 404, the body also says that the movie does not exist. A proxy's 404 does not, and deletes no movie.
     unseen_tombstones as (
         select
             records.movie_id,
