@@ -18,7 +18,7 @@ const settings = {
 describe('the fleet under faults', () => {
   let disks: Disks;
   let fleet: Fleet;
-  /** What the sandboxes counted: one that was killed begins again. */
+  /** The counts of all sandboxes: a killed sandbox starts its counts again. */
   const counted: SandboxStats[] = [];
 
   beforeAll(async () => {
@@ -35,7 +35,7 @@ describe('the fleet under faults', () => {
     disks.kafka[Symbol.dispose]();
   });
 
-  /** Each container with how often Docker has started it again, such as `fetcher-1 2`. */
+  /** Each container with the number of its restarts by Docker, such as `fetcher-1 2`. */
   const restarts = async () =>
     (await fleet.inspect('{{.Name}} {{.RestartCount}}')).map((line) => line.replace(/^\/tmdb-faults-/, ''));
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { attempt, run } from '../support/containers/command.ts';
 import { image, snowflakeImage } from '../support/containers/images.ts';
 
-/** Runs a program in a new container as our fleet has it: no way out, nothing to write but /tmp and /data. */
+/** Runs a program in a new container like those of our fleet: no external network, and only /tmp and /data are writable. */
 const inContainer = (of: string, ...command: readonly string[]) => {
   const [program = '', ...args] = command;
   const bounds = [

@@ -1,5 +1,5 @@
 /**
- * `npm run test:containers`: an engine and base images, our two images, then the tests beside this file. Exit code 0: all held, 1: not,
+ * `npm run test:containers`: an engine and base images, our two images, then the tests beside this file. Exit code 0: all passed, 1: a test failed,
  * 77: skipped, since no engine can run here. CONTAINERS_HOME names a folder that keeps the engine's images for the next run.
  */
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
@@ -34,7 +34,7 @@ async function main(steps: Steps): Promise<number> {
   return await steps.run('tests', async () => (await exec('vitest', args, { env: settings })).code);
 }
 
-/** What an engine leaves mounted for a moment after it has ended cannot be removed yet. */
+/** Some mounts stay for a moment after the engine has ended, and cannot be removed until then. */
 async function removeHome(): Promise<void> {
   for (let tries = 1; existsSync(home); tries += 1) {
     try {

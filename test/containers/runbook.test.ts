@@ -9,7 +9,7 @@ import { read } from '../support/deploy/project.ts';
 const project = 'tmdb-runbook';
 const start = 'docker compose --env-file deploy/sandbox.env --profile sandbox up -d --build --wait';
 
-/** A small catalogue and frequent builds, so that there is a GOLD within the minute; set in the shell, which wins over files. */
+/** A small catalogue and frequent builds, so that GOLD exists within a minute. Set in the shell, which wins over files. */
 const small = { COMPOSE_PROJECT_NAME: project, SANDBOX_MOVIES: '120', TRANSFORM_SCHEDULE: '*/10 * * * * *' };
 
 /** The runbook's section on containers. */
@@ -24,7 +24,7 @@ const executed = new Set<string>();
 describe('the fleet, by the docs on services and the runbook', () => {
   let fleet: Fleet;
 
-  /** Carries out a command that the runbook has, with names put in for its words in capitals. */
+  /** Runs a command from the runbook, with names in place of its words in capitals. */
   function follow(command: string, names: Readonly<Record<string, string>> = {}): Promise<string> {
     expect(commands).toContain(command);
     executed.add(command);
@@ -163,7 +163,7 @@ describe('the fleet, by the docs on services and the runbook', () => {
     await fleet.must('docker compose up -d --wait');
     await fleet.untilDrained();
     expect((await fleet.status()).layers.find(({ layer }) => layer === 'bronze')?.rows_loaded).toBe(records);
-    // No movie was asked for: its answer would be one more record.
+    // No movie was requested: its answer would be an additional record.
     expect(await rawRecords()).toBe(records);
   });
 

@@ -27,7 +27,7 @@ const processes = services.filter(([, service]) => isOurs(service));
 const imageEnvironment = environmentOf(stageOf(parseDockerfile(read('Dockerfile'))));
 
 describe('docker-compose.yml', () => {
-  it('is what the Compose specification allows', () => {
+  it('is valid under the Compose specification', () => {
     expect(lint('check-jsonschema', '--builtin-schema', 'vendor.compose-spec', 'docker-compose.yml')).toBe('');
   });
 
@@ -122,13 +122,13 @@ describe('docker-compose.yml', () => {
     expect(complaintsAbout({ ...(compose.services['loader'] as Service), ...change })).toHaveLength(1);
   });
 
-  it('lets only those out of its network who ask TMDb or are asked by a browser', () => {
+  it('gives access to the outside only to services that call TMDb or that a browser opens', () => {
     expect(compose.networks['inside']?.internal).toBe(true);
     const outside = services.filter(([, { networks }]) => networks.includes('outside')).map(([name]) => name);
     expect(outside).toEqual(['producer-popular', 'producer-genres', 'fetcher', 'prometheus']);
   });
 
-  it('waits for what a service needs, and for a sandbox only where there is one', () => {
+  it('waits for the dependencies of a service, and for a sandbox only if there is one', () => {
     for (const [name, { depends_on = {} }] of services) {
       for (const [dependency, { condition, required }] of Object.entries(depends_on)) {
         expect(condition, name).toBe('service_healthy');
@@ -137,7 +137,7 @@ describe('docker-compose.yml', () => {
     }
   });
 
-  it('gives a draining service longer than it takes for itself', () => {
+  it('gives a draining service more time than its own limit', () => {
     for (const [name, { stop_grace_period, environment = {} }] of processes) {
       const own = parseDuration(interpolate(String(environment['DRAIN_TIMEOUT'] ?? '25s')));
       expect(parseDuration(stop_grace_period ?? ''), name).toBeGreaterThan(own ?? 0);
@@ -155,7 +155,7 @@ describe('the processes of docker-compose.yml', () => {
     expect(image).toBe(`tmdb-stream:${JSON.parse(read('package.json')).version}`);
   });
 
-  it.each(processes)('%s is a command that there is, with options that it takes', (_, service) => {
+  it.each(processes)('%s is an existing command with valid options', (_, service) => {
     const argv = wordsOf(service.command).map((word) => interpolate(word));
     expect(() => invocationOf(argv)).not.toThrow();
   });
@@ -170,7 +170,7 @@ describe('the processes of docker-compose.yml', () => {
       [name, '', service] as const,
       [name, 'deploy/sandbox.env', service] as const,
     ]),
-  )('%s starts with settings that are right %s', (_, envFile, service) => {
+  )('%s starts with valid settings %s', (_, envFile, service) => {
     const config = loadConfig(environmentFor(service, envFile === '' ? {} : readEnvFile(envFile)));
     expect(config.dataDir).toBe('/data');
     expect(config.httpListen).toEqual({ host: '0.0.0.0', port: 9464 });
@@ -183,7 +183,7 @@ describe('the processes of docker-compose.yml', () => {
     writeFileSync(token, 'a-token\n');
   });
 
-  it('ask the sandbox under its own name and limit, with a project and so with volumes of its own', () => {
+  it('use the sandbox by its name and limit, in a separate project with separate volumes', () => {
     const { COMPOSE_PROJECT_NAME, TMDB_BASE_URL = '' } = readEnvFile('deploy/sandbox.env');
     expect(COMPOSE_PROJECT_NAME).not.toBe(compose.name);
     const sandbox = compose.services['sandbox'] as Service;
@@ -194,7 +194,7 @@ describe('the processes of docker-compose.yml', () => {
     );
   });
 
-  /** Those of the image that are Node's, Python's or the system's. */
+  /** Variables of the image that belong to Node, Python or the system. */
   const ofTheImage = new Set(['PATH', 'NODE_ENV', 'PYTHONDONTWRITEBYTECODE', 'HOME']);
 
   function environmentFor(service: Service, variables: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
@@ -228,7 +228,7 @@ describe('deploy/snowflake.yml', () => {
   );
   afterAll(() => rmSync(folder, { recursive: true }));
 
-  it('is what the Compose specification allows', () => {
+  it('is valid under the Compose specification', () => {
     expect(lint('check-jsonschema', '--builtin-schema', 'vendor.compose-spec', 'deploy/snowflake.yml')).toBe('');
   });
 
@@ -262,7 +262,7 @@ describe('deploy/snowflake.yml', () => {
 });
 
 describe('the broker of docker-compose.yml', () => {
-  /** What a container has in its own way, or what only matters when a broker is started for a single run. */
+  /** Settings that differ in a container, or that only matter for a broker that is started for a single run. */
   const another = new Set([
     ...['listeners', 'advertised.listeners', 'controller.quorum.voters', 'log.dirs'],
     ...['broker.session.timeout.ms', 'broker.heartbeat.interval.ms', 'group.initial.rebalance.delay.ms'],

@@ -8,7 +8,7 @@ import { lint, read, root } from '../support/deploy/project.ts';
 const dockerignore = read('.dockerignore');
 const stages = parseDockerfile(read('Dockerfile'));
 
-/** The command line's own sources: whatever is imported from `cli.ts` on. */
+/** The sources of the command line: everything that `cli.ts` imports, directly or indirectly. */
 function sourcesInUse(file = 'cli.ts', seen = new Set<string>()): Set<string> {
   if (seen.has(file)) return seen;
   seen.add(file);
@@ -19,7 +19,7 @@ function sourcesInUse(file = 'cli.ts', seen = new Set<string>()): Set<string> {
 }
 
 describe('the Dockerfile', () => {
-  it('has nothing that hadolint complains about', () => {
+  it('passes hadolint', () => {
     expect(lint('hadolint', 'Dockerfile')).toBe('');
   });
 
@@ -67,12 +67,12 @@ describe('.dockerignore', () => {
   const files = contextFiles(root, dockerignore);
   const inUse = sourcesInUse();
 
-  it('lets in every source that the command line imports', () => {
+  it('includes every source that the command line imports', () => {
     expect(inUse.size).toBeGreaterThan(60);
     expect([...inUse].filter((file) => !files.includes(file))).toEqual([]);
   });
 
-  it('lets in nothing that is not used: sources, the files they name, the dbt project and what npm and pip install', () => {
+  it('includes only what is used: sources, the files they name, the dbt project and the requirements of npm and pip', () => {
     const texts = [...inUse].map(read).join('\n');
     const isNamed = (file: string) => texts.includes(file.slice(file.lastIndexOf('/') + 1));
     const places =
@@ -80,7 +80,7 @@ describe('.dockerignore', () => {
     expect(files.filter((file) => !inUse.has(file) && !isNamed(file) && !places.test(file))).toEqual([]);
   });
 
-  it('lets in all of dbt that makes the tables', () => {
+  it('includes every file of dbt that builds the tables', () => {
     const wanted = ['dbt/dbt_project.yml', 'dbt/profiles.yml', 'dbt/requirements.txt', 'dbt/models/docs/overview.md'];
     expect(wanted.filter((file) => !files.includes(file))).toEqual([]);
   });
@@ -104,7 +104,7 @@ describe('.dockerignore', () => {
     expect(leavesOut(dockerignore, path)).toBe(true);
   });
 
-  it('names folders that are there', () => {
+  it('names folders that exist', () => {
     const named = dockerignore.split('\n').filter((line) => line.startsWith('!'));
     expect(named.filter((line) => !existsSync(join(root, line.slice(1))))).toEqual([]);
   });

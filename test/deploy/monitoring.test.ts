@@ -31,7 +31,7 @@ const dashboard: { title: string; uid: string; panels: readonly Panel[] } = JSON
 );
 const anchors = [...read('docs/runbook.md').matchAll(/<a id="([\w-]+)"><\/a>/g)].map(([, anchor]) => anchor);
 
-/** What Prometheus itself adds to a target. */
+/** Series that Prometheus itself adds to a target. */
 const ofTheTarget = ['job', 'instance', 'service'];
 
 /** Every series that a service exposes → its labels. */
@@ -54,7 +54,7 @@ interface Selector {
   readonly labels: readonly string[];
 }
 
-/** The series that a query asks for. @throws Error when it is no PromQL. */
+/** The series that a query uses. @throws Error if it is not PromQL. */
 function selectorsOf(query: string): Selector[] {
   const text = query.replaceAll('$__rate_interval', '5m');
   const selectors: { metric: string; labels: string[] }[] = [];
@@ -69,7 +69,7 @@ function selectorsOf(query: string): Selector[] {
   return selectors;
 }
 
-/** What a query asks for that no service exposes. */
+/** The series of a query that no service exposes. */
 const unknownIn = (query: string): string[] =>
   selectorsOf(query).flatMap(({ metric, labels }) => {
     const known = series.get(metric);
@@ -84,7 +84,7 @@ describe('the alerts', () => {
     expect(new Set(groups.map(({ name }) => name)).size).toBe(groups.length);
   });
 
-  it.each(rules)('[R9] $alert is whole, asks for what is exposed, and has a row in the runbook', (rule) => {
+  it.each(rules)('[R9] $alert is complete, uses exposed metrics, and has a row in the runbook', (rule) => {
     expect(Object.keys(rule).sort()).toEqual(['alert', 'annotations', 'expr', 'for', 'labels']);
     expect(rule.alert).toMatch(/^Tmdb[A-Z]\w+$/);
     expect(rule.for).toMatch(/^\d+[smh]$/);
@@ -96,12 +96,12 @@ describe('the alerts', () => {
     expect(anchors).toContain(anchor);
   });
 
-  it('have every row of the runbook that is meant for them', () => {
+  it('cover every row of the runbook about alerts', () => {
     const named = new Set(rules.map(({ annotations }) => annotations['runbook']?.split('#')[1]));
     expect(anchors.filter((anchor) => !named.has(anchor))).toEqual([]);
   });
 
-  it('go by what docker-compose.yml sets', () => {
+  it('match the settings in docker-compose.yml', () => {
     const { services } = readYaml<Compose>('docker-compose.yml');
     const exprOf = (alert: string) => rules.find((rule) => rule.alert === alert)?.expr ?? '';
     for (const [name, list] of [
@@ -126,7 +126,7 @@ describe('the alerts', () => {
 
   const promtool = process.env['PROMTOOL'] ?? 'promtool';
   it.runIf(spawnSync(promtool, ['--version']).status === 0)(
-    'fire when they should and not otherwise (promtool, where there is one)',
+    'fire when they should and not otherwise (if promtool is installed)',
     () => {
       const run = (...args: string[]) => {
         const { status, stdout, stderr } = spawnSync(promtool, args, {
@@ -149,7 +149,7 @@ describe('alerts.test.yml', () => {
 });
 
 describe('prometheus.yml', () => {
-  it('asks every process of docker-compose.yml that is not the sandbox, at the port of the image', () => {
+  it('scrapes every process of docker-compose.yml except the sandbox, at the port of the image', () => {
     interface Job {
       readonly static_configs: readonly { targets: readonly string[]; labels: Readonly<Record<string, string>> }[];
       readonly dns_sd_configs: readonly { names: readonly string[]; port: number }[];
@@ -180,17 +180,17 @@ describe('the dashboard', () => {
     targets.map(({ expr }) => [title, expr] as const),
   );
 
-  it.each(queries)('asks for what is exposed: %s', (_, expr) => {
+  it.each(queries)('uses exposed metrics: %s', (_, expr) => {
     expect(unknownIn(expr)).toEqual([]);
   });
 
-  it('shows every metric of ours', () => {
+  it('shows every metric of the project', () => {
     const shown = new Set(queries.flatMap(([, expr]) => selectorsOf(expr).map(({ metric }) => metric)));
     const ours = [...series.keys()].filter((name) => name.startsWith('tmdb_') && !/_(sum|count)$/.test(name));
     expect(ours.filter((name) => !shown.has(name))).toEqual([]);
   });
 
-  it('has panels that do not lie on one another, within 24 columns', () => {
+  it('has panels that do not overlap, within 24 columns', () => {
     const cells = dashboard.panels.flatMap(({ gridPos: { x, y, w, h } }) =>
       Array.from({ length: w * h }, (_, index) => `${x + (index % w)},${y + Math.floor(index / w)}`),
     );

@@ -27,7 +27,7 @@ const copied = [
 ];
 
 const secret = 'canary-7d1e94ab';
-/** What is set where set-up runs: ours, other programs', and one that no one has heard of. */
+/** The environment of set-up: our variables, those of other programs, and an unknown one. */
 const secrets = {
   TMDB_TOKEN: secret,
   TMDB_API_KEY: secret,
@@ -41,14 +41,14 @@ const secrets = {
   GITHUB_TOKEN: secret,
   SOMETHING_NEW: secret,
 };
-/** Credentials of one registry are for the program that talks to it, and for no other. */
+/** Credentials of a registry, which only the program that uses it may receive. */
 const settingsOf: Readonly<Record<string, readonly [name: string, value: string]>> = {
   npm: ['npm_config__auth', 'canary-npm'],
   python: ['PIP_INDEX_URL', 'https://user:canary-pip@127.0.0.1/simple'],
   mvn: ['MAVEN_OPTS', '-Dcanary-mvn=1'],
 };
 
-/** A copy of what set-up reads, and programs that note what they are given and do what a registry would. */
+/** A copy of the files that set-up reads, and fake programs that record their input and deliver files like a registry. */
 class Project implements Disposable {
   readonly folder = mkdtempSync(join(tmpdir(), 'tmdb-stream-setup-'));
   readonly #bin = join(this.folder, 'bin');
@@ -77,12 +77,12 @@ exit 0`,
     writeFileSync(join(delivered, binary?.slice(66) ?? 'none'), '');
   }
 
-  /** What happens to the files that Maven has delivered. */
+  /** Changes the files that Maven has delivered. */
   tamper(script: string): void {
     writeFileSync(join(this.folder, 'after'), script);
   }
 
-  /** Installs the parts, or runs `start.mjs`. @param env beside what every process has. */
+  /** Installs the parts, or runs `start.mjs`. @param env additional variables. */
   run(
     parts: readonly string[] | 'start.mjs',
     env: Readonly<Record<string, string>> = {},
@@ -101,7 +101,7 @@ exit 0`,
     });
   }
 
-  /** What each program was given, over all of its runs. */
+  /** The environment of each program, over all of its runs. */
   get given(): Map<string, string> {
     return new Map(
       readdirSync(this.#given).map((name) => [name, readFileSync(join(this.#given, name), 'utf8')] as const),
@@ -170,7 +170,7 @@ describe.runIf(existsSync(jars) && process.platform !== 'win32')('set-up', () =>
     expect(readlinkSync(join(project.folder, 'node_modules/.bin/tmdb-stream'))).toBe('../../scripts/start.mjs');
   });
 
-  it('prints what a program of others says without control characters', () => {
+  it('prints the output of other programs without control characters', () => {
     writeFileSync(
       join(project.folder, 'bin/npm'),
       `#!/bin/sh\nprintf 'no \\033[2J\\342\\200\\256way\\n' >&2; exit 1\n`,

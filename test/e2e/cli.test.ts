@@ -114,7 +114,7 @@ describe('the command line', () => {
     },
   );
 
-  it('[R42] parks what cannot be fetched, with its reason, and carries on', { tags: ['full'] }, async () => {
+  it('[R42] parks movies that cannot be fetched, with the reason, and continues', { tags: ['full'] }, async () => {
     const { sandbox } = await sandboxWith({});
     sandbox.setFaults([{ kind: 'wrong-id', path: '/movie/{id}', times: 3 }]);
     const report = await workspace.runOnce(['--pages', '1'], { TMDB_BASE_URL: sandbox.url, TMDB_TOKEN: 'made-up' });

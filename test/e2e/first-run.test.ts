@@ -4,7 +4,7 @@ import { audit } from '../support/audit/audit.ts';
 import { Workspace } from '../support/processes/cli.ts';
 
 describe('npm start on a fresh folder', () => {
-  it('fills GOLD, and at once again asks for no movie and leaves BRONZE as it is', async () => {
+  it('fills GOLD; a second run requests no movie and does not change BRONZE', async () => {
     using workspace = new Workspace({ TMDB_RATE_LIMIT: '200/1s' }, { ownDbt: true });
     const first = await workspace.runOnce(['--pages', '5']);
     expect(first.walk).toMatchObject({ pagesRead: 5, found: 100, published: 100 });

@@ -12,10 +12,10 @@ import { RedisServer } from '../support/token-bucket/redis.ts';
 import { isLongForm } from '../tiers.ts';
 
 const canary = 'canary-5d0c1f77';
-/** Shorter in `npm test` than in `npm run test:full`, at the same rate: six windows of movies, and twelve. */
+/** At the same rate, shorter in `npm test` than in `npm run test:full`: six windows of movies, or twelve. */
 const limit = isLongForm ? { capacity: 200, windowMs: 5_000 } : { capacity: 120, windowMs: 3_000 };
 const movies = limit.capacity * (isLongForm ? 12 : 6);
-/** Of the movies that the list names, a few have been deleted since. */
+/** A few of the listed movies have been deleted. */
 const alive = (() => {
   const catalogue = new GeneratedCatalogue({ seed: 1, movies });
   return Array.from({ length: movies }, (_, rank) => catalogue.idAtRank(rank)).filter((id) => !catalogue.isDeleted(id))
@@ -38,7 +38,7 @@ describe('a fleet of services', () => {
       movies,
       limit,
       latencyMs: [20, 120],
-      // A tail: some answers take longer than it takes a group to hear that a member has left.
+      // Some answers take longer than a group needs to notice that a member has left.
       faults: [{ kind: 'delay', ms: 2_500, rate: 0.02, path: '/movie/{id}' }],
       token: canary,
       onRequest: (request) => seen.push(request),
@@ -135,7 +135,7 @@ describe('a fleet of services', () => {
         TOKEN_BUCKET_URL: redis.url,
       });
     let status = await readStatus();
-    // It does not wait for a command of dbt.
+    // The drain does not wait for a dbt command.
     for (let tries = 1; status.code !== 0 && tries < 5; tries += 1) status = await readStatus();
     expect(status.code, status.stderr + status.stdout).toBe(0);
     const { topics, tokens, layers } = JSON.parse(status.stdout);

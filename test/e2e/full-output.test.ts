@@ -8,7 +8,7 @@ import { afterAll, describe, expect, it, vi } from 'vitest';
 
 const cli = join(import.meta.dirname, '../../cli.ts');
 
-/** Every write to it fails as on a full disk. Only Linux has it. */
+/** A device on which every write fails as on a full disk. Only Linux has it. */
 const full = process.platform === 'linux' ? openSync('/dev/full', 'w') : null;
 
 describe.runIf(full !== null)('a standard stream on a full disk', () => {

@@ -4,7 +4,7 @@ import { Workspace } from '../support/processes/cli.ts';
 import { type Death, dieAt } from '../support/processes/die-at.ts';
 import { seededRandom } from '../support/warehouse/seeded-random.ts';
 
-/** Figures of the run are printed with it: KILLS and KILL_SEED choose others. */
+/** The seed is printed with the results. Set KILLS and KILL_SEED to change a run. */
 const kills = Number(process.env['KILLS'] ?? 2);
 const seed = Number(process.env['KILL_SEED'] ?? Date.now() % 100_000);
 
@@ -23,7 +23,7 @@ const stages: readonly Readonly<Record<string, number>>[] = [
   { 'producer.page-read': 3, 'producer.page-published': 3 },
 ];
 
-/** A step of one stage after the other, without an end. Every second kill also kills the processes that the run has started. */
+/** An endless sequence of steps, one stage after the other. Every second kill also kills the child processes of the run. */
 function* deathsBy(random: () => number): Generator<Death> {
   const below = (limit: number): number => Math.floor(random() * limit);
   for (let number = 0; ; number += 1) {

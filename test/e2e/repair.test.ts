@@ -22,7 +22,7 @@ const tenYears = 10 * 365 * 86_400_000;
 const sourceUrl = 'https://api.themoviedb.org/3/';
 const gone = '{"success":false,"status_code":34,"status_message":"The resource you requested could not be found."}';
 
-/** Records as a version without rules took them, about the first five of `movies`. */
+/** Records that a version without rules accepted, about the first five of `movies`. */
 async function poisonTopics({ kafka }: Platform, movies: readonly number[]): Promise<void> {
   const { cluster } = await kafka();
   const [a = 0, b = 0, c = 0, d = 0, e = 0] = movies;
@@ -57,7 +57,7 @@ async function poisonTopics({ kafka }: Platform, movies: readonly number[]): Pro
   ]);
 }
 
-/** Everything that the raw topics have and BRONZE has not, as rows, whatever it holds. @returns their number. */
+/** Loads all records of the raw topics that BRONZE lacks, without any rules. @returns their number. */
 async function loadWithoutRules(context: Context, { kafka }: Platform): Promise<number> {
   const { cluster, clusterId } = await kafka();
   const { admin } = cluster;
@@ -84,7 +84,7 @@ async function loadWithoutRules(context: Context, { kafka }: Platform): Promise<
   return loaded;
 }
 
-/** One of the two warehouses, and eyes of the test's own to look into it. */
+/** One of the two warehouses, and direct access to its contents for the test. */
 interface Fixture {
   readonly workspace: Workspace;
   readonly env: Readonly<Record<string, string>>;
@@ -125,7 +125,7 @@ async function healsWhatIsThere(fixture: Fixture): Promise<void> {
     await poisonTopics(platform, movies);
     poisoned = await loadWithoutRules(context, platform);
   }
-  // Eight, or more where a busy broker was told twice.
+  // Eight, or more if a write to a busy broker was repeated.
   expect(poisoned).toBeGreaterThanOrEqual(8);
   await json(['transform']);
   expect(await seen(fixture)).not.toEqual(before);
@@ -137,7 +137,7 @@ async function healsWhatIsThere(fixture: Fixture): Promise<void> {
   expect(await json(['repair'])).toMatchObject({ ...found, isDryRun: false });
   expect(await seen(fixture)).toEqual(before);
 
-  // What was asked for again is fetched, and the poisoned ids are parked.
+  // The movies requested again are fetched, and the bad ids are parked.
   await workspace.runOnce(['--pages', '2']);
   expect(await seen(fixture)).toEqual(before);
   await fixture.audit();

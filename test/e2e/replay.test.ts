@@ -37,7 +37,7 @@ describe('replay raw', () => {
     instance.closeSync();
     return rows;
   };
-  /** The number of rows of each table, and a hash of their contents without where and when they were loaded. */
+  /** The number of rows of each table, and a hash of their contents without the lineage of the load. */
   const contents = async (): Promise<Record<string, unknown>> => {
     const tables = await query(
       `select table_schema || '.' || table_name as name from information_schema.tables
@@ -80,7 +80,7 @@ describe('replay raw', () => {
     await killedAt(rebuild, { point: 'replay.swapped', hit: 1 });
     expect(await contents()).toEqual(before);
 
-    // All was filled before: what is left is to compare and to swap.
+    // The rebuild was already filled. Only the comparison and the swap remain.
     const { records, swap } = await json(rebuild);
     expect({ records, swap }).toEqual({
       records: 0,
@@ -135,7 +135,7 @@ describe('replay raw', () => {
     expect(await json(['replay', 'raw', '--all'])).toMatchObject({ records: movies, added: 0 });
     await json(['transform']);
     expect(await contents()).toEqual(before);
-    // Once more by the books: what was deleted by hand is in lines of the ledger that say otherwise, until a rebuild.
+    // Until a rebuild, the ledger does not match the rows that were deleted by hand.
     expect(await json(['replay', 'raw', '--all', '--rebuild'])).toMatchObject({ swap: { same: movies + 1 } });
     await json(['transform']);
     await audit(workspace);

@@ -5,7 +5,7 @@ import { shareFixture } from '../support/kafka/shared-fixture.ts';
 import { topics } from '../support/kafka/topics.ts';
 import { Running } from '../support/processes/side-by-side.ts';
 
-/** Far beyond what any of these takes on a busy machine. */
+/** Much longer than any of these tests takes on a busy machine. */
 const boundMs = 120_000;
 
 describe('a command beside another process that has its partitions', () => {
@@ -36,7 +36,7 @@ describe('a command beside another process that has its partitions', () => {
   };
 
   it('[R100] ends with everything in GOLD although a running loader has the partitions (run --once beside load)', async () => {
-    // It loads what it has read when the other one has long read the ledger.
+    // It loads its records long after the other loader has read the ledger.
     const loader = start(['load'], { LOAD_MAX_AGE: '10s' });
     await loader.wrote(/"started"/);
     const run = start(['run', '--once', '--pages', '1']);
@@ -61,7 +61,7 @@ describe('a command beside another process that has its partitions', () => {
     expect(await fixture.audit()).toMatchObject({ bronzeRows: 200 });
   });
 
-  it('[R100] says whom it waits for, and ends when that one has done the work or the topic is created again', {
+  it('[R100] names the process that it waits for, and ends when that process has done the work or the topic is created again', {
     tags: ['full'],
   }, async () => {
     await fixture.publish(40);

@@ -8,7 +8,7 @@ import { casesOf } from '../tiers.ts';
 
 const root = join(import.meta.dirname, '../..');
 
-/** What stands between a supervisor and the service, from the outside in. */
+/** The processes between a supervisor and the service, from the outside in. */
 type Layer = 'npm' | 'shell' | 'wrapper' | 'service';
 
 /** `npm run cli -- ARGS`, or `node scripts/start.mjs ARGS`, as a supervisor would start it. */
@@ -83,7 +83,7 @@ function layerOf(pid: number): Layer {
   return args[0]?.startsWith('npm') || args[1]?.endsWith('npm') ? 'npm' : 'shell';
 }
 
-/** Not a zombie either, which waits for a parent that does not look after it. */
+/** Whether the process runs. A zombie that waits for its parent does not count. */
 const isAlive = (pid: number): boolean => /^\d+ \(.*\) [^ZX] /s.test(read(pid, 'stat'));
 
 const service = ['sandbox', '--port', '0', '--latency', '0-0'] as const;

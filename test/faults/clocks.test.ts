@@ -24,7 +24,7 @@ beforeAll(async () => {
 });
 afterAll(() => redis[Symbol.asyncDispose]());
 
-/** A clock that is wrong: by so much on the wall, and by so much in what it measures. */
+/** A wrong clock: the error of its wall time, and of its measured time. */
 const wrongBy = (clock: ManualClock, wallMs: () => number, standstillMs: () => number = () => 0): Clock => ({
   now: () => clock.now() + wallMs(),
   monotonic: () => clock.monotonic() - standstillMs(),
@@ -35,7 +35,7 @@ describe('the limit of a fleet', () => {
   const limit = { capacity: 10, windowMs: 2_000 };
 
   it.each([1, 2, 3])(
-    '[R29] holds whatever time its members think it is, and whenever they set it (seed %i)',
+    '[R29] holds for any time on the clocks of its members, and any change of them (seed %i)',
     async (seed) => {
       await using fleet = new BucketFleet(redis, seed);
       const { clock, random } = fleet;

@@ -9,7 +9,7 @@ import { allowedValues, silverSql } from '../support/dbt/silver-values.ts';
 import { WarehouseFile } from '../support/dbt/warehouse-file.ts';
 import { fetchAll } from '../support/tmdb/fetched.ts';
 
-/** Printed when a document fails, with the shortest that does. */
+/** Printed if a document fails, with the shortest failing document. */
 const seed = Number(process.env['CONTENTS_SEED'] ?? Date.now() % 2 ** 31);
 const runs = Number(process.env['CONTENTS_RUNS'] ?? 10);
 

@@ -18,7 +18,7 @@ const idAt = (rank: number): number => catalogue.idAtRank(rank % movies);
 const slots = 3;
 const detail = /^\/3\/movie\/\d+$/;
 
-describe('a stage that is killed where it hurts, and started again', () => {
+describe('a stage that is killed at a critical point and restarted', () => {
   let bed: TestBed;
   let producer: Producer;
   let logs = 0;

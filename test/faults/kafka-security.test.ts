@@ -20,7 +20,7 @@ import { casesOf } from '../tiers.ts';
 
 const { AclOperationTypes: may, AclPermissionTypes, AclResourceTypes: of, ResourcePatternTypes: named } = kafkajs;
 
-/** One user a stage, each with a password of its own. */
+/** One user per stage, each with its own password. */
 const users = {
   admin: 'canary-admin',
   producer: 'canary-producer',

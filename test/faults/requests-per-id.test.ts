@@ -10,9 +10,9 @@ import { crashEnvironment } from '../support/processes/crash-points.ts';
 import { Fleet, type Service, until } from '../support/processes/fleet.ts';
 
 const kills = Number(process.env['FETCH_KILLS'] ?? 1);
-/** Of which each kill has so many to itself. */
+/** The number of ids per kill. */
 const ids = kills * 500;
-/** As TMDB_CONCURRENCY: so many may be in flight, and so many published and not committed. */
+/** TMDB_CONCURRENCY: the limit of requests in flight, and of published ids that are not committed. */
 const slots = 20;
 
 describe('a fetcher asks for few ids twice', () => {

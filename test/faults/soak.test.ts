@@ -9,7 +9,7 @@ import type { TestBed } from '../support/processes/test-bed.ts';
 import { GoldReader, MemoryWatcher } from '../support/processes/watchers.ts';
 import { seededRandom } from '../support/warehouse/seeded-random.ts';
 
-/** How long there is load; 0 leaves the soak out. */
+/** The duration of the load in minutes; 0 skips the soak. */
 const minutes = Number(process.env['SOAK_MINUTES'] ?? 0);
 const seed = Number(process.env['FAULT_SEED'] ?? Date.now() % 100_000);
 
@@ -61,7 +61,7 @@ describe.runIf(minutes > 0)('a soak', () => {
           others: [...fetchers, mortal, loader, scheduler],
         }).catch((error: unknown) => error);
       }
-      // Whether or not the drain came to its end: what is there has to be right.
+      // The present data must be correct, whether or not the drain was completed.
       const found = await bed.audit().catch((error: unknown) => error);
       report(bed, { sources, services, gold, memory, drained, found });
       expect(drained).not.toBeInstanceOf(Error);

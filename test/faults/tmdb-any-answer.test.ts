@@ -11,7 +11,7 @@ import { openTestBed } from '../support/processes/test-bed.ts';
 import { moviesIn } from '../support/processes/watchers.ts';
 import { isLongForm } from '../tiers.ts';
 
-/** TMDb misbehaves in every way that it may without being out, at random, under the real commands. */
+/** The real commands with a TMDb that randomly misbehaves in every way that is not an outage. */
 
 /** Fewer in `npm test` than in `npm run test:full`. */
 const movies = isLongForm ? 1_000 : 400;

@@ -14,7 +14,7 @@ import { createAuthority } from '../support/kafka/certificates.ts';
 import { canary, DetailsStage } from '../support/tmdb/details-stage.ts';
 import { type HttpServer, serve } from '../support/tmdb/http-server.ts';
 
-/** What may lie between us and TMDb, and who may stand there in its place. */
+/** Faults of the connection to TMDb, and servers that pretend to be TMDb. */
 
 let opened: AsyncDisposable[];
 

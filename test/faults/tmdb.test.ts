@@ -11,7 +11,7 @@ import { serve } from '../support/tmdb/http-server.ts';
 import { BucketFleet } from '../support/token-bucket/bucket-fleet.ts';
 import { RedisServer } from '../support/token-bucket/redis.ts';
 
-/** What TMDb may answer, against the stage that has to live with it: over real HTTP, by a clock of the test's own. */
+/** Possible answers of TMDb to the details stage, over real HTTP, with a clock that the test controls. */
 
 const movies = 400;
 const catalogue = new GeneratedCatalogue({ seed: 1, movies });
@@ -30,7 +30,7 @@ afterEach(async () => {
   for (const resource of opened.reverse()) await resource[Symbol.asyncDispose]();
 });
 
-/** A sandbox as strict as can be, by the test's clock, and a stage that asks it. */
+/** A strict sandbox on the test's clock, and a stage that uses it. */
 async function openBoth(): Promise<{ sandbox: Sandbox; stage: DetailsStage }> {
   const sandbox = await startSandbox({ movies, clock });
   const stage = new DetailsStage({ baseUrl: sandbox.url, clock });

@@ -41,7 +41,7 @@ describe('a DuckDB file that another process has', () => {
     rmSync(folder, { recursive: true });
   });
 
-  /** Resolves when the process has said that it has the file. */
+  /** Resolves when the process has reported that it has the file. */
   const start = async (program: string, args: readonly string[]): Promise<number> => {
     const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
     children.push(child);

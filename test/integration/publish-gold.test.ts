@@ -131,7 +131,7 @@ describe('the published copy of GOLD', () => {
     },
   );
 
-  it('takes away what a run left that was killed', async () => {
+  it('removes the files of a killed run', async () => {
     await publishGold(options(), goldPath());
     writeFileSync(`${goldPath()}.4711.unfinished`, 'half');
     writeFileSync(`${goldPath()}.4711.unfinished.wal`, 'half');

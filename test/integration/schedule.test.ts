@@ -33,7 +33,7 @@ const good: DbtSummary = {
 };
 const bad: DbtSummary = { ...good, status: 'failed', failures: [{ name: 'fact_movies', message: 'broken' }] };
 
-/** dbt by script: it notes what it is asked for and answers with what the test has laid down. */
+/** A scripted dbt: it records the commands and returns the results that the test defines. */
 class ScriptedDbt implements Dbt {
   readonly commands: string[] = [];
   /** What the next commands throw; null: they succeed. */
@@ -41,14 +41,14 @@ class ScriptedDbt implements Dbt {
   freshnessIs: SourceFreshness['status'] = 'pass';
   /** What a build does to the warehouse. */
   onBuild: () => Promise<void> = async () => {};
-  /** Commands under way, over all of them: more than one is one too many. */
+  /** The number of concurrent commands, which must never exceed one. */
   static running = 0;
 
   async run({ command }: DbtRun): Promise<DbtSummary> {
     ScriptedDbt.running += 1;
     expect(ScriptedDbt.running).toBe(1);
     this.commands.push(command);
-    // As long as others need to come in between, if anything let them.
+    // Long enough for a second command to start, if that were possible.
     await systemClock.sleep(60);
     ScriptedDbt.running -= 1;
     const failure = this.failures.shift();
@@ -117,7 +117,7 @@ describe('the schedule of dbt', () => {
     expect(await metric('tmdb_layer_moved_timestamp_seconds', '{layer="gold"}')).toBe(clock.now() / 1_000);
   });
 
-  it('tries again what failed, not before some time has passed, and then builds the whole', async () => {
+  it('retries failed nodes after a delay, and then builds everything', async () => {
     await load();
     dbt.failures.push(new DbtError('a model failed', bad), new DbtError('still', bad), null);
     const rounds = new Rounds(context, dbt, clock);
@@ -250,7 +250,7 @@ describe('the schedule of dbt', () => {
     expect([...dbt.commands, ...other.commands].filter((command) => command === 'build')).toHaveLength(2);
   });
 
-  it('goes by the clock and never overlaps, and ends when it is told to', async () => {
+  it('runs by the clock, never overlaps, and ends when it is told to', async () => {
     await load();
     const running = runSchedule(context, dbt, clock);
     while (dbt.commands.filter((command) => command === 'build').length < 3) await clock.advance(10_000);
@@ -259,7 +259,7 @@ describe('the schedule of dbt', () => {
     expect(clock.sleeping).toBe(0);
   });
 
-  it('ends as failed when its last run was', async () => {
+  it('ends as failed if its last run failed', async () => {
     await load();
     dbt.failures.push(new DbtError('a test failed', bad));
     const running = runSchedule(context, dbt, clock);

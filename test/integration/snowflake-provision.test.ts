@@ -37,7 +37,7 @@ afterAll(async () => {
 });
 
 describe('warehouse provision', () => {
-  it('[S5] makes all of it in an empty account, and changes nothing the second time', async () => {
+  it('[S5] creates all objects in an empty account, and changes nothing the second time', async () => {
     const { corrected, remaining } = await provision(query, settings);
     expect(remaining).toEqual([]);
     expect(corrected.length).toBeGreaterThan(50);
@@ -46,7 +46,7 @@ describe('warehouse provision', () => {
     expect(second.filter(isWrite)).toEqual([]);
   });
 
-  it('leaves nothing to be made to who only loads', async () => {
+  it('leaves nothing for the loader to create', async () => {
     await using warehouse = await openSnowflakeWarehouse({
       settings: emulator.settings(),
       clock: systemClock,
@@ -57,7 +57,7 @@ describe('warehouse provision', () => {
     expect(await query('select taken_at from lecture_de.bronze.load_lock')).toHaveLength(1);
   });
 
-  it('gives what dbt has made since to analysts, and finds it in order', async () => {
+  it('gives analysts access to new tables of dbt, and finds no difference', async () => {
     await query('use role "DBT_ROLE"');
     await query('create or replace table lecture_de.gold.fact_movies (movie_sk number)');
     await query('create or replace view lecture_de.gold.kpi_top_movies as select * from lecture_de.gold.fact_movies');
@@ -101,7 +101,7 @@ describe('a change from outside', () => {
     );
   });
 
-  it('is left to a person where there may be data', async () => {
+  it('is left to an administrator if it may contain data', async () => {
     await tamper('create schema lecture_de.playground');
     const { remaining } = await provision(query, settings);
     expect(remaining.map(({ what }) => what)).toEqual(['schema LECTURE_DE.PLAYGROUND']);

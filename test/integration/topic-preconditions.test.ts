@@ -106,7 +106,7 @@ const rows: readonly (readonly [string, string, string, 'refuse' | 'warn'])[] = 
   [topics.movieIds.name, 'message.timestamp.type', 'LogAppendTime', 'warn'],
 ];
 
-describe('topics that were there before us', () => {
+describe('existing topics', () => {
   it.each(casesOf(rows, [0, 4, 10]))(
     '[R82] %s with %s=%s: %s, and put right with nothing else changed',
     async (topic, setting, value, verdict) => {
@@ -119,7 +119,7 @@ describe('topics that were there before us', () => {
         expect(failure).toMatchObject({ name: 'PreconditionError', exitCode: 2, retriable: false });
         expect(String(failure)).toContain(`${topic}: ${setting} is ${value}, expected `);
         expect(String(failure)).toContain('topics --apply');
-        // Who looks is not kept from it.
+        // Commands that only look are not refused.
         expect((await open({ topics: 'look' })).failure).toBeNull();
       }
       const { admin } = stage.kafka.cluster;

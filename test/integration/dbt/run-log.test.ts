@@ -26,7 +26,7 @@ const failureOf = async (run: Promise<unknown>): Promise<DbtError> => {
   return error as DbtError;
 };
 
-it('lets no test of a changed movie be passed over for a retry', async () => {
+it('skips no test of a changed movie because of a retry', async () => {
   await file.load(1, [movie(1)]);
   await build();
   await file.load(2, [movie(2)]);
@@ -55,7 +55,7 @@ it('names the column whose key is missing or comes twice', async () => {
   expect(await brokenBy(`${genre} (null, 'none', false)`)).toContain('not_null_silver_genres_genre_id');
 });
 
-it('forgets old runs, but none by which later ones go', { tags: ['full'] }, async () => {
+it('deletes old runs, except those that later runs depend on', { tags: ['full'] }, async () => {
   const insertCopy = (table: string) =>
     file.query(`insert into silver.${table} select * replace ('old' as invocation_id) from silver.${table}`);
   const age = async (which: string, days: number) => {

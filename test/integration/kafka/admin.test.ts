@@ -8,7 +8,7 @@ import { topicNames, topics } from '../../support/kafka/topics.ts';
 const kafka = testKafka();
 const settings = { partitions: 3, replicationFactor: 1, rawRetentionMs: 15_552_000_000 };
 
-it('makes the topics that are missing, and leaves alone those that are there', async () => {
+it('creates missing topics, and does not change existing ones', async () => {
   await using admin = createAdmin(kafka);
   await admin.ensureTopics(settings);
   await admin.ensureTopics({ ...settings, partitions: 7 });
@@ -27,7 +27,7 @@ it('makes the topics that are missing, and leaves alone those that are there', a
   expect(settingOf(1, 'max.message.bytes')).toBe('8000000');
 });
 
-it('tells where a topic begins and ends, and how far a group is', async () => {
+it('returns the first and the end offset of a topic, and the position of a group', async () => {
   await using admin = createAdmin(kafka);
   const topic = await createTopic(kafka, { partitions: 2 });
   await write(kafka, topic, ['a', 'b', 'c'], 1);
@@ -48,7 +48,7 @@ it('tells where a topic begins and ends, and how far a group is', async () => {
   expect(await admin.clusterId()).toMatch(/^[\w-]{22}$/);
 });
 
-it('says so when no broker answers', async () => {
+it('reports that no broker answers', async () => {
   const nowhere = createKafka({
     brokers: ['127.0.0.1:1'],
     ssl: false,

@@ -19,14 +19,14 @@ async function topicWithAges(...secondsAgo: readonly number[]) {
   return topic;
 }
 
-it('is none when everything is done, or nothing was written', async () => {
+it('is zero if everything is done, or nothing was written', async () => {
   await using admin = createAdmin(kafka);
   expect(await lagOf(admin, await topicWithAges(), new Map(), nowMs)).toEqual({ records: 0, seconds: 0 });
   const done = new Map([[0, 2n]]);
   expect(await lagOf(admin, await topicWithAges(90, 5), done, nowMs)).toEqual({ records: 0, seconds: 0 });
 });
 
-it('counts what waits and tells the age of its oldest record', async () => {
+it('counts the waiting records and returns the age of the oldest', async () => {
   await using admin = createAdmin(kafka);
   const topic = await topicWithAges(86_400, 1_000, 37, 0);
   const lags = [];

@@ -14,7 +14,7 @@ it('distinguishes a topic from a recreated one with the same name', async () => 
   expect(await topicIdOf(kafka, topic)).not.toBe(id);
 });
 
-it('says so when there is no such topic, and makes none', async () => {
+it('reports a missing topic, and does not create it', async () => {
   const topic = uniqueName('absent');
   await expect(topicIdOf(testKafka({ patienceMs: 500 }), topic)).rejects.toMatchObject({
     name: 'KafkaError',
