@@ -13,16 +13,19 @@ import { refuseForeignFolder } from '../platform/data-dir.ts';
 import { transformTarget } from '../platform/warehouse.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { ExitCode, IngestError, messageOf } from '../runtime/errors.ts';
+import { escapeLines } from '../runtime/escape-controls.ts';
 import { Health } from '../runtime/health.ts';
 import { createLogger } from '../runtime/logger.ts';
 import { makeFolder } from '../runtime/make-folder.ts';
 import { createMetrics } from '../runtime/metrics.ts';
 import { createProgress } from '../runtime/progress.ts';
 import { scrub } from '../runtime/scrub.ts';
+import type { Secret } from '../runtime/secret.ts';
+import { opensWarehouse } from './dbt/command-line.ts';
 import { dbtEnvironment } from './transform.ts';
 
-/** Commands that do not open the warehouse. */
-const offline = new Set(['clean', 'deps', 'list', 'ls', 'parse']);
+/** Exit code after Ctrl-C or `kill`, as of a shell. */
+const interrupted = 128 + constants.signals.SIGINT;
 
 async function main(args: readonly string[]): Promise<number> {
   const environment = readEnvironment();
@@ -31,7 +34,7 @@ async function main(args: readonly string[]): Promise<number> {
   refuseForeignFolder(config.dataDir);
   const stopping = new AbortController();
   // A terminal sends Ctrl-C to dbt as well. `kill` reaches only this process.
-  process.on('SIGINT', () => stopping.abort());
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stopping.abort());
   using progress = createProgress(process.stderr, systemClock, config.secrets);
   const context: Context = {
     ...{ config, progress, signal: stopping.signal, metrics: createMetrics('') },
@@ -39,14 +42,11 @@ async function main(args: readonly string[]): Promise<number> {
     health: new Health(systemClock, config.secrets),
   };
   try {
-    const [command = '--help'] = args;
-    const opensWarehouse = !offline.has(command) && !command.startsWith('-');
-    await using lease = opensWarehouse ? await transformTarget(context).takeTransformLease() : null;
+    await using lease = opensWarehouse(args) ? await transformTarget(context).takeTransformLease() : null;
     return await runDbt(context, args, lease?.lost);
   } catch (error) {
-    if (!(error instanceof IngestError)) throw error;
-    process.stderr.write(`${scrub(error.message, config.secrets)}\n`);
-    return error.exitCode;
+    if (error === stopping.signal.reason) return interrupted;
+    return report(error, config.secrets);
   }
 }
 
@@ -67,9 +67,13 @@ async function runDbt(context: Context, args: readonly string[], lost?: AbortSig
   return code ?? 128 + constants.signals[killedBy ?? 'SIGTERM'];
 }
 
-try {
-  process.exitCode = await main(process.argv.slice(2));
-} catch (error) {
-  process.stderr.write(`${messageOf(error)}\n`);
-  process.exitCode = error instanceof IngestError ? error.exitCode : ExitCode.failed;
+/** Prints an error, without secrets, and with its stack if it is unexpected. @returns the exit code. */
+function report(error: unknown, secrets: readonly Secret[]): number {
+  const isExpected = error instanceof IngestError;
+  const text = error instanceof Error && !isExpected ? (error.stack ?? error.message) : messageOf(error);
+  process.stderr.write(`${escapeLines(scrub(text, secrets))}\n`);
+  return isExpected ? error.exitCode : ExitCode.failed;
 }
+
+// Mistakes in the settings quote no secret.
+process.exitCode = await main(process.argv.slice(2)).catch((error) => report(error, []));

@@ -1,0 +1,16 @@
+/** Commands of dbt 1.11 that do not open the warehouse. */
+const offline = ['clean', 'deps', 'init', 'list', 'ls', 'parse'];
+/** Commands that do. */
+const online = [
+  ...['build', 'clone', 'compile', 'debug', 'docs', 'retry', 'run', 'run-operation'],
+  ...['seed', 'show', 'snapshot', 'source', 'test'],
+];
+
+/**
+ * Whether dbt will open the warehouse with these arguments. Options, which may have values, can precede the command. If the command is
+ * unknown, the answer is yes, because a lease that is not needed does no harm.
+ */
+export function opensWarehouse(args: readonly string[]): boolean {
+  const command = args.find((arg) => offline.includes(arg) || online.includes(arg));
+  return command === undefined ? args.some((arg) => !arg.startsWith('-')) : online.includes(command);
+}
