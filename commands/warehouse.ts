@@ -22,8 +22,8 @@ const provision = defineCommand({
       'their monitor, the roles, their grants, and the users of the services. It corrects differences, and revokes what ' +
       'these roles and users were granted beyond the plan. A second run changes nothing. If it is interrupted, run it again ' +
       'to resume.',
-    'The database and the warehouses are those of SNOWFLAKE_DATABASE, SNOWFLAKE_INGEST_WAREHOUSE and ' +
-      'SNOWFLAKE_TRANSFORM_WAREHOUSE. You need ACCOUNTADMIN, or SECURITYADMIN and SYSADMIN for --check; each statement runs ' +
+    'The database, the warehouses and the role of analysts are those of SNOWFLAKE_DATABASE, SNOWFLAKE_INGEST_WAREHOUSE, ' +
+      'SNOWFLAKE_TRANSFORM_WAREHOUSE and SNOWFLAKE_ANALYST_ROLE. You need ACCOUNTADMIN, or SECURITYADMIN and SYSADMIN for --check; each statement runs ' +
       'as the lowest role that may run it.',
   ],
   examples: [
@@ -47,7 +47,7 @@ const provision = defineCommand({
         'statements end at 110',
     ),
     deRole: defaulted(name, 'DE_ROLE', 'the role of engineers'),
-    analystRole: defaulted(name, 'ANALYST_ROLE', 'the role of analysts'),
+    analystRole: single(name, 'the role of analysts (default SNOWFLAKE_ANALYST_ROLE, to which dbt grants GOLD)'),
     loaderRole: defaulted(name, 'LOADER_ROLE', 'the role of the loader'),
     dbtRole: defaulted(name, 'DBT_ROLE', 'the role of dbt'),
     loaderUser: defaulted(name, 'LECTURE_LOADER', 'the user of the loader'),

@@ -69,7 +69,7 @@ export const foreignVariables: readonly ForeignVariables[] = [
   },
   {
     program: 'the dbt project, if you run dbt by hand',
-    names: ['DUCKDB_MEMORY_LIMIT', 'SNOWFLAKE_HOST', 'SNOWFLAKE_PORT', 'SNOWFLAKE_PROTOCOL', 'SNOWFLAKE_ANALYST_ROLE'],
+    names: ['DUCKDB_MEMORY_LIMIT', 'SNOWFLAKE_HOST', 'SNOWFLAKE_PORT', 'SNOWFLAKE_PROTOCOL'],
   },
   {
     program: '`deploy/snowflake.yml`',

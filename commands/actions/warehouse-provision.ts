@@ -30,7 +30,9 @@ const nameOptions = {
 
 type NameOption = (typeof nameOptions)[keyof typeof nameOptions];
 
-interface Provision extends Readonly<Record<NameOption, string>> {
+interface Provision extends Readonly<Record<Exclude<NameOption, 'analystRole'>, string>> {
+  /** @default that of the settings */
+  readonly analystRole: string | undefined;
   readonly print: boolean;
   readonly check: boolean;
   /** Paths of public keys. */
@@ -45,7 +47,7 @@ interface Provision extends Readonly<Record<NameOption, string>> {
 
 /** `warehouse provision`: creates and corrects Snowflake's objects, roles, grants and users. */
 export async function provisionAccount(context: Context, options: Provision): Promise<number> {
-  const settings = settingsOf(context.config.snowflakeNames, options);
+  const settings = provisionSettings(context.config.snowflakeNames, options);
   if (options.print) return printScript(options, settings);
   return withAccount(context, async (query) => {
     if (!options.check) {
@@ -80,9 +82,12 @@ function report({ progress }: Context, options: Provision, { corrected, remainin
   return remaining.length === 0 ? ExitCode.done : ExitCode.failed;
 }
 
-/** @throws UsageError for an invalid name or key. */
-function settingsOf(objects: SnowflakeNames, options: Provision): ProvisionSettings {
-  const entries = Object.entries(nameOptions);
+/**
+ * The account to provision: an option names an object, and without it, the settings do.
+ * @throws UsageError for an invalid name or key.
+ */
+export function provisionSettings(objects: SnowflakeNames, options: Provision): ProvisionSettings {
+  const entries = Object.entries(nameOptions).filter(([, option]) => options[option] !== undefined);
   const { settings } = snowflakeGroup;
   const given = {
     ...objects,
@@ -92,6 +97,7 @@ function settingsOf(objects: SnowflakeNames, options: Provision): ProvisionSetti
     database: settings.database.name,
     ingestWarehouse: settings.ingestWarehouse.name,
     transformWarehouse: settings.transformWarehouse.name,
+    analystRole: settings.analystRole.name,
     ...Object.fromEntries(entries.map(([key, option]) => [key, flagName(option)])),
   } as Record<keyof Names, string>;
   const { creditQuota, loaderKey, loaderKey2, dbtKey, dbtKey2 } = options;

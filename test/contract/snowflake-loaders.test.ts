@@ -48,6 +48,7 @@ describe('two loaders of one Snowflake', () => {
       database: `LOADERS_${++databases}`,
       ingestWarehouse: 'LECTURE_INGEST_WH',
       transformWarehouse: 'LECTURE_TRANSFORM_WH',
+      analystRole: 'ANALYST_ROLE',
       url: emulator.url,
       timeoutMs: 20_000,
     };

@@ -6,13 +6,14 @@ import type { SnowflakeCredentials, SnowflakeSettings } from './session.ts';
  * logs, and each is on one line: in a JSON log, dbt does not find a text with line breaks, such as a key file.
  */
 export function snowflakeEnvironment(settings: SnowflakeSettings): NodeJS.ProcessEnv {
-  const { account, user, credentials, role, database, transformWarehouse, url, proxy } = settings;
+  const { account, user, credentials, role, database, transformWarehouse, analystRole, url, proxy } = settings;
   return {
     WAREHOUSE: 'snowflake',
     SNOWFLAKE_ACCOUNT: account,
     SNOWFLAKE_USER: user,
     SNOWFLAKE_DATABASE: database,
     SNOWFLAKE_TRANSFORM_WAREHOUSE: transformWarehouse,
+    SNOWFLAKE_ANALYST_ROLE: analystRole,
     ...(role !== undefined && { SNOWFLAKE_ROLE: role }),
     ...(url !== undefined && addressOf(new URL(url))),
     ...secretsOf(credentials),

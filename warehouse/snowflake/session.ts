@@ -25,6 +25,8 @@ export interface SnowflakeSettings {
   readonly ingestWarehouse: string;
   /** The virtual warehouse of dbt and `status`. */
   readonly transformWarehouse: string;
+  /** dbt grants SELECT on GOLD to this role. */
+  readonly analystRole: string;
   /** Snowflake's address, if it is not the account's own. */
   readonly url: string | undefined;
   /** How Snowflake is reached. @default directly */

@@ -101,6 +101,13 @@ const settings = {
     meaning:
       'The virtual warehouse that runs dbt and answers `status`. The same as the one that loads costs less: it is awake only once.',
   }),
+  analystRole: setting({
+    name: 'SNOWFLAKE_ANALYST_ROLE',
+    kind: identifier,
+    default: 'ANALYST_ROLE',
+    meaning:
+      'The role that reads GOLD: `warehouse provision` creates it, and dbt grants SELECT on each table of GOLD to it.',
+  }),
   url: setting({
     name: 'SNOWFLAKE_URL',
     kind: {
@@ -166,12 +173,16 @@ function keyMistake(key: Secret, passphrase: Secret | undefined): string | undef
 }
 
 /** The names of the objects that `warehouse provision` creates, and the settings that name them. */
-export type SnowflakeNames = Pick<SnowflakeSettings, 'database' | 'ingestWarehouse' | 'transformWarehouse'>;
+export type SnowflakeNames = Pick<
+  SnowflakeSettings,
+  'database' | 'ingestWarehouse' | 'transformWarehouse' | 'analystRole'
+>;
 
 export const snowflakeNames = (given: SnowflakeGiven): SnowflakeNames => ({
   database: given.database,
   ingestWarehouse: given.ingestWarehouse,
   transformWarehouse: given.transformWarehouse,
+  analystRole: given.analystRole,
 });
 
 /** @param given settings in which `snowflakeMistakes` finds nothing. */

@@ -118,6 +118,7 @@ export class SnowflakeEmulator implements AsyncDisposable {
       database: 'LECTURE_DE',
       ingestWarehouse: 'LECTURE_INGEST_WH',
       transformWarehouse: 'LECTURE_TRANSFORM_WH',
+      analystRole: 'ANALYST_ROLE',
       url: this.url,
       timeoutMs: 20_000,
       ...chosen,

@@ -90,7 +90,14 @@ describe('a proxy', () => {
 
   it('[R113] is passed to dbt for Snowflake in both spellings, and this machine is reached directly', () => {
     const snowflake = { account: 'a', user: 'u', credentials: { kind: 'token', token: new Secret('t') } } as const;
-    const names = { database: 'D', ingestWarehouse: 'I', transformWarehouse: 'T', role: undefined, url: undefined };
+    const names = {
+      database: 'D',
+      ingestWarehouse: 'I',
+      transformWarehouse: 'T',
+      analystRole: 'A',
+      role: undefined,
+      url: undefined,
+    };
     const settings = { https: new Secret(proxy), http: undefined, noProxy: ['example.com'] };
     const environment = snowflakeEnvironment({ ...snowflake, ...names, timeoutMs: 1, proxy: settings });
     const direct = 'example.com,localhost,127.0.0.1,::1';

@@ -1,7 +1,21 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { loadConfig } from '../../../platform/config.ts';
+import { systemClock } from '../../../runtime/clock.ts';
 import { Secret } from '../../../runtime/secret.ts';
+import { openWarehouse } from '../../../warehouse/registry.ts';
 import { snowflakeEnvironment } from '../../../warehouse/snowflake/dbt-environment.ts';
 import type { SnowflakeCredentials } from '../../../warehouse/snowflake/session.ts';
+
+/** dbt's environment, as the settings of a person lead to it. */
+function environmentBy(settings: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const { warehouse } = loadConfig(settings);
+  const { signal } = new AbortController();
+  return openWarehouse(warehouse, { clock: systemClock, signal, watchFile: () => () => {} }).dbtEnvironment;
+}
+
+const login = { WAREHOUSE: 'snowflake', SNOWFLAKE_ACCOUNT: 'ORG-ACCOUNT', SNOWFLAKE_USER: 'DBT', SNOWFLAKE_TOKEN: 't' };
 
 const environmentWith = (credentials: SnowflakeCredentials, url?: string) =>
   snowflakeEnvironment({
@@ -12,6 +26,7 @@ const environmentWith = (credentials: SnowflakeCredentials, url?: string) =>
     database: 'D',
     ingestWarehouse: 'I',
     transformWarehouse: 'T',
+    analystRole: 'READERS',
     url,
     timeoutMs: 1,
   });
@@ -44,4 +59,27 @@ it('contains the address only if it is not that of the account', () => {
     SNOWFLAKE_PORT: '443',
     SNOWFLAKE_PROTOCOL: 'https',
   });
+});
+
+it('names the role of analysts to dbt, to which dbt grants GOLD', () => {
+  expect(environmentBy({ ...login, SNOWFLAKE_ANALYST_ROLE: 'readers' })).toMatchObject({
+    SNOWFLAKE_ANALYST_ROLE: 'READERS',
+  });
+  expect(environmentBy(login)).toMatchObject({ SNOWFLAKE_ANALYST_ROLE: 'ANALYST_ROLE' });
+});
+
+it('has every variable that the dbt project reads, with the environment of DuckDB', () => {
+  const key: SnowflakeCredentials = { kind: 'key pair', privateKey: new Secret('k'), passphrase: new Secret('p') };
+  const passed = new Set([
+    ...Object.keys(environmentBy({})),
+    ...Object.keys(environmentBy({ ...login, SNOWFLAKE_ROLE: 'DE_ROLE', SNOWFLAKE_URL: 'https://x.example' })),
+    ...Object.keys(environmentWith(key)),
+    ...Object.keys(environmentWith({ kind: 'password', password: new Secret('w') })),
+  ]);
+  const root = join(import.meta.dirname, '../../..');
+  const read = ['dbt/dbt_project.yml', 'dbt/profiles.yml'].flatMap((file) =>
+    [...readFileSync(join(root, file), 'utf8').matchAll(/env_var\('(\w+)'/g)].map(([, name = '']) => name),
+  );
+  expect(read.length).toBeGreaterThan(10);
+  expect(read.filter((name) => !passed.has(name))).toEqual([]);
 });

@@ -3,6 +3,8 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { provisionSettings } from '../../../commands/actions/warehouse-provision.ts';
+import { loadConfig } from '../../../platform/config.ts';
 import { UsageError } from '../../../runtime/errors.ts';
 import { part, unquoted } from '../../../warehouse/snowflake/provision/identifiers.ts';
 import { type Names, parseNames } from '../../../warehouse/snowflake/provision/names.ts';
@@ -10,6 +12,30 @@ import { parsePublicKey, readPublicKey } from '../../../warehouse/snowflake/prov
 import { names, newKeyPair } from '../../support/snowflake/provision-settings.ts';
 
 const givenBy = Object.fromEntries(Object.keys(names).map((key) => [key, `--${key}`])) as Record<keyof Names, string>;
+
+/** The options of `warehouse provision` without arguments. */
+const options = {
+  ...{ print: true, check: false, json: false, creditQuota: 100, analystRole: undefined },
+  ...{ loaderKey: undefined, loaderKey2: undefined, dbtKey: undefined, dbtKey2: undefined },
+  ...{ deRole: names.engineerRole, loaderRole: names.loaderRole, dbtRole: names.dbtRole },
+  ...{ loaderUser: names.loaderUser, dbtUser: names.dbtUser, monitor: names.monitor },
+};
+
+describe('the role of analysts', () => {
+  const { snowflakeNames } = loadConfig({ SNOWFLAKE_ANALYST_ROLE: 'readers' });
+
+  it('is the one that dbt grants GOLD to, unless an option names another', () => {
+    expect(provisionSettings(snowflakeNames, options).names).toEqual({ ...names, analystRole: 'READERS' });
+    const other = provisionSettings(snowflakeNames, { ...options, analystRole: 'OTHERS' });
+    expect(other.names.analystRole).toBe('OTHERS');
+  });
+
+  it('is refused by the name of the setting or option that gives it', () => {
+    const own = { ...snowflakeNames, analystRole: 'PUBLIC' };
+    expect(() => provisionSettings(own, options)).toThrow(/^SNOWFLAKE_ANALYST_ROLE: PUBLIC is/);
+    expect(() => provisionSettings(own, { ...options, analystRole: 'PUBLIC' })).toThrow(/^--analyst-role: PUBLIC is/);
+  });
+});
 
 describe('names', () => {
   it('are in upper case, like unquoted names in Snowflake', () => {

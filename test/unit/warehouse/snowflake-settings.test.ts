@@ -40,6 +40,7 @@ describe('the settings of Snowflake', () => {
       database: 'LECTURE_DE',
       ingestWarehouse: 'LECTURE_INGEST_WH',
       transformWarehouse: 'LECTURE_TRANSFORM_WH',
+      analystRole: 'ANALYST_ROLE',
       role: undefined,
     });
   });
