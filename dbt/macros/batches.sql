@@ -86,9 +86,10 @@ where not exists (
     {%- endif %}
 {%- endmacro %}
 
-{# The newest of several records of a movie, by the time of TMDb's answer. The other columns only make ties deterministic. #}
+{# The newest of several records of a movie, by the time of TMDb's answer. The other columns only make ties deterministic.
+   A prefix such as "_" selects the columns of a model: `_fetched_at` and so on. #}
 {# mutant: dbt.newest-first #}
-{% macro newest_first(relation=none) -%}
-    {%- set of = relation ~ "." if relation else "" -%}
+{% macro newest_first(relation=none, prefix="") -%}
+    {%- set of = (relation ~ "." if relation else "") ~ prefix -%}
     {{ of }}fetched_at desc, {{ of }}load_seq desc, {{ of }}kafka_offset desc
 {%- endmacro %}

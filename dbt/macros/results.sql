@@ -133,7 +133,7 @@ where started_at < ({{ remembered_from() }})
 {% endmacro %}
 
 {# Whole days go, so that one run a day has something to delete. And nothing goes from the runs on by which a later one is
-   decided (transform-state.ts) or scoped (`changed_movies`), however old they are; no result is older than the start of
+   decided (transform/state.ts) or scoped (`changed_movies`), however old they are; no result is older than the start of
    its run. (If no such run exists, the day is used instead: `least` of a NULL is NULL on Snowflake.) #}
 {% macro remembered_from() %}
     {%- set days = modules.datetime.timedelta(days=var("run_log_retention_days")) -%}

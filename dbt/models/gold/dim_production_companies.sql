@@ -1,6 +1,5 @@
 -- Grain: one row per production company, and the unknown member.
--- A company's name can change because a movie goes away, which leaves no newer row. So the rows themselves are
--- compared.
+-- A company's name can change because a movie goes away, which leaves no newer row. So the rows are compared.
 -- A company that SILVER no longer has is returned without a key, which removes it (see `replace`).
 {{
     config(

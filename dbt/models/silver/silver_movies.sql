@@ -1,6 +1,5 @@
 -- Grain: one row per movie that TMDb ever described or reported as missing.
--- A row joins the movie's newest document (stg_movies) with its newest answer, which may be that there is no such
--- movie.
+-- A row joins the movie's newest document (stg_movies) with its newest answer, which may report the movie as missing.
 -- The time of TMDb's answer decides which answer is the newest. Answers with an impossible time are ignored.
 {{ config(materialized="incremental", incremental_strategy="replace", unique_key="movie_id") }}
 
@@ -18,7 +17,8 @@
 with
     unseen_batches as ({{ unseen_batches() }}),
 
-    -- In TMDb's own 404, the body also says that the movie does not exist. A proxy's 404 does not, and deletes no movie.
+    -- In TMDb's own 404, the body also says that the movie does not exist.
+    -- A proxy's 404 does not say that, and deletes no movie.
     unseen_tombstones as (
         select
             records.movie_id,
@@ -77,8 +77,7 @@ with
     newest_answers as (
         select *
         from answers
-        qualify
-            row_number() over (partition by movie_id order by _fetched_at desc, _load_seq desc, _kafka_offset desc) = 1
+        qualify row_number() over (partition by movie_id order by {{ newest_first(prefix="_") }}) = 1
     )
 
 select

@@ -1,6 +1,5 @@
 -- Grain: one row per movie that TMDb ever described, with the values of its newest document, parsed and typed.
--- The time of TMDb's answer decides which document is the newest: a late or repeated document never replaces a newer
--- one.
+-- The time of TMDb's answer decides which document is the newest. A late or repeated one never replaces a newer one.
 -- Documents with an impossible time are ignored.
 -- Incremental, not a view: parsing is the expensive step, and a view would parse every document of BRONZE again.
 {{ config(materialized="incremental", incremental_strategy="replace", unique_key="movie_id") }}
@@ -113,9 +112,8 @@ with
         left join unusable_elements on texts.movie_id = unusable_elements.movie_id
     )
 
--- TMDb writes 0 and "" for unknown values; here they are NULL, and so are impossible values. More than 1,000,000,000
--- votes
--- or points of popularity are impossible, and the exact sums of the marts do not hold more.
+-- TMDb writes 0 and "" for unknown values; here they are NULL, and so are impossible values.
+-- More than 1,000,000,000 votes or points of popularity are impossible: the exact sums of the marts hold no more.
 select
     movie_id,
     imdb_id,
