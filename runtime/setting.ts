@@ -63,8 +63,6 @@ export type Settings = Readonly<Record<string, Setting<unknown>>>;
 export interface SettingsGroup<Values = unknown> {
   /** The heading in docs/configuration.md. */
   readonly title: string;
-  /** A paragraph below the heading. */
-  readonly about?: string;
   /** A variable that begins with one of these and is not a setting is a mistake, unless another program uses it. */
   readonly prefixes: readonly string[];
   /** By the name of the property that has the value. */

@@ -35,13 +35,13 @@ const introduction = `# Configuration
 /** The text of docs/configuration.md. */
 export const configurationPage = (): string => [introduction, ...allGroups.map(sectionOf), foreignSection()].join('\n');
 
-function sectionOf({ title, about, settings }: SettingsGroup): string {
+function sectionOf({ title, settings }: SettingsGroup): string {
   const rows = Object.values(settings).map(
     (setting) =>
       `| ${nameCell(setting)} | ${defaultCell(setting)} | ${cell(setting.form)} | ${cell(meaningOf(setting))} |`,
   );
   const head = ['| setting | default | form | meaning |', '|---|---|---|---|'];
-  return [`## ${title}`, '', ...(about ? [about, ''] : []), ...head, ...rows, ''].join('\n');
+  return [`## ${title}`, '', ...head, ...rows, ''].join('\n');
 }
 
 function foreignSection(): string {

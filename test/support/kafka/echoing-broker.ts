@@ -1,22 +1,10 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
-import { Frames } from './kafka-protocol.ts';
+import { Frames, int16, int32, string } from './kafka-protocol.ts';
 
 /** The requests that come before a login, by their numbers: https://kafka.apache.org/protocol#protocol_api_keys */
 const api = { apiVersions: 18, saslHandshake: 17, saslAuthenticate: 36 } as const;
 const authenticationFailed = 58;
-
-const int16 = (value: number): Buffer => {
-  const bytes = Buffer.alloc(2);
-  bytes.writeInt16BE(value);
-  return bytes;
-};
-const int32 = (value: number): Buffer => {
-  const bytes = Buffer.alloc(4);
-  bytes.writeInt32BE(value);
-  return bytes;
-};
-const string = (text: string): Buffer => Buffer.concat([int16(Buffer.byteLength(text)), Buffer.from(text)]);
 
 /** A broker that refuses each login by SASL PLAIN. Its message repeats the credentials, with text that would steer a terminal. */
 export async function echoingBroker(): Promise<AsyncDisposable & { readonly port: number }> {

@@ -104,7 +104,9 @@ function written(bytes: number, write: (buffer: Buffer) => void): Buffer {
 }
 
 const int8 = (value: number) => written(1, (buffer) => buffer.writeInt8(value));
-const int16 = (value: number) => written(2, (buffer) => buffer.writeInt16BE(value));
-const int32 = (value: number) => written(4, (buffer) => buffer.writeInt32BE(value));
+export const int16 = (value: number): Buffer => written(2, (buffer) => buffer.writeInt16BE(value));
+export const int32 = (value: number): Buffer => written(4, (buffer) => buffer.writeInt32BE(value));
 const double = (value: number) => written(8, (buffer) => buffer.writeDoubleBE(value));
-const string = (text: string) => Buffer.concat([int16(text.length), Buffer.from(text)]);
+
+/** A text after the number of its bytes. */
+export const string = (text: string): Buffer => Buffer.concat([int16(Buffer.byteLength(text)), Buffer.from(text)]);

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import { connect } from 'node:net';
+import { int16, int32, string } from './kafka-protocol.ts';
 
 /** Batches of records in Kafka's storage format, built by hand: https://kafka.apache.org/documentation/#recordbatch */
 const load = createRequire(import.meta.url);
@@ -77,20 +78,6 @@ export const rawBatchOf = (records: readonly RawRecord[], more: Partial<RawBatch
     ...more,
   });
 
-const int16 = (value: number): Buffer => {
-  const bytes = Buffer.alloc(2);
-  bytes.writeInt16BE(value);
-  return bytes;
-};
-
-const int32 = (value: number): Buffer => {
-  const bytes = Buffer.alloc(4);
-  bytes.writeInt32BE(value);
-  return bytes;
-};
-
-const string = (text: string) => Buffer.concat([int16(text.length), Buffer.from(text)]);
-
 /** Writes one batch unchanged. @returns its first offset. @throws Error with the broker's code if it is refused. */
 export async function produceRaw(broker: string, topic: string, partition: number, batch: Buffer): Promise<bigint> {
   const version = batch.readInt16BE(21) % 8 === codecs.zstd ? 7 : 3;
@@ -105,7 +92,7 @@ export async function produceRaw(broker: string, topic: string, partition: numbe
     socket.write(Buffer.concat([int32(request.length), request]));
     const [answer] = (await once(socket, 'data')) as [Buffer];
     // Length, correlation id, one topic, its name, one partition, its number.
-    const at = 4 + 4 + 4 + 2 + topic.length + 4 + 4;
+    const at = 4 + 4 + 4 + string(topic).length + 4 + 4;
     const code = answer.readInt16BE(at);
     if (code !== 0) throw new Error(`the broker refused the batch with ${code}`);
     return answer.readBigInt64BE(at + 2);
