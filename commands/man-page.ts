@@ -1,3 +1,4 @@
+import { exitCodeMeanings } from '../runtime/errors.ts';
 import { type Command, type CommandGroup, type Entries, isGroup } from './command.ts';
 import { programName } from './help.ts';
 import { flagName, type OptionDefinition } from './option.ts';
@@ -14,14 +15,7 @@ export const manPage = (entries: Entries): string =>
     '.SH COMMANDS',
     ...entries.flatMap((entry) => (isGroup(entry) ? groupLines(entry) : commandLines(entry.name, entry))),
     '.SH EXIT STATUS',
-    ...[
-      ['0', 'done, or a service that drained'],
-      ['1', 'failed'],
-      ['2', 'wrong usage or settings'],
-      ['3', 'credentials refused'],
-      ['4', 'a source is stale'],
-      ['130, 143', 'stopped by a signal before the work was done'],
-    ].flatMap(([code = '', meaning = '']) => ['.TP', code, meaning]),
+    ...exitCodeMeanings.flatMap(([codes, meaning]) => ['.TP', codes, escaped(meaning)]),
   ].join('\n');
 
 const groupLines = ({ name, commands }: CommandGroup): string[] =>

@@ -1,6 +1,6 @@
 import { CommanderError, type Option, Command as Parser } from 'commander';
 import packageJson from '../package.json' with { type: 'json' };
-import { UsageError } from '../runtime/errors.ts';
+import { exitCodeMeanings, UsageError } from '../runtime/errors.ts';
 import { type Command, type CommandGroup, type Invocation, isGroup } from './command.ts';
 import { configureHelp, programName } from './help.ts';
 import { commands } from './index.ts';
@@ -52,9 +52,8 @@ const overviewNotes = `
 Settings come from the environment and .env; docs/configuration.md lists them.
 In the project folder: npx ${programName} COMMAND, or npm run cli -- COMMAND.
 
-Exit codes: 0 done, or a service that drained; 1 failed; 2 wrong usage or
-settings; 3 credentials refused; 4 a source is stale; 130 and 143 stopped by a
-signal before the work was done.`;
+Exit codes:
+${exitCodeMeanings.map(([codes, meaning]) => `  ${codes.padEnd(11)}  ${meaning}`).join('\n')}`;
 
 /** For a misspelled command with `--help`, Commander prints the list of commands; without `--help`, it suggests a similar name. */
 function withKnownHelp(argv: readonly string[]): readonly string[] {

@@ -1,5 +1,16 @@
-/** Process exit codes; the README lists them for scripts that call us. */
+/** Process exit codes. */
 export const ExitCode = { done: 0, failed: 1, usage: 2, credentialsRefused: 3, stale: 4 } as const;
+
+/** What each exit code means, for scripts that call us. The help, the man page and the README use these words. */
+export const exitCodeMeanings: readonly (readonly [codes: string, meaning: string])[] = [
+  [`${ExitCode.done}`, 'done, or a service that drained'],
+  [`${ExitCode.failed}`, 'failed'],
+  [`${ExitCode.usage}`, 'wrong usage or settings'],
+  [`${ExitCode.credentialsRefused}`, 'credentials or rights refused'],
+  [`${ExitCode.stale}`, 'a source is stale (schedule --once)'],
+  // 128 and the number of SIGINT or SIGTERM, as shells count.
+  ['130 and 143', 'stopped by a signal before the work was done'],
+];
 
 /**
  * Base of every error that we throw on purpose. It tells a caller whether a retry can help,

@@ -1,8 +1,11 @@
 // cspell:ignore replya
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { commands, commandsByWords } from '../../../commands/index.ts';
 import { parse } from '../../../commands/parse.ts';
 import packageJson from '../../../package.json' with { type: 'json' };
+import { exitCodeMeanings } from '../../../runtime/errors.ts';
 
 const textOf = (argv: readonly string[]): string => {
   const parsed = parse(argv, 0);
@@ -51,6 +54,17 @@ describe('the help', () => {
       expect(() => parse(argv, 0)).toThrow('Did you mean replay?');
     }
     expect(() => parse(['help', 'replay', 'rwa'], 0)).toThrow('Did you mean raw?');
+  });
+});
+
+describe('the exit codes', () => {
+  const codes = exitCodeMeanings.map(([code, meaning]) => `${code} ${meaning}`);
+  const inOneLine = (text: string) => text.replaceAll('`', '').replaceAll(/\s+/g, ' ');
+
+  it('are explained in the README with the words of the help', () => {
+    const readme = readFileSync(join(import.meta.dirname, '../../../README.md'), 'utf8');
+    expect(inOneLine(readme)).toContain(`Exit codes: ${codes.join('; ')}.`);
+    expect(inOneLine(textOf(['--help']))).toContain(`Exit codes: ${codes.join(' ')}`);
   });
 });
 
