@@ -10,7 +10,7 @@ const settings = {
   path: setting({
     name: 'DUCKDB_PATH',
     kind: path('file to write'),
-    meaning: 'The warehouse file. `npm run cli -- load --once` fills a new file from Kafka, without requests to TMDb.',
+    meaning: 'The warehouse file. `npx tmdb-stream load --once` fills a new file from Kafka, without requests to TMDb.',
     defaultNote: `\`DATA_DIR/${fileName}\``,
   }),
   goldPath: setting({
