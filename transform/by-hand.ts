@@ -8,7 +8,7 @@ import { once } from 'node:events';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { dropSecrets, loadConfig, readEnvironment } from '../platform/config.ts';
-import { type Context, toolsDir } from '../platform/context.ts';
+import type { Context } from '../platform/context.ts';
 import { refuseForeignFolder } from '../platform/data-dir.ts';
 import { transformTarget } from '../platform/warehouse.ts';
 import { systemClock } from '../runtime/clock.ts';
@@ -24,9 +24,6 @@ import type { Secret } from '../runtime/secret.ts';
 import { opensWarehouse } from './dbt/command-line.ts';
 import { dbtEnvironment } from './transform.ts';
 
-/** Exit code after Ctrl-C or `kill`, as of a shell. */
-const interrupted = 128 + constants.signals.SIGINT;
-
 async function main(args: readonly string[]): Promise<number> {
   const environment = readEnvironment();
   const config = loadConfig(environment);
@@ -34,7 +31,7 @@ async function main(args: readonly string[]): Promise<number> {
   refuseForeignFolder(config.dataDir);
   const stopping = new AbortController();
   // A terminal sends Ctrl-C to dbt as well. `kill` reaches only this process.
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stopping.abort());
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => stopping.abort(exitCodeOf(name)));
   using progress = createProgress(process.stderr, systemClock, config.secrets);
   const context: Context = {
     ...{ config, progress, signal: stopping.signal, metrics: createMetrics('') },
@@ -45,14 +42,19 @@ async function main(args: readonly string[]): Promise<number> {
     await using lease = opensWarehouse(args) ? await transformTarget(context).takeTransformLease() : null;
     return await runDbt(context, args, lease?.lost);
   } catch (error) {
-    if (error === stopping.signal.reason) return interrupted;
+    if (stopping.signal.aborted) return Number(stopping.signal.reason);
     return report(error, config.secrets);
   }
 }
 
-/** @param lost ends dbt, because another process may build now. @returns its exit code (128 + n if signal n ended it). */
+const exitCodeOf = (signal: NodeJS.Signals): number => 128 + constants.signals[signal];
+
+/**
+ * Runs dbt on this terminal. dbt ends with this process, also after a kill, so that no dbt runs without the lease.
+ * @param lost ends dbt, because another process may build now. @returns its exit code (128 + n if signal n ended it).
+ */
 async function runDbt(context: Context, args: readonly string[], lost?: AbortSignal): Promise<number> {
-  const { projectDir, workDir, env } = dbtEnvironment(context);
+  const { projectDir, environmentDir, workDir, env } = dbtEnvironment(context);
   makeFolder(workDir);
   const paths = {
     DBT_PROJECT_DIR: projectDir,
@@ -60,11 +62,15 @@ async function runDbt(context: Context, args: readonly string[], lost?: AbortSig
     DBT_TARGET_PATH: join(workDir, 'by-hand'),
     DBT_LOG_PATH: join(workDir, 'logs'),
   };
-  const child = spawn(join(toolsDir, 'dbt/bin/dbt'), args, { stdio: 'inherit', env: { ...env, ...paths } });
+  const python = join(environmentDir, 'bin', 'python');
+  const child = spawn(python, [join(import.meta.dirname, 'dbt', 'cold.py'), ...args], {
+    stdio: ['pipe', 'inherit', 'inherit'],
+    env: { ...env, ...paths },
+  });
   process.on('SIGTERM', () => child.kill('SIGTERM'));
   lost?.addEventListener('abort', () => child.kill('SIGTERM'), { once: true });
   const [code, killedBy] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
-  return code ?? 128 + constants.signals[killedBy ?? 'SIGTERM'];
+  return code ?? exitCodeOf(killedBy ?? 'SIGTERM');
 }
 
 /** Prints an error, without secrets, and with its stack if it is unexpected. @returns the exit code. */

@@ -43,6 +43,21 @@ update {{ lock }} set taken_at = {{ utc_timestamp(run_started_at) }}
     commit
 {% endmacro %}
 
+{# silver_movies takes documents from stg_movies and tombstones from BRONZE, up to the same run sequence. In a run without
+   stg_movies it would pass batches whose documents are not staged yet, and never look at them again. #}
+{% macro refuse_partial_movies() %}
+    {% set silver = "model." ~ project_name ~ ".silver_movies" %}
+    {% set staging = "model." ~ project_name ~ ".stg_movies" %}
+    {% set seals = flags.WHICH in ("run", "build") and not is_retry() %}
+    {% if seals and silver in selected_resources and staging not in selected_resources %}
+        {{
+            exceptions.raise_compiler_error(
+                "silver_movies runs only together with stg_movies, or new documents would be lost: select +silver_movies"
+            )
+        }}
+    {% endif %}
+{% endmacro %}
+
 {% macro seal_statement() %}
 insert into {{ run_log("sealed_batches") }} (load_seq, batch_id, run_seq, sealed_at)
 select

@@ -1,6 +1,7 @@
 {# ---- The log of dbt's runs, including those started by hand ----
    One hook at each end with several statements in it: what a hook costs is dbt's work around it. #}
 {% macro start_run() %}
+    {% if execute %} {{ refuse_partial_movies() }} {% endif %}
     {% if execute and flags.WHICH in ("run", "build", "test") %}
         {{ create_sealed_batches() }}
         ;

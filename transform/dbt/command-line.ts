@@ -12,5 +12,7 @@ const online = [
  */
 export function opensWarehouse(args: readonly string[]): boolean {
   const command = args.find((arg) => offline.includes(arg) || online.includes(arg));
+  // A web server, which reads files only and may run for hours.
+  if (command === 'docs' && args.includes('serve')) return false;
   return command === undefined ? args.some((arg) => !arg.startsWith('-')) : online.includes(command);
 }

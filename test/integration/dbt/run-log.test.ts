@@ -3,7 +3,7 @@ import type { Dbt } from '../../../transform/dbt/dbt.ts';
 import { DbtError } from '../../../transform/dbt/dbt-error.ts';
 import { openWarmDbt } from '../../../transform/dbt/open-dbt.ts';
 import { transformState } from '../../../transform/state.ts';
-import { movie, WarehouseFile } from '../../support/dbt/warehouse-file.ts';
+import { gone, movie, WarehouseFile } from '../../support/dbt/warehouse-file.ts';
 
 // What dbt keeps of its runs, and what later runs make of it: all in the project, so one way to run it is enough.
 const vars = { project_fingerprint: 'f' };
@@ -39,6 +39,33 @@ it('skips no test of a changed movie because of a retry', async () => {
   await file.load(3, [movie(3)]);
   const { summary } = await failureOf(build());
   expect(summary?.failures.map(({ name }) => name).join()).toMatch(/relationships_bridge_movie_genres_genre_sk/);
+});
+
+it('refuses to run silver_movies without stg_movies, and then loses no movie', async () => {
+  await file.load(1, [movie(1)]);
+  await build();
+  await file.load(2, [movie(2), gone(1, 9)]);
+  for (const select of [['silver_movies'], ['silver_movies+'], ['silver']]) {
+    const { message } = await failureOf(file.run(dbt, { command: 'run', vars, select }));
+    expect(message).toContain('silver_movies runs only together with stg_movies');
+  }
+  await build();
+  expect(await file.query('select movie_id, is_deleted from silver.silver_movies order by 1')).toEqual([
+    { movie_id: '1', is_deleted: true },
+    { movie_id: '2', is_deleted: false },
+  ]);
+});
+
+it('is due after a failed build, even if a later run of some models succeeds', async () => {
+  await file.load(1, [movie(1)]);
+  await build();
+  await file.load(2, [movie(2)]);
+  await file.query('alter table bronze.raw_genres rename to away');
+  await failureOf(build());
+  await file.query('alter table bronze.away rename to raw_genres');
+  await file.run(dbt, { command: 'run', vars, select: ['dim_dates'] });
+  const state = await transformState((sql) => file.query(sql), 'f');
+  expect(state).toMatchObject({ due: true, reason: 'last run failed' });
 });
 
 it('names the column whose key is missing or comes twice', async () => {

@@ -8,6 +8,8 @@ it.each([
   ['run --select parse', true],
   ['source freshness', true],
   ['a-command-of-a-later-version', true],
+  ['docs generate', true],
+  ['docs serve --port 8080', false],
   ['', false],
   ['--version', false],
   ['--quiet parse', false],

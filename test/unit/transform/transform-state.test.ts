@@ -11,6 +11,7 @@ interface Answers {
   readonly loaderTables?: number;
   readonly built?: { run_seq: bigint; project_fingerprint: string };
   readonly lastStatus?: string;
+  readonly lastCompleteStatus?: string;
   readonly sealed?: bigint;
   readonly unsealed?: bigint;
   readonly ofTheFuture?: bigint;
@@ -21,6 +22,7 @@ const ask = ({
   loaderTables = 1,
   built,
   lastStatus = 'success',
+  lastCompleteStatus = lastStatus,
   sealed = 3n,
   unsealed = 0n,
   ofTheFuture = 0n,
@@ -28,7 +30,7 @@ const ask = ({
   transformState((sql) => {
     if (sql.includes('information_schema')) return Promise.resolve([{ of_loader: loaderTables, of_dbt: tables }]);
     if (sql.includes('models_status')) return Promise.resolve(built ? [built] : []);
-    if (sql.includes('select status')) return Promise.resolve([{ status: lastStatus }]);
+    if (sql.includes('of_complete')) return Promise.resolve([{ of_any: lastStatus, of_complete: lastCompleteStatus }]);
     if (sql.includes('bronze.load_batches')) return Promise.resolve([{ batches: unsealed }]);
     if (sql.includes('silver.silver_movies')) return Promise.resolve([{ rows_of_the_future: ofTheFuture }]);
     return Promise.resolve([{ run_seq: sealed }]);
@@ -42,6 +44,7 @@ it.each([
   ['project changed', { tables: 2, built: { run_seq: 3n, project_fingerprint: 'yesterday' } }, true],
   ['times in the future', { tables: 2, built, ofTheFuture: 1n }, true],
   ['last run failed', { tables: 2, built, lastStatus: 'failed' }, false],
+  ['last run failed', { tables: 2, built, lastStatus: 'success', lastCompleteStatus: 'failed' }, false],
   ['run interrupted', { tables: 2, built, sealed: 4n }, false],
   ['new batches', { tables: 2, built, unsealed: 1n }, false],
 ] as const)('[R80] is due: %s (%o)', async (reason, answers, fullRefresh) => {
