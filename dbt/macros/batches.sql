@@ -52,7 +52,7 @@ update {{ lock }} set taken_at = {{ utc_timestamp(run_started_at) }}
     {% if seals and silver in selected_resources and staging not in selected_resources %}
         {{
             exceptions.raise_compiler_error(
-                "silver_movies runs only together with stg_movies, or new documents would be lost: select +silver_movies"
+                "silver_movies cannot run without stg_movies, because new documents would be lost: select +silver_movies"
             )
         }}
     {% endif %}

@@ -47,7 +47,7 @@ it('refuses to run silver_movies without stg_movies, and then loses no movie', a
   await file.load(2, [movie(2), gone(1, 9)]);
   for (const select of [['silver_movies'], ['silver_movies+'], ['silver']]) {
     const { message } = await failureOf(file.run(dbt, { command: 'run', vars, select }));
-    expect(message).toContain('silver_movies runs only together with stg_movies');
+    expect(message).toContain('silver_movies cannot run without stg_movies');
   }
   await build();
   expect(await file.query('select movie_id, is_deleted from silver.silver_movies order by 1')).toEqual([
