@@ -63,12 +63,20 @@ const settings = {
     name: 'KAFKA_SKIP_OFFSETS',
     kind: listOf(parseSkip, '`TOPIC/PARTITION/OFFSET` or `TOPIC/PARTITION/FIRST-LAST`'),
     default: '',
-    meaning: 'Offsets to park without processing.',
+    meaning: 'Offsets to park without processing. Name the topics with KAFKA_TOPIC_PREFIX.',
     see: 'docs/runbook.md#a-record-that-stops-a-consumer',
   }),
 };
 
 const schema = objectOf(settings)
+  .superRefine(({ topicPrefix, skips }, context) => {
+    const ours = Object.values(createTopics(topicPrefix)).map(({ name }) => name);
+    for (const topic of new Set(skips.map((skip) => skip.topic))) {
+      if (ours.includes(topic)) continue;
+      const message = `this deployment has no topic ${topic}: expected one of ${ours.join(', ')}`;
+      context.addIssue({ code: 'custom', path: ['skips'], message });
+    }
+  })
   .superRefine(({ username, password }, context) => {
     if (Boolean(username) === Boolean(password)) return;
     const message = 'set KAFKA_USERNAME and KAFKA_PASSWORD, or neither';

@@ -67,7 +67,7 @@ export function loadConfig(environment: NodeJS.ProcessEnv): Config {
   const { texts, mistakes: ofFiles } = withSecretFiles(given);
   const { values, mistakes: ofGroups } = parseGroups(texts);
   const mistakes = [...unknownSettings(given), ...ofFiles, ...ofGroups, ...crossMistakes(values)];
-  if (mistakes.length > 0) throw new UsageError(scrub(listed(mistakes), rawSecretsIn(texts)));
+  if (mistakes.length > 0) throw new UsageError(scrub(listed(mistakes), [environment, texts].flatMap(rawSecretsIn)));
   return Object.freeze(compose(values as Values, texts, environment));
 }
 

@@ -2,8 +2,8 @@ import type { z } from 'zod';
 import { kafkaGroup } from '../kafka/settings.ts';
 import { messageOf } from '../runtime/errors.ts';
 import { readSmallFile } from '../runtime/path-settings.ts';
-import { Secret } from '../runtime/secret.ts';
-import type { Setting, SettingsGroup } from '../runtime/setting.ts';
+import { Secret, secretsOfUrl } from '../runtime/secret.ts';
+import type { Kind, Setting, SettingsGroup } from '../runtime/setting.ts';
 import { networkGroup, processGroup } from '../runtime/settings.ts';
 import { sandboxGroup } from '../sandbox/settings.ts';
 import { tmdbGroup } from '../tmdb/settings.ts';
@@ -87,6 +87,25 @@ export const secretsIn = (texts: Texts): Secret[] =>
     return value instanceof Secret ? [...(kind.secretsOf?.(value) ?? [])] : [];
   });
 
-/** The secrets as they are given, valid or not. */
+/** The secrets as they are given, valid or not, and everything in them that another setting could repeat. */
 export const rawSecretsIn = (texts: Texts): Secret[] =>
-  secretNames.flatMap((name) => (texts[name] === undefined ? [] : [new Secret(texts[name])]));
+  secretSettings.flatMap((setting) => {
+    const names = [setting.name, ...(setting.isAlsoLowerCase ? [setting.name.toLowerCase()] : [])];
+    const given = names.map((name) => texts[name]).filter((text) => text !== undefined);
+    return given.flatMap((text) => rawForms(setting.kind, text));
+  });
+
+/** A text without the quotes around it, which Docker keeps in a file of variables. */
+const unquoted = /^(["'])(.*)\1$/s;
+/** The password of a URL that may be invalid. */
+const passwordOfUrl = /^(?:[^/]*:\/\/)?[^/@:]*:(.+)@/s;
+
+function rawForms({ schema, secretsOf }: Kind<unknown>, text: string): Secret[] {
+  const trimmed = text.trim();
+  const bare = unquoted.exec(trimmed)?.[2]?.trim() ?? trimmed;
+  const password = secretsOf === secretsOfUrl ? passwordOfUrl.exec(bare)?.[1] : undefined;
+  const { data } = schema.safeParse(bare);
+  const parts = data instanceof Secret ? (secretsOf?.(data) ?? []) : [];
+  const forms = [text, trimmed, bare, password].filter((form) => form !== undefined);
+  return [...forms.map((form) => new Secret(form)), ...parts];
+}

@@ -74,6 +74,39 @@ describe('the configuration', () => {
     expect(mistakes({ TMDB_TOKEN: 'canary-token', TMDB_RATE_LIMIT: 'x' })).not.toContain('canary');
   });
 
+  it.each<[what: string, environment: NodeJS.ProcessEnv]>([
+    ['with spaces around it', { TMDB_TOKEN: ' canary-token\n', TMDB_RATE_LIMIT: 'canary-token' }],
+    ['in quotes that a tool has kept', { TMDB_TOKEN: '"canary-token"', TMDB_RATE_LIMIT: 'x canary-token' }],
+    ['as the password of a URL', { TOKEN_BUCKET_URL: 'redis://:canary%2Fkey@h', TMDB_RATE_LIMIT: 'canary/key' }],
+    [
+      'as the password of an invalid URL',
+      { TOKEN_BUCKET_URL: 'http://me:canary-key@h', TMDB_RATE_LIMIT: 'canary-key' },
+    ],
+    ['beside a file', { TMDB_TOKEN: 'canary-token', TMDB_TOKEN_FILE: 'package.json', TMDB_RATE_LIMIT: 'canary-token' }],
+    [
+      'that the lower-case variable replaces',
+      {
+        ...{ HTTPS_PROXY: 'http://me:canary-key@127.0.0.1:1', https_proxy: 'http://127.0.0.1:1' },
+        TMDB_RATE_LIMIT: 'canary-key',
+      },
+    ],
+  ])('shows no secret %s if another setting has it as well', (_, environment) => {
+    const text = mistakes(environment);
+    expect(text).toContain('TMDB_RATE_LIMIT: expected something like');
+    expect(text).not.toContain('canary');
+  });
+
+  it('refuses to skip offsets of a topic that this deployment does not have, and names its topics', () => {
+    const staging = { KAFKA_TOPIC_PREFIX: 'staging.', KAFKA_SKIP_OFFSETS: 'tmdb.raw-movies/0/1' };
+    expect(mistakes(staging)).toBe(
+      'the environment has 1 mistake(s): KAFKA_SKIP_OFFSETS: this deployment has no topic tmdb.raw-movies: expected one of ' +
+        'staging.tmdb.movie-ids, staging.tmdb.raw-movies, staging.tmdb.raw-genres, staging.tmdb.dead-letters',
+    );
+    expect(mistakes({ KAFKA_SKIP_OFFSETS: 'tmdb.raw-movies/0/1,tmdb.raw-movie/0/2-3' })).toContain('tmdb.raw-movie:');
+    const skips = ['movie-ids', 'raw-movies', 'raw-genres', 'dead-letters'].map((name) => `staging.tmdb.${name}/0/1`);
+    expect(loadConfig({ ...staging, KAFKA_SKIP_OFFSETS: skips.join() }).kafka.skips).toHaveLength(4);
+  });
+
   it.each([
     [{ SANDBOX_CATALOGUE: 'nowhere.ndjson' }, 'there is no file'],
     [{ TMDB_BASE_URL: 'https://api.themoviedb.org/3' }, 'TMDB_TOKEN'],
