@@ -12,7 +12,7 @@ import { createMetrics } from '../runtime/metrics.ts';
 import { createProgress, noProgress, type Progress } from '../runtime/progress.ts';
 import { scrub } from '../runtime/scrub.ts';
 import { shutdownSignal } from '../runtime/shutdown.ts';
-import { haveInstalled } from '../runtime/wrapper.ts';
+import { haveInstalled, takeWrapperMark } from '../runtime/wrapper.ts';
 import type { Invocation } from './command.ts';
 import { neverPrint } from './print.ts';
 
@@ -21,6 +21,7 @@ const { version } = packageJson;
 /** Reads the settings, creates the command's context, and runs the command. @returns the exit code. */
 export async function runCommand(invocation: Invocation): Promise<number> {
   const environment = readEnvironment();
+  const isWrapped = takeWrapperMark(environment);
   // A command that opens no warehouse needs none of its credentials.
   const config = loadConfig(invocation.isOffline ? { ...environment, WAREHOUSE: '' } : environment);
   dropSecrets(environment);
@@ -30,9 +31,8 @@ export async function runCommand(invocation: Invocation): Promise<number> {
   const metrics = createMetrics(version);
   const level = config.logLevel ?? invocation.logLevel ?? (isService ? 'info' : 'warn');
   const log = createLogger(level, config.secrets, () => metrics.logLinesLost.inc());
-  const signal = shutdownSignal(config.drainTimeoutMs, (text) =>
-    isService ? log.info(text) : process.stderr.write(`\n${text}\n`),
-  );
+  const say = (text: string) => (isService ? log.info(text) : process.stderr.write(`\n${text}\n`));
+  const signal = shutdownSignal({ drainTimeoutMs: config.drainTimeoutMs, isWrapped, say });
   const logged: Progress = { ...noProgress, note: (text) => log.info(text), wait: (text) => log.warn(text) };
   const shown = () =>
     invocation.isJson
@@ -42,7 +42,7 @@ export async function runCommand(invocation: Invocation): Promise<number> {
   try {
     preparePlaces(placesOf(config, invocation.writes));
     const tools = invocation.tools.filter((tool) => tool !== 'kafka' || !config.kafka.brokers);
-    if (!(await haveInstalled(tools, signal))) return ExitCode.failed;
+    if (!(await haveInstalled(tools, { isWrapped, signal }))) return ExitCode.failed;
     const health = new Health(systemClock, config.secrets);
     return await invocation.run({ config, log, progress, signal, metrics, health });
   } catch (thrown) {

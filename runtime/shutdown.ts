@@ -7,11 +7,20 @@ import { formatDuration } from './units.ts';
  */
 type Asker = 'system' | 'wrapper';
 
+interface Shutdown {
+  /** How long (ms) everything may take to drain. */
+  readonly drainTimeoutMs: number;
+  /** Whether `scripts/start.mjs` started this process. */
+  readonly isWrapped: boolean;
+  /** Receives a sentence. */
+  readonly say: (text: string) => void;
+}
+
 /**
  * Aborts at the first SIGINT or SIGTERM, so that everything drains. Exits at once at the second from the same source, or when the drain
- * has taken `drainTimeoutMs`. If `scripts/start.mjs` dies, even by SIGKILL, that counts as SIGTERM. `say` receives a sentence.
+ * has taken `drainTimeoutMs`. If `scripts/start.mjs` dies, even by SIGKILL, that counts as SIGTERM.
  */
-export function shutdownSignal(drainTimeoutMs: number, say: (text: string) => void): AbortSignal {
+export function shutdownSignal({ drainTimeoutMs, isWrapped, say }: Shutdown): AbortSignal {
   const controller = new AbortController();
   const asked = new Set<Asker>();
   const stop = (name: NodeJS.Signals, asker: Asker) => {
@@ -24,13 +33,12 @@ export function shutdownSignal(drainTimeoutMs: number, say: (text: string) => vo
   };
   const onSignal = (name: NodeJS.Signals) => stop(name, 'system');
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
-  listenToWrapper((name) => stop(name, 'wrapper'));
+  if (isWrapped) listenToWrapper((name) => stop(name, 'wrapper'));
   return controller.signal;
 }
 
-/** Only a process that `scripts/start.mjs` started has a channel to it. */
 function listenToWrapper(onStop: (name: NodeJS.Signals) => void): void {
-  if (process.connected === undefined) return;
+  // The wrapper has died already.
   if (!process.channel) {
     onStop('SIGTERM');
     return;

@@ -1,13 +1,32 @@
-/** The process of `scripts/start.mjs`, if it started this one: only then is there a channel. */
+/**
+ * The process of `scripts/start.mjs`, if it started this one. It is reached through the IPC channel. Other parents can open such a channel
+ * as well (pm2, `node --watch`, `child_process.fork`), but answer no request, so the wrapper sets a variable.
+ */
+const mark = 'START_MJS_CHANNEL';
+
+/**
+ * Whether the wrapper started this process. Removes the mark, so that a process that this one starts does not take it for its own.
+ * @param environment that of this process.
+ */
+export function takeWrapperMark(environment: NodeJS.ProcessEnv): boolean {
+  const isMarked = environment[mark] === '1' && process.connected !== undefined;
+  delete environment[mark];
+  return isMarked;
+}
+
+interface Asking {
+  readonly isWrapped: boolean;
+  readonly signal: AbortSignal;
+}
 
 /**
  * Asks the wrapper to install tools, which says on standard error what it installs or why it cannot. Started without a wrapper, as in
  * an image, a process has its tools.
  * @returns whether they are there. @throws the reason of `signal` if it aborts first.
  */
-export async function haveInstalled(tools: readonly string[], signal: AbortSignal): Promise<boolean> {
+export async function haveInstalled(tools: readonly string[], { isWrapped, signal }: Asking): Promise<boolean> {
   const { channel } = process;
-  if (tools.length === 0 || !channel) return true;
+  if (tools.length === 0 || !isWrapped || !channel) return true;
   signal.throwIfAborted();
   const { promise, resolve, reject } = Promise.withResolvers<boolean>();
   const onAbort = () => reject(signal.reason);

@@ -14,14 +14,15 @@ const compileCache = join(root, '.tools/compile-cache');
  * Runs the command line as a child process. The child drains when this process is asked to stop, when it is killed, and when the npm
  * that started it ends: npm exits at once on SIGTERM and does not forward it. Stop requests go through a channel, not as signals: a
  * supervisor that signals all processes has already reached the child, and a second signal would end its drain early. Through the same
- * channel the child asks for the tools that it needs: `{ install: ['dbt'] }` is answered by `installed` or `not installed`.
+ * channel the child asks for the tools that it needs: `{ install: ['dbt'] }` is answered by `installed` or `not installed`. A variable
+ * tells the child that the channel is this one: other parents, such as pm2, open a channel and answer nothing.
  * @returns its exit code (128 + n when signal n ended it).
  */
 export function supervise(command, args) {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
       stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
-      env: { NODE_COMPILE_CACHE: compileCache, ...projectEnvironment() },
+      env: { NODE_COMPILE_CACHE: compileCache, ...projectEnvironment(), START_MJS_CHANNEL: '1' },
     });
     const stop = () => child.connected && child.send('SIGTERM', () => {});
     // A terminal sends Ctrl-C to the child as well, so wait for the child.

@@ -3,12 +3,13 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { compileCache } from '../support/processes/compile-cache.ts';
 
 const cli = join(import.meta.dirname, '../../cli.ts');
+const mark = { START_MJS_CHANNEL: '1' };
 
-/** The command line as `scripts/start.mjs` starts it. This test gives the answers. */
+/** The command line as `scripts/start.mjs` starts it, with its mark. This test gives the answers. */
 describe('a command asks for the tools that it needs', () => {
   let dataDir: string;
   const started: ChildProcess[] = [];
@@ -24,7 +25,7 @@ describe('a command asks for the tools that it needs', () => {
     const { PATH = '', HOME = '' } = process.env;
     const child = fork(cli, args, {
       cwd: dataDir,
-      env: { PATH, HOME, ...compileCache, DATA_DIR: dataDir, ...env },
+      env: { PATH, HOME, ...compileCache, DATA_DIR: dataDir, ...mark, ...env },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
     started.push(child);
@@ -69,6 +70,25 @@ describe('a command asks for the tools that it needs', () => {
     child.send('installed');
     expect(await ended).toBe(2);
     expect(stderr).toContain('load something first');
+  });
+
+  it('asks a parent of another kind for nothing', async () => {
+    const { asked, ended } = start(['transform'], { START_MJS_CHANNEL: '' });
+    expect(await ended).toBe(2);
+    expect(asked).toEqual([]);
+  });
+
+  it('does not stop when a parent of another kind closes its channel', async () => {
+    const { child, ended } = start(['sandbox', '--port', '0'], { START_MJS_CHANNEL: '' });
+    let output = '';
+    for (const stream of [child.stdout, child.stderr]) stream?.on('data', (data) => (output += data));
+    const url = await vi.waitUntil(() => /listening on (\S+)/.exec(output)?.[1], { timeout: 30_000 });
+    child.disconnect();
+    // It has seen the closed channel when it has answered both.
+    for (const _ of [1, 2]) await fetch(`${url}/sandbox/stats`);
+    expect(output).not.toContain('finishing work');
+    child.kill('SIGTERM');
+    expect(await ended).toBe(0);
   });
 
   it.each([
