@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { runBronzeLoader } from '../consumers/bronze-loader.ts';
 import { parkRefused } from '../consumers/park-refused.ts';
 import { sharedTopics } from '../consumers/shared-topics.ts';
@@ -11,8 +11,9 @@ import { systemClock } from '../runtime/clock.ts';
 import { UsageError } from '../runtime/errors.ts';
 import type { DeadLetter } from '../schemas/records.ts';
 import type { Topic } from '../schemas/topics.ts';
-import type { PartitionRange, SwapReport, Warehouse } from '../warehouse/warehouse.ts';
+import type { PartitionRange, SwapReport, TopicId, Warehouse } from '../warehouse/warehouse.ts';
 import { boundedSource } from './bounded-source.ts';
+import { nameOfBackfill } from './names.ts';
 import { isOfSelectedMovie, rangesOf, type Selection } from './selection.ts';
 
 export interface ReplayRawOptions {
@@ -79,7 +80,7 @@ export async function rebuildBronze(
 
 /**
  * Reads the selected records again and adds the missing ones to BRONZE, up to its loader's position. After a kill,
- * the same selection resumes. @throws GapError, KafkaError, WarehouseUnavailableError, the signal's reason.
+ * the same selection resumes. @throws UsageError if it began on another topic, GapError, KafkaError, WarehouseUnavailableError, the signal's reason.
  */
 export async function extendBronze(
   platform: Platform,
@@ -87,7 +88,7 @@ export async function extendBronze(
   { selection, selectionText, restart, isDryRun, acceptedGaps = [] }: ReplayRawOptions,
 ): Promise<RawReplayed> {
   const started = systemClock.monotonic();
-  const { cluster } = await platform.kafka();
+  const { cluster, clusterId } = await platform.kafka();
   const { rawMovies } = cluster.topics;
   const selected = await rangesOf(cluster.admin, rawMovies.name, selection);
   const wanted = (await loadedRanges(platform, context, [rawMovies])).map(({ partition, end: live }) => {
@@ -95,10 +96,11 @@ export async function extendBronze(
     return { partition, from: least(from, live), end: least(end, live) };
   });
   if (isDryRun) return planOf(wanted);
-  const name = createHash('sha256').update(selectionText).digest('hex').slice(0, 12);
+  const name = nameOfBackfill(rawMovies.name, selectionText);
   await using backfill = await warehouseAccess(context).openBackfill(name);
   if (restart) await backfill.finish();
   const ranges = await backfill.begin(wanted);
+  refuseOtherTopics(ranges, { clusterId, topic: rawMovies.name, topicId: await cluster.admin.topicId(rawMovies.name) });
   // A range by time also contains other records; adding their missing rows is harmless. Their times must not be compared again:
   // a replay that resumes keeps its ranges, while an age such as `--since 7d` has become a later time.
   const isWanted = (record: ConsumerRecord) => isOfSelectedMovie(selection, record);
@@ -108,6 +110,19 @@ export async function extendBronze(
   const fillSeconds = secondsSince(filling);
   await backfill.finish();
   return { ...planOf(ranges), added: backfill.added, unreadable, seconds: secondsSince(started), fillSeconds };
+}
+
+/** The offsets of another topic say nothing about this one: the replay would wait for records that never come. */
+function refuseOtherTopics(ranges: readonly PartitionRange[], present: TopicId): void {
+  const other = ranges.find(
+    ({ partition: { clusterId, topic, topicId } }) =>
+      topic !== present.topic || topicId !== present.topicId || clusterId !== present.clusterId,
+  );
+  if (!other) return;
+  throw new UsageError(
+    `a replay of ${other.partition.topic} with this selection is not finished. It began under another KAFKA_TOPIC_PREFIX, or before ` +
+      'the topic or the cluster was created again: add --restart to discard it',
+  );
 }
 
 /** The positions of live BRONZE, limited to what the topics still have. @throws UsageError if there is no BRONZE. */

@@ -1,8 +1,8 @@
-import { join } from 'node:path';
 import type { Context } from '../../platform/context.ts';
 import { openPlatform } from '../../platform/platform.ts';
 import { replayIds as publishIds } from '../../replay/ids.ts';
 import { findBegun } from '../../replay/journal.ts';
+import { journalOf } from '../../replay/names.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { ExitCode, UsageError } from '../../runtime/errors.ts';
 import { formatDuration } from '../../runtime/units.ts';
@@ -18,7 +18,7 @@ interface ReplayIds extends SelectionOptions {
 /** `replay ids`: publishes ids again, so that "fetch" fetches the movies again. */
 export async function replayIds(context: Context, options: ReplayIds): Promise<number> {
   const { config, progress } = context;
-  const journal = join(config.dataDir, 'replay-ids.json');
+  const journal = journalOf(config.dataDir, config.kafka.topics.movieIds.name);
   const { selection, begun, isResumed } = begin(options, 'replay ids', journal);
   if (isResumed) progress.note(`resuming the replay of ${isoOf(begun.startedAt)}; --restart starts from scratch`);
   const { dryRun: isDryRun } = options;
