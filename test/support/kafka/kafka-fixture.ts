@@ -119,7 +119,7 @@ export class KafkaFixture implements AsyncDisposable {
   async ensureTopics(partitions: number): Promise<void> {
     await using admin = createAdmin(this.kafka);
     await admin.ensureTopics({ partitions, replicationFactor: 1, rawRetentionMs: 15_552_000_000 });
-    const allOffsets = () => Promise.all(Object.values(topics).map((topic) => admin.topicOffsets(topic)));
+    const allOffsets = () => Promise.all(topicNames.map((topic) => admin.topicOffsets(topic)));
     await vi.waitFor(allOffsets, { timeout: 60_000, interval: 100 });
   }
 
