@@ -32,7 +32,10 @@ const settings = {
     name: 'KAFKA_TOPIC_PREFIX',
     kind: { schema: topicPrefix, form: 'letters, digits, `.`, `_` and `-`, such as `staging.`' },
     default: '',
-    meaning: 'The beginning of the names of topics and consumer groups, if several deployments share a cluster.',
+    meaning:
+      'The beginning of the names of topics and consumer groups, if several deployments share a cluster. A change leaves unfinished work ' +
+      'in the old topics.',
+    see: 'docs/services.md#several-deployments-on-one-cluster',
   }),
   sessionTimeoutMs: setting({
     name: 'KAFKA_SESSION_TIMEOUT',
