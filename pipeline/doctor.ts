@@ -11,6 +11,7 @@ import { messageOf } from '../runtime/errors.ts';
 import { asFileError } from '../runtime/file-error.ts';
 import { proxyFor, shownProxy } from '../runtime/proxy.ts';
 import { serverOf } from '../warehouse/registry.ts';
+import { topicsOfOtherPrefixes } from './other-prefix.ts';
 
 /** One requirement, and what to do if it is not met. */
 export interface Finding extends Note {
@@ -74,7 +75,8 @@ const checks: Readonly<Record<string, (context: Context) => Promise<string | rea
     if (!system.exists()) return `${system.name} (does not exist yet: the first run creates it)`;
     await using reader = await system.openReader({ lookMs: 2_000 });
     await reader.query('select 1 as answer');
-    return system.name;
+    const others = await topicsOfOtherPrefixes(context, reader);
+    return [{ ok: true, detail: system.name }, ...others.map(noteOfOther)];
   },
   bucket: async (context) => {
     if (!context.config.tokenBucketUrl) return 'in this process only (TOKEN_BUCKET_URL names a shared one)';
@@ -92,6 +94,12 @@ const checks: Readonly<Record<string, (context: Context) => Promise<string | rea
     return `${new URL(url).origin} answers and accepts the credentials`;
   },
 };
+
+const noteOfOther = (topic: string): Note => ({
+  ok: true,
+  isWarning: true,
+  detail: `BRONZE has records of ${topic}, which has another KAFKA_TOPIC_PREFIX: see docs/services.md, "Several deployments on one cluster"`,
+});
 
 const noteOf = (finding: TopicFinding): Note => {
   const isWarning = finding.verdict === 'warn';

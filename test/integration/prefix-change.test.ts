@@ -1,6 +1,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
+import { examine } from '../../pipeline/doctor.ts';
+import { topicsOfOtherPrefixes } from '../../pipeline/other-prefix.ts';
 import { endsOf, fetchMovies, loadBronze, walkPopular } from '../../pipeline/stages.ts';
 import { loadConfig } from '../../platform/config.ts';
 import type { Context } from '../../platform/context.ts';
@@ -16,7 +18,7 @@ import { type Sandbox, startSandbox } from '../../sandbox/server.ts';
 import { silent, uniqueName } from '../support/kafka/broker.ts';
 import { Workspace } from '../support/processes/cli.ts';
 
-describe('a replay that was interrupted under another KAFKA_TOPIC_PREFIX, with the same DATA_DIR', () => {
+describe('two values of KAFKA_TOPIC_PREFIX with the same DATA_DIR', () => {
   let sandbox: Sandbox;
   let workspace: Workspace;
   const [blue, green] = [`${uniqueName('blue')}.`, `${uniqueName('green')}.`];
@@ -60,7 +62,7 @@ describe('a replay that was interrupted under another KAFKA_TOPIC_PREFIX, with t
     workspace[Symbol.dispose]();
   });
 
-  it('is resumed under its own prefix only, and delays no replay of raw records under the new one', async () => {
+  it('an interrupted replay of raw records resumes under its own prefix only, and delays none under the other', async () => {
     await ingest(blue);
     const topicOf = (prefix: string) => contextOf(prefix).config.kafka.topics.rawMovies.name;
     await interruptRaw(blue, nameOfBackfill(topicOf(blue), '--all'));
@@ -80,7 +82,21 @@ describe('a replay that was interrupted under another KAFKA_TOPIC_PREFIX, with t
     expect(restarted.code, restarted.stderr).toBe(0);
   });
 
-  it('keeps its journal of ids while ids are replayed under the new prefix', async () => {
+  it('doctor names the topics of the other prefix that BRONZE has', async () => {
+    await ingest(blue);
+    const othersOf = async (prefix: string) => {
+      const context = contextOf(prefix);
+      await using reader = await warehouseAccess(context).openReader();
+      return await topicsOfOtherPrefixes(context, reader);
+    };
+    expect(await othersOf(blue)).toEqual([]);
+    expect(await othersOf(green)).toEqual([`${blue}tmdb.raw-movies`]);
+    const notes = (await examine(contextOf(green))).filter(({ check }) => check === 'warehouse');
+    const detail = expect.stringContaining(`BRONZE has records of ${blue}tmdb.raw-movies`);
+    expect(notes).toMatchObject([{ ok: true }, { ok: true, isWarning: true, detail }]);
+  });
+
+  it('a replay of ids keeps the journal of the other prefix', async () => {
     await ingest(green);
     const { dataDir, kafka } = contextOf(blue).config;
     const journal = journalOf(dataDir, kafka.topics.movieIds.name);
