@@ -77,7 +77,7 @@ describe('the configuration', () => {
   it.each<[what: string, environment: NodeJS.ProcessEnv]>([
     ['with spaces around it', { TMDB_TOKEN: ' canary-token\n', TMDB_RATE_LIMIT: 'canary-token' }],
     ['in quotes that a tool has kept', { TMDB_TOKEN: '"canary-token"', TMDB_RATE_LIMIT: 'x canary-token' }],
-    ['as the password of a URL', { TOKEN_BUCKET_URL: 'redis://:canary%2Fkey@h', TMDB_RATE_LIMIT: 'canary/key' }],
+    ['as the password of a URL', { TOKEN_BUCKET_URL: 'redis://:canary%2Fpass@h', TMDB_RATE_LIMIT: 'canary/pass' }],
     [
       'as the password of an invalid URL',
       { TOKEN_BUCKET_URL: 'http://me:canary-key@h', TMDB_RATE_LIMIT: 'canary-key' },
