@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
+import { Agent, request } from 'undici';
 import { type LocalBroker, startLocalBroker } from '../../../kafka/broker/local-broker.ts';
 import { processIdentity } from '../../../runtime/process-identity.ts';
 import { forkedDbt } from '../dbt/server/flags.ts';
@@ -13,6 +14,9 @@ import { compileCache } from './compile-cache.ts';
 import { crashPointFlags } from './crash-points.ts';
 
 const root = join(import.meta.dirname, '../../..');
+
+/** Opens a connection for each request. A kept one may be closed, or its process killed, just when it is used again. */
+const oneRequestEach = new Agent({ pipelining: 0, headersTimeout: 10_000, bodyTimeout: 10_000 });
 
 /** A log line of a service. */
 export type LogLine = Readonly<Record<string, unknown>> & { readonly msg?: string };
@@ -52,9 +56,8 @@ export class Service {
   }
 
   async get(path: string): Promise<{ readonly status: number; readonly text: string }> {
-    // Opens a new connection, because a kept one may be closed, or its process killed, just when it is used again.
-    const response = await fetch(`${await this.url()}${path}`, { headers: { connection: 'close' } });
-    return { status: response.status, text: await response.text() };
+    const { statusCode, body } = await request(`${await this.url()}${path}`, { dispatcher: oneRequestEach });
+    return { status: statusCode, text: await body.text() };
   }
 
   /** A metric's value, summed over its series that carry all of `labels`. */
@@ -80,7 +83,7 @@ export class Service {
       const line = JSON.parse(text) as LogLine;
       this.lines.push(line);
       if (this.lines.length > 5_000) this.lines.splice(0, 1_000);
-      if (typeof line['url'] === 'string' && line.msg?.startsWith('serves')) this.#url.resolve(line['url']);
+      if (typeof line['url'] === 'string' && line.msg?.startsWith('serving')) this.#url.resolve(line['url']);
     } catch {
       this.noise.push(text);
     }
