@@ -86,7 +86,7 @@ describe('what can happen to a warehouse that is loaded', () => {
     await delay(2_000);
     expect((await loader.get('/readyz')).text).toContain(`is held by node (pid ${process.pid})`);
     expect(await loader.metric('tmdb_warehouse_held')).toBe(1);
-    const told = loader.lines.filter(({ msg }) => /is held by|out of reach/.test(msg ?? ''));
+    const told = loader.lines.filter(({ msg }) => /is held by|warehouse unavailable/.test(msg ?? ''));
     expect(told.map(({ level }) => level)).toEqual([40, 40]);
     expect(await loader.get('/healthz')).toMatchObject({ status: 200 });
     holder.closeSync();
