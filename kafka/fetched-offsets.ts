@@ -1,6 +1,6 @@
 import type { FetchedBatchFields } from './kafkajs-internals.ts';
 
-/** What a batch tells of its offsets. */
+/** The fields of a fetched batch that describe its offsets. */
 export type FetchedOffsets = Pick<FetchedBatchFields, 'fetchedOffset' | 'messagesWithinOffset'>;
 
 /** Consecutive offsets, both ends included. */

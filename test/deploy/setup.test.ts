@@ -193,7 +193,12 @@ describe.runIf(existsSync(jars) && process.platform !== 'win32')('set-up', () =>
       'for jar in kafka-clients-*; do printf x >> $jar; done',
       /kafka-clients-\S+ has a different SHA-256/,
     ],
-    ['kafka', 'a jar under the name of another', 'cp slf4j-api-*.jar kafka-raft-*.jar', /kafka-raft-\S+ has a different SHA-256/],
+    [
+      'kafka',
+      'a jar under the name of another',
+      'cp slf4j-api-*.jar kafka-raft-*.jar',
+      /kafka-raft-\S+ has a different SHA-256/,
+    ],
     ['kafka', 'a jar that no one asked for', 'cp re2j-*.jar extra.jar', /extra\.jar is not in the list/],
     ['kafka', 'a jar that is missing', 'rm zstd-jni-*.jar', /zstd-jni-\S+ is missing/],
     [

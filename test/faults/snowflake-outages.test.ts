@@ -113,7 +113,7 @@ describe.each(casesOf(paths))('a loader that loads $path loads everything once',
     await using other = await fixture.session();
     await other.execute({ sql: 'begin' });
     await other.execute({ sql: 'update bronze.load_lock set taken_at = sysdate()' });
-    // Snowflake ends the waiting after half of that.
+    // Snowflake ends the wait after half of this time.
     const loading = start(4_000);
     const asked = performance.now();
     await until('it has waited in vain', async () => loading.failures() >= 1, within);

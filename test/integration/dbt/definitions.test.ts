@@ -153,7 +153,7 @@ it('[R91] names genres and companies without a name by what movies say, or else 
 const failing = join(shared, 'failing');
 const sample = (name: string) => JSON.parse(readFileSync(join(failing, `${name}.json`), 'utf8'));
 
-describe.skipIf(!existsSync(failing))(`the samples of what ruled figures (${failing})`, { tags: ['full'] }, () => {
+describe.skipIf(!existsSync(failing))(`the samples that distorted sums (${failing})`, { tags: ['full'] }, () => {
   const build = (name: string) => buildFrom([at(20 * day, sample(name).documents)]);
 
   it('F4: a movie without votes rules no return and no list', async () => {

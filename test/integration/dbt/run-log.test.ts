@@ -26,13 +26,18 @@ const failureOf = async (run: Promise<unknown>): Promise<DbtError> => {
   return error as DbtError;
 };
 
-it('skips no test of a changed movie because of a retry', async () => {
+/** A build of movie 1 succeeds. The next one, which also has movie 2, fails, and its cause is then repaired. */
+async function buildThenFail(): Promise<void> {
   await file.load(1, [movie(1)]);
   await build();
   await file.load(2, [movie(2)]);
   await file.query('alter table bronze.raw_genres rename to away');
   await failureOf(build());
   await file.query('alter table bronze.away rename to raw_genres');
+}
+
+it('skips no test of a changed movie because of a retry', async () => {
+  await buildThenFail();
   await file.run(dbt, { command: 'retry', vars });
   // What a test of movie 2 would find; the last complete build that succeeded has not seen the movie.
   await file.query("update gold.bridge_movie_genres set genre_sk = 'none' where movie_id = 2");
@@ -57,12 +62,7 @@ it('refuses to run silver_movies without stg_movies, and then loses no movie', a
 });
 
 it('is due after a failed build, even if a later run of some models succeeds', async () => {
-  await file.load(1, [movie(1)]);
-  await build();
-  await file.load(2, [movie(2)]);
-  await file.query('alter table bronze.raw_genres rename to away');
-  await failureOf(build());
-  await file.query('alter table bronze.away rename to raw_genres');
+  await buildThenFail();
   await file.run(dbt, { command: 'run', vars, select: ['dim_dates'] });
   const state = await transformState((sql) => file.query(sql), 'f');
   expect(state).toMatchObject({ due: true, reason: 'last run failed' });

@@ -24,7 +24,7 @@ export interface AuditOptions {
   readonly canary?: { readonly secret: string; readonly said: readonly string[] };
 }
 
-/** Counts of what the audit checked. */
+/** How many items of each kind the audit checked. */
 export interface AuditReport {
   /** Records of `tmdb.movie-ids` that compaction has kept. */
   readonly ids: number;

@@ -1,5 +1,4 @@
-import { once } from 'node:events';
-import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { serveSockets } from '../network/socket-server.ts';
 import { Frames, int16, int32, string } from './kafka-protocol.ts';
 
 /** The requests that come before a login, by their numbers: https://kafka.apache.org/protocol#protocol_api_keys */
@@ -7,12 +6,9 @@ const api = { apiVersions: 18, saslHandshake: 17, saslAuthenticate: 36 } as cons
 const authenticationFailed = 58;
 
 /** A broker that refuses each login by SASL PLAIN. Its message repeats the credentials, with text that would steer a terminal. */
-export async function echoingBroker(): Promise<AsyncDisposable & { readonly port: number }> {
-  const sockets = new Set<Socket>();
-  const server = createServer((socket) => {
+export const echoingBroker = () =>
+  serveSockets((socket) => {
     const frames = new Frames();
-    sockets.add(socket);
-    socket.on('error', () => {});
     socket.on('data', (bytes) => {
       for (const frame of frames.take(Buffer.from(bytes))) {
         const body = answerTo(frame);
@@ -22,17 +18,6 @@ export async function echoingBroker(): Promise<AsyncDisposable & { readonly port
       }
     });
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return {
-    port: (server.address() as AddressInfo).port,
-    [Symbol.asyncDispose]: async () => {
-      for (const socket of sockets) socket.destroy();
-      server.close();
-      await once(server, 'close');
-    },
-  };
-}
 
 function answerTo(frame: Buffer): Buffer {
   const [kind, version] = [frame.readInt16BE(4), frame.readInt16BE(6)];

@@ -1,7 +1,6 @@
-import { once } from 'node:events';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
-import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { GeneratedCatalogue } from '../../../sandbox/catalogue-generated.ts';
+import { serveSockets } from '../network/socket-server.ts';
 import { type HttpServer, serve } from './http-server.ts';
 
 /** Servers that send back everything that they receive: headers, credentials, bodies. */
@@ -78,25 +77,11 @@ export const echoingSnowflake = (): Promise<HttpServer> =>
   });
 
 /** A Redis that answers every command with an error that repeats it. */
-export async function echoingRedis(): Promise<AsyncDisposable & { readonly port: number }> {
-  const sockets = new Set<Socket>();
-  const server = createServer((socket) => {
-    sockets.add(socket);
-    socket.on('error', () => {});
+export const echoingRedis = () =>
+  serveSockets((socket) => {
     socket.on('data', (data) => {
       const text = data.toString().replaceAll(/[\r\n]+/g, ' ');
       const commands = data.toString().split(/\*\d+\r\n/).length - 1;
       socket.write(`-ERR ${steering.replaceAll(/\s/g, '')} ${text}\r\n`.repeat(Math.max(1, commands)));
     });
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return {
-    port: (server.address() as AddressInfo).port,
-    [Symbol.asyncDispose]: async () => {
-      for (const socket of sockets) socket.destroy();
-      server.close();
-      await once(server, 'close');
-    },
-  };
-}
