@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { parse } from './commands/parse.ts';
+import { parse } from './commands/engine/parse.ts';
 import { systemClock } from './runtime/clock.ts';
 import { ExitCode, IngestError, messageOf } from './runtime/errors.ts';
 import { escapeLines } from './runtime/escape-controls.ts';
@@ -13,7 +13,7 @@ async function main(argv: readonly string[]): Promise<number> {
   }
   const { invocation } = parsed;
   // Help needs none of this code, and prints without loading it.
-  const { runCommand } = await import('./commands/run-command.ts');
+  const { runCommand } = await import('./commands/engine/run-command.ts');
   const code = await runCommand(invocation);
   // Everything is closed by now. Handles that kafkajs leaves open after the loss of a broker would keep the process alive.
   if (invocation.isService) process.exit(code);

@@ -191,7 +191,12 @@ async function main(): Promise<void> {
     const connection = { brokers: broker.brokers, ssl: false, sasl: undefined, clientId: 'bench', topics, log };
     const kafka = resources.use(openKafkaCluster(connection));
     const partitions = Number(options.partitions);
-    await kafka.admin.ensureTopics({ partitions, replicationFactor: 1, rawRetentionMs: 15_552_000_000 });
+    await kafka.admin.ensureTopics({
+      partitions,
+      replicationFactor: 1,
+      rawRetentionMs: 15_552_000_000,
+      maxBodyBytes: 4_000_000,
+    });
     note(`publishing ${movies} movies`);
     const { rows, bytes } = await publish(kafka);
     const cli = new CommandLine({

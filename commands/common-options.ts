@@ -1,5 +1,5 @@
-import { defaulted, flag, repeated } from './option.ts';
-import { gap, pages } from './value-types.ts';
+import { defaulted, flag, repeated } from './engine/option.ts';
+import { gap, pages } from './engine/value-types.ts';
 
 /** Options that several commands take. */
 export const json = flag('print JSON');

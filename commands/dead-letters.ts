@@ -1,10 +1,10 @@
 import { deadLetterReasons } from '../schemas/dead-letter-reasons.ts';
 import { topicNames } from '../schemas/topic-names.ts';
-import { type CommandGroup, defineCommand } from './command.ts';
 import { json } from './common-options.ts';
+import { type CommandGroup, defineCommand } from './engine/command.ts';
+import { defaulted, flag, positional, repeated, single } from './engine/option.ts';
+import { count, moment, oneOf, text } from './engine/value-types.ts';
 import { checkFilter, checkFilterOrAll } from './letter-filter.ts';
-import { defaulted, flag, positional, repeated, single } from './option.ts';
-import { count, moment, oneOf, text } from './value-types.ts';
 
 const letterId = text(
   'ID',

@@ -1,5 +1,5 @@
-import { defineCommand } from './command.ts';
 import { json } from './common-options.ts';
+import { defineCommand } from './engine/command.ts';
 
 export const doctor = defineCommand({
   name: 'doctor',

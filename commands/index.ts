@@ -1,6 +1,6 @@
-import { type Command, type Entries, isGroup } from './command.ts';
 import { deadLetters } from './dead-letters.ts';
 import { doctor } from './doctor.ts';
+import { type Command, type Entries, isGroup } from './engine/command.ts';
 import { repair } from './repair.ts';
 import { replay } from './replay.ts';
 import { run } from './run.ts';

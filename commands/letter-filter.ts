@@ -1,7 +1,7 @@
 import type { LetterFilter } from '../dead-letters/store.ts';
 import { UsageError } from '../runtime/errors.ts';
 import type { DeadLetterReason } from '../schemas/dead-letter-reasons.ts';
-import { type Moment, timeAt } from './value-types.ts';
+import { type Moment, spanOf } from './engine/value-types.ts';
 
 /** The options that select dead letters. */
 export interface LetterOptions {
@@ -14,16 +14,10 @@ export interface LetterOptions {
 
 /** @param now milliseconds since the epoch, from which ages are counted. @throws UsageError for an invalid filter. */
 export function filterOf({ reason, topic, ...options }: LetterOptions, now: number): LetterFilter {
-  const since = options.since && timeAt(options.since, now);
-  const until = options.until && timeAt(options.until, now);
-  if (since !== undefined && until !== undefined && since >= until) {
-    throw new UsageError('--since must be before --until');
-  }
   return {
     ...(reason !== undefined && { reason }),
     ...(topic !== undefined && { topic }),
-    ...(since !== undefined && { since }),
-    ...(until !== undefined && { until }),
+    ...spanOf(options, now),
     ...(options.id.length > 0 && { ids: new Set(options.id) }),
   };
 }

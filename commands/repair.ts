@@ -1,7 +1,7 @@
 import { topicNames } from '../schemas/topic-names.ts';
-import { defineCommand } from './command.ts';
 import { json } from './common-options.ts';
-import { flag } from './option.ts';
+import { defineCommand } from './engine/command.ts';
+import { flag } from './engine/option.ts';
 
 export const repair = defineCommand({
   name: 'repair',

@@ -1,8 +1,8 @@
 import { UsageError } from '../runtime/errors.ts';
 import { topicNames } from '../schemas/topic-names.ts';
-import { type CommandGroup, defineCommand } from './command.ts';
 import { acceptGap, json } from './common-options.ts';
-import { flag } from './option.ts';
+import { type CommandGroup, defineCommand } from './engine/command.ts';
+import { flag } from './engine/option.ts';
 import { selectionHelp, selectionOf, selectionOptions } from './selection.ts';
 
 const replayOptions = {

@@ -1,8 +1,8 @@
 import { UsageError } from '../runtime/errors.ts';
-import { defineCommand } from './command.ts';
 import { json, pagesOption } from './common-options.ts';
-import { defaulted, flag } from './option.ts';
-import { interval } from './value-types.ts';
+import { defineCommand } from './engine/command.ts';
+import { defaulted, flag } from './engine/option.ts';
+import { interval } from './engine/value-types.ts';
 
 export const run = defineCommand({
   name: 'run',

@@ -1,9 +1,9 @@
 import { messageOf, UsageError } from '../runtime/errors.ts';
 import { escapeControls } from '../runtime/escape-controls.ts';
 import { parseFaults } from '../sandbox/fault.ts';
-import { defineCommand } from './command.ts';
-import { defaulted, single } from './option.ts';
-import { count, millisecondRange, text } from './value-types.ts';
+import { defineCommand } from './engine/command.ts';
+import { defaulted, single } from './engine/option.ts';
+import { count, millisecondRange, text } from './engine/value-types.ts';
 
 export const sandbox = defineCommand({
   name: 'sandbox',

@@ -1,7 +1,7 @@
 import type { FromOffsets, Selection } from '../replay/selection.ts';
 import { UsageError } from '../runtime/errors.ts';
-import { flag, type OptionsOf, repeated, single } from './option.ts';
-import { type FromOffset, fromOffset, moment, movieId, timeAt } from './value-types.ts';
+import { flag, type OptionsOf, repeated, single } from './engine/option.ts';
+import { type FromOffset, fromOffset, moment, movieId, spanOf } from './engine/value-types.ts';
 
 /** The options that select records of a topic. */
 export const selectionOptions = {
@@ -28,15 +28,9 @@ export const selectionHelp =
  * @throws UsageError if nothing is selected, or the selection is invalid.
  */
 export function selectionOf({ all, ...options }: SelectionOptions, now: number): Selection {
-  const since = options.since && timeAt(options.since, now);
-  const until = options.until && timeAt(options.until, now);
-  if (since !== undefined && until !== undefined && since >= until) {
-    throw new UsageError('--since must be before --until');
-  }
   const fromOffsets = fromOffsetsOf(options.fromOffset);
   const selection = {
-    ...(since !== undefined && { since }),
-    ...(until !== undefined && { until }),
+    ...spanOf(options, now),
     ...(fromOffsets && { fromOffsets }),
     ...(options.movie.length > 0 && { movies: new Set(options.movie) }),
   };

@@ -1,8 +1,8 @@
 import { topicNames } from '../schemas/topic-names.ts';
-import { type CommandGroup, defineCommand } from './command.ts';
 import { acceptGap, json, pagesOption } from './common-options.ts';
-import { flag, single } from './option.ts';
-import { interval } from './value-types.ts';
+import { type CommandGroup, defineCommand } from './engine/command.ts';
+import { flag, single } from './engine/option.ts';
+import { interval } from './engine/value-types.ts';
 
 const every = single(interval, 'run now, and again after each TIME (such as 6h), until you stop it');
 const isService = (options: { readonly every: number | undefined }): boolean => options.every !== undefined;

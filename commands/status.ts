@@ -1,5 +1,5 @@
-import { defineCommand } from './command.ts';
-import { flag } from './option.ts';
+import { defineCommand } from './engine/command.ts';
+import { flag } from './engine/option.ts';
 
 export const status = defineCommand({
   name: 'status',

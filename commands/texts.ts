@@ -1,8 +1,8 @@
-import { definePrinter } from './command.ts';
-import { completionScript, shells } from './completions.ts';
-import { manPage } from './man-page.ts';
-import { positional } from './option.ts';
-import { oneOf } from './value-types.ts';
+import { definePrinter } from './engine/command.ts';
+import { completionScript, shells } from './engine/completions.ts';
+import { manPage } from './engine/man-page.ts';
+import { positional } from './engine/option.ts';
+import { oneOf } from './engine/value-types.ts';
 
 export const completion = definePrinter({
   name: 'completion',

@@ -1,6 +1,6 @@
-import { defineCommand } from './command.ts';
 import { json } from './common-options.ts';
-import { flag } from './option.ts';
+import { defineCommand } from './engine/command.ts';
+import { flag } from './engine/option.ts';
 
 export const topics = defineCommand({
   name: 'topics',

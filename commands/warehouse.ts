@@ -1,9 +1,9 @@
 import { UsageError } from '../runtime/errors.ts';
 import { identifierHint, parseIdentifier } from '../warehouse/snowflake/provision/identifiers.ts';
-import { type CommandGroup, defineCommand } from './command.ts';
 import { json } from './common-options.ts';
-import { defaulted, flag, single, type ValueType } from './option.ts';
-import { count, file } from './value-types.ts';
+import { type CommandGroup, defineCommand } from './engine/command.ts';
+import { defaulted, flag, single, type ValueType } from './engine/option.ts';
+import { count, file } from './engine/value-types.ts';
 
 const name: ValueType<string> = {
   placeholder: 'NAME',

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { objectOf, type SettingsGroup, setting } from '../runtime/setting.ts';
 import { choice, count, duration, durationFrom, flag, list, listOf, secret, text } from '../runtime/setting-kinds.ts';
-import { createTopics, maxPrefixLength } from '../schemas/topics.ts';
+import { allTopics, createTopics, maxPrefixLength } from '../schemas/topics.ts';
 import { parseSkip } from './batches/skip.ts';
 import { createGroups } from './groups.ts';
 
@@ -73,7 +73,7 @@ const settings = {
 
 const schema = objectOf(settings)
   .superRefine(({ topicPrefix, skips }, context) => {
-    const ours = Object.values(createTopics(topicPrefix)).map(({ name }) => name);
+    const ours = allTopics(createTopics(topicPrefix)).map(({ name }) => name);
     for (const topic of new Set(skips.map((skip) => skip.topic))) {
       if (ours.includes(topic)) continue;
       const message = `this deployment has no topic ${topic}: expected one of ${ours.join(', ')}`;

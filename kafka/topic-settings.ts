@@ -6,7 +6,6 @@ import { maxRecordBytes } from './batches/limits.ts';
 const envelopeBytes = 100_000;
 /** Bytes of a dead letter besides the record that it holds. */
 export const reasonBytes = 100_000;
-const defaultBodyBytes = 4_000_000;
 
 /** The guaranteed settings of our topics; docs/configuration.md lists the variables. */
 export interface TopicSettings {
@@ -14,8 +13,8 @@ export interface TopicSettings {
   readonly replicationFactor: number;
   /** How long raw answers and dead letters are kept (ms). */
   readonly rawRetentionMs: number;
-  /** The largest body of an answer (bytes) that has to fit in a record. @default 4 MB */
-  readonly maxBodyBytes?: number;
+  /** The largest body of an answer (bytes) that has to fit in a record. */
+  readonly maxBodyBytes: number;
 }
 
 /** The largest size (bytes) of our own records; a dead letter may have to hold a record of any size. */
@@ -23,7 +22,7 @@ export const maxRecordBytesOf = ({ content }: Pick<Topic, 'content'>): number =>
   content === 'record' ? maxRecordBytes + reasonBytes : maxRecordBytes;
 
 /** The smallest `max.message.bytes` that fits every record that we write to the topic. */
-export function neededRecordBytes({ content }: Topic, { maxBodyBytes = defaultBodyBytes }: TopicSettings): number {
+export function neededRecordBytes({ content }: Topic, { maxBodyBytes }: TopicSettings): number {
   if (content === 'id') return envelopeBytes;
   return maxBodyBytes + envelopeBytes + (content === 'record' ? reasonBytes : 0);
 }

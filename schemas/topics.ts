@@ -24,6 +24,9 @@ export interface Topics extends RawTopics {
   readonly deadLetters: Topic<DeadLetter>;
 }
 
+/** Every topic of a deployment. */
+export const allTopics = (topics: Topics): readonly Topic[] => Object.values(topics);
+
 /** Kafka's limit for the name of a topic. */
 const maxNameLength = 249;
 

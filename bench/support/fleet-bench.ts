@@ -28,7 +28,12 @@ export async function openFixture(): Promise<Fixture> {
   const kafka = createKafka({ brokers: [broker.address], ssl: false, sasl: undefined, clientId: 'bench', topics, log });
   {
     await using admin = createAdmin(kafka);
-    await admin.ensureTopics({ partitions, replicationFactor: 1, rawRetentionMs: 15_552_000_000 });
+    await admin.ensureTopics({
+      partitions,
+      replicationFactor: 1,
+      rawRetentionMs: 15_552_000_000,
+      maxBodyBytes: 4_000_000,
+    });
   }
   const publish = await openPublisher(kafka, resources);
   return { folder, brokers: broker.address, publish, [Symbol.asyncDispose]: () => resources.disposeAsync() };

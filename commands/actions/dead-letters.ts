@@ -9,8 +9,9 @@ import { systemClock } from '../../runtime/clock.ts';
 import { ExitCode, UsageError } from '../../runtime/errors.ts';
 import { escapeControls } from '../../runtime/escape-controls.ts';
 import { formatTable } from '../../runtime/table.ts';
+import { allTopics } from '../../schemas/topics.ts';
+import { print } from '../engine/print.ts';
 import { filterOf, type LetterOptions } from '../letter-filter.ts';
-import { print } from '../print.ts';
 
 interface ListLetters extends LetterOptions {
   readonly json: boolean;
@@ -99,7 +100,7 @@ export async function purgeLetters(context: Context, options: PurgeLetters): Pro
 
 /** @throws UsageError for an invalid filter, or a topic of another deployment. */
 function filterIn({ config }: Context, options: LetterOptions): LetterFilter {
-  const names = Object.values(config.kafka.topics).map(({ name }) => name);
+  const names = allTopics(config.kafka.topics).map(({ name }) => name);
   if (options.topic === undefined || names.includes(options.topic)) return filterOf(options, systemClock.now());
   throw new UsageError(`--topic takes one of ${names.join(', ')}, not "${options.topic}": see KAFKA_TOPIC_PREFIX`);
 }

@@ -1,7 +1,7 @@
 import { examine } from '../../pipeline/doctor.ts';
 import type { Context } from '../../platform/context.ts';
 import { ExitCode } from '../../runtime/errors.ts';
-import { print } from '../print.ts';
+import { print } from '../engine/print.ts';
 
 /** `doctor` */
 export async function doctor(context: Context, options: { readonly json: boolean }): Promise<number> {

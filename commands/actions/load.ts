@@ -4,7 +4,7 @@ import { endsOf, loadBronze } from '../../pipeline/stages.ts';
 import type { Context } from '../../platform/context.ts';
 import { openPlatform } from '../../platform/platform.ts';
 import { ExitCode } from '../../runtime/errors.ts';
-import { print } from '../print.ts';
+import { print } from '../engine/print.ts';
 
 interface Load {
   readonly once: boolean;

@@ -3,7 +3,7 @@ import { fetchGenres, walkPopular } from '../../pipeline/stages.ts';
 import type { Context } from '../../platform/context.ts';
 import { openPlatform } from '../../platform/platform.ts';
 import { ExitCode } from '../../runtime/errors.ts';
-import { print } from '../print.ts';
+import { print } from '../engine/print.ts';
 
 interface Produce {
   /** Milliseconds; once if undefined. */

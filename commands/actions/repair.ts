@@ -3,7 +3,7 @@ import { openPlatform } from '../../platform/platform.ts';
 import { type Repaired, repair as repairRecords } from '../../replay/repair.ts';
 import { ExitCode } from '../../runtime/errors.ts';
 import { throwIfNoCopy } from '../../transform/transform.ts';
-import { print } from '../print.ts';
+import { print } from '../engine/print.ts';
 
 interface Repair {
   readonly dryRun: boolean;

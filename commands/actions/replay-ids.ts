@@ -6,7 +6,7 @@ import { journalOf } from '../../replay/names.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { ExitCode, UsageError } from '../../runtime/errors.ts';
 import { formatDuration } from '../../runtime/units.ts';
-import { print } from '../print.ts';
+import { print } from '../engine/print.ts';
 import { type SelectionOptions, selectionOf, selectionText } from '../selection.ts';
 
 interface ReplayIds extends SelectionOptions {

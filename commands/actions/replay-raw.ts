@@ -5,7 +5,7 @@ import { extendBronze, type RawReplayed, rebuildBronze } from '../../replay/raw.
 import { systemClock } from '../../runtime/clock.ts';
 import { ExitCode } from '../../runtime/errors.ts';
 import { formatDuration } from '../../runtime/units.ts';
-import { print } from '../print.ts';
+import { print } from '../engine/print.ts';
 import { type SelectionOptions, selectionOf, selectionText } from '../selection.ts';
 
 interface ReplayRaw extends SelectionOptions {

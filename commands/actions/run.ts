@@ -4,7 +4,7 @@ import { services } from '../../pipeline/services.ts';
 import type { Context } from '../../platform/context.ts';
 import { ExitCode } from '../../runtime/errors.ts';
 import { throwIfNoCopy } from '../../transform/transform.ts';
-import { print } from '../print.ts';
+import { print } from '../engine/print.ts';
 
 interface Run {
   readonly once: boolean;

@@ -3,7 +3,7 @@ import type { Context } from '../../platform/context.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { ExitCode } from '../../runtime/errors.ts';
 import { formatTable } from '../../runtime/table.ts';
-import { print } from '../print.ts';
+import { print } from '../engine/print.ts';
 
 const everyMs = 2_000;
 

@@ -5,7 +5,8 @@ import { topicSettingsOf } from '../../platform/open-kafka.ts';
 import { openPlatform } from '../../platform/platform.ts';
 import { ExitCode } from '../../runtime/errors.ts';
 import { formatTable } from '../../runtime/table.ts';
-import { print } from '../print.ts';
+import { allTopics } from '../../schemas/topics.ts';
+import { print } from '../engine/print.ts';
 
 interface ShowTopics {
   readonly apply: boolean;
@@ -26,7 +27,7 @@ export async function showTopics(context: Context, options: ShowTopics): Promise
   }
   const missing = await admin.missingTopics();
   const findings = await admin.examineTopics(settings);
-  const existing = Object.values(cluster.topics).flatMap(({ name }) => (missing.includes(name) ? [] : [name]));
+  const existing = allTopics(cluster.topics).flatMap(({ name }) => (missing.includes(name) ? [] : [name]));
   const partitions = await partitionsOf(admin, existing);
   print(options, { partitions, missing, findings: findings.map(plain), created, applied: applied.map(plain) }, () =>
     [

@@ -3,7 +3,7 @@ import type { Context } from '../../platform/context.ts';
 import { ExitCode } from '../../runtime/errors.ts';
 import { scheduleOnce } from '../../transform/scheduler.ts';
 import { transform as runTransform, throwIfNoCopy } from '../../transform/transform.ts';
-import { print } from '../print.ts';
+import { print } from '../engine/print.ts';
 
 interface Transform {
   readonly fullRefresh: boolean;

@@ -1,7 +1,7 @@
 import type { Context } from '../../platform/context.ts';
 import { warehouseAccess } from '../../platform/warehouse.ts';
 import { ExitCode } from '../../runtime/errors.ts';
-import { print } from '../print.ts';
+import { print } from '../engine/print.ts';
 
 /** `warehouse migrate` */
 export async function migrate(context: Context, options: { readonly json: boolean }): Promise<number> {

@@ -14,8 +14,8 @@ import { check, provision } from '../../warehouse/snowflake/provision/provision.
 import { readPublicKey } from '../../warehouse/snowflake/provision/public-key.ts';
 import { script, stepsOf } from '../../warehouse/snowflake/provision/script.ts';
 import { type SnowflakeNames, snowflakeGroup } from '../../warehouse/snowflake/settings.ts';
-import { flagName } from '../option.ts';
-import { print } from '../print.ts';
+import { flagName } from '../engine/option.ts';
+import { print } from '../engine/print.ts';
 
 /** The options that name a role, a user or the monitor, each with the object that it names. */
 const nameOptions = {

@@ -60,7 +60,7 @@ describe.runIf(existsSync(jarsDir))('the broker of docker-compose.yml, from its 
         while (!isStarted() && !broker.hasEnded()) await delay(50);
         expect(isStarted(), tailOf(join(folder, 'broker.log'))).toBe(true);
         await using admin = createAdmin(plainClient([`localhost:${ports[0]}`]));
-        await admin.ensureTopics({ partitions: 4, replicationFactor: 1, rawRetentionMs: 1e9 });
+        await admin.ensureTopics({ partitions: 4, replicationFactor: 1, rawRetentionMs: 1e9, maxBodyBytes: 4_000_000 });
         expect((await admin.topicOffsets(topics.movieIds.name)).high.size).toBe(4);
         expect(await admin.clusterId()).toBe(env['CLUSTER_ID']);
         expect(await isHealthy(ports[0])).toBe(true);

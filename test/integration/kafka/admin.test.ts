@@ -6,7 +6,7 @@ import { commitAs, createTopic, silent, testKafka, uniqueName, withAdmin, write 
 import { topicNames, topics } from '../../support/kafka/topics.ts';
 
 const kafka = testKafka();
-const settings = { partitions: 3, replicationFactor: 1, rawRetentionMs: 15_552_000_000 };
+const settings = { partitions: 3, replicationFactor: 1, rawRetentionMs: 15_552_000_000, maxBodyBytes: 4_000_000 };
 
 it('creates missing topics, and does not change existing ones', async () => {
   await using admin = createAdmin(kafka);

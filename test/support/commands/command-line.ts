@@ -1,5 +1,5 @@
-import type { Invocation } from '../../../commands/command.ts';
-import { parse } from '../../../commands/parse.ts';
+import type { Invocation } from '../../../commands/engine/command.ts';
+import { parse } from '../../../commands/engine/parse.ts';
 import { type SelectionOptions, selectionOf } from '../../../commands/selection.ts';
 import type { Selection } from '../../../replay/selection.ts';
 

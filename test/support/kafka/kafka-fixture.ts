@@ -118,7 +118,12 @@ export class KafkaFixture implements AsyncDisposable {
   /** Creates our missing topics, and waits until each partition's leader answers, which takes a while on a busy machine. */
   async ensureTopics(partitions: number): Promise<void> {
     await using admin = createAdmin(this.kafka);
-    await admin.ensureTopics({ partitions, replicationFactor: 1, rawRetentionMs: 15_552_000_000 });
+    await admin.ensureTopics({
+      partitions,
+      replicationFactor: 1,
+      rawRetentionMs: 15_552_000_000,
+      maxBodyBytes: 4_000_000,
+    });
     const allOffsets = () => Promise.all(topicNames.map((topic) => admin.topicOffsets(topic)));
     await vi.waitFor(allOffsets, { timeout: 60_000, interval: 100 });
   }

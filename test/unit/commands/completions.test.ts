@@ -3,10 +3,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { completionScript, shells } from '../../../commands/completions.ts';
+import { completionScript, shells } from '../../../commands/engine/completions.ts';
+import { flagName } from '../../../commands/engine/option.ts';
+import { parse } from '../../../commands/engine/parse.ts';
 import { commands, commandsByWords } from '../../../commands/index.ts';
-import { flagName } from '../../../commands/option.ts';
-import { parse } from '../../../commands/parse.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tmdb-stream-completions-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { parse } from '../../../commands/engine/parse.ts';
 import { commands, commandsByWords } from '../../../commands/index.ts';
-import { parse } from '../../../commands/parse.ts';
 import packageJson from '../../../package.json' with { type: 'json' };
 import { exitCodeMeanings } from '../../../runtime/errors.ts';
 

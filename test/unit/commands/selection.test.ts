@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parse as parseArguments } from '../../../commands/parse.ts';
+import { parse as parseArguments } from '../../../commands/engine/parse.ts';
 import { selectionText } from '../../../commands/selection.ts';
 import { isSelected, type Selection } from '../../../replay/selection.ts';
 import { UsageError } from '../../../runtime/errors.ts';

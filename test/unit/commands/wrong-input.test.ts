@@ -1,8 +1,8 @@
 // cspell:ignore MIIE QIBADAN
 import { describe, expect, it } from 'vitest';
+import { flagName, type OptionDefinition } from '../../../commands/engine/option.ts';
+import { parse } from '../../../commands/engine/parse.ts';
 import { commandsByWords } from '../../../commands/index.ts';
-import { flagName, type OptionDefinition } from '../../../commands/option.ts';
-import { parse } from '../../../commands/parse.ts';
 import { ExitCode, UsageError } from '../../../runtime/errors.ts';
 
 /** Values that an option with this placeholder must refuse. A placeholder that is not here makes the test fail. */

@@ -1,6 +1,6 @@
-import { escapeControls, escapeLines } from '../runtime/escape-controls.ts';
-import { scrub, scrubAll } from '../runtime/scrub.ts';
-import type { Secret } from '../runtime/secret.ts';
+import { escapeControls, escapeLines } from '../../runtime/escape-controls.ts';
+import { scrub, scrubAll } from '../../runtime/scrub.ts';
+import type { Secret } from '../../runtime/secret.ts';
 
 let secrets: readonly Secret[] = [];
 

@@ -1,4 +1,4 @@
-import { exitCodeMeanings } from '../runtime/errors.ts';
+import { exitCodeMeanings } from '../../runtime/errors.ts';
 import { type Command, type CommandGroup, type Entries, isGroup } from './command.ts';
 import { programName } from './help.ts';
 import { flagName, type OptionDefinition } from './option.ts';

@@ -1,9 +1,9 @@
 import { CommanderError, type Option, Command as Parser } from 'commander';
-import packageJson from '../package.json' with { type: 'json' };
-import { exitCodeMeanings, UsageError } from '../runtime/errors.ts';
+import packageJson from '../../package.json' with { type: 'json' };
+import { exitCodeMeanings, UsageError } from '../../runtime/errors.ts';
+import { commands } from '../index.ts';
 import { type Command, type CommandGroup, type Invocation, isGroup } from './command.ts';
 import { configureHelp, programName } from './help.ts';
-import { commands } from './index.ts';
 import { flagName, type OptionDefinition } from './option.ts';
 import { readValue, TypedArgument, TypedOption, usageErrorOf } from './usage-error.ts';
 

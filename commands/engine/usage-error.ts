@@ -1,6 +1,6 @@
 import { Argument, type CommanderError, Option, type Command as Parser } from 'commander';
-import { UsageError } from '../runtime/errors.ts';
-import { escapeControls } from '../runtime/escape-controls.ts';
+import { UsageError } from '../../runtime/errors.ts';
+import { escapeControls } from '../../runtime/escape-controls.ts';
 import type { ValueType } from './option.ts';
 
 /** An option with a value, which knows the form of the value. */

@@ -1,6 +1,7 @@
-import { type Gap, parseGap } from '../kafka/gap.ts';
-import { parseDuration } from '../runtime/units.ts';
-import { movieIdOf } from '../schemas/record-rules.ts';
+import { type Gap, parseGap } from '../../kafka/gap.ts';
+import { UsageError } from '../../runtime/errors.ts';
+import { parseDuration } from '../../runtime/units.ts';
+import { movieIdOf } from '../../schemas/record-rules.ts';
 import type { ValueType } from './option.ts';
 
 /** A time as it was given: a point in time, or an age that is counted from a time known only when the command runs. */
@@ -8,6 +9,22 @@ export type Moment = { readonly text: string } & ({ readonly at: number } | { re
 
 /** @param now milliseconds since the epoch. @returns milliseconds since the epoch. */
 export const timeAt = (moment: Moment, now: number): number => ('at' in moment ? moment.at : now - moment.age);
+
+/** A span of time: from `since` on, before `until` (milliseconds since the epoch). */
+export interface Span {
+  readonly since?: number;
+  readonly until?: number;
+}
+
+/** @param now milliseconds since the epoch, from which ages are counted. @throws UsageError for an empty span. */
+export function spanOf(options: Readonly<Record<'since' | 'until', Moment | undefined>>, now: number): Span {
+  const since = options.since && timeAt(options.since, now);
+  const until = options.until && timeAt(options.until, now);
+  if (since !== undefined && until !== undefined && since >= until) {
+    throw new UsageError('--since must be before --until');
+  }
+  return { ...(since !== undefined && { since }), ...(until !== undefined && { until }) };
+}
 
 const isoTime = /^\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(Z|[+-]\d{2}:\d{2})?)?$/;
 

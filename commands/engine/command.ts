@@ -1,6 +1,6 @@
-import type { Config } from '../platform/config.ts';
-import type { Context } from '../platform/context.ts';
-import type { Written } from '../platform/places.ts';
+import type { Config } from '../../platform/config.ts';
+import type { Context } from '../../platform/context.ts';
+import type { Written } from '../../platform/places.ts';
 import type { OptionDefinitions, OptionsOf } from './option.ts';
 
 /** What a command does. @returns the exit code. @throws IngestError with one. */
