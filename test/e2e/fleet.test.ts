@@ -51,7 +51,7 @@ describe('a fleet of services', () => {
       TMDB_TOKEN: canary,
       TMDB_RATE_LIMIT: `${limit.capacity}/${limit.windowMs / 1_000}s`,
       TOKEN_BUCKET_URL: redis.url,
-      TRANSFORM_SCHEDULE: isLongForm ? '*/2 * * * * *' : '*/5 * * * * *',
+      TRANSFORM_SCHEDULE: isLongForm ? '*/2 * * * * *' : '*/10 * * * * *',
       DRAIN_TIMEOUT: '25s',
     });
   });

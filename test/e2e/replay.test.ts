@@ -6,6 +6,7 @@ import { type Sandbox, startSandbox } from '../../sandbox/server.ts';
 import { audit } from '../support/audit/audit.ts';
 import { outcomeOf, Workspace } from '../support/processes/cli.ts';
 import { type CrashPoint, crashEnvironment, firedIn } from '../support/processes/crash-points.ts';
+import { FleetBroker } from '../support/processes/fleet.ts';
 import { isLongForm } from '../tiers.ts';
 
 const movies = isLongForm ? 400 : 200;
@@ -13,6 +14,7 @@ const limit = { capacity: 500, windowMs: 1_000 };
 
 describe('replay raw', () => {
   let workspace: Workspace;
+  let broker: FleetBroker;
   let sandbox: Sandbox;
 
   beforeEach(async () => {
@@ -23,9 +25,13 @@ describe('replay raw', () => {
       TMDB_RATE_LIMIT: '500/1s',
       LOAD_MAX_ROWS: '60',
     });
+    // One broker for all commands of a test: each would start its own.
+    const properties = { 'group.initial.rebalance.delay.ms': '0' };
+    broker = await FleetBroker.start(join(workspace.dataDir, 'kafka'), { properties });
+    workspace.set({ KAFKA_BROKERS: broker.address });
   });
   afterEach(async () => {
-    await sandbox[Symbol.asyncDispose]();
+    await Promise.all([sandbox[Symbol.asyncDispose](), broker[Symbol.asyncDispose]()]);
     workspace[Symbol.dispose]();
   });
 
@@ -88,7 +94,7 @@ describe('replay raw', () => {
     });
     expect(await contents()).toEqual(before);
     expect(sandbox.stats().requests).toBe(asked);
-    await audit(workspace);
+    await audit(workspace, { brokers: [broker.address] });
 
     if (isLongForm) {
       expect(await json(['transform'])).toMatchObject({ skipped: false });
@@ -96,7 +102,7 @@ describe('replay raw', () => {
     }
     await json(['transform', '--full-refresh']);
     expect(await contents()).toEqual(before);
-    await audit(workspace);
+    await audit(workspace, { brokers: [broker.address] });
   });
 
   it('[R25] rebuilds while a loader works, and includes rows that are loaded meanwhile', {
@@ -119,7 +125,7 @@ describe('replay raw', () => {
     const { code, stderr } = await ended;
     expect(code, stderr).toBe(0);
     await workspace.runOnce(['--pages', '1']);
-    await audit(workspace);
+    await audit(workspace, { brokers: [broker.address] });
   });
 
   it('adds only missing rows to BRONZE, over a kill', { tags: ['full'] }, async () => {
@@ -138,6 +144,6 @@ describe('replay raw', () => {
     // Until a rebuild, the ledger does not match the rows that were deleted by hand.
     expect(await json(['replay', 'raw', '--all', '--rebuild'])).toMatchObject({ swap: { same: movies + 1 } });
     await json(['transform']);
-    await audit(workspace);
+    await audit(workspace, { brokers: [broker.address] });
   });
 });

@@ -9,6 +9,7 @@ import { movieIdCodec, rawMovieCodec } from '../../schemas/codecs.ts';
 import { plainClient } from '../support/kafka/client.ts';
 import { type CrashPoint, crashEnvironment, firedIn } from '../support/processes/crash-points.ts';
 import { type Service, until } from '../support/processes/fleet.ts';
+import { hasOpen } from '../support/processes/stages-under-kills.ts';
 import { openTestBed, type TestBed } from '../support/processes/test-bed.ts';
 import { casesOf, isLongForm } from '../tiers.ts';
 
@@ -68,11 +69,13 @@ describe('a stage that is killed at a critical point and restarted', () => {
     });
   };
 
+  const publishAnswers = (ids: readonly number[]) =>
+    producer.send({ topic: 'tmdb.raw-movies', messages: ids.map(answerOf) });
+
   /** Answers as the fetcher would publish them, until `hasEnded`: batch after batch becomes due. */
   const publishAnswersUntil = async (hasEnded: () => boolean): Promise<void> => {
     for (let wave = 0; !hasEnded(); wave += 1) {
-      const ids = Array.from({ length: 20 }, (_, rank) => idAt(20 * wave + rank));
-      await producer.send({ topic: 'tmdb.raw-movies', messages: ids.map(answerOf) });
+      await publishAnswers(Array.from({ length: 20 }, (_, rank) => idAt(20 * wave + rank)));
       await delay(150);
     }
   };
@@ -185,12 +188,10 @@ describe('a stage that is killed at a critical point and restarted', () => {
   });
 
   describe('a zombie', () => {
-    /** Starts a loader that is stopped at a point for longer than its session lasts, and one that takes over. */
-    const stopped = async (point: CrashPoint): Promise<{ readonly zombie: Service; readonly other: Service }> => {
-      const { service: zombie, log } = startDoomed('STOP_AT', point, ['load']);
+    /** Publishes until a loader is stopped at its point, for longer than its session lasts. @returns one that takes over. */
+    const takeOver = async (log: string): Promise<Service> => {
       await publishAnswersUntil(() => firedIn(log).length > 0);
-      const other = bed.fleet.start('other', ['load']);
-      return { zombie, other };
+      return bed.fleet.start('other', ['load']);
     };
     const rowsLoaded = ({ lines }: Service): number =>
       lines.reduce((sum, line) => sum + (line.msg === 'batch loaded' ? Number(line['rows']) : 0), 0);
@@ -201,7 +202,12 @@ describe('a stage that is killed at a critical point and restarted', () => {
 
     it('[R6] whose batch another has loaded meanwhile is fenced, and adds no row', async () => {
       await bed.run('load', '--once');
-      const { zombie, other } = await stopped({ point: 'loader.batch-due', hit: 1 });
+      const { service: zombie, log } = startDoomed('STOP_AT', { point: 'loader.batch-due', hit: 2 }, ['load']);
+      // If it had the file open when it is stopped, no other loader could take over.
+      await publishAnswers([idAt(0)]);
+      const isIdle = () => rowsLoaded(zombie) > 0 && !hasOpen(zombie.pid, bed.workspace.duckdbPath);
+      await until('it has loaded a batch and released the file', isIdle, { timeoutMs: 60_000 });
+      const other = await takeOver(log);
       await until('the other has taken over', () => rowsLoaded(other) > 0, { timeoutMs: 30_000 });
       zombie.kill('SIGCONT');
       await until('it is fenced', () => zombie.lines.some(({ msg }) => msg?.startsWith('fenced')), {
@@ -217,7 +223,8 @@ describe('a stage that is killed at a critical point and restarted', () => {
     it('[R61] whose commit comes late keeps others from the file until it has committed, and no row is doubled', {
       tags: ['full'],
     }, async () => {
-      const { zombie, other } = await stopped({ point: 'loader.before-commit', hit: 2 });
+      const { service: zombie, log } = startDoomed('STOP_AT', { point: 'loader.before-commit', hit: 2 }, ['load']);
+      const other = await takeOver(log);
       const before = rowsLoaded(zombie);
       // An entry of the line names its process.
       const isInLine = () =>

@@ -22,8 +22,8 @@ const otherKills = Math.ceil(loaderKills / 4);
 const seed = Number(process.env['FAULT_SEED'] ?? Date.now() % 100_000);
 
 /** Smaller in `npm test`: fewer movies, a build less often, and kills that come sooner after a stage was seen at work. */
-const movies = isLongForm ? 1_200 : 400;
-const transformSchedule = isLongForm ? '*/2 * * * * *' : '*/6 * * * * *';
+const movies = isLongForm ? 1_200 : 300;
+const transformSchedule = isLongForm ? '*/2 * * * * *' : '*/15 * * * * *';
 const hurry = isLongForm ? 1 : 4;
 const concurrency = 8;
 /** A little more than the movies that are asked for again: there is always something on its way, and no queue that grows. */

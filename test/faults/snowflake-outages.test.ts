@@ -109,7 +109,7 @@ describe.each(casesOf(paths))('a loader that loads $path loads everything once',
     await loadsAllOnce(loading);
   });
 
-  it('[R55] when another transaction has the lock for longer than it may wait', async () => {
+  it('[R55] when another transaction has the lock for longer than it may wait', { tags: ['full'] }, async () => {
     await using other = await fixture.session();
     await other.execute({ sql: 'begin' });
     await other.execute({ sql: 'update bronze.load_lock set taken_at = sysdate()' });
@@ -162,7 +162,7 @@ describe.each(casesOf(paths))('a loader that loads $path loads everything once',
     },
   );
 
-  it('[R55] when the virtual warehouse takes longer to wake up than it may', async () => {
+  it('[R55] when the virtual warehouse takes longer to wake up than it may', { tags: ['full'] }, async () => {
     fixture.proxy.judge = injectOn('update', 'queued', { times: 2 });
     const loading = start();
     await loadsAllOnce(loading);

@@ -157,7 +157,7 @@ describe('the DuckDB file', () => {
       rows: [{ kafkaOffset: offset, language: 'en', body: Buffer.from('{}'), sourceUrl: '', fetchedAt: new Date(0) }],
     }) as const;
 
-  it('holds rows and ledger that agree, whenever its loader is killed', async () => {
+  it('holds rows and ledger that agree, whenever its loader is killed', { tags: ['full'] }, async () => {
     for (let kill = 0; kill < 15; kill += 1) {
       const loader = await startLoader();
       // Somewhere within the next batches, never at the same point: each line is a batch that was committed.

@@ -62,7 +62,9 @@ describe('two values of KAFKA_TOPIC_PREFIX with the same DATA_DIR', () => {
     workspace[Symbol.dispose]();
   });
 
-  it('an interrupted replay of raw records resumes under its own prefix only, and delays none under the other', async () => {
+  it('an interrupted replay of raw records resumes under its own prefix only, and delays none under the other', {
+    tags: ['full'],
+  }, async () => {
     await ingest(blue);
     const topicOf = (prefix: string) => contextOf(prefix).config.kafka.topics.rawMovies.name;
     await interruptRaw(blue, nameOfBackfill(topicOf(blue), '--all'));

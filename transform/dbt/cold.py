@@ -1,6 +1,6 @@
 """dbt's command line, but ends with its parent process; `transform/dbt/process-per-command.ts` starts it.
 
-    python cold.py ARGUMENTS...
+    python cold.py [--skip-debug-events] ARGUMENTS...
 
 When standard input closes, the parent has ended and this process exits at once. Otherwise dbt would continue beside the next one.
 """
@@ -10,12 +10,17 @@ import sys
 import threading
 
 from dbt.cli.main import cli
+from without_debug import skip_debug_events
 
 
 def end_with_stdin():
     sys.stdin.read()
     os._exit(1)
 
+
+if sys.argv[1:2] == ["--skip-debug-events"]:
+    del sys.argv[1]
+    skip_debug_events()
 
 threading.Thread(target=end_with_stdin, daemon=True).start()
 # The project's hooks read from the command line whether this is a retry.

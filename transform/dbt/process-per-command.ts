@@ -20,7 +20,11 @@ export class ProcessPerCommand implements Runner {
     const { environmentDir, workDir, env } = this.#place;
     const python = join(environmentDir, 'bin', 'python');
     const script = join(import.meta.dirname, 'cold.py');
-    const child = spawn(python, [script, ...args], { cwd: workDir, env, stdio: ['pipe', 'pipe', 'pipe'] });
+    const child = spawn(python, [script, '--skip-debug-events', ...args], {
+      cwd: workDir,
+      env,
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
     for (const stream of [child.stdout, child.stderr]) {
       createInterface({ input: stream }).on('line', (line) => log.take(line));
     }

@@ -17,18 +17,7 @@ import sys
 import threading
 
 from dbt.cli.main import dbtRunner
-from dbt_common.events.base_types import EventLevel
-from dbt_common.events.event_manager import EventManager
-from dbt_common.events.event_manager_client import ctx_set_event_manager
-
-
-class WithoutDebug(EventManager):
-    """Skips debug events: dbt would format each of its 1,600 debug messages per run before it discards them."""
-
-    def fire_event(self, e, level=None, node=None, force_warn_or_error_handling=False):
-        is_wanted = (level or e.level_tag()) not in (EventLevel.DEBUG, EventLevel.TEST)
-        if is_wanted or force_warn_or_error_handling:
-            super().fire_event(e, level, node, force_warn_or_error_handling)
+from without_debug import skip_debug_events
 
 
 class Project:
@@ -109,7 +98,7 @@ def listen(commands):
 
 
 def main():
-    ctx_set_event_manager(WithoutDebug())
+    skip_debug_events()
     project = Project(sys.argv[1])
     commands = queue.SimpleQueue()
     threading.Thread(target=listen, args=(commands,), daemon=True).start()

@@ -36,7 +36,7 @@ async function buildThenFail(): Promise<void> {
   await file.query('alter table bronze.away rename to raw_genres');
 }
 
-it('skips no test of a changed movie because of a retry', async () => {
+it('skips no test of a changed movie because of a retry', { tags: ['full'] }, async () => {
   await buildThenFail();
   await file.run(dbt, { command: 'retry', vars });
   // What a test of movie 2 would find; the last complete build that succeeded has not seen the movie.
@@ -68,7 +68,7 @@ it('is due after a failed build, even if a later run of some models succeeds', a
   expect(state).toMatchObject({ due: true, reason: 'last run failed' });
 });
 
-it('names the column whose key is missing or comes twice', async () => {
+it('names the column whose key is missing or comes twice', { tags: ['full'] }, async () => {
   await file.load(1, [movie(1), movie(2)]);
   await build();
   const brokenBy = async (sql: string) => {

@@ -34,7 +34,9 @@ const isAlive = (pid: number): boolean => {
 
 const signal = new AbortController().signal;
 
-it('is one process for all commands, and another when it died or a command was aborted', async () => {
+it('is one process for all commands, and another when it died or a command was aborted', {
+  tags: ['full'],
+}, async () => {
   await using file = await WarehouseFile.create();
   const { place, pids } = await noting(file);
   const dbt = openWarmDbt(place);

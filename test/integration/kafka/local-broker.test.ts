@@ -105,14 +105,14 @@ describe('the local broker', () => {
     }
   });
 
-  it('takes any cluster id, one that begins with a dash as well', async () => {
+  it('takes any cluster id, one that begins with a dash as well', { tags: ['full'] }, async () => {
     const clusterId = '-h5UMw77OYnqN2XP7yIJgA';
     await using broker = await startLocalBroker({ dataDir, jarsDir, clusterId });
     await using admin = createAdmin(clientOf(broker));
     expect(await admin.clusterId()).toBe(clusterId);
   });
 
-  it('formats again when a format was cut short', async () => {
+  it('formats again when a format was cut short', { tags: ['full'] }, async () => {
     mkdirSync(join(dataDir, 'log.formatting'));
     writeFileSync(join(dataDir, 'log.formatting', 'meta.properties'), 'half');
     await using broker = await start();

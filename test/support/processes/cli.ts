@@ -25,7 +25,7 @@ export interface WorkspaceOptions {
 /** A separate data folder, and the command line to run on it as a user would. */
 export class Workspace implements Disposable {
   readonly dataDir = mkdtempSync(join(tmpdir(), 'tmdb-stream-e2e-'));
-  readonly #env: Readonly<Record<string, string>>;
+  #env: Readonly<Record<string, string>>;
   readonly #dbt: typeof forkedDbt;
 
   /**
@@ -34,6 +34,11 @@ export class Workspace implements Disposable {
   constructor(env: Readonly<Record<string, string>> = {}, { ownDbt = false }: WorkspaceOptions = {}) {
     this.#env = env;
     this.#dbt = ownDbt ? { flags: [], env: {} } : forkedDbt;
+  }
+
+  /** Adds settings to those of every later command. */
+  set(env: Readonly<Record<string, string>>): void {
+    this.#env = { ...this.#env, ...env };
   }
 
   get duckdbPath(): string {

@@ -23,9 +23,12 @@ import time
 
 imported = set()
 
+PROJECT = os.path.join(os.path.dirname(os.path.realpath(__file__)), "../../../../dbt")
 
-def import_dbt(warehouse, folder):
+
+def import_dbt(environment, folder):
     """Runs once for each warehouse, with its first command, so that a test run that needs no dbt does not pay for it."""
+    warehouse = environment.get("WAREHOUSE", "duckdb")
     if warehouse in imported:
         return
     imported.add(warehouse)
@@ -35,13 +38,37 @@ def import_dbt(warehouse, folder):
         share_parse_state(folder)
     if warehouse == "snowflake":
         import dbt.adapters.snowflake.impl  # noqa: F401
-        return
-    import dbt.adapters.duckdb.impl  # noqa: F401
-    from dbt.adapters.duckdb.credentials import DuckDBCredentials
+    else:
+        import dbt.adapters.duckdb.impl  # noqa: F401
+        from dbt.adapters.duckdb.credentials import DuckDBCredentials
 
-    # The parsed project depends only on the file's name, which is the name of the database, and not on its folder.
-    keys = DuckDBCredentials._connection_keys
-    DuckDBCredentials._connection_keys = lambda self: tuple(key for key in keys(self) if key != "path")
+        # The parsed project depends only on the file's name, which is the name of the database, and not on its folder.
+        keys = DuckDBCredentials._connection_keys
+        DuckDBCredentials._connection_keys = lambda self: tuple(key for key in keys(self) if key != "path")
+    parse_once(environment, folder)
+
+
+def parse_once(environment, folder):
+    """Parses the project here, so that the children inherit what dbt prepares on first use: half of the time of a short command.
+
+    The static parser would start threads, which a fork does not copy: the children would wait for them without end.
+    """
+    from dbt.adapters.factory import reset_adapters
+    from dbt.cli.main import dbtRunner
+
+    before = dict(os.environ)
+    os.environ.clear()
+    os.environ.update(environment)
+    scratch = os.path.join(folder, "scratch")
+    places = ["--project-dir", PROJECT, "--profiles-dir", PROJECT, "--target-path", scratch, "--log-path", scratch]
+    try:
+        dbtRunner().invoke(["--quiet", "--no-write-json", "--log-level-file", "none", "--no-static-parser", "parse", *places])
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+    reset_adapters()
+    gc.collect()
+    gc.freeze()
 
 
 def share_parse_state(folder):
@@ -146,7 +173,7 @@ class Server:
     def accept(self, listener):
         connection, _ = listener.accept()
         fds, command = receive(connection)
-        import_dbt(command["env"].get("WAREHOUSE", "duckdb"), self.folder)
+        import_dbt(command["env"], self.folder)
         pid = os.fork()
         if pid == 0:
             connections = [open_connection.fileno() for open_connection in self.children.values()]
