@@ -24,7 +24,7 @@ export const dbtEnvironment = (context: Context): DbtEnvironment => ({
   projectDir,
   environmentDir: join(toolsDir, 'dbt'),
   workDir: join(context.config.dataDir, 'dbt'),
-  env: { ...context.config.childEnvironment, ...transformTarget(context).dbtEnvironment },
+  env: { ...context.config.childEnvironment, ...transformTarget(context).dbtVariables },
 });
 
 /** A test that fails ends the run with an error; a test that warns is counted here. */

@@ -62,7 +62,7 @@ export interface WarehouseAccess {
 /** What running dbt and publishing GOLD need. The calls that open the warehouse throw WarehouseUnavailableError. */
 export interface TransformTarget {
   /** The environment for `profiles.yml`, secrets included. */
-  readonly dbtEnvironment: Readonly<NodeJS.ProcessEnv>;
+  readonly dbtVariables: Readonly<NodeJS.ProcessEnv>;
   /** Whether dbt needs the lock even for reading. */
   readonly readsNeedLock: boolean;
   /** How often the freshness of the sources is checked (ms). */

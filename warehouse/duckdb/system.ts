@@ -18,7 +18,7 @@ export function duckDbSystem(settings: DuckDbSettings, { clock, signal, watchFil
     patienceMs: waitFor('fileLock', lockWaitMs),
     readsNeedLock: true,
     freshnessEveryMs: 60_000,
-    dbtEnvironment: { WAREHOUSE: 'duckdb', DUCKDB_PATH: path, DUCKDB_MEMORY_LIMIT: memoryLimit(4_000) },
+    dbtVariables: { WAREHOUSE: 'duckdb', DUCKDB_PATH: path, DUCKDB_MEMORY_LIMIT: memoryLimit(4_000) },
     exists: () => existsSync(path),
     openLoader: async () => (await import('./warehouse.ts')).openDuckDbWarehouse(options),
     openReader: async ({ lookMs } = {}) => {

@@ -17,7 +17,7 @@ export function snowflakeSystem(settings: SnowflakeSettings, { clock, signal }: 
     readsNeedLock: false,
     // Each check may start the virtual warehouse.
     freshnessEveryMs: 3_600_000,
-    dbtEnvironment: snowflakeEnvironment(settings),
+    dbtVariables: snowflakeEnvironment(settings),
     exists: () => true,
     openLoader: async () => (await import('./warehouse.ts')).openSnowflakeWarehouse(session('load')),
     openReader,

@@ -30,7 +30,7 @@ const accessParts: Readonly<Record<keyof WarehouseAccess, string>> = {
   openBackfill: 'function',
 };
 const targetParts: Readonly<Record<keyof TransformTarget, string>> = {
-  dbtEnvironment: 'object',
+  dbtVariables: 'object',
   readsNeedLock: 'boolean',
   freshnessEveryMs: 'number',
   takeTransformLease: 'function',
@@ -93,7 +93,7 @@ describe('the registry of warehouses', () => {
     });
 
     it('names the target of dbt that the profile has', () => {
-      expect(open(name).dbtEnvironment['WAREHOUSE']).toBe(name);
+      expect(open(name).dbtVariables['WAREHOUSE']).toBe(name);
       const profile = readFileSync(join(root, 'dbt', 'profiles.yml'), 'utf8');
       const targets = [...profile.matchAll(/^ {4}(\w+):$/gm)].map(([, target]) => target);
       expect(targets).toContain(name);
