@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, expect, it } from 'vitest';
-import { readYaml } from '../support/deploy/project.ts';
+import { alertExpression } from '../support/deploy/alert-expression.ts';
 import { evaluate, scrape } from '../support/deploy/promql.ts';
 import { type LogLine, type Service, until } from '../support/processes/fleet.ts';
 import { SupervisedService } from '../support/processes/supervised-service.ts';
@@ -22,12 +22,6 @@ const readiness = async (service: Service) => {
   const { status, text } = await service.get('/readyz');
   return { status, kafka: (JSON.parse(text) as { checks: Record<string, string> }).checks['kafka'] };
 };
-
-interface Rules {
-  readonly groups: readonly { readonly rules: readonly { readonly alert: string; readonly expr: string }[] }[];
-}
-const rules = readYaml<Rules>('deploy/prometheus/alerts.yml').groups.flatMap(({ rules }) => rules);
-const exprOf = (name: string) => rules.find(({ alert }) => alert === name)?.expr ?? '';
 
 /** One of each kind: a producer that walks once an hour, a fetcher and a loader. */
 const start = () => [
@@ -53,7 +47,7 @@ it('[R10 R23] waits for a broker that is away under load, says so at once and on
   const services = posts.map(({ service }) => service);
   // In the long form as often as deploy/prometheus/prometheus.yml has it.
   await using scraped = scrape(services, seconds < 60 ? 500 : 15_000);
-  const pending = (alert: string) => evaluate(exprOf(alert), scraped.series, Date.now());
+  const pending = (alert: string) => evaluate(alertExpression(alert), scraped.series, Date.now());
   await until('all were scraped', () => evaluate('up == 1', scraped.series, Date.now()).length === 3, {
     timeoutMs: 30_000,
   });

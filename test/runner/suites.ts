@@ -21,6 +21,9 @@ export const fullNumbers: Readonly<Record<string, string>> = {
   /** How long Kafka is away, and how often. */
   OUTAGE_SECONDS: '300',
   OUTAGES: '3',
+  /** How long TMDb refuses the token, and how long the token store is away. */
+  REFUSED_SECONDS: '120',
+  STORE_AWAY_SECONDS: '60',
   /** How long each fault of the network lasts. */
   FAULT_SECONDS: '30',
   SOAK_MINUTES: '10',
@@ -69,6 +72,11 @@ export const suites: readonly Suite[] = [
     name: 'kafka-outage',
     files: ['test/faults/kafka-outage.test.ts'],
     touches: ['kafka/', 'platform/open-kafka.ts', 'platform/kafka-watch.ts'],
+  },
+  {
+    name: 'dependency-outages',
+    files: ['test/faults/dependency-outages.test.ts'],
+    touches: ['tmdb/', 'pipeline/service.ts', 'deploy/prometheus/'],
   },
   {
     name: 'failover',

@@ -80,8 +80,17 @@ export function scrape(
   };
 }
 
+const durationMs = (text: string): number => {
+  const [, count, unit] = /^(\d+)([smh])$/.exec(text) ?? [];
+  if (count === undefined) throw new Error(`not supported: ${text}`);
+  return Number(count) * { s: 1_000, m: 60_000, h: 3_600_000 }[unit as 's' | 'm' | 'h'];
+};
+
+const keyOf = ({ labels: { __name__: _, ...others } }: Sample): string =>
+  JSON.stringify(Object.entries(others).toSorted());
+
 /**
- * The value of a query at a time. Supports only the part of PromQL that alerts about readiness and restarts use.
+ * The value of a query at a time. Supports only the part of PromQL that alerts about readiness, restarts and credentials use.
  * @throws Error for any other query.
  */
 export function evaluate(query: string, series: ScrapedSeries, atMs: number): readonly Sample[] {
@@ -117,21 +126,54 @@ export function evaluate(query: string, series: ScrapedSeries, atMs: number): re
     return [...groups.values()].map(({ labels, values }) => ({ labels, value: operator(...values) }));
   };
 
-  /** `changes(selector[duration])`. */
-  const changes = (node: SyntaxNode): Sample[] => {
+  /** `changes(selector[duration])` and, without Prometheus's extrapolation, `increase(selector[duration])`. */
+  const overRange = (node: SyntaxNode): Sample[] => {
     const matrix = node.getChild('FunctionCallBody')?.getChild('MatrixSelector');
     const selector = matrix?.getChild('VectorSelector');
-    const [, count, unit] = /\[(\d+)([smh])\]$/.exec(matrix ? text(matrix) : '') ?? [];
-    if (!text(node).startsWith('changes') || !selector) throw new Error(`not supported: ${text(node)}`);
-    const rangeMs = Number(count) * { s: 1_000, m: 60_000, h: 3_600_000 }[unit as 's' | 'm' | 'h'];
-    return series.select(matcherOf(selector), atMs - rangeMs, atMs).map(({ labels, points }) => ({
-      labels,
-      value: points.filter(({ value }, index) => index > 0 && value !== points[index - 1]?.value).length,
-    }));
+    const [, range = ''] = /\[(\w+)\]$/.exec(matrix ? text(matrix) : '') ?? [];
+    const [name = ''] = /^\w+/.exec(text(node)) ?? [];
+    const functions: Record<string, (values: readonly number[]) => number> = {
+      changes: (values) => values.filter((value, index) => index > 0 && value !== values[index - 1]).length,
+      // A counter that became smaller started again at 0.
+      increase: (values) =>
+        values.reduce((sum, value, index) => {
+          const before = values[index - 1] ?? value;
+          return sum + (value < before ? value : value - before);
+        }, 0),
+    };
+    const reduce = functions[name];
+    if (!reduce || !selector) throw new Error(`not supported: ${text(node)}`);
+    return series
+      .select(matcherOf(selector), atMs - durationMs(range), atMs)
+      .map(({ labels, points }) => ({ labels, value: reduce(points.map(({ value }) => value)) }));
   };
 
-  const compare = (node: SyntaxNode): Sample[] => {
+  const latest = (selector: SyntaxNode, at: number): Sample[] =>
+    series
+      .select(matcherOf(selector), at - lookbackMs, at)
+      .map(({ labels, points }) => ({ labels, value: points.at(-1)?.value ?? Number.NaN }));
+
+  /** `selector offset duration`. */
+  const earlier = (node: SyntaxNode): Sample[] => {
+    const selector = node.getChild('VectorSelector');
+    const [, ago = ''] = /offset\s+(\w+)$/.exec(text(node)) ?? [];
+    if (!selector) throw new Error(`not supported: ${text(node)}`);
+    return latest(selector, atMs - durationMs(ago));
+  };
+
+  /** `or` and `unless`, which match samples by their labels except the name. */
+  const combine = (node: SyntaxNode, left: SyntaxNode, right: SyntaxNode): Sample[] => {
+    const [ours, theirs] = [vectorOf(left), vectorOf(right)];
+    const without = (samples: readonly Sample[], others: readonly Sample[]) => {
+      const keys = new Set(others.map(keyOf));
+      return samples.filter((sample) => !keys.has(keyOf(sample)));
+    };
+    return node.getChild('Or') ? [...ours, ...without(theirs, ours)] : without(ours, theirs);
+  };
+
+  const binary = (node: SyntaxNode): Sample[] => {
     const [left, right] = [node.firstChild, node.lastChild];
+    if (left && right && child(node, 'Or', 'Unless')) return combine(node, left, right);
     const operator = child(node, 'Eql', 'Gtr', 'Lss');
     if (!left || right?.name !== 'NumberDurationLiteral' || !operator) throw new Error(`not supported: ${text(node)}`);
     const limit = Number(text(right));
@@ -142,16 +184,15 @@ export function evaluate(query: string, series: ScrapedSeries, atMs: number): re
   const vectorOf = (node: SyntaxNode): Sample[] => {
     switch (node.name) {
       case 'VectorSelector':
-        return series.select(matcherOf(node), atMs - lookbackMs, atMs).map(({ labels, points }) => ({
-          labels,
-          value: points.at(-1)?.value ?? Number.NaN,
-        }));
+        return latest(node, atMs);
+      case 'OffsetExpr':
+        return earlier(node);
       case 'AggregateExpr':
         return aggregate(node);
       case 'FunctionCall':
-        return changes(node);
+        return overRange(node);
       case 'BinaryExpr':
-        return compare(node);
+        return binary(node);
       default:
         throw new Error(`not supported: ${text(node)}`);
     }
