@@ -15,7 +15,7 @@ import { Secret } from '../runtime/secret.ts';
 import { parseRate } from '../runtime/units.ts';
 import { GeneratedCatalogue } from '../sandbox/catalogue-generated.ts';
 import { startSandbox } from '../sandbox/server.ts';
-import { createTmdbClient } from '../tmdb/client.ts';
+import { createTmdbClient } from '../tmdb/retrying-client.ts';
 import { MemoryTokenBucket } from '../tmdb/token-bucket/memory.ts';
 import { openTransport } from '../tmdb/transport.ts';
 

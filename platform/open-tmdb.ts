@@ -22,7 +22,7 @@ export async function openTmdb(
 ): Promise<TmdbClient> {
   const { config, log } = context;
   // Loaded here, because many commands send no request to TMDb.
-  const { createTmdbClient } = await import('../tmdb/client.ts');
+  const { createTmdbClient } = await import('../tmdb/retrying-client.ts');
   const { openTransport } = await import('../tmdb/transport.ts');
   const { rateLimit, concurrency, timeoutMs, maxBodyBytes, giveUpAfterMs } = config.tmdb;
   const { baseUrl, token, apiKey } = config.origin === 'tmdb' ? config.tmdb : await startOwnSandbox(context, resources);

@@ -5,7 +5,7 @@ import { createLogger } from '../../runtime/logger.ts';
 import { Secret } from '../../runtime/secret.ts';
 import { GeneratedCatalogue } from '../../sandbox/catalogue-generated.ts';
 import { type Sandbox, startSandbox } from '../../sandbox/server.ts';
-import { createTmdbClient } from '../../tmdb/client.ts';
+import { createTmdbClient } from '../../tmdb/retrying-client.ts';
 import { openSharedTokenBucket } from '../../tmdb/token-bucket/redis.ts';
 import { openTransport } from '../../tmdb/transport.ts';
 import { type Direction, FaultProxy, type Toxic } from '../support/network/fault-proxy.ts';

@@ -2,12 +2,12 @@ import { always, before, remove, swap } from '../change.ts';
 import type { Mutant } from '../mutant.ts';
 
 const details = { files: ['test/unit/consumers/movie-details.test.ts'] };
-const client = { files: ['test/unit/tmdb/client.test.ts'] };
+const client = { files: ['test/unit/tmdb/retrying-client.test.ts'] };
 const tmdbEndpoints = { files: ['test/unit/tmdb/endpoints.test.ts'] };
 const statusCodes = { files: ['test/unit/tmdb/status-codes.test.ts'] };
 const popular = { files: ['test/unit/producers/popular.test.ts'] };
 const queue = { files: ['test/integration/kafka/record-queue.test.ts'] };
-const tmdb = 'tmdb/client.ts';
+const tmdb = 'tmdb/retrying-client.ts';
 
 const ahead = { files: ['test/unit/kafka/work-ahead.test.ts'] };
 

@@ -4,7 +4,7 @@ import { createLogger } from '../../../runtime/logger.ts';
 import { Secret } from '../../../runtime/secret.ts';
 import { movieIdCodec } from '../../../schemas/codecs.ts';
 import type { DeadLetter, RawMovie } from '../../../schemas/records.ts';
-import { createTmdbClient } from '../../../tmdb/client.ts';
+import { createTmdbClient } from '../../../tmdb/retrying-client.ts';
 import type { TmdbClient } from '../../../tmdb/tmdb-client.ts';
 import { MemoryTokenBucket } from '../../../tmdb/token-bucket/memory.ts';
 import type { RateLimit, TokenBucket } from '../../../tmdb/token-bucket/token-bucket.ts';

@@ -3,7 +3,7 @@ import { systemClock } from '../../../runtime/clock.ts';
 import { createLogger } from '../../../runtime/logger.ts';
 import { movieIdCodec } from '../../../schemas/codecs.ts';
 import type { DeadLetter, RawMovie } from '../../../schemas/records.ts';
-import { createTmdbClient } from '../../../tmdb/client.ts';
+import { createTmdbClient } from '../../../tmdb/retrying-client.ts';
 import { consumerRecord, MemoryRecordSource } from '../kafka/memory-record-source.ts';
 import { MemorySink } from '../kafka/memory-sink.ts';
 

@@ -5,7 +5,7 @@
 import { systemClock } from '../../../runtime/clock.ts';
 import { createLogger } from '../../../runtime/logger.ts';
 import { Secret } from '../../../runtime/secret.ts';
-import { createTmdbClient } from '../../../tmdb/client.ts';
+import { createTmdbClient } from '../../../tmdb/retrying-client.ts';
 import { openSharedTokenBucket } from '../../../tmdb/token-bucket/redis.ts';
 import { openTransport } from '../../../tmdb/transport.ts';
 

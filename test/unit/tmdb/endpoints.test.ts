@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { createLogger } from '../../../runtime/logger.ts';
-import { createTmdbClient } from '../../../tmdb/client.ts';
 import { type Endpoint, endpoints, type Outage } from '../../../tmdb/endpoint.ts';
 import { CredentialsRefusedError, TmdbUnreachableError, UntrustedServerError } from '../../../tmdb/errors.ts';
+import { createTmdbClient } from '../../../tmdb/retrying-client.ts';
 import type { TmdbClient, TmdbClientOptions } from '../../../tmdb/tmdb-client.ts';
 import { MemoryTokenBucket } from '../../../tmdb/token-bucket/memory.ts';
 import type { Answer } from '../../../tmdb/transport.ts';

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { createLogger } from '../../../runtime/logger.ts';
-import { createTmdbClient } from '../../../tmdb/client.ts';
 import { endpoints } from '../../../tmdb/endpoint.ts';
 import { CredentialsRefusedError } from '../../../tmdb/errors.ts';
+import { createTmdbClient } from '../../../tmdb/retrying-client.ts';
 import { MemoryTokenBucket } from '../../../tmdb/token-bucket/memory.ts';
 import type { Answer } from '../../../tmdb/transport.ts';
 import { ManualClock } from '../../support/clock/manual-clock.ts';

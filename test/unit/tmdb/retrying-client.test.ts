@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { createLogger } from '../../../runtime/logger.ts';
-import { createTmdbClient } from '../../../tmdb/client.ts';
 import { CredentialsRefusedError, TmdbUnreachableError, UnusableAnswerError } from '../../../tmdb/errors.ts';
+import { createTmdbClient } from '../../../tmdb/retrying-client.ts';
 import type { TmdbClient } from '../../../tmdb/tmdb-client.ts';
 import { MemoryTokenBucket } from '../../../tmdb/token-bucket/memory.ts';
 import type { Transport } from '../../../tmdb/transport.ts';
