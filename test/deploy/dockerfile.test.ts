@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseDockerfile, stageOf } from '../support/deploy/dockerfile.ts';
 import { contextFiles, leavesOut } from '../support/deploy/dockerignore.ts';
@@ -74,7 +74,9 @@ describe('.dockerignore', () => {
 
   it('includes only what is used: sources, the files they name, the dbt project and the requirements of npm and pip', () => {
     const texts = [...inUse].map(read).join('\n');
-    const isNamed = (file: string) => texts.includes(file.slice(file.lastIndexOf('/') + 1));
+    const scripts = files.filter((file) => file.endsWith('.py') && texts.includes(basename(file))).map(read);
+    const isImported = (file: string) => scripts.some((text) => text.includes(`from ${basename(file, '.py')} import`));
+    const isNamed = (file: string) => texts.includes(basename(file)) || isImported(file);
     const places =
       /^(package(-lock)?\.json|dbt\/(requirements(-duckdb)?\.txt|(dbt_project|profiles)\.yml|(macros|models|tests)\/.*)|schemas\/avro\/.*\.avsc|deploy\/image\/.*)$/;
     expect(files.filter((file) => !inUse.has(file) && !isNamed(file) && !places.test(file))).toEqual([]);

@@ -20,6 +20,7 @@ import signal
 import socket
 import sys
 import time
+from multiprocessing import resource_tracker
 
 imported = set()
 
@@ -49,13 +50,14 @@ def import_dbt(environment, folder):
 
 
 def parse_once(environment, folder):
-    """Parses the project here, so that the children inherit what dbt prepares on first use: half of the time of a short command.
+    """Parses the project here once, so that the children inherit what dbt prepares on first use: half of the time of a short command.
 
     The static parser would start threads, which a fork does not copy: the children would wait for them without end.
     """
     from dbt.adapters.factory import reset_adapters
     from dbt.cli.main import dbtRunner
 
+    track_resources_in_silence()
     before = dict(os.environ)
     os.environ.clear()
     os.environ.update(environment)
@@ -69,6 +71,16 @@ def parse_once(environment, folder):
     reset_adapters()
     gc.collect()
     gc.freeze()
+
+
+def track_resources_in_silence():
+    """Python's resource tracker removes the semaphores of children that a test has killed, and would warn of each."""
+    own = os.dup(2)
+    with open(os.devnull, "w") as nothing:
+        os.dup2(nothing.fileno(), 2)
+    resource_tracker.ensure_running()
+    os.dup2(own, 2)
+    os.close(own)
 
 
 def share_parse_state(folder):
