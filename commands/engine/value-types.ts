@@ -8,7 +8,7 @@ import type { ValueType } from './option.ts';
 export type Moment = { readonly text: string } & ({ readonly at: number } | { readonly age: number });
 
 /** @param now milliseconds since the epoch. @returns milliseconds since the epoch. */
-export const timeAt = (moment: Moment, now: number): number => ('at' in moment ? moment.at : now - moment.age);
+const timeAt = (moment: Moment, now: number): number => ('at' in moment ? moment.at : now - moment.age);
 
 /** A span of time: from `since` on, before `until` (milliseconds since the epoch). */
 export interface Span {

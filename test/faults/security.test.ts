@@ -201,7 +201,7 @@ describe('the health server', () => {
   };
 
   /**
-   * The longest time (ms of CPU) that the process worked between two turns of a timer. CPU time, because on a busy machine the
+   * The longest time (ms of CPU) that the process worked between two ticks of a timer. CPU time, because on a busy machine the
    * process also waits for a core.
    */
   const longestWorkDuring = async (work: () => Promise<unknown>): Promise<number> => {
