@@ -67,7 +67,7 @@ describe('the command line', () => {
     expect(seen.length).toBeLessThanOrEqual(3);
   });
 
-  it('[R34] says with exit code 1 that TMDb cannot be reached', { tags: ['full'] }, async () => {
+  it('[R34] reports that TMDb is unreachable, with exit code 1', { tags: ['full'] }, async () => {
     const { sandbox } = await sandboxWith({});
     await sandbox[Symbol.asyncDispose]();
     const { code, stderr } = await workspace.run(['run', '--once'], {
@@ -127,7 +127,7 @@ describe('the command line', () => {
     );
   });
 
-  it('[R106] shows in status what it can while another program has the DuckDB file, names it, and ends with 1', async () => {
+  it('[R106] prints what status can read while another program holds the DuckDB file, names that program, and exits with code 1', async () => {
     const holder = await DuckDBInstance.create(workspace.duckdbPath);
     try {
       const { code, stdout } = await workspace.run(['status', '--json']);
@@ -143,7 +143,7 @@ describe('the command line', () => {
     }
   });
 
-  it('[R5] drains at the first signal: exit code 143, and the next run fetches nothing twice', async () => {
+  it('[R5] drains at the first signal and exits with code 143; the next run fetches nothing again', async () => {
     const { sandbox, seen } = await sandboxWith({ latencyMs: [200, 300] });
     const env = { TMDB_BASE_URL: sandbox.url, TMDB_TOKEN: 'made-up', TMDB_CONCURRENCY: '2' };
     const child = workspace.start(['run', '--once', '--pages', '3'], env);
@@ -158,7 +158,7 @@ describe('the command line', () => {
     expect(new Set(asked).size).toBe(60);
   });
 
-  it('runs each stage by itself, one after the other', { tags: ['full'] }, async () => {
+  it('runs the stages one at a time, each with its own command', { tags: ['full'] }, async () => {
     for (const args of [
       ['produce', 'genres'],
       ['produce', 'popular', '--pages', '1'],

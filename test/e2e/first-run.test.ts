@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { audit } from '../support/audit/audit.ts';
 import { Workspace } from '../support/processes/cli.ts';
 
-describe('npm start on a fresh folder', () => {
+describe('npm start in a new folder', () => {
   it('fills GOLD; a second run requests no movie and does not change BRONZE', async () => {
     using workspace = new Workspace({ TMDB_RATE_LIMIT: '200/1s' }, { ownDbt: true });
     const first = await workspace.runOnce(['--pages', '5']);
@@ -22,7 +22,7 @@ describe('npm start on a fresh folder', () => {
     expect(await audit(workspace)).toMatchObject({ ids: 100, rawRecords: 100 });
   });
 
-  it('shows a person the marts, the figures and how to open the file', { tags: ['full'] }, async () => {
+  it('prints the marts, the figures and how to open the file', { tags: ['full'] }, async () => {
     using workspace = new Workspace({ TMDB_RATE_LIMIT: '200/1s' });
     const { code, stdout, stderr } = await workspace.run(['run', '--once', '--pages', '1']);
     expect(code).toBe(0);

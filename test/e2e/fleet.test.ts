@@ -12,10 +12,10 @@ import { RedisServer } from '../support/token-bucket/redis.ts';
 import { isLongForm } from '../tiers.ts';
 
 const canary = 'canary-5d0c1f77';
-/** At the same rate, shorter in `npm test` than in `npm run test:full`: six windows of movies, or twelve. */
+/** The rate is the same in both tiers: six windows of movies in `npm test`, twelve in `npm run test:full`. */
 const limit = isLongForm ? { capacity: 200, windowMs: 5_000 } : { capacity: 120, windowMs: 3_000 };
 const movies = limit.capacity * (isLongForm ? 12 : 6);
-/** A few of the listed movies have been deleted. */
+/** The number of listed movies that still exist; a few have been deleted. */
 const alive = (() => {
   const catalogue = new GeneratedCatalogue({ seed: 1, movies });
   return Array.from({ length: movies }, (_, rank) => catalogue.idAtRank(rank)).filter((id) => !catalogue.isDeleted(id))
@@ -76,7 +76,7 @@ describe('a fleet of services', () => {
     const lastWords = bad.map((service) => `${service.name}: ${codes[service.name]}\n${service.tail()}`);
     expect(lastWords).toEqual([]);
   };
-  /** Rows of a table in the copy that readers open; 0 before there is one. */
+  /** The number of movies in the copy that readers open; 0 before the copy exists. */
   const publishedMovies = async (): Promise<number> => {
     const path = join(workspace.dataDir, 'tmdb-gold.duckdb');
     const instance = await DuckDBInstance.create(path, { access_mode: 'READ_ONLY' }).catch(() => null);
@@ -113,7 +113,7 @@ describe('a fleet of services', () => {
     );
     for (const service of fleet.running) {
       expect(await service.get('/healthz'), service.name).toMatchObject({ status: 200 });
-      // A loader is not ready while it waits for dbt, which has the DuckDB file.
+      // A loader is not ready while it waits for dbt, which holds the DuckDB file.
       await until(`${service.name} is ready`, async () => (await service.get('/readyz'))?.status === 200, {
         timeoutMs: 30_000,
       });
@@ -160,7 +160,7 @@ describe('a fleet of services', () => {
     await audit(workspace);
   });
 
-  it('[P14 R10 R11] continues by itself when members are killed, the store is emptied and the broker restarts', {
+  it('[P14 R10 R11] recovers without help when members are killed, the store is emptied and the broker restarts', {
     tags: ['full'],
   }, async () => {
     const { producer, genres, fetchers, loaders, scheduler } = startAll();

@@ -36,7 +36,7 @@ describe.runIf(full !== null)('a standard stream on a full disk', () => {
     return typeof address === 'object' && address ? address.port : 0;
   };
 
-  it('[R108] ends no service: it runs, counts the lost lines of its log, and drains', async () => {
+  it('[R108] does not stop a service: it runs, counts the lost log lines, and drains', async () => {
     const port = await freePort();
     const env = { HTTP_LISTEN: `127.0.0.1:${port}`, TRANSFORM_SCHEDULE: '* * * * * *', LOG_LEVEL: 'info' };
     const child = start(['schedule'], ['pipe', full ?? 0], env);
@@ -49,7 +49,7 @@ describe.runIf(full !== null)('a standard stream on a full disk', () => {
     expect(await once(child, 'exit')).toEqual([0, null]);
   });
 
-  it('[R108] fails a command that cannot write its data, in one line', async () => {
+  it('[R108] makes a command that cannot write its data fail with a one-line message', async () => {
     const child = start(['--help'], [full ?? 0, 'pipe']);
     let stderr = '';
     child.stderr?.on('data', (data) => {

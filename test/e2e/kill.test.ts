@@ -8,7 +8,7 @@ import { seededRandom } from '../support/warehouse/seeded-random.ts';
 const kills = Number(process.env['KILLS'] ?? 2);
 const seed = Number(process.env['KILL_SEED'] ?? Date.now() % 100_000);
 
-/** Steps of a run by stage, each with how often every run gets there at least: it has 60 movies more than the one before. */
+/** Steps of a run by stage, each with the minimum number of times that a run reaches it. Each run has 60 more movies than the one before. */
 const stages: readonly Readonly<Record<string, number>>[] = [
   { 'fetcher.token-taken': 60, 'fetcher.answered': 60, 'fetcher.published': 60 },
   { 'transform.node-done': 20, 'transform.built': 1 },
@@ -35,7 +35,7 @@ function* deathsBy(random: () => number): Generator<Death> {
 
 describe('kill -9 at any point', () => {
   it(
-    '[R7] loses nothing and doubles nothing: the next run resumes and the audit is clean',
+    '[R7] loses and duplicates nothing: the next run resumes and the audit is clean',
     async () => {
       using workspace = new Workspace({ TMDB_RATE_LIMIT: '60/1s', SANDBOX_MOVIES: '2000' }, { ownDbt: true });
       const died: string[] = [];

@@ -2,15 +2,15 @@ import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { outcomeOf, Workspace } from '../support/processes/cli.ts';
 
-describe('a command that only looks', () => {
+describe('a read-only command', () => {
   let workspace: Workspace;
   beforeEach(() => {
     workspace = new Workspace();
   });
   afterEach(() => workspace[Symbol.dispose]());
 
-  it('creates no topic, and treats a missing topic as empty or says that it is missing', async () => {
-    // The others join the broker that this one has started.
+  it('creates no topic, and treats a missing topic as empty or reports that it is missing', async () => {
+    // The other commands use the broker that this one has started.
     const watching = workspace.start(['status', '--watch', '--json']);
     const ended = outcomeOf(watching);
     await Promise.race([once(watching.stdout ?? watching, 'data'), ended]);

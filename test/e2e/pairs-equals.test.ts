@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, it } from 'vitest';
 import { pairsOfEquals } from '../support/processes/command-pairs.ts';
 import { PairRunner } from '../support/processes/pair-runner.ts';
 
-describe('every command beside its equal', () => {
+describe('two processes of the same command', () => {
   let runner: PairRunner;
 
   beforeAll(async () => {
@@ -11,7 +11,7 @@ describe('every command beside its equal', () => {
   afterAll(() => runner[Symbol.asyncDispose]());
 
   it.each(pairsOfEquals.map((pair) => [pair.map(({ name }) => name).join(' beside '), pair] as const))(
-    'ends or waits with a reason: %s',
+    'end, or wait and print the reason: %s',
     (_, pair) => runner.run(pair),
   );
 

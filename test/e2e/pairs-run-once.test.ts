@@ -12,7 +12,7 @@ describe('run --once beside every other command', () => {
 
   it.each(
     pairsWith('run --once --pages 1').map((pair) => [pair.map(({ name }) => name).join(' beside '), pair] as const),
-  )('ends or waits with a reason: %s', (_, pair) => runner.run(pair));
+  )('end, or wait and print the reason: %s', (_, pair) => runner.run(pair));
 
   it('leave every answer in BRONZE exactly once', () => runner.expectAllLoaded());
 });

@@ -18,7 +18,7 @@ import { productFolders } from '../support/product-folders.ts';
 
 const root = join(import.meta.dirname, '../..');
 const parts = ['cli.ts', 'dbt', 'package.json', 'scripts', ...productFolders];
-/** Umlauts, a space, the i of Turkish, and characters that Latin-1 does not have. */
+/** Umlauts, a space, the Turkish i, and characters outside Latin-1. */
 const oddName = 'Prüf stand ığİ 映画';
 const unprivileged = 65_534;
 
@@ -29,7 +29,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-/** The sources at another place, with what is installed here. */
+/** Copies the sources to another folder, and links the packages and tools that are installed here. */
 function checkoutAt(place: string): void {
   mkdirSync(place, { recursive: true });
   for (const part of parts) cpSync(join(root, part), join(place, part), { recursive: true });
@@ -43,7 +43,7 @@ interface Place {
   readonly checkout: string;
   readonly data: string;
   readonly locale: string;
-  /** As another user than the owner of the checkout; only root can do that. */
+  /** Whether it runs as a user other than the owner of the checkout. Only root can start it that way. */
   readonly isUnprivileged?: boolean;
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -79,7 +79,7 @@ function npmStart({ checkout, data, locale, isUnprivileged = false, env = {} }: 
 
 describe('npm start', () => {
   it.each(places)(
-    '[R114] in checkout "$checkout" with data "$data" under $locale works, or says in one line what to do',
+    '[R114] works in checkout "$checkout" with data "$data" under $locale, or prints in one line what to do',
     { tags: ['full'] },
     async (place) => {
       if (place.isUnprivileged && process.getuid?.() !== 0) return;

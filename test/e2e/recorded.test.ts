@@ -7,7 +7,7 @@ import { GeneratedCatalogue } from '../../sandbox/catalogue-generated.ts';
 import { audit } from '../support/audit/audit.ts';
 import { Workspace } from '../support/processes/cli.ts';
 
-/** Recorded answers of the real API, beside the project; not part of it. */
+/** Recorded answers of the real API. They are stored beside the project and are not part of it. */
 const recordings = join(import.meta.dirname, '../../../shared/tmdb');
 const areThere = existsSync(recordings);
 const fast = { TMDB_RATE_LIMIT: '2000/1s' };
@@ -67,7 +67,7 @@ const byId = (a: { id: number }, b: { id: number }) => a.id - b.id;
 describe.runIf(areThere)('recorded movies', () => {
   const half = (name: string) => join(recordings, 'snapshots', `${name}.ndjson.gz`);
 
-  it('all 1,000 are in GOLD with the numbers of their documents', async () => {
+  it('are all in GOLD, with the values of their documents', async () => {
     using workspace = new Workspace({ ...fast, SANDBOX_CATALOGUE: half('2025-12-15a') });
     const report = await workspace.runOnce(['--pages', 'all']);
     expect(report.movies).toMatchObject({ fetched: 1_000, gone: 0, parked: 0 });
@@ -75,7 +75,7 @@ describe.runIf(areThere)('recorded movies', () => {
     await audit(workspace);
   });
 
-  it('have the means that others computed from the same recording', async () => {
+  it('have the averages that were computed independently from the same recording', async () => {
     using workspace = new Workspace(fast);
     for (const name of ['2025-12-15a', '2025-12-15b']) {
       await workspace.runOnce(['--pages', 'all'], { SANDBOX_CATALOGUE: half(name) });
@@ -139,7 +139,7 @@ describe.runIf(areThere)('recorded movies', () => {
     await audit(workspace);
   });
 
-  it('of every odd kind go through', async () => {
+  it('with unusual values reach GOLD unchanged', async () => {
     using workspace = new Workspace({ ...fast, SANDBOX_CATALOGUE: join(recordings, 'quirks.ndjson') });
     const quirks = parse(readFileSync(join(recordings, 'quirks.ndjson'), 'utf8'));
     const newest = [...new Map(quirks.map((document) => [document.id, document])).values()];
@@ -150,10 +150,10 @@ describe.runIf(areThere)('recorded movies', () => {
   });
 });
 
-it.skipIf(areThere)('SKIPPED: the recordings are not here; only the invented catalogue was tried', () => {});
+it.skipIf(areThere)('SKIPPED: the recordings are missing; only the generated catalogue was tested', () => {});
 
-describe('a catalogue of our own in a file', () => {
-  it('is refreshed by a newer one: SILVER has the newer values, BRONZE both', async () => {
+describe('a custom catalogue in a file', () => {
+  it('is updated by a newer one: SILVER has the newer values, BRONZE has both', async () => {
     using workspace = new Workspace(fast);
     const file = join(workspace.dataDir, 'catalogue.ndjson.gz');
     mkdirSync(workspace.dataDir, { recursive: true });

@@ -22,7 +22,7 @@ const tenYears = 10 * 365 * 86_400_000;
 const sourceUrl = 'https://api.themoviedb.org/3/';
 const gone = '{"success":false,"status_code":34,"status_message":"The resource you requested could not be found."}';
 
-/** Records that a version without rules accepted, about the first five of `movies`. */
+/** Writes records about the first five of `movies` that only a version without rules accepts. */
 async function poisonTopics({ kafka }: Platform, movies: readonly number[]): Promise<void> {
   const { cluster } = await kafka();
   const [a = 0, b = 0, c = 0, d = 0, e = 0] = movies;
@@ -92,7 +92,7 @@ interface Fixture {
   audit(): Promise<unknown>;
 }
 
-/** The movies and genres in the tables, and their faults. */
+/** The movies and genres in the tables, including wrong ones. */
 async function seen({ query }: Fixture): Promise<unknown> {
   const movies = await query('select movie_id, title, is_deleted from silver.silver_movies order by movie_id');
   const facts = await query('select movie_id, title, revenue_usd from gold.fact_movies order by movie_id');
@@ -156,7 +156,7 @@ describe('repair', () => {
   });
   afterAll(() => emulator[Symbol.asyncDispose]());
 
-  it('[R81] heals topics, BRONZE, SILVER and GOLD of records with wrong ids and times, and then finds nothing', {
+  it('[R81] removes records with wrong ids and times from topics, BRONZE, SILVER and GOLD, and then finds nothing', {
     tags: ['full'],
   }, async () => {
     using workspace = new Workspace(rate);

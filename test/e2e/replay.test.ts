@@ -72,7 +72,7 @@ describe('replay raw', () => {
     expect(firedIn(log).at(-1)).toBe(`CRASH_AT ${point.point}:${point.hit}`);
   };
 
-  it('[P9 R25] rebuilds BRONZE as the live path built it, over kills during the rebuild and the swap, without requests to TMDb', async () => {
+  it('[P9 R25] rebuilds the same BRONZE as the live path, despite kills during the rebuild and the swap, without requests to TMDb', async () => {
     await workspace.runOnce(['--pages', String(movies / 20)]);
     const before = await contents();
     const asked = sandbox.stats().requests;
@@ -105,7 +105,7 @@ describe('replay raw', () => {
     await audit(workspace, { brokers: [broker.address] });
   });
 
-  it('[R25] rebuilds while a loader works, and includes rows that are loaded meanwhile', {
+  it('[R25] rebuilds while a loader runs, and includes rows that are loaded meanwhile', {
     tags: ['full'],
   }, async () => {
     const service = workspace.start(['run', '--pages', '20', '--popular-every', '1s'], {
@@ -128,7 +128,7 @@ describe('replay raw', () => {
     await audit(workspace, { brokers: [broker.address] });
   });
 
-  it('adds only missing rows to BRONZE, over a kill', { tags: ['full'] }, async () => {
+  it('adds only missing rows to BRONZE, despite a kill', { tags: ['full'] }, async () => {
     await workspace.runOnce(['--pages', '20']);
     const before = await contents();
     await query('delete from bronze.raw_movies where kafka_offset % 7 = 3');

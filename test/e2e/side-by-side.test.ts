@@ -8,7 +8,7 @@ import { Running } from '../support/processes/side-by-side.ts';
 /** Much longer than any of these tests takes on a busy machine. */
 const boundMs = 120_000;
 
-describe('a command beside another process that has its partitions', () => {
+describe('a command whose partitions are assigned to another process', () => {
   let fixture: KafkaFixture;
   let sandbox: Sandbox;
 
@@ -28,14 +28,14 @@ describe('a command beside another process that has its partitions', () => {
     return running;
   };
 
-  /** A loader that has all partitions, reads them, and loads nothing before it is told to stop. */
+  /** A loader that is assigned all partitions, reads them, and loads nothing until it is told to stop. */
   const startHoarder = async (env: Readonly<Record<string, string>> = {}) => {
     const loader = start(['load'], { LOAD_MAX_AGE: '1h', LOAD_MAX_ROWS: '100000', HTTP_LISTEN: '127.0.0.1:0', ...env });
     await loader.wrote(/"started"/);
     return loader;
   };
 
-  it('[R100] ends with everything in GOLD although a running loader has the partitions (run --once beside load)', async () => {
+  it('[R100] ends with everything in GOLD although the partitions are assigned to a running loader (run --once beside load)', async () => {
     // It loads its records long after the other loader has read the ledger.
     const loader = start(['load'], { LOAD_MAX_AGE: '10s' });
     await loader.wrote(/"started"/);
@@ -47,15 +47,15 @@ describe('a command beside another process that has its partitions', () => {
     expect(await fixture.audit()).toMatchObject({ bronzeRows: 21 });
   });
 
-  it('[R100] shares its work with its equal, and both end (run --once twice)', { tags: ['full'] }, async () => {
+  it('[R100] shares its work with a second process, and both end (run --once twice)', { tags: ['full'] }, async () => {
     const runs = [1, 2].map(() => start(['run', '--once', '--pages', '1'], { LOAD_MAX_AGE: '4s' }));
     for (const run of runs) expect(await run.endsWithin(boundMs)).toMatchObject({ code: 0 });
     await fixture.audit();
   });
 
-  it('[R100] shares its work with its equal, and both end (load --once twice)', { tags: ['full'] }, async () => {
+  it('[R100] shares its work with a second process, and both end (load --once twice)', { tags: ['full'] }, async () => {
     await fixture.publish(200);
-    // Neither may wait for the other before it loads what it has.
+    // Neither may wait for the other before it loads its own records.
     const loads = [1, 2].map(() => start(['load', '--once'], { LOAD_MAX_AGE: '1h' }));
     for (const load of loads) expect(await load.endsWithin(boundMs)).toMatchObject({ code: 0 });
     expect(await fixture.audit()).toMatchObject({ bronzeRows: 200 });

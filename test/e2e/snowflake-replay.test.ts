@@ -10,8 +10,8 @@ describe('replay raw into Snowflake', () => {
   });
   afterAll(() => emulator[Symbol.asyncDispose]());
 
-  it('rebuilds BRONZE as the live path built it, and adds only missing rows', async () => {
-    // It makes and drops tables, which engineers may and the loader may not.
+  it('rebuilds the same BRONZE as the live path, and adds only missing rows', async () => {
+    // A replay creates and drops tables. Engineers have these privileges, the loader does not.
     const engineer = { SNOWFLAKE_USER: 'AN_ENGINEER', SNOWFLAKE_ROLE: 'DE_ROLE' };
     using workspace = new SnowflakeWorkspace(emulator, { ...engineer, TMDB_RATE_LIMIT: '200/1s' });
     const json = async (args: readonly string[]) => {

@@ -7,12 +7,12 @@ describe('the whole pipeline into Snowflake', () => {
   let emulator: SnowflakeEmulator;
 
   beforeAll(async () => {
-    // A process that is killed leaves its transaction open: Snowflake ends it when it has blocked others for five minutes.
+    // A killed process leaves its transaction open. Snowflake ends the transaction after it has blocked others for five minutes.
     emulator = await SnowflakeEmulator.start({ abortIdleBlockerSeconds: 1 });
   });
   afterAll(() => emulator[Symbol.asyncDispose]());
 
-  it('[S5] is provisioned, filled and built; run again it asks for no movie and leaves all as it is', async () => {
+  it('[S5] provisions, loads and builds; a second run requests no movie and changes nothing', async () => {
     using workspace = new SnowflakeWorkspace(emulator, { TMDB_RATE_LIMIT: '200/1s' });
     const { privateKeyFile, publicKeyFile } = keyPairIn(workspace.dataDir);
     const keys = ['--loader-key', publicKeyFile, '--dbt-key', publicKeyFile];
@@ -46,11 +46,11 @@ describe('the whole pipeline into Snowflake', () => {
     expect(cost).toMatchObject({ dbt_runs: 2 });
     expect(cost['credits_per_1000_movies']).toBeGreaterThan(0);
     const tags = (await emulator.statements()).map(({ tag }) => tag);
-    // The driver and dbt log in, and dbt looks around, before there is anything to tag.
+    // Before there is anything to tag, the driver and dbt log in, and dbt reads the catalog.
     expect(tags.filter((tag) => tag === null).length / tags.length).toBeLessThan(0.1);
   });
 
-  it('[R3 R93] loses nothing and doubles nothing when it is killed at any point', { tags: ['full'] }, async () => {
+  it('[R3 R93] loses and duplicates nothing when it is killed at any point', { tags: ['full'] }, async () => {
     using workspace = new SnowflakeWorkspace(
       emulator,
       { TMDB_RATE_LIMIT: '60/1s', SANDBOX_MOVIES: '2000', LOAD_MAX_AGE: '500ms' },
@@ -58,7 +58,7 @@ describe('the whole pipeline into Snowflake', () => {
     );
     await workspace.run(['warehouse', 'provision']);
     for (const [index, point] of deaths.entries()) {
-      // Each run has 40 movies more than the one before, so it gets to every step.
+      // Each run has 40 more movies than the one before, so it reaches every step.
       await dieAt(point, workspace, ['run', '--once', '--pages', String(2 + 2 * index)]);
     }
     const pages = 2 + 2 * deaths.length;
@@ -70,7 +70,7 @@ describe('the whole pipeline into Snowflake', () => {
   });
 });
 
-/** Steps that write. The first ones come first in importance: with a transaction open, with the transform lease and a dbt at work. */
+/** Steps that write, the most important ones first: with an open transaction, and with the transform lease held while dbt runs. */
 const steps: readonly Death[] = [
   { point: 'snowflake.position-moved', hit: 1 },
   { point: 'transform.node-done', hit: 3, withChildren: true },

@@ -33,7 +33,7 @@ class Supervised {
     this.exited = once(this.child, 'exit').then(([code]) => code as number | null);
   }
 
-  /** Waits until the service listens. @returns its processes by what they are. */
+  /** Waits until the service listens. @returns its processes by layer. */
   async layers(): Promise<Map<Layer, number>> {
     await until('it listens', () => this.output.includes('listening on'), {
       timeoutMs: 60_000,
@@ -46,7 +46,7 @@ class Supervised {
     return found;
   }
 
-  /** Resolves when the service has said that it drains and is gone. */
+  /** Resolves when the service has ended, and has logged that it drains. */
   async drained(service: number): Promise<void> {
     await until('it is gone', () => !isAlive(service), { timeoutMs: 30_000, pollMs: 20 });
     expect(this.output.match(/finishing work in flight/g), this.output).toHaveLength(1);
@@ -57,7 +57,7 @@ class Supervised {
     try {
       process.kill(-(this.child.pid ?? 0), 'SIGKILL');
     } catch {
-      // All of it has ended.
+      // All its processes have ended.
     }
   }
 }
@@ -70,7 +70,7 @@ const read = (pid: number, file: string): string => {
   }
 };
 
-/** The process and its first child, and so on. */
+/** The process, its first child, the first child of that child, and so on. */
 function* chainFrom(pid: number): Generator<number> {
   for (let one = pid; one > 0; one = Number(read(one, `task/${one}/children`).trim().split(' ')[0] ?? 0)) yield one;
 }
@@ -104,15 +104,15 @@ describe.runIf(process.platform === 'linux')('a service under a supervisor', () 
   });
 
   const ends: [how: string, command: readonly [string, ...string[]], layer: Layer, signal: NodeJS.Signals][] = [
-    ['npm is ended', byNpm, 'npm', 'SIGTERM'],
+    ['npm is terminated', byNpm, 'npm', 'SIGTERM'],
     ['npm is killed', byNpm, 'npm', 'SIGKILL'],
     ['the shell of npm is killed', byNpm, 'shell', 'SIGKILL'],
-    ['npx is ended', byNpx, 'npm', 'SIGTERM'],
+    ['npx is terminated', byNpx, 'npm', 'SIGTERM'],
     ['npx is killed', byNpx, 'npm', 'SIGKILL'],
-    ['the executable is ended', byName, 'wrapper', 'SIGTERM'],
-    ['the wrapper is ended', byNode, 'wrapper', 'SIGTERM'],
+    ['the executable is terminated', byName, 'wrapper', 'SIGTERM'],
+    ['the wrapper is terminated', byNode, 'wrapper', 'SIGTERM'],
     ['the wrapper is killed', byNode, 'wrapper', 'SIGKILL'],
-    ['it is ended itself', byNode, 'service', 'SIGTERM'],
+    ['the service is terminated', byNode, 'service', 'SIGTERM'],
   ];
 
   it.each(casesOf(ends, [1, 4]))('[R94] drains once and ends when %s', async (_, command, layer, signal) => {
@@ -129,7 +129,7 @@ describe.runIf(process.platform === 'linux')('a service under a supervisor', () 
     ['npx', byNpx],
     ['the executable', byName],
     ['the wrapper', byNode],
-  ])('[R94] drains once and ends when all processes of %s are ended at once', async (_, command) => {
+  ])('[R94] drains once and ends when all processes of %s are terminated at the same time', async (_, command) => {
     const supervised = start(command);
     const layers = await supervised.layers();
     process.kill(-(supervised.child.pid ?? 0), 'SIGTERM');

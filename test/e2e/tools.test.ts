@@ -9,8 +9,8 @@ import { compileCache } from '../support/processes/compile-cache.ts';
 const cli = join(import.meta.dirname, '../../cli.ts');
 const mark = { START_MJS_CHANNEL: '1' };
 
-/** The command line as `scripts/start.mjs` starts it, with its mark. This test gives the answers. */
-describe('a command asks for the tools that it needs', () => {
+/** Starts the command line as `scripts/start.mjs` does, with its variable. The test sends the answers. */
+describe('a command that may need tools', () => {
   let dataDir: string;
   const started: ChildProcess[] = [];
   beforeEach(() => {
@@ -41,7 +41,7 @@ describe('a command asks for the tools that it needs', () => {
     ['warehouse provision --print', 0],
     ['frobnicate', 2],
     ['run --pages 0', 2],
-  ])('"%s" asks for none', async (line, code) => {
+  ])('"%s" asks for no tools', async (line, code) => {
     const { asked, ended } = start(line.split(' '));
     expect(await ended).toBe(code);
     expect(asked).toEqual([]);
@@ -52,15 +52,18 @@ describe('a command asks for the tools that it needs', () => {
     [['topics'], {}, ['kafka']],
     [['run', '--once'], {}, ['dbt', 'kafka']],
     [['run', '--once'], { KAFKA_BROKERS: '127.0.0.1:1' }, ['dbt']],
-  ])('%s with %o asks before it does anything, and ends with 1 if they are not installed', async (args, env, tools) => {
-    const { child, asked, ended } = start(args, env);
-    await once(child, 'message');
-    expect(asked).toEqual([{ install: tools }]);
-    child.send('not installed');
-    expect(await ended).toBe(1);
-  });
+  ])(
+    '%s with %o asks before it does anything, and exits with 1 if the tools are not installed',
+    async (args, env, tools) => {
+      const { child, asked, ended } = start(args, env);
+      await once(child, 'message');
+      expect(asked).toEqual([{ install: tools }]);
+      child.send('not installed');
+      expect(await ended).toBe(1);
+    },
+  );
 
-  it('continues when they are installed', async () => {
+  it('continues when the tools are installed', async () => {
     const { child, ended } = start(['transform']);
     let stderr = '';
     child.stderr?.on('data', (data) => {
@@ -72,19 +75,19 @@ describe('a command asks for the tools that it needs', () => {
     expect(stderr).toContain('load something first');
   });
 
-  it('asks a parent of another kind for nothing', async () => {
+  it('sends nothing to a parent that is not start.mjs', async () => {
     const { asked, ended } = start(['transform'], { START_MJS_CHANNEL: '' });
     expect(await ended).toBe(2);
     expect(asked).toEqual([]);
   });
 
-  it('does not stop when a parent of another kind closes its channel', async () => {
+  it('does not stop when a parent that is not start.mjs closes its channel', async () => {
     const { child, ended } = start(['sandbox', '--port', '0'], { START_MJS_CHANNEL: '' });
     let output = '';
     for (const stream of [child.stdout, child.stderr]) stream?.on('data', (data) => (output += data));
     const url = await vi.waitUntil(() => /listening on (\S+)/.exec(output)?.[1], { timeout: 30_000 });
     child.disconnect();
-    // It has seen the closed channel when it has answered both.
+    // When it has answered both requests, it has noticed the closed channel.
     for (const _ of [1, 2]) await fetch(`${url}/sandbox/stats`);
     expect(output).not.toContain('finishing work');
     child.kill('SIGTERM');
@@ -94,7 +97,7 @@ describe('a command asks for the tools that it needs', () => {
   it.each([
     [['transform'], 143],
     [['fetch'], 0],
-  ])('%s ends with %i when it is told to stop meanwhile', async (args, code) => {
+  ])('%s exits with %i when it receives a signal while it waits', async (args, code) => {
     const { child, ended } = start(args);
     await once(child, 'message');
     child.send('SIGTERM');

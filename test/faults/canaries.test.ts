@@ -13,7 +13,7 @@ import { programsBelow } from '../support/processes/process-tree.ts';
 import { echoes, echoingRedis, echoingSnowflake, echoingTmdb } from '../support/tmdb/echoing-servers.ts';
 import { isLongForm } from '../tiers.ts';
 
-/** A value for each setting that the configuration lists as a secret: a new one is in these tests by itself. */
+/** A value for each setting that the configuration lists as a secret. A new secret is included automatically. */
 const canaries = new Map(secretNames.map((name) => [name, `canary+${randomBytes(12).toString('hex')}/${name.length}`]));
 const isUrl = (name: string) => /_(?:URL|PROXY)$/.test(name);
 
@@ -68,13 +68,13 @@ describe('a secret that a server sends back in every answer', () => {
     for (const server of servers) await server[Symbol.asyncDispose]();
   });
 
-  /** The secrets, save the bucket's, which would need its server. */
+  /** The secrets, except that of the token bucket, which would need a server. */
   const environment = (): Record<string, string> => {
     const { TOKEN_BUCKET_URL: _, ...rest } = environmentWith(9);
     return { ...rest, TMDB_BASE_URL: `http://127.0.0.1:${tmdb.port}` };
   };
 
-  it('is found in every form by what looks for it', () => {
+  it('is detected in every form', () => {
     for (const [name, canary] of canaries) {
       for (const form of [
         canary,
@@ -123,7 +123,7 @@ describe('a secret that a server sends back in every answer', () => {
     expect(holders).toEqual([]);
   }, 300_000);
 
-  it('[R111] is in nothing that doctor, status or a service says, and steers no terminal there', {
+  it('[R111] is not in the output of doctor, status or a service, which cannot control a terminal either', {
     tags: ['full'],
     timeout: 300_000,
   }, async () => {

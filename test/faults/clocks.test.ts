@@ -13,7 +13,7 @@ import { until } from '../support/processes/fleet.ts';
 import { BucketFleet, requestTimeoutMs } from '../support/token-bucket/bucket-fleet.ts';
 import { RedisServer } from '../support/token-bucket/redis.ts';
 
-/** How long a process is frozen: longer than timeout and window, so that its tokens are others' by then. */
+/** How long a process is frozen: longer than timeout and window, so that other processes have its tokens by then. */
 const seconds = Number(process.env['FAULT_SECONDS'] ?? 3);
 const hourMs = 3_600_000;
 
@@ -24,7 +24,7 @@ beforeAll(async () => {
 });
 afterAll(() => redis[Symbol.asyncDispose]());
 
-/** A wrong clock: the error of its wall time, and of its measured time. */
+/** A clock with an error of its wall time and an error of its monotonic time. */
 const wrongBy = (clock: ManualClock, wallMs: () => number, standstillMs: () => number = () => 0): Clock => ({
   now: () => clock.now() + wallMs(),
   monotonic: () => clock.monotonic() - standstillMs(),
@@ -35,12 +35,12 @@ describe('the limit of a fleet', () => {
   const limit = { capacity: 10, windowMs: 2_000 };
 
   it.each([1, 2, 3])(
-    '[R29] holds for any time on the clocks of its members, and any change of them (seed %i)',
+    '[R29] holds for any error of the clocks of its members, constant or changing (seed %i)',
     async (seed) => {
       await using fleet = new BucketFleet(redis, seed);
       const { clock, random } = fleet;
       let wrongMs = 0;
-      // Set forwards or back at one read in ten.
+      // One read in ten sets the clock forward or back.
       const leaping = () => {
         if (random() < 0.1) wrongMs = Math.floor((random() - 0.5) * 2 * hourMs);
         return wrongMs;
@@ -59,15 +59,15 @@ describe('the limit of a fleet', () => {
       const window = new BusiestWindow(limit.windowMs);
       for (const at of fleet.seen.toSorted((a, b) => a - b)) window.arrive(at);
       expect(window.most).toBeLessThanOrEqual(limit.capacity);
-      // Of 5 a second at most, less what latency takes and the window of the start.
+      // At most 5 a second are possible, less for the latency and the first window.
       expect(fleet.seen.length).toBeGreaterThan(60 * 5 * 0.75);
     },
   );
 
   it.each([
     ['continues', false],
-    ['stands still with its machine', true],
-  ])('[R29] holds when a process sleeps for 30 s on a grant, and its clock %s', async (_, standsStill) => {
+    ['stops with its machine', true],
+  ])('[R29] holds when a process sleeps for 30 s before it uses a grant, and its clock %s', async (_, standsStill) => {
     await using fleet = new BucketFleet(redis);
     const { clock } = fleet;
     let standstillMs = 0;
@@ -95,7 +95,7 @@ describe('the limit of a fleet', () => {
     other.giveBackAll();
     if (standsStill) standstillMs = clock.monotonic() - sleptFrom;
     asleep.resolve();
-    // All tokens cool: what the sleeper was granted then is worth nothing now.
+    // All tokens cool, so the tokens that were granted to the sleeper are no longer valid.
     await clock.advance(limit.windowMs - 600);
     expect(sleeper.granted).toHaveLength(0);
     await clock.advance(5_000);
@@ -103,7 +103,7 @@ describe('the limit of a fleet', () => {
   });
 });
 
-/** Stopped while it waits, not between a grant and its request: that moment is too short for any clock to show. */
+/** Freezes the process while it waits, not between a grant and its request: that interval is too short for any clock to detect. */
 async function freeze(child: ChildProcess, ms: number): Promise<void> {
   const state = () => readFileSync(`/proc/${child.pid}/stat`, 'utf8').split(') ')[1]?.[0];
   while (state() !== 'S') await delay(1);
@@ -112,7 +112,7 @@ async function freeze(child: ChildProcess, ms: number): Promise<void> {
   child.kill('SIGCONT');
 }
 
-describe.runIf(process.platform === 'linux')('processes that are frozen in mid flight', () => {
+describe.runIf(process.platform === 'linux')('processes that are frozen under load', () => {
   const limit = { capacity: 20, windowMs: 1_000 };
   const timeoutMs = 1_000;
 

@@ -30,13 +30,13 @@ const expectNoPollution = () => {
   expect({}).not.toHaveProperty('polluted');
 };
 
-/** Whether a document has an id that is not the movie's; of a key that comes twice, JSON.parse takes the last. */
+/** Whether a document has an id that is not the movie's. For a duplicate key, JSON.parse uses the last value. */
 function namesAnotherMovie(bytes: Buffer, movieId: number): boolean {
   const document = JSON.parse(bytes.toString()) as { readonly id?: unknown };
   return Object.hasOwn(document, 'id') && document.id !== movieId;
 }
 
-/** Whether a warehouse has to take it: one JSON object in UTF-8 without half a surrogate pair. It may take NaN as well. */
+/** Whether a warehouse must accept it: one JSON object in UTF-8 without lone surrogates. A warehouse may also accept NaN. */
 function isJsonObject(bytes: Buffer): boolean {
   const text = bytes.toString();
   try {
@@ -50,7 +50,7 @@ function isJsonObject(bytes: Buffer): boolean {
   return isUtf8(bytes) && /^[ \t\r\n]*\{/.test(text) && unescaped.isWellFormed();
 }
 
-it('[P5 R46 R49] publishes what TMDb answers byte for byte, or parks the movie with a reason', async () => {
+it('[P5 R46 R49] publishes the answers of TMDb byte for byte, or parks the movie with a reason', async () => {
   await fc.assert(
     fc.asyncProperty(someBodies, async (some) => {
       const answers = some.map(({ bytes, fields }, index) =>
@@ -70,7 +70,7 @@ it('[P5 R46 R49] publishes what TMDb answers byte for byte, or parks the movie w
   );
 });
 
-it('[R46 R49 R50] stores what a raw topic holds byte for byte, or parks it untouched with a reason', async () => {
+it('[R46 R49 R50] stores the documents of a raw topic byte for byte, or parks them unchanged with a reason', async () => {
   await fc.assert(
     fc.asyncProperty(someBodies, async (some) => {
       const first = await chain.load(some.map(({ bytes }) => bytes));
@@ -96,7 +96,7 @@ it('[R46 R49 R50] stores what a raw topic holds byte for byte, or parks it untou
   );
 });
 
-it('[R48] takes documents of a million keys and of twenty megabytes, and parks what is too deep, in bounded memory', async () => {
+it('[R48] stores documents of a million keys and of twenty megabytes, and parks documents that are too deep, in bounded memory', async () => {
   const keys = Array.from({ length: 1_000_000 }, (_, key) => `"k${key}":${key}`).join();
   const large = [
     { json: `{"title":"wide",${keys},"budget":1000000}`, isStored: true },
@@ -109,7 +109,7 @@ it('[R48] takes documents of a million keys and of twenty megabytes, and parks w
   const before = process.memoryUsage.rss();
   const first = await chain.load(bytes);
   const outcomes = await chain.outcomes(first);
-  // A few copies of the sent bytes, and not a parsed tree.
+  // Memory for a few copies of the sent bytes, but not for a parsed tree.
   expect((process.memoryUsage.rss() - before) / 1e6).toBeLessThan(600);
   expect(outcomes.map(({ stored }) => stored)).toEqual(
     bytes.map((body, index) => (large[index]?.isStored ? sha256(body) : undefined)),
@@ -122,7 +122,7 @@ it('[R48] takes documents of a million keys and of twenty megabytes, and parks w
   documents.set(first + 3, [['title', '"deep"']]);
 });
 
-/** A build of all that is loaded, on a machine of that time zone: how it went, and what came of it. */
+/** Builds everything that is loaded, in that time zone. @returns the outcome of the build, and the movies of SILVER. */
 async function buildIn(zone: string) {
   await using file = await WarehouseFile.create();
   await copyFile(chain.file.path, file.path);
@@ -132,9 +132,9 @@ async function buildIn(zone: string) {
   return { summary: { status, warned: tests.warned, contents }, movies };
 }
 
-it('[R44 R47 R50 R51 S11] reads all of it with dbt as NULL or exactly as it is, warns about unusable values, and is the same in any time zone', async () => {
+it('[R44 R47 R50 R51 S11] builds SILVER with each value of a document or NULL, warns about unusable values, and gives the same result in any time zone', async () => {
   const [build, ...others] = await Promise.all(['UTC', 'Pacific/Kiritimati', 'America/St_Johns'].map(buildIn));
-  // One warning is of fields that cannot be used; the other one, of ids that two movies have, depends on chance.
+  // One warning is about unusable fields. The other one, about ids that two movies share, depends on chance.
   expect(build?.summary.status).toBe('warned');
   expect([1, 2]).toContain(build?.summary.warned);
   for (const { summary } of others) expect(summary).toEqual(build?.summary);

@@ -9,7 +9,7 @@ import { MemorySink } from '../support/kafka/memory-sink.ts';
 import { topics } from '../support/kafka/topics.ts';
 import { MemoryWarehouse } from '../support/warehouse/memory-warehouse.ts';
 
-/** A warehouse that takes nothing, and notes when it was asked to. */
+/** A warehouse that refuses every batch, and records the times of the attempts. */
 class ClosedWarehouse extends MemoryWarehouse {
   readonly triedAt: number[] = [];
   readonly #clock: ManualClock;
@@ -25,7 +25,7 @@ class ClosedWarehouse extends MemoryWarehouse {
   }
 }
 
-it('[R9] a batch that fails again and again is tried ever more slowly, and ends the loader after minutes', async () => {
+it('[R9] a batch that fails repeatedly is retried with growing delays, and ends the loader after minutes', async () => {
   const clock = new ManualClock();
   const warehouse = new ClosedWarehouse(clock);
   const source = new MemoryPartitionSource();

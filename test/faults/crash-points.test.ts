@@ -40,7 +40,7 @@ describe('a stage that is killed at a critical point and restarted', () => {
     await bed[Symbol.asyncDispose]();
   });
 
-  /** Starts a stage that is to be killed, or stopped, at a point; `log` tells when it was. */
+  /** Starts a stage that will be killed or stopped at a point; `log` records when that happened. */
   const startDoomed = (what: 'CRASH_AT' | 'STOP_AT', point: CrashPoint, args: readonly string[]) => {
     const log = join(bed.workspace.dataDir, `crash-points-${++logs}`);
     const service = bed.fleet.start(args.join(' '), args, crashEnvironment(what, point, log));
@@ -72,7 +72,7 @@ describe('a stage that is killed at a critical point and restarted', () => {
   const publishAnswers = (ids: readonly number[]) =>
     producer.send({ topic: 'tmdb.raw-movies', messages: ids.map(answerOf) });
 
-  /** Answers as the fetcher would publish them, until `hasEnded`: batch after batch becomes due. */
+  /** Publishes answers like the fetcher until `hasEnded`, so that batch after batch becomes due. */
   const publishAnswersUntil = async (hasEnded: () => boolean): Promise<void> => {
     for (let wave = 0; !hasEnded(); wave += 1) {
       await publishAnswers(Array.from({ length: 20 }, (_, rank) => idAt(20 * wave + rank)));
@@ -99,7 +99,7 @@ describe('a stage that is killed at a critical point and restarted', () => {
     ];
 
     it.each(casesOf(points, [1]))(
-      '[P1 R1] at %s: the next walk publishes what is missing',
+      '[P1 R1] at %s: the next walk publishes the missing ids',
       async (point, freshPages) => {
         const pages = ['produce', 'popular', '--pages', String(freshPages + 5)];
         await dieAt({ point, hit: freshPages + 1 }, pages);
@@ -109,7 +109,7 @@ describe('a stage that is killed at a critical point and restarted', () => {
         await bed.run('load', '--once');
         const { ids, movies: found } = await bed.audit({ onlyBronze: true });
         expect(found).toBe(20 * (freshPages + 5));
-        // What was published before is fresh, and is not published again.
+        // Ids that were published before are fresh, and are not published again.
         expect(ids).toBe(found);
       },
     );
@@ -131,7 +131,7 @@ describe('a stage that is killed at a critical point and restarted', () => {
       },
     );
 
-    it('[R2] with its request sent and no answer yet: no id is lost, and a kill costs at most the calls in flight', async () => {
+    it('[R2] after it sent a request and before the answer: no id is lost, and a kill costs at most the calls in flight', async () => {
       const asked = detailsAsked();
       await publishIds(30);
       for (const request of [1, 3]) {
@@ -160,9 +160,9 @@ describe('a stage that is killed at a critical point and restarted', () => {
       'loader.before-commit',
       'loader.committed',
     ];
-    /** At the first batch and at the third; in `npm test` at the third. */
+    /** A kill at the first and one at the third batch; in `npm test`, only at the third. */
     const hits = isLongForm ? [1, 3] : [3];
-    /** As soon as DuckDB has written something of the commit. */
+    /** A kill as soon as DuckDB has written a part of the commit. */
     const dieInCommit = () =>
       (isLongForm ? [1, 2, 3] : [2]).map((hit) => ({ hit, whenWritten: `${bed.workspace.duckdbPath}.wal` }));
 
@@ -173,7 +173,7 @@ describe('a stage that is killed at a critical point and restarted', () => {
         deaths: (): readonly Omit<CrashPoint, 'point'>[] => hits.map((hit) => ({ hit })),
       })),
       { where: 'while DuckDB commits', point: 'loader.before-commit', deaths: dieInCommit },
-    ])('[P6 R3] $where: nothing is lost, nothing is doubled', async ({ point, deaths }) => {
+    ])('[P6 R3] $where: nothing is lost or duplicated', async ({ point, deaths }) => {
       for (const death of deaths()) {
         let isDead = false;
         const writing = publishAnswersUntil(() => isDead);
@@ -200,7 +200,7 @@ describe('a stage that is killed at a critical point and restarted', () => {
       for (const service of services) expect(await service.exited, service.tail()).toBe(0);
     };
 
-    it('[R6] whose batch another has loaded meanwhile is fenced, and adds no row', async () => {
+    it('[R6] whose batch another loader has loaded meanwhile is fenced, and adds no row', async () => {
       await bed.run('load', '--once');
       const { service: zombie, log } = startDoomed('STOP_AT', { point: 'loader.batch-due', hit: 2 }, ['load']);
       // If it had the file open when it is stopped, no other loader could take over.
@@ -218,15 +218,15 @@ describe('a stage that is killed at a critical point and restarted', () => {
       await bed.audit({ onlyBronze: true });
     });
 
-    // DuckDB has no overlapping commits: its file has one writer. Here the one with the lower number is as
-    // late as it can be, and the next writer has to wait.
-    it('[R61] whose commit comes late keeps others from the file until it has committed, and no row is doubled', {
+    // DuckDB has no overlapping commits, because its file has one writer. Here the batch with the lower number is
+    // committed as late as possible, and the next writer waits.
+    it('[R61] whose commit is late keeps the file until it has committed, and no row is duplicated', {
       tags: ['full'],
     }, async () => {
       const { service: zombie, log } = startDoomed('STOP_AT', { point: 'loader.before-commit', hit: 2 }, ['load']);
       const other = await takeOver(log);
       const before = rowsLoaded(zombie);
-      // An entry of the line names its process.
+      // Each entry of the queue names its process.
       const isInLine = () =>
         readdirSync(`${bed.workspace.duckdbPath}.queue`).some((entry) => entry.split('-')[2] === String(other.pid));
       await until('the other waits for the file', isInLine, { timeoutMs: 30_000 });

@@ -15,7 +15,7 @@ shareFixture((...opened) => {
   [fixture, sandbox] = opened;
 });
 
-/** Whether the consumer of the topic has come to its end. */
+/** Whether the consumer of the topic has reached its end. */
 async function isDone(admin: KafkaAdmin, topic: string): Promise<boolean> {
   const group = topic === topics.movieIds.name ? groups.movieDetails : groups.bronzeLoader;
   const [committed, { high }] = [await admin.committedOffsets(group, topic), await admin.topicOffsets(topic)];

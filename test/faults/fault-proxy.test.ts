@@ -30,7 +30,7 @@ describe('the fault proxy', () => {
     server.close();
   });
 
-  /** A client, what came back to it so far, and with which error it ended. */
+  /** Opens a client that records the text that it receives, and the error that ends it. */
   const open = async () => {
     const socket = connect(proxy.port, '127.0.0.1');
     const closed = new Promise<void>((resolve) => socket.on('close', () => resolve()));
@@ -48,7 +48,7 @@ describe('the fault proxy', () => {
   };
   const echoed = (client: { received: string }, text: string) => vi.waitFor(() => expect(client.received).toBe(text));
 
-  it('passes everything on while nothing is wrong', async () => {
+  it('forwards everything while there is no fault', async () => {
     const client = await open();
     const text = 'x'.repeat(3_000_000);
     client.socket.write(text);
@@ -57,7 +57,7 @@ describe('the fault proxy', () => {
     await client.closed;
   });
 
-  it('delays without changing the order', async () => {
+  it('delays data without changing its order', async () => {
     const client = await open();
     const started = performance.now();
     await proxy.during(latency(100, 50), async () => {
@@ -67,7 +67,7 @@ describe('the fault proxy', () => {
     expect(performance.now() - started).toBeGreaterThan(100);
   });
 
-  it('slices, and carries so much in a second', async () => {
+  it('splits data into slices, and limits the bandwidth', async () => {
     const client = await open();
     await proxy.during(slicer(2, 1), async () => {
       client.socket.write('abcdef');
@@ -82,7 +82,7 @@ describe('the fault proxy', () => {
     expect(performance.now() - started).toBeGreaterThan(450);
   });
 
-  it('drops bytes, and at its end cuts the connections that have lost some', async () => {
+  it('drops bytes, and at the end of the fault cuts the connections that have lost bytes', async () => {
     const client = await open();
     await proxy.during(blackHole(), async () => {
       client.socket.write('lost');
@@ -92,7 +92,7 @@ describe('the fault proxy', () => {
     expect(client).toMatchObject({ received: '', error: 'ECONNRESET' });
   });
 
-  it('resets', async () => {
+  it('resets connections', async () => {
     const client = await open();
     await proxy.during(resetPeer(), async () => {
       client.socket.write('x');
@@ -101,7 +101,7 @@ describe('the fault proxy', () => {
     expect(client.error).toBe('ECONNRESET');
   });
 
-  it('ends a connection in mid sentence', async () => {
+  it('ends a connection in the middle of a message', async () => {
     const client = await open();
     await proxy.during(limitData(3), async () => {
       client.socket.write('abcdef');
@@ -111,7 +111,7 @@ describe('the fault proxy', () => {
     expect('abc').toContain(client.received);
   });
 
-  it('refuses, and is there again afterwards', async () => {
+  it('refuses connections, and accepts them again afterwards', async () => {
     const before = await open();
     await proxy.during(down(), async () => {
       await expect(open()).rejects.toThrow('ECONNREFUSED');

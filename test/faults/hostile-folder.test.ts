@@ -22,7 +22,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-/** What leaves a trace if a program of that language loads it. */
+/** Code in each language that leaves a trace if a program loads it. */
 const traceOf = (kind: string) => {
   const trace = JSON.stringify(join(folder, 'executed', kind));
   return {
@@ -33,7 +33,7 @@ const traceOf = (kind: string) => {
   };
 };
 
-/** Every file of a working folder that a program which we start could take for its own. */
+/** Fills a working folder with every file that a program which we start could load by mistake. */
 function fillHostile(cwd: string): void {
   const packages = ['pino', 'undici', 'kafkajs', 'zod', 'avsc', '@duckdb/node-api', '@redis/client', 'snowflake-sdk'];
   const modules = ['sitecustomize', 'usercustomize', 'dbt', 'duckdb', 'json', 'typing', 'threading', 'encodings'];
@@ -80,7 +80,7 @@ const contentsOf = (place: string) =>
       .map(({ parentPath, name }) => [join(parentPath, name), readFileSync(join(parentPath, name), 'utf8')]),
   );
 
-/** As a person would from that folder: `node PATH/scripts/start.mjs COMMAND`. */
+/** Runs `node PATH/scripts/start.mjs COMMAND` in that folder. */
 function startFrom(cwd: string, args: readonly string[], env: Readonly<Record<string, string>>): Promise<Outcome> {
   const { PATH = '', HOME = '' } = process.env;
   return outcomeOf(
@@ -92,7 +92,7 @@ function startFrom(cwd: string, args: readonly string[], env: Readonly<Record<st
 }
 
 describe('a working folder of another user', () => {
-  it('[R112] runs nothing and changes nothing, and nothing in it is changed', {
+  it('[R112] affects no command: none of its files is executed or changed', {
     tags: ['full'],
     timeout: 300_000,
   }, async () => {
@@ -109,7 +109,7 @@ describe('a working folder of another user', () => {
   });
 
   it.runIf(process.getuid?.() === 0)(
-    '[R112] is refused as DATA_DIR, or as the place of one, before anything is written',
+    '[R112] is refused as DATA_DIR, or as a parent of DATA_DIR, before anything is written',
     async () => {
       const theirs = join(folder, 'theirs');
       mkdirSync(theirs);

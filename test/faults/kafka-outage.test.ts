@@ -30,7 +30,7 @@ const start = () => [
   new SupervisedService(bed.fleet, 'loader', ['load']),
 ];
 
-it('[R10 R23] waits for a broker that is away under load, says so at once and once, and loses nothing', {
+it('[R10 R23] services wait for a broker that is down under load, report it at once and only once, and lose nothing', {
   timeout,
 }, async () => {
   const movies = 300 + 200 * outages;
@@ -45,7 +45,7 @@ it('[R10 R23] waits for a broker that is away under load, says so at once and on
     { timeoutMs: 60_000 },
   );
   const services = posts.map(({ service }) => service);
-  // In the long form as often as deploy/prometheus/prometheus.yml has it.
+  // The long form scrapes as often as deploy/prometheus/prometheus.yml.
   await using scraped = scrape(services, seconds < 60 ? 500 : 15_000);
   const pending = (alert: string) => evaluate(alertExpression(alert), scraped.series, Date.now());
   await until('all were scraped', () => evaluate('up == 1', scraped.series, Date.now()).length === 3, {
@@ -95,7 +95,7 @@ it('[R10 R23] waits for a broker that is away under load, says so at once and on
       service.tail(),
     ).toEqual(expected);
     expect(about(since).every(({ level }) => level === 40)).toBe(true);
-    // What the loader says of its batches, and nothing of kafkajs.
+    // The loader logs its batches, and kafkajs logs nothing.
     expect(since.filter(({ kafkajs }) => kafkajs !== undefined)).toEqual([]);
   }
   expect(pending('TmdbServiceRestarts')).toEqual([]);
@@ -115,7 +115,7 @@ it('[R10 R23] waits for a broker that is away under load, says so at once and on
   expect(fetched() / movies).toBeLessThanOrEqual(1.1);
 });
 
-it('[R23] starts a service while the broker is away; a command gives up in time and says what to do', {
+it('[R23] services start while the broker is down; a command gives up in time and says what to do', {
   tags: ['full'],
 }, async () => {
   bed = await openTestBed({ limit, sandbox: { movies: 100 } });
@@ -132,7 +132,7 @@ it('[R23] starts a service while the broker is away; a command gives up in time 
     code: 1,
     stderr: expect.stringContaining('start Kafka, or correct KAFKA_BROKERS'),
   });
-  // A service that is told to stop while it waits ends with 0.
+  // A service that is told to stop while it waits exits with 0.
   const [producer] = posts;
   expect(await producer?.end()).toBe(0);
   await bed.broker.start();

@@ -34,15 +34,15 @@ const allow = (user: User, resourceType: number, resourceName: string, operation
   ...{ principal: `User:${user}`, host: '*', permissionType: AclPermissionTypes.ALLOW },
 });
 
-/** What each stage needs and nothing more: `topics --apply` creates the topics as a user who may, and every stage
- * looks whether they are there and set as they should be. */
+/** The rights that each stage needs, and no others. `topics --apply` creates the topics as a user with more rights, and every
+ * stage checks that the topics exist with the right settings. */
 const leastRights: readonly AclEntry[] = [
   ...(['producer', 'fetcher', 'loader'] as const).flatMap((user) =>
     [may.DESCRIBE, may.DESCRIBE_CONFIGS].map((operation) => allow(user, of.TOPIC, 'tmdb.', operation, named.PREFIXED)),
   ),
   ...[may.READ, may.WRITE].map((operation) => allow('producer', of.TOPIC, 'tmdb.movie-ids', operation)),
   allow('producer', of.TOPIC, 'tmdb.raw-genres', may.WRITE),
-  // It reads what it has asked for, as a group of its own.
+  // The producer reads the ids that it has published, in a group of its own.
   allow('producer', of.GROUP, 'tmdb.movie-ids-read-', may.READ, named.PREFIXED),
   allow('fetcher', of.TOPIC, 'tmdb.movie-ids', may.READ),
   allow('fetcher', of.GROUP, 'movie-details', may.READ),
@@ -53,7 +53,7 @@ const leastRights: readonly AclEntry[] = [
   allow('loader', of.TOPIC, 'tmdb.dead-letters', may.WRITE),
 ];
 
-describe('a Kafka with TLS, passwords and rights', () => {
+describe('a Kafka with TLS, passwords and ACLs', () => {
   const authority = createAuthority('the authority of our Kafka');
   const stranger = createAuthority('unknown authority');
   const asUsual = tls.getCACertificates('default');
@@ -115,13 +115,13 @@ describe('a Kafka with TLS, passwords and rights', () => {
     ['a wrong password', () => sasl('loader', 'canary-wrong'), refused, 'KAFKA_PASSWORD'],
     ['an unknown user', () => sasl('stranger', users.loader), refused, 'KAFKA_USERNAME'],
     [
-      'a way to log in that the broker does not have',
+      'a login mechanism that the broker does not offer',
       () => sasl('loader', users.loader, 'plain'),
       refused,
       'KAFKA_SASL_MECHANISM',
     ],
     ['a name that is not in the certificate', () => ({ brokers: [broker.addressByNumber] }), refused, 'altnames'],
-    ['no TLS where the broker speaks it', () => ({ ssl: false }), nobodysFault, 'Closed connection'],
+    ['a connection without TLS', () => ({ ssl: false }), nobodysFault, 'Closed connection'],
   ];
 
   it.each(casesOf(refusals, [0, 3]))('[S4] refuses %s, and says what to fix', async (_, options, error, hint) => {
@@ -133,7 +133,7 @@ describe('a Kafka with TLS, passwords and rights', () => {
     expect(`${failure.stack} ${JSON.stringify(failure)}`).not.toContain('canary');
   });
 
-  it('[P16 S4] is refused when a stranger vouches for it, and hears no password', async () => {
+  it('[P16 S4] is refused when an unknown authority has signed its certificate, and receives no password', async () => {
     tls.setDefaultCACertificates([...asUsual, stranger.cert]);
     try {
       const failure = await createAdmin(clientAs('loader'))
@@ -146,7 +146,7 @@ describe('a Kafka with TLS, passwords and rights', () => {
     }
   });
 
-  it('[S3] ends a command with exit code 3 for a wrong password, and shows none', async () => {
+  it('[S3] makes a command with a wrong password exit with code 3 without showing the password', async () => {
     const { code, stdout, stderr } = await run('loader', ['load', '--once'], {
       KAFKA_PASSWORD: 'canary-wrong',
       LOG_LEVEL: 'trace',
@@ -173,7 +173,7 @@ describe('a Kafka with TLS, passwords and rights', () => {
       const { code, stderr } = await run(user, args, { KAFKA_SASL_MECHANISM: 'scram-sha-256' });
       expect(`${args.join(' ')}: ${code}`, stderr).toBe(`${args.join(' ')}: 0`);
     }
-    // Who may not read the topics' settings is warned, and works.
+    // A stage that may not read the topics' settings logs a warning, and works.
     await admin.connect();
     await admin.deleteAcls({
       filters: [{ ...allow('loader', of.TOPIC, 'tmdb.', may.DESCRIBE_CONFIGS, named.PREFIXED) }],
@@ -182,7 +182,7 @@ describe('a Kafka with TLS, passwords and rights', () => {
     const blind = await run('loader', ['load', '--once']);
     expect(blind.code, blind.stderr).toBe(0);
     expect(blind.stderr).toContain('may not read the settings of the topic');
-    // The work of another user, with everything still to be loaded.
+    // The producer's user may not load, even if nothing is loaded yet.
     const { code, stderr } = await run('producer', ['load', '--once'], { DUCKDB_PATH: join(dir, 'empty.duckdb') });
     expect(code, stderr).toBe(1);
     expect(stderr).toContain('KAFKA_USERNAME has no ACL for the group');

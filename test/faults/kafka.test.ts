@@ -20,10 +20,10 @@ import { casesOf, isLongForm } from '../tiers.ts';
 
 const seconds = Number(process.env['FAULT_SECONDS'] ?? 3);
 
-/** Quotas and the cleaner look at once, not after some time. */
+/** Quotas and the log cleaner act at once, not after some time. */
 const properties = { 'quota.window.num': '2', 'log.cleaner.backoff.ms': '200', 'log.initial.task.delay.ms': '500' };
 
-describe('what can happen in Kafka', () => {
+describe('a stage under faults of Kafka', () => {
   let fixture: KafkaFixture;
   let sandbox: Sandbox;
 
@@ -38,7 +38,7 @@ describe('what can happen in Kafka', () => {
       { timeout: 60_000, interval: 50 },
     );
 
-  it('[R13] loads everything once while members come and go, in mid batch', async () => {
+  it('[R13] loads everything once while members join and leave in the middle of batches', async () => {
     await fixture.recreate();
     await using resident = fixture.startLoader();
     const loaders = [resident];
@@ -55,7 +55,7 @@ describe('what can happen in Kafka', () => {
       for (let guests = 0; guests < seconds + 1; guests += 1) {
         const guest = fixture.startLoader();
         loaders.push(guest);
-        // It has partitions, and there is always more on its way.
+        // It is assigned partitions, and there are always more records to load.
         await loaded(1, guest);
         await guest.stop();
       }
@@ -104,7 +104,7 @@ describe('what can happen in Kafka', () => {
   });
 
   it.each(casesOf(['earliest', 'latest', 'deleted']))(
-    '[R17] begins where the ledger is when the offsets of its group are %s',
+    '[R17] begins at the position of the ledger when the offsets of its group are %s',
     async (how) => {
       await fixture.recreate();
       await fixture.publish(40);
@@ -141,7 +141,7 @@ describe('what can happen in Kafka', () => {
   });
 
   describe.each(casesOf(Object.entries(errorCode)))('commits refused with %s', (_, code) => {
-    it('[R14] cost the loader nothing', async () => {
+    it('[R14] make the loader lose or repeat no row', async () => {
       await fixture.recreate();
       await fixture.proxy.during(refuseCommits(code, 3), async () => {
         await using loader = fixture.startLoader();
@@ -155,7 +155,7 @@ describe('what can happen in Kafka', () => {
       expect(await fixture.audit()).toMatchObject({ bronzeRows: 200 });
     });
 
-    it('[R14] cost the fetcher nothing', async () => {
+    it('[R14] make the fetcher lose or park no id', async () => {
       await fixture.recreate();
       await fixture.publishIds(200);
       const outcomes = await fixture.proxy.during(refuseCommits(code, 3), () => fixture.fetchOnce(sandbox));
@@ -174,7 +174,7 @@ describe('what can happen in Kafka', () => {
     expect(await fixture.audit()).toMatchObject({ ids: 200, rawRecords: 200 });
   });
 
-  it('[R19] passes what holds no record of ours: markers, aborted records, tombstones, records without a key', async () => {
+  it('[R19] continues after offsets without a usable record: markers, aborted records, tombstones, records without a key', async () => {
     await fixture.recreate(1);
     await fixture.publish(3);
     const value = rawMovieCodec.encode(rawMovie(50));
@@ -194,7 +194,7 @@ describe('what can happen in Kafka', () => {
       { key: null, value },
       { key: null, value: null },
     ]);
-    // The tombstones are the last records and the partition ends behind them: nothing is waited for for ever.
+    // The tombstones are the last records, and the partition ends after them: the loader must not wait for more.
     expect(await fixture.loadOnce()).toEqual({ rows: 4, parked: 3 });
     expect(await fixture.audit()).toMatchObject({ bronzeRows: 4, parked: 3 });
     await fixture.publish(1, { from: 100 });
@@ -214,13 +214,13 @@ describe('what can happen in Kafka', () => {
           return { key: String(movieId), value, timestamp: String(Date.now() - agoMs) };
         }),
       );
-    // Older than what follows: segments end where the records' own time moves on.
+    // Older than the next records: a segment ends where the time of the records advances.
     await writeAt(70_000, [11, 12, 13]);
     await using loader = fixture.startLoader();
     await loaded(3, loader);
-    // Switched under a loader that runs; what it reads in time is loaded.
+    // The policy changes while a loader runs. It loads the records that it reads in time.
     await fixture.configure(topics.rawMovies.name, { ...kept, ...compacting });
-    // Segments end where the records' own clock jumps, and only those before the last are compacted.
+    // A segment ends where the time of the records jumps, and only segments before the last one are compacted.
     await writeAt(60_000, [1, 2, 3, 4, 5]);
     await loaded(8, loader);
     await loader.stop();
@@ -234,7 +234,7 @@ describe('what can happen in Kafka', () => {
       });
       return count;
     };
-    // Two of the three movies that came first have newer records.
+    // Two of the three movies 2, 4 and 5 have newer records.
     await vi.waitUntil(async () => (await unloaded()) < 6, { timeout: 90_000, interval: 500 });
     await expect(fixture.loadOnce()).rejects.toThrow(`${topics.rawMovies.name}: cleanup.policy is compact`);
     await fixture.configure(topics.rawMovies.name, kept);
@@ -248,12 +248,12 @@ describe('what can happen in Kafka', () => {
 
   it.each(
     casesOf<[string, (record: Buffer) => Buffer]>([
-      ['no Avro at all', () => Buffer.from('nonsense, and long enough for a header')],
+      ['not Avro', () => Buffer.from('nonsense, and long enough for a header')],
       ['JSON text', () => Buffer.from('{"movieId":1,"requestedAt":"2026-01-01T00:00:00Z"}')],
-      ['nothing', () => Buffer.alloc(0)],
-      ['an unknown version', ofAnotherVersion],
+      ['empty', () => Buffer.alloc(0)],
+      ['of an unknown version', ofAnotherVersion],
       ['half a record', (record: Buffer) => record.subarray(0, record.length >> 1)],
-      ['a record and more', (record: Buffer) => Buffer.concat([record, record])],
+      ['longer than one record', (record: Buffer) => Buffer.concat([record, record])],
     ]),
   )('[R20] parks a record that is %s, in either topic, and the partition continues', async (_, spoil) => {
     await fixture.recreate(1);
@@ -274,7 +274,7 @@ describe('what can happen in Kafka', () => {
   it('[R21] parks a movie whose document is larger than the topic accepts, and continues', async () => {
     await fixture.recreate();
     await fixture.publishIds(100);
-    // With such a topic no stage starts: it is changed while one runs.
+    // No stage starts with such a topic, so the setting changes while a stage runs.
     const { parked } = await fixture.fetchOnce(sandbox, () =>
       fixture.configure(topics.rawMovies.name, { 'max.message.bytes': '2000' }),
     );
@@ -286,7 +286,7 @@ describe('what can happen in Kafka', () => {
     expect(await fixture.audit()).toMatchObject({ ids: 100, parked });
   });
 
-  it('[R21] parks a record as large as the topic takes: its dead letter is larger', async () => {
+  it('[R21] parks a record of the maximum size, although its dead letter is larger', async () => {
     await fixture.recreate(1);
     const size = maxRecordBytesOf(topics.rawMovies) - 100;
     await fixture.write(topics.rawMovies.name, [{ key: '1', value: Buffer.alloc(size, 'x') }]);
@@ -295,7 +295,7 @@ describe('what can happen in Kafka', () => {
     expect(await fixture.audit()).toMatchObject({ bronzeRows: 1, parked: 1 });
   });
 
-  it('[R24] slows down with a broker that throttles what is written, and loses nothing', async () => {
+  it('[R24] slows down with a broker that throttles writes, and loses nothing', async () => {
     await fixture.recreate();
     await fixture.publishIds(200);
     await setProducerQuota(fixture.broker.address, 80_000);
@@ -304,7 +304,7 @@ describe('what can happen in Kafka', () => {
       await fixture.fetchOnce(sandbox);
       const tookMs = performance.now() - started;
       process.stdout.write(`200 movies at 80 KB/s took ${(tookMs / 1_000).toFixed(1)} s\n`);
-      // 340 KB, less what the broker lets through before it looks.
+      // 340 KB, less the bytes that the broker accepts before it measures.
       expect(tookMs).toBeGreaterThan(1_500);
     } finally {
       await setProducerQuota(fixture.broker.address, null);
@@ -315,7 +315,7 @@ describe('what can happen in Kafka', () => {
 });
 
 it.runIf(isLongForm && SmallDisk.isPossible())(
-  'a disk that Kafka has filled ends the broker; with room again nothing is lost',
+  'a full disk ends the broker; after space is freed, nothing is lost',
   async () => {
     using disk = new SmallDisk(64);
     const kafkaDir = join(disk.path, 'kafka');

@@ -16,17 +16,17 @@ import { GoldReader } from '../support/processes/watchers.ts';
 import { seededRandom } from '../support/warehouse/seeded-random.ts';
 import { isLongForm } from '../tiers.ts';
 
-/** Kills of the loader; of each other stage there are a quarter as many. */
+/** The number of kills of the loader. Each other stage is killed a quarter as often. */
 const loaderKills = Number(process.env['FAULT_KILLS'] ?? 4);
 const otherKills = Math.ceil(loaderKills / 4);
 const seed = Number(process.env['FAULT_SEED'] ?? Date.now() % 100_000);
 
-/** Smaller in `npm test`: fewer movies, a build less often, and kills that come sooner after a stage was seen at work. */
+/** Smaller in `npm test`: fewer movies, fewer builds, and kills sooner after a stage has begun to work. */
 const movies = isLongForm ? 1_200 : 300;
 const transformSchedule = isLongForm ? '*/2 * * * * *' : '*/15 * * * * *';
 const hurry = isLongForm ? 1 : 4;
 const concurrency = 8;
-/** A little more than the movies that are asked for again: there is always something on its way, and no queue that grows. */
+/** A little more than the movies that are requested again, so that requests are always in flight and no queue grows. */
 const limit = { capacity: 75, windowMs: 1_000 };
 const detail = /^\/3\/movie\/\d+$/;
 
@@ -34,7 +34,7 @@ const sooner = (stage: StageUnderKills): StageUnderKills => ({ ...stage, withinM
 
 describe('[P2 R3 R4 Z1 Z3 Z5] a fleet under load whose members are killed at random', () => {
   it(
-    `loses nothing and doubles nothing: ${loaderKills} kills of the loader, ${otherKills} of each other stage`,
+    `loses and duplicates nothing: ${loaderKills} kills of the loader, ${otherKills} of each other stage`,
     async () => {
       await using bed = await openTestBed({
         limit,
@@ -47,7 +47,7 @@ describe('[P2 R3 R4 Z1 Z3 Z5] a fleet under load whose members are killed at ran
           TRANSFORM_SCHEDULE: transformSchedule,
         },
         kafka: { 'group.initial.rebalance.delay.ms': '0' },
-        // Its kills find dbt's process by the file that it has open.
+        // A kill finds dbt's process by its open file.
         ownDbt: true,
       });
       const [half, otherHalf] = [Math.ceil, Math.floor];
@@ -90,11 +90,11 @@ describe('[P2 R3 R4 Z1 Z3 Z5] a fleet under load whose members are killed at ran
       expect(gold.wrong).toEqual([]);
       expect(killed).toEqual({ producer: otherKills, fetcher: otherKills, loader: loaderKills, scheduler: otherKills });
       expect(found.movies).toBe(movies);
-      // What was in flight: of who was killed, and of the other, whose partitions were reassigned when it left and when it
-      // came back.
+      // The requests in flight: those of the killed process, and those of the other one, whose partitions are reassigned when
+      // the killed process leaves and when it returns.
       expect(asked - published).toBeLessThanOrEqual(otherKills * 3 * concurrency);
     },
-    // On a machine as slow as it may be: a minute for every five kills of the loader.
+    // Enough for a slow machine: a minute for every five kills of the loader.
     600_000 + loaderKills * 12_000,
   );
 });

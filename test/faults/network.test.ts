@@ -37,7 +37,7 @@ async function open(movies: number, perSecond: number, more: More = {}): Promise
 const fetched = () => bed.requests.filter(({ path }) => /^\/3\/movie\/\d+$/.test(path)).length;
 const rows = (loader: SupervisedService) => loader.service.metric('tmdb_bronze_rows_total');
 
-/** Waits for so many requests from now on. */
+/** Waits for this number of further requests. */
 async function atWork(requests: number, timeoutMs = 90_000): Promise<void> {
   const before = fetched();
   await until(`${requests} requests more`, () => fetched() >= before + requests, { timeoutMs });
@@ -51,9 +51,9 @@ async function allLoaded(services: readonly SupervisedService[], broker = bed.br
   return audit();
 }
 
-/** One after the other, on the same services; a test that fails may make those after it fail. */
+/** The tests run one after the other on the same services, so a failure may cause later failures. */
 describe('[Z3] a fleet whose Kafka is behind a bad network', () => {
-  // Enough to be at work through all faults, the slow ones included.
+  // Enough work for all faults, including the slow ones.
   const movies = isLongForm ? Math.min(10_000, 1_800 + 300 * seconds) : 1_200;
   let services: SupervisedService[];
   let second: FaultProxy;
@@ -89,13 +89,13 @@ describe('[Z3] a fleet whose Kafka is behind a bad network', () => {
   });
 
   const toxics: [string, () => Toxic][] = [
-    ['is 1 s late, give or take half a second', () => latency(1_000, 500)],
-    ['carries 10 KB/s', () => bandwidth(10_000)],
-    ['swallows everything', () => blackHole()],
+    ['delays data by half a second to one and a half', () => latency(1_000, 500)],
+    ['is limited to 10 KB/s', () => bandwidth(10_000)],
+    ['drops everything', () => blackHole()],
     ['resets every connection', () => resetPeer()],
     ['splits everything into small chunks', () => slicer(64, 1)],
-    ['ends connections in mid sentence', () => limitData(50_000)],
-    ['is not there', () => down()],
+    ['ends connections in the middle of a message', () => limitData(50_000)],
+    ['is down', () => down()],
   ];
 
   it.each(casesOf(toxics, [0, 2, 3]))('[R12] continues after a time in which the network %s', async (_, toxicOf) => {
@@ -109,7 +109,7 @@ describe('[Z3] a fleet whose Kafka is behind a bad network', () => {
     process.stdout.write(`${toxic.name}: ${toxic.injections} injections, at work again after ${idleMs} ms\n`);
   });
 
-  it('[R22] follows a broker that comes back under another address', async () => {
+  it('[R22] follows a broker that returns at another address', async () => {
     expect(fetched(), 'nothing is left to be done under load').toBeLessThan(movies);
     await bed.broker.stop();
     await proxy.stopListening();
@@ -121,7 +121,7 @@ describe('[Z3] a fleet whose Kafka is behind a bad network', () => {
     process.stdout.write(`at work at the other address after ${Math.round(performance.now() - backAt)} ms\n`);
   });
 
-  it('[P6 R12] gets everything into BRONZE exactly once, whatever the network does to it under load', async () => {
+  it('[P6 R12] loads everything into BRONZE exactly once, despite all network faults under load', async () => {
     const found = await allLoaded(services, second.address);
     const deaths = services.flatMap((supervised) => supervised.deaths);
     process.stdout.write(
@@ -154,7 +154,7 @@ describe('a service whose Kafka is behind a bad network', () => {
     expect(loader.deaths).toEqual([]);
   });
 
-  it.runIf(isLongForm)('continues when all connections hang for ever and new ones work', async () => {
+  it.runIf(isLongForm)('continues when all connections hang forever and new ones work', async () => {
     await open(2_000, 20);
     const [fetcher, loader] = [
       new SupervisedService(bed.fleet, 'fetcher', ['fetch']),
@@ -165,7 +165,7 @@ describe('a service whose Kafka is behind a bad network', () => {
     const [hangingSince, before] = [performance.now(), await rows(loader)];
     const hanging = blackHole(({ openedAt }) => openedAt < hangingSince);
     await proxy.during(hanging, async () => {
-      // A request is waited for half a minute; a service that keeps several connections needs that once or twice.
+      // A request times out after half a minute. A service with several connections waits for one or two timeouts.
       await atWork(300, 150_000);
       await until('it loads', async () => (await rows(loader)) > before + 200, { timeoutMs: 60_000 });
     });
@@ -183,7 +183,7 @@ describe('a client of Kafka', () => {
   });
   afterEach(() => rmSync(dataDir, { recursive: true }));
 
-  it('gives up a connection on which nothing is answered, and asks over a new one', async () => {
+  it('gives up a connection on which no response arrives, and repeats the request on a new one', async () => {
     await using through = await FaultProxy.start();
     await using broker = await FleetBroker.start(dataDir, { properties: advertisedAs(through) });
     through.pointTo(broker.address);

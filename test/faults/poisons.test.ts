@@ -11,17 +11,17 @@ import { shareFixture } from '../support/kafka/shared-fixture.ts';
 import { topics } from '../support/kafka/topics.ts';
 import { casesOf } from '../tiers.ts';
 
-/** How long a topic takes is printed; this is when the test gives up. */
+/** The time limit of a poison. The test prints how long each one takes. */
 const timeout = 60_000;
 
 const catalogue = new GeneratedCatalogue({ seed: 1, movies: sandboxMovies });
 
-describe('a cluster whose topics hold every poison', () => {
+describe('topics that contain every poison', () => {
   let fixture: KafkaFixture;
   let sandbox: Sandbox;
-  /** Batches by poison and topic, made before anything runs: making them takes longer than reading them. */
+  /** Batches by poison and topic. They are made before anything runs, because making them takes longer than reading them. */
   const made = new Map<string, readonly Buffer[]>();
-  /** Popular ones by rank: each is used once. */
+  /** The number of movies used so far, by rank: each is used once. */
   let used = 0;
   const nextMovie = () => catalogue.idAtRank(used++);
 
@@ -40,7 +40,7 @@ describe('a cluster whose topics hold every poison', () => {
   const put = (topic: ReadTopicName, batch: Buffer, partition = 0) =>
     produceRaw(fixture.proxy.address, topic, partition, batch);
 
-  /** One good record for each topic. Each comes to a row of BRONZE: the id by way of TMDb. */
+  /** Writes one good record to each topic. Each becomes a row of BRONZE: the id by a request to TMDb. */
   async function putGood(): Promise<number> {
     for (const topic of readTopics) {
       const movieId = topic === topics.movieIds.name ? nextMovie() : 1_000_000 + used++;
@@ -49,7 +49,7 @@ describe('a cluster whose topics hold every poison', () => {
     return readTopics.length;
   }
 
-  it('[R70] continues after each of them, in bounded time and memory, and parks it with its reason', async () => {
+  it('[R70] are read past each poison in bounded time and memory, and it is parked with its reason', async () => {
     await using loader = fixture.startLoader();
     await using fetcher = fixture.start((platform, context) => fetchMovies(platform, context), asTmdb());
     const failed = Promise.race([loader.ended, fetcher.ended]).then(() => Promise.reject(new Error('a stage ended')));
@@ -82,7 +82,7 @@ describe('a cluster whose topics hold every poison', () => {
     );
     await Promise.all([loader.stop(), fetcher.stop()]);
     const reasons = new Map<string, number>();
-    // A record may come twice, and be parked twice: that is one letter.
+    // A record may be delivered and parked twice: that is one letter.
     for (const [id, reason] of new Map(await fixture.deadLetters())) {
       const name = `${id.split('/')[0]} ${reason}`;
       reasons.set(name, (reasons.get(name) ?? 0) + 1);
@@ -95,12 +95,12 @@ describe('a cluster whose topics hold every poison', () => {
     }
     expect(reasons).toEqual(expected);
     expect(await fixture.audit()).toMatchObject({ bronzeRows: rows });
-    // kafkajs: an hour and more, and 1.5 GB.
+    // kafkajs alone takes more than an hour, and 1.5 GB.
     expect(delay.max / 1e6).toBeLessThan(5_000);
     expect(peak - before).toBeLessThan(1_000_000_000);
   });
 
-  it('[R72] reaches the reader from all partitions at once, with bounded decompression', {
+  it('[R72] are read from all partitions at once, with bounded decompression', {
     tags: ['full'],
   }, async () => {
     const bomb = made.get('a gzip record of 20 MB of zeros/tmdb.raw-movies')?.[0] ?? Buffer.alloc(0);
@@ -118,7 +118,7 @@ describe('a cluster whose topics hold every poison', () => {
     );
     await fixture.fetchOnce(sandbox);
     await fixture.loadOnce();
-    // A record may come twice, and be parked twice: that is one letter.
+    // A record may be delivered and parked twice: that is one letter.
     const letters = new Map(await fixture.deadLetters()).size - lettersBefore;
     expect(letters).toBe(bombs * 2 * readTopics.length);
     clearInterval(sampling);
@@ -127,7 +127,7 @@ describe('a cluster whose topics hold every poison', () => {
     expect(peak - before).toBeLessThan(1_000_000_000);
   });
 
-  it('[R75] is repaired by one command for each: whole records are sent back and count, others are refused and purged', {
+  it('[R75] are repaired by one command for each poison: intact records are sent back and count, others are refused and purged', {
     tags: ['full'],
   }, async () => {
     const whole = poisons.filter(({ heal }) => heal === 'redrive');
@@ -146,7 +146,7 @@ describe('a cluster whose topics hold every poison', () => {
     await fixture.audit();
   });
 
-  it('does not stop the list of dead letters or the memory of the producers from being read', {
+  it('do not prevent reading the list of dead letters or the memory of the producers', {
     tags: ['full'],
   }, async () => {
     for (const { name } of poisons) {

@@ -15,7 +15,7 @@ const ids = kills * 500;
 /** TMDB_CONCURRENCY: the limit of requests in flight, and of published ids that are not committed. */
 const slots = 20;
 
-describe('a fetcher asks for few ids twice', () => {
+describe('a fetcher requests few ids twice', () => {
   let fixture: KafkaFixture;
   let sandbox: Sandbox;
   let fleet: Fleet;
@@ -74,7 +74,7 @@ describe('a fetcher asks for few ids twice', () => {
     await expectFewTwice();
   });
 
-  it('[R11 R104] when the broker is killed under two of them: at most 1.1 requests for each id, and neither ends', async () => {
+  it('[R11 R104] when the broker is killed while two of them run: at most 1.1 requests for each id, and neither ends', async () => {
     await using members = fleet;
     members.startMany(2, 'fetcher', ['fetch']);
     const check = () => members.expectAllRunning();
@@ -89,7 +89,7 @@ describe('a fetcher asks for few ids twice', () => {
     await expectFewTwice();
   });
 
-  it('[R105] when no commit succeeds: it stops after a few, says so, and continues after the next that does', async () => {
+  it('[R105] when no commit succeeds: it stops after a few requests, reports it, and continues after the next successful commit', async () => {
     await using members = fleet;
     const refused = refuseCommits(errorCode.REBALANCE_IN_PROGRESS, Number.POSITIVE_INFINITY);
     let fetcher: Service | undefined;
@@ -104,7 +104,7 @@ describe('a fetcher asks for few ids twice', () => {
           check: () => members.expectAllRunning(),
         },
       );
-      // Ids that it may not begin cause no later request either.
+      // Ids that it must not begin cause no request later either.
       await delay(3_000);
       expect(asked).toBeLessThanOrEqual(2 * slots);
       expect(await fetcher.metric('tmdb_uncommitted_records')).toBeGreaterThan(0);

@@ -21,7 +21,7 @@ const root = join(import.meta.dirname, '../..');
 const read = (file: string) => readFileSync(join(root, file), 'utf8');
 
 describe('a secret', () => {
-  it('is in nothing that the processes we start are given', () => {
+  it('is not passed to the processes that we start', () => {
     const canary = 'canary-5f0d1c77';
     const set = {
       TMDB_TOKEN: canary,
@@ -42,7 +42,7 @@ describe('a secret', () => {
   });
 
   it.runIf(process.platform === 'linux')(
-    '[P15 S2] is in the environment of no process that a run starts',
+    '[P15 S2] is not in the environment of any process that a run starts',
     async () => {
       const canary = 'canary-2b7d90e3';
       await using sandbox = await startSandbox({ limit: { capacity: 500, windowMs: 1_000 }, token: canary });
@@ -69,10 +69,10 @@ describe('a secret', () => {
   );
 
   it.runIf(process.platform === 'linux')(
-    'would be noticed in the environment of any program, and of a child only once it has its own',
+    'is detected in the environment of any program, and of a child only after it has loaded its own program',
     async () => {
       const canary = 'canary-91c7e0aa';
-      // The part in brackets is a child of the shell that never loads another program.
+      // The part in parentheses is a child of the shell that never loads another program.
       const shell = spawn('sh', ['-c', '(read -r line; :); :'], {
         env: { PATH: process.env['PATH'], LEAK: canary },
         stdio: ['pipe', 'ignore', 'ignore'],
@@ -88,7 +88,7 @@ describe('a secret', () => {
     },
   );
 
-  /** What secrets look like: tokens of three parts, private keys, keys of clouds and of TMDb's older version. */
+  /** Patterns of secrets: tokens of three parts, private keys, keys of cloud providers and of TMDb's older API. */
   const looksSecret = [
     /\beyJ[\w-]{15,}\.[\w-]{15,}\.[\w-]{15,}/,
     /-----BEGIN [A-Z ]*PRIVATE KEY-----/,
@@ -98,7 +98,7 @@ describe('a secret', () => {
     /\b(?:TMDB_TOKEN|TMDB_API_KEY|KAFKA_PASSWORD|SNOWFLAKE_\w*(?:TOKEN|PASSWORD|PASSPHRASE))\s*[=:]\s*['"]?[\w-]{24,}/,
   ];
 
-  it.runIf(existsSync(join(root, '.git')))('[S2] was never committed, and the places for them are not either', () => {
+  it.runIf(existsSync(join(root, '.git')))('[S2] was never committed, and neither was a file for secrets', () => {
     const git = (...args: string[]) => execFileSync('git', args, { cwd: root, encoding: 'utf8', maxBuffer: 2 ** 30 });
     const found = git('log', '--patch', '--unified=0', '--format=')
       .split('\n')
@@ -108,7 +108,7 @@ describe('a secret', () => {
     expect(git('check-ignore', '.env', 'deploy/secrets/tmdb_token', 'data/x').trim().split('\n')).toHaveLength(3);
   });
 
-  it('would be noticed if it were', () => {
+  it('is detected by these patterns', () => {
     const samples = [
       `eyJhbGciOiJIUzI1NiJ9.${'a'.repeat(30)}.${'b'.repeat(30)}`,
       `api_key=${'0a'.repeat(16)}`,
@@ -120,10 +120,10 @@ describe('a secret', () => {
   });
 });
 
-describe('what is installed', () => {
+describe('installed software', () => {
   const installers = ['scripts/setup.mjs', 'Dockerfile'];
 
-  it('[S6] of npm is exactly what was reviewed: pinned, with a hash each, and runs no script of its own', () => {
+  it('[S6] from npm is exactly what was reviewed: each package is pinned, has a hash, and runs no install script', () => {
     const { dependencies, devDependencies, optionalDependencies } = JSON.parse(read('package.json'));
     const versions = Object.values<string>({ ...dependencies, ...devDependencies, ...optionalDependencies });
     expect(versions.filter((version) => !/^\d+\.\d+\.\d+(?:-[\w.]+)?$/.test(version))).toEqual([]);
@@ -147,7 +147,7 @@ describe('what is installed', () => {
     'dbt/requirements-duckdb.txt',
     'dbt/requirements-lint.txt',
     'test/support/snowflake/emulator/requirements.txt',
-  ])('[S6] of Python is pinned by version and hash: %s', (file) => {
+  ])('[S6] for Python is pinned by version and hash: %s', (file) => {
     const requirements = read(file)
       .replace(/\\\n/g, ' ')
       .split('\n')
@@ -159,7 +159,7 @@ describe('what is installed', () => {
   });
 
   it.each(['kafka/broker/pom.xml', 'tmdb/token-bucket/server/pom.xml'])(
-    '[S6] of Maven is pinned by version: %s',
+    '[S6] from Maven is pinned by version: %s',
     (file) => {
       const versions = [...read(file).matchAll(/<(?:[\w.]+\.)?version>([^<]+)</g)].map(([, version = '']) => version);
       expect(versions.length).toBeGreaterThan(1);
@@ -217,7 +217,7 @@ describe('the health server', () => {
     return longest;
   };
 
-  it('[S9] takes a flood of requests without keeping the process from its work', async () => {
+  it('[S9] answers a flood of requests without keeping the process from its work', async () => {
     const { url } = await start();
     const longest = await longestWorkDuring(async () => {
       const one = () =>
@@ -234,7 +234,7 @@ describe('the health server', () => {
     expect((await fetch(`${url}/healthz`)).status).toBe(200);
   });
 
-  it('[S9] gets rid of clients that say nothing or never come to an end, and answers others soon', async () => {
+  it('[S9] disconnects clients that send nothing or never finish, and answers others soon', async () => {
     const { url } = await start();
     const beginnings = ['', 'GET /healthz HTTP/1.1\r\nx: ', 'POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n'];
     for (let client = 0; client < 300; client += 1) socketTo(url, beginnings[client % 3] ?? '');
@@ -256,8 +256,8 @@ describe('the health server', () => {
     ['a header of a megabyte', `GET /healthz HTTP/1.1\r\nx: ${'a'.repeat(1_000_000)}\r\n\r\n`],
     ['a path of a megabyte', `GET /${'a'.repeat(1_000_000)} HTTP/1.1\r\nhost: x\r\n\r\n`],
     ['a hundred thousand headers', `GET /healthz HTTP/1.1\r\n${'x: y\r\n'.repeat(100_000)}\r\n`],
-    ['what is no HTTP', `\x16\x03\x01${'\0'.repeat(5_000)}`],
-    ['a path that climbs', 'GET /../../../etc/passwd HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n'],
+    ['bytes that are not HTTP', `\x16\x03\x01${'\0'.repeat(5_000)}`],
+    ['a path to parent folders', 'GET /../../../etc/passwd HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n'],
     ['a path with line breaks', 'GET /%0d%0aset-cookie:x HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n'],
   ])('[S9] refuses %s', async (_, text) => {
     const { url } = await start();
@@ -276,10 +276,10 @@ describe('the health server', () => {
 describe('foreign text', () => {
   /** Starts a new line, clears the screen, in seven and in eight bits, and reverses the following text. */
   const hostile = 'Up\r\n{"level":60,"msg":"forged"}\n\u001b[2J\u001b]0;x\u0007\u009b31m\u007f\u2028\u202e';
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these characters must not occur
   const controls = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/;
 
-  it('[S10] is one line of the log, of plain characters, whose text is as it was', () => {
+  it('[S10] is logged in one line of plain characters, from which the original text can be read', () => {
     const logger = pathToFileURL(join(root, 'runtime/logger.ts')).href;
     const code = `import { createLogger } from '${logger}';
       createLogger('info', []).warn({ title: ${JSON.stringify(hostile)}, error: ${JSON.stringify(hostile)} }, ${JSON.stringify(hostile)});`;
@@ -289,7 +289,7 @@ describe('foreign text', () => {
     expect(JSON.parse(stderr)).toMatchObject({ level: 40, title: hostile, error: hostile, msg: hostile });
   });
 
-  it('[S10] steers no terminal when a command ends because of it', async () => {
+  it('[S10] cannot control a terminal when it makes a command fail', async () => {
     await using sandbox = await startSandbox({ limit: null });
     sandbox.setFaults([{ kind: 'body', body: hostile, path: '/movie/popular' }]);
     using workspace = new Workspace({ TMDB_BASE_URL: sandbox.url, TMDB_TOKEN: 'made-up' });
@@ -300,11 +300,11 @@ describe('foreign text', () => {
   }, 60_000);
 });
 
-describe('names that mean something to JavaScript', () => {
+describe('names that have a meaning in JavaScript', () => {
   const odd = JSON.parse('{"__proto__":{"polluted":1},"constructor":"x","toString":"y","PAGES":"__proto__"}');
   const asUsual = JSON.stringify(Object.getOwnPropertyNames(Object.prototype));
 
-  it('[R49 S12] do nothing in the environment, and are no faults and no commands', () => {
+  it('[R49 S12] have no effect in the environment, and are not accepted as faults or commands', () => {
     expect(loadConfig({ ...odd }).origin).toBe('generated');
     for (const name of ['__proto__', 'constructor', 'hasOwnProperty']) {
       expect(() => parseFaults(`[{"kind":"${name}"}]`)).toThrow('kind is one of');

@@ -6,7 +6,7 @@ import { type Loading, SnowflakeFixture } from '../support/snowflake/loading.ts'
 import { EndlessTopics } from '../support/snowflake/topics.ts';
 import { casesOf } from '../tiers.ts';
 
-/** Of each partition. */
+/** The number of records in each partition. */
 const records = 40;
 const within = { timeoutMs: 20_000 };
 
@@ -15,7 +15,7 @@ const paths = [
   { path: 'by binds', copyFrom: Number.POSITIVE_INFINITY },
 ];
 
-// The random faults affect both ways to load in any case.
+// The random faults always affect both ways to load.
 describe.each(casesOf(paths))('a loader that loads $path loads everything once', ({ copyFrom }) => {
   let fixture: SnowflakeFixture;
   let topics: EndlessTopics;
@@ -34,7 +34,7 @@ describe.each(casesOf(paths))('a loader that loads $path loads everything once',
 
   const loadsAllOnce = async (loading: Loading) => {
     await loading.ended;
-    // Every 29th record is none that can be read.
+    // Every 29th record is unreadable.
     expect(await fixture.audit(await topics.ends)).toMatchObject({ rows: 3 * (records - 1) });
   };
 
@@ -50,7 +50,7 @@ describe.each(casesOf(paths))('a loader that loads $path loads everything once',
       const loading = start();
       await loadsAllOnce(loading);
       expect(fixture.proxy.injections).toMatchObject([{ kind: 'commit', tookEffect: true }]);
-      // After a cut the driver may ask again in time, under the same request id, and receive the reply: then the loader notices nothing.
+      // After a cut, the driver may repeat the request in time, with the same request id, and receive the reply. Then the loader notices nothing.
       const isToldByDriver = fault === 'close' && askedAfterwards[0] === 'commit';
       expect(isToldByDriver || loading.failures() > 0).toBe(true);
     },
@@ -62,7 +62,7 @@ describe.each(casesOf(paths))('a loader that loads $path loads everything once',
     expect(fixture.proxy.injections).toMatchObject(Array(2).fill({ kind: 'commit', tookEffect: false }));
   });
 
-  it('[R54] when COMMIT arrives after its time, and the next attempt waits behind it already', async () => {
+  it('[R54] when COMMIT arrives after its timeout, and the next attempt already waits behind it', async () => {
     fixture.proxy.judge = eitherOf(injectOn('commit', 'late request', { nth: 2 }), injectOn('logout', 'reset'));
     let waitedBehind = false;
     const { judge } = fixture.proxy;
@@ -79,7 +79,7 @@ describe.each(casesOf(paths))('a loader that loads $path loads everything once',
     expect(waitedBehind).toBe(true);
   });
 
-  it('[R55] when Snowflake is out of order for a while', async () => {
+  it('[R55] when Snowflake is unavailable for a while', async () => {
     let isOut = true;
     fixture.proxy.judge = () => (isOut ? '503' : undefined);
     const loading = start();
@@ -91,8 +91,8 @@ describe.each(casesOf(paths))('a loader that loads $path loads everything once',
 
   it.each([
     { moment: 'before COMMIT', fault: undefined },
-    { moment: 'when COMMIT was done and its reply not sent', fault: 'hang' as const },
-  ])('when Snowflake dies $moment and comes back', { tags: ['full'] }, async ({ fault }) => {
+    { moment: 'after COMMIT, before its reply', fault: 'hang' as const },
+  ])('when Snowflake crashes $moment and restarts', { tags: ['full'] }, async ({ fault }) => {
     let commits = 0;
     fixture.proxy.judge = ({ kind }) => {
       if (kind !== 'commit' || ++commits !== 2) return undefined;
@@ -109,7 +109,9 @@ describe.each(casesOf(paths))('a loader that loads $path loads everything once',
     await loadsAllOnce(loading);
   });
 
-  it('[R55] when another transaction has the lock for longer than it may wait', { tags: ['full'] }, async () => {
+  it('[R55] when another transaction holds the lock for longer than the loader may wait', {
+    tags: ['full'],
+  }, async () => {
     await using other = await fixture.session();
     await other.execute({ sql: 'begin' });
     await other.execute({ sql: 'update bronze.load_lock set taken_at = sysdate()' });
@@ -124,7 +126,7 @@ describe.each(casesOf(paths))('a loader that loads $path loads everything once',
   });
 
   it.runIf(copyFrom === 1).each(['reset', 'close', '503'] as const)(
-    'when the stage is out of reach: %s',
+    'when the stage is unreachable: %s',
     { tags: ['full'] },
     async (fault) => {
       fixture.proxy.judge = injectOn('upload', fault, { times: 2 });
@@ -133,7 +135,7 @@ describe.each(casesOf(paths))('a loader that loads $path loads everything once',
     },
   );
 
-  it('[R55] when its session expires in mid transaction, without noticing', { tags: ['full'] }, async () => {
+  it('[R55] when its session expires during a transaction and is renewed', { tags: ['full'] }, async () => {
     fixture.proxy.judge = eitherOf(injectOn('merge', 'expired'), injectOn('commit', 'expired', { nth: 2 }));
     const loading = start();
     await loadsAllOnce(loading);
@@ -141,17 +143,17 @@ describe.each(casesOf(paths))('a loader that loads $path loads everything once',
     expect(loading.failures()).toBe(0);
   });
 
-  it('[R55] when its session expires for good in mid transaction', async () => {
+  it('[R55] when its session expires during a transaction and cannot be renewed', async () => {
     fixture.proxy.judge = eitherOf(injectOn('merge', 'expired'), injectOn('renewal', 'expired'));
     const loading = start();
     await loadsAllOnce(loading);
     expect(fixture.proxy.counts()).toEqual({ 'merge expired': 1, 'renewal expired': 1 });
-    // It cannot log out of the session any more, which keeps the lock until Snowflake ends it.
+    // It can no longer log out of the session, which holds the lock until Snowflake ends the session.
     expect(loading.failures()).toBeGreaterThanOrEqual(2);
   });
 
   it.each(['late reply', 'queued'] as const)(
-    'when the virtual warehouse has to wake up first: %s, within the time that there is',
+    'when the virtual warehouse must resume first: %s, within the timeout',
     { tags: ['full'] },
     async (fault) => {
       fixture.proxy.judge = injectOn('update', fault);
@@ -162,7 +164,7 @@ describe.each(casesOf(paths))('a loader that loads $path loads everything once',
     },
   );
 
-  it('[R55] when the virtual warehouse takes longer to wake up than it may', { tags: ['full'] }, async () => {
+  it('[R55] when the virtual warehouse takes longer to resume than the timeout', { tags: ['full'] }, async () => {
     fixture.proxy.judge = injectOn('update', 'queued', { times: 2 });
     const loading = start();
     await loadsAllOnce(loading);
@@ -176,7 +178,7 @@ describe.each(casesOf(paths))('a loader that loads $path loads everything once',
     expect(fixture.proxy.injections.length).toBeLessThanOrEqual(3);
   });
 
-  it('unless its credentials are taken away: then it ends when it has to log in again', {
+  it('unless its credentials are revoked: then it ends when it must log in again', {
     tags: ['full'],
   }, async () => {
     fixture.proxy.judge = eitherOf(
@@ -189,7 +191,7 @@ describe.each(casesOf(paths))('a loader that loads $path loads everything once',
   });
 });
 
-describe('a loader that stood still until Snowflake rolled its transaction back', () => {
+describe('a loader that stalls until Snowflake rolls back its transaction', () => {
   let fixture: SnowflakeFixture;
 
   beforeAll(async () => {
@@ -216,8 +218,10 @@ describe('a loader that stood still until Snowflake rolled its transaction back'
   );
 });
 
-describe('while Snowflake is out of order', () => {
-  it('[R55] a loader has two micro-batches in memory at most, and reads no more', { tags: ['full'] }, async () => {
+describe('while Snowflake is unavailable', () => {
+  it('[R55] a loader keeps at most two micro-batches in memory, and reads no more records', {
+    tags: ['full'],
+  }, async () => {
     await using fixture = await SnowflakeFixture.open({ abortIdleBlockerSeconds: 60 });
     await fixture.recreate();
     const padding = 10_000;
@@ -234,7 +238,7 @@ describe('while Snowflake is out of order', () => {
     expect(topics.handedOut).toBe(handedOut);
     const waiting = handedOut - loading.rows();
     process.stdout.write(`${((waiting * padding) / maxBytes).toFixed(1)} micro-batches waited\n`);
-    // And what each of the three partitions has in hand.
+    // Plus the records in flight in each of the three partitions.
     expect(waiting * padding).toBeLessThanOrEqual(2 * maxBytes + 3 * 5 * padding * 1.1);
     isOut = false;
     topics.end();

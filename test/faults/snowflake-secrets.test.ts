@@ -25,7 +25,7 @@ describe('a secret of Snowflake', () => {
   let kafka: KafkaFixture;
   let emulator: SnowflakeEmulator;
   let proxy: SnowflakeProxy;
-  /** Since when files are ours. */
+  /** Files that are written after this time belong to the test. */
   const since = Date.now();
 
   beforeAll(async () => {
@@ -39,7 +39,7 @@ describe('a secret of Snowflake', () => {
   });
   afterAll(() => Promise.all([kafka, proxy, emulator].map((part) => part[Symbol.asyncDispose]())));
 
-  /** Movies, and one record that becomes a dead letter. */
+  /** Publishes movies, and one record that becomes a dead letter. */
   const publish = async () => {
     const catalogue = new GeneratedCatalogue({ movies });
     const messages = Array.from({ length: movies }, (_, rank) => {
@@ -55,7 +55,7 @@ describe('a secret of Snowflake', () => {
   const environment = (database: string) => ({
     WAREHOUSE: 'snowflake',
     SNOWFLAKE_ACCOUNT: 'fakesnow',
-    // One that the account does not know, and lets in with anything.
+    // A user that the account does not know, and admits with any credentials.
     SNOWFLAKE_USER: 'CANARY',
     SNOWFLAKE_DATABASE: database,
     SNOWFLAKE_URL: proxy.url,
@@ -68,7 +68,7 @@ describe('a secret of Snowflake', () => {
   const session = (database: string) =>
     openSnowflakeSession({ settings: emulator.settings({ database }), clock: systemClock, stage: 'audit' });
 
-  /** Every table, row by row. */
+  /** Searches every table, row by row. */
   const tablesWith = async (canary: Canary, database: string) => {
     await using audit = await session(database);
     const query = async (sql: string) => (await audit.execute({ sql })).rows;
@@ -94,11 +94,11 @@ describe('a secret of Snowflake', () => {
     return found;
   };
 
-  // Each by itself takes a minute.
+  // Each one takes a minute.
   const canaries = isLongForm ? makeCanaries() : [combined(makeCanaries())];
 
   it.each(canaries.map((canary, index) => ({ ...canary, database: `CANARY_${index}` })))(
-    'stays where it belongs: $name',
+    'is in no output, argument, file, topic or table: $name',
     { tags: ['full'], timeout: 300_000 },
     async ({ database, ...canary }) => {
       using watch = new ArgumentWatch(canary);
@@ -153,7 +153,7 @@ describe('a secret of Snowflake', () => {
     },
   );
 
-  it('[S1] would be noticed where it does not belong', async () => {
+  it('[S1] is detected in files, arguments, topics and tables', async () => {
     const [canary] = makeCanaries() as [Canary];
     const [secret = ''] = canary.texts;
     const file = join(kafka.dataDir, 'leak');

@@ -6,10 +6,10 @@ import { seededRandom } from '../support/warehouse/seeded-random.ts';
 import { isLongForm } from '../tiers.ts';
 
 const seed = Number(process.env['FAULT_SEED'] ?? Date.now() % 100_000);
-/** How many. `npm run test:full` has more. */
+/** The number of faults. `npm run test:full` injects more. */
 const faults = Number(process.env['FAULT_STATEMENTS'] ?? 15);
 
-describe('what can happen between a loader and Snowflake', () => {
+describe('under faults between a loader and Snowflake', () => {
   let fixture: SnowflakeFixture;
 
   beforeAll(async () => {
@@ -18,7 +18,7 @@ describe('what can happen between a loader and Snowflake', () => {
   afterAll(() => fixture[Symbol.asyncDispose]());
   beforeEach(() => fixture.recreate());
 
-  it('[P7 R55] two loaders of the same partitions load everything once, by binds and by files, whatever fails at random', {
+  it('[P7 R55] two loaders of the same partitions load everything once, by binds and by files, despite random failures', {
     timeout: 60_000 + faults * 6_000,
   }, async () => {
     const random = seededRandom(seed);

@@ -15,14 +15,14 @@ const seed = Number(process.env['FAULT_SEED'] ?? Date.now() % 100_000);
 
 const movies = 1_200;
 const sessionMs = 3_000;
-/** After the last fault, with load: all services recover while they have work. */
+/** The time under load after the last fault, in which all services recover. */
 const quietMs = Math.min(60_000, minutes * 15_000);
 const maxMb = 700;
 const breaksConnections = ['broker restarted', 'network fault'];
 
 describe.runIf(minutes > 0)('a soak', () => {
   it(
-    `[Z1 Z5] of ${minutes} min in which everything goes wrong, one after the other: nothing is lost, nothing is doubled, nothing grows`,
+    `[Z1 Z5] of ${minutes} min with one fault after the other: nothing is lost, nothing is duplicated, nothing grows`,
     async () => {
       const { bed, proxy } = await openBehindProxy({
         limit: { capacity: 60, windowMs: 1_000 },
@@ -67,7 +67,7 @@ describe.runIf(minutes > 0)('a soak', () => {
       expect(drained).not.toBeInstanceOf(Error);
       expect(found).toMatchObject({ movies });
       expect(sources.filter(({ fired }) => fired === 0).map(({ name }) => name)).toEqual([]);
-      // A connection to Kafka that breaks may end a service, with an exit code that has it started again. Nothing else may.
+      // Only a broken connection to Kafka may end a service, with an exit code that causes a restart.
       const injections = sources
         .filter(({ name }) => breaksConnections.includes(name))
         .reduce((sum, { fired }) => sum + fired, 0);

@@ -47,7 +47,7 @@ const mixed = [...ofLists, ...ofMovies];
 const catalogue = new GeneratedCatalogue({ seed, movies });
 const listed = Array.from({ length: movies }, (_, rank) => catalogue.idAtRank(rank));
 
-/** What TMDb said of each movie first: it is there, or it is gone, in whatever words. */
+/** The listed movies that exist according to TMDb's first answer about each of them. */
 function goodMovies(requests: readonly SandboxRequest[]): number[] {
   const isThere = new Map<number, boolean>();
   for (const { path, status, fault } of requests) {
@@ -85,13 +85,13 @@ describe('a TMDb that answers anything', () => {
     expect(report.walk.itemsSkipped).toBeGreaterThan(pages);
     expect(report.genres).toEqual({ published: true, rowsUnusable: badItems(requests, '/3/genre/'), failure: null });
     expect(report.movies).toMatchObject({ fetched: good.length, gone: movies - good.length, parked: 0 });
-    // What the sandbox was asked it was asked within its limit.
+    // All requests to the sandbox were within its limit.
     expect(sandbox.stats().byStatus['429']).toBeUndefined();
     expect(ascending(await moviesIn(workspace.duckdbPath))).toEqual(good);
     await audit(workspace);
   });
 
-  it('[R66] counts unusable pages, and exits with 1 if no page is usable; the other stages do their work', {
+  it('[R66] makes a run count unusable pages, and exit with 1 if no page is usable; the other stages do their work', {
     tags: ['full'],
   }, async () => {
     using workspace = new Workspace({ TMDB_RATE_LIMIT: '400/1s', TMDB_TOKEN: 'made-up' });
@@ -107,7 +107,7 @@ describe('a TMDb that answers anything', () => {
     expect(empty.stdout).toContain('the list could not be used: genres is not a list');
     expect(empty.stderr).toContain('the popular list cannot be used');
 
-    // Five attempts, and two questions whether the list answers others.
+    // Five attempts, and two probes of other pages of the list.
     sandbox.setFaults([
       { kind: 'body', body: '{"results":{}}', path: popular, times: 7 },
       { kind: 'body', body: '{"genres":"none"}', path: genreLists },
@@ -127,7 +127,7 @@ describe('a TMDb that answers anything', () => {
     expect(genres).toMatchObject({ published: true, failure: null });
   });
 
-  it('[R66] exits with 1 when the popular list goes out during the walk; the movies of the pages before are in GOLD', {
+  it('[R66] makes a run exit with 1 when the popular list fails during the walk; the movies of earlier pages are in GOLD', {
     tags: ['full'],
   }, async () => {
     using workspace = new Workspace({
@@ -156,7 +156,7 @@ describe('a TMDb that answers anything', () => {
     await audit(workspace);
   });
 
-  it('[R66] ends no service of `run`: every good movie is in GOLD, and an outage of a list affects nothing else', {
+  it('[R66] does not end a service of `run`: every good movie is in GOLD, and an outage of a list affects nothing else', {
     tags: ['full'],
   }, async () => {
     await using bed = await openTestBed({
@@ -176,7 +176,7 @@ describe('a TMDb that answers anything', () => {
     };
     await until('every good movie is in GOLD', isInGold, patience);
     const skipped = () => service.metric('tmdb_list_items_skipped_total', { list: 'popular' });
-    // Between two walks.
+    // Both numbers are equal between two walks.
     await until(
       'every bad element is counted',
       async () => (await skipped()) === badItems(bed.requests, '/3/movie/popular'),

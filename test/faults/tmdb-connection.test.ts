@@ -40,7 +40,7 @@ const transportTo = (baseUrl: string, more: Partial<TransportOptions> = {}): Tra
 const get = (transport: Transport) => transport.get('/movie/5', () => {});
 
 describe('a name that does not resolve', () => {
-  it('[R34] is worth another try: a name server may be out', async () => {
+  it('[R34] is a retriable error, because a name server may be down', async () => {
     const failure = await get(transportTo('http://no-such-host.invalid/3')).catch((error) => error);
     expect(failure).toMatchObject({ name: 'UnusableAnswerError', retriable: true });
     expect(failure.message).toMatch(/ENOTFOUND|EAI_AGAIN/);
@@ -67,15 +67,15 @@ describe('a server that', () => {
   });
 
   it.each([
-    ['is vouched for by a stranger', stranger.issue(['localhost']), 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'],
-    ['has another name', trusted.issue(['api.example.org']), 'ERR_TLS_CERT_ALTNAME_INVALID'],
+    ['has a certificate of an unknown authority', stranger.issue(['localhost']), 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'],
+    ['has a certificate for another name', trusted.issue(['api.example.org']), 'ERR_TLS_CERT_ALTNAME_INVALID'],
+    ['has an expired certificate', trusted.issue(['localhost'], { from: ago(48), to: ago(1) }), 'CERT_HAS_EXPIRED'],
     [
-      'shows a certificate of yesterday',
-      trusted.issue(['localhost'], { from: ago(48), to: ago(1) }),
-      'CERT_HAS_EXPIRED',
+      'has a certificate that is not valid yet',
+      trusted.issue(['localhost'], { from: ago(-1), to: ago(-48) }),
+      'CERT_NOT_YET_VALID',
     ],
-    ['shows one of tomorrow', trusted.issue(['localhost'], { from: ago(-1), to: ago(-48) }), 'CERT_NOT_YET_VALID'],
-  ])('[P16 R34 S4] %s is sent nothing, and ends the stage', async (_, certificate, code) => {
+  ])('[P16 R34 S4] %s receives nothing, and ends the stage', async (_, certificate, code) => {
     const server = await tlsServer(certificate);
     const clock = new ManualClock();
     const stage = keep(new DetailsStage({ baseUrl: `https://localhost:${server.port}/3`, clock }));
@@ -89,7 +89,7 @@ describe('a server that', () => {
     expect(stage.parked).toEqual([]);
   });
 
-  it('[R34] became another one under way ends the stage too, with nothing parked', async () => {
+  it('[R34] is replaced by an untrusted one while the stage runs ends the stage, with nothing parked', async () => {
     const clock = new ManualClock();
     const first = await tlsServer(trusted.issue(['localhost']));
     const { port } = first;
@@ -106,7 +106,7 @@ describe('a server that', () => {
 describe('one deadline for the whole exchange', () => {
   const head = 'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 60000\r\n\r\n';
 
-  /** Sends `text` byte after byte, one in 20 ms, without an end. */
+  /** Sends `text` byte by byte, one every 20 ms, without end. */
   const drip = async (socket: Socket, text: string) => {
     for (let at = 0; !socket.destroyed; at += 1) {
       socket.write(text[at % text.length] ?? '');
@@ -125,12 +125,12 @@ describe('one deadline for the whole exchange', () => {
       },
     ],
     [
-      'interim answers without an end',
+      'interim responses without end',
       async (socket: Socket) => {
         await drip(socket, 'HTTP/1.1 100 Continue\r\n\r\n');
       },
     ],
-  ])('[R35] ends an answer that sends %s', async (_, misbehave) => {
+  ])('[R35] ends the exchange with a server that sends %s', async (_, misbehave) => {
     const server = createTcpServer((socket) => {
       socket.on('error', () => {});
       socket.once('data', () => void misbehave(socket));
@@ -149,7 +149,7 @@ describe('one deadline for the whole exchange', () => {
   });
 });
 
-describe('an answer that unpacks into far more than it is', () => {
+describe('an answer that decompresses to far more than its size', () => {
   const size = 100_000_000;
   const packed = (encoding: string, body: Buffer) => async () =>
     keep(
@@ -158,7 +158,7 @@ describe('an answer that unpacks into far more than it is', () => {
       ),
     );
 
-  /** The most memory that this process had meanwhile, beyond what it had before. */
+  /** The peak growth of this process's memory during `work`, in bytes. */
   const memoryDuring = async (work: () => Promise<void>): Promise<number> => {
     const before = process.memoryUsage.rss();
     let most = before;
@@ -194,23 +194,20 @@ describe('an answer that unpacks into far more than it is', () => {
     expect(memory).toBeLessThan(64_000_000);
   });
 
-  it.each([6, 1_000, 5_000])(
-    '[R37] (%i codings on top of one another) is refused before any of them is undone',
-    async (layers) => {
-      const isMovie = (path: string | undefined) => path === '/3/movie/5';
-      const server = keep(
-        await serve((request, response) => {
-          response.setHeader('content-type', 'application/json');
-          if (!isMovie(request.url)) response.end('{"genres":[{"id":1,"name":"x"}]}');
-          else response.setHeader('content-encoding', Array(layers).fill('gzip').join(', ')).end(gzipSync('{"id":5}'));
-        }),
-      );
-      const stage = keep(new DetailsStage({ baseUrl: `http://127.0.0.1:${server.port}/3`, clock: new ManualClock() }));
-      const memory = await memoryDuring(() => stage.finish(stage.run([5])));
-      expect(stage.parked).toEqual(['attempts_exhausted']);
-      expect(memory).toBeLessThan(64_000_000);
-    },
-  );
+  it.each([6, 1_000, 5_000])('[R37] (%i nested codings) is refused before any of them is decoded', async (layers) => {
+    const isMovie = (path: string | undefined) => path === '/3/movie/5';
+    const server = keep(
+      await serve((request, response) => {
+        response.setHeader('content-type', 'application/json');
+        if (!isMovie(request.url)) response.end('{"genres":[{"id":1,"name":"x"}]}');
+        else response.setHeader('content-encoding', Array(layers).fill('gzip').join(', ')).end(gzipSync('{"id":5}'));
+      }),
+    );
+    const stage = keep(new DetailsStage({ baseUrl: `http://127.0.0.1:${server.port}/3`, clock: new ManualClock() }));
+    const memory = await memoryDuring(() => stage.finish(stage.run([5])));
+    expect(stage.parked).toEqual(['attempts_exhausted']);
+    expect(memory).toBeLessThan(64_000_000);
+  });
 });
 
 describe('a redirect', () => {
@@ -222,10 +219,10 @@ describe('a redirect', () => {
 
   const targets: readonly (readonly [string, (own: number) => string])[] = [
     ['to another host', () => `http://127.0.0.1:${elsewhere.port}/3/movie/5`],
-    ['to itself, for ever', (own) => `http://127.0.0.1:${own}/3/movie/5`],
-    ['to where machines keep their credentials', () => 'http://169.254.169.254/latest/meta-data/'],
+    ['to itself, forever', (own) => `http://127.0.0.1:${own}/3/movie/5`],
+    ['to the service with the credentials of a machine', () => 'http://169.254.169.254/latest/meta-data/'],
     ['to a file', () => 'file:///etc/passwd'],
-    ['to nowhere', () => ''],
+    ['to an empty address', () => ''],
   ];
   const cases = targets.flatMap(([where, target]) =>
     [301, 302, 303, 307, 308].map((status) => ({ where, target, status })),
@@ -245,17 +242,20 @@ describe('a redirect', () => {
     expect(elsewhere.seen).toEqual([]);
   });
 
-  it.each(cases)('[R39] ($status, $where) of every request parks nothing: TMDb is out', async ({ target, status }) => {
-    const server: HttpServer = keep(
-      await serve((_, response) => response.writeHead(status, { location: target(server.port) }).end()),
-    );
-    const stage = keep(new DetailsStage({ baseUrl: `http://127.0.0.1:${server.port}/3`, clock: new ManualClock() }));
-    await expect(stage.finish(stage.run([5, 6, 7]))).rejects.toBeInstanceOf(TmdbUnreachableError);
-    expect(stage.parked).toEqual([]);
-    expect(elsewhere.seen).toEqual([]);
-  });
+  it.each(cases)(
+    '[R39] ($status, $where) of every request counts as an outage of TMDb and parks nothing',
+    async ({ target, status }) => {
+      const server: HttpServer = keep(
+        await serve((_, response) => response.writeHead(status, { location: target(server.port) }).end()),
+      );
+      const stage = keep(new DetailsStage({ baseUrl: `http://127.0.0.1:${server.port}/3`, clock: new ManualClock() }));
+      await expect(stage.finish(stage.run([5, 6, 7]))).rejects.toBeInstanceOf(TmdbUnreachableError);
+      expect(stage.parked).toEqual([]);
+      expect(elsewhere.seen).toEqual([]);
+    },
+  );
 
-  it('[R39] from TLS to none is not followed either', async () => {
+  it('[R39] from HTTPS to HTTP is not followed either', async () => {
     const authority = createAuthority('an authority we trust');
     const asUsual = tls.getCACertificates('default');
     tls.setDefaultCACertificates([...asUsual, authority.cert]);

@@ -23,10 +23,10 @@ beforeEach(async () => {
 });
 afterEach(() => bed[Symbol.asyncDispose]());
 
-it('[P4 R45] an outage of TMDb leaves the queue in Kafka, memory as it is, and nothing in dead letters', async () => {
+it('[P4 R45] an outage of TMDb leaves the queue in Kafka, uses no more memory, and parks nothing', async () => {
   await bed.run('produce', 'popular', '--pages', String(movies / 20));
   const fetcher = new SupervisedService(bed.fleet, 'fetcher', ['fetch']);
-  /** Movies of the list that were answered, one that is gone by now included; probes ask for others, too. */
+  /** The number of listed movies that were answered, including deleted ones. Probes request other movies too. */
   const fetched = () =>
     new Set(
       bed.requests
@@ -56,7 +56,7 @@ it('[P4 R45] an outage of TMDb leaves the queue in Kafka, memory as it is, and n
   const sofar = fetched();
   await until('it continues', () => fetched() > sofar + 100, { timeoutMs: 60_000 });
 
-  // Only the details: it says which endpoint is out, once, and waits.
+  // An outage of the details alone: the fetcher logs once which endpoint is out, and waits.
   bed.sandbox.setFaults([{ kind: 'drop', path: '/movie/{id}' }]);
   const { service } = fetcher;
   const readyz = async () => (await service.get('/readyz')).text;

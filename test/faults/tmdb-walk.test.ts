@@ -9,7 +9,7 @@ import { MemorySink } from '../support/kafka/memory-sink.ts';
 import { DetailsStage } from '../support/tmdb/details-stage.ts';
 import { serve } from '../support/tmdb/http-server.ts';
 
-/** The walk over the popular list, over real HTTP, while the list does under it what lists do. */
+/** The walk over the popular list, over real HTTP, while the list changes. */
 describe('a walk', () => {
   let clock: ManualClock;
   let movieIds: MemorySink<MovieId>;
@@ -38,7 +38,7 @@ describe('a walk', () => {
     return sandbox;
   };
 
-  it('[P1 R43] over pages that shift publishes no id twice, and a few walks have them all', async () => {
+  it('[P1 R43] over pages that shift publishes no id twice, and a few walks publish all ids', async () => {
     const movies = 600;
     const catalogue = new GeneratedCatalogue({ seed: 1, movies });
     const all = Array.from({ length: movies }, (_, rank) => catalogue.idAtRank(rank));
@@ -55,18 +55,18 @@ describe('a walk', () => {
       missing.push(movies - seen.size);
     }
     console.info(`not seen after each walk over shifting pages: ${missing.join(', ')}`);
-    // Otherwise nothing shifted.
+    // The pages have shifted.
     expect(missing[0]).toBeGreaterThan(0);
     expect([...seen].sort((a, b) => a - b)).toEqual(all.toSorted((a, b) => a - b));
   });
 
-  it('[R43] over more than 500 pages ends with the last that TMDb shows', async () => {
+  it('[R43] over more than 500 pages ends with the last page that TMDb shows', async () => {
     const sandbox = await sandboxWith({ movies: 11_000 });
     expect(await walk(sandbox.url)).toMatchObject({ pagesRead: 500, pagesFailed: 0, published: 10_000 });
     expect(sandbox.stats()).toMatchObject({ requests: 500, byStatus: { 200: 500 } });
   });
 
-  it('[R43] ends with the list, whether its total shrinks or grows, a page is empty, or names a movie twice', async () => {
+  it('[R43] ends with the list, whether its total shrinks or grows, a page is empty, or a page lists a movie twice', async () => {
     // Page → its movies and the total that it claims.
     const pages: Readonly<Record<string, readonly [readonly number[], number]>> = {
       1: [[1, 2, 2, 3], 9],
@@ -88,16 +88,16 @@ describe('a walk', () => {
 
   it('skips a page that cannot be fetched and reads the next', async () => {
     const sandbox = await sandboxWith({ movies: 400 });
-    // The first page costs five attempts, and two questions whether the list answers others.
+    // The first page costs five attempts, and two probes of other pages of the list.
     sandbox.setFaults([{ kind: 'body', body: '[]', times: 7 }]);
     expect(await walk(sandbox.url)).toMatchObject({ pagesRead: 19, pagesFailed: 1, published: 19 * 20 });
     expect(sandbox.stats().requests).toBe(7 + 19);
   });
 
-  it('waits while TMDb is out, and then has every page', async () => {
+  it('waits while TMDb is out, and then reads every page', async () => {
     const sandbox = await sandboxWith({ movies: 1_200 });
     const work = walk(sandbox.url);
-    // 40 pages at once, and for the other 20 there are no tokens yet.
+    // The walk reads 40 pages at once. For the other 20 there are no tokens yet.
     await clock.advance(1_000);
     sandbox.setFaults([{ kind: 'drop' }]);
     await clock.advance(120_000);

@@ -50,13 +50,13 @@ describe('"too many requests"', () => {
   it.each([
     ['in seconds', '7', 7_000],
     ['as an HTTP date', inSevenSeconds, 7_000],
-    ['as a date that has been', 'Thu, 01 Jan 1970 00:00:00 GMT', 0],
-    ['not at all', 'none', 10_000],
+    ['as a past date', 'Thu, 01 Jan 1970 00:00:00 GMT', 0],
+    ['absent', 'none', 10_000],
     ['as a word', 'soon', 10_000],
     ['as a negative number', '-5', 10_000],
     ['as a fraction', '1.5', 10_000],
-    ['as thirty years', '1000000000', 60_000],
-  ])('[R32] with a time given %s keeps the whole fleet quiet', async (_, retryAfter, pauseMs) => {
+    ['of thirty years', '1000000000', 60_000],
+  ])('[R32] with a Retry-After %s pauses the whole fleet', async (_, retryAfter, pauseMs) => {
     await using redis = await RedisServer.start();
     await using fleet = new BucketFleet(redis);
     const arrivals: number[] = [];
@@ -76,7 +76,7 @@ describe('"too many requests"', () => {
     const refusedAt = arrivals[0] ?? 0;
     both.push(b?.run(alive.slice(1, 2)));
     await a?.finish(Promise.all(both));
-    // A retry has its jitter on top: half a second at most.
+    // A retry adds jitter of at most half a second.
     const quietMs = Math.min(...arrivals.slice(1)) - refusedAt;
     expect(quietMs).toBeGreaterThanOrEqual(pauseMs);
     expect(quietMs).toBeLessThanOrEqual(pauseMs + 1_000);
@@ -129,9 +129,15 @@ describe('a torn answer', () => {
   const withWrongSum = Buffer.from(packed);
   withWrongSum[packed.length - 8] = (packed.at(-8) ?? 0) ^ 1;
   const ways: readonly (readonly [string, (response: ServerResponse) => void])[] = [
-    ['JSON that stops', (response) => response.writeHead(200, json).end(half)],
-    ['less than its length', (response) => response.writeHead(200, { ...json, 'content-length': 3_000 }).end(whole)],
-    ['more than its length', (response) => response.writeHead(200, { ...json, 'content-length': 1_000 }).end(whole)],
+    ['truncated JSON', (response) => response.writeHead(200, json).end(half)],
+    [
+      'a body shorter than its length',
+      (response) => response.writeHead(200, { ...json, 'content-length': 3_000 }).end(whole),
+    ],
+    [
+      'a body longer than its length',
+      (response) => response.writeHead(200, { ...json, 'content-length': 1_000 }).end(whole),
+    ],
     [
       'a connection that is reset',
       (response) => response.writeHead(200, json).write(half, () => response.socket?.resetAndDestroy()),
@@ -146,14 +152,14 @@ describe('a torn answer', () => {
       'half of a gzip stream that is not declared',
       (response) => response.writeHead(200, json).end(packed.subarray(0, 40)),
     ],
-    ['gzip that is not declared, with a wrong sum', (response) => response.writeHead(200, json).end(withWrongSum)],
+    ['gzip that is not declared, with a wrong checksum', (response) => response.writeHead(200, json).end(withWrongSum)],
     [
       'half a character',
       (response) => response.writeHead(200, json).end(Buffer.from('{"id":5,"title":"\xeb"}', 'latin1')),
     ],
   ];
 
-  it.each(ways)('[P5 R36] (%s) is asked for again and never stored', async (_, tear) => {
+  it.each(ways)('[P5 R36] (%s) is requested again and never stored', async (_, tear) => {
     let left = 2;
     await using server = await serve((_request, response) => {
       if (left > 0) tear(response);
@@ -169,13 +175,13 @@ describe('a torn answer', () => {
   });
 });
 
-describe('a compressed answer that does not say so', () => {
+describe('a compressed answer without a Content-Encoding', () => {
   it.each([
     ['gzip', gzipSync],
     ['gzip in gzip', (body: Buffer) => gzipSync(gzipSync(body))],
     ['zlib', deflateSync],
     ['zstd', zstdCompressSync],
-  ] as const)('[R68] (%s) is read at every endpoint, and what is kept is the document', async (_, pack) => {
+  ] as const)('[R68] (%s) is read at every endpoint, and the uncompressed document is kept', async (_, pack) => {
     const documents: Readonly<Record<string, string>> = {
       '/3/movie/5': '{"id":5, "title":"x"}',
       '/3/movie/popular?page=1': '{"page":1,"results":[{"id":5}],"total_pages":1}',
@@ -200,7 +206,7 @@ describe('a compressed answer that does not say so', () => {
   });
 });
 
-describe('an answer that is no movie', () => {
+describe('an answer that is not a movie', () => {
   it.each<[string, Fault, string, number]>([
     ['a page of HTML', { kind: 'html' }, 'unexpected_content_type', 5],
     ['an empty 200', { kind: 'empty' }, 'invalid_json', 5],
@@ -212,7 +218,7 @@ describe('an answer that is no movie', () => {
     ['plain text', { kind: 'body', body: '{"id":1}', contentType: 'text/plain' }, 'unexpected_content_type', 5],
     ['another movie', { kind: 'wrong-id' }, 'wrong_movie', 1],
     [
-      '404 of a proxy',
+      'a 404 of a proxy',
       { kind: 'body', body: '{"message":"no_route"}', contentType: 'application/json' },
       'unexpected_shape',
       1,
@@ -220,17 +226,17 @@ describe('an answer that is no movie', () => {
   ])('[R38 R42] (%s) is parked with its reason, and the others continue', async (_, fault, reason, attempts) => {
     const { sandbox, stage } = await openBoth();
     const [odd = 0, ...others] = alive.slice(0, 30);
-    // From here on to the end of the path: no other id begins with it.
+    // The fault applies to all paths that begin with this id: no other id may begin with it.
     expect(others.some((id) => String(id).startsWith(String(odd)))).toBe(false);
     sandbox.setFaults([{ ...fault, path: `/movie/${odd}` }]);
     await stage.finish(stage.run([odd, ...others]));
     expect(stage.deadLetters.values).toMatchObject([{ reason, attempts }]);
     expect(stage.fetched).toEqual(sorted(others));
-    // Whether TMDb answers at all is asked before the last attempt and after it.
+    // Before and after the last attempt, a probe checks whether TMDb answers at all.
     expect(sandbox.stats().requests).toBe(others.length + (attempts > 1 ? attempts + 2 : 1));
   });
 
-  it.each([404, 410])('[R41] (%i, the movie is gone) is a fact: asked for once, and published', async (status) => {
+  it.each([404, 410])('[R41] (%i, the movie is gone) is requested once, and published', async (status) => {
     const { sandbox, stage } = await openBoth();
     sandbox.setFaults([{ kind: 'status', status, code: 34 }]);
     await stage.finish(stage.run(alive.slice(0, 20)));
@@ -241,7 +247,7 @@ describe('an answer that is no movie', () => {
 });
 
 describe('credentials that are refused', () => {
-  it.each([401, 403])('[R40] (%i) at the start cost one request, however many wait', async (status) => {
+  it.each([401, 403])('[R40] (%i) at the start cost one request, however many movies wait', async (status) => {
     const { sandbox, stage } = await openBoth();
     sandbox.setFaults([{ kind: 'status', status }]);
     await expect(stage.finish(stage.run(alive.slice(0, 200)))).rejects.toThrow(CredentialsRefusedError);
@@ -249,7 +255,7 @@ describe('credentials that are refused', () => {
     expect([...stage.fetched, ...stage.parked]).toEqual([]);
   });
 
-  it('[R40] in mid flight cost the requests under way and none after them', async () => {
+  it('[R40] during the work cost only the requests in flight', async () => {
     const { sandbox, stage } = await openBoth();
     const work = stage.run(alive.slice(0, 200));
     await clock.advance(1_000);

@@ -20,7 +20,7 @@ const movies = 2_000;
 const timeoutMs = 3_000;
 const log = createLogger('silent', []);
 
-/** One process of a fleet, as far as asking TMDb goes: 20 requests at a time until the signal aborts. */
+/** Sends requests to TMDb like one process of a fleet: 20 at a time, until the signal aborts. */
 async function askAll(storeUrl: string, baseUrl: string, first: number, signal: AbortSignal): Promise<void> {
   await using bucket = await openSharedTokenBucket({
     ...{ url: new Secret(storeUrl), limit, requestTimeoutMs: timeoutMs, clock: systemClock, log },
@@ -43,7 +43,7 @@ async function askAll(storeUrl: string, baseUrl: string, first: number, signal: 
   await Promise.all(Array.from({ length: 20 }, askOneByOne));
 }
 
-/** How much of the limit is used while `forMs` go by. */
+/** The share of the limit that is used during `forMs`. */
 async function used(sandbox: Sandbox, forMs: number): Promise<number> {
   const before = sandbox.stats().requests;
   await delay(forMs);
@@ -60,13 +60,13 @@ function every(nth: number, direction: Direction, what: 'drop' | 'reset'): Toxic
 }
 
 const faults: [string, number, () => Toxic][] = [
-  // A token is on its way for 250 ms before it is used, and the call that could grant it again may just have left: of a
-  // window of 3 s and these two thirds and more can be used, of TMDb's window of 10 s nine tenths.
+  // A token takes 250 ms to arrive before it is used, and the call that could grant it again may just have left. With a
+  // window of 3 s, at least two thirds of the limit can be used; with TMDb's window of 10 s, nine tenths.
   ['answers half a second late', 0.6, () => latency(250, 50)],
   ['grants, and the answer is lost with its connection', 0.7, () => every(10, 'down', 'reset')],
-  ['is never asked, because the call is lost with its connection', 0.7, () => every(10, 'up', 'reset')],
+  ['receives no call, because the call is lost with its connection', 0.7, () => every(10, 'up', 'reset')],
   // Each costs its process the 5 s timeout; the others continue.
-  ['grants, and the answer never comes', 0.2, () => every(20, 'down', 'drop')],
+  ['grants, and the answer never arrives', 0.2, () => every(20, 'down', 'drop')],
 ];
 
 describe('a fleet whose token store is behind a bad network', () => {
@@ -75,13 +75,13 @@ describe('a fleet whose token store is behind a bad network', () => {
     async (name, least, toxicOf) => {
       await using store = await RedisServer.start();
       await using proxy = await FaultProxy.start(new URL(store.url).host);
-      // Strict: it counts a sliding window of its own, and refuses what is beyond.
+      // Strict: it counts a sliding window of its own, and refuses requests beyond the limit.
       await using sandbox = await startSandbox({ movies, limit, latencyMs: [20, 120] });
       const over = new AbortController();
       const url = `redis://${proxy.address}`;
       const members = [0, movies / 2].map((first) => askAll(url, sandbox.url, first, over.signal));
       const running = Promise.all(members);
-      // A store that is new is closed for a window.
+      // A new store grants nothing for one window.
       await Promise.race([delay(2 * limit.windowMs), running]);
       const toxic = toxicOf();
       const during = await proxy.during(toxic, () => used(sandbox, seconds * 1_000));

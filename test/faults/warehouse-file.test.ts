@@ -14,11 +14,11 @@ import { SmallDisk } from '../support/warehouse/warehouse-disk.ts';
 import { casesOf, isLongForm } from '../tiers.ts';
 
 const kills = isLongForm ? 100 : 2;
-/** A checkpoint of the batches here changes the file more often than this. */
+/** A checkpoint of the batches of this test changes the file more often than this. */
 const mostChanges = 6;
 const seed = Number(process.env['FAULT_SEED'] ?? Date.now() % 100_000);
 
-describe('what can happen to the file of the warehouse', () => {
+describe('a DuckDB file', () => {
   let fixture: KafkaFixture;
   let records = 0;
 
@@ -29,7 +29,7 @@ describe('what can happen to the file of the warehouse', () => {
 
   beforeAll(async () => {
     fixture = await KafkaFixture.open();
-    // A loader gets all there is of a partition at once: many of them make many flushes.
+    // A loader receives all records of a partition at once, so many partitions cause many flushes.
     await fixture.recreate(16);
     await publish(1_200);
   });
@@ -38,7 +38,7 @@ describe('what can happen to the file of the warehouse', () => {
 
   const loadOnce = (env: Readonly<Record<string, string>> = {}) =>
     fixture.cli(['load', '--once'], { LOAD_MAX_ROWS: '100', ...env });
-  /** As many rows as the ledger says, none of them twice, the positions behind the last. @returns how many. */
+  /** Checks that rows and ledger agree, no row occurs twice, and positions are after the last row. @returns the number of rows. */
   const consistentRows = async (): Promise<number> => {
     const { rows, ...others } = await contentsOf(fixture.duckdbPath);
     expect(others).toEqual({ offsets: rows, inLedger: rows, positions: rows });
@@ -51,9 +51,9 @@ describe('what can happen to the file of the warehouse', () => {
   };
 
   describe('a disk', () => {
-    // Too small for the log, or for both log and file: a commit fails, or a checkpoint.
+    // Too small for the log, or for both log and file: a commit or a checkpoint fails.
     it.runIf(SmallDisk.isPossible()).each(casesOf([2, 4]))(
-      '[R57] of %i MB that is full ends the loader, with what it has as it was',
+      '[R57] of %i MB that is full ends the loader, and keeps the rows that it has',
       async (megabytes) => {
         using disk = new SmallDisk(megabytes);
         fixture.newFile(disk.path);
@@ -71,7 +71,7 @@ describe('what can happen to the file of the warehouse', () => {
       },
     );
 
-    it('[R57] on which files may not grow, for who is not root, ends the loader as well', async () => {
+    it('[R57] on which files cannot grow ends the loader as well, if its user is not root', async () => {
       const limited = [
         '-c',
         'ulimit -f 2048; exec "$@"',
@@ -90,7 +90,7 @@ describe('what can happen to the file of the warehouse', () => {
       await wholeAfterLoading();
     });
 
-    it.runIf(SmallDisk.isPossible())('[R57] that is read-only is refused, and nothing has changed', async () => {
+    it.runIf(SmallDisk.isPossible())('[R57] that is read-only is refused, and nothing is changed', async () => {
       using disk = new SmallDisk(200);
       fixture.newFile(disk.path);
       await wholeAfterLoading();
@@ -156,11 +156,11 @@ describe('what can happen to the file of the warehouse', () => {
       ['its last 5,000 bytes', (bytes) => bytes - 5_000],
       ['half of it', (bytes) => bytes >> 1],
       ['all but its first 100 bytes', () => 100],
-      ['everything but its name', () => 0],
+      ['all its bytes', () => 0],
     ];
 
     it.each(casesOf(cuts, [2]))(
-      '[R58] and that has lost %s gives back whole batches, and the rest comes from Kafka',
+      '[R58] and that has lost %s restores whole batches, and the rest is loaded from Kafka',
       async (_, newSize) => {
         truncateSync(wal(), newSize(statSync(wal()).size));
         const left = (await consistentRows()) - inFile;
@@ -171,13 +171,13 @@ describe('what can happen to the file of the warehouse', () => {
       },
     );
 
-    it('[R58] and that is deleted loses rows with their positions, so all of them come from Kafka again', async () => {
+    it('[R58] and that is deleted loses rows and their positions, so all of them are loaded from Kafka again', async () => {
       rmSync(wal());
       expect(await consistentRows()).toBe(inFile);
       await wholeAfterLoading();
     });
 
-    it('[R58] and in which a byte has changed is never taken for good', async () => {
+    it('[R58] and in which a byte has changed is never accepted', async () => {
       const bytes = readFileSync(wal());
       const middle = bytes.length >> 1;
       bytes.writeUInt8(bytes.readUInt8(middle) ^ 0xff, middle);
@@ -192,7 +192,7 @@ describe('what can happen to the file of the warehouse', () => {
     });
   });
 
-  it('[R59] that a newer DuckDB has written is refused, and left as it is', async () => {
+  it('[R59] that a newer DuckDB has written is refused, and not changed', async () => {
     writeFileSync(fixture.duckdbPath, fileOfDuckDb2);
     const { code, stderr } = await loadOnce();
     expect(code).toBe(1);

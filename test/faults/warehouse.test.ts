@@ -12,11 +12,11 @@ import { casesOf } from '../tiers.ts';
 
 const seed = Number(process.env['FAULT_SEED'] ?? Date.now() % 100_000);
 
-describe('what can happen to a warehouse that is loaded', () => {
+describe('under faults of the warehouse', () => {
   let fixture: KafkaFixture;
   let published = 0;
 
-  /** Everything of the topic; each test loads it into a file of its own. */
+  /** Publishes records. Each test loads all of them into a file of its own. */
   const publish = async (count: number) => {
     await fixture.publish(count, { from: published });
     published += count;
@@ -24,20 +24,20 @@ describe('what can happen to a warehouse that is loaded', () => {
 
   beforeAll(async () => {
     fixture = await KafkaFixture.open();
-    // A loader gets all there is of a partition at once: many of them make many flushes.
+    // A loader receives all records of a partition at once, so many partitions cause many flushes.
     await fixture.recreate(16);
     await publish(1_000);
   });
   afterAll(() => fixture[Symbol.asyncDispose]());
   beforeEach(() => fixture.newFile());
 
-  it('[R8] two loaders that both believe all partitions to be theirs load everything once', async () => {
+  it('[R8] two loaders that are both assigned all partitions load everything once', async () => {
     const both = ['one', 'two'].map((group) => fixture.start(loading({ group }), { LOAD_MAX_ROWS: '50' }).ended);
     await Promise.all(both);
     expect(await fixture.audit()).toMatchObject({ bronzeRows: published });
   });
 
-  it('[R53 R54] a connection that loses calls and answers, and delivers some calls late, changes nothing', async () => {
+  it('[R53 R54] a connection that loses calls and answers, and delivers some calls late, does not change the result', async () => {
     const injected: UnreliableWarehouse['injected'][] = [];
     const random = seededRandom(seed);
     const wrap = (warehouse: Warehouse) => {
@@ -52,7 +52,7 @@ describe('what can happen to a warehouse that is loaded', () => {
     expect(await fixture.audit()).toMatchObject({ bronzeRows: published });
   });
 
-  it('[R63] a batch that comes a hundred times is taken once', async () => {
+  it('[R63] a batch that arrives a hundred times is loaded once', async () => {
     const partition = { clusterId: 'cluster', topic: 'tmdb.raw-movies', topicId: 'topic', partition: 0 };
     const rows = Array.from({ length: 100 }, (_, index) => ({
       ...{ kafkaOffset: BigInt(index), movieId: index, body: Buffer.from('{}'), sourceUrl: '', httpStatus: 200 },
@@ -74,7 +74,7 @@ describe('what can happen to a warehouse that is loaded', () => {
     expect(await contentsOf(fixture.duckdbPath)).toEqual({ rows: 100, offsets: 100, inLedger: 100, positions: 100 });
   });
 
-  it('[R56 R106] waits for a file that another process has open for longer than a call may wait, without a crash', async () => {
+  it('[R56 R106] a loader waits for a file that another process has open for longer than a call may wait, without a crash', async () => {
     await fixture.loadOnce();
     await using fleet = new Fleet(fixture.settings({ DUCKDB_LOCK_WAIT: '300ms', LOAD_MAX_AGE: '100ms' }));
     const loader = fleet.start('loader', ['load']);
@@ -105,30 +105,30 @@ describe('what can happen to a warehouse that is loaded', () => {
 
   const spoils: string[][] = [
     [
-      'a column less',
+      'a missing column',
       `${keep}; alter table bronze.raw_movies drop column source_url`,
       'bronze.raw_movies: column 3 is ingested_at timestamp, expected source_url varchar',
       'drop table bronze.raw_movies; alter table bronze.kept rename to raw_movies',
     ],
     [
-      'a column that has gone to another place',
+      'a moved column',
       `${keep}; alter table bronze.raw_movies drop column movie_id; alter table bronze.raw_movies add column movie_id bigint`,
       'bronze.raw_movies: column 1 is raw_data json, expected movie_id bigint',
       'drop table bronze.raw_movies; alter table bronze.kept rename to raw_movies',
     ],
     [
-      'a column more',
+      'an additional column',
       'alter table bronze.raw_movies add column note varchar',
       'bronze.raw_movies: column 11 is note varchar, expected none',
       'alter table bronze.raw_movies drop column note',
     ],
-    ['no table of rows', ...renamed('raw_movies')],
+    ['no table for rows', ...renamed('raw_movies')],
     ['no positions', ...renamed('load_positions')],
     ['no batches', ...renamed('load_batches')],
   ];
 
   it.each(casesOf(spoils, [0, 4]))(
-    '[R60 R84] with %s nothing is loaded, and everything once when that is fixed',
+    '[R60 R84] with %s a loader loads nothing, and everything once after that is fixed',
     async (_, spoil, message = '', fix = '') => {
       await fixture.loadOnce();
       await runSql(fixture.duckdbPath, spoil);
@@ -140,7 +140,7 @@ describe('what can happen to a warehouse that is loaded', () => {
     },
   );
 
-  it('[R64] with little memory for itself and large documents it gets on, or ends and gets on when started again', async () => {
+  it('[R64] a loader with little memory and large documents makes progress, or ends and makes progress after a restart', async () => {
     await fixture.recreate();
     await fixture.publish(40, { bytes: 2_000_000 });
     const codes: (number | null)[] = [];

@@ -10,7 +10,7 @@ const ledger = 'warehouse/snowflake/ledger.ts';
 const noLock = `const { rows } = await session.execute({ sql: 'select current_transaction() as id' });
       const lock = { session, transactionGuard: rows[0] ? '1 = 1' : '' };`;
 
-/** Rows and position in one transaction, over a network that may lose any word. */
+/** Rows and position in one transaction, over a network that may lose any message. */
 export const snowflakeMutants: readonly Mutant[] = [
   {
     name: 'snowflake: loaders take no lock',
@@ -20,7 +20,7 @@ export const snowflakeMutants: readonly Mutant[] = [
     tests: two,
   },
   {
-    name: 'snowflake: who loses the compare-and-set is not told',
+    name: 'snowflake: a loader that loses the compare-and-set continues',
     file: ledger,
     place: 'snowflake.compare-and-set',
     change: remove,
@@ -34,11 +34,11 @@ export const snowflakeMutants: readonly Mutant[] = [
     tests: contract,
   },
   {
-    name: 'snowflake: what failed is committed',
+    name: 'snowflake: a failed transaction is committed',
     file: 'warehouse/snowflake/client.ts',
     place: 'snowflake.rollback',
     change: swap("'rollback'", "'commit'"),
-    tests: outage('the stage is out of reach: close'),
+    tests: outage('the stage is unreachable: close'),
   },
   {
     name: 'snowflake: two transactions, the position in the first',
@@ -48,14 +48,14 @@ export const snowflakeMutants: readonly Mutant[] = [
     tests: two,
   },
   {
-    name: 'snowflake: documents that DuckDB refuses are taken',
+    name: 'snowflake: documents that DuckDB refuses are accepted',
     file: warehouse,
     place: 'snowflake.strict-documents',
     change: remove,
     tests: contract,
   },
   {
-    name: 'snowflake: the last chunk of a batch is left out',
+    name: 'snowflake: the last chunk of a batch is omitted',
     file: 'warehouse/snowflake/insert-rows.ts',
     place: 'snowflake.last-chunk',
     change: remove,
@@ -69,21 +69,21 @@ export const snowflakeMutants: readonly Mutant[] = [
     tests: two,
   },
   {
-    name: 'snowflake: a COMMIT of no transaction is taken for one',
+    name: 'snowflake: a COMMIT without a transaction counts as success',
     file: 'warehouse/snowflake/client.ts',
     place: 'snowflake.commit-settled',
     change: swap(/if \(.*\) return/, 'if ((await isDone(session)) || result === result) return'),
     tests: two,
   },
   {
-    name: 'snowflake: what a file has brought stays where the next one is read',
+    name: 'snowflake: the lines of a file remain where the next file is read',
     file: 'warehouse/snowflake/copy-rows.ts',
     place: 'snowflake.delete-lines',
     change: remove,
     tests: two,
   },
   {
-    name: 'snowflake: lines that another file has left are taken for ours',
+    name: 'snowflake: remaining lines of another file are loaded as well',
     file: 'warehouse/snowflake/copy-rows.ts',
     place: 'snowflake.own-lines',
     change: swap('line:file::varchar = ', "'' <> "),
@@ -97,24 +97,24 @@ export const snowflakeMutants: readonly Mutant[] = [
     tests: two,
   },
   {
-    name: 'snowflake: who was rolled back ends, though the batch can be loaded',
+    name: 'snowflake: a loader that was rolled back ends, although the batch can be loaded',
     file: 'warehouse/snowflake/errors.ts',
     place: 'snowflake.transient',
     change: swap(/ \|\| \S+\.test\(sqlState\)/, ''),
     tests: outage('before merge'),
   },
   {
-    name: 'snowflake: who cannot renew its session ends, though it can log in',
+    name: 'snowflake: a loader that cannot renew its session ends, although it can log in',
     file: 'warehouse/snowflake/errors.ts',
     place: 'snowflake.transient',
     change: swap('[127]', '[12]'),
-    tests: outage('expires for good'),
+    tests: outage('cannot be renewed'),
   },
   {
-    name: 'snowflake: who cannot upload ends, though the stage comes back',
+    name: 'snowflake: a loader that cannot upload ends, although the stage becomes available again',
     file: 'warehouse/snowflake/copy-rows.ts',
     place: 'snowflake.upload-failed',
     change: swap(/error\.code !== noCode/, 'true'),
-    tests: outage('the stage is out of reach: close'),
+    tests: outage('the stage is unreachable: close'),
   },
 ];
