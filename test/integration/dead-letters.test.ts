@@ -53,14 +53,14 @@ const read = async (topic: string): Promise<ConsumerRecord[]> => {
   return records;
 };
 
-/** Loads BRONZE as `load --once` does. @returns what it did. */
+/** Loads BRONZE as `load --once` does. @returns its counts. */
 const load = async () => loadBronze(stage.platform, stage.context, { until: Promise.resolve(await ends()) });
 const ends = () => endsOf(stage.platform, [topics.rawMovies, topics.rawGenres]);
 
 const minute = 60_000;
 
 it.each(topicNames)(
-  '%s takes no record whose timestamp is more than an hour ahead, and any that is old',
+  '%s accepts no record whose timestamp is more than an hour ahead, and accepts old ones',
   async (topic) => {
     const at = (ms: number) =>
       writeMessages(stage.client, topic, [{ key: '1', value: 'x', partition: 0, timestamp: String(Date.now() + ms) }]);
@@ -73,7 +73,7 @@ it.each(topicNames)(
 const letters = () => readLetters(stage.kafka.cluster, silent);
 const openIds = async () => (await letters()).flatMap(({ id, isOpen }) => (isOpen ? id : []));
 
-/** Parks records as a consumer does; their offsets are made up. */
+/** Parks records as a consumer does, with invented offsets. */
 const park = (records: readonly (Partial<DeadLetter> & { readonly origin: string; readonly offset: number })[]) =>
   stage.kafka.cluster.sink(topics.deadLetters).publish(
     records.map(({ origin: topic, offset, ...changed }) => {
@@ -90,7 +90,7 @@ const redriveAll = async (kafka: KafkaCluster = stage.kafka.cluster, maxReplays 
   return redrive({ kafka, onProgress: () => {} }, open, { maxReplays, signal: never });
 };
 
-/** Fails for ever once `publish` of a topic was called so often: as good as a kill to what was sent before. */
+/** Always fails after this number of `publish` calls for a topic. For the records sent before, this equals a kill. */
 const dyingAfter = (calls: number, dying: (topic: string) => boolean): KafkaCluster => {
   let left = calls;
   return {
@@ -109,11 +109,11 @@ const dyingAfter = (calls: number, dying: (topic: string) => boolean): KafkaClus
   };
 };
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these characters must not occur
 const steering = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/;
 
 describe('redrive', () => {
-  it('[P10] shows on a parked record that a codec is fixed, and then loads it exactly once', async () => {
+  it('[P10] shows in a dry run that a codec is fixed, and then sends a parked record back, which is loaded exactly once', async () => {
     await write(topics.rawMovies.name, '7', rawMovie(7));
     await write(topics.rawMovies.name, '8', rawMovie(8), 1);
     await loadWith({ ...rawMovieCodec, decode: (bytes) => brokenFor(7, rawMovieCodec.decode(bytes)) });
@@ -134,7 +134,7 @@ describe('redrive', () => {
     ]);
   });
 
-  it('[P10] keeps the origin of a record that fails repeatedly, counts, and refuses it at the limit; others continue', async () => {
+  it('[P10] keeps the origin of a record that fails repeatedly, counts its redrives, and refuses it at the limit; others continue', async () => {
     await write(topics.rawMovies.name, 'k', Buffer.from('garbage'));
     await load();
     const [first] = await letters();
@@ -153,7 +153,7 @@ describe('redrive', () => {
     expect(await load()).toEqual({ rows: 1, parked: 0 });
   });
 
-  it('keeps open what was parked again before its letter was closed', async () => {
+  it('keeps a letter open whose record was parked again before the letter was closed', async () => {
     await park([{ origin: topics.rawMovies.name, offset: 1 }]);
     const [letter] = await letters();
     await park([{ origin: topics.rawMovies.name, offset: 1, replays: 1 }]);
@@ -170,8 +170,8 @@ describe('redrive', () => {
   });
 
   it.each([
-    ['the beginning of a record alone', { originValueBytes: 20_000_000, originValueSha256: Buffer.alloc(32, 1) }],
-    ['the place of a batch that could not be read', { originLastOffsetDelta: 4 }],
+    ['only the beginning of a record', { originValueBytes: 20_000_000, originValueSha256: Buffer.alloc(32, 1) }],
+    ['only the position of an unreadable batch', { originLastOffsetDelta: 4 }],
   ])('refuses a letter that holds %s, and says where the original is', { tags: ['full'] }, async (_, held) => {
     await park([{ origin: topics.rawMovies.name, offset: 1, ...held }]);
     for (const dryRun of [[], ['--dry-run']]) {
@@ -198,7 +198,7 @@ describe('redrive', () => {
       ['between a batch and its tombstones', 1, (topic: string) => !isOrigin(topic)],
       ['between the last batch and its tombstones', 2, (topic: string) => !isOrigin(topic)],
     ]),
-  )('loses none when it is killed %s, and repeats nothing that was closed', async (_, calls, dying) => {
+  )('loses no record when it is killed %s, and repeats none whose letter was closed', async (_, calls, dying) => {
     await park(Array.from({ length: total }, (_, offset) => ({ origin: topics.rawMovies.name, offset })));
     await expect(redriveAll(dyingAfter(calls, dying))).rejects.toThrow('killed');
     const closed = (await letters()).flatMap(({ id, isOpen }) => (isOpen ? [] : id));
@@ -207,12 +207,12 @@ describe('redrive', () => {
     expect(await openIds()).toEqual([]);
     const sent = (await read(topics.rawMovies.name)).map(({ headers }) => headers?.['tmdb-origin'] ?? '');
     expect(new Set(sent).size).toBe(total);
-    // At most the batch in hand.
+    // At most the batch in flight.
     expect(sent.length - total).toBeLessThanOrEqual(100);
     expect(closed.filter((id) => sent.indexOf(id) !== sent.lastIndexOf(id))).toEqual([]);
   });
 
-  it('tells in a dry run what would become of each record, and writes nothing', async () => {
+  it('reports in a dry run what would happen to each record, and writes nothing', async () => {
     await park([
       { origin: topics.movieIds.name, offset: 1, originValue: movieId(1) },
       { origin: topics.movieIds.name, offset: 2, originValue: Buffer.from('garbage') },
@@ -254,7 +254,7 @@ describe('redrive', () => {
 });
 
 describe('the list', () => {
-  it('holds what is open, by reason, topic, time, record and movie', { tags: ['full'] }, async () => {
+  it('contains the open letters, by reason, topic, time, record and movie', { tags: ['full'] }, async () => {
     await park([
       { origin: topics.rawMovies.name, offset: 1, failedAt: new Date('2026-05-01T00:00Z') },
       { origin: topics.rawMovies.name, offset: 2, failedAt: new Date('2026-05-02T00:00Z'), reason: 'invalid_json' },
@@ -275,7 +275,7 @@ describe('the list', () => {
     expect(stdout).toContain('3 open');
   });
 
-  it('[S10] shows the whole of a record, and nothing in it steers the terminal', async () => {
+  it('[S10] shows the whole record, which cannot control the terminal', async () => {
     const nasty = '\u001b]0;owned\u0007\u001b[2J\u009b31m';
     await park([
       { origin: topics.rawMovies.name, offset: 1, originValue: rawMovie(1, `{"title":"${nasty}"}`), message: nasty },
@@ -295,7 +295,7 @@ describe('the list', () => {
     expect(JSON.parse(json)).toMatchObject([{ key: nasty, fields: null, hex: Buffer.from(nasty).toString('hex') }]);
   });
 
-  it('is shorter by what is purged, which is closed only with --yes and can still be shown', async () => {
+  it('omits purged letters, which are closed only with --yes and can still be shown', async () => {
     await park([1, 2].map((offset) => ({ origin: topics.rawMovies.name, offset })));
     const asked = await stage.run(['dead-letters', 'purge', '--id', '1']);
     expect(asked).toMatchObject({ code: 2 });

@@ -15,7 +15,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-it('[R85] gives child processes no HOME, locale or time zone of its own', () => {
+it('[R85] does not pass its HOME, locale or time zone to child processes', () => {
   const foreign = {
     HOME: '/nowhere',
     LANG: 'tr_TR.UTF-8',
@@ -53,7 +53,7 @@ it('[R85] spills beside the DuckDB file when memory is full, and removes files t
   expect(settings.get('TimeZone')).toBe('UTC');
 });
 
-it('[R85 R114] runs in any working directory, HOME, locale and time zone, and leaves no files in them', async () => {
+it('[R85 R114] runs in any working directory, HOME, locale and time zone, and leaves no files in these folders', async () => {
   const [cwd, home, dataDir] = ['cwd', 'home', 'Dätä ığ'].map((name) => join(folder, name));
   for (const dir of [cwd, home]) mkdirSync(dir ?? '');
   const child = spawn(process.execPath, [join(root, 'cli.ts'), 'run', '--once', '--json', '--pages', '2'], {

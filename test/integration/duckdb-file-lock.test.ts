@@ -12,7 +12,7 @@ describe('locks of a DuckDB file', () => {
   let clock: ManualClock;
   const take = (waitMs = 60_000, signal?: AbortSignal) => takeFileLock({ path, clock, waitMs, signal });
   const entries = () => readdirSync(`${path}.queue`);
-  /** As another container would leave it that came before us and was last seen so long ago. */
+  /** Adds the entry of an earlier process in another container, which was last active this long ago. */
   const plant = (secondsAgo: number) => {
     const entry = join(`${path}.queue`, `${'1'.padStart(15, '0')}-0000000000-7-aaaa`);
     mkdirSync(`${path}.queue`, { recursive: true });
@@ -28,7 +28,7 @@ describe('locks of a DuckDB file', () => {
   });
   afterEach(() => rmSync(join(path, '..'), { recursive: true }));
 
-  it('[R8] come in the order in which they were asked for', async () => {
+  it('[R8] are granted in the order of the requests', async () => {
     const order: number[] = [];
     const first = await take();
     const others: Promise<WriteLock>[] = [];
@@ -62,18 +62,18 @@ describe('locks of a DuckDB file', () => {
     await (await waiting)[Symbol.asyncDispose]();
   });
 
-  it('pass over an owner in another container that was killed, and wait for one that lives', async () => {
+  it('skip a killed owner in another container, and wait for one that is alive', async () => {
     plant(10);
     await (await take(0))[Symbol.asyncDispose]();
     plant(1);
     const refused = expect(take(100)).rejects.toMatchObject({ name: 'WarehouseUnavailableError', retriable: true });
-    // Longer than it was told to: its place in the line might lapse, if it had been killed.
+    // The wait is longer than configured, because the entry of a killed owner would expire in this time.
     await clock.advance(waitFor('fileLock', 100) + 100);
     await refused;
     expect(entries()).toHaveLength(1);
   });
 
-  it('leave no trace of who gave up', async () => {
+  it('leave no trace of a process that gave up', async () => {
     plant(0);
     const controller = new AbortController();
     const waiting = expect(take(60_000, controller.signal)).rejects.toThrow('stop');

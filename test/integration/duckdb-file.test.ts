@@ -12,7 +12,7 @@ import { openDuckDbWarehouse } from '../../warehouse/duckdb/warehouse.ts';
 import { fileOfDuckDb2 } from '../support/warehouse/newer-duckdb.ts';
 
 const options = (path: string, lockWaitMs = 10_000) => ({ path, lockWaitMs, clock: systemClock });
-/** What is not referenced any more is finalized now. */
+/** Finalizes unreferenced objects now. */
 function collectGarbage(): void {
   setFlagsFromString('--expose-gc');
   (runInNewContext('gc') as () => void)();
@@ -40,7 +40,7 @@ describe('the DuckDB file', () => {
     rmSync(folder, { recursive: true });
   });
 
-  /** Another process that loads batch after batch, a line for each; it has the file as soon as the first line is there. */
+  /** Another process that loads batch after batch and prints a line for each. After the first line, it holds the file. */
   const startLoader = async (): Promise<ChildProcess> => {
     const script = join(import.meta.dirname, '../support/warehouse/endless-loader.ts');
     const child = spawn(process.execPath, [script, path], { stdio: ['ignore', 'pipe', 'inherit'] });
@@ -49,11 +49,11 @@ describe('the DuckDB file', () => {
     return child;
   };
 
-  it('holds nothing of a call that failed between two chunks of its rows', async () => {
+  it('contains nothing of a call that failed between two chunks of its rows', async () => {
     const partition = { clusterId: 'cluster', topic: 'tmdb.raw-movies', topicId: 'topic', partition: 0 };
     const rows = Array.from({ length: 5_000 }, (_, index) => ({
       kafkaOffset: BigInt(index),
-      // No BIGINT: filling the second chunk fails, with the first one handed to DuckDB already.
+      // Not a BIGINT: filling the second chunk fails after the first one was passed to DuckDB.
       movieId: index === 3_000 ? 0.5 : 1,
       body: Buffer.from('{}'),
       sourceUrl: '',
@@ -72,7 +72,7 @@ describe('the DuckDB file', () => {
     expect(await file.query('select count(*) as rows from bronze.raw_movies')).toEqual([{ rows: 0 }]);
   });
 
-  /** A program that does not use the queue, such as a BI tool: it has the file open until it is killed. */
+  /** A program that does not use the queue, such as a BI tool. It keeps the file open until it is killed. */
   const startHolder = async (): Promise<ChildProcess> => {
     await (await openDuckDbWarehouse(options(path)))[Symbol.asyncDispose]();
     const source = `const { DuckDBInstance } = require('@duckdb/node-api');
@@ -83,7 +83,7 @@ describe('the DuckDB file', () => {
     return child;
   };
 
-  it('[R56] names the process that has it open, after the configured wait', async () => {
+  it('[R56] is refused after the configured wait, with the name of the process that has it open', async () => {
     const holder = await startHolder();
     await expect(openDuckDbWarehouse(options(path, 200))).rejects.toMatchObject({
       name: 'WarehouseUnavailableError',
@@ -99,7 +99,7 @@ describe('the DuckDB file', () => {
     await (await opening)[Symbol.asyncDispose]();
   });
 
-  it('is released by a loader that has more to load, for a waiting process', async () => {
+  it('is released for a waiting process by a loader that has more to load', async () => {
     const loader = await startLoader();
     const counts: number[] = [];
     for (let reading = 0; reading < 5; reading += 1) {
@@ -112,7 +112,7 @@ describe('the DuckDB file', () => {
     expect(counts.at(-1)).toBeGreaterThan(counts[0] ?? 0);
   });
 
-  it('[R8] goes from one loader to the other and back within one process', async () => {
+  it('[R8] alternates between two loaders of one process', async () => {
     await using first = await openDuckDbWarehouse(options(path));
     await first.migrate();
     await using second = await openDuckDbWarehouse(options(path));
@@ -123,7 +123,7 @@ describe('the DuckDB file', () => {
     }
   });
 
-  it('is opened once at a time in a process: closing a second one would drop the lock of the first', async () => {
+  it('is opened only once at a time in a process, because closing a second instance would drop the lock of the first', async () => {
     await using first = await openDuckDbReader(options(await emptyWarehouse()));
     await expect(openDuckDbReader(options(path, 0))).rejects.toMatchObject({ name: 'WarehouseUnavailableError' });
     expect(await first.query('select 1 as one')).toEqual([{ one: 1 }]);
@@ -157,10 +157,10 @@ describe('the DuckDB file', () => {
       rows: [{ kafkaOffset: offset, language: 'en', body: Buffer.from('{}'), sourceUrl: '', fetchedAt: new Date(0) }],
     }) as const;
 
-  it('holds rows and ledger that agree, whenever its loader is killed', { tags: ['full'] }, async () => {
+  it('contains rows and a ledger that agree, whenever its loader is killed', { tags: ['full'] }, async () => {
     for (let kill = 0; kill < 15; kill += 1) {
       const loader = await startLoader();
-      // Somewhere within the next batches, never at the same point: each line is a batch that was committed.
+      // The kill is somewhere within the next batches, at a different point each time. Each line is a committed batch.
       for (let line = 0; line < kill % 4; line += 1) await once(loader.stdout as NodeJS.ReadableStream, 'data');
       loader.kill('SIGKILL');
       await once(loader, 'exit');
@@ -176,7 +176,7 @@ describe('the DuckDB file', () => {
     }
   });
 
-  it('[R59] says so when it was written by a newer DuckDB, and is left as it is', async () => {
+  it('[R59] is refused if a newer DuckDB has written it, and is not changed', async () => {
     path = join(folder, 'newer.duckdb');
     writeFileSync(path, fileOfDuckDb2);
     const refusal = { name: 'WarehouseFileError', message: expect.stringContaining('another version of DuckDB') };
@@ -184,13 +184,13 @@ describe('the DuckDB file', () => {
     expect(readFileSync(path).equals(fileOfDuckDb2)).toBe(true);
   });
 
-  it('says so when it is no database', async () => {
+  it('is refused if it is not a database', async () => {
     path = join(folder, 'notes.txt');
     writeFileSync(path, 'no database '.repeat(1_000));
     await expect(openDuckDbWarehouse(options(path))).rejects.toMatchObject({ name: 'WarehouseFileError' });
   });
 
-  it('is no use to a reader before it is there, and says so', async () => {
+  it('is refused for a reader if it does not exist', async () => {
     await expect(openDuckDbReader(options(path))).rejects.toThrow(/does not exist|cannot open/i);
   });
 });

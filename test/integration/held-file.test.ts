@@ -22,7 +22,7 @@ import { environmentDir } from '../support/dbt/warehouse-file.ts';
 const lockModule = join(import.meta.dirname, '../../warehouse/duckdb/file-lock.ts');
 const clockModule = join(import.meta.dirname, '../../runtime/clock.ts');
 
-describe('a DuckDB file that another process has', () => {
+describe('a DuckDB file that another process holds', () => {
   let folder: string;
   let path: string;
   const children: ChildProcess[] = [];
@@ -41,7 +41,7 @@ describe('a DuckDB file that another process has', () => {
     rmSync(folder, { recursive: true });
   });
 
-  /** Resolves when the process has reported that it has the file. */
+  /** Resolves when the process has reported that it holds the file. */
   const start = async (program: string, args: readonly string[]): Promise<number> => {
     const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
     children.push(child);
@@ -60,7 +60,7 @@ describe('a DuckDB file that another process has', () => {
       "import duckdb, sys, time; it = duckdb.connect(sys.argv[1]); print('open', flush=True); time.sleep(600)",
       path,
     ]);
-  /** One of our commands, by its name, that has the lock. */
+  /** A process with the name of one of our commands, which holds the lock. */
   const ourCommand = () => {
     const script = join(folder, 'cli.ts');
     const [lock, clock] = [lockModule, clockModule].map((file) => JSON.stringify(pathToFileURL(file).href));
@@ -108,7 +108,7 @@ describe('a DuckDB file that another process has', () => {
     expect(waits[0]?.leftMs).toBeLessThanOrEqual(500);
   });
 
-  it('[R106] is free at once after a kill of its holder, and no wait is reported', async () => {
+  it('[R106] is free at once after its holder is killed, and no wait is reported', async () => {
     await killed();
     const waits: (FileWait | null)[] = [];
     await (await openWith(waits, 5_000).openReader())[Symbol.asyncDispose]();
@@ -140,7 +140,7 @@ describe('a DuckDB file that another process has', () => {
     expect(opens.toSorted()).toEqual(openers.map(([name]) => name).toSorted());
   });
 
-  it('is not waited for by a look, which reports no wait either', async () => {
+  it('causes no wait for a command that only reads, which reports no wait either', async () => {
     await ourCommand();
     const waits: (FileWait | null)[] = [];
     const started = systemClock.monotonic();
@@ -149,7 +149,7 @@ describe('a DuckDB file that another process has', () => {
     expect(waits).toEqual([]);
   });
 
-  it('is reported for dbt, which opens it itself, and the wait ends when dbt could open it', () => {
+  it('is reported for dbt, which opens it itself, and the wait ends when dbt has opened it', () => {
     const waits: (FileWait | null)[] = [];
     const system = openWith(waits, 0);
     const message = `IO Error: Could not set lock on file "${path}": Conflicting lock is held in bi tool (PID ${process.pid}).`;
@@ -162,7 +162,7 @@ describe('a DuckDB file that another process has', () => {
     ]);
   });
 
-  it('[R106] is named as far as it can be seen: without rights to its process, and in another container', () => {
+  it('[R106] has its holder named as far as possible: without rights to its process, and in another container', () => {
     const unseen = () => ({ name: null, isStopped: false });
     expect(describeProgram(42, null, unseen)).toBe('a process (pid 42)');
     expect(describeProgram(42, 'bi\u001b tool', unseen)).toBe('bi\\u001b tool (pid 42)');
@@ -205,7 +205,7 @@ describe('a DuckDB file that another process has', () => {
       ]);
     });
 
-    it('[R106] keeps a service ready and its log quiet while one of our own processes has the file for a usual time', async () => {
+    it('[R106] keeps a service ready and its log quiet while one of our own processes holds the file for a usual time', async () => {
       const { watch, state, logged, shown } = setUp();
       for (const waitedMs of [1_000, 2_000, 29_000]) watch({ ...queued, waitedMs, leftMs: 100_000 });
       expect(await state()).toEqual(['ok', 1]);
@@ -214,7 +214,7 @@ describe('a DuckDB file that another process has', () => {
       expect(shown).toEqual(['/x is held by tmdb-stream schedule (pid 8): waiting up to 1 min 40 s for it']);
     });
 
-    it('[R106] reports one of our own processes that has the file for longer', async () => {
+    it('[R106] names one of our own processes that holds the file for longer', async () => {
       const { watch, state, logged } = setUp();
       for (const waitedMs of [29_000, 30_000, 31_000]) watch({ ...queued, waitedMs, leftMs: 90_000 });
       expect(await state()).toEqual(['waiting for /x: it is held by tmdb-stream schedule (pid 8)', 1]);

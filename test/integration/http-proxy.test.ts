@@ -30,7 +30,7 @@ const transportTo = (baseUrl: string, proxy: string) =>
   });
 
 describe('behind a proxy', () => {
-  it('[R113] TMDb is asked through it, by its name, with the token for TMDb alone', async () => {
+  it('[R113] requests to TMDb go through it, by host name, and only TMDb receives the token', async () => {
     await using server = await tmdb();
     await using proxy = await startConnectProxy({ hosts: { [`${host}:443`]: server.port }, credentials });
     await using transport = transportTo(`https://${host}/3`, `http://${inUrl}@127.0.0.1:${proxy.port}`);
@@ -48,7 +48,7 @@ describe('behind a proxy', () => {
       /which answered 407: check user and password in HTTPS_PROXY/,
     ],
   ])(
-    '[R113] a proxy that %s is named, without its password, and is worth another try',
+    '[R113] the error of a proxy that %s names it without its password, and is retriable',
     async (_, start, required, message) => {
       await using proxy = await startConnectProxy({ hosts: {}, ...(required && { credentials: required }) });
       await using transport = transportTo(`https://${host}/3`, `${start}127.0.0.1:${proxy.port}`);
@@ -73,7 +73,7 @@ describe('behind a proxy', () => {
     expect(proxy.asked).toContain('CONNECT myorg-behind.snowflakecomputing.com:443');
   });
 
-  it('[R113] doctor says so, without the password, and the sandbox of this machine is asked directly', {
+  it('[R113] doctor names it without its password, and requests to the sandbox of this machine bypass it', {
     tags: ['full'],
   }, async () => {
     await using proxy = await startConnectProxy({ hosts: {}, credentials: 'stranger:else' });

@@ -39,7 +39,7 @@ describe('two values of KAFKA_TOPIC_PREFIX with the same DATA_DIR', () => {
     await fetchMovies(platform, context, (await endsOf(platform, [movieIds])).get(movieIds.name));
     await loadBronze(platform, context, { until: endsOf(platform, [rawMovies, rawGenres]) });
   };
-  /** Begins `replay raw --all` and reads nothing, as if it was killed. @param name of the backfill. */
+  /** Begins `replay raw --all` and reads nothing, as if it were killed. @param name of the backfill. */
   const interruptRaw = async (prefix: string, name: string): Promise<void> => {
     const context = contextOf(prefix);
     await using platform = openPlatform(context);
@@ -75,7 +75,7 @@ describe('two values of KAFKA_TOPIC_PREFIX with the same DATA_DIR', () => {
       expect(code, stderr).toBe(0);
       expect(JSON.parse(stdout)).toMatchObject({ records: 20, added: 0 });
     }
-    // An older version gave the replays of all prefixes the name of those without one.
+    // An older version gave the replays of all prefixes the same name as those without a prefix.
     await interruptRaw(blue, nameOfBackfill(topicOf(green), '--all'));
     const refused = await replay(green);
     expect(refused.code).toBe(2);
@@ -84,7 +84,7 @@ describe('two values of KAFKA_TOPIC_PREFIX with the same DATA_DIR', () => {
     expect(restarted.code, restarted.stderr).toBe(0);
   });
 
-  it('doctor names the topics of the other prefix that BRONZE has', async () => {
+  it('doctor names the topics of the other prefix whose records are in BRONZE', async () => {
     await ingest(blue);
     const othersOf = async (prefix: string) => {
       const context = contextOf(prefix);

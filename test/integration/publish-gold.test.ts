@@ -70,7 +70,7 @@ describe('the published copy of GOLD', () => {
     after.close();
   });
 
-  it('[P13] stays as it was when the next cannot be made, and leaves no half behind', async () => {
+  it('[P13] does not change when the next copy cannot be made, and no partial copy remains', async () => {
     await publishGold(options(), goldPath());
     await write('drop schema gold cascade; drop schema silver cascade');
     rmSync(options().path);
@@ -89,7 +89,7 @@ describe('the published copy of GOLD', () => {
   ];
 
   it.each(faults)(
-    '[R108] is an error of its own type if there is %s, and is made when that is gone',
+    '[R108] causes an error of its own type if there is %s, and is made after that is removed',
     async (_, code, spoil) => {
       spoil();
       const error = await publishGold(options(), goldPath()).catch((thrown) => thrown);
@@ -109,7 +109,7 @@ describe('the published copy of GOLD', () => {
   );
 
   it.runIf(SmallDisk.isPossible())(
-    '[R108] stays as it was on a full disk, leaves no half behind, and is made when there is room',
+    '[R108] does not change on a full disk, leaves no partial copy, and is made when there is space',
     async () => {
       using disk = new SmallDisk(2);
       const path = join(disk.path, 'tmdb-gold.duckdb');

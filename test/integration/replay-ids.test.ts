@@ -33,12 +33,12 @@ const started = Date.now();
 interface Known {
   readonly movieId: number;
   readonly partition?: number;
-  /** How long ago it was asked for. */
+  /** How long ago it was requested. */
   readonly hoursAgo?: number;
   readonly isGone?: boolean;
 }
 
-/** The movies that the topic knows, in this order; `rank` is the movie's own number. */
+/** Writes ids of these movies to the topic, in this order. The rank of a movie is its id. */
 const know = (movies: readonly Known[]) =>
   writeMessages(
     stage.client,
@@ -57,7 +57,7 @@ const know = (movies: readonly Known[]) =>
 
 const range = (count: number): number[] => Array.from({ length: count }, (_, index) => index + 1);
 
-/** What was published by a person's wish, in no particular order. */
+/** The ids that were published by a replay, in no particular order. */
 const replayed = async (): Promise<MovieId[]> => {
   const ids: MovieId[] = [];
   await readTopic(stage.client, topics.movieIds.name, ({ value }) => {
@@ -113,24 +113,24 @@ it.each([
   expect(await replayedIds()).toEqual(movies);
 });
 
-it('publishes a movie that is named even when it was taken out', async () => {
+it('publishes a movie that is selected by its id even if it was removed', async () => {
   await know([{ movieId: 1 }, { movieId: 1, isGone: true }]);
   await replay('--movie', '1');
   expect(await replayed()).toMatchObject([{ movieId: 1, page: null, rank: null }]);
 });
 
-it('tells in a dry run what it would cost, and writes nothing', async () => {
+it('reports in a dry run what it would cost, and writes nothing', async () => {
   await know(range(60).map((movieId) => ({ movieId })));
   const before = await stage.ends();
   const { stdout } = await replay('--all', '--dry-run', '--json');
-  // 40 in 10 s.
+  // The limit is 40 requests in 10 s.
   expect(JSON.parse(stdout)).toMatchObject({ records: 60, apiCalls: 60, minutes: 0.25, isDryRun: true });
   expect((await replay('--all', '--dry-run')).stdout).toContain('would publish 60 ids for "fetch": 60 API calls, 15 s');
   expect(await stage.ends()).toEqual(before);
   expect(existsSync(journal)).toBe(false);
 });
 
-/** Dies in mid replay: the first ids are published, the others never. */
+/** Ends in the middle of a replay: the first ids are published, the others never. */
 const dyingAfter = (ids: number): Platform => {
   const kafka = async () => {
     const { cluster, ...others } = await stage.platform.kafka();
@@ -159,7 +159,7 @@ it.each(casesOf([700, 0, 1]))(
     const begun = { selection: '--since 2h', startedAt: Date.now() };
     const options = { selection: { since: started - 2 * hour }, begun, journal, isDryRun: false };
     await expect(replayIds(stage.context, dyingAfter(published), options)).rejects.toThrow('killed');
-    // What the walk asked for meanwhile is fresh as well.
+    // An id that the walk has requested meanwhile is fresh as well.
     await know([{ movieId: 1_500, hoursAgo: -1 }]);
     const expected = range(1_499);
 
@@ -173,7 +173,7 @@ it.each(casesOf([700, 0, 1]))(
   },
 );
 
-it('starts from scratch with --restart, whatever was begun', async () => {
+it('starts from scratch with --restart, whatever replay was begun', async () => {
   await know([{ movieId: 1 }]);
   writeJournal(journal, { selection: '--movie 9', startedAt: Date.now() });
   expect(await replay('--all', '--restart')).toMatchObject({ code: 0 });

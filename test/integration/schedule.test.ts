@@ -36,7 +36,7 @@ const bad: DbtSummary = { ...good, status: 'failed', failures: [{ name: 'fact_mo
 /** A scripted dbt: it records the commands and returns the results that the test defines. */
 class ScriptedDbt implements Dbt {
   readonly commands: string[] = [];
-  /** What the next commands throw; null: they succeed. */
+  /** The errors of the next commands; null if a command succeeds. */
   readonly failures: (Error | null)[] = [];
   freshnessIs: SourceFreshness['status'] = 'pass';
   /** What a build does to the warehouse. */
@@ -100,14 +100,14 @@ describe('the schedule of dbt', () => {
   });
   afterEach(() => rmSync(folder, { recursive: true }));
 
-  it('does nothing before there is anything to build from', async () => {
+  it('does nothing while there is nothing to build from', async () => {
     const rounds = new Rounds(context, dbt, clock);
     expect(await rounds.next()).toBe('skipped');
     expect(dbt.commands).toEqual([]);
     expect(await metric('tmdb_dbt_runs_total', '{status="skipped"}')).toBe(1);
   });
 
-  it('asks for freshness, builds what is due, and publishes GOLD', async () => {
+  it('checks freshness, builds, and publishes GOLD', async () => {
     await load();
     const rounds = new Rounds(context, dbt, clock);
     expect(await rounds.next()).toBe('success');
@@ -135,7 +135,7 @@ describe('the schedule of dbt', () => {
     expect([rounds.isGood, await metric('tmdb_dbt_failing_nodes')]).toEqual([true, 0]);
   });
 
-  it('builds from scratch instead if BRONZE has changed since, because new records may fix it', async () => {
+  it('builds instead of a retry if BRONZE has changed since, because new records may fix the failure', async () => {
     await load();
     dbt.failures.push(new DbtError('a test failed', bad));
     const rounds = new Rounds(context, dbt, clock);
@@ -166,7 +166,7 @@ describe('the schedule of dbt', () => {
   it.each([
     ['dbt', new DbtError('dbt build ended with exit code 2\n[Errno 28] No space left on device')],
     ['Node', Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' })],
-  ])('is not ready while a disk is full, by the word of %s, and resumes when there is room', async (_, full) => {
+  ])('is not ready while a disk is full, as reported by %s, and resumes when there is space', async (_, full) => {
     await load();
     dbt.failures.push(full);
     const rounds = new Rounds(context, dbt, clock);
@@ -187,7 +187,7 @@ describe('the schedule of dbt', () => {
     mkdirSync(goldPath);
     await load();
     const fingerprint = await projectFingerprint(join(import.meta.dirname, '../../dbt'));
-    // As a real build leaves it: then there is nothing to build in the next rounds.
+    // Leaves the same tables as a real build, so that there is nothing to build in the next rounds.
     dbt.onBuild = async () =>
       void (await runSql(
         duckDbOf(context.config).duckdbPath,
@@ -227,7 +227,7 @@ describe('the schedule of dbt', () => {
     expect(dbt.commands.filter((command) => command === 'build')).toHaveLength(1);
   });
 
-  it('warns of a source that is stale, once a minute at most', async () => {
+  it('warns about a stale source, at most once a minute', async () => {
     await load();
     dbt.freshnessIs = 'error';
     const rounds = new Rounds(context, dbt, clock);
@@ -250,7 +250,7 @@ describe('the schedule of dbt', () => {
     expect([...dbt.commands, ...other.commands].filter((command) => command === 'build')).toHaveLength(2);
   });
 
-  it('runs by the clock, never overlaps, and ends when it is told to', async () => {
+  it('runs on time, never overlaps, and ends when it is told to', async () => {
     await load();
     const running = runSchedule(context, dbt, clock);
     while (dbt.commands.filter((command) => command === 'build').length < 3) await clock.advance(10_000);

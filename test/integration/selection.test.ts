@@ -11,7 +11,7 @@ const start = Date.now() - 600 * minute;
 let admin: KafkaAdmin;
 let topic: string;
 
-/** Records a minute apart, by their time: one a request, as the broker's index of timestamps goes by requests. */
+/** Writes records with these timestamps, one in each request, because the broker indexes timestamps by request. */
 async function writeAt(partition: number, minutes: readonly number[]): Promise<void> {
   for (const at of minutes) {
     const timestamp = String(start + at * minute);
@@ -23,7 +23,7 @@ beforeAll(async () => {
   admin = createAdmin(kafka);
   topic = await createTopic(kafka, { partitions: 3 });
   await writeAt(0, [0, 100, 200, 300, 400]);
-  // The third was on its way for a while.
+  // The third record arrived late.
   await writeAt(1, [0, 210, 190, 300, 400]);
   await deleteRecords(kafka, topic, '1', 0);
 });
@@ -35,12 +35,12 @@ it.each<[string, Selection, Record<number, [bigint, bigint]>]>([
   ['all remaining records', {}, { 0: [1n, 5n], 1: [0n, 5n] }],
   ['since a time', { since: at(200) }, { 0: [2n, 5n], 1: [1n, 5n] }],
   ['until a time, and an hour beyond it', { until: at(200) }, { 0: [1n, 3n], 1: [0n, 3n] }],
-  ['a time that is to come', { since: at(10_000) }, {}],
+  ['a time in the future', { since: at(10_000) }, {}],
   ['from an offset', { fromOffsets: { partitions: new Map(), others: 4n } }, { 0: [4n, 5n], 1: [4n, 5n] }],
   ['an offset of one partition', { fromOffsets: { partitions: new Map([[1, 2n]]) } }, { 1: [2n, 5n] }],
-  ['from before what is left', { fromOffsets: { partitions: new Map([[0, 0n]]) } }, { 0: [1n, 5n] }],
+  ['from a deleted offset', { fromOffsets: { partitions: new Map([[0, 0n]]) } }, { 0: [1n, 5n] }],
   [
-    'all that holds of both',
+    'a time and an offset',
     { since: at(200), fromOffsets: { partitions: new Map(), others: 3n } },
     { 0: [3n, 5n], 1: [3n, 5n] },
   ],
@@ -51,7 +51,7 @@ it.each<[string, Selection, Record<number, [bigint, bigint]>]>([
   );
 });
 
-it('has every record within its ranges that it means, those that came late too', async () => {
+it('includes every record of a selection in its ranges, even those that arrived late', async () => {
   const selection = { since: at(150), until: at(205) };
   const ranges = await rangesOf(admin, topic, selection);
   const [meant, within]: [string[], string[]] = [[], []];

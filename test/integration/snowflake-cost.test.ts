@@ -10,7 +10,7 @@ import { makeDatabase } from '../support/snowflake/fixture.ts';
 
 const now = Date.UTC(2026, 6, 2);
 
-describe('what a day came to at Snowflake', () => {
+describe('the cost of a day at Snowflake', () => {
   let emulator: SnowflakeEmulator;
 
   const options = () => ({ settings: emulator.settings({ database: 'COST' }), clock: systemClock, stage: 'test' });
@@ -18,7 +18,7 @@ describe('what a day came to at Snowflake', () => {
     await using reader = openSnowflakeReader(options());
     return (await readCost(reader, options().settings, { hasRuns: false, rawMovies: topics.rawMovies.name, now }))[0];
   };
-  /** Flushes, each of one batch or of several at the same time. */
+  /** Inserts flushes, each of one batch or of several at the same time. */
   const flushed = async (...batches: readonly (readonly [topic: string, rows: number, at: string])[]) => {
     await using session = await openSnowflakeSession(options());
     const values = batches.map(
@@ -36,7 +36,7 @@ describe('what a day came to at Snowflake', () => {
   });
   afterAll(() => emulator[Symbol.asyncDispose]());
 
-  it('is told per movie: genres are rows of a flush, and no movies', async () => {
+  it('is reported per movie: genres are rows of a flush, but not movies', async () => {
     await flushed(
       [topics.rawMovies.name, 1_000, '2026-07-01 12:00:00'],
       [topics.rawGenres.name, 500, '2026-07-01 12:00:00'],
@@ -54,7 +54,7 @@ describe('what a day came to at Snowflake', () => {
     });
   });
 
-  it('has no price per movie where none was loaded', async () => {
+  it('has no price per movie if none was loaded', async () => {
     await flushed([topics.rawGenres.name, 500, '2026-07-01 12:00:00']);
     expect(await cost()).toMatchObject({ flushes: 1, rows_per_flush: 500, credits_per_1000_movies: null });
   });

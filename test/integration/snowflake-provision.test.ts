@@ -18,7 +18,7 @@ let admin: SnowflakeSession;
 
 const query = async (sql: string) => (await admin.execute({ sql })).rows;
 
-/** What was run meanwhile. */
+/** The statements that ran during `action`. */
 async function statementsDuring(action: () => Promise<unknown>): Promise<string[]> {
   const before = (await emulator.statements()).length;
   await action();
@@ -91,7 +91,7 @@ describe('a change from outside', () => {
       fc.asyncProperty(fc.shuffledSubarray([...tampering], { minLength: 2 }), async (changes) => {
         for (const [sql] of changes) {
           await query('use role accountadmin');
-          // What was dropped before can take no grant.
+          // An object that was dropped before cannot receive a grant.
           await query(sql).catch(() => {});
         }
         expect((await check(query, settings)).length).toBeGreaterThan(0);
@@ -186,7 +186,7 @@ describe('the command', () => {
     expect(statements).toEqual([]);
   });
 
-  it('migrates what is provisioned, which lacks nothing', async () => {
+  it('changes nothing when it migrates a provisioned database', async () => {
     const statements = await statementsDuring(async () => {
       expect(await cli(['migrate'], credentials())).toMatchObject({
         code: 0,

@@ -16,7 +16,7 @@ afterAll(async () => {
   await kafka[Symbol.asyncDispose]();
 });
 
-it('[R23] shows the topics as soon as Kafka is back, if Kafka was away at the first read', async () => {
+it('[R23] shows the topics as soon as Kafka is back, if Kafka was down at the first read', async () => {
   await using proxy = await FaultProxy.start();
   const { config } = stage.context;
   const env = { DATA_DIR: config.dataDir, KAFKA_BROKERS: proxy.address };

@@ -78,7 +78,7 @@ describe('the HTTP transport', () => {
     expect(elsewhere).toBe(0);
   });
 
-  it('unpacks gzip and keeps every byte', async () => {
+  it('decompresses gzip and keeps every byte', async () => {
     const body = Buffer.from('{"title":"天气之子 \\u0000"}');
     const url = await serve((_, response) =>
       response.writeHead(200, { 'content-encoding': 'gzip', 'content-type': 'application/json' }).end(gzipSync(body)),
@@ -86,13 +86,13 @@ describe('the HTTP transport', () => {
     expect((await get(open(url))).body.equals(body)).toBe(true);
   });
 
-  it('caps what a small answer unpacks into', async () => {
+  it('limits the size to which a small answer decompresses', async () => {
     const bomb = gzipSync(Buffer.alloc(50_000_000));
     const url = await serve((_, response) => response.writeHead(200, { 'content-encoding': 'gzip' }).end(bomb));
     await expect(get(open(url))).rejects.toMatchObject({ reason: 'body_too_large', retriable: false });
   });
 
-  it('has one deadline for the whole answer, however slowly it dribbles', async () => {
+  it('has one deadline for the whole answer, however slowly it arrives', async () => {
     const url = await serve((_, response) => {
       response.writeHead(200);
       const dribble = setInterval(() => response.write(' '), 20);
@@ -101,7 +101,7 @@ describe('the HTTP transport', () => {
     await expect(get(open(url, { timeoutMs: 300 }))).rejects.toMatchObject({ retriable: true });
   });
 
-  it('tells a body that ends before its length from a whole one', async () => {
+  it('distinguishes a body that ends before its length from a complete one', async () => {
     const url = await serve((_, response) => {
       response.writeHead(200, { 'content-length': '100' });
       response.write('{"id":5');
@@ -118,7 +118,7 @@ describe('the HTTP transport', () => {
     expect(error.message).toMatch(/ECONNREFUSED/);
   });
 
-  it('tells when the first byte is there, before the body is', async () => {
+  it('reports the first byte before the body is complete', async () => {
     const url = await serve((_, response) => {
       response.writeHead(200);
       response.write('{');

@@ -16,7 +16,7 @@ let kafka: OwnKafka;
 let stage: Stage;
 
 beforeAll(async () => {
-  // The cleaner at once, so that a test sees what compaction leaves.
+  // The log cleaner runs at once, so that a test sees the result of compaction.
   kafka = await OwnKafka.start({ 'log.cleaner.backoff.ms': '200', 'log.initial.task.delay.ms': '500' });
 }, 120_000);
 afterAll(() => kafka?.[Symbol.asyncDispose]());
@@ -25,7 +25,7 @@ beforeEach(async () => {
   return () => stage[Symbol.asyncDispose]();
 });
 
-/** Sets a topic's settings, or the whole broker's where there is no topic; the others get their default back. */
+/** Sets the settings of a topic, or of the whole broker if there is no topic. All others get their default value. */
 const configure = (config: Readonly<Record<string, string>>, topic?: string) =>
   withAdmin(stage.client, async (admin) => {
     const resource =
@@ -34,7 +34,7 @@ const configure = (config: Readonly<Record<string, string>>, topic?: string) =>
         : { type: ConfigResourceTypes.TOPIC, name: topic };
     const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }));
     await admin.alterConfigs({ validateOnly: false, resources: [{ ...resource, configEntries }] });
-    // The controller has it before the broker tells it.
+    // The controller has a change before the broker reports it.
     const isTold = async () => {
       const { resources } = await admin.describeConfigs({ includeSynonyms: false, resources: [resource] });
       const told = new Map(resources[0]?.configEntries.map(({ configName, configValue }) => [configName, configValue]));
@@ -78,7 +78,7 @@ const countOf = async (topic: string): Promise<number> => {
   return count;
 };
 
-/** TMDb's answer about a movie, as far as the loader looks at it. */
+/** TMDb's answer about a movie, with the fields that the loader reads. */
 const rawMovie = (movieId: number) => ({
   movieId,
   sourceUrl: `https://api.themoviedb.org/3/movie/${movieId}`,
@@ -108,7 +108,7 @@ const rows: readonly (readonly [string, string, string, 'refuse' | 'warn'])[] = 
 
 describe('existing topics', () => {
   it.each(casesOf(rows, [0, 4, 10]))(
-    '[R82] %s with %s=%s: %s, and put right with nothing else changed',
+    '[R82] %s with %s=%s: %s, and corrected without another change',
     async (topic, setting, value, verdict) => {
       const beside = topic === topics.movieIds.name ? { 'cleanup.policy': 'compact' } : good;
       await configure({ ...beside, 'segment.bytes': '12345678', [setting]: value }, topic);
@@ -119,7 +119,7 @@ describe('existing topics', () => {
         expect(failure).toMatchObject({ name: 'PreconditionError', exitCode: 2, retriable: false });
         expect(String(failure)).toContain(`${topic}: ${setting} is ${value}, expected `);
         expect(String(failure)).toContain('topics --apply');
-        // Commands that only look are not refused.
+        // Read-only commands are not refused.
         expect((await open({ topics: 'look' })).failure).toBeNull();
       }
       const { admin } = stage.kafka.cluster;
@@ -186,7 +186,7 @@ describe('the command topics', () => {
 });
 
 describe('a raw topic that is, or was, compacted', () => {
-  it('[R83] is refused at the start, and lost records are a gap afterwards: no loss goes unnoticed', async () => {
+  it('[R83] is refused at the start, and afterwards lost records are reported as a gap', async () => {
     const compacting = { 'segment.ms': '1000', 'min.cleanable.dirty.ratio': '0.001' };
     await remake(topics.rawMovies.name, {
       partitions: 2,

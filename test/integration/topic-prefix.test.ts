@@ -112,7 +112,7 @@ describe('two deployments with different prefixes on one broker', () => {
     expect(groups.filter((name) => ['bronze-loader', 'movie-details'].includes(name))).toEqual([]);
   });
 
-  it('[R115] find nothing to do the second time, whatever the other did meanwhile', async () => {
+  it('[R115] find nothing to do the second time, whatever the other one has done', async () => {
     expect(await blue.ingest()).toEqual({ published: 0, fetched: 0, rows: 0 });
     expect(await blue.movies()).toEqual(await blue.listed());
   });

@@ -20,7 +20,7 @@ import { wrongTypes } from '../../support/dbt/wrong-types.ts';
 const vars = { project_fingerprint: 'f' };
 const movies = manyDocuments();
 const at = (fetchedAt: number, body: Movie): MovieRecord => ({ movieId: body.id, body, fetchedAt });
-/** Far from TMDb's ids, so that it stands beside the recorded movies. */
+/** Unusual documents. Their ids are far from TMDb's, so that they differ from those of the recorded movies. */
 const odd = [
   ...oddDocuments.map((record) => ({ ...record, movieId: record.movieId + 900_000_000 })),
   ...strangeDocuments(910_000_000),
@@ -51,7 +51,7 @@ afterAll(async () => {
 const build = (dbt: Dbt, options: Partial<DbtRun> = {}) => file.run(dbt, { vars, ...options });
 const both = () => [file, snowflake].map((warehouse) => ({ query: (sql: string) => warehouse.query(sql) }));
 
-/** Runs dbt on both, which has to come to the same end and to the same tables. */
+/** Runs dbt on both warehouses, and expects the same outcome and the same tables. */
 async function buildBoth(): Promise<DbtSummary> {
   await snowflake.catchUpWith(file);
   const [expected, actual] = await Promise.all([build(onDuckDb), build(onSnowflake)]);
@@ -105,7 +105,7 @@ it('[P12 R80] build the same tables from new, late, repeated and deleted records
     ...ids(320, 340).map((id) => gone(id, 200)),
     ...ids(350, 360).map((id) => ({ ...gone(id, 200), body: { message: 'no route' } })),
     at(200, { id: 900_001_000, title: 'back' }),
-    // None of these can be true.
+    // These records are impossible.
     ...movies.slice(400, 450).map((movie) => at(inTenYears, { ...movie, title: 'of the future' })),
     ...ids(450, 470).map((id) => gone(id, inTenYears)),
     at(inTenYears, { id: 900_002_000, title: 'of the future' }),
@@ -125,7 +125,7 @@ it('[P12 R80] build the same tables from new, late, repeated and deleted records
   expect([counts?.['n'], counts?.['gone']].map(Number)).toEqual([movies.length + odd.length + 1, 20]);
 });
 
-it('change nothing when nothing is new, and forget the same of old runs', { tags: ['full'] }, async () => {
+it('change nothing when nothing is new, and delete the same old runs', { tags: ['full'] }, async () => {
   const before = last;
   for (const { query } of both()) await query(oldResult);
   await buildBoth();
@@ -152,7 +152,7 @@ it('pass their unit tests', { tags: ['full'] }, async () => {
   expect(actual?.tests).toEqual(expected?.tests);
 });
 
-it('are as fresh as each other', async () => {
+it('report the same freshness', async () => {
   const signal = new AbortController().signal;
   const [[expected], [actual]] = (await Promise.all(
     [onDuckDb, onSnowflake].map((dbt) => dbt.freshness({ vars, signal })),
@@ -161,7 +161,7 @@ it('are as fresh as each other', async () => {
   expect(Math.abs((actual?.ageSeconds ?? 0) - (expected?.ageSeconds ?? 0))).toBeLessThan(60);
 });
 
-it('keep to their schemas, to the grants, and to what Snowflake advises', async () => {
+it('use only the provisioned schemas and grants, and transient tables on Snowflake', async () => {
   const tables = await snowflake.query(
     `select table_schema as in_schema, count(*) as n from information_schema.tables
      where table_type = 'BASE TABLE' group by table_schema order by table_schema`,
@@ -180,7 +180,7 @@ it('keep to their schemas, to the grants, and to what Snowflake advises', async 
   expect(new Set(statements.map(({ tag }) => tag))).toEqual(new Set(['{"app":"tmdb-stream","stage":"transform"}']));
 });
 
-it('seal one at a time: on Snowflake behind a row that is locked until the seal is committed', async () => {
+it('seal batches one at a time: on Snowflake, a row is locked until the seal is committed', async () => {
   const statements = (await snowflake.emulator.statements()).filter(({ tag }) => tag?.includes('"transform"'));
   const seals = statements.filter(({ sql }) => /insert into \S*sealed_batches/i.test(sql));
   expect(seals.length).toBeGreaterThan(0);

@@ -19,7 +19,7 @@ interface ManifestNode {
   readonly test_metadata?: { readonly name: string };
 }
 
-/** Each model says what one row is, has an owner and a test of that grain, and describes its columns. */
+/** Each model describes its grain, has an owner and a test of that grain, and describes its columns. */
 function expectDocumented({ nodes }: Manifest): void {
   const all = Object.values(nodes);
   const models = all.filter(({ resource_type: type }) => type === 'model');

@@ -34,7 +34,7 @@ afterAll(async () => {
 
 const run = (options: Partial<DbtRun> = {}) => file.run(dbt, options);
 
-/** Empties the warehouse, loads just these answers, a batch each, and builds everything from them. */
+/** Empties the warehouse, loads only these answers, a batch for each element, and builds everything from them. */
 async function buildFrom(answers: readonly (readonly MovieRecord[])[], genres: readonly GenresRecord[] = []) {
   for (const table of ['raw_movies', 'raw_genres', 'load_batches']) await file.query(`delete from bronze.${table}`);
   if (genres.length > 0) await file.loadGenres(++batches, genres);
@@ -42,7 +42,7 @@ async function buildFrom(answers: readonly (readonly MovieRecord[])[], genres: r
   return await run({ fullRefresh: true });
 }
 
-/** Loads one batch more and builds what is new. */
+/** Loads one more batch, and builds incrementally. */
 async function buildWith(records: readonly MovieRecord[]) {
   await file.load(++batches, records);
   return await run();
@@ -57,7 +57,7 @@ const sortedKeys = (_: string, value: unknown) =>
     ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
     : value;
 
-/** Every row of every mart is what the documents say, computed without any SQL. */
+/** Expects every row of every mart to be equal to the one computed from the documents without any SQL. */
 async function expectMarts(records: readonly MovieRecord[]): Promise<void> {
   const movies = records.map(countedMovie);
   for (const { table, sql, rowsOf } of marts) {
@@ -80,7 +80,7 @@ const titles = async () =>
 const drama = async (): Promise<Row> =>
   (await file.query('select * from gold.kpi_genre_performance where genre_id = 18'))[0] ?? {};
 
-it('[R88 R89] comes to the rows that documents of every odd kind say, and no such document rules a figure', async () => {
+it('[R88 R89] marts have the rows that follow from documents of every unusual kind, and no such document determines a figure', async () => {
   const records = inventedMovies(1, 1_500, 20_261_130);
   await buildFrom([records]);
   await expectMarts(records);
@@ -105,14 +105,14 @@ it('[R92] ranks and averages a movie by its popularity for a week after the answ
   ]);
 });
 
-it('[R92] warns of two movies with one IMDb id, and counts both', async () => {
+it('[R92] warns about two movies with one IMDb id, and counts both', async () => {
   const films = at(0, [film(1, { imdb_id: 'tt1' }), film(2, { imdb_id: 'tt1' }), film(3, { imdb_id: '' })]);
   expect(await buildFrom([films])).toMatchObject({ status: 'warned', tests: { warned: 1 }, failures: [] });
   expect(await drama()).toMatchObject({ movie_count: '3' });
   expect(await buildWith([gone(2, 1)])).toMatchObject({ status: 'success', tests: { warned: 0 } });
 });
 
-it('[R91] names genres and companies without a name by what movies say, or else by their ids', async () => {
+it('[R91] names genres and companies without a name after their names in other movies, or else after their ids', async () => {
   const company = (id: number, name: unknown) => ({ production_companies: [{ id, name, origin_country: '' }] });
   const films = [
     ...at(0, [film(1, { genres: [{ id: 28, name: 'Action' }, { id: 99 }], ...company(7, 'Seven') })]),
@@ -156,13 +156,13 @@ const sample = (name: string) => JSON.parse(readFileSync(join(failing, `${name}.
 describe.skipIf(!existsSync(failing))(`the samples that distorted sums (${failing})`, { tags: ['full'] }, () => {
   const build = (name: string) => buildFrom([at(20 * day, sample(name).documents)]);
 
-  it('F4: a movie without votes rules no return and no list', async () => {
+  it('F4: a movie without votes determines no return and no list', async () => {
     await build('F4-roi-one-vandal');
     expect(await ranked()).toMatchObject({ revenue: [2, 3], profit: [2, 3], roi: [3, 2] });
     expect(await drama()).toMatchObject({ movie_count: '3', money_movie_count: '2', average_roi_pct: 150 });
   });
 
-  it('F5: a revenue of 12 is no loss of 100 %', async () => {
+  it('F5: a revenue of 12 is not a loss of 100 %', async () => {
     await build('F5-revenue-placeholder');
     expect(await ranked()).toMatchObject({ revenue: [], profit: [], roi: [] });
     expect(await drama()).toMatchObject({ money_movie_count: '0', average_roi_pct: null, total_profit_usd: null });
@@ -172,13 +172,13 @@ describe.skipIf(!existsSync(failing))(`the samples that distorted sums (${failin
     const { 'run 1': first, 'run 2 (TMDB_REFRESH_AFTER=1s)': second } = sample('F6-left-the-list');
     await buildFrom([at(0, first.details), at(8 * day, [first.details[1]])]);
     expect((await ranked())['popularity']).toEqual([2]);
-    // TMDb says so when it is asked, which the second run did not do.
+    // TMDb reports the deletion when it is asked, which the second run did not do.
     expect(second['GET /3/movie/1'].status).toBe(404);
     await buildWith([gone(1, 9 * day)]);
     expect(await file.query('select movie_id from gold.fact_movies')).toEqual([{ movie_id: '2' }]);
   });
 
-  it('F7: profit ranks no budget that other figures leave out', async () => {
+  it('F7: profit ranks no budget that other figures omit', async () => {
     await build('F7-profit-without-floor');
     expect(await ranked()).toMatchObject({ revenue: [2], profit: [2], roi: [2] });
   });
@@ -196,7 +196,7 @@ describe.skipIf(!existsSync(failing))(`the samples that distorted sums (${failin
     ]);
   });
 
-  it('F10: an empty title hides no original title', async () => {
+  it('F10: an empty title does not hide the original title', async () => {
     await build('F10-title-empty');
     expect(await titles()).toEqual(['صفارة إنذار']);
   });
@@ -205,7 +205,7 @@ describe.skipIf(!existsSync(failing))(`the samples that distorted sums (${failin
 const snapshots = join(shared, 'tmdb', 'snapshots');
 
 describe.skipIf(!existsSync(snapshots))(`recorded movies (${snapshots})`, { tags: ['full'] }, () => {
-  it('have the figures that their documents say, in every row of every mart', async () => {
+  it('have the figures of their documents in every row of every mart', async () => {
     const lines = (name: string) =>
       gunzipSync(readFileSync(join(snapshots, `${name}.ndjson.gz`)))
         .toString()

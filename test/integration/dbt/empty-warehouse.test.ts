@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { lastRunReportSql, projectFingerprint, transformState } from '../../../transform/state.ts';
 import { derivedTables, gone, projectDir, WarehouseFile } from '../../support/dbt/warehouse-file.ts';
 
-it('[R41] builds every table from nothing, passes its unit tests, and knows when it has something to do', async () => {
+it('[R41] builds every table from an empty BRONZE, passes its unit tests, and is due only if there is something to build', async () => {
   await using file = await WarehouseFile.create();
   const fingerprint = await projectFingerprint(projectDir);
   const state = (current = fingerprint) => transformState((sql) => file.query(sql), current);

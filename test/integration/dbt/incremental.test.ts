@@ -11,7 +11,7 @@ const ids = 12;
 /** Answers are days apart, so that a newer one makes the popularity of others too old. */
 const day = 86_400;
 
-/** Few movies, few moments, few genres and companies, so that everything meets everything. */
+/** Few movies, few moments, few genres and companies, so that many combinations occur. */
 const record: fc.Arbitrary<MovieRecord> = fc
   .record({
     movieId: fc.integer({ min: 1, max: ids }),
@@ -53,7 +53,7 @@ const record: fc.Arbitrary<MovieRecord> = fc
 const batches = (seed: number, count: number): readonly MovieRecord[][] =>
   fc.sample(fc.array(record, { minLength: 1, maxLength: 15 }), { seed, numRuns: count });
 
-/** What SILVER must say of each movie, from all of BRONZE: [title, is it deleted]. Ties go to the later batch and offset. */
+/** The expected title and deletion of each movie in SILVER, from all of BRONZE. Ties go to the later batch and offset. */
 function newest(loaded: readonly { seq: number; records: readonly MovieRecord[] }[]): Record<string, unknown> {
   const all = loaded
     .flatMap(({ seq, records }) => records.map((entry, offset) => ({ ...entry, seq, offset })))
@@ -73,7 +73,7 @@ const silver = async (file: WarehouseFile) =>
     ),
   );
 
-/** Runs dbt and kills it, by its pid, when it says that `node` is done: in the middle of what comes next. */
+/** Runs dbt and kills it, by its pid, when it reports that `node` is done: in the middle of the next node. */
 async function buildKilledAfter(file: WarehouseFile, node: string): Promise<void> {
   const work = join(file.dir, 'dbt');
   const child = spawn(
@@ -109,7 +109,7 @@ async function buildKilledAfter(file: WarehouseFile, node: string): Promise<void
   expect({ code, signal }).toEqual({ code: null, signal: 'SIGKILL' });
 }
 
-it('[P11 R4 R62] comes to the same tables by steps, in any order of arrival and over kills, as by a full refresh', {
+it('[P11 R4 R62] builds the same tables in steps as in a full refresh, in any order of arrival and despite kills', {
   timeout: 300_000,
 }, async () => {
   await using file = await WarehouseFile.create();
@@ -159,7 +159,7 @@ async function expectSameAsFullRefresh(file: WarehouseFile): Promise<void> {
   for (const [table, rows] of Object.entries(fromScratch)) expect(bySteps[table], table).toEqual(rows);
 }
 
-it('sees a batch that was committed late under a lower number, and lets no late record undo a newer one', {
+it('includes a batch that was committed late under a lower number, and lets no late record undo a newer one', {
   tags: ['full'],
 }, async () => {
   await using file = await WarehouseFile.create();
@@ -178,7 +178,7 @@ it('sees a batch that was committed late under a lower number, and lets no late 
   });
 });
 
-it('comes to the same tables by many small steps of one process, whose movies lose and win back genres and companies', {
+it('builds the same tables in many small steps of one process, when movies lose and regain genres and companies', {
   tags: ['full'],
   timeout: 300_000,
 }, async () => {

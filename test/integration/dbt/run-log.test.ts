@@ -5,7 +5,7 @@ import { openWarmDbt } from '../../../transform/dbt/open-dbt.ts';
 import { transformState } from '../../../transform/state.ts';
 import { gone, movie, WarehouseFile } from '../../support/dbt/warehouse-file.ts';
 
-// What dbt keeps of its runs, and what later runs make of it: all in the project, so one way to run it is enough.
+// The records that dbt keeps of its runs, and their use by later runs. All of it is in the project, so one way to run dbt is enough.
 const vars = { project_fingerprint: 'f' };
 
 let file: WarehouseFile;
@@ -39,7 +39,7 @@ async function buildThenFail(): Promise<void> {
 it('skips no test of a changed movie because of a retry', { tags: ['full'] }, async () => {
   await buildThenFail();
   await file.run(dbt, { command: 'retry', vars });
-  // What a test of movie 2 would find; the last complete build that succeeded has not seen the movie.
+  // A fault of movie 2 that a test would find. The last complete build that succeeded did not include the movie.
   await file.query("update gold.bridge_movie_genres set genre_sk = 'none' where movie_id = 2");
   await file.load(3, [movie(3)]);
   const { summary } = await failureOf(build());
@@ -68,7 +68,7 @@ it('is due after a failed build, even if a later run of some models succeeds', a
   expect(state).toMatchObject({ due: true, reason: 'last run failed' });
 });
 
-it('names the column whose key is missing or comes twice', { tags: ['full'] }, async () => {
+it('names the column whose key is missing or duplicate', { tags: ['full'] }, async () => {
   await file.load(1, [movie(1), movie(2)]);
   await build();
   const brokenBy = async (sql: string) => {
@@ -107,7 +107,7 @@ it('deletes old runs, except those that later runs depend on', { tags: ['full'] 
   await age(`invocation_id <> 'old'`, 30);
   await file.query('alter table bronze.raw_genres rename to away');
   await failureOf(build());
-  // The last success is old too, but what the next run has to do depends on it.
+  // The last success is old too, but the next run depends on it.
   expect(await remembered()).toEqual([
     ['success', 'old', 'results'],
     ['failed', 'new', 'results'],

@@ -8,7 +8,7 @@ import { afterAll, describe, expect, inject, it, vi } from 'vitest';
 const dir = mkdtempSync(join(tmpdir(), 'dbt-server-test-'));
 afterAll(() => rmSync(dir, { recursive: true }));
 
-/** Has the server run a script, as `transform/dbt` would have Python run it. */
+/** Makes the server run a script, as `transform/dbt` makes Python run it. */
 function start(program: string, args: readonly string[] = [], more: Record<string, string> = {}): ChildProcess {
   const script = join(dir, 'script.py');
   writeFileSync(script, program);
@@ -23,7 +23,7 @@ async function ended(child: ChildProcess): Promise<{ code: number | null; signal
   return { code, signal, output };
 }
 
-/** Until the script says its process id. */
+/** Waits until the script prints its process id. */
 async function pidOf(child: ChildProcess): Promise<number> {
   const [line] = await once(child.stdout as NonNullable<ChildProcess['stdout']>, 'data');
   return Number(line);
@@ -52,7 +52,7 @@ describe("a script that the tests' dbt server runs", () => {
     expect(code).toBe(0);
   });
 
-  it('is in the time zone of its environment', async () => {
+  it('uses the time zone of its environment', async () => {
     const program = 'import time\nprint(time.strftime("%z", time.localtime(0)))';
     expect(await ended(start(program, [], { TZ: 'Asia/Tokyo' }))).toMatchObject({ output: '+0900\n' });
     expect(await ended(start(program, [], { TZ: 'UTC' }))).toMatchObject({ output: '+0000\n' });
@@ -63,12 +63,12 @@ describe("a script that the tests' dbt server runs", () => {
     ['import sys\nsys.exit("no")', 1, 'no\n'],
     ['1 / 0', 1, 'ZeroDivisionError'],
     ['import os\nos._exit(4)', 4, ''],
-  ])('ends as Python would: %j with exit code %i', async (program, code, said) => {
+  ])('ends as it does in Python: %j with exit code %i', async (program, code, said) => {
     const outcome = await ended(start(program));
     expect(outcome).toMatchObject({ code, signal: null, output: expect.stringContaining(said) });
   });
 
-  it('ends by the signal that it is sent', async () => {
+  it('ends by the signal that it receives', async () => {
     const child = start(waiting);
     const pid = await pidOf(child);
     child.kill('SIGTERM');
@@ -76,14 +76,14 @@ describe("a script that the tests' dbt server runs", () => {
     expect(isRunning(pid)).toBe(false);
   });
 
-  it('is gone when its client was killed', async () => {
+  it('ends when its client is killed', async () => {
     const child = start(waiting);
     const pid = await pidOf(child);
     child.kill('SIGKILL');
     await vi.waitFor(() => expect(isRunning(pid)).toBe(false), { timeout: 30_000 });
   });
 
-  it('runs beside others', async () => {
+  it('runs at the same time as other scripts', async () => {
     const first = start(waiting);
     await pidOf(first);
     expect(await ended(start('print("second")'))).toMatchObject({ code: 0, output: 'second\n' });

@@ -55,10 +55,10 @@ const numbers = (rows: readonly Record<string, unknown>[]) =>
   );
 
 describe.skipIf(!existsSync(quirksFile))(
-  `the odd ones among recorded documents (${quirksFile})`,
+  `recorded documents with unusual values (${quirksFile})`,
   { tags: ['full'] },
   () => {
-    it('come out of SILVER with the values the document has, in any time zone', async () => {
+    it('have the same values in SILVER, in any time zone', async () => {
       await using file = await WarehouseFile.create();
       const lines = readFileSync(quirksFile, 'utf8').trim().split('\n');
       const movies = lines.map((line): Movie => JSON.parse(line)).sort((a, b) => a.id - b.id);
@@ -90,7 +90,7 @@ describe.skipIf(!existsSync(quirksFile))(
   },
 );
 
-it('[R44 R52] reads what drifted, what cannot be true and what is half a character as NULL or as it is, and never fails', async () => {
+it('[R44 R52] reads values of wrong types, impossible values and lone surrogates as NULL or unchanged, and never fails', async () => {
   await using file = await WarehouseFile.create();
   const text = (movieId: number, body: string): MovieRecord => ({ movieId, body, fetchedAt: movieId });
   await file.load(1, [
@@ -125,7 +125,7 @@ it('[R44 R52] reads what drifted, what cannot be true and what is half a charact
   expect(await file.query('select count(*) as n from gold.fact_movies')).toEqual([{ n: '20' }]);
 });
 
-it('[R48] reads lists as long as an answer may be, in memory that one document does not use up', async () => {
+it('[R48] reads lists of the maximum length of an answer, in memory that one document does not exhaust', async () => {
   await using file = await WarehouseFile.create();
   const length = 40_000;
   const entries = Array.from({ length }, (_, index) => ({ id: index + 1, name: `number ${index + 1}` }));

@@ -9,7 +9,7 @@ import { openWarmDbt } from '../../../transform/dbt/open-dbt.ts';
 import { environmentDir, root, WarehouseFile } from '../../support/dbt/warehouse-file.ts';
 import { casesOf } from '../../tiers.ts';
 
-/** The place of a file with a Python that notes the id of each process it becomes. */
+/** The environment of a file, with a Python that records the id of each process. */
 async function noting(file: WarehouseFile): Promise<{ place: DbtEnvironment; pids: () => Promise<number[]> }> {
   const noted = join(file.dir, 'pids');
   const bin = join(file.dir, 'environment', 'bin');
@@ -34,7 +34,7 @@ const isAlive = (pid: number): boolean => {
 
 const signal = new AbortController().signal;
 
-it('is one process for all commands, and another when it died or a command was aborted', {
+it('is one process for all commands, and another one after it died or a command was aborted', {
   tags: ['full'],
 }, async () => {
   await using file = await WarehouseFile.create();
@@ -63,19 +63,21 @@ it('is one process for all commands, and another when it died or a command was a
   expect(isAlive(third)).toBe(false);
 });
 
-it('is replaced when it was killed between two commands, before the kill was noticed', { tags: ['full'] }, async () => {
+it('is replaced when it is killed between two commands, even before the kill is noticed', {
+  tags: ['full'],
+}, async () => {
   await using file = await WarehouseFile.create();
   const { place, pids } = await noting(file);
   await using dbt = openWarmDbt(place);
   for (const round of [1, 2, 3]) {
     expect(await file.run(dbt, { command: 'run' })).toMatchObject({ status: 'success' });
     expect(await pids()).toHaveLength(round);
-    // The next command is asked in the same breath: its end has not been heard of.
+    // The next command follows at once, before the end of the process is noticed.
     process.kill((await pids())[round - 1] ?? Number.NaN, 'SIGKILL');
   }
 });
 
-it('reports how the process ended when it was killed during a run', { tags: ['full'] }, async () => {
+it('reports how the process ended if it is killed during a run', { tags: ['full'] }, async () => {
   await using file = await WarehouseFile.create();
   const { place, pids } = await noting(file);
   await using dbt = openWarmDbt(place);
@@ -93,7 +95,7 @@ it('reports how the process ended when it was killed during a run', { tags: ['fu
 });
 
 it.each([{ maxCommands: 1 }, { maxMemoryMb: 1 }])(
-  'is replaced when it is beyond its bounds: %o',
+  'is replaced when it exceeds its limits: %o',
   { tags: ['full'] },
   async (bounds) => {
     await using file = await WarehouseFile.create();
@@ -121,7 +123,7 @@ it.each(casesOf(['warm.py', 'cold.py']))('ends and releases the file when its cl
   if (script === 'warm.py')
     child.stdin.write(`${JSON.stringify({ args, parseArgs, resultsFile: join(file.dir, 'run_results.json') })}\n`);
   for await (const line of createInterface({ input: child.stdout })) {
-    // In the middle of the run the kernel closes the pipe, as it does for a process that was killed.
+    // Closes the pipe in the middle of the run, as the kernel does for a killed process.
     if (line.includes('"LogModelResult"')) child.stdin.destroy();
     expect(line).not.toContain('{"ended"');
   }

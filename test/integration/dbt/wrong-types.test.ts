@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { WarehouseFile } from '../../support/dbt/warehouse-file.ts';
 import { usualDocument, wrongTypes } from '../../support/dbt/wrong-types.ts';
 
-it('[R90] names each field and each element of a list that has a value of a wrong type, and reads all else of the movie', async () => {
+it('[R90] names each field and each list element with a value of a wrong type, and reads all other values of the movie', async () => {
   await using file = await WarehouseFile.create();
   const cases = wrongTypes(1_000);
   await file.load(1, [usualDocument(1), ...cases.map(({ record }) => record)]);
@@ -17,7 +17,7 @@ it('[R90] names each field and each element of a list that has a value of a wron
     const row = silver.get(record.movieId) ?? {};
     const what = String(record.body);
     expect(row['unusable_fields'], what).toBe(unusable);
-    // Of a list with an unusable element the others are used.
+    // The other elements of a list with an unusable element are used.
     if (unusable !== null && !unusable.includes('[]')) expect(row[column], what).toBeNull();
     for (const other of others) expect(row[other], `${other} of ${what}`).toEqual(usual[other]);
   }

@@ -61,14 +61,14 @@ it('reports that no broker answers', async () => {
   await expect(createAdmin(nowhere).clusterId()).rejects.toThrow(KafkaError);
 });
 
-it('leaves no timer running while a client has nothing to do, and no warning', async () => {
+it('leaves no timer running and causes no warning while a client has nothing to do', async () => {
   const warnings: Error[] = [];
   const note = (warning: Error) => warnings.push(warning);
   process.on('warning', note);
   await using admin = createAdmin(kafka);
   await admin.clusterId();
   const timers = process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
-  // A poll every millisecond would be seen at nearly any moment.
+  // A poll every millisecond would be visible at nearly any moment.
   expect(timers).toBeLessThan(20);
   process.off('warning', note);
   expect(warnings.filter(({ name }) => name === 'TimeoutNegativeWarning')).toEqual([]);

@@ -3,7 +3,7 @@ import { runMember } from '../../../kafka/group-member.ts';
 import { whenAborted } from '../../../runtime/abort.ts';
 import { createTopic, testKafka, uniqueName } from '../../support/kafka/broker.ts';
 
-it('ends with the error when it has failed before it was reading, and never as if it were done', async () => {
+it('ends with the error if it fails before it reads, and never as if it were done', async () => {
   const kafka = testKafka();
   const topic = await createTopic(kafka);
   const settings = { group: uniqueName('group'), maxBytesPerPartition: 1_000, maxBytes: 1_000, maxWaitMs: 50 };

@@ -38,7 +38,7 @@ const portsOf = (): string[] =>
 
 const modeOf = (path: string): string => (statSync(path).mode & 0o777).toString(8);
 
-/** What another user of this machine, who has no rights of ours, gets from a command; only root can become that user. */
+/** The output of a command that runs as another user of this machine, without our rights. Only root can become that user. */
 const asAnotherUser = (...command: string[]): string =>
   execFileSync('setpriv', ['--reuid', '65534', '--regid', '65534', '--clear-groups', ...command], {
     encoding: 'utf8',
@@ -98,7 +98,7 @@ describe('the local broker and other users of the machine', () => {
     expect(() => asAnotherUser('ls', kafkaDir)).toThrow(/Permission denied/);
   });
 
-  it('[R103] has other credentials at each start, and shows them in no process list, environment, log or other file', async () => {
+  it('[R103] has new credentials at each start, and shows them in no process list, environment, log or other file', async () => {
     const passwords = new Set<string>();
     for (let start = 0; start < 2; start += 1) {
       await using broker = await startLocalBroker({ dataDir, jarsDir });

@@ -46,7 +46,7 @@ const groupOf = (pid: number): string | undefined =>
     .replace(/^.*\)\s/s, '')
     .split(' ')[2];
 
-/** The broker's id as the claim has it; null before there is one. */
+/** The broker's process id in the claim; null before there is one. */
 function brokerPid(): number | null {
   try {
     return JSON.parse(readFileSync(join(dataDir, 'broker.json'), 'utf8')).broker?.pid ?? null;
@@ -56,7 +56,7 @@ function brokerPid(): number | null {
 }
 
 describe('the local broker', () => {
-  it('keeps topics, records and its cluster id over a restart, on other ports', async () => {
+  it('keeps topics, records and its cluster id after a restart, on other ports', async () => {
     const written = await (async () => {
       await using broker = await start();
       const kafka = clientOf(broker);
@@ -94,7 +94,7 @@ describe('the local broker', () => {
     },
   );
 
-  it('refuses a second start in the same folder, and names the process that has it', async () => {
+  it('refuses a second start in the same folder, and names the process that uses it', async () => {
     const { owner, pid } = await startOwner();
     try {
       await expect(start()).rejects.toThrow(`${dataDir} is in use by the broker of process ${owner.pid}`);
@@ -105,14 +105,14 @@ describe('the local broker', () => {
     }
   });
 
-  it('takes any cluster id, one that begins with a dash as well', { tags: ['full'] }, async () => {
+  it('accepts any cluster id, including one that begins with a dash', { tags: ['full'] }, async () => {
     const clusterId = '-h5UMw77OYnqN2XP7yIJgA';
     await using broker = await startLocalBroker({ dataDir, jarsDir, clusterId });
     await using admin = createAdmin(clientOf(broker));
     expect(await admin.clusterId()).toBe(clusterId);
   });
 
-  it('formats again when a format was cut short', { tags: ['full'] }, async () => {
+  it('formats again after an interrupted format', { tags: ['full'] }, async () => {
     mkdirSync(join(dataDir, 'log.formatting'));
     writeFileSync(join(dataDir, 'log.formatting', 'meta.properties'), 'half');
     await using broker = await start();
@@ -120,14 +120,14 @@ describe('the local broker', () => {
     expect(readdirSync(dataDir)).not.toContain('log.formatting');
   });
 
-  it('shows the end of its log when it cannot start, and gives the folder free', async () => {
+  it('shows the end of its log when it cannot start, and releases the folder', async () => {
     const bad = startLocalBroker({ dataDir, jarsDir, properties: { 'log.retention.ms': 'never' } });
     await expect(bad).rejects.toThrow(BrokerError);
     await expect(bad).rejects.toThrow(/(?:Kafka did not start|could not be formatted).*log\.retention\.ms/s);
     expect(existsSync(join(dataDir, 'broker.json'))).toBe(false);
   });
 
-  it('gives up starting when told to, leaving no process', async () => {
+  it('stops starting when it is told to, and leaves no process', async () => {
     const stop = new AbortController();
     const starting = startLocalBroker({ dataDir, jarsDir, signal: stop.signal });
     const pid = vi.waitUntil(() => brokerPid(), { timeout: 30_000 });

@@ -23,7 +23,7 @@ const kafka = testKafka();
 const sourceOf = (topic: string, group = uniqueName('group')) =>
   createPartitionSource({ kafka, group, topics: [topic] });
 
-/** A ledger in memory: refuses what does not follow, as the warehouse does. */
+/** A ledger in memory. Like the warehouse, it refuses records that do not follow its position. */
 class Ledger implements PartitionHandler {
   readonly positions: Map<number, bigint>;
   readonly values: string[] = [];
@@ -63,7 +63,7 @@ async function runUntil(topic: string, ledger: Ledger, isDone: () => boolean, gr
 }
 
 describe('a partition source', () => {
-  it('[R17] begins where the ledger is, whatever the group has committed', async () => {
+  it('[R17] begins at the position of the ledger, regardless of the commits of the group', async () => {
     const topic = await createTopic(kafka, { partitions: 2 });
     const group = uniqueName('group');
     await write(kafka, topic, numbers(10), 0);
@@ -84,7 +84,7 @@ describe('a partition source', () => {
     );
   });
 
-  it('begins at the first record when the ledger knows no position, also when that is not offset 0', async () => {
+  it('begins at the first record when the ledger has no position, even if that is not offset 0', async () => {
     const topic = await createTopic(kafka);
     await write(kafka, topic, numbers(10));
     await deleteRecords(kafka, topic, '6');
@@ -93,7 +93,7 @@ describe('a partition source', () => {
     expect(ledger.values).toEqual(numbers(4, 6));
   });
 
-  it('does not read on in a partition before the handler is done with what it has', async () => {
+  it('delivers no more records of a partition before the handler has finished the previous ones', async () => {
     const topic = await createTopic(kafka);
     const stop = new AbortController();
     const ledger = new Ledger();
@@ -111,7 +111,7 @@ describe('a partition source', () => {
     await running;
   });
 
-  it('tells Kafka how far the ledger is', async () => {
+  it('commits the position of the ledger to Kafka', async () => {
     const topic = await createTopic(kafka);
     const group = uniqueName('group');
     await write(kafka, topic, numbers(3));
@@ -127,7 +127,7 @@ describe('a partition source', () => {
     expect(await admin.committedOffsets(group, topic)).toEqual(new Map([[0, 3n]]));
   });
 
-  it('passes on what the handler throws, and hands out nothing after it', async () => {
+  it('passes on errors of the handler, and delivers nothing after them', async () => {
     const topic = await createTopic(kafka);
     await write(kafka, topic, numbers(3));
     let calls = 0;
@@ -174,7 +174,7 @@ describe('a gap', () => {
     expect(ledger.values).toEqual(numbers(3, 7));
   });
 
-  it('at the end of the topic stops the source: its offsets mean other records now', async () => {
+  it('at the end of the topic stops the source, because its offsets belong to other records now', async () => {
     const topic = await createTopic(kafka);
     await write(kafka, topic, numbers(3));
     await expect(run(topic, new Ledger([[0, 10n]]))).rejects.toThrow(`${topic}/0/3-9: these offsets are in BRONZE`);
@@ -185,7 +185,7 @@ describe('a gap', () => {
     await write(kafka, topic, numbers(3));
     const ledger = new Ledger();
     ledger.onBatch = async () => {
-      // While it is busy with the first three: three more come, and two of them go.
+      // While it processes the first three records, three more are written, and two of them are deleted.
       await write(kafka, topic, numbers(3, 3));
       await deleteRecords(kafka, topic, '5');
     };
@@ -197,7 +197,7 @@ describe('a gap', () => {
 describe('holes in the middle of a partition', () => {
   const compacting = { 'cleanup.policy': 'compact', 'segment.ms': '1000', 'min.cleanable.dirty.ratio': '0.001' };
 
-  /** Four values of five keys, each some seconds apart so that they end segments; compaction takes all but the newest. */
+  /** Writes five keys some seconds apart, so that segments end, and waits until compaction has removed older values. */
   const compactedTopic = async () => {
     const topic = await createTopic(kafka, { config: compacting });
     const writeAt = (agoMs: number, keys: readonly string[]) => {
@@ -227,7 +227,7 @@ describe('holes in the middle of a partition', () => {
   it('[R83] are a gap: the source stops, and continues when a person accepts a wider range', async () => {
     const { topic, left } = await compactedTopic();
     expect(left[0]).toBe('0');
-    // As it was for a while and is no longer: nothing but the holes tells.
+    // The topic was compacted and is not any more: only the holes show it.
     await withAdmin(kafka, (admin) =>
       admin.alterConfigs({
         validateOnly: false,
@@ -273,7 +273,7 @@ describe('holes in the middle of a partition', () => {
 });
 
 describe('a topic that is recreated under the same name', () => {
-  /** A ledger keyed by Kafka's id of the topic, as the warehouse is. */
+  /** A ledger keyed by Kafka's id of the topic, like that of the warehouse. */
   class LedgerById extends Ledger {
     readonly ids: string[] = [];
     override async position(topic: string, partition: number, topicId: string): Promise<bigint | null> {
@@ -294,7 +294,7 @@ describe('a topic that is recreated under the same name', () => {
     await vi.waitUntil(isMade, { timeout: 20_000, interval: 100 });
   };
 
-  it('[R16] is read from its first record, though its end is beyond the old position', async () => {
+  it('[R16] is read from its first record, even if its end is beyond the old position', async () => {
     const topic = await createTopic(kafka);
     await write(kafka, topic, numbers(3));
     const ledger = new LedgerById();
@@ -333,11 +333,11 @@ describe('a topic that is recreated under the same name', () => {
   });
 });
 
-it('[R13] shares partitions with a second member: nothing is lost or doubled when it comes and when it goes', async () => {
+it('[R13] shares partitions with a second member: nothing is lost or duplicated when it joins and when it leaves', async () => {
   const topic = await createTopic(kafka, { partitions: 4 });
   const group = uniqueName('group');
   const [first, second] = [new Ledger(), new Ledger()];
-  // One ledger for both, as the warehouse is.
+  // Both have one ledger, like two loaders of a warehouse.
   const shared = first.positions;
   Object.assign(second, { positions: shared });
   const partitions = [0, 1, 2, 3];
@@ -367,7 +367,7 @@ it('[R13] shares partitions with a second member: nothing is lost or doubled whe
   expect(all).toHaveLength(600);
 });
 
-it('[R13] stays a member through a handler that takes longer than the session', async () => {
+it('[R13] stays a member while a handler takes longer than the session', async () => {
   const topic = await createTopic(kafka);
   const group = uniqueName('group');
   await write(kafka, topic, ['a']);
@@ -403,7 +403,7 @@ it('stops reporting progress while its handler hangs, and reports again when it 
     },
   }).run(ledger, { signal: stop.signal });
   await vi.waitUntil(() => lastBeat > 0, { timeout: 20_000 });
-  // For many heartbeats: they continue, as the session does, but they are not reported.
+  // For the time of many heartbeats: they continue, as the session does, but they are not reported.
   await vi.waitUntil(() => performance.now() - lastBeat > 1_500, { timeout: 20_000 });
   slow.resolve();
   await vi.waitUntil(() => performance.now() - lastBeat < 500, { timeout: 20_000 });

@@ -13,7 +13,7 @@ import {
 
 const kafka = testKafka();
 
-it('reads all there is, in order within a partition, and is quick about it', async () => {
+it('reads all records quickly, and in order within a partition', async () => {
   const topic = await createTopic(kafka, { partitions: 3 });
   await Promise.all([0, 1, 2].map((partition) => write(kafka, topic, numbers(400, partition * 1_000), partition)));
   const read: string[][] = [[], [], []];
@@ -23,7 +23,7 @@ it('reads all there is, in order within a partition, and is quick about it', asy
   expect(read).toEqual([numbers(400), numbers(400, 1_000), numbers(400, 2_000)]);
 });
 
-it('comes back at once from an empty topic, and from one whose records were all deleted', async () => {
+it('returns at once for an empty topic, and for one whose records were all deleted', async () => {
   const topic = await createTopic(kafka, { partitions: 2 });
   const none = () => expect.unreachable();
   await readTopic(kafka, topic, none);
@@ -32,7 +32,7 @@ it('comes back at once from an empty topic, and from one whose records were all 
   await readTopic(kafka, topic, none);
 });
 
-it('passes on what the reader throws', async () => {
+it('passes on errors of the reader', async () => {
   const topic = await createTopic(kafka);
   await write(kafka, topic, ['a']);
   const failing = readTopic(kafka, topic, () => {
@@ -41,7 +41,7 @@ it('passes on what the reader throws', async () => {
   await expect(failing).rejects.toThrow(new TypeError('no such thing'));
 });
 
-it('waits for a reader that takes its time, longer than a session lasts, and hands out nothing twice', async () => {
+it('waits for a reader that takes longer than a session, and delivers nothing twice', async () => {
   const topic = await createTopic(kafka, { partitions: 2 });
   await Promise.all([0, 1].map((partition) => write(kafka, topic, numbers(5, partition * 10), partition)));
   const read: string[] = [];
@@ -56,7 +56,7 @@ it('waits for a reader that takes its time, longer than a session lasts, and han
   expect(read.toSorted()).toEqual([...numbers(5), ...numbers(5, 10)].toSorted());
 });
 
-it('[R101] ends with an error when the topic is created again meanwhile, and without one when retention took the rest', async () => {
+it('[R101] ends with an error when the topic is created again meanwhile, and without one when retention deletes the other records', async () => {
   const [again, shortened] = [await createTopic(kafka), await createTopic(kafka)];
   for (const topic of [again, shortened]) await write(kafka, topic, numbers(5));
   const recreated = readTopic(kafka, again, async ({ value }) => {
@@ -66,7 +66,7 @@ it('[R101] ends with an error when the topic is created again meanwhile, and wit
       await vi.waitUntil(async () => !(await admin.listTopics()).includes(again), { timeout: 20_000, interval: 50 });
     });
     await makeTopic(kafka, again, {});
-    // Longer than a look takes; what was fetched before would be handed out afterwards.
+    // Longer than a check takes. Records that were fetched before would be delivered afterwards.
     await delay(4_000);
   });
   await expect(recreated).rejects.toThrow(/deleted and created again/);

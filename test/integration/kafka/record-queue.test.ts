@@ -7,7 +7,7 @@ import { consumerRecord } from '../../support/kafka/memory-record-source.ts';
 const from = (offset: bigint, ...ahead: bigint[]) => ({ offset, ahead: new Set(ahead) });
 const recordsAt = (offsets: readonly number[]) => offsets.map((offset) => consumerRecord(offset, null));
 
-it('passes over holes: what Kafka does not have is done', () => {
+it('skips holes: offsets that Kafka does not have are done', () => {
   const queue = new RecordQueue(from(3n), 4);
   queue.receive(recordsAt([5, 9]), 12n);
   expect([queue.doneUpTo, queue.position]).toEqual([5n, 12n]);
@@ -16,7 +16,7 @@ it('passes over holes: what Kafka does not have is done', () => {
   expect(queue.newlyDone()).toBeNull();
 });
 
-it('takes no record twice, and none at or behind its end', () => {
+it('accepts no record twice, and none at or after its end', () => {
   const queue = new RecordQueue(from(0n), 10, 3n);
   queue.receive(recordsAt([0, 1, 2]), 3n);
   queue.receive(recordsAt([1, 2, 3, 4]), 5n);
@@ -42,12 +42,12 @@ it('accepts a batch as one record, even if it begins before the first received o
   expect(queue.newlyDone()).toEqual(from(7n));
 });
 
-it('keeps what it has done and in hand when its partition comes back, and passes over what others have done meanwhile', () => {
+it('keeps its finished records and records in flight when its partition is assigned again, and skips records that others have finished', () => {
   const queue = new RecordQueue(from(0n), 10);
   queue.receive(recordsAt([0, 1, 2, 3, 4, 5]), 6n);
   const [first, second] = [queue.start(), queue.start(), queue.start()];
   if (second) queue.finish(second);
-  // The others have done 0 and 4; 1 is done here, 2 still in hand.
+  // The others have finished 0 and 4; 1 is finished here, 2 is still in flight.
   queue.rejoin(from(1n, 4n));
   expect(queue.newlyDone()).toEqual(from(2n, 4n));
   const rest = [queue.start(), queue.start(), queue.start()].map((entry) => entry?.record.offset);
@@ -58,7 +58,7 @@ it('keeps what it has done and in hand when its partition comes back, and passes
   expect([queue.position, queue.newlyDone()]).toEqual([9n, from(9n)]);
 });
 
-it('never calls done what is not, nor lets more than a window of finished records lie ahead', () => {
+it('never reports an unfinished record as done, and limits the records that are finished out of order', () => {
   const gaps = fc.array(fc.integer({ min: 1, max: 4 }), { maxLength: 30 });
   const picks = fc.array(fc.nat(), { maxLength: 60 });
   fc.assert(
@@ -86,7 +86,7 @@ it('never calls done what is not, nor lets more than a window of finished record
   );
 });
 
-it('records work that is done ahead of a slow record, and another process does not repeat it', () => {
+it('records work that is done while an earlier record is slow, and another process does not repeat it', () => {
   const queue = new RecordQueue(from(0n), 10);
   queue.receive(recordsAt([0, 1, 2, 4]), 5n);
   const [slow, second, third] = [queue.start(), queue.start(), queue.start()];
@@ -105,7 +105,7 @@ it('records work that is done ahead of a slow record, and another process does n
   expect(other.newlyDone()).toEqual(from(4n));
 });
 
-it('has what was done ahead survive as the metadata of a commit', () => {
+it('keeps records that are done out of order in the metadata of a commit', () => {
   const places = fc.uniqueArray(fc.integer({ min: 1, max: 15_999 }), { maxLength: 600 });
   fc.assert(
     fc.property(fc.bigInt({ min: 0n, max: 2n ** 62n }), places, (offset, ahead) => {

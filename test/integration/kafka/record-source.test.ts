@@ -50,7 +50,7 @@ const collect = () => {
 const valuesOf = (records: readonly ConsumerRecord[]) => records.map(({ value }) => String(value));
 
 describe('a record source', () => {
-  it('hands out every record once, and ends when all below `until` is done and committed', async () => {
+  it('delivers every record once, and ends when all records below `until` are done and committed', async () => {
     const topic = await createTopic(kafka, { partitions: 3 });
     const group = uniqueName('group');
     await Promise.all([0, 1].map((partition) => write(kafka, topic, numbers(3_000, partition * 10_000), partition)));
@@ -81,7 +81,7 @@ describe('a record source', () => {
     expect(valuesOf(records)).toEqual(['c']);
   });
 
-  it('leaves alone what was written after `until` was taken', async () => {
+  it('does not deliver records that were written after `until` was determined', async () => {
     const topic = await createTopic(kafka);
     await write(kafka, topic, numbers(10));
     const { records, handle } = collect();
@@ -89,7 +89,7 @@ describe('a record source', () => {
     expect(valuesOf(records)).toEqual(numbers(5));
   });
 
-  it('hands out again what failed and what was in hand or never begun, and nothing that was done', async () => {
+  it('delivers failed records again, and those in flight or never begun, but none that were done', async () => {
     const topic = await createTopic(kafka);
     const group = uniqueName('group');
     await write(kafka, topic, numbers(20));
@@ -98,7 +98,7 @@ describe('a record source', () => {
       async ({ value }) => {
         seen.push(String(value));
         if (String(value) !== '5') return;
-        // Until all others are done: they are committed ahead of it.
+        // Waits until all others are done: they are committed ahead of it.
         await vi.waitUntil(async () => seen.length === 20 && (await isAheadCommitted(group, topic, 19n)));
         throw new RangeError('number 5');
       },
@@ -134,7 +134,7 @@ describe('a record source', () => {
       { signal: never, until: await endOf(topic) },
     );
     await vi.waitUntil(() => seen.length === 51, { timeout: 20_000 });
-    // Three sessions long: without heartbeats the record would have come again to a new member.
+    // Longer than three sessions: without heartbeats, a new member would have received the record again.
     await vi.waitUntil(() => performance.now() - started > 4_000, { timeout: 20_000 });
     const { groups } = await withAdmin(kafka, (admin) => admin.describeGroups([group]));
     expect(groups[0]?.members).toHaveLength(1);
@@ -163,7 +163,7 @@ describe('a record source', () => {
       },
     }).run(() => slow.promise, { signal: stop.signal });
     await vi.waitUntil(() => lastBeat > 0, { timeout: 20_000 });
-    // For many heartbeats: they continue, as the session does, but they are not reported.
+    // For the time of many heartbeats: they continue, as the session does, but they are not reported.
     await vi.waitUntil(() => performance.now() - lastBeat > 1_500, { timeout: 20_000 });
     slow.resolve();
     await vi.waitUntil(() => performance.now() - lastBeat < 500, { timeout: 20_000 });
@@ -194,7 +194,7 @@ describe('a record source', () => {
     await running;
   });
 
-  it('finishes what is in hand when it is stopped, commits it, and begins nothing new', async () => {
+  it('finishes and commits records in flight when it is stopped, and begins no new ones', async () => {
     const topic = await createTopic(kafka);
     const group = uniqueName('group');
     await write(kafka, topic, numbers(30));
@@ -214,7 +214,7 @@ describe('a record source', () => {
     expect(await committed(group, topic)).toEqual(new Map([[0, 3n]]));
   });
 
-  it('repeats no work that was done ahead of a slow record, whichever process resumes after a stop', async () => {
+  it('repeats no work that was done while an earlier record was slow, whichever process resumes after a stop', async () => {
     const topic = await createTopic(kafka);
     const group = uniqueName('group');
     await write(kafka, topic, numbers(100));
@@ -223,7 +223,7 @@ describe('a record source', () => {
     const first = sourceOf(topic, group, { concurrency: 4 }).run(
       async ({ value }) => {
         if (String(value) === '0') {
-          // The slow one gives up when it is told to stop.
+          // The handler of the slow record gives up when it is told to stop.
           await new Promise((resolve) => stop.signal.addEventListener('abort', resolve));
           throw stop.signal.reason;
         }
@@ -240,7 +240,7 @@ describe('a record source', () => {
     expect([...valuesOf(records), ...done].map(Number).sort((a, b) => a - b)).toEqual(numbers(100).map(Number));
   });
 
-  it('takes a record that gave up because of the stop for not done, and for no failure', async () => {
+  it('treats a record that gave up because of the stop as not done, and not as a failure', async () => {
     const topic = await createTopic(kafka);
     const group = uniqueName('group');
     await write(kafka, topic, numbers(2));
@@ -257,7 +257,7 @@ describe('a record source', () => {
     expect(await committed(group, topic)).toEqual(new Map([[0, 1n]]));
   });
 
-  it('[R100] shares the partitions with a second member, and both end when the group has done all', async () => {
+  it('[R100] shares the partitions with a second member, and both end when the group has done all records', async () => {
     const topic = await createTopic(kafka, { partitions: 4 });
     const group = uniqueName('group');
     await Promise.all([0, 1, 2, 3].map((partition) => write(kafka, topic, numbers(100, partition * 1_000), partition)));
@@ -281,7 +281,7 @@ describe('a record source', () => {
     expect(await committed(group, topic)).toEqual(until);
   });
 
-  it('[R101] tells who has the partitions that it waits for, and fails when the topic is created again meanwhile', async () => {
+  it('[R101] names the owner of the partitions that it waits for, and fails when the topic is created again meanwhile', async () => {
     const topic = await createTopic(kafka, { partitions: 2 });
     const group = uniqueName('group');
     await Promise.all([0, 1].map((partition) => write(kafka, topic, numbers(5), partition)));
@@ -331,7 +331,7 @@ describe('a record source', () => {
     expect(await committed(group, topic)).toEqual(new Map([[0, 2n]]));
   });
 
-  it('begins at what is left when what the group wanted was deleted', async () => {
+  it('begins at the first remaining record when the next records of the group were deleted', async () => {
     const topic = await createTopic(kafka);
     await write(kafka, topic, numbers(10));
     await deleteRecords(kafka, topic, '7');
@@ -340,7 +340,7 @@ describe('a record source', () => {
     expect(valuesOf(records)).toEqual(numbers(3, 7));
   });
 
-  it('fails when there is no such topic', async () => {
+  it('fails when the topic does not exist', async () => {
     const topic = uniqueName('missing');
     await expect(sourceOf(topic, uniqueName('group')).run(async () => {}, { signal: never })).rejects.toMatchObject({
       name: 'KafkaError',
@@ -349,12 +349,12 @@ describe('a record source', () => {
   });
 });
 
-it('[R19] ends when compaction took the records before `until`, and those at its very end', async () => {
+it('[R19] ends when compaction has removed records before `until`, including those at its very end', async () => {
   const topic = uniqueName('compacted');
   const config = { 'cleanup.policy': 'compact', 'segment.ms': '1000', 'min.cleanable.dirty.ratio': '0.001' };
   await makeTopic(kafka, topic, { config });
-  // One request makes one batch, and what is left of it keeps its place while its last records go; a batch that is
-  // later by the record's own clock begins a new segment, and only those before the last are compacted.
+  // One request makes one batch. Its remaining records keep their offsets when its last records are removed. A batch with
+  // a later timestamp begins a new segment, and only segments before the last one are compacted.
   const start = Date.now() - 60_000;
   const writeAt = (seconds: number, keys: readonly string[]) => {
     const timestamp = String(start + seconds * 1_000);
@@ -378,7 +378,7 @@ it('[R19] ends when compaction took the records before `until`, and those at its
   await vi.waitUntil(async () => (await read()) === 10, { timeout: 60_000, interval: 300 });
 });
 
-it('[R19] ends behind the markers of a transaction', async () => {
+it('[R19] ends after the markers of a transaction', async () => {
   const topic = await createTopic(kafka);
   const group = uniqueName('group');
   const producer = kafka.producer({ transactionalId: topic, maxInFlightRequests: 1, idempotent: true });

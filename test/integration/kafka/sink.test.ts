@@ -33,7 +33,7 @@ it('writes the records of each key in the order of the calls', async () => {
   }
 });
 
-it('shares requests between calls that are made while one is under way', async () => {
+it('combines calls that are made at the same time into few requests', async () => {
   const topic = await createTopic(kafka);
   let requests = 0;
   const counting = testKafka();
@@ -56,7 +56,7 @@ it('shares requests between calls that are made while one is under way', async (
   expect(await valuesOf(topic)).toEqual([...numbers(500), ...numbers(5_000)]);
 });
 
-it('[R21] refuses a record that is too large, and only the call that brought it', async () => {
+it('[R21] refuses a record that is too large, and no other call', async () => {
   const topic = await createTopic(kafka);
   await using sink = producer.sink(textTopic(topic), { maxRecordBytes: 1_000 });
   const results = await Promise.allSettled([
@@ -69,7 +69,7 @@ it('[R21] refuses a record that is too large, and only the call that brought it'
   expect(await valuesOf(topic)).toEqual(['a', 'b']);
 });
 
-it('[R21] finds out which record is to blame when the topic takes less than we thought', async () => {
+it('[R21] finds the record that is too large when the limit of the topic is lower than expected', async () => {
   const topic = await createTopic(kafka, { config: { 'max.message.bytes': '2000' } });
   await using sink = producer.sink(textTopic(topic));
   const results = await Promise.allSettled([
@@ -82,7 +82,7 @@ it('[R21] finds out which record is to blame when the topic takes less than we t
   expect(await valuesOf(topic)).toEqual(['a', 'b']);
 });
 
-it('writes headers, keys of any bytes, none at all, and tombstones', async () => {
+it('writes headers, keys of any bytes, records without a key, and tombstones', async () => {
   const topic = await createTopic(kafka);
   await using sink = producer.sink(textTopic(topic));
   const key = Buffer.from([0xff, 0x00]);

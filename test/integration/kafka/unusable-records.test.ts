@@ -12,7 +12,7 @@ import { codecs, produceRaw, rawBatch, rawBatchOf, rawRecord } from '../../suppo
 const kafka = testKafka();
 const broker = () => inject('brokers')[0] ?? '';
 
-/** Text that packs, and text that does not. */
+/** Text that compresses well, and text that does not. */
 const texts = ['', 'x', 'abcabcabcabc'.repeat(5_000), randomBytes(90_000).toString('base64'), 'z'.repeat(2_000_000)];
 
 describe('a topic that Kafka compresses', () => {
@@ -29,7 +29,7 @@ describe('a topic that Kafka compresses', () => {
   );
 });
 
-describe('records that are unusable', () => {
+describe('unusable records', () => {
   it('[R70] reach the handler as unusable, the next ones as usual, and no offset is skipped', async () => {
     const topic = await createTopic(kafka, { config: { 'max.message.bytes': '8000000' } });
     const good = (text: string) => rawBatchOf([{ key: Buffer.from('k'), value: Buffer.from(text) }]);
@@ -65,7 +65,7 @@ describe('records that are unusable', () => {
     expect(read).toEqual(['a', 'b', 'c', 'd']);
   });
 
-  it('that stand for a batch begin at the requested offset within it', async () => {
+  it('that represent a batch begin at the requested offset within it', async () => {
     const topic = await createTopic(kafka);
     const body = gzipSync(
       Buffer.concat([0, 1, 2, 3].map((offsetDelta) => rawRecord({ offsetDelta, value: Buffer.alloc(9_000_000) }))),

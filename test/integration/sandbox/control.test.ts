@@ -26,13 +26,13 @@ describe("the sandbox's controls", () => {
     ['IPv6', (port: number) => ({ host: `[::1]:${port}` }), 200],
     ['the name of its container', (port: number) => ({ host: `sandbox:${port}` }), 200],
     ['a page of its own', (port: number) => ({ origin: `http://127.0.0.1:${port}` }), 200],
-    ['a page of a stranger', () => ({ origin: 'https://stranger.example' }), 403],
+    ['a page of another site', () => ({ origin: 'https://stranger.example' }), 403],
     ['a page of another port', () => ({ origin: 'http://127.0.0.1:1' }), 403],
     ['a sandboxed page', () => ({ origin: 'null' }), 403],
-    ['a domain that points here', (port: number) => ({ host: `stranger.example:${port}` }), 421],
+    ['another domain that points here', (port: number) => ({ host: `stranger.example:${port}` }), 421],
     ['a domain that looks like ours', (port: number) => ({ host: `localhost.stranger.example:${port}` }), 421],
     ['a user in the host', () => ({ host: 'localhost@stranger.example' }), 421],
-  ])('[R99] answer %s with the status it is due', async (_, headersFor, status) => {
+  ])('[R99] answer %s with the correct status', async (_, headersFor, status) => {
     const host = `127.0.0.1:${sandbox.port}`;
     const headers = { host, ...(headersFor as (port: number) => object)(sandbox.port) };
     for (const path of ['/sandbox/reset', '/sandbox/faults', '/sandbox/stats']) {

@@ -4,7 +4,7 @@ import { runInNewContext } from 'node:vm';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { GeneratedCatalogue } from '../../../sandbox/catalogue-generated.ts';
 
-/** In a file, and so in a process, of its own: nothing else moves the heap. */
+/** In a separate file, and so in a separate process, so that nothing else changes the heap. */
 describe('a walk through a generated catalogue of a million movies', () => {
   const catalogue = new GeneratedCatalogue({ movies: 1_000_000 });
   const boundBytes = 2_000_000;
@@ -16,7 +16,7 @@ describe('a walk through a generated catalogue of a million movies', () => {
   });
 
   const used = async () => {
-    // Buffers are given back by a thread of their own, after the collection that finds them unused.
+    // A separate thread frees buffers, after the collection that finds them unused.
     for (let round = 0; round < 3; round += 1) {
       collectGarbage();
       await delay(1);
@@ -40,11 +40,11 @@ describe('a walk through a generated catalogue of a million movies', () => {
     return (await used()) - before;
   };
 
-  it('leaves nothing behind', { tags: ['full'], timeout: 60_000 }, async () => {
+  it('keeps no memory', { tags: ['full'], timeout: 60_000 }, async () => {
     expect(await held(() => {})).toBeLessThan(boundBytes);
   });
 
-  it('would be noticed if it left no more than an empty object an id', {
+  it('would be detected if it kept only an empty object for each id', {
     tags: ['full'],
     timeout: 60_000,
   }, async () => {

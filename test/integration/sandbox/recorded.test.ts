@@ -35,7 +35,7 @@ describe('a recorded catalogue', () => {
     expect(catalogue.document(7)).toBeNull();
   });
 
-  it('takes a later line for a newer version', async () => {
+  it('treats a later line as a newer version', async () => {
     const catalogue = await openRecordedCatalogue(await write([movie(1, 5), movie(2, 4), movie(1, 3)].join('\n')));
     expect(catalogue.size).toBe(2);
     expect(catalogue.document(1)?.toString()).toBe(movie(1, 3));
@@ -62,7 +62,7 @@ describe('a recorded catalogue', () => {
     expect(genres.at(-1)).toEqual({ id: 10769, name: 'Foreign' });
   });
 
-  it('reads lines that are longer than what is read at a time, gzipped or not', async () => {
+  it('reads lines that are longer than a chunk of the file, gzipped or not', async () => {
     const long = movie(1, 1, { overview: 'ü'.repeat(300_000) });
     const content = `${long}\n${movie(2, 1)}\n`;
     for (const file of [await write(content), await write(gzipSync(content), 'movies.ndjson.gz')]) {
@@ -86,7 +86,7 @@ describe('a recorded catalogue', () => {
     });
   });
 
-  it('refuses a file that is not there or is no gzip', async () => {
+  it('refuses a file that does not exist or is not gzip', async () => {
     await expect(openRecordedCatalogue(join(folder, 'none.ndjson'))).rejects.toThrow(
       'none.ndjson cannot be read: ENOENT',
     );
@@ -99,7 +99,7 @@ describe('a recorded catalogue', () => {
     });
   });
 
-  it('serves what a generated catalogue wrote, over HTTP', async () => {
+  it('serves the documents of a generated catalogue over HTTP', async () => {
     const generated = new GeneratedCatalogue({ movies: 300, seed: 5 });
     const documents = Array.from({ length: 300 }, (_, rank) => generated.document(generated.idAtRank(rank)));
     const file = await write(documents.filter((document) => document !== null).join('\n'));
@@ -117,7 +117,7 @@ describe('a recorded catalogue', () => {
 announceSkipped('the sandbox on recorded movies');
 
 describe.skipIf(!hasRecordings)('the sandbox on recorded movies', () => {
-  it('serves every odd document byte for byte over HTTP', async () => {
+  it('serves every unusual document byte for byte over HTTP', async () => {
     const file = `${recordings}quirks.ndjson`;
     await using sandbox = await startSandbox({ catalogueFile: file, limit: null });
     const lines = (await readFile(file, 'utf8')).trim().split('\n');

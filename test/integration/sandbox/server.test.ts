@@ -24,11 +24,11 @@ describe('the sandbox', () => {
   };
   const get = (sandbox: Sandbox, path: string, headers: Record<string, string> = { authorization }) =>
     fetch(sandbox.url + path, { headers, redirect: 'manual' });
-  // biome-ignore lint/suspicious/noExplicitAny: whatever TMDb would say
+  // biome-ignore lint/suspicious/noExplicitAny: any answer of TMDb
   const json = async (sandbox: Sandbox, path: string): Promise<any> => (await get(sandbox, path)).json();
 
   describe('answers as TMDb does', () => {
-    it('lists popular movies, 20 a page, and has details of them', async () => {
+    it('lists popular movies, 20 a page, and serves their details', async () => {
       const sandbox = await start({ movies: 1_000, seed: 3 });
       const page = await json(sandbox, '/movie/popular?page=2');
       expect(page).toMatchObject({ page: 2, total_pages: 50, total_results: 1_000 });
@@ -45,7 +45,7 @@ describe('the sandbox', () => {
       expect(new Set(pages.flatMap((page) => page.results.map((item: { id: number }) => item.id))).size).toBe(45);
     });
 
-    it('repeats and misses movies on a list that moves', async () => {
+    it('repeats and omits movies on a list that shifts', async () => {
       const sandbox = await start({ pageDrift: 5 });
       const ids: number[] = [];
       for (let page = 1; page <= 10; page += 1) {
@@ -56,7 +56,7 @@ describe('the sandbox', () => {
       expect(new Set(ids).size).toBeLessThan(200);
     });
 
-    it('names the genres', async () => {
+    it('lists the genres', async () => {
       const { genres } = await json(await start(), '/genre/movie/list?language=en');
       expect(genres).toHaveLength(19);
       expect(genres[0]).toEqual({ id: 28, name: 'Action' });
@@ -74,7 +74,7 @@ describe('the sandbox', () => {
       expect((await json(sandbox, '/movie/changes?page=500')).results).toEqual([]);
     });
 
-    it('sends its headers', async () => {
+    it('sends the same headers', async () => {
       const { headers } = await get(await start(), '/genre/movie/list');
       expect(Object.fromEntries(headers)).toMatchObject({
         'content-type': 'application/json;charset=utf-8',
@@ -141,7 +141,7 @@ describe('the sandbox', () => {
       expect(requests.map((request) => request.hasApiKey)).toEqual([false, false, true, true, false]);
     });
 
-    it('takes any credentials when it was given none, but not none', async () => {
+    it('accepts any credentials when none are configured, but requires some', async () => {
       const sandbox = await start();
       expect((await get(sandbox, '/genre/movie/list?api_key=x', {})).status).toBe(200);
       expect((await get(sandbox, '/genre/movie/list', {})).status).toBe(401);
@@ -157,8 +157,8 @@ describe('the sandbox', () => {
     });
   });
 
-  describe('limits', () => {
-    it('as many requests as fit in a window, and tells the others when to come back', async () => {
+  describe('its rate limit', () => {
+    it('allows as many requests as fit in a window, and tells the others when to retry', async () => {
       const clock = new ManualClock();
       const sandbox = await start({ limit: { capacity: 3, windowMs: 10_000 }, clock });
       const ask = async () => {
@@ -184,7 +184,7 @@ describe('the sandbox', () => {
       });
     });
 
-    it('with the body that TMDb sends now', async () => {
+    it('refuses requests with the body that TMDb sends now', async () => {
       const sandbox = await start({ limit: { capacity: 1, windowMs: 60_000 } });
       await get(sandbox, '/genre/movie/list');
       const refused = await get(sandbox, '/genre/movie/list');
@@ -193,7 +193,7 @@ describe('the sandbox', () => {
       );
     });
 
-    it('40 requests in 10 s when nothing is said', async () => {
+    it('is 40 requests in 10 s by default', async () => {
       const sandbox = await startSandbox();
       opened.push(sandbox);
       expect(sandbox.stats().limit).toEqual({ capacity: 40, windowMs: 10_000 });
@@ -208,7 +208,7 @@ describe('the sandbox', () => {
       return { status: response.status, value: (await response.json()) as any };
     };
 
-    it('show what was seen, are not counted themselves, and start it over', async () => {
+    it('show the counts of requests, are not counted themselves, and reset the counts', async () => {
       const sandbox = await start();
       await get(sandbox, '/movie/0');
       expect((await control(sandbox, '/sandbox/stats')).value).toMatchObject({ requests: 1, byStatus: { 404: 1 } });
@@ -216,7 +216,7 @@ describe('the sandbox', () => {
       expect((await control(sandbox, '/sandbox/stats')).value).toMatchObject({ requests: 0, maxInAnyWindow: 0 });
     });
 
-    it('change the faults while it runs, and refuse what they cannot read', async () => {
+    it('change the faults while it runs, and refuse invalid ones', async () => {
       const sandbox = await start();
       const changed = await control(
         sandbox,
@@ -232,7 +232,7 @@ describe('the sandbox', () => {
       expect((await get(sandbox, '/movie/popular')).status).toBe(200);
     });
 
-    it('change the version, and refuse what is none', async () => {
+    it('change the version, and refuse an invalid one', async () => {
       const sandbox = await start();
       expect((await control(sandbox, '/sandbox/version', '2')).value).toEqual({ version: 2 });
       expect((await control(sandbox, '/sandbox/version', 'new')).status).toBe(400);
@@ -294,7 +294,7 @@ describe('the sandbox', () => {
       await expect(response.arrayBuffer()).rejects.toThrow();
     });
 
-    it('a body that dribbles', async () => {
+    it('a body that arrives byte by byte', async () => {
       const response = await get(await inject({ kind: 'slow', bytesPerSecond: 10 }), '/genre/movie/list');
       const reader = response.body?.getReader();
       expect((await reader?.read())?.value).toHaveLength(1);
@@ -314,7 +314,7 @@ describe('the sandbox', () => {
     it('no answer at all', async () => {
       const sandbox = await inject({ kind: 'drop' });
       await expect(get(sandbox, '/movie/1')).rejects.toThrow();
-      // A client may try a cut connection again by itself.
+      // A client may retry by itself after a cut connection.
       expect(Object.keys(sandbox.stats().byStatus)).toEqual(['dropped']);
     });
 
@@ -386,7 +386,7 @@ describe('the sandbox', () => {
     expect((await answer).status).toBe(200);
   });
 
-  it('is gone at once when it is closed, held answers and their timers included, and twice is fine', async () => {
+  it('ends at once when it is closed, including held answers and their timers, and can be closed twice', async () => {
     const clock = new ManualClock();
     const sandbox = await start({ clock, faults: [{ kind: 'delay', ms: 3_600_000 }] });
     const held = get(sandbox, '/movie/1').catch(() => 'cut');
@@ -398,7 +398,7 @@ describe('the sandbox', () => {
     await expect(get(sandbox, '/movie/1')).rejects.toThrow();
   });
 
-  it('says so when its port is taken', async () => {
+  it('reports that its port is in use', async () => {
     const { port } = await start();
     await expect(startSandbox({ port })).rejects.toThrow(`cannot listen on 127.0.0.1:${port} (EADDRINUSE)`);
   });

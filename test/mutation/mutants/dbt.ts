@@ -9,14 +9,14 @@ const batches = 'dbt/macros/batches.sql';
 
 const figures = {
   files: ['test/integration/dbt/definitions.test.ts'],
-  only: 'comes to the rows that documents of every odd kind say',
+  only: 'marts have the rows that follow from documents of every unusual kind',
 };
 const names = { files: figures.files, only: 'names genres and companies without a name' };
 const popularity = { files: figures.files, only: 'ranks and averages a movie by its popularity for a week' };
 const wrongTypes = { files: ['test/integration/dbt/wrong-types.test.ts'] };
 const measures = 'dbt/macros/movie_measures.sql';
 
-/** Each definition of what figures count, broken: a movie of the wrong kind rules a figure. */
+/** Each definition of the movies that figures count, broken, so that a movie of the wrong kind determines a figure. */
 const definitionMutants: readonly Mutant[] = [
   {
     name: 'figures: a budget of any size counts',
@@ -64,7 +64,7 @@ const definitionMutants: readonly Mutant[] = [
   },
   ...['revenue', 'profit'].map(
     (metric): Mutant => ({
-      name: `figures: the list by ${metric} ranks money that is not known`,
+      name: `figures: the list by ${metric} ranks unknown money`,
       file: 'dbt/models/gold/kpi_top_movies.sql',
       place: 'figures.metrics',
       change: swap(`${metric}_usd", "is_money_known"`, `${metric}_usd", "true"`),
@@ -93,28 +93,28 @@ const definitionMutants: readonly Mutant[] = [
     tests: figures,
   },
   {
-    name: 'names: spaces of any kind are a title',
+    name: 'names: white space counts as a title',
     file: 'dbt/macros/values.sql',
     place: 'names.visible',
     change: swap(/regexp_matches\(.*\)/, "trim({{ text }}, ' ') <> ''"),
     tests: figures,
   },
   {
-    name: 'names: the newest mention names a genre, even without a name',
+    name: 'names: the newest mention determines the name of a genre, even if it has none',
     file: 'dbt/models/silver/silver_genres.sql',
     place: 'names.genre',
     change: swap(/case when .*? end/, '0'),
     tests: names,
   },
   {
-    name: 'names: the newest mention names a company, even without a name',
+    name: 'names: the newest mention determines the name of a company, even if it has none',
     file: 'dbt/models/silver/silver_production_companies.sql',
     place: 'names.company',
     change: swap(/case when .*? end/, '0'),
     tests: names,
   },
   {
-    name: 'names: a list without a usable genre is the newest list',
+    name: 'names: a list without a usable genre counts as the newest list',
     file: 'dbt/models/silver/silver_genres.sql',
     place: 'names.newest-list',
     change: swap(/\(select min.*\)/, '1'),
@@ -128,32 +128,32 @@ const definitionMutants: readonly Mutant[] = [
     tests: wrongTypes,
   },
   {
-    name: 'types: what is no text is read as one',
+    name: 'types: values that are not text are read as text',
     file: 'dbt/macros/json.sql',
     place: 'types.other-than-text',
     change: swap("= 'VARCHAR'", "<> ''"),
     tests: wrongTypes,
   },
   {
-    name: 'types: an element without an id is nothing to tell',
+    name: 'types: an element without an id is not reported',
     file: 'dbt/macros/unusable_fields.sql',
     place: 'types.usable-element',
     change: swap(/not coalesce\(.*, false\)/, 'false'),
     tests: wrongTypes,
   },
   {
-    name: 'doubles: there is no warning of two movies with one IMDb id',
+    name: 'doubles: two movies with one IMDb id cause no warning',
     file: 'dbt/tests/imdb_ids_are_unique.sql',
     place: 'doubles.imdb-ids',
     change: swap('> 1', '> 9'),
-    tests: { files: figures.files, only: 'warns of two movies with one IMDb id' },
+    tests: { files: figures.files, only: 'warns about two movies with one IMDb id' },
   },
 ];
 
-/** SILVER is the newest answer, whatever order batches came in. */
+/** SILVER is the newest answer, regardless of the order of the batches. */
 export const dbtMutants: readonly Mutant[] = [
   {
-    name: 'dbt: batches are sealed by number: one that was committed late is never seen',
+    name: 'dbt: batches are sealed by number, so a batch that is committed late is never sealed',
     file: batches,
     place: 'dbt.seal',
     change: swap(
@@ -177,7 +177,7 @@ export const dbtMutants: readonly Mutant[] = [
     tests: late,
   },
   {
-    name: 'dbt: of several answers the one that was loaded last wins',
+    name: 'dbt: the answer that was loaded last wins',
     file: batches,
     place: 'dbt.newest-first',
     change: swap('{{ of }}fetched_at desc, {{ of }}load_seq desc', '{{ of }}load_seq desc, {{ of }}fetched_at desc'),

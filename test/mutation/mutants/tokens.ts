@@ -8,7 +8,7 @@ const inMemory = { files: ['test/contract/memory-token-bucket.test.ts'] };
 const onRedis = { files: ['test/contract/redis-token-bucket.test.ts'] };
 const faults = { files: ['test/contract/shared-token-bucket-faults.test.ts'] };
 
-/** No window with more requests than the limit, whichever process dies and whatever the store loses. */
+/** No window has more requests than the limit, even if processes die and the store loses data. */
 export const tokenMutants: readonly Mutant[] = [
   {
     name: 'tokens: one more than the limit, in memory',
@@ -18,7 +18,7 @@ export const tokenMutants: readonly Mutant[] = [
     tests: inMemory,
   },
   {
-    name: 'tokens: a token cools from the request on, in memory',
+    name: 'tokens: a token cools from the request instead of the response, in memory',
     file: memory,
     place: 'tokens.returned',
     change: all(
@@ -49,7 +49,7 @@ export const tokenMutants: readonly Mutant[] = [
     tests: onRedis,
   },
   {
-    name: 'tokens: a token cools from the request on, in the store',
+    name: 'tokens: a token cools from the request instead of the response, in the store',
     file: lua,
     place: 'tokens.returned',
     change: swap(
@@ -66,14 +66,14 @@ export const tokenMutants: readonly Mutant[] = [
     tests: faults,
   },
   {
-    name: 'tokens: that tokens were evicted is not noticed',
+    name: 'tokens: the eviction of tokens is not detected',
     file: lua,
     place: 'tokens.evicted',
     change: swap(/ or tonumber.*/, ''),
     tests: faults,
   },
   {
-    name: 'tokens: that another server answers is not noticed',
+    name: 'tokens: a change of the server is not detected',
     file: lua,
     place: 'tokens.other-server',
     change: swap(/= .*/, '= false'),
@@ -87,14 +87,14 @@ export const tokenMutants: readonly Mutant[] = [
     tests: { files: ['test/contract/shared-token-bucket.test.ts', 'test/contract/shared-token-bucket-faults.test.ts'] },
   },
   {
-    name: 'tokens: a grant that comes late is used',
+    name: 'tokens: a late grant is used',
     file: shared,
     place: 'tokens.late-grant',
     change: swap('!isLate && ', ''),
     tests: faults,
   },
   {
-    name: 'tokens: grants whose reply was lost are never given back',
+    name: 'tokens: grants whose reply was lost are never returned',
     file: shared,
     place: 'tokens.lost-reply',
     change: swap('index < wanted', 'index < 0'),

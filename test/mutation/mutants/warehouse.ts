@@ -10,7 +10,7 @@ const ledger = 'warehouse/duckdb/ledger.ts';
 const earlyRows = `const early = { loadSeq: 0n, ingestedAt: new Date(0) };
     await this.file.use((c) => appendRows(c, batches.map((batch) => ({ batch, id: 'early', ...early })), ''));`;
 
-/** Rows and position, in one transaction or not at all. */
+/** Rows and position change in one transaction or not at all. */
 export const warehouseMutants: readonly Mutant[] = [
   {
     name: 'warehouse: the position is set without being compared',
@@ -55,7 +55,7 @@ export const warehouseMutants: readonly Mutant[] = [
     tests: contract,
   },
   {
-    name: 'warehouse: what failed is not rolled back',
+    name: 'warehouse: a failed transaction is not rolled back',
     file: 'warehouse/duckdb/shared-file.ts',
     place: 'warehouse.rollback',
     change: swap("'rollback'", "'commit'"),
@@ -69,14 +69,14 @@ export const warehouseMutants: readonly Mutant[] = [
     tests: contract,
   },
   {
-    name: 'warehouse: documents that no query can read are taken',
+    name: 'warehouse: documents that no query can read are accepted',
     file: warehouse,
     place: 'warehouse.readable-documents',
     change: remove,
     tests: contract,
   },
   {
-    name: 'warehouse: bytes that are no UTF-8 and documents too deep for a query are taken',
+    name: 'warehouse: bytes that are not UTF-8 and documents too deep for a query are accepted',
     file: warehouse,
     place: 'warehouse.storable-documents',
     change: remove,
@@ -90,21 +90,21 @@ export const warehouseMutants: readonly Mutant[] = [
     tests: contract,
   },
   {
-    name: 'rebuild: what was loaded meanwhile is lost when the shadow takes the place of BRONZE',
+    name: 'rebuild: rows that were loaded meanwhile are lost when the shadow replaces BRONZE',
     file: rebuild,
     place: 'rebuild.loaded-meanwhile',
     change: swap('where keep_from < keep_to', 'where keep_from < keep_to and not is_above'),
     tests: replay,
   },
   {
-    name: 'rebuild: a shadow that has less than BRONZE takes its place',
+    name: 'rebuild: a shadow with fewer rows than BRONZE replaces it',
     file: rebuild,
     place: 'rebuild.missing-rows',
     change: swap(/filter\(.*\)/, 'filter(() => false)'),
     tests: replay,
   },
   {
-    name: 'replay: rows that are there are added again',
+    name: 'replay: existing rows are added again',
     file: 'warehouse/replay-table.ts',
     place: 'replay.existing-rows',
     change: swap(/ && !there.*?\)/, ''),
