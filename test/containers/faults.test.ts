@@ -39,7 +39,7 @@ describe('the fleet under faults', () => {
   const restarts = async () =>
     (await fleet.inspect('{{.Name}} {{.RestartCount}}')).map((line) => line.replace(/^\/tmdb-faults-/, ''));
 
-  it.each(faults)('heals: $what', async ({ inject }) => {
+  it.each(faults)('recovers: $what', async ({ inject }) => {
     await fleet.work();
     counted.push(await fleet.sandboxStats());
     const before = await restarts();
@@ -54,7 +54,7 @@ describe('the fleet under faults', () => {
     process.stdout.write(`  ${line}; restarted by Docker: ${grown.join(', ') || 'none'}\n`);
   });
 
-  it('has lost nothing and doubled nothing, and has kept the limit', async () => {
+  it('has lost and duplicated nothing, and has kept the limit', async () => {
     await fleet.untilBuilt();
     counted.push(await fleet.sandboxStats());
     await fleet.must('docker compose stop');

@@ -24,7 +24,7 @@ describe.each([image, snowflakeImage])('the image %s', (of) => {
 
   it('[S7] lets its user read the files and not write them', async () => {
     expect((await inImage('id', '-u')).stdout.trim()).toBe('10001');
-    // Without --read-only: the owner of the files, not the mount, is what keeps them.
+    // Without --read-only, so that only the ownership of the files protects them, not the mount.
     const touch = (path: string) => attempt('docker', ['run', '--rm', '--entrypoint=touch', of, path]);
     expect((await touch('/app/x')).code).not.toBe(0);
     expect((await touch('/app/.tools/dbt/x')).code).not.toBe(0);
@@ -56,7 +56,7 @@ describe.each([image, snowflakeImage])('the image %s', (of) => {
     expect((await inImage(python, '-c', 'import dbt.adapters.duckdb, pip')).output).toMatch(/No module named 'pip'/);
   });
 
-  it('holds no development tool, no second Node, no package manager, no sources of types, no maps', async () => {
+  it('contains no development tool, no second Node, no package manager, no sources of types, no maps', async () => {
     const programs = ['npm', 'npx', 'yarn', 'corepack', 'apt', 'apt-get', 'dpkg', 'pip', 'pip3', 'perl', 'java'];
     const found = await inImage('sh', '-c', programs.map((name) => `command -v ${name}`).join(';'));
     expect(found.stdout).toBe('');
@@ -108,7 +108,7 @@ describe.each([image, snowflakeImage])('the image %s', (of) => {
     expect([...purls].filter((purl) => /^pkg:deb\/debian\/(libc6|python3)@/.test(purl))).toHaveLength(2);
   });
 
-  it('says what it is', async () => {
+  it('has labels that describe it', async () => {
     const labels = JSON.parse(await run('docker', ['image', 'inspect', '--format', '{{json .Config.Labels}}', of]));
     for (const name of ['title', 'description', 'version', 'licenses', 'base.name']) {
       expect(labels[`org.opencontainers.image.${name}`], name).toMatch(/\S/);
@@ -120,7 +120,7 @@ describe("Snowflake's drivers", () => {
   it.each([
     ['node', '-e', 'await import("snowflake-sdk")'],
     [python, '-c', 'import dbt.adapters.snowflake'],
-  ])('are in the image of that name only: %s', async (...command) => {
+  ])('are only in the image for Snowflake: %s', async (...command) => {
     expect((await inContainer(image, ...command)).code).toBe(1);
     expect((await inContainer(snowflakeImage, ...command)).code).toBe(0);
   });

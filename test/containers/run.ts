@@ -1,6 +1,6 @@
 /**
- * `npm run test:containers`: an engine and base images, our two images, then the tests beside this file. Exit code 0: all passed, 1: a test failed,
- * 77: skipped, since no engine can run here. CONTAINERS_HOME names a folder that keeps the engine's images for the next run.
+ * `npm run test:containers`: starts an engine, builds our two images, and runs the tests beside this file. Exit code 0: all passed, 1: a test failed,
+ * 77: skipped, because no engine can run here. CONTAINERS_HOME names a folder that keeps the engine's images for the next run.
  */
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -30,7 +30,7 @@ async function main(steps: Steps): Promise<number> {
   await steps.run(`image ${snowflakeImage}`, () => build(snowflakeImage, '--target', 'snowflake'));
   const args = ['run', '--config', join(import.meta.dirname, 'vitest.config.ts'), ...process.argv.slice(2)];
   const settings = { ...env, TESTCONTAINERS_RYUK_DISABLED: 'true' };
-  // The engine is ended when this returns.
+  // The engine is stopped when this returns.
   return await steps.run('tests', async () => (await exec('vitest', args, { env: settings })).code);
 }
 

@@ -9,7 +9,7 @@ import { read } from '../support/deploy/project.ts';
 const project = 'tmdb-runbook';
 const start = 'docker compose --env-file deploy/sandbox.env --profile sandbox up -d --build --wait';
 
-/** A small catalogue and frequent builds, so that GOLD exists within a minute. Set in the shell, which wins over files. */
+/** A small catalogue and frequent builds, so that GOLD exists within a minute. Set in the shell, which takes precedence over files. */
 const small = { COMPOSE_PROJECT_NAME: project, SANDBOX_MOVIES: '120', TRANSFORM_SCHEDULE: '*/10 * * * * *' };
 
 /** The runbook's section on containers. */
@@ -50,13 +50,13 @@ describe('the fleet, by the docs on services and the runbook', () => {
     );
   });
 
-  it('recreates nothing when the same command is given again', async () => {
+  it('recreates nothing when the same command runs again', async () => {
     const before = await created();
     await fleet.must(start);
     expect(await created()).toEqual(before);
   });
 
-  it('[S7] gives each container the rights and the limits that its file says', async () => {
+  it('[S7] gives each container the rights and the limits of its file', async () => {
     const states = await fleet.inspect(
       '{{.Name}} {{.Config.User}} {{.HostConfig.ReadonlyRootfs}} {{.HostConfig.CapDrop}} {{.HostConfig.Memory}}',
     );
@@ -117,7 +117,7 @@ describe('the fleet, by the docs on services and the runbook', () => {
     await fleet.untilHealthy();
   });
 
-  it('has as many fetchers as FETCHERS says, and keeps them at the next command', async () => {
+  it('runs FETCHERS fetchers, and keeps them at the next command', async () => {
     setting('FETCHERS=3');
     await follow('docker compose up -d --wait');
     expect(await fleet.containers('fetcher')).toHaveLength(3);
@@ -125,7 +125,7 @@ describe('the fleet, by the docs on services and the runbook', () => {
     expect(await fleet.containers('fetcher')).toHaveLength(3);
   });
 
-  it('has the limit that its settings say, and keeps it at the next command', async () => {
+  it('uses the limit of its settings, and keeps it at the next command', async () => {
     await fleet.untilDrained();
     setting('TMDB_RATE_LIMIT=30/10s');
     await fleet.must('docker compose up -d --wait');
@@ -137,7 +137,7 @@ describe('the fleet, by the docs on services and the runbook', () => {
     expect((await fleet.sandboxStats()).byStatus['429']).toBeUndefined();
   });
 
-  it('has the new token after it was rotated', async () => {
+  it('uses the new token after a rotation', async () => {
     const file = join(fleet.folder, 'deploy/sandbox-token');
     writeFileSync(file, 'another-token\n');
     await follow('docker compose up -d --force-recreate --no-deps fetcher producer-popular producer-genres');

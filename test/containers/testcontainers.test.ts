@@ -4,7 +4,7 @@ import { baseImages, image } from '../support/containers/images.ts';
 import type { Compose } from '../support/deploy/compose.ts';
 import { readYaml } from '../support/deploy/project.ts';
 
-/** The environment of docker-compose.yml's broker, which is the one of the image's contract. */
+/** The environment of the broker in docker-compose.yml, as the contract of the image defines it. */
 const kafkaEnvironment = (): Record<string, string> => {
   const { environment = {} } = readYaml<Compose>('docker-compose.yml').services['kafka'] ?? {};
   return Object.fromEntries(Object.entries(environment).map(([name, value]) => [name, String(value)]));
@@ -35,7 +35,7 @@ describe('Kafka, Valkey and our image, started by testcontainers', () => {
       '--port',
       '8080',
     ]);
-    // The health check of the image asks for a service's port, which a sandbox does not have.
+    // The health check of the image uses the port of a service, which a sandbox does not have.
     await using _sandbox = await start(
       sandbox.withHealthCheck({ test: ['CMD', 'true'] }).withWaitStrategy(Wait.forLogMessage(/8080/)),
     );

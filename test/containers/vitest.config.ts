@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
-/** One file and one test after the other: they share an engine, and each takes both cores. `run.ts` starts the engine. */
+/** Files and tests run one after the other, because they share an engine and each uses both cores. `run.ts` starts the engine. */
 export default defineConfig({
   root: join(import.meta.dirname, '../..'),
   test: {

@@ -35,7 +35,7 @@ async function openFixture(): Promise<ReplayFixture> {
 
 replayContract('A DuckDB file', openFixture);
 
-it('A DuckDB file without topic ids, of an older version, is taken over by a rebuild', async () => {
+it('A rebuild takes over a DuckDB file of an older version, without topic ids', async () => {
   const fixture = await openFixture();
   try {
     await load(fixture, batch(0, 4));

@@ -55,7 +55,7 @@ describe.each(Object.entries(losses))('a store that %s', (name, lose) => {
     expect(fleet.logged.filter((line) => line.includes('had lost data'))).toHaveLength(2);
   });
 
-  it('[R26] still counts the requests that were under way', async () => {
+  it('[R26] still counts the requests in flight', async () => {
     const [a, b] = await fleet.assemble(['a', 'b'], limit);
     await saveFirst();
     a.ask(3);
@@ -112,7 +112,7 @@ describe('a store into which another program wrote', () => {
     ['window', limit.windowMs],
     ['count', limit.windowMs],
     ['run', limit.windowMs],
-  ])('[R31] is stopped by a senseless `%s` for %i ms at most', async (field, waitMs) => {
+  ])('[R31] is stopped by an invalid `%s` for at most %i ms', async (field, waitMs) => {
     const [a] = await fleet.assemble(['a'], limit);
     for (const value of ['9e99', '-5', 'nan', 'xyz', String(farMs * 10)]) {
       a.giveBackAll();
@@ -136,7 +136,7 @@ describe('a store into which another program wrote', () => {
 });
 
 describe('an answer of the store', () => {
-  it('[R27] that is lost costs no token for long, and grants none twice', async () => {
+  it('[R27] that is lost blocks no token for long, and grants none twice', async () => {
     const [a] = await fleet.assemble(['a'], limit);
     a.store.onAnswer = async () => {
       a.store.onAnswer = async (answer) => answer;
@@ -190,7 +190,7 @@ describe('an answer of the store', () => {
   });
 });
 
-describe('a store out of reach', () => {
+describe('an unreachable store', () => {
   it('[R27] makes every process wait, and grants no token meanwhile', async () => {
     const [a] = await fleet.assemble(['a'], limit);
     fleet.logged.length = 0;
@@ -214,7 +214,7 @@ describe('a store out of reach', () => {
     ]);
   });
 
-  it('is out of reach when it accepts calls and does not answer', async () => {
+  it('is detected when it accepts calls and does not answer', async () => {
     const [a] = await fleet.assemble(['a'], limit);
     await server.frozenDuring(async () => {
       a.ask();

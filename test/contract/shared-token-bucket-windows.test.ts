@@ -56,17 +56,17 @@ describe('a server that counts a sliding window', () => {
   };
 
   it.each([1, 2, 3, 4, 5])(
-    '[P14] never contains more than the limit, whichever process dies and whatever is lost (seed %i)',
+    '[P14] never sees more than the limit, even if processes die and answers are lost (seed %i)',
     async (seed) => {
       await using fleet = new BucketFleet(server, seed);
       await live(fleet, 60, async () => {});
       expect(mostInAWindow(fleet.seen, limit.windowMs)).toBeLessThanOrEqual(limit.capacity);
-      // Tokens of dead members are out for up to five seconds, those of slow requests for longer than a window.
+      // Tokens of dead members are unavailable for up to five seconds, those of slow requests for longer than a window.
       expect(fleet.seen.length).toBeGreaterThan(60 * 5 * 0.5);
     },
   );
 
-  it.each([6, 7, 8])('[P14] never contains more than the limit when the store loses data (seed %i)', async (seed) => {
+  it.each([6, 7, 8])('[P14] never sees more than the limit when the store loses data (seed %i)', async (seed) => {
     await using fleet = new BucketFleet(server, seed);
     await live(fleet, 60, async (random) => {
       if (random < 0.05) await server.command('FLUSHALL');

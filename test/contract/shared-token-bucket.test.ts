@@ -11,7 +11,7 @@ shareBucketFleet((opened) => {
   fleet = opened;
 });
 
-describe('a fleet at one bucket', () => {
+describe('a fleet that shares one bucket', () => {
   it('is served in the order of the calls of its members', async () => {
     const [a, b] = await fleet.assemble(['a', 'b'], limit);
     for (const member of [a, a, b, a, b, b, a, b]) {
@@ -27,7 +27,7 @@ describe('a fleet at one bucket', () => {
     expect(fleet.order).toBe('aababbab');
   });
 
-  it('lets busy members have the same share, and uses the whole limit with two calls a request', async () => {
+  it('gives busy members the same share, and uses the whole limit with two calls for each request', async () => {
     const busyLimit = { capacity: 20, windowMs: 2_000 };
     const members = await fleet.assemble(['a', 'b', 'c', 'd'], busyLimit);
     const lastsMs = 60_000;
@@ -52,7 +52,7 @@ describe('a fleet at one bucket', () => {
     expect((calls - members.length * 2 * (lastsMs / 1_000)) / total).toBeLessThan(2);
   });
 
-  it('lets one busy member have everything while the others are idle', async () => {
+  it('gives one busy member the whole limit while the others are idle', async () => {
     const [a, ...idle] = await fleet.assemble(['a', 'b', 'c', 'd', 'e'], limit);
     const callsBefore = idle.map(({ store }) => store.calls);
     a.sendRequests(
@@ -197,7 +197,7 @@ describe('the limit of a fleet', () => {
     expect(b.granted).toHaveLength(1);
   });
 
-  it('is not changed by a command that only looks', async () => {
+  it('is not changed by a read-only command', async () => {
     const [a] = await fleet.assemble(['a'], limit);
     a.ask();
     await fleet.clock.advance(0);

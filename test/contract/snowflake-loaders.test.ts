@@ -85,13 +85,13 @@ describe('two loaders of one Snowflake', () => {
     expect(await offsets()).toEqual(Array.from({ length: 15 }, (_, index) => index));
   });
 
-  it('[P7] of which one was suspended until it lost its lock: its later statements change nothing', async () => {
+  it('[P7] load nothing by statements of a loader that was suspended until it lost its lock', async () => {
     await using warehouse = await open();
     await warehouse.migrate();
     await using session = await openSnowflakeSession({ settings, clock: systemClock, stage: 'test' });
     await session.execute({ sql: 'begin' });
     const lock = await takeLoadLock(session);
-    // As Snowflake does to an idle transaction that blocks another one.
+    // Snowflake does this to an idle transaction that blocks another one.
     await session.execute({ sql: 'rollback' });
     const lost = { name: 'WarehouseUnavailableError', message: expect.stringContaining('the lock was lost') };
     const numbered = [{ batch: batch(0, 3), id: 'late', loadSeq: 1n, ingestedAt: new Date() }];

@@ -11,15 +11,15 @@ afterAll(() => redis?.[Symbol.asyncDispose]());
 
 const policies = [
   ...['noeviction', 'volatile-lru', 'volatile-lfu', 'volatile-random', 'volatile-ttl'].map(
-    (policy) => [policy, 'good'] as const,
+    (policy) => [policy, 'no warning'] as const,
   ),
   ...['allkeys-lru', 'allkeys-lfu', 'allkeys-random'].map((policy) => [policy, 'a warning'] as const),
 ];
 
-it.each(policies)('[R86] a store with the policy %s when its memory is full is %s', async (policy, verdict) => {
+it.each(policies)('[R86] a store with the eviction policy %s causes %s', async (policy, verdict) => {
   await redis.command('CONFIG', 'SET', 'maxmemory-policy', policy);
   const finding = await examineEviction(new Secret(redis.url));
-  if (verdict === 'good') expect(finding).toBeNull();
+  if (verdict === 'no warning') expect(finding).toBeNull();
   else expect(finding).toMatchObject({ setting: 'maxmemory-policy', actual: policy });
 });
 

@@ -17,11 +17,11 @@ import { freePort } from '../support/network/free-port.ts';
 const jarsDir = join(root, '.tools/kafka');
 
 /**
- * The image's start script hands its environment to `KafkaDockerWrapper`, which writes `server.properties` and formats the
- * storage; then it starts Kafka. Both are in Kafka's jar, so they run here as they are, with other ports and folders.
+ * The image's start script passes its environment to `KafkaDockerWrapper`, which writes `server.properties` and formats the
+ * storage. Then the script starts Kafka. Both are in Kafka's jar, so they run here unchanged, with other ports and folders.
  */
 describe.runIf(existsSync(jarsDir))('the broker of docker-compose.yml, from its environment', () => {
-  it('is set up by the class that sets up the image, starts, and makes our topics', async () => {
+  it('is set up by the same class as in the image, starts, and creates our topics', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'tmdb-stream-broker-'));
     for (const name of ['defaults', 'mounted', 'final']) mkdirSync(join(folder, name));
     const ports = [await freePort(), await freePort()] as const;
@@ -76,7 +76,7 @@ describe.runIf(existsSync(jarsDir))('the broker of docker-compose.yml, from its 
 describe('the health check of that broker', () => {
   const serving = async (onConnection: (socket: Socket) => void) => {
     const server = createServer((socket) => {
-      // The check does not wait for what it does not read.
+      // The check may close the connection before it has read everything.
       socket.on('error', () => {});
       onConnection(socket);
     }).listen(0, '127.0.0.1');
@@ -94,7 +94,7 @@ describe('the health check of that broker', () => {
     ['answers something else', (socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n')],
     // Length, correlation id 1, error code 2.
     ['answers with an error', (socket) => socket.end(Buffer.from([0, 0, 0, 10, 0, 0, 0, 1, 0, 2]))],
-  ])('fails where the port is open and a server %s', async (_, onConnection) => {
+  ])('fails if the port is open and a server %s', async (_, onConnection) => {
     using server = await serving(onConnection);
     expect(await isHealthy(server.port)).toBe(false);
   });
@@ -113,7 +113,7 @@ describe('the health check of that broker', () => {
   });
 });
 
-/** Carries out the health check of docker-compose.yml against a port of this machine, by the shell that the image has. */
+/** Runs the health check of docker-compose.yml against a port of this machine, with the same shell as in the image. */
 async function isHealthy(port: number): Promise<boolean> {
   const [, ...command] = readYaml<Compose>('docker-compose.yml').services['kafka']?.healthcheck?.test ?? [];
   const [shell = '', ...args] = command.map((word) => word.replaceAll('$$', '$').replace('/9092', `/${port}`));

@@ -87,7 +87,7 @@ describe('docker-compose.yml', () => {
     }
   });
 
-  it.each(services)('[S7] gives %s the least it needs', (_, service) => {
+  it.each(services)('[S7] gives %s only the rights that it needs', (_, service) => {
     expect(complaintsAbout(service)).toEqual([]);
   });
 
@@ -101,14 +101,14 @@ describe('docker-compose.yml', () => {
     ['uid 0', { user: '0:0' }],
     ['no health check', { image: 'other:1.0.0', healthcheck: undefined }],
     ['a health check that is switched off', { healthcheck: { disable: true } }],
-    ['an image of no version', { image: 'kafka', healthcheck: { test: ['CMD', 'true'] } }],
+    ['an image without a version', { image: 'kafka', healthcheck: { test: ['CMD', 'true'] } }],
     ['the latest image', { image: 'apache/kafka:latest', healthcheck: { test: ['CMD', 'true'] } }],
     ['a port on all interfaces', { ports: ['9464:9464'] }],
     ['an endless log', { logging: undefined }],
-    ['a folder of the machine to write to', { volumes: ['./data:/data'] }],
+    ['a writable folder of the machine', { volumes: ['./data:/data'] }],
     ['a name that all replicas share', { hostname: 'loader' }],
     ['privileges', { privileged: true }],
-    ['a tmpfs of no size', { tmpfs: ['/tmp'] }],
+    ['a tmpfs without a size', { tmpfs: ['/tmp'] }],
     ['a tmpfs of another owner', { tmpfs: ['/tmp:size=1m', '/opt/x:size=1m'] }],
     ['a tmpfs of another group', { tmpfs: ['/tmp:size=1m', '/opt/x:size=1m,uid=10001,gid=1000'] }],
     ['core dumps', { ulimits: undefined }],
@@ -118,7 +118,7 @@ describe('docker-compose.yml', () => {
     ['a health check that starts a JVM', { healthcheck: { test: ['CMD-SHELL', '/opt/kafka/bin/kafka-topics.sh'] } }],
     ['a secret', { environment: { TMDB_TOKEN: 'x' } }],
     ['a password in an address', { environment: { TOKEN_BUCKET_URL: 'redis://:x@valkey:6379' } }],
-  ])('[S2 S7] would notice %s', (_, change) => {
+  ])('[S2 S7] fails the checks with %s', (_, change) => {
     expect(complaintsAbout({ ...(compose.services['loader'] as Service), ...change })).toHaveLength(1);
   });
 

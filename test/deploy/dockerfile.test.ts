@@ -31,7 +31,7 @@ describe('the Dockerfile', () => {
   });
 
   it.each(['snowflake', undefined])(
-    'runs as a user of fixed number who is not root, and is asked about its health (%s)',
+    'runs as a user with a fixed id that is not root, and has a health check (%s)',
     (target) => {
       const { steps } = stageOf(stages, target);
       const last = (instruction: string) => steps.findLast(({ name }) => name === instruction)?.value;
@@ -72,7 +72,7 @@ describe('.dockerignore', () => {
     expect([...inUse].filter((file) => !files.includes(file))).toEqual([]);
   });
 
-  it('includes only what is used: sources, the files they name, the dbt project and the requirements of npm and pip', () => {
+  it('includes only used files: sources, the files that they name, the dbt project and the requirements of npm and pip', () => {
     const texts = [...inUse].map(read).join('\n');
     const scripts = files.filter((file) => file.endsWith('.py') && texts.includes(basename(file))).map(read);
     const isImported = (file: string) => scripts.some((text) => text.includes(`from ${basename(file, '.py')} import`));
@@ -102,11 +102,11 @@ describe('.dockerignore', () => {
     'dbt/target/manifest.json',
     'dbt/logs/dbt.log',
     'scripts/setup.mjs',
-  ])('[S2] leaves out %s', (path) => {
+  ])('[S2] excludes %s', (path) => {
     expect(leavesOut(dockerignore, path)).toBe(true);
   });
 
-  it('names folders that exist', () => {
+  it('names only folders that exist', () => {
     const named = dockerignore.split('\n').filter((line) => line.startsWith('!'));
     expect(named.filter((line) => !existsSync(join(root, line.slice(1))))).toEqual([]);
   });

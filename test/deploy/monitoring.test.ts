@@ -78,7 +78,7 @@ const unknownIn = (query: string): string[] =>
   });
 
 describe('the alerts', () => {
-  it('are there, each once', () => {
+  it('exist, each once', () => {
     expect(rules.length).toBeGreaterThan(15);
     expect(new Set(rules.map(({ alert }) => alert)).size).toBe(rules.length);
     expect(new Set(groups.map(({ name }) => name)).size).toBe(groups.length);
@@ -109,7 +109,7 @@ describe('the alerts', () => {
       ['producer-genres', 'genres'],
     ] as const) {
       const hours = Number(/^(\d+)h$/.exec(wordsOf(services[name]?.command).at(-1) ?? '')?.[1]);
-      // Two walks missed, and an hour for the third.
+      // Two missed walks, and an hour for the third one.
       expect(exprOf('TmdbNoWalk')).toContain(`{list="${list}"}) > ${2 * hours + 1} * 3600`);
     }
     const [, megabytes] =
@@ -126,7 +126,7 @@ describe('the alerts', () => {
 
   const promtool = process.env['PROMTOOL'] ?? 'promtool';
   it.runIf(spawnSync(promtool, ['--version']).status === 0)(
-    'fire when they should and not otherwise (if promtool is installed)',
+    'fire only when they should (if promtool is installed)',
     () => {
       const run = (...args: string[]) => {
         const { status, stdout, stderr } = spawnSync(promtool, args, {

@@ -164,7 +164,7 @@ describe.runIf(existsSync(jars) && process.platform !== 'win32')('set-up', () =>
     }
   });
 
-  it('installs only the npm packages before the command line says what it needs, and links the executable', () => {
+  it('installs only the npm packages before the command line asks for tools, and links the executable', () => {
     project.run('start.mjs');
     expect([...project.given.keys()]).toEqual(['npm']);
     expect(readlinkSync(join(project.folder, 'node_modules/.bin/tmdb-stream'))).toBe('../../scripts/start.mjs');
@@ -199,7 +199,7 @@ describe.runIf(existsSync(jars) && process.platform !== 'win32')('set-up', () =>
       'cp slf4j-api-*.jar kafka-raft-*.jar',
       /kafka-raft-\S+ has a different SHA-256/,
     ],
-    ['kafka', 'a jar that no one asked for', 'cp re2j-*.jar extra.jar', /extra\.jar is not in the list/],
+    ['kafka', 'an additional jar', 'cp re2j-*.jar extra.jar', /extra\.jar is not in the list/],
     ['kafka', 'a jar that is missing', 'rm zstd-jni-*.jar', /zstd-jni-\S+ is missing/],
     [
       'redis',
@@ -207,7 +207,7 @@ describe.runIf(existsSync(jars) && process.platform !== 'win32')('set-up', () =>
       'for server in redis-server-*; do printf x >> $server; done',
       /redis-server-\S+ has a different SHA-256/,
     ],
-  ])('[R96] refuses for %s %s, in one line, and keeps nothing of it', (part, _, script, line) => {
+  ])('[R96] refuses for %s %s, in one line, and keeps none of the files', (part, _, script, line) => {
     project.tamper(script);
     const { status, stderr } = project.run([part]);
     expect(status).toBe(1);
@@ -220,7 +220,7 @@ describe.runIf(existsSync(jars) && process.platform !== 'win32')('set-up', () =>
   });
 
   it.runIf(process.getuid?.() === 0)(
-    '[R107] in a checkout that its user may not write to says in one line what to do',
+    '[R107] prints in one line what to do in a checkout that its user may not write to',
     () => {
       chmodSync(project.folder, 0o755);
       const user = [

@@ -1,5 +1,5 @@
-# Stands in for apache/kafka:VERSION: the same jars, places, user and contract (the environment becomes server.properties by the class
-# that does it there). Left out: the command line tools, the JVM's class archives. Debian instead of Alpine.
+# Stands in for apache/kafka:VERSION, with the same jars, paths, user and contract: the same class writes server.properties from the
+# environment. It omits the command line tools and the JVM's class archives, and uses Debian instead of Alpine.
 FROM stand-in/debian:trixie
 RUN useradd --uid 1000 --user-group --create-home appuser \
  && install -d -o appuser -g appuser /opt/kafka /opt/kafka/config /opt/kafka/logs /mnt/shared/config \

@@ -1,5 +1,5 @@
-# Stands in for node:VERSION-bookworm-slim: the same Node (npm's node-linux-*), npm, user 1000 and places; the entry point is left out,
-# since our image sets its own.
+# Stands in for node:VERSION-bookworm-slim, with the same Node (npm's node-linux-*), npm, user 1000 and paths. It has no entry point,
+# because our image sets its own.
 FROM stand-in/debian:bookworm
 COPY bin/node /usr/local/bin/node
 COPY npm /usr/local/lib/node_modules/npm

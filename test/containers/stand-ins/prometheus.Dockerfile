@@ -1,4 +1,4 @@
-# Stands in for prom/prometheus:VERSION: Debian 13's prometheus, one major version older. busybox gives wget, as there.
+# Stands in for prom/prometheus:VERSION: Debian 13's prometheus, one major version older. wget is that of busybox, as in the original.
 FROM stand-in/debian:trixie
 RUN ln -s /bin/busybox /bin/wget \
  && install -d -o 65534 -g 65534 /prometheus

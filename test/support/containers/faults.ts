@@ -45,7 +45,7 @@ const paused = (service: string): Fault => ({
 });
 
 const cutOff = (service: string): Fault => ({
-  what: `${service} cut off its network`,
+  what: `${service} disconnected from its network`,
   inject: async (fleet) => {
     const network = `${fleet.env['COMPOSE_PROJECT_NAME']}_inside`;
     const ids = await fleet.containers(service);
@@ -119,7 +119,7 @@ const fullKafka: Fault = {
 };
 
 const emptyKafka: Fault = {
-  what: 'Kafka back with an empty disk',
+  what: 'Kafka restarted with an empty disk',
   inject: async (fleet, { kafka }) => {
     await fleet.untilDrained();
     await fleet.must('docker compose stop kafka');

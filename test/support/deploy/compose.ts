@@ -51,7 +51,7 @@ const rules: readonly [string, (service: Service) => boolean][] = [
   ['does not restart', ({ restart }) => restart === 'unless-stopped'],
   ['has no init that reaps orphaned processes', ({ init }) => init === true],
   [
-    'has a root that can be written',
+    'has a writable root',
     ({ read_only, tmpfs }) => read_only === true && tmpfs?.some((mount) => /^\/tmp\b/.test(mount)) === true,
   ],
   ['has a tmpfs without a size', ({ tmpfs = [] }) => tmpfs.every((mount) => /[:,]size=\d+m\b/.test(mount))],
@@ -72,7 +72,7 @@ const rules: readonly [string, (service: Service) => boolean][] = [
   ['may be pulled', (service) => !isOurs(service) || service.pull_policy === (service.build ? 'build' : 'never')],
   // Docker Engine supports it from version 25 on. Debian 12 has 20.10, which refuses the whole file.
   ['needs a newer engine', ({ healthcheck }) => healthcheck?.start_interval === undefined],
-  // 1.7 CPU seconds each time.
+  // A JVM takes 1.7 CPU seconds each time.
   [
     'starts a JVM for its health check',
     ({ healthcheck }) => !/java|kafka-[\w-]+\.sh/.test(healthcheck?.test?.join(' ') ?? ''),
@@ -96,7 +96,7 @@ const rules: readonly [string, (service: Service) => boolean][] = [
   ],
   ['has no exact version', ({ image }) => /:v?\d+\.\d+\.\d+(-[a-z\d.]+)?$/.test(image)],
   ['can be reached from other machines', ({ ports = [] }) => ports.every((port) => port.startsWith('127.0.0.1:'))],
-  // The turns on the DuckDB file tell containers apart by their host names.
+  // The lock of the DuckDB file distinguishes containers by their host names.
   ['has a fixed host name', ({ hostname }) => hostname === undefined],
   [
     'writes to a folder of the machine',

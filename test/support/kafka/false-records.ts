@@ -48,7 +48,7 @@ const gone = Buffer.from('{"success":false,"status_code":34}');
 
 /** Each breaks one rule; a new kind is a new row. */
 export const falseRecords: readonly FalseRecord[] = [
-  raw('of another movie than its key', 'id_mismatch', '604', { movieId: 603 }),
+  raw('about another movie than its key', 'id_mismatch', '604', { movieId: 603 }),
   raw('whose document is another movie', 'id_mismatch', '603', { body: rawMovie(604).body }),
   raw('whose document has its id as a text', 'id_mismatch', '603', { body: Buffer.from('{"id":"603"}') }),
   raw('of an answer without a key', 'id_mismatch', null, {}),
@@ -57,14 +57,14 @@ export const falseRecords: readonly FalseRecord[] = [
   raw('of a 404 under the key of another movie', 'id_mismatch', '604', { httpStatus: 404, body: gone }),
   raw('of a 404 that is a proxy page', 'unexpected_status', '603', { httpStatus: 404, body: Buffer.from('{}') }),
   raw('of status 500', 'unexpected_status', '603', { httpStatus: 500 }),
-  raw('of an answer in 61 minutes', 'time_in_future', '603', { fetchedAt: ahead(61 * minute) }),
-  raw('of an answer in ten years', 'time_in_future', '603', { fetchedAt: ahead(tenYears) }),
+  raw('of an answer 61 minutes in the future', 'time_in_future', '603', { fetchedAt: ahead(61 * minute) }),
+  raw('of an answer ten years in the future', 'time_in_future', '603', { fetchedAt: ahead(tenYears) }),
   raw('of an answer before 1970', 'undecodable_record', '603', { fetchedAt: new Date(-1) }),
   genres('of genres under another language', 'id_mismatch', 'fr', {}),
   genres('of genres without a key', 'id_mismatch', null, {}),
   genres('of genres in no language', 'id_mismatch', 'x', { language: 'x' }),
-  genres('of genres in ten years', 'time_in_future', 'en', { fetchedAt: ahead(tenYears) }),
-  id('that asks for another movie than its key', 'id_mismatch', '604', {}),
-  id('that asks for movie -7', 'id_mismatch', '-7', { movieId: -7 }),
-  id('that asks in ten years', 'time_in_future', '603', { requestedAt: ahead(tenYears) }),
+  genres('of genres ten years in the future', 'time_in_future', 'en', { fetchedAt: ahead(tenYears) }),
+  id('that requests another movie than its key', 'id_mismatch', '604', {}),
+  id('that requests movie -7', 'id_mismatch', '-7', { movieId: -7 }),
+  id('of a request ten years in the future', 'time_in_future', '603', { requestedAt: ahead(tenYears) }),
 ];

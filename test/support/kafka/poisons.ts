@@ -85,7 +85,7 @@ const headers = Array.from({ length: 100_000 }, (_, index) => [`h${index}`, ''] 
 
 export const poisons: readonly Poison[] = [
   {
-    name: 'a record of 100,000 headers',
+    name: 'a record with 100,000 headers',
     batches: (topic, movieId) => [
       rawBatchOf([{ key: goodKey(topic, movieId), value: goodValue(topic, movieId), headers }]),
     ],
@@ -117,7 +117,7 @@ export const poisons: readonly Poison[] = [
     ...{ letters: 10, reason: 'record_limits_exceeded', heal: 'purge' },
   },
   {
-    name: 'a batch of more records than we take',
+    name: 'a batch with more records than the limit',
     batches: () => {
       const count = 100_001;
       const records = Array.from({ length: count }, (_, offsetDelta) => rawRecord({ key, offsetDelta }));

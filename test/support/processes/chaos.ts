@@ -46,7 +46,7 @@ export function chaosOn(bed: TestBed, { mortal, zombies, scheduler, sessionMs, p
     source('member stopped', async (random) => {
       await oneOf(zombies, random)?.stopFor(sessionMs * (1.5 + random()));
     }),
-    source('fetcher came and went', async (random) => {
+    source('fetcher joined and left', async (random) => {
       const extra = new SupervisedService(bed.fleet, 'extra', ['fetch']);
       await delay(4_000 + random() * 4_000);
       return (await extra.end()) === 0;

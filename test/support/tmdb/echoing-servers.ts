@@ -36,12 +36,12 @@ export const echoes: Readonly<Record<string, Echo>> = {
     void response.writeHead(200, json).end(JSON.stringify({ ...document, id: text })),
   'a content type': (response, text) =>
     void response.writeHead(200, { 'content-type': `text/html; echo=${JSON.stringify(text)}` }).end('<html>'),
-  'a content type that is cut': (response, text) =>
+  'a truncated content type': (response, text) =>
     void response
       .writeHead(200, { 'content-type': `text/html; ${'x'.repeat(30)}${text.replace(/^\S* /, '')}` })
       .end('<html>'),
-  'a body that is no JSON': (response, text) => void response.writeHead(200, json).end(`{"echo":${text}`),
-  'a short body that is no JSON': (response, text) => void response.writeHead(200, json).end(text.split(' ').at(-1)),
+  'a body that is not JSON': (response, text) => void response.writeHead(200, json).end(`{"echo":${text}`),
+  'a short body that is not JSON': (response, text) => void response.writeHead(200, json).end(text.split(' ').at(-1)),
 };
 
 /** A TMDb with one movie for each kind of echo, and one without. */

@@ -1,6 +1,6 @@
-"""Stands where `bin/python` of dbt's environment is expected, and has the server run the script: see `server.py`.
+"""Replaces `bin/python` of dbt's environment, and makes the server run the script: see `server.py`.
 
-Ends as the script did, by the same exit code or the same signal.
+Ends like the script, with the same exit code or the same signal.
 """
 
 import array

@@ -4,7 +4,7 @@
 
 A client (`client.py`) connects, hands over its standard streams, and sends one JSON object: `argv` (the script and its
 arguments), `env` and `cwd`. The answer is a line, `exit CODE` or `signal NUMBER`. A client sends `S` when it is told to stop:
-its child gets SIGTERM. A client that is gone was killed: so is its child. The server ends when its standard input closes.
+its child gets SIGTERM. A client that disappears was killed: then its child is killed too. The server ends when its standard input closes.
 """
 
 import array
@@ -129,7 +129,7 @@ def receive(connection):
 
 
 def become(fds, command, inherited):
-    """In the child: takes the client's place, and runs the script as Python would."""
+    """In the child: replaces the client, and runs the script like Python."""
     for descriptor, fd in enumerate(fds):
         os.dup2(fd, descriptor)
     for fd in [*fds, *inherited]:

@@ -141,7 +141,7 @@ def _check(account: Account, kind: str, name: str) -> None:
 
 
 def _as_it_is(account: Account, kind: str, name: str) -> str:
-    """GRANT .. ON TABLE takes views too."""
+    """GRANT .. ON TABLE also accepts views."""
     return "VIEW" if kind == "TABLE" and ("VIEW", name) in account.catalog.objects() else kind
 
 

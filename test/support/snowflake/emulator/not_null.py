@@ -18,7 +18,7 @@ def install() -> None:
 
 
 def _not_null(create: exp.Expr) -> list[tuple[int, exp.Identifier]]:
-    """Where in the table, and under which name."""
+    """The index and the name of each NOT NULL column."""
     is_ctas = isinstance(create, exp.Create) and isinstance(create.this, exp.Schema) and create.expression is not None
     columns = create.this.expressions if is_ctas else []
     return [(at, column.this) for at, column in enumerate(columns) if _is_not_null(column)]
@@ -43,7 +43,7 @@ def create_table_as(create: exp.Expr, connection: Any) -> exp.Expr:
 
 
 def explode(create: exp.Expr) -> list[exp.Expr]:
-    """So that later inserts are checked too."""
+    """Makes the table check later inserts too."""
     statements = _explode(create)
     columns = _not_null(create)
     if len(statements) > 1 or not columns:
