@@ -153,17 +153,18 @@ export function evaluate(query: string, series: ScrapedSeries, atMs: number): re
       .select(matcherOf(selector), at - lookbackMs, at)
       .map(({ labels, points }) => ({ labels, value: points.at(-1)?.value ?? Number.NaN }));
 
-  /** `selector offset duration`. */
+  /** `selector offset duration`. After `a unless b`, the grammar takes the offset of `b` for one of the whole expression. */
   const earlier = (node: SyntaxNode): Sample[] => {
-    const selector = node.getChild('VectorSelector');
+    const inner = node.firstChild;
     const [, ago = ''] = /offset\s+(\w+)$/.exec(text(node)) ?? [];
-    if (!selector) throw new Error(`not supported: ${text(node)}`);
-    return latest(selector, atMs - durationMs(ago));
+    const [left, selector] = inner?.name === 'BinaryExpr' ? [inner.firstChild, inner.lastChild] : [null, inner];
+    if (!inner || selector?.name !== 'VectorSelector') throw new Error(`not supported: ${text(node)}`);
+    const samples = latest(selector, atMs - durationMs(ago));
+    return left ? combine(inner, vectorOf(left), samples) : samples;
   };
 
   /** `or` and `unless`, which match samples by their labels except the name. */
-  const combine = (node: SyntaxNode, left: SyntaxNode, right: SyntaxNode): Sample[] => {
-    const [ours, theirs] = [vectorOf(left), vectorOf(right)];
+  const combine = (node: SyntaxNode, ours: readonly Sample[], theirs: readonly Sample[]): Sample[] => {
     const without = (samples: readonly Sample[], others: readonly Sample[]) => {
       const keys = new Set(others.map(keyOf));
       return samples.filter((sample) => !keys.has(keyOf(sample)));
@@ -173,7 +174,7 @@ export function evaluate(query: string, series: ScrapedSeries, atMs: number): re
 
   const binary = (node: SyntaxNode): Sample[] => {
     const [left, right] = [node.firstChild, node.lastChild];
-    if (left && right && child(node, 'Or', 'Unless')) return combine(node, left, right);
+    if (left && right && child(node, 'Or', 'Unless')) return combine(node, vectorOf(left), vectorOf(right));
     const operator = child(node, 'Eql', 'Gtr', 'Lss');
     if (!left || right?.name !== 'NumberDurationLiteral' || !operator) throw new Error(`not supported: ${text(node)}`);
     const limit = Number(text(right));
