@@ -66,7 +66,7 @@ export const fetcherMutants: readonly Mutant[] = [
     name: 'fetcher: a retry takes no token',
     file: tmdb,
     place: 'fetcher.token-for-each-request',
-    change: swap(/await (.*);/, 'this.#failingSince === undefined ? await $1 : { returned: () => {} };'),
+    change: swap(/await (.*);/, 'this.#endpoints.movie.downMs === 0 ? await $1 : { returned: () => {} };'),
     tests: client,
   },
   {
