@@ -188,5 +188,14 @@ export const suites: readonly Suite[] = [
     script: ['test:mutants', 'tokens:', 'fetcher:', 'producer:'],
     touches: ['tmdb/token-bucket/', 'tmdb/', 'producers/'],
   },
-  { name: 'mutants-kafka', script: ['test:mutants', 'source:', 'dbt:'], touches: ['kafka/', 'dbt/'] },
+  {
+    name: 'mutants-kafka',
+    script: ['test:mutants', 'source:', 'batches:', 'topics:', 'dead letters:'],
+    touches: ['kafka/'],
+  },
+  {
+    name: 'mutants-dbt',
+    script: ['test:mutants', 'dbt:', 'figures:', 'names:', 'types:', 'doubles:'],
+    touches: ['dbt/'],
+  },
 ];

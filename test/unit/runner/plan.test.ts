@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { mutants } from '../../mutation/mutants.ts';
 import { type Budget, readBudget } from '../../runner/budget.ts';
 import { isMeasured, isTouched, longestShardMinutes, minutesOf, order, parseShard, shards } from '../../runner/plan.ts';
 import { fullNumbers, type Suite, suites } from '../../runner/suites.ts';
@@ -115,6 +116,15 @@ describe('the suites of the full tier', () => {
     expect(leftOut.filter((file) => times(file) !== 1)).toEqual([]);
   });
 
+  it('contain each mutant once', () => {
+    const words = suites.flatMap(({ script: [command, ...words] = [''] }) => (command === 'test:mutants' ? words : []));
+    for (const { name } of mutants)
+      expect(
+        words.filter((word) => name.includes(word)),
+        name,
+      ).toHaveLength(1);
+  });
+
   it('count as measured once their CPU seconds are recorded, and not by an estimate', () => {
     const budget = { estimated: { cpuSeconds: null, minutes: 3 }, recorded: { cpuSeconds: 0, minutes: 3 } };
     expect(['estimated', 'recorded', 'unknown'].filter((name) => isMeasured(name, budget))).toEqual(['recorded']);
@@ -122,7 +132,7 @@ describe('the suites of the full tier', () => {
 
   it('and the tiers have minutes in the budget, and nothing else does', () => {
     expect(Object.keys(readBudget()).toSorted()).toEqual([...names, 'check', 'fast'].toSorted());
-    expect(shards(['fast', ...names], 8, readBudget())).toHaveLength(8);
+    expect(shards(['fast', ...names], 10, readBudget())).toHaveLength(10);
   });
 
   it('name only files that exist', () => {
