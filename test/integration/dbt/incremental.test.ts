@@ -176,6 +176,7 @@ it('includes a batch that was committed late under a lower number, and lets no l
     1: { title: 'as of 5', is_deleted: false },
     2: { title: 'as of 1', is_deleted: false },
   });
+  await expectSameAsFullRefresh(file);
 });
 
 it('builds the same tables in many small steps of one process, when movies lose and regain genres and companies', {
