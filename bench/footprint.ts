@@ -39,7 +39,7 @@ await using fleet = new Fleet({
   TRANSFORM_SCHEDULE: '*/5 * * * * *',
 });
 const services = [
-  fleet.start('producer', ['produce', 'popular', '--every', '1h', '--pages', '1']),
+  fleet.start('producer-popular', ['produce', 'popular', '--every', '1h', '--pages', '1']),
   fleet.start('fetcher', ['fetch']),
   fleet.start('loader', ['load']),
   fleet.start('scheduler', ['schedule']),

@@ -10,7 +10,7 @@
  */
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
-import { runBronzeLoader } from '../consumers/bronze-loader.ts';
+import { runLoader } from '../consumers/loader.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { createLogger } from '../runtime/logger.ts';
 import { createProgress, type Progress } from '../runtime/progress.ts';
@@ -51,7 +51,7 @@ async function memoryOver(bench: SnowflakeBench, progress: Progress) {
   };
   const source = movieChunks(50 * (batches + 10), smallSizes);
   const deadLetters = new MemorySink<DeadLetter>();
-  await runBronzeLoader(
+  await runLoader(
     {
       ...{ source, warehouse, deadLetters, onLoaded, clusterId: 'bench', clock: systemClock, random: Math.random },
       ...{ topics, log: createLogger('warn', []) },

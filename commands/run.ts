@@ -1,4 +1,5 @@
 import { UsageError } from '../runtime/errors.ts';
+import { serviceNames } from '../runtime/service-names.ts';
 import { json, pagesOption } from './common-options.ts';
 import { defineCommand } from './engine/command.ts';
 import { defaulted, flag } from './engine/option.ts';
@@ -33,6 +34,7 @@ export const run = defineCommand({
   check: ({ fullRefresh, once }) => {
     if (fullRefresh && !once) throw new UsageError('--full-refresh needs --once; or use transform --full-refresh');
   },
+  service: serviceNames.allInOne,
   isService: ({ once }) => !once,
   load: async () => (await import('./actions/run.ts')).run,
 });

@@ -1,5 +1,6 @@
 import { messageOf, UsageError } from '../runtime/errors.ts';
 import { escapeControls } from '../runtime/escape-controls.ts';
+import { serviceNames } from '../runtime/service-names.ts';
 import { parseFaults } from '../sandbox/fault.ts';
 import { defineCommand } from './engine/command.ts';
 import { defaulted, single } from './engine/option.ts';
@@ -34,6 +35,7 @@ export const sandbox = defineCommand({
       'of the invented movies: a higher one has newer numbers for a share of them',
     ),
   },
+  service: serviceNames.sandbox,
   check: ({ faults = '' }) => {
     try {
       parseFaults(faults);

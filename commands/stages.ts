@@ -1,3 +1,4 @@
+import { serviceNames } from '../runtime/service-names.ts';
 import { topicNames } from '../schemas/topic-names.ts';
 import { acceptGap, json, pagesOption } from './common-options.ts';
 import { type CommandGroup, defineCommand } from './engine/command.ts';
@@ -20,6 +21,7 @@ const popular = defineCommand({
   options: { pages: pagesOption('all'), every, json },
   writes: ['broker'],
   tools: ['kafka'],
+  service: serviceNames.producerPopular,
   isService,
   load: async () => (await import('./actions/produce.ts')).producePopular,
 });
@@ -35,6 +37,7 @@ const genres = defineCommand({
   options: { every, json },
   writes: ['broker'],
   tools: ['kafka'],
+  service: serviceNames.producerGenres,
   isService,
   load: async () => (await import('./actions/produce.ts')).produceGenres,
 });
@@ -60,6 +63,7 @@ export const fetch = defineCommand({
   options: { once: flag('end when each id that waits now is fetched or parked'), json },
   writes: ['broker'],
   tools: ['kafka'],
+  service: serviceNames.fetcher,
   isService: unlessOnce,
   load: async () => (await import('./actions/fetch.ts')).fetchDetails,
 });
@@ -83,6 +87,7 @@ export const load = defineCommand({
   options: { once: flag('end when everything that is in Kafka now is in BRONZE'), acceptGap, json },
   writes: ['broker', 'warehouse'],
   tools: ['kafka'],
+  service: serviceNames.loader,
   isService: unlessOnce,
   load: async () => (await import('./actions/load.ts')).load,
 });
@@ -120,6 +125,7 @@ export const schedule = defineCommand({
   options: { once: flag('check once and end; exit code 1 if dbt failed, 4 if a source is stale') },
   writes: ['work files', 'warehouse'],
   tools: ['dbt'],
+  service: serviceNames.scheduler,
   isService: unlessOnce,
   load: async () => (await import('./actions/transform.ts')).schedule,
 });

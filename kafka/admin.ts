@@ -2,8 +2,11 @@ import type { Admin } from 'kafkajs';
 import { AdminConnection } from './admin-connection.ts';
 import type { Kafka } from './client.ts';
 import type { KafkaAdmin, TopicOffsets } from './cluster-admin.ts';
-import { type Commit, toCommit } from './commit.ts';
-import { partitionOwners } from './partition-owners.ts';
+import { offsetsOf, toCommit, toMetadata } from './commit.ts';
+import { GroupInUseError, isGroupInUse } from './errors.ts';
+import { commitWithoutMember } from './kafkajs-internals.ts';
+import type { Commits } from './offset-committer.ts';
+import { memberNames, partitionOwners } from './partition-owners.ts';
 import type { Offsets } from './topic.ts';
 import { applyFixes, createMissing, missingTopics, readTopics } from './topic-admin.ts';
 import { topicIdOf } from './topic-id.ts';
@@ -30,13 +33,14 @@ export function createAdmin(kafka: Kafka): KafkaAdmin {
     topicId: (topic) => topicIdOf(kafka, topic),
     offsetsAt: (topic, timestamp) =>
       ask(`reading the offsets of ${topic}`, (admin) => offsetsAt(admin, topic, timestamp)),
-    committedOffsets: async (group, topic) => {
-      const committed = await commits(group, topic);
-      return new Map([...committed].map(([partition, { offset }]) => [partition, offset]));
-    },
+    committedOffsets: async (group, topic) => offsetsOf(await commits(group, topic)),
     commits,
     owners: (group, topic) =>
       ask(`asking for the members of group ${group}`, (admin) => partitionOwners(admin, group, topic)),
+    groups: () => ask('listing the consumer groups', groupNames),
+    members: (group) => ask(`asking for the members of group ${group}`, (admin) => memberNames(admin, group)),
+    replaceCommits: (group, topic, replacing) =>
+      ask(`moving the offsets of group ${group}`, () => replaceCommits(kafka, group, topic, replacing)),
     deleteGroup: (group) => connection.tryOnce((admin) => admin.deleteGroups([group])),
     clusterId: () => ask('connecting to Kafka', (admin) => clusterIdOf(kafka, admin)),
     [Symbol.asyncDispose]: () => connection[Symbol.asyncDispose](),
@@ -47,6 +51,22 @@ async function clusterIdOf(kafka: Kafka, admin: Admin): Promise<string> {
   const { clusterId, brokers } = await admin.describeCluster();
   kafka.seeds.learn(brokers);
   return clusterId;
+}
+
+async function groupNames(admin: Admin): Promise<readonly string[]> {
+  const { groups } = await admin.listGroups();
+  return groups.map(({ groupId }) => groupId);
+}
+
+async function replaceCommits(kafka: Kafka, group: string, topic: string, commits: Commits): Promise<void> {
+  const partitions = [...commits].map(([partition, commit]) => {
+    return { partition, offset: String(commit.offset), metadata: toMetadata(commit) };
+  });
+  try {
+    await commitWithoutMember(kafka, group, { topic, partitions });
+  } catch (error) {
+    throw isGroupInUse(error) ? new GroupInUseError(group, { cause: error }) : error;
+  }
 }
 
 async function topicOffsets(admin: Admin, topic: string): Promise<TopicOffsets> {
@@ -62,7 +82,7 @@ async function offsetsAt(admin: Admin, topic: string, timestamp: number): Promis
   return new Map(partitions.map(({ partition, offset }) => [partition, BigInt(offset)]));
 }
 
-async function commitsOf(admin: Admin, groupId: string, topic: string): Promise<ReadonlyMap<number, Commit>> {
+async function commitsOf(admin: Admin, groupId: string, topic: string): Promise<Commits> {
   const answers = await admin.fetchOffsets({ groupId, topics: [topic] });
   const [answer] = answers;
   const committed = answer?.partitions ?? [];

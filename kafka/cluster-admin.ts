@@ -1,4 +1,4 @@
-import type { Commit } from './commit.ts';
+import type { Commits } from './offset-committer.ts';
 import type { Offsets, PartitionOwner } from './topic.ts';
 import type { TopicFinding } from './topic-preconditions.ts';
 import type { TopicSettings } from './topic-settings.ts';
@@ -27,9 +27,18 @@ export interface KafkaAdmin extends AsyncDisposable {
   /** How far the group has committed without a gap; partitions without a commit are absent. */
   committedOffsets(group: string, topic: string): Promise<Offsets>;
   /** The same, with the offsets that were done ahead. */
-  commits(group: string, topic: string): Promise<ReadonlyMap<number, Commit>>;
+  commits(group: string, topic: string): Promise<Commits>;
   /** The owner of each partition of the topic in this group; a partition without an owner is absent. */
   owners(group: string, topic: string): Promise<ReadonlyMap<number, PartitionOwner>>;
+  /** Names of the groups that this user may see, with or without members. */
+  groups(): Promise<readonly string[]>;
+  /** The members of a group, for a person: `process 42 on host-a`. A killed process is a member until its session times out. */
+  members(group: string): Promise<readonly string[]>;
+  /**
+   * Replaces what the group has committed in these partitions. Kafka refuses it while the group has members.
+   * @throws GroupInUseError then.
+   */
+  replaceCommits(group: string, topic: string, commits: Commits): Promise<void>;
   /** Removes a group without members. Ignores failures, because Kafka removes such groups by itself. */
   deleteGroup(group: string): Promise<void>;
   /** Identifies the cluster. A cluster that is set up again has another id. */

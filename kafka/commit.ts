@@ -1,8 +1,14 @@
+import type { Offsets } from './topic.ts';
+
 /** What a group has finished in one partition: every offset below `offset`, and beyond it those in `ahead`. */
 export interface Commit {
   readonly offset: bigint;
   readonly ahead: ReadonlySet<bigint>;
 }
+
+/** How far each partition is finished without a gap. */
+export const offsetsOf = (commits: ReadonlyMap<number, Commit>): Offsets =>
+  new Map([...commits].map(([partition, { offset }]) => [partition, offset]));
 
 const prefix = 'ahead:';
 /** Kafka's default limit for metadata is 4,096 bytes; in base64, this many offsets beyond the first fit into it. */

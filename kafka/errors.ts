@@ -17,6 +17,15 @@ export class GapError extends IngestError {
   readonly retriable = false;
 }
 
+/** The offsets of a group cannot be moved, because it has members: they would continue from their own offsets. */
+export class GroupInUseError extends IngestError {
+  readonly retriable = false;
+
+  constructor(group: string, options?: ErrorOptions) {
+    super(`group ${group} has members: its offsets can be moved only while no process reads as this group`, options);
+  }
+}
+
 /** One record is too large for its topic; all others were or can be written. */
 export class RecordTooLargeError extends IngestError {
   readonly retriable = false;
@@ -89,6 +98,10 @@ const transient = new Set([
   'GROUP_LOAD_IN_PROGRESS',
   'GROUP_COORDINATOR_NOT_AVAILABLE',
 ]);
+
+/** Whether Kafka refused a commit because the group has members and the commit is not from one of them. */
+export const isGroupInUse = (error: unknown): boolean =>
+  ['UNKNOWN_MEMBER_ID', 'ILLEGAL_GENERATION', 'REBALANCE_IN_PROGRESS'].includes(protocolErrorOf(error) ?? '');
 
 /** Some brokers do not know a topic that was just created; a topic that does not exist stays unknown. */
 export const isUnknownTopic = (error: unknown): boolean => protocolErrorOf(error) === 'UNKNOWN_TOPIC_OR_PARTITION';

@@ -67,8 +67,24 @@ export interface RawRequest<T> {
   decode(decoder: Decoder): T;
 }
 
+/** Offsets to commit in partitions of one topic. */
+export interface PartitionOffsets {
+  readonly topic: string;
+  readonly partitions: readonly { readonly partition: number; readonly offset: string; readonly metadata: string }[];
+}
+
+interface Coordinator {
+  offsetCommit(request: {
+    readonly groupId: string;
+    readonly groupGenerationId: number;
+    readonly memberId: string;
+    readonly topics: readonly PartitionOffsets[];
+  }): Promise<unknown>;
+}
+
 interface Cluster {
   connect(): Promise<void>;
+  findGroupCoordinator(group: { readonly groupId: string }): Promise<Coordinator>;
   refreshMetadata(): Promise<void>;
   disconnect(): Promise<void>;
   readonly brokerPool: {
@@ -96,6 +112,22 @@ export async function sendToAnyBroker<T>(kafka: Kafka, request: RawRequest<T>): 
       },
     });
     return (answer as { value: T }).value;
+  } finally {
+    await cluster.disconnect();
+  }
+}
+
+/**
+ * Commits offsets of a group without joining it: the way of Kafka's own admin client, which kafkajs does not offer. Kafka accepts
+ * it only while the group has no members. @throws errors of kafkajs; UNKNOWN_MEMBER_ID if the group has members.
+ */
+export async function commitWithoutMember(kafka: Kafka, groupId: string, offsets: PartitionOffsets): Promise<void> {
+  const cluster = createCluster(kafka);
+  try {
+    await cluster.connect();
+    await cluster.refreshMetadata();
+    const coordinator = await cluster.findGroupCoordinator({ groupId });
+    await coordinator.offsetCommit({ groupId, groupGenerationId: -1, memberId: '', topics: [offsets] });
   } finally {
     await cluster.disconnect();
   }

@@ -1,4 +1,4 @@
-import { type Admin, AssignerProtocol, type GroupMember, PartitionAssigners } from 'kafkajs';
+import { type Admin, AssignerProtocol, type GroupMember, type MemberDescription, PartitionAssigners } from 'kafkajs';
 import { z } from 'zod';
 import { escapeControls } from '../runtime/escape-controls.ts';
 import { canLookAt, describeHolder, Holder, ownHolder } from '../runtime/holder.ts';
@@ -50,18 +50,27 @@ export async function partitionOwners(
 ): Promise<ReadonlyMap<number, PartitionOwner>> {
   const { groups } = await admin.describeGroups([group]);
   const owners = new Map<number, PartitionOwner>();
-  for (const { memberMetadata, memberAssignment, clientId, clientHost } of groups.flatMap(({ members }) => members)) {
-    const userData = userDataOf(memberMetadata);
-    const owner = userData
-      ? {
-          name: describeHolder(userData),
-          target: userData.target && escapeControls(userData.target),
-          isHere: canLookAt(userData),
-        }
-      : { name: escapeControls(`${clientId} at ${clientHost}`), target: null, isHere: false };
-    for (const partition of partitionsOf(memberAssignment, topic)) owners.set(partition, owner);
+  for (const member of groups.flatMap(({ members }) => members)) {
+    const owner = ownerOf(member);
+    for (const partition of partitionsOf(member.memberAssignment, topic)) owners.set(partition, owner);
   }
   return owners;
+}
+
+/** The names of all members, also of those without a partition. */
+export async function memberNames(admin: Admin, group: string): Promise<readonly string[]> {
+  const { groups } = await admin.describeGroups([group]);
+  return groups.flatMap(({ members }) => members).map((member) => ownerOf(member).name);
+}
+
+function ownerOf({ memberMetadata, clientId, clientHost }: MemberDescription): PartitionOwner {
+  const userData = userDataOf(memberMetadata);
+  if (!userData) return { name: escapeControls(`${clientId} at ${clientHost}`), target: null, isHere: false };
+  return {
+    name: describeHolder(userData),
+    target: userData.target && escapeControls(userData.target),
+    isHere: canLookAt(userData),
+  };
 }
 
 /** null if another program wrote it. */

@@ -3,7 +3,7 @@ import { objectOf, type SettingsGroup, setting } from '../runtime/setting.ts';
 import { choice, count, duration, durationFrom, flag, list, listOf, secret, text } from '../runtime/setting-kinds.ts';
 import { allTopics, createTopics, maxPrefixLength } from '../schemas/topics.ts';
 import { parseSkip } from './batches/skip.ts';
-import { createGroups } from './groups.ts';
+import { createFormerGroups, createGroups } from './groups.ts';
 
 /** Characters that Kafka allows in the name of a topic. */
 const topicPrefix = z
@@ -89,6 +89,7 @@ const schema = objectOf(settings)
     ...others,
     topics: createTopics(topicPrefix),
     groups: createGroups(topicPrefix),
+    formerGroups: createFormerGroups(topicPrefix),
     sasl: username && password ? { mechanism, username, password } : undefined,
   }));
 

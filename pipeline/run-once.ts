@@ -1,4 +1,4 @@
-import type { MovieOutcome } from '../consumers/movie-details.ts';
+import type { MovieOutcome } from '../consumers/fetcher.ts';
 import type { Offsets } from '../kafka/topic.ts';
 import type { Context } from '../platform/context.ts';
 import { openPlatform, type Platform } from '../platform/platform.ts';

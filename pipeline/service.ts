@@ -8,20 +8,20 @@ import { observeProcess } from '../runtime/metrics.ts';
  * drains; `shutdownSignal` limits the time.
  * @returns the result of `work`. @throws the error of `work`: if a part fails, the service has failed.
  */
-export async function runAsService<T>(context: Context, name: string, work: () => Promise<T>): Promise<T> {
+export async function runAsService<T>(context: Context, work: () => Promise<T>): Promise<T> {
   const { config, log, health, metrics } = context;
   observeProcess(metrics);
   await using resources = new AsyncDisposableStack();
   if (config.httpListen) {
     const server = resources.use(await startHealthServer(config.httpListen, health, metrics.registry));
-    log.info({ service: name, url: server.url }, 'serving /healthz, /readyz and /metrics');
+    log.info({ url: server.url }, 'serving /healthz, /readyz and /metrics');
   }
-  log.info({ service: name }, 'started');
+  log.info('started');
   const over = new AbortController();
   resources.defer(() => over.abort());
   void tellReadiness(context, over.signal);
   const result = await work();
-  log.info({ service: name, drained: context.signal.aborted }, 'ended');
+  log.info({ drained: context.signal.aborted }, 'ended');
   return result;
 }
 

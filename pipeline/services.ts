@@ -5,17 +5,20 @@ import { openPlatform, type Platform } from '../platform/platform.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { ExitCode, isRetriable } from '../runtime/errors.ts';
 import { repeat } from '../runtime/repeat.ts';
+import { type ServiceName, serviceNames } from '../runtime/service-names.ts';
 import { leaveWithin } from '../runtime/shutdown.ts';
 import { runTaskGroup } from '../runtime/task-group.ts';
 import { TmdbError } from '../tmdb/errors.ts';
-import type { Dbt } from '../transform/dbt/dbt.ts';
 import { runSchedule } from '../transform/scheduler.ts';
 import { openDbt } from '../transform/transform.ts';
 import { runAsService } from './service.ts';
 import { fetchGenres, fetchMovies, type LoadOptions, loadBronze, walkPopular } from './stages.ts';
 
 /** One stage that runs until the context's signal aborts, and then drains. */
-type Part = (platform: Platform, context: Context) => Promise<unknown>;
+interface Part {
+  readonly name: ServiceName;
+  run(platform: Platform, context: Context): Promise<unknown>;
+}
 
 /** How long (ms) a producer may be silent: during an outage of TMDb, one page can wait for `giveUpAfterMs` and some further attempts. */
 const producerSilenceMs = ({ config }: Context) => Math.max(20 * 60_000, config.tmdb.giveUpAfterMs + 5 * 60_000);
@@ -27,12 +30,22 @@ const producerSilenceMs = ({ config }: Context) => Math.max(20 * 60_000, config.
 const isOutage = (error: unknown): boolean =>
   error instanceof TmdbError || (isRetriable(error) && !(error instanceof KafkaError));
 
-const everySo =
-  (name: string, everyMs: number, work: (platform: Platform, context: Context) => Promise<unknown>): Part =>
-  (platform, context) => {
+interface Producing {
+  /** The list of TMDb that it reads. */
+  readonly list: 'popular' | 'genres';
+  readonly everyMs: number;
+}
+
+const everySo = (
+  name: ServiceName,
+  { list, everyMs }: Producing,
+  work: (platform: Platform, context: Context) => Promise<unknown>,
+): Part => ({
+  name,
+  run: (platform, context) => {
     const onAlive = context.health.pulse(name, producerSilenceMs(context));
     let outage: Error | null = null;
-    context.health.dependsOn(`list_${name}`, async () => {
+    context.health.dependsOn(`list_${list}`, async () => {
       if (outage) throw outage;
     });
     // A walk of all pages takes longer than the pulse allows: each page beats it.
@@ -43,61 +56,66 @@ const everySo =
       clock: systemClock,
       random: Math.random,
       signal: context.signal,
-      log: context.log.child({ producer: name }),
+      log: context.log,
       onAlive,
       onOutage: (error) => {
         outage = error;
       },
     });
-  };
+  },
+});
 
 export interface ProducerOptions {
   readonly everyMs: number;
 }
 
 const popular = ({ everyMs, pages }: ProducerOptions & { readonly pages: number }): Part =>
-  everySo('popular', everyMs, async (platform, context) => {
+  everySo(serviceNames.producerPopular, { list: 'popular', everyMs }, async (platform, context) => {
     const walk = await walkPopular(platform, context, pages);
     context.log.info(walk, 'walked the popular list');
   });
 
 const genres = ({ everyMs }: ProducerOptions): Part =>
-  everySo('genres', everyMs, async (platform, context) => {
+  everySo(serviceNames.producerGenres, { list: 'genres', everyMs }, async (platform, context) => {
     // Half the interval: movies of the last round must not be fresh any more if the next round starts a second early.
     const look = await fetchGenres(platform, context, Math.min(context.config.tmdb.refreshAfterMs, everyMs / 2));
     context.log.info(look, 'checked the genre list');
   });
 
 const fetchGroup = ({ config: { kafka } }: Context) => ({
-  group: kafka.groups.movieDetails,
+  group: kafka.groups.fetcher,
   topics: [kafka.topics.movieIds.name],
 });
 
 const loadGroup = ({ config: { kafka } }: Context) => ({
-  group: kafka.groups.bronzeLoader,
+  group: kafka.groups.loader,
   topics: [kafka.topics.rawMovies.name, kafka.topics.rawGenres.name],
 });
 
+const fetcher: Part = { name: serviceNames.fetcher, run: (platform, context) => fetchMovies(platform, context) };
+
+const loader = (options: LoadOptions = {}): Part => ({
+  name: serviceNames.loader,
+  run: (platform, context) => loadBronze(platform, context, options),
+});
+
+const scheduler: Part = { name: serviceNames.scheduler, run: (_, context) => scheduleWithDbt(context) };
+
 /** Runs parts concurrently as one service; if one fails, all end. */
-async function serve(
-  context: Context,
-  name: string,
-  parts: readonly Part[],
-  watched: Watched,
-): Promise<readonly unknown[]> {
-  return runAsService(context, name, async () => {
+async function serve(context: Context, parts: readonly Part[], watched: Watched): Promise<readonly unknown[]> {
+  return runAsService(context, async () => {
     await using platform = openPlatform(context, { isService: true });
     const over = new AbortController();
     void sampleGauges(platform, { ...context, signal: AbortSignal.any([context.signal, over.signal]) }, watched);
     try {
-      const stages = parts.map(
-        (part) => (signal: AbortSignal) =>
-          part(platform, { ...context, signal }).catch((error) => {
-            // The others drain, as after a signal; a part that hangs must not keep a failed service alive.
-            leaveWithin(context.config.drainTimeoutMs, ExitCode.failed, (text) => context.log.error(text));
-            throw error;
-          }),
-      );
+      const stages = parts.map((part) => (signal: AbortSignal) => {
+        const within = { ...context, signal, ...(parts.length > 1 && { log: logOf(context, part) }) };
+        return part.run(platform, within).catch((error) => {
+          // The others drain, as after a signal; a part that hangs must not keep a failed service alive.
+          leaveWithin(context.config.drainTimeoutMs, ExitCode.failed, (text) => context.log.error(text));
+          throw error;
+        });
+      });
       return await runTaskGroup(context.signal, stages);
     } finally {
       over.abort();
@@ -108,34 +126,30 @@ async function serve(
 /** Each resolves when it has drained after the signal. @throws the error of the stage: then the process must end. */
 export const services = {
   popular: (context: Context, options: ProducerOptions & { readonly pages: number }): Promise<unknown> =>
-    serve(context, 'produce-popular', [popular(options)], { groups: [], tokens: true }),
+    serve(context, [popular(options)], { groups: [], tokens: true }),
 
   genres: (context: Context, options: ProducerOptions): Promise<unknown> =>
-    serve(context, 'produce-genres', [genres(options)], { groups: [], tokens: true }),
+    serve(context, [genres(options)], { groups: [], tokens: true }),
 
   fetch: (context: Context): Promise<unknown> =>
-    serve(context, 'fetch', [fetchMovies], { groups: [fetchGroup(context)], tokens: true }),
+    serve(context, [fetcher], { groups: [fetchGroup(context)], tokens: true }),
 
   load: (context: Context, options: Pick<LoadOptions, 'acceptedGaps'>): Promise<unknown> =>
-    serve(context, 'load', [(platform, within) => loadBronze(platform, within, options)], {
-      groups: [loadGroup(context)],
-      tokens: false,
-    }),
+    serve(context, [loader(options)], { groups: [loadGroup(context)], tokens: false }),
 
   /** @returns whether the last run of dbt succeeded. */
-  schedule: (context: Context): Promise<boolean> =>
-    runAsService(context, 'schedule', () => withDbt(context, (dbt) => runSchedule(context, dbt))),
+  schedule: (context: Context): Promise<boolean> => runAsService(context, () => scheduleWithDbt(context)),
 
   /** All of them in one process. @returns whether the last run of dbt succeeded. */
   all: async (context: Context, options: AllOptions): Promise<boolean> => {
     const parts: Part[] = [
       popular({ everyMs: options.popularEveryMs, pages: options.pages }),
       genres({ everyMs: options.genresEveryMs }),
-      fetchMovies,
-      (platform, within) => loadBronze(platform, within),
-      (_, within) => withDbt(within, (dbt) => runSchedule(within, dbt)),
+      fetcher,
+      loader(),
+      scheduler,
     ];
-    const results = await serve(context, 'run', parts, {
+    const results = await serve(context, parts, {
       groups: [fetchGroup(context), loadGroup(context)],
       tokens: true,
     });
@@ -149,7 +163,11 @@ export interface AllOptions {
   readonly genresEveryMs: number;
 }
 
-async function withDbt<T>(context: Context, use: (dbt: Dbt) => Promise<T>): Promise<T> {
+/** Lines of the log of a part have the name of its own service, as if it were a process. */
+const logOf = ({ log }: Context, { name: service }: Part): Context['log'] => log.child({ service });
+
+/** @returns whether the last run of dbt succeeded. */
+async function scheduleWithDbt(context: Context): Promise<boolean> {
   await using dbt = openDbt(context, 'warm');
-  return await use(dbt);
+  return await runSchedule(context, dbt);
 }

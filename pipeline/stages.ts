@@ -1,5 +1,5 @@
-import { type Flush, runBronzeLoader } from '../consumers/bronze-loader.ts';
-import { type MovieOutcome, runMovieDetails } from '../consumers/movie-details.ts';
+import { type MovieOutcome, runFetcher } from '../consumers/fetcher.ts';
+import { type Flush, runLoader } from '../consumers/loader.ts';
 import { sharedTopics } from '../consumers/shared-topics.ts';
 import type { KafkaAdmin } from '../kafka/cluster-admin.ts';
 import type { Gap } from '../kafka/gap.ts';
@@ -12,10 +12,12 @@ import { type GenresLook, produceGenres } from '../producers/genres.ts';
 import { type ReadTopic, readKnownGenres, readKnownMovies } from '../producers/known-movies.ts';
 import { type PopularWalk, producePopular, UnusableListError } from '../producers/popular.ts';
 import { systemClock } from '../runtime/clock.ts';
+import { serviceNames } from '../runtime/service-names.ts';
 import type { DeadLetterReason } from '../schemas/dead-letter-reasons.ts';
 import type { Topic } from '../schemas/topics.ts';
 import type { WarehouseAccess } from '../warehouse/system.ts';
 import { type Warehouse, WarehouseUnavailableError } from '../warehouse/warehouse.ts';
+import { takeOver } from './older-version.ts';
 import { tellWaits } from './waiting.ts';
 
 const genreLanguage = 'en';
@@ -91,11 +93,13 @@ const consumerSilenceMs = 90_000;
 /** Longer (ms) than any wait within one record or batch for the end of an outage of TMDb, or for a lock. */
 const patienceMs = 5 * 60_000;
 
-/** The pulses of a group member. A consumer that is alive but makes no progress does not beat its pulse either. */
-const groupObserver = (context: Context, group: string) => ({
+/** How a stage reads as a group member, and its pulses. A consumer that is alive but makes no progress does not beat its pulse either. */
+const groupObserver = (context: Context, stage: 'fetcher' | 'loader') => ({
+  group: context.config.kafka.groups[stage],
   stallMs: Math.max(context.config.tmdb.giveUpAfterMs, 2 * warehouseAccess(context).patienceMs) + patienceMs,
-  onAlive: context.health.pulse(group, consumerSilenceMs),
-  onRebalanced: () => context.metrics.rebalances.inc({ group }),
+  sessionTimeoutMs: context.config.kafka.sessionTimeoutMs,
+  onAlive: context.health.pulse(serviceNames[stage], consumerSilenceMs),
+  onRebalanced: () => context.metrics.rebalances.inc({ group: context.config.kafka.groups[stage] }),
 });
 
 /** Fetches the movies whose ids are waiting, up to `until` or until the signal aborts. @returns the number of ids by outcome. */
@@ -106,16 +110,16 @@ export async function fetchMovies(
 ): Promise<Record<MovieOutcome, number>> {
   const { config, log, progress, signal, metrics } = context;
   const { cluster, deadLetters } = await platform.kafka();
-  const { topics, groups } = config.kafka;
-  const total = until && (await waiting(context, cluster.admin, until));
+  const { topics } = config.kafka;
   const outcomes = { fetched: 0, gone: 0, parked: 0, skipped: 0 };
+  await takeOver(context, cluster.admin, 'fetcher', [topics.movieIds]);
+  if (signal.aborted) return outcomes;
+  const total = until && (await waiting(context, cluster.admin, until));
   if (total === 0) return outcomes;
   const movieIds = cluster.recordSource(topics.movieIds, {
-    group: groups.movieDetails,
     concurrency: config.tmdb.concurrency,
-    sessionTimeoutMs: config.kafka.sessionTimeoutMs,
     log,
-    ...groupObserver(context, groups.movieDetails),
+    ...groupObserver(context, 'fetcher'),
     isWaiting: () => platform.tmdbOutage('movie') !== undefined,
     onOthers: tellWaits(context, 'fetch'),
     ahead: workAhead(context),
@@ -138,7 +142,7 @@ export async function fetchMovies(
     },
     onParked: (reason: DeadLetterReason) => metrics.deadLetters.inc({ reason }),
   };
-  await runMovieDetails(ports, { signal, ...(until && { until }) });
+  await runFetcher(ports, { signal, ...(until && { until }) });
   return outcomes;
 }
 
@@ -150,7 +154,7 @@ const uncommittedMs = 5_000;
  * wastes at most these and the requests in flight. While no new id may be fetched, `/readyz` gives the reason.
  */
 function workAhead({ config, metrics, health }: Context): WorkAhead {
-  const group = config.kafka.groups.movieDetails;
+  const group = config.kafka.groups.fetcher;
   const limits = { records: config.tmdb.concurrency, ms: uncommittedMs };
   const ahead = new WorkAhead(limits, (records) => metrics.uncommitted.set({ group }, records));
   health.dependsOn('commits', async () => {
@@ -163,7 +167,7 @@ function workAhead({ config, metrics, health }: Context): WorkAhead {
 async function waiting({ config }: Context, admin: KafkaAdmin, until: Offsets): Promise<number> {
   const { topics, groups } = config.kafka;
   const { low } = await admin.topicOffsets(topics.movieIds.name);
-  const committed = await admin.committedOffsets(groups.movieDetails, topics.movieIds.name);
+  const committed = await admin.committedOffsets(groups.fetcher, topics.movieIds.name);
   return [...until].reduce((sum, [partition, end]) => {
     const from = committed.get(partition) ?? low.get(partition) ?? 0n;
     return sum + Math.max(0, Number(end - from));
@@ -193,6 +197,8 @@ export async function loadBronze(
   const { cluster, deadLetters, clusterId } = await platform.kafka();
   const { topics, groups } = config.kafka;
   const loaded = { rows: 0, parked: 0 };
+  await takeOver(context, cluster.admin, 'loader', [topics.rawMovies, topics.rawGenres]);
+  if (signal.aborted) return loaded;
   // Before the observer: if the warehouse is not ready for two reasons, /readyz gives the first, and the holder is more useful.
   const system = warehouseAccess(context);
   const observer = loadObserver(context, loaded);
@@ -200,11 +206,9 @@ export async function loadBronze(
   await warehouse.migrate();
   observer.onAvailable(true);
   const source = cluster.partitionSource([topics.rawMovies, topics.rawGenres], {
-    group: groups.bronzeLoader,
     acceptedGaps,
     target: system.name,
-    sessionTimeoutMs: config.kafka.sessionTimeoutMs,
-    ...groupObserver(context, groups.bronzeLoader),
+    ...groupObserver(context, 'loader'),
   });
   const ports = {
     source,
@@ -216,13 +220,13 @@ export async function loadBronze(
     random: Math.random,
     log,
     shared: sharedTopics(cluster.admin, {
-      group: groups.bronzeLoader,
+      group: groups.loader,
       target: system.name,
       onWaiting: tellWaits(context, 'load'),
     }),
     ...observer,
   };
-  await runBronzeLoader(ports, { limits: config.load, signal, ...(until && { until }) });
+  await runLoader(ports, { limits: config.load, signal, ...(until && { until }) });
   return loaded;
 }
 

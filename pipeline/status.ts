@@ -1,4 +1,6 @@
 import type { KafkaAdmin } from '../kafka/cluster-admin.ts';
+import { offsetsOf } from '../kafka/commit.ts';
+import { commitsWithFormer } from '../kafka/former-group.ts';
 import { lagOf } from '../kafka/lag.ts';
 import type { Offsets } from '../kafka/topic.ts';
 import type { Context } from '../platform/context.ts';
@@ -140,20 +142,21 @@ async function lags(
   clusterId: string,
   positions: Positions | null,
 ): Promise<Rows> {
-  const { topics, groups } = config.kafka;
+  const { topics, groups, formerGroups } = config.kafka;
   // A look creates no topic. A missing one has no records.
   const missing: readonly string[] = await admin.missingTopics();
   const inLedger = async (topic: string): Promise<Offsets | null> => {
     if (positions === null || missing.includes(topic)) return positions && new Map();
     return positions.get(topicKey(clusterId, topic, await admin.topicId(topic))) ?? new Map();
   };
+  const fetcher = { group: groups.fetcher, former: formerGroups.fetcher };
   const fetched = missing.includes(topics.movieIds.name)
     ? new Map()
-    : await admin.committedOffsets(groups.movieDetails, topics.movieIds.name);
+    : offsetsOf(await commitsWithFormer(admin, fetcher, topics.movieIds.name));
   const consumers: [string, string, Offsets | null][] = [
-    [topics.movieIds.name, groups.movieDetails, fetched],
-    [topics.rawMovies.name, groups.bronzeLoader, await inLedger(topics.rawMovies.name)],
-    [topics.rawGenres.name, groups.bronzeLoader, await inLedger(topics.rawGenres.name)],
+    [topics.movieIds.name, groups.fetcher, fetched],
+    [topics.rawMovies.name, groups.loader, await inLedger(topics.rawMovies.name)],
+    [topics.rawGenres.name, groups.loader, await inLedger(topics.rawGenres.name)],
     [topics.deadLetters.name, '-', null],
   ];
   const rows: Rows = [];

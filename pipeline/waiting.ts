@@ -13,18 +13,44 @@ const shownPartitions = 3;
  * @param stage such as `load`.
  * @returns a function to call with the partitions at each check; it reports changes at once and the same state now and then.
  */
-export function tellWaits({ progress }: Context, stage: string): (partitions: readonly AwaitedPartition[]) => void {
-  let told = '';
-  let toldAt = Number.NEGATIVE_INFINITY;
+export function tellWaits(context: Context, stage: string): (partitions: readonly AwaitedPartition[]) => void {
+  const tell = tellChanges(context, stage);
   let since: number | null = null;
   return (partitions) => {
     const now = systemClock.monotonic();
     since = partitions.length === 0 ? null : (since ?? now);
     if (since === null || now - since < graceMs) return;
     const key = partitions.map((one) => `${partitionKey(one)} ${one.owner}`).join();
+    tell(key, () => describeWait(partitions));
+  };
+}
+
+/**
+ * Reports the wait of a stage for processes of an older version, which read as its former group.
+ * @param stage such as `load`. @param former the name of that group.
+ * @returns a function to call with the members of that group at each check.
+ */
+export function tellOlderVersion(
+  context: Context,
+  stage: string,
+  former: string,
+): (members: readonly string[]) => void {
+  const tell = tellChanges(context, stage);
+  return (members) => {
+    const names = members.toSorted().join(', ');
+    tell(names, () => `${names}: an older version, which reads as group ${former}. End it; ${stage} then resumes`);
+  };
+}
+
+/** @returns a function that reports each wait with a new key at once, and one with the same key now and then. */
+function tellChanges({ progress }: Context, stage: string): (key: string, wait: () => string) => void {
+  let told: string | null = null;
+  let toldAt = Number.NEGATIVE_INFINITY;
+  return (key, wait) => {
+    const now = systemClock.monotonic();
     if (key === told && now - toldAt < repeatMs) return;
     [told, toldAt] = [key, now];
-    progress.wait(`${stage.padEnd(8)} waits for ${describeWait(partitions)}`);
+    progress.wait(`${stage.padEnd(8)} waits for ${wait()}`);
   };
 }
 

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { runBronzeLoader } from '../consumers/bronze-loader.ts';
+import { runLoader } from '../consumers/loader.ts';
 import { parkRefused } from '../consumers/park-refused.ts';
 import { sharedTopics } from '../consumers/shared-topics.ts';
 import type { Gap } from '../kafka/gap.ts';
@@ -182,7 +182,7 @@ async function fill(platform: Platform, context: Context, warehouse: Warehouse, 
   const { config, log, signal } = context;
   const { cluster, clusterId } = await platform.kafka();
   const ends = endsOf(ranges);
-  const group = `${config.kafka.groups.bronzeReplay}-${randomUUID()}`;
+  const group = `${config.kafka.groups.replayRaw}-${randomUUID()}`;
   const source = cluster.partitionSource(rawTopics, { group, acceptedGaps });
   const parked = new CountingSink();
   const ports = {
@@ -196,7 +196,7 @@ async function fill(platform: Platform, context: Context, warehouse: Warehouse, 
     log,
     shared: sharedTopics(cluster.admin, { group, target: warehouseAccess(context).name }),
   };
-  await runBronzeLoader(ports, { limits: config.load, signal, until: Promise.resolve(ends) });
+  await runLoader(ports, { limits: config.load, signal, until: Promise.resolve(ends) });
   await cluster.admin.deleteGroup(group);
   signal.throwIfAborted();
   return parked.count;

@@ -7,6 +7,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { constants } from 'node:os';
 import { join } from 'node:path';
+import packageJson from '../package.json' with { type: 'json' };
 import { dropSecrets, loadConfig, readEnvironment } from '../platform/config.ts';
 import type { Context } from '../platform/context.ts';
 import { refuseForeignFolder } from '../platform/data-dir.ts';
@@ -24,6 +25,8 @@ import type { Secret } from '../runtime/secret.ts';
 import { opensWarehouse } from './dbt/command-line.ts';
 import { dbtEnvironment } from './transform.ts';
 
+const { version } = packageJson;
+
 async function main(args: readonly string[]): Promise<number> {
   const environment = readEnvironment();
   const config = loadConfig(environment);
@@ -34,8 +37,8 @@ async function main(args: readonly string[]): Promise<number> {
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => stopping.abort(exitCodeOf(name)));
   using progress = createProgress(process.stderr, systemClock, config.secrets);
   const context: Context = {
-    ...{ config, progress, signal: stopping.signal, metrics: createMetrics('') },
-    log: createLogger(config.logLevel ?? 'warn', config.secrets),
+    ...{ config, progress, signal: stopping.signal, metrics: createMetrics(version) },
+    log: createLogger(config.logLevel ?? 'warn', config.secrets, { version }),
     health: new Health(systemClock, config.secrets),
   };
   try {

@@ -5,6 +5,7 @@ import { type Clock, systemClock } from '../runtime/clock.ts';
 import { IngestError, messageOf } from '../runtime/errors.ts';
 import { asFileError, isDiskFull } from '../runtime/file-error.ts';
 import { sleepUntil } from '../runtime/repeat.ts';
+import { serviceNames } from '../runtime/service-names.ts';
 import type { TransformTarget } from '../warehouse/system.ts';
 import type { Dbt } from './dbt/dbt.ts';
 import { DbtError } from './dbt/dbt-error.ts';
@@ -39,7 +40,7 @@ const afterFailure = { baseMs: 15_000, capMs: 10 * 60_000 };
 export async function runSchedule(context: Context, dbt: Dbt, clock: Clock = systemClock): Promise<boolean> {
   const { config, signal, health } = context;
   const schedule = new Cron(config.transformSchedule, { timezone: 'UTC', paused: true });
-  const onAlive = health.pulse('schedule', silenceMs);
+  const onAlive = health.pulse(serviceNames.scheduler, silenceMs);
   const rounds = new Rounds({ ...context, progress: { ...context.progress, update: onAlive } }, dbt, clock);
   for (let startedAt = clock.now(); ; ) {
     const next = schedule.nextRun(new Date(startedAt));

@@ -1,6 +1,7 @@
 import type { Config } from '../../platform/config.ts';
 import type { Context } from '../../platform/context.ts';
 import type { Written } from '../../platform/places.ts';
+import type { ServiceName } from '../../runtime/service-names.ts';
 import type { OptionDefinitions, OptionsOf } from './option.ts';
 
 /** What a command does. @returns the exit code. @throws IngestError with one. */
@@ -22,6 +23,8 @@ interface Described {
   readonly writes?: readonly Written[];
   /** Programs that it starts. A broker is not needed if KAFKA_BROKERS names one. */
   readonly tools?: readonly Tool[];
+  /** The service that it runs; its log has that name. Absent: it is a command for a person. */
+  readonly service?: ServiceName;
   /** How much is logged when LOG_LEVEL is not set. @default `info` for a service, else `warn` */
   readonly logLevel?: NonNullable<Config['logLevel']>;
 }
@@ -68,12 +71,13 @@ export interface Invocation {
   readonly writes: readonly Written[];
   readonly tools: readonly Tool[];
   readonly logLevel: Config['logLevel'];
+  readonly service: ServiceName | undefined;
   run(context: Context): Promise<number>;
 }
 
 /** Makes a command from its options and its code, whose types must agree. */
 export function defineCommand<const D extends OptionDefinitions>(specification: Specification<D>): Command {
-  const { check, isService, isOffline, load, writes = [], tools = [], logLevel } = specification;
+  const { check, isService, isOffline, load, writes = [], tools = [], logLevel, service } = specification;
   return {
     ...specification,
     invoke: (given, now) => {
@@ -85,14 +89,14 @@ export function defineCommand<const D extends OptionDefinitions>(specification: 
         isService: isService?.(options) ?? false,
         isOffline: isOffline?.(options) ?? false,
         isJson: given['json'] === true,
-        ...{ writes, tools, logLevel },
+        ...{ writes, tools, logLevel, service },
         run: async (context) => (await load())(context, options),
       };
     },
   };
 }
 
-interface Printer<D extends OptionDefinitions> extends Omit<Described, 'writes' | 'tools' | 'logLevel'> {
+interface Printer<D extends OptionDefinitions> extends Omit<Described, 'writes' | 'tools' | 'logLevel' | 'service'> {
   readonly options: D;
   text(options: OptionsOf<D>, entries: Entries): string;
 }

@@ -30,7 +30,10 @@ export async function runCommand(invocation: Invocation): Promise<number> {
   const { isService } = invocation;
   const metrics = createMetrics(version);
   const level = config.logLevel ?? invocation.logLevel ?? (isService ? 'info' : 'warn');
-  const log = createLogger(level, config.secrets, () => metrics.logLinesLost.inc());
+  const log = createLogger(level, config.secrets, {
+    ...{ service: invocation.service, version },
+    onLost: () => metrics.logLinesLost.inc(),
+  });
   const say = (text: string) => (isService ? log.info(text) : process.stderr.write(`\n${text}\n`));
   const signal = shutdownSignal({ drainTimeoutMs: config.drainTimeoutMs, isWrapped, say });
   const logged: Progress = { ...noProgress, note: (text) => log.info(text), wait: (text) => log.warn(text) };

@@ -47,6 +47,10 @@ describe('docker-compose.yml', () => {
     ]);
   });
 
+  it.each(processes)('names %s as its log does', (name, { command }) => {
+    expect(invocationOf(wordsOf(command)).service).toBe(name);
+  });
+
   it('starts two fetchers, or as many as FETCHERS says, so that the next `up` keeps them', () => {
     const replicas = String(compose.services['fetcher']?.deploy?.replicas);
     expect(interpolate(replicas)).toBe('2');

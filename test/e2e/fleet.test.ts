@@ -64,8 +64,15 @@ describe('a fleet of services', () => {
   const detailsSeen = () => seen.flatMap(({ path, status }) => (status === 200 ? (detail.exec(path)?.[1] ?? []) : []));
   const timesOver = () => detailsSeen().length - new Set(detailsSeen()).size;
   const startAll = () => {
-    const producer = fleet.start('producer', ['produce', 'popular', '--every', '1h', '--pages', String(movies / 20)]);
-    const genres = fleet.start('genres', ['produce', 'genres', '--every', '24h']);
+    const producer = fleet.start('producer-popular', [
+      'produce',
+      'popular',
+      '--every',
+      '1h',
+      '--pages',
+      String(movies / 20),
+    ]);
+    const genres = fleet.start('producer-genres', ['produce', 'genres', '--every', '24h']);
     const fetchers = fleet.startMany(4, 'fetcher', ['fetch']);
     const loaders = fleet.startMany(2, 'loader', ['load']);
     const scheduler = fleet.start('scheduler', ['schedule']);

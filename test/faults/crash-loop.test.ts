@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { runBronzeLoader } from '../../consumers/bronze-loader.ts';
+import { runLoader } from '../../consumers/loader.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import { rawMovieCodec } from '../../schemas/codecs.ts';
 import { WarehouseUnavailableError } from '../../warehouse/warehouse.ts';
@@ -41,7 +41,7 @@ it('[R9] a batch that fails repeatedly is retried with growing delays, and ends 
   const note = () => {
     lines += 1;
   };
-  const failure = runBronzeLoader(
+  const failure = runLoader(
     {
       ...{ source, warehouse, deadLetters: new MemorySink(), clusterId: 'cluster', clock, random: () => 0.5 },
       topics,

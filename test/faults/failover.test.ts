@@ -23,9 +23,9 @@ it('[R109 R110] continues with another coordinator when one of three brokers is 
   const posts = start();
   await bed.atWork(100);
   await bed.untilInSync();
-  const coordinator = (await bed.cluster.coordinatorOf(groups.movieDetails)) ?? 0;
+  const coordinator = (await bed.cluster.coordinatorOf(groups.fetcher)) ?? 0;
   await bed.cluster.kill(coordinator);
-  const electedMs = await bed.newCoordinator(groups.movieDetails, coordinator);
+  const electedMs = await bed.newCoordinator(groups.fetcher, coordinator);
   const workedMs = await bed.atWork(50);
   const found = await bed.allLoaded(posts);
   process.stdout.write(
@@ -48,9 +48,9 @@ it('continues when any of three brokers is killed, and waits while two of them a
   await bed.atWork(100);
   for (const index of [0, 1, 2]) {
     await bed.untilInSync();
-    const coordinator = await bed.cluster.coordinatorOf(groups.movieDetails);
+    const coordinator = await bed.cluster.coordinatorOf(groups.fetcher);
     await bed.cluster.kill(index);
-    if (index === coordinator) await bed.newCoordinator(groups.movieDetails, index);
+    if (index === coordinator) await bed.newCoordinator(groups.fetcher, index);
     const ms = await bed.atWork(100);
     recoveries.push(`broker ${index}${index === coordinator ? ' (coordinator)' : ''}: ${ms} ms`);
     // At 20 a second, 100 requests take 5 s.

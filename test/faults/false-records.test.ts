@@ -17,7 +17,7 @@ shareFixture((...opened) => {
 
 /** Whether the consumer of the topic has reached its end. */
 async function isDone(admin: KafkaAdmin, topic: string): Promise<boolean> {
-  const group = topic === topics.movieIds.name ? groups.movieDetails : groups.bronzeLoader;
+  const group = topic === topics.movieIds.name ? groups.fetcher : groups.loader;
   const [committed, { high }] = [await admin.committedOffsets(group, topic), await admin.topicOffsets(topic)];
   return [...high].every(([partition, end]) => (committed.get(partition) ?? 0n) >= end);
 }

@@ -25,7 +25,7 @@ const readiness = async (service: Service) => {
 
 /** One of each kind: a producer that walks once an hour, a fetcher and a loader. */
 const start = () => [
-  new SupervisedService(bed.fleet, 'producer', ['produce', 'popular', '--pages', '1', '--every', '1h']),
+  new SupervisedService(bed.fleet, 'producer-popular', ['produce', 'popular', '--pages', '1', '--every', '1h']),
   new SupervisedService(bed.fleet, 'fetcher', ['fetch']),
   new SupervisedService(bed.fleet, 'loader', ['load']),
 ];

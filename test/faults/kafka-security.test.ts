@@ -45,11 +45,11 @@ const leastRights: readonly AclEntry[] = [
   // The producer reads the ids that it has published, in a group of its own.
   allow('producer', of.GROUP, 'tmdb.movie-ids-read-', may.READ, named.PREFIXED),
   allow('fetcher', of.TOPIC, 'tmdb.movie-ids', may.READ),
-  allow('fetcher', of.GROUP, 'movie-details', may.READ),
+  allow('fetcher', of.GROUP, 'tmdb.fetcher', may.READ),
   allow('fetcher', of.TOPIC, 'tmdb.raw-movies', may.WRITE),
   allow('fetcher', of.TOPIC, 'tmdb.dead-letters', may.WRITE),
   allow('loader', of.TOPIC, 'tmdb.raw-', may.READ, named.PREFIXED),
-  allow('loader', of.GROUP, 'bronze-loader', may.READ),
+  allow('loader', of.GROUP, 'tmdb.loader', may.READ),
   allow('loader', of.TOPIC, 'tmdb.dead-letters', may.WRITE),
 ];
 
@@ -187,7 +187,7 @@ describe('a Kafka with TLS, passwords and ACLs', () => {
     expect(code, stderr).toBe(1);
     expect(stderr).toContain('KAFKA_USERNAME has no ACL for the group');
     const noRight = { ...refused, message: expect.stringContaining('KAFKA_USERNAME has no ACL for it') };
-    await expect(readAs('fetcher', topics.rawMovies, 'movie-details')).rejects.toMatchObject(noRight);
+    await expect(readAs('fetcher', topics.rawMovies, 'tmdb.fetcher')).rejects.toMatchObject(noRight);
     await expect(publishAs('loader', topics.movieIds)).rejects.toMatchObject(noRight);
     await expect(publishAs('producer', topics.rawMovies)).rejects.toMatchObject(noRight);
     await expect(publishAs('producer', topics.movieIds)).resolves.toBeUndefined();

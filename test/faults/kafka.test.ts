@@ -110,15 +110,9 @@ describe('a stage under faults of Kafka', () => {
       await fixture.publish(40);
       await fixture.loadOnce();
       await fixture.publish(40, { from: 40 });
-      if (how === 'deleted') await withAdmin(fixture.kafka, (admin) => admin.deleteGroups([groups.bronzeLoader]));
+      if (how === 'deleted') await withAdmin(fixture.kafka, (admin) => admin.deleteGroups([groups.loader]));
       for (const [partition, end] of how === 'deleted' ? [] : await fixture.ends(topics.rawMovies.name)) {
-        await commitAs(
-          fixture.kafka,
-          groups.bronzeLoader,
-          topics.rawMovies.name,
-          partition,
-          how === 'latest' ? end : 0n,
-        );
+        await commitAs(fixture.kafka, groups.loader, topics.rawMovies.name, partition, how === 'latest' ? end : 0n);
       }
       expect(await fixture.loadOnce()).toEqual({ rows: 40, parked: 0 });
       expect(await fixture.audit()).toMatchObject({ bronzeRows: 80 });

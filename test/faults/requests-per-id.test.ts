@@ -43,7 +43,7 @@ describe('a fetcher requests few ids twice', () => {
 
   const committed = async (): Promise<number> => {
     await using admin = createAdmin(fixture.kafka);
-    const offsets = await admin.committedOffsets(groups.movieDetails, topics.movieIds.name);
+    const offsets = await admin.committedOffsets(groups.fetcher, topics.movieIds.name);
     return [...offsets.values()].reduce((sum, offset) => sum + Number(offset), 0);
   };
   const allCommitted = (check: () => void = () => {}) =>

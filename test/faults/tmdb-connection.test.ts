@@ -11,7 +11,7 @@ import { TmdbUnreachableError, UntrustedServerError } from '../../tmdb/errors.ts
 import { openTransport, type Transport, type TransportOptions } from '../../tmdb/transport.ts';
 import { ManualClock } from '../support/clock/manual-clock.ts';
 import { createAuthority } from '../support/kafka/certificates.ts';
-import { canary, DetailsStage } from '../support/tmdb/details-stage.ts';
+import { canary, FetcherStage } from '../support/tmdb/fetcher-stage.ts';
 import { type HttpServer, serve } from '../support/tmdb/http-server.ts';
 
 /** Faults of the connection to TMDb, and servers that pretend to be TMDb. */
@@ -78,7 +78,7 @@ describe('a server that', () => {
   ])('[P16 R34 S4] %s receives nothing, and ends the stage', async (_, certificate, code) => {
     const server = await tlsServer(certificate);
     const clock = new ManualClock();
-    const stage = keep(new DetailsStage({ baseUrl: `https://localhost:${server.port}/3`, clock }));
+    const stage = keep(new FetcherStage({ baseUrl: `https://localhost:${server.port}/3`, clock }));
     const failure = await stage.finish(stage.run([5, 6, 7])).catch((error) => error);
     expect(failure).toBeInstanceOf(UntrustedServerError);
     expect(failure).toMatchObject({ retriable: false, exitCode: 1 });
@@ -93,7 +93,7 @@ describe('a server that', () => {
     const clock = new ManualClock();
     const first = await tlsServer(trusted.issue(['localhost']));
     const { port } = first;
-    const stage = keep(new DetailsStage({ baseUrl: `https://localhost:${port}/3`, clock }));
+    const stage = keep(new FetcherStage({ baseUrl: `https://localhost:${port}/3`, clock }));
     await stage.finish(stage.run([5]));
     await first[Symbol.asyncDispose]();
     const second = keep(await serve(() => {}, stranger.issue(['localhost']), port));
@@ -187,7 +187,7 @@ describe('an answer that decompresses to far more than its size', () => {
     ['ten gigabytes of gzip', async () => keep(await startSandbox({ faults: [{ kind: 'bomb', bytes: 1e10 }] }))],
   ])('[R37 R68] (%s) is cut off at the cap, in little memory, and parked', async (_, start) => {
     const { port } = await start();
-    const stage = keep(new DetailsStage({ baseUrl: `http://127.0.0.1:${port}/3`, clock: new ManualClock() }));
+    const stage = keep(new FetcherStage({ baseUrl: `http://127.0.0.1:${port}/3`, clock: new ManualClock() }));
     const memory = await memoryDuring(() => stage.finish(stage.run([5])));
     expect(stage.parked).toEqual(['body_too_large']);
     expect(stage.tmdb.counts().requests).toBe(1);
@@ -203,7 +203,7 @@ describe('an answer that decompresses to far more than its size', () => {
         else response.setHeader('content-encoding', Array(layers).fill('gzip').join(', ')).end(gzipSync('{"id":5}'));
       }),
     );
-    const stage = keep(new DetailsStage({ baseUrl: `http://127.0.0.1:${server.port}/3`, clock: new ManualClock() }));
+    const stage = keep(new FetcherStage({ baseUrl: `http://127.0.0.1:${server.port}/3`, clock: new ManualClock() }));
     const memory = await memoryDuring(() => stage.finish(stage.run([5])));
     expect(stage.parked).toEqual(['attempts_exhausted']);
     expect(memory).toBeLessThan(64_000_000);
@@ -235,7 +235,7 @@ describe('a redirect', () => {
         else response.setHeader('content-type', 'application/json').end('{"id":550}');
       }),
     );
-    const stage = keep(new DetailsStage({ baseUrl: `http://127.0.0.1:${server.port}/3`, clock: new ManualClock() }));
+    const stage = keep(new FetcherStage({ baseUrl: `http://127.0.0.1:${server.port}/3`, clock: new ManualClock() }));
     await stage.finish(stage.run([5]));
     expect(stage.parked).toEqual(['unexpected_status']);
     expect(server.seen.filter((seen) => seen === `GET /3/movie/5 Bearer ${canary}`)).toHaveLength(5);
@@ -248,7 +248,7 @@ describe('a redirect', () => {
       const server: HttpServer = keep(
         await serve((_, response) => response.writeHead(status, { location: target(server.port) }).end()),
       );
-      const stage = keep(new DetailsStage({ baseUrl: `http://127.0.0.1:${server.port}/3`, clock: new ManualClock() }));
+      const stage = keep(new FetcherStage({ baseUrl: `http://127.0.0.1:${server.port}/3`, clock: new ManualClock() }));
       await expect(stage.finish(stage.run([5, 6, 7]))).rejects.toBeInstanceOf(TmdbUnreachableError);
       expect(stage.parked).toEqual([]);
       expect(elsewhere.seen).toEqual([]);

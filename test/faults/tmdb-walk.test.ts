@@ -6,7 +6,7 @@ import { type SandboxOptions, startSandbox } from '../../sandbox/server.ts';
 import type { MovieId } from '../../schemas/records.ts';
 import { ManualClock } from '../support/clock/manual-clock.ts';
 import { MemorySink } from '../support/kafka/memory-sink.ts';
-import { DetailsStage } from '../support/tmdb/details-stage.ts';
+import { FetcherStage } from '../support/tmdb/fetcher-stage.ts';
 import { serve } from '../support/tmdb/http-server.ts';
 
 /** The walk over the popular list, over real HTTP, while the list changes. */
@@ -25,8 +25,8 @@ describe('a walk', () => {
   });
 
   const walk = (baseUrl: string): Promise<PopularWalk> => {
-    // The client and the clock are those of the details stage; its topics are not used.
-    const stage = new DetailsStage({ baseUrl, clock });
+    // The client and the clock are those of the fetcher; its topics are not used.
+    const stage = new FetcherStage({ baseUrl, clock });
     opened.push(stage);
     const ports = { tmdb: stage.tmdb, movieIds, known: new Map(), clock, log: createLogger('silent', []) };
     return stage.finish(producePopular(ports, { pages: 500, refreshAfterMs: 0 }, new AbortController().signal));

@@ -6,12 +6,12 @@ import type { Fault } from '../../sandbox/fault.ts';
 import { type Sandbox, startSandbox } from '../../sandbox/server.ts';
 import { CredentialsRefusedError } from '../../tmdb/errors.ts';
 import { ManualClock } from '../support/clock/manual-clock.ts';
-import { DetailsStage } from '../support/tmdb/details-stage.ts';
+import { FetcherStage } from '../support/tmdb/fetcher-stage.ts';
 import { serve } from '../support/tmdb/http-server.ts';
 import { BucketFleet } from '../support/token-bucket/bucket-fleet.ts';
 import { RedisServer } from '../support/token-bucket/redis.ts';
 
-/** Possible answers of TMDb to the details stage, over real HTTP, with a clock that the test controls. */
+/** Possible answers of TMDb to the fetcher, over real HTTP, with a clock that the test controls. */
 
 const movies = 400;
 const catalogue = new GeneratedCatalogue({ seed: 1, movies });
@@ -31,9 +31,9 @@ afterEach(async () => {
 });
 
 /** A strict sandbox on the test's clock, and a stage that uses it. */
-async function openBoth(): Promise<{ sandbox: Sandbox; stage: DetailsStage }> {
+async function openBoth(): Promise<{ sandbox: Sandbox; stage: FetcherStage }> {
   const sandbox = await startSandbox({ movies, clock });
-  const stage = new DetailsStage({ baseUrl: sandbox.url, clock });
+  const stage = new FetcherStage({ baseUrl: sandbox.url, clock });
   opened.push(sandbox, stage);
   return { sandbox, stage };
 }
@@ -67,7 +67,7 @@ describe('"too many requests"', () => {
     });
     const members = await fleet.assemble(['a', 'b'], { capacity: 40, windowMs: 10_000 });
     const [a, b] = members.map(({ bucket }) => {
-      const stage = new DetailsStage({ baseUrl: sandbox.url, clock: fleet.clock, bucket });
+      const stage = new FetcherStage({ baseUrl: sandbox.url, clock: fleet.clock, bucket });
       opened.push(stage);
       return stage;
     });
@@ -167,7 +167,7 @@ describe('a torn answer', () => {
       left -= 1;
     });
     const baseUrl = `http://127.0.0.1:${server.port}/3`;
-    await using stage = new DetailsStage({ baseUrl, clock, timeoutMs: 500 });
+    await using stage = new FetcherStage({ baseUrl, clock, timeoutMs: 500 });
     await stage.finish(stage.run([5]));
     expect(server.seen).toHaveLength(3);
     expect(stage.rawMovies.values.map(({ body }) => body.equals(whole))).toEqual([true]);
@@ -192,7 +192,7 @@ describe('a compressed answer without a Content-Encoding', () => {
         .writeHead(200, { 'content-type': 'application/json' })
         .end(pack(Buffer.from(documents[request.url ?? ''] ?? ''))),
     );
-    await using stage = new DetailsStage({ baseUrl: `http://127.0.0.1:${server.port}/3`, clock });
+    await using stage = new FetcherStage({ baseUrl: `http://127.0.0.1:${server.port}/3`, clock });
     const { signal } = new AbortController();
     const bodies = [
       (await stage.tmdb.genres('en', signal)).body,

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { runBronzeLoader } from '../../consumers/bronze-loader.ts';
 import { closingOf, deadLetterOf } from '../../consumers/dead-letter.ts';
+import { runLoader } from '../../consumers/loader.ts';
 import { redrive } from '../../dead-letters/redrive.ts';
 import { type Letter, readLetters } from '../../dead-letters/store.ts';
 import type { KafkaCluster } from '../../kafka/cluster.ts';
@@ -327,7 +327,7 @@ async function loadWith(codec: Codec<RawMovie>): Promise<void> {
   const { duckdbPath: path, lockWaitMs } = duckDbOf(stage.context.config);
   await using warehouse = await openDuckDbWarehouse({ path, lockWaitMs, clock: systemClock });
   await warehouse.migrate();
-  await runBronzeLoader(
+  await runLoader(
     {
       source: cluster.partitionSource([topics.rawMovies, topics.rawGenres], { group: 'loader' }),
       warehouse,

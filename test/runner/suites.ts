@@ -45,7 +45,7 @@ export const chosenNumbers = (): Record<string, string> =>
 export const suites: readonly Suite[] = [
   {
     name: 'loader-model',
-    files: ['test/unit/consumers/bronze-loader-model.test.ts'],
+    files: ['test/unit/consumers/loader-model.test.ts'],
     touches: ['consumers/', 'test/support/loader-model/'],
   },
   {
@@ -56,7 +56,7 @@ export const suites: readonly Suite[] = [
   {
     name: 'requests-per-id',
     files: ['test/faults/requests-per-id.test.ts', 'test/e2e/side-by-side.test.ts'],
-    touches: ['kafka/', 'consumers/movie-details.ts'],
+    touches: ['kafka/', 'consumers/fetcher.ts'],
   },
   {
     name: 'crash-points',
@@ -107,7 +107,7 @@ export const suites: readonly Suite[] = [
       'test/faults/tmdb-outage.test.ts',
       'test/faults/tmdb-walk.test.ts',
     ],
-    touches: ['tmdb/', 'producers/', 'consumers/movie-details.ts'],
+    touches: ['tmdb/', 'producers/', 'consumers/fetcher.ts'],
   },
   {
     name: 'token-bucket',

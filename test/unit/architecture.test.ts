@@ -144,7 +144,7 @@ describe('the architecture', () => {
     [
       'a folder that imports from a higher layer',
       'kafka/x.ts',
-      "import { a } from '../consumers/bronze-loader.ts';",
+      "import { a } from '../consumers/loader.ts';",
       'not below',
     ],
     ['a stage that imports a neighbour', 'consumers/x.ts', "import { a } from '../producers/popular.ts';", 'not below'],
@@ -174,10 +174,12 @@ describe('the architecture', () => {
 
   it('builds the names of topics and of groups in one place each, which adds the prefix', () => {
     const name =
-      /['"](?:tmdb\.(?:movie-ids|raw-movies|raw-genres|dead-letters)|movie-details|bronze-loader|bronze-replay)\b/;
+      /['"](?:tmdb\.(?:movie-ids|raw-movies|raw-genres|dead-letters|fetcher|loader|replay-raw)|movie-details|bronze-loader)\b/;
     const files = [...sources.keys()].filter((file) => name.test(sources.get(file) ?? ''));
     expect(files).toEqual(['schemas/topic-names.ts']);
-    const groups = [...sources].filter(([, text]) => /\$\{prefix\}(?:movie-details|bronze-loader)/.test(text));
+    const groups = [...sources].filter(([, text]) =>
+      /\$\{prefix\}\S*(?:serviceNames|movie-details|bronze-loader)/.test(text),
+    );
     expect(groups.map(([file]) => file)).toEqual(['kafka/groups.ts']);
   });
 

@@ -1,7 +1,7 @@
 import { always, before, remove, swap } from '../change.ts';
 import type { Mutant } from '../mutant.ts';
 
-const details = { files: ['test/unit/consumers/movie-details.test.ts'] };
+const details = { files: ['test/unit/consumers/fetcher.test.ts'] };
 const client = { files: ['test/unit/tmdb/retrying-client.test.ts'] };
 const tmdbEndpoints = { files: ['test/unit/tmdb/endpoints.test.ts'] };
 const statusCodes = { files: ['test/unit/tmdb/status-codes.test.ts'] };
@@ -15,21 +15,21 @@ const ahead = { files: ['test/unit/kafka/work-ahead.test.ts'] };
 export const fetcherMutants: readonly Mutant[] = [
   {
     name: 'fetcher: an id is done before its answer is published',
-    file: 'consumers/movie-details.ts',
+    file: 'consumers/fetcher.ts',
     place: 'fetcher.publish-first',
     change: swap('await', 'void'),
     tests: details,
   },
   {
     name: 'fetcher: an id is done before it is parked',
-    file: 'consumers/movie-details.ts',
+    file: 'consumers/fetcher.ts',
     place: 'fetcher.park-first',
     change: swap('await', 'void'),
     tests: details,
   },
   {
     name: 'fetcher: an outage of TMDb parks the waiting ids',
-    file: 'consumers/movie-details.ts',
+    file: 'consumers/fetcher.ts',
     place: 'fetcher.outage-parks-nothing',
     change: swap('null', "'attempts_exhausted'"),
     tests: details,

@@ -108,10 +108,10 @@ export const kafkaMutants: readonly Mutant[] = [
   },
   {
     name: 'batches: the fetcher treats an unreadable batch as a tombstone',
-    file: 'consumers/movie-details.ts',
+    file: 'consumers/fetcher.ts',
     place: 'batches.unusable-record',
     change: swap('if (record.unusable)', 'if (record.unusable && record.value)'),
-    tests: { files: ['test/unit/consumers/movie-details.test.ts'], only: 'parks an unusable record' },
+    tests: { files: ['test/unit/consumers/fetcher.test.ts'], only: 'parks an unusable record' },
   },
   {
     name: 'batches: one fetch response is decoded without a limit',

@@ -1,9 +1,9 @@
 import { after, always, before, detach, never, remove, swap } from '../change.ts';
 import type { Mutant } from '../mutant.ts';
 
-const model = { files: ['test/unit/consumers/bronze-loader-model.test.ts'] };
+const model = { files: ['test/unit/consumers/loader-model.test.ts'] };
 const others = { files: ['test/unit/consumers/other-loaders.test.ts'] };
-const loader = 'consumers/bronze-loader.ts';
+const loader = 'consumers/loader.ts';
 
 const rules = { files: ['test/unit/schemas/record-rules.test.ts'] };
 const ruleFile = 'schemas/record-rules.ts';
@@ -141,7 +141,7 @@ export const loaderMutants: readonly Mutant[] = [
     file: loader,
     place: 'loader.drain',
     change: remove,
-    tests: { files: ['test/unit/consumers/bronze-loader.test.ts'] },
+    tests: { files: ['test/unit/consumers/loader.test.ts'] },
   },
   {
     name: 'loader: a record whose key is not its movieId is accepted',
@@ -236,10 +236,10 @@ export const loaderMutants: readonly Mutant[] = [
   },
   {
     name: 'fetcher: ids that the rules refuse are fetched',
-    file: 'consumers/movie-details.ts',
+    file: 'consumers/fetcher.ts',
     place: 'fetcher.refused-record',
     change: never,
-    tests: { files: ['test/unit/consumers/movie-details.test.ts'] },
+    tests: { files: ['test/unit/consumers/fetcher.test.ts'] },
   },
   {
     name: 'producer: ids that the rules refuse count as known',

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { runBronzeLoader } from '../../../consumers/bronze-loader.ts';
+import { runLoader } from '../../../consumers/loader.ts';
 import { systemClock } from '../../../runtime/clock.ts';
 import { createLogger } from '../../../runtime/logger.ts';
 import { deadLetterCodec, rawMovieCodec } from '../../../schemas/codecs.ts';
@@ -48,7 +48,7 @@ export class ContentsChain implements AsyncDisposable {
     const end = this.#source.end(topics.rawMovies.name, 0);
     // Closed again, so that other processes can read the file.
     await using warehouse = await openDuckDbWarehouse({ path: this.file.path, lockWaitMs: 10_000, clock: systemClock });
-    await runBronzeLoader(
+    await runLoader(
       {
         source: this.#source,
         warehouse,

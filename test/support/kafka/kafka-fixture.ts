@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { ConfigResourceTypes, type Message, Partitioners } from 'kafkajs';
 import { vi } from 'vitest';
-import type { MovieOutcome } from '../../../consumers/movie-details.ts';
+import type { MovieOutcome } from '../../../consumers/fetcher.ts';
 import { createAdmin } from '../../../kafka/admin.ts';
 import type { Kafka } from '../../../kafka/client.ts';
 import { readTopic } from '../../../kafka/read-topic.ts';

@@ -1,4 +1,4 @@
-import { runBronzeLoader } from '../../../consumers/bronze-loader.ts';
+import { runLoader } from '../../../consumers/loader.ts';
 import type { SharedTopics } from '../../../consumers/other-loaders.ts';
 import { KafkaError } from '../../../kafka/errors.ts';
 import type { Offsets } from '../../../kafka/topic.ts';
@@ -61,7 +61,7 @@ export class World {
     };
     const { source, clock, stop } = loader;
     this.#loaders.push(loader);
-    runBronzeLoader(
+    runLoader(
       {
         ...{ source, clock, log, clusterId, topics },
         warehouse: this.#warehouseOf(loader),

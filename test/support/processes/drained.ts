@@ -49,8 +49,8 @@ async function end(services: readonly SupervisedService[]): Promise<void> {
 async function caughtUp({ broker }: TestBed, timeoutMs: number): Promise<number> {
   return withAdmin(plainClient([broker.address]), async (admin) => {
     for (const [groupId, topic] of [
-      ['movie-details', 'tmdb.movie-ids'],
-      ['bronze-loader', 'tmdb.raw-movies'],
+      ['tmdb.fetcher', 'tmdb.movie-ids'],
+      ['tmdb.loader', 'tmdb.raw-movies'],
     ] as const) {
       await until(`${groupId} is through`, async () => (await lagOf(admin, groupId, topic)) === 0n, { timeoutMs });
     }

@@ -23,7 +23,7 @@ export function producerUnderKills({ fleet, asked }: TestBed, args: readonly str
   });
   const pagesAtStart = new WeakMap<Service, number>();
   return {
-    supervised: new SupervisedService(fleet, 'producer', ['produce', 'popular', ...args]),
+    supervised: new SupervisedService(fleet, 'producer-popular', ['produce', 'popular', ...args]),
     withinMs: 16_000,
     isAtWork: (producer) => {
       if (!pagesAtStart.has(producer)) pagesAtStart.set(producer, pages);

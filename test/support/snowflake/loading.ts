@@ -1,4 +1,4 @@
-import { type Flush, runBronzeLoader } from '../../../consumers/bronze-loader.ts';
+import { type Flush, runLoader } from '../../../consumers/loader.ts';
 import type { Offsets } from '../../../kafka/topic.ts';
 import { systemClock } from '../../../runtime/clock.ts';
 import { createLogger } from '../../../runtime/logger.ts';
@@ -103,7 +103,7 @@ export class SnowflakeFixture implements AsyncDisposable {
         },
       };
       const limits = { maxRows: setUp.maxRows ?? 20, maxBytes: setUp.maxBytes ?? 1_000_000, maxAgeMs: 100 };
-      await runBronzeLoader(ports, { limits, signal: new AbortController().signal, until: topics.ends });
+      await runLoader(ports, { limits, signal: new AbortController().signal, until: topics.ends });
     };
     const ended = run();
     ended.catch(() => {});

@@ -1,4 +1,4 @@
-import { runMovieDetails } from '../../../consumers/movie-details.ts';
+import { runFetcher } from '../../../consumers/fetcher.ts';
 import { systemClock } from '../../../runtime/clock.ts';
 import { createLogger } from '../../../runtime/logger.ts';
 import { movieIdCodec } from '../../../schemas/codecs.ts';
@@ -37,7 +37,7 @@ export async function fetchAll(answers: readonly Buffer[]) {
     rank: null,
     requestedAt: new Date(0),
   }));
-  await runMovieDetails(
+  await runFetcher(
     {
       movieIds: new MemoryRecordSource(ids.map((id, offset) => consumerRecord(offset, movieIdCodec.encode(id)))),
       tmdb: createTmdbClient(

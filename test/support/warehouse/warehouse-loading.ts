@@ -1,4 +1,4 @@
-import { runBronzeLoader } from '../../../consumers/bronze-loader.ts';
+import { runLoader } from '../../../consumers/loader.ts';
 import { endsOf } from '../../../pipeline/stages.ts';
 import type { Context } from '../../../platform/context.ts';
 import type { Platform } from '../../../platform/platform.ts';
@@ -31,7 +31,7 @@ export const loading =
       deadLetters: cluster.sink(topics.deadLetters),
       random: () => 0.01,
     };
-    await runBronzeLoader(ports, { limits: config.load, signal, until });
+    await runLoader(ports, { limits: config.load, signal, until });
   };
 
 const fates = ['executed', 'lost', 'unanswered', 'late'] as const;

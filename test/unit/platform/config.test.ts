@@ -130,17 +130,23 @@ describe('the configuration', () => {
     expect(mistakes(environment)).toContain(hint);
   });
 
-  it('does not change the names of topics and groups without a prefix', () => {
-    const { topics, groups } = loadConfig({ KAFKA_TOPIC_PREFIX: '' }).kafka;
+  it('adds nothing to the names of topics and groups without a prefix', () => {
+    const { topics, groups, formerGroups } = loadConfig({ KAFKA_TOPIC_PREFIX: '' }).kafka;
     const names = Object.values(topics).map(({ name }) => name);
     expect(names).toEqual(['tmdb.movie-ids', 'tmdb.raw-movies', 'tmdb.raw-genres', 'tmdb.dead-letters']);
-    expect(Object.values(groups)).toEqual(['movie-details', 'bronze-loader', 'bronze-replay']);
+    expect(Object.values(groups)).toEqual(['tmdb.fetcher', 'tmdb.loader', 'tmdb.replay-raw']);
+    // Offsets of older versions are in these groups: their names never change.
+    expect(formerGroups).toEqual({ fetcher: 'movie-details', loader: 'bronze-loader' });
   });
 
   it('begins the name of each topic and group with the prefix, up to the length that Kafka allows', () => {
     const prefix = 'x'.repeat(232);
-    const { topics, groups } = loadConfig({ KAFKA_TOPIC_PREFIX: prefix }).kafka;
-    const names = [...Object.values(topics).map(({ name }) => name), ...Object.values(groups)];
+    const { topics, groups, formerGroups } = loadConfig({ KAFKA_TOPIC_PREFIX: prefix }).kafka;
+    const names = [
+      ...Object.values(topics).map(({ name }) => name),
+      ...Object.values(groups),
+      ...Object.values(formerGroups),
+    ];
     expect(names.filter((name) => !name.startsWith(prefix))).toEqual([]);
     expect(Math.max(...names.map(({ length }) => length))).toBe(249);
   });

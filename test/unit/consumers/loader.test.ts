@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { type Flush, runBronzeLoader } from '../../../consumers/bronze-loader.ts';
+import { type Flush, runLoader } from '../../../consumers/loader.ts';
 import type { Offsets, PartitionHandler } from '../../../kafka/topic.ts';
 import { createLogger } from '../../../runtime/logger.ts';
 import { movieIdCodec, rawMovieCodec } from '../../../schemas/codecs.ts';
@@ -30,7 +30,7 @@ const movie = (movieId: number, body = `{"id":${movieId}}`): Buffer =>
 const range = (count: number, from = 0): Buffer[] =>
   Array.from({ length: count }, (_, index) => movie(from + index + 1));
 
-describe('the bronze loader', () => {
+describe('the loader', () => {
   let clock: ManualClock;
   let source: MemoryPartitionSource;
   let warehouse: MemoryWarehouse;
@@ -47,8 +47,8 @@ describe('the bronze loader', () => {
 
   const limits = { maxRows: 1_000, maxBytes: 1_000_000, maxAgeMs: 1_000 };
 
-  const load = (options: Partial<Parameters<typeof runBronzeLoader>[1]> = {}) =>
-    runBronzeLoader(
+  const load = (options: Partial<Parameters<typeof runLoader>[1]> = {}) =>
+    runLoader(
       {
         source,
         warehouse,
@@ -64,7 +64,7 @@ describe('the bronze loader', () => {
     );
 
   /** Loads up to the present ends, and advances the clock until it is done. */
-  const loadAll = async (options: Partial<Parameters<typeof runBronzeLoader>[1]> = {}, partitions = [0]) => {
+  const loadAll = async (options: Partial<Parameters<typeof runLoader>[1]> = {}, partitions = [0]) => {
     const ends = new Map<string, Offsets>([[movies, new Map(partitions.map((p) => [p, source.end(movies, p)]))]]);
     const loading = load({ until: Promise.resolve(ends), ...options });
     let hasEnded = false;

@@ -24,7 +24,7 @@ import { keepOffsets, MicroBatches, type Pending, toBatch } from './micro-batche
 import { type SharedTopics, watchOthers } from './other-loaders.ts';
 import { noReadableJson, tableOf, toRawRows, type Unreadable } from './raw-row.ts';
 
-export interface BronzeLoaderPorts {
+export interface LoaderPorts {
   readonly topics: RawTopics;
   /** Both raw topics. */
   readonly source: PartitionSource;
@@ -52,10 +52,10 @@ export interface Flush {
   readonly ms: number;
 }
 
-export interface BronzeLoaderOptions {
+export interface LoaderOptions {
   /** A micro-batch is due when it reaches one of these. */
   readonly limits: LoadSettings;
-  /** Aborts to start the drain: the loader loads what it has collected, then `runBronzeLoader` resolves. */
+  /** Aborts to start the drain: the loader loads what it has collected, then `runLoader` resolves. */
   readonly signal: AbortSignal;
   /** Exclusive ends, known once upstream is done; the loader ends when the ledger has reached all of them, also through other loaders. */
   readonly until?: Promise<ReadonlyMap<string, Offsets>>;
@@ -70,8 +70,8 @@ const maxTries = 120;
  * are in memory, one being loaded and one being filled; then reading pauses.
  * @throws the errors of the source, GapError if the awaited ends no longer exist, FencedError if another loader loads the same partitions, or a warehouse's final error.
  */
-export async function runBronzeLoader(ports: BronzeLoaderPorts, options: BronzeLoaderOptions): Promise<void> {
-  const loader = new BronzeLoader(ports, options);
+export async function runLoader(ports: LoaderPorts, options: LoaderOptions): Promise<void> {
+  const loader = new Loader(ports, options);
   const signal = AbortSignal.any([options.signal, loader.ended]);
   options.until?.then(
     (ends) => loader.endAt(ends),
@@ -95,8 +95,8 @@ interface Assigned {
 
 const invalidJson: Failure = { reason: 'invalid_json', message: noReadableJson, attempts: 1 };
 
-class BronzeLoader implements PartitionHandler {
-  readonly #ports: BronzeLoaderPorts;
+class Loader implements PartitionHandler {
+  readonly #ports: LoaderPorts;
   readonly #limits: LoadSettings;
   /** Aborts to start the drain. */
   readonly #stop: AbortSignal;
@@ -111,7 +111,7 @@ class BronzeLoader implements PartitionHandler {
   #outage: string | null = null;
   failure: unknown;
 
-  constructor(ports: BronzeLoaderPorts, { limits, signal }: BronzeLoaderOptions) {
+  constructor(ports: LoaderPorts, { limits, signal }: LoaderOptions) {
     this.#ports = ports;
     this.#limits = limits;
     this.#stop = signal;

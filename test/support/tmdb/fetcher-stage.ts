@@ -1,4 +1,4 @@
-import { runMovieDetails } from '../../../consumers/movie-details.ts';
+import { runFetcher } from '../../../consumers/fetcher.ts';
 import type { RecordSource } from '../../../kafka/topic.ts';
 import { createLogger } from '../../../runtime/logger.ts';
 import { Secret } from '../../../runtime/secret.ts';
@@ -13,7 +13,7 @@ import { type ManualClock, settle } from '../clock/manual-clock.ts';
 import { consumerRecord } from '../kafka/memory-record-source.ts';
 import { MemorySink } from '../kafka/memory-sink.ts';
 
-export interface DetailsStageOptions extends Partial<TransportOptions> {
+export interface FetcherStageOptions extends Partial<TransportOptions> {
   readonly baseUrl: string;
   readonly clock: ManualClock;
   /** @default a new one */
@@ -26,17 +26,17 @@ export interface DetailsStageOptions extends Partial<TransportOptions> {
 export const canary = 'canary-in-place-of-a-token';
 
 /**
- * The details stage with its real client over real HTTP. The topics are in memory. The test controls the clock, so an hour's
+ * The fetcher with its real client over real HTTP. The topics are in memory. The test controls the clock, so an hour's
  * outage takes no time. Network transfers take real time, and the clock waits for them.
  */
-export class DetailsStage implements AsyncDisposable {
+export class FetcherStage implements AsyncDisposable {
   readonly rawMovies = new MemorySink<RawMovie>();
   readonly deadLetters = new MemorySink<DeadLetter>();
   readonly tmdb: TmdbClient;
   readonly #clock: ManualClock;
   readonly #transport: Transport;
 
-  constructor(options: DetailsStageOptions) {
+  constructor(options: FetcherStageOptions) {
     const { baseUrl, clock, bucket, limit = { capacity: 40, windowMs: 10_000 }, ...more } = options;
     const defaults = { token: new Secret(canary), apiKey: undefined, timeoutMs: 10_000, maxBodyBytes: 4_000_000 };
     this.#clock = clock;
@@ -66,7 +66,7 @@ export class DetailsStage implements AsyncDisposable {
     };
     const { tmdb, rawMovies, deadLetters } = this;
     const ports = { movieIds, tmdb, rawMovies, deadLetters, clock: this.#clock };
-    return runMovieDetails({ ...ports, log: createLogger('silent', []) }, { signal });
+    return runFetcher({ ...ports, log: createLogger('silent', []) }, { signal });
   }
 
   /** Advances the clock until `work` is settled. */

@@ -12,7 +12,7 @@ import { UnusableAnswerError } from '../tmdb/errors.ts';
 import type { TmdbClient } from '../tmdb/tmdb-client.ts';
 import { deadLetterOf, type Failure, failureOf, publishLetters } from './dead-letter.ts';
 
-export interface MovieDetailsPorts {
+export interface FetcherPorts {
   readonly movieIds: RecordSource;
   readonly tmdb: Pick<TmdbClient, 'movie'>;
   readonly rawMovies: Sink<RawMovie>;
@@ -32,8 +32,8 @@ export type MovieOutcome = 'fetched' | 'gone' | 'parked' | 'skipped';
  * A failure of TMDb as a whole (credentials, outage) ends the stage, and the id stays in the topic.
  * Ends as `RecordSource.run` does. @throws CredentialsRefusedError, TmdbUnreachableError, and the errors of the source.
  */
-export const runMovieDetails = (
-  ports: MovieDetailsPorts,
+export const runFetcher = (
+  ports: FetcherPorts,
   options: { readonly signal: AbortSignal; readonly until?: Offsets },
 ): Promise<void> =>
   ports.movieIds.run(async (record) => {
@@ -41,7 +41,7 @@ export const runMovieDetails = (
     ports.onDone?.(outcome);
   }, options);
 
-async function handle(ports: MovieDetailsPorts, record: ConsumerRecord, signal: AbortSignal): Promise<MovieOutcome> {
+async function handle(ports: FetcherPorts, record: ConsumerRecord, signal: AbortSignal): Promise<MovieOutcome> {
   if (record.unusable) return park(ports, record, failureOf(record.unusable)); // mutant: batches.unusable-record
   // A tombstone removes an id from the compacted topic: there is nothing to fetch.
   if (record.value === null) return 'skipped';
@@ -64,7 +64,7 @@ async function handle(ports: MovieDetailsPorts, record: ConsumerRecord, signal: 
   }
 }
 
-async function park(ports: MovieDetailsPorts, record: ConsumerRecord, failure: Failure): Promise<MovieOutcome> {
+async function park(ports: FetcherPorts, record: ConsumerRecord, failure: Failure): Promise<MovieOutcome> {
   await publishLetters(ports.deadLetters, [deadLetterOf(record, failure, new Date(ports.clock.now()))]); // mutant: fetcher.park-first
   ports.onParked?.(failure.reason);
   ports.log.warn({ partition: record.partition, offset: record.offset.toString(), ...failure }, 'parked a movie id');

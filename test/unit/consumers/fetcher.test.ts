@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { runMovieDetails } from '../../../consumers/movie-details.ts';
+import { runFetcher } from '../../../consumers/fetcher.ts';
 import { RecordTooLargeError } from '../../../kafka/errors.ts';
 import type { ConsumerRecord } from '../../../kafka/topic.ts';
 import { createLogger } from '../../../runtime/logger.ts';
@@ -10,7 +10,7 @@ import { ManualClock, settle } from '../../support/clock/manual-clock.ts';
 import { consumerRecord, MemoryRecordSource } from '../../support/kafka/memory-record-source.ts';
 import { MemorySink } from '../../support/kafka/memory-sink.ts';
 
-describe('movie-details', () => {
+describe('the fetcher', () => {
   let rawMovies: MemorySink<RawMovie>;
   let deadLetters: MemorySink<DeadLetter>;
   const clock = new ManualClock();
@@ -49,7 +49,7 @@ describe('movie-details', () => {
         },
       },
     };
-    const error = await runMovieDetails(ports, { signal }).then(
+    const error = await runFetcher(ports, { signal }).then(
       () => null,
       (thrown) => thrown,
     );

@@ -1,0 +1,16 @@
+/**
+ * The name of each service, the same everywhere: in `docker-compose.yml`, in the names of the consumer groups, and in the label and the
+ * field `service` of metrics and log lines. The command that runs a service is a verb: `fetch` runs the fetcher.
+ */
+export const serviceNames = {
+  producerPopular: 'producer-popular',
+  producerGenres: 'producer-genres',
+  fetcher: 'fetcher',
+  loader: 'loader',
+  scheduler: 'scheduler',
+  sandbox: 'sandbox',
+  /** All of them in one process: `run`. */
+  allInOne: 'all-in-one',
+} as const;
+
+export type ServiceName = (typeof serviceNames)[keyof typeof serviceNames];

@@ -1,0 +1,95 @@
+import { inject } from 'vitest';
+import { endsOf, fetchMovies, loadBronze, walkPopular } from '../../../pipeline/stages.ts';
+import { loadConfig } from '../../../platform/config.ts';
+import type { Context } from '../../../platform/context.ts';
+import { openPlatform } from '../../../platform/platform.ts';
+import { systemClock } from '../../../runtime/clock.ts';
+import { Health } from '../../../runtime/health.ts';
+import { createMetrics } from '../../../runtime/metrics.ts';
+import { noProgress } from '../../../runtime/progress.ts';
+import { type Sandbox, startSandbox } from '../../../sandbox/server.ts';
+import { openDuckDbReader } from '../../../warehouse/duckdb/reader.ts';
+import { Workspace } from '../processes/cli.ts';
+import { duckDbOf } from '../warehouse/duckdb-of.ts';
+import { silent } from './broker.ts';
+
+/** One deployment on the broker that all tests share, with a prefix, a sandbox and a data folder of its own. */
+export class Deployment implements AsyncDisposable {
+  readonly context: Context;
+  readonly workspace: Workspace;
+  /** What it waits for, as its user sees it. */
+  readonly waits: string[];
+  readonly #sandbox: Sandbox;
+
+  private constructor(context: Context, sandbox: Sandbox, workspace: Workspace, waits: string[]) {
+    this.context = context;
+    this.waits = waits;
+    this.workspace = workspace;
+    this.#sandbox = sandbox;
+  }
+
+  /** @param seed of the invented movies: another seed gives other movies. */
+  static async open(prefix: string, seed: number): Promise<Deployment> {
+    const sandbox = await startSandbox({ movies: 100, seed, limit: null });
+    const env = {
+      ...{ KAFKA_BROKERS: inject('brokers').join(), KAFKA_TOPIC_PREFIX: prefix, KAFKA_PARTITIONS: '2' },
+      ...{ TMDB_BASE_URL: sandbox.url, TMDB_TOKEN: 'any', TMDB_RATE_LIMIT: '1000/1s' },
+    };
+    const workspace = new Workspace(env);
+    const waits: string[] = [];
+    const context = {
+      config: loadConfig({ DATA_DIR: workspace.dataDir, ...env }),
+      ...{ log: silent, metrics: createMetrics('test'), health: new Health(systemClock) },
+      progress: { ...noProgress, wait: (text: string) => void waits.push(text) },
+      signal: new AbortController().signal,
+    };
+    return new Deployment(context, sandbox, workspace, waits);
+  }
+
+  /** Walks one page. @returns the number of published ids. */
+  async walk(): Promise<number> {
+    await using platform = openPlatform(this.context);
+    return (await walkPopular(platform, this.context, 1)).published;
+  }
+
+  /** Fetches the movies that wait now. @returns their number. */
+  async fetch(): Promise<number> {
+    await using platform = openPlatform(this.context);
+    const { movieIds } = this.context.config.kafka.topics;
+    const ids = (await endsOf(platform, [movieIds])).get(movieIds.name);
+    return (await fetchMovies(platform, this.context, ids)).fetched;
+  }
+
+  /** Loads what is in Kafka now. @returns the number of new rows. */
+  async load(): Promise<number> {
+    await using platform = openPlatform(this.context);
+    const { rawMovies, rawGenres } = this.context.config.kafka.topics;
+    return (await loadBronze(platform, this.context, { until: endsOf(platform, [rawMovies, rawGenres]) })).rows;
+  }
+
+  /** Walks one page, fetches its movies and loads them. @returns the counts of the stages. */
+  async ingest() {
+    return { published: await this.walk(), fetched: await this.fetch(), rows: await this.load() };
+  }
+
+  async movies(): Promise<number[]> {
+    const { duckdbPath: path, lockWaitMs } = duckDbOf(this.context.config);
+    await using reader = await openDuckDbReader({ path, lockWaitMs, clock: systemClock });
+    const rows = await reader.query('select movie_id from bronze.raw_movies order by movie_id');
+    return rows.map((row) => Number(row['movie_id']));
+  }
+
+  /** The ids that its sandbox lists on the first page. */
+  async listed(): Promise<number[]> {
+    const response = await fetch(`${this.#sandbox.url}/movie/popular?page=1`, {
+      headers: { authorization: 'Bearer any' },
+    });
+    const { results } = (await response.json()) as { readonly results: readonly { readonly id: number }[] };
+    return results.map(({ id }) => id).toSorted((a, b) => a - b);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#sandbox[Symbol.asyncDispose]();
+    this.workspace[Symbol.dispose]();
+  }
+}
