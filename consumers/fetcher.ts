@@ -25,7 +25,8 @@ export interface FetcherPorts {
 }
 
 /** `gone`: TMDb has deleted the movie, which is published like any other answer. */
-export type MovieOutcome = 'fetched' | 'gone' | 'parked' | 'skipped';
+export const movieOutcomes = ['fetched', 'gone', 'parked', 'skipped'] as const;
+export type MovieOutcome = (typeof movieOutcomes)[number];
 
 /**
  * Ids topic → TMDb → raw topic. An id is finished when its answer is published, or when it is parked in dead letters.

@@ -2,6 +2,7 @@ import type { Context } from '../platform/context.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { startHealthServer } from '../runtime/health-server.ts';
 import { observeProcess } from '../runtime/metrics.ts';
+import { startCounters } from './start-counters.ts';
 
 /**
  * Runs `work` as a service, with health and metrics at HTTP_LISTEN, until the first signal. Then `work`
@@ -11,6 +12,7 @@ import { observeProcess } from '../runtime/metrics.ts';
 export async function runAsService<T>(context: Context, work: () => Promise<T>): Promise<T> {
   const { config, log, health, metrics } = context;
   observeProcess(metrics);
+  startCounters(context);
   await using resources = new AsyncDisposableStack();
   if (config.httpListen) {
     const server = resources.use(await startHealthServer(config.httpListen, health, metrics.registry));

@@ -23,7 +23,8 @@ import {
 } from './transform.ts';
 
 /** The outcome of one round. `skipped`: BRONZE has not changed, is unavailable, or does not exist yet. */
-export type RoundOutcome = 'success' | 'warned' | 'failed' | 'skipped';
+export const roundOutcomes = ['success', 'warned', 'failed', 'skipped'] as const;
+export type RoundOutcome = (typeof roundOutcomes)[number];
 
 /** A failed copy is retried in the next round, but not more often than this (ms). */
 const copyAgainMs = 10_000;

@@ -89,15 +89,15 @@ describe('the alerts', () => {
     expect(rule.alert).toMatch(/^Tmdb[A-Z]\w+$/);
     expect(rule.for).toMatch(/^\d+[smh]$/);
     expect(['warning', 'critical']).toContain(rule.labels['severity']);
-    expect(Object.keys(rule.annotations).sort()).toEqual(['description', 'runbook', 'summary']);
+    expect(Object.keys(rule.annotations).sort()).toEqual(['description', 'runbook_url', 'summary']);
     expect(unknownIn(rule.expr)).toEqual([]);
-    const [file, anchor] = rule.annotations['runbook']?.split('#') ?? [];
-    expect(file).toBe('docs/runbook.md');
+    const [page, anchor] = rule.annotations['runbook_url']?.split('#') ?? [];
+    expect(page).toBe('{{ $externalLabels.runbook }}');
     expect(anchors).toContain(anchor);
   });
 
   it('cover every row of the runbook about alerts', () => {
-    const named = new Set(rules.map(({ annotations }) => annotations['runbook']?.split('#')[1]));
+    const named = new Set(rules.map(({ annotations }) => annotations['runbook_url']?.split('#')[1]));
     expect(anchors.filter((anchor) => !named.has(anchor))).toEqual([]);
   });
 
@@ -149,14 +149,18 @@ describe('alerts.test.yml', () => {
 });
 
 describe('prometheus.yml', () => {
+  interface Job {
+    readonly static_configs: readonly { targets: readonly string[]; labels: Readonly<Record<string, string>> }[];
+    readonly dns_sd_configs: readonly { names: readonly string[]; port: number }[];
+  }
+  interface Configuration {
+    readonly global: { readonly external_labels: Readonly<Record<string, string>> };
+    readonly rule_files: readonly string[];
+    readonly scrape_configs: readonly Job[];
+  }
+  const config = readYaml<Configuration>('deploy/prometheus/prometheus.yml');
+
   it('scrapes every process of docker-compose.yml except the sandbox, at the port of the image', () => {
-    interface Job {
-      readonly static_configs: readonly { targets: readonly string[]; labels: Readonly<Record<string, string>> }[];
-      readonly dns_sd_configs: readonly { names: readonly string[]; port: number }[];
-    }
-    const config = readYaml<{ rule_files: string[]; scrape_configs: readonly Job[] }>(
-      'deploy/prometheus/prometheus.yml',
-    );
     const [job] = config.scrape_configs;
     const targets = [
       ...(job?.static_configs.flatMap(({ targets }) => targets) ?? []),
@@ -170,6 +174,8 @@ describe('prometheus.yml', () => {
     for (const { targets, labels } of job?.static_configs ?? [])
       expect(targets).toEqual([`${labels['service']}:${port}`]);
     expect(config.rule_files).toEqual(['alerts.yml']);
+    // The beginning of the links of the alerts.
+    expect(config.global.external_labels).toEqual({ runbook: 'docs/runbook.md' });
     const mounted = services['prometheus']?.volumes?.map((volume) => interpolate(volume).split(':')[0]);
     expect(mounted).toContain('./deploy/prometheus/alerts.yml');
   });

@@ -90,7 +90,7 @@ const keyOf = ({ labels: { __name__: _, ...others } }: Sample): string =>
   JSON.stringify(Object.entries(others).toSorted());
 
 /**
- * The value of a query at a time. Supports only the part of PromQL that alerts about readiness, restarts and credentials use.
+ * The value of a query at a time. Supports only the part of PromQL that alerts about services, readiness, restarts and credentials use.
  * @throws Error for any other query.
  */
 export function evaluate(query: string, series: ScrapedSeries, atMs: number): readonly Sample[] {
@@ -98,16 +98,21 @@ export function evaluate(query: string, series: ScrapedSeries, atMs: number): re
   const child = (node: SyntaxNode, ...names: string[]) =>
     names.map((name) => node.getChild(name)).find(Boolean) ?? null;
 
+  const matchersOf = (selector: SyntaxNode) =>
+    (selector.getChild('LabelMatchers')?.getChildren('UnquotedLabelMatcher') ?? []).map((matcher) => {
+      const [, label = '', operator, value = ''] = /^(\w+)\s*(=~|=)\s*"(.*)"$/.exec(text(matcher)) ?? [];
+      if (operator === undefined) throw new Error(`not supported: ${text(matcher)}`);
+      return { label, operator, value };
+    });
+
   const matcherOf = (selector: SyntaxNode) => {
     const [name] = /^\w+/.exec(text(selector)) ?? [''];
-    const matchers = selector.getChild('LabelMatchers')?.getChildren('UnquotedLabelMatcher') ?? [];
+    const matchers = matchersOf(selector);
     return (labels: Readonly<Record<string, string>>) =>
       labels['__name__'] === name &&
-      matchers.every((matcher) => {
-        const [, label = '', operator, value = ''] = /^(\w+)\s*(=~|=)\s*"(.*)"$/.exec(text(matcher)) ?? [];
-        if (operator === undefined) throw new Error(`not supported: ${text(matcher)}`);
-        return operator === '=' ? labels[label] === value : new RegExp(`^(?:${value})$`).test(labels[label] ?? '');
-      });
+      matchers.every(({ label, operator, value }) =>
+        operator === '=' ? labels[label] === value : new RegExp(`^(?:${value})$`).test(labels[label] ?? ''),
+      );
   };
 
   const aggregate = (node: SyntaxNode): Sample[] => {
@@ -126,7 +131,18 @@ export function evaluate(query: string, series: ScrapedSeries, atMs: number): re
     return [...groups.values()].map(({ labels, values }) => ({ labels, value: operator(...values) }));
   };
 
-  /** `changes(selector[duration])` and, without Prometheus's extrapolation, `increase(selector[duration])`. */
+  /** `absent(selector)`. */
+  const absent = (node: SyntaxNode): Sample[] => {
+    const selector = node.getChild('FunctionCallBody')?.getChild('VectorSelector');
+    if (!selector) throw new Error(`not supported: ${text(node)}`);
+    const labels = Object.fromEntries(matchersOf(selector).map(({ label, value }) => [label, value]));
+    return vectorOf(selector).length > 0 ? [] : [{ labels, value: 1 }];
+  };
+
+  /**
+   * `changes(selector[duration])`, `avg_over_time(selector[duration])` and, without Prometheus's extrapolation,
+   * `increase(selector[duration])`.
+   */
   const overRange = (node: SyntaxNode): Sample[] => {
     const matrix = node.getChild('FunctionCallBody')?.getChild('MatrixSelector');
     const selector = matrix?.getChild('VectorSelector');
@@ -134,6 +150,7 @@ export function evaluate(query: string, series: ScrapedSeries, atMs: number): re
     const [name = ''] = /^\w+/.exec(text(node)) ?? [];
     const functions: Record<string, (values: readonly number[]) => number> = {
       changes: (values) => values.filter((value, index) => index > 0 && value !== values[index - 1]).length,
+      avg_over_time: (values) => values.reduce((a, b) => a + b, 0) / values.length,
       // A counter that became smaller started again at 0.
       increase: (values) =>
         values.reduce((sum, value, index) => {
@@ -191,7 +208,7 @@ export function evaluate(query: string, series: ScrapedSeries, atMs: number): re
       case 'AggregateExpr':
         return aggregate(node);
       case 'FunctionCall':
-        return overRange(node);
+        return text(node).startsWith('absent') ? absent(node) : overRange(node);
       case 'BinaryExpr':
         return binary(node);
       default:
