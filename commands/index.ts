@@ -1,6 +1,7 @@
 import { deadLetters } from './dead-letters.ts';
 import { doctor } from './doctor.ts';
 import { type Command, type Entries, isGroup } from './engine/command.ts';
+import { ids } from './ids.ts';
 import { repair } from './repair.ts';
 import { replay } from './replay.ts';
 import { run } from './run.ts';
@@ -21,6 +22,7 @@ export const commands: Entries = [
   schedule,
   status,
   replay,
+  ids,
   repair,
   deadLetters,
   topics,

@@ -65,7 +65,7 @@ async function replaceCommits(kafka: Kafka, group: string, topic: string, commit
   try {
     await commitWithoutMember(kafka, group, { topic, partitions });
   } catch (error) {
-    throw isGroupInUse(error) ? new GroupInUseError(group, { cause: error }) : error;
+    throw isGroupInUse(error) ? new GroupInUseError(group, [], { cause: error }) : error;
   }
 }
 

@@ -21,8 +21,13 @@ export class GapError extends IngestError {
 export class GroupInUseError extends IngestError {
   readonly retriable = false;
 
-  constructor(group: string, options?: ErrorOptions) {
-    super(`group ${group} has members: its offsets can be moved only while no process reads as this group`, options);
+  /** @param members their names, if they are known. */
+  constructor(group: string, members: readonly string[], options?: ErrorOptions) {
+    const names = members.length > 0 ? ` (${members.join(', ')})` : '';
+    super(
+      `group ${group} has members${names}: end them first. A killed process is a member until KAFKA_SESSION_TIMEOUT has passed`,
+      options,
+    );
   }
 }
 

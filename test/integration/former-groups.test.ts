@@ -4,21 +4,10 @@ import type { KafkaAdmin } from '../../kafka/cluster-admin.ts';
 import { GroupInUseError } from '../../kafka/errors.ts';
 import { commitsWithFormer, takeOverOffsets } from '../../kafka/former-group.ts';
 import { systemClock } from '../../runtime/clock.ts';
-import { createTopic, testKafka, uniqueName, write } from '../support/kafka/broker.ts';
+import { createTopic, joinAs, testKafka, uniqueName, write } from '../support/kafka/broker.ts';
 import { Deployment } from '../support/kafka/deployment.ts';
 
 const kafka = testKafka();
-
-/** Joins a group, as a process of another version. */
-async function joinAs(groupId: string, topic: string): Promise<AsyncDisposable> {
-  const consumer = kafka.consumer({ groupId, maxWaitTimeInMs: 50 });
-  await consumer.connect();
-  await consumer.subscribe({ topic, fromBeginning: true });
-  const joined = new Promise((resolve) => consumer.on(consumer.events.GROUP_JOIN, resolve));
-  await consumer.run({ autoCommit: false, eachBatch: async () => {} });
-  await joined;
-  return { [Symbol.asyncDispose]: () => consumer.disconnect() };
-}
 
 describe('a deployment whose groups had other names before', () => {
   let deployment: Deployment;
@@ -49,7 +38,7 @@ describe('a deployment whose groups had other names before', () => {
 
     let fetching: Promise<number>;
     {
-      await using _ = await joinAs(formerGroups.fetcher, topic);
+      await using _ = await joinAs(kafka, formerGroups.fetcher, topic);
       fetching = deployment.fetch();
       await vi.waitUntil(() => deployment.waits.length > 0, { timeout: 20_000 });
       expect(deployment.waits[0]).toContain(`an older version, which reads as group ${formerGroups.fetcher}`);
@@ -106,7 +95,7 @@ describe('taking over the offsets of a former group', () => {
     await write(kafka, topic, ['a', 'b', 'c']);
     const names = { group: uniqueName('group'), former: uniqueName('former') };
     await admin.replaceCommits(names.former, topic, new Map([[0, at(2n)]]));
-    await using _ = await joinAs(names.group, topic);
+    await using _ = await joinAs(kafka, names.group, topic);
     await takeOverOffsets(admin, names, [topic], options);
     expect(await admin.commits(names.group, topic)).toEqual(new Map());
     await expect(admin.replaceCommits(names.group, topic, new Map([[0, at(1n)]]))).rejects.toThrow(GroupInUseError);

@@ -82,6 +82,21 @@ export async function deleteRecords(kafka: Client, topic: string, offset: string
   });
 }
 
+/** Joins a group and commits nothing. Leaves when it is disposed of. */
+export async function joinAs(kafka: Client, groupId: string, topic: string) {
+  const consumer = kafka.consumer({ groupId, maxWaitTimeInMs: 50 });
+  await consumer.connect();
+  await consumer.subscribe({ topic, fromBeginning: true });
+  const joined = new Promise((resolve) => consumer.on(consumer.events.GROUP_JOIN, resolve));
+  await consumer.run({ autoCommit: false, eachBatchAutoResolve: false, eachBatch: async () => {} });
+  await joined;
+  return {
+    commit: (partition: number, offset: bigint) =>
+      consumer.commitOffsets([{ topic, partition, offset: String(offset) }]),
+    [Symbol.asyncDispose]: () => consumer.disconnect(),
+  };
+}
+
 /** Commits as the only member of a group. */
 export async function commitAs(
   kafka: Client,
@@ -90,15 +105,6 @@ export async function commitAs(
   partition: number,
   offset: bigint,
 ): Promise<void> {
-  const consumer = kafka.consumer({ groupId, maxWaitTimeInMs: 50 });
-  await consumer.connect();
-  try {
-    await consumer.subscribe({ topic, fromBeginning: true });
-    const joined = new Promise((resolve) => consumer.on(consumer.events.GROUP_JOIN, resolve));
-    await consumer.run({ autoCommit: false, eachBatchAutoResolve: false, eachBatch: async () => {} });
-    await joined;
-    await consumer.commitOffsets([{ topic, partition, offset: String(offset) }]);
-  } finally {
-    await consumer.disconnect();
-  }
+  await using member = await joinAs(kafka, groupId, topic);
+  await member.commit(partition, offset);
 }

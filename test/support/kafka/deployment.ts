@@ -9,22 +9,22 @@ import { createMetrics } from '../../../runtime/metrics.ts';
 import { noProgress } from '../../../runtime/progress.ts';
 import { type Sandbox, startSandbox } from '../../../sandbox/server.ts';
 import { openDuckDbReader } from '../../../warehouse/duckdb/reader.ts';
-import { Workspace } from '../processes/cli.ts';
+import { type Outcome, Workspace } from '../processes/cli.ts';
 import { duckDbOf } from '../warehouse/duckdb-of.ts';
 import { silent } from './broker.ts';
 
 /** One deployment on the broker that all tests share, with a prefix, a sandbox and a data folder of its own. */
 export class Deployment implements AsyncDisposable {
   readonly context: Context;
-  readonly workspace: Workspace;
   /** What it waits for, as its user sees it. */
   readonly waits: string[];
   readonly #sandbox: Sandbox;
+  readonly #workspace: Workspace;
 
   private constructor(context: Context, sandbox: Sandbox, workspace: Workspace, waits: string[]) {
     this.context = context;
     this.waits = waits;
-    this.workspace = workspace;
+    this.#workspace = workspace;
     this.#sandbox = sandbox;
   }
 
@@ -44,6 +44,17 @@ export class Deployment implements AsyncDisposable {
       signal: new AbortController().signal,
     };
     return new Deployment(context, sandbox, workspace, waits);
+  }
+
+  /** Creates its topics, empty. */
+  async createTopics(): Promise<void> {
+    await using platform = openPlatform(this.context);
+    await platform.kafka();
+  }
+
+  /** Runs the command line as a user would. */
+  run(...args: readonly string[]): Promise<Outcome> {
+    return this.#workspace.run(args);
   }
 
   /** Walks one page. @returns the number of published ids. */
@@ -90,6 +101,6 @@ export class Deployment implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#sandbox[Symbol.asyncDispose]();
-    this.workspace[Symbol.dispose]();
+    this.#workspace[Symbol.dispose]();
   }
 }

@@ -32,6 +32,7 @@ const argumentsOf: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['raw', '--all'],
     ['raw', '--all', '--rebuild'],
   ],
+  ids: [['discard', '--all', '--yes']],
   'dead-letters': [['list'], ['redrive', '--all'], ['purge', '--all', '--yes']],
   topics: [[], ['--apply']],
   warehouse: [['migrate']],

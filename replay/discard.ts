@@ -1,0 +1,144 @@
+import type { KafkaCluster } from '../kafka/cluster.ts';
+import type { KafkaAdmin, TopicOffsets } from '../kafka/cluster-admin.ts';
+import type { Commit } from '../kafka/commit.ts';
+import { GroupInUseError } from '../kafka/errors.ts';
+import { commitsWithFormer } from '../kafka/former-group.ts';
+import type { ConsumerRecord, Offsets } from '../kafka/topic.ts';
+import type { Context } from '../platform/context.ts';
+import type { Platform } from '../platform/platform.ts';
+import { decodeOrNull } from '../schemas/codec.ts';
+import { movieIdCodec } from '../schemas/codecs.ts';
+
+/** The (planned) result of `ids discard`. */
+export interface IdsDiscarded {
+  /** Whether this is only a plan. */
+  readonly isDryRun: boolean;
+  /** Ids that wait and are not fetched. A movie may have several. */
+  readonly ids: number;
+  /** The movies of these ids. */
+  readonly movies: number;
+  /** Other records among them, which the fetcher would have parked. */
+  readonly unreadable: number;
+  /** Partitions whose offset moves. */
+  readonly partitions: readonly DiscardedPartition[];
+  /** Processes that read ids now: as long as there are any, nothing can be discarded. */
+  readonly members: readonly string[];
+  /** The command that fetches these movies again, without the program's name; null if there are none. */
+  readonly fetchAgain: string | null;
+}
+
+interface DiscardedPartition {
+  readonly partition: number;
+  /** The committed offset before: the first one that waits. */
+  readonly from: number;
+  /** The committed offset after. */
+  readonly to: number;
+  readonly ids: number;
+}
+
+export interface DiscardOptions {
+  /** Milliseconds since the epoch: only ids that were published before; absent: all that wait now. */
+  readonly before?: number;
+  readonly isDryRun: boolean;
+}
+
+/** A partition of the topic, with the committed offsets before and after. */
+interface Move {
+  readonly from: Commit;
+  readonly to: Commit;
+}
+
+/**
+ * Moves the committed offsets of the fetcher past ids that wait. The ids stay in the topic; nothing else changes.
+ * @throws GroupInUseError if a process reads ids, KafkaError, or the signal's reason.
+ */
+export async function discardIds(
+  { config, signal }: Context,
+  platform: Platform,
+  { before, isDryRun }: DiscardOptions,
+): Promise<IdsDiscarded> {
+  const { groups, formerGroups } = config.kafka;
+  const { cluster } = await platform.kafka();
+  const { admin } = cluster;
+  const { name: topic } = cluster.topics.movieIds;
+  const names = { group: groups.fetcher, former: formerGroups.fetcher };
+  const [commits, present] = await Promise.all([commitsWithFormer(admin, names, topic), admin.topicOffsets(topic)]);
+  const moves = movesTo(before === undefined ? present.high : await admin.offsetsAt(topic, before), commits, present);
+  const waiting = await countWaiting(cluster, moves);
+  const readers = await membersOf(admin, [names.group, names.former]);
+  if (!isDryRun && moves.size > 0) {
+    for (const { group, members } of readers) if (members.length > 0) throw new GroupInUseError(group, members);
+    signal.throwIfAborted();
+    await admin.replaceCommits(names.group, topic, new Map([...moves].map(([partition, { to }]) => [partition, to])));
+  }
+  return { isDryRun, members: readers.flatMap(({ members }) => members), ...waiting };
+}
+
+/** A group that does not exist, or that this user may not see, has no members. */
+async function membersOf(admin: KafkaAdmin, groups: readonly string[]) {
+  const known = new Set(await admin.groups());
+  return Promise.all(
+    groups.map(async (group) => ({ group, members: known.has(group) ? await admin.members(group) : [] })),
+  );
+}
+
+/** No offset moves back, or past the end of its partition. @param ends where to move to. */
+export function movesTo(
+  ends: Offsets,
+  commits: ReadonlyMap<number, Commit>,
+  { low, high }: TopicOffsets,
+): ReadonlyMap<number, Move> {
+  const moves = new Map<number, Move>();
+  for (const [partition, last] of high) {
+    const first = low.get(partition) ?? 0n;
+    const { offset, ahead } = commits.get(partition) ?? { offset: first, ahead: new Set<bigint>() };
+    const from = { offset: offset < first ? first : offset, ahead };
+    const to = least(ends.get(partition) ?? last, last);
+    if (to <= from.offset) continue;
+    // Ids that are done ahead of those that still wait stay done.
+    moves.set(partition, { from, to: { offset: to, ahead: new Set([...ahead].filter((done) => done >= to)) } });
+  }
+  return moves;
+}
+
+/** Math.min does not accept bigint. */
+const least = (a: bigint, b: bigint): bigint => (a < b ? a : b);
+
+async function countWaiting(cluster: KafkaCluster, moves: ReadonlyMap<number, Move>) {
+  const movies = new Set<number>();
+  const counts = new Map<number, number>();
+  let [ids, unreadable, newest] = [0, 0, 0];
+  const count = (record: ConsumerRecord) => {
+    if (!isWaiting(record, moves.get(record.partition)) || record.value === null) return;
+    const id = decodeOrNull(movieIdCodec, record.value);
+    if (id === null) {
+      unreadable += 1;
+      return;
+    }
+    ids += 1;
+    movies.add(id.movieId);
+    newest = Math.max(newest, record.timestamp);
+    counts.set(record.partition, (counts.get(record.partition) ?? 0) + 1);
+  };
+  const countUnusable = (record: ConsumerRecord) => {
+    if (isWaiting(record, moves.get(record.partition))) unreadable += 1;
+  };
+  if (moves.size > 0) await cluster.readTopic(cluster.topics.movieIds, count, countUnusable);
+  const partitions = [...moves]
+    .toSorted(([a], [b]) => a - b)
+    .map(([partition, { from, to }]) => {
+      return { partition, from: Number(from.offset), to: Number(to.offset), ids: counts.get(partition) ?? 0 };
+    });
+  return { ids, movies: movies.size, unreadable, partitions, fetchAgain: fetchAgain(partitions, newest) };
+}
+
+const isWaiting = ({ offset }: ConsumerRecord, move: Move | undefined): boolean =>
+  move !== undefined && offset >= move.from.offset && offset < move.to.offset && !move.from.ahead.has(offset);
+
+/** Selects the discarded ids, and not those that are published later. @param newest when the last of them was published. */
+function fetchAgain(partitions: readonly DiscardedPartition[], newest: number): string | null {
+  const discarded = partitions.filter(({ ids }) => ids > 0);
+  if (discarded.length === 0) return null;
+  const offsets = discarded.map(({ partition, from }) => `--from-offset ${partition}:${from}`);
+  return ['replay ids', ...offsets, `--until ${new Date(newest + 1).toISOString()}`].join(' ');
+}
