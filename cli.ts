@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 import { parse } from './commands/engine/parse.ts';
 import { systemClock } from './runtime/clock.ts';
-import { ExitCode, IngestError, messageOf } from './runtime/errors.ts';
+import { errorLine, exitCodeOf } from './runtime/error-line.ts';
+import { ExitCode, messageOf } from './runtime/errors.ts';
 import { escapeLines } from './runtime/escape-controls.ts';
 import { guardStandardStreams } from './runtime/standard-output.ts';
 
@@ -20,10 +21,13 @@ async function main(argv: readonly string[]): Promise<number> {
   return code;
 }
 
-guardStandardStreams();
+const argv = process.argv.slice(2);
+// Also for arguments that cannot be parsed: the program that passed them reads JSON.
+const isJson = argv.includes('--json');
+guardStandardStreams(isJson);
 try {
-  process.exitCode = await main(process.argv.slice(2));
+  process.exitCode = await main(argv);
 } catch (error) {
-  process.stderr.write(`${escapeLines(messageOf(error))}\n`);
-  process.exitCode = error instanceof IngestError ? error.exitCode : ExitCode.failed;
+  process.stderr.write(isJson ? errorLine(error) : `${escapeLines(messageOf(error))}\n`);
+  process.exitCode = exitCodeOf(error);
 }

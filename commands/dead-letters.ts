@@ -43,6 +43,7 @@ const list = defineCommand({
   writes: ['broker'],
   tools: ['kafka'],
   check: checkFilter,
+  shape: async () => (await import('./actions/dead-letters.ts')).lettersShape,
   load: async () => (await import('./actions/dead-letters.ts')).listLetters,
 });
 
@@ -57,6 +58,7 @@ const show = defineCommand({
   options: { id: positional(letterId, 'TOPIC/PARTITION/OFFSET of the record, or a movie id'), json },
   writes: ['broker'],
   tools: ['kafka'],
+  shape: async () => (await import('./actions/dead-letters.ts')).shownShape,
   load: async () => (await import('./actions/dead-letters.ts')).showLetter,
 });
 
@@ -66,7 +68,7 @@ const redrive = defineCommand({
   description: [
     'Publishes each record again to the topic that it came from, then closes its letter. If the record fails again, it gets ' +
       'a new letter with one more replay. If the command is interrupted, run it again to resume; a few records may be ' +
-      'published twice. The exit code is 1 if any letter was refused.',
+      'published twice.',
     'Give --all, or filters: a letter is selected if it matches all of them.',
   ],
   examples: [
@@ -77,8 +79,7 @@ const redrive = defineCommand({
     ...filters,
     all,
     dryRun: flag(
-      'write nothing; decode each record, append it to a warehouse in a temporary folder, and show the result. The exit ' +
-        'code is 1 if one would be refused or parked again',
+      'write nothing; decode each record, append it to a warehouse in a temporary folder, and show the result',
     ),
     maxReplays: defaulted(count(0, 999_999), '3', 'refuse records that were already sent back N times'),
     json,
@@ -86,6 +87,8 @@ const redrive = defineCommand({
   writes: ['broker'],
   tools: ['kafka'],
   check: checkFilterOrAll,
+  exits: { 5: 'a letter was refused; with --dry-run, if a record would be refused or parked again' },
+  shape: async () => (await import('../dead-letters/redrive.ts')).redriveShape,
   load: async () => (await import('./actions/dead-letters.ts')).redriveLetters,
 });
 
@@ -105,6 +108,7 @@ const purge = defineCommand({
   writes: ['broker'],
   tools: ['kafka'],
   check: checkFilterOrAll,
+  shape: async () => (await import('./actions/dead-letters.ts')).purgedShape,
   load: async () => (await import('./actions/dead-letters.ts')).purgeLetters,
 });
 

@@ -6,12 +6,13 @@ export const doctor = defineCommand({
   summary: 'check everything that a run needs',
   description: [
     'Checks Node, dbt, each path that is written, Kafka, its topics, the warehouse, the token bucket and TMDb (one request) ' +
-      'with the present settings. It creates missing folders, and changes nothing else. The exit code is 1 if a check fails; ' +
-      'a warning does not count, because it loses nothing.',
+      'with the present settings. It creates missing folders, and changes nothing else.',
   ],
   examples: [['doctor', 'check everything']],
   options: { json },
   tools: ['dbt', 'kafka'],
   logLevel: 'silent',
+  exits: { 5: 'a check fails; a warning does not count, because it loses nothing' },
+  shape: async () => (await import('../pipeline/doctor.ts')).findingsShape,
   load: async () => (await import('./actions/doctor.ts')).doctor,
 });

@@ -32,6 +32,7 @@ const discard = defineCommand({
     if (all && before !== undefined) throw new UsageError('--all cannot be combined with --before');
     if (dryRun && yes) throw new UsageError('--dry-run changes nothing, --yes drops the ids: give one of them');
   },
+  shape: async () => (await import('../replay/discard.ts')).idsDiscardedShape,
   load: async () => (await import('./actions/ids-discard.ts')).discard,
 });
 

@@ -26,5 +26,7 @@ export const repair = defineCommand({
   options: { dryRun: flag('only show what it would do'), json },
   writes: ['broker', 'work files', 'warehouse'],
   tools: ['dbt', 'kafka'],
+  exits: { 5: 'models or tests of dbt failed' },
+  shape: async () => (await import('../replay/repair.ts')).repairedShape,
   load: async () => (await import('./actions/repair.ts')).repair,
 });

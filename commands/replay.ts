@@ -39,6 +39,8 @@ const raw = defineCommand({
     selectionOf(options, now);
     if (options.rebuild && !options.all) throw new UsageError('--rebuild rebuilds all of BRONZE: use it with --all');
   },
+  exits: { 5: 'some of the records are in dead letters instead of BRONZE' },
+  shape: async () => (await import('../replay/raw.ts')).rawReplayedShape,
   load: async () => (await import('./actions/replay-raw.ts')).replayRaw,
 });
 
@@ -61,6 +63,7 @@ const ids = defineCommand({
   check: (options, now) => {
     selectionOf(options, now);
   },
+  shape: async () => (await import('../replay/ids.ts')).idsReplayedShape,
   load: async () => (await import('./actions/replay-ids.ts')).replayIds,
 });
 

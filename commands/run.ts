@@ -12,8 +12,7 @@ export const run = defineCommand({
     'Walks the popular list, fetches the movies that are not fresh, loads BRONZE, and builds and tests SILVER and GOLD. ' +
       'With --once it prints a report and ends. Without it, it runs until you stop it: it repeats the walks, and runs dbt ' +
       'on TRANSFORM_SCHEDULE.',
-    'The exit code is 1 if the last dbt run failed or, with --once, if no page of the popular list could be used. The other ' +
-      'stages still run.',
+    'If a list cannot be used, the other stages still run.',
   ],
   examples: [
     // 12 pages are 240 movies: about a minute at 40 requests in 10 s.
@@ -36,5 +35,10 @@ export const run = defineCommand({
   },
   service: serviceNames.allInOne,
   isService: ({ once }) => !once,
+  exits: {
+    1: 'no page of the popular list can be used, or, without --once, the last dbt run failed',
+    5: 'some pages or the genre list cannot be used, or models or tests of dbt failed',
+  },
+  shape: async () => (await import('../pipeline/report.ts')).runReportShape,
   load: async () => (await import('./actions/run.ts')).run,
 });

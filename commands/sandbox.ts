@@ -2,6 +2,7 @@ import { messageOf, UsageError } from '../runtime/errors.ts';
 import { escapeControls } from '../runtime/escape-controls.ts';
 import { serviceNames } from '../runtime/service-names.ts';
 import { parseFaults } from '../sandbox/fault.ts';
+import { json } from './common-options.ts';
 import { defineCommand } from './engine/command.ts';
 import { defaulted, single } from './engine/option.ts';
 import { count, millisecondRange, text } from './engine/value-types.ts';
@@ -34,6 +35,7 @@ export const sandbox = defineCommand({
       '0',
       'of the invented movies: a higher one has newer numbers for a share of them',
     ),
+    json,
   },
   service: serviceNames.sandbox,
   check: ({ faults = '' }) => {
@@ -43,5 +45,6 @@ export const sandbox = defineCommand({
       throw new UsageError(`--faults: ${escapeControls(messageOf(error).replaceAll(/\s*\n\s*/g, ' '))}`);
     }
   },
+  shape: async () => (await import('./actions/sandbox.ts')).sandboxShape,
   load: async () => (await import('./actions/sandbox.ts')).sandbox,
 });

@@ -23,6 +23,8 @@ const popular = defineCommand({
   tools: ['kafka'],
   service: serviceNames.producerPopular,
   isService,
+  exits: { 5: 'some pages of the list cannot be used' },
+  shape: async () => (await import('../producers/popular.ts')).popularWalkShape,
   load: async () => (await import('./actions/produce.ts')).producePopular,
 });
 
@@ -39,6 +41,7 @@ const genres = defineCommand({
   tools: ['kafka'],
   service: serviceNames.producerGenres,
   isService,
+  shape: async () => (await import('../producers/genres.ts')).genresLookShape,
   load: async () => (await import('./actions/produce.ts')).produceGenres,
 });
 
@@ -65,6 +68,7 @@ export const fetch = defineCommand({
   tools: ['kafka'],
   service: serviceNames.fetcher,
   isService: unlessOnce,
+  shape: async () => (await import('../consumers/fetcher.ts')).movieOutcomesShape,
   load: async () => (await import('./actions/fetch.ts')).fetchDetails,
 });
 
@@ -89,6 +93,7 @@ export const load = defineCommand({
   tools: ['kafka'],
   service: serviceNames.loader,
   isService: unlessOnce,
+  shape: async () => (await import('../pipeline/stages.ts')).loadedShape,
   load: async () => (await import('./actions/load.ts')).load,
 });
 
@@ -107,6 +112,8 @@ export const transform = defineCommand({
   },
   writes: ['work files', 'warehouse'],
   tools: ['dbt'],
+  exits: { 5: 'models or tests failed' },
+  shape: async () => (await import('../transform/transform.ts')).transformShape,
   load: async () => (await import('./actions/transform.ts')).transform,
 });
 
@@ -116,16 +123,22 @@ export const schedule = defineCommand({
   description: [
     'Checks on TRANSFORM_SCHEDULE (a cron pattern in UTC, seconds allowed) whether BRONZE has changed. If so, it runs dbt ' +
       'build and publishes GOLD to DUCKDB_GOLD_PATH. After a failed run it retries only what failed. ' +
-      `${runsUntilStopped} The exit code is 1 if the last run failed.`,
+      runsUntilStopped,
   ],
   examples: [
     ['schedule', 'run as a service'],
     ['schedule --once', 'check once, for another scheduler'],
   ],
-  options: { once: flag('check once and end; exit code 1 if dbt failed, 4 if a source is stale') },
+  options: { once: flag('check once and end'), json },
   writes: ['work files', 'warehouse'],
   tools: ['dbt'],
   service: serviceNames.scheduler,
   isService: unlessOnce,
+  exits: {
+    1: 'dbt failed; without --once, in the last run',
+    4: 'a source is stale; only with --once',
+    5: 'models or tests failed; only with --once',
+  },
+  shape: async () => (await import('../transform/scheduler.ts')).roundShape,
   load: async () => (await import('./actions/transform.ts')).schedule,
 });

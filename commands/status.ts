@@ -1,3 +1,4 @@
+import { json } from './common-options.ts';
 import { defineCommand } from './engine/command.ts';
 import { flag } from './engine/option.ts';
 
@@ -9,8 +10,7 @@ export const status = defineCommand({
       'bucket, when each layer last changed, the last flush, the dead letters, the last dbt run with its failures, and on ' +
       'Snowflake an estimate of the cost of the last day.',
     'Without KAFKA_BROKERS, it asks the broker of a running command, or starts one. If a part cannot be reached, its place ' +
-      'shows why, and the exit code is 1 (0 with --watch). If another process has the DuckDB file open, status waits a few ' +
-      'seconds at most.',
+      'shows why. If another process has the DuckDB file open, status waits a few seconds at most.',
   ],
   examples: [
     ['status', 'show it once'],
@@ -21,9 +21,11 @@ export const status = defineCommand({
       'show it every 2 seconds until you stop it. On Snowflake this keeps the transform warehouse awake, which costs ' +
         '(docs/cost.md)',
     ),
-    json: flag('print one JSON object; with --watch, one a line'),
+    json,
   },
   writes: ['broker'],
   tools: ['kafka'],
+  exits: { 5: 'a part cannot be read; with --watch it is 0' },
+  shape: async () => (await import('../pipeline/status.ts')).statusShape,
   load: async () => (await import('./actions/status.ts')).showStatus,
 });

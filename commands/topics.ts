@@ -8,7 +8,7 @@ export const topics = defineCommand({
   description: [
     'Shows the first offset of each partition and the one after the last, and each setting that differs from ' +
       'KAFKA_PARTITIONS, KAFKA_REPLICATION, KAFKA_RAW_RETENTION and what the guarantees need. Without --apply it changes ' +
-      'nothing. The exit code is 1 if a topic is missing, or would lose records with its settings.',
+      'nothing.',
   ],
   examples: [
     ['topics', 'show the topics'],
@@ -23,5 +23,7 @@ export const topics = defineCommand({
   },
   writes: ['broker'],
   tools: ['kafka'],
+  exits: { 5: 'a topic is missing, or would lose records with its settings' },
+  shape: async () => (await import('./actions/topics.ts')).topicsShape,
   load: async () => (await import('./actions/topics.ts')).showTopics,
 });

@@ -29,13 +29,11 @@ const provision = defineCommand({
   examples: [
     ['warehouse provision --print', 'print the SQL; needs no account'],
     ['warehouse provision --loader-key loader.pub --dbt-key dbt.pub', 'create everything'],
-    ['warehouse provision --check', 'compare; exit code 1 if anything differs'],
+    ['warehouse provision --check', 'compare; exit code 5 if anything differs'],
   ],
   options: {
     print: flag('print the SQL for an empty account; needs no account and no credentials'),
-    check: flag(
-      'compare and change nothing; exit code 1 if anything is missing, different, or granted beyond the plan',
-    ),
+    check: flag('compare and change nothing'),
     loaderKey: single(publicKey, "the loader's public key; without this option the key stays as it is"),
     loaderKey2: single(publicKeyOrNone, 'a second key, valid beside the first until you give "none"'),
     dbtKey: single(publicKey, "dbt's public key"),
@@ -59,6 +57,8 @@ const provision = defineCommand({
     if (print && check) throw new UsageError('--print and --check cannot be combined');
   },
   isOffline: ({ print }) => print,
+  exits: { 5: 'anything is missing, different, or granted beyond the plan: with --check now, otherwise afterwards' },
+  shape: async () => (await import('./actions/warehouse-provision.ts')).provisionShape,
   load: async () => (await import('./actions/warehouse-provision.ts')).provisionAccount,
 });
 
@@ -71,6 +71,7 @@ const migrate = defineCommand({
   ],
   examples: [['warehouse migrate', 'create what is missing']],
   options: { json },
+  shape: async () => (await import('./actions/warehouse-migrate.ts')).migratedShape,
   load: async () => (await import('./actions/warehouse-migrate.ts')).migrate,
 });
 

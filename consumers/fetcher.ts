@@ -1,8 +1,10 @@
+import { z } from 'zod';
 import { RecordTooLargeError } from '../kafka/errors.ts';
 import type { ConsumerRecord, Offsets, RecordSource, Sink } from '../kafka/topic.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { messageOf } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
+import { count, type ValueOf } from '../runtime/shape.ts';
 import { DecodeError } from '../schemas/codec.ts';
 import { movieIdCodec } from '../schemas/codecs.ts';
 import type { DeadLetterReason } from '../schemas/dead-letter-reasons.ts';
@@ -24,9 +26,16 @@ export interface FetcherPorts {
   readonly onParked?: (reason: DeadLetterReason) => void;
 }
 
-/** `gone`: TMDb has deleted the movie, which is published like any other answer. */
-export const movieOutcomes = ['fetched', 'gone', 'parked', 'skipped'] as const;
-export type MovieOutcome = (typeof movieOutcomes)[number];
+/** How many ids ended in each way. */
+export const movieOutcomesShape = z.object({
+  fetched: count.describe('movies whose answer was published'),
+  gone: count.describe('movies that TMDb has deleted, which is published like any other answer'),
+  parked: count.describe('ids that went to dead letters'),
+  skipped: count.describe('tombstones: there is nothing to fetch'),
+});
+export type MovieOutcomes = ValueOf<typeof movieOutcomesShape>;
+export type MovieOutcome = keyof MovieOutcomes;
+export const movieOutcomes = movieOutcomesShape.keyof().options;
 
 /**
  * Ids topic → TMDb → raw topic. An id is finished when its answer is published, or when it is parked in dead letters.

@@ -1,9 +1,11 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { z } from 'zod';
 import { toBatch } from '../consumers/micro-batches.ts';
 import { isProblem, noReadableJson, type RawRow, tableOf, toRawRow } from '../consumers/raw-row.ts';
 import { systemClock } from '../runtime/clock.ts';
+import type { ValueOf } from '../runtime/shape.ts';
 import { DecodeError } from '../schemas/codec.ts';
 import { movieIdCodec } from '../schemas/codecs.ts';
 import { type Problem, problemOfId } from '../schemas/record-rules.ts';
@@ -12,16 +14,17 @@ import { type Batch, InvalidRowsError, type Warehouse } from '../warehouse/wareh
 import type { WholeLetter } from './store.ts';
 
 /** The simulated outcome of sending a record back. */
-export interface DryRunResult {
-  readonly id: string;
-  /**
-   * `load`: it becomes a row of BRONZE. `fetch`: the movie is fetched, which takes one request. `skip`: a tombstone, with
-   * nothing to fetch. `park`: it is parked again. `refuse`: it is not sent back.
-   */
-  readonly outcome: 'load' | 'fetch' | 'skip' | 'park' | 'refuse';
-  /** The reason for `park` and `refuse`. */
-  readonly why?: string;
-}
+export const dryRunResultShape = z.object({
+  id: z.string().describe("TOPIC/PARTITION/OFFSET of the record's first origin"),
+  outcome: z
+    .enum(['load', 'fetch', 'skip', 'park', 'refuse'])
+    .describe(
+      'load: it becomes a row of BRONZE; fetch: the movie is fetched, which takes one request; skip: a tombstone, with ' +
+        'nothing to fetch; park: it is parked again; refuse: it is not sent back',
+    ),
+  why: z.string().optional().describe('the reason for park and refuse'),
+});
+export type DryRunResult = ValueOf<typeof dryRunResultShape>;
 
 /**
  * Simulates what today's consumers would do with each record: decodes it with their code, and appends it to a warehouse in a

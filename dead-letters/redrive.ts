@@ -1,9 +1,11 @@
+import { z } from 'zod';
 import { closingOf, sentBack } from '../consumers/dead-letter.ts';
 import type { KafkaCluster } from '../kafka/cluster.ts';
 import type { Sink } from '../kafka/topic.ts';
+import { count, type ValueOf } from '../runtime/shape.ts';
 import type { Codec } from '../schemas/codec.ts';
 import type { Topic, Topics } from '../schemas/topics.ts';
-import { type DryRunResult, simulate } from './dry-run.ts';
+import { type DryRunResult, dryRunResultShape, simulate } from './dry-run.ts';
 import { eachBatch, type Letter } from './store.ts';
 
 export interface RedrivePorts {
@@ -19,10 +21,20 @@ export interface RedriveOptions {
   readonly signal: AbortSignal;
 }
 
-export interface Refused {
-  readonly id: string;
-  readonly why: string;
-}
+const refusedShape = z.object({
+  id: z.string().describe("TOPIC/PARTITION/OFFSET of the record's first origin"),
+  why: z.string().describe('the reason'),
+});
+export type Refused = ValueOf<typeof refusedShape>;
+
+/** The (simulated) result of sending records back. */
+export const redriveShape = z.object({
+  isDryRun: z.boolean().describe('whether nothing was sent back'),
+  redriven: count.describe('records that were sent back'),
+  refused: z.array(refusedShape).describe('letters whose record was not sent back, or would not be'),
+  simulated: z.array(dryRunResultShape).describe('of a dry run: what would become of each record; otherwise empty'),
+});
+export type Redriven = ValueOf<typeof redriveShape>;
 
 /** Bytes as they are. */
 const codec: Codec<Buffer> = { encode: (bytes) => bytes, decode: (bytes) => bytes };
@@ -39,7 +51,7 @@ export async function redrive(
   { kafka, onProgress }: RedrivePorts,
   letters: readonly Letter[],
   options: RedriveOptions,
-): Promise<{ readonly redriven: number; readonly refused: readonly Refused[] }> {
+): Promise<Redriven> {
   const { accepted, refused } = judge(kafka.topics, letters, options.maxReplays);
   const sinks = new Map<string, Sink<Buffer | null>>(
     originsOf(kafka.topics).map((topic) => [topic.name, kafka.sink({ ...topic, codec })]),
@@ -53,7 +65,7 @@ export async function redrive(
     redriven += batch.length;
     onProgress(redriven + refused.length);
   });
-  return { redriven, refused };
+  return { isDryRun: false, redriven, refused, simulated: [] };
 }
 
 /**
@@ -64,7 +76,7 @@ export async function dryRun(
   { kafka, onProgress }: RedrivePorts,
   letters: readonly Letter[],
   options: RedriveOptions,
-): Promise<readonly DryRunResult[]> {
+): Promise<Redriven> {
   const { accepted, refused } = judge(kafka.topics, letters, options.maxReplays);
   const results: DryRunResult[] = refused.map(({ id, why }) => ({ id, outcome: 'refuse', why }));
   await eachBatch(kafka, accepted, async (batch) => {
@@ -72,7 +84,7 @@ export async function dryRun(
     results.push(...(await simulate(kafka.topics, batch)));
     onProgress(results.length);
   });
-  return results;
+  return { isDryRun: true, redriven: 0, refused, simulated: results };
 }
 
 const closeAtOnce = 1_000;

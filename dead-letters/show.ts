@@ -1,33 +1,74 @@
 import { isUtf8 } from 'node:buffer';
+import { z } from 'zod';
+import { count, offset, time, type ValueOf } from '../runtime/shape.ts';
 import { decodeOrNull } from '../schemas/codec.ts';
+import { deadLetterReasons } from '../schemas/dead-letter-reasons.ts';
 import type { MovieId, RawGenres, RawMovie } from '../schemas/records.ts';
 import type { Topics } from '../schemas/topics.ts';
-import type { WholeLetter } from './store.ts';
+import type { Letter, WholeLetter } from './store.ts';
 
-/** A dead letter with all its information, ready to print. */
-export interface ShownLetter {
-  readonly id: string;
-  readonly state: 'open' | 'closed';
-  readonly reason: string;
-  readonly message: string;
-  readonly attempts: number;
-  readonly replays: number;
-  readonly failedAt: Date;
-  readonly writtenAt: Date;
-  /** As text if it is text, otherwise in hexadecimal digits. */
-  readonly key: string | null;
-  readonly bytes: number | null;
-  /** SHA-256 of the whole value in hexadecimal digits, if the letter holds only its beginning. */
-  readonly sha256: string | null;
-  /** The last offset of an unreadable batch; null if the letter holds one record. */
-  readonly lastOffset: string | null;
-  /** The record's fields, decoded by its topic's codec, without documents; null if it cannot be decoded. */
-  readonly fields: Readonly<Record<string, unknown>> | null;
-  /** TMDb's answer, if the record has one. */
-  readonly document: string | null;
-  /** The beginning of a value that is not readable otherwise, in hexadecimal digits. */
-  readonly hex: string | null;
-}
+const envelopeShape = z.object({
+  id: z.string().describe("TOPIC/PARTITION/OFFSET of the record's first origin"),
+  reason: z.enum(deadLetterReasons).describe('why it was parked'),
+  message: z.string().describe('the reason in words'),
+  attempts: count.describe('how often the stage tried'),
+  replays: count.describe('how often it was sent back and parked again'),
+  failedAt: time.describe('when it was parked'),
+});
+
+/** A dead letter in a list. */
+export const listedLetterShape = z.object({
+  ...envelopeShape.shape,
+  movieId: count.nullable().describe("the record's movie; null if its key names none"),
+  originTopic: z.string().describe('where the record came from'),
+  originPartition: count.describe('its partition'),
+  originOffset: offset.describe('its offset; of a batch, the first one'),
+  originLastOffset: offset.nullable().describe('the last offset of an unreadable batch; null for one record'),
+  originTimestamp: time.describe("the record's own time"),
+  bytes: count.nullable().describe('size of the value or batch; null for a tombstone'),
+  sha256: z.string().nullable().describe('SHA-256 of the whole value, if the letter has only its beginning'),
+});
+
+/** The fields of the records that can be parked. */
+const fieldsShape = z.object({
+  movieId: z.int().optional().describe('the movie'),
+  reason: z.string().optional().describe('why it is asked for'),
+  page: z.int().nullish().describe('page of the list that named it'),
+  rank: z.int().nullish().describe('position on that page'),
+  requestedAt: time.optional().describe('when it was asked for'),
+  language: z.string().optional().describe('language of the genre list'),
+  sourceUrl: z.string().optional().describe('where the answer came from'),
+  httpStatus: z.int().optional().describe('status of the answer'),
+  fetchedAt: time.optional().describe('when it was fetched'),
+});
+
+/** A dead letter with all its information. */
+export const shownLetterShape = z.object({
+  ...envelopeShape.shape,
+  state: z.enum(['open', 'closed']).describe('closed: it was sent back or purged'),
+  writtenAt: time.describe("the record's own time"),
+  key: z.string().nullable().describe("the record's key: as text if it is text, otherwise in hexadecimal digits"),
+  bytes: count.nullable().describe('size of the value or batch; null for a tombstone'),
+  sha256: z.string().nullable().describe('SHA-256 of the whole value, if the letter has only its beginning'),
+  lastOffset: offset.nullable().describe('the last offset of an unreadable batch; null for one record'),
+  fields: fieldsShape
+    .nullable()
+    .describe("the record's fields, those that its topic has, without documents; null if it cannot be decoded"),
+  document: z.string().nullable().describe("TMDb's answer, if the record has one"),
+  hex: z.string().nullable().describe('the beginning of a value that is not readable otherwise, in hexadecimal digits'),
+});
+export type ShownLetter = ValueOf<typeof shownLetterShape>;
+
+/** The last offset of an unreadable batch; null if the letter has one record. */
+const lastOffsetOf = ({ originOffset, originLastOffsetDelta }: Letter): bigint | null =>
+  originLastOffsetDelta === null ? null : originOffset + BigInt(originLastOffsetDelta);
+
+export const toListed = (letter: Letter): ValueOf<typeof listedLetterShape> => ({
+  ...letter,
+  originLastOffset: lastOffsetOf(letter),
+  bytes: letter.valueBytes,
+  sha256: letter.originValueSha256?.toString('hex') ?? null,
+});
 
 const shownBytes = 256;
 
@@ -43,8 +84,7 @@ export const toShown = (topics: Topics, letter: WholeLetter): ShownLetter => ({
   key: letter.originKey && textOrHex(letter.originKey),
   bytes: letter.valueBytes,
   sha256: letter.originValueSha256?.toString('hex') ?? null,
-  lastOffset:
-    letter.originLastOffsetDelta === null ? null : String(letter.originOffset + BigInt(letter.originLastOffsetDelta)),
+  lastOffset: lastOffsetOf(letter),
   ...contentsOf(topics, letter),
 });
 

@@ -3,22 +3,26 @@ import { identityHint, isIdentityError } from '../runtime/tls-identity.ts';
 
 /** Kafka was out of reach or refused a request, after the attempts of the client. */
 export class KafkaError extends IngestError {
+  readonly code = 'kafka_unavailable';
   readonly retriable = true;
 }
 
 /** Kafka refused the login or the right, or its certificate is not valid. A person must correct the settings. */
 class KafkaRefusedError extends IngestError {
+  readonly code = 'credentials_refused';
   readonly retriable = false;
   override readonly exitCode = ExitCode.credentialsRefused;
 }
 
 /** Kafka no longer has records that were never loaded, or the topic is not the one of the ledger. A person must decide. */
 export class GapError extends IngestError {
+  readonly code = 'records_lost';
   readonly retriable = false;
 }
 
 /** The offsets of a group cannot be moved, because it has members: they would continue from their own offsets. */
 export class GroupInUseError extends IngestError {
+  readonly code = 'group_in_use';
   readonly retriable = false;
 
   /** @param members their names, if they are known. */
@@ -33,6 +37,7 @@ export class GroupInUseError extends IngestError {
 
 /** One record is too large for its topic; all others were or can be written. */
 export class RecordTooLargeError extends IngestError {
+  readonly code = 'record_unusable';
   readonly retriable = false;
 }
 
@@ -41,6 +46,7 @@ export class TransientError extends Error {}
 
 /** The local broker does not start or does not stop. */
 export class BrokerError extends IngestError {
+  readonly code = 'broker_failed';
   readonly retriable = false;
 }
 

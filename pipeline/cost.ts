@@ -1,6 +1,18 @@
+import { z } from 'zod';
+import { count, type ValueOf } from '../runtime/shape.ts';
 import { type Busy, costOf } from '../warehouse/snowflake/cost.ts';
 import type { SnowflakeSettings } from '../warehouse/snowflake/session.ts';
 import type { WarehouseReader } from '../warehouse/warehouse.ts';
+
+/** The estimated cost of a day on Snowflake. */
+export const costShape = z.object({
+  flushes: count.describe('transactions of the loader'),
+  rowsPerFlush: z.number().nullable().describe('mean rows in one of them; null if there were none'),
+  dbtRuns: count.describe('runs of dbt'),
+  secondsAwake: count.describe('time for which the virtual warehouses ran, suspension included'),
+  estimatedCredits: z.number().describe('credits for that time'),
+  creditsPer1000Movies: z.number().nullable().describe('the same for 1,000 loaded movies; null if none was loaded'),
+});
 
 const dayMs = 24 * 3_600_000;
 
@@ -12,7 +24,7 @@ export async function readCost(
   reader: WarehouseReader,
   settings: SnowflakeSettings,
   { hasRuns, rawMovies, now }: { readonly hasRuns: boolean; readonly rawMovies: string; readonly now: number },
-): Promise<Record<string, unknown>[]> {
+): Promise<ValueOf<typeof costShape>> {
   const since = `'${new Date(now - dayMs).toISOString().replace('Z', '')}'`;
   const flushes = await reader.query(`
     select loaded_at as busy_from, loaded_at as busy_to, cast(sum(row_count) as bigint) as loaded_rows,
@@ -27,16 +39,14 @@ export async function readCost(
   const { secondsAwake, credits } = costOf(flushes.map(busyOf), runs.map(busyOf), isShared);
   const total = (column: string) => flushes.reduce((sum, row) => sum + Number(row[column]), 0);
   const movies = total('movies');
-  return [
-    {
-      flushes: flushes.length,
-      rows_per_flush: flushes.length > 0 ? round(total('loaded_rows') / flushes.length, 1) : null,
-      dbt_runs: runs.length,
-      seconds_awake: Math.round(secondsAwake),
-      estimated_credits: round(credits, 3),
-      credits_per_1000_movies: movies > 0 ? round((credits * 1_000) / movies, 3) : null,
-    },
-  ];
+  return {
+    flushes: flushes.length,
+    rowsPerFlush: flushes.length > 0 ? round(total('loaded_rows') / flushes.length, 1) : null,
+    dbtRuns: runs.length,
+    secondsAwake: Math.round(secondsAwake),
+    estimatedCredits: round(credits, 3),
+    creditsPer1000Movies: movies > 0 ? round((credits * 1_000) / movies, 3) : null,
+  };
 }
 
 const busyOf = (row: Record<string, unknown>): Busy => {

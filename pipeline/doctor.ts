@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { z } from 'zod';
 import { lineOf, type TopicFinding } from '../kafka/topic-preconditions.ts';
 import { type Context, toolsDir } from '../platform/context.ts';
 import { topicSettingsOf } from '../platform/open-kafka.ts';
@@ -10,20 +11,27 @@ import { warehouseAccess } from '../platform/warehouse.ts';
 import { messageOf } from '../runtime/errors.ts';
 import { asFileError } from '../runtime/file-error.ts';
 import { proxyFor, shownProxy } from '../runtime/proxy.ts';
+import type { ValueOf } from '../runtime/shape.ts';
 import { serverOf } from '../warehouse/registry.ts';
 import { topicsOfOtherPrefixes } from './other-prefix.ts';
 
 /** One requirement, and what to do if it is not met. */
-export interface Finding extends Note {
-  readonly check: string;
-}
+const findingShape = z.object({
+  check: z.string().describe('what was checked: node, dbt, data, proxy, kafka, topics, warehouse, bucket or tmdb'),
+  verdict: z
+    .enum(['ok', 'warn', 'wrong'])
+    .describe('warn: nothing is lost now, but the guarantees are not fully met; wrong: a run would fail'),
+  detail: z.string().describe('the state, or what is wrong and what to do'),
+});
 
-interface Note {
-  readonly ok: boolean;
-  readonly detail: string;
-  /** Nothing is lost now, but the guarantees are not fully met. */
-  readonly isWarning?: boolean;
-}
+export const findingsShape = z.object({ findings: z.array(findingShape).describe('one or more for each check') });
+export type Finding = ValueOf<typeof findingShape>;
+
+type Note = Omit<Finding, 'check'>;
+
+const ok = (detail: string): Note => ({ verdict: 'ok', detail });
+const warning = (detail: string): Note => ({ verdict: 'warn', detail });
+const wrong = (detail: string): Note => ({ verdict: 'wrong', detail });
 
 const run = promisify(execFile);
 
@@ -38,8 +46,8 @@ const checks: Readonly<Record<string, (context: Context) => Promise<string | rea
   data: async ({ config }) => {
     const places = placesOf(config, ['work files', 'warehouse']);
     const ofPlaces = places.flatMap((place) => placeMistake(place) ?? []);
-    const wrong = [...new Set(ofPlaces), ...(ofPlaces.length > 0 ? [] : goldCopyMistakes(config))];
-    if (wrong.length > 0) return wrong.map((detail) => ({ ok: false, detail }));
+    const mistakes = [...new Set(ofPlaces), ...(ofPlaces.length > 0 ? [] : goldCopyMistakes(config))];
+    if (mistakes.length > 0) return mistakes.map(wrong);
     return `${config.dataDir} (movies: ${config.origin})`;
   },
   proxy: async ({ config }) => {
@@ -76,16 +84,16 @@ const checks: Readonly<Record<string, (context: Context) => Promise<string | rea
     await using reader = await system.openReader({ lookMs: 2_000 });
     await reader.query('select 1 as answer');
     const others = await topicsOfOtherPrefixes(context, reader);
-    return [{ ok: true, detail: system.name }, ...others.map(noteOfOther)];
+    return [ok(system.name), ...others.map(noteOfOther)];
   },
   bucket: async (context) => {
     if (!context.config.tokenBucketUrl) return 'in this process only (TOKEN_BUCKET_URL names a shared one)';
     await using platform = openPlatform(context);
     const { tokensLeft, capacity } = await (await platform.bucket()).state();
-    const left = { ok: true, detail: `${tokensLeft} of ${capacity} tokens left` };
+    const left = ok(`${tokensLeft} of ${capacity} tokens left`);
     const { examineEviction, storeLineOf } = await import('../tmdb/token-bucket/eviction.ts');
     const finding = await examineEviction(context.config.tokenBucketUrl);
-    return finding ? [left, { ok: true, isWarning: true, detail: storeLineOf(finding) }] : [left];
+    return finding ? [left, warning(storeLineOf(finding))] : [left];
   },
   tmdb: async (context) => {
     await using platform = openPlatform(context);
@@ -95,16 +103,13 @@ const checks: Readonly<Record<string, (context: Context) => Promise<string | rea
   },
 };
 
-const noteOfOther = (topic: string): Note => ({
-  ok: true,
-  isWarning: true,
-  detail: `BRONZE has records of ${topic}, which has another KAFKA_TOPIC_PREFIX: see docs/services.md, "Several deployments on one cluster"`,
-});
+const noteOfOther = (topic: string): Note =>
+  warning(
+    `BRONZE has records of ${topic}, which has another KAFKA_TOPIC_PREFIX: see docs/services.md, "Several deployments on one cluster"`,
+  );
 
-const noteOf = (finding: TopicFinding): Note => {
-  const isWarning = finding.verdict === 'warn';
-  return { ok: isWarning, detail: lineOf(finding), ...(isWarning && { isWarning }) };
-};
+const noteOf = (finding: TopicFinding): Note =>
+  finding.verdict === 'warn' ? warning(lineOf(finding)) : wrong(lineOf(finding));
 
 /** Checks everything that a run needs, one after the other. A run at the same time keeps its lock and makes `warehouse` fail. */
 export async function examine(context: Context): Promise<Finding[]> {
@@ -112,11 +117,11 @@ export async function examine(context: Context): Promise<Finding[]> {
   for (const [check, examineIt] of Object.entries(checks)) {
     try {
       const found = await examineIt(context);
-      const notes = typeof found === 'string' ? [{ ok: true, detail: found }] : found;
+      const notes = typeof found === 'string' ? [ok(found)] : found;
       findings.push(...notes.map((note) => ({ check, ...note })));
     } catch (error) {
       context.signal.throwIfAborted();
-      findings.push({ check, ok: false, detail: messageOf(asFileError(error)).split('\n')[0] ?? '' });
+      findings.push({ check, ...wrong(messageOf(asFileError(error)).split('\n')[0] ?? '') });
     }
   }
   return findings;

@@ -1,41 +1,69 @@
-import type { Config } from '../platform/config.ts';
-import type { GenresLook } from '../producers/genres.ts';
-import type { PopularWalk } from '../producers/popular.ts';
-import { formatTable } from '../runtime/table.ts';
+import { z } from 'zod';
+import { movieOutcomesShape } from '../consumers/fetcher.ts';
+import { genresLookShape } from '../producers/genres.ts';
+import { type PopularWalk, popularWalkShape } from '../producers/popular.ts';
+import { count, type ValueOf } from '../runtime/shape.ts';
+import { asColumns, formatTable } from '../runtime/table.ts';
 import { formatDuration } from '../runtime/units.ts';
-import type { TmdbSettings } from '../tmdb/settings.ts';
-import type { RequestCounts } from '../tmdb/tmdb-client.ts';
-import type { TransformResult } from '../transform/transform.ts';
+import { type TransformResult, transformShape } from '../transform/transform.ts';
+import { type Summary, summaryShape } from './summary.ts';
 
-type Rows = readonly Record<string, unknown>[];
+const requestsShape = z.object({
+  requests: count.describe('requests to TMDb, retries included'),
+  byOutcome: z
+    .array(
+      z.object({
+        outcome: z.string().describe('meaning of the answer as an HTTP status, or failed if no answer came'),
+        requests: count.describe('requests that ended in this way'),
+      }),
+    )
+    .describe('the same by outcome'),
+  limit: z
+    .object({
+      capacity: count.describe('most requests in a window'),
+      windowSeconds: z.number().describe('length of a window'),
+    })
+    .describe('TMDB_RATE_LIMIT'),
+  seconds: z.number().describe('duration of walking, fetching and loading'),
+  limitUsed: z.number().describe('share of the limit that was used in that time, 0 to 1'),
+});
 
-/** The result of one `run --once`, for people and programs. */
-export interface RunReport {
-  readonly origin: Config['origin'];
-  /** `failure`: why the list could not be fetched; null if it was published or is fresh. */
-  readonly genres: GenresLook & { readonly failure: string | null };
-  readonly walk: PopularWalk;
-  /** Ids of this run, and unfinished ids of earlier runs. Answers that BRONZE cannot store count as parked, too. */
-  readonly movies: { readonly fetched: number; readonly gone: number; readonly parked: number };
-  readonly requests: RequestCounts & {
-    readonly limit: TmdbSettings['rateLimit'];
-    /** Seconds of walking, fetching and loading, and the used share of the limit in that time, 0-1. */
-    readonly seconds: number;
-    readonly limitUsed: number;
-  };
-  readonly rows: Readonly<Record<'bronze' | 'silver' | 'gold', Readonly<Record<string, number>>>>;
-  readonly dbt: TransformResult;
-  readonly seconds: Readonly<Record<string, number>>;
-  readonly kpis: Readonly<Record<string, Rows>>;
-  readonly warehouse: string;
-  /** The file to open; null if the warehouse is not a file. */
-  readonly duckdbPath: string | null;
-}
+const secondsShape = z.object({
+  start: z.number().describe('connecting to Kafka'),
+  walk: z.number().describe('reading the lists'),
+  fetchAndLoad: z.number().describe('fetching the movies and loading BRONZE, which happens at the same time'),
+  transform: z.number().describe('dbt'),
+});
+
+/** The result of one `run --once`. */
+export const runReportShape = z.object({
+  origin: z.enum(['tmdb', 'recorded', 'generated']).describe('where the movies come from'),
+  genres: z
+    .object({
+      ...genresLookShape.shape,
+      failure: z
+        .string()
+        .nullable()
+        .describe('why the list could not be fetched; null if it was published or is fresh'),
+    })
+    .describe('the genre list'),
+  walk: popularWalkShape.describe('the popular list'),
+  movies: movieOutcomesShape
+    .omit({ skipped: true })
+    .describe('ids of this run and unfinished ids of earlier runs; answers that BRONZE cannot store count as parked'),
+  requests: requestsShape.describe('requests to TMDb'),
+  ...summaryShape.shape,
+  dbt: transformShape.describe('the outcome of dbt'),
+  seconds: secondsShape.describe('duration of each stage'),
+  warehouse: z.string().describe('the file, or the database and its account'),
+  duckdbPath: z.string().nullable().describe('the file to open; null if the warehouse is not a file'),
+});
+export type RunReport = ValueOf<typeof runReportShape>;
 
 /** The report as text, at the end of a run. */
 export function formatReport(report: RunReport): string {
   const { walk, movies, requests, dbt } = report;
-  const kpis = Object.entries(report.kpis).map(([name, rows]) => `gold.${name}\n${formatTable(rows)}`);
+  const kpis = kpiTables(report.kpis);
   const lines = [
     [
       'movies',
@@ -44,18 +72,31 @@ export function formatReport(report: RunReport): string {
     ...genresLine(report.genres),
     ['answers', `${movies.fetched} fetched, ${movies.gone} gone, ${movies.parked} parked in dead letters`],
     ['requests', requestsLine(requests)],
-    ...Object.entries(report.rows).map(([layer, tables]) => [layer, tablesLine(tables)]),
+    ...layers.map((layer) => [layer, tablesLine(report.tables.filter((table) => table.layer === layer))]),
     ['dbt', dbtLine(dbt)],
-    [
-      'time',
-      Object.entries(report.seconds)
-        .map(([stage, s]) => `${stage} ${formatDuration(s * 1_000)}`)
-        .join(', '),
-    ],
+    ['time', stages.map(([stage, name]) => `${name} ${formatDuration(report.seconds[stage] * 1_000)}`).join(', ')],
   ];
   const facts = lines.map(([name = '', text = '']) => `${name.padEnd(10)}${text}`).join('\n');
   return [...kpis, facts, howToOpen(report)].join('\n\n');
 }
+
+const layers = ['bronze', 'silver', 'gold'];
+
+const stages = [
+  ['start', 'start'],
+  ['walk', 'walk'],
+  ['fetchAndLoad', 'fetch and load'],
+  ['transform', 'transform'],
+] as const;
+
+const kpiTables = ({ genrePerformance, yearlyTrends, topMovies }: Summary['kpis']): string[] => {
+  const marts = {
+    kpi_genre_performance: genrePerformance,
+    kpi_yearly_trends: yearlyTrends,
+    kpi_top_movies: topMovies,
+  };
+  return Object.entries(marts).map(([name, rows]) => `gold.${name}\n${formatTable(rows.map(asColumns))}`);
+};
 
 const leftOut = ({ itemsSkipped, pagesFailed }: PopularWalk) =>
   [
@@ -71,17 +112,12 @@ function genresLine({ rowsUnusable, failure }: RunReport['genres']): string[][] 
 
 function requestsLine({ requests, byOutcome, limit, limitUsed, seconds }: RunReport['requests']): string {
   if (requests === 0) return 'none';
-  const outcomes = Object.entries(byOutcome)
-    .map(([outcome, count]) => `${count} x ${outcome}`)
-    .join(', ');
-  const rate = `${limit.capacity} in ${formatDuration(limit.windowMs)}`;
+  const outcomes = byOutcome.map((one) => `${one.requests} x ${one.outcome}`).join(', ');
+  const rate = `${limit.capacity} in ${formatDuration(limit.windowSeconds * 1_000)}`;
   return `${requests} (${outcomes}) in ${formatDuration(seconds * 1_000)}: ${(limitUsed * 100).toFixed(0)} % of the limit of ${rate}`;
 }
 
-const tablesLine = (tables: Readonly<Record<string, number>>) =>
-  Object.entries(tables)
-    .map(([table, rows]) => `${table} ${rows}`)
-    .join(', ');
+const tablesLine = (tables: Summary['tables']) => tables.map(({ name, rows }) => `${name} ${rows}`).join(', ');
 
 const dbtLine = ({ skipped, testsPassed, testsWarned }: TransformResult) =>
   `${testsPassed} tests passed, ${testsWarned} warned${skipped ? ' (in the last run: BRONZE has not changed since)' : ''}`;

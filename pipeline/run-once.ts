@@ -1,4 +1,3 @@
-import type { MovieOutcome } from '../consumers/fetcher.ts';
 import type { Offsets } from '../kafka/topic.ts';
 import type { Context } from '../platform/context.ts';
 import { openPlatform, type Platform } from '../platform/platform.ts';
@@ -26,8 +25,8 @@ export interface RunOnceOptions {
  * ends the run with its error. @throws what the stages throw; their work so far remains.
  */
 export async function runOnce(context: Context, options: RunOnceOptions): Promise<RunReport> {
-  const seconds: Record<string, number> = {};
-  const timed = async <T>(stage: string, work: () => Promise<T>): Promise<T> => {
+  const seconds = { start: 0, walk: 0, fetchAndLoad: 0, transform: 0 };
+  const timed = async <T>(stage: Stage, work: () => Promise<T>): Promise<T> => {
     const started = systemClock.monotonic();
     try {
       return await work();
@@ -39,13 +38,14 @@ export async function runOnce(context: Context, options: RunOnceOptions): Promis
   const dbt = await timed('transform', () => transform(context, options));
   if (walk instanceof TmdbUnreachableError) throw walk;
   const system = warehouseAccess(context);
-  const { rows, kpis } = await summarize(system);
+  const summary = await summarize(system);
   const { origin, warehouse } = context.config;
   const duckdbPath = warehouse.duckdb?.duckdbPath ?? null;
-  return { origin, genres, walk, movies, requests, rows, kpis, dbt, seconds, warehouse: system.name, duckdbPath };
+  return { origin, genres, walk, movies, requests, ...summary, dbt, seconds, warehouse: system.name, duckdbPath };
 }
 
-type Timed = <T>(stage: string, work: () => Promise<T>) => Promise<T>;
+type Stage = keyof RunReport['seconds'];
+type Timed = <T>(stage: Stage, work: () => Promise<T>) => Promise<T>;
 
 /** TMDb to BRONZE. Closes everything that it opens before it returns: dbt needs the DuckDB file for itself. */
 async function ingest(context: Context, { pages }: RunOnceOptions, timed: Timed) {
@@ -59,7 +59,7 @@ async function ingest(context: Context, { pages }: RunOnceOptions, timed: Timed)
   }));
   // If no request has been answered, not only the lists are out: fetching movies would only take time.
   if (walk instanceof TmdbUnreachableError && !hasAnswered(tmdb)) throw walk;
-  const movies = await timed('fetch and load', () => fetchAndLoad(platform, context));
+  const movies = await timed('fetchAndLoad', () => fetchAndLoad(platform, context));
   return { genres, walk, movies, requests: requestsOf(tmdb, context, systemClock.monotonic() - requesting) };
 }
 
@@ -96,7 +96,7 @@ async function walkOrWhatFailed(
 }
 
 /** Fetches all present ids; the loader runs at the same time and ends when the last answer is in the ledger. */
-async function fetchAndLoad(platform: Platform, context: Context): Promise<Record<MovieOutcome, number>> {
+async function fetchAndLoad(platform: Platform, context: Context): Promise<RunReport['movies']> {
   const { topics } = context.config.kafka;
   const ids = (await endsOf(platform, [topics.movieIds])).get(topics.movieIds.name) ?? new Map();
   const rawEnds = Promise.withResolvers<Map<string, Offsets>>();
@@ -113,9 +113,15 @@ async function fetchAndLoad(platform: Platform, context: Context): Promise<Recor
 }
 
 function requestsOf(tmdb: TmdbClient, { config }: Context, elapsedMs: number): RunReport['requests'] {
-  const limit = config.tmdb.rateLimit;
-  const counts = tmdb.counts();
+  const { capacity, windowMs } = config.tmdb.rateLimit;
+  const { requests, byOutcome } = tmdb.counts();
   // What the limit allows in that time: one capacity at the start, and one more for each window.
-  const allowed = limit.capacity * (1 + Math.floor(elapsedMs / limit.windowMs));
-  return { ...counts, limit, seconds: elapsedMs / 1_000, limitUsed: counts.requests / allowed };
+  const allowed = capacity * (1 + Math.floor(elapsedMs / windowMs));
+  return {
+    requests,
+    byOutcome: Object.entries(byOutcome).map(([outcome, count]) => ({ outcome, requests: count })),
+    limit: { capacity, windowSeconds: windowMs / 1_000 },
+    seconds: elapsedMs / 1_000,
+    limitUsed: requests / allowed,
+  };
 }

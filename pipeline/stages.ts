@@ -1,4 +1,5 @@
-import { type MovieOutcome, runFetcher } from '../consumers/fetcher.ts';
+import { z } from 'zod';
+import { type MovieOutcome, type MovieOutcomes, runFetcher } from '../consumers/fetcher.ts';
 import { type Flush, runLoader } from '../consumers/loader.ts';
 import { sharedTopics } from '../consumers/shared-topics.ts';
 import type { KafkaAdmin } from '../kafka/cluster-admin.ts';
@@ -13,6 +14,7 @@ import { type ReadTopic, readKnownGenres, readKnownMovies } from '../producers/k
 import { type PopularWalk, producePopular, UnusableListError } from '../producers/popular.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { serviceNames } from '../runtime/service-names.ts';
+import { count, type ValueOf } from '../runtime/shape.ts';
 import type { DeadLetterReason } from '../schemas/dead-letter-reasons.ts';
 import type { Topic } from '../schemas/topics.ts';
 import type { WarehouseAccess } from '../warehouse/system.ts';
@@ -103,11 +105,7 @@ const groupObserver = (context: Context, stage: 'fetcher' | 'loader') => ({
 });
 
 /** Fetches the movies whose ids are waiting, up to `until` or until the signal aborts. @returns the number of ids by outcome. */
-export async function fetchMovies(
-  platform: Platform,
-  context: Context,
-  until?: Offsets,
-): Promise<Record<MovieOutcome, number>> {
+export async function fetchMovies(platform: Platform, context: Context, until?: Offsets): Promise<MovieOutcomes> {
   const { config, log, progress, signal, metrics } = context;
   const { cluster, deadLetters } = await platform.kafka();
   const { topics } = config.kafka;
@@ -175,10 +173,11 @@ async function waiting({ config }: Context, admin: KafkaAdmin, until: Offsets): 
 }
 
 /** The number of records that were loaded into BRONZE, and that were parked. */
-export interface Loaded {
-  readonly rows: number;
-  readonly parked: number;
-}
+export const loadedShape = z.object({
+  rows: count.describe('rows added to BRONZE'),
+  parked: count.describe('records that went to dead letters'),
+});
+export type Loaded = ValueOf<typeof loadedShape>;
 
 export interface LoadOptions {
   /** Exclusive ends; without them, it loads until the signal aborts. */
@@ -196,12 +195,12 @@ export async function loadBronze(
   const { config, log, signal } = context;
   const { cluster, deadLetters, clusterId } = await platform.kafka();
   const { topics, groups } = config.kafka;
-  const loaded = { rows: 0, parked: 0 };
+  const counts = { rows: 0, parked: 0 };
   await takeOver(context, cluster.admin, 'loader', [topics.rawMovies, topics.rawGenres]);
-  if (signal.aborted) return loaded;
+  if (signal.aborted) return counts;
   // Before the observer: if the warehouse is not ready for two reasons, /readyz gives the first, and the holder is more useful.
   const system = warehouseAccess(context);
-  const observer = loadObserver(context, loaded);
+  const observer = loadObserver(context, counts);
   await using warehouse = await openLoader(system, context, until === undefined);
   await warehouse.migrate();
   observer.onAvailable(true);
@@ -227,7 +226,7 @@ export async function loadBronze(
     ...observer,
   };
   await runLoader(ports, { limits: config.load, signal, ...(until && { until }) });
-  return loaded;
+  return counts;
 }
 
 /** A service waits without limit until it can open the warehouse; the watch of the DuckDB file names the holder. */

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import type { KafkaAdmin } from '../kafka/cluster-admin.ts';
 import { offsetsOf } from '../kafka/commit.ts';
 import { commitsWithFormer } from '../kafka/former-group.ts';
@@ -5,32 +6,50 @@ import { lagOf } from '../kafka/lag.ts';
 import type { Offsets } from '../kafka/topic.ts';
 import type { Context } from '../platform/context.ts';
 import { openPlatform, type Platform } from '../platform/platform.ts';
-import { warehouseAccess } from '../platform/warehouse.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { messageOf } from '../runtime/errors.ts';
-import { formatDuration } from '../runtime/units.ts';
-import { hasTable, readLayerTimes } from '../transform/layers.ts';
-import { lastRunReportSql } from '../transform/state.ts';
-import type { WarehouseReader } from '../warehouse/warehouse.ts';
-import { readCost } from './cost.ts';
+import { count, time, type ValueOf } from '../runtime/shape.ts';
+import { type Positions, readWarehouse, topicKey, unreadWarehouse, warehouseShape } from './warehouse-status.ts';
 
-type Rows = Record<string, unknown>[];
+const topicShape = z.object({
+  topic: z.string().describe('name of the topic'),
+  records: count.describe('records in it now; offsets that compaction removed count'),
+  consumer: z.string().nullable().describe('the consumer group that reads it; null if no stage does'),
+  waiting: count.nullable().describe('records that the consumer has not done; null if unknown'),
+  oldestWaitingSeconds: count.nullable().describe('age of the oldest of them; 0 if none waits, null if unknown'),
+});
 
-/** The status for an engineer on call. */
-export interface Status {
-  readonly topics: Rows;
-  readonly tokens: Rows;
-  readonly layers: Rows;
-  readonly 'last flush': Rows;
-  /** Only if the warehouse is billed: the cost of a day. */
-  readonly 'last 24 hours at Snowflake': Rows;
-  readonly 'last dbt run': Rows;
-  readonly 'failed in it': Rows;
-}
+const bucketShape = z.object({
+  left: count.describe('requests that could be sent now'),
+  capacity: count.describe('requests in any window'),
+  windowSeconds: z.number().describe('length of a window'),
+  pausedSeconds: z.number().describe('rest of a pause after an answer of 429; 0 without one'),
+  requestsWaiting: count.describe('requests that wait for a token'),
+});
+
+const partShape = z.enum(['topics', 'tokens', 'warehouse']);
+
+/** The status for an engineer on call. A part that could not be read is null, and `errors` has the reason. */
+export const statusShape = z.object({
+  readAt: time.describe('when it was read'),
+  topics: z.array(topicShape).nullable().describe('the topics, and how far their consumers are'),
+  tokens: bucketShape.nullable().describe('the shared token bucket; null if TOKEN_BUCKET_URL is not set'),
+  ...warehouseShape.shape,
+  errors: z
+    .array(
+      z.object({
+        part: partShape.describe('the part; warehouse: layers, lastFlush, lastDbtRun and lastDayAtSnowflake'),
+        message: z.string().describe('why it could not be read'),
+      }),
+    )
+    .describe('parts that could not be read: these are null'),
+});
+export type Status = ValueOf<typeof statusShape>;
+type Part = z.output<typeof partShape>;
 
 /** Keeps its clients open, because `--watch` reads repeatedly. */
 export interface StatusReader extends AsyncDisposable {
-  /** Reads Kafka, the bucket, the ledger and dbt's record of its runs. If a part is unreachable, its rows are the error. */
+  /** Reads Kafka, the bucket, the ledger and dbt's record of its runs. If a part is unreachable, `errors` has the reason. */
   read(): Promise<Status>;
 }
 
@@ -40,7 +59,7 @@ export function openStatus(context: Context): StatusReader {
   return {
     read: async () => {
       const status = await readStatus(platform, context);
-      if (isUnread(status.topics)) {
+      if (errorOf(status, 'topics') !== undefined) {
         // A platform keeps the result of its first connection attempt, so the next read needs a new one.
         await platform[Symbol.asyncDispose]();
         platform = open();
@@ -51,84 +70,45 @@ export function openStatus(context: Context): StatusReader {
   };
 }
 
-/** How long (ms) to wait for another process that has the DuckDB file open; twice as long for the lock. */
-const lookMs = 1_500;
+/** Why a part could not be read; undefined if it could. */
+export const errorOf = ({ errors }: Status, part: Part): string | undefined =>
+  errors.find((error) => error.part === part)?.message;
 
-/**
- * Reads each part independently: the status matters most when a part is unreachable, and its rows then give the reason. Parts that need
- * the warehouse wait for it only briefly.
- */
+/** Reads each part independently: the status matters most when a part is unreachable. */
 async function readStatus(platform: Platform, context: Context): Promise<Status> {
-  const { signal } = context;
-  const orError = async <T>(read: () => Promise<T>, instead: (rows: Rows) => T): Promise<T> => {
+  const readAt = new Date(systemClock.now());
+  const errors: { readonly part: Part; readonly message: string }[] = [];
+  const orElse = async <T>(part: Part, otherwise: T, read: () => Promise<T>): Promise<T> => {
     try {
       return await read();
     } catch (error) {
-      signal.throwIfAborted();
-      return instead([{ error: messageOf(error).split('\n')[0] }]);
+      context.signal.throwIfAborted();
+      errors.push({ part, message: messageOf(error).split('\n')[0] ?? '' });
+      return otherwise;
     }
   };
-  const reading = orError<Warehouse>(
-    () => readWarehouse(context),
-    (rows) => ({ positions: null, tables: unread(context, rows) }),
-  );
-  const topics = async () => {
-    const { cluster, clusterId } = await platform.kafka();
-    return lags(context, cluster.admin, clusterId, (await reading).positions);
-  };
-  const [topicRows, tokens, warehouse] = await Promise.all([
-    orError(topics, (rows) => rows),
-    orError(
-      () => readTokens(platform, context),
-      (rows) => rows,
-    ),
+  const reading = orElse('warehouse', unreadWarehouse, () => readWarehouse(context));
+  const [topics, tokens, { tables }] = await Promise.all([
+    orElse('topics', null, async () => {
+      const { cluster, clusterId } = await platform.kafka();
+      return lags(context, cluster.admin, clusterId, (await reading).positions);
+    }),
+    orElse('tokens', null, () => readTokens(platform, context)),
     reading,
   ]);
-  return { topics: topicRows, tokens, ...warehouse.tables };
+  return { readAt, topics, tokens, ...tables, errors };
 }
-
-/** Whether a part could not be read: then its rows are an error. */
-export const isPartial = (status: Status): boolean => Object.values(status).some(isUnread);
-
-const isUnread = (rows: Rows): boolean => rows.some((row) => 'error' in row);
-
-interface Warehouse {
-  /** null: they could not be read. */
-  readonly positions: Positions | null;
-  readonly tables: Omit<Status, 'topics' | 'tokens'>;
-}
-
-/** Gives the reason in every part that needs the warehouse. */
-const unread = ({ config }: Context, rows: Rows): Warehouse['tables'] => ({
-  layers: rows,
-  'last flush': rows,
-  'last 24 hours at Snowflake': config.warehouse.snowflake ? rows : [],
-  'last dbt run': rows,
-  'failed in it': [],
-});
 
 /** Only a shared bucket can be read from here; the bucket of another process is private. */
-async function readTokens(platform: Platform, { config }: Context): Promise<Rows> {
-  if (!config.tokenBucketUrl) return [];
+async function readTokens(platform: Platform, { config }: Context): Promise<Status['tokens']> {
+  if (!config.tokenBucketUrl) return null;
   const { capacity, windowMs, tokensLeft, waiting, pausedMs } = await (await platform.bucket()).state();
-  const seconds = { window_seconds: windowMs / 1_000, paused_seconds: pausedMs / 1_000 };
-  return [{ left: tokensLeft, capacity, ...seconds, requests_waiting: waiting }];
-}
-
-/** For each topic, by `topicKey`, the first offsets that are not in BRONZE yet. */
-type Positions = Map<string, Map<number, bigint>>;
-
-const topicKey = (...ids: readonly unknown[]) => ids.join('/');
-
-async function readWarehouse(context: Context): Promise<Warehouse> {
-  const system = warehouseAccess(context);
-  const nothing = { positions: new Map() as Positions, tables: noTables };
-  if (!system.exists()) return nothing;
-  await using reader = await system.openReader({ lookMs });
-  if (!(await hasTable((sql) => reader.query(sql), 'bronze', 'load_batches'))) return nothing;
   return {
-    positions: await ledgerPositions(reader),
-    tables: await readTables(reader, context),
+    left: tokensLeft,
+    capacity,
+    windowSeconds: windowMs / 1_000,
+    pausedSeconds: pausedMs / 1_000,
+    requestsWaiting: waiting,
   };
 }
 
@@ -141,7 +121,7 @@ async function lags(
   admin: KafkaAdmin,
   clusterId: string,
   positions: Positions | null,
-): Promise<Rows> {
+): Promise<ValueOf<typeof topicShape>[]> {
   const { topics, groups, formerGroups } = config.kafka;
   // A look creates no topic. A missing one has no records.
   const missing: readonly string[] = await admin.missingTopics();
@@ -153,19 +133,18 @@ async function lags(
   const fetched = missing.includes(topics.movieIds.name)
     ? new Map()
     : offsetsOf(await commitsWithFormer(admin, fetcher, topics.movieIds.name));
-  const consumers: [string, string, Offsets | null][] = [
+  const consumers: [string, string | null, Offsets | null][] = [
     [topics.movieIds.name, groups.fetcher, fetched],
     [topics.rawMovies.name, groups.loader, await inLedger(topics.rawMovies.name)],
     [topics.rawGenres.name, groups.loader, await inLedger(topics.rawGenres.name)],
-    [topics.deadLetters.name, '-', null],
+    [topics.deadLetters.name, null, null],
   ];
-  const rows: Rows = [];
+  const rows: ValueOf<typeof topicShape>[] = [];
   for (const [topic, consumer, done] of consumers) {
     const counts = missing.includes(topic)
-      ? { records: 0, waiting: done && 0, oldest_waiting_seconds: null }
+      ? { records: 0, waiting: done && 0, oldestWaitingSeconds: null }
       : await countsOf(admin, topic, done);
-    const { records, ...lag } = counts;
-    rows.push({ topic, records, consumer, ...lag });
+    rows.push({ topic, consumer, ...counts });
   }
   return rows;
 }
@@ -178,76 +157,6 @@ async function countsOf(admin: KafkaAdmin, topic: string, done: Offsets | null) 
   return {
     records: Number(records),
     waiting: lag?.records ?? null,
-    oldest_waiting_seconds: lag?.seconds ?? null,
+    oldestWaitingSeconds: lag?.seconds ?? null,
   };
-}
-
-async function ledgerPositions(reader: WarehouseReader): Promise<Positions> {
-  const positions: Positions = new Map();
-  for (const row of await reader.query('select * from bronze.load_positions')) {
-    const key = topicKey(row['cluster_id'], row['topic'], row['topic_id']);
-    const ofTopic = positions.get(key) ?? new Map<number, bigint>();
-    positions.set(key, ofTopic.set(Number(row['kafka_partition']), BigInt(String(row['next_offset']))));
-  }
-  return positions;
-}
-
-const noTables = {
-  layers: [],
-  'last flush': [],
-  'last 24 hours at Snowflake': [],
-  'last dbt run': [],
-  'failed in it': [],
-};
-
-const loadedSql = 'select cast(sum(row_count) as bigint) as rows_loaded, count(*) as batches from bronze.load_batches';
-
-/** Batches that dbt has not sealed are in BRONZE but not in SILVER and GOLD. */
-const sealedSql = 'select null as rows_loaded, count(*) as batches from silver.sealed_batches';
-
-/** One transaction of the loader contains several batches with the same time, one for each partition. */
-const lastFlushSql = `
-  select loaded_at, cast(sum(row_count) as bigint) as loaded_rows, count(*) as batches, cast(sum(payload_bytes) as bigint) as bytes
-    from bronze.load_batches
-   where loaded_at = (select max(loaded_at) from bronze.load_batches)
-   group by loaded_at`;
-
-const failedSql = `
-  select results.node_name as name, results.resource_type as kind, results.status, results.failures
-    from silver.dbt_results as results
-    join silver.dbt_runs as runs on runs.invocation_id = results.invocation_id
-   where runs.finished_at = (select max(finished_at) from silver.dbt_runs)
-     and results.status in ('error', 'fail', 'warn')
-   order by results.node_name`;
-
-async function readTables(reader: WarehouseReader, { config }: Context): Promise<Omit<Status, 'topics' | 'tokens'>> {
-  const { snowflake } = config.warehouse;
-  const rawMovies = config.kafka.topics.rawMovies.name;
-  const hasRuns = await hasTable((sql) => reader.query(sql), 'silver', 'dbt_runs');
-  return {
-    layers: await readLayers(reader, hasRuns),
-    'last flush': await reader.query(lastFlushSql),
-    'last 24 hours at Snowflake': snowflake
-      ? await readCost(reader, snowflake, { hasRuns, rawMovies, now: systemClock.now() })
-      : [],
-    'last dbt run': hasRuns ? await reader.query(lastRunReportSql) : [],
-    'failed in it': hasRuns ? await reader.query(failedSql) : [],
-  };
-}
-
-async function readLayers(reader: WarehouseReader, hasRuns: boolean): Promise<Rows> {
-  const movedAt = await readLayerTimes((sql) => reader.query(sql));
-  const [loaded] = await reader.query(loadedSql);
-  const [sealed] = hasRuns ? await reader.query(sealedSql) : [];
-  const now = systemClock.now();
-  const layers = hasRuns ? (['bronze', 'silver', 'gold'] as const) : (['bronze'] as const);
-  return layers.map((layer) => {
-    const at = movedAt[layer];
-    return {
-      layer,
-      moved_at: at === undefined ? null : new Date(at).toISOString(),
-      age: at === undefined ? null : formatDuration(Math.max(0, now - at)),
-      ...(layer === 'bronze' ? loaded : sealed),
-    };
-  });
 }

@@ -99,14 +99,14 @@ const mistakesOfSettings = new Set('ENOENT EEXIST ENOTDIR EISDIR ELOOP ENAMETOOL
 export function withSetting(error: IngestError, { dataDir, warehouse }: Paths): IngestError {
   const file = error instanceof FileError ? error : error.cause;
   if (!(file instanceof FileError)) return error;
-  const { path, code } = file;
+  const { path, systemCode } = file;
   // The longest path first: one may be the beginning of another.
   const places = [...filesOf(warehouse), { setting: 'DATA_DIR', path: dataDir }];
   const { setting } =
     places.toSorted((a, b) => b.path.length - a.path.length).find((place) => path?.startsWith(place.path)) ?? {};
   if (setting === undefined) return error;
   const message = `${setting}: ${error.message}`;
-  return mistakesOfSettings.has(code)
+  return mistakesOfSettings.has(systemCode)
     ? new UsageError(message, { cause: error })
-    : new FileError(code, message, { cause: error, path });
+    : new FileError(systemCode, message, { cause: error, path });
 }

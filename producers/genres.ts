@@ -1,6 +1,8 @@
+import { z } from 'zod';
 import type { Sink } from '../kafka/topic.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
+import { count, type ValueOf } from '../runtime/shape.ts';
 import type { RawGenres } from '../schemas/records.ts';
 import type { TmdbClient } from '../tmdb/tmdb-client.ts';
 
@@ -14,12 +16,11 @@ export interface GenresPorts {
 }
 
 /** The result of checking the genre list. */
-export interface GenresLook {
-  /** Whether the list was published; it is not while it is fresh. */
-  readonly published: boolean;
-  /** Rows of the published list without an id or a name. SILVER ignores them. */
-  readonly rowsUnusable: number;
-}
+export const genresLookShape = z.object({
+  published: z.boolean().describe('whether the list was published; it is not while it is fresh'),
+  rowsUnusable: count.describe('rows of the published list without an id or a name; SILVER ignores them'),
+});
+export type GenresLook = ValueOf<typeof genresLookShape>;
 
 /**
  * Publishes TMDb's genre list unchanged, bad rows included, unless it was published less than `refreshAfterMs` ago.

@@ -1,7 +1,9 @@
+import { z } from 'zod';
 import type { Sink } from '../kafka/topic.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { messageOf } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
+import { count, type ValueOf } from '../runtime/shape.ts';
 import type { MovieId } from '../schemas/records.ts';
 import type { ListedMovie, MoviePage } from '../tmdb/answers.ts';
 import { TmdbError, UnusableAnswerError } from '../tmdb/errors.ts';
@@ -31,20 +33,20 @@ export interface PopularOptions {
 }
 
 /** What a walk found. */
-export interface PopularWalk {
-  readonly pagesRead: number;
-  /** Requested pages that could not be used; the next walk finds their movies. */
-  readonly pagesFailed: number;
-  /** Items on the read pages that name no movie: the id is missing or is not a positive 32-bit integer. */
-  readonly itemsSkipped: number;
-  /** Distinct ids on the pages that were read. */
-  readonly found: number;
-  /** Those that were published; the others are fresh. */
-  readonly published: number;
-}
+export const popularWalkShape = z.object({
+  pagesRead: count.describe('pages that were read'),
+  pagesFailed: count.describe('requested pages that could not be used; the next walk finds their movies'),
+  itemsSkipped: count.describe(
+    'items on the read pages that name no movie: the id is missing or is not a positive 32-bit integer',
+  ),
+  found: count.describe('distinct ids on the pages that were read'),
+  published: count.describe('those that were published; the others are fresh'),
+});
+export type PopularWalk = ValueOf<typeof popularWalkShape>;
 
 /** No page of the list could be used, although TMDb answers. */
 export class UnusableListError extends TmdbError {
+  readonly code = 'tmdb_answer_unusable';
   readonly retriable = true;
   readonly walk: PopularWalk;
 

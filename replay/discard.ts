@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import type { KafkaCluster } from '../kafka/cluster.ts';
 import type { KafkaAdmin, TopicOffsets } from '../kafka/cluster-admin.ts';
 import type { Commit } from '../kafka/commit.ts';
@@ -6,35 +7,32 @@ import { commitsWithFormer } from '../kafka/former-group.ts';
 import type { ConsumerRecord, Offsets } from '../kafka/topic.ts';
 import type { Context } from '../platform/context.ts';
 import type { Platform } from '../platform/platform.ts';
+import { count, type ValueOf } from '../runtime/shape.ts';
 import { decodeOrNull } from '../schemas/codec.ts';
 import { movieIdCodec } from '../schemas/codecs.ts';
 
-/** The (planned) result of `ids discard`. */
-export interface IdsDiscarded {
-  /** Whether this is only a plan. */
-  readonly isDryRun: boolean;
-  /** Ids that wait and are not fetched. A movie may have several. */
-  readonly ids: number;
-  /** The movies of these ids. */
-  readonly movies: number;
-  /** Other records among them, which the fetcher would have parked. */
-  readonly unreadable: number;
-  /** Partitions whose offset moves. */
-  readonly partitions: readonly DiscardedPartition[];
-  /** Processes that read ids now: as long as there are any, nothing can be discarded. */
-  readonly members: readonly string[];
-  /** The command that fetches these movies again, without the program's name; null if there are none. */
-  readonly fetchAgain: string | null;
-}
+const partitionShape = z.object({
+  partition: z.int(),
+  from: count.describe('committed offset before: the first one that waits'),
+  to: count.describe('committed offset after'),
+  ids: count.describe('ids between both offsets'),
+});
+type DiscardedPartition = ValueOf<typeof partitionShape>;
 
-interface DiscardedPartition {
-  readonly partition: number;
-  /** The committed offset before: the first one that waits. */
-  readonly from: number;
-  /** The committed offset after. */
-  readonly to: number;
-  readonly ids: number;
-}
+/** The (planned) result of `ids discard`. */
+export const idsDiscardedShape = z.object({
+  isDryRun: z.boolean().describe('whether this is only a plan'),
+  ids: count.describe('ids that wait and are not fetched; a movie may have several'),
+  movies: count.describe('movies of these ids'),
+  unreadable: count.describe('other records among them, which the fetcher would have parked'),
+  partitions: z.array(partitionShape).describe('partitions whose committed offset moves'),
+  members: z.array(z.string()).describe('processes that read ids now; while there are any, nothing can be discarded'),
+  fetchAgain: z
+    .string()
+    .nullable()
+    .describe("the command that fetches these movies again, without the program's name; null if there are none"),
+});
+export type IdsDiscarded = ValueOf<typeof idsDiscardedShape>;
 
 export interface DiscardOptions {
   /** Milliseconds since the epoch: only ids that were published before; absent: all that wait now. */
@@ -108,7 +106,7 @@ async function countWaiting(cluster: KafkaCluster, moves: ReadonlyMap<number, Mo
   const movies = new Set<number>();
   const counts = new Map<number, number>();
   let [ids, unreadable, newest] = [0, 0, 0];
-  const count = (record: ConsumerRecord) => {
+  const countId = (record: ConsumerRecord) => {
     if (!isWaiting(record, moves.get(record.partition)) || record.value === null) return;
     const id = decodeOrNull(movieIdCodec, record.value);
     if (id === null) {
@@ -123,7 +121,7 @@ async function countWaiting(cluster: KafkaCluster, moves: ReadonlyMap<number, Mo
   const countUnusable = (record: ConsumerRecord) => {
     if (isWaiting(record, moves.get(record.partition))) unreadable += 1;
   };
-  if (moves.size > 0) await cluster.readTopic(cluster.topics.movieIds, count, countUnusable);
+  if (moves.size > 0) await cluster.readTopic(cluster.topics.movieIds, countId, countUnusable);
   const partitions = [...moves]
     .toSorted(([a], [b]) => a - b)
     .map(([partition, { from, to }]) => {

@@ -1,8 +1,10 @@
+import { z } from 'zod';
 import type { KafkaCluster } from '../kafka/cluster.ts';
 import { isAfter, type Sink } from '../kafka/topic.ts';
 import type { Context } from '../platform/context.ts';
 import type { Platform } from '../platform/platform.ts';
 import { systemClock } from '../runtime/clock.ts';
+import { count, type ValueOf } from '../runtime/shape.ts';
 import { decodeOrNull } from '../schemas/codec.ts';
 import { movieIdCodec } from '../schemas/codecs.ts';
 import { movieIdOf } from '../schemas/record-rules.ts';
@@ -68,15 +70,14 @@ async function readNewest(kafka: KafkaCluster, selection: Selection): Promise<Re
 }
 
 /** The (planned) result of a replay of ids. */
-export interface IdsReplayed {
-  /** Ids to publish, and so requests to TMDb: one for each. */
-  readonly records: number;
-  readonly apiCalls: number;
-  /** At TMDB_RATE_LIMIT. */
-  readonly minutes: number;
-  /** Published since the replay began: after a kill, only the others remain. */
-  readonly alreadyAsked: number;
-}
+export const idsReplayedShape = z.object({
+  isDryRun: z.boolean().describe('whether nothing was published'),
+  records: count.describe('ids that were published, or would be'),
+  apiCalls: count.describe('requests to TMDb that "fetch" needs for them: one for each'),
+  minutes: z.number().describe('time for these requests at TMDB_RATE_LIMIT'),
+  alreadyAsked: count.describe('ids published since the replay began: after a kill, only the others remain'),
+});
+export type IdsReplayed = ValueOf<typeof idsReplayedShape>;
 
 export interface ReplayIdsOptions {
   readonly selection: Selection;
@@ -97,7 +98,7 @@ export async function replayIds(context: Context, platform: Platform, options: R
   const { movies, alreadyAsked } = await idsToReplay(cluster, selection, begun.startedAt);
   const { capacity, windowMs } = config.tmdb.rateLimit;
   const minutes = (movies.length / capacity) * (windowMs / 60_000);
-  const replayed = { records: movies.length, apiCalls: movies.length, minutes, alreadyAsked };
+  const replayed = { isDryRun, records: movies.length, apiCalls: movies.length, minutes, alreadyAsked };
   if (isDryRun) return replayed;
   writeJournal(journal, begun);
   const movieIds = cluster.sink(cluster.topics.movieIds);

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { z } from 'zod';
 import { runLoader } from '../consumers/loader.ts';
 import { parkRefused } from '../consumers/park-refused.ts';
 import { sharedTopics } from '../consumers/shared-topics.ts';
@@ -9,9 +10,10 @@ import type { Platform } from '../platform/platform.ts';
 import { warehouseAccess } from '../platform/warehouse.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { UsageError } from '../runtime/errors.ts';
+import { count, type ValueOf } from '../runtime/shape.ts';
 import type { DeadLetter } from '../schemas/records.ts';
 import type { Topic } from '../schemas/topics.ts';
-import type { PartitionRange, SwapReport, TopicId, Warehouse } from '../warehouse/warehouse.ts';
+import { type PartitionRange, swapReportShape, type TopicId, type Warehouse } from '../warehouse/warehouse.ts';
 import { boundedSource } from './bounded-source.ts';
 import { nameOfBackfill } from './names.ts';
 import { isOfSelectedMovie, rangesOf, type Selection } from './selection.ts';
@@ -29,21 +31,18 @@ export interface ReplayRawOptions {
 }
 
 /** The (planned) result of a replay of raw records. */
-export interface RawReplayed {
-  /** Records read, or to be read. This needs neither TMDb nor tokens. */
-  readonly records: number;
-  readonly apiCalls: 0;
-  readonly seconds: number;
-  /** Seconds to read and append, joining the group included. */
-  readonly fillSeconds: number;
-  /** Seconds to compare a rebuild and to replace the live tables. */
-  readonly swapSeconds: number;
-  /** Rows that BRONZE lacked; for a rebuild see `swap`. */
-  readonly added: number | null;
-  /** Records without a row: the loader has already parked them, and they are not parked again. */
-  readonly unreadable: number;
-  readonly swap: SwapReport | null;
-}
+export const rawReplayedShape = z.object({
+  isDryRun: z.boolean().describe('whether nothing was written'),
+  records: count.describe('records that were read, or would be; this needs neither TMDb nor tokens'),
+  apiCalls: z.literal(0).describe('requests to TMDb'),
+  seconds: z.number().describe('duration'),
+  fillSeconds: z.number().describe('duration of reading and appending, joining the group included'),
+  swapSeconds: z.number().describe('duration of comparing a rebuild and of replacing the live tables'),
+  added: count.nullable().describe('rows that BRONZE lacked; null for a rebuild and for a dry run'),
+  unreadable: count.describe('records without a row: they are in dead letters, and are not parked again'),
+  swap: swapReportShape.nullable().describe('what a rebuild replaced; null without --rebuild'),
+});
+export type RawReplayed = ValueOf<typeof rawReplayedShape>;
 
 /**
  * Builds a second BRONZE from both raw topics while loaders write to the live one, then replaces the live one. If the present rules refuse a
@@ -58,7 +57,7 @@ export async function rebuildBronze(
   const { rawMovies, rawGenres } = context.config.kafka.topics;
   const rawTopics = [rawMovies, rawGenres];
   const whole = await loadedRanges(platform, context, rawTopics);
-  if (isDryRun) return planOf(whole);
+  if (isDryRun) return planOf(whole, isDryRun);
   await using rebuild = await warehouseAccess(context).openRebuild();
   if (restart) await rebuild.discard();
   await rebuild.migrate();
@@ -95,7 +94,7 @@ export async function extendBronze(
     const { from, end } = selected.get(partition.partition) ?? { from: live, end: live };
     return { partition, from: least(from, live), end: least(end, live) };
   });
-  if (isDryRun) return planOf(wanted);
+  if (isDryRun) return planOf(wanted, isDryRun);
   const name = nameOfBackfill(rawMovies.name, selectionText);
   await using backfill = await warehouseAccess(context).openBackfill(name);
   if (restart) await backfill.finish();
@@ -155,8 +154,9 @@ const least = (a: bigint, b: bigint): bigint => (a < b ? a : b);
 const lengthOf = (ranges: readonly PartitionRange[]): number =>
   ranges.reduce((sum, { from, end }) => sum + (end > from ? Number(end - from) : 0), 0);
 
-const planOf = (ranges: readonly PartitionRange[]): RawReplayed => {
+const planOf = (ranges: readonly PartitionRange[], isDryRun = false): RawReplayed => {
   return {
+    isDryRun,
     records: lengthOf(ranges),
     apiCalls: 0,
     seconds: 0,

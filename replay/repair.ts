@@ -1,27 +1,31 @@
+import { z } from 'zod';
 import type { Sink } from '../kafka/topic.ts';
 import type { Context } from '../platform/context.ts';
 import type { Platform } from '../platform/platform.ts';
 import { systemClock } from '../runtime/clock.ts';
+import { count, type ValueOf } from '../runtime/shape.ts';
 import type { MovieId } from '../schemas/records.ts';
 import { transform } from '../transform/transform.ts';
 import { findDamage } from './damage.ts';
 import { rebuildBronze } from './raw.ts';
 
 /** What a repair found, and did or would do. */
-export interface Repaired {
-  /** Keys of `tmdb.movie-ids` whose newest record is refused. Keys of a movie get a correct record, the others a tombstone. */
-  readonly badKeys: number;
-  /** Records of the raw topics that are refused; the loader parks them. */
-  readonly refusedRecords: number;
-  /** Rows of BRONZE that an older version made from such records. A rebuild parks the records and drops the rows. */
-  readonly rowsToPark: number;
-  /** Rows of BRONZE that SILVER ignores: an impossible time, or a movieId below 1. Includes rows that will be parked. */
-  readonly rowsLeftOut: number;
-  /** Movies to fetch again: one request to TMDb for each, by `fetch`. */
-  readonly movies: number;
-  /** Whether SILVER and GOLD are built from scratch. */
-  readonly fullRefresh: boolean;
-}
+export const repairedShape = z.object({
+  isDryRun: z.boolean().describe('whether nothing was changed'),
+  badKeys: count.describe(
+    'keys of the topic of ids whose newest record is refused; keys of a movie get a correct record, the others a tombstone',
+  ),
+  refusedRecords: count.describe('records of the raw topics that are refused; the loader parks them'),
+  rowsToPark: count.describe(
+    'rows of BRONZE that an older version made from such records; a rebuild parks the records and drops the rows',
+  ),
+  rowsLeftOut: count.describe(
+    'rows of BRONZE that SILVER ignores: an impossible time, or a movie id below 1; includes rows to park',
+  ),
+  movies: count.describe('movies to fetch again: one request to TMDb for each, by "fetch"'),
+  fullRefresh: z.boolean().describe('whether SILVER and GOLD are built from scratch'),
+});
+export type Repaired = ValueOf<typeof repairedShape>;
 
 /**
  * Repairs the damage by records with a wrong key, wrong ids or a time in the future, in topics, BRONZE, SILVER and GOLD. Finds
@@ -37,7 +41,7 @@ export async function repair(
   const damage = await findDamage(platform, context, now);
   const fullRefresh = damage.rowsToPark > 0 || damage.isSilverAhead;
   const { badKeys, refusedRecords, rowsToPark, rowsLeftOut, movies, otherKeys } = damage;
-  const repaired = { badKeys, refusedRecords, rowsToPark, rowsLeftOut, movies: movies.size, fullRefresh };
+  const repaired = { isDryRun, badKeys, refusedRecords, rowsToPark, rowsLeftOut, movies: movies.size, fullRefresh };
   if (isDryRun) return repaired;
   const { cluster } = await platform.kafka();
   // First, so that an interrupted repair has already requested all of them: the next repair finds fewer.

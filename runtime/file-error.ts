@@ -2,16 +2,17 @@ import { IngestError, messageOf } from './errors.ts';
 
 /** A file or folder cannot be used. The message says which one, why, and what to do. */
 export class FileError extends IngestError {
+  readonly code = 'file_unusable';
   /** A retry fails as well: first a person has to free disk space or grant rights. */
   readonly retriable = false;
   /** The error code of the operating system, such as ENOSPC. */
-  readonly code: string;
+  readonly systemCode: string;
   /** The file or folder, if the error names one. */
   readonly path: string | undefined;
 
-  constructor(code: string, message: string, options?: ErrorOptions & { readonly path?: string | undefined }) {
+  constructor(systemCode: string, message: string, options?: ErrorOptions & { readonly path?: string | undefined }) {
     super(message, options);
-    this.code = code;
+    this.systemCode = systemCode;
     this.path = options?.path;
   }
 }
@@ -71,7 +72,7 @@ export function asFileError(error: unknown): unknown {
 
 /** Whether the cause is a full disk, judged by the error's type or text. */
 export function isDiskFull(error: unknown): boolean {
-  const code = error instanceof FileError ? error.code : codeIn(messageOf(error));
+  const code = error instanceof FileError ? error.systemCode : codeIn(messageOf(error));
   return code === 'ENOSPC' || code === 'EDQUOT';
 }
 

@@ -1,8 +1,10 @@
+import type { z } from 'zod';
 import { cutToCells } from './cells.ts';
 import type { Clock } from './clock.ts';
 import { escapeControls } from './escape-controls.ts';
 import { scrub } from './scrub.ts';
 import type { Secret } from './secret.ts';
+import type { progressLineShape } from './standard-error.ts';
 import { formatDuration } from './units.ts';
 
 /** Shows the progress of long work. Disposing of it shows the last state and ends the line; it may be disposed of twice. */
@@ -53,13 +55,21 @@ export class TaskMeter {
 
   /** @param at monotonic milliseconds. */
   line(at: number): string {
-    const { done, total, unit, maxPerSecond = Number.POSITIVE_INFINITY } = this.#state;
+    const { done, total, unit, perSecond, secondsLeft } = this.at(at);
+    const count = `${this.#name} ${done}${total === null ? '' : `/${total}`} ${unit}`;
+    if (perSecond === null || secondsLeft === null || secondsLeft === 0) return count;
+    return `${count}, ${perSecond.toFixed(1)}/s, ${formatDuration(secondsLeft * 1_000)} left`;
+  }
+
+  /** The same for a program. @param at monotonic milliseconds. */
+  at(at: number): z.output<typeof progressLineShape>['progress'] {
+    const { done, total = null, unit, maxPerSecond = Number.POSITIVE_INFINITY } = this.#state;
     const first = this.#samples[0];
     const seen = first && at > first.at ? ((done - first.done) / (at - first.at)) * 1_000 : 0;
-    const perSecond = Math.min(seen, maxPerSecond);
-    const count = `${this.#name} ${done}${total === undefined ? '' : `/${total}`} ${unit}`;
-    if (total === undefined || done >= total || perSecond === 0) return count;
-    return `${count}, ${perSecond.toFixed(1)}/s, ${formatDuration(((total - done) / perSecond) * 1_000)} left`;
+    const perSecond = seen > 0 ? Math.min(seen, maxPerSecond) : null;
+    const left = total === null ? null : Math.max(0, total - done);
+    const secondsLeft = left === null || perSecond === null ? null : left / perSecond;
+    return { task: this.#name, done, total, unit, perSecond, secondsLeft };
   }
 }
 

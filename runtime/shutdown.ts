@@ -62,6 +62,7 @@ export function leaveWithin(ms: number, code: number, say: (text: string) => voi
 
 /** The process was asked to stop: this is not a failure, but the work is not done either. */
 class StoppedError extends IngestError {
+  readonly code = 'stopped';
   readonly retriable = false;
   override readonly exitCode: number;
 

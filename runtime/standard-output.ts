@@ -1,5 +1,6 @@
 import { writeSync } from 'node:fs';
-import { ExitCode } from './errors.ts';
+import { errorLine } from './error-line.ts';
+import { ExitCode, IngestError } from './errors.ts';
 import { meaningOf } from './file-error.ts';
 
 /** How long (ms) to wait for a full pipe, and how often to retry. */
@@ -26,17 +27,23 @@ export function writeOrLose(descriptor: number, text: string): boolean {
   return true;
 }
 
+/** Standard output has no reader any more, or its disk is full. */
+class OutputError extends IngestError {
+  readonly code = 'output_unwritable';
+  readonly retriable = false;
+}
+
 /**
  * Standard output has the data: if it cannot be written, the command has failed. Standard error has
  * messages for the user: if they are lost, the work continues. Without this guard, both end the process with a stack trace.
+ * @param isJson whether the message is a line of JSON.
  */
-export function guardStandardStreams(): void {
+export function guardStandardStreams(isJson: boolean): void {
   process.stderr.on('error', () => {});
   process.stdout.on('error', ({ code = '' }: NodeJS.ErrnoException) => {
-    writeOrLose(
-      2,
-      `standard output cannot be written: ${code === 'EPIPE' ? 'its reader has ended' : meaningOf(code)}\n`,
-    );
+    const reason = code === 'EPIPE' ? 'its reader has ended' : meaningOf(code);
+    const error = new OutputError(`standard output cannot be written: ${reason}`);
+    writeOrLose(2, isJson ? errorLine(error) : `${error.message}\n`);
     process.exit(ExitCode.failed);
   });
 }

@@ -9,6 +9,15 @@ function cell(value: unknown): string {
   return value.toLocaleString('en-US', { maximumFractionDigits: isLarge ? 0 : 2, useGrouping: isLarge });
 }
 
+/** A row for `formatTable`, from an object: columns are named as in SQL (`pagesRead` becomes `pages_read`), times are in ISO 8601. */
+export const asColumns = (value: object): Record<string, unknown> =>
+  Object.fromEntries(
+    Object.entries(value).map(([key, cell]) => [
+      key.replace(/[A-Z]|\d+/g, (part) => `_${part.toLowerCase()}`),
+      cell instanceof Date ? cell.toISOString() : cell,
+    ]),
+  );
+
 /**
  * Rows as a text table, numbers aligned to the right; the first row's keys are the header.
  * Control characters are escaped: a title must not control the terminal.

@@ -1,3 +1,12 @@
+import { IngestError } from './errors.ts';
+
+/** The wrapper could not install a tool. */
+class NotInstalledError extends IngestError {
+  readonly code = 'not_installed';
+  /** The usual reason is a registry that is out of reach. */
+  readonly retriable = true;
+}
+
 /**
  * The process of `scripts/start.mjs`, if it started this one. It is reached through the IPC channel. Other parents can open such a channel
  * as well (pm2, `node --watch`, `child_process.fork`), but answer no request, so the wrapper sets a variable.
@@ -22,11 +31,11 @@ interface Asking {
 /**
  * Asks the wrapper to install tools, which says on standard error what it installs or why it cannot. Started without a wrapper, as in
  * an image, a process has its tools.
- * @returns whether they are there. @throws the reason of `signal` if it aborts first.
+ * @throws NotInstalledError, or the reason of `signal` if it aborts first.
  */
-export async function haveInstalled(tools: readonly string[], { isWrapped, signal }: Asking): Promise<boolean> {
+export async function haveInstalled(tools: readonly string[], { isWrapped, signal }: Asking): Promise<void> {
   const { channel } = process;
-  if (tools.length === 0 || !isWrapped || !channel) return true;
+  if (tools.length === 0 || !isWrapped || !channel) return;
   signal.throwIfAborted();
   const { promise, resolve, reject } = Promise.withResolvers<boolean>();
   const onAbort = () => reject(signal.reason);
@@ -39,7 +48,8 @@ export async function haveInstalled(tools: readonly string[], { isWrapped, signa
   channel.ref();
   process.send?.({ install: tools });
   try {
-    return await promise;
+    if (!(await promise))
+      throw new NotInstalledError(`${tools.join(' or ')} could not be installed: see the lines above`);
   } finally {
     channel.unref();
     process.off('message', onMessage);

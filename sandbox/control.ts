@@ -18,6 +18,7 @@ const maxBodyBytes = 64_000;
 
 /** A request that is refused before its contents are read. */
 class RefusedRequest extends IngestError {
+  readonly code = 'usage';
   readonly retriable = false;
   readonly status: number;
 

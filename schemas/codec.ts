@@ -13,6 +13,7 @@ export interface Codec<T> {
 
 /** These bytes can never be decoded; the record must be parked. */
 export class DecodeError extends IngestError {
+  readonly code = 'record_unusable';
   readonly retriable = false;
 }
 

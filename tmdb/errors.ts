@@ -9,6 +9,7 @@ export abstract class TmdbError extends IngestError {}
  * 5xx, 408 and broken transfers are transient; any other failure for one movie is final.
  */
 export class UnusableAnswerError extends TmdbError {
+  readonly code = 'tmdb_answer_unusable';
   readonly retriable: boolean;
   readonly reason: DeadLetterReason;
   /** The number of requests that were sent for it. */
@@ -24,11 +25,13 @@ export class UnusableAnswerError extends TmdbError {
 
 /** 429: the server saw too many requests. It says nothing about the movie, so it never leads to a dead letter. */
 export class TooManyRequestsError extends TmdbError {
+  readonly code = 'tmdb_unreachable';
   readonly retriable = true;
 }
 
 /** 401 or 403: no request will succeed until a person fixes the credentials. */
 export class CredentialsRefusedError extends TmdbError {
+  readonly code = 'credentials_refused';
   readonly retriable = false;
   override readonly exitCode = ExitCode.credentialsRefused;
 }
@@ -38,10 +41,12 @@ export class CredentialsRefusedError extends TmdbError {
  * has fixed the cause.
  */
 export class UntrustedServerError extends TmdbError {
+  readonly code = 'tmdb_untrusted';
   readonly retriable = false;
 }
 
 /** An endpoint of TMDb has been out for longer than the client waits. Nothing was parked; queued ids stay queued. */
 export class TmdbUnreachableError extends TmdbError {
+  readonly code = 'tmdb_unreachable';
   readonly retriable = true;
 }

@@ -1,4 +1,5 @@
 import { Cron } from 'croner';
+import { z } from 'zod';
 import type { Context } from '../platform/context.ts';
 import { transformTarget } from '../platform/warehouse.ts';
 import { type Clock, systemClock } from '../runtime/clock.ts';
@@ -6,9 +7,11 @@ import { IngestError, messageOf } from '../runtime/errors.ts';
 import { asFileError, isDiskFull } from '../runtime/file-error.ts';
 import { sleepUntil } from '../runtime/repeat.ts';
 import { serviceNames } from '../runtime/service-names.ts';
+import type { ValueOf } from '../runtime/shape.ts';
 import type { TransformTarget } from '../warehouse/system.ts';
 import type { Dbt } from './dbt/dbt.ts';
 import { DbtError } from './dbt/dbt-error.ts';
+import { failuresShape } from './dbt/run-results.ts';
 import type { LayerTimes } from './layers.ts';
 import {
   build,
@@ -22,9 +25,16 @@ import {
   withTransformLease,
 } from './transform.ts';
 
-/** The outcome of one round. `skipped`: BRONZE has not changed, is unavailable, or does not exist yet. */
-export const roundOutcomes = ['success', 'warned', 'failed', 'skipped'] as const;
-export type RoundOutcome = (typeof roundOutcomes)[number];
+/** The result of one round. */
+export const roundShape = z.object({
+  outcome: z
+    .enum(['success', 'warned', 'failed', 'skipped'])
+    .describe('of dbt; skipped: BRONZE has not changed, is unavailable, or does not exist yet'),
+  isFresh: z.boolean().describe('whether every source was fresh at the last check'),
+  failures: failuresShape,
+});
+export type RoundOutcome = ValueOf<typeof roundShape>['outcome'];
+export const roundOutcomes = roundShape.shape.outcome.options;
 
 /** A failed copy is retried in the next round, but not more often than this (ms). */
 const copyAgainMs = 10_000;
@@ -54,13 +64,17 @@ export async function runSchedule(context: Context, dbt: Dbt, clock: Clock = sys
   }
 }
 
-/** One round now, whatever the schedule says. */
-export async function scheduleOnce(context: Context): Promise<{ outcome: RoundOutcome; isFresh: boolean }> {
+/** One round now, whatever the schedule says. @returns its result, and the error with which dbt failed. */
+export async function scheduleOnce(
+  context: Context,
+): Promise<ValueOf<typeof roundShape> & { readonly failure: IngestError | null }> {
   await using dbt = openDbt(context, 'cold');
   const rounds = new Rounds(context, dbt, systemClock);
   const outcome = await rounds.next();
   context.signal.throwIfAborted();
-  return { outcome, isFresh: rounds.isFresh };
+  const { isFresh, failure } = rounds;
+  const failures = (failure instanceof DbtError && failure.summary?.failures) || [];
+  return { outcome, isFresh, failures, failure };
 }
 
 /** One round after the other, and the state that rounds share. */
@@ -81,6 +95,8 @@ export class Rounds {
   /** When the copy for readers was last attempted. */
   #copiedAt = Number.NEGATIVE_INFINITY;
   isGood = true;
+  /** Why the last round failed; null if it did not. */
+  failure: IngestError | null = null;
   /** Whether every source was fresh at the last check. */
   isFresh = true;
 
@@ -99,6 +115,7 @@ export class Rounds {
   async next(): Promise<RoundOutcome> {
     const { metrics, signal } = this.#context;
     let outcome: RoundOutcome;
+    this.failure = null;
     try {
       outcome = await this.#round();
     } catch (thrown) {
@@ -125,6 +142,7 @@ export class Rounds {
     if (isDiskFull(error)) this.#noSpace = 'no space left on the disk: make room';
     if (error instanceof DbtError) metrics.dbtFailing.set(error.summary?.failures.length ?? 1);
     log.error({ error: messageOf(error) }, 'dbt failed');
+    this.failure = error;
     return 'failed';
   }
 

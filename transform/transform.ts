@@ -1,13 +1,15 @@
 import { join } from 'node:path';
+import { z } from 'zod';
 import { type Context, toolsDir } from '../platform/context.ts';
 import { type SideOutput, sideOutput } from '../platform/side-output.ts';
 import { transformTarget, warehouseAccess } from '../platform/warehouse.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { isRetriable, messageOf, UsageError } from '../runtime/errors.ts';
+import { count, type ValueOf } from '../runtime/shape.ts';
 import { SideOutputError, type WriteLock } from '../warehouse/system.ts';
 import type { Dbt, DbtEnvironment, DbtRun } from './dbt/dbt.ts';
 import { openColdDbt, openWarmDbt } from './dbt/open-dbt.ts';
-import type { DbtSummary } from './dbt/run-results.ts';
+import { type DbtSummary, failuresShape } from './dbt/run-results.ts';
 import { type LayerTimes, readLayerTimes } from './layers.ts';
 import { lastRunReportSql, projectFingerprint, type TransformState, transformState } from './state.ts';
 
@@ -27,12 +29,24 @@ export const dbtEnvironment = (context: Context): DbtEnvironment => ({
   env: { ...context.config.childEnvironment, ...transformTarget(context).dbtVariables },
 });
 
-/** A test that fails ends the run with an error; a test that warns is counted here. */
-export interface TransformResult {
-  readonly skipped: boolean;
-  readonly testsPassed: number;
-  readonly testsWarned: number;
-}
+/** The outcome of dbt. */
+export const transformShape = z.object({
+  skipped: z
+    .boolean()
+    .describe('whether dbt did not run, because BRONZE has not changed; the tests are those of the last run'),
+  models: count.nullable().describe('models that were built; null if dbt did not run'),
+  testsPassed: count.describe('tests that passed'),
+  testsWarned: count.describe('tests with the severity "warn" that failed'),
+  testsFailed: count.describe('tests that failed'),
+  failures: failuresShape,
+});
+export type TransformResult = ValueOf<typeof transformShape>;
+
+/** The result of a run of dbt. */
+export const resultOf = ({ models, tests, failures }: DbtSummary): TransformResult => ({
+  ...{ skipped: false, models, failures },
+  ...{ testsPassed: tests.passed, testsWarned: tests.warned, testsFailed: tests.failed },
+});
 
 export interface TransformOptions {
   readonly fullRefresh: boolean;
@@ -65,11 +79,11 @@ export async function transform(context: Context, options: TransformOptions): Pr
   if (!state.due && !options.fullRefresh && !options.force) {
     await publishIfBehind(context, plan.layers);
     const [testsPassed, testsWarned] = [last['tests_passed'], last['tests_warned']].map((count) => Number(count ?? 0));
-    return { skipped: true, testsPassed: testsPassed ?? 0, testsWarned: testsWarned ?? 0 };
+    const tests = { testsPassed: testsPassed ?? 0, testsWarned: testsWarned ?? 0, testsFailed: 0 };
+    return { skipped: true, models: null, ...tests, failures: [] };
   }
   await using dbt = openDbt(context, 'cold');
-  const { tests } = await build(context, dbt, plan, options.fullRefresh);
-  return { skipped: false, testsPassed: tests.passed, testsWarned: tests.warned };
+  return resultOf(await build(context, dbt, plan, options.fullRefresh));
 }
 
 /** Reads the ledger and dbt's record of its runs. @throws WarehouseUnavailableError. */

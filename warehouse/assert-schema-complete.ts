@@ -3,6 +3,7 @@ import { bronzeTables } from './warehouse.ts';
 
 /** BRONZE is not as the loader left it. A person must restore it, or start from scratch. */
 class TablesMissingError extends IngestError {
+  readonly code = 'warehouse_failed';
   readonly retriable = false;
 }
 

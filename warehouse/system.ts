@@ -3,6 +3,7 @@ import type { Backfill, Rebuild, Warehouse, WarehouseReader } from './warehouse.
 
 /** A side output could not be written. Nothing else has failed, and a retry may succeed. */
 export class SideOutputError extends IngestError {
+  readonly code = 'copy_failed';
   readonly retriable = true;
 
   /** @param what the output, for messages. @param cause the error of the file system, if there is one. */

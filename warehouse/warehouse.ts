@@ -1,4 +1,6 @@
+import { z } from 'zod';
 import { IngestError } from '../runtime/errors.ts';
+import { count, type ValueOf } from '../runtime/shape.ts';
 
 /** One record of `tmdb.raw-movies` as a row of `bronze.raw_movies`. */
 export interface RawMovieRow {
@@ -90,19 +92,17 @@ export interface Rebuild extends Warehouse {
 export type RecordAddress = `${string}/${number}/${bigint}`;
 
 /** Counts of the rows of all raw tables of the rebuilt BRONZE. */
-export interface SwapReport {
-  readonly rows: number;
-  /** Rows equal to their live rows. */
-  readonly same: number;
-  /** Live rows that differed from their record. */
-  readonly corrected: number;
-  /** Rows that were missing in the live BRONZE. */
-  readonly recovered: number;
-  /** Rows of the live BRONZE that it lacks because the present rules refuse their records. */
-  readonly refused: number;
-  /** Rows copied from the live BRONZE: beyond the topics' retention, of other topics, or loaded meanwhile. */
-  readonly retained: number;
-}
+export const swapReportShape = z.object({
+  rows: count.describe('rows of the rebuilt BRONZE'),
+  same: count.describe('rows equal to their live rows'),
+  corrected: count.describe('live rows that differed from their record'),
+  recovered: count.describe('rows that were missing in the live BRONZE'),
+  refused: count.describe('rows of the live BRONZE that it lacks because the present rules refuse their records'),
+  retained: count.describe(
+    "rows copied from the live BRONZE: beyond the topics' retention, of other topics, or loaded meanwhile",
+  ),
+});
+export type SwapReport = ValueOf<typeof swapReportShape>;
 
 /** The offsets `[from, end)` of a partition. */
 export interface PartitionRange {
@@ -126,11 +126,13 @@ export interface Backfill extends Warehouse {
 
 /** The rebuild must not replace BRONZE. */
 export class RebuildError extends IngestError {
+  readonly code = 'warehouse_failed';
   readonly retriable = false;
 }
 
 /** Another process has moved the position; nothing was written. Read `positions` again and resume from there. */
 export class FencedError extends IngestError {
+  readonly code = 'warehouse_failed';
   readonly retriable = false;
   readonly partition: PartitionId;
 
@@ -144,6 +146,7 @@ export class FencedError extends IngestError {
 
 /** These rows contain no JSON that a query can read; nothing was written. Park them and append the others. */
 export class InvalidRowsError extends IngestError {
+  readonly code = 'warehouse_failed';
   readonly retriable = false;
   readonly rows: readonly { readonly partition: PartitionId; readonly kafkaOffset: bigint }[];
 
@@ -155,6 +158,7 @@ export class InvalidRowsError extends IngestError {
 
 /** The warehouse is temporarily busy or unreachable (a lock held by another process, a lost session). */
 export class WarehouseUnavailableError extends IngestError {
+  readonly code = 'warehouse_unavailable';
   readonly retriable = true;
 }
 

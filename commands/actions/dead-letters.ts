@@ -1,6 +1,7 @@
+import { z } from 'zod';
 import type { DryRunResult } from '../../dead-letters/dry-run.ts';
-import { closeLetters, dryRun, type Refused, redrive } from '../../dead-letters/redrive.ts';
-import { type ShownLetter, toShown } from '../../dead-letters/show.ts';
+import { closeLetters, dryRun, type Redriven, redrive, redriveShape } from '../../dead-letters/redrive.ts';
+import { listedLetterShape, type ShownLetter, shownLetterShape, toListed, toShown } from '../../dead-letters/show.ts';
 import { eachBatch, type Letter, type LetterFilter, matches, readLetters } from '../../dead-letters/store.ts';
 import type { KafkaCluster } from '../../kafka/cluster.ts';
 import type { Context } from '../../platform/context.ts';
@@ -31,13 +32,26 @@ interface PurgeLetters extends ListLetters {
   readonly yes: boolean;
 }
 
+export const lettersShape = z.object({
+  letters: z.array(listedLetterShape).describe('the open letters that match, the oldest failure first'),
+});
+
+export const purgedShape = z.object({
+  isClosed: z.boolean().describe('whether the letters were closed: with --yes'),
+  letters: lettersShape.shape.letters,
+});
+
+export const shownShape = z.object({
+  letters: z.array(shownLetterShape).describe('the letters of this record or movie'),
+});
+
 /** `dead-letters list` */
 export async function listLetters(context: Context, options: ListLetters): Promise<number> {
   const filter = filterIn(context, options);
   await using platform = openPlatform(context, { mayJoinBroker: true, topics: 'look' });
   const { cluster } = await platform.kafka();
   const open = await openLetters(context, cluster, filter);
-  print(options, open.map(toListed), () =>
+  print(options, lettersShape, { letters: open.map(toListed) }, () =>
     open.length === 0 ? nothingFound : `${formatTable(open.map(toRow))}\n\n${open.length} open`,
   );
   return ExitCode.done;
@@ -56,7 +70,7 @@ export async function showLetter(context: Context, options: ShowLetter): Promise
     async (batch) => void shown.push(...batch.map((letter) => toShown(cluster.topics, letter))),
   );
   if (shown.length === 0) throw new UsageError(`there is no dead letter ${escapeControls(wanted)}`);
-  print(options, shown, () => shown.map(toText).join('\n\n'));
+  print(options, shownShape, { letters: shown }, () => shown.map(toText).join('\n\n'));
   return ExitCode.done;
 }
 
@@ -70,16 +84,19 @@ export async function redriveLetters(context: Context, options: RedriveLetters):
   const letters = await openLetters(context, kafka, filter);
   const onProgress = (done: number) => progress.update('redrive', { done, total: letters.length, unit: 'letters' });
   if (options.dryRun) {
-    const results = await dryRun({ kafka, onProgress }, letters, how);
+    const result = await dryRun({ kafka, onProgress }, letters, how);
+    const { simulated } = result;
     progress[Symbol.dispose]();
-    print(options, results, () => (results.length === 0 ? nothingFound : formatTable(results.map(toVerdict))));
-    const isGood = results.every(({ outcome }) => outcome !== 'park' && outcome !== 'refuse');
-    return isGood ? ExitCode.done : ExitCode.failed;
+    print(options, redriveShape, result, () =>
+      simulated.length === 0 ? nothingFound : formatTable(simulated.map(toVerdict)),
+    );
+    const isGood = simulated.every(({ outcome }) => outcome !== 'park' && outcome !== 'refuse');
+    return isGood ? ExitCode.done : ExitCode.partial;
   }
   const result = await redrive({ kafka, onProgress }, letters, how);
   progress[Symbol.dispose]();
-  print(options, result, () => (letters.length === 0 ? nothingFound : resultText(result)));
-  return result.refused.length === 0 ? ExitCode.done : ExitCode.failed;
+  print(options, redriveShape, result, () => (letters.length === 0 ? nothingFound : resultText(result)));
+  return result.refused.length === 0 ? ExitCode.done : ExitCode.partial;
 }
 
 /** `dead-letters purge` */
@@ -93,7 +110,9 @@ export async function purgeLetters(context: Context, options: PurgeLetters): Pro
   const onProgress = (done: number) => progress.update('purge', { done, total: letters.length, unit: 'letters' });
   if (isClosed) await closeLetters({ kafka: cluster, onProgress }, letters, context.signal);
   progress[Symbol.dispose]();
-  print(options, letters.map(toListed), () => (letters.length === 0 ? nothingFound : formatTable(letters.map(toRow))));
+  print(options, purgedShape, { isClosed, letters: letters.map(toListed) }, () =>
+    letters.length === 0 ? nothingFound : formatTable(letters.map(toRow)),
+  );
   if (isClosed || letters.length === 0) return ExitCode.done;
   throw new UsageError(`nothing is closed yet: --yes closes the ${letters.length} letters above`);
 }
@@ -119,11 +138,6 @@ const toRow = ({ id, reason, message, replays, failedAt, movieId }: Letter) => (
   message,
 });
 
-const toListed = ({ originKey: _, place: __, isOpen: ___, originValueSha256, ...letter }: Letter) => ({
-  ...letter,
-  originValueSha256: originValueSha256?.toString('hex') ?? null,
-});
-
 const verdicts: Readonly<Record<DryRunResult['outcome'], string>> = {
   load: 'would load',
   fetch: 'would fetch (1 request)',
@@ -137,13 +151,7 @@ const toVerdict = ({ id, outcome, why }: DryRunResult) => ({
   outcome: verdicts[outcome] + (why === undefined ? '' : `: ${why}`),
 });
 
-function resultText({
-  redriven,
-  refused,
-}: {
-  readonly redriven: number;
-  readonly refused: readonly Refused[];
-}): string {
+function resultText({ redriven, refused }: Redriven): string {
   const summary = `sent back ${redriven}, refused ${refused.length}`;
   return refused.length === 0
     ? summary

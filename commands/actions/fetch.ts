@@ -1,3 +1,4 @@
+import { movieOutcomesShape } from '../../consumers/fetcher.ts';
 import { services } from '../../pipeline/services.ts';
 import { endsOf, fetchMovies } from '../../pipeline/stages.ts';
 import type { Context } from '../../platform/context.ts';
@@ -21,6 +22,11 @@ export async function fetchDetails(context: Context, options: Fetch): Promise<nu
   const until = await endsOf(platform, [movieIds]);
   const outcomes = await fetchMovies(platform, context, until.get(movieIds.name));
   context.signal.throwIfAborted();
-  print(options, outcomes, `fetched ${outcomes.fetched}, gone ${outcomes.gone}, parked ${outcomes.parked}`);
+  print(
+    options,
+    movieOutcomesShape,
+    outcomes,
+    `fetched ${outcomes.fetched}, gone ${outcomes.gone}, parked ${outcomes.parked}`,
+  );
   return ExitCode.done;
 }

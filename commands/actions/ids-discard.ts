@@ -1,6 +1,6 @@
 import type { Context } from '../../platform/context.ts';
 import { openPlatform } from '../../platform/platform.ts';
-import { discardIds, type IdsDiscarded } from '../../replay/discard.ts';
+import { discardIds, type IdsDiscarded, idsDiscardedShape } from '../../replay/discard.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { ExitCode, UsageError } from '../../runtime/errors.ts';
 import { formatTable } from '../../runtime/table.ts';
@@ -21,7 +21,7 @@ export async function discard(context: Context, options: Discard): Promise<numbe
   await using platform = openPlatform(context, { mayJoinBroker: true, topics: 'exist' });
   const { until: before } = spanOf({ since: undefined, until: options.before }, systemClock.now());
   const discarded = await discardIds(context, platform, { ...(before !== undefined && { before }), isDryRun: !yes });
-  print(options, discarded, () => textOf(discarded));
+  print(options, idsDiscardedShape, discarded, () => textOf(discarded));
   if (yes || dryRun || discarded.partitions.length === 0) return ExitCode.done;
   throw new UsageError(`nothing is discarded yet: --yes discards the ${discarded.ids} ids above`);
 }

@@ -1,6 +1,6 @@
 import type { Gap } from '../../kafka/gap.ts';
 import { services } from '../../pipeline/services.ts';
-import { endsOf, loadBronze } from '../../pipeline/stages.ts';
+import { endsOf, loadBronze, loadedShape } from '../../pipeline/stages.ts';
 import type { Context } from '../../platform/context.ts';
 import { openPlatform } from '../../platform/platform.ts';
 import { ExitCode } from '../../runtime/errors.ts';
@@ -24,6 +24,6 @@ export async function load(context: Context, options: Load): Promise<number> {
   const ends = await endsOf(platform, [rawMovies, rawGenres]);
   const loaded = await loadBronze(platform, context, { until: Promise.resolve(ends), acceptedGaps });
   context.signal.throwIfAborted();
-  print(options, loaded, `loaded ${loaded.rows} rows, parked ${loaded.parked}`);
+  print(options, loadedShape, loaded, `loaded ${loaded.rows} rows, parked ${loaded.parked}`);
   return ExitCode.done;
 }

@@ -2,6 +2,8 @@ import { services } from '../../pipeline/services.ts';
 import { fetchGenres, walkPopular } from '../../pipeline/stages.ts';
 import type { Context } from '../../platform/context.ts';
 import { openPlatform } from '../../platform/platform.ts';
+import { genresLookShape } from '../../producers/genres.ts';
+import { popularWalkShape } from '../../producers/popular.ts';
 import { ExitCode } from '../../runtime/errors.ts';
 import { print } from '../engine/print.ts';
 
@@ -26,8 +28,13 @@ export async function producePopular(context: Context, options: ProducePopular):
   const walk = await walkPopular(platform, context, pages);
   const { found, pagesRead, published, itemsSkipped, pagesFailed } = walk;
   const leftOut = `${itemsSkipped} items skipped, ${pagesFailed} pages failed`;
-  print(options, walk, `found ${found} movies on ${pagesRead} pages, published ${published}; ${leftOut}`);
-  return ExitCode.done;
+  print(
+    options,
+    popularWalkShape,
+    walk,
+    `found ${found} movies on ${pagesRead} pages, published ${published}; ${leftOut}`,
+  );
+  return pagesFailed === 0 ? ExitCode.done : ExitCode.partial;
 }
 
 /** `produce genres` */
@@ -42,6 +49,7 @@ export async function produceGenres(context: Context, options: Produce): Promise
   const skipped = look.rowsUnusable > 0 ? `; ${look.rowsUnusable} rows name no genre` : '';
   print(
     options,
+    genresLookShape,
     look,
     look.published ? `published the genre list${skipped}` : 'the genre list is fresh: nothing to do',
   );

@@ -1,6 +1,6 @@
 import type { Context } from '../../platform/context.ts';
 import { openPlatform } from '../../platform/platform.ts';
-import { type Repaired, repair as repairRecords } from '../../replay/repair.ts';
+import { type Repaired, repairedShape, repair as repairRecords } from '../../replay/repair.ts';
 import { ExitCode } from '../../runtime/errors.ts';
 import { throwIfNoCopy } from '../../transform/transform.ts';
 import { print } from '../engine/print.ts';
@@ -16,15 +16,13 @@ export async function repair(context: Context, options: Repair): Promise<number>
   await using platform = openPlatform(context, { mayJoinBroker: true, topics: isDryRun ? 'exist' : 'require' });
   const repaired = await repairRecords(platform, context, { isDryRun });
   context.progress[Symbol.dispose]();
-  print(options, { ...repaired, isDryRun }, () =>
-    textOf(context.config.kafka.topics.movieIds.name, repaired, isDryRun),
-  );
+  print(options, repairedShape, repaired, () => textOf(context.config.kafka.topics.movieIds.name, repaired));
   throwIfNoCopy(context);
   return ExitCode.done;
 }
 
-function textOf(movieIds: string, repaired: Repaired, isDryRun: boolean): string {
-  const { badKeys, refusedRecords, rowsToPark, rowsLeftOut, movies, fullRefresh } = repaired;
+function textOf(movieIds: string, repaired: Repaired): string {
+  const { isDryRun, badKeys, refusedRecords, rowsToPark, rowsLeftOut, movies, fullRefresh } = repaired;
   const verb = (would: string, done: string) => (isDryRun ? `would ${would}` : done);
   const lines = [
     `${movieIds}: ${badKeys} keys with a record that is refused`,

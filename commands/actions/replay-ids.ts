@@ -1,6 +1,6 @@
 import type { Context } from '../../platform/context.ts';
 import { openPlatform } from '../../platform/platform.ts';
-import { replayIds as publishIds } from '../../replay/ids.ts';
+import { idsReplayedShape, replayIds as publishIds } from '../../replay/ids.ts';
 import { findBegun } from '../../replay/journal.ts';
 import { journalOf } from '../../replay/names.ts';
 import { systemClock } from '../../runtime/clock.ts';
@@ -25,7 +25,7 @@ export async function replayIds(context: Context, options: ReplayIds): Promise<n
   await using platform = openPlatform(context, { mayJoinBroker: true, topics: isDryRun ? 'exist' : 'require' });
   const replayed = await publishIds(context, platform, { selection, begun, journal, isDryRun });
   progress[Symbol.dispose]();
-  print(options, { ...replayed, isDryRun }, () => {
+  print(options, idsReplayedShape, replayed, () => {
     const { records, apiCalls, minutes, alreadyAsked } = replayed;
     const { capacity, windowMs } = config.tmdb.rateLimit;
     const rest = isResumed ? ` (${alreadyAsked} were asked for since ${isoOf(begun.startedAt)})` : '';

@@ -1,7 +1,7 @@
 import type { Gap } from '../../kafka/gap.ts';
 import type { Context } from '../../platform/context.ts';
 import { openPlatform } from '../../platform/platform.ts';
-import { extendBronze, type RawReplayed, rebuildBronze } from '../../replay/raw.ts';
+import { extendBronze, type RawReplayed, rawReplayedShape, rebuildBronze } from '../../replay/raw.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { ExitCode } from '../../runtime/errors.ts';
 import { formatDuration } from '../../runtime/units.ts';
@@ -26,10 +26,11 @@ export async function replayRaw(context: Context, options: ReplayRaw): Promise<n
     ? await rebuildBronze(platform, context, how)
     : await extendBronze(platform, context, { ...how, selection, selectionText: selectionText(options) });
   context.progress[Symbol.dispose]();
-  print(options, { ...replayed, isDryRun }, () =>
+  print(options, rawReplayedShape, replayed, () =>
     isDryRun ? `would read ${replayed.records} records: 0 API calls` : textOf(replayed),
   );
-  return ExitCode.done;
+  const parked = replayed.unreadable + (replayed.swap?.refused ?? 0);
+  return parked === 0 ? ExitCode.done : ExitCode.partial;
 }
 
 function textOf({ records, seconds, added, unreadable, swap }: RawReplayed): string {

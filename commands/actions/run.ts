@@ -1,4 +1,4 @@
-import { formatReport } from '../../pipeline/report.ts';
+import { formatReport, runReportShape } from '../../pipeline/report.ts';
 import { runOnce } from '../../pipeline/run-once.ts';
 import { services } from '../../pipeline/services.ts';
 import type { Context } from '../../platform/context.ts';
@@ -26,7 +26,8 @@ export async function run(context: Context, options: Run): Promise<number> {
   }
   const report = await runOnce(context, { pages, fullRefresh });
   context.progress[Symbol.dispose]();
-  print(options, report, () => formatReport(report));
+  print(options, runReportShape, report, () => formatReport(report));
   throwIfNoCopy(context);
-  return report.walk.pagesRead > 0 ? ExitCode.done : ExitCode.failed;
+  if (report.walk.pagesRead === 0) return ExitCode.failed;
+  return report.walk.pagesFailed === 0 && report.genres.failure === null ? ExitCode.done : ExitCode.partial;
 }

@@ -1,8 +1,10 @@
+import { z } from 'zod';
 import type { Context } from '../../platform/context.ts';
 import { whenAborted } from '../../runtime/abort.ts';
 import { ExitCode } from '../../runtime/errors.ts';
 import { parseFaults } from '../../sandbox/fault.ts';
 import { startSandbox } from '../../sandbox/server.ts';
+import { print } from '../engine/print.ts';
 
 interface Sandbox {
   readonly host: string;
@@ -13,7 +15,13 @@ interface Sandbox {
   readonly drift: number;
   readonly faults: string | undefined;
   readonly version: number;
+  readonly json: boolean;
 }
+
+export const sandboxShape = z.object({
+  url: z.string().describe('its address, for TMDB_BASE_URL'),
+  statsUrl: z.string().describe('address that shows the requests'),
+});
 
 /** `sandbox` */
 export async function sandbox({ config, signal }: Context, options: Sandbox): Promise<number> {
@@ -25,7 +33,9 @@ export async function sandbox({ config, signal }: Context, options: Sandbox): Pr
     limit: config.tmdb.rateLimit,
     ...(catalogueFile ? { catalogueFile } : { movies, seed }),
   });
-  process.stdout.write(`listening on ${running.url} (stats at /sandbox/stats); Ctrl-C stops it\n`);
+  const { url } = running;
+  const statsUrl = new URL('/sandbox/stats', url).href;
+  print(options, sandboxShape, { url, statsUrl }, `listening on ${url} (stats at /sandbox/stats); Ctrl-C stops it`);
   await whenAborted(signal);
   return ExitCode.done;
 }

@@ -1,14 +1,12 @@
-import { isPartial, openStatus, type Status } from '../../pipeline/status.ts';
+import { errorOf, openStatus, type Status, statusShape } from '../../pipeline/status.ts';
 import type { Context } from '../../platform/context.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { ExitCode } from '../../runtime/errors.ts';
-import { formatTable } from '../../runtime/table.ts';
+import { asColumns, formatTable } from '../../runtime/table.ts';
+import { formatDuration } from '../../runtime/units.ts';
 import { print } from '../engine/print.ts';
 
 const everyMs = 2_000;
-
-/** Parts that not every setup has: they are omitted when they are empty. */
-const shownIfAny = ['tokens', 'failed in it', 'last 24 hours at Snowflake'];
 
 interface ShowStatus {
   readonly watch: boolean;
@@ -20,20 +18,44 @@ export async function showStatus(context: Context, options: ShowStatus): Promise
   await using reader = openStatus(context);
   let code: number = ExitCode.done;
   do {
-    const found = await reader.read();
+    const status = await reader.read();
     if (options.watch && !options.json && process.stdout.isTTY) process.stdout.write('\u001b[H\u001b[2J');
-    show(options, found);
-    code = isPartial(found) ? ExitCode.failed : ExitCode.done;
+    print(options, statusShape, status, () => textOf(status));
+    code = status.errors.length === 0 ? ExitCode.done : ExitCode.partial;
     if (options.watch) await systemClock.sleep(everyMs, context.signal).catch(() => {});
   } while (options.watch && !context.signal.aborted);
   // Stopping a watch is its normal end.
   return options.watch ? ExitCode.done : code;
 }
 
-const show = (options: ShowStatus, found: Status): void =>
-  print(options, found, () =>
-    Object.entries(found)
-      .filter(([title, rows]) => rows.length > 0 || !shownIfAny.includes(title))
-      .map(([title, rows]) => `${title}\n${rows.length > 0 ? formatTable(rows) : 'nothing yet'}`)
-      .join('\n\n'),
-  );
+/** The status as tables, each under its title. A part that not every setup has is omitted if it is empty. */
+export function textOf(status: Status): string {
+  const { topics, tokens, layers, lastFlush, lastDbtRun, lastDayAtSnowflake } = status;
+  const { failures = [], ...lastRun } = lastDbtRun ?? {};
+  const inWarehouse = errorOf(status, 'warehouse');
+  const sections = [
+    section('topics', (topics ?? []).map(topicRow), errorOf(status, 'topics')),
+    tokens || errorOf(status, 'tokens') ? section('tokens', rowsOf(tokens), errorOf(status, 'tokens')) : [],
+    section('layers', (layers ?? []).map(layerRow), inWarehouse),
+    section('last flush', rowsOf(lastFlush), inWarehouse),
+    lastDayAtSnowflake ? section('last 24 hours at Snowflake', rowsOf(lastDayAtSnowflake)) : [],
+    section('last dbt run', rowsOf(lastDbtRun && lastRun), inWarehouse),
+    failures.length > 0 ? section('failed in it', failures.map(asColumns)) : [],
+  ];
+  return sections.flat().join('\n\n');
+}
+
+type Row = Record<string, unknown>;
+
+function section(title: string, rows: readonly Row[], error?: string): string[] {
+  if (error !== undefined) return [`${title}\n${formatTable([{ error }])}`];
+  return [`${title}\n${rows.length > 0 ? formatTable(rows) : 'nothing yet'}`];
+}
+
+const topicRow = ({ topic, records, consumer, ...lag }: NonNullable<Status['topics']>[number]): Row =>
+  asColumns({ topic, records, consumer, ...lag });
+
+const layerRow = ({ ageSeconds, layer, changedAt, ...rest }: NonNullable<Status['layers']>[number]): Row =>
+  asColumns({ layer, changedAt, age: ageSeconds === null ? null : formatDuration(ageSeconds * 1_000), ...rest });
+
+const rowsOf = (value: object | null): Row[] => (value === null ? [] : [asColumns(value)]);

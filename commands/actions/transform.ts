@@ -1,8 +1,15 @@
 import { services } from '../../pipeline/services.ts';
 import type { Context } from '../../platform/context.ts';
 import { ExitCode } from '../../runtime/errors.ts';
-import { scheduleOnce } from '../../transform/scheduler.ts';
-import { transform as runTransform, throwIfNoCopy } from '../../transform/transform.ts';
+import { DbtError } from '../../transform/dbt/dbt-error.ts';
+import { roundShape, scheduleOnce } from '../../transform/scheduler.ts';
+import {
+  resultOf,
+  transform as runTransform,
+  type TransformResult,
+  throwIfNoCopy,
+  transformShape,
+} from '../../transform/transform.ts';
 import { print } from '../engine/print.ts';
 
 interface Transform {
@@ -14,18 +21,45 @@ interface Transform {
 /** `transform` */
 export async function transform(context: Context, options: Transform): Promise<number> {
   const { fullRefresh, force } = options;
-  const result = await runTransform(context, { fullRefresh, force });
-  const skipped = result.skipped ? 'BRONZE has not changed since the last run: nothing to do; in that run, ' : '';
-  print(options, result, `${skipped}${result.testsPassed} tests passed, ${result.testsWarned} warned`);
+  try {
+    const result = await runTransform(context, { fullRefresh, force });
+    print(options, transformShape, result, () => textOf(result));
+  } catch (error) {
+    if (error instanceof DbtError && error.exitCode === ExitCode.partial && error.summary) {
+      const result = resultOf(error.summary);
+      context.progress[Symbol.dispose]();
+      print(options, transformShape, result, () => textOf(result));
+    }
+    throw error;
+  }
   throwIfNoCopy(context);
   return ExitCode.done;
 }
 
+function textOf({ skipped, testsPassed, testsWarned, testsFailed }: TransformResult): string {
+  const prefix = skipped ? 'BRONZE has not changed since the last run: nothing to do; in that run, ' : '';
+  const failed = testsFailed > 0 ? `, ${testsFailed} failed` : '';
+  return `${prefix}${testsPassed} tests passed, ${testsWarned} warned${failed}`;
+}
+
+interface Schedule {
+  readonly once: boolean;
+  readonly json: boolean;
+}
+
+const outcomes = {
+  success: 'dbt ran, and its tests passed',
+  warned: 'dbt ran, and some of its tests warned',
+  failed: 'dbt failed',
+  skipped: 'dbt did not run: BRONZE has not changed, or is not available',
+};
+
 /** `schedule` */
-export async function schedule(context: Context, options: { readonly once: boolean }): Promise<number> {
+export async function schedule(context: Context, options: Schedule): Promise<number> {
   if (!options.once) return (await services.schedule(context)) ? ExitCode.done : ExitCode.failed;
-  const { outcome, isFresh } = await scheduleOnce(context);
-  if (outcome === 'failed') return ExitCode.failed;
+  const { failure, ...round } = await scheduleOnce(context);
+  print(options, roundShape, round, outcomes[round.outcome]);
+  if (failure) return failure.exitCode;
   throwIfNoCopy(context);
-  return isFresh ? ExitCode.done : ExitCode.stale;
+  return round.isFresh ? ExitCode.done : ExitCode.stale;
 }

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import type { Context } from '../../platform/context.ts';
 import { withAccount } from '../../platform/snowflake-account.ts';
 import { ExitCode } from '../../runtime/errors.ts';
@@ -45,6 +46,20 @@ interface Provision extends Readonly<Record<Exclude<NameOption, 'analystRole'>, 
   readonly json: boolean;
 }
 
+const differenceShape = z.object({
+  change: z.enum(['missing', 'different', 'not wanted']).describe('how the account differs from the plan'),
+  what: z.string().describe('the object or grant'),
+  detail: z.string().describe('the observed state and the planned one'),
+});
+
+export const provisionShape = z.object({
+  steps: z
+    .array(z.object({ role: z.string().describe('the role that runs it'), sql: z.string().describe('the statement') }))
+    .describe('the statements for an empty account, with --print; otherwise empty'),
+  corrected: z.array(differenceShape).describe('differences that were corrected'),
+  remaining: z.array(differenceShape).describe('differences that are there now'),
+});
+
 /** `warehouse provision`: creates and corrects Snowflake's objects, roles, grants and users. */
 export async function provisionAccount(context: Context, options: Provision): Promise<number> {
   const settings = provisionSettings(context.config.snowflakeNames, options);
@@ -60,7 +75,7 @@ export async function provisionAccount(context: Context, options: Provision): Pr
 
 function printScript(options: Provision, settings: ProvisionSettings): number {
   const steps = stepsOf(differences(settings, nothingObserved));
-  print(options, steps, () => script(steps));
+  print(options, provisionShape, { steps, corrected: [], remaining: [] }, () => script(steps));
   return ExitCode.done;
 }
 
@@ -72,14 +87,15 @@ interface Report {
 function report({ progress }: Context, options: Provision, { corrected, remaining }: Report): number {
   progress[Symbol.dispose]();
   const shown = (found: readonly Difference[]) => found.map(({ what, change, detail }) => ({ change, what, detail }));
-  print(options, { corrected: shown(corrected), remaining: shown(remaining) }, () => {
+  const account = { steps: [], corrected: shown(corrected), remaining: shown(remaining) };
+  print(options, provisionShape, account, () => {
     if (corrected.length + remaining.length === 0) return 'nothing to do: everything is as expected';
     const done = corrected.length > 0 ? [`corrected ${corrected.length}:\n${formatTable(shown(corrected))}`] : [];
     const open =
       remaining.length > 0 ? [`not as expected, ${remaining.length}:\n${formatTable(shown(remaining))}`] : [];
     return [...done, ...open].join('\n\n');
   });
-  return remaining.length === 0 ? ExitCode.done : ExitCode.failed;
+  return remaining.length === 0 ? ExitCode.done : ExitCode.partial;
 }
 
 /**

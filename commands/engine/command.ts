@@ -1,14 +1,21 @@
+import type { z } from 'zod';
 import type { Config } from '../../platform/config.ts';
 import type { Context } from '../../platform/context.ts';
 import type { Written } from '../../platform/places.ts';
 import type { ServiceName } from '../../runtime/service-names.ts';
-import type { OptionDefinitions, OptionsOf } from './option.ts';
+import type { Flag, OptionDefinitions, OptionsOf } from './option.ts';
 
 /** What a command does. @returns the exit code. @throws IngestError with one. */
 type Action<Options> = (context: Context, options: Options) => Promise<number>;
 
 /** A program that must be installed before a command can do its work. */
 type Tool = 'dbt' | 'kafka';
+
+/** When a command ends with an exit code that not every command has: the codes 1, 4 and 5. */
+export type Exits = Readonly<Partial<Record<1 | 4 | 5, string>>>;
+
+/** Imports the shape of the JSON that a command prints. */
+type LoadShape = () => Promise<z.ZodType>;
 
 /** The description of a command, independent of the types of its options. */
 interface Described {
@@ -19,6 +26,8 @@ interface Described {
   readonly description: readonly string[];
   /** Complete command lines without the program's name, each with what it does. */
   readonly examples: readonly (readonly [args: string, does: string])[];
+  /** Completes "exit code N if ...". */
+  readonly exits?: Exits;
   /** What it writes on this machine. Write access is checked before it starts. */
   readonly writes?: readonly Written[];
   /** Programs that it starts. A broker is not needed if KAFKA_BROKERS names one. */
@@ -28,6 +37,11 @@ interface Described {
   /** How much is logged when LOG_LEVEL is not set. @default `info` for a service, else `warn` */
   readonly logLevel?: NonNullable<Config['logLevel']>;
 }
+
+/** A command with `--json` has a shape, and no other command has one. */
+type Printing<D extends OptionDefinitions> = D extends { readonly json: Flag }
+  ? { readonly shape: LoadShape }
+  : { readonly shape?: never };
 
 interface Specification<D extends OptionDefinitions> extends Described {
   readonly options: D;
@@ -47,6 +61,8 @@ export type Entries = readonly (Command | CommandGroup)[];
 /** A command of the command line that can be run. */
 export interface Command extends Described {
   readonly options: OptionDefinitions;
+  /** What it prints with `--json`; absent if it does not have that option. */
+  readonly shape?: LoadShape;
   /** The output of a command that only prints text about the command line. Such a command needs no settings. */
   text?(options: Readonly<Record<string, unknown>>, entries: Entries): string;
   /**
@@ -76,7 +92,9 @@ export interface Invocation {
 }
 
 /** Makes a command from its options and its code, whose types must agree. */
-export function defineCommand<const D extends OptionDefinitions>(specification: Specification<D>): Command {
+export function defineCommand<const D extends OptionDefinitions>(
+  specification: Specification<D> & Printing<D>,
+): Command {
   const { check, isService, isOffline, load, writes = [], tools = [], logLevel, service } = specification;
   return {
     ...specification,

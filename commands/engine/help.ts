@@ -1,4 +1,5 @@
 import { Help, type Command as Parser } from 'commander';
+import type { Exits } from './command.ts';
 
 export const programName = 'tmdb-stream';
 
@@ -8,7 +9,7 @@ const helpWidth = 80;
 type Examples = readonly (readonly [args: string, does: string])[];
 
 /** Commander's help, 80 columns wide, with values as `--since TIME` and subcommands by their name alone. */
-export function configureHelp(parser: Parser, examples: Examples = []): Parser {
+export function configureHelp(parser: Parser, examples: Examples = [], exits: Exits = {}): Parser {
   parser
     .helpCommand(false)
     .helpOption('-h, --help', 'show this help')
@@ -25,6 +26,7 @@ export function configureHelp(parser: Parser, examples: Examples = []): Parser {
     })
     .configureOutput({ getOutHelpWidth: () => helpWidth, getOutHasColors: () => false });
   if (examples.length > 0) parser.addHelpText('after', `\n${examplesText(examples)}`);
+  if (Object.keys(exits).length > 0) parser.addHelpText('after', `\n${exitsText(exits)}`);
   return parser;
 }
 
@@ -41,4 +43,13 @@ const examplesText = (examples: Examples): string =>
       new Help().boxWrap(`  # ${does}`, helpWidth).replaceAll('\n', '\n  # '),
       `  npx ${programName} ${args}`,
     ]),
+  ].join('\n');
+
+/** The exit codes that not every command has. */
+const exitsText = (exits: Exits): string =>
+  [
+    `Exit codes ("${programName} --help" has those of all commands):`,
+    ...Object.entries(exits).map(([code, when]) =>
+      new Help().boxWrap(`  ${code}  if ${when}`, helpWidth - 5).replaceAll('\n', '\n     '),
+    ),
   ].join('\n');

@@ -21,7 +21,7 @@ export const manPage = (entries: Entries): string =>
 const groupLines = ({ name, commands }: CommandGroup): string[] =>
   commands.flatMap((command) => commandLines(`${name} ${command.name}`, command));
 
-function commandLines(words: string, { description, options, examples }: Command): string[] {
+function commandLines(words: string, { description, options, examples, exits = {} }: Command): string[] {
   const paragraphs = description.flatMap((text) => text.split('\n'));
   return [
     `.SS ${escaped(words)}`,
@@ -31,6 +31,7 @@ function commandLines(words: string, { description, options, examples }: Command
       `.B ${escaped(termOf(name, option))}`,
       escaped(helpOf(option)),
     ]),
+    ...Object.entries(exits).flatMap(([code, when]) => ['.PP', escaped(`Exit code ${code} if ${when}.`)]),
     ...examples.flatMap(([args, does]) => [
       '.PP',
       escaped(`${does}:`),

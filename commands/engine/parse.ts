@@ -82,7 +82,7 @@ function parserOf(entry: Command | CommandGroup, onCommand: OnCommand): Parser {
   const parser = new Parser(entry.name).summary(entry.summary).description(entry.description.join('\n\n'));
   if (isGroup(entry)) for (const command of entry.commands) parser.addCommand(parserOf(command, onCommand));
   else configureCommand(parser, entry, onCommand);
-  return configureHelp(parser, entry.examples);
+  return configureHelp(parser, entry.examples, isGroup(entry) ? {} : entry.exits);
 }
 
 function configureCommand(parser: Parser, command: Command, onCommand: OnCommand): void {

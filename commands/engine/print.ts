@@ -1,6 +1,8 @@
+import { z } from 'zod';
 import { escapeControls, escapeLines } from '../../runtime/escape-controls.ts';
 import { scrub, scrubAll } from '../../runtime/scrub.ts';
 import type { Secret } from '../../runtime/secret.ts';
+import type { ValueOf } from '../../runtime/shape.ts';
 
 let secrets: readonly Secret[] = [];
 
@@ -9,12 +11,19 @@ export const neverPrint = (known: readonly Secret[]): void => {
   secrets = known;
 };
 
-/** Writes data to standard output: JSON for a program, `text` for a person. Removes secrets and escapes control characters. */
-export function print(options: { readonly json: boolean }, data: unknown, text: (() => string) | string): void {
-  const json = () =>
-    escapeControls(JSON.stringify(scrubAll(JSON.parse(JSON.stringify(data, bigintAsNumber)), secrets)));
+/**
+ * Writes the output of a command to standard output: one line of JSON for a program, `text` for a person. Removes secrets and escapes
+ * control characters.
+ * @param shape of the JSON, the one that the command's definition names. Other keys of `value` are not printed.
+ * @throws Error if the value does not have the shape, which is a bug.
+ */
+export function print<Shape extends z.ZodType>(
+  options: { readonly json: boolean },
+  shape: Shape,
+  value: ValueOf<Shape>,
+  text: (() => string) | string,
+): void {
+  const json = () => escapeControls(JSON.stringify(scrubAll(z.encode(shape, value as z.output<Shape>), secrets)));
   const plain = () => escapeLines(scrub(typeof text === 'string' ? text : text(), secrets));
   process.stdout.write(`${options.json ? json() : plain()}\n`);
 }
-
-const bigintAsNumber = (_: string, value: unknown) => (typeof value === 'bigint' ? Number(value) : value);

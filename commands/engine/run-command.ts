@@ -3,10 +3,12 @@ import { dropSecrets, loadConfig, readEnvironment } from '../../platform/config.
 import { refuseForeignFolder } from '../../platform/data-dir.ts';
 import { placesOf, preparePlaces, withSetting } from '../../platform/places.ts';
 import { systemClock } from '../../runtime/clock.ts';
+import { errorLine, exitCodeOf } from '../../runtime/error-line.ts';
 import { ExitCode, IngestError } from '../../runtime/errors.ts';
 import { escapeLines } from '../../runtime/escape-controls.ts';
 import { asFileError } from '../../runtime/file-error.ts';
 import { Health } from '../../runtime/health.ts';
+import { createJsonProgress } from '../../runtime/json-progress.ts';
 import { createLogger } from '../../runtime/logger.ts';
 import { createMetrics } from '../../runtime/metrics.ts';
 import { createProgress, noProgress, type Progress } from '../../runtime/progress.ts';
@@ -27,25 +29,29 @@ export async function runCommand(invocation: Invocation): Promise<number> {
   dropSecrets(environment);
   neverPrint(config.secrets);
   refuseForeignFolder(config.dataDir);
-  const { isService } = invocation;
+  const { isService, isJson } = invocation;
   const metrics = createMetrics(version);
   const level = config.logLevel ?? invocation.logLevel ?? (isService ? 'info' : 'warn');
   const log = createLogger(level, config.secrets, {
     ...{ service: invocation.service, version },
     onLost: () => metrics.logLinesLost.inc(),
   });
-  const say = (text: string) => (isService ? log.info(text) : process.stderr.write(`\n${text}\n`));
+  const say = (text: string) => {
+    if (isService) log.info(text);
+    else if (isJson) log.warn(text);
+    else process.stderr.write(`\n${text}\n`);
+  };
   const signal = shutdownSignal({ drainTimeoutMs: config.drainTimeoutMs, isWrapped, say });
   const logged: Progress = { ...noProgress, note: (text) => log.info(text), wait: (text) => log.warn(text) };
   const shown = () =>
-    invocation.isJson
-      ? { ...noProgress, wait: logged.wait }
+    isJson
+      ? { ...logged, ...createJsonProgress(process.stderr, systemClock) }
       : createProgress(process.stderr, systemClock, config.secrets);
   using progress = isService ? logged : shown();
   try {
     preparePlaces(placesOf(config, invocation.writes));
     const tools = invocation.tools.filter((tool) => tool !== 'kafka' || !config.kafka.brokers);
-    if (!(await haveInstalled(tools, { isWrapped, signal }))) return ExitCode.failed;
+    await haveInstalled(tools, { isWrapped, signal });
     const health = new Health(systemClock, config.secrets);
     return await invocation.run({ config, log, progress, signal, metrics, health });
   } catch (thrown) {
@@ -57,8 +63,8 @@ export async function runCommand(invocation: Invocation): Promise<number> {
     const clean = scrub(error instanceof IngestError ? error.message : inspectable(error), config.secrets);
     progress[Symbol.dispose]();
     if (isService) log.fatal({ error: clean }, 'service failed');
-    else process.stderr.write(`${escapeLines(clean)}\n`);
-    return error instanceof IngestError ? error.exitCode : ExitCode.failed;
+    else process.stderr.write(isJson ? errorLine(error, config.secrets) : `${escapeLines(clean)}\n`);
+    return exitCodeOf(error);
   }
 }
 

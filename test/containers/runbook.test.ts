@@ -162,7 +162,7 @@ describe('the fleet, by the docs on services and the runbook', () => {
     await follow('docker volume rm tmdb-stream_warehouse');
     await fleet.must('docker compose up -d --wait');
     await fleet.untilDrained();
-    expect((await fleet.status()).layers.find(({ layer }) => layer === 'bronze')?.rows_loaded).toBe(records);
+    expect((await fleet.status()).layers.find(({ layer }) => layer === 'bronze')?.rowsLoaded).toBe(records);
     // No movie was requested: its answer would be an additional record.
     expect(await rawRecords()).toBe(records);
   });

@@ -1,11 +1,16 @@
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { commandsByWords } from '../../commands/index.ts';
+import { ExitCode } from '../../runtime/errors.ts';
 import { type Sandbox, type SandboxRequest, startSandbox } from '../../sandbox/server.ts';
 import { audit } from '../support/audit/audit.ts';
+import { checkErrorStream, checkOutput } from '../support/commands/outputs.ts';
 import { outcomeOf, Workspace } from '../support/processes/cli.ts';
+import { FleetBroker } from '../support/processes/fleet.ts';
 import { casesOf } from '../tiers.ts';
 
 describe('the command line', () => {
@@ -127,17 +132,18 @@ describe('the command line', () => {
     );
   });
 
-  it('[R106] prints what status can read while another program holds the DuckDB file, names that program, and exits with code 1', async () => {
+  it('[R106] prints what status can read while another program holds the DuckDB file, names that program, and exits with code 5', async () => {
     const holder = await DuckDBInstance.create(workspace.duckdbPath);
     try {
       const { code, stdout } = await workspace.run(['status', '--json']);
       const found = JSON.parse(stdout);
-      const error = expect.stringMatching(new RegExp(`is open in \\S+ \\(pid ${process.pid}\\)`));
-      for (const part of ['layers', 'last flush', 'last dbt run']) expect(found[part], part).toEqual([{ error }]);
+      const message = expect.stringMatching(new RegExp(`is open in \\S+ \\(pid ${process.pid}\\)`));
+      expect(found).toMatchObject({ layers: null, lastFlush: null, lastDbtRun: null });
+      expect(found.errors).toEqual([{ part: 'warehouse', message }]);
       expect(found.topics).toContainEqual(
         expect.objectContaining({ topic: 'tmdb.raw-movies', records: 0, waiting: null }),
       );
-      expect(code).toBe(1);
+      expect(code).toBe(ExitCode.partial);
     } finally {
       holder.closeSync();
     }
@@ -158,24 +164,60 @@ describe('the command line', () => {
     expect(new Set(asked).size).toBe(60);
   });
 
-  it('runs the stages one at a time, each with its own command', { tags: ['full'] }, async () => {
-    for (const args of [
-      ['produce', 'genres'],
-      ['produce', 'popular', '--pages', '1'],
-      ['fetch', '--once'],
-      ['load', '--once'],
-      ['transform'],
-    ]) {
-      const { code, stderr } = await workspace.run(args);
-      expect(`${args.join(' ')}: ${code}`, stderr).toBe(`${args.join(' ')}: 0`);
-    }
-    const { stdout } = await workspace.run(['status', '--json']);
-    expect(JSON.parse(stdout).topics.map((topic: { waiting: number | null }) => topic.waiting)).toEqual([
-      0,
-      0,
-      0,
-      null,
+  it('tells a program in JSON why arguments are refused, and prints no output', async () => {
+    const { code, stdout, stderr } = await workspace.run(['replay', 'ids', '--json']);
+    const message = expect.stringContaining('no records selected: give --all');
+    expect(checkErrorStream(stderr)).toMatchObject([
+      { error: { code: 'usage', message, retriable: false, exitCode: 2 } },
     ]);
-    expect((await workspace.run(['doctor'])).code).toBe(0);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+  });
+
+  it('prints JSON of its shape for each command, and nothing else, to both streams', { tags: ['full'] }, async () => {
+    const properties = { 'group.initial.rebalance.delay.ms': '0' };
+    await using broker = await FleetBroker.start(join(workspace.dataDir, 'kafka'), { properties });
+    const faults = JSON.stringify([{ kind: 'wrong-id', path: '/movie/{id}', times: 2 }]);
+    const serving = workspace.start(['sandbox', '--port', '0', '--json', '--faults', faults]);
+    const [line] = await once(serving.stdout ?? serving, 'data');
+    await checkOutput(['sandbox'], String(line));
+    const env = { KAFKA_BROKERS: broker.address, TMDB_BASE_URL: JSON.parse(String(line)).url, TMDB_TOKEN: 'made-up' };
+    const outputs = new Map<string, unknown>([['sandbox', JSON.parse(String(line))]]);
+    const json = async (words: string, args = '', expected: number = ExitCode.done) => {
+      // `run` compares the output with the shape of the command.
+      const { code, stdout, stderr } = await workspace.run([...`${words} ${args}`.trim().split(' '), '--json'], env);
+      expect(`${words} ${args}: ${code}`, stderr).toBe(`${words} ${args}: ${expected}`);
+      checkErrorStream(stderr);
+      expect(stdout.split('\n'), words).toHaveLength(2);
+      outputs.set(words, JSON.parse(stdout));
+      return JSON.parse(stdout);
+    };
+    await json('produce genres');
+    expect(await json('produce popular', '--pages 1')).toMatchObject({ found: 20, published: 20 });
+    expect(await json('fetch', '--once')).toMatchObject({ parked: 2 });
+    await json('warehouse migrate');
+    expect(await json('load', '--once')).toMatchObject({ rows: 19 });
+    expect(await json('transform')).toMatchObject({ skipped: false, testsFailed: 0 });
+    expect(await json('schedule', '--once')).toMatchObject({ outcome: 'skipped', isFresh: true });
+    const { topics } = await json('status');
+    expect(topics.map(({ waiting }: { waiting: number | null }) => waiting)).toEqual([0, 0, 0, null]);
+    await Promise.all([
+      json('dead-letters list'),
+      json('topics'),
+      json('replay raw', '--all --dry-run'),
+      json('replay ids', '--all --dry-run'),
+      json('warehouse provision', '--print'),
+    ]);
+    await json('repair', '--dry-run');
+    await json('doctor');
+    const { letters } = outputs.get('dead-letters list') as { letters: { id: string }[] };
+    expect(letters).toHaveLength(2);
+    await json('dead-letters show', letters[0]?.id);
+    expect(await json('dead-letters redrive', `--id ${letters[0]?.id}`)).toMatchObject({ redriven: 1, refused: [] });
+    const closing = await json('dead-letters purge', '--all', ExitCode.usage);
+    expect(closing).toMatchObject({ isClosed: false, letters: [{ id: letters[1]?.id }] });
+    expect(await json('run', '--once --pages 1')).toMatchObject({ walk: { found: 20, published: 0 } });
+    serving.kill('SIGTERM');
+    const withJson = [...commandsByWords].flatMap(([words, { shape }]) => (shape ? [words] : []));
+    expect([...outputs.keys()].toSorted()).toEqual(withJson.toSorted());
   });
 });

@@ -146,8 +146,8 @@ describe('a fleet of services', () => {
     for (let tries = 1; status.code !== 0 && tries < 5; tries += 1) status = await readStatus();
     expect(status.code, status.stderr + status.stdout).toBe(0);
     const { topics, tokens, layers } = JSON.parse(status.stdout);
-    expect(topics[0]).toMatchObject({ topic: 'tmdb.movie-ids', waiting: 0, oldest_waiting_seconds: 0 });
-    expect(tokens[0]).toMatchObject({ capacity: limit.capacity });
+    expect(topics[0]).toMatchObject({ topic: 'tmdb.movie-ids', waiting: 0, oldestWaitingSeconds: 0 });
+    expect(tokens).toMatchObject({ capacity: limit.capacity });
     expect(layers).toHaveLength(3);
     expect((await fleet.drain()).codes['scheduler']).toBe(0);
 

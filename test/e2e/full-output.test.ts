@@ -5,6 +5,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it, vi } from 'vitest';
+import { checkErrorStream } from '../support/commands/outputs.ts';
 
 const cli = join(import.meta.dirname, '../../cli.ts');
 
@@ -57,5 +58,20 @@ describe.runIf(full !== null)('a standard stream on a full disk', () => {
     });
     expect(await once(child, 'close')).toEqual([1, null]);
     expect(stderr).toBe('standard output cannot be written: no space left on its disk; make room\n');
+  });
+});
+
+describe('a reader that ends before the command, such as head', () => {
+  it('ends the command with 1, and with a line of JSON if the reader is a program', async () => {
+    const child = spawn(process.execPath, [cli, 'warehouse', 'provision', '--print', '--json']);
+    child.stdout.destroy();
+    let stderr = '';
+    child.stderr.on('data', (data) => {
+      stderr += data;
+    });
+    expect(await once(child, 'close')).toEqual([1, null]);
+    expect(checkErrorStream(stderr)).toMatchObject([
+      { error: { code: 'output_unwritable', message: expect.stringContaining('its reader has ended'), exitCode: 1 } },
+    ]);
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { audit } from '../support/audit/audit.ts';
-import { Workspace } from '../support/processes/cli.ts';
+import { rowsIn, Workspace } from '../support/processes/cli.ts';
 import { type Death, dieAt } from '../support/processes/die-at.ts';
 import { seededRandom } from '../support/warehouse/seeded-random.ts';
 
@@ -46,7 +46,7 @@ describe('kill -9 at any point', () => {
       const last = await workspace.runOnce(['--pages', String(3 + 3 * kills)]);
       const found = await audit(workspace);
       process.stdout.write(`killed at ${died.join(', ')} (seed ${seed}); ${JSON.stringify(found)}\n`);
-      expect(last.rows.gold['fact_movies']).toBe(found.alive);
+      expect(rowsIn(last, 'gold.fact_movies')).toBe(found.alive);
       // A kill costs at most the calls in flight.
       expect(found.rawRecords).toBeLessThanOrEqual(found.ids + kills * 20);
     },

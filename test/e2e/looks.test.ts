@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ExitCode } from '../../runtime/errors.ts';
 import { outcomeOf, Workspace } from '../support/processes/cli.ts';
 
 describe('a read-only command', () => {
@@ -24,7 +25,7 @@ describe('a read-only command', () => {
       expect(stderr).toContain('"topics --apply" creates them');
     }
     const { code, stdout } = await workspace.run(['topics', '--json']);
-    expect(code).toBe(1);
+    expect(code).toBe(ExitCode.partial);
     expect(JSON.parse(stdout).missing).toHaveLength(4);
     watching.kill('SIGTERM');
     const [first = ''] = (await ended).stdout.split('\n');

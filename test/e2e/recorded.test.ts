@@ -5,7 +5,7 @@ import { DuckDBInstance } from '@duckdb/node-api';
 import { describe, expect, it } from 'vitest';
 import { GeneratedCatalogue } from '../../sandbox/catalogue-generated.ts';
 import { audit } from '../support/audit/audit.ts';
-import { Workspace } from '../support/processes/cli.ts';
+import { rowsIn, Workspace } from '../support/processes/cli.ts';
 
 /** Recorded answers of the real API. They are stored beside the project and are not part of it. */
 const recordings = join(import.meta.dirname, '../../../shared/tmdb');
@@ -132,7 +132,7 @@ describe.runIf(areThere)('recorded movies', () => {
       SANDBOX_CATALOGUE: half('2025-12-15a'),
       TMDB_REFRESH_AFTER: '0s',
     });
-    expect(again.rows.bronze['raw_movies']).toBe(older.length + newer.length);
+    expect(rowsIn(again, 'bronze.raw_movies')).toBe(older.length + newer.length);
     const newest = new Map([...older, ...newer].map((document) => [document.id, document]));
     expect(newest.size).toBeLessThan(older.length + newer.length);
     expect(await facts(workspace.duckdbPath)).toEqual([...newest.values()].sort(byId).map(asFact));
@@ -169,7 +169,7 @@ describe('a custom catalogue in a file', () => {
     const newer = write(1);
     expect(newer).not.toEqual(older);
     const again = await workspace.runOnce(['--pages', 'all'], { SANDBOX_CATALOGUE: file, TMDB_REFRESH_AFTER: '0s' });
-    expect(again.rows.bronze['raw_movies']).toBe(older.length + newer.length);
+    expect(rowsIn(again, 'bronze.raw_movies')).toBe(older.length + newer.length);
     const revenues = await query(
       workspace.duckdbPath,
       'select movie_id::integer as id, revenue_usd::double as revenue from silver.silver_movies order by 1',

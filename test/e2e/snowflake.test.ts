@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Status } from '../../pipeline/status.ts';
+import { rowsIn } from '../support/processes/cli.ts';
 import { type Death, dieAt } from '../support/processes/die-at.ts';
 import { SnowflakeEmulator } from '../support/snowflake/emulator.ts';
 import { keyPairIn, SnowflakeWorkspace } from '../support/snowflake/workspace.ts';
@@ -26,14 +28,14 @@ describe('the whole pipeline into Snowflake', () => {
     };
     const first = await workspace.runOnce(['--pages', '5'], byKey);
     expect(first.walk).toMatchObject({ pagesRead: 5, found: 100, published: 100 });
-    expect(first.rows.bronze['raw_movies']).toBe(100);
-    expect(first.rows.gold['fact_movies']).toBe(first.movies.fetched);
+    expect(rowsIn(first, 'bronze.raw_movies')).toBe(100);
+    expect(rowsIn(first, 'gold.fact_movies')).toBe(first.movies.fetched);
     expect(first.dbt.testsPassed).toBeGreaterThan(20);
     expect(Object.values(first.kpis).every((rows) => rows.length > 0)).toBe(true);
 
     const again = await workspace.runOnce(['--pages', '5']);
     expect(again.walk).toMatchObject({ found: 100, published: 0 });
-    expect(again.rows).toEqual(first.rows);
+    expect(again.tables).toEqual(first.tables);
     expect(again.dbt).toMatchObject({ skipped: true, testsPassed: first.dbt.testsPassed });
 
     const built = await workspace.run(['transform', '--force', '--json']);
@@ -42,9 +44,9 @@ describe('the whole pipeline into Snowflake', () => {
     expect(await workspace.auditBronze()).toMatchObject({ ids: 100, rawRecords: 100, bronzeRows: 101 });
 
     const { stdout } = await workspace.run(['status', '--json']);
-    const [cost] = JSON.parse(stdout)['last 24 hours at Snowflake'];
-    expect(cost).toMatchObject({ dbt_runs: 2 });
-    expect(cost['credits_per_1000_movies']).toBeGreaterThan(0);
+    const { lastDayAtSnowflake: cost } = JSON.parse(stdout) as Status;
+    expect(cost).toMatchObject({ dbtRuns: 2 });
+    expect(cost?.creditsPer1000Movies).toBeGreaterThan(0);
     const tags = (await emulator.statements()).map(({ tag }) => tag);
     // Before there is anything to tag, the driver and dbt log in, and dbt reads the catalog.
     expect(tags.filter((tag) => tag === null).length / tags.length).toBeLessThan(0.1);
@@ -66,7 +68,7 @@ describe('the whole pipeline into Snowflake', () => {
     const found = await workspace.auditBronze();
     process.stdout.write(`killed at ${deaths.map(({ point }) => point).join(', ')}; ${JSON.stringify(found)}\n`);
     expect(found.ids).toBeGreaterThanOrEqual(20 * pages);
-    expect(last.rows.gold['fact_movies']).toBe(found.alive);
+    expect(rowsIn(last, 'gold.fact_movies')).toBe(found.alive);
   });
 });
 

@@ -5,7 +5,7 @@ import { GeneratedCatalogue } from '../../sandbox/catalogue-generated.ts';
 import type { Fault } from '../../sandbox/fault.ts';
 import { type SandboxRequest, startSandbox } from '../../sandbox/server.ts';
 import { audit } from '../support/audit/audit.ts';
-import { Workspace } from '../support/processes/cli.ts';
+import { rowsIn, Workspace } from '../support/processes/cli.ts';
 import { until } from '../support/processes/fleet.ts';
 import { openTestBed } from '../support/processes/test-bed.ts';
 import { moviesIn } from '../support/processes/watchers.ts';
@@ -115,7 +115,7 @@ describe('a TMDb that answers anything', () => {
     const first = await workspace.runOnce(['--pages', 'all'], env);
     expect(first.walk).toMatchObject({ pagesRead: 1, pagesFailed: 1, found: 20 });
     expect(first.genres).toMatchObject({ published: false, failure: expect.stringContaining('genres is not a list') });
-    expect(first.rows.gold['fact_movies']).toBe(first.movies.fetched);
+    expect(rowsIn(first, 'gold.fact_movies')).toBe(first.movies.fetched);
 
     sandbox.setFaults([{ kind: 'error-body', code: 34, path: popular }]);
     await workspace.run(['replay', 'ids', '--all'], env);

@@ -1,15 +1,22 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { configurationPage, envExample } from '../configuration/pages.ts';
+import { jsonPage, schemaFiles } from '../json/pages.ts';
 import { allEvidence } from './evidence.ts';
 import { withTests } from './page.ts';
 
 /**
  * `npm run docs`: writes the pages that have a source in the code. docs/guarantees.md: which tests show each row, from the ids in the
- * names of the tests. docs/configuration.md and .env.example: the settings.
+ * names of the tests. docs/configuration.md and .env.example: the settings. docs/json.md and docs/json: what
+ * commands print with --json.
  */
 const root = join(import.meta.dirname, '../..');
 const guarantees = join(root, 'docs/guarantees.md');
 writeFileSync(guarantees, withTests(readFileSync(guarantees, 'utf8'), allEvidence()));
 writeFileSync(join(root, 'docs/configuration.md'), configurationPage());
 writeFileSync(join(root, '.env.example'), envExample());
+writeFileSync(join(root, 'docs/json.md'), await jsonPage());
+const schemas = join(root, 'docs/json');
+rmSync(schemas, { recursive: true, force: true });
+mkdirSync(schemas);
+for (const [file, text] of await schemaFiles()) writeFileSync(join(schemas, file), text);

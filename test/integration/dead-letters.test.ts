@@ -8,6 +8,7 @@ import { readTopic } from '../../kafka/read-topic.ts';
 import type { ConsumerRecord } from '../../kafka/topic.ts';
 import { endsOf, loadBronze } from '../../pipeline/stages.ts';
 import { systemClock } from '../../runtime/clock.ts';
+import { ExitCode } from '../../runtime/errors.ts';
 import { type Codec, DecodeError } from '../../schemas/codec.ts';
 import { movieIdCodec, rawGenresCodec, rawMovieCodec } from '../../schemas/codecs.ts';
 import type { DeadLetter, RawMovie } from '../../schemas/records.ts';
@@ -122,7 +123,7 @@ describe('redrive', () => {
     const before = await stage.ends();
     const dryRun = await stage.run(['dead-letters', 'redrive', '--all', '--dry-run', '--json']);
     expect(dryRun).toMatchObject({ code: 0 });
-    expect(JSON.parse(dryRun.stdout)).toEqual([{ id: 'tmdb.raw-movies/0/0', outcome: 'load' }]);
+    expect(JSON.parse(dryRun.stdout).simulated).toEqual([{ id: 'tmdb.raw-movies/0/0', outcome: 'load' }]);
     expect(await stage.ends()).toEqual(before);
 
     expect(await stage.run(['dead-letters', 'redrive', '--id', '7'])).toMatchObject({ code: 0 });
@@ -139,7 +140,7 @@ describe('redrive', () => {
     await load();
     const [first] = await letters();
     for (const replays of [1, 2]) {
-      expect(await redriveAll()).toEqual({ redriven: 1, refused: [] });
+      expect(await redriveAll()).toMatchObject({ redriven: 1, refused: [] });
       expect(await load()).toEqual({ rows: 0, parked: 1 });
       const [again, ...others] = await letters();
       expect(others).toEqual([]);
@@ -147,7 +148,7 @@ describe('redrive', () => {
     }
     await park([{ origin: topics.rawMovies.name, offset: 900 }]);
     const { code, stdout } = await stage.run(['dead-letters', 'redrive', '--all', '--max-replays', '2', '--json']);
-    expect(code).toBe(1);
+    expect(code).toBe(ExitCode.partial);
     expect(JSON.parse(stdout)).toMatchObject({ redriven: 1, refused: [{ id: 'tmdb.raw-movies/0/0' }] });
     expect(await openIds()).toEqual(['tmdb.raw-movies/0/0']);
     expect(await load()).toEqual({ rows: 1, parked: 0 });
@@ -176,15 +177,15 @@ describe('redrive', () => {
     await park([{ origin: topics.rawMovies.name, offset: 1, ...held }]);
     for (const dryRun of [[], ['--dry-run']]) {
       const { code, stdout } = await stage.run(['dead-letters', 'redrive', '--all', ...dryRun]);
-      expect(code).toBe(1);
+      expect(code).toBe(ExitCode.partial);
       expect(stdout).toContain('is in Kafka at tmdb.raw-movies/0/1 until its retention ends');
     }
     expect(await openIds()).toEqual(['tmdb.raw-movies/0/1']);
     expect(await read(topics.rawMovies.name)).toEqual([]);
     const { stdout } = await stage.run(['dead-letters', 'show', 'tmdb.raw-movies/0/1', '--json']);
-    const [shown] = JSON.parse(stdout);
+    const [shown] = JSON.parse(stdout).letters;
     expect([shown.lastOffset, shown.sha256?.slice(0, 4)]).toEqual(
-      'originLastOffsetDelta' in held ? ['5', undefined] : [null, '0101'],
+      'originLastOffsetDelta' in held ? [5, undefined] : [null, '0101'],
     );
   });
 
@@ -230,7 +231,10 @@ describe('redrive', () => {
     ]);
     const before = await stage.ends();
     const { code, stdout } = await stage.run(['dead-letters', 'redrive', '--all', '--dry-run', '--json']);
-    const outcomes = JSON.parse(stdout).map(({ id, outcome }: { id: string; outcome: string }) => [id, outcome]);
+    const outcomes = JSON.parse(stdout).simulated.map(({ id, outcome }: { id: string; outcome: string }) => [
+      id,
+      outcome,
+    ]);
     expect(Object.fromEntries(outcomes)).toEqual({
       'tmdb.movie-ids/0/1': 'fetch',
       'tmdb.movie-ids/0/2': 'park',
@@ -245,7 +249,7 @@ describe('redrive', () => {
       'tmdb.raw-genres/0/1': 'load',
       'tmdb.raw-genres/0/2': 'park',
     });
-    expect(code).toBe(1);
+    expect(code).toBe(ExitCode.partial);
     expect(await stage.ends()).toEqual(before);
     const { stdout: text } = await stage.run(['dead-letters', 'redrive', '--topic', topics.movieIds.name, '--dry-run']);
     expect(text).toContain('would fetch (1 request)');
@@ -262,7 +266,7 @@ describe('the list', () => {
     ]);
     const found = async (...filter: string[]) => {
       const { stdout } = await stage.run(['dead-letters', 'list', '--json', ...filter]);
-      return JSON.parse(stdout).map(({ id }: { id: string }) => id.replace('tmdb.', ''));
+      return JSON.parse(stdout).letters.map(({ id }: { id: string }) => id.replace('tmdb.', ''));
     };
     expect(await found()).toEqual(['raw-movies/0/1', 'raw-movies/0/2', 'movie-ids/0/2']);
     expect(await found('--reason', 'invalid_json')).toEqual(['raw-movies/0/2']);
@@ -292,7 +296,9 @@ describe('the list', () => {
     expect(text).toMatch(/document +\{"title":"\\u001b\]0;owned\\u0007/);
     expect(text).toMatch(/state +open/);
     const { stdout: json } = await stage.run(['dead-letters', 'show', 'tmdb.raw-movies/0/2', '--json']);
-    expect(JSON.parse(json)).toMatchObject([{ key: nasty, fields: null, hex: Buffer.from(nasty).toString('hex') }]);
+    expect(JSON.parse(json).letters).toMatchObject([
+      { key: nasty, fields: null, hex: Buffer.from(nasty).toString('hex') },
+    ]);
   });
 
   it('omits purged letters, which are closed only with --yes and can still be shown', async () => {

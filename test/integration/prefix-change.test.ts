@@ -95,7 +95,7 @@ describe('two values of KAFKA_TOPIC_PREFIX with the same DATA_DIR', () => {
     expect(await othersOf(green)).toEqual([`${blue}tmdb.raw-movies`]);
     const notes = (await examine(contextOf(green))).filter(({ check }) => check === 'warehouse');
     const detail = expect.stringContaining(`BRONZE has records of ${blue}tmdb.raw-movies`);
-    expect(notes).toMatchObject([{ ok: true }, { ok: true, isWarning: true, detail }]);
+    expect(notes).toMatchObject([{ verdict: 'ok' }, { verdict: 'warn', detail }]);
   });
 
   it('a replay of ids keeps the journal of the other prefix', async () => {

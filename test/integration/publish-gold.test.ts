@@ -94,7 +94,7 @@ describe('the published copy of GOLD', () => {
       spoil();
       const error = await publishGold(options(), goldPath()).catch((thrown) => thrown);
       expect(error).toBeInstanceOf(SideOutputError);
-      expect(error).toMatchObject({ retriable: true, cause: { name: 'FileError', code } });
+      expect(error).toMatchObject({ retriable: true, cause: { name: 'FileError', systemCode: code } });
       expect(withSetting(error, loadConfig({ DATA_DIR: folder, DUCKDB_GOLD_PATH: goldPath() }))).toMatchObject({
         exitCode: ExitCode.usage,
         message: expect.stringMatching(
@@ -119,7 +119,7 @@ describe('the published copy of GOLD', () => {
       );
       const before = readFileSync(path);
       const error = await publishGold(options(), path).catch((thrown) => thrown);
-      expect(error).toMatchObject({ name: 'SideOutputError', cause: { name: 'FileError', code: 'ENOSPC' } });
+      expect(error).toMatchObject({ name: 'SideOutputError', cause: { name: 'FileError', systemCode: 'ENOSPC' } });
       expect(withSetting(error, loadConfig({ DATA_DIR: folder, DUCKDB_GOLD_PATH: path })).exitCode).toBe(
         ExitCode.failed,
       );

@@ -16,7 +16,7 @@ describe('the cost of a day at Snowflake', () => {
   const options = () => ({ settings: emulator.settings({ database: 'COST' }), clock: systemClock, stage: 'test' });
   const cost = async () => {
     await using reader = openSnowflakeReader(options());
-    return (await readCost(reader, options().settings, { hasRuns: false, rawMovies: topics.rawMovies.name, now }))[0];
+    return readCost(reader, options().settings, { hasRuns: false, rawMovies: topics.rawMovies.name, now });
   };
   /** Inserts flushes, each of one batch or of several at the same time. */
   const flushed = async (...batches: readonly (readonly [topic: string, rows: number, at: string])[]) => {
@@ -46,16 +46,16 @@ describe('the cost of a day at Snowflake', () => {
     const credits = 120 / 3_600;
     expect(await cost()).toEqual({
       flushes: 2,
-      rows_per_flush: 1_250,
-      dbt_runs: 0,
-      seconds_awake: 120,
-      estimated_credits: Number(credits.toFixed(3)),
-      credits_per_1000_movies: Number((credits / 2).toFixed(3)),
+      rowsPerFlush: 1_250,
+      dbtRuns: 0,
+      secondsAwake: 120,
+      estimatedCredits: Number(credits.toFixed(3)),
+      creditsPer1000Movies: Number((credits / 2).toFixed(3)),
     });
   });
 
   it('has no price per movie if none was loaded', async () => {
     await flushed([topics.rawGenres.name, 500, '2026-07-01 12:00:00']);
-    expect(await cost()).toMatchObject({ flushes: 1, rows_per_flush: 500, credits_per_1000_movies: null });
+    expect(await cost()).toMatchObject({ flushes: 1, rowsPerFlush: 500, creditsPer1000Movies: null });
   });
 });

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../runtime/clock.ts';
+import { ExitCode } from '../../runtime/errors.ts';
 import { check, provision } from '../../warehouse/snowflake/provision/provision.ts';
 import { openSnowflakeSession, type SnowflakeSession } from '../../warehouse/snowflake/session.ts';
 import { openSnowflakeWarehouse } from '../../warehouse/snowflake/warehouse.ts';
@@ -148,8 +149,9 @@ describe('the command', () => {
     await query('use role accountadmin');
     await query('grant select on table lecture_de.bronze.raw_movies to role "ANALYST_ROLE"');
     const drifted = await provisionBy(['--check', '--json'], credentials());
-    expect(drifted.code).toBe(1);
+    expect(drifted.code).toBe(ExitCode.partial);
     expect(JSON.parse(drifted.stdout)).toEqual({
+      steps: [],
       corrected: [],
       remaining: [
         { change: 'not wanted', what: 'SELECT on TABLE LECTURE_DE.BRONZE.RAW_MOVIES to role ANALYST_ROLE', detail: '' },
@@ -164,7 +166,7 @@ describe('the command', () => {
 
   it('[S5] sets a public key, and refuses the private one without showing it', async () => {
     const key = ['--loader-key', join(folder, 'loader.pub')];
-    expect(await provisionBy(['--check', ...key], credentials())).toMatchObject({ code: 1 });
+    expect(await provisionBy(['--check', ...key], credentials())).toMatchObject({ code: ExitCode.partial });
     expect(await provisionBy(key, credentials())).toMatchObject({ code: 0 });
     expect(await provisionBy(['--check', ...key], credentials())).toMatchObject({ code: 0 });
     const refused = await provisionBy(['--loader-key', join(folder, 'loader.p8')], credentials());

@@ -6,6 +6,7 @@ import { examine } from '../../pipeline/doctor.ts';
 import type { PlatformOptions } from '../../platform/context.ts';
 import { topicSettingsOf } from '../../platform/open-kafka.ts';
 import { openPlatform } from '../../platform/platform.ts';
+import { ExitCode } from '../../runtime/errors.ts';
 import { rawMovieCodec } from '../../schemas/codecs.ts';
 import { makeTopic, type TestTopic, withAdmin, writeMessages } from '../support/kafka/broker.ts';
 import { OwnKafka, type Stage } from '../support/kafka/own-kafka.ts';
@@ -167,7 +168,7 @@ describe('the command topics', () => {
   it('[R82] shows topics without changing them; with --apply it creates and corrects them, and reports it', async () => {
     await deleteTopics();
     const looked = await stage.run(['topics']);
-    expect(looked).toMatchObject({ code: 1 });
+    expect(looked).toMatchObject({ code: ExitCode.partial });
     expect(looked.stdout).toContain(`MISSING  ${topics.rawMovies.name}`);
     expect(await stage.kafka.cluster.admin.missingTopics()).toHaveLength(4);
 
@@ -177,7 +178,7 @@ describe('the command topics', () => {
 
     await configure({ ...good, 'cleanup.policy': 'compact' }, topics.rawMovies.name);
     const shown = await stage.run(['topics']);
-    expect(shown).toMatchObject({ code: 1 });
+    expect(shown).toMatchObject({ code: ExitCode.partial });
     expect(shown.stdout).toContain(`WRONG    ${topics.rawMovies.name}: cleanup.policy is compact, expected delete`);
     const corrected = await stage.run(['topics', '--apply']);
     expect(corrected).toMatchObject({ code: 0 });
@@ -229,7 +230,7 @@ it('[R82] are reported by doctor, one line each', async () => {
   );
   const findings = (await examine(stage.context)).filter(({ check }) => check === 'topics');
   expect(findings).toMatchObject([
-    { ok: false, detail: expect.stringContaining('cleanup.policy is compact') },
-    { ok: true, isWarning: true, detail: expect.stringContaining('message.timestamp.type is LogAppendTime') },
+    { verdict: 'wrong', detail: expect.stringContaining('cleanup.policy is compact') },
+    { verdict: 'warn', detail: expect.stringContaining('message.timestamp.type is LogAppendTime') },
   ]);
 });

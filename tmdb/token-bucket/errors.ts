@@ -2,11 +2,13 @@ import { ExitCode, IngestError } from '../../runtime/errors.ts';
 
 /** The store of the shared bucket does not answer; without it no process gets a token. */
 export class TokenBucketUnavailableError extends IngestError {
+  readonly code = 'token_store_unavailable';
   readonly retriable = true;
 }
 
 /** The store of the shared bucket refuses the login, or a command that the bucket needs. */
 export class TokenBucketRefusedError extends IngestError {
+  readonly code = 'credentials_refused';
   readonly retriable = false;
   override readonly exitCode = ExitCode.credentialsRefused;
 }

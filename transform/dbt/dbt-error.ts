@@ -1,4 +1,4 @@
-import { IngestError } from '../../runtime/errors.ts';
+import { ExitCode, IngestError } from '../../runtime/errors.ts';
 import type { DbtSummary } from './run-results.ts';
 
 /** Another process has the DuckDB file open, or a connection broke. */
@@ -16,13 +16,18 @@ const passingNumbers =
 
 /** dbt failed: either models or tests (named in `summary`), or dbt itself. */
 export class DbtError extends IngestError {
+  readonly code = 'dbt_failed';
   /** Whether the failure is transient, such as a file in use or a lost connection: the same run may succeed later. */
   readonly retriable: boolean;
+  /** Partial: dbt ran, and the other models were built. */
+  override readonly exitCode: number;
   readonly summary: DbtSummary | null;
 
   constructor(message: string, summary: DbtSummary | null = null) {
     super(message);
     this.summary = summary;
     this.retriable = passingTexts.test(message) || passingNumbers.test(message);
+    const hasRun = (summary?.failures.length ?? 0) > 0 && !this.retriable;
+    this.exitCode = hasRun ? ExitCode.partial : ExitCode.failed;
   }
 }

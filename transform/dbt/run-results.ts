@@ -1,4 +1,12 @@
 import { z } from 'zod';
+import type { ValueOf } from '../../runtime/shape.ts';
+
+/** Models and tests that failed in a dbt run. */
+export const failuresShape = z
+  .array(
+    z.object({ name: z.string().describe('name of the model or test'), message: z.string().describe("dbt's message") }),
+  )
+  .describe('models and tests that failed, without those that dbt skipped because of them');
 
 /** The result of a dbt run. */
 export interface DbtSummary {
@@ -14,8 +22,7 @@ export interface DbtSummary {
   readonly tests: { readonly passed: number; readonly failed: number; readonly warned: number };
   /** From start to end of the command, by the caller's clock. */
   readonly seconds: number;
-  /** Models and tests that failed, without those that were skipped because of them. */
-  readonly failures: readonly { readonly name: string; readonly message: string }[];
+  readonly failures: ValueOf<typeof failuresShape>;
 }
 
 export const nothingToRetry: DbtSummary = {

@@ -13,6 +13,7 @@ import { memoryLimit } from './memory-limit.ts';
 
 /** The path names no file that this DuckDB can use. */
 class WarehouseFileError extends IngestError {
+  readonly code = 'warehouse_failed';
   readonly retriable = false;
 }
 

@@ -60,7 +60,7 @@ async function upload(session: SnowflakeSession, file: string): Promise<void> {
     .execute({ sql: `put 'file://${file}' @bronze.load_files auto_compress = false` })
     .catch((error: unknown) => {
       // No number: Snowflake had assigned a location, but the stage was unreachable.
-      if (!(error instanceof SnowflakeError) || error.code !== noCode) throw error; // mutant: snowflake.upload-failed
+      if (!(error instanceof SnowflakeError) || error.number !== noCode) throw error; // mutant: snowflake.upload-failed
       throw new WarehouseUnavailableError(error.message, { cause: error });
     });
   // The driver reports a failed PUT as a success.

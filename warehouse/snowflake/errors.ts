@@ -5,19 +5,21 @@ import { WarehouseUnavailableError } from '../warehouse.ts';
 
 /** Snowflake refuses our credentials, or our role lacks a right. A person must fix it. */
 class SnowflakeRefusedError extends IngestError {
+  readonly code = 'credentials_refused';
   readonly retriable = false;
   override readonly exitCode = ExitCode.credentialsRefused;
 }
 
 /** A statement that will fail on every retry. */
 export class SnowflakeError extends IngestError {
+  readonly code = 'warehouse_failed';
   readonly retriable = false;
   /** Snowflake's own number, such as `002003`. */
-  readonly code: string;
+  readonly number: string;
 
-  constructor(message: string, code: string, options?: ErrorOptions) {
+  constructor(message: string, number: string, options?: ErrorOptions) {
     super(message, options);
-    this.code = code;
+    this.number = number;
   }
 }
 

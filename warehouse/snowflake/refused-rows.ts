@@ -7,7 +7,7 @@ export type Try = (batch: NumberedBatch) => Promise<void>;
 
 /** Snowflake's numbers for values that it refuses: not JSON, too long, too deep, out of range. */
 export const isAboutValues = (error: unknown): boolean =>
-  error instanceof SnowflakeError && /^100[01]/.test(error.code);
+  error instanceof SnowflakeError && /^100[01]/.test(error.number);
 
 /**
  * Finds the rows whose documents Snowflake refuses. Snowflake does not name the row, so halves of the batch are tried, and halves

@@ -114,7 +114,7 @@ export const snowflakeMutants: readonly Mutant[] = [
     name: 'snowflake: a loader that cannot upload ends, although the stage becomes available again',
     file: 'warehouse/snowflake/copy-rows.ts',
     place: 'snowflake.upload-failed',
-    change: swap(/error\.code !== noCode/, 'true'),
+    change: swap(/error\.number !== noCode/, 'true'),
     tests: outage('the stage is unreachable: close'),
   },
 ];

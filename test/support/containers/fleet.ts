@@ -13,12 +13,13 @@ const sandboxOptions = ['--env-file', 'deploy/sandbox.env', '--profile', 'sandbo
 /** Files that a checkout does not have, or the fleet does not need. */
 const notCopied = new Set(['node_modules', '.tools', '.git', 'data', '.env', 'test/results', 'deploy/secrets']);
 
+/** The parts of `status --json` that the tests read. */
 interface Status {
   readonly topics: readonly { readonly topic: string; readonly records: number; readonly waiting: number | null }[];
   readonly layers: readonly {
     readonly layer: string;
-    readonly moved_at: string;
-    readonly rows_loaded: number | null;
+    readonly changedAt: string;
+    readonly rowsLoaded: number | null;
   }[];
 }
 
@@ -105,7 +106,7 @@ export class Fleet implements AsyncDisposable {
   untilBuilt(timeoutMs = 200_000): Promise<void> {
     return until('GOLD is as new as BRONZE', timeoutMs, async () => {
       const moved = Object.fromEntries(
-        (await this.status()).layers.map((layer) => [layer.layer, Date.parse(layer.moved_at)]),
+        (await this.status()).layers.map((layer) => [layer.layer, Date.parse(layer.changedAt)]),
       );
       return (moved['gold'] ?? 0) >= (moved['bronze'] ?? Number.POSITIVE_INFINITY) || JSON.stringify(moved);
     });

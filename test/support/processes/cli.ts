@@ -4,6 +4,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { RunReport } from '../../../pipeline/report.ts';
+import { ExitCode } from '../../../runtime/errors.ts';
+import { checkOutput } from '../commands/outputs.ts';
 import { forkedDbt } from '../dbt/server/flags.ts';
 import { compileCache } from './compile-cache.ts';
 import { crashPointFlags } from './crash-points.ts';
@@ -59,15 +61,22 @@ export class Workspace implements Disposable {
     });
   }
 
+  /** @throws Error if it prints JSON of another shape than its command's. */
   async run(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Outcome> {
-    return outcomeOf(this.start(args, env));
+    const outcome = await outcomeOf(this.start(args, env));
+    if (args.includes('--json')) await checkOutput(args, outcome.stdout);
+    return outcome;
   }
 
-  /** `run --once --json`, which must succeed. */
+  /** `run --once --json`, which must succeed; parts of the lists may fail. */
   async runOnce(args: readonly string[] = [], env: Readonly<Record<string, string>> = {}): Promise<RunReport> {
     const { code, stdout, stderr } = await this.run(['run', '--once', '--json', ...args], env);
-    if (code !== 0) throw new Error(`run --once ended with ${code}\n${stderr}`);
-    return JSON.parse(stdout) as RunReport;
+    if (stdout === '') throw new Error(`run --once ended with ${code}\n${stderr}`);
+    const report = JSON.parse(stdout) as RunReport;
+    const isPartial = report.walk.pagesFailed > 0 || report.genres.failure !== null;
+    const expected = isPartial ? ExitCode.partial : ExitCode.done;
+    if (code !== expected) throw new Error(`run --once ended with ${code}, not with ${expected}\n${stderr}`);
+    return report;
   }
 
   [Symbol.dispose](): void {
@@ -86,3 +95,7 @@ export async function outcomeOf(child: ChildProcess): Promise<Outcome> {
   const [code] = await once(child, 'close');
   return { code, ...output };
 }
+
+/** The number of rows of a table, such as `gold.fact_movies`, in a report. */
+export const rowsIn = ({ tables }: RunReport, table: string): number | undefined =>
+  tables.find(({ layer, name }) => `${layer}.${name}` === table)?.rows;

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { loadConfig } from '../../../platform/config.ts';
 import { systemClock } from '../../../runtime/clock.ts';
 import { ExitCode, UsageError } from '../../../runtime/errors.ts';
@@ -11,6 +11,7 @@ import { createLogger } from '../../../runtime/logger.ts';
 import { createMetrics } from '../../../runtime/metrics.ts';
 import { noProgress } from '../../../runtime/progress.ts';
 import { invocationOf } from '../../support/commands/command-line.ts';
+import { checkOutput } from '../../support/commands/outputs.ts';
 
 /** How the command line parses arguments, in this process. `e2e/cli.test.ts` tests how it reports the error. */
 describe('the arguments of a command', () => {
@@ -20,12 +21,12 @@ describe('the arguments of a command', () => {
   });
   afterEach(() => rmSync(dataDir, { recursive: true, force: true }));
 
-  const run = async (argv: readonly string[]): Promise<number> => {
+  const run = async (argv: readonly string[], signal = new AbortController().signal): Promise<number> => {
     const context = {
       config: loadConfig({ DATA_DIR: dataDir }),
       log: createLogger('silent', []),
       progress: noProgress,
-      signal: new AbortController().signal,
+      signal,
       metrics: createMetrics('test'),
       health: new Health(systemClock),
     };
@@ -76,5 +77,25 @@ describe('the arguments of a command', () => {
     const error = await run(argv).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(UsageError);
     expect(error).toMatchObject({ exitCode: ExitCode.usage, message: expect.stringContaining(hint) });
+  });
+
+  it.each([
+    ['warehouse provision', '--print'],
+    ['sandbox', '--port 0'],
+  ])('%s prints JSON of its shape', async (words, options) => {
+    const argv = `${words} ${options} --json`.split(' ');
+    const ending = new AbortController();
+    const write = vi.spyOn(process.stdout, 'write').mockImplementation(() => {
+      ending.abort();
+      return true;
+    });
+    try {
+      expect(await run(argv, ending.signal)).toBe(ExitCode.done);
+      const printed = write.mock.calls.map(([text]) => String(text)).join('');
+      expect(printed).not.toBe('');
+      await checkOutput(argv, printed);
+    } finally {
+      write.mockRestore();
+    }
   });
 });

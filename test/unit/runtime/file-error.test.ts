@@ -36,7 +36,12 @@ describe('a failure of the file system', () => {
     );
     for (const error of [ofNode, ofDuckDb, ofCommit]) {
       expect(error).toBeInstanceOf(FileError);
-      expect(error).toMatchObject({ code, retriable: false, exitCode: 1, message: expect.stringMatching(wanted) });
+      expect(error).toMatchObject({
+        systemCode: code,
+        retriable: false,
+        exitCode: 1,
+        message: expect.stringMatching(wanted),
+      });
       expect((error as Error).message).toMatch(/^\/data\/x cannot be used: .*$/);
     }
   });
@@ -52,8 +57,8 @@ describe('a failure of the file system', () => {
       }
       return null;
     };
-    expect(attempt(() => mkdirSync(join(file, 'x')))).toMatchObject({ code: 'ENOTDIR' });
-    expect(attempt(() => writeFileSync(folder, ''))).toMatchObject({ code: 'EISDIR' });
+    expect(attempt(() => mkdirSync(join(file, 'x')))).toMatchObject({ systemCode: 'ENOTDIR' });
+    expect(attempt(() => writeFileSync(folder, ''))).toMatchObject({ systemCode: 'EISDIR' });
   });
 
   it('leaves all other errors as they are', () => {

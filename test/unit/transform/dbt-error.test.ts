@@ -1,5 +1,7 @@
 import { expect, it } from 'vitest';
+import { ExitCode } from '../../../runtime/errors.ts';
 import { DbtError } from '../../../transform/dbt/dbt-error.ts';
+import { nothingToRetry } from '../../../transform/dbt/run-results.ts';
 
 it.each([
   'Database Error\n  250001: Could not connect to Snowflake backend after 5 attempt(s).Aborting',
@@ -21,4 +23,15 @@ it.each([
   'Binder Error: no such column as of 250001',
 ])('is permanent: %s', (message) => {
   expect(new DbtError(message).retriable).toBe(false);
+});
+
+it.each<[string, number, number, string]>([
+  ['5 if models or tests failed', ExitCode.partial, 1, 'a test failed'],
+  ['1 if dbt itself failed', ExitCode.failed, 0, 'dbt build ended with exit code 2'],
+  ['1 if the failures are transient', ExitCode.failed, 1, 'IO Error: Could not set lock on file "x"'],
+])('ends a command with %s', (_, exitCode, failed, message) => {
+  const failures = Array.from({ length: failed }, (_, index) => ({ name: `test_${index}`, message }));
+  const summary = { ...nothingToRetry, status: 'failed' as const, failures };
+  expect(new DbtError(message, summary).exitCode).toBe(exitCode);
+  expect(new DbtError(message).exitCode).toBe(ExitCode.failed);
 });
