@@ -15,14 +15,13 @@ export const run = defineCommand({
     'If a list cannot be used, the other stages still run.',
   ],
   examples: [
-    // 12 pages are 240 movies: about a minute at 40 requests in 10 s.
     ['run --once', 'fetch 240 movies and build GOLD'],
     ['run --once --pages 50', 'fetch 1,000 movies'],
     ['run --popular-every 6h', 'run as a service'],
   ],
   options: {
     once: flag('end when everything that was published is in GOLD'),
-    pages: pagesOption('12'),
+    pages: pagesOption,
     fullRefresh: flag('build SILVER and GOLD from scratch, from all of BRONZE; only with --once'),
     popularEvery: defaulted(interval, '6h', 'how often the popular list is walked'),
     genresEvery: defaulted(interval, '24h', 'how often the genre list is fetched'),

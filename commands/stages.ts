@@ -18,7 +18,7 @@ const popular = defineCommand({
     ['produce popular --pages 50', 'publish the first 1,000 movies'],
     ['produce popular --every 6h', 'run as a service'],
   ],
-  options: { pages: pagesOption('all'), every, json },
+  options: { pages: pagesOption, every, json },
   writes: ['broker'],
   tools: ['kafka'],
   service: serviceNames.producerPopular,

@@ -6,6 +6,7 @@ import { count, type ValueOf } from '../runtime/shape.ts';
 import { asColumns, formatTable } from '../runtime/table.ts';
 import { formatDuration } from '../runtime/units.ts';
 import { type TransformResult, transformShape } from '../transform/transform.ts';
+import { estimateShape } from './estimate.ts';
 import { type Summary, summaryShape } from './summary.ts';
 
 const requestsShape = z.object({
@@ -38,6 +39,7 @@ const secondsShape = z.object({
 /** The result of one `run --once`. */
 export const runReportShape = z.object({
   origin: z.enum(['tmdb', 'recorded', 'generated']).describe('where the movies come from'),
+  estimate: estimateShape.describe('what the run was expected to cost before it began'),
   genres: z
     .object({
       ...genresLookShape.shape,

@@ -2,6 +2,7 @@ import type { Offsets } from '../kafka/topic.ts';
 import type { Context } from '../platform/context.ts';
 import { openPlatform, type Platform } from '../platform/platform.ts';
 import { warehouseAccess } from '../platform/warehouse.ts';
+import type { KnownMovies } from '../producers/known-movies.ts';
 import { type PopularWalk, UnusableListError } from '../producers/popular.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { messageOf } from '../runtime/errors.ts';
@@ -9,8 +10,9 @@ import { runTaskGroup } from '../runtime/task-group.ts';
 import { TmdbUnreachableError, UnusableAnswerError } from '../tmdb/errors.ts';
 import type { TmdbClient } from '../tmdb/tmdb-client.ts';
 import { transform } from '../transform/transform.ts';
+import { diskOf, type Estimate, estimate, estimateText } from './estimate.ts';
 import type { RunReport } from './report.ts';
-import { endsOf, fetchGenres, fetchMovies, loadBronze, walkPopular } from './stages.ts';
+import { endsOf, fetchGenres, fetchMovies, knownMovies, loadBronze, waitingIds, walkPopular } from './stages.ts';
 import { summarize } from './summary.ts';
 
 export interface RunOnceOptions {
@@ -34,14 +36,14 @@ export async function runOnce(context: Context, options: RunOnceOptions): Promis
       seconds[stage] = (systemClock.monotonic() - started) / 1_000;
     }
   };
-  const { genres, walk, movies, requests } = await ingest(context, options, timed);
+  const { walk, ...ingested } = await ingest(context, options, timed);
   const dbt = await timed('transform', () => transform(context, options));
   if (walk instanceof TmdbUnreachableError) throw walk;
   const system = warehouseAccess(context);
   const summary = await summarize(system);
   const { origin, warehouse } = context.config;
   const duckdbPath = warehouse.duckdb?.duckdbPath ?? null;
-  return { origin, genres, walk, movies, requests, ...summary, dbt, seconds, warehouse: system.name, duckdbPath };
+  return { origin, ...ingested, walk, ...summary, dbt, seconds, warehouse: system.name, duckdbPath };
 }
 
 type Stage = keyof RunReport['seconds'];
@@ -52,15 +54,41 @@ async function ingest(context: Context, { pages }: RunOnceOptions, timed: Timed)
   await using platform = openPlatform(context);
   await timed('start', () => platform.kafka());
   const tmdb = await platform.tmdb();
+  const known = await knownMovies(platform, context);
+  const estimate = await tellCost(platform, context, { pages, known });
   const requesting = systemClock.monotonic();
   const { genres, walk } = await timed('walk', async () => ({
     genres: await lookAtGenres(platform, context),
-    walk: await walkOrWhatFailed(platform, context, pages),
+    walk: await walkOrWhatFailed(platform, context, { pages, known }),
   }));
   // If no request has been answered, not only the lists are out: fetching movies would only take time.
   if (walk instanceof TmdbUnreachableError && !hasAnswered(tmdb)) throw walk;
   const movies = await timed('fetchAndLoad', () => fetchAndLoad(platform, context));
-  return { genres, walk, movies, requests: requestsOf(tmdb, context, systemClock.monotonic() - requesting) };
+  const requests = requestsOf(tmdb, context, systemClock.monotonic() - requesting);
+  return { estimate, genres, walk, movies, requests };
+}
+
+interface Walk {
+  readonly pages: number;
+  readonly known: KnownMovies;
+}
+
+/** Says what the run will cost before it sends a request. */
+async function tellCost(platform: Platform, context: Context, { pages, known }: Walk): Promise<Estimate> {
+  const { config, progress } = context;
+  const { cluster } = await platform.kafka();
+  const { rateLimit: limit, refreshAfterMs } = config.tmdb;
+  const ids = config.kafka.topics.movieIds;
+  const ends = (await endsOf(platform, [ids])).get(ids.name) ?? new Map();
+  const freshFrom = systemClock.now() - refreshAfterMs;
+  const cost = estimate({
+    ...{ pages, limit },
+    fresh: [...known.values()].filter((requestedAt) => requestedAt > freshFrom).length,
+    waiting: await waitingIds(config, cluster.admin, ends),
+    disk: diskOf(config, !warehouseAccess(context).exists()),
+  });
+  progress.note(`plan     ${estimateText(cost, limit)}`);
+  return cost;
 }
 
 const hasAnswered = (tmdb: TmdbClient): boolean =>
@@ -84,10 +112,10 @@ async function lookAtGenres(platform: Platform, context: Context): Promise<RunRe
 async function walkOrWhatFailed(
   platform: Platform,
   context: Context,
-  pages: number,
+  { pages, known }: Walk,
 ): Promise<PopularWalk | TmdbUnreachableError> {
   try {
-    return await walkPopular(platform, context, pages);
+    return await walkPopular(platform, context, pages, known);
   } catch (error) {
     if (!(error instanceof UnusableListError || error instanceof TmdbUnreachableError)) throw error;
     context.log.error({ error: messageOf(error) }, 'the popular list cannot be used, continuing with what is known');

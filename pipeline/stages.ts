@@ -3,14 +3,17 @@ import { type MovieOutcome, type MovieOutcomes, runFetcher } from '../consumers/
 import { type Flush, runLoader } from '../consumers/loader.ts';
 import { sharedTopics } from '../consumers/shared-topics.ts';
 import type { KafkaAdmin } from '../kafka/cluster-admin.ts';
+import { offsetsOf } from '../kafka/commit.ts';
+import { commitsWithFormer } from '../kafka/former-group.ts';
 import type { Gap } from '../kafka/gap.ts';
 import type { Offsets } from '../kafka/topic.ts';
 import { WorkAhead } from '../kafka/work-ahead.ts';
+import type { Config } from '../platform/config.ts';
 import type { Context } from '../platform/context.ts';
 import type { Platform } from '../platform/platform.ts';
 import { warehouseAccess } from '../platform/warehouse.ts';
 import { type GenresLook, produceGenres } from '../producers/genres.ts';
-import { type ReadTopic, readKnownGenres, readKnownMovies } from '../producers/known-movies.ts';
+import { type KnownMovies, type ReadTopic, readKnownGenres, readKnownMovies } from '../producers/known-movies.ts';
 import { type PopularWalk, producePopular, UnusableListError } from '../producers/popular.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { serviceNames } from '../runtime/service-names.ts';
@@ -24,19 +27,34 @@ import { tellWaits } from './waiting.ts';
 
 const genreLanguage = 'en';
 
-/** Walks the popular list and publishes movies that are not fresh. @throws the errors of `producePopular`. */
-export async function walkPopular(platform: Platform, context: Context, pages: number): Promise<PopularWalk> {
-  const { config, log, progress, signal, metrics } = context;
+/** When each known movie was last requested. @throws KafkaError. */
+export async function knownMovies(platform: Platform, context: Context): Promise<KnownMovies> {
   const { cluster } = await platform.kafka();
   const { movieIds } = cluster.topics;
   const readIds: ReadTopic = (onRecord) => cluster.readTopic(movieIds, onRecord);
   const { known, ignored } = await readKnownMovies(readIds, systemClock.now());
   noteIgnored(context, movieIds.name, ignored);
+  return known;
+}
+
+/**
+ * Walks the popular list and publishes movies that are not fresh.
+ * @param known from `knownMovies`, if the caller has read it. @throws the errors of `producePopular`.
+ */
+export async function walkPopular(
+  platform: Platform,
+  context: Context,
+  pages: number,
+  known?: KnownMovies,
+): Promise<PopularWalk> {
+  const { config, log, progress, signal, metrics } = context;
+  const { cluster } = await platform.kafka();
+  const { movieIds } = cluster.topics;
   const walk = await producePopular(
     {
       tmdb: await platform.tmdb(),
       movieIds: cluster.sink(movieIds),
-      known,
+      known: known ?? (await knownMovies(platform, context)),
       clock: systemClock,
       log,
       onProgress: ({ pagesRead, pagesTotal }) =>
@@ -112,7 +130,7 @@ export async function fetchMovies(platform: Platform, context: Context, until?: 
   const outcomes = { fetched: 0, gone: 0, parked: 0, skipped: 0 };
   await takeOver(context, cluster.admin, 'fetcher', [topics.movieIds]);
   if (signal.aborted) return outcomes;
-  const total = until && (await waiting(context, cluster.admin, until));
+  const total = until && (await waitingIds(config, cluster.admin, until));
   if (total === 0) return outcomes;
   const movieIds = cluster.recordSource(topics.movieIds, {
     concurrency: config.tmdb.concurrency,
@@ -162,10 +180,11 @@ function workAhead({ config, metrics, health }: Context): WorkAhead {
 }
 
 /** Offsets of the ids topic that the fetcher has not committed; compacted ones count, so it is an upper bound. */
-async function waiting({ config }: Context, admin: KafkaAdmin, until: Offsets): Promise<number> {
-  const { topics, groups } = config.kafka;
-  const { low } = await admin.topicOffsets(topics.movieIds.name);
-  const committed = await admin.committedOffsets(groups.fetcher, topics.movieIds.name);
+export async function waitingIds({ kafka }: Config, admin: KafkaAdmin, until: Offsets): Promise<number> {
+  const { name } = kafka.topics.movieIds;
+  const { low } = await admin.topicOffsets(name);
+  const names = { group: kafka.groups.fetcher, former: kafka.formerGroups.fetcher };
+  const committed = offsetsOf(await commitsWithFormer(admin, names, name));
   return [...until].reduce((sum, [partition, end]) => {
     const from = committed.get(partition) ?? low.get(partition) ?? 0n;
     return sum + Math.max(0, Number(end - from));

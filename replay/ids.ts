@@ -9,6 +9,7 @@ import { decodeOrNull } from '../schemas/codec.ts';
 import { movieIdCodec } from '../schemas/codecs.ts';
 import { movieIdOf } from '../schemas/record-rules.ts';
 import type { MovieId } from '../schemas/records.ts';
+import { durationAt } from '../tmdb/token-bucket/token-bucket.ts';
 import { type BegunReplay, removeJournal, writeJournal } from './journal.ts';
 import { isSelected, type Selection } from './selection.ts';
 
@@ -96,8 +97,7 @@ export async function replayIds(context: Context, platform: Platform, options: R
   const { begun, journal, selection, isDryRun } = options;
   const { cluster } = await platform.kafka();
   const { movies, alreadyAsked } = await idsToReplay(cluster, selection, begun.startedAt);
-  const { capacity, windowMs } = config.tmdb.rateLimit;
-  const minutes = (movies.length / capacity) * (windowMs / 60_000);
+  const minutes = durationAt(config.tmdb.rateLimit, movies.length) / 60_000;
   const replayed = { isDryRun, records: movies.length, apiCalls: movies.length, minutes, alreadyAsked };
   if (isDryRun) return replayed;
   writeJournal(journal, begun);

@@ -29,3 +29,10 @@ export function formatDuration(ms: number): string {
   const minutes = Math.floor(seconds / 60);
   return minutes < 60 ? `${minutes} min ${seconds % 60} s` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
+
+/** Bytes for the user, in powers of ten: `850 KB`, `3.4 MB`, `120 MB`. */
+export function formatBytes(bytes: number): string {
+  const [unit = 'B', size = 1] = Object.entries(unitBytes).findLast(([, size]) => bytes >= size) ?? [];
+  const amount = bytes / size;
+  return `${amount < 10 && size > 1 ? amount.toFixed(1) : Math.round(amount)} ${unit}`;
+}

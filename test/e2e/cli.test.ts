@@ -215,7 +215,7 @@ describe('the command line', () => {
     expect(await json('dead-letters redrive', `--id ${letters[0]?.id}`)).toMatchObject({ redriven: 1, refused: [] });
     const closing = await json('dead-letters purge', '--all', ExitCode.usage);
     expect(closing).toMatchObject({ isClosed: false, letters: [{ id: letters[1]?.id }] });
-    expect(await json('run', '--once --pages 1')).toMatchObject({ walk: { found: 20, published: 0 } });
+    expect(await json('run', '--once --pages 1')).toMatchObject({ estimate: { pages: 1, movies: 1 } });
     serving.kill('SIGTERM');
     const withJson = [...commandsByWords].flatMap(([words, { shape }]) => (shape ? [words] : []));
     expect([...outputs.keys()].toSorted()).toEqual(withJson.toSorted());

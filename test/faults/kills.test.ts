@@ -52,7 +52,7 @@ describe('[P2 R3 R4 Z1 Z3 Z5] a fleet under load whose members are killed at ran
       });
       const [half, otherHalf] = [Math.ceil, Math.floor];
       const genres = new SupervisedService(bed.fleet, 'producer-genres', ['produce', 'genres', '--every', '10s']);
-      const producer = producerUnderKills(bed, ['--every', '3s']);
+      const producer = producerUnderKills(bed, ['--pages', 'all', '--every', '3s']);
       const stages: readonly (readonly [StageUnderKills, number])[] = [
         [sooner(producer), otherKills],
         [sooner(fetcherUnderKills(bed)), half(otherKills / 2)],

@@ -38,7 +38,7 @@ describe.runIf(minutes > 0)('a soak', () => {
       await using _proxy = proxy;
       await using _bed = bed;
       const supervise = (name: string, ...args: string[]) => new SupervisedService(bed.fleet, name, args);
-      const producer = supervise('producer-popular', 'produce', 'popular', '--every', '3s');
+      const producer = supervise('producer-popular', 'produce', 'popular', '--pages', 'all', '--every', '3s');
       const genres = supervise('producer-genres', 'produce', 'genres', '--every', '30s');
       const fetchers = [supervise('fetcher-1', 'fetch'), supervise('fetcher-2', 'fetch')] as const;
       const [mortal, loader] = [supervise('loader-1', 'load'), supervise('loader-2', 'load')];

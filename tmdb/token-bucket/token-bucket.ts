@@ -34,3 +34,7 @@ export interface RateLimit {
   /** Milliseconds, > 0. */
   readonly windowMs: number;
 }
+
+/** How long (ms) this number of requests takes at the limit, in the long run. */
+export const durationAt = ({ capacity, windowMs }: RateLimit, requests: number): number =>
+  (requests / capacity) * windowMs;

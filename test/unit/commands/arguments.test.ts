@@ -13,6 +13,11 @@ import { noProgress } from '../../../runtime/progress.ts';
 import { invocationOf } from '../../support/commands/command-line.ts';
 import { checkOutput } from '../../support/commands/outputs.ts';
 
+it('walks the same number of pages by default, in every command that walks the popular list', () => {
+  const walks = [['run'], ['run', '--once'], ['produce', 'popular']].map((argv) => invocationOf(argv).options['pages']);
+  expect(walks).toEqual([12, 12, 12]);
+});
+
 /** How the command line parses arguments, in this process. `e2e/cli.test.ts` tests how it reports the error. */
 describe('the arguments of a command', () => {
   let dataDir: string;
