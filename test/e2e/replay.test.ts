@@ -25,7 +25,7 @@ describe('replay raw', () => {
       TMDB_RATE_LIMIT: '500/1s',
       LOAD_MAX_ROWS: '60',
     });
-    // One broker for all commands of a test: each would start its own.
+    // One broker for all commands of a test. Otherwise each command would start its own.
     const properties = { 'group.initial.rebalance.delay.ms': '0' };
     broker = await FleetBroker.start(join(workspace.dataDir, 'kafka'), { properties });
     workspace.set({ KAFKA_BROKERS: broker.address });

@@ -8,9 +8,9 @@ import { openTestBed, type TestBed } from '../support/processes/test-bed.ts';
 
 /** How long TMDb refuses the token. */
 const refusedSeconds = Number(process.env['REFUSED_SECONDS'] ?? 5);
-/** How long the token store is away. */
+/** How long the token store is down. */
 const awaySeconds = Number(process.env['STORE_AWAY_SECONDS'] ?? 5);
-/** In the long form as often as deploy/prometheus/prometheus.yml has it. */
+/** The long form scrapes as often as deploy/prometheus/prometheus.yml. */
 const scrapeMs = refusedSeconds < 60 ? 500 : 15_000;
 const limit = { capacity: 25, windowMs: 1_000 };
 const movies = 500;
@@ -35,7 +35,7 @@ const details = () => bed.requests.filter(({ path }) => /^\/3\/movie\/\d+$/.test
 const fetched = () =>
   new Set(details().flatMap(({ path, status }) => (status === 200 || status === 404 ? [path] : []))).size;
 
-/** Every process still runs, everything is fetched and loaded, and the audit is clean. */
+/** Expects that every process still runs, everything is fetched and loaded, and the audit is clean. */
 async function expectNothingLost(): Promise<void> {
   await until('everything is fetched', () => fetched() >= movies, { timeoutMs: 120_000 });
   expect(services.flatMap(({ deaths }) => deaths)).toEqual([]);
@@ -50,7 +50,7 @@ async function expectNothingLost(): Promise<void> {
 
 const alerts = (name: string, series: ScrapedSeries) => evaluate(alertExpression(name), series, Date.now());
 
-it('waits while TMDb refuses the token, asks at most once a minute, and the alert becomes pending', {
+it('a fleet waits while TMDb refuses the token, sends at most one request a minute from each process, and the alert becomes pending', {
   tags: ['full'],
   timeout: 600_000 + refusedSeconds * 1_000,
 }, async () => {
@@ -63,7 +63,7 @@ it('waits while TMDb refuses the token, asks at most once a minute, and the aler
   await until('the alert is pending', isPending, { timeoutMs: 60_000 });
   const before = bed.requests.length;
   await delay(refusedSeconds * 1_000);
-  // One request a minute of each process that calls TMDb, and one that was due already.
+  // One request a minute from each process that calls TMDb, and one that was already due.
   expect(bed.requests.length - before).toBeLessThanOrEqual(2 * (1 + Math.ceil(refusedSeconds / 60)));
   expect(isPending()).toBe(true);
   expect(alerts('TmdbServiceRestarts', scraped.series)).toEqual([]);
@@ -71,7 +71,7 @@ it('waits while TMDb refuses the token, asks at most once a minute, and the aler
   await expectNothingLost();
 });
 
-it('waits while the token store is away, sends no request, and the alert becomes pending', {
+it('a fleet waits while the token store is down, sends no request, and the alert becomes pending', {
   tags: ['full'],
   timeout: 600_000 + awaySeconds * 1_000,
 }, async () => {

@@ -201,8 +201,8 @@ describe('the health server', () => {
   };
 
   /**
-   * The longest time (ms of CPU) that the process worked between two ticks of a timer. CPU time, because on a busy machine the
-   * process also waits for a core.
+   * The longest time that the process worked between two ticks of a timer, in ms of CPU time: on a busy machine, the process
+   * also waits for a core.
    */
   const longestWorkDuring = async (work: () => Promise<unknown>): Promise<number> => {
     let last = process.cpuUsage();

@@ -38,7 +38,7 @@ describe('under faults between a loader and Snowflake', () => {
         `flushes ${loaders.map(({ flushes }) => flushes()).join(' and ')}\n${JSON.stringify(counts)}\n`,
     );
     expect(fixture.proxy.injections).toHaveLength(faults);
-    // A few faults need not hit COMMIT in both ways; `snowflake-outages` injects each of them.
+    // A few faults may not affect COMMIT in both ways; `snowflake-outages` injects each of them.
     if (!isLongForm) return;
     const ofCommit = fixture.proxy.injections.filter(({ kind }) => kind === 'commit');
     expect(ofCommit.some(({ tookEffect }) => tookEffect)).toBe(true);

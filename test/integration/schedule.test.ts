@@ -250,7 +250,7 @@ describe('the schedule of dbt', () => {
     expect([...dbt.commands, ...other.commands].filter((command) => command === 'build')).toHaveLength(2);
   });
 
-  it('runs on time, never overlaps, and ends when it is told to', async () => {
+  it('runs at the scheduled times, never overlaps, and ends when it is told to', async () => {
     await load();
     const running = runSchedule(context, dbt, clock);
     while (dbt.commands.filter((command) => command === 'build').length < 3) await clock.advance(10_000);
