@@ -12,7 +12,7 @@ import { decodeOrNull } from '../schemas/codec.ts';
 import { movieIdCodec } from '../schemas/codecs.ts';
 
 const partitionShape = z.object({
-  partition: z.int(),
+  partition: z.int().describe('of the ids topic'),
   from: count.describe('committed offset before: the first one that waits'),
   to: count.describe('committed offset after'),
   ids: count.describe('ids between both offsets'),
