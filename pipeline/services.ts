@@ -78,7 +78,7 @@ const loadGroup = ({ config: { kafka } }: Context) => ({
   topics: [kafka.topics.rawMovies.name, kafka.topics.rawGenres.name],
 });
 
-/** Runs parts concurrently as one service; if one fails, all end. */
+/** Runs parts concurrently as one service; if one fails, all end. A part that runs alone needs other processes, and so their broker. */
 async function serve(
   context: Context,
   name: string,
@@ -86,7 +86,7 @@ async function serve(
   watched: Watched,
 ): Promise<readonly unknown[]> {
   return runAsService(context, name, async () => {
-    await using platform = openPlatform(context, { isService: true });
+    await using platform = openPlatform(context, { isService: true, waitsForUp: parts.length === 1 });
     const over = new AbortController();
     void sampleGauges(platform, { ...context, signal: AbortSignal.any([context.signal, over.signal]) }, watched);
     try {

@@ -77,7 +77,7 @@ async function readStatus(platform: Platform, context: Context): Promise<Status>
   const [topicRows, tokens, warehouse] = await Promise.all([
     orError(topics, (rows) => rows),
     orError(
-      () => readTokens(platform, context),
+      () => readTokens(platform),
       (rows) => rows,
     ),
     reading,
@@ -105,9 +105,8 @@ const unread = ({ config }: Context, rows: Rows): Warehouse['tables'] => ({
   'failed in it': [],
 });
 
-/** Only a shared bucket can be read from here; the bucket of another process is private. */
-async function readTokens(platform: Platform, { config }: Context): Promise<Rows> {
-  if (!config.tokenBucketUrl) return [];
+async function readTokens(platform: Platform): Promise<Rows> {
+  if (!(await platform.isBucketShared())) return [];
   const { capacity, windowMs, tokensLeft, waiting, pausedMs } = await (await platform.bucket()).state();
   const seconds = { window_seconds: windowMs / 1_000, paused_seconds: pausedMs / 1_000 };
   return [{ left: tokensLeft, capacity, ...seconds, requests_waiting: waiting }];

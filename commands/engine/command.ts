@@ -7,7 +7,7 @@ import type { OptionDefinitions, OptionsOf } from './option.ts';
 type Action<Options> = (context: Context, options: Options) => Promise<number>;
 
 /** A program that must be installed before a command can do its work. */
-type Tool = 'dbt' | 'kafka';
+export type Tool = 'dbt' | 'kafka' | 'redis';
 
 /** The description of a command, independent of the types of its options. */
 interface Described {
@@ -20,7 +20,7 @@ interface Described {
   readonly examples: readonly (readonly [args: string, does: string])[];
   /** What it writes on this machine. Write access is checked before it starts. */
   readonly writes?: readonly Written[];
-  /** Programs that it starts. A broker is not needed if KAFKA_BROKERS names one. */
+  /** Programs that it starts. A broker is not needed if KAFKA_BROKERS names one, and no Redis if one is installed. */
   readonly tools?: readonly Tool[];
   /** How much is logged when LOG_LEVEL is not set. @default `info` for a service, else `warn` */
   readonly logLevel?: NonNullable<Config['logLevel']>;

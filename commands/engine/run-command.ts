@@ -1,5 +1,6 @@
 import packageJson from '../../package.json' with { type: 'json' };
-import { dropSecrets, loadConfig, readEnvironment } from '../../platform/config.ts';
+import { type Config, dropSecrets, loadConfig, readEnvironment } from '../../platform/config.ts';
+import { toolsDir } from '../../platform/context.ts';
 import { refuseForeignFolder } from '../../platform/data-dir.ts';
 import { placesOf, preparePlaces, withSetting } from '../../platform/places.ts';
 import { systemClock } from '../../runtime/clock.ts';
@@ -13,7 +14,8 @@ import { createProgress, noProgress, type Progress } from '../../runtime/progres
 import { scrub } from '../../runtime/scrub.ts';
 import { shutdownSignal } from '../../runtime/shutdown.ts';
 import { haveInstalled, takeWrapperMark } from '../../runtime/wrapper.ts';
-import type { Invocation } from './command.ts';
+import { findServer } from '../../tmdb/token-bucket/local-store.ts';
+import type { Invocation, Tool } from './command.ts';
 import { neverPrint } from './print.ts';
 
 const { version } = packageJson;
@@ -41,7 +43,7 @@ export async function runCommand(invocation: Invocation): Promise<number> {
   using progress = isService ? logged : shown();
   try {
     preparePlaces(placesOf(config, invocation.writes));
-    const tools = invocation.tools.filter((tool) => tool !== 'kafka' || !config.kafka.brokers);
+    const tools = invocation.tools.filter((tool) => isNeeded(tool, config));
     if (!(await haveInstalled(tools, { isWrapped, signal }))) return ExitCode.failed;
     const health = new Health(systemClock, config.secrets);
     return await invocation.run({ config, log, progress, signal, metrics, health });
@@ -57,6 +59,11 @@ export async function runCommand(invocation: Invocation): Promise<number> {
     else process.stderr.write(`${escapeLines(clean)}\n`);
     return error instanceof IngestError ? error.exitCode : ExitCode.failed;
   }
+}
+
+function isNeeded(tool: Tool, { kafka, childEnvironment }: Config): boolean {
+  if (tool === 'kafka') return !kafka.brokers;
+  return tool !== 'redis' || !findServer(childEnvironment['PATH'] ?? '', toolsDir).isInstalled;
 }
 
 /** The first error. A later error while closing, as on a full disk, is a consequence and would hide it. */

@@ -17,6 +17,11 @@ export interface BrokerOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Gives up starting when aborted. */
   readonly signal?: AbortSignal;
+  /**
+   * Whether this broker is for every process that uses `dataDir`, because a token store for all of them runs beside it.
+   * @default false: only for processes that send no request to TMDb
+   */
+  readonly isShared?: boolean;
   /** For tests whose clients have no credentials: every local user may connect. @default false */
   readonly isOpen?: boolean;
 }

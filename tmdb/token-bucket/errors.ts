@@ -10,3 +10,8 @@ export class TokenBucketRefusedError extends IngestError {
   readonly retriable = false;
   override readonly exitCode = ExitCode.credentialsRefused;
 }
+
+/** The store that `up` runs on this machine does not start, or has ended. */
+export class TokenStoreError extends IngestError {
+  readonly retriable = false;
+}
