@@ -11,7 +11,7 @@ export const doctor = defineCommand({
   ],
   examples: [['doctor', 'check everything']],
   options: { json },
-  tools: ['dbt', 'kafka'],
+  tools: ['dbt', 'kafka', 'redis'],
   logLevel: 'silent',
   load: async () => (await import('./actions/doctor.ts')).doctor,
 });

@@ -20,7 +20,7 @@ interface Described {
   readonly examples: readonly (readonly [args: string, does: string])[];
   /** What it writes on this machine. Write access is checked before it starts. */
   readonly writes?: readonly Written[];
-  /** Programs that it starts. A broker is not needed if KAFKA_BROKERS names one, and no Redis if one is installed. */
+  /** Programs that it starts. With KAFKA_BROKERS only dbt is needed. No Redis is needed if one is installed. */
   readonly tools?: readonly Tool[];
   /** How much is logged when LOG_LEVEL is not set. @default `info` for a service, else `warn` */
   readonly logLevel?: NonNullable<Config['logLevel']>;

@@ -61,9 +61,11 @@ export async function runCommand(invocation: Invocation): Promise<number> {
   }
 }
 
+/** Whether the settings leave this tool to us. A token store is only for the broker of `up`. */
 function isNeeded(tool: Tool, { kafka, childEnvironment }: Config): boolean {
-  if (tool === 'kafka') return !kafka.brokers;
-  return tool !== 'redis' || !findServer(childEnvironment['PATH'] ?? '', toolsDir).isInstalled;
+  if (tool === 'dbt') return true;
+  if (kafka.brokers) return false;
+  return tool === 'kafka' || !findServer(childEnvironment['PATH'] ?? '', toolsDir).isInstalled;
 }
 
 /** The first error. A later error while closing, as on a full disk, is a consequence and would hide it. */
