@@ -154,6 +154,11 @@ export const suites: readonly Suite[] = [
     touches: ['cli.ts', 'commands/', 'pipeline/', 'sandbox/'],
   },
   {
+    name: 'on-call',
+    files: ['test/e2e/on-call.test.ts'],
+    touches: ['docs/runbook.md', 'platform/local-services.ts', 'platform/start-local-services.ts', 'pipeline/up.ts'],
+  },
+  {
     name: 'pairs-equals',
     files: ['test/e2e/pairs-equals.test.ts'],
     touches: ['cli.ts', 'commands/', 'pipeline/', 'consumers/'],
