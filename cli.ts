@@ -3,6 +3,7 @@ import { parse } from './commands/engine/parse.ts';
 import { systemClock } from './runtime/clock.ts';
 import { ExitCode, IngestError, messageOf } from './runtime/errors.ts';
 import { escapeLines } from './runtime/escape-controls.ts';
+import { inRed } from './runtime/screen.ts';
 import { guardStandardStreams } from './runtime/standard-output.ts';
 
 async function main(argv: readonly string[]): Promise<number> {
@@ -24,6 +25,6 @@ guardStandardStreams();
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
-  process.stderr.write(`${escapeLines(messageOf(error))}\n`);
+  process.stderr.write(`${inRed(escapeLines(messageOf(error)), process.stderr)}\n`);
   process.exitCode = error instanceof IngestError ? error.exitCode : ExitCode.failed;
 }

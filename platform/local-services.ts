@@ -46,25 +46,28 @@ const startingMs = 60_000;
  * Finds `up` on DATA_DIR. Waits for one that starts; a service of one stage without KAFKA_BROKERS waits until there is one.
  * @returns null if it does not run. @throws the reason of the context's signal.
  */
-export async function joinLocalServices(
-  { config, progress, health, signal }: Context,
-  { waitsForUp = false }: PlatformOptions,
-): Promise<LocalServices | null> {
-  const { dataDir, kafka } = config;
-  const isNeeded = waitsForUp && !kafka.brokers;
+export async function joinLocalServices(context: Context, options: PlatformOptions): Promise<LocalServices | null> {
+  const { config, progress } = context;
+  const found = find(config.dataDir);
+  const isNeeded = options.waitsForUp === true && !config.kafka.brokers;
+  if (found !== 'starting' && !(found === null && isNeeded)) return found && following(config.dataDir, found);
+  if (found === null) {
+    progress.wait(
+      `waiting for "tmdb-stream up" with DATA_DIR=${config.dataDir}; or set KAFKA_BROKERS to a cluster of yours`,
+    );
+  }
+  using _ = progress.busy('broker', 'waiting for "tmdb-stream up"');
+  return await whenFound(context, isNeeded);
+}
+
+async function whenFound({ config, health, signal }: Context, isNeeded: boolean): Promise<LocalServices | null> {
   const startedAt = systemClock.monotonic();
-  for (let hasTold = false; ; ) {
-    const found = find(dataDir);
-    if (found !== null && found !== 'starting') return following(dataDir, found);
-    const isLate = systemClock.monotonic() - startedAt > startingMs;
-    if (!isNeeded && (found === null || isLate)) return null;
-    if (!hasTold && found === null) {
-      progress.wait(
-        `waiting for "tmdb-stream up" with DATA_DIR=${dataDir}; or set KAFKA_BROKERS to a cluster of yours`,
-      );
-      hasTold = true;
-    }
+  for (;;) {
     health.excuse();
     await systemClock.sleep(pollMs, signal);
+    const found = find(config.dataDir);
+    if (found !== null && found !== 'starting') return following(config.dataDir, found);
+    const isLate = systemClock.monotonic() - startedAt > startingMs;
+    if (!isNeeded && (found === null || isLate)) return null;
   }
 }

@@ -132,7 +132,8 @@ async function startOwnBroker({ config, progress, signal }: Context, resources: 
     env: config.childEnvironment,
     signal,
   };
-  const broker = resources.use(await startBroker(options));
+  const starting = progress.busy('broker', 'starting Kafka');
+  const broker = resources.use(await startBroker(options).finally(() => starting[Symbol.dispose]()));
   progress.note(
     `broker   Kafka ready in ${((systemClock.monotonic() - started) / 1_000).toFixed(1)} s (data in ${options.dataDir})`,
   );

@@ -11,6 +11,7 @@ import { Health } from '../../runtime/health.ts';
 import { createLogger } from '../../runtime/logger.ts';
 import { createMetrics } from '../../runtime/metrics.ts';
 import { createProgress, noProgress, type Progress } from '../../runtime/progress.ts';
+import { inRed } from '../../runtime/screen.ts';
 import { scrub } from '../../runtime/scrub.ts';
 import { shutdownSignal } from '../../runtime/shutdown.ts';
 import { haveInstalled, takeWrapperMark } from '../../runtime/wrapper.ts';
@@ -56,7 +57,7 @@ export async function runCommand(invocation: Invocation): Promise<number> {
     const clean = scrub(error instanceof IngestError ? error.message : inspectable(error), config.secrets);
     progress[Symbol.dispose]();
     if (isService) log.fatal({ error: clean }, 'service failed');
-    else process.stderr.write(`${escapeLines(clean)}\n`);
+    else process.stderr.write(`${inRed(escapeLines(clean), process.stderr)}\n`);
     return error instanceof IngestError ? error.exitCode : ExitCode.failed;
   }
 }

@@ -139,7 +139,7 @@ export const suites: readonly Suite[] = [
     name: 'command-line',
     files: [
       'test/e2e/cli.test.ts',
-      'test/e2e/first-run.test.ts',
+      'test/e2e/terminal.test.ts',
       'test/e2e/fleet.test.ts',
       'test/e2e/places.test.ts',
       'test/e2e/recorded.test.ts',
