@@ -16,13 +16,18 @@ export interface StartedServices extends AsyncDisposable {
   readonly lost: Promise<IngestError>;
 }
 
-/** @throws BrokerError if another process uses DATA_DIR, or the broker does not start; TokenStoreError if the token store does not start. */
-export async function startLocalServices({ config, signal }: Context): Promise<StartedServices> {
+/** @throws BrokerError if another `up` uses DATA_DIR, or the broker does not start; TokenStoreError if the token store does not start. */
+export async function startLocalServices({ config, progress, signal }: Context): Promise<StartedServices> {
   const { dataDir, childEnvironment: env } = config;
+  const onWait = (holder: string) =>
+    progress.wait(`waiting for the end of ${holder}, which has a broker on ${dataDir}`);
   await using started = new AsyncDisposableStack();
   // The broker first: with it, this process holds the data folder.
   const broker = started.use(
-    await startBroker({ dataDir: brokerDir(dataDir), jarsDir: join(toolsDir, 'kafka'), isShared: true, env, signal }),
+    await startBroker({
+      ...{ dataDir: brokerDir(dataDir), jarsDir: join(toolsDir, 'kafka'), env, signal },
+      ...{ isShared: true, onWait },
+    }),
   );
   const { program } = findServer(env['PATH'] ?? '', toolsDir);
   const store = started.use(await startLocalStore({ dir: tokenStoreDir(dataDir), program, env, signal }));

@@ -18,10 +18,12 @@ export interface BrokerOptions {
   /** Gives up starting when aborted. */
   readonly signal?: AbortSignal;
   /**
-   * Whether this broker is for every process that uses `dataDir`, because a token store for all of them runs beside it.
-   * @default false: only for processes that send no request to TMDb
+   * Whether this broker is for every process that uses `dataDir`, because a token store for all of them runs beside it. If a command
+   * with a broker of its own has the folder, the start waits for its end. @default false: only for processes that send no request to TMDb
    */
   readonly isShared?: boolean;
+  /** Receives each process that a shared broker waits for. */
+  readonly onWait?: (holder: string) => void;
   /** For tests whose clients have no credentials: every local user may connect. @default false */
   readonly isOpen?: boolean;
 }

@@ -1,4 +1,4 @@
-import { linkSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { linkSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { type Clock, systemClock } from '../../runtime/clock.ts';
@@ -28,24 +28,32 @@ const beatMs = 500;
 
 /**
  * Ensures that only one broker at a time uses `dataDir`. Waits for a broker whose owner was killed. Also waits for an owner
- * that it cannot check (in another container), until that owner has not touched its claim for `leases.brokerClaim`.
+ * that it cannot check (in another container), until that owner has not touched its claim for `leases.brokerClaim`. A shared broker waits
+ * for the end of a command that has a broker of its own.
  * @throws BrokerError if a live owner holds the folder, or the old broker does not end.
  */
 export async function claimDataDir(
   dataDir: string,
-  { isShared = false, signal }: Pick<BrokerOptions, 'isShared' | 'signal'> = {},
+  { isShared = false, onWait, signal }: Pick<BrokerOptions, 'isShared' | 'onWait' | 'signal'> = {},
   clock: Clock = systemClock,
 ): Promise<Claim> {
   const file = fileIn(dataDir);
   const claimed = { owner: ownHolder(), isShared };
   const startedAt = clock.monotonic();
+  let awaited: string | undefined;
   while (!tryCreate(file, claimed)) {
     const state = stateOf(file);
     if (state.kind === 'free') {
       rmSync(file, { force: true });
       continue;
     }
-    if (clock.monotonic() - startedAt >= state.waitMs) throw inUse(dataDir, state);
+    if (isShared && state.kind === 'in use' && !state.claimed.isShared) {
+      const holder = describeHolder(state.claimed.owner);
+      if (holder !== awaited) onWait?.(holder);
+      awaited = holder;
+    } else if (clock.monotonic() - startedAt >= state.waitMs) {
+      throw inUse(dataDir, state);
+    }
     await clock.sleep(pollMs, signal);
   }
   const beat = setInterval(() => touch(file), beatMs);
@@ -54,7 +62,7 @@ export async function claimDataDir(
     setBroker: (pid, address) => {
       const broker = { ...holderOf(pid), address };
       // An empty identity: the process has already ended.
-      if (broker.identity !== '') writeFileSync(file, JSON.stringify({ ...claimed, broker } satisfies Claimed));
+      if (broker.identity !== '') replace(file, { ...claimed, broker });
     },
     release: () => {
       clearInterval(beat);
@@ -143,10 +151,19 @@ function touch(file: string): void {
   }
 }
 
-/** Creates the whole file at once, so that no process reads a part of it. @returns false if it exists. */
-function tryCreate(file: string, claimed: Claimed): boolean {
+/** Replaces the whole file at once, so that no process reads a part of it. */
+const replace = (file: string, claimed: Claimed): void => renameSync(written(file, claimed), file);
+
+/** @returns a file of this process beside `file`. */
+function written(file: string, claimed: Claimed): string {
   const whole = `${file}.${process.pid}`;
   writeFileSync(whole, JSON.stringify(claimed));
+  return whole;
+}
+
+/** Creates the whole file at once. @returns false if it exists. */
+function tryCreate(file: string, claimed: Claimed): boolean {
+  const whole = written(file, claimed);
   try {
     linkSync(whole, file);
     return true;

@@ -2,9 +2,9 @@ import { read } from './project.ts';
 
 /** Where processes run: the columns of the tables in the runbook's section "On call", in their order. */
 export const worlds = ['in terminals', 'with systemd', 'in containers'] as const;
-export type World = (typeof worlds)[number];
+type World = (typeof worlds)[number];
 
-export interface Step {
+interface Step {
   /** What it is for. */
   readonly purpose: string;
   /** A command in backticks, or a text such as `Ctrl-C in its terminal`; `-` if the world needs no such step. */
