@@ -10,7 +10,7 @@ export const doctor = defineCommand({
   ],
   examples: [['doctor', 'check everything']],
   options: { json },
-  tools: ['dbt', 'kafka'],
+  tools: ['dbt', 'kafka', 'redis'],
   logLevel: 'silent',
   exits: { 5: 'a check fails; a warning does not count, because it loses nothing' },
   shape: async () => (await import('../pipeline/doctor.ts')).findingsShape,

@@ -10,11 +10,13 @@ import { fetch, load, produce, schedule, transform } from './stages.ts';
 import { status } from './status.ts';
 import { completion, man } from './texts.ts';
 import { topics } from './topics.ts';
+import { up } from './up.ts';
 import { warehouse } from './warehouse.ts';
 
 /** The first words of the command line, in the order in which the help shows them. */
 export const commands: Entries = [
   run,
+  up,
   produce,
   fetch,
   load,

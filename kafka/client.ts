@@ -1,8 +1,8 @@
 import { type LogEntry, logLevel, Kafka as PlainKafka, type SASLOptions } from 'kafkajs';
 import { systemClock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
-import type { Secret } from '../runtime/secret.ts';
 import type { Topics } from '../schemas/topics.ts';
+import type { KafkaAccess, KafkaLogin } from './access.ts';
 import { boundDecoding } from './batches/fetch-response.ts';
 import type { Skip } from './batches/skip.ts';
 import { patchKafkajs } from './kafkajs-internals.ts';
@@ -17,13 +17,10 @@ export interface Kafka extends PlainKafka {
   readonly seeds: Seeds;
 }
 
-export interface KafkaOptions {
-  /** `host:port` of some brokers; they name the others. */
-  readonly brokers: readonly string[];
+export interface KafkaOptions extends KafkaAccess {
   readonly ssl: boolean;
-  readonly sasl:
-    | { readonly mechanism: SASLOptions['mechanism']; readonly username: string; readonly password: Secret }
-    | undefined;
+  /** Asked at each new connection, for a broker that has another address and password after a restart. @default neither changes */
+  readonly currentAccess?: () => KafkaAccess;
   /** How long (ms) a call may fail before it gives up; Infinity for a service, which waits. @default 20 s */
   readonly patienceMs?: number;
   /** Aborts when the process is to stop: calls then fail some seconds later. */
@@ -40,16 +37,17 @@ export interface KafkaOptions {
 
 /** Creates a client, which connects nothing by itself. */
 export function createKafka(options: KafkaOptions): Kafka {
-  const { brokers, ssl, sasl, clientId, topics, log, patienceMs, signal, requestTimeoutMs = 30_000 } = options;
+  const { ssl, sasl, clientId, topics, log, patienceMs, signal, requestTimeoutMs = 30_000 } = options;
+  const { currentAccess = () => options } = options;
   patchKafkajs();
   boundDecoding(options.skips);
   const reach = new Reach({ patienceMs, signal, clock: systemClock, random: Math.random, log });
-  const seeds = new Seeds(brokers);
+  const seeds = new Seeds(() => currentAccess().brokers);
   const settings = {
     brokers: () => seeds.addresses(),
     clientId,
     ...(ssl && { ssl: true }),
-    ...(sasl && { sasl: saslOptions(sasl) }),
+    ...(sasl && { sasl: saslOptions(sasl.mechanism, () => currentAccess().sasl ?? sasl) }),
     connectionTimeout: 5_000,
     requestTimeout: requestTimeoutMs,
     logLevel: logLevel.INFO,
@@ -66,8 +64,17 @@ export function createKafka(options: KafkaOptions): Kafka {
  */
 const clientRetry = { initialRetryTime: 100, multiplier: 1.5, maxRetryTime: 1_000 };
 
-const saslOptions = ({ mechanism, username, password }: NonNullable<KafkaOptions['sasl']>): SASLOptions =>
-  ({ mechanism, username, password: password.reveal() }) as SASLOptions;
+/** kafkajs reads user and password at each login. */
+const saslOptions = (mechanism: SASLOptions['mechanism'], login: () => KafkaLogin): SASLOptions =>
+  ({
+    mechanism,
+    get username() {
+      return login().username;
+    },
+    get password() {
+      return login().password.reveal();
+    },
+  }) as SASLOptions;
 
 /**
  * Logs at `debug`, because kafkajs logs an error for each attempt, hundreds in an outage. Errors that matter reach the caller, and

@@ -17,7 +17,7 @@ const settings = {
     kind: list,
     form: '`host:port`, comma-separated',
     meaning: 'Brokers of your cluster. Name several, because one may be down at the start.',
-    defaultNote: 'a local broker is started',
+    defaultNote: 'the broker of `tmdb-stream up`, or a local broker that the command starts',
   }),
   ssl: setting({ name: 'KAFKA_SSL', kind: flag, default: 'false', meaning: 'Whether connections to Kafka use TLS.' }),
   mechanism: setting({

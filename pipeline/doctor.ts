@@ -87,10 +87,12 @@ const checks: Readonly<Record<string, (context: Context) => Promise<string | rea
     return [ok(system.name), ...others.map(noteOfOther)];
   },
   bucket: async (context) => {
-    if (!context.config.tokenBucketUrl) return 'in this process only (TOKEN_BUCKET_URL names a shared one)';
     await using platform = openPlatform(context);
+    if (!(await platform.isBucketShared()))
+      return 'in this process only ("tmdb-stream up" or TOKEN_BUCKET_URL provides a shared one)';
     const { tokensLeft, capacity } = await (await platform.bucket()).state();
     const left = ok(`${tokensLeft} of ${capacity} tokens left`);
+    if (!context.config.tokenBucketUrl) return [left];
     const { examineEviction, storeLineOf } = await import('../tmdb/token-bucket/eviction.ts');
     const finding = await examineEviction(context.config.tokenBucketUrl);
     return finding ? [left, warning(storeLineOf(finding))] : [left];

@@ -127,7 +127,12 @@ const dbtLine = ({ skipped, testsPassed, testsWarned }: TransformResult) =>
 function howToOpen({ warehouse, duckdbPath, origin }: RunReport): string {
   const invented = origin === 'generated' ? 'These movies are invented; set TMDB_TOKEN to get real ones.\n' : '';
   if (duckdbPath === null) return `${invented}The tables are in the schemas BRONZE, SILVER and GOLD of ${warehouse}.`;
-  const show = "import duckdb, sys; duckdb.connect(sys.argv[1], read_only=True).sql('from gold.kpi_top_movies').show()";
-  const python = `.tools/dbt/bin/python -c "${show}" '${duckdbPath.replaceAll("'", "'\\''")}'`;
-  return `${invented}The tables are in ${duckdbPath}. Open it with any DuckDB 1.5, such as\n  ${python}`;
+  const path = `'${duckdbPath.replaceAll("'", "'\\''")}'`;
+  return `${invented}The tables are in ${duckdbPath}. Open it with any DuckDB 1.5, such as\n${openingCommand} \\\n  ${path}`;
 }
+
+/** For a shell, which removes a backslash with the line break after it, also between double quotes. No line has more than 80 columns. */
+const openingCommand = [
+  '  .tools/dbt/bin/python -c "import duckdb, sys; duckdb.connect(sys.argv[1], \\',
+  `  read_only=True).sql('from gold.kpi_top_movies').show()"`,
+].join('\n');

@@ -101,10 +101,10 @@ const loader = (options: LoadOptions = {}): Part => ({
 
 const scheduler: Part = { name: serviceNames.scheduler, run: (_, context) => scheduleWithDbt(context) };
 
-/** Runs parts concurrently as one service; if one fails, all end. */
+/** Runs parts concurrently as one service; if one fails, all end. A part that runs alone needs other processes, and so their broker. */
 async function serve(context: Context, parts: readonly Part[], watched: Watched): Promise<readonly unknown[]> {
   return runAsService(context, async () => {
-    await using platform = openPlatform(context, { isService: true });
+    await using platform = openPlatform(context, { isService: true, waitsForUp: parts.length === 1 });
     const over = new AbortController();
     void sampleGauges(platform, { ...context, signal: AbortSignal.any([context.signal, over.signal]) }, watched);
     try {

@@ -93,15 +93,15 @@ async function readStatus(platform: Platform, context: Context): Promise<Status>
       const { cluster, clusterId } = await platform.kafka();
       return lags(context, cluster.admin, clusterId, (await reading).positions);
     }),
-    orElse('tokens', null, () => readTokens(platform, context)),
+    orElse('tokens', null, () => readTokens(platform)),
     reading,
   ]);
   return { readAt, topics, tokens, ...tables, errors };
 }
 
 /** Only a shared bucket can be read from here; the bucket of another process is private. */
-async function readTokens(platform: Platform, { config }: Context): Promise<Status['tokens']> {
-  if (!config.tokenBucketUrl) return null;
+async function readTokens(platform: Platform): Promise<Status['tokens']> {
+  if (!(await platform.isBucketShared())) return null;
   const { capacity, windowMs, tokensLeft, waiting, pausedMs } = await (await platform.bucket()).state();
   return {
     left: tokensLeft,

@@ -21,10 +21,12 @@ export interface Context {
 
 export interface PlatformOptions {
   /**
-   * Whether a broker that another run has started may be used. Only for commands that send no request to TMDb, because
-   * each run has its own token bucket.
+   * Whether the broker of a run may be used. Only for commands that send no request to TMDb, because
+   * each run has its own token bucket. Any command may use the broker of `up`, because it also uses its token store.
    */
   readonly mayJoinBroker?: boolean;
+  /** Whether this is one stage of several processes: without KAFKA_BROKERS it waits for `up`, and starts no broker. @default false */
+  readonly waitsForUp?: boolean;
   /** How long (ms) a call to Kafka may fail before it gives up. @default 20 s, for a user at a terminal */
   readonly kafkaPatienceMs?: number;
   /**

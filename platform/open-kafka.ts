@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import type { Broker } from '../kafka/broker/broker.ts';
-import { runningBroker } from '../kafka/broker/claim.ts';
+import type { KafkaAccess } from '../kafka/access.ts';
+import { brokerOwner } from '../kafka/broker/claim.ts';
 import { startBroker } from '../kafka/broker/start-broker.ts';
 import { type KafkaCluster, type OpenKafkaCluster, openKafkaCluster } from '../kafka/cluster.ts';
 import type { KafkaAdmin } from '../kafka/cluster-admin.ts';
@@ -16,6 +16,7 @@ import type { DeadLetter } from '../schemas/records.ts';
 import type { Config } from './config.ts';
 import { type Context, type PlatformOptions, toolsDir } from './context.ts';
 import { watchKafka } from './kafka-watch.ts';
+import { brokerDir, type LocalServices } from './local-services.ts';
 
 /** Kafka, as stages use it. */
 export interface KafkaPlatform {
@@ -26,16 +27,17 @@ export interface KafkaPlatform {
 }
 
 /**
- * Connects to the configured brokers, or starts a local broker, and prepares the topics.
- * @param resources closes what is opened here. @throws KafkaError, BrokerError, PreconditionError.
+ * Connects to the configured brokers, to that of `up`, or to a local broker that it starts, and prepares the topics.
+ * @param resources closes what is opened here. @param local finds `up`. @throws KafkaError, BrokerError, PreconditionError.
  */
 export async function openKafka(
   context: Context,
   resources: AsyncDisposableStack,
   options: PlatformOptions,
+  local: () => Promise<LocalServices | null>,
 ): Promise<KafkaPlatform> {
   const { config, log, health, signal } = context;
-  const { ssl, skips, topics, brokers: given, sasl: login } = config.kafka;
+  const { ssl, skips, topics } = config.kafka;
   const { isService = false, kafkaPatienceMs } = options;
   let cluster: OpenKafkaCluster | undefined;
   let isConnected = false;
@@ -44,11 +46,9 @@ export async function openKafka(
     if (!isConnected) throw new Error(reason ? `not connected yet: ${reason}` : 'not connected yet');
     if (reason) throw new Error(reason);
   });
-  const { brokers, sasl, ended } = given
-    ? { brokers: given, sasl: login, ended: undefined }
-    : await ownBroker(context, resources, options);
+  const { ended, ...access } = await findBroker(context, resources, options, local);
   const opened = openKafkaCluster({
-    ...{ brokers, ssl, sasl, clientId: 'tmdb-stream', topics, skips, log, signal },
+    ...{ ...access, ssl, clientId: 'tmdb-stream', topics, skips, log, signal },
     ...(kafkaPatienceMs !== undefined && { patienceMs: kafkaPatienceMs }),
     ...(isService && { patienceMs: Number.POSITIVE_INFINITY }),
   });
@@ -104,21 +104,36 @@ async function prepareTopics(
   );
 }
 
-async function ownBroker(
-  { config, progress, signal }: Context,
+interface Found extends KafkaAccess {
+  readonly currentAccess?: () => KafkaAccess;
+  /** Of a broker of this process. */
+  readonly ended?: Promise<unknown>;
+}
+
+async function findBroker(
+  context: Context,
   resources: AsyncDisposableStack,
   { mayJoinBroker = false }: PlatformOptions,
-): Promise<Pick<Broker, 'brokers' | 'sasl'> & { readonly ended?: Promise<unknown> }> {
-  const running = mayJoinBroker ? runningBroker(join(config.dataDir, 'kafka')) : null;
-  if (running !== null) return { brokers: [running.address], sasl: running.sasl };
+  local: () => Promise<LocalServices | null>,
+): Promise<Found> {
+  const { dataDir, kafka } = context.config;
+  if (kafka.brokers) return { brokers: kafka.brokers, sasl: kafka.sasl };
+  const services = await local();
+  if (services) return { ...services().kafka, currentAccess: () => services().kafka };
+  const ofRun = mayJoinBroker ? brokerOwner(brokerDir(dataDir))?.access : null;
+  return ofRun ?? (await startOwnBroker(context, resources));
+}
+
+async function startOwnBroker({ config, progress, signal }: Context, resources: AsyncDisposableStack): Promise<Found> {
   const started = systemClock.monotonic();
   const options = {
-    dataDir: join(config.dataDir, 'kafka'),
+    dataDir: brokerDir(config.dataDir),
     jarsDir: join(toolsDir, 'kafka'),
     env: config.childEnvironment,
     signal,
   };
-  const broker = resources.use(await startBroker(options));
+  const starting = progress.busy('broker', 'starting Kafka');
+  const broker = resources.use(await startBroker(options).finally(() => starting[Symbol.dispose]()));
   progress.note(
     `broker   Kafka ready in ${((systemClock.monotonic() - started) / 1_000).toFixed(1)} s (data in ${options.dataDir})`,
   );

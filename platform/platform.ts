@@ -3,6 +3,7 @@ import type { Endpoint, Outage } from '../tmdb/endpoint.ts';
 import type { TmdbClient } from '../tmdb/tmdb-client.ts';
 import type { TokenBucket } from '../tmdb/token-bucket/token-bucket.ts';
 import type { Context, PlatformOptions } from './context.ts';
+import { joinLocalServices } from './local-services.ts';
 import { type KafkaPlatform, openKafka } from './open-kafka.ts';
 import { openTmdb } from './open-tmdb.ts';
 import { openTokenBucket } from './open-token-bucket.ts';
@@ -11,6 +12,8 @@ import { openTokenBucket } from './open-token-bucket.ts';
 export interface Platform extends AsyncDisposable {
   readonly kafka: () => Promise<KafkaPlatform>;
   readonly bucket: () => Promise<TokenBucket>;
+  /** Whether other processes share the bucket. The bucket of one process cannot be read from another. */
+  readonly isBucketShared: () => Promise<boolean>;
   readonly tmdb: () => Promise<TmdbClient>;
   /** Why an endpoint of TMDb is out, as this process sees it; undefined while it answers. */
   readonly tmdbOutage: (endpoint: Endpoint) => Outage | undefined;
@@ -18,11 +21,14 @@ export interface Platform extends AsyncDisposable {
 
 export function openPlatform(context: Context, options: PlatformOptions = {}): Platform {
   const resources = new AsyncDisposableStack();
-  const bucket = lazy(() => openTokenBucket(context, resources));
+  // Once for both clients: a process that uses the broker of `up` also uses its token store.
+  const local = lazy(() => joinLocalServices(context, options));
+  const bucket = lazy(() => openTokenBucket(context, resources, local));
   const outages = new Map<Endpoint, Outage>();
   return {
-    kafka: lazy(() => openKafka(context, resources, options)),
+    kafka: lazy(() => openKafka(context, resources, options, local)),
     bucket,
+    isBucketShared: async () => context.config.tokenBucketUrl !== undefined || (await local()) !== null,
     tmdb: lazy(async () => openTmdb(context, resources, await bucket(), outages, options)),
     tmdbOutage: (endpoint) => outages.get(endpoint),
     [Symbol.asyncDispose]: () => resources.disposeAsync(),

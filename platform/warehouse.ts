@@ -41,24 +41,36 @@ const usualHoldMs = 30_000;
 
 const isUsual = ({ isQueued, waitedMs, leftMs }: FileWait): boolean => isQueued && leftMs > 0 && waitedMs < usualHoldMs;
 
+/** What a terminal shows of a wait. */
+interface Shown {
+  readonly holder: string;
+  readonly line: Disposable;
+}
+
 /**
- * Reports that another process has the DuckDB file. A terminal shows each holder once. If the wait is not a usual one between our own
+ * Reports that another process has the DuckDB file. A terminal shows the holder, and how long the wait lasts. If the wait is not a usual one between our own
  * processes, this process is not ready, with the reason, and the log has one line for each holder and one at the end.
  */
 export function createFileWatch(context: Pick<Context, 'health' | 'log' | 'metrics' | 'progress'>): OnFileWait {
   const { health, log, metrics, progress } = context;
-  let shown: string | null = null;
+  let shown: Shown | null = null;
   let problem: FileWait | null = null;
+  const show = (holder: string | null) => {
+    if (holder === (shown?.holder ?? null)) return;
+    shown?.line[Symbol.dispose]();
+    const line = () => progress.busy('file', `waiting for ${holder}, which has the DuckDB file`);
+    shown = holder === null ? null : { holder, line: line() };
+  };
   health.dependsOn('warehouse', async () => {
     if (problem) throw new Error(`waiting for ${problem.path}: it is held by ${problem.holder}`);
   });
   return (wait) => {
     if (wait === null) {
       if (problem) log.info({ path: problem.path }, 'the DuckDB file is available again');
-      [shown, problem] = [null, null];
+      problem = null;
+      show(null);
     } else if (isUsual(wait)) {
-      if (wait.holder !== shown) progress.hint(describeWait(wait));
-      shown = wait.holder;
+      show(wait.holder);
     } else {
       const { path, holder, leftMs } = wait;
       if (holder !== problem?.holder) log.warn({ path, holder, waitMs: Math.round(leftMs) }, describeWait(wait));

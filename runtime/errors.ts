@@ -30,6 +30,7 @@ export const errorCodes = {
   tmdb_unreachable: 'TMDb is out of reach, or refuses every request for a time',
   tmdb_answer_unusable: 'TMDb answers, but with nothing that can be used',
   tmdb_untrusted: "the server at TMDb's address cannot identify itself",
+  token_store_failed: 'the local token store does not start, or has ended',
   token_store_unavailable: 'the store of the shared token bucket does not answer',
   warehouse_unavailable: 'the warehouse is busy or out of reach',
   warehouse_failed: 'the warehouse cannot do the work: its tables, its file or a statement',

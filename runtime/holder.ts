@@ -45,6 +45,9 @@ export const canLookAt = ({ place, identity }: Holder): boolean => place === own
 /** Whether the holder is known to have ended; always false if this process cannot check it. */
 export const isGone = (holder: Holder): boolean => canLookAt(holder) && processIdentity(holder.pid) !== holder.identity;
 
+export const sameHolder = (one: Holder, other: Holder): boolean =>
+  one.place === other.place && one.pid === other.pid && one.identity === other.identity;
+
 /** The holder in a text or a file; null if there is none, for example because the file is not completely written yet. */
 export function parseHolder(text: string): Holder | null {
   try {

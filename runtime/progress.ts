@@ -1,7 +1,8 @@
 import type { z } from 'zod';
-import { cutToCells } from './cells.ts';
+import { cellsOf, cutToCells } from './cells.ts';
 import type { Clock } from './clock.ts';
 import { escapeControls } from './escape-controls.ts';
+import { inBold, wrapText } from './screen.ts';
 import { scrub } from './scrub.ts';
 import type { Secret } from './secret.ts';
 import type { progressLineShape } from './standard-error.ts';
@@ -15,8 +16,11 @@ export interface Progress extends Disposable {
   note(text: string): void;
   /** Prints a separate line: what the command waits for. Shown even if nothing else is, as with --json. */
   wait(text: string): void;
-  /** A line for a person at a terminal. It appears neither in the log of a service nor with --json. */
-  hint(text: string): void;
+  /**
+   * Shows a person, and for how long, that the command starts something or waits for it, until the result is disposed of. It appears
+   * neither in the log of a service nor with --json.
+   */
+  busy(name: string, doing: string): Disposable;
 }
 
 export interface TaskState {
@@ -53,6 +57,11 @@ export class TaskMeter {
     while (this.#samples.length > 2 && (this.#samples[1]?.at ?? at) <= at - rateSpanMs) this.#samples.shift();
   }
 
+  /** Whether nothing more is expected of it. */
+  get isComplete(): boolean {
+    return this.#state.total !== undefined && this.#state.done >= this.#state.total;
+  }
+
   /** @param at monotonic milliseconds. */
   line(at: number): string {
     const { done, total, unit, perSecond, secondsLeft } = this.at(at);
@@ -73,30 +82,93 @@ export class TaskMeter {
   }
 }
 
+/** Something that takes a time which is not known before. */
+interface Wait {
+  readonly name: string;
+  readonly doing: string;
+  /** Monotonic ms. */
+  readonly since: number;
+}
+
+/** `broker   starting Kafka, 3 s` */
+function lineOf({ name, doing, since }: Wait, now: number): string {
+  const seconds = Math.floor((now - since) / 1_000);
+  return `${name.padEnd(8)} ${doing}${seconds > 0 ? `, ${formatDuration(seconds * 1_000)}` : ''}`;
+}
+
+const separator = ' · ';
+
+interface ShownTask {
+  readonly name: string;
+  /** Begins with the name. */
+  readonly line: string;
+  readonly isComplete: boolean;
+}
+
+/**
+ * The tasks as one line of at most `width` columns. If they do not fit, what is complete is left out first, then the earliest task.
+ * @param emphasized gives a name its color.
+ */
+function fitted(tasks: readonly ShownTask[], width: number, emphasized: (name: string) => string): string {
+  let kept = tasks;
+  const text = () => kept.map(({ line }) => line).join(separator);
+  while (kept.length > 1 && cellsOf(text()) > width) {
+    const left = kept.find(({ isComplete }) => isComplete) ?? kept[0];
+    kept = kept.filter((task) => task !== left);
+  }
+  if (cellsOf(text()) > width) return cutToCells(text(), width);
+  return kept.map(({ name, line }) => emphasized(name) + line.slice(name.length)).join(separator);
+}
+
 /** On a terminal, one line that is updated; otherwise a plain line now and then, only after progress. */
 export function createProgress(stream: NodeJS.WriteStream, clock: Clock, secrets: readonly Secret[] = []): Progress {
   const clean = (text: string) => escapeControls(scrub(text, secrets));
   const meters = new Map<string, TaskMeter>();
+  const waits = new Set<Wait>();
   const isTerminal = stream.isTTY === true;
+  const width = () => stream.columns || 80;
   let shown = '';
   let hasEnded = false;
+  const counted = (): ShownTask[] =>
+    [...meters].map(([name, meter]) => ({
+      name: clean(name),
+      line: clean(meter.line(clock.monotonic())),
+      isComplete: meter.isComplete,
+    }));
+  const waited = (): ShownTask[] =>
+    [...waits].map((wait) => ({ name: wait.name, line: clean(lineOf(wait, clock.monotonic())), isComplete: false }));
   const render = () => {
-    const line = clean([...meters.values()].map((meter) => meter.line(clock.monotonic())).join(' · '));
-    if (line === shown) return;
+    const line = isTerminal
+      ? fitted([...counted(), ...waited()], width() - 1, (name) => inBold(name, stream))
+      : counted()
+          .map((task) => task.line)
+          .join(separator);
+    if (line === shown || (line === '' && !isTerminal)) return;
     shown = line;
-    stream.write(isTerminal ? `\r\u001b[2K${cutToCells(line, (stream.columns ?? 80) - 1)}` : `${line}\n`);
+    stream.write(isTerminal ? `\r\u001b[2K${line}` : `${line}\n`);
   };
   const timer = setInterval(render, isTerminal ? 200 : 5_000);
   timer.unref();
   const note = (text: string) => {
     if (isTerminal && shown !== '') stream.write('\r\u001b[2K');
     shown = '';
-    stream.write(`${clean(text)}\n`);
+    const line = clean(text);
+    stream.write(`${isTerminal ? wrapText(line, width()) : line}\n`);
   };
   return {
     note,
     wait: note,
-    hint: note,
+    busy: (name, doing) => {
+      const wait = { name, doing, since: clock.monotonic() };
+      waits.add(wait);
+      if (isTerminal) render();
+      else note(`${name.padEnd(8)} ${doing}`);
+      return {
+        [Symbol.dispose]: () => {
+          if (waits.delete(wait) && isTerminal && !hasEnded) render();
+        },
+      };
+    },
     update: (name, state) => {
       const meter = meters.get(name) ?? new TaskMeter(name);
       meters.set(name, meter);
@@ -106,6 +178,7 @@ export function createProgress(stream: NodeJS.WriteStream, clock: Clock, secrets
       if (hasEnded) return;
       hasEnded = true;
       clearInterval(timer);
+      waits.clear();
       if (meters.size > 0) render();
       if (isTerminal && shown !== '') stream.write('\n');
     },
@@ -117,6 +190,6 @@ export const noProgress: Progress = {
   update: () => {},
   note: () => {},
   wait: () => {},
-  hint: () => {},
+  busy: () => ({ [Symbol.dispose]: () => {} }),
   [Symbol.dispose]: () => {},
 };

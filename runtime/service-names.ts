@@ -9,7 +9,9 @@ export const serviceNames = {
   loader: 'loader',
   scheduler: 'scheduler',
   sandbox: 'sandbox',
-  /** All of them in one process: `run`. */
+  /** The broker and the token store that the others share on one machine. */
+  up: 'up',
+  /** All stages in one process: `run`. */
   allInOne: 'all-in-one',
 } as const;
 

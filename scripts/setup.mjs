@@ -102,7 +102,7 @@ const parts = {
     },
   },
   redis: {
-    what: 'the Redis server of the tests',
+    what: 'a Redis server',
     inputs: ['tmdb/token-bucket/server/pom.xml', 'tmdb/token-bucket/server/binaries.sha256'],
     stamp: join(tools, 'redis.stamp'),
     install: async (log) => {
@@ -113,7 +113,8 @@ const parts = {
       const list = join(root, 'tmdb/token-bucket/server/binaries.sha256');
       await download(home, args, log, () => verify(home, list, (file) => file.endsWith(platform)));
       const binary = readdirSync(home).find((file) => file.endsWith(platform));
-      if (!binary) throw new MissingError(`there is no redis-server for ${platform} among Maven's`);
+      if (!binary)
+        throw new MissingError(`Maven has no redis-server for ${platform}: install redis-server or valkey-server`);
       renameSync(join(home, binary), join(home, 'redis-server'));
       chmodSync(join(home, 'redis-server'), 0o755);
     },
@@ -186,7 +187,7 @@ const javaHint =
 const mavenHint =
   'Maven is missing: apt-get install maven (or brew install maven), or set KAFKA_BROKERS to a broker you have';
 const redisHint =
-  'The tests of the shared token bucket run a real Redis, which Maven downloads: apt-get install openjdk-17-jre-headless maven (or brew install openjdk@17 maven)';
+  'A Redis server is missing, which Maven downloads: apt-get install openjdk-17-jre-headless maven (or brew install openjdk@17 maven)';
 const pythonHint = (minor) =>
   `Python 3.${minor} or newer is missing: apt-get install python3 python3-venv (or brew install python)`;
 

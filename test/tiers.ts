@@ -16,6 +16,7 @@ export const filesOfFullTier: readonly string[] = [
   'test/contract/snowflake-emulator.test.ts',
   'test/contract/snowflake-replay.test.ts',
   'test/contract/snowflake-warehouse.test.ts',
+  'test/e2e/on-call.test.ts',
   'test/e2e/pairs-equals.test.ts',
   'test/e2e/pairs-run-once.test.ts',
   'test/e2e/recorded.test.ts',

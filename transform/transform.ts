@@ -8,6 +8,7 @@ import { isRetriable, messageOf, UsageError } from '../runtime/errors.ts';
 import { count, type ValueOf } from '../runtime/shape.ts';
 import { SideOutputError, type WriteLock } from '../warehouse/system.ts';
 import type { Dbt, DbtEnvironment, DbtRun } from './dbt/dbt.ts';
+import type { DbtProgress } from './dbt/log-lines.ts';
 import { openColdDbt, openWarmDbt } from './dbt/open-dbt.ts';
 import { type DbtSummary, failuresShape } from './dbt/run-results.ts';
 import { type LayerTimes, readLayerTimes } from './layers.ts';
@@ -108,20 +109,20 @@ export async function build(
   fullRefresh = false,
 ): Promise<DbtSummary> {
   const { progress, log } = context;
-  const run = (signal: AbortSignal) =>
-    dbt.run({
-      command: 'build',
-      fullRefresh: fullRefresh || state.fullRefresh,
-      vars: varsOf(fingerprint),
-      signal,
-      onProgress: ({ done, total }) => {
-        // crash point: transform.node-done
-        progress.update('dbt', { done, total, unit: 'models and tests' });
-      },
-    });
+  const run = (signal: AbortSignal) => {
+    const starting = progress.busy('dbt', 'starting');
+    const onProgress = ({ done, total }: DbtProgress) => {
+      // crash point: transform.node-done
+      starting[Symbol.dispose]();
+      progress.update('dbt', { done, total, unit: 'models and tests' });
+    };
+    const options = { fullRefresh: fullRefresh || state.fullRefresh, vars: varsOf(fingerprint), signal, onProgress };
+    return dbt.run({ command: 'build', ...options }).finally(() => starting[Symbol.dispose]());
+  };
   return withTransformLease(context, run, async ({ models, tests, seconds }, lock) => {
     // crash point: transform.built
     log.info({ reason: state.reason, models, ...tests, seconds }, 'dbt ran');
+    using _ = progress.busy('gold', 'copying it for readers');
     await publishCopy(context, lock);
   });
 }

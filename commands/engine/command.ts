@@ -9,7 +9,7 @@ import type { Flag, OptionDefinitions, OptionsOf } from './option.ts';
 type Action<Options> = (context: Context, options: Options) => Promise<number>;
 
 /** A program that must be installed before a command can do its work. */
-type Tool = 'dbt' | 'kafka';
+export type Tool = 'dbt' | 'kafka' | 'redis';
 
 /** When a command ends with an exit code that not every command has: the codes 1, 4 and 5. */
 export type Exits = Readonly<Partial<Record<1 | 4 | 5, string>>>;
@@ -30,7 +30,7 @@ interface Described {
   readonly exits?: Exits;
   /** What it writes on this machine. Write access is checked before it starts. */
   readonly writes?: readonly Written[];
-  /** Programs that it starts. A broker is not needed if KAFKA_BROKERS names one. */
+  /** Programs that it starts. With KAFKA_BROKERS only dbt is needed. No Redis is needed if one is installed. */
   readonly tools?: readonly Tool[];
   /** The service that it runs; its log has that name. Absent: it is a command for a person. */
   readonly service?: ServiceName;

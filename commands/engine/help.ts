@@ -1,21 +1,25 @@
 import { Help, type Command as Parser } from 'commander';
+import { screenWidth } from '../../runtime/screen.ts';
 import type { Exits } from './command.ts';
 
 export const programName = 'tmdb-stream';
 
-/** Columns. */
-const helpWidth = 80;
+/** Columns: as many as the terminal has, but at most 80. */
+const widthOfHelp = (): number => Math.min(80, screenWidth());
+/** A narrower column of texts is not wrapped. */
+const leastTextWidth = 16;
 
 type Examples = readonly (readonly [args: string, does: string])[];
 
-/** Commander's help, 80 columns wide, with values as `--since TIME` and subcommands by their name alone. */
+/** Commander's help, at most 80 columns wide, with values as `--since TIME` and subcommands by their name alone. */
 export function configureHelp(parser: Parser, examples: Examples = [], exits: Exits = {}): Parser {
   parser
     .helpCommand(false)
     .helpOption('-h, --help', 'show this help')
     .usage(usageOf(parser))
     .configureHelp({
-      helpWidth,
+      helpWidth: widthOfHelp(),
+      minWidthToWrap: leastTextWidth,
       optionTerm: ({ flags }) => flags.replaceAll(/[<>]/g, ''),
       argumentTerm: (argument) => argument.name(),
       subcommandTerm: (command) => command.name(),
@@ -24,7 +28,7 @@ export function configureHelp(parser: Parser, examples: Examples = [], exits: Ex
           ? option.description
           : `${option.description} (default ${option.defaultValueDescription})`,
     })
-    .configureOutput({ getOutHelpWidth: () => helpWidth, getOutHasColors: () => false });
+    .configureOutput({ getOutHelpWidth: widthOfHelp, getOutHasColors: () => false });
   if (examples.length > 0) parser.addHelpText('after', `\n${examplesText(examples)}`);
   if (Object.keys(exits).length > 0) parser.addHelpText('after', `\n${exitsText(exits)}`);
   return parser;
@@ -40,7 +44,7 @@ const examplesText = (examples: Examples): string =>
   [
     'Examples:',
     ...examples.flatMap(([args, does]) => [
-      new Help().boxWrap(`  # ${does}`, helpWidth).replaceAll('\n', '\n  # '),
+      new Help().boxWrap(`  # ${does}`, widthOfHelp()).replaceAll('\n', '\n  # '),
       `  npx ${programName} ${args}`,
     ]),
   ].join('\n');
@@ -50,6 +54,6 @@ const exitsText = (exits: Exits): string =>
   [
     `Exit codes ("${programName} --help" has those of all commands):`,
     ...Object.entries(exits).map(([code, when]) =>
-      new Help().boxWrap(`  ${code}  if ${when}`, helpWidth - 5).replaceAll('\n', '\n     '),
+      new Help().boxWrap(`  ${code}  if ${when}`, widthOfHelp() - 5).replaceAll('\n', '\n     '),
     ),
   ].join('\n');

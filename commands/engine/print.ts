@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { escapeControls, escapeLines } from '../../runtime/escape-controls.ts';
+import { screenWidth, wrapText } from '../../runtime/screen.ts';
 import { scrub, scrubAll } from '../../runtime/scrub.ts';
 import type { Secret } from '../../runtime/secret.ts';
 import type { ValueOf } from '../../runtime/shape.ts';
@@ -13,7 +14,7 @@ export const neverPrint = (known: readonly Secret[]): void => {
 
 /**
  * Writes the output of a command to standard output: one line of JSON for a program, `text` for a person. Removes secrets and escapes
- * control characters.
+ * control characters. On a terminal, lines of a text are broken at its right edge.
  * @param shape of the JSON, the one that the command's definition names. Other keys of `value` are not printed.
  * @throws Error if the value does not have the shape, which is a bug.
  */
@@ -24,6 +25,6 @@ export function print<Shape extends z.ZodType>(
   text: (() => string) | string,
 ): void {
   const json = () => escapeControls(JSON.stringify(scrubAll(z.encode(shape, value as z.output<Shape>), secrets)));
-  const plain = () => escapeLines(scrub(typeof text === 'string' ? text : text(), secrets));
+  const plain = () => wrapText(escapeLines(scrub(typeof text === 'string' ? text : text(), secrets)), screenWidth());
   process.stdout.write(`${options.json ? json() : plain()}\n`);
 }

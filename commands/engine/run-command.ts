@@ -1,5 +1,6 @@
 import packageJson from '../../package.json' with { type: 'json' };
-import { dropSecrets, loadConfig, readEnvironment } from '../../platform/config.ts';
+import { type Config, dropSecrets, loadConfig, readEnvironment } from '../../platform/config.ts';
+import { toolsDir } from '../../platform/context.ts';
 import { refuseForeignFolder } from '../../platform/data-dir.ts';
 import { placesOf, preparePlaces, withSetting } from '../../platform/places.ts';
 import { systemClock } from '../../runtime/clock.ts';
@@ -12,10 +13,12 @@ import { createJsonProgress } from '../../runtime/json-progress.ts';
 import { createLogger } from '../../runtime/logger.ts';
 import { createMetrics } from '../../runtime/metrics.ts';
 import { createProgress, noProgress, type Progress } from '../../runtime/progress.ts';
+import { inRed } from '../../runtime/screen.ts';
 import { scrub } from '../../runtime/scrub.ts';
 import { shutdownSignal } from '../../runtime/shutdown.ts';
 import { haveInstalled, takeWrapperMark } from '../../runtime/wrapper.ts';
-import type { Invocation } from './command.ts';
+import { findServer } from '../../tmdb/token-bucket/local-store.ts';
+import type { Invocation, Tool } from './command.ts';
 import { neverPrint } from './print.ts';
 
 const { version } = packageJson;
@@ -50,7 +53,7 @@ export async function runCommand(invocation: Invocation): Promise<number> {
   using progress = isService ? logged : shown();
   try {
     preparePlaces(placesOf(config, invocation.writes));
-    const tools = invocation.tools.filter((tool) => tool !== 'kafka' || !config.kafka.brokers);
+    const tools = invocation.tools.filter((tool) => isNeeded(tool, config));
     await haveInstalled(tools, { isWrapped, signal });
     const health = new Health(systemClock, config.secrets);
     return await invocation.run({ config, log, progress, signal, metrics, health });
@@ -63,9 +66,19 @@ export async function runCommand(invocation: Invocation): Promise<number> {
     const clean = scrub(error instanceof IngestError ? error.message : inspectable(error), config.secrets);
     progress[Symbol.dispose]();
     if (isService) log.fatal({ error: clean }, 'service failed');
-    else process.stderr.write(isJson ? errorLine(error, config.secrets) : `${escapeLines(clean)}\n`);
+    else
+      process.stderr.write(
+        isJson ? errorLine(error, config.secrets) : `${inRed(escapeLines(clean), process.stderr)}\n`,
+      );
     return exitCodeOf(error);
   }
+}
+
+/** Whether the settings leave this tool to us. A token store is only for the broker of `up`. */
+function isNeeded(tool: Tool, { kafka, childEnvironment }: Config): boolean {
+  if (tool === 'dbt') return true;
+  if (kafka.brokers) return false;
+  return tool === 'kafka' || !findServer(childEnvironment['PATH'] ?? '', toolsDir).isInstalled;
 }
 
 /** The first error. A later error while closing, as on a full disk, is a consequence and would hide it. */

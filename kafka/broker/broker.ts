@@ -17,6 +17,13 @@ export interface BrokerOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Gives up starting when aborted. */
   readonly signal?: AbortSignal;
+  /**
+   * Whether this broker is for every process that uses `dataDir`, because a token store for all of them runs beside it. If a command
+   * with a broker of its own has the folder, the start waits for its end. @default false: only for processes that send no request to TMDb
+   */
+  readonly isShared?: boolean;
+  /** Receives each process that a shared broker waits for. */
+  readonly onWait?: (holder: string) => void;
   /** For tests whose clients have no credentials: every local user may connect. @default false */
   readonly isOpen?: boolean;
 }

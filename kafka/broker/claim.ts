@@ -1,13 +1,19 @@
-import { linkSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { linkSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { type Clock, systemClock } from '../../runtime/clock.ts';
 import { canLookAt, describeHolder, Holder, holderOf, isGone, ownHolder } from '../../runtime/holder.ts';
 import { leases, timeLeft, waitFor } from '../../runtime/leases.ts';
+import type { KafkaAccess } from '../access.ts';
 import { BrokerError } from '../errors.ts';
-import { type BrokerCredentials, readCredentials } from './credentials.ts';
+import type { BrokerOptions } from './broker.ts';
+import { readCredentials } from './credentials.ts';
 
-const Claimed = z.object({ owner: Holder, broker: Holder.extend({ address: z.string() }).optional() });
+const Claimed = z.object({
+  owner: Holder,
+  isShared: z.boolean().optional(),
+  broker: Holder.extend({ address: z.string() }).optional(),
+});
 type Claimed = z.infer<typeof Claimed>;
 
 /** A data folder that this process holds until `release`. */
@@ -22,20 +28,32 @@ const beatMs = 500;
 
 /**
  * Ensures that only one broker at a time uses `dataDir`. Waits for a broker whose owner was killed. Also waits for an owner
- * that it cannot check (in another container), until that owner has not touched its claim for `leases.brokerClaim`.
+ * that it cannot check (in another container), until that owner has not touched its claim for `leases.brokerClaim`. A shared broker waits
+ * for the end of a command that has a broker of its own.
  * @throws BrokerError if a live owner holds the folder, or the old broker does not end.
  */
-export async function claimDataDir(dataDir: string, signal?: AbortSignal, clock: Clock = systemClock): Promise<Claim> {
+export async function claimDataDir(
+  dataDir: string,
+  { isShared = false, onWait, signal }: Pick<BrokerOptions, 'isShared' | 'onWait' | 'signal'> = {},
+  clock: Clock = systemClock,
+): Promise<Claim> {
   const file = fileIn(dataDir);
-  const owner = ownHolder();
+  const claimed = { owner: ownHolder(), isShared };
   const startedAt = clock.monotonic();
-  while (!tryCreate(file, { owner })) {
+  let awaited: string | undefined;
+  while (!tryCreate(file, claimed)) {
     const state = stateOf(file);
     if (state.kind === 'free') {
       rmSync(file, { force: true });
       continue;
     }
-    if (clock.monotonic() - startedAt >= state.waitMs) throw inUse(dataDir, state);
+    if (isShared && state.kind === 'in use' && !state.claimed.isShared) {
+      const holder = describeHolder(state.claimed.owner);
+      if (holder !== awaited) onWait?.(holder);
+      awaited = holder;
+    } else if (clock.monotonic() - startedAt >= state.waitMs) {
+      throw inUse(dataDir, state);
+    }
     await clock.sleep(pollMs, signal);
   }
   const beat = setInterval(() => touch(file), beatMs);
@@ -44,7 +62,7 @@ export async function claimDataDir(dataDir: string, signal?: AbortSignal, clock:
     setBroker: (pid, address) => {
       const broker = { ...holderOf(pid), address };
       // An empty identity: the process has already ended.
-      if (broker.identity !== '') writeFileSync(file, JSON.stringify({ owner, broker } satisfies Claimed));
+      if (broker.identity !== '') replace(file, { ...claimed, broker });
     },
     release: () => {
       clearInterval(beat);
@@ -79,14 +97,24 @@ function stateOf(file: string): State {
 
 const fileIn = (dataDir: string): string => join(dataDir, 'broker.json');
 
+/** The live process that holds a data folder. */
+export interface BrokerOwner {
+  readonly holder: Holder;
+  readonly isShared: boolean;
+  /** How to reach its broker; null while it starts or stops. */
+  readonly access: KafkaAccess | null;
+}
+
 /**
- * Address (`host:port`) and credentials of the broker that another run has started on `dataDir`; null when none runs.
- * @throws BrokerError if one runs and its credentials cannot be read.
+ * Who has claimed `dataDir`; null if no live process of this machine has.
+ * @throws BrokerError if a broker runs and its credentials cannot be read.
  */
-export function runningBroker(dataDir: string): { address: string; sasl: BrokerCredentials } | null {
+export function brokerOwner(dataDir: string): BrokerOwner | null {
   const state = stateOf(fileIn(dataDir));
-  const broker = state.kind === 'in use' ? state.claimed.broker : undefined;
-  return broker && !isGone(broker) ? { address: broker.address, sasl: readCredentials(dataDir) } : null;
+  if (state.kind !== 'in use') return null;
+  const { owner, isShared = false, broker } = state.claimed;
+  const access = broker && !isGone(broker) ? { brokers: [broker.address], sasl: readCredentials(dataDir) } : null;
+  return { holder: owner, isShared, access };
 }
 
 function inUse(dataDir: string, { kind, claimed, leftMs }: Exclude<State, { kind: 'free' }>): BrokerError {
@@ -97,8 +125,14 @@ function inUse(dataDir: string, { kind, claimed, leftMs }: Exclude<State, { kind
     );
   }
   const lapse = kind === 'out of sight' ? ` (if it was killed, the folder is free in ${timeLeft(leftMs)})` : '';
+  if (claimed.isShared) {
+    return new BrokerError(
+      `"tmdb-stream up" (${describeHolder(claimed.owner)}) already runs on ${dataDir}, and other commands join it${lapse}`,
+    );
+  }
   return new BrokerError(
-    `${dataDir} is in use by the broker of ${describeHolder(claimed.owner)}: let that run end, or give this one another DATA_DIR${lapse}`,
+    `${dataDir} is in use by the broker of ${describeHolder(claimed.owner)}: let that run end. To run several commands at once, ` +
+      `start the broker with "tmdb-stream up", or name yours in KAFKA_BROKERS${lapse}`,
   );
 }
 
@@ -117,10 +151,19 @@ function touch(file: string): void {
   }
 }
 
-/** Creates the whole file at once, so that no process reads a part of it. @returns false if it exists. */
-function tryCreate(file: string, claimed: Claimed): boolean {
+/** Replaces the whole file at once, so that no process reads a part of it. */
+const replace = (file: string, claimed: Claimed): void => renameSync(written(file, claimed), file);
+
+/** @returns a file of this process beside `file`. */
+function written(file: string, claimed: Claimed): string {
   const whole = `${file}.${process.pid}`;
   writeFileSync(whole, JSON.stringify(claimed));
+  return whole;
+}
+
+/** Creates the whole file at once. @returns false if it exists. */
+function tryCreate(file: string, claimed: Claimed): boolean {
+  const whole = written(file, claimed);
   try {
     linkSync(whole, file);
     return true;

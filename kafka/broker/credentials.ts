@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { Secret } from '../../runtime/secret.ts';
+import { writePrivate } from '../../runtime/write-private.ts';
 import { BrokerError } from '../errors.ts';
 
 /** What clients of a local broker log in with, by SASL/PLAIN. */
@@ -45,14 +46,3 @@ export function readCredentials(dataDir: string): BrokerCredentials {
 
 /** For a broker that has ended: no client needs them. */
 export const removeCredentials = (dataDir: string): void => rmSync(fileIn(dataDir), { force: true });
-
-/** Replaces a file by a new one that only this user can read. Never writes to a file or through a link that is already there. */
-export function writePrivate(file: string, text: string): void {
-  rmSync(file, { force: true });
-  const descriptor = openSync(file, 'wx', 0o600);
-  try {
-    writeSync(descriptor, text);
-  } finally {
-    closeSync(descriptor);
-  }
-}

@@ -1,16 +1,17 @@
 import { randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { whenAborted } from '../../runtime/abort.ts';
+import { type ChildServer, startChildServer, tailOf } from '../../runtime/child-server.ts';
+import { freePorts } from '../../runtime/free-ports.ts';
 import { makeFolder } from '../../runtime/make-folder.ts';
 import { processIdentity } from '../../runtime/process-identity.ts';
+import { writePrivate } from '../../runtime/write-private.ts';
 import { BrokerError } from '../errors.ts';
 import type { Broker, BrokerOptions } from './broker.ts';
 import { claimDataDir } from './claim.ts';
-import { type BrokerCredentials, createCredentials, removeCredentials, writePrivate } from './credentials.ts';
-import { type JavaOptions, type JavaProcess, startJava, tailOf } from './java-process.ts';
+import { type BrokerCredentials, createCredentials, removeCredentials } from './credentials.ts';
 import { type BrokerPorts, securedBy, serverProperties } from './properties.ts';
 
 export interface LocalBrokerOptions extends BrokerOptions {
@@ -26,6 +27,7 @@ export interface LocalBrokerOptions extends BrokerOptions {
 export interface LocalBroker extends Broker {
   /** Process id of the broker. */
   readonly pid: number;
+  readonly logFile: string;
   /** Resolves when the broker has ended, by itself or because it was disposed of. */
   readonly ended: Promise<unknown>;
 }
@@ -46,7 +48,7 @@ export async function startLocalBroker(options: LocalBrokerOptions): Promise<Loc
   const dataDir = resolve(options.dataDir);
   makeFolder(tmpDirOf(dataDir));
   chmodSync(dataDir, 0o700);
-  const claim = await claimDataDir(dataDir, options.signal);
+  const claim = await claimDataDir(dataDir, options);
   try {
     const credentials = options.isOpen ? undefined : createCredentials(dataDir);
     const node = new LocalNode({ ...options, dataDir }, credentials);
@@ -57,6 +59,7 @@ export async function startLocalBroker(options: LocalBrokerOptions): Promise<Loc
       brokers: [addressOf(ports)],
       sasl: credentials,
       pid: java.pid,
+      logFile: node.logFile,
       ended: java.ended,
       [Symbol.asyncDispose]: async () => {
         await java.stop();
@@ -79,6 +82,9 @@ const javaDefaults = (dataDir: string): string[] => [
   ...[`-Djava.io.tmpdir=${tmpDirOf(dataDir)}`, `-Duser.home=${dataDir}`],
 ];
 
+/** Kafka's default: a new group waits for its members. Otherwise a later member takes partitions, and requests in flight are sent twice. */
+const groupsOfManyProcesses = { 'group.initial.rebalance.delay.ms': '3000' };
+
 const tmpDirOf = (dataDir: string): string => join(dataDir, 'tmp');
 
 const keptAtFormat = ['node.id', 'controller.quorum.voters'];
@@ -89,7 +95,7 @@ class LocalNode {
   readonly #credentials: BrokerCredentials | undefined;
   readonly #logDir: string;
   readonly #propertiesFile: string;
-  readonly #logFile: string;
+  readonly logFile: string;
   /** Kafka's classes in the form the JVM maps: made at the end of the first run, it takes a third off each start. */
   readonly #archive: string;
   readonly #newArchive: string;
@@ -100,7 +106,7 @@ class LocalNode {
     this.#credentials = credentials;
     this.#logDir = join(options.dataDir, 'log');
     this.#propertiesFile = join(options.dataDir, 'server.properties');
-    this.#logFile = join(options.dataDir, 'broker.log');
+    this.logFile = join(options.dataDir, 'broker.log');
     this.#archive = join(resolve(options.jarsDir), 'kafka.jsa');
     this.#newArchive = `${this.#archive}.${process.pid}.${randomBytes(4).toString('hex')}`;
   }
@@ -117,22 +123,24 @@ class LocalNode {
     writePrivate(this.#propertiesFile, serverProperties(unfinished, ports, Object.fromEntries(kept)));
     // One id in 64 begins with a dash: after the equals sign it is not taken for an option.
     const args = ['kafka.tools.StorageTool', 'format', `--cluster-id=${clusterId}`, '--config', this.#propertiesFile];
-    const java = await startJava([...this.#flags(), ...this.#archiveThere(), ...args], this.#javaOptions());
+    const java = await this.#java([...this.#flags(), ...this.#archiveThere(), ...args]);
     await this.#orAborted(java, java.ended);
     if ((await java.ended) !== 0) throw this.#error('the storage could not be formatted');
     renameSync(unfinished, this.#logDir);
   }
 
   /** Starts until the broker is ready, on other ports if some were taken. `onPid` receives the id of each process. */
-  async start(onPid: (pid: number, address: string) => void): Promise<{ java: JavaProcess; ports: BrokerPorts }> {
+  async start(onPid: (pid: number, address: string) => void): Promise<{ java: ChildServer; ports: BrokerPorts }> {
     const deadline = performance.now() + startTimeoutMs;
     for (let attempt = 1; ; attempt += 1) {
-      const ports = await freePorts();
+      const [client = 0, controller = 0] = await freePorts(2);
+      const ports = { client, controller };
       const access = this.#credentials ? securedBy(this.#credentials, ports) : {};
-      const settings = { ...access, ...this.#options.properties };
+      const groups = this.#options.isShared ? groupsOfManyProcesses : {};
+      const settings = { ...groups, ...access, ...this.#options.properties };
       writePrivate(this.#propertiesFile, serverProperties(this.#logDir, ports, settings));
       const args = [...this.#flags(), ...this.#archiveFlags(), 'kafka.Kafka', this.#propertiesFile];
-      const java = await startJava(args, this.#javaOptions());
+      const java = await this.#java(args);
       onPid(java.pid, addressOf(ports));
       if (await this.#orAborted(java, this.#isReady(java, deadline))) return { java, ports };
       const isTimeUp = performance.now() > deadline;
@@ -151,7 +159,7 @@ class LocalNode {
   }
 
   /** @returns true when the broker is ready; false if it ended or the deadline passed. */
-  async #isReady(java: JavaProcess, deadline: number): Promise<boolean> {
+  async #isReady(java: ChildServer, deadline: number): Promise<boolean> {
     while (!java.hasEnded() && performance.now() < deadline) {
       if (this.#log().includes('Kafka Server started')) return true;
       await delay(20);
@@ -159,7 +167,7 @@ class LocalNode {
     return false;
   }
 
-  async #orAborted<T>(java: JavaProcess, work: Promise<T>): Promise<T> {
+  async #orAborted<T>(java: ChildServer, work: Promise<T>): Promise<T> {
     const { signal } = this.#options;
     const result = await Promise.race([work, whenAborted(signal)]);
     if (!signal?.aborted) return result as T;
@@ -167,8 +175,9 @@ class LocalNode {
     throw signal.reason;
   }
 
-  #javaOptions(): JavaOptions {
-    return { cwd: this.#options.dataDir, logFile: this.#logFile, env: this.#options.env };
+  #java(args: readonly string[]): Promise<ChildServer> {
+    const { dataDir, env } = this.#options;
+    return startChildServer(['java', ...args], { cwd: dataDir, logFile: this.logFile, env });
   }
 
   #flags(): string[] {
@@ -209,11 +218,11 @@ class LocalNode {
   }
 
   #log(): string {
-    return readFileSync(this.#logFile, 'utf8');
+    return readFileSync(this.logFile, 'utf8');
   }
 
   #error(what: string): BrokerError {
-    return new BrokerError(`${what}; the end of ${this.#logFile}:\n${tailOf(this.#logFile)}`);
+    return new BrokerError(`${what}; the end of ${this.logFile}:\n${tailOf(this.logFile)}`);
   }
 }
 
@@ -225,19 +234,3 @@ function quietly(work: () => void): void {
     // The next start tries again.
   }
 }
-
-/** Two free loopback ports. If another process takes one before the broker does, the start is repeated. */
-async function freePorts(): Promise<BrokerPorts> {
-  const servers = [createServer(), createServer()];
-  const ports = await Promise.all(servers.map(listen));
-  await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
-  return { client: ports[0] ?? 0, controller: ports[1] ?? 0 };
-}
-
-const listen = (server: ReturnType<typeof createServer>): Promise<number> =>
-  new Promise((done, fail) => {
-    server.once('error', fail).listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      done(typeof address === 'object' && address ? address.port : 0);
-    });
-  });

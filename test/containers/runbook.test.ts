@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { attempt, run } from '../support/containers/command.ts';
 import { Fleet } from '../support/containers/fleet.ts';
 import { image } from '../support/containers/images.ts';
+import { commandOf, onCall } from '../support/deploy/on-call.ts';
 import { read } from '../support/deploy/project.ts';
 
 const project = 'tmdb-runbook';
@@ -115,6 +116,38 @@ describe('the fleet, by the docs on services and the runbook', () => {
   it('restarts', async () => {
     await follow('docker compose restart SERVICE', { SERVICE: 'loader' });
     await fleet.untilHealthy();
+  });
+
+  /** The steps of a trouble in the section "On call", as literally as a script can: `-T`, because it has no terminal. */
+  async function followOnCall(title: string): Promise<string[]> {
+    const outputs: string[] = [];
+    for (const { cells } of onCall().find((trouble) => trouble.title === title)?.steps ?? []) {
+      const command = commandOf(cells['in containers']);
+      if (command) outputs.push(await fleet.must(command.replace(' exec ', ' exec -T ')));
+    }
+    return outputs;
+  }
+
+  it.each([
+    ['Kafka is away', 'kafka'],
+    ['The token store is away', 'valkey'],
+  ])('ends "%s" by its steps', async (title, service) => {
+    await fleet.must(`docker compose kill ${service}`);
+    const outputs = await followOnCall(title);
+    expect(outputs.at(-1)).toContain('last dbt run');
+    await fleet.untilHealthy();
+    await fleet.work();
+    await fleet.untilDrained();
+  });
+
+  it('ends "Movies are parked" by its steps', async () => {
+    await fleet.setFaults([{ kind: 'wrong-id', path: '/movie/{id}', times: 3 }]);
+    await fleet.work();
+    await fleet.untilDrained();
+    await fleet.setFaults([]);
+    const outputs = await followOnCall('Movies are parked');
+    expect(outputs[0]).toMatch(/[1-9]\d* open/);
+    expect(outputs.at(-1)).toBe('no open letter matches\n');
   });
 
   it('runs FETCHERS fetchers, and keeps them at the next command', async () => {

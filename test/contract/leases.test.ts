@@ -108,7 +108,7 @@ const claim = (lease: Lease, content: (holder: Holder) => Promise<object>): Wait
     const file = join(dataDir, 'broker.json');
     writeFileSync(file, JSON.stringify(await content(holder)));
     const taking = async (clock: ManualClock) => {
-      const { release } = await claimDataDir(dataDir, undefined, clock);
+      const { release } = await claimDataDir(dataDir, {}, clock);
       return { [Symbol.dispose]: release };
     };
     return onManualClock(taking, file, leases.brokerClaim - leftMs);

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { createAdmin } from '../../kafka/admin.ts';
-import { startJava, tailOf } from '../../kafka/broker/java-process.ts';
+import { startChildServer, tailOf } from '../../runtime/child-server.ts';
 import { type Compose, interpolate } from '../support/deploy/compose.ts';
 import { readYaml, root } from '../support/deploy/project.ts';
 import { plainClient } from '../support/kafka/client.ts';
@@ -27,8 +27,9 @@ describe.runIf(existsSync(jarsDir))('the broker of docker-compose.yml, from its 
     const ports = [await freePort(), await freePort()] as const;
     const { env, heap } = environmentOf(folder, ports);
     const java = (log: string, ...args: string[]) =>
-      startJava(
+      startChildServer(
         [
+          'java',
           ...heap,
           `-Dlog4j2.configurationFile=${join(root, 'kafka/broker/log4j2.xml')}`,
           '-cp',

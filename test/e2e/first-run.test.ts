@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { audit } from '../support/audit/audit.ts';
 import { rowsIn, Workspace } from '../support/processes/cli.ts';
@@ -20,23 +19,5 @@ describe('npm start in a new folder', () => {
     expect(again.tables).toEqual(first.tables);
     expect(again.dbt).toMatchObject({ skipped: true, testsPassed: first.dbt.testsPassed });
     expect(await audit(workspace)).toMatchObject({ ids: 100, rawRecords: 100 });
-  });
-
-  it('prints the marts, the figures and how to open the file', { tags: ['full'] }, async () => {
-    using workspace = new Workspace({ TMDB_RATE_LIMIT: '200/1s' });
-    const { code, stdout, stderr } = await workspace.run(['run', '--once', '--pages', '1']);
-    expect(code).toBe(0);
-    for (const text of [
-      'kpi_top_movies',
-      'kpi_genre_performance',
-      'kpi_yearly_trends',
-      'fact_movies',
-      'tests passed',
-      workspace.duckdbPath,
-    ]) {
-      expect(stdout).toContain(text);
-    }
-    expect(stderr).toMatch(/fetch 20\/20 movies/);
-    expect(readFileSync(workspace.duckdbPath).subarray(8, 12).toString()).toBe('DUCK');
   });
 });

@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -52,6 +52,7 @@ describe('a command that may need tools', () => {
     [['topics'], {}, ['kafka']],
     [['run', '--once'], {}, ['dbt', 'kafka']],
     [['run', '--once'], { KAFKA_BROKERS: '127.0.0.1:1' }, ['dbt']],
+    [['up'], { PATH: '/nowhere' }, ['kafka', 'redis']],
   ])(
     '%s with %o asks before it does anything, and exits with 1 if the tools are not installed',
     async (args, env, tools) => {
@@ -62,6 +63,15 @@ describe('a command that may need tools', () => {
       expect(await ended).toBe(1);
     },
   );
+
+  it.each(['redis-server', 'valkey-server'])('needs no Redis if %s is installed', async (program) => {
+    const bin = join(dataDir, 'bin');
+    mkdirSync(bin);
+    writeFileSync(join(bin, program), '');
+    const { child, asked } = start(['up'], { PATH: bin });
+    await once(child, 'message');
+    expect(asked).toEqual([{ install: ['kafka'] }]);
+  });
 
   it('continues when the tools are installed', async () => {
     const { child, ended } = start(['transform']);

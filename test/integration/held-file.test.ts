@@ -179,7 +179,13 @@ describe('a DuckDB file that another process holds', () => {
       const shown: string[] = [];
       const log = pino({ level: 'info' }, { write: (line) => lines.push(JSON.parse(line)) });
       const [health, metrics] = [new Health(systemClock), createMetrics('0')];
-      const progress = { ...noProgress, hint: (text: string) => shown.push(text) };
+      const progress = {
+        ...noProgress,
+        busy: (_: string, doing: string) => {
+          shown.push(doing);
+          return { [Symbol.dispose]: () => {} };
+        },
+      };
       const state = async () => [
         (await health.readiness()).checks['warehouse'],
         (await metrics.warehouseHeld.get()).values[0]?.value ?? 0,
@@ -211,7 +217,7 @@ describe('a DuckDB file that another process holds', () => {
       expect(await state()).toEqual(['ok', 1]);
       watch(null);
       expect(logged()).toEqual([]);
-      expect(shown).toEqual(['/x is held by tmdb-stream schedule (pid 8): waiting up to 1 min 40 s for it']);
+      expect(shown).toEqual(['waiting for tmdb-stream schedule (pid 8), which has the DuckDB file']);
     });
 
     it('[R106] names one of our own processes that holds the file for longer', async () => {

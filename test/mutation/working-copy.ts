@@ -1,14 +1,14 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { messageOf } from '../../runtime/errors.ts';
+import { projectFiles, root } from '../support/deploy/project.ts';
 import type { Mutant, Tests, Verdict } from './mutant.ts';
 import { changeAt } from './place.ts';
 import { type VitestReport, verdictOf } from './vitest-report.ts';
 
-const root = join(import.meta.dirname, '../..');
 /** Every mutant gets the same histories, so that a killed mutant is killed in every run. */
 const sameHistories = { MODEL_SEED: '1', MODEL_SHRINK: 'no' };
 
@@ -32,12 +32,7 @@ export class WorkingCopy implements Disposable {
 
   constructor(scope: TestScope) {
     this.#env = environments[scope];
-    const listing = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
-      cwd: root,
-    });
-    for (const file of listing.toString().split('\0')) {
-      if (file !== '' && existsSync(join(root, file))) cpSync(join(root, file), join(this.#dir, file));
-    }
+    for (const file of projectFiles()) cpSync(join(root, file), join(this.#dir, file));
     for (const linked of ['node_modules', '.tools']) symlinkSync(join(root, linked), join(this.#dir, linked));
   }
 

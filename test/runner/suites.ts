@@ -139,7 +139,7 @@ export const suites: readonly Suite[] = [
     name: 'command-line',
     files: [
       'test/e2e/cli.test.ts',
-      'test/e2e/first-run.test.ts',
+      'test/e2e/terminal.test.ts',
       'test/e2e/fleet.test.ts',
       'test/e2e/places.test.ts',
       'test/e2e/recorded.test.ts',
@@ -152,6 +152,11 @@ export const suites: readonly Suite[] = [
       'test/integration/sandbox/generated-memory.test.ts',
     ],
     touches: ['cli.ts', 'commands/', 'pipeline/', 'sandbox/'],
+  },
+  {
+    name: 'on-call',
+    files: ['test/e2e/on-call.test.ts'],
+    touches: ['docs/runbook.md', 'platform/local-services.ts', 'platform/start-local-services.ts', 'pipeline/up.ts'],
   },
   {
     name: 'pairs-equals',

@@ -11,7 +11,7 @@ const range = (letter: string, last: number) => Array.from({ length: last }, (_,
 const everyId = [
   ...range('P', 16),
   ...range('R', 86),
-  ...range('R', 117).slice(87),
+  ...range('R', 118).slice(87),
   ...range('S', 13),
   ...range('Z', 5),
 ];

@@ -1,9 +1,5 @@
-import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-
-const root = join(import.meta.dirname, '../..');
+import { projectFiles, read } from '../support/deploy/project.ts';
 
 /** What not to write, and what to write instead. A pattern sees `loadTurn` and `load_turn` as `load Turn` and `load turn`. */
 const rules: readonly (readonly [pattern: RegExp, instead: string])[] = [
@@ -45,17 +41,14 @@ const exceptions: readonly (readonly [file: string, text: string])[] = [
   ['CHANGELOG.md', '`load_turn`, `transform_turn` and `seal_turn`'],
   ['CHANGELOG.md', '`swap.carried`'],
   ['CHANGELOG.md', '`mended`'],
-  ['test/mutation/working-copy.ts', '--exclude-standard'],
+  ['test/support/deploy/project.ts', '--exclude-standard'],
   ['test/support/kafka/secure-broker.ts', 'StandardAuthorizer'],
   ['test/support/snowflake/emulator/show.py', '"STANDARD"'],
 ];
 
-const files = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], { cwd: root })
-  .toString()
-  .split('\0')
-  .filter(
-    (file) => file !== '' && file !== 'test/unit/words.test.ts' && !foreign.test(file) && !requirements.test(file),
-  );
+const files = projectFiles().filter(
+  (file) => file !== 'test/unit/words.test.ts' && !foreign.test(file) && !requirements.test(file),
+);
 
 const apart = (line: string): string => line.replace(/([a-z0-9])([A-Z])/g, '$1 $2').replaceAll('_', ' ');
 
@@ -82,7 +75,7 @@ describe('plain words', () => {
   it('are used in every file that a person reads', () => {
     const found = files.flatMap((file) => {
       const kept = exceptions.filter(([name]) => name === file).map(([, text]) => text);
-      const text = kept.reduce((rest, part) => rest.replaceAll(part, ''), readFileSync(join(root, file), 'utf8'));
+      const text = kept.reduce((rest, part) => rest.replaceAll(part, ''), read(file));
       return [...banned(file), ...banned(text)].map((complaint) => `${file}:${complaint}`);
     });
     expect(found).toEqual([]);
@@ -91,7 +84,7 @@ describe('plain words', () => {
 
 describe('README.md', () => {
   it('has no line over 120 characters', () => {
-    const text = readFileSync(join(root, 'README.md'), 'utf8');
+    const text = read('README.md');
     expect(text.split('\n').filter((line) => line.length > 120)).toEqual([]);
   });
 });

@@ -12,3 +12,9 @@ export class TokenBucketRefusedError extends IngestError {
   readonly retriable = false;
   override readonly exitCode = ExitCode.credentialsRefused;
 }
+
+/** The store that `up` runs on this machine does not start, or has ended. */
+export class TokenStoreError extends IngestError {
+  readonly code = 'token_store_failed';
+  readonly retriable = false;
+}

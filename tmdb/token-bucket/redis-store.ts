@@ -12,6 +12,8 @@ import type { SyncReply, SyncRequest, TokenStore } from './token-store.ts';
 export interface RedisTokenStoreOptions {
   /** `redis://` or `rediss://`, with user and password if it needs them. */
   readonly url: Secret;
+  /** Asked at each new connection, for a store that has another address and password after a restart. @default neither changes */
+  readonly currentUrl?: () => Secret;
   /** Prefix of the keys' names: processes with the same prefix share the bucket. */
   readonly key: string;
   /** A call without an answer for this long has failed. @default 5000 */
@@ -33,23 +35,25 @@ const refusals = /^(?:WRONGPASS|NOAUTH|NOPERM|ERR AUTH|ERR invalid password|ERR 
  * failure the connection is dropped, and the next call makes a new one. The caller decides when to retry.
  */
 export class RedisTokenStore implements TokenStore {
-  readonly name: string;
   readonly #options: RedisTokenStoreOptions;
+  readonly #url: () => Secret;
   readonly #keys: string[];
-  readonly #secrets: readonly Secret[];
   readonly #deadlineMs: number;
   #client: Client | undefined;
 
   /** @throws UsageError if the URL is invalid. */
   constructor(options: RedisTokenStoreOptions) {
-    const url = parse(options.url);
-    this.name = `${url.hostname}:${url.port || 6379}`;
-    const user = url.username === '' ? [] : [new Secret(url.username)];
-    this.#secrets = [options.url, ...secretsOfUrl(options.url), ...user];
+    parse(options.url);
     this.#options = options;
+    this.#url = options.currentUrl ?? (() => options.url);
     this.#deadlineMs = options.deadlineMs ?? 5_000;
     // The braces keep all keys on one node of a cluster.
     this.#keys = ['meta', 'tokens', 'line', 'seen'].map((part) => `{${options.key}}:${part}`);
+  }
+
+  get name(): string {
+    const { hostname, port } = parse(this.#url());
+    return `${hostname}:${port || 6379}`;
   }
 
   async sync(request: SyncRequest): Promise<SyncReply> {
@@ -70,7 +74,7 @@ export class RedisTokenStore implements TokenStore {
   }
 
   async #withinDeadline<T>(call: (client: Client) => Promise<T>): Promise<T> {
-    this.#client ??= connectable(this.#options.url, this.#deadlineMs);
+    this.#client ??= connectable(this.#url(), this.#deadlineMs);
     const client = this.#client;
     const deadline = Promise.withResolvers<never>();
     const lateAfter = setTimeout(
@@ -112,7 +116,7 @@ export class RedisTokenStore implements TokenStore {
   }
 
   #toError(reason: string): Error {
-    const message = `the token bucket at ${this.name} cannot be used: ${scrub(reason, this.#secrets)}`;
+    const message = `the token bucket at ${this.name} cannot be used: ${scrub(reason, everySecretOf(this.#url()))}`;
     return refusals.test(reason) ? new TokenBucketRefusedError(message) : new TokenBucketUnavailableError(message);
   }
 }
@@ -140,6 +144,12 @@ function parse(url: Secret): URL {
     // Not the original error: it contains the URL, and with it the password.
     throw new UsageError('the URL of the token bucket is invalid: expected one such as redis://127.0.0.1:6379');
   }
+}
+
+/** The parts of a URL that no message may contain. */
+function everySecretOf(url: Secret): Secret[] {
+  const { username } = parse(url);
+  return [url, ...secretsOfUrl(url), ...(username === '' ? [] : [new Secret(username)])];
 }
 
 /** A name with several addresses fails with one error for each, and without a message of its own. */

@@ -1,11 +1,11 @@
 import type { RetryContext } from '../../runtime/retry.ts';
-import type { Secret } from '../../runtime/secret.ts';
-import { RedisTokenStore } from './redis-store.ts';
+import { RedisTokenStore, type RedisTokenStoreOptions } from './redis-store.ts';
 import { type SharedBucketOptions, SharedTokenBucket } from './shared.ts';
 
-interface RedisBucketOptions extends SharedBucketOptions, Pick<RetryContext, 'clock'> {
-  /** `redis://` or `rediss://`, which may contain user and password. */
-  readonly url: Secret;
+interface RedisBucketOptions
+  extends SharedBucketOptions,
+    Pick<RetryContext, 'clock'>,
+    Pick<RedisTokenStoreOptions, 'url' | 'currentUrl'> {
   /** Processes with the same key share the bucket. @default 'tmdb-stream' */
   readonly key?: string;
   /** @default Math.random */
@@ -18,8 +18,8 @@ interface RedisBucketOptions extends SharedBucketOptions, Pick<RetryContext, 'cl
  * @throws TokenBucketUnavailableError, TokenBucketRefusedError
  */
 export async function openSharedTokenBucket(options: RedisBucketOptions): Promise<SharedTokenBucket> {
-  const { url, clock, key = 'tmdb-stream', random = Math.random } = options;
-  const store = new RedisTokenStore({ url, key });
+  const { url, currentUrl, clock, key = 'tmdb-stream', random = Math.random } = options;
+  const store = new RedisTokenStore({ url, key, ...(currentUrl && { currentUrl }) });
   try {
     return await SharedTokenBucket.open(store, options, { clock, random });
   } catch (error) {

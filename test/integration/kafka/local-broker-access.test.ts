@@ -13,7 +13,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { runningBroker } from '../../../kafka/broker/claim.ts';
+import { brokerOwner } from '../../../kafka/broker/claim.ts';
 import { readCredentials } from '../../../kafka/broker/credentials.ts';
 import { startLocalBroker } from '../../../kafka/broker/local-broker.ts';
 import type { KafkaOptions } from '../../../kafka/client.ts';
@@ -90,7 +90,7 @@ describe('the local broker and other users of the machine', () => {
     expect([join(dataDir, 'made'), kafkaDir].map(modeOf)).toEqual(['700', '700']);
     const secretFiles = ['credentials.json', 'server.properties'].map((name) => join(kafkaDir, name));
     expect(secretFiles.map(modeOf)).toEqual(['600', '600']);
-    expect(runningBroker(kafkaDir)).toEqual({ address: broker.brokers[0], sasl: broker.sasl });
+    expect(brokerOwner(kafkaDir)?.access).toEqual({ brokers: broker.brokers, sasl: broker.sasl });
     if (process.getuid?.() !== 0) return;
     for (const file of [...secretFiles, join(kafkaDir, 'broker.json')]) {
       expect(() => asAnotherUser('cat', file), file).toThrow(/Permission denied/);

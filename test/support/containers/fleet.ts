@@ -2,6 +2,7 @@ import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Fault } from '../../../sandbox/fault.ts';
 import type { SandboxStats } from '../../../sandbox/stats.ts';
 import { attempt, type Outcome, run } from './command.ts';
 
@@ -75,6 +76,14 @@ export class Fleet implements AsyncDisposable {
   async sandboxStats(): Promise<SandboxStats> {
     const script = "fetch('http://127.0.0.1:8080/sandbox/stats').then((r) => r.text()).then(console.log)";
     return JSON.parse(await this.must(`docker compose exec -T sandbox node -e "${script}"`));
+  }
+
+  /** Replaces the faults of the sandbox. */
+  async setFaults(faults: readonly Fault[]): Promise<void> {
+    // Encoded, because a shell and JavaScript read it.
+    const body = `decodeURIComponent('${encodeURIComponent(JSON.stringify(faults))}')`;
+    const script = `fetch('http://127.0.0.1:8080/sandbox/faults', { method: 'POST', body: ${body} }).then((r) => process.exit(r.ok ? 0 : 1))`;
+    await this.must(`docker compose exec -T sandbox node -e "${script}"`);
   }
 
   /** Fetches every known movie again, so that there is work in flight. */

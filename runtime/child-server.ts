@@ -5,42 +5,42 @@ import type { Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 
 /**
- * Runs java as a child that cannot outlive this process. When this process closes the child's standard input or dies (even by
- * kill -9), the shell stops java, and kills it by its id if it has not ended after 15 s.
+ * Runs a server as a child that cannot outlive this process. When this process closes the child's standard input or dies (even by
+ * kill -9), the shell stops the server, and kills it by its id if it has not ended after 15 s.
  */
 const supervise = `
 exec 3<&0 </dev/null
 "$@" 3<&- >&2 &
-java=$!
-echo "$java"
+server=$!
+echo "$server"
 (
   read -r _ <&3
-  kill -TERM "$java" 2>/dev/null
+  kill -TERM "$server" 2>/dev/null
   ticks=0
-  while kill -0 "$java" 2>/dev/null && [ "$ticks" -lt 150 ]; do ticks=$((ticks + 1)); sleep 0.1; done
-  [ "$ticks" -lt 150 ] || kill -KILL "$java" 2>/dev/null
+  while kill -0 "$server" 2>/dev/null && [ "$ticks" -lt 150 ]; do ticks=$((ticks + 1)); sleep 0.1; done
+  [ "$ticks" -lt 150 ] || kill -KILL "$server" 2>/dev/null
 ) >/dev/null &
 watcher=$!
 exec 3<&-
-wait "$java"
+wait "$server"
 code=$?
 kill "$watcher" 2>/dev/null
 exit "$code"
 `;
 
-export interface JavaProcess {
+/** A server that runs as a child, such as Kafka or Redis. */
+export interface ChildServer {
   readonly pid: number;
-  /** Resolves with the exit code when java has ended. */
+  /** Resolves with the exit code when it has ended. */
   readonly ended: Promise<number | null>;
-  /** Whether java has ended. */
   readonly hasEnded: () => boolean;
-  /** From now on java does not keep this process alive; it ends when this process ends. */
+  /** From now on it does not keep this process alive; it ends when this process ends. */
   unref(): void;
-  /** Asks java to stop; resolves when it has ended. Idempotent. */
+  /** Asks it to stop; resolves when it has ended. Idempotent. */
   stop(): Promise<void>;
 }
 
-export interface JavaOptions {
+export interface ChildServerOptions {
   readonly cwd: string;
   readonly logFile: string;
   /** Its whole environment. @default the environment of this process */
@@ -48,12 +48,15 @@ export interface JavaOptions {
 }
 
 /**
- * Starts java in a session of its own (a terminal's Ctrl-C does not reach it) with its output in `logFile`.
- * @throws Error if the shell or java cannot be run.
+ * Starts a server in a session of its own (a terminal's Ctrl-C does not reach it) with its output in `logFile`, which is replaced.
+ * @param command the program and its arguments. @throws Error if the shell or the program cannot be run.
  */
-export async function startJava(args: readonly string[], { cwd, logFile, env }: JavaOptions): Promise<JavaProcess> {
+export async function startChildServer(
+  command: readonly string[],
+  { cwd, logFile, env }: ChildServerOptions,
+): Promise<ChildServer> {
   const log = openSync(logFile, 'w');
-  const shell = spawn('sh', ['-c', supervise, 'sh', 'java', ...args], {
+  const shell = spawn('sh', ['-c', supervise, 'sh', ...command], {
     cwd,
     ...(env && { env }),
     detached: true,
