@@ -67,11 +67,6 @@ export class Shell implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const [i, one] of this.#running.entries())
-      (await import('node:fs')).writeFileSync(
-        `/tmp/up-work/oncall-${i}.log`,
-        `${one.command}\n${one.child.exitCode}\n${one.output()}`,
-      );
     const left = this.#running.filter(isRunning);
     for (const one of left) signalGroup(one, 'SIGTERM');
     await Promise.race([Promise.all(left.map(({ exited }) => exited)), delay(40_000, undefined, { ref: false })]);
