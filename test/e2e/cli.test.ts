@@ -205,6 +205,7 @@ describe('the command line', () => {
       json('topics'),
       json('replay raw', '--all --dry-run'),
       json('replay ids', '--all --dry-run'),
+      json('ids discard', '--all --dry-run'),
       json('warehouse provision', '--print'),
     ]);
     await json('repair', '--dry-run');

@@ -41,6 +41,14 @@ describe('the shapes of JSON outputs', async () => {
     expect(all).toHaveLength(commandsByWords.size - without.length + errorStreamLines.length);
   });
 
+  it('are compared with a real output of each command by the tests of the command line', () => {
+    const tests = readFileSync(join(import.meta.dirname, '../../e2e/cli.test.ts'), 'utf8');
+    const compared = [...tests.matchAll(/\bjson\('([a-z -]+)'|checkOutput\(\['([a-z]+)'\]/g)].map(([, a, b]) => a ?? b);
+    expect(new Set(compared)).toEqual(
+      new Set([...commandsByWords].flatMap(([words, { shape }]) => (shape ? words : []))),
+    );
+  });
+
   it.each(all)('$name: an object whose keys are in camelCase, described, and typed; times are in UTC', ({ schema }) => {
     expect(schema.type).toBe('object');
     const keys = keysOf(schema, '');
