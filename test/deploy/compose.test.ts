@@ -47,7 +47,7 @@ describe('docker-compose.yml', () => {
     ]);
   });
 
-  it.each(processes)('names %s as its log does', (name, { command }) => {
+  it.each(processes)('gives %s the same name as its log', (name, { command }) => {
     expect(invocationOf(wordsOf(command)).service).toBe(name);
   });
 

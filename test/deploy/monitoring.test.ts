@@ -174,7 +174,7 @@ describe('prometheus.yml', () => {
     for (const { targets, labels } of job?.static_configs ?? [])
       expect(targets).toEqual([`${labels['service']}:${port}`]);
     expect(config.rule_files).toEqual(['alerts.yml']);
-    // The beginning of the links of the alerts.
+    // The beginning of the links in the alerts.
     expect(config.global.external_labels).toEqual({ runbook: 'docs/runbook.md' });
     const mounted = services['prometheus']?.volumes?.map((volume) => interpolate(volume).split(':')[0]);
     expect(mounted).toContain('./deploy/prometheus/alerts.yml');

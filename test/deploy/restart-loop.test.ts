@@ -18,7 +18,7 @@ const rules = groups
   .flatMap(({ rules }) => rules)
   .filter(({ alert }) => ['TmdbServiceDown', 'TmdbServiceRestarts'].includes(alert));
 
-/** One process after the other, in seconds. It exposes metrics from a second after its start. */
+/** The start and the end of one process, in seconds. It exposes metrics from one second after its start. */
 interface Life {
   readonly from: number;
   readonly to: number;
@@ -28,7 +28,7 @@ interface Life {
 const supervisors: Readonly<Record<string, (n: number, lived: number) => number>> = {
   docker: (n, lived) => (lived > 10 ? 0.1 : Math.min(60, 0.1 * 2 ** n)),
   'systemd with RestartSec=5s': () => 5,
-  'systemd as it is by default': () => 0.1,
+  'systemd with its defaults': () => 0.1,
 };
 
 const [loopAt, end] = [600, 1_200];
@@ -50,7 +50,7 @@ function alertsOf(lives: readonly Life[]): Map<string, { readonly pendingAt: num
   for (let at = 3; at < end; at += everySeconds) {
     const life = lives.find(({ from, to }) => from + 1 <= at && at < to);
     const text = life ? `process_start_time_seconds ${Math.round(life.from)}\n` : null;
-    // The process begins before the first scrape.
+    // The process has started before the first scrape.
     for (const service of ['loader', 'fetcher'])
       series.add({ job: 'tmdb-stream', service, instance: service }, service === 'loader' ? text : 'x 1\n', at * 1_000);
     for (const { alert, expr, for: pending } of rules) {
@@ -84,7 +84,7 @@ describe('an alert about a service, at the scrape interval of prometheus.yml', (
     },
   );
 
-  it('ignores a restart, and two more of the next quarter of an hour', () => {
+  it('ignores three restarts within a quarter of an hour', () => {
     const restarts = [loopAt, loopAt + 200, loopAt + 400];
     const lives = [0, ...restarts.map((at) => at + 20)].map((from, index) => ({ from, to: restarts[index] ?? end }));
     expect([...alertsOf(lives).values()].filter(({ firedAt }) => firedAt !== undefined)).toEqual([]);

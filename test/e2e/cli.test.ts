@@ -164,7 +164,7 @@ describe('the command line', () => {
     expect(new Set(asked).size).toBe(60);
   });
 
-  it('tells a program in JSON why arguments are refused, and prints no output', async () => {
+  it('reports in JSON why arguments are refused, and prints no output', async () => {
     const { code, stdout, stderr } = await workspace.run(['replay', 'ids', '--json']);
     const message = expect.stringContaining('no records selected: give --all');
     expect(checkErrorStream(stderr)).toMatchObject([
@@ -173,7 +173,7 @@ describe('the command line', () => {
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
   });
 
-  it('prints JSON of its shape for each command, and nothing else, to both streams', { tags: ['full'] }, async () => {
+  it('prints only JSON of the documented shape to both streams, for each command', { tags: ['full'] }, async () => {
     const properties = { 'group.initial.rebalance.delay.ms': '0' };
     await using broker = await FleetBroker.start(join(workspace.dataDir, 'kafka'), { properties });
     const faults = JSON.stringify([{ kind: 'wrong-id', path: '/movie/{id}', times: 2 }]);

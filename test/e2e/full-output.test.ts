@@ -62,7 +62,7 @@ describe.runIf(full !== null)('a standard stream on a full disk', () => {
 });
 
 describe('a reader that ends before the command, such as head', () => {
-  it('ends the command with 1, and with a line of JSON if the reader is a program', async () => {
+  it('makes the command exit with 1, and print a line of JSON if the reader is a program', async () => {
     const child = spawn(process.execPath, [cli, 'warehouse', 'provision', '--print', '--json']);
     child.stdout.destroy();
     let stderr = '';

@@ -26,7 +26,7 @@ const discard = async (options: Parameters<typeof discardIds>[2]) => {
   return await discardIds(deployment.context, platform, options);
 };
 
-/** Publishes movies that the sandbox has, hours ago. */
+/** Publishes ids of movies that the sandbox has, with a time some hours ago. */
 async function publish(movies: readonly number[], { hoursAgo, partition }: { hoursAgo: number; partition: number }) {
   const at = Date.now() - hoursAgo * hour;
   const value = (movieId: number) =>
@@ -38,7 +38,7 @@ async function publish(movies: readonly number[], { hoursAgo, partition }: { hou
   );
 }
 
-it('[R117] drops the ids that wait, as many as it said before, and names the command that fetches exactly these again', async () => {
+it('[R117] drops the waiting ids, as many as its dry run reports, and names the command that fetches exactly these again', async () => {
   const { topics, groups } = deployment.context.config.kafka;
   const topic = topics.movieIds.name;
   const [done = 0, ...rest] = await deployment.listed();
@@ -72,7 +72,7 @@ it('[R117] drops the ids that wait, as many as it said before, and names the com
   expect(await deployment.fetch()).toBe(6);
 });
 
-it('[R117] changes nothing while a process reads ids, as the group or as its former one', async () => {
+it('[R117] changes nothing while a process reads ids, in the group or in its former one', async () => {
   const { topics, groups, formerGroups } = deployment.context.config.kafka;
   const topic = topics.movieIds.name;
   await deployment.createTopics();

@@ -9,7 +9,7 @@ import { Deployment } from '../support/kafka/deployment.ts';
 
 const kafka = testKafka();
 
-describe('a deployment whose groups had other names before', () => {
+describe('a deployment whose groups had other names', () => {
   let deployment: Deployment;
   let admin: KafkaAdmin;
   beforeAll(async () => {
@@ -27,7 +27,7 @@ describe('a deployment whose groups had other names before', () => {
     await deployment.walk();
     const { high } = await admin.topicOffsets(topic);
     const last = (high.get(0) ?? 0n) - 1n;
-    // All of partition 1 is done, and all of partition 0 but its last record and the one before the last two.
+    // All of partition 1 is done, and all of partition 0 except its last record and its third-last one.
     const committed = new Map([
       [0, { offset: last - 2n, ahead: new Set([last - 1n]) }],
       [1, { offset: high.get(1) ?? 0n, ahead: new Set<bigint>() }],
@@ -46,12 +46,12 @@ describe('a deployment whose groups had other names before', () => {
     }
     expect(await fetching).toBe(2);
     expect(await admin.committedOffsets(groups.fetcher, topic)).toEqual(high);
-    // For a return to the older version.
+    // The former group keeps its commits, so that the older version can run again.
     expect(await admin.commits(formerGroups.fetcher, topic)).toEqual(committed);
     expect(await deployment.fetch()).toBe(0);
   });
 
-  it('[R116] loads from the position in the ledger, whatever the former group has committed', async () => {
+  it('[R116] loads from the position in the ledger, regardless of the commits of the former group', async () => {
     const { topics, groups, formerGroups } = deployment.context.config.kafka;
     const topic = topics.rawMovies.name;
     const { high } = await admin.topicOffsets(topic);
@@ -80,7 +80,7 @@ describe('taking over the offsets of a former group', () => {
       [1, at(0n)],
     ]);
     await admin.replaceCommits(names.former, topic, former);
-    // Two processes that start at the same time copy the same.
+    // Two processes that start at the same time copy the same offsets.
     await Promise.all([1, 2].map(() => takeOverOffsets(admin, names, [topic], options)));
     const merged = new Map([
       [0, 3n],

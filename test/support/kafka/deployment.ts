@@ -16,7 +16,7 @@ import { silent } from './broker.ts';
 /** One deployment on the broker that all tests share, with a prefix, a sandbox and a data folder of its own. */
 export class Deployment implements AsyncDisposable {
   readonly context: Context;
-  /** What it waits for, as its user sees it. */
+  /** The messages about what it waits for, as its user sees them. */
   readonly waits: string[];
   readonly #sandbox: Sandbox;
   readonly #workspace: Workspace;
@@ -46,7 +46,7 @@ export class Deployment implements AsyncDisposable {
     return new Deployment(context, sandbox, workspace, waits);
   }
 
-  /** Creates its topics, empty. */
+  /** Creates its topics without records. */
   async createTopics(): Promise<void> {
     await using platform = openPlatform(this.context);
     await platform.kafka();
@@ -63,7 +63,7 @@ export class Deployment implements AsyncDisposable {
     return (await walkPopular(platform, this.context, 1)).published;
   }
 
-  /** Fetches the movies that wait now. @returns their number. */
+  /** Fetches the movies of all waiting ids. @returns their number. */
   async fetch(): Promise<number> {
     await using platform = openPlatform(this.context);
     const { movieIds } = this.context.config.kafka.topics;
@@ -71,7 +71,7 @@ export class Deployment implements AsyncDisposable {
     return (await fetchMovies(platform, this.context, ids)).fetched;
   }
 
-  /** Loads what is in Kafka now. @returns the number of new rows. */
+  /** Loads the present records of Kafka. @returns the number of new rows. */
   async load(): Promise<number> {
     await using platform = openPlatform(this.context);
     const { rawMovies, rawGenres } = this.context.config.kafka.topics;
