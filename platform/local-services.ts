@@ -23,7 +23,8 @@ function find(dataDir: string): Access | 'starting' | null {
   const owner = brokerOwner(brokerDir(dataDir));
   if (!owner?.isShared) return null;
   const tokenStoreUrl = readLocalStore(tokenStoreDir(dataDir), owner.holder);
-  return owner.access && tokenStoreUrl ? { kafka: owner.access, tokenStoreUrl } : 'starting';
+  const { access } = owner;
+  return access && tokenStoreUrl ? { kafka: access, tokenStoreUrl } : 'starting';
 }
 
 /** The access of now, or the last one. Errors too keep the last one: the connection then fails, and its error is reported. */

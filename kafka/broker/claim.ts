@@ -101,20 +101,22 @@ const fileIn = (dataDir: string): string => join(dataDir, 'broker.json');
 export interface BrokerOwner {
   readonly holder: Holder;
   readonly isShared: boolean;
-  /** How to reach its broker; null while it starts or stops. */
+  /** How to reach its broker; null while it starts or stops. @throws BrokerError if a broker runs and its credentials cannot be read. */
   readonly access: KafkaAccess | null;
 }
 
-/**
- * Who has claimed `dataDir`; null if no live process of this machine has.
- * @throws BrokerError if a broker runs and its credentials cannot be read.
- */
+/** Who has claimed `dataDir`; null if no live process of this machine has. */
 export function brokerOwner(dataDir: string): BrokerOwner | null {
   const state = stateOf(fileIn(dataDir));
   if (state.kind !== 'in use') return null;
   const { owner, isShared = false, broker } = state.claimed;
-  const access = broker && !isGone(broker) ? { brokers: [broker.address], sasl: readCredentials(dataDir) } : null;
-  return { holder: owner, isShared, access };
+  return {
+    holder: owner,
+    isShared,
+    get access() {
+      return broker && !isGone(broker) ? { brokers: [broker.address], sasl: readCredentials(dataDir) } : null;
+    },
+  };
 }
 
 function inUse(dataDir: string, { kind, claimed, leftMs }: Exclude<State, { kind: 'free' }>): BrokerError {

@@ -64,6 +64,12 @@ describe('a command on a data folder', () => {
     expect(await joinLocalServices(contextOf(), {})).toBeNull();
   });
 
+  it('needs no credentials of a broker that is not for all', async () => {
+    await hold(false);
+    rmSync(join(brokerDir(dataDir), 'credentials.json'));
+    expect(await joinLocalServices(contextOf({ KAFKA_BROKERS: '127.0.0.1:1' }), {})).toBeNull();
+  });
+
   it('[R118] uses the broker and the token store of `up`', async () => {
     await hold(true);
     startStore(9002);
