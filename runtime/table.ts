@@ -77,11 +77,15 @@ function asTable(columns: readonly Column[]): string {
   return [line(({ name }) => name), line(({ width }) => '-'.repeat(width)), ...body].join('\n');
 }
 
-/** One line for each cell, an empty one between rows. */
+/** One line for each cell, an empty one between rows. A word that is too long to be aligned follows its name at once. */
 function asRecords(columns: readonly Column[], width: number): string {
   const longest = Math.max(...columns.map(({ name }) => cellsOf(name)));
+  const labelled = (name: string, text: string) => {
+    const aligned = `${padCellsEnd(name, longest)}${gap}${text}`;
+    return cellsOf(aligned) <= width || text.includes(' ') ? aligned : `${name}${gap}${text}`;
+  };
   const records = (columns[0]?.cells ?? []).map((_, row) =>
-    columns.map(({ name, cells }) => `${padCellsEnd(name, longest)}${gap}${cells[row]}`).join('\n'),
+    columns.map(({ name, cells }) => labelled(name, cells[row] ?? '')).join('\n'),
   );
   return wrapText(records.join('\n\n'), width);
 }

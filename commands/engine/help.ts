@@ -1,5 +1,5 @@
 import { Help, type Command as Parser } from 'commander';
-import { screenWidth } from '../../runtime/screen.ts';
+import { screenWidth, wrapText } from '../../runtime/screen.ts';
 import type { Exits } from './command.ts';
 
 export const programName = 'tmdb-stream';
@@ -8,6 +8,9 @@ export const programName = 'tmdb-stream';
 const widthOfHelp = (): number => Math.min(80, screenWidth());
 /** A narrower column of texts is not wrapped. */
 const leastTextWidth = 16;
+
+/** Breaks the lines of a text so that they fit into the help. */
+export const helpText = (text: string): string => wrapText(text, widthOfHelp());
 
 type Examples = readonly (readonly [args: string, does: string])[];
 
@@ -52,7 +55,7 @@ const examplesText = (examples: Examples): string =>
 /** The exit codes that not every command has. */
 const exitsText = (exits: Exits): string =>
   [
-    `Exit codes ("${programName} --help" has those of all commands):`,
+    helpText(`Exit codes ("${programName} --help" has those of all commands):`),
     ...Object.entries(exits).map(([code, when]) =>
       new Help().boxWrap(`  ${code}  if ${when}`, widthOfHelp() - 5).replaceAll('\n', '\n     '),
     ),

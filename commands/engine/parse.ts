@@ -3,7 +3,7 @@ import packageJson from '../../package.json' with { type: 'json' };
 import { exitCodeMeanings, UsageError } from '../../runtime/errors.ts';
 import { commands } from '../index.ts';
 import { type Command, type CommandGroup, type Invocation, isGroup } from './command.ts';
-import { configureHelp, programName } from './help.ts';
+import { configureHelp, helpText, programName } from './help.ts';
 import { flagName, type OptionDefinition } from './option.ts';
 import { readValue, TypedArgument, TypedOption, usageErrorOf } from './usage-error.ts';
 
@@ -72,7 +72,7 @@ function programOf(onCommand: OnCommand): Parser {
   const program = new Parser(programName)
     .description("Streams TMDb's popular movies through Kafka into BRONZE, SILVER and GOLD.")
     .version(packageJson.version, '-V, --version', 'print the version')
-    .addHelpText('after', overviewNotes)
+    .addHelpText('after', () => helpText(overviewNotes))
     .enablePositionalOptions();
   for (const entry of commands) program.addCommand(parserOf(entry, onCommand));
   return configureHelp(program);

@@ -58,9 +58,12 @@ export const rowsOf = (transcript: Transcript): string[] =>
     .map((row) => stripVTControlCharacters(row).trimEnd())
     .filter((row) => row !== '');
 
-/** Rows that do not fit. A row without a place to break it counts as fitting, and so does a command, which begins with a space. */
+/**
+ * Rows that do not fit. A row without a place to break it counts as fitting, and so does a command to paste, which begins
+ * with a space or with `Usage:`.
+ */
 export const tooWide = (transcript: Transcript, columns: number): string[] =>
-  rowsOf(transcript).filter((row) => cellsOf(row) > columns && row.includes(' ') && !row.startsWith(' '));
+  rowsOf(transcript).filter((row) => cellsOf(row) > columns && row.includes(' ') && !/^(?: |Usage:)/.test(row));
 
 /** When a text appeared first, in seconds from the start; undefined if it never did. */
 export function appearedAt({ chunks }: Transcript, text: string): number | undefined {
