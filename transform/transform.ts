@@ -178,13 +178,13 @@ export async function withTransformLease<T>(
     } catch (error) {
       const leftMs = giveUpAt - systemClock.monotonic();
       if (!isRetriable(error) || leftMs <= 0) throw error;
-      if (!target.reportHolder(messageOf(error), leftMs)) {
+      if (!target.reportHolder(messageOf(error), leftMs, lock)) {
         log.warn({ error: messageOf(error).split('\n')[0] }, 'dbt could not open the warehouse; retrying');
       }
       await systemClock.sleep(500, signal);
       continue;
     }
-    target.reportHolder(null);
+    target.reportHolder(null, 0, lock);
     await afterwards(result, lock);
     return result;
   }

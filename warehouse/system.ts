@@ -16,6 +16,8 @@ export class SideOutputError extends IngestError {
 export interface WriteLock extends AsyncDisposable {
   /** Whether another process waits for it: finish soon. */
   isWanted(): boolean;
+  /** Tells waiting processes which program outside of their queue keeps this process from working; null: none any more. */
+  waitsFor?(program: string | null): void;
   /** Aborts if the right is lost, where that is possible: work that depends on it must end. */
   readonly lost?: AbortSignal;
 }
@@ -73,9 +75,9 @@ export interface TransformTarget {
   /**
    * For a command that runs dbt, which opens the warehouse itself. Reports the holder if a failed command's message says that another
    * process has the file; with null, reports that the command could open it.
-   * @param leftMs how long dbt will be retried. @returns whether a holder was reported.
+   * @param leftMs how long dbt will be retried. @param lock held by the caller. @returns whether a holder was reported.
    */
-  reportHolder(message: string | null, leftMs?: number): boolean;
+  reportHolder(message: string | null, leftMs?: number, lock?: WriteLock): boolean;
   /** A text that changes whenever BRONZE has new rows; null while there is nothing to build from. Starts no virtual warehouse. */
   bronzeVersion(): Promise<string | null>;
   /** Replaces the published GOLD as a whole. @param lock held by the caller, if any. @throws SideOutputError. */

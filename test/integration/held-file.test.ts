@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { pino } from 'pino';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createFileWatch } from '../../platform/warehouse.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { Health } from '../../runtime/health.ts';
@@ -147,6 +147,21 @@ describe('a DuckDB file that another process holds', () => {
     await expect(openWith(waits, 60_000).openReader({ lookMs: 1_000 })).rejects.toThrow(WarehouseUnavailableError);
     expect(systemClock.monotonic() - started).toBeLessThan(10_000);
     expect(waits).toEqual([]);
+  });
+
+  it('[R106] is named with its program also by a command that waits behind one of our processes, which waits for the program', async () => {
+    const pid = await node();
+    const opening = openWith([], 60_000).openReader();
+    const queue = `${path}.queue`;
+    await vi.waitFor(() =>
+      expect(readFileSync(join(queue, readdirSync(queue)[0] ?? ''), 'utf8')).toContain('waitsFor'),
+    );
+    const looking = openWith([], 60_000).openReader({ lookMs: 100 });
+    await expect(looking).rejects.toThrow(`is in use by process ${process.pid} on`);
+    await expect(looking).rejects.toThrow(`, which waits for node (pid ${pid}): wait for it, or end it`);
+    children.at(-1)?.kill('SIGKILL');
+    await using _ = await opening;
+    expect(readFileSync(join(queue, readdirSync(queue)[0] ?? ''), 'utf8')).not.toContain('waitsFor');
   });
 
   it('is reported for dbt, which opens it itself, and the wait ends when dbt has opened it', () => {

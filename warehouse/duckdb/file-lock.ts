@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { z } from 'zod';
 import type { Clock } from '../../runtime/clock.ts';
+import { escapeControls } from '../../runtime/escape-controls.ts';
 import { canLookAt, describeHolder, type Holder, isGone, ownHolder, parseHolder } from '../../runtime/holder.ts';
 import { leases, timeLeft, waitFor } from '../../runtime/leases.ts';
 import { makeFolder } from '../../runtime/make-folder.ts';
@@ -22,6 +24,9 @@ export interface FileLockOptions {
   /** For reads such as `status`: gives up after `waitMs`, even if the place of a holder that cannot be checked might expire later. */
   readonly isLook?: boolean | undefined;
 }
+
+/** An entry whose owner waits for a program outside of the queue. */
+const Obstacle = z.object({ waitsFor: z.string() });
 
 const pollMs = 20;
 const beatMs = 500;
@@ -62,11 +67,12 @@ export async function takeFileLock({
       const owner = ownerOf(join(folder, first));
       const longestMs = isLook || (owner && canLookAt(owner)) ? waitMs : waitFor('fileLock', waitMs);
       const isNews = owner === null || !isOurs(owner);
+      const described = () => describeOwner(owner) + obstacleOf(join(folder, first));
       if (clock.monotonic() - startedAt >= longestMs) {
-        if (isNews) report.givesUp(path, describeOwner(owner));
+        if (isNews) report.givesUp(path, described());
         throw inUse(path, join(folder, first), owner);
       }
-      if (isNews) report.waits(path, () => describeOwner(owner), startedAt + longestMs);
+      if (isNews) report.waits(path, described, startedAt + longestMs);
       await clock.sleep(pollMs, signal);
     }
   } catch (error) {
@@ -75,6 +81,7 @@ export async function takeFileLock({
   }
   return {
     isWanted: () => entriesOf(folder).some((other) => other !== name),
+    waitsFor: (program) => write(entry, program),
     [Symbol.asyncDispose]: async () => leave(),
   };
 }
@@ -88,6 +95,26 @@ function tryToEnter(folder: string, entry: string): boolean {
   } catch {
     remove(entry);
     return false;
+  }
+}
+
+/** Records the program that its owner waits for, if that has changed. On a full disk, the messages of others lack it. */
+function write(entry: string, waitsFor: string | null): void {
+  const text = JSON.stringify({ ...ownHolder(), ...(waitsFor !== null && { waitsFor }) });
+  try {
+    if (readFileSync(entry, 'utf8') !== text) writeFileSync(entry, text);
+  } catch {
+    // The entry is not necessary: DuckDB's own lock decides.
+  }
+}
+
+/** For messages: `, which waits for python3 (pid 42)`; empty if the owner of the entry waits for no other program. */
+function obstacleOf(entry: string): string {
+  try {
+    const { waitsFor } = Obstacle.parse(JSON.parse(readFileSync(entry, 'utf8')));
+    return `, which waits for ${escapeControls(waitsFor)}`;
+  } catch {
+    return '';
   }
 }
 
@@ -146,7 +173,7 @@ function ownerOf(entry: string): Holder | null {
 const isOurs = (owner: Holder): boolean => owner.pid === process.pid && canLookAt(owner);
 
 function inUse(path: string, entry: string, owner: Holder | null): WarehouseUnavailableError {
-  const seen = owner && canLookAt(owner) ? `, ${describeOwner(owner)}` : '';
+  const seen = owner && canLookAt(owner) ? `, ${describeOwner(owner)}${obstacleOf(entry)}` : '';
   const who = owner ? `${describeHolder(owner)}${seen}` : 'another process';
   const lapse =
     owner && canLookAt(owner) ? '' : ` (if it was killed, its place is free in ${timeLeft(lapsesInMs(entry))})`;

@@ -118,7 +118,7 @@ async function openLocked(options: DuckDbFileOptions, lock: WriteLock): Promise<
   };
   try {
     for (const setting of [...settings, ...placesOf(options.path)]) await connection.run(setting);
-    await attach(connection, options);
+    await attach(connection, options, lock);
     // Only this process has the file open, and it has not spilled yet: the folder is from a process that was killed.
     if (!options.readOnly) removeSpill(options.path);
   } catch (error) {
@@ -148,7 +148,7 @@ function removeSpill(path: string): void {
   }
 }
 
-async function attach(connection: DuckDBConnection, options: DuckDbFileOptions): Promise<void> {
+async function attach(connection: DuckDBConnection, options: DuckDbFileOptions, lock: WriteLock): Promise<void> {
   const { path, lockWaitMs, clock, readOnly, signal, onWait } = options;
   const mode = readOnly ? 'read_only' : 'row_group_size 10240';
   const sql = `attach '${quoted(path)}' as ${catalog} (${mode}); use ${catalog}`;
@@ -156,6 +156,7 @@ async function attach(connection: DuckDBConnection, options: DuckDbFileOptions):
   const report = new WaitReport(clock, onWait, false);
   for (;;) {
     const holder = await tryAttach(connection, path, sql);
+    if (holder !== thisProcess) lock.waitsFor?.(holder);
     if (holder === null) return report.ends();
     if (clock.monotonic() >= giveUpAt) {
       if (holder !== thisProcess) report.givesUp(path, holder);

@@ -28,8 +28,9 @@ export function duckDbSystem(settings: DuckDbSettings, { clock, signal, watchFil
     openRebuild: async () => (await import('./rebuild.ts')).openDuckDbRebuild(options),
     openBackfill: async (name) => (await import('./backfill.ts')).openDuckDbBackfill(options, name),
     takeTransformLease: () => takeFileLock({ path, clock, waitMs: lockWaitMs, signal, onWait }),
-    reportHolder: (message, leftMs = 0) => {
+    reportHolder: (message, leftMs = 0, lock) => {
       const holder = message === null ? null : holderInMessage(message);
+      lock?.waitsFor?.(holder);
       if (message === null) onWait(null);
       if (holder !== null) onWait({ path, holder, leftMs, waitedMs: 0, isQueued: false });
       return holder !== null;

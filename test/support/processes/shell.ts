@@ -59,11 +59,12 @@ export class Shell implements AsyncDisposable {
     return found;
   }
 
-  /** Ctrl-C in the terminal of a command. @returns its exit code. */
-  async interrupt(command: string): Promise<number | null> {
+  /** Ctrl-C in the terminal of a command. @returns everything that it has written, when all of its processes have ended. */
+  async interrupt(command: string): Promise<string> {
     const running = this.current(command);
     signalGroup(running, 'SIGINT');
-    return running.exited;
+    await running.exited;
+    return running.output();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
