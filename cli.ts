@@ -3,8 +3,7 @@ import { parse } from './commands/engine/parse.ts';
 import { systemClock } from './runtime/clock.ts';
 import { errorLine, exitCodeOf } from './runtime/error-line.ts';
 import { ExitCode, messageOf } from './runtime/errors.ts';
-import { escapeLines } from './runtime/escape-controls.ts';
-import { inRed } from './runtime/screen.ts';
+import { failureText } from './runtime/screen.ts';
 import { guardStandardStreams } from './runtime/standard-output.ts';
 
 async function main(argv: readonly string[]): Promise<number> {
@@ -29,6 +28,6 @@ guardStandardStreams(isJson);
 try {
   process.exitCode = await main(argv);
 } catch (error) {
-  process.stderr.write(isJson ? errorLine(error) : `${inRed(escapeLines(messageOf(error)), process.stderr)}\n`);
+  process.stderr.write(isJson ? errorLine(error) : failureText(messageOf(error)));
   process.exitCode = exitCodeOf(error);
 }

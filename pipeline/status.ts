@@ -33,7 +33,9 @@ const partShape = z.enum(['topics', 'tokens', 'warehouse']);
 export const statusShape = z.object({
   readAt: time.describe('when it was read'),
   topics: z.array(topicShape).nullable().describe('the topics, and how far their consumers are'),
-  tokens: bucketShape.nullable().describe('the shared token bucket; null without TOKEN_BUCKET_URL and without `tmdb-stream up`'),
+  tokens: bucketShape
+    .nullable()
+    .describe('the shared token bucket; null without TOKEN_BUCKET_URL and without `tmdb-stream up`'),
   ...warehouseShape.shape,
   errors: z
     .array(

@@ -1,5 +1,6 @@
 import { styleText } from 'node:util';
 import { cellsOf } from './cells.ts';
+import { escapeLines } from './escape-controls.ts';
 
 /** The columns of the terminal that shows standard output; Infinity if it is a file or a pipe, which gets whole lines. */
 export const screenWidth = (stream: Pick<NodeJS.WriteStream, 'columns'> = process.stdout): number =>
@@ -8,8 +9,9 @@ export const screenWidth = (stream: Pick<NodeJS.WriteStream, 'columns'> = proces
 /** The text in bold, if the stream is a terminal with colors and NO_COLOR is not set. */
 export const inBold = (text: string, stream: NodeJS.WriteStream): string => styleText('bold', text, { stream });
 
-/** The same in red. */
-export const inRed = (text: string, stream: NodeJS.WriteStream): string => styleText('red', text, { stream });
+/** Why a command failed, for standard error: in red on a terminal, and without characters that control it. */
+export const failureText = (text: string): string =>
+  `${styleText('red', wrapText(escapeLines(text), screenWidth(process.stderr)), { stream: process.stderr })}\n`;
 
 /** A label at the beginning of a line, as in `requests  241 in 1 min`: further rows begin below the text after it. */
 const label = /^\S+ {2,}(?=\S)/;

@@ -6,14 +6,13 @@ import { placesOf, preparePlaces, withSetting } from '../../platform/places.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { errorLine, exitCodeOf } from '../../runtime/error-line.ts';
 import { ExitCode, IngestError } from '../../runtime/errors.ts';
-import { escapeLines } from '../../runtime/escape-controls.ts';
 import { asFileError } from '../../runtime/file-error.ts';
 import { Health } from '../../runtime/health.ts';
 import { createJsonProgress } from '../../runtime/json-progress.ts';
 import { createLogger } from '../../runtime/logger.ts';
 import { createMetrics } from '../../runtime/metrics.ts';
 import { createProgress, noProgress, type Progress } from '../../runtime/progress.ts';
-import { inRed } from '../../runtime/screen.ts';
+import { failureText } from '../../runtime/screen.ts';
 import { scrub } from '../../runtime/scrub.ts';
 import { shutdownSignal } from '../../runtime/shutdown.ts';
 import { haveInstalled, takeWrapperMark } from '../../runtime/wrapper.ts';
@@ -35,9 +34,11 @@ export async function runCommand(invocation: Invocation): Promise<number> {
   const { isService, isJson } = invocation;
   const metrics = createMetrics(version);
   const level = config.logLevel ?? invocation.logLevel ?? (isService ? 'info' : 'warn');
+  const isForPerson = !isService && !isJson && process.stderr.isTTY;
   const log = createLogger(level, config.secrets, {
     ...{ service: invocation.service, version },
     onLost: () => metrics.logLinesLost.inc(),
+    ...(isForPerson && { show: (text: string) => progress.note(text) }),
   });
   const say = (text: string) => {
     if (isService) log.info(text);
@@ -66,10 +67,7 @@ export async function runCommand(invocation: Invocation): Promise<number> {
     const clean = scrub(error instanceof IngestError ? error.message : inspectable(error), config.secrets);
     progress[Symbol.dispose]();
     if (isService) log.fatal({ error: clean }, 'service failed');
-    else
-      process.stderr.write(
-        isJson ? errorLine(error, config.secrets) : `${inRed(escapeLines(clean), process.stderr)}\n`,
-      );
+    else process.stderr.write(isJson ? errorLine(error, config.secrets) : failureText(clean));
     return exitCodeOf(error);
   }
 }

@@ -2,8 +2,10 @@ import { PassThrough } from 'node:stream';
 import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { cellsOf } from '../../../runtime/cells.ts';
+import { createLogger } from '../../../runtime/logger.ts';
 import { createProgress } from '../../../runtime/progress.ts';
 import { screenWidth, wrapText } from '../../../runtime/screen.ts';
+import { Secret } from '../../../runtime/secret.ts';
 import { formatTable } from '../../../runtime/table.ts';
 import { ManualClock } from '../../support/clock/manual-clock.ts';
 
@@ -68,6 +70,17 @@ describe('a table on a terminal', () => {
       '             Ring',
       'genre        Adventure',
     ]);
+  });
+});
+
+describe('the log of a command', () => {
+  it('is a text for a person at a terminal, without the fields that are for programs', () => {
+    const shown: string[] = [];
+    const log = createLogger('warn', [new Secret('canary-1')], { version: '1', show: (text) => shown.push(text) });
+    log.warn({ reason: 'canary-1', seconds: 3 }, 'Kafka is out of reach');
+    log.error('no fields');
+    log.info('not shown');
+    expect(shown).toEqual(['warn: Kafka is out of reach (reason: [secret], seconds: 3)', 'error: no fields']);
   });
 });
 
