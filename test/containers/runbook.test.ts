@@ -140,7 +140,7 @@ describe('the fleet, by the docs on services and the runbook', () => {
     await fleet.untilDrained();
   });
 
-  it('ends "Movies are parked" by its steps', async () => {
+  it('ends "Movies are parked" when a person follows its steps', async () => {
     await fleet.setFaults([{ kind: 'wrong-id', path: '/movie/{id}', times: 3 }]);
     await fleet.work();
     await fleet.untilDrained();

@@ -28,7 +28,7 @@ afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
 const start = (): Promise<LocalStore> => startLocalStore({ dir, program, env });
 
-/** As another process of the same user finds the store. */
+/** Finds the store like another process of the same user. */
 function foundUrl(): Secret {
   const url = readLocalStore(dir, ownHolder());
   if (url === null) throw new Error('there is no store');
@@ -96,7 +96,7 @@ describe('the token store of this machine', () => {
     expect(readLocalStore(dir, ownHolder())).toBeNull();
   });
 
-  it('says why it does not start, with the end of its log', async () => {
+  it('reports why it does not start, with the end of its log', async () => {
     const starting = startLocalStore({ dir, program: '/bin/false', env });
     await expect(starting).rejects.toThrow(/did not start; the end of .*store\.log/);
     const missing = startLocalStore({ dir, program: join(dir, 'redis-server'), env });

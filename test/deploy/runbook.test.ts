@@ -60,7 +60,7 @@ describe('the runbook', () => {
     }
   });
 
-  it('has the command for processes in each row that has one for containers, and the reverse', () => {
+  it('has commands for processes and for containers in each row, or for neither', () => {
     const isForProcesses = (row: string) => /`(?:sudo|systemctl|journalctl|npx) /.test(row);
     const tables = page.slice(page.indexOf('## Symptoms'), page.indexOf('## In containers'));
     const rows = tables.split('\n').filter((line) => line.startsWith('| '));
@@ -90,7 +90,7 @@ describe('the section "On call"', () => {
     }
   });
 
-  it('is linked from rows and from the beginning by titles that exist', () => {
+  it('has a title for each link from the rows and from the beginning', () => {
     const anchors = [...page.matchAll(/^#+ (.*)$/gm)].map(([, title = '']) => title.toLowerCase().replaceAll(' ', '-'));
     for (const [, anchor] of page.matchAll(/\]\(#([\w-]+)\)/g)) expect(anchors).toContain(anchor);
   });

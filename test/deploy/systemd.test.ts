@@ -17,7 +17,7 @@ const argsOf = (unit: Unit): string[] => {
 };
 
 describe('the units of deploy/systemd', () => {
-  it('are one for each service, and the target starts all of them', () => {
+  it('include one for each service, and the target starts all of them', () => {
     const names = ['up', 'producer-popular', 'producer-genres', 'fetcher@', 'loader', 'scheduler'];
     expect(all.map(({ name }) => name).toSorted()).toEqual(names.toSorted());
     const target = read('deploy/systemd/tmdb-stream.target');
@@ -96,7 +96,7 @@ describe.runIf(hasSystemdAnalyze)('systemd-analyze', () => {
     expect(analyze(verify)).toEqual({ status: 0, stdout: '', stderr: '' });
   });
 
-  it('would find one', () => {
+  it('finds a mistake in a wrong unit', () => {
     const { stderr } = analyze(verify, (folder) =>
       appendFileSync(join(folder, 'tmdb-stream-loader.service'), 'NoNewPrivilege=yes\n'),
     );

@@ -28,7 +28,7 @@ const services = [up, fetch, load, schedule];
 const movies = 20;
 const limit = { capacity: 100, windowMs: 1_000 };
 const patience = { timeoutMs: 120_000 };
-/** An engineer on call should not need longer. */
+/** The longest time that an engineer on call should need. */
 const mostSeconds = 180;
 
 describe.runIf(SmallDisk.isPossible())('on call', () => {
@@ -85,7 +85,7 @@ describe.runIf(SmallDisk.isPossible())('on call', () => {
     return (JSON.parse(output) as Rows).topics ?? [];
   };
 
-  /** Everything works: each movie is fetched again and loaded. */
+  /** Checks that everything works: each movie is fetched again and loaded. */
   async function worksAgain(): Promise<void> {
     const rawRecords = async () => (await topicsNow()).find(({ topic }) => topic === 'tmdb.raw-movies');
     const before = (await rawRecords())?.records ?? 0;
@@ -101,7 +101,7 @@ describe.runIf(SmallDisk.isPossible())('on call', () => {
     );
   }
 
-  /** Finds the values of the words in capitals in what earlier steps have shown, as a reader does. */
+  /** Finds the values of the words in capitals in the output of earlier steps, as a reader does. */
   type Values = Readonly<Record<string, (shown: string) => string | undefined>>;
 
   /** Follows the steps of a trouble, and checks that it has ended within three minutes. */
@@ -234,7 +234,7 @@ describe.runIf(SmallDisk.isPossible())('on call', () => {
   });
 
   it('a dbt test fails', async () => {
-    // By a person, past dbt: the test `unique` of silver_movies finds it.
+    // A person changes the table without dbt: the test `unique` of silver_movies finds it.
     {
       await using file = await openDuckDbFile({ path: duckdbFile(), lockWaitMs: 60_000, clock: systemClock });
       await file.connection.run('insert into silver.silver_movies select * from silver.silver_movies limit 1');

@@ -26,7 +26,7 @@ afterEach(() => workspace[Symbol.dispose]());
 
 type Terminal = Pick<TerminalOptions, 'columns' | 'onText'> & { readonly env?: Readonly<Record<string, string>> };
 
-/** The sandbox, even if the project's `.env` has a token. */
+/** Selects the sandbox, even if the project's `.env` has a token. */
 const settings = () => ({ DATA_DIR: workspace.dataDir, TMDB_RATE_LIMIT: '200/1s', TMDB_TOKEN: '', TMDB_API_KEY: '' });
 
 /** Runs a command line in a terminal, on the workspace, in the project's folder as a user would. */
@@ -80,7 +80,7 @@ describe('a command in a terminal', () => {
 });
 
 describe('the first ten minutes', { tags: ['full'] }, () => {
-  /** What appears, in this order. */
+  /** The texts that appear, in this order. */
   const steps = [
     ...['broker   starting Kafka', 'broker   Kafka ready', 'sandbox  no TMDB_TOKEN is set', 'walk 1/1 pages'],
     ...['fetch 20/20 movies', 'dbt      starting', 'dbt 1', 'gold     copying', 'gold.kpi_top_movies', 'tests passed'],
@@ -103,7 +103,7 @@ describe('the first ten minutes', { tags: ['full'] }, () => {
     }
   });
 
-  it('begin within a second: the fastest of three starts says what it does', async () => {
+  it('begin within a second: the fastest of three starts prints what it does', async () => {
     const seconds: number[] = [];
     for (let attempt = 0; attempt < 3; attempt += 1) {
       const transcript = await inTerminal(['npm', 'start', '--', '--pages', '1'], { columns: 80 });
@@ -125,7 +125,7 @@ describe('the first ten minutes', { tags: ['full'] }, () => {
     expect(outcome.stderr).toMatch(/^broker {3}starting Kafka\nbroker {3}Kafka ready/m);
   });
 
-  it('say which program has the DuckDB file, and for how long the command waits', async () => {
+  it('name the program that holds the DuckDB file, and the time for which the command waits', async () => {
     const holder = spawn(process.execPath, ['--input-type=module', '-e', holding], {
       cwd: root,
       env: { PATH, FILE: join(workspace.dataDir, 'tmdb.duckdb') },

@@ -48,7 +48,7 @@ describe('stages beside `up`, by docs/services.md', () => {
     workspace?.[Symbol.dispose]();
   });
 
-  it('[R118] wait for it, say so, and are not ready', async () => {
+  it('[R118] wait for it, report it, and are not ready', async () => {
     fetcher = fleet.start('fetch', byDocs('fetch'));
     await until('it says what it waits for', () => saysThatItWaits(fetcher), patience);
     const { status, text } = await fetcher.get('/readyz');
@@ -65,7 +65,7 @@ describe('stages beside `up`, by docs/services.md', () => {
     expect(sandbox.stats().byStatus['429']).toBeUndefined();
   });
 
-  it('[R118] wait while it is away after a kill, and continue with the new one', async () => {
+  it('[R118] wait while it is down after a kill, and continue with the new one', async () => {
     up.kill('SIGKILL');
     const isReady = async () => (await fetcher.get('/readyz')).status === 200;
     await until('the fetcher is not ready', async () => !(await isReady()), patience);

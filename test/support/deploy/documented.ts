@@ -1,7 +1,7 @@
 import { read } from './project.ts';
 
 /**
- * The text of one section of a page, without the sections below and beside it.
+ * The text of one section of a page, without its subsections and the other sections.
  * @param heading without `#`. @throws Error if the page has no such section.
  */
 export function sectionOf(page: string, heading: string): string {

@@ -6,7 +6,7 @@ import { root } from './project.ts';
 
 const folder = join(root, 'deploy/systemd');
 
-/** Where the units expect the project. */
+/** The folder in which the units expect the project. */
 export const installedAt = '/opt/tmdb-stream';
 
 /** The drop-in for all units that begin with `tmdb-stream-`. */
