@@ -128,8 +128,12 @@ export function isOutage(error: unknown): boolean {
   if (parts.length > 0) return parts.every(isOutage);
   const type = protocolErrorOf(error);
   if (type !== null) return transient.has(type) || isRetriableInKafka(error);
-  return error.name.startsWith('KafkaJS') && error.name !== 'KafkaJSNotImplemented';
+  return isMistakeOfKafkajs(error) || (error.name.startsWith('KafkaJS') && error.name !== 'KafkaJSNotImplemented');
 }
+
+/** A request that finds no metadata, because the brokers were just lost, ends in a TypeError in kafkajs. */
+const isMistakeOfKafkajs = (error: Error): boolean =>
+  error instanceof TypeError && /^\s+at .*[\\/]kafkajs[\\/]src[\\/]/m.test(error.stack?.split('\n')[1] ?? '');
 
 /** The name in kafkajs's table of Kafka's errors, also if kafkajs wrapped the error in others. */
 function isRetriableInKafka(error: unknown): boolean {

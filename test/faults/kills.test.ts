@@ -88,7 +88,12 @@ describe('[P2 R3 R4 Z1 Z3 Z5] a fleet under load whose members are killed at ran
       );
       // No reader ever saw a partial dbt run either.
       expect(gold.wrong).toEqual([]);
-      expect(killed).toEqual({ producer: otherKills, fetcher: otherKills, loader: loaderKills, scheduler: otherKills });
+      expect(killed).toEqual({
+        'producer-popular': otherKills,
+        fetcher: otherKills,
+        loader: loaderKills,
+        scheduler: otherKills,
+      });
       expect(found.movies).toBe(movies);
       // The requests in flight: those of the killed process, and those of the other one, whose partitions are reassigned when
       // the killed process leaves and when it returns.

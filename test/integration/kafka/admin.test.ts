@@ -2,17 +2,19 @@ import { expect, it } from 'vitest';
 import { createAdmin } from '../../../kafka/admin.ts';
 import { createKafka } from '../../../kafka/client.ts';
 import { KafkaError } from '../../../kafka/errors.ts';
+import { allTopics, createTopics } from '../../../schemas/topics.ts';
 import { commitAs, createTopic, silent, testKafka, uniqueName, withAdmin, write } from '../../support/kafka/broker.ts';
-import { topicNames, topics } from '../../support/kafka/topics.ts';
 
-const kafka = testKafka();
+/** With a prefix: other tests on the same broker check that no deployment without one is there. */
+const topics = createTopics(`${uniqueName('admin')}.`);
+const kafka = testKafka({ topics });
 const settings = { partitions: 3, replicationFactor: 1, rawRetentionMs: 15_552_000_000, maxBodyBytes: 4_000_000 };
 
 it('creates missing topics, and does not change existing ones', async () => {
   await using admin = createAdmin(kafka);
   await admin.ensureTopics(settings);
   await admin.ensureTopics({ ...settings, partitions: 7 });
-  for (const topic of topicNames) expect((await admin.topicOffsets(topic)).high.size).toBe(3);
+  for (const { name } of allTopics(topics)) expect((await admin.topicOffsets(name)).high.size).toBe(3);
   const configs = await withAdmin(kafka, (raw) =>
     raw.describeConfigs({
       includeSynonyms: false,

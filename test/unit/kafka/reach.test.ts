@@ -10,6 +10,11 @@ const refused = () => new KafkaJSConnectionError('Connection error: connect ECON
 const protocolError = (type: string, retriable: boolean) =>
   new KafkaJSProtocolError(Object.assign(new Error(type), { type, code: 1, retriable }));
 
+const inKafkajs = (error: Error) =>
+  Object.assign(error, {
+    stack: `${error}\n    at BrokerPool.find (/app/node_modules/kafkajs/src/cluster/brokerPool.js:1:2)`,
+  });
+
 describe('an error that may be an outage', () => {
   it.each([
     ['a connection that is refused', refused(), true],
@@ -22,6 +27,7 @@ describe('an error that may be an outage', () => {
     ['a right that is missing', protocolError('TOPIC_AUTHORIZATION_FAILED', false), false],
     ['a record that is too large', protocolError('MESSAGE_TOO_LARGE', false), false],
     ['our own error', new KafkaError('no'), false],
+    ['metadata that kafkajs has lost', inKafkajs(new TypeError('reading brokers of null')), true],
     ['a bug', new TypeError('x is undefined'), false],
   ])('%s: %s', (_, error, is) => {
     expect(isOutage(error)).toBe(is);
