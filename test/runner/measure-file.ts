@@ -8,9 +8,12 @@ declare module 'vitest' {
   }
 }
 
+// A worker without isolation runs several files in one process.
+const before = cpuSeconds() ?? 0;
+
 // Setup files register first, and hooks run in reverse: the file's own hooks have closed what they opened by now.
 // biome-ignore lint/correctness/noEmptyPattern: vitest reads from the pattern which fixtures a hook uses.
 afterAll(({}, suite) => {
   const seconds = cpuSeconds();
-  if (seconds !== null) suite.meta.cpuSeconds = seconds;
+  if (seconds !== null) suite.meta.cpuSeconds = seconds - before;
 });
