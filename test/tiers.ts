@@ -21,9 +21,12 @@ export const filesOfFullTier: readonly string[] = [
   'test/e2e/pairs-run-once.test.ts',
   'test/e2e/recorded.test.ts',
   'test/e2e/snowflake-replay.test.ts',
+  'test/e2e/snowflake.test.ts',
   'test/faults/audit.test.ts',
   'test/faults/soak.test.ts',
+  'test/faults/tmdb-any-answer.test.ts',
   'test/faults/tmdb-outage.test.ts',
+  'test/integration/dbt/warm-process.test.ts',
 ];
 
 /** Tests that need a container engine: `npm run test:containers` runs them, as a part of `test:full`. */
@@ -36,33 +39,34 @@ export const measuringFiles: readonly string[] = [
   'test/faults/clocks.test.ts',
 ];
 
-/** Test files of a whole fleet, which is too slow on a busy machine: they run at the end, one at a time. */
-export const filesAlone: readonly string[] = ['test/e2e/fleet.test.ts', 'test/faults/kills.test.ts'];
+/** Test files that measure the limit of a whole fleet, which is too slow on a busy machine: they run at the end, one at a time. */
+export const filesAlone: readonly string[] = ['test/e2e/fleet.test.ts'];
 
 /** The longest files of the fast tier: they start first, in this order. A file that is not listed starts after them. */
 export const longestFiles: readonly string[] = [
-  'test/e2e/snowflake.test.ts',
-  'test/faults/poisons.test.ts',
-  'test/integration/dbt/both-ways.test.ts',
-  'test/e2e/cli.test.ts',
+  'test/faults/kills.test.ts',
+  'test/integration/dbt/incremental.test.ts',
+  'test/faults/contents.test.ts',
   'test/e2e/kill.test.ts',
+  'test/e2e/replay.test.ts',
+  'test/integration/dbt/both-warehouses.test.ts',
+  'test/integration/dbt/run-log.test.ts',
+  'test/e2e/first-run.test.ts',
+  'test/integration/dbt/both-ways.test.ts',
   'test/faults/kafka.test.ts',
   'test/faults/crash-points.test.ts',
-  'test/e2e/replay.test.ts',
-  'test/faults/network.test.ts',
-  'test/integration/dbt/incremental.test.ts',
-  'test/faults/snowflake-outages.test.ts',
-  'test/faults/contents.test.ts',
-  'test/e2e/first-run.test.ts',
-  'test/faults/warehouse.test.ts',
-  'test/faults/tmdb-any-answer.test.ts',
-  'test/faults/kafka-outage.test.ts',
-  'test/faults/canaries.test.ts',
-  'test/faults/security.test.ts',
-  'test/faults/warehouse-file.test.ts',
-  'test/integration/dbt/both-warehouses.test.ts',
-  'test/faults/kafka-security.test.ts',
   'test/integration/dbt/definitions.test.ts',
+  'test/integration/dbt/empty-warehouse.test.ts',
+  'test/faults/network.test.ts',
+  'test/e2e/cli.test.ts',
+  'test/faults/warehouse.test.ts',
+  'test/faults/kafka-security.test.ts',
+  'test/faults/requests-per-id.test.ts',
+  'test/faults/warehouse-file.test.ts',
+  'test/faults/snowflake-outages.test.ts',
+  'test/integration/dbt/values.test.ts',
+  'test/integration/kafka/local-broker.test.ts',
+  'test/e2e/side-by-side.test.ts',
   ...measuringFiles,
 ];
 

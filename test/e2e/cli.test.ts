@@ -61,7 +61,9 @@ describe('the command line', () => {
     expect(stdout).toContain('Usage: tmdb-stream replay');
   });
 
-  it('[R40] stops with exit code 3 after at most 3 calls when the credentials are refused', async () => {
+  it('[R40] stops with exit code 3 after at most 3 calls when the credentials are refused', {
+    tags: ['full'],
+  }, async () => {
     const { sandbox, seen } = await sandboxWith({ token: 'the-right-one' });
     const { code, stderr } = await workspace.run(['run', '--once'], {
       TMDB_BASE_URL: sandbox.url,
@@ -149,7 +151,9 @@ describe('the command line', () => {
     }
   });
 
-  it('[R5] drains at the first signal and exits with code 143; the next run fetches nothing again', async () => {
+  it('[R5] drains at the first signal and exits with code 143; the next run fetches nothing again', {
+    tags: ['full'],
+  }, async () => {
     const { sandbox, seen } = await sandboxWith({ latencyMs: [200, 300] });
     const env = { TMDB_BASE_URL: sandbox.url, TMDB_TOKEN: 'made-up', TMDB_CONCURRENCY: '2' };
     const child = workspace.start(['run', '--once', '--pages', '3'], env);

@@ -52,7 +52,7 @@ describe('the whole pipeline into Snowflake', () => {
     expect(tags.filter((tag) => tag === null).length / tags.length).toBeLessThan(0.1);
   });
 
-  it('[R3 R93] loses and duplicates nothing when it is killed at any point', { tags: ['full'] }, async () => {
+  it('[R3 R93] loses and duplicates nothing when it is killed at any point', async () => {
     using workspace = new SnowflakeWorkspace(
       emulator,
       { TMDB_RATE_LIMIT: '60/1s', SANDBOX_MOVIES: '2000', LOAD_MAX_AGE: '500ms' },

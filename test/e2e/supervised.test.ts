@@ -16,6 +16,8 @@ class Supervised {
   readonly child: ChildProcess;
   output = '';
   readonly exited: Promise<number | null>;
+  /** Whether all output has been read: every process that had the pipes has ended. */
+  private isRead = false;
 
   constructor(command: readonly [string, ...string[]]) {
     const { PATH = '', HOME = '' } = process.env;
@@ -30,6 +32,9 @@ class Supervised {
         this.output += data;
       });
     }
+    this.child.once('close', () => {
+      this.isRead = true;
+    });
     this.exited = once(this.child, 'exit').then(([code]) => code as number | null);
   }
 
@@ -48,7 +53,7 @@ class Supervised {
 
   /** Resolves when the service has ended, and has logged that it drains. */
   async drained(service: number): Promise<void> {
-    await until('it is gone', () => !isAlive(service), { timeoutMs: 30_000, pollMs: 20 });
+    await until('it is gone', () => !isAlive(service) && this.isRead, { timeoutMs: 30_000, pollMs: 20 });
     expect(this.output.match(/finishing work in flight/g), this.output).toHaveLength(1);
     expect(this.output).not.toContain('leaving');
   }

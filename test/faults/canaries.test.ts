@@ -89,7 +89,10 @@ describe('a secret that a server sends back in every answer', () => {
     expect(canaries.size).toBeGreaterThanOrEqual(10);
   });
 
-  it('[R111] is in no output, log, dead letter, process, table or file of a run', async () => {
+  it('[R111] is in no output, log, dead letter, process, table or file of a run', {
+    tags: ['full'],
+    timeout: 300_000,
+  }, async () => {
     const child = workspace.start(['run', '--once', '--pages', '1'], environment());
     const ended = outcomeOf(child);
     const leaks = new Set<string>();
@@ -121,7 +124,7 @@ describe('a secret that a server sends back in every answer', () => {
       .map(({ parentPath, name }) => join(parentPath, name))
       .filter((file) => leaksIn(readFileSync(file, 'latin1')).length > 0);
     expect(holders).toEqual([]);
-  }, 300_000);
+  });
 
   it('[R111] is not in the output of doctor, status or a service, which cannot control a terminal either', {
     tags: ['full'],

@@ -49,7 +49,9 @@ describe('topics that contain every poison', () => {
     return readTopics.length;
   }
 
-  it('[R70] are read past each poison in bounded time and memory, and it is parked with its reason', async () => {
+  it('[R70] are read past each poison in bounded time and memory, and it is parked with its reason', {
+    tags: ['full'],
+  }, async () => {
     await using loader = fixture.startLoader();
     await using fetcher = fixture.start((platform, context) => fetchMovies(platform, context), asTmdb());
     const failed = Promise.race([loader.ended, fetcher.ended]).then(() => Promise.reject(new Error('a stage ended')));

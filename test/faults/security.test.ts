@@ -43,6 +43,7 @@ describe('a secret', () => {
 
   it.runIf(process.platform === 'linux')(
     '[P15 S2] is not in the environment of any process that a run starts',
+    { tags: ['full'], timeout: 240_000 },
     async () => {
       const canary = 'canary-2b7d90e3';
       await using sandbox = await startSandbox({ limit: { capacity: 500, windowMs: 1_000 }, token: canary });
@@ -65,7 +66,6 @@ describe('a secret', () => {
       expect([...names]).toEqual(expect.arrayContaining(['java', 'python']));
       expect([...leaks.values()]).toEqual([]);
     },
-    240_000,
   );
 
   it.runIf(process.platform === 'linux')(

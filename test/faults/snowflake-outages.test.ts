@@ -56,11 +56,15 @@ describe.each(casesOf(paths))('a loader that loads $path loads everything once',
     },
   );
 
-  it.each(casesOf(['reset', '503', '429'] as const))('[R53] when COMMIT never arrives: %s', async (fault) => {
-    fixture.proxy.judge = injectOn('commit', fault, { nth: 2, times: 2 });
-    await loadsAllOnce(start());
-    expect(fixture.proxy.injections).toMatchObject(Array(2).fill({ kind: 'commit', tookEffect: false }));
-  });
+  it.each(casesOf(['reset', '503', '429'] as const))(
+    '[R53] when COMMIT never arrives: %s',
+    { tags: ['full'] },
+    async (fault) => {
+      fixture.proxy.judge = injectOn('commit', fault, { nth: 2, times: 2 });
+      await loadsAllOnce(start());
+      expect(fixture.proxy.injections).toMatchObject(Array(2).fill({ kind: 'commit', tookEffect: false }));
+    },
+  );
 
   it('[R54] when COMMIT arrives after its timeout, and the next attempt already waits behind it', async () => {
     fixture.proxy.judge = eitherOf(injectOn('commit', 'late request', { nth: 2 }), injectOn('logout', 'reset'));
@@ -143,7 +147,7 @@ describe.each(casesOf(paths))('a loader that loads $path loads everything once',
     expect(loading.failures()).toBe(0);
   });
 
-  it('[R55] when its session expires during a transaction and cannot be renewed', async () => {
+  it('[R55] when its session expires during a transaction and cannot be renewed', { tags: ['full'] }, async () => {
     fixture.proxy.judge = eitherOf(injectOn('merge', 'expired'), injectOn('renewal', 'expired'));
     const loading = start();
     await loadsAllOnce(loading);

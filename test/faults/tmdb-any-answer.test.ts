@@ -9,12 +9,11 @@ import { rowsIn, Workspace } from '../support/processes/cli.ts';
 import { until } from '../support/processes/fleet.ts';
 import { openTestBed } from '../support/processes/test-bed.ts';
 import { moviesIn } from '../support/processes/watchers.ts';
-import { isLongForm } from '../tiers.ts';
 
 /** The real commands with a TMDb that randomly misbehaves in every way that is not an outage. */
 
 /** Fewer in `npm test` than in `npm run test:full`. */
-const movies = isLongForm ? 1_000 : 400;
+const movies = 1_000;
 const pages = movies / 20;
 const limit = { capacity: 400, windowMs: 1_000 };
 const seed = Number(process.env['FAULT_SEED'] ?? 7);
@@ -91,9 +90,7 @@ describe('a TMDb that answers anything', () => {
     await audit(workspace);
   });
 
-  it('[R66] makes a run count unusable pages, and exit with 1 if no page is usable; the other stages do their work', {
-    tags: ['full'],
-  }, async () => {
+  it('[R66] makes a run count unusable pages, and exit with 1 if no page is usable; the other stages do their work', async () => {
     using workspace = new Workspace({ TMDB_RATE_LIMIT: '400/1s', TMDB_TOKEN: 'made-up' });
     await using sandbox = await startSandbox({ movies: 40, seed, limit });
     const env = { TMDB_BASE_URL: sandbox.url };
@@ -127,9 +124,7 @@ describe('a TMDb that answers anything', () => {
     expect(genres).toMatchObject({ published: true, failure: null });
   });
 
-  it('[R66] makes a run exit with 1 when the popular list fails during the walk; the movies of earlier pages are in GOLD', {
-    tags: ['full'],
-  }, async () => {
+  it('[R66] makes a run exit with 1 when the popular list fails during the walk; the movies of earlier pages are in GOLD', async () => {
     using workspace = new Workspace({
       ...{ TMDB_RATE_LIMIT: '400/1s', TMDB_TOKEN: 'made-up', TMDB_GIVE_UP_AFTER: '1s' },
     });
@@ -156,9 +151,7 @@ describe('a TMDb that answers anything', () => {
     await audit(workspace);
   });
 
-  it('[R66] does not end a service of `run`: every good movie is in GOLD, and an outage of a list affects nothing else', {
-    tags: ['full'],
-  }, async () => {
+  it('[R66] does not end a service of `run`: every good movie is in GOLD, and an outage of a list affects nothing else', async () => {
     await using bed = await openTestBed({
       limit,
       sandbox: { movies, seed, faults: mixed },

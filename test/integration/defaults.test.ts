@@ -53,13 +53,22 @@ it('[R85] spills beside the DuckDB file when memory is full, and removes files t
   expect(settings.get('TimeZone')).toBe('UTC');
 });
 
-it('[R85 R114] runs in any working directory, HOME, locale and time zone, and leaves no files in these folders', async () => {
+it('[R85 R114] runs in any working directory, HOME, locale and time zone, and leaves no files in these folders', {
+  tags: ['full'],
+  timeout: 300_000,
+}, async () => {
   const [cwd, home, dataDir] = ['cwd', 'home', 'Dätä ığ'].map((name) => join(folder, name));
   for (const dir of [cwd, home]) mkdirSync(dir ?? '');
   const child = spawn(process.execPath, [join(root, 'cli.ts'), 'run', '--once', '--json', '--pages', '2'], {
     cwd,
     env: {
-      ...{ PATH: process.env['PATH'], HOME: home, DATA_DIR: dataDir, SANDBOX_MOVIES: '40', TMDB_RATE_LIMIT: '1000/1s' },
+      ...{
+        PATH: process.env['PATH'],
+        HOME: home,
+        DATA_DIR: dataDir,
+        SANDBOX_MOVIES: '40',
+        TMDB_RATE_LIMIT: '1000/1s',
+      },
       ...{ LANG: 'tr_TR.UTF-8', LC_ALL: 'tr_TR.UTF-8', TZ: 'Asia/Kathmandu' },
     },
   });
@@ -68,4 +77,4 @@ it('[R85 R114] runs in any working directory, HOME, locale and time zone, and le
   expect(JSON.parse(stdout).loaded ?? JSON.parse(stdout)).toBeTruthy();
   expect(readdirSync(cwd ?? '')).toEqual([]);
   expect(readdirSync(home ?? '')).toEqual([]);
-}, 300_000);
+});

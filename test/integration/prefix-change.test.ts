@@ -84,7 +84,7 @@ describe('two values of KAFKA_TOPIC_PREFIX with the same DATA_DIR', () => {
     expect(restarted.code, restarted.stderr).toBe(0);
   });
 
-  it('doctor names the topics of the other prefix whose records are in BRONZE', async () => {
+  it('doctor names the topics of the other prefix whose records are in BRONZE', { tags: ['full'] }, async () => {
     await ingest(blue);
     const othersOf = async (prefix: string) => {
       const context = contextOf(prefix);

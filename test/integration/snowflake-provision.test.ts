@@ -164,7 +164,7 @@ describe('the command', () => {
     expect(await provisionBy(['--check'], credentials())).toMatchObject({ code: 0 });
   });
 
-  it('[S5] sets a public key, and refuses the private one without showing it', async () => {
+  it('[S5] sets a public key, and refuses the private one without showing it', { tags: ['full'] }, async () => {
     const key = ['--loader-key', join(folder, 'loader.pub')];
     expect(await provisionBy(['--check', ...key], credentials())).toMatchObject({ code: ExitCode.partial });
     expect(await provisionBy(key, credentials())).toMatchObject({ code: 0 });

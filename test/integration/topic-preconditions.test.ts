@@ -223,7 +223,7 @@ describe('a raw topic that is, or was, compacted', () => {
   });
 });
 
-it('[R82] are reported by doctor, one line each', async () => {
+it('[R82] are reported by doctor, one line each', { tags: ['full'] }, async () => {
   await configure(
     { ...good, 'cleanup.policy': 'compact', 'message.timestamp.type': 'LogAppendTime' },
     topics.rawMovies.name,

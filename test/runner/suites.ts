@@ -148,6 +148,8 @@ export const suites: readonly Suite[] = [
       'test/e2e/supervised.test.ts',
       'test/faults/canaries.test.ts',
       'test/faults/hostile-folder.test.ts',
+      'test/faults/security.test.ts',
+      'test/integration/defaults.test.ts',
       'test/integration/http-proxy.test.ts',
       'test/integration/sandbox/generated-memory.test.ts',
     ],

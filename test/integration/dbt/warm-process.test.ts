@@ -7,7 +7,6 @@ import { expect, it } from 'vitest';
 import type { DbtEnvironment } from '../../../transform/dbt/dbt.ts';
 import { openWarmDbt } from '../../../transform/dbt/open-dbt.ts';
 import { environmentDir, root, WarehouseFile } from '../../support/dbt/warehouse-file.ts';
-import { casesOf } from '../../tiers.ts';
 
 /** The environment of a file, with a Python that records the id of each process. */
 async function noting(file: WarehouseFile): Promise<{ place: DbtEnvironment; pids: () => Promise<number[]> }> {
@@ -34,9 +33,7 @@ const isAlive = (pid: number): boolean => {
 
 const signal = new AbortController().signal;
 
-it('is one process for all commands, and another one after it died or a command was aborted', {
-  tags: ['full'],
-}, async () => {
+it('is one process for all commands, and another one after it died or a command was aborted', async () => {
   await using file = await WarehouseFile.create();
   const { place, pids } = await noting(file);
   const dbt = openWarmDbt(place);
@@ -63,9 +60,7 @@ it('is one process for all commands, and another one after it died or a command 
   expect(isAlive(third)).toBe(false);
 });
 
-it('is replaced when it is killed between two commands, even before the kill is noticed', {
-  tags: ['full'],
-}, async () => {
+it('is replaced when it is killed between two commands, even before the kill is noticed', async () => {
   await using file = await WarehouseFile.create();
   const { place, pids } = await noting(file);
   await using dbt = openWarmDbt(place);
@@ -77,7 +72,7 @@ it('is replaced when it is killed between two commands, even before the kill is 
   }
 });
 
-it('reports how the process ended if it is killed during a run', { tags: ['full'] }, async () => {
+it('reports how the process ended if it is killed during a run', async () => {
   await using file = await WarehouseFile.create();
   const { place, pids } = await noting(file);
   await using dbt = openWarmDbt(place);
@@ -94,20 +89,16 @@ it('reports how the process ended if it is killed during a run', { tags: ['full'
   expect(await file.run(dbt)).toMatchObject({ status: 'success' });
 });
 
-it.each([{ maxCommands: 1 }, { maxMemoryMb: 1 }])(
-  'is replaced when it exceeds its limits: %o',
-  { tags: ['full'] },
-  async (bounds) => {
-    await using file = await WarehouseFile.create();
-    const { place, pids } = await noting(file);
-    await using dbt = openWarmDbt(place, bounds);
-    await file.run(dbt, { command: 'run' });
-    expect(await file.run(dbt, { command: 'run' })).toMatchObject({ status: 'success' });
-    expect((await pids()).map(isAlive)).toEqual([false, false]);
-  },
-);
+it.each([{ maxCommands: 1 }, { maxMemoryMb: 1 }])('is replaced when it exceeds its limits: %o', async (bounds) => {
+  await using file = await WarehouseFile.create();
+  const { place, pids } = await noting(file);
+  await using dbt = openWarmDbt(place, bounds);
+  await file.run(dbt, { command: 'run' });
+  expect(await file.run(dbt, { command: 'run' })).toMatchObject({ status: 'success' });
+  expect((await pids()).map(isAlive)).toEqual([false, false]);
+});
 
-it.each(casesOf(['warm.py', 'cold.py']))('ends and releases the file when its client is dead: %s', async (script) => {
+it.each(['warm.py', 'cold.py'])('ends and releases the file when its client is dead: %s', async (script) => {
   await using file = await WarehouseFile.create();
   const { env, projectDir } = file.place();
   const python = join(environmentDir, 'bin', 'python');

@@ -117,7 +117,9 @@ describe('the local broker and other users of the machine', () => {
     expect(existsSync(join(dataDir, 'credentials.json'))).toBe(false);
   });
 
-  it('[R103] takes over a folder of a version without credentials: it becomes private, keeps its records, and no link in it is followed', async () => {
+  it('[R103] takes over a folder of a version without credentials: it becomes private, keeps its records, and no link in it is followed', {
+    tags: ['full'],
+  }, async () => {
     const topic = await (async () => {
       await using open = await startLocalBroker({ dataDir, jarsDir, isOpen: true });
       const client = plainClient(open.brokers, undefined);

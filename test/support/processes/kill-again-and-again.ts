@@ -15,6 +15,7 @@ export async function killAgainAndAgain(
   random: () => number,
   onKill: (pid: number) => void,
 ): Promise<void> {
+  if (kills === 0) return;
   const { supervised } = stage;
   for (let killed = 0; killed < kills; ) {
     await untilAtWork(stage);
