@@ -1,3 +1,4 @@
+import { dashboard } from './dashboard.ts';
 import { deadLetters } from './dead-letters.ts';
 import { doctor } from './doctor.ts';
 import { type Command, type Entries, isGroup } from './engine/command.ts';
@@ -23,6 +24,7 @@ export const commands: Entries = [
   transform,
   schedule,
   status,
+  dashboard,
   replay,
   ids,
   repair,

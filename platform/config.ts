@@ -47,6 +47,7 @@ export interface Config {
   readonly load: LoadSettings;
   /** When dbt runs: a cron pattern in UTC. */
   readonly transformSchedule: string;
+  readonly dashboard: Values['dashboard'];
   readonly httpListen: Values['process']['httpListen'];
   readonly drainTimeoutMs: number;
   readonly sandbox: SandboxSettings;
@@ -89,13 +90,13 @@ function* crossMistakes(values: Partial<Values>) {
 }
 
 function compose(values: Values, texts: Texts, environment: NodeJS.ProcessEnv): Config {
-  const { tmdb, kafka, sandbox, stage, process } = values;
+  const { tmdb, kafka, sandbox, stage, dashboard, process } = values;
   const origin = originOf(values);
   const dataDir = resolve(stage.dataDir ?? join('data', origin));
   const proxy = proxyOf(values);
   const { kind, load } = values.warehouse;
   return {
-    ...{ origin, dataDir, tmdb, kafka, sandbox, proxy, load },
+    ...{ origin, dataDir, tmdb, kafka, sandbox, dashboard, proxy, load },
     tokenBucketUrl: values.tokenBucket.url,
     warehouse: chooseWarehouse(kind, values[kind], { dataDir, proxy }),
     snowflakeNames: snowflakeNames(values.snowflake),

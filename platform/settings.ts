@@ -10,6 +10,7 @@ import { tmdbGroup } from '../tmdb/settings.ts';
 import { tokenBucketGroup } from '../tmdb/token-bucket/store-settings.ts';
 import { warehouseGroups } from '../warehouse/registry.ts';
 import { warehouseGroup } from '../warehouse/settings.ts';
+import { dashboardGroup } from './dashboard-settings.ts';
 import { stageGroup } from './stage-settings.ts';
 
 /** All settings, each owned by the part that uses it. docs/configuration.md has them in this order. */
@@ -20,6 +21,7 @@ export const groups = {
   stage: stageGroup,
   warehouse: warehouseGroup,
   ...warehouseGroups,
+  dashboard: dashboardGroup,
   process: processGroup,
   network: networkGroup,
   sandbox: sandboxGroup,

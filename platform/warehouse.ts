@@ -2,7 +2,14 @@ import { systemClock } from '../runtime/clock.ts';
 import type { Health } from '../runtime/health.ts';
 import { formatDuration } from '../runtime/units.ts';
 import { openWarehouse } from '../warehouse/registry.ts';
-import type { FileWait, OnFileWait, TransformTarget, WarehouseAccess, WarehouseSystem } from '../warehouse/system.ts';
+import type {
+  FileWait,
+  GoldSource,
+  OnFileWait,
+  TransformTarget,
+  WarehouseAccess,
+  WarehouseSystem,
+} from '../warehouse/system.ts';
 import type { Context } from './context.ts';
 
 /** The configured warehouse, for stages, replays and reports. */
@@ -10,6 +17,9 @@ export const warehouseAccess = (context: Context): WarehouseAccess => systemOf(c
 
 /** The configured warehouse, for running dbt and publishing GOLD. */
 export const transformTarget = (context: Context): TransformTarget => systemOf(context);
+
+/** The configured warehouse, for readers of GOLD. */
+export const goldSource = (context: Context): GoldSource => systemOf(context);
 
 /** One for each context. A part that runs with a signal of its own has its own context, so its waits end with its signal. */
 const systems = new WeakMap<Context, WarehouseSystem>();

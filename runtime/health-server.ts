@@ -1,9 +1,8 @@
-import { once } from 'node:events';
-import { createServer, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { messageOf, UsageError } from './errors.ts';
+import { createServer, type ServerResponse } from 'node:http';
+import { messageOf } from './errors.ts';
 import { escapeControls } from './escape-controls.ts';
 import type { Health, Verdict } from './health.ts';
+import { listen } from './listen.ts';
 import type { ListenAddress } from './settings.ts';
 
 export interface HealthServer extends AsyncDisposable {
@@ -29,7 +28,7 @@ export interface Exposition {
  * @throws UsageError if the server cannot listen on the address.
  */
 export async function startHealthServer(
-  { host, port }: ListenAddress,
+  address: ListenAddress,
   health: Health,
   exposition: Exposition,
 ): Promise<HealthServer> {
@@ -39,28 +38,18 @@ export async function startHealthServer(
     });
   });
   server.maxConnections = 64;
-  await listening(server, { host, port });
+  const url = await listen(server, address, 'HTTP_LISTEN');
   // A connection that could not be accepted, for example with too many open files. Health is a side output: it must not end the service.
   server.on('error', () => {});
   // The server does not keep the process alive.
   server.unref();
-  const { port: actual } = server.address() as AddressInfo;
   return {
-    url: `http://${host.includes(':') ? `[${host}]` : host}:${actual}`,
+    url,
     [Symbol.asyncDispose]: async () => {
       server.close();
       server.closeAllConnections();
     },
   };
-}
-
-async function listening(server: Server, { host, port }: ListenAddress): Promise<void> {
-  try {
-    server.listen(port, host);
-    await once(server, 'listening');
-  } catch (error) {
-    throw new UsageError(`HTTP_LISTEN: cannot listen on ${host}:${port}: ${messageOf(error)}`);
-  }
 }
 
 async function answer(url: string, response: ServerResponse, health: Health, exposition: Exposition): Promise<void> {

@@ -9,6 +9,7 @@ export const serviceNames = {
   loader: 'loader',
   scheduler: 'scheduler',
   sandbox: 'sandbox',
+  dashboard: 'dashboard',
   /** The broker and the token store that the others share on one machine. */
   up: 'up',
   /** All stages in one process: `run`. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { objectOf, type SettingsGroup, setting } from './setting.ts';
+import { type Kind, objectOf, type SettingsGroup, setting } from './setting.ts';
 import { choice, duration, list, parsedBy, path, secretUrl } from './setting-kinds.ts';
 
 export interface ListenAddress {
@@ -13,10 +13,16 @@ function parseListen(text: string): ListenAddress | null {
   return host !== '' && Number(port) <= 65_535 ? { host: host.replace(/^\[|\]$/g, ''), port: Number(port) } : null;
 }
 
+/** Where a server listens. */
+export const listenAddress = (example: string): Kind<ListenAddress> => ({
+  schema: parsedBy(parseListen, example),
+  form: '`host:port`',
+});
+
 const processSettings = {
   httpListen: setting({
     name: 'HTTP_LISTEN',
-    kind: { schema: parsedBy(parseListen, '127.0.0.1:9464'), form: '`host:port`' },
+    kind: listenAddress('127.0.0.1:9464'),
     meaning: 'Where a service exposes /healthz, /readyz and /metrics. Only for a private network.',
     defaultNote: 'nowhere',
   }),

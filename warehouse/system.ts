@@ -1,4 +1,5 @@
 import { IngestError, messageOf } from '../runtime/errors.ts';
+import type { GoldReader } from './gold-reader.ts';
 import type { Backfill, Rebuild, Warehouse, WarehouseReader } from './warehouse.ts';
 
 /** A side output could not be written. Nothing else has failed, and a retry may succeed. */
@@ -86,5 +87,11 @@ export interface TransformTarget {
   goldPublishedAt(): number | undefined;
 }
 
-/** What a warehouse implements. Its users receive one of the two parts. */
-export interface WarehouseSystem extends WarehouseAccess, TransformTarget {}
+/** What readers of GOLD need, such as the dashboard. */
+export interface GoldSource {
+  /** Opens nothing yet. @throws UsageError if this warehouse has no reader of GOLD. */
+  openGold(): Promise<GoldReader>;
+}
+
+/** What a warehouse implements. Its users receive one of the parts. */
+export interface WarehouseSystem extends WarehouseAccess, TransformTarget, GoldSource {}

@@ -3,7 +3,7 @@ export const floors: readonly (readonly string[])[] = [
   ['cli.ts'],
   ['commands'],
   ['pipeline'],
-  ['replay', 'dead-letters'],
+  ['replay', 'dead-letters', 'dashboard'],
   ['producers', 'consumers', 'transform'],
   ['platform'],
   ['sandbox'],

@@ -18,6 +18,7 @@ const homeOf: Readonly<Record<string, string>> = {
   'prom-client': 'runtime/metrics.ts',
   avsc: 'schemas/',
   commander: 'commands/',
+  echarts: 'dashboard/charts/',
 };
 
 /** Packages that every folder may use: a library for schemas, and one for cron patterns. */

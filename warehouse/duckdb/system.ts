@@ -41,6 +41,7 @@ export function duckDbSystem(settings: DuckDbSettings, { clock, signal, watchFil
       await publishGold({ ...options, ...(lock && { lock }) }, goldPath);
     },
     goldPublishedAt: () => goldPublishedAt(goldPath),
+    openGold: async () => (await import('./gold-reader.ts')).openDuckDbGold(goldPath),
   };
 }
 

@@ -1,3 +1,4 @@
+import { UsageError } from '../../runtime/errors.ts';
 import { waitFor } from '../../runtime/leases.ts';
 import type { WarehouseUse } from '../kind.ts';
 import type { WarehouseSystem } from '../system.ts';
@@ -38,6 +39,11 @@ export function snowflakeSystem(settings: SnowflakeSettings, { clock, signal }: 
     },
     publishGold: async () => {},
     goldPublishedAt: () => Number.POSITIVE_INFINITY,
+    openGold: async () => {
+      throw new UsageError(
+        'the dashboard reads a DuckDB warehouse only: set WAREHOUSE=duckdb, or use a BI tool on Snowflake',
+      );
+    },
   };
 }
 

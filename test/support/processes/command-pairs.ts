@@ -43,6 +43,7 @@ const argumentsOf: Readonly<Record<string, readonly (readonly string[])[]>> = {
 export const leftOut: Readonly<Record<string, string>> = {
   'dead-letters show': 'reads what "dead-letters list" reads, and needs the id of a letter',
   up: 'runs no stage, and starts what the others of a pair are given: test/e2e/up.test.ts runs stages beside it',
+  dashboard: 'opens only the published copy of GOLD: test/integration/dashboard.test.ts publishes beside it',
   completion: 'only prints text about the command line',
   man: 'only prints text about the command line',
   'warehouse provision': 'needs an account of Snowflake, and opens neither Kafka nor a DuckDB file',

@@ -8,7 +8,7 @@ import { systemClock } from '../../../runtime/clock.ts';
 import { parseDuration } from '../../../runtime/units.ts';
 import type { WarehouseKind } from '../../../warehouse/kind.ts';
 import { mistakesOf, openWarehouse, serverOf, type WarehouseName, warehouses } from '../../../warehouse/registry.ts';
-import type { TransformTarget, WarehouseAccess } from '../../../warehouse/system.ts';
+import type { GoldSource, TransformTarget, WarehouseAccess } from '../../../warehouse/system.ts';
 
 const root = join(import.meta.dirname, '../../..');
 const dataDir = mkdtempSync(join(tmpdir(), 'tmdb-stream-registry-'));
@@ -39,6 +39,7 @@ const targetParts: Readonly<Record<keyof TransformTarget, string>> = {
   publishGold: 'function',
   goldPublishedAt: 'function',
 };
+const goldParts: Readonly<Record<keyof GoldSource, string>> = { openGold: 'function' };
 
 const configOf = (name: string) => loadConfig({ DATA_DIR: dataDir, WAREHOUSE: name, ...needed[name] });
 
@@ -86,7 +87,7 @@ describe('the registry of warehouses', () => {
     it('opens a system with all parts, and no other ones', () => {
       const system = open(name);
       const parts = Object.entries(system).map(([part, value]) => [part, typeof value]);
-      expect(Object.fromEntries(parts)).toEqual({ ...accessParts, ...targetParts });
+      expect(Object.fromEntries(parts)).toEqual({ ...accessParts, ...targetParts, ...goldParts });
       expect(system.name).not.toBe('');
       expect(system.patienceMs).toBeGreaterThan(0);
       expect(system.freshnessEveryMs).toBeGreaterThan(0);

@@ -1,0 +1,87 @@
+import { rowChart } from '../charts/bars.ts';
+import { type Choices, type Column, choiceOf, type Figure, numberIn } from '../figure.ts';
+import { formatValue, type Unit } from '../format.ts';
+import { knownMoney, measures, movieId, movieTitle, releasedFeatures } from './columns.ts';
+
+/** The catalog in a few numbers. */
+export const totals: Figure = {
+  id: 'totals',
+  title: 'In total',
+  counted: `${releasedFeatures} ${knownMoney}`,
+  columns: [
+    measures.movies,
+    measures.moneyMovies,
+    measures.totalRevenue,
+    measures.overallRoi,
+    measures.medianRoi,
+    { key: 'loss_pct', label: 'Movies that lost money', unit: 'percent' },
+    measures.weightedVote,
+  ],
+  query: () => ({
+    sql: `
+      select count(*) as movie_count,
+             count(*) filter (is_money_known) as money_movie_count,
+             sum(revenue_usd) filter (is_money_known) as total_revenue_usd,
+             round(cast(sum(profit_usd) filter (is_money_known) as double) * 100 / sum(budget_usd) filter (is_money_known), 4) as overall_roi_pct,
+             round(median(roi_pct) filter (is_money_known), 4) as median_roi_pct,
+             round(count(*) filter (is_money_known and profit_usd < 0) * 100.0
+                   / nullif(count(*) filter (is_money_known), 0), 4) as loss_pct,
+             round(cast(sum(cast(vote_average as decimal(5, 3)) * vote_count) as double)
+                   / nullif(sum(vote_count) filter (vote_average is not null), 0), 4) as weighted_vote
+        from fact_movies
+       where is_released_feature`,
+  }),
+};
+
+/** The metrics of `kpi_top_movies`, and how their values are written. */
+const metrics: Readonly<Record<string, { readonly label: string; readonly unit: Unit }>> = {
+  revenue: { label: 'Revenue', unit: 'usd' },
+  profit: { label: 'Profit', unit: 'usd' },
+  roi: { label: 'Return', unit: 'percent' },
+  rating: { label: 'Rating', unit: 'vote' },
+  popularity: { label: 'Popularity', unit: 'score' },
+};
+
+export const metricNames = Object.keys(metrics) as [string, ...string[]];
+
+export const metricLabel = (name: string): string => metrics[name]?.label ?? name;
+
+const chosenMetric = (choices: Choices): string => choiceOf(choices, 'metric', metricNames);
+
+const unitOf = (choices: Choices): Unit => metrics[chosenMetric(choices)]?.unit ?? 'score';
+
+/** The table writes a value in the unit of its metric, which a column cannot know. */
+const valueColumn: Column = { key: 'value', label: 'Value', unit: 'score', isHidden: true };
+
+export const topMovies: Figure = {
+  id: 'top-movies',
+  title: 'Top ten movies',
+  counted: `${releasedFeatures} Lists by money rank movies with known money; the list by rating needs enough votes; the list by popularity needs a recent answer.`,
+  columns: [
+    { key: 'rank', label: 'Rank', unit: 'rank' },
+    movieTitle,
+    { key: 'release_year', label: 'Year', unit: 'year' },
+    { key: 'revenue_usd', label: 'Revenue', unit: 'usd' },
+    { key: 'budget_usd', label: 'Budget', unit: 'usd' },
+    { key: 'profit_usd', label: 'Profit', unit: 'usd' },
+    { key: 'roi_pct', label: 'Return', unit: 'percent' },
+    { key: 'vote_average', label: 'Vote', unit: 'vote' },
+    { key: 'vote_count', label: 'Votes', unit: 'count' },
+    { key: 'popularity', label: 'Popularity', unit: 'score' },
+    { key: 'metric', label: 'Metric', unit: 'text', isHidden: true },
+    valueColumn,
+    movieId,
+  ],
+  query: (choices) => ({
+    sql: 'select * from kpi_top_movies where metric = $metric and rank <= 10 order by rank',
+    values: { metric: chosenMetric(choices) },
+  }),
+  chart: (rows, choices) =>
+    rowChart({
+      label: `Top movies by ${chosenMetric(choices)}`,
+      unit: unitOf(choices),
+      bars: rows.map((row) => ({ name: String(row['title']), value: numberIn(row, 'value') })),
+    }),
+  marks: (rows, choices) =>
+    rows.map((row) => `${row['rank']}. ${row['title']}: ${formatValue(row['value'] ?? null, unitOf(choices))}`),
+};

@@ -1,0 +1,43 @@
+import type { GoldRow } from '../warehouse/gold-reader.ts';
+import type { Definitions } from './definitions.ts';
+import type { Column } from './figure.ts';
+import { formatTime, formatValue, isNumeric, unknown } from './format.ts';
+import { type Html, html } from './html.ts';
+
+/** A cell's content: the exact value is in the markup, the rounded one is visible. Titles may be of any script. */
+export function cell(row: GoldRow, { key, unit, link }: Column): Html {
+  const value = row[key] ?? null;
+  const text = formatValue(value, unit);
+  if (value === null || text === unknown) return html`${unknown}`;
+  if (unit === 'time') return html`<time datetime="${String(value)}">${formatTime(new Date(String(value)))}</time>`;
+  if (unit !== 'text') return html`<data value="${String(value)}">${text}</data>`;
+  const target = link?.(row) ?? null;
+  return target === null ? html`<bdi>${text}</bdi>` : html`<a href="${target}"><bdi>${text}</bdi></a>`;
+}
+
+/** The heading of a column, which links to its definition. @param more after the text, such as a mark of the order. */
+export function heading({ key, label }: Column, { columns }: Definitions): Html {
+  return columns.has(key) ? html`<a href="/definitions#${key}">${label}</a>` : html`${label}`;
+}
+
+const numeric = ({ unit }: Column): Html | null => (isNumeric(unit) ? html` class="number"` : null);
+
+/** Rows as a table whose first column names the row. @param headings by column; by default, the name that links to its definition. */
+export function rowsTable(
+  columns: readonly Column[],
+  rows: readonly GoldRow[],
+  definitions: Definitions,
+  headings: (column: Column) => Html = (column) =>
+    html`<th scope="col"${numeric(column)}>${heading(column, definitions)}</th>`,
+): Html {
+  const visible = columns.filter(({ isHidden }) => !isHidden);
+  const body = rows.map(
+    (row) =>
+      html`<tr>${visible.map((column, index) =>
+        index === 0
+          ? html`<th scope="row"${numeric(column)}>${cell(row, column)}</th>`
+          : html`<td${numeric(column)} data-label="${column.label}">${cell(row, column)}</td>`,
+      )}</tr>`,
+  );
+  return html`<table class="rows"><thead><tr>${visible.map(headings)}</tr></thead><tbody>${body}</tbody></table>`;
+}

@@ -1,0 +1,26 @@
+import { readDefinitions } from '../dashboard/definitions.ts';
+import { startDashboardServer } from '../dashboard/server.ts';
+import { createSite } from '../dashboard/site.ts';
+import type { Context } from '../platform/context.ts';
+import { goldSource } from '../platform/warehouse.ts';
+import { whenAborted } from '../runtime/abort.ts';
+import { runAsService } from './service.ts';
+
+/**
+ * Serves the dashboard until the context's signal aborts.
+ * @param onStarted is called with its address when it accepts connections. @throws UsageError if it cannot listen there.
+ */
+export async function serveDashboard(context: Context, onStarted: (url: string) => void): Promise<void> {
+  const { config, health, log, signal } = context;
+  await runAsService(context, async () => {
+    await using gold = await goldSource(context).openGold();
+    health.dependsOn('gold', async () => void gold.version());
+    const remark = config.origin === 'generated' ? inventedMovies : null;
+    const site = createSite({ gold, definitions: readDefinitions(), remark });
+    await using server = await startDashboardServer({ ...config.dashboard, site, log });
+    onStarted(server.url);
+    await whenAborted(signal);
+  });
+}
+
+const inventedMovies = 'These movies are invented: a sandbox stands in for TMDb until TMDB_TOKEN is set.';

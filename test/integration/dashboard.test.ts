@@ -1,0 +1,205 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readDefinitions } from '../../dashboard/definitions.ts';
+import { pages } from '../../dashboard/pages/index.ts';
+import { type DashboardServer, startDashboardServer } from '../../dashboard/server.ts';
+import { createSite } from '../../dashboard/site.ts';
+import { createLogger } from '../../runtime/logger.ts';
+import { Secret } from '../../runtime/secret.ts';
+import { openDuckDbGold } from '../../warehouse/duckdb/gold-reader.ts';
+import type { GoldReader } from '../../warehouse/gold-reader.ts';
+import { oddTitles, publishSmallGold } from '../support/dashboard/small-gold.ts';
+
+/** All the exact numbers of a page, as texts. */
+const numbersIn = (page: string): string[] =>
+  [...page.matchAll(/<data value="([^"]*)"/g)].map(([, value = '']) => value);
+
+describe('the dashboard', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'tmdb-stream-dashboard-'));
+  const path = join(folder, 'gold.duckdb');
+  const log = createLogger('silent', []);
+  const listen = { host: '127.0.0.1', port: 0 };
+  let gold: GoldReader;
+  let server: DashboardServer;
+
+  beforeAll(async () => {
+    await publishSmallGold(path);
+    gold = openDuckDbGold(path);
+    const site = createSite({ gold, definitions: readDefinitions(), remark: 'These are <invented>.' });
+    server = await startDashboardServer({ listen, site, log, hosts: [], token: undefined });
+  });
+  afterAll(async () => {
+    await server[Symbol.asyncDispose]();
+    await gold[Symbol.asyncDispose]();
+    rmSync(folder, { recursive: true });
+  });
+
+  const get = (address: string, headers: Record<string, string> = {}) =>
+    fetch(new URL(address, server.url), { headers, redirect: 'manual' });
+  const textOf = async (address: string) => (await get(address)).text();
+  const rowsOf = (sql: string) => gold.read((snapshot) => snapshot.query(sql));
+
+  /** Sends the header `Host` as given, which `fetch` does not. */
+  const statusFor = (headers: Record<string, string>, method = 'GET', url = server.url) =>
+    new Promise<number | undefined>((resolve, reject) => {
+      request(url, { headers, method }, (response) => {
+        response.resume();
+        resolve(response.statusCode);
+      })
+        .on('error', reject)
+        .end();
+    });
+
+  it('shows on each page the time of GOLD, what is counted, the notice of TMDb, and text instead of markup', async () => {
+    for (const { path: address } of pages) {
+      const page = await textOf(address);
+      expect(page, address).toMatch(/GOLD of <time datetime="\d{4}-/);
+      expect(page, address).toContain('Released features count');
+      expect(page, address).toContain('This product uses the TMDB API but is not endorsed or certified by TMDB.');
+      expect(page, address).toContain('These are &lt;invented&gt;.');
+      expect(page, address).not.toMatch(/ style=|<style| on\w+="|<script(?! src="\/app\.js")|<img/);
+    }
+  });
+
+  it('shows in each figure exactly the rows of its query, on the page, as CSV and as JSON', async () => {
+    for (const { path: address, figures } of pages) {
+      const numbers = numbersIn(await textOf(address));
+      for (const { id, columns, query } of figures) {
+        const { sql, values } = query(new URLSearchParams());
+        const rows = await gold.read((snapshot) => snapshot.query(sql, values));
+        const visible = columns.filter(({ isHidden, unit }) => !isHidden && unit !== 'text' && unit !== 'time');
+        const shown = rows.flatMap((row) => visible.map(({ key }) => row[key]).filter((value) => value !== null));
+        expect(rows.length, id).toBeGreaterThan(0);
+        expect(numbers.join(' '), id).toContain(shown.join(' '));
+        const json = (await (await get(`/data/${id}.json`)).json()) as { rows: Record<string, unknown>[] };
+        expect(json.rows, id).toEqual(rows.map((row) => Object.fromEntries(columns.map(({ key }) => [key, row[key]]))));
+        const csv = await textOf(`/data/${id}.csv`);
+        expect(csv.split('\r\n')[0], id).toBe(columns.map(({ key }) => key).join(','));
+        expect(csv.split('\r\n').length, id).toBe(rows.length + 2);
+      }
+    }
+  });
+
+  it('computes totals and companies as a computation from the single movies does', async () => {
+    const movies = (await rowsOf('select * from fact_movies')).filter((row) => row['is_released_feature']);
+    const money = movies.filter((row) => row['is_money_known']);
+    const sum = (key: string) => money.reduce((total, row) => total + Number(row[key]), 0);
+    const returns = money.map((row) => Number(row['roi_pct'])).toSorted((a, b) => a - b);
+    const middle = returns.length / 2;
+    const { rows } = (await (await get('/data/totals.json')).json()) as { rows: Record<string, number>[] };
+    expect(rows).toEqual([
+      expect.objectContaining({
+        movie_count: movies.length,
+        money_movie_count: money.length,
+        total_revenue_usd: sum('revenue_usd'),
+        overall_roi_pct: Number(((sum('profit_usd') * 100) / sum('budget_usd')).toFixed(4)),
+        median_roi_pct: ((returns[Math.ceil(middle) - 1] ?? 0) + (returns[Math.floor(middle)] ?? 0)) / 2,
+        loss_pct: Number(
+          ((money.filter((row) => Number(row['profit_usd']) < 0).length * 100) / money.length).toFixed(4),
+        ),
+      }),
+    ]);
+    const companies = (await (await get('/data/companies.json')).json()) as { rows: Record<string, unknown>[] };
+    const byCompany = Map.groupBy(money, (row) => row['company_sk']);
+    const expected = [...byCompany]
+      .filter(([key]) => key !== 'c-1')
+      .map(([key, own]) => ({
+        company_name: `Company ${String(key).slice(1)}`,
+        total_revenue_usd: own.reduce((total, row) => total + Number(row['revenue_usd']), 0),
+      }))
+      .toSorted((a, b) => b.total_revenue_usd - a.total_revenue_usd);
+    expect(companies.rows).toEqual(expected.map((row) => expect.objectContaining(row)));
+  });
+
+  it('ranks by the metric that is chosen, and by revenue if the choice is unknown', async () => {
+    const ranked = async (metric: string) =>
+      ((await (await get(`/data/top-movies.json?metric=${metric}`)).json()) as { rows: Record<string, unknown>[] })
+        .rows;
+    expect((await ranked('rating'))[0]).toMatchObject({ metric: 'rating', rank: 1, title: 'Movie 40' });
+    expect((await ranked("x' or 1=1 --"))[0]).toMatchObject({ metric: 'revenue' });
+  });
+
+  it('keeps odd titles as text in pages and in CSV', async () => {
+    await publishSmallGold(path, oddTitles.length);
+    const page = await textOf('/');
+    expect(page).toContain('<bdi>&lt;script&gt;alert(1)&lt;/script&gt;</bdi>');
+    expect(page).toContain('<bdi>مرحبا بالعالم</bdi>');
+    expect(page).not.toContain('<img');
+    expect(await textOf('/data/top-movies.csv')).toContain(`'=HYPERLINK('http://x.invalid')`);
+  });
+
+  it('sends 304 for an unchanged page, compresses, answers HEAD, and refuses other methods', async () => {
+    const first = await get('/genres', { 'accept-encoding': 'br' });
+    const etag = first.headers.get('etag') ?? '';
+    expect(first.headers.get('content-encoding')).toBe('br');
+    expect(first.headers.get('cache-control')).toBe('private, no-cache');
+    expect((await get('/genres', { 'if-none-match': `W/${etag}` })).status).toBe(304);
+    expect(await statusFor({}, 'HEAD')).toBe(200);
+    expect(await statusFor({}, 'POST')).toBe(405);
+    expect((await get('/data/nothing.csv')).status).toBe(404);
+    expect((await get('/nothing')).status).toBe(404);
+    expect((await get('/app.css')).headers.get('content-type')).toBe('text/css; charset=utf-8');
+  });
+
+  it('forbids everything inline and foreign on every answer', async () => {
+    for (const address of ['/', '/nothing', '/app.js', '/data/totals.csv']) {
+      const { headers } = await get(address);
+      const policy = headers.get('content-security-policy') ?? '';
+      expect(policy).toContain("default-src 'none'");
+      expect(policy).not.toContain('unsafe');
+      expect(headers.get('x-content-type-options')).toBe('nosniff');
+    }
+  });
+
+  it('refuses a host that is not its own, and every request without the token', async () => {
+    expect(await statusFor({ host: 'evil.example' })).toBe(421);
+    const site = createSite({ gold, definitions: readDefinitions(), remark: null });
+    await using closed = await startDashboardServer({
+      listen,
+      site,
+      log,
+      hosts: ['a.example'],
+      token: new Secret('t0ken'),
+    });
+    expect(await statusFor({ host: 'a.example' }, 'GET', closed.url)).toBe(401);
+    expect(await statusFor({ host: 'a.example', authorization: 'Bearer t0ken' }, 'GET', closed.url)).toBe(200);
+  });
+
+  it('shows each published GOLD with the next request, and says what to run while there is none', async () => {
+    for (const count of [10, 20, 30]) {
+      await publishSmallGold(path, count);
+      expect(await textOf('/data/totals.csv')).toContain(`\r\n${count - 1},`);
+    }
+    rmSync(path);
+    const missing = await get('/');
+    expect(missing.status).toBe(503);
+    expect(await missing.text()).toContain('npm start');
+    await publishSmallGold(path, 12);
+    expect((await get('/')).status).toBe(200);
+  });
+
+  it('reads one GOLD from the first to the last query of a page while others are published', async () => {
+    await publishSmallGold(path, 10);
+    const sql = 'select count(*) as movies from fact_movies';
+    const counts = await gold.read(async (snapshot) => {
+      const before = await snapshot.query(sql);
+      await publishSmallGold(path, 20);
+      const newest = await gold.read((next) => next.query(sql));
+      return [before, newest, await snapshot.query(sql)].map(([row]) => row?.['movies']);
+    });
+    expect(counts).toEqual([10, 20, 10]);
+  });
+
+  it('lets a query open no other file and write nothing', async () => {
+    for (const sql of [
+      `attach '${join(folder, 'x.duckdb')}' as x`,
+      "from read_csv('/etc/passwd')",
+      'delete from fact_movies',
+    ]) {
+      await expect(rowsOf(sql), sql).rejects.toThrow();
+    }
+  });
+});

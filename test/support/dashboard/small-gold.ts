@@ -1,0 +1,121 @@
+import { readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+
+const models = join(import.meta.dirname, '../../../dbt/models/gold');
+
+/** The columns and types of a model's contract, so that a table made here has the columns that dbt makes. */
+function contractOf(model: string): string {
+  const [text = ''] = readFileSync(join(models, `${model}.yml`), 'utf8').split(/^unit_tests:/m);
+  const columns = [...text.matchAll(/^ {6}- name: (\w+)\n {8}data_type: (.+)$/gm)];
+  return columns
+    .map(([, name, type = '']) => `"${name}" ${type.includes('timestamp') ? 'timestamp' : type}`)
+    .join(', ');
+}
+
+const modelNames = readdirSync(models)
+  .filter((file) => file.endsWith('.yml'))
+  .map((file) => file.replace('.yml', ''));
+
+/** Titles that a page must show as text, whatever is in them. */
+export const oddTitles = [
+  '<script>alert(1)</script>',
+  '"><img src=x onerror=alert(1)>',
+  "=HYPERLINK('http://x.invalid')",
+  'مرحبا بالعالم',
+  '\u202eevil\u202c & <b>',
+];
+
+/** Movies by id, of 2019 to 2023: 1 to 5 have odd titles, 6 is not released, 7 has no money, 8 no date, genre and company. */
+const movies = `
+  select range::bigint as movie_id, md5(range::varchar) as movie_sk,
+         case when range = 8 then -1 else ((2019 + range % 5) * 10000 + 101)::integer end as date_sk,
+         case when range = 8 then 'g-1' else 'g' || (range % 3) end as genre_sk,
+         case when range = 8 then 'c-1' else 'c' || (range % 4) end as company_sk,
+         case when range between 1 and 5 then $titles[range] else 'Movie ' || range end as title,
+         case when range <> 7 then 1000000 * range * range end as revenue_usd,
+         case when range <> 7 then 5000000 * range end as budget_usd,
+         revenue_usd - budget_usd as profit_usd,
+         cast(revenue_usd - budget_usd as double) * 100 / budget_usd as roi_pct,
+         5 + range / 10.0 as vote_average, 100 * range as vote_count, 10.0 * range as popularity,
+         1 as _run_seq, 'Released' as status, false as adult, false as video, false as softcore,
+         range <> 6 as is_released, range <> 6 as is_released_feature, range not in (6, 7) as is_money_known,
+         timestamp '2026-01-02 03:04:05' as answered_at
+    from range(1, $count + 1)`;
+
+const measures = `
+  count(*) as movie_count, count(*) filter (is_money_known) as money_movie_count,
+  sum(revenue_usd) filter (is_money_known) as total_revenue_usd,
+  sum(budget_usd) filter (is_money_known) as total_budget_usd,
+  sum(profit_usd) filter (is_money_known) as total_profit_usd,
+  median(revenue_usd) filter (is_money_known) as median_revenue_usd,
+  median(budget_usd) filter (is_money_known) as median_budget_usd,
+  median(roi_pct) filter (is_money_known) as median_roi_pct,
+  avg(vote_average) as average_vote, sum(vote_average * vote_count) / sum(vote_count) as weighted_vote`;
+
+const counted = 'from gold.fact_movies as movies';
+
+const statements = [
+  `insert into gold.dim_genres by name
+   select * from (values ('g0', 28, 'Action'), ('g1', 35, 'Comedy'), ('g2', 18, 'Drama & <i>'), ('g-1', -1, 'Unknown'))
+       as genres (genre_sk, genre_id, genre_name)`,
+  `insert into gold.dim_production_companies by name
+   select 'c' || range as company_sk, range as company_id, 'Company ' || range as company_name, 'US' as origin_country from range(-1, 4)`,
+  `insert into gold.dim_dates by name
+   select year * 10000 + 101 as date_sk, make_date(year, 1, 1) as full_date, year from range(2010, 2030) as years (year)
+    union all select -1, null, null`,
+  `insert into gold.bridge_movie_genres by name
+   select movie_sk || genre_sk as bridge_sk, movie_sk, genre_sk, movie_id, 1 as position, 1 as _run_seq from gold.fact_movies
+    union all
+   select movie_sk || 'g0', movie_sk, 'g0', movie_id, 2, 1 from gold.fact_movies where genre_sk = 'g1'`,
+  `insert into gold.bridge_movie_companies by name
+   select movie_sk || company_sk as bridge_sk, movie_sk, company_sk, movie_id, 1 as position, 1 as _run_seq from gold.fact_movies`,
+  `insert into gold.kpi_genre_performance by name
+   select bridge.genre_sk, genres.genre_id, genres.genre_name, ${measures} ${counted}
+     join gold.bridge_movie_genres as bridge on bridge.movie_sk = movies.movie_sk
+     join gold.dim_genres as genres on genres.genre_sk = bridge.genre_sk
+    where is_released_feature group by all`,
+  `insert into gold.kpi_yearly_trends by name
+   select dates.year as release_year, ${measures} ${counted} join gold.dim_dates as dates using (date_sk)
+    where is_released_feature and dates.year is not null group by all`,
+  ...[
+    ['revenue', 'revenue_usd', 'is_money_known'],
+    ['profit', 'profit_usd', 'is_money_known'],
+    ['roi', 'roi_pct', 'is_money_known'],
+    ['rating', 'vote_average', 'vote_count >= 300'],
+    ['popularity', 'popularity', 'true'],
+  ].map(
+    ([metric, column, condition]) => `
+      insert into gold.kpi_top_movies by name
+      select '${metric}' as metric, row_number() over (order by ${column} desc, movie_id) as rank, ${column} as value,
+             movie_sk, movie_id, title, dates.year as release_year, revenue_usd, budget_usd, profit_usd, roi_pct,
+             vote_average, vote_count, popularity
+        ${counted} join gold.dim_dates as dates using (date_sk)
+       where is_released_feature and ${condition} and ${column} is not null
+     qualify rank <= 100`,
+  ),
+];
+
+/** Fills the schema `gold` of a connection. @param count of the movies. */
+async function makeGold(connection: DuckDBConnection, count: number): Promise<void> {
+  await connection.run('create schema gold');
+  for (const model of modelNames) await connection.run(`create table gold.${model} (${contractOf(model)})`);
+  const titles = `[${oddTitles.map((title) => `'${title.replaceAll("'", "''")}'`).join(', ')}]`;
+  const rows = movies.replace('$titles', titles).replace('$count', String(count));
+  await connection.run(`insert into gold.fact_movies by name ${rows}`);
+  for (const statement of statements) await connection.run(statement);
+}
+
+/** Publishes a small GOLD as the product does: a new file that replaces the last one. @param count of the movies. */
+export async function publishSmallGold(path: string, count = 40): Promise<void> {
+  const unfinished = `${path}.unfinished`;
+  rmSync(unfinished, { force: true });
+  const instance = await DuckDBInstance.create(':memory:');
+  const connection = await instance.connect();
+  await connection.run(`attach '${unfinished}' as published; use published`);
+  await makeGold(connection, count);
+  await connection.run('use memory; detach published');
+  connection.closeSync();
+  instance.closeSync();
+  renameSync(unfinished, path);
+}
