@@ -1,3 +1,5 @@
+import { offsetsOf } from '../kafka/commit.ts';
+import { commitsWithFormer, type RenamedGroup } from '../kafka/former-group.ts';
 import { lagOf } from '../kafka/lag.ts';
 import type { Context } from '../platform/context.ts';
 import type { Platform } from '../platform/platform.ts';
@@ -9,14 +11,14 @@ const everyMs = 10_000;
 /** What a service observes beside its own work. */
 export interface Watched {
   /** Consumer groups, each with its topics. */
-  readonly groups: readonly { readonly group: string; readonly topics: readonly string[] }[];
+  readonly groups: readonly (RenamedGroup & { readonly topics: readonly string[] })[];
   /** Whether it sends requests to TMDb, and so uses the token bucket. */
   readonly tokens: boolean;
 }
 
 /**
- * Updates the gauges about shared state while a service runs: lag from the group's committed offsets, tokens from
- * the bucket. If a sample fails, the gauge keeps its last value: `/readyz` says what is unreachable.
+ * Updates the gauges about shared state while a service runs: lag from the committed offsets of the group, or of its former group until
+ * they are taken over; tokens from the bucket. If a sample fails, the gauge keeps its last value: `/readyz` says what is unreachable.
  */
 export async function sampleGauges(platform: Platform, context: Context, watched: Watched): Promise<void> {
   const { signal, log } = context;
@@ -31,11 +33,16 @@ export async function sampleGauges(platform: Platform, context: Context, watched
   }
 }
 
-async function sampleLags(platform: Platform, { metrics }: Context, { groups }: Watched): Promise<void> {
+/** @throws KafkaError */
+export async function sampleLags(
+  platform: Platform,
+  { metrics }: Context,
+  { groups }: Pick<Watched, 'groups'>,
+): Promise<void> {
   const { admin } = (await platform.kafka()).cluster;
-  for (const { group, topics } of groups) {
+  for (const { group, former, topics } of groups) {
     for (const topic of topics) {
-      const done = await admin.committedOffsets(group, topic);
+      const done = offsetsOf(await commitsWithFormer(admin, { group, former }, topic));
       const lag = await lagOf(admin, topic, done, systemClock.now());
       metrics.lagRecords.set({ group, topic }, lag.records);
       metrics.lagSeconds.set({ group, topic }, lag.seconds);

@@ -63,6 +63,13 @@ async function copy(
   }
 }
 
+/**
+ * The members of a group, for a person. None if the group does not exist or if this user may not see it: a request about such a group
+ * would look like an outage of Kafka. @throws KafkaError
+ */
+export const membersIfVisible = async (admin: KafkaAdmin, group: string): Promise<readonly string[]> =>
+  (await admin.groups()).includes(group) ? await admin.members(group) : [];
+
 /** The commits of the former group in partitions that `own`, the commits of the group, lacks. */
 async function notTakenOver(
   admin: KafkaAdmin,
@@ -73,7 +80,7 @@ async function notTakenOver(
   const { high } = await admin.topicOffsets(topic);
   const isMissing = (partition: number) => high.has(partition) && !own.has(partition);
   if (![...high.keys()].some(isMissing)) return new Map();
-  // Without the right to see it, a group is not listed. A request about such a group would look like an outage of Kafka.
+  // Without the right to see it, a group is not listed, see `membersIfVisible`.
   if (!(await admin.groups()).includes(former)) return new Map();
   return new Map([...(await admin.commits(former, topic))].filter(([partition]) => isMissing(partition)));
 }

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { z } from 'zod';
+import { membersIfVisible } from '../kafka/former-group.ts';
 import { lineOf, type TopicFinding } from '../kafka/topic-preconditions.ts';
 import { type Context, toolsDir } from '../platform/context.ts';
 import { topicSettingsOf } from '../platform/open-kafka.ts';
@@ -63,11 +64,7 @@ const checks: Readonly<Record<string, (context: Context) => Promise<string | rea
     });
     return ways.join(', ') || 'none is needed: the sandbox is on this machine';
   },
-  kafka: async (context) => {
-    await using platform = openPlatform(context, { mayJoinBroker: true, topics: 'leave', kafkaPatienceMs: 5_000 });
-    const { clusterId } = await platform.kafka();
-    return `${context.config.kafka.brokers?.join(', ') ?? 'a local broker'}, cluster ${clusterId}`;
-  },
+  kafka: examineKafka,
   topics: async (context) => {
     await using platform = openPlatform(context, { mayJoinBroker: true, topics: 'leave', kafkaPatienceMs: 5_000 });
     const { admin } = (await platform.kafka()).cluster;
@@ -104,6 +101,24 @@ const checks: Readonly<Record<string, (context: Context) => Promise<string | rea
     return `${new URL(url).origin} answers and accepts the credentials`;
   },
 };
+
+/** Whether Kafka can be reached, and whether a process of an older version reads from it. */
+export async function examineKafka(context: Context): Promise<Note[]> {
+  await using platform = openPlatform(context, { mayJoinBroker: true, topics: 'leave', kafkaPatienceMs: 5_000 });
+  const { clusterId, cluster } = await platform.kafka();
+  const { brokers, formerGroups } = context.config.kafka;
+  const older: Note[] = [];
+  for (const former of Object.values(formerGroups)) {
+    const members = await membersIfVisible(cluster.admin, former);
+    if (members.length > 0) older.push(noteOfOlderVersion(members, former));
+  }
+  return [ok(`${brokers?.join(', ') ?? 'a local broker'}, cluster ${clusterId}`), ...older];
+}
+
+const noteOfOlderVersion = (members: readonly string[], former: string): Note =>
+  warning(
+    `${members.join(', ')}: an older version, which reads as group ${former} and repeats the work of this version. End it`,
+  );
 
 const noteOfOther = (topic: string): Note =>
   warning(

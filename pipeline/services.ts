@@ -84,11 +84,13 @@ const genres = ({ everyMs }: ProducerOptions): Part =>
 
 const fetchGroup = ({ config: { kafka } }: Context) => ({
   group: kafka.groups.fetcher,
+  former: kafka.formerGroups.fetcher,
   topics: [kafka.topics.movieIds.name],
 });
 
 const loadGroup = ({ config: { kafka } }: Context) => ({
   group: kafka.groups.loader,
+  former: kafka.formerGroups.loader,
   topics: [kafka.topics.rawMovies.name, kafka.topics.rawGenres.name],
 });
 

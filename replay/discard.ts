@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import type { KafkaCluster } from '../kafka/cluster.ts';
-import type { KafkaAdmin, TopicOffsets } from '../kafka/cluster-admin.ts';
+import type { TopicOffsets } from '../kafka/cluster-admin.ts';
 import type { Commit } from '../kafka/commit.ts';
 import { GroupInUseError } from '../kafka/errors.ts';
-import { commitsWithFormer } from '../kafka/former-group.ts';
+import { commitsWithFormer, membersIfVisible } from '../kafka/former-group.ts';
 import type { ConsumerRecord, Offsets } from '../kafka/topic.ts';
 import type { Context } from '../platform/context.ts';
 import type { Platform } from '../platform/platform.ts';
@@ -63,21 +63,15 @@ export async function discardIds(
   const [commits, present] = await Promise.all([commitsWithFormer(admin, names, topic), admin.topicOffsets(topic)]);
   const moves = movesTo(before === undefined ? present.high : await admin.offsetsAt(topic, before), commits, present);
   const waiting = await countWaiting(cluster, moves);
-  const readers = await membersOf(admin, [names.group, names.former]);
+  const readers = await Promise.all(
+    Object.values(names).map(async (group) => ({ group, members: await membersIfVisible(admin, group) })),
+  );
   if (!isDryRun && moves.size > 0) {
     for (const { group, members } of readers) if (members.length > 0) throw new GroupInUseError(group, members);
     signal.throwIfAborted();
     await admin.replaceCommits(names.group, topic, new Map([...moves].map(([partition, { to }]) => [partition, to])));
   }
   return { isDryRun, members: readers.flatMap(({ members }) => members), ...waiting };
-}
-
-/** A group that does not exist, or that this user may not see, has no members. */
-async function membersOf(admin: KafkaAdmin, groups: readonly string[]) {
-  const known = new Set(await admin.groups());
-  return Promise.all(
-    groups.map(async (group) => ({ group, members: known.has(group) ? await admin.members(group) : [] })),
-  );
 }
 
 /** No offset moves back, or past the end of its partition. @param ends where to move to. */

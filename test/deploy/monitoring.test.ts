@@ -6,6 +6,7 @@ import { createMetrics, observeProcess } from '../../runtime/metrics.ts';
 import { type Compose, interpolate, isOurs, wordsOf } from '../support/deploy/compose.ts';
 import { environmentOf, parseDockerfile, stageOf } from '../support/deploy/dockerfile.ts';
 import { read, readYaml, root } from '../support/deploy/project.ts';
+import { units } from '../support/deploy/systemd-units.ts';
 
 interface Rule {
   readonly alert: string;
@@ -135,7 +136,7 @@ describe('the alerts', () => {
         });
         expect(status, stdout + stderr).toBe(0);
       };
-      run('check', 'config', 'prometheus.yml');
+      for (const file of ['prometheus.yml', 'systemd.yml']) run('check', 'config', file);
       run('test', 'rules', 'alerts.test.yml');
     },
   );
@@ -148,23 +149,26 @@ describe('alerts.test.yml', () => {
   });
 });
 
+interface Job {
+  readonly job_name: string;
+  readonly static_configs: readonly { targets: readonly string[]; labels: Readonly<Record<string, string>> }[];
+  readonly dns_sd_configs?: readonly { names: readonly string[]; port: number }[];
+}
+
+interface Configuration {
+  readonly global: { readonly external_labels: Readonly<Record<string, string>> };
+  readonly rule_files: readonly string[];
+  readonly scrape_configs: readonly Job[];
+}
+
 describe('prometheus.yml', () => {
-  interface Job {
-    readonly static_configs: readonly { targets: readonly string[]; labels: Readonly<Record<string, string>> }[];
-    readonly dns_sd_configs: readonly { names: readonly string[]; port: number }[];
-  }
-  interface Configuration {
-    readonly global: { readonly external_labels: Readonly<Record<string, string>> };
-    readonly rule_files: readonly string[];
-    readonly scrape_configs: readonly Job[];
-  }
   const config = readYaml<Configuration>('deploy/prometheus/prometheus.yml');
 
   it('scrapes every process of docker-compose.yml except the sandbox, at the port of the image', () => {
     const [job] = config.scrape_configs;
     const targets = [
       ...(job?.static_configs.flatMap(({ targets }) => targets) ?? []),
-      ...(job?.dns_sd_configs.flatMap(({ names, port }) => names.map((name) => `${name}:${port}`)) ?? []),
+      ...(job?.dns_sd_configs?.flatMap(({ names, port }) => names.map((name) => `${name}:${port}`)) ?? []),
     ];
     const image = environmentOf(stageOf(parseDockerfile(read('Dockerfile'))));
     const port = image['HTTP_LISTEN']?.split(':').pop();
@@ -178,6 +182,28 @@ describe('prometheus.yml', () => {
     expect(config.global.external_labels).toEqual({ runbook: 'docs/runbook.md' });
     const mounted = services['prometheus']?.volumes?.map((volume) => interpolate(volume).split(':')[0]);
     expect(mounted).toContain('./deploy/prometheus/alerts.yml');
+  });
+});
+
+describe('systemd.yml', () => {
+  const { scrape_configs: jobs, ...others } = readYaml<Configuration>('deploy/prometheus/systemd.yml');
+
+  it('scrapes each unit of deploy/systemd at its port, under the name of its service', () => {
+    const scraped = jobs.flatMap((job) =>
+      job.static_configs.map(({ targets, labels }) => [labels['service'], ...targets]),
+    );
+    // Of the fetchers, the first one.
+    const exposed = units().map((unit) => [
+      unit.name.replace('@', ''),
+      unit.variable('HTTP_LISTEN')?.replace('%i', '1'),
+    ]);
+    expect(scraped.toSorted()).toEqual(exposed.toSorted());
+  });
+
+  it('has the same alerts as prometheus.yml, which select by the name of the job', () => {
+    const { scrape_configs: inContainers, ...expected } = readYaml<Configuration>('deploy/prometheus/prometheus.yml');
+    expect(others).toEqual(expected);
+    expect(jobs.map((job) => job.job_name)).toEqual(inContainers.map((job) => job.job_name));
   });
 });
 

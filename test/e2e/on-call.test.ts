@@ -146,25 +146,25 @@ describe.runIf(SmallDisk.isPossible())('on call', () => {
     }
   };
 
-  /** Waits until `up` has ended because one of its servers did. */
-  const upEnds = async (why: string) => {
+  /** Causes a trouble, and waits until `up` has ended because one of its servers did. */
+  const endUp = async (why: string, cause: () => unknown) => {
+    // It may end before the cause returns.
     const running = shell.current(up);
+    await cause();
     expect(await running.exited).toBe(1);
     expect(running.output()).toContain(why);
   };
 
   it('Kafka is away', async () => {
     const { broker } = JSON.parse(readFileSync(join(dataDir, 'kafka/broker.json'), 'utf8'));
-    process.kill(broker.pid, 'SIGKILL');
-    await upEnds('the local Kafka broker has ended');
+    await endUp('the local Kafka broker has ended', () => process.kill(broker.pid, 'SIGKILL'));
     await until('the fetcher says so', () => said(fetch).includes('Kafka is out of reach'), patience);
     await follow('Kafka is away', worksAgain);
   });
 
   it('the token store is away', async () => {
     const [, pid] = /^(\d+):/.exec(readFileSync(join(dataDir, 'token-store/store.log'), 'utf8')) ?? [];
-    process.kill(Number(pid), 'SIGKILL');
-    await upEnds('the local token store has ended');
+    await endUp('the local token store has ended', () => process.kill(Number(pid), 'SIGKILL'));
     await follow('The token store is away', worksAgain);
   });
 
@@ -193,9 +193,10 @@ describe.runIf(SmallDisk.isPossible())('on call', () => {
 
   it('the disk is full', async () => {
     const ballast = join(dataDir, 'core.4711');
-    fillDisk(ballast);
-    await shell.run('npx tmdb-stream replay ids --all');
-    await upEnds('has ended');
+    await endUp('has ended', async () => {
+      fillDisk(ballast);
+      await shell.run('npx tmdb-stream replay ids --all');
+    });
     const largest = (shown: string) =>
       [...shown.matchAll(/^\S+\t(.*)$/gm)]
         .map(([, path = '']) => path)

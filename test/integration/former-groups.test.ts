@@ -1,8 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { sampleLags } from '../../dead-letters/sample.ts';
 import { createAdmin } from '../../kafka/admin.ts';
 import type { KafkaAdmin } from '../../kafka/cluster-admin.ts';
 import { GroupInUseError } from '../../kafka/errors.ts';
 import { commitsWithFormer, takeOverOffsets } from '../../kafka/former-group.ts';
+import { examineKafka } from '../../pipeline/doctor.ts';
+import { openPlatform } from '../../platform/platform.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { createTopic, joinAs, testKafka, uniqueName, write } from '../support/kafka/broker.ts';
 import { Deployment } from '../support/kafka/deployment.ts';
@@ -21,6 +24,16 @@ describe('a deployment whose groups had other names', () => {
     await deployment[Symbol.asyncDispose]();
   });
 
+  /** The gauge of the ids that wait for the fetcher, as a service exposes it. */
+  async function shownLag(): Promise<number | undefined> {
+    const { context } = deployment;
+    const { topics, groups, formerGroups } = context.config.kafka;
+    await using platform = openPlatform(context);
+    const group = { group: groups.fetcher, former: formerGroups.fetcher, topics: [topics.movieIds.name] };
+    await sampleLags(platform, context, { groups: [group] });
+    return (await context.metrics.lagRecords.get()).values[0]?.value;
+  }
+
   it('[R116] fetches only the ids that its former group had not finished, and waits for the members of that group', async () => {
     const { topics, groups, formerGroups } = deployment.context.config.kafka;
     const topic = topics.movieIds.name;
@@ -35,6 +48,7 @@ describe('a deployment whose groups had other names', () => {
     await admin.replaceCommits(formerGroups.fetcher, topic, committed);
     const names = { group: groups.fetcher, former: formerGroups.fetcher };
     expect(await commitsWithFormer(admin, names, topic)).toEqual(committed);
+    expect(await shownLag()).toBe(3);
 
     let fetching: Promise<number>;
     {
@@ -49,6 +63,18 @@ describe('a deployment whose groups had other names', () => {
     // The former group keeps its commits, so that the older version can run again.
     expect(await admin.commits(formerGroups.fetcher, topic)).toEqual(committed);
     expect(await deployment.fetch()).toBe(0);
+    expect(await shownLag()).toBe(0);
+  });
+
+  it('[R116] names, in `doctor`, a process of the older version that starts later', async () => {
+    const { topics, formerGroups } = deployment.context.config.kafka;
+    const verdicts = async () => (await examineKafka(deployment.context)).map(({ verdict }) => verdict);
+    expect(await verdicts()).toEqual(['ok']);
+    await using _ = await joinAs(kafka, formerGroups.fetcher, topics.movieIds.name);
+    expect(await verdicts()).toEqual(['ok', 'warn']);
+    const [, found] = await examineKafka(deployment.context);
+    expect(found?.detail).toMatch(/^test at /);
+    expect(found?.detail).toContain(`reads as group ${formerGroups.fetcher}`);
   });
 
   it('[R116] loads from the position in the ledger, regardless of the commits of the former group', async () => {
