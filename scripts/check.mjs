@@ -1,4 +1,4 @@
-/** `npm run check`: everything that is fast enough for every commit. Stops at the first failure. */
+/** `npm run check`: everything that is fast enough for every commit. */
 import { runTests } from './setup.mjs';
 
 await runTests('check', ['npm', 'lint']);

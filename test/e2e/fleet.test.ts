@@ -80,8 +80,8 @@ describe('a fleet of services', () => {
   };
   const expectAllZero = (codes: Readonly<Record<string, number | null>>) => {
     const bad = fleet.services.filter(({ name }) => codes[name] !== undefined && codes[name] !== 0);
-    const lastWords = bad.map((service) => `${service.name}: ${codes[service.name]}\n${service.tail()}`);
-    expect(lastWords).toEqual([]);
+    const lastLines = bad.map((service) => `${service.name}: ${codes[service.name]}\n${service.tail()}`);
+    expect(lastLines).toEqual([]);
   };
   /** The number of movies in the copy that readers open; 0 before the copy exists. */
   const publishedMovies = async (): Promise<number> => {
@@ -102,7 +102,7 @@ describe('a fleet of services', () => {
 
   it('[P3 R5 S1] uses the whole limit and no more, shares it fairly, drains, and resumes', async () => {
     const first = startAll();
-    await until('every fetcher is at work', async () => detailsSeen().length > movies / 6, {
+    await until('one movie in six is fetched', async () => detailsSeen().length > movies / 6, {
       timeoutMs: 90_000,
       check: () => fleet.expectAllRunning(),
     });

@@ -126,7 +126,7 @@ describe.runIf(process.platform === 'linux')('processes that are frozen under lo
     const frozen = start();
     const children = [frozen, start(), start()];
     try {
-      await until('all are at work', () => sandbox.stats().requests > 60, { timeoutMs: 30_000 });
+      await until('60 requests are sent', () => sandbox.stats().requests > 60, { timeoutMs: 30_000 });
       const before = sandbox.stats().requests;
       await freeze(frozen, seconds * 1_000);
       await delay(2_000);

@@ -41,7 +41,7 @@ describe('a stage that is killed at a critical point and restarted', () => {
   });
 
   /** Starts a stage that will be killed or stopped at a point; `log` records when that happened. */
-  const startDoomed = (what: 'CRASH_AT' | 'STOP_AT', point: CrashPoint, args: readonly string[]) => {
+  const startWithCrashPoint = (what: 'CRASH_AT' | 'STOP_AT', point: CrashPoint, args: readonly string[]) => {
     const log = join(bed.workspace.dataDir, `crash-points-${++logs}`);
     const service = bed.fleet.start(args.join(' '), args, crashEnvironment(what, point, log));
     return { service, log, fired: `${what} ${point.point}:${point.hit}` };
@@ -49,7 +49,7 @@ describe('a stage that is killed at a critical point and restarted', () => {
 
   /** Runs a stage until it is killed at a point. */
   const dieAt = async (point: CrashPoint, args: readonly string[]): Promise<void> => {
-    const { service, log, fired } = startDoomed('CRASH_AT', point, args);
+    const { service, log, fired } = startWithCrashPoint('CRASH_AT', point, args);
     await service.exited;
     expect(service.child.signalCode, service.tail()).toBe('SIGKILL');
     expect(firedIn(log)).toEqual([fired]);
@@ -202,13 +202,13 @@ describe('a stage that is killed at a critical point and restarted', () => {
 
     it('[R6] whose batch another loader has loaded meanwhile is fenced, and adds no row', async () => {
       await bed.run('load', '--once');
-      const { service: zombie, log } = startDoomed('STOP_AT', { point: 'loader.batch-due', hit: 2 }, ['load']);
+      const { service: zombie, log } = startWithCrashPoint('STOP_AT', { point: 'loader.batch-due', hit: 2 }, ['load']);
       // If it had the file open when it is stopped, no other loader could take over.
       await publishAnswers([idAt(0)]);
       const isIdle = () => rowsLoaded(zombie) > 0 && !hasOpen(zombie.pid, bed.workspace.duckdbPath);
       await until('it has loaded a batch and released the file', isIdle, { timeoutMs: 60_000 });
       const other = await takeOver(log);
-      await until('the other has taken over', () => rowsLoaded(other) > 0, { timeoutMs: 30_000 });
+      await until('the other loader loads rows', () => rowsLoaded(other) > 0, { timeoutMs: 30_000 });
       zombie.kill('SIGCONT');
       await until('it is fenced', () => zombie.lines.some(({ msg }) => msg?.startsWith('fenced')), {
         timeoutMs: 30_000,
@@ -223,17 +223,19 @@ describe('a stage that is killed at a critical point and restarted', () => {
     it('[R61] whose commit is late keeps the file until it has committed, and no row is duplicated', {
       tags: ['full'],
     }, async () => {
-      const { service: zombie, log } = startDoomed('STOP_AT', { point: 'loader.before-commit', hit: 2 }, ['load']);
+      const { service: zombie, log } = startWithCrashPoint('STOP_AT', { point: 'loader.before-commit', hit: 2 }, [
+        'load',
+      ]);
       const other = await takeOver(log);
       const before = rowsLoaded(zombie);
       // Each entry of the queue names its process.
       const isInLine = () =>
         readdirSync(`${bed.workspace.duckdbPath}.queue`).some((entry) => entry.split('-')[2] === String(other.pid));
-      await until('the other waits for the file', isInLine, { timeoutMs: 30_000 });
+      await until('the other loader is in the queue for the file', isInLine, { timeoutMs: 30_000 });
       expect(rowsLoaded(other)).toBe(0);
       zombie.kill('SIGCONT');
       await until('it has committed', () => rowsLoaded(zombie) > before, { timeoutMs: 30_000 });
-      await until('the other continues', async () => (await other.get('/readyz')).status === 200, {
+      await until('the other loader is ready', async () => (await other.get('/readyz')).status === 200, {
         timeoutMs: 30_000,
       });
       await end(zombie, other);

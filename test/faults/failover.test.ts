@@ -21,12 +21,12 @@ it('[R109 R110] continues with another coordinator when one of three brokers is 
 }, async () => {
   bed = await ThreeBrokerBed.open(600, 50);
   const posts = start();
-  await bed.atWork(100);
+  await bed.untilFetched(100);
   await bed.untilInSync();
   const coordinator = (await bed.cluster.coordinatorOf(groups.fetcher)) ?? 0;
   await bed.cluster.kill(coordinator);
   const electedMs = await bed.newCoordinator(groups.fetcher, coordinator);
-  const workedMs = await bed.atWork(50);
+  const workedMs = await bed.untilFetched(50);
   const found = await bed.allLoaded(posts);
   process.stdout.write(
     `new coordinator after ${electedMs} ms, at work ${workedMs} ms later; ${bed.requestsPerId.toFixed(3)} requests per id\n`,
@@ -45,13 +45,13 @@ it('continues when any of three brokers is killed, and waits while two of them a
   bed = await ThreeBrokerBed.open(4_000, 20);
   const posts = start();
   const recoveries: string[] = [];
-  await bed.atWork(100);
+  await bed.untilFetched(100);
   for (const index of [0, 1, 2]) {
     await bed.untilInSync();
     const coordinator = await bed.cluster.coordinatorOf(groups.fetcher);
     await bed.cluster.kill(index);
     if (index === coordinator) await bed.newCoordinator(groups.fetcher, index);
-    const ms = await bed.atWork(100);
+    const ms = await bed.untilFetched(100);
     recoveries.push(`broker ${index}${index === coordinator ? ' (coordinator)' : ''}: ${ms} ms`);
     // At 20 a second, 100 requests take 5 s.
     expect(ms).toBeLessThan(30_000);
@@ -64,7 +64,7 @@ it('continues when any of three brokers is killed, and waits while two of them a
   await delay(55_000);
   const before = bed.requests;
   await bed.cluster.startOne(0);
-  const ms = await bed.atWork(100);
+  const ms = await bed.untilFetched(100);
   recoveries.push(`two of three for a minute: ${ms} ms, ${before} requests`);
   await bed.cluster.startOne(1);
   const found = await bed.allLoaded(posts);

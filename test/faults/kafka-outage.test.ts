@@ -36,27 +36,29 @@ it('[R10 R23] services wait for a broker that is down under load, report it at o
   const movies = 300 + 200 * outages;
   bed = await openTestBed({ limit, sandbox: { movies, latencyMs: [20, 120] }, env: { KAFKA_SESSION_TIMEOUT: '6s' } });
   await bed.run('produce', 'popular', '--pages', String(movies / 20));
-  const posts = start();
-  await until('they are at work', () => fetched() >= 50, { timeoutMs: 60_000 });
+  const services = start();
+  await until('50 movies are fetched', () => fetched() >= 50, { timeoutMs: 60_000 });
   await until(
     'all are ready',
     async () =>
-      (await Promise.all(posts.map(({ service }) => readiness(service)))).every(({ status }) => status === 200),
+      (await Promise.all(services.map(({ service }) => readiness(service)))).every(({ status }) => status === 200),
     { timeoutMs: 60_000 },
   );
-  const services = posts.map(({ service }) => service);
   // The long form scrapes as often as deploy/prometheus/prometheus.yml.
-  await using scraped = scrape(services, seconds < 60 ? 500 : 15_000);
+  await using scraped = scrape(
+    services.map(({ service }) => service),
+    seconds < 60 ? 500 : 15_000,
+  );
   const pending = (alert: string) => evaluate(alertExpression(alert), scraped.series, Date.now());
-  await until('all were scraped', () => evaluate('up == 1', scraped.series, Date.now()).length === 3, {
+  await until('every service is scraped', () => evaluate('up == 1', scraped.series, Date.now()).length === 3, {
     timeoutMs: 30_000,
   });
   expect(pending('TmdbNotReady')).toEqual([]);
-  const before = posts.map(({ service }) => service.lines.length);
+  const before = services.map(({ service }) => service.lines.length);
   for (let outage = 1; outage <= outages; outage += 1) {
     await bed.broker.stop(true);
     const stoppedAt = performance.now();
-    for (const { service } of posts) {
+    for (const { service } of services) {
       const isNotReady = async () => (await readiness(service)).status === 503;
       await until(`${service.name} is not ready`, isNotReady, { timeoutMs: 10_000, pollMs: 50 });
       expect(await readiness(service)).toMatchObject({
@@ -65,7 +67,7 @@ it('[R10 R23] services wait for a broker that is down under load, report it at o
     }
     const noticedMs = performance.now() - stoppedAt;
     await delay(Math.max(0, seconds * 1_000 - noticedMs));
-    for (const { service } of posts) {
+    for (const { service } of services) {
       expect(await service.metric('tmdb_ready', { dependency: 'kafka' })).toBe(0);
       expect(await service.get('/healthz')).toMatchObject({ status: 200 });
     }
@@ -75,16 +77,16 @@ it('[R10 R23] services wait for a broker that is down under load, report it at o
     const backAt = performance.now();
     await bed.broker.start();
     const startedAt = performance.now();
-    await until('they are at work again', () => fetched() > requests + 50, { timeoutMs: 60_000, pollMs: 50 });
+    await until('50 more movies are fetched', () => fetched() > requests + 50, { timeoutMs: 60_000, pollMs: 50 });
     const isReady = async ({ service }: SupervisedService) => (await readiness(service)).status === 200;
-    await until('all are ready again', async () => (await Promise.all(posts.map(isReady))).every(Boolean), {
+    await until('all are ready again', async () => (await Promise.all(services.map(isReady))).every(Boolean), {
       timeoutMs: 60_000,
     });
     process.stdout.write(
       `not ready after ${Math.round(noticedMs)} ms; at work ${Math.round(performance.now() - startedAt)} ms after the broker, which took ${Math.round(startedAt - backAt)} ms\n`,
     );
   }
-  for (const [index, { service }] of posts.entries()) {
+  for (const [index, { service }] of services.entries()) {
     const since = service.lines.slice(before[index]);
     const expected = Array.from({ length: outages }, () => [
       'Kafka is out of reach, waiting for it',
@@ -99,10 +101,10 @@ it('[R10 R23] services wait for a broker that is down under load, report it at o
     expect(since.filter(({ kafkajs }) => kafkajs !== undefined)).toEqual([]);
   }
   expect(pending('TmdbServiceRestarts')).toEqual([]);
-  expect(posts.flatMap(({ deaths }) => deaths)).toEqual([]);
-  await until('all is fetched', () => fetched() >= movies, { timeoutMs: 600_000 });
+  expect(services.flatMap(({ deaths }) => deaths)).toEqual([]);
+  await until('all movies are fetched', () => fetched() >= movies, { timeoutMs: 600_000 });
   await until(
-    'all is loaded',
+    'all answers are loaded',
     () =>
       bed.audit({ onlyBronze: true }).then(
         () => true,
@@ -110,7 +112,7 @@ it('[R10 R23] services wait for a broker that is down under load, report it at o
       ),
     { timeoutMs: 120_000, pollMs: 1_000 },
   );
-  expect(await Promise.all(posts.map((post) => post.end()))).toEqual([0, 0, 0]);
+  expect(await Promise.all(services.map((service) => service.end()))).toEqual([0, 0, 0]);
   process.stdout.write(`${(fetched() / movies).toFixed(3)} requests per id\n`);
   expect(fetched() / movies).toBeLessThanOrEqual(1.1);
 });
@@ -120,9 +122,9 @@ it('[R23] services start while the broker is down; a command gives up in time an
 }, async () => {
   bed = await openTestBed({ limit, sandbox: { movies: 100 } });
   await bed.broker.stop();
-  const posts = start();
+  const services = start();
   const command = bed.workspace.run(['fetch', '--once'], { KAFKA_BROKERS: bed.broker.address, TMDB_TOKEN: 'any' });
-  for (const { service } of posts) {
+  for (const { service } of services) {
     const says = async () => (await readiness(service)).kafka?.startsWith('not connected yet: ') ?? false;
     await until(`${service.name} says what it waits for`, says, { timeoutMs: 30_000 });
     expect((await readiness(service)).status).toBe(503);
@@ -133,12 +135,12 @@ it('[R23] services start while the broker is down; a command gives up in time an
     stderr: expect.stringContaining('start Kafka, or correct KAFKA_BROKERS'),
   });
   // A service that is told to stop while it waits exits with 0.
-  const [producer] = posts;
+  const [producer] = services;
   expect(await producer?.end()).toBe(0);
   await bed.broker.start();
   await until('it fetches', () => bed.run('produce', 'popular', '--pages', '1').then(() => true), {
     timeoutMs: 60_000,
   });
   await until('it fetches', () => fetched() >= 20, { timeoutMs: 60_000 });
-  expect(posts.flatMap(({ deaths }) => deaths)).toEqual([]);
+  expect(services.flatMap(({ deaths }) => deaths)).toEqual([]);
 });

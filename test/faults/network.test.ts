@@ -38,7 +38,7 @@ const fetched = () => bed.requests.filter(({ path }) => /^\/3\/movie\/\d+$/.test
 const rows = (loader: SupervisedService) => loader.service.metric('tmdb_bronze_rows_total');
 
 /** Waits for this number of further requests. */
-async function atWork(requests: number, timeoutMs = 90_000): Promise<void> {
+async function untilFetched(requests: number, timeoutMs = 90_000): Promise<void> {
   const before = fetched();
   await until(`${requests} requests more`, () => fetched() >= before + requests, { timeoutMs });
 }
@@ -86,7 +86,7 @@ describe('[Z3] a fleet whose Kafka is behind a bad network', () => {
     process.stdout.write(`grew by ${grown.join(', ')} MB in ${seconds * 2} s without Kafka\n`);
     expect(Math.max(...grown)).toBeLessThan(20);
     await proxy.listenAgain();
-    await atWork(100);
+    await untilFetched(100);
     expect(services.flatMap(({ deaths }) => deaths)).toEqual([]);
   });
 
@@ -101,12 +101,12 @@ describe('[Z3] a fleet whose Kafka is behind a bad network', () => {
   ];
 
   it.each(casesOf(toxics, [0, 2, 3]))('[R12] continues after a time in which the network %s', async (_, toxicOf) => {
-    await atWork(100);
+    await untilFetched(100);
     expect(fetched(), 'nothing is left to be done under load').toBeLessThan(movies);
     const toxic = toxicOf();
     await proxy.during(toxic, () => delay(seconds * 1_000));
     const healedAt = performance.now();
-    await atWork(1);
+    await untilFetched(1);
     const idleMs = Math.round(performance.now() - healedAt);
     process.stdout.write(`${toxic.name}: ${toxic.injections} injections, at work again after ${idleMs} ms\n`);
   });
@@ -119,7 +119,7 @@ describe('[Z3] a fleet whose Kafka is behind a bad network', () => {
     const moved = resources.use(await FleetBroker.start(kafkaDir, { properties: advertisedAs(second) }));
     second.pointTo(moved.address);
     const backAt = performance.now();
-    await atWork(1);
+    await untilFetched(1);
     process.stdout.write(`at work at the other address after ${Math.round(performance.now() - backAt)} ms\n`);
   });
 
@@ -162,13 +162,13 @@ describe('a service whose Kafka is behind a bad network', () => {
       new SupervisedService(bed.fleet, 'fetcher', ['fetch']),
       new SupervisedService(bed.fleet, 'loader', ['load']),
     ];
-    await atWork(100);
+    await untilFetched(100);
     await until('it loads', async () => (await rows(loader)) > 50, { timeoutMs: 60_000 });
     const [hangingSince, before] = [performance.now(), await rows(loader)];
     const hanging = blackHole(({ openedAt }) => openedAt < hangingSince);
     await proxy.during(hanging, async () => {
       // A request times out after half a minute. A service with several connections waits for one or two timeouts.
-      await atWork(300, 150_000);
+      await untilFetched(300, 150_000);
       await until('it loads', async () => (await rows(loader)) > before + 200, { timeoutMs: 60_000 });
     });
     const hungMs = performance.now() - hangingSince;

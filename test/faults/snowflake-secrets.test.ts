@@ -161,7 +161,7 @@ describe('a secret of Snowflake', () => {
     expect([...filesWith(canary, kafka.dataDir, since)]).toEqual([file]);
     using watch = new ArgumentWatch(canary);
     const leaking = spawn(process.execPath, ['--eval', 'setTimeout(() => {}, 60_000)', secret]);
-    await until('it is seen', () => watch.found.size > 0, { timeoutMs: 10_000 });
+    await until('the watch finds the secret', () => watch.found.size > 0, { timeoutMs: 10_000 });
     leaking.kill();
     await kafka.write(topics.movieIds.name, [{ key: '1', value: 'x', headers: { note: `of ${secret}` } }]);
     expect(await topicsWith(canary)).toEqual([topics.movieIds.name]);

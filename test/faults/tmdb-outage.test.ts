@@ -35,7 +35,7 @@ it('[P4 R45] an outage of TMDb leaves the queue in Kafka, uses no more memory, a
     ).size;
   const memory = () =>
     Number(execFileSync('ps', ['-o', 'rss=', '-p', String(fetcher.service.pid)], { encoding: 'utf8' })) / 1_024;
-  await until('it is at work', () => fetched() > 100, { timeoutMs: 60_000 });
+  await until('100 movies are fetched', () => fetched() > 100, { timeoutMs: 60_000 });
 
   const before = { memory: memory(), requests: bed.requests.length };
   bed.sandbox.setFaults([{ kind: 'status', status: 503 }]);
@@ -54,24 +54,24 @@ it('[P4 R45] an outage of TMDb leaves the queue in Kafka, uses no more memory, a
   expect(fetcher.deaths.length).toBe(0);
   expect(most - before.memory).toBeLessThan(64);
   const sofar = fetched();
-  await until('it continues', () => fetched() > sofar + 100, { timeoutMs: 60_000 });
+  await until('100 more movies are fetched', () => fetched() > sofar + 100, { timeoutMs: 60_000 });
 
   // An outage of the details alone: the fetcher logs once which endpoint is out, and waits.
   bed.sandbox.setFaults([{ kind: 'drop', path: '/movie/{id}' }]);
   const { service } = fetcher;
   const readyz = async () => (await service.get('/readyz')).text;
   const isOut = () => service.metric('tmdb_endpoint_out', { endpoint: 'movie', reason: 'unreachable' });
-  await until('it says so', async () => (await isOut()) === 1, { timeoutMs: 60_000 });
+  await until('the metric reports the outage', async () => (await isOut()) === 1, { timeoutMs: 60_000 });
   expect(JSON.parse(await readyz())).toMatchObject({
     ok: false,
     checks: { tmdb_movie: expect.stringContaining('the connection failed'), tmdb_popular: 'ok' },
   });
   const over = performance.now() + seconds * 1_000;
-  await until('some time has gone by', () => performance.now() > over, { timeoutMs: seconds * 1_000 + 5_000 });
+  await until('the outage has lasted its time', () => performance.now() > over, { timeoutMs: seconds * 1_000 + 5_000 });
   expect((await service.get('/healthz')).status).toBe(200);
   expect(service.lines.filter(({ msg }) => msg === 'TMDb is out, waiting').length).toBeLessThanOrEqual(2);
   bed.sandbox.setFaults([]);
-  await until('all are fetched', () => fetched() >= movies, { timeoutMs: 120_000 });
+  await until('all movies are fetched', () => fetched() >= movies, { timeoutMs: 120_000 });
   expect(JSON.parse(await readyz())).toMatchObject({ checks: { tmdb_movie: 'ok' } });
   expect(await isOut()).toBe(0);
   expect(await fetcher.end()).toBe(0);
@@ -95,14 +95,14 @@ it('[R40] a fetcher whose credentials are refused keeps running, is not ready, a
   bed.sandbox.setFaults([{ kind: 'status', status: 401 }]);
   const service = bed.fleet.start('fetcher', ['fetch']);
   const isRefused = () => service.metric('tmdb_endpoint_out', { endpoint: 'movie', reason: 'refused' });
-  await until('it says so', async () => (await isRefused()) === 1, { timeoutMs: 60_000 });
+  await until('the metric reports the refusal', async () => (await isRefused()) === 1, { timeoutMs: 60_000 });
   expect(JSON.parse((await service.get('/readyz')).text)).toMatchObject({
     ok: false,
     checks: { tmdb_movie: expect.stringContaining('TMDb refused the credentials (401)') },
   });
-  await until('it looks again', () => bed.requests.length === before + 2, { timeoutMs: 90_000 });
+  await until('the fetcher sends a second request', () => bed.requests.length === before + 2, { timeoutMs: 90_000 });
   bed.sandbox.setFaults([]);
-  await until('the credentials are good', async () => (await service.metric('tmdb_movies_total')) === 20, {
+  await until('all 20 movies are fetched', async () => (await service.metric('tmdb_movies_total')) === 20, {
     timeoutMs: 90_000,
   });
   expect(bed.requests.length).toBe(before + 22);

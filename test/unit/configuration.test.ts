@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { allSettings } from '../../platform/settings.ts';
-import { configurationPage, envExample } from '../configuration/pages.ts';
+import { configurationPage, envExample } from '../generated-pages/configuration.ts';
 import { settingNamesIn, unknownNamesIn } from '../support/setting-names.ts';
 
 const root = join(import.meta.dirname, '../..');

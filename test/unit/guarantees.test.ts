@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { allEvidence, evidenceIn, evidenceInYaml } from '../guarantees/evidence.ts';
-import { type Row, rowsOf, withTests } from '../guarantees/page.ts';
+import { allEvidence, evidenceIn, evidenceInYaml } from '../generated-pages/evidence.ts';
+import { type Row, rowsOf, withTests } from '../generated-pages/guarantees.ts';
 
 const page = readFileSync(join(import.meta.dirname, '../../docs/guarantees.md'), 'utf8');
 

@@ -64,7 +64,7 @@ const starvedOfMemory: Fault = {
     await docker('update', '--memory', '32m', '--memory-swap', '32m', id);
     await docker('start', id);
     const killed = async () => Number((await fleet.inspect('{{.RestartCount}}', 'loader'))[0]) > 0;
-    await until('the kernel has killed it', 90_000, async () => (await killed()) || 'it is running');
+    await until('the kernel kills the process', 90_000, async () => (await killed()) || 'it is running');
     await docker('update', '--memory', '1g', '--memory-swap', '2g', id);
   },
 };
@@ -99,7 +99,7 @@ const fullWarehouse: Fault = {
       const { ok, checks } = await fleet.ready('scheduler');
       return (!ok && /no space left/.test(JSON.stringify(checks))) || JSON.stringify(checks);
     });
-    await until('the loader says what to do', 60_000, async () => {
+    await until('the log says to make room', 60_000, async () => {
       const log = await fleet.must('docker compose logs --no-log-prefix --tail 20 loader');
       return /no space left on its disk; make room/.test(log) || log;
     });
@@ -127,7 +127,7 @@ const emptyKafka: Fault = {
     await fleet.must('docker compose up -d --wait kafka');
     // The first process to start creates its topics; the walk finds the movies again.
     await fleet.must('docker compose restart producer-popular producer-genres');
-    await until('the movies are there again', 120_000, async () => {
+    await until('the movies are published again', 120_000, async () => {
       const { topics } = await fleet.status();
       const records = topics.find(({ topic }) => topic === 'tmdb.movie-ids')?.records ?? 0;
       return records > 0 || JSON.stringify(topics);

@@ -104,7 +104,7 @@ export class Fleet implements AsyncDisposable {
 
   /** Waits until all ids are answered, and all answers are in BRONZE. */
   untilDrained(timeoutMs = 200_000): Promise<void> {
-    return until('nothing waits', timeoutMs, async () => {
+    return until('no record waits', timeoutMs, async () => {
       const { topics } = await this.status();
       const waiting = topics.filter((topic) => topic.waiting !== null && topic.waiting > 0);
       return waiting.length === 0 || waiting.map((topic) => `${topic.topic} ${topic.waiting}`).join(', ');

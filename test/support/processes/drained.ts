@@ -26,7 +26,7 @@ export async function untilDrained(
   const [{ service: producer }] = producers;
   const before = walks(producer);
   // Each partition gets a new record, so a live member commits the last batch of each.
-  await until('one more walk', () => walks(producer) > before, { timeoutMs });
+  await until('the producer completes another walk', () => walks(producer) > before, { timeoutMs });
   await end(producers);
   const published = await caughtUp(bed, timeoutMs);
   const built = ({ service: { lines } }: SupervisedService) =>
@@ -52,7 +52,7 @@ async function caughtUp({ broker }: TestBed, timeoutMs: number): Promise<number>
       ['tmdb.fetcher', 'tmdb.movie-ids'],
       ['tmdb.loader', 'tmdb.raw-movies'],
     ] as const) {
-      await until(`${groupId} is through`, async () => (await lagOf(admin, groupId, topic)) === 0n, { timeoutMs });
+      await until(`${groupId} has no lag`, async () => (await lagOf(admin, groupId, topic)) === 0n, { timeoutMs });
     }
     const offsets = await admin.fetchTopicOffsets('tmdb.movie-ids');
     return offsets.reduce((sum, { high }) => sum + Number(high), 0);

@@ -82,7 +82,7 @@ export class ThreeBrokerBed implements AsyncDisposable {
   }
 
   /** Waits for this number of further requests. @returns milliseconds. */
-  async atWork(requests: number, timeoutMs = 120_000): Promise<number> {
+  async untilFetched(requests: number, timeoutMs = 120_000): Promise<number> {
     const [before, started] = [this.requests, performance.now()];
     const check = () => this.fleet.expectAllRunning();
     await until(`${requests} requests more`, () => this.requests >= before + requests, {
@@ -97,7 +97,7 @@ export class ThreeBrokerBed implements AsyncDisposable {
   async newCoordinator(group: string, lost: number): Promise<number> {
     const started = performance.now();
     const hasMoved = async () => ![lost, null].includes(await this.cluster.coordinatorOf(group).catch(() => null));
-    await until('another coordinator', hasMoved, { timeoutMs: 60_000, pollMs: 100 });
+    await until('the group has another coordinator', hasMoved, { timeoutMs: 60_000, pollMs: 100 });
     return Math.round(performance.now() - started);
   }
 

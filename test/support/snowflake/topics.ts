@@ -43,7 +43,7 @@ export class EndlessTopics {
   /** The end offsets of the partitions, after a call of `end`. */
   readonly ends: Promise<ReadonlyMap<string, Offsets>>;
   /** The total number of delivered records, including repeated ones. */
-  handedOut = 0;
+  deliveredRecords = 0;
   rebalances = 0;
   readonly #options: TopicsOptions;
   readonly #resolveEnds: (ends: ReadonlyMap<string, Offsets>) => void;
@@ -102,7 +102,7 @@ export class EndlessTopics {
       }
       if (until > known) this.#next.set(key, until);
       const records = this.#read(topic, partition, next, until);
-      this.handedOut += records.length;
+      this.deliveredRecords += records.length;
       next = until;
       await handler.records({ topic, partition, records, next });
     }

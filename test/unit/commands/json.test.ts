@@ -2,8 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { commandsByWords } from '../../../commands/index.ts';
-import { jsonPage, nonNull, schemaFiles } from '../../json/pages.ts';
-import { commandOutputs, errorStreamLines, type JsonSchema } from '../../json/shapes.ts';
+import { jsonPage, nonNull, schemaFiles } from '../../generated-pages/json.ts';
+import { commandOutputs, errorStreamLines, type JsonSchema } from '../../generated-pages/json-shapes.ts';
 
 const docs = join(import.meta.dirname, '../../../docs');
 

@@ -1,6 +1,6 @@
 import { commandsByWords } from '../../commands/index.ts';
 import { errorCodes, exitCodeMeanings } from '../../runtime/errors.ts';
-import { commandOutputs, errorStreamLines, type JsonSchema, type Printed } from './shapes.ts';
+import { commandOutputs, errorStreamLines, type JsonSchema, type Printed } from './json-shapes.ts';
 
 /** The pages that `npm run docs` writes from the shapes of outputs: docs/json.md and the JSON Schemas in docs/json. */
 

@@ -1,9 +1,9 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { configurationPage, envExample } from '../configuration/pages.ts';
-import { jsonPage, schemaFiles } from '../json/pages.ts';
+import { configurationPage, envExample } from './configuration.ts';
 import { allEvidence } from './evidence.ts';
-import { withTests } from './page.ts';
+import { withTests } from './guarantees.ts';
+import { jsonPage, schemaFiles } from './json.ts';
 
 /**
  * `npm run docs`: writes the pages that have a source in the code. docs/guarantees.md: which tests show each row, from the ids in the
