@@ -30,16 +30,13 @@ RUN rm -rf /usr/local/lib/node_modules /usr/local/bin/npm /usr/local/bin/npx /us
 
 FROM base AS npm-snowflake
 COPY package.json package-lock.json ./
-# Without the npm package of Node, which is for machines with an older Node: the image has its own. Without files that only
-# developer tools read.
+COPY deploy/image/prune-npm.sh deploy/image/
 RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
- && rm -rf node_modules/node-linux-* node_modules/.bin \
- && find node_modules -type f \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' \) -delete
+ && sh deploy/image/prune-npm.sh node_modules
 
 FROM npm-snowflake AS npm
 RUN npm uninstall --ignore-scripts --no-audit --no-fund --omit=dev snowflake-sdk \
- && rm -rf node_modules/node-linux-* node_modules/.bin \
- && find node_modules -type f \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' \) -delete
+ && sh deploy/image/prune-npm.sh node_modules
 
 FROM base AS venv
 # hadolint ignore=DL3008
@@ -66,7 +63,7 @@ WORKDIR /app
 LABEL org.opencontainers.image.title="tmdb-stream" \
       org.opencontainers.image.description="TMDb's popular movies through Kafka into BRONZE, SILVER and GOLD" \
       org.opencontainers.image.version="0.1.0" \
-      org.opencontainers.image.licenses="UNLICENSED" \
+      org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.base.name="docker.io/library/node:24.21.0-bookworm-slim"
 ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     NODE_ENV=production \

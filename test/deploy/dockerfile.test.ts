@@ -40,11 +40,17 @@ describe('the Dockerfile', () => {
       expect(last('HEALTHCHECK')).toMatch(
         /^--interval=\d+s --timeout=\d+s --start-period=\d+s --retries=\d+ +CMD \[.*\/healthz/,
       );
-      expect(steps.filter(({ name }) => name === 'LABEL').map(({ value }) => value)[0]).toContain(
-        `org.opencontainers.image.version="${JSON.parse(read('package.json')).version}"`,
-      );
+      const { version, license } = JSON.parse(read('package.json'));
+      expect(last('LABEL')).toContain(`org.opencontainers.image.version="${version}"`);
+      expect(last('LABEL')).toContain(`org.opencontainers.image.licenses="${license}"`);
     },
   );
+
+  it('keeps the file of echarts that the dashboard imports, and only that', () => {
+    const imports = [...read('dashboard/charts/svg.ts').matchAll(/^import (?!type).* from '(echarts\/.*)';$/gm)];
+    expect(imports.map(([, path]) => path)).toEqual(['echarts/dist/echarts.esm.min.mjs']);
+    expect(read('deploy/image/prune-npm.sh')).toContain(`! -path ${imports[0]?.[1]} `);
+  });
 
   it('installs the same Python packages with and without Snowflake', () => {
     const versionsOf = (file: string) => [...read(file).matchAll(/^[\w.[\],-]+==[\w.]+/gm)].map(([line]) => line);
