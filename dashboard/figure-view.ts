@@ -9,7 +9,8 @@ function dataLink(id: string, format: 'csv' | 'json', choices: Choices): string 
   return `/data/${id}.${format}${query === '' ? '' : `?${query}`}`;
 }
 
-const downloads = ({ id, title }: { readonly id: string; readonly title: string }, choices: Choices): Html =>
+/** Links to the rows as files, and to the definitions. */
+export const downloads = ({ id, title }: { readonly id: string; readonly title: string }, choices: Choices): Html =>
   html`<p class="downloads"><a href="${dataLink(id, 'csv', choices)}" aria-label="${title} as CSV">CSV</a> <a href="${dataLink(id, 'json', choices)}" aria-label="${title} as JSON">JSON</a> <a href="/definitions">Definitions</a></p>`;
 
 /** A figure: what is counted, the chart if there is one, the table, and the rows as files. @param above the chart, such as links. */
@@ -22,7 +23,7 @@ export function figureView(
   const { id, title, counted, columns, chart, marks } = figure;
   const table = html`<div class="scroll" tabindex="0" role="region" aria-label="${title}, as a table">${rowsTable(columns, rows, definitions)}</div>`;
   const caption = html`<figcaption><h2>${title}</h2><p>${counted}</p></figcaption>${above}`;
-  if (rows.length === 0) return html`<figure class="card" id="${id}">${caption}<p>No movies yet.</p></figure>`;
+  if (rows.length === 0) return html`<figure class="card" id="${id}">${caption}<p>None.</p></figure>`;
   if (!chart) return html`<figure class="card" id="${id}">${caption}${table}${downloads(figure, choices)}</figure>`;
   const read = JSON.stringify(marks?.(rows, choices) ?? []);
   return html`<figure class="card" id="${id}" data-marks="${read}">${caption}${chart(rows, choices)}<details><summary>As a table</summary>${table}</details>${downloads(figure, choices)}</figure>`;
@@ -35,4 +36,13 @@ export function tilesView({ figure, rows }: FilledFigure, choices: Choices, defi
     columns.map((column) => html`<div><dt>${heading(column, definitions)}</dt><dd>${cell(row, column)}</dd></div>`),
   );
   return html`<section class="card" id="${id}" aria-label="${title}"><dl class="tiles">${tiles}</dl><p>${counted}</p>${downloads(figure, choices)}</section>`;
+}
+
+/** The only row of a figure, one value below the other. */
+export function detailsView({ figure, rows }: FilledFigure, choices: Choices, definitions: Definitions): Html {
+  const { id, title, counted, columns } = figure;
+  const values = rows.flatMap((row) =>
+    columns.map((column) => html`<dt>${heading(column, definitions)}</dt><dd>${cell(row, column)}</dd>`),
+  );
+  return html`<section class="card" id="${id}"><h2>${title}</h2><p>${counted}</p><dl class="details">${values}</dl>${downloads(figure, choices)}</section>`;
 }

@@ -18,7 +18,7 @@ export interface Column {
 export type Choices = URLSearchParams;
 
 /** SQL with the values of its parameters. */
-interface Query {
+export interface Query {
   readonly sql: string;
   readonly values?: Readonly<Record<string, string | number>>;
 }

@@ -26,7 +26,7 @@ export const layout = ({ title, body, path, navigation, publishedAt, remark }: L
 <meta name="color-scheme" content="light dark"><title>${title} – tmdb-stream</title>
 <link rel="icon" href="/icon.svg" type="image/svg+xml"><link rel="stylesheet" href="/app.css"><script src="/app.js" type="module"></script></head>
 <body><a class="skip" href="#main">Skip to the content</a>
-<header><div class="wrap"><p class="brand">tmdb-stream</p><h1>${title}</h1>${publishedAt && asOf(publishedAt)}
+<header><div class="wrap"><p class="brand">tmdb-stream</p><h1><bdi>${title}</bdi></h1>${publishedAt && asOf(publishedAt)}
 <nav class="pages" aria-label="Pages">${links}</nav></div></header>
 <main class="wrap" id="main" tabindex="-1">${remark !== null && html`<p class="remark">${remark}</p>`}${body}</main>
 <footer class="wrap"><p>This product uses the TMDB API but is not endorsed or certified by TMDB.</p>

@@ -2,7 +2,7 @@ import { type Choices, choiceOf } from './figure.ts';
 import { type Html, html } from './html.ts';
 
 /** An address of this server. @param changes choices to replace; null removes one. */
-function addressOf(
+export function addressOf(
   path: string,
   choices: Choices,
   changes: Readonly<Record<string, string | null>>,

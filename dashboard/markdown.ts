@@ -16,7 +16,7 @@ const cells = (line: string): string[] =>
 function table([head = '', , ...rows]: readonly string[]): Html {
   const titles = cells(head).map((title) => html`<th scope="col">${inline(title)}</th>`);
   const body = rows.map((row) => html`<tr>${cells(row).map((cell) => html`<td>${inline(cell)}</td>`)}</tr>`);
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="Table"><table><thead><tr>${titles}</tr></thead><tbody>${body}</tbody></table></div>`;
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="Table: ${cells(head)[0]}"><table><thead><tr>${titles}</tr></thead><tbody>${body}</tbody></table></div>`;
 }
 
 function block(text: string): Html {

@@ -13,14 +13,17 @@ export interface PageInput {
 interface PageContent {
   readonly title: string;
   readonly body: Html;
+  /** The thing that the address names does not exist. */
+  readonly isMissing?: boolean;
 }
 
 /** A page with figures of GOLD. */
 export interface Page {
-  /** Its path; `/movies/` also takes what follows it. */
   readonly path: string;
-  /** In the navigation. */
-  readonly name: string;
+  /** In the navigation; null: other pages link to it. */
+  readonly name: string | null;
+  /** For a page with many addresses: the choices that the address makes, or null if it is not an address of this page. */
+  match?(path: string): Readonly<Record<string, string>> | null;
   /** The figures that it shows, which can be downloaded. */
   readonly figures: readonly Figure[];
   render(input: PageInput): Promise<PageContent>;

@@ -29,15 +29,27 @@ const figures: ReadonlyMap<string, Figure> = new Map(
 
 const definitionsPath = '/definitions';
 
-const navigation = [...pages, { path: definitionsPath, name: 'Definitions' }];
+const navigation = [
+  ...pages.flatMap(({ path, name }) => (name === null ? [] : { path, name })),
+  { path: definitionsPath, name: 'Definitions' },
+];
+
+/** The page of an address, with the choices that the address makes. */
+function pageAt(path: string, choices: Choices): { readonly page: Page; readonly choices: Choices } | null {
+  for (const page of pages) {
+    const made = page.match ? page.match(path) : path === page.path && {};
+    if (made) return { page, choices: new URLSearchParams({ ...Object.fromEntries(choices), ...made }) };
+  }
+  return null;
+}
 
 export function createSite({ gold, definitions, remark }: SiteOptions): Site {
   const shell = (title: string, body: Html, path: string, publishedAt?: Date): Html =>
     layout({ ...{ title, body, path, navigation, remark }, ...(publishedAt && { publishedAt }) });
 
   const pageAnswer = async (page: Page, snapshot: GoldSnapshot, choices: Choices): Promise<Answer> => {
-    const { title, body } = await page.render({ gold: snapshot, choices, definitions });
-    return htmlAnswer(200, shell(title, body, page.path, snapshot.publishedAt));
+    const { title, body, isMissing } = await page.render({ gold: snapshot, choices, definitions });
+    return htmlAnswer(isMissing ? 404 : 200, shell(title, body, page.path, snapshot.publishedAt));
   };
   const dataAnswer = async (id: string, format: string, snapshot: GoldSnapshot, choices: Choices): Promise<Answer> => {
     const figure = figures.get(id);
@@ -57,8 +69,8 @@ export function createSite({ gold, definitions, remark }: SiteOptions): Site {
   return {
     answer: async (path, choices) => {
       const key = `${path}?${choices}`;
-      const page = pages.find((each) => each.path === path);
-      if (page) return ofGold(key, (snapshot) => pageAnswer(page, snapshot, choices));
+      const found = pageAt(path, choices);
+      if (found) return ofGold(key, (snapshot) => pageAnswer(found.page, snapshot, found.choices));
       const [, id, format] = /^\/data\/([a-z-]+)\.(csv|json)$/.exec(path) ?? [];
       if (id !== undefined && format !== undefined) {
         return ofGold(key, (snapshot) => dataAnswer(id, format, snapshot, choices));

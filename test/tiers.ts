@@ -27,6 +27,7 @@ export const filesOfFullTier: readonly string[] = [
   'test/faults/tmdb-any-answer.test.ts',
   'test/faults/tmdb-outage.test.ts',
   'test/integration/dbt/warm-process.test.ts',
+  'test/integration/dashboard-browser.test.ts',
 ];
 
 /** Tests that need a container engine: `npm run test:containers` runs them, as a part of `test:full`. */

@@ -33,6 +33,19 @@ export const movieTitle: Column = {
 
 export const movieId: Column = { key: 'movie_id', label: 'Id at TMDb', unit: 'rank', isHidden: true };
 
+/** Columns of a single movie. */
+export const movieColumns = {
+  revenue: column('revenue_usd', 'Revenue', 'usd'),
+  budget: column('budget_usd', 'Budget', 'usd'),
+  profit: column('profit_usd', 'Profit', 'usd'),
+  roi: column('roi_pct', 'Return', 'percent'),
+  vote: column('vote_average', 'Vote', 'vote'),
+  votes: column('vote_count', 'Votes', 'count'),
+  popularity: column('popularity', 'Popularity', 'score'),
+  year: column('release_year', 'Year', 'year'),
+  isMoneyKnown: column('is_money_known', 'Money is known', 'yes or no'),
+} as const;
+
 /** For `counted` of a figure. */
 export const releasedFeatures = 'Released features count: released, and not marked as adult, video or softcore.';
 export const knownMoney =

@@ -1,7 +1,7 @@
 import { rowChart } from '../charts/bars.ts';
 import { type Choices, type Column, choiceOf, type Figure, numberIn } from '../figure.ts';
 import { formatValue, type Unit } from '../format.ts';
-import { knownMoney, measures, movieId, movieTitle, releasedFeatures } from './columns.ts';
+import { knownMoney, measures, movieColumns, movieId, movieTitle, releasedFeatures } from './columns.ts';
 
 /** The catalog in a few numbers. */
 export const totals: Figure = {
@@ -60,14 +60,14 @@ export const topMovies: Figure = {
   columns: [
     { key: 'rank', label: 'Rank', unit: 'rank' },
     movieTitle,
-    { key: 'release_year', label: 'Year', unit: 'year' },
-    { key: 'revenue_usd', label: 'Revenue', unit: 'usd' },
-    { key: 'budget_usd', label: 'Budget', unit: 'usd' },
-    { key: 'profit_usd', label: 'Profit', unit: 'usd' },
-    { key: 'roi_pct', label: 'Return', unit: 'percent' },
-    { key: 'vote_average', label: 'Vote', unit: 'vote' },
-    { key: 'vote_count', label: 'Votes', unit: 'count' },
-    { key: 'popularity', label: 'Popularity', unit: 'score' },
+    movieColumns.year,
+    movieColumns.revenue,
+    movieColumns.budget,
+    movieColumns.profit,
+    movieColumns.roi,
+    movieColumns.vote,
+    movieColumns.votes,
+    movieColumns.popularity,
     { key: 'metric', label: 'Metric', unit: 'text', isHidden: true },
     valueColumn,
     movieId,

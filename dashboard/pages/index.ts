@@ -3,7 +3,10 @@ import { genres, returnByGenre, revenueByGenre } from '../figures/genres.ts';
 import { moviesByYear, returnByYear, years } from '../figures/years.ts';
 import { choiceLinks } from '../links.ts';
 import type { Page } from '../page.ts';
+import { budget } from './budget.ts';
 import { figuresPage } from './figures-page.ts';
+import { movie } from './movie.ts';
+import { movies } from './movies.ts';
 import { overview } from './overview.ts';
 
 /** The pages with figures of GOLD, in the order of the navigation. */
@@ -21,4 +24,7 @@ export const pages: readonly Page[] = [
         ...{ path: '/companies', name: 'order', words: companyOrders, label: companyOrderLabel, choices, anchor: id },
       }),
   }),
+  budget,
+  movies,
+  movie,
 ];

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readDefinitions } from '../../dashboard/definitions.ts';
+import { html } from '../../dashboard/html.ts';
 import { pages } from '../../dashboard/pages/index.ts';
 import { type DashboardServer, startDashboardServer } from '../../dashboard/server.ts';
 import { createSite } from '../../dashboard/site.ts';
@@ -12,6 +13,12 @@ import { Secret } from '../../runtime/secret.ts';
 import { openDuckDbGold } from '../../warehouse/duckdb/gold-reader.ts';
 import type { GoldReader } from '../../warehouse/gold-reader.ts';
 import { oddTitles, publishSmallGold } from '../support/dashboard/small-gold.ts';
+
+/** Each page by one of its addresses, with the choices that the address makes. */
+const visited = pages.map(({ path, figures, match }) => {
+  const address = match ? '/movies/3' : path;
+  return { address, figures, choices: new URLSearchParams(match?.(address) ?? {}) };
+});
 
 /** All the exact numbers of a page, as texts. */
 const numbersIn = (page: string): string[] =>
@@ -54,10 +61,10 @@ describe('the dashboard', () => {
     });
 
   it('shows on each page the time of GOLD, what is counted, the notice of TMDb, and text instead of markup', async () => {
-    for (const { path: address } of pages) {
+    for (const { address, figures } of visited) {
       const page = await textOf(address);
       expect(page, address).toMatch(/GOLD of <time datetime="\d{4}-/);
-      expect(page, address).toContain('Released features count');
+      for (const { counted } of figures) expect(page, address).toContain(`${html`${counted}`}`);
       expect(page, address).toContain('This product uses the TMDB API but is not endorsed or certified by TMDB.');
       expect(page, address).toContain('These are &lt;invented&gt;.');
       expect(page, address).not.toMatch(/ style=|<style| on\w+="|<script(?! src="\/app\.js")|<img/);
@@ -65,18 +72,18 @@ describe('the dashboard', () => {
   });
 
   it('shows in each figure exactly the rows of its query, on the page, as CSV and as JSON', async () => {
-    for (const { path: address, figures } of pages) {
+    for (const { address, figures, choices } of visited) {
       const numbers = numbersIn(await textOf(address));
       for (const { id, columns, query } of figures) {
-        const { sql, values } = query(new URLSearchParams());
+        const { sql, values } = query(choices);
         const rows = await gold.read((snapshot) => snapshot.query(sql, values));
         const visible = columns.filter(({ isHidden, unit }) => !isHidden && unit !== 'text' && unit !== 'time');
         const shown = rows.flatMap((row) => visible.map(({ key }) => row[key]).filter((value) => value !== null));
         expect(rows.length, id).toBeGreaterThan(0);
         expect(numbers.join(' '), id).toContain(shown.join(' '));
-        const json = (await (await get(`/data/${id}.json`)).json()) as { rows: Record<string, unknown>[] };
+        const json = (await (await get(`/data/${id}.json?${choices}`)).json()) as { rows: Record<string, unknown>[] };
         expect(json.rows, id).toEqual(rows.map((row) => Object.fromEntries(columns.map(({ key }) => [key, row[key]]))));
-        const csv = await textOf(`/data/${id}.csv`);
+        const csv = await textOf(`/data/${id}.csv?${choices}`);
         expect(csv.split('\r\n')[0], id).toBe(columns.map(({ key }) => key).join(','));
         expect(csv.split('\r\n').length, id).toBe(rows.length + 2);
       }
@@ -120,6 +127,40 @@ describe('the dashboard', () => {
         .rows;
     expect((await ranked('rating'))[0]).toMatchObject({ metric: 'rating', rank: 1, title: 'Movie 40' });
     expect((await ranked("x' or 1=1 --"))[0]).toMatchObject({ metric: 'revenue' });
+  });
+
+  it('finds, filters, sorts and pages movies', async () => {
+    const ids = async (query: string) =>
+      ((await (await get(`/data/movies.json?${query}`)).json()) as { rows: Record<string, unknown>[] }).rows.map(
+        (row) => row['movie_id'],
+      );
+    expect(await ids('search=MÓVIE 4')).toEqual([40]);
+    expect(await ids(`search=${encodeURIComponent('بالعالم')}`)).toEqual([4]);
+    expect(await ids(`search=${encodeURIComponent("%' or true --")}`)).toEqual([]);
+    expect(await ids('genre=Unknown')).toEqual([8]);
+    expect(await ids('search=movie 6')).toEqual([]);
+    expect(await ids('search=movie 6&kind=all')).toEqual([6]);
+    expect((await ids('sort=revenue_usd&order=up')).slice(0, 3)).toEqual([1, 2, 3]);
+    expect(await ids('sort=revenue_usd&page=2')).toEqual([15, 14, 13, 12, 11, 10, 9, 8, 5, 4, 3, 2, 1, 7]);
+    expect(await ids('page=-1')).toEqual(await ids('sort=nonsense&order=x'));
+    expect(numbersIn(await textOf('/movies?genre=Comedy'))[0]).toBe('14');
+    expect((await get('/movies/999999')).status).toBe(404);
+    expect((await get('/movies/1e3')).status).toBe(404);
+  });
+
+  it('groups budgets as a computation from the single movies does', async () => {
+    const rows = await rowsOf(
+      'select budget_usd, roi_pct from fact_movies where is_released_feature and is_money_known',
+    );
+    const returns = rows.filter((row) => Number(row['budget_usd']) >= 25e6 && Number(row['budget_usd']) < 50e6);
+    const sorted = returns.map((row) => Number(row['roi_pct'])).toSorted((a, b) => a - b);
+    const answer = (await (await get('/data/return-by-budget.json')).json()) as { rows: Record<string, unknown>[] };
+    expect(answer.rows.find((row) => row['budget_class'] === '$25 M to 50 M')).toMatchObject({
+      money_movie_count: 3,
+      median_roi_pct: sorted[1],
+      loss_pct: (returns.filter((row) => Number(row['roi_pct']) < 0).length * 100) / 3,
+    });
+    expect(answer.rows.reduce((sum, row) => sum + Number(row['money_movie_count']), 0)).toBe(rows.length);
   });
 
   it('keeps odd titles as text in pages and in CSV', async () => {

@@ -161,6 +161,11 @@ export const suites: readonly Suite[] = [
     touches: ['docs/runbook.md', 'platform/local-services.ts', 'platform/start-local-services.ts', 'pipeline/up.ts'],
   },
   {
+    name: 'dashboard',
+    files: ['test/integration/dashboard-browser.test.ts'],
+    touches: ['dashboard/', 'warehouse/duckdb/gold-reader.ts'],
+  },
+  {
     name: 'pairs-equals',
     files: ['test/e2e/pairs-equals.test.ts'],
     touches: ['cli.ts', 'commands/', 'pipeline/', 'consumers/'],

@@ -24,6 +24,14 @@ describe('the definitions', () => {
       'loss_pct',
       'movie_count_change',
       'total_revenue_change_pct',
+      'genres',
+      'companies',
+      'budget_class',
+      '_run_seq',
+      'is_released_feature',
+      'adult',
+      'video',
+      'softcore',
     ];
     const shown = pages.flatMap((page) => page.figures.flatMap((figure) => figure.columns.map(({ key }) => key)));
     expect(shown.length).toBeGreaterThan(50);

@@ -38,7 +38,7 @@ describe('the Markdown of the documentation', () => {
     const text = '# A <b>\n\nOne `x < 1`,\n**two**.\n\n| a | b |\n|---|---|\n| `1` | 2 |';
     expect(markdown(text).join('')).toBe(
       '<h2>A &lt;b&gt;</h2><p>One <code>x &lt; 1</code>, <strong>two</strong>.</p>' +
-        '<div class="scroll" tabindex="0" role="region" aria-label="Table"><table><thead><tr><th scope="col">a</th><th scope="col">b</th></tr></thead>' +
+        '<div class="scroll" tabindex="0" role="region" aria-label="Table: a"><table><thead><tr><th scope="col">a</th><th scope="col">b</th></tr></thead>' +
         '<tbody><tr><td><code>1</code></td><td>2</td></tr></tbody></table></div>',
     );
   });
