@@ -1,3 +1,4 @@
+import { formatDuration } from '../runtime/units.ts';
 import type { GoldValue } from '../warehouse/gold-reader.ts';
 
 /** What a value is, which decides how it is written. */
@@ -10,7 +11,7 @@ export type Unit =
   | 'percent'
   | 'vote'
   | 'score'
-  | 'minutes'
+  | 'seconds'
   | 'time'
   | 'yes or no';
 
@@ -57,7 +58,7 @@ const formats: Readonly<Record<Exclude<Unit, 'text' | 'time' | 'yes or no'>, (va
   percent: formatPercent,
   vote: (value) => value.toFixed(2),
   score: (value) => value.toFixed(1),
-  minutes: (value) => `${whole.format(value)}${space}min`,
+  seconds: (value) => formatDuration(value * 1_000),
 };
 
 /** A value for a person. Figures are rounded: downloads have the exact values. */

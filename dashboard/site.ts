@@ -7,12 +7,14 @@ import { type Choices, type Figure, fill } from './figure.ts';
 import { type Html, html } from './html.ts';
 import { layout } from './layout.ts';
 import { markdown } from './markdown.ts';
+import { type OperationsStatus, operationsView, type ReadOperations } from './operations.ts';
 import type { Page } from './page.ts';
 import { pages } from './pages/index.ts';
 
 export interface SiteOptions {
   readonly gold: GoldReader;
   readonly definitions: Definitions;
+  readonly readOperations: ReadOperations;
   /** Said on every page, such as that the movies are invented. */
   readonly remark: string | null;
 }
@@ -28,9 +30,11 @@ const figures: ReadonlyMap<string, Figure> = new Map(
 );
 
 const definitionsPath = '/definitions';
+const operationsPath = '/operations';
 
 const navigation = [
   ...pages.flatMap(({ path, name }) => (name === null ? [] : { path, name })),
+  { path: operationsPath, name: 'Operations' },
   { path: definitionsPath, name: 'Definitions' },
 ];
 
@@ -43,7 +47,7 @@ function pageAt(path: string, choices: Choices): { readonly page: Page; readonly
   return null;
 }
 
-export function createSite({ gold, definitions, remark }: SiteOptions): Site {
+export function createSite({ gold, definitions, readOperations, remark }: SiteOptions): Site {
   const shell = (title: string, body: Html, path: string, publishedAt?: Date): Html =>
     layout({ ...{ title, body, path, navigation, remark }, ...(publishedAt && { publishedAt }) });
 
@@ -71,15 +75,25 @@ export function createSite({ gold, definitions, remark }: SiteOptions): Site {
       const key = `${path}?${choices}`;
       const found = pageAt(path, choices);
       if (found) return ofGold(key, (snapshot) => pageAnswer(found.page, snapshot, found.choices));
+      if (path === '/data/operations.json') return dataOf(await readOperations());
       const [, id, format] = /^\/data\/([a-z-]+)\.(csv|json)$/.exec(path) ?? [];
       if (id !== undefined && format !== undefined) {
         return ofGold(key, (snapshot) => dataAnswer(id, format, snapshot, choices));
+      }
+      if (path === operationsPath) {
+        return htmlAnswer(200, shell('Operations', operationsView(await readOperations(), definitions), path));
       }
       if (path === definitionsPath) return htmlAnswer(200, shell('Definitions', definitionsView(definitions), path));
       return htmlAnswer(404, shell('Not found', html`<p class="card">There is no page at this address.</p>`, ''));
     },
   };
 }
+
+const dataOf = (status: OperationsStatus): Answer => ({
+  status: 200,
+  type: 'application/json; charset=utf-8',
+  body: JSON.stringify(status),
+});
 
 const missing = (problem: string): Html => html`<section class="card"><p>${problem}.</p>
   <p>GOLD is published after each build of dbt whose tests pass. To build it, run:</p>

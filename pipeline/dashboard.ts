@@ -1,10 +1,14 @@
 import { readDefinitions } from '../dashboard/definitions.ts';
+import { type ReadOperations, sharedStatus } from '../dashboard/operations.ts';
 import { startDashboardServer } from '../dashboard/server.ts';
 import { createSite } from '../dashboard/site.ts';
 import type { Context } from '../platform/context.ts';
 import { goldSource } from '../platform/warehouse.ts';
 import { whenAborted } from '../runtime/abort.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { Health } from '../runtime/health.ts';
 import { runAsService } from './service.ts';
+import { openStatus } from './status.ts';
 
 /**
  * Serves the dashboard until the context's signal aborts.
@@ -16,7 +20,8 @@ export async function serveDashboard(context: Context, onStarted: (url: string) 
     await using gold = await goldSource(context).openGold();
     health.dependsOn('gold', async () => void gold.version());
     const remark = config.origin === 'generated' ? inventedMovies : null;
-    const site = createSite({ gold, definitions: readDefinitions(), remark });
+    const readOperations = sharedStatus(statusReader(context), () => systemClock.monotonic());
+    const site = createSite({ gold, definitions: readDefinitions(), readOperations, remark });
     await using server = await startDashboardServer({ ...config.dashboard, site, log });
     onStarted(server.url);
     await whenAborted(signal);
@@ -24,3 +29,13 @@ export async function serveDashboard(context: Context, onStarted: (url: string) 
 }
 
 const inventedMovies = 'These movies are invented: a sandbox stands in for TMDb until TMDB_TOKEN is set.';
+
+/** Opens everything for one status and closes it: between two looks the dashboard has no connection. Starts no broker. */
+const statusReader =
+  (context: Context): ReadOperations =>
+  async () => {
+    // The dashboard is ready without Kafka: what is out of reach here is on the page, not in /readyz.
+    const look = { ...context, health: new Health(systemClock, context.config.secrets) };
+    await using reader = openStatus(look, { startsNoBroker: true });
+    return reader.read();
+  };

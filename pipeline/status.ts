@@ -55,8 +55,10 @@ export interface StatusReader extends AsyncDisposable {
   read(): Promise<Status>;
 }
 
-export function openStatus(context: Context): StatusReader {
-  const open = () => openPlatform(context, { mayJoinBroker: true, topics: 'look', kafkaPatienceMs: 5_000 });
+/** @param startsNoBroker Without KAFKA_BROKERS and without a running broker, the topics cannot be read. */
+export function openStatus(context: Context, { startsNoBroker = false } = {}): StatusReader {
+  const options = { mayJoinBroker: true, topics: 'look', kafkaPatienceMs: 5_000, startsNoBroker } as const;
+  const open = () => openPlatform(context, options);
   let platform = open();
   return {
     read: async () => {

@@ -27,6 +27,8 @@ export interface PlatformOptions {
   readonly mayJoinBroker?: boolean;
   /** Whether this is one stage of several processes: without KAFKA_BROKERS it waits for `up`, and starts no broker. @default false */
   readonly waitsForUp?: boolean;
+  /** Fail instead of starting a broker, if none is configured and none runs. @default false */
+  readonly startsNoBroker?: boolean;
   /** How long (ms) a call to Kafka may fail before it gives up. @default 20 s, for a user at a terminal */
   readonly kafkaPatienceMs?: number;
   /**

@@ -113,7 +113,7 @@ interface Found extends KafkaAccess {
 async function findBroker(
   context: Context,
   resources: AsyncDisposableStack,
-  { mayJoinBroker = false }: PlatformOptions,
+  { mayJoinBroker = false, startsNoBroker = false }: PlatformOptions,
   local: () => Promise<LocalServices | null>,
 ): Promise<Found> {
   const { dataDir, kafka } = context.config;
@@ -121,6 +121,7 @@ async function findBroker(
   const services = await local();
   if (services) return { ...services().kafka, currentAccess: () => services().kafka };
   const ofRun = mayJoinBroker ? brokerOwner(brokerDir(dataDir))?.access : null;
+  if (!ofRun && startsNoBroker) throw new BrokerError('no broker of this data folder runs');
   return ofRun ?? (await startOwnBroker(context, resources));
 }
 

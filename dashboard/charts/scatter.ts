@@ -3,7 +3,7 @@ import type { Html } from '../html.ts';
 import { axis, colors, drawTwice, font, grid, type Size } from './svg.ts';
 
 /** A movie by its amounts in US dollars, both above 0. */
-export interface Point {
+interface Point {
   readonly budget: number;
   readonly revenue: number;
 }

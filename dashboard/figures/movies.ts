@@ -2,7 +2,7 @@ import { type Choices, type Column, choiceOf, type Figure, type Query } from '..
 import { movieColumns, movieId, movieTitle } from './columns.ts';
 
 /** Rows of a page of the list. */
-export const moviesPerPage = 25;
+const moviesPerPage = 25;
 
 /** The last page that can be shown: a later one would sort the whole catalog. Filters find the rest. */
 const lastPage = 400;

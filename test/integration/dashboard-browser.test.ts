@@ -10,6 +10,7 @@ import { createLogger } from '../../runtime/logger.ts';
 import { openDuckDbGold } from '../../warehouse/duckdb/gold-reader.ts';
 import type { GoldReader } from '../../warehouse/gold-reader.ts';
 import { axeViolations, findChromium, launch, visit } from '../support/dashboard/browser.ts';
+import { sampleStatus } from '../support/dashboard/sample-status.ts';
 import { publishSmallGold } from '../support/dashboard/small-gold.ts';
 
 const executable = findChromium();
@@ -44,7 +45,10 @@ describe.runIf(executable !== null)('the dashboard in a browser', () => {
   beforeAll(async () => {
     await publishSmallGold(path);
     gold = openDuckDbGold(path);
-    const site = createSite({ gold, definitions: readDefinitions(), remark: 'These movies are invented.' });
+    const site = createSite({
+      ...{ gold, definitions: readDefinitions(), remark: 'These movies are invented.' },
+      readOperations: async () => sampleStatus,
+    });
     const listen = { host: '127.0.0.1', port: 0 };
     const log = createLogger('silent', []);
     server = await startDashboardServer({ listen, site, log, hosts: [], token: undefined });

@@ -8,10 +8,17 @@ import { html } from '../../dashboard/html.ts';
 import { pages } from '../../dashboard/pages/index.ts';
 import { type DashboardServer, startDashboardServer } from '../../dashboard/server.ts';
 import { createSite } from '../../dashboard/site.ts';
+import { openStatus } from '../../pipeline/status.ts';
+import { loadConfig } from '../../platform/config.ts';
+import { systemClock } from '../../runtime/clock.ts';
+import { Health } from '../../runtime/health.ts';
 import { createLogger } from '../../runtime/logger.ts';
+import { createMetrics } from '../../runtime/metrics.ts';
+import { noProgress } from '../../runtime/progress.ts';
 import { Secret } from '../../runtime/secret.ts';
 import { openDuckDbGold } from '../../warehouse/duckdb/gold-reader.ts';
 import type { GoldReader } from '../../warehouse/gold-reader.ts';
+import { sampleStatus } from '../support/dashboard/sample-status.ts';
 import { oddTitles, publishSmallGold } from '../support/dashboard/small-gold.ts';
 
 /** Each page by one of its addresses, with the choices that the address makes. */
@@ -28,6 +35,7 @@ describe('the dashboard', () => {
   const folder = mkdtempSync(join(tmpdir(), 'tmdb-stream-dashboard-'));
   const path = join(folder, 'gold.duckdb');
   const log = createLogger('silent', []);
+  const readOperations = async () => sampleStatus;
   const listen = { host: '127.0.0.1', port: 0 };
   let gold: GoldReader;
   let server: DashboardServer;
@@ -35,7 +43,7 @@ describe('the dashboard', () => {
   beforeAll(async () => {
     await publishSmallGold(path);
     gold = openDuckDbGold(path);
-    const site = createSite({ gold, definitions: readDefinitions(), remark: 'These are <invented>.' });
+    const site = createSite({ gold, definitions: readDefinitions(), readOperations, remark: 'These are <invented>.' });
     server = await startDashboardServer({ listen, site, log, hosts: [], token: undefined });
   });
   afterAll(async () => {
@@ -197,7 +205,7 @@ describe('the dashboard', () => {
 
   it('refuses a host that is not its own, and every request without the token', async () => {
     expect(await statusFor({ host: 'evil.example' })).toBe(421);
-    const site = createSite({ gold, definitions: readDefinitions(), remark: null });
+    const site = createSite({ gold, definitions: readDefinitions(), readOperations, remark: null });
     await using closed = await startDashboardServer({
       listen,
       site,
@@ -207,6 +215,25 @@ describe('the dashboard', () => {
     });
     expect(await statusFor({ host: 'a.example' }, 'GET', closed.url)).toBe(401);
     expect(await statusFor({ host: 'a.example', authorization: 'Bearer t0ken' }, 'GET', closed.url)).toBe(200);
+  });
+
+  it('shows the status of the pipeline, also while there is no GOLD', async () => {
+    rmSync(path);
+    expect(await textOf('/operations')).toContain('unique_&lt;b&gt;_movie');
+    expect(await (await get('/data/operations.json')).json()).toEqual(JSON.parse(JSON.stringify(sampleStatus)));
+    await publishSmallGold(path);
+  });
+
+  it('reads the status without starting a broker', async () => {
+    const context = {
+      config: loadConfig({ DATA_DIR: join(folder, 'data') }),
+      ...{ log, progress: noProgress, signal: new AbortController().signal },
+      ...{ metrics: createMetrics('test'), health: new Health(systemClock) },
+    };
+    await using reader = openStatus(context, { startsNoBroker: true });
+    const { errors, layers } = await reader.read();
+    expect(errors).toEqual([{ part: 'topics', message: 'no broker of this data folder runs' }]);
+    expect(layers).toEqual([]);
   });
 
   it('shows each published GOLD with the next request, and says what to run while there is none', async () => {

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import axe from 'axe-core';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 
 /** The Chromium of this machine; null if there is none. */
@@ -24,8 +24,6 @@ export const launch = (executablePath: string): Promise<Browser> =>
 
 /** Where the pictures of the last run are, for a person. */
 const pictures = join(import.meta.dirname, '../../results/dashboard');
-
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 /** What a page did in the browser. */
 export interface Visit {
@@ -60,7 +58,7 @@ export async function visit(
 
 /** What axe finds, a line for each kind of violation. It is run by the debugger, which no policy of the page limits. */
 export async function axeViolations(page: Page): Promise<string[]> {
-  await page.evaluate(axe);
+  await page.evaluate(axe.source);
   const { violations } = (await page.evaluate('axe.run()')) as {
     violations: { id: string; nodes: { html: string }[] }[];
   };

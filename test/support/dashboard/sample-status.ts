@@ -1,0 +1,30 @@
+import type { OperationsStatus } from '../../../dashboard/operations.ts';
+
+/** A status with every part, and with text that a page must not take for markup. */
+export const sampleStatus: OperationsStatus = {
+  readAt: new Date('2026-01-02T03:04:05Z'),
+  topics: [
+    { topic: 'tmdb.movie-ids', records: 1_200, consumer: 'tmdb.fetcher', waiting: 34, oldestWaitingSeconds: 90 },
+    { topic: 'tmdb.dead-letters', records: 2, consumer: null, waiting: null, oldestWaitingSeconds: null },
+  ],
+  tokens: { left: 12, capacity: 40, windowSeconds: 10, pausedSeconds: 0, requestsWaiting: 3 },
+  layers: [
+    { layer: 'gold', changedAt: new Date('2026-01-02T03:00:00Z'), ageSeconds: 245, rowsLoaded: null, batches: 7 },
+  ],
+  lastFlush: { loadedAt: new Date('2026-01-02T03:03:00Z'), rows: 20, batches: 4, bytes: 104_000 },
+  lastDbtRun: {
+    command: 'build',
+    status: 'failed',
+    isFullRefresh: false,
+    runSeq: 9,
+    startedAt: new Date('2026-01-02T02:59:00Z'),
+    finishedAt: new Date('2026-01-02T03:00:00Z'),
+    models: 19,
+    testsPassed: 101,
+    testsWarned: 1,
+    failed: 1,
+    failures: [{ name: 'unique_<b>_movie', kind: 'test', status: 'fail', failures: 3 }],
+  },
+  lastDayAtSnowflake: null,
+  errors: [],
+};
