@@ -11,9 +11,9 @@
 {% macro json_is_object(document) %} {{ return(adapter.dispatch("json_is_object")(document)) }}{% endmacro %}
 {% macro json_lists(document, keys) %} {{ return(adapter.dispatch("json_lists")(document, keys)) }}{% endmacro %}
 {% macro json_array(lists, keys, key) %} {{ return(adapter.dispatch("json_array")(lists, keys, key)) }}{% endmacro %}
-{# Whether there is a value that is not a list. #}
-{% macro json_is_other_than_array(lists, keys, key) %}
-    {{ return(adapter.dispatch("json_is_other_than_array")(lists, keys, key)) }}
+{# Whether there is a value that is not a list, or not an object. `type` is "array" or "object". #}
+{% macro json_is_other_than(type, lists, keys, key) %}
+    {{ return(adapter.dispatch("json_is_other_than")(type, lists, keys, key)) }}
 {% endmacro %}
 {% macro json_elements(relation, columns, array) %}
     {{ return(adapter.dispatch("json_elements")(relation, columns, array)) }}
@@ -73,9 +73,9 @@
     case when {{ value }} like '[%' then {{ value }} end
 {%- endmacro %}
 {# mutant: types.other-than-list #}
-{% macro duckdb__json_is_other_than_array(lists, keys, key) -%}
+{% macro duckdb__json_is_other_than(type, lists, keys, key) -%}
     {%- set value = "cast(" ~ duckdb__json_text(lists, keys, key) ~ " as varchar)" -%}
-    {{ value }} <> 'null' and {{ value }} not like '[%'
+    {{ value }} <> 'null' and not starts_with({{ value }}, '{{ {"array": "[", "object": "{"}[type] }}')
 {%- endmacro %}
 {# A query: one row (columns, value, index from 0) per element, no row for what is not an array. The array itself is not
    repeated per element: with a lateral join, DuckDB would need memory for its length times its number of elements. #}
@@ -100,8 +100,8 @@
 {% macro snowflake__json_array(lists, keys, key) -%}
     case when is_array({{ lists }}:{{ key }}) then {{ lists }}:{{ key }} end
 {%- endmacro %}
-{% macro snowflake__json_is_other_than_array(lists, keys, key) -%}
-    strip_null_value({{ lists }}:{{ key }}) is not null and not is_array({{ lists }}:{{ key }})
+{% macro snowflake__json_is_other_than(type, lists, keys, key) -%}
+    strip_null_value({{ lists }}:{{ key }}) is not null and not is_{{ type }} ({{ lists }}:{{ key }})
 {%- endmacro %}
 {% macro snowflake__json_elements(relation, columns, array) -%}
     select {{ columns | join(", ") }}, element.value, element.index

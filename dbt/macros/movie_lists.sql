@@ -1,11 +1,23 @@
-{# ---- The lists of a movie: genres and production companies ----
-   One macro for both lists in SILVER and one for both bridges in GOLD, so that a rule changes in one place. #}
-{# The query of `silver_movie_genres` and `silver_movie_companies`: one row per movie and listed member. `position` 1 is the
+{# ---- The lists of a movie: genres, production companies, countries and spoken languages ----
+   One macro for the lists in SILVER and one for the bridges in GOLD, so that a rule changes in one place. #}
+{# The usable id of a list's element, or its usable code of two letters, which is what any other key than `id` holds; otherwise
+   NULL. `keys` begins with that key. #}
+{% macro member_id(json_element, opened, keys) -%}
+    {%- if keys[0] == "id" -%}
+        {%- set id = to_bigint(json_text(opened, keys, "id")) -%} case when {{ id }} > 0 then {{ id }} end
+    {%- else -%}
+        {%- set code = known_text(json_string(json_element, opened, keys, keys[0])) -%}
+        case when length({{ code }}) = 2 then {{ code }} end
+    {%- endif -%}
+{%- endmacro %}
+
+{# The query of `silver_movie_genres` and the models like it: one row per movie and listed member. `position` 1 is the
    first-listed. TMDb lists some members twice; the first counts. A changed movie without members is returned as one row of
    NULLs, which clears its previous rows (see `replace`).
-   `list` is a column of silver_movies, `id` the name of the member's id, `texts` the column name for each other key. #}
-{% macro listed_members(list, id, texts) %}
-    {%- set keys = ["id"] + texts.values() | list -%}
+   `list` is a column of silver_movies, `id` the name of the member's id or code and `key` that of its key in the document,
+   `texts` the column name for each other key. #}
+{% macro listed_members(list, id, texts, key="id") %}
+    {%- set keys = [key] + texts.values() | list -%}
     with
         changed_movies as (
             select movie_id, {{ list }}, _document_fetched_at, _run_seq
@@ -29,7 +41,7 @@
                 {% for column, key in texts.items() %}
                     {{ known_text(json_string("json_element", "element", keys, key)) }} as {{ column }},
                 {% endfor %}
-                {{ to_bigint(json_text("element", keys, "id")) }} as {{ id }}
+                {{ member_id("json_element", "element", keys) }} as {{ id }}
             from opened
         ),
 
@@ -39,7 +51,7 @@
                 (
                     select *
                     from listed
-                    where {{ id }} > 0
+                    where {{ id }} is not null
                     qualify row_number() over (partition by movie_id, {{ id }} order by listed_at) = 1
                 ) as distinct_members
         )
@@ -56,9 +68,9 @@
     {% if not is_incremental() %} where numbered.{{ id }} is not null{% endif %}
 {% endmacro %}
 
-{# The query of `bridge_movie_genres` and `bridge_movie_companies`. A movie without members has one row with the unknown
+{# The query of the bridges from a movie to the members of a list. A movie without members has one row with the unknown
    member. A deleted movie is returned as a row without a key, which removes it from the table (see `replace`).
-   `members` is a model made by `listed_members`, `id` its id, `member_sk` the key of the dimension. #}
+   `members` is a model made by `listed_members`, `id` its id or code, `member_sk` the key of the dimension. #}
 {% macro bridge(members, id, member_sk) %}
     with
         changed_movies as (
@@ -72,7 +84,7 @@
                 movies.movie_id,
                 movies.is_deleted,
                 movies._run_seq,
-                coalesce(listed.{{ id }}, {{ unknown_id() }}) as {{ id }},
+                coalesce(cast(listed.{{ id }} as varchar), cast({{ unknown_id() }} as varchar)) as {{ id }},
                 coalesce(listed.position, 1) as position
             from changed_movies as movies
             left join {{ members }} as listed on movies.movie_id = listed.movie_id
@@ -87,3 +99,12 @@
         _run_seq
     from members
 {% endmacro %}
+
+{# Whether a mention names its member: the newest one with a name, or else the newest. A condition of QUALIFY. #}
+{# mutant: names.genre #}
+{% macro is_naming_mention(id, name) -%}
+    row_number() over (
+        partition by {{ id }} order by case when {{ name }} is null then 1 else 0 end, _fetched_at desc, movie_id asc
+    )
+    = 1
+{%- endmacro %}

@@ -12,11 +12,11 @@
     ({{ json_text(opened, keys, key) }} is not null and {{ json_string(document, opened, keys, key) }} is null)
 {%- endmacro %}
 
-{# One row per movie in whose lists an element is unusable, with the lists' names. An element without a usable id is left
-   out of silver_movie_genres and silver_movie_companies; a name or a country that is no text is NULL there. #}
+{# One row per movie in whose lists an element is unusable, with the lists' names. An element without a usable id or code is
+   left out of the tables of the list; another text that is no text is NULL there. `lists` has the keys of each list's
+   elements, first that of the id or code. #}
 {# mutant: types.usable-element #}
 {% macro unusable_elements(documents, lists) %}
-    {%- set keys = ["id", "name", "origin_country"] -%}
     select
         movie_id,
         concat(
@@ -26,18 +26,23 @@
         ) as names
     from
         (
-            {% for list in lists %}
-                select
-                    element.movie_id,
-                    '{{ list }}' as list_name,
-                    element.value as json_element,
-                    {{ json_opened("element.value", keys) }} as contents
-                from ({{ json_elements(documents, ["movie_id"], list) }}) as element {{ "union all" if not loop.last }}
+            {% for list, keys in lists.items() %}
+                select movie_id, '{{ list }}' as list_name
+                from
+                    (
+                        select
+                            element.movie_id,
+                            element.value as json_element,
+                            {{ json_opened("element.value", keys) }} as contents
+                        from ({{ json_elements(documents, ["movie_id"], list) }}) as element
+                    ) as elements
+                where
+                    {{ member_id("json_element", "contents", keys) }} is null
+                    {% for key in keys[1:] %}
+                        or {{ is_other_than_string("json_element", "contents", keys, key) }}
+                    {% endfor %}
+                    {{ "union all" if not loop.last }}
             {% endfor %}
-        ) as elements
-    where
-        not coalesce({{ to_bigint(json_text("contents", keys, "id")) }} > 0, false)
-        or {{ is_other_than_string("json_element", "contents", keys, "name") }}
-        or {{ is_other_than_string("json_element", "contents", keys, "origin_country") }}
+        ) as unusable
     group by movie_id
 {% endmacro %}

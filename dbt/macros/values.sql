@@ -108,3 +108,9 @@
 
 {# The name of a member of a dimension, never NULL: without a name in TMDb, the name contains the id. #}
 {% macro name_or_id(name, kind, id) -%} coalesce({{ name }}, '{{ kind }} ' || cast({{ id }} as varchar)) {%- endmacro %}
+
+{# The title of a movie in GOLD, never NULL. #}
+{# mutant: names.title #}
+{% macro title_or_id(movies) -%}
+    coalesce({{ movies }}.title, {{ name_or_id(movies ~ ".original_title", "Movie", movies ~ ".movie_id") }})
+{%- endmacro %}

@@ -16,14 +16,16 @@ with
         where {{ is_unseen() }} {% if not is_incremental() %} and not is_deleted{% endif %}
     )
 
+    {% set first_genre_sk = surrogate_key(["coalesce(genres.genre_id, " ~ unknown_id() ~ ")"]) %}
+    {% set first_company_sk = surrogate_key(["coalesce(companies.company_id, " ~ unknown_id() ~ ")"]) %}
+
 select
     case when not movies.is_deleted then {{ surrogate_key(["movies.movie_id"]) }} end as movie_sk,
     {{ date_sk("movies.release_date") }} as date_sk,
-    {{ surrogate_key(["coalesce(genres.genre_id, " ~ unknown_id() ~ ")"]) }} as genre_sk,
-    {{ surrogate_key(["coalesce(companies.company_id, " ~ unknown_id() ~ ")"]) }} as company_sk,
+    {{ first_genre_sk }} as genre_sk,
+    {{ first_company_sk }} as company_sk,
     movies.movie_id,
-    {# mutant: names.title #}
-    coalesce(movies.title, {{ name_or_id("movies.original_title", "Movie", "movies.movie_id") }}) as title,
+    {{ title_or_id("movies") }} as title,
     movies.revenue_usd,
     movies.budget_usd,
     movies.revenue_usd - movies.budget_usd as profit_usd,
@@ -39,7 +41,10 @@ select
     movies.is_released,
     {{ is_released_feature("movies") }} as is_released_feature,
     {{ is_money_known("movies") }} as is_money_known,
-    movies._document_fetched_at as answered_at
+    movies._document_fetched_at as answered_at,
+    movies.release_date,
+    {{ first_genre_sk }} as first_listed_genre_sk,
+    {{ first_company_sk }} as first_listed_company_sk
 from changed_movies as movies
 left join {{ ref("silver_movie_genres") }} as genres on movies.movie_id = genres.movie_id and genres.position = 1
 left join

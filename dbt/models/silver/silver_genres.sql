@@ -58,13 +58,7 @@ with
     in_movies as (
         select genre_id, genre_name
         from {{ ref("silver_movie_genres") }}
-        qualify
-            row_number() over (
-                partition by genre_id
-                {# mutant: names.genre #}
-                order by case when genre_name is null then 1 else 0 end, _fetched_at desc, movie_id asc
-            )
-            = 1
+        qualify {{ is_naming_mention("genre_id", "genre_name") }}
     )
 
 select

@@ -111,6 +111,13 @@ select
     documents.video,
     documents.softcore,
     greatest(newest_answers._run_seq, coalesce(documents._run_seq, newest_answers._run_seq)) as _run_seq,
-    {{ is_released("documents") }} as is_released
+    {{ is_released("documents") }} as is_released,
+    documents.collection,
+    documents.poster_path,
+    documents.overview,
+    documents.tagline,
+    documents.first_seen_at,
+    documents.production_countries as _production_countries,
+    documents.spoken_languages as _spoken_languages
 from newest_answers
 left join documents on newest_answers.movie_id = documents.movie_id

@@ -4,7 +4,17 @@
 -- Incremental, not a view: parsing is the expensive step, and a view would parse every document of BRONZE again.
 {{ config(materialized="incremental", incremental_strategy="replace", unique_key="movie_id") }}
 
-{% set strings = ["imdb_id", "title", "original_title", "original_language", "status"] %}
+{% set strings = [
+    "imdb_id",
+    "title",
+    "original_title",
+    "original_language",
+    "status",
+    "poster_path",
+    "overview",
+    "tagline",
+    "belongs_to_collection.name",
+] %}
 {% set scalars = [
     "release_date",
     "runtime",
@@ -18,13 +28,29 @@
     "softcore",
 ] %}
 {% set keys = strings + scalars %}
-{% set lists = ["genres", "production_companies"] %}
+{% set keys_of_elements = {
+    "genres": ["id", "name"],
+    "production_companies": ["id", "name", "origin_country"],
+    "production_countries": ["iso_3166_1", "name"],
+    "spoken_languages": ["iso_639_1", "english_name", "name"],
+} %}
+{% set lists = keys_of_elements | list %}
+{% set nested = lists + ["belongs_to_collection"] %}
 
 with
     unseen_batches as ({{ unseen_batches() }}),
 
     unseen_documents as (
-        select records.movie_id, records.fetched_at, records.load_seq, records.kafka_offset, unseen_batches.run_seq
+        select
+            records.movie_id,
+            records.fetched_at,
+            records.load_seq,
+            records.kafka_offset,
+            unseen_batches.run_seq,
+            min(records.fetched_at) over (partition by records.movie_id) as first_seen_at,
+            first_value(unseen_batches.run_seq) over (
+                partition by records.movie_id order by records.fetched_at, unseen_batches.run_seq
+            ) as first_run_seq
         from {{ source("bronze", "raw_movies") }} as records
         inner join
             unseen_batches on records.load_seq = unseen_batches.load_seq and records.batch_id = unseen_batches.batch_id
@@ -35,12 +61,12 @@ with
         qualify row_number() over (partition by records.movie_id order by {{ newest_first("records") }}) = 1
     ),
 
-    newer_documents as (
-        select unseen.load_seq, unseen.kafka_offset, unseen.run_seq
-        from unseen_documents as unseen
+    compared_documents as (
+        select unseen.*,
         {% if is_incremental() %}
-            left join {{ this }} as known on unseen.movie_id = known.movie_id
-            where
+                known._load_seq as known_load_seq,
+                known._kafka_offset as known_kafka_offset,
+                known.first_seen_at as known_first_seen_at,
                 known.movie_id is null
                 or not {{ is_believable("known._fetched_at") }}
                 or unseen.fetched_at > known._fetched_at
@@ -50,19 +76,45 @@ with
                         unseen.load_seq > known._load_seq
                         or (unseen.load_seq = known._load_seq and unseen.kafka_offset > known._kafka_offset)
                     )
-                )
+                ) as is_newer
+            from unseen_documents as unseen
+            left join {{ this }} as known on unseen.movie_id = known.movie_id
+        {% else %} null as known_first_seen_at, true as is_newer from unseen_documents as unseen
         {% endif %}
+    ),
+
+    -- A late document that is older than all before it does not replace the known one, which is read again: only
+    -- `first_seen_at` changes.
+    documents_to_read as (
+        select
+            {% if is_incremental() %}
+                case when is_newer then load_seq else known_load_seq end as load_seq,
+                case when is_newer then kafka_offset else known_kafka_offset end as kafka_offset,
+            {% else %} load_seq, kafka_offset,
+            {% endif %}
+            greatest(
+                case when is_newer then run_seq else 0 end,
+                case when known_first_seen_at <= first_seen_at then 0 else first_run_seq end
+            ) as run_seq,
+            case
+                when known_first_seen_at < first_seen_at then known_first_seen_at else first_seen_at
+            end as first_seen_at
+        from compared_documents
+        where is_newer or first_seen_at < known_first_seen_at
     ),
 
     opened as (
         select
             records.*,
-            newer.run_seq,
+            documents.run_seq,
+            documents.first_seen_at,
             {{ json_opened("records.raw_data", keys) }} as contents,
-            {{ json_lists("records.raw_data", lists) }} as lists
+            {{ json_lists("records.raw_data", nested) }} as nested
         from {{ source("bronze", "raw_movies") }} as records
         inner join
-            newer_documents as newer on records.load_seq = newer.load_seq and records.kafka_offset = newer.kafka_offset
+            documents_to_read as documents
+            on records.load_seq = documents.load_seq
+            and records.kafka_offset = documents.kafka_offset
     ),
 
     texts as (
@@ -75,24 +127,31 @@ with
             source_url,
             ingested_at,
             run_seq,
+            first_seen_at,
             {% for key in strings %}
-                {{ known_text(json_string("raw_data", "contents", keys, key)) }} as {{ key }},
+                {{ known_text(json_string("raw_data", "contents", keys, key)) }} as {{ key | replace(".", "_") }},
             {% endfor %}
             {% for key in scalars %} {{ known_text(json_text("contents", keys, key)) }} as {{ key }}, {% endfor %}
-            {% for list in lists %} {{ json_array("lists", lists, list) }} as {{ list }}, {% endfor %}
+            {% for list in lists %} {{ json_array("nested", nested, list) }} as {{ list }}, {% endfor %}
             contents is null or not {{ json_is_object("raw_data") }} as is_unreadable,
             concat(
                 {% for key in strings %}
                     {{ named_if(key, is_other_than_string("raw_data", "contents", keys, key)) }},
                 {% endfor %}
                 {% for list in lists %}
-                    {{ named_if(list, json_is_other_than_array("lists", lists, list)) }} {{- "," if not loop.last }}
+                    {{ named_if(list, json_is_other_than("array", "nested", nested, list)) }},
                 {% endfor %}
+                {{
+                    named_if(
+                        "belongs_to_collection",
+                        json_is_other_than("object", "nested", nested, "belongs_to_collection"),
+                    )
+                }}
             ) as of_other_type
         from opened
     ),
 
-    unusable_elements as ({{ unusable_elements("texts", lists) }}),
+    unusable_elements as ({{ unusable_elements("texts", keys_of_elements) }}),
 
     typed as (
         select
@@ -151,8 +210,12 @@ select
         ),
         ''
     ) as unusable_fields,
-    genres,
-    production_companies,
+    {{ lists | join(", ") }},
+    poster_path,
+    overview,
+    tagline,
+    belongs_to_collection_name as collection,
+    first_seen_at,
     fetched_at as _fetched_at,
     load_seq as _load_seq,
     kafka_offset as _kafka_offset,

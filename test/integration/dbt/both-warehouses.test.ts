@@ -84,7 +84,7 @@ it('[P12 R90] build the same tables by a first build', { timeout: 300_000 }, asy
     { language: 'en', body: { genres: [{ id: 18, name: 'of the future' }] }, fetchedAt: inTenYears },
   ]);
   const { models, tests } = await buildBoth();
-  expect({ models, warned: tests.warned }).toEqual({ models: 15, warned: 2 });
+  expect({ models, warned: tests.warned }).toEqual({ models: derivedTables.length, warned: 2 });
 });
 
 it('[P12 R80] build the same tables from new, late, repeated and deleted records, and from impossible times', {
@@ -136,7 +136,11 @@ it('change nothing when nothing is new, and delete the same old runs', { tags: [
     expect(await transformState(query, 'f')).toEqual({ due: false, reason: 'up to date', fullRefresh: false });
     const [report] = await query(lastRunReportSql);
     expect(report).toMatchObject({ command: 'build', status: 'success' });
-    expect([report?.['models'], report?.['run_seq'], report?.['tests_warned']].map(Number)).toEqual([15, 2, 2]);
+    expect([report?.['models'], report?.['run_seq'], report?.['tests_warned']].map(Number)).toEqual([
+      derivedTables.length,
+      2,
+      2,
+    ]);
   }
 });
 
@@ -145,7 +149,7 @@ it('[R62] build the same tables by a full refresh', { tags: ['full'] }, async ()
   expectSame(await contentsOf(snowflake), last);
 });
 
-it('pass their unit tests', { tags: ['full'] }, async () => {
+it('pass their unit tests', { tags: ['full'], timeout: 480_000 }, async () => {
   const unitTests = { command: 'test', unitTests: true, select: ['test_type:unit'] } as const;
   const [expected, actual] = await Promise.all([onDuckDb, onSnowflake].map((dbt) => build(dbt, unitTests)));
   expect(expected?.tests.passed).toBeGreaterThan(10);

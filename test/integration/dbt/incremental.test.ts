@@ -19,6 +19,8 @@ const record: fc.Arbitrary<MovieRecord> = fc
     isGone: fc.integer({ min: 0, max: 3 }).map((n) => n === 0),
     genres: fc.uniqueArray(fc.constantFrom(18, 28, 35, 99, 10769), { maxLength: 3 }),
     companies: fc.uniqueArray(fc.integer({ min: 1, max: 6 }), { maxLength: 3 }),
+    countries: fc.uniqueArray(fc.constantFrom('CZ', 'FR', 'US'), { maxLength: 2 }),
+    languages: fc.uniqueArray(fc.constantFrom('cs', 'fr', 'xx'), { maxLength: 2 }),
     budget: fc.constantFrom(0, 50_000, 1_000_000, 200_000_000),
     revenue: fc.constantFrom(0, 1_000_000, 900_000_000),
     votes: fc.constantFrom(0, 10, 400),
@@ -26,7 +28,7 @@ const record: fc.Arbitrary<MovieRecord> = fc
     isNamed: fc.boolean(),
     imdbId: fc.constantFrom('', 'tt1', 'tt2'),
   })
-  .map(({ movieId, fetchedAt, isGone, genres, companies, ...doc }) => {
+  .map(({ movieId, fetchedAt, isGone, genres, companies, countries, languages, ...doc }) => {
     if (isGone) return gone(movieId, fetchedAt * day);
     const body = {
       id: movieId,
@@ -41,6 +43,16 @@ const record: fc.Arbitrary<MovieRecord> = fc
         name: doc.isNamed ? `company ${id} as of ${fetchedAt}` : null,
         origin_country: '',
       })),
+      production_countries: countries.map((code) => ({
+        iso_3166_1: code,
+        name: doc.isNamed ? `country ${code} as of ${fetchedAt}` : '',
+      })),
+      spoken_languages: languages.map((code) => ({
+        iso_639_1: code,
+        english_name: doc.isNamed ? `language ${code} as of ${fetchedAt}` : null,
+        name: `${code} ${fetchedAt}`,
+      })),
+      overview: `as of ${fetchedAt}`,
       budget: doc.budget,
       revenue: doc.revenue,
       vote_count: doc.votes,
@@ -110,7 +122,7 @@ async function buildKilledAfter(file: WarehouseFile, node: string): Promise<void
 }
 
 it('[P11 R4 R62] builds the same tables in steps as in a full refresh, in any order of arrival and despite kills', {
-  timeout: 300_000,
+  timeout: 600_000,
 }, async () => {
   await using file = await WarehouseFile.create();
   const loaded: { seq: number; records: readonly MovieRecord[] }[] = [];

@@ -13,7 +13,7 @@ interface Movie {
 
 const columns = `movie_id, imdb_id, title, original_title, original_language, status, cast(release_date as varchar) as release_date,
   runtime_minutes, budget_usd, revenue_usd, popularity, vote_average, vote_count, adult, video, softcore, is_released,
-  unusable_fields`;
+  collection, poster_path, overview, tagline, first_seen_at::date::varchar as first_seen_on, unusable_fields`;
 
 /** What a column must hold, computed from the document without any SQL. */
 function expected(movie: Movie) {
@@ -37,12 +37,21 @@ function expected(movie: Movie) {
     video: movie['video'] ?? null,
     softcore: movie['softcore'] ?? null,
     is_released: movie['status'] === 'Released' && String(movie['release_date']) <= '2026-01-01',
+    collection: (movie['belongs_to_collection'] as { name: string } | null)?.name ?? null,
+    poster_path: text('poster_path'),
+    overview: text('overview'),
+    tagline: text('tagline'),
+    first_seen_on: '2026-01-01',
     unusable_fields: null,
   };
 }
 
-const listed = (movie: Movie, key: string) =>
-  (movie[key] as { id: number }[]).map(({ id }, index) => ({ movie_id: movie.id, id, position: index + 1 }));
+const listed = (movie: Movie, key: string, id: string) =>
+  (movie[key] as Record<string, number | string>[]).map((member, index) => ({
+    movie_id: movie.id,
+    id: member[id],
+    position: index + 1,
+  }));
 
 const numbers = (rows: readonly Record<string, unknown>[]) =>
   rows.map((row) =>
@@ -70,14 +79,16 @@ describe.skipIf(!existsSync(quirksFile))(
 
       const rows = await file.query(`select ${columns} from silver.silver_movies order by movie_id`);
       expect(numbers(rows)).toEqual(movies.map(expected));
-      for (const [table, id, key] of [
-        ['silver.silver_movie_genres', 'genre_id', 'genres'],
-        ['silver.silver_movie_companies', 'company_id', 'production_companies'],
+      for (const [table, id, key, idInDocument] of [
+        ['silver.silver_movie_genres', 'genre_id', 'genres', 'id'],
+        ['silver.silver_movie_companies', 'company_id', 'production_companies', 'id'],
+        ['silver.silver_movie_countries', 'country_code', 'production_countries', 'iso_3166_1'],
+        ['silver.silver_movie_languages', 'language_code', 'spoken_languages', 'iso_639_1'],
       ] as const) {
         const members = await file.query(
           `select movie_id, ${id} as id, position from ${table} order by movie_id, position`,
         );
-        expect(numbers(members)).toEqual(movies.flatMap((movie) => listed(movie, key)));
+        expect(numbers(members)).toEqual(movies.flatMap((movie) => listed(movie, key, idInDocument)));
       }
       expect(await file.query("select 1 from silver.silver_production_companies where origin_country = ''")).toEqual(
         [],

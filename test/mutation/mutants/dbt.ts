@@ -87,9 +87,9 @@ const definitionMutants: readonly Mutant[] = [
   },
   {
     name: 'names: an empty title hides the original one',
-    file: 'dbt/models/gold/fact_movies.sql',
+    file: 'dbt/macros/values.sql',
     place: 'names.title',
-    change: swap('movies.original_title', 'movies.title'),
+    change: swap('.original_title', '.title'),
     tests: figures,
   },
   {
@@ -101,7 +101,7 @@ const definitionMutants: readonly Mutant[] = [
   },
   {
     name: 'names: the newest mention determines the name of a genre, even if it has none',
-    file: 'dbt/models/silver/silver_genres.sql',
+    file: 'dbt/macros/movie_lists.sql',
     place: 'names.genre',
     change: swap(/case when .*? end/, '0'),
     tests: names,
@@ -138,7 +138,7 @@ const definitionMutants: readonly Mutant[] = [
     name: 'types: an element without an id is not reported',
     file: 'dbt/macros/unusable_fields.sql',
     place: 'types.usable-element',
-    change: swap(/not coalesce\(.*, false\)/, 'false'),
+    change: swap(/\{\{ member_id\(.*is null/, 'false'),
     tests: wrongTypes,
   },
   {

@@ -11,12 +11,21 @@ export interface Newest {
   readonly document: Document | null;
   /** When TMDb gave that document, in microseconds since 1970; null where there is none. */
   readonly answeredAt: bigint | null;
+  /** When TMDb gave its first document. */
+  readonly firstSeenAt: bigint | null;
 }
 
 /** The fields of a document that are compared. */
 interface Document {
+  readonly imdb_id?: string | null;
   readonly title: string;
   readonly original_title: string;
+  readonly belongs_to_collection?: { readonly name: string } | null;
+  readonly poster_path?: string | null;
+  readonly overview?: string | null;
+  readonly tagline?: string | null;
+  readonly production_countries?: readonly { readonly iso_3166_1: string }[];
+  readonly spoken_languages?: readonly { readonly iso_639_1: string }[];
   readonly status: string;
   readonly adult?: boolean | null;
   readonly video?: boolean | null;
@@ -47,15 +56,21 @@ const goneCodes = [34, 6, 37];
 export async function newestOf(rows: Rows): Promise<Newest[]> {
   const answers = new Map<number, Answer>();
   const documents = new Map<number, Answer>();
+  const firstSeen = new Map<number, bigint>();
   for (const answer of await answersIn(rows)) {
     keepNewer(answers, answer);
-    if (answer.status === 200) keepNewer(documents, answer);
+    if (answer.status !== 200) continue;
+    keepNewer(documents, answer);
+    const [fetchedAt = 0n] = answer.order;
+    const earliest = firstSeen.get(answer.movieId);
+    if (earliest === undefined || fetchedAt < earliest) firstSeen.set(answer.movieId, fetchedAt);
   }
   const bodies = await bodiesOf(rows, [...documents.values()]);
   return [...answers.values()].map(({ movieId, status }) => {
     const described = documents.get(movieId);
     const document = described ? (bodies.get(described.place) ?? null) : null;
-    return { movieId, isGone: status !== 200, document, answeredAt: described?.order[0] ?? null };
+    const answeredAt = described?.order[0] ?? null;
+    return { movieId, isGone: status !== 200, document, answeredAt, firstSeenAt: firstSeen.get(movieId) ?? null };
   });
 }
 
@@ -179,20 +194,70 @@ export async function compareGold(rows: Rows, newest: readonly Newest[], finding
   const alive = newest.filter(({ isGone }) => !isGone);
   const facts = await rows(`
     select movie_id, title, revenue_usd, budget_usd, profit_usd, vote_average, vote_count, popularity, adult, video,
-           softcore, is_released, is_released_feature, is_money_known, epoch_us(answered_at) as answered_at
+           softcore, is_released, is_released_feature, is_money_known, epoch_us(answered_at) as answered_at,
+           release_date::varchar as release_date
       from gold.fact_movies`);
   compare('A6', 'fact_movies', facts, alive.map(factOf), findings);
+  const described = await rows(`
+    select * exclude (movie_sk, _run_seq)
+           replace (epoch_us(first_seen_at) as first_seen_at, epoch_us(answered_at) as answered_at) from gold.dim_movies`);
+  compare('A6', 'dim_movies', described, alive.map(descriptionOf), findings);
+  await compareMembers(rows, alive, findings);
   const counted = alive.map(countedOf);
   for (const { table, sql, rowsOf } of marts) compare('A6', table, await rows(sql), rowsOf(counted), findings);
 }
 
+/** The bridges to countries and languages, as one row per movie and code; null for the unknown member. */
+async function compareMembers(rows: Rows, alive: readonly Newest[], findings: Findings): Promise<void> {
+  const lists: readonly (readonly [string, string, (document: Document | null) => readonly string[]])[] = [
+    ['countries', 'country', (document) => (document?.production_countries ?? []).map((one) => one.iso_3166_1)],
+    ['languages', 'language', (document) => (document?.spoken_languages ?? []).map((one) => one.iso_639_1)],
+  ];
+  for (const [members, member, codesOf] of lists) {
+    const bridge = await rows(`select movie_id, ${member}_code as code, position from gold.bridge_movie_${members}
+      join gold.dim_${members} using (${member}_sk)`);
+    const wanted = alive.flatMap(({ movieId, document }) => {
+      const codes = [...new Set(codesOf(document).filter((code) => code.length === 2))];
+      const listed = codes.length > 0 ? codes : [null];
+      return listed.map((code, index) => ({ movie_id: movieId, code, position: index + 1 }));
+    });
+    compare('A6', `bridge_movie_${members}`, bridge, wanted, findings);
+  }
+}
+
+const titleOf = ({ document, movieId }: Newest): string =>
+  text(document?.title) ?? text(document?.original_title) ?? `Movie ${movieId}`;
+
+function descriptionOf(movie: Newest): Values {
+  const { document, movieId } = movie;
+  return {
+    movie_id: movieId,
+    imdb_id: text(document?.imdb_id),
+    title: titleOf(movie),
+    original_title: text(document?.original_title),
+    original_language: text(document?.original_language),
+    status: text(document?.status),
+    is_released: isReleased(movie),
+    runtime: positive(document?.runtime),
+    adult: document?.adult ?? false,
+    video: document?.video ?? false,
+    softcore: document?.softcore ?? false,
+    collection: text(document?.belongs_to_collection?.name),
+    poster_path: text(document?.poster_path),
+    overview: text(document?.overview),
+    tagline: text(document?.tagline),
+    first_seen_at: movie.firstSeenAt,
+    answered_at: movie.answeredAt,
+  };
+}
+
 function factOf(movie: Newest): Values {
   const { movie_id, revenue_usd, budget_usd, vote_average, vote_count, popularity, is_released } = valuesOf(movie);
-  const { document, movieId } = movie;
+  const { document } = movie;
   const [revenue, budget] = [revenue_usd as number | null, budget_usd as number | null];
   return {
     movie_id,
-    title: text(document?.title) ?? text(document?.original_title) ?? `Movie ${movieId}`,
+    title: titleOf(movie),
     revenue_usd,
     budget_usd,
     profit_usd: revenue === null || budget === null ? null : revenue - budget,
@@ -206,6 +271,7 @@ function factOf(movie: Newest): Values {
     is_released_feature: countedOf(movie).isReleasedFeature,
     is_money_known: isMoneyKnown(countedOf(movie)),
     answered_at: movie.answeredAt,
+    release_date: text(document?.release_date),
   };
 }
 

@@ -6,7 +6,10 @@ type Row = Readonly<Record<string, unknown>>;
 /** Rows as text, sorted. */
 export type Contents = Readonly<Record<string, readonly string[]>>;
 
-const documents = ['genres', 'production_companies', '_genres', '_production_companies'];
+const documents = ['genres', 'production_companies', 'production_countries', 'spoken_languages'].flatMap((list) => [
+  list,
+  `_${list}`,
+]);
 
 /** Each driver has its own types for integers and timestamps. Documents are compared by value. */
 function comparable(column: string, value: unknown): unknown {

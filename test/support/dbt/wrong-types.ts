@@ -1,7 +1,7 @@
 import type { MovieRecord } from './warehouse-file.ts';
 
 /** How SILVER reads a field. */
-type Kind = 'text' | 'date' | 'whole number' | 'fraction' | 'vote' | 'flag' | 'list';
+type Kind = 'text' | 'date' | 'whole number' | 'fraction' | 'vote' | 'flag' | 'list' | 'object';
 
 /** Every field of a document that SILVER reads, the column that it goes to, and a value that TMDb would write. */
 const fields: Readonly<Record<string, { readonly column: string; readonly kind: Kind; readonly usual: unknown }>> = {
@@ -20,16 +20,26 @@ const fields: Readonly<Record<string, { readonly column: string; readonly kind: 
   adult: { column: 'adult', kind: 'flag', usual: false },
   video: { column: 'video', kind: 'flag', usual: false },
   softcore: { column: 'softcore', kind: 'flag', usual: false },
+  poster_path: { column: 'poster_path', kind: 'text', usual: '/poster.jpg' },
+  overview: { column: 'overview', kind: 'text', usual: 'A film.' },
+  tagline: { column: 'tagline', kind: 'text', usual: 'See it.' },
   genres: { column: '_genres', kind: 'list', usual: [{ id: 18, name: 'Drama' }] },
   production_companies: { column: '_production_companies', kind: 'list', usual: [{ id: 7, name: 'Studio' }] },
+  production_countries: {
+    column: '_production_countries',
+    kind: 'list',
+    usual: [{ iso_3166_1: 'FR', name: 'France' }],
+  },
+  spoken_languages: { column: '_spoken_languages', kind: 'list', usual: [{ iso_639_1: 'fr', english_name: 'French' }] },
+  belongs_to_collection: { column: 'collection', kind: 'object', usual: { id: 1, name: 'Films' } },
 };
 
 /** JSON of each type, and the kinds of field that can use it. All other kinds must report it as unusable. */
 const values: readonly (readonly [json: string, usableBy: readonly Kind[]])[] = [
-  ['{}', []],
-  ['{"a":1}', []],
-  ['{"id":18,"name":"Drama"}', []],
-  ['{"a":{"b":[1]}}', []],
+  ['{}', ['object']],
+  ['{"a":1}', ['object']],
+  ['{"id":18,"name":"Drama"}', ['object']],
+  ['{"a":{"b":[1]}}', ['object']],
   ['[]', ['list']],
   ['"words"', ['text']],
   ['"[1]"', ['text']],
@@ -79,6 +89,21 @@ const elements: readonly (readonly [json: string, isUsable: boolean])[] = [
   ['[[{"id":18}]]', false],
 ];
 
+/** Elements of a list whose members have a code of two letters, and whether they are usable in it. */
+const elementsWithCode: readonly (readonly [json: string, isUsable: boolean])[] = [
+  ['{"iso_3166_1":"DE","iso_639_1":"de","name":"","english_name":null}', true],
+  ['{"iso_3166_1":"DE","iso_639_1":"de"}', true],
+  ['{"iso_3166_1":"DE","iso_639_1":"de","name":7}', false],
+  ['{"iso_3166_1":"DEU","iso_639_1":"deu","name":"Deutsch"}', false],
+  ['{"iso_3166_1":"","iso_639_1":"","name":"Deutsch"}', false],
+  ['{"iso_3166_1":49,"iso_639_1":49,"name":"Deutsch"}', false],
+  ['{"iso_3166_1":null,"iso_639_1":null}', false],
+  ['{"name":"no code"}', false],
+  ['"DE"', false],
+  ['null', false],
+  ['[]', false],
+];
+
 /** A document with one unusual value, and the expected result in SILVER. */
 export interface WrongType {
   readonly record: MovieRecord;
@@ -105,7 +130,14 @@ export function wrongTypes(firstId: number): WrongType[] {
       unusable: isUsable ? null : `${field}[] `,
     })),
   );
-  return [...ofFields, ...nested].map(({ field, json, unusable }, index) => ({
+  const coded = ['production_countries', 'spoken_languages'].flatMap((field) =>
+    elementsWithCode.map(([json, isUsable]) => ({
+      field,
+      json: `[${json},{"iso_3166_1":"IT","iso_639_1":"it","name":"Italy"}]`,
+      unusable: isUsable ? null : `${field}[] `,
+    })),
+  );
+  return [...ofFields, ...nested, ...coded, ...nameless].map(({ field, json, unusable }, index) => ({
     record: { movieId: firstId + index, body: documentWith(firstId + index, field, json), fetchedAt: index },
     unusable,
     column: fields[field]?.column ?? field,
@@ -115,6 +147,13 @@ export function wrongTypes(firstId: number): WrongType[] {
     ),
   }));
 }
+
+/** A collection whose name is no text. */
+const nameless = ['7', '{}', '["Films"]', 'true'].map((json) => ({
+  field: 'belongs_to_collection',
+  json: `{"name":${json}}`,
+  unusable: 'belongs_to_collection.name ',
+}));
 
 /** The text of a document whose `field` is `json`. */
 function documentWith(id: number, field: string, json: string): string {

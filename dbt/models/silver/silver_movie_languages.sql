@@ -1,0 +1,18 @@
+-- Grain: one row per movie and spoken language of its newest document.
+{{
+    config(
+        materialized="incremental",
+        incremental_strategy="replace",
+        unique_key="movie_id",
+        meta={"keep_if": "language_code is not null"},
+    )
+}}
+
+{{
+    listed_members(
+        "_spoken_languages",
+        "language_code",
+        {"language_name": "english_name", "native_name": "name"},
+        key="iso_639_1",
+    )
+}}
