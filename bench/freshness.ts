@@ -51,7 +51,7 @@ const [, , scheduler] = [
   fleet.start('scheduler', ['schedule']),
 ] as const;
 
-const goldPath = join(fixture.folder, 'tmdb-gold.duckdb');
+const goldPath = join(fixture.folder, 'tmdb_gold.duckdb');
 const publishedAt = new Map<number, number>();
 const waitedMs = new Map<number, number>();
 let seenVersion = '';

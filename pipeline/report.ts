@@ -58,7 +58,11 @@ export const runReportShape = z.object({
   dbt: transformShape.describe('the outcome of dbt'),
   seconds: secondsShape.describe('duration of each stage'),
   warehouse: z.string().describe('the file, or the database and its account'),
-  duckdbPath: z.string().nullable().describe('the file to open; null if the warehouse is not a file'),
+  duckdbPath: z
+    .string()
+    .nullable()
+    .describe('the file of all layers, which blocks writers while it is open; null if the warehouse is not a file'),
+  goldPath: z.string().nullable().describe('the copy of GOLD to open; null if readers use the warehouse'),
 });
 export type RunReport = ValueOf<typeof runReportShape>;
 
@@ -124,15 +128,19 @@ const tablesLine = (tables: Summary['tables']) => tables.map(({ name, rows }) =>
 const dbtLine = ({ skipped, testsPassed, testsWarned }: TransformResult) =>
   `${testsPassed} tests passed, ${testsWarned} warned${skipped ? ' (in the last run: BRONZE has not changed since)' : ''}`;
 
-function howToOpen({ warehouse, duckdbPath, origin }: RunReport): string {
+function howToOpen({ warehouse, duckdbPath, goldPath, origin }: RunReport): string {
   const invented = origin === 'generated' ? 'These movies are invented; set TMDB_TOKEN to get real ones.\n' : '';
-  if (duckdbPath === null) return `${invented}The tables are in the schemas BRONZE, SILVER and GOLD of ${warehouse}.`;
-  const path = `'${duckdbPath.replaceAll("'", "'\\''")}'`;
-  return `${invented}The tables are in ${duckdbPath}. Open it with any DuckDB 1.5, such as\n${openingCommand} \\\n  ${path}`;
+  if (goldPath === null) return `${invented}The tables are in the schemas BRONZE, SILVER and GOLD of ${warehouse}.`;
+  const path = `'${goldPath.replaceAll("'", "'\\''")}'`;
+  return [
+    `${invented}BRONZE and SILVER are in ${duckdbPath}: while you have it open, nothing can write.`,
+    `GOLD is in ${goldPath}: nothing waits for its readers.`,
+    `Open it with any DuckDB 1.5, such as\n${openingCommand} \\\n  ${path}`,
+  ].join('\n');
 }
 
 /** For a shell, which removes a backslash with the line break after it, also between double quotes. No line has more than 80 columns. */
 const openingCommand = [
   '  .tools/dbt/bin/python -c "import duckdb, sys; duckdb.connect(sys.argv[1], \\',
-  `  read_only=True).sql('from gold.kpi_top_movies').show()"`,
+  `  read_only=True).sql('from kpi_top_movies').show()"`,
 ].join('\n');

@@ -42,8 +42,8 @@ export async function runOnce(context: Context, options: RunOnceOptions): Promis
   const system = warehouseAccess(context);
   const summary = await summarize(system);
   const { origin, warehouse } = context.config;
-  const duckdbPath = warehouse.duckdb?.duckdbPath ?? null;
-  return { origin, ...ingested, walk, ...summary, dbt, seconds, warehouse: system.name, duckdbPath };
+  const { duckdbPath = null, goldPath = null } = warehouse.duckdb ?? {};
+  return { origin, ...ingested, walk, ...summary, dbt, seconds, warehouse: system.name, duckdbPath, goldPath };
 }
 
 type Stage = keyof RunReport['seconds'];

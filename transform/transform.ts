@@ -1,3 +1,4 @@
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { type Context, toolsDir } from '../platform/context.ts';
@@ -141,12 +142,18 @@ export function throwIfNoCopy(context: Context): void {
 /** Publishes GOLD. If the copy cannot be written, nothing stops, and `goldCopy` has the reason. @throws WarehouseUnavailableError. */
 export async function publishCopy(context: Context, lock?: WriteLock): Promise<void> {
   try {
-    await transformTarget(context).publishGold(lock);
+    await transformTarget(context).publishGold(await modelsOfGold(), lock);
     goldCopy(context).report(null);
   } catch (error) {
     if (!(error instanceof SideOutputError)) throw error;
     goldCopy(context).report(error);
   }
+}
+
+/** Names of the project's models in GOLD: dbt names a model after its file. */
+export async function modelsOfGold(): Promise<string[]> {
+  const files = await readdir(join(projectDir, 'models', 'gold'));
+  return files.flatMap((file) => (file.endsWith('.sql') ? file.slice(0, -'.sql'.length) : []));
 }
 
 /**

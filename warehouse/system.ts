@@ -81,8 +81,12 @@ export interface TransformTarget {
   reportHolder(message: string | null, leftMs?: number, lock?: WriteLock): boolean;
   /** A text that changes whenever BRONZE has new rows; null while there is nothing to build from. Starts no virtual warehouse. */
   bronzeVersion(): Promise<string | null>;
-  /** Replaces the published GOLD as a whole. @param lock held by the caller, if any. @throws SideOutputError. */
-  publishGold(lock?: WriteLock): Promise<void>;
+  /**
+   * Replaces the published GOLD as a whole.
+   * @param models names of the project's models in GOLD: nothing else is published. @param lock held by the caller, if any.
+   * @throws SideOutputError.
+   */
+  publishGold(models: readonly string[], lock?: WriteLock): Promise<void>;
   /** When GOLD was last published (ms since the epoch); Infinity if readers use it directly, undefined before the first time. */
   goldPublishedAt(): number | undefined;
 }

@@ -179,8 +179,8 @@ describe('the fleet, by the docs on services and the runbook', () => {
 
   it('copies GOLD as a file', async () => {
     await fleet.untilBuilt();
-    await follow('docker compose cp scheduler:/data/tmdb-gold.duckdb .');
-    expect(readFileSync(join(fleet.folder, 'tmdb-gold.duckdb')).subarray(8, 12).toString()).toBe('DUCK');
+    await follow('docker compose cp scheduler:/data/tmdb_gold.duckdb .');
+    expect(readFileSync(join(fleet.folder, 'tmdb_gold.duckdb')).subarray(8, 12).toString()).toBe('DUCK');
   });
 
   it('loads BRONZE again from Kafka when the warehouse was deleted', async () => {

@@ -85,7 +85,7 @@ describe('a fleet of services', () => {
   };
   /** The number of movies in the copy that readers open; 0 before the copy exists. */
   const publishedMovies = async (): Promise<number> => {
-    const path = join(workspace.dataDir, 'tmdb-gold.duckdb');
+    const path = join(workspace.dataDir, 'tmdb_gold.duckdb');
     const instance = await DuckDBInstance.create(path, { access_mode: 'READ_ONLY' }).catch(() => null);
     if (!instance) return 0;
     const connection = await instance.connect();

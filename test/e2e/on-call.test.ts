@@ -57,7 +57,7 @@ describe.runIf(SmallDisk.isPossible())('on call', () => {
     for (const service of services) shell.start(service);
     const produced = await shell.run('npx tmdb-stream produce popular --pages 1');
     expect(produced.code, produced.output).toBe(0);
-    await until('GOLD is there', () => existsSync(join(dataDir, 'tmdb-gold.duckdb')), patience);
+    await until('GOLD is there', () => existsSync(join(dataDir, 'tmdb_gold.duckdb')), patience);
   });
 
   afterAll(async () => {

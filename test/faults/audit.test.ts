@@ -121,7 +121,7 @@ describe('the audit', () => {
   /** The checks that a copy of the file fails after `sql`. */
   const checksThatFail = async (sql: string): Promise<string[]> => {
     const folder = mkdtempSync(join(workspace.dataDir, 'tampered-'));
-    for (const file of ['tmdb.duckdb', 'tmdb-gold.duckdb']) {
+    for (const file of ['tmdb.duckdb', 'tmdb_gold.duckdb']) {
       copyFileSync(join(workspace.dataDir, file), join(folder, file));
     }
     const duckdbPath = join(folder, 'tmdb.duckdb');

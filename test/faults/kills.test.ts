@@ -64,7 +64,7 @@ describe('[P2 R3 R4 Z1 Z3 Z5] a fleet under load whose members are killed at ran
         [loaderUnderKills(bed), otherHalf(loaderKills / 2)],
         [schedulerUnderKills(bed), schedulerKills],
       ];
-      await using gold = new GoldReader(join(bed.workspace.dataDir, 'tmdb-gold.duckdb'));
+      await using gold = new GoldReader(join(bed.workspace.dataDir, 'tmdb_gold.duckdb'));
       const killed: Record<string, number> = {};
       let withOpenFile = 0;
       const started = performance.now();

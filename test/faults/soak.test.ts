@@ -48,7 +48,7 @@ describe.runIf(minutes > 0)('a soak', () => {
 
       let drained: unknown;
       let memory: ReturnType<MemoryWatcher['growth']>;
-      const gold = new GoldReader(join(bed.workspace.dataDir, 'tmdb-gold.duckdb'));
+      const gold = new GoldReader(join(bed.workspace.dataDir, 'tmdb_gold.duckdb'));
       {
         await using _reader = gold;
         await using watcher = new MemoryWatcher(services);

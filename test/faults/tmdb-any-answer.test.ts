@@ -160,7 +160,7 @@ describe('a TMDb that answers anything', () => {
     });
     const service = bed.fleet.start('run', ['run', '--pages', 'all', '--popular-every', '5s', '--genres-every', '5s']);
     const check = () => bed.fleet.expectAllRunning();
-    const gold = join(bed.workspace.dataDir, 'tmdb-gold.duckdb');
+    const gold = join(bed.workspace.dataDir, 'tmdb_gold.duckdb');
     const patience = { timeoutMs: 180_000, check };
     const isInGold = async () => {
       const seen = await moviesIn(gold).catch(() => new Set<number>());

@@ -121,7 +121,7 @@ describe('a DuckDB file that another process holds', () => {
     ['openReader', (system) => system.openReader()],
     ['openRebuild', (system) => system.openRebuild()],
     ['openBackfill', (system) => system.openBackfill('x')],
-    ['publishGold', (system) => system.publishGold()],
+    ['publishGold', (system) => system.publishGold([])],
     ['takeTransformLease', (system) => system.takeTransformLease()],
   ];
 

@@ -8,10 +8,16 @@ import { catalog, type DuckDbFileOptions, openDuckDbFile } from './file.ts';
 
 /**
  * Copies GOLD into a separate file that replaces the last one by rename. A reader meets no
- * lock and no partial run, and a reader that has the last file open continues to read it. The tables are in the schema `gold`.
+ * lock and no partial run, and a reader that has the last file open continues to read it. The tables are in the file's default
+ * schema, so that `from fact_movies` finds them; the schema `gold` has a view of each, for queries that also run on the warehouse.
+ * @param models names of the project's models in GOLD; a table of another name is left over from an older project.
  * @throws SideOutputError if the copy cannot be written, and the errors of `openDuckDbFile`; the last copy stays unchanged.
  */
-export async function publishGold(options: DuckDbFileOptions, goldPath: string): Promise<void> {
+export async function publishGold(
+  options: DuckDbFileOptions,
+  goldPath: string,
+  models: readonly string[],
+): Promise<void> {
   const target = resolve(goldPath);
   const unfinished = `${target}.${process.pid}.unfinished`;
   const file = await openDuckDbFile({ ...options, readOnly: true });
@@ -19,7 +25,7 @@ export async function publishGold(options: DuckDbFileOptions, goldPath: string):
     // Readers may run as other users.
     makeFolder(dirname(target), 0o755);
     removeUnfinished(target);
-    await copyGold(file.connection, unfinished);
+    await copyGold(file.connection, unfinished, models);
     renameSync(unfinished, target);
   } catch (error) {
     removeQuietly(unfinished);
@@ -46,19 +52,38 @@ function removeQuietly(path: string): void {
 }
 
 /** When this resolves, the copy is closed and completely on disk. */
-async function copyGold(connection: DuckDBConnection, path: string): Promise<void> {
-  await connection.run(`attach '${path.replaceAll("'", "''")}' as published; create schema published.gold`);
-  const tables = await connection.runAndReadAll(
-    `select table_name from information_schema.tables where table_catalog = '${catalog}' and table_schema = 'gold'`,
+async function copyGold(connection: DuckDBConnection, path: string, models: readonly string[]): Promise<void> {
+  const relations = `(select table_name, comment from duckdb_tables() where ${isInGold}
+    union all select view_name, comment from duckdb_views() where ${isInGold})`;
+  const found = await rowsOf(connection, `select table_name, comment from ${relations} order by table_name`);
+  const copied = found.filter(([name]) => models.includes(String(name)));
+  const columns = await rowsOf(
+    connection,
+    `select table_name, column_name, comment from duckdb_columns() where ${isInGold} and comment is not null`,
   );
+  // The names in a view's SQL must not contain the name under which the copy is attached here.
+  await connection.run(`attach ${textLiteral(path)} as published; use published; create schema gold`);
   // One transaction: copying many small tables costs one commit instead of one for each.
   await connection.run('begin');
-  for (const [table] of tables.getRows()) {
-    await connection.run(`create table published.gold."${table}" as from ${catalog}.gold."${table}"`);
+  for (const [name, comment] of copied) {
+    await connection.run(`create table main.${identifier(name)} as from ${catalog}.gold.${identifier(name)};
+      create view gold.${identifier(name)} as from main.${identifier(name)}`);
+    if (comment !== null) await connection.run(`comment on table main.${identifier(name)} is ${textLiteral(comment)}`);
+  }
+  for (const [table, column, comment] of columns) {
+    if (!models.includes(String(table))) continue;
+    const name = `main.${identifier(table)}.${identifier(column)}`;
+    await connection.run(`comment on column ${name} is ${textLiteral(comment)}`);
   }
   await connection.run('commit');
-  await connection.run('detach published');
+  await connection.run(`use ${catalog}; detach published`);
 }
+
+const isInGold = `database_name = '${catalog}' and schema_name = 'gold'`;
+
+const rowsOf = async (connection: DuckDBConnection, sql: string) => (await connection.runAndReadAll(sql)).getRows();
+const identifier = (name: unknown): string => `"${String(name).replaceAll('"', '""')}"`;
+const textLiteral = (text: unknown): string => `'${String(text).replaceAll("'", "''")}'`;
 
 /** Removes the temporary file of a killed run, with its log. This process has the lock, so no other process uses it. */
 function removeUnfinished(target: string): void {

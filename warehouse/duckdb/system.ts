@@ -36,9 +36,9 @@ export function duckDbSystem(settings: DuckDbSettings, { clock, signal, watchFil
       return holder !== null;
     },
     bronzeVersion: async () => stampOf(path),
-    publishGold: async (lock) => {
+    publishGold: async (models, lock) => {
       const { publishGold } = await import('./publish-gold.ts');
-      await publishGold({ ...options, ...(lock && { lock }) }, goldPath);
+      await publishGold({ ...options, ...(lock && { lock }) }, goldPath, models);
     },
     goldPublishedAt: () => goldPublishedAt(goldPath),
     openGold: async () => (await import('./gold-reader.ts')).openDuckDbGold(goldPath),

@@ -101,7 +101,7 @@ export async function audit(place: AuditedPlace, options: AuditOptions = {}): Pr
   if (!options.onlyBronze) {
     await compareSilver(rows, newest, findings);
     await compareGold(rows, newest, findings);
-    await comparePublished(rows, join(dirname(place.duckdbPath), 'tmdb-gold.duckdb'), findings);
+    await comparePublished(rows, join(dirname(place.duckdbPath), 'tmdb_gold.duckdb'), findings);
   }
   findings.throwIfAny();
   return {
