@@ -61,8 +61,11 @@ async function lookAt(
 ): Promise<void> {
   const { topicId, low, high } = await shared.look(topic);
   awaited.meet(topic, topicId);
-  const areOurs = unreached.every(({ partition }) => isOurs(topic, partition));
-  if (!areOurs) {
+  // The position of a partition that is ours is not known before the ledger has answered.
+  const areKnown = unreached.every(
+    ({ partition }) => isOurs(topic, partition) && awaited.position(topic, partition) !== undefined,
+  );
+  if (!areKnown) {
     for (const [partition, next] of await positions(topic, topicId)) awaited.note(topic, topicId, partition, next); // mutant: loader.loaded-by-others
   }
   for (const { partition, end } of unreached) {

@@ -186,8 +186,8 @@ export async function waitingIds({ kafka }: Config, admin: KafkaAdmin, until: Of
   const names = { group: kafka.groups.fetcher, former: kafka.formerGroups.fetcher };
   const committed = offsetsOf(await commitsWithFormer(admin, names, name));
   return [...until].reduce((sum, [partition, end]) => {
-    const from = committed.get(partition) ?? low.get(partition) ?? 0n;
-    return sum + Math.max(0, Number(end - from));
+    const [next, first] = [committed.get(partition) ?? 0n, low.get(partition) ?? 0n];
+    return sum + Math.max(0, Number(end - (next > first ? next : first)));
   }, 0);
 }
 
@@ -286,13 +286,15 @@ function loadObserver({ progress, metrics, health }: Context, loaded: { rows: nu
   };
 }
 
-/** The present ends, for stages that end there. Empty partitions are omitted. */
+/**
+ * The present ends, for stages that end there. They include partitions without records: of these, the ledger may lack records that
+ * Kafka no longer has, and the loader must stop at such a gap.
+ */
 export async function endsOf(platform: Platform, topics: readonly Topic[]): Promise<Map<string, Offsets>> {
   const { admin } = (await platform.kafka()).cluster;
   const ends = new Map<string, Offsets>();
   for (const { name: topic } of topics) {
-    const { low, high } = await admin.topicOffsets(topic);
-    ends.set(topic, new Map([...high].filter(([partition, end]) => end > (low.get(partition) ?? 0n))));
+    ends.set(topic, (await admin.topicOffsets(topic)).high);
   }
   return ends;
 }

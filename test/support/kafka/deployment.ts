@@ -1,4 +1,5 @@
 import { inject } from 'vitest';
+import type { Gap } from '../../../kafka/gap.ts';
 import { endsOf, fetchMovies, loadBronze, walkPopular } from '../../../pipeline/stages.ts';
 import { loadConfig } from '../../../platform/config.ts';
 import type { Context } from '../../../platform/context.ts';
@@ -72,10 +73,11 @@ export class Deployment implements AsyncDisposable {
   }
 
   /** Loads the present records of Kafka. @returns the number of new rows. */
-  async load(): Promise<number> {
+  async load(acceptedGaps: readonly Gap[] = []): Promise<number> {
     await using platform = openPlatform(this.context);
     const { rawMovies, rawGenres } = this.context.config.kafka.topics;
-    return (await loadBronze(platform, this.context, { until: endsOf(platform, [rawMovies, rawGenres]) })).rows;
+    return (await loadBronze(platform, this.context, { until: endsOf(platform, [rawMovies, rawGenres]), acceptedGaps }))
+      .rows;
   }
 
   /** Walks one page, fetches its movies and loads them. @returns the counts of the stages. */

@@ -81,6 +81,26 @@ describe('a loader that waits for ends', () => {
     await watched.watching;
   });
 
+  it('[R15] does not end when retention has deleted records that a partition of its own lacks in the ledger', async () => {
+    const watched = new Watched();
+    watched.low = new Map([
+      [0, 10n],
+      [1, 10n],
+    ]);
+    watched.ledger.set(
+      'a',
+      new Map([
+        [0, 5n],
+        [1, 10n],
+      ]),
+    );
+    await watched.clock.advance(1_000);
+    expect(watched.awaited.unreached()).toEqual([{ topic, partition: 0, end: 10n, position: 5n }]);
+    watched.awaited.note(topic, 'a', 0, 10n);
+    await watched.clock.advance(1_000);
+    await watched.watching;
+  });
+
   it('[R101] fails when the topic was created again with fewer records than it waits for', async () => {
     const watched = new Watched();
     await watched.clock.advance(1_000);
