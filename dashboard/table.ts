@@ -36,7 +36,7 @@ export function rowsTable(
       html`<tr>${visible.map((column, index) =>
         index === 0
           ? html`<th scope="row"${numeric(column)}>${cell(row, column)}</th>`
-          : html`<td${numeric(column)} data-label="${column.label}">${cell(row, column)}</td>`,
+          : html`<td${numeric(column)}>${cell(row, column)}</td>`,
       )}</tr>`,
   );
   return html`<table class="rows"><thead><tr>${visible.map(headings)}</tr></thead><tbody>${body}</tbody></table>`;

@@ -70,6 +70,9 @@ const asAttributes = (style: string): string =>
     .map(([property = '', value = '']) => ` ${property.trim()}="${value.trim().replaceAll('"', '&quot;')}"`)
     .join('');
 
+/** ECharts draws a dot as two arcs that are moved and scaled. */
+const circle = /<path d="M1 0A1 1 0 1 1 1 -[\d.]+" transform="matrix\(([\d.]+),0,0,[\d.]+,([\d.]+),([\d.]+)\)"/g;
+
 /**
  * ECharts' SVG without what a strict content security policy forbids: styles become attributes. A mark keeps the numbers of its series
  * and of its row as `data-series` and `data-row`.
@@ -84,6 +87,8 @@ export const strictSvg = (svg: string): string =>
     // The style sheet has the font.
     .replaceAll(/ font-family="[^"]*"| xml:space="preserve"| pointer-events="visible"/g, '')
     .replaceAll(/ ecmeta_\w+="[^"]*"| version="1\.1"| baseProfile="full"| xmlns:xlink="[^"]*"/g, '')
+    .replaceAll('></path>', '/>')
+    .replaceAll(circle, '<circle r="$1" cx="$2" cy="$3"')
     // Hundredths of a pixel are invisible.
     .replaceAll(/(\d\.\d\d)\d+/g, '$1')
     .replaceAll('\n', '');

@@ -5,7 +5,7 @@ import { formatValue } from '../format.ts';
 import { measures, movieColumns, movieId, movieTitle, releasedFeatures } from './columns.ts';
 
 /** More points cover each other, and make a large page. */
-const mostPoints = 600;
+const mostPoints = 400;
 
 /** The genre that a visitor chose; empty: any. */
 const genreOf = (choices: Choices): string => choices.get('genre') ?? '';
@@ -15,7 +15,7 @@ const ofGenre = (choices: Choices) => {
   const genre = genreOf(choices);
   if (genre === '') return { where: 'true', values: {} };
   const where =
-    'movie_sk in (select movie_sk from bridge_movie_genres join dim_genres using (genre_sk) where genre_name = $genre)';
+    'movie_id in (select movie_id from bridge_movie_genres join dim_genres using (genre_sk) where genre_name = $genre)';
   return { where, values: { genre } };
 };
 

@@ -19,6 +19,13 @@ export const companyOrderLabel = (name: keyof typeof orders): string => orders[n
 /** Below this number of movies with known money, a return says little about a company. */
 const fewestForReturn = 5;
 
+/** How many movies with known money a company needs, by the measure that orders. */
+const fewestMoney: Readonly<Record<string, number>> = {
+  total_revenue_usd: 1,
+  total_profit_usd: 1,
+  overall_roi_pct: fewestForReturn,
+};
+
 /** GOLD has no table of companies by performance, so these are the same measures over the bridge. */
 export const companies: Figure = {
   id: 'companies',
@@ -38,24 +45,39 @@ export const companies: Figure = {
   ],
   query: (choices) => {
     const { key } = chosen(choices);
+    // The sums of all companies choose 30 of them. Only these get names and medians, which need more memory.
     return {
       sql: `
-        select companies.company_name, companies.origin_country, companies.company_id,
-               count(*) as movie_count,
-               count(*) filter (is_money_known) as money_movie_count,
-               sum(revenue_usd) filter (is_money_known) as total_revenue_usd,
-               sum(budget_usd) filter (is_money_known) as total_budget_usd,
-               sum(profit_usd) filter (is_money_known) as total_profit_usd,
-               round(median(roi_pct) filter (is_money_known), 4) as median_roi_pct,
-               round(cast(sum(profit_usd) filter (is_money_known) as double) * 100 / sum(budget_usd) filter (is_money_known), 4) as overall_roi_pct
-          from bridge_movie_companies as bridge
-          join fact_movies as movies on movies.movie_sk = bridge.movie_sk
-          join dim_production_companies as companies on companies.company_sk = bridge.company_sk
-         where is_released_feature and companies.company_id <> -1
-         group by all
-        having ${key === 'movie_count' ? 'true' : `count(*) filter (is_money_known) >= ${key === 'overall_roi_pct' ? fewestForReturn : 1}`}
-         order by ${key} desc, companies.company_id
-         limit 30`,
+        with known as not materialized (
+          select movie_id, revenue_usd, budget_usd, profit_usd, roi_pct from fact_movies where is_released_feature and is_money_known),
+        counts as (
+          select company_sk, count(*) as movie_count
+            from bridge_movie_companies
+           where movie_id in (select movie_id from fact_movies where is_released_feature)
+           group by company_sk),
+        sums as (
+          select company_sk, count(*) as known_count, sum(revenue_usd) as total_revenue_usd, sum(budget_usd) as total_budget_usd,
+                 sum(profit_usd) as total_profit_usd
+            from bridge_movie_companies join known using (movie_id)
+           group by company_sk),
+        totals as (
+          select counts.*, coalesce(known_count, 0) as money_movie_count, total_revenue_usd, total_budget_usd, total_profit_usd,
+                 round(cast(total_profit_usd as double) * 100 / total_budget_usd, 4) as overall_roi_pct
+            from counts left join sums using (company_sk)),
+        chosen as (
+          select totals.*, company_name, origin_country, company_id
+            from totals join dim_production_companies using (company_sk)
+           where company_id <> -1 and money_movie_count >= ${fewestMoney[key] ?? 0}
+           order by ${key} desc, company_id
+           limit 30),
+        medians as (
+          select company_sk, round(median(roi_pct), 4) as median_roi_pct
+            from bridge_movie_companies join known using (movie_id)
+           where company_sk in (select company_sk from chosen)
+           group by company_sk)
+        select chosen.*, median_roi_pct
+          from chosen left join medians using (company_sk)
+         order by ${key} desc, company_id`,
     };
   },
   chart: (rows, choices) => {

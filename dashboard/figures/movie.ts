@@ -40,11 +40,10 @@ export const movieValues: Figure = {
     sql: `
       select movies.*, strftime(dates.full_date, '%Y-%m-%d') as release_date,
              (select string_agg(genre_name, ', ' order by position)
-                from bridge_movie_genres as bridge join dim_genres using (genre_sk)
-               where bridge.movie_sk = movies.movie_sk) as genres,
+                from bridge_movie_genres join dim_genres using (genre_sk) where movie_id = $id) as genres,
              (select string_agg(company_name, ', ' order by position)
-                from bridge_movie_companies as bridge join dim_production_companies using (company_sk)
-               where bridge.movie_sk = movies.movie_sk) as companies
+                from bridge_movie_companies join dim_production_companies using (company_sk)
+               where movie_id = $id) as companies
         from fact_movies as movies
         left join dim_dates as dates on dates.date_sk = movies.date_sk
        where movies.movie_id = $id`,

@@ -62,7 +62,7 @@ function filterOf({ search, genre, kind }: MovieChoices): {
     ...(genre === ''
       ? []
       : [
-          `movie_sk in (select movie_sk from bridge_movie_genres join dim_genres using (genre_sk) where genre_name = $genre)`,
+          `movie_id in (select movie_id from bridge_movie_genres join dim_genres using (genre_sk) where genre_name = $genre)`,
         ]),
   ];
   return {
@@ -102,19 +102,22 @@ export const movieList: Figure = {
   query: (choices) => {
     const chosen = movieChoices(choices);
     const { where, values } = filterOf(chosen);
-    const order = `${sorts[chosen.sort]?.by} ${chosen.isUpward ? 'asc' : 'desc'} nulls last, movie_id`;
+    const direction = `${chosen.isUpward ? 'asc' : 'desc'} nulls last`;
     return {
-      // The rows of the page are chosen before their names are joined.
+      // Sorts only what it needs: the other columns are joined for the rows of the page.
       sql: `
-        with chosen as (
-          select *, row_number() over (order by ${order}) as place
-            from (select * from fact_movies where ${where} order by ${order}
-                   limit ${moviesPerPage} offset ${(chosen.page - 1) * moviesPerPage}))
-        select chosen.*, dates.year as release_year, genres.genre_name
-          from chosen
-          left join dim_dates as dates on dates.date_sk = chosen.date_sk
-          left join dim_genres as genres on genres.genre_sk = chosen.genre_sk
-         order by place`,
+        with places as (
+          select movie_id, ${sorts[chosen.sort]?.by} as sorted_by
+            from fact_movies
+           where ${where}
+           order by sorted_by ${direction}, movie_id
+           limit ${moviesPerPage} offset ${(chosen.page - 1) * moviesPerPage})
+        select movies.*, dates.year as release_year, genres.genre_name
+          from places
+          join fact_movies as movies using (movie_id)
+          left join dim_dates as dates on dates.date_sk = movies.date_sk
+          left join dim_genres as genres on genres.genre_sk = movies.genre_sk
+         order by places.sorted_by ${direction}, movies.movie_id`,
       values,
     };
   },

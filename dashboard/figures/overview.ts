@@ -26,8 +26,8 @@ export const totals: Figure = {
              round(median(roi_pct) filter (is_money_known), 4) as median_roi_pct,
              round(count(*) filter (is_money_known and profit_usd < 0) * 100.0
                    / nullif(count(*) filter (is_money_known), 0), 4) as loss_pct,
-             round(cast(sum(cast(vote_average as decimal(5, 3)) * vote_count) as double)
-                   / nullif(sum(vote_count) filter (vote_average is not null), 0), 4) as weighted_vote
+             round(cast(sum(cast(round(vote_average * 1000) as bigint) * vote_count) as double)
+                   / nullif(sum(vote_count) filter (vote_average is not null), 0) / 1000, 4) as weighted_vote
         from fact_movies
        where is_released_feature`,
   }),

@@ -1,8 +1,8 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { readDefinitions } from '../../dashboard/definitions.ts';
 import { html } from '../../dashboard/html.ts';
 import { pages } from '../../dashboard/pages/index.ts';
@@ -20,6 +20,7 @@ import { openDuckDbGold } from '../../warehouse/duckdb/gold-reader.ts';
 import type { GoldReader } from '../../warehouse/gold-reader.ts';
 import { sampleStatus } from '../support/dashboard/sample-status.ts';
 import { oddTitles, publishSmallGold } from '../support/dashboard/small-gold.ts';
+import { isLongForm } from '../tiers.ts';
 
 /** Each page by one of its addresses, with the choices that the address makes. */
 const visited = pages.map(({ path, figures, match }) => {
@@ -247,6 +248,45 @@ describe('the dashboard', () => {
     expect(await missing.text()).toContain('npm start');
     await publishSmallGold(path, 12);
     expect((await get('/')).status).toBe(200);
+  });
+
+  it('answers twenty readers while GOLD is published again and again, without an error and from one GOLD for each page', async () => {
+    const publishes = isLongForm ? 50 : 4;
+    const copies = await Promise.all(
+      [10, 20].map(async (count) => {
+        const copy = join(folder, `copy-${count}.duckdb`);
+        await publishSmallGold(copy, count);
+        return copy;
+      }),
+    );
+    const publish = (copy: string) => {
+      copyFileSync(copy, `${path}.next`);
+      renameSync(`${path}.next`, path);
+    };
+    publish(copies[0] ?? '');
+    let isPublishing = true;
+    let answers = 0;
+    const reader = async () => {
+      while (isPublishing) {
+        const response = await get('/');
+        expect(response.status).toBe(200);
+        const numbers = numbersIn(await response.text()).map(Number);
+        // Movies, and the best revenue: 10 movies earn at most 100 million dollars, 20 movies 400 million.
+        const best = numbers[0] === 9 ? 100e6 : 400e6;
+        expect([9, 19]).toContain(numbers[0]);
+        expect(numbers).toContain(best);
+        expect(numbers.includes(400e6)).toBe(best === 400e6);
+        answers++;
+      }
+    };
+    const readers = Promise.all(Array.from({ length: 20 }, reader));
+    for (let number = 1; number <= publishes; number++) {
+      publish(copies[number % 2] ?? '');
+      const before = answers;
+      await vi.waitUntil(() => answers >= before + 40, { timeout: 60_000, interval: 10 });
+    }
+    isPublishing = false;
+    await readers;
   });
 
   it('reads one GOLD from the first to the last query of a page while others are published', async () => {

@@ -162,7 +162,7 @@ export const suites: readonly Suite[] = [
   },
   {
     name: 'dashboard',
-    files: ['test/integration/dashboard-browser.test.ts'],
+    files: ['test/integration/dashboard-browser.test.ts', 'test/integration/dashboard.test.ts'],
     touches: ['dashboard/', 'warehouse/duckdb/gold-reader.ts'],
   },
   {

@@ -14,7 +14,12 @@ interface OpenCopy {
 }
 
 /** For the page of a laptop: the copy of a million movies is 76 MB, and DuckDB reads only the columns of a query. */
-const memory = ["set memory_limit = '160MB'", 'set threads = 2', "set temp_directory = ''"];
+const memory = [
+  "set memory_limit = '160MB'",
+  'set threads = 2',
+  "set temp_directory = ''",
+  'set preserve_insertion_order = false',
+];
 
 /** A query can read the attached copy and no other file. */
 const confinement = ['set enable_external_access = false', 'set lock_configuration = true'];

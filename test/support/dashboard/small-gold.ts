@@ -26,20 +26,25 @@ export const oddTitles = [
   '\u202eevil\u202c & <b>',
 ];
 
-/** Movies by id, of 2019 to 2023: 1 to 5 have odd titles, 6 is not released, 7 has no money, 8 no date, genre and company. */
+/**
+ * Movies by id, of 2019 to 2023: 1 to 5 have odd titles, 6 is not released, 7 has no money, 8 no date, genre and company. Their values
+ * grow with the id up to 999, and then begin again. `$companies` companies share them. As at TMDb, most movies of a large catalog have no
+ * money: those with an id above 20,000.
+ */
 const movies = `
   select range::bigint as movie_id, md5(range::varchar) as movie_sk,
          case when range = 8 then -1 else ((2019 + range % 5) * 10000 + 101)::integer end as date_sk,
          case when range = 8 then 'g-1' else 'g' || (range % 3) end as genre_sk,
-         case when range = 8 then 'c-1' else 'c' || (range % 4) end as company_sk,
+         case when range = 8 then 'c-1' else 'c' || (range % $companies) end as company_sk,
          case when range between 1 and 5 then $titles[range] else 'Movie ' || range end as title,
-         case when range <> 7 then 1000000 * range * range end as revenue_usd,
-         case when range <> 7 then 5000000 * range end as budget_usd,
+         1 + (range - 1) % 999 as n,
+         case when range <> 7 and range <= 20000 then 1000000 * n * n end as revenue_usd,
+         case when range <> 7 and range <= 20000 then 5000000 * n end as budget_usd,
          revenue_usd - budget_usd as profit_usd,
          cast(revenue_usd - budget_usd as double) * 100 / budget_usd as roi_pct,
-         5 + range / 10.0 as vote_average, 100 * range as vote_count, 10.0 * range as popularity,
+         least(10, 5 + n / 10.0) as vote_average, 100 * n as vote_count, 10.0 * n as popularity,
          1 as _run_seq, 'Released' as status, false as adult, false as video, false as softcore,
-         range <> 6 as is_released, range <> 6 as is_released_feature, range not in (6, 7) as is_money_known,
+         range <> 6 as is_released, range <> 6 as is_released_feature, range not in (6, 7) and range <= 20000 as is_money_known,
          timestamp '2026-01-02 03:04:05' as answered_at
     from range(1, $count + 1)`;
 
@@ -60,7 +65,7 @@ const statements = [
    select * from (values ('g0', 28, 'Action'), ('g1', 35, 'Comedy'), ('g2', 18, 'Drama & <i>'), ('g-1', -1, 'Unknown'))
        as genres (genre_sk, genre_id, genre_name)`,
   `insert into gold.dim_production_companies by name
-   select 'c' || range as company_sk, range as company_id, 'Company ' || range as company_name, 'US' as origin_country from range(-1, 4)`,
+   select 'c' || range as company_sk, range as company_id, 'Company ' || range as company_name, 'US' as origin_country from range(-1, $companies)`,
   `insert into gold.dim_dates by name
    select year * 10000 + 101 as date_sk, make_date(year, 1, 1) as full_date, year from range(2010, 2030) as years (year)
     union all select -1, null, null`,
@@ -101,12 +106,14 @@ async function makeGold(connection: DuckDBConnection, count: number): Promise<vo
   await connection.run('create schema gold');
   for (const model of modelNames) await connection.run(`create table gold.${model} (${contractOf(model)})`);
   const titles = `[${oddTitles.map((title) => `'${title.replaceAll("'", "''")}'`).join(', ')}]`;
-  const rows = movies.replace('$titles', titles).replace('$count', String(count));
-  await connection.run(`insert into gold.fact_movies by name ${rows}`);
-  for (const statement of statements) await connection.run(statement);
+  const companies = String(Math.max(4, Math.floor(count / 10)));
+  const given = (sql: string) =>
+    sql.replace('$titles', titles).replace('$count', String(count)).replace('$companies', companies);
+  await connection.run(`insert into gold.fact_movies by name select * exclude n from (${given(movies)})`);
+  for (const statement of statements) await connection.run(given(statement));
 }
 
-/** Publishes a small GOLD as the product does: a new file that replaces the last one. @param count of the movies. */
+/** Publishes an invented GOLD as the product does: a new file that replaces the last one. @param count of the movies. */
 export async function publishSmallGold(path: string, count = 40): Promise<void> {
   const unfinished = `${path}.unfinished`;
   rmSync(unfinished, { force: true });
