@@ -136,6 +136,7 @@ function howToOpen({ warehouse, duckdbPath, goldPath, origin }: RunReport): stri
     `${invented}BRONZE and SILVER are in ${duckdbPath}: while you have it open, nothing can write.`,
     `GOLD is in ${goldPath}: nothing waits for its readers.`,
     `Open it with any DuckDB 1.5, such as\n${openingCommand} \\\n  ${path}`,
+    'To see the figures in a browser: npx tmdb-stream dashboard',
   ].join('\n');
 }
 

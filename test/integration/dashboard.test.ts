@@ -16,10 +16,12 @@ import { createLogger } from '../../runtime/logger.ts';
 import { createMetrics } from '../../runtime/metrics.ts';
 import { noProgress } from '../../runtime/progress.ts';
 import { Secret } from '../../runtime/secret.ts';
+import { openDuckDbFile } from '../../warehouse/duckdb/file.ts';
 import { openDuckDbGold } from '../../warehouse/duckdb/gold-reader.ts';
+import { publishGold } from '../../warehouse/duckdb/publish-gold.ts';
 import type { GoldReader } from '../../warehouse/gold-reader.ts';
 import { sampleStatus } from '../support/dashboard/sample-status.ts';
-import { oddTitles, publishSmallGold } from '../support/dashboard/small-gold.ts';
+import { makeGold, modelNames, oddTitles, publishSmallGold } from '../support/dashboard/small-gold.ts';
 import { isLongForm } from '../tiers.ts';
 
 /** Each page by one of its addresses, with the choices that the address makes. */
@@ -287,6 +289,17 @@ describe('the dashboard', () => {
     }
     isPublishing = false;
     await readers;
+  });
+
+  it('reads the copy that the product publishes', async () => {
+    const options = { path: join(folder, 'tmdb.duckdb'), lockWaitMs: 10_000, clock: systemClock };
+    {
+      await using file = await openDuckDbFile(options);
+      await makeGold(file.connection, 15);
+    }
+    await publishGold(options, path, modelNames);
+    for (const { address } of visited) expect((await get(address)).status, address).toBe(200);
+    expect(await textOf('/data/totals.csv')).toContain('\r\n14,');
   });
 
   it('reads one GOLD from the first to the last query of a page while others are published', async () => {

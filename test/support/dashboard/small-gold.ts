@@ -13,7 +13,8 @@ function contractOf(model: string): string {
     .join(', ');
 }
 
-const modelNames = readdirSync(models)
+/** The models of GOLD. */
+export const modelNames = readdirSync(models)
   .filter((file) => file.endsWith('.yml'))
   .map((file) => file.replace('.yml', ''));
 
@@ -101,8 +102,8 @@ const statements = [
   ),
 ];
 
-/** Fills the schema `gold` of a connection. @param count of the movies. */
-async function makeGold(connection: DuckDBConnection, count: number): Promise<void> {
+/** Makes the schema `gold` of a connection. @param count of the movies. */
+export async function makeGold(connection: DuckDBConnection, count: number): Promise<void> {
   await connection.run('create schema gold');
   for (const model of modelNames) await connection.run(`create table gold.${model} (${contractOf(model)})`);
   const titles = `[${oddTitles.map((title) => `'${title.replaceAll("'", "''")}'`).join(', ')}]`;

@@ -15,7 +15,7 @@ describe('a chart', () => {
     expect(text).not.toMatch(/ style=|<style|<script| on\w+=/);
     expect(
       strictSvg('<svg><style ><![CDATA[a]]></style><path style="fill:red;cursor:pointer" class="x"></path></svg>'),
-    ).toBe('<svg><path fill="red"></path></svg>');
+    ).toBe('<svg><path fill="red"/></svg>');
   });
 
   it('is drawn for a wide and a narrow screen, and says for a screen reader what it shows', () => {
