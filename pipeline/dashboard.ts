@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import { readDefinitions } from '../dashboard/definitions.ts';
 import { type ReadOperations, sharedStatus } from '../dashboard/operations.ts';
 import { startDashboardServer } from '../dashboard/server.ts';
@@ -19,7 +20,8 @@ export async function serveDashboard(context: Context, onStarted: (url: string) 
   await runAsService(context, async () => {
     await using gold = await goldSource(context).openGold();
     health.dependsOn('gold', async () => void gold.version());
-    const remark = config.origin === 'generated' ? inventedMovies : null;
+    // Only the fetchers need a token, so its absence says nothing here. The default data folder is named after the origin.
+    const remark = basename(config.dataDir) === 'generated' ? inventedMovies : null;
     const readOperations = sharedStatus(statusReader(context), () => systemClock.monotonic());
     const site = createSite({ gold, definitions: readDefinitions(), readOperations, remark });
     await using server = await startDashboardServer({ ...config.dashboard, site, log });

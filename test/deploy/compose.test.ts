@@ -38,6 +38,7 @@ describe('docker-compose.yml', () => {
       'fetcher',
       'loader',
       'scheduler',
+      'dashboard',
       'sandbox',
     ]);
     expect(services.filter(([, service]) => !isOurs(service)).map(([name]) => name)).toEqual([
@@ -129,7 +130,7 @@ describe('docker-compose.yml', () => {
   it('gives access to the outside only to services that call TMDb or that a browser opens', () => {
     expect(compose.networks['inside']?.internal).toBe(true);
     const outside = services.filter(([, { networks }]) => networks.includes('outside')).map(([name]) => name);
-    expect(outside).toEqual(['producer-popular', 'producer-genres', 'fetcher', 'prometheus']);
+    expect(outside).toEqual(['producer-popular', 'producer-genres', 'fetcher', 'dashboard', 'prometheus']);
   });
 
   it('waits for the dependencies of a service, and for a sandbox only if there is one', () => {

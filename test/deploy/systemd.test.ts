@@ -18,7 +18,7 @@ const argsOf = (unit: Unit): string[] => {
 
 describe('the units of deploy/systemd', () => {
   it('include one for each service, and the target starts all of them', () => {
-    const names = ['up', 'producer-popular', 'producer-genres', 'fetcher@', 'loader', 'scheduler'];
+    const names = ['up', 'producer-popular', 'producer-genres', 'fetcher@', 'loader', 'scheduler', 'dashboard'];
     expect(all.map(({ name }) => name).toSorted()).toEqual(names.toSorted());
     const target = read('deploy/systemd/tmdb-stream.target');
     for (const name of names) expect(target).toContain(`tmdb-stream-${name.replace('@', '@1')}.service`);
