@@ -23,5 +23,6 @@ export const docsBlocks = (text: string): Map<string, string> =>
 /** Reads the definitions that come with this program. */
 export function readDefinitions(): Definitions {
   const read = (file: string) => docsBlocks(readFileSync(join(folder, file), 'utf8'));
-  return { overview: read('overview.md').get('__overview__') ?? '', columns: read('columns.md') };
+  const columns = new Map([...read('columns.md'), ...read('metrics.md')]);
+  return { overview: read('overview.md').get('__overview__') ?? '', columns };
 }

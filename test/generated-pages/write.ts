@@ -4,11 +4,12 @@ import { configurationPage, envExample } from './configuration.ts';
 import { allEvidence } from './evidence.ts';
 import { withTests } from './guarantees.ts';
 import { jsonPage, schemaFiles } from './json.ts';
+import { measuresMacro, metricDocs, metricsPage } from './metrics.ts';
 
 /**
  * `npm run docs`: writes the pages that have a source in the code. docs/guarantees.md: which tests show each row, from the ids in the
  * names of the tests. docs/configuration.md and .env.example: the settings. docs/json.md and docs/json: what
- * commands print with --json.
+ * commands print with --json. docs/metrics.md and two files of dbt: the metrics in dbt/metrics.json.
  */
 const root = join(import.meta.dirname, '../..');
 const guarantees = join(root, 'docs/guarantees.md');
@@ -16,6 +17,9 @@ writeFileSync(guarantees, withTests(readFileSync(guarantees, 'utf8'), allEvidenc
 writeFileSync(join(root, 'docs/configuration.md'), configurationPage());
 writeFileSync(join(root, '.env.example'), envExample());
 writeFileSync(join(root, 'docs/json.md'), await jsonPage());
+writeFileSync(join(root, 'docs/metrics.md'), metricsPage());
+writeFileSync(join(root, 'dbt/macros/movie_measures.sql'), measuresMacro());
+writeFileSync(join(root, 'dbt/models/docs/metrics.md'), metricDocs());
 const schemas = join(root, 'docs/json');
 rmSync(schemas, { recursive: true, force: true });
 mkdirSync(schemas);

@@ -2,12 +2,10 @@
 {{ config(materialized="table") }}
 
 with
-    movies as ({{ counted_movies() }}),
-
     performance as (
         select bridge.genre_sk, {{ movie_measures() }}
         from {{ ref("bridge_movie_genres") }} as bridge
-        inner join movies on bridge.movie_id = movies.movie_id
+        inner join {{ ref("fact_released_features") }} as movies on bridge.movie_id = movies.movie_id
         group by bridge.genre_sk
     )
 

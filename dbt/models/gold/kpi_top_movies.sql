@@ -3,15 +3,15 @@
 
 {# mutant: figures.metrics #}
 {% set metrics = [
-    ("revenue", "revenue_usd", "is_money_known"),
-    ("profit", "profit_usd", "is_money_known"),
-    ("roi", "roi_pct", "is_money_known"),
-    ("rating", "vote_average", "vote_count >= " ~ var("rating_vote_floor")),
+    ("revenue", "known_revenue_usd", "true"),
+    ("profit", "known_profit_usd", "true"),
+    ("roi", "known_roi_pct", "true"),
+    ("rating", "weighted_rating", "vote_count >= " ~ var("rating_vote_floor")),
     ("popularity", "current_popularity", "true"),
 ] %}
 
 with
-    counted as ({{ counted_movies() }}),
+    features as (select * from {{ ref("fact_released_features") }}),
 
     -- Reads only the ranked values of all movies, and joins the other columns for the movies that have a rank.
     ranked as (
@@ -26,7 +26,7 @@ with
             from
                 (
                     select movie_id, vote_count, {{ column }} as value
-                    from counted
+                    from features
                     where {{ column }} is not null and {{ condition }}
                     order by {{ column }} desc, vote_count desc nulls last, movie_id asc
                     limit {{ var("top_movies") }}
@@ -42,15 +42,16 @@ select
     movies.movie_sk,
     movies.movie_id,
     movies.title,
-    dates.year as release_year,
+    features.release_year,
     movies.revenue_usd,
     movies.budget_usd,
     movies.profit_usd,
     movies.roi_pct,
     movies.vote_average,
     movies.vote_count,
+    features.weighted_rating,
     movies.popularity,
     movies.answered_at
 from ranked
 inner join {{ ref("fact_movies") }} as movies on ranked.movie_id = movies.movie_id
-inner join {{ ref("dim_dates") }} as dates on movies.date_sk = dates.date_sk
+inner join features on ranked.movie_id = features.movie_id

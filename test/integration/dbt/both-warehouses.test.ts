@@ -13,7 +13,13 @@ import { type Movie, manyDocuments, strangeDocuments } from '../../support/dbt/m
 import { oddDocuments } from '../../support/dbt/odd-documents.ts';
 import { type Contents, contentsOf, expectSame } from '../../support/dbt/same-tables.ts';
 import { SnowflakeTables, token } from '../../support/dbt/snowflake-tables.ts';
-import { derivedTables, gone, type MovieRecord, WarehouseFile } from '../../support/dbt/warehouse-file.ts';
+import {
+  derivedRelations,
+  derivedTables,
+  gone,
+  type MovieRecord,
+  WarehouseFile,
+} from '../../support/dbt/warehouse-file.ts';
 import { wrongTypes } from '../../support/dbt/wrong-types.ts';
 
 // One BRONZE in two warehouses: each test continues from the one before.
@@ -84,7 +90,7 @@ it('[P12 R90] build the same tables by a first build', { timeout: 300_000 }, asy
     { language: 'en', body: { genres: [{ id: 18, name: 'of the future' }] }, fetchedAt: inTenYears },
   ]);
   const { models, tests } = await buildBoth();
-  expect({ models, warned: tests.warned }).toEqual({ models: derivedTables.length, warned: 2 });
+  expect({ models, warned: tests.warned }).toEqual({ models: derivedRelations.length, warned: 2 });
 });
 
 it('[P12 R80] build the same tables from new, late, repeated and deleted records, and from impossible times', {
@@ -137,7 +143,7 @@ it('change nothing when nothing is new, and delete the same old runs', { tags: [
     const [report] = await query(lastRunReportSql);
     expect(report).toMatchObject({ command: 'build', status: 'success' });
     expect([report?.['models'], report?.['run_seq'], report?.['tests_warned']].map(Number)).toEqual([
-      derivedTables.length,
+      derivedRelations.length,
       2,
       2,
     ]);
@@ -179,7 +185,7 @@ it('use only the provisioned schemas and grants, and transient tables on Snowfla
   expect(matches(/create or replace table (\S+)/i)).toEqual([]);
   expect(matches(/create schema (.*)/i)).toEqual([]);
   expect(matches(/grant select on \w+\.(\w+\.\w+) to analyst_role/i).sort()).toEqual(
-    derivedTables.filter((table) => table.startsWith('gold.')).sort(),
+    derivedRelations.filter((relation) => relation.startsWith('gold.')).sort(),
   );
   expect(new Set(statements.map(({ tag }) => tag))).toEqual(new Set(['{"app":"tmdb-stream","stage":"transform"}']));
 });

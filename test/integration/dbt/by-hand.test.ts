@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { derivedTables, movie, root, WarehouseFile } from '../../support/dbt/warehouse-file.ts';
+import { derivedRelations, movie, root, WarehouseFile } from '../../support/dbt/warehouse-file.ts';
 
 /** What the test reads of dbt's manifest. */
 interface Manifest {
@@ -25,7 +25,7 @@ function expectDocumented({ nodes }: Manifest): void {
   const models = all.filter(({ resource_type: type }) => type === 'model');
   const grainTests = all.filter(({ test_metadata: test }) => test && /^unique/.test(test.name));
   const withGrainTest = new Set(grainTests.map(({ attached_node: node }) => node));
-  expect(models.length).toBe(derivedTables.length);
+  expect(models.length).toBe(derivedRelations.length);
   for (const { unique_id: id, name, description, group, columns } of models) {
     expect(description, name).toMatch(/\bGrain: one row per /);
     expect(group, name).toMatch(/^(data_engineering|analytics)$/);

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { metrics, metricsTable, selectMetrics } from '../../../schemas/metrics.ts';
 import type { Dbt, DbtRun } from '../../../transform/dbt/dbt.ts';
 import { openWarmDbt } from '../../../transform/dbt/open-dbt.ts';
 import { marts } from '../../support/audit/marts.ts';
@@ -89,12 +90,48 @@ it('[R88 R89] marts have the rows that follow from documents of every unusual ki
     return visibleText(title) ?? visibleText(original_title) ?? `Movie ${movieId}`;
   });
   expect(await titles()).toEqual(wanted);
+  await expectSameMetrics();
+  await expectOpenTypes();
 });
+
+/** The metrics of any query on the table of the metrics are those of the KPI tables, to the last digit. */
+async function expectSameMetrics(): Promise<void> {
+  const names = metrics.map(({ name }) => name).join(', ');
+  const ofTable = await file.query(`select release_year, ${names} from gold.kpi_yearly_trends order by release_year`);
+  const computed = await file.query(`select release_year, ${selectMetrics()} from gold.${metricsTable}
+    where release_year is not null group by release_year order by release_year`);
+  expect(ofTable.length).toBeGreaterThan(1);
+  expect(computed).toEqual(ofTable);
+}
+
+/** pandas and most clients read each of these types exactly; a HUGEINT or a DECIMAL would become a fraction. */
+async function expectOpenTypes(): Promise<void> {
+  const types = await file.query(`select distinct data_type from information_schema.columns
+    where table_schema = 'gold' order by data_type`);
+  expect(types.map(({ data_type }) => data_type)).toEqual([
+    'BIGINT',
+    'BOOLEAN',
+    'DATE',
+    'DOUBLE',
+    'INTEGER',
+    'TIMESTAMP',
+    'VARCHAR',
+  ]);
+  const [uncommented] = await file.query(`select count(*)::integer as columns from duckdb_columns()
+    where schema_name = 'gold' and coalesce(comment, '') = ''`);
+  expect(uncommented).toEqual({ columns: 0 });
+}
 
 it('[R92] ranks and averages a movie by its popularity for a week after the answer, counted from the newest answer', async () => {
   const popular = (id: number, popularity: number) => film(id, { popularity });
   await buildFrom([at(0, [popular(1, 1_500), popular(2, 100)]), at(7 * day, [popular(2, 120)])]);
   expect((await ranked())['popularity']).toEqual([1, 2]);
+  expect(
+    await file.query('select rank, movie_id::integer as id from gold.kpi_top_movies_by_popularity order by rank'),
+  ).toEqual([
+    { rank: 1, id: 1 },
+    { rank: 2, id: 2 },
+  ]);
   await buildWith(at(7 * day + 1, [popular(2, 130)]));
   expect((await ranked())['popularity']).toEqual([2]);
   expect(await drama()).toMatchObject({ movie_count: '2', popularity_movie_count: '1', average_popularity: 130 });

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { lastRunReportSql, projectFingerprint, transformState } from '../../../transform/state.ts';
-import { derivedTables, gone, projectDir, WarehouseFile } from '../../support/dbt/warehouse-file.ts';
+import { derivedRelations, gone, projectDir, WarehouseFile } from '../../support/dbt/warehouse-file.ts';
 
 it('[R41] builds every table from an empty BRONZE, passes its unit tests, and is due only if there is something to build', async () => {
   await using file = await WarehouseFile.create();
@@ -11,7 +11,7 @@ it('[R41] builds every table from an empty BRONZE, passes its unit tests, and is
 
   const progress: number[] = [];
   const summary = await file.dbt({ vars, onProgress: ({ done }) => progress.push(done) });
-  expect(summary).toMatchObject({ status: 'success', models: derivedTables.length, failures: [] });
+  expect(summary).toMatchObject({ status: 'success', models: derivedRelations.length, failures: [] });
   expect(progress).toEqual(progress.map((_, index) => index + 1));
   expect(progress.length).toBe(summary.models + summary.tests.passed);
   expect(await file.query('select genre_name from gold.dim_genres')).toEqual([{ genre_name: 'Unknown' }]);

@@ -14,7 +14,8 @@ const figures = {
 const names = { files: figures.files, only: 'names genres and companies without a name' };
 const popularity = { files: figures.files, only: 'ranks and averages a movie by its popularity for a week' };
 const wrongTypes = { files: ['test/integration/dbt/wrong-types.test.ts'] };
-const measures = 'dbt/macros/movie_measures.sql';
+const measures = 'dbt/macros/counted_movies.sql';
+const features = 'dbt/models/gold/fact_released_features.sql';
 
 /** Each definition of the movies that figures count, broken, so that a movie of the wrong kind determines a figure. */
 const definitionMutants: readonly Mutant[] = [
@@ -50,9 +51,9 @@ const definitionMutants: readonly Mutant[] = [
   ),
   {
     name: 'figures: the marts count every movie',
-    file: measures,
+    file: features,
     place: 'figures.counted-movies',
-    change: swap(/where .*/, ''),
+    change: swap(/where is_released_feature/, ''),
     tests: figures,
   },
   {
@@ -62,27 +63,46 @@ const definitionMutants: readonly Mutant[] = [
     change: swap(/release_date <= .*/, 'release_date is not null'),
     tests: figures,
   },
-  ...['revenue', 'profit'].map(
-    (metric): Mutant => ({
-      name: `figures: the list by ${metric} ranks unknown money`,
-      file: 'dbt/models/gold/kpi_top_movies.sql',
-      place: 'figures.metrics',
-      change: swap(`${metric}_usd", "is_money_known"`, `${metric}_usd", "true"`),
-      tests: figures,
-    }),
-  ),
+  {
+    name: 'figures: amounts that are not known count',
+    file: features,
+    place: 'figures.known-amounts',
+    change: swap('case when features.is_money_known then features.{{ amount }} end', 'features.{{ amount }}'),
+    tests: figures,
+  },
+  {
+    name: 'figures: the list by rating ranks the mean vote',
+    file: 'dbt/models/gold/kpi_top_movies.sql',
+    place: 'figures.metrics',
+    change: swap('"weighted_rating"', '"vote_average"'),
+    tests: figures,
+  },
+  {
+    name: 'figures: a rating is not weighted by the votes of all movies',
+    file: measures,
+    place: 'figures.weighted-rating',
+    change: swap(/\+ cast.*as double/, 'as double'),
+    tests: figures,
+  },
+  {
+    name: 'figures: the newest year is complete',
+    file: 'dbt/models/gold/kpi_yearly_trends.sql',
+    place: 'figures.complete-year',
+    change: swap('< newest.answered_in', '<= newest.answered_in'),
+    tests: figures,
+  },
   {
     name: 'figures: the median is the mean',
-    file: measures,
+    file: 'dbt/macros/movie_measures.sql',
     place: 'figures.quantile',
-    change: swap(/percentile_cont.*\)\)/, 'avg(cast({{ value }} as double))'),
+    change: swap(/percentile_cont.*double\)\)/, 'avg(known_revenue_usd)'),
     tests: figures,
   },
   {
     name: 'figures: a popularity of any age counts',
-    file: measures,
-    place: 'figures.counted-movies',
-    change: swap('then movies.popularity', 'then movies.popularity else movies.popularity'),
+    file: features,
+    place: 'figures.current-popularity',
+    change: swap('then features.popularity', 'then features.popularity else features.popularity'),
     tests: popularity,
   },
   {

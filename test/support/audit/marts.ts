@@ -17,12 +17,16 @@ export interface CountedMovie {
 type MartRow = Readonly<Record<string, string | number | null>>;
 
 const floors = { budget: 100_000n, revenue: 100_000n, votes: 50, ratingVotes: 300 };
+const moneyCeiling = 100_000_000_000n;
 const ranksKept = 100;
 const popularityMaxAge = 7n * 86_400_000_000n;
 
-/** The one definition of known money: all three floors hold. */
-export const isMoneyKnown = ({ budget, revenue, voteCount }: CountedMovie): boolean =>
-  (budget ?? 0n) >= floors.budget && (revenue ?? 0n) >= floors.revenue && (voteCount ?? 0) >= floors.votes;
+/** The one definition of known money: all three floors hold, and neither amount is above the ceiling. */
+export const isMoneyKnown = ({ budget, revenue, voteCount }: CountedMovie): boolean => {
+  const [cost, income] = [budget ?? 0n, revenue ?? 0n];
+  const isHighEnough = cost >= floors.budget && income >= floors.revenue && (voteCount ?? 0) >= floors.votes;
+  return isHighEnough && cost <= moneyCeiling && income <= moneyCeiling;
+};
 
 const profitOf = ({ budget, revenue }: CountedMovie): bigint => (revenue ?? 0n) - (budget ?? 0n);
 const roiOf = (movie: CountedMovie): number => (Number(profitOf(movie)) * 100) / Number(movie.budget);
@@ -105,11 +109,24 @@ function measures(movies: readonly CountedMovie[], currentSince: bigint): MartRo
   };
 }
 
-/** The earliest answer whose popularity counts. */
-function popularityCountsSince(movies: readonly CountedMovie[]): bigint {
+function newestAnswer(movies: readonly CountedMovie[]): bigint {
   let newest = 0n;
   for (const { answeredAt } of movies) if (answeredAt > newest) newest = answeredAt;
-  return newest - popularityMaxAge;
+  return newest;
+}
+
+/** The earliest answer whose popularity counts. */
+const popularityCountsSince = (movies: readonly CountedMovie[]): bigint => newestAnswer(movies) - popularityMaxAge;
+
+/** IMDb's formula, by the mean vote of all released features. */
+function weightedRatings(counted: readonly CountedMovie[]): (movie: CountedMovie) => number | null {
+  const mean = exactMean(present(counted.map(({ voteAverage }) => voteAverage)), 3, 4) ?? 0;
+  return ({ voteAverage, voteCount }) => {
+    if (voteAverage === null || voteCount === null) return null;
+    const points = BigInt(Math.round(voteAverage * 1_000)) * 10n * BigInt(voteCount);
+    const ofAll = BigInt(Math.round(mean * 10_000)) * BigInt(floors.ratingVotes);
+    return round(Number(points + ofAll) / 10_000 / (voteCount + floors.ratingVotes), 6);
+  };
 }
 
 const groupBy = (movies: readonly CountedMovie[], keysOf: (movie: CountedMovie) => readonly number[]) =>
@@ -135,6 +152,7 @@ function genrePerformance(movies: readonly CountedMovie[]): MartRow[] {
 /** The expected gold.kpi_yearly_trends of `movies`. */
 function yearlyTrends(movies: readonly CountedMovie[]): MartRow[] {
   const since = popularityCountsSince(movies);
+  const newestYear = new Date(Number(newestAnswer(movies) / 1_000n)).getUTCFullYear();
   const counted = movies.filter(({ isReleasedFeature }) => isReleasedFeature);
   const groups = groupBy(counted, ({ releaseYear }) => (releaseYear === null ? [] : [releaseYear]));
   const rows = new Map(
@@ -154,6 +172,7 @@ function yearlyTrends(movies: readonly CountedMovie[]): MartRow[] {
       ...row,
       movie_count_change: before ? String(Number(row['movie_count']) - Number(before['movie_count'])) : null,
       total_revenue_change_pct: grown === null ? null : round((Number(grown) * 100) / Number(then), 4),
+      is_complete_year: String(year < newestYear),
     };
   });
 }
@@ -161,16 +180,17 @@ function yearlyTrends(movies: readonly CountedMovie[]): MartRow[] {
 /** The expected gold.kpi_top_movies of `movies`: the movie of each rank, and the value. */
 function topMovies(movies: readonly CountedMovie[]): MartRow[] {
   const since = popularityCountsSince(movies);
+  const counted = movies.filter(({ isReleasedFeature }) => isReleasedFeature);
+  const weightedRating = weightedRatings(counted);
   const money = (value: (movie: CountedMovie) => number) => (movie: CountedMovie) =>
     isMoneyKnown(movie) ? value(movie) : null;
   const metrics: Readonly<Record<string, (movie: CountedMovie) => number | null>> = {
     revenue: money(({ revenue }) => Number(revenue)),
     profit: money((movie) => Number(profitOf(movie))),
     roi: money(roiOf),
-    rating: ({ voteAverage, voteCount }) => ((voteCount ?? 0) >= floors.ratingVotes ? voteAverage : null),
+    rating: (movie) => ((movie.voteCount ?? 0) >= floors.ratingVotes ? weightedRating(movie) : null),
     popularity: ({ popularity, answeredAt }) => (answeredAt >= since ? popularity : null),
   };
-  const counted = movies.filter(({ isReleasedFeature }) => isReleasedFeature);
   return Object.entries(metrics).flatMap(([metric, measure]) =>
     counted
       .flatMap((movie) => {
@@ -213,7 +233,7 @@ export const marts = [
       .replace('exclude (genre_sk, genre_name) ', '')
       .replace(
         'genre_id::varchar as genre_id',
-        'release_year::varchar as release_year, movie_count_change::varchar as movie_count_change',
+        'release_year::varchar as release_year, movie_count_change::varchar as movie_count_change, is_complete_year::varchar as is_complete_year',
       )} from gold.kpi_yearly_trends`,
     rowsOf: yearlyTrends,
   },

@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import type { SnowflakeTables } from './snowflake-tables.ts';
-import { derivedTables, type WarehouseFile } from './warehouse-file.ts';
+import { derivedRelations, type WarehouseFile } from './warehouse-file.ts';
 
 type Row = Readonly<Record<string, unknown>>;
 /** Rows as text, sorted. */
@@ -50,7 +50,7 @@ const textOf = (row: Row): string =>
 /** The columns of each table that must be equal. The time of sealing may differ. */
 const queries: Readonly<Record<string, string>> = {
   'silver.sealed_batches': 'select load_seq, batch_id, run_seq from silver.sealed_batches',
-  ...Object.fromEntries(derivedTables.map((table) => [table, `select * from ${table}`])),
+  ...Object.fromEntries(derivedRelations.map((table) => [table, `select * from ${table}`])),
 };
 
 /** Every row of every derived table, every column, and the seals. */

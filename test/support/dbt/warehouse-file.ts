@@ -72,6 +72,15 @@ export const derivedTables = [
   'gold.kpi_top_movies',
 ] as const;
 
+/** The views of a run: nothing is stored for them. */
+const derivedViews = [
+  'gold.fact_released_features',
+  ...['revenue', 'profit', 'roi', 'rating', 'popularity'].map((metric) => `gold.kpi_top_movies_by_${metric}`),
+];
+
+/** The tables and views of a run: one for each model. */
+export const derivedRelations: readonly string[] = [...derivedTables, ...derivedViews];
+
 /** A DuckDB file with BRONZE, and dbt to run on it. The file is open only during a call. */
 export class WarehouseFile implements AsyncDisposable {
   readonly dir: string;
@@ -174,7 +183,7 @@ export class WarehouseFile implements AsyncDisposable {
   /** Every row of every derived table, in an order that depends only on the rows. */
   async contents(): Promise<Record<string, Row[]>> {
     const contents: Record<string, Row[]> = {};
-    for (const table of derivedTables) contents[table] = await this.query(`select * from ${table} order by all`);
+    for (const table of derivedRelations) contents[table] = await this.query(`select * from ${table} order by all`);
     return contents;
   }
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import fakesnow.copy_into as fcopy
 import fakesnow.cursor as fcur
+import fakesnow.info_schema as info_schema
 import fakesnow.macros as macros
 import fakesnow.rowtype as frow
 import fakesnow.server as fs
@@ -106,6 +107,7 @@ class SnowflakeTypes(dict):
 
 
 _parse_one = fcur.parse_one
+_insert_table_comment = info_schema.insert_table_comment_sql
 _sum = ftr.numeric_agg_implicit_cast
 _gcs_stage_info = fs.gcs_stage_info
 
@@ -119,6 +121,7 @@ def install() -> None:
     # The Node driver reads the region.
     fs.gcs_stage_info = lambda *args: {**_gcs_stage_info(*args), "region": "us-central1", "useRegionalUrl": False}
     ftr.trim_cast_varchar = trim_as_it_is
+    info_schema.insert_table_comment_sql = table_comment_in_quotes
     not_null.install()
     macros.FS_FLATTEN = FLATTEN
     fcopy._params = json_functions.copy_params
@@ -185,6 +188,11 @@ def _replace_context(expression: exp.Expr) -> None:
         if tell is not None and not function.expressions:
             value = tell()
             function.replace(exp.null() if value is None else exp.Literal.string(value))
+
+
+def table_comment_in_quotes(catalog: str, schema: str, table: str, comment: str | None) -> str:
+    """fakesnow ends the comment of a table at its first quote. A table with properties and no comment has None."""
+    return _insert_table_comment(catalog, schema, table, (comment or "").replace("'", "''"))
 
 
 def sum_as_it_is(expression: exp.Expr) -> exp.Expr:

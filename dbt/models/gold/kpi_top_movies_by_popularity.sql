@@ -1,0 +1,2 @@
+-- Grain: one row per rank by popularity.
+{{ config(materialized="view") }} {{ top_movies_by("popularity") }}
