@@ -108,7 +108,8 @@ type Layer = Summary['tables'][number]['layer'];
 /** For every table with movie data; tables in which dbt and the loader store their own state are omitted. */
 async function countRows(reader: WarehouseReader, layer: Layer): Promise<Summary['tables'][number][]> {
   const found = await reader.query(
-    `select lower(table_name) as name from information_schema.tables where lower(table_schema) = '${layer}'`,
+    `select lower(table_name) as name from information_schema.tables
+      where lower(table_schema) = '${layer}' and table_type = 'BASE TABLE'`,
   );
   const tables = found
     .map(({ name }) => String(name))

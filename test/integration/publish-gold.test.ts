@@ -94,7 +94,7 @@ describe('the published copy of GOLD', () => {
   it('[P13] gives each connection of a pool the newest GOLD, if the connection attaches the file to a database in memory', async () => {
     await write('create or replace table gold.fact_movies as select 0 as version from range(1000)');
     await publish();
-    // As docs/analysis.md says for Python, where connections to one path share what the first one opened.
+    // As docs/reading-gold.md says for Python, where connections to one path share what the first one opened.
     const lines = `
 import duckdb, sys
 def connect():
