@@ -12,6 +12,7 @@ export interface GoldSnapshot {
   /**
    * Runs SQL of DuckDB, whose tables need no schema: `select count(*) from fact_movies`.
    * @param values of the parameters, by name: `$genre` is `values.genre`.
+   * @throws GoldUnavailableError if the published GOLD lacks a table or column, because another version built it.
    */
   query(sql: string, values?: Readonly<Record<string, string | number>>): Promise<readonly GoldRow[]>;
 }
@@ -29,7 +30,7 @@ export interface GoldReader extends AsyncDisposable {
   read<Result>(work: (gold: GoldSnapshot) => Promise<Result>): Promise<Result>;
 }
 
-/** GOLD has not been published yet, or its copy cannot be read. */
+/** GOLD has not been published yet, its copy cannot be read, or another version built it. */
 export class GoldUnavailableError extends IngestError {
   readonly code = 'warehouse_unavailable';
   readonly retriable = true;

@@ -19,6 +19,13 @@ export const movieValues: Figure = {
   columns: [
     { key: 'movie_id', label: 'Id at TMDb', unit: 'rank' },
     text('title', 'Title'),
+    text('original_title', 'Original title'),
+    text('original_language', 'Original language'),
+    text('tagline', 'Tagline'),
+    text('overview', 'Overview'),
+    text('collection', 'Collection'),
+    { key: 'runtime', label: 'Runtime', unit: 'minutes' },
+    text('imdb_id', 'Id at IMDb'),
     text('release_date', 'Release date'),
     text('status', 'Status'),
     text('genres', 'Genres'),
@@ -38,13 +45,15 @@ export const movieValues: Figure = {
   ],
   query: (choices) => ({
     sql: `
-      select movies.*, strftime(dates.full_date, '%Y-%m-%d') as release_date,
+      select movies.*, about.original_title, about.original_language, about.tagline, about.overview, about.collection,
+             about.runtime, about.imdb_id, strftime(dates.full_date, '%Y-%m-%d') as release_date,
              (select string_agg(genre_name, ', ' order by position)
                 from bridge_movie_genres join dim_genres using (genre_sk) where movie_id = $id) as genres,
              (select string_agg(company_name, ', ' order by position)
                 from bridge_movie_companies join dim_production_companies using (company_sk)
                where movie_id = $id) as companies
         from fact_movies as movies
+        left join dim_movies as about on about.movie_id = movies.movie_id
         left join dim_dates as dates on dates.date_sk = movies.date_sk
        where movies.movie_id = $id`,
     values: { id: idOf(choices) },
@@ -58,10 +67,13 @@ export const movieOrigin: Figure = {
   counted: 'All values of a movie are from one answer of TMDb. The run of dbt that read it has a number.',
   columns: [
     { key: 'answered_at', label: 'Answered by TMDb', unit: 'time' },
+    { key: 'first_seen_at', label: 'First seen', unit: 'time' },
     { key: '_run_seq', label: 'Run of dbt', unit: 'rank' },
   ],
   query: (choices) => ({
-    sql: 'select answered_at, _run_seq from fact_movies where movie_id = $id',
+    sql: `select movies.answered_at, about.first_seen_at, movies._run_seq
+            from fact_movies as movies left join dim_movies as about on about.movie_id = movies.movie_id
+           where movies.movie_id = $id`,
     values: { id: idOf(choices) },
   }),
 };

@@ -302,6 +302,23 @@ describe('the dashboard', () => {
     expect(await textOf('/data/totals.csv')).toContain('\r\n14,');
   });
 
+  it('says what to run for a GOLD of another version, which lacks a table', async () => {
+    const options = { path: join(folder, 'older.duckdb'), lockWaitMs: 10_000, clock: systemClock };
+    {
+      await using file = await openDuckDbFile(options);
+      await makeGold(file.connection, 15);
+    }
+    await publishGold(
+      options,
+      path,
+      modelNames.filter((name) => name !== 'dim_movies'),
+    );
+    const answer = await get('/movies/3');
+    expect(answer.status).toBe(503);
+    expect(await answer.text()).toMatch(/is of another version: .*dim_movies.*npx tmdb-stream transform/s);
+    expect((await get('/genres')).status).toBe(200);
+  });
+
   it('reads one GOLD from the first to the last query of a page while others are published', async () => {
     await publishSmallGold(path, 10);
     const sql = 'select count(*) as movies from fact_movies';

@@ -98,8 +98,15 @@ async function queryOf(
   sql: string,
   values: Readonly<Record<string, string | number>> = {},
 ) {
-  const result = await connection.runAndReadAll(sql, { ...values });
-  return result.getRowObjectsJS().map(plainRow) as GoldRow[];
+  try {
+    const result = await connection.runAndReadAll(sql, { ...values });
+    return result.getRowObjectsJS().map(plainRow) as GoldRow[];
+  } catch (error) {
+    // A build of another version has other tables or columns, until the next build.
+    if (!/^(?:Catalog|Binder) Error/.test(messageOf(error))) throw error;
+    const problem = messageOf(error).split('\n')[0];
+    throw new GoldUnavailableError(`the published GOLD is of another version: ${problem}`, { cause: error });
+  }
 }
 
 /** How often a copy is opened again because another one took its place at that moment. */

@@ -62,6 +62,10 @@ const measures = `
 const counted = 'from gold.fact_movies as movies';
 
 const statements = [
+  `insert into gold.dim_movies by name
+   select movie_sk, movie_id, title, title as original_title, 'en' as original_language, status, is_released, 95 as runtime, adult,
+          video, softcore, 'A <collection>' as collection, timestamp '2025-12-01' as first_seen_at, answered_at, _run_seq
+     from gold.fact_movies`,
   `insert into gold.dim_genres by name
    select * from (values ('g0', 28, 'Action'), ('g1', 35, 'Comedy'), ('g2', 18, 'Drama & <i>'), ('g-1', -1, 'Unknown'))
        as genres (genre_sk, genre_id, genre_name)`,

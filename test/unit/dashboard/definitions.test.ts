@@ -25,6 +25,7 @@ describe('the definitions', () => {
       'movie_count_change',
       'total_revenue_change_pct',
       'genres',
+      'runtime',
       'companies',
       'budget_class',
       '_run_seq',
