@@ -1,11 +1,8 @@
-import { messageOf, UsageError } from '../runtime/errors.ts';
-import { escapeControls } from '../runtime/escape-controls.ts';
 import { serviceNames } from '../runtime/service-names.ts';
-import { parseFaults } from '../sandbox/fault.ts';
 import { json } from './common-options.ts';
 import { defineCommand } from './engine/command.ts';
 import { defaulted, single } from './engine/option.ts';
-import { count, millisecondRange, text } from './engine/value-types.ts';
+import { count, jsonList, millisecondRange, text } from './engine/value-types.ts';
 
 export const sandbox = defineCommand({
   name: 'sandbox',
@@ -29,7 +26,10 @@ export const sandbox = defineCommand({
     port: defaulted(count(0, 65_535), '8080', 'the port; 0 for any free one'),
     latency: defaulted(millisecondRange, '20-120', 'milliseconds before an answer'),
     drift: defaulted(count(0, 65_535), '0', 'places by which movies move on the popular list between two of its pages'),
-    faults: single(text('FAULTS', 'faults as JSON'), 'faults to inject, as a JSON list'),
+    faults: single(
+      jsonList('FAULTS', 'faults as a JSON list, such as [{"kind":"status","status":503,"rate":0.05}]'),
+      'faults to inject, as a JSON list',
+    ),
     version: defaulted(
       count(0, 65_535),
       '0',
@@ -38,13 +38,6 @@ export const sandbox = defineCommand({
     json,
   },
   service: serviceNames.sandbox,
-  check: ({ faults = '' }) => {
-    try {
-      parseFaults(faults);
-    } catch (error) {
-      throw new UsageError(`--faults: ${escapeControls(messageOf(error).replaceAll(/\s*\n\s*/g, ' '))}`);
-    }
-  },
   shape: async () => (await import('./actions/sandbox.ts')).sandboxShape,
   load: async () => (await import('./actions/sandbox.ts')).sandbox,
 });

@@ -126,5 +126,20 @@ export const text = (placeholder: string, form: string, pattern = /\S/): ValueTy
   parse: (given) => (pattern.test(given) ? given : undefined),
 });
 
+/** A list in JSON, as text. @param form such as `names as a JSON list, such as ["a"]`. */
+export const jsonList = (placeholder: string, form: string): ValueType<string> => ({
+  placeholder,
+  form,
+  parse: (given) => (isJsonList(given) ? given : undefined),
+});
+
+function isJsonList(given: string): boolean {
+  try {
+    return Array.isArray(JSON.parse(given));
+  } catch {
+    return false;
+  }
+}
+
 /** The path of a file that the command reads. */
 export const file = (form: string): ValueType<string> => ({ ...text('FILE', form), isFile: true });

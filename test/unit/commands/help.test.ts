@@ -1,4 +1,5 @@
 // cspell:ignore replya
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -6,6 +7,8 @@ import { parse } from '../../../commands/engine/parse.ts';
 import { commands, commandsByWords } from '../../../commands/index.ts';
 import packageJson from '../../../package.json' with { type: 'json' };
 import { exitCodeMeanings } from '../../../runtime/errors.ts';
+
+const root = join(import.meta.dirname, '../../..');
 
 const textOf = (argv: readonly string[]): string => {
   const parsed = parse(argv, 0);
@@ -57,12 +60,28 @@ describe('the help', () => {
   });
 });
 
+describe('a command line that only prints help', () => {
+  /** Writes the address of each module that is loaded to standard error. */
+  const hook =
+    'import { registerHooks } from "node:module"; registerHooks({ load(url, context, next) { console.error(url); return next(url, context); } });';
+
+  it('loads no package except the parser: a slow one would delay each command', () => {
+    const loader = `data:text/javascript,${encodeURIComponent(hook)}`;
+    const { stdout, stderr } = spawnSync(process.execPath, ['--import', loader, join(root, 'cli.ts'), '--help'], {
+      encoding: 'utf8',
+    });
+    expect(stdout).toContain('Usage: tmdb-stream COMMAND');
+    const packages = [...stderr.matchAll(/node_modules\/([\w@-]+)/g)].map(([, name]) => name);
+    expect(new Set(packages)).toEqual(new Set(['commander']));
+  });
+});
+
 describe('the exit codes', () => {
   const codes = exitCodeMeanings.map(([code, meaning]) => `${code} ${meaning}`);
   const inOneLine = (text: string) => text.replaceAll('`', '').replaceAll(/\s+/g, ' ');
 
   it('are explained in the README with the words of the help', () => {
-    const readme = readFileSync(join(import.meta.dirname, '../../../README.md'), 'utf8');
+    const readme = readFileSync(join(root, 'README.md'), 'utf8');
     expect(inOneLine(readme)).toContain(`Exit codes: ${codes.join('; ')}.`);
     expect(inOneLine(textOf(['--help']))).toContain(`Exit codes: ${codes.join(' ')}`);
   });
