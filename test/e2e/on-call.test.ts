@@ -127,15 +127,26 @@ describe.runIf(SmallDisk.isPossible())('on call', () => {
       if (services.includes(command)) {
         if (!isUp(command)) shell.start(command);
       } else {
-        const { code, output } = await shell.run(command);
-        shown += output;
-        if (index === steps.length - 1) expect(code, output).toBe(0);
+        const isLast = index === steps.length - 1;
+        shown += isLast ? await check(command, started) : (await shell.run(command)).output;
       }
       note(command, begun);
     }
     await untilEnded();
     note('in all', started);
     expect(seconds(started)).toBeLessThan(mostSeconds);
+  }
+
+  /** Repeats the last step while it names a process of ours that has the DuckDB file, as the runbook says. @returns what it prints. */
+  async function check(command: string, started: number): Promise<string> {
+    for (;;) {
+      const { code, output } = await shell.run(command);
+      const isBusy = /(?:is in use by|is open in|is held by|waits for) .*(?:tmdb-stream|dbt)/.test(output);
+      if (code === 0 || !isBusy || performance.now() - started > mostSeconds * 1_000) {
+        expect(code, output).toBe(0);
+        return output;
+      }
+    }
   }
 
   const isUp = (command: string): boolean => {
