@@ -15,6 +15,6 @@
         weighted_rating,
         popularity,
         answered_at
-    from {{ ref("kpi_top_movies") }}
+    from {{ same_database(ref("kpi_top_movies")) }}
     where metric = '{{ metric }}'
 {% endmacro %}

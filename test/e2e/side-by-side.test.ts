@@ -40,7 +40,8 @@ describe('a command whose partitions are assigned to another process', () => {
     const loader = start(['load'], { LOAD_MAX_AGE: '10s' });
     await loader.wrote(/"started"/);
     const run = start(['run', '--once', '--pages', '1']);
-    expect(await run.endsWithin(boundMs)).toMatchObject({ code: 0 });
+    const { code } = await run.endsWithin(boundMs);
+    expect(code, run.output).toBe(0);
     expect(run.output).toMatch(/waits for process/);
     loader.child.kill('SIGTERM');
     expect(await loader.endsWithin(boundMs)).toMatchObject({ code: 0 });

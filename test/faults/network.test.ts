@@ -65,9 +65,7 @@ describe('[Z3] a fleet whose Kafka is behind a bad network', () => {
   });
   afterAll(() => resources.disposeAsync());
 
-  it('[R23] waits for a Kafka that is down when it starts, and says what it waits for', {
-    tags: ['full'],
-  }, async () => {
+  it('[R23] waits for a Kafka that is down when it starts, and says what it waits for', async () => {
     await proxy.stopListening();
     services = ['fetcher-1', 'fetcher-2'].map((name) => new SupervisedService(bed.fleet, name, ['fetch']));
     services.push(...['loader-1', 'loader-2'].map((name) => new SupervisedService(bed.fleet, name, ['load'])));

@@ -136,7 +136,8 @@ describe('a DuckDB file that another process holds', () => {
     });
     expect(await Promise.all(seen)).toEqual(openers.map(() => 'tmdb-stream load (pid N)'));
     const system = openWith([], 0);
-    const opens = Object.keys(system).filter((name) => /^(open|take|publish)/.test(name));
+    // openGold opens the published copy, which nothing holds.
+    const opens = Object.keys(system).filter((name) => /^(open|take|publish)/.test(name) && name !== 'openGold');
     expect(opens.toSorted()).toEqual(openers.map(([name]) => name).toSorted());
   });
 

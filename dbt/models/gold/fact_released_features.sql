@@ -6,9 +6,9 @@
 
 with
     {# mutant: figures.counted-movies #}
-    features as (select * from {{ ref("fact_movies") }} where is_released_feature),
+    features as (select * from {{ same_database(ref("fact_movies")) }} where is_released_feature),
 
-    newest as (select max(answered_at) as answered_at from {{ ref("fact_movies") }}),
+    newest as (select max(answered_at) as answered_at from {{ same_database(ref("fact_movies")) }}),
 
     all_ratings as (select {{ exact_mean("cast(vote_average as decimal(5, 3))", 4) }} as mean_vote from features)
 

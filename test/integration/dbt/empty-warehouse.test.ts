@@ -18,6 +18,10 @@ it('[R41] builds every table from an empty BRONZE, passes its unit tests, and is
   expect(progress.length).toBe(summary.models + summary.tests.passed + exposures);
   expect(await file.query('select genre_name from gold.dim_genres')).toEqual([{ genre_name: 'Unknown' }]);
   expect(await file.query('select count(*) as n from gold.fact_movies')).toEqual([{ n: '0' }]);
+  // A view that names the database breaks where the file is attached under another name.
+  const views = await file.query("select view_name, sql from duckdb_views() where schema_name = 'gold'");
+  expect(views.length).toBeGreaterThan(0);
+  expect(views.filter(({ sql }) => /from \w+\.gold\./i.test(String(sql)))).toEqual([]);
   expect(await state()).toEqual({ due: false, reason: 'up to date', fullRefresh: false });
   expect(await state('other SQL')).toEqual({ due: true, reason: 'project changed', fullRefresh: true });
 
