@@ -83,11 +83,12 @@ describe('under faults of the warehouse', () => {
     const holder = await holdOpen(fixture.duckdbPath);
     await publish(10);
     await until('it says that the warehouse is out of reach', async () => !(await isReady()), { timeoutMs: 20_000 });
+    const told = () => loader.lines.filter(({ msg }) => /is held by|warehouse unavailable/.test(msg ?? ''));
+    await until('both warnings are logged', () => told().length === 2, { timeoutMs: 20_000 });
     await delay(2_000);
     expect((await loader.get('/readyz')).text).toContain(`is held by node (pid ${process.pid})`);
     expect(await loader.metric('tmdb_warehouse_held')).toBe(1);
-    const told = loader.lines.filter(({ msg }) => /is held by|warehouse unavailable/.test(msg ?? ''));
-    expect(told.map(({ level }) => level)).toEqual([40, 40]);
+    expect(told().map(({ level }) => level)).toEqual([40, 40]);
     expect(await loader.get('/healthz')).toMatchObject({ status: 200 });
     holder.closeSync();
     await until('it loads', async () => (await loader.metric('tmdb_bronze_rows_total')) === 10, { timeoutMs: 30_000 });
