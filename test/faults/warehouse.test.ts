@@ -79,6 +79,10 @@ describe('under faults of the warehouse', () => {
     await using fleet = new Fleet(fixture.settings({ DUCKDB_LOCK_WAIT: '300ms', LOAD_MAX_AGE: '100ms' }));
     const loader = fleet.start('loader', ['load']);
     const isReady = async () => (await loader.get('/readyz')).status === 200;
+    const hasLoaded = async (rows: number) => (await loader.metric('tmdb_bronze_rows_total')) === rows;
+    // Before its first batch, the loader may not have opened the file yet.
+    await publish(10);
+    await until('it loads', () => hasLoaded(10), { timeoutMs: 60_000 });
     await until('it is ready', isReady, { timeoutMs: 60_000 });
     const holder = await holdOpen(fixture.duckdbPath);
     await publish(10);
@@ -91,7 +95,7 @@ describe('under faults of the warehouse', () => {
     expect(told().map(({ level }) => level)).toEqual([40, 40]);
     expect(await loader.get('/healthz')).toMatchObject({ status: 200 });
     holder.closeSync();
-    await until('it loads', async () => (await loader.metric('tmdb_bronze_rows_total')) === 10, { timeoutMs: 30_000 });
+    await until('it loads the rest', () => hasLoaded(20), { timeoutMs: 30_000 });
     expect(await isReady()).toBe(true);
     expect((await fleet.drain()).codes).toEqual({ loader: 0 });
     expect(await fixture.audit()).toMatchObject({ bronzeRows: published });
