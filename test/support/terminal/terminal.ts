@@ -60,10 +60,10 @@ export const rowsOf = (transcript: Transcript): string[] =>
 
 /**
  * Rows that do not fit. A row without a place to break it counts as fitting, and so does a command to paste, which begins
- * with a space or with `Usage:`.
+ * with a space or with `Usage:`. So does the row in which npm shows its script, which begins with `>`.
  */
 export const tooWide = (transcript: Transcript, columns: number): string[] =>
-  rowsOf(transcript).filter((row) => cellsOf(row) > columns && row.includes(' ') && !/^(?: |Usage:)/.test(row));
+  rowsOf(transcript).filter((row) => cellsOf(row) > columns && row.includes(' ') && !/^(?: |Usage:|> )/.test(row));
 
 /** When a text appeared first, in seconds from the start; undefined if it never did. */
 export function appearedAt({ chunks }: Transcript, text: string): number | undefined {
