@@ -32,7 +32,8 @@ export class SmallDisk implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    execFileSync('umount', [this.path]);
+    // A process that was just killed may still have a file of it open.
+    execFileSync('umount', ['--lazy', this.path]);
     rmSync(this.path, { recursive: true });
   }
 
