@@ -28,7 +28,7 @@ interface Folder {
   readonly name: string;
   readonly timeoutMs: number;
   readonly globalSetup?: string[];
-  /** Whether each file has modules and a process of its own. Without that, half of the time of small files is saved. */
+  /** Whether each file has modules and a process of its own. Files without isolation take half the time if they are small. */
   readonly isolate?: boolean;
 }
 
