@@ -70,7 +70,8 @@ const placesOf = (path: string): string[] => [
   "set TimeZone = 'UTC'",
 ];
 
-const quoted = (text: string): string => text.replaceAll("'", "''");
+/** Text for a literal of SQL, without its quotes. */
+export const quoted = (text: string): string => text.replaceAll("'", "''");
 
 const pollMs = 100;
 

@@ -3,6 +3,7 @@ import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { messageOf } from '../../runtime/errors.ts';
 import { type GoldReader, type GoldRow, type GoldSnapshot, GoldUnavailableError } from '../gold-reader.ts';
 import { plainRow } from '../plain-row.ts';
+import { quoted } from './file.ts';
 
 /** An open copy. It is closed when a newer one has replaced it and its last reader has ended. */
 interface OpenCopy {
@@ -134,7 +135,7 @@ async function attach(instance: DuckDBInstance, path: string): Promise<void> {
   const connection = await instance.connect();
   try {
     for (const statement of memory) await connection.run(statement);
-    await connection.run(`attach '${path.replaceAll("'", "''")}' as published (read_only)`);
+    await connection.run(`attach '${quoted(path)}' as published (read_only)`);
     for (const statement of confinement) await connection.run(statement);
   } finally {
     connection.closeSync();

@@ -4,7 +4,7 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import { asFileError } from '../../runtime/file-error.ts';
 import { makeFolder } from '../../runtime/make-folder.ts';
 import { SideOutputError } from '../system.ts';
-import { catalog, type DuckDbFileOptions, openDuckDbFile } from './file.ts';
+import { catalog, type DuckDbFileOptions, openDuckDbFile, quoted } from './file.ts';
 
 /**
  * Copies GOLD into a separate file that replaces the last one by rename. A reader meets no
@@ -83,7 +83,7 @@ const isInGold = `database_name = '${catalog}' and schema_name = 'gold'`;
 
 const rowsOf = async (connection: DuckDBConnection, sql: string) => (await connection.runAndReadAll(sql)).getRows();
 const identifier = (name: unknown): string => `"${String(name).replaceAll('"', '""')}"`;
-const textLiteral = (text: unknown): string => `'${String(text).replaceAll("'", "''")}'`;
+const textLiteral = (text: unknown): string => `'${quoted(String(text))}'`;
 
 /** Removes the temporary file of a killed run, with its log. This process has the lock, so no other process uses it. */
 function removeUnfinished(target: string): void {
