@@ -10,10 +10,13 @@ import { crashEnvironment } from '../support/processes/crash-points.ts';
 import { Fleet, type Service, until } from '../support/processes/fleet.ts';
 
 const kills = Number(process.env['FETCH_KILLS'] ?? 1);
-/** The number of ids per kill. */
-const ids = kills * 500;
 /** TMDB_CONCURRENCY: the limit of requests in flight, and of published ids that are not committed. */
 const slots = 20;
+/**
+ * A kill of the broker wastes at most 80 requests: each of two fetchers has `slots` in flight, and has published as many answers
+ * that are not committed. With 1,000 ids for each kill, the limit of 1.1 requests for each id allows 100.
+ */
+const ids = kills * 1_000;
 
 describe('a fetcher requests few ids twice', () => {
   let fixture: KafkaFixture;

@@ -16,7 +16,7 @@ export const fullNumbers: Readonly<Record<string, string>> = {
   FAULTS: 'full',
   /** Kills of the loader. Each other stage is killed a quarter as often. */
   FAULT_KILLS: '200',
-  /** Kills of the broker and of the fetcher, each while 500 ids are fetched. */
+  /** Kills of the broker and of the fetcher, each while 1,000 ids are fetched. */
   FETCH_KILLS: '6',
   /** How long Kafka is away, and how often. */
   OUTAGE_SECONDS: '300',
