@@ -3,6 +3,7 @@ import { audit } from '../support/audit/audit.ts';
 import { rowsIn, Workspace } from '../support/processes/cli.ts';
 import { type Death, dieAt } from '../support/processes/die-at.ts';
 import { seededRandom } from '../support/warehouse/seeded-random.ts';
+import { isLongForm } from '../tiers.ts';
 
 /** The seed is printed with the results. Set KILLS and KILL_SEED to change a run. */
 const kills = Number(process.env['KILLS'] ?? 2);
@@ -37,7 +38,7 @@ describe('kill -9 at any point', () => {
   it(
     '[R7] loses and duplicates nothing: the next run resumes and the audit is clean',
     async () => {
-      using workspace = new Workspace({ TMDB_RATE_LIMIT: '60/1s', SANDBOX_MOVIES: '2000' }, { ownDbt: true });
+      using workspace = new Workspace({ TMDB_RATE_LIMIT: '60/1s', SANDBOX_MOVIES: '2000' }, { ownDbt: isLongForm });
       const died: string[] = [];
       for (const death of deathsBy(seededRandom(seed)).take(kills)) {
         await dieAt(death, workspace, ['run', '--once', '--pages', String(3 + 3 * died.length)]);

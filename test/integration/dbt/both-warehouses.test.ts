@@ -14,6 +14,7 @@ import { oddDocuments } from '../../support/dbt/odd-documents.ts';
 import { type Contents, contentsOf, expectSame } from '../../support/dbt/same-tables.ts';
 import { SnowflakeTables, token } from '../../support/dbt/snowflake-tables.ts';
 import {
+  buildOrRun,
   derivedRelations,
   derivedTables,
   gone,
@@ -58,9 +59,9 @@ const build = (dbt: Dbt, options: Partial<DbtRun> = {}) => file.run(dbt, { vars,
 const both = () => [file, snowflake].map((warehouse) => ({ query: (sql: string) => warehouse.query(sql) }));
 
 /** Runs dbt on both warehouses, and expects the same outcome and the same tables. */
-async function buildBoth(): Promise<DbtSummary> {
+async function buildBoth(command: 'build' | 'run' = 'build'): Promise<DbtSummary> {
   await snowflake.catchUpWith(file);
-  const [expected, actual] = await Promise.all([build(onDuckDb), build(onSnowflake)]);
+  const [expected, actual] = await Promise.all([build(onDuckDb, { command }), build(onSnowflake, { command })]);
   const { status, models, tests } = expected;
   expect(actual).toMatchObject({ status, models, tests });
   last = await contentsOf(snowflake);
@@ -89,8 +90,9 @@ it('[P12 R90] build the same tables by a first build', { timeout: 300_000 }, asy
     { language: 'fr', body: { genres: [{ id: 18, name: 'Drame' }] }, fetchedAt: 9 },
     { language: 'en', body: { genres: [{ id: 18, name: 'of the future' }] }, fetchedAt: inTenYears },
   ]);
-  const { models, tests } = await buildBoth();
-  expect({ models, warned: tests.warned }).toEqual({ models: derivedRelations.length, warned: 2 });
+  const { models, tests } = await buildBoth(buildOrRun);
+  expect(models).toBe(derivedRelations.length);
+  if (buildOrRun === 'build') expect(tests.warned).toBe(2);
 });
 
 it('[P12 R80] build the same tables from new, late, repeated and deleted records, and from impossible times', {

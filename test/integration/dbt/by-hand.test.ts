@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { forkedDbt } from '../../support/dbt/server/flags.ts';
 import { derivedRelations, movie, root, WarehouseFile } from '../../support/dbt/warehouse-file.ts';
 
 /** What the test reads of dbt's manifest. */
@@ -43,9 +44,15 @@ it('runs dbt on the configured warehouse, with the project, profile and folders 
   await using file = await WarehouseFile.create();
   await file.load(1, [movie(1), movie(2)]);
   const dataDir = join(file.dir, 'data');
-  const env = { PATH: process.env['PATH'], HOME: process.env['HOME'], DATA_DIR: dataDir, DUCKDB_PATH: file.path };
+  const env = {
+    PATH: process.env['PATH'],
+    HOME: process.env['HOME'],
+    DATA_DIR: dataDir,
+    DUCKDB_PATH: file.path,
+    ...forkedDbt.env,
+  };
   const dbt = (...args: readonly string[]) =>
-    spawnSync(process.execPath, [join(root, 'transform/by-hand.ts'), ...args], {
+    spawnSync(process.execPath, [...forkedDbt.flags, join(root, 'transform/by-hand.ts'), ...args], {
       cwd: file.dir,
       env,
       encoding: 'utf8',

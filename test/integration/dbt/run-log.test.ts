@@ -1,17 +1,27 @@
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import type { Dbt } from '../../../transform/dbt/dbt.ts';
 import { DbtError } from '../../../transform/dbt/dbt-error.ts';
 import { openWarmDbt } from '../../../transform/dbt/open-dbt.ts';
 import { transformState } from '../../../transform/state.ts';
 import { gone, movie, WarehouseFile } from '../../support/dbt/warehouse-file.ts';
+import { casesOf } from '../../tiers.ts';
 
 // The records that dbt keeps of its runs, and their use by later runs. All of it is in the project, so one way to run dbt is enough.
 const vars = { project_fingerprint: 'f' };
 
+/** Movie 1 is loaded and built. Each test continues with a copy of it. */
+let template: WarehouseFile;
+beforeAll(async () => {
+  template = await WarehouseFile.create();
+  await template.load(1, [movie(1)]);
+  await template.dbt({ vars });
+});
+afterAll(() => template[Symbol.asyncDispose]());
+
 let file: WarehouseFile;
 let dbt: Dbt;
 beforeEach(async () => {
-  file = await WarehouseFile.create();
+  file = await template.copy();
   dbt = openWarmDbt(file.place());
 });
 afterEach(async () => {
@@ -26,10 +36,8 @@ const failureOf = async (run: Promise<unknown>): Promise<DbtError> => {
   return error as DbtError;
 };
 
-/** A build of movie 1 succeeds. The next one, which also has movie 2, fails, and its cause is then repaired. */
-async function buildThenFail(): Promise<void> {
-  await file.load(1, [movie(1)]);
-  await build();
+/** A build that also has movie 2 fails, and its cause is then repaired. */
+async function failABuild(): Promise<void> {
   await file.load(2, [movie(2)]);
   await file.query('alter table bronze.raw_genres rename to away');
   await failureOf(build());
@@ -37,7 +45,7 @@ async function buildThenFail(): Promise<void> {
 }
 
 it('skips no test of a changed movie because of a retry', { tags: ['full'] }, async () => {
-  await buildThenFail();
+  await failABuild();
   await file.run(dbt, { command: 'retry', vars });
   // A fault of movie 2 that a test would find. The last complete build that succeeded did not include the movie.
   await file.query("update gold.bridge_movie_genres set genre_sk = 'none' where movie_id = 2");
@@ -47,14 +55,12 @@ it('skips no test of a changed movie because of a retry', { tags: ['full'] }, as
 });
 
 it('refuses to run silver_movies without stg_movies, and then loses no movie', async () => {
-  await file.load(1, [movie(1)]);
-  await build();
   await file.load(2, [movie(2), gone(1, 9)]);
-  for (const select of [['silver_movies'], ['silver_movies+'], ['silver']]) {
+  for (const select of casesOf([['silver_movies'], ['silver_movies+'], ['silver']], [0, 2])) {
     const { message } = await failureOf(file.run(dbt, { command: 'run', vars, select }));
     expect(message).toContain('silver_movies cannot run without stg_movies');
   }
-  await build();
+  await file.run(dbt, { command: 'run', vars, select: ['stg_movies', 'silver_movies'] });
   expect(await file.query('select movie_id, is_deleted from silver.silver_movies order by 1')).toEqual([
     { movie_id: '1', is_deleted: true },
     { movie_id: '2', is_deleted: false },
@@ -62,15 +68,13 @@ it('refuses to run silver_movies without stg_movies, and then loses no movie', a
 });
 
 it('is due after a failed build, even if a later run of some models succeeds', async () => {
-  await buildThenFail();
+  await failABuild();
   await file.run(dbt, { command: 'run', vars, select: ['dim_dates'] });
   const state = await transformState((sql) => file.query(sql), 'f');
   expect(state).toMatchObject({ due: true, reason: 'last run failed' });
 });
 
 it('names the column whose key is missing or duplicate', { tags: ['full'] }, async () => {
-  await file.load(1, [movie(1), movie(2)]);
-  await build();
   const brokenBy = async (sql: string) => {
     await file.query(sql);
     const { summary } = await failureOf(file.run(dbt, { command: 'test', vars, select: ['silver_genres'] }));
@@ -99,8 +103,6 @@ it('deletes old runs, except those that later runs depend on', { tags: ['full'] 
         from silver.dbt_runs as runs order by finished_at`)
     ).map(({ status, is_old, has_results }) => [status, is_old ? 'old' : 'new', has_results ? 'results' : '']);
 
-  await file.load(1, [movie(1)]);
-  await build();
   await insertCopy('dbt_runs');
   await insertCopy('dbt_results');
   await age(`invocation_id = 'old'`, 100);

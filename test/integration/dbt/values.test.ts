@@ -1,8 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { DbtSummary } from '../../../transform/dbt/run-results.ts';
 import { oddDocuments } from '../../support/dbt/odd-documents.ts';
 import { type MovieRecord, root, WarehouseFile } from '../../support/dbt/warehouse-file.ts';
+import { usualDocument, wrongTypes } from '../../support/dbt/wrong-types.ts';
 
 const quirksFile = join(root, '..', 'shared', 'tmdb', 'quirks.ndjson');
 
@@ -101,57 +103,93 @@ describe.skipIf(!existsSync(quirksFile))(
   },
 );
 
-it('[R44 R52] reads values of wrong types, impossible values and lone surrogates as NULL or unchanged, and never fails', async () => {
-  await using file = await WarehouseFile.create();
-  const text = (movieId: number, body: string): MovieRecord => ({ movieId, body, fetchedAt: movieId });
-  await file.load(1, [
-    ...oddDocuments,
-    text(31, '{"id":31,"title":"half \\ud83d, whole \\ud83d\\ude00, \\\\ud83d","budget":5000000}'),
-    text(32, 'no JSON at all'),
-  ]);
-  const { status, tests } = await file.dbt();
-  expect({ status, warned: tests.warned }).toEqual({ status: 'warned', warned: 1 });
+/** The documents of all tests below, in one build. Their ids differ. */
+const wrong = wrongTypes(1_000);
+const usualId = 900;
+const [longId, shortId] = [5_001, 5_002];
+/** The longest list that an answer can have. */
+const length = 40_000;
+
+describe('documents of every kind, in one build,', () => {
+  let file: WarehouseFile;
+  let summary: DbtSummary;
+  beforeAll(async () => {
+    file = await WarehouseFile.create();
+    const text = (movieId: number, body: string): MovieRecord => ({ movieId, body, fetchedAt: movieId });
+    const entries = Array.from({ length }, (_, index) => ({ id: index + 1, name: `number ${index + 1}` }));
+    const long = { id: longId, title: 'long', genres: entries, production_companies: entries };
+    await file.load(1, [
+      ...oddDocuments,
+      text(31, '{"id":31,"title":"half \\ud83d, whole \\ud83d\\ude00, \\\\ud83d","budget":5000000}'),
+      text(32, 'no JSON at all'),
+      usualDocument(usualId),
+      ...wrong.map(({ record }) => record),
+      { movieId: longId, body: long, fetchedAt: 1 },
+      { movieId: shortId, body: { id: shortId, title: 'usual', genres: entries.slice(0, 2) }, fetchedAt: 2 },
+    ]);
+    await file.loadGenres(2, [{ language: 'en', body: { genres: entries }, fetchedAt: 1 }]);
+    summary = await file.dbt();
+  });
+  afterAll(() => file[Symbol.asyncDispose]());
 
   const silver = async (id: number) =>
     (await file.query(`select * from silver.silver_movies where movie_id = ${id}`))[0] ?? {};
-  expect(await silver(1)).toMatchObject({ budget_usd: '63000000', revenue_usd: '463517383', runtime_minutes: 136 });
-  expect(await silver(2)).toMatchObject({
-    budget_usd: null,
-    revenue_usd: null,
-    unusable_fields: 'genres production_companies budget revenue ',
-  });
-  expect(await silver(3)).toMatchObject({ budget_usd: '9007199254740993', revenue_usd: null, runtime_minutes: null });
-  expect((await silver(3))['unusable_fields']).toBe('runtime revenue popularity ');
-  expect((await silver(4))['unusable_fields']).toBe('runtime revenue popularity vote_average vote_count ');
-  expect(await silver(5)).toMatchObject({ budget_usd: null, runtime_minutes: null, vote_count: null });
-  expect((await silver(5))['unusable_fields']).toBe('runtime budget vote_count ');
-  const dates = await file.query(
-    'select movie_id, cast(release_date as varchar) as day from silver.silver_movies where movie_id between 10 and 29 and release_date is not null',
-  );
-  expect(dates.map(({ day }) => day).sort()).toEqual(['1874-12-09', '2024-02-29', '2100-12-31']);
-  expect((await silver(30))['title']).toBe('a\u0000b');
-  expect(await silver(31)).toMatchObject({ title: 'half \ufffd, whole \u{1f600}, \\ufffd', budget_usd: '5000000' });
-  expect(await silver(32)).toMatchObject({ title: null, unusable_fields: 'document ' });
-  expect(await silver(33)).toMatchObject({ title: null, unusable_fields: 'document ' });
-  expect(await file.query('select count(*) as n from gold.fact_movies')).toEqual([{ n: '20' }]);
-});
 
-it('[R48] reads lists of the maximum length of an answer, in memory that one document does not exhaust', async () => {
-  await using file = await WarehouseFile.create();
-  const length = 40_000;
-  const entries = Array.from({ length }, (_, index) => ({ id: index + 1, name: `number ${index + 1}` }));
-  await file.load(1, [
-    { movieId: 1, body: { id: 1, title: 'long', genres: entries, production_companies: entries }, fetchedAt: 1 },
-    { movieId: 2, body: { id: 2, title: 'usual', genres: entries.slice(0, 2) }, fetchedAt: 2 },
-  ]);
-  await file.loadGenres(2, [{ language: 'en', body: { genres: entries }, fetchedAt: 1 }]);
-  expect((await file.dbt()).status).not.toBe('failed');
-  const genres = 'select movie_id, count(*) as n from silver.silver_movie_genres group by movie_id order by movie_id';
-  expect(numbers(await file.query(genres))).toEqual([
-    { movie_id: 1, n: length },
-    { movie_id: 2, n: 2 },
-  ]);
-  for (const table of ['silver_movie_companies', 'silver_genres']) {
-    expect(numbers(await file.query(`select count(*) as n from silver.${table}`))).toEqual([{ n: length }]);
-  }
+  it('[R44 R52] reads values of wrong types, impossible values and lone surrogates as NULL or unchanged, and never fails', async () => {
+    // Warnings: of documents with unusable fields, and of the many documents with one IMDb id.
+    expect(summary).toMatchObject({ status: 'warned', tests: { warned: 2 }, failures: [] });
+    expect(await silver(1)).toMatchObject({ budget_usd: '63000000', revenue_usd: '463517383', runtime_minutes: 136 });
+    expect(await silver(2)).toMatchObject({
+      budget_usd: null,
+      revenue_usd: null,
+      unusable_fields: 'genres production_companies budget revenue ',
+    });
+    expect(await silver(3)).toMatchObject({ budget_usd: '9007199254740993', revenue_usd: null, runtime_minutes: null });
+    expect((await silver(3))['unusable_fields']).toBe('runtime revenue popularity ');
+    expect((await silver(4))['unusable_fields']).toBe('runtime revenue popularity vote_average vote_count ');
+    expect(await silver(5)).toMatchObject({ budget_usd: null, runtime_minutes: null, vote_count: null });
+    expect((await silver(5))['unusable_fields']).toBe('runtime budget vote_count ');
+    const dates = await file.query(
+      'select movie_id, cast(release_date as varchar) as day from silver.silver_movies where movie_id between 10 and 29 and release_date is not null',
+    );
+    expect(dates.map(({ day }) => day).sort()).toEqual(['1874-12-09', '2024-02-29', '2100-12-31']);
+    expect((await silver(30))['title']).toBe('a\u0000b');
+    expect(await silver(31)).toMatchObject({ title: 'half \ufffd, whole \u{1f600}, \\ufffd', budget_usd: '5000000' });
+    expect(await silver(32)).toMatchObject({ title: null, unusable_fields: 'document ' });
+    expect(await silver(33)).toMatchObject({ title: null, unusable_fields: 'document ' });
+    expect(await file.query('select count(*) as n from gold.fact_movies where movie_id < 100')).toEqual([{ n: '20' }]);
+  });
+
+  it('[R90] names each field and each list element with a value of a wrong type, and reads all other values of the movie', async () => {
+    const rows = await file.query(`select * replace (cast(release_date as varchar) as release_date)
+      from silver.silver_movies`);
+    const found = new Map(rows.map((row) => [Number(row['movie_id']), row]));
+    const usual = found.get(usualId) ?? {};
+    expect(usual['unusable_fields']).toBeNull();
+    for (const { record, unusable, column, others } of wrong) {
+      const row = found.get(record.movieId) ?? {};
+      const what = String(record.body);
+      expect(row['unusable_fields'], what).toBe(unusable);
+      // The other elements of a list with an unusable element are used.
+      if (unusable !== null && !unusable.includes('[]')) expect(row[column], what).toBeNull();
+      for (const other of others) expect(row[other], `${other} of ${what}`).toEqual(usual[other]);
+    }
+    // No movie is lost, and none is without a title.
+    const [gold] = await file.query(`select count(*) as movies, count(*) filter (trim(title) <> '') as titles
+      from gold.fact_movies where movie_id between 1000 and 4999`);
+    expect(gold).toEqual({ movies: String(wrong.length), titles: String(wrong.length) });
+  });
+
+  it('[R48] reads lists of the maximum length of an answer, in memory that one document does not exhaust', async () => {
+    const genres = `select movie_id, count(*) as n from silver.silver_movie_genres
+      where movie_id in (${longId}, ${shortId}) group by movie_id order by movie_id`;
+    expect(numbers(await file.query(genres))).toEqual([
+      { movie_id: longId, n: length },
+      { movie_id: shortId, n: 2 },
+    ]);
+    const companies = `select count(*) as n from silver.silver_movie_companies where movie_id = ${longId}`;
+    expect(numbers(await file.query(companies))).toEqual([{ n: length }]);
+    const listed = 'select count(*) as n from silver.silver_genres where is_listed';
+    expect(numbers(await file.query(listed))).toEqual([{ n: length }]);
+  });
 });

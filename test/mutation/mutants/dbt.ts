@@ -13,7 +13,10 @@ const figures = {
 };
 const names = { files: figures.files, only: 'names genres and companies without a name' };
 const popularity = { files: figures.files, only: 'ranks and averages a movie by its popularity for a week' };
-const wrongTypes = { files: ['test/integration/dbt/wrong-types.test.ts'] };
+const wrongTypes = {
+  files: ['test/integration/dbt/values.test.ts'],
+  only: 'names each field and each list element with a value of a wrong type',
+};
 const measures = 'dbt/macros/counted_movies.sql';
 const features = 'dbt/models/gold/fact_released_features.sql';
 

@@ -1,17 +1,24 @@
-import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { copyFile, cp, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type DuckDBConnection, DuckDBInstance, DuckDBTimestampValue, type Json } from '@duckdb/node-api';
 import { inject } from 'vitest';
 import type { Dbt, DbtEnvironment, DbtRun } from '../../../transform/dbt/dbt.ts';
 import { openColdDbt } from '../../../transform/dbt/open-dbt.ts';
 import type { DbtSummary } from '../../../transform/dbt/run-results.ts';
+import { isLongForm } from '../../tiers.ts';
 
 export const root = fileURLToPath(new URL('../../..', import.meta.url));
 export const projectDir = join(root, 'dbt');
 /** The real dbt, for tests of its processes. All others start dbt through a server that has imported it. */
 export const environmentDir = join(root, '.tools', 'dbt');
+
+/**
+ * For tests that read the tables themselves: in the fast tier, they leave out dbt's own tests, which are most of its work.
+ * `values`, `empty-warehouse` and the e2e tests run those in each tier.
+ */
+export const buildOrRun = isLongForm ? 'build' : 'run';
 
 /** One record of `tmdb.raw-movies` as a row of BRONZE. */
 export interface MovieRecord {
@@ -97,6 +104,14 @@ export class WarehouseFile implements AsyncDisposable {
     const file = new WarehouseFile(await mkdtemp(join(tmpdir(), 'dbt-test-')), name);
     await file.query(await readFile(join(root, 'warehouse/duckdb/bronze.sql'), 'utf8'));
     return file;
+  }
+
+  /** The same tables in a new file, so that tests share a build. The copy has no results of earlier dbt runs. */
+  async copy(): Promise<WarehouseFile> {
+    const copy = new WarehouseFile(await mkdtemp(join(tmpdir(), 'dbt-test-')), basename(this.path, '.duckdb'));
+    await copyFile(this.path, copy.path);
+    copy.#offset = this.#offset;
+    return copy;
   }
 
   /** Appends a batch with the given number. A number below that of an earlier batch simulates a loader that committed late. */
