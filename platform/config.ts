@@ -90,9 +90,9 @@ function* crossMistakes(values: Partial<Values>) {
 }
 
 function compose(values: Values, texts: Texts, environment: NodeJS.ProcessEnv): Config {
-  const { tmdb, kafka, sandbox, stage, dashboard, process } = values;
+  const { tmdb, kafka, sandbox, schedule, dashboard, process } = values;
   const origin = originOf(values);
-  const dataDir = resolve(stage.dataDir ?? join('data', origin));
+  const dataDir = resolve(values.dataDir.dataDir ?? join('data', origin));
   const proxy = proxyOf(values);
   const { kind, load } = values.warehouse;
   return {
@@ -100,7 +100,7 @@ function compose(values: Values, texts: Texts, environment: NodeJS.ProcessEnv): 
     tokenBucketUrl: values.tokenBucket.url,
     warehouse: chooseWarehouse(kind, values[kind], { dataDir, proxy }),
     snowflakeNames: snowflakeNames(values.snowflake),
-    transformSchedule: stage.transformSchedule,
+    transformSchedule: schedule.transformSchedule,
     httpListen: process.httpListen,
     drainTimeoutMs: process.drainTimeoutMs,
     logLevel: process.logLevel,

@@ -11,14 +11,16 @@ import { tokenBucketGroup } from '../tmdb/token-bucket/store-settings.ts';
 import { warehouseGroups } from '../warehouse/registry.ts';
 import { warehouseGroup } from '../warehouse/settings.ts';
 import { dashboardGroup } from './dashboard-settings.ts';
-import { stageGroup } from './stage-settings.ts';
+import { dataDirGroup } from './data-dir-settings.ts';
+import { scheduleGroup } from './schedule-settings.ts';
 
 /** All settings, each owned by the part that uses it. docs/configuration.md has them in this order. */
 export const groups = {
   tmdb: tmdbGroup,
   tokenBucket: tokenBucketGroup,
   kafka: kafkaGroup,
-  stage: stageGroup,
+  dataDir: dataDirGroup,
+  schedule: scheduleGroup,
   warehouse: warehouseGroup,
   ...warehouseGroups,
   dashboard: dashboardGroup,

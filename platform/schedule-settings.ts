@@ -1,6 +1,6 @@
 import { Cron } from 'croner';
 import { objectOf, type SettingsGroup, setting } from '../runtime/setting.ts';
-import { parsedBy, path } from '../runtime/setting-kinds.ts';
+import { parsedBy } from '../runtime/setting-kinds.ts';
 
 /** A cron pattern that has a next time; null for any other text. */
 function parseSchedule(text: string): string | null {
@@ -12,13 +12,6 @@ function parseSchedule(text: string): string | null {
 }
 
 const settings = {
-  dataDir: setting({
-    name: 'DATA_DIR',
-    kind: path('folder to write'),
-    meaning:
-      'Folder of the local broker, the DuckDB file and the files of dbt. A new one can be read only by its user. ORIGIN is `tmdb`, `recorded` or `generated`, so invented and real movies never mix.',
-    defaultNote: '`data/ORIGIN`',
-  }),
   transformSchedule: setting({
     name: 'TRANSFORM_SCHEDULE',
     kind: {
@@ -30,9 +23,9 @@ const settings = {
   }),
 };
 
-/** Settings of stages on higher layers. The platform composes all settings, and cannot import from those layers. */
-export const stageGroup = {
-  title: 'Data folder and schedule',
+/** The stages that follow a schedule are in folders above the platform, which composes all settings and cannot import them. */
+export const scheduleGroup = {
+  title: 'Schedules',
   prefixes: ['TRANSFORM_'],
   settings,
   schema: objectOf(settings),
