@@ -91,6 +91,7 @@ const parts = {
   dbt: venv('dbt', 'dbt/requirements.txt'),
   lint: venv('lint', 'dbt/requirements-lint.txt'),
   snowflake: venv('snowflake', 'test/support/snowflake/emulator/requirements.txt', 11),
+  superset: venv('superset', 'deploy/superset/requirements.txt', 11),
   kafka: {
     what: 'the Kafka broker',
     inputs: ['kafka/broker/pom.xml', 'kafka/broker/jars.sha256'],

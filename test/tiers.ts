@@ -30,8 +30,8 @@ export const filesOfFullTier: readonly string[] = [
   'test/integration/dashboard-browser.test.ts',
 ];
 
-/** Tests that need a container engine: `npm run test:containers` runs them, as a part of `test:full`. */
-const folderOfContainers = 'test/containers/';
+/** Tests that need a container engine, or Superset: scripts of their own run them, as a part of `test:full`. */
+const foldersOfScripts: readonly string[] = ['test/containers/', 'test/superset/'];
 
 /** Test files that measure a rate limit in one or a few processes: they run when the others have ended, two at a time. */
 export const measuringFiles: readonly string[] = [
@@ -78,7 +78,7 @@ export const longestFiles: readonly string[] = [
  * @param name as written in the file, in quotes.
  */
 export function isInFastTier(file: string, name: string, source: string): boolean {
-  if (filesOfFullTier.includes(file) || file.startsWith(folderOfContainers)) return false;
+  if (filesOfFullTier.includes(file) || foldersOfScripts.some((folder) => file.startsWith(folder))) return false;
   return ["'", '"', '`'].some((quote) => {
     const at = source.indexOf(`${quote}${name}${quote}`);
     if (at < 0) return false;

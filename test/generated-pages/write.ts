@@ -1,15 +1,16 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { configurationPage, envExample } from './configuration.ts';
 import { allEvidence } from './evidence.ts';
 import { withTests } from './guarantees.ts';
 import { jsonPage, schemaFiles } from './json.ts';
 import { measuresMacro, metricDocs, metricsPage } from './metrics.ts';
+import { supersetFiles } from './superset/bundle.ts';
 
 /**
  * `npm run docs`: writes the pages that have a source in the code. docs/guarantees.md: which tests show each row, from the ids in the
  * names of the tests. docs/configuration.md and .env.example: the settings. docs/json.md and docs/json: what
- * commands print with --json. docs/metrics.md and two files of dbt: the metrics in dbt/metrics.json.
+ * commands print with --json. docs/metrics.md, two files of dbt and what Superset imports: the metrics in dbt/metrics.json.
  */
 const root = join(import.meta.dirname, '../..');
 const guarantees = join(root, 'docs/guarantees.md');
@@ -24,3 +25,9 @@ const schemas = join(root, 'docs/json');
 rmSync(schemas, { recursive: true, force: true });
 mkdirSync(schemas);
 for (const [file, text] of await schemaFiles()) writeFileSync(join(schemas, file), text);
+const superset = join(root, 'deploy/superset/bundle');
+rmSync(superset, { recursive: true, force: true });
+for (const [file, text] of supersetFiles()) {
+  mkdirSync(dirname(join(superset, file)), { recursive: true });
+  writeFileSync(join(superset, file), text);
+}

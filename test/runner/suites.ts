@@ -184,6 +184,11 @@ export const suites: readonly Suite[] = [
     ],
   },
   {
+    name: 'superset',
+    script: ['test:superset'],
+    touches: ['deploy/superset/', 'test/superset/', 'dbt/metrics.json'],
+  },
+  {
     name: 'soak',
     files: ['test/faults/soak.test.ts'],
     touches: ['consumers/', 'producers/', 'pipeline/', 'kafka/', 'tmdb/', 'warehouse/', 'runtime/'],

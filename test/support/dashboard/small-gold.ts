@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import { metricsTable, selectMetrics } from '../../../schemas/metrics.ts';
 
 const models = join(import.meta.dirname, '../../../dbt/models/gold');
 
@@ -15,8 +16,11 @@ function contractOf(model: string): string {
 
 /** The models of GOLD. */
 export const modelNames = readdirSync(models)
-  .filter((file) => file.endsWith('.yml'))
-  .map((file) => file.replace('.yml', ''));
+  .filter((file) => file.endsWith('.sql'))
+  .map((file) => file.replace('.sql', ''));
+
+/** The views of `kpi_top_movies` with one metric each. */
+const viewName = /^kpi_top_movies_by_(\w+)$/;
 
 /** Titles that a page must show as text, whatever is in them. */
 export const oddTitles = [
@@ -46,18 +50,9 @@ const movies = `
          least(10, 5 + n / 10.0) as vote_average, 100 * n as vote_count, 10.0 * n as popularity,
          1 as _run_seq, 'Released' as status, false as adult, false as video, false as softcore,
          range <> 6 as is_released, range <> 6 as is_released_feature, range not in (6, 7) and range <= 20000 as is_money_known,
-         timestamp '2026-01-02 03:04:05' as answered_at
+         timestamp '2026-01-02 03:04:05' as answered_at, case when range <> 8 then make_date((2019 + range % 5)::integer, 1, 1) end as release_date,
+         genre_sk as first_listed_genre_sk, company_sk as first_listed_company_sk
     from range(1, $count + 1)`;
-
-const measures = `
-  count(*) as movie_count, count(*) filter (is_money_known) as money_movie_count,
-  sum(revenue_usd) filter (is_money_known) as total_revenue_usd,
-  sum(budget_usd) filter (is_money_known) as total_budget_usd,
-  sum(profit_usd) filter (is_money_known) as total_profit_usd,
-  median(revenue_usd) filter (is_money_known) as median_revenue_usd,
-  median(budget_usd) filter (is_money_known) as median_budget_usd,
-  median(roi_pct) filter (is_money_known) as median_roi_pct,
-  avg(vote_average) as average_vote, sum(vote_average * vote_count) / sum(vote_count) as weighted_vote`;
 
 const counted = 'from gold.fact_movies as movies';
 
@@ -80,14 +75,21 @@ const statements = [
    select movie_sk || 'g0', movie_sk, 'g0', movie_id, 2, 1 from gold.fact_movies where genre_sk = 'g1'`,
   `insert into gold.bridge_movie_companies by name
    select movie_sk || company_sk as bridge_sk, movie_sk, company_sk, movie_id, 1 as position, 1 as _run_seq from gold.fact_movies`,
+  `insert into gold.${metricsTable} by name
+   select * exclude (revenue_usd, budget_usd, profit_usd, roi_pct, popularity), year(release_date)::integer as release_year,
+          case when is_money_known then revenue_usd end as known_revenue_usd,
+          case when is_money_known then budget_usd end as known_budget_usd,
+          case when is_money_known then profit_usd end as known_profit_usd,
+          case when is_money_known then roi_pct end as known_roi_pct, popularity as current_popularity
+     from (select movie_sk, movie_id, title, date_sk, release_date, first_listed_genre_sk, first_listed_company_sk, is_money_known,
+                  revenue_usd, budget_usd, profit_usd, roi_pct, vote_average, vote_count, popularity, answered_at
+             ${counted} where is_released_feature)`,
   `insert into gold.kpi_genre_performance by name
-   select bridge.genre_sk, genres.genre_id, genres.genre_name, ${measures} ${counted}
-     join gold.bridge_movie_genres as bridge on bridge.movie_sk = movies.movie_sk
-     join gold.dim_genres as genres on genres.genre_sk = bridge.genre_sk
-    where is_released_feature group by all`,
+   select genre_sk, genre_id, genre_name, ${selectMetrics()}
+     from gold.bridge_movie_genres join gold.${metricsTable} using (movie_id) join gold.dim_genres using (genre_sk)
+    group by genre_sk, genre_id, genre_name`,
   `insert into gold.kpi_yearly_trends by name
-   select dates.year as release_year, ${measures} ${counted} join gold.dim_dates as dates using (date_sk)
-    where is_released_feature and dates.year is not null group by all`,
+   select release_year, ${selectMetrics()} from gold.${metricsTable} where release_year is not null group by release_year`,
   ...[
     ['revenue', 'revenue_usd', 'is_money_known'],
     ['profit', 'profit_usd', 'is_money_known'],
@@ -109,7 +111,14 @@ const statements = [
 /** Makes the schema `gold` of a connection. @param count of the movies. */
 export async function makeGold(connection: DuckDBConnection, count: number): Promise<void> {
   await connection.run('create schema gold');
-  for (const model of modelNames) await connection.run(`create table gold.${model} (${contractOf(model)})`);
+  for (const model of modelNames.filter((name) => !viewName.test(name))) {
+    await connection.run(`create table gold.${model} (${contractOf(model)})`);
+  }
+  for (const [view, metric] of modelNames.flatMap((name) => [...name.matchAll(new RegExp(viewName, 'g'))])) {
+    await connection.run(
+      `create view gold.${view} as select * exclude (metric, value) from gold.kpi_top_movies where metric = '${metric}'`,
+    );
+  }
   const titles = `[${oddTitles.map((title) => `'${title.replaceAll("'", "''")}'`).join(', ')}]`;
   const companies = String(Math.max(4, Math.floor(count / 10)));
   const given = (sql: string) =>
