@@ -2,7 +2,15 @@ import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { messageOf, UsageError } from '../runtime/errors.ts';
-import { type Catalogue, type Details, type Genre, genresOf, officialGenres, toListItem } from './catalogue.ts';
+import {
+  type Catalogue,
+  type Details,
+  type ExportedMovie,
+  type Genre,
+  genresOf,
+  officialGenres,
+  toListItem,
+} from './catalogue.ts';
 import { hashUnit } from './random.ts';
 
 interface Entry {
@@ -45,9 +53,20 @@ function toCatalogue(entries: ReadonlyMap<number, Entry>, genres: readonly Genre
       if (!entry) throw new RangeError(`Expected a rank below ${byRank.length}, got ${rank}`);
       return toListItem(JSON.parse(entry.document.toString()));
     },
+    exported: function* () {
+      for (const { document } of byRank) yield exportedOf(JSON.parse(document.toString()));
+    },
     changedOn: (day) => byRank.filter(({ id }) => hashUnit(id, day) < changedShare).map(({ id }) => id),
   };
 }
+
+const exportedOf = ({ id, adult, original_title, popularity, video }: Details): ExportedMovie => ({
+  adult: adult === true,
+  id,
+  original_title: String(original_title),
+  popularity: Number(popularity) || 0,
+  video: video === true,
+});
 
 function parseLine(line: Buffer, file: string, lineNumber: number): Details {
   const refuse = (why: string) => new UsageError(`${file}, line ${lineNumber}: ${why}`);

@@ -15,8 +15,19 @@ export interface Catalogue {
   listItem(rank: number): ListItem;
   /** Ids of the movies that were edited on a day (days since 1970-01-01, UTC). */
   changedOn(day: number): Iterable<number>;
+  /** The lines of the daily export, in no order. */
+  exported(): Iterable<ExportedMovie>;
   /** Only for a generated catalogue: newer numbers for a share of the movies. */
   setVersion?(version: number): void;
+}
+
+/** A line of the daily export of ids. */
+export interface ExportedMovie {
+  readonly adult: boolean;
+  readonly id: number;
+  readonly original_title: string;
+  readonly popularity: number;
+  readonly video: boolean;
 }
 
 /** An item of `GET /movie/popular`, keys in the order of 2026. */

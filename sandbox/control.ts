@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isIP } from 'node:net';
 import { IngestError, messageOf, UsageError } from '../runtime/errors.ts';
 import { type Fault, parseFaults } from './fault.ts';
+import { type MovieState, parseMovieStates } from './movie-states.ts';
 import type { SandboxStats } from './stats.ts';
 
 /** What can be controlled while the sandbox runs. */
@@ -11,9 +12,10 @@ export interface Controls {
   faults(): readonly Fault[];
   setFaults(faults: readonly Fault[]): void;
   setVersion(version: number): void;
+  setMovies(states: ReadonlyMap<number, MovieState>): void;
 }
 
-/** Faults and versions are short. */
+/** Faults, versions and states are short. */
 const maxBodyBytes = 64_000;
 
 /** A request that is refused before its contents are read. */
@@ -62,6 +64,7 @@ async function readBody(request: IncomingMessage): Promise<string> {
  * - `POST /sandbox/reset`: stats from zero.
  * - `GET /sandbox/faults`: the present faults; `POST /sandbox/faults`: replaces them, as JSON (see parseFaults); an empty body ends them.
  * - `POST /sandbox/version`: another version of the generated catalogue, as a number.
+ * - `POST /sandbox/movies`: movies leave the popular list, are deleted, merged or come back, as JSON (see parseMovieStates).
  */
 export async function answerControl(
   path: string,
@@ -104,6 +107,11 @@ async function perform(action: string, request: IncomingMessage, controls: Contr
       if (!/^\d{1,6}$/.test(version.trim())) throw new UsageError(`expected a version such as 2, got "${version}"`);
       controls.setVersion(Number(version));
       return { version: Number(version) };
+    }
+    case 'POST /sandbox/movies': {
+      const states = parseMovieStates(await readBody(request));
+      controls.setMovies(states);
+      return { movies: states.size };
     }
     default:
       return undefined;

@@ -1,5 +1,6 @@
 import { type Answer, errorAnswer, okAnswer } from './answers.ts';
 import type { Catalogue } from './catalogue.ts';
+import type { MovieStates } from './movie-states.ts';
 import { hash32 } from './random.ts';
 
 /** Cache lifetimes in seconds, similar to TMDb's. */
@@ -20,11 +21,13 @@ export interface RoutesOptions {
 /** TMDb's paths below `/3`. */
 export class Routes {
   readonly #catalogue: Catalogue;
+  readonly #states: MovieStates;
   readonly #options: RoutesOptions;
   #popularPagesServed = 0;
 
-  constructor(catalogue: Catalogue, options: RoutesOptions) {
+  constructor(catalogue: Catalogue, states: MovieStates, options: RoutesOptions) {
     this.#catalogue = catalogue;
+    this.#states = states;
     this.#options = options;
   }
 
@@ -44,7 +47,7 @@ export class Routes {
 
   #movie(path: string): Answer {
     const id = /^\/movie\/(\d+)(?:-[^/]*)?$/.exec(path)?.[1];
-    const document = id === undefined ? null : this.#catalogue.document(Number(id));
+    const document = id === undefined || !this.#states.exists(Number(id)) ? null : this.#catalogue.document(Number(id));
     return document ? okAnswer(document, maxAge.details) : errorAnswer(34);
   }
 
@@ -57,7 +60,8 @@ export class Routes {
     const first = (page - 1) * popularPageSize;
     const results = [];
     for (let rank = first; rank < Math.min(first + popularPageSize, size); rank += 1) {
-      results.push(this.#catalogue.listItem(drifted(rank, size, this.#options.pageDrift, moment)));
+      const item = this.#catalogue.listItem(drifted(rank, size, this.#options.pageDrift, moment));
+      if (this.#states.isPopular(item.id)) results.push(item);
     }
     return toJson({ page, results, ...totals(size, popularPageSize) }, maxAge.popular);
   }
@@ -70,6 +74,7 @@ export class Routes {
     const changed = new Set<number>();
     for (let day = days.first; day <= days.last; day += 1) {
       for (const id of this.#catalogue.changedOn(day)) changed.add(id);
+      for (const id of this.#states.changedOn(day)) changed.add(id);
     }
     const first = (page - 1) * changesPageSize;
     const results = [...changed].slice(first, first + changesPageSize).map((id) => {
@@ -96,11 +101,11 @@ function pageOf(query: URLSearchParams): number | null {
   return page >= 1 && page <= lastPage ? page : null;
 }
 
-/** The requested days, both included; null if TMDb would refuse them. */
+/** The requested days, from the beginning of the first to the beginning of the end; null if TMDb would refuse them. */
 function daysOf(query: URLSearchParams, today: number): { readonly first: number; readonly last: number } | null {
-  const last = parseDay(query.get('end_date')) ?? today;
-  const first = parseDay(query.get('start_date')) ?? last - 1;
-  return last - first >= 0 && last - first <= mostDays ? { first, last } : null;
+  const end = parseDay(query.get('end_date')) ?? today + 1;
+  const first = parseDay(query.get('start_date')) ?? end - 2;
+  return end - first >= 0 && end - first <= mostDays ? { first, last: Math.max(first, end - 1) } : null;
 }
 
 /** Days since the epoch; null without a value; NaN for an invalid date. */

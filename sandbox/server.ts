@@ -8,9 +8,11 @@ import type { Catalogue } from './catalogue.ts';
 import { GeneratedCatalogue } from './catalogue-generated.ts';
 import { openRecordedCatalogue } from './catalogue-recorded.ts';
 import { answerControl } from './control.ts';
+import { type ExportFile, exportFileOf, isExported, sendExport } from './export.ts';
 import type { Fault } from './fault.ts';
 import { FaultPlan, type InjectedFault } from './faults.ts';
 import { faultyAnswer, transferOf } from './faulty-answer.ts';
+import { type MovieState, MovieStates } from './movie-states.ts';
 import { Random } from './random.ts';
 import { Routes } from './routes.ts';
 import { send, statusOf } from './send.ts';
@@ -71,6 +73,8 @@ export interface Sandbox extends AsyncDisposable {
   setFaults(faults: readonly Fault[]): void;
   /** Another version of the generated catalogue, from the next request on; a recorded one has a single version. */
   setVersion(version: number): void;
+  /** Movies leave the popular list, are deleted or merged, or come back, from the next request on. */
+  setMovies(states: ReadonlyMap<number, MovieState>): void;
   /** Resets the stats. The limit is not reset: a client that has used it up still has. */
   resetStats(): void;
 }
@@ -80,7 +84,7 @@ const defaultLimit: RateLimit = { capacity: 40, windowMs: 10_000 };
 
 /**
  * Starts a server with TMDb's paths, envelopes, headers and errors for popular, details, genres and changes under
- * `/3`, and its own controls under `/sandbox` (see `answerControl`).
+ * `/3`, the daily export under `/p/exports`, and its own controls under `/sandbox` (see `answerControl`).
  * @throws UsageError if the catalogue is invalid or the port is in use.
  */
 export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
@@ -96,6 +100,7 @@ class RunningSandbox implements Sandbox {
   readonly #options: SandboxOptions;
   readonly #clock: Clock;
   readonly #catalogue: Catalogue;
+  readonly #states = new MovieStates();
   readonly #routes: Routes;
   readonly #limiter: SlidingWindow | null;
   readonly #stats: StatsCounter;
@@ -113,7 +118,7 @@ class RunningSandbox implements Sandbox {
     this.#options = options;
     this.#clock = clock;
     this.#catalogue = catalogue;
-    this.#routes = new Routes(catalogue, { pageDrift: options.pageDrift ?? 0, now: () => clock.now() });
+    this.#routes = new Routes(catalogue, this.#states, { pageDrift: options.pageDrift ?? 0, now: () => clock.now() });
     this.#limiter = limit && new SlidingWindow(limit);
     this.#stats = new StatsCounter(limit);
     const { seed = sandboxDefaults.seed } = options;
@@ -155,6 +160,10 @@ class RunningSandbox implements Sandbox {
     this.#catalogue.setVersion?.(version);
   }
 
+  setMovies(states: ReadonlyMap<number, MovieState>): void {
+    this.#states.set(states, Math.floor(this.#clock.now() / 86_400_000));
+  }
+
   resetStats(): void {
     this.#stats.reset();
   }
@@ -185,6 +194,8 @@ class RunningSandbox implements Sandbox {
     if (url.pathname.startsWith('/sandbox/')) {
       return answerControl(url.pathname, request, response, this);
     }
+    const file = exportFileOf(url.pathname);
+    if (file) return this.#serveExport(request, url, response, file);
     const arrivedAtMs = this.#clock.monotonic();
     const waitMs = this.#limiter?.arrive(arrivedAtMs) ?? 0;
     this.#stats.arrived(arrivedAtMs);
@@ -197,6 +208,15 @@ class RunningSandbox implements Sandbox {
     const holdMs = injected.delayMs + this.#latencyMs();
     if (holdMs > 0) await this.#clock.sleep(holdMs, this.#closing.signal);
     await send(request, response, answer, transfer, this.#closing.signal);
+  }
+
+  /** As at TMDb, the export has another host: no limit counts its requests, and it needs no credentials. */
+  async #serveExport(request: IncomingMessage, url: URL, response: ServerResponse, file: ExportFile): Promise<void> {
+    const isThere = isExported(file, this.#clock.now());
+    const fate = { arrivedAtMs: this.#clock.monotonic(), status: isThere ? 200 : 403, fault: null };
+    this.#report(request, url, fate);
+    if (isThere) await sendExport(response, file, this.#catalogue, this.#states);
+    else response.writeHead(403, { 'content-type': 'application/xml' }).end('<Error><Code>AccessDenied</Code></Error>');
   }
 
   /** First the limit, then the credentials; faults apply only to requests that would be served. */

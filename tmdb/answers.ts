@@ -13,6 +13,8 @@ export interface ListedMovie {
   readonly movieId: number;
   /** Its position on the page, from 1; unusable items count as well. */
   readonly rank: number;
+  /** Whether the list marks it as adult; a list may not know it yet. */
+  readonly isAdult: boolean;
 }
 
 /** One page of a list of movies. */
@@ -41,11 +43,20 @@ export function readMoviePage(body: unknown, page: number): MoviePage | null {
   if (!Array.isArray(results)) return null;
   const movies = results.flatMap((item, index) => {
     const movieId = idOf(item);
-    return movieId === null ? [] : [{ movieId, rank: index + 1 }]; // mutant: producer.bad-item
+    return movieId === null ? [] : [{ movieId, rank: index + 1, isAdult: fieldOf(item, 'adult') === true }]; // mutant: producer.bad-item
   });
   const total = fieldOf(body, 'total_pages');
   const isPossible = Number.isInteger(total) && Number(total) >= (results.length > 0 ? page : 0);
   return { movies, listed: results.length, totalPages: isPossible ? Number(total) : null }; // mutant: producer.possible-total
+}
+
+/** The movie that a line of the daily export names; null if it names none. */
+export function readExportLine(line: Buffer): number | null {
+  try {
+    return idOf(JSON.parse(line.toString()));
+  } catch {
+    return null;
+  }
 }
 
 /** @returns null if there is no list of genres, or an empty one: TMDb always has genres. */

@@ -4,7 +4,7 @@ import type { Logger } from '../runtime/logger.ts';
 import { CredentialsRefusedError, TooManyRequestsError, UntrustedServerError } from './errors.ts';
 
 /** TMDb's endpoints fail independently, so the client waits for each of them separately. */
-export const endpoints = ['movie', 'popular', 'genres'] as const;
+export const endpoints = ['movie', 'popular', 'changes', 'genres'] as const;
 export type Endpoint = (typeof endpoints)[number];
 
 /** Why an endpoint is out: no answer, nothing but 429, refused credentials, a server that is not TMDb. */
@@ -23,6 +23,7 @@ export interface Outage {
 const defaultProbes: Readonly<Record<Endpoint, readonly string[]>> = {
   movie: ['/movie/550', '/movie/13'],
   popular: ['/movie/popular?page=1', '/movie/popular?page=2'],
+  changes: ['/movie/changes?page=1', '/movie/changes?page=2'],
   genres: ['/genre/movie/list?language=en'],
 };
 

@@ -1,4 +1,5 @@
 import PQueue from 'p-queue';
+import { dayMs, startOfDay, utcDay } from '../runtime/days.ts';
 import { isRetriable, messageOf } from '../runtime/errors.ts';
 import { fullJitter, type RetryContext } from '../runtime/retry.ts';
 import { type Endpoint, EndpointState, endpoints } from './endpoint.ts';
@@ -67,6 +68,13 @@ class Client implements TmdbClient {
   popular(page: number, signal: AbortSignal) {
     const interpret = (reading: Reading) => interpretMoviePage(reading, page);
     return this.#get({ endpoint: 'popular', path: `/movie/popular?page=${page}`, interpret }, signal);
+  }
+
+  changes(day: string, page: number, signal: AbortSignal) {
+    const interpret = (reading: Reading) => interpretMoviePage(reading, page);
+    // The end is the beginning of the next day. If TMDb counted that day too, the answer would have more movies, never fewer.
+    const path = `/movie/changes?start_date=${day}&end_date=${utcDay(startOfDay(day) + dayMs)}&page=${page}`;
+    return this.#get({ endpoint: 'changes', path, interpret }, signal);
   }
 
   genres(language: string, signal: AbortSignal) {

@@ -1,15 +1,16 @@
 import type { z } from 'zod';
 import { objectOf, type SettingsGroup, setting } from '../runtime/setting.ts';
-import { bytes, duration, headerSecret, httpUrl, integer, parsedBy } from '../runtime/setting-kinds.ts';
+import { bytes, duration, flag, headerSecret, httpUrl, integer, parsedBy } from '../runtime/setting-kinds.ts';
 import { parseRate } from '../runtime/units.ts';
 
 const tmdbUrl = 'https://api.themoviedb.org/3';
 
+const exportUrl = 'https://files.tmdb.org';
+
 /** Outside version 3 of its API, TMDb answers every path with the 404 of a deleted movie. */
-const isVersion3 = (url: string): boolean => {
-  const { hostname, pathname } = new URL(url);
-  return !/(^|\.)(themoviedb|tmdb)\.org$/.test(hostname) || pathname === '/3';
-};
+const isVersion3 = (url: string): boolean => !isTmdb(url) || new URL(url).pathname === '/3';
+
+const isTmdb = (url: string): boolean => /(^|\.)(themoviedb|tmdb)\.org$/.test(new URL(url).hostname);
 
 const settings = {
   token: setting({
@@ -31,6 +32,18 @@ const settings = {
     },
     meaning: "Another server with TMDb's API, such as your own sandbox. It needs TMDB_TOKEN or TMDB_API_KEY.",
     defaultNote: `\`${tmdbUrl}\``,
+  }),
+  exportUrl: setting({
+    name: 'TMDB_EXPORT_URL',
+    kind: { schema: httpUrl(exportUrl), form: 'URL' },
+    meaning: 'The server of the daily export of ids. It is never sent a token or key.',
+    defaultNote: `\`${exportUrl}\`, or the server of TMDB_BASE_URL if that is not TMDb`,
+  }),
+  withAdult: setting({
+    name: 'TMDB_ADULT',
+    kind: flag,
+    default: 'false',
+    meaning: 'Whether `produce changes` and `produce export` also publish movies that TMDb marks as adult.',
   }),
   rateLimit: setting({
     name: 'TMDB_RATE_LIMIT',
@@ -78,7 +91,11 @@ const schema = objectOf(settings)
     const message = 'needed with TMDB_BASE_URL (a sandbox of yours takes any value)';
     context.addIssue({ code: 'custom', path: ['token'], message });
   })
-  .transform(({ baseUrl = tmdbUrl, ...others }) => ({ ...others, baseUrl }));
+  .transform(({ baseUrl = tmdbUrl, exportUrl: given, ...others }) => {
+    // Ids of TMDb mean nothing to a sandbox.
+    const ofServer = isTmdb(baseUrl) ? exportUrl : new URL(baseUrl).origin;
+    return { ...others, baseUrl, exportUrl: given ?? ofServer };
+  });
 
 export type TmdbSettings = Readonly<z.infer<typeof schema>>;
 

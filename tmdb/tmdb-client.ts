@@ -37,6 +37,8 @@ export interface TmdbClient {
   movie(movieId: number, signal: AbortSignal): Promise<Recorded<z.infer<typeof MovieAnswer> | null>>;
   /** One page (1-500) of the popular list. */
   popular(page: number, signal: AbortSignal): Promise<Recorded<MoviePage>>;
+  /** One page (1-500) of the movies that changed on a UTC day, `YYYY-MM-DD`. Its total is not reliable: only an empty page ends the list. */
+  changes(day: string, page: number, signal: AbortSignal): Promise<Recorded<MoviePage>>;
   /** The movie genres, named in `language` (ISO 639-1). */
   genres(language: string, signal: AbortSignal): Promise<Recorded<GenreList>>;
   counts(): RequestCounts;

@@ -81,8 +81,8 @@ export function openTransport(options: TransportOptions): Transport {
       };
     } catch (error) {
       if (error instanceof UnusableAnswerError) throw error;
-      const code = codeOf(error);
-      if (isIdentityError(code)) throw new UntrustedServerError(untrusted(options.baseUrl, code));
+      const untrusted = untrustedServer(options.baseUrl, error);
+      if (untrusted) throw untrusted;
       const failure = describe(error, path, deadline, options.timeoutMs) + (proxy ? viaProxy(proxy, error) : '');
       throw new UnusableAnswerError('attempts_exhausted', failure, true);
     }
@@ -112,8 +112,12 @@ async function readCapped(body: AsyncIterable<Uint8Array> | Iterable<Uint8Array>
 /** Never the cause itself: it could contain the URL, and with it a key. */
 function describe(error: unknown, path: string, deadline: AbortSignal, timeoutMs: number): string {
   if (deadline.aborted) return `no complete answer within ${timeoutMs} ms for ${path}`;
-  return `the connection failed (${codeOf(error)}) for ${path}`;
+  return describeFailure(error, path);
 }
+
+/** Why a request got no complete answer, without the cause's own text. */
+export const describeFailure = (error: unknown, path: string): string =>
+  `the connection failed (${codeOf(error)}) for ${path}`;
 
 /** undici reports a proxy's answer to CONNECT only in its message. */
 function viaProxy(proxy: Secret, error: unknown): string {
@@ -131,5 +135,12 @@ const codeOf = (error: unknown): string =>
 
 const causesOf = (error: unknown): unknown[] => (error instanceof Error ? [error, ...causesOf(error.cause)] : []);
 
-const untrusted = (baseUrl: string, code: string): string =>
-  `the server at ${new URL(baseUrl).origin} is not who it should be (${code}), and was sent nothing: ${identityHint}`;
+/** The error of a server that cannot identify itself; null for any other failure. */
+export function untrustedServer(baseUrl: string, error: unknown): UntrustedServerError | null {
+  const code = codeOf(error);
+  if (!isIdentityError(code)) return null;
+  const { origin } = new URL(baseUrl);
+  return new UntrustedServerError(
+    `the server at ${origin} is not who it should be (${code}), and was sent nothing: ${identityHint}`,
+  );
+}

@@ -12,6 +12,7 @@ const everyId = [
   ...range('P', 16),
   ...range('R', 86),
   ...range('R', 118).slice(87),
+  ...range('R', 130).slice(129),
   ...range('S', 13),
   ...range('Z', 5),
 ];

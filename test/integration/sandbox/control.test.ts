@@ -41,7 +41,7 @@ describe("the sandbox's controls", () => {
     }
   });
 
-  it.each(['/sandbox/faults', '/sandbox/version'])(
+  it.each(['/sandbox/faults', '/sandbox/version', '/sandbox/movies'])(
     '[R99] read at most the allowed number of bytes: %s',
     async (path) => {
       const huge = { 'content-length': String(10 ** 12) };

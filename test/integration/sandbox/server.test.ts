@@ -64,7 +64,7 @@ describe('the sandbox', () => {
 
     it('lists changes by day, 100 a page, the same for the same days', async () => {
       const sandbox = await start({ movies: 100_000 });
-      const path = '/movie/changes?start_date=2026-03-01&end_date=2026-03-02';
+      const path = '/movie/changes?start_date=2026-03-01&end_date=2026-03-03';
       const page = await json(sandbox, path);
       expect(page.results).toHaveLength(100);
       expect(page.results[0]).toMatchObject({ id: expect.any(Number), adult: false, softcore: false });
@@ -72,6 +72,38 @@ describe('the sandbox', () => {
       expect(page.total_results).toBeGreaterThan(1_000);
       expect(await json(sandbox, path)).toEqual(page);
       expect((await json(sandbox, '/movie/changes?page=500')).results).toEqual([]);
+    });
+
+    it('has movies that leave the popular list, are deleted or merged, and come back', async () => {
+      const clock = new ManualClock(Date.UTC(2026, 2, 1));
+      const sandbox = await start({ movies: 40, clock });
+      const popular = async () => {
+        const pages = await Promise.all([1, 2].map((page) => json(sandbox, `/movie/popular?page=${page}`)));
+        return pages.flatMap((page) => page.results.map((item: { id: number }) => item.id));
+      };
+      const all = await popular();
+      const [unlisted, deleted, merged] = all;
+      sandbox.setMovies(
+        new Map([
+          [unlisted, 'unlisted'],
+          [deleted, 'deleted'],
+          [merged, 'merged'],
+        ]),
+      );
+      expect(await popular()).toEqual(all.slice(3));
+      const statuses = [unlisted, deleted, merged].map(async (id) => (await get(sandbox, `/movie/${id}`)).status);
+      expect(await Promise.all(statuses)).toEqual([200, 404, 404]);
+      const changed = await json(sandbox, '/movie/changes?start_date=2026-03-01&end_date=2026-03-02');
+      expect(changed.results.map((item: { id: number }) => item.id)).toEqual(expect.arrayContaining(all.slice(0, 3)));
+      sandbox.setMovies(
+        new Map([
+          [unlisted, 'listed'],
+          [deleted, 'listed'],
+          [merged, 'listed'],
+        ]),
+      );
+      expect(await popular()).toEqual(all);
+      expect((await get(sandbox, `/movie/${deleted}`)).status).toBe(200);
     });
 
     it('sends the same headers', async () => {
@@ -236,6 +268,8 @@ describe('the sandbox', () => {
       const sandbox = await start();
       expect((await control(sandbox, '/sandbox/version', '2')).value).toEqual({ version: 2 });
       expect((await control(sandbox, '/sandbox/version', 'new')).status).toBe(400);
+      expect((await control(sandbox, '/sandbox/movies', '{"7":"unlisted","8":"merged"}')).value).toEqual({ movies: 2 });
+      expect((await control(sandbox, '/sandbox/movies', '{"7":"gone"}')).status).toBe(400);
       expect((await control(sandbox, '/sandbox/elsewhere')).status).toBe(404);
     });
   });

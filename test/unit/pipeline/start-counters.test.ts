@@ -18,7 +18,7 @@ it('creates each counter at 0, with all known values of its labels', async () =>
   const valuesOf = (counter: string, label: string) => [
     ...new Set(counters.find(({ name }) => name === counter)?.values.map(({ labels }) => labels[label])),
   ];
-  expect(valuesOf('tmdb_requests_total', 'endpoint')).toEqual(['movie', 'popular', 'genres']);
+  expect(valuesOf('tmdb_requests_total', 'endpoint')).toEqual(['movie', 'popular', 'changes', 'genres']);
   expect(valuesOf('tmdb_rebalances_total', 'group')).toEqual(['staging.tmdb.fetcher', 'staging.tmdb.loader']);
   expect(valuesOf('tmdb_dead_letters_total', 'reason')).toContain('attempts_exhausted');
 });

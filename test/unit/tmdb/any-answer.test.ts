@@ -138,6 +138,7 @@ describe.each(endpoints)('for any answer of %s', (endpoint) => {
         const asked: Record<typeof endpoint, () => Promise<{ readonly body: Buffer }>> = {
           movie: () => client.movie(5, signal),
           popular: () => client.popular(3, signal),
+          changes: () => client.changes('2026-01-01', 3, signal),
           genres: () => client.genres('en', signal),
         };
         const result = await settled(asked[endpoint](), clock);

@@ -13,17 +13,20 @@ const page = json({ page: 1, results: [{ id: 1 }], total_pages: 1 });
 const html: Answer = { ...json(null), contentType: 'text/html', body: Buffer.from('<html>') };
 
 const endpointOf = (path: string): Endpoint =>
-  path.startsWith('/genre') ? 'genres' : path.startsWith('/movie/popular') ? 'popular' : 'movie';
+  path.startsWith('/genre')
+    ? 'genres'
+    : ((/^\/movie\/(popular|changes)\?/.exec(path)?.[1] as Endpoint | undefined) ?? 'movie');
 
 /** The answers of a healthy TMDb. */
 function good(path: string): Answer {
   if (endpointOf(path) === 'genres') return genres;
-  return endpointOf(path) === 'popular' ? page : movie(Number(path.split('/').at(-1)));
+  return endpointOf(path) === 'movie' ? movie(Number(path.split('/').at(-1))) : page;
 }
 
 const ask: Readonly<Record<Endpoint, (client: TmdbClient, signal: AbortSignal) => Promise<{ httpStatus: number }>>> = {
   movie: (client, signal) => client.movie(5, signal),
   popular: (client, signal) => client.popular(3, signal),
+  changes: (client, signal) => client.changes('2026-01-01', 3, signal),
   genres: (client, signal) => client.genres('en', signal),
 };
 
@@ -150,8 +153,11 @@ describe('the endpoints of TMDb', () => {
 
   it('that are lists are tried five times for any bad answer', async () => {
     const bad = [json([]), json({}, 400), json({ success: false, status_code: 34 }), html];
-    for (const endpoint of ['popular', 'genres'] as const) {
-      const path = endpoint === 'popular' ? '/movie/popular?page=3' : '/genre/movie/list?language=en';
+    for (const [endpoint, path] of [
+      ['popular', '/movie/popular?page=3'],
+      ['changes', '/movie/changes?start_date=2026-01-01&end_date=2026-01-02&page=3'],
+      ['genres', '/genre/movie/list?language=en'],
+    ] as const) {
       const transport = new ScriptedTransport((asked, nth) =>
         asked === path ? (bad[nth - 1] ?? good(asked)) : good(asked),
       );
@@ -163,7 +169,7 @@ describe('the endpoints of TMDb', () => {
 
   it('[R67] that answer lists of another shape fail alone, and TMDb does not count as out', async () => {
     const transport = new ScriptedTransport((path) => (endpointOf(path) === 'movie' ? good(path) : json({})));
-    for (const endpoint of ['popular', 'genres'] as const) {
+    for (const endpoint of ['popular', 'changes', 'genres'] as const) {
       const client = clientOf(transport);
       await expect(eventually(ask[endpoint](client, signal))).rejects.toMatchObject({ reason: 'unexpected_shape' });
       expect(await eventually(client.movie(5, signal))).toMatchObject({ httpStatus: 200 });

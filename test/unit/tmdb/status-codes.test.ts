@@ -44,9 +44,15 @@ function meaningOf(code: number, status: number): Meaning {
 const good = {
   movie: movie(5),
   popular: json({ page: 3, results: [{ id: 5 }], total_pages: 9 }),
+  changes: json({ page: 3, results: [{ id: 5, adult: null }], total_pages: 1 }),
   genres,
 };
-const pathOf = { movie: '/movie/5', popular: '/movie/popular?page=3', genres: '/genre/movie/list?language=en' };
+const pathOf = {
+  movie: '/movie/5',
+  popular: '/movie/popular?page=3',
+  changes: '/movie/changes?start_date=2026-01-01&end_date=2026-01-02&page=3',
+  genres: '/genre/movie/list?language=en',
+};
 
 describe('the list of codes', () => {
   it('has all 47 codes once', () => {
@@ -75,6 +81,7 @@ describe.each(endpoints)('an error answer of %s', (endpoint) => {
     const asked = {
       movie: () => client.movie(5, signal),
       popular: () => client.popular(3, signal),
+      changes: () => client.changes('2026-01-01', 3, signal),
       genres: () => client.genres('en', signal),
     };
     const result = await Promise.allSettled([asked[endpoint](), clock.advance(20_000)]).then(([first]) => first);
