@@ -21,6 +21,7 @@ const discard = defineCommand({
   options: {
     all: flag('every id that waits now'),
     before: single(moment, 'ids published before TIME: ISO 8601 (in UTC without a zone), or an age such as 2h'),
+    backfill: flag(`the ids of the backfill, in ${topicNames.movieIdsBackfill}, instead of the others`),
     dryRun: flag('only show how many ids, and change nothing'),
     yes: flag('drop them'),
     json,

@@ -48,7 +48,7 @@ const ids = defineCommand({
   name: 'ids',
   summary: 'fetch movies again from TMDb',
   description: [
-    `Publishes the movies of ${topicNames.movieIds} again, each as in its newest record, so that "fetch" fetches them again, ` +
+    `Publishes the movies of ${topicNames.movieIds} and ${topicNames.movieIdsBackfill} again, each as in its newest record and to its topic, so that "fetch" fetches them again, ` +
       'whatever TMDB_REFRESH_AFTER says. It leaves out movies with a tombstone, unless --movie is the only selection, ' +
       `which can also name movies that the topic does not have. ${resume}`,
     selectionHelp,
@@ -57,7 +57,12 @@ const ids = defineCommand({
     ['replay ids --since 7d', 'fetch the movies of the last week again'],
     ['replay ids --movie 603 --movie 604', 'fetch two movies again'],
   ],
-  options: replayOptions,
+  options: {
+    ...replayOptions,
+    backfill: flag(
+      `only ids in ${topicNames.movieIdsBackfill}; without it, --from-offset selects only ids in ${topicNames.movieIds}`,
+    ),
+  },
   writes: ['broker', 'work files'],
   tools: ['kafka'],
   check: (options, now) => {

@@ -2,7 +2,7 @@ import { UsageError } from '../runtime/errors.ts';
 import { serviceNames } from '../runtime/service-names.ts';
 import { json, pagesOption } from './common-options.ts';
 import { defineCommand } from './engine/command.ts';
-import { defaulted, flag } from './engine/option.ts';
+import { defaulted, flag, single } from './engine/option.ts';
 import { interval } from './engine/value-types.ts';
 
 export const run = defineCommand({
@@ -24,6 +24,8 @@ export const run = defineCommand({
     pages: pagesOption,
     fullRefresh: flag('build SILVER and GOLD from scratch, from all of BRONZE; only with --once'),
     popularEvery: defaulted(interval, '6h', 'how often the popular list is walked'),
+    changesEvery: single(interval, 'how often the lists of changes are walked; without it, never'),
+    exportEvery: single(interval, 'how often the daily export of all ids is read; without it, never'),
     genresEvery: defaulted(interval, '24h', 'how often the genre list is fetched'),
     json,
   },

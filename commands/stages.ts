@@ -28,6 +28,48 @@ const popular = defineCommand({
   load: async () => (await import('./actions/produce.ts')).producePopular,
 });
 
+const changes = defineCommand({
+  name: 'changes',
+  summary: 'publish the ids of movies that changed',
+  description: [
+    `Walks TMDb's lists of changes, one complete UTC day after another since the last walk, and publishes the ids to ` +
+      `${topicNames.movieIds} that were not requested after the end of their day. The first walk reads the last complete day.`,
+    'A day is recorded when all its ids are published. After a failure or a kill, the same command continues with that day.',
+  ],
+  examples: [
+    ['produce changes', 'publish what changed since the last walk'],
+    ['produce changes --every 6h', 'run as a service'],
+  ],
+  options: { every, json },
+  writes: ['broker'],
+  tools: ['kafka'],
+  service: serviceNames.producerChanges,
+  isService,
+  shape: async () => (await import('../producers/changes.ts')).changesWalkShape,
+  load: async () => (await import('./actions/produce.ts')).produceChanges,
+});
+
+const exported = defineCommand({
+  name: 'export',
+  summary: "publish the ids of TMDb's daily export",
+  description: [
+    `Reads TMDb's newest daily export of all ids, about 1.2 million, and publishes those to ${topicNames.movieIdsBackfill} that ` +
+      'were never requested. "fetch" fetches them when no other ids wait, except for one request in ten.',
+    'It asks TMDb for one file, without credentials. After a failure or a kill, the same command continues in that file.',
+  ],
+  examples: [
+    ['produce export', 'publish the ids that are new in the export'],
+    ['produce export --every 24h', 'run as a service'],
+  ],
+  options: { every, json },
+  writes: ['broker'],
+  tools: ['kafka'],
+  service: serviceNames.producerExport,
+  isService,
+  shape: async () => (await import('../producers/export.ts')).exportWalkShape,
+  load: async () => (await import('./actions/produce.ts')).produceExport,
+});
+
 const genres = defineCommand({
   name: 'genres',
   summary: 'publish the genre list',
@@ -47,10 +89,10 @@ const genres = defineCommand({
 
 export const produce: CommandGroup = {
   name: 'produce',
-  summary: 'publish movie ids (popular) or the genre list (genres)',
+  summary: 'publish movie ids (popular, changes, export) or genres',
   description: ['Asks TMDb for a list and publishes what is not fresh.'],
   examples: [['produce popular --pages 50', 'publish the first 1,000 movies']],
-  commands: [popular, genres],
+  commands: [popular, changes, exported, genres],
 };
 
 export const fetch = defineCommand({
@@ -58,6 +100,7 @@ export const fetch = defineCommand({
   summary: 'fetch the details of the movies whose ids wait',
   description: [
     `Reads ${topicNames.movieIds}, asks TMDb for each movie, and publishes the answers to ${topicNames.rawMovies}. ${runsUntilStopped}`,
+    `Ids in ${topicNames.movieIdsBackfill} are fetched when no others wait, except for one request in ten.`,
   ],
   examples: [
     ['fetch', 'run as a service'],

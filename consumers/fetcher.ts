@@ -21,6 +21,8 @@ export interface FetcherPorts {
   readonly deadLetters: Sink<DeadLetter>;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Calls `work` when this record may be handled. @default at once */
+  readonly admit?: (work: () => Promise<MovieOutcome>) => Promise<MovieOutcome>;
   readonly onDone?: (outcome: MovieOutcome) => void;
   /** Records went to dead letters. */
   readonly onParked?: (reason: DeadLetterReason) => void;
@@ -47,9 +49,11 @@ export const runFetcher = (
   options: { readonly signal: AbortSignal; readonly until?: Offsets },
 ): Promise<void> =>
   ports.movieIds.run(async (record) => {
-    const outcome = await handle(ports, record, options.signal);
+    const outcome = await (ports.admit ?? atOnce)(() => handle(ports, record, options.signal));
     ports.onDone?.(outcome);
   }, options);
+
+const atOnce = (work: () => Promise<MovieOutcome>): Promise<MovieOutcome> => work();
 
 async function handle(ports: FetcherPorts, record: ConsumerRecord, signal: AbortSignal): Promise<MovieOutcome> {
   if (record.unusable) return park(ports, record, failureOf(record.unusable)); // mutant: batches.unusable-record

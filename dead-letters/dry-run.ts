@@ -9,7 +9,7 @@ import type { ValueOf } from '../runtime/shape.ts';
 import { DecodeError } from '../schemas/codec.ts';
 import { movieIdCodec } from '../schemas/codecs.ts';
 import { type Problem, problemOfId } from '../schemas/record-rules.ts';
-import type { RawTopics, Topics } from '../schemas/topics.ts';
+import { idTopics, type RawTopics, type Topics } from '../schemas/topics.ts';
 import { type Batch, InvalidRowsError, type Warehouse } from '../warehouse/warehouse.ts';
 import type { WholeLetter } from './store.ts';
 
@@ -35,7 +35,8 @@ export async function simulate(topics: Topics, letters: readonly WholeLetter[]):
     ...(await simulateRows(warehouse, topics, topics.rawMovies.name, letters)),
     ...(await simulateRows(warehouse, topics, topics.rawGenres.name, letters)),
   ]);
-  const ofIds = letters.filter(({ originTopic }) => originTopic === topics.movieIds.name).map(simulateId);
+  const ids: readonly string[] = idTopics(topics).map(({ name }) => name);
+  const ofIds = letters.filter(({ originTopic }) => ids.includes(originTopic)).map(simulateId);
   const byId = new Map([...ofRaw, ...ofIds].map((result) => [result.id, result]));
   return letters.flatMap((letter) => byId.get(letter.id) ?? []);
 }

@@ -4,7 +4,7 @@ import type { KafkaCluster } from '../kafka/cluster.ts';
 import type { Sink } from '../kafka/topic.ts';
 import { count, type ValueOf } from '../runtime/shape.ts';
 import type { Codec } from '../schemas/codec.ts';
-import type { Topic, Topics } from '../schemas/topics.ts';
+import { idTopics, type Topic, type Topics } from '../schemas/topics.ts';
 import { type DryRunResult, dryRunResultShape, simulate } from './dry-run.ts';
 import { eachBatch, type Letter } from './store.ts';
 
@@ -40,7 +40,7 @@ export type Redriven = ValueOf<typeof redriveShape>;
 const codec: Codec<Buffer> = { encode: (bytes) => bytes, decode: (bytes) => bytes };
 
 /** The topics whose consumer parks records that it cannot use. */
-const originsOf = ({ movieIds, rawMovies, rawGenres }: Topics): readonly Topic[] => [movieIds, rawMovies, rawGenres];
+const originsOf = (topics: Topics): readonly Topic[] => [...idTopics(topics), topics.rawMovies, topics.rawGenres];
 
 /**
  * Sends records back to the topics from which they came, then closes their letters. A kill in between repeats one

@@ -40,12 +40,13 @@ export async function sampleLags(
   { groups }: Pick<Watched, 'groups'>,
 ): Promise<void> {
   const { admin } = (await platform.kafka()).cluster;
-  for (const { group, former, topics } of groups) {
+  for (const { topics, ...names } of groups) {
     for (const topic of topics) {
-      const done = offsetsOf(await commitsWithFormer(admin, { group, former }, topic));
+      const done = offsetsOf(await commitsWithFormer(admin, names, topic));
       const lag = await lagOf(admin, topic, done, systemClock.now());
-      metrics.lagRecords.set({ group, topic }, lag.records);
-      metrics.lagSeconds.set({ group, topic }, lag.seconds);
+      const labels = { group: names.group, topic };
+      metrics.lagRecords.set(labels, lag.records);
+      metrics.lagSeconds.set(labels, lag.seconds);
     }
   }
 }

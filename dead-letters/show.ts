@@ -4,7 +4,7 @@ import { count, offset, time, type ValueOf } from '../runtime/shape.ts';
 import { decodeOrNull } from '../schemas/codec.ts';
 import { deadLetterReasons } from '../schemas/dead-letter-reasons.ts';
 import type { MovieId, RawGenres, RawMovie } from '../schemas/records.ts';
-import type { Topics } from '../schemas/topics.ts';
+import { idTopics, type Topics } from '../schemas/topics.ts';
 import type { Letter, WholeLetter } from './store.ts';
 
 const envelopeShape = z.object({
@@ -90,10 +90,10 @@ export const toShown = (topics: Topics, letter: WholeLetter): ShownLetter => ({
 
 type Contents = Pick<ShownLetter, 'fields' | 'document' | 'hex'>;
 
-function contentsOf({ movieIds, rawMovies, rawGenres }: Topics, { originTopic, originValue }: WholeLetter): Contents {
+function contentsOf(topics: Topics, { originTopic, originValue }: WholeLetter): Contents {
   const nothing = { fields: null, document: null, hex: null };
   if (originValue === null) return nothing;
-  const origin = [movieIds, rawMovies, rawGenres].find(({ name }) => name === originTopic);
+  const origin = [...idTopics(topics), topics.rawMovies, topics.rawGenres].find(({ name }) => name === originTopic);
   // null: the bytes are not a record of that topic.
   const decoded = origin ? decodeOrNull<MovieId | RawMovie | RawGenres>(origin.codec, originValue) : null;
   if (decoded === null) return { ...nothing, hex: hexOf(originValue) };

@@ -6,7 +6,8 @@ import type { Commits } from './offset-committer.ts';
 /** A consumer group, and the name that it had in older versions. */
 export interface RenamedGroup {
   readonly group: string;
-  readonly former: string;
+  /** Absent if older versions did not have the group. */
+  readonly former?: string;
 }
 
 export interface TakeOverOptions {
@@ -26,7 +27,7 @@ const checkMs = 1_000;
  */
 export async function takeOverOffsets(
   admin: KafkaAdmin,
-  names: RenamedGroup,
+  names: Required<RenamedGroup>,
   topics: readonly string[],
   { signal, clock, onWaiting }: TakeOverOptions,
 ): Promise<void> {
@@ -77,6 +78,7 @@ async function notTakenOver(
   topic: string,
   own: Commits,
 ): Promise<Commits> {
+  if (former === undefined) return new Map();
   const { high } = await admin.topicOffsets(topic);
   const isMissing = (partition: number) => high.has(partition) && !own.has(partition);
   if (![...high.keys()].some(isMissing)) return new Map();

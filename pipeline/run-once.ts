@@ -10,9 +10,11 @@ import { runTaskGroup } from '../runtime/task-group.ts';
 import { TmdbUnreachableError, UnusableAnswerError } from '../tmdb/errors.ts';
 import type { TmdbClient } from '../tmdb/tmdb-client.ts';
 import { transform } from '../transform/transform.ts';
+import { fetchGenres, knownMovies, walkPopular } from './discovery.ts';
 import { diskOf, type Estimate, estimate, estimateText } from './estimate.ts';
+import { fetchMovies, fetchQueues, waitingIds } from './fetch-movies.ts';
 import type { RunReport } from './report.ts';
-import { endsOf, fetchGenres, fetchMovies, knownMovies, loadBronze, waitingIds, walkPopular } from './stages.ts';
+import { endsOf, loadBronze } from './stages.ts';
 import { summarize } from './summary.ts';
 
 export interface RunOnceOptions {
@@ -78,17 +80,24 @@ async function tellCost(platform: Platform, context: Context, { pages, known }: 
   const { config, progress } = context;
   const { cluster } = await platform.kafka();
   const { rateLimit: limit, refreshAfterMs } = config.tmdb;
-  const ids = config.kafka.topics.movieIds;
-  const ends = (await endsOf(platform, [ids])).get(ids.name) ?? new Map();
+  const { movieIds } = config.kafka.topics;
+  const ends = (await endsOf(platform, [movieIds])).get(movieIds.name) ?? new Map();
   const freshFrom = systemClock.now() - refreshAfterMs;
+  const [queue] = fetchQueues(config);
   const cost = estimate({
     ...{ pages, limit },
-    fresh: [...known.values()].filter((requestedAt) => requestedAt > freshFrom).length,
-    waiting: await waitingIds(config, cluster.admin, ends),
+    fresh: countFresh(known, freshFrom),
+    waiting: await waitingIds(cluster.admin, queue, ends),
     disk: diskOf(config, !warehouseAccess(context).exists()),
   });
   progress.note(`plan     ${estimateText(cost, limit)}`);
   return cost;
+}
+
+function countFresh(known: KnownMovies, freshFrom: number): number {
+  let fresh = 0;
+  for (const [, requestedAt] of known) if (requestedAt > freshFrom) fresh += 1;
+  return fresh;
 }
 
 const hasAnswered = (tmdb: TmdbClient): boolean =>
@@ -123,10 +132,10 @@ async function walkOrWhatFailed(
   }
 }
 
-/** Fetches all present ids; the loader runs at the same time and ends when the last answer is in the ledger. */
+/** Fetches all present ids but those of the backfill, which can take days; the loader runs at the same time and ends when the last answer is in the ledger. */
 async function fetchAndLoad(platform: Platform, context: Context): Promise<RunReport['movies']> {
   const { topics } = context.config.kafka;
-  const ids = (await endsOf(platform, [topics.movieIds])).get(topics.movieIds.name) ?? new Map();
+  const ids = await endsOf(platform, [topics.movieIds]);
   const rawEnds = Promise.withResolvers<Map<string, Offsets>>();
   const [fetched, loaded] = await runTaskGroup(context.signal, [
     async (signal) => {

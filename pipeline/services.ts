@@ -11,8 +11,10 @@ import { runTaskGroup } from '../runtime/task-group.ts';
 import { TmdbError } from '../tmdb/errors.ts';
 import { runSchedule } from '../transform/scheduler.ts';
 import { openDbt } from '../transform/transform.ts';
+import { fetchGenres, readExport, walkChanges, walkPopular } from './discovery.ts';
+import { fetchMovies, fetchQueues } from './fetch-movies.ts';
 import { runAsService } from './service.ts';
-import { fetchGenres, fetchMovies, type LoadOptions, loadBronze, walkPopular } from './stages.ts';
+import { type LoadOptions, loadBronze } from './stages.ts';
 
 /** One stage that runs until the context's signal aborts, and then drains. */
 interface Part {
@@ -32,7 +34,7 @@ const isOutage = (error: unknown): boolean =>
 
 interface Producing {
   /** The list of TMDb that it reads. */
-  readonly list: 'popular' | 'genres';
+  readonly list: 'popular' | 'changes' | 'export' | 'genres';
   readonly everyMs: number;
 }
 
@@ -75,6 +77,16 @@ const popular = ({ everyMs, pages }: ProducerOptions & { readonly pages: number 
     context.log.info(walk, 'walked the popular list');
   });
 
+const changes = ({ everyMs }: ProducerOptions): Part =>
+  everySo(serviceNames.producerChanges, { list: 'changes', everyMs }, async (platform, context) => {
+    context.log.info(await walkChanges(platform, context), 'walked the lists of changes');
+  });
+
+const exported = ({ everyMs }: ProducerOptions): Part =>
+  everySo(serviceNames.producerExport, { list: 'export', everyMs }, async (platform, context) => {
+    context.log.info(await readExport(platform, context), 'read the daily export');
+  });
+
 const genres = ({ everyMs }: ProducerOptions): Part =>
   everySo(serviceNames.producerGenres, { list: 'genres', everyMs }, async (platform, context) => {
     // Half the interval: movies of the last round must not be fresh any more if the next round starts a second early.
@@ -82,11 +94,8 @@ const genres = ({ everyMs }: ProducerOptions): Part =>
     context.log.info(look, 'checked the genre list');
   });
 
-const fetchGroup = ({ config: { kafka } }: Context) => ({
-  group: kafka.groups.fetcher,
-  former: kafka.formerGroups.fetcher,
-  topics: [kafka.topics.movieIds.name],
-});
+const fetchGroups = ({ config }: Context) =>
+  fetchQueues(config).map(({ names, topic }) => ({ ...names, topics: [topic.name] }));
 
 const loadGroup = ({ config: { kafka } }: Context) => ({
   group: kafka.groups.loader,
@@ -130,11 +139,17 @@ export const services = {
   popular: (context: Context, options: ProducerOptions & { readonly pages: number }): Promise<unknown> =>
     serve(context, [popular(options)], { groups: [], tokens: true }),
 
+  changes: (context: Context, options: ProducerOptions): Promise<unknown> =>
+    serve(context, [changes(options)], { groups: [], tokens: true }),
+
+  export: (context: Context, options: ProducerOptions): Promise<unknown> =>
+    serve(context, [exported(options)], { groups: [], tokens: false }),
+
   genres: (context: Context, options: ProducerOptions): Promise<unknown> =>
     serve(context, [genres(options)], { groups: [], tokens: true }),
 
   fetch: (context: Context): Promise<unknown> =>
-    serve(context, [fetcher], { groups: [fetchGroup(context)], tokens: true }),
+    serve(context, [fetcher], { groups: fetchGroups(context), tokens: true }),
 
   load: (context: Context, options: Pick<LoadOptions, 'acceptedGaps'>): Promise<unknown> =>
     serve(context, [loader(options)], { groups: [loadGroup(context)], tokens: false }),
@@ -146,13 +161,15 @@ export const services = {
   all: async (context: Context, options: AllOptions): Promise<boolean> => {
     const parts: Part[] = [
       popular({ everyMs: options.popularEveryMs, pages: options.pages }),
+      ...(options.changesEveryMs === undefined ? [] : [changes({ everyMs: options.changesEveryMs })]),
+      ...(options.exportEveryMs === undefined ? [] : [exported({ everyMs: options.exportEveryMs })]),
       genres({ everyMs: options.genresEveryMs }),
       fetcher,
       loader(),
       scheduler,
     ];
     const results = await serve(context, parts, {
-      groups: [fetchGroup(context), loadGroup(context)],
+      groups: [...fetchGroups(context), loadGroup(context)],
       tokens: true,
     });
     return results.at(-1) === true;
@@ -163,6 +180,10 @@ export interface AllOptions {
   readonly pages: number;
   readonly popularEveryMs: number;
   readonly genresEveryMs: number;
+  /** undefined: the lists of changes are not walked. */
+  readonly changesEveryMs: number | undefined;
+  /** undefined: the export is not read. */
+  readonly exportEveryMs: number | undefined;
 }
 
 /** Lines of the log of a part have the name of its own service, as if it were a process. */

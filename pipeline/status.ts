@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { KafkaAdmin } from '../kafka/cluster-admin.ts';
 import { offsetsOf } from '../kafka/commit.ts';
-import { commitsWithFormer } from '../kafka/former-group.ts';
+import { commitsWithFormer, type RenamedGroup } from '../kafka/former-group.ts';
 import { lagOf } from '../kafka/lag.ts';
 import type { Offsets } from '../kafka/topic.ts';
 import type { Context } from '../platform/context.ts';
@@ -133,14 +133,16 @@ async function lags(
     if (positions === null || missing.includes(topic)) return positions && new Map();
     return positions.get(topicKey(clusterId, topic, await admin.topicId(topic))) ?? new Map();
   };
+  const inGroup = async (names: RenamedGroup, topic: string): Promise<Offsets> =>
+    missing.includes(topic) ? new Map() : offsetsOf(await commitsWithFormer(admin, names, topic));
   const fetcher = { group: groups.fetcher, former: formerGroups.fetcher };
-  const fetched = missing.includes(topics.movieIds.name)
-    ? new Map()
-    : offsetsOf(await commitsWithFormer(admin, fetcher, topics.movieIds.name));
+  const backfill = { group: groups.fetcherBackfill };
   const consumers: [string, string | null, Offsets | null][] = [
-    [topics.movieIds.name, groups.fetcher, fetched],
+    [topics.movieIds.name, groups.fetcher, await inGroup(fetcher, topics.movieIds.name)],
+    [topics.movieIdsBackfill.name, backfill.group, await inGroup(backfill, topics.movieIdsBackfill.name)],
     [topics.rawMovies.name, groups.loader, await inLedger(topics.rawMovies.name)],
     [topics.rawGenres.name, groups.loader, await inLedger(topics.rawGenres.name)],
+    [topics.producerState.name, null, null],
     [topics.deadLetters.name, null, null],
   ];
   const rows: ValueOf<typeof topicShape>[] = [];

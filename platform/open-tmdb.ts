@@ -4,20 +4,41 @@ import { Secret } from '../runtime/secret.ts';
 import { type Endpoint, endpoints, type Outage } from '../tmdb/endpoint.ts';
 import type { RequestObserver, TmdbClient } from '../tmdb/tmdb-client.ts';
 import type { TokenBucket } from '../tmdb/token-bucket/token-bucket.ts';
+import type { Config } from './config.ts';
 import type { Context, PlatformOptions } from './context.ts';
 
 /** How long (ms) a service waits before it retries refused credentials. */
 const refusedForMs = 60_000;
 
+interface TmdbParts {
+  readonly server: TmdbServer;
+  readonly bucket: TokenBucket;
+  /** Receives each endpoint that is out. */
+  readonly outages: Map<Endpoint, Outage>;
+}
+
+/** Where TMDb is: its API, with the credentials for it, and its exports. */
+export type TmdbServer = Pick<Config['tmdb'], 'baseUrl' | 'exportUrl' | 'token' | 'apiKey'>;
+
+/** TMDb, or a sandbox if there are no credentials. @param resources closes the sandbox. */
+export const findServer = async (context: Context, resources: AsyncDisposableStack): Promise<TmdbServer> =>
+  context.config.origin === 'tmdb' ? context.config.tmdb : startOwnSandbox(context, resources);
+
+/** A client of the daily exports. It has no credentials. */
+export async function openExports({ config }: Context, resources: AsyncDisposableStack, { exportUrl }: TmdbServer) {
+  const { openMovieExports } = await import('../tmdb/movie-export.ts');
+  const { timeoutMs } = config.tmdb;
+  return resources.use(openMovieExports({ url: exportUrl, timeoutMs, proxy: proxyFor(exportUrl, config.proxy) }));
+}
+
 /**
  * A client of TMDb, or of a sandbox if there are no credentials.
- * @param resources closes what is opened here. @param outages receives each endpoint that is out.
+ * @param resources closes what is opened here.
  */
 export async function openTmdb(
   context: Context,
   resources: AsyncDisposableStack,
-  bucket: TokenBucket,
-  outages: Map<Endpoint, Outage>,
+  { server, bucket, outages }: TmdbParts,
   { isService = false }: PlatformOptions,
 ): Promise<TmdbClient> {
   const { config, log } = context;
@@ -25,7 +46,7 @@ export async function openTmdb(
   const { createTmdbClient } = await import('../tmdb/retrying-client.ts');
   const { openTransport } = await import('../tmdb/transport.ts');
   const { rateLimit, concurrency, timeoutMs, maxBodyBytes, giveUpAfterMs } = config.tmdb;
-  const { baseUrl, token, apiKey } = config.origin === 'tmdb' ? config.tmdb : await startOwnSandbox(context, resources);
+  const { baseUrl, token, apiKey } = server;
   const transport = resources.use(
     openTransport({
       ...{ baseUrl, token, apiKey, timeoutMs, maxBodyBytes, connections: concurrency },
@@ -64,7 +85,7 @@ function observeTmdb({ metrics, health }: Context, outages: Map<Endpoint, Outage
 }
 
 /** A sandbox for users without a token. It enforces the rate limit as strictly as TMDb. */
-async function startOwnSandbox({ config, progress }: Context, resources: AsyncDisposableStack) {
+async function startOwnSandbox({ config, progress }: Context, resources: AsyncDisposableStack): Promise<TmdbServer> {
   const { catalogueFile, movies, seed } = config.sandbox;
   const catalogue = catalogueFile ? { catalogueFile } : { movies, seed };
   const { startSandbox } = await import('../sandbox/server.ts');
@@ -74,5 +95,6 @@ async function startOwnSandbox({ config, progress }: Context, resources: AsyncDi
   progress.note(
     `sandbox  no TMDB_TOKEN is set: using a sandbox at ${sandbox.url} (${catalogueFile ?? `${movies} invented movies`})`,
   );
-  return { baseUrl: sandbox.url, token: new Secret('sandbox'), apiKey: undefined };
+  const exportUrl = new URL(sandbox.url).origin;
+  return { baseUrl: sandbox.url, exportUrl, token: new Secret('sandbox'), apiKey: undefined };
 }

@@ -2,47 +2,63 @@ import type { ConsumerRecord } from '../kafka/topic.ts';
 import { type Codec, decodeOrNull } from '../schemas/codec.ts';
 import { movieIdCodec, rawGenresCodec } from '../schemas/codecs.ts';
 import { type Problem, problemOfGenres, problemOfId } from '../schemas/record-rules.ts';
+import { MovieTimes } from './movie-times.ts';
 
 /** Reads a whole topic in its present state. */
 export type ReadTopic = (onRecord: (record: ConsumerRecord) => void) => Promise<void>;
 
 /** When each movie was last requested, in milliseconds since the epoch. */
-export type KnownMovies = ReadonlyMap<number, number>;
+export interface KnownMovies extends Iterable<readonly [movieId: number, requestedAt: number]> {
+  readonly size: number;
+  get(movieId: number): number | undefined;
+}
 
 /** A producer's memory, and the records that it rejects. */
-export interface Memory<K> {
+export interface Memory<Known> {
   /** The newest moment of each key, in milliseconds since the epoch. */
-  readonly known: ReadonlyMap<K, number>;
+  readonly known: Known;
   /** Records with a wrong key or an impossible time. They count as unknown, so that their movies are fetched again. */
   readonly ignored: number;
 }
 
-/** The producer's memory is the compacted topic that it writes itself, with the newest entry of each movie. @param now ms since the epoch. */
-export const readKnownMovies = (readMovieIds: ReadTopic, now: number): Promise<Memory<number>> =>
-  newestOf(readMovieIds, movieIdCodec, {
+/**
+ * The producers' memory is the compacted topics that they write themselves, with the newest entry of each movie.
+ * @param readMovieIds reads all topics of ids. @param now ms since the epoch.
+ */
+export async function readKnownMovies(readMovieIds: ReadTopic, now: number): Promise<Memory<KnownMovies>> {
+  const known = new MovieTimes();
+  const ignored = await readAccepted(readMovieIds, movieIdCodec, {
     problemOf: (key, value) => problemOfId(key, value, now),
-    entryOf: ({ movieId, requestedAt }) => [movieId, requestedAt],
+    onAccepted: ({ movieId, requestedAt }) => known.add(movieId, requestedAt.getTime()),
   });
-
-/** When each language's genres were last fetched. @param now milliseconds since the epoch. */
-export const readKnownGenres = (readRawGenres: ReadTopic, now: number): Promise<Memory<string>> =>
-  newestOf(readRawGenres, rawGenresCodec, {
-    problemOf: (key, value) => problemOfGenres(key, value, now),
-    entryOf: ({ language, fetchedAt }) => [language, fetchedAt],
-  });
-
-interface Reading<T, K> {
-  readonly problemOf: (key: Buffer | null, value: T) => Problem | null;
-  readonly entryOf: (value: T) => readonly [K, Date];
+  return { known, ignored };
 }
 
-/** A record that cannot be decoded counts as unknown here; its consumer parks it. */
-async function newestOf<T, K>(
+/** When each language's genres were last fetched. @param now milliseconds since the epoch. */
+export async function readKnownGenres(
+  readRawGenres: ReadTopic,
+  now: number,
+): Promise<Memory<ReadonlyMap<string, number>>> {
+  const known = new Map<string, number>();
+  const ignored = await readAccepted(readRawGenres, rawGenresCodec, {
+    problemOf: (key, value) => problemOfGenres(key, value, now),
+    onAccepted: ({ language, fetchedAt }) =>
+      known.set(language, Math.max(known.get(language) ?? 0, fetchedAt.getTime())),
+  });
+  return { known, ignored };
+}
+
+interface Reading<T> {
+  readonly problemOf: (key: Buffer | null, value: T) => Problem | null;
+  readonly onAccepted: (value: T) => void;
+}
+
+/** A record that cannot be decoded counts as unknown here; its consumer parks it. @returns the number of refused records. */
+async function readAccepted<T>(
   read: ReadTopic,
   codec: Codec<T>,
-  { problemOf, entryOf }: Reading<T, K>,
-): Promise<Memory<K>> {
-  const known = new Map<K, number>();
+  { problemOf, onAccepted }: Reading<T>,
+): Promise<number> {
   let ignored = 0;
   await read((record) => {
     const decoded = decodeOrNull(codec, record.value);
@@ -52,8 +68,7 @@ async function newestOf<T, K>(
       ignored += 1;
       return;
     }
-    const [key, at] = entryOf(decoded);
-    known.set(key, Math.max(known.get(key) ?? 0, at.getTime()));
+    onAccepted(decoded);
   });
-  return { known, ignored };
+  return ignored;
 }

@@ -7,6 +7,7 @@ import { warehouseAccess } from '../platform/warehouse.ts';
 import { decodeOrNull } from '../schemas/codec.ts';
 import { movieIdCodec } from '../schemas/codecs.ts';
 import { maxAheadMs, movieIdOf, problemOfId } from '../schemas/record-rules.ts';
+import type { MovieId } from '../schemas/records.ts';
 import type { Topic } from '../schemas/topics.ts';
 import { hasTable } from '../transform/layers.ts';
 import type { WarehouseReader } from '../warehouse/warehouse.ts';
@@ -19,34 +20,47 @@ export interface Damage {
   readonly rowsLeftOut: number;
   /** Whether SILVER has a time in the future. */
   readonly isSilverAhead: boolean;
-  /** Movies whose record in `tmdb.movie-ids` must be rewritten. */
+  /** Movies that must be requested again. */
   readonly movies: ReadonlySet<number>;
-  /** Keys of `tmdb.movie-ids` that belong to no movie. */
+  /** What must be rewritten in each topic of ids. */
+  readonly keys: readonly KeysToReplace[];
+}
+
+/** Keys of a topic of ids whose newest record is refused. */
+export interface KeysToReplace {
+  readonly topic: Topic<MovieId>;
+  /** Movies whose record must be rewritten. */
+  readonly movies: ReadonlySet<number>;
+  /** Keys that belong to no movie. */
   readonly otherKeys: readonly Buffer[];
 }
 
 /** Reads all topics and queries BRONZE; writes nothing. @param now milliseconds since the epoch. @throws as `repair` does. */
 export async function findDamage(platform: Platform, context: Context, now: number): Promise<Damage> {
-  const badKeys = await findBadKeys(platform, now);
-  const movies = new Set(badKeys.flatMap((key) => movieIdOf(key) ?? []));
+  const { movieIds, movieIdsBackfill, ...topics } = context.config.kafka.topics;
+  const first = await findBadKeys(platform, movieIds, now);
+  const backfill = await findBadKeys(platform, movieIdsBackfill, now);
+  const badKeys = [first, backfill].reduce((sum, keys) => sum + keys.movies.size + keys.otherKeys.length, 0);
+  const ofKeys = new Set([...first.movies, ...backfill.movies]);
   const refused = [];
-  const { topics } = context.config.kafka;
   for (const topic of [topics.rawMovies, topics.rawGenres]) {
     context.signal.throwIfAborted();
     refused.push(await findRefused(platform, topic, now));
   }
   const refusedRecords = refused.reduce((sum, { count }) => sum + count, 0);
   const inWarehouse = await findRows(platform, context, refused, now);
-  for (const movieId of inWarehouse.movies) movies.add(movieId);
-  const otherKeys = badKeys.filter((key) => movieIdOf(key) === null);
-  return { badKeys: badKeys.length, refusedRecords, ...inWarehouse, movies, otherKeys };
+  // What is wrong only in the warehouse is requested like a movie of the first topic.
+  const inFirst = new Set([...first.movies, ...[...inWarehouse.movies].filter((movieId) => !ofKeys.has(movieId))]);
+  const keys = [{ ...first, movies: inFirst }, backfill];
+  const movies = ofKeys.union(inFirst);
+  return { badKeys, refusedRecords, ...inWarehouse, movies, keys };
 }
 
-/** Keys of `tmdb.movie-ids` whose newest record the fetcher and the producers' memory refuse. */
-async function findBadKeys(platform: Platform, now: number): Promise<Buffer[]> {
+/** Keys whose newest record the fetcher and the producers' memory refuse. */
+async function findBadKeys(platform: Platform, topic: Topic<MovieId>, now: number): Promise<KeysToReplace> {
   const { cluster } = await platform.kafka();
   const newest = new Map<string, RecordPosition & { readonly isBad: boolean }>();
-  await cluster.readTopic(cluster.topics.movieIds, (record) => {
+  await cluster.readTopic(topic, (record) => {
     if (record.key === null) return;
     const key = record.key.toString('latin1');
     const known = newest.get(key);
@@ -54,7 +68,12 @@ async function findBadKeys(platform: Platform, now: number): Promise<Buffer[]> {
     const { partition, offset, timestamp } = record;
     newest.set(key, { partition, offset, timestamp, isBad: isBadId(record, now) });
   });
-  return [...newest].flatMap(([key, { isBad }]) => (isBad ? [Buffer.from(key, 'latin1')] : []));
+  const keys = [...newest].flatMap(([key, { isBad }]) => (isBad ? [Buffer.from(key, 'latin1')] : []));
+  return {
+    topic,
+    movies: new Set(keys.flatMap((key) => movieIdOf(key) ?? [])),
+    otherKeys: keys.filter((key) => movieIdOf(key) === null),
+  };
 }
 
 function isBadId({ key, value, unusable }: ConsumerRecord, now: number): boolean {

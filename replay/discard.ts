@@ -3,13 +3,15 @@ import type { KafkaCluster } from '../kafka/cluster.ts';
 import type { TopicOffsets } from '../kafka/cluster-admin.ts';
 import type { Commit } from '../kafka/commit.ts';
 import { GroupInUseError } from '../kafka/errors.ts';
-import { commitsWithFormer, membersIfVisible } from '../kafka/former-group.ts';
+import { commitsWithFormer, membersIfVisible, type RenamedGroup } from '../kafka/former-group.ts';
 import type { ConsumerRecord, Offsets } from '../kafka/topic.ts';
 import type { Context } from '../platform/context.ts';
 import type { Platform } from '../platform/platform.ts';
 import { count, type ValueOf } from '../runtime/shape.ts';
 import { decodeOrNull } from '../schemas/codec.ts';
 import { movieIdCodec } from '../schemas/codecs.ts';
+import type { MovieId } from '../schemas/records.ts';
+import type { Topic } from '../schemas/topics.ts';
 
 const partitionShape = z.object({
   partition: z.int().describe('of the ids topic'),
@@ -37,6 +39,8 @@ export type IdsDiscarded = ValueOf<typeof idsDiscardedShape>;
 export interface DiscardOptions {
   /** Milliseconds since the epoch: only ids that were published before; absent: all that wait now. */
   readonly before?: number;
+  /** Whether the ids of the backfill are discarded instead of the others. */
+  readonly isBackfill: boolean;
   readonly isDryRun: boolean;
 }
 
@@ -53,18 +57,24 @@ interface Move {
 export async function discardIds(
   { config, signal }: Context,
   platform: Platform,
-  { before, isDryRun }: DiscardOptions,
+  { before, isBackfill, isDryRun }: DiscardOptions,
 ): Promise<IdsDiscarded> {
   const { groups, formerGroups } = config.kafka;
   const { cluster } = await platform.kafka();
   const { admin } = cluster;
-  const { name: topic } = cluster.topics.movieIds;
-  const names = { group: groups.fetcher, former: formerGroups.fetcher };
+  const ids = isBackfill ? cluster.topics.movieIdsBackfill : cluster.topics.movieIds;
+  const { name: topic } = ids;
+  const names: RenamedGroup = isBackfill
+    ? { group: groups.fetcherBackfill }
+    : { group: groups.fetcher, former: formerGroups.fetcher };
   const [commits, present] = await Promise.all([commitsWithFormer(admin, names, topic), admin.topicOffsets(topic)]);
   const moves = movesTo(before === undefined ? present.high : await admin.offsetsAt(topic, before), commits, present);
-  const waiting = await countWaiting(cluster, moves);
+  const waiting = await countWaiting(cluster, ids, moves);
   const readers = await Promise.all(
-    Object.values(names).map(async (group) => ({ group, members: await membersIfVisible(admin, group) })),
+    Object.values<string>({ ...names }).map(async (group) => ({
+      group,
+      members: await membersIfVisible(admin, group),
+    })),
   );
   if (!isDryRun && moves.size > 0) {
     for (const { group, members } of readers) if (members.length > 0) throw new GroupInUseError(group, members);
@@ -96,7 +106,7 @@ export function movesTo(
 /** Math.min does not accept bigint. */
 const least = (a: bigint, b: bigint): bigint => (a < b ? a : b);
 
-async function countWaiting(cluster: KafkaCluster, moves: ReadonlyMap<number, Move>) {
+async function countWaiting(cluster: KafkaCluster, topic: Topic<MovieId>, moves: ReadonlyMap<number, Move>) {
   const movies = new Set<number>();
   const counts = new Map<number, number>();
   let [ids, unreadable, newest] = [0, 0, 0];
@@ -115,22 +125,33 @@ async function countWaiting(cluster: KafkaCluster, moves: ReadonlyMap<number, Mo
   const countUnusable = (record: ConsumerRecord) => {
     if (isWaiting(record, moves.get(record.partition))) unreadable += 1;
   };
-  if (moves.size > 0) await cluster.readTopic(cluster.topics.movieIds, countId, countUnusable);
+  if (moves.size > 0) await cluster.readTopic(topic, countId, countUnusable);
   const partitions = [...moves]
     .toSorted(([a], [b]) => a - b)
     .map(([partition, { from, to }]) => {
       return { partition, from: Number(from.offset), to: Number(to.offset), ids: counts.get(partition) ?? 0 };
     });
-  return { ids, movies: movies.size, unreadable, partitions, fetchAgain: fetchAgain(partitions, newest) };
+  return {
+    ids,
+    movies: movies.size,
+    unreadable,
+    partitions,
+    fetchAgain: fetchAgain(partitions, newest, topic === cluster.topics.movieIdsBackfill),
+  };
 }
 
 const isWaiting = ({ offset }: ConsumerRecord, move: Move | undefined): boolean =>
   move !== undefined && offset >= move.from.offset && offset < move.to.offset && !move.from.ahead.has(offset);
 
 /** Selects the discarded ids, and not those that are published later. @param newest when the last of them was published. */
-function fetchAgain(partitions: readonly DiscardedPartition[], newest: number): string | null {
+function fetchAgain(partitions: readonly DiscardedPartition[], newest: number, isBackfill: boolean): string | null {
   const discarded = partitions.filter(({ ids }) => ids > 0);
   if (discarded.length === 0) return null;
   const offsets = discarded.map(({ partition, from }) => `--from-offset ${partition}:${from}`);
-  return ['replay ids', ...offsets, `--until ${new Date(newest + 1).toISOString()}`].join(' ');
+  return [
+    'replay ids',
+    ...(isBackfill ? ['--backfill'] : []),
+    ...offsets,
+    `--until ${new Date(newest + 1).toISOString()}`,
+  ].join(' ');
 }

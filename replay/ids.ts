@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { KafkaCluster } from '../kafka/cluster.ts';
-import { isAfter, type Sink } from '../kafka/topic.ts';
+import { isAfter, type RecordPosition, type Sink } from '../kafka/topic.ts';
 import type { Context } from '../platform/context.ts';
 import type { Platform } from '../platform/platform.ts';
 import { systemClock } from '../runtime/clock.ts';
@@ -9,12 +9,16 @@ import { decodeOrNull } from '../schemas/codec.ts';
 import { movieIdCodec } from '../schemas/codecs.ts';
 import { movieIdOf } from '../schemas/record-rules.ts';
 import type { MovieId } from '../schemas/records.ts';
+import { idTopics, type Topic } from '../schemas/topics.ts';
 import { durationAt } from '../tmdb/token-bucket/token-bucket.ts';
 import { type BegunReplay, removeJournal, writeJournal } from './journal.ts';
 import { isSelected, type Selection } from './selection.ts';
 
 /** A movie to fetch again, and its last position on the popular list. */
-type Asked = Pick<MovieId, 'movieId' | 'page' | 'rank'>;
+type Asked = Pick<MovieId, 'movieId' | 'page' | 'rank'> & {
+  /** Of its newest record: a large part of the backfill must not delay other ids. */
+  readonly topic: Topic<MovieId>;
+};
 
 /** The work of a replay. */
 interface IdsToReplay {
@@ -23,8 +27,9 @@ interface IdsToReplay {
   readonly alreadyAsked: number;
 }
 
-/** One movie of the compacted topic: its newest record. */
+/** One movie of the compacted topics: its newest record. */
 interface Newest {
+  readonly topic: Topic<MovieId>;
   readonly partition: number;
   readonly offset: bigint;
   readonly timestamp: number;
@@ -34,19 +39,24 @@ interface Newest {
 }
 
 /**
- * Reads the newest record of each movie in `tmdb.movie-ids`, and determines which movies are selected. A movie that the
+ * Reads the newest record of each movie in the topics of ids, and determines which movies are selected. A movie that the
  * selection names without further conditions is selected even if the topic does not contain it (any more).
- * @param startedAt milliseconds since the epoch: the topic itself shows what was published since. @throws KafkaError.
+ * The topics themselves show what was published since the replay began. @throws KafkaError.
  */
-async function idsToReplay(kafka: KafkaCluster, selection: Selection, startedAt: number): Promise<IdsToReplay> {
-  const known = await readNewest(kafka, selection);
+async function idsToReplay(
+  kafka: KafkaCluster,
+  { selection, isBackfill, begun: { startedAt } }: ReplayIdsOptions,
+): Promise<IdsToReplay> {
+  const known = await readNewest(kafka, selection, isBackfill);
   const isAsked = ({ requestedAt }: MovieId) => requestedAt.getTime() >= startedAt;
-  const selected = [...known.values()].flatMap(({ isSelected, value }) => (isSelected && value) || []);
+  const selected = [...known.values()].flatMap(({ isSelected, value, topic }) =>
+    isSelected && value ? [{ ...value, topic }] : [],
+  );
   const unknown = namedOnly(selection).filter((movieId) => !known.get(movieId)?.value);
   return {
     movies: [
       ...selected.filter((movie) => !isAsked(movie)),
-      ...unknown.map((movieId) => ({ movieId, page: null, rank: null })),
+      ...unknown.map((movieId) => ({ movieId, page: null, rank: null, topic: kafka.topics.movieIds })),
     ],
     // These may not match the selection any more: a movie that was published again has a newer record.
     alreadyAsked: [...known.values()].filter(({ value }) => value?.reason === 'manual' && isAsked(value)).length,
@@ -56,19 +66,35 @@ async function idsToReplay(kafka: KafkaCluster, selection: Selection, startedAt:
 const namedOnly = ({ movies, ...others }: Selection): readonly number[] =>
   Object.keys(others).length === 0 ? [...(movies ?? [])] : [];
 
-async function readNewest(kafka: KafkaCluster, selection: Selection): Promise<ReadonlyMap<number, Newest>> {
+/** The topics that a selection can concern. Offsets without `isBackfill` are those of the first topic. */
+function topicsOf({ topics }: KafkaCluster, { fromOffsets }: Selection, isBackfill: boolean) {
+  if (isBackfill) return [topics.movieIdsBackfill];
+  return fromOffsets ? [topics.movieIds] : idTopics(topics);
+}
+
+async function readNewest(
+  kafka: KafkaCluster,
+  selection: Selection,
+  isBackfill: boolean,
+): Promise<ReadonlyMap<number, Newest>> {
   const newest = new Map<number, Newest>();
-  await kafka.readTopic(kafka.topics.movieIds, (record) => {
-    const movieId = movieIdOf(record.key);
-    if (movieId === null) return;
-    const known = newest.get(movieId);
-    if (known && !isAfter(record, known)) return;
-    const { partition, offset, timestamp } = record;
-    const value = decodeOrNull(movieIdCodec, record.value);
-    newest.set(movieId, { partition, offset, timestamp, value, isSelected: isSelected(selection, record) });
-  });
+  for (const topic of topicsOf(kafka, selection, isBackfill)) {
+    await kafka.readTopic(topic, (record) => {
+      const movieId = movieIdOf(record.key);
+      if (movieId === null) return;
+      const known = newest.get(movieId);
+      if (known && !isNewer(topic, record, known)) return;
+      const { partition, offset, timestamp } = record;
+      const value = decodeOrNull(movieIdCodec, record.value);
+      newest.set(movieId, { topic, partition, offset, timestamp, value, isSelected: isSelected(selection, record) });
+    });
+  }
   return newest;
 }
+
+/** Offsets of two topics say nothing about their order. */
+const isNewer = (topic: Topic, record: RecordPosition, known: Newest): boolean =>
+  topic === known.topic ? isAfter(record, known) : record.timestamp > known.timestamp;
 
 /** The (planned) result of a replay of ids. */
 export const idsReplayedShape = z.object({
@@ -82,6 +108,8 @@ export type IdsReplayed = ValueOf<typeof idsReplayedShape>;
 
 export interface ReplayIdsOptions {
   readonly selection: Selection;
+  /** Whether only ids of the backfill are selected. */
+  readonly isBackfill: boolean;
   readonly begun: BegunReplay;
   /** The journal that records the replay in progress. */
   readonly journal: string;
@@ -94,16 +122,21 @@ export interface ReplayIdsOptions {
  */
 export async function replayIds(context: Context, platform: Platform, options: ReplayIdsOptions): Promise<IdsReplayed> {
   const { config, progress, signal } = context;
-  const { begun, journal, selection, isDryRun } = options;
+  const { begun, journal, isDryRun } = options;
   const { cluster } = await platform.kafka();
-  const { movies, alreadyAsked } = await idsToReplay(cluster, selection, begun.startedAt);
+  const { movies, alreadyAsked } = await idsToReplay(cluster, options);
   const minutes = durationAt(config.tmdb.rateLimit, movies.length) / 60_000;
   const replayed = { isDryRun, records: movies.length, apiCalls: movies.length, minutes, alreadyAsked };
   if (isDryRun) return replayed;
   writeJournal(journal, begun);
-  const movieIds = cluster.sink(cluster.topics.movieIds);
-  const onProgress = (done: number) => progress.update('replay', { done, total: movies.length, unit: 'ids' });
-  await publishIds(movieIds, movies, onProgress, signal);
+  let done = 0;
+  const onPublished = (ids: number) => {
+    done += ids;
+    progress.update('replay', { done, total: movies.length, unit: 'ids' });
+  };
+  for (const [topic, ofTopic] of Map.groupBy(movies, (movie) => movie.topic)) {
+    await publishIds(cluster.sink(topic), ofTopic, onPublished, signal);
+  }
   removeJournal(journal);
   return replayed;
 }
@@ -114,7 +147,7 @@ const atOnce = 1_000;
 async function publishIds(
   movieIds: Sink<MovieId>,
   movies: readonly Asked[],
-  onProgress: (done: number) => void,
+  onPublished: (ids: number) => void,
   signal: AbortSignal,
 ): Promise<void> {
   for (let from = 0; from < movies.length; from += atOnce) {
@@ -127,6 +160,6 @@ async function publishIds(
         value: { movieId, page, rank, reason: 'manual', requestedAt },
       })),
     );
-    onProgress(from + batch.length);
+    onPublished(batch.length);
   }
 }

@@ -6,7 +6,7 @@ import { systemClock } from '../runtime/clock.ts';
 import { count, type ValueOf } from '../runtime/shape.ts';
 import type { MovieId } from '../schemas/records.ts';
 import { transform } from '../transform/transform.ts';
-import { findDamage } from './damage.ts';
+import { findDamage, type KeysToReplace } from './damage.ts';
 import { rebuildBronze } from './raw.ts';
 
 /** What a repair found, and did or would do. */
@@ -40,12 +40,14 @@ export async function repair(
   const now = systemClock.now();
   const damage = await findDamage(platform, context, now);
   const fullRefresh = damage.rowsToPark > 0 || damage.isSilverAhead;
-  const { badKeys, refusedRecords, rowsToPark, rowsLeftOut, movies, otherKeys } = damage;
+  const { badKeys, refusedRecords, rowsToPark, rowsLeftOut, movies, keys } = damage;
   const repaired = { isDryRun, badKeys, refusedRecords, rowsToPark, rowsLeftOut, movies: movies.size, fullRefresh };
   if (isDryRun) return repaired;
   const { cluster } = await platform.kafka();
   // First, so that an interrupted repair has already requested all of them: the next repair finds fewer.
-  await replaceKeys(cluster.sink(cluster.topics.movieIds), { movies, otherKeys, now }, context.signal);
+  for (const { topic, ...ofTopic } of keys) {
+    await replaceKeys(cluster.sink(topic), { ...ofTopic, now }, context.signal);
+  }
   // From scratch: an unfinished rebuild may contain rows of records that the present rules refuse.
   if (rowsToPark > 0) await rebuildBronze(platform, context, { restart: true, isDryRun: false });
   // Ignored rows need only the build that is due anyway, as after an update of these rules.
@@ -53,9 +55,7 @@ export async function repair(
   return repaired;
 }
 
-interface Keys {
-  readonly movies: ReadonlySet<number>;
-  readonly otherKeys: readonly Buffer[];
+interface Keys extends Pick<KeysToReplace, 'movies' | 'otherKeys'> {
   readonly now: number;
 }
 

@@ -4,6 +4,8 @@
  */
 export const serviceNames = {
   producerPopular: 'producer-popular',
+  producerChanges: 'producer-changes',
+  producerExport: 'producer-export',
   producerGenres: 'producer-genres',
   fetcher: 'fetcher',
   loader: 'loader',

@@ -5,7 +5,7 @@ import type { DeadLetterReason } from './dead-letter-reasons.ts';
 /** Why a movie is requested. */
 type Reason = 'popular' | 'changed' | 'export' | 'manual';
 
-/** `tmdb.movie-ids`, keyed by movie id: "fetch this movie". Compacted, so the topic is the set of known movies. */
+/** `tmdb.movie-ids` and `tmdb.movie-ids-backfill`, keyed by movie id: "fetch this movie". Compacted, so both are the set of known movies. */
 export interface MovieId {
   readonly movieId: number;
   readonly reason: Reason;
@@ -13,6 +13,21 @@ export interface MovieId {
   readonly page: number | null;
   readonly rank: number | null;
   readonly requestedAt: Date;
+}
+
+/** Producers that keep their progress in Kafka. */
+export type StatefulProducer = 'changes' | 'export' | 'export-adult';
+
+/** `tmdb.producer-state`, keyed by producer: how far it is. Compacted. */
+export interface ProducerState {
+  readonly producer: StatefulProducer;
+  /** The newest UTC day that it has read, `YYYY-MM-DD`. */
+  readonly day: string;
+  /** Lines of the export of that day whose ids are published; 0 for changes. */
+  readonly lines: number;
+  /** Whether everything of that day is published. */
+  readonly isComplete: boolean;
+  readonly updatedAt: Date;
 }
 
 /** `tmdb.raw-movies`, keyed by movie id: TMDb's answer, byte for byte. */

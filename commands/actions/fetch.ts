@@ -1,9 +1,11 @@
 import { movieOutcomesShape } from '../../consumers/fetcher.ts';
+import { fetchMovies } from '../../pipeline/fetch-movies.ts';
 import { services } from '../../pipeline/services.ts';
-import { endsOf, fetchMovies } from '../../pipeline/stages.ts';
+import { endsOf } from '../../pipeline/stages.ts';
 import type { Context } from '../../platform/context.ts';
 import { openPlatform } from '../../platform/platform.ts';
 import { ExitCode } from '../../runtime/errors.ts';
+import { idTopics } from '../../schemas/topics.ts';
 import { print } from '../engine/print.ts';
 
 interface Fetch {
@@ -18,9 +20,8 @@ export async function fetchDetails(context: Context, options: Fetch): Promise<nu
     return ExitCode.done;
   }
   await using platform = openPlatform(context);
-  const { movieIds } = context.config.kafka.topics;
-  const until = await endsOf(platform, [movieIds]);
-  const outcomes = await fetchMovies(platform, context, until.get(movieIds.name));
+  const until = await endsOf(platform, idTopics(context.config.kafka.topics));
+  const outcomes = await fetchMovies(platform, context, until);
   context.signal.throwIfAborted();
   print(
     options,

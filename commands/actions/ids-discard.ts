@@ -10,6 +10,7 @@ import { type Moment, spanOf } from '../engine/value-types.ts';
 interface Discard {
   readonly all: boolean;
   readonly before: Moment | undefined;
+  readonly backfill: boolean;
   readonly dryRun: boolean;
   readonly yes: boolean;
   readonly json: boolean;
@@ -20,7 +21,10 @@ export async function discard(context: Context, options: Discard): Promise<numbe
   const { dryRun, yes } = options;
   await using platform = openPlatform(context, { mayJoinBroker: true, topics: 'exist' });
   const { until: before } = spanOf({ since: undefined, until: options.before }, systemClock.now());
-  const discarded = await discardIds(context, platform, { ...(before !== undefined && { before }), isDryRun: !yes });
+  const discarded = await discardIds(context, platform, {
+    ...(before !== undefined && { before }),
+    ...{ isBackfill: options.backfill, isDryRun: !yes },
+  });
   print(options, idsDiscardedShape, discarded, () => textOf(discarded));
   if (yes || dryRun || discarded.partitions.length === 0) return ExitCode.done;
   throw new UsageError(`nothing is discarded yet: --yes discards the ${discarded.ids} ids above`);

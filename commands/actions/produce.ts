@@ -1,9 +1,12 @@
+import { fetchGenres, readExport, walkChanges, walkPopular } from '../../pipeline/discovery.ts';
 import { services } from '../../pipeline/services.ts';
-import { fetchGenres, walkPopular } from '../../pipeline/stages.ts';
 import type { Context } from '../../platform/context.ts';
 import { openPlatform } from '../../platform/platform.ts';
+import { changesWalkShape } from '../../producers/changes.ts';
+import { exportWalkShape } from '../../producers/export.ts';
 import { genresLookShape } from '../../producers/genres.ts';
 import { popularWalkShape } from '../../producers/popular.ts';
+import { utcDay } from '../../runtime/days.ts';
 import { ExitCode } from '../../runtime/errors.ts';
 import { print } from '../engine/print.ts';
 
@@ -35,6 +38,37 @@ export async function producePopular(context: Context, options: ProducePopular):
     `found ${found} movies on ${pagesRead} pages, published ${published}; ${leftOut}`,
   );
   return pagesFailed === 0 ? ExitCode.done : ExitCode.partial;
+}
+
+/** `produce changes` */
+export async function produceChanges(context: Context, options: Produce): Promise<number> {
+  const { every: everyMs } = options;
+  if (everyMs !== undefined) {
+    await services.changes(context, { everyMs });
+    return ExitCode.done;
+  }
+  await using platform = openPlatform(context);
+  const walk = await walkChanges(platform, context);
+  const { days, lastDayEndedAt, found, published, itemsSkipped } = walk;
+  const text = `found ${found} movies that changed on ${days} days up to ${lastDayEndedAt?.toISOString()}, published ${published}; ${itemsSkipped} items skipped`;
+  print(options, changesWalkShape, walk, days > 0 ? text : 'no new day is complete: nothing to do');
+  return ExitCode.done;
+}
+
+/** `produce export` */
+export async function produceExport(context: Context, options: Produce): Promise<number> {
+  const { every: everyMs } = options;
+  if (everyMs !== undefined) {
+    await services.export(context, { everyMs });
+    return ExitCode.done;
+  }
+  await using platform = openPlatform(context);
+  const walk = await readExport(platform, context);
+  const { exportedAt, lines, linesSkipped, published } = walk;
+  const day = utcDay(exportedAt.getTime());
+  const text = `read ${lines} lines of the export of ${day}, published ${published} new ids; ${linesSkipped} lines skipped`;
+  print(options, exportWalkShape, walk, lines > 0 ? text : `the export of ${day} was read before: nothing to do`);
+  return ExitCode.done;
 }
 
 /** `produce genres` */

@@ -10,6 +10,8 @@ import { print } from '../engine/print.ts';
 import { type SelectionOptions, selectionOf, selectionText } from '../selection.ts';
 
 interface ReplayIds extends SelectionOptions {
+  /** Only ids of the backfill. */
+  readonly backfill: boolean;
   readonly dryRun: boolean;
   readonly restart: boolean;
   readonly json: boolean;
@@ -23,7 +25,9 @@ export async function replayIds(context: Context, options: ReplayIds): Promise<n
   if (isResumed) progress.note(`resuming the replay of ${isoOf(begun.startedAt)}; --restart starts from scratch`);
   const { dryRun: isDryRun } = options;
   await using platform = openPlatform(context, { mayJoinBroker: true, topics: isDryRun ? 'exist' : 'require' });
-  const replayed = await publishIds(context, platform, { selection, begun, journal, isDryRun });
+  const replayed = await publishIds(context, platform, {
+    ...{ selection, begun, journal, isDryRun, isBackfill: options.backfill },
+  });
   progress[Symbol.dispose]();
   print(options, idsReplayedShape, replayed, () => {
     const { records, apiCalls, minutes, alreadyAsked } = replayed;
@@ -43,7 +47,7 @@ const isoOf = (ms: number): string => new Date(ms).toISOString();
  */
 function begin(options: ReplayIds, command: string, journal: string) {
   const now = systemClock.now();
-  const text = selectionText(options);
+  const text = `${selectionText(options)}${options.backfill ? ' --backfill' : ''}`;
   const begun = options.restart ? null : findBegun(journal);
   const isResumed = begun?.selection === text;
   if (begun && !isResumed && !options.dryRun) {

@@ -14,14 +14,21 @@ interface Run {
   readonly popularEvery: number;
   /** Milliseconds. */
   readonly genresEvery: number;
+  /** Milliseconds; never if undefined. */
+  readonly changesEvery: number | undefined;
+  /** Milliseconds; never if undefined. */
+  readonly exportEvery: number | undefined;
   readonly json: boolean;
 }
 
 /** `run` */
 export async function run(context: Context, options: Run): Promise<number> {
   const { pages, fullRefresh, popularEvery: popularEveryMs, genresEvery: genresEveryMs } = options;
+  const { changesEvery: changesEveryMs, exportEvery: exportEveryMs } = options;
   if (!options.once) {
-    const isGood = await services.all(context, { pages, popularEveryMs, genresEveryMs });
+    const isGood = await services.all(context, {
+      ...{ pages, popularEveryMs, genresEveryMs, changesEveryMs, exportEveryMs },
+    });
     return isGood ? ExitCode.done : ExitCode.failed;
   }
   const report = await runOnce(context, { pages, fullRefresh });

@@ -107,6 +107,8 @@ describe('the alerts', () => {
     const exprOf = (alert: string) => rules.find((rule) => rule.alert === alert)?.expr ?? '';
     for (const [name, list] of [
       ['producer-popular', 'popular'],
+      ['producer-changes', 'changes'],
+      ['producer-export', 'export'],
       ['producer-genres', 'genres'],
     ] as const) {
       const hours = Number(/^(\d+)h$/.exec(wordsOf(services[name]?.command).at(-1) ?? '')?.[1]);

@@ -203,7 +203,7 @@ describe('the command line', () => {
     expect(await json('transform')).toMatchObject({ skipped: false, testsFailed: 0 });
     expect(await json('schedule', '--once')).toMatchObject({ outcome: 'skipped', isFresh: true });
     const { topics } = await json('status');
-    expect(topics.map(({ waiting }: { waiting: number | null }) => waiting)).toEqual([0, 0, 0, null]);
+    expect(topics.map(({ waiting }: { waiting: number | null }) => waiting)).toEqual([0, 0, 0, 0, null, null]);
     await Promise.all([
       json('dead-letters list'),
       json('topics'),
@@ -221,6 +221,9 @@ describe('the command line', () => {
     const closing = await json('dead-letters purge', '--all', ExitCode.usage);
     expect(closing).toMatchObject({ isClosed: false, letters: [{ id: letters[1]?.id }] });
     expect(await json('run', '--once --pages 1')).toMatchObject({ estimate: { pages: 1, movies: 1 } });
+    // Last: these publish thousands of ids.
+    expect(await json('produce changes')).toMatchObject({ days: 1 });
+    expect(await json('produce export')).toHaveProperty('published');
     serving.kill('SIGTERM');
     const withJson = [...commandsByWords].flatMap(([words, { shape }]) => (shape ? [words] : []));
     expect([...outputs.keys()].toSorted()).toEqual(withJson.toSorted());

@@ -26,13 +26,15 @@ describe('a read-only command', () => {
     }
     const { code, stdout } = await workspace.run(['topics', '--json']);
     expect(code).toBe(ExitCode.partial);
-    expect(JSON.parse(stdout).missing).toHaveLength(4);
+    expect(JSON.parse(stdout).missing).toHaveLength(6);
     watching.kill('SIGTERM');
     const [first = ''] = (await ended).stdout.split('\n');
     expect(JSON.parse(first).topics).toMatchObject([
       { topic: 'tmdb.movie-ids', records: 0, waiting: 0 },
+      { topic: 'tmdb.movie-ids-backfill', records: 0, waiting: 0 },
       { topic: 'tmdb.raw-movies', records: 0, waiting: 0 },
       { topic: 'tmdb.raw-genres', records: 0, waiting: 0 },
+      { topic: 'tmdb.producer-state', records: 0, waiting: null },
       { topic: 'tmdb.dead-letters', records: 0, waiting: null },
     ]);
   });

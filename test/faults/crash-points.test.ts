@@ -244,4 +244,24 @@ describe('a stage that is killed at a critical point and restarted', () => {
       await bed.audit();
     });
   });
+
+  it('[P17 P18 R132] a producer of changes or of the export continues where it was killed', {
+    tags: ['full'],
+  }, async () => {
+    const published = async (...args: string[]): Promise<number> => {
+      const log = bed.fleet.start(args.join(' '), [...args, '--json']);
+      await log.exited;
+      return Number(log.lines.find((line) => 'published' in line)?.['published']);
+    };
+    await dieAt({ point: 'producer.changes-read', hit: 2 }, ['produce', 'changes']);
+    // Its first page is published; the empty one was not read to the end, so the day is read again.
+    expect(await published('produce', 'changes')).toBe(0);
+    await dieAt({ point: 'producer.export-published', hit: 1 }, ['produce', 'export']);
+    expect(await published('produce', 'export')).toBe(0);
+    await bed.run('fetch', '--once');
+    await bed.run('load', '--once');
+    const { ids, movies: found } = await bed.audit({ onlyBronze: true });
+    expect(found).toBeGreaterThan(390);
+    expect(ids).toBeGreaterThanOrEqual(found);
+  });
 });

@@ -1,7 +1,7 @@
 import { expect, it, vi } from 'vitest';
 import { createAdmin } from '../../kafka/admin.ts';
 import type { KafkaAdmin } from '../../kafka/cluster-admin.ts';
-import { fetchMovies } from '../../pipeline/stages.ts';
+import { fetchMovies } from '../../pipeline/fetch-movies.ts';
 import type { Sandbox } from '../../sandbox/server.ts';
 import { rawGenresCodec } from '../../schemas/codecs.ts';
 import { falseRecords } from '../support/kafka/false-records.ts';

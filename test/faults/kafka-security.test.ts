@@ -40,12 +40,18 @@ const leastRights: readonly AclEntry[] = [
   ...(['producer', 'fetcher', 'loader'] as const).flatMap((user) =>
     [may.DESCRIBE, may.DESCRIBE_CONFIGS].map((operation) => allow(user, of.TOPIC, 'tmdb.', operation, named.PREFIXED)),
   ),
-  ...[may.READ, may.WRITE].map((operation) => allow('producer', of.TOPIC, 'tmdb.movie-ids', operation)),
+  ...['tmdb.movie-ids', 'tmdb.movie-ids-backfill', 'tmdb.producer-state'].flatMap((topic) =>
+    [may.READ, may.WRITE].map((operation) => allow('producer', of.TOPIC, topic, operation)),
+  ),
   allow('producer', of.TOPIC, 'tmdb.raw-genres', may.WRITE),
-  // The producer reads the ids that it has published, in a group of its own.
-  allow('producer', of.GROUP, 'tmdb.movie-ids-read-', may.READ, named.PREFIXED),
+  // The producers read what they have published, each time in a group of its own.
+  ...['tmdb.movie-ids-read-', 'tmdb.movie-ids-backfill-read-', 'tmdb.producer-state-read-'].map((group) =>
+    allow('producer', of.GROUP, group, may.READ, named.PREFIXED),
+  ),
   allow('fetcher', of.TOPIC, 'tmdb.movie-ids', may.READ),
+  allow('fetcher', of.TOPIC, 'tmdb.movie-ids-backfill', may.READ),
   allow('fetcher', of.GROUP, 'tmdb.fetcher', may.READ),
+  allow('fetcher', of.GROUP, 'tmdb.fetcher-backfill', may.READ),
   allow('fetcher', of.TOPIC, 'tmdb.raw-movies', may.WRITE),
   allow('fetcher', of.TOPIC, 'tmdb.dead-letters', may.WRITE),
   allow('loader', of.TOPIC, 'tmdb.raw-', may.READ, named.PREFIXED),
@@ -166,6 +172,7 @@ describe('a Kafka with TLS, passwords and ACLs', () => {
     const stages: readonly (readonly [User, readonly string[]])[] = [
       ['producer', ['produce', 'genres']],
       ['producer', ['produce', 'popular', '--pages', '1']],
+      ['producer', ['produce', 'changes']],
       ['fetcher', ['fetch', '--once']],
       ['loader', ['load', '--once', '--json']],
     ];

@@ -1,6 +1,6 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { describe, expect, it, vi } from 'vitest';
-import { fetchMovies } from '../../pipeline/stages.ts';
+import { fetchMovies } from '../../pipeline/fetch-movies.ts';
 import { GeneratedCatalogue } from '../../sandbox/catalogue-generated.ts';
 import type { Sandbox } from '../../sandbox/server.ts';
 import { movieIdCodec } from '../../schemas/codecs.ts';

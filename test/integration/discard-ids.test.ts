@@ -66,7 +66,11 @@ it('[R117] drops the waiting ids, as many as its dry run reports, and names the 
   expect(code).toBe(0);
   expect(stdout).toContain('discarded 7 ids of 6 movies, and 1 records that are not ids');
   expect(await deployment.fetch()).toBe(2);
-  expect(await discard({ isDryRun: false })).toMatchObject({ ids: 0, partitions: [], fetchAgain: null });
+  expect(await discard({ isBackfill: false, isDryRun: false })).toMatchObject({
+    ids: 0,
+    partitions: [],
+    fetchAgain: null,
+  });
   const again = /to fetch them again: tmdb-stream (replay ids .+)/.exec(stdout)?.[1] ?? '';
   expect((await deployment.run(...again.split(' '))).stdout).toContain('published 6 ids');
   expect(await deployment.fetch()).toBe(6);
@@ -79,11 +83,14 @@ it('[R117] changes nothing while a process reads ids, in the group or in its for
   await publish(await deployment.listed(), { hoursAgo: 1, partition: 0 });
   for (const group of [groups.fetcher, formerGroups.fetcher]) {
     await using _ = await joinAs(kafka, group, topic);
-    await expect(discard({ isDryRun: false })).rejects.toMatchObject({
+    await expect(discard({ isBackfill: false, isDryRun: false })).rejects.toMatchObject({
       name: 'GroupInUseError',
       message: expect.stringContaining(`group ${group} has members (test at`),
     });
-    expect(await discard({ isDryRun: true })).toMatchObject({ ids: 20, members: [expect.stringContaining('test at')] });
+    expect(await discard({ isBackfill: false, isDryRun: true })).toMatchObject({
+      ids: 20,
+      members: [expect.stringContaining('test at')],
+    });
     expect(await admin.commits(groups.fetcher, topic)).toEqual(new Map());
   }
 });
@@ -94,7 +101,7 @@ it('[R117] drops only what the group of an older version has not fetched', async
   await deployment.createTopics();
   await publish(await deployment.listed(), { hoursAgo: 1, partition: 0 });
   await admin.replaceCommits(formerGroups.fetcher, topic, new Map([[0, { offset: 15n, ahead: new Set([17n]) }]]));
-  expect(await discard({ isDryRun: false })).toMatchObject({
+  expect(await discard({ isBackfill: false, isDryRun: false })).toMatchObject({
     ids: 4,
     partitions: [{ partition: 0, from: 15, to: 20 }],
   });

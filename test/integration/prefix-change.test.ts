@@ -1,9 +1,11 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
+import { walkPopular } from '../../pipeline/discovery.ts';
 import { examine } from '../../pipeline/doctor.ts';
+import { fetchMovies } from '../../pipeline/fetch-movies.ts';
 import { topicsOfOtherPrefixes } from '../../pipeline/other-prefix.ts';
-import { endsOf, fetchMovies, loadBronze, walkPopular } from '../../pipeline/stages.ts';
+import { endsOf, loadBronze } from '../../pipeline/stages.ts';
 import { loadConfig } from '../../platform/config.ts';
 import type { Context } from '../../platform/context.ts';
 import { openPlatform } from '../../platform/platform.ts';
@@ -36,7 +38,7 @@ describe('two values of KAFKA_TOPIC_PREFIX with the same DATA_DIR', () => {
     await using platform = openPlatform(context);
     const { movieIds, rawMovies, rawGenres } = context.config.kafka.topics;
     await walkPopular(platform, context, 1);
-    await fetchMovies(platform, context, (await endsOf(platform, [movieIds])).get(movieIds.name));
+    await fetchMovies(platform, context, await endsOf(platform, [movieIds]));
     await loadBronze(platform, context, { until: endsOf(platform, [rawMovies, rawGenres]) });
   };
   /** Begins `replay raw --all` and reads nothing, as if it were killed. @param name of the backfill. */

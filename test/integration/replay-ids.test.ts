@@ -108,7 +108,7 @@ it.each([
   ]);
   const startedAt = Date.now();
   const begun = { selection, startedAt };
-  const options = { selection: selectedBy(selection, started), begun, journal, isDryRun: false };
+  const options = { selection: selectedBy(selection, started), begun, journal, isBackfill: false, isDryRun: false };
   expect(await replayIds(stage.context, stage.platform, options)).toMatchObject({ records: movies.length });
   expect(await replayedIds()).toEqual(movies);
 });
@@ -157,7 +157,7 @@ it.each(casesOf([700, 0, 1]))(
   async (published) => {
     await know(range(1_500).map((movieId) => ({ movieId, partition: movieId % 2 })));
     const begun = { selection: '--since 2h', startedAt: Date.now() };
-    const options = { selection: { since: started - 2 * hour }, begun, journal, isDryRun: false };
+    const options = { selection: { since: started - 2 * hour }, begun, journal, isBackfill: false, isDryRun: false };
     await expect(replayIds(stage.context, dyingAfter(published), options)).rejects.toThrow('killed');
     // An id that the walk has requested meanwhile is fresh as well.
     await know([{ movieId: 1_500, hoursAgo: -1 }]);

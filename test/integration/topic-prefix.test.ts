@@ -33,7 +33,9 @@ describe('two deployments with different prefixes on one broker', () => {
     for (const prefix of prefixes) {
       const own = (names: readonly string[]) => names.filter((name) => name.startsWith(prefix)).toSorted();
       expect(own(topics)).toEqual(
-        ['dead-letters', 'movie-ids', 'raw-genres', 'raw-movies'].map((name) => `${prefix}tmdb.${name}`),
+        ['dead-letters', 'movie-ids', 'movie-ids-backfill', 'producer-state', 'raw-genres', 'raw-movies'].map(
+          (name) => `${prefix}tmdb.${name}`,
+        ),
       );
       expect(own(groups)).toEqual(['fetcher', 'loader'].map((name) => `${prefix}tmdb.${name}`));
     }

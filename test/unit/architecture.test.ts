@@ -175,7 +175,7 @@ describe('the architecture', () => {
 
   it('builds the names of topics and of groups in one place each, which adds the prefix', () => {
     const name =
-      /['"](?:tmdb\.(?:movie-ids|raw-movies|raw-genres|dead-letters|fetcher|loader|replay-raw)|movie-details|bronze-loader)\b/;
+      /['"](?:tmdb\.(?:movie-ids|raw-movies|raw-genres|producer-state|dead-letters|fetcher|loader|replay-raw)|movie-details|bronze-loader)\b/;
     const files = [...sources.keys()].filter((file) => name.test(sources.get(file) ?? ''));
     expect(files).toEqual(['schemas/topic-names.ts']);
     const groups = [...sources].filter(([, text]) =>

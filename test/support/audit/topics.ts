@@ -11,7 +11,8 @@ import { plainClient } from '../kafka/client.ts';
 
 export const rawTopics = ['tmdb.raw-movies', 'tmdb.raw-genres'] as const;
 type RawTopic = (typeof rawTopics)[number];
-const allTopics = ['tmdb.movie-ids', ...rawTopics, 'tmdb.dead-letters'] as const;
+const idTopics: readonly string[] = ['tmdb.movie-ids', 'tmdb.movie-ids-backfill'];
+const allTopics = [...idTopics, ...rawTopics, 'tmdb.dead-letters'] as const;
 
 /** A record of a raw topic, without its body. */
 export interface RawEntry {
@@ -82,10 +83,10 @@ export async function readTopics(kafkaDir: string, brokers: readonly string[]): 
     const address = `${topic}/${partition}/${message.offset}`;
     if (unusable && topic !== 'tmdb.dead-letters') {
       for (const entry of unusableEntries(topic, partition, message, unusable)) {
-        if (topic === 'tmdb.movie-ids') found.ids.push({ ...entry, id: null });
+        if (idTopics.includes(topic)) found.ids.push({ ...entry, id: null });
         else found.raw.push({ ...entry, topic: topic as RawTopic, contents: null, answer: null });
       }
-    } else if (topic === 'tmdb.movie-ids') {
+    } else if (idTopics.includes(topic)) {
       // A tombstone requests nothing.
       if (value) found.ids.push({ address, hash: sha256(value), id: idOf(value) });
     } else if (topic === 'tmdb.dead-letters') {

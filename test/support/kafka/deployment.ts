@@ -1,6 +1,8 @@
 import { inject } from 'vitest';
 import type { Gap } from '../../../kafka/gap.ts';
-import { endsOf, fetchMovies, loadBronze, walkPopular } from '../../../pipeline/stages.ts';
+import { walkPopular } from '../../../pipeline/discovery.ts';
+import { fetchMovies } from '../../../pipeline/fetch-movies.ts';
+import { endsOf, loadBronze } from '../../../pipeline/stages.ts';
 import { loadConfig } from '../../../platform/config.ts';
 import type { Context } from '../../../platform/context.ts';
 import { openPlatform } from '../../../platform/platform.ts';
@@ -8,33 +10,38 @@ import { systemClock } from '../../../runtime/clock.ts';
 import { Health } from '../../../runtime/health.ts';
 import { createMetrics } from '../../../runtime/metrics.ts';
 import { noProgress } from '../../../runtime/progress.ts';
-import { type Sandbox, startSandbox } from '../../../sandbox/server.ts';
+import { type Sandbox, type SandboxOptions, startSandbox } from '../../../sandbox/server.ts';
 import { openDuckDbReader } from '../../../warehouse/duckdb/reader.ts';
 import { type Outcome, Workspace } from '../processes/cli.ts';
 import { duckDbOf } from '../warehouse/duckdb-of.ts';
 import { silent } from './broker.ts';
+
+interface MoreOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly sandbox?: SandboxOptions;
+}
 
 /** One deployment on the broker that all tests share, with a prefix, a sandbox and a data folder of its own. */
 export class Deployment implements AsyncDisposable {
   readonly context: Context;
   /** The messages about what it waits for, as its user sees them. */
   readonly waits: string[];
-  readonly #sandbox: Sandbox;
+  readonly sandbox: Sandbox;
   readonly #workspace: Workspace;
 
   private constructor(context: Context, sandbox: Sandbox, workspace: Workspace, waits: string[]) {
     this.context = context;
     this.waits = waits;
     this.#workspace = workspace;
-    this.#sandbox = sandbox;
+    this.sandbox = sandbox;
   }
 
-  /** @param seed of the invented movies: another seed gives other movies. */
-  static async open(prefix: string, seed: number): Promise<Deployment> {
-    const sandbox = await startSandbox({ movies: 100, seed, limit: null });
+  /** @param seed of the invented movies: another seed gives other movies. @param more settings, and what the sandbox is given. */
+  static async open(prefix: string, seed: number, more: MoreOptions = {}): Promise<Deployment> {
+    const sandbox = await startSandbox({ movies: 100, seed, limit: null, ...more.sandbox });
     const env = {
       ...{ KAFKA_BROKERS: inject('brokers').join(), KAFKA_TOPIC_PREFIX: prefix, KAFKA_PARTITIONS: '2' },
-      ...{ TMDB_BASE_URL: sandbox.url, TMDB_TOKEN: 'any', TMDB_RATE_LIMIT: '1000/1s' },
+      ...{ TMDB_BASE_URL: sandbox.url, TMDB_TOKEN: 'any', TMDB_RATE_LIMIT: '1000/1s', ...more.env },
     };
     const workspace = new Workspace(env);
     const waits: string[] = [];
@@ -68,7 +75,7 @@ export class Deployment implements AsyncDisposable {
   async fetch(): Promise<number> {
     await using platform = openPlatform(this.context);
     const { movieIds } = this.context.config.kafka.topics;
-    const ids = (await endsOf(platform, [movieIds])).get(movieIds.name);
+    const ids = await endsOf(platform, [movieIds]);
     return (await fetchMovies(platform, this.context, ids)).fetched;
   }
 
@@ -94,7 +101,7 @@ export class Deployment implements AsyncDisposable {
 
   /** The ids that its sandbox lists on the first page. */
   async listed(): Promise<number[]> {
-    const response = await fetch(`${this.#sandbox.url}/movie/popular?page=1`, {
+    const response = await fetch(`${this.sandbox.url}/movie/popular?page=1`, {
       headers: { authorization: 'Bearer any' },
     });
     const { results } = (await response.json()) as { readonly results: readonly { readonly id: number }[] };
@@ -102,7 +109,7 @@ export class Deployment implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#sandbox[Symbol.asyncDispose]();
+    await this.sandbox[Symbol.asyncDispose]();
     this.#workspace[Symbol.dispose]();
   }
 }

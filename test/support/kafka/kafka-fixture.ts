@@ -8,7 +8,8 @@ import { createAdmin } from '../../../kafka/admin.ts';
 import type { Kafka } from '../../../kafka/client.ts';
 import { readTopic } from '../../../kafka/read-topic.ts';
 import type { Offsets } from '../../../kafka/topic.ts';
-import { endsOf, fetchMovies, type Loaded, loadBronze } from '../../../pipeline/stages.ts';
+import { fetchMovies } from '../../../pipeline/fetch-movies.ts';
+import { endsOf, type Loaded, loadBronze } from '../../../pipeline/stages.ts';
 import { loadConfig } from '../../../platform/config.ts';
 import type { Context } from '../../../platform/context.ts';
 import { openPlatform, type Platform } from '../../../platform/platform.ts';
@@ -233,7 +234,7 @@ export class KafkaFixture implements AsyncDisposable {
     const work = async (platform: Platform, context: Context) => {
       await platform.kafka();
       await onStarted();
-      const until = (await endsOf(platform, [topics.movieIds])).get(topics.movieIds.name);
+      const until = await endsOf(platform, [topics.movieIds, topics.movieIdsBackfill]);
       return fetchMovies(platform, context, until);
     };
     return this.start(work, { TMDB_BASE_URL: sandbox.url, TMDB_RATE_LIMIT: '1000/1s' }).ended;

@@ -19,6 +19,8 @@ const argumentsOf: Readonly<Record<string, readonly (readonly string[])[]>> = {
   produce: [
     ['popular', '--pages', '1'],
     ['popular', '--pages', '1', '--every', '1h'],
+    ['changes'],
+    ['export'],
     ['genres'],
     ['genres', '--every', '1h'],
   ],

@@ -9,7 +9,10 @@ import { Fleet, until } from './fleet.ts';
 import type { SupervisedService } from './supervised-service.ts';
 
 /** Topics whose replicas must be in sync before the next broker may be lost. */
-const allTopics = ['tmdb.movie-ids', 'tmdb.raw-movies', 'tmdb.raw-genres', 'tmdb.dead-letters', '__consumer_offsets'];
+const allTopics = [
+  ...['tmdb.movie-ids', 'tmdb.movie-ids-backfill', 'tmdb.raw-movies', 'tmdb.raw-genres'],
+  ...['tmdb.producer-state', 'tmdb.dead-letters', '__consumer_offsets'],
+];
 
 /** A cluster of three brokers, a sandbox, and services that know all three. */
 export class ThreeBrokerBed implements AsyncDisposable {

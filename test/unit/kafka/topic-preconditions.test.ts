@@ -8,6 +8,7 @@ import { allTopics as all, topics } from '../../support/kafka/topics.ts';
 const day = 86_400_000;
 const settings: TopicSettings = { partitions: 4, replicationFactor: 3, rawRetentionMs: 180 * day, maxBodyBytes: 4e6 };
 const { movieIds, rawMovies, rawGenres, deadLetters } = topics;
+const compacted: readonly Topic[] = [movieIds, topics.movieIdsBackfill, topics.producerState];
 const kept = [rawMovies, rawGenres, deadLetters];
 
 /** Settings of a topic on the broker, besides those that we set. */
@@ -46,10 +47,10 @@ const rows: readonly Row[] = [
   [kept, 'cleanup.policy', 'compact', 'refuse', 'delete'],
   [kept, 'cleanup.policy', 'compact,delete', 'refuse', 'delete'],
   [kept, 'cleanup.policy', 'delete,compact', 'refuse', 'delete'],
-  [[movieIds], 'cleanup.policy', 'delete', 'refuse', 'compact'],
-  [[movieIds], 'cleanup.policy', 'compact,delete', 'refuse', 'compact'],
-  [[movieIds], 'cleanup.policy', 'delete', 'warn', 'compact', { 'retention.ms': '-1' }],
-  [[movieIds], 'cleanup.policy', 'delete', 'refuse', 'compact', { 'retention.ms': '-1', 'retention.bytes': '1000' }],
+  [compacted, 'cleanup.policy', 'delete', 'refuse', 'compact'],
+  [compacted, 'cleanup.policy', 'compact,delete', 'refuse', 'compact'],
+  [compacted, 'cleanup.policy', 'delete', 'warn', 'compact', { 'retention.ms': '-1' }],
+  [compacted, 'cleanup.policy', 'delete', 'refuse', 'compact', { 'retention.ms': '-1', 'retention.bytes': '1000' }],
   [kept, 'retention.ms', String(day), 'refuse', String(180 * day)],
   [kept, 'retention.ms', '0', 'refuse', String(180 * day)],
   [kept, 'retention.ms', String(7 * day - 1), 'refuse', String(180 * day)],
@@ -78,7 +79,7 @@ const rows: readonly Row[] = [
 
 const fixOf = (topic: Topic, setting: string, fix: string | null): string | null => {
   if (fix === 'as created') return configOf(topic, settings)[setting] ?? '';
-  if (fix === 'by topic') return topic === movieIds ? null : '4';
+  if (fix === 'by topic') return compacted.includes(topic) ? null : '4';
   return fix;
 };
 

@@ -19,7 +19,11 @@ it('creates each counter at 0, with all known values of its labels', async () =>
     ...new Set(counters.find(({ name }) => name === counter)?.values.map(({ labels }) => labels[label])),
   ];
   expect(valuesOf('tmdb_requests_total', 'endpoint')).toEqual(['movie', 'popular', 'changes', 'genres']);
-  expect(valuesOf('tmdb_rebalances_total', 'group')).toEqual(['staging.tmdb.fetcher', 'staging.tmdb.loader']);
+  expect(valuesOf('tmdb_rebalances_total', 'group')).toEqual([
+    'staging.tmdb.fetcher',
+    'staging.tmdb.fetcher-backfill',
+    'staging.tmdb.loader',
+  ]);
   expect(valuesOf('tmdb_dead_letters_total', 'reason')).toContain('attempts_exhausted');
 });
 

@@ -100,7 +100,8 @@ describe('the configuration', () => {
     const staging = { KAFKA_TOPIC_PREFIX: 'staging.', KAFKA_SKIP_OFFSETS: 'tmdb.raw-movies/0/1' };
     expect(mistakes(staging)).toBe(
       'the environment has 1 mistake(s): KAFKA_SKIP_OFFSETS: this deployment has no topic tmdb.raw-movies: expected one of ' +
-        'staging.tmdb.movie-ids, staging.tmdb.raw-movies, staging.tmdb.raw-genres, staging.tmdb.dead-letters',
+        'staging.tmdb.movie-ids, staging.tmdb.movie-ids-backfill, staging.tmdb.raw-movies, staging.tmdb.raw-genres, ' +
+        'staging.tmdb.producer-state, staging.tmdb.dead-letters',
     );
     expect(mistakes({ KAFKA_SKIP_OFFSETS: 'tmdb.raw-movies/0/1,tmdb.raw-movie/0/2-3' })).toContain('tmdb.raw-movie:');
     const skips = ['movie-ids', 'raw-movies', 'raw-genres', 'dead-letters'].map((name) => `staging.tmdb.${name}/0/1`);
@@ -125,7 +126,7 @@ describe('the configuration', () => {
     [{ KAFKA_TOPIC_PREFIX: 'a/b' }, 'expected only letters'],
     [{ KAFKA_TOPIC_PREFIX: 'staging.\n' }, 'expected only letters'],
     [{ KAFKA_TOPIC_PREFIX: 'ä' }, 'expected only letters'],
-    [{ KAFKA_TOPIC_PREFIX: 'x'.repeat(233) }, 'expected at most 232 characters'],
+    [{ KAFKA_TOPIC_PREFIX: 'x'.repeat(227) }, 'expected at most 226 characters'],
   ])('refuses %j', (environment, hint) => {
     expect(mistakes(environment)).toContain(hint);
   });
@@ -133,14 +134,19 @@ describe('the configuration', () => {
   it('adds nothing to the names of topics and groups without a prefix', () => {
     const { topics, groups, formerGroups } = loadConfig({ KAFKA_TOPIC_PREFIX: '' }).kafka;
     const names = Object.values(topics).map(({ name }) => name);
-    expect(names).toEqual(['tmdb.movie-ids', 'tmdb.raw-movies', 'tmdb.raw-genres', 'tmdb.dead-letters']);
-    expect(Object.values(groups)).toEqual(['tmdb.fetcher', 'tmdb.loader', 'tmdb.replay-raw']);
+    expect(names).toEqual([
+      ...['tmdb.movie-ids', 'tmdb.movie-ids-backfill', 'tmdb.raw-movies', 'tmdb.raw-genres'],
+      ...['tmdb.producer-state', 'tmdb.dead-letters'],
+    ]);
+    expect(Object.values(groups)).toEqual([
+      ...['tmdb.fetcher', 'tmdb.fetcher-backfill', 'tmdb.loader', 'tmdb.replay-raw'],
+    ]);
     // Offsets of older versions are in these groups: their names never change.
     expect(formerGroups).toEqual({ fetcher: 'movie-details', loader: 'bronze-loader' });
   });
 
   it('begins the name of each topic and group with the prefix, up to the length that Kafka allows', () => {
-    const prefix = 'x'.repeat(232);
+    const prefix = 'x'.repeat(226);
     const { topics, groups, formerGroups } = loadConfig({ KAFKA_TOPIC_PREFIX: prefix }).kafka;
     const names = [
       ...Object.values(topics).map(({ name }) => name),

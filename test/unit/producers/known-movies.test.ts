@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { readKnownGenres, readKnownMovies } from '../../../producers/known-movies.ts';
+import { MovieTimes } from '../../../producers/movie-times.ts';
 import { movieIdCodec, rawGenresCodec } from '../../../schemas/codecs.ts';
 import { consumerRecord } from '../../support/kafka/memory-record-source.ts';
 import { topics } from '../../support/kafka/topics.ts';
@@ -16,7 +17,7 @@ const remembered = (records: readonly { readonly value: Buffer | null; readonly 
   }, now);
 
 const known = async (values: readonly (Buffer | null)[]) =>
-  (await remembered(values.map((value) => ({ value })))).known;
+  new Map((await remembered(values.map((value) => ({ value })))).known);
 
 describe("the producer's memory", () => {
   it('knows when each movie was last requested, for any order of the records', async () => {
@@ -40,18 +41,35 @@ describe("the producer's memory", () => {
       { value: asked(-7, 100) },
       { value: asked(0, 100) },
     ];
-    expect(await remembered(records)).toEqual({ known: new Map([[1, 100]]), ignored: 4 });
+    const memory = await remembered(records);
+    expect([...memory.known]).toEqual([[1, 100]]);
+    expect(memory.ignored).toBe(4);
   });
 
   it('[R79] ignores a time in the future: the movie is fetched again', async () => {
     const [soon, late, inTenYears] = [now + 59 * minute, now + 61 * minute, now + 3652 * 24 * 60 * minute];
-    expect(
-      await remembered([asked(1, soon), asked(2, late), asked(3, inTenYears)].map((value) => ({ value }))),
-    ).toEqual({ known: new Map([[1, soon]]), ignored: 2 });
+    const memory = await remembered([asked(1, soon), asked(2, late), asked(3, inTenYears)].map((value) => ({ value })));
+    expect([...memory.known]).toEqual([[1, soon]]);
+    expect(memory.ignored).toBe(2);
   });
 
   it('keeps the newest accepted time', async () => {
     expect(await known([asked(1, 100), asked(1, now + 61 * minute)])).toEqual(new Map([[1, 100]]));
+  });
+
+  it('has each of many movies, with its newest time', () => {
+    const times = new MovieTimes();
+    const expected = new Map<number, number>();
+    for (let index = 0; index < 20_000; index += 1) {
+      const movieId = index % 3 === 0 ? 2 ** 31 - 1 - (index % 999) : (index * 7_919) % 13_001 || 1;
+      const time = (index * 31) % 5_000;
+      times.add(movieId, time);
+      expected.set(movieId, Math.max(expected.get(movieId) ?? 0, time));
+    }
+    expect(times.size).toBe(expected.size);
+    expect(new Map(times)).toEqual(expected);
+    for (const [movieId, time] of expected) if (times.get(movieId) !== time) expect.fail(String(movieId));
+    expect(times.get(14_000)).toBe(undefined);
   });
 
   it('[R79] does the same for genres, by language', async () => {

@@ -2,13 +2,20 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { schemaVersions } from '../../../schemas/avro-codec.ts';
-import { deadLetterCodec, movieIdCodec, rawGenresCodec, rawMovieCodec } from '../../../schemas/codecs.ts';
+import {
+  deadLetterCodec,
+  movieIdCodec,
+  producerStateCodec,
+  rawGenresCodec,
+  rawMovieCodec,
+} from '../../../schemas/codecs.ts';
 
 const at = new Date(Date.UTC(2026, 0, 1));
 const codecs = {
   'movie-id': movieIdCodec,
   'raw-movie': rawMovieCodec,
   'raw-genres': rawGenresCodec,
+  'producer-state': producerStateCodec,
   'dead-letter': deadLetterCodec,
 };
 
@@ -37,6 +44,11 @@ const golden: Record<string, { codec: keyof typeof codecs; bytes: string; value:
     codec: 'raw-genres',
     bytes: 'c301ab1c6a936724133104656e1e68747470733a2f2f782f67656e726580a0d5edee66047b7d',
     value: { language: 'en', sourceUrl: 'https://x/genre', fetchedAt: at, body: Buffer.from('{}') },
+  },
+  'producer-state.v1': {
+    codec: 'producer-state',
+    bytes: 'c301592f0f21d89404720c6578706f727414323032362d30312d3031a01f0080a0d5edee66',
+    value: { producer: 'export', day: '2026-01-01', lines: 2_000, isComplete: false, updatedAt: at },
   },
   'dead-letter.v1': {
     codec: 'dead-letter',

@@ -1,0 +1,172 @@
+import type { Context } from '../platform/context.ts';
+import type { Platform } from '../platform/platform.ts';
+import { type ChangesWalk, daysDue, produceChanges } from '../producers/changes.ts';
+import { type ExportWalk, produceExport } from '../producers/export.ts';
+import { type GenresLook, produceGenres } from '../producers/genres.ts';
+import { type KnownMovies, type ReadTopic, readKnownGenres, readKnownMovies } from '../producers/known-movies.ts';
+import { type PopularWalk, producePopular, UnusableListError } from '../producers/popular.ts';
+import { type Progress, readProgress } from '../producers/producer-state.ts';
+import { systemClock } from '../runtime/clock.ts';
+import type { StatefulProducer } from '../schemas/records.ts';
+import { idTopics } from '../schemas/topics.ts';
+import type { MovieExports } from '../tmdb/movie-export.ts';
+
+const genreLanguage = 'en';
+
+/** When each known movie was last requested. @throws KafkaError. */
+export async function knownMovies(platform: Platform, context: Context): Promise<KnownMovies> {
+  const { cluster } = await platform.kafka();
+  const topics = idTopics(cluster.topics);
+  const readIds: ReadTopic = async (onRecord) => {
+    for (const topic of topics) await cluster.readTopic(topic, onRecord);
+  };
+  const { known, ignored } = await readKnownMovies(readIds, systemClock.now());
+  noteIgnored(context, topics[0].name, ignored);
+  return known;
+}
+
+/**
+ * Walks the popular list and publishes movies that are not fresh.
+ * @param known from `knownMovies`, if the caller has read it. @throws the errors of `producePopular`.
+ */
+export async function walkPopular(
+  platform: Platform,
+  context: Context,
+  pages: number,
+  known?: KnownMovies,
+): Promise<PopularWalk> {
+  const { config, log, progress, signal, metrics } = context;
+  const { cluster } = await platform.kafka();
+  const { movieIds } = cluster.topics;
+  const walk = await producePopular(
+    {
+      tmdb: await platform.tmdb(),
+      movieIds: cluster.sink(movieIds),
+      known: known ?? (await knownMovies(platform, context)),
+      clock: systemClock,
+      log,
+      onProgress: ({ pagesRead, pagesTotal }) =>
+        progress.update('walk', { done: pagesRead, total: pagesTotal, unit: 'pages' }),
+    },
+    { pages, refreshAfterMs: config.tmdb.refreshAfterMs },
+    signal,
+  ).catch((error) => {
+    if (error instanceof UnusableListError) countWalk(context, error.walk);
+    throw error;
+  });
+  countWalk(context, walk);
+  metrics.walkedAt.set({ list: 'popular' }, systemClock.now() / 1_000);
+  return walk;
+}
+
+function countWalk({ metrics }: Context, { published, itemsSkipped, pagesFailed }: PopularWalk): void {
+  metrics.idsPublished.inc(published);
+  metrics.itemsSkipped.inc({ list: 'popular' }, itemsSkipped);
+  metrics.pagesFailed.inc({ list: 'popular' }, pagesFailed);
+}
+
+/** Counts the records that the memory rejects, and logs them once for each walk. */
+function noteIgnored({ log, metrics }: Context, topic: string, ignored: number): void {
+  metrics.recordsIgnored.inc({ topic }, ignored);
+  if (ignored === 0) return;
+  log.warn({ topic, ignored }, 'ignored records with a wrong key or a time in the future; "repair" replaces them');
+}
+
+/** Publishes the genre list unless it was published less than `refreshAfterMs` ago. @throws the errors of TmdbClient. */
+export async function fetchGenres(platform: Platform, context: Context, refreshAfterMs: number): Promise<GenresLook> {
+  const { cluster } = await platform.kafka();
+  const { rawGenres } = cluster.topics;
+  const readGenres: ReadTopic = (onRecord) => cluster.readTopic(rawGenres, onRecord);
+  const { known, ignored } = await readKnownGenres(readGenres, systemClock.now());
+  noteIgnored(context, rawGenres.name, ignored);
+  const look = await produceGenres(
+    {
+      tmdb: await platform.tmdb(),
+      rawGenres: cluster.sink(rawGenres),
+      known,
+      clock: systemClock,
+      log: context.log,
+    },
+    { language: genreLanguage, refreshAfterMs },
+    context.signal,
+  );
+  context.metrics.itemsSkipped.inc({ list: 'genres' }, look.rowsUnusable);
+  context.metrics.walkedAt.set({ list: 'genres' }, systemClock.now() / 1_000);
+  return look;
+}
+
+/** How far a producer is. @throws KafkaError. */
+async function progressOf(platform: Platform, producer: StatefulProducer): Promise<Progress | null> {
+  const { cluster } = await platform.kafka();
+  const readState: ReadTopic = (onRecord) => cluster.readTopic(cluster.topics.producerState, onRecord);
+  return readProgress(readState, producer, systemClock.now());
+}
+
+/** Publishes the movies that changed on each complete day since the last walk. @throws the errors of `produceChanges`. */
+export async function walkChanges(platform: Platform, context: Context): Promise<ChangesWalk> {
+  const { config, log, progress, signal, metrics } = context;
+  const { cluster } = await platform.kafka();
+  const days = daysDue((await progressOf(platform, 'changes'))?.day ?? null, systemClock.now());
+  const walk = await produceChanges(
+    {
+      tmdb: await platform.tmdb(),
+      movieIds: cluster.sink(cluster.topics.movieIds),
+      state: cluster.sink(cluster.topics.producerState),
+      known: days.length > 0 ? await knownMovies(platform, context) : new Map(),
+      clock: systemClock,
+      log,
+      onProgress: ({ days: done, daysTotal }) => progress.update('walk', { done, total: daysTotal, unit: 'days' }),
+    },
+    { days, withAdult: config.tmdb.withAdult },
+    signal,
+  );
+  metrics.idsPublished.inc(walk.published);
+  metrics.itemsSkipped.inc({ list: 'changes' }, walk.itemsSkipped);
+  metrics.walkedAt.set({ list: 'changes' }, systemClock.now() / 1_000);
+  return walk;
+}
+
+/** Publishes the ids of the newest daily export that no producer has requested. @throws the errors of `produceExport`. */
+export async function readExport(platform: Platform, context: Context): Promise<ExportWalk> {
+  const { config, metrics } = context;
+  const exports = await platform.exports();
+  const known = await knownMovies(platform, context);
+  const walks: ExportWalk[] = [];
+  for (const isAdult of config.tmdb.withAdult ? [false, true] : [false]) {
+    walks.push(await readOneExport(platform, context, { exports, known, isAdult }));
+  }
+  metrics.walkedAt.set({ list: 'export' }, systemClock.now() / 1_000);
+  return walks.reduce((sum, walk) => ({
+    exportedAt: sum.exportedAt,
+    lines: sum.lines + walk.lines,
+    linesSkipped: sum.linesSkipped + walk.linesSkipped,
+    published: sum.published + walk.published,
+  }));
+}
+
+interface OneExport {
+  readonly exports: MovieExports;
+  readonly known: KnownMovies;
+  readonly isAdult: boolean;
+}
+
+async function readOneExport(
+  platform: Platform,
+  { progress, signal, metrics }: Context,
+  { exports, known, isAdult }: OneExport,
+): Promise<ExportWalk> {
+  const { cluster } = await platform.kafka();
+  const walk = await produceExport(
+    {
+      ...{ exports, known, clock: systemClock },
+      movieIds: cluster.sink(cluster.topics.movieIdsBackfill),
+      state: cluster.sink(cluster.topics.producerState),
+      onProgress: (done) => progress.update('export', { done, unit: 'lines' }),
+    },
+    { isAdult, progress: await progressOf(platform, isAdult ? 'export-adult' : 'export') },
+    signal,
+  );
+  metrics.idsPublished.inc(walk.published);
+  metrics.itemsSkipped.inc({ list: 'export' }, walk.linesSkipped);
+  return walk;
+}

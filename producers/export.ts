@@ -1,0 +1,95 @@
+import { z } from 'zod';
+import type { Sink } from '../kafka/topic.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { dayMs, startOfDay, utcDay } from '../runtime/days.ts';
+import { count, time, type ValueOf } from '../runtime/shape.ts';
+import type { MovieId, ProducerState } from '../schemas/records.ts';
+import { UnusableAnswerError } from '../tmdb/errors.ts';
+import type { ExportBatch } from '../tmdb/export-batches.ts';
+import type { MovieExports } from '../tmdb/movie-export.ts';
+import type { KnownMovies } from './known-movies.ts';
+import { type Progress, saveProgress } from './producer-state.ts';
+
+/** Ids that are published at a time. */
+const batchLines = 2_000;
+
+export interface ExportPorts {
+  readonly exports: Pick<MovieExports, 'open'>;
+  readonly movieIds: Sink<MovieId>;
+  readonly state: Sink<ProducerState>;
+  readonly known: Pick<KnownMovies, 'get'>;
+  readonly clock: Clock;
+  readonly onProgress?: (lines: number) => void;
+}
+
+export interface ExportOptions {
+  /** Whether to read the export of adult movies instead of the one with all others. */
+  readonly isAdult: boolean;
+  /** From `readProgress`; null if no export was read. */
+  readonly progress: Progress | null;
+}
+
+/** What was found in a daily export of ids. */
+export const exportWalkShape = z.object({
+  exportedAt: time.describe('beginning of the UTC day of the export'),
+  lines: count.describe('lines that were read; 0 if the export was read before'),
+  linesSkipped: count.describe('lines among them that name no movie'),
+  published: count.describe('ids that were published: no producer has requested them before'),
+});
+export type ExportWalk = ValueOf<typeof exportWalkShape>;
+
+/**
+ * Publishes the ids of the newest daily export that were never requested. They are published in batches, each followed by a
+ * record of the progress: after a failure or a kill, the next call continues in the same file. A movie that is not in the export stays
+ * known.
+ * @throws UnusableAnswerError if neither today's nor yesterday's file exists, or if it cannot be read; UntrustedServerError; the reason of the signal.
+ */
+export async function produceExport(
+  ports: ExportPorts,
+  options: ExportOptions,
+  signal: AbortSignal,
+): Promise<ExportWalk> {
+  const { state, clock } = ports;
+  const producer = options.isAdult ? 'export-adult' : 'export';
+  const { day, from, batches } = await openNewest(ports, options, signal);
+  const walk = { exportedAt: new Date(startOfDay(day)), lines: 0, linesSkipped: 0, published: 0 };
+  if (batches === null) return walk;
+  let lines = from;
+  for await (const batch of batches) {
+    walk.published += await publishUnknown(ports, batch);
+    // crash point: producer.export-published
+    await saveProgress(state, clock, producer, { day, lines: batch.lines, isComplete: false });
+    lines = batch.lines;
+    walk.linesSkipped += batch.unusable;
+    walk.lines = lines - from;
+    ports.onProgress?.(lines);
+    signal.throwIfAborted();
+  }
+  await saveProgress(state, clock, producer, { day, lines, isComplete: true });
+  return walk;
+}
+
+/** Today's export, or yesterday's if today's is not ready. `batches` is null if it was read to its end. */
+async function openNewest({ exports, clock }: ExportPorts, { isAdult, progress }: ExportOptions, signal: AbortSignal) {
+  for (const day of [utcDay(clock.now()), utcDay(clock.now() - dayMs)]) {
+    const isOfDay = progress?.day === day;
+    if (isOfDay && progress.isComplete) return { day, from: progress.lines, batches: null };
+    const from = isOfDay ? progress.lines : 0;
+    const batches = await exports.open({ day, isAdult, from, batchLines }, signal);
+    if (batches) return { day, from, batches };
+  }
+  throw new UnusableAnswerError('unexpected_status', 'TMDb has neither an export of today nor one of yesterday', true);
+}
+
+async function publishUnknown({ movieIds, known, clock }: ExportPorts, batch: ExportBatch): Promise<number> {
+  const unknown = new Set(batch.movieIds.filter((movieId) => known.get(movieId) === undefined));
+  if (unknown.size === 0) return 0;
+  const requestedAt = new Date(clock.now());
+  await movieIds.publish(
+    [...unknown].map((movieId) => ({
+      key: String(movieId),
+      value: { movieId, reason: 'export' as const, page: null, rank: null, requestedAt },
+    })),
+  );
+  return unknown.size;
+}

@@ -1,0 +1,113 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { produceExport } from '../../../producers/export.ts';
+import type { Progress } from '../../../producers/producer-state.ts';
+import type { MovieId, ProducerState } from '../../../schemas/records.ts';
+import { UnusableAnswerError } from '../../../tmdb/errors.ts';
+import { readBatches } from '../../../tmdb/export-batches.ts';
+import { ManualClock } from '../../support/clock/manual-clock.ts';
+import { MemorySink } from '../../support/kafka/memory-sink.ts';
+
+const torn = new UnusableAnswerError('attempts_exhausted', 'the connection failed', true);
+
+describe('the daily export', () => {
+  let movieIds: MemorySink<MovieId>;
+  let state: MemorySink<ProducerState>;
+  let opened: string[];
+  const clock = new ManualClock(Date.UTC(2026, 7, 31, 12));
+
+  beforeEach(() => {
+    movieIds = new MemorySink();
+    state = new MemorySink();
+    opened = [];
+  });
+
+  /** A file of `count` movies, which breaks after `breaksAfter` of them. */
+  interface File {
+    readonly count: number;
+    readonly breaksAfter?: number;
+  }
+  async function* bytesOf({ count, breaksAfter = count }: File): AsyncGenerator<Buffer> {
+    for (let id = 1; id <= breaksAfter; id += 1) yield Buffer.from(`{"id":${id}}\n`);
+    if (breaksAfter < count) throw torn;
+  }
+
+  interface Options {
+    readonly known?: readonly number[];
+    readonly progress?: Progress | null;
+    readonly isAdult?: boolean;
+    readonly signal?: AbortSignal;
+  }
+  const read = (files: Readonly<Record<string, File>>, options: Options = {}) =>
+    produceExport(
+      {
+        ...{ movieIds, state, clock, known: new Map(options.known?.map((id) => [id, 1])) },
+        exports: {
+          open: async (request) => {
+            opened.push(request.day);
+            const file = files[request.day];
+            return file ? readBatches(bytesOf(file), request) : null;
+          },
+        },
+      },
+      { isAdult: options.isAdult ?? false, progress: options.progress ?? null },
+      options.signal ?? new AbortController().signal,
+    );
+  const published = () => movieIds.values.map(({ movieId }) => movieId);
+  const newest = () => state.values.at(-1);
+
+  it('[P18] publishes every id once that was never requested, in batches', async () => {
+    const walk = await read({ '2026-08-31': { count: 5_000 } }, { known: [1, 4_999] });
+    expect(walk).toEqual({ exportedAt: new Date('2026-08-31'), lines: 5_000, linesSkipped: 0, published: 4_998 });
+    expect(new Set(published()).size).toBe(4_998);
+    expect(movieIds.values[0]).toMatchObject({ movieId: 2, reason: 'export', page: null, rank: null });
+    expect(state.values.map(({ lines, isComplete }) => [lines, isComplete])).toEqual([
+      ...[
+        [2_000, false],
+        [4_000, false],
+        [5_000, false],
+        [5_000, true],
+      ],
+    ]);
+  });
+
+  it('[R130] of the day before is read as long as that of the day is not ready', async () => {
+    expect(await read({ '2026-08-30': { count: 3 } })).toMatchObject({
+      exportedAt: new Date('2026-08-30'),
+      published: 3,
+    });
+    expect(opened).toEqual(['2026-08-31', '2026-08-30']);
+    await expect(read({ '2026-08-29': { count: 3 } })).rejects.toMatchObject({ retriable: true });
+  });
+
+  it('[R130] continues in a file after the last batch that was published', async () => {
+    await expect(read({ '2026-08-31': { count: 5_000, breaksAfter: 4_500 } })).rejects.toBe(torn);
+    const progress = newest() ?? null;
+    expect(progress).toMatchObject({ lines: 4_000, isComplete: false });
+    const walk = await read({ '2026-08-31': { count: 5_000 } }, { progress });
+    expect(walk).toMatchObject({ lines: 1_000, published: 1_000 });
+    expect(new Set(published()).size).toBe(5_000);
+    expect(published()).toHaveLength(5_000);
+  });
+
+  it('[R132] stops after a batch, and continues there', async () => {
+    const stop = new AbortController();
+    const reading = read({ '2026-08-31': { count: 5_000 } }, { signal: stop.signal });
+    stop.abort(new Error('stopped'));
+    await expect(reading).rejects.toThrow('stopped');
+    expect(newest()).toMatchObject({ lines: 2_000, isComplete: false });
+  });
+
+  it('is not read again when it was read to its end', async () => {
+    const progress = { day: '2026-08-31', lines: 3, isComplete: true };
+    expect(await read({ '2026-08-31': { count: 3 } }, { progress })).toMatchObject({ lines: 0, published: 0 });
+    expect(opened).toEqual([]);
+    expect(await read({ '2026-08-31': { count: 4 } }, { progress: { ...progress, day: '2026-08-30' } })).toMatchObject({
+      lines: 4,
+    });
+  });
+
+  it('of adult movies has a progress of its own', async () => {
+    await read({ '2026-08-31': { count: 1 } }, { isAdult: true });
+    expect(newest()).toMatchObject({ producer: 'export-adult', isComplete: true });
+  });
+});
