@@ -1,8 +1,9 @@
+import { metricsTable, selectMetrics } from '../../schemas/metrics.ts';
 import { scatterChart } from '../charts/scatter.ts';
 import type { Choices, Figure } from '../figure.ts';
 import { readFloors } from '../floors.ts';
 import { formatValue } from '../format.ts';
-import { measures, movieColumns, movieId, movieTitle, releasedFeatures } from './columns.ts';
+import { lossPct, measures, movieColumns, movieId, movieTitle, releasedFeatures } from './columns.ts';
 
 /** More points cover each other, and make a large page. */
 const mostPoints = 400;
@@ -10,13 +11,13 @@ const mostPoints = 400;
 /** The genre that a visitor chose; empty: any. */
 const genreOf = (choices: Choices): string => choices.get('genre') ?? '';
 
-/** The condition that a movie has the genre, and the value of its parameter. */
+/** A join that keeps the movies of the genre, and the value of its parameter. A movie has a genre once, so no row is doubled. */
 const ofGenre = (choices: Choices) => {
   const genre = genreOf(choices);
-  if (genre === '') return { where: 'true', values: {} };
-  const where =
-    'movie_id in (select movie_id from bridge_movie_genres join dim_genres using (genre_sk) where genre_name = $genre)';
-  return { where, values: { genre } };
+  if (genre === '') return { join: '', values: {} };
+  const join = `join (select movie_id from bridge_movie_genres
+                      where genre_sk in (select genre_sk from dim_genres where genre_name = $genre)) using (movie_id)`;
+  return { join, values: { genre } };
 };
 
 /** Single movies by budget and revenue. */
@@ -35,12 +36,11 @@ export const budgetAndRevenue: Figure = {
     movieId,
   ],
   query: (choices) => {
-    const { where, values } = ofGenre(choices);
+    const { join, values } = ofGenre(choices);
     return {
       sql: `
         select movie_id, title, budget_usd, revenue_usd, profit_usd, roi_pct, vote_count, is_money_known
-          from fact_movies
-         where is_released_feature and budget_usd > 0 and revenue_usd > 0 and ${where}
+          from (from fact_movies where is_released_feature and budget_usd > 0 and revenue_usd > 0) ${join}
          order by vote_count desc nulls last, movie_id
          limit ${mostPoints}`,
       values,
@@ -75,8 +75,12 @@ const classes: readonly (readonly [from: number, name: string])[] = [
 
 const classOf = `case ${classes
   .toReversed()
-  .map(([from], index) => `when budget_usd >= ${from * 1e6} then ${classes.length - index}`)
+  .map(([from], index) => `when known_budget_usd >= ${from * 1e6} then ${classes.length - index}`)
   .join(' ')} end`;
+
+const shown = [measures.moneyMovies, measures.lowerRoi, measures.medianRoi, measures.upperRoi, measures.overallRoi].map(
+  ({ key }) => key,
+);
 
 /** What a budget of each size returns. */
 export const returnByBudget: Figure = {
@@ -90,20 +94,15 @@ export const returnByBudget: Figure = {
     measures.medianRoi,
     measures.upperRoi,
     measures.overallRoi,
-    { key: 'loss_pct', label: 'Movies that lost money', unit: 'percent' },
+    lossPct,
   ],
   query: (choices) => {
-    const { where, values } = ofGenre(choices);
+    const { join, values } = ofGenre(choices);
     return {
       sql: `
         select ([${classes.map(([, name]) => `'${name}'`).join(', ')}])[class] as budget_class,
-               count(*) as money_movie_count,
-               round(quantile_cont(roi_pct, 0.25), 4) as lower_quartile_roi_pct,
-               round(median(roi_pct), 4) as median_roi_pct,
-               round(quantile_cont(roi_pct, 0.75), 4) as upper_quartile_roi_pct,
-               round(cast(sum(profit_usd) as double) * 100 / sum(budget_usd), 4) as overall_roi_pct,
-               round(count(*) filter (profit_usd < 0) * 100.0 / count(*), 4) as loss_pct
-          from (select *, ${classOf} as class from fact_movies where is_released_feature and is_money_known and ${where})
+               ${selectMetrics(shown)}, ${lossPct.sql}
+          from (select *, ${classOf} as class from ${metricsTable} where is_money_known) ${join}
          group by class
          order by class`,
       values,

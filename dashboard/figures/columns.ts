@@ -20,6 +20,12 @@ export const measures = {
   weightedVote: column('weighted_vote', 'Vote, weighted', 'vote'),
 } as const;
 
+/** The share of movies with known money that lost some. It is no metric of the KPI tables; an aggregate over the metrics' table. */
+export const lossPct = {
+  ...column('loss_pct', 'Movies that lost money', 'percent'),
+  sql: 'round(count(case when known_profit_usd < 0 then 1 end) * 100.0 / nullif(count(known_profit_usd), 0), 4) as loss_pct',
+} as const;
+
 /** The page of a movie. */
 const movieLink = (id: unknown): string => `/movies/${id}`;
 

@@ -1,3 +1,4 @@
+import { metricsTable, selectMetrics } from '../../schemas/metrics.ts';
 import { rowChart } from '../charts/bars.ts';
 import { type Choices, choiceOf, type Figure, numberIn } from '../figure.ts';
 import { formatValue } from '../format.ts';
@@ -26,7 +27,18 @@ const fewestMoney: Readonly<Record<string, number>> = {
   overall_roi_pct: fewestForReturn,
 };
 
-/** GOLD has no table of companies by performance, so these are the same measures over the bridge. */
+/** The metrics of a company, as columns. */
+const shown = [
+  measures.movies,
+  measures.moneyMovies,
+  measures.totalRevenue,
+  measures.totalBudget,
+  measures.totalProfit,
+  measures.medianRoi,
+  measures.overallRoi,
+];
+
+/** GOLD has no table of companies by performance, so these are the metrics over the bridge. */
 export const companies: Figure = {
   id: 'companies',
   title: 'Top 30 companies',
@@ -34,49 +46,32 @@ export const companies: Figure = {
   columns: [
     { key: 'company_name', label: 'Company', unit: 'text' },
     { key: 'origin_country', label: 'Country', unit: 'text' },
-    measures.movies,
-    measures.moneyMovies,
-    measures.totalRevenue,
-    measures.totalBudget,
-    measures.totalProfit,
-    measures.medianRoi,
-    measures.overallRoi,
+    ...shown,
     { key: 'company_id', label: 'Id at TMDb', unit: 'rank', isHidden: true },
   ],
   query: (choices) => {
     const { key } = chosen(choices);
-    // The sums of all companies choose 30 of them. Only these get names and medians, which need more memory.
+    const fewest = fewestMoney[key] ?? 0;
+    // One metric of all companies chooses 30 of them, and only these get the others: medians of all would need much memory.
     return {
       sql: `
-        with known as not materialized (
-          select movie_id, revenue_usd, budget_usd, profit_usd, roi_pct from fact_movies where is_released_feature and is_money_known),
-        counts as (
-          select company_sk, count(*) as movie_count
-            from bridge_movie_companies
-           where movie_id in (select movie_id from fact_movies where is_released_feature)
-           group by company_sk),
-        sums as (
-          select company_sk, count(*) as known_count, sum(revenue_usd) as total_revenue_usd, sum(budget_usd) as total_budget_usd,
-                 sum(profit_usd) as total_profit_usd
-            from bridge_movie_companies join known using (movie_id)
-           group by company_sk),
-        totals as (
-          select counts.*, coalesce(known_count, 0) as money_movie_count, total_revenue_usd, total_budget_usd, total_profit_usd,
-                 round(cast(total_profit_usd as double) * 100 / total_budget_usd, 4) as overall_roi_pct
-            from counts left join sums using (company_sk)),
+        with ordered as (
+          select company_sk, ${selectMetrics([key])}
+            from bridge_movie_companies join ${metricsTable} using (movie_id)
+           where ${fewest > 0 ? 'is_money_known' : 'true'}
+           group by company_sk
+          having count(*) >= ${fewest}),
         chosen as (
-          select totals.*, company_name, origin_country, company_id
-            from totals join dim_production_companies using (company_sk)
-           where company_id <> -1 and money_movie_count >= ${fewestMoney[key] ?? 0}
+          select company_sk, company_name, origin_country, company_id
+            from ordered join dim_production_companies using (company_sk)
+           where company_id <> -1
            order by ${key} desc, company_id
-           limit 30),
-        medians as (
-          select company_sk, round(median(roi_pct), 4) as median_roi_pct
-            from bridge_movie_companies join known using (movie_id)
-           where company_sk in (select company_sk from chosen)
-           group by company_sk)
-        select chosen.*, median_roi_pct
-          from chosen left join medians using (company_sk)
+           limit 30)
+        select company_name, origin_country, company_id, ${selectMetrics(shown.map((column) => column.key))}
+          from chosen
+          join bridge_movie_companies using (company_sk)
+          join ${metricsTable} using (movie_id)
+         group by company_name, origin_country, company_id
          order by ${key} desc, company_id`,
     };
   },

@@ -62,7 +62,8 @@ function filterOf({ search, genre, kind }: MovieChoices): {
     ...(genre === ''
       ? []
       : [
-          `movie_id in (select movie_id from bridge_movie_genres join dim_genres using (genre_sk) where genre_name = $genre)`,
+          `movie_id in (select movie_id from bridge_movie_genres
+                         where genre_sk in (select genre_sk from dim_genres where genre_name = $genre))`,
         ]),
   ];
   return {

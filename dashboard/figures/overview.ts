@@ -1,7 +1,17 @@
+import { metricsTable, selectMetrics } from '../../schemas/metrics.ts';
 import { rowChart } from '../charts/bars.ts';
 import { type Choices, type Column, choiceOf, type Figure, numberIn } from '../figure.ts';
 import { formatValue, type Unit } from '../format.ts';
-import { knownMoney, measures, movieColumns, movieId, movieTitle, releasedFeatures } from './columns.ts';
+import { knownMoney, lossPct, measures, movieColumns, movieId, movieTitle, releasedFeatures } from './columns.ts';
+
+const totalMetrics = [
+  measures.movies,
+  measures.moneyMovies,
+  measures.totalRevenue,
+  measures.overallRoi,
+  measures.medianRoi,
+  measures.weightedVote,
+].map(({ key }) => key);
 
 /** The catalog in a few numbers. */
 export const totals: Figure = {
@@ -14,22 +24,11 @@ export const totals: Figure = {
     measures.totalRevenue,
     measures.overallRoi,
     measures.medianRoi,
-    { key: 'loss_pct', label: 'Movies that lost money', unit: 'percent' },
+    lossPct,
     measures.weightedVote,
   ],
   query: () => ({
-    sql: `
-      select count(*) as movie_count,
-             count(*) filter (is_money_known) as money_movie_count,
-             sum(revenue_usd) filter (is_money_known) as total_revenue_usd,
-             round(cast(sum(profit_usd) filter (is_money_known) as double) * 100 / sum(budget_usd) filter (is_money_known), 4) as overall_roi_pct,
-             round(median(roi_pct) filter (is_money_known), 4) as median_roi_pct,
-             round(count(*) filter (is_money_known and profit_usd < 0) * 100.0
-                   / nullif(count(*) filter (is_money_known), 0), 4) as loss_pct,
-             round(cast(sum(cast(round(vote_average * 1000) as bigint) * vote_count) as double)
-                   / nullif(sum(vote_count) filter (vote_average is not null), 0) / 1000, 4) as weighted_vote
-        from fact_movies
-       where is_released_feature`,
+    sql: `select ${selectMetrics(totalMetrics)}, ${lossPct.sql} from ${metricsTable}`,
   }),
 };
 

@@ -174,7 +174,7 @@ describe('the dashboard', () => {
     expect(answer.rows.reduce((sum, row) => sum + Number(row['money_movie_count']), 0)).toBe(rows.length);
   });
 
-  it('keeps odd titles as text in pages and in CSV', async () => {
+  it('[S14] keeps odd titles as text in pages and in CSV', async () => {
     await publishSmallGold(path, oddTitles.length);
     const page = await textOf('/');
     expect(page).toContain('<bdi>&lt;script&gt;alert(1)&lt;/script&gt;</bdi>');
@@ -196,7 +196,7 @@ describe('the dashboard', () => {
     expect((await get('/app.css')).headers.get('content-type')).toBe('text/css; charset=utf-8');
   });
 
-  it('forbids everything inline and foreign on every answer', async () => {
+  it('[S14] forbids everything inline and foreign on every answer', async () => {
     for (const address of ['/', '/nothing', '/app.js', '/data/totals.csv']) {
       const { headers } = await get(address);
       const policy = headers.get('content-security-policy') ?? '';
@@ -206,7 +206,7 @@ describe('the dashboard', () => {
     }
   });
 
-  it('refuses a host that is not its own, and every request without the token', async () => {
+  it('[S14] refuses a host that is not its own, and every request without the token', async () => {
     expect(await statusFor({ host: 'evil.example' })).toBe(421);
     const site = createSite({ gold, definitions: readDefinitions(), readOperations, remark: null });
     await using closed = await startDashboardServer({
@@ -239,7 +239,7 @@ describe('the dashboard', () => {
     expect(layers).toEqual([]);
   });
 
-  it('shows each published GOLD with the next request, and says what to run while there is none', async () => {
+  it('[P19] shows each published GOLD with the next request, and says what to run while there is none', async () => {
     for (const count of [10, 20, 30]) {
       await publishSmallGold(path, count);
       expect(await textOf('/data/totals.csv')).toContain(`\r\n${count - 1},`);
@@ -252,7 +252,7 @@ describe('the dashboard', () => {
     expect((await get('/')).status).toBe(200);
   });
 
-  it('answers twenty readers while GOLD is published again and again, without an error and from one GOLD for each page', async () => {
+  it('[P19 Z5] answers twenty readers while GOLD is published again and again, without an error and from one GOLD for each page', async () => {
     const publishes = isLongForm ? 50 : 4;
     const copies = await Promise.all(
       [10, 20].map(async (count) => {
@@ -308,6 +308,7 @@ describe('the dashboard', () => {
       await using file = await openDuckDbFile(options);
       await makeGold(file.connection, 15);
     }
+    rmSync(path);
     await publishGold(
       options,
       path,
@@ -319,7 +320,7 @@ describe('the dashboard', () => {
     expect((await get('/genres')).status).toBe(200);
   });
 
-  it('reads one GOLD from the first to the last query of a page while others are published', async () => {
+  it('[P19] reads one GOLD from the first to the last query of a page while others are published', async () => {
     await publishSmallGold(path, 10);
     const sql = 'select count(*) as movies from fact_movies';
     const counts = await gold.read(async (snapshot) => {
@@ -331,7 +332,7 @@ describe('the dashboard', () => {
     expect(counts).toEqual([10, 20, 10]);
   });
 
-  it('lets a query open no other file and write nothing', async () => {
+  it('[S14] lets a query open no other file and write nothing', async () => {
     for (const sql of [
       `attach '${join(folder, 'x.duckdb')}' as x`,
       "from read_csv('/etc/passwd')",

@@ -195,6 +195,34 @@ for line in sys.stdin:
     },
   );
 
+  it('[R119] belongs to one warehouse: another one that has the same path is refused, until the file is deleted', async () => {
+    await publish();
+    const other = { ...options(), path: join(folder, 'other', 'tmdb.duckdb') };
+    mkdirSync(dirname(other.path));
+    {
+      await using file = await openDuckDbFile(other);
+      await file.connection.run('create schema gold; create table gold.fact_movies as select 7 as movie_sk');
+    }
+    const before = readFileSync(goldPath());
+    await expect(publishGold(other, goldPath(), models)).rejects.toThrow(
+      /has the GOLD of another warehouse, \.\.\/tmdb\.duckdb: give each its own DUCKDB_GOLD_PATH, or delete the file/,
+    );
+    expect(readFileSync(goldPath()).equals(before)).toBe(true);
+    await publish();
+    rmSync(goldPath());
+    await publishGold(other, goldPath(), models);
+    await expect(publish()).rejects.toThrow(SideOutputError);
+  });
+
+  it('is replaced if it was made by an older version, or cannot be read', async () => {
+    mkdirSync(dirname(goldPath()));
+    writeFileSync(goldPath(), 'no database');
+    await publish();
+    const reader = await openReader();
+    expect(await reader.rows('select count(*) from dim_genres')).toEqual([['0']]);
+    reader.close();
+  });
+
   it('removes the files of a killed run', async () => {
     await publish();
     writeFileSync(`${goldPath()}.4711.unfinished`, 'half');

@@ -1,5 +1,5 @@
-import { readdirSync, renameSync, rmSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
+import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { asFileError } from '../../runtime/file-error.ts';
 import { makeFolder } from '../../runtime/make-folder.ts';
@@ -11,7 +11,7 @@ import { catalog, type DuckDbFileOptions, openDuckDbFile, quoted } from './file.
  * lock and no partial run, and a reader that has the last file open continues to read it. The tables are in the file's default
  * schema, so that `from fact_movies` finds them; the schema `gold` has a view of each, for queries that also run on the warehouse.
  * @param models names of the project's models in GOLD; a table of another name is left over from an older project.
- * @throws SideOutputError if the copy cannot be written, and the errors of `openDuckDbFile`; the last copy stays unchanged.
+ * @throws SideOutputError if the copy cannot be written or the file is the copy of another warehouse, and the errors of `openDuckDbFile`; the last copy stays unchanged.
  */
 export async function publishGold(
   options: DuckDbFileOptions,
@@ -25,7 +25,11 @@ export async function publishGold(
     // Readers may run as other users.
     makeFolder(dirname(target), 0o755);
     removeUnfinished(target);
+    // Relative, so that a folder with both files can be moved.
+    const origin = relative(dirname(target), resolve(options.path));
+    await requireSameOrigin(file.connection, target, origin);
     await copyGold(file.connection, unfinished, models);
+    await markOrigin(file.connection, unfinished, origin);
     renameSync(unfinished, target);
   } catch (error) {
     removeQuietly(unfinished);
@@ -35,6 +39,33 @@ export async function publishGold(
     // After a failed copy DuckDB may refuse to detach. The file was only read, and the instance is closed in any case.
     await Promise.resolve(file[Symbol.asyncDispose]()).catch(() => {});
   }
+}
+
+/** Two warehouses that publish to one file would replace each other's GOLD again and again. A file that cannot be read is replaced. */
+async function requireSameOrigin(connection: DuckDBConnection, target: string, origin: string): Promise<void> {
+  if (!existsSync(target)) return;
+  const found = await originOf(connection, target).catch(() => null);
+  if (found === null || found === origin) return;
+  throw new Error(
+    `${target} has the GOLD of another warehouse, ${found}: give each its own DUCKDB_GOLD_PATH, or delete the file`,
+  );
+}
+
+/** The warehouse file that the copy was made from. @throws for a file that an older version made, or that is no copy. */
+async function originOf(connection: DuckDBConnection, path: string): Promise<string> {
+  await connection.run(`attach ${textLiteral(path)} as replaced (read_only)`);
+  try {
+    return String((await rowsOf(connection, 'select replaced.gold.published_from()'))[0]?.[0]);
+  } finally {
+    await connection.run('detach replaced');
+  }
+}
+
+/** A macro, because the copy has no tables but the models. */
+async function markOrigin(connection: DuckDBConnection, path: string, origin: string): Promise<void> {
+  await connection.run(`attach ${textLiteral(path)} as published;
+    create macro published.gold.published_from() as ${textLiteral(origin)};
+    detach published`);
 }
 
 /** Users know the copy's path, not that of the temporary file. */
