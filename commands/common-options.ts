@@ -2,7 +2,7 @@ import { defaulted, flag, repeated } from './engine/option.ts';
 import { gap, pages } from './engine/value-types.ts';
 
 /** Options that several commands take. */
-export const json = flag('print JSON, one object a line (docs/json.md)');
+export const json = flag('print JSON, one object per line (docs/json.md)');
 
 export const acceptGap = repeated(
   gap,

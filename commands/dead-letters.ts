@@ -33,11 +33,11 @@ const list = defineCommand({
   name: 'list',
   summary: 'list the open letters',
   description: [
-    'Lists the letters that were neither sent back nor closed. Several filters select letters that match all.',
+    'Lists the letters that were neither sent back nor closed. If you give several filters, a letter must match all of them.',
   ],
   examples: [
     ['dead-letters list', 'list every open letter'],
-    ['dead-letters list --reason undecodable_record --since 1d', 'list some of them'],
+    ['dead-letters list --reason undecodable_record --since 1d', 'list the unreadable records of the last day'],
   ],
   options: { ...filters, json },
   writes: ['broker'],
@@ -73,7 +73,7 @@ const redrive = defineCommand({
   ],
   examples: [
     ['dead-letters redrive --all --dry-run', "test the records against today's code"],
-    ['dead-letters redrive --reason undecodable_record', 'send some of them back'],
+    ['dead-letters redrive --reason undecodable_record', 'send the unreadable records back'],
   ],
   options: {
     ...filters,

@@ -5,7 +5,7 @@ import { flag } from './engine/option.ts';
 
 export const repair = defineCommand({
   name: 'repair',
-  summary: 'correct what records with wrong ids or times have done',
+  summary: 'correct the effects of records with wrong ids or times',
   description: [
     "Reads each topic and finds the records that the stages refuse: a key that is not the record's own id, ids that differ, " +
       'or a time more than an hour ahead. An older version, or a machine with a wrong clock, may have accepted such records. ' +
@@ -13,7 +13,7 @@ export const repair = defineCommand({
     [
       `- replaces each bad record in ${topicNames.movieIds} with a correct one, so that "fetch" fetches the movie again; a key that belongs to no movie gets a tombstone`,
       '- parks the refused records that have rows in BRONZE, and rebuilds BRONZE without these rows',
-      '- requests the movies again that have no other answer',
+      '- requests again each movie that has no other answer',
       '- builds SILVER and GOLD from scratch if it found damage in BRONZE or SILVER',
     ].join('\n'),
     'It changes nothing else, and the stages may run meanwhile. If it is interrupted, run it again. Correct the clock ' +

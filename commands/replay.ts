@@ -7,7 +7,7 @@ import { selectionHelp, selectionOf, selectionOptions } from './selection.ts';
 
 const replayOptions = {
   ...selectionOptions,
-  dryRun: flag('only show how many records, requests and minutes'),
+  dryRun: flag('only show the number of records, requests and minutes'),
   restart: flag('start from scratch instead of resuming an unfinished replay'),
   json,
 };
@@ -18,9 +18,9 @@ const raw = defineCommand({
   name: 'raw',
   summary: 'add the rows that BRONZE lacks, from Kafka',
   description: [
-    `Reads ${topicNames.rawMovies} again and adds the records that BRONZE lacks. It adds none twice, and the loader may run ` +
-      'meanwhile. With --rebuild, it builds a second BRONZE, compares it with the live one and swaps it in; rows whose ' +
-      `records Kafka no longer has are kept. It sends no request to TMDb. ${resume}`,
+    `Reads ${topicNames.rawMovies} again and adds the records that BRONZE lacks. It adds no record twice, and the loader can ` +
+      'run meanwhile. With --rebuild, it builds a second BRONZE, compares it with the live one, and replaces the live one. ' +
+      `It keeps rows whose records Kafka no longer has. It sends no request to TMDb. ${resume}`,
     selectionHelp,
   ],
   examples: [
@@ -48,9 +48,10 @@ const ids = defineCommand({
   name: 'ids',
   summary: 'fetch movies again from TMDb',
   description: [
-    `Publishes the movies of ${topicNames.movieIds} and ${topicNames.movieIdsBackfill} again, each as in its newest record and to its topic, so that "fetch" fetches them again, ` +
-      'whatever TMDB_REFRESH_AFTER says. It leaves out movies with a tombstone, unless --movie is the only selection, ' +
-      `which can also name movies that the topic does not have. ${resume}`,
+    `Publishes the newest record of each movie in ${topicNames.movieIds} and ${topicNames.movieIdsBackfill} again, to the ` +
+      'same topic, so that "fetch" fetches the movie again, regardless of TMDB_REFRESH_AFTER. It leaves out movies with a ' +
+      'tombstone, unless --movie is the only selection. Then you can also name movies that the topics do not have. ' +
+      resume,
     selectionHelp,
   ],
   examples: [
@@ -75,7 +76,7 @@ const ids = defineCommand({
 export const replay: CommandGroup = {
   name: 'replay',
   summary: 'replay records: raw (BRONZE from Kafka), ids (fetch again)',
-  description: ['Reads records of Kafka again, selected by time, offset or movie.'],
+  description: ['Reads records from Kafka again, selected by time, offset or movie.'],
   examples: [['replay raw --all', 'add the rows that BRONZE lacks']],
   commands: [raw, ids],
 };

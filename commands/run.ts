@@ -10,8 +10,8 @@ export const run = defineCommand({
   summary: 'run all stages in one process',
   description: [
     'Walks the popular list, fetches the movies that are not fresh, loads BRONZE, and builds and tests SILVER and GOLD. ' +
-      'With --once it prints a report and ends. Without it, it runs until you stop it: it repeats the walks, and runs dbt ' +
-      'on TRANSFORM_SCHEDULE.',
+      'With --once, it prints a report and ends. Without --once, it runs until you stop it: it repeats the walks, and runs ' +
+      'dbt on TRANSFORM_SCHEDULE.',
     'If a list cannot be used, the other stages still run.',
   ],
   examples: [

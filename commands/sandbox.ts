@@ -8,9 +8,9 @@ export const sandbox = defineCommand({
   name: 'sandbox',
   summary: 'simulate TMDb on this machine, with faults on request',
   description: [
-    'Serves the endpoints popular, details, genres and changes of TMDb under http://127.0.0.1:PORT/3 until you stop it. Its ' +
-      'limit is TMDB_RATE_LIMIT, counted strictly. Its movies are those of SANDBOX_CATALOGUE, or SANDBOX_MOVIES invented ones ' +
-      'from SANDBOX_SEED. GET /sandbox/stats shows the requests.',
+    "Serves TMDb's endpoints popular, details, genres and changes at http://127.0.0.1:PORT/3 until you stop it. It enforces " +
+      'TMDB_RATE_LIMIT strictly. It serves the movies in the file SANDBOX_CATALOGUE. Without this setting, it invents ' +
+      'SANDBOX_MOVIES movies from SANDBOX_SEED. GET /sandbox/stats shows the requests.',
     'To use it, set TMDB_BASE_URL=http://127.0.0.1:8080/3 and TMDB_TOKEN=anything.',
   ],
   examples: [
@@ -25,7 +25,7 @@ export const sandbox = defineCommand({
     ),
     port: defaulted(count(0, 65_535), '8080', 'the port; 0 for any free one'),
     latency: defaulted(millisecondRange, '20-120', 'milliseconds before an answer'),
-    drift: defaulted(count(0, 65_535), '0', 'places by which movies move on the popular list between two of its pages'),
+    drift: defaulted(count(0, 65_535), '0', 'how many places the movies on the popular list move between two pages'),
     faults: single(
       jsonList('FAULTS', 'faults as a JSON list, such as [{"kind":"status","status":503,"rate":0.05}]'),
       'faults to inject, as a JSON list',
@@ -33,7 +33,7 @@ export const sandbox = defineCommand({
     version: defaulted(
       count(0, 65_535),
       '0',
-      'of the invented movies: a higher one has newer numbers for a share of them',
+      'version of the invented movies: in a higher version, some movies have newer numbers',
     ),
     json,
   },

@@ -10,7 +10,7 @@ export const selectionOptions = {
   until: single(moment, 'written before TIME'),
   fromOffset: repeated(
     fromOffset,
-    'from this offset on, in every partition, or in one as PARTITION:N; may be repeated. If you name only partitions, ' +
+    'from this offset on in every partition, or PARTITION:N for one partition; may be repeated. If you name only partitions, ' +
       'the others are left out',
   ),
   movie: repeated(movieId, 'of this movie; may be repeated'),

@@ -90,23 +90,23 @@ const genres = defineCommand({
 export const produce: CommandGroup = {
   name: 'produce',
   summary: 'publish movie ids (popular, changes, export) or genres',
-  description: ['Asks TMDb for a list and publishes what is not fresh.'],
+  description: ['Requests a list from TMDb, and publishes the part that is not fresh.'],
   examples: [['produce popular --pages 50', 'publish the first 1,000 movies']],
   commands: [popular, changes, exported, genres],
 };
 
 export const fetch = defineCommand({
   name: 'fetch',
-  summary: 'fetch the details of the movies whose ids wait',
+  summary: 'fetch the movies whose ids are waiting',
   description: [
-    `Reads ${topicNames.movieIds}, asks TMDb for each movie, and publishes the answers to ${topicNames.rawMovies}. ${runsUntilStopped}`,
-    `Ids in ${topicNames.movieIdsBackfill} are fetched when no others wait, except for one request in ten.`,
+    `Reads ${topicNames.movieIds}, requests each movie from TMDb, and publishes the answers to ${topicNames.rawMovies}. ${runsUntilStopped}`,
+    `Ids in ${topicNames.movieIdsBackfill} are fetched only when no other ids wait, except for one request in ten.`,
   ],
   examples: [
     ['fetch', 'run as a service'],
-    ['fetch --once', 'fetch the movies that wait now'],
+    ['fetch --once', 'fetch the movies that are waiting now'],
   ],
-  options: { once: flag('end when each id that waits now is fetched or parked'), json },
+  options: { once: flag('end when every id that is waiting now is fetched or parked'), json },
   writes: ['broker'],
   tools: ['kafka'],
   service: serviceNames.fetcher,
@@ -121,7 +121,7 @@ export const load = defineCommand({
   description: [
     `Reads ${topicNames.rawMovies} and ${topicNames.rawGenres} from the position in the ledger, and appends the records to BRONZE in ` +
       `micro-batches (LOAD_MAX_ROWS, LOAD_MAX_BYTES, LOAD_MAX_AGE). ${runsUntilStopped}`,
-    'If Kafka no longer has records that were never loaded, it ends with exit code 1, and the message names them.',
+    'If Kafka has lost records that were never loaded, the command ends with exit code 1 and names them.',
   ],
   examples: [
     ['load', 'run as a service'],
@@ -143,7 +143,7 @@ export const load = defineCommand({
 export const transform = defineCommand({
   name: 'transform',
   summary: 'build and test SILVER and GOLD with dbt',
-  description: ['Runs dbt build, unless BRONZE has not changed since the last run that succeeded.'],
+  description: ['Runs dbt build if BRONZE has changed since the last run that succeeded.'],
   examples: [
     ['transform', 'build what has changed'],
     ['transform --full-refresh', 'build everything from scratch'],

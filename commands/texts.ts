@@ -8,7 +8,7 @@ export const completion = definePrinter({
   name: 'completion',
   summary: 'print the completions for bash, zsh or fish',
   description: [
-    'Prints a script with which the shell completes commands, options and values. The examples show how to load it.',
+    'Prints a script that lets the shell complete commands, options and values. The examples show how to load it.',
   ],
   examples: [
     ['completion bash', 'in ~/.bashrc: source <(npx tmdb-stream completion bash)'],

@@ -6,9 +6,9 @@ export const topics = defineCommand({
   name: 'topics',
   summary: 'show the topics and settings; --apply corrects them',
   description: [
-    'Shows the first offset of each partition and the one after the last, and each setting that differs from ' +
-      'KAFKA_PARTITIONS, KAFKA_REPLICATION, KAFKA_RAW_RETENTION and what the guarantees need. Without --apply it changes ' +
-      'nothing.',
+    'Shows the first offset of each partition and the offset after its last record. It also shows each setting that differs ' +
+      'from KAFKA_PARTITIONS, KAFKA_REPLICATION or KAFKA_RAW_RETENTION, or that would break a guarantee. Without --apply, ' +
+      'it changes nothing.',
   ],
   examples: [
     ['topics', 'show the topics'],
@@ -16,8 +16,8 @@ export const topics = defineCommand({
   ],
   options: {
     apply: flag(
-      'create missing topics, correct settings, and add missing partitions. It never shortens a retention, and adds no ' +
-        'partitions to the topic of ids and no replicas; it prints how to do that',
+      'create missing topics, correct settings, and add missing partitions. It never shortens a retention, adds ' +
+        'replicas, or adds partitions to the topic of ids; it prints how to do that',
     ),
     json,
   },

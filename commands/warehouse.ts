@@ -22,8 +22,8 @@ const provision = defineCommand({
       'their monitor, the roles, their grants, and the users of the services. It corrects differences, and revokes what ' +
       'these roles and users were granted beyond the plan. A second run changes nothing. If it is interrupted, run it again ' +
       'to resume.',
-    'The database, the warehouses and the role of analysts are those of SNOWFLAKE_DATABASE, SNOWFLAKE_INGEST_WAREHOUSE, ' +
-      'SNOWFLAKE_TRANSFORM_WAREHOUSE and SNOWFLAKE_ANALYST_ROLE. You need ACCOUNTADMIN, or SECURITYADMIN and SYSADMIN for --check; each statement runs ' +
+    'SNOWFLAKE_DATABASE, SNOWFLAKE_INGEST_WAREHOUSE, SNOWFLAKE_TRANSFORM_WAREHOUSE and SNOWFLAKE_ANALYST_ROLE name the ' +
+      'database, the warehouses and the role of analysts. You need ACCOUNTADMIN, or SECURITYADMIN and SYSADMIN for --check; each statement runs ' +
       'as the lowest role that may run it.',
   ],
   examples: [
@@ -41,7 +41,7 @@ const provision = defineCommand({
     creditQuota: defaulted(
       count(1, 999_999),
       '100',
-      'credits a month for all virtual warehouses: warnings at 75 and 90 percent, no new statements at 100, running ' +
+      'credits per month for all virtual warehouses: warnings at 75 and 90 percent, no new statements at 100, running ' +
         'statements end at 110',
     ),
     deRole: defaulted(name, 'DE_ROLE', 'the role of engineers'),
@@ -57,7 +57,9 @@ const provision = defineCommand({
     if (print && check) throw new UsageError('--print and --check cannot be combined');
   },
   isOffline: ({ print }) => print,
-  exits: { 5: 'anything is missing, different, or granted beyond the plan: with --check now, otherwise afterwards' },
+  exits: {
+    5: 'anything is missing, different, or granted beyond the plan: with --check, at present; otherwise, after the changes',
+  },
   shape: async () => (await import('./actions/warehouse-provision.ts')).provisionShape,
   load: async () => (await import('./actions/warehouse-provision.ts')).provisionAccount,
 });

@@ -22,7 +22,7 @@ export const listedLetterShape = z.object({
   movieId: count.nullable().describe("the record's movie; null if its key names none"),
   originTopic: z.string().describe('where the record came from'),
   originPartition: count.describe('its partition'),
-  originOffset: offset.describe('its offset; of a batch, the first one'),
+  originOffset: offset.describe('its offset; for a batch, the first offset'),
   originLastOffset: offset.nullable().describe('the last offset of an unreadable batch; null for one record'),
   originTimestamp: time.describe("the record's own time"),
   bytes: count.nullable().describe('size of the value or batch; null for a tombstone'),
@@ -32,10 +32,10 @@ export const listedLetterShape = z.object({
 /** The fields of the records that can be parked. */
 const fieldsShape = z.object({
   movieId: z.int().optional().describe('the movie'),
-  reason: z.string().optional().describe('why it is asked for'),
+  reason: z.string().optional().describe('why it was requested'),
   page: z.int().nullish().describe('page of the list that named it'),
   rank: z.int().nullish().describe('position on that page'),
-  requestedAt: time.optional().describe('when it was asked for'),
+  requestedAt: time.optional().describe('when it was requested'),
   language: z.string().optional().describe('language of the genre list'),
   sourceUrl: z.string().optional().describe('where the answer came from'),
   httpStatus: z.int().optional().describe('status of the answer'),

@@ -43,5 +43,5 @@ export const lostEnd = (topic: string, partition: number, position: bigint, end:
 export const lostAwaited = (topic: string, partition: number, end: bigint, now: bigint): GapError =>
   new GapError(
     `${topic}/${partition}/${now}-${end - 1n}: this command waits for these offsets, but the topic ends at ${now}: it was deleted and created again, or ` +
-      'Kafka lost its last records. Run the command again: it then works on the records of now',
+      'Kafka lost its last records. Run the command again: it then processes the records that Kafka has now',
   );

@@ -16,7 +16,7 @@ const settings = {
     name: 'KAFKA_BROKERS',
     kind: list,
     form: '`host:port`, comma-separated',
-    meaning: 'Brokers of your cluster. Name several, because one may be down at the start.',
+    meaning: 'Brokers of your cluster. List several, because one may be down at the start.',
     defaultNote: 'the broker of `tmdb-stream up`, or a local broker that the command starts',
   }),
   ssl: setting({ name: 'KAFKA_SSL', kind: flag, default: 'false', meaning: 'Whether connections to Kafka use TLS.' }),
@@ -26,14 +26,14 @@ const settings = {
     default: 'scram-sha-512',
     meaning: 'How KAFKA_USERNAME and KAFKA_PASSWORD log in.',
   }),
-  username: setting({ name: 'KAFKA_USERNAME', kind: text, meaning: 'The user of SASL. It needs KAFKA_PASSWORD.' }),
-  password: setting({ name: 'KAFKA_PASSWORD', kind: secret, meaning: 'The password of SASL.' }),
+  username: setting({ name: 'KAFKA_USERNAME', kind: text, meaning: 'The SASL user. It needs KAFKA_PASSWORD.' }),
+  password: setting({ name: 'KAFKA_PASSWORD', kind: secret, meaning: 'The SASL password.' }),
   topicPrefix: setting({
     name: 'KAFKA_TOPIC_PREFIX',
     kind: { schema: topicPrefix, form: 'letters, digits, `.`, `_` and `-`, such as `staging.`' },
     default: '',
     meaning:
-      'The beginning of the names of topics and consumer groups, if several deployments share a cluster. A change leaves unfinished work ' +
+      'A prefix for the names of topics and consumer groups, for several deployments on one cluster. A change leaves unfinished work ' +
       'in the old topics.',
     see: 'docs/services.md#several-deployments-on-one-cluster',
   }),

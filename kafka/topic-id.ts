@@ -72,6 +72,6 @@ function readTopic(decoder: Decoder): Answer {
 
 function checked(topic: string, { errorCode, id }: Answer): string {
   throwOnError(errorCode);
-  if (/^0*$/.test(id)) throw new KafkaError(`Kafka tells no id of the topic ${topic}: is it 2.8 or newer?`);
+  if (/^0*$/.test(id)) throw new KafkaError(`Kafka returned no id for the topic ${topic}: is Kafka 2.8 or newer?`);
   return id;
 }

@@ -11,7 +11,7 @@ export const costShape = z.object({
   dbtRuns: count.describe('runs of dbt'),
   secondsAwake: count.describe('time for which the virtual warehouses ran, suspension included'),
   estimatedCredits: z.number().describe('credits for that time'),
-  creditsPer1000Movies: z.number().nullable().describe('the same for 1,000 loaded movies; null if none was loaded'),
+  creditsPer1000Movies: z.number().nullable().describe('credits for 1,000 loaded movies; null if none was loaded'),
 });
 
 const dayMs = 24 * 3_600_000;

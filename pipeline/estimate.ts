@@ -6,7 +6,7 @@ import { durationAt, type RateLimit } from '../tmdb/token-bucket/token-bucket.ts
 
 /** What a run will cost, as far as it is known before the run begins. */
 export const estimateShape = z.object({
-  pages: count.describe('pages of the popular list to walk, if the list is so long'),
+  pages: count.describe('pages of the popular list to walk, if the list has that many'),
   movies: count.describe('movies to fetch: those on the pages that are not fresh, and ids that wait from earlier runs'),
   requests: count.describe('requests to TMDb for the lists and the movies, without retries'),
   minutes: z.number().describe('time for these requests at TMDB_RATE_LIMIT'),

@@ -15,13 +15,13 @@ const requestsShape = z.object({
     .array(
       z.object({
         outcome: z.string().describe('meaning of the answer as an HTTP status, or failed if no answer came'),
-        requests: count.describe('requests that ended in this way'),
+        requests: count.describe('requests with this outcome'),
       }),
     )
-    .describe('the same by outcome'),
+    .describe('requests to TMDb by outcome'),
   limit: z
     .object({
-      capacity: count.describe('most requests in a window'),
+      capacity: count.describe('maximum number of requests in a window'),
       windowSeconds: z.number().describe('length of a window'),
     })
     .describe('TMDB_RATE_LIMIT'),

@@ -15,7 +15,7 @@ const topicShape = z.object({
   topic: z.string().describe('name of the topic'),
   records: count.describe('records in it now; offsets that compaction removed count'),
   consumer: z.string().nullable().describe('the consumer group that reads it; null if no stage does'),
-  waiting: count.nullable().describe('records that the consumer has not done; null if unknown'),
+  waiting: count.nullable().describe('records that the consumer has not processed; null if unknown'),
   oldestWaitingSeconds: count.nullable().describe('age of the oldest of them; 0 if none waits, null if unknown'),
 });
 
@@ -23,7 +23,7 @@ const bucketShape = z.object({
   left: count.describe('requests that could be sent now'),
   capacity: count.describe('requests in any window'),
   windowSeconds: z.number().describe('length of a window'),
-  pausedSeconds: z.number().describe('rest of a pause after an answer of 429; 0 without one'),
+  pausedSeconds: z.number().describe('remaining time of a pause after a 429; 0 if there is none'),
   requestsWaiting: count.describe('requests that wait for a token'),
 });
 

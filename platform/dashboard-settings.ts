@@ -7,7 +7,8 @@ const settings = {
     name: 'DASHBOARD_LISTEN',
     kind: listenAddress('127.0.0.1:8484'),
     default: '127.0.0.1:8484',
-    meaning: 'Where `dashboard` serves its pages, without encryption. Outside of this machine, use a proxy with TLS.',
+    meaning:
+      'Where `dashboard` serves its pages, without encryption. For access from other machines, use a proxy with TLS.',
     see: 'docs/dashboard.md',
   }),
   hosts: setting({

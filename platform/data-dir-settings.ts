@@ -6,7 +6,7 @@ const settings = {
     name: 'DATA_DIR',
     kind: path('folder to write'),
     meaning:
-      'Folder of the local broker, the DuckDB file and the files of dbt. A new one can be read only by its user. ORIGIN is `tmdb`, `recorded` or `generated`, so invented and real movies never mix.',
+      'Folder of the local broker, the DuckDB file and the files of dbt. Only its user can read a new folder. ORIGIN is `tmdb`, `recorded` or `generated`, so invented and real movies never mix.',
     defaultNote: '`data/ORIGIN`',
   }),
 };

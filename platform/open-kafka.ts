@@ -121,7 +121,7 @@ async function findBroker(
   const services = await local();
   if (services) return { ...services().kafka, currentAccess: () => services().kafka };
   const ofRun = mayJoinBroker ? brokerOwner(brokerDir(dataDir))?.access : null;
-  if (!ofRun && startsNoBroker) throw new BrokerError('no broker of this data folder runs');
+  if (!ofRun && startsNoBroker) throw new BrokerError('no broker runs for this data folder');
   return ofRun ?? (await startOwnBroker(context, resources));
 }
 

@@ -14,7 +14,7 @@ import type { MovieId } from '../schemas/records.ts';
 import type { Topic } from '../schemas/topics.ts';
 
 const partitionShape = z.object({
-  partition: z.int().describe('of the ids topic'),
+  partition: z.int().describe('number of a partition of the ids topic'),
   from: count.describe('committed offset before: the first one that waits'),
   to: count.describe('committed offset after'),
   ids: count.describe('ids between both offsets'),

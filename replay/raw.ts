@@ -131,7 +131,7 @@ async function loadedRanges(
   rawTopics: readonly Topic[],
 ): Promise<PartitionRange[]> {
   const system = warehouseAccess(context);
-  if (!system.exists()) throw new UsageError(`${system.name} is not there: "load --once" fills a new one from Kafka`);
+  if (!system.exists()) throw new UsageError(`${system.name} does not exist: "load --once" fills a new one from Kafka`);
   const { cluster, clusterId } = await platform.kafka();
   const { admin } = cluster;
   await using warehouse = await system.openLoader();

@@ -3,7 +3,7 @@ export const ExitCode = { done: 0, failed: 1, usage: 2, credentialsRefused: 3, s
 
 /** What each exit code means, for scripts that call us. The help, the man page, the README and docs/json.md use these words. */
 export const exitCodeMeanings: readonly (readonly [codes: string, meaning: string])[] = [
-  [`${ExitCode.done}`, 'done, or a service that drained'],
+  [`${ExitCode.done}`, 'success, which includes a service that drained'],
   [`${ExitCode.failed}`, 'failed'],
   [`${ExitCode.usage}`, 'wrong usage or settings'],
   [`${ExitCode.credentialsRefused}`, 'credentials or rights refused'],

@@ -48,7 +48,7 @@ function statsOf(path: string): Stats | string {
     if (code !== 'ENOENT') return `cannot be used: ${meaningOf(code)}`;
     const isLink = lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true;
     return isLink
-      ? 'is a symbolic link to something that is not there: remove the link, or create its target'
+      ? 'is a symbolic link to a target that does not exist: remove the link, or create its target'
       : 'missing';
   }
 }

@@ -23,7 +23,7 @@ const processSettings = {
   httpListen: setting({
     name: 'HTTP_LISTEN',
     kind: listenAddress('127.0.0.1:9464'),
-    meaning: 'Where a service exposes /healthz, /readyz and /metrics. Only for a private network.',
+    meaning: 'Where a service exposes /healthz, /readyz and /metrics. Use it only in a private network.',
     defaultNote: 'nowhere',
   }),
   drainTimeoutMs: setting({
@@ -35,7 +35,7 @@ const processSettings = {
   logLevel: setting({
     name: 'LOG_LEVEL',
     kind: choice('trace', 'debug', 'info', 'warn', 'error', 'silent'),
-    meaning: 'The least severe log lines to write, as JSON on standard error.',
+    meaning: 'The lowest severity of log lines that are written, as JSON on standard error.',
     defaultNote: '`info` for services, else `warn`',
   }),
   temporaryFolder: setting({
@@ -76,7 +76,7 @@ const networkSettings = {
     name: 'NO_PROXY',
     kind: { schema: hosts, form: 'comma-separated list, such as `example.com,10.0.0.0/8`' },
     default: '',
-    meaning: 'Hosts, domains and networks that are reached without the proxy. This machine always is.',
+    meaning: 'Hosts, domains and networks that are reached without the proxy. This machine is always reached directly.',
     isAlsoLowerCase: true,
   }),
   cleartextHosts: setting({
@@ -89,7 +89,7 @@ const networkSettings = {
   extraCertificates: setting({
     name: 'NODE_EXTRA_CA_CERTS',
     kind: path('file to read'),
-    meaning: 'A PEM file with your certificate authority, for TMDb, Kafka and Redis. Node itself reads it.',
+    meaning: 'A PEM file with your certificate authority, for TMDb, Kafka and Redis.',
     isReadByNode: true,
   }),
 };

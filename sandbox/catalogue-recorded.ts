@@ -38,7 +38,7 @@ export async function openRecordedCatalogue(file: string): Promise<Catalogue> {
     for (const genre of genresOf(details)) if (!genres.has(genre.id)) genres.set(genre.id, genre);
     entries.set(details.id, { id: details.id, popularity: Number(details.popularity) || 0, document: line });
   }
-  if (entries.size === 0) throw new UsageError(`${file} holds no movie: expected one JSON document a line`);
+  if (entries.size === 0) throw new UsageError(`${file} holds no movie: expected one JSON document per line`);
   return toCatalogue(entries, [...genres.values()]);
 }
 

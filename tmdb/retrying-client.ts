@@ -114,7 +114,7 @@ class Client implements TmdbClient {
           // A 429 is not the movie's fault and uses up no attempt, but a 429 that never ends is an outage.
           if (state.downMs >= longestPauseMs) state.isOut(error);
           if (state.downMs >= this.#giveUpAfterMs(endpoint)) {
-            throw new TmdbUnreachableError(`${this.#options.baseUrl} answers no request: ${messageOf(error)}`);
+            throw new TmdbUnreachableError(`${this.#options.baseUrl} did not answer any request: ${messageOf(error)}`);
           }
         }
         await this.#context.clock.sleep(fullJitter(failures, backoff, this.#context.random), signal);

@@ -22,7 +22,7 @@ const settings = {
   apiKey: setting({
     name: 'TMDB_API_KEY',
     kind: headerSecret,
-    meaning: 'The v3 key. TMDb takes it only in the query. It is never stored or logged.',
+    meaning: 'The v3 key. TMDb accepts it only in the query string. It is never stored or logged.',
   }),
   baseUrl: setting({
     name: 'TMDB_BASE_URL',
@@ -49,7 +49,7 @@ const settings = {
     name: 'TMDB_RATE_LIMIT',
     kind: { schema: parsedBy(parseRate, '40/10s'), form: 'requests/duration' },
     default: '40/10s',
-    meaning: 'Most requests in any time window, over all processes that share a token bucket.',
+    meaning: 'The maximum number of requests in any time window, across all processes that share a token bucket.',
   }),
   refreshAfterMs: setting({
     name: 'TMDB_REFRESH_AFTER',
@@ -68,7 +68,7 @@ const settings = {
     // TMDb allows 20 connections from one address.
     kind: integer({ min: 1, max: 20 }),
     default: '20',
-    meaning: 'Most requests in flight.',
+    meaning: 'The maximum number of requests in flight.',
   }),
   maxBodyBytes: setting({
     name: 'TMDB_MAX_BODY',
@@ -81,7 +81,7 @@ const settings = {
     kind: duration,
     default: '10m',
     meaning:
-      'How long a command waits during an outage of TMDb. If TMDb never answered, it fails after four attempts and one probe. A service waits without limit.',
+      'How long a command waits during an outage of TMDb. If TMDb has never answered, the command fails after four attempts and one probe. A service waits without limit.',
   }),
 };
 

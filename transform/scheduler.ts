@@ -29,7 +29,7 @@ import {
 export const roundShape = z.object({
   outcome: z
     .enum(['success', 'warned', 'failed', 'skipped'])
-    .describe('of dbt; skipped: BRONZE has not changed, is unavailable, or does not exist yet'),
+    .describe('the outcome of dbt; skipped: BRONZE has not changed, is unavailable, or does not exist yet'),
   isFresh: z.boolean().describe('whether every source was fresh at the last check'),
   failures: failuresShape,
 });

@@ -17,6 +17,6 @@ export function refuseHalfOfBronze(there: ReadonlySet<string>, remedy: string): 
   const missing = bronzeTables.filter((table) => !there.has(table));
   if (missing.length === 0 || missing.length === bronzeTables.length) return;
   throw new TablesMissingError(
-    `BRONZE has no ${missing.join(' and no ')} any more, while its other tables are there: nothing was written. ${remedy}`,
+    `BRONZE no longer has ${missing.join(' and ')}, although its other tables exist: nothing was written. ${remedy}`,
   );
 }

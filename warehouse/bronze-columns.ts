@@ -33,7 +33,7 @@ export function refuseOtherColumns(expected: readonly BronzeColumn[], actual: re
   });
   if (lines.length === 0) return;
   throw new PreconditionError(
-    `BRONZE is not as the loader needs it; nothing was written:\n${lines.join('\n')}\n` +
+    `BRONZE does not have the columns that the loader needs; nothing was written:\n${lines.join('\n')}\n` +
       'Restore the columns, or load into a new file or database, which is filled from Kafka',
   );
 }

@@ -134,14 +134,14 @@ export function swapReport(
   const unexplained = missing.filter((address) => !refused.has(address)); // mutant: rebuild.missing-rows
   if (unexplained.length > 0 || count('missing') > missing.length) {
     throw new RebuildError(
-      `BRONZE has ${unexplained.length || count('missing')} rows that the topics should have and do not have, such as ` +
-        `${unexplained[0] ?? 'some of another topic'}: it stays as it is. ` +
-        'Examine them, and start again with --restart when they are explained',
+      `BRONZE has ${unexplained.length || count('missing')} rows whose records should be in the topics but are not, such as ` +
+        `${unexplained[0] ?? 'some of another topic'}. BRONZE is unchanged. ` +
+        'Find out why these records are missing, then start again with --restart',
     );
   }
   if (count('doubled') > 0) {
     throw new RebuildError(
-      `the rebuilt BRONZE would have ${count('doubled')} rows twice: it stays as it is; start again with --restart`,
+      `the rebuilt BRONZE would have ${count('doubled')} duplicate rows. BRONZE is unchanged; start again with --restart`,
     );
   }
   return {

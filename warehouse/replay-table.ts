@@ -6,7 +6,7 @@ import { type Batch, batchId, type PartitionRange } from './warehouse.ts';
  * @throws RangeError if the name has characters other than letters, digits and underscores.
  */
 export function replayTable(name: string): string {
-  if (!/^\w+$/.test(name)) throw new RangeError(`"${name}" is no name for a replay`);
+  if (!/^\w+$/.test(name)) throw new RangeError(`"${name}" is not a valid name for a replay`);
   return `bronze.replay_${name}`;
 }
 

@@ -97,7 +97,9 @@ export const swapReportShape = z.object({
   same: count.describe('rows equal to their live rows'),
   corrected: count.describe('live rows that differed from their record'),
   recovered: count.describe('rows that were missing in the live BRONZE'),
-  refused: count.describe('rows of the live BRONZE that it lacks because the present rules refuse their records'),
+  refused: count.describe(
+    'rows of the live BRONZE that the rebuilt one lacks, because the current rules refuse their records',
+  ),
   retained: count.describe(
     "rows copied from the live BRONZE: beyond the topics' retention, of other topics, or loaded meanwhile",
   ),

@@ -32,7 +32,7 @@ export async function replayIds(context: Context, options: ReplayIds): Promise<n
   print(options, idsReplayedShape, replayed, () => {
     const { records, apiCalls, minutes, alreadyAsked } = replayed;
     const { capacity, windowMs } = config.tmdb.rateLimit;
-    const rest = isResumed ? ` (${alreadyAsked} were asked for since ${isoOf(begun.startedAt)})` : '';
+    const rest = isResumed ? ` (${alreadyAsked} were published since ${isoOf(begun.startedAt)})` : '';
     const cost = `${apiCalls} API calls, ${formatDuration(minutes * 60_000)} at ${capacity} in ${formatDuration(windowMs)}`;
     return `${isDryRun ? 'would publish' : 'published'} ${records} ids for "fetch"${rest}: ${cost}`;
   });

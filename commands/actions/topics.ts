@@ -28,7 +28,7 @@ const findingShape = z.object({
   verdict: z
     .enum(['refuse', 'warn'])
     .describe('refuse: records would be lost, or nothing can be written; warn: less than guaranteed'),
-  actual: z.string().describe('the present value'),
+  actual: z.string().describe('the current value'),
   wanted: z.string().describe('the value that it should have'),
   why: z.string().describe('the consequence'),
   remedy: z.string().describe('what to do'),

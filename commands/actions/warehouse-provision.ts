@@ -57,7 +57,7 @@ export const provisionShape = z.object({
     .array(z.object({ role: z.string().describe('the role that runs it'), sql: z.string().describe('the statement') }))
     .describe('the statements for an empty account, with --print; otherwise empty'),
   corrected: z.array(differenceShape).describe('differences that were corrected'),
-  remaining: z.array(differenceShape).describe('differences that are there now'),
+  remaining: z.array(differenceShape).describe('differences that remain'),
 });
 
 /** `warehouse provision`: creates and corrects Snowflake's objects, roles, grants and users. */

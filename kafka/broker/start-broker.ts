@@ -7,7 +7,7 @@ import { type LocalBroker, startLocalBroker } from './local-broker.ts';
 export async function startBroker(options: BrokerOptions): Promise<LocalBroker> {
   if (!existsSync(options.jarsDir)) {
     throw new BrokerError(
-      `no Kafka: set KAFKA_BROKERS to the brokers you have, or start with npm, which installs one in ${options.jarsDir}`,
+      `no Kafka: set KAFKA_BROKERS to your brokers, or start with npm, which installs a broker in ${options.jarsDir}`,
     );
   }
   return startLocalBroker(options);

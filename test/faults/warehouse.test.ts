@@ -104,7 +104,7 @@ describe('under faults of the warehouse', () => {
   const keep = 'create table bronze.kept as from bronze.raw_movies';
   const renamed = (table: string) => [
     `alter table bronze.${table} rename to ${table}_old`,
-    `BRONZE has no ${table} any more`,
+    `BRONZE no longer has ${table}`,
     `alter table bronze.${table}_old rename to ${table}`,
   ];
 

@@ -14,18 +14,18 @@ const introduction = `# Configuration
 
 \`npm run docs\` writes this page from the \`settings.ts\` files of the program. Do not edit it.
 
-- Set a variable in the environment, or in the file \`.env\` of the project folder. The environment wins.
+- Set a variable in the environment, or in the file \`.env\` of the project folder. The environment takes precedence.
   [\`.env.example\`](../.env.example) has every setting with its default.
 - An empty value counts as not set.
-- Each command checks all settings when it starts. If any is invalid, it lists all mistakes and exits with code 2.
-- A misspelled setting is a mistake, too: \`TMDB_RATELIMIT is not a setting; did you mean TMDB_RATE_LIMIT?\`
+- Each command checks all settings when it starts. If a setting is invalid, the command lists all mistakes and exits with code 2.
+- A misspelled setting is also a mistake: \`TMDB_RATELIMIT is not a setting; did you mean TMDB_RATE_LIMIT?\`
   [Variables of other programs](#variables-of-other-programs) are ignored.
 - Each setting marked as **secret** can also be in a file: set \`NAME_FILE\` instead of \`NAME\`, for example
   \`TMDB_TOKEN_FILE=/run/secrets/token\`. It must be a regular file of at most ${maxSmallFileBytes / 1_024} KB. An empty file counts as not set. Secrets are
   never printed, logged or passed to other programs.
 - Paths may be relative to the working directory. \`~\` is not replaced.
 
-| form | what to write |
+| format | what to write |
 |---|---|
 | duration | a number and \`ms\`, \`s\`, \`m\`, \`h\` or \`d\`: \`500ms\`, \`10s\`, \`15m\`, \`24h\`, \`180d\` |
 | size | a number and \`B\`, \`KB\`, \`MB\` or \`GB\`, powers of ten: \`500KB\`, \`64MB\` |
@@ -40,7 +40,7 @@ function sectionOf({ title, settings }: SettingsGroup): string {
     (setting) =>
       `| ${nameCell(setting)} | ${defaultCell(setting)} | ${cell(setting.form)} | ${cell(meaningOf(setting))} |`,
   );
-  const head = ['| setting | default | form | meaning |', '|---|---|---|---|'];
+  const head = ['| setting | default | format | meaning |', '|---|---|---|---|'];
   return [`## ${title}`, '', ...head, ...rows, ''].join('\n');
 }
 
@@ -67,8 +67,8 @@ const defaultCell = ({ default: text, defaultNote }: Setting<unknown>): string =
 
 function meaningOf({ meaning, see, isAlsoLowerCase, isReadByNode }: Setting<unknown>): string {
   const link = see && `See [${basename(see).replace(/\.md.*$/, '')}](${see.replace(/^docs\//, '')}).`;
-  const lowerCase = isAlsoLowerCase && 'The variable in lower case wins.';
-  const byNode = isReadByNode && 'Set it in the environment: `.env` is too late for it.';
+  const lowerCase = isAlsoLowerCase && 'The lower-case variable takes precedence.';
+  const byNode = isReadByNode && 'Set it in the environment, not in `.env`: Node reads it when it starts.';
   return [meaning, link, lowerCase, byNode].filter(Boolean).join(' ');
 }
 
@@ -97,7 +97,7 @@ function exampleOf(setting: Setting<unknown>): string {
   const words = [
     meaning,
     see && `See ${see}.`,
-    form !== 'text' && `Form: ${form}.`,
+    form !== 'text' && `Format: ${form}.`,
     defaultNote && `Default: ${defaultNote}.`,
     isSecret(setting) && `Secret: ${name}_FILE can name a file with it.`,
   ];

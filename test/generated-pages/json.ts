@@ -12,12 +12,12 @@ With \`--json\`, a command writes for a program:
 
 - **Standard output** has only the output of the command: one JSON object on one line, in the shape below. A command that failed may have
   written none. \`status --watch\` writes one every 2 seconds. A service (a command that runs until it is stopped) writes none.
-- **Standard error** has one JSON object a line: [log lines](#log-line), [progress lines](#progress-line), and, if the command fails, the
+- **Standard error** has one JSON object per line: [log lines](#log-line), [progress lines](#progress-line), and, if the command fails, the
   [error line](#error-line) as the last one. Skip lines of any other form: the installer and Node.js write text.
-- The **exit code** says how it ended. With code 5, the output or the error line names the part that failed.
+- The **exit code** says how the command ended. With code 5, the output or the error line names the part that failed.
 
 Keys are in camelCase. Times are in ISO 8601 in UTC, such as \`2026-05-01T12:00:00.000Z\`. Numbers are numbers; the unit is part of the key. A
-value that is not known is \`null\`, and the key is there. Later versions may add keys.
+value that is not known is \`null\`; its key is still present. Later versions may add keys.
 
 \`\`\`sh
 npx tmdb-stream status --json | jq '.topics[] | select(.waiting > 0)'

@@ -235,7 +235,7 @@ describe('the dashboard', () => {
     };
     await using reader = openStatus(context, { startsNoBroker: true });
     const { errors, layers } = await reader.read();
-    expect(errors).toEqual([{ part: 'topics', message: 'no broker of this data folder runs' }]);
+    expect(errors).toEqual([{ part: 'topics', message: 'no broker runs for this data folder' }]);
     expect(layers).toEqual([]);
   });
 
@@ -302,7 +302,7 @@ describe('the dashboard', () => {
     expect(await textOf('/data/totals.csv')).toContain('\r\n14,');
   });
 
-  it('says what to run for a GOLD of another version, which lacks a table', async () => {
+  it('says what to run for a GOLD that another version built, which lacks a table', async () => {
     const options = { path: join(folder, 'older.duckdb'), lockWaitMs: 10_000, clock: systemClock };
     {
       await using file = await openDuckDbFile(options);
@@ -316,7 +316,7 @@ describe('the dashboard', () => {
     );
     const answer = await get('/movies/3');
     expect(answer.status).toBe(503);
-    expect(await answer.text()).toMatch(/is of another version: .*dim_movies.*npx tmdb-stream transform/s);
+    expect(await answer.text()).toMatch(/was built by another version: .*dim_movies.*npx tmdb-stream transform/s);
     expect((await get('/genres')).status).toBe(200);
   });
 

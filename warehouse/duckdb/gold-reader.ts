@@ -106,7 +106,7 @@ async function queryOf(
     // A build of another version has other tables or columns, until the next build.
     if (!/^(?:Catalog|Binder) Error/.test(messageOf(error))) throw error;
     const problem = messageOf(error).split('\n')[0];
-    throw new GoldUnavailableError(`the published GOLD is of another version: ${problem}`, { cause: error });
+    throw new GoldUnavailableError(`the published GOLD was built by another version: ${problem}`, { cause: error });
   }
 }
 
@@ -127,7 +127,7 @@ async function openCopy(path: string): Promise<OpenCopy> {
       throw new GoldUnavailableError(`${path} cannot be read: ${messageOf(error).split('\n')[0]}`, { cause: error });
     }
     instance.closeSync();
-    if (attempt === attempts) throw new GoldUnavailableError(`${path} is replaced again and again while it is opened`);
+    if (attempt === attempts) throw new GoldUnavailableError(`${path} was replaced repeatedly while it was being opened`);
   }
 }
 

@@ -35,7 +35,7 @@ export class SnowflakeClient implements AsyncDisposable {
     return this.use(async (session) => {
       const result = await this.#attempt(session, call, 'commit');
       if (await isDone(session)) return result; // mutant: snowflake.commit-settled
-      throw new WarehouseUnavailableError('Snowflake: the transaction was ended from outside before its COMMIT');
+      throw new WarehouseUnavailableError('Snowflake: the transaction was aborted before its COMMIT');
     });
   }
 

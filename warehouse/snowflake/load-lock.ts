@@ -25,7 +25,7 @@ export async function takeLoadLock(session: SnowflakeSession): Promise<LoadLock>
   const { rows } = await session.execute({ sql: 'select current_transaction() as id' });
   const id = String(rows[0]?.['id']);
   if (!/^\d+$/.test(id))
-    throw new WarehouseUnavailableError('Snowflake: the transaction has ended before its first change');
+    throw new WarehouseUnavailableError('Snowflake: the transaction ended before its first change');
   return { session, transactionGuard: `current_transaction() = '${id}'` }; // mutant: snowflake.transaction-guard
 }
 

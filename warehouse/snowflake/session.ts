@@ -186,7 +186,7 @@ class DriverSession implements SnowflakeSession {
   async execute(statement: Statement): Promise<StatementResult> {
     const { clock, settings, stage } = this.#options;
     const doing = statement.sql.trim().slice(0, 60).replaceAll(/\s+/g, ' ');
-    if (this.isBroken) throw new WarehouseUnavailableError(`Snowflake: ${doing}: the session is gone`);
+    if (this.isBroken) throw new WarehouseUnavailableError(`Snowflake: ${doing}: the session is closed`);
     const tag = { app: 'tmdb-stream', stage, ...(statement.batch !== undefined && { batch: statement.batch }) };
     const result = new Promise<StatementResult>((resolve, reject) => {
       this.#connection.execute({

@@ -44,7 +44,7 @@ const settings = {
       schema: z.string().regex(/^[\w-]+(\.[\w-]+)*$/, 'expected an account identifier such as MYORG-MYACCOUNT'),
       form: 'account identifier such as `MYORG-MYACCOUNT`',
     },
-    meaning: 'The account. Needed with WAREHOUSE=snowflake, as are the user and one of the ways to log in.',
+    meaning: 'The account. WAREHOUSE=snowflake requires it, the user, and one way to log in.',
   }),
   user: setting({ name: 'SNOWFLAKE_USER', kind: text, meaning: 'The user of the service.' }),
   privateKey: setting({
@@ -86,7 +86,7 @@ const settings = {
     name: 'SNOWFLAKE_DATABASE',
     kind: identifier,
     default: 'LECTURE_DE',
-    meaning: 'The database, by the name that `warehouse provision` creates it with.',
+    meaning: 'The database. `warehouse provision` creates it with this name.',
   }),
   ingestWarehouse: setting({
     name: 'SNOWFLAKE_INGEST_WAREHOUSE',
@@ -99,7 +99,7 @@ const settings = {
     kind: identifier,
     default: 'LECTURE_TRANSFORM_WH',
     meaning:
-      'The virtual warehouse that runs dbt and answers `status`. The same as the one that loads costs less: it is awake only once.',
+      'The virtual warehouse that runs dbt and answers `status`. If it is also the one that loads, the cost is lower, because only one warehouse runs.',
   }),
   analystRole: setting({
     name: 'SNOWFLAKE_ANALYST_ROLE',
@@ -126,7 +126,7 @@ const settings = {
     kind: durationFrom('2s'),
     default: '2m',
     meaning:
-      'Time limit for one call. After it, the loader checks the ledger, then retries. Waits for locks and leases can be longer.',
+      'Time limit for one call. After a timeout, the loader checks the ledger, then retries. Waits for locks and leases can be longer.',
   }),
 };
 

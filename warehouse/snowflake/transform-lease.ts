@@ -131,7 +131,7 @@ async function keepRenewing(client: SnowflakeClient, clock: Clock, holder: strin
     const transactionGuard = await lease(client, holder).catch(() => undefined);
     if (transactionGuard) renewedAt = startedAt;
     if (transactionGuard === false || clock.monotonic() - renewedAt >= leases.transform) {
-      throw new WarehouseUnavailableError('the transform lease was lost to another process');
+      throw new WarehouseUnavailableError('another process took over the transform lease');
     }
   }
 }

@@ -275,7 +275,7 @@ export function replayContract(name: string, open: () => Promise<ReplayFixture>)
         );
         await expect(promote(fixture)).rejects.toMatchObject({
           name: 'RebuildError',
-          message: expect.stringContaining('1 rows twice'),
+          message: expect.stringContaining('1 duplicate rows'),
         });
         expect(await offsets(fixture)).toEqual([0, 1, 2, 3]);
       });
@@ -419,7 +419,7 @@ export function replayContract(name: string, open: () => Promise<ReplayFixture>)
 
       it('have names that cannot contain SQL', async () => {
         await expect(fixture.openBackfill('x; drop table bronze.raw_movies')).rejects.toThrow(
-          'is no name for a replay',
+          'is not a valid name for a replay',
         );
       });
     });

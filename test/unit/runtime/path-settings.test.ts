@@ -149,7 +149,7 @@ describe('the file .env', () => {
   it.each([
     ['is a folder', 'folder', /is a folder, expected a file/],
     ['is a pipe', 'pipe', /is a pipe, expected a file/],
-    ['is a link to nothing', 'dangling', /symbolic link to something that is not there/],
+    ['is a link to nothing', 'dangling', /symbolic link to a target that does not exist/],
     ['is a link to itself', 'loop', /its symbolic links form a loop/],
   ])('[R107] that %s is refused in one line', (_, name, message) => {
     expect(() => readEnvironment(at(name))).toThrow(UsageError);

@@ -98,9 +98,9 @@ describe('a public key', () => {
       format: 'pem',
     });
     const curve = generateKeyPairSync('ed25519').publicKey.export({ type: 'spki', format: 'pem' });
-    expect(() => parsePublicKey('hello', '--dbt-key')).toThrow('--dbt-key: this is no RSA public key');
-    expect(() => parsePublicKey('-----BEGIN PUBLIC KEY-----\nhello', '--dbt-key')).toThrow('no RSA public key');
-    expect(() => parsePublicKey(String(curve), '--dbt-key')).toThrow('no RSA public key');
+    expect(() => parsePublicKey('hello', '--dbt-key')).toThrow('--dbt-key: this is not an RSA public key');
+    expect(() => parsePublicKey('-----BEGIN PUBLIC KEY-----\nhello', '--dbt-key')).toThrow('not an RSA public key');
+    expect(() => parsePublicKey(String(curve), '--dbt-key')).toThrow('not an RSA public key');
     expect(() => parsePublicKey(String(short), '--dbt-key')).toThrow('this key has 1024 bits');
   });
 

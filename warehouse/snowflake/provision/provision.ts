@@ -39,7 +39,7 @@ function refuseRolesOfOthers(found: readonly Difference[]): void {
   if (others.length === 0) return;
   const lines = others.map(({ what }) => `  alter ${what} set comment = '${roleComment}'`);
   throw new UsageError(
-    `provisioning has not made the ${others.map(({ what }) => what).join(' and the ')}: nothing was changed, as what they may beside our plan would be\n` +
-      `taken from them. Choose other names (warehouse provision --help), or hand them over, as USERADMIN:\n${lines.join('\n')}`,
+    `provisioning did not create the ${others.map(({ what }) => what).join(' and the ')}: nothing was changed, because rights beyond our plan would be\n` +
+      `revoked. Choose other names (warehouse provision --help), or transfer these roles to provisioning, as USERADMIN:\n${lines.join('\n')}`,
   );
 }

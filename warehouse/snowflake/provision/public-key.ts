@@ -32,14 +32,14 @@ export function parsePublicKey(pem: string, setting: string): PublicKey {
   // Node would accept a private key, and derive the public one.
   if (/PRIVATE KEY/i.test(pem)) {
     throw new UsageError(
-      `${setting}: this is a PRIVATE key, which only the service itself may have: it was not sent anywhere. ` +
+      `${setting}: this is a PRIVATE key, which only the service itself may have. It was not sent anywhere. ` +
         'To get its public key: openssl rsa -in PRIVATE.p8 -pubout -out PUBLIC.pub',
     );
   }
   const key = /BEGIN (RSA )?PUBLIC KEY/.test(pem) ? decode(pem) : null;
   const bits = key?.asymmetricKeyDetails?.modulusLength ?? 0;
   if (key?.asymmetricKeyType !== 'rsa') {
-    throw new UsageError(`${setting}: this is no RSA public key in PEM ("-----BEGIN PUBLIC KEY-----")`);
+    throw new UsageError(`${setting}: this is not an RSA public key in PEM format ("-----BEGIN PUBLIC KEY-----")`);
   }
   if (bits < minBits)
     throw new UsageError(`${setting}: this key has ${bits} bits; Snowflake requires ${minBits} or more`);
