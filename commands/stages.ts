@@ -34,7 +34,7 @@ const changes = defineCommand({
   description: [
     `Walks TMDb's lists of changes, one complete UTC day after another since the last walk, and publishes the ids to ` +
       `${topicNames.movieIds} that were not requested after the end of their day. The first walk reads the last complete day.`,
-    'A day is recorded when all its ids are published. After a failure or a kill, the same command continues with that day.',
+    'A day counts as done when all its ids are published. After a failure or a kill, run the command again to resume that day.',
   ],
   examples: [
     ['produce changes', 'publish what changed since the last walk'],
@@ -53,9 +53,9 @@ const exported = defineCommand({
   name: 'export',
   summary: "publish the ids of TMDb's daily export",
   description: [
-    `Reads TMDb's newest daily export of all ids, about 1.2 million, and publishes those to ${topicNames.movieIdsBackfill} that ` +
-      'were never requested. "fetch" fetches them when no other ids wait, except for one request in ten.',
-    'It asks TMDb for one file, without credentials. After a failure or a kill, the same command continues in that file.',
+    `Reads TMDb's newest daily export of all ids, about 1.2 million, and publishes to ${topicNames.movieIdsBackfill} those that ` +
+      'were never requested. "fetch" fetches them only when no other ids wait, except for one request in ten.',
+    'It requests one file from TMDb, without credentials. After a failure or a kill, run the command again to resume that file.',
   ],
   examples: [
     ['produce export', 'publish the ids that are new in the export'],

@@ -36,7 +36,7 @@ const settings = {
   exportUrl: setting({
     name: 'TMDB_EXPORT_URL',
     kind: { schema: httpUrl(exportUrl), form: 'URL' },
-    meaning: 'The server of the daily export of ids. It is never sent a token or key.',
+    meaning: 'The server of the daily export of ids. No token or key is sent to it.',
     defaultNote: `\`${exportUrl}\`, or the server of TMDB_BASE_URL if that is not TMDb`,
   }),
   withAdult: setting({

@@ -127,7 +127,8 @@ async function openCopy(path: string): Promise<OpenCopy> {
       throw new GoldUnavailableError(`${path} cannot be read: ${messageOf(error).split('\n')[0]}`, { cause: error });
     }
     instance.closeSync();
-    if (attempt === attempts) throw new GoldUnavailableError(`${path} was replaced repeatedly while it was being opened`);
+    if (attempt === attempts)
+      throw new GoldUnavailableError(`${path} was replaced repeatedly while it was being opened`);
   }
 }
 

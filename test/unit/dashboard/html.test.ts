@@ -4,7 +4,7 @@ import { html, trusted } from '../../../dashboard/html.ts';
 import { markdown } from '../../../dashboard/markdown.ts';
 
 describe('a template of HTML', () => {
-  it('escapes every value, in elements and in attributes', () => {
+  it('[S8] escapes every value, in elements and in attributes', () => {
     const odd = `<b>"it's" & so</b>`;
     expect(`${html`<p title="${odd}">${odd}</p>`}`).toBe(
       '<p title="&lt;b&gt;&quot;it&#39;s&quot; &amp; so&lt;/b&gt;">&lt;b&gt;&quot;it&#39;s&quot; &amp; so&lt;/b&gt;</p>',
