@@ -196,6 +196,13 @@ describe('the dashboard', () => {
     expect((await get('/app.css')).headers.get('content-type')).toBe('text/css; charset=utf-8');
   });
 
+  it('sends at most 50 KB for the first look at any page, with its style and script', async () => {
+    const bytesOf = async (address: string) =>
+      Number((await get(address, { 'accept-encoding': 'br' })).headers.get('content-length') ?? Number.NaN);
+    const shared = (await bytesOf('/app.css')) + (await bytesOf('/app.js'));
+    for (const { address } of visited) expect((await bytesOf(address)) + shared, address).toBeLessThan(50_000);
+  });
+
   it('[S14] forbids everything inline and foreign on every answer', async () => {
     for (const address of ['/', '/nothing', '/app.js', '/data/totals.csv']) {
       const { headers } = await get(address);
