@@ -14,6 +14,12 @@ import {
 } from './group-member.ts';
 import type { ConsumerRecord, Offsets } from './topic.ts';
 
+/**
+ * A record takes ten times its bytes in objects. They are collected early if they are few: a topic with a million ids needs less memory and
+ * half the time.
+ */
+const smallFetches = { maxBytesPerPartition: 128_000, maxBytes: 512_000, maxWaitMs: 100 };
+
 /** How often (ms) the offsets of the topic are checked meanwhile. */
 const checkEveryMs = 1_000;
 
@@ -36,22 +42,26 @@ export async function readTopic(
   const [positions, delivered] = [new Map(low), new Map(low)];
   if (isRead(positions, high)) return;
   const group = `${topic}-read-${randomUUID()}`;
-  const settings = { group, maxBytesPerPartition: 4_000_000, maxBytes: 32_000_000, maxWaitMs: 100 };
+  const settings = { group, ...smallFetches };
   const done = Promise.withResolvers<void>();
   const moveTo = (partition: number, next: bigint) => {
     if (next > (positions.get(partition) ?? 0n)) positions.set(partition, next);
     if (isRead(positions, high)) done.resolve();
   };
-  const deliver = async (record: ConsumerRecord): Promise<void> => {
+  const deliver = (record: ConsumerRecord): unknown => {
     const { partition, offset, unusable } = record;
-    if (offset < (delivered.get(partition) ?? 0n) || offset >= (high.get(partition) ?? 0n)) return;
+    if (offset < (delivered.get(partition) ?? 0n) || offset >= (high.get(partition) ?? 0n)) return undefined;
     delivered.set(partition, (unusable?.lastOffset ?? offset) + 1n);
-    await (unusable ? onUnusable(record) : onRecord(record));
+    return unusable ? onUnusable(record) : onRecord(record);
   };
   /** The delivery in flight of each partition: a consumer that failed may have left one. */
   const busy = new Map<number, Promise<void>>();
   const deliverAll = async (batch: FetchedBatch) => {
-    for (const record of toConsumerRecords(batch)) await deliver(record);
+    for (const record of toConsumerRecords(batch)) {
+      const delivering = deliver(record);
+      // To await each of a million records would take a second.
+      if (delivering instanceof Promise) await delivering;
+    }
     moveTo(batch.partition, batch.next);
   };
   const handlerOf = (member: Member) => ({

@@ -1,6 +1,13 @@
 import { formatDuration } from '../runtime/units.ts';
 import type { Topic } from '../schemas/topics.ts';
-import { configOf, neededRecordBytes, reasonBytes, type TopicSettings, timestampBound } from './topic-settings.ts';
+import {
+  compactionBound,
+  configOf,
+  neededRecordBytes,
+  reasonBytes,
+  type TopicSettings,
+  timestampBound,
+} from './topic-settings.ts';
 
 /** The state of an existing topic. */
 export interface TopicState {
@@ -102,6 +109,14 @@ const preconditions: readonly Precondition[] = [
         ? refuse('ids go by age: those that were not fetched by then are lost, and the others are forgotten')
         : warn('the topic keeps every record of every movie and only grows');
     },
+  },
+  {
+    setting: compactionBound,
+    appliesTo: compacted,
+    judge: ({ actual, topic, settings }) =>
+      Number(actual) > Number(configOf(topic, settings)[compactionBound])
+        ? warn('older records of a movie stay for long, and each start of a producer reads them')
+        : null,
   },
   {
     setting: 'retention.ms',

@@ -30,16 +30,23 @@ export function neededRecordBytes({ content }: Topic, { maxBodyBytes }: TopicSet
 /** Kafka has this setting since version 3.6. */
 export const timestampBound = 'message.timestamp.after.max.ms';
 
+/** Makes Kafka end and compact a segment at this age, however little of the topic is old. Kafka has this setting since version 2.3. */
+export const compactionBound = 'max.compaction.lag.ms';
+
+/** Without a bound, the newest segment is never compacted, and grows to 1 GB or for a week. */
+const compactedWithinMs = 86_400_000;
+
 /** The settings that a topic of ours is created with. */
 export function configOf(topic: Topic, settings: TopicSettings): Readonly<Record<string, string>> {
   const { replicationFactor, rawRetentionMs } = settings;
   const kept = { 'cleanup.policy': 'delete', 'retention.ms': String(rawRetentionMs), 'retention.bytes': '-1' };
+  const compacted = { 'cleanup.policy': 'compact', [compactionBound]: String(compactedWithinMs) };
   return {
     // One replica may be down: with acks=all no acknowledged record is lost, and writes continue.
     'min.insync.replicas': String(Math.max(1, replicationFactor - 1)),
     'max.message.bytes': String(Math.max(maxRecordBytesOf(topic), neededRecordBytes(topic, settings))),
     // Refuses a writer whose clock is ahead. Old times stay allowed, because mirrors and restored topics have them.
     [timestampBound]: String(maxAheadMs),
-    ...(topic.cleanup === 'delete' ? kept : { 'cleanup.policy': 'compact' }),
+    ...(topic.cleanup === 'delete' ? kept : compacted),
   };
 }

@@ -1,12 +1,14 @@
 import type { Context } from '../platform/context.ts';
 import type { Platform } from '../platform/platform.ts';
+import { produceAged } from '../producers/aged.ts';
 import { type ChangesWalk, daysDue, produceChanges } from '../producers/changes.ts';
-import { type ExportWalk, produceExport } from '../producers/export.ts';
+import { type ExportWalk, exportWalkShape, produceExport } from '../producers/export.ts';
 import { type GenresLook, produceGenres } from '../producers/genres.ts';
 import { type KnownMovies, type ReadTopic, readKnownGenres, readKnownMovies } from '../producers/known-movies.ts';
 import { type PopularWalk, producePopular, UnusableListError } from '../producers/popular.ts';
 import { type Progress, readProgress } from '../producers/producer-state.ts';
 import { systemClock } from '../runtime/clock.ts';
+import { count, type ValueOf } from '../runtime/shape.ts';
 import type { StatefulProducer } from '../schemas/records.ts';
 import { idTopics } from '../schemas/topics.ts';
 import type { MovieExports } from '../tmdb/movie-export.ts';
@@ -126,22 +128,50 @@ export async function walkChanges(platform: Platform, context: Context): Promise
   return walk;
 }
 
-/** Publishes the ids of the newest daily export that no producer has requested. @throws the errors of `produceExport`. */
-export async function readExport(platform: Platform, context: Context): Promise<ExportWalk> {
+/** What `produce export` found and published. */
+export const exportRunShape = exportWalkShape.extend({
+  aged: count.describe('known movies that were published again, because their newest request is old'),
+});
+export type ExportRun = ValueOf<typeof exportRunShape>;
+
+/** The largest number of movies that one run publishes because of their age: three and a half hours of requests at 40 in 10 s. */
+const mostAged = 50_000;
+
+/**
+ * Publishes known movies whose newest request is old, and the ids of the newest daily export that no producer has requested.
+ * @throws the errors of `produceAged` and `produceExport`.
+ */
+export async function readExport(platform: Platform, context: Context): Promise<ExportRun> {
   const { config, metrics } = context;
   const exports = await platform.exports();
   const known = await knownMovies(platform, context);
+  const aged = await requestAged(platform, context, known);
   const walks: ExportWalk[] = [];
   for (const isAdult of config.tmdb.withAdult ? [false, true] : [false]) {
     walks.push(await readOneExport(platform, context, { exports, known, isAdult }));
   }
   metrics.walkedAt.set({ list: 'export' }, systemClock.now() / 1_000);
-  return walks.reduce((sum, walk) => ({
-    exportedAt: sum.exportedAt,
-    lines: sum.lines + walk.lines,
-    linesSkipped: sum.linesSkipped + walk.linesSkipped,
-    published: sum.published + walk.published,
+  const sum = walks.reduce((one, other) => ({
+    exportedAt: one.exportedAt,
+    lines: one.lines + other.lines,
+    linesSkipped: one.linesSkipped + other.linesSkipped,
+    published: one.published + other.published,
   }));
+  return { ...sum, aged };
+}
+
+/** First, because it needs no answer of TMDb. */
+async function requestAged(
+  platform: Platform,
+  { config, signal, metrics }: Context,
+  known: KnownMovies,
+): Promise<number> {
+  const { cluster } = await platform.kafka();
+  const movieIds = cluster.sink(cluster.topics.movieIdsBackfill);
+  const { reaskAfterMs } = config.tmdb;
+  const aged = await produceAged({ movieIds, known, clock: systemClock }, { reaskAfterMs, most: mostAged }, signal);
+  metrics.idsPublished.inc(aged);
+  return aged;
 }
 
 interface OneExport {

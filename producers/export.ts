@@ -11,7 +11,7 @@ import type { KnownMovies } from './known-movies.ts';
 import { type Progress, saveProgress } from './producer-state.ts';
 
 /** Ids that are published at a time. */
-const batchLines = 2_000;
+export const batchLines = 500;
 
 export interface ExportPorts {
   readonly exports: Pick<MovieExports, 'open'>;

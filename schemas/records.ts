@@ -3,7 +3,7 @@ import type { DeadLetterReason } from './dead-letter-reasons.ts';
 /** The records of the topics: one type for each topic, in the shape of its Avro schema (`schemas/avro/`). */
 
 /** Why a movie is requested. */
-type Reason = 'popular' | 'changed' | 'export' | 'manual';
+type Reason = 'popular' | 'changed' | 'export' | 'manual' | 'aged';
 
 /** `tmdb.movie-ids` and `tmdb.movie-ids-backfill`, keyed by movie id: "fetch this movie". Compacted, so both are the set of known movies. */
 export interface MovieId {

@@ -57,6 +57,12 @@ const settings = {
     default: '24h',
     meaning: 'A movie is fetched again only after this time.',
   }),
+  reaskAfterMs: setting({
+    name: 'TMDB_REASK_AFTER',
+    kind: duration,
+    default: '150d',
+    meaning: 'Before its newest request is this old, `produce export` publishes a movie again.',
+  }),
   timeoutMs: setting({
     name: 'TMDB_TIMEOUT',
     kind: duration,

@@ -1,9 +1,8 @@
-import { fetchGenres, readExport, walkChanges, walkPopular } from '../../pipeline/discovery.ts';
+import { exportRunShape, fetchGenres, readExport, walkChanges, walkPopular } from '../../pipeline/discovery.ts';
 import { services } from '../../pipeline/services.ts';
 import type { Context } from '../../platform/context.ts';
 import { openPlatform } from '../../platform/platform.ts';
 import { changesWalkShape } from '../../producers/changes.ts';
-import { exportWalkShape } from '../../producers/export.ts';
 import { genresLookShape } from '../../producers/genres.ts';
 import { popularWalkShape } from '../../producers/popular.ts';
 import { utcDay } from '../../runtime/days.ts';
@@ -64,10 +63,11 @@ export async function produceExport(context: Context, options: Produce): Promise
   }
   await using platform = openPlatform(context);
   const walk = await readExport(platform, context);
-  const { exportedAt, lines, linesSkipped, published } = walk;
+  const { exportedAt, lines, linesSkipped, published, aged } = walk;
   const day = utcDay(exportedAt.getTime());
   const text = `read ${lines} lines of the export of ${day}, published ${published} new ids; ${linesSkipped} lines skipped`;
-  print(options, exportWalkShape, walk, lines > 0 ? text : `the export of ${day} was read before: nothing to do`);
+  const again = `; published ${aged} movies again because of their age`;
+  print(options, exportRunShape, walk, (lines > 0 ? text : `the export of ${day} was read before`) + again);
   return ExitCode.done;
 }
 

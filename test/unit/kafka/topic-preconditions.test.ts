@@ -15,6 +15,7 @@ const kept = [rawMovies, rawGenres, deadLetters];
 const brokerDefaults = {
   'retention.ms': String(7 * day),
   'retention.bytes': '-1',
+  'max.compaction.lag.ms': '9223372036854775807',
   'unclean.leader.election.enable': 'false',
   'message.timestamp.type': 'CreateTime',
   'compression.type': 'producer',
@@ -51,6 +52,7 @@ const rows: readonly Row[] = [
   [compacted, 'cleanup.policy', 'compact,delete', 'refuse', 'compact'],
   [compacted, 'cleanup.policy', 'delete', 'warn', 'compact', { 'retention.ms': '-1' }],
   [compacted, 'cleanup.policy', 'delete', 'refuse', 'compact', { 'retention.ms': '-1', 'retention.bytes': '1000' }],
+  [compacted, 'max.compaction.lag.ms', '9223372036854775807', 'warn', String(day)],
   [kept, 'retention.ms', String(day), 'refuse', String(180 * day)],
   [kept, 'retention.ms', '0', 'refuse', String(180 * day)],
   [kept, 'retention.ms', String(7 * day - 1), 'refuse', String(180 * day)],
@@ -127,6 +129,7 @@ describe('existing topics', () => {
       {
         'cleanup.policy': fc.constantFrom('compact', 'delete', 'compact,delete'),
         'retention.ms': fc.constantFrom('-1', '0', String(day), String(8 * day), String(400 * day)),
+        'max.compaction.lag.ms': fc.constantFrom('1', '9223372036854775807'),
         'retention.bytes': fc.constantFrom('-1', '1000', '2000000000'),
         'max.message.bytes': fc.integer({ min: 100, max: 30_000_000 }).map(String),
         'min.insync.replicas': fc.integer({ min: 1, max: 5 }).map(String),

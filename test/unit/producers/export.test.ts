@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { produceExport } from '../../../producers/export.ts';
+import { batchLines, produceExport } from '../../../producers/export.ts';
 import type { Progress } from '../../../producers/producer-state.ts';
 import type { MovieId, ProducerState } from '../../../schemas/records.ts';
 import { UnusableAnswerError } from '../../../tmdb/errors.ts';
@@ -7,6 +7,8 @@ import { readBatches } from '../../../tmdb/export-batches.ts';
 import { ManualClock } from '../../support/clock/manual-clock.ts';
 import { MemorySink } from '../../support/kafka/memory-sink.ts';
 
+/** Two batches and a half. */
+const count = 2.5 * batchLines;
 const torn = new UnusableAnswerError('attempts_exhausted', 'the connection failed', true);
 
 describe('the daily export', () => {
@@ -56,16 +58,16 @@ describe('the daily export', () => {
   const newest = () => state.values.at(-1);
 
   it('[P18] publishes every id once that was never requested, in batches', async () => {
-    const walk = await read({ '2026-08-31': { count: 5_000 } }, { known: [1, 4_999] });
-    expect(walk).toEqual({ exportedAt: new Date('2026-08-31'), lines: 5_000, linesSkipped: 0, published: 4_998 });
-    expect(new Set(published()).size).toBe(4_998);
+    const walk = await read({ '2026-08-31': { count } }, { known: [1, count - 1] });
+    expect(walk).toEqual({ exportedAt: new Date('2026-08-31'), lines: count, linesSkipped: 0, published: count - 2 });
+    expect(new Set(published()).size).toBe(count - 2);
     expect(movieIds.values[0]).toMatchObject({ movieId: 2, reason: 'export', page: null, rank: null });
     expect(state.values.map(({ lines, isComplete }) => [lines, isComplete])).toEqual([
       ...[
-        [2_000, false],
-        [4_000, false],
-        [5_000, false],
-        [5_000, true],
+        [batchLines, false],
+        [2 * batchLines, false],
+        [count, false],
+        [count, true],
       ],
     ]);
   });
@@ -80,21 +82,21 @@ describe('the daily export', () => {
   });
 
   it('[R130] continues in a file after the last batch that was published', async () => {
-    await expect(read({ '2026-08-31': { count: 5_000, breaksAfter: 4_500 } })).rejects.toBe(torn);
+    await expect(read({ '2026-08-31': { count, breaksAfter: 2.25 * batchLines } })).rejects.toBe(torn);
     const progress = newest() ?? null;
-    expect(progress).toMatchObject({ lines: 4_000, isComplete: false });
-    const walk = await read({ '2026-08-31': { count: 5_000 } }, { progress });
-    expect(walk).toMatchObject({ lines: 1_000, published: 1_000 });
-    expect(new Set(published()).size).toBe(5_000);
-    expect(published()).toHaveLength(5_000);
+    expect(progress).toMatchObject({ lines: 2 * batchLines, isComplete: false });
+    const walk = await read({ '2026-08-31': { count } }, { progress });
+    expect(walk).toMatchObject({ lines: batchLines / 2, published: batchLines / 2 });
+    expect(new Set(published()).size).toBe(count);
+    expect(published()).toHaveLength(count);
   });
 
   it('[R132] stops after a batch, and continues there', async () => {
     const stop = new AbortController();
-    const reading = read({ '2026-08-31': { count: 5_000 } }, { signal: stop.signal });
+    const reading = read({ '2026-08-31': { count } }, { signal: stop.signal });
     stop.abort(new Error('stopped'));
     await expect(reading).rejects.toThrow('stopped');
-    expect(newest()).toMatchObject({ lines: 2_000, isComplete: false });
+    expect(newest()).toMatchObject({ lines: batchLines, isComplete: false });
   });
 
   it('is not read again when it was read to its end', async () => {

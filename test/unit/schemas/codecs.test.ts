@@ -12,7 +12,7 @@ const bytes = fc.uint8Array().map((array) => Buffer.from(array));
 
 const movieId = fc.record<MovieId>({
   movieId: int,
-  reason: fc.constantFrom('popular', 'changed', 'export', 'manual'),
+  reason: fc.constantFrom('popular', 'changed', 'export', 'manual', 'aged'),
   page: fc.option(int),
   rank: fc.option(int),
   requestedAt: date,

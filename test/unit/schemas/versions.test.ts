@@ -29,6 +29,11 @@ const golden: Record<string, { codec: keyof typeof codecs; bytes: string; value:
     bytes: 'c3010425998c13a3056db6090202060080a0d5edee66',
     value: { movieId: 603, reason: 'changed', page: 3, rank: null, requestedAt: at },
   },
+  'movie-id.v2': {
+    codec: 'movie-id',
+    bytes: 'c301602a8f85f7b18603b60908000080a0d5edee66',
+    value: { movieId: 603, reason: 'aged', page: null, rank: null, requestedAt: at },
+  },
   'raw-movie.v1': {
     codec: 'raw-movie',
     bytes: 'c301cfce401569a999a7b6092668747470733a2f2f782f6d6f7669652f363033a80680a0d5edee66147b226964223a3630337d',

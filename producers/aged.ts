@@ -1,0 +1,54 @@
+import type { Sink } from '../kafka/topic.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { MovieId } from '../schemas/records.ts';
+import type { KnownMovies } from './known-movies.ts';
+
+export interface AgedPorts {
+  readonly movieIds: Sink<MovieId>;
+  readonly known: KnownMovies;
+  readonly clock: Clock;
+}
+
+export interface AgedOptions {
+  /** Each movie is requested again before its newest request is this old (ms). */
+  readonly reaskAfterMs: number;
+  /** The largest number of movies that one call publishes. */
+  readonly most: number;
+}
+
+/** In small groups, so that a signal takes effect soon. */
+const atOnce = 500;
+
+/**
+ * Publishes the known movies whose newest request is old, the oldest first. Movies that were requested at the same time are due at different times, in
+ * the second half of `reaskAfterMs`: a whole catalogue that was fetched in four days would otherwise be due in four days.
+ * @returns how many were published. @throws KafkaError, or the reason of the signal.
+ */
+export async function produceAged(
+  { movieIds, known, clock }: AgedPorts,
+  { reaskAfterMs, most }: AgedOptions,
+  signal: AbortSignal,
+): Promise<number> {
+  const now = clock.now();
+  const due = [...known]
+    .filter(([movieId, requestedAt]) => now - requestedAt >= dueAfterMs(movieId, reaskAfterMs))
+    .toSorted(([, a], [, b]) => a - b)
+    .slice(0, most);
+  for (let from = 0; from < due.length; from += atOnce) {
+    signal.throwIfAborted();
+    const requestedAt = new Date(clock.now());
+    await movieIds.publish(
+      due.slice(from, from + atOnce).map(([movieId]) => ({
+        key: String(movieId),
+        value: { movieId, reason: 'aged' as const, page: null, rank: null, requestedAt },
+      })),
+    );
+  }
+  return due.length;
+}
+
+/** From half of `reaskAfterMs` to all of it: the same for a movie each time, and different for its neighbors. */
+function dueAfterMs(movieId: number, reaskAfterMs: number): number {
+  const share = (Math.imul(movieId, 0x9e3779b1) >>> 0) / 2 ** 32;
+  return reaskAfterMs * (0.5 + share / 2);
+}
