@@ -74,7 +74,7 @@ describe('two loaders of one Snowflake', () => {
     expect(await offsets()).toEqual([0, 1, 2]);
   });
 
-  it('[R61] that repeatedly resume from the same position load the next records once', async () => {
+  it('[R61] that repeatedly resume from the same position load the next records once', { tags: ['full'] }, async () => {
     await using one = await open();
     await using other = await open();
     await one.migrate();
@@ -85,7 +85,9 @@ describe('two loaders of one Snowflake', () => {
     expect(await offsets()).toEqual(Array.from({ length: 15 }, (_, index) => index));
   });
 
-  it('[P7] load nothing by statements of a loader that was suspended until it lost its lock', async () => {
+  it('[P7] load nothing by statements of a loader that was suspended until it lost its lock', {
+    tags: ['full'],
+  }, async () => {
     await using warehouse = await open();
     await warehouse.migrate();
     await using session = await openSnowflakeSession({ settings, clock: systemClock, stage: 'test' });

@@ -21,7 +21,7 @@ const jarsDir = join(root, '.tools/kafka');
  * storage. Then the script starts Kafka. Both are in Kafka's jar, so they run here unchanged, with other ports and folders.
  */
 describe.runIf(existsSync(jarsDir))('the broker of docker-compose.yml, from its environment', () => {
-  it('is set up by the same class as in the image, starts, and creates our topics', async () => {
+  it('is set up by the same class as in the image, starts, and creates our topics', { tags: ['full'] }, async () => {
     const folder = mkdtempSync(join(tmpdir(), 'tmdb-stream-broker-'));
     for (const name of ['defaults', 'mounted', 'final']) mkdirSync(join(folder, name));
     const ports = [await freePort(), await freePort()] as const;

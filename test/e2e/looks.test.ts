@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ExitCode } from '../../runtime/errors.ts';
 import { outcomeOf, Workspace } from '../support/processes/cli.ts';
+import { casesOf } from '../tiers.ts';
 
 describe('a read-only command', () => {
   let workspace: Workspace;
@@ -15,11 +16,11 @@ describe('a read-only command', () => {
     const watching = workspace.start(['status', '--watch', '--json']);
     const ended = outcomeOf(watching);
     await Promise.race([once(watching.stdout ?? watching, 'data'), ended]);
-    for (const args of [['list'], ['redrive', '--all', '--dry-run'], ['purge', '--all']]) {
+    for (const args of casesOf([['list'], ['redrive', '--all', '--dry-run'], ['purge', '--all']])) {
       const outcome = await workspace.run(['dead-letters', ...args]);
       expect(outcome).toMatchObject({ code: 0, stdout: 'no open letter matches\n' });
     }
-    for (const args of [['replay', 'ids', '--all'], ['replay', 'raw', '--all'], ['repair']]) {
+    for (const args of casesOf([['replay', 'ids', '--all'], ['replay', 'raw', '--all'], ['repair']])) {
       const { code, stderr } = await workspace.run([...args, '--dry-run']);
       expect(code, stderr).toBe(2);
       expect(stderr).toContain('"topics --apply" creates them');

@@ -56,7 +56,7 @@ describe('replay raw', () => {
         `select count(*)::int as n, bit_xor(hash(*columns(c -> ${lineage})))::varchar as hash from ${name}`,
       );
     }
-    expect(Object.keys(found).length).toBeGreaterThan(12);
+    expect(Object.keys(found).length).toBeGreaterThan(isLongForm ? 12 : 1);
     return found;
   };
   const json = async (args: readonly string[]) => {
@@ -72,8 +72,22 @@ describe('replay raw', () => {
     expect(firedIn(log).at(-1)).toBe(`CRASH_AT ${point.point}:${point.hit}`);
   };
 
+  /** A whole run. In `npm test` without dbt: a rebuild changes only BRONZE, and the long form shows what that means for GOLD. */
+  const fill = async () => {
+    const pages = ['--pages', String(movies / 20)];
+    if (isLongForm) return void (await workspace.runOnce(pages));
+    for (const stage of [
+      ['produce', 'genres'],
+      ['produce', 'popular', ...pages],
+      ['fetch', '--once'],
+      ['load', '--once'],
+    ])
+      await json(stage);
+  };
+  const isRight = () => audit(workspace, { brokers: [broker.address], onlyBronze: !isLongForm });
+
   it('[P9 R25] rebuilds the same BRONZE as the live path, despite kills during the rebuild and the swap, without requests to TMDb', async () => {
-    await workspace.runOnce(['--pages', String(movies / 20)]);
+    await fill();
     const before = await contents();
     const asked = sandbox.stats().requests;
     const rebuild = ['replay', 'raw', '--all', '--rebuild'];
@@ -94,15 +108,13 @@ describe('replay raw', () => {
     });
     expect(await contents()).toEqual(before);
     expect(sandbox.stats().requests).toBe(asked);
-    await audit(workspace, { brokers: [broker.address] });
-
-    if (isLongForm) {
-      expect(await json(['transform'])).toMatchObject({ skipped: false });
-      expect(await contents()).toEqual(before);
-    }
+    await isRight();
+    if (!isLongForm) return;
+    expect(await json(['transform'])).toMatchObject({ skipped: false });
+    expect(await contents()).toEqual(before);
     await json(['transform', '--full-refresh']);
     expect(await contents()).toEqual(before);
-    await audit(workspace, { brokers: [broker.address] });
+    await isRight();
   });
 
   it('[R25] rebuilds while a loader runs, and includes rows that are loaded meanwhile', {

@@ -35,7 +35,9 @@ describe('a command whose partitions are assigned to another process', () => {
     return loader;
   };
 
-  it('[R100] ends with everything in GOLD although the partitions are assigned to a running loader (run --once beside load)', async () => {
+  it('[R100] ends with everything in GOLD although the partitions are assigned to a running loader (run --once beside load)', {
+    tags: ['full'],
+  }, async () => {
     // It loads its records long after the other loader has read the ledger.
     const loader = start(['load'], { LOAD_MAX_AGE: '10s' });
     await loader.wrote(/"started"/);

@@ -13,6 +13,7 @@ import {
   textOf,
   tooWide,
 } from '../support/terminal/terminal.ts';
+import { casesOf } from '../tiers.ts';
 
 const root = join(import.meta.dirname, '../..');
 const cli = [process.execPath, join(root, 'cli.ts')];
@@ -38,7 +39,7 @@ const sequence = '\u001b[';
 const color = new RegExp(`${sequence.replace('[', '\\[')}[\\d;]*m`);
 
 describe('a command in a terminal', () => {
-  it.each([40, 80, 200])(
+  it.each(casesOf([40, 80, 200]))(
     'of %i columns shows its help and wrong input without a row that is too wide',
     async (columns) => {
       for (const args of [['--help'], ['dead-letters', 'redrive', '--help'], ['replay', 'ids', '--since', 'never']]) {

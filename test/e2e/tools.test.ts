@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { compileCache } from '../support/processes/compile-cache.ts';
+import { casesOf } from '../tiers.ts';
 
 const cli = join(import.meta.dirname, '../../cli.ts');
 const mark = { START_MJS_CHANNEL: '1' };
@@ -34,26 +35,30 @@ describe('a command that may need tools', () => {
     return { child, asked, ended: once(child, 'exit').then(([code]) => code as number | null) };
   }
 
-  it.each([
+  const withoutTools: [line: string, code: number][] = [
     ['--help', 0],
     ['--version', 0],
     ['help replay', 0],
     ['warehouse provision --print', 0],
     ['frobnicate', 2],
     ['run --pages 0', 2],
-  ])('"%s" asks for no tools', async (line, code) => {
+  ];
+
+  it.each(casesOf(withoutTools, [3, 5]))('"%s" asks for no tools', async (line, code) => {
     const { asked, ended } = start(line.split(' '));
     expect(await ended).toBe(code);
     expect(asked).toEqual([]);
   });
 
-  it.each<[args: readonly string[], env: Record<string, string>, tools: readonly string[]]>([
+  const withTools: [args: readonly string[], env: Record<string, string>, tools: readonly string[]][] = [
     [['transform'], {}, ['dbt']],
     [['topics'], {}, ['kafka']],
     [['run', '--once'], {}, ['dbt', 'kafka']],
     [['run', '--once'], { KAFKA_BROKERS: '127.0.0.1:1' }, ['dbt']],
     [['up'], { PATH: '/nowhere' }, ['kafka', 'redis']],
-  ])(
+  ];
+
+  it.each(casesOf(withTools, [2, 4]))(
     '%s with %o asks before it does anything, and exits with 1 if the tools are not installed',
     async (args, env, tools) => {
       const { child, asked, ended } = start(args, env);
@@ -64,7 +69,7 @@ describe('a command that may need tools', () => {
     },
   );
 
-  it.each(['redis-server', 'valkey-server'])('needs no Redis if %s is installed', async (program) => {
+  it.each(casesOf(['redis-server', 'valkey-server']))('needs no Redis if %s is installed', async (program) => {
     const bin = join(dataDir, 'bin');
     mkdirSync(bin);
     writeFileSync(join(bin, program), '');

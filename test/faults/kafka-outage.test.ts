@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, expect, it } from 'vitest';
 import { alertExpression } from '../support/deploy/alert-expression.ts';
 import { evaluate, scrape } from '../support/deploy/promql.ts';
+import { caughtUp } from '../support/processes/drained.ts';
 import { type LogLine, type Service, until } from '../support/processes/fleet.ts';
 import { SupervisedService } from '../support/processes/supervised-service.ts';
 import { openTestBed, type TestBed } from '../support/processes/test-bed.ts';
@@ -102,7 +103,7 @@ it('[R10 R23] services wait for a broker that is down under load, report it at o
   }
   expect(pending('TmdbServiceRestarts')).toEqual([]);
   expect(services.flatMap(({ deaths }) => deaths)).toEqual([]);
-  await until('all movies are fetched', () => fetched() >= movies, { timeoutMs: 600_000 });
+  await caughtUp(bed.broker.address, 600_000);
   await until(
     'all answers are loaded',
     () =>

@@ -38,7 +38,9 @@ describe('a stage under faults of Kafka', () => {
       { timeout: 60_000, interval: 50 },
     );
 
-  it('[R13] loads everything once while members join and leave in the middle of batches', async () => {
+  it('[R13] loads everything once while members join and leave in the middle of batches', {
+    tags: ['full'],
+  }, async () => {
     await fixture.recreate();
     await using resident = fixture.startLoader();
     const loaders = [resident];
@@ -48,7 +50,7 @@ describe('a stage under faults of Kafka', () => {
       while (!hasEnded) {
         await fixture.publish(100, { from: published });
         published += 100;
-        await delay(50);
+        await delay(isLongForm ? 50 : 200);
       }
     };
     const comeAndGo = async () => {
@@ -72,7 +74,9 @@ describe('a stage under faults of Kafka', () => {
     expect(loaders.length).toBeGreaterThan(3);
   });
 
-  it('[R15] stops at records that retention deleted, names them, and continues without them only on request', async () => {
+  it('[R15] stops at records that retention deleted, names them, and continues without them only on request', {
+    tags: ['full'],
+  }, async () => {
     await fixture.recreate(1);
     await fixture.publish(30);
     await fixture.loadOnce();
@@ -149,7 +153,7 @@ describe('a stage under faults of Kafka', () => {
       expect(await fixture.audit()).toMatchObject({ bronzeRows: 200 });
     });
 
-    it('[R14] make the fetcher lose or park no id', async () => {
+    it('[R14] make the fetcher lose or park no id', { tags: ['full'] }, async () => {
       await fixture.recreate();
       await fixture.publishIds(200);
       const outcomes = await fixture.proxy.during(refuseCommits(code, 3), () => fixture.fetchOnce(sandbox));

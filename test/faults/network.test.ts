@@ -10,6 +10,7 @@ import { topics } from '../support/kafka/topics.ts';
 import { FaultProxy, type Toxic } from '../support/network/fault-proxy.ts';
 import { advertisedAs, openBehindProxy } from '../support/network/network-fleet.ts';
 import { bandwidth, blackHole, down, latency, limitData, resetPeer, slicer } from '../support/network/toxics.ts';
+import { caughtUp } from '../support/processes/drained.ts';
 import { FleetBroker, until } from '../support/processes/fleet.ts';
 import { SupervisedService } from '../support/processes/supervised-service.ts';
 import type { TestBed } from '../support/processes/test-bed.ts';
@@ -43,10 +44,11 @@ async function untilFetched(requests: number, timeoutMs = 90_000): Promise<void>
   await until(`${requests} requests more`, () => fetched() >= before + requests, { timeoutMs });
 }
 
-/** Waits until the audit finds nothing wrong, and drains. @returns what it finds then. */
+/** Waits until no group has a lag and the audit finds nothing wrong, and drains. @returns what it finds then. */
 async function allLoaded(services: readonly SupervisedService[], broker = bed.broker.address) {
   const audit = () => bed.audit({ onlyBronze: true, brokers: [broker] });
-  await vi.waitFor(audit, { timeout: 120_000, interval: 500 });
+  await caughtUp(broker, 120_000);
+  await vi.waitFor(audit, { timeout: 120_000, interval: 1_000 });
   expect(await Promise.all(services.map((supervised) => supervised.end()))).toEqual(services.map(() => 0));
   return audit();
 }
@@ -54,7 +56,7 @@ async function allLoaded(services: readonly SupervisedService[], broker = bed.br
 /** The tests run one after the other on the same services, so a failure may cause later failures. */
 describe('[Z3] a fleet whose Kafka is behind a bad network', () => {
   // Enough work for all faults, including the slow ones.
-  const movies = isLongForm ? Math.min(10_000, 1_800 + 300 * seconds) : 1_200;
+  const movies = isLongForm ? Math.min(10_000, 1_800 + 300 * seconds) : 1_000;
   let services: SupervisedService[];
   let second: FaultProxy;
 
@@ -98,7 +100,7 @@ describe('[Z3] a fleet whose Kafka is behind a bad network', () => {
     ['is down', () => down()],
   ];
 
-  it.each(casesOf(toxics, [0, 2, 3]))('[R12] continues after a time in which the network %s', async (_, toxicOf) => {
+  it.each(casesOf(toxics, [0, 2]))('[R12] continues after a time in which the network %s', async (_, toxicOf) => {
     await untilFetched(100);
     expect(fetched(), 'nothing is left to be done under load').toBeLessThan(movies);
     const toxic = toxicOf();
@@ -183,7 +185,9 @@ describe('a client of Kafka', () => {
   });
   afterEach(() => rmSync(dataDir, { recursive: true }));
 
-  it('gives up a connection on which no response arrives, and repeats the request on a new one', async () => {
+  it('gives up a connection on which no response arrives, and repeats the request on a new one', {
+    tags: ['full'],
+  }, async () => {
     await using through = await FaultProxy.start();
     await using broker = await FleetBroker.start(dataDir, { properties: advertisedAs(through) });
     through.pointTo(broker.address);

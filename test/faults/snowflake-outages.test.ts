@@ -40,6 +40,7 @@ describe.each(casesOf(paths))('a loader that loads $path loads everything once',
 
   it.each(casesOf(['hang', 'close', 'late reply'] as const))(
     '[R53] when the reply to COMMIT is lost: %s',
+    { tags: ['full'] },
     async (fault) => {
       const judge = injectOn('commit', fault, { nth: 2 });
       const askedAfterwards: string[] = [];
@@ -66,7 +67,9 @@ describe.each(casesOf(paths))('a loader that loads $path loads everything once',
     },
   );
 
-  it('[R54] when COMMIT arrives after its timeout, and the next attempt already waits behind it', async () => {
+  it('[R54] when COMMIT arrives after its timeout, and the next attempt already waits behind it', {
+    tags: ['full'],
+  }, async () => {
     fixture.proxy.judge = eitherOf(injectOn('commit', 'late request', { nth: 2 }), injectOn('logout', 'reset'));
     let waitedBehind = false;
     const { judge } = fixture.proxy;
@@ -83,7 +86,7 @@ describe.each(casesOf(paths))('a loader that loads $path loads everything once',
     expect(waitedBehind).toBe(true);
   });
 
-  it('[R55] when Snowflake is unavailable for a while', async () => {
+  it('[R55] when Snowflake is unavailable for a while', { tags: ['full'] }, async () => {
     let isOut = true;
     fixture.proxy.judge = () => (isOut ? '503' : undefined);
     const loading = start();
@@ -175,7 +178,7 @@ describe.each(casesOf(paths))('a loader that loads $path loads everything once',
     expect(loading.failures()).toBeGreaterThanOrEqual(2);
   });
 
-  it('unless its credentials are wrong: then it ends at once', async () => {
+  it('unless its credentials are wrong: then it ends at once', { tags: ['full'] }, async () => {
     fixture.proxy.judge = injectOn('login', 'refused', { times: 100 });
     await expect(start().ended).rejects.toMatchObject({ exitCode: ExitCode.credentialsRefused, retriable: false });
     // Its partitions ask for their positions at the same time.

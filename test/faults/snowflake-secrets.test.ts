@@ -153,7 +153,7 @@ describe('a secret of Snowflake', () => {
     },
   );
 
-  it('[S1] is detected in files, arguments, topics and tables', async () => {
+  it('[S1] is detected in files, arguments, topics and tables', { tags: ['full'] }, async () => {
     const [canary] = makeCanaries() as [Canary];
     const [secret = ''] = canary.texts;
     const file = join(kafka.dataDir, 'leak');

@@ -10,6 +10,7 @@ import { FetcherStage } from '../support/tmdb/fetcher-stage.ts';
 import { serve } from '../support/tmdb/http-server.ts';
 import { BucketFleet } from '../support/token-bucket/bucket-fleet.ts';
 import { RedisServer } from '../support/token-bucket/redis.ts';
+import { casesOf } from '../tiers.ts';
 
 /** Possible answers of TMDb to the fetcher, over real HTTP, with a clock that the test controls. */
 
@@ -87,7 +88,7 @@ describe('"too many requests"', () => {
 describe('an outage', () => {
   const outages = [500, 502, 503, 504].flatMap((status) => [1, 5, 60].map((seconds) => ({ status, seconds })));
 
-  it.each(outages)(
+  it.each(casesOf(outages, [2, 4, 6, 11]))(
     '[P4 R33] of $seconds s with $status parks nothing and loses nothing',
     async ({ status, seconds }) => {
       const { sandbox, stage } = await openBoth();

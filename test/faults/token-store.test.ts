@@ -11,6 +11,7 @@ import { openTransport } from '../../tmdb/transport.ts';
 import { type Direction, FaultProxy, type Toxic } from '../support/network/fault-proxy.ts';
 import { latency, tamper } from '../support/network/toxics.ts';
 import { RedisServer } from '../support/token-bucket/redis.ts';
+import { casesOf } from '../tiers.ts';
 
 /** How long each fault lasts. */
 const seconds = Number(process.env['FAULT_SECONDS'] ?? 9);
@@ -70,7 +71,7 @@ const faults: [string, number, () => Toxic][] = [
 ];
 
 describe('a fleet whose token store is behind a bad network', () => {
-  it.concurrent.each(faults)(
+  it.concurrent.each(casesOf(faults, [1, 3]))(
     '[R27] keeps the limit when the store %s, and uses at least %f of it',
     async (name, least, toxicOf) => {
       await using store = await RedisServer.start();

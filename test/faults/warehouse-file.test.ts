@@ -71,7 +71,9 @@ describe('a DuckDB file', () => {
       },
     );
 
-    it('[R57] on which files cannot grow ends the loader as well, if its user is not root', async () => {
+    it('[R57] on which files cannot grow ends the loader as well, if its user is not root', {
+      tags: ['full'],
+    }, async () => {
       const limited = [
         '-c',
         'ulimit -f 2048; exec "$@"',
@@ -171,7 +173,9 @@ describe('a DuckDB file', () => {
       },
     );
 
-    it('[R58] and that is deleted loses rows and their positions, so all of them are loaded from Kafka again', async () => {
+    it('[R58] and that is deleted loses rows and their positions, so all of them are loaded from Kafka again', {
+      tags: ['full'],
+    }, async () => {
       rmSync(wal());
       expect(await consistentRows()).toBe(inFile);
       await wholeAfterLoading();

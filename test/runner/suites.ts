@@ -95,6 +95,7 @@ export const suites: readonly Suite[] = [
       'test/integration/prefix-change.test.ts',
       'test/integration/replay-ids.test.ts',
       'test/integration/topic-preconditions.test.ts',
+      'test/deploy/compose-broker.test.ts',
     ],
     touches: ['kafka/', 'schemas/', 'dead-letters/', 'replay/'],
   },
@@ -141,6 +142,8 @@ export const suites: readonly Suite[] = [
       'test/e2e/cli.test.ts',
       'test/e2e/terminal.test.ts',
       'test/e2e/fleet.test.ts',
+      'test/e2e/looks.test.ts',
+      'test/e2e/tools.test.ts',
       'test/e2e/places.test.ts',
       'test/e2e/recorded.test.ts',
       'test/e2e/replay.test.ts',
@@ -212,7 +215,7 @@ export const suites: readonly Suite[] = [
   },
   {
     name: 'mutants-dbt',
-    script: ['test:mutants', 'dbt:', 'figures:', 'names:', 'types:', 'doubles:'],
+    script: ['test:mutants', 'dbt:', 'figures:', 'gold:', 'names:', 'types:', 'doubles:'],
     touches: ['dbt/'],
   },
 ];

@@ -98,7 +98,9 @@ describe('the local broker and other users of the machine', () => {
     expect(() => asAnotherUser('ls', kafkaDir)).toThrow(/Permission denied/);
   });
 
-  it('[R103] has new credentials at each start, and shows them in no process list, environment, log or other file', async () => {
+  it('[R103] has new credentials at each start, and shows them in no process list, environment, log or other file', {
+    tags: ['full'],
+  }, async () => {
     const passwords = new Set<string>();
     for (let start = 0; start < 2; start += 1) {
       await using broker = await startLocalBroker({ dataDir, jarsDir });

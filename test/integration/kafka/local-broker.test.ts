@@ -56,7 +56,7 @@ function brokerPid(): number | null {
 }
 
 describe('the local broker', () => {
-  it('keeps topics, records and its cluster id after a restart, on other ports', async () => {
+  it('keeps topics, records and its cluster id after a restart, on other ports', { tags: ['full'] }, async () => {
     const written = await (async () => {
       await using broker = await start();
       const kafka = clientOf(broker);

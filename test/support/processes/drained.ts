@@ -28,7 +28,7 @@ export async function untilDrained(
   // Each partition gets a new record, so a live member commits the last batch of each.
   await until('the producer completes another walk', () => walks(producer) > before, { timeoutMs });
   await end(producers);
-  const published = await caughtUp(bed, timeoutMs);
+  const published = await caughtUp(bed.broker.address, timeoutMs);
   const built = ({ service: { lines } }: SupervisedService) =>
     lines.findLast(({ msg }) => msg === 'dbt ran' || msg === 'dbt failed')?.msg === 'dbt ran';
   const schedulers = others.filter(({ name }) => name === 'scheduler');
@@ -46,8 +46,8 @@ async function end(services: readonly SupervisedService[]): Promise<void> {
 }
 
 /** Waits until each group has committed the ends of its topic. @returns the number of ids ever published. */
-async function caughtUp({ broker }: TestBed, timeoutMs: number): Promise<number> {
-  return withAdmin(plainClient([broker.address]), async (admin) => {
+export async function caughtUp(broker: string, timeoutMs: number): Promise<number> {
+  return withAdmin(plainClient([broker]), async (admin) => {
     for (const [groupId, topic] of [
       ['tmdb.fetcher', 'tmdb.movie-ids'],
       ['tmdb.loader', 'tmdb.raw-movies'],
