@@ -87,10 +87,12 @@
                 coalesce(cast(listed.{{ id }} as varchar), cast({{ unknown_id() }} as varchar)) as {{ id }},
                 coalesce(listed.position, 1) as position
             from changed_movies as movies
+            {# mutant: gold.unknown-member #}
             left join {{ members }} as listed on movies.movie_id = listed.movie_id
         )
 
     select
+        {# mutant: gold.deleted-from-bridges #}
         case when not is_deleted then {{ surrogate_key(["movie_id", id]) }} end as bridge_sk,
         {{ surrogate_key(["movie_id"]) }} as movie_sk,
         {{ surrogate_key([id]) }} as {{ member_sk }},

@@ -16,5 +16,6 @@
         popularity,
         answered_at
     from {{ same_database(ref("kpi_top_movies")) }}
+    {# mutant: gold.one-metric #}
     where metric = '{{ metric }}'
 {% endmacro %}

@@ -10,6 +10,7 @@
 }}
 
 select
+    {# mutant: gold.deleted-from-movies #}
     case when not movies.is_deleted then {{ surrogate_key(["movies.movie_id"]) }} end as movie_sk,
     movies.movie_id,
     movies.imdb_id,
@@ -27,6 +28,7 @@ select
     movies.overview,
     movies.tagline,
     movies.first_seen_at,
+    {# mutant: gold.answered-at #}
     movies._document_fetched_at as answered_at,
     movies._run_seq
 from {{ ref("silver_movies") }} as movies

@@ -22,4 +22,5 @@ select
     trends.release_year < newest.answered_in as is_complete_year
 from trends
 cross join newest
+{# mutant: figures.previous-year #}
 left join trends as previous on trends.release_year = previous.release_year + 1

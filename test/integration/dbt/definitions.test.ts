@@ -129,7 +129,24 @@ async function expectOpenTypes(): Promise<void> {
   expect(uncommented).toEqual({ columns: 0 });
 }
 
-/** What two tests read after a build. */
+/** The members of each movie in a bridge, in order: the code and position, with a null for the unknown member. */
+const membersOf = (list: 'countries' | 'languages', member: string): Promise<Row[]> =>
+  file.query(`select movie_id::integer as id, ${member}_code as code, position
+    from gold.bridge_movie_${list} join gold.dim_${list} using (${member}_sk) order by movie_id, position`);
+
+const idsOf = async (from: string, order: string) =>
+  (await file.query(`select movie_id::integer as id from gold.${from} order by ${order}`)).map(({ id }) => id);
+
+/** For each metric, the movies of its list and of its view. */
+const listsAndViews = () =>
+  Promise.all(
+    ['revenue', 'profit', 'roi', 'rating', 'popularity'].map(async (metric) => ({
+      list: await idsOf(`kpi_top_movies where metric = '${metric}'`, 'rank'),
+      view: await idsOf(`kpi_top_movies_by_${metric}`, 'rank, movie_id'),
+    })),
+  );
+
+/** What the next tests read after a build. */
 const look = async () => ({
   popular: (await ranked())['popularity'],
   byPopularity: await file.query(
@@ -139,18 +156,41 @@ const look = async () => ({
     from gold.fact_movies where movie_id < 10 order by movie_id`),
   drama: await drama(),
   comedy: await genre(35),
+  lists: await listsAndViews(),
+  described: await file.query(`select movies.* exclude (movie_sk, _run_seq) replace (
+      movie_id::integer as movie_id, first_seen_at::date::varchar as first_seen_at, answered_at::date::varchar as answered_at
+    ) from gold.dim_movies as movies where movie_id = 21`),
+  // Only a movie whose key is in both tables.
+  movies: await idsOf('dim_movies as movies semi join gold.fact_movies using (movie_sk)', 'movie_id'),
+  countries: await membersOf('countries', 'country'),
+  languages: await membersOf('languages', 'language'),
 });
 
-/** Dramas with a popularity, and comedies with one IMDb id. The second build adds a newer answer and a deletion. */
+/** A documentary with everything that GOLD describes. */
+const documentary = (countries: readonly string[], overview: string) =>
+  film(21, {
+    genres: [{ id: 99, name: 'Documentary' }],
+    popularity: null,
+    production_countries: countries.map((code) => ({ iso_3166_1: code, name: `Country ${code}` })),
+    spoken_languages: [{ iso_639_1: 'fr', english_name: 'French', name: 'Français' }],
+    belongs_to_collection: { id: 1, name: 'Films' },
+    poster_path: '/poster.jpg',
+    overview,
+    tagline: 'See it.',
+  });
+
+/** Dramas with a popularity, comedies with one IMDb id, and a documentary. The second build adds newer answers and a deletion. */
 async function twoBuilds() {
   const popular = (id: number, popularity: number) => film(id, { popularity });
   const comedy = (id: number, imdb_id: string) =>
     film(id, { imdb_id, popularity: null, genres: [{ id: 35, name: 'Comedy' }] });
   const comedies = [comedy(11, 'tt77'), comedy(12, 'tt77'), comedy(13, '')];
   const warnings = () => run({ command: 'test', select: ['imdb_ids_are_unique'] });
-  await buildFrom([at(0, [popular(1, 1_500), popular(2, 100), ...comedies]), at(7 * day, [popular(2, 120)])]);
+  const first = [popular(1, 1_500), popular(2, 100), ...comedies, documentary(['US', 'FR'], 'A film.')];
+  await buildFrom([at(0, first), at(7 * day, [popular(2, 120)])]);
   const before = { ...(await look()), warnings: await warnings() };
-  await buildWith([...at(7 * day + 1, [popular(2, 130)]), gone(12, 7 * day + 1)]);
+  const newer = [popular(2, 130), documentary([], 'A newer text.')];
+  await buildWith([...at(7 * day + 1, newer), gone(12, 7 * day + 1)]);
   return { before, after: { ...(await look()), warnings: await warnings() } };
 }
 let built: ReturnType<typeof twoBuilds> | undefined;
@@ -179,6 +219,37 @@ it('[R92] warns about two movies with one IMDb id, and counts both', async () =>
   expect(before.warnings).toMatchObject({ status: 'warned', tests: { warned: 1 }, failures: [] });
   expect(before.comedy).toMatchObject({ movie_count: '3' });
   expect(after.warnings).toMatchObject({ status: 'success', tests: { warned: 0 } });
+});
+
+it('describes each movie as in its newest answer, and links it to its countries and languages, until it is deleted', async () => {
+  const { before, after } = await inTwoBuilds();
+  expect([before.movies, after.movies]).toEqual([
+    [1, 2, 11, 12, 13, 21],
+    [1, 2, 11, 13, 21],
+  ]);
+  const usual = { imdb_id: 'tt21', title: 'Film 21', original_title: 'Le film 21', original_language: 'fr' };
+  const flags = { status: 'Released', is_released: true, adult: false, video: false, softcore: false };
+  const texts = { collection: 'Films', poster_path: '/poster.jpg', tagline: 'See it.' };
+  const always = { movie_id: 21, runtime: 100, first_seen_at: '2026-01-01', ...usual, ...flags, ...texts };
+  expect(before.described).toEqual([{ ...always, overview: 'A film.', answered_at: '2026-01-01' }]);
+  expect(after.described).toEqual([{ ...always, overview: 'A newer text.', answered_at: '2026-01-08' }]);
+
+  const unknown = (ids: readonly number[]) => ids.map((id) => ({ id, code: null, position: 1 }));
+  expect(before.countries).toEqual([
+    ...unknown([1, 2, 11, 12, 13]),
+    { id: 21, code: 'US', position: 1 },
+    { id: 21, code: 'FR', position: 2 },
+  ]);
+  expect(after.countries).toEqual(unknown([1, 2, 11, 13, 21]));
+  expect(after.languages).toEqual([...unknown([1, 2, 11, 13]), { id: 21, code: 'fr', position: 1 }]);
+});
+
+it('shows the list of each metric in a view of its own', async () => {
+  const { before } = await inTwoBuilds();
+  for (const { list, view } of before.lists) {
+    expect(list.length).toBeGreaterThan(0);
+    expect(view).toEqual(list);
+  }
 });
 
 it('[R91] names genres and companies without a name after their names in other movies, or else after their ids', async () => {

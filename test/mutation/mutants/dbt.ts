@@ -17,6 +17,7 @@ const wrongTypes = {
   files: ['test/integration/dbt/values.test.ts'],
   only: 'names each field and each list element with a value of a wrong type',
 };
+const gold = { files: figures.files, only: 'describes each movie as in its newest answer' };
 const measures = 'dbt/macros/counted_movies.sql';
 const features = 'dbt/models/gold/fact_released_features.sql';
 
@@ -34,6 +35,13 @@ const definitionMutants: readonly Mutant[] = [
     file: measures,
     place: 'figures.known-money',
     change: swap(/revenue_usd >= .*\}\}/, 'revenue_usd > 0'),
+    tests: figures,
+  },
+  {
+    name: 'figures: a budget above any real one counts',
+    file: measures,
+    place: 'figures.known-money',
+    change: swap(/budget_usd <= .*\}\}/, 'budget_usd > 0'),
     tests: figures,
   },
   {
@@ -81,6 +89,13 @@ const definitionMutants: readonly Mutant[] = [
     tests: figures,
   },
   {
+    name: 'figures: the list by rating ranks movies with few votes',
+    file: 'dbt/models/gold/kpi_top_movies.sql',
+    place: 'figures.metrics',
+    change: swap('"vote_count >= " ~ var("rating_vote_floor")', '"true"'),
+    tests: figures,
+  },
+  {
     name: 'figures: a rating is not weighted by the votes of all movies',
     file: measures,
     place: 'figures.weighted-rating',
@@ -92,6 +107,13 @@ const definitionMutants: readonly Mutant[] = [
     file: 'dbt/models/gold/kpi_yearly_trends.sql',
     place: 'figures.complete-year',
     change: swap('< newest.answered_in', '<= newest.answered_in'),
+    tests: figures,
+  },
+  {
+    name: 'figures: a year is compared with the next one',
+    file: 'dbt/models/gold/kpi_yearly_trends.sql',
+    place: 'figures.previous-year',
+    change: swap('previous.release_year + 1', 'previous.release_year - 1'),
     tests: figures,
   },
   {
@@ -173,6 +195,45 @@ const definitionMutants: readonly Mutant[] = [
   },
 ];
 
+/** The tables and views of GOLD beside the figures, each broken once. */
+const goldMutants: readonly Mutant[] = [
+  {
+    name: 'gold: a deleted movie stays in dim_movies',
+    file: 'dbt/models/gold/dim_movies.sql',
+    place: 'gold.deleted-from-movies',
+    change: swap('case when not movies.is_deleted then', 'case when true then'),
+    tests: gold,
+  },
+  {
+    name: 'gold: a movie is described as of its first answer',
+    file: 'dbt/models/gold/dim_movies.sql',
+    place: 'gold.answered-at',
+    change: swap('movies._document_fetched_at', 'movies.first_seen_at'),
+    tests: gold,
+  },
+  {
+    name: 'gold: a deleted movie stays in the bridges',
+    file: 'dbt/macros/movie_lists.sql',
+    place: 'gold.deleted-from-bridges',
+    change: swap('case when not is_deleted then', 'case when true then'),
+    tests: gold,
+  },
+  {
+    name: 'gold: a movie without members is not in the bridge',
+    file: 'dbt/macros/movie_lists.sql',
+    place: 'gold.unknown-member',
+    change: swap('left join', 'inner join'),
+    tests: gold,
+  },
+  {
+    name: 'gold: the view of a metric has the lists of all metrics',
+    file: 'dbt/macros/top_movies.sql',
+    place: 'gold.one-metric',
+    change: swap(/metric = .*/, 'metric is not null'),
+    tests: { files: figures.files, only: 'shows the list of each metric in a view of its own' },
+  },
+];
+
 /** SILVER is the newest answer, regardless of the order of the batches. */
 export const dbtMutants: readonly Mutant[] = [
   {
@@ -207,4 +268,5 @@ export const dbtMutants: readonly Mutant[] = [
     tests: late,
   },
   ...definitionMutants,
+  ...goldMutants,
 ];
