@@ -235,7 +235,7 @@ export function replayContract(name: string, open: () => Promise<ReplayFixture>)
         for (const _ of ['once', 'again']) {
           await expect(promote(fixture)).rejects.toMatchObject({
             name: 'RebuildError',
-            message: expect.stringMatching(/ has 1 rows .*such as tmdb\.raw-movies\/0\/0:/),
+            message: expect.stringMatching(/ has 1 rows .*such as tmdb\.raw-movies\/0\/0\. /),
           });
         }
         expect(await offsets(fixture)).toHaveLength(10);
@@ -258,7 +258,7 @@ export function replayContract(name: string, open: () => Promise<ReplayFixture>)
           expect([...(await opened.missing())].sort()).toEqual([second, fourth, sixth, seventh]);
           await expect(opened.promote(new Set([second, sixth, seventh]))).rejects.toMatchObject({
             name: 'RebuildError',
-            message: expect.stringMatching(/ has 1 rows .*such as tmdb\.raw-movies\/0\/4:/),
+            message: expect.stringMatching(/ has 1 rows .*such as tmdb\.raw-movies\/0\/4\. /),
           });
           expect(await offsets(fixture)).toHaveLength(9);
           const swap = await opened.promote(new Set([second, fourth, sixth, seventh]));
