@@ -160,8 +160,11 @@ const look = async () => ({
   described: await file.query(`select movies.* exclude (movie_sk, _run_seq) replace (
       movie_id::integer as movie_id, first_seen_at::date::varchar as first_seen_at, answered_at::date::varchar as answered_at
     ) from gold.dim_movies as movies where movie_id = 21`),
-  // Only a movie whose key is in both tables.
-  movies: await idsOf('dim_movies as movies semi join gold.fact_movies using (movie_sk)', 'movie_id'),
+  // A movie that is in one of the two tables only, or has different keys in them, is found too.
+  movies: (
+    await file.query(`select coalesce(movies.movie_id, facts.movie_id)::integer as id
+      from gold.dim_movies as movies full join gold.fact_movies as facts using (movie_sk) order by id`)
+  ).map(({ id }) => id),
   countries: await membersOf('countries', 'country'),
   languages: await membersOf('languages', 'language'),
 });
