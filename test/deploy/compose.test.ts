@@ -76,7 +76,9 @@ describe('docker-compose.yml', () => {
     const optional = ['prometheus', 'superset', 'producer-changes', 'producer-export'];
     const limits = services.map(([name, { deploy }]) => {
       const replicas = Number(interpolate(String(deploy?.replicas ?? 1)));
-      return optional.includes(name) ? 0 : replicas * parseMemory(String(deploy?.resources?.limits?.['memory']));
+      return optional.includes(name)
+        ? 0
+        : replicas * parseMemory(interpolate(String(deploy?.resources?.limits?.['memory'])));
     });
     const gibibytes = limits.reduce((sum, bytes) => sum + bytes, 0) / 2 ** 30;
     expect(gibibytes).toBeGreaterThan(2);
@@ -86,7 +88,7 @@ describe('docker-compose.yml', () => {
   it('bounds a tmpfs by less than the memory of its container', () => {
     for (const [name, { tmpfs = [], deploy }] of services) {
       const sizes = tmpfs.map((mount) => parseMemory(/size=(\w+)/.exec(mount)?.[1] ?? ''));
-      const memory = parseMemory(String(deploy?.resources?.limits?.['memory']));
+      const memory = parseMemory(interpolate(String(deploy?.resources?.limits?.['memory'])));
       expect(
         sizes.reduce((sum, size) => sum + size, 0),
         name,
