@@ -1,6 +1,7 @@
 import type { Sink } from '../kafka/topic.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { MovieId } from '../schemas/records.ts';
+import { idRecord } from './id-record.ts';
 import type { KnownMovies } from './known-movies.ts';
 
 export interface AgedPorts {
@@ -20,8 +21,8 @@ export interface AgedOptions {
 const atOnce = 500;
 
 /**
- * Publishes the known movies whose newest request is old, the oldest first. Movies that were requested at the same time are due at different times, in
- * the second half of `reaskAfterMs`: a whole catalogue that was fetched in four days would otherwise be due in four days.
+ * Publishes the known movies whose newest request is old, the oldest first. Each movie is due at its own age, between half of
+ * `reaskAfterMs` and all of it. With one age for all, a catalogue that was fetched within four days would be due within four days.
  * @returns how many were published. @throws KafkaError, or the reason of the signal.
  */
 export async function produceAged(
@@ -30,24 +31,25 @@ export async function produceAged(
   signal: AbortSignal,
 ): Promise<number> {
   const now = clock.now();
-  const due = [...known]
+  // Without a copy of all known movies, which are more than a million.
+  const due = Iterator.from(known)
     .filter(([movieId, requestedAt]) => now - requestedAt >= dueAfterMs(movieId, reaskAfterMs))
-    .toSorted(([, a], [, b]) => a - b)
+    .toArray()
+    .sort(([, a], [, b]) => a - b)
     .slice(0, most);
   for (let from = 0; from < due.length; from += atOnce) {
     signal.throwIfAborted();
     const requestedAt = new Date(clock.now());
     await movieIds.publish(
-      due.slice(from, from + atOnce).map(([movieId]) => ({
-        key: String(movieId),
-        value: { movieId, reason: 'aged' as const, page: null, rank: null, requestedAt },
-      })),
+      due
+        .slice(from, from + atOnce)
+        .map(([movieId]) => idRecord({ movieId, reason: 'aged', page: null, rank: null, requestedAt })),
     );
   }
   return due.length;
 }
 
-/** From half of `reaskAfterMs` to all of it: the same for a movie each time, and different for its neighbors. */
+/** The age (ms) at which a movie is due. A hash of the id spreads the movies evenly from half of `reaskAfterMs` to all of it. */
 function dueAfterMs(movieId: number, reaskAfterMs: number): number {
   const share = (Math.imul(movieId, 0x9e3779b1) >>> 0) / 2 ** 32;
   return reaskAfterMs * (0.5 + share / 2);

@@ -5,13 +5,11 @@ import { dayMs, startOfDay, utcDay } from '../runtime/days.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { count, time, type ValueOf } from '../runtime/shape.ts';
 import type { MovieId, ProducerState } from '../schemas/records.ts';
-import type { MoviePage } from '../tmdb/answers.ts';
+import { lastPage, type MoviePage } from '../tmdb/answers.ts';
 import type { TmdbClient } from '../tmdb/tmdb-client.ts';
+import { idRecord } from './id-record.ts';
 import type { KnownMovies } from './known-movies.ts';
 import { saveProgress } from './producer-state.ts';
-
-/** TMDb refuses pages beyond this one. A day has less than 100. */
-const lastPage = 500;
 
 /** How long (ms) after its end a day is read: its list is complete by then. */
 const settleMs = 3_600_000;
@@ -108,10 +106,7 @@ async function publish({ movieIds, clock }: ChangesPorts, page: number, due: Mov
   if (due.length === 0) return;
   const requestedAt = new Date(clock.now());
   const records = new Map(
-    due.map(({ movieId }) => [
-      movieId,
-      { key: String(movieId), value: { movieId, reason: 'changed' as const, page, rank: null, requestedAt } },
-    ]),
+    due.map(({ movieId }) => [movieId, idRecord({ movieId, reason: 'changed', page, rank: null, requestedAt })]),
   );
   await movieIds.publish([...records.values()]);
 }

@@ -7,6 +7,7 @@ import type { MovieId, ProducerState } from '../schemas/records.ts';
 import { UnusableAnswerError } from '../tmdb/errors.ts';
 import type { ExportBatch } from '../tmdb/export-batches.ts';
 import type { MovieExports } from '../tmdb/movie-export.ts';
+import { idRecord } from './id-record.ts';
 import type { KnownMovies } from './known-movies.ts';
 import { type Progress, saveProgress } from './producer-state.ts';
 
@@ -86,10 +87,7 @@ async function publishUnknown({ movieIds, known, clock }: ExportPorts, batch: Ex
   if (unknown.size === 0) return 0;
   const requestedAt = new Date(clock.now());
   await movieIds.publish(
-    [...unknown].map((movieId) => ({
-      key: String(movieId),
-      value: { movieId, reason: 'export' as const, page: null, rank: null, requestedAt },
-    })),
+    [...unknown].map((movieId) => idRecord({ movieId, reason: 'export', page: null, rank: null, requestedAt })),
   );
   return unknown.size;
 }

@@ -5,13 +5,11 @@ import { messageOf } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { count, type ValueOf } from '../runtime/shape.ts';
 import type { MovieId } from '../schemas/records.ts';
-import type { ListedMovie, MoviePage } from '../tmdb/answers.ts';
+import { type ListedMovie, lastPage, type MoviePage } from '../tmdb/answers.ts';
 import { TmdbError, UnusableAnswerError } from '../tmdb/errors.ts';
 import type { TmdbClient } from '../tmdb/tmdb-client.ts';
+import { idRecord } from './id-record.ts';
 import type { KnownMovies } from './known-movies.ts';
-
-/** TMDb refuses pages beyond this one. */
-export const lastPage = 500;
 
 /** This many unusable pages in a row end the walk: the list is out, and each page costs several requests. */
 export const failedPagesInARow = 10;
@@ -125,10 +123,7 @@ async function publishStale(
   const isStale = (movieId: number) => now - (known.get(movieId) ?? Number.NEGATIVE_INFINITY) >= refreshAfterMs;
   const records = listed
     .filter(({ movieId }) => isStale(movieId))
-    .map(({ movieId, rank }) => ({
-      key: String(movieId),
-      value: { movieId, reason: 'popular' as const, page, rank, requestedAt: new Date(now) },
-    }));
+    .map(({ movieId, rank }) => idRecord({ movieId, reason: 'popular', page, rank, requestedAt: new Date(now) }));
   if (records.length > 0) await movieIds.publish(records);
   return records.length;
 }

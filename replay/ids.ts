@@ -3,6 +3,7 @@ import type { KafkaCluster } from '../kafka/cluster.ts';
 import { isAfter, type RecordPosition, type Sink } from '../kafka/topic.ts';
 import type { Context } from '../platform/context.ts';
 import type { Platform } from '../platform/platform.ts';
+import { idRecord } from '../producers/id-record.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { count, type ValueOf } from '../runtime/shape.ts';
 import { decodeOrNull } from '../schemas/codec.ts';
@@ -155,10 +156,7 @@ async function publishIds(
     const requestedAt = new Date(systemClock.now());
     const batch = movies.slice(from, from + atOnce);
     await movieIds.publish(
-      batch.map(({ movieId, page, rank }) => ({
-        key: String(movieId),
-        value: { movieId, page, rank, reason: 'manual', requestedAt },
-      })),
+      batch.map(({ movieId, page, rank }) => idRecord({ movieId, page, rank, reason: 'manual', requestedAt })),
     );
     onPublished(batch.length);
   }

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Sink } from '../kafka/topic.ts';
 import type { Context } from '../platform/context.ts';
 import type { Platform } from '../platform/platform.ts';
+import { idRecord } from '../producers/id-record.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { count, type ValueOf } from '../runtime/shape.ts';
 import type { MovieId } from '../schemas/records.ts';
@@ -70,10 +71,7 @@ async function replaceKeys(
 ): Promise<void> {
   const requestedAt = new Date(now);
   const records = [
-    ...[...movies].map((movieId) => {
-      const value = { movieId, page: null, rank: null, reason: 'manual' as const, requestedAt };
-      return { key: String(movieId), value };
-    }),
+    ...[...movies].map((movieId) => idRecord({ movieId, page: null, rank: null, reason: 'manual', requestedAt })),
     ...otherKeys.map((key) => ({ key, value: null })),
   ];
   for (let from = 0; from < records.length; from += atOnce) {

@@ -2,10 +2,10 @@ import type { ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { constants, createGzip } from 'node:zlib';
+import { dayMs } from '../runtime/days.ts';
 import type { Catalogue } from './catalogue.ts';
 import type { MovieStates } from './movie-states.ts';
 
-const dayMs = 86_400_000;
 /** TMDb has the file of a day from 08:00 UTC on. */
 const readyAfterMs = 8 * 3_600_000;
 const keptDays = 90;

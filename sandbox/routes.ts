@@ -1,3 +1,4 @@
+import { dayMs } from '../runtime/days.ts';
 import { type Answer, errorAnswer, okAnswer } from './answers.ts';
 import type { Catalogue } from './catalogue.ts';
 import type { MovieStates } from './movie-states.ts';
@@ -9,7 +10,6 @@ const popularPageSize = 20;
 const changesPageSize = 100;
 const lastPage = 500;
 const mostDays = 14;
-const dayMs = 86_400_000;
 
 export interface RoutesOptions {
   /** Positions by which movies move on the popular list between two of its pages. */

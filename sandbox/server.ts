@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type Clock, systemClock } from '../runtime/clock.ts';
+import { dayMs } from '../runtime/days.ts';
 import { UsageError } from '../runtime/errors.ts';
 import type { RateLimit } from '../tmdb/token-bucket/token-bucket.ts';
 import { type Answer, errorAnswer } from './answers.ts';
@@ -161,7 +162,7 @@ class RunningSandbox implements Sandbox {
   }
 
   setMovies(states: ReadonlyMap<number, MovieState>): void {
-    this.#states.set(states, Math.floor(this.#clock.now() / 86_400_000));
+    this.#states.set(states, Math.floor(this.#clock.now() / dayMs));
   }
 
   resetStats(): void {

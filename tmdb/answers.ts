@@ -17,6 +17,9 @@ export interface ListedMovie {
   readonly isAdult: boolean;
 }
 
+/** The last page of any list of movies: TMDb refuses those beyond. */
+export const lastPage = 500;
+
 /** One page of a list of movies. */
 export interface MoviePage {
   readonly movies: readonly ListedMovie[];

@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { failedPagesInARow, lastPage, producePopular, UnusableListError } from '../../../producers/popular.ts';
+import { failedPagesInARow, producePopular, UnusableListError } from '../../../producers/popular.ts';
 import { createLogger } from '../../../runtime/logger.ts';
 import type { MovieId } from '../../../schemas/records.ts';
-import { readMoviePage } from '../../../tmdb/answers.ts';
+import { lastPage, readMoviePage } from '../../../tmdb/answers.ts';
 import { CredentialsRefusedError, UnusableAnswerError } from '../../../tmdb/errors.ts';
 import { ManualClock } from '../../support/clock/manual-clock.ts';
 import { MemorySink } from '../../support/kafka/memory-sink.ts';

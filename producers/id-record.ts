@@ -1,0 +1,5 @@
+import type { ProducerRecord } from '../kafka/topic.ts';
+import type { MovieId } from '../schemas/records.ts';
+
+/** The record that asks for a movie. Its key is the id, so that compaction keeps the newest request. */
+export const idRecord = (value: MovieId): ProducerRecord<MovieId> => ({ key: String(value.movieId), value });
