@@ -1,5 +1,5 @@
-import { formatTime } from './format.ts';
 import { type Html, html } from './html.ts';
+import { timeView } from './table.ts';
 
 interface Layout {
   readonly title: string;
@@ -9,15 +9,14 @@ interface Layout {
   readonly navigation: readonly { readonly path: string; readonly name: string }[];
   /** When GOLD was published; absent on a page without figures of GOLD. */
   readonly publishedAt?: Date;
-  /** Said on every page, such as that the movies are invented. */
-  readonly remark: string | null;
+  /** Above the content, such as that the movies are invented. */
+  readonly remarks: readonly string[];
 }
 
-const asOf = (time: Date): Html =>
-  html`<p class="as-of">GOLD of <time datetime="${time.toISOString()}">${formatTime(time)}</time></p>`;
+const asOf = (time: Date): Html => html`<p class="as-of">GOLD of ${timeView(time)}</p>`;
 
 /** A whole page. It has no script and no style of its own, as the content security policy demands. */
-export const layout = ({ title, body, path, navigation, publishedAt, remark }: Layout): Html => {
+export const layout = ({ title, body, path, navigation, publishedAt, remarks }: Layout): Html => {
   const links = navigation.map(
     (page) => html`<a href="${page.path}"${page.path === path && html` aria-current="page"`}>${page.name}</a>`,
   );
@@ -28,7 +27,7 @@ export const layout = ({ title, body, path, navigation, publishedAt, remark }: L
 <body><a class="skip" href="#main">Skip to the content</a>
 <header><div class="wrap"><p class="brand">tmdb-stream</p><h1><bdi>${title}</bdi></h1>${publishedAt && asOf(publishedAt)}
 <nav class="pages" aria-label="Pages">${links}</nav></div></header>
-<main class="wrap" id="main" tabindex="-1">${remark !== null && html`<p class="remark">${remark}</p>`}${body}</main>
+<main class="wrap" id="main" tabindex="-1">${remarks.map((remark) => html`<p class="remark">${remark}</p>`)}${body}</main>
 <footer class="wrap"><p>This product uses the TMDB API but is not endorsed or certified by TMDB.</p>
 <p>TMDB: The Movie Database. Amounts are US dollars as users of TMDB entered them. Times are UTC.</p></footer>
 <p id="mark" hidden></p><p id="live" class="hidden" aria-live="polite"></p></body></html>

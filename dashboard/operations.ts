@@ -3,7 +3,7 @@ import type { Definitions } from './definitions.ts';
 import type { Column } from './figure.ts';
 import type { Unit } from './format.ts';
 import { type Html, html } from './html.ts';
-import { cell, rowsTable } from './table.ts';
+import { cell, rowsTable, timeView } from './table.ts';
 
 type Row = Readonly<Record<string, unknown>>;
 
@@ -22,11 +22,11 @@ export interface OperationsStatus {
 /** Reads the status. @throws if not even a part of it can be read. */
 export type ReadOperations = () => Promise<OperationsStatus>;
 
-/** How long (ms) a status is shown to further visitors. Reading it opens the warehouse file for a moment, as `status` does. */
-const freshMs = 10_000;
-
-/** Reads at most once at a time, and not again while the last status is fresh. @param now milliseconds of a clock that never goes back. */
-export function sharedStatus(read: ReadOperations, now: () => number): ReadOperations {
+/**
+ * Reads at most once at a time, and not again while the last status is fresh. @param now milliseconds of a clock that never goes back.
+ * @param freshMs how long (ms) a status is shown to further visitors.
+ */
+export function sharedStatus(read: ReadOperations, now: () => number, freshMs: number): ReadOperations {
   let last: { readonly at: number; readonly status: Promise<OperationsStatus> } | undefined;
   return () => {
     if (last && now() - last.at < freshMs) return last.status;
@@ -108,7 +108,7 @@ export function operationsView(status: OperationsStatus, definitions: Definition
     section(title, part, row && detailsOf(columns, row));
   const { topics, tokens, layers, lastFlush, lastDbtRun, lastDayAtSnowflake } = status;
   const failures = lastDbtRun?.failures ?? [];
-  return html`<p>What <code>tmdb-stream status</code> shows, at most ${freshMs / 1_000} seconds old. Records of the topic of dead letters are
+  return html`<p>What <code>tmdb-stream status</code> shows, read at ${timeView(status.readAt)}. Records of the topic of dead letters are
     parked: <code>tmdb-stream dead-letters list</code> has their reasons. <a href="/data/operations.json">JSON</a></p>
     ${list('Topics', 'topics', topicColumns, topics)}${list('Layers', 'warehouse', layerColumns, layers)}
     <div class="grid">${one('Last run of dbt', 'warehouse', dbtColumns, lastDbtRun)}

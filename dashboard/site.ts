@@ -1,4 +1,9 @@
-import { type GoldReader, type GoldSnapshot, GoldUnavailableError } from '../warehouse/gold-reader.ts';
+import {
+  GoldNotReadError,
+  type GoldReader,
+  type GoldSnapshot,
+  GoldUnavailableError,
+} from '../warehouse/gold-reader.ts';
 import { type Answer, htmlAnswer, textAnswer } from './answer.ts';
 import { AnswerCache } from './answer-cache.ts';
 import type { Definitions } from './definitions.ts';
@@ -48,12 +53,21 @@ function pageAt(path: string, choices: Choices): { readonly page: Page; readonly
 }
 
 export function createSite({ gold, definitions, readOperations, remark }: SiteOptions): Site {
-  const shell = (title: string, body: Html, path: string, publishedAt?: Date): Html =>
-    layout({ ...{ title, body, path, navigation, remark }, ...(publishedAt && { publishedAt }) });
-
-  const pageAnswer = async (page: Page, snapshot: GoldSnapshot, choices: Choices): Promise<Answer> => {
+  const shell = (
+    title: string,
+    body: Html,
+    path: string,
+    more: { publishedAt?: Date; outage?: string | null } = {},
+  ) => {
+    const { publishedAt, outage = null } = more;
+    const old = outage !== null && `A newer GOLD may exist, which cannot be read now: ${outage}.`;
+    const remarks = [remark, old].filter((text) => typeof text === 'string');
+    return layout({ ...{ title, body, path, navigation, remarks }, ...(publishedAt && { publishedAt }) });
+  };
+  const pageAnswer = async (page: Page, snapshot: GoldSnapshot, choices: Choices, outage: string | null) => {
     const { title, body, isMissing } = await page.render({ gold: snapshot, choices, definitions });
-    return htmlAnswer(isMissing ? 404 : 200, shell(title, body, page.path, snapshot.publishedAt));
+    const { publishedAt } = snapshot;
+    return htmlAnswer(isMissing ? 404 : 200, shell(title, body, page.path, { publishedAt, outage }));
   };
   const dataAnswer = async (id: string, format: string, snapshot: GoldSnapshot, choices: Choices): Promise<Answer> => {
     const figure = figures.get(id);
@@ -62,19 +76,24 @@ export function createSite({ gold, definitions, readOperations, remark }: SiteOp
     return format === 'csv' ? csvAnswer(filled) : jsonAnswer(filled, snapshot.publishedAt);
   };
   const cache = new AnswerCache();
-  const ofGold = async (key: string, work: (snapshot: GoldSnapshot) => Promise<Answer>): Promise<Answer> => {
+  const ofGold = async (
+    key: string,
+    work: (snapshot: GoldSnapshot, outage: string | null) => Promise<Answer>,
+  ): Promise<Answer> => {
     try {
-      return await cache.get(gold.version(), key, () => gold.read(work));
+      const outage = gold.outage();
+      // A page says whether there is an outage, so a page from before it is not shown during it.
+      return await cache.get(`${gold.version()} ${outage}`, key, () => gold.read((snapshot) => work(snapshot, outage)));
     } catch (error) {
       if (!(error instanceof GoldUnavailableError)) throw error;
-      return htmlAnswer(503, shell('No figures yet', missing(error.message), ''));
+      return htmlAnswer(503, shell('No figures yet', missing(error), ''));
     }
   };
   return {
     answer: async (path, choices) => {
       const key = `${path}?${choices}`;
       const found = pageAt(path, choices);
-      if (found) return ofGold(key, (snapshot) => pageAnswer(found.page, snapshot, found.choices));
+      if (found) return ofGold(key, (snapshot, outage) => pageAnswer(found.page, snapshot, found.choices, outage));
       if (path === '/data/operations.json') return dataOf(await readOperations());
       const [, id, format] = /^\/data\/([a-z-]+)\.(csv|json)$/.exec(path) ?? [];
       if (id !== undefined && format !== undefined) {
@@ -95,11 +114,15 @@ const dataOf = (status: OperationsStatus): Answer => ({
   body: JSON.stringify(status),
 });
 
-const missing = (problem: string): Html => html`<section class="card"><p>${problem}.</p>
-  <p>GOLD is published after each build of dbt whose tests pass. To build it, run:</p>
+const missing = (error: GoldUnavailableError): Html => html`<section class="card"><p>${error.message}.</p>
+  ${error instanceof GoldNotReadError ? wait : build}</section>`;
+
+const wait = html`<p>The dashboard tries again by itself. Reload this page in a minute.</p>`;
+
+const build = html`<p>GOLD is published after each build of dbt whose tests pass. To build it, run:</p>
   <pre><code>npm start</code></pre>
   <p>If BRONZE is loaded already, this is enough:</p><pre><code>npx tmdb-stream transform</code></pre>
-  <p>Then reload this page.</p></section>`;
+  <p>Then reload this page.</p>`;
 
 const definitionsView = ({ overview, columns }: Definitions): Html => {
   const terms = [...columns].map(

@@ -4,12 +4,15 @@ import type { Column } from './figure.ts';
 import { formatTime, formatValue, isNumeric, unknown } from './format.ts';
 import { type Html, html } from './html.ts';
 
+/** A moment, exact in the markup. */
+export const timeView = (time: Date): Html => html`<time datetime="${time.toISOString()}">${formatTime(time)}</time>`;
+
 /** A cell's content: the exact value is in the markup, the rounded one is visible. Titles may be of any script. */
 export function cell(row: GoldRow, { key, unit, link }: Column): Html {
   const value = row[key] ?? null;
   const text = formatValue(value, unit);
   if (value === null || text === unknown) return html`${unknown}`;
-  if (unit === 'time') return html`<time datetime="${String(value)}">${formatTime(new Date(String(value)))}</time>`;
+  if (unit === 'time') return timeView(new Date(String(value)));
   if (unit !== 'text') return html`<data value="${String(value)}">${text}</data>`;
   const target = link?.(row) ?? null;
   return target === null ? html`<bdi>${text}</bdi>` : html`<a href="${target}"><bdi>${text}</bdi></a>`;

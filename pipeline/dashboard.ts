@@ -4,7 +4,7 @@ import { type ReadOperations, sharedStatus } from '../dashboard/operations.ts';
 import { startDashboardServer } from '../dashboard/server.ts';
 import { createSite } from '../dashboard/site.ts';
 import type { Context } from '../platform/context.ts';
-import { goldSource } from '../platform/warehouse.ts';
+import { goldSource, warehouseAccess } from '../platform/warehouse.ts';
 import { whenAborted } from '../runtime/abort.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { Health } from '../runtime/health.ts';
@@ -18,11 +18,18 @@ import { openStatus } from './status.ts';
 export async function serveDashboard(context: Context, onStarted: (url: string) => void): Promise<void> {
   const { config, health, log, signal } = context;
   await runAsService(context, async () => {
-    await using gold = await goldSource(context).openGold();
+    await using gold = await goldSource(context).openGold((problem) => {
+      if (problem === null) log.info('GOLD can be read again');
+      else log.warn({ problem }, 'GOLD cannot be read: the last copy stays, and the dashboard tries again');
+    });
     health.dependsOn('gold', async () => void gold.version());
     // Only the fetchers need a token, so its absence says nothing here. The default data folder is named after the origin.
     const remark = basename(config.dataDir) === 'generated' ? inventedMovies : null;
-    const readOperations = sharedStatus(statusReader(context), () => systemClock.monotonic());
+    const readOperations = sharedStatus(
+      statusReader(context),
+      () => systemClock.monotonic(),
+      warehouseAccess(context).statusEveryMs,
+    );
     const site = createSite({ gold, definitions: readDefinitions(), readOperations, remark });
     await using server = await startDashboardServer({ ...config.dashboard, site, log });
     onStarted(server.url);

@@ -73,7 +73,7 @@ export const foreignVariables: readonly ForeignVariables[] = [
   },
   {
     program: '`deploy/snowflake.yml`',
-    names: ['SNOWFLAKE_LOADER_USER', 'SNOWFLAKE_LOADER_KEY_FILE', 'SNOWFLAKE_DBT_USER', 'SNOWFLAKE_DBT_KEY_FILE'],
+    names: ['LOADER', 'DBT', 'DASHBOARD'].flatMap((user) => [`SNOWFLAKE_${user}_USER`, `SNOWFLAKE_${user}_KEY_FILE`]),
   },
   { program: 'the tests of this project', names: ['SNOWFLAKE_TEST'] },
   {

@@ -18,7 +18,8 @@ export interface GoldSnapshot {
 }
 
 /**
- * Reads the GOLD that was published last. It holds no lock, and sees a newly published GOLD from the next call of `read` on.
+ * Reads the GOLD that was published last. It holds no lock. It sees a newly published GOLD from the next call of `read` on, or soon
+ * after if it has a copy of its own.
  * Every implementation answers DuckDB's SQL, so that each figure has one query. Disposing of it closes it when the last `read` ends.
  */
 export interface GoldReader extends AsyncDisposable {
@@ -26,6 +27,8 @@ export interface GoldReader extends AsyncDisposable {
    * The state that `read` would use, without opening it. @throws GoldUnavailableError
    */
   version(): string;
+  /** Why an older GOLD is read because the newest one cannot be; null if nothing is known to be wrong. */
+  outage(): string | null;
   /** Runs `work` with the newest snapshot, which stays open until `work` ends. @throws GoldUnavailableError, and the errors of `work`. */
   read<Result>(work: (gold: GoldSnapshot) => Promise<Result>): Promise<Result>;
 }
@@ -35,3 +38,6 @@ export class GoldUnavailableError extends IngestError {
   readonly code = 'warehouse_unavailable';
   readonly retriable = true;
 }
+
+/** GOLD could not be read yet. The reader continues to try: a wait is enough. */
+export class GoldNotReadError extends GoldUnavailableError {}

@@ -54,6 +54,8 @@ export interface WarehouseAccess {
   readonly name: string;
   /** Longest time (ms) that a call waits or works before it fails. */
   readonly patienceMs: number;
+  /** How long (ms) the dashboard shows a status before it reads the warehouse again, for example because a look costs money. */
+  readonly statusEveryMs: number;
   /** Whether the warehouse exists; if not, the first load creates it. */
   exists(): boolean;
   openLoader(): Promise<Warehouse>;
@@ -93,8 +95,11 @@ export interface TransformTarget {
 
 /** What readers of GOLD need, such as the dashboard. */
 export interface GoldSource {
-  /** Opens nothing yet. @throws UsageError if this warehouse has no reader of GOLD. */
-  openGold(): Promise<GoldReader>;
+  /**
+   * @param onProblem called when a reader that follows the builds by itself cannot read GOLD, with the reason, and with null when it can
+   * again. @throws an error with the exit code of refused credentials.
+   */
+  openGold(onProblem: (problem: string | null) => void): Promise<GoldReader>;
 }
 
 /** What a warehouse implements. Its users receive one of the parts. */

@@ -10,6 +10,10 @@
         {{ create_dbt_results() }}
         ;
         {{ seal_batches() }}
+        {% if tracks_build_state() %}
+            ;
+            {{ mark_build_started() }}
+        {% endif %}
     {% endif %}
 {% endmacro %}
 
@@ -24,6 +28,10 @@
         {{ forget_results() }}
         ;
         {{ forget_runs() }}
+        {% if tracks_build_state() and status_of(results) == "success" %}
+            ;
+            {{ mark_build_finished() }}
+        {% endif %}
     {% endif %}
 {% endmacro %}
 

@@ -49,6 +49,7 @@ describe('two loaders of one Snowflake', () => {
       ingestWarehouse: 'LECTURE_INGEST_WH',
       transformWarehouse: 'LECTURE_TRANSFORM_WH',
       analystRole: 'ANALYST_ROLE',
+      dashboardPollMs: 60_000,
       url: emulator.url,
       timeoutMs: 20_000,
     };

@@ -253,14 +253,15 @@ describe('deploy/snowflake.yml', () => {
         expect(knownVariables()).toContain(variable);
         return [variable, interpolate(String(value), { SNOWFLAKE_ACCOUNT: 'ORG-ACCOUNT' })];
       });
-      const file = `/run/secrets/snowflake_${name === 'loader' ? 'loader' : 'dbt'}_key`;
+      const login = { loader: 'loader', scheduler: 'dbt', dashboard: 'dashboard' }[name] ?? '';
+      const file = `/run/secrets/snowflake_${login}_key`;
       expect(service.secrets?.map((secret) => `/run/secrets/${secret}`)).toEqual([file]);
       expect(environment['SNOWFLAKE_PRIVATE_KEY_FILE']).toBe(file);
-      expect(service.networks).toContain('outside');
+      expect(service.networks ?? compose.services[name]?.networks).toContain('outside');
       const config = loadConfig({ ...Object.fromEntries(values), SNOWFLAKE_PRIVATE_KEY_FILE: keyFile });
       expect(config.warehouse.snowflake).toMatchObject({
         account: 'ORG-ACCOUNT',
-        user: name === 'loader' ? 'LECTURE_LOADER' : 'LECTURE_DBT',
+        user: `LECTURE_${login.toUpperCase()}`,
         credentials: { kind: 'key pair' },
       });
       expect(config.load.maxAgeMs).toBe(name === 'loader' ? 60_000 : config.load.maxAgeMs);
@@ -269,7 +270,7 @@ describe('deploy/snowflake.yml', () => {
 
   it('concerns exactly the services that use the warehouse', () => {
     const users = services.filter(([, { environment = {} }]) => 'WAREHOUSE' in environment).map(([name]) => name);
-    expect(Object.keys(overlay.services)).toEqual([...users, 'superset']);
+    expect(Object.keys(overlay.services)).toEqual([...users, 'dashboard', 'superset']);
   });
 });
 

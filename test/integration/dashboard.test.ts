@@ -19,7 +19,7 @@ import { Secret } from '../../runtime/secret.ts';
 import { openDuckDbFile } from '../../warehouse/duckdb/file.ts';
 import { openDuckDbGold } from '../../warehouse/duckdb/gold-reader.ts';
 import { publishGold } from '../../warehouse/duckdb/publish-gold.ts';
-import type { GoldReader } from '../../warehouse/gold-reader.ts';
+import { GoldNotReadError, type GoldReader } from '../../warehouse/gold-reader.ts';
 import { sampleStatus } from '../support/dashboard/sample-status.ts';
 import { makeGold, modelNames, oddTitles, publishSmallGold } from '../support/dashboard/small-gold.ts';
 import { isLongForm } from '../tiers.ts';
@@ -307,6 +307,33 @@ describe('the dashboard', () => {
     await publishGold(options, path, modelNames);
     for (const { address } of visited) expect((await get(address)).status, address).toBe(200);
     expect(await textOf('/data/totals.csv')).toContain('\r\n14,');
+  });
+
+  it('[P22] says that a newer GOLD cannot be read, also on a page that it kept from before, and until it can', async () => {
+    let outage: string | null = null;
+    const reader = { ...gold, outage: () => outage };
+    const site = createSite({ gold: reader, definitions: readDefinitions(), readOperations, remark: null });
+    const pageOf = async () => String((await site.answer('/genres', new URLSearchParams())).body);
+    const before = await pageOf();
+    outage = 'Snowflake: <away>';
+    expect(await pageOf()).toContain('A newer GOLD may exist, which cannot be read now: Snowflake: &lt;away&gt;.');
+    outage = null;
+    expect(await pageOf()).toBe(before);
+    expect(before).not.toContain('A newer GOLD');
+  });
+
+  it('asks for a wait, not for a build, while GOLD has not been read yet', async () => {
+    const version = () => {
+      throw new GoldNotReadError('GOLD is being read');
+    };
+    const options = { definitions: readDefinitions(), readOperations, remark: null };
+    const { status, body } = await createSite({ gold: { ...gold, version }, ...options }).answer(
+      '/',
+      new URLSearchParams(),
+    );
+    expect(status).toBe(503);
+    expect(String(body)).toMatch(/GOLD is being read.*tries again by itself/s);
+    expect(String(body)).not.toContain('npm start');
   });
 
   it('says what to run for a GOLD that another version built, which lacks a table', async () => {

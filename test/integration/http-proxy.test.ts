@@ -64,7 +64,7 @@ describe('behind a proxy', () => {
     await using proxy = await startConnectProxy({ hosts: {}, credentials });
     const settings = {
       ...{ account: 'myorg-behind', user: 'u', role: undefined, database: 'D', url: undefined },
-      ...{ ingestWarehouse: 'I', transformWarehouse: 'T', analystRole: 'A', timeoutMs: 6_000 },
+      ...{ ingestWarehouse: 'I', transformWarehouse: 'T', analystRole: 'A', dashboardPollMs: 60_000, timeoutMs: 6_000 },
       credentials: { kind: 'token', token: new Secret('canary-token-of-snowflake') } as const,
       proxy: { https: new Secret(`http://${inUrl}@127.0.0.1:${proxy.port}`), http: undefined, noProxy: [] },
     };

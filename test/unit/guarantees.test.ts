@@ -10,6 +10,7 @@ const page = readFileSync(join(import.meta.dirname, '../../docs/guarantees.md'),
 const range = (letter: string, last: number) => Array.from({ length: last }, (_, index) => `${letter}${index + 1}`);
 const everyId = [
   ...range('P', 20),
+  'P22',
   ...range('R', 86),
   ...range('R', 119).slice(87),
   ...range('R', 133).slice(129),

@@ -73,6 +73,9 @@ const placesOf = (path: string): string[] => [
 /** Text for a literal of SQL, without its quotes. */
 export const quoted = (text: string): string => text.replaceAll("'", "''");
 
+/** A name as SQL, whatever characters it has. */
+export const identifier = (name: string): string => `"${name.replaceAll('"', '""')}"`;
+
 const pollMs = 100;
 
 /**

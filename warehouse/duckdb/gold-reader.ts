@@ -1,18 +1,9 @@
 import { type BigIntStats, statSync } from 'node:fs';
-import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import { DuckDBInstance } from '@duckdb/node-api';
 import { messageOf } from '../../runtime/errors.ts';
-import { type GoldReader, type GoldRow, type GoldSnapshot, GoldUnavailableError } from '../gold-reader.ts';
-import { plainRow } from '../plain-row.ts';
+import { type GoldReader, type GoldSnapshot, GoldUnavailableError } from '../gold-reader.ts';
 import { quoted } from './file.ts';
-
-/** An open copy. It is closed when a newer one has replaced it and its last reader has ended. */
-interface OpenCopy {
-  readonly version: string;
-  readonly publishedAt: Date;
-  readonly instance: DuckDBInstance;
-  readers: number;
-  isReplaced: boolean;
-}
+import { confinement, GoldCopies, type GoldCopy } from './gold-copies.ts';
 
 /** For the page of a laptop: the copy of a million movies is 76 MB, and DuckDB reads only the columns of a query. */
 const memory = [
@@ -22,29 +13,20 @@ const memory = [
   'set preserve_insertion_order = false',
 ];
 
-/** A query can read the attached copy and no other file. */
-const confinement = ['set enable_external_access = false', 'set lock_configuration = true'];
-
 /**
  * Reads the published copy of GOLD. The copy is replaced by rename: a new state is a new file, and an instance that has the old file
  * open continues to read it. So each state has an instance of its own.
  */
 export function openDuckDbGold(path: string): GoldReader {
-  let current: OpenCopy | undefined;
-  let opening: Promise<OpenCopy> | undefined;
+  const copies = new GoldCopies();
+  let opening: Promise<GoldCopy> | undefined;
 
-  const replace = (next: OpenCopy | undefined) => {
-    const old = current;
-    current = next;
-    if (!old) return;
-    old.isReplaced = true;
-    closeIfUnused(old);
-  };
-  const newest = async (): Promise<OpenCopy> => {
+  const newest = async (): Promise<GoldCopy> => {
+    const { current } = copies;
     if (current?.version === versionOf(path)) return current;
     opening ??= openCopy(path)
       .then((copy) => {
-        replace(copy);
+        copies.replace(copy);
         return copy;
       })
       .finally(() => {
@@ -52,76 +34,34 @@ export function openDuckDbGold(path: string): GoldReader {
       });
     return opening;
   };
-  const acquire = async (): Promise<OpenCopy> => {
+  const read = async <Result>(work: (gold: GoldSnapshot) => Promise<Result>): Promise<Result> => {
     const copy = await newest();
-    // A copy may have been replaced before this call continued.
-    if (copy.isReplaced) return acquire();
-    copy.readers++;
-    return copy;
+    // The copy may have been replaced, and closed, before this call continued.
+    return copy === copies.current ? copies.read(copy, work) : read(work);
   };
   return {
     version: () => versionOf(path),
-    read: async (work) => {
-      const copy = await acquire();
-      try {
-        return await withSnapshot(copy, work);
-      } finally {
-        copy.readers--;
-        closeIfUnused(copy);
-      }
-    },
+    outage: () => null,
+    read,
     [Symbol.asyncDispose]: async () => {
       await opening?.catch(() => {});
-      replace(undefined);
+      copies.replace(undefined);
     },
   };
-}
-
-function closeIfUnused({ isReplaced, readers, instance }: OpenCopy): void {
-  if (isReplaced && readers === 0) instance.closeSync();
-}
-
-async function withSnapshot<Result>(
-  { instance, version, publishedAt }: OpenCopy,
-  work: (gold: GoldSnapshot) => Promise<Result>,
-): Promise<Result> {
-  const connection = await instance.connect();
-  try {
-    await connection.run('use published.gold');
-    return await work({ version, publishedAt, query: (sql, values) => queryOf(connection, sql, values) });
-  } finally {
-    connection.closeSync();
-  }
-}
-
-async function queryOf(
-  connection: DuckDBConnection,
-  sql: string,
-  values: Readonly<Record<string, string | number>> = {},
-) {
-  try {
-    const result = await connection.runAndReadAll(sql, { ...values });
-    return result.getRowObjectsJS().map(plainRow) as GoldRow[];
-  } catch (error) {
-    // A build of another version has other tables or columns, until the next build.
-    if (!/^(?:Catalog|Binder) Error/.test(messageOf(error))) throw error;
-    const problem = messageOf(error).split('\n')[0];
-    throw new GoldUnavailableError(`the published GOLD was built by another version: ${problem}`, { cause: error });
-  }
 }
 
 /** How often a copy is opened again because another one took its place at that moment. */
 const attempts = 5;
 
 /** @throws GoldUnavailableError */
-async function openCopy(path: string): Promise<OpenCopy> {
+async function openCopy(path: string): Promise<GoldCopy> {
   for (let attempt = 1; ; attempt++) {
     const before = statsOf(path);
     const instance = await DuckDBInstance.create(':memory:');
     try {
       await attach(instance, path);
       // The same before and after: so it is this file that DuckDB has open.
-      if (stampOf(before) === versionOf(path)) return describeCopy(before, instance);
+      if (stampOf(before) === versionOf(path)) return { version: stampOf(before), publishedAt: before.mtime, instance };
     } catch (error) {
       instance.closeSync();
       throw new GoldUnavailableError(`${path} cannot be read: ${messageOf(error).split('\n')[0]}`, { cause: error });
@@ -142,14 +82,6 @@ async function attach(instance: DuckDBInstance, path: string): Promise<void> {
     connection.closeSync();
   }
 }
-
-const describeCopy = (stats: BigIntStats, instance: DuckDBInstance): OpenCopy => ({
-  version: stampOf(stats),
-  publishedAt: stats.mtime,
-  instance,
-  readers: 0,
-  isReplaced: false,
-});
 
 const versionOf = (path: string): string => stampOf(statsOf(path));
 

@@ -4,7 +4,7 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import { asFileError } from '../../runtime/file-error.ts';
 import { makeFolder } from '../../runtime/make-folder.ts';
 import { SideOutputError } from '../system.ts';
-import { catalog, type DuckDbFileOptions, openDuckDbFile, quoted } from './file.ts';
+import { catalog, type DuckDbFileOptions, identifier, openDuckDbFile, quoted } from './file.ts';
 
 /**
  * Copies GOLD into a separate file that replaces the last one by rename. A reader meets no
@@ -96,14 +96,15 @@ async function copyGold(connection: DuckDBConnection, path: string, models: read
   await connection.run(`attach ${textLiteral(path)} as published; use published; create schema gold`);
   // One transaction: copying many small tables costs one commit instead of one for each.
   await connection.run('begin');
-  for (const [name, comment] of copied) {
+  for (const [relation, comment] of copied) {
+    const name = String(relation);
     await connection.run(`create table main.${identifier(name)} as from ${catalog}.gold.${identifier(name)};
       create view gold.${identifier(name)} as from main.${identifier(name)}`);
     if (comment !== null) await connection.run(`comment on table main.${identifier(name)} is ${textLiteral(comment)}`);
   }
   for (const [table, column, comment] of columns) {
     if (!models.includes(String(table))) continue;
-    const name = `main.${identifier(table)}.${identifier(column)}`;
+    const name = `main.${identifier(String(table))}.${identifier(String(column))}`;
     await connection.run(`comment on column ${name} is ${textLiteral(comment)}`);
   }
   await connection.run('commit');
@@ -113,7 +114,6 @@ async function copyGold(connection: DuckDBConnection, path: string, models: read
 const isInGold = `database_name = '${catalog}' and schema_name = 'gold'`;
 
 const rowsOf = async (connection: DuckDBConnection, sql: string) => (await connection.runAndReadAll(sql)).getRows();
-const identifier = (name: unknown): string => `"${String(name).replaceAll('"', '""')}"`;
 const textLiteral = (text: unknown): string => `'${quoted(String(text))}'`;
 
 /** Removes the temporary file of a killed run, with its log. This process has the lock, so no other process uses it. */

@@ -16,6 +16,8 @@ export function duckDbSystem(settings: DuckDbSettings, { clock, signal, watchFil
   return {
     name: path,
     patienceMs: waitFor('fileLock', lockWaitMs),
+    // It opens the file for a moment, as `status` does.
+    statusEveryMs: 10_000,
     readsNeedLock: true,
     freshnessEveryMs: 60_000,
     dbtVariables: { WAREHOUSE: 'duckdb', DUCKDB_PATH: path, DUCKDB_MEMORY_LIMIT: memoryLimit(4_000) },

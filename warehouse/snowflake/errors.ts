@@ -30,6 +30,9 @@ const locked = '000625';
 const lockRemedy =
   'another transaction has the lock: see "show locks"; when its process has died, Snowflake ends it after five idle minutes';
 
+/** An object that does not exist, or that the role must not see. */
+export const objectMissing = '002003';
+
 /** The driver's own failures. */
 export const noCode = '000000';
 
@@ -52,9 +55,10 @@ const transient = new Set([
 /** `003001`: the role lacks a privilege; `003540`: it may not use that warehouse. 39xxxx and 2500xx: logins. */
 const isRefusal = (code: string): boolean => /^(39|2500|0030[01]|003540)/.test(code);
 
-/** `002003` also means an object that the role must not see; `000606`: no warehouse can be used. */
+/** `000606`: no warehouse can be used. */
 const remedies: Readonly<Record<string, string>> = {
-  '002003': 'it is not there, or the role may not see it: see "warehouse provision --check" and "warehouse migrate"',
+  [objectMissing]:
+    'it is not there, or the role may not see it: see "warehouse provision --check" and "warehouse migrate"',
   '002043': 'it is not there, or the role may not see it: see "warehouse provision --check" and "warehouse migrate"',
   '000606': 'the warehouse is not there, or the role may not use it: see "warehouse provision --check"',
   '003001': 'the role lacks a privilege: see "warehouse provision --check"',

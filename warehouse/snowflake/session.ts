@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import type { Bind, Connection, ConnectionOptions, SnowflakeError as DriverError } from 'snowflake-sdk';
 import type { Clock } from '../../runtime/clock.ts';
 import { UsageError } from '../../runtime/errors.ts';
@@ -27,6 +28,12 @@ export interface SnowflakeSettings {
   readonly transformWarehouse: string;
   /** dbt grants SELECT on GOLD to this role. */
   readonly analystRole: string;
+  /** The role with which the dashboard reads GOLD. @default `analystRole` */
+  readonly dashboardRole?: string | undefined;
+  /** The virtual warehouse with which the dashboard reads GOLD. @default `transformWarehouse` */
+  readonly dashboardWarehouse?: string | undefined;
+  /** How often (ms) the dashboard looks for a new build. */
+  readonly dashboardPollMs: number;
   /** Snowflake's address, if it is not the account's own. */
   readonly url: string | undefined;
   /** How Snowflake is reached. @default directly */
@@ -64,6 +71,11 @@ export interface SnowflakeSession extends AsyncDisposable {
   readonly isBroken: boolean;
   /** @throws WarehouseUnavailableError, SnowflakeError, SnowflakeRefusedError. */
   execute(statement: Statement): Promise<StatementResult>;
+  /**
+   * Runs a query and yields parts of its rows, which need not fit into memory: a row has its values in the order of the columns.
+   * @param partRows most rows of a part. @throws the errors of `execute`.
+   */
+  readParts(sql: string, partRows: number): AsyncIterable<readonly (readonly unknown[])[]>;
 }
 
 /** The driver is large and only needed with Snowflake; by default it logs to a file in the working directory. */
@@ -183,25 +195,61 @@ class DriverSession implements SnowflakeSession {
     this.#options = options;
   }
 
-  async execute(statement: Statement): Promise<StatementResult> {
-    const { clock, settings, stage } = this.#options;
-    const doing = statement.sql.trim().slice(0, 60).replaceAll(/\s+/g, ' ');
-    if (this.isBroken) throw new WarehouseUnavailableError(`Snowflake: ${doing}: the session is closed`);
-    const tag = { app: 'tmdb-stream', stage, ...(statement.batch !== undefined && { batch: statement.batch }) };
-    const result = new Promise<StatementResult>((resolve, reject) => {
+  execute(statement: Statement): Promise<StatementResult> {
+    return this.#call(
+      statement.sql,
+      () =>
+        new Promise((resolve, reject) => {
+          this.#connection.execute({
+            sqlText: statement.sql,
+            ...(statement.binds && { binds: statement.binds as Bind[] }),
+            parameters: this.#tag(statement.batch),
+            complete: (error: DriverError | undefined, done, rows) => {
+              if (error) return reject(error);
+              const rowsChanged = Math.max(0, done.getNumUpdatedRows() ?? 0);
+              resolve({ rows: (rows ?? []).map(inLowerCase), rowsChanged });
+            },
+          });
+        }),
+    );
+  }
+
+  async *readParts(sql: string, partRows: number): AsyncGenerator<readonly (readonly unknown[])[]> {
+    const stream = await this.#call(sql, () => this.#stream(sql));
+    try {
+      const rows = stream[Symbol.asyncIterator]() as AsyncIterator<readonly unknown[], undefined>;
+      for (;;) {
+        const part = await this.#call(sql, () => nextRows(rows, partRows));
+        if (part.length > 0) yield part.map((row) => row.map(plainInteger));
+        if (part.length < partRows) return;
+      }
+    } finally {
+      stream.destroy();
+    }
+  }
+
+  #stream(sqlText: string): Promise<Readable> {
+    return new Promise((resolve, reject) => {
       this.#connection.execute({
-        sqlText: statement.sql,
-        ...(statement.binds && { binds: statement.binds as Bind[] }),
-        parameters: { QUERY_TAG: JSON.stringify(tag).slice(0, maxTagLength) },
-        complete: (error: DriverError | undefined, done, rows) => {
-          if (error) reject(error);
-          else
-            resolve({ rows: (rows ?? []).map(inLowerCase), rowsChanged: Math.max(0, done.getNumUpdatedRows() ?? 0) });
-        },
+        ...{ sqlText, parameters: this.#tag(), streamResult: true, rowMode: 'array' },
+        complete: (error: DriverError | undefined, statement) =>
+          error ? reject(error) : resolve(statement.streamRows()),
       });
     });
+  }
+
+  #tag(batch?: string) {
+    const tag = { app: 'tmdb-stream', stage: this.#options.stage, ...(batch !== undefined && { batch }) };
+    return { QUERY_TAG: JSON.stringify(tag).slice(0, maxTagLength) };
+  }
+
+  /** A step of a statement, within the time limit. */
+  async #call<T>(sql: string, step: () => Promise<T>): Promise<T> {
+    const { clock, settings } = this.#options;
+    const doing = sql.trim().slice(0, 60).replaceAll(/\s+/g, ' ');
+    if (this.isBroken) throw new WarehouseUnavailableError(`Snowflake: ${doing}: the session is closed`);
     try {
-      return await within(clock, settings.timeoutMs, doing, result);
+      return await within(clock, settings.timeoutMs, doing, step());
     } catch (error) {
       const known = fromDriver(doing, error, secretsOf(settings));
       // The outcome is unknown: a further statement on this session might run in the middle of a transaction.
@@ -220,6 +268,16 @@ class DriverSession implements SnowflakeSession {
     this.isBroken = true;
     void leave(this.#connection, this.#options.clock);
   }
+}
+
+async function nextRows(rows: AsyncIterator<readonly unknown[], undefined>, most: number) {
+  const part: (readonly unknown[])[] = [];
+  while (part.length < most) {
+    const { done, value } = await rows.next();
+    if (done) break;
+    part.push(value);
+  }
+  return part;
 }
 
 /** Snowflake refuses longer query tags. */

@@ -108,6 +108,25 @@ const settings = {
     meaning:
       'The role that reads GOLD: `warehouse provision` creates it, and dbt grants SELECT on each table of GOLD to it.',
   }),
+  dashboardRole: setting({
+    name: 'SNOWFLAKE_DASHBOARD_ROLE',
+    kind: identifier,
+    meaning: 'The role with which `dashboard` reads GOLD: it needs SNOWFLAKE_ANALYST_ROLE and a virtual warehouse.',
+    see: 'docs/dashboard.md',
+    defaultNote: 'SNOWFLAKE_ANALYST_ROLE',
+  }),
+  dashboardWarehouse: setting({
+    name: 'SNOWFLAKE_DASHBOARD_WAREHOUSE',
+    kind: identifier,
+    meaning: 'The virtual warehouse with which `dashboard` reads GOLD, once for each build.',
+    defaultNote: 'SNOWFLAKE_TRANSFORM_WAREHOUSE',
+  }),
+  dashboardPollMs: setting({
+    name: 'SNOWFLAKE_DASHBOARD_POLL',
+    kind: durationFrom('1s'),
+    default: '1m',
+    meaning: 'How often `dashboard` looks for a new build. A look needs no virtual warehouse.',
+  }),
   url: setting({
     name: 'SNOWFLAKE_URL',
     kind: {
@@ -192,6 +211,9 @@ export const snowflakeSettings = (given: SnowflakeGiven): SnowflakeSettings => (
   credentials: credentialsOf(given),
   role: given.role,
   ...snowflakeNames(given),
+  dashboardRole: given.dashboardRole,
+  dashboardWarehouse: given.dashboardWarehouse,
+  dashboardPollMs: given.dashboardPollMs,
   url: given.url,
   timeoutMs: given.timeoutMs,
 });

@@ -1,4 +1,3 @@
-import { UsageError } from '../../runtime/errors.ts';
 import { waitFor } from '../../runtime/leases.ts';
 import type { WarehouseUse } from '../kind.ts';
 import type { WarehouseSystem } from '../system.ts';
@@ -15,6 +14,8 @@ export function snowflakeSystem(settings: SnowflakeSettings, { clock, signal }: 
     name: `${settings.database} of ${settings.account}`,
     // dbt may wait for a lock of a dead process.
     patienceMs: waitFor('transaction', settings.timeoutMs),
+    // Each look keeps the transform warehouse running for at least a minute.
+    statusEveryMs: 600_000,
     readsNeedLock: false,
     // Each check may start the virtual warehouse.
     freshnessEveryMs: 3_600_000,
@@ -39,11 +40,13 @@ export function snowflakeSystem(settings: SnowflakeSettings, { clock, signal }: 
     },
     publishGold: async () => {},
     goldPublishedAt: () => Number.POSITIVE_INFINITY,
-    openGold: async () => {
-      throw new UsageError(
-        'the dashboard reads a DuckDB warehouse only: set WAREHOUSE=duckdb, or use a BI tool on Snowflake',
-      );
-    },
+    openGold: async (onProblem) =>
+      (await import('./gold-reader.ts')).openSnowflakeGold({
+        settings: { ...settings, role: settings.dashboardRole ?? settings.analystRole },
+        ...{ clock, signal, onProblem, stage: 'dashboard' },
+        warehouse: settings.dashboardWarehouse ?? settings.transformWarehouse,
+        pollMs: settings.dashboardPollMs,
+      }),
   };
 }
 

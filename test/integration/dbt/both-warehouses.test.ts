@@ -211,6 +211,35 @@ it('seal batches one at a time: on Snowflake, a row is locked until the seal is 
   }
 });
 
+/** Whether dbt says on Snowflake that GOLD is whole, and the end (ms since the epoch) of the last run that succeeded. */
+async function goldState() {
+  const [row] = await snowflake.query('select started_seq - finished_seq as open, finished_ms from gold.build_state');
+  return { isWhole: Number(row?.['open']) === 0, finishedMs: Number(row?.['finished_ms']) };
+}
+
+it('[P22] say on Snowflake that GOLD is whole after a run that succeeded', async () => {
+  const { isWhole, finishedMs } = await goldState();
+  expect(isWhole).toBe(true);
+  expect(Math.abs(finishedMs - Date.now())).toBeLessThan(3_600_000);
+});
+
+it('[P22] say on Snowflake that GOLD is not whole from a run that failed until one that succeeded', {
+  tags: ['full'],
+}, async () => {
+  const { finishedMs } = await goldState();
+  const select = ['kpi_top_movies'];
+  const failing = build(onSnowflake, { command: 'run', select, vars: { ...vars, top_movies: 'no number' } });
+  await expect(failing).rejects.toThrow('kpi_top_movies');
+  expect(await goldState()).toEqual({ isWhole: false, finishedMs });
+  // It changes no model of GOLD.
+  await build(onSnowflake, { command: 'run', select: ['silver_genres'] });
+  expect(await goldState()).toEqual({ isWhole: false, finishedMs });
+  await build(onSnowflake, { command: 'run', select });
+  const last = await goldState();
+  expect(last.isWhole).toBe(true);
+  expect(last.finishedMs).toBeGreaterThan(finishedMs);
+});
+
 it('log in by token or by key, and reveal neither', { tags: ['full'] }, async () => {
   const passphrase = 'passphrase-of-the-tests';
   const { privateKey } = generateKeyPairSync('rsa', {

@@ -13,6 +13,13 @@ const noLock = `const { rows } = await session.execute({ sql: 'select current_tr
 /** Rows and position in one transaction, over a network that may lose any message. */
 export const snowflakeMutants: readonly Mutant[] = [
   {
+    name: 'snowflake: the dashboard shows tables that a run of dbt has changed meanwhile',
+    file: 'warehouse/snowflake/gold-reader.ts',
+    place: 'snowflake.gold-whole',
+    change: remove,
+    tests: { files: ['test/contract/snowflake-gold.test.ts'], only: 'a run that began during the copy' },
+  },
+  {
     name: 'snowflake: loaders take no lock',
     file: warehouse,
     place: 'snowflake.load-lock',

@@ -119,6 +119,7 @@ export class SnowflakeEmulator implements AsyncDisposable {
       ingestWarehouse: 'LECTURE_INGEST_WH',
       transformWarehouse: 'LECTURE_TRANSFORM_WH',
       analystRole: 'ANALYST_ROLE',
+      dashboardPollMs: 60_000,
       url: this.url,
       timeoutMs: 20_000,
       ...chosen,

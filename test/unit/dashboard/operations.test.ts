@@ -8,7 +8,17 @@ describe('the page of operations', () => {
 
   it('shows lag, tokens, layers, the last flush, and the last run of dbt with its failures', () => {
     const page = `${operationsView(sampleStatus, definitions)}`;
-    for (const text of ['1,200', '34', '1 min 30 s', '12', '2026-01-02 03:00 UTC', '104,000', 'failed', '101']) {
+    for (const text of [
+      '2026-01-02 03:04 UTC',
+      '1,200',
+      '34',
+      '1 min 30 s',
+      '12',
+      '2026-01-02 03:00 UTC',
+      '104,000',
+      'failed',
+      '101',
+    ]) {
       expect(page).toContain(text);
     }
     expect(page).toContain('unique_&lt;b&gt;_movie');
@@ -28,10 +38,10 @@ describe('the page of operations', () => {
     expect(page).not.toContain('Tokens');
   });
 
-  it('reads the status once for visitors of the same ten seconds, and again after a failure', async () => {
+  it('reads the status once for visitors while it is fresh, and again after a failure', async () => {
     let now = 0;
     const read = vi.fn(async () => sampleStatus);
-    const shared = sharedStatus(read, () => now);
+    const shared = sharedStatus(read, () => now, 10_000);
     await Promise.all([shared(), shared()]);
     now = 9_999;
     await shared();

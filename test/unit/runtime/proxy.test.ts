@@ -95,6 +95,7 @@ describe('a proxy', () => {
       ingestWarehouse: 'I',
       transformWarehouse: 'T',
       analystRole: 'A',
+      dashboardPollMs: 60_000,
       role: undefined,
       url: undefined,
     };

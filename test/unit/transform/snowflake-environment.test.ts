@@ -27,6 +27,7 @@ const environmentWith = (credentials: SnowflakeCredentials, url?: string) =>
     ingestWarehouse: 'I',
     transformWarehouse: 'T',
     analystRole: 'READERS',
+    dashboardPollMs: 60_000,
     url,
     timeoutMs: 1,
   });

@@ -23,6 +23,7 @@ const needed: Partial<Record<string, Readonly<Record<string, string>>>> = {
 const accessParts: Readonly<Record<keyof WarehouseAccess, string>> = {
   name: 'string',
   patienceMs: 'number',
+  statusEveryMs: 'number',
   exists: 'function',
   openLoader: 'function',
   openReader: 'function',

@@ -1,0 +1,35 @@
+{# ---- Whether GOLD is whole: gold.build_state, on Snowflake ----
+   Readers of DuckDB have a copy that is published after each build. On Snowflake, analysts read the tables that a run of dbt
+   is changing, one after the other, and may read nothing but GOLD. The only row of this table says which run began last and
+   which one succeeded last: GOLD is whole while both are the same. The dashboard goes by it. Its columns are numbers,
+   because Snowflake knows their maximum without a virtual warehouse. #}
+{% macro tracks_build_state() %}
+    {%- set gold = [] -%}
+    {%- for id in selected_resources if id in graph.nodes and graph.nodes[id].resource_type == "model" -%}
+        {%- if graph.nodes[id].config.schema == "gold" -%} {%- do gold.append(id) -%} {%- endif -%}
+    {%- endfor -%}
+    {{ return(target.type == "snowflake" and flags.WHICH in ("run", "build") and gold | length > 0) }}
+{% endmacro %}
+
+{# An UPDATE, so that of two runs that begin at once one waits for the other. #}
+{% macro mark_build_started() %}
+create table if not exists gold.build_state (
+    started_seq bigint not null,
+    finished_seq bigint not null,
+    finished_ms bigint not null,
+    started_by varchar not null
+)
+    ;
+insert into gold.build_state
+select 0, 0, 0, '' where not exists (select 1 from gold.build_state)
+    ;
+update gold.build_state
+set started_seq = started_seq + 1, started_by = '{{ invocation_id }}'
+{% endmacro %}
+
+{# Not if another run has begun since. #}
+{% macro mark_build_finished() %}
+update gold.build_state
+set finished_seq = started_seq, finished_ms = {{ (now_utc().timestamp() * 1000) | int }}
+where started_by = '{{ invocation_id }}'
+{% endmacro %}
