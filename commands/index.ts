@@ -7,7 +7,7 @@ import { repair } from './repair.ts';
 import { replay } from './replay.ts';
 import { run } from './run.ts';
 import { sandbox } from './sandbox.ts';
-import { fetch, load, produce, schedule, transform } from './stages.ts';
+import { fetch, load, produce, purge, schedule, transform } from './stages.ts';
 import { status } from './status.ts';
 import { completion, man } from './texts.ts';
 import { topics } from './topics.ts';
@@ -23,6 +23,7 @@ export const commands: Entries = [
   load,
   transform,
   schedule,
+  purge,
   status,
   dashboard,
   replay,

@@ -162,6 +162,27 @@ export const transform = defineCommand({
   load: async () => (await import('./actions/transform.ts')).transform,
 });
 
+export const purge = defineCommand({
+  name: 'purge',
+  summary: "remove answers that TMDb's terms no longer allow",
+  description: [
+    'Removes the documents of answers that are older than TMDB_RETENTION from BRONZE, builds SILVER and GOLD without their ' +
+      'values, publishes GOLD, and rewrites the DuckDB file, so that no unused part of it has old values. A movie whose ' +
+      'newest answer is expired leaves GOLD until it is fetched again. The keys, offsets and times of the rows stay.',
+    '"transform", "schedule" and "run" do the same: each build first removes expired answers. If it is interrupted, run the command again.',
+  ],
+  examples: [
+    ['purge --dry-run', 'show what would be removed'],
+    ['purge', 'remove it now'],
+  ],
+  options: { dryRun: flag('show what would be removed, and change nothing'), json },
+  writes: ['work files', 'warehouse'],
+  tools: ['dbt'],
+  exits: { 5: 'models or tests failed, or values of expired answers are left' },
+  shape: async () => (await import('../transform/purge.ts')).purgeShape,
+  load: async () => (await import('./actions/purge.ts')).purge,
+});
+
 export const schedule = defineCommand({
   name: 'schedule',
   summary: 'run dbt on a schedule, when BRONZE has changed',

@@ -28,7 +28,7 @@ function systemOf(context: Context): WarehouseSystem {
   const existing = systems.get(context);
   if (existing) return existing;
   const { config, signal } = context;
-  const use = { clock: systemClock, signal, watchFile: () => fileWatch(context) };
+  const use = { clock: systemClock, retentionMs: config.tmdb.retentionMs, signal, watchFile: () => fileWatch(context) };
   const system = openWarehouse(config.warehouse, use);
   systems.set(context, system);
   return system;

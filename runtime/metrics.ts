@@ -173,6 +173,11 @@ const warehouseMetrics = (registers: Registry[]) => ({
     labelNames: ['layer'],
     registers,
   }),
+  purgeUnfinished: new Gauge({
+    name: 'tmdb_purge_unfinished',
+    help: '1 while values of expired answers may still be in the DuckDB file, because it could not be rewritten.',
+    registers,
+  }),
   dbtRuns: new Counter({
     name: 'tmdb_dbt_runs_total',
     help: 'Times that dbt was due, by how it went; `skipped`: BRONZE had not moved.',

@@ -63,6 +63,14 @@ const settings = {
     default: '150d',
     meaning: 'Before its newest request is this old, `produce export` publishes a movie again.',
   }),
+  retentionMs: setting({
+    name: 'TMDB_RETENTION',
+    kind: duration,
+    default: '180d',
+    meaning:
+      "How long TMDb's answers are kept. TMDb's terms allow six months. It must be longer than TMDB_REASK_AFTER.",
+    see: 'docs/runbook.md#expired-answers',
+  }),
   timeoutMs: setting({
     name: 'TMDB_TIMEOUT',
     kind: duration,
@@ -96,6 +104,11 @@ const schema = objectOf(settings)
     if (!baseUrl || token || apiKey) return;
     const message = 'needed with TMDB_BASE_URL (a sandbox of yours takes any value)';
     context.addIssue({ code: 'custom', path: ['token'], message });
+  })
+  .superRefine(({ retentionMs, reaskAfterMs }, context) => {
+    if (retentionMs > reaskAfterMs) return;
+    const message = 'must be longer than TMDB_REASK_AFTER, or movies leave GOLD before they are requested again';
+    context.addIssue({ code: 'custom', path: ['retentionMs'], message });
   })
   .transform(({ baseUrl = tmdbUrl, exportUrl: given, ...others }) => {
     // Ids of TMDb mean nothing to a sandbox.

@@ -8,11 +8,12 @@ import { asFileError, isDiskFull } from '../runtime/file-error.ts';
 import { sleepUntil } from '../runtime/repeat.ts';
 import { serviceNames } from '../runtime/service-names.ts';
 import type { ValueOf } from '../runtime/shape.ts';
-import type { TransformTarget } from '../warehouse/system.ts';
+import { SideOutputError, type TransformTarget } from '../warehouse/system.ts';
 import type { Dbt } from './dbt/dbt.ts';
 import { DbtError } from './dbt/dbt-error.ts';
 import { failuresShape } from './dbt/run-results.ts';
 import type { LayerTimes } from './layers.ts';
+import { blankExpired, finishPurge } from './purge.ts';
 import {
   build,
   goldCopy,
@@ -38,6 +39,9 @@ export const roundOutcomes = roundShape.shape.outcome.options;
 
 /** A failed copy is retried in the next round, but not more often than this (ms). */
 const copyAgainMs = 10_000;
+const purgeEveryMs = 24 * 3_600_000;
+/** A file that could not be rewritten is tried again after this time (ms), because each attempt reads all of it. */
+const finishAgainMs = 10 * 60_000;
 /** How long (ms) one model or test may take without any output. */
 const silenceMs = 30 * 60_000;
 /** After failed runs, the next one waits with growing delays, because usually a person must fix a model. */
@@ -94,6 +98,10 @@ export class Rounds {
   #noSpace: string | null = null;
   /** When the copy for readers was last attempted. */
   #copiedAt = Number.NEGATIVE_INFINITY;
+  #purgedAt = Number.NEGATIVE_INFINITY;
+  /** When documents were replaced whose values may still be in the file; null if there are none. */
+  #blankedBy: Date | null = null;
+  #finishAt = Number.NEGATIVE_INFINITY;
   isGood = true;
   /** Why the last round failed; null if it did not. */
   failure: IngestError | null = null;
@@ -147,6 +155,7 @@ export class Rounds {
   }
 
   async #round(): Promise<RoundOutcome> {
+    await this.#purge();
     const version = await this.#target.bronzeVersion();
     // Nothing to build from yet, or too soon after a failure.
     if (version === null || this.#clock.monotonic() < (this.#failed?.retryAt ?? 0)) return 'skipped';
@@ -154,6 +163,7 @@ export class Rounds {
       this.#unavailable = null;
       await this.#askFreshness();
       await this.#copyAgain();
+      await this.#finishPurge();
       this.#noSpace = null;
       return 'skipped';
     }
@@ -164,6 +174,7 @@ export class Rounds {
     await this.#askFreshness(plan.fingerprint);
     if (plan.state.due) return this.#run(plan);
     await publishIfBehind(this.#context, plan.layers);
+    await this.#finishPurge();
     this.#copiedAt = this.#clock.monotonic();
     this.#noSpace = null;
     // The time before the check: batches that are loaded during the check count in the next round.
@@ -183,10 +194,39 @@ export class Rounds {
       metrics.dbtFailing.set(0);
       const now = this.#clock.now();
       this.#report({ ...plan.layers, silver: now, gold: now });
+      await this.#finishPurge();
       return summary.status === 'warned' ? 'warned' : 'success';
     } catch (error) {
       if (error instanceof DbtError && !error.retriable) this.#rememberFailure(plan);
       throw error;
+    }
+  }
+
+  /** Once a day: then no answer is older than TMDB_RETENTION and a day. */
+  async #purge(): Promise<void> {
+    if (this.#clock.monotonic() < this.#purgedAt + purgeEveryMs) return;
+    const { documents, blankedBy } = await blankExpired(this.#context);
+    // An earlier process may have replaced some and not finished.
+    if (documents > 0 || this.#purgedAt === Number.NEGATIVE_INFINITY) this.#blankedBy = blankedBy;
+    this.#purgedAt = this.#clock.monotonic();
+  }
+
+  /** SILVER and GOLD have been built from what the purge has left. If this fails, a later round retries. */
+  async #finishPurge(): Promise<void> {
+    const { metrics, log } = this.#context;
+    if (this.#blankedBy === null || this.#clock.monotonic() < this.#finishAt) return;
+    this.#finishAt = this.#clock.monotonic() + finishAgainMs;
+    try {
+      await finishPurge(this.#context, this.#blankedBy);
+      this.#blankedBy = null;
+      metrics.purgeUnfinished.set(0);
+    } catch (error) {
+      if (!(error instanceof SideOutputError)) throw error;
+      metrics.purgeUnfinished.set(1);
+      log.error(
+        { error: messageOf(error) },
+        'values of expired answers are still in the warehouse file; retrying later',
+      );
     }
   }
 

@@ -13,6 +13,7 @@ import type { DbtProgress } from './dbt/log-lines.ts';
 import { openColdDbt, openWarmDbt } from './dbt/open-dbt.ts';
 import { type DbtSummary, failuresShape } from './dbt/run-results.ts';
 import { type LayerTimes, readLayerTimes } from './layers.ts';
+import { blankExpired, finishPurge } from './purge.ts';
 import { lastRunReportSql, projectFingerprint, type TransformState, transformState } from './state.ts';
 
 const projectDir = join(import.meta.dirname, '..', 'dbt');
@@ -67,7 +68,7 @@ export interface TransformPlan {
 
 /**
  * Builds SILVER and GOLD from BRONZE, with tests, unless nothing has changed since the last successful run; then publishes
- * GOLD. If the project's SQL has changed, every table is built from scratch: rows from the old SQL must not be mixed with
+ * GOLD. Expired answers are removed first, and from unused parts of the warehouse last. If the project's SQL has changed, every table is built from scratch: rows from the old SQL must not be mixed with
  * rows from the new SQL.
  * @throws DbtError if a model or a test failed, UsageError if there is no BRONZE yet.
  */
@@ -75,17 +76,21 @@ export async function transform(context: Context, options: TransformOptions): Pr
   const system = warehouseAccess(context);
   const nothing = new UsageError(`${system.name} has no BRONZE yet: load something first (npm start)`);
   if (!system.exists()) throw nothing;
+  const { blankedBy } = await blankExpired(context);
   const plan = await planTransform(context);
   const { state, last } = plan;
   if (state.reason === 'nothing loaded') throw nothing;
   if (!state.due && !options.fullRefresh && !options.force) {
     await publishIfBehind(context, plan.layers);
+    await finishPurge(context, blankedBy);
     const [testsPassed, testsWarned] = [last['tests_passed'], last['tests_warned']].map((count) => Number(count ?? 0));
     const tests = { testsPassed: testsPassed ?? 0, testsWarned: testsWarned ?? 0, testsFailed: 0 };
     return { skipped: true, models: null, ...tests, failures: [] };
   }
   await using dbt = openDbt(context, 'cold');
-  return resultOf(await build(context, dbt, plan, options.fullRefresh));
+  const summary = await build(context, dbt, plan, options.fullRefresh);
+  await finishPurge(context, blankedBy);
+  return resultOf(summary);
 }
 
 /** Reads the ledger and dbt's record of its runs. @throws WarehouseUnavailableError. */

@@ -14,6 +14,8 @@ export interface Surroundings {
 /** What an open warehouse is given. */
 export interface WarehouseUse {
   readonly clock: Clock;
+  /** How long (ms) the documents of answers are kept. */
+  readonly retentionMs: number;
   /** Ends each wait for a lock. */
   readonly signal: AbortSignal;
   /** Called by a warehouse that is one file: it reports to the result while another process has the file. */

@@ -1,4 +1,5 @@
 import { IngestError, messageOf } from '../runtime/errors.ts';
+import type { Purge } from './expiry.ts';
 import type { GoldReader } from './gold-reader.ts';
 import type { Backfill, Rebuild, Warehouse, WarehouseReader } from './warehouse.ts';
 
@@ -63,6 +64,8 @@ export interface WarehouseAccess {
   openRebuild(): Promise<Rebuild>;
   /** @param name of the replay, in letters, digits and underscores: the same name resumes the same replay. */
   openBackfill(name: string): Promise<Backfill>;
+  /** Absent if this warehouse cannot remove expired documents. The result opens the warehouse only during its calls. */
+  openPurge?(): Promise<Purge>;
 }
 
 /** What running dbt and publishing GOLD need. The calls that open the warehouse throw WarehouseUnavailableError. */

@@ -108,6 +108,15 @@
     from {{ relation }}, lateral flatten(input => iff(is_array({{ array }}), {{ array }}, null)) as element
 {%- endmacro %}
 
+{# Whether a purge has replaced the document, because the answer is older than the retention (warehouse/expiry.ts has the same text). #}
+{% macro is_expired(document) %} {{ return(adapter.dispatch("is_expired")(document)) }}{% endmacro %}
+{% macro duckdb__is_expired(document) -%}
+    cast({{ document }} as varchar) = '{"tmdb_stream_expired":true}'
+{%- endmacro %}
+{% macro snowflake__is_expired(document) -%}
+    coalesce({{ document }}:tmdb_stream_expired::varchar = 'true', false)
+{%- endmacro %}
+
 {# This replaces dbt's own macro, which casts the fixtures of unit tests: on Snowflake, a text that is cast to VARIANT stays a text, so
    the fixture must be parsed. #}
 {% macro snowflake__cast(field, type) -%}

@@ -202,6 +202,7 @@ describe('the command line', () => {
     expect(await json('load', '--once')).toMatchObject({ rows: 19 });
     expect(await json('transform')).toMatchObject({ skipped: false, testsFailed: 0 });
     expect(await json('schedule', '--once')).toMatchObject({ outcome: 'skipped', isFresh: true });
+    expect(await json('purge')).toMatchObject({ rows: 0, isUnfinished: false });
     const { topics } = await json('status');
     expect(topics.map(({ waiting }: { waiting: number | null }) => waiting)).toEqual([0, 0, 0, 0, null, null]);
     await Promise.all([

@@ -87,7 +87,12 @@ describe('a DuckDB file that another process holds', () => {
   const openWith = (waits: (FileWait | null)[], lockWaitMs: number): WarehouseSystem => {
     const place = { duckdbPath: path, goldPath: join(folder, 'gold.duckdb'), lockWaitMs };
     const { signal } = new AbortController();
-    return duckDbSystem(place, { clock: systemClock, signal, watchFile: () => (wait) => void waits.push(wait) });
+    return duckDbSystem(place, {
+      clock: systemClock,
+      retentionMs: Number.POSITIVE_INFINITY,
+      signal,
+      watchFile: () => (wait) => void waits.push(wait),
+    });
   };
 
   it.each([

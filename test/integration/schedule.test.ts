@@ -17,6 +17,7 @@ import { Rounds, runSchedule } from '../../transform/scheduler.ts';
 import { projectFingerprint } from '../../transform/state.ts';
 import { throwIfNoCopy } from '../../transform/transform.ts';
 import { takeFileLock } from '../../warehouse/duckdb/file-lock.ts';
+import { openDuckDbPurge } from '../../warehouse/duckdb/purge.ts';
 import { openDuckDbWarehouse } from '../../warehouse/duckdb/warehouse.ts';
 import { ManualClock } from '../support/clock/manual-clock.ts';
 import { silent } from '../support/kafka/broker.ts';
@@ -115,6 +116,40 @@ describe('the schedule of dbt', () => {
     expect(existsSync(duckDbOf(context.config).goldPath)).toBe(true);
     expect(await metric('tmdb_source_fresh', '{source="bronze.load_batches"}')).toBe(1);
     expect(await metric('tmdb_layer_moved_timestamp_seconds', '{layer="gold"}')).toBe(clock.now() / 1_000);
+  });
+
+  it('[P25] removes the documents of expired answers before a build, once a day, and rewrites the file after it', async () => {
+    const { duckdbPath: path } = duckDbOf(context.config);
+    const [options, before] = [
+      { path, lockWaitMs: 5_000, clock: systemClock },
+      new Date(Date.now() - 180 * 86_400_000),
+    ];
+    const loadOld = async () => {
+      await using warehouse = await openDuckDbWarehouse(options);
+      await warehouse.migrate();
+      const partition = { clusterId: 'cluster', topic: 'tmdb.raw-genres', topicId: 'topic', partition: 0 };
+      const next = (await warehouse.positions(partition)).get(0) ?? 0n;
+      const row = { language: 'en', body: Buffer.from('{}'), sourceUrl: '', fetchedAt: new Date(0), kafkaOffset: next };
+      await warehouse.append([
+        { table: 'raw_genres', partition, firstOffset: next, nextOffset: next + 1n, rows: [row] },
+      ]);
+    };
+    const purge = await openDuckDbPurge(options);
+    await loadOld();
+    dbt.failures.push(new DbtError('a model failed', bad), null);
+    const rounds = new Rounds(context, dbt, clock);
+    expect(await rounds.next()).toBe('failed');
+    expect([(await purge.expired(before)).rows, await purge.isUnfinished()]).toEqual([0, true]);
+    await clock.advance(15_000);
+    expect(await rounds.next()).toBe('success');
+    expect([await purge.isUnfinished(), await metric('tmdb_purge_unfinished')]).toEqual([false, 0]);
+
+    await loadOld();
+    expect(await rounds.next()).toBe('success');
+    expect((await purge.expired(before)).rows).toBe(1);
+    await clock.advance(86_400_000);
+    expect(await rounds.next()).toBe('success');
+    expect([(await purge.expired(before)).rows, await purge.isUnfinished()]).toEqual([0, false]);
   });
 
   it('retries failed nodes after a delay, and then builds everything', async () => {

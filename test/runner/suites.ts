@@ -121,6 +121,7 @@ export const suites: readonly Suite[] = [
       'test/contract/bronze-columns.test.ts',
       'test/faults/warehouse.test.ts',
       'test/faults/warehouse-file.test.ts',
+      'test/faults/purge.test.ts',
       'test/faults/audit.test.ts',
       'test/integration/duckdb-file.test.ts',
     ],

@@ -11,9 +11,11 @@ const range = (letter: string, last: number) => Array.from({ length: last }, (_,
 const everyId = [
   ...range('P', 20),
   'P22',
+  'P25',
   ...range('R', 86),
   ...range('R', 119).slice(87),
   ...range('R', 133).slice(129),
+  ...range('R', 151).slice(149),
   ...range('S', 14),
   ...range('Z', 5),
 ];

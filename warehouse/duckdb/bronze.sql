@@ -55,6 +55,14 @@ create table if not exists bronze.load_batches (
   topic_id varchar default ''
 );
 
+-- Grain: one row per time limit of a purge: documents of answers from before it may be replaced, and no others.
+-- finished_at is NULL while values of these documents may still be in SILVER, GOLD, or unused parts of this file.
+create table if not exists bronze.purges (
+  purged_before timestamp not null,
+  recorded_at timestamp not null,
+  finished_at timestamp
+);
+
 -- Files from before topic ids were stored: '' counts for the topic that has the name when its next batch is loaded.
 alter table bronze.load_positions add column if not exists topic_id varchar default '';
 alter table bronze.load_batches add column if not exists topic_id varchar default '';

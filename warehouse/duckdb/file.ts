@@ -19,6 +19,8 @@ class WarehouseFileError extends IngestError {
 
 export interface DuckDbFileOptions {
   readonly path: string;
+  /** How long (ms) the documents of answers are kept. @default for ever, for tests */
+  readonly retentionMs?: number;
   /** How long to wait (ms) for the lock, and again while a program that does not use the queue has the file open. */
   readonly lockWaitMs: number;
   readonly clock: Clock;

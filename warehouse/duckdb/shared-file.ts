@@ -22,9 +22,13 @@ export class SharedFile implements AsyncDisposable {
   #lock: Promise<void> = Promise.resolve();
   #idleTimer: AbortController | undefined;
 
+  /** How long (ms) the documents of answers are kept. */
+  readonly retentionMs: number;
+
   constructor({ signal: _, ...options }: DuckDbFileOptions, file: DuckDbFile) {
     // A loader that is being stopped still loads what it has collected: it waits for the file as long as any other.
     this.#options = options;
+    this.retentionMs = options.retentionMs ?? Number.POSITIVE_INFINITY;
     this.#clock = options.clock;
     this.#file = file;
     this.#then(this.#letOthersIn());

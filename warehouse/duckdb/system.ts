@@ -9,10 +9,13 @@ import { memoryLimit } from './memory-limit.ts';
 import type { DuckDbSettings } from './settings.ts';
 
 /** Everything is in one file. DuckDB is loaded when the file is first opened, because many commands never open it. */
-export function duckDbSystem(settings: DuckDbSettings, { clock, signal, watchFile }: WarehouseUse): WarehouseSystem {
+export function duckDbSystem(
+  settings: DuckDbSettings,
+  { clock, retentionMs, signal, watchFile }: WarehouseUse,
+): WarehouseSystem {
   const { duckdbPath: path, goldPath, lockWaitMs } = settings;
   const onWait = watchFile();
-  const options = { path, lockWaitMs, clock, signal, onWait };
+  const options = { path, lockWaitMs, clock, retentionMs, signal, onWait };
   return {
     name: path,
     patienceMs: waitFor('fileLock', lockWaitMs),
@@ -29,6 +32,7 @@ export function duckDbSystem(settings: DuckDbSettings, { clock, signal, watchFil
     },
     openRebuild: async () => (await import('./rebuild.ts')).openDuckDbRebuild(options),
     openBackfill: async (name) => (await import('./backfill.ts')).openDuckDbBackfill(options, name),
+    openPurge: async () => (await import('./purge.ts')).openDuckDbPurge(options),
     takeTransformLease: () => takeFileLock({ path, clock, waitMs: lockWaitMs, signal, onWait }),
     reportHolder: (message, leftMs = 0, lock) => {
       const holder = message === null ? null : holderInMessage(message);

@@ -5,6 +5,7 @@ import type { Clock } from '../../runtime/clock.ts';
 import { refuseHalfOfBronze } from '../assert-schema-complete.ts';
 import { type BronzeColumn, columnsIn, refuseOtherColumns } from '../bronze-columns.ts';
 import { isStorable } from '../document.ts';
+import { withoutExpired } from '../expiry.ts';
 import type { Ledger } from '../ledger.ts';
 import type { NumberedBatch } from '../numbered-batch.ts';
 import { type RowAddress, refuseRows, rowsWhere } from '../row-address.ts';
@@ -12,6 +13,7 @@ import type { Batch, PartitionId, TopicId, Warehouse } from '../warehouse.ts';
 import { appendRows } from './append-rows.ts';
 import type { DuckDbFileOptions } from './file.ts';
 import { LoadLedger } from './ledger.ts';
+import { recordCutoff } from './purged-before.ts';
 import { openSharedFile, type SharedFile } from './shared-file.ts';
 
 /** Creates what is missing in BRONZE. */
@@ -47,15 +49,20 @@ export class DuckDbWarehouse implements Warehouse {
     return this.file.use((connection) => this.#ledger.positions(connection, topic));
   }
 
-  async append(batches: readonly Batch[]): Promise<void> {
+  async append(given: readonly Batch[]): Promise<void> {
+    const now = this.#clock.now();
+    const before = new Date(Math.max(0, now - this.file.retentionMs));
+    const { batches, expired } = withoutExpired(given, before);
     refuseRows(rowsWhere(batches, ({ body }) => !isStorable(body))); // mutant: warehouse.storable-documents
     // mutant: warehouse.transaction
     await this.file.transaction(async (connection) => {
       // crash point: loader.begun
       const { prefix } = this.#ledger;
-      const numbered = await this.#ledger.advance(connection, batches, new Date(this.#clock.now()));
+      const numbered = await this.#ledger.advance(connection, batches, new Date(now));
       // crash point: loader.position-moved
       await appendRows(connection, numbered, prefix); // mutant: warehouse.rows
+      // These documents were never stored, so nothing is left to remove.
+      if (expired > 0) await recordCutoff(connection, { before, now: new Date(now), isFinished: true });
       // crash point: loader.rows-written
       refuseRows(await unreadableRows(connection, numbered, prefix)); // mutant: warehouse.readable-documents
       // crash point: loader.before-commit

@@ -18,7 +18,8 @@ with
     unseen_batches as ({{ unseen_batches() }}),
 
     -- In TMDb's own 404, the body also says that the movie does not exist.
-    -- A proxy's 404 does not say that, and deletes no movie.
+    -- A proxy's 404 does not say that, and deletes no movie. An expired 404 counts, because all older answers have
+    -- expired.
     unseen_tombstones as (
         select
             records.movie_id,
@@ -28,7 +29,8 @@ with
             records.batch_id as _batch_id,
             records.source_url as _source,
             records.ingested_at as _loaded_at,
-            unseen_batches.run_seq as _run_seq
+            unseen_batches.run_seq as _run_seq,
+            {{ is_expired("records.raw_data") }} as is_expired
         from {{ source("bronze", "raw_movies") }} as records
         inner join
             unseen_batches on records.load_seq = unseen_batches.load_seq and records.batch_id = unseen_batches.batch_id
@@ -36,8 +38,11 @@ with
             records.http_status in (404, 410)
             and records.movie_id > 0
             and {{ is_believable("records.fetched_at", "records.ingested_at") }}
-            and {{ json_text(json_opened("records.raw_data", ["status_code"]), ["status_code"], "status_code") }}
-            in ('34', '6', '37')
+            and (
+                {{ json_text(json_opened("records.raw_data", ["status_code"]), ["status_code"], "status_code") }}
+                in ('34', '6', '37')
+                or {{ is_expired("records.raw_data") }}
+            )
     ),
 
     -- Two branches, because one condition with OR would read every wide row.
@@ -55,14 +60,16 @@ with
     ),
 
     answers as (
-        select {{ answer_columns }}, false as is_deleted
+        {# mutant: purge.leaves-gold #}
+        select
+            {{ answer_columns }}, coalesce(is_expired, false) as is_deleted, coalesce(is_expired, false) as is_expired
         from documents
         union all
-        select {{ answer_columns }}, true as is_deleted
+        select {{ answer_columns }}, true as is_deleted, is_expired
         from unseen_tombstones
         {% if is_incremental() %}
             union all
-            select {{ answer_columns }}, is_deleted
+            select {{ answer_columns }}, is_deleted, is_expired
             from {{ this }}
             where
                 is_deleted
@@ -118,6 +125,7 @@ select
     documents.tagline,
     documents.first_seen_at,
     documents.production_countries as _production_countries,
-    documents.spoken_languages as _spoken_languages
+    documents.spoken_languages as _spoken_languages,
+    newest_answers.is_expired
 from newest_answers
 left join documents on newest_answers.movie_id = documents.movie_id

@@ -49,7 +49,7 @@ with
             unseen_batches.run_seq,
             min(records.fetched_at) over (partition by records.movie_id) as first_seen_at,
             first_value(unseen_batches.run_seq) over (
-                partition by records.movie_id order by records.fetched_at, unseen_batches.run_seq
+                partition by records.movie_id order by records.fetched_at asc, unseen_batches.run_seq desc
             ) as first_run_seq
         from {{ source("bronze", "raw_movies") }} as records
         inner join
@@ -84,7 +84,7 @@ with
     ),
 
     -- A late document that is older than all before it does not replace the known one, which is read again: only
-    -- `first_seen_at` changes.
+    -- `first_seen_at` changes. If a purge renumbered the batch of the first document, only the run sequence changes.
     documents_to_read as (
         select
             {% if is_incremental() %}
@@ -94,13 +94,13 @@ with
             {% endif %}
             greatest(
                 case when is_newer then run_seq else 0 end,
-                case when known_first_seen_at <= first_seen_at then 0 else first_run_seq end
+                case when known_first_seen_at < first_seen_at then 0 else first_run_seq end
             ) as run_seq,
             case
                 when known_first_seen_at < first_seen_at then known_first_seen_at else first_seen_at
             end as first_seen_at
         from compared_documents
-        where is_newer or first_seen_at < known_first_seen_at
+        where is_newer or first_seen_at <= known_first_seen_at
     ),
 
     opened as (
@@ -133,6 +133,7 @@ with
             {% endfor %}
             {% for key in scalars %} {{ known_text(json_text("contents", keys, key)) }} as {{ key }}, {% endfor %}
             {% for list in lists %} {{ json_array("nested", nested, list) }} as {{ list }}, {% endfor %}
+            {{ is_expired("raw_data") }} as is_expired,
             contents is null or not {{ json_is_object("raw_data") }} as is_unreadable,
             concat(
                 {% for key in strings %}
@@ -216,6 +217,7 @@ select
     tagline,
     belongs_to_collection_name as collection,
     first_seen_at,
+    is_expired,
     fetched_at as _fetched_at,
     load_seq as _load_seq,
     kafka_offset as _kafka_offset,

@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import fc from 'fast-check';
 import { expect, inject, it } from 'vitest';
+import { systemClock } from '../../../runtime/clock.ts';
 import { openWarmDbt } from '../../../transform/dbt/open-dbt.ts';
+import { openDuckDbPurge } from '../../../warehouse/duckdb/purge.ts';
 import {
   buildOrRun,
   environmentDir,
@@ -74,14 +76,18 @@ const batches = (seed: number, count: number): readonly MovieRecord[][] =>
   fc.sample(fc.array(record, { minLength: 1, maxLength: 15 }), { seed, numRuns: count });
 
 /** The expected title and deletion of each movie in SILVER, from all of BRONZE. Ties go to the later batch and offset. */
-function newest(loaded: readonly { seq: number; records: readonly MovieRecord[] }[]): Record<string, unknown> {
+function newest(
+  loaded: readonly { seq: number; records: readonly MovieRecord[] }[],
+  purgedBefore = 0,
+): Record<string, { title: string | null; is_deleted: boolean }> {
   const all = loaded
     .flatMap(({ seq, records }) => records.map((entry, offset) => ({ ...entry, seq, offset })))
     .sort((a, b) => a.fetchedAt - b.fetchedAt || a.seq - b.seq || a.offset - b.offset);
   const movies: Record<string, { title: string | null; is_deleted: boolean }> = {};
-  for (const { movieId, status, body } of all) {
-    const title = status ? (movies[movieId]?.title ?? null) : (body as { title: string }).title;
-    movies[movieId] = { title, is_deleted: status !== undefined };
+  for (const { movieId, status, body, fetchedAt } of all) {
+    const isExpired = fetchedAt < purgedBefore;
+    const described = status ? (movies[movieId]?.title ?? null) : (body as { title: string }).title;
+    movies[movieId] = { title: isExpired ? null : described, is_deleted: isExpired || status !== undefined };
   }
   return movies;
 }
@@ -131,7 +137,7 @@ async function buildKilledAfter(file: WarehouseFile, node: string): Promise<void
   expect({ code, signal }).toEqual({ code: null, signal: 'SIGKILL' });
 }
 
-it('[P11 R4 R62] builds the same tables in steps as in a full refresh, in any order of arrival and despite kills', {
+it('[P11 P25 R4 R62 R150] builds the same tables in steps as in a full refresh, in any order of arrival, after a purge and despite kills', {
   timeout: 600_000,
 }, async () => {
   await using file = await WarehouseFile.create();
@@ -153,6 +159,7 @@ it('[P11 R4 R62] builds the same tables in steps as in a full refresh, in any or
   await file.dbt({ command: buildOrRun });
   expect(await silver(file)).toEqual(newest(loaded));
 
+  const purgedBefore = 12 * day;
   const back = { movieId: 2, body: { id: 2, title: 'back' }, fetchedAt: 31 * day };
   const rest = [
     { seq: 13, records: fourth, node: 'silver_movies' },
@@ -167,13 +174,20 @@ it('[P11 R4 R62] builds the same tables in steps as in a full refresh, in any or
     await load(seq, records);
     if (killedAfter.includes(node)) await buildKilledAfter(file, node);
   }
+  const purge = await openDuckDbPurge({ path: file.path, lockWaitMs: 10_000, clock: systemClock });
+  while ((await purge.blankNext(new Date(Date.UTC(2026, 0, 1) + purgedBefore * 1_000))) > 0);
   await file.dbt();
-  expect(await silver(file)).toEqual(newest(loaded));
+  expect(await silver(file)).toEqual(newest(loaded, purgedBefore));
+  expect(Object.values(newest(loaded, purgedBefore)).filter((movie) => movie.title === null).length).toBeGreaterThan(1);
   expect(await file.query('select movie_id from gold.fact_movies where movie_id in (1, 2)')).toEqual([
     { movie_id: '2' },
   ]);
 
   await expectSameAsFullRefresh(file);
+  const before = await file.contents();
+  await purge.finish(new Date());
+  expect(await file.contents(), 'rewriting the file changes nothing').toEqual(before);
+  expect(await purge.isUnfinished()).toBe(false);
   // A run that is killed has sealed its batches. The last one seals what no killed run has.
   const runs = 2 + new Set([...killedAfter, 'fact_movies']).size;
   expect(await file.query('select count(distinct run_seq) as n from silver.sealed_batches')).toEqual([

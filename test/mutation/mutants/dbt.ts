@@ -17,12 +17,23 @@ const wrongTypes = {
   files: ['test/integration/dbt/values.test.ts'],
   only: 'names each field and each list element with a value of a wrong type',
 };
+const expired = {
+  files: ['test/integration/dbt/incremental.test.ts'],
+  only: 'builds the same tables in steps as in a full refresh',
+};
 const gold = { files: figures.files, only: 'describes each movie as in its newest answer' };
 const measures = 'dbt/macros/counted_movies.sql';
 const features = 'dbt/models/gold/fact_released_features.sql';
 
 /** Each definition of the movies that figures count, broken, so that a movie of the wrong kind determines a figure. */
 const definitionMutants: readonly Mutant[] = [
+  {
+    name: 'dbt: a movie whose newest answer has expired stays in GOLD',
+    file: 'dbt/models/silver/silver_movies.sql',
+    place: 'purge.leaves-gold',
+    change: swap('coalesce(is_expired, false) as is_deleted', 'false as is_deleted'),
+    tests: expired,
+  },
   {
     name: 'figures: a budget of any size counts',
     file: measures,

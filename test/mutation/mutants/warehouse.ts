@@ -2,6 +2,7 @@ import { before, remove, swap } from '../change.ts';
 import type { Mutant } from '../mutant.ts';
 
 const contract = { files: ['test/contract/duckdb-warehouse.test.ts'] };
+const purge = { files: ['test/contract/duckdb-purge.test.ts'] };
 const warehouse = 'warehouse/duckdb/warehouse.ts';
 const replay = { files: ['test/contract/duckdb-replay.test.ts'] };
 const rebuild = 'warehouse/rebuild-sql.ts';
@@ -12,6 +13,20 @@ const earlyRows = `const early = { loadSeq: 0n, ingestedAt: new Date(0) };
 
 /** Rows and position change in one transaction or not at all. */
 export const warehouseMutants: readonly Mutant[] = [
+  {
+    name: 'warehouse: a loader stores expired documents',
+    file: 'warehouse/expiry.ts',
+    place: 'purge.on-load',
+    change: swap('row.fetchedAt >= before', 'true'),
+    tests: purge,
+  },
+  {
+    name: 'warehouse: a purge keeps the numbers of its batches, so dbt does not read them again',
+    file: 'warehouse/duckdb/purge.ts',
+    place: 'purge.renumbered',
+    change: swap('purged.new_seq', 'purged.load_seq'),
+    tests: purge,
+  },
   {
     name: 'warehouse: the position is set without being compared',
     file: ledger,

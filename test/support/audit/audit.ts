@@ -73,7 +73,7 @@ const jarsDir = join(import.meta.dirname, '../../../.tools/kafka');
  *
  * - A1 no offset is in BRONZE twice
  * - A2 BRONZE contains exactly the records of Kafka, without the parked ones
- * - A3 each row equals its record: the same bytes by SHA-256, the same lineage
+ * - A3 each row equals its record: the same bytes by SHA-256, the same lineage; only below the limit of a purge, documents are gone
  * - A4 the ledger's positions and batches agree with its rows
  * - A5 SILVER is the newest answer of each movie in BRONZE
  * - A6 GOLD follows from SILVER, and readers have the same

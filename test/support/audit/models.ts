@@ -1,11 +1,12 @@
 import { existsSync } from 'node:fs';
+import { expiredDocument } from '../../../warehouse/expiry.ts';
 import type { Findings, Rows } from './audit.ts';
 import { type CountedMovie, isMoneyKnown, marts } from './marts.ts';
 
 /** A movie from the newest of its rows in BRONZE. */
 export interface Newest {
   readonly movieId: number;
-  /** TMDb's last answer says that the movie does not exist. */
+  /** TMDb's last answer says that the movie does not exist, or it has expired. */
   readonly isGone: boolean;
   /** Its newest document; null if the first answer was a 404. */
   readonly document: Document | null;
@@ -44,6 +45,8 @@ interface Document {
 interface Answer {
   readonly movieId: number;
   readonly status: number;
+  /** Whether a purge has removed its document. */
+  readonly isExpired: boolean;
   /** The order of answers: fetched_at, then load_seq, then kafka_offset. */
   readonly order: readonly bigint[];
   readonly place: string;
@@ -66,26 +69,34 @@ export async function newestOf(rows: Rows): Promise<Newest[]> {
     if (earliest === undefined || fetchedAt < earliest) firstSeen.set(answer.movieId, fetchedAt);
   }
   const bodies = await bodiesOf(rows, [...documents.values()]);
-  return [...answers.values()].map(({ movieId, status }) => {
+  return [...answers.values()].map(({ movieId, status, isExpired }) => {
     const described = documents.get(movieId);
-    const document = described ? (bodies.get(described.place) ?? null) : null;
+    const document = described && !described.isExpired ? (bodies.get(described.place) ?? null) : null;
     const answeredAt = described?.order[0] ?? null;
-    return { movieId, isGone: status !== 200, document, answeredAt, firstSeenAt: firstSeen.get(movieId) ?? null };
+    return {
+      movieId,
+      isGone: status !== 200 || isExpired,
+      document,
+      answeredAt,
+      firstSeenAt: firstSeen.get(movieId) ?? null,
+    };
   });
 }
 
 async function answersIn(rows: Rows): Promise<Answer[]> {
   const all = await rows(`
     select movie_id, http_status, epoch_us(fetched_at) as fetched_at, load_seq, kafka_offset, kafka_partition,
-           case when http_status <> 200 then raw_data::varchar end as error
+           case when http_status <> 200 then raw_data::varchar end as error,
+           raw_data::varchar = '${expiredDocument}' as is_expired
       from bronze.raw_movies
      where movie_id > 0 and fetched_at <= least(ingested_at, current_timestamp::timestamp) + interval 1 hour`);
   return all.flatMap((row) => {
     const [status, error] = [Number(row['http_status']), row['error']];
-    if (status !== 200 && !(typeof error === 'string' && isGone(status, error))) return [];
+    const isExpired = row['is_expired'] === true;
+    if (status !== 200 && !isExpired && !(typeof error === 'string' && isGone(status, error))) return [];
     const order = ['fetched_at', 'load_seq', 'kafka_offset'].map((column) => row[column] as bigint);
     const place = `(${row['load_seq']}, ${row['kafka_partition']}, ${row['kafka_offset']})`;
-    return [{ movieId: Number(row['movie_id']), status, order, place }];
+    return [{ movieId: Number(row['movie_id']), status, isExpired, order, place }];
   });
 }
 

@@ -36,6 +36,11 @@ describe('the configuration', () => {
     expect(text).toContain('4 mistake(s)');
   });
 
+  it('wants movies to be requested again before their answers expire', () => {
+    expect(mistakes({ TMDB_RETENTION: '150d' })).toContain('TMDB_RETENTION: must be longer than TMDB_REASK_AFTER');
+    expect(mistakes({ TMDB_RETENTION: '90d', TMDB_REASK_AFTER: '80d' })).toBe('none');
+  });
+
   it('treats an empty variable as not set', () => {
     expect(loadConfig({ TMDB_TOKEN: '', TMDB_RATE_LIMIT: '', SANDBOX_CATALOGUE: '' }).origin).toBe('generated');
   });

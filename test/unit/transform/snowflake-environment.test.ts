@@ -12,7 +12,12 @@ import type { SnowflakeCredentials } from '../../../warehouse/snowflake/session.
 function environmentBy(settings: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const { warehouse } = loadConfig(settings);
   const { signal } = new AbortController();
-  return openWarehouse(warehouse, { clock: systemClock, signal, watchFile: () => () => {} }).dbtVariables;
+  return openWarehouse(warehouse, {
+    clock: systemClock,
+    retentionMs: Number.POSITIVE_INFINITY,
+    signal,
+    watchFile: () => () => {},
+  }).dbtVariables;
 }
 
 const login = { WAREHOUSE: 'snowflake', SNOWFLAKE_ACCOUNT: 'ORG-ACCOUNT', SNOWFLAKE_USER: 'DBT', SNOWFLAKE_TOKEN: 't' };

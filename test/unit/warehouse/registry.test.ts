@@ -20,7 +20,7 @@ const needed: Partial<Record<string, Readonly<Record<string, string>>>> = {
 };
 
 /** The type of each part; the compiler refuses a list that lacks one. */
-const accessParts: Readonly<Record<keyof WarehouseAccess, string>> = {
+const accessParts: Readonly<Record<Exclude<keyof WarehouseAccess, 'openPurge'>, string>> = {
   name: 'string',
   patienceMs: 'number',
   statusEveryMs: 'number',
@@ -30,6 +30,8 @@ const accessParts: Readonly<Record<keyof WarehouseAccess, string>> = {
   openRebuild: 'function',
   openBackfill: 'function',
 };
+/** Parts that a warehouse may lack. */
+const optionalParts: Readonly<Record<string, object>> = { duckdb: { openPurge: 'function' } };
 const targetParts: Readonly<Record<keyof TransformTarget, string>> = {
   dbtVariables: 'object',
   readsNeedLock: 'boolean',
@@ -47,6 +49,7 @@ const configOf = (name: string) => loadConfig({ DATA_DIR: dataDir, WAREHOUSE: na
 const open = (name: string) =>
   openWarehouse(configOf(name).warehouse, {
     clock: systemClock,
+    retentionMs: Number.POSITIVE_INFINITY,
     signal: new AbortController().signal,
     watchFile: () => () => {},
   });
@@ -88,7 +91,12 @@ describe('the registry of warehouses', () => {
     it('opens a system with all parts, and no other ones', () => {
       const system = open(name);
       const parts = Object.entries(system).map(([part, value]) => [part, typeof value]);
-      expect(Object.fromEntries(parts)).toEqual({ ...accessParts, ...targetParts, ...goldParts });
+      expect(Object.fromEntries(parts)).toEqual({
+        ...accessParts,
+        ...targetParts,
+        ...goldParts,
+        ...optionalParts[name],
+      });
       expect(system.name).not.toBe('');
       expect(system.patienceMs).toBeGreaterThan(0);
       expect(system.freshnessEveryMs).toBeGreaterThan(0);

@@ -1,0 +1,189 @@
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { systemClock } from '../../runtime/clock.ts';
+import { openDuckDbFile } from '../../warehouse/duckdb/file.ts';
+import { openDuckDbPurge } from '../../warehouse/duckdb/purge.ts';
+import { openDuckDbRebuild } from '../../warehouse/duckdb/rebuild.ts';
+import { openDuckDbWarehouse } from '../../warehouse/duckdb/warehouse.ts';
+import { expiredDocument } from '../../warehouse/expiry.ts';
+import type { Batch, RawMovieRow, Warehouse } from '../../warehouse/warehouse.ts';
+
+const dayMs = 86_400_000;
+const day = (number: number) => new Date(Date.UTC(2026, 0, 1) + number * dayMs);
+const partition = { clusterId: 'cluster-a', topic: 'tmdb.raw-movies', topicId: 'topic-1', partition: 0 };
+
+/** A text that DuckDB cannot compress, so that a search of the file's bytes finds it. */
+const markerOf = (offset: bigint) =>
+  `marker-of-${offset}-${Buffer.from(`${offset * 7_919n}`.repeat(9)).toString('base64')}`;
+
+const row = (offset: bigint, answeredOn: number): RawMovieRow => ({
+  kafkaOffset: offset,
+  movieId: Number(offset) + 1,
+  body: Buffer.from(JSON.stringify({ id: Number(offset) + 1, title: markerOf(offset) })),
+  sourceUrl: `https://api.themoviedb.org/3/movie/${offset + 1n}`,
+  httpStatus: 200,
+  fetchedAt: day(answeredOn),
+});
+
+/** The offsets from `first`, one for each day. */
+const batch = (first: bigint, days: readonly number[]): Batch => ({
+  table: 'raw_movies',
+  partition,
+  firstOffset: first,
+  nextOffset: first + BigInt(days.length),
+  rows: days.map((answeredOn, index) => row(first + BigInt(index), answeredOn)),
+});
+
+describe('a purge of a DuckDB file', () => {
+  let folder: string;
+  let path: string;
+  const options = () => ({ path, lockWaitMs: 5_000, clock: systemClock });
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'purge-'));
+    path = join(folder, 'warehouse.duckdb');
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  const using = async (open: () => Promise<Warehouse>, batches: readonly Batch[]) => {
+    await using warehouse = await open();
+    await warehouse.migrate();
+    for (const one of batches) await warehouse.append([one]);
+  };
+  const load = (...batches: readonly Batch[]) => using(() => openDuckDbWarehouse(options()), batches);
+  const query = async (sql: string) => {
+    await using file = await openDuckDbFile(options());
+    return (await file.connection.runAndReadAll(sql)).getRowObjectsJson();
+  };
+  const purge = async (before: Date) => {
+    const opened = await openDuckDbPurge(options());
+    while ((await opened.blankNext(before)) > 0);
+    return opened;
+  };
+  const blankOffsets = async () =>
+    (
+      await query(
+        `select kafka_offset from bronze.raw_movies where raw_data::varchar = '${expiredDocument}' order by all`,
+      )
+    ).map(({ kafka_offset }) => Number(kafka_offset));
+  /** Offsets whose marker is somewhere in a file of the folder. */
+  const offsetsInFiles = (offsets: readonly bigint[]) => {
+    const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+    const contents = files.map(({ parentPath, name }) => readFileSync(join(parentPath, name)));
+    return offsets.filter((offset) => contents.some((bytes) => bytes.includes(`marker-of-${offset}-`)));
+  };
+
+  it('[P25] replaces the documents from before its limit, keeps all else of their rows, and gives their batches new numbers', async () => {
+    await load(batch(0n, [1, 9, 2]), batch(3n, [8, 9]), batch(5n, [3]));
+    const columns =
+      'movie_id, source_url, ingested_at, batch_id, kafka_partition, kafka_offset, http_status, fetched_at';
+    const rows = await query(`select ${columns} from bronze.raw_movies order by kafka_offset`);
+    const opened = await openDuckDbPurge(options());
+    expect(await opened.expired(day(5))).toMatchObject({ rows: 3, movies: 3 });
+    expect(await opened.blankNext(day(5))).toBe(3);
+    expect(await opened.blankNext(day(5))).toBe(0);
+    expect(await blankOffsets()).toEqual([0, 2, 5]);
+    expect(await query(`select ${columns} from bronze.raw_movies order by kafka_offset`)).toEqual(rows);
+    expect(await query('select load_seq, batch_id, row_count from bronze.load_batches order by load_seq')).toEqual([
+      { load_seq: '2', batch_id: 'cluster-a/tmdb.raw-movies/topic-1/0/3-4', row_count: '2' },
+      { load_seq: '4', batch_id: 'cluster-a/tmdb.raw-movies/topic-1/0/0-2', row_count: '3' },
+      { load_seq: '5', batch_id: 'cluster-a/tmdb.raw-movies/topic-1/0/5-5', row_count: '1' },
+    ]);
+    expect(
+      await query(`select lines.load_seq from bronze.load_batches as lines
+        left join (select load_seq, batch_id, sum(strlen(raw_data::varchar)) as bytes from bronze.raw_movies group by all) as rows
+          on rows.load_seq = lines.load_seq and rows.batch_id = lines.batch_id
+        where rows.bytes is distinct from lines.payload_bytes`),
+    ).toEqual([]);
+    expect(await query('select purged_before::varchar as before, finished_at from bronze.purges')).toEqual([
+      { before: '2026-01-06 00:00:00', finished_at: null },
+    ]);
+  });
+
+  it('[P25] leaves no old value in any file, and none comes back with an old file', async () => {
+    const old = Array.from({ length: 400 }, (_, index) => BigInt(index));
+    await load(
+      batch(
+        0n,
+        old.map(() => 1),
+      ),
+      batch(400n, [9]),
+    );
+    const backup = join(folder, '..', `${process.pid}-backup.duckdb`);
+    copyFileSync(path, backup);
+    expect(offsetsInFiles(old).length).toBeGreaterThan(100);
+    const opened = await purge(day(5));
+    expect(await opened.isUnfinished()).toBe(true);
+    await opened.finish(new Date());
+    expect(await opened.isUnfinished()).toBe(false);
+    expect(offsetsInFiles(old)).toEqual([]);
+    expect(offsetsInFiles([400n])).toEqual([400n]);
+
+    copyFileSync(backup, path);
+    rmSync(backup);
+    await (await purge(day(5))).finish(new Date());
+    expect(offsetsInFiles(old)).toEqual([]);
+    expect(existsSync(`${path}.rewrite`)).toBe(false);
+  });
+
+  it('[R150] continues after a transaction that failed and after a rewrite that was killed', async () => {
+    await load(batch(0n, [1]), batch(1n, [2]));
+    const opened = await openDuckDbPurge({
+      ...options(),
+      clock: {
+        ...systemClock,
+        monotonic: () => systemClock.monotonic(),
+        sleep: (ms, signal) => systemClock.sleep(ms, signal),
+        now: () => {
+          throw new Error('killed');
+        },
+      },
+    });
+    await expect(opened.blankNext(day(5))).rejects.toThrow('killed');
+    expect(await blankOffsets()).toEqual([]);
+    const next = await purge(day(5));
+    expect(await blankOffsets()).toEqual([0, 1]);
+    // What a killed rewrite leaves behind.
+    copyFileSync(path, `${path}.old`);
+    mkdirSync(`${path}.rewrite`);
+    renameSync(`${path}.old`, join(`${path}.rewrite`, 'new.duckdb'));
+    await next.finish(new Date());
+    expect(existsSync(`${path}.rewrite`)).toBe(false);
+    expect(await query('select count(*) as rows from bronze.raw_movies')).toEqual([{ rows: '2' }]);
+  });
+
+  it('[R151] a loader, and a rebuild, store no document that is already expired', async () => {
+    const retention = { retentionMs: Date.now() - day(5).getTime() };
+    await using(() => openDuckDbWarehouse({ ...options(), ...retention }), [batch(0n, [1, 9])]);
+    expect(await blankOffsets()).toEqual([0]);
+    expect(await query('select count(*) as unfinished from bronze.purges where finished_at is null')).toEqual([
+      { unfinished: '0' },
+    ]);
+    await using rebuild = await openDuckDbRebuild({ ...options(), ...retention });
+    await rebuild.migrate();
+    await rebuild.append([batch(0n, [1, 9])]);
+    expect(await rebuild.promote()).toMatchObject({ rows: 2, same: 2, corrected: 0 });
+    await rebuild[Symbol.asyncDispose]();
+    expect(await blankOffsets()).toEqual([0]);
+    expect(offsetsInFiles([0n])).toEqual([]);
+  });
+
+  it('[R151] reaches the tables of a rebuild that was never finished', async () => {
+    await load(batch(0n, [1, 9]));
+    await using(() => openDuckDbRebuild(options()), [batch(0n, [1, 9])]);
+    const opened = await purge(day(5));
+    expect(await opened.expired(day(5))).toMatchObject({ rows: 0 });
+    await opened.finish(new Date());
+    expect(offsetsInFiles([0n])).toEqual([]);
+  });
+});

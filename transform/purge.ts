@@ -1,0 +1,75 @@
+import { z } from 'zod';
+import type { Context } from '../platform/context.ts';
+import { warehouseAccess } from '../platform/warehouse.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { UsageError } from '../runtime/errors.ts';
+import { count, type ValueOf } from '../runtime/shape.ts';
+import type { Purge } from '../warehouse/expiry.ts';
+
+export const purgeShape = z.object({
+  before: z.string().describe('answers from before this time are expired, in UTC'),
+  isDryRun: z.boolean().describe('whether nothing was changed'),
+  rows: count.describe('rows of BRONZE whose documents are expired: replaced, or with --dry-run to replace'),
+  movies: count.describe('movies of these rows'),
+  bytes: count.describe('bytes of these documents'),
+  isUnfinished: z
+    .boolean()
+    .describe('whether replaced documents, or values from them, may still be in SILVER, GOLD or the warehouse file'),
+});
+export type PurgeReport = ValueOf<typeof purgeShape>;
+
+/** null if there is no warehouse yet, or it cannot remove documents. */
+async function openPurge(context: Context): Promise<Purge | null> {
+  const system = warehouseAccess(context);
+  return system.exists() ? ((await system.openPurge?.()) ?? null) : null;
+}
+
+const cutoffOf = ({ config }: Context): Date => new Date(Math.max(0, systemClock.now() - config.tmdb.retentionMs));
+
+/** What a purge would do now; changes nothing. @throws UsageError if this warehouse cannot remove documents. */
+export async function planPurge(context: Context): Promise<PurgeReport> {
+  const system = warehouseAccess(context);
+  if (system.openPurge === undefined) {
+    throw new UsageError(`${system.name} has no purge: delete rows that are older than TMDB_RETENTION by hand`);
+  }
+  const before = cutoffOf(context);
+  const purge = await openPurge(context);
+  const expired = (await purge?.expired(before)) ?? { rows: 0, movies: 0, bytes: 0 };
+  const isUnfinished = (await purge?.isUnfinished()) ?? false;
+  return { before: before.toISOString(), isDryRun: true, ...expired, isUnfinished };
+}
+
+/**
+ * Replaces the documents of expired answers in BRONZE, batch by batch, so that a loader waits for no more than one. A later build takes
+ * their values out of SILVER and GOLD. If it is interrupted, call it again. @returns the number of replaced documents, and the time after
+ * that. @throws WarehouseUnavailableError.
+ */
+export async function blankExpired(
+  context: Context,
+): Promise<{ readonly documents: number; readonly blankedBy: Date }> {
+  const purge = await openPurge(context);
+  const before = cutoffOf(context);
+  const total = (await purge?.expired(before))?.rows ?? 0;
+  let done = 0;
+  while (purge && done < total) {
+    context.signal.throwIfAborted();
+    const blanked = await purge.blankNext(before);
+    if (blanked === 0) break;
+    done += blanked;
+    context.progress.update('purge', { done, total: Math.max(done, total), unit: 'documents' });
+  }
+  if (done > 0) context.log.info({ documents: done, before }, 'removed the documents of expired answers');
+  return { documents: done, blankedBy: new Date(systemClock.now()) };
+}
+
+/**
+ * Removes what a purge has left in unused parts of the warehouse, after a build that has read all replaced documents.
+ * @param blankedBy of `blankExpired`, before that build. @throws SideOutputError, WarehouseUnavailableError.
+ */
+export async function finishPurge(context: Context, blankedBy: Date): Promise<void> {
+  const purge = await openPurge(context);
+  if (!purge || !(await purge.isUnfinished())) return;
+  using _ = context.progress.busy('purge', 'rewriting the warehouse file without expired answers');
+  await purge.finish(blankedBy);
+  context.log.info('removed the values of expired answers from the warehouse file');
+}
