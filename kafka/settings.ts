@@ -59,8 +59,10 @@ const settings = {
   rawRetentionMs: setting({
     name: 'KAFKA_RAW_RETENTION',
     kind: duration,
-    default: '180d',
-    meaning: 'How long Kafka keeps raw answers and dead letters.',
+    default: '172d',
+    meaning:
+      'How long Kafka keeps raw answers and dead letters. It must be seven days shorter than TMDB_RETENTION, because Kafka deletes whole ' +
+      'segments, which span up to seven days.',
   }),
   skips: setting({
     name: 'KAFKA_SKIP_OFFSETS',

@@ -77,6 +77,9 @@ const listed = (mistakes: readonly string[]): string => {
   return `the environment has ${mistakes.length} mistake(s):${lines}`;
 };
 
+/** Kafka's default for `segment.ms`: the newest record of a segment decides when Kafka deletes it, and the oldest is this much older. */
+const segmentMs = 7 * 86_400_000;
+
 /** Mistakes that concern several groups. A check needs groups that have no mistake of their own. */
 function* crossMistakes(values: Partial<Values>) {
   const { tmdb, kafka, tokenBucket, network, warehouse } = values;
@@ -84,6 +87,9 @@ function* crossMistakes(values: Partial<Values>) {
     const proxies = { HTTPS_PROXY: network.https, HTTP_PROXY: network.http };
     const carriers = { tmdb, kafka, tokenBucketUrl: tokenBucket?.url, proxies, allowed: network.cleartextHosts };
     for (const [name, message] of cleartextMistakes(carriers)) yield `${name}: ${message}`;
+  }
+  if (tmdb && kafka && kafka.rawRetentionMs + segmentMs > tmdb.retentionMs) {
+    yield 'KAFKA_RAW_RETENTION: must be at least seven days shorter than TMDB_RETENTION, because Kafka deletes whole segments';
   }
   const ofWarehouse = warehouse && values[warehouse.kind];
   if (ofWarehouse) yield* mistakesOf(warehouse.kind, ofWarehouse);

@@ -38,7 +38,13 @@ describe('the configuration', () => {
 
   it('wants movies to be requested again before their answers expire', () => {
     expect(mistakes({ TMDB_RETENTION: '150d' })).toContain('TMDB_RETENTION: must be longer than TMDB_REASK_AFTER');
-    expect(mistakes({ TMDB_RETENTION: '90d', TMDB_REASK_AFTER: '80d' })).toBe('none');
+    const short = { TMDB_RETENTION: '90d', TMDB_REASK_AFTER: '80d' };
+    expect(mistakes({ ...short, KAFKA_RAW_RETENTION: '83d' })).toBe('none');
+  });
+
+  it('[R151] lets Kafka keep no record for longer than the answers', () => {
+    expect(mistakes({ KAFKA_RAW_RETENTION: '174d' })).toContain('KAFKA_RAW_RETENTION: must be at least seven days');
+    expect(mistakes({ KAFKA_RAW_RETENTION: '173d' })).toBe('none');
   });
 
   it('treats an empty variable as not set', () => {
