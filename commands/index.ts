@@ -1,3 +1,4 @@
+import { coverage } from './coverage.ts';
 import { dashboard } from './dashboard.ts';
 import { deadLetters } from './dead-letters.ts';
 import { doctor } from './doctor.ts';
@@ -25,6 +26,7 @@ export const commands: Entries = [
   schedule,
   purge,
   status,
+  coverage,
   dashboard,
   replay,
   ids,

@@ -3,10 +3,12 @@ import type { Sink } from '../kafka/topic.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { dayMs, startOfDay, utcDay } from '../runtime/days.ts';
 import { count, time, type ValueOf } from '../runtime/shape.ts';
+import { MovieSet } from '../schemas/movie-set.ts';
 import type { MovieId, ProducerState } from '../schemas/records.ts';
 import { UnusableAnswerError } from '../tmdb/errors.ts';
 import type { ExportBatch } from '../tmdb/export-batches.ts';
 import type { MovieExports } from '../tmdb/movie-export.ts';
+import { saveExported } from './exported-movies.ts';
 import { idRecord } from './id-record.ts';
 import type { KnownMovies } from './known-movies.ts';
 import { type Progress, saveProgress } from './producer-state.ts';
@@ -41,7 +43,7 @@ export type ExportWalk = ValueOf<typeof exportWalkShape>;
 
 /**
  * Publishes the ids of the newest daily export that were never requested. They are published in batches, each followed by a
- * record of the progress: after a failure or a kill, the next call continues in the same file. A movie that is not in the export stays
+ * record of the progress: after a failure or a kill, the next call continues in the same file. At its end, the set of its ids is recorded. A movie that is not in the export stays
  * known.
  * @throws UnusableAnswerError if neither today's nor yesterday's file exists, or if it cannot be read; UntrustedServerError; the reason of the signal.
  */
@@ -55,8 +57,12 @@ export async function produceExport(
   const { day, from, batches } = await openNewest(ports, options, signal);
   const walk = { exportedAt: new Date(startOfDay(day)), lines: 0, linesSkipped: 0, published: 0 };
   if (batches === null) return walk;
+  const exported = new MovieSet();
   let lines = from;
   for await (const batch of batches) {
+    for (const movieId of batch.movieIds) exported.add(movieId);
+    // An earlier run has published these.
+    if (batch.lines <= from) continue;
     walk.published += await publishUnknown(ports, batch);
     // crash point: producer.export-published
     await saveProgress(state, clock, producer, { day, lines: batch.lines, isComplete: false });
@@ -66,6 +72,7 @@ export async function produceExport(
     ports.onProgress?.(lines);
     signal.throwIfAborted();
   }
+  await saveExported(state, clock, producer, { day, movies: exported });
   await saveProgress(state, clock, producer, { day, lines, isComplete: true });
   return walk;
 }
@@ -76,7 +83,7 @@ async function openNewest({ exports, clock }: ExportPorts, { isAdult, progress }
     const isOfDay = progress?.day === day;
     if (isOfDay && progress.isComplete) return { day, from: progress.lines, batches: null };
     const from = isOfDay ? progress.lines : 0;
-    const batches = await exports.open({ day, isAdult, from, batchLines }, signal);
+    const batches = await exports.open({ day, isAdult, batchLines }, signal);
     if (batches) return { day, from, batches };
   }
   throw new UnusableAnswerError('unexpected_status', 'TMDb has neither an export of today nor one of yesterday', true);

@@ -22,8 +22,9 @@ export async function readProgress(
   await readState((record) => {
     const state = decodeOrNull(producerStateCodec, record.value);
     if (state?.producer !== producer || record.key?.toString() !== producer) return;
-    const isPossible = startOfDay(state.day) <= now && state.lines >= 0;
-    if (isPossible && (furthest === null || isFurther(state, furthest))) furthest = state;
+    const { day, lines, isComplete } = state;
+    const isPossible = startOfDay(day) <= now && lines >= 0;
+    if (isPossible && (furthest === null || isFurther(state, furthest))) furthest = { day, lines, isComplete };
   });
   return furthest;
 }
@@ -42,6 +43,6 @@ export const saveProgress = (
 ): Promise<void> => {
   const { day, lines, isComplete } = progress;
   return state.publish([
-    { key: producer, value: { producer, day, lines, isComplete, updatedAt: new Date(clock.now()) } },
+    { key: producer, value: { producer, day, lines, isComplete, updatedAt: new Date(clock.now()), movieIds: null } },
   ]);
 };

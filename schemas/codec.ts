@@ -18,7 +18,7 @@ export class DecodeError extends IngestError {
 }
 
 /** @returns null if there are no bytes or if they cannot be decoded, for callers that leave such a record to its consumer. */
-export function decodeOrNull<T>(codec: Codec<T>, bytes: Buffer | null): T | null {
+export function decodeOrNull<T>(codec: Pick<Codec<T>, 'decode'>, bytes: Buffer | null): T | null {
   try {
     return bytes && codec.decode(bytes);
   } catch (error) {

@@ -18,7 +18,10 @@ export interface MovieId {
 /** Producers that keep their progress in Kafka. */
 export type StatefulProducer = 'changes' | 'export' | 'export-adult';
 
-/** `tmdb.producer-state`, keyed by producer: how far it is. Compacted. */
+/**
+ * `tmdb.producer-state`. Keyed by producer: how far it is. Keyed by the producer and `.movie-ids`: the ids of the newest export that it has
+ * read to its end. Compacted.
+ */
 export interface ProducerState {
   readonly producer: StatefulProducer;
   /** The newest UTC day that it has read, `YYYY-MM-DD`. */
@@ -28,6 +31,8 @@ export interface ProducerState {
   /** Whether everything of that day is published. */
   readonly isComplete: boolean;
   readonly updatedAt: Date;
+  /** A `MovieSet`, encoded; null in a record of the progress. */
+  readonly movieIds: Buffer | null;
 }
 
 /** `tmdb.raw-movies`, keyed by movie id: TMDb's answer, byte for byte. */

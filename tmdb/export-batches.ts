@@ -18,19 +18,15 @@ class BatchBuilder {
   #movieIds: number[] = [];
   #unusable = 0;
   #lines = 0;
-  readonly #from: number;
   readonly #batchLines: number;
 
-  constructor(from: number, batchLines: number) {
-    this.#from = from;
+  constructor(batchLines: number) {
     this.#batchLines = batchLines;
   }
 
   /** @param line null if it is longer than any line of the export. @returns the batch that it completes. */
   add(line: Buffer | null): ExportBatch | null {
     this.#lines += 1;
-    // An earlier run has published these.
-    if (this.#lines <= this.#from) return null;
     const movieId = line && readExportLine(line);
     if (movieId === null) this.#unusable += 1;
     else this.#movieIds.push(movieId);
@@ -48,14 +44,13 @@ class BatchBuilder {
 }
 
 /**
- * Divides the bytes of an export into batches of `batchLines` lines. Skips the first `from` lines. Memory holds one batch and one line,
- * whatever the bytes are.
+ * Divides the bytes of an export into batches of `batchLines` lines. Memory holds one batch and one line, whatever the bytes are.
  */
 export async function* readBatches(
   chunks: AsyncIterable<Buffer>,
-  { from, batchLines }: { readonly from: number; readonly batchLines: number },
+  { batchLines }: { readonly batchLines: number },
 ): AsyncGenerator<ExportBatch> {
-  const batches = new BatchBuilder(from, batchLines);
+  const batches = new BatchBuilder(batchLines);
   for await (const line of readLines(chunks)) {
     const batch = batches.add(line);
     if (batch) yield batch;

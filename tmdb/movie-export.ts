@@ -12,8 +12,6 @@ export interface ExportRequest {
   readonly day: string;
   /** Whether to read the file with the adult movies instead of the one with all others. */
   readonly isAdult: boolean;
-  /** Lines to skip, which an earlier run has read. */
-  readonly from: number;
   /** Lines in a batch. */
   readonly batchLines: number;
 }

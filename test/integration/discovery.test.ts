@@ -1,6 +1,8 @@
 import { afterEach, expect, it } from 'vitest';
+import { readCoverage } from '../../pipeline/coverage.ts';
 import { readExport, walkChanges, walkPopular } from '../../pipeline/discovery.ts';
 import { fetchMovies } from '../../pipeline/fetch-movies.ts';
+import { endsOf } from '../../pipeline/stages.ts';
 import type { Context } from '../../platform/context.ts';
 import { openPlatform, type Platform } from '../../platform/platform.ts';
 import type { SandboxRequest } from '../../sandbox/server.ts';
@@ -62,6 +64,42 @@ it('[P18 P16] the export goes to the backfill without what is known, and its ser
   const [asked] = requests.filter(({ path }) => path.startsWith('/p/exports/'));
   expect(asked).toMatchObject({ hasAuthorization: false, hasApiKey: false });
   expect(await started(readExport)).toMatchObject({ lines: 0, published: 0 });
+});
+
+const coverage = () => started((platform, context) => readCoverage(platform, context, { mostMissing: 5 }));
+
+it('[P24] coverage says what is missing and why, until everything in the export is loaded', async () => {
+  await open(60);
+  expect(await coverage()).toMatchObject({ export: null, known: 0, neverFetched: 0, answerAge: null, missing: [] });
+  const { published: movies } = await started(readExport);
+  const nothing = { movies, answered: 0, missing: movies, share: 0, beyond: 0 };
+  const before = await coverage();
+  expect(before).toMatchObject({ export: nothing, known: movies, fetched: 0, gone: 0, neverFetched: movies });
+  const [deleted, parked] = before.missing?.map(({ movieId }) => movieId) ?? [];
+  deployment.sandbox.setMovies(new Map([[deleted ?? 0, 'deleted']]));
+  await started(async (platform, context) => {
+    const { cluster } = await platform.kafka();
+    const { movieIds } = cluster.topics;
+    const requestedAt = new Date();
+    const wrong = { movieId: 1, reason: 'manual', page: null, rank: null, requestedAt } as const;
+    await cluster.sink(movieIds).publish([{ key: String(parked), value: wrong }]);
+    await fetchMovies(platform, context, await endsOf(platform, [movieIds]));
+  });
+  expect(await coverage()).toMatchObject({
+    ...{
+      parked: 1,
+      neverFetched: movies,
+      missing: expect.arrayContaining([{ movieId: parked, reason: 'id_mismatch' }]),
+    },
+  });
+  await started(async (platform, context) =>
+    fetchMovies(platform, context, await endsOf(platform, [context.config.kafka.topics.movieIdsBackfill])),
+  );
+  await deployment.load();
+  expect(await coverage()).toMatchObject({
+    export: { movies, answered: movies, missing: 0, share: 1, beyond: 0 },
+    ...{ known: movies, fetched: movies - 1, gone: 1, neverFetched: 0, parked: 0, missing: [], advice: [] },
+  });
 });
 
 it('[R133] a popular id behind a full backfill is requested within one window, and the backfill continues', async () => {

@@ -148,7 +148,7 @@ describe('the days of changes that are due', () => {
 
 describe('the recorded progress of a producer', () => {
   const stateOf = (day: string, more: Partial<ProducerState> = {}): ProducerState => ({
-    ...{ producer: 'export', day, lines: 0, isComplete: false, updatedAt: new Date(noon) },
+    ...{ producer: 'export', day, lines: 0, isComplete: false, updatedAt: new Date(noon), movieIds: null },
     ...more,
   });
   const read = (records: readonly (readonly [key: string, value: Buffer | null])[]) =>
@@ -166,8 +166,9 @@ describe('the recorded progress of a producer', () => {
   it('is the furthest, in any order of the records', async () => {
     const furthest = stateOf('2026-06-12', { lines: 9, isComplete: true });
     const states = [stateOf('2026-06-11', { lines: 99 }), furthest, stateOf('2026-06-12', { lines: 10 })];
-    expect(await read(of(...states))).toEqual(furthest);
-    expect(await read(of(...states.toReversed()))).toEqual(furthest);
+    const progress = { day: '2026-06-12', lines: 9, isComplete: true };
+    expect(await read(of(...states))).toEqual(progress);
+    expect(await read(of(...states.toReversed()))).toEqual(progress);
   });
 
   it('[R131] is not that of another producer, of the future, of an invalid day, or unreadable', async () => {

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { batchLines, produceExport } from '../../../producers/export.ts';
 import type { Progress } from '../../../producers/producer-state.ts';
+import { MovieSet } from '../../../schemas/movie-set.ts';
 import type { MovieId, ProducerState } from '../../../schemas/records.ts';
 import { UnusableAnswerError } from '../../../tmdb/errors.ts';
 import { readBatches } from '../../../tmdb/export-batches.ts';
@@ -55,14 +56,22 @@ describe('the daily export', () => {
       options.signal ?? new AbortController().signal,
     );
   const published = () => movieIds.values.map(({ movieId }) => movieId);
-  const newest = () => state.values.at(-1);
+  /** The records of the progress. */
+  const progresses = () => state.values.filter(({ movieIds }) => movieIds === null);
+  const newest = () => progresses().at(-1);
+  /** The recorded set of the ids of the file. */
+  const recorded = () => {
+    const [{ movieIds: encoded = null } = {}, ...others] = state.values.filter(({ movieIds }) => movieIds !== null);
+    expect(others).toEqual([]);
+    return encoded && [...MovieSet.decode(encoded)];
+  };
 
   it('[P18] publishes every id once that was never requested, in batches', async () => {
     const walk = await read({ '2026-08-31': { count } }, { known: [1, count - 1] });
     expect(walk).toEqual({ exportedAt: new Date('2026-08-31'), lines: count, linesSkipped: 0, published: count - 2 });
     expect(new Set(published()).size).toBe(count - 2);
     expect(movieIds.values[0]).toMatchObject({ movieId: 2, reason: 'export', page: null, rank: null });
-    expect(state.values.map(({ lines, isComplete }) => [lines, isComplete])).toEqual([
+    expect(progresses().map(({ lines, isComplete }) => [lines, isComplete])).toEqual([
       ...[
         [batchLines, false],
         [2 * batchLines, false],
@@ -70,6 +79,7 @@ describe('the daily export', () => {
         [count, true],
       ],
     ]);
+    expect(recorded()).toEqual(Array.from({ length: count }, (_, index) => index + 1));
   });
 
   it('[R130] of the day before is read as long as that of the day is not ready', async () => {
@@ -84,11 +94,14 @@ describe('the daily export', () => {
   it('[R130] continues in a file after the last batch that was published', async () => {
     await expect(read({ '2026-08-31': { count, breaksAfter: 2.25 * batchLines } })).rejects.toBe(torn);
     const progress = newest() ?? null;
+    expect(recorded()).toBe(null);
     expect(progress).toMatchObject({ lines: 2 * batchLines, isComplete: false });
     const walk = await read({ '2026-08-31': { count } }, { progress });
     expect(walk).toMatchObject({ lines: batchLines / 2, published: batchLines / 2 });
     expect(new Set(published()).size).toBe(count);
     expect(published()).toHaveLength(count);
+    // Also those of the lines that the first run has read.
+    expect(recorded()).toHaveLength(count);
   });
 
   it('[R132] stops after a batch, and continues there', async () => {

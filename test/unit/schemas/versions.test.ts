@@ -53,7 +53,15 @@ const golden: Record<string, { codec: keyof typeof codecs; bytes: string; value:
   'producer-state.v1': {
     codec: 'producer-state',
     bytes: 'c301592f0f21d89404720c6578706f727414323032362d30312d3031a01f0080a0d5edee66',
-    value: { producer: 'export', day: '2026-01-01', lines: 2_000, isComplete: false, updatedAt: at },
+    value: { producer: 'export', day: '2026-01-01', lines: 2_000, isComplete: false, updatedAt: at, movieIds: null },
+  },
+  'producer-state.v2': {
+    codec: 'producer-state',
+    bytes: 'c301eafadf005ec4e1af0c6578706f727414323032362d30312d3031a01f0180a0d5edee6602040102',
+    value: {
+      ...{ producer: 'export', day: '2026-01-01', lines: 2_000, isComplete: true, updatedAt: at },
+      movieIds: Buffer.from([1, 2]),
+    },
   },
   'dead-letter.v1': {
     codec: 'dead-letter',

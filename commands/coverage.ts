@@ -1,0 +1,28 @@
+import { json } from './common-options.ts';
+import { defineCommand } from './engine/command.ts';
+import { flag } from './engine/option.ts';
+
+export const coverage = defineCommand({
+  name: 'coverage',
+  summary: "show how much of TMDb's catalogue is in BRONZE, and how old it is",
+  description: [
+    'Compares the newest export that "produce export" has read to its end, BRONZE and the dead letters: how many movies are known, ' +
+      'fetched, gone from TMDb, parked, or were never fetched, how old the newest answers are, and how many movies of BRONZE the ' +
+      'export lacks. It says what to run if something is missing.',
+    'It sends no request to TMDb. While it reads, other processes wait for the DuckDB file.',
+  ],
+  examples: [
+    ['coverage', 'show the figures'],
+    ['coverage --missing --json', 'also list movies without an answer, for a program'],
+  ],
+  options: {
+    missing: flag(
+      'also list movies that were never fetched, each with the reason: the first 1,000 in the order of their ids',
+    ),
+    json,
+  },
+  writes: ['broker'],
+  tools: ['kafka'],
+  shape: async () => (await import('../pipeline/coverage-report.ts')).coverageShape,
+  load: async () => (await import('./actions/coverage.ts')).showCoverage,
+});

@@ -1,0 +1,177 @@
+import { z } from 'zod';
+import { dayMs, startOfDay, utcDay } from '../runtime/days.ts';
+import { count, time, type ValueOf } from '../runtime/shape.ts';
+import { formatDuration } from '../runtime/units.ts';
+import { type DeadLetterReason, deadLetterReasons } from '../schemas/dead-letter-reasons.ts';
+import { MovieSet } from '../schemas/movie-set.ts';
+import type { NewestAnswer } from '../warehouse/newest-answers.ts';
+
+const seconds = z.number();
+
+const exportShape = z.object({
+  exportedAt: time.describe('beginning of the UTC day of the export'),
+  movies: count.describe('movies in it'),
+  answered: count.describe('those whose newest answer is in BRONZE, 404 included'),
+  missing: count.describe('those without an answer in BRONZE'),
+  share: z.number().nullable().describe('answered / movies, from 0 to 1; null if the export is empty'),
+  beyond: count.describe('movies with an answer in BRONZE that are not in the export'),
+});
+
+const ageShape = z.object({
+  p50Seconds: seconds.describe('half of the movies have a newest answer that is at most this old'),
+  p90Seconds: seconds.describe('the same for 90 % of the movies'),
+  p99Seconds: seconds.describe('the same for 99 % of the movies'),
+  maxSeconds: seconds.describe('age of the oldest of the newest answers'),
+});
+
+const missingShape = z.object({
+  movieId: count.describe('id of the movie at TMDb'),
+  reason: z
+    .enum(['not_fetched', ...deadLetterReasons])
+    .describe('not_fetched: it was not requested yet, or waits; otherwise the reason of its dead letter'),
+});
+
+/** How much of TMDb's catalogue is in BRONZE, and how old it is. */
+export const coverageShape = z.object({
+  readAt: time.describe('when it was read'),
+  export: exportShape.nullable().describe('the newest export that was read to its end; null before the first'),
+  known: count.describe('movies in the export, in BRONZE or in dead letters'),
+  fetched: count.describe('movies whose newest answer describes them'),
+  gone: count.describe('movies whose newest answer is a 404: TMDb no longer has them'),
+  neverFetched: count.describe('known movies without an answer in BRONZE: known - fetched - gone'),
+  parked: count.describe('those of them that are in dead letters'),
+  answerAge: ageShape.nullable().describe('age of the newest answer of each movie; null without answers'),
+  advice: z.array(z.string()).describe('what to run; empty if there is nothing to do'),
+  missing: z
+    .array(missingShape)
+    .nullable()
+    .describe('the first of neverFetched, in the order of their ids; null without --missing'),
+});
+export type Coverage = ValueOf<typeof coverageShape>;
+type Missing = ValueOf<typeof missingShape>;
+
+/** What the report is computed from. */
+export interface CoverageInput {
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  /** null before the first export. `day` is `YYYY-MM-DD`. */
+  readonly exported: { readonly day: string; readonly movies: MovieSet } | null;
+  /** Each movie once, in any order. */
+  readonly answers: AsyncIterable<NewestAnswer> | Iterable<NewestAnswer>;
+  /** Movies with an open dead letter. */
+  readonly parked: ReadonlyMap<number, DeadLetterReason>;
+  /** How many missing movies to list; null for no list. */
+  readonly mostMissing: number | null;
+  /** TMDB_REASK_AFTER (ms). */
+  readonly reaskAfterMs: number;
+}
+
+/** Computes the report. A million movies need 10 MB: one bit for each movie in two sets, and the age of each answer. */
+export async function reportCoverage(input: CoverageInput): Promise<Coverage> {
+  const { now, exported, parked, mostMissing } = input;
+  const answers = await countAnswers(input);
+  const { answered, gone } = answers;
+  const missing = missingOf(input, answered);
+  const counts = { neverFetched: 0, parked: 0 };
+  const listed: Missing[] = [];
+  for (const movieId of missing) {
+    const reason = parked.get(movieId);
+    counts.neverFetched += 1;
+    if (reason !== undefined) counts.parked += 1;
+    if (listed.length < (mostMissing ?? 0)) listed.push({ movieId, reason: reason ?? 'not_fetched' });
+  }
+  const figures = {
+    readAt: new Date(now),
+    export: exported && exportOf(exported, answers),
+    known: answered.size + counts.neverFetched,
+    fetched: answered.size - gone,
+    gone,
+    ...counts,
+    answerAge: agesOf(answers.ages),
+    missing: mostMissing === null ? null : listed,
+  };
+  return { ...figures, advice: adviceFor(figures, input) };
+}
+
+interface AnswerCounts {
+  readonly answered: MovieSet;
+  readonly gone: number;
+  readonly inExport: number;
+  /** In seconds. */
+  readonly ages: Float64Array;
+}
+
+async function countAnswers({ answers, exported }: CoverageInput): Promise<AnswerCounts> {
+  const answered = new MovieSet();
+  const counts = { gone: 0, inExport: 0 };
+  let ages = new Float64Array(1_024);
+  for await (const { movieId, ageSeconds, isGone } of answers) {
+    if (answered.size === ages.length) {
+      const larger = new Float64Array(ages.length * 2);
+      larger.set(ages);
+      ages = larger;
+    }
+    ages[answered.size] = ageSeconds;
+    answered.add(movieId);
+    if (isGone) counts.gone += 1;
+    if (exported?.movies.has(movieId)) counts.inExport += 1;
+  }
+  return { ...counts, answered, ages: ages.subarray(0, answered.size) };
+}
+
+/** The known movies without an answer, in the order of their ids. */
+function* missingOf({ exported, parked }: CoverageInput, answered: MovieSet): Generator<number> {
+  const known = new MovieSet();
+  for (const movieId of exported?.movies ?? []) if (!answered.has(movieId)) known.add(movieId);
+  for (const movieId of parked.keys()) if (!answered.has(movieId)) known.add(movieId);
+  yield* known;
+}
+
+function exportOf(
+  { day, movies }: NonNullable<CoverageInput['exported']>,
+  { answered, inExport }: AnswerCounts,
+): Coverage['export'] {
+  return {
+    exportedAt: new Date(startOfDay(day)),
+    movies: movies.size,
+    answered: inExport,
+    missing: movies.size - inExport,
+    share: movies.size === 0 ? null : inExport / movies.size,
+    beyond: answered.size - inExport,
+  };
+}
+
+/** Percentiles by the nearest rank: each is the age of a movie. */
+function agesOf(ages: Float64Array): Coverage['answerAge'] {
+  if (ages.length === 0) return null;
+  ages.sort();
+  const at = (share: number) => ages[Math.ceil(ages.length * share) - 1] ?? 0;
+  return { p50Seconds: at(0.5), p90Seconds: at(0.9), p99Seconds: at(0.99), maxSeconds: at(1) };
+}
+
+/** An export is read each day; the newest is of yesterday until 08:00 UTC. */
+const staleAfterDays = 3;
+
+function adviceFor(
+  coverage: Pick<Coverage, 'export' | 'neverFetched' | 'parked' | 'answerAge'>,
+  { now, reaskAfterMs }: CoverageInput,
+): string[] {
+  const { export: newest, neverFetched, parked, answerAge } = coverage;
+  const ageDays = newest && Math.floor((now - newest.exportedAt.getTime()) / dayMs);
+  const waiting = neverFetched - parked;
+  const isTooOld = answerAge !== null && answerAge.maxSeconds * 1_000 > reaskAfterMs;
+  return [
+    newest === null ? 'no export was read to its end, so unknown movies are not counted: run "produce export"' : null,
+    ageDays !== null && ageDays >= staleAfterDays
+      ? `the newest export is ${ageDays} days old (${utcDay(newest?.exportedAt.getTime() ?? 0)}): run "produce export"`
+      : null,
+    answerAge === null ? 'BRONZE has no answers: run "run --once"' : null,
+    answerAge !== null && waiting > 0
+      ? `${waiting} movies are not fetched: run "fetch" and "load"; "status" shows how many ids wait`
+      : null,
+    parked > 0 ? `${parked} movies are parked: run "dead-letters list" for the reasons` : null,
+    isTooOld
+      ? `the oldest answer is older than TMDB_REASK_AFTER (${formatDuration(reaskAfterMs)}): run "produce export", "fetch" and "load"`
+      : null,
+  ].filter((text) => text !== null);
+}
