@@ -9,16 +9,33 @@ import { type PopularWalk, producePopular, UnusableListError } from '../producer
 import { type Progress, readProgress } from '../producers/producer-state.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { count, type ValueOf } from '../runtime/shape.ts';
-import type { StatefulProducer } from '../schemas/records.ts';
-import { idTopics } from '../schemas/topics.ts';
+import type { MovieId, StatefulProducer } from '../schemas/records.ts';
+import { idTopics, type Topic } from '../schemas/topics.ts';
 import type { MovieExports } from '../tmdb/movie-export.ts';
 
 const genreLanguage = 'en';
 
-/** When each known movie was last requested. @throws KafkaError. */
-export async function knownMovies(platform: Platform, context: Context): Promise<KnownMovies> {
+/**
+ * When each movie was last requested before others. A movie of the backfill may wait for days, so it counts as not requested: it must
+ * not wait if it is popular or has changed. @throws KafkaError.
+ */
+export async function promptlyRequested(platform: Platform, context: Context): Promise<KnownMovies> {
   const { cluster } = await platform.kafka();
-  const topics = idTopics(cluster.topics);
+  return readKnown(platform, context, [cluster.topics.movieIds]);
+}
+
+/** When each known movie was last requested, also for the backfill. @throws KafkaError. */
+async function everRequested(platform: Platform, context: Context): Promise<KnownMovies> {
+  const { cluster } = await platform.kafka();
+  return readKnown(platform, context, idTopics(cluster.topics));
+}
+
+async function readKnown(
+  platform: Platform,
+  context: Context,
+  topics: readonly [Topic<MovieId>, ...Topic<MovieId>[]],
+): Promise<KnownMovies> {
+  const { cluster } = await platform.kafka();
   const readIds: ReadTopic = async (onRecord) => {
     for (const topic of topics) await cluster.readTopic(topic, onRecord);
   };
@@ -29,7 +46,7 @@ export async function knownMovies(platform: Platform, context: Context): Promise
 
 /**
  * Walks the popular list and publishes movies that are not fresh.
- * @param known from `knownMovies`, if the caller has read it. @throws the errors of `producePopular`.
+ * @param known from `promptlyRequested`, if the caller has read it. @throws the errors of `producePopular`.
  */
 export async function walkPopular(
   platform: Platform,
@@ -44,7 +61,7 @@ export async function walkPopular(
     {
       tmdb: await platform.tmdb(),
       movieIds: cluster.sink(movieIds),
-      known: known ?? (await knownMovies(platform, context)),
+      known: known ?? (await promptlyRequested(platform, context)),
       clock: systemClock,
       log,
       onProgress: ({ pagesRead, pagesTotal }) =>
@@ -114,7 +131,7 @@ export async function walkChanges(platform: Platform, context: Context): Promise
       tmdb: await platform.tmdb(),
       movieIds: cluster.sink(cluster.topics.movieIds),
       state: cluster.sink(cluster.topics.producerState),
-      known: days.length > 0 ? await knownMovies(platform, context) : new Map(),
+      known: days.length > 0 ? await promptlyRequested(platform, context) : new Map(),
       clock: systemClock,
       log,
       onProgress: ({ days: done, daysTotal }) => progress.update('walk', { done, total: daysTotal, unit: 'days' }),
@@ -144,7 +161,7 @@ const mostAged = 50_000;
 export async function readExport(platform: Platform, context: Context): Promise<ExportRun> {
   const { config, metrics } = context;
   const exports = await platform.exports();
-  const known = await knownMovies(platform, context);
+  const known = await everRequested(platform, context);
   const aged = await requestAged(platform, context, known);
   const walks: ExportWalk[] = [];
   for (const isAdult of config.tmdb.withAdult ? [false, true] : [false]) {

@@ -10,7 +10,7 @@ import { runTaskGroup } from '../runtime/task-group.ts';
 import { TmdbUnreachableError, UnusableAnswerError } from '../tmdb/errors.ts';
 import type { TmdbClient } from '../tmdb/tmdb-client.ts';
 import { transform } from '../transform/transform.ts';
-import { fetchGenres, knownMovies, walkPopular } from './discovery.ts';
+import { fetchGenres, promptlyRequested, walkPopular } from './discovery.ts';
 import { diskOf, type Estimate, estimate, estimateText } from './estimate.ts';
 import { fetchMovies, fetchQueues, waitingIds } from './fetch-movies.ts';
 import type { RunReport } from './report.ts';
@@ -56,7 +56,7 @@ async function ingest(context: Context, { pages }: RunOnceOptions, timed: Timed)
   await using platform = openPlatform(context);
   await timed('start', () => platform.kafka());
   const tmdb = await platform.tmdb();
-  const known = await knownMovies(platform, context);
+  const known = await promptlyRequested(platform, context);
   const estimate = await tellCost(platform, context, { pages, known });
   const requesting = systemClock.monotonic();
   const { genres, walk } = await timed('walk', async () => ({

@@ -38,11 +38,12 @@ export async function sendExport(
   states: MovieStates,
 ): Promise<void> {
   response.writeHead(200, { 'content-type': 'application/gzip' });
-  const lines = Readable.from(chunks(catalogue, states, isAdult));
+  const lines = Readable.from(exportChunks(catalogue, states, isAdult));
   await pipeline(lines, createGzip({ level: constants.Z_BEST_SPEED }), response).catch(() => response.destroy());
 }
 
-function* chunks(catalogue: Catalogue, states: MovieStates, isAdult: boolean): Generator<string> {
+/** The text of the file, some lines at a time. */
+export function* exportChunks(catalogue: Catalogue, states: MovieStates, isAdult: boolean): Generator<string> {
   let lines: string[] = [];
   for (const movie of catalogue.exported()) {
     if (movie.adult !== isAdult || !states.exists(movie.id)) continue;

@@ -66,6 +66,16 @@ it('[P18 P16] the export goes to the backfill without what is known, and its ser
   expect(await started(readExport)).toMatchObject({ lines: 0, published: 0 });
 });
 
+it('[R145] popular and changed movies that wait in the backfill are requested at once', async () => {
+  await open(300);
+  const { published: inBackfill } = await started(readExport);
+  expect(inBackfill).toBeGreaterThan(290);
+  const { found, published: changed } = await started(walkChanges);
+  expect(changed).toBe(found);
+  await started((platform, context) => walkPopular(platform, context, 1));
+  expect((await published()).first).toEqual(expect.arrayContaining(await deployment.listed()));
+});
+
 const coverage = () => started((platform, context) => readCoverage(platform, context, { mostMissing: 5 }));
 
 it('[P24] coverage says what is missing and why, until everything in the export is loaded', async () => {

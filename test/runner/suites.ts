@@ -49,6 +49,11 @@ export const suites: readonly Suite[] = [
     touches: ['consumers/', 'test/support/loader-model/'],
   },
   {
+    name: 'discovery',
+    files: ['test/unit/producers/quarter.test.ts'],
+    touches: ['producers/', 'test/support/discovery/', 'sandbox/export.ts'],
+  },
+  {
     name: 'kills',
     files: ['test/faults/kills.test.ts', 'test/faults/crash-loop.test.ts', 'test/e2e/kill.test.ts'],
     touches: ['consumers/', 'producers/', 'pipeline/'],

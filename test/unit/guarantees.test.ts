@@ -17,6 +17,7 @@ const everyId = [
   ...range('R', 119).slice(87),
   ...range('R', 133).slice(129),
   'R144',
+  'R145',
   ...range('R', 151).slice(149),
   ...range('S', 14),
   ...range('Z', 5),
