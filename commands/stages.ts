@@ -7,6 +7,8 @@ import { interval } from './engine/value-types.ts';
 
 const every = single(interval, 'run now, and again after each TIME (such as 6h), until you stop it');
 const isService = (options: { readonly every: number | undefined }): boolean => options.every !== undefined;
+/** Each command of `produce` runs once, or with --every as a service. */
+const producing = { options: { every, json }, writes: ['broker'], tools: ['kafka'], isService } as const;
 const unlessOnce = (options: { readonly once: boolean }): boolean => !options.once;
 const runsUntilStopped = 'It runs until you stop it; the first signal drains it.';
 
@@ -18,11 +20,9 @@ const popular = defineCommand({
     ['produce popular --pages 50', 'publish the first 1,000 movies'],
     ['produce popular --every 6h', 'run as a service'],
   ],
-  options: { pages: pagesOption, every, json },
-  writes: ['broker'],
-  tools: ['kafka'],
+  ...producing,
+  options: { pages: pagesOption, ...producing.options },
   service: serviceNames.producerPopular,
-  isService,
   exits: { 5: 'some pages of the list cannot be used' },
   shape: async () => (await import('../producers/popular.ts')).popularWalkShape,
   load: async () => (await import('./actions/produce.ts')).producePopular,
@@ -40,11 +40,8 @@ const changes = defineCommand({
     ['produce changes', 'publish what changed since the last walk'],
     ['produce changes --every 6h', 'run as a service'],
   ],
-  options: { every, json },
-  writes: ['broker'],
-  tools: ['kafka'],
+  ...producing,
   service: serviceNames.producerChanges,
-  isService,
   shape: async () => (await import('../producers/changes.ts')).changesWalkShape,
   load: async () => (await import('./actions/produce.ts')).produceChanges,
 });
@@ -63,11 +60,8 @@ const exported = defineCommand({
     ['produce export', 'publish the ids that are new in the export'],
     ['produce export --every 24h', 'run as a service'],
   ],
-  options: { every, json },
-  writes: ['broker'],
-  tools: ['kafka'],
+  ...producing,
   service: serviceNames.producerExport,
-  isService,
   shape: async () => (await import('../pipeline/discovery.ts')).exportRunShape,
   load: async () => (await import('./actions/produce.ts')).produceExport,
 });
@@ -80,11 +74,8 @@ const genres = defineCommand({
     ['produce genres', 'publish the list once'],
     ['produce genres --every 24h', 'run as a service'],
   ],
-  options: { every, json },
-  writes: ['broker'],
-  tools: ['kafka'],
+  ...producing,
   service: serviceNames.producerGenres,
-  isService,
   shape: async () => (await import('../producers/genres.ts')).genresLookShape,
   load: async () => (await import('./actions/produce.ts')).produceGenres,
 });

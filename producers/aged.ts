@@ -1,3 +1,4 @@
+import { publishInGroups } from '../kafka/publish-in-groups.ts';
 import type { Sink } from '../kafka/topic.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { MovieId } from '../schemas/records.ts';
@@ -17,9 +18,6 @@ export interface AgedOptions {
   readonly most: number;
 }
 
-/** In small groups, so that a signal takes effect soon. */
-const atOnce = 500;
-
 /**
  * Publishes the known movies whose newest request is old, the oldest first. Each movie is due at its own age, between half of
  * `reaskAfterMs` and all of it. With one age for all, a catalogue that was fetched within four days would be due within four days.
@@ -37,15 +35,11 @@ export async function produceAged(
     .toArray()
     .sort(([, a], [, b]) => a - b)
     .slice(0, most);
-  for (let from = 0; from < due.length; from += atOnce) {
-    signal.throwIfAborted();
+  const recordsOf = (group: readonly (typeof due)[number][]) => {
     const requestedAt = new Date(clock.now());
-    await movieIds.publish(
-      due
-        .slice(from, from + atOnce)
-        .map(([movieId]) => idRecord({ movieId, reason: 'aged', page: null, rank: null, requestedAt })),
-    );
-  }
+    return group.map(([movieId]) => idRecord({ movieId, reason: 'aged', page: null, rank: null, requestedAt }));
+  };
+  await publishInGroups(movieIds, due, recordsOf, { signal });
   return due.length;
 }
 

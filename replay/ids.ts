@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { KafkaCluster } from '../kafka/cluster.ts';
-import { isAfter, type RecordPosition, type Sink } from '../kafka/topic.ts';
+import { publishInGroups } from '../kafka/publish-in-groups.ts';
+import { isAfter, type ProducerRecord, type RecordPosition } from '../kafka/topic.ts';
 import type { Context } from '../platform/context.ts';
 import type { Platform } from '../platform/platform.ts';
 import { idRecord } from '../producers/id-record.ts';
@@ -136,28 +137,13 @@ export async function replayIds(context: Context, platform: Platform, options: R
     progress.update('replay', { done, total: movies.length, unit: 'ids' });
   };
   for (const [topic, ofTopic] of Map.groupBy(movies, (movie) => movie.topic)) {
-    await publishIds(cluster.sink(topic), ofTopic, onPublished, signal);
+    await publishInGroups(cluster.sink(topic), ofTopic, recordsOf, { signal, onPublished });
   }
   removeJournal(journal);
   return replayed;
 }
 
-/** In small groups, so that a signal takes effect soon. */
-const atOnce = 1_000;
-
-async function publishIds(
-  movieIds: Sink<MovieId>,
-  movies: readonly Asked[],
-  onPublished: (ids: number) => void,
-  signal: AbortSignal,
-): Promise<void> {
-  for (let from = 0; from < movies.length; from += atOnce) {
-    signal.throwIfAborted();
-    const requestedAt = new Date(systemClock.now());
-    const batch = movies.slice(from, from + atOnce);
-    await movieIds.publish(
-      batch.map(({ movieId, page, rank }) => idRecord({ movieId, page, rank, reason: 'manual', requestedAt })),
-    );
-    onPublished(batch.length);
-  }
+function recordsOf(movies: readonly Asked[]): ProducerRecord<MovieId>[] {
+  const requestedAt = new Date(systemClock.now());
+  return movies.map(({ movieId, page, rank }) => idRecord({ movieId, page, rank, reason: 'manual', requestedAt }));
 }

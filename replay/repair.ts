@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { publishInGroups } from '../kafka/publish-in-groups.ts';
 import type { Sink } from '../kafka/topic.ts';
 import type { Context } from '../platform/context.ts';
 import type { Platform } from '../platform/platform.ts';
@@ -60,9 +61,6 @@ interface Keys extends Pick<KeysToReplace, 'movies' | 'otherKeys'> {
   readonly now: number;
 }
 
-/** In small groups, so that a signal takes effect soon. */
-const atOnce = 1_000;
-
 /** Compaction keeps the newest record of a key: a correct record replaces the wrong one for consumers and producers. */
 async function replaceKeys(
   movieIds: Sink<MovieId | null>,
@@ -74,8 +72,5 @@ async function replaceKeys(
     ...[...movies].map((movieId) => idRecord({ movieId, page: null, rank: null, reason: 'manual', requestedAt })),
     ...otherKeys.map((key) => ({ key, value: null })),
   ];
-  for (let from = 0; from < records.length; from += atOnce) {
-    signal.throwIfAborted();
-    await movieIds.publish(records.slice(from, from + atOnce));
-  }
+  await publishInGroups(movieIds, records, (group) => group, { signal });
 }

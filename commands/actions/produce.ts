@@ -1,12 +1,14 @@
+import type { z } from 'zod';
 import { exportRunShape, fetchGenres, readExport, walkChanges, walkPopular } from '../../pipeline/discovery.ts';
 import { services } from '../../pipeline/services.ts';
 import type { Context } from '../../platform/context.ts';
-import { openPlatform } from '../../platform/platform.ts';
+import { openPlatform, type Platform } from '../../platform/platform.ts';
 import { changesWalkShape } from '../../producers/changes.ts';
 import { genresLookShape } from '../../producers/genres.ts';
 import { popularWalkShape } from '../../producers/popular.ts';
 import { utcDay } from '../../runtime/days.ts';
 import { ExitCode } from '../../runtime/errors.ts';
+import type { ValueOf } from '../../runtime/shape.ts';
 import { print } from '../engine/print.ts';
 
 interface Produce {
@@ -19,73 +21,81 @@ interface ProducePopular extends Produce {
   readonly pages: number;
 }
 
-/** `produce popular` */
-export async function producePopular(context: Context, options: ProducePopular): Promise<number> {
-  const { every: everyMs, pages } = options;
-  if (everyMs !== undefined) {
-    await services.popular(context, { everyMs, pages });
+/** How a producer runs in each of its two ways. */
+interface Producer<Shape extends z.ZodType> {
+  readonly service: (everyMs: number) => Promise<unknown>;
+  readonly once: (platform: Platform) => Promise<ValueOf<Shape>>;
+  /** Of what `once` found. */
+  readonly shape: Shape;
+  readonly textOf: (found: ValueOf<Shape>) => string;
+  /** @default it is done */
+  readonly exitCodeOf?: (found: ValueOf<Shape>) => number;
+}
+
+/** Runs a producer as a service if an interval is given; otherwise once, and prints what it found. */
+async function serveOrRunOnce<Shape extends z.ZodType>(
+  context: Context,
+  options: Produce,
+  { service, once, shape, textOf, exitCodeOf = () => ExitCode.done }: Producer<Shape>,
+): Promise<number> {
+  if (options.every !== undefined) {
+    await service(options.every);
     return ExitCode.done;
   }
   await using platform = openPlatform(context);
-  const walk = await walkPopular(platform, context, pages);
-  const { found, pagesRead, published, itemsSkipped, pagesFailed } = walk;
-  const leftOut = `${itemsSkipped} items skipped, ${pagesFailed} pages failed`;
-  print(
-    options,
-    popularWalkShape,
-    walk,
-    `found ${found} movies on ${pagesRead} pages, published ${published}; ${leftOut}`,
-  );
-  return pagesFailed === 0 ? ExitCode.done : ExitCode.partial;
+  const found = await once(platform);
+  print(options, shape, found, textOf(found));
+  return exitCodeOf(found);
 }
+
+/** `produce popular` */
+export const producePopular = (context: Context, options: ProducePopular): Promise<number> =>
+  serveOrRunOnce(context, options, {
+    service: (everyMs) => services.popular(context, { everyMs, pages: options.pages }),
+    once: (platform) => walkPopular(platform, context, options.pages),
+    shape: popularWalkShape,
+    textOf: ({ found, pagesRead, published, itemsSkipped, pagesFailed }) => {
+      const leftOut = `${itemsSkipped} items skipped, ${pagesFailed} pages failed`;
+      return `found ${found} movies on ${pagesRead} pages, published ${published}; ${leftOut}`;
+    },
+    exitCodeOf: ({ pagesFailed }) => (pagesFailed === 0 ? ExitCode.done : ExitCode.partial),
+  });
 
 /** `produce changes` */
-export async function produceChanges(context: Context, options: Produce): Promise<number> {
-  const { every: everyMs } = options;
-  if (everyMs !== undefined) {
-    await services.changes(context, { everyMs });
-    return ExitCode.done;
-  }
-  await using platform = openPlatform(context);
-  const walk = await walkChanges(platform, context);
-  const { days, lastDayEndedAt, found, published, itemsSkipped } = walk;
-  const text = `found ${found} movies that changed on ${days} days up to ${lastDayEndedAt?.toISOString()}, published ${published}; ${itemsSkipped} items skipped`;
-  print(options, changesWalkShape, walk, days > 0 ? text : 'no new day is complete: nothing to do');
-  return ExitCode.done;
-}
+export const produceChanges = (context: Context, options: Produce): Promise<number> =>
+  serveOrRunOnce(context, options, {
+    service: (everyMs) => services.changes(context, { everyMs }),
+    once: (platform) => walkChanges(platform, context),
+    shape: changesWalkShape,
+    textOf: ({ days, lastDayEndedAt, found, published, itemsSkipped }) => {
+      if (days === 0) return 'no new day is complete: nothing to do';
+      const upTo = `on ${days} days up to ${lastDayEndedAt?.toISOString()}`;
+      return `found ${found} movies that changed ${upTo}, published ${published}; ${itemsSkipped} items skipped`;
+    },
+  });
 
 /** `produce export` */
-export async function produceExport(context: Context, options: Produce): Promise<number> {
-  const { every: everyMs } = options;
-  if (everyMs !== undefined) {
-    await services.export(context, { everyMs });
-    return ExitCode.done;
-  }
-  await using platform = openPlatform(context);
-  const walk = await readExport(platform, context);
-  const { exportedAt, lines, linesSkipped, published, aged } = walk;
-  const day = utcDay(exportedAt.getTime());
-  const text = `read ${lines} lines of the export of ${day}, published ${published} new ids; ${linesSkipped} lines skipped`;
-  const again = `; published ${aged} movies again because of their age`;
-  print(options, exportRunShape, walk, (lines > 0 ? text : `the export of ${day} was read before`) + again);
-  return ExitCode.done;
-}
+export const produceExport = (context: Context, options: Produce): Promise<number> =>
+  serveOrRunOnce(context, options, {
+    service: (everyMs) => services.export(context, { everyMs }),
+    once: (platform) => readExport(platform, context),
+    shape: exportRunShape,
+    textOf: ({ exportedAt, lines, linesSkipped, published, aged }) => {
+      const day = utcDay(exportedAt.getTime());
+      const text = `read ${lines} lines of the export of ${day}, published ${published} new ids; ${linesSkipped} lines skipped`;
+      const again = `; published ${aged} movies again because of their age`;
+      return (lines > 0 ? text : `the export of ${day} was read before`) + again;
+    },
+  });
 
 /** `produce genres` */
-export async function produceGenres(context: Context, options: Produce): Promise<number> {
-  const { every: everyMs } = options;
-  if (everyMs !== undefined) {
-    await services.genres(context, { everyMs });
-    return ExitCode.done;
-  }
-  await using platform = openPlatform(context);
-  const look = await fetchGenres(platform, context, context.config.tmdb.refreshAfterMs);
-  const skipped = look.rowsUnusable > 0 ? `; ${look.rowsUnusable} rows name no genre` : '';
-  print(
-    options,
-    genresLookShape,
-    look,
-    look.published ? `published the genre list${skipped}` : 'the genre list is fresh: nothing to do',
-  );
-  return ExitCode.done;
-}
+export const produceGenres = (context: Context, options: Produce): Promise<number> =>
+  serveOrRunOnce(context, options, {
+    service: (everyMs) => services.genres(context, { everyMs }),
+    once: (platform) => fetchGenres(platform, context, context.config.tmdb.refreshAfterMs),
+    shape: genresLookShape,
+    textOf: ({ published, rowsUnusable }) => {
+      const skipped = rowsUnusable > 0 ? `; ${rowsUnusable} rows name no genre` : '';
+      return published ? `published the genre list${skipped}` : 'the genre list is fresh: nothing to do';
+    },
+  });

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { daysDue, produceChanges } from '../../../producers/changes.ts';
 import { readProgress } from '../../../producers/producer-state.ts';
-import { startOfDay } from '../../../runtime/days.ts';
+import { dayMs, startOfDay, utcDay } from '../../../runtime/days.ts';
 import { createLogger } from '../../../runtime/logger.ts';
 import { producerStateCodec } from '../../../schemas/codecs.ts';
 import type { MovieId, ProducerState } from '../../../schemas/records.ts';
@@ -28,8 +28,12 @@ describe('the walk over the lists of changes', () => {
     asked = [];
   });
 
-  /** `YYYY-MM-DD` → the results of its pages, or the error of a page. */
-  type Days = Readonly<Record<string, readonly (readonly unknown[] | Error)[]>>;
+  /** The body of a page, as TMDb sent it. */
+  interface RecordedPage {
+    readonly results: readonly { readonly id: number; readonly adult: boolean | null }[];
+  }
+  /** `YYYY-MM-DD` → the results of its pages, their bodies, or the error of a page. */
+  type Days = Readonly<Record<string, readonly (readonly unknown[] | RecordedPage | Error)[]>>;
   interface Options {
     readonly known?: readonly (readonly [number, number])[];
     readonly withAdult?: boolean;
@@ -43,7 +47,8 @@ describe('the walk over the lists of changes', () => {
             asked.push(`${day} ${page}`);
             const results = days[day]?.[page - 1] ?? [];
             if (results instanceof Error) throw results;
-            const parsed = readMoviePage({ results, page, total_pages: 1, total_results: 1 }, page);
+            const isBody = 'results' in results;
+            const parsed = readMoviePage(isBody ? results : { results, page, total_pages: 1, total_results: 1 }, page);
             if (!parsed) throw new Error('the test has no list');
             return { url: '', httpStatus: 200, fetchedAt: new Date(), body: Buffer.alloc(0), parsed };
           },
@@ -118,17 +123,36 @@ describe('the walk over the lists of changes', () => {
   });
 
   if (!hasRecordings) announceSkipped('recorded lists of changes');
-  it.runIf(hasRecordings)('reads every recorded page of TMDb', async () => {
-    const folder = `${recordings}changes/`;
-    const bodies = readdirSync(folder)
-      .filter((name) => name.startsWith('movie_changes_'))
-      .map((name) => JSON.parse(readFileSync(folder + name, 'utf8')));
-    const pages: unknown[][] = bodies.map(({ results }) => results).filter((results) => results.length > 0);
-    expect(pages.length).toBeGreaterThan(10);
-    const ids = new Set(pages.flat().map((row) => (row as { id: number }).id));
-    const { published } = await walk({ '2026-06-12': pages }, { withAdult: true });
-    expect(published).toBe(ids.size);
-  });
+  it.runIf(hasRecordings)(
+    '[R131] reads every recorded page of TMDb, whatever totals it states, empty ones too',
+    async () => {
+      const folder = `${recordings}changes/`;
+      const bodies = readdirSync(folder)
+        .filter((name) => name.startsWith('movie_changes_'))
+        .map((name): RecordedPage => JSON.parse(readFileSync(folder + name, 'utf8')));
+      expect(bodies.length).toBeGreaterThan(10);
+      const rowsOf = (pages: readonly RecordedPage[]) => pages.flatMap(({ results }) => results);
+      const adult = rowsOf(bodies).filter((row) => row.adult === true);
+      const others = new Set(rowsOf(bodies).flatMap((row) => (row.adult === true ? [] : [row.id])));
+      const dayOf = (index: number) => utcDay(startOfDay('2026-01-01') + index * dayMs);
+      const days = Object.fromEntries(bodies.map((body, index) => [dayOf(index), [body]]));
+      const empty = bodies.filter(({ results }) => results.length === 0);
+      expect(empty.length).toBeGreaterThan(0);
+      expect(await walk(days)).toMatchObject({
+        ...{ days: bodies.length, pagesRead: 2 * bodies.length - empty.length, itemsSkipped: adult.length },
+        ...{ found: others.size, published: others.size },
+      });
+      expect(new Set(published())).toEqual(others);
+      // All pages as one day, whose last page fails: it has no end, but its movies are published.
+      const failed = new UnusableAnswerError('attempts_exhausted', 'TMDb answered 500', false);
+      const before = state.values.length;
+      await expect(walk({ '2026-06-12': [...bodies.filter((body) => !empty.includes(body)), failed] })).rejects.toBe(
+        failed,
+      );
+      expect(state.values).toHaveLength(before);
+      expect(published()).toHaveLength(2 * others.size);
+    },
+  );
 });
 
 describe('the days of changes that are due', () => {
