@@ -73,6 +73,7 @@ export class RequestSlots {
   #next(): Priority | null {
     const { first, backfill } = this.#waiting;
     if (backfill.size === 0) return first.size > 0 ? 'first' : null;
+    // mutant: discovery.backfill-share
     const isDue = this.#passedOver >= this.#options.backfillEvery - 1;
     if (first.size === 0 || isDue) {
       this.#passedOver = 0;

@@ -113,7 +113,7 @@ async function countAnswers({ answers, exported }: CoverageInput): Promise<Answe
     }
     ages[answered.size] = ageSeconds;
     answered.add(movieId);
-    if (isGone) counts.gone += 1;
+    if (isGone) counts.gone += 1; // mutant: discovery.gone-counted
     if (exported?.movies.has(movieId)) counts.inExport += 1;
   }
   return { ...counts, answered, ages: ages.subarray(0, answered.size) };
@@ -122,6 +122,7 @@ async function countAnswers({ answers, exported }: CoverageInput): Promise<Answe
 /** The known movies without an answer, in the order of their ids. */
 function* missingOf({ exported, parked }: CoverageInput, answered: MovieSet): Generator<number> {
   const known = new MovieSet();
+  // mutant: discovery.missing
   for (const movieId of exported?.movies ?? []) if (!answered.has(movieId)) known.add(movieId);
   for (const movieId of parked.keys()) if (!answered.has(movieId)) known.add(movieId);
   yield* known;

@@ -21,7 +21,7 @@ const genreLanguage = 'en';
  */
 export async function promptlyRequested(platform: Platform, context: Context): Promise<KnownMovies> {
   const { cluster } = await platform.kafka();
-  return readKnown(platform, context, [cluster.topics.movieIds]);
+  return readKnown(platform, context, [cluster.topics.movieIds]); // mutant: discovery.waits-in-backfill
 }
 
 /** When each known movie was last requested, also for the backfill. @throws KafkaError. */

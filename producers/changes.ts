@@ -40,8 +40,9 @@ export type ChangesWalk = ValueOf<typeof changesWalkShape>;
  * @param lastDay the newest day that was read, `YYYY-MM-DD`. @param now ms since the epoch.
  */
 export function daysDue(lastDay: string | null, now: number): string[] {
-  const newest = startOfDay(utcDay(now - settleMs)) - dayMs;
+  const newest = startOfDay(utcDay(now - settleMs)) - dayMs; // mutant: discovery.day-settled
   const days = [];
+  // mutant: discovery.each-day
   for (let day = lastDay === null ? newest : startOfDay(lastDay) + dayMs; day <= newest; day += dayMs) {
     days.push(utcDay(day));
   }
@@ -64,6 +65,7 @@ export async function produceChanges(
   const found = new Set<number>();
   /** Published by this walk, which is after the end of each of its days. */
   const published = new Set<number>();
+  // mutant: discovery.change-asked
   const isDue = (movieId: number, dayEnd: number): boolean =>
     !published.has(movieId) && (ports.known.get(movieId) ?? Number.NEGATIVE_INFINITY) < dayEnd;
   for (const day of days) {
@@ -79,7 +81,7 @@ export async function produceChanges(
       walk.published = published.size;
       ports.onProgress?.({ ...walk, daysTotal: days.length });
     }
-    await saveProgress(state, clock, 'changes', { day, lines: 0, isComplete: true });
+    await saveProgress(state, clock, 'changes', { day, lines: 0, isComplete: true }); // mutant: discovery.day-recorded
     walk.days += 1;
     walk.lastDayEndedAt = new Date(startOfDay(day) + dayMs);
   }
@@ -97,7 +99,7 @@ async function* pagesOf({ tmdb, log }: ChangesPorts, day: string, signal: AbortS
     const { parsed } = await tmdb.changes(day, page, signal);
     // crash point: producer.changes-read
     yield { page, parsed };
-    if (parsed.listed === 0) return;
+    if (parsed.listed === 0) return; // mutant: discovery.until-empty
   }
   log.warn({ day, lastPage }, 'TMDb lists more changes than it serves; the refresh by age finds the others');
 }

@@ -60,10 +60,10 @@ export async function produceExport(
   const exported = new MovieSet();
   let lines = from;
   for await (const batch of batches) {
-    for (const movieId of batch.movieIds) exported.add(movieId);
+    for (const movieId of batch.movieIds) exported.add(movieId); // mutant: discovery.export-set
     // An earlier run has published these.
-    if (batch.lines <= from) continue;
-    walk.published += await publishUnknown(ports, batch);
+    if (batch.lines <= from) continue; // mutant: discovery.export-continues
+    walk.published += await publishUnknown(ports, batch); // mutant: discovery.export-published
     // crash point: producer.export-published
     await saveProgress(state, clock, producer, { day, lines: batch.lines, isComplete: false });
     lines = batch.lines;
@@ -90,6 +90,7 @@ async function openNewest({ exports, clock }: ExportPorts, { isAdult, progress }
 }
 
 async function publishUnknown({ movieIds, known, clock }: ExportPorts, batch: ExportBatch): Promise<number> {
+  // mutant: discovery.export-unknown
   const unknown = new Set(batch.movieIds.filter((movieId) => known.get(movieId) === undefined));
   if (unknown.size === 0) return 0;
   const requestedAt = new Date(clock.now());

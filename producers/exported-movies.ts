@@ -41,7 +41,7 @@ export async function readExported(
     const state = decodeOrNull(producerStateCodec, record.value);
     if (!state?.movieIds || record.key?.toString() !== keyOf(state.producer) || !(startOfDay(state.day) <= now)) return;
     const { producer, day } = state;
-    if (day < (newest.get(producer)?.day ?? '')) return;
+    if (day < (newest.get(producer)?.day ?? '')) return; // mutant: discovery.newest-export
     const movies = decodeOrNull({ decode: MovieSet.decode }, state.movieIds);
     if (movies) newest.set(producer, { day, movies });
   });

@@ -29,8 +29,8 @@ export class MovieTimes {
       this.#ids[slot] = movieId;
       this.#times[slot] = time;
       this.#size += 1;
-    } else if (time > (this.#times[slot] ?? 0)) {
-      this.#times[slot] = time;
+    } else {
+      this.#times[slot] = Math.max(time, this.#times[slot] ?? 0); // mutant: discovery.newest-time
     }
   }
 

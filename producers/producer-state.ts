@@ -23,14 +23,14 @@ export async function readProgress(
     const state = decodeOrNull(producerStateCodec, record.value);
     if (state?.producer !== producer || record.key?.toString() !== producer) return;
     const { day, lines, isComplete } = state;
-    const isPossible = startOfDay(day) <= now && lines >= 0;
+    const isPossible = startOfDay(day) <= now && lines >= 0; // mutant: discovery.progress-of-future
     if (isPossible && (furthest === null || isFurther(state, furthest))) furthest = { day, lines, isComplete };
   });
   return furthest;
 }
 
 function isFurther(a: Progress, b: Progress): boolean {
-  if (a.day !== b.day) return a.day > b.day;
+  if (a.day !== b.day) return a.day > b.day; // mutant: discovery.furthest-progress
   return a.isComplete === b.isComplete ? a.lines > b.lines : a.isComplete;
 }
 

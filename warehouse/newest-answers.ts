@@ -29,6 +29,7 @@ export async function* newestAnswers(
 }
 
 /** A part of the movies, by their ids, in SQL that every warehouse understands. */
+// mutant: discovery.newest-is-gone
 const partSql = (part: number, parts: number, now: number): string => `
   select movie_id,
          datediff('second', max(fetched_at), cast('${new Date(now).toISOString().slice(0, 19)}' as timestamp)) as age_seconds,

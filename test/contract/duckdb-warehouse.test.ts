@@ -3,10 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '../../runtime/clock.ts';
 import { openDuckDbFile } from '../../warehouse/duckdb/file.ts';
-import { openDuckDbReader } from '../../warehouse/duckdb/reader.ts';
 import { openDuckDbWarehouse } from '../../warehouse/duckdb/warehouse.ts';
 import type { TopicId } from '../../warehouse/warehouse.ts';
-import { readerContract } from '../support/warehouse/reader-contract.ts';
 import { type Contents, warehouseContract } from '../support/warehouse/warehouse-contract.ts';
 
 const options = (path: string, lockWaitMs = 10_000) => ({ path, lockWaitMs, clock: systemClock });
@@ -56,19 +54,5 @@ warehouseContract('The DuckDB warehouse', async () => {
       await opened[Symbol.asyncDispose]();
       rmSync(folder, { recursive: true });
     },
-  };
-});
-
-readerContract('DuckDB', async () => {
-  const folder = temporaryFolder();
-  const path = join(folder, 'warehouse.duckdb');
-  const warehouse = await openDuckDbWarehouse(options(path));
-  return {
-    warehouse,
-    openReader: async () => {
-      await warehouse[Symbol.asyncDispose]();
-      return openDuckDbReader(options(path));
-    },
-    close: async () => rmSync(folder, { recursive: true }),
   };
 });

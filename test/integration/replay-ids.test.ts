@@ -152,7 +152,7 @@ const dyingAfter = (ids: number): Platform => {
   return { ...stage.platform, kafka };
 };
 
-it.each(casesOf([700, 0, 1]))(
+it.each(casesOf([300, 0, 1]))(
   'resumes where it was killed after %i ids: each is published once in total',
   async (published) => {
     await know(range(1_500).map((movieId) => ({ movieId, partition: movieId % 2 })));

@@ -1,5 +1,6 @@
 import type { Mutant } from './mutant.ts';
 import { dbtMutants } from './mutants/dbt.ts';
+import { discoveryMutants } from './mutants/discovery.ts';
 import { fetcherMutants } from './mutants/fetcher.ts';
 import { kafkaMutants } from './mutants/kafka.ts';
 import { loaderMutants } from './mutants/loader.ts';
@@ -15,4 +16,10 @@ export const coreMutants: readonly Mutant[] = [
   ...tokenMutants,
 ];
 
-export const mutants: readonly Mutant[] = [...coreMutants, ...snowflakeMutants, ...kafkaMutants, ...dbtMutants];
+export const mutants: readonly Mutant[] = [
+  ...coreMutants,
+  ...discoveryMutants,
+  ...snowflakeMutants,
+  ...kafkaMutants,
+  ...dbtMutants,
+];

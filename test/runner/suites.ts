@@ -31,6 +31,8 @@ export const fullNumbers: Readonly<Record<string, string>> = {
   FAULT_STATEMENTS: '200',
   /** Histories of the loader's model. */
   MODEL_RUNS: '10000',
+  /** Movies of the simulated quarter. */
+  QUARTER_MOVIES: '50000',
   /** Batches of documents, at most 25 in each. */
   CONTENTS_RUNS: '100',
   /** Kills of the whole program, each at a different step. */
@@ -202,6 +204,7 @@ export const suites: readonly Suite[] = [
     files: ['test/faults/soak.test.ts'],
     touches: ['consumers/', 'producers/', 'pipeline/', 'kafka/', 'tmdb/', 'warehouse/', 'runtime/'],
   },
+  { name: 'mutants-discovery', script: ['test:mutants', 'discovery:'], touches: ['producers/'] },
   { name: 'mutants-loader', script: ['test:mutants', 'loader:'], touches: ['consumers/'] },
   {
     name: 'mutants-warehouse',
