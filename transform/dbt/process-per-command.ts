@@ -20,7 +20,7 @@ export class ProcessPerCommand implements Runner {
     const { environmentDir, workDir, env } = this.#place;
     const python = join(environmentDir, 'bin', 'python');
     const script = join(import.meta.dirname, 'cold.py');
-    const child = spawn(python, [script, '--skip-debug-events', ...args], {
+    const child = spawn(python, [script, '--skip-extras', ...args], {
       cwd: workDir,
       env,
       stdio: ['pipe', 'pipe', 'pipe'],

@@ -17,7 +17,7 @@ import sys
 import threading
 
 from dbt.cli.main import dbtRunner
-from without_debug import skip_debug_events
+from without_extras import skip_debug_events, skip_manifest_file
 
 
 class Project:
@@ -99,6 +99,7 @@ def listen(commands):
 
 def main():
     skip_debug_events()
+    skip_manifest_file()
     project = Project(sys.argv[1])
     commands = queue.SimpleQueue()
     threading.Thread(target=listen, args=(commands,), daemon=True).start()

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, inject, it, vi } from 'vitest';
+import { dbtCpuSeconds } from '../../support/dbt/server/cpu.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'dbt-server-test-'));
 afterAll(() => rmSync(dir, { recursive: true }));
@@ -74,6 +75,14 @@ describe("a script that the tests' dbt server runs", () => {
     child.kill('SIGTERM');
     expect(await ended(child)).toMatchObject({ signal: 'SIGTERM' });
     expect(isRunning(pid)).toBe(false);
+  });
+
+  it.runIf(process.platform === 'linux')('costs CPU time that counts for the process that started it', async () => {
+    const spentBy = (pid: number) => dbtCpuSeconds(pid, inject('dbtEnvironment'));
+    const before = spentBy(process.pid);
+    await ended(start('import time\nwhile time.process_time() < 0.3: pass'));
+    expect(spentBy(process.pid) - before).toBeGreaterThan(0.2);
+    expect(spentBy(0)).toBe(0);
   });
 
   it('ends when its client is killed', async () => {

@@ -5,6 +5,9 @@
 A client (`client.py`) connects, hands over its standard streams, and sends one JSON object: `argv` (the script and its
 arguments), `env` and `cwd`. The answer is a line, `exit CODE` or `signal NUMBER`. A client sends `S` when it is told to stop:
 its child gets SIGTERM. A client that disappears was killed: then its child is killed too. The server ends when its standard input closes.
+
+The file `cpu` beside the socket gets a line for each script that has ended: its CPU seconds, and the ids of the client and of
+the client's ancestors, so that a test file can tell what its scripts have cost: see `cpu.ts`.
 """
 
 import array
@@ -37,6 +40,7 @@ def import_dbt(environment, folder):
 
     if len(imported) == 1:
         share_parse_state(folder)
+        compile_each_template_once()
     if warehouse == "snowflake":
         import dbt.adapters.snowflake.impl  # noqa: F401
     else:
@@ -50,12 +54,14 @@ def import_dbt(environment, folder):
 
 
 def parse_once(environment, folder):
-    """Parses the project here once, so that the children inherit what dbt prepares on first use: half of the time of a short command.
+    """Parses the project and compiles its macros here once, so that the children inherit what dbt prepares on first use: half of
+    the time of a short command.
 
     The static parser would start threads, which a fork does not copy: the children would wait for them without end.
     """
     from dbt.adapters.factory import reset_adapters
     from dbt.cli.main import dbtRunner
+    from dbt_common.clients.jinja import template_cache
 
     track_resources_in_silence()
     before = dict(os.environ)
@@ -64,13 +70,34 @@ def parse_once(environment, folder):
     scratch = os.path.join(folder, "scratch")
     places = ["--project-dir", PROJECT, "--profiles-dir", PROJECT, "--target-path", scratch, "--log-path", scratch]
     try:
-        dbtRunner().invoke(["--quiet", "--no-write-json", "--log-level-file", "none", "--no-static-parser", "parse", *places])
+        options = ["--quiet", "--no-write-json", "--log-level-file", "none", "--no-static-parser"]
+        manifest = dbtRunner().invoke([*options, "parse", *places]).result
+        for macro in manifest.macros.values() if manifest else []:
+            template_cache.get_node_template(macro)
     finally:
         os.environ.clear()
         os.environ.update(before)
     reset_adapters()
     gc.collect()
     gc.freeze()
+
+
+def compile_each_template_once():
+    """Jinja compiles equal SQL to equal code: the children inherit the code of models and tests from the parse of this process."""
+    from jinja2 import Environment
+
+    compile_template = Environment.compile
+    compiled = {}
+
+    def compile_once(self, source, *options, **more):
+        if options or more or not isinstance(source, str):
+            return compile_template(self, source, *options, **more)
+        key = (type(self), source)
+        if key not in compiled:
+            compiled[key] = compile_template(self, source)
+        return compiled[key]
+
+    Environment.compile = compile_once
 
 
 def track_resources_in_silence():
@@ -84,16 +111,32 @@ def track_resources_in_silence():
 
 
 def share_parse_state(folder):
-    """One parse for all work folders with the same warehouse and variables. dbt itself checks which parts are still valid."""
+    """One parse for all work folders with the same warehouse and variables. dbt itself checks which parts are still valid.
+
+    The fingerprint of the project does not count: only a hook reads it, when it runs.
+    """
     from dbt.parser.manifest import ManifestLoader
 
+    check = ManifestLoader.build_manifest_state_check
     read = ManifestLoader.read_manifest_for_partial_parse
     write = ManifestLoader.write_manifest_for_partial_parse
+
+    def without_fingerprint(variables):
+        return {name: value for name, value in variables.items() if name != "project_fingerprint"}
+
+    def check_without_fingerprint(self):
+        project = self.root_project
+        variables = project.cli_vars
+        project.cli_vars = without_fingerprint(variables)
+        try:
+            return check(self)
+        finally:
+            project.cli_vars = variables
 
     def places(loader):
         project = loader.root_project
         own = os.path.join(project.project_target_path, "partial_parse.msgpack")
-        same = repr((project.credentials.type, sorted(project.cli_vars.items())))
+        same = repr((project.credentials.type, sorted(without_fingerprint(project.cli_vars).items())))
         return own, os.path.join(folder, f"parsed-{hashlib.sha256(same.encode()).hexdigest()}")
 
     def read_shared(self, *args):
@@ -111,6 +154,7 @@ def share_parse_state(folder):
             shutil.copyfile(own, unfinished)
             os.replace(unfinished, shared)
 
+    ManifestLoader.build_manifest_state_check = check_without_fingerprint
     ManifestLoader.read_manifest_for_partial_parse = read_shared
     ManifestLoader.write_manifest_for_partial_parse = write_shared
 
@@ -158,6 +202,28 @@ def become(fds, command, inherited):
         return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
 
 
+def with_ancestors(pid):
+    """The ids of a process and of its ancestors, the nearest first; none without /proc, such as on macOS."""
+    pids = []
+    while pid > 1:
+        try:
+            with open(f"/proc/{pid}/stat") as stat:
+                parent = int(stat.read().rsplit(")", 1)[1].split()[1])
+        except OSError:
+            break
+        pids.append(pid)
+        pid = parent
+    return pids
+
+
+def client_of(connection):
+    """The id of the process at the other end; 0 where the system does not tell."""
+    if not sys.platform.startswith("linux"):
+        return 0
+    # The first of three integers of SO_PEERCRED.
+    return array.array("i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
+
+
 class Server:
     def __init__(self, path):
         self.folder = os.path.dirname(path)
@@ -166,6 +232,7 @@ class Server:
         self.listener.listen(64)
         print("listens", flush=True)
         self.children = {}
+        self.askers = {}
         # A child that ends wakes the loop.
         self.wake, wakeup = socket.socketpair()
         self.wake.setblocking(False)
@@ -185,6 +252,7 @@ class Server:
     def accept(self, listener):
         connection, _ = listener.accept()
         fds, command = receive(connection)
+        asker = with_ancestors(client_of(connection))
         import_dbt(command["env"], self.folder)
         pid = os.fork()
         if pid == 0:
@@ -206,6 +274,7 @@ class Server:
         for fd in fds:
             os.close(fd)
         self.children[pid] = connection
+        self.askers[pid] = asker
         self.selector.register(connection, selectors.EVENT_READ, lambda source: self.hear(source, pid))
 
     def hear(self, connection, pid):
@@ -223,11 +292,13 @@ class Server:
             pass
         while True:
             try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
+                pid, status, usage = os.wait4(-1, os.WNOHANG)
             except ChildProcessError:
                 return
             if pid == 0:
                 return
+            with open(os.path.join(self.folder, "cpu"), "a") as spent:
+                spent.write(f"{usage.ru_utime + usage.ru_stime} {' '.join(map(str, self.askers.pop(pid)))}\n")
             self.answer(pid, os.waitstatus_to_exitcode(status))
 
     def answer(self, pid, code):
