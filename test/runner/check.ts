@@ -1,27 +1,44 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import PQueue from 'p-queue';
+import { projectFiles } from '../support/deploy/project.ts';
 import { cpuTime } from './cpu-time.ts';
-import { exec, lintTool, type Outcome, runVitest } from './exec.ts';
+import { exec, lintTool, type Outcome, root, runVitest } from './exec.ts';
 import { type Counts, countsOf, noCounts, type TestReport } from './report.ts';
 import { ifChanged } from './unchanged.ts';
 
 type Step = readonly [what: string, command: string, args: readonly string[]];
 
+/** The list of the files to check. With it, cspell takes half the time: it searches no folder. */
+const spellingFiles = join(root, '.tools/spelling-files');
+
 /** In descending order of duration. */
 const steps: readonly Step[] = [
-  ['spelling', 'cspell', ['lint', '--dot', '--no-progress', '--cache', '--cache-location', '.tools/cspell-cache', '.']],
+  [
+    'spelling',
+    'cspell',
+    [
+      ...['lint', '--dot', '--no-progress', '--cache', '--cache-location', '.tools/cspell-cache'],
+      ...['--file-list', spellingFiles],
+    ],
+  ],
   ['code style', 'biome', ['check', '--error-on-warnings', '.']],
   ['types', 'tsc', []],
-  ['dead code', 'knip', []],
-  ['SQL format', lintTool('sqlfmt'), ['--check', '--quiet', 'dbt']],
+  ['dead code', 'knip', ['--cache', '--cache-location', '.tools/knip-cache']],
 ];
 
-/** sqlfluff needs fifteen seconds and has no cache of its own. */
+/** These have no caches of their own, and sqlfluff needs fifteen seconds: they run when their inputs have changed. */
 const sqlLint: Step = [
   'SQL lint',
   lintTool('sqlfluff'),
   ['lint', '--nocolor', '--processes', '2', 'dbt/models', 'dbt/tests'],
 ];
-const sqlLintInputs = [
+const sqlFormat: Step = [
+  'SQL format',
+  lintTool('sqlfmt'),
+  ['--check', '--quiet', 'dbt/models', 'dbt/tests', 'dbt/macros'],
+];
+const sqlInputs = [
   'dbt/.sqlfluff',
   'dbt/pyproject.toml',
   'dbt/models',
@@ -61,9 +78,16 @@ export async function check(): Promise<CheckResult> {
 
 /** Runs the steps two at a time, because most of them use one core. */
 async function passAll(): Promise<boolean> {
+  writeFileSync(
+    spellingFiles,
+    projectFiles()
+      .map((file) => `${join(root, file)}\n`)
+      .join(''),
+  );
   const queue = new PQueue({ concurrency: 2 });
-  const linted = ifChanged('sql-lint', sqlLintInputs, () => queue.add(() => pass(sqlLint)));
-  const passed = await Promise.all([linted, ...steps.map((step) => queue.add(() => pass(step)))]);
+  const linted = ifChanged('sql-lint', sqlInputs, () => queue.add(() => pass(sqlLint)));
+  const formatted = ifChanged('sql-format', sqlInputs, () => queue.add(() => pass(sqlFormat)));
+  const passed = await Promise.all([linted, formatted, ...steps.map((step) => queue.add(() => pass(step)))]);
   return passed.every(Boolean);
 }
 

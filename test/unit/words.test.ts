@@ -54,12 +54,13 @@ const apart = (line: string): string => line.replace(/([a-z0-9])([A-Z])/g, '$1 $
 
 /** Each banned word of a text: line, the word and what to write instead. */
 function banned(text: string): string[] {
-  return text.split('\n').flatMap((line, index) =>
-    rules.flatMap(([pattern, instead]) => {
-      const [found] = pattern.exec(apart(line)) ?? [];
+  return text.split('\n').flatMap((line, index) => {
+    const words = apart(line);
+    return rules.flatMap(([pattern, instead]) => {
+      const [found] = pattern.exec(words) ?? [];
       return found === undefined ? [] : [`${index + 1}: "${found.trim()}": write ${instead}`];
-    }),
-  );
+    });
+  });
 }
 
 describe('plain words', () => {

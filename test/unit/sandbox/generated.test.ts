@@ -46,17 +46,18 @@ describe('the generated catalogue', () => {
 
   it('has permanently deleted one listed movie in 500', () => {
     const catalogue = new GeneratedCatalogue({ movies: 20_000 });
-    const deleted = ranks(20_000)
-      .map((rank) => catalogue.idAtRank(rank))
-      .filter((id) => catalogue.document(id) === null);
+    const ids = ranks(20_000).map((rank) => catalogue.idAtRank(rank));
+    const deleted = ids.filter((id) => catalogue.isDeleted(id));
     expect(deleted.length).toBeGreaterThan(20);
     expect(deleted.length).toBeLessThan(70);
-    expect(deleted.every((id) => catalogue.isDeleted(id) && catalogue.movie(id) !== null)).toBe(true);
+    expect(deleted.every((id) => catalogue.document(id) === null && catalogue.movie(id) !== null)).toBe(true);
+    const others = ids.slice(0, 2_000).filter((id) => !deleted.includes(id));
+    expect(others.every((id) => catalogue.document(id) !== null)).toBe(true);
   });
 
   it('changes numbers of about 30 % of the movies with each version, and does not change the others', () => {
-    const before = moviesOf(new GeneratedCatalogue({ movies: 5_000 }));
-    const after = moviesOf(new GeneratedCatalogue({ movies: 5_000, version: 1 }));
+    const before = moviesOf(new GeneratedCatalogue({ movies: 2_000 }));
+    const after = moviesOf(new GeneratedCatalogue({ movies: 2_000, version: 1 }));
     const changed = after.filter((movie, index) => JSON.stringify(movie) !== JSON.stringify(before[index]));
     expect(changed.length / after.length).toBeCloseTo(0.3, 1);
     for (const [index, movie] of after.entries()) {
