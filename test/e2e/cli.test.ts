@@ -134,7 +134,9 @@ describe('the command line', () => {
     );
   });
 
-  it('[R106] prints what status can read while another program holds the DuckDB file, names that program, and exits with code 5', async () => {
+  it('[R106] prints what status can read while another program holds the DuckDB file, names that program, and exits with code 5', {
+    tags: ['full'],
+  }, async () => {
     const holder = await DuckDBInstance.create(workspace.duckdbPath);
     try {
       const { code, stdout } = await workspace.run(['status', '--json']);

@@ -132,7 +132,9 @@ describe('a stage that is killed at a critical point and restarted', () => {
       },
     );
 
-    it('[P2 R2] after it sent a request and before the answer: no id is lost, and a kill costs at most the calls in flight', async () => {
+    it('[P2 R2] after it sent a request and before the answer: no id is lost, and a kill costs at most the calls in flight', {
+      tags: ['full'],
+    }, async () => {
       const asked = detailsAsked();
       await publishIds(30);
       for (const request of kills) {

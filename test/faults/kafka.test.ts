@@ -94,7 +94,9 @@ describe('a stage under faults of Kafka', () => {
     expect(await fixture.audit()).toMatchObject({ bronzeRows: 45, rowsOfOld: 30 });
   });
 
-  it('[R16] loads a recreated topic from its first record, even if it is longer than the old one', async () => {
+  it('[R16] loads a recreated topic from its first record, even if it is longer than the old one', {
+    tags: ['full'],
+  }, async () => {
     await fixture.recreate(1);
     await fixture.publish(30);
     await using loader = fixture.startLoader();
@@ -109,6 +111,7 @@ describe('a stage under faults of Kafka', () => {
 
   it.each(casesOf(['earliest', 'latest', 'deleted']))(
     '[R17] begins at the position of the ledger when the offsets of its group are %s',
+    { tags: ['full'] },
     async (how) => {
       await fixture.recreate();
       await fixture.publish(40);
@@ -139,7 +142,7 @@ describe('a stage under faults of Kafka', () => {
   });
 
   describe.each(casesOf(Object.entries(errorCode)))('commits refused with %s', (_, code) => {
-    it('[R14] make the loader lose or repeat no row', async () => {
+    it('[R14] make the loader lose or repeat no row', { tags: ['full'] }, async () => {
       await fixture.recreate();
       await fixture.proxy.during(refuseCommits(code, 3), async () => {
         await using loader = fixture.startLoader();
@@ -172,7 +175,9 @@ describe('a stage under faults of Kafka', () => {
     expect(await fixture.audit()).toMatchObject({ ids: 200, rawRecords: 200 });
   });
 
-  it('[R19] continues after offsets without a usable record: markers, aborted records, tombstones, records without a key', async () => {
+  it('[R19] continues after offsets without a usable record: markers, aborted records, tombstones, records without a key', {
+    tags: ['full'],
+  }, async () => {
     await fixture.recreate(1);
     await fixture.publish(3);
     const value = rawMovieCodec.encode(rawMovie(50));
@@ -253,21 +258,25 @@ describe('a stage under faults of Kafka', () => {
       ['half a record', (record: Buffer) => record.subarray(0, record.length >> 1)],
       ['longer than one record', (record: Buffer) => Buffer.concat([record, record])],
     ]),
-  )('[R20] parks a record that is %s, in either topic, and the partition continues', async (_, spoil) => {
-    await fixture.recreate(1);
-    await fixture.publishIds(1);
-    await fixture.write(topics.movieIds.name, [{ key: 'poison', value: spoil(goodId) }]);
-    await fixture.publishIds(1, 1);
-    expect(await fixture.fetchOnce(sandbox)).toMatchObject({ parked: 1 });
-    await fixture.write(topics.rawMovies.name, [{ key: 'poison', value: spoil(good) }]);
-    await fixture.publish(1);
-    expect(await fixture.loadOnce()).toEqual({ rows: 3, parked: 1 });
-    expect(await fixture.deadLetters()).toEqual([
-      ['tmdb.movie-ids/0/1', 'undecodable_record'],
-      ['tmdb.raw-movies/0/2', 'undecodable_record'],
-    ]);
-    expect(await fixture.audit()).toMatchObject({ ids: 3, bronzeRows: 3, parked: 2 });
-  });
+  )(
+    '[R20] parks a record that is %s, in either topic, and the partition continues',
+    { tags: ['full'] },
+    async (_, spoil) => {
+      await fixture.recreate(1);
+      await fixture.publishIds(1);
+      await fixture.write(topics.movieIds.name, [{ key: 'poison', value: spoil(goodId) }]);
+      await fixture.publishIds(1, 1);
+      expect(await fixture.fetchOnce(sandbox)).toMatchObject({ parked: 1 });
+      await fixture.write(topics.rawMovies.name, [{ key: 'poison', value: spoil(good) }]);
+      await fixture.publish(1);
+      expect(await fixture.loadOnce()).toEqual({ rows: 3, parked: 1 });
+      expect(await fixture.deadLetters()).toEqual([
+        ['tmdb.movie-ids/0/1', 'undecodable_record'],
+        ['tmdb.raw-movies/0/2', 'undecodable_record'],
+      ]);
+      expect(await fixture.audit()).toMatchObject({ ids: 3, bronzeRows: 3, parked: 2 });
+    },
+  );
 
   it('[R21] parks a movie whose document is larger than the topic accepts, and continues', async () => {
     await fixture.recreate();
@@ -284,7 +293,7 @@ describe('a stage under faults of Kafka', () => {
     expect(await fixture.audit()).toMatchObject({ ids: 100, parked });
   });
 
-  it('[R21] parks a record of the maximum size, although its dead letter is larger', async () => {
+  it('[R21] parks a record of the maximum size, although its dead letter is larger', { tags: ['full'] }, async () => {
     await fixture.recreate(1);
     const size = maxRecordBytesOf(topics.rawMovies) - 100;
     await fixture.write(topics.rawMovies.name, [{ key: '1', value: Buffer.alloc(size, 'x') }]);

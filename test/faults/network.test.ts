@@ -56,7 +56,9 @@ async function allLoaded(services: readonly SupervisedService[], broker = bed.br
 /** The tests run one after the other on the same services, so a failure may cause later failures. */
 describe('[Z3] a fleet whose Kafka is behind a bad network', () => {
   // Enough work for all faults, including the slow ones.
-  const movies = isLongForm ? Math.min(10_000, 1_800 + 300 * seconds) : 1_000;
+  const movies = isLongForm ? Math.min(10_000, 1_800 + 300 * seconds) : 800;
+  /** Processes of each stage. */
+  const replicas = isLongForm ? [1, 2] : [1];
   let services: SupervisedService[];
   let second: FaultProxy;
 
@@ -69,8 +71,8 @@ describe('[Z3] a fleet whose Kafka is behind a bad network', () => {
 
   it('[R23] waits for a Kafka that is down when it starts, and says what it waits for', async () => {
     await proxy.stopListening();
-    services = ['fetcher-1', 'fetcher-2'].map((name) => new SupervisedService(bed.fleet, name, ['fetch']));
-    services.push(...['loader-1', 'loader-2'].map((name) => new SupervisedService(bed.fleet, name, ['load'])));
+    const stages = ['fetch', 'load'].flatMap((stage) => replicas.map((number) => [stage, number] as const));
+    services = stages.map(([stage, number]) => new SupervisedService(bed.fleet, `${stage}-${number}`, [stage]));
     const memory = () => Promise.all(services.map(({ service }) => service.metric('process_resident_memory_bytes')));
     await memory();
     await delay(2_000);
@@ -111,15 +113,23 @@ describe('[Z3] a fleet whose Kafka is behind a bad network', () => {
     process.stdout.write(`${toxic.name}: ${toxic.injections} injections, at work again after ${idleMs} ms\n`);
   });
 
-  it('[R22] follows a broker that returns at another address', async () => {
+  it('[R10 R22] waits for a broker that has ended, is not ready meanwhile, and follows it to another address', async () => {
     expect(fetched(), 'nothing is left to be done under load').toBeLessThan(movies);
     await bed.broker.stop();
     await proxy.stopListening();
+    for (const { name, service } of services) {
+      await until(`${name} is not ready`, async () => (await service.get('/readyz')).status === 503, {
+        timeoutMs: 30_000,
+      });
+    }
     const kafkaDir = join(bed.workspace.dataDir, 'kafka');
     const moved = resources.use(await FleetBroker.start(kafkaDir, { properties: advertisedAs(second) }));
     second.pointTo(moved.address);
     const backAt = performance.now();
     await untilFetched(1);
+    for (const { name, service } of services) {
+      await until(`${name} is ready`, async () => (await service.get('/readyz')).status === 200, { timeoutMs: 60_000 });
+    }
     process.stdout.write(`at work at the other address after ${Math.round(performance.now() - backAt)} ms\n`);
   });
 

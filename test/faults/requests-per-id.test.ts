@@ -8,15 +8,16 @@ import { errorCode, refuseCommits } from '../support/kafka/kafka-protocol.ts';
 import { groups, topics } from '../support/kafka/topics.ts';
 import { crashEnvironment } from '../support/processes/crash-points.ts';
 import { Fleet, type Service, until } from '../support/processes/fleet.ts';
+import { isLongForm } from '../tiers.ts';
 
 const kills = Number(process.env['FETCH_KILLS'] ?? 1);
 /** TMDB_CONCURRENCY: the limit of requests in flight, and of published ids that are not committed. */
-const slots = 20;
+const slots = isLongForm ? 20 : 5;
 /**
- * A kill of the broker wastes at most 80 requests: each of two fetchers has `slots` in flight, and has published as many answers
- * that are not committed. With 1,000 ids for each kill, the limit of 1.1 requests for each id allows 100.
+ * A kill of the broker wastes at most `4 * slots` requests: each of two fetchers has `slots` in flight, and has published as many
+ * answers that are not committed. With so many ids for each kill, the limit of 1.1 requests for each id allows more.
  */
-const ids = kills * 1_000;
+const ids = kills * 50 * slots;
 
 describe('a fetcher requests few ids twice', () => {
   let fixture: KafkaFixture;
@@ -41,7 +42,9 @@ describe('a fetcher requests few ids twice', () => {
     await fixture.recreate();
     await fixture.publishIds(ids, 0, ids);
     asked = 0;
-    fleet = new Fleet(fixture.settings({ TMDB_BASE_URL: sandbox.url, TMDB_RATE_LIMIT: '1000/1s' }));
+    fleet = new Fleet(
+      fixture.settings({ TMDB_BASE_URL: sandbox.url, TMDB_RATE_LIMIT: '1000/1s', TMDB_CONCURRENCY: String(slots) }),
+    );
   });
 
   const committed = async (): Promise<number> => {
@@ -66,7 +69,7 @@ describe('a fetcher requests few ids twice', () => {
     await using members = fleet;
     const points = ['fetcher.answered', 'fetcher.published', 'fetcher.token-taken'];
     for (let kill = 0; kill < kills; kill += 1) {
-      const point = { point: points[kill % points.length] ?? '', hit: 300 };
+      const point = { point: points[kill % points.length] ?? '', hit: 15 * slots };
       const log = join(fixture.dataDir, `kill-${kill}.log`);
       const fetcher = members.start(`fetcher-${kill}`, ['fetch'], crashEnvironment('CRASH_AT', point, log));
       await fetcher.exited;
@@ -92,7 +95,9 @@ describe('a fetcher requests few ids twice', () => {
     await expectFewTwice();
   });
 
-  it('[R105] when no commit succeeds: it stops after a few requests, reports it, and continues after the next successful commit', async () => {
+  it('[R105] when no commit succeeds: it stops after a few requests, reports it, and continues after the next successful commit', {
+    tags: ['full'],
+  }, async () => {
     await using members = fleet;
     const refused = refuseCommits(errorCode.REBALANCE_IN_PROGRESS, Number.POSITIVE_INFINITY);
     let fetcher: Service | undefined;

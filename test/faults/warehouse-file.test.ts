@@ -92,19 +92,23 @@ describe('a DuckDB file', () => {
       await wholeAfterLoading();
     });
 
-    it.runIf(SmallDisk.isPossible())('[R57] that is read-only is refused, and nothing is changed', async () => {
-      using disk = new SmallDisk(200);
-      fixture.newFile(disk.path);
-      await wholeAfterLoading();
-      const before = readFileSync(fixture.duckdbPath);
-      disk.setReadOnly(true);
-      const { code, stderr } = await loadOnce();
-      expect(code).toBe(2);
-      expect(stderr).toContain('its file system is read-only');
-      disk.setReadOnly(false);
-      expect(readFileSync(fixture.duckdbPath).equals(before)).toBe(true);
-      await wholeAfterLoading();
-    });
+    it.runIf(SmallDisk.isPossible())(
+      '[R57] that is read-only is refused, and nothing is changed',
+      { tags: ['full'] },
+      async () => {
+        using disk = new SmallDisk(200);
+        fixture.newFile(disk.path);
+        await wholeAfterLoading();
+        const before = readFileSync(fixture.duckdbPath);
+        disk.setReadOnly(true);
+        const { code, stderr } = await loadOnce();
+        expect(code).toBe(2);
+        expect(stderr).toContain('its file system is read-only');
+        disk.setReadOnly(false);
+        expect(readFileSync(fixture.duckdbPath).equals(before)).toBe(true);
+        await wholeAfterLoading();
+      },
+    );
   });
 
   it('[R58] holds rows and ledger that agree when its loader is killed in the middle of a checkpoint', async () => {
@@ -181,7 +185,7 @@ describe('a DuckDB file', () => {
       await wholeAfterLoading();
     });
 
-    it('[R58] and in which a byte has changed is never accepted', async () => {
+    it('[R58] and in which a byte has changed is never accepted', { tags: ['full'] }, async () => {
       const bytes = readFileSync(wal());
       const middle = bytes.length >> 1;
       bytes.writeUInt8(bytes.readUInt8(middle) ^ 0xff, middle);
@@ -196,7 +200,7 @@ describe('a DuckDB file', () => {
     });
   });
 
-  it('[R59] that a newer DuckDB has written is refused, and not changed', async () => {
+  it('[R59] that a newer DuckDB has written is refused, and not changed', { tags: ['full'] }, async () => {
     writeFileSync(fixture.duckdbPath, fileOfDuckDb2);
     const { code, stderr } = await loadOnce();
     expect(code).toBe(1);

@@ -37,7 +37,9 @@ describe('under faults of the warehouse', () => {
     expect(await fixture.audit()).toMatchObject({ bronzeRows: published });
   });
 
-  it('[R53 R54] a connection that loses calls and answers, and delivers some calls late, does not change the result', async () => {
+  it('[R53 R54] a connection that loses calls and answers, and delivers some calls late, does not change the result', {
+    tags: ['full'],
+  }, async () => {
     const injected: UnreliableWarehouse['injected'][] = [];
     const random = seededRandom(seed);
     const wrap = (warehouse: Warehouse) => {
@@ -74,7 +76,9 @@ describe('under faults of the warehouse', () => {
     expect(await contentsOf(fixture.duckdbPath)).toEqual({ rows: 100, offsets: 100, inLedger: 100, positions: 100 });
   });
 
-  it('[R56 R106] a loader waits for a file that another process has open for longer than a call may wait, without a crash', async () => {
+  it('[R56 R106] a loader waits for a file that another process has open for longer than a call may wait, without a crash', {
+    tags: ['full'],
+  }, async () => {
     await fixture.loadOnce();
     await using fleet = new Fleet(fixture.settings({ DUCKDB_LOCK_WAIT: '300ms', LOAD_MAX_AGE: '100ms' }));
     const loader = fleet.start('loader', ['load']);

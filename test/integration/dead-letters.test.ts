@@ -285,18 +285,20 @@ describe('the list', () => {
       { origin: topics.rawMovies.name, offset: 1, originValue: rawMovie(1, `{"title":"${nasty}"}`), message: nasty },
       { origin: topics.rawMovies.name, offset: 2, originValue: Buffer.from(nasty), originKey: Buffer.from(nasty) },
     ]);
-    for (const args of [['list'], ['show', 'tmdb.raw-movies/0/1'], ['show', 'tmdb.raw-movies/0/2']]) {
-      for (const json of [[], ['--json']]) {
-        const { code, stdout } = await stage.run(['dead-letters', ...args, ...json]);
-        expect(code).toBe(0);
-        expect(stdout).not.toMatch(steering);
-      }
-    }
-    const { stdout: text } = await stage.run(['dead-letters', 'show', '1']);
+    const shown = async (...args: string[]): Promise<string> => {
+      const { code, stdout } = await stage.run(['dead-letters', ...args]);
+      expect(code).toBe(0);
+      expect(stdout).not.toMatch(steering);
+      return stdout;
+    };
+    const text = await shown('show', '1');
     expect(text).toMatch(/document +\{"title":"\\u001b\]0;owned\\u0007/);
     expect(text).toMatch(/state +open/);
-    const { stdout: json } = await stage.run(['dead-letters', 'show', 'tmdb.raw-movies/0/2', '--json']);
-    expect(JSON.parse(json).letters).toMatchObject([
+    const [first, second] = ['tmdb.raw-movies/0/1', 'tmdb.raw-movies/0/2'];
+    for (const args of casesOf([['list'], ['list', '--json'], ['show', first, '--json'], ['show', second]])) {
+      await shown(...args);
+    }
+    expect(JSON.parse(await shown('show', second, '--json')).letters).toMatchObject([
       { key: nasty, fields: null, hex: Buffer.from(nasty).toString('hex') },
     ]);
   });

@@ -87,7 +87,7 @@ it('publishes each movie again as in its newest record, and omits deleted movies
   expect(existsSync(journal)).toBe(false);
 });
 
-it.each([
+const selections: readonly (readonly [string, readonly number[]])[] = [
   ['--since 150m', [2, 3, 4]],
   ['--until 150m', [1]],
   ['--since 150m --until 90m', [2]],
@@ -99,7 +99,9 @@ it.each([
   ['--movie 1 --movie 3 --since 150m', [3]],
   ['--movie 1 --movie 77', [1, 77]],
   ['--movie 77 --since 150m', []],
-])('selects by %s', async (selection, movies) => {
+];
+
+it.each(casesOf(selections, [2, 6, 8, 9]))('selects by %s', async (selection, movies) => {
   await know([
     { movieId: 1, hoursAgo: 3 },
     { movieId: 2, hoursAgo: 2 },

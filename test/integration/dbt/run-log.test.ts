@@ -67,7 +67,7 @@ it('refuses to run silver_movies without stg_movies, and then loses no movie', a
   ]);
 });
 
-it('is due after a failed build, even if a later run of some models succeeds', async () => {
+it('is due after a failed build, even if a later run of some models succeeds', { tags: ['full'] }, async () => {
   await failABuild();
   await file.run(dbt, { command: 'run', vars, select: ['dim_dates'] });
   const state = await transformState((sql) => file.query(sql), 'f');
