@@ -11,6 +11,7 @@ import { readDefinitions } from '../dashboard/definitions.ts';
 import { pages } from '../dashboard/pages/index.ts';
 import { startDashboardServer } from '../dashboard/server.ts';
 import { createSite } from '../dashboard/site.ts';
+import { keepHeapSmall } from '../dashboard/small-heap.ts';
 import { createLogger } from '../runtime/logger.ts';
 import { sampleStatus } from '../test/support/dashboard/sample-status.ts';
 import { openDuckDbGold } from '../warehouse/duckdb/gold-reader.ts';
@@ -45,6 +46,7 @@ try {
     const source = `import { publishSmallGold } from ${JSON.stringify(goldMaker)}; await publishSmallGold(${JSON.stringify(path)}, ${Number(options.movies)});`;
     execFileSync(process.execPath, ['--input-type=module', '--eval', source], { stdio: 'inherit' });
   }
+  keepHeapSmall();
   await using gold = openDuckDbGold(path);
   const site = createSite({
     ...{ gold, definitions: readDefinitions(), remark: null },

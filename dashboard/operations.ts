@@ -1,4 +1,5 @@
-import type { GoldRow, GoldValue } from '../warehouse/gold-reader.ts';
+import type { GoldRow } from '../warehouse/gold-reader.ts';
+import { plainRow } from '../warehouse/plain-row.ts';
 import type { Definitions } from './definitions.ts';
 import type { Column } from './figure.ts';
 import type { Unit } from './format.ts';
@@ -88,12 +89,6 @@ const failureColumns = [
 ];
 const costColumns = (row: Row): Column[] => Object.keys(row).map((key) => column(key, key, 'text'));
 
-const plain = (value: unknown): GoldValue =>
-  value instanceof Date ? value.toISOString() : ((value ?? null) as GoldValue);
-
-const plainRow = (row: Row): GoldRow =>
-  Object.fromEntries(Object.entries(row).map(([key, value]) => [key, plain(value)]));
-
 /** The page with all parts of the status. */
 export function operationsView(status: OperationsStatus, definitions: Definitions): Html {
   const errorOf = (part: string) => status.errors.find((error) => error.part === part)?.message;
@@ -121,10 +116,10 @@ export function operationsView(status: OperationsStatus, definitions: Definition
 const tableOf = (title: string, columns: readonly Column[], rows: readonly Row[], definitions: Definitions): Html =>
   html`<div class="wide-table" tabindex="0" role="region" aria-label="${title}, as a table">${rowsTable(
     columns,
-    rows.map(plainRow),
+    rows.map((row) => plainRow(row) as GoldRow),
     // The words of operations are not columns of GOLD.
     { ...definitions, columns: new Map() },
   )}</div>`;
 
 const detailsOf = (columns: readonly Column[], row: Row): Html =>
-  html`<dl class="details">${columns.map((each) => html`<dt>${each.label}</dt><dd>${cell(plainRow(row), each)}</dd>`)}</dl>`;
+  html`<dl class="details">${columns.map((each) => html`<dt>${each.label}</dt><dd>${cell(plainRow(row) as GoldRow, each)}</dd>`)}</dl>`;

@@ -3,6 +3,7 @@ import { readDefinitions } from '../dashboard/definitions.ts';
 import { type ReadOperations, sharedStatus } from '../dashboard/operations.ts';
 import { startDashboardServer } from '../dashboard/server.ts';
 import { createSite } from '../dashboard/site.ts';
+import { keepHeapSmall } from '../dashboard/small-heap.ts';
 import type { Context } from '../platform/context.ts';
 import { goldSource, warehouseAccess } from '../platform/warehouse.ts';
 import { whenAborted } from '../runtime/abort.ts';
@@ -17,6 +18,7 @@ import { openStatus } from './status.ts';
  */
 export async function serveDashboard(context: Context, onStarted: (url: string) => void): Promise<void> {
   const { config, health, log, signal } = context;
+  keepHeapSmall();
   await runAsService(context, async () => {
     await using gold = await goldSource(context).openGold((problem) => {
       if (problem === null) log.info('GOLD can be read again');

@@ -1,5 +1,5 @@
-/** A row from a WarehouseReader: numbers if they are exact, moments as ISO texts. */
-export function plainRow(row: Record<string, unknown>): Record<string, unknown> {
+/** A row as plain values: numbers if they are exact, moments as ISO texts. */
+export function plainRow(row: Readonly<Record<string, unknown>>): Record<string, unknown> {
   // A loop: pairs of a million rows would take 100 MB and two seconds.
   const plain: Record<string, unknown> = {};
   for (const column of Object.keys(row)) plain[column] = plainValue(row[column]);

@@ -5,8 +5,9 @@ import { formatValue, isNumeric } from '../format.ts';
 import { knownMoney, measures, releasedFeatures } from './columns.ts';
 
 const year: Column = { key: 'release_year', label: 'Year', unit: 'year' };
+const isComplete: Column = { key: 'is_complete_year', label: 'Complete', unit: 'yes or no' };
 
-const counted = `${releasedFeatures} ${knownMoney} Movies without a known release date are in no year. Amounts are not adjusted for inflation, and the newest year is not complete.`;
+const counted = `${releasedFeatures} ${knownMoney} Movies without a known release date are in no year. Amounts are not adjusted for inflation. A year is complete if TMDb has sent an answer after its end.`;
 
 /** Every year, because a gap in the axis would look like a neighboring year. */
 const gaps = (rows: readonly GoldRow[]): readonly (GoldRow | number)[] => {
@@ -21,7 +22,7 @@ const byYear = (id: string, title: string, measure: Column, others: readonly Col
   id,
   title,
   counted,
-  columns: [year, measure, ...others],
+  columns: [year, measure, ...others, isComplete],
   query: () => ({ sql: 'select * from kpi_yearly_trends order by release_year' }),
   chart: (rows) =>
     columnChart({
@@ -38,7 +39,8 @@ const byYear = (id: string, title: string, measure: Column, others: readonly Col
 
 function readYear(row: GoldRow, { key, unit, label }: Column): string {
   const movies = `${formatValue(row['movie_count'] ?? null, 'count')} movies`;
-  return `${row['release_year']}: ${isNumeric(unit) ? formatValue(row[key] ?? null, unit) : label}, ${movies}`;
+  const remark = row['is_complete_year'] === false ? ' (not complete)' : '';
+  return `${row['release_year']}${remark}: ${isNumeric(unit) ? formatValue(row[key] ?? null, unit) : label}, ${movies}`;
 }
 
 export const revenueByYear = byYear('revenue-by-year', 'Revenue by release year', measures.totalRevenue, [
@@ -77,6 +79,7 @@ export const years: Figure = {
     measures.medianRoi,
     measures.overallRoi,
     measures.averageVote,
+    isComplete,
   ],
   query: () => ({ sql: 'select * from kpi_yearly_trends order by release_year desc' }),
 };

@@ -159,6 +159,13 @@ describe('the dashboard', () => {
     expect((await get('/movies/1e3')).status).toBe(404);
   });
 
+  it('marks the years that are not complete, in the chart and in the table', async () => {
+    const page = await textOf('/years');
+    expect(page).toContain('2023 (not complete): ');
+    expect(page).not.toContain('2022 (not complete)');
+    expect(await textOf('/data/years.csv')).toMatch(/,false\r\n2022,.*,true\r\n/);
+  });
+
   it('groups budgets as a computation from the single movies does', async () => {
     const rows = await rowsOf(
       'select budget_usd, roi_pct from fact_movies where is_released_feature and is_money_known',

@@ -89,7 +89,7 @@ const statements = [
      from gold.bridge_movie_genres join gold.${metricsTable} using (movie_id) join gold.dim_genres using (genre_sk)
     group by genre_sk, genre_id, genre_name`,
   `insert into gold.kpi_yearly_trends by name
-   select release_year, ${selectMetrics()} from gold.${metricsTable} where release_year is not null group by release_year`,
+   select release_year, release_year < 2023 as is_complete_year, ${selectMetrics()} from gold.${metricsTable} where release_year is not null group by release_year`,
   ...[
     ['revenue', 'revenue_usd', 'is_money_known'],
     ['profit', 'profit_usd', 'is_money_known'],
