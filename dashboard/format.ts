@@ -11,6 +11,7 @@ export type Unit =
   | 'percent'
   | 'vote'
   | 'score'
+  | 'credits'
   | 'minutes'
   | 'seconds'
   | 'time'
@@ -59,6 +60,7 @@ const formats: Readonly<Record<Exclude<Unit, 'text' | 'time' | 'yes or no'>, (va
   percent: formatPercent,
   vote: (value) => value.toFixed(2),
   score: (value) => value.toFixed(1),
+  credits: (value) => value.toFixed(3),
   minutes: (value) => `${whole.format(value)}${space}min`,
   seconds: (value) => formatDuration(value * 1_000),
 };

@@ -8,6 +8,18 @@ import { cell, rowsTable, timeView } from './table.ts';
 
 type Row = Readonly<Record<string, unknown>>;
 
+/** As `dead-letters/summary.ts` makes it. */
+interface LetterGroup {
+  readonly reason: string;
+  readonly topic: string;
+  readonly open: number;
+  readonly oldestFailedAt: Date;
+  readonly newestFailedAt: Date;
+  readonly outcomes: Readonly<Partial<Record<string, number>>>;
+  readonly why: string | null;
+  readonly notSimulated: number;
+}
+
 /** What `status --json` prints, as far as the page shows it. A part that could not be read is null, and `errors` has the reason. */
 export interface OperationsStatus {
   readonly readAt: Date;
@@ -17,6 +29,8 @@ export interface OperationsStatus {
   readonly lastFlush: Row | null;
   readonly lastDbtRun: (Row & { readonly failures: readonly Row[] }) | null;
   readonly lastDayAtSnowflake: Row | null;
+  /** The open dead letters by reason and topic, with what becomes of them if they are sent back now. */
+  readonly deadLetters: readonly LetterGroup[] | null;
   readonly errors: readonly { readonly part: string; readonly message: string }[];
 }
 
@@ -24,20 +38,20 @@ export interface OperationsStatus {
 export type ReadOperations = () => Promise<OperationsStatus>;
 
 /**
- * Reads at most once at a time, and not again while the last status is fresh. @param now milliseconds of a clock that never goes back.
- * @param freshMs how long (ms) a status is shown to further visitors.
+ * Reads at most once at a time, and not again while the last value is fresh. @param now milliseconds of a clock that never goes back.
+ * @param freshMs how long (ms) a value is shown to further visitors.
  */
-export function sharedStatus(read: ReadOperations, now: () => number, freshMs: number): ReadOperations {
-  let last: { readonly at: number; readonly status: Promise<OperationsStatus> } | undefined;
+export function shared<Value>(read: () => Promise<Value>, now: () => number, freshMs: number): () => Promise<Value> {
+  let last: { readonly at: number; readonly value: Promise<Value> } | undefined;
   return () => {
-    if (last && now() - last.at < freshMs) return last.status;
-    const status = read();
-    const current = { at: now(), status };
+    if (last && now() - last.at < freshMs) return last.value;
+    const value = read();
+    const current = { at: now(), value };
     last = current;
-    status.catch(() => {
+    value.catch(() => {
       if (last === current) last = undefined;
     });
-    return status;
+    return value;
   };
 }
 
@@ -81,13 +95,44 @@ const dbtColumns = [
   column('testsWarned', 'Tests warned', 'count'),
   column('failed', 'Failed', 'count'),
 ];
+const letterColumns = [
+  column('reason', 'Reason', 'text'),
+  column('topic', 'Topic', 'text'),
+  column('open', 'Open', 'count'),
+  column('oldestFailedAt', 'Oldest', 'time'),
+  column('newestFailedAt', 'Newest', 'time'),
+  column('redrive', 'If they are sent back now', 'text'),
+];
+
+/** What becomes of a record, by the outcome of the dry run. */
+const outcomeTexts: Readonly<Record<string, string>> = {
+  load: 'loaded',
+  fetch: 'fetched',
+  skip: 'skipped',
+  park: 'parked again',
+  refuse: 'refused',
+};
+
+function redriveText({ outcomes, why, notSimulated }: LetterGroup): string {
+  const counts = Object.entries(outcomes).map(([outcome, number]) => `${number} ${outcomeTexts[outcome] ?? outcome}`);
+  const rest = notSimulated > 0 ? [`${notSimulated} older ones not simulated`] : [];
+  return [...counts, ...rest].join(', ') + (why === null ? '' : `: ${why}`);
+}
+
 const failureColumns = [
   column('name', 'Model or test', 'text'),
   column('kind', 'Kind', 'text'),
   column('status', 'Outcome', 'text'),
   column('failures', 'Rows', 'count'),
 ];
-const costColumns = (row: Row): Column[] => Object.keys(row).map((key) => column(key, key, 'text'));
+const costColumns = [
+  column('flushes', 'Flushes', 'count'),
+  column('rowsPerFlush', 'Rows per flush', 'score'),
+  column('dbtRuns', 'Runs of dbt', 'count'),
+  column('secondsAwake', 'Virtual warehouses ran', 'seconds'),
+  column('estimatedCredits', 'Credits, estimated', 'credits'),
+  column('creditsPer1000Movies', 'Credits per 1,000 movies', 'credits'),
+];
 
 /** The page with all parts of the status. */
 export function operationsView(status: OperationsStatus, definitions: Definitions): Html {
@@ -101,16 +146,16 @@ export function operationsView(status: OperationsStatus, definitions: Definition
     section(title, part, rows && rows.length > 0 ? tableOf(title, columns, rows, definitions) : null);
   const one = (title: string, part: string, columns: readonly Column[], row: Row | null): Html =>
     section(title, part, row && detailsOf(columns, row));
-  const { topics, tokens, layers, lastFlush, lastDbtRun, lastDayAtSnowflake } = status;
+  const { topics, tokens, layers, lastFlush, lastDbtRun, lastDayAtSnowflake, deadLetters } = status;
+  const letters = deadLetters?.map((group) => ({ ...group, redrive: redriveText(group) })) ?? null;
   const failures = lastDbtRun?.failures ?? [];
-  return html`<p>What <code>tmdb-stream status</code> shows, read at ${timeView(status.readAt)}. Records of the topic of dead letters are
-    parked: <code>tmdb-stream dead-letters list</code> has their reasons. <a href="/data/operations.json">JSON</a></p>
-    ${list('Topics', 'topics', topicColumns, topics)}${list('Layers', 'warehouse', layerColumns, layers)}
+  return html`<p>What <code>tmdb-stream status</code> shows, read at ${timeView(status.readAt)}. <a href="/data/operations.json">JSON</a></p>
+    ${list('Topics', 'topics', topicColumns, topics)}${list('Dead letters', 'deadLetters', letterColumns, letters)}${list('Layers', 'warehouse', layerColumns, layers)}
     <div class="grid">${one('Last run of dbt', 'warehouse', dbtColumns, lastDbtRun)}
     <div>${one('Last flush', 'warehouse', flushColumns, lastFlush)}
     ${(tokens || errorOf('tokens') !== undefined) && one('Tokens', 'tokens', tokenColumns, tokens)}</div></div>
     ${failures.length > 0 && list('Failed in the last run of dbt', 'warehouse', failureColumns, failures)}
-    ${lastDayAtSnowflake && one('Last 24 hours at Snowflake', 'warehouse', costColumns(lastDayAtSnowflake), lastDayAtSnowflake)}`;
+    ${lastDayAtSnowflake && one('Last 24 hours at Snowflake', 'warehouse', costColumns, lastDayAtSnowflake)}`;
 }
 
 const tableOf = (title: string, columns: readonly Column[], rows: readonly Row[], definitions: Definitions): Html =>

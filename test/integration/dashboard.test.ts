@@ -8,7 +8,7 @@ import { html } from '../../dashboard/html.ts';
 import { pages } from '../../dashboard/pages/index.ts';
 import { type DashboardServer, startDashboardServer } from '../../dashboard/server.ts';
 import { createSite } from '../../dashboard/site.ts';
-import { openStatus } from '../../pipeline/status.ts';
+import { operationsReader } from '../../pipeline/dashboard.ts';
 import { loadConfig } from '../../platform/config.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { Health } from '../../runtime/health.ts';
@@ -247,10 +247,10 @@ describe('the dashboard', () => {
       ...{ log, progress: noProgress, signal: new AbortController().signal },
       ...{ metrics: createMetrics('test'), health: new Health(systemClock) },
     };
-    await using reader = openStatus(context, { startsNoBroker: true });
-    const { errors, layers } = await reader.read();
-    expect(errors).toEqual([{ part: 'topics', message: 'no broker runs for this data folder' }]);
-    expect(layers).toEqual([]);
+    const { errors, layers, deadLetters } = await operationsReader(context)();
+    const message = 'no broker runs for this data folder';
+    expect(errors).toEqual(['topics', 'deadLetters'].map((part) => ({ part, message })));
+    expect({ layers, deadLetters }).toEqual({ layers: [], deadLetters: null });
   });
 
   it('[P19] shows each published GOLD with the next request, and says what to run while there is none', async () => {

@@ -3,6 +3,7 @@ import { closingOf, deadLetterOf } from '../../consumers/dead-letter.ts';
 import { runLoader } from '../../consumers/loader.ts';
 import { redrive } from '../../dead-letters/redrive.ts';
 import { type Letter, readLetters } from '../../dead-letters/store.ts';
+import { summarizeOpenLetters } from '../../dead-letters/summary.ts';
 import type { KafkaCluster } from '../../kafka/cluster.ts';
 import { readTopic } from '../../kafka/read-topic.ts';
 import type { ConsumerRecord } from '../../kafka/topic.ts';
@@ -124,6 +125,9 @@ describe('redrive', () => {
     const dryRun = await stage.run(['dead-letters', 'redrive', '--all', '--dry-run', '--json']);
     expect(dryRun).toMatchObject({ code: 0 });
     expect(JSON.parse(dryRun.stdout).simulated).toEqual([{ id: 'tmdb.raw-movies/0/0', outcome: 'load' }]);
+    expect(await summarizeOpenLetters(stage.kafka.cluster, silent, never)).toEqual([
+      expect.objectContaining({ topic: topics.rawMovies.name, open: 1, outcomes: { load: 1 }, notSimulated: 0 }),
+    ]);
     expect(await stage.ends()).toEqual(before);
 
     expect(await stage.run(['dead-letters', 'redrive', '--id', '7'])).toMatchObject({ code: 0 });

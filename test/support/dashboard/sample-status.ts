@@ -26,5 +26,12 @@ export const sampleStatus: OperationsStatus = {
     failures: [{ name: 'unique_<b>_movie', kind: 'test', status: 'fail', failures: 3 }],
   },
   lastDayAtSnowflake: null,
+  deadLetters: [
+    {
+      ...{ reason: 'invalid_json', topic: 'tmdb.raw-movies', open: 5, notSimulated: 2 },
+      ...{ oldestFailedAt: new Date('2026-01-01T00:00:00Z'), newestFailedAt: new Date('2026-01-02T00:00:00Z') },
+      ...{ outcomes: { load: 1, park: 2 }, why: 'it contains <no> JSON' },
+    },
+  ],
   errors: [],
 };

@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import { readDefinitions } from '../../../dashboard/definitions.ts';
-import { operationsView, sharedStatus } from '../../../dashboard/operations.ts';
+import { operationsView, shared } from '../../../dashboard/operations.ts';
 import { sampleStatus } from '../../support/dashboard/sample-status.ts';
 
 describe('the page of operations', () => {
@@ -24,6 +24,21 @@ describe('the page of operations', () => {
     expect(page).toContain('unique_&lt;b&gt;_movie');
   });
 
+  it('shows the open dead letters with their reason, and what becomes of them if they are sent back now', () => {
+    const page = `${operationsView(sampleStatus, definitions)}`;
+    expect(page).toContain('invalid_json');
+    expect(page).toContain('1 loaded, 2 parked again, 2 older ones not simulated: it contains &lt;no&gt; JSON');
+  });
+
+  it('shows the cost on Snowflake', () => {
+    const lastDayAtSnowflake = {
+      ...{ flushes: 96, rowsPerFlush: 3_600, dbtRuns: 96, secondsAwake: 17_280, estimatedCredits: 6.5 },
+      creditsPer1000Movies: null,
+    };
+    const page = `${operationsView({ ...sampleStatus, lastDayAtSnowflake }, definitions)}`;
+    for (const text of ['Credits, estimated', '6.500', '4 h 48 min', '3600.0']) expect(page).toContain(text);
+  });
+
   it('shows why a part cannot be read, and the other parts', () => {
     const errors = [{ part: 'topics', message: 'Kafka is <out> of reach' }];
     const page = `${operationsView({ ...sampleStatus, topics: null, errors }, definitions)}`;
@@ -32,24 +47,24 @@ describe('the page of operations', () => {
   });
 
   it('says that there is nothing yet, and leaves out tokens that no one shares', () => {
-    const nothing = { topics: [], tokens: null, layers: [], lastFlush: null, lastDbtRun: null };
+    const nothing = { topics: [], tokens: null, layers: [], lastFlush: null, lastDbtRun: null, deadLetters: [] };
     const page = `${operationsView({ ...sampleStatus, ...nothing }, definitions)}`;
-    expect(page.match(/Nothing yet/g)).toHaveLength(4);
+    expect(page.match(/Nothing yet/g)).toHaveLength(5);
     expect(page).not.toContain('Tokens');
   });
 
   it('reads the status once for visitors while it is fresh, and again after a failure', async () => {
     let now = 0;
     const read = vi.fn(async () => sampleStatus);
-    const shared = sharedStatus(read, () => now, 10_000);
-    await Promise.all([shared(), shared()]);
+    const status = shared(read, () => now, 10_000);
+    await Promise.all([status(), status()]);
     now = 9_999;
-    await shared();
+    await status();
     expect(read).toHaveBeenCalledTimes(1);
     now = 10_000;
     read.mockRejectedValueOnce(new Error('no'));
-    await expect(shared()).rejects.toThrow('no');
-    await shared();
+    await expect(status()).rejects.toThrow('no');
+    await status();
     expect(read).toHaveBeenCalledTimes(3);
   });
 });
