@@ -5,9 +5,9 @@ import { systemClock } from '../../runtime/clock.ts';
 import { openDuckDbFile } from '../../warehouse/duckdb/file.ts';
 import { openDuckDbWarehouse } from '../../warehouse/duckdb/warehouse.ts';
 import type { TopicId } from '../../warehouse/warehouse.ts';
-import { type Contents, warehouseContract } from '../support/warehouse/warehouse-contract.ts';
+import { type Contents, contractRetentionMs, warehouseContract } from '../support/warehouse/warehouse-contract.ts';
 
-const options = (path: string, lockWaitMs = 10_000) => ({ path, lockWaitMs, clock: systemClock });
+const options = (path: string) => ({ path, lockWaitMs: 10_000, clock: systemClock, retentionMs: contractRetentionMs });
 const temporaryFolder = () => mkdtempSync(join(tmpdir(), 'duckdb-warehouse-'));
 
 const contentsOf = async (path: string): Promise<Contents> => {

@@ -1,8 +1,8 @@
 import { MemoryWarehouse } from '../support/warehouse/memory-warehouse.ts';
-import { warehouseContract } from '../support/warehouse/warehouse-contract.ts';
+import { contractRetentionMs, warehouseContract } from '../support/warehouse/warehouse-contract.ts';
 
 warehouseContract('The warehouse in memory', async () => {
-  const warehouse = new MemoryWarehouse();
+  const warehouse = new MemoryWarehouse(contractRetentionMs);
   return {
     warehouse,
     look: async () => warehouse.look(),

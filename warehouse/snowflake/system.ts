@@ -5,8 +5,12 @@ import { snowflakeEnvironment } from './dbt-environment.ts';
 import type { SnowflakeSettings } from './session.ts';
 
 /** A database that `warehouse provision` has created. Its code is loaded when it is first opened: with DuckDB, no command needs it. */
-export function snowflakeSystem(settings: SnowflakeSettings, { clock, signal }: WarehouseUse): WarehouseSystem {
+export function snowflakeSystem(
+  settings: SnowflakeSettings,
+  { clock, retentionMs, signal }: WarehouseUse,
+): WarehouseSystem {
   const session = (stage: string) => ({ settings, clock, stage });
+  const writer = (stage: string) => ({ ...session(stage), retentionMs });
   // Readers log in as dbt's user or as an engineer: the loader's user may not see SILVER, and dbt's may not use the loader's virtual warehouse.
   const openReader = async () =>
     (await import('./reader.ts')).openSnowflakeReader({ ...session('read'), warehouse: settings.transformWarehouse });
@@ -21,10 +25,10 @@ export function snowflakeSystem(settings: SnowflakeSettings, { clock, signal }: 
     freshnessEveryMs: 3_600_000,
     dbtVariables: snowflakeEnvironment(settings),
     exists: () => true,
-    openLoader: async () => (await import('./warehouse.ts')).openSnowflakeWarehouse(session('load')),
+    openLoader: async () => (await import('./warehouse.ts')).openSnowflakeWarehouse(writer('load')),
     openReader,
-    openRebuild: async () => (await import('./rebuild.ts')).openSnowflakeRebuild(session('replay')),
-    openBackfill: async (name) => (await import('./backfill.ts')).openSnowflakeBackfill(session('replay'), name),
+    openRebuild: async () => (await import('./rebuild.ts')).openSnowflakeRebuild(writer('replay')),
+    openBackfill: async (name) => (await import('./backfill.ts')).openSnowflakeBackfill(writer('replay'), name),
     takeTransformLease: async () =>
       (await import('./transform-lease.ts')).takeTransformLease({
         ...session('transform'),

@@ -4,6 +4,7 @@ import type { Clock } from '../../runtime/clock.ts';
 import { refuseHalfOfBronze } from '../assert-schema-complete.ts';
 import { type BronzeColumn, columnsIn, refuseOtherColumns } from '../bronze-columns.ts';
 import { isStrictJson } from '../document.ts';
+import { withoutExpired } from '../expiry.ts';
 import type { Ledger } from '../ledger.ts';
 import { type NumberedBatch, payloadBytes, rowsIn } from '../numbered-batch.ts';
 import { type RowAddress, refuseRows, rowsWhere } from '../row-address.ts';
@@ -24,6 +25,8 @@ const defaultCopyFrom = 12_000;
 export interface SnowflakeWarehouseOptions extends Omit<SessionOptions, 'warehouse'> {
   /** From this number of rows of one table in one flush on, rows go through a file. */
   readonly copyFrom?: number;
+  /** How long (ms) the documents of answers are kept. @default for ever, for tests */
+  readonly retentionMs?: number;
 }
 
 /** BRONZE in Snowflake. @throws the errors of `openSnowflakeSession`, as do all calls of the warehouse. */
@@ -36,15 +39,17 @@ export class SnowflakeWarehouse implements Warehouse {
   protected readonly client: SnowflakeClient;
   protected readonly clock: Clock;
   readonly #copyFrom: number;
+  readonly #retentionMs: number;
   readonly #ledger: Ledger<SnowflakeSession, LoadLock>;
 
   constructor(
-    { copyFrom = defaultCopyFrom, ...session }: SnowflakeWarehouseOptions,
+    { copyFrom = defaultCopyFrom, retentionMs = Number.POSITIVE_INFINITY, ...session }: SnowflakeWarehouseOptions,
     ledger: Ledger<SnowflakeSession, LoadLock>,
   ) {
     this.client = new SnowflakeClient(session);
     this.clock = session.clock;
     this.#copyFrom = copyFrom;
+    this.#retentionMs = retentionMs;
     this.#ledger = ledger;
   }
 
@@ -56,9 +61,11 @@ export class SnowflakeWarehouse implements Warehouse {
     return this.client.use((session) => this.#ledger.positions(session, topic));
   }
 
-  async append(batches: readonly Batch[]): Promise<void> {
+  async append(given: readonly Batch[]): Promise<void> {
+    const now = this.clock.now();
+    const { batches } = withoutExpired(given, new Date(Math.max(0, now - this.#retentionMs))); // mutant: snowflake.expired
     refuseRows(rowsWhere(batches, ({ body }) => !isStrictJson(body))); // mutant: snowflake.strict-documents
-    const ingestedAt = new Date(this.clock.now());
+    const ingestedAt = new Date(now);
     const load = async (session: SnowflakeSession) => {
       const lock = await takeLoadLock(session); // mutant: snowflake.load-lock
       // crash point: snowflake.lock-taken

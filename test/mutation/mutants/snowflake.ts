@@ -13,6 +13,13 @@ const noLock = `const { rows } = await session.execute({ sql: 'select current_tr
 /** Rows and position in one transaction, over a network that may lose any message. */
 export const snowflakeMutants: readonly Mutant[] = [
   {
+    name: 'snowflake: a loader stores expired documents',
+    file: 'warehouse/snowflake/warehouse.ts',
+    place: 'snowflake.expired',
+    change: swap('now - this.#retentionMs', '0'),
+    tests: contract,
+  },
+  {
     name: 'snowflake: the dashboard shows tables that a run of dbt has changed meanwhile',
     file: 'warehouse/snowflake/gold-reader.ts',
     place: 'snowflake.gold-whole',

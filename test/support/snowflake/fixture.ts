@@ -5,7 +5,7 @@ import {
   type SnowflakeSettings,
 } from '../../../warehouse/snowflake/session.ts';
 import { openSnowflakeWarehouse } from '../../../warehouse/snowflake/warehouse.ts';
-import type { Contents, WarehouseUnderTest } from '../warehouse/warehouse-contract.ts';
+import { type Contents, contractRetentionMs, type WarehouseUnderTest } from '../warehouse/warehouse-contract.ts';
 
 const stage = 'test';
 
@@ -19,7 +19,7 @@ export async function makeDatabase(settings: SnowflakeSettings): Promise<void> {
 /** A warehouse in a separate database. @param copyFrom the number of rows from which a flush uses a file. */
 export async function openUnderTest(settings: SnowflakeSettings, copyFrom: number): Promise<WarehouseUnderTest> {
   await makeDatabase(settings);
-  const options = { settings, clock: systemClock, stage, copyFrom };
+  const options = { settings, clock: systemClock, stage, copyFrom, retentionMs: contractRetentionMs };
   let warehouse = await openSnowflakeWarehouse(options);
   const eyes = await openSnowflakeSession(options);
   return {

@@ -1,4 +1,5 @@
 import { isStrictJson } from '../../../warehouse/document.ts';
+import { withoutExpired } from '../../../warehouse/expiry.ts';
 import {
   type Batch,
   batchId,
@@ -20,6 +21,12 @@ export class MemoryWarehouse implements Warehouse {
   /** Errors for the next calls of `append`: thrown `before` the call takes effect, or `after`, as if a reply was lost. */
   readonly failures: { readonly when: 'before' | 'after'; readonly error: Error }[] = [];
 
+  readonly #retentionMs: number;
+
+  constructor(retentionMs = Number.POSITIVE_INFINITY) {
+    this.#retentionMs = retentionMs;
+  }
+
   async migrate(): Promise<void> {}
 
   async positions(topic: TopicId): Promise<ReadonlyMap<number, bigint>> {
@@ -27,7 +34,8 @@ export class MemoryWarehouse implements Warehouse {
     return new Map(ofTopic.map(({ id, next }) => [id.partition, next]));
   }
 
-  async append(batches: readonly Batch[]): Promise<void> {
+  async append(given: readonly Batch[]): Promise<void> {
+    const { batches } = withoutExpired(given, new Date(Math.max(0, Date.now() - this.#retentionMs)));
     const failure = this.failures.shift();
     if (failure?.when === 'before') throw failure.error;
     for (const { partition, firstOffset } of batches) {

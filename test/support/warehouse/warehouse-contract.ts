@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { expiredDocument } from '../../../warehouse/expiry.ts';
 import { type Batch, batchId, type RawMovieRow, type Warehouse } from '../../../warehouse/warehouse.ts';
 
 /** A warehouse, and direct access to its contents for the test. */
@@ -24,6 +25,9 @@ export interface Contents {
   readonly genres: readonly { readonly offset: bigint; readonly document: string }[];
   readonly batches: readonly { readonly batchId: string; readonly loadSeq: bigint; readonly rows: bigint }[];
 }
+
+/** The retention (ms) of a warehouse under test: it keeps answers from 2025 on. */
+export const contractRetentionMs = Date.now() - Date.UTC(2025, 0, 1);
 
 const topic = 'tmdb.raw-movies';
 const partition = (number = 0, clusterId = 'cluster-a', topicId = 'topic-1') => {
@@ -102,6 +106,14 @@ export function warehouseContract(name: string, open: () => Promise<WarehouseUnd
       await warehouse.append([batch(0n, 3n)]);
       expect(await position()).toBe(3n);
       expect(await offsets()).toEqual([0n, 1n, 2n]);
+    });
+
+    it('[R151] stores no document of an answer that has expired, but its row, and one for each other record', async () => {
+      const old = { ...row(1n, '{"id":2,"title":"old"}'), fetchedAt: new Date(Date.UTC(2024, 0, 1)) };
+      await warehouse.append([{ ...batch(0n, 3n), table: 'raw_movies', rows: [row(0n), old, row(2n)] }]);
+      const { movies } = await under.look();
+      expect(movies.map(({ document }) => canonical(document))).toEqual(['{"id":1}', expiredDocument, '{"id":3}']);
+      expect(await position()).toBe(3n);
     });
 
     it('starts a partition wherever its topic starts', async () => {
