@@ -2,6 +2,7 @@ import { coverage } from './coverage.ts';
 import { dashboard } from './dashboard.ts';
 import { deadLetters } from './dead-letters.ts';
 import { doctor } from './doctor.ts';
+import { drift } from './drift.ts';
 import { type Command, type Entries, isGroup } from './engine/command.ts';
 import { ids } from './ids.ts';
 import { repair } from './repair.ts';
@@ -27,6 +28,7 @@ export const commands: Entries = [
   purge,
   status,
   coverage,
+  drift,
   dashboard,
   replay,
   ids,

@@ -47,6 +47,7 @@ export interface Config {
   readonly load: LoadSettings;
   /** When dbt runs: a cron pattern in UTC. */
   readonly transformSchedule: string;
+  readonly transformDrift: 'observe' | 'warn' | 'fail';
   readonly dashboard: Values['dashboard'];
   readonly httpListen: Values['process']['httpListen'];
   readonly drainTimeoutMs: number;
@@ -107,6 +108,7 @@ function compose(values: Values, texts: Texts, environment: NodeJS.ProcessEnv): 
     warehouse: chooseWarehouse(kind, values[kind], { dataDir, proxy }),
     snowflakeNames: snowflakeNames(values.snowflake),
     transformSchedule: schedule.transformSchedule,
+    transformDrift: schedule.transformDrift,
     httpListen: process.httpListen,
     drainTimeoutMs: process.drainTimeoutMs,
     logLevel: process.logLevel,

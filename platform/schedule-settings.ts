@@ -1,6 +1,6 @@
 import { Cron } from 'croner';
 import { objectOf, type SettingsGroup, setting } from '../runtime/setting.ts';
-import { parsedBy } from '../runtime/setting-kinds.ts';
+import { choice, parsedBy } from '../runtime/setting-kinds.ts';
 
 /** A cron pattern that has a next time; null for any other text. */
 function parseSchedule(text: string): string | null {
@@ -20,6 +20,13 @@ const settings = {
     },
     default: '*/5 * * * *',
     meaning: 'When `run` and `schedule` check whether dbt has work.',
+  }),
+  transformDrift: setting({
+    name: 'TRANSFORM_DRIFT',
+    kind: choice('observe', 'warn', 'fail'),
+    default: 'observe',
+    meaning:
+      "What dbt does when TMDb's newest documents differ from the pinned shape: only record it (see `drift`), also warn in each build, or fail the build, so that GOLD is not published.",
   }),
 };
 

@@ -195,6 +195,11 @@ const warehouseMetrics = (registers: Registry[]) => ({
     help: 'Models and tests that failed in the last dbt build.',
     registers,
   }),
+  driftFindings: new Gauge({
+    name: 'tmdb_drift_findings',
+    help: "What differs between TMDb's newest documents and the pinned shape, after the last dbt build.",
+    registers,
+  }),
   sourceFresh: new Gauge({
     name: 'tmdb_source_fresh',
     help: 'Freshness of a dbt source: 1 pass, 0.5 warn, 0 error.',

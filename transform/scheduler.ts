@@ -170,6 +170,7 @@ export class Rounds {
     const plan = await planTransform(this.#context);
     this.#unavailable = null;
     this.#report(plan.layers);
+    this.#context.metrics.driftFindings.set(plan.driftFindings);
     if (plan.state.reason === 'nothing loaded') return 'skipped';
     await this.#askFreshness(plan.fingerprint);
     if (plan.state.due) return this.#run(plan);

@@ -12,6 +12,7 @@ import type { Dbt, DbtEnvironment, DbtRun } from './dbt/dbt.ts';
 import type { DbtProgress } from './dbt/log-lines.ts';
 import { openColdDbt, openWarmDbt } from './dbt/open-dbt.ts';
 import { type DbtSummary, failuresShape } from './dbt/run-results.ts';
+import { readDrift } from './drift.ts';
 import { type LayerTimes, readLayerTimes } from './layers.ts';
 import { blankExpired, finishPurge } from './purge.ts';
 import { lastRunReportSql, projectFingerprint, type TransformState, transformState } from './state.ts';
@@ -29,7 +30,11 @@ export const dbtEnvironment = (context: Context): DbtEnvironment => ({
   projectDir,
   environmentDir: join(toolsDir, 'dbt'),
   workDir: join(context.config.dataDir, 'dbt'),
-  env: { ...context.config.childEnvironment, ...transformTarget(context).dbtVariables },
+  env: {
+    ...context.config.childEnvironment,
+    ...transformTarget(context).dbtVariables,
+    TRANSFORM_DRIFT: context.config.transformDrift,
+  },
 });
 
 /** The outcome of dbt. */
@@ -64,6 +69,8 @@ export interface TransformPlan {
   /** dbt's own record of its last run; empty before the first. */
   readonly last: Readonly<Record<string, unknown>>;
   readonly layers: LayerTimes;
+  /** How many differences the newest documents have from the pinned shape. */
+  readonly driftFindings: number;
 }
 
 /**
@@ -99,9 +106,10 @@ export async function planTransform(context: Context): Promise<TransformPlan> {
   await using reader = await warehouseAccess(context).openReader();
   const query = (sql: string) => reader.query(sql);
   const state = await transformState(query, fingerprint);
-  if (state.reason === 'nothing loaded') return { state, fingerprint, last: {}, layers: {} };
+  if (state.reason === 'nothing loaded') return { state, fingerprint, last: {}, layers: {}, driftFindings: 0 };
   const [last = {}] = state.reason === 'never run' ? [] : await query(lastRunReportSql);
-  return { state, fingerprint, last, layers: await readLayerTimes(query) };
+  const driftFindings = (await readDrift(query))?.findings.filter(({ isRecent }) => isRecent).length ?? 0;
+  return { state, fingerprint, last, layers: await readLayerTimes(query), driftFindings };
 }
 
 /**

@@ -101,6 +101,21 @@ where not exists (
     {%- endif %}
 {%- endmacro %}
 
+{# The movies with a record in the batches that this model has not processed. A model whose rows are a function of all
+   observations of a movie computes these movies again. #}
+{% macro movies_with_unseen_answers() -%}
+    select distinct records.movie_id
+    from {{ source("bronze", "raw_movies") }} as records
+    inner join
+        ({{ unseen_batches() }}) as unseen
+        on records.load_seq = unseen.load_seq and records.batch_id = unseen.batch_id
+{%- endmacro %}
+
+{# Whether the body of a 404 or 410 is TMDb's own and says that the movie does not exist, by its `status_code`. A proxy's
+   404 does not say that. #}
+{% macro says_movie_is_missing(status_code) -%}
+    {{ status_code }} in ('34', '6', '37') {%- endmacro %}
+
 {# The newest of several records of a movie, by the time of TMDb's answer. The other columns only make ties deterministic.
    A prefix such as "_" selects the columns of a model: `_fetched_at` and so on. #}
 {# mutant: dbt.newest-first #}

@@ -103,8 +103,9 @@
 {% macro snowflake__json_is_other_than(type, lists, keys, key) -%}
     strip_null_value({{ lists }}:{{ key }}) is not null and not is_{{ type }} ({{ lists }}:{{ key }})
 {%- endmacro %}
+{# FLATTEN has columns of its own, such as PATH. #}
 {% macro snowflake__json_elements(relation, columns, array) -%}
-    select {{ columns | join(", ") }}, element.value, element.index
+    select {{ relation }}.{{ columns | join(", " ~ relation ~ ".") }}, element.value, element.index
     from {{ relation }}, lateral flatten(input => iff(is_array({{ array }}), {{ array }}, null)) as element
 {%- endmacro %}
 

@@ -106,6 +106,15 @@
     from table(generator(rowcount => {{ (parse(last) - parse(first)).days + 1 }}))
 {%- endmacro %}
 
+{# ---- The values of a movie; TMDb writes 0 for unknown ones ---- #}
+{% macro positive(number) -%} case when {{ number }} > 0 then {{ number }} end{%- endmacro %}
+{# Votes or popularity. More than 1,000,000,000 is impossible: the exact sums of the marts hold no more. #}
+{% macro countable(number) -%} case when {{ number }} between 0 and 1000000000 then {{ number }} end {%- endmacro %}
+{# A mean of no votes is unknown. #}
+{% macro known_vote_average(mean, votes) -%}
+    case when {{ mean }} > 0 and {{ mean }} <= 10 and ({{ votes }} > 0 or {{ votes }} is null) then {{ mean }} end
+{%- endmacro %}
+
 {# The name of a member of a dimension, never NULL: without a name in TMDb, the name contains the id. #}
 {% macro name_or_id(name, kind, id) -%} coalesce({{ name }}, '{{ kind }} ' || cast({{ id }} as varchar)) {%- endmacro %}
 

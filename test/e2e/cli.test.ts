@@ -205,6 +205,7 @@ describe('the command line', () => {
     expect(await json('transform')).toMatchObject({ skipped: false, testsFailed: 0 });
     expect(await json('schedule', '--once')).toMatchObject({ outcome: 'skipped', isFresh: true });
     expect(await json('purge')).toMatchObject({ rows: 0, isUnfinished: false });
+    expect(await json('drift')).toEqual({ findings: [] });
     const { topics } = await json('status');
     expect(topics.map(({ waiting }: { waiting: number | null }) => waiting)).toEqual([0, 0, 0, 0, null, null]);
     expect(await json('coverage', '--missing')).toMatchObject({ export: null, known: 20, fetched: 18, parked: 2 });

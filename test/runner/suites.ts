@@ -224,7 +224,7 @@ export const suites: readonly Suite[] = [
   },
   {
     name: 'mutants-dbt',
-    script: ['test:mutants', 'dbt:', 'figures:', 'gold:', 'names:', 'types:', 'doubles:'],
+    script: ['test:mutants', 'dbt:', 'figures:', 'gold:', 'names:', 'types:', 'doubles:', 'history:'],
     touches: ['dbt/'],
   },
 ];

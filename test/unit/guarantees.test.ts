@@ -13,6 +13,8 @@ const everyId = [
   'P22',
   'P24',
   'P25',
+  'P30',
+  'P31',
   ...range('R', 86),
   ...range('R', 119).slice(87),
   ...range('R', 133).slice(129),

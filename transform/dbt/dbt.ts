@@ -38,7 +38,7 @@ export interface DbtRun {
   readonly signal: AbortSignal;
 }
 
-export type Vars = Readonly<Record<string, string | number | boolean>>;
+export type Vars = Readonly<Record<string, string | number | boolean | readonly number[]>>;
 
 export interface DbtFreshness {
   /** As for a run. @default those of the last command */

@@ -17,9 +17,7 @@
 with
     unseen_batches as ({{ unseen_batches() }}),
 
-    -- In TMDb's own 404, the body also says that the movie does not exist.
-    -- A proxy's 404 does not say that, and deletes no movie. An expired 404 counts, because all older answers have
-    -- expired.
+    -- An expired 404 counts, because all older answers have expired.
     unseen_tombstones as (
         select
             records.movie_id,
@@ -39,9 +37,11 @@ with
             and records.movie_id > 0
             and {{ is_believable("records.fetched_at", "records.ingested_at") }}
             and (
-                {{ json_text(json_opened("records.raw_data", ["status_code"]), ["status_code"], "status_code") }}
-                in ('34', '6', '37')
-                or {{ is_expired("records.raw_data") }}
+                {{
+                    says_movie_is_missing(
+                        json_text(json_opened("records.raw_data", ["status_code"]), ["status_code"], "status_code")
+                    )
+                }} or {{ is_expired("records.raw_data") }}
             )
     ),
 

@@ -173,7 +173,6 @@ with
     )
 
 -- TMDb writes 0 and "" for unknown values; here they are NULL, and so are impossible values.
--- More than 1,000,000,000 votes or points of popularity are impossible: the exact sums of the marts hold no more.
 select
     movie_id,
     imdb_id,
@@ -182,14 +181,12 @@ select
     original_language,
     status,
     release_day as release_date,
-    case when runtime_minutes > 0 then runtime_minutes end as runtime_minutes,
-    case when budget_usd > 0 then budget_usd end as budget_usd,
-    case when revenue_usd > 0 then revenue_usd end as revenue_usd,
-    case when popularity_score between 0 and 1000000000 then popularity_score end as popularity,
-    case
-        when average_vote > 0 and average_vote <= 10 and (votes > 0 or votes is null) then average_vote
-    end as vote_average,
-    case when votes between 0 and 1000000000 then votes end as vote_count,
+    {{ positive("runtime_minutes") }} as runtime_minutes,
+    {{ positive("budget_usd") }} as budget_usd,
+    {{ positive("revenue_usd") }} as revenue_usd,
+    {{ countable("popularity_score") }} as popularity,
+    {{ known_vote_average("average_vote", "votes") }} as vote_average,
+    {{ countable("votes") }} as vote_count,
     is_adult as adult,
     is_video as video,
     is_softcore as softcore,

@@ -245,6 +245,57 @@ const goldMutants: readonly Mutant[] = [
   },
 ];
 
+const history = {
+  files: ['test/integration/dbt/history.test.ts'],
+  only: 'equal an independent computation after each batch',
+};
+
+/** The history of a movie is a function of all its answers. */
+const historyMutants: readonly Mutant[] = [
+  {
+    name: 'history: of two answers at one moment, the earlier batch counts',
+    file: 'dbt/models/silver/silver_movie_observations.sql',
+    place: 'history.one-moment',
+    change: swap('order by {{ newest_first(prefix="_") }}', 'order by _load_seq asc, _kafka_offset asc'),
+    tests: history,
+  },
+  {
+    name: 'history: an expired answer stays an observation',
+    file: 'dbt/models/silver/silver_movie_observations.sql',
+    place: 'history.expired',
+    change: swap('and expired.is_expired', 'and not expired.is_expired and false'),
+    tests: history,
+  },
+  {
+    name: 'history: a deleted movie loses its values',
+    file: 'dbt/models/silver/silver_movie_history.sql',
+    place: 'history.deleted-values',
+    change: swap('partition by movie_id, document_number', 'partition by movie_id, is_deleted, document_number'),
+    tests: history,
+  },
+  {
+    name: 'history: a version ends with the movie',
+    file: 'dbt/models/silver/silver_movie_history.sql',
+    place: 'history.valid-to',
+    change: swap('lead(_fetched_at) over ({{ in_time }})', 'max(_fetched_at) over (partition by movie_id)'),
+    tests: history,
+  },
+  {
+    name: 'history: a day has the values of its first answer',
+    file: 'dbt/models/gold/fact_movie_daily.sql',
+    place: 'history.last-of-day',
+    change: swap('order by _fetched_at desc', 'order by _fetched_at asc'),
+    tests: history,
+  },
+  {
+    name: 'history: a gain counts the day before its span',
+    file: 'dbt/models/gold/kpi_movers.sql',
+    place: 'history.span',
+    change: swap("'{{ span }} days'", "'{{ span + 1 }} days'"),
+    tests: history,
+  },
+];
+
 /** SILVER is the newest answer, regardless of the order of the batches. */
 export const dbtMutants: readonly Mutant[] = [
   {
@@ -280,4 +331,5 @@ export const dbtMutants: readonly Mutant[] = [
   },
   ...definitionMutants,
   ...goldMutants,
+  ...historyMutants,
 ];

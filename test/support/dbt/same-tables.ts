@@ -17,7 +17,7 @@ function comparable(column: string, value: unknown): unknown {
   if (value instanceof Date)
     return value
       .toISOString()
-      .slice(0, column.endsWith('_date') ? 10 : 19)
+      .slice(0, /_(?:date|on)$/.test(column) ? 10 : 19)
       .replace('T', ' ');
   // DuckDB's client omits a byte order mark at the start of a text.
   if (typeof value === 'string') return value.replace(/^\ufeff/, '');

@@ -57,6 +57,9 @@ export type Row = Record<string, Json>;
 export const derivedTables = [
   'silver.stg_movies',
   'silver.silver_movies',
+  'silver.silver_movie_observations',
+  'silver.silver_movie_history',
+  'silver.silver_document_shapes',
   'silver.silver_genres',
   'silver.silver_movie_genres',
   'silver.silver_production_companies',
@@ -76,12 +79,16 @@ export const derivedTables = [
   'gold.bridge_movie_languages',
   'gold.kpi_genre_performance',
   'gold.kpi_yearly_trends',
+  'gold.fact_movie_daily',
+  'gold.kpi_movers',
   'gold.kpi_top_movies',
 ] as const;
 
 /** The views of a run: nothing is stored for them. */
 const derivedViews = [
   'gold.fact_released_features',
+  'gold.dim_movie_history',
+  'silver.silver_drift',
   ...['revenue', 'profit', 'roi', 'rating', 'popularity'].map((metric) => `gold.kpi_top_movies_by_${metric}`),
 ];
 

@@ -93,7 +93,15 @@ describe('the tools of a command', () => {
       if (name !== 'doctor') expect(tools.includes('kafka'), name).toBe(writes.includes('broker'));
     }
     const without = [...commandsByWords].filter(([, { tools = [] }]) => tools.length === 0).map(([name]) => name);
-    expect(without).toEqual(['dashboard', 'warehouse provision', 'warehouse migrate', 'sandbox', 'completion', 'man']);
+    expect(without).toEqual([
+      'drift',
+      'dashboard',
+      'warehouse provision',
+      'warehouse migrate',
+      'sandbox',
+      'completion',
+      'man',
+    ]);
   });
 });
 

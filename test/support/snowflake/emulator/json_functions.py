@@ -111,13 +111,15 @@ _FUNCTIONS = {"EMULATOR_PARSE_JSON": "emulator_json", "EMULATOR_TRY_PARSE_JSON":
 
 
 # The JSON type that each function tests. fakesnow supports only IS_ARRAY.
-_TYPES = {"IS_VARCHAR": "VARCHAR", "IS_OBJECT": "OBJECT"}
+_TYPES = {"IS_VARCHAR": "VARCHAR", "IS_OBJECT": "OBJECT", "IS_BOOLEAN": "BOOLEAN", "IS_NULL_VALUE": "NULL"}
 
 
 def _rewrite_one(node: exp.Expr) -> exp.Expr:
     if isinstance(node, exp.Anonymous) and node.name.upper() in _TYPES:
         json_type = exp.Anonymous(this="json_type", expressions=node.expressions)
         return exp.paren(exp.EQ(this=json_type, expression=exp.Literal.string(_TYPES[node.name.upper()])))
+    if isinstance(node, exp.Anonymous) and node.name.upper() == "AS_VARCHAR":
+        return exp.Anonymous(this="json_extract_string", expressions=[*node.expressions, exp.Literal.string("$")])
     function = _FUNCTIONS.get(node.name.upper()) if isinstance(node, exp.Anonymous) else None
     if function is None:
         return node

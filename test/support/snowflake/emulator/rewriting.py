@@ -57,6 +57,7 @@ _NAMES = {re.sub(r"(?<!^)(?=[A-Z])", "_", name).upper(): value for name, value i
 
 
 # fakesnow numbers an array's elements by row_number(), whose order is undefined, so the INDEX is computed with the elements.
+# An object's values are not read by their keys: DuckDB takes a key that begins with `$` for a path.
 FLATTEN = Template("""
 CREATE OR REPLACE MACRO ${catalog}._fs_flatten(input) AS TABLE
     SELECT
@@ -69,8 +70,8 @@ CREATE OR REPLACE MACRO ${catalog}._fs_flatten(input) AS TABLE
     FROM (
         SELECT unnest(
             CASE WHEN json_type(to_json(input)) = 'OBJECT' THEN list_transform(
-                json_keys(to_json(input)),
-                lambda k: struct_pack(name := k, value := CAST(to_json(input) -> k AS JSON), nth := NULL::BIGINT)
+                list_zip(json_keys(to_json(input)), json_extract(to_json(input), '$$.*')),
+                lambda m: struct_pack(name := m[1], value := m[2], nth := NULL::BIGINT)
             ) ELSE list_transform(
                 CAST(to_json(input) AS JSON[]),
                 lambda v, n: struct_pack(name := NULL::VARCHAR, value := v, nth := (n - 1)::BIGINT)

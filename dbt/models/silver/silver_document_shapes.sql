@@ -1,0 +1,162 @@
+-- Grain: one row per path, JSON type and, for keys with few texts, text that a document ever had.
+-- What is counted stays counted: the counts of new documents are added, so that a full refresh would forget which
+-- answers
+-- BRONZE no longer has. It keeps the table.
+{{ config(materialized="incremental", incremental_strategy="replace", unique_key="shape_sk", full_refresh=false) }}
+
+{% set columns = ["movie_id", "fetched_at", "run_seq"] %}
+{% set of_keys = ["movie_id", "fetched_at", "run_seq", "path"] %}
+
+with
+    unseen_batches as ({{ unseen_batches() }}),
+
+    documents as (
+        select
+            records.movie_id,
+            records.fetched_at,
+            records.load_seq,
+            records.kafka_offset,
+            unseen_batches.run_seq,
+            {{ json_whole("records.raw_data") }} as document
+        from {{ source("bronze", "raw_movies") }} as records
+        inner join
+            unseen_batches on records.load_seq = unseen_batches.load_seq and records.batch_id = unseen_batches.batch_id
+        where
+            records.http_status = 200
+            and records.movie_id > 0
+            and not {{ is_expired("records.raw_data") }}
+            and {{ is_believable("records.fetched_at", "records.ingested_at") }}
+        -- A first load is read in part.
+        order by records.load_seq desc, records.kafka_offset desc
+        limit {{ var("drift_documents_per_run") }}
+    ),
+
+    members as (
+        select
+            member.movie_id,
+            member.fetched_at,
+            member.run_seq,
+            member.member_name as path,
+            member.value,
+            {{ json_kind("member.value") }} as json_type
+        from ({{ json_members("documents", columns, "document") }}) as member
+    ),
+
+    opened as (select * from members where path in ('{{ opened_keys() | join("', '") }}')),
+
+    elements as (
+        select
+            element.movie_id,
+            element.fetched_at,
+            element.run_seq,
+            element.path || '[]' as path,
+            element.value,
+            {{ json_kind("element.value") }} as json_type
+        from ({{ json_elements("opened", of_keys, "opened.value") }}) as element
+    ),
+
+    nested as (
+        select movie_id, fetched_at, run_seq, path as object_path, value
+        from opened
+        where json_type = 'object'
+        union all
+        select movie_id, fetched_at, run_seq, path as object_path, value
+        from elements
+        where json_type = 'object'
+    ),
+
+    nested_members as (
+        select
+            member.movie_id,
+            member.fetched_at,
+            member.run_seq,
+            member.object_path || '.' || member.member_name as path,
+            member.value,
+            {{ json_kind("member.value") }} as json_type
+        from ({{ json_members("nested", columns + ["object_path"], "nested.value") }}) as member
+    ),
+
+    present as (
+        select movie_id, fetched_at, run_seq, path from members where path in ('{{ required_keys() | join("', '") }}')
+    ),
+
+    missing as (
+        select documents.movie_id, documents.fetched_at, documents.run_seq, required.path
+        from documents
+        cross join (values ('{{ required_keys() | join("'), ('") }}')) as required(path)
+        left join
+            present
+            on documents.movie_id = present.movie_id
+            and documents.fetched_at = present.fetched_at
+            and required.path = present.path
+        where
+            present.path is null and documents.document is not null and {{ json_kind("documents.document") }} = 'object'
+    ),
+
+    found as (
+        {% for relation in ["members", "elements", "nested_members"] %}
+            select
+                movie_id,
+                fetched_at,
+                run_seq,
+                path,
+                json_type,
+                case
+                    when json_type = 'string' and path in ('{{ pinned_values() | join("', '") }}')
+                    then substr({{ json_string_text("value") }}, 1, 100)
+                    else ''
+                end as text_value
+            from {{ relation }}
+            union all
+        {% endfor %}
+        select movie_id, fetched_at, run_seq, path, 'missing' as json_type, '' as text_value
+        from missing
+        union all
+        select
+            movie_id,
+            fetched_at,
+            run_seq,
+            '$' as path,
+            case when document is null then 'unreadable' else {{ json_kind("document") }} end as json_type,
+            '' as text_value
+        from documents
+    ),
+
+    counted as (
+        select
+            json_type,
+            text_value,
+            substr(path, 1, 200) as path,
+            count(*) as occurrences,
+            min(fetched_at) as first_seen_at,
+            max(fetched_at) as last_seen_at,
+            min(movie_id) as example_movie_id,
+            max(run_seq) as _run_seq
+        from found
+        group by substr(path, 1, 200), json_type, text_value
+        -- A document can have any number of keys.
+        order by count(*) desc, substr(path, 1, 200) asc
+        limit 1000
+    )
+
+select
+    counted.path,
+    counted.json_type,
+    counted.text_value,
+    counted.example_movie_id,
+    counted._run_seq,
+    {{ surrogate_key(["counted.path", "counted.json_type", "counted.text_value"]) }} as shape_sk,
+    {% if is_incremental() %}
+        cast(counted.occurrences + coalesce(known.occurrences, 0) as bigint) as occurrences,
+        least(counted.first_seen_at, coalesce(known.first_seen_at, counted.first_seen_at)) as first_seen_at,
+        greatest(counted.last_seen_at, coalesce(known.last_seen_at, counted.last_seen_at)) as last_seen_at
+    {% else %} cast(counted.occurrences as bigint) as occurrences, counted.first_seen_at, counted.last_seen_at
+    {% endif %}
+from counted
+{% if is_incremental() %}
+    left join
+        {{ this }} as known
+        on counted.path = known.path
+        and counted.json_type = known.json_type
+        and counted.text_value = known.text_value
+{% endif %}

@@ -1,0 +1,130 @@
+-- Grain: one row per movie and moment of an answer that describes the movie or reports it as missing.
+-- An answer that has expired is not here.
+-- If two answers have the same moment, the one that BRONZE received later counts, as in silver_movies.
+-- A changed movie is returned with all its rows. One without any is returned with NULLs, which clears its previous
+-- rows.
+-- depends_on: {{ ref("silver_movies") }}
+-- The tests of this model look at the movies that changed in silver_movies, so that must be built before.
+{{
+    config(
+        materialized="incremental",
+        incremental_strategy="replace",
+        unique_key="movie_id",
+        meta={"keep_if": "_fetched_at is not null"},
+    )
+}}
+
+{% set strings = ["title", "original_title", "status"] %}
+{% set scalars = ["release_date", "runtime", "budget", "revenue", "popularity", "vote_average", "vote_count"] %}
+{% set keys = strings + scalars + ["status_code"] %}
+{% set observed = [
+    "is_deleted",
+    "title",
+    "original_title",
+    "status",
+    "release_date",
+    "runtime_minutes",
+    "budget_usd",
+    "revenue_usd",
+    "vote_average",
+    "vote_count",
+    "popularity",
+    "_fetched_at",
+    "_load_seq",
+    "_kafka_offset",
+    "_run_seq",
+] %}
+
+with
+    unseen_batches as ({{ unseen_batches() }}),
+
+    unseen_answers as (
+        select
+            records.movie_id,
+            records.http_status,
+            records.raw_data,
+            records.fetched_at,
+            records.load_seq,
+            records.kafka_offset,
+            unseen_batches.run_seq,
+            {{ is_expired("records.raw_data") }} as is_expired,
+            {{ json_opened("records.raw_data", keys) }} as contents
+        from {{ source("bronze", "raw_movies") }} as records
+        inner join
+            unseen_batches on records.load_seq = unseen_batches.load_seq and records.batch_id = unseen_batches.batch_id
+        where
+            records.http_status in (200, 404, 410)
+            and records.movie_id > 0
+            and {{ is_believable("records.fetched_at", "records.ingested_at") }}
+    ),
+
+    texts as (
+        select
+            movie_id,
+            fetched_at,
+            load_seq,
+            kafka_offset,
+            run_seq,
+            http_status <> 200 as is_deleted,
+            not is_expired
+            and (
+                http_status = 200 or {{ says_movie_is_missing(json_text("contents", keys, "status_code")) }}
+            ) as is_answer,
+            {% for key in strings %}
+                {{ known_text(json_string("raw_data", "contents", keys, key)) }} as {{ key }},
+            {% endfor %}
+            {% for key in scalars %}
+                {{ known_text(json_text("contents", keys, key)) }} as {{ key }} {{ "," if not loop.last }}
+            {% endfor %}
+        from unseen_answers
+    ),
+
+    observations as (
+        select
+            movie_id,
+            is_deleted,
+            title,
+            original_title,
+            status,
+            {{ to_calendar_day("release_date") }} as release_date,
+            {{ positive(to_integer("runtime")) }} as runtime_minutes,
+            {{ positive(to_bigint("budget")) }} as budget_usd,
+            {{ positive(to_bigint("revenue")) }} as revenue_usd,
+            {{ known_vote_average(to_double("vote_average"), to_bigint("vote_count")) }} as vote_average,
+            {{ countable(to_bigint("vote_count")) }} as vote_count,
+            {{ countable(to_double("popularity")) }} as popularity,
+            fetched_at as _fetched_at,
+            load_seq as _load_seq,
+            kafka_offset as _kafka_offset,
+            run_seq as _run_seq
+        from texts
+        where is_answer
+        {% if is_incremental() %}
+            union all
+            select known.movie_id, known.{{ observed | join(", known.") }}
+            from {{ this }} as known
+            {# mutant: history.expired #}
+            left join
+                unseen_answers as expired
+                on known.movie_id = expired.movie_id
+                and known._fetched_at = expired.fetched_at
+                and expired.is_expired
+            where
+                known.movie_id in (select answers.movie_id from unseen_answers as answers) and expired.movie_id is null
+        {% endif %}
+    ),
+
+    distinct_observations as (
+        select *
+        from observations
+        qualify
+            {# mutant: history.one-moment #}
+            row_number() over (partition by movie_id, _fetched_at order by {{ newest_first(prefix="_") }}) = 1
+    ),
+
+    changed_movies as (select distinct movie_id from unseen_answers)
+
+select changed_movies.movie_id, observations.{{ observed | join(", observations.") }}
+from changed_movies
+left join distinct_observations as observations on changed_movies.movie_id = observations.movie_id
+{% if not is_incremental() %} where observations.movie_id is not null{% endif %}
