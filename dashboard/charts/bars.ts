@@ -13,7 +13,11 @@ interface Bars {
   readonly label: string;
   readonly unit: Unit;
   readonly bars: readonly Bar[];
+  /** The name of a column on a narrow screen. @default that of a year: ’24 */
+  readonly shortName?: (name: string) => string;
 }
+
+const shortYear = (name: string): string => `’${name.slice(-2)}`;
 
 const highest = (bars: readonly Bar[]): Bar | undefined =>
   bars.filter(({ value }) => value !== null).toSorted((a, b) => Number(b.value) - Number(a.value))[0];
@@ -33,14 +37,14 @@ const style = (bar: Bar, radius: readonly number[]) => ({
 
 /** Vertical bars in the order of time. The highest one has its value written above it. */
 export const columnChart = (chart: Bars): Html => {
-  const { bars, unit } = chart;
+  const { bars, unit, shortName = shortYear } = chart;
   const best = highest(bars);
   const option = ({ name }: Size) => ({
     grid,
     xAxis: {
       ...axis,
       type: 'category',
-      data: bars.map((bar) => (name === 'narrow' ? `’${bar.name.slice(-2)}` : bar.name)),
+      data: bars.map((bar) => (name === 'narrow' ? shortName(bar.name) : bar.name)),
       splitLine: { show: false },
     },
     yAxis: {

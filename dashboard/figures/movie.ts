@@ -2,7 +2,7 @@ import type { Choices, Column, Figure } from '../figure.ts';
 import { movieColumns } from './columns.ts';
 
 /** TMDb's id in the address; -1 is no movie. */
-const idOf = (choices: Choices): number => {
+export const idOf = (choices: Choices): number => {
   const id = choices.get('id') ?? '';
   return /^\d{1,15}$/.test(id) ? Number(id) : -1;
 };

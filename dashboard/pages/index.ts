@@ -1,5 +1,6 @@
 import { companies, companyOrderLabel, companyOrders } from '../figures/companies.ts';
 import { genres, returnByGenre, revenueByGenre } from '../figures/genres.ts';
+import { moversByPopularity, moversByRevenue, moversByVotes, spans } from '../figures/history.ts';
 import { moviesByYear, returnByYear, years } from '../figures/years.ts';
 import { choiceLinks } from '../links.ts';
 import type { Page } from '../page.ts';
@@ -25,6 +26,16 @@ export const pages: readonly Page[] = [
       }),
   }),
   budget,
+  figuresPage({
+    path: '/movers',
+    name: 'Movers',
+    charts: [moversByVotes, moversByPopularity, moversByRevenue],
+    tables: [],
+    above: ({ id }, { choices }) =>
+      choiceLinks({
+        ...{ path: '/movers', name: 'days', words: spans, label: (days) => `${days} days`, choices, anchor: id },
+      }),
+  }),
   movies,
   movie,
 ];

@@ -1,5 +1,6 @@
 import { fill } from '../figure.ts';
 import { detailsView, figureView } from '../figure-view.ts';
+import { movieDaily, movieHistory } from '../figures/history.ts';
 import { movieOrigin, movieRanks, movieValues } from '../figures/movie.ts';
 import { html } from '../html.ts';
 import type { Page } from '../page.ts';
@@ -10,7 +11,7 @@ const missing = html`<p class="card">GOLD has no movie with this id. It may be u
 export const movie: Page = {
   path: '/movies',
   name: null,
-  figures: [movieValues, movieOrigin, movieRanks],
+  figures: [movieValues, movieOrigin, movieRanks, movieDaily, movieHistory],
   match: (path) => {
     const [, id] = /^\/movies\/(\d{1,15})$/.exec(path) ?? [];
     return id === undefined ? null : { id };
@@ -23,7 +24,9 @@ export const movie: Page = {
       title: String(row['title']),
       body: html`<div class="grid">${detailsView(values, choices, definitions)}
         <div>${detailsView(await fill(movieOrigin, gold, choices), choices, definitions)}
-        ${figureView(await fill(movieRanks, gold, choices), choices, definitions)}</div></div>`,
+        ${figureView(await fill(movieRanks, gold, choices), choices, definitions)}
+        ${figureView(await fill(movieDaily, gold, choices), choices, definitions)}</div></div>
+        ${figureView(await fill(movieHistory, gold, choices), choices, definitions)}`,
     };
   },
 };

@@ -84,6 +84,22 @@ const statements = [
      from (select movie_sk, movie_id, title, date_sk, release_date, first_listed_genre_sk, first_listed_company_sk, is_money_known,
                   revenue_usd, budget_usd, profit_usd, roi_pct, vote_average, vote_count, popularity, answered_at
              ${counted} where is_released_feature)`,
+  `insert into gold.dim_movie_history by name
+   select movie_sk, movie_id, 1 as version_number, timestamp '2025-12-01' as valid_from, answered_at as valid_to, false as is_current,
+          false as is_deleted, title, 'Planned' as status, release_date, 95 as runtime, budget_usd from gold.fact_movies
+    union all by name
+   select movie_sk, movie_id, 2 as version_number, answered_at as valid_from, true as is_current, 'status revenue_usd' as changed_columns,
+          false as is_deleted, title, status, release_date, 95 as runtime, budget_usd, revenue_usd from gold.fact_movies`,
+  `insert into gold.fact_movie_daily by name
+   select movie_sk, movie_id, date '2026-01-01' + days.range::integer as answered_on, -1 as date_sk, answered_at,
+          vote_count + days.range as vote_count, vote_average, popularity, revenue_usd
+     from gold.fact_movies, range(2) as days`,
+  `insert into gold.kpi_movers by name
+   select metric, days as span_days, row_number() over (partition by metric, days order by movie_id)::integer as rank, movie_sk, movie_id,
+          title, 2020 as release_year, date '2026-01-01' as first_answered_on, date '2026-01-02' as last_answered_on, 1.0 as first_value,
+          3.5 as last_value, 2.5 as gain
+     from gold.fact_movies, unnest(['vote_count', 'popularity', 'revenue_usd']) as metrics (metric), unnest([7, 30]) as spans (days)
+    where movie_id < 10`,
   `insert into gold.kpi_genre_performance by name
    select genre_sk, genre_id, genre_name, ${selectMetrics()}
      from gold.bridge_movie_genres join gold.${metricsTable} using (movie_id) join gold.dim_genres using (genre_sk)
