@@ -3,7 +3,7 @@ import { defineCommand } from './engine/command.ts';
 
 export const drift = defineCommand({
   name: 'drift',
-  summary: "show what is new in the shape of TMDb's documents",
+  summary: "show how TMDb's documents differ from the pinned shape",
   description: [
     'Lists keys that are new, have vanished or are newly null, values of another JSON type, and unknown texts of keys such as ' +
       'status, each with a movie as an example. Each run of dbt compares new documents with the shape that SILVER was written ' +

@@ -136,7 +136,10 @@ export const load = defineCommand({
 export const transform = defineCommand({
   name: 'transform',
   summary: 'build and test SILVER and GOLD with dbt',
-  description: ['Runs dbt build if BRONZE has changed since the last run that succeeded.'],
+  description: [
+    'Runs dbt build if BRONZE has changed since the last run that succeeded. On DuckDB, it first removes expired answers, as ' +
+      '"purge" does.',
+  ],
   examples: [
     ['transform', 'build what has changed'],
     ['transform --full-refresh', 'build everything from scratch'],
@@ -155,12 +158,13 @@ export const transform = defineCommand({
 
 export const purge = defineCommand({
   name: 'purge',
-  summary: "remove answers that TMDb's terms no longer allow",
+  summary: 'remove answers that are older than TMDB_RETENTION',
   description: [
     'Removes the documents of answers that are older than TMDB_RETENTION from BRONZE, builds SILVER and GOLD without their ' +
       'values, publishes GOLD, and rewrites the DuckDB file, so that no unused part of it has old values. A movie whose ' +
       'newest answer is expired leaves GOLD until it is fetched again. The keys, offsets and times of the rows stay.',
-    '"transform", "schedule" and "run" do the same: each build first removes expired answers. If it is interrupted, run the command again.',
+    '"transform" and "run --once" do the same on every call, "schedule" and "run" once a day. If a purge is interrupted, run the ' +
+      'command again. On Snowflake there is no purge yet.',
   ],
   examples: [
     ['purge --dry-run', 'show what would be removed'],

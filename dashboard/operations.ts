@@ -101,7 +101,7 @@ const letterColumns = [
   column('open', 'Open', 'count'),
   column('oldestFailedAt', 'Oldest', 'time'),
   column('newestFailedAt', 'Newest', 'time'),
-  column('redrive', 'If they are sent back now', 'text'),
+  column('redrive', 'Redrive, dry run', 'text'),
 ];
 
 /** What becomes of a record, by the outcome of the dry run. */
@@ -129,7 +129,7 @@ const costColumns = [
   column('flushes', 'Flushes', 'count'),
   column('rowsPerFlush', 'Rows per flush', 'score'),
   column('dbtRuns', 'Runs of dbt', 'count'),
-  column('secondsAwake', 'Virtual warehouses ran', 'seconds'),
+  column('secondsAwake', 'Virtual warehouse time', 'seconds'),
   column('estimatedCredits', 'Credits, estimated', 'credits'),
   column('creditsPer1000Movies', 'Credits per 1,000 movies', 'credits'),
 ];

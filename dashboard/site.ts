@@ -60,7 +60,7 @@ export function createSite({ gold, definitions, readOperations, remark }: SiteOp
     more: { publishedAt?: Date; outage?: string | null } = {},
   ) => {
     const { publishedAt, outage = null } = more;
-    const old = outage !== null && `A newer GOLD may exist, which cannot be read now: ${outage}.`;
+    const old = outage !== null && `This GOLD may be out of date. The dashboard cannot read the newest one: ${outage}.`;
     const remarks = [remark, old].filter((text) => typeof text === 'string');
     return layout({ ...{ title, body, path, navigation, remarks }, ...(publishedAt && { publishedAt }) });
   };
@@ -117,7 +117,7 @@ const dataOf = (status: OperationsStatus): Answer => ({
 const missing = (error: GoldUnavailableError): Html => html`<section class="card"><p>${error.message}.</p>
   ${error instanceof GoldNotReadError ? wait : build}</section>`;
 
-const wait = html`<p>The dashboard tries again by itself. Reload this page in a minute.</p>`;
+const wait = html`<p>The dashboard retries automatically. Reload this page in a minute.</p>`;
 
 const build = html`<p>GOLD is published after each build of dbt whose tests pass. To build it, run:</p>
   <pre><code>npm start</code></pre>

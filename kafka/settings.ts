@@ -61,7 +61,7 @@ const settings = {
     kind: duration,
     default: '172d',
     meaning:
-      'How long Kafka keeps raw answers and dead letters. It must be seven days shorter than TMDB_RETENTION, because Kafka deletes whole ' +
+      'How long Kafka keeps raw answers and dead letters. It must be at least seven days shorter than TMDB_RETENTION, because Kafka deletes whole ' +
       'segments, which span up to seven days.',
   }),
   skips: setting({

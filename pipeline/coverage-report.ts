@@ -11,7 +11,7 @@ const seconds = z.number();
 const exportShape = z.object({
   exportedAt: time.describe('beginning of the UTC day of the export'),
   movies: count.describe('movies in it'),
-  answered: count.describe('those whose newest answer is in BRONZE, 404 included'),
+  answered: count.describe('those with an answer in BRONZE, 404 included'),
   missing: count.describe('those without an answer in BRONZE'),
   share: z.number().nullable().describe('answered / movies, from 0 to 1; null if the export is empty'),
   beyond: count.describe('movies with an answer in BRONZE that are not in the export'),
@@ -37,7 +37,7 @@ export const coverageShape = z.object({
   export: exportShape.nullable().describe('the newest export that was read to its end; null before the first'),
   known: count.describe('movies in the export, in BRONZE or in dead letters'),
   fetched: count.describe('movies whose newest answer describes them'),
-  gone: count.describe('movies whose newest answer is a 404: TMDb no longer has them'),
+  gone: count.describe('movies whose newest answer is a 404 or 410: TMDb no longer has them'),
   neverFetched: count.describe('known movies without an answer in BRONZE: known - fetched - gone'),
   parked: count.describe('those of them that are in dead letters'),
   answerAge: ageShape.nullable().describe('age of the newest answer of each movie; null without answers'),
@@ -45,7 +45,7 @@ export const coverageShape = z.object({
   missing: z
     .array(missingShape)
     .nullable()
-    .describe('the first of neverFetched, in the order of their ids; null without --missing'),
+    .describe('up to 1,000 of the movies in neverFetched, by ascending id; null without --missing'),
 });
 export type Coverage = ValueOf<typeof coverageShape>;
 type Missing = ValueOf<typeof missingShape>;
@@ -162,7 +162,9 @@ function adviceFor(
   const waiting = neverFetched - parked;
   const isTooOld = answerAge !== null && answerAge.maxSeconds * 1_000 > reaskAfterMs;
   return [
-    newest === null ? 'no export was read to its end, so unknown movies are not counted: run "produce export"' : null,
+    newest === null
+      ? 'no export has been read to its end, so movies that were never seen are not counted: run "produce export"'
+      : null,
     ageDays !== null && ageDays >= staleAfterDays
       ? `the newest export is ${ageDays} days old (${utcDay(newest?.exportedAt.getTime() ?? 0)}): run "produce export"`
       : null,
@@ -172,7 +174,7 @@ function adviceFor(
       : null,
     parked > 0 ? `${parked} movies are parked: run "dead-letters list" for the reasons` : null,
     isTooOld
-      ? `the oldest answer is older than TMDB_REASK_AFTER (${formatDuration(reaskAfterMs)}): run "produce export", "fetch" and "load"`
+      ? `the newest answer of some movies is older than TMDB_REASK_AFTER (${formatDuration(reaskAfterMs)}): run "produce export", "fetch" and "load"`
       : null,
   ].filter((text) => text !== null);
 }

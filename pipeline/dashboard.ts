@@ -25,7 +25,7 @@ export async function serveDashboard(context: Context, onStarted: (url: string) 
   await runAsService(context, async () => {
     await using gold = await goldSource(context).openGold((problem) => {
       if (problem === null) log.info('GOLD can be read again');
-      else log.warn({ problem }, 'GOLD cannot be read: the last copy stays, and the dashboard tries again');
+      else log.warn({ problem }, 'cannot read GOLD; retrying, and serving the last copy if there is one');
     });
     health.dependsOn('gold', async () => void gold.version());
     // Only the fetchers need a token, so its absence says nothing here. The default data folder is named after the origin.

@@ -16,7 +16,7 @@ import type { MovieExports } from '../tmdb/movie-export.ts';
 const genreLanguage = 'en';
 
 /**
- * When each movie was last requested before others. A movie of the backfill may wait for days, so it counts as not requested: it must
+ * When each movie was last requested through `tmdb.movie-ids`. A movie of the backfill may wait for days, so it counts as not requested: it must
  * not wait if it is popular or has changed. @throws KafkaError.
  */
 export async function promptlyRequested(platform: Platform, context: Context): Promise<KnownMovies> {

@@ -68,7 +68,8 @@ const settings = {
     kind: duration,
     default: '180d',
     meaning:
-      "How long TMDb's answers are kept. TMDb's terms allow six months. It must be longer than TMDB_REASK_AFTER.",
+      "How long a DuckDB warehouse keeps TMDb's answers; a Snowflake warehouse loads none that are older. TMDb's terms allow six " +
+      'months. It must be longer than TMDB_REASK_AFTER.',
     see: 'docs/runbook.md#expired-answers',
   }),
   timeoutMs: setting({

@@ -30,7 +30,7 @@ const cutoffOf = ({ config }: Context): Date => new Date(Math.max(0, systemClock
 export async function planPurge(context: Context): Promise<PurgeReport> {
   const system = warehouseAccess(context);
   if (system.openPurge === undefined) {
-    throw new UsageError(`${system.name} has no purge: delete rows that are older than TMDB_RETENTION by hand`);
+    throw new UsageError(`${system.name} has no purge: see docs/runbook.md#expired-answers`);
   }
   const before = cutoffOf(context);
   const purge = await openPurge(context);

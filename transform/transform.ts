@@ -75,7 +75,7 @@ export interface TransformPlan {
 
 /**
  * Builds SILVER and GOLD from BRONZE, with tests, unless nothing has changed since the last successful run; then publishes
- * GOLD. Expired answers are removed first, and from unused parts of the warehouse last. If the project's SQL has changed, every table is built from scratch: rows from the old SQL must not be mixed with
+ * GOLD. It removes expired documents first, and rewrites the warehouse file last. If the project's SQL has changed, every table is built from scratch: rows from the old SQL must not be mixed with
  * rows from the new SQL.
  * @throws DbtError if a model or a test failed, UsageError if there is no BRONZE yet.
  */

@@ -1,10 +1,10 @@
 import type { WarehouseReader } from './warehouse.ts';
 
-/** The newest answer of TMDb for a movie, 404 included. */
+/** The newest answer of TMDb for a movie, 404 and 410 included. */
 export interface NewestAnswer {
   readonly movieId: number;
   readonly ageSeconds: number;
-  /** Whether it is a 404: TMDb no longer has the movie. */
+  /** Whether it is a 404 or 410: TMDb no longer has the movie. */
   readonly isGone: boolean;
 }
 
@@ -33,7 +33,7 @@ export async function* newestAnswers(
 const partSql = (part: number, parts: number, now: number): string => `
   select movie_id,
          datediff('second', max(fetched_at), cast('${new Date(now).toISOString().slice(0, 19)}' as timestamp)) as age_seconds,
-         case when max(case when http_status = 404 then fetched_at end) = max(fetched_at) then 1 else 0 end as is_gone
+         case when max(case when http_status in (404, 410) then fetched_at end) = max(fetched_at) then 1 else 0 end as is_gone
     from bronze.raw_movies
    where movie_id % ${parts} = ${part} and movie_id > 0 and datediff('second', ingested_at, fetched_at) <= 3600
    group by movie_id`;

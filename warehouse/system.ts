@@ -100,7 +100,7 @@ export interface TransformTarget {
 export interface GoldSource {
   /**
    * @param onProblem called when a reader that follows the builds by itself cannot read GOLD, with the reason, and with null when it can
-   * again. @throws an error with the exit code of refused credentials.
+   * again. @throws if the warehouse refuses the credentials.
    */
   openGold(onProblem: (problem: string | null) => void): Promise<GoldReader>;
 }

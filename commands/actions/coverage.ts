@@ -8,7 +8,7 @@ import { formatTable } from '../../runtime/table.ts';
 import { formatDuration } from '../../runtime/units.ts';
 import { print } from '../engine/print.ts';
 
-/** The most missing movies that are listed. */
+/** The largest number of missing movies that `--missing` lists. */
 const mostMissing = 1_000;
 
 interface ShowCoverage {

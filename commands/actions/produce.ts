@@ -25,7 +25,7 @@ interface ProducePopular extends Produce {
 interface Producer<Shape extends z.ZodType> {
   readonly service: (everyMs: number) => Promise<unknown>;
   readonly once: (platform: Platform) => Promise<ValueOf<Shape>>;
-  /** Of what `once` found. */
+  /** The shape of the result of `once`. */
   readonly shape: Shape;
   readonly textOf: (found: ValueOf<Shape>) => string;
   /** @default it is done */

@@ -1,4 +1,4 @@
-{# ---- Whether GOLD is whole: gold.build_state, on Snowflake ----
+{# ---- Whether GOLD is consistent: gold.build_state, on Snowflake ----
    Readers of DuckDB have a copy that is published after each build. On Snowflake, analysts read the tables that a run of dbt
    is changing, one after the other, and may read nothing but GOLD. The only row of this table says which run began last and
    which one succeeded last: GOLD is whole while both are the same. The dashboard goes by it. Its columns are numbers,

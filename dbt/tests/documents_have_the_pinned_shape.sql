@@ -1,6 +1,5 @@
--- TMDb adds keys and changes types without notice. `TRANSFORM_DRIFT` says what follows: nothing (observe), a warning
--- (warn)
--- or a failed build (fail). `silver_drift` lists the differences in each case.
+-- TMDb adds keys and changes types without notice. `TRANSFORM_DRIFT` decides: observe, warn, or fail the
+-- build. `silver_drift` lists the differences in each case.
 {% set mode = env_var("TRANSFORM_DRIFT", "observe") %}
 {{ config(enabled=mode != "observe", severity="error" if mode == "fail" else "warn") }}
 

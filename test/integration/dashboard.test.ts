@@ -323,7 +323,9 @@ describe('the dashboard', () => {
     const pageOf = async () => String((await site.answer('/genres', new URLSearchParams())).body);
     const before = await pageOf();
     outage = 'Snowflake: <away>';
-    expect(await pageOf()).toContain('A newer GOLD may exist, which cannot be read now: Snowflake: &lt;away&gt;.');
+    expect(await pageOf()).toContain(
+      'This GOLD may be out of date. The dashboard cannot read the newest one: Snowflake: &lt;away&gt;.',
+    );
     outage = null;
     expect(await pageOf()).toBe(before);
     expect(before).not.toContain('A newer GOLD');
@@ -339,7 +341,7 @@ describe('the dashboard', () => {
       new URLSearchParams(),
     );
     expect(status).toBe(503);
-    expect(String(body)).toMatch(/GOLD is being read.*tries again by itself/s);
+    expect(String(body)).toMatch(/GOLD is being read.*retries automatically/s);
     expect(String(body)).not.toContain('npm start');
   });
 

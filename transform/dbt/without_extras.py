@@ -1,4 +1,4 @@
-"""Skips work of dbt that no one uses: a fifth of the CPU time of a command.
+"""Skips work of dbt that no one uses: a fifth to a third of the CPU time of a command.
 
 dbt formats each of its 1,600 debug messages per run before it discards them, and writes the parsed project to `manifest.json`
 twice per run.

@@ -101,7 +101,7 @@ class SnowflakeGold implements GoldReader {
       if (state.version === this.#copies.current?.version) return;
       if (!state.isFinished) {
         if (this.#copies.current) return;
-        throw new GoldUnavailableError('a run of dbt builds GOLD at this moment, or the last run failed');
+        throw new GoldUnavailableError('dbt is building GOLD, or its last run failed');
       }
       const copy = await copyIntoMemory(await listGold(session, this.#signal), state);
       // A run that began meanwhile may have changed some of the tables before they were read.

@@ -111,7 +111,8 @@ const settings = {
   dashboardRole: setting({
     name: 'SNOWFLAKE_DASHBOARD_ROLE',
     kind: identifier,
-    meaning: 'The role with which `dashboard` reads GOLD: it needs SNOWFLAKE_ANALYST_ROLE and a virtual warehouse.',
+    meaning:
+      'The role with which `dashboard` reads GOLD. It needs the rights of SNOWFLAKE_ANALYST_ROLE, and USAGE on a virtual warehouse, which the default role lacks.',
     see: 'docs/dashboard.md',
     defaultNote: 'SNOWFLAKE_ANALYST_ROLE',
   }),

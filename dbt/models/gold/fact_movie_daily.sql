@@ -1,6 +1,5 @@
 -- Grain: one row per movie and day (UTC) on which TMDb described the movie, with the values of the day's last answer.
--- A changed movie is returned with all its rows. One without any is returned with NULLs, which clears its previous
--- rows.
+-- A changed movie is returned with all its rows. One without any is returned with NULLs, which clears its old rows.
 {{
     config(
         materialized="incremental",

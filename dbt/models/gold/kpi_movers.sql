@@ -1,7 +1,6 @@
 -- Grain: one row per metric, span and rank.
--- The gain of a movie is the difference between its last and its first known value on the days of the span, which
--- ends on
--- the newest day of all answers. The clock plays no part, so that a run with nothing new changes nothing.
+-- The gain of a movie is the difference between its last and its first known value on the days of the span.
+-- The span ends on the newest day of all answers, not today, so that a run with nothing new changes nothing.
 {{ config(materialized="table") }}
 
 {% set metrics = ["vote_count", "popularity", "revenue_usd"] %}

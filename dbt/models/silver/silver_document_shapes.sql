@@ -1,7 +1,5 @@
 -- Grain: one row per path, JSON type and, for keys with few texts, text that a document ever had.
--- What is counted stays counted: the counts of new documents are added, so that a full refresh would forget which
--- answers
--- BRONZE no longer has. It keeps the table.
+-- Counts accumulate. A full refresh would lose those of answers that BRONZE no longer has, so it keeps the table.
 {{ config(materialized="incremental", incremental_strategy="replace", unique_key="shape_sk", full_refresh=false) }}
 
 {% set columns = ["movie_id", "fetched_at", "run_seq"] %}

@@ -1,9 +1,7 @@
 -- Grain: one row per movie and stretch of time in which its tracked values did not change.
--- A slowly changing dimension of type 2. A stretch begins with the answer that shows the change, which TMDb made some
--- time
--- before, and ends where the next one begins. A deleted movie keeps its last known values, as in silver_movies.
--- A changed movie is returned with all its rows. One without any is returned with NULLs, which clears its previous
--- rows.
+-- A slowly changing dimension of type 2. A stretch begins with the answer that first shows the change, and ends where
+-- the next one begins. A deleted movie keeps its last known values, as in silver_movies.
+-- A changed movie is returned with all its rows. One without any is returned with NULLs, which clears its old rows.
 {{
     config(
         materialized="incremental",

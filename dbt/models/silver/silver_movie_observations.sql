@@ -1,8 +1,7 @@
 -- Grain: one row per movie and moment of an answer that describes the movie or reports it as missing.
 -- An answer that has expired is not here.
 -- If two answers have the same moment, the one that BRONZE received later counts, as in silver_movies.
--- A changed movie is returned with all its rows. One without any is returned with NULLs, which clears its previous
--- rows.
+-- A changed movie is returned with all its rows. One without any is returned with NULLs, which clears its old rows.
 -- depends_on: {{ ref("silver_movies") }}
 -- The tests of this model look at the movies that changed in silver_movies, so that must be built before.
 {{

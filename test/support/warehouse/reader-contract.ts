@@ -54,7 +54,7 @@ export function readerContract(name: string, open: () => Promise<ReaderFixture>)
       const answers: Answered[] = [
         ...([
           [9, 5 * second],
-          [3, 10 * second, 404],
+          [3, 10 * second, 410],
           [3, 90 * second],
         ] as const),
         ...([

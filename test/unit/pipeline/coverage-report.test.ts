@@ -81,7 +81,7 @@ describe('the coverage', () => {
       expect.stringContaining('1 movies are parked: run "dead-letters list"'),
     ]);
     expect(await adviceOf({ exported: today(1), answers: [answer(1, 151 * day)] })).toEqual([
-      expect.stringContaining('the oldest answer is older than TMDB_REASK_AFTER'),
+      expect.stringContaining('the newest answer of some movies is older than TMDB_REASK_AFTER'),
     ]);
   });
 
