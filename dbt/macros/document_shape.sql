@@ -87,11 +87,20 @@
     {{ return(required) }}
 {% endmacro %}
 
+{# The time so many days before this run. #}
+{% macro before_this_run(days) -%} {{ dbt.dateadd("day", "-" ~ days, utc_timestamp(run_started_at)) }} {%- endmacro %}
+
 {# ---- Reading a document of any shape ---- #}
 {# The document for the macros below; NULL if the warehouse cannot read all of it. #}
 {% macro json_whole(document) %} {{ return(adapter.dispatch("json_whole")(document)) }}{% endmacro %}
 {% macro duckdb__json_whole(document) -%} {{ duckdb_json_call("json_extract", document, "'$'") }} {%- endmacro %}
 {% macro snowflake__json_whole(document) -%} {{ document }} {%- endmacro %}
+
+{# Whether the document has at most a million bytes. DuckDB needs memory for all members of a document, and those of TMDb have at most
+   half of that, credits included. #}
+{% macro json_is_small(document) %} {{ return(adapter.dispatch("json_is_small")(document)) }}{% endmacro %}
+{% macro duckdb__json_is_small(document) -%} strlen(cast({{ document }} as varchar)) <= 1000000 {%- endmacro %}
+{% macro snowflake__json_is_small(document) -%} true {%- endmacro %}
 
 {# boolean, string, number, array, object or null. #}
 {% macro json_kind(value) %} {{ return(adapter.dispatch("json_kind")(value)) }}{% endmacro %}

@@ -1,6 +1,14 @@
 -- Grain: one row per path, JSON type and, for keys with few texts, text that a document ever had.
 -- Counts accumulate. A full refresh would lose those of answers that BRONZE no longer has, so it keeps the table.
-{{ config(materialized="incremental", incremental_strategy="replace", unique_key="shape_sk", full_refresh=false) }}
+{{
+    config(
+        materialized="incremental",
+        incremental_strategy="replace",
+        unique_key="shape_sk",
+        full_refresh=false,
+        meta={"keep_if": "occurrences is not null"},
+    )
+}}
 
 {% set columns = ["movie_id", "fetched_at", "run_seq"] %}
 {% set of_keys = ["movie_id", "fetched_at", "run_seq", "path"] %}
@@ -8,25 +16,37 @@
 with
     unseen_batches as ({{ unseen_batches() }}),
 
-    documents as (
-        select
-            records.movie_id,
-            records.fetched_at,
-            records.load_seq,
-            records.kafka_offset,
-            unseen_batches.run_seq,
-            {{ json_whole("records.raw_data") }} as document
+    -- The last ones of a large run. The columns are narrow, because the wide ones of all documents would be sorted too.
+    newest_documents as (
+        select records.movie_id, records.fetched_at, records.load_seq, records.kafka_offset, unseen_batches.run_seq
         from {{ source("bronze", "raw_movies") }} as records
         inner join
             unseen_batches on records.load_seq = unseen_batches.load_seq and records.batch_id = unseen_batches.batch_id
         where
             records.http_status = 200
             and records.movie_id > 0
-            and not {{ is_expired("records.raw_data") }}
             and {{ is_believable("records.fetched_at", "records.ingested_at") }}
-        -- A first load is read in part.
         order by records.load_seq desc, records.kafka_offset desc
         limit {{ var("drift_documents_per_run") }}
+    ),
+
+    documents as (
+        select newest.movie_id, newest.fetched_at, newest.run_seq, {{ json_whole("records.raw_data") }} as document
+        from {{ source("bronze", "raw_movies") }} as records
+        inner join
+            newest_documents as newest
+            on records.load_seq = newest.load_seq
+            and records.kafka_offset = newest.kafka_offset
+        where not {{ is_expired("records.raw_data") }} and {{ json_is_small("records.raw_data") }}
+    ),
+
+    roots as (
+        select
+            movie_id,
+            fetched_at,
+            run_seq,
+            case when document is null then 'unreadable' else {{ json_kind("document") }} end as json_type
+        from documents
     ),
 
     members as (
@@ -79,16 +99,15 @@ with
     ),
 
     missing as (
-        select documents.movie_id, documents.fetched_at, documents.run_seq, required.path
-        from documents
+        select roots.movie_id, roots.fetched_at, roots.run_seq, required.path
+        from roots
         cross join (values ('{{ required_keys() | join("'), ('") }}')) as required(path)
         left join
             present
-            on documents.movie_id = present.movie_id
-            and documents.fetched_at = present.fetched_at
+            on roots.movie_id = present.movie_id
+            and roots.fetched_at = present.fetched_at
             and required.path = present.path
-        where
-            present.path is null and documents.document is not null and {{ json_kind("documents.document") }} = 'object'
+        where present.path is null and roots.json_type = 'object'
     ),
 
     found as (
@@ -110,14 +129,8 @@ with
         select movie_id, fetched_at, run_seq, path, 'missing' as json_type, '' as text_value
         from missing
         union all
-        select
-            movie_id,
-            fetched_at,
-            run_seq,
-            '$' as path,
-            case when document is null then 'unreadable' else {{ json_kind("document") }} end as json_type,
-            '' as text_value
-        from documents
+        select movie_id, fetched_at, run_seq, '$' as path, json_type, '' as text_value
+        from roots
     ),
 
     counted as (
@@ -133,7 +146,7 @@ with
         from found
         group by substr(path, 1, 200), json_type, text_value
         -- A document can have any number of keys.
-        order by count(*) desc, substr(path, 1, 200) asc
+        order by count(*) desc, substr(path, 1, 200) asc, json_type asc, text_value asc
         limit 1000
     )
 
@@ -143,7 +156,8 @@ select
     counted.text_value,
     counted.example_movie_id,
     counted._run_seq,
-    {{ surrogate_key(["counted.path", "counted.json_type", "counted.text_value"]) }} as shape_sk,
+    {{ surrogate_key(["counted.json_type", "length(counted.path)", "counted.path", "counted.text_value"]) }}
+    as shape_sk,
     {% if is_incremental() %}
         cast(counted.occurrences + coalesce(known.occurrences, 0) as bigint) as occurrences,
         least(counted.first_seen_at, coalesce(known.first_seen_at, counted.first_seen_at)) as first_seen_at,
@@ -157,4 +171,24 @@ from counted
         on counted.path = known.path
         and counted.json_type = known.json_type
         and counted.text_value = known.text_value
+
+    -- What no document of the retention has is returned without a count, which clears its row.
+    union all
+    select
+        known.path,
+        known.json_type,
+        known.text_value,
+        known.example_movie_id,
+        known._run_seq,
+        known.shape_sk,
+        cast(null as bigint) as occurrences,
+        known.first_seen_at,
+        known.last_seen_at
+    from {{ this }} as known
+    left join
+        counted
+        on known.path = counted.path
+        and known.json_type = counted.json_type
+        and known.text_value = counted.text_value
+    where counted.path is null and known.last_seen_at < {{ before_this_run(var("drift_memory_days")) }}
 {% endif %}

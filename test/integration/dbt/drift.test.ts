@@ -36,8 +36,11 @@ const document = (id: number, changes: Record<string, unknown> = {}) => ({
 
 const record = (movieId: number, body: unknown, fetchedAt = movieId): MovieRecord => ({ movieId, body, fetchedAt });
 
+/** The documents of these tests are from January 2026, and never too old. */
+const vars = { drift_memory_days: 36_500 };
+
 async function drift(on: Dbt = dbt): Promise<unknown[]> {
-  expect(await file.run(on, { command: 'run', select })).toMatchObject({ status: 'success', failures: [] });
+  expect(await file.run(on, { command: 'run', select, vars })).toMatchObject({ status: 'success', failures: [] });
   const rows = await file.query(
     `select kind || ' ' || path || ' ' || json_type || ' ' || text_value as drift, occurrences as n, example_movie_id as id
      from silver.silver_drift order by all`,
@@ -90,10 +93,15 @@ it('[P31] a difference between a new document and the pinned shape is a row with
   const counted = expected.map((row) => (row[0] === 'new key revenue_currency string' ? [row[0], 2, 20] : row));
   expect(await drift()).toEqual(counted);
   const [seen] = await file.query(
-    `select epoch(first_seen_at) - epoch(timestamp '2026-01-01') as first, epoch(last_seen_at) - epoch(timestamp '2026-01-01') as last
+    `select epoch(first_seen_at) - epoch(timestamp '2026-01-01') as first,
+       epoch(last_seen_at) - epoch(timestamp '2026-01-01') as last
      from silver.silver_drift where path = 'revenue_currency'`,
   );
   expect(seen).toEqual({ first: 10, last: 20 });
+  await file.query(
+    "update silver.silver_document_shapes set last_seen_at = timestamp '1900-01-01' where path = 'title'",
+  );
+  expect(await drift()).toEqual(counted.filter(([found]) => found !== 'newly null title null'));
 });
 
 it.skipIf(!hasRecordings)(
@@ -105,7 +113,7 @@ it.skipIf(!hasRecordings)(
         .toString()
         .trim()
         .split('\n')
-        .map((body) => record(JSON.parse(body).id, body));
+        .map((body) => record(JSON.parse(body).id, body, 0));
     const quirks = readFileSync(join(recordings, 'quirks.ndjson'), 'utf8').trim().split('\n');
     for (const table of ['bronze.raw_movies', 'bronze.load_batches', 'silver.silver_document_shapes'])
       await file.query(`delete from ${table}`);
@@ -114,7 +122,7 @@ it.skipIf(!hasRecordings)(
     expect(await drift()).toEqual([]);
     await file.load(12, [...newer.slice(500), ...documents('2025-12-15b')]);
     expect(await drift()).toEqual([]);
-    await file.load(13, [...documents('2019-12'), ...quirks.map((body) => record(JSON.parse(body).id, body))]);
+    await file.load(13, [...documents('2019-12'), ...quirks.map((body) => record(JSON.parse(body).id, body, 0))]);
     expect(await drift()).toEqual([]);
 
     // The same recordings against a project without one of their keys.
