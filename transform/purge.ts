@@ -70,6 +70,8 @@ export async function finishPurge(context: Context, blankedBy: Date): Promise<vo
   const purge = await openPurge(context);
   if (!purge || !(await purge.isUnfinished())) return;
   using _ = context.progress.busy('purge', 'rewriting the warehouse file without expired answers');
-  await purge.finish(blankedBy);
+  for (const view of await purge.finish(blankedBy)) {
+    context.log.warn({ view }, 'dropped a view from the warehouse file: the table or file that it reads is gone');
+  }
   context.log.info('removed the values of expired answers from the warehouse file');
 }

@@ -47,6 +47,9 @@ export interface Purge {
   blankNext(before: Date): Promise<number>;
   /** Whether replaced documents, or values from them, may still be in SILVER, GOLD, or unused parts of a file. */
   isUnfinished(): Promise<boolean>;
-  /** Removes them from unused parts of files. Call it after a build that has read all replaced documents. @param blankedBy when that build began. */
-  finish(blankedBy: Date): Promise<void>;
+  /**
+   * Removes them from unused parts of files. Call it after a build that has read all replaced documents. @param blankedBy when that build began.
+   * @returns the names of lost views: what they read is gone.
+   */
+  finish(blankedBy: Date): Promise<readonly string[]>;
 }

@@ -1,4 +1,5 @@
 import {
+  chownSync,
   copyFileSync,
   existsSync,
   mkdirSync,
@@ -7,6 +8,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,6 +17,7 @@ import { systemClock } from '../../runtime/clock.ts';
 import { openDuckDbFile } from '../../warehouse/duckdb/file.ts';
 import { openDuckDbPurge } from '../../warehouse/duckdb/purge.ts';
 import { openDuckDbRebuild } from '../../warehouse/duckdb/rebuild.ts';
+import { refuseOtherContents, tableContents } from '../../warehouse/duckdb/table-contents.ts';
 import { openDuckDbWarehouse } from '../../warehouse/duckdb/warehouse.ts';
 import { expiredDocument } from '../../warehouse/expiry.ts';
 import type { Batch, RawMovieRow, Warehouse } from '../../warehouse/warehouse.ts';
@@ -160,6 +163,49 @@ describe('a purge of a DuckDB file', () => {
     await next.finish(new Date());
     expect(existsSync(`${path}.rewrite`)).toBe(false);
     expect(await query('select count(*) as rows from bronze.raw_movies')).toEqual([{ rows: '2' }]);
+  });
+
+  it('a rewrite keeps views, whatever their order, and drops one that reads a table that is gone', async () => {
+    await load(batch(0n, [1]));
+    await query(`create schema "a ""b"; create view bronze.later as select 1 as one;
+      create view bronze.earlier as select * from bronze.later; create table bronze.gone (one integer);
+      create view "a ""b".stale as select * from bronze.gone; comment on view "a ""b".stale is 'a comment';
+      comment on view bronze.earlier is 'kept'; drop table bronze.gone`);
+    expect(await (await purge(day(5))).finish(new Date())).toEqual(['"a ""b"."stale"']);
+    expect(await query('select * from bronze.earlier')).toEqual([{ one: 1 }]);
+    const views = 'select view_name, comment from duckdb_views() where not internal order by all';
+    expect(await query(views)).toEqual([
+      { view_name: 'earlier', comment: 'kept' },
+      { view_name: 'later', comment: null },
+    ]);
+    expect(await (await purge(day(5))).finish(new Date())).toEqual([]);
+  });
+
+  it('a rewrite refuses a file with other tables, rows or values', async () => {
+    await load(batch(0n, [1, 2]));
+    const contents = async () => {
+      await using file = await openDuckDbFile(options());
+      return await tableContents(file.connection);
+    };
+    const old = await contents();
+    expect(() => refuseOtherContents(old, old)).not.toThrow();
+    await query('create table other (one integer)');
+    const withTable = await contents();
+    expect(() => refuseOtherContents(old, withTable)).toThrow('in "main"."other"');
+    await query('insert into other values (1)');
+    const withRow = await contents();
+    expect(() => refuseOtherContents(withTable, withRow)).toThrow('in "main"."other"');
+    await query('update bronze.raw_movies set http_status = 404 where kafka_offset = 1');
+    expect(() => refuseOtherContents(withRow, {})).toThrow('"bronze"."raw_movies"');
+    const changed = await contents();
+    expect(() => refuseOtherContents(withRow, changed)).toThrow(/in "bronze"."raw_movies"$/);
+  });
+
+  it.runIf(process.getuid?.() === 0)('a rewrite by root keeps the owner of the file', async () => {
+    await load(batch(0n, [1]));
+    chownSync(path, 4_321, 8_765);
+    await (await purge(day(5))).finish(new Date());
+    expect([statSync(path).uid, statSync(path).gid]).toEqual([4_321, 8_765]);
   });
 
   it('[R151] a loader, and a rebuild, store no document that is already expired', async () => {

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { chmodSync, existsSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { DuckDBConnection } from '@duckdb/node-api';
@@ -8,6 +8,8 @@ import { makeFolder } from '../../runtime/make-folder.ts';
 import { timestampText } from '../numbered-batch.ts';
 import { SideOutputError } from '../system.ts';
 import { catalog, type DuckDbFileOptions, openDuckDbFile, quoted } from './file.ts';
+import type { LastStatements, WrittenFile } from './import-database.ts';
+import { refuseOtherContents, tableContents } from './table-contents.ts';
 
 /** The folder for a rewrite, beside the file. */
 const folderOf = (path: string): string => `${path}.rewrite`;
@@ -17,9 +19,10 @@ const folderOf = (path: string): string => `${path}.rewrite`;
  * written by another process, because DuckDB also writes memory that it has not cleared, and the memory of this process has old values.
  * While it runs, this process has the lock, and no other program can open the file for writing.
  * @param blankedBy purges that were recorded by then are finished.
- * @throws SideOutputError if the new file cannot be written, and the errors of `openDuckDbFile`; the file stays unchanged.
+ * @returns the views that the new file has not, because the table or file that they read is gone.
+ * @throws SideOutputError if the new file cannot be written or has other rows, and the errors of `openDuckDbFile`; the file stays unchanged.
  */
-export async function rewriteFile(options: DuckDbFileOptions, blankedBy: Date): Promise<void> {
+export async function rewriteFile(options: DuckDbFileOptions, blankedBy: Date): Promise<readonly string[]> {
   await using file = await openDuckDbFile(options);
   // A symbolic link stays one.
   const path = realpathSync(options.path);
@@ -29,17 +32,26 @@ export async function rewriteFile(options: DuckDbFileOptions, blankedBy: Date): 
     rmSync(folder, { recursive: true, force: true });
     makeFolder(folder);
     await file.connection.run(`force checkpoint ${catalog}`);
-    // Parquet files contain only the values.
-    await file.connection.run(`export database ${catalog} to '${quoted(target)}' (format parquet)`);
-    writeFileSync(join(target, 'last.sql'), await lastStatements(file.connection, blankedBy, options.clock.now()));
+    // Parquet files contain only the values. At the default size, each thread holds 122,880 rows of 5 KB in memory.
+    await file.connection.run(
+      `export database ${catalog} to '${quoted(target)}' (format parquet, row_group_size 10240)`,
+    );
+    const last = await lastStatements(file.connection, blankedBy, options.clock.now());
+    writeFileSync(join(target, 'last.json'), JSON.stringify(last));
+    const tables = await tableContents(file.connection);
     // crash point: purge.exported
-    await promisify(execFile)(process.execPath, [join(import.meta.dirname, 'import-database.ts'), target, written], {
-      env: { HOME: folder },
-    });
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      [join(import.meta.dirname, 'import-database.ts'), target, written],
+      { env: { HOME: folder } },
+    );
     if (existsSync(`${written}.wal`)) throw new Error(`${written} is not complete: it still has a log`);
-    chmodSync(written, statSync(path).mode & 0o777);
+    const imported = JSON.parse(stdout) as WrittenFile;
+    refuseOtherContents(tables, imported.tables);
+    giveOwner(written, path);
     // crash point: purge.rewritten
     renameSync(written, path);
+    return imported.lostViews;
   } catch (error) {
     throw new SideOutputError('the warehouse file without expired answers', asFileError(error));
   } finally {
@@ -47,8 +59,22 @@ export async function rewriteFile(options: DuckDbFileOptions, blankedBy: Date): 
   }
 }
 
+/** Gives a file the owner and the mode of another one. @throws Error if this user may not: the file's own user could not open it. */
+function giveOwner(written: string, path: string): void {
+  const [now, old] = [statSync(written), statSync(path)];
+  if (now.uid !== old.uid || now.gid !== old.gid) {
+    try {
+      chownSync(written, old.uid, old.gid);
+    } catch (error) {
+      const owner = `user ${old.uid} and group ${old.gid}`;
+      throw new Error(`the new file must belong to ${owner}, as ${path} does: run as that user`, { cause: error });
+    }
+  }
+  chmodSync(written, old.mode & 0o777);
+}
+
 /** What an export leaves out: comments; and the record of this rewrite. */
-async function lastStatements(connection: DuckDBConnection, blankedBy: Date, now: number): Promise<string> {
+async function lastStatements(connection: DuckDBConnection, blankedBy: Date, now: number): Promise<LastStatements> {
   const comments = await connection.runAndReadAll(`
     with commented as (
       select 'table' as kind, schema_name, table_name, null as column_name, comment from duckdb_tables()
@@ -59,12 +85,20 @@ async function lastStatements(connection: DuckDBConnection, blankedBy: Date, now
       union all
       select 'column', schema_name, table_name, column_name, comment from duckdb_columns()
        where database_name = '${catalog}' and comment is not null
+    ),
+    named as (
+      select *, format('"{}"."{}"', replace(schema_name, '"', '""'), replace(table_name, '"', '""')) as name from commented
     )
-    select format('comment on {} "{}"."{}"', kind, schema_name, replace(table_name, '"', '""'))
-           || coalesce(format('."{}"', replace(column_name, '"', '""')), '')
-           || ' is ''' || replace(comment, '''', '''''') || ''';'
-      from commented`);
-  const finished = `update bronze.purges set finished_at = timestamp '${timestampText(new Date(now))}'
-    where finished_at is null and recorded_at <= timestamp '${timestampText(blankedBy)}';`;
-  return ['', ...comments.getRows().map(([sql]) => String(sql)), finished, ''].join('\n');
+    select name, format('comment on {} {}', kind, name) || coalesce(format('."{}"', replace(column_name, '"', '""')), '')
+           || ' is ''' || replace(comment, '''', '''''') || ''''
+      from named`);
+  const views = await connection.runAndReadAll(`
+    select format('"{}"."{}"', replace(schema_name, '"', '""'), replace(view_name, '"', '""')) from duckdb_views()
+     where database_name = '${catalog}' and not internal and not temporary`);
+  return {
+    views: views.getRows().map(([name]) => String(name)),
+    comments: comments.getRows().map(([on, sql]) => ({ on: String(on), sql: String(sql) })),
+    finished: `update bronze.purges set finished_at = timestamp '${timestampText(new Date(now))}'
+      where finished_at is null and recorded_at <= timestamp '${timestampText(blankedBy)}'`,
+  };
 }
