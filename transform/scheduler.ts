@@ -40,8 +40,8 @@ export const roundOutcomes = roundShape.shape.outcome.options;
 /** A failed copy is retried in the next round, but not more often than this (ms). */
 const copyAgainMs = 10_000;
 const purgeEveryMs = 24 * 3_600_000;
-/** A file that could not be rewritten is tried again after this time (ms), because each attempt reads all of it. */
-const finishAgainMs = 10 * 60_000;
+/** After a failed purge or rewrite of the file, the next attempt waits (ms), because each one reads all of the file. */
+const purgeAgainMs = 10 * 60_000;
 /** How long (ms) one model or test may take without any output. */
 const silenceMs = 30 * 60_000;
 /** After failed runs, the next one waits with growing delays, because usually a person must fix a model. */
@@ -98,7 +98,9 @@ export class Rounds {
   #noSpace: string | null = null;
   /** When the copy for readers was last attempted. */
   #copiedAt = Number.NEGATIVE_INFINITY;
-  #purgedAt = Number.NEGATIVE_INFINITY;
+  #purgeAt = Number.NEGATIVE_INFINITY;
+  /** Why the last purge failed; null if it did not. */
+  #purgeFailure: string | null = null;
   /** When documents were replaced whose values may still be in the file; null if there are none. */
   #blankedBy: Date | null = null;
   #finishAt = Number.NEGATIVE_INFINITY;
@@ -203,24 +205,37 @@ export class Rounds {
     }
   }
 
-  /** Once a day: then no answer is older than TMDB_RETENTION and a day. */
+  /** Once a day: then no answer is older than TMDB_RETENTION and a day. A defect of the purge does not stop dbt: a later round retries. */
   async #purge(): Promise<void> {
-    if (this.#clock.monotonic() < this.#purgedAt + purgeEveryMs) return;
-    const { documents, blankedBy } = await blankExpired(this.#context);
-    // An earlier process may have replaced some and not finished.
-    if (documents > 0 || this.#purgedAt === Number.NEGATIVE_INFINITY) this.#blankedBy = blankedBy;
-    this.#purgedAt = this.#clock.monotonic();
+    const { metrics, log, signal } = this.#context;
+    if (this.#clock.monotonic() < this.#purgeAt) return;
+    try {
+      // Another process, or a rebuild, may have replaced some and not finished.
+      this.#blankedBy = (await blankExpired(this.#context)).blankedBy;
+      this.#purgeFailure = null;
+      this.#purgeAt = this.#clock.monotonic() + purgeEveryMs;
+    } catch (thrown) {
+      if (signal.aborted || asFileError(thrown) instanceof IngestError) throw thrown;
+      const error = messageOf(thrown);
+      log[error === this.#purgeFailure ? 'debug' : 'error'](
+        { error },
+        'the purge of expired answers failed; retrying later',
+      );
+      metrics.purgeUnfinished.set(1);
+      this.#purgeFailure = error;
+      this.#purgeAt = this.#clock.monotonic() + purgeAgainMs;
+    }
   }
 
   /** SILVER and GOLD have been built from what the purge has left. If this fails, a later round retries. */
   async #finishPurge(): Promise<void> {
     const { metrics, log } = this.#context;
     if (this.#blankedBy === null || this.#clock.monotonic() < this.#finishAt) return;
-    this.#finishAt = this.#clock.monotonic() + finishAgainMs;
+    this.#finishAt = this.#clock.monotonic() + purgeAgainMs;
     try {
       await finishPurge(this.#context, this.#blankedBy);
       this.#blankedBy = null;
-      metrics.purgeUnfinished.set(0);
+      metrics.purgeUnfinished.set(this.#purgeFailure === null ? 0 : 1);
     } catch (error) {
       if (!(error instanceof SideOutputError)) throw error;
       metrics.purgeUnfinished.set(1);

@@ -152,6 +152,17 @@ describe('the schedule of dbt', () => {
     expect([(await purge.expired(before)).rows, await purge.isUnfinished()]).toEqual([0, false]);
   });
 
+  it('builds although the purge fails, and retries the purge', async () => {
+    await load();
+    const { duckdbPath: path } = duckDbOf(context.config);
+    await runSql(path, 'alter table bronze.raw_movies rename column ingested_at to other');
+    const rounds = new Rounds(context, dbt, clock);
+    expect([await rounds.next(), await metric('tmdb_purge_unfinished')]).toEqual(['success', 1]);
+    await runSql(path, 'alter table bronze.raw_movies rename column other to ingested_at');
+    await clock.advance(600_000);
+    expect([await rounds.next(), await metric('tmdb_purge_unfinished')]).toEqual(['success', 0]);
+  });
+
   it('retries failed nodes after a delay, and then builds everything', async () => {
     await load();
     dbt.failures.push(new DbtError('a model failed', bad), new DbtError('still', bad), null);

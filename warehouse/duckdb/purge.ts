@@ -11,6 +11,8 @@ import { bronzeSql } from './warehouse.ts';
 
 /** Rows whose documents one transaction replaces: as many as a large micro-batch has. */
 const rowsAtOnce = 20_000;
+/** Bytes of the documents of these batches: DuckDB keeps them in memory. One batch may have more. */
+const bytesAtOnce = 64e6;
 
 /** An answer cannot be younger than its row: this also finds answers whose time is wrong and in the future. */
 const isExpired = (before: Date): string => {
@@ -94,50 +96,75 @@ interface Scope {
   readonly hasRebuild: boolean;
 }
 
+/** Replaces the documents of the next batches of a table. Their ledger lines then have the bytes of what is left. */
 async function blankBatches(
   connection: DuckDBConnection,
   table: RawTable,
   { before, hasRebuild }: Scope,
 ): Promise<number> {
   const lastSeq = await lastLoadSeq(connection, hasRebuild ? rebuildPrefix : '');
-  await connection.run(`
-    create or replace temp table purged as
-    select load_seq, batch_id, ${lastSeq} + row_number() over (order by load_seq, batch_id) as new_seq
-      from (
-        select load_seq, batch_id, sum(count(*)) over (order by load_seq, batch_id) - count(*) as rows_before
-          from bronze.${table} as raw where ${isExpired(before)}
-         group by load_seq, batch_id
-      )
-     where rows_before < ${rowsAtOnce}`);
-  const isPurged = 'raw.load_seq = purged.load_seq and raw.batch_id = purged.batch_id';
-  const { rowsChanged } = await connection.run(
-    `update bronze.${table} as raw set raw_data = '${expiredDocument}' from purged where ${isPurged} and ${isExpired(before)}`,
+  await takeBatches(
+    connection,
+    table,
+    { before, prefix: '' },
+    `${lastSeq} + row_number() over (order by load_seq, batch_id)`,
   );
+  const rowsChanged = await blankTaken(connection, `bronze.${table}`, before);
   if (rowsChanged === 0) return 0;
   // crash point: purge.blanked
   // mutant: purge.renumbered
   await connection.run(`update bronze.${table} as raw set load_seq = purged.new_seq from purged where ${isPurged}`);
-  await connection.run(`
-    update bronze.load_batches as line set load_seq = counted.new_seq, payload_bytes = counted.bytes
-      from (
-        select purged.load_seq, purged.batch_id, purged.new_seq, sum(strlen(raw.raw_data::varchar)) as bytes
-          from purged join bronze.${table} as raw on raw.load_seq = purged.new_seq and raw.batch_id = purged.batch_id
-         group by all
-      ) as counted
-     where line.load_seq = counted.load_seq and line.batch_id = counted.batch_id`);
+  await correctLines(connection, table, '');
   return rowsChanged;
 }
 
 async function blankRebuilt(connection: DuckDBConnection, table: RawTable, before: Date): Promise<number> {
-  const rebuilt = `bronze.${rebuildPrefix}${table}`;
-  const { rowsChanged } = await connection.run(
-    `update ${rebuilt} as raw set raw_data = '${expiredDocument}' where ${isExpired(before)}`,
-  );
-  if (rowsChanged > 0) {
-    await connection.run(`
-      update bronze.${rebuildPrefix}load_batches as line set payload_bytes = counted.bytes
-        from (select load_seq, batch_id, sum(strlen(raw_data::varchar)) as bytes from ${rebuilt} group by all) as counted
-       where line.load_seq = counted.load_seq and line.batch_id = counted.batch_id`);
-  }
+  const prefix = rebuildPrefix;
+  await takeBatches(connection, table, { before, prefix }, 'load_seq');
+  const rowsChanged = await blankTaken(connection, `bronze.${prefix}${table}`, before);
+  if (rowsChanged > 0) await correctLines(connection, table, prefix);
   return rowsChanged;
+}
+
+const isPurged = 'raw.load_seq = purged.load_seq and raw.batch_id = purged.batch_id';
+
+/** Puts the next batches with expired documents into the table `purged`: at least one, as long as they are not too many or too large. */
+async function takeBatches(
+  connection: DuckDBConnection,
+  table: RawTable,
+  { before, prefix }: { readonly before: Date; readonly prefix: string },
+  newSeq: string,
+): Promise<void> {
+  await connection.run(`
+    create or replace temp table purged as
+    with expired as (
+      select load_seq, batch_id, count(*) as row_count from bronze.${prefix}${table} as raw
+       where ${isExpired(before)} group by all
+    ),
+    added as (
+      select load_seq, batch_id, sum(expired.row_count) over batches - expired.row_count as rows_before,
+             sum(coalesce(line.payload_bytes, 0)) over batches as bytes_so_far
+        from expired left join bronze.${prefix}load_batches as line using (load_seq, batch_id)
+      window batches as (order by load_seq, batch_id)
+    )
+    select load_seq, batch_id, ${newSeq} as new_seq from added
+     where rows_before = 0 or (rows_before < ${rowsAtOnce} and bytes_so_far <= ${bytesAtOnce})`);
+}
+
+async function blankTaken(connection: DuckDBConnection, table: string, before: Date): Promise<number> {
+  const { rowsChanged } = await connection.run(
+    `update ${table} as raw set raw_data = '${expiredDocument}' from purged where ${isPurged} and ${isExpired(before)}`,
+  );
+  return rowsChanged;
+}
+
+async function correctLines(connection: DuckDBConnection, table: RawTable, prefix: string): Promise<void> {
+  await connection.run(`
+    update bronze.${prefix}load_batches as line set load_seq = counted.new_seq, payload_bytes = counted.bytes
+      from (
+        select purged.load_seq, purged.batch_id, purged.new_seq, sum(strlen(raw.raw_data::varchar)) as bytes
+          from purged join bronze.${prefix}${table} as raw on raw.load_seq = purged.new_seq and raw.batch_id = purged.batch_id
+         group by all
+      ) as counted
+     where line.load_seq = counted.load_seq and line.batch_id = counted.batch_id`);
 }

@@ -61,8 +61,8 @@ export class DuckDbWarehouse implements Warehouse {
       const numbered = await this.#ledger.advance(connection, batches, new Date(now));
       // crash point: loader.position-moved
       await appendRows(connection, numbered, prefix); // mutant: warehouse.rows
-      // These documents were never stored, so nothing is left to remove.
-      if (expired > 0) await recordCutoff(connection, { before, now: new Date(now), isFinished: true });
+      // These documents were never stored, so nothing is left to remove, unless a rebuild replaces a table that has them.
+      if (expired > 0) await recordCutoff(connection, { before, now: new Date(now), isFinished: prefix === '' });
       // crash point: loader.rows-written
       refuseRows(await unreadableRows(connection, numbered, prefix)); // mutant: warehouse.readable-documents
       // crash point: loader.before-commit
