@@ -8,7 +8,7 @@ const tableOf = { 'tmdb.raw-movies': 'raw_movies', 'tmdb.raw-genres': 'raw_genre
 /** A row, found through its batch. */
 const recordsOf = (topic: (typeof rawTopics)[number]) => `
   select cluster_id, topic, coalesce(nullif(topic_id, ''), 'unknown') as topic_id, raw.kafka_partition, raw.kafka_offset,
-         raw.batch_id, raw.load_seq, loaded.first_offset, loaded.next_offset, loaded.batch_id is null as is_stray,
+         raw.batch_id, raw.load_seq, epoch_ms(raw.ingested_at) as ingested_ms, loaded.first_offset, loaded.next_offset, loaded.batch_id is null as is_stray,
          ${bronzeContents[topic]} as contents
     from bronze.${tableOf[topic]} as raw
     left join bronze.load_batches as loaded
@@ -58,9 +58,9 @@ async function sameRecords(
     const end = ends.get(`${topic}/${row['kafka_partition']}`);
     return isOfTopic && (row['kafka_offset'] as bigint) >= (end?.low ?? 0n);
   });
-  const inBronze = new Map(
-    ofNow.map((row) => [`${topic}/${row['kafka_partition']}/${row['kafka_offset']}`, String(row['contents'])]),
-  );
+  const addressOf = (row: Record<string, unknown>) => `${topic}/${row['kafka_partition']}/${row['kafka_offset']}`;
+  const inBronze = new Map(ofNow.map((row) => [addressOf(row), String(row['contents'])]));
+  const ingestedAt = new Map(ofNow.map((row) => [addressOf(row), Number(row['ingested_ms'])]));
   const inKafka = new Map(raw.map((entry) => [entry.address, entry]));
   const wanted = raw.filter(({ address }) => !parked.has(address));
   const lost = wanted.filter(({ address }) => !inBronze.has(address));
@@ -72,28 +72,33 @@ async function sameRecords(
   const purgedBefore = await purgeLimit(rows);
   const changed = [...inBronze].flatMap(([address, contents]) => {
     const record = inKafka.get(address);
-    if (contents === withoutDocument(record?.contents ?? null, purgedBefore)) return [];
+    const isIngestedBefore = (ingestedAt.get(address) ?? purgedBefore) < purgedBefore;
+    if (contents === withoutDocument(record?.contents ?? null, purgedBefore, isIngestedBefore)) return [];
     return record && record.contents !== contents ? [`${address}: ${record.contents} became ${contents}`] : [];
   });
   findings.add('A3', 'not what the record holds', changed);
   const unexplained = await rows(`
     select kafka_partition, kafka_offset from (${recordsOf(topic)})
-     where contents like '${expiredHash} %' and split_part(contents, ' ', -1)::bigint >= ${purgedBefore}`);
+     where contents like '${expiredHash} %'
+       and least(split_part(contents, ' ', -1)::bigint, ingested_ms) >= ${purgedBefore}`);
   findings.add('A3', `${topic}: rows without a document that no purge has removed`, unexplained);
   return { total: bronze.length, old: bronze.length - ofNow.length };
 }
 
-/** Answers from before this time (ms since 1970) may have lost their documents. */
+/** Answers from before this time (ms since 1970), or loaded before it, may have lost their documents. A limit in the future explains nothing. */
 async function purgeLimit(rows: Rows): Promise<number> {
-  const [row] = await rows(`select coalesce(max(epoch_ms(purged_before)), 0) as limit_ms from bronze.purges`);
+  const [row] = await rows(`
+    select coalesce(max(epoch_ms(purged_before)), 0) as limit_ms from bronze.purges
+     where purged_before <= recorded_at and epoch_ms(purged_before) <= ${Date.now()}`);
   return Number(row?.['limit_ms'] ?? 0);
 }
 
 const expiredHash = createHash('sha256').update(expiredDocument).digest('hex');
 
-/** The contents of a row whose document a purge has removed; null if its answer is not old enough. They end with its time. */
-function withoutDocument(contents: string | null, purgedBefore: number): string | null {
-  const isOld = contents !== null && Number(contents.slice(contents.lastIndexOf(' '))) < purgedBefore;
+/** The contents of a row whose document a purge has removed; null if it is not old enough. They end with the time of the answer. */
+function withoutDocument(contents: string | null, purgedBefore: number, isIngestedBefore: boolean): string | null {
+  if (contents === null) return null;
+  const isOld = isIngestedBefore || Number(contents.slice(contents.lastIndexOf(' '))) < purgedBefore;
   return isOld ? contents.replace(/^\S+/, expiredHash) : null;
 }
 
