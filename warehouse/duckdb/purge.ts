@@ -96,7 +96,7 @@ interface Scope {
   readonly hasRebuild: boolean;
 }
 
-/** Replaces the documents of the next batches of a table. Their ledger lines then have the bytes of what is left. */
+/** Replaces the documents of the next batches of a table. Their ledger lines then have the bytes of the remaining documents. */
 async function blankBatches(
   connection: DuckDBConnection,
   table: RawTable,
