@@ -22,6 +22,9 @@ const choices: Readonly<Record<string, readonly string[]>> = {
   movie: ['id=3', 'id=6', 'id=7', 'id=8'],
   'movie-origin': ['id=3'],
   'movie-ranks': ['id=39'],
+  'movie-daily': ['id=3'],
+  'movie-history': ['id=3'],
+  'movers-vote-count': ['', 'days=30'],
 };
 
 /** Each figure of each page, with its query. */
@@ -43,6 +46,8 @@ const tables = [
   'bridge_movie_genres',
   'fact_released_features',
   'kpi_top_movies_by_roi',
+  'dim_movie_history',
+  'fact_movie_daily',
 ];
 const contents = tables.map((table) => ({ name: table, sql: `select * from ${table} order by all`, values: {} }));
 
