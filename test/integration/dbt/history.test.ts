@@ -172,7 +172,12 @@ it('[P30] history and daily values equal an independent computation after each b
   // Movie 6 is no released feature.
   await file.query(`create schema if not exists gold; create table gold.fact_released_features as
     select movie_id, 'key ' || movie_id as movie_sk, 'title' as title, 2020 as release_year from range(1, 6) as movies(movie_id)`);
-  for (const [index, records] of batches.entries()) {
+  // The first value is a day before the span of seven days, which ends on the newest possible day.
+  const rising = [28, 30, 36].map((day, votes): MovieRecord => {
+    const body = { id: 5, title: 'rising', status: 'Released', vote_count: 10 * votes };
+    return { movieId: 5, fetchedAt: day * 86_400 + 1, body };
+  });
+  for (const [index, records] of [[...rising, ...(batches[0] ?? [])], ...batches.slice(1)].entries()) {
     await load(order[index] ?? 0, records);
     expect(await run()).toMatchObject({ status: 'success' });
     await expectExpectedRows();
