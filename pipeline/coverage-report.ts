@@ -18,9 +18,9 @@ const exportShape = z.object({
 });
 
 const ageShape = z.object({
-  p50Seconds: seconds.describe('half of the movies have a newest answer that is at most this old'),
-  p90Seconds: seconds.describe('the same for 90 % of the movies'),
-  p99Seconds: seconds.describe('the same for 99 % of the movies'),
+  p50Seconds: seconds.describe('the median age of the newest answers'),
+  p90Seconds: seconds.describe('90 % of the newest answers are at most this old'),
+  p99Seconds: seconds.describe('99 % of the newest answers are at most this old'),
   maxSeconds: seconds.describe('age of the oldest of the newest answers'),
 });
 

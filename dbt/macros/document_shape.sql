@@ -97,7 +97,7 @@
 {% macro snowflake__json_whole(document) -%} {{ document }} {%- endmacro %}
 
 {# Whether the document has at most a million bytes. DuckDB needs memory for all members of a document, and those of TMDb have at most
-   half of that, credits included. #}
+   500 KB, also with credits. #}
 {% macro json_is_small(document) %} {{ return(adapter.dispatch("json_is_small")(document)) }}{% endmacro %}
 {% macro duckdb__json_is_small(document) -%} strlen(cast({{ document }} as varchar)) <= 1000000 {%- endmacro %}
 {% macro snowflake__json_is_small(document) -%} true {%- endmacro %}
