@@ -1,3 +1,4 @@
+import { dayMs } from '../runtime/days.ts';
 import { formatDuration } from '../runtime/units.ts';
 import type { Topic } from '../schemas/topics.ts';
 import {
@@ -73,7 +74,6 @@ const all = () => true;
 const expiring = ({ cleanup }: Topic) => cleanup === 'delete';
 const compacted = ({ cleanup }: Topic) => cleanup === 'compact';
 const holdingRecords = ({ content }: Topic) => content === 'record';
-const dayMs = 86_400_000;
 
 /** Below this, an outage of the loader over a weekend loses records. A lower KAFKA_RAW_RETENTION accepts that. */
 const safeRetentionMs = 7 * dayMs;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { dayMs } from '../runtime/days.ts';
 import { count, type ValueOf } from '../runtime/shape.ts';
 import { type Busy, costOf } from '../warehouse/snowflake/cost.ts';
 import type { SnowflakeSettings } from '../warehouse/snowflake/session.ts';
@@ -13,8 +14,6 @@ export const costShape = z.object({
   estimatedCredits: z.number().describe('credits for that time'),
   creditsPer1000Movies: z.number().nullable().describe('credits for 1,000 loaded movies; null if none was loaded'),
 });
-
-const dayMs = 24 * 3_600_000;
 
 /**
  * The estimated cost of a day on Snowflake; a day without loaded movies has no price per movie.

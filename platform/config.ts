@@ -1,6 +1,7 @@
 import { lstatSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { KafkaSettings } from '../kafka/settings.ts';
+import { dayMs } from '../runtime/days.ts';
 import { UsageError } from '../runtime/errors.ts';
 import { pathMistake } from '../runtime/path-settings.ts';
 import type { ProxySettings } from '../runtime/proxy.ts';
@@ -79,7 +80,7 @@ const listed = (mistakes: readonly string[]): string => {
 };
 
 /** Kafka's default for `segment.ms`: the newest record of a segment decides when Kafka deletes it, and the oldest is this much older. */
-const segmentMs = 7 * 86_400_000;
+const segmentMs = 7 * dayMs;
 
 /** Mistakes that concern several groups. A check needs groups that have no mistake of their own. */
 function* crossMistakes(values: Partial<Values>) {

@@ -39,6 +39,11 @@ export async function planPurge(context: Context): Promise<PurgeReport> {
   return { before: before.toISOString(), isDryRun: true, ...expired, isUnfinished };
 }
 
+/** Whether values of expired answers may still be in SILVER, GOLD or the warehouse file. @throws WarehouseUnavailableError. */
+export async function isPurgeUnfinished(context: Context): Promise<boolean> {
+  return (await (await openPurge(context))?.isUnfinished()) ?? false;
+}
+
 /**
  * Replaces the documents of expired answers in BRONZE, batch by batch, so that a loader waits for no more than one. A later build takes
  * their values out of SILVER and GOLD. If it is interrupted, call it again. @returns the number of replaced documents, and the time after

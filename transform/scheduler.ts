@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { Context } from '../platform/context.ts';
 import { transformTarget } from '../platform/warehouse.ts';
 import { type Clock, systemClock } from '../runtime/clock.ts';
+import { dayMs } from '../runtime/days.ts';
 import { IngestError, messageOf } from '../runtime/errors.ts';
 import { asFileError, isDiskFull } from '../runtime/file-error.ts';
 import { sleepUntil } from '../runtime/repeat.ts';
@@ -39,7 +40,7 @@ export const roundOutcomes = roundShape.shape.outcome.options;
 
 /** A failed copy is retried in the next round, but not more often than this (ms). */
 const copyAgainMs = 10_000;
-const purgeEveryMs = 24 * 3_600_000;
+const purgeEveryMs = dayMs;
 /** After a failed purge or rewrite of the file, the next attempt waits (ms), because each one reads all of the file. */
 const purgeAgainMs = 10 * 60_000;
 /** How long (ms) one model or test may take without any output. */

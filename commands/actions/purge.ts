@@ -1,6 +1,6 @@
 import type { Context } from '../../platform/context.ts';
 import { ExitCode } from '../../runtime/errors.ts';
-import { type PurgeReport, planPurge, purgeShape } from '../../transform/purge.ts';
+import { isPurgeUnfinished, type PurgeReport, planPurge, purgeShape } from '../../transform/purge.ts';
 import { throwIfNoCopy, transform } from '../../transform/transform.ts';
 import { print } from '../engine/print.ts';
 
@@ -18,7 +18,7 @@ export async function purge(context: Context, options: PurgeOptions): Promise<nu
     return ExitCode.done;
   }
   await transform(context, { fullRefresh: false });
-  const { isUnfinished } = await planPurge(context);
+  const isUnfinished = await isPurgeUnfinished(context);
   const done = { ...plan, isDryRun: false, isUnfinished };
   print(options, purgeShape, done, () => textOf(done, false));
   throwIfNoCopy(context);

@@ -5,8 +5,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
+import { quoted } from './file.ts';
 import { memoryLimit } from './memory-limit.ts';
-import { type TableContents, tableContents } from './table-contents.ts';
+import { type TableContents, tableContents, viewNames } from './table-contents.ts';
 
 /** What an export leaves out. Names are quoted: `"schema"."name"`. */
 export interface LastStatements {
@@ -22,8 +23,6 @@ export interface WrittenFile {
   /** Read from the complete file. */
   readonly tables: TableContents;
 }
-
-const quoted = (text: string): string => text.replaceAll("'", "''");
 
 const [folder = '', path = ''] = process.argv.slice(2);
 const instance = await DuckDBInstance.create(':memory:');
@@ -49,21 +48,14 @@ async function runInAnyOrder(sql: string): Promise<unknown[]> {
   }
 }
 
-async function lostOf(views: readonly string[]): Promise<string[]> {
-  const listed = await connection.runAndReadAll(
-    `select format('"{}"."{}"', replace(schema_name, '"', '""'), replace(view_name, '"', '""')) from duckdb_views() where database_name = 'tmdb'`,
-  );
-  const created = new Set(listed.getRows().map(([name]) => String(name)));
-  return views.filter((view) => !created.has(view));
-}
-
 const attach = `attach '${quoted(path)}' as tmdb`;
 await connection.run(`set memory_limit = '${memoryLimit(2_000)}'; set temp_directory = '${quoted(`${path}.spill`)}';
   set TimeZone = 'UTC'; set autoinstall_known_extensions = false;
   ${attach} (row_group_size 10240); use tmdb`);
 const last = JSON.parse(readFileSync(join(folder, 'last.json'), 'utf8')) as LastStatements;
 const errors = await runInAnyOrder(readFileSync(join(folder, 'schema.sql'), 'utf8'));
-const lostViews = await lostOf(last.views);
+const created = new Set(await viewNames(connection));
+const lostViews = last.views.filter((view) => !created.has(view));
 // Something other than a view is missing.
 if (errors.length > lostViews.length) throw errors[0];
 await connection.run(readFileSync(join(folder, 'load.sql'), 'utf8'));

@@ -7,7 +7,7 @@ import { type DuckDbFileOptions, openDuckDbFile } from './file.ts';
 import { lastLoadSeq } from './ledger.ts';
 import { recordCutoff } from './purged-before.ts';
 import { rewriteFile } from './rewrite-file.ts';
-import { bronzeSql } from './warehouse.ts';
+import { bronzeSql, tablesOfBronze } from './warehouse.ts';
 
 /** Rows whose documents one transaction replaces: as many as a large micro-batch has. */
 const rowsAtOnce = 20_000;
@@ -52,13 +52,13 @@ async function inTransaction<T>(connection: DuckDBConnection, call: () => Promis
 }
 
 async function isUnfinished(connection: DuckDBConnection): Promise<boolean> {
-  if (!(await tablesOf(connection)).has('purges')) return false;
+  if (!(await tablesOfBronze(connection)).has('purges')) return false;
   const unfinished = await connection.runAndReadAll('select 1 from bronze.purges where finished_at is null limit 1');
   return unfinished.currentRowCount > 0;
 }
 
 async function expiredAnswers(connection: DuckDBConnection, before: Date): Promise<ExpiredAnswers> {
-  const tables = await tablesOf(connection);
+  const tables = await tablesOfBronze(connection);
   const counted = rawTables
     .flatMap((table) => [table, `${rebuildPrefix}${table}`])
     .filter((table) => tables.has(table))
@@ -72,14 +72,9 @@ async function expiredAnswers(connection: DuckDBConnection, before: Date): Promi
   return { rows: Number(rows), movies: Number(movies), bytes: Number(bytes) };
 }
 
-async function tablesOf(connection: DuckDBConnection): Promise<ReadonlySet<string>> {
-  const sql = `select table_name from duckdb_tables() where database_name = current_database() and schema_name = 'bronze'`;
-  return new Set((await connection.runAndReadAll(sql)).getRows().map(([name]) => String(name)));
-}
-
 /** Each row of a replaced document keeps its key, offset, times and status. @returns the number of replaced documents. */
 async function blankNext(connection: DuckDBConnection, before: Date, now: Date): Promise<number> {
-  const hasRebuild = (await tablesOf(connection)).has(`${rebuildPrefix}load_batches`);
+  const hasRebuild = (await tablesOfBronze(connection)).has(`${rebuildPrefix}load_batches`);
   let blanked = 0;
   for (const table of rawTables) {
     if (blanked === 0) blanked = await blankBatches(connection, table, { before, hasRebuild });

@@ -9,7 +9,7 @@ import { timestampText } from '../numbered-batch.ts';
 import { SideOutputError } from '../system.ts';
 import { catalog, type DuckDbFileOptions, openDuckDbFile, quoted } from './file.ts';
 import type { LastStatements, WrittenFile } from './import-database.ts';
-import { refuseOtherContents, tableContents } from './table-contents.ts';
+import { refuseOtherContents, tableContents, viewNames } from './table-contents.ts';
 
 /** The folder for a rewrite, beside the file. */
 const folderOf = (path: string): string => `${path}.rewrite`;
@@ -92,11 +92,8 @@ async function lastStatements(connection: DuckDBConnection, blankedBy: Date, now
     select name, format('comment on {} {}', kind, name) || coalesce(format('."{}"', replace(column_name, '"', '""')), '')
            || ' is ''' || replace(comment, '''', '''''') || ''''
       from named`);
-  const views = await connection.runAndReadAll(`
-    select format('"{}"."{}"', replace(schema_name, '"', '""'), replace(view_name, '"', '""')) from duckdb_views()
-     where database_name = '${catalog}' and not internal and not temporary`);
   return {
-    views: views.getRows().map(([name]) => String(name)),
+    views: await viewNames(connection),
     comments: comments.getRows().map(([on, sql]) => ({ on: String(on), sql: String(sql) })),
     finished: `update bronze.purges set finished_at = timestamp '${timestampText(new Date(now))}'
       where finished_at is null and recorded_at <= timestamp '${timestampText(blankedBy)}'`,

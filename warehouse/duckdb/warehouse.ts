@@ -76,7 +76,8 @@ export class DuckDbWarehouse implements Warehouse {
 
 const remedy = 'Rename it back, restore the file, or load into a new one (DUCKDB_PATH), which is filled from Kafka';
 
-async function tablesOfBronze(connection: DuckDBConnection): Promise<ReadonlySet<string>> {
+/** Names of the tables in the schema `bronze`; empty if there is none. */
+export async function tablesOfBronze(connection: DuckDBConnection): Promise<ReadonlySet<string>> {
   const sql = `select table_name from duckdb_tables() where database_name = current_database() and schema_name = 'bronze'`;
   return new Set((await connection.runAndReadAll(sql)).getRows().map(([name]) => String(name)));
 }
