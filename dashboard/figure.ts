@@ -4,7 +4,7 @@ import type { Html } from './html.ts';
 
 /** A column of a figure: a column of GOLD, and how a person reads it. */
 export interface Column {
-  /** Its name in the query and in downloads. If the documentation defines a column with this name, the heading links to it. */
+  /** Its name in the query and in downloads. If it is a metric, or a column of a model of the figure, the heading links to the definition. */
   readonly key: string;
   readonly label: string;
   readonly unit: Unit;
@@ -33,6 +33,8 @@ export interface Figure {
   /** What is counted, as sentences. */
   readonly counted: string;
   readonly columns: readonly Column[];
+  /** The models of GOLD that the query reads. A column is defined by the first of them that has it. */
+  readonly models: readonly string[];
   query(choices: Choices): Query;
   /** @default the table alone */
   chart?(rows: readonly GoldRow[], choices: Choices): Html;

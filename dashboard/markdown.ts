@@ -1,7 +1,7 @@
 import { type Html, html } from './html.ts';
 
 /** Code and bold text within a line. */
-const inline = (text: string): Html[] =>
+export const inline = (text: string): Html[] =>
   text.split(/(`[^`]+`|\*\*[^*]+\*\*)/).map((part) => {
     if (part.startsWith('`')) return html`<code>${part.slice(1, -1)}</code>`;
     return part.startsWith('**') ? html`<strong>${part.slice(2, -2)}</strong>` : html`${part}`;

@@ -1,6 +1,5 @@
 import type { GoldRow } from '../warehouse/gold-reader.ts';
 import { plainRow } from '../warehouse/plain-row.ts';
-import type { Definitions } from './definitions.ts';
 import type { Column } from './figure.ts';
 import type { Unit } from './format.ts';
 import { type Html, html } from './html.ts';
@@ -135,7 +134,7 @@ const costColumns = [
 ];
 
 /** The page with all parts of the status. */
-export function operationsView(status: OperationsStatus, definitions: Definitions): Html {
+export function operationsView(status: OperationsStatus): Html {
   const errorOf = (part: string) => status.errors.find((error) => error.part === part)?.message;
   const section = (title: string, part: string, content: Html | null): Html => {
     const error = errorOf(part);
@@ -143,7 +142,7 @@ export function operationsView(status: OperationsStatus, definitions: Definition
     return html`<section class="card"><h2>${title}</h2>${shown}</section>`;
   };
   const list = (title: string, part: string, columns: readonly Column[], rows: readonly Row[] | null): Html =>
-    section(title, part, rows && rows.length > 0 ? tableOf(title, columns, rows, definitions) : null);
+    section(title, part, rows && rows.length > 0 ? tableOf(title, columns, rows) : null);
   const one = (title: string, part: string, columns: readonly Column[], row: Row | null): Html =>
     section(title, part, row && detailsOf(columns, row));
   const { topics, tokens, layers, lastFlush, lastDbtRun, lastDayAtSnowflake, deadLetters } = status;
@@ -158,12 +157,10 @@ export function operationsView(status: OperationsStatus, definitions: Definition
     ${lastDayAtSnowflake && one('Last 24 hours at Snowflake', 'warehouse', costColumns, lastDayAtSnowflake)}`;
 }
 
-const tableOf = (title: string, columns: readonly Column[], rows: readonly Row[], definitions: Definitions): Html =>
+const tableOf = (title: string, columns: readonly Column[], rows: readonly Row[]): Html =>
   html`<div class="wide-table" tabindex="0" role="region" aria-label="${title}, as a table">${rowsTable(
     columns,
     rows.map((row) => plainRow(row) as GoldRow),
-    // The words of operations are not columns of GOLD.
-    { ...definitions, columns: new Map() },
   )}</div>`;
 
 const detailsOf = (columns: readonly Column[], row: Row): Html =>

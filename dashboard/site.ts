@@ -6,12 +6,12 @@ import {
 } from '../warehouse/gold-reader.ts';
 import { type Answer, htmlAnswer, textAnswer } from './answer.ts';
 import { AnswerCache } from './answer-cache.ts';
+import { definitionPage, definitionsPath } from './definition-pages.ts';
 import type { Definitions } from './definitions.ts';
 import { csvAnswer, jsonAnswer } from './downloads.ts';
 import { type Choices, type Figure, fill } from './figure.ts';
 import { type Html, html } from './html.ts';
 import { layout } from './layout.ts';
-import { markdown } from './markdown.ts';
 import { type OperationsStatus, operationsView, type ReadOperations } from './operations.ts';
 import type { Page } from './page.ts';
 import { pages } from './pages/index.ts';
@@ -34,7 +34,6 @@ const figures: ReadonlyMap<string, Figure> = new Map(
   pages.flatMap((page) => page.figures.map((figure) => [figure.id, figure] as const)),
 );
 
-const definitionsPath = '/definitions';
 const operationsPath = '/operations';
 
 const navigation = [
@@ -100,9 +99,10 @@ export function createSite({ gold, definitions, readOperations, remark }: SiteOp
         return ofGold(key, (snapshot) => dataAnswer(id, format, snapshot, choices));
       }
       if (path === operationsPath) {
-        return htmlAnswer(200, shell('Operations', operationsView(await readOperations(), definitions), path));
+        return htmlAnswer(200, shell('Operations', operationsView(await readOperations()), path));
       }
-      if (path === definitionsPath) return htmlAnswer(200, shell('Definitions', definitionsView(definitions), path));
+      const defined = definitionPage(path, definitions);
+      if (defined) return htmlAnswer(200, shell(defined.title, defined.body, definitionsPath));
       return htmlAnswer(404, shell('Not found', html`<p class="card">There is no page at this address.</p>`, ''));
     },
   };
@@ -123,11 +123,3 @@ const build = html`<p>GOLD is published after each build of dbt whose tests pass
   <pre><code>npm start</code></pre>
   <p>If BRONZE is loaded already, this is enough:</p><pre><code>npx tmdb-stream transform</code></pre>
   <p>Then reload this page.</p>`;
-
-const definitionsView = ({ overview, columns }: Definitions): Html => {
-  const terms = [...columns].map(
-    ([name, text]) => html`<div id="${name}"><dt><code>${name}</code></dt><dd>${markdown(text)}</dd></div>`,
-  );
-  return html`<section class="card prose">${markdown(overview)}</section>
-    <section class="card prose"><h2>Columns</h2><dl>${terms}</dl></section>`;
-};

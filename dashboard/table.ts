@@ -1,5 +1,4 @@
 import type { GoldRow } from '../warehouse/gold-reader.ts';
-import type { Definitions } from './definitions.ts';
 import type { Column } from './figure.ts';
 import { formatTime, formatValue, isNumeric, unknown } from './format.ts';
 import { type Html, html } from './html.ts';
@@ -18,20 +17,23 @@ export function cell(row: GoldRow, { key, unit, link }: Column): Html {
   return target === null ? html`<bdi>${text}</bdi>` : html`<a href="${target}"><bdi>${text}</bdi></a>`;
 }
 
-/** The heading of a column, which links to its definition. @param more after the text, such as a mark of the order. */
-export function heading({ key, label }: Column, { columns }: Definitions): Html {
-  return columns.has(key) ? html`<a href="/definitions#${key}">${label}</a>` : html`${label}`;
+/** The address of a column's definition; null if there is none. */
+export type DefinitionLink = (key: string) => string | null;
+
+/** The heading of a column, which links to its definition. */
+export function heading({ key, label }: Column, definitionLink: DefinitionLink): Html {
+  const address = definitionLink(key);
+  return address === null ? html`${label}` : html`<a href="${address}">${label}</a>`;
 }
 
-const numeric = ({ unit }: Column): Html | null => (isNumeric(unit) ? html` class="number"` : null);
+/** The class of a cell with a number. */
+export const numeric = ({ unit }: Column): Html | null => (isNumeric(unit) ? html` class="number"` : null);
 
-/** Rows as a table whose first column names the row. @param headings by column; by default, the name that links to its definition. */
+/** Rows as a table whose first column names the row. @param headings by column; by default, its name. */
 export function rowsTable(
   columns: readonly Column[],
   rows: readonly GoldRow[],
-  definitions: Definitions,
-  headings: (column: Column) => Html = (column) =>
-    html`<th scope="col"${numeric(column)}>${heading(column, definitions)}</th>`,
+  headings: (column: Column) => Html = (column) => html`<th scope="col"${numeric(column)}>${column.label}</th>`,
 ): Html {
   const visible = columns.filter(({ isHidden }) => !isHidden);
   const body = rows.map(

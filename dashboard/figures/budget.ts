@@ -20,6 +20,9 @@ const ofGenre = (choices: Choices) => {
   return { join, values: { genre } };
 };
 
+/** What that join reads. */
+const genreModels = ['bridge_movie_genres', 'dim_genres'];
+
 /** Single movies by budget and revenue. */
 export const budgetAndRevenue: Figure = {
   id: 'budget-and-revenue',
@@ -35,6 +38,7 @@ export const budgetAndRevenue: Figure = {
     movieColumns.isMoneyKnown,
     movieId,
   ],
+  models: ['fact_movies', ...genreModels],
   query: (choices) => {
     const { join, values } = ofGenre(choices);
     return {
@@ -96,6 +100,7 @@ export const returnByBudget: Figure = {
     measures.overallRoi,
     lossPct,
   ],
+  models: [metricsTable, ...genreModels],
   query: (choices) => {
     const { join, values } = ofGenre(choices);
     return {

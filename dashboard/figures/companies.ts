@@ -49,6 +49,7 @@ export const companies: Figure = {
     ...shown,
     { key: 'company_id', label: 'Id at TMDb', unit: 'rank', isHidden: true },
   ],
+  models: ['dim_production_companies', 'bridge_movie_companies', metricsTable],
   query: (choices) => {
     const { key } = chosen(choices);
     const fewest = fewestMoney[key] ?? 0;

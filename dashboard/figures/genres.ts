@@ -13,6 +13,7 @@ const byGenre = (id: string, title: string, measure: Column, others: readonly Co
   title,
   counted,
   columns: [genre, measure, ...others],
+  models: ['kpi_genre_performance'],
   query: () => ({
     sql: `select * from kpi_genre_performance where ${measure.key} is not null order by ${measure.key} desc, genre_name`,
   }),
@@ -59,5 +60,6 @@ export const genres: Figure = {
     measures.averageVote,
     measures.weightedVote,
   ],
+  models: ['kpi_genre_performance'],
   query: () => ({ sql: 'select * from kpi_genre_performance order by movie_count desc, genre_name' }),
 };

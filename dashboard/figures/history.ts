@@ -24,6 +24,7 @@ export const movieHistory: Figure = {
     movieColumns.budget,
     movieColumns.revenue,
   ],
+  models: ['dim_movie_history'],
   query: (choices) => ({
     sql: `select * replace (${day('release_date')}) from dim_movie_history
            where movie_id = $id order by version_number desc`,
@@ -46,6 +47,7 @@ export const movieDaily: Figure = {
     movieColumns.popularity,
     movieColumns.revenue,
   ],
+  models: ['fact_movie_daily'],
   query: (choices) => ({
     sql: `select * replace (${day('answered_on')}) from (
             select * from fact_movie_daily where movie_id = $id order by answered_on desc limit ${shownDays}
@@ -85,6 +87,7 @@ const movers = (metric: string, title: string, unit: Unit): Figure => {
       { key: 'last_answered_on', label: 'Last day', unit: 'text' },
       movieId,
     ],
+    models: ['kpi_movers'],
     query: (choices) => ({
       sql: `select * replace (${day('first_answered_on')}, ${day('last_answered_on')}) from kpi_movers
              where metric = '${metric}' and span_days = $days and rank <= 10 order by rank`,

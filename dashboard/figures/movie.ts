@@ -43,6 +43,15 @@ export const movieValues: Figure = {
     flag('video', 'Video'),
     flag('softcore', 'Softcore'),
   ],
+  models: [
+    'fact_movies',
+    'dim_movies',
+    'dim_dates',
+    'bridge_movie_genres',
+    'dim_genres',
+    'bridge_movie_companies',
+    'dim_production_companies',
+  ],
   query: (choices) => ({
     sql: `
       select movies.*, about.original_title, about.original_language, about.tagline, about.overview, about.collection,
@@ -70,6 +79,7 @@ export const movieOrigin: Figure = {
     { key: 'first_seen_at', label: 'First seen', unit: 'time' },
     { key: '_run_seq', label: 'Run of dbt', unit: 'rank' },
   ],
+  models: ['fact_movies', 'dim_movies'],
   query: (choices) => ({
     sql: `select movies.answered_at, about.first_seen_at, movies._run_seq
             from fact_movies as movies left join dim_movies as about on about.movie_id = movies.movie_id
@@ -88,6 +98,7 @@ export const movieRanks: Figure = {
     { key: 'rank', label: 'Rank', unit: 'rank' },
     { key: 'value', label: 'Value', unit: 'score', isHidden: true },
   ],
+  models: ['kpi_top_movies'],
   query: (choices) => ({
     sql: 'select metric, rank, value from kpi_top_movies where movie_id = $id order by rank, metric',
     values: { id: idOf(choices) },

@@ -100,6 +100,7 @@ export const movieList: Figure = {
     movieColumns.isMoneyKnown,
     movieId,
   ],
+  models: ['fact_movies', 'dim_genres', 'dim_dates', 'bridge_movie_genres'],
   query: (choices) => {
     const chosen = movieChoices(choices);
     const { where, values } = filterOf(chosen);

@@ -27,6 +27,7 @@ export const totals: Figure = {
     lossPct,
     measures.weightedVote,
   ],
+  models: [metricsTable],
   query: () => ({
     sql: `select ${selectMetrics(totalMetrics)}, ${lossPct.sql} from ${metricsTable}`,
   }),
@@ -71,6 +72,7 @@ export const topMovies: Figure = {
     valueColumn,
     movieId,
   ],
+  models: ['kpi_top_movies'],
   query: (choices) => ({
     sql: 'select * from kpi_top_movies where metric = $metric and rank <= 10 order by rank',
     values: { metric: chosenMetric(choices) },

@@ -23,6 +23,7 @@ const byYear = (id: string, title: string, measure: Column, others: readonly Col
   title,
   counted,
   columns: [year, measure, ...others, isComplete],
+  models: ['kpi_yearly_trends'],
   query: () => ({ sql: 'select * from kpi_yearly_trends order by release_year' }),
   chart: (rows) =>
     columnChart({
@@ -81,5 +82,6 @@ export const years: Figure = {
     measures.averageVote,
     isComplete,
   ],
+  models: ['kpi_yearly_trends'],
   query: () => ({ sql: 'select * from kpi_yearly_trends order by release_year desc' }),
 };

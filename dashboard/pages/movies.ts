@@ -1,4 +1,3 @@
-import type { Definitions } from '../definitions.ts';
 import { type Choices, type Column, type FilledFigure, fill } from '../figure.ts';
 import { downloads } from '../figure-view.ts';
 import {
@@ -25,7 +24,7 @@ export const movies: Page = {
   path,
   name: 'Movies',
   figures: [movieList],
-  render: async ({ gold, choices, definitions }) => {
+  render: async ({ gold, choices }) => {
     const chosen = movieChoices(choices);
     const genres = (await gold.query(genreNamesSql)).map((row) => String(row['genre_name']));
     const { sql, values } = movieCountQuery(choices);
@@ -36,7 +35,7 @@ export const movies: Page = {
       title: 'Movies',
       body: html`<section class="card" id="${movieList.id}"><p>${movieList.counted}</p>${searchForm(chosen, genres)}
         <p role="status"><data value="${count}">${formatValue(count, 'count')}</data> ${count === 1 ? 'movie' : 'movies'}</p>
-        ${listView(filled, chosen, choices, definitions)}${pager(chosen, count, choices)}${downloads(movieList, choices)}</section>`,
+        ${listView(filled, chosen, choices)}${pager(chosen, count, choices)}${downloads(movieList, choices)}</section>`,
     };
   },
 };
@@ -52,12 +51,7 @@ const searchForm = ({ search, genre, kind, sort, isUpward }: MovieChoices, genre
 };
 
 /** The list; a heading sorts by its column, and a second time in the other direction. */
-function listView(
-  { figure, rows }: FilledFigure,
-  chosen: MovieChoices,
-  choices: Choices,
-  definitions: Definitions,
-): Html {
+function listView({ figure, rows }: FilledFigure, chosen: MovieChoices, choices: Choices): Html {
   if (rows.length === 0) return html`<p>No movie matches.</p>`;
   const heading = ({ key, label, unit }: Column): Html => {
     const numeric = isNumeric(unit) && html` class="number"`;
@@ -69,7 +63,7 @@ function listView(
     const current = isCurrent && html` aria-sort="${chosen.isUpward ? 'ascending' : 'descending'}"`;
     return html`<th scope="col"${numeric}${current}><a href="${address}">${label}</a></th>`;
   };
-  const table = rowsTable(figure.columns, rows, definitions, heading);
+  const table = rowsTable(figure.columns, rows, heading);
   return html`<div class="wide-table" tabindex="0" role="region" aria-label="Movies, as a table">${table}</div>`;
 }
 

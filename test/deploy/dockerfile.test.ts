@@ -88,8 +88,9 @@ describe('.dockerignore', () => {
     expect(files.filter((file) => !inUse.has(file) && !isNamed(file) && !places.test(file))).toEqual([]);
   });
 
-  it('includes every file of dbt that builds the tables', () => {
-    const wanted = ['dbt/dbt_project.yml', 'dbt/profiles.yml', 'dbt/requirements.txt', 'dbt/models/docs/overview.md'];
+  it('includes every file of dbt that builds the tables, and the definitions that the dashboard reads', () => {
+    const project = ['dbt/dbt_project.yml', 'dbt/profiles.yml', 'dbt/requirements.txt', 'dbt/models/docs/overview.md'];
+    const wanted = [...project, 'dbt/metrics.json', 'dbt/models.json'];
     expect(wanted.filter((file) => !files.includes(file))).toEqual([]);
   });
 

@@ -24,6 +24,9 @@ const addresses = [
   '/movies',
   '/movies/4',
   '/definitions',
+  '/definitions/metrics',
+  '/definitions/fact_movies',
+  '/definitions/silver_movies',
   '/nothing',
 ];
 

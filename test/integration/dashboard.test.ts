@@ -30,6 +30,8 @@ const visited = pages.map(({ path, figures, match }) => {
   return { address, figures, choices: new URLSearchParams(match?.(address) ?? {}) };
 });
 
+const definitionAddresses = ['/definitions/metrics', '/definitions/fact_movies', '/definitions/kpi_yearly_trends'];
+
 /** All the exact numbers of a page, as texts. */
 const numbersIn = (page: string): string[] =>
   [...page.matchAll(/<data value="([^"]*)"/g)].map(([, value = '']) => value);
@@ -207,11 +209,12 @@ describe('the dashboard', () => {
     const bytesOf = async (address: string) =>
       Number((await get(address, { 'accept-encoding': 'br' })).headers.get('content-length') ?? Number.NaN);
     const shared = (await bytesOf('/app.css')) + (await bytesOf('/app.js'));
-    for (const { address } of visited) expect((await bytesOf(address)) + shared, address).toBeLessThan(50_000);
+    const addresses = [...visited.map(({ address }) => address), '/definitions', ...definitionAddresses];
+    for (const address of addresses) expect((await bytesOf(address)) + shared, address).toBeLessThan(50_000);
   });
 
   it('[S14] forbids everything inline and foreign on every answer', async () => {
-    for (const address of ['/', '/nothing', '/app.js', '/data/totals.csv']) {
+    for (const address of ['/', '/nothing', '/app.js', '/data/totals.csv', ...definitionAddresses]) {
       const { headers } = await get(address);
       const policy = headers.get('content-security-policy') ?? '';
       expect(policy).toContain("default-src 'none'");

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { docsBlocks } from '../../../dashboard/definitions.ts';
 import { type Metric, metrics, metricsTable } from '../../../schemas/metrics.ts';
+import { docsBlocks } from '../docs-blocks.ts';
 import { uuidOf } from './ids.ts';
 import type { Yaml } from './yaml.ts';
 

@@ -15,10 +15,21 @@ export const read = (file: string): string => readFileSync(join(root, file), 'ut
 
 const lintBin = (tool: string): string => join(root, '.tools/lint/bin', tool);
 
-/** YAML 1.2 as Compose and Prometheus read it, merge keys included; the linters' environment has a parser. */
+const yamlReader = `
+import json, sys
+from ruamel.yaml import YAML
+def read(file):
+    with open(file, encoding="utf-8") as text:
+        return YAML(typ="safe").load(text)
+print(json.dumps([read(file) for file in sys.argv[1:]], default=str))`;
+
+/** YAML 1.2 as Compose, Prometheus and dbt read it, merge keys included; the linters' environment has a parser. Needs one process. */
+export const readYamlFiles = <T>(files: readonly string[]): T[] =>
+  JSON.parse(execFileSync(lintBin('python'), ['-c', yamlReader, ...files], { cwd: root, encoding: 'utf8' }));
+
 export function readYaml<T>(file: string): T {
-  const script = 'import json, sys; from ruamel.yaml import YAML; print(json.dumps(YAML(typ="safe").load(sys.stdin)))';
-  return JSON.parse(execFileSync(lintBin('python'), ['-c', script], { input: read(file), encoding: 'utf8' }));
+  const [content] = readYamlFiles<T>([file]);
+  return content as T;
 }
 
 /** Runs a linter on the project. @returns its complaints; empty if there are none. */

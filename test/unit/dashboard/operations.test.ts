@@ -1,13 +1,10 @@
 import { describe, expect, it, vi } from 'vitest';
-import { readDefinitions } from '../../../dashboard/definitions.ts';
 import { operationsView, shared } from '../../../dashboard/operations.ts';
 import { sampleStatus } from '../../support/dashboard/sample-status.ts';
 
 describe('the page of operations', () => {
-  const definitions = readDefinitions();
-
   it('shows lag, tokens, layers, the last flush, and the last run of dbt with its failures', () => {
-    const page = `${operationsView(sampleStatus, definitions)}`;
+    const page = `${operationsView(sampleStatus)}`;
     for (const text of [
       '2026-01-02 03:04 UTC',
       '1,200',
@@ -25,7 +22,7 @@ describe('the page of operations', () => {
   });
 
   it('shows the open dead letters with their reason, and what becomes of them if they are sent back now', () => {
-    const page = `${operationsView(sampleStatus, definitions)}`;
+    const page = `${operationsView(sampleStatus)}`;
     expect(page).toContain('invalid_json');
     expect(page).toContain('1 loaded, 2 parked again, 2 older ones not simulated: it contains &lt;no&gt; JSON');
   });
@@ -35,20 +32,20 @@ describe('the page of operations', () => {
       ...{ flushes: 96, rowsPerFlush: 3_600, dbtRuns: 96, secondsAwake: 17_280, estimatedCredits: 6.5 },
       creditsPer1000Movies: null,
     };
-    const page = `${operationsView({ ...sampleStatus, lastDayAtSnowflake }, definitions)}`;
+    const page = `${operationsView({ ...sampleStatus, lastDayAtSnowflake })}`;
     for (const text of ['Credits, estimated', '6.500', '4 h 48 min', '3600.0']) expect(page).toContain(text);
   });
 
   it('shows why a part cannot be read, and the other parts', () => {
     const errors = [{ part: 'topics', message: 'Kafka is <out> of reach' }];
-    const page = `${operationsView({ ...sampleStatus, topics: null, errors }, definitions)}`;
+    const page = `${operationsView({ ...sampleStatus, topics: null, errors })}`;
     expect(page).toContain('Cannot be read: Kafka is &lt;out&gt; of reach');
     expect(page).toContain('104,000');
   });
 
   it('says that there is nothing yet, and leaves out tokens that no one shares', () => {
     const nothing = { topics: [], tokens: null, layers: [], lastFlush: null, lastDbtRun: null, deadLetters: [] };
-    const page = `${operationsView({ ...sampleStatus, ...nothing }, definitions)}`;
+    const page = `${operationsView({ ...sampleStatus, ...nothing })}`;
     expect(page.match(/Nothing yet/g)).toHaveLength(5);
     expect(page).not.toContain('Tokens');
   });
