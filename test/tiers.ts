@@ -22,6 +22,7 @@ export const filesOfFullTier: readonly string[] = [
   'test/e2e/places.test.ts',
   'test/e2e/recorded.test.ts',
   'test/e2e/repair.test.ts',
+  'test/e2e/retention.test.ts',
   'test/e2e/snowflake-replay.test.ts',
   'test/e2e/snowflake.test.ts',
   'test/faults/audit.test.ts',

@@ -126,6 +126,7 @@ export const suites: readonly Suite[] = [
     name: 'duckdb',
     files: [
       'test/contract/bronze-columns.test.ts',
+      'test/e2e/retention.test.ts',
       'test/faults/warehouse.test.ts',
       'test/faults/warehouse-file.test.ts',
       'test/faults/purge.test.ts',

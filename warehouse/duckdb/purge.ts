@@ -44,6 +44,7 @@ async function inTransaction<T>(connection: DuckDBConnection, call: () => Promis
     const result = await call();
     // crash point: purge.before-commit
     await connection.run('commit');
+    // crash point: purge.committed
     return result;
   } catch (error) {
     await connection.run('rollback').catch(() => {});
@@ -110,6 +111,7 @@ async function blankBatches(
   // mutant: purge.renumbered
   await connection.run(`update bronze.${table} as raw set load_seq = purged.new_seq from purged where ${isPurged}`);
   await correctLines(connection, table, '');
+  // crash point: purge.renumbered
   return rowsChanged;
 }
 

@@ -31,6 +31,7 @@ export async function rewriteFile(options: DuckDbFileOptions, blankedBy: Date): 
   try {
     rmSync(folder, { recursive: true, force: true });
     makeFolder(folder);
+    // crash point: purge.rewrite-begun
     await file.connection.run(`force checkpoint ${catalog}`);
     // Parquet files contain only the values. At the default size, each thread holds 122,880 rows of 5 KB in memory.
     await file.connection.run(
@@ -47,10 +48,14 @@ export async function rewriteFile(options: DuckDbFileOptions, blankedBy: Date): 
     );
     if (existsSync(`${written}.wal`)) throw new Error(`${written} is not complete: it still has a log`);
     const imported = JSON.parse(stdout) as WrittenFile;
+    // crash point: purge.imported
     refuseOtherContents(tables, imported.tables);
     giveOwner(written, path);
     // crash point: purge.rewritten
+    // Before the purge counts as finished: a kill after that leaves an empty folder, which no later purge has to remove.
+    rmSync(target, { recursive: true });
     renameSync(written, path);
+    // crash point: purge.replaced
     return imported.lostViews;
   } catch (error) {
     throw new SideOutputError('the warehouse file without expired answers', asFileError(error));
