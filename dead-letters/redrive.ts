@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { closingOf, sentBack } from '../consumers/dead-letter.ts';
 import type { KafkaCluster } from '../kafka/cluster.ts';
 import type { Sink } from '../kafka/topic.ts';
+import { systemClock } from '../runtime/clock.ts';
 import { count, type ValueOf } from '../runtime/shape.ts';
 import type { Codec } from '../schemas/codec.ts';
 import { idTopics, type Topic, type Topics } from '../schemas/topics.ts';
@@ -17,6 +18,8 @@ export interface RedrivePorts {
 export interface RedriveOptions {
   /** A record with this number of replays is not sent back again, which ends a loop. */
   readonly maxReplays: number;
+  /** An older answer (ms) is not sent back: Kafka would keep it as long as a new one. */
+  readonly maxAnswerAgeMs: number;
   /** Aborts to stop after the current batch. */
   readonly signal: AbortSignal;
 }
@@ -52,7 +55,7 @@ export async function redrive(
   letters: readonly Letter[],
   options: RedriveOptions,
 ): Promise<Redriven> {
-  const { accepted, refused } = judge(kafka.topics, letters, options.maxReplays);
+  const { accepted, refused } = judge(kafka.topics, letters, options);
   const sinks = new Map<string, Sink<Buffer | null>>(
     originsOf(kafka.topics).map((topic) => [topic.name, kafka.sink({ ...topic, codec })]),
   );
@@ -77,7 +80,7 @@ export async function dryRun(
   letters: readonly Letter[],
   options: RedriveOptions,
 ): Promise<Redriven> {
-  const { accepted, refused } = judge(kafka.topics, letters, options.maxReplays);
+  const { accepted, refused } = judge(kafka.topics, letters, options);
   const results: DryRunResult[] = refused.map(({ id, why }) => ({ id, outcome: 'refuse', why }));
   await eachBatch(kafka, accepted, async (batch) => {
     options.signal.throwIfAborted();
@@ -104,16 +107,19 @@ export async function closeLetters(
   }
 }
 
-function judge(topics: Topics, letters: readonly Letter[], maxReplays: number) {
+type Limits = Pick<RedriveOptions, 'maxReplays' | 'maxAnswerAgeMs'>;
+
+function judge(topics: Topics, letters: readonly Letter[], limits: Limits) {
   const refused = letters.flatMap((letter): Refused[] => {
-    const why = refusal(topics, letter, maxReplays);
+    const why = refusal(topics, letter, limits);
     return why === null ? [] : [{ id: letter.id, why }];
   });
   const ids = new Set(refused.map(({ id }) => id));
   return { accepted: letters.filter(({ id }) => !ids.has(id)), refused };
 }
 
-function refusal(topics: Topics, { id, originTopic, replays, ...letter }: Letter, maxReplays: number): string | null {
+function refusal(topics: Topics, letter: Letter, { maxReplays, maxAnswerAgeMs }: Limits): string | null {
+  const { id, originTopic, originTimestamp, replays } = letter;
   if (letter.originLastOffsetDelta !== null) {
     return `it stands for a batch that could not be read: its content is in Kafka at ${id} until its retention ends`;
   }
@@ -121,6 +127,14 @@ function refusal(topics: Topics, { id, originTopic, replays, ...letter }: Letter
     return `it holds only the beginning of a record: the whole one is in Kafka at ${id} until its retention ends`;
   }
   if (!originsOf(topics).some(({ name }) => name === originTopic)) return `no stage reads ${originTopic}`;
+  const isAnswer = !idTopics(topics).some(({ name }) => name === originTopic);
+  if (isAnswer && systemClock.now() - originTimestamp.getTime() > maxAnswerAgeMs) {
+    return `its answer of ${originTimestamp.toISOString()} would stay in Kafka beyond TMDB_RETENTION: ${newerAnswerOf(letter)}`;
+  }
   if (replays < maxReplays) return null;
   return `it was sent back ${replays} times and was parked again: --max-replays ${replays + 1} sends it back once more`;
 }
+
+/** How to get a newer answer than that of the letter. */
+const newerAnswerOf = ({ movieId }: Letter): string =>
+  movieId === null ? 'run "produce genres"' : `run "replay ids --movie ${movieId}" and "fetch"`;

@@ -1,7 +1,7 @@
 import type { KafkaCluster } from '../kafka/cluster.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { DryRunResult } from './dry-run.ts';
-import { dryRun } from './redrive.ts';
+import { dryRun, type RedriveOptions } from './redrive.ts';
 import { type Letter, readLetters } from './store.ts';
 
 /** The open letters with one reason and one topic of origin. */
@@ -29,11 +29,11 @@ const maxReplays = 3;
 export async function summarizeOpenLetters(
   kafka: KafkaCluster,
   log: Logger,
-  signal: AbortSignal,
+  { maxAnswerAgeMs, signal }: Pick<RedriveOptions, 'maxAnswerAgeMs' | 'signal'>,
 ): Promise<LetterGroup[]> {
   const open = (await readLetters(kafka, log)).filter(({ isOpen }) => isOpen);
   const newest = open.slice(-mostSimulated);
-  const { simulated } = await dryRun({ kafka, onProgress: () => {} }, newest, { maxReplays, signal });
+  const { simulated } = await dryRun({ kafka, onProgress: () => {} }, newest, { maxReplays, maxAnswerAgeMs, signal });
   return summarize(open, simulated);
 }
 

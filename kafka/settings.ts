@@ -59,10 +59,10 @@ const settings = {
   rawRetentionMs: setting({
     name: 'KAFKA_RAW_RETENTION',
     kind: duration,
-    default: '172d',
+    default: '150d',
     meaning:
-      'How long Kafka keeps raw answers and dead letters. It must be at least seven days shorter than TMDB_RETENTION, because Kafka deletes whole ' +
-      'segments, which span up to seven days.',
+      'How long Kafka keeps raw answers and dead letters. It must be at least seven days shorter than TMDB_RETENTION. An answer can be ' +
+      'parked with its document, and sent back, until it is as old as the difference, less one day.',
   }),
   skips: setting({
     name: 'KAFKA_SKIP_OFFSETS',

@@ -6,6 +6,7 @@ import {
   configOf,
   neededRecordBytes,
   reasonBytes,
+  segmentMs,
   type TopicSettings,
   timestampBound,
 } from './topic-settings.ts';
@@ -133,6 +134,14 @@ const preconditions: readonly Precondition[] = [
     fix: ({ actual, settings: { rawRetentionMs } }) =>
       Number(actual) !== noLimit && Number(actual) < rawRetentionMs // mutant: topics.longer-retention
         ? { kind: 'alter', value: String(rawRetentionMs) }
+        : null,
+  },
+  {
+    setting: 'segment.ms',
+    appliesTo: expiring,
+    judge: ({ actual }) =>
+      Number(actual) > segmentMs // mutant: topics.long-segments
+        ? warn(`Kafka keeps answers for up to ${formatDuration(Number(actual))} longer than KAFKA_RAW_RETENTION says`)
         : null,
   },
   {

@@ -1,3 +1,4 @@
+import { dayMs } from '../runtime/days.ts';
 import { maxAheadMs } from '../schemas/record-rules.ts';
 import type { Topic } from '../schemas/topics.ts';
 import { maxRecordBytes } from './batches/limits.ts';
@@ -34,12 +35,20 @@ export const timestampBound = 'message.timestamp.after.max.ms';
 export const compactionBound = 'max.compaction.lag.ms';
 
 /** Without a bound, the newest segment is never compacted, and grows to 1 GB or for a week. */
-const compactedWithinMs = 86_400_000;
+const compactedWithinMs = dayMs;
+
+/** Kafka deletes a segment when its newest record is older than the retention: the oldest record of it is then older by up to this time. */
+export const segmentMs = dayMs;
 
 /** The settings that a topic of ours is created with. */
 export function configOf(topic: Topic, settings: TopicSettings): Readonly<Record<string, string>> {
   const { replicationFactor, rawRetentionMs } = settings;
-  const kept = { 'cleanup.policy': 'delete', 'retention.ms': String(rawRetentionMs), 'retention.bytes': '-1' };
+  const kept = {
+    'cleanup.policy': 'delete',
+    'retention.ms': String(rawRetentionMs),
+    'segment.ms': String(segmentMs),
+    'retention.bytes': '-1',
+  };
   const compacted = { 'cleanup.policy': 'compact', [compactionBound]: String(compactedWithinMs) };
   return {
     // One replica may be down: with acks=all no acknowledged record is lost, and writes continue.

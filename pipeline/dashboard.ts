@@ -6,6 +6,7 @@ import { createSite } from '../dashboard/site.ts';
 import { keepHeapSmall } from '../dashboard/small-heap.ts';
 import { type LetterGroup, summarizeOpenLetters } from '../dead-letters/summary.ts';
 import type { Context } from '../platform/context.ts';
+import { maxAnswerAgeMs } from '../platform/open-kafka.ts';
 import { openPlatform } from '../platform/platform.ts';
 import { goldSource, warehouseAccess } from '../platform/warehouse.ts';
 import { whenAborted } from '../runtime/abort.ts';
@@ -68,5 +69,5 @@ async function readLettersOnce(look: Context): Promise<LetterGroup[]> {
   const options = { mayJoinBroker: true, topics: 'look', kafkaPatienceMs: 5_000, startsNoBroker: true } as const;
   await using platform = openPlatform(look, options);
   const { cluster } = await platform.kafka();
-  return summarizeOpenLetters(cluster, look.log, look.signal);
+  return summarizeOpenLetters(cluster, look.log, { maxAnswerAgeMs: maxAnswerAgeMs(look.config), signal: look.signal });
 }

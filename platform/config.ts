@@ -79,8 +79,8 @@ const listed = (mistakes: readonly string[]): string => {
   return `the environment has ${mistakes.length} mistake(s):${lines}`;
 };
 
-/** Kafka's default for `segment.ms`: the newest record of a segment decides when Kafka deletes it, and the oldest is this much older. */
-const segmentMs = 7 * dayMs;
+/** The least difference of both retentions: one day is for Kafka's segments, the rest is for records that are written a second time. */
+const leastMarginMs = 7 * dayMs;
 
 /** Mistakes that concern several groups. A check needs groups that have no mistake of their own. */
 function* crossMistakes(values: Partial<Values>) {
@@ -90,8 +90,8 @@ function* crossMistakes(values: Partial<Values>) {
     const carriers = { tmdb, kafka, tokenBucketUrl: tokenBucket?.url, proxies, allowed: network.cleartextHosts };
     for (const [name, message] of cleartextMistakes(carriers)) yield `${name}: ${message}`;
   }
-  if (tmdb && kafka && kafka.rawRetentionMs + segmentMs > tmdb.retentionMs) {
-    yield 'KAFKA_RAW_RETENTION: must be at least seven days shorter than TMDB_RETENTION, because Kafka deletes whole segments';
+  if (tmdb && kafka && kafka.rawRetentionMs + leastMarginMs > tmdb.retentionMs) {
+    yield 'KAFKA_RAW_RETENTION: must be at least seven days shorter than TMDB_RETENTION, because Kafka keeps dead letters as long as new records';
   }
   const ofWarehouse = warehouse && values[warehouse.kind];
   if (ofWarehouse) yield* mistakesOf(warehouse.kind, ofWarehouse);

@@ -7,21 +7,20 @@ import type { KafkaAdmin } from '../kafka/cluster-admin.ts';
 import { BrokerError } from '../kafka/errors.ts';
 import type { Sink } from '../kafka/topic.ts';
 import { lineOf } from '../kafka/topic-preconditions.ts';
-import type { TopicSettings } from '../kafka/topic-settings.ts';
+import { segmentMs, type TopicSettings } from '../kafka/topic-settings.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { PreconditionError } from '../runtime/errors.ts';
-import { scrub } from '../runtime/scrub.ts';
-import type { Secret } from '../runtime/secret.ts';
 import type { DeadLetter } from '../schemas/records.ts';
 import type { Config } from './config.ts';
 import { type Context, type PlatformOptions, toolsDir } from './context.ts';
+import { deadLetterSink } from './dead-letter-sink.ts';
 import { watchKafka } from './kafka-watch.ts';
 import { brokerDir, type LocalServices } from './local-services.ts';
 
 /** Kafka, as stages use it. */
 export interface KafkaPlatform {
   readonly cluster: KafkaCluster;
-  /** Accepts letters whose messages may quote foreign text, and removes our secrets from them. */
+  /** Accepts letters whose messages may quote foreign text, and removes our secrets and old answers from them. */
   readonly deadLetters: Sink<DeadLetter>;
   readonly clusterId: string;
 }
@@ -57,21 +56,18 @@ export async function openKafka(
   if (isService) resources.use(watchKafka(opened, health));
   const clusterId = await opened.admin.clusterId();
   await prepareTopics(context, opened.admin, options);
-  const deadLetters = withoutSecrets(opened.sink(topics.deadLetters), config.secrets);
+  const rules = { secrets: config.secrets, topics, maxAnswerAgeMs: maxAnswerAgeMs(config) };
+  const deadLetters = deadLetterSink(opened.sink(topics.deadLetters), rules);
   isConnected = true;
   return { cluster: opened, deadLetters, clusterId };
 }
 
-const withoutSecrets = (letters: Sink<DeadLetter>, secrets: readonly Secret[]): Sink<DeadLetter> => ({
-  publish: (records) =>
-    letters.publish(
-      records.map(({ value, ...record }) => ({
-        ...record,
-        value: { ...value, message: scrub(value.message, secrets) },
-      })),
-    ),
-  [Symbol.asyncDispose]: () => letters[Symbol.asyncDispose](),
-});
+/**
+ * The greatest age (ms) of an answer that may be written to a topic, as a dead letter or sent back: Kafka keeps it there as long as a
+ * new record, and deletes it before it is older than TMDB_RETENTION.
+ */
+export const maxAnswerAgeMs = ({ kafka, tmdb }: Pick<Config, 'kafka' | 'tmdb'>): number =>
+  tmdb.retentionMs - kafka.rawRetentionMs - segmentMs;
 
 /** The guaranteed settings of our topics. */
 export const topicSettingsOf = ({ kafka, tmdb }: Pick<Config, 'kafka' | 'tmdb'>): TopicSettings => {

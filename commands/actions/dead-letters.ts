@@ -5,6 +5,7 @@ import { listedLetterShape, type ShownLetter, shownLetterShape, toListed, toShow
 import { eachBatch, type Letter, type LetterFilter, matches, readLetters } from '../../dead-letters/store.ts';
 import type { KafkaCluster } from '../../kafka/cluster.ts';
 import type { Context } from '../../platform/context.ts';
+import { maxAnswerAgeMs } from '../../platform/open-kafka.ts';
 import { openPlatform } from '../../platform/platform.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { ExitCode, UsageError } from '../../runtime/errors.ts';
@@ -77,8 +78,8 @@ export async function showLetter(context: Context, options: ShowLetter): Promise
 /** `dead-letters redrive` */
 export async function redriveLetters(context: Context, options: RedriveLetters): Promise<number> {
   const filter = filterIn(context, options);
-  const { signal, progress } = context;
-  const how = { maxReplays: options.maxReplays, signal };
+  const { config, signal, progress } = context;
+  const how = { maxReplays: options.maxReplays, maxAnswerAgeMs: maxAnswerAgeMs(config), signal };
   await using platform = openPlatform(context, { mayJoinBroker: true, topics: options.dryRun ? 'look' : 'require' });
   const { cluster: kafka } = await platform.kafka();
   const letters = await openLetters(context, kafka, filter);

@@ -207,7 +207,7 @@ describe('a stage under faults of Kafka', () => {
 
   it.runIf(isLongForm)('[R83] stops at records that compaction removed, and names them', async () => {
     await fixture.recreate(1);
-    const kept = { 'retention.ms': '14860800000', 'max.message.bytes': '8000000' };
+    const kept = { 'retention.ms': '12960000000', 'segment.ms': '86400000', 'max.message.bytes': '8000000' };
     const compacting = { 'cleanup.policy': 'compact', 'segment.ms': '1000', 'min.cleanable.dirty.ratio': '0.001' };
     const writeAt = (agoMs: number, movieIds: readonly number[]) =>
       fixture.write(

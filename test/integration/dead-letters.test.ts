@@ -60,6 +60,7 @@ const load = async () => loadBronze(stage.platform, stage.context, { until: Prom
 const ends = () => endsOf(stage.platform, [topics.rawMovies, topics.rawGenres]);
 
 const minute = 60_000;
+const maxAnswerAgeMs = 29 * 24 * 60 * minute;
 
 it.each(topicNames)(
   '%s accepts no record whose timestamp is more than an hour ahead, and accepts old ones',
@@ -89,7 +90,7 @@ const park = (records: readonly (Partial<DeadLetter> & { readonly origin: string
 
 const redriveAll = async (kafka: KafkaCluster = stage.kafka.cluster, maxReplays = 3) => {
   const open = (await letters()).filter(({ isOpen }) => isOpen);
-  return redrive({ kafka, onProgress: () => {} }, open, { maxReplays, signal: never });
+  return redrive({ kafka, onProgress: () => {} }, open, { maxReplays, maxAnswerAgeMs, signal: never });
 };
 
 /** Always fails after this number of `publish` calls for a topic. For the records sent before, this equals a kill. */
@@ -115,6 +116,20 @@ const dyingAfter = (calls: number, dying: (topic: string) => boolean): KafkaClus
 const steering = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/;
 
 describe('redrive', () => {
+  it('[R151] sends back no answer that Kafka would then keep for too long, and names the command that gets a newer one', async () => {
+    const originTimestamp = new Date(Date.now() - maxAnswerAgeMs - minute);
+    await park([
+      { origin: topics.rawMovies.name, offset: 1, originTimestamp },
+      { origin: topics.rawMovies.name, offset: 2 },
+      { origin: topics.movieIds.name, offset: 3, originTimestamp },
+    ]);
+    const { redriven, refused } = await redriveAll();
+    expect(redriven).toBe(2);
+    expect(refused).toEqual([
+      { id: 'tmdb.raw-movies/0/1', why: expect.stringContaining('run "replay ids --movie 1" and "fetch"') },
+    ]);
+  });
+
   it('[P10] shows in a dry run that a codec is fixed, and then sends a parked record back, which is loaded exactly once', async () => {
     await write(topics.rawMovies.name, '7', rawMovie(7));
     await write(topics.rawMovies.name, '8', rawMovie(8), 1);
@@ -125,7 +140,7 @@ describe('redrive', () => {
     const dryRun = await stage.run(['dead-letters', 'redrive', '--all', '--dry-run', '--json']);
     expect(dryRun).toMatchObject({ code: 0 });
     expect(JSON.parse(dryRun.stdout).simulated).toEqual([{ id: 'tmdb.raw-movies/0/0', outcome: 'load' }]);
-    expect(await summarizeOpenLetters(stage.kafka.cluster, silent, never)).toEqual([
+    expect(await summarizeOpenLetters(stage.kafka.cluster, silent, { maxAnswerAgeMs, signal: never })).toEqual([
       expect.objectContaining({ topic: topics.rawMovies.name, open: 1, outcomes: { load: 1 }, notSimulated: 0 }),
     ]);
     expect(await stage.ends()).toEqual(before);

@@ -90,7 +90,12 @@ const rawMovie = (movieId: number) => ({
 
 const ours = () => topicSettingsOf(stage.context.config);
 const good = {
-  ...{ 'cleanup.policy': 'delete', 'retention.ms': '14860800000', 'max.message.bytes': '8000000' },
+  ...{
+    'cleanup.policy': 'delete',
+    'retention.ms': '12960000000',
+    'segment.ms': '86400000',
+    'max.message.bytes': '8000000',
+  },
   'message.timestamp.after.max.ms': '3600000',
 };
 const rows: readonly (readonly [string, string, string, 'refuse' | 'warn'])[] = [

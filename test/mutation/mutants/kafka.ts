@@ -149,6 +149,20 @@ export const kafkaMutants: readonly Mutant[] = [
     tests: { files: ['test/unit/kafka/topic-preconditions.test.ts'] },
   },
   {
+    name: 'dead letters: old answers are kept as long as new ones',
+    file: 'platform/dead-letter-sink.ts',
+    place: 'dead-letters.old-answer',
+    change: swap('ageMs <= maxAnswerAgeMs', 'ageMs > 0'),
+    tests: { files: ['test/unit/platform/dead-letter-sink.test.ts'] },
+  },
+  {
+    name: 'topics: segments of a week keep answers for too long',
+    file: 'kafka/topic-preconditions.ts',
+    place: 'topics.long-segments',
+    change: swap('> segmentMs', '> 7 * segmentMs'),
+    tests: { files: ['test/unit/kafka/topic-preconditions.test.ts'] },
+  },
+  {
     name: 'topics: a shorter retention is applied, which deletes records',
     file: 'kafka/topic-preconditions.ts',
     place: 'topics.longer-retention',

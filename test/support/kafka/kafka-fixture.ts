@@ -122,7 +122,7 @@ export class KafkaFixture implements AsyncDisposable {
     await admin.ensureTopics({
       partitions,
       replicationFactor: 1,
-      rawRetentionMs: 14_860_800_000,
+      rawRetentionMs: 12_960_000_000,
       maxBodyBytes: 4_000_000,
     });
     const allOffsets = () => Promise.all(topicNames.map((topic) => admin.topicOffsets(topic)));

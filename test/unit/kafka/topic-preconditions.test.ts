@@ -53,6 +53,7 @@ const rows: readonly Row[] = [
   [compacted, 'cleanup.policy', 'delete', 'warn', 'compact', { 'retention.ms': '-1' }],
   [compacted, 'cleanup.policy', 'delete', 'refuse', 'compact', { 'retention.ms': '-1', 'retention.bytes': '1000' }],
   [compacted, 'max.compaction.lag.ms', '9223372036854775807', 'warn', String(day)],
+  [kept, 'segment.ms', String(7 * day), 'warn', String(day)],
   [kept, 'retention.ms', String(day), 'refuse', String(180 * day)],
   [kept, 'retention.ms', '0', 'refuse', String(180 * day)],
   [kept, 'retention.ms', String(7 * day - 1), 'refuse', String(180 * day)],
