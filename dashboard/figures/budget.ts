@@ -3,7 +3,7 @@ import { scatterChart } from '../charts/scatter.ts';
 import type { Choices, Figure } from '../figure.ts';
 import { readFloors } from '../floors.ts';
 import { formatValue } from '../format.ts';
-import { lossPct, measures, movieColumns, movieId, movieTitle, releasedFeatures } from './columns.ts';
+import { measures, movieColumns, movieId, movieTitle, releasedFeatures } from './columns.ts';
 
 /** More points cover each other, and make a large page. */
 const mostPoints = 400;
@@ -82,9 +82,7 @@ const classOf = `case ${classes
   .map(([from], index) => `when known_budget_usd >= ${from * 1e6} then ${classes.length - index}`)
   .join(' ')} end`;
 
-const shown = [measures.moneyMovies, measures.lowerRoi, measures.medianRoi, measures.upperRoi, measures.overallRoi].map(
-  ({ key }) => key,
-);
+const others = [measures.lowerRoi, measures.medianRoi, measures.upperRoi, measures.overallRoi, measures.loss];
 
 /** What a budget of each size returns. */
 export const returnByBudget: Figure = {
@@ -94,11 +92,7 @@ export const returnByBudget: Figure = {
   columns: [
     { key: 'budget_class', label: 'Budget', unit: 'text' },
     { ...measures.moneyMovies, label: 'Movies' },
-    measures.lowerRoi,
-    measures.medianRoi,
-    measures.upperRoi,
-    measures.overallRoi,
-    lossPct,
+    ...others,
   ],
   models: [metricsTable, ...genreModels],
   query: (choices) => {
@@ -106,7 +100,7 @@ export const returnByBudget: Figure = {
     return {
       sql: `
         select ([${classes.map(([, name]) => `'${name}'`).join(', ')}])[class] as budget_class,
-               ${selectMetrics(shown)}, ${lossPct.sql}
+               ${selectMetrics([measures.moneyMovies, ...others].map(({ key }) => key))}
           from (select *, ${classOf} as class from ${metricsTable} where is_money_known) ${join}
          group by class
          order by class`,

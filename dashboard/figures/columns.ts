@@ -16,14 +16,9 @@ export const measures = {
   medianRoi: column('median_roi_pct', 'Median return', 'percent'),
   upperRoi: column('upper_quartile_roi_pct', 'Upper quartile of return', 'percent'),
   overallRoi: column('overall_roi_pct', 'Return on all budgets', 'percent'),
+  loss: column('loss_pct', 'Movies that lost money', 'percent'),
   averageVote: column('average_vote', 'Mean vote', 'vote'),
   weightedVote: column('weighted_vote', 'Vote, weighted', 'vote'),
-} as const;
-
-/** The share of movies with known money that lost some. It is no metric of the KPI tables; an aggregate over the metrics' table. */
-export const lossPct = {
-  ...column('loss_pct', 'Movies that lost money', 'percent'),
-  sql: 'round(count(case when known_profit_usd < 0 then 1 end) * 100.0 / nullif(count(known_profit_usd), 0), 4) as loss_pct',
 } as const;
 
 /** The page of a movie. */

@@ -57,6 +57,7 @@ export const genres: Figure = {
     measures.medianBudget,
     measures.medianRoi,
     measures.overallRoi,
+    measures.loss,
     measures.averageVote,
     measures.weightedVote,
   ],

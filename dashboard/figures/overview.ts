@@ -2,35 +2,26 @@ import { metricsTable, selectMetrics } from '../../schemas/metrics.ts';
 import { rowChart } from '../charts/bars.ts';
 import { type Choices, type Column, choiceOf, type Figure, numberIn } from '../figure.ts';
 import { formatValue, type Unit } from '../format.ts';
-import { knownMoney, lossPct, measures, movieColumns, movieId, movieTitle, releasedFeatures } from './columns.ts';
+import { knownMoney, measures, movieColumns, movieId, movieTitle, releasedFeatures } from './columns.ts';
 
-const totalMetrics = [
+const shown = [
   measures.movies,
   measures.moneyMovies,
   measures.totalRevenue,
   measures.overallRoi,
   measures.medianRoi,
+  measures.loss,
   measures.weightedVote,
-].map(({ key }) => key);
+];
 
 /** The catalog in a few numbers. */
 export const totals: Figure = {
   id: 'totals',
   title: 'In total',
   counted: `${releasedFeatures} ${knownMoney}`,
-  columns: [
-    measures.movies,
-    measures.moneyMovies,
-    measures.totalRevenue,
-    measures.overallRoi,
-    measures.medianRoi,
-    lossPct,
-    measures.weightedVote,
-  ],
+  columns: shown,
   models: [metricsTable],
-  query: () => ({
-    sql: `select ${selectMetrics(totalMetrics)}, ${lossPct.sql} from ${metricsTable}`,
-  }),
+  query: () => ({ sql: `select ${selectMetrics(shown.map(({ key }) => key))} from ${metricsTable}` }),
 };
 
 /** The metrics of `kpi_top_movies`, and how their values are written. */

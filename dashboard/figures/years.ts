@@ -79,6 +79,7 @@ export const years: Figure = {
     measures.medianBudget,
     measures.medianRoi,
     measures.overallRoi,
+    measures.loss,
     measures.averageVote,
     isComplete,
   ],

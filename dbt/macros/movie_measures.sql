@@ -24,6 +24,7 @@
     round(percentile_cont(0.5) within group (order by known_roi_pct), 4) as median_roi_pct,
     round(percentile_cont(0.75) within group (order by known_roi_pct), 4) as upper_quartile_roi_pct,
     round(cast(sum(known_profit_usd) as double) * 100 / nullif(sum(known_budget_usd), 0), 4) as overall_roi_pct,
+    round(cast(count(case when known_profit_usd < 0 then 1 end) as double) * 100 / nullif(count(known_profit_usd), 0), 4) as loss_pct,
     round(cast(sum(cast(vote_average as decimal(5, 3))) as double) / nullif(count(vote_average), 0), 4) as average_vote,
     round(percentile_cont(0.5) within group (order by vote_average), 4) as median_vote,
     round(cast(sum(cast(vote_average as decimal(5, 3)) * cast(vote_count as decimal(10, 0))) as double) / nullif(sum(case when vote_average is not null then vote_count end), 0), 4) as weighted_vote,

@@ -102,6 +102,8 @@ function measures(movies: readonly CountedMovie[], currentSince: bigint): MartRo
     average_roi_pct: exactMean(rois, 6, 4),
     ...quartiles('roi_pct', rois, 4),
     overall_roi_pct: money.length > 0 ? round((Number(profit) * 100) / Number(budget), 4) : null,
+    loss_pct:
+      money.length > 0 ? round((money.filter((movie) => profitOf(movie) < 0n).length * 100) / money.length, 4) : null,
     ...votes(movies),
     popularity_movie_count: String(popularities.length),
     average_popularity: exactMean(popularities, 6, 4),
