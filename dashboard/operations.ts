@@ -1,3 +1,4 @@
+import type { Drift } from '../transform/drift.ts';
 import type { GoldRow } from '../warehouse/gold-reader.ts';
 import { plainRow } from '../warehouse/plain-row.ts';
 import type { Column } from './figure.ts';
@@ -19,7 +20,7 @@ interface LetterGroup {
   readonly notSimulated: number;
 }
 
-/** What `status --json` prints, as far as the page shows it. A part that could not be read is null, and `errors` has the reason. */
+/** What `status --json` prints, as far as the page shows it, with drift and dead letters. A part that could not be read is null, and `errors` has the reason. */
 export interface OperationsStatus {
   readonly readAt: Date;
   readonly topics: readonly Row[] | null;
@@ -30,6 +31,8 @@ export interface OperationsStatus {
   readonly lastDayAtSnowflake: Row | null;
   /** The open dead letters by reason and topic, with what becomes of them if they are sent back now. */
   readonly deadLetters: readonly LetterGroup[] | null;
+  /** What differs between TMDb's documents and the pinned shape; null if no run of dbt has compared them. */
+  readonly drift: Drift | null;
   readonly errors: readonly { readonly part: string; readonly message: string }[];
 }
 
@@ -118,6 +121,27 @@ function redriveText({ outcomes, why, notSimulated }: LetterGroup): string {
   return [...counts, ...rest].join(', ') + (why === null ? '' : `: ${why}`);
 }
 
+const driftColumns: readonly Column[] = [
+  column('kind', 'Kind', 'text'),
+  column('path', 'Path', 'text'),
+  column('jsonType', 'JSON type', 'text'),
+  column('text', 'Text', 'text'),
+  column('occurrences', 'Values', 'count'),
+  column('firstSeenAt', 'First seen', 'time'),
+  column('lastSeenAt', 'Last seen', 'time'),
+  column('isRecent', 'Recent', 'yes or no'),
+  { ...column('exampleMovieId', 'Example', 'text'), link: (row) => `/movies/${row['exampleMovieId']}` },
+];
+
+/** The newest findings. A document can have thousands of unknown texts. */
+const mostFindings = 50;
+
+function driftView({ findings }: Drift): Html {
+  if (findings.length === 0) return html`<p>TMDb's documents have the pinned shape.</p>`;
+  const rest = findings.length - mostFindings;
+  return html`${tableOf('Drift', driftColumns, findings.slice(0, mostFindings))}${rest > 0 && html`<p>${rest} older ones: <code>npx tmdb-stream drift</code></p>`}`;
+}
+
 const failureColumns = [
   column('name', 'Model or test', 'text'),
   column('kind', 'Kind', 'text'),
@@ -145,7 +169,7 @@ export function operationsView(status: OperationsStatus): Html {
     section(title, part, rows && rows.length > 0 ? tableOf(title, columns, rows) : null);
   const one = (title: string, part: string, columns: readonly Column[], row: Row | null): Html =>
     section(title, part, row && detailsOf(columns, row));
-  const { topics, tokens, layers, lastFlush, lastDbtRun, lastDayAtSnowflake, deadLetters } = status;
+  const { topics, tokens, layers, lastFlush, lastDbtRun, lastDayAtSnowflake, deadLetters, drift } = status;
   const letters = deadLetters?.map((group) => ({ ...group, redrive: redriveText(group) })) ?? null;
   const failures = lastDbtRun?.failures ?? [];
   return html`<p>What <code>tmdb-stream status</code> shows, read at ${timeView(status.readAt)}. <a href="/data/operations.json">JSON</a></p>
@@ -153,6 +177,7 @@ export function operationsView(status: OperationsStatus): Html {
     <div class="grid">${one('Last run of dbt', 'warehouse', dbtColumns, lastDbtRun)}
     <div>${one('Last flush', 'warehouse', flushColumns, lastFlush)}
     ${(tokens || errorOf('tokens') !== undefined) && one('Tokens', 'tokens', tokenColumns, tokens)}</div></div>
+    ${section("Drift in TMDb's documents", 'drift', drift && driftView(drift))}
     ${failures.length > 0 && list('Failed in the last run of dbt', 'warehouse', failureColumns, failures)}
     ${lastDayAtSnowflake && one('Last 24 hours at Snowflake', 'warehouse', costColumns, lastDayAtSnowflake)}`;
 }

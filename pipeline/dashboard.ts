@@ -13,8 +13,10 @@ import { whenAborted } from '../runtime/abort.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { messageOf } from '../runtime/errors.ts';
 import { Health } from '../runtime/health.ts';
+import { type Drift, readDrift } from '../transform/drift.ts';
 import { runAsService } from './service.ts';
-import { openStatus, type Status } from './status.ts';
+import { errorOf, openStatus } from './status.ts';
+import { lookMs } from './warehouse-status.ts';
 
 /**
  * Serves the dashboard until the context's signal aborts.
@@ -52,17 +54,44 @@ export function operationsReader(context: Context): () => Promise<OperationsStat
   const status = shared(() => readOnce(look), now, warehouseAccess(context).statusEveryMs);
   const letters = shared(() => readLettersOnce(look), now, lettersFreshMs);
   return async () => {
-    const [{ errors, ...parts }, [found]] = await Promise.all([status(), Promise.allSettled([letters()])]);
-    if (found.status === 'fulfilled') return { ...parts, errors, deadLetters: found.value };
-    const message = messageOf(found.reason).split('\n')[0] ?? '';
-    return { ...parts, deadLetters: null, errors: [...errors, { part: 'deadLetters', message }] };
+    const [{ errors, ...parts }, found] = await Promise.all([status(), orError('deadLetters', letters())]);
+    return { ...parts, deadLetters: found.value, errors: [...errors, ...found.errors] };
   };
 }
 
-/** Opens everything for one status and closes it: between two looks the dashboard has no connection. Starts no broker. */
-async function readOnce(look: Context): Promise<Status> {
+type PartErrors = OperationsStatus['errors'];
+
+interface Part<Value> {
+  readonly value: Value | null;
+  readonly errors: PartErrors;
+}
+
+/** A part of the page; null with its error if it cannot be read. */
+async function orError<Value>(part: string, reading: Promise<Value>): Promise<Part<Value>> {
+  try {
+    return { value: await reading, errors: [] };
+  } catch (error) {
+    return { value: null, errors: [{ part, message: messageOf(error).split('\n')[0] ?? '' }] };
+  }
+}
+
+/** Opens everything for one look and closes it: between two looks the dashboard has no connection. Starts no broker. */
+async function readOnce(look: Context): Promise<Omit<OperationsStatus, 'deadLetters'>> {
   await using reader = openStatus(look, { startsNoBroker: true });
-  return reader.read();
+  const status = await reader.read();
+  // Only one of both may wait for the file, so the second does not try if the first could not open it.
+  const message = errorOf(status, 'warehouse');
+  const drift = message === undefined ? await orError('drift', readDriftOnce(look)) : unread('drift', message);
+  return { ...status, drift: drift.value, errors: [...status.errors, ...drift.errors] };
+}
+
+const unread = (part: string, message: string): Part<never> => ({ value: null, errors: [{ part, message }] });
+
+async function readDriftOnce(look: Context): Promise<Drift | null> {
+  const system = warehouseAccess(look);
+  if (!system.exists()) return null;
+  await using reader = await system.openReader({ lookMs });
+  return await readDrift((sql) => reader.query(sql));
 }
 
 async function readLettersOnce(look: Context): Promise<LetterGroup[]> {

@@ -58,8 +58,8 @@ export const warehouseShape = z.object({
 });
 type WarehouseTables = ValueOf<typeof warehouseShape>;
 
-/** How long (ms) to wait for another process that has the DuckDB file open; twice as long for the lock. */
-const lookMs = 1_500;
+/** How long (ms) a look waits for another process that has the DuckDB file open; twice as long for the lock. */
+export const lookMs = 1_500;
 
 /** For each topic, by `topicKey`, the first offsets that are not in BRONZE yet. */
 export type Positions = ReadonlyMap<string, ReadonlyMap<number, bigint>>;

@@ -1,4 +1,4 @@
-import { copyFileSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -244,16 +244,35 @@ describe('the dashboard', () => {
     await publishSmallGold(path);
   });
 
+  const contextWith = (settings: Record<string, string>) => ({
+    config: loadConfig({ DATA_DIR: join(folder, 'data'), ...settings }),
+    ...{ log, progress: noProgress, signal: new AbortController().signal },
+    ...{ metrics: createMetrics('test'), health: new Health(systemClock) },
+  });
+
   it('reads the status without starting a broker', async () => {
-    const context = {
-      config: loadConfig({ DATA_DIR: join(folder, 'data') }),
-      ...{ log, progress: noProgress, signal: new AbortController().signal },
-      ...{ metrics: createMetrics('test'), health: new Health(systemClock) },
-    };
-    const { errors, layers, deadLetters } = await operationsReader(context)();
+    const context = contextWith({});
+    const { errors, layers, deadLetters, drift } = await operationsReader(context)();
     const message = 'no broker runs for this data folder';
     expect(errors).toEqual(['topics', 'deadLetters'].map((part) => ({ part, message })));
-    expect({ layers, deadLetters }).toEqual({ layers: [], deadLetters: null });
+    expect({ layers, deadLetters, drift }).toEqual({ layers: [], deadLetters: null, drift: null });
+  });
+
+  it('shows what dbt found to be different in documents, or why that cannot be read', async () => {
+    const options = { path: join(folder, 'drift.duckdb'), lockWaitMs: 10_000, clock: systemClock };
+    const read = operationsReader(contextWith({ DUCKDB_PATH: options.path }));
+    {
+      await using file = await openDuckDbFile(options);
+      await file.connection.run(`create schema silver; create table silver.silver_drift as
+        select 'new key' as kind, 'budget_eur' as path, 'number' as json_type, '' as text_value, 3 as occurrences,
+               timestamp '2026-01-01' as first_seen_at, timestamp '2026-01-02' as last_seen_at, 7 as example_movie_id, true as is_recent`);
+    }
+    const finding = { ...{ kind: 'new key', path: 'budget_eur', jsonType: 'number', text: null }, exampleMovieId: 7 };
+    expect((await read()).drift?.findings).toEqual([expect.objectContaining(finding)]);
+    writeFileSync(options.path, 'no database');
+    const { drift, errors } = await operationsReader(contextWith({ DUCKDB_PATH: options.path }))();
+    expect(drift).toBeNull();
+    expect(errors.map(({ part }) => part).toSorted()).toEqual(['deadLetters', 'drift', 'topics', 'warehouse']);
   });
 
   it('[P19] shows each published GOLD with the next request, and says what to run while there is none', async () => {

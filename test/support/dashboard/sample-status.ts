@@ -33,5 +33,21 @@ export const sampleStatus: OperationsStatus = {
       ...{ outcomes: { load: 1, park: 2 }, why: 'it contains <no> JSON' },
     },
   ],
+  drift: {
+    findings: [
+      {
+        ...{
+          kind: 'new value',
+          path: 'status',
+          jsonType: 'string',
+          text: 'Re<b>issued',
+          occurrences: 3,
+          isRecent: true,
+        },
+        ...{ firstSeenAt: new Date('2026-01-01T10:00:00Z'), lastSeenAt: new Date('2026-01-02T00:00:00Z') },
+        exampleMovieId: 4711,
+      },
+    ],
+  },
   errors: [],
 };

@@ -27,6 +27,17 @@ describe('the page of operations', () => {
     expect(page).toContain('1 loaded, 2 parked again, 2 older ones not simulated: it contains &lt;no&gt; JSON');
   });
 
+  it('lists drift with a movie as an example, the newest findings first', () => {
+    const page = `${operationsView(sampleStatus)}`;
+    expect(page).toContain('<bdi>Re&lt;b&gt;issued</bdi>');
+    expect(page).toContain('<a href="/movies/4711">');
+    expect(`${operationsView({ ...sampleStatus, drift: { findings: [] } })}`).toContain('have the pinned shape');
+    const findings = Array.from({ length: 52 }, () => sampleStatus.drift?.findings[0] ?? []).flat();
+    const long = `${operationsView({ ...sampleStatus, drift: { findings } })}`;
+    expect(long.match(/href="\/movies\/4711"/g)).toHaveLength(50);
+    expect(long).toContain('2 older ones: <code>npx tmdb-stream drift</code>');
+  });
+
   it('shows the cost on Snowflake', () => {
     const lastDayAtSnowflake = {
       ...{ flushes: 96, rowsPerFlush: 3_600, dbtRuns: 96, secondsAwake: 17_280, estimatedCredits: 6.5 },
@@ -44,9 +55,17 @@ describe('the page of operations', () => {
   });
 
   it('says that there is nothing yet, and leaves out tokens that no one shares', () => {
-    const nothing = { topics: [], tokens: null, layers: [], lastFlush: null, lastDbtRun: null, deadLetters: [] };
+    const nothing = {
+      topics: [],
+      tokens: null,
+      layers: [],
+      lastFlush: null,
+      lastDbtRun: null,
+      deadLetters: [],
+      drift: null,
+    };
     const page = `${operationsView({ ...sampleStatus, ...nothing })}`;
-    expect(page.match(/Nothing yet/g)).toHaveLength(5);
+    expect(page.match(/Nothing yet/g)).toHaveLength(6);
     expect(page).not.toContain('Tokens');
   });
 
