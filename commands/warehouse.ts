@@ -19,11 +19,11 @@ const provision = defineCommand({
   summary: 'create or correct the objects of a Snowflake account',
   description: [
     "Creates the missing parts of a Snowflake account: the database, its schemas and BRONZE's tables, the warehouses and " +
-      'their monitor, the roles, their grants, and the users of the services. It corrects differences, and revokes what ' +
+      'their monitors, the roles, their grants, and the users of the services. It corrects differences, and revokes what ' +
       'these roles and users were granted beyond the plan. A second run changes nothing. If it is interrupted, run it again ' +
       'to resume.',
     'SNOWFLAKE_DATABASE, SNOWFLAKE_INGEST_WAREHOUSE, SNOWFLAKE_TRANSFORM_WAREHOUSE and SNOWFLAKE_ANALYST_ROLE name the ' +
-      'database, the warehouses and the role of analysts. You need ACCOUNTADMIN, or SECURITYADMIN and SYSADMIN for --check; each statement runs ' +
+      'database, two warehouses and the role of analysts. You need ACCOUNTADMIN, or SECURITYADMIN and SYSADMIN for --check; each statement runs ' +
       'as the lowest role that may run it.',
   ],
   examples: [
@@ -38,19 +38,30 @@ const provision = defineCommand({
     loaderKey2: single(publicKeyOrNone, 'a second key, valid beside the first until you give "none"'),
     dbtKey: single(publicKey, "dbt's public key"),
     dbtKey2: single(publicKeyOrNone, 'a second key, or "none"'),
+    dashboardKey: single(publicKey, "the dashboard's public key"),
+    dashboardKey2: single(publicKeyOrNone, 'a second key, or "none"'),
     creditQuota: defaulted(
       count(1, 999_999),
       '100',
-      'credits per month for all virtual warehouses: warnings at 75 and 90 percent, no new statements at 100, running ' +
-        'statements end at 110',
+      'credits per month for the virtual warehouses of the loader and dbt, and as many for that of the dashboard: ' +
+        'warnings at 75 and 90 percent, no new statements at 100, running statements end at 110',
     ),
     deRole: defaulted(name, 'DE_ROLE', 'the role of engineers'),
     analystRole: single(name, 'the role of analysts (default SNOWFLAKE_ANALYST_ROLE, to which dbt grants GOLD)'),
     loaderRole: defaulted(name, 'LOADER_ROLE', 'the role of the loader'),
     dbtRole: defaulted(name, 'DBT_ROLE', 'the role of dbt'),
+    dashboardRole: single(
+      name,
+      'the role of the dashboard (default SNOWFLAKE_DASHBOARD_ROLE, or else LECTURE_DASHBOARD_ROLE)',
+    ),
     loaderUser: defaulted(name, 'LECTURE_LOADER', 'the user of the loader'),
     dbtUser: defaulted(name, 'LECTURE_DBT', 'the user of dbt'),
-    monitor: defaulted(name, 'LECTURE_MONITOR', 'the resource monitor'),
+    dashboardUser: defaulted(name, 'LECTURE_DASHBOARD', 'the user of the dashboard'),
+    dashboardWarehouse: single(
+      name,
+      'the virtual warehouse of the dashboard (default SNOWFLAKE_DASHBOARD_WAREHOUSE, or else LECTURE_DASHBOARD_WH)',
+    ),
+    monitor: defaulted(name, 'LECTURE_MONITOR', 'the resource monitor; NAME_DASHBOARD is that of the dashboard'),
     json,
   },
   check: ({ print, check }) => {

@@ -24,16 +24,22 @@ const nameOptions = {
   analystRole: 'analystRole',
   loaderRole: 'loaderRole',
   dbtRole: 'dbtRole',
+  dashboardRole: 'dashboardRole',
   loaderUser: 'loaderUser',
   dbtUser: 'dbtUser',
+  dashboardUser: 'dashboardUser',
+  dashboardWarehouse: 'dashboardWarehouse',
   monitor: 'monitor',
 } as const;
 
 type NameOption = (typeof nameOptions)[keyof typeof nameOptions];
 
-interface Provision extends Readonly<Record<Exclude<NameOption, 'analystRole'>, string>> {
-  /** @default that of the settings */
-  readonly analystRole: string | undefined;
+type NamedBySettings = 'analystRole' | 'dashboardRole' | 'dashboardWarehouse';
+
+interface Provision
+  extends Readonly<Record<Exclude<NameOption, NamedBySettings>, string>>,
+    /** @default those of the settings */
+    Readonly<Record<NamedBySettings, string | undefined>> {
   readonly print: boolean;
   readonly check: boolean;
   /** Paths of public keys. */
@@ -41,6 +47,8 @@ interface Provision extends Readonly<Record<Exclude<NameOption, 'analystRole'>, 
   readonly loaderKey2: string | undefined;
   readonly dbtKey: string | undefined;
   readonly dbtKey2: string | undefined;
+  readonly dashboardKey: string | undefined;
+  readonly dashboardKey2: string | undefined;
   /** Credits a month. */
   readonly creditQuota: number;
   readonly json: boolean;
@@ -107,6 +115,8 @@ export function provisionSettings(objects: SnowflakeNames, options: Provision): 
   const { settings } = snowflakeGroup;
   const given = {
     ...objects,
+    dashboardRole: objects.dashboardRole ?? 'LECTURE_DASHBOARD_ROLE',
+    dashboardWarehouse: objects.dashboardWarehouse ?? 'LECTURE_DASHBOARD_WH',
     ...Object.fromEntries(entries.map(([key, option]) => [key, options[option]])),
   } as Names;
   const givenBy = {
@@ -114,12 +124,15 @@ export function provisionSettings(objects: SnowflakeNames, options: Provision): 
     ingestWarehouse: settings.ingestWarehouse.name,
     transformWarehouse: settings.transformWarehouse.name,
     analystRole: settings.analystRole.name,
+    dashboardRole: settings.dashboardRole.name,
+    dashboardWarehouse: settings.dashboardWarehouse.name,
     ...Object.fromEntries(entries.map(([key, option]) => [key, flagName(option)])),
   } as Record<keyof Names, string>;
-  const { creditQuota, loaderKey, loaderKey2, dbtKey, dbtKey2 } = options;
+  const { creditQuota, loaderKey, loaderKey2, dbtKey, dbtKey2, dashboardKey, dashboardKey2 } = options;
   const keys = {
     loader: keysOf('--loader-key', loaderKey, loaderKey2),
     dbt: keysOf('--dbt-key', dbtKey, dbtKey2),
+    dashboard: keysOf('--dashboard-key', dashboardKey, dashboardKey2),
   };
   return { names: parseNames(given, givenBy), creditQuota, keys };
 }

@@ -195,7 +195,7 @@ function keyMistake(key: Secret, passphrase: Secret | undefined): string | undef
 /** The names of the objects that `warehouse provision` creates, and the settings that name them. */
 export type SnowflakeNames = Pick<
   SnowflakeSettings,
-  'database' | 'ingestWarehouse' | 'transformWarehouse' | 'analystRole'
+  'database' | 'ingestWarehouse' | 'transformWarehouse' | 'analystRole' | 'dashboardRole' | 'dashboardWarehouse'
 >;
 
 export const snowflakeNames = (given: SnowflakeGiven): SnowflakeNames => ({
@@ -203,6 +203,8 @@ export const snowflakeNames = (given: SnowflakeGiven): SnowflakeNames => ({
   ingestWarehouse: given.ingestWarehouse,
   transformWarehouse: given.transformWarehouse,
   analystRole: given.analystRole,
+  dashboardRole: given.dashboardRole,
+  dashboardWarehouse: given.dashboardWarehouse,
 });
 
 /** @param given settings in which `snowflakeMistakes` finds nothing. */
@@ -212,8 +214,6 @@ export const snowflakeSettings = (given: SnowflakeGiven): SnowflakeSettings => (
   credentials: credentialsOf(given),
   role: given.role,
   ...snowflakeNames(given),
-  dashboardRole: given.dashboardRole,
-  dashboardWarehouse: given.dashboardWarehouse,
   dashboardPollMs: given.dashboardPollMs,
   url: given.url,
   timeoutMs: given.timeoutMs,

@@ -6,13 +6,16 @@ export const names: Names = {
   database: 'LECTURE_DE',
   ingestWarehouse: 'LECTURE_INGEST_WH',
   transformWarehouse: 'LECTURE_TRANSFORM_WH',
+  dashboardWarehouse: 'LECTURE_DASHBOARD_WH',
   monitor: 'LECTURE_MONITOR',
   engineerRole: 'DE_ROLE',
   analystRole: 'ANALYST_ROLE',
   loaderRole: 'LOADER_ROLE',
   dbtRole: 'DBT_ROLE',
+  dashboardRole: 'LECTURE_DASHBOARD_ROLE',
   loaderUser: 'LECTURE_LOADER',
   dbtUser: 'LECTURE_DBT',
+  dashboardUser: 'LECTURE_DASHBOARD',
 };
 
 export const newKeyPair = () =>
@@ -27,5 +30,5 @@ export const newKey = (): PublicKey => parsePublicKey(newKeyPair().publicKey, '-
 export const settings: ProvisionSettings = {
   names,
   creditQuota: 100,
-  keys: { loader: { first: newKey() }, dbt: { first: newKey() } },
+  keys: { loader: { first: newKey() }, dbt: { first: newKey() }, dashboard: { first: newKey() } },
 };

@@ -21,6 +21,18 @@ export const tampering: readonly (readonly [sql: string, what: string])[] = [
     'resource monitor LECTURE_MONITOR',
   ],
   ['drop user lecture_dbt', 'user LECTURE_DBT'],
+  [
+    'revoke role "ANALYST_ROLE" from role "LECTURE_DASHBOARD_ROLE"',
+    'USAGE on ROLE ANALYST_ROLE to role LECTURE_DASHBOARD_ROLE',
+  ],
+  [
+    'grant select on table lecture_de.bronze.raw_movies to role "LECTURE_DASHBOARD_ROLE"',
+    'SELECT on TABLE LECTURE_DE.BRONZE.RAW_MOVIES to role LECTURE_DASHBOARD_ROLE',
+  ],
+  [
+    'grant usage on warehouse lecture_transform_wh to role "LECTURE_DASHBOARD_ROLE"',
+    'USAGE on WAREHOUSE LECTURE_TRANSFORM_WH to role LECTURE_DASHBOARD_ROLE',
+  ],
   ['alter user lecture_loader set default_role = "DE_ROLE"', 'user LECTURE_LOADER'],
   ['alter user lecture_dbt unset abort_detached_query', 'user LECTURE_DBT'],
   [`alter user lecture_loader set rsa_public_key = '${newKey().text}'`, 'user LECTURE_LOADER'],

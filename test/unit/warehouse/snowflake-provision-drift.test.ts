@@ -149,7 +149,9 @@ describe('the keys of a service', () => {
   it('are reported as missing for a service that is created without one', () => {
     const lacking = whole.filter(({ label }) => label !== 'user LECTURE_DBT');
     const found = differences({ ...settings, keys: { ...settings.keys, dbt: {} } }, having(lacking));
-    expect(found.map(({ detail }) => detail)).toEqual(['without a public key: see --loader-key and --dbt-key']);
+    expect(found.map(({ detail }) => detail)).toEqual([
+      'without a public key: see --loader-key, --dbt-key and --dashboard-key',
+    ]);
   });
 
   it('do not change if none is given', () => {

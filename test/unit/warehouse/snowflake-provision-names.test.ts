@@ -17,8 +17,14 @@ const givenBy = Object.fromEntries(Object.keys(names).map((key) => [key, `--${ke
 const options = {
   ...{ print: true, check: false, json: false, creditQuota: 100, analystRole: undefined },
   ...{ loaderKey: undefined, loaderKey2: undefined, dbtKey: undefined, dbtKey2: undefined },
+  ...{ dashboardKey: undefined, dashboardKey2: undefined, dashboardRole: undefined, dashboardWarehouse: undefined },
   ...{ deRole: names.engineerRole, loaderRole: names.loaderRole, dbtRole: names.dbtRole },
-  ...{ loaderUser: names.loaderUser, dbtUser: names.dbtUser, monitor: names.monitor },
+  ...{
+    loaderUser: names.loaderUser,
+    dbtUser: names.dbtUser,
+    dashboardUser: names.dashboardUser,
+    monitor: names.monitor,
+  },
 };
 
 describe('the role of analysts', () => {
@@ -34,6 +40,25 @@ describe('the role of analysts', () => {
     const own = { ...snowflakeNames, analystRole: 'PUBLIC' };
     expect(() => provisionSettings(own, options)).toThrow(/^SNOWFLAKE_ANALYST_ROLE: PUBLIC is/);
     expect(() => provisionSettings(own, { ...options, analystRole: 'PUBLIC' })).toThrow(/^--analyst-role: PUBLIC is/);
+  });
+});
+
+describe('the role and the virtual warehouse of the dashboard', () => {
+  const provisioned = (settings: Record<string, string>, given = {}) =>
+    provisionSettings(loadConfig(settings).snowflakeNames, { ...options, ...given }).names;
+
+  it('are those with which it reads GOLD, unless an option names others', () => {
+    expect(provisioned({})).toEqual(names);
+    const settings = { SNOWFLAKE_DASHBOARD_ROLE: 'viewer', SNOWFLAKE_DASHBOARD_WAREHOUSE: 'view_wh' };
+    expect(provisioned(settings)).toMatchObject({ dashboardRole: 'VIEWER', dashboardWarehouse: 'VIEW_WH' });
+    expect(provisioned(settings, { dashboardRole: 'OTHER' }).dashboardRole).toBe('OTHER');
+  });
+
+  it('are not the ones of analysts and of dbt', () => {
+    expect(() => provisioned({ SNOWFLAKE_DASHBOARD_ROLE: 'ANALYST_ROLE' })).toThrow('have to be different');
+    expect(() => provisioned({ SNOWFLAKE_DASHBOARD_WAREHOUSE: 'LECTURE_TRANSFORM_WH' })).toThrow(
+      'SNOWFLAKE_TRANSFORM_WAREHOUSE, SNOWFLAKE_DASHBOARD_WAREHOUSE have to be different',
+    );
   });
 });
 

@@ -16,10 +16,29 @@ describe('an empty account', () => {
     expect(emptyAccount.map(({ sql }) => sql).filter((sql) => sql.includes('ANALYST_ROLE'))).toEqual([
       `create role if not exists "ANALYST_ROLE" comment = 'tmdb-stream: made by warehouse provision'`,
       'grant role "ANALYST_ROLE" to role "SYSADMIN"',
+      'grant role "ANALYST_ROLE" to role "LECTURE_DASHBOARD_ROLE"',
       'grant usage on database "LECTURE_DE" to role "ANALYST_ROLE"',
       'grant usage on schema "LECTURE_DE"."GOLD" to role "ANALYST_ROLE"',
       'grant select on future tables in schema "LECTURE_DE"."GOLD" to role "ANALYST_ROLE"',
       'grant select on future views in schema "LECTURE_DE"."GOLD" to role "ANALYST_ROLE"',
+    ]);
+  });
+
+  it('gives the dashboard the role of analysts and a virtual warehouse of its own, and nothing else', () => {
+    expect(emptyAccount.map(({ sql }) => sql).filter((sql) => /DASHBOARD/.test(sql))).toEqual([
+      `create role if not exists "LECTURE_DASHBOARD_ROLE" comment = 'tmdb-stream: made by warehouse provision'`,
+      'grant role "LECTURE_DASHBOARD_ROLE" to role "SYSADMIN"',
+      'grant role "ANALYST_ROLE" to role "LECTURE_DASHBOARD_ROLE"',
+      expect.stringMatching(/^create warehouse if not exists "LECTURE_DASHBOARD_WH" with warehouse_size = XSMALL /),
+      'grant usage on warehouse "LECTURE_DASHBOARD_WH" to role "LECTURE_DASHBOARD_ROLE"',
+      expect.stringMatching(
+        /^create user if not exists "LECTURE_DASHBOARD" type = SERVICE default_role = "LECTURE_DASHBOARD_ROLE" default_warehouse = "LECTURE_DASHBOARD_WH" /,
+      ),
+      'grant role "LECTURE_DASHBOARD_ROLE" to user "LECTURE_DASHBOARD"',
+      expect.stringMatching(
+        /^create resource monitor if not exists "LECTURE_MONITOR_DASHBOARD" with credit_quota = 100 /,
+      ),
+      'alter warehouse "LECTURE_DASHBOARD_WH" set resource_monitor = "LECTURE_MONITOR_DASHBOARD"',
     ]);
   });
 
@@ -38,12 +57,15 @@ describe('an empty account', () => {
     ]);
   });
 
-  it('uses ACCOUNTADMIN only to create the resource monitor', () => {
+  it('uses ACCOUNTADMIN only to create the resource monitors, of which the dashboard has its own', () => {
     expect(linesOf('ACCOUNTADMIN')).toEqual([
       'create resource monitor if not exists "LECTURE_MONITOR" with credit_quota = 100 frequency = monthly start_timestamp = immediately ' +
         'triggers on 75 percent do notify on 90 percent do notify on 100 percent do suspend on 110 percent do suspend_immediate',
       'alter warehouse "LECTURE_INGEST_WH" set resource_monitor = "LECTURE_MONITOR"',
       'alter warehouse "LECTURE_TRANSFORM_WH" set resource_monitor = "LECTURE_MONITOR"',
+      'create resource monitor if not exists "LECTURE_MONITOR_DASHBOARD" with credit_quota = 100 frequency = monthly start_timestamp = immediately ' +
+        'triggers on 75 percent do notify on 90 percent do notify on 100 percent do suspend on 110 percent do suspend_immediate',
+      'alter warehouse "LECTURE_DASHBOARD_WH" set resource_monitor = "LECTURE_MONITOR_DASHBOARD"',
     ]);
   });
 
@@ -93,7 +115,7 @@ describe('one virtual warehouse for both', () => {
   const lines = () => stepsOf(differences(both, nothingObserved)).map(({ sql }) => sql);
 
   it('is created once, small, with the timeouts of dbt, and monitored', () => {
-    expect(lines().filter((sql) => /^(create|alter) warehouse/.test(sql))).toEqual([
+    expect(lines().filter((sql) => /^(create|alter) warehouse (?!.*DASHBOARD)/.test(sql))).toEqual([
       'create warehouse if not exists "LECTURE_INGEST_WH" with warehouse_size = XSMALL auto_suspend = 60 auto_resume = true ' +
         'statement_timeout_in_seconds = 3600 statement_queued_timeout_in_seconds = 600 initially_suspended = true',
       'alter warehouse "LECTURE_INGEST_WH" set resource_monitor = "LECTURE_MONITOR"',

@@ -5,19 +5,21 @@ import type { Present, Wanted } from './model.ts';
 import type { Names, ProvisionSettings } from './names.ts';
 import { database, monitor, monitored, objectLabel, role, schema, serviceUser, warehouse } from './objects.ts';
 import { roleGrants, schemasOf } from './role-grants.ts';
-import { warehousesOf } from './virtual-warehouses.ts';
+import { warehousesByMonitor, warehousesOf } from './virtual-warehouses.ts';
 
 /**
  * Everything that the account should contain, in the order of creation.
  * @param present the tables and views that need individual grants: future ones have future grants.
  */
 export function desiredState({ names, creditQuota, keys }: ProvisionSettings, present: Present): Wanted[] {
-  const { loaderRole, dbtRole, engineerRole, analystRole, loaderUser, dbtUser } = names;
+  const { loaderRole, dbtRole, dashboardRole, engineerRole, analystRole } = names;
+  const { loaderUser, dbtUser, dashboardUser } = names;
   const grants = roleGrants(names, present);
   return [
-    ...[engineerRole, analystRole, loaderRole, dbtRole].map(role),
-    ...[engineerRole, analystRole].map((name) => grantRole(name, toRole('SYSADMIN'))),
+    ...[engineerRole, analystRole, loaderRole, dbtRole, dashboardRole].map(role),
+    ...[engineerRole, analystRole, dashboardRole].map((name) => grantRole(name, toRole('SYSADMIN'))),
     ...[loaderRole, dbtRole].map((name) => grantRole(name, toRole(engineerRole))),
+    grantRole(analystRole, toRole(dashboardRole)),
     database(names.database),
     ...Object.values(schemasOf(names)).map(schema),
     ...[...warehousesOf(names)].map(([name, settings]) => warehouse(name, settings)),
@@ -27,10 +29,14 @@ export function desiredState({ names, creditQuota, keys }: ProvisionSettings, pr
     ...grants.flatMap(({ contents }) => contents),
     serviceUser(loaderUser, { role: loaderRole, warehouse: names.ingestWarehouse, keys: keys.loader }),
     serviceUser(dbtUser, { role: dbtRole, warehouse: names.transformWarehouse, keys: keys.dbt }),
+    serviceUser(dashboardUser, { role: dashboardRole, warehouse: names.dashboardWarehouse, keys: keys.dashboard }),
     grantRole(loaderRole, { kind: 'user', name: loaderUser }),
     grantRole(dbtRole, { kind: 'user', name: dbtUser }),
-    monitor(names.monitor, creditQuota),
-    ...[...warehousesOf(names).keys()].map((name) => monitored(name, names.monitor)),
+    grantRole(dashboardRole, { kind: 'user', name: dashboardUser }),
+    ...[...warehousesByMonitor(names)].flatMap(([name, warehouses]) => [
+      monitor(name, creditQuota),
+      ...warehouses.map((one) => monitored(one, name)),
+    ]),
   ];
 }
 

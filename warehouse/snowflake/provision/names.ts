@@ -9,13 +9,18 @@ export interface Names {
   /** May equal `transformWarehouse`: one virtual warehouse for both. */
   readonly ingestWarehouse: string;
   readonly transformWarehouse: string;
+  /** Reads GOLD for the dashboard. */
+  readonly dashboardWarehouse: string;
+  /** Of the pipeline; that of the dashboard is named after it. */
   readonly monitor: string;
   readonly engineerRole: string;
   readonly analystRole: string;
   readonly loaderRole: string;
   readonly dbtRole: string;
+  readonly dashboardRole: string;
   readonly loaderUser: string;
   readonly dbtUser: string;
+  readonly dashboardUser: string;
 }
 
 /** A service's public keys. Absent: unchanged; null: to be removed. */
@@ -26,17 +31,20 @@ export interface ServiceKeys {
 
 export interface ProvisionSettings {
   readonly names: Names;
-  /** Credits a month, for all virtual warehouses in total. */
+  /** Credits a month, for the virtual warehouses of the pipeline in total, and again for that of the dashboard. */
   readonly creditQuota: number;
-  readonly keys: { readonly loader: ServiceKeys; readonly dbt: ServiceKeys };
+  readonly keys: { readonly loader: ServiceKeys; readonly dbt: ServiceKeys; readonly dashboard: ServiceKeys };
 }
 
 /** Other roles of these users and roles: not ours to grant or to revoke. */
 const reserved = new Set<string>([...adminRoles, 'ORGADMIN', 'GLOBALORGADMIN', 'PUBLIC']);
 
 const alike: readonly (readonly (keyof Names)[])[] = [
-  ['engineerRole', 'analystRole', 'loaderRole', 'dbtRole'],
-  ['loaderUser', 'dbtUser'],
+  ['engineerRole', 'analystRole', 'loaderRole', 'dbtRole', 'dashboardRole'],
+  ['loaderUser', 'dbtUser', 'dashboardUser'],
+  // The dashboard's queries must not keep the pipeline waiting.
+  ['ingestWarehouse', 'dashboardWarehouse'],
+  ['transformWarehouse', 'dashboardWarehouse'],
 ];
 
 /**

@@ -114,7 +114,7 @@ export function serviceUser(name: string, { role: ownRole, warehouse: ownWarehou
     properties,
     create: { role: 'USERADMIN', sql: `create user if not exists ${quoted(name)} ${setsOf(properties)}` },
     alter: alterBy('USERADMIN', `alter user ${quoted(name)}`, properties),
-    ...(!first && { note: 'without a public key: see --loader-key and --dbt-key' }),
+    ...(!first && { note: 'without a public key: see --loader-key, --dbt-key and --dashboard-key' }),
   };
 }
 

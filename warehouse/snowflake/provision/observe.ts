@@ -3,7 +3,7 @@ import type { Grant, Observed, Query } from './model.ts';
 import type { Names } from './names.ts';
 import { objectLabel } from './objects.ts';
 import { schemasOf } from './role-grants.ts';
-import { warehousesOf } from './virtual-warehouses.ts';
+import { warehousesByMonitor, warehousesOf } from './virtual-warehouses.ts';
 
 type Row = Readonly<Record<string, unknown>>;
 
@@ -23,7 +23,7 @@ export async function observe(query: Query, names: Names): Promise<Observed> {
   await look.readRoles();
   await look.atDatabase();
   await look.atWarehouses();
-  await look.atMonitor();
+  for (const name of warehousesByMonitor(names).keys()) await look.atMonitor(name);
   await look.atUsers();
   return look;
 }
@@ -42,8 +42,8 @@ class Look implements Observed {
   }
 
   async readRoles(): Promise<void> {
-    const { engineerRole, analystRole, loaderRole, dbtRole } = this.#names;
-    for (const name of [engineerRole, analystRole, loaderRole, dbtRole]) {
+    const { engineerRole, analystRole, loaderRole, dbtRole, dashboardRole } = this.#names;
+    for (const name of [engineerRole, analystRole, loaderRole, dbtRole, dashboardRole]) {
       const row = await this.#named('roles', name);
       if (!row) continue;
       this.objects.set(objectLabel('role', name), { comment: textOf(row['comment']) });
@@ -117,14 +117,14 @@ class Look implements Observed {
     return rows;
   }
 
-  async atMonitor(): Promise<void> {
-    const row = await this.#named('resource monitors', this.#names.monitor);
+  async atMonitor(name: string): Promise<void> {
+    const row = await this.#named('resource monitors', name);
     if (!row) return;
     const percents = (column: string) => {
       const shown = textOf(row[column]).replaceAll('%', '').split(',');
       return shown.map(Number).sort((a, b) => a - b);
     };
-    this.objects.set(objectLabel('resource monitor', this.#names.monitor), {
+    this.objects.set(objectLabel('resource monitor', name), {
       credit_quota: String(Number(row['credit_quota'])),
       frequency: textOf(row['frequency']).toUpperCase(),
       triggers: `notify ${percents('notify_at')} suspend ${percents('suspend_at')} suspend_immediate ${percents('suspend_immediately_at')}`,
@@ -132,7 +132,8 @@ class Look implements Observed {
   }
 
   async atUsers(): Promise<void> {
-    for (const name of [this.#names.loaderUser, this.#names.dbtUser]) {
+    const { loaderUser, dbtUser, dashboardUser } = this.#names;
+    for (const name of [loaderUser, dbtUser, dashboardUser]) {
       if (!(await this.#named('users', name))) continue;
       const described = await this.#query(`describe user ${quoted(name)}`);
       const value = new Map(described.map((row) => [textOf(row['property']), unquoted(textOf(row['value']))]));

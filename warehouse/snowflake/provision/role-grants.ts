@@ -1,7 +1,7 @@
 import { grantOn, grantOnFuture, grantOnPresent } from './grant-sql.ts';
 import type { Grant, Present, Wanted } from './model.ts';
 import type { Names } from './names.ts';
-import { warehousesOf } from './virtual-warehouses.ts';
+import { pipelineWarehouses } from './virtual-warehouses.ts';
 
 /** A role's grants, by the time at which they can be made. */
 export interface RoleGrants {
@@ -25,6 +25,7 @@ export const roleGrants = (names: Names, present: Present): RoleGrants[] => [
   loaderGrants(names, present),
   dbtGrants(names, present),
   analystGrants(names, present),
+  dashboardGrants(names),
 ];
 
 /** The rights of the services, through their roles; and the right to create, and so own, BRONZE's objects. */
@@ -36,7 +37,7 @@ function engineerGrants(names: Names): RoleGrants {
     ...['USAGE', 'CREATE TABLE', 'CREATE VIEW', 'CREATE STAGE'].map((privilege) =>
       grantOn(privilege, 'SCHEMA', bronze, to),
     ),
-    ...[...warehousesOf(names).keys()].flatMap((name) =>
+    ...[...pipelineWarehouses(names).keys()].flatMap((name) =>
       ['USAGE', 'OPERATE', 'MONITOR'].map((privilege) => grantOn(privilege, 'WAREHOUSE', name, to)),
     ),
   ];
@@ -100,6 +101,12 @@ function analystGrants(names: Names, present: Present): RoleGrants {
     contents: [...(tables?.contents ?? []), ...(views?.contents ?? [])],
   };
 }
+
+/** A virtual warehouse of its own; it reads GOLD by the role of analysts. */
+const dashboardGrants = ({ dashboardRole, dashboardWarehouse }: Names): RoleGrants => ({
+  places: [grantOn('USAGE', 'WAREHOUSE', dashboardWarehouse, dashboardRole)],
+  ...{ future: [], contents: [] },
+});
 
 function onAll(privileges: readonly string[], on: string, schema: string, to: string, present: Present) {
   const names = present.get(`${on} ${schema}`) ?? [];

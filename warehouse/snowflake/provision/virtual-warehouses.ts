@@ -15,12 +15,14 @@ export const virtualWarehouses = {
   ingest: { size: 'XSMALL', statementTimeoutSeconds: 900, queueTimeoutSeconds: 300 },
   /** A full refresh of dbt may take most of an hour. */
   transform: { size: 'SMALL', statementTimeoutSeconds: 3_600, queueTimeoutSeconds: 600 },
+  /** Reads the rows of GOLD once for each build: minutes for millions of movies. */
+  dashboard: { size: 'XSMALL', statementTimeoutSeconds: 900, queueTimeoutSeconds: 300 },
   /** One for both: cheap, with the long timeout that dbt needs. */
   shared: { size: 'XSMALL', statementTimeoutSeconds: 3_600, queueTimeoutSeconds: 600 },
 } as const satisfies Readonly<Record<string, WarehouseSettings>>;
 
-/** The virtual warehouses of an account, by name: two, or one that has both names. */
-export function warehousesOf({
+/** Those that load and run dbt, by name: two, or one that has both names. */
+export function pipelineWarehouses({
   ingestWarehouse,
   transformWarehouse,
 }: Pick<Names, 'ingestWarehouse' | 'transformWarehouse'>): ReadonlyMap<string, WarehouseSettings> {
@@ -31,3 +33,14 @@ export function warehousesOf({
     [transformWarehouse, transform],
   ]);
 }
+
+/** All virtual warehouses of an account, by name. */
+export const warehousesOf = (names: Names): ReadonlyMap<string, WarehouseSettings> =>
+  new Map([...pipelineWarehouses(names), [names.dashboardWarehouse, virtualWarehouses.dashboard]]);
+
+/** The virtual warehouses of each resource monitor. The dashboard has its own: its reads must not use up the pipeline's quota. */
+export const warehousesByMonitor = (names: Names): ReadonlyMap<string, readonly string[]> =>
+  new Map([
+    [names.monitor, [...pipelineWarehouses(names).keys()]],
+    [`${names.monitor}_DASHBOARD`, [names.dashboardWarehouse]],
+  ]);
