@@ -5,6 +5,7 @@ earlier one made. The dashboard reads the DuckDB file in DUCKDB_GOLD_PATH, or th
 
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -39,9 +40,12 @@ def gold_uri():
 
 
 def bundle():
-    """The files of the bundle, by name."""
-    files = {str(file.relative_to(here / "bundle")): file.read_text() for file in (here / "bundle").rglob("*.yaml")}
-    files[database] = files[database].replace("GOLD_URI", json.dumps(gold_uri())[1:-1])
+    """The files of the bundle, by name. On Snowflake, the database differs."""
+    uri = gold_uri()
+    folders = [here / "bundle"] + ([here / "bundle-snowflake"] if uri.startswith("snowflake:") else [])
+    files = {str(file.relative_to(folder)): file.read_text() for folder in folders for file in folder.rglob("*.yaml")}
+    address = f"sqlalchemy_uri: {json.dumps(uri)}"
+    files[database] = re.sub(r"(?m)^sqlalchemy_uri: .*$", lambda _: address, files[database])
     return files
 
 

@@ -6,7 +6,7 @@ import { withTests } from './guarantees.ts';
 import { jsonPage, schemaFiles } from './json.ts';
 import { measuresMacro, metricDocs, metricsPage } from './metrics.ts';
 import { modelsText } from './models.ts';
-import { supersetFiles } from './superset/bundle.ts';
+import { databaseFile, supersetFiles } from './superset/bundle.ts';
 
 /**
  * `npm run docs`: writes the pages that have a source in the code. docs/guarantees.md: which tests show each row, from the ids in the
@@ -33,7 +33,10 @@ mkdirSync(schemas);
 for (const [file, text] of await schemaFiles()) writeFileSync(join(schemas, file), text);
 const superset = join(root, 'deploy/superset/bundle');
 rmSync(superset, { recursive: true, force: true });
-for (const [file, text] of supersetFiles()) {
+for (const [file, text] of supersetFiles('duckdb')) {
   mkdirSync(dirname(join(superset, file)), { recursive: true });
   writeFileSync(join(superset, file), text);
 }
+const onSnowflake = supersetFiles('snowflake').get(databaseFile) ?? '';
+mkdirSync(dirname(join(`${superset}-snowflake`, databaseFile)), { recursive: true });
+writeFileSync(join(`${superset}-snowflake`, databaseFile), onSnowflake);

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { metrics, metricsTable } from '../../schemas/metrics.ts';
-import { supersetFiles } from '../generated-pages/superset/bundle.ts';
+import { databaseFile, supersetFiles } from '../generated-pages/superset/bundle.ts';
 import { charts } from '../generated-pages/superset/charts.ts';
 import { datasets } from '../generated-pages/superset/datasets.ts';
 import { yaml } from '../generated-pages/superset/yaml.ts';
@@ -14,8 +14,22 @@ describe('the bundle for Superset', () => {
   it('is up to date, without other files: otherwise run npm run docs', () => {
     const files = readdirSync(bundle, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.yaml'));
     expect(Object.fromEntries(files.map((file) => [file, readFileSync(join(bundle, file), 'utf8')]))).toEqual(
-      Object.fromEntries(supersetFiles()),
+      Object.fromEntries(supersetFiles('duckdb')),
     );
+    const onSnowflake = readFileSync(join(`${bundle}-snowflake`, databaseFile), 'utf8');
+    expect(onSnowflake).toBe(supersetFiles('snowflake').get(databaseFile));
+  });
+
+  it('differs on Snowflake only in the address of the database, which has no credentials', () => {
+    const [files, onSnowflake] = [supersetFiles('duckdb'), supersetFiles('snowflake')];
+    expect([...onSnowflake.keys()]).toEqual([...files.keys()]);
+    expect([...files.keys()].filter((file) => files.get(file) !== onSnowflake.get(file))).toEqual([databaseFile]);
+    const linesOf = (text = '') => text.split('\n').filter((line) => !line.startsWith('sqlalchemy_uri: '));
+    expect(linesOf(onSnowflake.get(databaseFile))).toEqual(linesOf(files.get(databaseFile)));
+    const passwords = [...files.values(), ...onSnowflake.values()].flatMap((text) => [
+      ...text.matchAll(/:\/\/[^:/"]*:([^@"]*)@/g),
+    ]);
+    expect(passwords.map(([, password]) => password)).toEqual(['XXXXXXXXXX']);
   });
 
   it('draws only columns and metrics that the dataset of the chart has', () => {

@@ -3,14 +3,24 @@ import { datasetFile, datasets } from './datasets.ts';
 import { uuidOf } from './ids.ts';
 import { type Yaml, yaml } from './yaml.ts';
 
-/** The files of deploy/superset/bundle that `npm run docs` writes: what Superset imports. Metrics are those of dbt/metrics.json. */
+/**
+ * The files of deploy/superset/bundle and deploy/superset/bundle-snowflake that `npm run docs` writes: what Superset imports. Metrics are
+ * those of dbt/metrics.json.
+ */
 
 const databaseId = uuidOf('database');
 
-/** `deploy/superset/prepare.py` enters the address. */
-const database: Yaml = {
+export type SupersetWarehouse = 'duckdb' | 'snowflake';
+
+/** Addresses without credentials: `deploy/superset/prepare.py` enters the one of its settings, and Superset asks for the `XXXXXXXXXX`. */
+const addresses: Readonly<Record<SupersetWarehouse, string>> = {
+  duckdb: 'duckdb:////gold/tmdb_gold.duckdb',
+  snowflake: 'snowflake://USER:XXXXXXXXXX@ACCOUNT/LECTURE_DE/GOLD?role=ROLE&warehouse=WAREHOUSE',
+};
+
+const databaseOf = (warehouse: SupersetWarehouse): Yaml => ({
   database_name: 'tmdb_gold',
-  sqlalchemy_uri: 'GOLD_URI',
+  sqlalchemy_uri: addresses[warehouse],
   expose_in_sqllab: true,
   allow_run_async: false,
   allow_ctas: false,
@@ -20,7 +30,9 @@ const database: Yaml = {
   extra: { allows_virtual_table_explore: true },
   uuid: databaseId,
   version: '1.0.0',
-};
+});
+
+export const databaseFile = 'databases/tmdb_gold.yaml';
 
 /** Superset's grid has 12 columns. Rows of the dashboard, as the width of each chart. */
 const widths: readonly (readonly number[])[] = [[3, 3, 3, 3], [12], [6, 6], [12], [6, 6]];
@@ -75,11 +87,11 @@ const fileName = (name: string): string =>
     .replace(/[^a-z]+/g, '_')
     .replace(/^_|_$/g, '');
 
-/** The text of each file, by its path in deploy/superset/bundle. */
-export function supersetFiles(): ReadonlyMap<string, string> {
+/** The text of each file of a bundle, by its path. Only the database depends on the warehouse. */
+export function supersetFiles(warehouse: SupersetWarehouse): ReadonlyMap<string, string> {
   const files: [string, Yaml][] = [
     ['metadata.yaml', { version: '1.0.0', type: 'assets', timestamp: '2026-01-01T00:00:00+00:00' }],
-    ['databases/tmdb_gold.yaml', database],
+    [databaseFile, databaseOf(warehouse)],
     ...datasets.map((dataset): [string, Yaml] => [
       `datasets/tmdb_gold/${dataset.name}.yaml`,
       datasetFile(dataset, databaseId),
