@@ -17,6 +17,7 @@ import { systemClock } from '../runtime/clock.ts';
 import { createProgress, type Progress } from '../runtime/progress.ts';
 import { openColdDbt } from '../transform/dbt/open-dbt.ts';
 import { projectFingerprint } from '../transform/state.ts';
+import { openDuckDbRunLog } from '../warehouse/duckdb/run-log.ts';
 import { BronzeFile } from './support/bronze-file.ts';
 import { Answers, type Shape, shapes } from './support/bronze-shapes.ts';
 
@@ -67,6 +68,7 @@ async function build(path: string, workDir: string, fullRefresh = false): Promis
     environmentDir: join(root, '.tools', 'dbt'),
     workDir,
     env: { ...childEnvironment, WAREHOUSE: 'duckdb', DUCKDB_PATH: path },
+    openRunLog: () => openDuckDbRunLog({ path, lockWaitMs: 5_000, clock: systemClock }),
   });
   const { signal } = new AbortController();
   const { seconds } = await dbt.run({ command: 'build', fullRefresh, vars, signal });

@@ -26,11 +26,11 @@ const flushShape = z.object({
 
 const dbtRunShape = z.object({
   command: z.string().describe('the command of dbt, such as build'),
-  status: z.string().describe('success, warned or failed'),
+  status: z.string().describe('success, failed, interrupted, or running: it has not ended, or it was killed'),
   isFullRefresh: z.boolean().describe('whether it built everything from scratch'),
   runSeq: count.nullable().describe('number of the run in SILVER and GOLD'),
   startedAt: time.nullable().describe('when it started'),
-  finishedAt: time.nullable().describe('when it ended'),
+  finishedAt: time.nullable().describe('when it ended; when it started if its end is unknown'),
   models: count.describe('models that were built'),
   testsPassed: count.describe('tests that passed'),
   testsWarned: count.describe('tests with the severity "warn" that failed'),

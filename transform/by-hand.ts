@@ -22,7 +22,10 @@ import { createMetrics } from '../runtime/metrics.ts';
 import { createProgress } from '../runtime/progress.ts';
 import { scrub } from '../runtime/scrub.ts';
 import type { Secret } from '../runtime/secret.ts';
-import { opensWarehouse } from './dbt/command-line.ts';
+import type { WriteLock } from '../warehouse/system.ts';
+import { opensWarehouse, targetPathIn } from './dbt/command-line.ts';
+import { recordRun } from './dbt/run-log.ts';
+import { readJson, readRunResults } from './dbt/run-results.ts';
 import { dbtEnvironment } from './transform.ts';
 
 const { version } = packageJson;
@@ -43,7 +46,7 @@ async function main(args: readonly string[]): Promise<number> {
   };
   try {
     await using lease = opensWarehouse(args) ? await transformTarget(context).takeTransformLease() : null;
-    return await runDbt(context, args, lease?.lost);
+    return await runDbt(context, args, lease);
   } catch (error) {
     if (stopping.signal.aborted) return Number(stopping.signal.reason);
     return report(error, config.secrets);
@@ -54,25 +57,37 @@ const exitCodeOf = (signal: NodeJS.Signals): number => 128 + constants.signals[s
 
 /**
  * Runs dbt on this terminal. dbt ends with this process, also after a kill, so that no dbt runs without the lease.
- * @param lost ends dbt, because another process may build now. @returns its exit code (128 + n if signal n ended it).
+ * @param lease if it is lost, dbt ends, because another process may build now. @returns its exit code (128 + n if signal n ended it).
  */
-async function runDbt(context: Context, args: readonly string[], lost?: AbortSignal): Promise<number> {
-  const { projectDir, environmentDir, workDir, env } = dbtEnvironment(context);
+async function runDbt(context: Context, args: readonly string[], lease: WriteLock | null): Promise<number> {
+  const { projectDir, environmentDir, workDir, env, openRunLog } = dbtEnvironment(context);
   makeFolder(workDir);
+  const targetPath = targetPathIn(args) ?? join(workDir, 'by-hand');
+  const resultsFile = join(targetPath, 'run_results.json');
+  // `retry` reads those of the run before it.
+  const previous = readRunResults(await readJson(resultsFile));
   const paths = {
     DBT_PROJECT_DIR: projectDir,
     DBT_PROFILES_DIR: projectDir,
-    DBT_TARGET_PATH: join(workDir, 'by-hand'),
+    DBT_TARGET_PATH: targetPath,
     DBT_LOG_PATH: join(workDir, 'logs'),
   };
   const python = join(environmentDir, 'bin', 'python');
+  const startedAt = systemClock.now();
   const child = spawn(python, [join(import.meta.dirname, 'dbt', 'cold.py'), ...args], {
     stdio: ['pipe', 'inherit', 'inherit'],
     env: { ...env, ...paths },
   });
   process.on('SIGTERM', () => child.kill('SIGTERM'));
-  lost?.addEventListener('abort', () => child.kill('SIGTERM'), { once: true });
+  lease?.lost?.addEventListener('abort', () => child.kill('SIGTERM'), { once: true });
   const [code, killedBy] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
+  if (lease && !lease.lost?.aborted) {
+    const written = readRunResults(await readJson(resultsFile));
+    const isOld = written?.metadata.invocation_id === previous?.metadata.invocation_id;
+    await using log = await openRunLog(lease);
+    const results = isOld ? null : written;
+    await recordRun(log, { startedAt, finishedAt: systemClock.now(), results, hasSucceeded: code === 0 });
+  }
   return code ?? exitCodeOf(killedBy ?? 'SIGTERM');
 }
 

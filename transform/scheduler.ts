@@ -9,7 +9,7 @@ import { asFileError, isDiskFull } from '../runtime/file-error.ts';
 import { sleepUntil } from '../runtime/repeat.ts';
 import { serviceNames } from '../runtime/service-names.ts';
 import type { ValueOf } from '../runtime/shape.ts';
-import { SideOutputError, type TransformTarget } from '../warehouse/system.ts';
+import { SideOutputError, type TransformTarget, type WriteLock } from '../warehouse/system.ts';
 import type { Dbt } from './dbt/dbt.ts';
 import { DbtError } from './dbt/dbt-error.ts';
 import { failuresShape } from './dbt/run-results.ts';
@@ -256,7 +256,8 @@ export class Rounds {
   /** Retries only what failed and what was skipped because of it: until that succeeds, a complete build is useless. */
   async #retry({ fingerprint }: TransformPlan): Promise<void> {
     const { log } = this.#context;
-    const retry = (signal: AbortSignal) => this.#dbt.run({ command: 'retry', vars: varsOf(fingerprint), signal });
+    const retry = (signal: AbortSignal, lock: WriteLock) =>
+      this.#dbt.run({ command: 'retry', vars: varsOf(fingerprint), signal, lock });
     const summary = await withTransformLease(this.#context, retry);
     // dbt may have failed before it recorded any results.
     if (summary.status !== 'nothing to retry') {

@@ -98,14 +98,16 @@ export async function transformState(query: Query, fingerprint: string, now = Da
   if (builtFingerprint === undefined) return because('never run', true);
   if (builtFingerprint !== fingerprint) return because('project changed', true);
   if (Number((await one(futureSql(new Date(now + maxAheadMs))))[0]) > 0) return because('times in the future', true);
-  if ((await one(lastRunsSql)).some((status) => status !== 'success')) return because('last run failed');
+  const lastStatuses = await one(lastRunsSql);
+  if (lastStatuses.includes('failed')) return because('last run failed');
+  if (lastStatuses.some((status) => status !== 'success')) return because('run interrupted');
   const [sealedSeq] = await one(sealedSql);
   if (Number(sealedSeq ?? 0) > Number(builtSeq ?? 0)) return because('run interrupted');
   if (Number((await one(unsealedSql))[0]) > 0) return because('new batches');
   return because('up to date');
 }
 
-/** The newest completed run of dbt, with its failures; no row before the first. */
+/** The newest run of dbt, with its failures; no row before the first. */
 export const lastRunReportSql = `
 select
   runs.command, runs.status, runs.is_full_refresh, runs.run_seq, runs.started_at, runs.finished_at,

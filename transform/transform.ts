@@ -35,6 +35,7 @@ export const dbtEnvironment = (context: Context): DbtEnvironment => ({
     ...transformTarget(context).dbtVariables,
     TRANSFORM_DRIFT: context.config.transformDrift,
   },
+  openRunLog: (lock) => transformTarget(context).openRunLog(lock),
 });
 
 /** The outcome of dbt. */
@@ -123,15 +124,15 @@ export async function build(
   fullRefresh = false,
 ): Promise<DbtSummary> {
   const { progress, log } = context;
-  const run = (signal: AbortSignal) => {
+  const run = (signal: AbortSignal, lock: WriteLock) => {
     const starting = progress.busy('dbt', 'starting');
     const onProgress = ({ done, total }: DbtProgress) => {
       // crash point: transform.node-done
       starting[Symbol.dispose]();
       progress.update('dbt', { done, total, unit: 'models and tests' });
     };
-    const options = { fullRefresh: fullRefresh || state.fullRefresh, vars: varsOf(fingerprint), signal, onProgress };
-    return dbt.run({ command: 'build', ...options }).finally(() => starting[Symbol.dispose]());
+    const options = { fullRefresh: fullRefresh || state.fullRefresh, vars: varsOf(fingerprint), onProgress };
+    return dbt.run({ command: 'build', ...options, signal, lock }).finally(() => starting[Symbol.dispose]());
   };
   return withTransformLease(context, run, async ({ models, tests, seconds }, lock) => {
     // crash point: transform.built
@@ -184,7 +185,7 @@ export async function publishIfBehind(context: Context, { gold }: LayerTimes): P
  */
 export async function withTransformLease<T>(
   context: Context,
-  run: (signal: AbortSignal) => Promise<T>,
+  run: (signal: AbortSignal, lock: WriteLock) => Promise<T>,
   afterwards: (result: T, lock: WriteLock) => Promise<void> = async () => {},
 ): Promise<T> {
   const { signal, log } = context;
@@ -194,7 +195,7 @@ export async function withTransformLease<T>(
   for (;;) {
     let result: T;
     try {
-      result = await run(lock.lost ? AbortSignal.any([signal, lock.lost]) : signal);
+      result = await run(lock.lost ? AbortSignal.any([signal, lock.lost]) : signal, lock);
     } catch (error) {
       const leftMs = giveUpAt - systemClock.monotonic();
       if (!isRetriable(error) || leftMs <= 0) throw error;

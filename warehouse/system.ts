@@ -68,6 +68,13 @@ export interface WarehouseAccess {
   openPurge?(): Promise<Purge>;
 }
 
+/** The warehouse, open for the log of dbt's runs. */
+export interface RunLogTables extends AsyncDisposable {
+  query(sql: string): Promise<readonly Readonly<Record<string, unknown>>[]>;
+  /** Executes the statements in one transaction. @throws WarehouseUnavailableError if its outcome is unknown. */
+  write(statements: readonly string[]): Promise<void>;
+}
+
 /** What running dbt and publishing GOLD need. The calls that open the warehouse throw WarehouseUnavailableError. */
 export interface TransformTarget {
   /** The environment for `profiles.yml`, secrets included. */
@@ -84,6 +91,8 @@ export interface TransformTarget {
    * @param leftMs how long dbt will be retried. @param lock held by the caller. @returns whether a holder was reported.
    */
   reportHolder(message: string | null, leftMs?: number, lock?: WriteLock): boolean;
+  /** @param lock held by the caller, if any. */
+  openRunLog(lock?: WriteLock): Promise<RunLogTables>;
   /** A text that changes whenever BRONZE has new rows; null while there is nothing to build from. Starts no virtual warehouse. */
   bronzeVersion(): Promise<string | null>;
   /**

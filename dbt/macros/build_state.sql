@@ -11,7 +11,7 @@
     {{ return(target.type == "snowflake" and flags.WHICH in ("run", "build") and gold | length > 0) }}
 {% endmacro %}
 
-{# An UPDATE, so that of two runs that begin at once one waits for the other. #}
+{# The end is written with the outcome of the run, unless another run has begun since (transform/dbt/run-log.ts). An UPDATE, so that of two runs that begin at once one waits for the other. #}
 {% macro mark_build_started() %}
 create table if not exists gold.build_state (
     started_seq bigint not null,
@@ -25,11 +25,4 @@ select 0, 0, 0, '' where not exists (select 1 from gold.build_state)
     ;
 update gold.build_state
 set started_seq = started_seq + 1, started_by = '{{ invocation_id }}'
-{% endmacro %}
-
-{# Not if another run has begun since. #}
-{% macro mark_build_finished() %}
-update gold.build_state
-set finished_seq = started_seq, finished_ms = {{ (now_utc().timestamp() * 1000) | int }}
-where started_by = '{{ invocation_id }}'
 {% endmacro %}

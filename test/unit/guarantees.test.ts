@@ -21,6 +21,7 @@ const everyId = [
   'R144',
   'R145',
   ...range('R', 151).slice(149),
+  'R154',
   ...range('S', 14),
   ...range('Z', 5),
 ];

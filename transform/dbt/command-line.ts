@@ -16,3 +16,9 @@ export function opensWarehouse(args: readonly string[]): boolean {
   if (command === 'docs' && args.includes('serve')) return false;
   return command === undefined ? args.some((arg) => !arg.startsWith('-')) : online.includes(command);
 }
+
+/** The value of the option `--target-path`; undefined if it is absent. */
+export function targetPathIn(args: readonly string[]): string | undefined {
+  const at = args.findIndex((arg) => arg === '--target-path' || arg.startsWith('--target-path='));
+  return at === -1 ? undefined : (args[at]?.split('=', 2)[1] ?? args[at + 1]);
+}

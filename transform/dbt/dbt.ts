@@ -1,3 +1,4 @@
+import type { RunLogTables, WriteLock } from '../../warehouse/system.ts';
 import type { SourceFreshness } from './freshness.ts';
 import type { DbtProgress } from './log-lines.ts';
 import type { DbtSummary } from './run-results.ts';
@@ -15,6 +16,8 @@ export interface DbtEnvironment {
    * SNOWFLAKE_...), PATH and HOME. Secrets belong only here: every user can see arguments.
    */
   readonly env: NodeJS.ProcessEnv;
+  /** Opens the warehouse for the log of dbt's runs. @param lock held by the caller, if any. */
+  openRunLog(lock?: WriteLock): Promise<RunLogTables>;
 }
 
 export interface DbtRun {
@@ -36,6 +39,8 @@ export interface DbtRun {
   readonly vars?: Vars;
   readonly onProgress?: (progress: DbtProgress) => void;
   readonly signal: AbortSignal;
+  /** The lock or lease that the caller holds, for writing the outcome. */
+  readonly lock?: WriteLock;
 }
 
 export type Vars = Readonly<Record<string, string | number | boolean | readonly number[]>>;
@@ -52,8 +57,10 @@ export interface DbtFreshness {
  */
 export interface Dbt extends AsyncDisposable {
   /**
+   * Runs a command, and writes its outcome into the log of runs, also after a failure.
    * @returns the result of the run; for a `retry`, possibly that there is nothing to retry.
-   * @throws DbtError if a model or a test failed, or dbt itself; the signal's reason if it aborted.
+   * @throws DbtError if a model or a test failed, or dbt itself; the signal's reason if it aborted; WarehouseUnavailableError if the
+   * outcome cannot be written.
    */
   run(options: DbtRun): Promise<DbtSummary>;
   /**

@@ -1,12 +1,22 @@
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { systemClock } from '../../runtime/clock.ts';
 import { makeFolder } from '../../runtime/make-folder.ts';
 import { freshnessArguments, parseArguments, retryDir, runArguments, targetDir } from './arguments.ts';
 import type { Dbt, DbtEnvironment, DbtFreshness, DbtRun, Vars } from './dbt.ts';
 import { DbtError } from './dbt-error.ts';
 import { freshnessOf, type SourceFreshness } from './freshness.ts';
 import { type DbtProgress, LogFollower } from './log-lines.ts';
-import { type DbtSummary, nothingToRetry, retriable, summarise } from './run-results.ts';
+import { type EndedRun, recordRun } from './run-log.ts';
+import {
+  type DbtSummary,
+  nothingToRetry,
+  type RunResults,
+  readJson,
+  readRunResults,
+  retriable,
+  summarise,
+} from './run-results.ts';
 import type { Runner } from './runner.ts';
 
 const ignoreProgress = () => {};
@@ -37,6 +47,7 @@ export class OneCommandAtATime implements Dbt {
       options.signal.throwIfAborted();
       if (options.command === 'retry' && !(await this.#prepareRetry())) return nothingToRetry;
       this.#vars = options.vars;
+      const startedAt = systemClock.now();
       const { results, failure, seconds } = await this.#invoke({
         name: options.command,
         args: runArguments(this.#place, options),
@@ -44,12 +55,28 @@ export class OneCommandAtATime implements Dbt {
         onProgress: options.onProgress ?? ignoreProgress,
         signal: options.signal,
       });
-      if (results === null) throw new DbtError(failure ?? `dbt ${options.command} left no results`);
-      const summary = summarise(results, seconds);
-      if (summary.status === 'failed') throw new DbtError(describe(summary), summary);
-      if (failure !== null) throw new DbtError(failure, summary);
-      return summary;
+      const run = readRunResults(results);
+      const error = errorOf(options.command, run, failure, seconds);
+      await this.#record(options, run, error, startedAt);
+      if (error !== null || run === null) throw error;
+      return summarise(run, seconds);
     });
+  }
+
+  /**
+   * Writes the outcome into the log of runs. If dbt could not open the warehouse, there is none. After a failure of dbt, a failure to
+   * write changes nothing: the run's row does not say that it succeeded.
+   */
+  async #record(options: DbtRun, results: RunResults | null, error: DbtError | null, startedAt: number): Promise<void> {
+    if (error?.retriable && results === null) return;
+    const finishedAt = systemClock.now();
+    const ended = { started: startOf(options), startedAt, finishedAt, results, hasSucceeded: error === null };
+    try {
+      await using log = await this.#place.openRunLog(options.lock);
+      await recordRun(log, ended);
+    } catch (thrown) {
+      if (error === null) throw thrown;
+    }
   }
 
   freshness({ vars, signal }: DbtFreshness): Promise<readonly SourceFreshness[]> {
@@ -115,14 +142,26 @@ export class OneCommandAtATime implements Dbt {
   }
 }
 
-/** @returns null if the document is incomplete: on a full disk dbt writes only its beginning. */
-async function readJson(file: string): Promise<unknown> {
-  try {
-    return JSON.parse(await readFile(file, 'utf8'));
-  } catch {
-    return null;
-  }
+/** Why a run is no success; null if it is one. @param failure how dbt ended, unless with exit code 0. */
+function errorOf(
+  command: string,
+  results: RunResults | null,
+  failure: string | null,
+  seconds: number,
+): DbtError | null {
+  if (results === null) return new DbtError(failure ?? `dbt ${command} left no results`);
+  const summary = summarise(results, seconds);
+  if (summary.status === 'failed') return new DbtError(describe(summary), summary);
+  if (failure !== null) return new DbtError(failure, summary);
+  return results.results.length === 0 ? new DbtError(`dbt ${command} ran no model and no test`, summary) : null;
 }
+
+const startOf = ({ command, fullRefresh, empty, select, vars }: DbtRun): NonNullable<EndedRun['started']> => ({
+  command,
+  isComplete: command === 'build' && !empty && !select,
+  isFullRefresh: fullRefresh ?? false,
+  fingerprint: vars?.['project_fingerprint'] === undefined ? null : String(vars['project_fingerprint']),
+});
 
 const describe = ({ failures }: DbtSummary): string =>
   [

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import type { ValueOf } from '../../runtime/shape.ts';
 
@@ -34,22 +35,27 @@ export const nothingToRetry: DbtSummary = {
   failures: [],
 };
 
-/** The fields of `run_results.json` that we use. */
-const RunResults = z.object({
-  metadata: z.object({ invocation_id: z.string() }),
-  results: z.array(
-    z.object({
-      unique_id: z.string(),
-      status: z.string(),
-      message: z.string().nullish(),
-    }),
-  ),
+const NodeResult = z.object({
+  unique_id: z.string(),
+  status: z.string(),
+  message: z.string().nullish(),
+  execution_time: z.number(),
+  failures: z.number().nullish(),
+  adapter_response: z.record(z.string(), z.unknown()),
+  timing: z.array(z.object({ completed_at: z.string().nullish() })),
 });
+export type NodeResult = z.infer<typeof NodeResult>;
+
+/** The fields of `run_results.json` that we use. */
+const RunResults = z.object({ metadata: z.object({ invocation_id: z.string() }), results: z.array(NodeResult) });
+export type RunResults = z.infer<typeof RunResults>;
+
+/** @returns null if the document is incomplete. */
+export const readRunResults = (document: unknown): RunResults | null => RunResults.safeParse(document).data ?? null;
 
 const failed = ['error', 'fail', 'runtime error', 'partial success'];
 
-export function summarise(runResults: unknown, seconds: number): DbtSummary {
-  const { metadata, results } = RunResults.parse(runResults);
+export function summarise({ metadata, results }: RunResults, seconds: number): DbtSummary {
   const nodes = results.map(({ unique_id, status, message }) => {
     const [type = '', , ...name] = unique_id.split('.');
     return { type, name: name.join('.'), status, message: message ?? status };
@@ -84,4 +90,13 @@ export function retriable(runResults: unknown): object | null {
   );
   // A retry inherits the run's flags, but the warm process writes the results itself.
   return isLeft ? { ...(runResults as object), args: { ...parsed.data.args, write_json: true } } : null;
+}
+
+/** A file of results. @returns null if it is absent or incomplete: on a full disk dbt writes only its beginning. */
+export async function readJson(file: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(file, 'utf8'));
+  } catch {
+    return null;
+  }
 }

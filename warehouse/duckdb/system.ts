@@ -41,6 +41,7 @@ export function duckDbSystem(
       if (holder !== null) onWait({ path, holder, leftMs, waitedMs: 0, isQueued: false });
       return holder !== null;
     },
+    openRunLog: async (lock) => (await import('./run-log.ts')).openDuckDbRunLog({ ...options, ...(lock && { lock }) }),
     bronzeVersion: async () => stampOf(path),
     publishGold: async (models, lock) => {
       const { publishGold } = await import('./publish-gold.ts');

@@ -37,6 +37,11 @@ export function snowflakeSystem(
         signal,
       }),
     reportHolder: () => false,
+    openRunLog: async () =>
+      (await import('./run-log.ts')).openSnowflakeRunLog({
+        ...session('transform'),
+        warehouse: settings.transformWarehouse,
+      }),
     bronzeVersion: async () => {
       await using reader = await openReader();
       if ((await reader.query(hasBronzeSql)).length === 0) return null;

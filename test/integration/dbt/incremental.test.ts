@@ -177,6 +177,8 @@ it('[P11 P25 R4 R62 R150] builds the same tables in steps as in a full refresh, 
   const purge = await openDuckDbPurge({ path: file.path, lockWaitMs: 10_000, clock: systemClock });
   while ((await purge.blankNext(new Date(Date.UTC(2026, 0, 1) + purgedBefore * 1_000))) > 0);
   await file.dbt();
+  const interrupted = await file.query(`select count(*) as n from silver.dbt_runs where status = 'interrupted'`);
+  expect(interrupted).toEqual([{ n: `${killedAfter.length}` }]);
   expect(await silver(file)).toEqual(newest(loaded, purgedBefore));
   expect(Object.values(newest(loaded, purgedBefore)).filter((movie) => movie.title === null).length).toBeGreaterThan(1);
   expect(await file.query('select movie_id from gold.fact_movies where movie_id in (1, 2)')).toEqual([

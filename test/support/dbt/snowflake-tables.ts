@@ -6,6 +6,7 @@ import { systemClock } from '../../../runtime/clock.ts';
 import { Secret } from '../../../runtime/secret.ts';
 import type { DbtEnvironment } from '../../../transform/dbt/dbt.ts';
 import { snowflakeEnvironment } from '../../../warehouse/snowflake/dbt-environment.ts';
+import { openSnowflakeRunLog } from '../../../warehouse/snowflake/run-log.ts';
 import {
   openSnowflakeSession,
   type SnowflakeCredentials,
@@ -93,6 +94,7 @@ export class SnowflakeTables implements AsyncDisposable {
         HOME: process.env['HOME'],
         ...snowflakeEnvironment({ ...this.settings, credentials }),
       },
+      openRunLog: async () => openSnowflakeRunLog({ settings: this.settings, clock: systemClock, stage: 'transform' }),
     };
   }
 

@@ -4,9 +4,11 @@ import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type DuckDBConnection, DuckDBInstance, DuckDBTimestampValue, type Json } from '@duckdb/node-api';
 import { inject } from 'vitest';
+import { systemClock } from '../../../runtime/clock.ts';
 import type { Dbt, DbtEnvironment, DbtRun } from '../../../transform/dbt/dbt.ts';
 import { openColdDbt } from '../../../transform/dbt/open-dbt.ts';
 import type { DbtSummary } from '../../../transform/dbt/run-results.ts';
+import { openDuckDbRunLog } from '../../../warehouse/duckdb/run-log.ts';
 import { isLongForm } from '../../tiers.ts';
 
 export const root = fileURLToPath(new URL('../../..', import.meta.url));
@@ -220,6 +222,8 @@ export class WarehouseFile implements AsyncDisposable {
       environmentDir: inject('dbtEnvironment'),
       workDir: join(this.dir, 'dbt'),
       env: { PATH: process.env['PATH'], HOME: process.env['HOME'], DUCKDB_PATH: this.path, ...env },
+      openRunLog: (lock) =>
+        openDuckDbRunLog({ path: this.path, lockWaitMs: 5_000, clock: systemClock, ...(lock && { lock }) }),
     };
   }
 

@@ -14,7 +14,8 @@ beforeEach(async () => {
 afterEach(() => rm(workDir, { recursive: true }));
 
 const signal = new AbortController().signal;
-const success = { metadata: { invocation_id: 'id' }, args: { which: 'build' }, results: [] };
+const built = { unique_id: 'model.p.a', status: 'success', execution_time: 1, adapter_response: {}, timing: [] };
+const success = { metadata: { invocation_id: 'id' }, args: { which: 'build' }, results: [built] };
 
 /** A runner that follows a script, and records its commands. */
 function runner(carryOut: (invocation: Invocation) => Promise<string>): Runner & { readonly asked: string[][] } {
@@ -30,7 +31,15 @@ function runner(carryOut: (invocation: Invocation) => Promise<string>): Runner &
 }
 
 const dbtOn = (of: Runner) => {
-  const place: DbtEnvironment = { projectDir: '/project', environmentDir: '/python', workDir, env: {} };
+  const place: DbtEnvironment = {
+    ...{ projectDir: '/project', environmentDir: '/python', workDir, env: {} },
+    // A warehouse without a run: `contract/run-log` tests what is written.
+    openRunLog: async () => ({
+      query: async () => [],
+      write: () => expect.unreachable(),
+      [Symbol.asyncDispose]: async () => {},
+    }),
+  };
   return new OneCommandAtATime(place, of);
 };
 

@@ -3,7 +3,10 @@ import { DbtError } from '../../../transform/dbt/dbt-error.ts';
 import { retriable, summarise } from '../../../transform/dbt/run-results.ts';
 
 const metadata = { invocation_id: 'run-1' };
-const result = (unique_id: string, status: string, message: string | null = null) => ({ unique_id, status, message });
+const result = (unique_id: string, status: string, message: string | null = null) => ({
+  ...{ unique_id, status, message, execution_time: 1, failures: null },
+  ...{ adapter_response: {}, timing: [] },
+});
 
 it('distinguishes models from tests, and failures from nodes that were skipped because of them', () => {
   const results = [

@@ -46,6 +46,8 @@ it.each([
   ['last run failed', { tables: 2, built, lastStatus: 'failed' }, false],
   ['last run failed', { tables: 2, built, lastStatus: 'success', lastCompleteStatus: 'failed' }, false],
   ['run interrupted', { tables: 2, built, sealed: 4n }, false],
+  ['run interrupted', { tables: 2, built, lastStatus: 'running' }, false],
+  ['run interrupted', { tables: 2, built, lastStatus: 'success', lastCompleteStatus: 'interrupted' }, false],
   ['new batches', { tables: 2, built, unsealed: 1n }, false],
 ] as const)('[R80] is due: %s (%o)', async (reason, answers, fullRefresh) => {
   expect(await ask(answers)).toEqual({ due: true, reason, fullRefresh });

@@ -38,6 +38,7 @@ const targetParts: Readonly<Record<keyof TransformTarget, string>> = {
   freshnessEveryMs: 'number',
   takeTransformLease: 'function',
   reportHolder: 'function',
+  openRunLog: 'function',
   bronzeVersion: 'function',
   publishGold: 'function',
   goldPublishedAt: 'function',

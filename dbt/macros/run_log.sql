@@ -1,5 +1,7 @@
-{# ---- The log of dbt's runs, including those started by hand ----
-   One hook at each end with several statements in it: what a hook costs is dbt's work around it. #}
+{# ---- The log of dbt's runs ----
+   A hook at the start writes the row of a run with the status `running`, and the process that started dbt writes its outcome from
+   dbt's results (transform/dbt/run-log.ts): a run that ends early, or is killed, is never a success. One hook with several statements
+   in it: what a hook costs is dbt's work around it. #}
 {% macro start_run() %}
     {% if execute %} {{ refuse_partial_movies() }} {% endif %}
     {% if execute and flags.WHICH in ("run", "build", "test") %}
@@ -9,28 +11,21 @@
         ;
         {{ create_dbt_results() }}
         ;
-        {{ seal_batches() }}
-        {% if tracks_build_state() %}
-            ;
-            {{ mark_build_started() }}
-        {% endif %}
-    {% endif %}
-{% endmacro %}
-
-{% macro end_run(results) %}
-    {% if execute and flags.WHICH in ("run", "build", "test") %}
-        {% if results %}
-            {{ record_results(results) }}
-            ;
-        {% endif %}
-        {{ record_run(results) }}
-        ;
         {{ forget_results() }}
         ;
         {{ forget_runs() }}
-        {% if tracks_build_state() and status_of(results) == "success" %}
+        ;
+        {% set seal = seal_batches() | trim %}
+        {% if seal %}
+            {{ seal }}
             ;
-            {{ mark_build_finished() }}
+        {% endif %}
+        {{ close_killed_runs() }}
+        ;
+        {{ record_start() }}
+        {% if tracks_build_state() %}
+            ;
+            {{ mark_build_started() }}
         {% endif %}
     {% endif %}
 {% endmacro %}
@@ -75,60 +70,26 @@ create table if not exists {{ run_log("dbt_results") }} (
     {{ return(flags.WHICH == "build" and not is_retry() and not is_narrowed and not left_out) }}
 {% endmacro %}
 
-{% macro status_of(results) -%}
-    {%- set bad = results | selectattr(
-        "status", "in", ["error", "fail", "runtime error", "skipped", "partial success"]
-    ) -%}
-    {{ return("failed" if bad | list else "success") }}
-{%- endmacro %}
+{# One dbt runs at a time: the process of an older run was killed before it could write the outcome. #}
+{% macro close_killed_runs() %}
+update {{ run_log("dbt_runs") }}
+set status = 'interrupted', models_status = 'interrupted'
+where status = 'running'
+{% endmacro %}
 
-{% macro now_utc() %} {{ return(modules.datetime.datetime.now(modules.pytz.utc)) }}{% endmacro %}
-
-{% macro record_run(results) %}
-    {% set models = results | selectattr("node.resource_type", "equalto", "model") | list %}
+{% macro record_start() %}
 insert into {{ run_log("dbt_runs") }}
 select
     '{{ invocation_id }}',
     '{{ "retry" if is_retry() else flags.WHICH }}',
     {{ is_complete() | lower }},
     {{ (flags.FULL_REFRESH or false) | lower }},
-    '{{ status_of(results) }}',
-    '{{ status_of(models) }}',
+    'running',
+    'running',
     (select max(run_seq) from {{ run_log("sealed_batches") }}),
     nullif('{{ var("project_fingerprint") }}', ''),
     {{ utc_timestamp(run_started_at) }},
-    {{ utc_timestamp(now_utc()) }}
-{% endmacro %}
-
-{# The values are only constants, because Snowflake accepts few expressions there. #}
-{% macro record_results(results) %}
-insert into {{ run_log("dbt_results") }}
-select
-    '{{ invocation_id }}',
-    node_id,
-    node_name,
-    resource_type,
-    status,
-    cast(seconds as double),
-    cast(rows_affected as bigint),
-    cast(failures as bigint),
-    cast(finished_at as {{ timestamp_type() }})
-from (
-    values
-    {% for result in results %}
-        {% set ends = result.timing | map(attribute="completed_at") | select | list %}
-    (
-        '{{ result.node.unique_id }}',
-        '{{ result.node.name }}',
-        '{{ result.node.resource_type }}',
-        '{{ result.status }}',
-        {{ result.execution_time }},
-        {{ result.adapter_response.get("rows_affected") or "null" }},
-        {{ result.failures if result.failures is not none else "null" }},
-        '{{ timestamp_text(ends[-1] if ends else now_utc()) }}'
-    ){{ ',' if not loop.last }}
-    {% endfor %}
-) as result (node_id, node_name, resource_type, status, seconds, rows_affected, failures, finished_at)
+    {{ utc_timestamp(run_started_at) }}
 {% endmacro %}
 
 {% macro forget_results() %}

@@ -1,0 +1,115 @@
+import { randomUUID } from 'node:crypto';
+import type { RunLogTables } from '../../warehouse/system.ts';
+import type { NodeResult, RunResults } from './run-results.ts';
+
+/** A command of dbt that has ended. */
+export interface EndedRun {
+  /** Absent: not known, because a person started dbt. Then a command that changed nothing in the warehouse leaves no row. */
+  readonly started?: {
+    readonly command: string;
+    readonly isComplete: boolean;
+    readonly isFullRefresh: boolean;
+    readonly fingerprint: string | null;
+  };
+  /** When it was started and when it had ended (ms since the epoch). */
+  readonly startedAt: number;
+  readonly finishedAt: number;
+  /** Null if dbt ended before it wrote them. */
+  readonly results: RunResults | null;
+  /** Whether dbt ended with exit code 0. */
+  readonly hasSucceeded: boolean;
+}
+
+/** Statuses of dbt's nodes that are no success. */
+const bad: ReadonlySet<string> = new Set(['error', 'fail', 'runtime error', 'partial success', 'skipped']);
+
+/** `success` only if dbt says so, has results, and none of them is bad. */
+function statusesOf({ results, hasSucceeded }: EndedRun): { readonly status: string; readonly models: string } {
+  const nodes = results?.results ?? [];
+  const models = nodes.filter(({ unique_id }) => unique_id.startsWith('model.'));
+  const isBad = ({ status }: NodeResult) => bad.has(status);
+  // Without a bad node, only an interrupted dbt fails: then models are absent from the results.
+  const isWhole = nodes.length > 0 && (hasSucceeded || nodes.some(isBad));
+  const named = (isGood: boolean) => (isGood ? 'success' : 'failed');
+  return {
+    status: named(isWhole && !nodes.some(isBad)),
+    models: named(isWhole && !models.some(isBad)),
+  };
+}
+
+const tablesSql = `
+select
+  count(case when lower(table_schema) = 'silver' and lower(table_name) in ('dbt_runs', 'dbt_results', 'sealed_batches') then 1 end)
+    as of_run_log,
+  count(case when lower(table_schema) = 'gold' and lower(table_name) = 'build_state' then 1 end) as of_build_state
+from information_schema.tables`;
+
+/**
+ * Writes the outcome of a run into silver.dbt_runs and silver.dbt_results. The hook at the start of a run (dbt/macros/run_log.sql) has
+ * written its row with the status `running`, which stays if this process is killed too: so no run counts as a success unless its results
+ * say so. If dbt ended before the hook, the row is written here, unless no run has ever begun.
+ */
+export async function recordRun(log: RunLogTables, run: EndedRun): Promise<void> {
+  const [tables = {}] = await log.query(tablesSql);
+  if (Number(tables['of_run_log'] ?? 0) < 3) return;
+  const id = run.results?.metadata.invocation_id ?? randomUUID();
+  const { status, models } = statusesOf(run);
+  // Without results, dbt's id is unknown: its row is the one that says `running`.
+  const row = run.results
+    ? `invocation_id = ${text(id)}`
+    : `status = 'running' and started_at >= ${timestamp(run.startedAt)}`;
+  await log.write([
+    ...insertRow(run, id, row),
+    ...insertResults(id, run),
+    `update silver.dbt_runs
+     set status = '${status}', models_status = '${models}', finished_at = ${timestamp(run.finishedAt)} where ${row}`,
+    ...(Number(tables['of_build_state']) > 0 && status === 'success' ? [buildFinished(id, run.finishedAt)] : []),
+  ]);
+}
+
+/** If dbt ended before the hook. */
+function insertRow({ started, startedAt, finishedAt }: EndedRun, id: string, row: string): string[] {
+  if (!started) return [];
+  const { command, isComplete, isFullRefresh, fingerprint } = started;
+  return [
+    `insert into silver.dbt_runs
+     select ${text(id)}, ${text(command)}, ${isComplete}, ${isFullRefresh}, 'failed', 'failed',
+       (select max(run_seq) from silver.sealed_batches), ${fingerprint === null ? 'null' : text(fingerprint)},
+       ${timestamp(startedAt)}, ${timestamp(finishedAt)}
+     where not exists (select 1 from silver.dbt_runs where ${row})`,
+  ];
+}
+
+/** The values are only constants, because Snowflake accepts few expressions there. Hooks are absent unless they failed. */
+function insertResults(id: string, { results, finishedAt }: EndedRun): string[] {
+  const nodes =
+    results?.results.filter((node) => !node.unique_id.startsWith('operation.') || bad.has(node.status)) ?? [];
+  if (nodes.length === 0) return [];
+  const rows = nodes.map((node) => {
+    const [type = '', , ...names] = node.unique_id.split('.');
+    const name = (type === 'unit_test' ? names.at(-1) : names[0]) ?? '';
+    const end = node.timing.map(({ completed_at }) => completed_at).findLast((at) => at != null);
+    return `(${[node.unique_id, name, type, node.status].map(text).join(', ')}, ${node.execution_time},
+      ${integer(node.adapter_response['rows_affected'])}, ${integer(node.failures)}, ${text(momentOf(end ?? finishedAt))})`;
+  });
+  return [
+    `insert into silver.dbt_results
+     select ${text(id)}, node_id, node_name, resource_type, status, cast(seconds as double), cast(rows_affected as bigint),
+       cast(failures as bigint), cast(finished_at as timestamp)
+     from (values ${rows.join(',\n')})
+       as result (node_id, node_name, resource_type, status, seconds, rows_affected, failures, finished_at)
+     where exists (select 1 from silver.dbt_runs where invocation_id = ${text(id)})`,
+  ];
+}
+
+/** GOLD is whole. Not if another run has begun since: see dbt/macros/build_state.sql. */
+const buildFinished = (id: string, finishedAt: number): string =>
+  `update gold.build_state set finished_seq = started_seq, finished_ms = ${finishedAt} where started_by = ${text(id)}`;
+
+const text = (value: string): string => `'${value.replaceAll("'", "''").replaceAll('\\', '')}'`;
+const integer = (value: unknown): string => (Number.isInteger(value) ? String(value) : 'null');
+const timestamp = (at: number): string => `cast(${text(momentOf(at))} as timestamp)`;
+
+/** In UTC, with the digits that dbt wrote. */
+const momentOf = (at: number | string): string =>
+  (typeof at === 'number' ? new Date(at).toISOString() : at).replace('T', ' ').replace(/Z$|\+00:00$/, '');
