@@ -213,8 +213,14 @@ class PartitionRun {
     await using admin = createAdmin(this.#settings.kafka);
     const topicId = await admin.topicId(topic); // mutant: source.topic-id
     for (const assigned of partitions) this.#setTopicId(assigned, topicId);
+    const loaded = new Map<number, bigint>();
     const wanted = await Promise.all(
-      partitions.map(async ({ next, partition }) => next ?? (await this.#handler.position(topic, partition, topicId))), // mutant: source.ledger-position
+      partitions.map(async ({ next, partition }) => {
+        if (next !== null) return next;
+        const position = await this.#handler.position(topic, partition, topicId); // mutant: source.ledger-position
+        if (position !== null) loaded.set(partition, position);
+        return position;
+      }),
     );
     // After the ledger, so that offsets that other loaders load meanwhile are within these ends.
     const offsets = await admin.topicOffsets(topic);
@@ -227,6 +233,8 @@ class PartitionRun {
       this.#member.seek(topic, partition, next);
       this.#member.resume(topic, [partition]);
     }
+    // The commit of the loader before may have failed. Lag tools would show its lag until the next record.
+    await this.commit(topic, loaded);
   }
 
   /** If the topic was created again, the progress in the topic before it does not apply. */

@@ -18,6 +18,7 @@ import { openSnowflakeWarehouse } from '../../warehouse/snowflake/warehouse.ts';
 import { ManualClock } from '../support/clock/manual-clock.ts';
 import { SnowflakeEmulator } from '../support/snowflake/emulator.ts';
 import { makeDatabase } from '../support/snowflake/fixture.ts';
+import { casesOf } from '../tiers.ts';
 
 const linux = process.platform === 'linux';
 
@@ -214,10 +215,11 @@ describe('on Snowflake', () => {
   const takeTransform = (waitMs = 0) =>
     timed(async () => (await takeTransformLease({ ...options(), waitMs }))[Symbol.asyncDispose]());
 
-  it.each([
+  const holders: [string, string][] = [
     ['a holder out of sight', JSON.stringify({ ...outOfSight, id: '1' })],
     ['text that does not name a holder', 'host-b/7/0a1b'],
-  ])('the wait for transform outlasts %s, however short it is configured', async (_, holder) => {
+  ];
+  it.each(casesOf(holders))('the wait for transform outlasts %s, however short it is configured', async (_, holder) => {
     await leasedBy(holder, 4);
     const { ms, error } = await takeTransform();
     expect(error).toBeUndefined();
@@ -243,7 +245,7 @@ describe('on Snowflake', () => {
     );
   });
 
-  describe.each([
+  const waits: [string, string, () => Promise<Waited>][] = [
     ['the row of the transform lease', 'silver.transform_lease', () => takeTransform()],
     [
       "the loaders' row, for a replay",
@@ -264,7 +266,8 @@ describe('on Snowflake', () => {
           await rebuild.promote();
         }),
     ],
-  ])('the wait for transaction: %s', (_, table, waiting) => {
+  ];
+  describe.each(casesOf(waits))('the wait for transaction: %s', (_, table, waiting) => {
     it('[R93] lasts longer than a transaction that a dead process left open', async () => {
       await leasedBy('', 0);
       await using dead = await openSnowflakeSession({ ...options(), settings: { ...settings(), timeoutMs: 20_000 } });

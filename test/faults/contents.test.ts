@@ -134,7 +134,7 @@ async function buildIn(zone: string, command: 'build' | 'run') {
 }
 
 it('[R44 R47 R50 R51 S11] builds SILVER with each value of a document or NULL, warns about unusable values, and gives the same result in any time zone', async () => {
-  const zones = casesOf(['UTC', 'Pacific/Kiritimati', 'America/St_Johns'], [1, 2]);
+  const zones = casesOf(['UTC', 'Pacific/Kiritimati', 'America/St_Johns'], [1]);
   const [build, ...others] = await Promise.all(
     zones.map((zone, index) => buildIn(zone, index === 0 ? 'build' : buildOrRun)),
   );

@@ -7,7 +7,7 @@ import { isLongForm } from '../tiers.ts';
 
 const seed = Number(process.env['FAULT_SEED'] ?? Date.now() % 100_000);
 /** The number of faults. `npm run test:full` injects more. */
-const faults = Number(process.env['FAULT_STATEMENTS'] ?? 15);
+const faults = Number(process.env['FAULT_STATEMENTS'] ?? 8);
 
 describe('under faults between a loader and Snowflake', () => {
   let fixture: SnowflakeFixture;

@@ -154,7 +154,9 @@ describe('redrive', () => {
     ]);
   });
 
-  it('[P10] keeps the origin of a record that fails repeatedly, counts its redrives, and refuses it at the limit; others continue', async () => {
+  it('[P10] keeps the origin of a record that fails repeatedly, counts its redrives, and refuses it at the limit; others continue', {
+    tags: ['full'],
+  }, async () => {
     await write(topics.rawMovies.name, 'k', Buffer.from('garbage'));
     await load();
     const [first] = await letters();
@@ -322,7 +324,7 @@ describe('the list', () => {
     ]);
   });
 
-  it('omits purged letters, which are closed only with --yes and can still be shown', async () => {
+  it('omits purged letters, which are closed only with --yes and can still be shown', { tags: ['full'] }, async () => {
     await park([1, 2].map((offset) => ({ origin: topics.rawMovies.name, offset })));
     const asked = await stage.run(['dead-letters', 'purge', '--id', '1']);
     expect(asked).toMatchObject({ code: 2 });

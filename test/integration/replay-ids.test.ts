@@ -175,7 +175,7 @@ it.each(casesOf([300, 0, 1]))(
   },
 );
 
-it('starts from scratch with --restart, whatever replay was begun', async () => {
+it('starts from scratch with --restart, whatever replay was begun', { tags: ['full'] }, async () => {
   await know([{ movieId: 1 }]);
   writeJournal(journal, { selection: '--movie 9', startedAt: Date.now() });
   expect(await replay('--all', '--restart')).toMatchObject({ code: 0 });

@@ -193,7 +193,9 @@ describe('the command topics', () => {
 });
 
 describe('a raw topic that is, or was, compacted', () => {
-  it('[R83] is refused at the start, and afterwards lost records are reported as a gap', async () => {
+  it('[R83] is refused at the start, and afterwards lost records are reported as a gap', {
+    tags: ['full'],
+  }, async () => {
     const compacting = { 'segment.ms': '1000', 'min.cleanable.dirty.ratio': '0.001' };
     await remake(topics.rawMovies.name, {
       partitions: 2,

@@ -127,6 +127,7 @@ export const suites: readonly Suite[] = [
     files: [
       'test/contract/bronze-columns.test.ts',
       'test/e2e/retention.test.ts',
+      'test/contract/duckdb-warehouse.test.ts',
       'test/faults/warehouse.test.ts',
       'test/faults/warehouse-file.test.ts',
       'test/faults/purge.test.ts',
@@ -137,7 +138,13 @@ export const suites: readonly Suite[] = [
   },
   {
     name: 'snowflake',
-    files: ['test/contract/snowflake', 'test/integration/snowflake', 'test/e2e/snowflake', 'test/faults/snowflake'],
+    files: [
+      'test/contract/leases.test.ts',
+      'test/contract/snowflake',
+      'test/integration/snowflake',
+      'test/e2e/snowflake',
+      'test/faults/snowflake',
+    ],
     touches: ['warehouse/snowflake/', 'test/support/snowflake/emulator/'],
   },
   {

@@ -88,6 +88,7 @@ describe('the local broker', () => {
 
   it.runIf(process.platform === 'linux')(
     'is not reached by the signal that a terminal sends to our process group',
+    { tags: ['full'] },
     async () => {
       await using broker = await start();
       expect(groupOf(broker.pid)).not.toBe(groupOf(process.pid));

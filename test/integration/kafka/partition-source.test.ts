@@ -127,6 +127,23 @@ describe('a partition source', () => {
     expect(await admin.committedOffsets(group, topic)).toEqual(new Map([[0, 3n]]));
   });
 
+  it('commits the position of the ledger when it is assigned a partition that has no new record', async () => {
+    const topic = await createTopic(kafka);
+    const group = uniqueName('group');
+    await write(kafka, topic, numbers(3));
+    await commitAs(kafka, group, topic, 0, 1n);
+    const stop = new AbortController();
+    const running = sourceOf(topic, group).run(new Ledger([[0, 3n]]), { signal: stop.signal });
+    const committed = () =>
+      withAdmin(kafka, async (admin) => {
+        const [found] = await admin.fetchOffsets({ groupId: group, topics: [topic] });
+        return found?.partitions[0]?.offset;
+      });
+    await vi.waitUntil(async () => (await committed()) === '3', { timeout: 30_000 });
+    stop.abort();
+    await running;
+  });
+
   it('passes on errors of the handler, and delivers nothing after them', async () => {
     const topic = await createTopic(kafka);
     await write(kafka, topic, numbers(3));

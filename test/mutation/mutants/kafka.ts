@@ -19,10 +19,7 @@ export const kafkaMutants: readonly Mutant[] = [
     name: 'source: it begins at the offset committed to Kafka',
     file: partitionSource,
     place: 'source.ledger-position',
-    change: swap(
-      /next \?\? .*\),/,
-      'next ?? (await admin.committedOffsets(this.#settings.group, topic)).get(partition) ?? null),',
-    ),
+    change: swap(/await .*;/, '(await admin.committedOffsets(this.#settings.group, topic)).get(partition) ?? null;'),
     tests: positions('begins at the position of the ledger, regardless of the commits of the group'),
   },
   {

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { expiredDocument } from '../../../warehouse/expiry.ts';
 import { type Batch, batchId, type RawMovieRow, type Warehouse } from '../../../warehouse/warehouse.ts';
+import { isLongForm } from '../../tiers.ts';
 
 /** A warehouse, and direct access to its contents for the test. */
 export interface WarehouseUnderTest {
@@ -264,7 +265,7 @@ export function warehouseContract(name: string, open: () => Promise<WarehouseUnd
           const found = (await under.look()).movies.filter(({ offset }) => offset >= first);
           expect(kept(found.map((movie) => movie.document))).toEqual(kept(documents));
         }),
-        { numRuns: 50 },
+        { numRuns: isLongForm ? 50 : 20 },
       );
     });
 
