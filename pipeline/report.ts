@@ -5,6 +5,7 @@ import { type PopularWalk, popularWalkShape } from '../producers/popular.ts';
 import { count, type ValueOf } from '../runtime/shape.ts';
 import { asColumns, formatTable } from '../runtime/table.ts';
 import { formatDuration } from '../runtime/units.ts';
+import { describeDeferred } from '../transform/full-refresh.ts';
 import { type TransformResult, transformShape } from '../transform/transform.ts';
 import { estimateShape } from './estimate.ts';
 import { type Summary, summaryShape } from './summary.ts';
@@ -125,8 +126,10 @@ function requestsLine({ requests, byOutcome, limit, limitUsed, seconds }: RunRep
 
 const tablesLine = (tables: Summary['tables']) => tables.map(({ name, rows }) => `${name} ${rows}`).join(', ');
 
-const dbtLine = ({ skipped, testsPassed, testsWarned }: TransformResult) =>
-  `${testsPassed} tests passed, ${testsWarned} warned${skipped ? ' (in the last run: BRONZE has not changed since)' : ''}`;
+const dbtLine = ({ skipped, fullRefresh, testsPassed, testsWarned }: TransformResult) =>
+  fullRefresh
+    ? describeDeferred(fullRefresh)
+    : `${testsPassed} tests passed, ${testsWarned} warned${skipped ? ' (in the last run: BRONZE has not changed since)' : ''}`;
 
 function howToOpen({ warehouse, duckdbPath, goldPath, origin }: RunReport): string {
   const invented = origin === 'generated' ? 'These movies are invented; set TMDB_TOKEN to get real ones.\n' : '';

@@ -3,8 +3,10 @@ import type { Context } from '../platform/context.ts';
 import { warehouseAccess } from '../platform/warehouse.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { count, time, type ValueOf } from '../runtime/shape.ts';
+import { fullRefreshShape } from '../transform/full-refresh.ts';
 import { hasTable, readLayerTimes } from '../transform/layers.ts';
 import { lastRunReportSql } from '../transform/state.ts';
+import { readPlannedRefresh } from '../transform/transform.ts';
 import type { WarehouseReader } from '../warehouse/warehouse.ts';
 import { costShape, readCost } from './cost.ts';
 import { numberOrNull, timeOrNull } from './row-values.ts';
@@ -52,6 +54,7 @@ export const warehouseShape = z.object({
   layers: z.array(layerShape).nullable().describe('BRONZE, SILVER and GOLD, as far as they exist'),
   lastFlush: flushShape.nullable().describe('the last transaction of the loader; null before the first'),
   lastDbtRun: dbtRunShape.nullable().describe('the last run of dbt; null before the first'),
+  fullRefresh: fullRefreshShape.nullable().describe('the full refresh that the next build is; null if it is none'),
   lastDayAtSnowflake: costShape
     .nullable()
     .describe('an estimate of the cost of the last 24 hours; null if the warehouse is not Snowflake'),
@@ -74,7 +77,7 @@ export interface WarehouseStatus {
 
 export const unreadWarehouse: WarehouseStatus = {
   positions: null,
-  tables: { layers: null, lastFlush: null, lastDbtRun: null, lastDayAtSnowflake: null },
+  tables: { layers: null, lastFlush: null, lastDbtRun: null, fullRefresh: null, lastDayAtSnowflake: null },
 };
 
 /** Before the first load. */
@@ -102,7 +105,8 @@ async function ledgerPositions(reader: WarehouseReader): Promise<Positions> {
   return positions;
 }
 
-async function readTables(reader: WarehouseReader, { config }: Context): Promise<WarehouseTables> {
+async function readTables(reader: WarehouseReader, context: Context): Promise<WarehouseTables> {
+  const { config } = context;
   const { snowflake } = config.warehouse;
   const rawMovies = config.kafka.topics.rawMovies.name;
   const hasRuns = await hasTable((sql) => reader.query(sql), 'silver', 'dbt_runs');
@@ -110,6 +114,7 @@ async function readTables(reader: WarehouseReader, { config }: Context): Promise
     layers: await readLayers(reader, hasRuns),
     lastFlush: await readLastFlush(reader),
     lastDbtRun: hasRuns ? await readLastRun(reader) : null,
+    fullRefresh: hasRuns ? await readPlannedRefresh(context, (sql) => reader.query(sql)) : null,
     lastDayAtSnowflake: snowflake
       ? await readCost(reader, snowflake, { hasRuns, rawMovies, now: systemClock.now() })
       : null,

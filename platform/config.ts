@@ -48,6 +48,7 @@ export interface Config {
   readonly load: LoadSettings;
   /** When dbt runs: a cron pattern in UTC. */
   readonly transformSchedule: string;
+  readonly transformFullRefresh: 'auto' | 'defer' | 'refuse';
   readonly transformDrift: 'observe' | 'warn' | 'fail';
   readonly dashboard: Values['dashboard'];
   readonly httpListen: Values['process']['httpListen'];
@@ -109,6 +110,7 @@ function compose(values: Values, texts: Texts, environment: NodeJS.ProcessEnv): 
     warehouse: chooseWarehouse(kind, values[kind], { dataDir, proxy }),
     snowflakeNames: snowflakeNames(values.snowflake),
     transformSchedule: schedule.transformSchedule,
+    transformFullRefresh: schedule.transformFullRefresh,
     transformDrift: schedule.transformDrift,
     httpListen: process.httpListen,
     drainTimeoutMs: process.drainTimeoutMs,

@@ -21,6 +21,13 @@ const settings = {
     default: '*/5 * * * *',
     meaning: 'When `run` and `schedule` check whether dbt has work.',
   }),
+  transformFullRefresh: setting({
+    name: 'TRANSFORM_FULL_REFRESH',
+    kind: choice('auto', 'defer', 'refuse'),
+    default: 'auto',
+    meaning:
+      'What happens when the SQL of the dbt project has changed, so that every table must be built from all of BRONZE: build at once, wait for `transform --full-refresh`, or also fail until then. Readers have the last GOLD meanwhile. `status` shows the estimated cost.',
+  }),
   transformDrift: setting({
     name: 'TRANSFORM_DRIFT',
     kind: choice('observe', 'warn', 'fail'),

@@ -13,6 +13,7 @@ import { SideOutputError, type TransformTarget, type WriteLock } from '../wareho
 import type { Dbt } from './dbt/dbt.ts';
 import { DbtError } from './dbt/dbt-error.ts';
 import { failuresShape } from './dbt/run-results.ts';
+import { announce, type FullRefresh } from './full-refresh.ts';
 import type { LayerTimes } from './layers.ts';
 import { blankExpired, finishPurge } from './purge.ts';
 import {
@@ -31,7 +32,9 @@ import {
 export const roundShape = z.object({
   outcome: z
     .enum(['success', 'warned', 'failed', 'skipped'])
-    .describe('the outcome of dbt; skipped: BRONZE has not changed, is unavailable, or does not exist yet'),
+    .describe(
+      'the outcome of dbt; skipped: BRONZE has not changed, is unavailable, or does not exist yet, or a full refresh is deferred',
+    ),
   isFresh: z.boolean().describe('whether every source was fresh at the last check'),
   failures: failuresShape,
 });
@@ -105,6 +108,8 @@ export class Rounds {
   /** When documents were replaced whose values may still be in the file; null if there are none. */
   #blankedBy: Date | null = null;
   #finishAt = Number.NEGATIVE_INFINITY;
+  /** Whether the log says that a full refresh waits. */
+  #isDeferred = false;
   isGood = true;
   /** Why the last round failed; null if it did not. */
   failure: IngestError | null = null;
@@ -176,6 +181,8 @@ export class Rounds {
     this.#context.metrics.driftFindings.set(plan.driftFindings);
     if (plan.state.reason === 'nothing loaded') return 'skipped';
     await this.#askFreshness(plan.fingerprint);
+    if (plan.refresh?.isDeferred) return this.#defer(plan.refresh);
+    this.#isDeferred = false;
     if (plan.state.due) return this.#run(plan);
     await publishIfBehind(this.#context, plan.layers);
     await this.#finishPurge();
@@ -183,6 +190,13 @@ export class Rounds {
     this.#noSpace = null;
     // The time before the check: batches that are loaded during the check count in the next round.
     this.#idleVersion = version;
+    return 'skipped';
+  }
+
+  /** Readers keep the last GOLD, and nothing is published: an interrupted refresh may have left tables of different SQL. */
+  #defer(refresh: FullRefresh): RoundOutcome {
+    if (!this.#isDeferred) announce(this.#context, refresh);
+    this.#isDeferred = true;
     return 'skipped';
   }
 

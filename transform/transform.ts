@@ -13,9 +13,10 @@ import type { DbtProgress } from './dbt/log-lines.ts';
 import { openColdDbt, openWarmDbt } from './dbt/open-dbt.ts';
 import { type DbtSummary, failuresShape } from './dbt/run-results.ts';
 import { readDrift } from './drift.ts';
+import { announce, type FullRefresh, fullRefreshShape, readFullRefresh } from './full-refresh.ts';
 import { type LayerTimes, readLayerTimes } from './layers.ts';
 import { blankExpired, finishPurge } from './purge.ts';
-import { lastRunReportSql, projectFingerprint, type TransformState, transformState } from './state.ts';
+import { lastRunReportSql, projectFingerprint, type Query, type TransformState, transformState } from './state.ts';
 
 const projectDir = join(import.meta.dirname, '..', 'dbt');
 
@@ -43,6 +44,9 @@ export const transformShape = z.object({
   skipped: z
     .boolean()
     .describe('whether dbt did not run, because BRONZE has not changed; the tests are those of the last run'),
+  fullRefresh: fullRefreshShape
+    .nullable()
+    .describe('the full refresh that waits for "transform --full-refresh"; null if none waits'),
   models: count.nullable().describe('models that were built; null if dbt did not run'),
   testsPassed: count.describe('tests that passed'),
   testsWarned: count.describe('tests with the severity "warn" that failed'),
@@ -53,7 +57,7 @@ export type TransformResult = ValueOf<typeof transformShape>;
 
 /** The result of a run of dbt. */
 export const resultOf = ({ models, tests, failures }: DbtSummary): TransformResult => ({
-  ...{ skipped: false, models, failures },
+  ...{ skipped: false, fullRefresh: null, models, failures },
   ...{ testsPassed: tests.passed, testsWarned: tests.warned, testsFailed: tests.failed },
 });
 
@@ -72,6 +76,8 @@ export interface TransformPlan {
   readonly layers: LayerTimes;
   /** How many differences the newest documents have from the pinned shape. */
   readonly driftFindings: number;
+  /** The full refresh that the next build is; null if it is none, or the first build. */
+  readonly refresh: FullRefresh | null;
 }
 
 /**
@@ -88,17 +94,27 @@ export async function transform(context: Context, options: TransformOptions): Pr
   const plan = await planTransform(context);
   const { state, last } = plan;
   if (state.reason === 'nothing loaded') throw nothing;
-  if (!state.due && !options.fullRefresh && !options.force) {
-    await publishIfBehind(context, plan.layers);
-    await finishPurge(context, blankedBy);
+  const isDeferred = plan.refresh?.isDeferred === true && !options.fullRefresh;
+  if (plan.refresh && isDeferred) announce(context, plan.refresh);
+  if (isDeferred || (!state.due && !options.fullRefresh && !options.force)) {
+    // A deferred refresh that was interrupted has left tables of different SQL.
+    if (!isDeferred) {
+      await publishIfBehind(context, plan.layers);
+      await finishPurge(context, blankedBy);
+    }
     const [testsPassed, testsWarned] = [last['tests_passed'], last['tests_warned']].map((count) => Number(count ?? 0));
     const tests = { testsPassed: testsPassed ?? 0, testsWarned: testsWarned ?? 0, testsFailed: 0 };
-    return { skipped: true, models: null, ...tests, failures: [] };
+    return { skipped: true, fullRefresh: isDeferred ? plan.refresh : null, models: null, ...tests, failures: [] };
   }
   await using dbt = openDbt(context, 'cold');
   const summary = await build(context, dbt, plan, options.fullRefresh);
   await finishPurge(context, blankedBy);
   return resultOf(summary);
+}
+
+/** The full refresh that the next build would be; null if it would be none. */
+export async function readPlannedRefresh(context: Context, query: Query): Promise<FullRefresh | null> {
+  return readFullRefresh(context, query, await transformState(query, await projectFingerprint(projectDir)));
 }
 
 /** Reads the ledger and dbt's record of its runs. @throws WarehouseUnavailableError. */
@@ -107,10 +123,13 @@ export async function planTransform(context: Context): Promise<TransformPlan> {
   await using reader = await warehouseAccess(context).openReader();
   const query = (sql: string) => reader.query(sql);
   const state = await transformState(query, fingerprint);
-  if (state.reason === 'nothing loaded') return { state, fingerprint, last: {}, layers: {}, driftFindings: 0 };
+  if (state.reason === 'nothing loaded') {
+    return { state, fingerprint, last: {}, layers: {}, driftFindings: 0, refresh: null };
+  }
   const [last = {}] = state.reason === 'never run' ? [] : await query(lastRunReportSql);
   const driftFindings = (await readDrift(query))?.findings.filter(({ isRecent }) => isRecent).length ?? 0;
-  return { state, fingerprint, last, layers: await readLayerTimes(query), driftFindings };
+  const refresh = await readFullRefresh(context, query, state);
+  return { state, fingerprint, last, layers: await readLayerTimes(query), driftFindings, refresh };
 }
 
 /**
@@ -120,10 +139,11 @@ export async function planTransform(context: Context): Promise<TransformPlan> {
 export async function build(
   context: Context,
   dbt: Dbt,
-  { state, fingerprint }: TransformPlan,
+  { state, fingerprint, refresh }: TransformPlan,
   fullRefresh = false,
 ): Promise<DbtSummary> {
   const { progress, log } = context;
+  if (refresh) announce(context, { ...refresh, isDeferred: false });
   const run = (signal: AbortSignal, lock: WriteLock) => {
     const starting = progress.busy('dbt', 'starting');
     const onProgress = ({ done, total }: DbtProgress) => {

@@ -93,6 +93,8 @@ export interface TransformTarget {
   reportHolder(message: string | null, leftMs?: number, lock?: WriteLock): boolean;
   /** @param lock held by the caller, if any. */
   openRunLog(lock?: WriteLock): Promise<RunLogTables>;
+  /** An estimate of the credits for a run of dbt; null if the warehouse costs no money. */
+  creditsFor(seconds: number): number | null;
   /** A text that changes whenever BRONZE has new rows; null while there is nothing to build from. Starts no virtual warehouse. */
   bronzeVersion(): Promise<string | null>;
   /**

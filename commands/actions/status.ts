@@ -30,7 +30,7 @@ export async function showStatus(context: Context, options: ShowStatus): Promise
 
 /** The status as tables, each under its title. A part that not every setup has is omitted if it is empty. */
 export function textOf(status: Status): string {
-  const { topics, tokens, layers, lastFlush, lastDbtRun, lastDayAtSnowflake } = status;
+  const { topics, tokens, layers, lastFlush, lastDbtRun, fullRefresh, lastDayAtSnowflake } = status;
   const { failures = [], ...lastRun } = lastDbtRun ?? {};
   const inWarehouse = errorOf(status, 'warehouse');
   const sections = [
@@ -40,6 +40,7 @@ export function textOf(status: Status): string {
     section('last flush', rowsOf(lastFlush), inWarehouse),
     lastDayAtSnowflake ? section('last 24 hours at Snowflake', rowsOf(lastDayAtSnowflake)) : [],
     section('last dbt run', rowsOf(lastDbtRun && lastRun), inWarehouse),
+    fullRefresh ? section('next dbt run: full refresh', rowsOf(fullRefresh)) : [],
     failures.length > 0 ? section('failed in it', failures.map(asColumns)) : [],
   ];
   return sections.flat().join('\n\n');

@@ -2,6 +2,7 @@ import { services } from '../../pipeline/services.ts';
 import type { Context } from '../../platform/context.ts';
 import { ExitCode } from '../../runtime/errors.ts';
 import { DbtError } from '../../transform/dbt/dbt-error.ts';
+import { describeDeferred } from '../../transform/full-refresh.ts';
 import { roundShape, scheduleOnce } from '../../transform/scheduler.ts';
 import {
   resultOf,
@@ -36,7 +37,8 @@ export async function transform(context: Context, options: Transform): Promise<n
   return ExitCode.done;
 }
 
-function textOf({ skipped, testsPassed, testsWarned, testsFailed }: TransformResult): string {
+function textOf({ skipped, fullRefresh, testsPassed, testsWarned, testsFailed }: TransformResult): string {
+  if (fullRefresh) return describeDeferred(fullRefresh);
   const prefix = skipped ? 'BRONZE has not changed since the last run: nothing to do; in that run, ' : '';
   const failed = testsFailed > 0 ? `, ${testsFailed} failed` : '';
   return `${prefix}${testsPassed} tests passed, ${testsWarned} warned${failed}`;
@@ -51,7 +53,7 @@ const outcomes = {
   success: 'dbt ran, and its tests passed',
   warned: 'dbt ran, and some of its tests warned',
   failed: 'dbt failed',
-  skipped: 'dbt did not run: BRONZE has not changed, or is not available',
+  skipped: 'dbt did not run: BRONZE has not changed, is not available, or a full refresh is deferred',
 };
 
 /** `schedule` */

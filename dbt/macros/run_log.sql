@@ -97,9 +97,10 @@ delete from {{ run_log("dbt_results") }}
 where finished_at < ({{ remembered_from() }})
 {% endmacro %}
 
+{# A full refresh is kept: its duration is the estimate for the next one (transform/full-refresh.ts). #}
 {% macro forget_runs() %}
 delete from {{ run_log("dbt_runs") }}
-where started_at < ({{ remembered_from() }})
+where started_at < ({{ remembered_from() }}) and not (is_full_refresh and is_complete and models_status = 'success')
 {% endmacro %}
 
 {# Whole days go, so that one run a day has something to delete. And nothing goes from the runs on by which a later one is

@@ -85,6 +85,18 @@ describe('the schedule of dbt', () => {
     await warehouse.append([{ table: 'raw_movies', partition, firstOffset: next, nextOffset: next + 1n, rows: [] }]);
   };
 
+  /** Leaves the same tables as a real build, so that there is nothing to build in the next rounds. */
+  const leaveBuild = async (fingerprint: string) =>
+    void (await runSql(
+      duckDbOf(context.config).duckdbPath,
+      `create schema silver; create table silver.silver_movies (_fetched_at timestamp);
+       create table silver.sealed_batches as select batch_id, load_seq, 1 as run_seq from bronze.load_batches;
+       create table silver.dbt_results (invocation_id text, resource_type text, status text);
+       create table silver.dbt_runs as select 'x' as invocation_id, 1 as run_seq, '${fingerprint}' as project_fingerprint,
+         true as is_complete, 'success' as models_status, 'success' as status, 'build' as command, true as is_full_refresh,
+         current_timestamp::timestamp - interval 90 second as started_at, current_timestamp::timestamp as finished_at`,
+    ));
+
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), 'tmdb-stream-schedule-'));
     clock = new ManualClock();
@@ -226,6 +238,51 @@ describe('the schedule of dbt', () => {
     expect((await context.health.readiness()).ok).toBe(true);
   });
 
+  it.each([
+    [
+      'auto',
+      'success',
+      ['freshness', 'build'],
+      /^full refresh: dbt builds every table from scratch; readers have the last GOLD/,
+    ],
+    [
+      'defer',
+      'skipped',
+      ['freshness'],
+      /^dbt does not run before "transform --full-refresh".* readers have the last GOLD/,
+    ],
+    ['refuse', 'failed', ['freshness'], /^dbt failed/],
+  ] as const)(
+    '[R155] %s: a full refresh because of changed SQL is announced with its cost; outcome: %s',
+    async (mode, outcome, commands, message) => {
+      await load();
+      await runSql(duckDbOf(context.config).duckdbPath, 'update bronze.load_batches set row_count = 1000');
+      await leaveBuild('of yesterday');
+      await load();
+      const lines: Record<string, unknown>[] = [];
+      const log = pino({ level: 'warn' }, { write: (line) => lines.push(JSON.parse(line)) });
+      const config = { ...context.config, transformFullRefresh: mode };
+      const rounds = new Rounds({ ...context, config, log }, dbt, clock);
+      const outcomes = [await rounds.next(), ...(mode === 'defer' ? [await rounds.next()] : [])];
+      expect(new Set(outcomes)).toEqual(new Set([outcome]));
+      expect(dbt.commands).toEqual(commands);
+      const said = lines.filter((line) => message.test(String(line['msg'])));
+      expect(said).toHaveLength(1);
+      // 1,000 rows took 90 seconds.
+      if (mode !== 'refuse') expect(said[0]).toMatchObject({ reason: 'project changed', rows: 1_000, minutes: 1.5 });
+      else
+        expect(String(said[0]?.['error'])).toContain(
+          '1000 rows of BRONZE, about 1.5 minutes: run "tmdb-stream transform',
+        );
+    },
+  );
+
+  it('[R155] builds a first time without an announcement, whatever the setting says', async () => {
+    await load();
+    const config = { ...context.config, transformFullRefresh: 'refuse' as const };
+    expect(await new Rounds({ ...context, config }, dbt, clock).next()).toBe('success');
+  });
+
   it('[R108] continues when the copy of GOLD cannot be written, reports it, and writes it later', async () => {
     const warnings: unknown[] = [];
     const log = pino({ level: 'warn' }, { write: (line) => warnings.push(JSON.parse(line)) });
@@ -233,17 +290,7 @@ describe('the schedule of dbt', () => {
     mkdirSync(goldPath);
     await load();
     const fingerprint = await projectFingerprint(join(import.meta.dirname, '../../dbt'));
-    // Leaves the same tables as a real build, so that there is nothing to build in the next rounds.
-    dbt.onBuild = async () =>
-      void (await runSql(
-        duckDbOf(context.config).duckdbPath,
-        `create schema silver; create table silver.silver_movies (_fetched_at timestamp);
-         create table silver.sealed_batches as select batch_id, load_seq, 1 as run_seq from bronze.load_batches;
-         create table silver.dbt_results (invocation_id text, resource_type text, status text);
-         create table silver.dbt_runs as select 'x' as invocation_id, 1 as run_seq, '${fingerprint}' as project_fingerprint,
-           true as is_complete, 'success' as models_status, 'success' as status, 'build' as command, false as is_full_refresh,
-           current_timestamp::timestamp as started_at, current_timestamp::timestamp as finished_at`,
-      ));
+    dbt.onBuild = () => leaveBuild(fingerprint);
     const rounds = new Rounds({ ...context, log }, dbt, clock);
     const failing = () => metric('tmdb_side_output_failing', '{output="gold_copy"}');
     const outcomes = [await rounds.next()];

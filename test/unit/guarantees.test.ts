@@ -15,6 +15,7 @@ const everyId = [
   'P25',
   'P30',
   'P31',
+  'P32',
   ...range('R', 86),
   ...range('R', 119).slice(87),
   ...range('R', 133).slice(129),
@@ -22,6 +23,7 @@ const everyId = [
   'R145',
   ...range('R', 151).slice(149),
   'R154',
+  'R155',
   ...range('S', 14),
   ...range('Z', 5),
 ];

@@ -42,6 +42,7 @@ export function duckDbSystem(
       return holder !== null;
     },
     openRunLog: async (lock) => (await import('./run-log.ts')).openDuckDbRunLog({ ...options, ...(lock && { lock }) }),
+    creditsFor: () => null,
     bronzeVersion: async () => stampOf(path),
     publishGold: async (models, lock) => {
       const { publishGold } = await import('./publish-gold.ts');

@@ -1,6 +1,7 @@
 import { waitFor } from '../../runtime/leases.ts';
 import type { WarehouseUse } from '../kind.ts';
 import type { WarehouseSystem } from '../system.ts';
+import { costOf } from './cost.ts';
 import { snowflakeEnvironment } from './dbt-environment.ts';
 import type { SnowflakeSettings } from './session.ts';
 
@@ -42,6 +43,8 @@ export function snowflakeSystem(
         ...session('transform'),
         warehouse: settings.transformWarehouse,
       }),
+    creditsFor: (seconds) =>
+      costOf([], [{ from: 0, to: seconds * 1_000 }], settings.ingestWarehouse === settings.transformWarehouse).credits,
     bronzeVersion: async () => {
       await using reader = await openReader();
       if ((await reader.query(hasBronzeSql)).length === 0) return null;

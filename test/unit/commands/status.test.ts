@@ -18,6 +18,7 @@ const status: Status = {
     ...{ models: 13, testsPassed: 40, testsWarned: 0, failed: 1 },
     failures: [{ name: 'unique_movie', kind: 'test', status: 'fail', failures: 2 }],
   },
+  fullRefresh: null,
   lastDayAtSnowflake: null,
   errors: [],
 };

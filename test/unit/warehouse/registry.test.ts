@@ -39,6 +39,7 @@ const targetParts: Readonly<Record<keyof TransformTarget, string>> = {
   takeTransformLease: 'function',
   reportHolder: 'function',
   openRunLog: 'function',
+  creditsFor: 'function',
   bronzeVersion: 'function',
   publishGold: 'function',
   goldPublishedAt: 'function',
