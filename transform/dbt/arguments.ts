@@ -22,7 +22,7 @@ export function runArguments(place: DbtEnvironment, options: DbtRun): string[] {
     ...globals,
     command,
     ...common(place, vars),
-    ...(command !== 'run' && !unitTests ? ['--exclude-resource-type', 'unit_test'] : []),
+    ...(command !== 'run' && !unitTests ? ['--exclude-resource-types', 'unit_test'] : []),
     ...(fullRefresh && command !== 'test' ? ['--full-refresh'] : []),
     ...(empty && command !== 'test' ? ['--empty'] : []),
     ...(select ? ['--select', ...select] : []),
