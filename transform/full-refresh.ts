@@ -20,7 +20,7 @@ export const fullRefreshShape = z.object({
 export type FullRefresh = ValueOf<typeof fullRefreshShape>;
 
 /** TRANSFORM_FULL_REFRESH is `refuse`, and the next build would be a full refresh. */
-export class FullRefreshRefusedError extends IngestError {
+class FullRefreshRefusedError extends IngestError {
   readonly code = 'full_refresh_refused';
   readonly retriable = false;
   override readonly exitCode = ExitCode.failed;
@@ -31,7 +31,7 @@ export class FullRefreshRefusedError extends IngestError {
 }
 
 /** Its reason and cost, for people. */
-export function describeFullRefresh({ reason, rows, minutes, credits, wasInterrupted }: FullRefresh): string {
+function describeFullRefresh({ reason, rows, minutes, credits, wasInterrupted }: FullRefresh): string {
   const cost = [
     `${rows} rows of BRONZE`,
     minutes === null ? 'duration unknown' : `about ${minutes} minutes`,
