@@ -3,8 +3,10 @@ import type { Platform } from '../platform/platform.ts';
 import { produceAged } from '../producers/aged.ts';
 import { type ChangesWalk, daysDue, produceChanges } from '../producers/changes.ts';
 import { type ExportWalk, exportWalkShape, produceExport } from '../producers/export.ts';
+import { type ExportedMovies, readExported } from '../producers/exported-movies.ts';
 import { type GenresLook, produceGenres } from '../producers/genres.ts';
 import { type KnownMovies, type ReadTopic, readKnownGenres, readKnownMovies } from '../producers/known-movies.ts';
+import type { MovieTimes } from '../producers/movie-times.ts';
 import { type PopularWalk, producePopular, UnusableListError } from '../producers/popular.ts';
 import { type Progress, readProgress } from '../producers/producer-state.ts';
 import { systemClock } from '../runtime/clock.ts';
@@ -25,7 +27,7 @@ export async function promptlyRequested(platform: Platform, context: Context): P
 }
 
 /** When each known movie was last requested, also for the backfill. @throws KafkaError. */
-async function everRequested(platform: Platform, context: Context): Promise<KnownMovies> {
+async function everRequested(platform: Platform, context: Context): Promise<MovieTimes> {
   const { cluster } = await platform.kafka();
   return readKnown(platform, context, idTopics(cluster.topics));
 }
@@ -34,7 +36,7 @@ async function readKnown(
   platform: Platform,
   context: Context,
   topics: readonly [Topic<MovieId>, ...Topic<MovieId>[]],
-): Promise<KnownMovies> {
+): Promise<MovieTimes> {
   const { cluster } = await platform.kafka();
   const readIds: ReadTopic = async (onRecord) => {
     for (const topic of topics) await cluster.readTopic(topic, onRecord);
@@ -114,11 +116,19 @@ export async function fetchGenres(platform: Platform, context: Context, refreshA
   return look;
 }
 
+async function stateReader(platform: Platform): Promise<ReadTopic> {
+  const { cluster } = await platform.kafka();
+  return (onRecord) => cluster.readTopic(cluster.topics.producerState, onRecord);
+}
+
 /** How far a producer is. @throws KafkaError. */
 async function progressOf(platform: Platform, producer: StatefulProducer): Promise<Progress | null> {
-  const { cluster } = await platform.kafka();
-  const readState: ReadTopic = (onRecord) => cluster.readTopic(cluster.topics.producerState, onRecord);
-  return readProgress(readState, producer, systemClock.now());
+  return readProgress(await stateReader(platform), producer, systemClock.now());
+}
+
+/** The newest export of each kind that was read to its end. @throws KafkaError. */
+async function exportedBefore(platform: Platform): Promise<ReadonlyMap<StatefulProducer, ExportedMovies>> {
+  return readExported(await stateReader(platform), systemClock.now());
 }
 
 /** Publishes the movies that changed on each complete day since the last walk. @throws the errors of `produceChanges`. */
@@ -151,8 +161,11 @@ export const exportRunShape = exportWalkShape.extend({
 });
 export type ExportRun = ValueOf<typeof exportRunShape>;
 
-/** The largest number of movies that one run publishes because of their age: three and a half hours of requests at 40 in 10 s. */
-const mostAged = 50_000;
+/**
+ * The largest number of movies that one run publishes because of their age, and because they left an export: three and a half hours of
+ * requests at 40 in 10 s. An export of which a part is missing costs no more.
+ */
+const mostAskedAgain = 50_000;
 
 /**
  * Publishes known movies whose newest request is old, and the ids of the newest daily export that no producer has requested.
@@ -173,6 +186,7 @@ export async function readExport(platform: Platform, context: Context): Promise<
     lines: one.lines + other.lines,
     linesSkipped: one.linesSkipped + other.linesSkipped,
     published: one.published + other.published,
+    absent: one.absent + other.absent,
   }));
   return { ...sum, aged };
 }
@@ -181,12 +195,16 @@ export async function readExport(platform: Platform, context: Context): Promise<
 async function requestAged(
   platform: Platform,
   { config, signal, metrics }: Context,
-  known: KnownMovies,
+  known: MovieTimes,
 ): Promise<number> {
   const { cluster } = await platform.kafka();
   const movieIds = cluster.sink(cluster.topics.movieIdsBackfill);
   const { reaskAfterMs } = config.tmdb;
-  const aged = await produceAged({ movieIds, known, clock: systemClock }, { reaskAfterMs, most: mostAged }, signal);
+  const aged = await produceAged(
+    { movieIds, known, clock: systemClock },
+    { reaskAfterMs, most: mostAskedAgain },
+    signal,
+  );
   metrics.idsPublished.inc(aged);
   return aged;
 }
@@ -203,6 +221,8 @@ async function readOneExport(
   { exports, known, isAdult }: OneExport,
 ): Promise<ExportWalk> {
   const { cluster } = await platform.kafka();
+  const producer = isAdult ? 'export-adult' : 'export';
+  const previous = (await exportedBefore(platform)).get(producer) ?? null;
   const walk = await produceExport(
     {
       ...{ exports, known, clock: systemClock },
@@ -210,7 +230,7 @@ async function readOneExport(
       state: cluster.sink(cluster.topics.producerState),
       onProgress: (done) => progress.update('export', { done, unit: 'lines' }),
     },
-    { isAdult, progress: await progressOf(platform, isAdult ? 'export-adult' : 'export') },
+    { isAdult, progress: await progressOf(platform, producer), previous, mostAbsent: mostAskedAgain },
     signal,
   );
   metrics.idsPublished.inc(walk.published);

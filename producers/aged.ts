@@ -3,11 +3,12 @@ import type { Sink } from '../kafka/topic.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { MovieId } from '../schemas/records.ts';
 import { idRecord } from './id-record.ts';
-import type { KnownMovies } from './known-movies.ts';
+import type { MovieTimes } from './movie-times.ts';
 
 export interface AgedPorts {
   readonly movieIds: Sink<MovieId>;
-  readonly known: KnownMovies;
+  /** Gets the new requests as well, so that no other reason publishes a movie a second time in the same run. */
+  readonly known: Pick<MovieTimes, 'add' | typeof Symbol.iterator>;
   readonly clock: Clock;
 }
 
@@ -38,6 +39,7 @@ export async function produceAged(
     .slice(0, most);
   const recordsOf = (group: readonly (typeof due)[number][]) => {
     const requestedAt = new Date(clock.now());
+    for (const [movieId] of group) known.add(movieId, requestedAt.getTime());
     return group.map(([movieId]) => idRecord({ movieId, reason: 'aged', page: null, rank: null, requestedAt }));
   };
   await publishInGroups(movieIds, due, recordsOf, { signal });

@@ -25,7 +25,7 @@ export interface Memory<Known> {
  * The producers' memory is the compacted topics that they write themselves, with the newest entry of each movie.
  * @param readMovieIds reads all topics of ids. @param now ms since the epoch.
  */
-export async function readKnownMovies(readMovieIds: ReadTopic, now: number): Promise<Memory<KnownMovies>> {
+export async function readKnownMovies(readMovieIds: ReadTopic, now: number): Promise<Memory<MovieTimes>> {
   const known = new MovieTimes();
   const ignored = await readAccepted(readMovieIds, movieIdCodec, {
     problemOf: (key, value) => problemOfId(key, value, now),

@@ -80,9 +80,10 @@ export const produceExport = (context: Context, options: Produce): Promise<numbe
     service: (everyMs) => services.export(context, { everyMs }),
     once: (platform) => readExport(platform, context),
     shape: exportRunShape,
-    textOf: ({ exportedAt, lines, linesSkipped, published, aged }) => {
+    textOf: ({ exportedAt, lines, linesSkipped, published, absent, aged }) => {
       const day = utcDay(exportedAt.getTime());
-      const text = `read ${lines} lines of the export of ${day}, published ${published} new ids; ${linesSkipped} lines skipped`;
+      const found = `published ${published} new ids and ${absent} that the export before had`;
+      const text = `read ${lines} lines of the export of ${day}, ${found}; ${linesSkipped} lines skipped`;
       const again = `; published ${aged} movies again because of their age`;
       return (lines > 0 ? text : `the export of ${day} was read before`) + again;
     },

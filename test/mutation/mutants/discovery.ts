@@ -152,6 +152,13 @@ export const discoveryMutants: readonly Mutant[] = [
     tests: { files: ['test/unit/consumers/request-slots.test.ts'], timeoutMs: 5_000 },
   },
   {
+    name: 'discovery: each movie that is in no export is asked for after each export',
+    file: 'producers/export.ts',
+    place: 'discovery.absent',
+    change: swap('!movies.has(movieId) && (known.get(movieId) ?? 0) < since', '!movies.has(movieId)'),
+    tests: { files: ['test/unit/producers/export.test.ts'] },
+  },
+  {
     name: 'discovery: the backfill is fetched before other ids',
     file: 'consumers/request-slots.ts',
     place: 'discovery.backfill-share',

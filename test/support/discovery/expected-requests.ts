@@ -5,7 +5,7 @@ export interface Plan {
   readonly offline: readonly [first: number, last: number];
   /** TMDB_REASK_AFTER in days. */
   readonly reaskAfterDays: number;
-  /** Share of the movies that change on a day. */
+  /** Share of the movies that change, or leave the export, on a day. */
   readonly changedShare: number;
 }
 

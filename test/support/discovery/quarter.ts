@@ -24,6 +24,8 @@ export class Quarter {
   readonly rateLimit: RateLimit;
   /** Movies that were named by a list of changes because they were deleted, merged or came back. */
   listedStates = 0;
+  /** Movies that left the export. */
+  absent = 0;
   /** The day on which each movie appeared that is not there from the beginning. */
   readonly appeared = new Map<number, number>();
   readonly #ids: readonly number[];
@@ -68,7 +70,7 @@ export class Quarter {
       if (this.hour % 24 === 16) this.#change();
       pipeline.isRunning = !this.isOffline;
       if (!this.isOffline) {
-        if (this.hour % 24 === 0) await pipeline.exported();
+        if (this.hour % 24 === 0) await pipeline.readExport();
         if (this.hour % 6 === 0) await pipeline.popular();
         if (this.hour % 6 === 1) await pipeline.changes();
         pipeline.resume();
@@ -83,6 +85,7 @@ export class Quarter {
     const of = (state: MovieState, ids: readonly number[]) => ids.map((id) => [id, state] as const);
     const gone = this.#ids.filter((id) => !this.appeared.has(id) && hashUnit(id, day, 3) < 0.002);
     this.#deletedOn.set(day, gone);
+    this.absent += gone.filter(this.tmdb.exists).length;
     const back = (this.#deletedOn.get(day - 10) ?? []).filter((id) => hashUnit(id, 4) < 0.5);
     const born = [...this.appeared].filter(([, on]) => on === day).map(([id]) => id);
     const leaving = this.tmdb.popularNow(1).slice(0, 1);

@@ -2,6 +2,7 @@ import { type Priority, RequestSlots } from '../../../consumers/request-slots.ts
 import { produceAged } from '../../../producers/aged.ts';
 import { daysDue, produceChanges } from '../../../producers/changes.ts';
 import { produceExport } from '../../../producers/export.ts';
+import type { ExportedMovies } from '../../../producers/exported-movies.ts';
 import { MovieTimes } from '../../../producers/movie-times.ts';
 import { producePopular } from '../../../producers/popular.ts';
 import type { Progress } from '../../../producers/producer-state.ts';
@@ -50,8 +51,8 @@ interface Queue {
 export class SimulatedPipeline {
   /** In the order in which they were sent. */
   readonly requests: Request[] = [];
-  /** The ids of the newest export that was read to its end. */
-  exportedMovies = new MovieSet();
+  /** The newest export that was read to its end. */
+  exported: ExportedMovies = { day: '', movies: new MovieSet() };
   /** Movie → its newest request. */
   readonly newest = new Map<number, Request>();
   readonly progress = new Map<StatefulProducer, Progress>();
@@ -104,7 +105,7 @@ export class SimulatedPipeline {
   }
 
   /** `produce export` */
-  async exported(): Promise<void> {
+  async readExport(): Promise<void> {
     const { reaskAfterMs } = this.#settings;
     const movieIds = new MemorySink<MovieId>();
     const state = new MemorySink<ProducerState>();
@@ -113,7 +114,11 @@ export class SimulatedPipeline {
     await produceAged({ movieIds, known, clock: this.#clock }, { reaskAfterMs, most: mostAged }, this.#signal);
     const ports = { exports: this.#tmdb.exports, movieIds, state, known, clock: this.#clock };
     const progress = this.progress.get('export') ?? null;
-    await produceExport(ports, { isAdult: false, progress }, this.#signal);
+    await produceExport(
+      ports,
+      { isAdult: false, progress, previous: this.exported, mostAbsent: mostAged },
+      this.#signal,
+    );
     this.#publish('backfill', movieIds.values);
     this.#save(state);
   }
@@ -121,7 +126,7 @@ export class SimulatedPipeline {
   #save({ values }: MemorySink<ProducerState>): void {
     for (const state of values) {
       if (state.movieIds === null) this.progress.set(state.producer, state);
-      else this.exportedMovies = MovieSet.decode(state.movieIds);
+      else this.exported = { day: state.day, movies: MovieSet.decode(state.movieIds) };
     }
   }
 

@@ -35,15 +35,21 @@ describe('the daily export', () => {
   }
 
   interface Options {
-    readonly known?: readonly number[];
+    /** Ids that were requested long ago, or the time of each. */
+    readonly known?: readonly number[] | ReadonlyMap<number, number>;
     readonly progress?: Progress | null;
     readonly isAdult?: boolean;
+    /** The day of the export that was read before this one, and its ids. */
+    readonly previous?: readonly [day: string, ids: readonly number[]];
+    readonly mostAbsent?: number;
     readonly signal?: AbortSignal;
   }
+  const timesOf = (known: NonNullable<Options['known']>) =>
+    known instanceof Map ? known : new Map(Array.from(known as readonly number[], (id) => [id, 1]));
   const read = (files: Readonly<Record<string, File>>, options: Options = {}) =>
     produceExport(
       {
-        ...{ movieIds, state, clock, known: new Map(options.known?.map((id) => [id, 1])) },
+        ...{ movieIds, state, clock, known: timesOf(options.known ?? []) },
         exports: {
           open: async (request) => {
             opened.push(request.day);
@@ -52,9 +58,19 @@ describe('the daily export', () => {
           },
         },
       },
-      { isAdult: options.isAdult ?? false, progress: options.progress ?? null },
+      {
+        isAdult: options.isAdult ?? false,
+        progress: options.progress ?? null,
+        previous: options.previous ? { day: options.previous[0], movies: setOf(options.previous[1]) } : null,
+        mostAbsent: options.mostAbsent ?? 100,
+      },
       options.signal ?? new AbortController().signal,
     );
+  const setOf = (ids: readonly number[]) => {
+    const set = new MovieSet();
+    for (const id of ids) set.add(id);
+    return set;
+  };
   const published = () => movieIds.values.map(({ movieId }) => movieId);
   /** The records of the progress. */
   const progresses = () => state.values.filter(({ movieIds }) => movieIds === null);
@@ -68,7 +84,13 @@ describe('the daily export', () => {
 
   it('[P18] publishes every id once that was never requested, in batches', async () => {
     const walk = await read({ '2026-08-31': { count } }, { known: [1, count - 1] });
-    expect(walk).toEqual({ exportedAt: new Date('2026-08-31'), lines: count, linesSkipped: 0, published: count - 2 });
+    expect(walk).toEqual({
+      exportedAt: new Date('2026-08-31'),
+      lines: count,
+      linesSkipped: 0,
+      published: count - 2,
+      absent: 0,
+    });
     expect(new Set(published()).size).toBe(count - 2);
     expect(movieIds.values[0]).toMatchObject({ movieId: 2, reason: 'export', page: null, rank: null });
     expect(progresses().map(({ lines, isComplete }) => [lines, isComplete])).toEqual([
@@ -119,6 +141,26 @@ describe('the daily export', () => {
     expect(await read({ '2026-08-31': { count: 4 } }, { progress: { ...progress, day: '2026-08-30' } })).toMatchObject({
       lines: 4,
     });
+  });
+
+  it('[P18] asks again for the movies that only the export before had, once', async () => {
+    const file = { '2026-08-31': { count: 3 } };
+    // Movie 8 was requested today.
+    const known = new Map([...[1, 2, 3, 7, 9].map((id) => [id, 1] as const), [8, clock.now()] as const]);
+    const before = ['2026-08-30', [2, 3, 7, 8, 9]] as const;
+    expect(await read(file, { known, previous: before })).toMatchObject({ published: 0, absent: 2 });
+    expect(movieIds.values.map(({ movieId, reason }) => [movieId, reason])).toEqual([
+      [7, 'export'],
+      [9, 'export'],
+    ]);
+    expect(recorded()).toEqual([1, 2, 3]);
+    expect(await read(file, { known, previous: ['2026-08-31', [7]] })).toMatchObject({ absent: 0 });
+  });
+
+  it('[R130] of which a part is missing costs a limited number of requests', async () => {
+    const ids = Array.from({ length: 50 }, (_, index) => index + 1);
+    const options = { known: ids, previous: ['2026-08-30', ids], mostAbsent: 10 } as const;
+    expect(await read({ '2026-08-31': { count: 3 } }, options)).toMatchObject({ published: 0, absent: 10 });
   });
 
   it('of adult movies has a progress of its own', async () => {
