@@ -1,10 +1,11 @@
 /**
  * `npm run bench -- dashboard`: how long does each page take when nothing is kept, and how much memory does the dashboard need? The
- * GOLD has a million invented movies. It is published again between the rounds, so each round begins without kept pages.
+ * GOLD has a million invented movies. It is published again between the rounds, so each round begins without kept pages. With
+ * `--movies 10000 --browser`, a Chromium also opens each page: when does it paint for the first time, and how many bytes arrive?
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, utimesSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { readDefinitions } from '../dashboard/definitions.ts';
@@ -13,6 +14,7 @@ import { startDashboardServer } from '../dashboard/server.ts';
 import { createSite } from '../dashboard/site.ts';
 import { keepHeapSmall } from '../dashboard/small-heap.ts';
 import { createLogger } from '../runtime/logger.ts';
+import { findChromium, firstPaint, launch } from '../test/support/dashboard/browser.ts';
 import { sampleStatus } from '../test/support/dashboard/sample-status.ts';
 import { openDuckDbGold } from '../warehouse/duckdb/gold-reader.ts';
 
@@ -22,6 +24,7 @@ const { values: options } = parseArgs({
     rounds: { type: 'string', default: '5' },
     /** A GOLD that exists already. */
     gold: { type: 'string' },
+    browser: { type: 'boolean', default: false },
   },
 });
 
@@ -38,7 +41,64 @@ const addresses = [
   '/movies?genre=Comedy&sort=title&order=up&page=400',
   '/companies?order=return',
   '/budget?genre=Action',
+  '/definitions',
+  '/definitions/metrics',
 ];
+
+/** The value that this share of the values does not exceed. */
+const percentile = (values: readonly number[], share: number): number =>
+  values.toSorted((a, b) => a - b)[Math.ceil(values.length * share) - 1] ?? Number.NaN;
+
+const columns = (...texts: readonly unknown[]) => texts.map((text) => String(text).padStart(9)).join('');
+
+/** Asks for each page in each round, and prints how long it took. The first round, in which code is compiled, does not count. */
+async function measureAnswers(url: string): Promise<void> {
+  const times = new Map<string, number[]>(addresses.map((address) => [address, []]));
+  const bytes = new Map<string, number>();
+  let rss = 0;
+  for (let round = 0; round <= Number(options.rounds); round++) {
+    // A new time is a new version.
+    utimesSync(path, new Date(), new Date(Date.UTC(2026, 0, 1 + round)));
+    for (const address of addresses) {
+      const started = performance.now();
+      const response = await fetch(new URL(address, url));
+      const body = await response.text();
+      const ms = performance.now() - started;
+      if (response.status !== 200) throw new Error(`${address}: ${response.status}`);
+      if (round > 0) times.get(address)?.push(ms);
+      bytes.set(address, body.length);
+      rss = Math.max(rss, process.memoryUsage().rss);
+    }
+    note(`round ${round}: ${Math.round(process.memoryUsage().rss / 1e6)} MB, load ${loadavg()[0]?.toFixed(1)}`);
+  }
+  note(columns('p50 ms', 'p95 ms', 'bytes', ' page'));
+  for (const [address, all] of times) {
+    const [half, most] = [percentile(all, 0.5), percentile(all, 0.95)].map(Math.round);
+    note(`${columns(half, most, bytes.get(address))} ${address}`);
+  }
+  note(`most memory: ${Math.round(rss / 1e6)} MB`);
+}
+
+/** Opens each page in a browser in each round, each time in a new context without a cache. */
+async function measurePaints(url: string): Promise<void> {
+  const executable = findChromium();
+  if (executable === null) throw new Error('there is no Chromium on this machine');
+  const browser = await launch(executable);
+  try {
+    note(columns('p50 ms', 'p95 ms', 'bytes', ' first paint'));
+    for (const address of addresses) {
+      const paints: { readonly ms: number; readonly bytes: number }[] = [];
+      for (let round = 1; round <= Number(options.rounds); round++) {
+        paints.push(await firstPaint(browser, new URL(address, url).href));
+      }
+      const ms = paints.map((paint) => paint.ms);
+      const bytes = Math.max(...paints.map((paint) => paint.bytes));
+      note(`${columns(Math.round(percentile(ms, 0.5)), Math.round(percentile(ms, 0.95)), bytes)} ${address}`);
+    }
+  } finally {
+    await browser.close();
+  }
+}
 
 try {
   if (options.gold === undefined) {
@@ -54,27 +114,8 @@ try {
   });
   const server = { listen: { host: '127.0.0.1', port: 0 }, site, log: createLogger('warn', []) };
   await using running = await startDashboardServer({ ...server, hosts: [], token: undefined });
-  const slowest = new Map<string, number>();
-  const bytes = new Map<string, number>();
-  let rss = 0;
-  for (let round = 1; round <= Number(options.rounds); round++) {
-    // A new time is a new version.
-    utimesSync(path, new Date(), new Date(Date.UTC(2026, 0, round)));
-    for (const address of addresses) {
-      const started = performance.now();
-      const response = await fetch(new URL(address, running.url));
-      const body = await response.text();
-      const ms = performance.now() - started;
-      if (response.status !== 200) throw new Error(`${address}: ${response.status}`);
-      slowest.set(address, Math.max(slowest.get(address) ?? 0, round === 1 ? 0 : ms));
-      bytes.set(address, body.length);
-      rss = Math.max(rss, process.memoryUsage().rss);
-    }
-    note(`round ${round}: ${Math.round(process.memoryUsage().rss / 1e6)} MB`);
-  }
-  for (const [address, ms] of slowest)
-    note(`${String(Math.round(ms)).padStart(6)} ms ${bytes.get(address)} B ${address}`);
-  note(`most memory: ${Math.round(rss / 1e6)} MB`);
+  await measureAnswers(running.url);
+  if (options.browser) await measurePaints(running.url);
 } finally {
   rmSync(folder, { recursive: true });
 }

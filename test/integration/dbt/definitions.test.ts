@@ -2,10 +2,17 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readDefinitions } from '../../../dashboard/definitions.ts';
+import { createSite } from '../../../dashboard/site.ts';
+import { systemClock } from '../../../runtime/clock.ts';
 import { metrics, metricsTable, selectMetrics } from '../../../schemas/metrics.ts';
 import type { Dbt, DbtRun } from '../../../transform/dbt/dbt.ts';
 import { openWarmDbt } from '../../../transform/dbt/open-dbt.ts';
+import { openDuckDbGold } from '../../../warehouse/duckdb/gold-reader.ts';
+import { publishGold } from '../../../warehouse/duckdb/publish-gold.ts';
+import { dashboardFigures } from '../../support/audit/dashboard-figures.ts';
 import { marts } from '../../support/audit/marts.ts';
+import { sampleStatus } from '../../support/dashboard/sample-status.ts';
 import { countedMovie, visibleText } from '../../support/dbt/counted-movies.ts';
 import { film, type Invented, inventedMovies } from '../../support/dbt/invented-movies.ts';
 import {
@@ -21,6 +28,9 @@ import { isLongForm } from '../../tiers.ts';
 
 const shared = join(root, '..', 'shared');
 const day = 86_400;
+
+const definitions = readDefinitions();
+const goldModels = [...definitions.models.values()].filter(({ layer }) => layer === 'gold').map(({ name }) => name);
 
 // One warehouse and one warm dbt for all tests: each begins with an empty BRONZE and a full refresh.
 let file: WarehouseFile;
@@ -71,6 +81,28 @@ async function expectMarts(records: readonly MovieRecord[]): Promise<void> {
     const rows = await file.query(sql);
     expect(rows.length, table).toBeGreaterThan(0);
     expect(bySomething(rows), table).toEqual(bySomething(rowsOf(movies)));
+  }
+}
+
+/** Expects each figure of the dashboard to have the rows that were computed from the documents, in any order. */
+async function expectDashboard(records: readonly MovieRecord[]): Promise<void> {
+  const path = `${file.path}.published`;
+  await publishGold({ path: file.path, lockWaitMs: 10_000, clock: systemClock }, path, goldModels);
+  await using gold = openDuckDbGold(path);
+  const site = createSite({ gold, definitions, readOperations: async () => sampleStatus, remark: null });
+  for (const [address, expected] of dashboardFigures(records)) {
+    const [id, query] = address.split('?');
+    const { body } = await site.answer(`/data/${id}.json`, new URLSearchParams(query));
+    const { columns, rows } = JSON.parse(body) as { columns: { key: string }[]; rows: Row[] };
+    const keys = columns.map(({ key }) => key).filter((key) => expected.some((row) => key in row));
+    expect(keys.length, address).toBeGreaterThan(2);
+    const pick = (row: Readonly<Record<string, unknown>>) =>
+      Object.fromEntries(keys.map((key) => [key, row[key] ?? null]));
+    // A chart leaves out what has no value.
+    const shown = expected.filter(
+      (row) => !/^(?:return|revenue)-by-genre$/.test(address) || row[keys[1] ?? ''] !== null,
+    );
+    expect(bySomething(rows.map(pick)), address).toEqual(bySomething(shown.map(pick)));
   }
 }
 
@@ -349,7 +381,7 @@ describe.skipIf(!existsSync(failing))(`the samples that distorted sums (${failin
 const snapshots = join(shared, 'tmdb', 'snapshots');
 
 describe.skipIf(!existsSync(snapshots))(`recorded movies (${snapshots})`, { tags: ['full'] }, () => {
-  it('have the figures of their documents in every row of every mart', async () => {
+  it('have the figures of their documents in every row of every mart, and on the dashboard', async () => {
     const lines = (name: string) =>
       gunzipSync(readFileSync(join(snapshots, `${name}.ndjson.gz`)))
         .toString()
@@ -364,5 +396,6 @@ describe.skipIf(!existsSync(snapshots))(`recorded movies (${snapshots})`, { tags
     await buildFrom([read('2019-12', 0), read('2025-12-15a', 8 * day), read('2025-12-15b', 9 * day)]);
     expect(newest.size).toBeGreaterThan(2_000);
     await expectMarts([...newest.values()]);
+    await expectDashboard([...newest.values()]);
   });
 });

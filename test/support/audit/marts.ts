@@ -14,7 +14,7 @@ export interface CountedMovie {
 }
 
 /** A row of a mart: integers as text, so that none is rounded, and fractions as numbers. */
-type MartRow = Readonly<Record<string, string | number | null>>;
+export type MartRow = Readonly<Record<string, string | number | null>>;
 
 const floors = { budget: 100_000n, revenue: 100_000n, votes: 50, ratingVotes: 300 };
 const moneyCeiling = 100_000_000_000n;
@@ -87,7 +87,7 @@ function votes(movies: readonly CountedMovie[]): MartRow {
 }
 
 /** The figures of one row of kpi_genre_performance or kpi_yearly_trends. */
-function measures(movies: readonly CountedMovie[], currentSince: bigint): MartRow {
+export function measures(movies: readonly CountedMovie[], currentSince: bigint): MartRow {
   const money = movies.filter(isMoneyKnown);
   const rois = money.map(roiOf);
   const [profit, budget] = [sum(money.map(profitOf)), sum(present(money.map((movie) => movie.budget)))];
@@ -118,7 +118,8 @@ function newestAnswer(movies: readonly CountedMovie[]): bigint {
 }
 
 /** The earliest answer whose popularity counts. */
-const popularityCountsSince = (movies: readonly CountedMovie[]): bigint => newestAnswer(movies) - popularityMaxAge;
+export const popularityCountsSince = (movies: readonly CountedMovie[]): bigint =>
+  newestAnswer(movies) - popularityMaxAge;
 
 /** IMDb's formula, by the mean vote of all released features. */
 function weightedRatings(counted: readonly CountedMovie[]): (movie: CountedMovie) => number | null {

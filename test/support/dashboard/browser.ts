@@ -64,3 +64,23 @@ export async function axeViolations(page: Page): Promise<string[]> {
   };
   return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(' | ')}`);
 }
+
+/** When the browser painted for the first time (ms after the start of the navigation), and the bytes that all files of the page took. */
+export async function firstPaint(
+  browser: Browser,
+  url: string,
+): Promise<{ readonly ms: number; readonly bytes: number }> {
+  const context = await browser.newContext();
+  try {
+    const page = await context.newPage();
+    await page.goto(url);
+    await page.waitForFunction("performance.getEntriesByName('first-contentful-paint').length > 0");
+    return await page.evaluate(`({
+      ms: performance.getEntriesByName('first-contentful-paint')[0].startTime,
+      bytes: [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]
+        .reduce((sum, { transferSize }) => sum + transferSize, 0),
+    })`);
+  } finally {
+    await context.close();
+  }
+}
