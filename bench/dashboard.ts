@@ -1,10 +1,14 @@
 /**
  * `npm run bench -- dashboard`: how long does each page take when nothing is kept, and how much memory does the dashboard need? The
  * GOLD has a million invented movies. It is published again between the rounds, so each round begins without kept pages. With
- * `--movies 10000 --browser`, a Chromium also opens each page: when does it paint for the first time, and how many bytes arrive?
+ * `--movies 10000 --browser`, a Chromium also opens each page: when does it paint for the first time, compared with a page of one
+ * word, and how many bytes arrive?
  */
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, utimesSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -79,21 +83,35 @@ async function measureAnswers(url: string): Promise<void> {
   note(`most memory: ${Math.round(rss / 1e6)} MB`);
 }
 
+/** A page of one word: what the browser itself needs on this machine. */
+async function startPlainPage() {
+  const server = createServer((_, response) => response.setHeader('content-type', 'text/html').end('<p>plain'));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  return { url: `http://127.0.0.1:${port}/`, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
+}
+
 /** Opens each page in a browser in each round, each time in a new context without a cache. */
 async function measurePaints(url: string): Promise<void> {
   const executable = findChromium();
   if (executable === null) throw new Error('there is no Chromium on this machine');
+  await using plain = await startPlainPage();
   const browser = await launch(executable);
+  let plainMs = Number.NaN;
   try {
-    note(columns('p50 ms', 'p95 ms', 'bytes', ' first paint'));
-    for (const address of addresses) {
+    note(columns('p50 ms', 'p95 ms', 'ratio', 'bytes', ' first paint; ratio to a page of one word'));
+    for (const address of [plain.url, ...addresses]) {
       const paints: { readonly ms: number; readonly bytes: number }[] = [];
       for (let round = 1; round <= Number(options.rounds); round++) {
         paints.push(await firstPaint(browser, new URL(address, url).href));
       }
       const ms = paints.map((paint) => paint.ms);
+      const [half, most] = [percentile(ms, 0.5), percentile(ms, 0.95)];
+      if (address === plain.url) plainMs = half;
       const bytes = Math.max(...paints.map((paint) => paint.bytes));
-      note(`${columns(Math.round(percentile(ms, 0.5)), Math.round(percentile(ms, 0.95)), bytes)} ${address}`);
+      const name = address === plain.url ? 'the page of one word' : address;
+      note(`${columns(Math.round(half), Math.round(most), (half / plainMs).toFixed(2), bytes)} ${name}`);
     }
   } finally {
     await browser.close();
