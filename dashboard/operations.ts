@@ -20,7 +20,20 @@ interface LetterGroup {
   readonly notSimulated: number;
 }
 
-/** What `status --json` prints, as far as the page shows it, with drift and dead letters. A part that could not be read is null, and `errors` has the reason. */
+/** As `coverage` computes it. */
+interface Coverage {
+  readonly readAt: Date;
+  readonly export: { readonly share: number | null; readonly missing: number; readonly exportedAt: Date } | null;
+  readonly known: number;
+  readonly fetched: number;
+  readonly gone: number;
+  readonly neverFetched: number;
+  readonly parked: number;
+  readonly answerAge: { readonly p50Seconds: number; readonly p99Seconds: number; readonly maxSeconds: number } | null;
+  readonly advice: readonly string[];
+}
+
+/** What `status --json` prints, as far as the page shows it, with drift, coverage and dead letters. A part that could not be read is null, and `errors` has the reason. */
 export interface OperationsStatus {
   readonly readAt: Date;
   readonly topics: readonly Row[] | null;
@@ -33,6 +46,8 @@ export interface OperationsStatus {
   readonly deadLetters: readonly LetterGroup[] | null;
   /** What differs between TMDb's documents and the pinned shape; null if no run of dbt has compared them. */
   readonly drift: Drift | null;
+  /** The last report of `coverage`; null before the first. */
+  readonly coverage: Coverage | null;
   readonly errors: readonly { readonly part: string; readonly message: string }[];
 }
 
@@ -142,6 +157,29 @@ function driftView({ findings }: Drift): Html {
   return html`${tableOf('Drift', driftColumns, findings.slice(0, mostFindings))}${rest > 0 && html`<p>${rest} older ones: <code>npx tmdb-stream drift</code></p>`}`;
 }
 
+const coverageColumns = [
+  column('known', 'Known movies', 'count'),
+  column('fetched', 'Fetched', 'count'),
+  column('gone', 'Gone from TMDb', 'count'),
+  column('neverFetched', 'Never fetched', 'count'),
+  column('parked', 'Of these, parked', 'count'),
+  column('exportedAt', 'Newest export', 'time'),
+  column('coveredPct', 'Of its movies, answered', 'percent'),
+  column('missing', 'Of its movies, missing', 'count'),
+  column('p50Seconds', 'Median age of the newest answers', 'seconds'),
+  column('p99Seconds', '99 % are at most this old', 'seconds'),
+  column('maxSeconds', 'The oldest', 'seconds'),
+];
+
+function coverageView({ readAt, export: newest, answerAge, advice, ...counts }: Coverage): Html {
+  const share = newest?.share ?? null;
+  // Rounded down: 100 % means that no movie is missing.
+  const coveredPct = share === null ? null : Math.floor(share * 10_000) / 100;
+  return html`<p>Read at ${timeView(readAt)} by <code>npx tmdb-stream coverage</code>.</p>
+    ${detailsOf(coverageColumns, { ...counts, ...newest, ...answerAge, coveredPct })}
+    ${advice.length > 0 && html`<ul>${advice.map((text) => html`<li>${text}</li>`)}</ul>`}`;
+}
+
 const failureColumns = [
   column('name', 'Model or test', 'text'),
   column('kind', 'Kind', 'text'),
@@ -169,7 +207,7 @@ export function operationsView(status: OperationsStatus): Html {
     section(title, part, rows && rows.length > 0 ? tableOf(title, columns, rows) : null);
   const one = (title: string, part: string, columns: readonly Column[], row: Row | null): Html =>
     section(title, part, row && detailsOf(columns, row));
-  const { topics, tokens, layers, lastFlush, lastDbtRun, lastDayAtSnowflake, deadLetters, drift } = status;
+  const { topics, tokens, layers, lastFlush, lastDbtRun, lastDayAtSnowflake, deadLetters, drift, coverage } = status;
   const letters = deadLetters?.map((group) => ({ ...group, redrive: redriveText(group) })) ?? null;
   const failures = lastDbtRun?.failures ?? [];
   return html`<p>What <code>tmdb-stream status</code> shows, read at ${timeView(status.readAt)}. <a href="/data/operations.json">JSON</a></p>
@@ -177,6 +215,7 @@ export function operationsView(status: OperationsStatus): Html {
     <div class="grid">${one('Last run of dbt', 'warehouse', dbtColumns, lastDbtRun)}
     <div>${one('Last flush', 'warehouse', flushColumns, lastFlush)}
     ${(tokens || errorOf('tokens') !== undefined) && one('Tokens', 'tokens', tokenColumns, tokens)}</div></div>
+    ${section("Coverage of TMDb's catalogue", 'coverage', coverage ? coverageView(coverage) : html`<p>Not read yet: <code>npx tmdb-stream coverage</code></p>`)}
     ${section("Drift in TMDb's documents", 'drift', drift && driftView(drift))}
     ${failures.length > 0 && list('Failed in the last run of dbt', 'warehouse', failureColumns, failures)}
     ${lastDayAtSnowflake && one('Last 24 hours at Snowflake', 'warehouse', costColumns, lastDayAtSnowflake)}`;

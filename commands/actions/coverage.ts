@@ -1,5 +1,6 @@
 import { readCoverage } from '../../pipeline/coverage.ts';
 import { type Coverage, coverageShape } from '../../pipeline/coverage-report.ts';
+import { saveCoverage } from '../../pipeline/last-coverage.ts';
 import type { Context } from '../../platform/context.ts';
 import { openPlatform } from '../../platform/platform.ts';
 import { utcDay } from '../../runtime/days.ts';
@@ -21,6 +22,7 @@ export async function showCoverage(context: Context, options: ShowCoverage): Pro
   await using platform = openPlatform(context, { mayJoinBroker: true, topics: 'look' });
   const coverage = await readCoverage(platform, context, { mostMissing: options.missing ? mostMissing : null });
   print(options, coverageShape, coverage, () => textOf(coverage));
+  saveCoverage(context, coverage);
   return ExitCode.done;
 }
 

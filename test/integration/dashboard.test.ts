@@ -1,4 +1,4 @@
-import { copyFileSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,7 +8,9 @@ import { html } from '../../dashboard/html.ts';
 import { pages } from '../../dashboard/pages/index.ts';
 import { type DashboardServer, startDashboardServer } from '../../dashboard/server.ts';
 import { createSite } from '../../dashboard/site.ts';
+import { reportCoverage } from '../../pipeline/coverage-report.ts';
 import { operationsReader } from '../../pipeline/dashboard.ts';
+import { saveCoverage } from '../../pipeline/last-coverage.ts';
 import { loadConfig } from '../../platform/config.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { Health } from '../../runtime/health.ts';
@@ -252,10 +254,25 @@ describe('the dashboard', () => {
 
   it('reads the status without starting a broker', async () => {
     const context = contextWith({});
-    const { errors, layers, deadLetters, drift } = await operationsReader(context)();
+    const { errors, layers, deadLetters, drift, coverage } = await operationsReader(context)();
     const message = 'no broker runs for this data folder';
     expect(errors).toEqual(['topics', 'deadLetters'].map((part) => ({ part, message })));
-    expect({ layers, deadLetters, drift }).toEqual({ layers: [], deadLetters: null, drift: null });
+    const nothing = { deadLetters: null, drift: null, coverage: null };
+    expect({ layers, deadLetters, drift, coverage }).toEqual({ layers: [], ...nothing });
+  });
+
+  it('shows the last report of coverage, or that it cannot be read', async () => {
+    const context = contextWith({ DATA_DIR: join(folder, 'covered') });
+    const input = { now: Date.UTC(2026, 0, 2), exported: null, parked: new Map(), reaskAfterMs: 1 };
+    const answers = [{ movieId: 1, ageSeconds: 10, isGone: false }];
+    const report = await reportCoverage({ ...input, answers, mostMissing: 5 });
+    saveCoverage(context, report);
+    expect((await operationsReader(context)()).coverage).toEqual({ ...report, missing: null });
+    expect(statSync(join(folder, 'covered', 'coverage.json')).mode & 0o777).toBe(0o600);
+    writeFileSync(join(folder, 'covered', 'coverage.json'), '{}');
+    const { coverage, errors } = await operationsReader(context)();
+    expect(coverage).toBeNull();
+    expect(errors).toContainEqual({ part: 'coverage', message: expect.stringContaining('run "tmdb-stream coverage"') });
   });
 
   it('shows what dbt found to be different in documents, or why that cannot be read', async () => {

@@ -38,6 +38,12 @@ describe('the page of operations', () => {
     expect(long).toContain('2 older ones: <code>npx tmdb-stream drift</code>');
   });
 
+  it('shows the last report of coverage, rounded down, with what to run', () => {
+    const page = `${operationsView(sampleStatus)}`;
+    for (const text of ['1,240,000', '89.99', '136,000', '12 movies are &lt;parked&gt;']) expect(page).toContain(text);
+    expect(`${operationsView({ ...sampleStatus, coverage: null })}`).toContain('Not read yet');
+  });
+
   it('shows the cost on Snowflake', () => {
     const lastDayAtSnowflake = {
       ...{ flushes: 96, rowsPerFlush: 3_600, dbtRuns: 96, secondsAwake: 17_280, estimatedCredits: 6.5 },

@@ -1,0 +1,38 @@
+import { existsSync, readFileSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import type { Context } from '../platform/context.ts';
+import { messageOf } from '../runtime/errors.ts';
+import { makeFolder } from '../runtime/make-folder.ts';
+import { writePrivate } from '../runtime/write-private.ts';
+import { type Coverage, coverageShape } from './coverage-report.ts';
+
+const fileIn = (dataDir: string): string => join(dataDir, 'coverage.json');
+
+/**
+ * Keeps the last report of `coverage` in the data folder, without its list of missing movies. The dashboard shows it: computing one takes
+ * seconds and hundreds of megabytes at a million movies. Readers see the old report or the new one. A failure is logged: the
+ * command has printed its report.
+ */
+export function saveCoverage({ config: { dataDir }, log }: Context, coverage: Coverage): void {
+  const file = fileIn(dataDir);
+  const text = JSON.stringify(z.encode(coverageShape, { ...coverage, advice: [...coverage.advice], missing: null }));
+  try {
+    makeFolder(dataDir);
+    writePrivate(`${file}.${process.pid}`, text);
+    renameSync(`${file}.${process.pid}`, file);
+  } catch (error) {
+    log.warn({ error: messageOf(error) }, 'could not keep the report of coverage for the dashboard');
+  }
+}
+
+/** @returns the last report; null before the first. @throws Error if the file is not a report of this version. */
+export function readLastCoverage({ config: { dataDir } }: Context): Coverage | null {
+  const file = fileIn(dataDir);
+  if (!existsSync(file)) return null;
+  try {
+    return z.decode(coverageShape, JSON.parse(readFileSync(file, 'utf8')));
+  } catch (error) {
+    throw new Error(`${file} is not a report of this version: run "tmdb-stream coverage"`, { cause: error });
+  }
+}
