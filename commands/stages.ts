@@ -53,7 +53,7 @@ const exported = defineCommand({
     `Reads TMDb's newest daily export of all ids, about 1.2 million, and publishes to ${topicNames.movieIdsBackfill} those that ` +
       'were never requested. "fetch" fetches them only when no other ids wait, except for one request in ten.',
     'It also publishes known movies again before their newest request is older than TMDB_REASK_AFTER, the oldest first, at most ' +
-      '50,000 in a run, and movies that the export before had and this one has not.',
+      '50,000 in a run. Movies that have left the export since the previous one are published again too, also at most 50,000.',
     'It requests one file from TMDb, without credentials. After a failure or a kill, run the command again to resume that file.',
   ],
   examples: [

@@ -63,7 +63,7 @@ function metricsPage({ metrics, models }: Definitions): Html {
 const metricView = ({ name, label, unit, sql, description }: Metric, models: readonly Model[]): Html =>
   html`<section class="card prose" id="${name}"><h2>${label}</h2>
     <p><code>${name}</code>, in ${unit}</p>${markdown(description)}
-    <pre><code>${sql}</code></pre><p>Column of ${models.map((model) => html`${modelLink(model.name)} `)}</p></section>`;
+    <pre><code>${sql}</code></pre><p>A column of: ${models.map((model, index) => html`${index > 0 ? ', ' : ''}${modelLink(model.name)}`)}</p></section>`;
 
 function modelPage(model: Model, definitions: Definitions): Html {
   const { name, layer, grain, description, owner, columns, tests, unitTests, exposures } = model;

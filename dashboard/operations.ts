@@ -154,7 +154,7 @@ const mostFindings = 50;
 function driftView({ findings }: Drift): Html {
   if (findings.length === 0) return html`<p>TMDb's documents have the pinned shape.</p>`;
   const rest = findings.length - mostFindings;
-  return html`${tableOf('Drift', driftColumns, findings.slice(0, mostFindings))}${rest > 0 && html`<p>${rest} older ones: <code>npx tmdb-stream drift</code></p>`}`;
+  return html`${tableOf('Drift', driftColumns, findings.slice(0, mostFindings))}${rest > 0 && html`<p>Not shown: ${rest} older. For all, run <code>npx tmdb-stream drift</code></p>`}`;
 }
 
 const coverageColumns = [

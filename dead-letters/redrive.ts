@@ -123,13 +123,13 @@ function refusal(topics: Topics, letter: Letter, { maxReplays, maxAnswerAgeMs }:
   if (letter.originLastOffsetDelta !== null) {
     return `it stands for a batch that could not be read: its content is in Kafka at ${id} until its retention ends`;
   }
-  if (letter.originValueBytes !== null) {
-    return `it holds only the beginning of a record: the whole one is in Kafka at ${id} until its retention ends`;
-  }
   if (!originsOf(topics).some(({ name }) => name === originTopic)) return `no stage reads ${originTopic}`;
   const isAnswer = !idTopics(topics).some(({ name }) => name === originTopic);
   if (isAnswer && systemClock.now() - originTimestamp.getTime() > maxAnswerAgeMs) {
     return `its answer of ${originTimestamp.toISOString()} would stay in Kafka beyond TMDB_RETENTION: ${newerAnswerOf(letter)}`;
+  }
+  if (letter.originValueBytes !== null) {
+    return `it holds only the beginning of a record: the whole one is in Kafka at ${id} until its retention ends`;
   }
   if (replays < maxReplays) return null;
   return `it was sent back ${replays} times and was parked again: --max-replays ${replays + 1} sends it back once more`;

@@ -213,12 +213,12 @@ class PartitionRun {
     await using admin = createAdmin(this.#settings.kafka);
     const topicId = await admin.topicId(topic); // mutant: source.topic-id
     for (const assigned of partitions) this.#setTopicId(assigned, topicId);
-    const loaded = new Map<number, bigint>();
+    const loaded = new Set<number>();
     const wanted = await Promise.all(
       partitions.map(async ({ next, partition }) => {
         if (next !== null) return next;
         const position = await this.#handler.position(topic, partition, topicId); // mutant: source.ledger-position
-        if (position !== null) loaded.set(partition, position);
+        if (position !== null) loaded.add(partition);
         return position;
       }),
     );
@@ -230,11 +230,11 @@ class PartitionRun {
       const { partition } = assigned;
       if (this.#isClosed() || this.#assigned.get(partitionKey({ topic, partition })) !== assigned) continue;
       const next = await this.#passGap(assigned, wanted[index] ?? null, offsets);
+      // The previous loader's commit may have failed. Without this one, lag tools would show lag until the next record.
+      if (loaded.has(partition)) void this.commit(topic, new Map([[partition, next]]));
       this.#member.seek(topic, partition, next);
       this.#member.resume(topic, [partition]);
     }
-    // The commit of the loader before may have failed. Lag tools would show its lag until the next record.
-    await this.commit(topic, loaded);
   }
 
   /** If the topic was created again, the progress in the topic before it does not apply. */

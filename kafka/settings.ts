@@ -62,7 +62,7 @@ const settings = {
     default: '150d',
     meaning:
       'How long Kafka keeps raw answers and dead letters. It must be at least seven days shorter than TMDB_RETENTION. An answer can be ' +
-      'parked with its document, and sent back, until it is as old as the difference, less one day.',
+      'parked with its document, and sent back, while its age is below that difference minus one day (29 days by default).',
   }),
   skips: setting({
     name: 'KAFKA_SKIP_OFFSETS',

@@ -54,7 +54,9 @@ export const warehouseShape = z.object({
   layers: z.array(layerShape).nullable().describe('BRONZE, SILVER and GOLD, as far as they exist'),
   lastFlush: flushShape.nullable().describe('the last transaction of the loader; null before the first'),
   lastDbtRun: dbtRunShape.nullable().describe('the last run of dbt; null before the first'),
-  fullRefresh: fullRefreshShape.nullable().describe('the full refresh that the next build is; null if it is none'),
+  fullRefresh: fullRefreshShape
+    .nullable()
+    .describe('the full refresh that the next build needs; null if it needs none, or if nothing was built yet'),
   lastDayAtSnowflake: costShape
     .nullable()
     .describe('an estimate of the cost of the last 24 hours; null if the warehouse is not Snowflake'),

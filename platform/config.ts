@@ -80,7 +80,7 @@ const listed = (mistakes: readonly string[]): string => {
   return `the environment has ${mistakes.length} mistake(s):${lines}`;
 };
 
-/** The least difference of both retentions: one day is for Kafka's segments, the rest is for records that are written a second time. */
+/** The minimum difference between the two retentions: one day for Kafka's segments, the rest for records that are written again. */
 const leastMarginMs = 7 * dayMs;
 
 /** Mistakes that concern several groups. A check needs groups that have no mistake of their own. */

@@ -26,7 +26,7 @@ const settings = {
     kind: choice('auto', 'defer', 'refuse'),
     default: 'auto',
     meaning:
-      'What happens when the SQL of the dbt project has changed, so that every table must be built from all of BRONZE: build at once, wait for `transform --full-refresh`, or also fail until then. Readers have the last GOLD meanwhile. `status` shows the estimated cost.',
+      'What happens when the SQL of the dbt project has changed, so that every table must be built from all of BRONZE: `auto` builds at once, `defer` builds nothing until `transform --full-refresh`, and `refuse` also fails until then. The published GOLD does not change meanwhile. `status` shows the estimated cost.',
   }),
   transformDrift: setting({
     name: 'TRANSFORM_DRIFT',

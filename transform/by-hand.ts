@@ -64,7 +64,7 @@ async function runDbt(context: Context, args: readonly string[], lease: WriteLoc
   makeFolder(workDir);
   const targetPath = targetPathIn(args) ?? join(workDir, 'by-hand');
   const resultsFile = join(targetPath, 'run_results.json');
-  // `retry` reads those of the run before it.
+  // The previous results are not deleted, because `dbt retry` reads them.
   const previous = readRunResults(await readJson(resultsFile));
   const paths = {
     DBT_PROJECT_DIR: projectDir,

@@ -8,14 +8,12 @@ import type { Query, TransformState } from './state.ts';
 /** A full refresh that the next build needs, and an estimate of its cost. */
 export const fullRefreshShape = z.object({
   reason: z.string().describe('why the next build is a full refresh: project changed, or times in the future'),
-  isDeferred: z
-    .boolean()
-    .describe('whether dbt does not run before "transform --full-refresh", because of TRANSFORM_FULL_REFRESH'),
+  isDeferred: z.boolean().describe('whether TRANSFORM_FULL_REFRESH defers it until "transform --full-refresh"'),
   wasInterrupted: z.boolean().describe('whether a full refresh has begun since GOLD was built, and was not completed'),
   rows: count.describe('rows of BRONZE that it reads'),
   minutes: z.number().nullable().describe('estimate from the last full refresh; null if none is in the run log'),
   credits: z.number().nullable().describe('estimate of the credits on Snowflake; otherwise null'),
-  builtAt: time.nullable().describe('when GOLD was last built completely; this GOLD stays readable'),
+  builtAt: time.nullable().describe('when the last complete build that passed its tests ended'),
 });
 export type FullRefresh = ValueOf<typeof fullRefreshShape>;
 
@@ -43,7 +41,7 @@ function describeFullRefresh({ reason, rows, minutes, credits, wasInterrupted }:
 
 /** For a command that has built nothing because of that. */
 export const describeDeferred = (refresh: FullRefresh): string =>
-  `${describeFullRefresh(refresh)}. Nothing was built, and readers have the last GOLD: run "tmdb-stream transform --full-refresh"`;
+  `${describeFullRefresh(refresh)}. Nothing was built, and the published GOLD did not change: run "tmdb-stream transform --full-refresh"`;
 
 const rowsSql = 'select cast(sum(row_count) as bigint) as loaded_rows from bronze.load_batches';
 
@@ -110,7 +108,7 @@ export function announce({ config, log }: Context, refresh: FullRefresh): void {
   log.warn(
     { reason, rows, minutes, credits, wasInterrupted, goldBuiltAt: builtAt },
     refresh.isDeferred
-      ? 'dbt does not run before "transform --full-refresh", because of TRANSFORM_FULL_REFRESH; readers have the last GOLD'
-      : 'full refresh: dbt builds every table from scratch; readers have the last GOLD until it ends',
+      ? 'full refresh deferred by TRANSFORM_FULL_REFRESH: run "tmdb-stream transform --full-refresh"; until then, dbt builds nothing and the published GOLD does not change'
+      : 'full refresh: dbt builds every table from scratch; the published GOLD does not change until the build succeeds',
   );
 }

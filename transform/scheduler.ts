@@ -196,6 +196,8 @@ export class Rounds {
   /** Readers keep the last GOLD, and nothing is published: an interrupted refresh may have left tables of different SQL. */
   #defer(refresh: FullRefresh): RoundOutcome {
     if (!this.#isDeferred) announce(this.#context, refresh);
+    // The values of expired answers stay until the refresh.
+    if (this.#blankedBy !== null) this.#context.metrics.purgeUnfinished.set(1);
     this.#isDeferred = true;
     return 'skipped';
   }

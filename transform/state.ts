@@ -65,9 +65,16 @@ where not exists (
 const sealedSql = 'select max(run_seq) as run_seq from silver.sealed_batches';
 
 const lastBuiltSql = `
-select run_seq, project_fingerprint from silver.dbt_runs
+select run_seq, project_fingerprint, finished_at from silver.dbt_runs
 where is_complete and models_status = 'success' and project_fingerprint is not null
 order by finished_at desc limit 1`;
+
+/** Runs of other SQL that failed or were killed since: they may have left rows that an incremental build of this SQL would keep. */
+const otherSqlSql = `
+with built as (${lastBuiltSql})
+select count(*) as runs_of_other_sql from silver.dbt_runs as runs cross join built
+where runs.finished_at > built.finished_at and runs.models_status <> 'success'
+  and runs.project_fingerprint <> built.project_fingerprint`;
 
 const futureSql = (latest: Date) => `
 select count(*) as rows_of_the_future from silver.silver_movies
@@ -96,8 +103,9 @@ export async function transformState(query: Query, fingerprint: string, now = Da
   if (Number(ofDbt) < 2) return because('never run', true);
   const [builtSeq, builtFingerprint] = await one(lastBuiltSql);
   if (builtFingerprint === undefined) return because('never run', true);
-  if (builtFingerprint !== fingerprint) return because('project changed', true);
   if (Number((await one(futureSql(new Date(now + maxAheadMs))))[0]) > 0) return because('times in the future', true);
+  if (builtFingerprint !== fingerprint) return because('project changed', true);
+  if (Number((await one(otherSqlSql))[0]) > 0) return because('project changed', true);
   const lastStatuses = await one(lastRunsSql);
   if (lastStatuses.includes('failed')) return because('last run failed');
   if (lastStatuses.some((status) => status !== 'success')) return because('run interrupted');

@@ -43,7 +43,9 @@ export const dbtEnvironment = (context: Context): DbtEnvironment => ({
 export const transformShape = z.object({
   skipped: z
     .boolean()
-    .describe('whether dbt did not run, because BRONZE has not changed; the tests are those of the last run'),
+    .describe(
+      'whether dbt did not run, because BRONZE has not changed or a full refresh is deferred; the tests are those of the last run',
+    ),
   fullRefresh: fullRefreshShape
     .nullable()
     .describe('the full refresh that waits for "transform --full-refresh"; null if none waits'),

@@ -82,7 +82,7 @@ export const produceExport = (context: Context, options: Produce): Promise<numbe
     shape: exportRunShape,
     textOf: ({ exportedAt, lines, linesSkipped, published, absent, aged }) => {
       const day = utcDay(exportedAt.getTime());
-      const found = `published ${published} new ids and ${absent} that the export before had`;
+      const found = `published ${published} new ids, and again ${absent} that have left the export`;
       const text = `read ${lines} lines of the export of ${day}, ${found}; ${linesSkipped} lines skipped`;
       const again = `; published ${aged} movies again because of their age`;
       return (lines > 0 ? text : `the export of ${day} was read before`) + again;

@@ -41,7 +41,7 @@ export function textOf(status: Status): string {
     lastDayAtSnowflake ? section('last 24 hours at Snowflake', rowsOf(lastDayAtSnowflake)) : [],
     section('last dbt run', rowsOf(lastDbtRun && lastRun), inWarehouse),
     fullRefresh ? section('next dbt run: full refresh', rowsOf(fullRefresh)) : [],
-    failures.length > 0 ? section('failed in it', failures.map(asColumns)) : [],
+    failures.length > 0 ? section('failed in the last dbt run', failures.map(asColumns)) : [],
   ];
   return sections.flat().join('\n\n');
 }

@@ -53,7 +53,7 @@ const outcomes = {
   success: 'dbt ran, and its tests passed',
   warned: 'dbt ran, and some of its tests warned',
   failed: 'dbt failed',
-  skipped: 'dbt did not run: BRONZE has not changed, is not available, or a full refresh is deferred',
+  skipped: 'dbt did not run: BRONZE has not changed or is unavailable, or a full refresh is deferred',
 };
 
 /** `schedule` */

@@ -1,7 +1,7 @@
 {# ---- Whether GOLD is consistent: gold.build_state, on Snowflake ----
    Readers of DuckDB have a copy that is published after each build. On Snowflake, analysts read the tables that a run of dbt
    is changing, one after the other, and may read nothing but GOLD. The only row of this table says which run began last and
-   which one succeeded last: GOLD is whole while both are the same. The dashboard goes by it. Its columns are numbers,
+   which one succeeded last: GOLD is consistent while both are the same. The dashboard relies on it. Its columns are numbers,
    because Snowflake knows their maximum without a virtual warehouse. #}
 {% macro tracks_build_state() %}
     {%- set gold = [] -%}
@@ -11,7 +11,7 @@
     {{ return(target.type == "snowflake" and flags.WHICH in ("run", "build") and gold | length > 0) }}
 {% endmacro %}
 
-{# The end is written with the outcome of the run, unless another run has begun since (transform/dbt/run-log.ts). An UPDATE, so that of two runs that begin at once one waits for the other. #}
+{# The end is written with the outcome of the run, unless another run has begun since (transform/dbt/run-log.ts). The start is an UPDATE, so if two runs begin at the same time, one waits for the other. #}
 {% macro mark_build_started() %}
 create table if not exists gold.build_state (
     started_seq bigint not null,

@@ -1,7 +1,7 @@
 {# ---- The log of dbt's runs ----
    A hook at the start writes the row of a run with the status `running`, and the process that started dbt writes its outcome from
    dbt's results (transform/dbt/run-log.ts): a run that ends early, or is killed, is never a success. One hook with several statements
-   in it: what a hook costs is dbt's work around it. #}
+   in it, because dbt's overhead for each hook costs more than the statements. #}
 {% macro start_run() %}
     {% if execute %} {{ refuse_partial_movies() }} {% endif %}
     {% if execute and flags.WHICH in ("run", "build", "test") %}
@@ -70,7 +70,7 @@ create table if not exists {{ run_log("dbt_results") }} (
     {{ return(flags.WHICH == "build" and not is_retry() and not is_narrowed and not left_out) }}
 {% endmacro %}
 
-{# One dbt runs at a time: the process of an older run was killed before it could write the outcome. #}
+{# dbt runs one at a time, so an older run that is still `running` was killed before its outcome was written. #}
 {% macro close_killed_runs() %}
 update {{ run_log("dbt_runs") }}
 set status = 'interrupted', models_status = 'interrupted'

@@ -6,6 +6,7 @@ import { systemClock } from '../../runtime/clock.ts';
 import type { DbtRun } from '../../transform/dbt/dbt.ts';
 import { OneCommandAtATime } from '../../transform/dbt/one-command-at-a-time.ts';
 import type { Runner } from '../../transform/dbt/runner.ts';
+import { transformState } from '../../transform/state.ts';
 import { openDuckDbRunLog } from '../../warehouse/duckdb/run-log.ts';
 import { runSql } from '../support/warehouse/warehouse-contents.ts';
 
@@ -156,3 +157,24 @@ it('records no run if dbt could not open the warehouse, and none before the tabl
     rows: [],
   });
 });
+
+it.each([
+  ['was interrupted', 'running', 'running', true],
+  ['failed', 'failed', 'failed', true],
+  ['succeeded, and was followed by a success of the present SQL', 'success', 'success', false],
+])(
+  '[R155] needs a full refresh to go back to the present SQL, if a run of other SQL %s',
+  async (_, status, models, isNeeded) => {
+    const row = (id: string, fingerprint: string, day: number, [ended, built]: readonly [string, string]) =>
+      `('${id}', 'build', true, true, '${ended}', '${built}', 7, '${fingerprint}', '2026-01-0${day}', '2026-01-0${day}')`;
+    await runSql(
+      path,
+      `create schema bronze; create table bronze.load_batches (batch_id varchar, load_seq bigint);
+     create table silver.silver_movies (_fetched_at timestamp);
+     insert into silver.dbt_runs values ${row('a', 'present', 1, ['success', 'success'])}, ${row('b', 'other', 2, [status, models])}
+       ${isNeeded ? '' : `, ${row('c', 'present', 3, ['success', 'success'])}`}`,
+    );
+    const state = await transformState(read, 'present');
+    expect(state).toMatchObject(isNeeded ? { reason: 'project changed', fullRefresh: true } : { fullRefresh: false });
+  },
+);

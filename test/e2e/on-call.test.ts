@@ -255,7 +255,7 @@ describe.runIf(SmallDisk.isPossible())('on call', () => {
     await until('a run of dbt has failed', () => said(schedule).includes('dbt failed'), patience);
     const isWell = async () => {
       const { output } = await shell.run('npx tmdb-stream status');
-      expect(output).not.toContain('failed in it');
+      expect(output).not.toContain('failed in the last dbt run');
     };
     await follow('A dbt test or model fails', isWell);
   });

@@ -127,6 +127,7 @@ describe('a DuckDB file that another process holds', () => {
     ['openPurge', async (system) => (await system.openPurge?.())?.isUnfinished()],
     ['openRebuild', (system) => system.openRebuild()],
     ['openBackfill', (system) => system.openBackfill('x')],
+    ['openRunLog', (system) => system.openRunLog()],
     ['publishGold', (system) => system.publishGold([])],
     ['takeTransformLease', (system) => system.takeTransformLease()],
   ];

@@ -243,13 +243,13 @@ describe('the schedule of dbt', () => {
       'auto',
       'success',
       ['freshness', 'build'],
-      /^full refresh: dbt builds every table from scratch; readers have the last GOLD/,
+      /^full refresh: dbt builds every table from scratch; the published GOLD does not change/,
     ],
     [
       'defer',
       'skipped',
       ['freshness'],
-      /^dbt does not run before "transform --full-refresh".* readers have the last GOLD/,
+      /^full refresh deferred by TRANSFORM_FULL_REFRESH: run "tmdb-stream transform --full-refresh"/,
     ],
     ['refuse', 'failed', ['freshness'], /^dbt failed/],
   ] as const)(

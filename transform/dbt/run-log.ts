@@ -4,7 +4,7 @@ import type { NodeResult, RunResults } from './run-results.ts';
 
 /** A command of dbt that has ended. */
 export interface EndedRun {
-  /** Absent: not known, because a person started dbt. Then a command that changed nothing in the warehouse leaves no row. */
+  /** Absent if a person started dbt, because it is then unknown. Such a command leaves no row if it ends before the hook. */
   readonly started?: {
     readonly command: string;
     readonly isComplete: boolean;
@@ -28,7 +28,7 @@ function statusesOf({ results, hasSucceeded }: EndedRun): { readonly status: str
   const nodes = results?.results ?? [];
   const models = nodes.filter(({ unique_id }) => unique_id.startsWith('model.'));
   const isBad = ({ status }: NodeResult) => bad.has(status);
-  // Without a bad node, only an interrupted dbt fails: then models are absent from the results.
+  // If dbt failed but no node did, dbt was interrupted, and the results lack some models.
   const isWhole = nodes.length > 0 && (hasSucceeded || nodes.some(isBad));
   const named = (isGood: boolean) => (isGood ? 'success' : 'failed');
   return {
@@ -102,7 +102,7 @@ function insertResults(id: string, { results, finishedAt }: EndedRun): string[] 
   ];
 }
 
-/** GOLD is whole. Not if another run has begun since: see dbt/macros/build_state.sql. */
+/** Marks GOLD as consistent, unless another run has begun since: see dbt/macros/build_state.sql. */
 const buildFinished = (id: string, finishedAt: number): string =>
   `update gold.build_state set finished_seq = started_seq, finished_ms = ${finishedAt} where started_by = ${text(id)}`;
 

@@ -46,7 +46,7 @@ command  status  is_full_refresh  run_seq  started_at                finished_at
 -------  ------  ---------------  -------  ------------------------  ------------------------  ------  ------------  ------------  ------
 build    failed  false                  4  2026-05-01T12:00:00.000Z  2026-05-01T12:00:00.000Z      13            40             0       1
 
-failed in it
+failed in the last dbt run
 name          kind  status  failures
 ------------  ----  ------  --------
 unique_movie  test  fail           2`);

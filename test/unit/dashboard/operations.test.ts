@@ -35,7 +35,7 @@ describe('the page of operations', () => {
     const findings = Array.from({ length: 52 }, () => sampleStatus.drift?.findings[0] ?? []).flat();
     const long = `${operationsView({ ...sampleStatus, drift: { findings } })}`;
     expect(long.match(/href="\/movies\/4711"/g)).toHaveLength(50);
-    expect(long).toContain('2 older ones: <code>npx tmdb-stream drift</code>');
+    expect(long).toContain('Not shown: 2 older. For all, run <code>npx tmdb-stream drift</code>');
   });
 
   it('shows the last report of coverage, rounded down, with what to run', () => {

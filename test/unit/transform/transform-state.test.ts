@@ -15,6 +15,8 @@ interface Answers {
   readonly sealed?: bigint;
   readonly unsealed?: bigint;
   readonly ofTheFuture?: bigint;
+  /** Runs of other SQL since the last success. */
+  readonly ofOtherSql?: bigint;
 }
 
 const ask = ({
@@ -26,9 +28,11 @@ const ask = ({
   sealed = 3n,
   unsealed = 0n,
   ofTheFuture = 0n,
+  ofOtherSql = 0n,
 }: Answers) =>
   transformState((sql) => {
     if (sql.includes('information_schema')) return Promise.resolve([{ of_loader: loaderTables, of_dbt: tables }]);
+    if (sql.includes('runs_of_other_sql')) return Promise.resolve([{ runs_of_other_sql: ofOtherSql }]);
     if (sql.includes('models_status')) return Promise.resolve(built ? [built] : []);
     if (sql.includes('of_complete')) return Promise.resolve([{ of_any: lastStatus, of_complete: lastCompleteStatus }]);
     if (sql.includes('bronze.load_batches')) return Promise.resolve([{ batches: unsealed }]);
@@ -43,6 +47,12 @@ it.each([
   ['never run', { tables: 2 }, true],
   ['project changed', { tables: 2, built: { run_seq: 3n, project_fingerprint: 'yesterday' } }, true],
   ['times in the future', { tables: 2, built, ofTheFuture: 1n }, true],
+  [
+    'times in the future',
+    { tables: 2, built: { run_seq: 3n, project_fingerprint: 'yesterday' }, ofTheFuture: 1n },
+    true,
+  ],
+  ['project changed', { tables: 2, built, lastStatus: 'failed', ofOtherSql: 1n }, true],
   ['last run failed', { tables: 2, built, lastStatus: 'failed' }, false],
   ['last run failed', { tables: 2, built, lastStatus: 'success', lastCompleteStatus: 'failed' }, false],
   ['run interrupted', { tables: 2, built, sealed: 4n }, false],
