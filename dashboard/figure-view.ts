@@ -36,11 +36,9 @@ export function figureView(
 /** The only row of a figure, as a list of numbers. */
 export function tilesView({ figure, rows }: FilledFigure, choices: Choices, definitions: Definitions): Html {
   const { id, title, counted, columns } = figure;
+  const link = definitionLink(definitions, figure.models);
   const tiles = rows.flatMap((row) =>
-    columns.map(
-      (column) =>
-        html`<div><dt>${heading(column, definitionLink(definitions, figure.models))}</dt><dd>${cell(row, column)}</dd></div>`,
-    ),
+    columns.map((column) => html`<div><dt>${heading(column, link)}</dt><dd>${cell(row, column)}</dd></div>`),
   );
   return html`<section class="card" id="${id}" aria-label="${title}"><dl class="tiles">${tiles}</dl><p>${counted}</p>${downloads(figure, choices)}</section>`;
 }
@@ -48,11 +46,9 @@ export function tilesView({ figure, rows }: FilledFigure, choices: Choices, defi
 /** The only row of a figure, one value below the other. */
 export function detailsView({ figure, rows }: FilledFigure, choices: Choices, definitions: Definitions): Html {
   const { id, title, counted, columns } = figure;
+  const link = definitionLink(definitions, figure.models);
   const values = rows.flatMap((row) =>
-    columns.map(
-      (column) =>
-        html`<dt>${heading(column, definitionLink(definitions, figure.models))}</dt><dd>${cell(row, column)}</dd>`,
-    ),
+    columns.map((column) => html`<dt>${heading(column, link)}</dt><dd>${cell(row, column)}</dd>`),
   );
   return html`<section class="card" id="${id}"><h2>${title}</h2><p>${counted}</p><dl class="details">${values}</dl>${downloads(figure, choices)}</section>`;
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { RunLogTables } from '../../warehouse/system.ts';
-import type { NodeResult, RunResults } from './run-results.ts';
+import { failedStatuses, type NodeResult, type RunResults } from './run-results.ts';
 
 /** A command of dbt that has ended. */
 export interface EndedRun {
@@ -21,7 +21,7 @@ export interface EndedRun {
 }
 
 /** Statuses of dbt's nodes that are no success. */
-const bad: ReadonlySet<string> = new Set(['error', 'fail', 'runtime error', 'partial success', 'skipped']);
+const bad: ReadonlySet<string> = new Set([...failedStatuses, 'skipped']);
 
 /** `success` only if dbt says so, has results, and none of them is bad. */
 function statusesOf({ results, hasSucceeded }: EndedRun): { readonly status: string; readonly models: string } {

@@ -53,7 +53,8 @@ export type RunResults = z.infer<typeof RunResults>;
 /** @returns null if the document is incomplete. */
 export const readRunResults = (document: unknown): RunResults | null => RunResults.safeParse(document).data ?? null;
 
-const failed = ['error', 'fail', 'runtime error', 'partial success'];
+/** Statuses of nodes that failed. */
+export const failedStatuses: readonly string[] = ['error', 'fail', 'runtime error', 'partial success'];
 
 export function summarise({ metadata, results }: RunResults, seconds: number): DbtSummary {
   const nodes = results.map(({ unique_id, status, message }) => {
@@ -63,14 +64,18 @@ export function summarise({ metadata, results }: RunResults, seconds: number): D
   const tests = nodes.filter(({ type }) => type === 'test' || type === 'unit_test');
   const withStatus = (status: string) => tests.filter((test) => test.status === status).length;
   const failures = nodes
-    .filter(({ status }) => failed.includes(status))
+    .filter(({ status }) => failedStatuses.includes(status))
     .map(({ name, message }) => ({ name, message }));
   const warned = withStatus('warn');
   return {
     status: failures.length > 0 ? 'failed' : warned > 0 ? 'warned' : 'success',
     runId: metadata.invocation_id,
     models: nodes.filter(({ type, status }) => type === 'model' && status === 'success').length,
-    tests: { passed: withStatus('pass'), failed: tests.filter((test) => failed.includes(test.status)).length, warned },
+    tests: {
+      passed: withStatus('pass'),
+      failed: tests.filter((test) => failedStatuses.includes(test.status)).length,
+      warned,
+    },
     seconds,
     failures,
   };
@@ -86,7 +91,8 @@ export function retriable(runResults: unknown): object | null {
   const parsed = Retriable.safeParse(runResults);
   if (!parsed.success || !['build', 'run', 'test'].includes(parsed.data.args.which)) return null;
   const isLeft = parsed.data.results.some(
-    ({ unique_id, status }) => !unique_id.startsWith('operation.') && (failed.includes(status) || status === 'skipped'),
+    ({ unique_id, status }) =>
+      !unique_id.startsWith('operation.') && (failedStatuses.includes(status) || status === 'skipped'),
   );
   // A retry inherits the run's flags, but the warm process writes the results itself.
   return isLeft ? { ...(runResults as object), args: { ...parsed.data.args, write_json: true } } : null;
