@@ -1,14 +1,14 @@
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 import { FileReporter } from './test/runner/reporter.ts';
-import { filesAlone, filesOfFullTier, longestFiles, measuringFiles, reportFile, tier } from './test/tiers.ts';
+import { filesOfFullTier, longestFiles, measuringFiles, reportFile, tier } from './test/tiers.ts';
 
 /**
- * The fast tier runs three files at a time, because a file waits for its processes half of the time, and after them the files
+ * The fast tier runs four files at a time, because a file waits for its processes half of the time, and after them the files
  * that need a quiet machine. The long forms of the full tier load both cores by themselves: one file at a time.
  */
 const isFast = tier === 'fast';
-const workers = isFast ? { maxWorkers: 3 } : tier === 'full' ? { maxWorkers: 1 } : {};
+const workers = isFast ? { maxWorkers: 4 } : tier === 'full' ? { maxWorkers: 1 } : {};
 
 /** Starts the longest files first: a long file at the end would leave the other workers without work. */
 class LongestFirst extends BaseSequencer {
@@ -54,35 +54,33 @@ const project = ({ name, timeoutMs, globalSetup = [], isolate = true }: Folder) 
     isolate,
     setupFiles: ['test/runner/measure-file.ts'],
     include: [`test/${name}/**/*.test.ts`],
-    exclude: isFast ? [...measuringFiles, ...filesAlone, ...filesOfFullTier] : [],
+    exclude: isFast ? [...measuringFiles, ...filesOfFullTier] : [],
     testTimeout: timeoutMs,
     hookTimeout: timeoutMs,
     ...workers,
   },
 });
 
-/** The files of a folder that need a quiet machine, as a project that starts when those of lower order have ended. */
-function quietProjects(files: readonly string[], what: string, maxWorkers: number, groupOrder: number) {
-  const isHere = ({ name }: Folder) => files.some((file) => file.startsWith(`test/${name}/`));
+/** The measuring files of each folder, as projects that start when the others have ended. */
+function measuringProjects() {
+  const isHere = ({ name }: Folder) => measuringFiles.some((file) => file.startsWith(`test/${name}/`));
   return folders.filter(isHere).map((folder) => ({
     test: {
       ...project(folder).test,
-      name: `${folder.name}-${what}`,
-      include: files.filter((file) => file.startsWith(`test/${folder.name}/`)),
+      name: `${folder.name}-measuring`,
+      include: measuringFiles.filter((file) => file.startsWith(`test/${folder.name}/`)),
       exclude: [...filesOfFullTier],
-      maxWorkers,
-      sequence: { groupOrder },
+      maxWorkers: 2,
+      sequence: { groupOrder: 1 },
     },
   }));
 }
-
-const quiet = () => [...quietProjects(measuringFiles, 'measuring', 2, 1), ...quietProjects(filesAlone, 'alone', 1, 2)];
 
 export default defineConfig({
   test: {
     tags: [{ name: 'full', description: 'Runs in test:full only: too long for npm test.' }],
     ...(isFast && { tagsFilter: ['!full'], sequence: { sequencer: LongestFirst } }),
     reporters: reportFile === undefined ? ['default'] : ['default', new FileReporter(reportFile)],
-    projects: [...folders.map(project), ...(isFast ? quiet() : [])],
+    projects: [...folders.map(project), ...(isFast ? measuringProjects() : [])],
   },
 });

@@ -16,6 +16,7 @@ export const filesOfFullTier: readonly string[] = [
   'test/contract/snowflake-emulator.test.ts',
   'test/contract/snowflake-replay.test.ts',
   'test/contract/snowflake-warehouse.test.ts',
+  'test/e2e/first-run.test.ts',
   'test/e2e/on-call.test.ts',
   'test/e2e/pairs-equals.test.ts',
   'test/e2e/pairs-run-once.test.ts',
@@ -30,6 +31,7 @@ export const filesOfFullTier: readonly string[] = [
   'test/faults/failover.test.ts',
   'test/faults/false-records.test.ts',
   'test/faults/kafka-outage.test.ts',
+  'test/faults/kills.test.ts',
   'test/faults/snowflake-outages.test.ts',
   'test/faults/snowflake-secrets.test.ts',
   'test/faults/soak.test.ts',
@@ -43,26 +45,22 @@ export const filesOfFullTier: readonly string[] = [
 /** Tests that need a container engine, or Superset: scripts of their own run them, as a part of `test:full`. */
 const foldersOfScripts: readonly string[] = ['test/containers/', 'test/superset/'];
 
-/** Test files that measure a rate limit in one or a few processes: they run when the others have ended, two at a time. */
+/** Test files that measure a rate limit: they run when the others have ended, two at a time, in this order. */
 export const measuringFiles: readonly string[] = [
+  'test/e2e/fleet.test.ts',
   'test/faults/token-store.test.ts',
   'test/contract/shared-token-bucket-windows.test.ts',
   'test/faults/clocks.test.ts',
 ];
 
-/** Test files that measure the limit of a whole fleet, which is too slow on a busy machine: they run at the end, one at a time. */
-export const filesAlone: readonly string[] = ['test/e2e/fleet.test.ts'];
-
 /** The longest files of the fast tier: they start first, in this order. A file that is not listed starts after them. */
 export const longestFiles: readonly string[] = [
-  'test/faults/kills.test.ts',
   'test/integration/dbt/both-warehouses.test.ts',
   'test/faults/contents.test.ts',
   'test/integration/dbt/incremental.test.ts',
   'test/faults/network.test.ts',
   'test/faults/crash-points.test.ts',
   'test/e2e/kill.test.ts',
-  'test/e2e/first-run.test.ts',
   'test/integration/dbt/empty-warehouse.test.ts',
   'test/integration/dbt/both-ways.test.ts',
   'test/faults/kafka-security.test.ts',

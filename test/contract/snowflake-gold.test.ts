@@ -75,7 +75,7 @@ goldReaderContract('Snowflake', async () => {
 });
 
 describe('the datasets of Superset', () => {
-  it('give the same metrics by genre and by company on Snowflake as on DuckDB', async () => {
+  it('give the same metrics by genre and by company on Snowflake as on DuckDB', { tags: ['full'] }, async () => {
     await buildSmallGold(builder, 40);
     await using reader = await open(emulator.url);
     await vi.waitUntil(() => versionOf(reader) !== null, { timeout: 30_000, interval: 10 });

@@ -37,7 +37,7 @@ function* deathsBy(random: () => number): Generator<Death> {
 
 describe('kill -9 at any point', () => {
   it(
-    '[R7] loses and duplicates nothing: the next run resumes and the audit is clean',
+    '[R7 Z1] loses and duplicates nothing: the next run resumes, the one after it requests no movie, and the audit is clean',
     async () => {
       using workspace = new Workspace({ TMDB_RATE_LIMIT: '60/1s', SANDBOX_MOVIES: '2000' }, { ownDbt: isLongForm });
       const died: string[] = [];
@@ -45,10 +45,14 @@ describe('kill -9 at any point', () => {
         await dieAt(death, workspace, ['run', '--once', '--pages', String(3 + 3 * died.length)]);
         died.push(`${death.point}:${death.hit}${death.withChildren ? ' (all)' : ''}`);
       }
-      const last = await workspace.runOnce(['--pages', String(3 + 3 * kills)]);
+      const pages = 3 + 3 * kills;
+      const last = await workspace.runOnce(['--pages', String(pages)]);
       const found = await audit(workspace);
       process.stdout.write(`killed at ${died.join(', ')} (seed ${seed}); ${JSON.stringify(found)}\n`);
       expect(rowsIn(last, 'gold.fact_movies')).toBe(found.alive);
+      const again = await workspace.runOnce(['--pages', String(pages)]);
+      expect(again.requests.requests).toBe(pages);
+      expect(again.tables).toEqual(last.tables);
       // A kill costs at most the calls in flight.
       expect(found.rawRecords).toBeLessThanOrEqual(found.ids + kills * 20);
     },

@@ -117,9 +117,8 @@ describe('a stage that is killed at a critical point and restarted', () => {
   });
 
   describe('the fetcher', () => {
-    it.each(['fetcher.token-taken', 'fetcher.answered', 'fetcher.published'])(
+    it.each(casesOf(['fetcher.token-taken', 'fetcher.answered', 'fetcher.published'], [1]))(
       '[P2 R2] at %s: no id is lost, and a kill costs at most the calls in flight',
-      { tags: ['full'] },
       async (point) => {
         const asked = detailsAsked();
         await publishIds(30);

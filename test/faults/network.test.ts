@@ -133,7 +133,7 @@ describe('[Z3] a fleet whose Kafka is behind a bad network', () => {
     process.stdout.write(`at work at the other address after ${Math.round(performance.now() - backAt)} ms\n`);
   });
 
-  it('[P6 R12] loads everything into BRONZE exactly once, despite all network faults under load', async () => {
+  it('[P6 R12 Z1] loads everything into BRONZE exactly once, despite all network faults under load', async () => {
     const found = await allLoaded(services, second.address);
     const deaths = services.flatMap((supervised) => supervised.deaths);
     process.stdout.write(

@@ -156,6 +156,7 @@ export const suites: readonly Suite[] = [
     name: 'command-line',
     files: [
       'test/e2e/cli.test.ts',
+      'test/e2e/first-run.test.ts',
       'test/e2e/terminal.test.ts',
       'test/e2e/fleet.test.ts',
       'test/e2e/looks.test.ts',

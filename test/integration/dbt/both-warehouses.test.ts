@@ -22,6 +22,7 @@ import {
   WarehouseFile,
 } from '../../support/dbt/warehouse-file.ts';
 import { wrongTypes } from '../../support/dbt/wrong-types.ts';
+import { isLongForm } from '../../tiers.ts';
 
 // One BRONZE in two warehouses: each test continues from the one before.
 const vars = { project_fingerprint: 'f' };
@@ -32,7 +33,7 @@ const odd = [
   ...oddDocuments.map((record) => ({ ...record, movieId: record.movieId + 900_000_000 })),
   ...strangeDocuments(910_000_000),
   ...wrongTypes(920_000_000).map(({ record }) => record),
-  ...inventedMovies(930_000_000, 400, 20_261_201),
+  ...inventedMovies(930_000_000, isLongForm ? 400 : 100, 20_261_201),
 ];
 
 /** Ten years ahead of the loader, in seconds since the start of 2026. */
@@ -72,7 +73,7 @@ async function buildBoth(command: 'build' | 'run' = 'build'): Promise<DbtSummary
 it('[P12 R90] build the same tables by a first build', { timeout: 300_000 }, async () => {
   await file.load(
     10,
-    movies.slice(0, 950).map((movie) => at(100, movie)),
+    movies.slice(0, isLongForm ? 950 : 100).map((movie) => at(100, movie)),
   );
   await file.load(11, [...odd, gone(900_001_000, 100)]);
   await file.loadGenres(12, [

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Partitioners } from 'kafkajs';
 import { pino } from 'pino';
-import { inject } from 'vitest';
+import { inject, vi } from 'vitest';
 import type { Kafka as Client, KafkaOptions } from '../../../kafka/client.ts';
 import type { Codec } from '../../../schemas/codec.ts';
 import { plainClient } from './client.ts';
@@ -25,11 +25,17 @@ export async function createTopic(kafka: Client, { partitions = 1, config = {} }
   return topic;
 }
 
+/** @returns when the topic has leaders. */
 export async function makeTopic(kafka: Client, topic: string, options: TestTopic): Promise<void> {
   const configEntries = Object.entries(options.config ?? {}).map(([name, value]) => ({ name, value }));
-  await withAdmin(kafka, (admin) =>
-    admin.createTopics({ topics: [{ topic, numPartitions: options.partitions ?? 1, configEntries }] }),
-  );
+  await withAdmin(kafka, async (admin) => {
+    // If kafkajs waits for the leaders, it fails when the broker does not know the new topic yet.
+    await admin.createTopics({
+      waitForLeaders: false,
+      topics: [{ topic, numPartitions: options.partitions ?? 1, configEntries }],
+    });
+    await vi.waitFor(() => admin.fetchTopicOffsets(topic), { timeout: 20_000, interval: 20 });
+  });
 }
 
 export async function withAdmin<T>(kafka: Client, use: (admin: ReturnType<Client['admin']>) => Promise<T>): Promise<T> {

@@ -6,7 +6,7 @@ import { mutants } from '../../mutation/mutants.ts';
 import { type Budget, readBudget } from '../../runner/budget.ts';
 import { isMeasured, isTouched, longestShardMinutes, minutesOf, order, parseShard, shards } from '../../runner/plan.ts';
 import { fullNumbers, type Suite, suites } from '../../runner/suites.ts';
-import { filesAlone, filesOfFullTier, longestFiles, measuringFiles } from '../../tiers.ts';
+import { filesOfFullTier, longestFiles, measuringFiles } from '../../tiers.ts';
 
 const root = join(import.meta.dirname, '../../..');
 const names = suites.map(({ name }) => name);
@@ -137,9 +137,7 @@ describe('the suites of the full tier', () => {
 
   it('name only files that exist', () => {
     expect(
-      [...filesOfFullTier, ...measuringFiles, ...filesAlone, ...longestFiles].filter(
-        (file) => !testFiles.includes(file),
-      ),
+      [...filesOfFullTier, ...measuringFiles, ...longestFiles].filter((file) => !testFiles.includes(file)),
     ).toEqual([]);
   });
 });
