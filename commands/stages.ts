@@ -164,7 +164,7 @@ export const purge = defineCommand({
       'values, publishes GOLD, and rewrites the DuckDB file, so that no unused part of it has old values. A movie whose ' +
       'newest answer is expired leaves GOLD until it is fetched again. The keys, offsets and times of the rows stay.',
     '"transform" and "run --once" do the same on every call, "schedule" and "run" once a day. If a purge is interrupted, run the ' +
-      'command again. On Snowflake there is no purge yet.',
+      'command again. On Snowflake, run it as the user of dbt; Time Travel and Fail-safe keep replaced rows for eight more days.',
   ],
   examples: [
     ['purge --dry-run', 'show what would be removed'],

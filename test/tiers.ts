@@ -14,6 +14,7 @@ export const reportFile = process.env['TEST_REPORT'];
 /** Test files that run in `test:full` only. Single tests of other files carry the tag `full` instead. */
 export const filesOfFullTier: readonly string[] = [
   'test/contract/snowflake-emulator.test.ts',
+  'test/contract/snowflake-purge.test.ts',
   'test/contract/snowflake-replay.test.ts',
   'test/contract/snowflake-warehouse.test.ts',
   'test/e2e/first-run.test.ts',
@@ -24,6 +25,7 @@ export const filesOfFullTier: readonly string[] = [
   'test/e2e/recorded.test.ts',
   'test/e2e/repair.test.ts',
   'test/e2e/retention.test.ts',
+  'test/e2e/snowflake-purge.test.ts',
   'test/e2e/snowflake-replay.test.ts',
   'test/e2e/snowflake.test.ts',
   'test/faults/audit.test.ts',

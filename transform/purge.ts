@@ -2,7 +2,6 @@ import { z } from 'zod';
 import type { Context } from '../platform/context.ts';
 import { warehouseAccess } from '../platform/warehouse.ts';
 import { systemClock } from '../runtime/clock.ts';
-import { UsageError } from '../runtime/errors.ts';
 import { count, type ValueOf } from '../runtime/shape.ts';
 import type { Purge } from '../warehouse/expiry.ts';
 
@@ -18,20 +17,16 @@ export const purgeShape = z.object({
 });
 export type PurgeReport = ValueOf<typeof purgeShape>;
 
-/** null if there is no warehouse yet, or it cannot remove documents. */
+/** null if there is no warehouse yet. */
 async function openPurge(context: Context): Promise<Purge | null> {
   const system = warehouseAccess(context);
-  return system.exists() ? ((await system.openPurge?.()) ?? null) : null;
+  return system.exists() ? system.openPurge() : null;
 }
 
 const cutoffOf = ({ config }: Context): Date => new Date(Math.max(0, systemClock.now() - config.tmdb.retentionMs));
 
-/** What a purge would do now; changes nothing. @throws UsageError if this warehouse cannot remove documents. */
+/** What a purge would do now; changes nothing. @throws WarehouseUnavailableError. */
 export async function planPurge(context: Context): Promise<PurgeReport> {
-  const system = warehouseAccess(context);
-  if (system.openPurge === undefined) {
-    throw new UsageError(`${system.name} has no purge: see docs/runbook.md#expired-answers`);
-  }
   const before = cutoffOf(context);
   const purge = await openPurge(context);
   const expired = (await purge?.expired(before)) ?? { rows: 0, movies: 0, bytes: 0 };
@@ -74,9 +69,9 @@ export async function blankExpired(
 export async function finishPurge(context: Context, blankedBy: Date): Promise<void> {
   const purge = await openPurge(context);
   if (!purge || !(await purge.isUnfinished())) return;
-  using _ = context.progress.busy('purge', 'rewriting the warehouse file without expired answers');
+  using _ = context.progress.busy('purge', 'removing what is left of expired answers');
   for (const view of await purge.finish(blankedBy)) {
     context.log.warn({ view }, 'dropped a view from the warehouse file: the table or file that it reads is gone');
   }
-  context.log.info('removed the values of expired answers from the warehouse file');
+  context.log.info('no value of an expired answer is left in the warehouse');
 }

@@ -64,8 +64,8 @@ export interface WarehouseAccess {
   openRebuild(): Promise<Rebuild>;
   /** @param name of the replay, in letters, digits and underscores: the same name resumes the same replay. */
   openBackfill(name: string): Promise<Backfill>;
-  /** Absent if this warehouse cannot remove expired documents. The result opens the warehouse only during its calls. */
-  openPurge?(): Promise<Purge>;
+  /** The result opens the warehouse only during its calls. */
+  openPurge(): Promise<Purge>;
 }
 
 /** The warehouse, open for the log of dbt's runs. */

@@ -21,6 +21,7 @@ import { refuseOtherContents, tableContents } from '../../warehouse/duckdb/table
 import { openDuckDbWarehouse } from '../../warehouse/duckdb/warehouse.ts';
 import { expiredDocument } from '../../warehouse/expiry.ts';
 import type { Batch, RawMovieRow, Warehouse } from '../../warehouse/warehouse.ts';
+import { purgeContract } from '../support/warehouse/purge-contract.ts';
 
 const dayMs = 86_400_000;
 const day = (number: number) => new Date(Date.UTC(2026, 0, 1) + number * dayMs);
@@ -46,6 +47,27 @@ const batch = (first: bigint, days: readonly number[]): Batch => ({
   firstOffset: first,
   nextOffset: first + BigInt(days.length),
   rows: days.map((answeredOn, index) => row(first + BigInt(index), answeredOn)),
+});
+
+purgeContract('DuckDB', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'purge-'));
+  const options = { path: join(folder, 'warehouse.duckdb'), lockWaitMs: 5_000, clock: systemClock };
+  await using warehouse = await openDuckDbWarehouse(options);
+  await warehouse.migrate();
+  return {
+    purge: await openDuckDbPurge(options),
+    load: async (batches, to = 'bronze') => {
+      await using target = await (to === 'bronze' ? openDuckDbWarehouse : openDuckDbRebuild)(options);
+      await target.migrate();
+      for (const one of batches) await target.append([one]);
+    },
+    query: async (sql) => {
+      await using file = await openDuckDbFile(options);
+      return (await file.connection.runAndReadAll(sql)).getRowObjectsJson();
+    },
+    documentSql: 'raw_data::varchar',
+    close: async () => rmSync(folder, { recursive: true }),
+  };
 });
 
 describe('a purge of a DuckDB file', () => {
@@ -85,33 +107,6 @@ describe('a purge of a DuckDB file', () => {
     const contents = files.map(({ parentPath, name }) => readFileSync(join(parentPath, name)));
     return offsets.filter((offset) => contents.some((bytes) => bytes.includes(`marker-of-${offset}-`)));
   };
-
-  it('[P25] replaces the documents from before its limit, keeps all else of their rows, and gives their batches new numbers', async () => {
-    await load(batch(0n, [1, 9, 2]), batch(3n, [8, 9]), batch(5n, [3]));
-    const columns =
-      'movie_id, source_url, ingested_at, batch_id, kafka_partition, kafka_offset, http_status, fetched_at';
-    const rows = await query(`select ${columns} from bronze.raw_movies order by kafka_offset`);
-    const opened = await openDuckDbPurge(options());
-    expect(await opened.expired(day(5))).toMatchObject({ rows: 3, movies: 3 });
-    expect(await opened.blankNext(day(5))).toBe(3);
-    expect(await opened.blankNext(day(5))).toBe(0);
-    expect(await blankOffsets()).toEqual([0, 2, 5]);
-    expect(await query(`select ${columns} from bronze.raw_movies order by kafka_offset`)).toEqual(rows);
-    expect(await query('select load_seq, batch_id, row_count from bronze.load_batches order by load_seq')).toEqual([
-      { load_seq: '2', batch_id: 'cluster-a/tmdb.raw-movies/topic-1/0/3-4', row_count: '2' },
-      { load_seq: '4', batch_id: 'cluster-a/tmdb.raw-movies/topic-1/0/0-2', row_count: '3' },
-      { load_seq: '5', batch_id: 'cluster-a/tmdb.raw-movies/topic-1/0/5-5', row_count: '1' },
-    ]);
-    expect(
-      await query(`select lines.load_seq from bronze.load_batches as lines
-        left join (select load_seq, batch_id, sum(strlen(raw_data::varchar)) as bytes from bronze.raw_movies group by all) as rows
-          on rows.load_seq = lines.load_seq and rows.batch_id = lines.batch_id
-        where rows.bytes is distinct from lines.payload_bytes`),
-    ).toEqual([]);
-    expect(await query('select purged_before::varchar as before, finished_at from bronze.purges')).toEqual([
-      { before: '2026-01-06 00:00:00', finished_at: null },
-    ]);
-  });
 
   it('[P25] leaves no old value in any file, and none comes back with an old file', async () => {
     const old = Array.from({ length: 400 }, (_, index) => BigInt(index));

@@ -124,7 +124,7 @@ describe('a DuckDB file that another process holds', () => {
   const openers: readonly (readonly [string, (system: WarehouseSystem) => Promise<unknown>])[] = [
     ['openLoader', (system) => system.openLoader()],
     ['openReader', (system) => system.openReader()],
-    ['openPurge', async (system) => (await system.openPurge?.())?.isUnfinished()],
+    ['openPurge', async (system) => (await system.openPurge()).isUnfinished()],
     ['openRebuild', (system) => system.openRebuild()],
     ['openBackfill', (system) => system.openBackfill('x')],
     ['openRunLog', (system) => system.openRunLog()],

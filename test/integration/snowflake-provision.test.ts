@@ -181,7 +181,7 @@ describe('the command', () => {
       const environment = { SNOWFLAKE_DATABASE: 'other_de', SNOWFLAKE_URL: emulator.url };
       const plain = await provisionBy(['--print'], environment);
       expect(plain).toMatchObject({ code: 0, stderr: '' });
-      expect(plain.stdout).toContain('create database if not exists "OTHER_DE";');
+      expect(plain.stdout).toContain('create database if not exists "OTHER_DE" data_retention_time_in_days = 1;');
       const chosen = await provisionBy(['--print'], { ...environment, WAREHOUSE: 'snowflake' });
       expect(chosen.stdout).toBe(plain.stdout);
     });

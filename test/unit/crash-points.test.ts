@@ -27,7 +27,7 @@ describe('crash points', () => {
   });
 
   it('are all used by a test', () => {
-    const tests = textsIn(['test/faults', 'test/integration', 'test/e2e']).join('\n');
+    const tests = textsIn(['test/contract', 'test/faults', 'test/integration', 'test/e2e']).join('\n');
     expect(named.filter((point) => !tests.includes(`'${point}'`))).toEqual([]);
   });
 

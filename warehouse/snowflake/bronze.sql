@@ -61,6 +61,14 @@ create table if not exists bronze.load_lock (
   taken_at timestamp_ntz not null
 );
 
+-- Grain: one row per time limit of a purge: documents of answers from before it may be replaced, and no others.
+-- finished_at is NULL while values of these documents may still be in SILVER or GOLD.
+create table if not exists bronze.purges (
+  purged_before timestamp_ntz not null,
+  recorded_at timestamp_ntz not null,
+  finished_at timestamp_ntz
+);
+
 -- Files of large batches.
 create stage if not exists bronze.load_files;
 

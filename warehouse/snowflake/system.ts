@@ -30,6 +30,12 @@ export function snowflakeSystem(
     openReader,
     openRebuild: async () => (await import('./rebuild.ts')).openSnowflakeRebuild(writer('replay')),
     openBackfill: async (name) => (await import('./backfill.ts')).openSnowflakeBackfill(writer('replay'), name),
+    openPurge: async () =>
+      (await import('./purge.ts')).openSnowflakePurge({
+        ...session('purge'),
+        warehouse: settings.transformWarehouse,
+        signal,
+      }),
     takeTransformLease: async () =>
       (await import('./transform-lease.ts')).takeTransformLease({
         ...session('transform'),

@@ -34,6 +34,22 @@ export interface LoggedStatement {
   readonly err: string | null;
 }
 
+/** Settings to log in as a user whom the emulator's account does not know, who needs no valid credentials. @param chosen additional settings. */
+export const emulatorSettings = (url: string, chosen: Partial<SnowflakeSettings> = {}): SnowflakeSettings => ({
+  account: 'fakesnow',
+  user: 'tester',
+  credentials: { kind: 'token', token: new Secret('made-up') },
+  role: undefined,
+  database: 'LECTURE_DE',
+  ingestWarehouse: 'LECTURE_INGEST_WH',
+  transformWarehouse: 'LECTURE_TRANSFORM_WH',
+  analystRole: 'ANALYST_ROLE',
+  dashboardPollMs: 60_000,
+  url,
+  timeoutMs: 20_000,
+  ...chosen,
+});
+
 /**
  * Snowflake's protocol and SQL on a free loopback port, as a process of its own; `emulator/README.md` describes
  * what it emulates. Committed data survives `kill` and the next `start`. It ends when this process ends.
@@ -108,22 +124,9 @@ export class SnowflakeEmulator implements AsyncDisposable {
     }
   }
 
-  /** Settings to log in as a user whom its account does not know, who needs no valid credentials. @param chosen additional settings. */
+  /** Settings to log in as a user whom its account does not know. @param chosen additional settings. */
   settings(chosen: Partial<SnowflakeSettings> = {}): SnowflakeSettings {
-    return {
-      account: 'fakesnow',
-      user: 'tester',
-      credentials: { kind: 'token', token: new Secret('made-up') },
-      role: undefined,
-      database: 'LECTURE_DE',
-      ingestWarehouse: 'LECTURE_INGEST_WH',
-      transformWarehouse: 'LECTURE_TRANSFORM_WH',
-      analystRole: 'ANALYST_ROLE',
-      dashboardPollMs: 60_000,
-      url: this.url,
-      timeoutMs: 20_000,
-      ...chosen,
-    };
+    return emulatorSettings(this.url, chosen);
   }
 
   /** The statements that it received so far, oldest first. */

@@ -54,7 +54,7 @@ export class SnowflakeWorkspace extends Workspace {
     const instance = await DuckDBInstance.create(duckdbPath);
     const connection = await instance.connect();
     await connection.run(bronzeSql);
-    for (const table of ['raw_movies', 'raw_genres', 'load_positions', 'load_batches']) {
+    for (const table of ['raw_movies', 'raw_genres', 'load_positions', 'load_batches', 'purges']) {
       const rows = await this.query(
         `select * ${table.startsWith('raw') ? 'replace (to_json(raw_data) as raw_data)' : ''} from bronze.${table}`,
       );

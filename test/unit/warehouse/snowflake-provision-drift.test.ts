@@ -17,6 +17,13 @@ describe('a difference', () => {
 
   it.each<[string, Observed, string, string, string[]]>([
     [
+      'a database that keeps old rows for longer than a day',
+      changed('database LECTURE_DE', { data_retention_time_in_days: '90' }),
+      'database LECTURE_DE',
+      'data_retention_time_in_days is 90, should be 1',
+      ['alter database "LECTURE_DE" set data_retention_time_in_days = 1'],
+    ],
+    [
       'a table of BRONZE that analysts may read',
       withGrant(plainGrant('SELECT', 'TABLE', 'LECTURE_DE.BRONZE.RAW_MOVIES', toRole('ANALYST_ROLE'))),
       'SELECT on TABLE LECTURE_DE.BRONZE.RAW_MOVIES to role ANALYST_ROLE',

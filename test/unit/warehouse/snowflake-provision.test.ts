@@ -57,6 +57,19 @@ describe('an empty account', () => {
     ]);
   });
 
+  it('gives DBT_ROLE the right to change only the tables of BRONZE that a purge changes', () => {
+    expect(emptyAccount.map(({ sql }) => sql).filter((sql) => /BRONZE.* to role "DBT_ROLE"$/.test(sql))).toEqual([
+      'grant usage on schema "LECTURE_DE"."BRONZE" to role "DBT_ROLE"',
+      'grant select on future tables in schema "LECTURE_DE"."BRONZE" to role "DBT_ROLE"',
+      'grant update on table "LECTURE_DE"."BRONZE"."RAW_MOVIES" to role "DBT_ROLE"',
+      'grant update on table "LECTURE_DE"."BRONZE"."RAW_GENRES" to role "DBT_ROLE"',
+      'grant update on table "LECTURE_DE"."BRONZE"."LOAD_BATCHES" to role "DBT_ROLE"',
+      'grant update on table "LECTURE_DE"."BRONZE"."LOAD_LOCK" to role "DBT_ROLE"',
+      'grant insert on table "LECTURE_DE"."BRONZE"."PURGES" to role "DBT_ROLE"',
+      'grant update on table "LECTURE_DE"."BRONZE"."PURGES" to role "DBT_ROLE"',
+    ]);
+  });
+
   it('uses ACCOUNTADMIN only to create the resource monitors, of which the dashboard has its own', () => {
     expect(linesOf('ACCOUNTADMIN')).toEqual([
       'create resource monitor if not exists "LECTURE_MONITOR" with credit_quota = 100 frequency = monthly start_timestamp = immediately ' +

@@ -14,11 +14,16 @@ export const role = (name: string): Wanted => ({
   create: { role: 'USERADMIN', sql: `create role if not exists ${quoted(name)} comment = '${roleComment}'` },
 });
 
-export const database = (name: string): Wanted => ({
-  label: objectLabel('database', name),
-  properties: {},
-  create: { role: 'SYSADMIN', sql: `create database if not exists ${quoted(name)}` },
-});
+/** Time Travel keeps replaced and deleted documents, so it is as short as an UNDROP by a person allows: see `docs/runbook.md#expired-answers`. */
+export function database(name: string): Wanted {
+  const properties = { data_retention_time_in_days: word('data_retention_time_in_days', '1') };
+  return {
+    label: objectLabel('database', name),
+    properties,
+    create: { role: 'SYSADMIN', sql: `create database if not exists ${quoted(name)} ${setsOf(properties)}` },
+    alter: alterBy('SYSADMIN', `alter database ${quoted(name)}`, properties),
+  };
+}
 
 /** Without managed access: dbt, which owns its models, grants on them itself. */
 export const schema = (name: string): Wanted => ({

@@ -70,8 +70,10 @@ class Look implements Observed {
 
   async atDatabase(): Promise<void> {
     const { database } = this.#names;
-    if (!(await this.#named('databases', database))) return;
-    this.objects.set(objectLabel('database', database), {});
+    const found = await this.#named('databases', database);
+    if (!found) return;
+    const properties = { data_retention_time_in_days: textOf(found['retention_time']) };
+    this.objects.set(objectLabel('database', database), properties);
     const { bronze, silver, gold } = schemasOf(this.#names);
     const ours = new Set([bronze, silver, gold]);
     for (const row of await this.#query(`show schemas in database ${quoted(database)}`)) {

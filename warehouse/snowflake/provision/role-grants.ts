@@ -71,11 +71,22 @@ function loaderGrants(names: Names, present: Present): RoleGrants {
   };
 }
 
-/** Reads BRONZE, and creates (and so owns) SILVER and GOLD. */
+/** On single tables of BRONZE, for the purge of expired answers, which each build begins with; dbt itself only reads them. */
+const changedByPurge: readonly (readonly [privilege: string, table: string])[] = [
+  ['UPDATE', 'RAW_MOVIES'],
+  ['UPDATE', 'RAW_GENRES'],
+  ['UPDATE', 'LOAD_BATCHES'],
+  ['UPDATE', 'LOAD_LOCK'],
+  ['INSERT', 'PURGES'],
+  ['UPDATE', 'PURGES'],
+];
+
+/** Reads BRONZE, replaces its expired documents, and creates (and so owns) SILVER and GOLD. */
 function dbtGrants(names: Names, present: Present): RoleGrants {
   const { dbtRole: to } = names;
   const { bronze, silver, gold } = schemasOf(names);
   const builds = ['USAGE', 'CREATE TABLE', 'CREATE VIEW'];
+  const everyTable = onAll(['SELECT'], 'TABLE', bronze, to, present);
   return {
     places: [
       grantOn('USAGE', 'DATABASE', names.database, to),
@@ -83,7 +94,11 @@ function dbtGrants(names: Names, present: Present): RoleGrants {
       ...[silver, gold].flatMap((name) => builds.map((privilege) => grantOn(privilege, 'SCHEMA', name, to))),
       grantOn('USAGE', 'WAREHOUSE', names.transformWarehouse, to),
     ],
-    ...onAll(['SELECT'], 'TABLE', bronze, to, present),
+    future: everyTable.future,
+    contents: [
+      ...everyTable.contents,
+      ...changedByPurge.map(([privilege, table]) => grantOn(privilege, 'TABLE', `${bronze}.${table}`, to)),
+    ],
   };
 }
 

@@ -1,0 +1,137 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { systemClock } from '../../runtime/clock.ts';
+import { openSnowflakePurge } from '../../warehouse/snowflake/purge.ts';
+import { openSnowflakeRebuild } from '../../warehouse/snowflake/rebuild.ts';
+import { openSnowflakeSession } from '../../warehouse/snowflake/session.ts';
+import { takeTransformLease } from '../../warehouse/snowflake/transform-lease.ts';
+import { openSnowflakeWarehouse } from '../../warehouse/snowflake/warehouse.ts';
+import { crashEnvironment, crashPointFlags, firedIn } from '../support/processes/crash-points.ts';
+import { SnowflakeEmulator } from '../support/snowflake/emulator.ts';
+import { makeDatabase } from '../support/snowflake/fixture.ts';
+import { batch, day, genres, type PurgeUnderTest, purgeContract } from '../support/warehouse/purge-contract.ts';
+
+const purger = join(import.meta.dirname, '../support/warehouse/snowflake-purger.ts');
+
+let emulator: SnowflakeEmulator;
+let databases = 0;
+
+beforeAll(async () => {
+  // A killed process leaves its transaction open.
+  emulator = await SnowflakeEmulator.start({ abortIdleBlockerSeconds: 2 });
+});
+afterAll(() => emulator[Symbol.asyncDispose]());
+
+interface Fixture extends PurgeUnderTest {
+  readonly options: Parameters<typeof openSnowflakePurge>[0];
+}
+
+async function openFixture(documentsAtOnce?: number): Promise<Fixture> {
+  const settings = emulator.settings({ database: `PURGE_${++databases}` });
+  await makeDatabase(settings);
+  const options = { settings, clock: systemClock, stage: 'test' };
+  const session = await openSnowflakeSession(options);
+  await session.execute({ sql: 'create schema silver' });
+  return {
+    options,
+    purge: openSnowflakePurge({ ...options, ...(documentsAtOnce && { documentsAtOnce }) }),
+    load: async (batches, to = 'bronze') => {
+      await using warehouse = await (to === 'bronze' ? openSnowflakeWarehouse : openSnowflakeRebuild)(options);
+      await warehouse.migrate();
+      for (const one of batches) await warehouse.append([one]);
+    },
+    query: async (sql) => (await session.execute({ sql })).rows,
+    documentSql: 'to_json(raw_data)',
+    close: async () => session[Symbol.asyncDispose](),
+  };
+}
+
+purgeContract('Snowflake', openFixture);
+
+const offsetsSql = 'select kafka_offset from bronze.raw_movies where to_json(raw_data)';
+const expired = `'{"tmdb_stream_expired":true}'`;
+
+it('[P25] a purge in Snowflake replaces few documents in a transaction, but at least one batch, and a loader loads meanwhile', async () => {
+  const { purge, load, query, close } = await openFixture(3);
+  await load([batch(0n, [1, 2]), batch(2n, [1]), batch(3n, [1, 1, 1, 1]), batch(7n, [2])]);
+  expect(await purge.blankNext(day(5))).toBe(3);
+  await load([batch(8n, [9])]);
+  expect(await purge.blankNext(day(5))).toBe(4);
+  expect(await purge.blankNext(day(5))).toBe(1);
+  expect(await purge.blankNext(day(5))).toBe(0);
+  const kept = await query(`${offsetsSql} <> ${expired}`);
+  expect(kept.map(({ kafka_offset }) => Number(kafka_offset))).toEqual([8]);
+  const numbers = await query('select count(*) as lines, count(distinct load_seq) as numbers from bronze.load_batches');
+  expect(numbers.map((row) => [Number(row['lines']), Number(row['numbers'])])).toEqual([[5, 5]]);
+  await close();
+});
+
+it('[P25] a purge in Snowflake reads the old rows before it takes the load lock', async () => {
+  const { purge, load, close } = await openFixture();
+  await load([batch(0n, [1, 2])]);
+  const logged = (await emulator.statements()).length;
+  await purge.blankNext(day(5));
+  const statements = (await emulator.statements()).slice(logged).map(({ sql }) => sql);
+  const locked = statements.findIndex((sql) => sql.includes('update bronze.load_lock'));
+  const after = statements.slice(locked, statements.indexOf('commit', locked));
+  expect(locked).toBeGreaterThan(0);
+  // Each of them names its batches, except for the numbers, of which Snowflake keeps the maximum.
+  const unbounded = after.filter((sql) => sql.includes('raw_movies') && !sql.includes('from values'));
+  expect(unbounded).toEqual([]);
+  expect(after.filter((sql) => sql.includes('raw_movies'))).toHaveLength(2);
+  await close();
+});
+
+it('[P25] a purge in Snowflake replaces nothing while dbt runs', async () => {
+  const { options, load, query, close } = await openFixture();
+  await load([batch(0n, [1])]);
+  const lease = await takeTransformLease({ ...options, waitMs: 1_000 });
+  const stop = new AbortController();
+  const purge = openSnowflakePurge({ ...options, signal: stop.signal });
+  const blanking = purge.blankNext(day(5));
+  blanking.catch(() => {});
+  await expect.poll(async () => leaseTries(), { timeout: 20_000 }).toBeGreaterThan(2);
+  expect(await query(`${offsetsSql} = ${expired}`)).toEqual([]);
+  await lease[Symbol.asyncDispose]();
+  expect(await blanking).toBe(1);
+  await close();
+});
+
+/** How often a process looked who has the lease of dbt. */
+const leaseTries = async () =>
+  (await emulator.statements()).filter(({ sql }) => sql.includes('as left_ms from silver.transform_lease')).length;
+
+it.each([1, 2])(
+  '[R150] a purge in Snowflake that is killed in transaction %i is completed by the next one',
+  async (hit) => {
+    const { options, load, query, close } = await openFixture();
+    await load([batch(0n, [1, 9]), genres]);
+    const folder = mkdtempSync(join(tmpdir(), 'snowflake-purge-'));
+    const log = join(folder, 'log');
+    const purge = (env: Record<string, string> = {}) =>
+      promisify(execFile)(
+        process.execPath,
+        [...crashPointFlags(env), purger, emulator.url, options.settings.database, String(day(5).getTime())],
+        { env: { ...process.env, ...env } },
+      );
+    const killed = purge(crashEnvironment('CRASH_AT', { point: 'snowflake.purged', hit }, log));
+    await expect(killed).rejects.toMatchObject({ signal: 'SIGKILL' });
+    expect(firedIn(log)).toEqual([`CRASH_AT snowflake.purged:${hit}`]);
+    await purge();
+    const blank = await query(`${offsetsSql} = ${expired} union all
+    select kafka_offset from bronze.raw_genres where to_json(raw_data) = ${expired}`);
+    expect(blank.map(({ kafka_offset }) => Number(kafka_offset))).toEqual([0, 0]);
+    const lines = await query('select load_seq, row_count from bronze.load_batches order by load_seq');
+    expect(lines.map((line) => [line['load_seq'], line['row_count']].map(Number))).toEqual([
+      [3, 2],
+      [4, 1],
+    ]);
+    expect(await query('select 1 as one from bronze.purges where finished_at is null')).toEqual([]);
+    rmSync(folder, { recursive: true });
+    await close();
+  },
+);
