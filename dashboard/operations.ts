@@ -27,6 +27,7 @@ interface Coverage {
   readonly known: number;
   readonly fetched: number;
   readonly gone: number;
+  readonly expired: number;
   readonly neverFetched: number;
   readonly parked: number;
   readonly answerAge: { readonly p50Seconds: number; readonly p99Seconds: number; readonly maxSeconds: number } | null;
@@ -161,6 +162,7 @@ const coverageColumns = [
   column('known', 'Known movies', 'count'),
   column('fetched', 'Fetched', 'count'),
   column('gone', 'Gone from TMDb', 'count'),
+  column('expired', 'With expired answers only', 'count'),
   column('neverFetched', 'Never fetched', 'count'),
   column('parked', 'Of these, parked', 'count'),
   column('exportedAt', 'Newest export', 'time'),

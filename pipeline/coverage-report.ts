@@ -11,10 +11,10 @@ const seconds = z.number();
 const exportShape = z.object({
   exportedAt: time.describe('beginning of the UTC day of the export'),
   movies: count.describe('movies in it'),
-  answered: count.describe('those with an answer in BRONZE, 404 included'),
-  missing: count.describe('those without an answer in BRONZE'),
+  answered: count.describe('those with an answer in BRONZE that is not expired, 404 included'),
+  missing: count.describe('those without such an answer'),
   share: z.number().nullable().describe('answered / movies, from 0 to 1; null if the export is empty'),
-  beyond: count.describe('movies with an answer in BRONZE that are not in the export'),
+  beyond: count.describe('movies with such an answer that are not in the export'),
 });
 
 const ageShape = z.object({
@@ -27,8 +27,10 @@ const ageShape = z.object({
 const missingShape = z.object({
   movieId: count.describe('id of the movie at TMDb'),
   reason: z
-    .enum(['not_fetched', ...deadLetterReasons])
-    .describe('not_fetched: it was not requested yet, or waits; otherwise the reason of its dead letter'),
+    .enum(['not_fetched', 'expired', ...deadLetterReasons])
+    .describe(
+      'not_fetched: it was not requested yet, or waits; expired: its newest answer is older than TMDB_RETENTION; otherwise the reason of its dead letter',
+    ),
 });
 
 /** How much of TMDb's catalogue is in BRONZE, and how old it is. */
@@ -38,14 +40,17 @@ export const coverageShape = z.object({
   known: count.describe('movies in the export, in BRONZE or in dead letters'),
   fetched: count.describe('movies whose newest answer describes them'),
   gone: count.describe('movies whose newest answer is a 404 or 410: TMDb no longer has them'),
-  neverFetched: count.describe('known movies without an answer in BRONZE: known - fetched - gone'),
-  parked: count.describe('those of them that are in dead letters'),
-  answerAge: ageShape.nullable().describe('age of the newest answer of each movie; null without answers'),
+  expired: count.describe('movies whose newest answer is older than TMDB_RETENTION: no value of them is in GOLD'),
+  neverFetched: count.describe('known movies without an answer in BRONZE: known - fetched - gone - expired'),
+  parked: count.describe('movies in neverFetched that are in dead letters'),
+  answerAge: ageShape
+    .nullable()
+    .describe('age of the newest answer of each movie that is not expired; null without such answers'),
   advice: z.array(z.string()).describe('what to run; empty if there is nothing to do'),
   missing: z
     .array(missingShape)
     .nullable()
-    .describe('up to 1,000 of the movies in neverFetched, by ascending id; null without --missing'),
+    .describe('up to 1,000 of the movies in expired and neverFetched, by ascending id; null without --missing'),
 });
 export type Coverage = ValueOf<typeof coverageShape>;
 type Missing = ValueOf<typeof missingShape>;
@@ -64,26 +69,27 @@ export interface CoverageInput {
   readonly mostMissing: number | null;
   /** TMDB_REASK_AFTER (ms). */
   readonly reaskAfterMs: number;
+  /** TMDB_RETENTION (ms): an older answer has expired. */
+  readonly retentionMs: number;
 }
 
-/** Computes the report. A million movies need 10 MB: one bit for each movie in two sets, and the age of each answer. */
+/** Computes the report. A million movies need 10 MB: one bit for each movie in three sets, and the age of each answer. */
 export async function reportCoverage(input: CoverageInput): Promise<Coverage> {
   const { now, exported, parked, mostMissing } = input;
   const answers = await countAnswers(input);
-  const { answered, gone } = answers;
-  const missing = missingOf(input, answered);
-  const counts = { neverFetched: 0, parked: 0 };
+  const { answered, gone, expired } = answers;
+  const counts = { expired: expired.size, neverFetched: 0, parked: 0 };
   const listed: Missing[] = [];
-  for (const movieId of missing) {
-    const reason = parked.get(movieId);
-    counts.neverFetched += 1;
-    if (reason !== undefined) counts.parked += 1;
-    if (listed.length < (mostMissing ?? 0)) listed.push({ movieId, reason: reason ?? 'not_fetched' });
+  for (const movieId of missingOf(input, answers)) {
+    const reason = expired.has(movieId) ? 'expired' : (parked.get(movieId) ?? 'not_fetched');
+    if (reason !== 'expired') counts.neverFetched += 1;
+    if (reason !== 'expired' && reason !== 'not_fetched') counts.parked += 1;
+    if (listed.length < (mostMissing ?? 0)) listed.push({ movieId, reason });
   }
   const figures = {
     readAt: new Date(now),
     export: exported && exportOf(exported, answers),
-    known: answered.size + counts.neverFetched,
+    known: answered.size + expired.size + counts.neverFetched,
     fetched: answered.size - gone,
     gone,
     ...counts,
@@ -94,18 +100,25 @@ export async function reportCoverage(input: CoverageInput): Promise<Coverage> {
 }
 
 interface AnswerCounts {
+  /** Movies whose newest answer has not expired. */
   readonly answered: MovieSet;
+  readonly expired: MovieSet;
   readonly gone: number;
   readonly inExport: number;
   /** In seconds. */
   readonly ages: Float64Array;
 }
 
-async function countAnswers({ answers, exported }: CoverageInput): Promise<AnswerCounts> {
-  const answered = new MovieSet();
+async function countAnswers({ answers, exported, retentionMs }: CoverageInput): Promise<AnswerCounts> {
+  const [answered, expired] = [new MovieSet(), new MovieSet()];
   const counts = { gone: 0, inExport: 0 };
   let ages = new Float64Array(1_024);
   for await (const { movieId, ageSeconds, isGone } of answers) {
+    // mutant: discovery.expired
+    if (ageSeconds * 1_000 > retentionMs) {
+      expired.add(movieId);
+      continue;
+    }
     if (answered.size === ages.length) {
       const larger = new Float64Array(ages.length * 2);
       larger.set(ages);
@@ -116,15 +129,16 @@ async function countAnswers({ answers, exported }: CoverageInput): Promise<Answe
     if (isGone) counts.gone += 1; // mutant: discovery.gone-counted
     if (exported?.movies.has(movieId)) counts.inExport += 1;
   }
-  return { ...counts, answered, ages: ages.subarray(0, answered.size) };
+  return { ...counts, answered, expired, ages: ages.subarray(0, answered.size) };
 }
 
-/** The known movies without an answer, in the order of their ids. */
-function* missingOf({ exported, parked }: CoverageInput, answered: MovieSet): Generator<number> {
+/** The known movies without an answer that has not expired, in the order of their ids. */
+function* missingOf({ exported, parked }: CoverageInput, { answered, expired }: AnswerCounts): Generator<number> {
   const known = new MovieSet();
   // mutant: discovery.missing
   for (const movieId of exported?.movies ?? []) if (!answered.has(movieId)) known.add(movieId);
   for (const movieId of parked.keys()) if (!answered.has(movieId)) known.add(movieId);
+  for (const movieId of expired) known.add(movieId);
   yield* known;
 }
 
@@ -154,12 +168,13 @@ function agesOf(ages: Float64Array): Coverage['answerAge'] {
 const staleAfterDays = 3;
 
 function adviceFor(
-  coverage: Pick<Coverage, 'export' | 'neverFetched' | 'parked' | 'answerAge'>,
+  coverage: Pick<Coverage, 'export' | 'expired' | 'neverFetched' | 'parked' | 'answerAge'>,
   { now, reaskAfterMs }: CoverageInput,
 ): string[] {
-  const { export: newest, neverFetched, parked, answerAge } = coverage;
+  const { export: newest, expired, neverFetched, parked, answerAge } = coverage;
   const ageDays = newest && Math.floor((now - newest.exportedAt.getTime()) / dayMs);
   const waiting = neverFetched - parked;
+  const hasAnswers = answerAge !== null || expired > 0;
   const isTooOld = answerAge !== null && answerAge.maxSeconds * 1_000 > reaskAfterMs;
   return [
     newest === null
@@ -168,9 +183,12 @@ function adviceFor(
     ageDays !== null && ageDays >= staleAfterDays
       ? `the newest export is ${ageDays} days old (${utcDay(newest?.exportedAt.getTime() ?? 0)}): run "produce export"`
       : null,
-    answerAge === null ? 'BRONZE has no answers: run "run --once"' : null,
-    answerAge !== null && waiting > 0
+    hasAnswers ? null : 'BRONZE has no answers: run "run --once"',
+    hasAnswers && waiting > 0
       ? `${waiting} movies are not fetched: run "fetch" and "load"; "status" shows how many ids wait`
+      : null,
+    expired > 0
+      ? `the newest answer of ${expired} movies is older than TMDB_RETENTION: run "produce export", "fetch" and "load"`
       : null,
     parked > 0 ? `${parked} movies are parked: run "dead-letters list" for the reasons` : null,
     isTooOld

@@ -28,6 +28,7 @@ export async function readCoverage(
     parked: await readParked(platform, context),
     answers: readAnswers(context, now),
     reaskAfterMs: context.config.tmdb.reaskAfterMs,
+    retentionMs: context.config.tmdb.retentionMs,
   });
 }
 

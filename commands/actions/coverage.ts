@@ -29,15 +29,15 @@ export async function showCoverage(context: Context, options: ShowCoverage): Pro
 /** The report as tables, and what to run. */
 export function textOf(coverage: Coverage): string {
   const { export: newest, answerAge, advice, missing } = coverage;
-  const { known, fetched, gone, neverFetched, parked } = coverage;
+  const { known, fetched, gone, expired, neverFetched, parked } = coverage;
   const sections = [
-    `movies\n${formatTable([{ known, fetched, gone, never_fetched: neverFetched, parked }])}`,
+    `movies\n${formatTable([{ known, fetched, gone, expired, never_fetched: neverFetched, parked }])}`,
     newest ? `the export of ${utcDay(newest.exportedAt.getTime())}\n${formatTable([exportRow(newest)])}` : null,
     answerAge ? `age of the newest answers\n${formatTable([ageRow(answerAge)])}` : null,
     missing && missing.length > 0
-      ? `never fetched\n${formatTable(missing.map(({ movieId, reason }) => ({ movie_id: String(movieId), reason })))}`
+      ? `without an answer\n${formatTable(missing.map(({ movieId, reason }) => ({ movie_id: String(movieId), reason })))}`
       : null,
-    missing && missing.length < neverFetched ? `and ${neverFetched - missing.length} more` : null,
+    missing && missing.length < expired + neverFetched ? `and ${expired + neverFetched - missing.length} more` : null,
     advice.join('\n') || 'complete: nothing to do',
   ];
   return sections.filter((section) => section !== null).join('\n\n');

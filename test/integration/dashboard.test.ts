@@ -263,7 +263,13 @@ describe('the dashboard', () => {
 
   it('shows the last report of coverage, or that it cannot be read', async () => {
     const context = contextWith({ DATA_DIR: join(folder, 'covered') });
-    const input = { now: Date.UTC(2026, 0, 2), exported: null, parked: new Map(), reaskAfterMs: 1 };
+    const input = {
+      now: Date.UTC(2026, 0, 2),
+      exported: null,
+      parked: new Map(),
+      reaskAfterMs: 1,
+      retentionMs: 86_400_000,
+    };
     const answers = [{ movieId: 1, ageSeconds: 10, isGone: false }];
     const report = await reportCoverage({ ...input, answers, mostMissing: 5 });
     saveCoverage(context, report);

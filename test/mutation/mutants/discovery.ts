@@ -180,6 +180,13 @@ export const discoveryMutants: readonly Mutant[] = [
     tests: coverage,
   },
   {
+    name: 'discovery: a movie whose newest answer has expired counts as fetched',
+    file: 'pipeline/coverage-report.ts',
+    place: 'discovery.expired',
+    change: swap('> retentionMs', '< 0'),
+    tests: coverage,
+  },
+  {
     name: 'discovery: a movie that came back counts as gone',
     file: 'warehouse/newest-answers.ts',
     place: 'discovery.newest-is-gone',

@@ -51,7 +51,7 @@ export const sampleStatus: OperationsStatus = {
   },
   coverage: {
     ...{ readAt: new Date('2026-01-02T03:00:00Z'), known: 1_240_000, fetched: 1_100_000, gone: 4_000 },
-    ...{ neverFetched: 136_000, parked: 12, advice: ['12 movies are <parked>: run "dead-letters list"'] },
+    ...{ expired: 0, neverFetched: 136_000, parked: 12, advice: ['12 movies are <parked>: run "dead-letters list"'] },
     export: { exportedAt: new Date('2026-01-01T00:00:00Z'), share: 0.899_999, missing: 124_000 },
     answerAge: { p50Seconds: 90_000, p99Seconds: 900_000, maxSeconds: 1_000_000 },
   },

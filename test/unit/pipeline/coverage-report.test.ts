@@ -16,6 +16,7 @@ const answer = (movieId: number, ageSeconds = 10, isGone = false) => ({ movieId,
 const report = (input: Partial<CoverageInput> = {}) =>
   reportCoverage({
     ...{ now, exported: null, answers: [], parked: new Map(), mostMissing: null, reaskAfterMs: 150 * day * 1_000 },
+    retentionMs: 180 * day * 1_000,
     ...input,
   });
 const today = (...ids: number[]) => ({ day: '2026-08-31', movies: moviesOf(ids) });
@@ -43,6 +44,31 @@ describe('the coverage', () => {
       { movieId: 6, reason: 'not_fetched' },
       { movieId: 8, reason: 'wrong_movie' },
     ]);
+  });
+
+  it('[P24] counts a movie whose newest answer has expired as expired, neither as fetched nor as gone', async () => {
+    const coverage = await report({
+      exported: today(1, 2, 3, 4),
+      answers: [answer(1), answer(2, 181 * day), answer(3, 181 * day, true), answer(7, 181 * day)],
+      parked: new Map([[2, 'wrong_movie']]),
+      mostMissing: 10,
+    });
+    expect(coverage).toMatchObject({ known: 5, fetched: 1, gone: 0, expired: 3, neverFetched: 1, parked: 0 });
+    expect(coverage.export).toMatchObject({ movies: 4, answered: 1, missing: 3, share: 1 / 4, beyond: 0 });
+    expect(coverage.answerAge).toMatchObject({ maxSeconds: 10 });
+    expect(coverage.missing).toEqual([
+      { movieId: 2, reason: 'expired' },
+      { movieId: 3, reason: 'expired' },
+      { movieId: 4, reason: 'not_fetched' },
+      { movieId: 7, reason: 'expired' },
+    ]);
+    expect(coverage.advice).toEqual([
+      expect.stringContaining('1 movies are not fetched'),
+      'the newest answer of 3 movies is older than TMDB_RETENTION: run "produce export", "fetch" and "load"',
+    ]);
+    const onlyExpired = await report({ exported: today(2), answers: [answer(2, 181 * day)] });
+    expect(onlyExpired).toMatchObject({ fetched: 0, expired: 1, answerAge: null });
+    expect(onlyExpired.advice).toEqual([expect.stringContaining('of 1 movies is older than TMDB_RETENTION')]);
   });
 
   it('lists no more missing movies than asked for, and says how many it omits', async () => {

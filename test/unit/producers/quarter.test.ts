@@ -46,6 +46,7 @@ function checkOf(quarter: Quarter, findings: string[]): () => Promise<void> {
       parked: new Map(),
       mostMissing: 1,
       reaskAfterMs: Number.POSITIVE_INFINITY,
+      retentionMs: 180 * dayMs,
     };
     const { export: ofExport, answerAge, missing } = await reportCoverage(input);
     isBackfilled ||= ofExport?.share === 1;
