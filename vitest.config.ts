@@ -28,8 +28,6 @@ interface Folder {
   readonly name: string;
   readonly timeoutMs: number;
   readonly globalSetup?: string[];
-  /** Whether each file has modules and a process of its own. Files without isolation take half the time if they are small. */
-  readonly isolate?: boolean;
 }
 
 /**
@@ -39,7 +37,7 @@ interface Folder {
  * a running fleet, as many as its settings say (see `test/runner/suites.ts`).
  */
 const folders: readonly Folder[] = [
-  { name: 'unit', timeoutMs: 60_000, isolate: false },
+  { name: 'unit', timeoutMs: 60_000 },
   { name: 'contract', timeoutMs: 120_000 },
   { name: 'integration', timeoutMs: 240_000, globalSetup: [broker, dbt] },
   { name: 'deploy', timeoutMs: 240_000 },
@@ -47,11 +45,12 @@ const folders: readonly Folder[] = [
   { name: 'faults', timeoutMs: 600_000, globalSetup: [dbt] },
 ];
 
-const project = ({ name, timeoutMs, globalSetup = [], isolate = true }: Folder) => ({
+const project = ({ name, timeoutMs, globalSetup = [] }: Folder) => ({
   test: {
     name,
     globalSetup,
-    isolate,
+    // The files of a worker share its process and modules: to load them again costs a third of a CPU second for each file.
+    isolate: false,
     setupFiles: ['test/runner/measure-file.ts'],
     include: [`test/${name}/**/*.test.ts`],
     exclude: isFast ? [...measuringFiles, ...filesOfFullTier] : [],

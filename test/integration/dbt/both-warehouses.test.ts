@@ -70,7 +70,7 @@ async function buildBoth(command: 'build' | 'run' = 'build'): Promise<DbtSummary
   return expected;
 }
 
-it('[P12 R90] build the same tables by a first build', { timeout: 300_000 }, async () => {
+it('[P12 R90] build the same tables by a first build', { timeout: 600_000 }, async () => {
   await file.load(
     10,
     movies.slice(0, isLongForm ? 950 : 100).map((movie) => at(100, movie)),

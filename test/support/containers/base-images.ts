@@ -116,7 +116,7 @@ async function fillContext(context: string): Promise<void> {
   mkdirSync(join(context, 'bin'), { recursive: true });
   cpSync(join(root, 'node_modules', platform, 'bin/node'), join(context, 'bin/node'));
   const npm = realpathSync((await run('sh', ['-c', 'command -v npm'])).trim());
-  cpSync(join(dirname(npm), '../../containers'), join(context, 'npm'), { recursive: true });
+  cpSync(join(dirname(npm), '../../npm'), join(context, 'npm'), { recursive: true });
   cpSync(join(standIns, 'kafka'), join(context, 'kafka'), { recursive: true });
   const jars = join(root, '.tools/kafka');
   mkdirSync(join(context, 'libs'));
