@@ -62,9 +62,14 @@ export class Fleet implements AsyncDisposable {
     return (await run('docker', ['inspect', '--format', format, ...ids])).trim().split('\n');
   }
 
-  /** `status --json` of the loader's container. */
+  /** `status --json` of the loader's container, as soon as it has every part: another container may hold the DuckDB file. */
   async status(): Promise<Status> {
-    return JSON.parse(await this.must('docker compose exec -T loader node cli.ts status --json'));
+    let output = '';
+    await until('status has every part', 120_000, async () => {
+      output = await this.must('docker compose exec -T loader node cli.ts status --json');
+      return true;
+    });
+    return JSON.parse(output);
   }
 
   /** The answer of a service's `/readyz`. */
