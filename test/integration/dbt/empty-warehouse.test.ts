@@ -1,3 +1,4 @@
+import { DuckDBInstance } from '@duckdb/node-api';
 import { expect, it } from 'vitest';
 import { lastRunReportSql, projectFingerprint, transformState } from '../../../transform/state.ts';
 import { derivedRelations, gone, projectDir, WarehouseFile } from '../../support/dbt/warehouse-file.ts';
@@ -9,10 +10,14 @@ it('[R41] builds every table from an empty BRONZE, passes its unit tests, and is
   const vars = { project_fingerprint: fingerprint };
   expect(await state()).toEqual({ due: true, reason: 'never run', fullRefresh: true });
 
+  await addSmallRowGroups(file.path);
   const progress: number[] = [];
   const summary = await file.dbt({ vars, onProgress: ({ done }) => progress.push(done) });
   expect(summary).toMatchObject({ status: 'success', models: derivedRelations.length, failures: [] });
   expect(progress).toEqual(progress.map((_, index) => index + 1));
+  // If a checkpoint of dbt merged the loader's row groups, it would rewrite up to 122,880 documents in each run.
+  const rowGroups = "select count(distinct row_group_id) as n from pragma_storage_info('bronze.loaded')";
+  expect(await file.query(rowGroups)).toEqual([{ n: '3' }]);
   // dbt also counts each exposure as a step, although there is nothing to do.
   const exposures = 2;
   expect(progress.length).toBe(summary.models + summary.tests.passed + exposures);
@@ -33,3 +38,14 @@ it('[R41] builds every table from an empty BRONZE, passes its unit tests, and is
   const [report] = await file.query(lastRunReportSql);
   expect(report).toMatchObject({ command: 'test', status: 'success', tests_passed: String(unitTests.tests.passed) });
 });
+
+/** A table of 30,000 rows, written as the loader writes BRONZE. */
+async function addSmallRowGroups(path: string): Promise<void> {
+  const instance = await DuckDBInstance.create();
+  const connection = await instance.connect();
+  await connection.run(`attach '${path}' as tmdb (row_group_size 10240)`);
+  await connection.run('create table tmdb.bronze.loaded as select range as id from range(30000)');
+  await connection.run('detach tmdb');
+  connection.closeSync();
+  instance.closeSync();
+}
