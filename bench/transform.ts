@@ -95,14 +95,17 @@ interface Measured {
   readonly nodes: ReadonlyMap<string, number>;
 }
 
-async function measure({ name, movies }: Shape, rows: number, progress: Progress): Promise<Measured> {
+async function measure({ name, movies, answersPerDay }: Shape, rows: number, progress: Progress): Promise<Measured> {
   const folder = mkdtempSync(join(tmpdir(), 'tmdb-stream-transform-'));
   const workDir = join(folder, 'dbt');
   const of = `${name} of ${rows}`;
   const told = (what: string, { seconds, cpuSeconds }: Cost) =>
     progress.note(`${of}: ${what} ${seconds.toFixed(1)} s, CPU ${cpuSeconds?.toFixed(1) ?? '-'} s`);
   try {
-    const file = new BronzeFile(join(folder, 'warehouse.duckdb'), Number(values['batch-rows']));
+    const file = new BronzeFile(join(folder, 'warehouse.duckdb'), {
+      batchRows: Number(values['batch-rows']),
+      answersPerDay,
+    });
     const answers = new Answers(movies(rows));
     await file.fill(answers.rounds(rows), (done) => progress.update(of, { done, total: rows, unit: 'rows' }));
     const first = await build(file.path, workDir, true);

@@ -9,18 +9,20 @@ import type { Answer } from './bronze-shapes.ts';
 const clusterId = 'bench';
 /** Batches per transaction. */
 const batchesPerTransaction = 20;
-/** The time of TMDb's answer at an offset: four a second, like the rate limit. */
-const fetchedAt = (offset: bigint): Date => new Date(Date.parse('2026-01-01') + Number(offset) * 250);
+const firstDay = Date.parse('2026-01-01');
+const msPerDay = 86_400_000;
 
 /** A DuckDB file whose BRONZE is written by the product's own warehouse: rows, ledger and positions agree. */
 export class BronzeFile {
   readonly path: string;
   readonly #batchRows: number;
+  readonly #answersPerDay: number;
   #offset = 0n;
 
-  constructor(path: string, batchRows: number) {
+  constructor(path: string, { batchRows, answersPerDay }: { batchRows: number; answersPerDay: number }) {
     this.path = path;
     this.#batchRows = batchRows;
+    this.#answersPerDay = answersPerDay;
   }
 
   async fill(answers: Iterable<Answer>, onRows: (rows: number) => void): Promise<void> {
@@ -48,6 +50,12 @@ export class BronzeFile {
     return await reader.query(sql);
   }
 
+  /** The time of TMDb's answer at an offset: four a second, like the rate limit, until all answers of the day have come. */
+  #fetchedAt(offset: bigint): Date {
+    const day = Math.floor(Number(offset) / this.#answersPerDay);
+    return new Date(firstDay + day * msPerDay + (Number(offset) % this.#answersPerDay) * 250);
+  }
+
   #open(): Promise<Warehouse> {
     return openDuckDbWarehouse({ path: this.path, lockWaitMs: 0, clock: systemClock });
   }
@@ -69,7 +77,7 @@ export class BronzeFile {
       body,
       sourceUrl: `https://api.themoviedb.org/3/movie/${movieId}`,
       httpStatus,
-      fetchedAt: fetchedAt(firstOffset + BigInt(index)),
+      fetchedAt: this.#fetchedAt(firstOffset + BigInt(index)),
     }));
     const partition = { clusterId, topic: topics.rawMovies.name, topicId: 'bench', partition: 0 };
     return { table: 'raw_movies', partition, firstOffset, nextOffset: this.#offset, rows };
@@ -83,7 +91,7 @@ export class BronzeFile {
       partition: { clusterId, topic: topics.rawGenres.name, topicId: 'bench', partition: 0 },
       firstOffset: 0n,
       nextOffset: 1n,
-      rows: [{ kafkaOffset: 0n, language: 'en', body, sourceUrl, fetchedAt: fetchedAt(0n) }],
+      rows: [{ kafkaOffset: 0n, language: 'en', body, sourceUrl, fetchedAt: this.#fetchedAt(0n) }],
     };
   }
 }

@@ -111,7 +111,7 @@ export class WarehouseFile implements AsyncDisposable {
     this.path = join(dir, `${name}.duckdb`);
   }
 
-  /** @param name of the file, which dbt uses as the name of the database. The name may need quotes. */
+  /** @param name of the file. It may need quotes. */
   static async create(name = 'warehouse'): Promise<WarehouseFile> {
     const file = new WarehouseFile(await mkdtemp(join(tmpdir(), 'dbt-test-')), name);
     await file.query(await readFile(join(root, 'warehouse/duckdb/bronze.sql'), 'utf8'));
