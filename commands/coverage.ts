@@ -7,7 +7,7 @@ export const coverage = defineCommand({
   summary: "show how much of TMDb's catalogue is in BRONZE, and how old it is",
   description: [
     'Compares the newest export that "produce export" has read to its end, BRONZE and the dead letters: how many movies are known, ' +
-      'fetched, gone from TMDb, parked or not yet fetched, how old the newest answers are, and how many movies of BRONZE the ' +
+      'fetched, gone from TMDb, expired, parked or not yet fetched, how old the newest answers are, and how many movies of BRONZE the ' +
       'export lacks. It says what to run if something is missing.',
     'It sends no request to TMDb. While it reads, other processes wait for the DuckDB file. The page Operations of the dashboard shows ' +
       'its last report.',
@@ -18,7 +18,7 @@ export const coverage = defineCommand({
   ],
   options: {
     missing: flag(
-      'also list movies that were never fetched, each with the reason: the first 1,000 in the order of their ids',
+      'also list movies that are expired or were never fetched, each with the reason: the first 1,000 by ascending id',
     ),
     json,
   },

@@ -137,7 +137,7 @@ export const transform = defineCommand({
   name: 'transform',
   summary: 'build and test SILVER and GOLD with dbt',
   description: [
-    'Runs dbt build if BRONZE has changed since the last run that succeeded. On DuckDB, it first removes expired answers, as ' +
+    'Runs dbt build if BRONZE has changed since the last run that succeeded. It first removes expired answers, as ' +
       '"purge" does.',
   ],
   examples: [

@@ -162,7 +162,7 @@ const coverageColumns = [
   column('known', 'Known movies', 'count'),
   column('fetched', 'Fetched', 'count'),
   column('gone', 'Gone from TMDb', 'count'),
-  column('expired', 'With expired answers only', 'count'),
+  column('expired', 'Expired', 'count'),
   column('neverFetched', 'Never fetched', 'count'),
   column('parked', 'Of these, parked', 'count'),
   column('exportedAt', 'Newest export', 'time'),

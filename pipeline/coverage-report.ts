@@ -40,12 +40,14 @@ export const coverageShape = z.object({
   known: count.describe('movies in the export, in BRONZE or in dead letters'),
   fetched: count.describe('movies whose newest answer describes them'),
   gone: count.describe('movies whose newest answer is a 404 or 410: TMDb no longer has them'),
-  expired: count.describe('movies whose newest answer is older than TMDB_RETENTION: no value of them is in GOLD'),
+  expired: count.describe(
+    'movies whose newest answer is older than TMDB_RETENTION: GOLD loses them with the next purge',
+  ),
   neverFetched: count.describe('known movies without an answer in BRONZE: known - fetched - gone - expired'),
   parked: count.describe('movies in neverFetched that are in dead letters'),
   answerAge: ageShape
     .nullable()
-    .describe('age of the newest answer of each movie that is not expired; null without such answers'),
+    .describe('age of the newest answer of each movie, without expired ones; null if there are none'),
   advice: z.array(z.string()).describe('what to run; empty if there is nothing to do'),
   missing: z
     .array(missingShape)

@@ -175,7 +175,7 @@ const warehouseMetrics = (registers: Registry[]) => ({
   }),
   purgeUnfinished: new Gauge({
     name: 'tmdb_purge_unfinished',
-    help: '1 while values of expired answers may still be in the DuckDB file, because a purge failed or the file could not be rewritten.',
+    help: '1 while values of expired answers may still be in the warehouse: a purge failed, a full refresh is deferred, or the DuckDB file could not be rewritten.',
     registers,
   }),
   dbtRuns: new Counter({

@@ -68,7 +68,7 @@ const settings = {
     kind: duration,
     default: '180d',
     meaning:
-      "How long the warehouse keeps TMDb's answers; Snowflake itself keeps what is replaced for eight more days. TMDb's terms allow six " +
+      "How long the warehouse keeps TMDb's answers; Snowflake's Time Travel and Fail-safe keep replaced rows for up to eight more days. TMDb's terms allow six " +
       'months. It must be longer than TMDB_REASK_AFTER.',
     see: 'docs/runbook.md#expired-answers',
   }),

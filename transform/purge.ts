@@ -2,6 +2,8 @@ import { z } from 'zod';
 import type { Context } from '../platform/context.ts';
 import { warehouseAccess } from '../platform/warehouse.ts';
 import { systemClock } from '../runtime/clock.ts';
+import { isRetriable, messageOf } from '../runtime/errors.ts';
+import { asFileError, FileError } from '../runtime/file-error.ts';
 import { count, type ValueOf } from '../runtime/shape.ts';
 import type { Purge } from '../warehouse/expiry.ts';
 
@@ -40,9 +42,9 @@ export async function isPurgeUnfinished(context: Context): Promise<boolean> {
 }
 
 /**
- * Replaces the documents of expired answers in BRONZE, batch by batch, so that a loader waits for no more than one. A later build takes
- * their values out of SILVER and GOLD. If it is interrupted, call it again. @returns the number of replaced documents, and the time after
- * that. @throws WarehouseUnavailableError.
+ * Replaces the documents of expired answers in BRONZE, a few batches per transaction, so that a loader waits for at most one
+ * transaction. A later build takes their values out of SILVER and GOLD. If it is interrupted, call it again.
+ * @returns the number of replaced documents, and the time after that. @throws WarehouseUnavailableError.
  */
 export async function blankExpired(
   context: Context,
@@ -63,6 +65,25 @@ export async function blankExpired(
 }
 
 /**
+ * As `blankExpired`, before a build. If only the purge is impossible, logs why, and the build follows: otherwise SILVER and GOLD would
+ * stay as they are until a person has helped. @returns null in that case. @throws as `blankExpired`.
+ */
+export async function blankIfPossible(context: Context): Promise<Date | null> {
+  try {
+    return (await blankExpired(context)).blankedBy;
+  } catch (error) {
+    if (context.signal.aborted || !isOfPurgeOnly(error)) throw error;
+    context.log.error({ error: messageOf(error) }, 'the purge of expired answers failed');
+    context.metrics.purgeUnfinished.set(1);
+    return null;
+  }
+}
+
+/** Whether a build can succeed although a purge failed: it was refused, or has a defect. An outage, or a full disk, is the same for both. */
+export const isOfPurgeOnly = (error: unknown): boolean =>
+  !isRetriable(error) && !(asFileError(error) instanceof FileError);
+
+/**
  * Removes what a purge has left in unused parts of the warehouse, after a build that has read all replaced documents.
  * @param blankedBy of `blankExpired`, before that build. @throws SideOutputError, WarehouseUnavailableError.
  */
@@ -73,5 +94,5 @@ export async function finishPurge(context: Context, blankedBy: Date): Promise<vo
   for (const view of await purge.finish(blankedBy)) {
     context.log.warn({ view }, 'dropped a view from the warehouse file: the table or file that it reads is gone');
   }
-  context.log.info('no value of an expired answer is left in the warehouse');
+  context.log.info('purge finished: the tables have no values of expired answers');
 }

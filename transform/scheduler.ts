@@ -15,7 +15,7 @@ import { DbtError } from './dbt/dbt-error.ts';
 import { failuresShape } from './dbt/run-results.ts';
 import { announce, type FullRefresh } from './full-refresh.ts';
 import type { LayerTimes } from './layers.ts';
-import { blankExpired, finishPurge } from './purge.ts';
+import { blankExpired, finishPurge, isOfPurgeOnly } from './purge.ts';
 import {
   build,
   goldCopy,
@@ -222,17 +222,19 @@ export class Rounds {
     }
   }
 
-  /** Once a day: then no answer is older than TMDB_RETENTION and a day. A defect of the purge does not stop dbt: a later round retries. */
+  /** Once a day: then no answer is older than TMDB_RETENTION and a day. If only the purge is impossible, dbt runs: a later round retries. */
   async #purge(): Promise<void> {
     const { metrics, log, signal } = this.#context;
     if (this.#clock.monotonic() < this.#purgeAt) return;
+    // Also after an outage or a timeout: the next rounds build without a purge.
+    this.#purgeAt = this.#clock.monotonic() + purgeAgainMs;
     try {
       // Another process, or a rebuild, may have replaced some and not finished.
       this.#blankedBy = (await blankExpired(this.#context)).blankedBy;
       this.#purgeFailure = null;
       this.#purgeAt = this.#clock.monotonic() + purgeEveryMs;
     } catch (thrown) {
-      if (signal.aborted || asFileError(thrown) instanceof IngestError) throw thrown;
+      if (signal.aborted || !isOfPurgeOnly(thrown)) throw thrown;
       const error = messageOf(thrown);
       log[error === this.#purgeFailure ? 'debug' : 'error'](
         { error },
@@ -240,7 +242,6 @@ export class Rounds {
       );
       metrics.purgeUnfinished.set(1);
       this.#purgeFailure = error;
-      this.#purgeAt = this.#clock.monotonic() + purgeAgainMs;
     }
   }
 
@@ -273,7 +274,7 @@ export class Rounds {
   async #retry({ fingerprint }: TransformPlan): Promise<void> {
     const { log } = this.#context;
     const retry = (signal: AbortSignal, lock: WriteLock) =>
-      this.#dbt.run({ command: 'retry', vars: varsOf(fingerprint), signal, lock });
+      this.#dbt.run({ command: 'retry', vars: varsOf(this.#context, fingerprint), signal, lock });
     const summary = await withTransformLease(this.#context, retry);
     // dbt may have failed before it recorded any results.
     if (summary.status !== 'nothing to retry') {
@@ -287,7 +288,7 @@ export class Rounds {
     // After a full disk, this shows at once whether there is space again.
     const isDue = this.#clock.monotonic() >= this.#freshnessAt + this.#target.freshnessEveryMs;
     if (!isDue && this.#noSpace === null) return;
-    const vars = fingerprint === undefined ? undefined : varsOf(fingerprint);
+    const vars = fingerprint === undefined ? undefined : varsOf(this.#context, fingerprint);
     const ask = (signal: AbortSignal) => this.#dbt.freshness({ signal, ...(vars && { vars }) });
     const sources = await (this.#target.readsNeedLock ? withTransformLease(this.#context, ask) : ask(signal));
     this.#freshnessAt = this.#clock.monotonic();

@@ -5,6 +5,7 @@ import { type Context, toolsDir } from '../platform/context.ts';
 import { type SideOutput, sideOutput } from '../platform/side-output.ts';
 import { transformTarget, warehouseAccess } from '../platform/warehouse.ts';
 import { systemClock } from '../runtime/clock.ts';
+import { dayMs } from '../runtime/days.ts';
 import { isRetriable, messageOf, UsageError } from '../runtime/errors.ts';
 import { count, type ValueOf } from '../runtime/shape.ts';
 import { SideOutputError, type WriteLock } from '../warehouse/system.ts';
@@ -15,7 +16,7 @@ import { type DbtSummary, failuresShape } from './dbt/run-results.ts';
 import { readDrift } from './drift.ts';
 import { announce, type FullRefresh, fullRefreshShape, readFullRefresh } from './full-refresh.ts';
 import { type LayerTimes, readLayerTimes } from './layers.ts';
-import { blankExpired, finishPurge } from './purge.ts';
+import { blankIfPossible, finishPurge } from './purge.ts';
 import { lastRunReportSql, projectFingerprint, type Query, type TransformState, transformState } from './state.ts';
 
 const projectDir = join(import.meta.dirname, '..', 'dbt');
@@ -83,16 +84,16 @@ export interface TransformPlan {
 }
 
 /**
- * Builds SILVER and GOLD from BRONZE, with tests, unless nothing has changed since the last successful run; then publishes
- * GOLD. It removes expired documents first, and rewrites the warehouse file last. If the project's SQL has changed, every table is built from scratch: rows from the old SQL must not be mixed with
- * rows from the new SQL.
+ * Removes expired documents, builds SILVER and GOLD from BRONZE, with tests, unless nothing has changed since the last successful run,
+ * then publishes GOLD, and rewrites the warehouse file last. If the project's SQL has changed, every table is built from scratch: rows
+ * from the old SQL must not be mixed with rows from the new SQL.
  * @throws DbtError if a model or a test failed, UsageError if there is no BRONZE yet.
  */
 export async function transform(context: Context, options: TransformOptions): Promise<TransformResult> {
   const system = warehouseAccess(context);
   const nothing = new UsageError(`${system.name} has no BRONZE yet: load something first (npm start)`);
   if (!system.exists()) throw nothing;
-  const { blankedBy } = await blankExpired(context);
+  const blankedBy = await blankIfPossible(context);
   const plan = await planTransform(context);
   const { state, last } = plan;
   if (state.reason === 'nothing loaded') throw nothing;
@@ -102,7 +103,7 @@ export async function transform(context: Context, options: TransformOptions): Pr
     // A deferred refresh that was interrupted has left tables of different SQL.
     if (!isDeferred) {
       await publishIfBehind(context, plan.layers);
-      await finishPurge(context, blankedBy);
+      if (blankedBy) await finishPurge(context, blankedBy);
     }
     const [testsPassed, testsWarned] = [last['tests_passed'], last['tests_warned']].map((count) => Number(count ?? 0));
     const tests = { testsPassed: testsPassed ?? 0, testsWarned: testsWarned ?? 0, testsFailed: 0 };
@@ -110,7 +111,7 @@ export async function transform(context: Context, options: TransformOptions): Pr
   }
   await using dbt = openDbt(context, 'cold');
   const summary = await build(context, dbt, plan, options.fullRefresh);
-  await finishPurge(context, blankedBy);
+  if (blankedBy) await finishPurge(context, blankedBy);
   return resultOf(summary);
 }
 
@@ -153,7 +154,7 @@ export async function build(
       starting[Symbol.dispose]();
       progress.update('dbt', { done, total, unit: 'models and tests' });
     };
-    const options = { fullRefresh: fullRefresh || state.fullRefresh, vars: varsOf(fingerprint), onProgress };
+    const options = { fullRefresh: fullRefresh || state.fullRefresh, vars: varsOf(context, fingerprint), onProgress };
     return dbt.run({ command: 'build', ...options, signal, lock }).finally(() => starting[Symbol.dispose]());
   };
   return withTransformLease(context, run, async ({ models, tests, seconds }, lock) => {
@@ -164,7 +165,14 @@ export async function build(
   });
 }
 
-export const varsOf = (fingerprint: string): NonNullable<DbtRun['vars']> => ({ project_fingerprint: fingerprint });
+/** The project has the default of TMDB_RETENTION. Other variables make dbt parse the whole project again. */
+export function varsOf({ config }: Context, fingerprint: string): NonNullable<DbtRun['vars']> {
+  const days = Math.floor(config.tmdb.retentionMs / dayMs);
+  return { project_fingerprint: fingerprint, ...(days < defaultDays && { drift_memory_days: days }) };
+}
+
+/** `drift_memory_days` of `dbt_project.yml`. */
+const defaultDays = 180;
 
 /** The published copy of GOLD. */
 export const goldCopy = (context: Context): SideOutput => sideOutput(context, 'gold_copy');

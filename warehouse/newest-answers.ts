@@ -8,12 +8,12 @@ export interface NewestAnswer {
   readonly isGone: boolean;
 }
 
-/** A row for each movie would take 500 MB of memory for a million movies, so a row has the movies of one group. */
+/** Number of rows in the result, each with the movies of one group: a million rows of one movie would take 500 MB of memory. */
 const groups = 1_000;
 
 /**
- * The newest answer of each movie in BRONZE, in no order, from one query. An answer from more than an hour after its load has an impossible
- * time: it counts in no layer. @param now ms since the epoch.
+ * The newest answer of each movie in BRONZE, unordered, from one query. An answer dated more than an hour after its load has an impossible
+ * time: every layer ignores it. @param now ms since the epoch.
  */
 export async function* newestAnswers(reader: WarehouseReader, now: number): AsyncGenerator<NewestAnswer> {
   for (const { answers } of await reader.query(answersSql(now))) {

@@ -50,7 +50,7 @@ export class BronzeFile {
     return await reader.query(sql);
   }
 
-  /** The time of TMDb's answer at an offset: four a second, like the rate limit, until all answers of the day have come. */
+  /** The time of TMDb's answer at an offset: four a second, like the rate limit, from the start of its day. */
   #fetchedAt(offset: bigint): Date {
     const day = Math.floor(Number(offset) / this.#answersPerDay);
     return new Date(firstDay + day * msPerDay + (Number(offset) % this.#answersPerDay) * 250);

@@ -35,7 +35,7 @@ export function textOf(coverage: Coverage): string {
     newest ? `the export of ${utcDay(newest.exportedAt.getTime())}\n${formatTable([exportRow(newest)])}` : null,
     answerAge ? `age of the newest answers\n${formatTable([ageRow(answerAge)])}` : null,
     missing && missing.length > 0
-      ? `without an answer\n${formatTable(missing.map(({ movieId, reason }) => ({ movie_id: String(movieId), reason })))}`
+      ? `expired or never fetched\n${formatTable(missing.map(({ movieId, reason }) => ({ movie_id: String(movieId), reason })))}`
       : null,
     missing && missing.length < expired + neverFetched ? `and ${expired + neverFetched - missing.length} more` : null,
     advice.join('\n') || 'complete: nothing to do',

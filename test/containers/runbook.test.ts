@@ -79,7 +79,7 @@ describe('the fleet, by the docs on services and the runbook', () => {
   });
 
   it('shows its status, and builds GOLD', async () => {
-    // Until then, another container may hold the DuckDB file for too long.
+    // While another container holds the DuckDB file, status can lack a part.
     await until('status has every part', 120_000, async () => {
       const status = await follow('docker compose exec loader node cli.ts status', { 'exec loader': 'exec -T loader' });
       return status.includes('last dbt run') || status;

@@ -79,7 +79,7 @@ it('[P25] a purge in Snowflake reads the old rows before it takes the load lock'
   const locked = statements.findIndex((sql) => sql.includes('update bronze.load_lock'));
   const after = statements.slice(locked, statements.indexOf('commit', locked));
   expect(locked).toBeGreaterThan(0);
-  // Each of them names its batches, except for the numbers, of which Snowflake keeps the maximum.
+  // With the lock, each statement on raw_movies lists its batches.
   const unbounded = after.filter((sql) => sql.includes('raw_movies') && !sql.includes('from values'));
   expect(unbounded).toEqual([]);
   expect(after.filter((sql) => sql.includes('raw_movies'))).toHaveLength(2);
@@ -101,7 +101,7 @@ it('[P25] a purge in Snowflake replaces nothing while dbt runs', async () => {
   await close();
 });
 
-/** How often a process looked who has the lease of dbt. */
+/** How often a process checked who holds the transform lease. */
 const leaseTries = async () =>
   (await emulator.statements()).filter(({ sql }) => sql.includes('as left_ms from silver.transform_lease')).length;
 

@@ -35,7 +35,7 @@ beforeAll(async () => {
     TMDB_RATE_LIMIT: '500/1s',
     TRANSFORM_DRIFT: 'warn',
   });
-  // It keeps the old records, so that a rebuild reads them.
+  // The broker keeps the old records, so that a rebuild reads them.
   broker = await FleetBroker.start(join(workspace.dataDir, 'kafka'), {
     properties: { 'group.initial.rebalance.delay.ms': '0', 'log.initial.task.delay.ms': '3600000' },
   });
@@ -72,7 +72,7 @@ async function tablesWith(pattern: RegExp): Promise<Record<string, number>> {
 it('[P25 R150 R151] a purge leaves nothing of expired answers in Snowflake, also after a rebuild and a full refresh', async () => {
   await run(['warehouse', 'provision']);
   await run(['run', '--once', '--pages', '2'], shiftedClock);
-  // The search finds it where it is.
+  // Before the purge, the search finds old values: it works.
   expect(Object.keys(await tablesWith(oldValue)).length).toBeGreaterThan(10);
 
   const plan = JSON.parse(await run(['purge', '--dry-run', '--json']));

@@ -21,7 +21,7 @@ const loaderKills = Number(process.env['FAULT_KILLS'] ?? 2);
 const otherKills = Math.ceil(loaderKills / 4);
 const seed = Number(process.env['FAULT_SEED'] ?? Date.now() % 100_000);
 
-/** `npm test` kills no scheduler and builds nothing: see `integration/dbt/incremental.test.ts` and `integration/dashboard.test.ts`. */
+/** The short form kills no scheduler and builds nothing: see `integration/dbt/incremental.test.ts` and `integration/dashboard.test.ts`. */
 const schedulerKills = isLongForm ? otherKills : 0;
 
 /** Smaller in `npm test`: fewer movies, and kills sooner after a stage has begun to work. */

@@ -175,6 +175,21 @@ describe('the schedule of dbt', () => {
     expect([await rounds.next(), await metric('tmdb_purge_unfinished')]).toEqual(['success', 0]);
   });
 
+  it('builds in the rounds after a purge that found the file in use', async () => {
+    await load();
+    const { duckdbPath: path } = duckDbOf(context.config);
+    const config = loadConfig({ DATA_DIR: folder, DUCKDB_LOCK_WAIT: '0s' });
+    const rounds = new Rounds({ ...context, config }, dbt, clock);
+    {
+      await using _lock = await takeFileLock({ path, clock: systemClock, waitMs: 0 });
+      expect(await rounds.next()).toBe('skipped');
+    }
+    await runSql(path, 'alter table bronze.raw_movies rename column ingested_at to other');
+    expect([await rounds.next(), await metric('tmdb_purge_unfinished')]).toEqual(['success', 0]);
+    await clock.advance(600_000);
+    expect([await rounds.next(), await metric('tmdb_purge_unfinished')]).toEqual(['success', 1]);
+  });
+
   it('retries failed nodes after a delay, and then builds everything', async () => {
     await load();
     dbt.failures.push(new DbtError('a model failed', bad), new DbtError('still', bad), null);

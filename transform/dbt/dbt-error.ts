@@ -3,7 +3,7 @@ import type { DbtSummary } from './run-results.ts';
 
 /** Another process has the DuckDB file open, or a connection broke. */
 const passingTexts =
-  /Could not set lock on file|Conflicting lock is held|Connection (refused|reset|aborted|timed out)/i;
+  /Could not set lock on file|Conflicting lock is held|Unique file handle conflict|Connection (refused|reset|aborted|timed out)/i;
 
 /**
  * Snowflake's numbers, as its Python driver writes them before the message. 25xxxx and 2905xx: no connection

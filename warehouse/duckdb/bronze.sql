@@ -55,7 +55,7 @@ create table if not exists bronze.load_batches (
   topic_id varchar default ''
 );
 
--- Grain: one row per time limit of a purge: documents of answers from before it may be replaced, and no others.
+-- Grain: one row per cutoff of a purge. Only documents of answers from before purged_before may be replaced.
 -- finished_at is NULL while values of these documents may still be in SILVER, GOLD, or unused parts of this file.
 create table if not exists bronze.purges (
   purged_before timestamp not null,

@@ -61,7 +61,7 @@ create table if not exists bronze.load_lock (
   taken_at timestamp_ntz not null
 );
 
--- Grain: one row per time limit of a purge: documents of answers from before it may be replaced, and no others.
+-- Grain: one row per cutoff of a purge. Only documents of answers from before purged_before may be replaced.
 -- finished_at is NULL while values of these documents may still be in SILVER or GOLD.
 create table if not exists bronze.purges (
   purged_before timestamp_ntz not null,

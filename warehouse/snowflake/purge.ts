@@ -10,7 +10,7 @@ import type { SessionOptions, SnowflakeSession } from './session.ts';
 import { takeTransformLease } from './transform-lease.ts';
 import { statementsOf } from './warehouse.ts';
 
-/** Documents that one transaction replaces, and batches that it renumbers: loaders wait for no more. One batch may have more documents. */
+/** Limits of one transaction, for which a loader may wait: documents replaced, and batches renumbered. A single batch may have more documents. */
 const [documentsAtOnce, batchesAtOnce] = [20_000, 500];
 
 /** An answer cannot be younger than its row: this also finds answers whose time is wrong and in the future. */
@@ -40,7 +40,7 @@ export interface SnowflakePurgeOptions extends SessionOptions {
 }
 
 /**
- * Each call has a session of its own. Its role may update BRONZE: dbt's role, or the engineers' role. It replaces nothing while dbt runs.
+ * Each call has a session of its own. The role must be able to update BRONZE: dbt's role or the engineers' role. A purge replaces nothing while dbt runs.
  * Snowflake keeps replaced documents in Time Travel and Fail-safe. @throws the errors of `openSnowflakeSession`, as do all its calls.
  */
 export function openSnowflakePurge(options: SnowflakePurgeOptions): Purge {
@@ -125,14 +125,14 @@ async function blankNext(client: SnowflakeClient, options: SnowflakePurgeOptions
   return 0;
 }
 
-/** For an account that `warehouse provision` has not set up, or not yet again. DDL would commit a transaction. */
+/** Creates the table if `warehouse provision` has not run since the update. Not in a transaction, because DDL would commit it. */
 async function createPurges(session: SnowflakeSession): Promise<void> {
   if ((await tablesOfBronze(session)).has('purges')) return;
   const sql = statementsOf('').find(({ name }) => name === 'purges')?.sql ?? '';
   await session.execute({ sql });
 }
 
-/** The first batches with expired documents: at least one, as long as they do not have too many. */
+/** The first batches with expired documents, up to `limit` documents in total. If there are any, at least one batch, whatever its size. */
 async function nextBatches(
   session: SnowflakeSession,
   { table, prefix }: Place,
@@ -160,7 +160,7 @@ interface Work {
   readonly now: Date;
 }
 
-/** @returns the number of replaced documents; 0 if the batches are not as they were found. */
+/** @returns the number of replaced documents; 0 if another process has changed the batches since the search. */
 function blankBatches(client: SnowflakeClient, place: Place, before: Date, { batches, now }: Work): Promise<number> {
   const documents = batches.reduce((sum, one) => sum + one.documents, 0);
   let isChanged = false;
@@ -179,7 +179,7 @@ function blankBatches(client: SnowflakeClient, place: Place, before: Date, { bat
   );
 }
 
-/** Expired documents that these batches have under these numbers. */
+/** The number of expired documents in the batches that still have these numbers. */
 async function expiredIn(
   session: SnowflakeSession,
   { table, prefix }: Place,
@@ -198,7 +198,7 @@ async function expiredIn(
   return Number(rows[0]?.['documents']);
 }
 
-/** Batches of BRONZE get new numbers, so that dbt reads them again. Nothing reads those of an unfinished rebuild by their number. */
+/** Batches of BRONZE get new numbers, so that dbt reads them again. Batches of an unfinished rebuild keep theirs: nothing reads them by number. */
 async function replaceDocuments(
   { session, transactionGuard }: LoadLock,
   { table, prefix }: Place,
@@ -221,7 +221,7 @@ async function replaceDocuments(
             raw_data = case when ${isExpired(before)} then parse_json('${expiredDocument}') else raw.raw_data end`,
     binds,
   });
-  // A VARIANT does not keep the bytes of its document: the rows that keep theirs get their share of the batch's bytes.
+  // An estimate, because a VARIANT does not keep the text of its document: each document that stays counts with the batch's average.
   const { rowsChanged } = await session.execute({
     sql: `merge into bronze.${prefix}load_batches as line using (${moved}) as moved
             on line.load_seq = moved.old_seq and line.batch_id = moved.batch_id

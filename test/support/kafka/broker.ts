@@ -25,7 +25,7 @@ export async function createTopic(kafka: Client, { partitions = 1, config = {} }
   return topic;
 }
 
-/** @returns when the topic has leaders. */
+/** Resolves when every partition of the topic has a leader. */
 export async function makeTopic(kafka: Client, topic: string, options: TestTopic): Promise<void> {
   const configEntries = Object.entries(options.config ?? {}).map(([name, value]) => ({ name, value }));
   await withAdmin(kafka, async (admin) => {

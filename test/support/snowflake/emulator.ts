@@ -34,7 +34,7 @@ export interface LoggedStatement {
   readonly err: string | null;
 }
 
-/** Settings to log in as a user whom the emulator's account does not know, who needs no valid credentials. @param chosen additional settings. */
+/** Settings to log in as a user that the emulator's account does not know. Such a user needs no valid credentials. @param chosen additional settings. */
 export const emulatorSettings = (url: string, chosen: Partial<SnowflakeSettings> = {}): SnowflakeSettings => ({
   account: 'fakesnow',
   user: 'tester',

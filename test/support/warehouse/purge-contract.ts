@@ -28,7 +28,7 @@ const row = (offset: bigint, answeredOn: number): RawMovieRow => ({
   fetchedAt: day(answeredOn),
 });
 
-/** The offsets from `first`, one for each day. */
+/** Consecutive offsets from `first`, one for each entry of `days`. */
 export const batch = (first: bigint, days: readonly number[]): Batch => ({
   table: 'raw_movies',
   partition,

@@ -71,7 +71,7 @@ export function readerContract(name: string, open: () => Promise<ReaderFixture>)
       ]);
     });
 
-    it('are read once for each movie, also of several movies in a group', async () => {
+    it('are read once for each movie, even if movies share a group', async () => {
       const answers = [5, 1_005, 4, 2_005, 3, 1_005, 5].map((id, index): Answered => [id, (index + 1) * second]);
       expect(await answersOf(answers)).toEqual(
         [3, 4, 5, 1_005, 2_005].map((movieId) => ({

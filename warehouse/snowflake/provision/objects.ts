@@ -14,7 +14,7 @@ export const role = (name: string): Wanted => ({
   create: { role: 'USERADMIN', sql: `create role if not exists ${quoted(name)} comment = '${roleComment}'` },
 });
 
-/** Time Travel keeps replaced and deleted documents, so it is as short as an UNDROP by a person allows: see `docs/runbook.md#expired-answers`. */
+/** Time Travel keeps replaced and deleted documents, so it is one day: enough for a person to UNDROP a table. See `docs/runbook.md#expired-answers`. */
 export function database(name: string): Wanted {
   const properties = { data_retention_time_in_days: word('data_retention_time_in_days', '1') };
   return {

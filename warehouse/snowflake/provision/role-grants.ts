@@ -71,7 +71,7 @@ function loaderGrants(names: Names, present: Present): RoleGrants {
   };
 }
 
-/** On single tables of BRONZE, for the purge of expired answers, which each build begins with; dbt itself only reads them. */
+/** Privileges on individual tables of BRONZE: the process that runs dbt also purges expired answers, as the same user. dbt itself only reads BRONZE. */
 const changedByPurge: readonly (readonly [privilege: string, table: string])[] = [
   ['UPDATE', 'RAW_MOVIES'],
   ['UPDATE', 'RAW_GENRES'],
