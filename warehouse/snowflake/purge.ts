@@ -13,10 +13,14 @@ import { statementsOf } from './warehouse.ts';
 /** Limits of one transaction, for which a loader may wait: documents replaced, and batches renumbered. A single batch may have more documents. */
 const [documentsAtOnce, batchesAtOnce] = [20_000, 500];
 
-/** An answer cannot be younger than its row: this also finds answers whose time is wrong and in the future. */
+/**
+ * An answer cannot be younger than its row: this also finds answers whose time is wrong and in the future. It reads one key of each
+ * document, as `is_expired` of dbt does: to compare the whole document, Snowflake would read and serialize all old ones.
+ */
 const isExpired = (before: Date): string => {
   const limit = `'${timestampText(before)}'::timestamp_ntz`;
-  return `(raw.fetched_at < ${limit} or raw.ingested_at < ${limit}) and to_json(raw.raw_data) <> '${expiredDocument}'`;
+  const isReplaced = `coalesce(raw.raw_data:tmdb_stream_expired::varchar = 'true', false)`;
+  return `(raw.fetched_at < ${limit} or raw.ingested_at < ${limit}) and not ${isReplaced}`;
 };
 
 /** A raw table of BRONZE, or of an unfinished rebuild. */
