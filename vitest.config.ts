@@ -4,8 +4,8 @@ import { FileReporter } from './test/runner/reporter.ts';
 import { filesOfFullTier, longestFiles, measuringFiles, reportFile, tier } from './test/tiers.ts';
 
 /**
- * The fast tier runs four files at a time, because a file waits for its processes half of the time, and after them the files
- * that need a quiet machine. The long forms of the full tier load both cores by themselves: one file at a time.
+ * A test file spends half of its time waiting for processes, so the fast tier runs four at a time. The files that need a quiet machine
+ * run after them. A long form of the full tier uses both cores, so the full tier runs one file at a time.
  */
 const isFast = tier === 'fast';
 const workers = isFast ? { maxWorkers: 4 } : tier === 'full' ? { maxWorkers: 1 } : {};
