@@ -4,8 +4,8 @@ import { FileReporter } from './test/runner/reporter.ts';
 import { filesOfFullTier, longestFiles, measuringFiles, reportFile, tier } from './test/tiers.ts';
 
 /**
- * A test file spends half of its time waiting for processes, so the fast tier runs four at a time. The files that need a quiet machine
- * run after them. A long form of the full tier uses both cores, so the full tier runs one file at a time.
+ * Fast tier: four files at a time, because a file often waits for a process and uses no CPU meanwhile. Files that measure a rate limit
+ * run last. Full tier: one file at a time, because a test uses both cores there.
  */
 const isFast = tier === 'fast';
 const workers = isFast ? { maxWorkers: 4 } : tier === 'full' ? { maxWorkers: 1 } : {};

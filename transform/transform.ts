@@ -16,7 +16,7 @@ import { type DbtSummary, failuresShape } from './dbt/run-results.ts';
 import { readDrift } from './drift.ts';
 import { announce, type FullRefresh, fullRefreshShape, readFullRefresh } from './full-refresh.ts';
 import { type LayerTimes, readLayerTimes } from './layers.ts';
-import { blankIfPossible, finishPurge } from './purge.ts';
+import { blankExpired, blankIfPossible, finishPurge } from './purge.ts';
 import { lastRunReportSql, projectFingerprint, type Query, type TransformState, transformState } from './state.ts';
 
 const projectDir = join(import.meta.dirname, '..', 'dbt');
@@ -68,6 +68,8 @@ export interface TransformOptions {
   readonly fullRefresh: boolean;
   /** Run even if nothing is new. */
   readonly force?: boolean;
+  /** Build nothing if the purge fails. @default false: log its failure, and build */
+  readonly mustPurge?: boolean;
 }
 
 /** The plan for dbt, from one check of the warehouse. */
@@ -93,7 +95,7 @@ export async function transform(context: Context, options: TransformOptions): Pr
   const system = warehouseAccess(context);
   const nothing = new UsageError(`${system.name} has no BRONZE yet: load something first (npm start)`);
   if (!system.exists()) throw nothing;
-  const blankedBy = await blankIfPossible(context);
+  const blankedBy = options.mustPurge ? (await blankExpired(context)).blankedBy : await blankIfPossible(context);
   const plan = await planTransform(context);
   const { state, last } = plan;
   if (state.reason === 'nothing loaded') throw nothing;

@@ -1,6 +1,6 @@
 import type { Context } from '../../platform/context.ts';
 import { ExitCode } from '../../runtime/errors.ts';
-import { blankExpired, isPurgeUnfinished, type PurgeReport, planPurge, purgeShape } from '../../transform/purge.ts';
+import { isPurgeUnfinished, type PurgeReport, planPurge, purgeShape } from '../../transform/purge.ts';
 import { throwIfNoCopy, transform } from '../../transform/transform.ts';
 import { print } from '../engine/print.ts';
 
@@ -9,7 +9,7 @@ interface PurgeOptions {
   readonly json: boolean;
 }
 
-/** `purge`. A transform builds from what is left, and rewrites the file last. */
+/** `purge`. A transform first replaces expired documents and last rewrites the file, so that no other order can occur. */
 export async function purge(context: Context, options: PurgeOptions): Promise<number> {
   const plan = await planPurge(context);
   const isDue = plan.rows > 0 || plan.isUnfinished;
@@ -17,9 +17,7 @@ export async function purge(context: Context, options: PurgeOptions): Promise<nu
     print(options, purgeShape, { ...plan, isDryRun: options.dryRun }, () => textOf(plan, options.dryRun));
     return ExitCode.done;
   }
-  // `transform` continues after a purge that was refused. This command fails.
-  await blankExpired(context);
-  await transform(context, { fullRefresh: false });
+  await transform(context, { fullRefresh: false, mustPurge: true });
   const isUnfinished = await isPurgeUnfinished(context);
   const done = { ...plan, isDryRun: false, isUnfinished };
   print(options, purgeShape, done, () => textOf(done, false));

@@ -33,6 +33,13 @@ describe('the fleet, by the docs on services and the runbook', () => {
     return fleet.must(line.replaceAll('tmdb-stream_', `${project}_`));
   }
 
+  /** Repeats a status command until it shows `text`: while another container holds the DuckDB file, a part can be missing. */
+  const statusShows = (text: string, command: string, names: Readonly<Record<string, string>>) =>
+    until(`status shows ${text}`, 120_000, async () => {
+      const status = await follow(command, names);
+      return status.includes(text) || status;
+    });
+
   const created = (...services: readonly string[]) => fleet.inspect('{{.Id}}', ...services);
   const setting = (line: string) => appendFileSync(join(fleet.folder, 'deploy/sandbox.env'), `${line}\n`);
 
@@ -79,11 +86,8 @@ describe('the fleet, by the docs on services and the runbook', () => {
   });
 
   it('shows its status, and builds GOLD', async () => {
-    // While another container holds the DuckDB file, status can lack a part.
-    await until('status has every part', 120_000, async () => {
-      const status = await follow('docker compose exec loader node cli.ts status', { 'exec loader': 'exec -T loader' });
-      return status.includes('last dbt run') || status;
-    });
+    const command = 'docker compose exec loader node cli.ts status';
+    await statusShows('last dbt run', command, { 'exec loader': 'exec -T loader' });
     await fleet.untilDrained();
     await fleet.untilBuilt();
   });
@@ -109,10 +113,7 @@ describe('the fleet, by the docs on services and the runbook', () => {
     expect(await fleet.inspect('{{.State.ExitCode}} {{.State.OOMKilled}}', 'fetcher')).toEqual(['0 false', '0 false']);
     await follow('docker compose stop producer-popular producer-genres');
     await fleet.must('docker compose stop loader');
-    await until('status has every part', 120_000, async () => {
-      const status = await follow('docker compose run --rm loader status', { 'run --rm': 'run -T --rm' });
-      return status.includes('tmdb.raw-movies') || status;
-    });
+    await statusShows('tmdb.raw-movies', 'docker compose run --rm loader status', { 'run --rm': 'run -T --rm' });
     await fleet.must('docker compose up -d --wait');
   });
 

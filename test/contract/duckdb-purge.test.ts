@@ -20,34 +20,15 @@ import { openDuckDbRebuild } from '../../warehouse/duckdb/rebuild.ts';
 import { refuseOtherContents, tableContents } from '../../warehouse/duckdb/table-contents.ts';
 import { openDuckDbWarehouse } from '../../warehouse/duckdb/warehouse.ts';
 import { expiredDocument } from '../../warehouse/expiry.ts';
-import type { Batch, RawMovieRow, Warehouse } from '../../warehouse/warehouse.ts';
-import { purgeContract } from '../support/warehouse/purge-contract.ts';
-
-const dayMs = 86_400_000;
-const day = (number: number) => new Date(Date.UTC(2026, 0, 1) + number * dayMs);
-const partition = { clusterId: 'cluster-a', topic: 'tmdb.raw-movies', topicId: 'topic-1', partition: 0 };
+import type { Batch, Warehouse } from '../../warehouse/warehouse.ts';
+import { batch as batchOf, day, purgeContract } from '../support/warehouse/purge-contract.ts';
 
 /** A text that DuckDB cannot compress, so that a search of the file's bytes finds it. */
 const markerOf = (offset: bigint) =>
   `marker-of-${offset}-${Buffer.from(`${offset * 7_919n}`.repeat(9)).toString('base64')}`;
 
-const row = (offset: bigint, answeredOn: number): RawMovieRow => ({
-  kafkaOffset: offset,
-  movieId: Number(offset) + 1,
-  body: Buffer.from(JSON.stringify({ id: Number(offset) + 1, title: markerOf(offset) })),
-  sourceUrl: `https://api.themoviedb.org/3/movie/${offset + 1n}`,
-  httpStatus: 200,
-  fetchedAt: day(answeredOn),
-});
-
-/** The offsets from `first`, one for each day. */
-const batch = (first: bigint, days: readonly number[]): Batch => ({
-  table: 'raw_movies',
-  partition,
-  firstOffset: first,
-  nextOffset: first + BigInt(days.length),
-  rows: days.map((answeredOn, index) => row(first + BigInt(index), answeredOn)),
-});
+const batch = (first: bigint, days: readonly number[]): Batch =>
+  batchOf(first, days, (offset) => JSON.stringify({ id: Number(offset) + 1, title: markerOf(offset) }));
 
 purgeContract('DuckDB', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'purge-'));
@@ -107,6 +88,18 @@ describe('a purge of a DuckDB file', () => {
     const contents = files.map(({ parentPath, name }) => readFileSync(join(parentPath, name)));
     return offsets.filter((offset) => contents.some((bytes) => bytes.includes(`marker-of-${offset}-`)));
   };
+
+  it('records the bytes of the documents that a batch has now', async () => {
+    await load(batch(0n, [1, 9, 2]), batch(3n, [8, 9]), batch(5n, [3]));
+    await purge(day(5));
+    expect(await blankOffsets()).toEqual([0, 2, 5]);
+    expect(
+      await query(`select lines.load_seq from bronze.load_batches as lines
+        left join (select load_seq, batch_id, sum(strlen(raw_data::varchar)) as bytes from bronze.raw_movies group by all) as rows
+          on rows.load_seq = lines.load_seq and rows.batch_id = lines.batch_id
+        where rows.bytes is distinct from lines.payload_bytes`),
+    ).toEqual([]);
+  });
 
   it('[P25] leaves no old value in any file, and none comes back with an old file', async () => {
     const old = Array.from({ length: 400 }, (_, index) => BigInt(index));

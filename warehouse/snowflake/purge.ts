@@ -79,13 +79,11 @@ async function tablesOfBronze(session: SnowflakeSession): Promise<ReadonlySet<st
 }
 
 /** BRONZE first. A rebuild that was killed while it created or dropped its tables has no rows. */
-async function placesOf(session: SnowflakeSession): Promise<Place[]> {
-  const tables = await tablesOfBronze(session);
-  return ['', rebuildPrefix]
+const placesOf = (tables: ReadonlySet<string>): Place[] =>
+  ['', rebuildPrefix]
     .filter((prefix) => tables.has(`${prefix}load_batches`))
     .flatMap((prefix) => rawTables.map((table) => ({ table, prefix })))
     .filter(({ table, prefix }) => tables.has(`${prefix}${table}`));
-}
 
 async function isUnfinished(session: SnowflakeSession): Promise<boolean> {
   if (!(await tablesOfBronze(session)).has('purges')) return false;
@@ -97,7 +95,7 @@ async function isUnfinished(session: SnowflakeSession): Promise<boolean> {
 
 async function expiredAnswers(session: SnowflakeSession, before: Date): Promise<ExpiredAnswers> {
   const total = { rows: 0, movies: 0, bytes: 0 };
-  for (const { table, prefix } of await placesOf(session)) {
+  for (const { table, prefix } of placesOf(await tablesOfBronze(session))) {
     const movies = table === 'raw_movies' ? 'count(distinct raw.movie_id)' : '0';
     const { rows } = await session.execute({
       sql: `select count(*) as documents, ${movies} as movies, coalesce(sum(length(to_json(raw.raw_data))), 0) as bytes
@@ -115,8 +113,9 @@ async function expiredAnswers(session: SnowflakeSession, before: Date): Promise<
  * batches, so a loader waits for the work on them only.
  */
 async function blankNext(client: SnowflakeClient, options: SnowflakePurgeOptions, before: Date): Promise<number> {
-  await client.use(createPurges);
-  for (const place of await client.use(placesOf)) {
+  const tables = await client.use(tablesOfBronze);
+  if (!tables.has('purges')) await client.use(createPurges);
+  for (const place of placesOf(tables)) {
     for (;;) {
       const batches = await client.use((session) => nextBatches(session, place, before, options.documentsAtOnce));
       if (batches.length === 0) break;
@@ -129,9 +128,8 @@ async function blankNext(client: SnowflakeClient, options: SnowflakePurgeOptions
   return 0;
 }
 
-/** Creates the table if `warehouse provision` has not run since the update. Not in a transaction, because DDL would commit it. */
+/** For an account where `warehouse provision` has not run since the update. Not in a transaction, because DDL would commit it. */
 async function createPurges(session: SnowflakeSession): Promise<void> {
-  if ((await tablesOfBronze(session)).has('purges')) return;
   const sql = statementsOf('').find(({ name }) => name === 'purges')?.sql ?? '';
   await session.execute({ sql });
 }

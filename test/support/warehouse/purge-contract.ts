@@ -19,22 +19,22 @@ export const day = (number: number) => new Date(Date.UTC(2026, 0, 1) + number * 
 const partition = { clusterId: 'cluster-a', topic: 'tmdb.raw-movies', topicId: 'topic-1', partition: 0 };
 const document = (offset: bigint) => JSON.stringify({ id: Number(offset) + 1, title: `of ${offset}` });
 
-const row = (offset: bigint, answeredOn: number): RawMovieRow => ({
+const row = (offset: bigint, answeredOn: number, documentOf: (offset: bigint) => string): RawMovieRow => ({
   kafkaOffset: offset,
   movieId: Number(offset) + 1,
-  body: Buffer.from(document(offset)),
+  body: Buffer.from(documentOf(offset)),
   sourceUrl: `https://api.themoviedb.org/3/movie/${offset + 1n}`,
   httpStatus: 200,
   fetchedAt: day(answeredOn),
 });
 
-/** Consecutive offsets from `first`, one for each entry of `days`. */
-export const batch = (first: bigint, days: readonly number[]): Batch => ({
+/** Consecutive offsets from `first`, one for each entry of `days`. @param documentOf the document at an offset. */
+export const batch = (first: bigint, days: readonly number[], documentOf = document): Batch => ({
   table: 'raw_movies',
   partition,
   firstOffset: first,
   nextOffset: first + BigInt(days.length),
-  rows: days.map((answeredOn, index) => row(first + BigInt(index), answeredOn)),
+  rows: days.map((answeredOn, index) => row(first + BigInt(index), answeredOn, documentOf)),
 });
 export const genres: Batch = {
   table: 'raw_genres',
@@ -102,9 +102,10 @@ export function purgeContract(name: string, open: () => Promise<PurgeUnderTest>)
       expect(await under.purge.isUnfinished()).toBe(true);
       await under.purge.finish(new Date(Date.now() + dayMs));
       expect(await under.purge.isUnfinished()).toBe(false);
-      expect(await under.query('select finished_at is null as is_open from bronze.purges')).toEqual([
-        { is_open: false },
-      ]);
+      const purges = await under.query(
+        'select cast(purged_before as varchar) as before, finished_at is null as is_open from bronze.purges',
+      );
+      expect(purges).toEqual([{ before: expect.stringMatching(/^2026-01-06 00:00:00/), is_open: false }]);
       expect(await purgeAll(day(5))).toEqual([]);
     });
 
