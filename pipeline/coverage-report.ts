@@ -55,6 +55,10 @@ export const coverageShape = z.object({
     .describe('up to 1,000 of the movies in expired and neverFetched, by ascending id; null without --missing'),
 });
 export type Coverage = ValueOf<typeof coverageShape>;
+
+/** The report as it is kept: without the list of missing movies. */
+export const keptCoverageShape = coverageShape.omit({ missing: true });
+export type KeptCoverage = ValueOf<typeof keptCoverageShape>;
 type Missing = ValueOf<typeof missingShape>;
 
 /** What the report is computed from. */

@@ -14,7 +14,6 @@ import { systemClock } from '../runtime/clock.ts';
 import { messageOf } from '../runtime/errors.ts';
 import { Health } from '../runtime/health.ts';
 import { type Drift, readDrift } from '../transform/drift.ts';
-import { readLastCoverage } from './last-coverage.ts';
 import { runAsService } from './service.ts';
 import { errorOf, openStatus } from './status.ts';
 import { lookMs } from './warehouse-status.ts';
@@ -55,17 +54,10 @@ export function operationsReader(context: Context): () => Promise<OperationsStat
   const status = shared(() => readOnce(look), now, warehouseAccess(context).statusEveryMs);
   const letters = shared(() => readLettersOnce(look), now, lettersFreshMs);
   return async () => {
-    const [{ errors, ...parts }, found, coverage] = await Promise.all([
-      status(),
-      orError('deadLetters', letters()),
-      orError('coverage', lastCoverage(look)),
-    ]);
-    const all = [...errors, ...found.errors, ...coverage.errors];
-    return { ...parts, deadLetters: found.value, coverage: coverage.value, errors: all };
+    const [{ errors, ...parts }, found] = await Promise.all([status(), orError('deadLetters', letters())]);
+    return { ...parts, deadLetters: found.value, errors: [...errors, ...found.errors] };
   };
 }
-
-const lastCoverage = async (look: Context) => readLastCoverage(look);
 
 type PartErrors = OperationsStatus['errors'];
 
@@ -84,7 +76,7 @@ async function orError<Value>(part: string, reading: Promise<Value>): Promise<Pa
 }
 
 /** Opens everything for one look and closes it: between two looks the dashboard has no connection. Starts no broker. */
-async function readOnce(look: Context): Promise<Omit<OperationsStatus, 'deadLetters' | 'coverage'>> {
+async function readOnce(look: Context): Promise<Omit<OperationsStatus, 'deadLetters'>> {
   await using reader = openStatus(look, { startsNoBroker: true });
   const status = await reader.read();
   // Only one of both may wait for the file, so the second does not try if the first could not open it.

@@ -4,6 +4,7 @@ import type { Context } from '../platform/context.ts';
 import { openPlatform, type Platform } from '../platform/platform.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { ExitCode, isRetriable } from '../runtime/errors.ts';
+import { Health } from '../runtime/health.ts';
 import { repeat } from '../runtime/repeat.ts';
 import { type ServiceName, serviceNames } from '../runtime/service-names.ts';
 import { leaveWithin } from '../runtime/shutdown.ts';
@@ -11,8 +12,11 @@ import { runTaskGroup } from '../runtime/task-group.ts';
 import { TmdbError } from '../tmdb/errors.ts';
 import { runSchedule } from '../transform/scheduler.ts';
 import { openDbt } from '../transform/transform.ts';
+import { readCoverage } from './coverage.ts';
+import type { Coverage } from './coverage-report.ts';
 import { fetchGenres, readExport, walkChanges, walkPopular } from './discovery.ts';
 import { fetchMovies, fetchQueues } from './fetch-movies.ts';
+import { keepCoverage } from './regular-coverage.ts';
 import { runAsService } from './service.ts';
 import { type LoadOptions, loadBronze } from './stages.ts';
 
@@ -110,7 +114,10 @@ const loader = (options: LoadOptions = {}): Part => ({
   run: (platform, context) => loadBronze(platform, context, options),
 });
 
-const scheduler: Part = { name: serviceNames.scheduler, run: (_, context) => scheduleWithDbt(context) };
+const scheduler: Part = {
+  name: serviceNames.scheduler,
+  run: (platform, context) => scheduleWithDbt(context, () => readCoverage(platform, context, { mostMissing: null })),
+};
 
 /** Runs parts concurrently as one service; if one fails, all end. A part that runs alone needs other processes, and so their broker. */
 async function serve(context: Context, parts: readonly Part[], watched: Watched): Promise<readonly unknown[]> {
@@ -155,7 +162,8 @@ export const services = {
     serve(context, [loader(options)], { groups: [loadGroup(context)], tokens: false }),
 
   /** @returns whether the last run of dbt succeeded. */
-  schedule: (context: Context): Promise<boolean> => runAsService(context, () => scheduleWithDbt(context)),
+  schedule: (context: Context): Promise<boolean> =>
+    runAsService(context, () => scheduleWithDbt(context, () => lookAtCoverage(context))),
 
   /** All of them in one process. @returns whether the last run of dbt succeeded. */
   all: async (context: Context, options: AllOptions): Promise<boolean> => {
@@ -190,7 +198,19 @@ export interface AllOptions {
 const logOf = ({ log }: Context, { name: service }: Part): Context['log'] => log.child({ service });
 
 /** @returns whether the last run of dbt succeeded. */
-async function scheduleWithDbt(context: Context): Promise<boolean> {
+async function scheduleWithDbt(context: Context, read: () => Promise<Coverage>): Promise<boolean> {
   await using dbt = openDbt(context, 'warm');
-  return await runSchedule(context, dbt);
+  const [isGood] = await runTaskGroup(context.signal, [
+    (signal) => runSchedule({ ...context, signal }, dbt),
+    (signal) => keepCoverage({ ...context, signal }, read),
+  ]);
+  return isGood === true;
+}
+
+/** The scheduler itself needs no Kafka: it connects for this report only, and is ready without it. */
+async function lookAtCoverage(context: Context): Promise<Coverage> {
+  const look = { ...context, health: new Health(systemClock, context.config.secrets) };
+  const options = { mayJoinBroker: true, topics: 'look', kafkaPatienceMs: 5_000, startsNoBroker: true } as const;
+  await using platform = openPlatform(look, options);
+  return await readCoverage(platform, look, { mostMissing: null });
 }

@@ -9,6 +9,8 @@ import { openPlatform, type Platform } from '../platform/platform.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { messageOf } from '../runtime/errors.ts';
 import { count, time, type ValueOf } from '../runtime/shape.ts';
+import { keptCoverageShape } from './coverage-report.ts';
+import { readLastCoverage } from './last-coverage.ts';
 import { type Positions, readWarehouse, topicKey, unreadWarehouse, warehouseShape } from './warehouse-status.ts';
 
 const topicShape = z.object({
@@ -27,7 +29,7 @@ const bucketShape = z.object({
   requestsWaiting: count.describe('requests that wait for a token'),
 });
 
-const partShape = z.enum(['topics', 'tokens', 'warehouse']);
+const partShape = z.enum(['topics', 'tokens', 'warehouse', 'coverage']);
 
 /** The status for an engineer on call. A part that could not be read is null, and `errors` has the reason. */
 export const statusShape = z.object({
@@ -37,6 +39,10 @@ export const statusShape = z.object({
     .nullable()
     .describe('the shared token bucket; null without TOKEN_BUCKET_URL and without `tmdb-stream up`'),
   ...warehouseShape.shape,
+  coverage: keptCoverageShape
+    .extend({ ageSeconds: z.number().describe('time since it was read') })
+    .nullable()
+    .describe('the last report of `coverage`; null before the first'),
   errors: z
     .array(
       z.object({
@@ -92,15 +98,21 @@ async function readStatus(platform: Platform, context: Context): Promise<Status>
     }
   };
   const reading = orElse('warehouse', unreadWarehouse, () => readWarehouse(context));
-  const [topics, tokens, { tables }] = await Promise.all([
+  const [topics, tokens, coverage, { tables }] = await Promise.all([
     orElse('topics', null, async () => {
       const { cluster, clusterId } = await platform.kafka();
       return lags(context, cluster.admin, clusterId, (await reading).positions);
     }),
     orElse('tokens', null, () => readTokens(platform)),
+    orElse('coverage', null, async () => lastCoverage(context, readAt)),
     reading,
   ]);
-  return { readAt, topics, tokens, ...tables, errors };
+  return { readAt, topics, tokens, ...tables, coverage, errors };
+}
+
+function lastCoverage(context: Context, now: Date): Status['coverage'] {
+  const last = readLastCoverage(context);
+  return last && { ...last, ageSeconds: Math.max(0, now.getTime() - last.readAt.getTime()) / 1_000 };
 }
 
 /** Only a shared bucket can be read from here; the bucket of another process is private. */

@@ -5,7 +5,7 @@ const waitBuckets = [0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60];
 const workBuckets = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
 
 /**
- * The metrics for Prometheus, with the names that alerts and dashboards use: one registry for each process. Lag, layers and
+ * The metrics for Prometheus, with the names that alerts and dashboards use: one registry for each process. Lag, layers, coverage and
  * freshness are the same in every process that reports them (use `max by`); all others belong to one process (use `sum`).
  */
 export function createMetrics(version: string) {
@@ -43,6 +43,7 @@ export function createMetrics(version: string) {
     ...requestMetrics(registers),
     ...streamMetrics(registers),
     ...warehouseMetrics(registers),
+    coverage: coverageMetrics(registers),
   };
 }
 
@@ -204,6 +205,33 @@ const warehouseMetrics = (registers: Registry[]) => ({
     name: 'tmdb_source_fresh',
     help: 'Freshness of a dbt source: 1 pass, 0.5 warn, 0 error.',
     labelNames: ['source'],
+    registers,
+  }),
+});
+
+/** The last report of `coverage`, in the process of the scheduler. */
+const coverageMetrics = (registers: Registry[]) => ({
+  movies: new Gauge({
+    name: 'tmdb_coverage_movies',
+    help: 'Known movies in the last report of coverage, by state: fetched, gone, expired, parked, not_fetched.',
+    labelNames: ['state'],
+    registers,
+  }),
+  exported: new Gauge({
+    name: 'tmdb_coverage_export_movies',
+    help: 'Movies of the newest export in the last report of coverage, by state: answered, missing.',
+    labelNames: ['state'],
+    registers,
+  }),
+  answerAge: new Gauge({
+    name: 'tmdb_coverage_answer_age_seconds',
+    help: 'Age of the newest answer of each movie in the last report of coverage, by quantile; 1 is the oldest.',
+    labelNames: ['quantile'],
+    registers,
+  }),
+  readAt: new Gauge({
+    name: 'tmdb_coverage_timestamp_seconds',
+    help: 'When the last report of coverage was computed.',
     registers,
   }),
 });

@@ -47,10 +47,13 @@ const exportRow = ({ movies, answered, missing, share, beyond }: NonNullable<Cov
   movies,
   answered,
   missing,
-  // Rounded down: 100 % means that no movie is missing.
-  coverage: share === null ? null : `${(Math.floor(share * 10_000) / 100).toFixed(2)} %`,
+  coverage: percentOf(share),
   only_in_bronze: beyond,
 });
+
+/** Rounded down: 100 % means that no movie is missing. */
+export const percentOf = (share: number | null): string | null =>
+  share === null ? null : `${(Math.floor(share * 10_000) / 100).toFixed(2)} %`;
 
 const ageRow = (age: NonNullable<Coverage['answerAge']>) =>
   Object.fromEntries(

@@ -5,6 +5,7 @@ import { ExitCode } from '../../runtime/errors.ts';
 import { asColumns, formatTable } from '../../runtime/table.ts';
 import { formatDuration } from '../../runtime/units.ts';
 import { print } from '../engine/print.ts';
+import { percentOf } from './coverage.ts';
 
 const everyMs = 2_000;
 
@@ -30,7 +31,7 @@ export async function showStatus(context: Context, options: ShowStatus): Promise
 
 /** The status as tables, each under its title. A part that not every setup has is omitted if it is empty. */
 export function textOf(status: Status): string {
-  const { topics, tokens, layers, lastFlush, lastDbtRun, fullRefresh, lastDayAtSnowflake } = status;
+  const { topics, tokens, layers, lastFlush, lastDbtRun, fullRefresh, lastDayAtSnowflake, coverage } = status;
   const { failures = [], ...lastRun } = lastDbtRun ?? {};
   const inWarehouse = errorOf(status, 'warehouse');
   const sections = [
@@ -41,6 +42,9 @@ export function textOf(status: Status): string {
     lastDayAtSnowflake ? section('last 24 hours at Snowflake', rowsOf(lastDayAtSnowflake)) : [],
     section('last dbt run', rowsOf(lastDbtRun && lastRun), inWarehouse),
     fullRefresh ? section('next dbt run: full refresh', rowsOf(fullRefresh)) : [],
+    coverage || errorOf(status, 'coverage') !== undefined
+      ? section('last report of coverage', rowsOf(coverage && coverageRow(coverage)), errorOf(status, 'coverage'))
+      : [],
     failures.length > 0 ? section('failed in the last dbt run', failures.map(asColumns)) : [],
   ];
   return sections.flat().join('\n\n');
@@ -58,5 +62,14 @@ const topicRow = ({ topic, records, consumer, ...lag }: NonNullable<Status['topi
 
 const layerRow = ({ ageSeconds, layer, changedAt, ...rest }: NonNullable<Status['layers']>[number]): Row =>
   asColumns({ layer, changedAt, age: ageSeconds === null ? null : formatDuration(ageSeconds * 1_000), ...rest });
+
+const coverageRow = ({ readAt, ageSeconds, export: newest, ...movies }: NonNullable<Status['coverage']>): Row => {
+  const { known, fetched, gone, expired, neverFetched, parked } = movies;
+  const counts = { known, fetched, gone, expired, neverFetched, parked };
+  return asColumns({
+    ...{ readAt, age: formatDuration(ageSeconds * 1_000), ...counts },
+    coverage: newest && percentOf(newest.share),
+  });
+};
 
 const rowsOf = (value: object | null): Row[] => (value === null ? [] : [asColumns(value)]);

@@ -20,6 +20,7 @@ const status: Status = {
   },
   fullRefresh: null,
   lastDayAtSnowflake: null,
+  coverage: null,
   errors: [],
 };
 
@@ -62,6 +63,22 @@ unique_movie  test  fail           2`);
     expect(text).toContain('tmdb.movie-ids');
     const tokens = [{ part: 'tokens' as const, message: 'no answer' }];
     expect(textOf({ ...status, errors: tokens })).toContain('tokens\nerror\n---------\nno answer');
+  });
+
+  it('shows the last report of coverage with its age', () => {
+    const coverage = {
+      ...{ readAt: at, ageSeconds: 5_400, known: 10, fetched: 6, gone: 1, expired: 0, neverFetched: 3, parked: 1 },
+      export: { exportedAt: at, movies: 10, answered: 7, missing: 3, share: 0.7, beyond: 0 },
+      ...{ answerAge: null, advice: [] },
+    };
+    expect(textOf({ ...status, coverage })).toContain(`last report of coverage
+read_at                   age         known  fetched  gone  expired  never_fetched  parked  coverage
+------------------------  ----------  -----  -------  ----  -------  -------------  ------  --------
+2026-05-01T12:00:00.000Z  1 h 30 min     10        6     1        0              3       1  70.00 %`);
+    const errors = [{ part: 'coverage' as const, message: 'it is not a report' }];
+    expect(textOf({ ...status, errors })).toContain(
+      'last report of coverage\nerror\n------------------\nit is not a report',
+    );
   });
 
   it('says that a part has nothing yet', () => {
