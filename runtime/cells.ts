@@ -31,7 +31,6 @@ function charactersOf(text: string): Iterable<{ readonly segment: string }> {
   return segmenter.segment(text);
 }
 
-const isEmoji = /^\p{RGI_Emoji}$|^\p{Emoji_Presentation}/v;
 const hasNoWidth = /^[\p{Mn}\p{Me}\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]*$/v;
 
 /**
@@ -43,5 +42,10 @@ const isWide =
 
 function cellsOfCharacter(character: string): number {
   if (hasNoWidth.test(character)) return 0;
-  return isEmoji.test(character) || isWide.test(character) ? 2 : 1;
+  return isWide.test(character) || isEmoji(character) ? 2 : 1;
+}
+
+/** The expression is inside the function because it takes 20 ms to create, which most commands never need. */
+function isEmoji(character: string): boolean {
+  return /^\p{RGI_Emoji}$|^\p{Emoji_Presentation}/v.test(character);
 }
