@@ -12,7 +12,7 @@ export const purgeShape = z.object({
   isDryRun: z.boolean().describe('whether nothing was changed'),
   rows: count.describe('rows of BRONZE whose documents are expired: replaced, or with --dry-run to replace'),
   movies: count.describe('movies of these rows'),
-  bytes: count.describe('bytes of these documents'),
+  bytes: count.describe('bytes of these documents; on Snowflake an estimate'),
   isUnfinished: z
     .boolean()
     .describe('whether replaced documents, or values from them, may still be in SILVER, GOLD or the warehouse file'),
@@ -44,7 +44,7 @@ export async function isPurgeUnfinished(context: Context): Promise<boolean> {
 /**
  * Replaces the documents of expired answers in BRONZE, a few batches per transaction, so that a loader waits for at most one
  * transaction. A later build takes their values out of SILVER and GOLD. If it is interrupted, call it again.
- * @returns the number of replaced documents, and the time after that. @throws WarehouseUnavailableError.
+ * @returns the number of replaced documents, and the time after that, for `finishPurge`. @throws WarehouseUnavailableError.
  */
 export async function blankExpired(
   context: Context,
@@ -61,7 +61,7 @@ export async function blankExpired(
     context.progress.update('purge', { done, total: Math.max(done, total), unit: 'documents' });
   }
   if (done > 0) context.log.info({ documents: done, before }, 'removed the documents of expired answers');
-  return { documents: done, blankedBy: new Date(systemClock.now()) };
+  return { documents: done, blankedBy: (await purge?.now()) ?? new Date(systemClock.now()) };
 }
 
 /**

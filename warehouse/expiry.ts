@@ -32,7 +32,7 @@ export function withoutExpired(
 export interface ExpiredAnswers {
   readonly rows: number;
   readonly movies: number;
-  /** Bytes of their documents. */
+  /** Bytes of their documents; an estimate if the warehouse does not keep their texts. */
   readonly bytes: number;
 }
 
@@ -45,10 +45,13 @@ export interface Purge {
   expired(before: Date): Promise<ExpiredAnswers>;
   /** Replaces the documents of the next batches, in one transaction that also records `before`. @returns how many; 0: none is left. */
   blankNext(before: Date): Promise<number>;
+  /** The time on the clock that recorded times are of. */
+  now(): Promise<Date>;
   /** Whether replaced documents, or values from them, may still be in SILVER, GOLD, or unused parts of a file. */
   isUnfinished(): Promise<boolean>;
   /**
-   * Removes them from unused parts of files. Call it after a build that has read all replaced documents. @param blankedBy when that build began.
+   * Removes them from unused parts of files. Call it after a build that has read all replaced documents. @param blankedBy of `now`, before that build: what was
+   * replaced later stays unfinished.
    * @returns the names of lost views: what they read is gone.
    */
   finish(blankedBy: Date): Promise<readonly string[]>;

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { systemClock } from '../../runtime/clock.ts';
+import { type Clock, systemClock } from '../../runtime/clock.ts';
+import type { PurgeLimits } from '../../warehouse/snowflake/expired-batches.ts';
 import { openSnowflakePurge } from '../../warehouse/snowflake/purge.ts';
 import { openSnowflakeRebuild } from '../../warehouse/snowflake/rebuild.ts';
 import { openSnowflakeSession } from '../../warehouse/snowflake/session.ts';
@@ -30,7 +31,7 @@ interface Fixture extends PurgeUnderTest {
   readonly options: Parameters<typeof openSnowflakePurge>[0];
 }
 
-async function openFixture(documentsAtOnce?: number): Promise<Fixture> {
+async function openFixture(limits: PurgeLimits = {}): Promise<Fixture> {
   const settings = emulator.settings({ database: `PURGE_${++databases}` });
   await makeDatabase(settings);
   const options = { settings, clock: systemClock, stage: 'test' };
@@ -38,35 +39,52 @@ async function openFixture(documentsAtOnce?: number): Promise<Fixture> {
   await session.execute({ sql: 'create schema silver' });
   return {
     options,
-    purge: openSnowflakePurge({ ...options, ...(documentsAtOnce && { documentsAtOnce }) }),
+    purge: openSnowflakePurge({ ...options, limits }),
     load: async (batches, to = 'bronze') => {
       await using warehouse = await (to === 'bronze' ? openSnowflakeWarehouse : openSnowflakeRebuild)(options);
       await warehouse.migrate();
       for (const one of batches) await warehouse.append([one]);
     },
+    openRebuild: (retentionMs) => openSnowflakeRebuild({ ...options, retentionMs }),
     query: async (sql) => (await session.execute({ sql })).rows,
     documentSql: 'to_json(raw_data)',
     close: async () => session[Symbol.asyncDispose](),
   };
 }
 
-purgeContract('Snowflake', openFixture);
+purgeContract('Snowflake', () => openFixture());
 
 const offsetsSql = 'select kafka_offset from bronze.raw_movies where to_json(raw_data)';
 const expired = `'{"tmdb_stream_expired":true}'`;
 
 it('[P25] a purge in Snowflake replaces few documents in a transaction, but at least one batch, and a loader loads meanwhile', async () => {
-  const { purge, load, query, close } = await openFixture(3);
+  const { purge, load, query, close } = await openFixture({ documentsAtOnce: 3, batchesPerSearch: 3 });
   await load([batch(0n, [1, 2]), batch(2n, [1]), batch(3n, [1, 1, 1, 1]), batch(7n, [2])]);
+  const logged = (await emulator.statements()).length;
   expect(await purge.blankNext(day(5))).toBe(3);
   await load([batch(8n, [9])]);
   expect(await purge.blankNext(day(5))).toBe(4);
   expect(await purge.blankNext(day(5))).toBe(1);
   expect(await purge.blankNext(day(5))).toBe(0);
+  const statements = (await emulator.statements()).slice(logged).map(({ sql }) => sql);
+  // A search finds three batches: movies need two, genres one.
+  expect(statements.filter((sql) => sql.includes('group by raw.load_seq'))).toHaveLength(3);
   const kept = await query(`${offsetsSql} <> ${expired}`);
   expect(kept.map(({ kafka_offset }) => Number(kafka_offset))).toEqual([8]);
   const numbers = await query('select count(*) as lines, count(distinct load_seq) as numbers from bronze.load_batches');
   expect(numbers.map((row) => [Number(row['lines']), Number(row['numbers'])])).toEqual([[5, 5]]);
+  await close();
+});
+
+it('[R150] a purge in Snowflake searches again if another process has changed its batches', async () => {
+  const { options, purge, load, query, close } = await openFixture({ documentsAtOnce: 1 });
+  await load([batch(0n, [1]), batch(1n, [2])]);
+  expect(await purge.blankNext(day(5))).toBe(1);
+  expect(await openSnowflakePurge(options).blankNext(day(5))).toBe(1);
+  await load([batch(2n, [3])]);
+  expect(await purge.blankNext(day(5))).toBe(1);
+  expect(await purge.blankNext(day(5))).toBe(0);
+  expect(await query(`${offsetsSql} <> ${expired}`)).toEqual([]);
   await close();
 });
 
@@ -98,6 +116,44 @@ it('[P25] a purge in Snowflake replaces nothing while dbt runs', async () => {
   expect(await query(`${offsetsSql} = ${expired}`)).toEqual([]);
   await lease[Symbol.asyncDispose]();
   expect(await blanking).toBe(1);
+  await close();
+});
+
+it.each(['a stop', 'the loss of its lease'])('[R150] a purge in Snowflake commits nothing after %s', async (what) => {
+  const { options, load, query, close } = await openFixture();
+  await load([batch(0n, [1])]);
+  const stop = new AbortController();
+  // Renews its lease, and so notices the loss, while it waits for the load lock.
+  const clock: Clock = {
+    now: () => systemClock.now(),
+    monotonic: () => systemClock.monotonic(),
+    sleep: (ms, signal) => systemClock.sleep(ms === 20_000 && what !== 'a stop' ? 200 : ms, signal),
+  };
+  // Not the time between two renewals of the lease.
+  const settings = { ...options.settings, timeoutMs: 21_000 };
+  const purge = openSnowflakePurge({ ...options, settings, clock, signal: stop.signal });
+  await using loader = await openSnowflakeSession(options);
+  await loader.execute({ sql: 'begin' });
+  await loader.execute({ sql: 'update bronze.load_lock set taken_at = sysdate()' });
+  const begun = (await emulator.statements()).length;
+  const blanking = purge.blankNext(day(5));
+  blanking.catch(() => {});
+  // Snowflake would end an idle transaction that blocks another one.
+  const whileLocked = (isDone: () => Promise<boolean>) =>
+    expect.poll(() => loader.execute({ sql: 'select 1 as one' }).then(isDone), { timeout: 20_000 }).toBe(true);
+  const leasesFrom = async (logged: number) =>
+    (await emulator.statements()).slice(logged).filter(({ sql }) => sql.includes('leased_until = dateadd')).length;
+  await whileLocked(async () => (await leasesFrom(begun)) > 0);
+  if (what === 'a stop') {
+    stop.abort(new Error('stopped'));
+  } else {
+    await query(`update silver.transform_lease set holder = 'another'`);
+    const taken = (await emulator.statements()).length;
+    await whileLocked(async () => (await leasesFrom(taken)) > 0);
+  }
+  await loader.execute({ sql: 'commit' });
+  await expect(blanking).rejects.toThrow(what === 'a stop' ? 'stopped' : 'took over the transform lease');
+  expect(await query(`${offsetsSql} = ${expired}`)).toEqual([]);
   await close();
 });
 

@@ -4,6 +4,7 @@ import { discoveryMutants } from './mutants/discovery.ts';
 import { fetcherMutants } from './mutants/fetcher.ts';
 import { kafkaMutants } from './mutants/kafka.ts';
 import { loaderMutants } from './mutants/loader.ts';
+import { purgeMutants } from './mutants/purge.ts';
 import { snowflakeMutants } from './mutants/snowflake.ts';
 import { tokenMutants } from './mutants/tokens.ts';
 import { warehouseMutants } from './mutants/warehouse.ts';
@@ -19,6 +20,7 @@ export const coreMutants: readonly Mutant[] = [
 export const mutants: readonly Mutant[] = [
   ...coreMutants,
   ...discoveryMutants,
+  ...purgeMutants,
   ...snowflakeMutants,
   ...kafkaMutants,
   ...dbtMutants,

@@ -33,6 +33,7 @@ export async function openDuckDbPurge(options: DuckDbFileOptions): Promise<Purge
         await connection.run(bronzeSql);
         return inTransaction(connection, () => blankNext(connection, before, new Date(options.clock.now())));
       }),
+    now: async () => new Date(options.clock.now()),
     isUnfinished: () => use(isUnfinished, true),
     finish: (blankedBy) => rewriteFile(options, blankedBy),
   };

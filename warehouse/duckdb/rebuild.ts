@@ -11,6 +11,7 @@ import {
 import { bronzeTables, type Rebuild, type RecordAddress, rawTables, type SwapReport } from '../warehouse.ts';
 import type { DuckDbFileOptions } from './file.ts';
 import { LoadLedger, lastLoadSeq } from './ledger.ts';
+import { reopenCutoff } from './purged-before.ts';
 import { openSharedFile, type SharedFile } from './shared-file.ts';
 import { bronzeSql, DuckDbWarehouse } from './warehouse.ts';
 
@@ -38,6 +39,7 @@ class DuckDbRebuild extends DuckDbWarehouse implements Rebuild {
     return this.file.transaction(async (connection) => {
       await copyUncovered(connection);
       const report = await compare(connection, refused);
+      if (report.corrected > 0) await reopenCutoff(connection, new Date(this.clock.now())); // mutant: purge.rebuild-reopens
       // crash point: replay.compared
       for (const table of bronzeTables) {
         await connection.run(`drop table bronze.${table}; alter table bronze.${prefix}${table} rename to ${table}`);

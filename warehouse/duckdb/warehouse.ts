@@ -27,12 +27,12 @@ export async function openDuckDbWarehouse(options: DuckDbFileOptions): Promise<W
 /** Loads into BRONZE, or into the tables of its ledger. */
 export class DuckDbWarehouse implements Warehouse {
   protected readonly file: SharedFile;
-  readonly #clock: Clock;
+  protected readonly clock: Clock;
   readonly #ledger: Ledger<DuckDBConnection>;
 
   constructor(file: SharedFile, clock: Clock, ledger: Ledger<DuckDBConnection>) {
     this.file = file;
-    this.#clock = clock;
+    this.clock = clock;
     this.#ledger = ledger;
   }
 
@@ -50,7 +50,7 @@ export class DuckDbWarehouse implements Warehouse {
   }
 
   async append(given: readonly Batch[]): Promise<void> {
-    const now = this.#clock.now();
+    const now = this.clock.now();
     const before = new Date(Math.max(0, now - this.file.retentionMs));
     const { batches, expired } = withoutExpired(given, before);
     refuseRows(rowsWhere(batches, ({ body }) => !isStorable(body))); // mutant: warehouse.storable-documents
@@ -61,8 +61,8 @@ export class DuckDbWarehouse implements Warehouse {
       const numbered = await this.#ledger.advance(connection, batches, new Date(now));
       // crash point: loader.position-moved
       await appendRows(connection, numbered, prefix); // mutant: warehouse.rows
-      // These documents were never stored, so nothing is left to remove, unless a rebuild replaces a table that has them.
-      if (expired > 0) await recordCutoff(connection, { before, now: new Date(now), isFinished: prefix === '' });
+      // These documents were never stored, so nothing is left to remove.
+      if (expired > 0) await recordCutoff(connection, { before, now: new Date(now), isFinished: true });
       // crash point: loader.rows-written
       refuseRows(await unreadableRows(connection, numbered, prefix)); // mutant: warehouse.readable-documents
       // crash point: loader.before-commit

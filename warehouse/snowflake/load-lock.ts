@@ -31,9 +31,9 @@ export async function takeLoadLock(session: SnowflakeSession): Promise<LoadLock>
 
 /**
  * Retries `call` while another transaction has the lock, for as long as a transaction of a dead process may last. A loader does not
- * need this: it retries each batch, for longer. @param call has no lasting effect when it is locked out.
+ * need this: it retries each batch, for longer. @param call has no lasting effect when it is locked out. @param signal ends the wait.
  */
-export async function untilUnlocked<T>(clock: Clock, call: () => Promise<T>): Promise<T> {
+export async function untilUnlocked<T>(clock: Clock, call: () => Promise<T>, signal?: AbortSignal): Promise<T> {
   const startedAt = clock.monotonic();
   for (;;) {
     try {
@@ -41,7 +41,7 @@ export async function untilUnlocked<T>(clock: Clock, call: () => Promise<T>): Pr
     } catch (error) {
       const isTimedOut = clock.monotonic() - startedAt >= waitFor('transaction', 0);
       if (!(error instanceof SnowflakeLockedError) || isTimedOut) throw error;
-      await clock.sleep(1_000);
+      await clock.sleep(1_000, signal);
     }
   }
 }

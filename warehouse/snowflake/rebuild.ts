@@ -17,6 +17,7 @@ import {
 } from '../warehouse.ts';
 import { LoadLedger, lastLoadSeq, lineColumns } from './ledger.ts';
 import { type LoadLock, takeLoadLock, untilUnlocked, waitForLoadLock } from './load-lock.ts';
+import { reopenCutoff } from './purged-before.ts';
 import { columnsOf } from './raw-tables.ts';
 import type { SnowflakeSession } from './session.ts';
 import { migrateBronze, SnowflakeWarehouse, type SnowflakeWarehouseOptions } from './warehouse.ts';
@@ -63,6 +64,7 @@ class SnowflakeRebuild extends SnowflakeWarehouse implements Rebuild {
         await copyUncovered(lock);
         report = await compare(session, refused);
         await swapTables(lock);
+        if (report.corrected > 0) await reopenCutoff(lock); // mutant: snowflake.rebuild-reopens
         return report;
       };
       return await untilUnlocked(this.clock, () => this.client.transaction(swap, isSwapped));

@@ -14,6 +14,7 @@ import { copyRows } from './copy-rows.ts';
 import { insertRows } from './insert-rows.ts';
 import { areTaken, LoadLedger } from './ledger.ts';
 import { type LoadLock, takeLoadLock } from './load-lock.ts';
+import { recordCutoff } from './purged-before.ts';
 import { isAboutValues, refusedRows } from './refused-rows.ts';
 import type { SessionOptions, SnowflakeSession } from './session.ts';
 
@@ -63,7 +64,8 @@ export class SnowflakeWarehouse implements Warehouse {
 
   async append(given: readonly Batch[]): Promise<void> {
     const now = this.clock.now();
-    const { batches } = withoutExpired(given, new Date(Math.max(0, now - this.#retentionMs))); // mutant: snowflake.expired
+    const before = new Date(Math.max(0, now - this.#retentionMs)); // mutant: snowflake.expired
+    const { batches, expired } = withoutExpired(given, before);
     refuseRows(rowsWhere(batches, ({ body }) => !isStrictJson(body))); // mutant: snowflake.strict-documents
     const ingestedAt = new Date(now);
     const load = async (session: SnowflakeSession) => {
@@ -72,6 +74,8 @@ export class SnowflakeWarehouse implements Warehouse {
       const numbered = await this.#ledger.advance(lock, batches, ingestedAt);
       // crash point: snowflake.position-moved
       await this.#writeRows(lock, numbered); // mutant: snowflake.rows
+      // These documents were never stored, so nothing is left to remove.
+      if (expired > 0) await recordCutoff(lock, { before, isFinished: true });
       // crash point: snowflake.rows-written
     };
     try {

@@ -1,12 +1,14 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { expiredDocument, type Purge } from '../../../warehouse/expiry.ts';
-import type { Batch, RawMovieRow } from '../../../warehouse/warehouse.ts';
+import type { Batch, RawMovieRow, Rebuild } from '../../../warehouse/warehouse.ts';
 
 /** A purge and the warehouse that it changes. */
 export interface PurgeUnderTest {
   readonly purge: Purge;
   /** Appends each batch in a transaction of its own, to BRONZE or to an unfinished rebuild. */
   load(batches: readonly Batch[], to?: 'bronze' | 'rebuild'): Promise<void>;
+  /** A rebuild that keeps the documents of answers for this time (ms). */
+  openRebuild(retentionMs: number): Promise<Rebuild>;
   /** Rows with column names in lower case. */
   query(sql: string): Promise<Record<string, unknown>[]>;
   /** The text of a document in SQL. */
@@ -107,6 +109,45 @@ export function purgeContract(name: string, open: () => Promise<PurgeUnderTest>)
       );
       expect(purges).toEqual([{ before: expect.stringMatching(/^2026-01-06 00:00:00/), is_open: false }]);
       expect(await purgeAll(day(5))).toEqual([]);
+    });
+
+    it('[P25] is unfinished if it has replaced documents since that build began', async () => {
+      await under.load([batch(0n, [1])]);
+      expect(await under.purge.blankNext(day(5))).toBe(1);
+      const buildBegan = await under.purge.now();
+      await under.load([batch(1n, [2])]);
+      expect(await purgeAll(day(4))).toEqual([1]);
+      await under.purge.finish(buildBegan);
+      expect(await under.purge.isUnfinished()).toBe(true);
+      await under.purge.finish(await under.purge.now());
+      expect(await under.purge.isUnfinished()).toBe(false);
+    });
+
+    it('[R150] replaces a document whose batch is not in the ledger, and leaves the ledger as it is', async () => {
+      await under.load([batch(0n, [1]), batch(1n, [2])]);
+      await under.query('delete from bronze.load_batches where first_offset = 0');
+      expect(await under.purge.expired(day(5))).toMatchObject({ rows: 2 });
+      expect(await purgeAll(day(5))).toEqual([2]);
+      expect(await blankOffsets()).toEqual([0, 1]);
+      expect(await under.query('select batch_id from bronze.load_batches')).toHaveLength(1);
+    });
+
+    it('[R151] is unfinished after a rebuild whose records have expired meanwhile, whatever was built before it', async () => {
+      await under.load([batch(0n, [1, 9])]);
+      await using rebuild = await under.openRebuild(Date.now() - day(5).getTime());
+      await rebuild.migrate();
+      await rebuild.append([batch(0n, [1, 9])]);
+      // The limit explains the row without a document, which was never stored.
+      expect(await under.query('select finished_at is null as is_open from bronze.purges')).toEqual([
+        { is_open: false },
+      ]);
+      await under.purge.finish(await under.purge.now());
+      expect(await under.purge.isUnfinished()).toBe(false);
+      expect(await rebuild.promote()).toMatchObject({ same: 1, corrected: 1 });
+      expect(await under.purge.expired(day(5))).toMatchObject({ rows: 0 });
+      expect(await under.purge.isUnfinished()).toBe(true);
+      await under.purge.finish(await under.purge.now());
+      expect(await under.purge.isUnfinished()).toBe(false);
     });
 
     it('[R150] leaves the ledger so that the loader continues, and a later limit finds what an earlier one has left', async () => {
