@@ -1,11 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { toBatch } from '../consumers/micro-batches.ts';
 import { isProblem, noReadableJson, type RawRow, tableOf, toRawRow } from '../consumers/raw-row.ts';
 import { systemClock } from '../runtime/clock.ts';
 import type { ValueOf } from '../runtime/shape.ts';
+import { makeTemporaryFolder } from '../runtime/temporary-folder.ts';
 import { DecodeError } from '../schemas/codec.ts';
 import { movieIdCodec } from '../schemas/codecs.ts';
 import { type Problem, problemOfId } from '../schemas/record-rules.ts';
@@ -100,17 +99,13 @@ async function refusedRows(
 }
 
 async function withTemporaryWarehouse<T>(use: (warehouse: Warehouse) => Promise<T>): Promise<T> {
-  const folder = await mkdtemp(join(tmpdir(), 'tmdb-stream-dry-run-'));
-  try {
-    const { openDuckDbWarehouse } = await import('../warehouse/duckdb/warehouse.ts');
-    await using warehouse = await openDuckDbWarehouse({
-      path: join(folder, 'dry-run.duckdb'),
-      lockWaitMs: 10_000,
-      clock: systemClock,
-    });
-    await warehouse.migrate();
-    return await use(warehouse);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  await using folder = await makeTemporaryFolder('dry-run');
+  const { openDuckDbWarehouse } = await import('../warehouse/duckdb/warehouse.ts');
+  await using warehouse = await openDuckDbWarehouse({
+    path: join(folder.path, 'dry-run.duckdb'),
+    lockWaitMs: 10_000,
+    clock: systemClock,
+  });
+  await warehouse.migrate();
+  return await use(warehouse);
 }

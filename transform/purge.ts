@@ -5,6 +5,7 @@ import { systemClock } from '../runtime/clock.ts';
 import { isRetriable, messageOf } from '../runtime/errors.ts';
 import { asFileError, FileError } from '../runtime/file-error.ts';
 import { count, type ValueOf } from '../runtime/shape.ts';
+import { removeOldFolders } from '../runtime/temporary-folder.ts';
 import type { Purge } from '../warehouse/expiry.ts';
 
 export const purgeShape = z.object({
@@ -61,7 +62,15 @@ export async function blankExpired(
     context.progress.update('purge', { done, total: Math.max(done, total), unit: 'documents' });
   }
   if (done > 0) context.log.info({ documents: done, before }, 'removed the documents of expired answers');
+  await removeLeftovers(context);
   return { documents: done, blankedBy: (await purge?.now()) ?? new Date(systemClock.now()) };
+}
+
+/** Removes documents that interrupted loads and dry runs have left outside of the tables. @throws WarehouseUnavailableError. */
+export async function removeLeftovers(context: Context): Promise<void> {
+  const purge = await openPurge(context);
+  const [folders, inWarehouse] = [await removeOldFolders(systemClock), (await purge?.removeLeftovers()) ?? 0];
+  if (folders + inWarehouse > 0) context.log.info({ folders, inWarehouse }, 'removed what interrupted loads had left');
 }
 
 /**

@@ -45,6 +45,8 @@ export interface Purge {
   expired(before: Date): Promise<ExpiredAnswers>;
   /** Replaces the documents of the next batches, in one transaction that also records `before`. @returns how many; 0: none is left. */
   blankNext(before: Date): Promise<number>;
+  /** Removes documents that interrupted loads have left outside of the tables, by their age. @returns the number of files and lines. */
+  removeLeftovers(): Promise<number>;
   /** The time on the clock that recorded times are of. */
   now(): Promise<Date>;
   /** Whether replaced documents, or values from them, may still be in SILVER, GOLD, or unused parts of a file. */

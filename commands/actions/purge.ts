@@ -1,6 +1,6 @@
 import type { Context } from '../../platform/context.ts';
 import { ExitCode } from '../../runtime/errors.ts';
-import { isPurgeUnfinished, type PurgeReport, planPurge, purgeShape } from '../../transform/purge.ts';
+import { isPurgeUnfinished, type PurgeReport, planPurge, purgeShape, removeLeftovers } from '../../transform/purge.ts';
 import { throwIfNoCopy, transform } from '../../transform/transform.ts';
 import { print } from '../engine/print.ts';
 
@@ -14,6 +14,7 @@ export async function purge(context: Context, options: PurgeOptions): Promise<nu
   const plan = await planPurge(context);
   const isDue = plan.rows > 0 || plan.isUnfinished;
   if (!isDue || options.dryRun) {
+    if (!options.dryRun) await removeLeftovers(context);
     print(options, purgeShape, { ...plan, isDryRun: options.dryRun }, () => textOf(plan, options.dryRun));
     return ExitCode.done;
   }

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -116,6 +116,23 @@ it('[P25] a purge in Snowflake replaces nothing while dbt runs', async () => {
   expect(await query(`${offsetsSql} = ${expired}`)).toEqual([]);
   await lease[Symbol.asyncDispose]();
   expect(await blanking).toBe(1);
+  await close();
+});
+
+it('[R151] a purge in Snowflake removes what interrupted loads have left, by its age', async () => {
+  const { options, purge, load, query, close } = await openFixture();
+  expect(await purge.removeLeftovers()).toBe(0);
+  await load([batch(0n, [9])]);
+  const folder = mkdtempSync(join(tmpdir(), 'leftovers-'));
+  writeFileSync(join(folder, 'a.ndjson.gz'), 'documents');
+  await query(`put 'file://${folder}/a.ndjson.gz' @bronze.load_files auto_compress = false`);
+  await query(`insert into bronze.load_lines select parse_json('{"file":"b"}')`);
+  expect(await purge.removeLeftovers()).toBe(1);
+  expect(await query('select * from bronze.load_lines')).toEqual([]);
+  expect(await query('list @bronze.load_files')).toMatchObject([{ name: 'load_files/a.ndjson.gz' }]);
+  expect(await openSnowflakePurge({ ...options, leftoverMs: -2_000 }).removeLeftovers()).toBe(1);
+  expect(await query('list @bronze.load_files')).toEqual([]);
+  rmSync(folder, { recursive: true });
   await close();
 });
 

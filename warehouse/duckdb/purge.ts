@@ -33,6 +33,8 @@ export async function openDuckDbPurge(options: DuckDbFileOptions): Promise<Purge
         await connection.run(bronzeSql);
         return inTransaction(connection, () => blankNext(connection, before, new Date(options.clock.now())));
       }),
+    // A transaction that was interrupted is in the log of the file, which the next process that opens it removes.
+    removeLeftovers: async () => 0,
     now: async () => new Date(options.clock.now()),
     isUnfinished: () => use(isUnfinished, true),
     finish: (blankedBy) => rewriteFile(options, blankedBy),

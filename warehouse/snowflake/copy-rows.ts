@@ -1,11 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
+import { makeTemporaryFolder } from '../../runtime/temporary-folder.ts';
 import { type NumberedBatch, rowsIn } from '../numbered-batch.ts';
 import { type RawTable, WarehouseUnavailableError } from '../warehouse.ts';
 import { noCode, SnowflakeError } from './errors.ts';
@@ -24,21 +23,17 @@ export async function copyRows(
   batches: readonly NumberedBatch[],
   prefix: string,
 ): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), 'tmdb-stream-load-'));
-  try {
-    const name = `${randomUUID()}.ndjson.gz`;
-    const file = join(folder, name);
-    // The fastest compression: it costs our CPU time and saves network time.
-    await pipeline(
-      Readable.from(linesOf(table, batches, name)),
-      createGzip({ level: 1 }),
-      createWriteStream(file, { mode: 0o600 }),
-    );
-    await upload(lock.session, file);
-    await copyLines(lock, table, { name, prefix, rows: rowsIn(batches), batch: batches[0]?.id ?? '' });
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  await using folder = await makeTemporaryFolder('load');
+  const name = `${randomUUID()}.ndjson.gz`;
+  const file = join(folder.path, name);
+  // The fastest compression: it costs our CPU time and saves network time.
+  await pipeline(
+    Readable.from(linesOf(table, batches, name)),
+    createGzip({ level: 1 }),
+    createWriteStream(file, { mode: 0o600 }),
+  );
+  await upload(lock.session, file);
+  await copyLines(lock, table, { name, prefix, rows: rowsIn(batches), batch: batches[0]?.id ?? '' });
 }
 
 function* linesOf(table: RawTable, batches: readonly NumberedBatch[], file: string): Generator<string> {

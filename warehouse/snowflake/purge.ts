@@ -8,6 +8,7 @@ import {
   placesOf,
   tablesOfBronze,
 } from './expired-batches.ts';
+import { removeLeftovers } from './leftovers.ts';
 import { untilUnlocked } from './load-lock.ts';
 import { finishCutoffs, timeOf } from './purged-before.ts';
 import { replaceExpired } from './replace-expired.ts';
@@ -17,6 +18,8 @@ import { statementsOf } from './warehouse.ts';
 
 export interface SnowflakePurgeOptions extends SessionOptions {
   readonly limits?: PurgeLimits;
+  /** Age (ms) from which a file in the stage is left over. @default an hour */
+  readonly leftoverMs?: number;
   /** Ends a purge before the COMMIT of its transaction, and each wait. */
   readonly signal?: AbortSignal;
 }
@@ -60,6 +63,11 @@ class SnowflakePurge implements Purge {
       // Another process has changed these batches since the search.
       search = undefined;
     }
+  }
+
+  async removeLeftovers(): Promise<number> {
+    await using client = new SnowflakeClient(this.#options);
+    return await removeLeftovers(client, this.#options.leftoverMs);
   }
 
   now(): Promise<Date> {

@@ -63,4 +63,18 @@ export const purgeMutants: readonly Mutant[] = [
     change: remove,
     tests: duckDb,
   },
+  {
+    name: 'discovery: a purge removes the file of a load that is still running in Snowflake',
+    file: 'warehouse/snowflake/leftovers.ts',
+    place: 'snowflake.old-files',
+    change: swap(/= rows.filter.*;/, '= rows;'),
+    tests: { ...snowflake, only: 'interrupted loads have left' },
+  },
+  {
+    name: 'discovery: a purge removes the temporary folder of a load that is still running',
+    file: 'runtime/temporary-folder.ts',
+    place: 'purge.old-folders',
+    change: remove,
+    tests: { files: ['test/unit/runtime/temporary-folder.test.ts'] },
+  },
 ];

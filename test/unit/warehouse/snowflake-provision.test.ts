@@ -67,6 +67,9 @@ describe('an empty account', () => {
       'grant update on table "LECTURE_DE"."BRONZE"."LOAD_LOCK" to role "DBT_ROLE"',
       'grant insert on table "LECTURE_DE"."BRONZE"."PURGES" to role "DBT_ROLE"',
       'grant update on table "LECTURE_DE"."BRONZE"."PURGES" to role "DBT_ROLE"',
+      'grant delete on table "LECTURE_DE"."BRONZE"."LOAD_LINES" to role "DBT_ROLE"',
+      'grant read on stage "LECTURE_DE"."BRONZE"."LOAD_FILES" to role "DBT_ROLE"',
+      'grant write on stage "LECTURE_DE"."BRONZE"."LOAD_FILES" to role "DBT_ROLE"',
     ]);
   });
 

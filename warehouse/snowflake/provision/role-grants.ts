@@ -66,7 +66,7 @@ function loaderGrants(names: Names, present: Present): RoleGrants {
     contents: [
       ...everyTable.contents,
       ...changedByLoader.map(([privilege, table]) => grantOn(privilege, 'TABLE', `${bronze}.${table}`, to)),
-      ...['READ', 'WRITE'].map((privilege) => grantOn(privilege, 'STAGE', `${bronze}.LOAD_FILES`, to)),
+      ...onFiles(bronze, to),
     ],
   };
 }
@@ -79,7 +79,12 @@ const changedByPurge: readonly (readonly [privilege: string, table: string])[] =
   ['UPDATE', 'LOAD_LOCK'],
   ['INSERT', 'PURGES'],
   ['UPDATE', 'PURGES'],
+  ['DELETE', 'LOAD_LINES'],
 ];
+
+/** A role that writes or removes the files of large batches. */
+const onFiles = (bronze: string, to: string): Wanted[] =>
+  ['READ', 'WRITE'].map((privilege) => grantOn(privilege, 'STAGE', `${bronze}.LOAD_FILES`, to));
 
 /** Reads BRONZE, replaces its expired documents, and creates (and so owns) SILVER and GOLD. */
 function dbtGrants(names: Names, present: Present): RoleGrants {
@@ -98,6 +103,7 @@ function dbtGrants(names: Names, present: Present): RoleGrants {
     contents: [
       ...everyTable.contents,
       ...changedByPurge.map(([privilege, table]) => grantOn(privilege, 'TABLE', `${bronze}.${table}`, to)),
+      ...onFiles(bronze, to),
     ],
   };
 }
