@@ -29,7 +29,7 @@ const missingShape = z.object({
   reason: z
     .enum(['not_fetched', 'expired', ...deadLetterReasons])
     .describe(
-      'not_fetched: it was not requested yet, or waits; expired: its newest answer is older than TMDB_RETENTION; otherwise the reason of its dead letter',
+      'the reason of its dead letter, if it has one; expired: its newest answer is older than TMDB_RETENTION; not_fetched: it was not requested yet, or waits',
     ),
 });
 
@@ -86,10 +86,16 @@ export async function reportCoverage(input: CoverageInput): Promise<Coverage> {
   const { answered, gone, expired } = answers;
   const counts = { expired: expired.size, neverFetched: 0, parked: 0 };
   const listed: Missing[] = [];
+  let withLetter = 0;
   for (const movieId of missingOf(input, answers)) {
-    const reason = expired.has(movieId) ? 'expired' : (parked.get(movieId) ?? 'not_fetched');
-    if (reason !== 'expired') counts.neverFetched += 1;
-    if (reason !== 'expired' && reason !== 'not_fetched') counts.parked += 1;
+    const letter = parked.get(movieId);
+    if (letter !== undefined) withLetter += 1;
+    if (!expired.has(movieId)) {
+      counts.neverFetched += 1;
+      if (letter !== undefined) counts.parked += 1;
+    }
+    // A new answer of an expired movie may be in a dead letter: only its reason says what to do.
+    const reason = letter ?? (expired.has(movieId) ? 'expired' : 'not_fetched'); // mutant: discovery.reason
     if (listed.length < (mostMissing ?? 0)) listed.push({ movieId, reason });
   }
   const figures = {
@@ -102,7 +108,7 @@ export async function reportCoverage(input: CoverageInput): Promise<Coverage> {
     answerAge: agesOf(answers.ages),
     missing: mostMissing === null ? null : listed,
   };
-  return { ...figures, advice: adviceFor(figures, input) };
+  return { ...figures, advice: adviceFor({ ...figures, withLetter }, input) };
 }
 
 interface AnswerCounts {
@@ -174,10 +180,13 @@ function agesOf(ages: Float64Array): Coverage['answerAge'] {
 const staleAfterDays = 3;
 
 function adviceFor(
-  coverage: Pick<Coverage, 'export' | 'expired' | 'neverFetched' | 'parked' | 'answerAge'>,
+  coverage: Pick<Coverage, 'export' | 'expired' | 'neverFetched' | 'parked' | 'answerAge'> & {
+    /** Movies in expired and neverFetched that are in dead letters. */
+    readonly withLetter: number;
+  },
   { now, reaskAfterMs }: CoverageInput,
 ): string[] {
-  const { export: newest, expired, neverFetched, parked, answerAge } = coverage;
+  const { export: newest, expired, neverFetched, parked, withLetter, answerAge } = coverage;
   const ageDays = newest && Math.floor((now - newest.exportedAt.getTime()) / dayMs);
   const waiting = neverFetched - parked;
   const hasAnswers = answerAge !== null || expired > 0;
@@ -196,7 +205,7 @@ function adviceFor(
     expired > 0
       ? `the newest answer of ${expired} movies is older than TMDB_RETENTION: run "produce export", "fetch" and "load"`
       : null,
-    parked > 0 ? `${parked} movies are parked: run "dead-letters list" for the reasons` : null,
+    withLetter > 0 ? `${withLetter} movies are parked: run "dead-letters list" for the reasons` : null,
     isTooOld
       ? `the newest answer of some movies is older than TMDB_REASK_AFTER (${formatDuration(reaskAfterMs)}): run "produce export", "fetch" and "load"`
       : null,

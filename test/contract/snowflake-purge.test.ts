@@ -119,6 +119,25 @@ it('[P25] a purge in Snowflake replaces nothing while dbt runs', async () => {
   await close();
 });
 
+it('[R151] the roles that may purge BRONZE in Snowflake may also purge an unfinished rebuild', async () => {
+  const { options, openRebuild, load, query, close } = await openFixture();
+  await load([batch(0n, [9])]);
+  const role = `PURGER_${options.settings.database}`;
+  await query(`create role ${role}`);
+  for (const table of ['raw_movies', 'load_batches'])
+    await query(`grant update on table bronze.${table} to role ${role}`);
+  await query(`grant select on table bronze.raw_genres to role ${role}`);
+  await using rebuild = await openRebuild(Number.POSITIVE_INFINITY);
+  await rebuild.migrate();
+  const grants = await query(`show grants to role ${role}`);
+  const onRebuild = grants.filter(({ name }) => String(name).includes('REBUILD_'));
+  expect(onRebuild.map(({ privilege, name }) => `${privilege} on ${String(name).split('.').at(-1)}`).sort()).toEqual([
+    'UPDATE on REBUILD_LOAD_BATCHES',
+    'UPDATE on REBUILD_RAW_MOVIES',
+  ]);
+  await close();
+});
+
 it('[R151] a purge in Snowflake removes what interrupted loads have left, by its age', async () => {
   const { options, purge, load, query, close } = await openFixture();
   expect(await purge.removeLeftovers()).toBe(0);

@@ -17,6 +17,7 @@ import {
 } from '../warehouse.ts';
 import { LoadLedger, lastLoadSeq, lineColumns } from './ledger.ts';
 import { type LoadLock, takeLoadLock, untilUnlocked, waitForLoadLock } from './load-lock.ts';
+import { parseIdentifier, quoted } from './provision/identifiers.ts';
 import { reopenCutoff } from './purged-before.ts';
 import { columnsOf } from './raw-tables.ts';
 import type { SnowflakeSession } from './session.ts';
@@ -36,6 +37,7 @@ class SnowflakeRebuild extends SnowflakeWarehouse implements Rebuild {
       // A process killed between two of these was either creating the tables, which are empty, or dropping them, so nothing is lost.
       if (!(await isWhole(session))) await dropTables(session);
       await migrateBronze(session, prefix);
+      await grantAsBronze(session);
     });
   }
 
@@ -74,6 +76,21 @@ class SnowflakeRebuild extends SnowflakeWarehouse implements Rebuild {
       await untilUnlocked(this.clock, () => this.client.use(waitForLoadLock));
       if (!(await this.client.use(isSwapped))) throw error;
       return report;
+    }
+  }
+}
+
+/** The tables that a purge changes in BRONZE, and in a rebuild. */
+export const documentTables = [...rawTables, 'load_batches'] as const;
+
+/** The roles that may purge BRONZE may also purge a rebuild that is left unfinished. */
+async function grantAsBronze(session: SnowflakeSession): Promise<void> {
+  for (const table of documentTables) {
+    const { rows } = await session.execute({ sql: `show grants on table bronze.${table}` });
+    for (const { privilege, granted_to: kind, grantee_name: grantee } of rows) {
+      const name = String(grantee);
+      if (privilege !== 'UPDATE' || kind !== 'ROLE' || parseIdentifier(name) !== name) continue;
+      await session.execute({ sql: `grant update on table bronze.${prefix}${table} to role ${quoted(name)}` });
     }
   }
 }

@@ -16,14 +16,31 @@
 with
     unseen_batches as ({{ unseen_batches() }}),
 
+    -- A purge renumbers the batch of an expired document. The other documents of the batch have been counted.
+    purged_batches as (
+        select distinct records.load_seq, records.batch_id
+        from {{ source("bronze", "raw_movies") }} as records
+        inner join
+            unseen_batches on records.load_seq = unseen_batches.load_seq and records.batch_id = unseen_batches.batch_id
+        inner join
+            {{ source("run_log", "sealed_batches") }} as earlier
+            on records.batch_id = earlier.batch_id
+            and records.load_seq <> earlier.load_seq
+        {# mutant: dbt.shapes-purged #}
+        where {{ is_expired("records.raw_data") }} and not ({{ is_unseen("earlier.run_seq") }})
+    ),
+
     -- The last ones of a large run. The columns are narrow, because the wide ones of all documents would be sorted too.
     newest_documents as (
         select records.movie_id, records.fetched_at, records.load_seq, records.kafka_offset, unseen_batches.run_seq
         from {{ source("bronze", "raw_movies") }} as records
         inner join
             unseen_batches on records.load_seq = unseen_batches.load_seq and records.batch_id = unseen_batches.batch_id
+        left join
+            purged_batches on records.load_seq = purged_batches.load_seq and records.batch_id = purged_batches.batch_id
         where
-            records.http_status = 200
+            purged_batches.batch_id is null
+            and records.http_status = 200
             and records.movie_id > 0
             and {{ is_believable("records.fetched_at", "records.ingested_at") }}
         order by records.load_seq desc, records.kafka_offset desc

@@ -2,8 +2,10 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { systemClock } from '../../../runtime/clock.ts';
 import type { Dbt } from '../../../transform/dbt/dbt.ts';
 import { openColdDbt, openWarmDbt } from '../../../transform/dbt/open-dbt.ts';
+import { openDuckDbPurge } from '../../../warehouse/duckdb/purge.ts';
 import { expiredDocument } from '../../../warehouse/expiry.ts';
 import { gone, type MovieRecord, WarehouseFile } from '../../support/dbt/warehouse-file.ts';
 import { hasRecordings, recordings } from '../../support/tmdb/recordings.ts';
@@ -91,6 +93,10 @@ it('[P31] a difference between a new document and the pinned shape is a row with
   expect(await drift()).toEqual(expected);
   await file.load(3, [record(20, document(20, { revenue_currency: 'EUR' }))]);
   const counted = expected.map((row) => (row[0] === 'new key revenue_currency string' ? [row[0], 2, 20] : row));
+  expect(await drift()).toEqual(counted);
+  // A purge of a part of the second batch: dbt reads the batch again.
+  const purge = await openDuckDbPurge({ path: file.path, lockWaitMs: 10_000, clock: systemClock });
+  expect(await purge.blankNext(new Date(Date.UTC(2026, 0, 1) + 11_000))).toBeGreaterThan(0);
   expect(await drift()).toEqual(counted);
   const [seen] = await file.query(
     `select epoch(first_seen_at) - epoch(timestamp '2026-01-01') as first,

@@ -187,6 +187,13 @@ export const discoveryMutants: readonly Mutant[] = [
     tests: coverage,
   },
   {
+    name: 'discovery: a dead letter is hidden behind an expired answer',
+    file: 'pipeline/coverage-report.ts',
+    place: 'discovery.reason',
+    change: swap(/= letter \?\? .*;/, `= expired.has(movieId) ? 'expired' : (letter ?? 'not_fetched');`),
+    tests: coverage,
+  },
+  {
     name: 'discovery: a movie that came back counts as gone',
     file: 'warehouse/newest-answers.ts',
     place: 'discovery.newest-is-gone',

@@ -77,4 +77,11 @@ export const purgeMutants: readonly Mutant[] = [
     change: remove,
     tests: { files: ['test/unit/runtime/temporary-folder.test.ts'] },
   },
+  {
+    name: 'discovery: the documents beside an expired one are counted twice in the shapes',
+    file: 'dbt/models/silver/silver_document_shapes.sql',
+    place: 'dbt.shapes-purged',
+    change: swap('where {{', 'where false and {{'),
+    tests: { files: ['test/integration/dbt/drift.test.ts'], only: 'one run' },
+  },
 ];

@@ -57,7 +57,7 @@ describe('the coverage', () => {
     expect(coverage.export).toMatchObject({ movies: 4, answered: 1, missing: 3, share: 1 / 4, beyond: 0 });
     expect(coverage.answerAge).toMatchObject({ maxSeconds: 10 });
     expect(coverage.missing).toEqual([
-      { movieId: 2, reason: 'expired' },
+      { movieId: 2, reason: 'wrong_movie' },
       { movieId: 3, reason: 'expired' },
       { movieId: 4, reason: 'not_fetched' },
       { movieId: 7, reason: 'expired' },
@@ -65,6 +65,7 @@ describe('the coverage', () => {
     expect(coverage.advice).toEqual([
       expect.stringContaining('1 movies are not fetched'),
       'the newest answer of 3 movies is older than TMDB_RETENTION: run "produce export", "fetch" and "load"',
+      '1 movies are parked: run "dead-letters list" for the reasons',
     ]);
     const onlyExpired = await report({ exported: today(2), answers: [answer(2, 181 * day)] });
     expect(onlyExpired).toMatchObject({ fetched: 0, expired: 1, answerAge: null });

@@ -24,6 +24,20 @@ describe('a difference', () => {
       ['alter database "LECTURE_DE" set data_retention_time_in_days = 1'],
     ],
     [
+      'a schema that keeps old rows for longer',
+      changed('schema LECTURE_DE.SILVER', { data_retention_time_in_days: '5' }),
+      'schema LECTURE_DE.SILVER',
+      'data_retention_time_in_days is 5, should be not set',
+      ['alter schema "LECTURE_DE"."SILVER" unset data_retention_time_in_days'],
+    ],
+    [
+      'a table of BRONZE that keeps old rows for longer',
+      changed('table LECTURE_DE.BRONZE.RAW_MOVIES', { data_retention_time_in_days: '30' }),
+      'table LECTURE_DE.BRONZE.RAW_MOVIES',
+      'data_retention_time_in_days is 30, should be not set',
+      ['alter table "LECTURE_DE"."BRONZE"."RAW_MOVIES" unset data_retention_time_in_days'],
+    ],
+    [
       'a table of BRONZE that analysts may read',
       withGrant(plainGrant('SELECT', 'TABLE', 'LECTURE_DE.BRONZE.RAW_MOVIES', toRole('ANALYST_ROLE'))),
       'SELECT on TABLE LECTURE_DE.BRONZE.RAW_MOVIES to role ANALYST_ROLE',

@@ -73,6 +73,13 @@ describe('an empty account', () => {
     ]);
   });
 
+  it('gives DBT_ROLE the right to purge a rebuild that is left unfinished', () => {
+    const bronze = ['RAW_MOVIES', 'REBUILD_RAW_MOVIES', 'REBUILD_LOAD_POSITIONS'];
+    const wanted = desiredState(settings, new Map([['TABLE LECTURE_DE.BRONZE', bronze]]));
+    const updates = wanted.map(({ create }) => create.sql).filter((sql) => /^grant update .*REBUILD_/.test(sql));
+    expect(updates).toEqual(['grant update on table "LECTURE_DE"."BRONZE"."REBUILD_RAW_MOVIES" to role "DBT_ROLE"']);
+  });
+
   it('uses ACCOUNTADMIN only to create the resource monitors, of which the dashboard has its own', () => {
     expect(linesOf('ACCOUNTADMIN')).toEqual([
       'create resource monitor if not exists "LECTURE_MONITOR" with credit_quota = 100 frequency = monthly start_timestamp = immediately ' +

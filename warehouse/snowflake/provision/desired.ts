@@ -3,7 +3,7 @@ import { grantRole, toRole } from './grant-sql.ts';
 import { quoted } from './identifiers.ts';
 import type { Present, Wanted } from './model.ts';
 import type { Names, ProvisionSettings } from './names.ts';
-import { database, monitor, monitored, objectLabel, role, schema, serviceUser, warehouse } from './objects.ts';
+import { database, monitor, monitored, plainObject, role, schema, serviceUser, table, warehouse } from './objects.ts';
 import { roleGrants, schemasOf } from './role-grants.ts';
 import { warehousesByMonitor, warehousesOf } from './virtual-warehouses.ts';
 
@@ -44,9 +44,7 @@ export function desiredState({ names, creditQuota, keys }: ProvisionSettings, pr
 const bronzeObjects = (names: Names): Wanted[] =>
   statementsOf('').map(({ sql, name }) => {
     const path = `${schemasOf(names).bronze}.${name.toUpperCase()}`;
-    return {
-      label: objectLabel(sql.startsWith('create stage') ? 'stage' : 'table', path),
-      properties: {},
-      create: { role: names.engineerRole, sql: sql.replace(`bronze.${name}`, quoted(path)) },
-    };
+    const create = { role: names.engineerRole, sql: sql.replace(`bronze.${name}`, quoted(path)) };
+    if (sql.startsWith('create stage')) return plainObject('stage', path, create);
+    return /data_retention_time_in_days/.test(sql) ? plainObject('table', path, create) : table(path, create);
   });

@@ -25,11 +25,30 @@ export function database(name: string): Wanted {
   };
 }
 
+/** A schema or table has the Time Travel of its database: `observe` reports only another value. */
+const inherited = { data_retention_time_in_days: { is: '', set: '' } };
+
 /** Without managed access: dbt, which owns its models, grants on them itself. */
 export const schema = (name: string): Wanted => ({
   label: objectLabel('schema', name),
-  properties: {},
+  properties: inherited,
   create: { role: 'SYSADMIN', sql: `create schema if not exists ${quoted(name)}` },
+  alter: alterBy('SYSADMIN', `alter schema ${quoted(name)}`, inherited),
+});
+
+/** A table that another statement defines. */
+export const table = (name: string, create: Step): Wanted => ({
+  label: objectLabel('table', name),
+  properties: inherited,
+  create,
+  alter: alterBy(create.role, `alter table ${quoted(name)}`, inherited),
+});
+
+/** A stage, or a table with a Time Travel of its own. */
+export const plainObject = (kind: 'stage' | 'table', name: string, create: Step): Wanted => ({
+  label: objectLabel(kind, name),
+  properties: {},
+  create,
 });
 
 /** A virtual warehouse; suspended until its first statement. */

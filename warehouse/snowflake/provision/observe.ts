@@ -11,6 +11,12 @@ type Row = Readonly<Record<string, unknown>>;
 const textOf = (value: unknown): string =>
   value === null || value === undefined || value === 'null' ? '' : String(value);
 
+/** The days of Time Travel of an object, if they differ from those of the one around it. */
+function ownRetention(row: Row, around: Row): Readonly<Record<string, string>> {
+  const [own, inherited] = [row, around].map((one) => textOf(one['retention_time']));
+  return { data_retention_time_in_days: own === undefined || own === inherited ? '' : own };
+}
+
 const useOwnRole = 'use role securityadmin';
 
 /**
@@ -76,22 +82,26 @@ class Look implements Observed {
     this.objects.set(objectLabel('database', database), properties);
     const { bronze, silver, gold } = schemasOf(this.#names);
     const ours = new Set([bronze, silver, gold]);
+    const schemas = new Map<string, Row>();
     for (const row of await this.#query(`show schemas in database ${quoted(database)}`)) {
       const name = `${database}.${part(textOf(row['name']))}`;
-      if (ours.has(name)) this.objects.set(objectLabel('schema', name), {});
+      schemas.set(name, row);
+      if (ours.has(name)) this.objects.set(objectLabel('schema', name), ownRetention(row, found));
       else if (!/\.(PUBLIC|INFORMATION_SCHEMA)$/.test(name)) this.otherSchemas.push(name);
     }
-    await this.#atContents(bronze, ['TABLE', 'STAGE']);
-    await this.#atContents(gold, ['TABLE', 'VIEW']);
+    await this.#atContents(bronze, ['TABLE', 'STAGE'], schemas.get(bronze));
+    await this.#atContents(gold, ['TABLE', 'VIEW'], schemas.get(gold));
   }
 
-  async #atContents(schema: string, kinds: readonly string[]): Promise<void> {
-    if (!this.objects.has(objectLabel('schema', schema))) return;
+  async #atContents(schema: string, kinds: readonly string[], row: Row | undefined): Promise<void> {
+    if (!row) return;
     for (const kind of kinds) {
       const rows = await this.#query(`show ${kind.toLowerCase()}s in schema ${quoted(schema)}`);
       const found = rows.map((row) => part(textOf(row['name'])));
       this.present.set(`${kind} ${schema}`, found);
-      for (const name of found) this.objects.set(objectLabel(kind.toLowerCase(), `${schema}.${name}`), {});
+      for (const [index, name] of found.entries()) {
+        this.objects.set(objectLabel(kind.toLowerCase(), `${schema}.${name}`), ownRetention(rows[index] ?? {}, row));
+      }
     }
   }
 

@@ -1,3 +1,5 @@
+import { rebuildPrefix } from '../../rebuild-sql.ts';
+import { documentTables } from '../rebuild.ts';
 import { grantOn, grantOnFuture, grantOnPresent } from './grant-sql.ts';
 import type { Grant, Present, Wanted } from './model.ts';
 import type { Names } from './names.ts';
@@ -73,9 +75,7 @@ function loaderGrants(names: Names, present: Present): RoleGrants {
 
 /** Privileges on individual tables of BRONZE: the process that runs dbt also purges expired answers, as the same user. dbt itself only reads BRONZE. */
 const changedByPurge: readonly (readonly [privilege: string, table: string])[] = [
-  ['UPDATE', 'RAW_MOVIES'],
-  ['UPDATE', 'RAW_GENRES'],
-  ['UPDATE', 'LOAD_BATCHES'],
+  ...documentTables.map((table) => ['UPDATE', table.toUpperCase()] as const),
   ['UPDATE', 'LOAD_LOCK'],
   ['INSERT', 'PURGES'],
   ['UPDATE', 'PURGES'],
@@ -85,6 +85,13 @@ const changedByPurge: readonly (readonly [privilege: string, table: string])[] =
 /** A role that writes or removes the files of large batches. */
 const onFiles = (bronze: string, to: string): Wanted[] =>
   ['READ', 'WRITE'].map((privilege) => grantOn(privilege, 'STAGE', `${bronze}.LOAD_FILES`, to));
+
+/** The tables of a rebuild that is not finished, whose documents expire too. */
+function onRebuild(bronze: string, present: Present): string[] {
+  const names = documentTables.map((table) => `${rebuildPrefix}${table}`.toUpperCase());
+  const there = present.get(`TABLE ${bronze}`) ?? [];
+  return names.filter((name) => there.includes(name)).map((name) => `${bronze}.${name}`);
+}
 
 /** Reads BRONZE, replaces its expired documents, and creates (and so owns) SILVER and GOLD. */
 function dbtGrants(names: Names, present: Present): RoleGrants {
@@ -103,6 +110,7 @@ function dbtGrants(names: Names, present: Present): RoleGrants {
     contents: [
       ...everyTable.contents,
       ...changedByPurge.map(([privilege, table]) => grantOn(privilege, 'TABLE', `${bronze}.${table}`, to)),
+      ...onRebuild(bronze, present).map((table) => grantOn('UPDATE', 'TABLE', table, to)),
       ...onFiles(bronze, to),
     ],
   };
