@@ -11,11 +11,11 @@ import { openPlatform } from '../platform/platform.ts';
 import { goldSource, warehouseAccess } from '../platform/warehouse.ts';
 import { whenAborted } from '../runtime/abort.ts';
 import { systemClock } from '../runtime/clock.ts';
-import { messageOf } from '../runtime/errors.ts';
 import { Health } from '../runtime/health.ts';
 import { type Drift, readDrift } from '../transform/drift.ts';
+import { modelsOfGold } from '../transform/transform.ts';
 import { runAsService } from './service.ts';
-import { errorOf, openStatus } from './status.ts';
+import { errorOf, openStatus, reasonOf } from './status.ts';
 import { lookMs } from './warehouse-status.ts';
 
 /**
@@ -26,7 +26,7 @@ export async function serveDashboard(context: Context, onStarted: (url: string) 
   const { config, health, log, signal } = context;
   keepHeapSmall();
   await runAsService(context, async () => {
-    await using gold = await goldSource(context).openGold((problem) => {
+    await using gold = await goldSource(context).openGold(await modelsOfGold(), (problem) => {
       if (problem === null) log.info('GOLD can be read again');
       else log.warn({ problem }, 'cannot read GOLD; retrying, and serving the last copy if there is one');
     });
@@ -54,7 +54,7 @@ export function operationsReader(context: Context): () => Promise<OperationsStat
   const status = shared(() => readOnce(look), now, warehouseAccess(context).statusEveryMs);
   const letters = shared(() => readLettersOnce(look), now, lettersFreshMs);
   return async () => {
-    const [{ errors, ...parts }, found] = await Promise.all([status(), orError('deadLetters', letters())]);
+    const [{ errors, ...parts }, found] = await Promise.all([status(), orError(look, 'deadLetters', letters())]);
     return { ...parts, deadLetters: found.value, errors: [...errors, ...found.errors] };
   };
 }
@@ -67,11 +67,11 @@ interface Part<Value> {
 }
 
 /** A part of the page; null with its error if it cannot be read. */
-async function orError<Value>(part: string, reading: Promise<Value>): Promise<Part<Value>> {
+async function orError<Value>(context: Context, part: string, reading: Promise<Value>): Promise<Part<Value>> {
   try {
     return { value: await reading, errors: [] };
   } catch (error) {
-    return { value: null, errors: [{ part, message: messageOf(error).split('\n')[0] ?? '' }] };
+    return { value: null, errors: [{ part, message: reasonOf(error, context) }] };
   }
 }
 
@@ -81,7 +81,7 @@ async function readOnce(look: Context): Promise<Omit<OperationsStatus, 'deadLett
   const status = await reader.read();
   // Only one of both may wait for the file, so the second does not try if the first could not open it.
   const message = errorOf(status, 'warehouse');
-  const drift = message === undefined ? await orError('drift', readDriftOnce(look)) : unread('drift', message);
+  const drift = message === undefined ? await orError(look, 'drift', readDriftOnce(look)) : unread('drift', message);
   return { ...status, drift: drift.value, errors: [...status.errors, ...drift.errors] };
 }
 

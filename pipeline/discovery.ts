@@ -194,7 +194,7 @@ export async function readExport(platform: Platform, context: Context): Promise<
 /** First, because it needs no answer of TMDb. */
 async function requestAged(
   platform: Platform,
-  { config, signal, metrics }: Context,
+  { config, log, signal, metrics }: Context,
   known: MovieTimes,
 ): Promise<number> {
   const { cluster } = await platform.kafka();
@@ -206,6 +206,8 @@ async function requestAged(
     signal,
   );
   metrics.idsPublished.inc(aged);
+  if (aged === mostAskedAgain)
+    log.warn({ aged }, 'more movies are due by their age than one run publishes: run `produce export` more often');
   return aged;
 }
 

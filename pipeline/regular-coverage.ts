@@ -26,9 +26,11 @@ export async function keepCoverage(
   await sleepUntil(clock.monotonic() + checkEveryMs, timing);
   const work = async () => {
     const last = lastReport(context);
-    const isDue = last === null || clock.now() - last.readAt.getTime() >= maxAgeMs;
-    const coverage = isDue ? await read() : last;
-    if (isDue) saveCoverage({ ...context, log }, coverage);
+    const ageMs = last === null ? Number.POSITIVE_INFINITY : clock.now() - last.readAt.getTime();
+    // A report of a clock that was ahead would otherwise stay until that time.
+    const isCurrent = ageMs >= 0 && ageMs < maxAgeMs;
+    const coverage = last !== null && isCurrent ? last : await read();
+    if (!isCurrent) saveCoverage({ ...context, log }, coverage);
     showCoverage(metrics, coverage);
   };
   await repeat(work, { ...timing, everyMs: checkEveryMs, isOutage: () => true, random });

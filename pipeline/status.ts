@@ -8,6 +8,7 @@ import type { Context } from '../platform/context.ts';
 import { openPlatform, type Platform } from '../platform/platform.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { messageOf } from '../runtime/errors.ts';
+import { scrub } from '../runtime/scrub.ts';
 import { count, time, type ValueOf } from '../runtime/shape.ts';
 import { keptCoverageShape } from './coverage-report.ts';
 import { readLastCoverage } from './last-coverage.ts';
@@ -84,6 +85,10 @@ export function openStatus(context: Context, { startsNoBroker = false } = {}): S
 export const errorOf = ({ errors }: Status, part: Part): string | undefined =>
   errors.find((error) => error.part === part)?.message;
 
+/** The first line of an error, for a page or a report. A server that refuses a login may have repeated its password. */
+export const reasonOf = (error: unknown, { config }: Pick<Context, 'config'>): string =>
+  scrub(messageOf(error), config.secrets).split('\n')[0] ?? '';
+
 /** Reads each part independently: the status matters most when a part is unreachable. */
 async function readStatus(platform: Platform, context: Context): Promise<Status> {
   const readAt = new Date(systemClock.now());
@@ -93,7 +98,7 @@ async function readStatus(platform: Platform, context: Context): Promise<Status>
       return await read();
     } catch (error) {
       context.signal.throwIfAborted();
-      errors.push({ part, message: messageOf(error).split('\n')[0] ?? '' });
+      errors.push({ part, message: reasonOf(error, context) });
       return otherwise;
     }
   };

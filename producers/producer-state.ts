@@ -11,7 +11,8 @@ export type Progress = Pick<ProducerState, 'day' | 'lines' | 'isComplete'>;
 
 /**
  * Reads how far a producer is: the furthest of its records, because two processes may have written them. A record about a day
- * that has not begun is ignored: it would stop the producer until then. @param now ms since the epoch. @returns null if it never ran.
+ * that has not begun is ignored, because it would stop the producer until then. So is a record that was written later than now: its
+ * producer's clock was ahead, so it read lists of days that were not over. @param now ms since the epoch. @returns null if it never ran.
  */
 export async function readProgress(
   readState: ReadTopic,
@@ -23,7 +24,7 @@ export async function readProgress(
     const state = decodeOrNull(producerStateCodec, record.value);
     if (state?.producer !== producer || record.key?.toString() !== producer) return;
     const { day, lines, isComplete } = state;
-    const isPossible = startOfDay(day) <= now && lines >= 0; // mutant: discovery.progress-of-future
+    const isPossible = startOfDay(day) <= now && state.updatedAt.getTime() <= now && lines >= 0; // mutant: discovery.progress-of-future
     if (isPossible && (furthest === null || isFurther(state, furthest))) furthest = { day, lines, isComplete };
   });
   return furthest;

@@ -62,7 +62,8 @@ export async function runSchedule(context: Context, dbt: Dbt, clock: Clock = sys
   const onAlive = health.pulse(serviceNames.scheduler, silenceMs);
   const rounds = new Rounds({ ...context, progress: { ...context.progress, update: onAlive } }, dbt, clock);
   for (let startedAt = clock.now(); ; ) {
-    const next = schedule.nextRun(new Date(startedAt));
+    // A clock that was set back during the round would otherwise stop the service for as long.
+    const next = schedule.nextRun(new Date(Math.min(startedAt, clock.now())));
     // A pattern without a next time names a year that has passed: the service stays idle.
     const waitMs = next ? next.getTime() - clock.now() : Number.MAX_SAFE_INTEGER;
     await sleepUntil(clock.monotonic() + waitMs, { clock, signal, onAlive });

@@ -110,10 +110,10 @@ export interface TransformTarget {
 /** What readers of GOLD need, such as the dashboard. */
 export interface GoldSource {
   /**
-   * @param onProblem called when a reader that follows the builds by itself cannot read GOLD, with the reason, and with null when it can
+   * @param models names of the project's models in GOLD: nothing else is read. @param onProblem called when a reader that follows the builds by itself cannot read GOLD, with the reason, and with null when it can
    * again. @throws if the warehouse refuses the credentials.
    */
-  openGold(onProblem: (problem: string | null) => void): Promise<GoldReader>;
+  openGold(models: readonly string[], onProblem: (problem: string | null) => void): Promise<GoldReader>;
 }
 
 /** What a warehouse implements. Its users receive one of the parts. */

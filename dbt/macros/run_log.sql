@@ -20,7 +20,7 @@
             {{ seal }}
             ;
         {% endif %}
-        {{ close_killed_runs() }}
+        {{ close_older_runs() }}
         ;
         {{ record_start() }}
         {% if tracks_build_state() %}
@@ -70,11 +70,17 @@ create table if not exists {{ run_log("dbt_results") }} (
     {{ return(flags.WHICH == "build" and not is_retry() and not is_narrowed and not left_out) }}
 {% endmacro %}
 
-{# dbt runs one at a time, so an older run that is still `running` was killed before its outcome was written. #}
-{% macro close_killed_runs() %}
+{# dbt runs one at a time, so an older run that is still `running` was killed before its outcome was written. And no older run
+   can have ended later than now: its clock was ahead, and it would stay the last run until then. #}
+{% macro close_older_runs() %}
+    {%- set now = utc_timestamp(run_started_at) %}
 update {{ run_log("dbt_runs") }}
-set status = 'interrupted', models_status = 'interrupted'
-where status = 'running'
+set
+    status = case when status = 'running' then 'interrupted' else status end,
+    models_status = case when models_status = 'running' then 'interrupted' else models_status end,
+    started_at = least(started_at, {{ now }}),
+    finished_at = least(finished_at, {{ now }})
+where status = 'running' or finished_at > {{ now }}
 {% endmacro %}
 
 {% macro record_start() %}

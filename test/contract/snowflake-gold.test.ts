@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { systemClock } from '../../runtime/clock.ts';
+import { type Clock, systemClock } from '../../runtime/clock.ts';
 import { selectMetrics } from '../../schemas/metrics.ts';
 import { GoldNotReadError, type GoldReader } from '../../warehouse/gold-reader.ts';
 import { openSnowflakeGold } from '../../warehouse/snowflake/gold-reader.ts';
 import { openSnowflakeSession, type SnowflakeSession } from '../../warehouse/snowflake/session.ts';
 import { datasets } from '../generated-pages/superset/datasets.ts';
+import { modelNames } from '../support/dashboard/small-gold.ts';
 import { buildSmallGold, markRun } from '../support/dashboard/snowflake-gold.ts';
 import { SnowflakeEmulator } from '../support/snowflake/emulator.ts';
 import { SnowflakeProxy } from '../support/snowflake/proxy.ts';
@@ -14,9 +15,9 @@ let emulator: SnowflakeEmulator;
 let builder: SnowflakeSession;
 
 /** A reader that looks for a new build all the time. @param url of Snowflake. */
-const open = (url: string, onProblem: (problem: string | null) => void = () => {}) => {
+const open = (url: string, onProblem: (problem: string | null) => void = () => {}, clock: Clock = systemClock) => {
   const settings = emulator.settings({ role: 'ANALYST_ROLE', timeoutMs: 5_000, url });
-  const options = { settings, clock: systemClock, stage: 'dashboard', warehouse: 'REPORTING_WH' };
+  const options = { settings, clock, models: modelNames, stage: 'dashboard', warehouse: 'REPORTING_WH' };
   return openSnowflakeGold({ ...options, pollMs: 100, signal: new AbortController().signal, onProblem });
 };
 
@@ -167,6 +168,28 @@ describe('the dashboard on Snowflake', () => {
     expect(reader.outage()).toBeNull();
     expect(problems.at(0)).toMatch(/^Snowflake: /);
     expect(problems.at(-1)).toBeNull();
+  });
+
+  it('[P22] reads nothing but models, and does not read GOLD again and again if it cannot be read', async () => {
+    await builder.execute({ sql: 'create or replace table gold.left_over (movie_id bigint)' });
+    await using proxy = await SnowflakeProxy.start(emulator.url, { lateMs: 0 });
+    let copies = 0;
+    proxy.judge = ({ sql }) => {
+      if (!sql.includes('"FACT_MOVIES"')) return undefined;
+      copies += 1;
+      return copies === 1 ? 'refused' : undefined;
+    };
+    let passedMs = 0;
+    const clock: Clock = { ...systemClock, monotonic: () => systemClock.monotonic() + passedMs };
+    const before = (await sent()).length;
+    await using reader = await open(proxy.url, () => {}, clock);
+    await vi.waitUntil(() => reader.outage() !== null, { timeout: 30_000, interval: 10 });
+    await nextLooks();
+    expect({ copies, version: versionOf(reader) }).toEqual({ copies: 1, version: null });
+    passedMs = 60_000;
+    await vi.waitUntil(() => versionOf(reader) !== null, { timeout: 30_000, interval: 10 });
+    expect(copies).toBe(2);
+    expect((await sent()).slice(before).filter(({ sql }) => sql.includes('"LEFT_OVER"'))).toEqual([]);
   });
 
   it('does not start with credentials that Snowflake refuses', async () => {

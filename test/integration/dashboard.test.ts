@@ -24,6 +24,7 @@ import { publishGold } from '../../warehouse/duckdb/publish-gold.ts';
 import { GoldNotReadError, type GoldReader } from '../../warehouse/gold-reader.ts';
 import { sampleStatus } from '../support/dashboard/sample-status.ts';
 import { makeGold, modelNames, oddTitles, publishSmallGold } from '../support/dashboard/small-gold.ts';
+import { echoingBroker } from '../support/kafka/echoing-broker.ts';
 import { isLongForm } from '../tiers.ts';
 
 /** Each page by one of its addresses, with the choices that the address makes. */
@@ -259,6 +260,16 @@ describe('the dashboard', () => {
     expect(errors).toEqual(['topics', 'deadLetters'].map((part) => ({ part, message })));
     const nothing = { deadLetters: null, drift: null, coverage: null };
     expect({ layers, deadLetters, drift, coverage }).toEqual({ layers: [], ...nothing });
+  });
+
+  it('shows no password that a broker repeats in its refusal', async () => {
+    await using broker = await echoingBroker();
+    const password = 'password-of-the-dashboard';
+    const login = { KAFKA_USERNAME: 'client', KAFKA_PASSWORD: password, KAFKA_SASL_MECHANISM: 'plain' };
+    const { errors } = await operationsReader(contextWith({ KAFKA_BROKERS: `127.0.0.1:${broker.port}`, ...login }))();
+    const ofKafka = errors.filter(({ message }) => message.includes('access denied'));
+    expect(ofKafka.map(({ part }) => part)).toEqual(['topics', 'deadLetters']);
+    expect(JSON.stringify(errors)).not.toContain(password);
   });
 
   it('shows the last report of coverage, or that it cannot be read', async () => {

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { loadConfig } from '../../platform/config.ts';
 import type { Context } from '../../platform/context.ts';
 import { systemClock } from '../../runtime/clock.ts';
@@ -365,6 +365,23 @@ describe('the schedule of dbt', () => {
     stop.abort();
     expect(await running).toBe(true);
     expect(clock.sleeping).toBe(0);
+  });
+
+  it('keeps its schedule if the clock is set back during a round', async () => {
+    await load();
+    const running = runSchedule(context, dbt, clock);
+    dbt.onBuild = async () => {
+      dbt.onBuild = async () => {};
+      clock.set(-9 * 3_600_000);
+    };
+    while (dbt.commands.length === 0) await clock.advance(10_000);
+    await clock.advance(0);
+    await vi.waitUntil(() => clock.sleeping > 0);
+    const before = dbt.commands.length;
+    for (let tries = 0; tries < 3; tries += 1) await clock.advance(10_000);
+    await vi.waitUntil(() => dbt.commands.length > before);
+    stop.abort();
+    expect(await running).toBe(true);
   });
 
   it('ends as failed if its last run failed', async () => {

@@ -8,6 +8,8 @@ import { listGold, stateTable } from './gold-tables.ts';
 import type { SessionOptions, SnowflakeSession } from './session.ts';
 
 export interface SnowflakeGoldOptions extends SessionOptions {
+  /** The names of the models that are copied. */
+  readonly models: readonly string[];
   /** How often (ms) it looks for a new build. A look needs no virtual warehouse. */
   readonly pollMs: number;
   /** Ends the looks. */
@@ -35,6 +37,8 @@ class SnowflakeGold implements GoldReader {
   readonly #signal: AbortSignal;
   #problem: GoldUnavailableError | null = null;
   #following: Promise<void> = Promise.resolve();
+  /** The build whose last copy failed, if it did. */
+  #failed: FailedCopy | null = null;
 
   constructor(options: SnowflakeGoldOptions) {
     this.#options = options;
@@ -103,7 +107,7 @@ class SnowflakeGold implements GoldReader {
         if (this.#copies.current) return;
         throw new GoldUnavailableError('dbt is building GOLD, or its last run failed');
       }
-      const copy = await copyIntoMemory(await listGold(session, this.#signal), state);
+      const copy = await this.#copy(session, state);
       // A run that began meanwhile may have changed some of the tables before they were read.
       const after = await readState(session).catch(() => null);
       const isWhole = after?.isFinished && after.version === state.version;
@@ -111,6 +115,35 @@ class SnowflakeGold implements GoldReader {
       this.#copies.replace(copy);
     });
   }
+
+  /**
+   * After a failure, waits for another build, or with growing delays for this one: each copy keeps the virtual warehouse running.
+   * @throws the error of the copy, or that of the last one during the delay.
+   */
+  async #copy(session: SnowflakeSession, state: BuildState): Promise<GoldCopy> {
+    const { clock, models } = this.#options;
+    const failed = this.#failed?.version === state.version ? this.#failed : null;
+    if (failed && clock.monotonic() < failed.retryAt) throw failed.error;
+    try {
+      return await copyIntoMemory(await listGold(session, models, this.#signal), state);
+    } catch (error) {
+      const times = (failed?.times ?? 0) + 1;
+      const delayMs = Math.min(firstRetryMs * 2 ** (times - 1), longestRetryMs);
+      this.#failed = { version: state.version, times, retryAt: clock.monotonic() + delayMs, error };
+      throw error;
+    }
+  }
+}
+
+/** The delay (ms) after the first failed copy of a build, and the longest one. */
+const [firstRetryMs, longestRetryMs] = [60_000, 3_600_000];
+
+interface FailedCopy {
+  readonly version: string;
+  readonly times: number;
+  /** On the monotonic clock. */
+  readonly retryAt: number;
+  readonly error: unknown;
 }
 
 /** What dbt says about GOLD. */

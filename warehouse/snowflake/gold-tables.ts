@@ -19,13 +19,21 @@ interface ColumnRow {
 const columnsSql = `
   select table_name, column_name, data_type, coalesce(numeric_scale, 0) as scale
     from information_schema.columns
-   where table_schema = 'GOLD' and lower(table_name) <> '${stateTable}'
+   where table_schema = 'GOLD'
    order by table_name, ordinal_position`;
 
-/** The tables and views of GOLD that the role may read. Their rows are read when they are iterated, until the signal aborts. */
-export async function listGold(session: SnowflakeSession, signal: AbortSignal): Promise<GoldTable[]> {
+/**
+ * The tables and views of these models that the role may read. Their rows are read when they are iterated, until the signal aborts.
+ * Anything else in the schema may be of any size, or a view that cannot be read any more: dbt does not drop removed models.
+ */
+export async function listGold(
+  session: SnowflakeSession,
+  models: readonly string[],
+  signal: AbortSignal,
+): Promise<GoldTable[]> {
   const { rows } = await session.execute({ sql: columnsSql });
-  const columns = rows.map((row) => ({
+  const ofModels = rows.filter((row) => models.includes(String(row['table_name']).toLowerCase()));
+  const columns = ofModels.map((row) => ({
     table: String(row['table_name']),
     column: String(row['column_name']),
     dataType: String(row['data_type']),

@@ -58,10 +58,10 @@ export function snowflakeSystem(
     },
     publishGold: async () => {},
     goldPublishedAt: () => Number.POSITIVE_INFINITY,
-    openGold: async (onProblem) =>
+    openGold: async (models, onProblem) =>
       (await import('./gold-reader.ts')).openSnowflakeGold({
         settings: { ...settings, role: settings.dashboardRole ?? settings.analystRole },
-        ...{ clock, signal, onProblem, stage: 'dashboard' },
+        ...{ clock, signal, models, onProblem, stage: 'dashboard' },
         warehouse: settings.dashboardWarehouse ?? settings.transformWarehouse,
         pollMs: settings.dashboardPollMs,
       }),

@@ -42,6 +42,8 @@ with
             purged_batches.batch_id is null
             and records.http_status = 200
             and records.movie_id > 0
+            -- The purge gives batches new numbers. Their documents would otherwise take the place of new ones.
+            and not {{ is_expired("records.raw_data") }}
             and {{ is_believable("records.fetched_at", "records.ingested_at") }}
         order by records.load_seq desc, records.kafka_offset desc
         limit {{ var("drift_documents_per_run") }}
@@ -54,7 +56,7 @@ with
             newest_documents as newest
             on records.load_seq = newest.load_seq
             and records.kafka_offset = newest.kafka_offset
-        where not {{ is_expired("records.raw_data") }} and {{ json_is_small("records.raw_data") }}
+        where {{ json_is_small("records.raw_data") }}
     ),
 
     roots as (

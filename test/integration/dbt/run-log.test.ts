@@ -67,6 +67,18 @@ it('refuses to run silver_movies without stg_movies, and then loses no movie', a
   ]);
 });
 
+it('does not take a run under a clock that was ahead for the last run until then', async () => {
+  const ahead = (column: string) => `${column} = ${column} + interval 10 year`;
+  const [{ id: old } = {}] = await file.query('select invocation_id as id from silver.dbt_runs');
+  await file.query(`update silver.dbt_runs set ${ahead('started_at')}, ${ahead('finished_at')}`);
+  await file.run(dbt, { command: 'run', vars, select: ['stg_movies'] });
+  const [{ id: last } = {}] = await file.query('select max_by(invocation_id, finished_at) as id from silver.dbt_runs');
+  const late = 'select count(*) as n from silver.dbt_runs where greatest(started_at, finished_at) > now()::timestamp';
+  expect(await file.query(late)).toEqual([{ n: '0' }]);
+  expect(last).not.toBe(old);
+  expect(await file.query('select count(*) as n from silver.dbt_runs')).toEqual([{ n: '2' }]);
+});
+
 it('is due after a failed build, even if a later run of some models succeeds', { tags: ['full'] }, async () => {
   await failABuild();
   await file.run(dbt, { command: 'run', vars, select: ['dim_dates'] });

@@ -8,6 +8,8 @@ interface Sleeper {
 /** A clock that a test controls; no wait takes real time. */
 export class ManualClock implements Clock {
   #now: number;
+  /** The part of the wall clock's time (ms) that it did not run through. */
+  #setBy = 0;
   readonly #start: number;
   #sleepers: Sleeper[] = [];
   /** Waits for work outside of this process, such as calls to a server, before the clock advances. */
@@ -19,7 +21,12 @@ export class ManualClock implements Clock {
   }
 
   now(): number {
-    return this.#now;
+    return this.#now + this.#setBy;
+  }
+
+  /** Sets the wall clock alone, forward or back, as an administrator or NTP does. */
+  set(byMs: number): void {
+    this.#setBy += byMs;
   }
 
   monotonic(): number {

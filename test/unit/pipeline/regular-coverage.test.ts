@@ -99,6 +99,15 @@ it('shows a report that another process has kept, and reads none before it is si
   await running;
 });
 
+it('replaces a report of a clock that was ahead', async () => {
+  const { clock, stop, context, readAt, running } = start();
+  saveCoverage(context, await reportAt(clock.now() + 24 * hour));
+  await clock.advance(15 * minute);
+  expect(readAt).toEqual([10]);
+  stop.abort();
+  await running;
+});
+
 it('tries again after a failure, and replaces a file that is not a report', async () => {
   writeFileSync(join(folder, 'coverage.json'), '{}');
   const { clock, stop, context, readAt, running } = start({ failures: [new Error('no broker')] });

@@ -199,6 +199,7 @@ describe('the recorded progress of a producer', () => {
     const wrong = [
       stateOf('2026-06-12', { producer: 'changes' }),
       stateOf('2026-06-14'),
+      stateOf('2026-06-12', { updatedAt: new Date(noon + 1) }),
       stateOf('tomorrow'),
       stateOf('2026-06-12', { lines: -1 }),
     ];
