@@ -190,7 +190,7 @@ export class Rounds {
     this.#copiedAt = this.#clock.monotonic();
     this.#noSpace = null;
     // The time before the check: batches that are loaded during the check count in the next round.
-    this.#idleVersion = version;
+    if (plan.state.waiting === 0) this.#idleVersion = version;
     return 'skipped';
   }
 

@@ -20,6 +20,8 @@ export interface TransformState {
     | 'up to date';
   /** Whether the tables may contain rows from other SQL than today's: then only a full refresh corrects them. */
   readonly fullRefresh: boolean;
+  /** How many batches wait until the clock here has reached the times of their answers: dbt/macros/batches.sql. */
+  readonly waiting: number;
 }
 
 /**
@@ -55,12 +57,23 @@ select
   count(case when lower(table_schema) = 'silver' and lower(table_name) in ('sealed_batches', 'dbt_runs') then 1 end) as of_dbt
 from information_schema.tables`;
 
-const unsealedSql = `
-select count(*) as batches from bronze.load_batches as loaded
+/** @param latest the time up to which this machine believes an answer: the run that seals a batch would lose a later one. */
+const unsealedSql = (latest: Date) => `
+with premature as (
+  select distinct batch_id from bronze.raw_movies
+  where fetched_at > ${timestampOf(latest)} and fetched_at <= ingested_at + interval '1 hour'
+)
+select
+  count(case when premature.batch_id is null then 1 end) as batches,
+  count(premature.batch_id) as waiting
+from bronze.load_batches as loaded
+left join premature on loaded.batch_id = premature.batch_id
 where not exists (
   select 1 from silver.sealed_batches as sealed
   where sealed.batch_id = loaded.batch_id and sealed.load_seq = loaded.load_seq
 )`;
+
+const timestampOf = (time: Date) => `cast('${time.toISOString().slice(0, 19).replace('T', ' ')}' as timestamp)`;
 
 const sealedSql = 'select max(run_seq) as run_seq from silver.sealed_batches';
 
@@ -78,7 +91,7 @@ where runs.finished_at > built.finished_at and runs.models_status <> 'success'
 
 const futureSql = (latest: Date) => `
 select count(*) as rows_of_the_future from silver.silver_movies
-where _fetched_at > cast('${latest.toISOString().slice(0, 19).replace('T', ' ')}' as timestamp)`;
+where _fetched_at > ${timestampOf(latest)}`;
 
 /** A later run of some models only, by hand, does not repair what failed in the last run of all. */
 const lastRunsSql = `
@@ -93,26 +106,26 @@ from silver.dbt_runs where command in ('run', 'build')`;
  */
 export async function transformState(query: Query, fingerprint: string, now = Date.now()): Promise<TransformState> {
   const one = async (sql: string) => Object.values((await query(sql))[0] ?? {});
-  const because = (reason: TransformState['reason'], fullRefresh = false): TransformState => ({
+  const because = (reason: TransformState['reason'], { fullRefresh = false, waiting = 0 } = {}): TransformState => ({
     due: reason !== 'up to date' && reason !== 'nothing loaded',
-    reason,
-    fullRefresh,
+    ...{ reason, fullRefresh, waiting },
   });
   const [ofLoader, ofDbt] = await one(tablesSql);
   if (Number(ofLoader) < 1) return because('nothing loaded');
-  if (Number(ofDbt) < 2) return because('never run', true);
+  if (Number(ofDbt) < 2) return because('never run', { fullRefresh: true });
   const [builtSeq, builtFingerprint] = await one(lastBuiltSql);
-  if (builtFingerprint === undefined) return because('never run', true);
-  if (Number((await one(futureSql(new Date(now + maxAheadMs))))[0]) > 0) return because('times in the future', true);
-  if (builtFingerprint !== fingerprint) return because('project changed', true);
-  if (Number((await one(otherSqlSql))[0]) > 0) return because('project changed', true);
+  if (builtFingerprint === undefined) return because('never run', { fullRefresh: true });
+  const latest = new Date(now + maxAheadMs);
+  if (Number((await one(futureSql(latest)))[0]) > 0) return because('times in the future', { fullRefresh: true });
+  if (builtFingerprint !== fingerprint) return because('project changed', { fullRefresh: true });
+  if (Number((await one(otherSqlSql))[0]) > 0) return because('project changed', { fullRefresh: true });
   const lastStatuses = await one(lastRunsSql);
   if (lastStatuses.includes('failed')) return because('last run failed');
   if (lastStatuses.some((status) => status !== 'success')) return because('run interrupted');
   const [sealedSeq] = await one(sealedSql);
   if (Number(sealedSeq ?? 0) > Number(builtSeq ?? 0)) return because('run interrupted');
-  if (Number((await one(unsealedSql))[0]) > 0) return because('new batches');
-  return because('up to date');
+  const [batches, waiting] = (await one(unsealedSql(latest))).map(Number);
+  return because(batches ? 'new batches' : 'up to date', { waiting });
 }
 
 /** The newest run of dbt, with its failures; no row before the first. */

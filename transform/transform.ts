@@ -128,6 +128,11 @@ export async function planTransform(context: Context): Promise<TransformPlan> {
   await using reader = await warehouseAccess(context).openReader();
   const query = (sql: string) => reader.query(sql);
   const state = await transformState(query, fingerprint);
+  if (state.waiting > 0)
+    context.log.warn(
+      { batches: state.waiting },
+      'answers are later than the clock of this machine: their batches wait until then. Check the clocks',
+    );
   if (state.reason === 'nothing loaded') {
     return { state, fingerprint, last: {}, layers: {}, driftFindings: 0, refresh: null };
   }

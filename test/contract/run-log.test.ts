@@ -170,6 +170,7 @@ it.each([
     await runSql(
       path,
       `create schema bronze; create table bronze.load_batches (batch_id varchar, load_seq bigint);
+       create table bronze.raw_movies (batch_id varchar, fetched_at timestamp, ingested_at timestamp);
      create table silver.silver_movies (_fetched_at timestamp);
      insert into silver.dbt_runs values ${row('a', 'present', 1, ['success', 'success'])}, ${row('b', 'other', 2, [status, models])}
        ${isNeeded ? '' : `, ${row('c', 'present', 3, ['success', 'success'])}`}`,

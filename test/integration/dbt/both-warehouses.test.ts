@@ -142,7 +142,12 @@ it('change nothing when nothing is new, and delete the same old runs', { tags: [
   for (const { query } of both()) {
     const [left] = await query(`select count(*) as n from silver.dbt_results where invocation_id = 'old'`);
     expect(Number(left?.['n'])).toBe(0);
-    expect(await transformState(query, 'f')).toEqual({ due: false, reason: 'up to date', fullRefresh: false });
+    expect(await transformState(query, 'f')).toEqual({
+      due: false,
+      reason: 'up to date',
+      fullRefresh: false,
+      waiting: 0,
+    });
     const [report] = await query(lastRunReportSql);
     expect(report).toMatchObject({ command: 'build', status: 'success' });
     expect([report?.['models'], report?.['run_seq'], report?.['tests_warned']].map(Number)).toEqual([

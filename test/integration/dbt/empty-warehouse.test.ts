@@ -8,7 +8,7 @@ it('[R41] builds every table from an empty BRONZE, passes its unit tests, and is
   const fingerprint = await projectFingerprint(projectDir);
   const state = (current = fingerprint) => transformState((sql) => file.query(sql), current);
   const vars = { project_fingerprint: fingerprint };
-  expect(await state()).toEqual({ due: true, reason: 'never run', fullRefresh: true });
+  expect(await state()).toEqual({ due: true, reason: 'never run', fullRefresh: true, waiting: 0 });
 
   await addSmallRowGroups(file.path);
   const progress: number[] = [];
@@ -27,14 +27,14 @@ it('[R41] builds every table from an empty BRONZE, passes its unit tests, and is
   const views = await file.query("select view_name, sql from duckdb_views() where schema_name = 'gold'");
   expect(views.length).toBeGreaterThan(0);
   expect(views.filter(({ sql }) => /from \w+\.gold\./i.test(String(sql)))).toEqual([]);
-  expect(await state()).toEqual({ due: false, reason: 'up to date', fullRefresh: false });
-  expect(await state('other SQL')).toEqual({ due: true, reason: 'project changed', fullRefresh: true });
+  expect(await state()).toEqual({ due: false, reason: 'up to date', fullRefresh: false, waiting: 0 });
+  expect(await state('other SQL')).toEqual({ due: true, reason: 'project changed', fullRefresh: true, waiting: 0 });
 
   const unitTests = await file.dbt({ vars, command: 'test', unitTests: true, select: ['test_type:unit'] });
   expect(unitTests.tests.passed).toBeGreaterThan(10);
 
   await file.load(1, [gone(1, 0)]);
-  expect(await state()).toEqual({ due: true, reason: 'new batches', fullRefresh: false });
+  expect(await state()).toEqual({ due: true, reason: 'new batches', fullRefresh: false, waiting: 0 });
   const [report] = await file.query(lastRunReportSql);
   expect(report).toMatchObject({ command: 'test', status: 'success', tests_passed: String(unitTests.tests.passed) });
 });

@@ -14,6 +14,7 @@ interface Answers {
   readonly lastCompleteStatus?: string;
   readonly sealed?: bigint;
   readonly unsealed?: bigint;
+  readonly waiting?: bigint;
   readonly ofTheFuture?: bigint;
   /** Runs of other SQL since the last success. */
   readonly ofOtherSql?: bigint;
@@ -27,6 +28,7 @@ const ask = ({
   lastCompleteStatus = lastStatus,
   sealed = 3n,
   unsealed = 0n,
+  waiting = 0n,
   ofTheFuture = 0n,
   ofOtherSql = 0n,
 }: Answers) =>
@@ -35,7 +37,7 @@ const ask = ({
     if (sql.includes('runs_of_other_sql')) return Promise.resolve([{ runs_of_other_sql: ofOtherSql }]);
     if (sql.includes('models_status')) return Promise.resolve(built ? [built] : []);
     if (sql.includes('of_complete')) return Promise.resolve([{ of_any: lastStatus, of_complete: lastCompleteStatus }]);
-    if (sql.includes('bronze.load_batches')) return Promise.resolve([{ batches: unsealed }]);
+    if (sql.includes('bronze.load_batches')) return Promise.resolve([{ batches: unsealed, waiting }]);
     if (sql.includes('silver.silver_movies')) return Promise.resolve([{ rows_of_the_future: ofTheFuture }]);
     return Promise.resolve([{ run_seq: sealed }]);
   }, 'today');
@@ -60,11 +62,12 @@ it.each([
   ['run interrupted', { tables: 2, built, lastStatus: 'success', lastCompleteStatus: 'interrupted' }, false],
   ['new batches', { tables: 2, built, unsealed: 1n }, false],
 ] as const)('[R80] is due: %s (%o)', async (reason, answers, fullRefresh) => {
-  expect(await ask(answers)).toEqual({ due: true, reason, fullRefresh });
+  expect(await ask(answers)).toEqual({ due: true, reason, fullRefresh, waiting: 0 });
 });
 
 it('is not due if nothing has changed since a successful run', async () => {
-  expect(await ask({ tables: 2, built })).toEqual({ due: false, reason: 'up to date', fullRefresh: false });
+  expect(await ask({ tables: 2, built, waiting: 2n })).toMatchObject({ due: false, reason: 'up to date', waiting: 2 });
+  expect(await ask({ tables: 2, built })).toEqual({ due: false, reason: 'up to date', fullRefresh: false, waiting: 0 });
 });
 
 it('is not due before a loader has created its tables', async () => {
@@ -72,6 +75,7 @@ it('is not due before a loader has created its tables', async () => {
     due: false,
     reason: 'nothing loaded',
     fullRefresh: false,
+    waiting: 0,
   });
 });
 
