@@ -309,16 +309,22 @@ async function onBatch({ batch, heartbeat }: EachBatchPayload, handler: MemberHa
 }
 
 /** Converts fetched messages. A record that stands for a batch begins at the requested offset if that is within the batch. */
-export const toConsumerRecords = ({ topic, partition, messages, fetchedOffset }: FetchedBatch): ConsumerRecord[] =>
-  messages.map((message) => ({
-    topic,
-    partition,
-    timestamp: Number(message.timestamp),
-    key: message.key,
-    value: message.value,
-    ...(Object.keys(message.headers).length > 0 && { headers: message.headers }),
-    ...offsetsOf(message, fetchedOffset),
-  }));
+export const toConsumerRecords = (batch: FetchedBatch): ConsumerRecord[] =>
+  batch.messages.map((message) => toConsumerRecord(batch, message));
+
+/** Converts one of the batch's messages. */
+export const toConsumerRecord = (
+  { topic, partition, fetchedOffset }: Omit<FetchedBatch, 'messages'>,
+  message: FetchedMessage,
+): ConsumerRecord => ({
+  topic,
+  partition,
+  timestamp: Number(message.timestamp),
+  key: message.key,
+  value: message.value,
+  ...(Object.keys(message.headers).length > 0 && { headers: message.headers }),
+  ...offsetsOf(message, fetchedOffset),
+});
 
 function offsetsOf(message: FetchedMessage, fetchedOffset: bigint): Pick<ConsumerRecord, 'offset' | 'unusable'> {
   const lastOffset = BigInt(message.offset);

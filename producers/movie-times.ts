@@ -22,8 +22,8 @@ export class MovieTimes {
 
   /** Records a time, unless a newer one is known. */
   add(movieId: number, time: number): void {
-    // At most half full: the runs of occupied slots stay short.
-    if (this.#size * 2 >= this.#ids.length) this.#grow();
+    // At most three quarters full: the runs of occupied slots stay short.
+    if (this.#size * 4 >= this.#ids.length * 3) this.#grow();
     const slot = this.#slotOf(movieId);
     if (this.#ids[slot] === none) {
       this.#ids[slot] = movieId;

@@ -12,4 +12,10 @@ try {
 } catch (error) {
   fail(error);
 }
-process.exit(await supervise(node(), [join(root, 'cli.ts'), ...process.argv.slice(2)]));
+/**
+ * The largest half (MB) of V8's space for new objects, as in Node 22. Node 24 takes up to 64 MB twice on a machine with much memory: the
+ * producer of a million ids then needs 90 MB more, for the same CPU time.
+ */
+const youngGeneration = '--max-semi-space-size=16';
+
+process.exit(await supervise(node(), [youngGeneration, join(root, 'cli.ts'), ...process.argv.slice(2)]));

@@ -170,6 +170,11 @@ describe.runIf(existsSync(jars) && process.platform !== 'win32')('set-up', () =>
     expect(readlinkSync(join(project.folder, 'node_modules/.bin/tmdb-stream'))).toBe('../../scripts/start.mjs');
   });
 
+  it('starts the command line with little memory for new objects', () => {
+    writeFileSync(join(project.folder, 'cli.ts'), 'process.stdout.write(JSON.stringify(process.execArgv));');
+    expect(JSON.parse(project.run('start.mjs').stdout)).toEqual(['--max-semi-space-size=16']);
+  });
+
   it('prints the output of other programs without control characters', () => {
     writeFileSync(
       join(project.folder, 'bin/npm'),
