@@ -14,7 +14,6 @@ export const reportFile = process.env['TEST_REPORT'];
 /** Test files that run in `test:full` only. Single tests of other files carry the tag `full` instead. */
 export const filesOfFullTier: readonly string[] = [
   'test/contract/snowflake-emulator.test.ts',
-  'test/contract/snowflake-purge.test.ts',
   'test/contract/snowflake-replay.test.ts',
   'test/contract/snowflake-warehouse.test.ts',
   'test/e2e/first-run.test.ts',

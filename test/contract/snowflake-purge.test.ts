@@ -52,31 +52,39 @@ async function openFixture(limits: PurgeLimits = {}): Promise<Fixture> {
   };
 }
 
-purgeContract('Snowflake', () => openFixture());
+// The first test of the contract is in the fast tier.
+const full = { tags: ['full'] };
+purgeContract('Snowflake', () => openFixture(), full);
 
 const offsetsSql = 'select kafka_offset from bronze.raw_movies where to_json(raw_data)';
 const expired = `'{"tmdb_stream_expired":true}'`;
 
-it('[P25] a purge in Snowflake replaces few documents in a transaction, but at least one batch, and a loader loads meanwhile', async () => {
-  const { purge, load, query, close } = await openFixture({ documentsAtOnce: 3, batchesPerSearch: 3 });
-  await load([batch(0n, [1, 2]), batch(2n, [1]), batch(3n, [1, 1, 1, 1]), batch(7n, [2])]);
-  const logged = (await emulator.statements()).length;
-  expect(await purge.blankNext(day(5))).toBe(3);
-  await load([batch(8n, [9])]);
-  expect(await purge.blankNext(day(5))).toBe(4);
-  expect(await purge.blankNext(day(5))).toBe(1);
-  expect(await purge.blankNext(day(5))).toBe(0);
-  const statements = (await emulator.statements()).slice(logged).map(({ sql }) => sql);
-  // A search finds three batches: movies need two, genres one.
-  expect(statements.filter((sql) => sql.includes('group by raw.load_seq'))).toHaveLength(3);
-  const kept = await query(`${offsetsSql} <> ${expired}`);
-  expect(kept.map(({ kafka_offset }) => Number(kafka_offset))).toEqual([8]);
-  const numbers = await query('select count(*) as lines, count(distinct load_seq) as numbers from bronze.load_batches');
-  expect(numbers.map((row) => [Number(row['lines']), Number(row['numbers'])])).toEqual([[5, 5]]);
-  await close();
-});
+it(
+  '[P25] a purge in Snowflake replaces few documents in a transaction, but at least one batch, and a loader loads meanwhile',
+  full,
+  async () => {
+    const { purge, load, query, close } = await openFixture({ documentsAtOnce: 3, batchesPerSearch: 3 });
+    await load([batch(0n, [1, 2]), batch(2n, [1]), batch(3n, [1, 1, 1, 1]), batch(7n, [2])]);
+    const logged = (await emulator.statements()).length;
+    expect(await purge.blankNext(day(5))).toBe(3);
+    await load([batch(8n, [9])]);
+    expect(await purge.blankNext(day(5))).toBe(4);
+    expect(await purge.blankNext(day(5))).toBe(1);
+    expect(await purge.blankNext(day(5))).toBe(0);
+    const statements = (await emulator.statements()).slice(logged).map(({ sql }) => sql);
+    // A search finds three batches: movies need two, genres one.
+    expect(statements.filter((sql) => sql.includes('group by raw.load_seq'))).toHaveLength(3);
+    const kept = await query(`${offsetsSql} <> ${expired}`);
+    expect(kept.map(({ kafka_offset }) => Number(kafka_offset))).toEqual([8]);
+    const numbers = await query(
+      'select count(*) as lines, count(distinct load_seq) as numbers from bronze.load_batches',
+    );
+    expect(numbers.map((row) => [Number(row['lines']), Number(row['numbers'])])).toEqual([[5, 5]]);
+    await close();
+  },
+);
 
-it('[R150] a purge in Snowflake searches again if another process has changed its batches', async () => {
+it('[R150] a purge in Snowflake searches again if another process has changed its batches', full, async () => {
   const { options, purge, load, query, close } = await openFixture({ documentsAtOnce: 1 });
   await load([batch(0n, [1]), batch(1n, [2])]);
   expect(await purge.blankNext(day(5))).toBe(1);
@@ -88,7 +96,7 @@ it('[R150] a purge in Snowflake searches again if another process has changed it
   await close();
 });
 
-it('[P25] a purge in Snowflake reads the old rows before it takes the load lock', async () => {
+it('[P25] a purge in Snowflake reads the old rows before it takes the load lock', full, async () => {
   const { purge, load, close } = await openFixture();
   await load([batch(0n, [1, 2])]);
   const logged = (await emulator.statements()).length;
@@ -104,7 +112,7 @@ it('[P25] a purge in Snowflake reads the old rows before it takes the load lock'
   await close();
 });
 
-it('[P25] a purge in Snowflake replaces nothing while dbt runs', async () => {
+it('[P25] a purge in Snowflake replaces nothing while dbt runs', full, async () => {
   const { options, load, query, close } = await openFixture();
   await load([batch(0n, [1])]);
   const lease = await takeTransformLease({ ...options, waitMs: 1_000 });
@@ -119,7 +127,7 @@ it('[P25] a purge in Snowflake replaces nothing while dbt runs', async () => {
   await close();
 });
 
-it('[R151] the roles that may purge BRONZE in Snowflake may also purge an unfinished rebuild', async () => {
+it('[R151] the roles that may purge BRONZE in Snowflake may also purge an unfinished rebuild', full, async () => {
   const { options, openRebuild, load, query, close } = await openFixture();
   await load([batch(0n, [9])]);
   const role = `PURGER_${options.settings.database}`;
@@ -138,7 +146,7 @@ it('[R151] the roles that may purge BRONZE in Snowflake may also purge an unfini
   await close();
 });
 
-it('[R151] a purge in Snowflake removes what interrupted loads have left, by its age', async () => {
+it('[R151] a purge in Snowflake removes what interrupted loads have left, by its age', full, async () => {
   const { options, purge, load, query, close } = await openFixture();
   expect(await purge.removeLeftovers()).toBe(0);
   await load([batch(0n, [9])]);
@@ -155,51 +163,70 @@ it('[R151] a purge in Snowflake removes what interrupted loads have left, by its
   await close();
 });
 
-it.each(['a stop', 'the loss of its lease'])('[R150] a purge in Snowflake commits nothing after %s', async (what) => {
-  const { options, load, query, close } = await openFixture();
-  await load([batch(0n, [1])]);
-  const stop = new AbortController();
-  // Renews its lease, and so notices the loss, while it waits for the load lock.
-  const clock: Clock = {
-    now: () => systemClock.now(),
-    monotonic: () => systemClock.monotonic(),
-    sleep: (ms, signal) => systemClock.sleep(ms === 20_000 && what !== 'a stop' ? 200 : ms, signal),
-  };
-  // Not the time between two renewals of the lease.
-  const settings = { ...options.settings, timeoutMs: 21_000 };
-  const purge = openSnowflakePurge({ ...options, settings, clock, signal: stop.signal });
-  await using loader = await openSnowflakeSession(options);
-  await loader.execute({ sql: 'begin' });
-  await loader.execute({ sql: 'update bronze.load_lock set taken_at = sysdate()' });
-  const begun = (await emulator.statements()).length;
-  const blanking = purge.blankNext(day(5));
-  blanking.catch(() => {});
-  // Snowflake would end an idle transaction that blocks another one.
-  const whileLocked = (isDone: () => Promise<boolean>) =>
-    expect.poll(() => loader.execute({ sql: 'select 1 as one' }).then(isDone), { timeout: 20_000 }).toBe(true);
-  const leasesFrom = async (logged: number) =>
-    (await emulator.statements()).slice(logged).filter(({ sql }) => sql.includes('leased_until = dateadd')).length;
-  await whileLocked(async () => (await leasesFrom(begun)) > 0);
-  if (what === 'a stop') {
-    stop.abort(new Error('stopped'));
-  } else {
-    await query(`update silver.transform_lease set holder = 'another'`);
-    const taken = (await emulator.statements()).length;
-    await whileLocked(async () => (await leasesFrom(taken)) > 0);
-  }
-  await loader.execute({ sql: 'commit' });
-  await expect(blanking).rejects.toThrow(what === 'a stop' ? 'stopped' : 'took over the transform lease');
-  expect(await query(`${offsetsSql} = ${expired}`)).toEqual([]);
-  await close();
-});
+it.each(['a stop', 'the loss of its lease'])(
+  '[R150] a purge in Snowflake commits nothing after %s',
+  full,
+  async (what) => {
+    const { options, load, query, close } = await openFixture();
+    await load([batch(0n, [1])]);
+    const stop = new AbortController();
+    // Renews its lease, and so notices the loss, while it waits for the load lock.
+    const clock: Clock = {
+      now: () => systemClock.now(),
+      monotonic: () => systemClock.monotonic(),
+      sleep: (ms, signal) => systemClock.sleep(ms === 20_000 && what !== 'a stop' ? 200 : ms, signal),
+    };
+    // Not the time between two renewals of the lease.
+    const settings = { ...options.settings, timeoutMs: 21_000 };
+    const purge = openSnowflakePurge({ ...options, settings, clock, signal: stop.signal });
+    await using loader = await openSnowflakeSession(options);
+    await loader.execute({ sql: 'begin' });
+    await loader.execute({ sql: 'update bronze.load_lock set taken_at = sysdate()' });
+    const begun = (await emulator.statements()).length;
+    const blanking = purge.blankNext(day(5));
+    blanking.catch(() => {});
+    // Snowflake would end an idle transaction that blocks another one.
+    const whileLocked = (isDone: () => Promise<boolean>) =>
+      expect.poll(() => loader.execute({ sql: 'select 1 as one' }).then(isDone), { timeout: 20_000 }).toBe(true);
+    const leasesFrom = async (logged: number) =>
+      (await emulator.statements()).slice(logged).filter(({ sql }) => sql.includes('leased_until = dateadd')).length;
+    await whileLocked(async () => (await leasesFrom(begun)) > 0);
+    if (what === 'a stop') {
+      stop.abort(new Error('stopped'));
+    } else {
+      await query(`update silver.transform_lease set holder = 'another'`);
+      const taken = (await emulator.statements()).length;
+      await whileLocked(async () => (await leasesFrom(taken)) > 0);
+    }
+    await loader.execute({ sql: 'commit' });
+    await expect(blanking).rejects.toThrow(what === 'a stop' ? 'stopped' : 'took over the transform lease');
+    expect(await query(`${offsetsSql} = ${expired}`)).toEqual([]);
+    await close();
+  },
+);
 
 /** How often a process checked who holds the transform lease. */
 const leaseTries = async () =>
   (await emulator.statements()).filter(({ sql }) => sql.includes('as left_ms from silver.transform_lease')).length;
 
-it.each([1, 2])(
-  '[R150] a purge in Snowflake that is killed in transaction %i is completed by the next one',
-  async (hit) => {
+/** A purge of this database has two transactions, one for each table. */
+const points = [
+  { point: 'snowflake.purge-searched', hit: 1 },
+  { point: 'transform.lease-taken', hit: 1 },
+  { point: 'snowflake.purge-locked', hit: 1 },
+  { point: 'snowflake.purge-blanked', hit: 1 },
+  { point: 'snowflake.purge-renumbered', hit: 1 },
+  { point: 'snowflake.purged', hit: 1 },
+  { point: 'snowflake.purge-committed', hit: 1 },
+  { point: 'snowflake.purge-blanked', hit: 2 },
+  { point: 'snowflake.purged', hit: 2 },
+  { point: 'snowflake.purge-finishing', hit: 1 },
+];
+
+it.each(points)(
+  '[R150] a purge in Snowflake that is killed at $point ($hit) is completed by the next one',
+  full,
+  async (point) => {
     const { options, load, query, close } = await openFixture();
     await load([batch(0n, [1, 9]), genres]);
     const folder = mkdtempSync(join(tmpdir(), 'snowflake-purge-'));
@@ -210,9 +237,9 @@ it.each([1, 2])(
         [...crashPointFlags(env), purger, emulator.url, options.settings.database, String(day(5).getTime())],
         { env: { ...process.env, ...env } },
       );
-    const killed = purge(crashEnvironment('CRASH_AT', { point: 'snowflake.purged', hit }, log));
+    const killed = purge(crashEnvironment('CRASH_AT', point, log));
     await expect(killed).rejects.toMatchObject({ signal: 'SIGKILL' });
-    expect(firedIn(log)).toEqual([`CRASH_AT snowflake.purged:${hit}`]);
+    expect(firedIn(log)).toEqual([`CRASH_AT ${point.point}:${point.hit}`]);
     await purge();
     const blank = await query(`${offsetsSql} = ${expired} union all
     select kafka_offset from bronze.raw_genres where to_json(raw_data) = ${expired}`);

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { always, detach, never, remove, swap } from '../mutation/change.ts';
 import { coreMutants, mutants } from '../mutation/mutants.ts';
@@ -9,6 +9,12 @@ import { type VitestReport, verdictOf } from '../mutation/vitest-report.ts';
 import { filesOfFullTier } from '../tiers.ts';
 
 const root = join(import.meta.dirname, '../..');
+
+/** The file, and the contracts whose tests it runs. */
+function withContracts(file: string): string[] {
+  const imports = readFileSync(join(root, file), 'utf8').matchAll(/from '(\.[^']*-contract\.ts)'/g);
+  return [file, ...[...imports].map(([, path = '']) => join(dirname(file), path))];
+}
 
 /** The names of tests that a file may have: its texts, each also with one of the texts in place of its parameter. */
 function namesIn(file: string): string[] {
@@ -31,7 +37,12 @@ describe('the mutants', () => {
   it.each(mutants.flatMap(({ name, tests }) => (tests.only ? [[name, tests.only, tests.files] as const] : [])))(
     '[Z4] select tests that exist: %s',
     (_, only, files) => {
-      expect(files.flatMap(namesIn).filter((name) => name.includes(only))).not.toEqual([]);
+      expect(
+        files
+          .flatMap(withContracts)
+          .flatMap(namesIn)
+          .filter((name) => name.includes(only)),
+      ).not.toEqual([]);
     },
   );
 

@@ -55,7 +55,9 @@ class SnowflakePurge implements Purge {
       const batches = search;
       const part = await client.use((session) => batches.next(session));
       if (part === null) return 0;
+      // crash point: snowflake.purge-searched
       const blanked = await this.#blank(client, part, before);
+      // crash point: snowflake.purge-committed
       if (blanked > 0) {
         this.#search = search;
         return blanked;
@@ -80,6 +82,7 @@ class SnowflakePurge implements Purge {
 
   /** There is no file to rewrite: SILVER and GOLD have been built without the documents. */
   async finish(blankedBy: Date): Promise<readonly string[]> {
+    // crash point: snowflake.purge-finishing
     await this.#use((session) => finishCutoffs(session, blankedBy));
     return [];
   }

@@ -23,6 +23,7 @@ export function replaceExpired(
   let isChanged = false;
   const replace = async (session: SnowflakeSession) => {
     const lock = await takeLoadLock(session);
+    // crash point: snowflake.purge-locked
     const tables = await tablesOfBronze(session);
     // A rebuild that has ended since has no tables.
     const isThere = tables.has(`${part.place.prefix}${part.place.table}`);
@@ -87,6 +88,7 @@ async function replaceDocuments(
             raw_data = case when ${isExpired(before)} then parse_json('${expiredDocument}') else raw.raw_data end`,
     binds,
   });
+  // crash point: snowflake.purge-blanked
   // An estimate, because a VARIANT does not keep the text of its document: each document that stays counts with the batch's average.
   const { rowsChanged } = await session.execute({
     sql: `merge into bronze.${prefix}load_batches as line using (${moved}) as moved
@@ -98,4 +100,5 @@ async function replaceDocuments(
     binds,
   });
   mustHaveChanged('ledger lines', rowsChanged, lines);
+  // crash point: snowflake.purge-renumbered
 }

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, type TestOptions } from 'vitest';
 import { expiredDocument, type Purge } from '../../../warehouse/expiry.ts';
 import type { Batch, RawMovieRow, Rebuild } from '../../../warehouse/warehouse.ts';
 
@@ -46,7 +46,8 @@ export const genres: Batch = {
   rows: [{ kafkaOffset: 0n, language: 'en', body: Buffer.from('{"genres":[]}'), sourceUrl: '', fetchedAt: day(1) }],
 };
 
-export function purgeContract(name: string, open: () => Promise<PurgeUnderTest>): void {
+/** @param others of all tests but the first. */
+export function purgeContract(name: string, open: () => Promise<PurgeUnderTest>, others: TestOptions = {}): void {
   describe(`a purge of ${name}`, () => {
     let under: PurgeUnderTest;
     beforeEach(async () => {
@@ -95,7 +96,7 @@ export function purgeContract(name: string, open: () => Promise<PurgeUnderTest>)
       ).toEqual([]);
     });
 
-    it('[P25] records its limit, and is unfinished until a build after it has ended', async () => {
+    it('[P25] records its limit, and is unfinished until a build after it has ended', others, async () => {
       expect(await under.purge.isUnfinished()).toBe(false);
       await under.load([batch(0n, [1]), genres]);
       expect(await purgeAll(day(5))).toEqual([1, 1]);
@@ -111,7 +112,7 @@ export function purgeContract(name: string, open: () => Promise<PurgeUnderTest>)
       expect(await purgeAll(day(5))).toEqual([]);
     });
 
-    it('[P25] is unfinished if it has replaced documents since that build began', async () => {
+    it('[P25] is unfinished if it has replaced documents since that build began', others, async () => {
       await under.load([batch(0n, [1])]);
       expect(await under.purge.blankNext(day(5))).toBe(1);
       const buildBegan = await under.purge.now();
@@ -123,45 +124,57 @@ export function purgeContract(name: string, open: () => Promise<PurgeUnderTest>)
       expect(await under.purge.isUnfinished()).toBe(false);
     });
 
-    it('[R150] replaces a document whose batch is not in the ledger, and leaves the ledger as it is', async () => {
-      await under.load([batch(0n, [1]), batch(1n, [2])]);
-      await under.query('delete from bronze.load_batches where first_offset = 0');
-      expect(await under.purge.expired(day(5))).toMatchObject({ rows: 2 });
-      expect(await purgeAll(day(5))).toEqual([2]);
-      expect(await blankOffsets()).toEqual([0, 1]);
-      expect(await under.query('select batch_id from bronze.load_batches')).toHaveLength(1);
-    });
+    it(
+      '[R150] replaces a document whose batch is not in the ledger, and leaves the ledger as it is',
+      others,
+      async () => {
+        await under.load([batch(0n, [1]), batch(1n, [2])]);
+        await under.query('delete from bronze.load_batches where first_offset = 0');
+        expect(await under.purge.expired(day(5))).toMatchObject({ rows: 2 });
+        expect(await purgeAll(day(5))).toEqual([2]);
+        expect(await blankOffsets()).toEqual([0, 1]);
+        expect(await under.query('select batch_id from bronze.load_batches')).toHaveLength(1);
+      },
+    );
 
-    it('[R151] is unfinished after a rebuild whose records have expired meanwhile, whatever was built before it', async () => {
-      await under.load([batch(0n, [1, 9])]);
-      await using rebuild = await under.openRebuild(Date.now() - day(5).getTime());
-      await rebuild.migrate();
-      await rebuild.append([batch(0n, [1, 9])]);
-      // The limit explains the row without a document, which was never stored.
-      expect(await under.query('select finished_at is null as is_open from bronze.purges')).toEqual([
-        { is_open: false },
-      ]);
-      await under.purge.finish(await under.purge.now());
-      expect(await under.purge.isUnfinished()).toBe(false);
-      expect(await rebuild.promote()).toMatchObject({ same: 1, corrected: 1 });
-      expect(await under.purge.expired(day(5))).toMatchObject({ rows: 0 });
-      expect(await under.purge.isUnfinished()).toBe(true);
-      await under.purge.finish(await under.purge.now());
-      expect(await under.purge.isUnfinished()).toBe(false);
-    });
+    it(
+      '[R151] is unfinished after a rebuild whose records have expired meanwhile, whatever was built before it',
+      others,
+      async () => {
+        await under.load([batch(0n, [1, 9])]);
+        await using rebuild = await under.openRebuild(Date.now() - day(5).getTime());
+        await rebuild.migrate();
+        await rebuild.append([batch(0n, [1, 9])]);
+        // The limit explains the row without a document, which was never stored.
+        expect(await under.query('select finished_at is null as is_open from bronze.purges')).toEqual([
+          { is_open: false },
+        ]);
+        await under.purge.finish(await under.purge.now());
+        expect(await under.purge.isUnfinished()).toBe(false);
+        expect(await rebuild.promote()).toMatchObject({ same: 1, corrected: 1 });
+        expect(await under.purge.expired(day(5))).toMatchObject({ rows: 0 });
+        expect(await under.purge.isUnfinished()).toBe(true);
+        await under.purge.finish(await under.purge.now());
+        expect(await under.purge.isUnfinished()).toBe(false);
+      },
+    );
 
-    it('[R150] leaves the ledger so that the loader continues, and a later limit finds what an earlier one has left', async () => {
-      await under.load([batch(0n, [1, 3])]);
-      expect(await purgeAll(day(2))).toEqual([1]);
-      await under.load([batch(2n, [4])]);
-      expect(await purgeAll(day(5))).toEqual([2]);
-      expect(await blankOffsets()).toEqual([0, 1, 2]);
-      const [line] = await under.query(`select payload_bytes from bronze.load_batches where first_offset = 0`);
-      // A warehouse that does not keep the bytes of a document estimates them.
-      expect(Math.abs(Number(line?.['payload_bytes']) - 2 * expiredDocument.length)).toBeLessThan(10);
-    });
+    it(
+      '[R150] leaves the ledger so that the loader continues, and a later limit finds what an earlier one has left',
+      others,
+      async () => {
+        await under.load([batch(0n, [1, 3])]);
+        expect(await purgeAll(day(2))).toEqual([1]);
+        await under.load([batch(2n, [4])]);
+        expect(await purgeAll(day(5))).toEqual([2]);
+        expect(await blankOffsets()).toEqual([0, 1, 2]);
+        const [line] = await under.query(`select payload_bytes from bronze.load_batches where first_offset = 0`);
+        // A warehouse that does not keep the bytes of a document estimates them.
+        expect(Math.abs(Number(line?.['payload_bytes']) - 2 * expiredDocument.length)).toBeLessThan(10);
+      },
+    );
 
-    it('[R151] replaces the documents of a rebuild that was never finished', async () => {
+    it('[R151] replaces the documents of a rebuild that was never finished', others, async () => {
       await under.load([batch(0n, [9])]);
       await under.load([batch(0n, [1, 9])], 'rebuild');
       expect(await under.purge.expired(day(5))).toMatchObject({ rows: 1 });
