@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { readDefinitions } from '../../dashboard/definitions.ts';
@@ -15,6 +15,7 @@ import { writeMessages } from '../support/kafka/broker.ts';
 import { plainClient } from '../support/kafka/client.ts';
 import { topicNames, topics } from '../support/kafka/topics.ts';
 import { Workspace } from '../support/processes/cli.ts';
+import { crashEnvironment, firedIn } from '../support/processes/crash-points.ts';
 import { FleetBroker } from '../support/processes/fleet.ts';
 import type { HttpServer } from '../support/tmdb/http-server.ts';
 import { serveMarked } from '../support/tmdb/marking-server.ts';
@@ -71,7 +72,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await Promise.all([broker, tmdb, sandbox].map((resource) => resource[Symbol.asyncDispose]()));
-  rmSync(backup, { force: true });
+  for (const path of [backup, `${backup}.log`]) rmSync(path, { force: true });
   workspace[Symbol.dispose]();
 });
 
@@ -87,6 +88,29 @@ async function writeBadRecord(movieId: number, at: number): Promise<void> {
   const value = rawMovieCodec.encode({ movieId, sourceUrl, httpStatus: 200, fetchedAt: new Date(at), body });
   const message = { key: String(movieId), value, timestamp: String(at) };
   await writeMessages(plainClient([broker.address]), topics.rawMovies.name, [message]);
+}
+
+/** What killed processes leave: documents in files that no table contains. */
+function leaveFiles(): void {
+  const folders = {
+    load: join(workspace.dataDir, 'tmp', 'tmdb-stream-load-killed'),
+    dryRun: join(workspace.dataDir, 'tmp', 'tmdb-stream-dry-run-killed'),
+    spill: `${workspace.duckdbPath}.spill`,
+    rewrite: `${workspace.duckdbPath}.rewrite`,
+  };
+  const at = new Date(Date.now() + shiftMs);
+  for (const folder of Object.values(folders)) {
+    mkdirSync(folder);
+    writeFileSync(join(folder, 'documents'), `{"title": "${marker}"}`);
+    for (const path of [join(folder, 'documents'), folder]) utimesSync(path, at, at);
+  }
+}
+
+/** Fills the tables of a rebuild, and ends before they replace BRONZE. */
+async function leaveRebuild(): Promise<void> {
+  const crash = crashEnvironment('CRASH_AT', { point: 'replay.compared', hit: 1 }, `${backup}.log`);
+  const { code } = await workspace.run(['replay', 'raw', '--all', '--rebuild'], { ...shiftedClock, ...crash });
+  expect([code, firedIn(`${backup}.log`)]).toEqual([null, ['CRASH_AT replay.compared:1']]);
 }
 
 /** Topics with a record that contains a marker, and how many. */
@@ -133,7 +157,13 @@ it('[P25 R150 R151] nothing that is seven months old is left anywhere, whatever 
   await run(['run', '--once', '--pages', '2'], shiftedClock);
   await writeBadRecord(3, Date.now() + shiftMs);
   await run(['load', '--once'], shiftedClock);
+  await leaveRebuild();
+  leaveFiles();
   // The search finds it where it is.
+  expect(filesWith(workspace.dataDir, old, kafkaDir).filter((path) => /documents$/.test(path))).toHaveLength(4);
+  expect(await tablesWith(workspace.dataDir, oldValue)).toMatchObject({
+    'tmdb.duckdb: bronze.rebuild_raw_movies': 40,
+  });
   expect(Object.keys(await tablesWith(workspace.dataDir, oldValue)).length).toBeGreaterThan(10);
   expect(await topicsWith(old)).toMatchObject({ 'tmdb.raw-movies': 41, 'tmdb.raw-genres': 1, 'tmdb.dead-letters': 1 });
   expect(await pagesWith(old)).not.toEqual([]);
