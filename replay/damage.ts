@@ -137,13 +137,27 @@ const aheadOfLoader = `fetched_at > ingested_at + interval '1 hour'`;
 const timestamp = (ms: number): string =>
   `cast('${new Date(ms).toISOString().slice(0, 19).replace('T', ' ')}' as timestamp)`;
 
+/** Whether SILVER has what incremental builds would keep: times in the future, or answers that a rebuild has removed from BRONZE. */
 async function isSilverAhead(reader: WarehouseReader, now: number): Promise<boolean> {
-  if (!(await hasTable((sql) => reader.query(sql), 'silver', 'silver_movies'))) return false;
-  const [row] = await reader.query(
-    `select count(*) as ahead from silver.silver_movies where _fetched_at > ${timestamp(now + maxAheadMs)}`,
-  );
-  return Number(row?.['ahead']) > 0;
+  const query = (sql: string) => reader.query(sql);
+  const future = `select count(*) as ahead from silver.silver_movies where _fetched_at > ${timestamp(now + maxAheadMs)}`;
+  for (const [table, sql] of [
+    ['silver_movies', future],
+    ['silver_movie_observations', removedSql],
+  ] as const) {
+    if (!(await hasTable(query, 'silver', table))) continue;
+    const [row] = await query(sql);
+    if (Number(row?.['ahead']) > 0) return true;
+  }
+  return false;
 }
+
+const removedSql = `
+select count(*) as ahead from silver.silver_movie_observations as known
+where not exists (
+  select 1 from bronze.raw_movies as records
+  where records.movie_id = known.movie_id and records.fetched_at = known._fetched_at
+)`;
 
 /** Offsets per query. */
 const atOnce = 1_000;

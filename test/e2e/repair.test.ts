@@ -137,6 +137,14 @@ async function healsWhatIsThere(fixture: Fixture): Promise<void> {
   expect(await json(['repair'])).toMatchObject({ ...found, isDryRun: false });
   expect(await seen(fixture)).toEqual(before);
 
+  // What a repair leaves that was interrupted before the full refresh.
+  await query(
+    `update silver.silver_movie_observations set _fetched_at = timestamp '2020-01-01' where movie_id = ${movies[0]}`,
+  );
+  expect(await json(['repair'])).toMatchObject({ rowsToPark: 0, fullRefresh: true });
+  const falseOnes = `select count(*) as n from silver.silver_movie_observations where _fetched_at = timestamp '2020-01-01'`;
+  expect((await query(falseOnes)).map(({ n }) => Number(n))).toEqual([0]);
+
   // The movies requested again are fetched, and the bad ids are parked.
   await workspace.runOnce(['--pages', '2']);
   expect(await seen(fixture)).toEqual(before);
