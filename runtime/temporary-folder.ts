@@ -10,7 +10,7 @@ type Purpose = (typeof purposes)[number];
 const prefixOf = (purpose: Purpose): string => `tmdb-stream-${purpose}-`;
 
 /** Nothing writes into a folder that is older (ms): a load takes minutes. */
-const leftoverMs = 3_600_000;
+export const leftoverMs = 3_600_000;
 
 /** A folder below TMPDIR, which is removed when it is disposed. After a kill it stays, until `removeOldFolders`. */
 export interface TemporaryFolder extends AsyncDisposable {
@@ -27,7 +27,8 @@ export async function makeTemporaryFolder(purpose: Purpose): Promise<TemporaryFo
  * @returns the number of removed folders.
  */
 export async function removeOldFolders(clock: Pick<Clock, 'now'>): Promise<number> {
-  const names = await readdir(tmpdir());
+  // Without a readable TMPDIR, there is nothing to remove.
+  const names = await readdir(tmpdir()).catch(() => []);
   let removed = 0;
   for (const name of names.filter((one) => purposes.some((purpose) => one.startsWith(prefixOf(purpose))))) {
     if (await removeIfOld(join(tmpdir(), name), clock.now() - leftoverMs)) removed += 1;

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -109,6 +109,25 @@ it('[P25] a purge in Snowflake reads the old rows before it takes the load lock'
   const unbounded = after.filter((sql) => sql.includes('raw_movies') && !sql.includes('from values'));
   expect(unbounded).toEqual([]);
   expect(after.filter((sql) => sql.includes('raw_movies'))).toHaveLength(2);
+  await close();
+});
+
+it('[R151] a loader of Snowflake removes the folders of killed loads on its own machine', full, async () => {
+  const { load, close } = await openFixture();
+  const usual = process.env['TMPDIR'];
+  const folder = mkdtempSync(join(tmpdir(), 'leftovers-'));
+  const old = join(folder, 'tmdb-stream-load-old');
+  try {
+    process.env['TMPDIR'] = folder;
+    mkdirSync(old);
+    utimesSync(old, 0, 0);
+    await load([batch(0n, [9])]);
+    expect(existsSync(old)).toBe(false);
+  } finally {
+    if (usual === undefined) delete process.env['TMPDIR'];
+    else process.env['TMPDIR'] = usual;
+    rmSync(folder, { recursive: true });
+  }
   await close();
 });
 

@@ -1,15 +1,13 @@
+import { leftoverMs } from '../../runtime/temporary-folder.ts';
 import type { SnowflakeClient } from './client.ts';
 import { tablesOfBronze } from './expired-batches.ts';
 import { takeLoadLock } from './load-lock.ts';
 import { timeOf } from './purged-before.ts';
 import type { SnowflakeSession } from './session.ts';
 
-/** No load takes longer (ms): an older file is of a load that was interrupted. */
-const leftoverMs = 3_600_000;
-
 /**
  * Removes what interrupted loads have left: files of the stage, and lines that a loader has copied after it had lost the load lock.
- * @param olderThanMs age of the files. @returns the number of files and lines.
+ * @param olderThanMs age of the files: no load takes an hour. @returns the number of files and lines.
  */
 export async function removeLeftovers(client: SnowflakeClient, olderThanMs = leftoverMs): Promise<number> {
   // The stage is created just before this table.

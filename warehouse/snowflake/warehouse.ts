@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../../runtime/clock.ts';
+import { leftoverMs, removeOldFolders } from '../../runtime/temporary-folder.ts';
 import { refuseHalfOfBronze } from '../assert-schema-complete.ts';
 import { type BronzeColumn, columnsIn, refuseOtherColumns } from '../bronze-columns.ts';
 import { isStrictJson } from '../document.ts';
@@ -42,6 +43,8 @@ export class SnowflakeWarehouse implements Warehouse {
   readonly #copyFrom: number;
   readonly #retentionMs: number;
   readonly #ledger: Ledger<SnowflakeSession, LoadLock>;
+  /** When to look for folders of killed loaders: a purge may run in another container. */
+  #cleanAt = 0;
 
   constructor(
     { copyFrom = defaultCopyFrom, retentionMs = Number.POSITIVE_INFINITY, ...session }: SnowflakeWarehouseOptions,
@@ -64,6 +67,10 @@ export class SnowflakeWarehouse implements Warehouse {
 
   async append(given: readonly Batch[]): Promise<void> {
     const now = this.clock.now();
+    if (now >= this.#cleanAt) {
+      this.#cleanAt = now + leftoverMs;
+      await removeOldFolders(this.clock);
+    }
     const before = new Date(Math.max(0, now - this.#retentionMs)); // mutant: snowflake.expired
     const { batches, expired } = withoutExpired(given, before);
     refuseRows(rowsWhere(batches, ({ body }) => !isStrictJson(body))); // mutant: snowflake.strict-documents

@@ -43,6 +43,8 @@ it('[R151] the temporary folders of killed processes are removed when an hour ha
   expect(old.filter((path) => existsSync(path))).toEqual([]);
   expect(others.filter((path) => existsSync(path))).toEqual(others);
   expect(await removeOldFolders(clock)).toBe(0);
+  process.env['TMPDIR'] = join(folder, 'missing');
+  expect(await removeOldFolders(clock)).toBe(0);
 });
 
 it('a temporary folder is removed when it is disposed, with its files', async () => {
