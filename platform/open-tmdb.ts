@@ -45,7 +45,7 @@ export async function openTmdb(
   // Loaded here, because many commands send no request to TMDb.
   const { createTmdbClient } = await import('../tmdb/retrying-client.ts');
   const { openTransport } = await import('../tmdb/transport.ts');
-  const { rateLimit, concurrency, timeoutMs, maxBodyBytes, giveUpAfterMs } = config.tmdb;
+  const { rateLimit, concurrency, timeoutMs, maxBodyBytes, giveUpAfterMs, parts } = config.tmdb;
   const { baseUrl, token, apiKey } = server;
   const transport = resources.use(
     openTransport({
@@ -55,7 +55,7 @@ export async function openTmdb(
   );
   return createTmdbClient(
     {
-      ...{ transport, bucket, baseUrl, concurrency, giveUpAfterMs, windowMs: rateLimit.windowMs, log },
+      ...{ transport, bucket, baseUrl, parts, concurrency, giveUpAfterMs, windowMs: rateLimit.windowMs, log },
       ...(isService && { neverGivenUp: ['movie'], refusedForMs }),
       observer: observeTmdb(context, outages),
     },

@@ -1,6 +1,7 @@
 import { dayMs } from '../runtime/days.ts';
 import { type Answer, errorAnswer, okAnswer } from './answers.ts';
 import type { Catalogue } from './catalogue.ts';
+import { drawParts, withParts } from './generated/parts.ts';
 import type { MovieStates } from './movie-states.ts';
 import { hash32 } from './random.ts';
 
@@ -41,14 +42,16 @@ export class Routes {
       case '/genre/movie/list':
         return toJson({ genres: this.#catalogue.genres }, maxAge.genres);
       default:
-        return this.#movie(path);
+        return this.#movie(path, query);
     }
   }
 
-  #movie(path: string): Answer {
-    const id = /^\/movie\/(\d+)(?:-[^/]*)?$/.exec(path)?.[1];
-    const document = id === undefined || !this.#states.exists(Number(id)) ? null : this.#catalogue.document(Number(id));
-    return document ? okAnswer(document, maxAge.details) : errorAnswer(34);
+  #movie(path: string, query: URLSearchParams): Answer {
+    const id = Number(/^\/movie\/(\d+)(?:-[^/]*)?$/.exec(path)?.[1]);
+    const document = this.#states.exists(id) ? this.#catalogue.document(id) : null;
+    if (!document) return errorAnswer(34);
+    const parts = (query.get('append_to_response') ?? '').split(',');
+    return okAnswer(withParts(document, drawParts(id, parts)), maxAge.details);
   }
 
   #popular(query: URLSearchParams): Answer {

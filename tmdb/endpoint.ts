@@ -1,6 +1,7 @@
 import type { Clock } from '../runtime/clock.ts';
 import { messageOf } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
+import { type AppendedPart, moviePath } from './appended-parts.ts';
 import { CredentialsRefusedError, TooManyRequestsError, UntrustedServerError } from './errors.ts';
 
 /** TMDb's endpoints fail independently, so the client waits for each of them separately. */
@@ -19,13 +20,14 @@ export interface Outage {
 /**
  * Default probes, used until the endpoint has answered a path: old movies, the first pages. A 404 for one
  * of them is an answer too. The genre list is one document, so its probe is the list itself.
+ * @param parts those of the other requests: TMDb may fail only with them.
  */
-const defaultProbes: Readonly<Record<Endpoint, readonly string[]>> = {
-  movie: ['/movie/550', '/movie/13'],
+export const defaultProbes = (parts: readonly AppendedPart[]): Readonly<Record<Endpoint, readonly string[]>> => ({
+  movie: [moviePath(550, parts), moviePath(13, parts)],
   popular: ['/movie/popular?page=1', '/movie/popular?page=2'],
   changes: ['/movie/changes?page=1', '/movie/changes?page=2'],
   genres: ['/genre/movie/list?language=en'],
-};
+});
 
 /** How many recently answered paths are kept as probes: several, so that one bad document does not decide alone. */
 const probesKept = 5;
@@ -36,6 +38,7 @@ export class EndpointState {
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #onOutage: (outage: Outage | null) => void;
+  readonly #defaultProbes: readonly string[];
   /** Monotonic ms of the first failure since the last success; undefined while it answers. */
   #failingSince: number | undefined;
   #outage: Outage | null = null;
@@ -43,11 +46,26 @@ export class EndpointState {
   #answered: readonly string[] = [];
   #asked = 0;
 
-  constructor(name: Endpoint, clock: Clock, log: Logger, onOutage: (outage: Outage | null) => void) {
+  constructor(
+    name: Endpoint,
+    {
+      clock,
+      log,
+      probes,
+      onOutage,
+    }: {
+      readonly clock: Clock;
+      readonly log: Logger;
+      /** The paths that are probed until the endpoint has answered others. */
+      readonly probes: readonly string[];
+      readonly onOutage: (outage: Outage | null) => void;
+    },
+  ) {
     this.#name = name;
     this.#clock = clock;
     this.#log = log;
     this.#onOutage = onOutage;
+    this.#defaultProbes = probes;
   }
 
   /** Milliseconds since the first failure after the last success. */
@@ -82,7 +100,7 @@ export class EndpointState {
 
   /** A different path of the same endpoint; if there are several, another one each time. */
   probeFor(path: string): string {
-    const known = [...this.#answered, ...defaultProbes[this.#name]].filter((other) => other !== path); // mutant: fetcher.own-probes
+    const known = [...this.#answered, ...this.#defaultProbes].filter((other) => other !== path); // mutant: fetcher.own-probes
     const probes = [...new Set(known)];
     const probe = probes[this.#asked % probes.length] ?? path;
     this.#asked += 1; // mutant: fetcher.probes-asked

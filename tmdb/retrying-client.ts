@@ -2,7 +2,8 @@ import PQueue from 'p-queue';
 import { dayMs, startOfDay, utcDay } from '../runtime/days.ts';
 import { isRetriable, messageOf } from '../runtime/errors.ts';
 import { fullJitter, type RetryContext } from '../runtime/retry.ts';
-import { type Endpoint, EndpointState, endpoints } from './endpoint.ts';
+import { moviePath } from './appended-parts.ts';
+import { defaultProbes, type Endpoint, EndpointState, endpoints } from './endpoint.ts';
 import {
   CredentialsRefusedError,
   TmdbUnreachableError,
@@ -55,14 +56,18 @@ class Client implements TmdbClient {
     this.#refusals = new Refusals(context.clock, options.refusedForMs);
     // The first request is sent alone: refused credentials must not cost one call for every slot.
     this.#queue = new PQueue({ concurrency: 1 });
+    const probes = defaultProbes(options.parts ?? []);
     const stateOf = (endpoint: Endpoint) =>
-      new EndpointState(endpoint, context.clock, options.log, (outage) => options.observer?.outage(endpoint, outage));
+      new EndpointState(endpoint, {
+        ...{ clock: context.clock, log: options.log, probes: probes[endpoint] },
+        onOutage: (outage) => options.observer?.outage(endpoint, outage),
+      });
     this.#endpoints = Object.fromEntries(endpoints.map((name) => [name, stateOf(name)])) as never;
   }
 
   movie(movieId: number, signal: AbortSignal) {
     const interpret = (reading: Reading) => interpretMovie(reading, movieId);
-    return this.#get({ endpoint: 'movie', path: `/movie/${movieId}`, interpret }, signal);
+    return this.#get({ endpoint: 'movie', path: moviePath(movieId, this.#options.parts ?? []), interpret }, signal);
   }
 
   popular(page: number, signal: AbortSignal) {

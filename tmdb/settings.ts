@@ -1,7 +1,8 @@
 import type { z } from 'zod';
 import { objectOf, type SettingsGroup, setting } from '../runtime/setting.ts';
-import { bytes, duration, flag, headerSecret, httpUrl, integer, parsedBy } from '../runtime/setting-kinds.ts';
+import { bytes, duration, flag, headerSecret, httpUrl, integer, listOf, parsedBy } from '../runtime/setting-kinds.ts';
 import { parseRate } from '../runtime/units.ts';
+import { inOrder, knownParts, parsePart } from './appended-parts.ts';
 
 const tmdbUrl = 'https://api.themoviedb.org/3';
 
@@ -11,6 +12,8 @@ const exportUrl = 'https://files.tmdb.org';
 const isVersion3 = (url: string): boolean => !isTmdb(url) || new URL(url).pathname === '/3';
 
 const isTmdb = (url: string): boolean => /(^|\.)(themoviedb|tmdb)\.org$/.test(new URL(url).hostname);
+
+const partList = listOf(parsePart, knownParts.map((part) => `\`${part}\``).join(', '));
 
 const settings = {
   token: setting({
@@ -44,6 +47,14 @@ const settings = {
     kind: flag,
     default: 'false',
     meaning: 'Whether `produce changes` and `produce export` also publish movies that TMDb marks as adult.',
+  }),
+  parts: setting({
+    name: 'TMDB_APPEND',
+    kind: { schema: partList.schema.transform(inOrder), form: partList.form },
+    default: '',
+    meaning:
+      'Parts that TMDb adds to the details of each movie, in the same request, and that dbt reads into SILVER. Set it for the fetchers and for the process that runs dbt. With all three, an answer is about ten times as large.',
+    see: 'docs/adr/0067-parts-of-a-movie-come-with-its-details.md',
   }),
   rateLimit: setting({
     name: 'TMDB_RATE_LIMIT',

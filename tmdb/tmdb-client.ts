@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { Logger } from '../runtime/logger.ts';
 import type { GenreList, MovieAnswer, MoviePage } from './answers.ts';
+import type { AppendedPart } from './appended-parts.ts';
 import type { Endpoint, Outage } from './endpoint.ts';
 import type { TokenBucket } from './token-bucket/token-bucket.ts';
 import type { Transport } from './transport.ts';
@@ -58,6 +59,8 @@ export interface TmdbClientOptions {
   readonly transport: Transport;
   readonly bucket: TokenBucket;
   readonly baseUrl: string;
+  /** What each request for a movie also asks for. @default nothing */
+  readonly parts?: readonly AppendedPart[];
   readonly concurrency: number;
   /** How long to wait during an outage of an endpoint once TMDb has answered; before that, the outage fails at once. */
   readonly giveUpAfterMs: number;

@@ -36,6 +36,7 @@ export const dbtEnvironment = (context: Context): DbtEnvironment => ({
     ...context.config.childEnvironment,
     ...transformTarget(context).dbtVariables,
     TRANSFORM_DRIFT: context.config.transformDrift,
+    TMDB_APPEND: context.config.tmdb.parts.join(','),
   },
   openRunLog: (lock) => transformTarget(context).openRunLog(lock),
 });

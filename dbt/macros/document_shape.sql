@@ -162,3 +162,9 @@
     select {{ relation }}.{{ columns | join(", " ~ relation ~ ".") }}, member.key as member_name, member.value
     from {{ relation }}, lateral flatten(input => iff(is_object({{ object }}), {{ object }}, null)) as member
 {%- endmacro %}
+
+{# For a query of WITH that others read several times: DuckDB would otherwise run it once for each, with all documents in memory each
+   time. #}
+{% macro materialized() %} {{ return(adapter.dispatch("materialized")()) }}{% endmacro %}
+{% macro duckdb__materialized() -%} materialized {%- endmacro %}
+{% macro snowflake__materialized() -%} {%- endmacro %}

@@ -1,10 +1,10 @@
 {# ---- The lists of a movie: genres, production companies, countries and spoken languages ----
    One macro for the lists in SILVER and one for the bridges in GOLD, so that a rule changes in one place. #}
-{# The usable id of a list's element, or its usable code of two letters, which is what any other key than `id` holds; otherwise
-   NULL. `keys` begins with that key. #}
+{# The usable id of a list's element, or its usable code of two letters; otherwise NULL. `keys` begins with its key: an `id` is a
+   number, a `credit_id` a text, and any other key has a code. #}
 {% macro member_id(json_element, opened, keys) -%}
-    {%- if keys[0] == "id" -%}
-        {%- set id = to_bigint(json_text(opened, keys, "id")) -%} case when {{ id }} > 0 then {{ id }} end
+    {%- if keys[0] == "id" -%} {%- set id = to_bigint(json_text(opened, keys, "id")) -%} {{ positive(id) }}
+    {%- elif keys[0] == "credit_id" -%} {{ known_text(json_string(json_element, opened, keys, "credit_id")) }}
     {%- else -%}
         {%- set code = known_text(json_string(json_element, opened, keys, keys[0])) -%}
         case when length({{ code }}) = 2 then {{ code }} end
@@ -15,15 +15,20 @@
    first-listed. TMDb lists some members twice; the first counts. A changed movie without members is returned as one row of
    NULLs, which clears its previous rows (see `replace`).
    `list` is a column of silver_movies, `id` the name of the member's id or code and `key` that of its key in the document,
-   `texts` the column name for each other key. #}
-{% macro listed_members(list, id, texts, key="id") %}
-    {%- set keys = [key] + texts.values() | list -%}
+   `texts` the column name for each other key, `numbers` those of keys with a positive number. With a `part`, which TMDb has
+   appended, `list` is its path in the document. #}
+{% macro listed_members(list, id, texts, key="id", numbers={}, part=none) %}
+    {%- set keys = [key] + texts.values() | list + numbers.values() | list -%}
+    {%- set relation = "part_lists" if part else "changed_movies" -%}
     with
-        changed_movies as (
-            select movie_id, {{ list }}, _document_fetched_at, _run_seq
-            from {{ ref("silver_movies") }}
-            where {{ is_unseen() }}
-        ),
+        {% if part %} {{ part_lists(part, list) }},
+        {% else %}
+            changed_movies as (
+                select movie_id, {{ list }}, _document_fetched_at, _run_seq
+                from {{ ref("silver_movies") }}
+                where {{ is_unseen() }}
+            ),
+        {% endif %}
 
         opened as (
             select
@@ -31,7 +36,7 @@
                 element.index as listed_at,
                 element.value as json_element,
                 {{ json_opened("element.value", keys) }} as element
-            from ({{ json_elements("changed_movies", ["movie_id"], list) }}) as element
+            from ({{ json_elements(relation, ["movie_id"], "part_list" if part else list) }}) as element
         ),
 
         listed as (
@@ -40,6 +45,9 @@
                 listed_at,
                 {% for column, key in texts.items() %}
                     {{ known_text(json_string("json_element", "element", keys, key)) }} as {{ column }},
+                {% endfor %}
+                {% for column, key in numbers.items() %}
+                    {{ positive(to_bigint(json_text("element", keys, key))) }} as {{ column }},
                 {% endfor %}
                 {{ member_id("json_element", "element", keys) }} as {{ id }}
             from opened
@@ -61,6 +69,7 @@
         numbered.{{ id }},
         numbered.position,
         {% for column in texts %} numbered.{{ column }}, {% endfor %}
+        {% for column in numbers %} numbered.{{ column }}, {% endfor %}
         changed_movies._document_fetched_at as _fetched_at,
         changed_movies._run_seq
     from changed_movies

@@ -22,6 +22,7 @@
         {% endif %}
         {{ close_older_runs() }}
         ;
+        {% if flags.WHICH in ("run", "build") %} {{ drop_parts_without_model() }} {% endif %}
         {{ record_start() }}
         {% if tracks_build_state() %}
             ;

@@ -24,6 +24,7 @@ const everyId = [
   ...range('R', 151).slice(149),
   'R154',
   'R155',
+  'R156',
   ...range('S', 14),
   ...range('Z', 5),
 ];

@@ -30,7 +30,8 @@ with
         where {{ is_expired("records.raw_data") }} and not ({{ is_unseen("earlier.run_seq") }})
     ),
 
-    -- The last ones of a large run. The columns are narrow, because the wide ones of all documents would be sorted too.
+    -- The last ones of a large run, and fewer if appended parts make each document ten times as large.
+    -- The columns are narrow, because the wide ones of all documents would be sorted too.
     newest_documents as (
         select records.movie_id, records.fetched_at, records.load_seq, records.kafka_offset, unseen_batches.run_seq
         from {{ source("bronze", "raw_movies") }} as records
@@ -46,7 +47,7 @@ with
             and not {{ is_expired("records.raw_data") }}
             and {{ is_believable("records.fetched_at", "records.ingested_at") }}
         order by records.load_seq desc, records.kafka_offset desc
-        limit {{ var("drift_documents_per_run") }}
+        limit {{ var("drift_documents_per_run") | int // (5 if env_var("TMDB_APPEND", "") else 1) }}
     ),
 
     documents as (
@@ -68,14 +69,18 @@ with
         from documents
     ),
 
-    members as (
+    members as {{ materialized() }} (
         select
             member.movie_id,
             member.fetched_at,
             member.run_seq,
             member.member_name as path,
-            member.value,
-            {{ json_kind("member.value") }} as json_type
+            {{ json_kind("member.value") }} as json_type,
+            -- Only of these keys: the value of `credits` alone can be ten times as large as the rest of the document.
+            case
+                when member.member_name in ('{{ (opened_keys() + pinned_values() | list) | join("', '") }}')
+                then member.value
+            end as value
         from ({{ json_members("documents", columns, "document") }}) as member
     ),
 

@@ -7,6 +7,7 @@ import type { Dbt } from '../../../transform/dbt/dbt.ts';
 import { openColdDbt, openWarmDbt } from '../../../transform/dbt/open-dbt.ts';
 import { openDuckDbPurge } from '../../../warehouse/duckdb/purge.ts';
 import { expiredDocument } from '../../../warehouse/expiry.ts';
+import { allParts } from '../../support/dbt/appended-documents.ts';
 import { gone, type MovieRecord, WarehouseFile } from '../../support/dbt/warehouse-file.ts';
 import { hasRecordings, recordings } from '../../support/tmdb/recordings.ts';
 
@@ -67,6 +68,7 @@ it('[P31] a difference between a new document and the pinned shape is a row with
     ),
     record(5, document(5, { title: 'half \ud83d', status: 'Canceled' })),
     gone(6, 6),
+    record(7, document(7, allParts)),
   ]);
   expect(await drift()).toEqual([]);
   await file.load(2, [

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { DbtSummary } from '../../../transform/dbt/run-results.ts';
+import { allParts, oddParts, withParts } from '../../support/dbt/appended-documents.ts';
 import { oddDocuments } from '../../support/dbt/odd-documents.ts';
 import { type MovieRecord, root, WarehouseFile } from '../../support/dbt/warehouse-file.ts';
 import { usualDocument, wrongTypes } from '../../support/dbt/wrong-types.ts';
@@ -107,6 +108,7 @@ describe.skipIf(!existsSync(quirksFile))(
 const wrong = wrongTypes(1_000);
 const usualId = 900;
 const [longId, shortId] = [5_001, 5_002];
+const [withPartsId, notAskedId, oddPartsId] = [6_001, 6_002, 6_003];
 /** The longest list that an answer can have. */
 const length = 40_000;
 
@@ -126,9 +128,12 @@ describe('documents of every kind, in one build,', () => {
       ...wrong.map(({ record }) => record),
       { movieId: longId, body: long, fetchedAt: 1 },
       { movieId: shortId, body: { id: shortId, title: 'usual', genres: entries.slice(0, 2) }, fetchedAt: 2 },
+      withParts(withPartsId, 1, allParts),
+      { ...withParts(notAskedId, 1, allParts), query: 'language=en' },
+      ...oddParts.map((parts, index) => withParts(oddPartsId + index, 1, parts)),
     ]);
     await file.loadGenres(2, [{ language: 'en', body: { genres: entries }, fetchedAt: 1 }]);
-    summary = await file.dbt();
+    summary = await file.dbt({}, { TMDB_APPEND: 'release_dates,credits,keywords' });
   });
   afterAll(() => file[Symbol.asyncDispose]());
 
@@ -191,5 +196,16 @@ describe('documents of every kind, in one build,', () => {
     expect(numbers(await file.query(companies))).toEqual([{ n: length }]);
     const listed = 'select count(*) as n from silver.silver_genres where is_listed';
     expect(numbers(await file.query(listed))).toEqual([{ n: length }]);
+  });
+
+  it('[R156] takes the parts of documents that were asked for them', async () => {
+    const rows = async (movieId: number) => {
+      const counts = ['cast', 'crew', 'keywords', 'releases'].map(
+        (name) => `(select count(*) from silver.silver_movie_${name} where movie_id = ${movieId})::integer as ${name}`,
+      );
+      return (await file.query(`select ${counts.join(', ')}`))[0];
+    };
+    expect(await rows(withPartsId)).toEqual({ cast: 3, crew: 2, keywords: 2, releases: 3 });
+    expect(await rows(notAskedId)).toEqual({ cast: 0, crew: 0, keywords: 0, releases: 0 });
   });
 });

@@ -83,8 +83,11 @@ export class SnowflakeTables implements AsyncDisposable {
     }
   }
 
-  /** The environment of dbt on this warehouse. @param credentials @default the loader's */
-  place(credentials: SnowflakeCredentials = this.settings.credentials): DbtEnvironment {
+  /** The environment of dbt on this warehouse, with additional variables. @param credentials @default the loader's */
+  place(
+    credentials: SnowflakeCredentials = this.settings.credentials,
+    env: Readonly<Record<string, string>> = {},
+  ): DbtEnvironment {
     return {
       projectDir,
       environmentDir: inject('dbtEnvironment'),
@@ -93,6 +96,7 @@ export class SnowflakeTables implements AsyncDisposable {
         PATH: process.env['PATH'],
         HOME: process.env['HOME'],
         ...snowflakeEnvironment({ ...this.settings, credentials }),
+        ...env,
       },
       openRunLog: async () => openSnowflakeRunLog({ settings: this.settings, clock: systemClock, stage: 'transform' }),
     };

@@ -28,6 +28,8 @@ export interface MovieRecord {
   /** A document, or the exact text of one. */
   readonly body: unknown;
   readonly status?: number;
+  /** The query of the URL, such as `append_to_response=credits`. @default none */
+  readonly query?: string;
   /** Seconds since the start of 2026. */
   readonly fetchedAt: number;
 }
@@ -132,10 +134,10 @@ export class WarehouseFile implements AsyncDisposable {
     // Uses the appender, as the loader does. It stores text as JSON without checking it.
     await this.#open(async (connection) => {
       const rows = await connection.createAppender('raw_movies', 'bronze');
-      for (const [index, { movieId, body, status, fetchedAt }] of records.entries()) {
+      for (const [index, { movieId, body, status, query, fetchedAt }] of records.entries()) {
         rows.appendBigInt(BigInt(movieId));
         rows.appendVarchar(textOf(body));
-        rows.appendVarchar(`https://api.themoviedb.org/3/movie/${movieId}`);
+        rows.appendVarchar(`https://api.themoviedb.org/3/movie/${movieId}${query ? `?${query}` : ''}`);
         rows.appendTimestamp(new DuckDBTimestampValue(microseconds('2026-06-01')));
         rows.appendVarchar(batchId);
         rows.appendBigInt(BigInt(loadSeq));

@@ -32,6 +32,8 @@ describe('the estimate of a run', () => {
     }
     expect(diskOf(config, false).ofWarehouse).toBe(0);
     expect(diskOf(loadConfig({ TMDB_TOKEN: 'any' }), true).ofMovie).toBeGreaterThan(10_000);
+    const withCredits = loadConfig({ TMDB_APPEND: 'release_dates,credits,keywords' });
+    expect(diskOf(withCredits, true).ofMovie).toBeGreaterThan(9 * diskOf(config, true).ofMovie);
     expect(diskOf(loadConfig({ KAFKA_BROKERS: 'a:1' }), true).ofMovie).toBeLessThan(diskOf(config, true).ofMovie);
   });
 

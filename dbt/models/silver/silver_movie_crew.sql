@@ -1,0 +1,21 @@
+-- Grain: one row per movie and job of a person in its newest document, from its part `credits`.
+{{
+    config(
+        enabled="credits" in env_var("TMDB_APPEND", ""),
+        materialized="incremental",
+        incremental_strategy="replace",
+        unique_key="movie_id",
+        meta={"keep_if": "credit_id is not null"},
+    )
+}}
+
+{{
+    listed_members(
+        "credits.crew",
+        "credit_id",
+        {"person_name": "name", "department": "department", "job": "job"},
+        key="credit_id",
+        numbers={"person_id": "id"},
+        part="credits",
+    )
+}}

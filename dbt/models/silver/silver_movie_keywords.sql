@@ -1,0 +1,12 @@
+-- Grain: one row per movie and keyword of its newest document, from its part `keywords`.
+{{
+    config(
+        enabled="keywords" in env_var("TMDB_APPEND", ""),
+        materialized="incremental",
+        incremental_strategy="replace",
+        unique_key="movie_id",
+        meta={"keep_if": "keyword_id is not null"},
+    )
+}}
+
+{{ listed_members("keywords.keywords", "keyword_id", {"keyword_name": "name"}, part="keywords") }}
