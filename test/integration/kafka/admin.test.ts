@@ -2,8 +2,19 @@ import { expect, it } from 'vitest';
 import { createAdmin } from '../../../kafka/admin.ts';
 import { createKafka } from '../../../kafka/client.ts';
 import { KafkaError } from '../../../kafka/errors.ts';
+import { readTopic } from '../../../kafka/read-topic.ts';
 import { allTopics, createTopics } from '../../../schemas/topics.ts';
-import { commitAs, createTopic, silent, testKafka, uniqueName, withAdmin, write } from '../../support/kafka/broker.ts';
+import {
+  commitAs,
+  createTopic,
+  numbers,
+  silent,
+  testKafka,
+  uniqueName,
+  withAdmin,
+  write,
+  writeMessages,
+} from '../../support/kafka/broker.ts';
 
 /** With a prefix: other tests on the same broker check that no deployment without one is there. */
 const topics = createTopics(`${uniqueName('admin')}.`);
@@ -74,4 +85,27 @@ it('leaves no timer running and causes no warning while a client has nothing to 
   expect(timers).toBeLessThan(20);
   process.off('warning', note);
   expect(warnings.filter(({ name }) => name === 'TimeoutNegativeWarning')).toEqual([]);
+});
+
+it('creates topics of ids and of progress that Kafka compacts within a day, however small they are', {
+  timeout: 90_000,
+}, async () => {
+  await using admin = createAdmin(kafka);
+  await admin.ensureTopics(settings);
+  const keys = numbers(30);
+  const ofKeys = [topics.movieIds, topics.movieIdsBackfill, topics.producerState].map(({ name }) => name);
+  const writeAt = (topic: string, hoursAgo: number) =>
+    writeMessages(
+      kafka,
+      topic,
+      keys.map((key) => ({ key, value: 'any', timestamp: String(Date.now() - hoursAgo * 3_600_000) })),
+    );
+  for (const topic of ofKeys) for (const hoursAgo of [72, 36, 0]) await writeAt(topic, hoursAgo);
+  const left = async (topic: string) => {
+    let records = 0;
+    await readTopic(kafka, topic, () => (records += 1));
+    return records;
+  };
+  // The newest segment, with the records of today, is not compacted.
+  await expect.poll(() => Promise.all(ofKeys.map(left)), { timeout: 60_000, interval: 500 }).toEqual([60, 60, 60]);
 });
