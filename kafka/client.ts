@@ -2,10 +2,11 @@ import { type LogEntry, logLevel, Kafka as PlainKafka, type SASLOptions } from '
 import { systemClock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Topics } from '../schemas/topics.ts';
-import type { KafkaAccess, KafkaLogin } from './access.ts';
+import type { ClientCertificate, KafkaAccess, KafkaLogin } from './access.ts';
 import { boundDecoding } from './batches/fetch-response.ts';
 import type { Skip } from './batches/skip.ts';
 import { patchKafkajs } from './kafkajs-internals.ts';
+import { createTokenProvider } from './oauth-token.ts';
 import { Reach } from './reach.ts';
 import { Seeds } from './seeds.ts';
 
@@ -19,6 +20,8 @@ export interface Kafka extends PlainKafka {
 
 export interface KafkaOptions extends KafkaAccess {
   readonly ssl: boolean;
+  /** With `ssl`, for brokers that identify clients by certificates. */
+  readonly clientCertificate?: ClientCertificate | undefined;
   /** Asked at each new connection, for a broker that has another address and password after a restart. @default neither changes */
   readonly currentAccess?: () => KafkaAccess;
   /** How long (ms) a call may fail before it gives up; Infinity for a service, which waits. @default 20 s */
@@ -46,8 +49,8 @@ export function createKafka(options: KafkaOptions): Kafka {
   const settings = {
     brokers: () => seeds.addresses(),
     clientId,
-    ...(ssl && { ssl: true }),
-    ...(sasl && { sasl: saslOptions(sasl.mechanism, () => currentAccess().sasl ?? sasl) }),
+    ...(ssl && { ssl: tlsOptions(options) }),
+    ...(sasl && { sasl: saslOptions(sasl, () => currentAccess().sasl ?? sasl) }),
     connectionTimeout: 5_000,
     requestTimeout: requestTimeoutMs,
     logLevel: logLevel.INFO,
@@ -64,9 +67,18 @@ export function createKafka(options: KafkaOptions): Kafka {
  */
 const clientRetry = { initialRetryTime: 100, multiplier: 1.5, maxRetryTime: 1_000 };
 
+const tlsOptions = ({ clientCertificate }: KafkaOptions) =>
+  clientCertificate ? { cert: clientCertificate.cert, key: clientCertificate.key.reveal() } : true;
+
 /** kafkajs reads user and password at each login. */
-const saslOptions = (mechanism: SASLOptions['mechanism'], login: () => KafkaLogin): SASLOptions =>
-  ({
+function saslOptions(first: KafkaLogin, current: () => KafkaLogin): SASLOptions {
+  const { mechanism } = first;
+  if (mechanism === 'oauthbearer') return { mechanism, oauthBearerProvider: createTokenProvider(first) };
+  const login = () => {
+    const now = current();
+    return now.mechanism === 'oauthbearer' ? first : now;
+  };
+  return {
     mechanism,
     get username() {
       return login().username;
@@ -74,7 +86,8 @@ const saslOptions = (mechanism: SASLOptions['mechanism'], login: () => KafkaLogi
     get password() {
       return login().password.reveal();
     },
-  }) as SASLOptions;
+  } as SASLOptions;
+}
 
 /**
  * Logs at `debug`, because kafkajs logs an error for each attempt, hundreds in an outage. Errors that matter reach the caller, and

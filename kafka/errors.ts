@@ -44,6 +44,12 @@ export class RecordTooLargeError extends IngestError {
 /** A failure of this client that another attempt can resolve. */
 export class TransientError extends Error {}
 
+/** No token for the login: its server refuses this client, or cannot identify itself. A person must correct the settings. */
+export class OAuthRefusedError extends Error {
+  override readonly name = 'OAuthRefusedError';
+  readonly retriable = false;
+}
+
 /** The local broker does not start or does not stop. */
 export class BrokerError extends IngestError {
   readonly code = 'broker_failed';
@@ -72,7 +78,7 @@ const partsOf = (error: unknown): readonly unknown[] =>
 
 const messagesOf = (error: unknown): string =>
   [error, ...partsOf(error)]
-    .map(messageOf)
+    .map((part) => messageOf(part).trim())
     .filter((text, index, all) => all.indexOf(text) === index)
     .join('; ');
 
@@ -86,7 +92,14 @@ function doubtOf(error: unknown): string {
 
 /** Names of refusals in kafkajs or Kafka, and what a person can do about them. */
 const remedies: readonly (readonly [name: RegExp, remedy: string])[] = [
-  [/SASLAuthentication|SASL_MECHANISM$/, 'check KAFKA_USERNAME, KAFKA_PASSWORD and KAFKA_SASL_MECHANISM'],
+  [
+    /OAuthRefused/,
+    'check KAFKA_OAUTH_TOKEN_URL, KAFKA_OAUTH_CLIENT_ID, KAFKA_OAUTH_CLIENT_SECRET and KAFKA_OAUTH_SCOPE',
+  ],
+  [
+    /SASLAuthentication|SASL_MECHANISM$/,
+    'check KAFKA_USERNAME, KAFKA_PASSWORD and KAFKA_SASL_MECHANISM; with oauthbearer, whether the brokers accept the token',
+  ],
   [/_AUTHORIZATION_FAILED$/, 'KAFKA_USERNAME has no ACL for it'],
 ];
 
@@ -95,10 +108,15 @@ function remedyOf(error: unknown): string | null {
   if (!(error instanceof Error)) return null;
   const { name, code, type } = error as Error & { readonly code?: unknown; readonly type?: unknown };
   if (isIdentityError(code)) return identityHint;
+  if (isClientRefused(code))
+    return 'the brokers want a client certificate that they trust: check KAFKA_CLIENT_CERT and KAFKA_CLIENT_KEY';
   const known = remedies.find(([names]) => names.test(name) || names.test(String(type)));
   if (known) return known[1];
   return [error.cause, ...partsOf(error)].map(remedyOf).find((remedy) => remedy !== null) ?? null;
 }
+
+/** Whether the broker ended TLS because of this client's certificate. Some brokers only close the connection. */
+const isClientRefused = (code: unknown): boolean => /^ERR_SSL_.*ALERT_.*CERTIFICATE/.test(String(code));
 
 /** Errors of Kafka that kafkajs does not retry, but that are transient: the coordinator moves, or the group rebalances. */
 const transient = new Set([

@@ -1,9 +1,22 @@
 import { z } from 'zod';
+import { secretsOfPem } from '../runtime/secret.ts';
 import { objectOf, type SettingsGroup, setting } from '../runtime/setting.ts';
-import { choice, count, duration, durationFrom, flag, list, listOf, secret, text } from '../runtime/setting-kinds.ts';
+import {
+  choice,
+  count,
+  duration,
+  durationFrom,
+  exactHttpUrl,
+  flag,
+  list,
+  listOf,
+  secret,
+  text,
+} from '../runtime/setting-kinds.ts';
 import { allTopics, createTopics, maxPrefixLength } from '../schemas/topics.ts';
 import { parseSkip } from './batches/skip.ts';
 import { createFormerGroups, createGroups } from './groups.ts';
+import { certificateOf, loginMistakes, loginOf } from './login.ts';
 
 /** Characters that Kafka allows in the name of a topic. */
 const topicPrefix = z
@@ -22,12 +35,46 @@ const settings = {
   ssl: setting({ name: 'KAFKA_SSL', kind: flag, default: 'false', meaning: 'Whether connections to Kafka use TLS.' }),
   mechanism: setting({
     name: 'KAFKA_SASL_MECHANISM',
-    kind: choice('plain', 'scram-sha-256', 'scram-sha-512'),
+    kind: choice('plain', 'scram-sha-256', 'scram-sha-512', 'oauthbearer'),
     default: 'scram-sha-512',
-    meaning: 'How KAFKA_USERNAME and KAFKA_PASSWORD log in.',
+    meaning:
+      'How to log in: with KAFKA_USERNAME and KAFKA_PASSWORD, or with `oauthbearer` by a token, which needs KAFKA_OAUTH_...',
   }),
   username: setting({ name: 'KAFKA_USERNAME', kind: text, meaning: 'The SASL user. It needs KAFKA_PASSWORD.' }),
   password: setting({ name: 'KAFKA_PASSWORD', kind: secret, meaning: 'The SASL password.' }),
+  tokenUrl: setting({
+    name: 'KAFKA_OAUTH_TOKEN_URL',
+    kind: {
+      schema: exactHttpUrl('https://login.example.com/oauth2/token'),
+      form: 'URL such as `https://login.example.com/oauth2/token`',
+    },
+    meaning: 'The token endpoint for `oauthbearer`. It is asked directly, never through a proxy.',
+  }),
+  clientId: setting({
+    name: 'KAFKA_OAUTH_CLIENT_ID',
+    kind: text,
+    meaning: 'The client that the token endpoint knows. It gets tokens by the grant `client_credentials`.',
+  }),
+  clientSecret: setting({ name: 'KAFKA_OAUTH_CLIENT_SECRET', kind: secret, meaning: 'The secret of that client.' }),
+  scope: setting({
+    name: 'KAFKA_OAUTH_SCOPE',
+    kind: text,
+    meaning: 'The scope of the tokens, if the endpoint wants one.',
+  }),
+  // Not secret, but given as the key is: as a text, or with `_FILE`.
+  clientCert: setting({
+    name: 'KAFKA_CLIENT_CERT',
+    kind: secret,
+    form: 'PEM',
+    meaning:
+      'The certificate of this client, for brokers that identify clients by certificates (mTLS). It needs KAFKA_CLIENT_KEY and KAFKA_SSL=true.',
+  }),
+  clientKey: setting({
+    name: 'KAFKA_CLIENT_KEY',
+    kind: { ...secret, secretsOf: secretsOfPem },
+    form: 'PEM',
+    meaning: 'The private key of that certificate, without a passphrase.',
+  }),
   topicPrefix: setting({
     name: 'KAFKA_TOPIC_PREFIX',
     kind: { schema: topicPrefix, form: 'letters, digits, `.`, `_` and `-`, such as `staging.`' },
@@ -82,18 +129,25 @@ const schema = objectOf(settings)
       context.addIssue({ code: 'custom', path: ['skips'], message });
     }
   })
-  .superRefine(({ username, password }, context) => {
-    if (Boolean(username) === Boolean(password)) return;
-    const message = 'set KAFKA_USERNAME and KAFKA_PASSWORD, or neither';
-    context.addIssue({ code: 'custom', path: ['username'], message });
+  .superRefine((given, context) => {
+    for (const [property, message] of loginMistakes(given))
+      context.addIssue({ code: 'custom', path: [property], message });
   })
-  .transform(({ topicPrefix, mechanism, username, password, ...others }) => ({
-    ...others,
-    topics: createTopics(topicPrefix),
-    groups: createGroups(topicPrefix),
-    formerGroups: createFormerGroups(topicPrefix),
-    sasl: username && password ? { mechanism, username, password } : undefined,
-  }));
+  .transform(
+    ({ topicPrefix, mechanism, username, password, tokenUrl, clientId, clientSecret, scope, ...others }, context) => {
+      const { clientCert, clientKey, ...rest } = others;
+      return {
+        ...rest,
+        topics: createTopics(topicPrefix),
+        groups: createGroups(topicPrefix),
+        formerGroups: createFormerGroups(topicPrefix),
+        sasl: loginOf({ mechanism, username, password, tokenUrl, clientId, clientSecret, scope }),
+        clientCertificate: certificateOf(clientCert, clientKey, (property, message) =>
+          context.addIssue({ code: 'custom', path: [property], message }),
+        ),
+      };
+    },
+  );
 
 export type KafkaSettings = Readonly<z.infer<typeof schema>>;
 

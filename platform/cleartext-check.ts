@@ -38,11 +38,24 @@ export function* cleartextMistakes(given: Carriers): Generator<readonly [variabl
       yield [name, message("the proxy's password", proxy.hostname, 'use a proxy with https')];
     }
   }
-  // SCRAM does not send the password.
-  const sendsPassword = kafka?.sasl?.mechanism === 'plain' && !kafka.ssl;
-  const broker = sendsPassword ? kafka.brokers?.map(hostOf).find(refuse) : undefined;
-  if (broker !== undefined) {
-    yield ['KAFKA_SASL_MECHANISM', message('the password', broker, 'set KAFKA_SSL=true or use scram-sha-512')];
+  if (kafka) yield* ofKafka(kafka, refuse, message);
+}
+
+/** SCRAM does not send the password. */
+function* ofKafka(
+  { sasl, ssl, brokers }: KafkaSettings,
+  refuse: (host: string) => boolean,
+  message: (what: string, host: string, instead: string) => string,
+): Generator<readonly [variable: string, message: string]> {
+  const sent = { plain: 'the password', oauthbearer: 'the token', 'scram-sha-256': null, 'scram-sha-512': null };
+  const what = sasl && !ssl ? sent[sasl.mechanism] : null;
+  const broker = what === null ? undefined : brokers?.map(hostOf).find(refuse);
+  if (what !== null && broker !== undefined) {
+    yield ['KAFKA_SASL_MECHANISM', message(what, broker, 'set KAFKA_SSL=true or use scram-sha-512')];
+  }
+  const tokenUrl = sasl?.mechanism === 'oauthbearer' ? new URL(sasl.tokenUrl) : null;
+  if (tokenUrl?.protocol === 'http:' && refuse(tokenUrl.hostname)) {
+    yield ['KAFKA_OAUTH_TOKEN_URL', message('the client secret', tokenUrl.hostname, 'use https')];
   }
 }
 

@@ -36,7 +36,7 @@ export async function openKafka(
   local: () => Promise<LocalServices | null>,
 ): Promise<KafkaPlatform> {
   const { config, log, health, signal } = context;
-  const { ssl, skips, topics } = config.kafka;
+  const { ssl, clientCertificate, skips, topics } = config.kafka;
   const { isService = false, kafkaPatienceMs } = options;
   let cluster: OpenKafkaCluster | undefined;
   let isConnected = false;
@@ -47,7 +47,7 @@ export async function openKafka(
   });
   const { ended, ...access } = await findBroker(context, resources, options, local);
   const opened = openKafkaCluster({
-    ...{ ...access, ssl, clientId: 'tmdb-stream', topics, skips, log, signal },
+    ...{ ...access, ssl, clientCertificate, clientId: 'tmdb-stream', topics, skips, log, signal },
     ...(kafkaPatienceMs !== undefined && { patienceMs: kafkaPatienceMs }),
     ...(isService && { patienceMs: Number.POSITIVE_INFINITY }),
   });

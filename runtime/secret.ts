@@ -31,3 +31,13 @@ export function secretsOfUrl(url: Secret): Secret[] {
   const { password } = new URL(url.reveal());
   return password === '' ? [] : [url, new Secret(password), new Secret(decodeURIComponent(password))];
 }
+
+/** Of a key in PEM: a message may quote the key, a line of it, or all its lines as one. */
+export function secretsOfPem(key: Secret): readonly Secret[] {
+  const lines = key
+    .reveal()
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => /^[A-Za-z0-9+/=]{16,}$/.test(line));
+  return [key, ...(lines.length > 0 ? [lines.join(''), ...lines].map((line) => new Secret(line)) : [])];
+}

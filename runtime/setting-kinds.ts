@@ -108,12 +108,17 @@ const isBareUrl = (url: string): boolean => {
   return [username, password, search, hash].every((part) => part === '');
 };
 
-/** The schema of a URL without a trailing slash. */
-export const httpUrl = (example: string) =>
+/** The schema of a URL that stays as it is. */
+export const exactHttpUrl = (example: string) =>
   z
     .url({ protocol: /^https?$/, error: `expected a URL such as ${example}`, abort: true })
-    .refine(isBareUrl, 'the URL must have no user, password, query or fragment: credentials have settings of their own')
-    .transform((url) => url.replace(/\/+$/, ''));
+    .refine(
+      isBareUrl,
+      'the URL must have no user, password, query or fragment: credentials have settings of their own',
+    );
+
+/** The schema of a URL without a trailing slash. */
+export const httpUrl = (example: string) => exactHttpUrl(example).transform((url) => url.replace(/\/+$/, ''));
 
 function isDecodable(url: string): boolean {
   try {

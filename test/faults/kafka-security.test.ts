@@ -1,4 +1,6 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import tls from 'node:tls';
@@ -69,7 +71,7 @@ describe('a Kafka with TLS, passwords and ACLs', () => {
 
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), 'tmdb-stream-secure-'));
-    broker = await startSecureBroker(join(dir, 'kafka'), authority.issue(['localhost']), users);
+    broker = await startSecureBroker(join(dir, 'kafka'), authority.issue(['localhost']), users, authority.cert);
     await writeFile(join(dir, 'authority.pem'), authority.cert);
     workspace = new Workspace({
       KAFKA_BROKERS: broker.address,
@@ -160,6 +162,52 @@ describe('a Kafka with TLS, passwords and ACLs', () => {
     expect(code).toBe(3);
     expect(stderr).toContain('check KAFKA_USERNAME, KAFKA_PASSWORD and');
     expect(stdout + stderr).not.toContain('canary');
+  });
+
+  it('[S3] admits a client by its certificate, and says what to fix without one', {
+    tags: ['full'],
+    timeout: 60_000,
+  }, async () => {
+    const { cert, key } = authority.issue(['admin']);
+    await writeFile(join(dir, 'client.pem'), cert);
+    await writeFile(join(dir, 'client.key'), key);
+    const env = { KAFKA_BROKERS: broker.addressOfCertificates };
+    const files = { KAFKA_CLIENT_CERT_FILE: join(dir, 'client.pem'), KAFKA_CLIENT_KEY_FILE: join(dir, 'client.key') };
+    const { code, stderr } = await workspace.run(['topics', '--apply'], { ...env, ...files });
+    expect(code, stderr).toBe(0);
+    const without = await workspace.run(['topics'], env);
+    expect(without.code, without.stderr).toBe(3);
+    expect(without.stderr).toContain('check KAFKA_CLIENT_CERT and KAFKA_CLIENT_KEY');
+  });
+
+  it('[S3] admits a client by a token of its OAuth server, and shows no secret', {
+    tags: ['full'],
+    timeout: 60_000,
+  }, async () => {
+    const part = (content: object) => Buffer.from(JSON.stringify(content)).toString('base64url');
+    let isRefused = false;
+    await using server = createServer((_, response) => {
+      const now = Date.now() / 1_000;
+      const token = `${part({ alg: 'none' })}.${part({ sub: 'admin', iat: now, exp: now + 300 })}.`;
+      const answer = isRefused ? { error: 'invalid_client' } : { access_token: token, expires_in: 300 };
+      response.writeHead(isRefused ? 401 : 200).end(JSON.stringify(answer));
+    });
+    await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+    const env = {
+      KAFKA_BROKERS: broker.addressOfTokens,
+      KAFKA_SASL_MECHANISM: 'oauthbearer',
+      KAFKA_OAUTH_TOKEN_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}/token`,
+      KAFKA_OAUTH_CLIENT_ID: 'us',
+      KAFKA_OAUTH_CLIENT_SECRET: 'canary-secret',
+    };
+    const { code, stderr } = await workspace.run(['topics', '--apply'], env);
+    expect(code, stderr).toBe(0);
+    isRefused = true;
+    const refusal = await workspace.run(['topics'], { ...env, LOG_LEVEL: 'trace' });
+    expect(refusal.code, refusal.stderr).toBe(3);
+    expect(refusal.stderr).toContain('(invalid_client)');
+    expect(refusal.stderr).toContain('check KAFKA_OAUTH_TOKEN_URL');
+    expect(refusal.stdout + refusal.stderr).not.toContain('canary');
   });
 
   it('[S3] serves each stage with the rights that it needs, and with no others', async () => {

@@ -2,7 +2,7 @@ import { createPrivateKey } from 'node:crypto';
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { bareHost, isLoopback } from '../../runtime/addresses.ts';
-import { Secret } from '../../runtime/secret.ts';
+import { type Secret, secretsOfPem } from '../../runtime/secret.ts';
 import { type Kind, objectOf, type SettingsGroup, setting } from '../../runtime/setting.ts';
 import { durationFrom, flag, httpUrl, secret, text } from '../../runtime/setting-kinds.ts';
 import { parseIdentifier } from './provision/identifiers.ts';
@@ -27,16 +27,6 @@ function isConfidential({ protocol, hostname }: URL): boolean {
   return protocol === 'https:' || isThisMachine;
 }
 
-/** A message may quote the key, a line of it, or all its lines as one. */
-function secretsOfKey(key: Secret): readonly Secret[] {
-  const lines = key
-    .reveal()
-    .split('\n')
-    .map((line) => line.trim())
-    .filter((line) => /^[A-Za-z0-9+/=]{16,}$/.test(line));
-  return [key, ...(lines.length > 0 ? [lines.join(''), ...lines].map((line) => new Secret(line)) : [])];
-}
-
 const settings = {
   account: setting({
     name: 'SNOWFLAKE_ACCOUNT',
@@ -49,7 +39,7 @@ const settings = {
   user: setting({ name: 'SNOWFLAKE_USER', kind: text, meaning: 'The user of the service.' }),
   privateKey: setting({
     name: 'SNOWFLAKE_PRIVATE_KEY',
-    kind: { ...secret, secretsOf: secretsOfKey },
+    kind: { ...secret, secretsOf: secretsOfPem },
     form: 'PEM',
     meaning: "The user's private RSA key, the usual way to log in.",
     see: 'docs/snowflake.md',

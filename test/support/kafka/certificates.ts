@@ -40,11 +40,11 @@ export function createAuthority(name: string): Authority {
   };
 }
 
-/** A value in DER: tag, length, content. */
+/** A value in DER: tag, length, content. Java encodes a certificate again before it checks the signature, so the length has no leading zeros. */
 function der(tag: number, ...content: readonly Buffer[]): Buffer {
   const body = Buffer.concat(content);
-  const length = body.length < 0x80 ? [body.length] : [0x82, body.length >> 8, body.length & 0xff];
-  return Buffer.concat([Buffer.from([tag, ...length]), body]);
+  const long = body.length < 0x100 ? [0x81, body.length] : [0x82, body.length >> 8, body.length & 0xff];
+  return Buffer.concat([Buffer.from([tag, ...(body.length < 0x80 ? [body.length] : long)]), body]);
 }
 
 const sequence = (...content: readonly Buffer[]) => der(0x30, ...content);

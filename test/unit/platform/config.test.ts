@@ -5,6 +5,7 @@ import { inspect } from 'node:util';
 import { afterAll, describe, expect, it } from 'vitest';
 import { dropSecrets, loadConfig } from '../../../platform/config.ts';
 import { UsageError } from '../../../runtime/errors.ts';
+import { createAuthority } from '../../support/kafka/certificates.ts';
 
 const mistakes = (environment: NodeJS.ProcessEnv): string => {
   try {
@@ -131,6 +132,15 @@ describe('the configuration', () => {
     [{ TMDB_BASE_URL: 'https://API.TMDB.org/3/3', TMDB_TOKEN: 'x' }, 'must end with /3'],
     [{ TMDB_TOKEN: 'tök en' }, 'copy it again'],
     [{ KAFKA_USERNAME: 'someone' }, 'set KAFKA_USERNAME and KAFKA_PASSWORD, or neither'],
+    [{ KAFKA_SASL_MECHANISM: 'oauthbearer' }, 'KAFKA_OAUTH_TOKEN_URL: needed with KAFKA_SASL_MECHANISM=oauthbearer'],
+    [{ KAFKA_OAUTH_SCOPE: 'kafka' }, 'KAFKA_OAUTH_SCOPE: used only with KAFKA_SASL_MECHANISM=oauthbearer'],
+    [{ KAFKA_OAUTH_TOKEN_URL: 'https://me:word@host/token' }, 'must have no user'],
+    [{ KAFKA_CLIENT_KEY: 'x' }, 'set KAFKA_CLIENT_CERT and KAFKA_CLIENT_KEY, or neither'],
+    [{ KAFKA_CLIENT_CERT: 'x', KAFKA_CLIENT_KEY: 'x' }, 'KAFKA_CLIENT_CERT: needs KAFKA_SSL=true'],
+    [
+      { KAFKA_CLIENT_CERT: 'x', KAFKA_CLIENT_KEY: 'x', KAFKA_SSL: 'true' },
+      'KAFKA_CLIENT_CERT: it is not a certificate in PEM',
+    ],
     [{ TMDB_CONCURRENCY: '21' }, 'TMDB_CONCURRENCY'],
     [{ TMDB_RATE_LIMIT: '0/10s' }, '40/10s'],
     [{ KAFKA_SESSION_TIMEOUT: '900ms' }, 'expected 1s or more'],
@@ -140,6 +150,28 @@ describe('the configuration', () => {
     [{ KAFKA_TOPIC_PREFIX: 'x'.repeat(227) }, 'expected at most 226 characters'],
   ])('refuses %j', (environment, hint) => {
     expect(mistakes(environment)).toContain(hint);
+  });
+
+  it('logs in to Kafka by a token, or identifies itself by a certificate, whose key must be its own', () => {
+    const [ours, other] = [createAuthority('ours').issue(['client']), createAuthority('other').issue(['client'])];
+    const tls = { KAFKA_SSL: 'true', KAFKA_CLIENT_CERT: ours.cert };
+    const { clientCertificate } = loadConfig({ ...tls, KAFKA_CLIENT_KEY: ours.key }).kafka;
+    expect(clientCertificate?.cert).toBe(ours.cert.trim());
+    expect(clientCertificate?.key.reveal()).toBe(ours.key.trim());
+    const wrong = mistakes({ ...tls, KAFKA_CLIENT_KEY: other.key });
+    expect(wrong).toContain('KAFKA_CLIENT_KEY: it is the key of another certificate than KAFKA_CLIENT_CERT');
+    expect(mistakes({ ...tls, KAFKA_CLIENT_KEY: 'canary' })).toMatch(
+      /KAFKA_CLIENT_KEY: it is not a private key in PEM/,
+    );
+    expect(wrong + mistakes({ ...tls, KAFKA_CLIENT_KEY: 'canary' })).not.toMatch(/canary|PRIVATE/);
+    const oauth = {
+      ...{ KAFKA_SASL_MECHANISM: 'oauthbearer', KAFKA_OAUTH_TOKEN_URL: 'https://login.example.com/token/' },
+      ...{ KAFKA_OAUTH_CLIENT_ID: 'us', KAFKA_OAUTH_CLIENT_SECRET: 'canary' },
+    };
+    expect(loadConfig(oauth).kafka.sasl).toMatchObject({
+      ...{ mechanism: 'oauthbearer', tokenUrl: 'https://login.example.com/token/', clientId: 'us', scope: undefined },
+    });
+    expect(mistakes({ ...oauth, KAFKA_USERNAME: 'u', KAFKA_PASSWORD: 'p' })).toContain('KAFKA_USERNAME: not used with');
   });
 
   it('adds nothing to the names of topics and groups without a prefix', () => {

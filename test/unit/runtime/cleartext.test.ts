@@ -12,6 +12,13 @@ const mistakes = (environment: Record<string, string>): string => {
   }
 };
 
+const oauth = {
+  KAFKA_SASL_MECHANISM: 'oauthbearer',
+  KAFKA_OAUTH_TOKEN_URL: 'https://127.0.0.1/token',
+  KAFKA_OAUTH_CLIENT_ID: 'us',
+  KAFKA_OAUTH_CLIENT_SECRET: 'canary',
+};
+
 /** Settings that send credentials to a host: unencrypted and encrypted. */
 const carriers = [
   {
@@ -44,6 +51,16 @@ const carriers = [
       KAFKA_SASL_MECHANISM: 'plain',
       KAFKA_SSL: 'true',
     }),
+  },
+  {
+    setting: 'KAFKA_SASL_MECHANISM',
+    open: (host: string) => ({ ...oauth, KAFKA_BROKERS: `127.0.0.1:9092,${host}:9092` }),
+    encrypted: (host: string) => ({ ...oauth, KAFKA_BROKERS: `127.0.0.1:9092,${host}:9092`, KAFKA_SSL: 'true' }),
+  },
+  {
+    setting: 'KAFKA_OAUTH_TOKEN_URL',
+    open: (host: string) => ({ ...oauth, KAFKA_OAUTH_TOKEN_URL: `http://${host}/token` }),
+    encrypted: (host: string) => ({ ...oauth, KAFKA_OAUTH_TOKEN_URL: `https://${host}/token` }),
   },
 ] as const;
 

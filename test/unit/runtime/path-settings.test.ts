@@ -19,6 +19,7 @@ import { foreignVariables } from '../../../platform/unknown-settings.ts';
 import { ExitCode, IngestError, UsageError } from '../../../runtime/errors.ts';
 import { makeFolder } from '../../../runtime/make-folder.ts';
 import { maxSmallFileBytes } from '../../../runtime/path-settings.ts';
+import { createAuthority } from '../../support/kafka/certificates.ts';
 import { outcomesUnprivileged } from '../../support/processes/as-unprivileged.ts';
 import { productFolders } from '../../support/product-folders.ts';
 
@@ -78,13 +79,36 @@ function refusal(setting: string, value: string, more: Readonly<Record<string, s
   }
 }
 
+const client = createAuthority('an authority').issue(['client']);
+writeFileSync(at('cert'), client.cert);
+writeFileSync(at('key'), client.key);
+const proxy = { file: at('proxy') };
+
+/** Secrets of which a file with any text is no good value, or that need other settings beside them. */
+const goodSecrets: Readonly<
+  Record<string, { readonly file?: string; readonly more?: Readonly<Record<string, string>> }>
+> = {
+  HTTPS_PROXY_FILE: proxy,
+  HTTP_PROXY_FILE: proxy,
+  KAFKA_PASSWORD_FILE: { more: { KAFKA_USERNAME: 'u' } },
+  KAFKA_OAUTH_CLIENT_SECRET_FILE: {
+    more: {
+      KAFKA_SASL_MECHANISM: 'oauthbearer',
+      KAFKA_OAUTH_TOKEN_URL: 'https://127.0.0.1/token',
+      KAFKA_OAUTH_CLIENT_ID: 'us',
+    },
+  },
+  KAFKA_CLIENT_CERT_FILE: { file: at('cert'), more: { KAFKA_CLIENT_KEY: client.key, KAFKA_SSL: 'true' } },
+  KAFKA_CLIENT_KEY_FILE: { file: at('key'), more: { KAFKA_CLIENT_CERT: client.cert, KAFKA_SSL: 'true' } },
+};
+
 describe.each(Object.entries(kinds))('the setting %s (%s)', (setting, kind) => {
   it.each(Object.entries(faults))(
     '[R107] with a path %s is used, or refused in one line that says what to do',
     (_, fault) => {
       const { isMistake } = fault;
-      const isProxy = setting.includes('_PROXY') && fault.value === at('file');
-      const value = isProxy ? at('proxy') : fault.value.replace('SETTING', setting);
+      const good = fault.value === at('file') ? goodSecrets[setting] : undefined;
+      const value = good?.file ?? fault.value.replace('SETTING', setting);
       if (kind === 'existing folder' && !value.startsWith('/')) return;
       if (kind === 'side output' && value.startsWith('/') && !value.includes('\0') && !/[\n ]/.test(value)) {
         expect(refusal(setting, value)).toBeNull();
@@ -93,9 +117,7 @@ describe.each(Object.entries(kinds))('the setting %s (%s)', (setting, kind) => {
         for (const mistake of mistakes) expect(mistake).toMatch(/^DUCKDB_GOLD_PATH: [^\n]+[:;] [^\n]+$/);
         return;
       }
-      // A user without a password is a separate mistake.
-      const more = setting === 'KAFKA_PASSWORD_FILE' && fault.value === at('file') ? { KAFKA_USERNAME: 'u' } : {};
-      const error = refusal(setting, value, more);
+      const error = refusal(setting, value, good?.more);
       if (!isMistake(kind)) return expect(error).toBeNull();
       expect(error?.exitCode).toBe(ExitCode.usage);
       expect(error?.message).toMatch(new RegExp(`^[^\\n]*\\b${setting}: [^\\n]+[:;] [^\\n]+$`));

@@ -1,0 +1,106 @@
+import { z } from 'zod';
+import { type Clock, systemClock } from '../runtime/clock.ts';
+import { messageOf } from '../runtime/errors.ts';
+import { identityHint, isIdentityError } from '../runtime/tls-identity.ts';
+import type { OAuthLogin } from './access.ts';
+import { OAuthRefusedError, TransientError } from './errors.ts';
+
+const timeoutMs = 10_000;
+const maxBytes = 1_000_000;
+/** A token that ends within this time (ms) is replaced; one that lives for a shorter time, at half of it. */
+const marginMs = 30_000;
+/** How long (ms) a token is used if the answer does not say how long it lives. */
+const unknownLifeMs = 60_000;
+
+/** RFC 6749, 5.1. Some servers write the number as a text. */
+const answerShape = z.object({
+  access_token: z.string().min(1),
+  expires_in: z.coerce.number().positive().optional(),
+});
+
+interface Token {
+  readonly value: string;
+  /** Of the clock's monotonic time (ms). */
+  readonly staleAt: number;
+}
+
+/**
+ * Gets the tokens for OAUTHBEARER by OAuth's client credentials (RFC 6749, 4.4), and uses each one until shortly before its end.
+ * @returns a function that kafkajs calls at each login. It throws OAuthRefusedError if no retry helps, else TransientError.
+ */
+export function createTokenProvider(login: OAuthLogin, clock: Clock = systemClock): () => Promise<{ value: string }> {
+  let token: Token | null = null;
+  let asking: Promise<Token> | null = null;
+  return async () => {
+    if (token === null || clock.monotonic() >= token.staleAt) {
+      // Several connections log in at the same time.
+      asking ??= ask(login, clock).finally(() => {
+        asking = null;
+      });
+      token = await asking;
+    }
+    return { value: token.value };
+  };
+}
+
+async function ask(login: OAuthLogin, clock: Clock): Promise<Token> {
+  const askedAt = clock.monotonic();
+  const { status, text } = await send(login).catch((error) => {
+    throw asFailure(login, error);
+  });
+  const { host } = new URL(login.tokenUrl);
+  if (status === 400 || status === 401 || status === 403) {
+    throw new OAuthRefusedError(`${host} answered ${status}${reasonOf(text)} to the request for a token`);
+  }
+  if (status !== 200) throw new TransientError(`${host} answered ${status} to the request for a token`);
+  const answer = answerShape.safeParse(jsonOf(text));
+  if (!answer.success) throw new OAuthRefusedError(`${host} answered 200 without an access token`);
+  const { access_token: value, expires_in: seconds } = answer.data;
+  const lifeMs = seconds === undefined ? unknownLifeMs : seconds * 1_000;
+  return { value, staleAt: askedAt + Math.max(lifeMs - marginMs, lifeMs / 2) };
+}
+
+/** Redirects are not followed: they could lead the secret elsewhere. */
+async function send({ tokenUrl, clientId, clientSecret, scope }: OAuthLogin) {
+  const credentials = [clientId, clientSecret.reveal()].map((part) => encodeURIComponent(part)).join(':');
+  const response = await fetch(tokenUrl, {
+    method: 'POST',
+    redirect: 'error',
+    signal: AbortSignal.timeout(timeoutMs),
+    headers: { authorization: `Basic ${Buffer.from(credentials).toString('base64')}`, accept: 'application/json' },
+    body: new URLSearchParams({ grant_type: 'client_credentials', ...(scope !== undefined && { scope }) }),
+  });
+  return { status: response.status, text: await textOf(response) };
+}
+
+async function textOf({ body }: Response): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of body ?? []) {
+    bytes += chunk.length;
+    if (bytes > maxBytes) throw new Error(`the answer has more than ${maxBytes} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString();
+}
+
+function asFailure({ tokenUrl }: OAuthLogin, error: unknown): Error {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  const message = `no token from ${new URL(tokenUrl).host}: ${messageOf(cause)}`;
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+  return isIdentityError(code) ? new OAuthRefusedError(`${message}; ${identityHint}`) : new TransientError(message);
+}
+
+/** The code of an error by RFC 6749, 5.2: the description next to it is free text. */
+function reasonOf(text: string): string {
+  const { data } = z.object({ error: z.string().regex(/^[a-z_]{1,50}$/) }).safeParse(jsonOf(text));
+  return data ? ` (${data.error})` : '';
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
