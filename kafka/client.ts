@@ -1,6 +1,7 @@
 import { type LogEntry, logLevel, Kafka as PlainKafka, type SASLOptions } from 'kafkajs';
 import { systemClock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
+import type { ProxySettings } from '../runtime/proxy.ts';
 import type { Topics } from '../schemas/topics.ts';
 import type { ClientCertificate, KafkaAccess, KafkaLogin } from './access.ts';
 import { boundDecoding } from './batches/fetch-response.ts';
@@ -22,6 +23,8 @@ export interface KafkaOptions extends KafkaAccess {
   readonly ssl: boolean;
   /** With `ssl`, for brokers that identify clients by certificates. */
   readonly clientCertificate?: ClientCertificate | undefined;
+  /** For the token endpoint of an OAuth login; brokers are reached directly. */
+  readonly proxy?: ProxySettings | undefined;
   /** Asked at each new connection, for a broker that has another address and password after a restart. @default neither changes */
   readonly currentAccess?: () => KafkaAccess;
   /** How long (ms) a call may fail before it gives up; Infinity for a service, which waits. @default 20 s */
@@ -50,7 +53,7 @@ export function createKafka(options: KafkaOptions): Kafka {
     brokers: () => seeds.addresses(),
     clientId,
     ...(ssl && { ssl: tlsOptions(options) }),
-    ...(sasl && { sasl: saslOptions(sasl, () => currentAccess().sasl ?? sasl) }),
+    ...(sasl && { sasl: saslOptions(sasl, () => currentAccess().sasl ?? sasl, options.proxy) }),
     connectionTimeout: 5_000,
     requestTimeout: requestTimeoutMs,
     logLevel: logLevel.INFO,
@@ -71,9 +74,9 @@ const tlsOptions = ({ clientCertificate }: KafkaOptions) =>
   clientCertificate ? { cert: clientCertificate.cert, key: clientCertificate.key.reveal() } : true;
 
 /** kafkajs reads user and password at each login. */
-function saslOptions(first: KafkaLogin, current: () => KafkaLogin): SASLOptions {
+function saslOptions(first: KafkaLogin, current: () => KafkaLogin, proxy: ProxySettings | undefined): SASLOptions {
   const { mechanism } = first;
-  if (mechanism === 'oauthbearer') return { mechanism, oauthBearerProvider: createTokenProvider(first) };
+  if (mechanism === 'oauthbearer') return { mechanism, oauthBearerProvider: createTokenProvider(first, { proxy }) };
   const login = () => {
     const now = current();
     return now.mechanism === 'oauthbearer' ? first : now;

@@ -1,6 +1,11 @@
+import { once } from 'node:events';
+import http, { type IncomingMessage } from 'node:http';
+import https from 'node:https';
 import { z } from 'zod';
 import { type Clock, systemClock } from '../runtime/clock.ts';
 import { messageOf } from '../runtime/errors.ts';
+import { type ProxySettings, proxyFor, shownProxy } from '../runtime/proxy.ts';
+import type { Secret } from '../runtime/secret.ts';
 import { identityHint, isIdentityError } from '../runtime/tls-identity.ts';
 import type { OAuthLogin } from './access.ts';
 import { OAuthRefusedError, TransientError } from './errors.ts';
@@ -28,13 +33,17 @@ interface Token {
  * Gets the tokens for OAUTHBEARER by OAuth's client credentials (RFC 6749, 4.4), and uses each one until shortly before its end.
  * @returns a function that kafkajs calls at each login. It throws OAuthRefusedError if no retry helps, else TransientError.
  */
-export function createTokenProvider(login: OAuthLogin, clock: Clock = systemClock): () => Promise<{ value: string }> {
+export function createTokenProvider(
+  login: OAuthLogin,
+  { proxy: proxies, clock = systemClock }: { readonly proxy?: ProxySettings | undefined; readonly clock?: Clock } = {},
+): () => Promise<{ value: string }> {
+  const proxy = proxies && proxyFor(login.tokenUrl, proxies);
   let token: Token | null = null;
   let asking: Promise<Token> | null = null;
   return async () => {
     if (token === null || clock.monotonic() >= token.staleAt) {
       // Several connections log in at the same time.
-      asking ??= ask(login, clock).finally(() => {
+      asking ??= ask(login, proxy, clock).finally(() => {
         asking = null;
       });
       token = await asking;
@@ -43,10 +52,10 @@ export function createTokenProvider(login: OAuthLogin, clock: Clock = systemCloc
   };
 }
 
-async function ask(login: OAuthLogin, clock: Clock): Promise<Token> {
+async function ask(login: OAuthLogin, proxy: Secret | undefined, clock: Clock): Promise<Token> {
   const askedAt = clock.monotonic();
-  const { status, text } = await send(login).catch((error) => {
-    throw asFailure(login, error);
+  const { status, text } = await send(login, proxy).catch((error) => {
+    throw asFailure(login, proxy, error);
   });
   const { host } = new URL(login.tokenUrl);
   if (status === 400 || status === 401 || status === 403) {
@@ -61,22 +70,34 @@ async function ask(login: OAuthLogin, clock: Clock): Promise<Token> {
 }
 
 /** Redirects are not followed: they could lead the secret elsewhere. */
-async function send({ tokenUrl, clientId, clientSecret, scope }: OAuthLogin) {
+async function send({ tokenUrl, clientId, clientSecret, scope }: OAuthLogin, proxy: Secret | undefined) {
   const credentials = [clientId, clientSecret.reveal()].map((part) => encodeURIComponent(part)).join(':');
-  const response = await fetch(tokenUrl, {
+  const form = new URLSearchParams({ grant_type: 'client_credentials', ...(scope !== undefined && { scope }) });
+  const isHttps = new URL(tokenUrl).protocol === 'https:';
+  const { request, Agent } = isHttps ? https : http;
+  // Chosen here by our settings: without this, Node would read the environment.
+  const proxyEnv = proxy ? { [isHttps ? 'HTTPS_PROXY' : 'HTTP_PROXY']: proxy.reveal() } : {};
+  const sent = request(tokenUrl, {
     method: 'POST',
-    redirect: 'error',
+    agent: new Agent({ proxyEnv }),
     signal: AbortSignal.timeout(timeoutMs),
-    headers: { authorization: `Basic ${Buffer.from(credentials).toString('base64')}`, accept: 'application/json' },
-    body: new URLSearchParams({ grant_type: 'client_credentials', ...(scope !== undefined && { scope }) }),
+    headers: {
+      authorization: `Basic ${Buffer.from(credentials).toString('base64')}`,
+      'content-type': 'application/x-www-form-urlencoded',
+      accept: 'application/json',
+    },
   });
-  return { status: response.status, text: await textOf(response) };
+  // An error after the first bytes of the answer ends the answer as well, and is thrown there.
+  sent.on('error', () => {});
+  sent.end(form.toString());
+  const [response] = (await once(sent, 'response')) as [IncomingMessage];
+  return { status: response.statusCode ?? 0, text: await textOf(response) };
 }
 
-async function textOf({ body }: Response): Promise<string> {
-  const chunks: Uint8Array[] = [];
+async function textOf(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
   let bytes = 0;
-  for await (const chunk of body ?? []) {
+  for await (const chunk of response) {
     bytes += chunk.length;
     if (bytes > maxBytes) throw new Error(`the answer has more than ${maxBytes} bytes`);
     chunks.push(chunk);
@@ -84,10 +105,10 @@ async function textOf({ body }: Response): Promise<string> {
   return Buffer.concat(chunks).toString();
 }
 
-function asFailure({ tokenUrl }: OAuthLogin, error: unknown): Error {
-  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-  const message = `no token from ${new URL(tokenUrl).host}: ${messageOf(cause)}`;
-  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+function asFailure({ tokenUrl }: OAuthLogin, proxy: Secret | undefined, error: unknown): Error {
+  const through = proxy ? ` through the proxy ${shownProxy(proxy)}` : '';
+  const message = `no token from ${new URL(tokenUrl).host}${through}: ${messageOf(error)}`;
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
   return isIdentityError(code) ? new OAuthRefusedError(`${message}; ${identityHint}`) : new TransientError(message);
 }
 

@@ -48,7 +48,8 @@ const settings = {
       schema: exactHttpUrl('https://login.example.com/oauth2/token'),
       form: 'URL such as `https://login.example.com/oauth2/token`',
     },
-    meaning: 'The token endpoint for `oauthbearer`. It is asked directly, never through a proxy.',
+    meaning:
+      'The token endpoint for `oauthbearer`. It is reached through HTTPS_PROXY, as TMDb is; brokers are reached directly.',
   }),
   clientId: setting({
     name: 'KAFKA_OAUTH_CLIENT_ID',

@@ -47,7 +47,7 @@ export async function openKafka(
   });
   const { ended, ...access } = await findBroker(context, resources, options, local);
   const opened = openKafkaCluster({
-    ...{ ...access, ssl, clientCertificate, clientId: 'tmdb-stream', topics, skips, log, signal },
+    ...{ ...access, ssl, clientCertificate, proxy: config.proxy, clientId: 'tmdb-stream', topics, skips, log, signal },
     ...(kafkaPatienceMs !== undefined && { patienceMs: kafkaPatienceMs }),
     ...(isService && { patienceMs: Number.POSITIVE_INFINITY }),
   });

@@ -63,13 +63,14 @@ const networkSettings = {
   https: setting({
     name: 'HTTPS_PROXY',
     kind: proxyUrl,
-    meaning: 'The HTTP proxy for https addresses of TMDb and Snowflake, with user and password if it needs them.',
+    meaning:
+      "The HTTP proxy for https addresses of TMDb, Snowflake and Kafka's token endpoint, with user and password if it needs them.",
     isAlsoLowerCase: true,
   }),
   http: setting({
     name: 'HTTP_PROXY',
     kind: proxyUrl,
-    meaning: 'The HTTP proxy for http addresses of TMDb and Snowflake.',
+    meaning: "The HTTP proxy for http addresses of TMDb, Snowflake and Kafka's token endpoint.",
     isAlsoLowerCase: true,
   }),
   noProxy: setting({
