@@ -99,6 +99,49 @@ where batch_id in ({{ premature_batches() }})
     where {{ is_unseen('run_seq') }}
 {%- endmacro %}
 
+{# A query: the answers in those batches with one of these HTTP statuses, and the run sequence of their batches. Answers of an
+   unknown movie or with an impossible time are left out. #}
+{% macro unseen_answers(http_statuses) -%}
+    select
+        records.movie_id,
+        records.http_status,
+        records.fetched_at,
+        records.load_seq,
+        records.kafka_offset,
+        records.batch_id,
+        records.source_url,
+        records.ingested_at,
+        records.raw_data,
+        unseen_batches.run_seq
+    {{ from_unseen_batches() }}
+    where
+        records.http_status in ({{ http_statuses | join(", ") }})
+        and records.movie_id > 0
+        and {{ is_believable("records.fetched_at", "records.ingested_at") }}
+{%- endmacro %}
+
+{% macro from_unseen_batches() -%}
+    from {{ source("bronze", "raw_movies") }} as records
+    inner join
+        ({{ unseen_batches() }}) as unseen_batches
+        on records.load_seq = unseen_batches.load_seq
+        and records.batch_id = unseen_batches.batch_id
+{%- endmacro %}
+
+{# The document of a record, for a condition in a join with a relation that has a `run_seq`. DuckDB evaluates a condition on columns
+   of one table before the join, and would read every document of BRONZE to find a few. This expression needs both tables. #}
+{% macro document_after_join(records, joined) -%}
+    case when {{ joined }}.run_seq > 0 then {{ records }}.raw_data end
+{%- endmacro %}
+
+{# A query: these answers with their `document`. #}
+{% macro documents_of(answers) -%}
+    select answers.*, {{ document_after_join("records", "answers") }} as document
+    from {{ source("bronze", "raw_movies") }} as records
+    inner join
+    {{ answers }} as answers on records.load_seq = answers.load_seq and records.kafka_offset = answers.kafka_offset
+{%- endmacro %}
+
 {# Whether a row of an upstream model, by its run sequence, is above everything in this model. Reading a row twice is
    harmless, so a maximum that fell because its row went away costs a little work and loses nothing. #}
 {% macro is_unseen(run_seq="_run_seq") -%}
@@ -122,12 +165,18 @@ where batch_id in ({{ premature_batches() }})
 
 {# The movies with a record in the batches that this model has not processed. A model whose rows are a function of all
    observations of a movie computes these movies again. #}
-{% macro movies_with_unseen_answers() -%}
-    select distinct records.movie_id
-    from {{ source("bronze", "raw_movies") }} as records
-    inner join
-        ({{ unseen_batches() }}) as unseen
-        on records.load_seq = unseen.load_seq and records.batch_id = unseen.batch_id
+{% macro movies_with_unseen_answers() -%} select distinct records.movie_id {{ from_unseen_batches() }}
+{%- endmacro %}
+
+{# A query: all rows that `relation` has of the changed movies, and one row of NULLs for a movie without any, which clears its old
+   rows (see `replace`). In a full refresh every movie has changed, and there are no old rows. #}
+{% macro rows_of_changed_movies(relation, columns) -%}
+    {% if is_incremental() %}
+        select changed_movies.movie_id, {{ relation }}.{{ columns | join(", " ~ relation ~ ".") }}
+        from changed_movies
+        left join {{ relation }} on changed_movies.movie_id = {{ relation }}.movie_id
+    {% else %} select movie_id, {{ columns | join(", ") }} from {{ relation }}
+    {% endif %}
 {%- endmacro %}
 
 {# Whether the body of a 404 or 410 is TMDb's own and says that the movie does not exist, by its `status_code`. A proxy's

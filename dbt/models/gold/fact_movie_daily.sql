@@ -15,6 +15,8 @@ with
     last_of_day as (
         select
             movie_id,
+            {{ surrogate_key(["movie_id"]) }} as movie_sk,
+            {{ date_sk("cast(_fetched_at as date)") }} as date_sk,
             cast(_fetched_at as date) as answered_on,
             _fetched_at as answered_at,
             vote_count,
@@ -33,6 +35,8 @@ with
     )
 
     {% set columns = [
+        "movie_sk",
+        "date_sk",
         "answered_on",
         "answered_at",
         "vote_count",
@@ -41,18 +45,4 @@ with
         "revenue_usd",
         "_run_seq",
     ] %}
-select
-{% if is_incremental() %}
-        case when daily.movie_id is not null then {{ surrogate_key(["daily.movie_id"]) }} end as movie_sk,
-        {{ date_sk("daily.answered_on") }} as date_sk,
-        changed_movies.movie_id,
-        daily.{{ columns | join(", daily.") }}
-    from changed_movies
-    left join last_of_day as daily on changed_movies.movie_id = daily.movie_id
-{% else %}
-        {{ surrogate_key(["movie_id"]) }} as movie_sk,
-        {{ date_sk("answered_on") }} as date_sk,
-        movie_id,
-        {{ columns | join(", ") }}
-    from last_of_day
-{% endif %}
+    {{ rows_of_changed_movies("last_of_day", columns) }}

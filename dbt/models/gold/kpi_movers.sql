@@ -15,35 +15,24 @@ with
         where daily.answered_on >= newest.newest_on - interval '{{ var("mover_span_days") | max }} days'
     ),
 
-    known_values as (
-        {% for metric in metrics %}
-            select '{{ metric }}' as metric, movie_id, answered_on, newest_on, cast({{ metric }} as double) as value
-            from days
-            where {{ metric }} is not null {{ "union all" if not loop.last }}
-        {% endfor %}
-    ),
-
-    in_spans as (
-        {% for span in var("mover_span_days") %}
-            select {{ span }} as span_days, metric, movie_id, answered_on, value
-            from known_values
-            {# mutant: history.span #}
-            where answered_on >= newest_on - interval '{{ span }} days' {{ "union all" if not loop.last }}
-        {% endfor %}
-    ),
-
     gains as (
-        select
-            metric,
-            span_days,
-            movie_id,
-            min(answered_on) as first_answered_on,
-            max(answered_on) as last_answered_on,
-            min_by(value, answered_on) as first_value,
-            max_by(value, answered_on) as last_value,
-            max_by(value, answered_on) - min_by(value, answered_on) as gain
-        from in_spans
-        group by metric, span_days, movie_id
+        {% for span in var("mover_span_days") %}
+            {%- set is_last_span = loop.last -%}
+            {% for metric in metrics %}
+                select
+                    '{{ metric }}' as metric,
+                    {{ span }} as span_days,
+                    movie_id,
+                    min(answered_on) as first_answered_on,
+                    max(answered_on) as last_answered_on,
+                    cast(min_by({{ metric }}, answered_on) as double) as first_value,
+                    cast(max_by({{ metric }}, answered_on) as double) as last_value
+                from days
+                {# mutant: history.span #}
+                where answered_on >= newest_on - interval '{{ span }} days' and {{ metric }} is not null
+                group by movie_id {{ "union all" if not (is_last_span and loop.last) }}
+            {% endfor %}
+        {% endfor %}
     ),
 
     ranked as (
@@ -52,12 +41,13 @@ with
             movies.movie_sk,
             movies.title,
             movies.release_year,
+            gains.last_value - gains.first_value as gain,
             row_number() over (
-                partition by gains.metric, gains.span_days order by gains.gain desc, gains.movie_id asc
+                partition by gains.metric, gains.span_days order by gain desc, gains.movie_id asc
             ) as rank
         from gains
         inner join {{ ref("fact_released_features") }} as movies on gains.movie_id = movies.movie_id
-        where gains.gain > 0
+        where gains.last_value > gains.first_value
         qualify rank <= {{ var("top_movies") }}
     )
 

@@ -14,50 +14,53 @@
 {% set of_keys = ["movie_id", "fetched_at", "run_seq", "path"] %}
 
 with
-    unseen_batches as ({{ unseen_batches() }}),
+    unseen_answers as ({{ unseen_answers([200]) }}),
+
+    unseen_documents as ({{ documents_of("unseen_answers") }}),
+
+    -- A batch that had another number when this model saw it.
+    renumbered_batches as (
+        select distinct unseen.load_seq, unseen.batch_id, unseen.run_seq
+        from ({{ unseen_batches() }}) as unseen
+        inner join
+            {{ source("run_log", "sealed_batches") }} as earlier
+            on unseen.batch_id = earlier.batch_id
+            and unseen.load_seq <> earlier.load_seq
+        where not ({{ is_unseen("earlier.run_seq") }})
+    ),
+
+    renumbered_documents as (
+        select batches.load_seq, batches.batch_id, {{ document_after_join("records", "batches") }} as document
+        from {{ source("bronze", "raw_movies") }} as records
+        inner join
+            renumbered_batches as batches on records.load_seq = batches.load_seq and records.batch_id = batches.batch_id
+    ),
 
     -- A purge renumbers the batch of an expired document. The other documents of the batch have been counted.
     purged_batches as (
-        select distinct records.load_seq, records.batch_id
-        from {{ source("bronze", "raw_movies") }} as records
-        inner join
-            unseen_batches on records.load_seq = unseen_batches.load_seq and records.batch_id = unseen_batches.batch_id
-        inner join
-            {{ source("run_log", "sealed_batches") }} as earlier
-            on records.batch_id = earlier.batch_id
-            and records.load_seq <> earlier.load_seq
+        select distinct load_seq, batch_id
+        from renumbered_documents
         {# mutant: dbt.shapes-purged #}
-        where {{ is_expired("records.raw_data") }} and not ({{ is_unseen("earlier.run_seq") }})
+        where {{ is_expired("document") }}
     ),
 
     -- The last ones of a large run, and fewer if appended parts make each document ten times as large.
     -- The columns are narrow, because the wide ones of all documents would be sorted too.
     newest_documents as (
-        select records.movie_id, records.fetched_at, records.load_seq, records.kafka_offset, unseen_batches.run_seq
-        from {{ source("bronze", "raw_movies") }} as records
-        inner join
-            unseen_batches on records.load_seq = unseen_batches.load_seq and records.batch_id = unseen_batches.batch_id
+        select unseen.movie_id, unseen.fetched_at, unseen.load_seq, unseen.kafka_offset, unseen.run_seq
+        from unseen_documents as unseen
         left join
-            purged_batches on records.load_seq = purged_batches.load_seq and records.batch_id = purged_batches.batch_id
-        where
-            purged_batches.batch_id is null
-            and records.http_status = 200
-            and records.movie_id > 0
-            -- The purge gives batches new numbers. Their documents would otherwise take the place of new ones.
-            and not {{ is_expired("records.raw_data") }}
-            and {{ is_believable("records.fetched_at", "records.ingested_at") }}
-        order by records.load_seq desc, records.kafka_offset desc
+            purged_batches on unseen.load_seq = purged_batches.load_seq and unseen.batch_id = purged_batches.batch_id
+        -- The purge gives batches new numbers. Their documents would otherwise take the place of new ones.
+        where purged_batches.batch_id is null and not {{ is_expired("unseen.document") }}
+        order by unseen.load_seq desc, unseen.kafka_offset desc
         limit {{ var("drift_documents_per_run") | int // (5 if env_var("TMDB_APPEND", "") else 1) }}
     ),
 
     documents as (
-        select newest.movie_id, newest.fetched_at, newest.run_seq, {{ json_whole("records.raw_data") }} as document
-        from {{ source("bronze", "raw_movies") }} as records
-        inner join
-            newest_documents as newest
-            on records.load_seq = newest.load_seq
-            and records.kafka_offset = newest.kafka_offset
-        where {{ json_is_small("records.raw_data") }}
+        select newest.movie_id, newest.fetched_at, newest.run_seq, {{ json_whole("newest.document") }} as document
+        from ({{ documents_of("newest_documents") }}) as newest
+        where {{ json_is_small("newest.document") }}
     ),
 
     roots as (

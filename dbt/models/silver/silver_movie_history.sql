@@ -63,6 +63,7 @@ with
             _fetched_at as valid_from,
             {# mutant: history.valid-to #}
             lead(_fetched_at) over ({{ in_time }}) as valid_to,
+            lead(_fetched_at) over ({{ in_time }}) is null as is_current,
             {{ tracked | join(", ") }},
             case
                 when answer_number > 1
@@ -88,11 +89,7 @@ with
             {% for column in tracked %} or {{ column }} is distinct from previous_{{ column }} {% endfor %}
     )
 
-    {% set columns = ["version_number", "valid_from", "valid_to"] + tracked + ["changed_columns", "_run_seq"] %}
-{% if is_incremental() %}
-    select
-        changed_movies.movie_id, versions.valid_to is null as is_current, versions.{{ columns | join(", versions.") }}
-    from changed_movies
-    left join versions on changed_movies.movie_id = versions.movie_id
-{% else %} select movie_id, valid_to is null as is_current, {{ columns | join(", ") }} from versions
-{% endif %}
+    {% set columns = (
+        ["version_number", "valid_from", "valid_to", "is_current"] + tracked + ["changed_columns", "_run_seq"]
+    ) %}
+    {{ rows_of_changed_movies("versions", columns) }}

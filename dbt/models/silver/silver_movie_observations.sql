@@ -35,26 +35,9 @@
 ] %}
 
 with
-    unseen_batches as ({{ unseen_batches() }}),
-
     unseen_answers as (
-        select
-            records.movie_id,
-            records.http_status,
-            records.raw_data,
-            records.fetched_at,
-            records.load_seq,
-            records.kafka_offset,
-            unseen_batches.run_seq,
-            {{ is_expired("records.raw_data") }} as is_expired,
-            {{ json_opened("records.raw_data", keys) }} as contents
-        from {{ source("bronze", "raw_movies") }} as records
-        inner join
-            unseen_batches on records.load_seq = unseen_batches.load_seq and records.batch_id = unseen_batches.batch_id
-        where
-            records.http_status in (200, 404, 410)
-            and records.movie_id > 0
-            and {{ is_believable("records.fetched_at", "records.ingested_at") }}
+        select answers.*, {{ is_expired("raw_data") }} as is_expired, {{ json_opened("raw_data", keys) }} as contents
+        from ({{ unseen_answers([200, 404, 410]) }}) as answers
     ),
 
     texts as (
@@ -64,18 +47,36 @@ with
             load_seq,
             kafka_offset,
             run_seq,
-            http_status <> 200 as is_deleted,
-            not is_expired
-            and (
-                http_status = 200 or {{ says_movie_is_missing(json_text("contents", keys, "status_code")) }}
-            ) as is_answer,
             {% for key in strings %}
                 {{ known_text(json_string("raw_data", "contents", keys, key)) }} as {{ key }},
             {% endfor %}
-            {% for key in scalars %}
-                {{ known_text(json_text("contents", keys, key)) }} as {{ key }} {{ "," if not loop.last }}
-            {% endfor %}
+            {% for key in scalars %} {{ json_text("contents", keys, key) }} as {{ key }}, {% endfor %}
+            http_status <> 200 as is_deleted
         from unseen_answers
+        where
+            not is_expired
+            and (http_status = 200 or {{ says_movie_is_missing(json_text("contents", keys, "status_code")) }})
+    ),
+
+    typed as (
+        select
+            movie_id,
+            is_deleted,
+            title,
+            original_title,
+            status,
+            {{ to_calendar_day("release_date") }} as release_date,
+            {{ to_integer("runtime") }} as runtime_minutes,
+            {{ to_bigint("budget") }} as budget_usd,
+            {{ to_bigint("revenue") }} as revenue_usd,
+            {{ to_double("vote_average") }} as average_vote,
+            {{ to_bigint("vote_count") }} as votes,
+            {{ to_double("popularity") }} as popularity_score,
+            fetched_at as _fetched_at,
+            load_seq as _load_seq,
+            kafka_offset as _kafka_offset,
+            run_seq as _run_seq
+        from texts
     ),
 
     observations as (
@@ -85,19 +86,18 @@ with
             title,
             original_title,
             status,
-            {{ to_calendar_day("release_date") }} as release_date,
-            {{ positive(to_integer("runtime")) }} as runtime_minutes,
-            {{ positive(to_bigint("budget")) }} as budget_usd,
-            {{ positive(to_bigint("revenue")) }} as revenue_usd,
-            {{ known_vote_average(to_double("vote_average"), to_bigint("vote_count")) }} as vote_average,
-            {{ countable(to_bigint("vote_count")) }} as vote_count,
-            {{ countable(to_double("popularity")) }} as popularity,
-            fetched_at as _fetched_at,
-            load_seq as _load_seq,
-            kafka_offset as _kafka_offset,
-            run_seq as _run_seq
-        from texts
-        where is_answer
+            release_date,
+            {{ positive("runtime_minutes") }} as runtime_minutes,
+            {{ positive("budget_usd") }} as budget_usd,
+            {{ positive("revenue_usd") }} as revenue_usd,
+            {{ known_vote_average("average_vote", "votes") }} as vote_average,
+            {{ countable("votes") }} as vote_count,
+            {{ countable("popularity_score") }} as popularity,
+            _fetched_at,
+            _load_seq,
+            _kafka_offset,
+            _run_seq
+        from typed
         {% if is_incremental() %}
             union all
             select known.movie_id, known.{{ observed | join(", known.") }}
@@ -113,17 +113,14 @@ with
         {% endif %}
     ),
 
+    {% if is_incremental() %} changed_movies as (select distinct movie_id from unseen_answers),{% endif %}
+
     distinct_observations as (
         select *
         from observations
         qualify
             {# mutant: history.one-moment #}
             row_number() over (partition by movie_id, _fetched_at order by {{ newest_first(prefix="_") }}) = 1
-    ),
+    )
 
-    changed_movies as (select distinct movie_id from unseen_answers)
-
-select changed_movies.movie_id, observations.{{ observed | join(", observations.") }}
-from changed_movies
-left join distinct_observations as observations on changed_movies.movie_id = observations.movie_id
-{% if not is_incremental() %} where observations.movie_id is not null{% endif %}
+    {{ rows_of_changed_movies("distinct_observations", observed) }}

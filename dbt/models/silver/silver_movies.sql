@@ -15,34 +15,29 @@
 ] | join(", ") %}
 
 with
-    unseen_batches as ({{ unseen_batches() }}),
+    unseen_answers as ({{ unseen_answers([404, 410]) }}),
+
+    unseen_documents as ({{ documents_of("unseen_answers") }}),
 
     -- An expired 404 counts, because all older answers have expired.
     unseen_tombstones as (
         select
-            records.movie_id,
-            records.fetched_at as _fetched_at,
-            records.load_seq as _load_seq,
-            records.kafka_offset as _kafka_offset,
-            records.batch_id as _batch_id,
-            records.source_url as _source,
-            records.ingested_at as _loaded_at,
-            unseen_batches.run_seq as _run_seq,
-            {{ is_expired("records.raw_data") }} as is_expired
-        from {{ source("bronze", "raw_movies") }} as records
-        inner join
-            unseen_batches on records.load_seq = unseen_batches.load_seq and records.batch_id = unseen_batches.batch_id
+            movie_id,
+            fetched_at as _fetched_at,
+            load_seq as _load_seq,
+            kafka_offset as _kafka_offset,
+            batch_id as _batch_id,
+            source_url as _source,
+            ingested_at as _loaded_at,
+            run_seq as _run_seq,
+            {{ is_expired("document") }} as is_expired
+        from unseen_documents
         where
-            records.http_status in (404, 410)
-            and records.movie_id > 0
-            and {{ is_believable("records.fetched_at", "records.ingested_at") }}
-            and (
-                {{
-                    says_movie_is_missing(
-                        json_text(json_opened("records.raw_data", ["status_code"]), ["status_code"], "status_code")
-                    )
-                }} or {{ is_expired("records.raw_data") }}
-            )
+            {{
+                says_movie_is_missing(
+                    json_text(json_opened("document", ["status_code"]), ["status_code"], "status_code")
+                )
+            }} or {{ is_expired("document") }}
     ),
 
     -- Two branches, because one condition with OR would read every wide row.

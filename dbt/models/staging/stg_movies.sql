@@ -38,27 +38,19 @@
 {% set nested = lists + ["belongs_to_collection"] %}
 
 with
-    unseen_batches as ({{ unseen_batches() }}),
+    unseen_answers as ({{ unseen_answers([200]) }}),
 
     unseen_documents as (
         select
-            records.movie_id,
-            records.fetched_at,
-            records.load_seq,
-            records.kafka_offset,
-            unseen_batches.run_seq,
-            min(records.fetched_at) over (partition by records.movie_id) as first_seen_at,
-            first_value(unseen_batches.run_seq) over (
-                partition by records.movie_id order by records.fetched_at asc, unseen_batches.run_seq desc
-            ) as first_run_seq
-        from {{ source("bronze", "raw_movies") }} as records
-        inner join
-            unseen_batches on records.load_seq = unseen_batches.load_seq and records.batch_id = unseen_batches.batch_id
-        where
-            records.http_status = 200
-            and records.movie_id > 0
-            and {{ is_believable("records.fetched_at", "records.ingested_at") }}
-        qualify row_number() over (partition by records.movie_id order by {{ newest_first("records") }}) = 1
+            movie_id,
+            fetched_at,
+            load_seq,
+            kafka_offset,
+            run_seq,
+            min(fetched_at) over (partition by movie_id) as first_seen_at,
+            first_value(run_seq) over (partition by movie_id order by fetched_at asc, run_seq desc) as first_run_seq
+        from unseen_answers
+        qualify row_number() over (partition by movie_id order by {{ newest_first() }}) = 1
     ),
 
     compared_documents as (

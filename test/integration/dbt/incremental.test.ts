@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import fc from 'fast-check';
@@ -189,6 +190,10 @@ it('[P11 P25 R4 R62 R150] builds the same tables in steps as in a full refresh, 
     { movie_id: '2' },
   ]);
 
+  for (const model of ['staging/stg_movies', 'silver/silver_movies', 'silver/silver_document_shapes']) {
+    expect(await restrictionsOfScans(file, model), model).toEqual(new Set(['HASH_JOIN']));
+  }
+
   await expectSameAsFullRefresh(file);
   const before = await file.contents();
   await purge.finish(new Date());
@@ -200,6 +205,33 @@ it('[P11 P25 R4 R62 R150] builds the same tables in steps as in a full refresh, 
     { n: `${runs}` },
   ]);
 });
+
+interface PlanNode {
+  readonly name: string;
+  readonly children: readonly PlanNode[];
+  readonly extra_info: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * What restricts each scan that reads documents of BRONZE in the last run of a model: HASH_JOIN reads those of new answers only, a
+ * condition reads all of them.
+ */
+async function restrictionsOfScans(file: WarehouseFile, model: string): Promise<Set<string>> {
+  const compiled = join(file.dir, 'dbt', 'target', 'compiled', 'tmdb_stream', 'models', `${model}.sql`);
+  const [row] = await file.query(
+    `explain (format json) ${(await readFile(compiled, 'utf8')).replaceAll('"tmdb".', '')}`,
+  );
+  const restrictions = (node: PlanNode, restrictedBy: string): string[] => {
+    const { Table, Projections, Filters } = node.extra_info;
+    if (String(Table).endsWith('raw_movies') && [Projections].flat().includes('raw_data')) {
+      return [Filters ? `a condition: ${Filters}` : restrictedBy];
+    }
+    const nearest = node.name === 'PROJECTION' ? restrictedBy : node.name;
+    return node.children.flatMap((child) => restrictions(child, nearest));
+  };
+  const plan: PlanNode[] = JSON.parse(String(row?.['explain_value']));
+  return new Set(plan.flatMap((node) => restrictions(node, 'nothing')));
+}
 
 async function expectSameAsFullRefresh(file: WarehouseFile): Promise<void> {
   const bySteps = await file.contents();
