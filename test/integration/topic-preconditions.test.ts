@@ -1,4 +1,4 @@
-import { ConfigResourceTypes } from 'kafkajs';
+import kafkajs from 'kafkajs';
 import { pino } from 'pino';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { readTopic } from '../../kafka/read-topic.ts';
@@ -12,6 +12,8 @@ import { makeTopic, type TestTopic, withAdmin, writeMessages } from '../support/
 import { OwnKafka, type Stage } from '../support/kafka/own-kafka.ts';
 import { topicNames, topics } from '../support/kafka/topics.ts';
 import { casesOf } from '../tiers.ts';
+
+const { ConfigResourceTypes } = kafkajs;
 
 let kafka: OwnKafka;
 let stage: Stage;

@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { ConfigResourceTypes, type Message, Partitioners } from 'kafkajs';
+import kafkajs, { type Message } from 'kafkajs';
 import { vi } from 'vitest';
 import type { MovieOutcome } from '../../../consumers/fetcher.ts';
 import { createAdmin } from '../../../kafka/admin.ts';
@@ -29,6 +29,8 @@ import { FleetBroker } from '../processes/fleet.ts';
 import { silent, withAdmin } from './broker.ts';
 import { plainClient } from './client.ts';
 import { topicNames, topics } from './topics.ts';
+
+const { ConfigResourceTypes, Partitioners } = kafkajs;
 
 /** The number of movies in the sandbox that a fetcher on this fixture uses. */
 export const sandboxMovies = 400;
