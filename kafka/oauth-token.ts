@@ -25,8 +25,9 @@ const answerShape = z.object({
 
 interface Token {
   readonly value: string;
-  /** Of the clock's monotonic time (ms). */
+  /** By the monotonic clock, and by the wall clock, because the monotonic one stands still while a machine sleeps (ms). */
   readonly staleAt: number;
+  readonly staleAtTime: number;
 }
 
 /**
@@ -41,7 +42,7 @@ export function createTokenProvider(
   let token: Token | null = null;
   let asking: Promise<Token> | null = null;
   return async () => {
-    if (token === null || clock.monotonic() >= token.staleAt) {
+    if (token === null || clock.monotonic() >= token.staleAt || clock.now() >= token.staleAtTime) {
       // Several connections log in at the same time.
       asking ??= ask(login, proxy, clock).finally(() => {
         asking = null;
@@ -53,7 +54,7 @@ export function createTokenProvider(
 }
 
 async function ask(login: OAuthLogin, proxy: Secret | undefined, clock: Clock): Promise<Token> {
-  const askedAt = clock.monotonic();
+  const [askedAt, askedAtTime] = [clock.monotonic(), clock.now()];
   const { status, text } = await send(login, proxy).catch((error) => {
     throw asFailure(login, proxy, error);
   });
@@ -66,7 +67,8 @@ async function ask(login: OAuthLogin, proxy: Secret | undefined, clock: Clock): 
   if (!answer.success) throw new OAuthRefusedError(`${host} answered 200 without an access token`);
   const { access_token: value, expires_in: seconds } = answer.data;
   const lifeMs = seconds === undefined ? unknownLifeMs : seconds * 1_000;
-  return { value, staleAt: askedAt + Math.max(lifeMs - marginMs, lifeMs / 2) };
+  const useMs = Math.max(lifeMs - marginMs, lifeMs / 2);
+  return { value, staleAt: askedAt + useMs, staleAtTime: askedAtTime + useMs };
 }
 
 /** Redirects are not followed: they could lead the secret elsewhere. */

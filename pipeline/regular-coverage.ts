@@ -24,13 +24,17 @@ export async function keepCoverage(
   const log = context.log.child({ report: 'coverage' });
   const timing = { clock, signal, log, onAlive: () => {} };
   await sleepUntil(clock.monotonic() + checkEveryMs, timing);
+  // Also if the file cannot be written.
+  let own: Omit<Coverage, 'missing'> | null = null;
   const work = async () => {
-    const last = lastReport(context);
+    const kept = lastReport(context);
+    const last = own !== null && (kept === null || kept.readAt < own.readAt) ? own : kept;
     const ageMs = last === null ? Number.POSITIVE_INFINITY : clock.now() - last.readAt.getTime();
     // A report of a clock that was ahead would otherwise stay until that time.
     const isCurrent = ageMs >= 0 && ageMs < maxAgeMs;
     const coverage = last !== null && isCurrent ? last : await read();
     if (!isCurrent) saveCoverage({ ...context, log }, coverage);
+    own = coverage;
     showCoverage(metrics, coverage);
   };
   await repeat(work, { ...timing, everyMs: checkEveryMs, isOutage: () => true, random });

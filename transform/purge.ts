@@ -62,15 +62,24 @@ export async function blankExpired(
     context.progress.update('purge', { done, total: Math.max(done, total), unit: 'documents' });
   }
   if (done > 0) context.log.info({ documents: done, before }, 'removed the documents of expired answers');
-  await removeLeftovers(context);
-  return { documents: done, blankedBy: (await purge?.now()) ?? new Date(systemClock.now()) };
+  const blankedBy = (await purge?.now()) ?? new Date(systemClock.now());
+  // The replaced documents count, whatever becomes of the leftovers: the next purge looks for them again.
+  await removeLeftovers(context).catch((error) => {
+    context.signal.throwIfAborted();
+    context.log.warn({ error: messageOf(error) }, 'could not remove what interrupted loads and dry runs have left');
+  });
+  return { documents: done, blankedBy };
 }
 
 /** Removes documents that interrupted loads and dry runs have left outside of the tables. @throws WarehouseUnavailableError. */
 export async function removeLeftovers(context: Context): Promise<void> {
   const purge = await openPurge(context);
   const [folders, inWarehouse] = [await removeOldFolders(systemClock), (await purge?.removeLeftovers()) ?? 0];
-  if (folders + inWarehouse > 0) context.log.info({ folders, inWarehouse }, 'removed what interrupted loads had left');
+  if (folders + inWarehouse > 0)
+    context.log.info(
+      { folders, inWarehouse },
+      'removed folders, files and rows left by interrupted loads and dry runs',
+    );
 }
 
 /**

@@ -62,7 +62,7 @@ export async function runSchedule(context: Context, dbt: Dbt, clock: Clock = sys
   const onAlive = health.pulse(serviceNames.scheduler, silenceMs);
   const rounds = new Rounds({ ...context, progress: { ...context.progress, update: onAlive } }, dbt, clock);
   for (let startedAt = clock.now(); ; ) {
-    // A clock that was set back during the round would otherwise stop the service for as long.
+    // Otherwise, if the clock is set back by an hour during the round, the service would pause for that hour.
     const next = schedule.nextRun(new Date(Math.min(startedAt, clock.now())));
     // A pattern without a next time names a year that has passed: the service stays idle.
     const waitMs = next ? next.getTime() - clock.now() : Number.MAX_SAFE_INTEGER;

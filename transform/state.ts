@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { dayMs } from '../runtime/days.ts';
 import { maxAheadMs } from '../schemas/record-rules.ts';
 
 /** A query to the warehouse; integers may be numbers, bigints or text. */
@@ -14,13 +15,14 @@ export interface TransformState {
     | 'never run'
     | 'project changed'
     | 'times in the future'
+    | 'clock behind'
     | 'last run failed'
     | 'run interrupted'
     | 'new batches'
     | 'up to date';
   /** Whether the tables may contain rows from other SQL than today's: then only a full refresh corrects them. */
   readonly fullRefresh: boolean;
-  /** How many batches wait until the clock here has reached the times of their answers: dbt/macros/batches.sql. */
+  /** How many batches, or movies of SILVER, wait until the clock here has reached the times of their answers: dbt/macros/batches.sql. */
   readonly waiting: number;
 }
 
@@ -57,11 +59,18 @@ select
   count(case when lower(table_schema) = 'silver' and lower(table_name) in ('sealed_batches', 'dbt_runs') then 1 end) as of_dbt
 from information_schema.tables`;
 
-/** @param latest the time up to which this machine believes an answer: the run that seals a batch would lose a later one. */
-const unsealedSql = (latest: Date) => `
+/** The clock of this machine: it believes an answer up to `latest`, and a later one up to `farthest` counts as another clock's. */
+interface Times {
+  readonly latest: Date;
+  readonly farthest: Date;
+}
+
+/** The run that seals a batch would lose an answer that it does not believe. */
+const unsealedSql = ({ latest, farthest }: Times) => `
 with premature as (
   select distinct batch_id from bronze.raw_movies
-  where fetched_at > ${timestampOf(latest)} and fetched_at <= ingested_at + interval '1 hour'
+  where fetched_at > ${timestampOf(latest)} and fetched_at <= ${timestampOf(farthest)}
+    and fetched_at <= ingested_at + interval '1 hour'
 )
 select
   count(case when premature.batch_id is null then 1 end) as batches,
@@ -89,8 +98,9 @@ select count(*) as runs_of_other_sql from silver.dbt_runs as runs cross join bui
 where runs.finished_at > built.finished_at and runs.models_status <> 'success'
   and runs.project_fingerprint <> built.project_fingerprint`;
 
-const futureSql = (latest: Date) => `
-select count(*) as rows_of_the_future from silver.silver_movies
+const futureSql = ({ latest, farthest }: Times) => `
+select count(case when _fetched_at > ${timestampOf(farthest)} then 1 end) as rows_of_the_future, count(*) as rows_ahead
+from silver.silver_movies
 where _fetched_at > ${timestampOf(latest)}`;
 
 /** A later run of some models only, by hand, does not repair what failed in the last run of all. */
@@ -107,7 +117,7 @@ from silver.dbt_runs where command in ('run', 'build')`;
 export async function transformState(query: Query, fingerprint: string, now = Date.now()): Promise<TransformState> {
   const one = async (sql: string) => Object.values((await query(sql))[0] ?? {});
   const because = (reason: TransformState['reason'], { fullRefresh = false, waiting = 0 } = {}): TransformState => ({
-    due: reason !== 'up to date' && reason !== 'nothing loaded',
+    due: reason !== 'up to date' && reason !== 'nothing loaded' && reason !== 'clock behind',
     ...{ reason, fullRefresh, waiting },
   });
   const [ofLoader, ofDbt] = await one(tablesSql);
@@ -115,8 +125,11 @@ export async function transformState(query: Query, fingerprint: string, now = Da
   if (Number(ofDbt) < 2) return because('never run', { fullRefresh: true });
   const [builtSeq, builtFingerprint] = await one(lastBuiltSql);
   if (builtFingerprint === undefined) return because('never run', { fullRefresh: true });
-  const latest = new Date(now + maxAheadMs);
-  if (Number((await one(futureSql(latest)))[0]) > 0) return because('times in the future', { fullRefresh: true });
+  const times = { latest: new Date(now + maxAheadMs), farthest: new Date(now + dayMs) };
+  const [future, ahead] = (await one(futureSql(times))).map(Number);
+  if (future) return because('times in the future', { fullRefresh: true });
+  // A build would take answers out of SILVER that no later one reads again.
+  if (ahead) return because('clock behind', { waiting: ahead });
   if (builtFingerprint !== fingerprint) return because('project changed', { fullRefresh: true });
   if (Number((await one(otherSqlSql))[0]) > 0) return because('project changed', { fullRefresh: true });
   const lastStatuses = await one(lastRunsSql);
@@ -124,7 +137,7 @@ export async function transformState(query: Query, fingerprint: string, now = Da
   if (lastStatuses.some((status) => status !== 'success')) return because('run interrupted');
   const [sealedSeq] = await one(sealedSql);
   if (Number(sealedSeq ?? 0) > Number(builtSeq ?? 0)) return because('run interrupted');
-  const [batches, waiting] = (await one(unsealedSql(latest))).map(Number);
+  const [batches, waiting] = (await one(unsealedSql(times))).map(Number);
   return because(batches ? 'new batches' : 'up to date', { waiting });
 }
 

@@ -129,11 +129,7 @@ export async function planTransform(context: Context): Promise<TransformPlan> {
   await using reader = await warehouseAccess(context).openReader();
   const query = (sql: string) => reader.query(sql);
   const state = await transformState(query, fingerprint);
-  if (state.waiting > 0)
-    context.log.warn(
-      { batches: state.waiting },
-      'answers are later than the clock of this machine: their batches wait until then. Check the clocks',
-    );
+  if (state.waiting > 0) warnOfClock(context, state);
   if (state.reason === 'nothing loaded') {
     return { state, fingerprint, last: {}, layers: {}, driftFindings: 0, refresh: null };
   }
@@ -247,4 +243,12 @@ export async function withTransformLease<T>(
     await afterwards(result, lock);
     return result;
   }
+}
+
+function warnOfClock({ log }: Context, { reason, waiting }: TransformState): void {
+  const consequence = reason === 'clock behind' ? 'dbt waits' : 'their batches wait for a later run';
+  log.warn(
+    { waiting },
+    `some answers are more than an hour ahead of the clock of this machine; ${consequence}: check the clocks`,
+  );
 }

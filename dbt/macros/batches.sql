@@ -18,10 +18,6 @@ create table if not exists {{ run_log("sealed_batches") }} (
    models that would have to see the batches. #}
 {% macro seal_batches() %}
     {% if flags.WHICH in ("run", "build") and not is_retry() and not invocation_args_dict.empty %}
-        {% if flags.FULL_REFRESH %}
-            {{ unseal_premature_batches() }}
-            ;
-        {% endif %}
         {{ adapter.dispatch("one_at_a_time")(seal_statement()) }}
     {% endif %}
 {% endmacro %}
@@ -79,19 +75,18 @@ where not exists (
 and loaded.batch_id not in ({{ premature_batches() }})
 {% endmacro %}
 
-{# The batches with an answer that only this run does not believe, because its clock is behind the loader's. No later run reads
-   a batch that is sealed, so one at that time has to seal it. A full refresh also takes back what was sealed. Genres do not matter:
-   their lists are requested again every day. #}
+{# The batches with an answer that is possible by the loader's clock, but more than an hour ahead of this run's clock. No later run
+   reads a batch that was sealed earlier, so a run whose clock has reached that time must seal it. An answer that is more than a day
+   ahead comes from a wrong clock, so its batch does not wait. Genres do not matter: their lists are requested again every day. #}
 {% macro premature_batches() -%}
+    {%- set now = utc_timestamp(run_started_at) -%}
     select batch_id
     from {{ source("bronze", "raw_movies").render() }}
-    where not ({{ is_believable("fetched_at") }}) and fetched_at <= {{ dbt.dateadd("hour", 1, "ingested_at") }}
+    where
+        not ({{ is_believable("fetched_at") }})
+        and fetched_at <= {{ dbt.dateadd("day", 1, now) }}
+        and fetched_at <= {{ dbt.dateadd("hour", 1, "ingested_at") }}
 {%- endmacro %}
-
-{% macro unseal_premature_batches() %}
-delete from {{ run_log("sealed_batches") }}
-where batch_id in ({{ premature_batches() }})
-{% endmacro %}
 
 {# The sealed batches that this model has not processed. #}
 {% macro unseen_batches() -%}

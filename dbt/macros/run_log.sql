@@ -20,7 +20,9 @@
             {{ seal }}
             ;
         {% endif %}
-        {{ close_older_runs() }}
+        {{ close_killed_runs() }}
+        ;
+        {{ move_future_runs() }}
         ;
         {% if flags.WHICH in ("run", "build") %} {{ drop_parts_without_model() }} {% endif %}
         {{ record_start() }}
@@ -71,17 +73,23 @@ create table if not exists {{ run_log("dbt_results") }} (
     {{ return(flags.WHICH == "build" and not is_retry() and not is_narrowed and not left_out) }}
 {% endmacro %}
 
-{# dbt runs one at a time, so an older run that is still `running` was killed before its outcome was written. And no older run
-   can have ended later than now: its clock was ahead, and it would stay the last run until then. #}
-{% macro close_older_runs() %}
-    {%- set now = utc_timestamp(run_started_at) %}
+{# dbt runs one at a time, so an older run that is still `running` was killed before its outcome was written. #}
+{% macro close_killed_runs() %}
+update {{ run_log("dbt_runs") }}
+set status = 'interrupted', models_status = 'interrupted'
+where status = 'running'
+{% endmacro %}
+
+{# No older run can have ended later than now: its clock was ahead, and it would stay the last run until then. All such runs are moved
+   by the same time to before this one, which keeps their order and durations. #}
+{% macro move_future_runs() %}
+    {%- set now = utc_timestamp(run_started_at) -%}
+    {%- set ahead = dbt.datediff(now, "(select max(finished_at) from " ~ run_log("dbt_runs") ~ ")", "second") %}
 update {{ run_log("dbt_runs") }}
 set
-    status = case when status = 'running' then 'interrupted' else status end,
-    models_status = case when models_status = 'running' then 'interrupted' else models_status end,
-    started_at = least(started_at, {{ now }}),
-    finished_at = least(finished_at, {{ now }})
-where status = 'running' or finished_at > {{ now }}
+    started_at = {{ dbt.dateadd("second", "-1 - " ~ ahead, "started_at") }},
+    finished_at = {{ dbt.dateadd("second", "-1 - " ~ ahead, "finished_at") }}
+where finished_at > {{ now }}
 {% endmacro %}
 
 {% macro record_start() %}

@@ -56,6 +56,10 @@ it('asks with the credentials of the client, and uses a token until shortly befo
   await clock.advance(4_000);
   await provide();
   expect(asked).toHaveLength(2);
+  // The machine slept: its monotonic clock stood still.
+  clock.set(3_600_000);
+  answers.push({ body: { access_token: 'three', expires_in: 300 } });
+  expect(await provide()).toEqual({ value: 'three' });
 });
 
 it.each<[string, Answer, string, string]>([

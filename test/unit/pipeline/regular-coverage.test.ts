@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -95,6 +95,15 @@ it('shows a report that another process has kept, and reads none before it is si
   expect(await context.metrics.registry.metrics()).toContain('tmdb_coverage_movies{state="not_fetched"} 2\n');
   await clock.advance(hour);
   expect(readAt).toEqual([60]);
+  stop.abort();
+  await running;
+});
+
+it('reads no report more often because the file cannot be written', async () => {
+  const { clock, stop, readAt, running } = start();
+  mkdirSync(join(folder, 'coverage.json'));
+  await clock.advance(3 * hour);
+  expect(readAt).toEqual([10]);
   stop.abort();
   await running;
 });

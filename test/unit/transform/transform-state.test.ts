@@ -16,6 +16,8 @@ interface Answers {
   readonly unsealed?: bigint;
   readonly waiting?: bigint;
   readonly ofTheFuture?: bigint;
+  /** Movies of SILVER at most a day ahead of the clock. */
+  readonly ahead?: bigint;
   /** Runs of other SQL since the last success. */
   readonly ofOtherSql?: bigint;
 }
@@ -30,6 +32,7 @@ const ask = ({
   unsealed = 0n,
   waiting = 0n,
   ofTheFuture = 0n,
+  ahead = ofTheFuture,
   ofOtherSql = 0n,
 }: Answers) =>
   transformState((sql) => {
@@ -38,7 +41,8 @@ const ask = ({
     if (sql.includes('models_status')) return Promise.resolve(built ? [built] : []);
     if (sql.includes('of_complete')) return Promise.resolve([{ of_any: lastStatus, of_complete: lastCompleteStatus }]);
     if (sql.includes('bronze.load_batches')) return Promise.resolve([{ batches: unsealed, waiting }]);
-    if (sql.includes('silver.silver_movies')) return Promise.resolve([{ rows_of_the_future: ofTheFuture }]);
+    if (sql.includes('silver.silver_movies'))
+      return Promise.resolve([{ rows_of_the_future: ofTheFuture, rows_ahead: ahead }]);
     return Promise.resolve([{ run_seq: sealed }]);
   }, 'today');
 
@@ -66,6 +70,8 @@ it.each([
 });
 
 it('is not due if nothing has changed since a successful run', async () => {
+  const behind = { due: false, reason: 'clock behind', fullRefresh: false, waiting: 3 };
+  expect(await ask({ tables: 2, built, unsealed: 1n, ahead: 3n })).toEqual(behind);
   expect(await ask({ tables: 2, built, waiting: 2n })).toMatchObject({ due: false, reason: 'up to date', waiting: 2 });
   expect(await ask({ tables: 2, built })).toEqual({ due: false, reason: 'up to date', fullRefresh: false, waiting: 0 });
 });
