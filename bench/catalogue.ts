@@ -1,6 +1,6 @@
 /**
  * What does the whole catalogue cost: publishing an export, the start of a producer that has to know all of its movies, and
- * the report of coverage?
+ * the coverage report?
  *
  *   npm run bench -- catalogue [--movies 1240000]
  *

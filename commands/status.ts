@@ -8,7 +8,7 @@ export const status = defineCommand({
   description: [
     'Shows how many records of each topic wait for their consumer and how old the oldest one is, the tokens of a shared ' +
       'bucket, when each layer last changed, the last flush, the dead letters, the last dbt run with its failures, the last ' +
-      'report of coverage, and on Snowflake an estimate of the cost of the last day.',
+      'coverage report, and on Snowflake an estimate of the cost of the last day.',
     'Without KAFKA_BROKERS, it uses the broker of a running command, or starts one. If it cannot reach a part, it shows the ' +
       'reason instead. If another process has the DuckDB file open, it waits a few seconds at most.',
   ],

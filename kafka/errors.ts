@@ -87,7 +87,7 @@ function doubtOf(error: unknown): string {
   if (protocolErrorOf(error) === 'INVALID_TIMESTAMP')
     return " (this machine's clock is more than an hour ahead of Kafka's)";
   const isNotFound = error instanceof Error && error.name === 'KafkaJSGroupCoordinatorNotFound';
-  return isNotFound ? ' (or KAFKA_USERNAME has no ACL for the group)' : '';
+  return isNotFound ? ' (or this Kafka user has no ACL for the group)' : '';
 }
 
 /** Names of refusals in kafkajs or Kafka, and what a person can do about them. */
@@ -100,7 +100,7 @@ const remedies: readonly (readonly [name: RegExp, remedy: string])[] = [
     /SASLAuthentication|SASL_MECHANISM$/,
     'check KAFKA_USERNAME, KAFKA_PASSWORD and KAFKA_SASL_MECHANISM; with oauthbearer, whether the brokers accept the token',
   ],
-  [/_AUTHORIZATION_FAILED$/, 'KAFKA_USERNAME has no ACL for it'],
+  [/_AUTHORIZATION_FAILED$/, 'this Kafka user has no ACL for it'],
 ];
 
 /** null if the error is not a refusal. */

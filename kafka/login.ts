@@ -69,7 +69,7 @@ export function certificateOf(
   if (privateKey === null) onMistake('clientKey', 'it is not a private key in PEM without a passphrase');
   if (parsed === null || privateKey === null) return undefined;
   if (parsed.checkPrivateKey(privateKey)) return { cert, key };
-  onMistake('clientKey', 'it is the key of another certificate than KAFKA_CLIENT_CERT');
+  onMistake('clientKey', 'the key does not match the certificate in KAFKA_CLIENT_CERT');
   return undefined;
 }
 

@@ -38,7 +38,7 @@ const settings = {
     kind: choice('plain', 'scram-sha-256', 'scram-sha-512', 'oauthbearer'),
     default: 'scram-sha-512',
     meaning:
-      'How to log in: with KAFKA_USERNAME and KAFKA_PASSWORD, or with `oauthbearer` by a token, which needs KAFKA_OAUTH_...',
+      'The SASL mechanism. `oauthbearer` logs in with a token and requires the KAFKA_OAUTH_... settings; the others use KAFKA_USERNAME and KAFKA_PASSWORD.',
   }),
   username: setting({ name: 'KAFKA_USERNAME', kind: text, meaning: 'The SASL user. It needs KAFKA_PASSWORD.' }),
   password: setting({ name: 'KAFKA_PASSWORD', kind: secret, meaning: 'The SASL password.' }),
@@ -54,7 +54,7 @@ const settings = {
   clientId: setting({
     name: 'KAFKA_OAUTH_CLIENT_ID',
     kind: text,
-    meaning: 'The client that the token endpoint knows. It gets tokens by the grant `client_credentials`.',
+    meaning: 'The client id at the token endpoint. Tokens are requested with the grant `client_credentials`.',
   }),
   clientSecret: setting({ name: 'KAFKA_OAUTH_CLIENT_SECRET', kind: secret, meaning: 'The secret of that client.' }),
   scope: setting({

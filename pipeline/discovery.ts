@@ -207,7 +207,10 @@ async function requestAged(
   );
   metrics.idsPublished.inc(aged);
   if (aged === mostAskedAgain)
-    log.warn({ aged }, 'more movies are due by their age than one run publishes: run `produce export` more often');
+    log.warn(
+      { aged },
+      'at least as many movies are due by their age as one run publishes: run `produce export` more often',
+    );
   return aged;
 }
 

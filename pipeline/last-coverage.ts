@@ -25,7 +25,7 @@ export function saveCoverage(
     writePrivate(`${file}.${process.pid}`, text);
     renameSync(`${file}.${process.pid}`, file);
   } catch (error) {
-    log.warn({ error: messageOf(error) }, 'could not keep the report of coverage');
+    log.warn({ error: messageOf(error) }, 'could not save the coverage report');
   }
 }
 

@@ -213,25 +213,25 @@ const warehouseMetrics = (registers: Registry[]) => ({
 const coverageMetrics = (registers: Registry[]) => ({
   movies: new Gauge({
     name: 'tmdb_coverage_movies',
-    help: 'Known movies in the last report of coverage, by state: fetched, gone, expired, parked, not_fetched.',
+    help: 'Known movies in the last coverage report, by state: fetched, gone, expired, parked, not_fetched.',
     labelNames: ['state'],
     registers,
   }),
   exported: new Gauge({
     name: 'tmdb_coverage_export_movies',
-    help: 'Movies of the newest export in the last report of coverage, by state: answered, missing.',
+    help: 'Movies of the newest export in the last coverage report, by state: answered, missing.',
     labelNames: ['state'],
     registers,
   }),
   answerAge: new Gauge({
     name: 'tmdb_coverage_answer_age_seconds',
-    help: 'Age of the newest answer of each movie in the last report of coverage, by quantile; 1 is the oldest.',
+    help: 'Age of the newest answer of each movie in the last coverage report, by quantile; 1 is the oldest.',
     labelNames: ['quantile'],
     registers,
   }),
   readAt: new Gauge({
     name: 'tmdb_coverage_timestamp_seconds',
-    help: 'When the last report of coverage was computed.',
+    help: 'When the last coverage report was computed.',
     registers,
   }),
 });

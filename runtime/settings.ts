@@ -85,12 +85,12 @@ const networkSettings = {
     kind: list,
     default: '',
     meaning:
-      'Hosts to which credentials may go unencrypted (http, redis, SASL PLAIN without TLS). Loopback, private networks and names without a dot are always allowed.',
+      'Hosts to which credentials may go unencrypted (http, redis, SASL PLAIN or OAUTHBEARER without TLS). Loopback, private networks and names without a dot are always allowed.',
   }),
   extraCertificates: setting({
     name: 'NODE_EXTRA_CA_CERTS',
     kind: path('file to read'),
-    meaning: 'A PEM file with your certificate authority, for TMDb, Kafka and Redis.',
+    meaning: "A PEM file with your certificate authority, for TMDb, Kafka, Kafka's token endpoint and Redis.",
     isReadByNode: true,
   }),
 };

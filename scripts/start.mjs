@@ -13,7 +13,7 @@ try {
   fail(error);
 }
 /**
- * The largest half (MB) of V8's space for new objects, as in Node 22. Node 24 takes up to 64 MB twice on a machine with much memory: the
+ * The largest half (MB) of V8's young generation, as in Node 22. Node 24 takes up to 64 MB twice on a machine with much memory: the
  * producer of a million ids then needs 90 MB more, for the same CPU time.
  */
 const youngGeneration = '--max-semi-space-size=16';

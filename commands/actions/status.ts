@@ -43,7 +43,7 @@ export function textOf(status: Status): string {
     section('last dbt run', rowsOf(lastDbtRun && lastRun), inWarehouse),
     fullRefresh ? section('next dbt run: full refresh', rowsOf(fullRefresh)) : [],
     coverage || errorOf(status, 'coverage') !== undefined
-      ? section('last report of coverage', rowsOf(coverage && coverageRow(coverage)), errorOf(status, 'coverage'))
+      ? section('last coverage report', rowsOf(coverage && coverageRow(coverage)), errorOf(status, 'coverage'))
       : [],
     failures.length > 0 ? section('failed in the last dbt run', failures.map(asColumns)) : [],
   ];

@@ -240,8 +240,8 @@ describe('a Kafka with TLS, passwords and ACLs', () => {
     // The producer's user may not load, even if nothing is loaded yet.
     const { code, stderr } = await run('producer', ['load', '--once'], { DUCKDB_PATH: join(dir, 'empty.duckdb') });
     expect(code, stderr).toBe(1);
-    expect(stderr).toContain('KAFKA_USERNAME has no ACL for the group');
-    const noRight = { ...refused, message: expect.stringContaining('KAFKA_USERNAME has no ACL for it') };
+    expect(stderr).toContain('this Kafka user has no ACL for the group');
+    const noRight = { ...refused, message: expect.stringContaining('this Kafka user has no ACL for it') };
     await expect(readAs('fetcher', topics.rawMovies, 'tmdb.fetcher')).rejects.toMatchObject(noRight);
     await expect(publishAs('loader', topics.movieIds)).rejects.toMatchObject(noRight);
     await expect(publishAs('producer', topics.rawMovies)).rejects.toMatchObject(noRight);

@@ -272,7 +272,7 @@ describe('the dashboard', () => {
     expect(JSON.stringify(errors)).not.toContain(password);
   });
 
-  it('shows the last report of coverage, or that it cannot be read', async () => {
+  it('shows the last coverage report, or that it cannot be read', async () => {
     const context = contextWith({ DATA_DIR: join(folder, 'covered') });
     const input = {
       now: Date.UTC(2026, 0, 2),

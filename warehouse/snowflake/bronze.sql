@@ -72,7 +72,7 @@ create table if not exists bronze.purges (
 -- Files of large batches.
 create stage if not exists bronze.load_files;
 
--- The lines that COPY INTO has read from a file, before the same transaction copies them into the raw tables: always empty for other transactions.
+-- The lines that COPY INTO has read from a file, before the same transaction copies them into the raw tables. Other transactions see only lines that an interrupted load has left.
 create transient table if not exists bronze.load_lines (
   line variant
 ) data_retention_time_in_days = 0;

@@ -1,4 +1,4 @@
--- Grain: one row per movie and role of its newest document, from its part `credits`.
+-- Grain: one row per cast credit in a movie's newest document (part `credits`).
 {{
     config(
         enabled="credits" in env_var("TMDB_APPEND", ""),

@@ -1,4 +1,4 @@
--- Grain: one row per movie and job of a person in its newest document, from its part `credits`.
+-- Grain: one row per crew credit in a movie's newest document (part `credits`).
 {{
     config(
         enabled="credits" in env_var("TMDB_APPEND", ""),

@@ -1,4 +1,4 @@
--- Grain: one row per movie and keyword of its newest document, from its part `keywords`.
+-- Grain: one row per keyword in a movie's newest document (part `keywords`).
 {{
     config(
         enabled="keywords" in env_var("TMDB_APPEND", ""),

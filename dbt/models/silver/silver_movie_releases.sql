@@ -1,4 +1,4 @@
--- Grain: one row per movie, country and release there, from the movie's newest document, from its part `release_dates`.
+-- Grain: one row per release in a country in a movie's newest document (part `release_dates`).
 -- A changed movie without releases is returned as one row of NULLs, which clears its previous rows.
 {{
     config(

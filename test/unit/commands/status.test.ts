@@ -65,19 +65,19 @@ unique_movie  test  fail           2`);
     expect(textOf({ ...status, errors: tokens })).toContain('tokens\nerror\n---------\nno answer');
   });
 
-  it('shows the last report of coverage with its age', () => {
+  it('shows the last coverage report with its age', () => {
     const coverage = {
       ...{ readAt: at, ageSeconds: 5_400, known: 10, fetched: 6, gone: 1, expired: 0, neverFetched: 3, parked: 1 },
       export: { exportedAt: at, movies: 10, answered: 7, missing: 3, share: 0.7, beyond: 0 },
       ...{ answerAge: null, advice: [] },
     };
-    expect(textOf({ ...status, coverage })).toContain(`last report of coverage
+    expect(textOf({ ...status, coverage })).toContain(`last coverage report
 read_at                   age         known  fetched  gone  expired  never_fetched  parked  coverage
 ------------------------  ----------  -----  -------  ----  -------  -------------  ------  --------
 2026-05-01T12:00:00.000Z  1 h 30 min     10        6     1        0              3       1  70.00 %`);
     const errors = [{ part: 'coverage' as const, message: 'it is not a report' }];
     expect(textOf({ ...status, errors })).toContain(
-      'last report of coverage\nerror\n------------------\nit is not a report',
+      'last coverage report\nerror\n------------------\nit is not a report',
     );
   });
 

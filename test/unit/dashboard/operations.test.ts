@@ -38,7 +38,7 @@ describe('the page of operations', () => {
     expect(long).toContain('Not shown: 2 older. For all, run <code>npx tmdb-stream drift</code>');
   });
 
-  it('shows the last report of coverage, rounded down, with what to run', () => {
+  it('shows the last coverage report, rounded down, with what to run', () => {
     const page = `${operationsView(sampleStatus)}`;
     for (const text of ['1,240,000', '89.99', '136,000', '12 movies are &lt;parked&gt;']) expect(page).toContain(text);
     expect(`${operationsView({ ...sampleStatus, coverage: null })}`).toContain('Not read yet');

@@ -159,7 +159,7 @@ describe('the configuration', () => {
     expect(clientCertificate?.cert).toBe(ours.cert.trim());
     expect(clientCertificate?.key.reveal()).toBe(ours.key.trim());
     const wrong = mistakes({ ...tls, KAFKA_CLIENT_KEY: other.key });
-    expect(wrong).toContain('KAFKA_CLIENT_KEY: it is the key of another certificate than KAFKA_CLIENT_CERT');
+    expect(wrong).toContain('KAFKA_CLIENT_KEY: the key does not match the certificate in KAFKA_CLIENT_CERT');
     expect(mistakes({ ...tls, KAFKA_CLIENT_KEY: 'canary' })).toMatch(
       /KAFKA_CLIENT_KEY: it is not a private key in PEM/,
     );
