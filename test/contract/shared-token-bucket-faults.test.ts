@@ -135,6 +135,29 @@ describe('a store into which another program wrote', () => {
   });
 });
 
+describe('a store whose clock is set forward', () => {
+  it.each([
+    ['milliseconds', 50],
+    ['hours', 3_600_000],
+  ])('[R169] by %s grants nothing for one window, to processes old and new', async (_, byMs) => {
+    const [a, b] = await fleet.assemble(['a', 'b'], limit);
+    a.ask(4);
+    await fleet.clock.advance(0);
+    a.giveBackAll();
+    b.ask(8);
+    await fleet.clock.advance(900);
+    fleet.clock.set(byMs);
+    await fleet.clock.advance(500);
+    const c = await fleet.join('c', limit);
+    c.ask(1);
+    await fleet.clock.advance(499);
+    expect(b.granted.length + c.granted.length).toBe(0);
+    await fleet.clock.advance(300);
+    expect(b.granted).toHaveLength(4);
+    expect(fleet.logged).toContain('clock of the token bucket was set forward: closed for a window');
+  });
+});
+
 describe('an answer of the store', () => {
   it('[R27] that is lost blocks no token for long, and grants none twice', async () => {
     const [a] = await fleet.assemble(['a'], limit);

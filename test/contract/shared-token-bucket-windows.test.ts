@@ -26,11 +26,16 @@ describe('a server that counts a sliding window', () => {
   const limit = { capacity: 10, windowMs: 2_000 };
 
   /** Members start, die, reach the store slowly, and lose answers. Now and then, `harm` damages the store. */
-  const live = async (fleet: BucketFleet, seconds: number, harm: (random: number) => Promise<unknown>) => {
+  const live = async (
+    fleet: BucketFleet,
+    seconds: number,
+    harm: (random: number) => Promise<unknown>,
+    slowestMs = 100,
+  ) => {
     const { clock, random } = fleet;
     const join = async (): Promise<Member> => {
       const member = await fleet.join(String(fleet.members.length), limit);
-      const slowness = random() * 100;
+      const slowness = random() * slowestMs;
       member.store.beforeCall = () => clock.sleep(Math.floor(random() * slowness));
       member.store.onAnswer = async (answer) => {
         await clock.sleep(Math.floor(random() * slowness));
@@ -76,6 +81,23 @@ describe('a server that counts a sliding window', () => {
     expect(mostInAWindow(fleet.seen, limit.windowMs)).toBeLessThanOrEqual(limit.capacity);
     expect(fleet.seen.length).toBeGreaterThan(60);
   });
+
+  it.each([9, 10, 11])(
+    '[P14 R169] never sees more than the limit when the clock of the store is set, forward or back (seed %i)',
+    async (seed) => {
+      await using fleet = new BucketFleet(server, seed);
+      const slowestMs = 10;
+      const harm = async (random: number) => {
+        // A slow call hides a step of its own length.
+        if (random < 0.05) fleet.clock.set(4 * slowestMs + random * 60_000);
+        else if (random < 0.07) fleet.clock.set(-random * 60_000);
+      };
+      await live(fleet, 120, harm, slowestMs);
+      expect(mostInAWindow(fleet.seen, limit.windowMs)).toBeLessThanOrEqual(limit.capacity);
+      expect(fleet.logged.some((line) => line.includes('was set forward'))).toBe(true);
+      expect(fleet.seen.length).toBeGreaterThan(120);
+    },
+  );
 });
 
 describe('by the clock of the store', () => {

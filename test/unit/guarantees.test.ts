@@ -25,6 +25,7 @@ const everyId = [
   'R154',
   'R155',
   'R156',
+  'R169',
   ...range('S', 14),
   ...range('Z', 5),
 ];

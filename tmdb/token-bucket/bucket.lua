@@ -159,6 +159,7 @@ redis.call('HSET', meta_key, 'capacity', text(capacity), 'window', text(window),
 return cjson.encode({
   granted = granted,
   wait = wait,
+  now = text(now),
   stamp = text(math.max(stamp + 1, now)),
   capacity = capacity,
   window = window,

@@ -160,6 +160,7 @@ const reasonOf = (error: unknown): string =>
 const Reply = z.object({
   granted: z.int(),
   wait: z.int(),
+  now: z.string().transform(Number),
   stamp: z.string().transform(Number),
   capacity: z.int(),
   window: z.int(),
@@ -171,9 +172,10 @@ const Reply = z.object({
 });
 
 function toAnswer(reply: unknown): SyncReply {
-  const { wait, capacity, window, paused, ...rest } = Reply.parse(JSON.parse(String(reply)));
+  const { wait, now, capacity, window, paused, ...rest } = Reply.parse(JSON.parse(String(reply)));
   return {
     ...rest,
+    nowMs: now / 1_000,
     waitMs: wait < 0 ? null : wait / 1_000,
     limit: { capacity, windowMs: window / 1_000 },
     pausedMs: paused / 1_000,

@@ -4,6 +4,7 @@ import type { Logger } from '../../runtime/logger.ts';
 import { fullJitter, type RetryContext } from '../../runtime/retry.ts';
 import { Alarm } from './alarm.ts';
 import { PendingReports } from './pending-reports.ts';
+import { StoreClock } from './store-clock.ts';
 import type { BucketState, RateLimit, Token, TokenBucket } from './token-bucket.ts';
 import type { SyncReply, SyncRequest, TokenStore } from './token-store.ts';
 import { Waiters } from './waiters.ts';
@@ -47,6 +48,7 @@ export class SharedTokenBucket implements TokenBucket {
   readonly #waiters = new Waiters();
   readonly #reports: PendingReports;
   readonly #alarm: Alarm;
+  readonly #storeClock = new StoreClock();
   #observers: Observer[] = [];
   #calls = 0;
   #stamp = 0;
@@ -150,11 +152,13 @@ export class SharedTokenBucket implements TokenBucket {
     const observers = this.#observers.splice(0);
     const { reports, reported } = this.#reports.snapshot();
     const elapsedMs = this.#stopwatch();
+    const sentAt = this.#context.clock.monotonic();
     try {
       const answer = await this.#store.sync(this.#request(call, wanted, reports));
       reported();
       this.#places = wanted - answer.granted;
       this.#onAnswer(answer);
+      this.#closeIfClockWasSet(answer, sentAt);
       this.#give(answer.granted, call, elapsedMs() > Math.min(this.#options.requestTimeoutMs / 2, this.#windowMs));
       this.#arrange(answer);
       for (const { resolve } of observers) resolve(answer);
@@ -180,7 +184,7 @@ export class SharedTokenBucket implements TokenBucket {
       requestTimeoutMs,
       staleMs,
       reportDelayMs: this.#reportDelayMs,
-      longestPauseMs,
+      longestPauseMs: Math.max(longestPauseMs, this.#windowMs),
     };
   }
 
@@ -232,6 +236,20 @@ export class SharedTokenBucket implements TokenBucket {
       log.warn({ store, closedMs: limit.windowMs }, 'token bucket was new or had lost data: closed for a window');
     }
     if (tooFar > 0) log.warn({ store, tokens: tooFar }, 'token bucket held tokens for too long: shortened');
+  }
+
+  /**
+   * If the store's clock is set forward, tokens that still cool are free too early. Each process with a recent exchange notices this before
+   * it uses a grant; a window without grants makes up for it.
+   */
+  #closeIfClockWasSet({ nowMs, limit, isLost }: SyncReply, sentAt: number): void {
+    const stepMs = this.#storeClock.stepOf({ sentAt, storeNow: nowMs, receivedAt: this.#context.clock.monotonic() });
+    // The store has closed the bucket itself, and another server has another clock.
+    if (stepMs === 0 || isLost) return;
+    this.#reports.pause(limit.windowMs); // mutant: tokens.clock-set-forward
+    const { log } = this.#options;
+    const fields = { store: this.#store.name, stepMs: Math.round(stepMs), closedMs: limit.windowMs };
+    log.warn(fields, 'clock of the token bucket was set forward: closed for a window');
   }
 
   #onFailure(error: unknown): void {

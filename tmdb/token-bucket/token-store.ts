@@ -50,6 +50,8 @@ export interface SyncReply {
   readonly granted: number;
   /** The earliest moment at which the next token can be due to this process, from now; null if it waits for none. */
   readonly waitMs: number | null;
+  /** The store's clock during the sync. */
+  readonly nowMs: number;
   /** The stamp for a process that starts now. */
   readonly stamp: number;
   /** The limit in force. */

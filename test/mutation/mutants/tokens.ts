@@ -94,6 +94,13 @@ export const tokenMutants: readonly Mutant[] = [
     tests: faults,
   },
   {
+    name: 'tokens: a clock of the store that is set forward is not noticed',
+    file: shared,
+    place: 'tokens.clock-set-forward',
+    change: remove,
+    tests: faults,
+  },
+  {
     name: 'tokens: grants whose reply was lost are never returned',
     file: shared,
     place: 'tokens.lost-reply',
