@@ -264,7 +264,7 @@ describe('deploy/snowflake.yml', () => {
         user: `LECTURE_${login.toUpperCase()}`,
         credentials: { kind: 'key pair' },
       });
-      expect(config.load.maxAgeMs).toBe(name === 'loader' ? 60_000 : config.load.maxAgeMs);
+      expect(config.load.maxAgeMs).toBe(name === 'loader' ? 900_000 : config.load.maxAgeMs);
     },
   );
 

@@ -6,7 +6,7 @@ import { snowflakeSystem } from './system.ts';
 export const snowflake = defineWarehouse({
   group: snowflakeGroup,
   // Each flush keeps the virtual warehouse awake, which is what costs money: see docs/cost.md.
-  defaultMaxAge: '1m',
+  defaultMaxAge: '15m',
   mistakes: snowflakeMistakes,
   settings: (given, { proxy }) => ({ ...snowflakeSettings(given), proxy }),
   files: () => [],
