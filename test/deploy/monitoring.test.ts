@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { createMetrics, observeProcess } from '../../runtime/metrics.ts';
 import { type Compose, interpolate, isOurs, wordsOf } from '../support/deploy/compose.ts';
 import { environmentOf, parseDockerfile, stageOf } from '../support/deploy/dockerfile.ts';
+import { installations, manifestsOf, processesOf } from '../support/deploy/kubernetes.ts';
 import { read, readYaml, root } from '../support/deploy/project.ts';
 import { units } from '../support/deploy/systemd-units.ts';
 
@@ -138,7 +139,7 @@ describe('the alerts', () => {
         });
         expect(status, stdout + stderr).toBe(0);
       };
-      for (const file of ['prometheus.yml', 'systemd.yml']) run('check', 'config', file);
+      for (const file of ['prometheus.yml', 'systemd.yml', 'kubernetes.yml']) run('check', 'config', file);
       run('test', 'rules', 'alerts.test.yml');
     },
   );
@@ -155,6 +156,12 @@ interface Job {
   readonly job_name: string;
   readonly static_configs: readonly { targets: readonly string[]; labels: Readonly<Record<string, string>> }[];
   readonly dns_sd_configs?: readonly { names: readonly string[]; port: number }[];
+  readonly relabel_configs?: readonly {
+    readonly source_labels: readonly string[];
+    readonly regex?: string;
+    readonly action?: string;
+    readonly target_label?: string;
+  }[];
 }
 
 interface Configuration {
@@ -206,6 +213,30 @@ describe('systemd.yml', () => {
     const { scrape_configs: inContainers, ...expected } = readYaml<Configuration>('deploy/prometheus/prometheus.yml');
     expect(others).toEqual(expected);
     expect(jobs.map((job) => job.job_name)).toEqual(inContainers.map((job) => job.job_name));
+  });
+});
+
+describe('kubernetes.yml', () => {
+  const { scrape_configs: jobs, ...others } = readYaml<Configuration>('deploy/prometheus/kubernetes.yml');
+
+  it('has the same alerts as prometheus.yml, which select by the name of the job', () => {
+    const { scrape_configs: inContainers, ...expected } = readYaml<Configuration>('deploy/prometheus/prometheus.yml');
+    expect(others).toEqual(expected);
+    expect(jobs.map((job) => job.job_name)).toEqual(inContainers.map((job) => job.job_name));
+  });
+
+  it('scrapes one port of each container, under the name of its service', () => {
+    const rules = jobs.flatMap((job) => job.relabel_configs ?? []);
+    expect(rules.at(-1)).toEqual({ source_labels: ['__meta_kubernetes_pod_container_name'], target_label: 'service' });
+    const dropped = rules.flatMap(({ action, source_labels: [label], regex }) =>
+      action === 'drop' && label === '__meta_kubernetes_pod_container_port_name' ? [regex] : [],
+    );
+    for (const installation of installations) {
+      for (const { container, labels } of processesOf(manifestsOf(installation))) {
+        expect(labels['app.kubernetes.io/name']).toBe('tmdb-stream');
+        expect(container.ports.filter(({ name }) => !dropped.includes(name))).toHaveLength(1);
+      }
+    }
   });
 });
 

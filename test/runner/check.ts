@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import PQueue from 'p-queue';
+import { manifestFiles, validator } from '../support/deploy/kubernetes.ts';
 import { projectFiles } from '../support/deploy/project.ts';
 import { cpuTime } from './cpu-time.ts';
 import { exec, lintTool, type Outcome, root, runVitest } from './exec.ts';
@@ -27,7 +28,7 @@ const steps: readonly Step[] = [
   ['dead code', 'knip', ['--cache', '--cache-location', '.tools/knip-cache']],
 ];
 
-/** These have no caches of their own, and sqlfluff needs fifteen seconds: they run when their inputs have changed. */
+/** The next three have no caches of their own, and sqlfluff needs fifteen seconds: they run when their inputs have changed. */
 const sqlLint: Step = [
   'SQL lint',
   lintTool('sqlfluff'),
@@ -46,6 +47,9 @@ const sqlInputs = [
   'dbt/macros',
   'dbt/requirements-lint.txt',
 ];
+
+const manifests: Step = ['manifests of Kubernetes', lintTool('python'), [validator, ...manifestFiles()]];
+const manifestInputs = ['deploy/kubernetes', validator, 'dbt/requirements-lint.txt'];
 
 export interface CheckResult {
   readonly isGreen: boolean;
@@ -87,7 +91,8 @@ async function passAll(): Promise<boolean> {
   const queue = new PQueue({ concurrency: 2 });
   const linted = ifChanged('sql-lint', sqlInputs, () => queue.add(() => pass(sqlLint)));
   const formatted = ifChanged('sql-format', sqlInputs, () => queue.add(() => pass(sqlFormat)));
-  const passed = await Promise.all([linted, formatted, ...steps.map((step) => queue.add(() => pass(step)))]);
+  const validated = ifChanged('manifests', manifestInputs, () => queue.add(() => pass(manifests)));
+  const passed = await Promise.all([linted, formatted, validated, ...steps.map((step) => queue.add(() => pass(step)))]);
   return passed.every(Boolean);
 }
 

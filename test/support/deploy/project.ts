@@ -20,12 +20,23 @@ import json, sys
 from ruamel.yaml import YAML
 def read(file):
     with open(file, encoding="utf-8") as text:
-        return YAML(typ="safe").load(text)
+        return list(YAML(typ="safe").load_all(text))
 print(json.dumps([read(file) for file in sys.argv[1:]], default=str))`;
 
-/** YAML 1.2 as Compose, Prometheus and dbt read it, merge keys included; the linters' environment has a parser. Needs one process. */
-export const readYamlFiles = <T>(files: readonly string[]): T[] =>
+/** The documents of each file. YAML 1.2 as Compose, Prometheus and dbt read it, merge keys included; the linters' environment has a
+ * parser. Needs one process. */
+const readEach = <T>(files: readonly string[]): T[][] =>
   JSON.parse(execFileSync(lintBin('python'), ['-c', yamlReader, ...files], { cwd: root, encoding: 'utf8' }));
+
+/** The one document of each file. @throws Error if a file has several. */
+export const readYamlFiles = <T>(files: readonly string[]): T[] =>
+  readEach<T>(files).map(([document, ...others], index) => {
+    if (others.length > 0) throw new Error(`${files[index]} has ${others.length + 1} documents`);
+    return document as T;
+  });
+
+/** All documents of files. */
+export const readYamlDocuments = <T>(files: readonly string[]): T[] => readEach<T>(files).flat();
 
 export function readYaml<T>(file: string): T {
   const [content] = readYamlFiles<T>([file]);
