@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import tls from 'node:tls';
-import kafkajs, { type AclEntry } from 'kafkajs';
+import kafkajs from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createAdmin } from '../../kafka/admin.ts';
 import { createKafka, type Kafka, type KafkaOptions } from '../../kafka/client.ts';
@@ -14,52 +14,25 @@ import { createLogger } from '../../runtime/logger.ts';
 import { Secret } from '../../runtime/secret.ts';
 import { movieIdCodec } from '../../schemas/codecs.ts';
 import type { Topic } from '../../schemas/topics.ts';
+import { readAcls } from '../support/kafka/acls.ts';
 import { createAuthority } from '../support/kafka/certificates.ts';
 import { type SecureBroker, startSecureBroker } from '../support/kafka/secure-broker.ts';
 import { topics } from '../support/kafka/topics.ts';
 import { Workspace } from '../support/processes/cli.ts';
 import { casesOf } from '../tiers.ts';
 
-const { AclOperationTypes: may, AclPermissionTypes, AclResourceTypes: of, ResourcePatternTypes: named } = kafkajs;
+const { AclOperationTypes } = kafkajs;
 
-/** One user per stage, each with its own password. */
+/** The users of deploy/kafka/acls.txt, each with its own password, and an administrator. */
 const users = {
   admin: 'canary-admin',
   producer: 'canary-producer',
   fetcher: 'canary-fetcher',
   loader: 'canary-loader',
+  scheduler: 'canary-scheduler',
+  dashboard: 'canary-dashboard',
 };
 type User = keyof typeof users;
-
-const allow = (user: User, resourceType: number, resourceName: string, operation: number, pattern = named.LITERAL) => ({
-  ...{ resourceType, resourceName, resourcePatternType: pattern, operation },
-  ...{ principal: `User:${user}`, host: '*', permissionType: AclPermissionTypes.ALLOW },
-});
-
-/** The rights that each stage needs, and no others. `topics --apply` creates the topics as a user with more rights, and every
- * stage checks that the topics exist with the right settings. */
-const leastRights: readonly AclEntry[] = [
-  ...(['producer', 'fetcher', 'loader'] as const).flatMap((user) =>
-    [may.DESCRIBE, may.DESCRIBE_CONFIGS].map((operation) => allow(user, of.TOPIC, 'tmdb.', operation, named.PREFIXED)),
-  ),
-  ...['tmdb.movie-ids', 'tmdb.movie-ids-backfill', 'tmdb.producer-state'].flatMap((topic) =>
-    [may.READ, may.WRITE].map((operation) => allow('producer', of.TOPIC, topic, operation)),
-  ),
-  allow('producer', of.TOPIC, 'tmdb.raw-genres', may.WRITE),
-  // The producers read what they have published, each time in a group of its own.
-  ...['tmdb.movie-ids-read-', 'tmdb.movie-ids-backfill-read-', 'tmdb.producer-state-read-'].map((group) =>
-    allow('producer', of.GROUP, group, may.READ, named.PREFIXED),
-  ),
-  allow('fetcher', of.TOPIC, 'tmdb.movie-ids', may.READ),
-  allow('fetcher', of.TOPIC, 'tmdb.movie-ids-backfill', may.READ),
-  allow('fetcher', of.GROUP, 'tmdb.fetcher', may.READ),
-  allow('fetcher', of.GROUP, 'tmdb.fetcher-backfill', may.READ),
-  allow('fetcher', of.TOPIC, 'tmdb.raw-movies', may.WRITE),
-  allow('fetcher', of.TOPIC, 'tmdb.dead-letters', may.WRITE),
-  allow('loader', of.TOPIC, 'tmdb.raw-', may.READ, named.PREFIXED),
-  allow('loader', of.GROUP, 'tmdb.loader', may.READ),
-  allow('loader', of.TOPIC, 'tmdb.dead-letters', may.WRITE),
-];
 
 describe('a Kafka with TLS, passwords and ACLs', () => {
   const authority = createAuthority('the authority of our Kafka');
@@ -214,8 +187,15 @@ describe('a Kafka with TLS, passwords and ACLs', () => {
     expect(await run('admin', ['topics', '--apply'])).toMatchObject({ code: 0 });
     const admin = clientAs('admin').admin();
     await admin.connect();
-    await admin.createAcls({ acl: [...leastRights] });
+    await admin.createAcls({ acl: readAcls() });
     await admin.disconnect();
+
+    // Fetcher and loader each park one, so that the last two commands have letters to read.
+    const producer = clientAs('admin').producer();
+    await producer.connect();
+    for (const { name: topic } of [topics.movieIds, topics.rawMovies])
+      await producer.send({ topic, messages: [{ key: '1', value: 'not a record' }] });
+    await producer.disconnect();
 
     const stages: readonly (readonly [User, readonly string[]])[] = [
       ['producer', ['produce', 'genres']],
@@ -223,16 +203,24 @@ describe('a Kafka with TLS, passwords and ACLs', () => {
       ['producer', ['produce', 'changes']],
       ['fetcher', ['fetch', '--once']],
       ['loader', ['load', '--once', '--json']],
+      // As the scheduler reads it for its report.
+      ['scheduler', ['coverage']],
+      // As the page Operations does.
+      ['dashboard', ['dead-letters', 'list']],
     ];
     for (const [user, args] of stages) {
       const { code, stderr } = await run(user, args, { KAFKA_SASL_MECHANISM: 'scram-sha-256' });
       expect(`${args.join(' ')}: ${code}`, stderr).toBe(`${args.join(' ')}: 0`);
     }
+    const { stdout: shown } = await run('dashboard', ['status', '--json']);
+    expect(JSON.parse(shown).topics, shown).toHaveLength(6);
     // A stage that may not read the topics' settings logs a warning, and works.
     await admin.connect();
-    await admin.deleteAcls({
-      filters: [{ ...allow('loader', of.TOPIC, 'tmdb.', may.DESCRIBE_CONFIGS, named.PREFIXED) }],
-    });
+    const reading = readAcls().filter(
+      ({ principal, operation }) => principal === 'User:loader' && operation === AclOperationTypes.DESCRIBE_CONFIGS,
+    );
+    expect(reading).toHaveLength(1);
+    await admin.deleteAcls({ filters: reading });
     await admin.disconnect();
     const blind = await run('loader', ['load', '--once']);
     expect(blind.code, blind.stderr).toBe(0);
@@ -244,6 +232,9 @@ describe('a Kafka with TLS, passwords and ACLs', () => {
     const noRight = { ...refused, message: expect.stringContaining('this Kafka user has no ACL for it') };
     await expect(readAs('fetcher', topics.rawMovies, 'tmdb.fetcher')).rejects.toMatchObject(noRight);
     await expect(publishAs('loader', topics.movieIds)).rejects.toMatchObject(noRight);
+    await expect(publishAs('scheduler', topics.deadLetters)).rejects.toMatchObject(noRight);
+    await expect(publishAs('dashboard', topics.movieIds)).rejects.toMatchObject(noRight);
+    await expect(readAs('dashboard', topics.rawMovies, 'tmdb.loader')).rejects.toMatchObject(noRight);
     await expect(publishAs('producer', topics.rawMovies)).rejects.toMatchObject(noRight);
     await expect(publishAs('producer', topics.movieIds)).resolves.toBeUndefined();
   }, 180_000);

@@ -6,13 +6,14 @@ import { withTests } from './guarantees.ts';
 import { jsonPage, schemaFiles } from './json.ts';
 import { measuresMacro, metricDocs, metricsPage } from './metrics.ts';
 import { modelsText } from './models.ts';
+import { provisionFile, provisionSql } from './snowflake-provision.ts';
 import { databaseFile, supersetFiles } from './superset/bundle.ts';
 
 /**
  * `npm run docs`: writes the pages that have a source in the code. docs/guarantees.md: which tests show each row, from the ids in the
  * names of the tests. docs/configuration.md and .env.example: the settings. docs/json.md and docs/json: what
  * commands print with --json. docs/metrics.md, two files of dbt and what Superset imports: the metrics in dbt/metrics.json.
- * dbt/models.json: the models of dbt, for the dashboard.
+ * dbt/models.json: the models of dbt, for the dashboard. deploy/snowflake/provision.sql: what `warehouse provision` creates.
  */
 const root = join(import.meta.dirname, '../..');
 const guarantees = join(root, 'docs/guarantees.md');
@@ -21,6 +22,8 @@ writeFileSync(join(root, 'docs/configuration.md'), configurationPage());
 writeFileSync(join(root, '.env.example'), envExample());
 writeFileSync(join(root, 'docs/json.md'), await jsonPage());
 writeFileSync(join(root, 'docs/metrics.md'), metricsPage());
+mkdirSync(dirname(join(root, provisionFile)), { recursive: true });
+writeFileSync(join(root, provisionFile), provisionSql());
 writeFileSync(join(root, 'dbt/macros/movie_measures.sql'), measuresMacro());
 writeFileSync(join(root, 'dbt/models/docs/metrics.md'), metricDocs());
 // The environment of the linters has the parser of YAML.

@@ -9,6 +9,8 @@ import { ExitCode } from '../../runtime/errors.ts';
 import { check, provision } from '../../warehouse/snowflake/provision/provision.ts';
 import { openSnowflakeSession, type SnowflakeSession } from '../../warehouse/snowflake/session.ts';
 import { openSnowflakeWarehouse } from '../../warehouse/snowflake/warehouse.ts';
+import { provisionFile, statementsIn } from '../generated-pages/snowflake-provision.ts';
+import { read } from '../support/deploy/project.ts';
 import { SnowflakeEmulator } from '../support/snowflake/emulator.ts';
 import { newKeyPair, settings } from '../support/snowflake/provision-settings.ts';
 import { tampering } from '../support/snowflake/provision-tampering.ts';
@@ -35,6 +37,27 @@ beforeAll(async () => {
 afterAll(async () => {
   await admin[Symbol.asyncDispose]();
   await emulator[Symbol.asyncDispose]();
+});
+
+describe('deploy/snowflake/provision.sql', () => {
+  it('[S5] creates everything in an empty account, except keys', async () => {
+    await using another = await SnowflakeEmulator.start();
+    await using session = await openSnowflakeSession({
+      settings: another.settings(),
+      clock: systemClock,
+      stage: 'test',
+    });
+    const ask = async (sql: string) => (await session.execute({ sql })).rows;
+    for (const sql of statementsIn(read(provisionFile))) await ask(sql);
+    const without = { ...settings, keys: { loader: {}, dbt: {}, dashboard: {} } };
+    expect(await check(ask, without)).toEqual([]);
+    const missing = await check(ask, settings);
+    expect(missing.map(({ what }) => what)).toEqual([
+      expect.stringContaining('LECTURE_LOADER'),
+      expect.stringContaining('LECTURE_DBT'),
+      expect.stringContaining('LECTURE_DASHBOARD'),
+    ]);
+  });
 });
 
 describe('warehouse provision', () => {
@@ -178,6 +201,8 @@ describe('the command', () => {
 
   it('prints the SQL without account, credentials or connection', { tags: ['full'] }, async () => {
     const statements = await statementsDuring(async () => {
+      const { stdout } = await provisionBy(['--print'], {});
+      expect(statementsIn(stdout)).toEqual(statementsIn(read(provisionFile)));
       const environment = { SNOWFLAKE_DATABASE: 'other_de', SNOWFLAKE_URL: emulator.url };
       const plain = await provisionBy(['--print'], environment);
       expect(plain).toMatchObject({ code: 0, stderr: '' });

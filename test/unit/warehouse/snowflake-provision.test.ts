@@ -4,6 +4,8 @@ import { desiredState } from '../../../warehouse/snowflake/provision/desired.ts'
 import { differences } from '../../../warehouse/snowflake/provision/diff.ts';
 import { nothingObserved, type Step } from '../../../warehouse/snowflake/provision/model.ts';
 import { script, stepsOf } from '../../../warehouse/snowflake/provision/script.ts';
+import { provisionFile, provisionSql, statementsIn } from '../../generated-pages/snowflake-provision.ts';
+import { read } from '../../support/deploy/project.ts';
 import { names, settings } from '../../support/snowflake/provision-settings.ts';
 import { complete, having, whole } from '../../support/snowflake/provisioned-account.ts';
 
@@ -130,6 +132,17 @@ describe('an empty account', () => {
       .map((text) => text.replaceAll(/^\s*--.*$/gm, '').trim())
       .filter((text) => text !== '' && !text.startsWith('use role'));
     expect(statements).toEqual(emptyAccount.map(({ sql }) => sql));
+  });
+});
+
+describe('deploy/snowflake/provision.sql', () => {
+  it('[S5] is what creates an empty account: otherwise run npm run docs', () => {
+    expect(read(provisionFile)).toBe(provisionSql());
+  });
+
+  it('has the same rights as with keys', () => {
+    const grants = statementsIn(read(provisionFile)).filter((sql) => sql.startsWith('grant '));
+    expect(grants).toEqual(emptyAccount.map(({ sql }) => sql).filter((sql) => sql.startsWith('grant ')));
   });
 });
 
