@@ -9,6 +9,9 @@ import type { Skip } from './batches/skip.ts';
 import { patchKafkajs } from './kafkajs-internals.ts';
 import { createTokenProvider } from './oauth-token.ts';
 import { Reach } from './reach.ts';
+import { openRegistry, type Registry } from './schema-registry/registry.ts';
+import type { SchemaRegistryAccess } from './schema-registry/registry-client.ts';
+import { WireFormat } from './schema-registry/wire-format.ts';
 import { Seeds } from './seeds.ts';
 
 /** A client of kafkajs, and the state that its users share. It never leaves this folder. */
@@ -17,13 +20,17 @@ export interface Kafka extends PlainKafka {
   readonly topics: Topics;
   readonly reach: Reach;
   readonly seeds: Seeds;
+  readonly registry: Registry | null;
+  readonly wire: WireFormat;
 }
 
 export interface KafkaOptions extends KafkaAccess {
   readonly ssl: boolean;
   /** With `ssl`, for brokers that identify clients by certificates. */
   readonly clientCertificate?: ClientCertificate | undefined;
-  /** For the token endpoint of an OAuth login; brokers are reached directly. */
+  /** @default none: records are written in Avro's single-object encoding */
+  readonly schemaRegistry?: SchemaRegistryAccess | null;
+  /** For the token endpoint of an OAuth login and for the schema registry; brokers are reached directly. */
   readonly proxy?: ProxySettings | undefined;
   /** Asked at each new connection, for a broker that has another address and password after a restart. @default neither changes */
   readonly currentAccess?: () => KafkaAccess;
@@ -47,7 +54,9 @@ export function createKafka(options: KafkaOptions): Kafka {
   const { currentAccess = () => options } = options;
   patchKafkajs();
   boundDecoding(options.skips);
-  const reach = new Reach({ patienceMs, signal, clock: systemClock, random: Math.random, log });
+  const waiting = { patienceMs, signal, clock: systemClock, random: Math.random, log };
+  const reach = new Reach(waiting);
+  const registry = options.schemaRegistry ? openRegistry(options.schemaRegistry, options.proxy, waiting) : null;
   const seeds = new Seeds(() => currentAccess().brokers);
   const settings = {
     brokers: () => seeds.addresses(),
@@ -61,7 +70,8 @@ export function createKafka(options: KafkaOptions): Kafka {
   };
   const kafka = new PlainKafka({ ...settings, retry: { ...clientRetry, retries: 3 } });
   const ofMembers = new PlainKafka({ ...settings, retry: { ...clientRetry, retries: 20 } });
-  return Object.assign(kafka, { topics, reach, seeds, consumer: ofMembers.consumer.bind(ofMembers) });
+  const wire = new WireFormat(topics, registry);
+  return Object.assign(kafka, { topics, reach, seeds, registry, wire, consumer: ofMembers.consumer.bind(ofMembers) });
 }
 
 /**

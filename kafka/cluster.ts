@@ -35,10 +35,15 @@ export interface KafkaCluster {
 
 /** The cluster for its owner, who closes it after everything that uses it. */
 export interface OpenKafkaCluster extends KafkaCluster, AsyncDisposable {
-  /** Why Kafka is out of reach; null while it is in reach. */
+  /** Why Kafka or its schema registry is out of reach; null while both are in reach. */
   readonly outage: string | null;
   /** Asks Kafka whether it is there, and learns the addresses of its brokers. @throws KafkaError */
   probe(): Promise<void>;
+  /**
+   * Registers the schemas of all topics, if there is a schema registry; to be called before the first write.
+   * @throws SchemaRefusedError, or KafkaError if the registry is out of reach.
+   */
+  registerSchemas(): Promise<void>;
   /** Nothing brings this Kafka back: from now on every call fails with `error`. */
   giveUp(error: unknown): void;
 }
@@ -59,10 +64,14 @@ export function openKafkaCluster(options: KafkaOptions): OpenKafkaCluster {
       createPartitionSource({ ...source, topics: topics.map(({ name }) => name), kafka }),
     readTopic: ({ name }, onRecord, onUnusable) => readTopic(kafka, name, onRecord, onUnusable),
     get outage() {
-      return kafka.reach.reason;
+      return kafka.reach.reason ?? kafka.registry?.reach.reason ?? null;
     },
     probe: () => probing.probe(),
-    giveUp: (error) => kafka.reach.giveUp(error),
+    registerSchemas: () => kafka.wire.register(),
+    giveUp: (error) => {
+      kafka.reach.giveUp(error);
+      kafka.registry?.reach.giveUp(error);
+    },
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   };
 }

@@ -50,6 +50,18 @@ export class OAuthRefusedError extends Error {
   readonly retriable = false;
 }
 
+/** The schema registry refuses this client, or cannot identify itself. A person must correct the settings. */
+export class RegistryLoginError extends Error {
+  override readonly name = 'RegistryLoginError';
+  readonly retriable = false;
+}
+
+/** The schema registry does not accept one of our schemas: a person must correct its rules, or remove another schema. */
+export class SchemaRefusedError extends IngestError {
+  readonly code = 'schema_refused';
+  readonly retriable = false;
+}
+
 /** The local broker does not start or does not stop. */
 export class BrokerError extends IngestError {
   readonly code = 'broker_failed';
@@ -96,6 +108,7 @@ const remedies: readonly (readonly [name: RegExp, remedy: string])[] = [
     /OAuthRefused/,
     'check KAFKA_OAUTH_TOKEN_URL, KAFKA_OAUTH_CLIENT_ID, KAFKA_OAUTH_CLIENT_SECRET and KAFKA_OAUTH_SCOPE',
   ],
+  [/RegistryLogin/, 'check SCHEMA_REGISTRY_URL, SCHEMA_REGISTRY_USERNAME and SCHEMA_REGISTRY_PASSWORD, and its rights'],
   [
     /SASLAuthentication|SASL_MECHANISM$/,
     'check KAFKA_USERNAME, KAFKA_PASSWORD and KAFKA_SASL_MECHANISM; with oauthbearer, whether the brokers accept the token',

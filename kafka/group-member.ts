@@ -175,9 +175,9 @@ class Deliveries {
 
   async handle(payload: EachBatchPayload): Promise<void> {
     if (this.#isClosed) return;
-    const { handler, member } = this.#owner;
+    const { member } = this.#owner;
     // kafkajs must not see an error: it would fetch and deliver the same batch again.
-    const handling = onBatch(payload, handler).catch(member.fail);
+    const handling = onBatch(payload, this.#owner).catch(member.fail);
     this.#inFlight.add(handling);
     await handling.finally(() => this.#inFlight.delete(handling));
   }
@@ -299,13 +299,14 @@ export async function withHeartbeats<T>(heartbeat: () => Promise<void>, work: ()
   }
 }
 
-async function onBatch({ batch, heartbeat }: EachBatchPayload, handler: MemberHandler): Promise<void> {
+async function onBatch({ batch, heartbeat }: EachBatchPayload, { handler, kafka, member }: Owner): Promise<void> {
   const fetched = withUndeclaredFields(batch);
   const [topic, partition] = [batch.topic, batch.partition];
   const fetchedOffset = BigInt(fetched.fetchedOffset);
   const next = BigInt(batch.lastOffset()) + 1n;
   const missing = missingOffsets(fetched, next);
-  await handler.onBatch({ topic, partition, messages: fetched.messages, next, fetchedOffset, missing }, heartbeat);
+  const messages = await withHeartbeats(heartbeat, () => kafka.wire.fromWire(fetched.messages, member.closed));
+  if (messages) await handler.onBatch({ topic, partition, messages, next, fetchedOffset, missing }, heartbeat);
 }
 
 /** Converts fetched messages. A record that stands for a batch begins at the requested offset if that is within the batch. */

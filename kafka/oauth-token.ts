@@ -1,6 +1,3 @@
-import { once } from 'node:events';
-import http, { type IncomingMessage } from 'node:http';
-import https from 'node:https';
 import { z } from 'zod';
 import { type Clock, systemClock } from '../runtime/clock.ts';
 import { messageOf } from '../runtime/errors.ts';
@@ -9,9 +6,8 @@ import type { Secret } from '../runtime/secret.ts';
 import { identityHint, isIdentityError } from '../runtime/tls-identity.ts';
 import type { OAuthLogin } from './access.ts';
 import { OAuthRefusedError, TransientError } from './errors.ts';
+import { jsonOf, send } from './http-request.ts';
 
-const timeoutMs = 10_000;
-const maxBytes = 1_000_000;
 /** A token that ends within this time (ms) is replaced; one that lives for a shorter time, at half of it. */
 const marginMs = 30_000;
 /** How long (ms) a token is used if the answer does not say how long it lives. */
@@ -55,7 +51,7 @@ export function createTokenProvider(
 
 async function ask(login: OAuthLogin, proxy: Secret | undefined, clock: Clock): Promise<Token> {
   const [askedAt, askedAtTime] = [clock.monotonic(), clock.now()];
-  const { status, text } = await send(login, proxy).catch((error) => {
+  const { status, text } = await request(login, proxy).catch((error) => {
     throw asFailure(login, proxy, error);
   });
   const { host } = new URL(login.tokenUrl);
@@ -71,40 +67,19 @@ async function ask(login: OAuthLogin, proxy: Secret | undefined, clock: Clock): 
   return { value, staleAt: askedAt + useMs, staleAtTime: askedAtTime + useMs };
 }
 
-/** Redirects are not followed: they could lead the secret elsewhere. */
-async function send({ tokenUrl, clientId, clientSecret, scope }: OAuthLogin, proxy: Secret | undefined) {
+function request({ tokenUrl, clientId, clientSecret, scope }: OAuthLogin, proxy: Secret | undefined) {
   const credentials = [clientId, clientSecret.reveal()].map((part) => encodeURIComponent(part)).join(':');
   const form = new URLSearchParams({ grant_type: 'client_credentials', ...(scope !== undefined && { scope }) });
-  const isHttps = new URL(tokenUrl).protocol === 'https:';
-  const { request, Agent } = isHttps ? https : http;
-  // Chosen here by our settings: without this, Node would read the environment.
-  const proxyEnv = proxy ? { [isHttps ? 'HTTPS_PROXY' : 'HTTP_PROXY']: proxy.reveal() } : {};
-  const sent = request(tokenUrl, {
+  return send(tokenUrl, {
     method: 'POST',
-    agent: new Agent({ proxyEnv }),
-    signal: AbortSignal.timeout(timeoutMs),
+    proxy,
     headers: {
       authorization: `Basic ${Buffer.from(credentials).toString('base64')}`,
       'content-type': 'application/x-www-form-urlencoded',
       accept: 'application/json',
     },
+    body: form.toString(),
   });
-  // An error after the first bytes of the answer ends the answer as well, and is thrown there.
-  sent.on('error', () => {});
-  sent.end(form.toString());
-  const [response] = (await once(sent, 'response')) as [IncomingMessage];
-  return { status: response.statusCode ?? 0, text: await textOf(response) };
-}
-
-async function textOf(response: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of response) {
-    bytes += chunk.length;
-    if (bytes > maxBytes) throw new Error(`the answer has more than ${maxBytes} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString();
 }
 
 function asFailure({ tokenUrl }: OAuthLogin, proxy: Secret | undefined, error: unknown): Error {
@@ -118,12 +93,4 @@ function asFailure({ tokenUrl }: OAuthLogin, proxy: Secret | undefined, error: u
 function reasonOf(text: string): string {
   const { data } = z.object({ error: z.string().regex(/^[a-z_]{1,50}$/) }).safeParse(jsonOf(text));
   return data ? ` (${data.error})` : '';
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
 }

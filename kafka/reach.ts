@@ -12,7 +12,11 @@ export interface ReachOptions {
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Logger;
+  /** What is reached, and what to do if it is not. @default Kafka */
+  readonly server?: { readonly name: string; readonly remedy: string };
 }
+
+const kafkaServer = { name: 'Kafka', remedy: 'start Kafka, or correct KAFKA_BROKERS; then run the command again' };
 
 const defaultPatienceMs = 20_000;
 /** An outage ends when everything works for this time (ms): brokers that return one after the other are one outage. */
@@ -42,6 +46,10 @@ export class Reach {
     const stop = () => void setTimeout(() => this.giveUp(signal?.reason), lastTriesMs).unref();
     if (signal?.aborted) stop();
     else signal?.addEventListener('abort', stop, { once: true });
+  }
+
+  get server(): { readonly name: string; readonly remedy: string } {
+    return this.#options.server ?? kafkaServer;
   }
 
   /** Why Kafka is out of reach; null while it is in reach. */
@@ -115,7 +123,7 @@ export class Reach {
     this.#failing.set(trouble, reason);
     if (this.#reason === null) {
       this.#since = this.#options.clock.monotonic();
-      this.#options.log.warn({ reason }, 'Kafka is out of reach, waiting for it');
+      this.#options.log.warn({ reason }, `${this.server.name} is out of reach, waiting for it`);
     }
     this.#reason = reason;
   }
@@ -124,7 +132,7 @@ export class Reach {
     if (this.#failing.size > 0 || this.#reason === null) return;
     this.#reason = null;
     const { clock, log } = this.#options;
-    log.warn({ seconds: Math.round((clock.monotonic() - this.#since) / 1_000) }, 'Kafka is back');
+    log.warn({ seconds: Math.round((clock.monotonic() - this.#since) / 1_000) }, `${this.server.name} is back`);
   }
 }
 
@@ -168,9 +176,7 @@ export class Trouble implements Disposable {
     const failingMs = clock.monotonic() - (this.#failingSince ?? 0);
     const isUnknown = isUnknownTopic(error);
     if (failingMs >= (isUnknown ? Math.min(patienceMs, unknownTopicMs) : patienceMs)) {
-      const remedy = isUnknown
-        ? 'is the topic there?'
-        : 'start Kafka, or correct KAFKA_BROKERS; then run the command again';
+      const remedy = isUnknown ? 'is the topic there?' : this.#reach.server.remedy;
       throw new KafkaError(`${failure.message}. Tried for ${formatDuration(failingMs)}: ${remedy}`, { cause: error });
     }
     const waitMs = fullJitter(this.#attempts, backoff, random);

@@ -3,6 +3,7 @@ import type { Kafka } from './client.ts';
 import { murmur2 } from './murmur2.ts';
 import { PartitionWriter, type RequestLimits, tooLarge, type Waiting } from './partition-writer.ts';
 import { ProducerConnection } from './producer-connection.ts';
+import type { WireFormat } from './schema-registry/wire-format.ts';
 import { type ProducerRecord, partitionKey, type Sink } from './topic.ts';
 import { maxRecordBytesOf } from './topic-settings.ts';
 
@@ -42,7 +43,7 @@ export function openProducer(kafka: Kafka): KafkaProducer {
   };
   return {
     sink: (topic, limits) =>
-      new KafkaSink(connection, writerOf, topic, {
+      new KafkaSink(connection, kafka.wire, writerOf, topic, {
         maxRecordBytes: maxRecordBytesOf(topic),
         ...defaultLimits,
         ...limits,
@@ -56,13 +57,21 @@ type WriterOf = (topic: string, partition: number, limits: RequestLimits) => Par
 /** Encodes records and gives each to the writer of its partition. */
 class KafkaSink<T> implements Sink<T | null> {
   readonly #producer: ProducerConnection;
+  readonly #wire: WireFormat;
   readonly #writerOf: WriterOf;
   readonly #topic: WrittenTopic<T>;
   readonly #limits: SinkLimits;
   readonly #publishing = new Set<Promise<unknown>>();
 
-  constructor(producer: ProducerConnection, writerOf: WriterOf, topic: WrittenTopic<T>, limits: SinkLimits) {
+  constructor(
+    producer: ProducerConnection,
+    wire: WireFormat,
+    writerOf: WriterOf,
+    topic: WrittenTopic<T>,
+    limits: SinkLimits,
+  ) {
     this.#producer = producer;
+    this.#wire = wire;
     this.#writerOf = writerOf;
     this.#topic = topic;
     this.#limits = limits;
@@ -102,9 +111,12 @@ class KafkaSink<T> implements Sink<T | null> {
   }
 
   #encode({ key, value, headers = {} }: ProducerRecord<T | null>): Omit<Waiting, 'onWritten' | 'onFailed'> {
-    const bytes = value === null ? null : this.#topic.codec.encode(value);
-    const size = sizeOf(key) + sizeOf(bytes) + sizeOf(Object.entries(headers).flat().join()) + overheadBytes;
-    if (size > this.#limits.maxRecordBytes) throw tooLarge(this.#topic.name, key, size);
-    return { message: { key, value: bytes, headers }, bytes: size };
+    const { name, codec } = this.#topic;
+    const wire = value === null ? null : this.#wire.toWire(name, codec.encode(value));
+    const all = { ...headers, ...wire?.headers };
+    const bytes = wire?.value ?? null;
+    const size = sizeOf(key) + sizeOf(bytes) + sizeOf(Object.entries(all).flat().join()) + overheadBytes;
+    if (size > this.#limits.maxRecordBytes) throw tooLarge(name, key, size);
+    return { message: { key, value: bytes, headers: all }, bytes: size };
   }
 }

@@ -1,3 +1,4 @@
+import type { SchemaRegistrySettings } from '../kafka/schema-registry/settings.ts';
 import type { KafkaSettings } from '../kafka/settings.ts';
 import { mayBeCleartext } from '../runtime/cleartext.ts';
 import type { Secret } from '../runtime/secret.ts';
@@ -9,6 +10,7 @@ interface Carriers {
   readonly allowed: readonly string[];
   readonly tmdb?: TmdbSettings | undefined;
   readonly kafka?: KafkaSettings | undefined;
+  readonly schemaRegistry?: SchemaRegistrySettings | undefined;
   readonly tokenBucketUrl?: Secret | undefined;
   readonly proxies?: { readonly HTTPS_PROXY: Secret | undefined; readonly HTTP_PROXY: Secret | undefined } | undefined;
 }
@@ -37,6 +39,10 @@ export function* cleartextMistakes(given: Carriers): Generator<readonly [variabl
     if (proxy?.protocol === 'http:' && proxy.password !== '' && refuse(proxy.hostname)) {
       yield [name, message("the proxy's password", proxy.hostname, 'use a proxy with https')];
     }
+  }
+  const registry = given.schemaRegistry?.login ? new URL(given.schemaRegistry.url) : undefined;
+  if (registry?.protocol === 'http:' && refuse(registry.hostname)) {
+    yield ['SCHEMA_REGISTRY_URL', message('the password', registry.hostname, 'use https')];
   }
   if (kafka) yield* ofKafka(kafka, refuse, message);
 }

@@ -1,5 +1,6 @@
 import { lstatSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import type { SchemaRegistrySettings } from '../kafka/schema-registry/settings.ts';
 import type { KafkaSettings } from '../kafka/settings.ts';
 import { dayMs } from '../runtime/days.ts';
 import { UsageError } from '../runtime/errors.ts';
@@ -38,6 +39,8 @@ export interface Config {
   readonly dataDir: string;
   readonly tmdb: TmdbSettings;
   readonly kafka: KafkaSettings;
+  /** null: records are written in Avro's single-object encoding. */
+  readonly schemaRegistry: SchemaRegistrySettings;
   /** How TMDb and Snowflake are reached. */
   readonly proxy: ProxySettings;
   /** The bucket that a fleet shares. If absent, this process has a bucket of its own. */
@@ -85,10 +88,17 @@ const leastMarginMs = 7 * dayMs;
 
 /** Mistakes that concern several groups. A check needs groups that have no mistake of their own. */
 function* crossMistakes(values: Partial<Values>) {
-  const { tmdb, kafka, tokenBucket, network, warehouse } = values;
+  const { tmdb, kafka, schemaRegistry, tokenBucket, network, warehouse } = values;
   if (network) {
     const proxies = { HTTPS_PROXY: network.https, HTTP_PROXY: network.http };
-    const carriers = { tmdb, kafka, tokenBucketUrl: tokenBucket?.url, proxies, allowed: network.cleartextHosts };
+    const carriers = {
+      tmdb,
+      kafka,
+      schemaRegistry,
+      tokenBucketUrl: tokenBucket?.url,
+      proxies,
+      allowed: network.cleartextHosts,
+    };
     for (const [name, message] of cleartextMistakes(carriers)) yield `${name}: ${message}`;
   }
   if (tmdb && kafka && kafka.rawRetentionMs + leastMarginMs > tmdb.retentionMs) {
@@ -99,13 +109,13 @@ function* crossMistakes(values: Partial<Values>) {
 }
 
 function compose(values: Values, texts: Texts, environment: NodeJS.ProcessEnv): Config {
-  const { tmdb, kafka, sandbox, schedule, dashboard, process } = values;
+  const { tmdb, kafka, schemaRegistry, sandbox, schedule, dashboard, process } = values;
   const origin = originOf(values);
   const dataDir = resolve(values.dataDir.dataDir ?? join('data', origin));
   const proxy = proxyOf(values);
   const { kind, load } = values.warehouse;
   return {
-    ...{ origin, dataDir, tmdb, kafka, sandbox, dashboard, proxy, load },
+    ...{ origin, dataDir, tmdb, kafka, schemaRegistry, sandbox, dashboard, proxy, load },
     tokenBucketUrl: values.tokenBucket.url,
     warehouse: chooseWarehouse(kind, values[kind], { dataDir, proxy }),
     snowflakeNames: snowflakeNames(values.snowflake),

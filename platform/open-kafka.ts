@@ -47,7 +47,18 @@ export async function openKafka(
   });
   const { ended, ...access } = await findBroker(context, resources, options, local);
   const opened = openKafkaCluster({
-    ...{ ...access, ssl, clientCertificate, proxy: config.proxy, clientId: 'tmdb-stream', topics, skips, log, signal },
+    ...{
+      ...access,
+      ssl,
+      clientCertificate,
+      schemaRegistry: config.schemaRegistry,
+      proxy: config.proxy,
+      clientId: 'tmdb-stream',
+      topics,
+      skips,
+      log,
+      signal,
+    },
     ...(kafkaPatienceMs !== undefined && { patienceMs: kafkaPatienceMs }),
     ...(isService && { patienceMs: Number.POSITIVE_INFINITY }),
   });
@@ -56,6 +67,7 @@ export async function openKafka(
   if (isService) resources.use(watchKafka(opened, health));
   const clusterId = await opened.admin.clusterId();
   await prepareTopics(context, opened.admin, options);
+  if (mayWrite(options)) await opened.registerSchemas();
   const rules = { secrets: config.secrets, topics, maxAnswerAgeMs: maxAnswerAgeMs(config) };
   const deadLetters = deadLetterSink(opened.sink(topics.deadLetters), rules);
   isConnected = true;
@@ -74,6 +86,9 @@ export const topicSettingsOf = ({ kafka, tmdb }: Pick<Config, 'kafka' | 'tmdb'>)
   const { partitions, replicationFactor, rawRetentionMs } = kafka;
   return { partitions, replicationFactor, rawRetentionMs, maxBodyBytes: tmdb.maxBodyBytes };
 };
+
+/** Commands that only look, and dry runs, leave the topics to others. */
+const mayWrite = ({ topics = 'require' }: PlatformOptions): boolean => topics === 'require';
 
 /** @throws PreconditionError for topics that would lose records, or are missing and are not to be created. */
 async function prepareTopics(

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { schemaRegistryGroup } from '../kafka/schema-registry/settings.ts';
 import { kafkaGroup } from '../kafka/settings.ts';
 import { messageOf } from '../runtime/errors.ts';
 import { readSmallFile } from '../runtime/path-settings.ts';
@@ -19,6 +20,7 @@ export const groups = {
   tmdb: tmdbGroup,
   tokenBucket: tokenBucketGroup,
   kafka: kafkaGroup,
+  schemaRegistry: schemaRegistryGroup,
   dataDir: dataDirGroup,
   schedule: scheduleGroup,
   warehouse: warehouseGroup,

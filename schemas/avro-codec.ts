@@ -1,19 +1,18 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import avsc, { type Schema, type Type } from 'avsc';
-import { type Codec, DecodeError } from './codec.ts';
+import { type Codec, DecodeError, type SchemaVersion } from './codec.ts';
 import { crc64Avro } from './fingerprint.ts';
 import { avroOptions } from './logical-types.ts';
 
 const marker = Buffer.from([0xc3, 0x01]);
-const headerBytes = marker.length + 8;
+/** The length of what precedes a body. */
+export const headerBytes = marker.length + 8;
 const folder = join(import.meta.dirname, 'avro');
 
 /** A schema version that may have written a record. */
-interface Version {
+interface Version extends SchemaVersion {
   readonly type: Type;
-  /** What precedes every body: marker and fingerprint. */
-  readonly header: Buffer;
   /** Converts a value of this version into the newest version's shape; absent for the newest version. */
   readonly resolver: ReturnType<Type['createResolver']> | undefined;
 }
@@ -36,6 +35,7 @@ export function avroCodec<T>(schemas: readonly Schema[]): Codec<T> {
   const newest = versions.at(-1);
   if (!newest) throw new Error('a codec needs a schema');
   return {
+    versions: versions.map(({ text, header }) => ({ text, header })),
     encode: (value) => Buffer.concat([newest.header, newest.type.toBuffer(value)]),
     decode: (bytes) => decode(writerOf(versions, bytes), newest.type, bytes) as T,
   };
@@ -44,12 +44,26 @@ export function avroCodec<T>(schemas: readonly Schema[]): Codec<T> {
 function versionsOf(schemas: readonly Schema[]): Version[] {
   const types = schemas.map((schema) => avsc.Type.forSchema(schema, avroOptions()));
   const newest = types.at(-1);
-  return types.map((type) => {
-    const header = Buffer.concat([marker, Buffer.alloc(8)]);
-    // avsc's plain `schema()` is the Parsing Canonical Form: no docs, no logical types, full names.
-    header.writeBigUInt64LE(crc64Avro(JSON.stringify(type.schema())), marker.length);
-    return { type, header, resolver: newest && type !== newest ? newest.createResolver(type) : undefined };
+  return types.map((type, index) => {
+    const resolver = newest && type !== newest ? newest.createResolver(type) : undefined;
+    return { text: JSON.stringify(schemas[index]), type, header: headerOf(type), resolver };
   });
+}
+
+function headerOf(type: Type): Buffer {
+  const header = Buffer.concat([marker, Buffer.alloc(8)]);
+  // avsc's plain `schema()` is the Parsing Canonical Form: no docs, no logical types, full names.
+  header.writeBigUInt64LE(crc64Avro(JSON.stringify(type.schema())), marker.length);
+  return header;
+}
+
+/** What precedes a body that a schema wrote. @param text the schema in JSON. @returns null if it is not an Avro schema. */
+export function headerOfSchema(text: string): Buffer | null {
+  try {
+    return headerOf(avsc.Type.forSchema(JSON.parse(text), avroOptions()));
+  } catch {
+    return null;
+  }
 }
 
 function writerOf(versions: readonly Version[], bytes: Buffer): Version {
@@ -57,6 +71,11 @@ function writerOf(versions: readonly Version[], bytes: Buffer): Version {
   // Newest first: it has written nearly every record.
   const writer = versions.findLast(({ header }) => bytes.compare(header, 0, headerBytes, 0, headerBytes) === 0);
   if (writer) return writer;
+  if (bytes[0] === 0) {
+    throw new DecodeError(
+      `no schema is known for id ${bytes.readUInt32BE(1)} of a schema registry: see docs/services.md`,
+    );
+  }
   if (bytes.compare(marker, 0, marker.length, 0, marker.length) !== 0) {
     throw new DecodeError(`a record starts with c301, not with ${bytes.toString('hex', 0, marker.length)}`);
   }

@@ -1,5 +1,13 @@
 import { IngestError } from '../runtime/errors.ts';
 
+/** A version of a record's schema. */
+export interface SchemaVersion {
+  /** As on file, in JSON. */
+  readonly text: string;
+  /** What precedes a body that it wrote, in Avro's single-object encoding. */
+  readonly header: Buffer;
+}
+
 /** Converts a record's value into the bytes that Kafka stores, and back. */
 export interface Codec<T> {
   /** @throws Error if the value does not match the schema, which is a bug. */
@@ -9,6 +17,8 @@ export interface Codec<T> {
    * @throws DecodeError if no known version of the schema writes these bytes.
    */
   decode(bytes: Buffer): T;
+  /** The schemas of its values, oldest first; absent if it passes bytes through. */
+  readonly versions?: readonly SchemaVersion[];
 }
 
 /** These bytes can never be decoded; the record must be parked. */

@@ -91,6 +91,9 @@ const goodSecrets: Readonly<
   HTTPS_PROXY_FILE: proxy,
   HTTP_PROXY_FILE: proxy,
   KAFKA_PASSWORD_FILE: { more: { KAFKA_USERNAME: 'u' } },
+  SCHEMA_REGISTRY_PASSWORD_FILE: {
+    more: { SCHEMA_REGISTRY_USERNAME: 'u', SCHEMA_REGISTRY_URL: 'https://registry.example' },
+  },
   KAFKA_OAUTH_CLIENT_SECRET_FILE: {
     more: {
       KAFKA_SASL_MECHANISM: 'oauthbearer',
