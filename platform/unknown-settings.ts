@@ -45,7 +45,13 @@ export const foreignVariables: readonly ForeignVariables[] = [
   },
   {
     program: "Snowflake's command line and connectors",
-    names: ['SNOWFLAKE_HOME', 'SNOWFLAKE_CONNECTIONS_*', 'SNOWFLAKE_DEFAULT_CONNECTION_NAME', 'SNOWFLAKE_CLI_*'],
+    names: [
+      'SNOWFLAKE_HOME',
+      'SNOWFLAKE_CONNECTIONS_*',
+      'SNOWFLAKE_DEFAULT_CONNECTION_NAME',
+      'SNOWFLAKE_CLI_*',
+      'SNOWFLAKE_WIF_*',
+    ],
   },
   {
     program: "a connection of Snowflake's command line",

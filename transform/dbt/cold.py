@@ -13,6 +13,7 @@ import threading
 
 from dbt.cli.main import cli
 from without_extras import skip_debug_events, skip_manifest_file
+from workload_identity import use_identity_token
 
 
 def end_with_stdin():
@@ -25,6 +26,7 @@ if sys.argv[1:2] == ["--skip-extras"]:
     skip_debug_events()
     skip_manifest_file()
 
+use_identity_token()
 threading.Thread(target=end_with_stdin, daemon=True).start()
 # The project's hooks read from the command line whether this is a retry.
 sys.argv[0] = "dbt"

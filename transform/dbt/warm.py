@@ -18,6 +18,7 @@ import threading
 
 from dbt.cli.main import dbtRunner
 from without_extras import skip_debug_events, skip_manifest_file
+from workload_identity import use_identity_token
 
 
 class Project:
@@ -100,6 +101,7 @@ def listen(commands):
 def main():
     skip_debug_events()
     skip_manifest_file()
+    use_identity_token()
     project = Project(sys.argv[1])
     commands = queue.SimpleQueue()
     threading.Thread(target=listen, args=(commands,), daemon=True).start()

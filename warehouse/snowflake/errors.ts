@@ -64,7 +64,7 @@ const remedies: Readonly<Record<string, string>> = {
   '003001': 'the role lacks a privilege: see "warehouse provision --check"',
   '390100': 'check SNOWFLAKE_USER and the credentials',
   '390144':
-    'check that the user has the public key that belongs to SNOWFLAKE_PRIVATE_KEY (warehouse provision --loader-key)',
+    'check that the user has the public key that belongs to SNOWFLAKE_PRIVATE_KEY (warehouse provision --loader-key), or the identity of SNOWFLAKE_IDENTITY_TOKEN_FILE',
 };
 
 /** Converts the driver's error into our own. @param secrets what its message must not contain, even if Snowflake repeats it. */

@@ -1,8 +1,9 @@
 import type { Readable } from 'node:stream';
 import type { Bind, Connection, ConnectionOptions, SnowflakeError as DriverError } from 'snowflake-sdk';
 import type { Clock } from '../../runtime/clock.ts';
-import { UsageError } from '../../runtime/errors.ts';
+import { messageOf, UsageError } from '../../runtime/errors.ts';
 import { lazy } from '../../runtime/lazy.ts';
+import { readSmallFile } from '../../runtime/path-settings.ts';
 import { type ProxySettings, proxyFor } from '../../runtime/proxy.ts';
 import { Secret } from '../../runtime/secret.ts';
 import { WarehouseUnavailableError } from '../warehouse.ts';
@@ -12,6 +13,8 @@ import { fromDriver } from './errors.ts';
 export type SnowflakeCredentials =
   | { readonly kind: 'key pair'; readonly privateKey: Secret; readonly passphrase: Secret | undefined }
   | { readonly kind: 'token'; readonly token: Secret }
+  /** The file has an OIDC token, which its issuer replaces before it ends. */
+  | { readonly kind: 'workload identity'; readonly tokenFile: string }
   | { readonly kind: 'password'; readonly password: Secret };
 
 /** The account, the user and the objects to use. */
@@ -104,31 +107,36 @@ const leaveMs = 2_000;
 export async function openSnowflakeSession(options: SessionOptions): Promise<SnowflakeSession> {
   const { settings, clock } = options;
   const driver = await loadDriver();
-  const connection = driver.createConnection(connectionOptions(options));
+  const login = loginOf(settings.credentials);
+  const connection = driver.createConnection(connectionOptions(options, login));
   // Not connectAsync, which can resolve after a failed login.
   const { user, account, url } = settings;
   const doing = `the login of ${user} at ${account}${url === undefined ? '' : `, ${url},`}`;
-  const login = new Promise<void>((resolve, reject) => {
+  const loggingIn = new Promise<void>((resolve, reject) => {
     connection.connect((error) => (error ? reject(error) : resolve()));
   });
   try {
-    await within(clock, settings.timeoutMs, doing, login);
+    await within(clock, settings.timeoutMs, doing, loggingIn);
     const session = new DriverSession(connection, options);
     await session.execute({ sql: sessionParameters(settings.timeoutMs) });
     await session.execute({ sql: 'alter session set autocommit = true' });
     return session;
   } catch (error) {
     void leave(connection, clock);
-    throw fromDriver(doing, error, secretsOf(settings));
+    const secrets = login.token === undefined ? [] : [new Secret(login.token)];
+    throw fromDriver(doing, error, [...secretsOf(settings), ...secrets]);
   }
 }
 
-function connectionOptions({ settings, warehouse, stage }: SessionOptions): ConnectionOptions {
+function connectionOptions(
+  { settings, warehouse, stage }: SessionOptions,
+  login: Partial<ConnectionOptions>,
+): ConnectionOptions {
   const { account, user, role, database, ingestWarehouse, url, timeoutMs } = settings;
   return {
     account,
     username: user,
-    ...loginOf(settings.credentials),
+    ...login,
     ...(role !== undefined && { role }),
     ...(url !== undefined && { accessUrl: url }),
     ...proxyOptions(settings),
@@ -159,6 +167,15 @@ function proxyOptions({ account, url, proxy }: SnowflakeSettings): Partial<Conne
   };
 }
 
+/** Read at each login: the file rotates. @throws WarehouseUnavailableError, because it may be written again. */
+function identityToken(file: string): string {
+  try {
+    return readSmallFile(file).trim();
+  } catch (error) {
+    throw new WarehouseUnavailableError(`SNOWFLAKE_IDENTITY_TOKEN_FILE: ${messageOf(error)}`, { cause: error });
+  }
+}
+
 function loginOf(credentials: SnowflakeCredentials): Partial<ConnectionOptions> {
   switch (credentials.kind) {
     case 'key pair': {
@@ -171,6 +188,12 @@ function loginOf(credentials: SnowflakeCredentials): Partial<ConnectionOptions> 
     }
     case 'token':
       return { authenticator: 'PROGRAMMATIC_ACCESS_TOKEN', token: credentials.token.reveal() };
+    case 'workload identity':
+      return {
+        authenticator: 'WORKLOAD_IDENTITY',
+        workloadIdentityProvider: 'OIDC',
+        token: identityToken(credentials.tokenFile),
+      };
     case 'password':
       return { authenticator: 'SNOWFLAKE', password: credentials.password.reveal() };
   }

@@ -1,10 +1,11 @@
 import { createPrivateKey } from 'node:crypto';
 import { isIP } from 'node:net';
+import { resolve } from 'node:path';
 import { z } from 'zod';
 import { bareHost, isLoopback } from '../../runtime/addresses.ts';
 import { type Secret, secretsOfPem } from '../../runtime/secret.ts';
 import { type Kind, objectOf, type SettingsGroup, setting } from '../../runtime/setting.ts';
-import { durationFrom, flag, httpUrl, secret, text } from '../../runtime/setting-kinds.ts';
+import { durationFrom, flag, httpUrl, path, secret, text } from '../../runtime/setting-kinds.ts';
 import { parseIdentifier } from './provision/identifiers.ts';
 import type { SnowflakeCredentials, SnowflakeSettings } from './session.ts';
 
@@ -53,6 +54,14 @@ const settings = {
     name: 'SNOWFLAKE_TOKEN',
     kind: secret,
     meaning: 'A programmatic access token, used if there is no key.',
+  }),
+  identityTokenFile: setting({
+    name: 'SNOWFLAKE_IDENTITY_TOKEN_FILE',
+    kind: path('file to read'),
+    meaning:
+      'A file with an OIDC token of this workload, as Kubernetes projects it, used if there is neither key nor token. It is read again ' +
+      'at each login, so it may rotate. The user in Snowflake needs a WORKLOAD_IDENTITY of the type OIDC.',
+    see: 'docs/snowflake.md',
   }),
   password: setting({
     name: 'SNOWFLAKE_PASSWORD',
@@ -159,12 +168,14 @@ export function* snowflakeMistakes(given: SnowflakeGiven): Generator<readonly [k
   if (given.privateKey) {
     const mistake = keyMistake(given.privateKey, given.passphrase);
     if (mistake) yield ['privateKey', mistake];
-  } else if (!given.token && !given.password) {
+  } else if (given.token || given.identityTokenFile) {
+    return;
+  } else if (!given.password) {
     yield [
       'privateKey',
-      'needed with WAREHOUSE=snowflake: a private key as PEM, or SNOWFLAKE_PRIVATE_KEY_FILE; or a SNOWFLAKE_TOKEN (programmatic access token)',
+      'needed with WAREHOUSE=snowflake: a private key as PEM, or SNOWFLAKE_PRIVATE_KEY_FILE; a SNOWFLAKE_TOKEN (programmatic access token); or a SNOWFLAKE_IDENTITY_TOKEN_FILE (workload identity)',
     ];
-  } else if (!given.token && !given.allowPassword) {
+  } else if (!given.allowPassword) {
     yield [
       'password',
       'a plain password is refused: use a key pair or a token, or set SNOWFLAKE_ALLOW_PASSWORD=true to take the risk',
@@ -210,9 +221,16 @@ export const snowflakeSettings = (given: SnowflakeGiven): SnowflakeSettings => (
 });
 
 /** The safest of those that are given. */
-function credentialsOf({ privateKey, passphrase, token, password }: SnowflakeGiven): SnowflakeCredentials {
+function credentialsOf({
+  privateKey,
+  passphrase,
+  token,
+  identityTokenFile,
+  password,
+}: SnowflakeGiven): SnowflakeCredentials {
   if (privateKey) return { kind: 'key pair', privateKey, passphrase };
   if (token) return { kind: 'token', token };
+  if (identityTokenFile) return { kind: 'workload identity', tokenFile: resolve(identityTokenFile) };
   if (password) return { kind: 'password', password };
   throw new RangeError('no credentials: call snowflakeMistakes first');
 }

@@ -17,6 +17,8 @@ interface SnowflakeEmulatorOptions {
   readonly abortIdleBlockerSeconds?: number;
   /** Whether a login creates the database and the schema that it names, unlike Snowflake. @default true */
   readonly createOnLogin?: boolean;
+  /** A file with the issuer of OIDC tokens: see `emulator/logins.py`. @default no workload may log in */
+  readonly oidcFile?: string;
 }
 
 /** A statement in the emulator's log. */
@@ -62,6 +64,7 @@ export class SnowflakeEmulator implements AsyncDisposable {
   readonly sqlLog: string;
   readonly #args: readonly string[];
   readonly #dir: string;
+  readonly #env: NodeJS.ProcessEnv;
   #process: ChildProcess | undefined;
 
   private constructor(port: number, dir: string, options: SnowflakeEmulatorOptions) {
@@ -70,6 +73,7 @@ export class SnowflakeEmulator implements AsyncDisposable {
     this.url = `http://127.0.0.1:${port}`;
     this.sqlLog = join(dir, 'sql.jsonl');
     this.#dir = dir;
+    this.#env = { ...process.env, ...(options.oidcFile && { EMULATOR_OIDC: options.oidcFile }) };
     const settings = {
       port,
       'db-path': join(dir, 'databases'),
@@ -95,7 +99,7 @@ export class SnowflakeEmulator implements AsyncDisposable {
   async start(): Promise<void> {
     // When standard input closes, the emulator knows that this process has ended, for whatever reason.
     const args = ['-B', program, ...this.#args, '--end-with-stdin'];
-    const child = spawn(python, args, { stdio: ['pipe', 'ignore', 'pipe'] });
+    const child = spawn(python, args, { stdio: ['pipe', 'ignore', 'pipe'], env: this.#env });
     const complaint: Buffer[] = [];
     child.stderr.on('data', (data) => complaint.push(data));
     this.#process = child;

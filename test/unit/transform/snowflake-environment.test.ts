@@ -52,6 +52,12 @@ it('passes only the used secret to dbt, on one line', () => {
   ]);
 });
 
+it('passes the path of an identity token to dbt, and no secret', () => {
+  const environment = environmentWith({ kind: 'workload identity', tokenFile: '/run/token' });
+  expect(environment).toMatchObject({ SNOWFLAKE_IDENTITY_TOKEN_FILE: '/run/token' });
+  expect(Object.keys(environment).filter((name) => name.startsWith('DBT_ENV_SECRET_'))).toEqual([]);
+});
+
 it('contains the address only if it is not that of the account', () => {
   const token: SnowflakeCredentials = { kind: 'token', token: new Secret('t') };
   expect(environmentWith(token)).not.toHaveProperty('SNOWFLAKE_HOST');
