@@ -109,8 +109,8 @@ export class Rounds {
   /** When documents were replaced whose values may still be in the file; null if there are none. */
   #blankedBy: Date | null = null;
   #finishAt = Number.NEGATIVE_INFINITY;
-  /** Whether the log says that a full refresh waits. */
-  #isDeferred = false;
+  /** The full refresh that waits, as planned last; null if none waits. */
+  #deferred: FullRefresh | null = null;
   isGood = true;
   /** Why the last round failed; null if it did not. */
   failure: IngestError | null = null;
@@ -170,11 +170,9 @@ export class Rounds {
     if (version === null || this.#clock.monotonic() < (this.#failed?.retryAt ?? 0)) return 'skipped';
     if (version === this.#idleVersion) {
       this.#unavailable = null;
-      await this.#askFreshness();
-      await this.#copyAgain();
-      await this.#finishPurge();
-      this.#noSpace = null;
-      return 'skipped';
+      if (this.#deferred === null) return this.#idle();
+      // On Snowflake, a person's refresh does not change BRONZE, so it is looked for when the virtual warehouse runs in any case.
+      if (!this.#isFreshnessDue()) return this.#defer(this.#deferred, version);
     }
     const plan = await planTransform(this.#context);
     this.#unavailable = null;
@@ -182,8 +180,8 @@ export class Rounds {
     this.#context.metrics.driftFindings.set(plan.driftFindings);
     if (plan.state.reason === 'nothing loaded') return 'skipped';
     await this.#askFreshness(plan.fingerprint);
-    if (plan.refresh?.isDeferred) return this.#defer(plan.refresh);
-    this.#isDeferred = false;
+    if (plan.refresh?.isDeferred) return this.#defer(plan.refresh, version);
+    if (this.#deferred !== null) [this.#deferred, this.#idleVersion] = [null, null];
     if (plan.state.due) return this.#run(plan);
     await publishIfBehind(this.#context, plan.layers);
     await this.#finishPurge();
@@ -194,12 +192,23 @@ export class Rounds {
     return 'skipped';
   }
 
+  /** BRONZE has not changed since there was nothing to do. */
+  async #idle(): Promise<RoundOutcome> {
+    await this.#askFreshness();
+    await this.#copyAgain();
+    await this.#finishPurge();
+    this.#noSpace = null;
+    return 'skipped';
+  }
+
   /** Readers keep the last GOLD, and nothing is published: an interrupted refresh may have left tables of different SQL. */
-  #defer(refresh: FullRefresh): RoundOutcome {
-    if (!this.#isDeferred) announce(this.#context, refresh);
+  #defer(refresh: FullRefresh, version: string): RoundOutcome {
+    const { config, metrics } = this.#context;
+    const isAnnounced = this.#deferred !== null && config.transformFullRefresh === 'defer';
+    [this.#deferred, this.#idleVersion, this.#noSpace] = [refresh, version, null];
     // The values of expired answers stay until the refresh.
-    if (this.#blankedBy !== null) this.#context.metrics.purgeUnfinished.set(1);
-    this.#isDeferred = true;
+    if (this.#blankedBy !== null) metrics.purgeUnfinished.set(1);
+    if (!isAnnounced) announce(this.#context, refresh);
     return 'skipped';
   }
 
@@ -286,9 +295,7 @@ export class Rounds {
   /** @param fingerprint absent: that of the last command. With other variables, the next build would parse the whole project again. */
   async #askFreshness(fingerprint?: string): Promise<void> {
     const { signal, metrics, log } = this.#context;
-    // After a full disk, this shows at once whether there is space again.
-    const isDue = this.#clock.monotonic() >= this.#freshnessAt + this.#target.freshnessEveryMs;
-    if (!isDue && this.#noSpace === null) return;
+    if (!this.#isFreshnessDue()) return;
     const vars = fingerprint === undefined ? undefined : varsOf(this.#context, fingerprint);
     const ask = (signal: AbortSignal) => this.#dbt.freshness({ signal, ...(vars && { vars }) });
     const sources = await (this.#target.readsNeedLock ? withTransformLease(this.#context, ask) : ask(signal));
@@ -298,6 +305,11 @@ export class Rounds {
       metrics.sourceFresh.set({ source }, { pass: 1, warn: 0.5, error: 0 }[status]);
       if (status !== 'pass') log.warn({ source, status, ageSeconds }, 'a source is stale');
     }
+  }
+
+  /** After a full disk, a check shows at once whether there is space again. */
+  #isFreshnessDue(): boolean {
+    return this.#noSpace !== null || this.#clock.monotonic() >= this.#freshnessAt + this.#target.freshnessEveryMs;
   }
 
   /** If the copy for readers failed, only another attempt shows whether it can be written again. */

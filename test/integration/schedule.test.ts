@@ -292,6 +292,32 @@ describe('the schedule of dbt', () => {
     },
   );
 
+  it('[R157] plans a deferred full refresh again only with new batches or a check of freshness, and builds after it', async () => {
+    await load();
+    await leaveBuild('of yesterday');
+    const { duckdbPath: path } = duckDbOf(context.config);
+    const config = loadConfig({ DATA_DIR: folder, DUCKDB_LOCK_WAIT: '0s', TRANSFORM_FULL_REFRESH: 'defer' });
+    const rounds = new Rounds({ ...context, config }, dbt, clock);
+    /** Whether a round opens the warehouse: it cannot while another process has it. */
+    const opensWarehouse = async () => {
+      await using _lock = await takeFileLock({ path, clock: systemClock, waitMs: 0 });
+      expect(await rounds.next()).toBe('skipped');
+      return !(await context.health.readiness()).ok;
+    };
+    expect(await rounds.next()).toBe('skipped');
+    expect(await opensWarehouse()).toBe(false);
+    await clock.advance(60_000);
+    expect(await opensWarehouse()).toBe(true);
+    expect(await rounds.next()).toBe('skipped');
+    expect(await opensWarehouse()).toBe(false);
+    await load();
+    expect(await opensWarehouse()).toBe(true);
+    expect([await rounds.next(), dbt.commands]).toEqual(['skipped', ['freshness', 'freshness']]);
+    const fingerprint = await projectFingerprint(join(import.meta.dirname, '../../dbt'));
+    await runSql(path, `update silver.dbt_runs set project_fingerprint = '${fingerprint}'`);
+    expect([await rounds.next(), dbt.commands.at(-1)]).toEqual(['success', 'build']);
+  });
+
   it('[R155] builds a first time without an announcement, whatever the setting says', async () => {
     await load();
     const config = { ...context.config, transformFullRefresh: 'refuse' as const };
