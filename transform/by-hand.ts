@@ -84,9 +84,11 @@ async function runDbt(context: Context, args: readonly string[], lease: WriteLoc
   if (lease && !lease.lost?.aborted) {
     const written = readRunResults(await readJson(resultsFile));
     const isOld = written?.metadata.invocation_id === previous?.metadata.invocation_id;
-    await using log = await openRunLog(lease);
-    const results = isOld ? null : written;
-    await recordRun(log, { startedAt, finishedAt: systemClock.now(), results, hasSucceeded: code === 0 });
+    const ended = {
+      ...{ startedAt, finishedAt: systemClock.now() },
+      ...{ results: isOld ? null : written, hasSucceeded: code === 0 },
+    };
+    await recordRun(() => openRunLog(lease), ended, { clock: systemClock, signal: context.signal });
   }
   return code ?? exitCodeOf(killedBy ?? 'SIGTERM');
 }

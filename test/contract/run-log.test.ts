@@ -2,12 +2,14 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { systemClock } from '../../runtime/clock.ts';
+import { type Clock, systemClock } from '../../runtime/clock.ts';
 import type { DbtRun } from '../../transform/dbt/dbt.ts';
 import { OneCommandAtATime } from '../../transform/dbt/one-command-at-a-time.ts';
 import type { Runner } from '../../transform/dbt/runner.ts';
 import { transformState } from '../../transform/state.ts';
 import { openDuckDbRunLog } from '../../warehouse/duckdb/run-log.ts';
+import type { RunLogTables } from '../../warehouse/system.ts';
+import { WarehouseUnavailableError } from '../../warehouse/warehouse.ts';
 import { runSql } from '../support/warehouse/warehouse-contents.ts';
 
 // The outcome that our process writes, however dbt ends. `integration/dbt` shows the same with the real dbt.
@@ -50,7 +52,23 @@ const node = (unique_id: string, status: string) => ({
   timing: [{ completed_at: '2026-11-01T10:00:00.123456Z' }],
 });
 
-async function outcomeOf({ begins = true, results, end = 'exit code 0' }: Script, run: Partial<DbtRun> = {}) {
+/** Waits take no time. */
+const clockOf = (): Clock => {
+  let passedMs = 0;
+  return {
+    now: () => Date.now(),
+    monotonic: () => passedMs,
+    sleep: async (ms) => {
+      passedMs += ms;
+    },
+  };
+};
+
+async function outcomeOf(
+  { begins = true, results, end = 'exit code 0' }: Script,
+  run: Partial<DbtRun> = {},
+  openRunLog: () => Promise<RunLogTables> = log,
+) {
   const runner: Runner = {
     invoke: async ({ resultsFile }) => {
       if (begins) {
@@ -69,14 +87,14 @@ async function outcomeOf({ begins = true, results, end = 'exit code 0' }: Script
     },
     [Symbol.asyncDispose]: async () => {},
   };
-  const place = { projectDir: '/project', environmentDir: '/python', workDir: dir, env: {}, openRunLog: log };
+  const place = { projectDir: '/project', environmentDir: '/python', workDir: dir, env: {}, openRunLog };
   const options = {
     command: 'build',
     vars: { project_fingerprint: 'f' },
     signal: new AbortController().signal,
     ...run,
   };
-  const error = await new OneCommandAtATime(place, runner).run(options as DbtRun).then(
+  const error = await new OneCommandAtATime(place, runner, clockOf()).run(options as DbtRun).then(
     () => null,
     (thrown: Error) => thrown.message,
   );
@@ -146,6 +164,61 @@ it('[P22] says that GOLD is whole after a success, not after a failure or if ano
 it('records a run as a success if dbt has results and none is bad', async () => {
   const { error, rows } = await outcomeOf({ results: [node('model.p.a', 'success'), node('test.p.b.1', 'warn')] });
   expect({ error, rows }).toEqual({ error: null, rows: [{ ...ofBuild, status: 'success', models: 'success' }] });
+});
+
+/** The log of runs on a warehouse that fails at one step, so many times. */
+function failing(step: 'open' | 'write' | 'reply', times: number, error: Error) {
+  let left = times;
+  const failAt = (at: typeof step) => {
+    if (at !== step || left === 0) return;
+    left -= 1;
+    throw error;
+  };
+  return async (): Promise<RunLogTables> => {
+    failAt('open');
+    const tables = await log();
+    const write = async (statements: readonly string[]) => {
+      failAt('write');
+      await tables.write(statements);
+      failAt('reply');
+    };
+    return { query: (sql) => tables.query(sql), write, [Symbol.asyncDispose]: () => tables[Symbol.asyncDispose]() };
+  };
+}
+
+const away = new WarehouseUnavailableError('Snowflake: no connection');
+const succeeding = { results: [node('model.p.a', 'success')] };
+
+it.each([
+  ['open', 'a success', succeeding, 'success', 1],
+  ['write', 'a success', succeeding, 'success', 1],
+  ['reply', 'a success', succeeding, 'success', 1],
+  ['reply', 'a run without results', { end: 'signal SIGKILL' }, 'failed', 0],
+] as const)(
+  '[R158] writes an outcome once although the warehouse is away at the %s several times: %s',
+  async (step, _, script, status, results) => {
+    const { rows } = await outcomeOf(script, {}, failing(step, 3, away));
+    expect(rows).toEqual([{ ...ofBuild, status, models: status }]);
+    expect(await read('select * from silver.dbt_results')).toHaveLength(results);
+  },
+);
+
+it.each([
+  ['a success', succeeding, /no connection/],
+  ['a failure of dbt', { results: [node('model.p.a', 'error')], end: 'exit code 1' }, /1 of dbt's models/],
+] as const)(
+  '[R158] gives up when the warehouse stays away, and the run stays running, never a success: %s',
+  async (_, script, message) => {
+    const { error, rows } = await outcomeOf(script, {}, failing('write', 1_000_000, away));
+    expect(error).toMatch(message);
+    expect(rows).toEqual([{ ...ofBuild, status: 'running', models: 'running' }]);
+  },
+);
+
+it('[R158] does not retry a write that fails for another reason', async () => {
+  const { error, rows } = await outcomeOf(succeeding, {}, failing('write', 1, new Error('no such column')));
+  expect(error).toBe('no such column');
+  expect(rows).toEqual([{ ...ofBuild, status: 'running', models: 'running' }]);
 });
 
 it('records no run if dbt could not open the warehouse, and none before the tables exist', async () => {

@@ -1,6 +1,6 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { systemClock } from '../../runtime/clock.ts';
+import { type Clock, systemClock } from '../../runtime/clock.ts';
 import { makeFolder } from '../../runtime/make-folder.ts';
 import { freshnessArguments, parseArguments, retryDir, runArguments, targetDir } from './arguments.ts';
 import type { Dbt, DbtEnvironment, DbtFreshness, DbtRun, Vars } from './dbt.ts';
@@ -34,12 +34,14 @@ interface Outcome {
 export class OneCommandAtATime implements Dbt {
   readonly #place: DbtEnvironment;
   readonly #runner: Runner;
+  readonly #clock: Clock;
   #last: Promise<unknown> = Promise.resolve();
   #vars: Vars | undefined;
 
-  constructor(place: DbtEnvironment, runner: Runner) {
+  constructor(place: DbtEnvironment, runner: Runner, clock: Clock = systemClock) {
     this.#place = place;
     this.#runner = runner;
+    this.#clock = clock;
   }
 
   run(options: DbtRun): Promise<DbtSummary> {
@@ -47,7 +49,7 @@ export class OneCommandAtATime implements Dbt {
       options.signal.throwIfAborted();
       if (options.command === 'retry' && !(await this.#prepareRetry())) return nothingToRetry;
       this.#vars = options.vars;
-      const startedAt = systemClock.now();
+      const startedAt = this.#clock.now();
       const { results, failure, seconds } = await this.#invoke({
         name: options.command,
         args: runArguments(this.#place, options),
@@ -69,11 +71,13 @@ export class OneCommandAtATime implements Dbt {
    */
   async #record(options: DbtRun, results: RunResults | null, error: DbtError | null, startedAt: number): Promise<void> {
     if (error?.retriable && results === null) return;
-    const finishedAt = systemClock.now();
+    const finishedAt = this.#clock.now();
     const ended = { started: startOf(options), startedAt, finishedAt, results, hasSucceeded: error === null };
     try {
-      await using log = await this.#place.openRunLog(options.lock);
-      await recordRun(log, ended);
+      await recordRun(() => this.#place.openRunLog(options.lock), ended, {
+        clock: this.#clock,
+        signal: options.signal,
+      });
     } catch (thrown) {
       if (error === null) throw thrown;
     }

@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import type { Clock } from '../../runtime/clock.ts';
+import { isRetriable } from '../../runtime/errors.ts';
 import type { RunLogTables } from '../../warehouse/system.ts';
 import { failedStatuses, type NodeResult, type RunResults } from './run-results.ts';
 
@@ -44,20 +46,41 @@ select
   count(case when lower(table_schema) = 'gold' and lower(table_name) = 'build_state' then 1 end) as of_build_state
 from information_schema.tables`;
 
+/** How long (ms) the write of an outcome is retried, and how often: a lost outcome costs another build. */
+const [patienceMs, retryMs] = [2 * 60_000, 5_000];
+
 /**
  * Writes the outcome of a run into silver.dbt_runs and silver.dbt_results. The hook at the start of a run (dbt/macros/run_log.sql) has
  * written its row with the status `running`, which stays if this process is killed too: so no run counts as a success unless its results
- * say so. If dbt ended before the hook, the row is written here, unless no run has ever begun.
+ * say so. If dbt ended before the hook, the row is written here, unless no run has ever begun. While the warehouse is unavailable, the
+ * write is retried for two minutes; a retry changes nothing if the last one has taken effect.
+ * @throws the last error, or the signal's reason if it aborts between two attempts.
  */
-export async function recordRun(log: RunLogTables, run: EndedRun): Promise<void> {
+export async function recordRun(
+  open: () => Promise<RunLogTables>,
+  run: EndedRun,
+  { clock, signal }: { readonly clock: Clock; readonly signal: AbortSignal },
+): Promise<void> {
+  const id = run.results?.metadata.invocation_id ?? randomUUID();
+  for (const giveUpAt = clock.monotonic() + patienceMs; ; ) {
+    try {
+      await using log = await open();
+      return await writeOutcome(log, run, id);
+    } catch (error) {
+      if (!isRetriable(error) || clock.monotonic() >= giveUpAt) throw error;
+    }
+    await clock.sleep(retryMs, signal);
+  }
+}
+
+async function writeOutcome(log: RunLogTables, run: EndedRun, id: string): Promise<void> {
   const [tables = {}] = await log.query(tablesSql);
   if (Number(tables['of_run_log'] ?? 0) < 3) return;
-  const id = run.results?.metadata.invocation_id ?? randomUUID();
   const { status, models } = statusesOf(run);
-  // Without results, dbt's id is unknown: its row is the one that says `running`.
+  // Without results, dbt's id is unknown: its row is the one that says `running`, or `failed` after a write without a reply.
   const row = run.results
     ? `invocation_id = ${text(id)}`
-    : `status = 'running' and started_at >= ${timestamp(run.startedAt)}`;
+    : `status in ('running', 'failed') and started_at >= ${timestamp(run.startedAt)}`;
   await log.write([
     ...insertRow(run, id, row),
     ...insertResults(id, run),
@@ -98,7 +121,8 @@ function insertResults(id: string, { results, finishedAt }: EndedRun): string[] 
        cast(failures as bigint), cast(finished_at as timestamp)
      from (values ${rows.join(',\n')})
        as result (node_id, node_name, resource_type, status, seconds, rows_affected, failures, finished_at)
-     where exists (select 1 from silver.dbt_runs where invocation_id = ${text(id)})`,
+     where exists (select 1 from silver.dbt_runs where invocation_id = ${text(id)})
+       and not exists (select 1 from silver.dbt_results where invocation_id = ${text(id)})`,
   ];
 }
 
