@@ -44,3 +44,10 @@ export async function readDrift(query: Query): Promise<Drift | null> {
     })),
   };
 }
+
+/** How many of the differences are recent; 0 if no run of dbt has built the view yet. */
+export async function countRecentDrift(query: Query): Promise<number> {
+  if (!(await hasTable(query, 'silver', 'silver_drift'))) return 0;
+  const [row] = await query('select count(*) as findings from silver.silver_drift where is_recent');
+  return Number(row?.['findings']);
+}

@@ -13,7 +13,7 @@ import type { Dbt, DbtEnvironment, DbtRun } from './dbt/dbt.ts';
 import type { DbtProgress } from './dbt/log-lines.ts';
 import { openColdDbt, openWarmDbt } from './dbt/open-dbt.ts';
 import { type DbtSummary, failuresShape } from './dbt/run-results.ts';
-import { readDrift } from './drift.ts';
+import { countRecentDrift } from './drift.ts';
 import { announce, type FullRefresh, fullRefreshShape, readFullRefresh } from './full-refresh.ts';
 import { type LayerTimes, readLayerTimes } from './layers.ts';
 import { blankExpired, blankIfPossible, finishPurge } from './purge.ts';
@@ -80,7 +80,7 @@ export interface TransformPlan {
   /** dbt's own record of its last run; empty before the first. */
   readonly last: Readonly<Record<string, unknown>>;
   readonly layers: LayerTimes;
-  /** How many differences the newest documents have from the pinned shape. */
+  /** How many recent differences the documents have from the pinned shape. */
   readonly driftFindings: number;
   /** The full refresh that the next build is; null if it is none, or the first build. */
   readonly refresh: FullRefresh | null;
@@ -134,7 +134,7 @@ export async function planTransform(context: Context): Promise<TransformPlan> {
     return { state, fingerprint, last: {}, layers: {}, driftFindings: 0, refresh: null };
   }
   const [last = {}] = state.reason === 'never run' ? [] : await query(lastRunReportSql);
-  const driftFindings = (await readDrift(query))?.findings.filter(({ isRecent }) => isRecent).length ?? 0;
+  const driftFindings = await countRecentDrift(query);
   const refresh = await readFullRefresh(context, query, state);
   return { state, fingerprint, last, layers: await readLayerTimes(query), driftFindings, refresh };
 }
