@@ -42,6 +42,8 @@ export interface OperationsStatus {
   readonly layers: readonly Row[] | null;
   readonly lastFlush: Row | null;
   readonly lastDbtRun: (Row & { readonly failures: readonly Row[] }) | null;
+  /** Why the next run of dbt builds. */
+  readonly nextBuild: string | null;
   readonly lastDayAtSnowflake: Row | null;
   /** The open dead letters by reason and topic, with what becomes of them if they are sent back now. */
   readonly deadLetters: readonly LetterGroup[] | null;
@@ -112,6 +114,7 @@ const dbtColumns = [
   column('testsPassed', 'Tests passed', 'count'),
   column('testsWarned', 'Tests warned', 'count'),
   column('failed', 'Failed', 'count'),
+  column('nextBuild', 'Next run', 'text'),
 ];
 const letterColumns = [
   column('reason', 'Reason', 'text'),
@@ -209,12 +212,13 @@ export function operationsView(status: OperationsStatus): Html {
     section(title, part, rows && rows.length > 0 ? tableOf(title, columns, rows) : null);
   const one = (title: string, part: string, columns: readonly Column[], row: Row | null): Html =>
     section(title, part, row && detailsOf(columns, row));
-  const { topics, tokens, layers, lastFlush, lastDbtRun, lastDayAtSnowflake, deadLetters, drift, coverage } = status;
+  const { topics, tokens, layers, lastFlush, lastDbtRun, nextBuild, lastDayAtSnowflake, deadLetters, drift, coverage } =
+    status;
   const letters = deadLetters?.map((group) => ({ ...group, redrive: redriveText(group) })) ?? null;
   const failures = lastDbtRun?.failures ?? [];
   return html`<p>What <code>tmdb-stream status</code> shows, read at ${timeView(status.readAt)}. <a href="/data/operations.json">JSON</a></p>
     ${list('Topics', 'topics', topicColumns, topics)}${list('Dead letters', 'deadLetters', letterColumns, letters)}${list('Layers', 'warehouse', layerColumns, layers)}
-    <div class="grid">${one('Last run of dbt', 'warehouse', dbtColumns, lastDbtRun)}
+    <div class="grid">${one('Last run of dbt', 'warehouse', dbtColumns, lastDbtRun && { ...lastDbtRun, nextBuild })}
     <div>${one('Last flush', 'warehouse', flushColumns, lastFlush)}
     ${(tokens || errorOf('tokens') !== undefined) && one('Tokens', 'tokens', tokenColumns, tokens)}</div></div>
     ${section("Coverage of TMDb's catalogue", 'coverage', coverage ? coverageView(coverage) : html`<p>Not read yet: <code>npx tmdb-stream coverage</code></p>`)}

@@ -6,7 +6,7 @@ import { count, time, type ValueOf } from '../runtime/shape.ts';
 import { fullRefreshShape } from '../transform/full-refresh.ts';
 import { hasTable, readLayerTimes } from '../transform/layers.ts';
 import { lastRunReportSql } from '../transform/state.ts';
-import { readPlannedRefresh } from '../transform/transform.ts';
+import { readNextBuild } from '../transform/transform.ts';
 import type { WarehouseReader } from '../warehouse/warehouse.ts';
 import { costShape, readCost } from './cost.ts';
 import { numberOrNull, timeOrNull } from './row-values.ts';
@@ -54,6 +54,12 @@ export const warehouseShape = z.object({
   layers: z.array(layerShape).nullable().describe('BRONZE, SILVER and GOLD, as far as they exist'),
   lastFlush: flushShape.nullable().describe('the last transaction of the loader; null before the first'),
   lastDbtRun: dbtRunShape.nullable().describe('the last run of dbt; null before the first'),
+  nextBuild: z
+    .string()
+    .nullable()
+    .describe(
+      'why the next run of dbt builds, such as new batches or partial run (the last run did not build and test everything); up to date: nothing to build; null before the first load',
+    ),
   fullRefresh: fullRefreshShape
     .nullable()
     .describe('the full refresh that the next build needs; null if it needs none, or if nothing was built yet'),
@@ -79,7 +85,14 @@ export interface WarehouseStatus {
 
 export const unreadWarehouse: WarehouseStatus = {
   positions: null,
-  tables: { layers: null, lastFlush: null, lastDbtRun: null, fullRefresh: null, lastDayAtSnowflake: null },
+  tables: {
+    layers: null,
+    lastFlush: null,
+    lastDbtRun: null,
+    nextBuild: null,
+    fullRefresh: null,
+    lastDayAtSnowflake: null,
+  },
 };
 
 /** Before the first load. */
@@ -112,11 +125,13 @@ async function readTables(reader: WarehouseReader, context: Context): Promise<Wa
   const { snowflake } = config.warehouse;
   const rawMovies = config.kafka.topics.rawMovies.name;
   const hasRuns = await hasTable((sql) => reader.query(sql), 'silver', 'dbt_runs');
+  const next = await readNextBuild(context, (sql) => reader.query(sql));
   return {
     layers: await readLayers(reader, hasRuns),
     lastFlush: await readLastFlush(reader),
     lastDbtRun: hasRuns ? await readLastRun(reader) : null,
-    fullRefresh: hasRuns ? await readPlannedRefresh(context, (sql) => reader.query(sql)) : null,
+    nextBuild: next.reason,
+    fullRefresh: next.fullRefresh,
     lastDayAtSnowflake: snowflake
       ? await readCost(reader, snowflake, { hasRuns, rawMovies, now: systemClock.now() })
       : null,

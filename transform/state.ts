@@ -18,6 +18,7 @@ export interface TransformState {
     | 'clock behind'
     | 'last run failed'
     | 'run interrupted'
+    | 'partial run'
     | 'new batches'
     | 'up to date';
   /** Whether the tables may contain rows from other SQL than today's: then only a full refresh corrects them. */
@@ -103,11 +104,12 @@ select count(case when _fetched_at > ${timestampOf(farthest)} then 1 end) as row
 from silver.silver_movies
 where _fetched_at > ${timestampOf(latest)}`;
 
-/** A later run of some models only, by hand, does not repair what failed in the last run of all. */
+/** A later run of some models only, by hand, does not repair what failed in the last run of all, and GOLD is not consistent after it. */
 const lastRunsSql = `
 select
   max_by(status, finished_at) as of_any,
-  max_by(case when is_complete then status end, case when is_complete then finished_at end) as of_complete
+  max_by(case when is_complete then status end, case when is_complete then finished_at end) as of_complete,
+  max_by(case when is_complete then 'complete' else 'partial' end, finished_at) as kind
 from silver.dbt_runs where command in ('run', 'build')`;
 
 /**
@@ -132,11 +134,13 @@ export async function transformState(query: Query, fingerprint: string, now = Da
   if (ahead) return because('clock behind', { waiting: ahead });
   if (builtFingerprint !== fingerprint) return because('project changed', { fullRefresh: true });
   if (Number((await one(otherSqlSql))[0]) > 0) return because('project changed', { fullRefresh: true });
-  const lastStatuses = await one(lastRunsSql);
+  const [ofAny, ofComplete, kind] = await one(lastRunsSql);
+  const lastStatuses = [ofAny, ofComplete];
   if (lastStatuses.includes('failed')) return because('last run failed');
   if (lastStatuses.some((status) => status !== 'success')) return because('run interrupted');
   const [sealedSeq] = await one(sealedSql);
   if (Number(sealedSeq ?? 0) > Number(builtSeq ?? 0)) return because('run interrupted');
+  if (kind === 'partial') return because('partial run');
   const [batches, waiting] = (await one(unsealedSql(times))).map(Number);
   return because(batches ? 'new batches' : 'up to date', { waiting });
 }

@@ -118,9 +118,13 @@ export async function transform(context: Context, options: TransformOptions): Pr
   return resultOf(summary);
 }
 
-/** The full refresh that the next build would be; null if it would be none. */
-export async function readPlannedRefresh(context: Context, query: Query): Promise<FullRefresh | null> {
-  return readFullRefresh(context, query, await transformState(query, await projectFingerprint(projectDir)));
+/** Why the next build is due, or that it is not, and the full refresh that it would be; null if it would be none. */
+export async function readNextBuild(
+  context: Context,
+  query: Query,
+): Promise<{ readonly reason: TransformState['reason']; readonly fullRefresh: FullRefresh | null }> {
+  const state = await transformState(query, await projectFingerprint(projectDir));
+  return { reason: state.reason, fullRefresh: await readFullRefresh(context, query, state) };
 }
 
 /** Reads the ledger and dbt's record of its runs. @throws WarehouseUnavailableError. */

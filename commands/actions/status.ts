@@ -31,7 +31,8 @@ export async function showStatus(context: Context, options: ShowStatus): Promise
 
 /** The status as tables, each under its title. A part that not every setup has is omitted if it is empty. */
 export function textOf(status: Status): string {
-  const { topics, tokens, layers, lastFlush, lastDbtRun, fullRefresh, lastDayAtSnowflake, coverage } = status;
+  const { topics, tokens, layers, lastFlush, lastDbtRun, nextBuild, fullRefresh, lastDayAtSnowflake, coverage } =
+    status;
   const { failures = [], ...lastRun } = lastDbtRun ?? {};
   const inWarehouse = errorOf(status, 'warehouse');
   const sections = [
@@ -41,6 +42,7 @@ export function textOf(status: Status): string {
     section('last flush', rowsOf(lastFlush), inWarehouse),
     lastDayAtSnowflake ? section('last 24 hours at Snowflake', rowsOf(lastDayAtSnowflake)) : [],
     section('last dbt run', rowsOf(lastDbtRun && lastRun), inWarehouse),
+    nextBuild && !fullRefresh ? section('next dbt run', [{ reason: nextBuild }]) : [],
     fullRefresh ? section('next dbt run: full refresh', rowsOf(fullRefresh)) : [],
     coverage || errorOf(status, 'coverage') !== undefined
       ? section('last coverage report', rowsOf(coverage && coverageRow(coverage)), errorOf(status, 'coverage'))

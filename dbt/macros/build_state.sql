@@ -1,8 +1,9 @@
 {# ---- Whether GOLD is consistent: gold.build_state, on Snowflake ----
    Readers of DuckDB have a copy that is published after each build. On Snowflake, analysts read the tables that a run of dbt
    is changing, one after the other, and may read nothing but GOLD. The only row of this table says which run began last and
-   which one succeeded last: GOLD is consistent while both are the same. The dashboard relies on it. Its columns are numbers,
-   because Snowflake knows their maximum without a virtual warehouse. #}
+   which complete build succeeded last: GOLD is consistent while both are the same. If the last run succeeded, but was no
+   complete build, `partial_seq` has its number. The dashboard relies on it. The columns that it reads are numbers, because
+   Snowflake knows their maximum without a virtual warehouse. #}
 {% macro tracks_build_state() %}
     {%- set gold = [] -%}
     {%- for id in selected_resources if id in graph.nodes and graph.nodes[id].resource_type == "model" -%}
@@ -20,7 +21,9 @@ create table if not exists gold.build_state (
     started_by varchar not null
 )
     ;
-insert into gold.build_state
+alter table gold.build_state add column if not exists partial_seq bigint
+    ;
+insert into gold.build_state (started_seq, finished_seq, finished_ms, started_by)
 select 0, 0, 0, '' where not exists (select 1 from gold.build_state)
     ;
 update gold.build_state

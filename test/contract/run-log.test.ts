@@ -44,6 +44,8 @@ interface Script {
   readonly begins?: boolean;
   readonly results?: readonly object[];
   readonly end?: string;
+  /** As the hook finds out. @default true */
+  readonly isComplete?: boolean;
 }
 
 const node = (unique_id: string, status: string) => ({
@@ -65,7 +67,7 @@ const clockOf = (): Clock => {
 };
 
 async function outcomeOf(
-  { begins = true, results, end = 'exit code 0' }: Script,
+  { begins = true, results, end = 'exit code 0', isComplete = true }: Script,
   run: Partial<DbtRun> = {},
   openRunLog: () => Promise<RunLogTables> = log,
 ) {
@@ -76,7 +78,7 @@ async function outcomeOf(
         await runSql(
           path,
           `insert into silver.dbt_runs values
-           ('id', 'build', true, false, 'running', 'running', 7, 'f', '${now}', '${now}')`,
+           ('id', 'build', ${isComplete}, false, 'running', 'running', 7, 'f', '${now}', '${now}')`,
         );
       }
       if (results) {
@@ -149,7 +151,7 @@ it('[P22] says that GOLD is whole after a success, not after a failure or if ano
   await runSql(
     path,
     `create table gold.build_state as
-     select 2 as started_seq, 1 as finished_seq, cast(0 as bigint) as finished_ms, 'id' as started_by`,
+     select 2 as started_seq, 1 as finished_seq, cast(0 as bigint) as finished_ms, 'id' as started_by, 0 as partial_seq`,
   );
   const finished = async () => (await read('select finished_seq as seq from gold.build_state'))[0]?.['seq'];
   await outcomeOf({ results: [node('model.p.a', 'error')], end: 'exit code 1' });
@@ -159,6 +161,22 @@ it('[P22] says that GOLD is whole after a success, not after a failure or if ano
   await runSql(path, `update gold.build_state set started_seq = 3, started_by = 'another'`);
   await outcomeOf({ results: [node('model.p.a', 'success')] });
   expect(await finished()).toBe(2);
+});
+
+it.each([
+  ['a complete build', true, { finished: 2, partial: 0 }],
+  ['a run of some models', false, { finished: 1, partial: 2 }],
+])('[P22 R159] says in GOLD whether the last success was %s', async (_, isComplete, expected) => {
+  await runSql(path, 'create schema gold');
+  await runSql(
+    path,
+    `create table gold.build_state as
+     select 2 as started_seq, 1 as finished_seq, cast(0 as bigint) as finished_ms, 'id' as started_by, 0 as partial_seq`,
+  );
+  await outcomeOf({ results: [node('model.p.a', 'success')], isComplete });
+  expect(await read('select finished_seq as finished, partial_seq as partial from gold.build_state')).toEqual([
+    expected,
+  ]);
 });
 
 it('records a run as a success if dbt has results and none is bad', async () => {

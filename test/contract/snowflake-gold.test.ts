@@ -150,6 +150,24 @@ describe('the dashboard on Snowflake', () => {
     expect(await moviesOf(reader)).toBe(10);
   });
 
+  it('[P22 R159] keeps the last GOLD after a run of some models, says so, and follows the next complete build', async () => {
+    await rebuild(9);
+    const problems: (string | null)[] = [];
+    await using reader = await open(emulator.url, (problem) => problems.push(problem));
+    await vi.waitUntil(() => versionOf(reader) !== null, { timeout: 30_000 });
+    await markRun(builder, 'begun');
+    await builder.execute({ sql: 'delete from gold.fact_movies where movie_id > 8' });
+    await markRun(builder, 'partial');
+    await vi.waitUntil(() => reader.outage() !== null, { timeout: 30_000, interval: 10 });
+    expect(reader.outage()).toMatch(/^partial run: /);
+    expect(await moviesOf(reader)).toBe(9);
+    await using late = await open(emulator.url);
+    await nextLooks();
+    expect(() => late.version()).toThrow(/^partial run: /);
+    await followed(reader, () => rebuild(8));
+    expect([await moviesOf(reader), reader.outage(), problems.at(-1)]).toEqual([8, null, null]);
+  });
+
   it('[P22] serves the last GOLD while Snowflake is away, says so, and follows the next build', {
     tags: ['full'],
   }, async () => {

@@ -324,6 +324,22 @@ describe('the schedule of dbt', () => {
     expect(await new Rounds({ ...context, config }, dbt, clock).next()).toBe('success');
   });
 
+  it('[R159] publishes nothing after a run of some models, until a complete build has succeeded', async () => {
+    await load();
+    await leaveBuild(await projectFingerprint(join(import.meta.dirname, '../../dbt')));
+    await runSql(
+      duckDbOf(context.config).duckdbPath,
+      `insert into silver.dbt_runs select * replace (false as is_complete, finished_at + interval 1 second as finished_at)
+       from silver.dbt_runs`,
+    );
+    const isPublished = () => existsSync(duckDbOf(context.config).goldPath);
+    const rounds = new Rounds(context, dbt, clock);
+    dbt.failures.push(new DbtError('a test failed', bad));
+    expect([await rounds.next(), isPublished()]).toEqual(['failed', false]);
+    await clock.advance(15_000);
+    expect([await rounds.next(), isPublished()]).toEqual(['success', true]);
+  });
+
   it('[R108] continues when the copy of GOLD cannot be written, reports it, and writes it later', async () => {
     const warnings: unknown[] = [];
     const log = pino({ level: 'warn' }, { write: (line) => warnings.push(JSON.parse(line)) });

@@ -86,7 +86,7 @@ async function writeOutcome(log: RunLogTables, run: EndedRun, id: string): Promi
     ...insertResults(id, run),
     `update silver.dbt_runs
      set status = '${status}', models_status = '${models}', finished_at = ${timestamp(run.finishedAt)} where ${row}`,
-    ...(Number(tables['of_build_state']) > 0 && status === 'success' ? [buildFinished(id, run.finishedAt)] : []),
+    ...(Number(tables['of_build_state']) > 0 && status === 'success' ? stateAfter(id, run.finishedAt) : []),
   ]);
 }
 
@@ -126,9 +126,20 @@ function insertResults(id: string, { results, finishedAt }: EndedRun): string[] 
   ];
 }
 
-/** Marks GOLD as consistent, unless another run has begun since: see dbt/macros/build_state.sql. */
-const buildFinished = (id: string, finishedAt: number): string =>
-  `update gold.build_state set finished_seq = started_seq, finished_ms = ${finishedAt} where started_by = ${text(id)}`;
+/**
+ * GOLD is consistent after a complete build, not after a run of some models, or of all models without tests. Nothing changes if another
+ * run has begun since: see dbt/macros/build_state.sql.
+ */
+const stateAfter = (id: string, finishedAt: number): string[] => {
+  const [own, complete] = [
+    `started_by = ${text(id)}`,
+    `select 1 from silver.dbt_runs where invocation_id = ${text(id)} and is_complete`,
+  ];
+  return [
+    `update gold.build_state set finished_seq = started_seq, finished_ms = ${finishedAt} where ${own} and exists (${complete})`,
+    `update gold.build_state set partial_seq = started_seq where ${own} and not exists (${complete})`,
+  ];
+};
 
 const text = (value: string): string => `'${value.replaceAll("'", "''").replaceAll('\\', '')}'`;
 const integer = (value: unknown): string => (Number.isInteger(value) ? String(value) : 'null');

@@ -98,10 +98,11 @@ class SnowflakeGold implements GoldReader {
     this.#problem = problem;
   }
 
-  /** Copies GOLD if a run of dbt has succeeded since the last copy. */
+  /** Copies GOLD if a complete build has succeeded since the last copy. */
   #step(): Promise<void> {
     return this.#client.use(async (session) => {
       const state = await readState(session);
+      if (state.isPartial) throw new GoldUnavailableError(partialRun);
       if (state.version === this.#copies.current?.version) return;
       if (!state.isFinished) {
         if (this.#copies.current) return;
@@ -135,6 +136,9 @@ class SnowflakeGold implements GoldReader {
   }
 }
 
+const partialRun =
+  'partial run: the last run of dbt did not build and test all of GOLD; the next complete build replaces these figures';
+
 /** The delay (ms) after the first failed copy of a build, and the longest one. */
 const [firstRetryMs, longestRetryMs] = [60_000, 3_600_000];
 
@@ -148,25 +152,28 @@ interface FailedCopy {
 
 /** What dbt says about GOLD. */
 interface BuildState {
-  /** Of the last run that succeeded. */
+  /** Of the last complete build that succeeded. */
   readonly version: string;
   readonly publishedAt: Date;
   /** No later run has begun: otherwise one is running, or has failed. */
   readonly isFinished: boolean;
+  /** The last run succeeded, but was no complete build. */
+  readonly isPartial: boolean;
 }
 
 /** Only numbers, whose maximum Snowflake knows without a virtual warehouse. */
-const stateSql = `select max(started_seq) as started, max(finished_seq) as finished, max(finished_ms) as finished_ms from gold.${stateTable}`;
+const stateSql = `select max(started_seq) as started, max(finished_seq) as finished, max(finished_ms) as finished_ms, max(partial_seq) as partial from gold.${stateTable}`;
 
 async function readState(session: SnowflakeSession): Promise<BuildState> {
   const { rows } = await session.execute({ sql: stateSql });
-  const [started, finished, finishedMs] = ['started', 'finished', 'finished_ms'].map((name) =>
+  const [started, finished, finishedMs, partial] = ['started', 'finished', 'finished_ms', 'partial'].map((name) =>
     Number(rows[0]?.[name] ?? 0),
   );
   return {
     version: `${finished}-${finishedMs}`,
     publishedAt: new Date(finishedMs ?? 0),
     isFinished: started === finished && finished !== 0,
+    isPartial: started === partial && partial !== 0,
   };
 }
 

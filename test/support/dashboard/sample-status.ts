@@ -25,6 +25,7 @@ export const sampleStatus: OperationsStatus = {
     failed: 1,
     failures: [{ name: 'unique_<b>_movie', kind: 'test', status: 'fail', failures: 3 }],
   },
+  nextBuild: 'partial run',
   lastDayAtSnowflake: null,
   deadLetters: [
     {

@@ -22,18 +22,21 @@ async function copyTable(from: DuckDBConnection, to: SnowflakeSession, table: st
   await to.execute({ sql, binds });
 }
 
-/** What dbt does when a run begins, and when it has succeeded: dbt/macros/build_state.sql. */
-export async function markRun(session: SnowflakeSession, event: 'begun' | 'succeeded'): Promise<void> {
+/** What dbt does when a run begins, and when it has succeeded, as a complete build or of some models: dbt/macros/build_state.sql. */
+export async function markRun(session: SnowflakeSession, event: 'begun' | 'succeeded' | 'partial'): Promise<void> {
   await session.execute({
     sql: `create table if not exists gold.build_state
-      (started_seq bigint not null, finished_seq bigint not null, finished_ms bigint not null, started_by varchar not null)`,
+      (started_seq bigint not null, finished_seq bigint not null, finished_ms bigint not null, started_by varchar not null, partial_seq bigint)`,
   });
   await session.execute({
-    sql: `insert into gold.build_state select 0, 0, 0, '' where not exists (select 1 from gold.build_state)`,
+    sql: `insert into gold.build_state select 0, 0, 0, '', null where not exists (select 1 from gold.build_state)`,
   });
-  const set =
-    event === 'begun' ? 'started_seq = started_seq + 1' : `finished_seq = started_seq, finished_ms = ${Date.now()}`;
-  await session.execute({ sql: `update gold.build_state set ${set}` });
+  const changes = {
+    begun: 'started_seq = started_seq + 1',
+    succeeded: `finished_seq = started_seq, finished_ms = ${Date.now()}`,
+    partial: 'partial_seq = started_seq',
+  };
+  await session.execute({ sql: `update gold.build_state set ${changes[event]}` });
 }
 
 /** Builds the invented GOLD of `publishSmallGold` in Snowflake, with the same rows. @param count of the movies. */

@@ -18,6 +18,7 @@ const status: Status = {
     ...{ models: 13, testsPassed: 40, testsWarned: 0, failed: 1 },
     failures: [{ name: 'unique_movie', kind: 'test', status: 'fail', failures: 2 }],
   },
+  nextBuild: 'partial run',
   fullRefresh: null,
   lastDayAtSnowflake: null,
   coverage: null,
@@ -46,6 +47,11 @@ last dbt run
 command  status  is_full_refresh  run_seq  started_at                finished_at               models  tests_passed  tests_warned  failed
 -------  ------  ---------------  -------  ------------------------  ------------------------  ------  ------------  ------------  ------
 build    failed  false                  4  2026-05-01T12:00:00.000Z  2026-05-01T12:00:00.000Z      13            40             0       1
+
+next dbt run
+reason
+-----------
+partial run
 
 failed in the last dbt run
 name          kind  status  failures

@@ -44,6 +44,11 @@ describe('the page of operations', () => {
     expect(`${operationsView({ ...sampleStatus, coverage: null })}`).toContain('Not read yet');
   });
 
+  it('[R159] says that the last run of dbt was a partial run', () => {
+    const text = `${operationsView(sampleStatus)}`.replaceAll(/\s*<[^>]*>\s*/g, '|');
+    expect(text).toMatch(/Next run\|+partial run\|/);
+  });
+
   it('shows the cost on Snowflake', () => {
     const lastDayAtSnowflake = {
       ...{ flushes: 96, rowsPerFlush: 3_600, dbtRuns: 96, secondsAwake: 17_280, estimatedCredits: 6.5 },

@@ -12,6 +12,7 @@ interface Answers {
   readonly built?: { run_seq: bigint; project_fingerprint: string };
   readonly lastStatus?: string;
   readonly lastCompleteStatus?: string;
+  readonly lastKind?: 'complete' | 'partial';
   readonly sealed?: bigint;
   readonly unsealed?: bigint;
   readonly waiting?: bigint;
@@ -28,6 +29,7 @@ const ask = ({
   built,
   lastStatus = 'success',
   lastCompleteStatus = lastStatus,
+  lastKind = 'complete',
   sealed = 3n,
   unsealed = 0n,
   waiting = 0n,
@@ -39,7 +41,8 @@ const ask = ({
     if (sql.includes('information_schema')) return Promise.resolve([{ of_loader: loaderTables, of_dbt: tables }]);
     if (sql.includes('runs_of_other_sql')) return Promise.resolve([{ runs_of_other_sql: ofOtherSql }]);
     if (sql.includes('models_status')) return Promise.resolve(built ? [built] : []);
-    if (sql.includes('of_complete')) return Promise.resolve([{ of_any: lastStatus, of_complete: lastCompleteStatus }]);
+    if (sql.includes('of_complete'))
+      return Promise.resolve([{ of_any: lastStatus, of_complete: lastCompleteStatus, kind: lastKind }]);
     if (sql.includes('bronze.load_batches')) return Promise.resolve([{ batches: unsealed, waiting }]);
     if (sql.includes('silver.silver_movies'))
       return Promise.resolve([{ rows_of_the_future: ofTheFuture, rows_ahead: ahead }]);
@@ -64,8 +67,10 @@ it.each([
   ['run interrupted', { tables: 2, built, sealed: 4n }, false],
   ['run interrupted', { tables: 2, built, lastStatus: 'running' }, false],
   ['run interrupted', { tables: 2, built, lastStatus: 'success', lastCompleteStatus: 'interrupted' }, false],
+  ['partial run', { tables: 2, built, lastKind: 'partial' }, false],
+  ['last run failed', { tables: 2, built, lastKind: 'partial', lastCompleteStatus: 'failed' }, false],
   ['new batches', { tables: 2, built, unsealed: 1n }, false],
-] as const)('[R80] is due: %s (%o)', async (reason, answers, fullRefresh) => {
+] as const)('[R80 R159] is due: %s (%o)', async (reason, answers, fullRefresh) => {
   expect(await ask(answers)).toEqual({ due: true, reason, fullRefresh, waiting: 0 });
 });
 
