@@ -1,12 +1,5 @@
 -- Grain: one row per movie of fact_movies and language of it; a movie without any has one row with the unknown
 -- language.
-{{
-    config(
-        materialized="incremental",
-        incremental_strategy="replace",
-        unique_key="movie_id",
-        meta={"keep_if": "bridge_sk is not null"},
-    )
-}}
+{{ config(meta={"keep_if": "bridge_sk is not null"}) }}
 
 {{ bridge(ref("silver_movie_languages"), "language_code", "language_sk") }}

@@ -1,6 +1,6 @@
 -- Grain: one row per day of the calendar, and the unknown member.
 -- The calendar never changes: only a full refresh writes it.
-{{ config(materialized="incremental", incremental_strategy="append") }}
+{{ config(incremental_strategy="append") }}
 
 {% set months = [
     "January",

@@ -1,14 +1,7 @@
 -- Grain: one row per production company, and the unknown member.
 -- A company's name can change because a movie goes away, which leaves no newer row. So the rows are compared.
 -- A company that SILVER no longer has is returned without a key, which removes it (see `replace`).
-{{
-    config(
-        materialized="incremental",
-        incremental_strategy="replace",
-        unique_key="company_id",
-        meta={"keep_if": "company_sk is not null"},
-    )
-}}
+{{ config(unique_key="company_id", meta={"keep_if": "company_sk is not null"}) }}
 
 with
     members as (

@@ -1,13 +1,6 @@
 -- Grain: one row per movie and day (UTC) on which TMDb described the movie, with the values of the day's last answer.
 -- A changed movie is returned with all its rows. One without any is returned with NULLs, which clears its old rows.
-{{
-    config(
-        materialized="incremental",
-        incremental_strategy="replace",
-        unique_key="movie_id",
-        meta={"keep_if": "movie_sk is not null"},
-    )
-}}
+{{ config(meta={"keep_if": "movie_sk is not null"}) }}
 
 with
     {% if is_incremental() %} changed_movies as ({{ movies_with_unseen_answers() }}),{% endif %}

@@ -1,13 +1,6 @@
 -- Grain: one row per movie that TMDb has not deleted.
 -- The query returns a deleted movie as a row without a key, which takes it out of the table (see `replace`).
-{{
-    config(
-        materialized="incremental",
-        incremental_strategy="replace",
-        unique_key="movie_id",
-        meta={"keep_if": "movie_sk is not null"},
-    )
-}}
+{{ config(meta={"keep_if": "movie_sk is not null"}) }}
 
 with
     changed_movies as (

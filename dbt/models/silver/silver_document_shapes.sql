@@ -1,14 +1,6 @@
 -- Grain: one row per path, JSON type and, for keys with few texts, text that a document ever had.
 -- Counts accumulate. A full refresh would lose those of answers that BRONZE no longer has, so it keeps the table.
-{{
-    config(
-        materialized="incremental",
-        incremental_strategy="replace",
-        unique_key="shape_sk",
-        full_refresh=false,
-        meta={"keep_if": "occurrences is not null"},
-    )
-}}
+{{ config(unique_key="shape_sk", full_refresh=false, meta={"keep_if": "occurrences is not null"}) }}
 
 {% set columns = ["movie_id", "fetched_at", "run_seq"] %}
 {% set of_keys = ["movie_id", "fetched_at", "run_seq", "path"] %}

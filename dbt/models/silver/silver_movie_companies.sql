@@ -1,12 +1,5 @@
 -- Grain: one row per movie and company of its newest document.
-{{
-    config(
-        materialized="incremental",
-        incremental_strategy="replace",
-        unique_key="movie_id",
-        meta={"keep_if": "company_id is not null"},
-    )
-}}
+{{ config(meta={"keep_if": "company_id is not null"}) }}
 
 {{
     listed_members(

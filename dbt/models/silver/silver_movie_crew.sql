@@ -1,13 +1,5 @@
 -- Grain: one row per crew credit in a movie's newest document (part `credits`).
-{{
-    config(
-        enabled="credits" in env_var("TMDB_APPEND", ""),
-        materialized="incremental",
-        incremental_strategy="replace",
-        unique_key="movie_id",
-        meta={"keep_if": "credit_id is not null"},
-    )
-}}
+{{ config(enabled="credits" in env_var("TMDB_APPEND", ""), meta={"keep_if": "credit_id is not null"}) }}
 
 {{
     listed_members(

@@ -2,14 +2,7 @@
 -- A slowly changing dimension of type 2. A stretch begins with the answer that first shows the change, and ends where
 -- the next one begins. A deleted movie keeps its last known values, as in silver_movies.
 -- A changed movie is returned with all its rows. One without any is returned with NULLs, which clears its old rows.
-{{
-    config(
-        materialized="incremental",
-        incremental_strategy="replace",
-        unique_key="movie_id",
-        meta={"keep_if": "version_number is not null"},
-    )
-}}
+{{ config(meta={"keep_if": "version_number is not null"}) }}
 
 {% set values = ["title", "original_title", "status", "release_date", "runtime_minutes", "budget_usd", "revenue_usd"] %}
 {% set tracked = ["is_deleted"] + values %}

@@ -1,12 +1,4 @@
 -- Grain: one row per keyword in a movie's newest document (part `keywords`).
-{{
-    config(
-        enabled="keywords" in env_var("TMDB_APPEND", ""),
-        materialized="incremental",
-        incremental_strategy="replace",
-        unique_key="movie_id",
-        meta={"keep_if": "keyword_id is not null"},
-    )
-}}
+{{ config(enabled="keywords" in env_var("TMDB_APPEND", ""), meta={"keep_if": "keyword_id is not null"}) }}
 
 {{ listed_members("keywords.keywords", "keyword_id", {"keyword_name": "name"}, part="keywords") }}

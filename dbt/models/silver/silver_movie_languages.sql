@@ -1,12 +1,5 @@
 -- Grain: one row per movie and spoken language of its newest document.
-{{
-    config(
-        materialized="incremental",
-        incremental_strategy="replace",
-        unique_key="movie_id",
-        meta={"keep_if": "language_code is not null"},
-    )
-}}
+{{ config(meta={"keep_if": "language_code is not null"}) }}
 
 {{
     listed_members(

@@ -4,14 +4,7 @@
 -- A changed movie is returned with all its rows. One without any is returned with NULLs, which clears its old rows.
 -- depends_on: {{ ref("silver_movies") }}
 -- The tests of this model look at the movies that changed in silver_movies, so that must be built before.
-{{
-    config(
-        materialized="incremental",
-        incremental_strategy="replace",
-        unique_key="movie_id",
-        meta={"keep_if": "_fetched_at is not null"},
-    )
-}}
+{{ config(meta={"keep_if": "_fetched_at is not null"}) }}
 
 {% set strings = ["title", "original_title", "status"] %}
 {% set scalars = ["release_date", "runtime", "budget", "revenue", "popularity", "vote_average", "vote_count"] %}

@@ -1,14 +1,6 @@
 -- Grain: one row per release in a country in a movie's newest document (part `release_dates`).
 -- A changed movie without releases is returned as one row of NULLs, which clears its previous rows.
-{{
-    config(
-        enabled="release_dates" in env_var("TMDB_APPEND", ""),
-        materialized="incremental",
-        incremental_strategy="replace",
-        unique_key="movie_id",
-        meta={"keep_if": "country_code is not null"},
-    )
-}}
+{{ config(enabled="release_dates" in env_var("TMDB_APPEND", ""), meta={"keep_if": "country_code is not null"}) }}
 
 {% set list = "release_dates.results" %}
 {% set country_keys = ["iso_3166_1"] %}

@@ -1,8 +1,6 @@
 -- Grain: one row per movie that TMDb ever described or reported as missing.
 -- A row joins the movie's newest document (stg_movies) with its newest answer, which may report the movie as missing.
 -- The time of TMDb's answer decides which answer is the newest. Answers with an impossible time are ignored.
-{{ config(materialized="incremental", incremental_strategy="replace", unique_key="movie_id") }}
-
 {% set answer_columns = [
     "movie_id",
     "_fetched_at",

@@ -3,14 +3,7 @@
 -- only with the mentions of changed movies, unless the movie that described it changed and left no mention that comes
 -- as early: then all mentions are compared. So a run reads few mentions and still gives the result of a full refresh. A
 -- company that no movie mentions any more is returned as a row of NULLs, which removes it (see `replace`).
-{{
-    config(
-        materialized="incremental",
-        incremental_strategy="replace",
-        unique_key="company_id",
-        meta={"keep_if": "_movie_id is not null"},
-    )
-}}
+{{ config(unique_key="company_id", meta={"keep_if": "_movie_id is not null"}) }}
 
 with
     changed_movies as (select movie_id from {{ ref("silver_movies") }} where {{ is_unseen() }}),

@@ -2,8 +2,6 @@
 -- The time of TMDb's answer decides which document is the newest. A late or repeated one never replaces a newer one.
 -- Documents with an impossible time are ignored.
 -- Incremental, not a view: parsing is the expensive step, and a view would parse every document of BRONZE again.
-{{ config(materialized="incremental", incremental_strategy="replace", unique_key="movie_id") }}
-
 {% set strings = [
     "imdb_id",
     "title",
