@@ -25,7 +25,8 @@ import { wrongTypes } from '../../support/dbt/wrong-types.ts';
 import { isLongForm } from '../../tiers.ts';
 
 // One BRONZE in two warehouses: each test continues from the one before.
-const vars = { project_fingerprint: 'f' };
+/** The documents are from January 2026, and their shapes are never too old. */
+const vars = { project_fingerprint: 'f', drift_memory_days: 36_500 };
 const movies = manyDocuments();
 const at = (fetchedAt: number, body: Movie): MovieRecord => ({ movieId: body.id, body, fetchedAt });
 /** Unusual documents. Their ids are far from TMDb's, so that they differ from those of the recorded movies. */
