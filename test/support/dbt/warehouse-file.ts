@@ -212,8 +212,13 @@ export class WarehouseFile implements AsyncDisposable {
   /** Every row of every table that depends only on BRONZE, in an order that depends only on the rows. */
   async contents(): Promise<Record<string, Row[]>> {
     const contents: Record<string, Row[]> = {};
-    for (const table of derivedRelations.filter((relation) => !ofEarlierRuns.includes(relation)))
-      contents[table] = await this.query(`select * from ${table} order by all`);
+    // Opened once: each time costs 17 ms of CPU time.
+    await this.#open(async (connection) => {
+      for (const table of derivedRelations.filter((relation) => !ofEarlierRuns.includes(relation))) {
+        const rows = await connection.runAndReadAll(`select * from ${table} order by all`);
+        contents[table] = rows.getRowObjectsJson();
+      }
+    });
     return contents;
   }
 
