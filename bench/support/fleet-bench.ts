@@ -40,7 +40,11 @@ export async function openFixture(): Promise<Fixture> {
 }
 
 async function openPublisher(kafka: Kafka, resources: AsyncDisposableStack): Promise<Fixture['publish']> {
-  const producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner });
+  const producer = kafka.producer({
+    createPartitioner: Partitioners.DefaultPartitioner,
+    idempotent: true,
+    maxInFlightRequests: 1,
+  });
   await producer.connect();
   resources.defer(() => producer.disconnect());
   let next = 0;

@@ -173,7 +173,11 @@ describe('the audit', () => {
 
   // These tests run last, because the records that they write stay in the topics.
   it.each(written)('finds %s', async (_, topic, message, check) => {
-    const producer = plainClient(broker.brokers).producer({ createPartitioner: Partitioners.DefaultPartitioner });
+    const producer = plainClient(broker.brokers).producer({
+      createPartitioner: Partitioners.DefaultPartitioner,
+      idempotent: true,
+      maxInFlightRequests: 1,
+    });
     await producer.connect();
     await producer.send({ topic, messages: [message] });
     await producer.disconnect();

@@ -34,7 +34,11 @@ describe('a stage that is killed at a critical point and restarted', () => {
       kafka: { 'group.initial.rebalance.delay.ms': '0' },
     });
     await bed.run('topics', '--apply');
-    producer = plainClient([bed.broker.address]).producer({ createPartitioner: Partitioners.DefaultPartitioner });
+    producer = plainClient([bed.broker.address]).producer({
+      createPartitioner: Partitioners.DefaultPartitioner,
+      idempotent: true,
+      maxInFlightRequests: 1,
+    });
     await producer.connect();
   });
   afterAll(async () => {

@@ -62,7 +62,11 @@ export async function writeMessages(
   topic: string,
   messages: { key: string; value: string | Buffer | null; partition?: number; timestamp?: string }[],
 ): Promise<void> {
-  const producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner });
+  const producer = kafka.producer({
+    createPartitioner: Partitioners.DefaultPartitioner,
+    idempotent: true,
+    maxInFlightRequests: 1,
+  });
   await producer.connect();
   try {
     await producer.send({ topic, messages });
