@@ -137,24 +137,47 @@ describe('a store into which another program wrote', () => {
 
 describe('a store whose clock is set forward', () => {
   it.each([
-    ['milliseconds', 50],
-    ['hours', 3_600_000],
-  ])('[R169] by %s grants nothing for one window, to processes old and new', async (_, byMs) => {
+    ['milliseconds', 50, 200],
+    ['a part of a window', 500, 600],
+    ['hours', 3_600_000, 1_200],
+  ])('[R169] by %s frees no token too early, and each soon after', async (_, byMs, afterMs) => {
     const [a, b] = await fleet.assemble(['a', 'b'], limit);
-    a.ask(4);
+    a.ask(2);
+    await fleet.clock.advance(0);
+    a.giveBackAll();
+    await fleet.clock.advance(400);
+    a.ask(2);
     await fleet.clock.advance(0);
     a.giveBackAll();
     b.ask(8);
-    await fleet.clock.advance(900);
-    fleet.clock.set(byMs);
-    await fleet.clock.advance(500);
-    const c = await fleet.join('c', limit);
-    c.ask(1);
-    await fleet.clock.advance(499);
-    expect(b.granted.length + c.granted.length).toBe(0);
     await fleet.clock.advance(300);
+    fleet.clock.set(byMs);
+    await fleet.clock.advance(299);
+    expect(b.granted).toHaveLength(0);
+    await fleet.clock.advance(1 + afterMs);
+    expect(b.granted.length).toBeGreaterThanOrEqual(2);
+    const [, , third] = b.granted;
+    expect(third?.at ?? Number.POSITIVE_INFINITY).toBeGreaterThanOrEqual(2_400);
+    await fleet.clock.advance(400);
     expect(b.granted).toHaveLength(4);
-    expect(fleet.logged).toContain('clock of the token bucket was set forward: closed for a window');
+    expect(fleet.logged).toContain('clock of the token store was set forward: all tokens cool for longer');
+  });
+
+  it('[R169] by a correction of 8 % loses less than a third of the limit to it', async () => {
+    const [a] = await fleet.assemble(['a'], limit);
+    const until = fleet.clock.monotonic() + 20_000;
+    a.sendRequests(
+      8,
+      () => 30,
+      () => fleet.clock.monotonic() > until,
+    );
+    for (let passed = 0; passed < 20_000; passed += 100) {
+      await fleet.clock.advance(100);
+      fleet.clock.set(8);
+    }
+    const possible = (limit.capacity * 20_000) / limit.windowMs;
+    expect(a.requests / possible).toBeGreaterThan(0.67);
+    expect(a.requests / possible).toBeLessThanOrEqual(1.05);
   });
 });
 

@@ -52,11 +52,11 @@ describe('a server that counts a sliding window', () => {
     let alive = [await join(), await join(), await join()];
     for (let second = 0; second < seconds; second += 1) {
       await clock.advance(1_000);
-      await harm(random());
       if (random() < 0.2) {
         alive[0]?.die();
         alive = [...alive.slice(1), await join()];
       }
+      await harm(random());
     }
   };
 

@@ -68,6 +68,15 @@ local asked_timeout = micros(request.requestTimeoutMs)
 local timeout = within(meta.timeout, asked_timeout, 10 * asked_timeout) or asked_timeout
 local hold = timeout + window
 
+-- The clock was set forward: tokens that still cool return as much later, and those that were freed too early are not granted
+-- meanwhile. Every process that notices it reports it, which only costs time; never more than a window for each.
+local step = math.min(micros(request.clockStepMs), window)
+if step > 0 then
+  local tokens = redis.call('ZRANGE', tokens_key, 0, -1, 'WITHSCORES')
+  for index = 1, #tokens, 2 do redis.call('ZADD', tokens_key, text(tokens[index + 1] + step), tokens[index]) end
+  closed = math.max(closed, now + step)
+end
+
 local too_far = redis.call('ZRANGEBYSCORE', tokens_key, '(' .. text(now + hold), '+inf')
 for _, id in ipairs(too_far) do redis.call('ZADD', tokens_key, text(now + hold), id) end
 
@@ -85,7 +94,7 @@ end
 redis.call('ZREMRANGEBYSCORE', tokens_key, '-inf', text(now))
 
 local longest_pause = micros(request.longestPauseMs)
-local paused = math.min(within(meta.paused, 0, 9e15) or 0, now + longest_pause)
+local paused = math.min((within(meta.paused, 0, 9e15) or 0) + step, now + longest_pause)
 if request.pauseMs > 0 then
   paused = math.max(paused, now + math.min(micros(request.pauseMs), longest_pause))
 end

@@ -12,6 +12,7 @@ export class PendingReports {
   readonly #returned = new Map<string, number>();
   readonly #unused = new Set<string>();
   #pausedUntil = Number.NEGATIVE_INFINITY;
+  #clockStepMs = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -21,13 +22,13 @@ export class PendingReports {
     return this.#held.size > 0;
   }
 
-  /** Whether the store has not received the end of a pause yet. */
-  get isPausing(): boolean {
-    return this.#pausedUntil > this.#clock.monotonic();
+  /** Whether the store has not received something yet that forbids the use of grants: the end of a pause, or a step of its clock. */
+  get isBlocking(): boolean {
+    return this.#clockStepMs > 0 || this.#pausedUntil > this.#clock.monotonic();
   }
 
   get isEmpty(): boolean {
-    return this.#returned.size === 0 && this.#unused.size === 0 && !this.isPausing;
+    return this.#returned.size === 0 && this.#unused.size === 0 && !this.isBlocking;
   }
 
   hold(token: string): void {
@@ -51,17 +52,24 @@ export class PendingReports {
     this.#pausedUntil = Math.max(this.#pausedUntil, this.#clock.monotonic() + ms);
   }
 
+  clockStep(ms: number): void {
+    this.#clockStepMs += ms;
+  }
+
   /** All pending reports, and a function to call once the store has received them; later reports stay pending. */
   snapshot(): { readonly reports: PendingSnapshot; readonly reported: () => void } {
     const now = this.#clock.monotonic();
     const pausedUntil = this.#pausedUntil;
+    const clockStepMs = this.#clockStepMs;
     const reports = {
       held: [...this.#held],
       returned: [...this.#returned].map(([id, at]) => ({ id, agoMs: now - at })),
       unused: [...this.#unused],
       pauseMs: Math.max(0, pausedUntil - now),
+      clockStepMs,
     };
     const reported = () => {
+      this.#clockStepMs -= clockStepMs;
       for (const { id } of reports.returned) this.#returned.delete(id);
       for (const id of reports.unused) this.#unused.delete(id);
       if (this.#pausedUntil === pausedUntil) this.#pausedUntil = Number.NEGATIVE_INFINITY;

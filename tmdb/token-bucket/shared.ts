@@ -78,9 +78,11 @@ export class SharedTokenBucket implements TokenBucket {
   ): Promise<SharedTokenBucket> {
     const bucket = new SharedTokenBucket(store, options, context);
     const { reports } = bucket.#reports.snapshot();
+    const sentAt = context.clock.monotonic();
     const answer = await store.sync(bucket.#request(0, 0, reports));
     bucket.#stamp = answer.stamp;
     bucket.#onAnswer(answer);
+    bucket.#reportClockStep(answer, sentAt);
     return bucket;
   }
 
@@ -158,7 +160,7 @@ export class SharedTokenBucket implements TokenBucket {
       reported();
       this.#places = wanted - answer.granted;
       this.#onAnswer(answer);
-      this.#closeIfClockWasSet(answer, sentAt);
+      this.#reportClockStep(answer, sentAt);
       this.#give(answer.granted, call, elapsedMs() > Math.min(this.#options.requestTimeoutMs / 2, this.#windowMs));
       this.#arrange(answer);
       for (const { resolve } of observers) resolve(answer);
@@ -184,7 +186,7 @@ export class SharedTokenBucket implements TokenBucket {
       requestTimeoutMs,
       staleMs,
       reportDelayMs: this.#reportDelayMs,
-      longestPauseMs: Math.max(longestPauseMs, this.#windowMs),
+      longestPauseMs,
     };
   }
 
@@ -200,7 +202,7 @@ export class SharedTokenBucket implements TokenBucket {
   #give(granted: number, call: number, isLate: boolean): void {
     for (let index = 0; index < granted; index += 1) {
       const id = `${call}:${index}`;
-      const isGiven = !isLate && !this.#reports.isPausing && this.#waiters.grant(() => this.#newToken(id)); // mutant: tokens.late-grant
+      const isGiven = !isLate && !this.#reports.isBlocking && this.#waiters.grant(() => this.#newToken(id)); // mutant: tokens.late-grant
       if (isGiven) continue;
       this.#reports.giveBackUnused(id);
       this.#callNow();
@@ -240,16 +242,16 @@ export class SharedTokenBucket implements TokenBucket {
 
   /**
    * If the store's clock is set forward, tokens that still cool are free too early. Each process with a recent exchange notices this before
-   * it uses a grant; a window without grants makes up for it.
+   * it uses a grant, and the store then lets all tokens cool for as much longer.
    */
-  #closeIfClockWasSet({ nowMs, limit, isLost }: SyncReply, sentAt: number): void {
+  #reportClockStep({ nowMs, isLost }: SyncReply, sentAt: number): void {
     const stepMs = this.#storeClock.stepOf({ sentAt, storeNow: nowMs, receivedAt: this.#context.clock.monotonic() });
     // The store has closed the bucket itself, and another server has another clock.
     if (stepMs === 0 || isLost) return;
-    this.#reports.pause(limit.windowMs); // mutant: tokens.clock-set-forward
+    this.#reports.clockStep(stepMs); // mutant: tokens.clock-set-forward
     const { log } = this.#options;
-    const fields = { store: this.#store.name, stepMs: Math.round(stepMs), closedMs: limit.windowMs };
-    log.warn(fields, 'clock of the token bucket was set forward: closed for a window');
+    const fields = { store: this.#store.name, stepMs: Math.round(stepMs) };
+    log.warn(fields, 'clock of the token store was set forward: all tokens cool for longer');
   }
 
   #onFailure(error: unknown): void {

@@ -43,6 +43,8 @@ export interface PendingSnapshot {
   readonly unused: readonly string[];
   /** 0 for no pause. */
   readonly pauseMs: number;
+  /** By how much the store's clock was set forward, at most: all tokens are free as much later. Repeating it only costs time. */
+  readonly clockStepMs: number;
 }
 
 export interface SyncReply {
