@@ -20,8 +20,8 @@ const idShape = z.object({ id: z.int().min(0).max(0xffff_ffff) });
 const schemaShape = z.object({ schema: z.string(), schemaType: z.string().optional() });
 const problemShape = z.object({ error_code: z.int() });
 
-/** The registry says that it has no schema with the id. Other answers 404 mean that the URL leads elsewhere. */
-const unknownSchema = 40403;
+/** The registry says that it has no such schema, or that the id is no id. An answer without a number is that of another server. */
+const unknownId = [400, 404, 422];
 
 /** The two calls of a registry's API that we need. Every call sends one request. */
 export class RegistryClient {
@@ -58,7 +58,7 @@ export class RegistryClient {
   async schema(id: number): Promise<string | null> {
     const { status, text } = await this.#send('GET', `/schemas/ids/${id}`);
     const body = jsonOf(text);
-    if (status === 404 && problemShape.safeParse(body).data?.error_code === unknownSchema) return null;
+    if (unknownId.includes(status) && problemShape.safeParse(body).success) return null;
     const { data } = schemaShape.safeParse(body);
     if (status !== 200 || !data) throw this.#failure(status, text);
     return (data.schemaType ?? 'AVRO') === 'AVRO' ? data.schema : null;

@@ -15,6 +15,9 @@ const prefixBytes = 5;
  */
 export const schemaHeader = 'tmdb-stream.schema';
 
+/** A registry's ids are 32 bits with a sign. It answers a larger one like an unknown address, not like an unknown id. */
+const largestId = 0x7fff_ffff;
+
 /** Ids of schemas that are not ours. More than this means that someone writes foreign records; then they are asked for again. */
 const maxForeignIds = 1_000;
 
@@ -72,8 +75,8 @@ export class WireFormat {
   }
 
   /**
-   * Messages as codecs read them: of those in Confluent's format, each whose schema is ours in the single-object encoding. Waits for
-   * the registry if it has to be asked. A message stays as it is if its schema is not known, or is not ours: it cannot be decoded.
+   * Converts messages in Confluent's format to the single-object encoding, which codecs read. Waits for the registry if it has to be
+   * asked. A message stays as it is if its schema is unknown or not ours: codecs cannot decode it.
    * @returns null if `closed` aborts meanwhile. @throws KafkaError as `Reach.persist`.
    */
   async fromWire(messages: readonly FetchedMessage[], closed: AbortSignal): Promise<readonly FetchedMessage[] | null> {
@@ -93,7 +96,7 @@ export class WireFormat {
     if (named || !value) return named;
     const id = value.readUInt32BE(1);
     const known = this.#known.get(id);
-    if (known !== undefined || !this.#registry) return known ?? undefined;
+    if (known !== undefined || !this.#registry || id > largestId) return known ?? undefined;
     return await unlessAborted(this.#ask(this.#registry, id), closed);
   }
 

@@ -55,7 +55,10 @@ export async function startSchemaRegistry(firstId = 1): Promise<TestRegistry> {
     if (request.method === 'POST' && first === 'subjects') {
       return register(decodeURIComponent(second), JSON.parse(await text(request)).schema);
     }
-    const stored = schemas.get(Number(request.url?.split('/').at(-1)));
+    const id = Number(request.url?.split('/').at(-1));
+    // As for any address that is no call of the API.
+    if (id > 0x7fff_ffff) return { status: 404, body: {} };
+    const stored = schemas.get(id);
     if (!stored) return { status: 404, body: { error_code: 40403, message: 'Schema not found' } };
     const { schema, schemaType } = stored;
     return { status: 200, body: { schema, ...(schemaType !== 'AVRO' && { schemaType }) } };

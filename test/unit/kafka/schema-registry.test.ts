@@ -152,6 +152,7 @@ describe('[R165] a reader', () => {
     ['is unknown', () => 7],
     ['names a schema of someone else', () => registry.add('x', { type: 'record', name: 'Other', fields: [] })],
     ['names a schema of another kind', () => registry.add('x', newest, 'JSON')],
+    ['is larger than any id of a registry', () => 0xffff_ffff],
     ['names no schema at all', () => registry.add('x', { type: 'nonsense' })],
   ])('leaves a record as it is if its id %s, and the codec says why', async (_, idOf) => {
     const bytes = withId(idOf());
