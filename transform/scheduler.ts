@@ -170,9 +170,8 @@ export class Rounds {
     if (version === null || this.#clock.monotonic() < (this.#failed?.retryAt ?? 0)) return 'skipped';
     if (version === this.#idleVersion) {
       this.#unavailable = null;
-      if (this.#deferred === null) return this.#idle();
-      // On Snowflake, a person's refresh does not change BRONZE, so it is looked for when the virtual warehouse runs in any case.
-      if (!this.#isFreshnessDue()) return this.#defer(this.#deferred, version);
+      // On Snowflake, a person's run of dbt does not change BRONZE, so it is looked for when the virtual warehouse runs in any case.
+      if (!this.#isFreshnessDue()) return this.#deferred === null ? this.#idle() : this.#defer(this.#deferred, version);
     }
     const plan = await planTransform(this.#context);
     this.#unavailable = null;
