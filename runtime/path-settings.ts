@@ -5,9 +5,15 @@ import { meaningOf, reasonOf } from './file-error.ts';
 /**
  * What the path of a setting must name. `folder to write` and `file to write` are created if they are missing; if they
  * exist, they must be of this kind. A `side output` may be wrong without stopping a command (ADR 34), so only its text is
- * checked here.
+ * checked here. A `rotating file` is written by another program, and may be missing at the start.
  */
-export type PathKind = 'folder to write' | 'file to write' | 'side output' | 'existing folder' | 'file to read';
+export type PathKind =
+  | 'folder to write'
+  | 'file to write'
+  | 'side output'
+  | 'existing folder'
+  | 'file to read'
+  | 'rotating file';
 
 /** Longest secret or key in a file (bytes). A private key of 16,384 bits as PEM has 13 KB. */
 export const maxSmallFileBytes = 65_536;
@@ -27,7 +33,7 @@ export function pathMistake(kind: PathKind, text: string): string | null {
   const isFolder = kind === 'folder to write' || kind === 'existing folder';
   const notSo = kindMistake(stats, isFolder ? 'folder' : 'file');
   if (notSo !== null) return wrong(notSo);
-  return kind === 'file to read' ? accessMistake(path, wrong) : null;
+  return kind === 'file to read' || kind === 'rotating file' ? accessMistake(path, wrong) : null;
 }
 
 /** What no path may contain. Never quotes the text: it may be a secret. */

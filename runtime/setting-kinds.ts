@@ -149,6 +149,7 @@ const pathForms: Readonly<Record<PathKind, string>> = {
   'file to write': 'path of a file',
   'side output': 'path of a file',
   'file to read': 'path of a file that exists',
+  'rotating file': 'path of a file',
 };
 
 export const path = (kind: PathKind): Kind<string> => ({

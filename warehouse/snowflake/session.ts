@@ -13,7 +13,7 @@ import { fromDriver } from './errors.ts';
 export type SnowflakeCredentials =
   | { readonly kind: 'key pair'; readonly privateKey: Secret; readonly passphrase: Secret | undefined }
   | { readonly kind: 'token'; readonly token: Secret }
-  /** The file has an OIDC token, which its issuer replaces before it ends. */
+  /** The file has an OIDC token, which its issuer replaces before it expires. */
   | { readonly kind: 'workload identity'; readonly tokenFile: string }
   | { readonly kind: 'password'; readonly password: Secret };
 

@@ -57,7 +57,8 @@ const settings = {
   }),
   identityTokenFile: setting({
     name: 'SNOWFLAKE_IDENTITY_TOKEN_FILE',
-    kind: path('file to read'),
+    // Read at each login, and an agent may write it after the start.
+    kind: path('rotating file'),
     meaning:
       'A file with an OIDC token of this workload, as Kubernetes projects it, used if there is neither key nor token. It is read again ' +
       'at each login, so it may rotate. The user in Snowflake needs a WORKLOAD_IDENTITY of the type OIDC.',

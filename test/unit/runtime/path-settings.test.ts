@@ -41,17 +41,19 @@ const kinds: Record<string, string> = {
   ...Object.fromEntries(allSettings.flatMap(({ name, kind }) => (kind.path ? [[name, kind.path]] : []))),
   ...Object.fromEntries(secretNames.map((name) => [`${name}_FILE`, 'secret'])),
 };
-const readable = ['file to read', 'secret'];
 const isFile = (kind: string) => kind !== 'folder to write' && kind !== 'existing folder';
 
 /** A value, and the kinds of setting for which it is a mistake. */
 const faults: Record<string, { value: string; isMistake: (kind: string) => boolean }> = {
-  'that does not exist': { value: at('missing-SETTING'), isMistake: (kind) => !/to write|side/.test(kind) },
-  'in a folder that does not exist': { value: at('no-SETTING/x'), isMistake: (kind) => !/to write|side/.test(kind) },
+  'that does not exist': { value: at('missing-SETTING'), isMistake: (kind) => !/to write|side|rotating/.test(kind) },
+  'in a folder that does not exist': {
+    value: at('no-SETTING/x'),
+    isMistake: (kind) => !/to write|side|rotating/.test(kind),
+  },
   'that is a folder': { value: at('folder'), isMistake: isFile },
   'that is a file': { value: at('file'), isMistake: (kind) => !isFile(kind) },
   'below a file': { value: at('file/x'), isMistake: () => true },
-  'below /proc': { value: '/proc/x', isMistake: () => true },
+  'below /proc': { value: '/proc/x', isMistake: (kind) => kind !== 'rotating file' },
   'that is a pipe': { value: at('pipe'), isMistake: () => true },
   'that is an endless device': { value: '/dev/zero', isMistake: () => true },
   'that is an empty device': { value: '/dev/null', isMistake: () => true },
@@ -63,7 +65,10 @@ const faults: Record<string, { value: string; isMistake: (kind: string) => boole
   'with "~"': { value: '~/file', isMistake: () => true },
   'with a space at its end': { value: `${at('file')} `, isMistake: () => true },
   'that is empty': { value: at('empty'), isMistake: (kind) => !isFile(kind) },
-  'that is relative and does not exist': { value: 'no/such/place', isMistake: (kind) => readable.includes(kind) },
+  'that is relative and does not exist': {
+    value: 'no/such/place',
+    isMistake: (kind) => kind === 'file to read' || kind === 'secret',
+  },
 };
 
 /** All checks of a run before it works, and the check of `doctor` for side outputs. @returns null if there is no mistake. */
