@@ -104,7 +104,7 @@ select count(case when _fetched_at > ${timestampOf(farthest)} then 1 end) as row
 from silver.silver_movies
 where _fetched_at > ${timestampOf(latest)}`;
 
-/** A later run of some models only, by hand, does not repair what failed in the last run of all, and GOLD is not consistent after it. */
+/** A later run of only some models, by hand, does not repair a failure of the last complete run, and leaves GOLD inconsistent. */
 const lastRunsSql = `
 select
   max_by(status, finished_at) as of_any,

@@ -118,7 +118,7 @@ export async function transform(context: Context, options: TransformOptions): Pr
   return resultOf(summary);
 }
 
-/** Why the next build is due, or that it is not, and the full refresh that it would be; null if it would be none. */
+/** The reason for the next build (`up to date` if none is due), and its full refresh; null if it would not be a full refresh. */
 export async function readNextBuild(
   context: Context,
   query: Query,
