@@ -84,6 +84,10 @@ export class Workspace implements Disposable {
   }
 }
 
+/** A command that runs for longer hangs. It is less than the time of a test, which then says what the command wrote last. */
+const longestMs = 540_000;
+
+/** @throws Error if the command hangs. */
 export async function outcomeOf(child: ChildProcess): Promise<Outcome> {
   const output = { stdout: '', stderr: '' };
   child.stdout?.on('data', (data) => {
@@ -92,7 +96,14 @@ export async function outcomeOf(child: ChildProcess): Promise<Outcome> {
   child.stderr?.on('data', (data) => {
     output.stderr += data;
   });
+  let isHanging = false;
+  const kill = setTimeout(() => {
+    isHanging = true;
+    child.kill('SIGKILL');
+  }, longestMs);
   const [code] = await once(child, 'close');
+  clearTimeout(kill);
+  if (isHanging) throw new Error(`${child.spawnargs.join(' ')} hangs\n${output.stdout}\n${output.stderr}`);
   return { code, ...output };
 }
 
