@@ -1,8 +1,9 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Sandbox } from '../../sandbox/server.ts';
+import { withAdmin } from '../support/kafka/broker.ts';
 import type { KafkaFixture } from '../support/kafka/kafka-fixture.ts';
 import { shareFixture } from '../support/kafka/shared-fixture.ts';
-import { topics } from '../support/kafka/topics.ts';
+import { groups, topics } from '../support/kafka/topics.ts';
 import { Running } from '../support/processes/side-by-side.ts';
 
 /** Much longer than any of these tests takes on a busy machine. */
@@ -32,6 +33,12 @@ describe('a command whose partitions are assigned to another process', () => {
   const startHoarder = async (env: Readonly<Record<string, string>> = {}) => {
     const loader = start(['load'], { LOAD_MAX_AGE: '1h', LOAD_MAX_ROWS: '100000', HTTP_LISTEN: '127.0.0.1:0', ...env });
     await loader.wrote(/"started"/);
+    const hasJoined = () =>
+      withAdmin(fixture.kafka, async (admin) => {
+        const [group] = (await admin.describeGroups([groups.loader])).groups;
+        return group?.state === 'Stable' && group.members.length === 1;
+      });
+    await vi.waitUntil(hasJoined, { timeout: boundMs, interval: 100 });
     return loader;
   };
 
@@ -91,8 +98,10 @@ describe('a command whose partitions are assigned to another process', () => {
 
   it('[R102] refuses to share partitions with a loader of another warehouse, and names both', async () => {
     await fixture.publish(40);
-    const hoarder = await startHoarder({ DUCKDB_PATH: `${fixture.duckdbPath}.other` });
-    const load = start(['load', '--once']);
+    // A busy machine may delay a heartbeat by more than the two seconds of other tests: then the command would get all partitions.
+    const patient = { KAFKA_SESSION_TIMEOUT: '10s' };
+    const hoarder = await startHoarder({ DUCKDB_PATH: `${fixture.duckdbPath}.other`, ...patient });
+    const load = start(['load', '--once'], patient);
     const ended = await load.endsWithin(boundMs);
     expect(ended.code).toBe(2);
     expect(ended.stderr).toContain(`process ${hoarder.child.pid} on `);
