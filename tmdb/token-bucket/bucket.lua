@@ -20,6 +20,12 @@ local function within(value, least, most)
   return number and number >= least and number <= most and number or nil
 end
 
+-- All tokens are free this much later.
+local function delay_tokens(by)
+  local tokens = redis.call('ZRANGE', tokens_key, 0, -1, 'WITHSCORES')
+  for index = 1, #tokens, 2 do redis.call('ZADD', tokens_key, text(tokens[index + 1] + by), tokens[index]) end
+end
+
 local now
 if request.nowMs then
   now = micros(request.nowMs)
@@ -54,10 +60,7 @@ if is_lost then closed = now + window end -- mutant: tokens.lost-store
 if request.decides and request.stamp > stamp then
   if asked_window > window then
     -- Tokens that are free after the old window may not be free after the new one; the store has forgotten them.
-    local tokens = redis.call('ZRANGE', tokens_key, 0, -1, 'WITHSCORES')
-    for index = 1, #tokens, 2 do
-      redis.call('ZADD', tokens_key, text(tokens[index + 1] + asked_window - window), tokens[index])
-    end
+    delay_tokens(asked_window - window)
     closed = now + asked_window
   end
   capacity, window, stamp = request.limit.capacity, asked_window, request.stamp
@@ -72,8 +75,7 @@ local hold = timeout + window
 -- meanwhile. Every process that notices it reports it, which only costs time; never more than a window for each.
 local step = math.min(micros(request.clockStepMs), window)
 if step > 0 then
-  local tokens = redis.call('ZRANGE', tokens_key, 0, -1, 'WITHSCORES')
-  for index = 1, #tokens, 2 do redis.call('ZADD', tokens_key, text(tokens[index + 1] + step), tokens[index]) end
+  delay_tokens(step)
   closed = math.max(closed, now + step)
 end
 
