@@ -191,12 +191,10 @@ export class Rounds {
     return 'skipped';
   }
 
-  /** BRONZE has not changed since there was nothing to do. */
+  /** BRONZE has not changed since there was nothing to do, and no check of freshness is due. */
   async #idle(): Promise<RoundOutcome> {
-    await this.#askFreshness();
     await this.#copyAgain();
     await this.#finishPurge();
-    this.#noSpace = null;
     return 'skipped';
   }
 
@@ -291,12 +289,12 @@ export class Rounds {
     }
   }
 
-  /** @param fingerprint absent: that of the last command. With other variables, the next build would parse the whole project again. */
-  async #askFreshness(fingerprint?: string): Promise<void> {
+  /** @param fingerprint that of the next build: with other variables, the build would parse the whole project again. */
+  async #askFreshness(fingerprint: string): Promise<void> {
     const { signal, metrics, log } = this.#context;
     if (!this.#isFreshnessDue()) return;
-    const vars = fingerprint === undefined ? undefined : varsOf(this.#context, fingerprint);
-    const ask = (signal: AbortSignal) => this.#dbt.freshness({ signal, ...(vars && { vars }) });
+    const vars = varsOf(this.#context, fingerprint);
+    const ask = (signal: AbortSignal) => this.#dbt.freshness({ signal, vars });
     const sources = await (this.#target.readsNeedLock ? withTransformLease(this.#context, ask) : ask(signal));
     this.#freshnessAt = this.#clock.monotonic();
     this.isFresh = sources.every(({ status }) => status !== 'error');
