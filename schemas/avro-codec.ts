@@ -6,7 +6,7 @@ import { crc64Avro } from './fingerprint.ts';
 import { avroOptions } from './logical-types.ts';
 
 const marker = Buffer.from([0xc3, 0x01]);
-/** The length of what precedes a body. */
+/** The length of the marker and the fingerprint, which precede every body. */
 export const headerBytes = marker.length + 8;
 const folder = join(import.meta.dirname, 'avro');
 
