@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Clock, systemClock } from '../../runtime/clock.ts';
 import { selectMetrics } from '../../schemas/metrics.ts';
 import { GoldNotReadError, type GoldReader } from '../../warehouse/gold-reader.ts';
@@ -50,7 +50,7 @@ const sent = async () =>
 
 const isLook = ({ sql }: { readonly sql: string }): boolean => sql.includes('build_state');
 
-/** Waits until the reader has looked for a new build again, twice: the first look may have begun before. */
+/** Waits until the only open reader has looked for a new build again, twice: the first look may have begun before. */
 async function nextLooks(): Promise<void> {
   const looks = async () => (await sent()).filter(isLook).length;
   const before = await looks();
@@ -106,6 +106,8 @@ describe('the dashboard on Snowflake', () => {
     await markRun(builder, 'succeeded');
   };
   beforeAll(() => buildSmallGold(builder, 30));
+  // Each test starts after a complete build, even if the one before has failed halfway.
+  beforeEach(() => rebuild(30));
 
   it('[P22] reads each table once for each build, as the analyst role, on its own virtual warehouse, and writes nothing', async () => {
     const before = (await sent()).length;
@@ -162,7 +164,7 @@ describe('the dashboard on Snowflake', () => {
     expect(reader.outage()).toMatch(/^partial run: /);
     expect(await moviesOf(reader)).toBe(9);
     await using late = await open(emulator.url);
-    await nextLooks();
+    await vi.waitUntil(() => late.outage() !== null, { timeout: 30_000, interval: 10 });
     expect(() => late.version()).toThrow(/^partial run: /);
     await followed(reader, () => rebuild(8));
     expect([await moviesOf(reader), reader.outage(), problems.at(-1)]).toEqual([8, null, null]);
