@@ -36,7 +36,7 @@ describe('the Dockerfile', () => {
       const { steps } = stageOf(stages, target);
       const last = (instruction: string) => steps.findLast(({ name }) => name === instruction)?.value;
       expect(steps.at(-1)).toEqual({ name: 'USER', value: '10001:10001' });
-      expect(last('ENTRYPOINT')).toBe('["node", "cli.ts"]');
+      expect(last('ENTRYPOINT')).toBe('["node", "--max-semi-space-size=16", "cli.ts"]');
       expect(last('HEALTHCHECK')).toMatch(
         /^--interval=\d+s --timeout=\d+s --start-period=\d+s --retries=\d+ +CMD \[.*\/healthz/,
       );
