@@ -13,6 +13,10 @@ type Origin = Pick<DeadLetter, 'originTopic' | 'originPartition' | 'originOffset
 export const deadLetterKey = ({ originTopic, originPartition, originOffset }: Origin): string =>
   recordKey({ topic: originTopic, partition: originPartition, offset: originOffset });
 
+/** Identifies one time that a record was parked: not a record of an earlier topic with the same name and offset, nor an earlier redrive. */
+export const parkedKey = (origin: Origin): string =>
+  `${deadLetterKey(origin)}/${origin.originTimestamp.getTime()}/${origin.replays}`;
+
 /** Why a record is parked. */
 export interface Failure {
   readonly reason: DeadLetterReason;
@@ -100,7 +104,8 @@ export const closedReplays = ({ headers }: ConsumerRecord): number =>
   numberOf(headers?.[header.replays]) ?? Number.POSITIVE_INFINITY;
 
 /** The first origin of a record; headers that we did not write are ignored. */
-function originOf({ topic, partition, offset, timestamp, headers = {} }: ConsumerRecord): Origin {
+/** Where a record comes from: its first origin if it was sent back. */
+export function originOf({ topic, partition, offset, timestamp, headers = {} }: ConsumerRecord): Origin {
   const [, originTopic, originPartition, originOffset] =
     /^([\w.-]+)\/(\d{1,9})\/(\d{1,18})$/.exec(headers[header.origin] ?? '') ?? [];
   const [at, replays] = [numberOf(headers[header.timestamp], 13), numberOf(headers[header.replays])];

@@ -13,6 +13,7 @@ import type { DeadLetter, RawMovie } from '../schemas/records.ts';
 import { UnusableAnswerError } from '../tmdb/errors.ts';
 import type { TmdbClient } from '../tmdb/tmdb-client.ts';
 import { deadLetterOf, type Failure, failureOf, publishLetters } from './dead-letter.ts';
+import type { FinishedIds } from './finished-ids.ts';
 
 export interface FetcherPorts {
   readonly movieIds: RecordSource;
@@ -23,6 +24,8 @@ export interface FetcherPorts {
   readonly log: Logger;
   /** Calls `work` when this record may be handled. @default at once */
   readonly admit?: (work: () => Promise<MovieOutcome>) => Promise<MovieOutcome>;
+  /** Says which records were finished before the group lost its commits. @default none */
+  readonly finished?: Pick<FinishedIds, 'has'>;
   readonly onDone?: (outcome: MovieOutcome) => void;
   /** Records went to dead letters. */
   readonly onParked?: (reason: DeadLetterReason) => void;
@@ -33,7 +36,7 @@ export const movieOutcomesShape = z.object({
   fetched: count.describe('movies whose answer was published'),
   gone: count.describe('movies that TMDb has deleted, which is published like any other answer'),
   parked: count.describe('ids that went to dead letters'),
-  skipped: count.describe('tombstones: there is nothing to fetch'),
+  skipped: count.describe('tombstones, and ids that were finished before the group lost its commits'),
 });
 export type MovieOutcomes = ValueOf<typeof movieOutcomesShape>;
 export type MovieOutcome = keyof MovieOutcomes;
@@ -49,7 +52,8 @@ export const runFetcher = (
   options: { readonly signal: AbortSignal; readonly until?: Offsets },
 ): Promise<void> =>
   ports.movieIds.run(async (record) => {
-    const outcome = await (ports.admit ?? atOnce)(() => handle(ports, record, options.signal));
+    const isFinished = record.mayBeFinished && (await ports.finished?.has(record, options.signal));
+    const outcome = isFinished ? 'skipped' : await (ports.admit ?? atOnce)(() => handle(ports, record, options.signal));
     ports.onDone?.(outcome);
   }, options);
 

@@ -26,12 +26,15 @@ export class RecordQueue {
   /** Whether a record finished since the last call of `newlyDone`. */
   #isChanged = false;
   #reported: bigint;
+  /** Exclusive: below it, earlier commits are lost. */
+  readonly #uncertainUntil: bigint;
 
   /** @param end exclusive; records from there on are never started. */
-  constructor({ offset, ahead }: Commit, window: number, end?: bigint) {
+  constructor({ offset, ahead, uncertainUntil = 0n }: Commit, window: number, end?: bigint) {
     this.#position = offset;
     this.#reported = offset;
     this.#doneBefore = new Set(ahead);
+    this.#uncertainUntil = uncertainUntil;
     this.#window = window;
     this.#end = end;
   }
@@ -58,7 +61,8 @@ export class RecordQueue {
     this.#isChanged = false;
     this.#reported = offset;
     const finished = this.#inFlight.filter(({ isDone }) => isDone).map(({ record }) => record.offset); // mutant: fetcher.only-finished
-    return { offset, ahead: new Set([...finished, ...this.#doneBefore].filter((done) => done > offset)) }; // mutant: fetcher.done-ahead
+    const ahead = new Set([...finished, ...this.#doneBefore].filter((done) => done > offset)); // mutant: fetcher.done-ahead
+    return { offset, ahead, ...(this.#uncertainUntil > offset && { uncertainUntil: this.#uncertainUntil }) };
   }
 
   /** Adds consecutive records; `next` is the offset that follows them. Ignores records that were received before. */
@@ -68,7 +72,8 @@ export class RecordQueue {
       records
         .filter(({ offset, unusable }) => (unusable?.lastOffset ?? offset) >= from && !this.#doneBefore.has(offset))
         // A record that stands for a batch may begin before the first received offset.
-        .map((record) => (record.offset < from ? { ...record, offset: from } : record)),
+        .map((record) => (record.offset < from ? { ...record, offset: from } : record))
+        .map((record) => (record.offset < this.#uncertainUntil ? { ...record, mayBeFinished: true as const } : record)),
     );
     if (next > from) this.#position = next;
   }

@@ -35,6 +35,11 @@ export interface RecordSourceOptions extends Partial<GroupSettings> {
   readonly ahead?: WorkAhead;
   /** With `until`: called after each check with the partitions of other members that the source still waits for. */
   readonly onOthers?: (partitions: readonly AwaitedPartition[]) => void;
+  /**
+   * Whether records may have been finished although the group has committed nothing. Then they are marked with `mayBeFinished`, in
+   * this and later processes, until all that are in the topic now are done. @default no
+   */
+  readonly mayBeFinished?: () => Promise<boolean>;
   readonly log: Logger;
 }
 
@@ -209,10 +214,11 @@ class RecordRun {
   /** Begins at the offset that the group has committed, or else at the first offset of the topic. */
   async #begin(partitions: readonly number[], assignment: number): Promise<void> {
     const { group, topic } = this.#settings;
-    const [committed, { low, high }, topicId] = await Promise.all([
+    const [committed, { low, high }, topicId, mayBeFinished] = await Promise.all([
       this.#admin.commits(group, topic),
       this.#admin.topicOffsets(topic),
       this.#admin.topicId(topic),
+      this.#settings.mayBeFinished?.(),
     ]);
     if (assignment !== this.#assignment || this.#member.closed.aborted) return;
     // Progress and commits in a topic that had this name before do not apply.
@@ -221,13 +227,15 @@ class RecordRun {
     this.#topicId = topicId;
     for (const partition of partitions) {
       const [first, end] = [low.get(partition) ?? 0n, high.get(partition) ?? 0n];
-      const nothing = { offset: first, ahead: new Set<bigint>() };
+      const nothing: Commit = {
+        ...{ offset: first, ahead: new Set() },
+        ...(mayBeFinished && { uncertainUntil: end }),
+      };
       const wanted = isAnother ? nothing : (committed.get(partition) ?? nothing);
       const isGone = wanted.offset < first || wanted.offset > end;
       if (isGone) this.#warnOfJump(partition, wanted.offset, first);
       if (isGone || (this.#revoked.get(partition)?.position ?? 0n) > end) this.#revoked.delete(partition);
-      const begin = isGone ? { offset: first, ahead: new Set<bigint>() } : wanted;
-      this.#start(partition, begin);
+      this.#start(partition, isGone ? nothing : wanted);
     }
     this.#startMore();
     this.#onProgress();

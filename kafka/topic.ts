@@ -20,6 +20,8 @@ export interface ConsumerRecord {
    * beginning, and a null value is not a tombstone.
    */
   readonly unusable?: UnusableRecord;
+  /** The group has lost its commits, for example because they expired: the record may have been finished before. */
+  readonly mayBeFinished?: true;
 }
 
 export interface UnusableRecord extends Omit<Unusable, 'firstOffset'> {

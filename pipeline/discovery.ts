@@ -6,11 +6,11 @@ import { type ExportWalk, exportWalkShape, produceExport } from '../producers/ex
 import { type ExportedMovies, readExported } from '../producers/exported-movies.ts';
 import { type GenresLook, produceGenres } from '../producers/genres.ts';
 import { type KnownMovies, type ReadTopic, readKnownGenres, readKnownMovies } from '../producers/known-movies.ts';
-import type { MovieTimes } from '../producers/movie-times.ts';
 import { type PopularWalk, producePopular, UnusableListError } from '../producers/popular.ts';
 import { type Progress, readProgress } from '../producers/producer-state.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { count, type ValueOf } from '../runtime/shape.ts';
+import type { MovieTimes } from '../schemas/movie-times.ts';
 import type { MovieId, StatefulProducer } from '../schemas/records.ts';
 import { idTopics, type Topic } from '../schemas/topics.ts';
 import type { MovieExports } from '../tmdb/movie-export.ts';

@@ -1,4 +1,5 @@
 import { type FetcherPorts, type MovieOutcome, type MovieOutcomes, runFetcher } from '../consumers/fetcher.ts';
+import { FinishedIds } from '../consumers/finished-ids.ts';
 import { type Priority, RequestSlots } from '../consumers/request-slots.ts';
 import type { KafkaAdmin } from '../kafka/cluster-admin.ts';
 import { offsetsOf } from '../kafka/commit.ts';
@@ -75,6 +76,7 @@ export async function fetchMovies(platform: Platform, context: Context, until?: 
     metrics.movies.inc({ outcome });
     progress.update('fetch', { done, ...(total !== undefined && { total }), unit: 'movies', maxPerSecond });
   };
+  const finished = await finishedIds(platform, context);
   const slots = new RequestSlots({ slots: config.tmdb.concurrency, backfillEvery });
   await runTaskGroup(
     signal,
@@ -83,7 +85,7 @@ export async function fetchMovies(platform: Platform, context: Context, until?: 
         async (within: AbortSignal) =>
           runFetcher(
             {
-              ...(await portsOf(platform, { ...context, signal: within }, queue)),
+              ...(await portsOf(platform, { ...context, signal: within }, queue, finished)),
               admit: (work) => slots.run(queue.priority, work, within),
               onDone,
             },
@@ -94,19 +96,44 @@ export async function fetchMovies(platform: Platform, context: Context, until?: 
   return outcomes;
 }
 
-async function portsOf(platform: Platform, context: Context, queue: Queue): Promise<FetcherPorts> {
+/** Both queues share them: an answer for one may finish an id of the other. */
+async function finishedIds(platform: Platform, { config, log }: Context): Promise<FinishedIds> {
+  const { cluster } = await platform.kafka();
+  const { rawMovies, deadLetters } = config.kafka.topics;
+  return new FinishedIds({
+    readRawMovies: (onRecord) => cluster.readTopic(rawMovies, onRecord),
+    readDeadLetters: (onRecord) => cluster.readTopic(deadLetters, onRecord),
+    clock: systemClock,
+    onReading: () =>
+      log.info('the offsets of the fetcher are lost; reading in Kafka which ids were answered or parked'),
+  });
+}
+
+/** Whether the fetcher has ever published anything that Kafka still has. */
+async function hasOutput(admin: KafkaAdmin, { topics }: Config['kafka']): Promise<boolean> {
+  const outputs = await Promise.all([topics.rawMovies, topics.deadLetters].map(({ name }) => admin.topicOffsets(name)));
+  return outputs.some(({ low, high }) => [...high].some(([partition, end]) => end > (low.get(partition) ?? 0n)));
+}
+
+async function portsOf(
+  platform: Platform,
+  context: Context,
+  queue: Queue,
+  finished: FinishedIds,
+): Promise<FetcherPorts> {
   const { config, log, metrics } = context;
   const { cluster, deadLetters } = await platform.kafka();
   const movieIds = cluster.recordSource(queue.topic, {
     concurrency: queue.concurrency,
     log,
     ...groupObserver(context, queue.consumer),
-    isWaiting: () => platform.tmdbOutage('movie') !== undefined,
+    isWaiting: () => finished.isReading || platform.tmdbOutage('movie') !== undefined,
+    mayBeFinished: () => hasOutput(cluster.admin, config.kafka),
     onOthers: tellWaits(context, 'fetch'),
     ahead: workAhead(context, queue),
   });
   return {
-    ...{ movieIds, deadLetters, log, clock: systemClock },
+    ...{ movieIds, deadLetters, log, finished, clock: systemClock },
     tmdb: await platform.tmdb(),
     rawMovies: cluster.sink(config.kafka.topics.rawMovies),
     onParked: (reason: DeadLetterReason) => metrics.deadLetters.inc({ reason }),

@@ -1,9 +1,9 @@
 import { publishInGroups } from '../kafka/publish-in-groups.ts';
 import type { Sink } from '../kafka/topic.ts';
 import type { Clock } from '../runtime/clock.ts';
+import type { MovieTimes } from '../schemas/movie-times.ts';
 import type { MovieId } from '../schemas/records.ts';
 import { idRecord } from './id-record.ts';
-import type { MovieTimes } from './movie-times.ts';
 
 export interface AgedPorts {
   readonly movieIds: Sink<MovieId>;

@@ -1,8 +1,8 @@
 import type { ConsumerRecord } from '../kafka/topic.ts';
 import { type Codec, decodeOrNull } from '../schemas/codec.ts';
 import { movieIdCodec, rawGenresCodec } from '../schemas/codecs.ts';
+import { MovieTimes } from '../schemas/movie-times.ts';
 import { type Problem, problemOfGenres, problemOfId } from '../schemas/record-rules.ts';
-import { MovieTimes } from './movie-times.ts';
 
 /** Reads a whole topic in its present state. */
 export type ReadTopic = (onRecord: (record: ConsumerRecord) => void) => Promise<void>;

@@ -93,12 +93,16 @@ export function movesTo(
   const moves = new Map<number, Move>();
   for (const [partition, last] of high) {
     const first = low.get(partition) ?? 0n;
-    const { offset, ahead } = commits.get(partition) ?? { offset: first, ahead: new Set<bigint>() };
-    const from = { offset: offset < first ? first : offset, ahead };
+    const commit: Commit = commits.get(partition) ?? { offset: first, ahead: new Set(), uncertainUntil: last };
+    const { offset, ahead } = commit;
+    const from = { ...commit, offset: offset < first ? first : offset };
     const to = least(ends.get(partition) ?? last, last);
     if (to <= from.offset) continue;
     // Ids that are done ahead of those that still wait stay done.
-    moves.set(partition, { from, to: { offset: to, ahead: new Set([...ahead].filter((done) => done >= to)) } });
+    moves.set(partition, {
+      from,
+      to: { ...commit, offset: to, ahead: new Set([...ahead].filter((done) => done >= to)) },
+    });
   }
   return moves;
 }

@@ -230,7 +230,7 @@ describe('a Kafka with TLS, passwords and ACLs', () => {
     expect(code, stderr).toBe(1);
     expect(stderr).toContain('this Kafka user has no ACL for the group');
     const noRight = { ...refused, message: expect.stringContaining('this Kafka user has no ACL for it') };
-    await expect(readAs('fetcher', topics.rawMovies, 'tmdb.fetcher')).rejects.toMatchObject(noRight);
+    await expect(readAs('fetcher', topics.rawGenres, 'tmdb.fetcher')).rejects.toMatchObject(noRight);
     await expect(publishAs('loader', topics.movieIds)).rejects.toMatchObject(noRight);
     await expect(publishAs('scheduler', topics.deadLetters)).rejects.toMatchObject(noRight);
     await expect(publishAs('dashboard', topics.movieIds)).rejects.toMatchObject(noRight);

@@ -35,6 +35,7 @@ const everyId = [
   'R165',
   'R166',
   'R169',
+  'R175',
   ...range('S', 14),
   ...range('Z', 5),
 ];

@@ -113,8 +113,23 @@ it('keeps records that are done out of order in the metadata of a commit', () =>
       const metadata = toMetadata(commit);
       expect(metadata.length).toBeLessThan(4_096);
       expect(toCommit(offset, metadata)).toEqual(commit);
+      const uncertain = { ...commit, uncertainUntil: offset + 1n };
+      expect(toMetadata(uncertain).length).toBeLessThan(4_096);
+      expect(toCommit(offset, toMetadata(uncertain))).toEqual(uncertain);
     }),
   );
   expect(toMetadata(from(5n, 5n + 100_000n))).toBe('');
   for (const foreign of [null, '', 'written by another client']) expect(toCommit(7n, foreign)).toEqual(from(7n));
+});
+
+it('[R175] marks records whose commits are lost, and keeps in its commits which ones these are', () => {
+  const queue = new RecordQueue({ ...from(0n), uncertainUntil: 2n }, 10);
+  queue.receive(recordsAt([0, 1, 2]), 3n);
+  const started = [queue.start(), queue.start(), queue.start()];
+  expect(started.map((entry) => entry?.record.mayBeFinished)).toEqual([true, true, undefined]);
+  for (const [index, commit] of [{ ...from(1n), uncertainUntil: 2n }, from(2n), from(3n)].entries()) {
+    const entry = started[index];
+    if (entry) queue.finish(entry);
+    expect(queue.newlyDone()).toEqual(commit);
+  }
 });

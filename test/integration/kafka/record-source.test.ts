@@ -21,7 +21,7 @@ const never = new AbortController().signal;
 const sourceOf = (
   topic: string,
   group: string,
-  settings: { concurrency?: number; maxBytesPerPartition?: number } = {},
+  settings: { concurrency?: number; maxBytesPerPartition?: number; mayBeFinished?: () => Promise<boolean> } = {},
 ) => createRecordSource({ kafka, topic, group, concurrency: 4, log: silent, ...settings });
 const endOf = async (topic: string): Promise<Offsets> => {
   await using admin = createAdmin(kafka);
@@ -79,6 +79,28 @@ describe('a record source', () => {
     const { records, handle } = collect();
     await source.run(handle, { signal: never, until: await endOf(topic) });
     expect(valuesOf(records)).toEqual(['c']);
+  });
+
+  it('[R175] marks the records of a group without commits, also after a restart, and none that follow them', async () => {
+    const topic = await createTopic(kafka);
+    const group = uniqueName('group');
+    await write(kafka, topic, numbers(6));
+    const failing = sourceOf(topic, group, { concurrency: 1, mayBeFinished: async () => true }).run(
+      async ({ offset }) => {
+        if (offset === 4n) throw new RangeError('number 4');
+      },
+      { signal: never },
+    );
+    await expect(failing).rejects.toThrow(new RangeError('number 4'));
+    await write(kafka, topic, numbers(2, 6));
+    const { records, handle } = collect();
+    await sourceOf(topic, group).run(handle, { signal: never, until: await endOf(topic) });
+    expect(records.map(({ offset, mayBeFinished }) => [offset, mayBeFinished])).toEqual([
+      [4n, true],
+      [5n, true],
+      [6n, undefined],
+      [7n, undefined],
+    ]);
   });
 
   it('does not deliver records that were written after `until` was determined', async () => {

@@ -129,7 +129,7 @@ export const discoveryMutants: readonly Mutant[] = [
   },
   {
     name: 'discovery: an older time of a movie replaces a newer one',
-    file: 'producers/movie-times.ts',
+    file: 'schemas/movie-times.ts',
     place: 'discovery.newest-time',
     change: swap('Math.max(time, this.#times[slot] ?? 0)', 'time'),
     tests: { files: ['test/unit/producers/known-movies.test.ts'] },

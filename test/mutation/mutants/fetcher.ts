@@ -2,6 +2,7 @@ import { always, before, remove, swap } from '../change.ts';
 import type { Mutant } from '../mutant.ts';
 
 const details = { files: ['test/unit/consumers/fetcher.test.ts'] };
+const finishedIds = { files: ['test/unit/consumers/finished-ids.test.ts'] };
 const client = { files: ['test/unit/tmdb/retrying-client.test.ts'] };
 const tmdbEndpoints = { files: ['test/unit/tmdb/endpoints.test.ts'] };
 const statusCodes = { files: ['test/unit/tmdb/status-codes.test.ts'] };
@@ -26,6 +27,20 @@ export const fetcherMutants: readonly Mutant[] = [
     place: 'fetcher.park-first',
     change: swap('await', 'void'),
     tests: details,
+  },
+  {
+    name: 'fetcher: an id without commits counts as answered by an older answer',
+    file: 'consumers/finished-ids.ts',
+    place: 'fetcher.answered-before',
+    change: swap(' && fetchedAt >= id.requestedAt.getTime()', ''),
+    tests: finishedIds,
+  },
+  {
+    name: 'fetcher: an id without commits that was parked is requested again',
+    file: 'consumers/finished-ids.ts',
+    place: 'fetcher.parked-before',
+    change: swap('return true', 'return false'),
+    tests: finishedIds,
   },
   {
     name: 'fetcher: an outage of TMDb parks the waiting ids',

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { produceAged } from '../../../producers/aged.ts';
-import { MovieTimes } from '../../../producers/movie-times.ts';
+import { MovieTimes } from '../../../schemas/movie-times.ts';
 import type { MovieId } from '../../../schemas/records.ts';
 import { ManualClock } from '../../support/clock/manual-clock.ts';
 import { MemorySink } from '../../support/kafka/memory-sink.ts';

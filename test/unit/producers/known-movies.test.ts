@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { readKnownGenres, readKnownMovies } from '../../../producers/known-movies.ts';
-import { MovieTimes } from '../../../producers/movie-times.ts';
 import { movieIdCodec, rawGenresCodec } from '../../../schemas/codecs.ts';
+import { MovieTimes } from '../../../schemas/movie-times.ts';
 import { consumerRecord } from '../../support/kafka/memory-record-source.ts';
 import { topics } from '../../support/kafka/topics.ts';
 
