@@ -3,7 +3,7 @@ import { identifierHint, parseIdentifier } from '../warehouse/snowflake/provisio
 import { json } from './common-options.ts';
 import { type CommandGroup, defineCommand } from './engine/command.ts';
 import { defaulted, flag, single, type ValueType } from './engine/option.ts';
-import { count, file } from './engine/value-types.ts';
+import { count, file, text } from './engine/value-types.ts';
 
 const name: ValueType<string> = {
   placeholder: 'NAME',
@@ -88,10 +88,39 @@ const migrate = defineCommand({
   load: async () => (await import('./actions/warehouse-migrate.ts')).migrate,
 });
 
+const clusterId = text('CLUSTER', 'the id of a Kafka cluster, such as J8s1t0zKQzWcLqv2mA7Z0g', /^[\w-]+$/);
+
+const adoptCluster = defineCommand({
+  name: 'adopt-cluster',
+  summary: 'continue BRONZE on a Kafka cluster that mirrors the former one',
+  description: [
+    'The ledger counts the records of another cluster as other records, so the loader would load a mirrored cluster from its first ' +
+      'record. This command compares the raw topics of the present cluster (KAFKA_BROKERS) with BRONZE. If they have the same ' +
+      'records at the same offsets, it records that the present cluster continues the former one: the loader then begins ' +
+      'after the last loaded record.',
+    'It compares movie, time, address and status of every record, and the document of one record in a hundred. At the first difference it ends with ' +
+      'exit code 2 and names the record; BRONZE is then unchanged. A mirror that moves the offsets cannot be adopted. Run it before the first ' +
+      'loader of the new cluster, while no loader runs.',
+  ],
+  examples: [
+    ['warehouse adopt-cluster --dry-run', 'only compare'],
+    ['warehouse adopt-cluster', 'compare, and continue on the present cluster'],
+  ],
+  options: {
+    from: single(clusterId, 'the mirrored cluster; needed if BRONZE has records of several other clusters'),
+    dryRun: flag('only compare'),
+    json,
+  },
+  writes: ['broker', 'warehouse'],
+  tools: ['kafka'],
+  shape: async () => (await import('../replay/adopt-cluster.ts')).adoptedShape,
+  load: async () => (await import('./actions/warehouse-adopt-cluster.ts')).adopt,
+});
+
 export const warehouse: CommandGroup = {
   name: 'warehouse',
-  summary: 'provision a Snowflake account, or migrate BRONZE',
+  summary: 'provision a Snowflake account, migrate BRONZE, or adopt a mirrored cluster',
   description: ['Prepares the warehouse.'],
   examples: [['warehouse provision --print', 'print the SQL for a Snowflake account']],
-  commands: [provision, migrate],
+  commands: [provision, migrate, adoptCluster],
 };

@@ -1,4 +1,5 @@
 import { IngestError, messageOf } from '../runtime/errors.ts';
+import type { Adoption } from './adoption.ts';
 import type { Purge } from './expiry.ts';
 import type { GoldReader } from './gold-reader.ts';
 import type { Backfill, Rebuild, Warehouse, WarehouseReader } from './warehouse.ts';
@@ -66,6 +67,11 @@ export interface WarehouseAccess {
   openBackfill(name: string): Promise<Backfill>;
   /** The result opens the warehouse only during its calls. */
   openPurge(): Promise<Purge>;
+  /**
+   * Records in the ledger, in one transaction, that the new topics continue the old ones. Rows and positions stay as they are.
+   * @throws PreconditionError if the positions are no longer those of the comparison, or if the new topics have positions.
+   */
+  adopt(adoptions: readonly Adoption[]): Promise<void>;
 }
 
 /** The warehouse, open for the log of dbt's runs. */

@@ -3,10 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { systemClock } from '../../runtime/clock.ts';
+import { adoptInDuckDb } from '../../warehouse/duckdb/adopt.ts';
 import { openDuckDbBackfill } from '../../warehouse/duckdb/backfill.ts';
 import { openDuckDbFile } from '../../warehouse/duckdb/file.ts';
 import { openDuckDbRebuild } from '../../warehouse/duckdb/rebuild.ts';
 import { openDuckDbWarehouse } from '../../warehouse/duckdb/warehouse.ts';
+import { adoptionContract } from '../support/warehouse/adoption-contract.ts';
 import {
   batch,
   fill,
@@ -23,6 +25,7 @@ async function openFixture(): Promise<ReplayFixture> {
     openLoader: () => openDuckDbWarehouse(options),
     openRebuild: () => openDuckDbRebuild(options),
     openBackfill: (name) => openDuckDbBackfill(options, name),
+    adopt: (adoptions) => adoptInDuckDb(options, adoptions),
     sql: async (text) => {
       await using file = await openDuckDbFile(options);
       return (await file.connection.runAndReadAll(text)).getRowObjectsJson();
@@ -34,6 +37,7 @@ async function openFixture(): Promise<ReplayFixture> {
 }
 
 replayContract('A DuckDB file', openFixture);
+adoptionContract('A DuckDB file', openFixture);
 
 it('A rebuild takes over a DuckDB file of an older version, without topic ids', async () => {
   const fixture = await openFixture();

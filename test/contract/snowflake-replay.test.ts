@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { systemClock } from '../../runtime/clock.ts';
+import { adoptInSnowflake } from '../../warehouse/snowflake/adopt.ts';
 import { openSnowflakeBackfill } from '../../warehouse/snowflake/backfill.ts';
 import { openSnowflakeRebuild } from '../../warehouse/snowflake/rebuild.ts';
 import { openSnowflakeSession } from '../../warehouse/snowflake/session.ts';
@@ -8,6 +9,7 @@ import type { Rebuild } from '../../warehouse/warehouse.ts';
 import { SnowflakeEmulator } from '../support/snowflake/emulator.ts';
 import { makeDatabase } from '../support/snowflake/fixture.ts';
 import { type SnowflakeFault, SnowflakeProxy } from '../support/snowflake/proxy.ts';
+import { adoptionContract } from '../support/warehouse/adoption-contract.ts';
 import {
   batch,
   expectLedgerAndRowsToAgree,
@@ -57,6 +59,7 @@ async function openFixture({ timeoutMs = 20_000, copyFrom }: FixtureOptions = {}
     openLoader: () => openSnowflakeWarehouse(options),
     openRebuild: () => openSnowflakeRebuild(replaying),
     openBackfill: (name) => openSnowflakeBackfill(replaying, name),
+    adopt: (adoptions) => adoptInSnowflake(options, adoptions),
     sql: async (sql) => (await eyes.execute({ sql })).rows,
     document: (text) => `parse_json('${text}')`,
     textOf: (document) => `to_json(${document})`,
@@ -65,6 +68,7 @@ async function openFixture({ timeoutMs = 20_000, copyFrom }: FixtureOptions = {}
 }
 
 replayContract('Snowflake', openFixture);
+adoptionContract('Snowflake', openFixture);
 
 it('A rebuild in Snowflake treats a document from a file and the same document from binds as equal', async () => {
   const fixture = await openFixture({ copyFrom: 1 });

@@ -202,6 +202,8 @@ describe('the command line', () => {
     expect(await json('fetch', '--once')).toMatchObject({ parked: 2 });
     await json('warehouse migrate');
     expect(await json('load', '--once')).toMatchObject({ rows: 19 });
+    await renameCluster(join(workspace.dataDir, 'tmdb.duckdb'), 'former');
+    expect(await json('warehouse adopt-cluster')).toMatchObject({ isDryRun: false, from: 'former' });
     expect(await json('transform')).toMatchObject({ skipped: false, testsFailed: 0 });
     expect(await json('schedule', '--once')).toMatchObject({ outcome: 'skipped', isFresh: true });
     expect(await json('purge')).toMatchObject({ rows: 0, isUnfinished: false });
@@ -234,3 +236,14 @@ describe('the command line', () => {
     expect([...outputs.keys()].toSorted()).toEqual(withJson.toSorted());
   });
 });
+
+/** Changes the id of the cluster in the ledger, as if the cluster were a mirror of another one. */
+async function renameCluster(path: string, clusterId: string): Promise<void> {
+  const instance = await DuckDBInstance.create(path);
+  const connection = await instance.connect();
+  for (const table of ['load_positions', 'load_batches']) {
+    await connection.run(`update bronze.${table} set cluster_id = '${clusterId}'`);
+  }
+  connection.closeSync();
+  instance.closeSync();
+}

@@ -217,7 +217,7 @@ export const suites: readonly Suite[] = [
   { name: 'mutants-loader', script: ['test:mutants', 'loader:'], touches: ['consumers/'] },
   {
     name: 'mutants-warehouse',
-    script: ['test:mutants', 'warehouse:', 'replay:', 'rebuild:'],
+    script: ['test:mutants', 'warehouse:', 'replay:', 'rebuild:', 'adoption:'],
     touches: ['warehouse/'],
   },
   { name: 'mutants-snowflake', script: ['test:mutants', 'snowflake:'], touches: ['warehouse/snowflake/'] },

@@ -32,6 +32,7 @@ export function duckDbSystem(
     },
     openRebuild: async () => (await import('./rebuild.ts')).openDuckDbRebuild(options),
     openBackfill: async (name) => (await import('./backfill.ts')).openDuckDbBackfill(options, name),
+    adopt: async (adoptions) => (await import('./adopt.ts')).adoptInDuckDb(options, adoptions),
     openPurge: async () => (await import('./purge.ts')).openDuckDbPurge(options),
     takeTransformLease: () => takeFileLock({ path, clock, waitMs: lockWaitMs, signal, onWait }),
     reportHolder: (message, leftMs = 0, lock) => {

@@ -30,6 +30,7 @@ export function snowflakeSystem(
     openReader,
     openRebuild: async () => (await import('./rebuild.ts')).openSnowflakeRebuild(writer('replay')),
     openBackfill: async (name) => (await import('./backfill.ts')).openSnowflakeBackfill(writer('replay'), name),
+    adopt: async (adoptions) => (await import('./adopt.ts')).adoptInSnowflake(session('adopt'), adoptions),
     openPurge: async () =>
       (await import('./purge.ts')).openSnowflakePurge({
         ...session('purge'),

@@ -1,10 +1,11 @@
-import { before, remove, swap } from '../change.ts';
+import { always, before, never, remove, swap } from '../change.ts';
 import type { Mutant } from '../mutant.ts';
 
 const contract = { files: ['test/contract/duckdb-warehouse.test.ts'] };
 const purge = { files: ['test/contract/duckdb-purge.test.ts'] };
 const warehouse = 'warehouse/duckdb/warehouse.ts';
 const replay = { files: ['test/contract/duckdb-replay.test.ts'] };
+const mirror = { files: ['test/unit/replay/mirror-comparison.test.ts'] };
 const rebuild = 'warehouse/rebuild-sql.ts';
 const ledger = 'warehouse/duckdb/ledger.ts';
 
@@ -117,6 +118,27 @@ export const warehouseMutants: readonly Mutant[] = [
     place: 'rebuild.missing-rows',
     change: swap(/filter\(.*\)/, 'filter(() => false)'),
     tests: replay,
+  },
+  {
+    name: 'adoption: positions that have moved since the comparison are adopted',
+    file: 'warehouse/adoption.ts',
+    place: 'adoption.compared-positions',
+    change: always,
+    tests: replay,
+  },
+  {
+    name: 'adoption: a mirror with another record counts as the same',
+    file: 'replay/mirror-comparison.ts',
+    place: 'adoption.same-record',
+    change: never,
+    tests: mirror,
+  },
+  {
+    name: 'adoption: a mirror that lacks a record counts as the same',
+    file: 'replay/mirror-comparison.ts',
+    place: 'adoption.rows-left',
+    change: never,
+    tests: mirror,
   },
   {
     name: 'replay: existing rows are added again',

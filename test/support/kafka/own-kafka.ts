@@ -39,6 +39,10 @@ export class OwnKafka implements AsyncDisposable {
     return new OwnKafka(await start({ dataDir, jarsDir, properties, isOpen: true }), dataDir);
   }
 
+  get brokers(): readonly string[] {
+    return this.#broker.brokers;
+  }
+
   /** Empty topics, an empty data folder, and clients of the real platform. */
   async begin(): Promise<Stage> {
     const env = { KAFKA_BROKERS: this.#broker.brokers.join(), KAFKA_PARTITIONS: '2' };

@@ -48,6 +48,7 @@ export const leftOut: Readonly<Record<string, string>> = {
   dashboard: 'opens only the published copy of GOLD: test/integration/dashboard.test.ts publishes beside it',
   completion: 'only prints text about the command line',
   man: 'only prints text about the command line',
+  'warehouse adopt-cluster': 'needs records of another cluster: test/integration/adopt-cluster.test.ts has two',
   'warehouse provision': 'needs an account of Snowflake, and opens neither Kafka nor a DuckDB file',
 };
 

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Adoption } from '../../../warehouse/adoption.ts';
 import type { Backfill, Batch, PartitionId, Rebuild, SwapReport, Warehouse } from '../../../warehouse/warehouse.ts';
 
 /** A warehouse for one test, with openers for everything that uses BRONZE, and queries for the test itself. */
@@ -6,6 +7,7 @@ export interface ReplayFixture {
   openLoader(): Promise<Warehouse>;
   openRebuild(): Promise<Rebuild>;
   openBackfill(name: string): Promise<Backfill>;
+  adopt(adoptions: readonly Adoption[]): Promise<void>;
   /** Queries without the interface. Columns have names in lower case; integers have the driver's type. */
   sql(text: string): Promise<Record<string, unknown>[]>;
   /** SQL that parses a document from its text. */

@@ -19,6 +19,7 @@ const wrongValues: Readonly<Record<string, readonly string[]>> = {
   NAME: ['a"b', '1A', 'a b', 'a;drop'],
   HOST: ['a b', 'http://a/'],
   'MIN-MAX': ['20', '120-20', '-20-120', 'a-b', '20-'],
+  CLUSTER: ['a b', 'a/b'],
   SHELL: ['csh', 'Bash'],
   FAULTS: ['loud', 'status=9', 'delay=long'],
 };
@@ -66,7 +67,7 @@ function wrongUses(words: readonly string[], name: string, definition: OptionDef
 const goodValues: Readonly<Record<string, string>> = {
   ...{ TIME: '2h', 'N|all': 'all', N: '7', ID: '603', OFFSET: '1:5', GAP: 'tmdb.raw-movies/0/1-2', FILE: 'a.pub' },
   ...{ REASON: 'undecodable_record', TOPIC: 'tmdb.raw-movies', NAME: 'A', HOST: '::1', 'MIN-MAX': '1-2' },
-  ...{ FAULTS: 'status=503', SHELL: 'bash' },
+  ...{ FAULTS: 'status=503', SHELL: 'bash', CLUSTER: 'J8s1t0zKQzWcLqv2mA7Z0g' },
 };
 
 const positionalsOf = (words: string): string[] => {

@@ -30,6 +30,7 @@ const accessParts: Readonly<Record<keyof WarehouseAccess, string>> = {
   openRebuild: 'function',
   openBackfill: 'function',
   openPurge: 'function',
+  adopt: 'function',
 };
 const targetParts: Readonly<Record<keyof TransformTarget, string>> = {
   dbtVariables: 'object',

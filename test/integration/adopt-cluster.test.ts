@@ -1,0 +1,115 @@
+import type { Message } from 'kafkajs';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createAdmin } from '../../kafka/admin.ts';
+import type { Kafka } from '../../kafka/client.ts';
+import { rawMovieCodec } from '../../schemas/codecs.ts';
+import { testKafka, uniqueName, writeMessages } from '../support/kafka/broker.ts';
+import { plainClient } from '../support/kafka/client.ts';
+import { Deployment } from '../support/kafka/deployment.ts';
+import { rawMovie } from '../support/kafka/kafka-fixture.ts';
+import { mirrorTopic } from '../support/kafka/mirror.ts';
+import { OwnKafka } from '../support/kafka/own-kafka.ts';
+import { duckDbOf } from '../support/warehouse/duckdb-of.ts';
+
+describe('a cluster that mirrors the one from which BRONZE was loaded', () => {
+  const old = testKafka();
+  let mirrorBroker: OwnKafka;
+  let mirror: Kafka;
+  let brokers: string;
+  beforeAll(async () => {
+    mirrorBroker = await OwnKafka.start();
+    brokers = mirrorBroker.brokers.join();
+    mirror = plainClient(mirrorBroker.brokers);
+  });
+  afterAll(() => mirrorBroker[Symbol.asyncDispose]());
+
+  let before: Deployment;
+  let after: Deployment;
+  let topic: string;
+  beforeEach(async () => {
+    const prefix = `${uniqueName('moved')}.`;
+    before = await Deployment.open(prefix, 5);
+    const { duckdbPath } = duckDbOf(before.context.config);
+    after = await Deployment.open(prefix, 5, { env: { KAFKA_BROKERS: brokers, DUCKDB_PATH: duckdbPath } });
+    topic = before.context.config.kafka.topics.rawMovies.name;
+    await before.ingest();
+    await after.createTopics();
+    return async () => {
+      await before[Symbol.asyncDispose]();
+      await after[Symbol.asyncDispose]();
+    };
+  });
+
+  const ends = async (kafka: Kafka) => {
+    await using admin = createAdmin(kafka);
+    return (await admin.topicOffsets(topic)).high;
+  };
+  const adopt = (...more: readonly string[]) => after.run('warehouse', 'adopt-cluster', '--json', ...more);
+  const expectRefused = async (reason: RegExp) => {
+    const { code, stderr } = await adopt();
+    expect(stderr).toMatch(reason);
+    expect(code).toBe(2);
+    expect(await before.load()).toBe(0);
+  };
+
+  it('[R176] is adopted with its offsets: no row is loaded twice, and a rebuild has each answer once', async () => {
+    const movies = await before.movies();
+    await mirrorTopic(old, mirror, topic);
+    expect(await ends(mirror)).toEqual(await ends(old));
+    const dryRun = await adopt('--dry-run');
+    expect(dryRun.code, dryRun.stderr).toBe(0);
+    const adopted = await adopt();
+    expect(adopted.code, adopted.stderr).toBe(0);
+    const { partitions } = JSON.parse(adopted.stdout) as {
+      readonly partitions: readonly { readonly compared: number; readonly documents: number }[];
+    };
+    expect(partitions.reduce((sum, { compared }) => sum + compared, 0)).toBe(movies.length);
+    expect(partitions.some(({ documents }) => documents > 0)).toBe(true);
+
+    expect(await after.load()).toBe(0);
+    await writeMessages(mirror, topic, [{ key: '7', value: rawMovieCodec.encode(rawMovie(7)) }]);
+    expect(await after.load()).toBe(1);
+    expect(await after.movies()).toEqual([...movies, 7].toSorted((a, b) => a - b));
+    const rebuilt = await after.run('replay', 'raw', '--all', '--rebuild', '--json');
+    expect(rebuilt.code, rebuilt.stderr).toBe(0);
+    expect(JSON.parse(rebuilt.stdout).swap).toMatchObject({
+      rows: movies.length + 1,
+      same: movies.length + 1,
+      retained: 0,
+    });
+    expect((await adopt()).stderr).toContain('there is nothing to adopt');
+  });
+
+  it.each<[string, (messages: readonly Message[]) => readonly Message[], RegExp]>([
+    [
+      'moved offsets',
+      (messages) => messages.slice(1),
+      /BRONZE has this record at offset 1\. The mirror has moved the offsets/,
+    ],
+    ['a changed answer', (messages) => messages.with(3, answerLike(messages[3])), /\/3: BRONZE has another record/],
+    [
+      'a changed document',
+      (messages) => messages.with(0, answerLike(messages[0], true)),
+      /\/0: BRONZE has another document/,
+    ],
+    ['no last record', (messages) => messages.slice(0, -1), /wait until the mirror has all records/],
+  ])('[R177] is not adopted with %s, and BRONZE stays as it is', async (_, change, reason) => {
+    await mirrorTopic(old, mirror, topic, change);
+    await expectRefused(reason);
+  });
+
+  it('[R177] is not adopted after a loader has begun it', async () => {
+    await mirrorTopic(old, mirror, topic);
+    expect(await after.load()).toBeGreaterThan(0);
+    await expectRefused(/a loader has begun it from its first record/);
+  });
+});
+
+/** Another answer about the same movie. @param isSameAnswer only the document differs. */
+function answerLike(message: Message | undefined, isSameAnswer = false): Message {
+  const movie = rawMovieCodec.decode(message?.value as Buffer);
+  const changed = isSameAnswer
+    ? { ...movie, body: Buffer.from(`{"id":${movie.movieId}}`) }
+    : { ...movie, fetchedAt: new Date(movie.fetchedAt.getTime() + 1) };
+  return { ...message, value: rawMovieCodec.encode(changed) };
+}

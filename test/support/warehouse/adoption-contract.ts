@@ -1,0 +1,57 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { batch, load, offsets, partition, type ReplayFixture, topic } from './replay-contract.ts';
+
+const mirror = { clusterId: 'mirror', topic: topic.topic, topicId: 'mirrored' };
+const other = { ...topic, topic: 'tmdb.raw-genres', topicId: 'genres' };
+
+/** The contract of the adoption of a mirrored cluster, for every warehouse. Each implementation runs these same tests. */
+export function adoptionContract(name: string, open: () => Promise<ReplayFixture>): void {
+  describe(`${name} keeps the contract of an adoption`, () => {
+    let fixture: ReplayFixture;
+    beforeEach(async () => {
+      fixture = await open();
+      await load(fixture, batch(0, 10), batch(0, 4, partition(1)));
+    });
+    afterEach(() => fixture.close());
+
+    const positions = async (of: typeof topic) => {
+      await using warehouse = await fixture.openLoader();
+      return new Map(await warehouse.positions(of));
+    };
+    const compared = (first = 10n) =>
+      new Map([
+        [0, first],
+        [1, 4n],
+      ]);
+    const none = new Map<number, bigint>();
+
+    it('[R176] moves positions and ledger lines to the new cluster, so that its loader continues', async () => {
+      await fixture.adopt([{ from: topic, to: mirror, positions: compared() }]);
+      expect(await positions(mirror)).toEqual(compared());
+      expect(await positions(topic)).toEqual(none);
+      const lines = await fixture.sql('select distinct cluster_id, topic_id from bronze.load_batches');
+      expect(lines).toEqual([{ cluster_id: 'mirror', topic_id: 'mirrored' }]);
+      await load(fixture, batch(10, 12, { ...mirror, partition: 0 }));
+      expect(await offsets(fixture, 'kafka_partition = 0')).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+      await expect(load(fixture, batch(0, 10, { ...mirror, partition: 0 }))).rejects.toThrow('is at 12');
+    });
+
+    it('[R177] changes nothing if a loader has moved a position since the comparison', async () => {
+      await load(fixture, batch(10, 11));
+      await expect(fixture.adopt([{ from: topic, to: mirror, positions: compared() }])).rejects.toThrow('meanwhile');
+      expect(await positions(topic)).toEqual(compared(11n));
+      expect(await positions(mirror)).toEqual(none);
+    });
+
+    it('[R177] changes nothing if one of several topics is refused', async () => {
+      await load(fixture, batch(0, 3, { ...mirror, topic: other.topic, partition: 0 }));
+      const adoptions = [
+        { from: topic, to: mirror, positions: compared() },
+        { from: other, to: { ...mirror, topic: other.topic }, positions: none },
+      ];
+      await expect(fixture.adopt(adoptions)).rejects.toThrow('a loader has begun it');
+      expect(await positions(topic)).toEqual(compared());
+      expect(await positions(mirror)).toEqual(none);
+    });
+  });
+}
