@@ -36,6 +36,7 @@ export const filesOfFullTier: readonly string[] = [
   'test/faults/snowflake-outages.test.ts',
   'test/faults/snowflake-secrets.test.ts',
   'test/faults/soak.test.ts',
+  'test/faults/three-brokers.test.ts',
   'test/faults/tmdb-any-answer.test.ts',
   'test/faults/tmdb-outage.test.ts',
   'test/integration/dbt/analysis.test.ts',

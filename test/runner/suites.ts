@@ -27,6 +27,8 @@ export const fullNumbers: Readonly<Record<string, string>> = {
   /** How long each fault of the network lasts. */
   FAULT_SECONDS: '30',
   SOAK_MINUTES: '10',
+  /** How long one of three brokers after the other fails. */
+  BROKER_CHAOS_MINUTES: '20',
   /** Faults between the loader and Snowflake. */
   FAULT_STATEMENTS: '200',
   /** Histories of the loader's model. */
@@ -89,6 +91,11 @@ export const suites: readonly Suite[] = [
     name: 'failover',
     files: ['test/faults/failover.test.ts'],
     touches: ['kafka/', 'test/support/kafka/three-brokers.ts'],
+  },
+  {
+    name: 'three-brokers',
+    files: ['test/faults/three-brokers.test.ts'],
+    touches: ['kafka/', 'test/support/kafka/three-brokers.ts', 'test/support/processes/three-broker-bed.ts'],
   },
   {
     name: 'kafka',

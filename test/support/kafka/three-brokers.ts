@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { rm } from 'node:fs/promises';
 import type { Admin } from 'kafkajs';
 import { type LocalBroker, startLocalBroker } from '../../../kafka/broker/local-broker.ts';
 import { freePort } from '../network/free-port.ts';
@@ -102,6 +103,12 @@ export class ThreeBrokers implements AsyncDisposable {
     const { broker } = this.#nodeAt(index);
     if (broker) process.kill(broker.pid, 'SIGKILL');
     await this.stop(index);
+  }
+
+  /** kill -9, and the loss of its disk: it comes back empty. */
+  async loseDisk(index: number): Promise<void> {
+    await this.kill(index);
+    await rm(this.#nodeAt(index).options.dataDir, { recursive: true, force: true });
   }
 
   /** SIGTERM: the broker hands over its leaderships first. */

@@ -57,7 +57,7 @@ export class ThreeBrokerBed implements AsyncDisposable {
       startSandbox({
         movies,
         latencyMs: [20, 120],
-        limit: null,
+        limit: { capacity: perSecond, windowMs: 1_000 },
         onRequest: ({ path }) => {
           const movieId = Number(/^\/3\/movie\/(\d+)$/.exec(path)?.[1] ?? 0);
           if (movieId > 0) requests.set(movieId, (requests.get(movieId) ?? 0) + 1);
@@ -72,6 +72,12 @@ export class ThreeBrokerBed implements AsyncDisposable {
   /** Requests for movies so far. */
   get requests(): number {
     return [...this.#requests.values()].reduce((sum, count) => sum + count, 0);
+  }
+
+  /** Requests that the sandbox refused because they exceeded the limit, and the most in any window. */
+  get limit() {
+    const { byStatus, maxInAnyWindow } = this.#sandbox.stats();
+    return { refused: byStatus['429'] ?? 0, maxInAnyWindow };
   }
 
   get requestsPerId(): number {
