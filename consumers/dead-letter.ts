@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { RecordTooLargeError } from '../kafka/errors.ts';
 import { type ConsumerRecord, type ProducerRecord, recordKey, type Sink, type UnusableRecord } from '../kafka/topic.ts';
 import type { DeadLetterReason } from '../schemas/dead-letter-reasons.ts';
+import { headersOf, type MovieRequest, requestIn } from '../schemas/movie-request.ts';
 import type { DeadLetter } from '../schemas/records.ts';
 
 /** Headers of a record that is sent back: its first origin, so that it is recognised when it is parked again. */
@@ -41,7 +42,8 @@ export function deadLetterOf(record: ConsumerRecord, failure: Failure, failedAt:
     originValueSha256: unusable?.valueSha256 ?? null,
     originLastOffsetDelta: unusable?.reason === 'unreadable_batch' ? Number(unusable.lastOffset - record.offset) : null,
   };
-  return { key: deadLetterKey(origin), value };
+  const request = requestIn(record.headers);
+  return { key: deadLetterKey(origin), value, ...(request && { headers: headersOf(request) }) };
 }
 
 /** Why an unusable record is parked. */
@@ -78,14 +80,18 @@ function cut(letter: DeadLetter): DeadLetter {
   };
 }
 
-/** The record of a dead letter, to be sent to the topic from which it came. */
-export const sentBack = (letter: DeadLetter): ProducerRecord<Buffer | null> => ({
+/** The record of a dead letter, to be sent to the topic from which it came. It keeps the request that it belongs to. */
+export const sentBack = ({
+  request = {},
+  ...letter
+}: DeadLetter & { readonly request?: MovieRequest }): ProducerRecord<Buffer | null> => ({
   key: letter.originKey,
   value: letter.originValue,
   headers: {
     [header.origin]: deadLetterKey(letter),
     [header.timestamp]: String(letter.originTimestamp.getTime()),
     [header.replays]: String(letter.replays + 1),
+    ...headersOf(request),
   },
 });
 

@@ -8,6 +8,7 @@ import { count, type ValueOf } from '../runtime/shape.ts';
 import { DecodeError } from '../schemas/codec.ts';
 import { movieIdCodec } from '../schemas/codecs.ts';
 import type { DeadLetterReason } from '../schemas/dead-letter-reasons.ts';
+import { headersOf, newTraceparent, traceparentIn } from '../schemas/movie-request.ts';
 import { problemOfId } from '../schemas/record-rules.ts';
 import type { DeadLetter, RawMovie } from '../schemas/records.ts';
 import { UnusableAnswerError } from '../tmdb/errors.ts';
@@ -67,11 +68,13 @@ async function handle(ports: FetcherPorts, record: ConsumerRecord, signal: Abort
     const asked = movieIdCodec.decode(record.value);
     const problem = problemOfId(record.key, asked, ports.clock.now());
     if (problem) return await park(ports, record, { ...problem, attempts: 1 }); // mutant: fetcher.refused-record
-    const { movieId } = asked;
+    const { movieId, requestedAt, reason } = asked;
     const { url, httpStatus, fetchedAt, body } = await ports.tmdb.movie(movieId, signal);
     // crash point: fetcher.answered
     const value = { movieId, sourceUrl: url, httpStatus, fetchedAt, body };
-    await ports.rawMovies.publish([{ key: String(movieId), value }]); // mutant: fetcher.publish-first
+    // Ids from before traces existed, or from a foreign writer, have none.
+    const headers = headersOf({ requestedAt, reason, traceparent: traceparentIn(record.headers) ?? newTraceparent() });
+    await ports.rawMovies.publish([{ key: String(movieId), value, headers }]); // mutant: fetcher.publish-first
     // crash point: fetcher.published
     return httpStatus === 200 ? 'fetched' : 'gone';
   } catch (error) {

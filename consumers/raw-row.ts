@@ -1,5 +1,6 @@
 import type { ConsumerRecord } from '../kafka/topic.ts';
 import { DecodeError } from '../schemas/codec.ts';
+import { requestIn } from '../schemas/movie-request.ts';
 import { type Problem, problemOfGenres, problemOfMovie } from '../schemas/record-rules.ts';
 import type { RawTopics } from '../schemas/topics.ts';
 import type { Batch, RawGenresRow, RawMovieRow } from '../warehouse/warehouse.ts';
@@ -16,13 +17,15 @@ export type RawRow = RawMovieRow | RawGenresRow;
 
 export const isProblem = (row: RawRow | Problem): row is Problem => 'reason' in row;
 
+type RecordOfRow = Pick<ConsumerRecord, 'topic' | 'offset' | 'key' | 'value' | 'headers'>;
+
 /**
  * Converts a raw topic's record into a row of BRONZE, or returns the problem. All writers of BRONZE use it: the loader, replays, a
  * rebuild, and the dry run of a redrive. @param now milliseconds since the epoch.
  */
 export function toRawRow(
   { rawMovies, rawGenres }: RawTopics,
-  { topic, offset: kafkaOffset, key, value }: Pick<ConsumerRecord, 'topic' | 'offset' | 'key' | 'value'>,
+  { topic, offset: kafkaOffset, key, value, headers }: RecordOfRow,
   now: number,
 ): RawRow | Problem {
   if (value === null) return undecodable('the record has no value');
@@ -32,7 +35,9 @@ export function toRawRow(
       return problemOfDocument(genres.body) ?? problemOfGenres(key, genres, now) ?? { kafkaOffset, ...genres };
     }
     const movie = rawMovies.codec.decode(value);
-    return problemOfDocument(movie.body) ?? problemOfMovie(key, movie, now) ?? { kafkaOffset, ...movie }; // mutant: loader.refused-movie
+    const request = requestIn(headers);
+    const row = { kafkaOffset, ...movie, ...(request && { request }) };
+    return problemOfDocument(movie.body) ?? problemOfMovie(key, movie, now) ?? row; // mutant: loader.refused-movie
   } catch (error) {
     if (error instanceof DecodeError) return undecodable(error.message);
     throw error;

@@ -6,6 +6,7 @@ import type { Logger } from '../runtime/logger.ts';
 import { DecodeError } from '../schemas/codec.ts';
 import { deadLetterCodec } from '../schemas/codecs.ts';
 import type { DeadLetterReason } from '../schemas/dead-letter-reasons.ts';
+import { type MovieRequest, requestIn } from '../schemas/movie-request.ts';
 import { movieIdOf } from '../schemas/record-rules.ts';
 import type { DeadLetter } from '../schemas/records.ts';
 
@@ -17,6 +18,8 @@ export interface Letter extends Omit<DeadLetter, 'originValue'> {
   readonly movieId: number | null;
   /** Size of the record's whole value, or of the batch; null for a tombstone. */
   readonly valueBytes: number | null;
+  /** The request in the headers of the record, if it had one. */
+  readonly request?: MovieRequest;
   /** Neither sent back nor purged. */
   readonly isOpen: boolean;
   /** The letter's address in `tmdb.dead-letters`. */
@@ -59,7 +62,10 @@ export async function readLetters(kafka: KafkaCluster, log: Logger): Promise<Let
       keepNewest(closings, String(record.key), { place, replays: closedReplays(record) });
     } else {
       const letter = decode(record, log);
-      if (letter) keepNewest(letters, deadLetterKey(letter), { ...withoutValue(letter), place });
+      const request = requestIn(record.headers);
+      if (letter) {
+        keepNewest(letters, deadLetterKey(letter), { ...withoutValue(letter), place, ...(request && { request }) });
+      }
     }
   };
   await kafka.readTopic(kafka.topics.deadLetters, take, ({ partition, offset, unusable }) => {

@@ -19,6 +19,20 @@ export function columnsIn(bronzeSql: string): BronzeColumn[] {
   );
 }
 
+/** The columns that a table of an older version lacks at its end; empty if it differs in another way. */
+export function columnsToAdd(expected: readonly BronzeColumn[], actual: readonly BronzeColumn[]): BronzeColumn[] {
+  const there = Map.groupBy(actual, ({ table }) => table);
+  return [...Map.groupBy(expected, ({ table }) => table)].flatMap(([table, columns]) => {
+    const found = there.get(table);
+    const added = columns.filter(({ name }) => addedLater.has(name));
+    const isOlder = found && found.length < columns.length && found.length >= columns.length - added.length;
+    return isOlder && !differenceOf(columns.slice(0, found.length), found) ? columns.slice(found.length) : [];
+  });
+}
+
+/** Columns of a later version: at the end of their table, and NULL in its older rows. */
+const addedLater: ReadonlySet<string> = new Set(['requested_at', 'reason', 'traceparent']);
+
 /**
  * Compares BRONZE's tables with the columns that the loader writes. The loader uses their positions, and readers use their names and
  * types. Ignores tables that do not exist.

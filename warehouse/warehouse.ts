@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { IngestError } from '../runtime/errors.ts';
 import { count, type ValueOf } from '../runtime/shape.ts';
+import type { MovieRequest } from '../schemas/movie-request.ts';
 
 /** One record of `tmdb.raw-movies` as a row of `bronze.raw_movies`. */
 export interface RawMovieRow {
@@ -11,6 +12,8 @@ export interface RawMovieRow {
   readonly sourceUrl: string;
   readonly httpStatus: number;
   readonly fetchedAt: Date;
+  /** Absent if the record has no headers of a request, as those of older versions. */
+  readonly request?: MovieRequest;
 }
 
 /** One record of `tmdb.raw-genres` as a row of `bronze.raw_genres`. */

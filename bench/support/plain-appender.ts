@@ -40,6 +40,7 @@ export async function appendPlainly(path: string, rows: readonly PlainRow[], bat
       appender.appendBigInt(row.kafkaOffset);
       appender.appendInteger(row.httpStatus);
       appender.appendTimestamp(now);
+      for (let column = 0; column < 3; column += 1) appender.appendNull();
       appender.endRow();
     }
     appender.closeSync();

@@ -74,7 +74,10 @@ create table if not exists "LECTURE_DE"."BRONZE"."RAW_MOVIES" (
   kafka_partition number(38, 0) not null,
   kafka_offset number(38, 0) not null,
   http_status number(38, 0) not null,
-  fetched_at timestamp_ntz not null
+  fetched_at timestamp_ntz not null,
+  requested_at timestamp_ntz,
+  reason varchar,
+  traceparent varchar
 );
 create table if not exists "LECTURE_DE"."BRONZE"."RAW_GENRES" (
   raw_data variant not null,

@@ -3,12 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../runtime/clock.ts';
+import { newTraceparent } from '../../schemas/movie-request.ts';
 import { openDuckDbFile } from '../../warehouse/duckdb/file.ts';
 import { openDuckDbWarehouse } from '../../warehouse/duckdb/warehouse.ts';
+import { openSnowflakeRebuild } from '../../warehouse/snowflake/rebuild.ts';
 import { openSnowflakeSession } from '../../warehouse/snowflake/session.ts';
 import { openSnowflakeWarehouse } from '../../warehouse/snowflake/warehouse.ts';
 import { SnowflakeEmulator } from '../support/snowflake/emulator.ts';
 import { makeDatabase } from '../support/snowflake/fixture.ts';
+import { batch } from '../support/warehouse/replay-contract.ts';
 import { casesOf } from '../tiers.ts';
 
 /** Possible changes of BRONZE's tables; each is refused before anything is written. */
@@ -16,7 +19,7 @@ const changes = [
   [
     'an additional column',
     'alter table bronze.raw_movies add column note varchar',
-    'bronze.raw_movies: column 11 is note',
+    'bronze.raw_movies: column 14 is note',
   ],
   [
     'a missing column',
@@ -35,6 +38,19 @@ const refusal = (message: string) => ({
   message: expect.stringContaining(message),
 });
 
+/** Drops the columns that an older version did not have, from this one on. @param prefix of the table's name. */
+const olderFrom = (first: number, prefix = '') =>
+  ['requested_at', 'reason', 'traceparent']
+    .slice(first)
+    .map((column) => `alter table bronze.${prefix}raw_movies drop column ${column}`);
+
+const requested = (offset: number) => {
+  const one = batch(offset, offset + 1);
+  const request = { requestedAt: new Date(0), reason: 'aged', traceparent: newTraceparent() };
+  return { ...one, rows: one.rows.map((row) => ({ ...row, request })) };
+};
+const reasons = 'select kafka_offset, reason from bronze.raw_movies order by kafka_offset';
+
 describe('a DuckDB file', () => {
   it.each(changes)('[R84] with %s is refused', async (_, sql, message) => {
     const folder = mkdtempSync(join(tmpdir(), 'bronze-columns-'));
@@ -51,6 +67,25 @@ describe('a DuckDB file', () => {
     }
     await expect(migrate()).rejects.toMatchObject(refusal(message));
     rmSync(folder, { recursive: true });
+  });
+
+  it.each([0, 1])('[R182] of an older version gets the columns of requests, %i of which it has', async (first) => {
+    const folder = mkdtempSync(join(tmpdir(), 'bronze-columns-'));
+    const options = { path: join(folder, 'warehouse.duckdb'), lockWaitMs: 10_000, clock: systemClock };
+    const load = async (offset: number) => {
+      await using warehouse = await openDuckDbWarehouse(options);
+      await warehouse.migrate();
+      await warehouse.append([requested(offset)]);
+    };
+    await load(0);
+    {
+      await using file = await openDuckDbFile(options);
+      for (const sql of olderFrom(first)) await file.connection.run(sql);
+    }
+    await load(1);
+    await using file = await openDuckDbFile(options);
+    const rows = (await file.connection.runAndReadAll(reasons)).getRowObjectsJson();
+    expect(rows.map(({ reason }) => reason)).toEqual([null, 'aged']);
   });
 });
 
@@ -74,5 +109,31 @@ describe('a database of Snowflake', () => {
     await using session = await openSnowflakeSession(options);
     await session.execute({ sql });
     await expect(migrate()).rejects.toMatchObject(refusal(message));
+  });
+
+  it.each([0, 1])('[R182] of an older version gets the columns of requests, %i of which it has', async (first) => {
+    const settings = emulator.settings({ database: `OLDER_${first}` });
+    await makeDatabase(settings);
+    const options = { settings, clock: systemClock, stage: 'test' };
+    const load = async (offset: number) => {
+      await using warehouse = await openSnowflakeWarehouse(options);
+      await warehouse.migrate();
+      await warehouse.append([requested(offset)]);
+    };
+    await load(0);
+    await using session = await openSnowflakeSession(options);
+    // A rebuild that is left unfinished has tables of the older version too.
+    {
+      await using rebuild = await openSnowflakeRebuild(options);
+      await rebuild.migrate();
+    }
+    for (const sql of [...olderFrom(first), ...olderFrom(first, 'rebuild_')]) await session.execute({ sql });
+    await load(1);
+    const { rows } = await session.execute({ sql: reasons });
+    expect(rows.map(({ reason }) => reason)).toEqual([null, 'aged']);
+    await using rebuild = await openSnowflakeRebuild(options);
+    await rebuild.migrate();
+    await rebuild.append([requested(0)]);
+    expect(await rebuild.promote()).toMatchObject({ rows: 2, corrected: 1, retained: 1 });
   });
 });

@@ -5,7 +5,10 @@ import { Chunk, maxChunkRows } from './chunk.ts';
 import { catalog } from './file.ts';
 
 /** In the order of `bronze.sql`. */
-const movieTypes = [BIGINT, VARCHAR, VARCHAR, TIMESTAMP, VARCHAR, BIGINT, INTEGER, BIGINT, INTEGER, TIMESTAMP];
+const movieTypes = [
+  ...[BIGINT, VARCHAR, VARCHAR, TIMESTAMP, VARCHAR, BIGINT, INTEGER, BIGINT, INTEGER, TIMESTAMP],
+  ...[TIMESTAMP, VARCHAR, VARCHAR],
+];
 const genresTypes = [VARCHAR, TIMESTAMP, VARCHAR, BIGINT, INTEGER, BIGINT, VARCHAR, VARCHAR, TIMESTAMP];
 
 /** Appends the rows of all batches, within the connection's transaction. @param prefix of the tables' names. */
@@ -61,7 +64,12 @@ const moviesChunk = (rows: readonly RawMovieRow[], { id, loadSeq, ingestedAt, pa
     .integers(() => partition)
     .bigints((row) => row.kafkaOffset)
     .integers((row) => row.httpStatus)
-    .timestamps((row) => row.fetchedAt).data;
+    .timestamps((row) => row.fetchedAt)
+    .timestamps(({ request }) => request?.requestedAt ?? null)
+    .texts(({ request }) => bytesOf(request?.reason))
+    .texts(({ request }) => bytesOf(request?.traceparent)).data;
+
+const bytesOf = (text: string | undefined): Buffer | null => (text === undefined ? null : Buffer.from(text));
 
 const genresChunk = (rows: readonly RawGenresRow[], { id, loadSeq, ingestedAt, partition }: Lineage): DuckDBDataChunk =>
   new Chunk(genresTypes, rows)

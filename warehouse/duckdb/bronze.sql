@@ -13,7 +13,10 @@ create table if not exists bronze.raw_movies (
   kafka_partition integer not null,
   kafka_offset bigint not null,
   http_status integer not null,
-  fetched_at timestamp not null
+  fetched_at timestamp not null,
+  requested_at timestamp,
+  reason varchar,
+  traceparent varchar
 );
 
 -- Grain: one row per record of the topic tmdb.raw-genres.
@@ -66,3 +69,8 @@ create table if not exists bronze.purges (
 -- Files from before topic ids were stored: '' counts for the topic that has the name when its next batch is loaded.
 alter table bronze.load_positions add column if not exists topic_id varchar default '';
 alter table bronze.load_batches add column if not exists topic_id varchar default '';
+
+-- Files from before requests were stored: NULL for the records of that time.
+alter table bronze.raw_movies add column if not exists requested_at timestamp;
+alter table bronze.raw_movies add column if not exists reason varchar;
+alter table bronze.raw_movies add column if not exists traceparent varchar;

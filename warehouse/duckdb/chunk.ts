@@ -20,30 +20,49 @@ export class Chunk<Row> {
 
   /** The next column, a BIGINT. */
   bigints(cellOf: (row: Row) => bigint): this {
-    return this.#numbers(BigInt64Array.from(this.#rows, cellOf));
+    this.#numbers(BigInt64Array.from(this.#rows, cellOf));
+    return this;
   }
 
   /** The next column, a TIMESTAMP (microseconds since the epoch). */
-  timestamps(cellOf: (row: Row) => Date): this {
-    return this.bigints((row) => BigInt(cellOf(row).getTime()) * 1_000n);
+  timestamps(cellOf: (row: Row) => Date | null): this {
+    const cells = this.#rows.map(cellOf);
+    const vector = this.#numbers(BigInt64Array.from(cells, (cell) => BigInt(cell?.getTime() ?? 0) * 1_000n));
+    return this.#withNulls(vector, cells);
   }
 
   /** The next column, an INTEGER. */
   integers(cellOf: (row: Row) => number): this {
-    return this.#numbers(Int32Array.from(this.#rows, cellOf));
-  }
-
-  /** The next column, a VARCHAR or JSON; the bytes must be UTF-8. */
-  texts(cellOf: (row: Row) => Uint8Array): this {
-    const vector = this.#nextVector();
-    this.#rows.forEach((row, index) => {
-      duckdb.vector_assign_string_element_len(vector, index, cellOf(row));
-    });
+    this.#numbers(Int32Array.from(this.#rows, cellOf));
     return this;
   }
 
-  #numbers(cells: BigInt64Array<ArrayBuffer> | Int32Array<ArrayBuffer>): this {
-    duckdb.copy_data_to_vector(this.#nextVector(), 0, cells.buffer, 0, cells.byteLength);
+  /** The next column, a VARCHAR or JSON; the bytes must be UTF-8. */
+  texts(cellOf: (row: Row) => Uint8Array | null): this {
+    const vector = this.#nextVector();
+    const cells = this.#rows.map(cellOf);
+    for (const [index, cell] of cells.entries()) {
+      if (cell) duckdb.vector_assign_string_element_len(vector, index, cell);
+    }
+    return this.#withNulls(vector, cells);
+  }
+
+  #numbers(cells: BigInt64Array<ArrayBuffer> | Int32Array<ArrayBuffer>) {
+    const vector = this.#nextVector();
+    duckdb.copy_data_to_vector(vector, 0, cells.buffer, 0, cells.byteLength);
+    return vector;
+  }
+
+  /** DuckDB's validity mask: one bit for each row, in words of 64; 0 is NULL. */
+  #withNulls(vector: duckdb.Vector, cells: readonly unknown[]): this {
+    if (!cells.includes(null)) return this;
+    const mask = new Uint8Array(Math.ceil(cells.length / 64) * 8).fill(0xff);
+    for (const [index, cell] of cells.entries()) {
+      const byte = index >> 3;
+      if (cell === null) mask[byte] = (mask[byte] ?? 0) & ~(1 << (index & 7));
+    }
+    duckdb.vector_ensure_validity_writable(vector);
+    duckdb.copy_data_to_vector_validity(vector, 0, mask.buffer, 0, mask.byteLength);
     return this;
   }
 

@@ -14,7 +14,10 @@ create table if not exists bronze.raw_movies (
   kafka_partition number(38, 0) not null,
   kafka_offset number(38, 0) not null,
   http_status number(38, 0) not null,
-  fetched_at timestamp_ntz not null
+  fetched_at timestamp_ntz not null,
+  requested_at timestamp_ntz,
+  reason varchar,
+  traceparent varchar
 );
 
 -- Grain: one row per record of the topic tmdb.raw-genres.

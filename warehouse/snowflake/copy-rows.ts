@@ -40,8 +40,10 @@ function* linesOf(table: RawTable, batches: readonly NumberedBatch[], file: stri
   const columns = columnsOf(table);
   for (const numbered of batches) {
     for (const values of valuesOf(numbered)) {
-      const fields = columns.map(({ name, type }, index) => {
+      const fields = columns.flatMap(({ name, type }, index) => {
         const value = values[index];
+        // A key that is absent is NULL in SQL; a null of JSON is a value of VARIANT.
+        if (value === null) return [];
         // The line contains the document unchanged. A line feed in JSON is white space, and would end the line.
         return `"${name}":${type === 'variant' ? String(value).replaceAll(/[\r\n]/g, ' ') : JSON.stringify(value)}`;
       });

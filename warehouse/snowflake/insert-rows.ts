@@ -1,7 +1,7 @@
 import type { NumberedBatch } from '../numbered-batch.ts';
 import type { RawTable } from '../warehouse.ts';
 import { type LoadLock, mustHaveChanged } from './load-lock.ts';
-import { columnsOf, valuesOf } from './raw-tables.ts';
+import { type Cell, columnsOf, valuesOf } from './raw-tables.ts';
 
 /** At 65,280 binds the driver would upload them to its own stage, and creating the stage commits the transaction. */
 const maxBinds = 60_000;
@@ -34,12 +34,12 @@ export async function insertRows(
   }
 }
 
-function* chunksOf(rows: Iterable<(string | number)[]>, maxRows: number): Generator<(string | number)[][]> {
-  let chunk: (string | number)[][] = [];
+function* chunksOf(rows: Iterable<Cell[]>, maxRows: number): Generator<Cell[][]> {
+  let chunk: Cell[][] = [];
   let length = 0;
   for (const row of rows) {
     chunk.push(row);
-    length += row.reduce<number>((sum, value) => sum + String(value).length, 0);
+    length += row.reduce<number>((sum, value) => sum + String(value ?? '').length, 0);
     if (chunk.length < maxRows && length < maxLength) continue;
     yield chunk;
     [chunk, length] = [[], 0];

@@ -165,7 +165,11 @@ const lineage = new Set(['ingested_at', 'batch_id', 'load_seq', 'kafka_partition
 function contentsOf(table: RawTable): string {
   const values = columnsOf(table)
     .filter(({ name }) => !lineage.has(name))
-    .map(({ name, type }) => (type === 'variant' ? `to_json(raw.${name})` : `raw.${name}::varchar`));
+    .map(({ name, type, isNullable }) => {
+      if (type === 'variant') return `to_json(raw.${name})`;
+      // With one NULL, the whole digest would be NULL.
+      return isNullable ? `coalesce(raw.${name}::varchar, '')` : `raw.${name}::varchar`;
+    });
   return `md5(${values.join(" || '|' || ")})`;
 }
 

@@ -1,13 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../../runtime/clock.ts';
+import { IngestError, PreconditionError } from '../../runtime/errors.ts';
 import { leftoverMs, removeOldFolders } from '../../runtime/temporary-folder.ts';
 import { refuseHalfOfBronze } from '../assert-schema-complete.ts';
-import { type BronzeColumn, columnsIn, refuseOtherColumns } from '../bronze-columns.ts';
+import { type BronzeColumn, columnsIn, columnsToAdd, refuseOtherColumns } from '../bronze-columns.ts';
 import { isStrictJson } from '../document.ts';
 import { withoutExpired } from '../expiry.ts';
 import type { Ledger } from '../ledger.ts';
 import { type NumberedBatch, payloadBytes, rowsIn } from '../numbered-batch.ts';
+import { rebuildPrefix } from '../rebuild-sql.ts';
 import { type RowAddress, refuseRows, rowsWhere } from '../row-address.ts';
 import { type Batch, rawTables, type TopicId, type Warehouse } from '../warehouse.ts';
 import { SnowflakeClient } from './client.ts';
@@ -140,27 +142,49 @@ const expectedColumns: readonly BronzeColumn[] = columnsIn(bronzeSql).map((colum
  * @throws PreconditionError if the columns of a table are not those that the loader writes.
  */
 export async function migrateBronze(session: SnowflakeSession, prefix = ''): Promise<void> {
-  const { rows } = await session.execute({
-    sql: `select lower(table_name) as "table", lower(column_name) as name, lower(data_type) as type
-      from information_schema.columns where lower(table_schema) = 'bronze' order by table_name, ordinal_position`,
-  });
-  const columns = rows.map(({ table, name, type }) => ({
-    table: String(table),
-    name: String(name),
-    type: String(type),
-  }));
+  const columns = await columnsOfBronze(session);
   const there = new Set(columns.map(({ table }) => table));
   refuseHalfOfBronze(
     there,
     'Restore it (UNDROP TABLE), or drop the others: the loader then fills BRONZE again with the records that Kafka still has',
   );
-  refuseOtherColumns(expectedColumns, columns);
+  const added = await addColumns(session, columns);
+  refuseOtherColumns(expectedColumns, added ? await columnsOfBronze(session) : columns);
   // The list has no stages: the stage for the files is created just before the table into which they are copied.
   const isThere = (name: string) => there.has(name === 'load_files' ? 'load_lines' : name);
   for (const { sql, name } of statementsOf(prefix)) if (!isThere(name)) await session.execute({ sql });
   await session.execute({
     sql: 'insert into bronze.load_lock (taken_at) select sysdate() where not exists (select 1 from bronze.load_lock)',
   });
+}
+
+async function columnsOfBronze(session: SnowflakeSession): Promise<BronzeColumn[]> {
+  const { rows } = await session.execute({
+    sql: `select lower(table_name) as "table", lower(column_name) as name, lower(data_type) as type
+      from information_schema.columns where lower(table_schema) = 'bronze' order by table_name, ordinal_position`,
+  });
+  return rows.map(({ table, name, type }) => ({ table: String(table), name: String(name), type: String(type) }));
+}
+
+/**
+ * Adds the columns of this version to tables of an older one, also to a rebuild that is left unfinished. @returns whether there were any.
+ * @throws PreconditionError with the statements if the user does not own the tables.
+ */
+async function addColumns(session: SnowflakeSession, actual: readonly BronzeColumn[]): Promise<boolean> {
+  const ofRebuild = expectedColumns.map((column) => ({ ...column, table: `${rebuildPrefix}${column.table}` }));
+  const statements = [...columnsToAdd(expectedColumns, actual), ...columnsToAdd(ofRebuild, actual)].map(
+    ({ table, name, type }) => `alter table bronze.${table} add column if not exists ${name} ${type}`,
+  );
+  try {
+    for (const sql of statements) await session.execute({ sql });
+  } catch (error) {
+    if (!(error instanceof IngestError) || error.retriable) throw error;
+    throw new PreconditionError(
+      `BRONZE is of an older version, and this user may not change it (${error.message}); nothing was written. ` +
+        `As the owner of the tables, run:\n  ${statements.join(';\n  ')};`,
+    );
+  }
+  return statements.length > 0;
 }
 
 /** The statements of `bronze.sql`. @param prefix for the tables that a rebuild has. */

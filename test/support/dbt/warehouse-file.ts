@@ -145,6 +145,8 @@ export class WarehouseFile implements AsyncDisposable {
         rows.appendBigInt(BigInt(this.#offset + index));
         rows.appendInteger(status ?? 200);
         rows.appendTimestamp(new DuckDBTimestampValue(microseconds('2026-01-01') + BigInt(fetchedAt) * 1_000_000n));
+        // Its request is unknown.
+        for (let column = 0; column < 3; column += 1) rows.appendNull();
         rows.endRow();
       }
       rows.closeSync();

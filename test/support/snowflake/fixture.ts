@@ -5,7 +5,12 @@ import {
   type SnowflakeSettings,
 } from '../../../warehouse/snowflake/session.ts';
 import { openSnowflakeWarehouse } from '../../../warehouse/snowflake/warehouse.ts';
-import { type Contents, contractRetentionMs, type WarehouseUnderTest } from '../warehouse/warehouse-contract.ts';
+import {
+  type Contents,
+  contractRetentionMs,
+  requestOf,
+  type WarehouseUnderTest,
+} from '../warehouse/warehouse-contract.ts';
 
 const stage = 'test';
 
@@ -43,7 +48,7 @@ async function contentsOf(session: SnowflakeSession): Promise<Contents> {
   const rows = async (sql: string) => (await session.execute({ sql })).rows;
   const bigint = (value: unknown) => BigInt(String(value));
   const movies = await rows(
-    `select kafka_offset, movie_id, to_json(raw_data) as document, batch_id from bronze.raw_movies
+    `select kafka_offset, movie_id, to_json(raw_data) as document, batch_id, requested_at, reason, traceparent from bronze.raw_movies
       order by kafka_partition, kafka_offset`,
   );
   const genres = await rows('select kafka_offset, to_json(raw_data) as document from bronze.raw_genres');
@@ -54,6 +59,7 @@ async function contentsOf(session: SnowflakeSession): Promise<Contents> {
       movieId: bigint(row['movie_id']),
       document: String(row['document']),
       batchId: String(row['batch_id']),
+      request: requestOf(row),
     })),
     genres: genres.map((row) => ({ offset: bigint(row['kafka_offset']), document: String(row['document']) })),
     batches: batches.map((row) => ({

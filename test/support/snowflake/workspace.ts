@@ -64,7 +64,7 @@ export class SnowflakeWorkspace extends Workspace {
         await connection.run(
           sql,
           Object.values(row).map((value) =>
-            value instanceof Date ? value.toISOString().replace('Z', '') : String(value),
+            value instanceof Date ? value.toISOString().replace('Z', '') : value === null ? null : String(value),
           ),
         );
       }

@@ -71,6 +71,7 @@ export class MemoryWarehouse implements Warehouse {
                 movieId: BigInt(row.movieId),
                 document: row.body.toString(),
                 batchId: batchId(batch),
+                request: row.request ?? {},
               }))
             : [],
         )

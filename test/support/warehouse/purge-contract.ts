@@ -28,6 +28,7 @@ const row = (offset: bigint, answeredOn: number, documentOf: (offset: bigint) =>
   sourceUrl: `https://api.themoviedb.org/3/movie/${offset + 1n}`,
   httpStatus: 200,
   fetchedAt: day(answeredOn),
+  ...(offset % 2n === 0n && { request: { requestedAt: day(answeredOn - 1), reason: 'aged' } }),
 });
 
 /** Consecutive offsets from `first`, one for each entry of `days`. @param documentOf the document at an offset. */
@@ -64,7 +65,7 @@ export function purgeContract(name: string, open: () => Promise<PurgeUnderTest>,
       return blanked.slice(0, -1);
     };
     const columns =
-      'movie_id, source_url, ingested_at, batch_id, kafka_partition, kafka_offset, http_status, fetched_at';
+      'movie_id, source_url, ingested_at, batch_id, kafka_partition, kafka_offset, http_status, fetched_at, requested_at, reason, traceparent';
     const rowsOf = (prefix = '') =>
       under.query(`select ${columns} from bronze.${prefix}raw_movies order by kafka_offset`);
     const blankOffsets = async (prefix = '') => {

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { MovieRequest } from '../../../schemas/movie-request.ts';
 import type { Adoption } from '../../../warehouse/adoption.ts';
 import type { Backfill, Batch, PartitionId, Rebuild, SwapReport, Warehouse } from '../../../warehouse/warehouse.ts';
 
@@ -41,6 +42,19 @@ export const batch = (first: number, next: number, where = partition()) =>
       fetchedAt: new Date(Date.UTC(2026, 0, 1)),
     })),
   }) satisfies Batch;
+
+/** One that is complete, and one of which only the time is known. */
+const requests: readonly MovieRequest[] = [
+  {
+    requestedAt: new Date(Date.UTC(2025, 11, 31, 23, 59, 59, 123)),
+    reason: 'popular',
+    traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+  },
+  { requestedAt: new Date(Date.UTC(2025, 11, 30)) },
+];
+
+const requestsOf = (fixture: ReplayFixture) =>
+  fixture.sql(`select kafka_offset, requested_at, reason, traceparent from bronze.raw_movies order by kafka_offset`);
 
 const genres = (offset: number, name: string): Batch => ({
   table: 'raw_genres',
@@ -219,6 +233,23 @@ export function replayContract(name: string, open: () => Promise<ReplayFixture>)
         ).toEqual([{ text: '{"id":7}' }]);
         expect(await fixture.sql('select language from bronze.raw_genres')).toEqual([{ language: 'en' }]);
         await expectLedgerAndRowsToAgree(fixture);
+      });
+
+      it('[R180] keep the request of each answer, and correct it where it was lost', async () => {
+        const requested = {
+          ...batch(0, 3),
+          rows: batch(0, 3).rows.map((row, index) => ({
+            ...row,
+            ...(index < 2 && { request: requests[index] ?? {} }),
+          })),
+        };
+        await load(fixture, requested);
+        const rows = await requestsOf(fixture);
+        expect(await rebuild(requested)).toMatchObject({ same: 3, corrected: 0 });
+        expect(await requestsOf(fixture)).toEqual(rows);
+        await fixture.sql('update bronze.raw_movies set reason = null, traceparent = null where kafka_offset = 0');
+        expect(await rebuild(requested)).toMatchObject({ same: 2, corrected: 1 });
+        expect(await requestsOf(fixture)).toEqual(rows);
       });
 
       it('remove duplicate rows of BRONZE', async () => {

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { MovieRequest } from '../../../schemas/movie-request.ts';
 import { expiredDocument } from '../../../warehouse/expiry.ts';
 import { type Batch, batchId, type RawMovieRow, type Warehouse } from '../../../warehouse/warehouse.ts';
 import { isLongForm } from '../../tiers.ts';
@@ -22,9 +23,20 @@ export interface Contents {
     readonly movieId: bigint;
     readonly document: string;
     readonly batchId: string;
+    /** The parts that are not NULL. */
+    readonly request: MovieRequest;
   }[];
   readonly genres: readonly { readonly offset: bigint; readonly document: string }[];
   readonly batches: readonly { readonly batchId: string; readonly loadSeq: bigint; readonly rows: bigint }[];
+}
+
+/** The parts of a request that are not NULL. @param row of BRONZE; its time is a Date or a text in UTC. */
+export function requestOf({ requested_at: at, reason, traceparent }: Readonly<Record<string, unknown>>): MovieRequest {
+  return {
+    ...(at !== null && { requestedAt: at instanceof Date ? at : new Date(`${String(at).replace(' ', 'T')}Z`) }),
+    ...(reason !== null && { reason: String(reason) }),
+    ...(traceparent !== null && { traceparent: String(traceparent) }),
+  };
 }
 
 /** The retention (ms) of a warehouse under test: it keeps answers from 2025 on. */
@@ -171,6 +183,20 @@ export function warehouseContract(name: string, open: () => Promise<WarehouseUnd
       await warehouse.append([{ ...batch(0n, 0n), nextOffset: 9n }]);
       expect(await position()).toBe(9n);
       expect(await offsets()).toEqual([]);
+    });
+
+    it('[R180] stores when and why a movie was requested, and its trace, each of which may be unknown', async () => {
+      const requestedAt = new Date(Date.UTC(2025, 11, 31, 23, 59, 59, 123));
+      const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+      const known = { requestedAt, reason: 'popular', traceparent };
+      // More than one word of DuckDB's validity mask.
+      const requests = Array.from({ length: 130 }, (_, index) =>
+        index % 3 === 0 ? known : index % 3 === 1 ? { reason: 'aged' } : undefined,
+      );
+      const rows = requests.map((request, index) => ({ ...row(BigInt(index)), ...(request && { request }) }));
+      await warehouse.append([{ ...batch(0n, 130n), table: 'raw_movies', rows }]);
+      const { movies } = await under.look();
+      expect(movies.map(({ request }) => request)).toEqual(requests.map((request) => request ?? {}));
     });
 
     it('stores genres as well', async () => {

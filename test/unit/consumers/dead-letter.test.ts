@@ -12,6 +12,7 @@ import {
 import { RecordTooLargeError } from '../../../kafka/errors.ts';
 import type { ConsumerRecord, Headers } from '../../../kafka/topic.ts';
 import { deadLetterCodec } from '../../../schemas/codecs.ts';
+import { headersOf, newTraceparent, requestIn } from '../../../schemas/movie-request.ts';
 import type { DeadLetter } from '../../../schemas/records.ts';
 import { consumerRecord } from '../../support/kafka/memory-record-source.ts';
 import { MemorySink } from '../../support/kafka/memory-sink.ts';
@@ -59,6 +60,14 @@ describe('a dead letter', () => {
   it('is sent back with the original key and value', () => {
     const { key, value } = sentBack(deadLetterOf(first, failure, failedAt).value);
     expect({ key, value }).toEqual({ key: first.key, value: first.value });
+  });
+
+  it('[R180] keeps the request in the headers of the record, and is sent back with it, and with no other header', () => {
+    const request = { requestedAt: failedAt, reason: 'aged', traceparent: newTraceparent() };
+    const { value, headers } = deadLetterOf(arrived({ ...headersOf(request), note: 'x' }), failure, failedAt);
+    expect(headers).toEqual(headersOf(request));
+    const again = deadLetterOf(arrived(sentBack({ ...value, request }).headers), failure, failedAt);
+    expect(requestIn(again.headers)).toEqual(request);
   });
 
   it.each([

@@ -4,6 +4,7 @@ import { RecordTooLargeError } from '../../../kafka/errors.ts';
 import type { ConsumerRecord } from '../../../kafka/topic.ts';
 import { createLogger } from '../../../runtime/logger.ts';
 import { movieIdCodec } from '../../../schemas/codecs.ts';
+import { requestIn } from '../../../schemas/movie-request.ts';
 import type { DeadLetter, RawMovie } from '../../../schemas/records.ts';
 import { CredentialsRefusedError, TmdbUnreachableError, UnusableAnswerError } from '../../../tmdb/errors.ts';
 import { ManualClock, settle } from '../../support/clock/manual-clock.ts';
@@ -60,6 +61,18 @@ describe('the fetcher', () => {
     const { outcomes } = await run([asked(603)], () => 200);
     expect(rawMovies.records).toMatchObject([{ key: '603', value: { movieId: 603, httpStatus: 200 } }]);
     expect(outcomes).toEqual(['fetched']);
+  });
+
+  it.each([
+    ['keeps the trace of the id', { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00' }],
+    ['begins a trace if the id has an invalid one', { traceparent: '00-1-2-01' }],
+    ['begins a trace if the id has none', undefined],
+  ])('[R180 R181] writes when and why the movie was requested beside the answer, and %s', async (_, headers) => {
+    const record = { ...consumerRecord(0, asked(603)), ...(headers && { headers }) };
+    await runRecords([record], () => 200);
+    const written = requestIn(rawMovies.records[0]?.headers);
+    expect(written).toMatchObject({ requestedAt: new Date(clock.now()), reason: 'popular' });
+    expect(written?.traceparent).toEqual(requestIn(headers)?.traceparent ?? expect.stringMatching(/^00-/));
   });
 
   it('publishes that a movie is gone like any other answer', async () => {

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isProblem, toRawRow } from '../../../consumers/raw-row.ts';
 import { movieIdCodec, rawGenresCodec, rawMovieCodec } from '../../../schemas/codecs.ts';
+import { headersOf } from '../../../schemas/movie-request.ts';
 import { isInFuture, problemOfGenres, problemOfId, problemOfMovie } from '../../../schemas/record-rules.ts';
 import type { RawMovie } from '../../../schemas/records.ts';
 import { topics } from '../../support/kafka/topics.ts';
@@ -179,6 +180,19 @@ function rowOrReason(topic: string, key: string, value: Buffer): string {
   const row = toRawRow(topics, { topic, offset: 0n, key: Buffer.from(key), value }, now);
   return isProblem(row) ? row.reason : 'fine';
 }
+
+it.each([
+  ['with its request', { requestedAt: new Date(now + 9 * 86_400_000), reason: 'popular' }],
+  ['without a request', undefined],
+])('[R180 R181] a record of raw-movies %s is a row, whatever the time of the request', (_, request) => {
+  const record = { topic: topics.rawMovies.name, offset: 0n, key: Buffer.from('603') };
+  const value = rawMovieCodec.encode(rawMovie(603));
+  const headers = { 'tmdb-note': 'x', ...headersOf(request ?? {}) };
+  expect(toRawRow(topics, { ...record, value, headers }, now)).toEqual({
+    ...{ kafkaOffset: 0n, ...rawMovieCodec.decode(value) },
+    ...(request && { request }),
+  });
+});
 
 describe.each(Object.entries(boundaries))('a time in %s', (_, outcomeOf) => {
   it.each(times)('[R79] %s (%i ms): %s', (_name, offset, expected) => {
