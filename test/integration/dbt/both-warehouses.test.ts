@@ -99,6 +99,26 @@ it('[P12 R90] build the same tables by a first build', { timeout: 600_000 }, asy
   if (buildOrRun === 'build') expect(tests.warned).toBe(2);
 });
 
+it('[R180] tell how long movies take from their request to GOLD, by the query of the runbook', async () => {
+  const page = await readFile(join(import.meta.dirname, '../../../docs/runbook.md'), 'utf8');
+  const [, sql = ''] = /## Latency.*?```sql\n(.*?)```/s.exec(page) ?? [];
+  const [expected, actual] = await Promise.all(
+    both().map(async ({ query }) => {
+      await query(`update bronze.raw_movies set reason = 'aged', requested_at = fetched_at - interval '60 seconds'`);
+      // In the short form of this test, dbt runs the models only.
+      await query('update silver.dbt_runs set is_complete = true');
+      const rows = await query(sql.replaceAll(/timestamp '.*?'/g, `timestamp '2025-12-31 00:00:00'`));
+      return rows.map((row) => Object.values(row).map((value) => (value === 'aged' ? value : Number(value))));
+    }),
+  );
+  expect(expected).toEqual([
+    ['aged', expect.any(Number), 60, ...Array.from({ length: 4 }, () => expect.any(Number)), 0],
+  ]);
+  expect(actual?.[0]?.slice(0, 4)).toEqual(expected?.[0]?.slice(0, 4));
+  for (const found of [expected, actual])
+    expect(found?.[0]?.slice(4, 7).every((seconds) => Number(seconds) > 0)).toBe(true);
+});
+
 it('[P12 R80] build the same tables from new, late, repeated and deleted records, and from impossible times', {
   tags: ['full'],
 }, async () => {
