@@ -6,12 +6,13 @@ import { type Letter, readLetters } from '../../dead-letters/store.ts';
 import { summarizeOpenLetters } from '../../dead-letters/summary.ts';
 import type { KafkaCluster } from '../../kafka/cluster.ts';
 import { readTopic } from '../../kafka/read-topic.ts';
-import type { ConsumerRecord } from '../../kafka/topic.ts';
+import type { ConsumerRecord, Headers } from '../../kafka/topic.ts';
 import { endsOf, loadBronze } from '../../pipeline/stages.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { ExitCode } from '../../runtime/errors.ts';
 import { type Codec, DecodeError } from '../../schemas/codec.ts';
 import { movieIdCodec, rawGenresCodec, rawMovieCodec } from '../../schemas/codecs.ts';
+import { headersOf } from '../../schemas/movie-request.ts';
 import type { DeadLetter, RawMovie } from '../../schemas/records.ts';
 import { openDuckDbReader } from '../../warehouse/duckdb/reader.ts';
 import { openDuckDbWarehouse } from '../../warehouse/duckdb/warehouse.ts';
@@ -76,12 +77,18 @@ it.each(topicNames)(
 const letters = () => readLetters(stage.kafka.cluster, silent);
 const openIds = async () => (await letters()).flatMap(({ id, isOpen }) => (isOpen ? id : []));
 
+interface Origin {
+  readonly origin: string;
+  readonly offset: number;
+  readonly headers?: Headers;
+}
+
 /** Parks records as a consumer does, with invented offsets. */
-const park = (records: readonly (Partial<DeadLetter> & { readonly origin: string; readonly offset: number })[]) =>
+const park = (records: readonly (Partial<DeadLetter> & Origin)[]) =>
   stage.kafka.cluster.sink(topics.deadLetters).publish(
-    records.map(({ origin: topic, offset, ...changed }) => {
+    records.map(({ origin: topic, offset, headers = {}, ...changed }) => {
       const key = Buffer.from(String(offset));
-      const parked = { topic, partition: 0, offset: BigInt(offset), timestamp: systemClock.now(), key };
+      const parked = { topic, partition: 0, offset: BigInt(offset), timestamp: systemClock.now(), key, headers };
       const failure = { reason: 'undecodable_record', message: 'no', attempts: 1 } as const;
       const letter = deadLetterOf({ ...parked, value: rawMovie(offset) }, failure, new Date());
       return { ...letter, value: { ...letter.value, ...changed } };
@@ -127,6 +134,19 @@ describe('redrive', () => {
     expect(redriven).toBe(2);
     expect(refused).toEqual([
       { id: 'tmdb.raw-movies/0/1', why: expect.stringContaining('run "replay ids --movie 1" and "fetch"') },
+    ]);
+  });
+
+  it('[R180] sends a record back with its request, which is then in BRONZE', async () => {
+    const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+    const request = { requestedAt: new Date(Date.UTC(2026, 4, 1)), reason: 'changed', traceparent };
+    await park([{ origin: topics.rawMovies.name, offset: 1, headers: headersOf(request) }]);
+    await redriveAll();
+    await load();
+    const { duckdbPath: path, lockWaitMs } = duckDbOf(stage.context.config);
+    await using reader = await openDuckDbReader({ path, lockWaitMs, clock: systemClock });
+    expect(await reader.query('select requested_at, reason, traceparent from bronze.raw_movies')).toEqual([
+      { requested_at: expect.stringContaining('2026-05-01'), reason: 'changed', traceparent },
     ]);
   });
 
