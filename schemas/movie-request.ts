@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 
 /**
  * When and why a movie was requested, and the trace of the request. It travels in headers, from the id to the answer and into
@@ -16,10 +16,10 @@ type Headers = Readonly<Record<string, string>>;
 /** OpenTelemetry's Kafka clients use the same name for the trace. */
 const header = { requestedAt: 'tmdb-requested-at', reason: 'tmdb-reason', traceparent: 'traceparent' } as const;
 
-/** A new trace, marked as sampled. */
+/** A new trace, marked as sampled. Node keeps random bytes ready for UUIDs: over a million ids are published at once. */
 export function newTraceparent(): string {
-  const hex = randomBytes(24).toString('hex');
-  return `00-${hex.slice(0, 32)}-${hex.slice(32)}-01`;
+  const [trace, parent] = [randomUUID(), randomUUID()].map((id) => id.replaceAll('-', ''));
+  return `00-${trace}-${parent?.slice(16)}-01`;
 }
 
 /** @returns undefined if there is none, or if W3C Trace Context (version 00) does not allow it. */
