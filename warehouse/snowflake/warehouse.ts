@@ -148,8 +148,8 @@ export async function migrateBronze(session: SnowflakeSession, prefix = ''): Pro
     there,
     'Restore it (UNDROP TABLE), or drop the others: the loader then fills BRONZE again with the records that Kafka still has',
   );
-  const added = await addColumns(session, columns);
-  refuseOtherColumns(expectedColumns, added ? await columnsOfBronze(session) : columns);
+  refuseOtherColumns(expectedColumns, [...columns, ...columnsToAdd(expectedColumns, columns)]);
+  await addColumns(session, columns);
   // The list has no stages: the stage for the files is created just before the table into which they are copied.
   const isThere = (name: string) => there.has(name === 'load_files' ? 'load_lines' : name);
   for (const { sql, name } of statementsOf(prefix)) if (!isThere(name)) await session.execute({ sql });
@@ -167,10 +167,10 @@ async function columnsOfBronze(session: SnowflakeSession): Promise<BronzeColumn[
 }
 
 /**
- * Adds the columns of this version to tables of an older one, also to a rebuild that is left unfinished. @returns whether there were any.
+ * Adds the columns of this version to tables of an older one, also to a rebuild that is left unfinished.
  * @throws PreconditionError with the statements if the user does not own the tables.
  */
-async function addColumns(session: SnowflakeSession, actual: readonly BronzeColumn[]): Promise<boolean> {
+async function addColumns(session: SnowflakeSession, actual: readonly BronzeColumn[]): Promise<void> {
   const ofRebuild = expectedColumns.map((column) => ({ ...column, table: `${rebuildPrefix}${column.table}` }));
   const statements = [...columnsToAdd(expectedColumns, actual), ...columnsToAdd(ofRebuild, actual)].map(
     ({ table, name, type }) => `alter table bronze.${table} add column if not exists ${name} ${type}`,
@@ -184,7 +184,6 @@ async function addColumns(session: SnowflakeSession, actual: readonly BronzeColu
         `As the owner of the tables, run:\n  ${statements.join(';\n  ')};`,
     );
   }
-  return statements.length > 0;
 }
 
 /** The statements of `bronze.sql`. @param prefix for the tables that a rebuild has. */
