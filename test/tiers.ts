@@ -1,6 +1,9 @@
 /** The tier that vitest runs, set by the runner. Without it, vitest runs the files of the command line, one at a time. */
 export const tier = process.env['TEST_TIER'] as 'fast' | 'full' | undefined;
 
+/** Whether the tests with the tag `full` are left out. `npm test -- path` runs them, so their file prepares for them unless this is true. */
+export const leavesOutFull = tier === 'fast';
+
 /** Whether tests that have a short and a long form run the long form. */
 export const isLongForm = process.env['FAULTS'] === 'full';
 
