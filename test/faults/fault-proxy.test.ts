@@ -46,7 +46,8 @@ describe('the fault proxy', () => {
     await once(socket, 'connect');
     return client;
   };
-  const echoed = (client: { received: string }, text: string) => vi.waitFor(() => expect(client.received).toBe(text));
+  const echoed = (client: { received: string }, text: string) =>
+    vi.waitFor(() => expect(client.received).toBe(text), { timeout: 20_000, interval: 10 });
 
   it('forwards everything while there is no fault', async () => {
     const client = await open();
@@ -77,16 +78,17 @@ describe('the fault proxy', () => {
     const started = performance.now();
     await proxy.during(bandwidth(2_000), async () => {
       client.socket.write('x'.repeat(1_000));
-      await vi.waitFor(() => expect(client.received).toHaveLength(1_006), { timeout: 5_000 });
+      await vi.waitFor(() => expect(client.received).toHaveLength(1_006), { timeout: 20_000 });
     });
     expect(performance.now() - started).toBeGreaterThan(450);
   });
 
   it('drops bytes, and at the end of the fault cuts the connections that have lost bytes', async () => {
     const client = await open();
-    await proxy.during(blackHole(), async () => {
+    const toxic = blackHole();
+    await proxy.during(toxic, async () => {
       client.socket.write('lost');
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      await vi.waitUntil(() => toxic.injections > 0, { timeout: 20_000, interval: 10 });
     });
     await client.closed;
     expect(client).toMatchObject({ received: '', error: 'ECONNRESET' });

@@ -132,7 +132,7 @@ describe('the DuckDB file', () => {
   it('is free for others when its loader has nothing to load', async () => {
     await using warehouse = await openDuckDbWarehouse(options(path));
     await warehouse.migrate();
-    await vi.waitFor(async () => expect(await isFree()).toBe(true));
+    await vi.waitFor(async () => expect(await isFree()).toBe(true), { timeout: 20_000 });
     expect(await warehouse.positions(genresTopic)).toEqual(new Map());
   });
 

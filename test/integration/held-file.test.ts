@@ -161,8 +161,9 @@ describe('a DuckDB file that another process holds', () => {
     const pid = await node();
     const opening = openWith([], 60_000).openReader();
     const queue = `${path}.queue`;
-    await vi.waitFor(() =>
-      expect(readFileSync(join(queue, readdirSync(queue)[0] ?? ''), 'utf8')).toContain('waitsFor'),
+    await vi.waitFor(
+      () => expect(readFileSync(join(queue, readdirSync(queue)[0] ?? ''), 'utf8')).toContain('waitsFor'),
+      { timeout: 20_000 },
     );
     const looking = openWith([], 60_000).openReader({ lookMs: 100 });
     await expect(looking).rejects.toThrow(`is in use by process ${process.pid} on`);

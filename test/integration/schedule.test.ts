@@ -443,10 +443,10 @@ describe('the schedule of dbt', () => {
     };
     while (dbt.commands.length === 0) await clock.advance(10_000);
     await clock.advance(0);
-    await vi.waitUntil(() => clock.sleeping > 0);
+    await vi.waitUntil(() => clock.sleeping > 0, { timeout: 20_000 });
     const before = dbt.commands.length;
     for (let tries = 0; tries < 3; tries += 1) await clock.advance(10_000);
-    await vi.waitUntil(() => dbt.commands.length > before);
+    await vi.waitUntil(() => dbt.commands.length > before, { timeout: 20_000 });
     stop.abort();
     expect(await running).toBe(true);
   });

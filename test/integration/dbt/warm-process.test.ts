@@ -44,7 +44,7 @@ it('is one process for all commands, and another one after it died or a command 
   expect(none).toEqual([]);
 
   process.kill(first, 'SIGKILL');
-  await expect.poll(() => isAlive(first)).toBe(false);
+  await expect.poll(() => isAlive(first), { timeout: 20_000 }).toBe(false);
   await file.run(dbt);
   const second = (await pids())[1] ?? 0;
 

@@ -121,7 +121,10 @@ describe('a record source', () => {
         seen.push(String(value));
         if (String(value) !== '5') return;
         // Waits until all others are done: they are committed ahead of it.
-        await vi.waitUntil(async () => seen.length === 20 && (await isAheadCommitted(group, topic, 19n)));
+        await vi.waitUntil(async () => seen.length === 20 && (await isAheadCommitted(group, topic, 19n)), {
+          timeout: 60_000,
+          interval: 100,
+        });
         throw new RangeError('number 5');
       },
       { signal: never },
@@ -227,7 +230,7 @@ describe('a record source', () => {
       async () => {
         begun += 1;
         if (begun === 3) stop.abort();
-        await vi.waitUntil(() => stop.signal.aborted);
+        await vi.waitUntil(() => stop.signal.aborted, { timeout: 20_000 });
         finished += 1;
       },
       { signal: stop.signal },

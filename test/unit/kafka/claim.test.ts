@@ -15,7 +15,7 @@ describe('the claim on the data folder of a broker', () => {
     const command = await claimDataDir(dataDir);
     const onWait = vi.fn();
     const claiming = claimDataDir(dataDir, { isShared: true, onWait });
-    await vi.waitFor(() => expect(onWait).toHaveBeenCalled());
+    await vi.waitFor(() => expect(onWait).toHaveBeenCalled(), { timeout: 20_000 });
     command.setBroker(process.pid, '127.0.0.1:9');
     command.release();
     const { release } = await claiming;

@@ -100,7 +100,7 @@ describe('[R164] a producer with a schema registry', () => {
   it('waits for a registry that is out of reach', async () => {
     registry.fault = 'hang';
     const registered = open({ patienceMs: 30_000 }).register();
-    await expect.poll(() => registry.requests.length).toBeGreaterThan(12);
+    await expect.poll(() => registry.requests.length, { timeout: 20_000 }).toBeGreaterThan(12);
     registry.fault = null;
     await registered;
     expect(registry.idsOf('tmdb.dead-letters-value')).toHaveLength(2);
@@ -173,7 +173,7 @@ describe('[R165] a reader', () => {
     const id = registry.add('x', newest);
     registry.fault = { status: 503 };
     const reading = valuesOf(open({ patienceMs: 30_000 }), message(withId(id)));
-    await expect.poll(() => registry.requests.length).toBeGreaterThan(2);
+    await expect.poll(() => registry.requests.length, { timeout: 20_000 }).toBeGreaterThan(2);
     registry.fault = null;
     expect(await reading).toEqual([plain]);
   });
@@ -182,7 +182,7 @@ describe('[R165] a reader', () => {
     registry.fault = 'hang';
     const closed = new AbortController();
     const reading = open({ patienceMs: 30_000 }).fromWire([message(withId(1))], closed.signal);
-    await delay(100);
+    await expect.poll(() => registry.requests.length, { timeout: 20_000 }).toBeGreaterThan(0);
     closed.abort();
     expect(await reading).toBeNull();
   });

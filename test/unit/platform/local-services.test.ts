@@ -116,7 +116,7 @@ describe('a stage that is one of several processes', () => {
     const context = contextOf();
     const excused = vi.spyOn(context.health, 'excuse');
     const joining = joinLocalServices(context, { waitsForUp: true });
-    await vi.waitFor(() => expect(excused.mock.calls.length).toBeGreaterThan(2));
+    await vi.waitFor(() => expect(excused.mock.calls.length).toBeGreaterThan(2), { timeout: 20_000 });
     expect(told).toHaveLength(1);
     expect(told[0]).toContain(`"tmdb-stream up" with DATA_DIR=${dataDir}`);
     expect(told[0]).toContain('KAFKA_BROKERS');
