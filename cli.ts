@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { parse } from './commands/engine/parse.ts';
 import { systemClock } from './runtime/clock.ts';
+import { endProcess } from './runtime/end-process.ts';
 import { errorLine, exitCodeOf } from './runtime/error-line.ts';
 import { ExitCode, messageOf } from './runtime/errors.ts';
 import { failureText } from './runtime/screen.ts';
@@ -16,7 +17,7 @@ async function main(argv: readonly string[]): Promise<number> {
   // Help needs none of this code, and prints without loading it.
   const { runCommand } = await import('./commands/engine/run-command.ts');
   const code = await runCommand(invocation);
-  // Everything is closed by now. Handles that kafkajs leaves open after the loss of a broker would keep the process alive.
+  // Everything is closed by now, and a restart policy waits for the end.
   if (invocation.isService) process.exit(code);
   return code;
 }
@@ -26,8 +27,8 @@ const argv = process.argv.slice(2);
 const isJson = argv.includes('--json');
 guardStandardStreams(isJson);
 try {
-  process.exitCode = await main(argv);
+  endProcess(await main(argv));
 } catch (error) {
   process.stderr.write(isJson ? errorLine(error) : failureText(messageOf(error)));
-  process.exitCode = exitCodeOf(error);
+  endProcess(exitCodeOf(error));
 }

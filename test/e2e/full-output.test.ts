@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, openSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -58,6 +58,16 @@ describe.runIf(full !== null)('a standard stream on a full disk', () => {
     });
     expect(await once(child, 'close')).toEqual([1, null]);
     expect(stderr).toBe('standard output cannot be written: no space left on its disk; make room\n');
+  });
+});
+
+describe('a command that has closed everything', () => {
+  it('[R160] ends, with its exit code, although a library has left a handle open', () => {
+    const handle = 'data:text/javascript,setInterval(() => {}, 1_000)';
+    const run = (...args: string[]) =>
+      spawnSync(process.execPath, ['--import', handle, cli, ...args], { timeout: 60_000, encoding: 'utf8' });
+    expect(run('--help')).toMatchObject({ status: 0, stdout: expect.stringContaining('Usage:') });
+    expect(run('no-such-command')).toMatchObject({ status: 2, signal: null });
   });
 });
 
