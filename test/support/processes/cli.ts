@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { TestRunner } from 'vitest';
 import type { RunReport } from '../../../pipeline/report.ts';
 import { ExitCode } from '../../../runtime/errors.ts';
 import { checkOutput } from '../commands/outputs.ts';
@@ -84,8 +85,30 @@ export class Workspace implements Disposable {
   }
 }
 
-/** A command that runs for longer hangs. It is less than the time of a test, which then says what the command wrote last. */
+/** A command that runs for longer (ms) hangs. */
 const longestMs = 540_000;
+/** A hanging command is killed this long (ms) before the time of its test is over, so that the test says what the command wrote last. */
+const reportMs = 15_000;
+
+/** How long a command may run from now on. */
+function leftMs(): number {
+  const test = TestRunner.getCurrentTest();
+  const startedAt = test?.result?.startTime;
+  if (startedAt === undefined) return longestMs;
+  return Math.max(0, Math.min(longestMs, startedAt + test.timeout - Date.now() - reportMs));
+}
+
+/** Kills a process, its group if it leads one, and closes its output, which a process that it started may have inherited. */
+function killAll(child: ChildProcess): void {
+  try {
+    process.kill(-(child.pid ?? 0), 'SIGKILL');
+  } catch {
+    // It leads no group.
+    child.kill('SIGKILL');
+  }
+  child.stdout?.destroy();
+  child.stderr?.destroy();
+}
 
 /** @throws Error if the command hangs. */
 export async function outcomeOf(child: ChildProcess): Promise<Outcome> {
@@ -99,8 +122,8 @@ export async function outcomeOf(child: ChildProcess): Promise<Outcome> {
   let isHanging = false;
   const kill = setTimeout(() => {
     isHanging = true;
-    child.kill('SIGKILL');
-  }, longestMs);
+    killAll(child);
+  }, leftMs());
   const [code] = await once(child, 'close');
   clearTimeout(kill);
   if (isHanging) throw new Error(`${child.spawnargs.join(' ')} hangs\n${output.stdout}\n${output.stderr}`);
