@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { FetchedMessage } from '../../../kafka/batches/fetched-message.ts';
 import { openRegistry } from '../../../kafka/schema-registry/registry.ts';
