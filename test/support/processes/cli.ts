@@ -94,7 +94,7 @@ const reportMs = 15_000;
 function leftMs(): number {
   const test = TestRunner.getCurrentTest();
   const startedAt = test?.result?.startTime;
-  if (startedAt === undefined) return longestMs;
+  if (!test || startedAt === undefined) return longestMs;
   return Math.max(0, Math.min(longestMs, startedAt + test.timeout - Date.now() - reportMs));
 }
 
