@@ -122,6 +122,7 @@ describe.each(casesOf(paths))('a loader that loads $path loads everything once',
     await using other = await fixture.session();
     await other.execute({ sql: 'begin' });
     await other.execute({ sql: 'update bronze.load_lock set taken_at = sysdate()' });
+    const logged = (await fixture.emulator.statements()).length;
     // Snowflake ends the wait after half of this time.
     const loading = start(4_000);
     const asked = performance.now();
@@ -129,7 +130,8 @@ describe.each(casesOf(paths))('a loader that loads $path loads everything once',
     expect(performance.now() - asked).toBeGreaterThan(1_900);
     await other.execute({ sql: 'rollback' });
     await loadsAllOnce(loading);
-    expect((await fixture.emulator.statements()).filter(({ err }) => err?.includes('lock'))).not.toEqual([]);
+    const own = (await fixture.emulator.statements()).slice(logged);
+    expect(own.filter(({ err }) => err?.includes('lock'))).not.toEqual([]);
   });
 
   it.runIf(copyFrom === 1).each(['reset', 'close', '503'] as const)(

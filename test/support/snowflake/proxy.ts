@@ -17,12 +17,13 @@ export interface SnowflakeRequest {
 /**
  * - `hang`, `close`: it is executed; the reply is never sent, or the connection closed in its place.
  * - `late reply`, `late request`: the reply is sent, or the request executed, only `lateMs` later.
+ * - `held request`: the request is executed only when `release` is called.
  * - `queued`: it is executed; the client is told to fetch the result, which is available `lateMs` later.
  * - `reset`, `503`, `429`, `expired`, `refused`: it is not executed; the connection is reset, Snowflake is out of order or
  *   has too much to do, the session's token (for a renewal: the master token) has expired, or the credentials are wrong.
  */
 export type SnowflakeFault =
-  | ('hang' | 'close' | 'late reply' | 'late request' | 'queued')
+  | ('hang' | 'close' | 'late reply' | 'late request' | 'held request' | 'queued')
   | ('reset' | '503' | '429' | 'expired' | 'refused');
 
 /** A fault that was injected into a request. */
@@ -50,6 +51,7 @@ export class SnowflakeProxy implements AsyncDisposable {
   readonly #lateMs: number;
   readonly #server: HttpServer;
   readonly #onItsWay = new Set<Promise<unknown>>();
+  readonly #held = Promise.withResolvers<void>();
   /** Replies that clients were told to fetch. */
   readonly #queued = new Map<string, Promise<Reply>>();
 
@@ -81,6 +83,11 @@ export class SnowflakeProxy implements AsyncDisposable {
     return counts;
   }
 
+  /** Lets held requests go on to Snowflake. */
+  release(): void {
+    this.#held.resolve();
+  }
+
   /** Resolves when no request is on its way to Snowflake. */
   async quiet(): Promise<void> {
     while (this.#onItsWay.size > 0) await Promise.allSettled(this.#onItsWay);
@@ -106,6 +113,7 @@ export class SnowflakeProxy implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.release();
     await this.quiet();
     await this.#server[Symbol.asyncDispose]();
   }
@@ -132,6 +140,9 @@ export class SnowflakeProxy implements AsyncDisposable {
         break;
       case 'late request':
         send(response, await this.#track(delay(this.#lateMs).then(executed)));
+        break;
+      case 'held request':
+        send(response, await this.#track(this.#held.promise.then(executed)));
         break;
       case 'queued':
         send(response, this.#queue(executed()));
