@@ -47,11 +47,15 @@ class ScriptedDbt implements Dbt {
 
   async run({ command }: DbtRun): Promise<DbtSummary> {
     ScriptedDbt.running += 1;
-    expect(ScriptedDbt.running).toBe(1);
-    this.commands.push(command);
-    // Long enough for a second command to start, if that were possible.
-    await systemClock.sleep(60);
-    ScriptedDbt.running -= 1;
+    try {
+      expect(ScriptedDbt.running).toBe(1);
+      this.commands.push(command);
+      // Long enough for a second command to start, if that were possible.
+      await systemClock.sleep(60);
+    } finally {
+      // Also if it was not the only one: the next tests are about other faults.
+      ScriptedDbt.running -= 1;
+    }
     const failure = this.failures.shift();
     if (failure) throw failure;
     await this.onBuild();
