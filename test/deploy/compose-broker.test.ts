@@ -8,6 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { createAdmin } from '../../kafka/admin.ts';
 import { startChildServer, tailOf } from '../../runtime/child-server.ts';
+import { freePorts } from '../../runtime/free-ports.ts';
 import { type Compose, interpolate } from '../support/deploy/compose.ts';
 import { readYaml, root } from '../support/deploy/project.ts';
 import { plainClient } from '../support/kafka/client.ts';
@@ -24,7 +25,8 @@ describe.runIf(existsSync(jarsDir))('the broker of docker-compose.yml, from its 
   it('is set up by the same class as in the image, starts, and creates our topics', { tags: ['full'] }, async () => {
     const folder = mkdtempSync(join(tmpdir(), 'tmdb-stream-broker-'));
     for (const name of ['defaults', 'mounted', 'final']) mkdirSync(join(folder, name));
-    const ports = [await freePort(), await freePort()] as const;
+    const [client = 0, controller = 0] = await freePorts(2);
+    const ports = [client, controller] as const;
     const { env, heap } = environmentOf(folder, ports);
     const java = (log: string, ...args: string[]) =>
       startChildServer(

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { startLocalBroker } from '../../../kafka/broker/local-broker.ts';
 import { serverProperties } from '../../../kafka/broker/properties.ts';
-import { freePort } from '../network/free-port.ts';
+import { freePorts } from '../../../runtime/free-ports.ts';
 import { jarsDir } from './broker-setup.ts';
 import type { Certificate } from './certificates.ts';
 
@@ -30,8 +30,7 @@ export async function startSecureBroker(
   users: Readonly<Record<string, string>>,
   authority: string,
 ): Promise<SecureBroker> {
-  const [secure, inside, controller] = [await freePort(), await freePort(), await freePort()];
-  const [mutual, tokens] = [await freePort(), await freePort()];
+  const [secure, inside, controller, mutual, tokens] = await freePorts(5);
   const pem = join(dataDir, 'broker.pem');
   const authorityPem = join(dataDir, 'authority.pem');
   const properties = {

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import type { Admin } from 'kafkajs';
 import { type LocalBroker, startLocalBroker } from '../../../kafka/broker/local-broker.ts';
-import { freePort } from '../network/free-port.ts';
+import { freePorts } from '../../../runtime/free-ports.ts';
 import { until } from '../processes/fleet.ts';
 import { withAdmin } from './broker.ts';
 import { jarsDir } from './broker-setup.ts';
@@ -47,7 +47,8 @@ export class ThreeBrokers implements AsyncDisposable {
    * @param properties of every broker, in addition to those of a cluster of three.
    */
   static async start(dataDir: string, properties: Readonly<Record<string, string>> = {}): Promise<ThreeBrokers> {
-    const ports = await Promise.all([0, 1, 2].map(async () => [await freePort(), await freePort()] as const));
+    const free = await freePorts(6);
+    const ports = [0, 2, 4].map((first) => free.slice(first, first + 2));
     const voters = ports.map(([, controller], index) => `${index + 1}@127.0.0.1:${controller}`).join();
     const clusterId = randomBytes(16).toString('base64url');
     const cluster = new ThreeBrokers(

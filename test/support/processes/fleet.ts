@@ -5,11 +5,11 @@ import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Agent, request } from 'undici';
 import { type LocalBroker, startLocalBroker } from '../../../kafka/broker/local-broker.ts';
+import { freePorts } from '../../../runtime/free-ports.ts';
 import { processIdentity } from '../../../runtime/process-identity.ts';
 import { forkedDbt } from '../dbt/server/flags.ts';
 import { jarsDir } from '../kafka/broker-setup.ts';
 import { formatByCopy } from '../kafka/formatted-folder.ts';
-import { freePort } from '../network/free-port.ts';
 import { compileCache } from './compile-cache.ts';
 import { crashPointFlags } from './crash-points.ts';
 
@@ -184,7 +184,8 @@ export class FleetBroker implements AsyncDisposable {
   }
 
   static async start(dataDir: string, options: FleetBrokerOptions = {}): Promise<FleetBroker> {
-    const broker = new FleetBroker(dataDir, await freePort(), await freePort(), options);
+    const [port = 0, controller = 0] = await freePorts(2);
+    const broker = new FleetBroker(dataDir, port, controller, options);
     await broker.start();
     return broker;
   }

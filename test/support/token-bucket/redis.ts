@@ -48,9 +48,17 @@ export class RedisServer implements AsyncDisposable {
   static async start(options: RedisServerOptions = {}): Promise<RedisServer> {
     if (!existsSync(binary)) throw new Error(`${binary} is missing: npm run check installs it`);
     const dir = await mkdtemp(join(tmpdir(), 'tmdb-stream-redis-'));
-    const server = new RedisServer(await freePort(), dir, options);
-    await server.start();
-    return server;
+    for (let tries = 1; ; tries += 1) {
+      const server = new RedisServer(await freePort(), dir, options);
+      try {
+        await server.start();
+        return server;
+      } catch (error) {
+        await server.kill();
+        // Another process has taken the port meanwhile.
+        if (tries === 3) throw error;
+      }
+    }
   }
 
   /** Starts it (again), on the same port. */
@@ -103,10 +111,11 @@ export class RedisServer implements AsyncDisposable {
   async #ready(): Promise<void> {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        await this.command('PING');
-        return;
+        const info = String(await this.command('INFO', 'server'));
+        if (info.includes(`process_id:${this.#process?.pid}\r`)) return;
+        throw new Error(`another server has the port of ${this.url}`);
       } catch (error) {
-        if (attempt === 200) throw error;
+        if (attempt === 500) throw error;
         await delay(20);
       }
     }
