@@ -87,7 +87,7 @@ export class Workspace implements Disposable {
 
 /** A command that runs for longer (ms) hangs. */
 const longestMs = 540_000;
-/** A hanging command is killed this long (ms) before the time of its test is over, so that the test says what the command wrote last. */
+/** A hanging command is killed this long (ms) before the time of its test ends, so that the test says what the command wrote last. */
 const reportMs = 15_000;
 
 /** How long a command may run from now on. */

@@ -83,7 +83,7 @@ export class SnowflakeProxy implements AsyncDisposable {
     return counts;
   }
 
-  /** Lets held requests go on to Snowflake. */
+  /** Sends held requests to Snowflake. */
   release(): void {
     this.#held.resolve();
   }
