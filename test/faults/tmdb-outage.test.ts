@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { GeneratedCatalogue } from '../../sandbox/catalogue-generated.ts';
-import { until } from '../support/processes/fleet.ts';
+import { type Service, until } from '../support/processes/fleet.ts';
 import { SupervisedService } from '../support/processes/supervised-service.ts';
 import { openTestBed, type TestBed } from '../support/processes/test-bed.ts';
 
@@ -22,6 +22,13 @@ beforeEach(async () => {
   });
 });
 afterEach(() => bed[Symbol.asyncDispose]());
+
+/** Waits until `/readyz` answers this. It reads the state of TMDb at another moment than `/metrics`. */
+const isReadyAs = (service: Service, answer: object) =>
+  vi.waitFor(async () => expect(JSON.parse((await service.get('/readyz')).text)).toMatchObject(answer), {
+    timeout: 60_000,
+    interval: 200,
+  });
 
 it('[P4 R45] an outage of TMDb leaves the queue in Kafka, uses no more memory, and parks nothing', async () => {
   await bed.run('produce', 'popular', '--pages', String(movies / 20));
@@ -59,10 +66,9 @@ it('[P4 R45] an outage of TMDb leaves the queue in Kafka, uses no more memory, a
   // An outage of the details alone: the fetcher logs once which endpoint is out, and waits.
   bed.sandbox.setFaults([{ kind: 'drop', path: '/movie/{id}' }]);
   const { service } = fetcher;
-  const readyz = async () => (await service.get('/readyz')).text;
   const isOut = () => service.metric('tmdb_endpoint_out', { endpoint: 'movie', reason: 'unreachable' });
   await until('the metric reports the outage', async () => (await isOut()) === 1, { timeoutMs: 60_000 });
-  expect(JSON.parse(await readyz())).toMatchObject({
+  await isReadyAs(service, {
     ok: false,
     checks: { tmdb_movie: expect.stringContaining('the connection failed'), tmdb_popular: 'ok' },
   });
@@ -72,7 +78,7 @@ it('[P4 R45] an outage of TMDb leaves the queue in Kafka, uses no more memory, a
   expect(service.lines.filter(({ msg }) => msg === 'TMDb is out, waiting').length).toBeLessThanOrEqual(2);
   bed.sandbox.setFaults([]);
   await until('all movies are fetched', () => fetched() >= movies, { timeoutMs: 120_000 });
-  expect(JSON.parse(await readyz())).toMatchObject({ checks: { tmdb_movie: 'ok' } });
+  await isReadyAs(service, { checks: { tmdb_movie: 'ok' } });
   expect(await isOut()).toBe(0);
   expect(await fetcher.end()).toBe(0);
   expect(fetcher.deaths).toEqual([]);
@@ -96,7 +102,7 @@ it('[R40] a fetcher whose credentials are refused keeps running, is not ready, a
   const service = bed.fleet.start('fetcher', ['fetch']);
   const isRefused = () => service.metric('tmdb_endpoint_out', { endpoint: 'movie', reason: 'refused' });
   await until('the metric reports the refusal', async () => (await isRefused()) === 1, { timeoutMs: 60_000 });
-  expect(JSON.parse((await service.get('/readyz')).text)).toMatchObject({
+  await isReadyAs(service, {
     ok: false,
     checks: { tmdb_movie: expect.stringContaining('TMDb refused the credentials (401)') },
   });
