@@ -6,6 +6,7 @@ import { GeneratedCatalogue } from '../../sandbox/catalogue-generated.ts';
 import { type Sandbox, type SandboxRequest, startSandbox } from '../../sandbox/server.ts';
 import { audit } from '../support/audit/audit.ts';
 import { Workspace } from '../support/processes/cli.ts';
+import { cpuWaitMs } from '../support/processes/cpu-wait.ts';
 import { caughtUp } from '../support/processes/drained.ts';
 import { Fleet, FleetBroker, until } from '../support/processes/fleet.ts';
 import { jainIndex } from '../support/token-bucket/jain-index.ts';
@@ -22,6 +23,8 @@ const alive = (() => {
   return Array.from({ length: movies }, (_, rank) => catalogue.idAtRank(rank)).filter((id) => !catalogue.isDeleted(id))
     .length;
 })();
+/** If the fetchers wait for a CPU for more than this share of the time, the machine limits the rate, and the use of the limit shows nothing. */
+const mostWaiting = 0.25;
 const detail = /^\/3\/movie\/(\d+)$/;
 
 describe('a fleet of services', () => {
@@ -131,11 +134,15 @@ describe('a fleet of services', () => {
       check: () => fleet.expectAllRunning(),
     });
     const before = seen.length;
+    const pids = first.fetchers.map(({ pid }) => pid);
+    const [waitedBefore, measuredFrom] = [cpuWaitMs(pids), performance.now()];
     // Several windows under load: every fetcher always has ids waiting.
     await until(`${movies / 2} requests later`, () => seen.length > before + movies / 2, {
       timeoutMs: 120_000,
       check: () => fleet.expectAllRunning(),
     });
+    const waitedMs = (cpuWaitMs(pids) ?? 0) - (waitedBefore ?? 0);
+    const waiting = waitedMs / pids.length / (performance.now() - measuredFrom);
     const arrivals = seen.map(({ arrivedAtMs }) => arrivedAtMs).sort((a, b) => a - b);
     const windows = ((arrivals[before + movies / 2] ?? Number.NaN) - (arrivals[before] ?? Number.NaN)) / limit.windowMs;
     const used = movies / 2 / (windows * limit.capacity);
@@ -166,11 +173,11 @@ describe('a fleet of services', () => {
     const { byStatus, maxInAnyWindow } = sandbox.stats();
     const fairness = jainIndex(shares);
     process.stdout.write(
-      `limit used ${(used * 100).toFixed(1)} %, most in any window ${maxInAnyWindow} of ${limit.capacity}, fairness ${fairness.toFixed(4)}, drained in ${seconds.toFixed(1)} s, fetched twice ${timesOver()}\n`,
+      `limit used ${(used * 100).toFixed(1)} %, waiting for a CPU ${(waiting * 100).toFixed(1)} %, most in any window ${maxInAnyWindow} of ${limit.capacity}, fairness ${fairness.toFixed(4)}, drained in ${seconds.toFixed(1)} s, fetched twice ${timesOver()}\n`,
     );
     expect(byStatus['429']).toBeUndefined();
     expect(maxInAnyWindow).toBeLessThanOrEqual(limit.capacity);
-    expect(used).toBeGreaterThan(0.9);
+    if (waiting < mostWaiting) expect(used).toBeGreaterThan(0.9);
     expect(fairness).toBeGreaterThan(0.98);
     expect(timesOver()).toBe(0);
     expect(fleet.services.flatMap(({ noise }) => noise)).toEqual([]);
