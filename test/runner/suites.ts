@@ -157,7 +157,7 @@ export const suites: readonly Suite[] = [
   {
     name: 'dbt',
     files: ['test/integration/dbt/', 'test/integration/schedule.test.ts', 'test/faults/contents.test.ts'],
-    touches: ['dbt/', 'transform/dbt/'],
+    touches: ['dbt/', 'transform/'],
   },
   {
     name: 'command-line',

@@ -101,6 +101,14 @@ describe('the suites of the full tier', () => {
     expect(suites.flatMap(({ script }) => script?.slice(0, 1) ?? []).filter((name) => !(name in scripts))).toEqual([]);
   });
 
+  it('contain one that a change of any adapter or stage touches', () => {
+    const code =
+      /^(consumers|dashboard|dbt|dead-letters|kafka|pipeline|producers|replay|tmdb|transform|warehouse\/\w+)\//;
+    const changed = project.filter((file) => code.test(file) && /\.(ts|sql)$/.test(file));
+    expect(changed.length).toBeGreaterThan(200);
+    expect(changed.filter((file) => !suites.some((suite) => isTouched(suite, [file])))).toEqual([]);
+  });
+
   it('contain once every test that npm test omits or runs with smaller numbers', () => {
     const numbers = new RegExp(`process\\.env\\['(${Object.keys(fullNumbers).join('|')})'\\]|isLongForm|casesOf\\(`);
     const isLeftOut = (file: string): boolean => {
