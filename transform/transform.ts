@@ -202,9 +202,12 @@ export async function publishCopy(context: Context, lock?: WriteLock): Promise<v
   }
 }
 
-/** Names of the project's models in GOLD: dbt names a model after its file. */
-export async function modelsOfGold(): Promise<string[]> {
-  const files = await readdir(join(projectDir, 'models', 'gold'));
+/**
+ * Names of the tables and views of GOLD. Each has the name of its file, also a version of a model: NAME.sql stays the old version,
+ * and NAME_v2.sql is the new one (docs/adr/0060).
+ */
+export async function modelsOfGold(project = projectDir): Promise<string[]> {
+  const files = await readdir(join(project, 'models', 'gold'));
   return files.flatMap((file) => (file.endsWith('.sql') ? file.slice(0, -'.sql'.length) : []));
 }
 

@@ -24,7 +24,9 @@
         ;
         {{ move_future_runs() }}
         ;
-        {% if flags.WHICH in ("run", "build") %} {{ drop_parts_without_model() }} {% endif %}
+        {% if flags.WHICH in ("run", "build") %}
+            {{ drop_parts_without_model() }} {{ drop_removed_models() }}
+        {% endif %}
         {{ record_start() }}
         {% if tracks_build_state() %}
             ;

@@ -1,23 +1,32 @@
-import { readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { metricsTable, selectMetrics } from '../../../schemas/metrics.ts';
+import { relationsOf, type YamlModelNames } from '../dbt/relations.ts';
+import { readYamlFiles } from '../deploy/project.ts';
 
 const models = join(import.meta.dirname, '../../../dbt/models/gold');
 
-/** The columns and types of a model's contract, so that a table made here has the columns that dbt makes. */
-function contractOf(model: string): string {
-  const [text = ''] = readFileSync(join(models, `${model}.yml`), 'utf8').split(/^unit_tests:/m);
-  const columns = [...text.matchAll(/^ {6}- name: (\w+)\n {8}data_type: (.+)$/gm)];
-  return columns
-    .map(([, name, type = '']) => `"${name}" ${type.includes('timestamp') ? 'timestamp' : type}`)
-    .join(', ');
+interface ContractColumn {
+  readonly name: string;
+  readonly data_type: string;
 }
 
-/** The models of GOLD. */
-export const modelNames = readdirSync(models)
-  .filter((file) => file.endsWith('.sql'))
-  .map((file) => file.replace('.sql', ''));
+/** The columns and types of each contract, so that a table made here has the columns that dbt makes. */
+const contracts = new Map(
+  readYamlFiles<{ readonly models?: readonly YamlModelNames<ContractColumn>[] }>(
+    readdirSync(models).flatMap((file) => (file.endsWith('.yml') ? [join(models, file)] : [])),
+  )
+    .flatMap(({ models: own = [] }) => own.flatMap(relationsOf))
+    .map(({ name, columns }) => [name, columns.map(declarationOf).join(', ')]),
+);
+
+function declarationOf({ name, data_type: type }: ContractColumn): string {
+  return `"${name}" ${type.includes('timestamp') ? 'timestamp' : type}`;
+}
+
+/** The tables and views of GOLD. */
+export const modelNames = [...contracts.keys()];
 
 /** The views of `kpi_top_movies` with one metric each. */
 const viewName = /^kpi_top_movies_by_(\w+)$/;
@@ -128,7 +137,7 @@ const statements = [
 export async function makeGold(connection: DuckDBConnection, count: number): Promise<void> {
   await connection.run('create schema gold');
   for (const model of modelNames.filter((name) => !viewName.test(name))) {
-    await connection.run(`create table gold.${model} (${contractOf(model)})`);
+    await connection.run(`create table gold.${model} (${contracts.get(model)})`);
   }
   for (const [view, metric] of modelNames.flatMap((name) => [...name.matchAll(new RegExp(viewName, 'g'))])) {
     await connection.run(
