@@ -98,7 +98,7 @@ it('[R167] an old version of a model keeps its name, columns and rows beside the
   await file.load(1, [movie(1)]);
   const build = async (projectDir: string) => {
     await using dbt = openColdDbt({ ...file.place(), projectDir });
-    await file.run(dbt, { select });
+    await file.run(dbt, { command: 'run', select });
     const path = join(file.dir, 'published.duckdb');
     await publishGold(
       { path: file.path, lockWaitMs: 10_000, clock: systemClock },
