@@ -29,16 +29,16 @@ async function edit(path: string, change: (text: string) => string): Promise<voi
   await writeFile(path, after);
 }
 
-/** Replaces each reference to dim_genres in the project. */
-async function refer(dir: string, from: string, to: string): Promise<void> {
+const [latest, first] = [/\bref\((["'])dim_genres\1\)/g, /"?\bref\((["'])dim_genres\1, v=1\)"?/g];
+
+/** Replaces each reference to dim_genres in the project. In YAML, the one with a version is quoted because of its comma. */
+async function refer(dir: string, from: RegExp, to: string): Promise<void> {
   for (const name of await readdir(join(dir, 'models'), { recursive: true })) {
     const path = join(dir, 'models', name);
     if (!/\.(?:sql|yml)$/.test(name)) continue;
+    const isQuoted = to.includes(',') && name.endsWith('.yml');
     const text = await readFile(path, 'utf8');
-    await writeFile(
-      path,
-      text.replaceAll(new RegExp(`ref\\((["'])dim_genres\\1${from}\\)`, 'g'), `ref($1dim_genres$1${to})`),
-    );
+    await writeFile(path, text.replaceAll(from, isQuoted ? `"${to}"` : to));
   }
 }
 
@@ -60,7 +60,7 @@ unit_tests:`;
 /** Adds version 2. */
 async function addVersion(dir: string): Promise<void> {
   const gold = join(dir, 'models/gold');
-  await refer(dir, '', ', v=1');
+  await refer(dir, latest, "ref('dim_genres', v=1)");
   await copyFile(join(gold, 'dim_genres.sql'), join(gold, 'dim_genres_v2.sql'));
   await edit(join(gold, 'dim_genres_v2.sql'), (sql) =>
     sql.replace('as genre_name', 'as label').replace("'Unknown' as genre_name", "'Unknown' as label"),
@@ -76,7 +76,7 @@ async function addVersion(dir: string): Promise<void> {
 /** Removes version 1. */
 async function removeVersion(dir: string): Promise<void> {
   const gold = join(dir, 'models/gold');
-  await refer(dir, ', v=1', '');
+  await refer(dir, first, "ref('dim_genres')");
   await rm(join(gold, 'dim_genres.sql'));
   await edit(join(gold, 'dim_genres.yml'), (yaml) =>
     yaml.replace(/ {6}- v: 1\n(?: {8}.*\n)+/, '').replace(/unit_tests:.*/s, ''),
