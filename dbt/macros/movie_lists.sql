@@ -111,11 +111,23 @@
     from members
 {% endmacro %}
 
-{# Whether a mention names its member: the newest one with a name, or else the newest. A condition of QUALIFY. #}
-{# mutant: names.genre #}
-{% macro is_naming_mention(id, name) -%}
-    row_number() over (
-        partition by {{ id }} order by case when {{ name }} is null then 1 else 0 end, _fetched_at desc, movie_id asc
-    )
-    = 1
+{# A query: for each member, the mention that names it: the newest one with a name, or else the newest. The time of that mention is
+   computed first, because numbering all mentions would sort them: a catalogue has millions, of a few members. #}
+{% macro naming_mentions(mentions, id, name) -%}
+    select mentions.*
+    from {{ mentions }} as mentions
+    inner join
+        (
+            select
+                {{ id }},
+                count({{ name }}) > 0 as is_named,
+                {# mutant: names.genre #}
+                coalesce(max(case when {{ name }} is not null then _fetched_at end), max(_fetched_at)) as _fetched_at
+            from {{ mentions }}
+            group by {{ id }}
+        ) as naming
+        on mentions.{{ id }} = naming.{{ id }}
+        and mentions._fetched_at = naming._fetched_at
+        and (mentions.{{ name }} is not null) = naming.is_named
+    qualify row_number() over (partition by mentions.{{ id }} order by mentions.movie_id asc) = 1
 {%- endmacro %}

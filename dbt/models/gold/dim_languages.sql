@@ -6,8 +6,7 @@ select
     language_code,
     {{ name_or_id("language_name", "Language", "language_code") }} as language_name,
     native_name
-from {{ ref("silver_movie_languages") }}
-qualify {{ is_naming_mention("language_code", "language_name") }}
+from ({{ naming_mentions(ref("silver_movie_languages"), "language_code", "language_name") }}) as mentions
 union all
 select
     {{ surrogate_key([unknown_id()]) }} as language_sk,

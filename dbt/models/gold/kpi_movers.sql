@@ -8,11 +8,21 @@
 with
     newest as (select max(answered_on) as newest_on from {{ ref("fact_movie_daily") }}),
 
-    days as (
+    recent_days as (
         select daily.movie_id, daily.answered_on, newest.newest_on, daily.{{ metrics | join(", daily.") }}
         from {{ ref("fact_movie_daily") }} as daily
         cross join newest
         where daily.answered_on >= newest.newest_on - interval '{{ var("mover_span_days") | max }} days'
+    ),
+
+    -- A gain needs two days. Most movies of a whole catalogue have one, so they are left out before the metrics are
+    -- compared.
+    days as (
+        select recent.*
+        from recent_days as recent
+        where
+            recent.movie_id
+            in (select counted.movie_id from recent_days as counted group by counted.movie_id having count(*) > 1)
     ),
 
     gains as (

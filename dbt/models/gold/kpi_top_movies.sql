@@ -11,9 +11,8 @@
 ] %}
 
 with
-    features as (select * from {{ ref("fact_released_features") }}),
-
     -- Reads only the ranked values of all movies, and joins the other columns for the movies that have a rank.
+    -- Names the view each time: DuckDB keeps a query of WITH that has several readers in memory, with all its rows.
     ranked as (
         {% for metric, column, condition in metrics %}
             select
@@ -26,7 +25,7 @@ with
             from
                 (
                     select movie_id, vote_count, {{ column }} as value
-                    from features
+                    from {{ ref("fact_released_features") }}
                     where {{ column }} is not null and {{ condition }}
                     order by {{ column }} desc, vote_count desc nulls last, movie_id asc
                     limit {{ var("top_movies") }}
@@ -54,4 +53,4 @@ select
     movies.answered_at
 from ranked
 inner join {{ ref("fact_movies") }} as movies on ranked.movie_id = movies.movie_id
-inner join features on ranked.movie_id = features.movie_id
+inner join {{ ref("fact_released_features") }} as features on ranked.movie_id = features.movie_id

@@ -57,8 +57,7 @@ with
     -- The newest mention with a name, or else the newest.
     in_movies as (
         select genre_id, genre_name
-        from {{ ref("silver_movie_genres") }}
-        qualify {{ is_naming_mention("genre_id", "genre_name") }}
+        from ({{ naming_mentions(ref("silver_movie_genres"), "genre_id", "genre_name") }}) as mentions
     )
 
 select

@@ -75,7 +75,7 @@ const definitionMutants: readonly Mutant[] = [
     name: 'figures: the marts count every movie',
     file: features,
     place: 'figures.counted-movies',
-    change: swap(/where is_released_feature/, ''),
+    change: swap(/where features\.is_released_feature/, ''),
     tests: figures,
   },
   {
