@@ -159,7 +159,7 @@ const definitionMutants: readonly Mutant[] = [
     name: 'names: the newest mention determines the name of a genre, even if it has none',
     file: 'dbt/macros/movie_lists.sql',
     place: 'names.genre',
-    change: swap(/case when .*? end/, '0'),
+    change: swap(/case when .*? end/, 'cast(null as timestamp)'),
     tests: names,
   },
   {
