@@ -31,6 +31,7 @@ const users = {
   loader: 'canary-loader',
   scheduler: 'canary-scheduler',
   dashboard: 'canary-dashboard',
+  operator: 'canary-operator',
 };
 type User = keyof typeof users;
 
@@ -238,4 +239,34 @@ describe('a Kafka with TLS, passwords and ACLs', () => {
     await expect(publishAs('producer', topics.rawMovies)).rejects.toMatchObject(noRight);
     await expect(publishAs('producer', topics.movieIds)).resolves.toBeUndefined();
   }, 180_000);
+
+  it('[S3] serves the commands of the runbook with the rights of the operator', {
+    tags: ['full'],
+    timeout: 300_000,
+  }, async () => {
+    expect(await run('admin', ['topics', '--apply'])).toMatchObject({ code: 0 });
+    const admin = clientAs('admin').admin();
+    await admin.connect();
+    await admin.createAcls({ acl: readAcls() });
+    await admin.disconnect();
+    await publishAs('admin', topics.movieIds);
+    const producer = clientAs('admin').producer();
+    await producer.connect();
+    for (const { name: topic } of [topics.movieIds, topics.rawMovies])
+      await producer.send({ topic, messages: [{ key: '1', value: 'not a record' }] });
+    await producer.disconnect();
+    expect(await run('fetcher', ['fetch', '--once'])).toMatchObject({ code: 0 });
+    expect(await run('loader', ['load', '--once'])).toMatchObject({ code: 0 });
+    const commands = [
+      ...[['status'], ['topics'], ['coverage'], ['repair'], ['dead-letters', 'list']],
+      ...[['dead-letters', 'redrive', '--all'], ['dead-letters', 'purge', '--all', '--yes']],
+      ...[['replay', 'ids', '--movie', '5'], ['replay', 'raw', '--rebuild', '--all'], ['ids', 'discard', '--all', '--yes']],
+    ];
+    for (const args of commands) {
+      const { code, stderr } = await run('operator', args);
+      // 5: the rebuild parks the record that is none again.
+      expect(args.includes('raw') ? [0, 5] : [0], `${args.join(' ')}: ${stderr}`).toContain(code);
+    }
+    await expect(publishAs('operator', topics.movieIds)).resolves.toBeUndefined();
+  });
 });

@@ -59,11 +59,11 @@ describe('deploy/kafka/acls.txt', () => {
     expect(writes.length).toBeGreaterThan(5);
   });
 
-  it('has each right once, and the users that the manifests of Kubernetes name', () => {
+  it('has each right once, for the users that the manifests of Kubernetes name and for the operator', () => {
     expect(new Set(acls.map((acl) => JSON.stringify(acl))).size).toBe(acls.length);
     const [, data = ''] =
       /name: kafka-users\ndata:\n((?: {2}.*\n)+)/.exec(read('deploy/kubernetes/base/settings.yml')) ?? [];
-    const users = [...data.matchAll(/: (\w+)$/gm)].map(([, user]) => `User:${user}`);
+    const users = [...data.matchAll(/: (\w+)$/gm)].map(([, user]) => `User:${user}`).concat('User:operator');
     expect([...new Set(acls.map(({ principal }) => principal))].toSorted()).toEqual(users.toSorted());
   });
 
