@@ -53,7 +53,8 @@ export async function adoptCluster(
   // The file is open only during each query: other processes may use it meanwhile.
   const query: WarehouseReader['query'] = async (sql) => {
     await using reader = await system.openReader();
-    return reader.query(sql);
+    // Without await, the reader would be closed before the query has ended.
+    return await reader.query(sql);
   };
   const { cluster, clusterId } = await platform.kafka();
   const { rawMovies, rawGenres } = cluster.topics;

@@ -5,10 +5,10 @@ import { readTopic } from '../../../kafka/read-topic.ts';
 /** The records of a topic, by partition. */
 async function recordsOf(kafka: Kafka, topic: string): Promise<Map<number, Message[]>> {
   const found = new Map<number, Message[]>();
-  await readTopic(kafka, topic, ({ partition, key, value, timestamp }) => {
+  await readTopic(kafka, topic, ({ partition, key, value, timestamp, headers = {} }) => {
     const messages = found.get(partition) ?? [];
     found.set(partition, messages);
-    messages.push({ key, value, partition, timestamp: String(timestamp) });
+    messages.push({ key, value, partition, timestamp: String(timestamp), headers: { ...headers } });
   });
   return found;
 }
