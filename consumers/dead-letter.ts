@@ -109,8 +109,7 @@ export const closingOf = (letter: Origin): ProducerRecord<null> => ({
 export const closedReplays = ({ headers }: ConsumerRecord): number =>
   numberOf(headers?.[header.replays]) ?? Number.POSITIVE_INFINITY;
 
-/** The first origin of a record; headers that we did not write are ignored. */
-/** Where a record comes from: its first origin if it was sent back. */
+/** Where a record comes from: its first origin if it was sent back. Headers that we did not write are ignored. */
 export function originOf({ topic, partition, offset, timestamp, headers = {} }: ConsumerRecord): Origin {
   const [, originTopic, originPartition, originOffset] =
     /^([\w.-]+)\/(\d{1,9})\/(\d{1,18})$/.exec(headers[header.origin] ?? '') ?? [];

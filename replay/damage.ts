@@ -11,6 +11,7 @@ import type { MovieId } from '../schemas/records.ts';
 import type { Topic } from '../schemas/topics.ts';
 import { hasTable } from '../transform/layers.ts';
 import type { WarehouseReader } from '../warehouse/warehouse.ts';
+import { quoted } from './loaded-rows.ts';
 
 /** The damage by records that are no longer accepted. */
 export interface Damage {
@@ -180,7 +181,7 @@ async function loadedOf(
         select raw.kafka_offset as record_offset
           from bronze.${table} as raw
           join bronze.load_batches as batches on raw.batch_id = batches.batch_id and raw.load_seq = batches.load_seq
-         where batches.cluster_id = '${clusterId.replaceAll("'", "''")}' and batches.topic = '${topic.name}'
+         where batches.cluster_id = ${quoted(clusterId)} and batches.topic = '${topic.name}'
            and batches.topic_id in ('${topicId}', '') and batches.kafka_partition = ${partition}
            and raw.kafka_offset in (${offsets.slice(from, from + atOnce).join(', ')})`);
       loaded.push(...rows.map((row) => movies.get(BigInt(String(row['record_offset']))) ?? null));
