@@ -19,7 +19,7 @@ const changes = [
   [
     'an additional column',
     'alter table bronze.raw_movies add column note varchar',
-    'bronze.raw_movies: column 14 is note',
+    'is note',
   ],
   [
     'a missing column',
