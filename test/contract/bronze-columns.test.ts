@@ -16,11 +16,7 @@ import { casesOf } from '../tiers.ts';
 
 /** Possible changes of BRONZE's tables; each is refused before anything is written. */
 const changes = [
-  [
-    'an additional column',
-    'alter table bronze.raw_movies add column note varchar',
-    'is note',
-  ],
+  ['an additional column', 'alter table bronze.raw_movies add column note varchar', 'is note'],
   [
     'a missing column',
     'alter table bronze.raw_genres drop column source_url',
