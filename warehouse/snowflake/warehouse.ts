@@ -69,10 +69,6 @@ export class SnowflakeWarehouse implements Warehouse {
 
   async append(given: readonly Batch[]): Promise<void> {
     const now = this.clock.now();
-    if (now >= this.#cleanAt) {
-      this.#cleanAt = now + leftoverMs;
-      await removeOldFolders(this.clock);
-    }
     const before = new Date(Math.max(0, now - this.#retentionMs)); // mutant: snowflake.expired
     const { batches, expired } = withoutExpired(given, before);
     refuseRows(rowsWhere(batches, ({ body }) => !isStrictJson(body))); // mutant: snowflake.strict-documents
@@ -92,11 +88,20 @@ export class SnowflakeWarehouse implements Warehouse {
     } catch (error) {
       if (isAboutValues(error)) refuseRows(await this.#refusedRows(batches, ingestedAt));
       throw error;
+    } finally {
+      // After the transaction: a wait before it would let a later call overtake this one.
+      await this.#removeOldFolders(now);
     }
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.client[Symbol.asyncDispose]();
+  }
+
+  async #removeOldFolders(now: number): Promise<void> {
+    if (now < this.#cleanAt) return;
+    this.#cleanAt = now + leftoverMs;
+    await removeOldFolders(this.clock);
   }
 
   async #writeRows(lock: LoadLock, batches: readonly NumberedBatch[]): Promise<void> {
