@@ -6,7 +6,7 @@ export const json = flag('print JSON, one object per line (docs/json.md)');
 
 export const acceptGap = repeated(
   gap,
-  'continue without the lost records in this range of offsets, as the error message names it; may be repeated',
+  'continue without the lost records in this range of offsets; copy the range from the error message; may be repeated',
 );
 
 /** 12 pages are 240 movies: about a minute at 40 requests in 10 s. */

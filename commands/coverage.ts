@@ -7,14 +7,14 @@ export const coverage = defineCommand({
   summary: "show how much of TMDb's catalogue is in BRONZE, and how old it is",
   description: [
     'Compares the newest export that "produce export" has read to its end, BRONZE and the dead letters: how many movies are known, ' +
-      'fetched, gone from TMDb, expired, parked or not yet fetched, how old the newest answers are, and how many movies of BRONZE the ' +
-      'export lacks. It says what to run if something is missing.',
+      'fetched, gone from TMDb, expired, parked or not yet fetched, how old the newest answers are, and how many movies in BRONZE are ' +
+      'not in the export. It says what to run if something is missing.',
     'It sends no request to TMDb. While it reads, other processes wait for the DuckDB file. "schedule" and "run" compute the report ' +
       'every six hours; "status" and the page Operations of the dashboard show the last one.',
   ],
   examples: [
     ['coverage', 'show the figures'],
-    ['coverage --missing --json', 'also list movies without an answer, for a program'],
+    ['coverage --missing --json', 'also list expired and never fetched movies, as JSON'],
   ],
   options: {
     missing: flag(

@@ -9,9 +9,9 @@ const discard = defineCommand({
   name: 'discard',
   summary: 'drop waiting ids without fetching them',
   description: [
-    `Moves the fetcher's position in ${topicNames.movieIds} past waiting ids. Without --yes, it only shows how many. It ` +
-      'deletes nothing: it prints the command that fetches the movies again, and a producer publishes a movie on its list ' +
-      'again after TMDB_REFRESH_AFTER.',
+    `Moves the fetcher's committed offsets past waiting ids in ${topicNames.movieIds}, or with --backfill in ${topicNames.movieIdsBackfill}. Without --yes, it only shows how many. It ` +
+      'deletes nothing: it prints the command that fetches the movies again. After TMDB_REFRESH_AFTER, the ' +
+      'producers publish the movies on their lists again.',
     'Stop every fetcher first. While one runs, the command changes nothing and ends with exit code 1.',
   ],
   examples: [

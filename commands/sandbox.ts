@@ -8,8 +8,8 @@ export const sandbox = defineCommand({
   name: 'sandbox',
   summary: 'simulate TMDb on this machine, with faults on request',
   description: [
-    "Serves TMDb's endpoints popular, details, genres and changes at http://127.0.0.1:PORT/3 until you stop it. It enforces " +
-      'TMDB_RATE_LIMIT strictly. It serves the movies in the file SANDBOX_CATALOGUE. Without this setting, it invents ' +
+    "Serves TMDb's endpoints popular, details, genres and changes at http://127.0.0.1:PORT/3, and its daily export of ids at " +
+      'http://127.0.0.1:PORT/p/exports, until you stop it. It enforces TMDB_RATE_LIMIT strictly. It serves the movies in the file SANDBOX_CATALOGUE. Without this setting, it invents ' +
       'SANDBOX_MOVIES movies from SANDBOX_SEED. GET /sandbox/stats shows the requests.',
     'To use it, set TMDB_BASE_URL=http://127.0.0.1:8080/3 and TMDB_TOKEN=anything.',
   ],

@@ -15,7 +15,7 @@ const runsUntilStopped = 'It runs until you stop it; the first signal drains it.
 const popular = defineCommand({
   name: 'popular',
   summary: 'publish the ids of popular movies',
-  description: [`Walks the popular list of TMDb, and publishes the ids that are not fresh to ${topicNames.movieIds}.`],
+  description: [`Walks the popular list of TMDb, and publishes to ${topicNames.movieIds} the ids that are not fresh.`],
   examples: [
     ['produce popular --pages 50', 'publish the first 1,000 movies'],
     ['produce popular --every 6h', 'run as a service'],
@@ -32,8 +32,8 @@ const changes = defineCommand({
   name: 'changes',
   summary: 'publish the ids of movies that changed',
   description: [
-    `Walks TMDb's lists of changes, one complete UTC day after another since the last walk, and publishes the ids to ` +
-      `${topicNames.movieIds} that were not requested after the end of their day. The first walk reads the last complete day.`,
+    `Walks TMDb's lists of changes, one complete UTC day after another since the last walk, and publishes to ` +
+      `${topicNames.movieIds} the ids that were not requested after the end of their day. The first walk reads the last complete day.`,
     'A day counts as done when all its ids are published. After a failure or a kill, run the command again to resume that day.',
   ],
   examples: [
@@ -158,11 +158,11 @@ export const transform = defineCommand({
 
 export const purge = defineCommand({
   name: 'purge',
-  summary: 'remove answers that are older than TMDB_RETENTION',
+  summary: 'remove the documents of answers that are older than TMDB_RETENTION',
   description: [
     'Removes the documents of answers that are older than TMDB_RETENTION from BRONZE, builds SILVER and GOLD without their ' +
-      'values, publishes GOLD, and rewrites the DuckDB file, so that no unused part of it has old values. A movie whose ' +
-      'newest answer is expired leaves GOLD until it is fetched again. The keys, offsets and times of the rows stay.',
+      'values, publishes GOLD, and rewrites the DuckDB file, so that its unused blocks contain no old values. GOLD ' +
+      'omits a movie whose newest answer has expired until the movie is fetched again. The keys, offsets and times of the rows stay.',
     '"transform" and "run --once" do the same on every call, "schedule" and "run" once a day. If a purge is interrupted, run the ' +
       'command again. On Snowflake, run it as the user of dbt; Time Travel and Fail-safe keep replaced rows for eight more days.',
   ],
@@ -173,7 +173,7 @@ export const purge = defineCommand({
   options: { dryRun: flag('show what would be removed, and change nothing'), json },
   writes: ['work files', 'warehouse'],
   tools: ['dbt'],
-  exits: { 5: 'models or tests failed, or values of expired answers are left' },
+  exits: { 5: 'models or tests failed, or values of expired answers remain' },
   shape: async () => (await import('../transform/purge.ts')).purgeShape,
   load: async () => (await import('./actions/purge.ts')).purge,
 });
@@ -196,7 +196,7 @@ export const schedule = defineCommand({
   service: serviceNames.scheduler,
   isService: unlessOnce,
   exits: {
-    1: 'dbt failed; without --once, in the last run',
+    1: 'dbt itself failed; without --once, if the last run before the stop failed',
     4: 'a source is stale; only with --once',
     5: 'models or tests failed; only with --once',
   },

@@ -69,7 +69,7 @@ const provision = defineCommand({
   },
   isOffline: ({ print }) => print,
   exits: {
-    5: 'anything is missing, different, or granted beyond the plan: with --check, at present; otherwise, after the changes',
+    5: 'something is missing, different, or granted beyond the plan; without --check, if it is still so after the changes',
   },
   shape: async () => (await import('./actions/warehouse-provision.ts')).provisionShape,
   load: async () => (await import('./actions/warehouse-provision.ts')).provisionAccount,
@@ -94,17 +94,17 @@ const adoptCluster = defineCommand({
   name: 'adopt-cluster',
   summary: 'continue BRONZE on a Kafka cluster that mirrors the former one',
   description: [
-    'The ledger counts the records of another cluster as other records, so the loader would load a mirrored cluster from its first ' +
-      'record. This command compares the raw topics of the present cluster (KAFKA_BROKERS) with BRONZE. If they have the same ' +
-      'records at the same offsets, it records that the present cluster continues the former one: the loader then begins ' +
-      'after the last loaded record.',
+    'Continues BRONZE on a Kafka cluster that mirrors the former one. It compares the raw topics of the current cluster ' +
+      '(KAFKA_BROKERS) with BRONZE. If they have the same records at the same offsets, the ledger then belongs to the current ' +
+      'cluster, and the loader starts after the last loaded record. Without this command, the loader loads a mirrored ' +
+      'cluster from its first record.',
     'It compares movie, time, address and status of every record, and the document of one record in a hundred. At the first difference it ends with ' +
       'exit code 2 and names the record; BRONZE is then unchanged. A mirror that moves the offsets cannot be adopted. Run it before the first ' +
       'loader of the new cluster, while no loader runs.',
   ],
   examples: [
     ['warehouse adopt-cluster --dry-run', 'only compare'],
-    ['warehouse adopt-cluster', 'compare, and continue on the present cluster'],
+    ['warehouse adopt-cluster', 'compare, and continue on the current cluster'],
   ],
   options: {
     from: single(clusterId, 'the mirrored cluster; needed if BRONZE has records of several other clusters'),

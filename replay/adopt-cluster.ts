@@ -22,7 +22,7 @@ export interface AdoptOptions {
 export const adoptedShape = z.object({
   isDryRun: z.boolean().describe('whether nothing was written'),
   from: z.string().describe('id of the cluster whose records are in BRONZE'),
-  to: z.string().describe('id of the present cluster'),
+  to: z.string().describe('id of the current cluster'),
   partitions: z
     .array(
       z.object({
@@ -39,8 +39,8 @@ export const adoptedShape = z.object({
 export type Adopted = ValueOf<typeof adoptedShape>;
 
 /**
- * Compares the raw topics of the present cluster with the rows that were loaded from another one. If they are the same, the ledger
- * records that the present cluster continues the other one: its loader starts at the positions of the other one.
+ * Compares the raw topics of the current cluster with the rows that were loaded from another one. If they are the same, the ledger
+ * records that the current cluster continues the other one: its loader starts at the positions of the other one.
  * @throws UsageError if it is not clear which cluster was mirrored, PreconditionError at the first difference, KafkaError, WarehouseUnavailableError.
  */
 export async function adoptCluster(
@@ -99,7 +99,7 @@ async function formerTopics(
       group by cluster_id, topic, topic_id order by newest`,
   );
   const clusters = [...new Set(lines.map((line) => String(line['cluster_id'])))];
-  if (clusterId === from) throw new UsageError('--from is the present cluster: name the one that was mirrored');
+  if (clusterId === from) throw new UsageError('--from is the current cluster: name the one that was mirrored');
   if (clusters.length === 0)
     throw new UsageError('BRONZE has no records of another cluster: there is nothing to adopt');
   if (from === undefined && clusters.length > 1) {

@@ -37,7 +37,8 @@ export const errorCodes = {
   warehouse_failed: 'the warehouse cannot do the work: its tables, its file or a statement',
   dbt_failed: 'dbt failed: models, tests, or dbt itself',
   full_refresh_refused: 'the SQL of the dbt project has changed, and TRANSFORM_FULL_REFRESH refuses a full refresh',
-  copy_failed: 'the published copy of GOLD could not be written; everything else is done',
+  copy_failed:
+    'the published copy of GOLD, or the warehouse file without expired answers, could not be written; everything else is done',
   unexpected: 'a mistake in tmdb-stream; `stack` says where',
 } as const;
 

@@ -62,7 +62,7 @@ async function readBody(request: IncomingMessage): Promise<string> {
  * The sandbox's own paths, which no limit counts:
  * - `GET /sandbox/stats`: see SandboxStats.
  * - `POST /sandbox/reset`: stats from zero.
- * - `GET /sandbox/faults`: the present faults; `POST /sandbox/faults`: replaces them, as JSON (see parseFaults); an empty body ends them.
+ * - `GET /sandbox/faults`: the current faults; `POST /sandbox/faults`: replaces them, as JSON (see parseFaults); an empty body ends them.
  * - `POST /sandbox/version`: another version of the generated catalogue, as a number.
  * - `POST /sandbox/movies`: movies leave the popular list, are deleted, merged or come back, as JSON (see parseMovieStates).
  */

@@ -72,7 +72,7 @@ const settings = {
     name: 'TMDB_REASK_AFTER',
     kind: duration,
     default: '150d',
-    meaning: 'Before its newest request is this old, `produce export` publishes a movie again.',
+    meaning: '`produce export` publishes a movie again before its newest request reaches this age.',
   }),
   retentionMs: setting({
     name: 'TMDB_RETENTION',
