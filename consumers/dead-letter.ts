@@ -5,7 +5,7 @@ import type { DeadLetterReason } from '../schemas/dead-letter-reasons.ts';
 import { headersOf, type MovieRequest, requestIn } from '../schemas/movie-request.ts';
 import type { DeadLetter } from '../schemas/records.ts';
 
-/** Headers of a record that is sent back: its first origin, so that it is recognised when it is parked again. */
+/** Headers of a record that is sent back: its first origin, so that it is recognized when it is parked again. */
 const header = { origin: 'tmdb-origin', timestamp: 'tmdb-origin-timestamp', replays: 'tmdb-replays' } as const;
 
 type Origin = Pick<DeadLetter, 'originTopic' | 'originPartition' | 'originOffset' | 'originTimestamp' | 'replays'>;

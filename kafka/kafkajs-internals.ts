@@ -163,7 +163,7 @@ export function replaceFetchDecoder(decode: (decoder: Decoder) => Promise<object
 
 let isPatched = false;
 
-/** Corrects the behaviour of all clients of kafkajs in this process, see the functions below. Idempotent. */
+/** Corrects the behavior of all clients of kafkajs in this process, see the functions below. Idempotent. */
 export function patchKafkajs(): void {
   if (isPatched) return;
   isPatched = true;

@@ -66,7 +66,7 @@ function makeForms(value: string): readonly Form[] {
     .map((form) => ({ form, pattern: patternOf(form), mayBeCut: !isMade && form.length >= minPlainChars }));
 }
 
-/** Base64 has three forms of a text, one for each alignment; its first and last digits also depend on the neighbouring bytes. */
+/** Base64 has three forms of a text, one for each alignment; its first and last digits also depend on the neighboring bytes. */
 function base64sOf(value: string): string[] {
   const bytes = Buffer.from(value);
   if (bytes.length < minPlainChars) return [bytes.toString('base64')];

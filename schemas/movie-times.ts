@@ -42,7 +42,7 @@ export class MovieTimes {
   /** The slot of the movie, or the free one where it belongs. */
   #slotOf(movieId: number): number {
     const mask = this.#ids.length - 1;
-    // Neighbouring ids go to distant slots: the multiplier is 2^32 divided by the golden ratio.
+    // Neighboring ids go to distant slots: the multiplier is 2^32 divided by the golden ratio.
     let slot = (Math.imul(movieId, 0x9e3779b1) >>> 7) & mask;
     while (this.#ids[slot] !== none && this.#ids[slot] !== movieId) slot = (slot + 1) & mask;
     return slot;

@@ -72,7 +72,7 @@ const settings = {
     name: 'TMDB_REASK_AFTER',
     kind: duration,
     default: '150d',
-    meaning: '`produce export` publishes a movie again before its newest request reaches this age.',
+    meaning: 'Before its newest request reaches this age, `produce export` publishes a movie again.',
   }),
   retentionMs: setting({
     name: 'TMDB_RETENTION',

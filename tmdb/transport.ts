@@ -53,7 +53,7 @@ export function openTransport(options: TransportOptions): Transport {
   const dispatcher = proxy ? new ProxyAgent({ ...connecting, uri: proxy.reveal() }) : new Agent(connecting);
   const headers = {
     accept: 'application/json',
-    // gzip can be recognised even if a server forgets to declare it.
+    // gzip can be recognized even if a server forgets to declare it.
     'accept-encoding': 'gzip',
     ...(options.token && { authorization: `Bearer ${options.token.reveal()}` }),
   };
@@ -141,6 +141,6 @@ export function untrustedServer(baseUrl: string, error: unknown): UntrustedServe
   if (!isIdentityError(code)) return null;
   const { origin } = new URL(baseUrl);
   return new UntrustedServerError(
-    `the server at ${origin} is not who it should be (${code}), and was sent nothing: ${identityHint}`,
+    `could not verify the identity of the server at ${origin} (${code}); nothing was sent: ${identityHint}`,
   );
 }

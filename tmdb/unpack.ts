@@ -22,7 +22,7 @@ const codings: readonly {
 ];
 
 /**
- * Undoes a compression that the server did not declare, recognised by its first bytes. No JSON text begins with any of
+ * Undoes a compression that the server did not declare, recognized by its first bytes. No JSON text begins with any of
  * them, so a document is never changed. Brotli and raw deflate have no such mark, so we do not request them.
  * @param maxBytes the largest result, also of every intermediate step.
  * @throws UnusableAnswerError: `body_too_large`, final, beyond `maxBytes` or the third layer; retriable if the

@@ -133,8 +133,8 @@ describe('the fleet, by the docs on services and the runbook', () => {
   }
 
   it.each([
-    ['Kafka is away', 'kafka'],
-    ['The token store is away', 'valkey'],
+    ['Kafka is unavailable', 'kafka'],
+    ['The token store is unavailable', 'valkey'],
   ])('ends "%s" by its steps', async (title, service) => {
     await fleet.must(`docker compose kill ${service}`);
     const outputs = await followOnCall(title);

@@ -166,17 +166,17 @@ describe.runIf(SmallDisk.isPossible())('on call', () => {
     expect(running.output()).toContain(why);
   };
 
-  it('Kafka is away', async () => {
+  it('Kafka is unavailable', async () => {
     const { broker } = JSON.parse(readFileSync(join(dataDir, 'kafka/broker.json'), 'utf8'));
     await endUp('the local Kafka broker has ended', () => process.kill(broker.pid, 'SIGKILL'));
     await until('the fetcher says so', () => said(fetch).includes('Kafka is out of reach'), patience);
-    await follow('Kafka is away', worksAgain);
+    await follow('Kafka is unavailable', worksAgain);
   });
 
-  it('the token store is away', async () => {
+  it('the token store is unavailable', async () => {
     const [, pid] = /^(\d+):/.exec(readFileSync(join(dataDir, 'token-store/store.log'), 'utf8')) ?? [];
     await endUp('the local token store has ended', () => process.kill(Number(pid), 'SIGKILL'));
-    await follow('The token store is away', worksAgain);
+    await follow('The token store is unavailable', worksAgain);
   });
 
   it('TMDb refuses the token', async () => {

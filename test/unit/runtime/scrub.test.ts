@@ -86,7 +86,7 @@ describe('foreign text', () => {
     });
   });
 
-  it.each(forms.filter(([name]) => !name.includes('cut')))('is recognised as repeating a secret %s', (_, written) => {
+  it.each(forms.filter(([name]) => !name.includes('cut')))('is recognized as repeating a secret %s', (_, written) => {
     expect(repeats(Buffer.from(`{"title":"${written}"}`), [secret])).toBe(true);
     expect(repeats(Buffer.from('{"title":"Heat"}'), [secret])).toBe(false);
   });
