@@ -98,5 +98,8 @@ async function readLettersOnce(look: Context): Promise<LetterGroup[]> {
   const options = { mayJoinBroker: true, topics: 'look', kafkaPatienceMs: 5_000, startsNoBroker: true } as const;
   await using platform = openPlatform(look, options);
   const { cluster } = await platform.kafka();
-  return summarizeOpenLetters(cluster, look.log, { maxAnswerAgeMs: maxAnswerAgeMs(look.config), signal: look.signal });
+  return await summarizeOpenLetters(cluster, look.log, {
+    maxAnswerAgeMs: maxAnswerAgeMs(look.config),
+    signal: look.signal,
+  });
 }

@@ -118,7 +118,7 @@ describe('A replay in Snowflake that is cut off', () => {
   const filledPositions = async () => {
     await using warehouse = await fixture.openRebuild();
     await warehouse.migrate();
-    return warehouse.positions(topic);
+    return await warehouse.positions(topic);
   };
   const expectSwapped = async (isSwapped: boolean) => {
     const lines = await fixture.sql('select load_seq from bronze.load_batches order by load_seq');

@@ -394,5 +394,5 @@ async function loadWith(codec: Codec<RawMovie>): Promise<void> {
 async function bronze() {
   const { duckdbPath: path, lockWaitMs } = duckDbOf(stage.context.config);
   await using reader = await openDuckDbReader({ path, lockWaitMs, clock: systemClock });
-  return reader.query("select movie_id, raw_data ->> 'title' as title from bronze.raw_movies order by movie_id");
+  return await reader.query("select movie_id, raw_data ->> 'title' as title from bronze.raw_movies order by movie_id");
 }

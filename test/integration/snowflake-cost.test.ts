@@ -16,7 +16,7 @@ describe('the cost of a day at Snowflake', () => {
   const options = () => ({ settings: emulator.settings({ database: 'COST' }), clock: systemClock, stage: 'test' });
   const cost = async () => {
     await using reader = openSnowflakeReader(options());
-    return readCost(reader, options().settings, { hasRuns: false, rawMovies: topics.rawMovies.name, now });
+    return await readCost(reader, options().settings, { hasRuns: false, rawMovies: topics.rawMovies.name, now });
   };
   /** Inserts flushes, each of one batch or of several at the same time. */
   const flushed = async (...batches: readonly (readonly [topic: string, rows: number, at: string])[]) => {

@@ -29,7 +29,7 @@ const endOf = async (topic: string): Promise<Offsets> => {
 };
 const committed = async (group: string, topic: string): Promise<Offsets> => {
   await using admin = createAdmin(kafka);
-  return admin.committedOffsets(group, topic);
+  return await admin.committedOffsets(group, topic);
 };
 const isAheadCommitted = async (group: string, topic: string, offset: bigint): Promise<boolean> => {
   await using admin = createAdmin(kafka);

@@ -87,7 +87,7 @@ export async function fill(fixture: ReplayFixture, ...batches: Batch[]): Promise
 
 export async function promote(fixture: ReplayFixture): Promise<SwapReport> {
   await using warehouse = await fixture.openRebuild();
-  return warehouse.promote();
+  return await warehouse.promote();
 }
 
 export async function offsets(fixture: ReplayFixture, where = '1 = 1'): Promise<number[]> {
