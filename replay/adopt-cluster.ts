@@ -94,7 +94,8 @@ async function formerTopics(
   }: { readonly clusterId: string; readonly names: readonly string[]; readonly from: string | undefined },
 ): Promise<ReadonlyMap<string, TopicId>> {
   const lines = await query(
-    `select cluster_id, topic, topic_id, max(load_seq) as newest from bronze.load_batches
+    // Not by load_seq: a purge gives new numbers to old batches.
+    `select cluster_id, topic, topic_id, max(loaded_at) as newest from bronze.load_batches
       where topic in (${names.map(quoted).join(', ')}) and cluster_id <> ${quoted(clusterId)}
       group by cluster_id, topic, topic_id order by newest`,
   );

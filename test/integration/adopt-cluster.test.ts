@@ -10,6 +10,7 @@ import { rawMovie } from '../support/kafka/kafka-fixture.ts';
 import { mirrorTopic } from '../support/kafka/mirror.ts';
 import { OwnKafka } from '../support/kafka/own-kafka.ts';
 import { duckDbOf } from '../support/warehouse/duckdb-of.ts';
+import { runSql } from '../support/warehouse/warehouse-contents.ts';
 
 describe('a cluster that mirrors the one from which BRONZE was loaded', () => {
   const old = testKafka();
@@ -78,6 +79,19 @@ describe('a cluster that mirrors the one from which BRONZE was loaded', () => {
       retained: 0,
     });
     expect((await adopt()).stderr).toContain('there is nothing to adopt');
+  });
+
+  it('[R176] is compared with the newest topic of the name, although a purge has given an older one higher numbers', async () => {
+    await mirrorTopic(old, mirror, topic);
+    const { duckdbPath } = duckDbOf(before.context.config);
+    await runSql(
+      duckdbPath,
+      `insert into bronze.load_batches select * replace (load_seq + 1000 as load_seq, 'deleted' as topic_id,
+         loaded_at - interval 1 day as loaded_at) from bronze.load_batches where topic = '${topic}'`,
+    );
+    const { code, stdout, stderr } = await adopt('--dry-run');
+    expect(code, stderr).toBe(0);
+    expect(JSON.parse(stdout).partitions).toContainEqual(expect.objectContaining({ topic }));
   });
 
   it.each<[string, (messages: readonly Message[]) => readonly Message[], RegExp]>([
