@@ -34,6 +34,13 @@ const tampering: readonly (readonly [what: string, sql: string, checks: readonly
     ['A3'],
   ],
   [
+    'a lost time of the request',
+    'update bronze.raw_movies set requested_at = null where requested_at is not null',
+    ['A3'],
+  ],
+  ['a changed reason of the request', `update bronze.raw_movies set reason = 'aged' where rowid = 3`, ['A3']],
+  ['a lost trace', 'update bronze.raw_movies set traceparent = null where traceparent is not null', ['A3']],
+  [
     'a changed list of genres',
     `update bronze.raw_genres set raw_data = '{"genres": []}' where rowid = 0`,
     ['A3', 'A4'],

@@ -53,14 +53,22 @@ async function allLoaded(services: readonly SupervisedService[], broker = bed.br
   return audit();
 }
 
-/** The tests run one after the other on the same services, so a failure may cause later failures. */
+/** The tests run one after the other on the same services, so a failure may cause later failures. Each may also run alone. */
 describe('[Z3] a fleet whose Kafka is behind a bad network', () => {
   // Enough work for all faults, including the slow ones.
   const movies = isLongForm ? Math.min(10_000, 1_800 + 300 * seconds) : 800;
   /** Processes of each stage. */
   const replicas = isLongForm ? [1, 2] : [1];
-  let services: SupervisedService[];
+  let started: SupervisedService[] | undefined;
   let second: FaultProxy;
+  /** Where Kafka is, once it has moved. */
+  let movedTo: string | undefined;
+  const services = () => {
+    started ??= ['fetch', 'load'].flatMap((stage) =>
+      replicas.map((number) => new SupervisedService(bed.fleet, `${stage}-${number}`, [stage])),
+    );
+    return started;
+  };
 
   beforeAll(async () => {
     second = await FaultProxy.start();
@@ -71,15 +79,13 @@ describe('[Z3] a fleet whose Kafka is behind a bad network', () => {
 
   it('[R23] waits for a Kafka that is down when it starts, and says what it waits for', async () => {
     await proxy.stopListening();
-    const stages = ['fetch', 'load'].flatMap((stage) => replicas.map((number) => [stage, number] as const));
-    services = stages.map(([stage, number]) => new SupervisedService(bed.fleet, `${stage}-${number}`, [stage]));
-    const memory = () => Promise.all(services.map(({ service }) => service.metric('process_resident_memory_bytes')));
+    const memory = () => Promise.all(services().map(({ service }) => service.metric('process_resident_memory_bytes')));
     await memory();
     await delay(2_000);
     const before = await memory();
     await delay(seconds * 2_000);
     const grown = (await memory()).map((bytes, index) => Math.round((bytes - (before[index] ?? 0)) / 1e6));
-    for (const { service } of services) {
+    for (const { service } of services()) {
       expect(await service.get('/healthz')).toMatchObject({ status: 200 });
       const { status, text } = await service.get('/readyz');
       expect(status).toBe(503);
@@ -89,7 +95,7 @@ describe('[Z3] a fleet whose Kafka is behind a bad network', () => {
     expect(Math.max(...grown)).toBeLessThan(20);
     await proxy.listenAgain();
     await untilFetched(100);
-    expect(services.flatMap(({ deaths }) => deaths)).toEqual([]);
+    expect(services().flatMap(({ deaths }) => deaths)).toEqual([]);
   });
 
   const toxics: [string, () => Toxic][] = [
@@ -103,6 +109,7 @@ describe('[Z3] a fleet whose Kafka is behind a bad network', () => {
   ];
 
   it.each(casesOf(toxics, [0, 2]))('[R12] continues after a time in which the network %s', async (_, toxicOf) => {
+    services();
     await untilFetched(100);
     expect(fetched(), 'nothing is left to be done under load').toBeLessThan(movies);
     const toxic = toxicOf();
@@ -115,9 +122,11 @@ describe('[Z3] a fleet whose Kafka is behind a bad network', () => {
 
   it('[R10 R22] waits for a broker that has ended, is not ready meanwhile, and follows it to another address', async () => {
     expect(fetched(), 'nothing is left to be done under load').toBeLessThan(movies);
+    services();
+    await untilFetched(1);
     await bed.broker.stop();
     await proxy.stopListening();
-    for (const { name, service } of services) {
+    for (const { name, service } of services()) {
       await until(`${name} is not ready`, async () => (await service.get('/readyz')).status === 503, {
         timeoutMs: 30_000,
       });
@@ -125,17 +134,18 @@ describe('[Z3] a fleet whose Kafka is behind a bad network', () => {
     const kafkaDir = join(bed.workspace.dataDir, 'kafka');
     const moved = resources.use(await FleetBroker.start(kafkaDir, { properties: advertisedAs(second) }));
     second.pointTo(moved.address);
+    movedTo = second.address;
     const backAt = performance.now();
     await untilFetched(1);
-    for (const { name, service } of services) {
+    for (const { name, service } of services()) {
       await until(`${name} is ready`, async () => (await service.get('/readyz')).status === 200, { timeoutMs: 60_000 });
     }
     process.stdout.write(`at work at the other address after ${Math.round(performance.now() - backAt)} ms\n`);
   });
 
   it('[P6 R12 Z1] loads everything into BRONZE exactly once, despite all network faults under load', async () => {
-    const found = await allLoaded(services, second.address);
-    const deaths = services.flatMap((supervised) => supervised.deaths);
+    const found = await allLoaded(services(), movedTo);
+    const deaths = services().flatMap((supervised) => supervised.deaths);
     process.stdout.write(
       `${found.bronzeRows} rows, ${fetched() - movies} movies fetched again, services restarted ${deaths.length} times\n`,
     );

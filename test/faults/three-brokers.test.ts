@@ -41,7 +41,10 @@ const faults = {
 };
 
 describe.runIf(minutes > 0)('a cluster of three brokers', () => {
-  it(`[R109 R110] with one fault after the other for ${minutes} min: nothing is lost or doubled, no process ends, the limit holds`, async () => {
+  it(`[R109 R110] with one fault after the other for ${minutes} min: nothing is lost or doubled, no process ends, the limit holds`, {
+    // Ids are published before the faults, and the rest is fetched after them.
+    timeout: (minutes + 20) * 60_000,
+  }, async () => {
     bed = await ThreeBrokerBed.open(movies, perSecond);
     const services = [
       new SupervisedService(bed.fleet, 'fetcher', ['fetch']),

@@ -28,7 +28,7 @@ export const fullNumbers: Readonly<Record<string, string>> = {
   FAULT_SECONDS: '30',
   SOAK_MINUTES: '10',
   /** How long one of three brokers after the other fails. */
-  BROKER_CHAOS_MINUTES: '20',
+  BROKER_CHAOS_MINUTES: '12',
   /** Faults between the loader and Snowflake. */
   FAULT_STATEMENTS: '200',
   /** Histories of the loader's model. */
@@ -44,6 +44,12 @@ export const fullNumbers: Readonly<Record<string, string>> = {
 /** The full settings, except for those that the environment sets. */
 export const chosenNumbers = (): Record<string, string> =>
   Object.fromEntries(Object.entries(fullNumbers).filter(([name]) => !process.env[name]));
+
+/** What both warehouses share. */
+const sharedByWarehouses = [
+  ...['warehouse/adoption.ts', 'warehouse/bronze-columns.ts', 'warehouse/expiry.ts', 'warehouse/ledger.ts'],
+  ...['warehouse/numbered-batch.ts', 'warehouse/rebuild-sql.ts'],
+];
 
 /** Everything that `npm test` omits or runs with smaller numbers. */
 export const suites: readonly Suite[] = [
@@ -111,7 +117,7 @@ export const suites: readonly Suite[] = [
       'test/integration/topic-preconditions.test.ts',
       'test/deploy/compose-broker.test.ts',
     ],
-    touches: ['kafka/', 'schemas/', 'dead-letters/', 'replay/'],
+    touches: ['kafka/', 'schemas/', 'dead-letters/', 'replay/', 'consumers/raw-row.ts', 'consumers/dead-letter.ts'],
   },
   {
     name: 'tmdb',
@@ -141,17 +147,16 @@ export const suites: readonly Suite[] = [
       'test/faults/audit.test.ts',
       'test/integration/duckdb-file.test.ts',
     ],
-    touches: ['warehouse/duckdb/', 'warehouse/ledger.ts'],
+    touches: ['warehouse/duckdb/', ...sharedByWarehouses],
   },
   {
     name: 'snowflake',
-    files: [
-      'test/contract/leases.test.ts',
-      'test/contract/snowflake',
-      'test/integration/snowflake',
-      'test/e2e/snowflake',
-      'test/faults/snowflake',
-    ],
+    files: ['test/contract/leases.test.ts', 'test/contract/snowflake'],
+    touches: ['warehouse/snowflake/', 'test/support/snowflake/emulator/', ...sharedByWarehouses],
+  },
+  {
+    name: 'snowflake-pipeline',
+    files: ['test/integration/snowflake', 'test/e2e/snowflake', 'test/faults/snowflake'],
     touches: ['warehouse/snowflake/', 'test/support/snowflake/emulator/'],
   },
   {
@@ -180,7 +185,7 @@ export const suites: readonly Suite[] = [
       'test/integration/http-proxy.test.ts',
       'test/integration/sandbox/generated-memory.test.ts',
     ],
-    touches: ['cli.ts', 'commands/', 'pipeline/', 'sandbox/'],
+    touches: ['cli.ts', 'commands/', 'pipeline/', 'sandbox/', 'replay/'],
   },
   {
     name: 'on-call',

@@ -199,8 +199,8 @@ it('[P11 P25 R4 R62 R150] builds the same tables in steps as in a full refresh, 
   await purge.finish(new Date());
   expect(await file.contents(), 'rewriting the file changes nothing').toEqual(before);
   expect(await purge.isUnfinished()).toBe(false);
-  // A run that is killed has sealed its batches. The last one seals what no killed run has.
-  const runs = (isLongForm ? 2 : 1) + new Set([...killedAfter, 'fact_movies']).size;
+  // A run that is killed has sealed its batches. The last one seals those that the purge has given new numbers.
+  const runs = (isLongForm ? 2 : 1) + killedAfter.length + 1;
   expect(await file.query('select count(distinct run_seq) as n from silver.sealed_batches')).toEqual([
     { n: `${runs}` },
   ]);

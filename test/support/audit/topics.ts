@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Kafka, KafkaMessage } from 'kafkajs';
+import type { IHeaders, Kafka, KafkaMessage } from 'kafkajs';
 import { vi } from 'vitest';
 import { boundDecoding } from '../../../kafka/batches/fetch-response.ts';
 import type { Unusable } from '../../../kafka/batches/unusable.ts';
 import { decodeOrNull } from '../../../schemas/codec.ts';
 import { deadLetterCodec, movieIdCodec, rawGenresCodec, rawMovieCodec } from '../../../schemas/codecs.ts';
+import { requestIn } from '../../../schemas/movie-request.ts';
 import { plainClient } from '../kafka/client.ts';
 
 export const rawTopics = ['tmdb.raw-movies', 'tmdb.raw-genres'] as const;
@@ -177,7 +178,8 @@ function unusableEntries(topic: string, partition: number, { offset, value }: Ka
 const offsetsFrom = (first: bigint, last: bigint): bigint[] =>
   Array.from({ length: Number(last - first) + 1 }, (_, index) => first + BigInt(index));
 
-function rawEntry(topic: RawTopic, partition: number, address: string, { value, offset }: KafkaMessage): RawEntry {
+function rawEntry(topic: RawTopic, partition: number, address: string, message: KafkaMessage): RawEntry {
+  const { value, offset, headers = {} } = message;
   const entry = { topic, partition, offset: BigInt(offset), address, hash: sha256(value ?? '') };
   if (topic === 'tmdb.raw-genres') {
     const genres = value && decodeOrNull(rawGenresCodec, value);
@@ -187,8 +189,15 @@ function rawEntry(topic: RawTopic, partition: number, address: string, { value, 
   const movie = value && decodeOrNull(rawMovieCodec, value);
   if (!movie) return { ...entry, contents: null, answer: null };
   const { movieId, httpStatus, sourceUrl, fetchedAt, body } = movie;
-  const contents = contentsOf(body, `${movieId} ${httpStatus}`, sourceUrl, fetchedAt);
+  const contents = contentsOf(body, `${movieId} ${httpStatus} ${requestOf(headers)}`, sourceUrl, fetchedAt);
   return { ...entry, contents, answer: { movieId, fetchedAtMs: fetchedAt.getTime() } };
+}
+
+/** When and why the movie was requested, and the trace of the request. A value that the record does not have is `-`. */
+function requestOf(headers: IHeaders): string {
+  const texts = Object.entries(headers).map(([name, value]) => [name, String(value)] as const);
+  const { requestedAt, reason = '-', traceparent = '-' } = requestIn(Object.fromEntries(texts)) ?? {};
+  return `${requestedAt?.getTime() ?? '-'} ${reason} ${traceparent}`;
 }
 
 /** One text for all values of a row of BRONZE that come from its record; `bronzeContents` is the same in SQL. */
@@ -196,7 +205,9 @@ const contentsOf = (body: Buffer, about: string, sourceUrl: string, fetchedAt: D
   `${sha256(body)} ${about} ${sourceUrl} ${fetchedAt.getTime()}`;
 
 export const bronzeContents: Readonly<Record<RawTopic, string>> = {
-  'tmdb.raw-movies': `concat_ws(' ', sha256(raw_data::varchar), movie_id, http_status, source_url, epoch_ms(fetched_at))`,
+  'tmdb.raw-movies': `concat_ws(' ', sha256(raw_data::varchar), movie_id, http_status,
+    coalesce(epoch_ms(requested_at)::varchar, '-'), coalesce(reason, '-'), coalesce(traceparent, '-'),
+    source_url, epoch_ms(fetched_at))`,
   'tmdb.raw-genres': `concat_ws(' ', sha256(raw_data::varchar), language, source_url, epoch_ms(fetched_at))`,
 };
 

@@ -76,9 +76,10 @@ export class SnowflakeTables implements AsyncDisposable {
     );
     const sql = `insert into bronze.${table} (${columns.join(', ')})
       select ${selected.join(', ')} from values (${columns.map(() => '?').join(', ')})`;
-    // Below the number of binds that the driver would upload to a stage.
-    for (let at = 0; at < rows.length; at += 5_000) {
-      const binds = rows.slice(at, at + 5_000).map((row) => columns.map((name) => row[name] as string | number));
+    // Below the number of binds (65,280) that the driver would upload to a stage.
+    const chunk = Math.floor(60_000 / columns.length);
+    for (let at = 0; at < rows.length; at += chunk) {
+      const binds = rows.slice(at, at + chunk).map((row) => columns.map((name) => row[name] as string | number));
       await this.#session.execute({ sql, binds });
     }
   }

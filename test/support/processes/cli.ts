@@ -130,6 +130,10 @@ export async function outcomeOf(child: ChildProcess): Promise<Outcome> {
   return { code, ...output };
 }
 
+/** The KPIs of a report that have no rows. */
+export const emptyKpis = ({ kpis }: RunReport): string[] =>
+  (['genrePerformance', 'yearlyTrends', 'topMovies'] as const).filter((name) => !kpis[name]?.length);
+
 /** The number of rows of a table, such as `gold.fact_movies`, in a report. */
 export const rowsIn = ({ tables }: RunReport, table: string): number | undefined =>
   tables.find(({ layer, name }) => `${layer}.${name}` === table)?.rows;

@@ -140,7 +140,7 @@ describe('the suites of the full tier', () => {
 
   it('and the tiers have minutes in the budget, and nothing else does', () => {
     expect(Object.keys(readBudget()).toSorted()).toEqual([...names, 'check', 'fast'].toSorted());
-    expect(shards(['fast', ...names], 11, readBudget())).toHaveLength(11);
+    expect(shards(['fast', ...names], 12, readBudget())).toHaveLength(12);
   });
 
   it('name only files that exist', () => {

@@ -69,7 +69,7 @@ describe('a change to one adapter', () => {
     ['tmdb/interpret.ts', ['tmdb', 'mutants-tokens']],
     ['tmdb/token-bucket/redis-store.ts', ['token-bucket', 'mutants-tokens']],
     ['warehouse/duckdb/ledger.ts', ['duckdb', 'crash-points']],
-    ['warehouse/snowflake/rebuild.ts', ['snowflake', 'mutants-snowflake']],
+    ['warehouse/snowflake/rebuild.ts', ['snowflake', 'snowflake-pipeline', 'mutants-snowflake']],
     ['dbt/models/gold/fact_movies.sql', ['dbt', 'mutants-dbt']],
     ['sandbox/server.ts', ['command-line']],
   ])('to %s runs the suites of this adapter before all that it does not touch, on any day', (file, adapter) => {
