@@ -1,5 +1,4 @@
 import { generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
-import { isIPv4 } from 'node:net';
 
 /** A server's certificate and its private key, as PEM. */
 export interface Certificate {
@@ -15,7 +14,7 @@ interface Validity {
 /** A certificate authority of a test: only clients that are configured for it trust it. */
 export interface Authority {
   readonly cert: string;
-  /** @param names host names and IPv4 addresses that the certificate is for. */
+  /** @param names host names that the certificate is for. */
   issue(names: readonly string[], validity?: Validity): Certificate;
 }
 
@@ -56,14 +55,7 @@ const commonName = (name: string) => sequence(der(0x31, sequence(objectId('55040
 const time = (at: Date) => der(0x17, Buffer.from(`${at.toISOString().replace(/\D/g, '').slice(2, 14)}Z`));
 
 const namesExtension = (names: readonly string[]) =>
-  extension(
-    '551d11',
-    sequence(
-      ...names.map((name) =>
-        isIPv4(name) ? der(0x87, Buffer.from(name.split('..').map(Number))) : der(0x82, Buffer.from(name)),
-      ),
-    ),
-  );
+  extension('551d11', sequence(...names.map((name) => der(0x82, Buffer.from(name)))));
 
 const ecdsaWithSha256 = sequence(objectId('2a8648ce3d040302'));
 
