@@ -2,17 +2,12 @@ import { DuckDBInstance } from '@duckdb/node-api';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { toBatch } from '../../consumers/micro-batches.ts';
 import { tableOf } from '../../consumers/raw-row.ts';
-import { loadConfig } from '../../platform/config.ts';
 import type { Context } from '../../platform/context.ts';
 import { openPlatform, type Platform } from '../../platform/platform.ts';
 import { warehouseAccess } from '../../platform/warehouse.ts';
-import { systemClock } from '../../runtime/clock.ts';
-import { Health } from '../../runtime/health.ts';
-import { createMetrics } from '../../runtime/metrics.ts';
-import { noProgress } from '../../runtime/progress.ts';
 import type { RawGenresRow, RawMovieRow } from '../../warehouse/warehouse.ts';
 import { audit } from '../support/audit/audit.ts';
-import { silent } from '../support/kafka/broker.ts';
+import { testContext } from '../support/context.ts';
 import { topics } from '../support/kafka/topics.ts';
 import { Workspace } from '../support/processes/cli.ts';
 import { SnowflakeEmulator } from '../support/snowflake/emulator.ts';
@@ -114,11 +109,7 @@ async function healsWhatIsThere(fixture: Fixture): Promise<void> {
   const movies = (await query('select movie_id from silver.silver_movies order by movie_id')).map((row) =>
     Number(row['movie_id']),
   );
-  const context: Context = {
-    ...{ log: silent, progress: noProgress, metrics: createMetrics('test'), health: new Health(systemClock) },
-    config: loadConfig({ DATA_DIR: workspace.dataDir, ...env }),
-    signal: new AbortController().signal,
-  };
+  const context = testContext({ DATA_DIR: workspace.dataDir, ...env });
   let poisoned = 0;
   {
     await using platform = openPlatform(context);

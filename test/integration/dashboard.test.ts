@@ -11,17 +11,14 @@ import { createSite } from '../../dashboard/site.ts';
 import { reportCoverage } from '../../pipeline/coverage-report.ts';
 import { operationsReader } from '../../pipeline/dashboard.ts';
 import { saveCoverage } from '../../pipeline/last-coverage.ts';
-import { loadConfig } from '../../platform/config.ts';
 import { systemClock } from '../../runtime/clock.ts';
-import { Health } from '../../runtime/health.ts';
 import { createLogger } from '../../runtime/logger.ts';
-import { createMetrics } from '../../runtime/metrics.ts';
-import { noProgress } from '../../runtime/progress.ts';
 import { Secret } from '../../runtime/secret.ts';
 import { openDuckDbFile } from '../../warehouse/duckdb/file.ts';
 import { openDuckDbGold } from '../../warehouse/duckdb/gold-reader.ts';
 import { publishGold } from '../../warehouse/duckdb/publish-gold.ts';
 import { GoldNotReadError, type GoldReader } from '../../warehouse/gold-reader.ts';
+import { testContext } from '../support/context.ts';
 import { sampleStatus } from '../support/dashboard/sample-status.ts';
 import { makeGold, modelNames, oddTitles, publishSmallGold } from '../support/dashboard/small-gold.ts';
 import { echoingBroker } from '../support/kafka/echoing-broker.ts';
@@ -247,11 +244,8 @@ describe('the dashboard', () => {
     await publishSmallGold(path);
   });
 
-  const contextWith = (settings: Record<string, string>) => ({
-    config: loadConfig({ DATA_DIR: join(folder, 'data'), ...settings }),
-    ...{ log, progress: noProgress, signal: new AbortController().signal },
-    ...{ metrics: createMetrics('test'), health: new Health(systemClock) },
-  });
+  const contextWith = (settings: Record<string, string>) =>
+    testContext({ DATA_DIR: join(folder, 'data'), ...settings });
 
   it('reads the status without starting a broker', async () => {
     const context = contextWith({});

@@ -6,18 +6,13 @@ import { examine } from '../../pipeline/doctor.ts';
 import { fetchMovies } from '../../pipeline/fetch-movies.ts';
 import { topicsOfOtherPrefixes } from '../../pipeline/other-prefix.ts';
 import { endsOf, loadBronze } from '../../pipeline/stages.ts';
-import { loadConfig } from '../../platform/config.ts';
-import type { Context } from '../../platform/context.ts';
 import { openPlatform } from '../../platform/platform.ts';
 import { warehouseAccess } from '../../platform/warehouse.ts';
 import { writeJournal } from '../../replay/journal.ts';
 import { journalOf, nameOfBackfill } from '../../replay/names.ts';
-import { systemClock } from '../../runtime/clock.ts';
-import { Health } from '../../runtime/health.ts';
-import { createMetrics } from '../../runtime/metrics.ts';
-import { noProgress } from '../../runtime/progress.ts';
 import { type Sandbox, startSandbox } from '../../sandbox/server.ts';
-import { silent, uniqueName } from '../support/kafka/broker.ts';
+import { testContext } from '../support/context.ts';
+import { uniqueName } from '../support/kafka/broker.ts';
 import { Workspace } from '../support/processes/cli.ts';
 
 describe('two values of KAFKA_TOPIC_PREFIX with the same DATA_DIR', () => {
@@ -28,11 +23,7 @@ describe('two values of KAFKA_TOPIC_PREFIX with the same DATA_DIR', () => {
     ...{ KAFKA_BROKERS: inject('brokers').join(), KAFKA_TOPIC_PREFIX: prefix, KAFKA_PARTITIONS: '2' },
     ...{ TMDB_BASE_URL: sandbox.url, TMDB_TOKEN: 'any', TMDB_RATE_LIMIT: '1000/1s' },
   });
-  const contextOf = (prefix: string): Context => ({
-    config: loadConfig({ DATA_DIR: workspace.dataDir, ...environment(prefix) }),
-    ...{ log: silent, progress: noProgress, metrics: createMetrics('test') },
-    ...{ signal: new AbortController().signal, health: new Health(systemClock) },
-  });
+  const contextOf = (prefix: string) => testContext({ DATA_DIR: workspace.dataDir, ...environment(prefix) });
   const ingest = async (prefix: string): Promise<void> => {
     const context = contextOf(prefix);
     await using platform = openPlatform(context);

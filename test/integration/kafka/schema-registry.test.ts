@@ -5,16 +5,11 @@ import { readTopic } from '../../../kafka/read-topic.ts';
 import { walkPopular } from '../../../pipeline/discovery.ts';
 import { fetchMovies } from '../../../pipeline/fetch-movies.ts';
 import { endsOf, loadBronze } from '../../../pipeline/stages.ts';
-import { loadConfig } from '../../../platform/config.ts';
-import type { Context } from '../../../platform/context.ts';
 import { openPlatform } from '../../../platform/platform.ts';
 import { warehouseAccess } from '../../../platform/warehouse.ts';
-import { systemClock } from '../../../runtime/clock.ts';
-import { Health } from '../../../runtime/health.ts';
-import { createMetrics } from '../../../runtime/metrics.ts';
-import { noProgress } from '../../../runtime/progress.ts';
 import { type Sandbox, startSandbox } from '../../../sandbox/server.ts';
-import { silent, testKafka, uniqueName, writeMessages } from '../../support/kafka/broker.ts';
+import { testContext } from '../../support/context.ts';
+import { testKafka, uniqueName, writeMessages } from '../../support/kafka/broker.ts';
 import { startSchemaRegistry, type TestRegistry } from '../../support/kafka/schema-registry.ts';
 import { Workspace } from '../../support/processes/cli.ts';
 
@@ -41,11 +36,8 @@ const environment = (more: Readonly<Record<string, string>>) => ({
   ...{ KAFKA_BROKERS: inject('brokers').join(), KAFKA_TOPIC_PREFIX: prefix, KAFKA_PARTITIONS: '1' },
   ...{ TMDB_BASE_URL: sandbox.url, TMDB_TOKEN: 'any', TMDB_RATE_LIMIT: '1000/1s', ...more },
 });
-const contextOf = (more: Readonly<Record<string, string>>): Context => ({
-  config: loadConfig({ DATA_DIR: workspace.dataDir, ...environment(more) }),
-  ...{ log: silent, progress: noProgress, metrics: createMetrics('test') },
-  ...{ signal: new AbortController().signal, health: new Health(systemClock) },
-});
+const contextOf = (more: Readonly<Record<string, string>>) =>
+  testContext({ DATA_DIR: workspace.dataDir, ...environment(more) });
 
 /** Loads all present records. @returns the number of rows in BRONZE. */
 async function load(more: Readonly<Record<string, string>>): Promise<unknown> {

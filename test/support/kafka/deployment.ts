@@ -3,18 +3,15 @@ import type { Gap } from '../../../kafka/gap.ts';
 import { walkPopular } from '../../../pipeline/discovery.ts';
 import { fetchMovies } from '../../../pipeline/fetch-movies.ts';
 import { endsOf, loadBronze } from '../../../pipeline/stages.ts';
-import { loadConfig } from '../../../platform/config.ts';
 import type { Context } from '../../../platform/context.ts';
 import { openPlatform } from '../../../platform/platform.ts';
 import { systemClock } from '../../../runtime/clock.ts';
-import { Health } from '../../../runtime/health.ts';
-import { createMetrics } from '../../../runtime/metrics.ts';
 import { noProgress } from '../../../runtime/progress.ts';
 import { type Sandbox, type SandboxOptions, startSandbox } from '../../../sandbox/server.ts';
 import { openDuckDbReader } from '../../../warehouse/duckdb/reader.ts';
+import { testContext } from '../context.ts';
 import { type Outcome, Workspace } from '../processes/cli.ts';
 import { duckDbOf } from '../warehouse/duckdb-of.ts';
-import { silent } from './broker.ts';
 
 interface MoreOptions {
   readonly env?: Readonly<Record<string, string>>;
@@ -45,12 +42,8 @@ export class Deployment implements AsyncDisposable {
     };
     const workspace = new Workspace(env);
     const waits: string[] = [];
-    const context = {
-      config: loadConfig({ DATA_DIR: workspace.dataDir, ...env }),
-      ...{ log: silent, metrics: createMetrics('test'), health: new Health(systemClock) },
-      progress: { ...noProgress, wait: (text: string) => void waits.push(text) },
-      signal: new AbortController().signal,
-    };
+    const progress = { ...noProgress, wait: (text: string) => void waits.push(text) };
+    const context = testContext({ DATA_DIR: workspace.dataDir, ...env }, { progress });
     return new Deployment(context, sandbox, workspace, waits);
   }
 

@@ -10,23 +10,19 @@ import { readTopic } from '../../../kafka/read-topic.ts';
 import type { Offsets } from '../../../kafka/topic.ts';
 import { fetchMovies } from '../../../pipeline/fetch-movies.ts';
 import { endsOf, type Loaded, loadBronze } from '../../../pipeline/stages.ts';
-import { loadConfig } from '../../../platform/config.ts';
 import type { Context } from '../../../platform/context.ts';
 import { openPlatform, type Platform } from '../../../platform/platform.ts';
-import { systemClock } from '../../../runtime/clock.ts';
-import { Health } from '../../../runtime/health.ts';
-import { createMetrics } from '../../../runtime/metrics.ts';
-import { noProgress } from '../../../runtime/progress.ts';
 import { GeneratedCatalogue } from '../../../sandbox/catalogue-generated.ts';
 import { type Sandbox, startSandbox } from '../../../sandbox/server.ts';
 import { deadLetterCodec, movieIdCodec, rawMovieCodec } from '../../../schemas/codecs.ts';
 import type { RawMovie } from '../../../schemas/records.ts';
 import { type AuditReport, audit } from '../audit/audit.ts';
+import { testContext } from '../context.ts';
 import { FaultProxy } from '../network/fault-proxy.ts';
 import { advertisedAs } from '../network/network-fleet.ts';
 import { type Outcome, Workspace } from '../processes/cli.ts';
 import { FleetBroker } from '../processes/fleet.ts';
-import { silent, withAdmin } from './broker.ts';
+import { withAdmin } from './broker.ts';
 import { plainClient } from './client.ts';
 import { topicNames, topics } from './topics.ts';
 
@@ -189,14 +185,7 @@ export class KafkaFixture implements AsyncDisposable {
     env: Readonly<Record<string, string>> = {},
   ): RunningStage<T> {
     const stop = new AbortController();
-    const context: Context = {
-      config: loadConfig(this.settings(env)),
-      log: silent,
-      progress: noProgress,
-      signal: stop.signal,
-      metrics: createMetrics('test'),
-      health: new Health(systemClock),
-    };
+    const context = testContext(this.settings(env), { signal: stop.signal });
     const run = async () => {
       await using platform = openPlatform(context);
       return await work(platform, context);

@@ -7,15 +7,11 @@ import type { Broker } from '../../../kafka/broker/broker.ts';
 import { startLocalBroker } from '../../../kafka/broker/local-broker.ts';
 import { startBroker } from '../../../kafka/broker/start-broker.ts';
 import type { Kafka as Client } from '../../../kafka/client.ts';
-import { loadConfig } from '../../../platform/config.ts';
 import type { Context } from '../../../platform/context.ts';
 import { openPlatform, type Platform } from '../../../platform/platform.ts';
-import { systemClock } from '../../../runtime/clock.ts';
-import { Health } from '../../../runtime/health.ts';
-import { createMetrics } from '../../../runtime/metrics.ts';
-import { noProgress } from '../../../runtime/progress.ts';
+import { testContext } from '../context.ts';
 import { type Outcome, Workspace } from '../processes/cli.ts';
-import { silent, withAdmin } from './broker.ts';
+import { withAdmin } from './broker.ts';
 import { jarsDir } from './broker-setup.ts';
 import { plainClient } from './client.ts';
 import { formatByCopy } from './formatted-folder.ts';
@@ -55,14 +51,7 @@ export class OwnKafka implements AsyncDisposable {
       await vi.waitUntil(async () => (await there()).length === 0, { timeout: 20_000, interval: 50 });
     });
     const workspace = new Workspace(env);
-    const context: Context = {
-      config: loadConfig({ DATA_DIR: workspace.dataDir, ...env }),
-      log: silent,
-      progress: noProgress,
-      signal: new AbortController().signal,
-      metrics: createMetrics('test'),
-      health: new Health(systemClock),
-    };
+    const context = testContext({ DATA_DIR: workspace.dataDir, ...env });
     const platform = openPlatform(context);
     return new Stage({ context, platform, client, kafka: await platform.kafka() }, workspace);
   }

@@ -3,15 +3,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { loadConfig } from '../../../platform/config.ts';
-import { systemClock } from '../../../runtime/clock.ts';
 import { ExitCode, UsageError } from '../../../runtime/errors.ts';
-import { Health } from '../../../runtime/health.ts';
-import { createLogger } from '../../../runtime/logger.ts';
-import { createMetrics } from '../../../runtime/metrics.ts';
-import { noProgress } from '../../../runtime/progress.ts';
 import { invocationOf } from '../../support/commands/command-line.ts';
 import { checkOutput } from '../../support/commands/outputs.ts';
+import { testContext } from '../../support/context.ts';
 
 it('walks the same number of pages by default, in every command that walks the popular list', () => {
   const walks = [['run'], ['run', '--once'], ['produce', 'popular']].map((argv) => invocationOf(argv).options['pages']);
@@ -26,17 +21,8 @@ describe('the arguments of a command', () => {
   });
   afterEach(() => rmSync(dataDir, { recursive: true, force: true }));
 
-  const run = async (argv: readonly string[], signal = new AbortController().signal): Promise<number> => {
-    const context = {
-      config: loadConfig({ DATA_DIR: dataDir }),
-      log: createLogger('silent', []),
-      progress: noProgress,
-      signal,
-      metrics: createMetrics('test'),
-      health: new Health(systemClock),
-    };
-    return invocationOf(argv).run(context);
-  };
+  const run = async (argv: readonly string[], signal = new AbortController().signal): Promise<number> =>
+    invocationOf(argv).run(testContext({ DATA_DIR: dataDir }, { signal }));
 
   it.each([
     [['frobnicate'], "unknown command 'frobnicate'"],

@@ -4,15 +4,11 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Claim, claimDataDir } from '../../../kafka/broker/claim.ts';
 import { createCredentials } from '../../../kafka/broker/credentials.ts';
-import { loadConfig } from '../../../platform/config.ts';
 import type { Context } from '../../../platform/context.ts';
 import { brokerDir, joinLocalServices, tokenStoreDir } from '../../../platform/local-services.ts';
-import { systemClock } from '../../../runtime/clock.ts';
-import { Health } from '../../../runtime/health.ts';
 import { ownHolder } from '../../../runtime/holder.ts';
-import { createLogger } from '../../../runtime/logger.ts';
-import { createMetrics } from '../../../runtime/metrics.ts';
 import { noProgress } from '../../../runtime/progress.ts';
+import { testContext } from '../../support/context.ts';
 
 let dataDir: string;
 let claim: Claim | undefined;
@@ -28,17 +24,11 @@ afterEach(() => {
   rmSync(dataDir, { recursive: true });
 });
 
-const contextOf = (
-  settings: Readonly<Record<string, string>> = {},
-  signal = new AbortController().signal,
-): Context => ({
-  config: loadConfig({ DATA_DIR: dataDir, ...settings }),
-  log: createLogger('silent', []),
-  progress: { ...noProgress, wait: (text) => told.push(text) },
-  metrics: createMetrics('0'),
-  health: new Health(systemClock),
-  signal,
-});
+const contextOf = (settings: Readonly<Record<string, string>> = {}, more: Partial<Context> = {}) =>
+  testContext(
+    { DATA_DIR: dataDir, ...settings },
+    { progress: { ...noProgress, wait: (text) => told.push(text) }, ...more },
+  );
 
 /** This process is the one that holds the folder, and also its broker. */
 async function hold(isShared: boolean, port = 9001): Promise<void> {
@@ -127,7 +117,7 @@ describe('a stage that is one of several processes', () => {
 
   it('ends the wait when it is told to stop', async () => {
     const stop = new AbortController();
-    const joining = joinLocalServices(contextOf({}, stop.signal), { waitsForUp: true });
+    const joining = joinLocalServices(contextOf({}, { signal: stop.signal }), { waitsForUp: true });
     stop.abort(new Error('stopped'));
     await expect(joining).rejects.toThrow('stopped');
   });
