@@ -49,7 +49,9 @@ describe('replay raw', () => {
       `select table_schema || '.' || table_name as name from information_schema.tables
         where table_schema = 'gold' or table_name like 'silver\\_%' escape '\\' or table_name in ('raw_movies', 'raw_genres')`,
     );
-    const lineage = `c not in ('ingested_at', 'batch_id', 'load_seq') and not regexp_matches(c, '^_.*(loaded_at|batch_id|_seq)$')`;
+    // A document that a rebuild or a replay has loaded again counts twice among the shapes (ADR 59).
+    const counts = `'occurrences', 'example_movie_id'`;
+    const lineage = `c not in ('ingested_at', 'batch_id', 'load_seq', ${counts}) and not regexp_matches(c, '^_.*(loaded_at|batch_id|_seq)$')`;
     const found: Record<string, unknown> = {};
     for (const { name } of tables) {
       [found[String(name)]] = await query(

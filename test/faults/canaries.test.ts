@@ -17,16 +17,23 @@ import { isLongForm } from '../tiers.ts';
 const canaries = new Map(secretNames.map((name) => [name, `canary+${randomBytes(12).toString('hex')}/${name.length}`]));
 const isUrl = (name: string) => /_(?:URL|PROXY)$/.test(name);
 
+/** Of logins that a local broker or a login with a password excludes. They have tests of their own below. */
+const ofOtherLogins = new Set([
+  ...['KAFKA_OAUTH_CLIENT_SECRET', 'KAFKA_CLIENT_CERT', 'KAFKA_CLIENT_KEY', 'SCHEMA_REGISTRY_PASSWORD'],
+]);
+
 /** @param redis a port of loopback. */
 const environmentWith = (redis: number): Record<string, string> => ({
   KAFKA_USERNAME: 'canary-user',
   ...Object.fromEntries(
-    [...canaries].map(([name, canary]) => [
-      name,
-      isUrl(name)
-        ? `${name.endsWith('PROXY') ? 'http' : 'redis'}://me:${encodeURIComponent(canary)}@127.0.0.1:${redis}`
-        : canary,
-    ]),
+    [...canaries]
+      .filter(([name]) => !ofOtherLogins.has(name))
+      .map(([name, canary]) => [
+        name,
+        isUrl(name)
+          ? `${name.endsWith('PROXY') ? 'http' : 'redis'}://me:${encodeURIComponent(canary)}@127.0.0.1:${redis}`
+          : canary,
+      ]),
   ),
 });
 
@@ -145,14 +152,15 @@ describe('a secret that a server sends back in every answer', () => {
       expectClean(outcome);
       expect(outcome.stdout, outcome.stderr).toMatch(/Snowflake/);
     }
-    const service = workspace.start(['load'], { ...hostile, HTTP_LISTEN: '127.0.0.1:0' });
+    const service = workspace.start(['run'], { ...hostile, HTTP_LISTEN: '127.0.0.1:0' });
     const ended = outcomeOf(service);
     const said: string[] = [];
     service.stderr?.on('data', (data) => said.push(String(data)));
     const address = () => /"url":"(http:[^"]+)"/.exec(said.join(''))?.[1];
     const hasEnded = () => service.exitCode !== null;
-    await until('Snowflake has refused it', () => hasEnded() || (!!address() && /Snowflake/.test(said.join(''))), {
-      timeoutMs: 90_000,
+    const isRefused = () => hasEnded() || (!!address() && /Snowflake/.test(said.join('')));
+    await until('Snowflake has refused it', isRefused, { timeoutMs: 90_000 }).catch((error) => {
+      throw new Error(said.join('').slice(-3_000), { cause: error });
     });
     for (const path of ['/readyz', '/healthz', '/metrics']) {
       const answer = await fetch(`${address()}${path}`)
@@ -183,6 +191,58 @@ describe('a password of Kafka that the broker sends back', () => {
       expectClean(outcome);
     },
   );
+});
+
+describe('a secret of another server of Kafka', () => {
+  const secret = (name: string) => canaries.get(name) ?? '';
+  const logins: [what: string, settings: (url: string) => Record<string, string>, said: RegExp][] = [
+    [
+      'of the token server, which sends it back',
+      (url) => ({
+        ...{
+          KAFKA_SASL_MECHANISM: 'oauthbearer',
+          KAFKA_OAUTH_TOKEN_URL: `${url}/token`,
+          KAFKA_OAUTH_CLIENT_ID: 'client',
+        },
+        KAFKA_OAUTH_CLIENT_SECRET: secret('KAFKA_OAUTH_CLIENT_SECRET'),
+      }),
+      /KAFKA_OAUTH_TOKEN_URL|token/,
+    ],
+    [
+      'that is no certificate',
+      () => ({
+        KAFKA_SSL: 'true',
+        KAFKA_CLIENT_CERT: secret('KAFKA_CLIENT_CERT'),
+        KAFKA_CLIENT_KEY: secret('KAFKA_CLIENT_KEY'),
+      }),
+      /KAFKA_CLIENT_CERT/,
+    ],
+    [
+      'of the schema registry, which sends it back',
+      (url) => ({
+        ...{ SCHEMA_REGISTRY_URL: url, SCHEMA_REGISTRY_USERNAME: 'client' },
+        SCHEMA_REGISTRY_PASSWORD: secret('SCHEMA_REGISTRY_PASSWORD'),
+      }),
+      /registry|Kafka/,
+    ],
+  ];
+
+  it.each(logins)('[R111] is not in the output of a command: %s', async (_, settingsOf, said) => {
+    await using server = await echoingSnowflake();
+    await using broker = await echoingBroker();
+    using workspace = new Workspace({ KAFKA_BROKERS: `127.0.0.1:${broker.port}`, LOG_LEVEL: 'trace' });
+    for (const args of [['doctor', '--json'], ['topics']]) {
+      const outcome = await workspace.run(args, settingsOf(`http://127.0.0.1:${server.port}`));
+      expect(outcome.code).not.toBe(0);
+      expect(outcome.stdout + outcome.stderr).toMatch(said);
+      expectClean(outcome);
+    }
+  });
+
+  it('has a test for each login', () => {
+    const settings = logins.map(([, settingsOf]) => Object.keys(settingsOf('http://x')));
+    expect([...ofOtherLogins].filter((name) => !settings.flat().includes(name))).toEqual([]);
+  });
 });
 
 /** All rows of each DuckDB file below a folder, as text. */

@@ -22,20 +22,20 @@ export class ThreeBrokerBed implements AsyncDisposable {
   readonly #sandbox: Sandbox;
   readonly #settings: Readonly<Record<string, string>>;
   readonly #requests: Map<number, number>;
-  /** Published so far. */
-  #movies = 0;
+  readonly #movies: number;
 
   private constructor(
     workspace: Workspace,
     cluster: ThreeBrokers,
     sandbox: Sandbox,
     requests: Map<number, number>,
-    perSecond: number,
+    { movies, perSecond }: { readonly movies: number; readonly perSecond: number },
   ) {
     this.workspace = workspace;
     this.cluster = cluster;
     this.#sandbox = sandbox;
     this.#requests = requests;
+    this.#movies = movies;
     this.#settings = {
       DATA_DIR: workspace.dataDir,
       KAFKA_BROKERS: cluster.addresses.join(),
@@ -48,14 +48,14 @@ export class ThreeBrokerBed implements AsyncDisposable {
     this.fleet = new Fleet(this.#settings);
   }
 
-  /** @param movies published as ids at once. @param perSecond the limit of requests. @param later movies that may be published later */
-  static async open(movies: number, perSecond: number, later = 0): Promise<ThreeBrokerBed> {
+  /** @param movies published as ids at once. @param perSecond the limit of requests. */
+  static async open(movies: number, perSecond: number): Promise<ThreeBrokerBed> {
     const workspace = new Workspace();
     const requests = new Map<number, number>();
     const [cluster, sandbox] = await Promise.all([
       ThreeBrokers.start(join(workspace.dataDir, 'kafka')),
       startSandbox({
-        movies: movies + later,
+        movies,
         latencyMs: [20, 120],
         limit: { capacity: perSecond, windowMs: 1_000 },
         onRequest: ({ path }) => {
@@ -64,15 +64,9 @@ export class ThreeBrokerBed implements AsyncDisposable {
         },
       }),
     ]);
-    const bed = new ThreeBrokerBed(workspace, cluster, sandbox, requests, perSecond);
-    await bed.publish(movies);
+    const bed = new ThreeBrokerBed(workspace, cluster, sandbox, requests, { movies, perSecond });
+    await bed.run('produce', 'popular', '--pages', String(movies / 20));
     return bed;
-  }
-
-  /** Publishes so many further movies. @param movies a multiple of 20, the movies of a page */
-  async publish(movies: number): Promise<void> {
-    this.#movies += movies;
-    await this.run('produce', 'popular', '--pages', String(this.#movies / 20));
   }
 
   /** Requests for movies so far. */
