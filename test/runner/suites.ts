@@ -28,7 +28,7 @@ export const fullNumbers: Readonly<Record<string, string>> = {
   FAULT_SECONDS: '30',
   SOAK_MINUTES: '10',
   /** How long one of three brokers after the other fails. */
-  BROKER_CHAOS_MINUTES: '12',
+  BROKER_CHAOS_MINUTES: '20',
   /** Faults between the loader and Snowflake. */
   FAULT_STATEMENTS: '200',
   /** Histories of the loader's model. */
