@@ -5,7 +5,7 @@ import { Frames, int16, int32, string } from './kafka-protocol.ts';
 const api = { apiVersions: 18, saslHandshake: 17, saslAuthenticate: 36 } as const;
 const authenticationFailed = 58;
 
-/** A broker that refuses each login by SASL PLAIN. Its message repeats the credentials, with text that would steer a terminal. */
+/** A broker that refuses each login, by SASL PLAIN or OAUTHBEARER. Its message repeats the credentials, with text that would steer a terminal. */
 export const echoingBroker = () =>
   serveSockets((socket) => {
     const frames = new Frames();
@@ -25,7 +25,7 @@ function answerTo(frame: Buffer): Buffer {
     const ranges = Object.values(api).map((key) => Buffer.concat([int16(key), int16(0), int16(1)]));
     return Buffer.concat([int16(0), int32(ranges.length), ...ranges, ...(version > 0 ? [int32(0)] : [])]);
   }
-  if (kind === api.saslHandshake) return Buffer.concat([int16(0), int32(1), string('PLAIN')]);
+  if (kind === api.saslHandshake) return Buffer.concat([int16(0), int32(2), string('PLAIN'), string('OAUTHBEARER')]);
   const echo = frame.subarray(12).toString('latin1').replaceAll('\0', ' ');
   const message = string(`\u001b[2J\u202e access denied for ${echo}`);
   const lifetime = version > 0 ? Buffer.alloc(8) : Buffer.alloc(0);

@@ -76,6 +76,16 @@ export const echoingSnowflake = (): Promise<HttpServer> =>
     response.writeHead(200, json).end(JSON.stringify({ success: false, code: '390100', message, data: {} }));
   });
 
+/** A token server or schema registry that refuses the login, and repeats its user and secret, as they were sent and decoded. */
+export const echoingLogin = (): Promise<HttpServer> =>
+  serve((request, response) => {
+    const encoded = request.headers.authorization?.replace('Basic ', '') ?? '';
+    const text = `${steering} ${encoded} ${Buffer.from(encoded, 'base64')} ${receivedBy(request)}`;
+    response
+      .writeHead(401, { ...json, 'www-authenticate': `Basic realm="${encodeURIComponent(text)}"` })
+      .end(JSON.stringify({ error: 'invalid_client', error_description: text, error_code: 40_101, message: text }));
+  });
+
 /** A Redis that answers every command with an error that repeats it. */
 export const echoingRedis = () =>
   serveSockets((socket) => {
