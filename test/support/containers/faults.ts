@@ -94,15 +94,25 @@ function fill(disk: SmallDisk): Disposable {
 const fullWarehouse: Fault = {
   what: 'the disk of the warehouse full',
   inject: async (fleet, { warehouse }) => {
-    using _full = fill(warehouse);
-    await until('the scheduler is not ready, and says why', 120_000, async () => {
-      const { ok, checks } = await fleet.ready('scheduler');
-      return (!ok && /no space left/.test(JSON.stringify(checks))) || JSON.stringify(checks);
-    });
-    await until('the log says to make room', 60_000, async () => {
-      const log = await fleet.must('docker compose logs --no-log-prefix --tail 20 loader');
-      return /no space left on its disk; make room/.test(log) || log;
-    });
+    // Without new rows the scheduler builds nothing, and without answers the loader writes nothing: both get work that waits.
+    await fleet.must('docker compose stop scheduler');
+    await fleet.untilDrained();
+    const fetchers = await fleet.containers('fetcher');
+    await docker('pause', ...fetchers);
+    await fleet.work();
+    {
+      using _full = fill(warehouse);
+      await docker('unpause', ...fetchers);
+      await until('the log says to make room', 60_000, async () => {
+        const log = await fleet.must('docker compose logs --no-log-prefix --since 1m loader');
+        return /no space left on its disk; make room/.test(log) || log;
+      });
+      await fleet.must('docker compose start scheduler');
+      await until('the scheduler is not ready, and says why', 120_000, async () => {
+        const { ok, checks } = await fleet.ready('scheduler');
+        return (!ok && /no space left/.test(JSON.stringify(checks))) || JSON.stringify(checks);
+      });
+    }
   },
 };
 
