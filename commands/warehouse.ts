@@ -100,7 +100,7 @@ const adoptCluster = defineCommand({
       'cluster from its first record.',
     'It compares movie, time, address and status of every record, and the document of one record in a hundred. At the first difference it ends with ' +
       'exit code 2 and names the record; BRONZE is then unchanged. A mirror that moves the offsets cannot be adopted. Run it before the first ' +
-      'loader of the new cluster, while no loader runs.',
+      'loader of the new cluster, while no loader runs. Loaders of the former cluster then refuse to load.',
   ],
   examples: [
     ['warehouse adopt-cluster --dry-run', 'only compare'],

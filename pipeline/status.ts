@@ -10,6 +10,7 @@ import { systemClock } from '../runtime/clock.ts';
 import { messageOf } from '../runtime/errors.ts';
 import { scrub } from '../runtime/scrub.ts';
 import { count, time, type ValueOf } from '../runtime/shape.ts';
+import { refuseFormerTopic } from '../warehouse/adoption.ts';
 import { keptCoverageShape } from './coverage-report.ts';
 import { readLastCoverage } from './last-coverage.ts';
 import { type Positions, readWarehouse, topicKey, unreadWarehouse, warehouseShape } from './warehouse-status.ts';
@@ -148,7 +149,8 @@ async function lags(
   const missing: readonly string[] = await admin.missingTopics();
   const inLedger = async (topic: string): Promise<Offsets | null> => {
     if (positions === null || missing.includes(topic)) return positions && new Map();
-    return positions.get(topicKey(clusterId, topic, await admin.topicId(topic))) ?? new Map();
+    const id = { clusterId, topic, topicId: await admin.topicId(topic) };
+    return refuseFormerTopic(id, positions.get(topicKey(clusterId, topic, id.topicId)) ?? new Map());
   };
   const inGroup = async (names: RenamedGroup, topic: string): Promise<Offsets> =>
     missing.includes(topic) ? new Map() : offsetsOf(await commitsWithFormer(admin, names, topic));

@@ -7,7 +7,7 @@ import { warehouseAccess } from '../platform/warehouse.ts';
 import { PreconditionError, UsageError } from '../runtime/errors.ts';
 import { count, offset, type ValueOf } from '../runtime/shape.ts';
 import type { Topic } from '../schemas/topics.ts';
-import { type Adoption, alreadyLoaded } from '../warehouse/adoption.ts';
+import { type Adoption, alreadyLoaded, isFence } from '../warehouse/adoption.ts';
 import type { TopicId, WarehouseReader } from '../warehouse/warehouse.ts';
 import { isOfTopic, LoadedRows, quoted } from './loaded-rows.ts';
 import { MirrorComparison, type SharedRange } from './mirror-comparison.ts';
@@ -65,7 +65,8 @@ export async function adoptCluster(
     const old = former.get(topic.name);
     if (!old) continue;
     const to = { clusterId, topic: topic.name, topicId: await cluster.admin.topicId(topic.name) };
-    if ((await positionsOf(query, to)).size > 0) throw alreadyLoaded(to);
+    // Fences do not count: the current cluster is a former one, and BRONZE moves back to it.
+    if (![...(await positionsOf(query, to)).values()].every(isFence)) throw alreadyLoaded(to);
     const positions = await positionsOf(query, old);
     adoptions.push({ from: old, to, positions });
     partitions.push(...(await compareTopic(platform, query, { topic, old, positions, signal: context.signal })));
@@ -75,12 +76,7 @@ export async function adoptCluster(
       'BRONZE and the cluster have no record in common that could be compared. Nothing was changed',
     );
   }
-  if (!isDryRun) {
-    // An unfinished rebuild has records of the other cluster.
-    await using rebuild = await system.openRebuild();
-    await rebuild.discard();
-    await system.adopt(adoptions);
-  }
+  if (!isDryRun) await system.adopt(adoptions);
   return { isDryRun, from: adoptions[0]?.from.clusterId ?? '', to: clusterId, partitions };
 }
 

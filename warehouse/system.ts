@@ -68,7 +68,8 @@ export interface WarehouseAccess {
   /** The result opens the warehouse only during its calls. */
   openPurge(): Promise<Purge>;
   /**
-   * Records in the ledger, in one transaction, that the new topics continue the old ones. Rows and positions stay as they are.
+   * Records in the ledger, in one transaction, that the new topics continue the old ones. Rows and positions stay as they are. Nothing can
+   * be loaded from the old topics any more, and an unfinished rebuild is discarded.
    * @throws PreconditionError if the positions are no longer those of the comparison, or if the new topics have positions.
    */
   adopt(adoptions: readonly Adoption[]): Promise<void>;

@@ -61,7 +61,10 @@ export const batchId = ({ partition, firstOffset, nextOffset }: Batch): string =
 export interface Warehouse extends AsyncDisposable {
   /** Creates what is missing; may be called again. */
   migrate(): Promise<void>;
-  /** For each partition of the topic, the first offset that is not in BRONZE yet. A partition never loaded is absent. */
+  /**
+   * For each partition of the topic, the first offset that is not in BRONZE yet. A partition never loaded is absent.
+   * @throws PreconditionError if the topic is of a cluster that another one has replaced, as does `append`.
+   */
   positions(topic: TopicId): Promise<ReadonlyMap<number, bigint>>;
   /**
    * Appends rows and their positions in one transaction: all of `batches` or nothing. The stored position of

@@ -2,6 +2,8 @@ import type { Message } from 'kafkajs';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createAdmin } from '../../kafka/admin.ts';
 import type { Kafka } from '../../kafka/client.ts';
+import { loadBronze } from '../../pipeline/stages.ts';
+import { openPlatform } from '../../platform/platform.ts';
 import { rawMovieCodec } from '../../schemas/codecs.ts';
 import { testKafka, uniqueName, writeMessages } from '../support/kafka/broker.ts';
 import { plainClient } from '../support/kafka/client.ts';
@@ -79,6 +81,34 @@ describe('a cluster that mirrors the one from which BRONZE was loaded', () => {
       retained: 0,
     });
     expect((await adopt()).stderr).toContain('there is nothing to adopt');
+  });
+
+  it('[R183] leaves no way to load the former cluster again, for loaders that run, start, or replay', async () => {
+    const movies = await before.movies();
+    await mirrorTopic(old, mirror, topic);
+    await using platform = openPlatform(before.context);
+    const running = loadBronze(platform, before.context);
+    const ended = running.then(
+      () => null,
+      (error) => String(error),
+    );
+    const adopted = await adopt();
+    expect(adopted.code, adopted.stderr).toBe(0);
+
+    const left = /BRONZE continues \S+raw-movies on the cluster that has replaced/;
+    await writeMessages(old, topic, [{ key: '8', value: rawMovieCodec.encode(rawMovie(8)) }]);
+    expect(await ended).toMatch(left);
+    for (const args of [
+      ['load', '--once'],
+      ['replay', 'raw', '--all'],
+      ['replay', 'raw', '--all', '--rebuild'],
+    ]) {
+      const { code, stderr } = await before.run(...args);
+      expect(stderr, args.join(' ')).toMatch(left);
+      expect(code, args.join(' ')).toBe(2);
+    }
+    expect((await before.run('status')).stdout).toMatch(left);
+    expect(await before.movies()).toEqual(movies);
   });
 
   it('[R176] is compared with the newest topic of the name, although a purge has given an older one higher numbers', async () => {

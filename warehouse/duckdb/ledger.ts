@@ -1,4 +1,5 @@
 import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api';
+import { refuseFormerTopic } from '../adoption.ts';
 import type { Ledger } from '../ledger.ts';
 import { type NumberedBatch, numbered, payloadBytes, timestampText } from '../numbered-batch.ts';
 import { type Batch, FencedError, type TopicId } from '../warehouse.ts';
@@ -11,8 +12,8 @@ export class LoadLedger implements Ledger<DuckDBConnection> {
     this.prefix = prefix;
   }
 
-  positions(connection: DuckDBConnection, topic: TopicId): Promise<ReadonlyMap<number, bigint>> {
-    return storedPositions(connection, `bronze.${this.prefix}load_positions`, topic);
+  async positions(connection: DuckDBConnection, topic: TopicId): Promise<ReadonlyMap<number, bigint>> {
+    return refuseFormerTopic(topic, await storedPositions(connection, `bronze.${this.prefix}load_positions`, topic));
   }
 
   async advance(connection: DuckDBConnection, batches: readonly Batch[], ingestedAt: Date): Promise<NumberedBatch[]> {
@@ -31,7 +32,7 @@ export const isOfTopic = `cluster_id = $1 and topic = $2 and topic_id in ($3, ''
 
 export const keyOf = ({ clusterId, topic, topicId }: TopicId): DuckDBValue[] => [clusterId, topic, topicId];
 
-/** The positions in this table. */
+/** The positions in this table, fences included. */
 export async function storedPositions(
   connection: DuckDBConnection,
   table: string,
@@ -49,7 +50,7 @@ export async function lastLoadSeq(connection: DuckDBConnection, prefix: string):
   return last as bigint;
 }
 
-/** @throws FencedError if the stored position is not the batch's first offset. */
+/** @throws FencedError if the stored position is not the batch's first offset, PreconditionError if the topic was left. */
 export async function movePosition(
   connection: DuckDBConnection,
   table: string,
@@ -65,7 +66,8 @@ export async function movePosition(
     [...key, firstOffset, nextOffset, movedAt],
   );
   if (moved.rowsChanged === 1) return;
-  const stored = (await storedPositions(connection, table, partition)).get(partition.partition) ?? null;
+  const all = refuseFormerTopic(partition, await storedPositions(connection, table, partition));
+  const stored = all.get(partition.partition) ?? null;
   if (stored !== null) throw new FencedError(partition, firstOffset, stored); // mutant: warehouse.fenced
   await connection.run(
     `insert into ${table} (cluster_id, topic, topic_id, kafka_partition, next_offset, updated_at)

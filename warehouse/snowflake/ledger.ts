@@ -1,3 +1,4 @@
+import { refuseFormerTopic } from '../adoption.ts';
 import type { Ledger } from '../ledger.ts';
 import { type NumberedBatch, numbered, payloadBytes, timestampText } from '../numbered-batch.ts';
 import { type Batch, FencedError, type PartitionId, type TopicId } from '../warehouse.ts';
@@ -12,8 +13,8 @@ export class LoadLedger implements Ledger<SnowflakeSession, LoadLock> {
     this.prefix = prefix;
   }
 
-  positions(session: SnowflakeSession, topic: TopicId): Promise<ReadonlyMap<number, bigint>> {
-    return storedPositions(session, `bronze.${this.prefix}load_positions`, topic);
+  async positions(session: SnowflakeSession, topic: TopicId): Promise<ReadonlyMap<number, bigint>> {
+    return refuseFormerTopic(topic, await storedPositions(session, `bronze.${this.prefix}load_positions`, topic));
   }
 
   async advance(lock: LoadLock, batches: readonly Batch[], ingestedAt: Date): Promise<NumberedBatch[]> {
@@ -27,7 +28,7 @@ export class LoadLedger implements Ledger<SnowflakeSession, LoadLock> {
 
 const keyOf = ({ clusterId, topic, topicId }: TopicId): string[] => [clusterId, topic, topicId];
 
-/** The positions in this table. */
+/** The positions in this table, fences included. */
 export async function storedPositions(
   session: SnowflakeSession,
   table: string,
@@ -53,7 +54,7 @@ export async function lastLoadSeq(session: SnowflakeSession, prefix: string): Pr
 
 /**
  * The load lock prevents other processes from moving a position between the comparison and the MERGE; the MERGE compares again.
- * @throws FencedError if a stored position is not the batch's first offset.
+ * @throws FencedError if a stored position is not the batch's first offset, PreconditionError if the topic was left.
  */
 export async function movePositions(
   { session, transactionGuard }: LoadLock,
@@ -105,7 +106,8 @@ const topicKey = ({ partition }: Batch): string => keyOf(partition).join(' ');
 
 async function refuseMoved(session: SnowflakeSession, table: string, batches: readonly Batch[]): Promise<void> {
   for (const ofTopic of Map.groupBy(batches, topicKey).values()) {
-    const stored = new Map(await storedPositions(session, table, (ofTopic[0] as Batch).partition));
+    const topic = (ofTopic[0] as Batch).partition;
+    const stored = new Map(refuseFormerTopic(topic, await storedPositions(session, table, topic)));
     for (const { partition, firstOffset, nextOffset } of ofTopic) {
       const position = stored.get(partition.partition);
       if (position !== undefined && position !== firstOffset) throw new FencedError(partition, firstOffset, position);

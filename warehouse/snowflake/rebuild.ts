@@ -35,7 +35,7 @@ class SnowflakeRebuild extends SnowflakeWarehouse implements Rebuild {
     await super.migrate();
     await this.client.use(async (session) => {
       // A process killed between two of these was either creating the tables, which are empty, or dropping them, so nothing is lost.
-      if (!(await isWhole(session))) await dropTables(session);
+      if (!(await isWhole(session))) await dropRebuild(session);
       await migrateBronze(session, prefix);
       await grantAsBronze(session);
     });
@@ -55,7 +55,7 @@ class SnowflakeRebuild extends SnowflakeWarehouse implements Rebuild {
   }
 
   discard(): Promise<void> {
-    return this.client.use(dropTables);
+    return this.client.use(dropRebuild);
   }
 
   async #swapWhole(refused: ReadonlySet<RecordAddress>): Promise<SwapReport> {
@@ -95,13 +95,23 @@ async function grantAsBronze(session: SnowflakeSession): Promise<void> {
   }
 }
 
-async function isWhole(session: SnowflakeSession): Promise<boolean> {
+const isWhole = async (session: SnowflakeSession): Promise<boolean> =>
+  (await presentTables(session)).length === bronzeTables.length;
+
+async function presentTables(session: SnowflakeSession): Promise<string[]> {
   const names = bronzeTables.map((table) => `'${prefix}${table}'`).join(', ');
   const { rows } = await session.execute({
-    sql: `select count(*) as tables from information_schema.tables
+    sql: `select lower(table_name) as name from information_schema.tables
            where lower(table_schema) = 'bronze' and lower(table_name) in (${names})`,
   });
-  return Number(rows[0]?.['tables']) === bronzeTables.length;
+  return rows.map(({ name }) => String(name));
+}
+
+/** Removes the rows of an unfinished rebuild, so that the next one starts from scratch. */
+export async function emptyRebuild({ session, transactionGuard }: LoadLock): Promise<void> {
+  for (const table of await presentTables(session)) {
+    await session.execute({ sql: `delete from bronze.${table} where ${transactionGuard}` });
+  }
 }
 
 /** A rebuild that has been promoted leaves nothing. */
@@ -110,7 +120,8 @@ async function isSwapped(session: SnowflakeSession): Promise<boolean> {
   return rows.length === 0;
 }
 
-async function dropTables(session: SnowflakeSession): Promise<void> {
+/** Deletes the tables of a rebuild. */
+export async function dropRebuild(session: SnowflakeSession): Promise<void> {
   for (const table of [...bronzeTables, 'uncovered']) {
     await session.execute({ sql: `drop table if exists bronze.${prefix}${table}` });
   }

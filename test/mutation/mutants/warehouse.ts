@@ -120,6 +120,13 @@ export const warehouseMutants: readonly Mutant[] = [
     tests: replay,
   },
   {
+    name: 'adoption: a loader of the former cluster loads again',
+    file: 'warehouse/adoption.ts',
+    place: 'adoption.former-cluster',
+    change: always,
+    tests: replay,
+  },
+  {
     name: 'adoption: positions that have moved since the comparison are adopted',
     file: 'warehouse/adoption.ts',
     place: 'adoption.compared-positions',

@@ -1,5 +1,15 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { batch, load, offsets, partition, type ReplayFixture, topic } from './replay-contract.ts';
+import {
+  batch,
+  fill,
+  load,
+  offsets,
+  partition,
+  promote,
+  type ReplayFixture,
+  tablesBeside,
+  topic,
+} from './replay-contract.ts';
 
 const mirror = { clusterId: 'mirror', topic: topic.topic, topicId: 'mirrored' };
 const other = { ...topic, topic: 'tmdb.raw-genres', topicId: 'genres' };
@@ -28,12 +38,42 @@ export function adoptionContract(name: string, open: () => Promise<ReplayFixture
     it('[R176] moves positions and ledger lines to the new cluster, so that its loader continues', async () => {
       await fixture.adopt([{ from: topic, to: mirror, positions: compared() }]);
       expect(await positions(mirror)).toEqual(compared());
-      expect(await positions(topic)).toEqual(none);
       const lines = await fixture.sql('select distinct cluster_id, topic_id from bronze.load_batches');
       expect(lines).toEqual([{ cluster_id: 'mirror', topic_id: 'mirrored' }]);
       await load(fixture, batch(10, 12, { ...mirror, partition: 0 }));
       expect(await offsets(fixture, 'kafka_partition = 0')).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
       await expect(load(fixture, batch(0, 10, { ...mirror, partition: 0 }))).rejects.toThrow('is at 12');
+    });
+
+    it('[R183] lets no loader of the former cluster load again, also into a partition that it has not begun', async () => {
+      await fixture.adopt([{ from: topic, to: mirror, positions: compared() }]);
+      const left = /BRONZE continues tmdb\.raw-movies on the cluster that has replaced cluster/;
+      await expect(positions(topic)).rejects.toThrow(left);
+      for (const late of [batch(0, 10), batch(10, 12), batch(0, 2, partition(7))]) {
+        await expect(load(fixture, late)).rejects.toThrow(left);
+      }
+      expect(await offsets(fixture, 'kafka_partition in (0, 7)')).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+      await fill(fixture, batch(0, 10, { ...mirror, partition: 0 }));
+      await promote(fixture);
+      await expect(positions(topic)).rejects.toThrow(left);
+    });
+
+    it('[R183] can be adopted by the former cluster again, whose loader then continues', async () => {
+      await fixture.adopt([{ from: topic, to: mirror, positions: compared() }]);
+      await fixture.adopt([{ from: mirror, to: topic, positions: compared() }]);
+      expect(await positions(topic)).toEqual(compared());
+      await expect(positions(mirror)).rejects.toThrow('that has replaced mirror');
+      await load(fixture, batch(10, 11));
+    });
+
+    it('[R184] discards an unfinished rebuild, and only if nothing is refused', async () => {
+      await fill(fixture, batch(0, 5));
+      const rebuild = await tablesBeside(fixture);
+      await expect(fixture.adopt([{ from: topic, to: mirror, positions: compared(9n) }])).rejects.toThrow('meanwhile');
+      expect(await tablesBeside(fixture)).toEqual(rebuild);
+      await fill(fixture, batch(5, 6));
+      await fixture.adopt([{ from: topic, to: mirror, positions: compared() }]);
+      expect(await tablesBeside(fixture)).toEqual([]);
     });
 
     it('[R177] changes nothing if a loader has moved a position since the comparison', async () => {
