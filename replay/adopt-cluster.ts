@@ -32,6 +32,9 @@ export const adoptedShape = z.object({
         end: offset.describe('the offset at which the loader continues'),
         compared: count.describe('records that are equal to their rows'),
         documents: count.describe('those of them whose documents were compared too'),
+        withoutRow: count.describe(
+          'records without a row, which are accepted today: they were parked, and `replay raw --all` adds them',
+        ),
       }),
     )
     .describe('the partitions of the raw topics'),
@@ -50,12 +53,8 @@ export async function adoptCluster(
 ): Promise<Adopted> {
   const system = warehouseAccess(context);
   if (!system.exists()) throw new UsageError(`${system.name} does not exist: there is nothing to compare`);
-  // The file is open only during each query: other processes may use it meanwhile.
-  const query: WarehouseReader['query'] = async (sql) => {
-    await using reader = await system.openReader();
-    // Without await, the reader would be closed before the query has ended.
-    return await reader.query(sql);
-  };
+  await using reader = await system.openReader({ isShared: true });
+  const query: WarehouseReader['query'] = (sql) => reader.query(sql);
   const { cluster, clusterId } = await platform.kafka();
   const { rawMovies, rawGenres } = cluster.topics;
   const former = await formerTopics(query, { clusterId, names: [rawMovies.name, rawGenres.name], from });
@@ -158,10 +157,11 @@ async function compareTopic(
       partition,
       {
         range: { from },
-        comparison: { compared, documents },
+        comparison: { compared, documents, withoutRow },
       },
     ]) => {
-      return { topic: topic.name, partition, from, end: positions.get(partition) ?? 0n, compared, documents };
+      const end = positions.get(partition) ?? 0n;
+      return { topic: topic.name, partition, from, end, compared, documents, withoutRow };
     },
   );
 }

@@ -48,6 +48,8 @@ interface ReadOptions {
    * @default the reader waits as long as every other call, and reports it
    */
   readonly lookMs?: number;
+  /** For reads that take minutes: other processes may have the warehouse between two queries. @default they wait until the reader is closed */
+  readonly isShared?: boolean;
 }
 
 /** What stages, replays and reports need. Everything that it opens throws WarehouseUnavailableError while it is busy or unreachable. */

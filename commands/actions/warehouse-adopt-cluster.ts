@@ -27,5 +27,7 @@ function textOf({ isDryRun, from, to, partitions }: Adopted): string {
   const outcome = isDryRun
     ? `The cluster ${to} can continue ${from}: run the command without --dry-run.`
     : `The cluster ${to} continues ${from}: start the loader.`;
-  return [...compared, outcome].join('\n');
+  const withoutRow = partitions.reduce((sum, one) => sum + one.withoutRow, 0);
+  const parked = `${withoutRow} records have no row, because they were parked, and are accepted today: "replay raw --all" adds them afterwards.`;
+  return [...compared, ...(withoutRow > 0 ? [parked] : []), outcome].join('\n');
 }

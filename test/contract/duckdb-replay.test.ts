@@ -1,11 +1,12 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
 import { systemClock } from '../../runtime/clock.ts';
 import { adoptInDuckDb } from '../../warehouse/duckdb/adopt.ts';
 import { openDuckDbBackfill } from '../../warehouse/duckdb/backfill.ts';
 import { openDuckDbFile } from '../../warehouse/duckdb/file.ts';
+import { openSharedReader } from '../../warehouse/duckdb/reader.ts';
 import { openDuckDbRebuild } from '../../warehouse/duckdb/rebuild.ts';
 import { openDuckDbWarehouse } from '../../warehouse/duckdb/warehouse.ts';
 import { adoptionContract } from '../support/warehouse/adoption-contract.ts';
@@ -51,4 +52,17 @@ it('A rebuild takes over a DuckDB file of an older version, without topic ids', 
   } finally {
     await fixture.close();
   }
+});
+
+it('A shared reader of a DuckDB file lets a loader write between its queries', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'shared-reader-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const options = { path: join(folder, 'warehouse.duckdb'), lockWaitMs: 2_000, clock: systemClock };
+  await using loader = await openDuckDbWarehouse(options);
+  await loader.migrate();
+  await using reader = await openSharedReader(options);
+  const count = async () => (await reader.query('select count(*) as loaded from bronze.raw_movies'))[0]?.['loaded'];
+  expect(await count()).toBe(0);
+  await loader.append([batch(0, 4)]);
+  expect(await count()).toBe(4);
 });

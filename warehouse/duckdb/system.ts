@@ -26,9 +26,10 @@ export function duckDbSystem(
     dbtVariables: { WAREHOUSE: 'duckdb', DUCKDB_PATH: path, DUCKDB_MEMORY_LIMIT: memoryLimit(4_000) },
     exists: () => existsSync(path),
     openLoader: async () => (await import('./warehouse.ts')).openDuckDbWarehouse(options),
-    openReader: async ({ lookMs } = {}) => {
+    openReader: async ({ lookMs, isShared } = {}) => {
       const look = lookMs !== undefined && { lockWaitMs: lookMs, isLook: true, onWait: undefined };
-      return (await import('./reader.ts')).openDuckDbReader({ ...options, ...look });
+      const { openDuckDbReader, openSharedReader } = await import('./reader.ts');
+      return isShared ? openSharedReader(options) : openDuckDbReader({ ...options, ...look });
     },
     openRebuild: async () => (await import('./rebuild.ts')).openDuckDbRebuild(options),
     openBackfill: async (name) => (await import('./backfill.ts')).openDuckDbBackfill(options, name),
