@@ -82,27 +82,37 @@ export class WireFormat {
   async fromWire(messages: readonly FetchedMessage[], closed: AbortSignal): Promise<readonly FetchedMessage[] | null> {
     if (!messages.some(isConfluent)) return messages;
     const read: FetchedMessage[] = [];
+    const unknown = new Set<number>();
     for (const message of messages) {
-      const header = isConfluent(message) ? await this.#headerOf(message, closed) : undefined;
+      const header = isConfluent(message) ? await this.#headerOf(message, unknown, closed) : undefined;
       if (header === null) return null;
       read.push(header && message.value ? { ...message, value: withHeader(header, message.value) } : message);
     }
     return read;
   }
 
-  /** undefined: no schema of ours; null: closed meanwhile. */
-  async #headerOf({ value, headers }: FetchedMessage, closed: AbortSignal): Promise<Buffer | undefined | null> {
+  /**
+   * @param unknown ids that the registry does not have; they are asked for once for all messages.
+   * @returns undefined: no schema of ours; null: closed meanwhile.
+   */
+  async #headerOf(
+    { value, headers }: FetchedMessage,
+    unknown: Set<number>,
+    closed: AbortSignal,
+  ): Promise<Buffer | undefined | null> {
     const named = this.#headers.get(headers[schemaHeader] ?? '');
     if (named || !value) return named;
     const id = value.readUInt32BE(1);
     const known = this.#known.get(id);
-    if (known !== undefined || !this.#registry || id > largestId) return known ?? undefined;
-    return await unlessAborted(this.#ask(this.#registry, id), closed);
+    if (known !== undefined || !this.#registry || id > largestId || unknown.has(id)) return known ?? undefined;
+    const header = await unlessAborted(this.#ask(this.#registry, id), closed);
+    if (header === undefined) unknown.add(id);
+    return header;
   }
 
   async #ask({ client, reach }: Registry, id: number): Promise<Buffer | undefined> {
     const text = await reach.persist(`reading schema ${id}`, () => client.schema(id));
-    // Not remembered: the registry may have it later.
+    // Not remembered after these messages: the registry may have it later.
     if (text === null) return undefined;
     const header = headerOfSchema(text);
     const ours = header ? this.#headers.get(keyOf(header)) : undefined;

@@ -161,6 +161,13 @@ describe('[R165] a reader', () => {
     expect(() => movieIdCodec.decode(bytes)).toThrow(/no schema is known for id \d+ of a schema registry/);
   });
 
+  it('[R186] asks once for an id that the registry does not have, for all records of a batch', async () => {
+    const wire = open();
+    const bytes = withId(70_000);
+    expect(await valuesOf(wire, ...Array.from({ length: 50 }, () => message(bytes)))).toEqual(Array(50).fill(bytes));
+    expect(registry.requests).toHaveLength(1);
+  });
+
   it('asks again for an id that the registry did not have', async () => {
     const wire = open();
     await valuesOf(wire, message(withId(70_000)));
