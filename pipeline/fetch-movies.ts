@@ -105,7 +105,7 @@ async function finishedIds(platform: Platform, { config, log }: Context): Promis
     readDeadLetters: (onRecord) => cluster.readTopic(deadLetters, onRecord),
     clock: systemClock,
     onReading: () =>
-      log.info('the offsets of the fetcher are lost; reading in Kafka which ids were answered or parked'),
+      log.info('no offsets of the fetcher in a topic of ids; reading in Kafka which ids were answered or parked'),
   });
 }
 
