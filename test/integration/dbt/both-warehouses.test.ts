@@ -24,7 +24,7 @@ import {
 import { wrongTypes } from '../../support/dbt/wrong-types.ts';
 import { isLongForm, leavesOutFull } from '../../tiers.ts';
 
-// One BRONZE in two warehouses: each test continues from the one before.
+// One BRONZE in two warehouses, built before the tests. Each test adds to what is there, and none needs another one.
 /** The documents are from January 2026, and their shapes are never too old. */
 const vars = { project_fingerprint: 'f', drift_memory_days: 36_500 };
 const movies = manyDocuments();
@@ -37,8 +37,17 @@ const odd = [
   ...inventedMovies(930_000_000, isLongForm ? 400 : 100, 20_261_201),
 ];
 
+const day = 86_400;
 /** Ten years ahead of the loader, in seconds since the start of 2026. */
-const inTenYears = 10 * 365 * 86_400;
+const inTenYears = 10 * 365 * day;
+
+/** An answer for each of these movies on a later day, with other figures. Odd ids rise, even ids fall. */
+const onDay = (days: number, some: readonly Movie[]): MovieRecord[] =>
+  some.map((movie) => {
+    const grown = (movie.id % 2 === 0 ? -1 : 1) * days;
+    const figures = { vote_count: 5_000 + grown * 10, popularity: 50 + grown / 4, revenue: 2_000_000 + grown * 1_000 };
+    return at(100 + days * day, { ...movie, ...figures });
+  });
 
 const oldResult = `insert into silver.dbt_results
   values ('old', 'model.x', 'x', 'model', 'success', 1, null, null, '2026-01-01 00:00:00')`;
@@ -47,13 +56,17 @@ let file: WarehouseFile;
 let snowflake: SnowflakeTables;
 let onDuckDb: Dbt;
 let onSnowflake: Dbt;
+let first: Built;
 let last: Contents;
 let lastCommand: 'build' | 'run';
 beforeAll(async () => {
   [file, snowflake] = await Promise.all([WarehouseFile.create(), SnowflakeTables.create()]);
   onDuckDb = openWarmDbt(file.place());
   onSnowflake = openWarmDbt(snowflake.place());
-});
+  await loadFirst();
+  first = await runBoth(buildOrRun);
+  last = await contentsOf(snowflake);
+}, 600_000);
 afterAll(async () => {
   for (const resource of [onDuckDb, onSnowflake, file, snowflake]) await resource?.[Symbol.asyncDispose]();
 });
@@ -61,25 +74,44 @@ afterAll(async () => {
 const build = (dbt: Dbt, options: Partial<DbtRun> = {}) => file.run(dbt, { vars, ...options });
 const both = () => [file, snowflake].map((warehouse) => ({ query: (sql: string) => warehouse.query(sql) }));
 
-/** Runs dbt on both warehouses, and expects the same outcome and the same tables. */
-async function buildBoth(command: 'build' | 'run' = 'build'): Promise<DbtSummary> {
+interface Built {
+  readonly onDuckDb: DbtSummary;
+  readonly onSnowflake: DbtSummary;
+}
+
+/** Runs dbt on both warehouses. */
+async function runBoth(command: 'build' | 'run'): Promise<Built> {
   await snowflake.catchUpWith(file);
   const [expected, actual] = await Promise.all([build(onDuckDb, { command }), build(onSnowflake, { command })]);
   lastCommand = command;
-  const { status, models, tests } = expected;
-  expect(actual).toMatchObject({ status, models, tests });
-  last = await contentsOf(snowflake);
-  expectSame(last, await contentsOf(file));
-  return expected;
+  return { onDuckDb: expected, onSnowflake: actual };
 }
 
-it('[P12 R90] build the same tables by a first build', { timeout: 600_000 }, async () => {
+/** Builds on both warehouses, and expects the same outcome and the same tables. */
+async function buildBoth(): Promise<void> {
+  await expectSameOutcome(await runBoth('build'));
+}
+
+async function expectSameOutcome(built: Built): Promise<void> {
+  const { status, models, tests } = built.onDuckDb;
+  expect(built.onSnowflake).toMatchObject({ status, models, tests });
+  last = await contentsOf(snowflake);
+  expectSame(last, await contentsOf(file));
+}
+
+async function loadFirst(): Promise<void> {
   await file.load(
     10,
     // The tests with the tag `full` continue from all of them.
     movies.slice(0, leavesOutFull ? 100 : 950).map((movie) => at(100, movie)),
   );
-  await file.load(11, [...odd, gone(900_001_000, 100)]);
+  await file.load(11, [
+    ...odd,
+    gone(900_001_000, 100),
+    // The invented movies end on day 20, so these days are within a week of the newest one.
+    ...onDay(14, movies.slice(0, 20)),
+    ...onDay(19, movies.slice(0, 20)),
+  ]);
   await file.loadGenres(12, [
     {
       language: 'en',
@@ -95,9 +127,28 @@ it('[P12 R90] build the same tables by a first build', { timeout: 600_000 }, asy
     { language: 'fr', body: { genres: [{ id: 18, name: 'Drame' }] }, fetchedAt: 9 },
     { language: 'en', body: { genres: [{ id: 18, name: 'of the future' }] }, fetchedAt: inTenYears },
   ]);
-  const { models, tests } = await buildBoth(buildOrRun);
+}
+
+/** How many movers each metric and span has, and how many differences of documents are recent and old. */
+async function moversAndDrift(): Promise<Record<string, number>> {
+  const rows = await snowflake.query(
+    `select metric || ' in ' || span_days as what, count(*) as n from gold.kpi_movers group by all
+     union all
+     select case when is_recent then 'recent drift' else 'old drift' end, count(*) from silver.silver_drift group by all`,
+  );
+  return Object.fromEntries(rows.map((row) => [String(row['what']), Number(row['n'])]));
+}
+
+it('[P12 R90] build the same tables by a first build', async () => {
+  await expectSameOutcome(first);
+  const { models, tests } = first.onDuckDb;
   expect(models).toBe(derivedRelations.length);
   if (buildOrRun === 'build') expect(tests.warned).toBe(2);
+  expect(await moversAndDrift()).toMatchObject({
+    'vote_count in 7': expect.any(Number),
+    'popularity in 30': expect.any(Number),
+    'recent drift': expect.any(Number),
+  });
 });
 
 it('[R180] tell how long movies take from their request to GOLD, by the query of the runbook', async () => {
@@ -158,6 +209,35 @@ it('[P12 R80] build the same tables from new, late, repeated and deleted records
   expect([counts?.['n'], counts?.['gone']].map(Number)).toEqual([movies.length + odd.length + 1, 20]);
 });
 
+it('[P12] build the same movers and drift from answers on later days, and from one that is late', {
+  tags: ['full'],
+}, async () => {
+  const withNewKey = (record: MovieRecord): MovieRecord => ({
+    ...record,
+    body: { ...(record.body as Movie), revenue_currency: 'USD', status: 'Delayed' },
+  });
+  await file.load(14, onDay(24, movies.slice(0, 60)));
+  await file.load(15, onDay(30, movies.slice(20, 80)).map(withNewKey));
+  await file.load(16, onDay(38, movies.slice(10, 90)));
+  await buildBoth();
+  const before = await moversAndDrift();
+  expect(before).toMatchObject({ 'vote_count in 30': expect.any(Number), 'old drift': expect.any(Number) });
+  expect(before).not.toHaveProperty('vote_count in 7');
+  const [newKey] = await snowflake.query(
+    `select is_recent from silver.silver_drift where path = 'revenue_currency' and kind = 'new key'`,
+  );
+  expect(newKey).toEqual({ is_recent: false });
+  // The day of an answer that is late becomes the first one of the span of 7 days, and of the new key the last one.
+  await file.load(9, [
+    ...onDay(33, movies.slice(50, 90)).map(withNewKey),
+    ...movies.slice(10, 15).map(({ id }) => gone(id, 100 + 37 * day)),
+    ...movies.slice(15, 18).map(({ id }) => gone(id, 100 + 39 * day)),
+  ]);
+  await buildBoth();
+  const after = { 'vote_count in 7': expect.any(Number), 'recent drift': expect.any(Number) };
+  expect(await moversAndDrift()).toMatchObject(after);
+});
+
 it('change nothing when nothing is new, and delete the same old runs', { tags: ['full'] }, async () => {
   const before = last;
   for (const { query } of both()) await query(oldResult);
@@ -173,10 +253,11 @@ it('change nothing when nothing is new, and delete the same old runs', { tags: [
       waiting: 0,
     });
     const [report] = await query(lastRunReportSql);
+    const [sealed] = await query('select max(run_seq) as run_seq from silver.sealed_batches');
     expect(report).toMatchObject({ command: 'build', status: 'success' });
     expect([report?.['models'], report?.['run_seq'], report?.['tests_warned']].map(Number)).toEqual([
       derivedRelations.length,
-      2,
+      Number(sealed?.['run_seq']),
       2,
     ]);
   }
