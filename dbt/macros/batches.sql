@@ -163,14 +163,23 @@ and loaded.batch_id not in ({{ premature_batches() }})
 {% macro movies_with_unseen_answers() -%} select distinct records.movie_id {{ from_unseen_batches() }}
 {%- endmacro %}
 
-{# A query: all rows that `relation` has of the changed movies, and one row of NULLs for a movie without any, which clears its old
-   rows (see `replace`). In a full refresh every movie has changed, and there are no old rows. #}
-{% macro rows_of_changed_movies(relation, columns) -%}
+{# The same for a model whose rows are a function of the answers of one day. #}
+{% macro days_with_unseen_answers() -%}
+    select distinct records.movie_id, cast(records.fetched_at as date) as answered_on {{ from_unseen_batches() }}
+{%- endmacro %}
+
+{# A query: all rows that `relation` has for the keys in `changed`, and one row of NULLs for a key without any, which clears its old
+   rows (see `replace`). In a full refresh every key has changed, and there are no old rows. #}
+{% macro rows_of_changed(relation, columns, changed="changed_movies", keys=["movie_id"]) -%}
     {% if is_incremental() %}
-        select changed_movies.movie_id, {{ relation }}.{{ columns | join(", " ~ relation ~ ".") }}
-        from changed_movies
-        left join {{ relation }} on changed_movies.movie_id = {{ relation }}.movie_id
-    {% else %} select movie_id, {{ columns | join(", ") }} from {{ relation }}
+        select {{ changed }}.{{ keys | join(", " ~ changed ~ ".") }}, {{ relation }}.{{ columns | join(", " ~ relation ~ ".") }}
+        from {{ changed }}
+        left join
+        {{ relation }}
+            on {% for key in keys %}
+            {{ changed }}.{{ key }} = {{ relation }}.{{ key }} {{- " and " if not loop.last }}
+        {% endfor %}
+    {% else %} select {{ keys | join(", ") }}, {{ columns | join(", ") }} from {{ relation }}
     {% endif %}
 {%- endmacro %}
 

@@ -1,14 +1,15 @@
 {# ---- Incremental strategy `replace` ----
    Deletes the rows of every key that the model's query returns, and inserts the query's rows that satisfy
-   `meta.keep_if`. A key whose rows all went away (a movie that lost its last genre, a deleted movie) is returned once
-   with NULLs: it clears the old rows and leaves none. dbt's own delete+insert would insert that row. #}
+   `meta.keep_if`. The key (`unique_key`) is a column or a list of columns. A key whose rows all went away (a movie that lost
+   its last genre, a deleted movie) is returned once with NULLs: it clears the old rows and leaves none. dbt's own delete+insert
+   would insert that row. #}
 {% macro get_incremental_replace_sql(arguments) %}
     {{
         return(
             adapter.dispatch("replace_sql")(
                 arguments.target_relation,
                 arguments.temp_relation,
-                arguments.unique_key,
+                [arguments.unique_key] if arguments.unique_key is string else arguments.unique_key,
                 get_quoted_csv(arguments.dest_columns | map(attribute="name")),
                 config.get("meta", {}).get("keep_if", "true"),
             )
@@ -17,9 +18,9 @@
 {% endmacro %}
 
 {# dbt-duckdb runs a model's statements in one transaction. #}
-{% macro default__replace_sql(target_relation, changes, key, columns, keep_if) %}
+{% macro default__replace_sql(target_relation, changes, keys, columns, keep_if) %}
     delete from {{ target_relation }}
-    where {{ key }} in (select {{ key }} from {{ changes }})
+    where ({{ keys | join(", ") }}) in (select {{ keys | join(", ") }} from {{ changes }})
     ;
 insert into {{ target_relation }} ({{ columns }})
 select {{ columns }} from {{ changes }} where {{ keep_if }};
@@ -29,7 +30,8 @@ select {{ columns }} from {{ changes }} where {{ keep_if }};
    transaction open, and the next model's DDL in that session would commit the deletion alone. Each key comes once as a
    row that matches what is there, and its rows come again as rows that match nothing.
    `changes` is a view (dbt_project.yml): the model's query is a part of this statement and read once. #}
-{% macro snowflake__replace_sql(target_relation, changes, key, columns, keep_if) %}
+{% macro snowflake__replace_sql(target_relation, changes, keys, columns, keep_if) %}
+    {%- set key = keys | join(", ") -%}
 merge into {{ target_relation }} as standing
 using (
     select {{ columns }}, takes_out
@@ -38,7 +40,7 @@ using (
     where takes_out or {{ keep_if }}
     qualify not takes_out or row_number() over (partition by {{ key }}, takes_out order by {{ key }}) = 1
 ) as changed
-on standing.{{ key }} = changed.{{ key }} and changed.takes_out
+on {% for column in keys %} standing.{{ column }} = changed.{{ column }} and {% endfor %} changed.takes_out
 when matched then delete
 when not matched and not changed.takes_out then insert ({{ columns }}) values ({{ columns }})
 {% endmacro %}

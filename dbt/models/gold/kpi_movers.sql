@@ -8,21 +8,33 @@
 with
     newest as (select max(answered_on) as newest_on from {{ ref("fact_movie_daily") }}),
 
-    recent_days as (
-        select daily.movie_id, daily.answered_on, newest.newest_on, daily.{{ metrics | join(", daily.") }}
+    -- The first and the last day on which each metric is known, and its values on them, in one pass over the days.
+    -- A gain needs two days, and most movies of a whole catalogue have one.
+    by_movie as (
+        select
+            daily.movie_id
+            {% for span in var("mover_span_days") %}
+                {% for metric in metrics %}
+                    {# mutant: history.span #}
+                    {%- set known_on -%}
+                        case
+                            when
+                                daily.answered_on >= newest.newest_on - interval '{{ span }} days'
+                                and daily.{{ metric }} is not null
+                            then daily.answered_on
+                        end
+                    {%- endset %},
+                    min({{ known_on }}) as first_{{ metric }}_{{ span }}_on,
+                    max({{ known_on }}) as last_{{ metric }}_{{ span }}_on,
+                    min_by(daily.{{ metric }}, {{ known_on }}) as first_{{ metric }}_{{ span }},
+                    max_by(daily.{{ metric }}, {{ known_on }}) as last_{{ metric }}_{{ span }}
+                {% endfor %}
+            {% endfor %}
         from {{ ref("fact_movie_daily") }} as daily
         cross join newest
         where daily.answered_on >= newest.newest_on - interval '{{ var("mover_span_days") | max }} days'
-    ),
-
-    -- A gain needs two days. Most movies of a whole catalogue have one, so they are left out before the metrics are
-    -- compared.
-    days as (
-        select recent.*
-        from recent_days as recent
-        where
-            recent.movie_id
-            in (select counted.movie_id from recent_days as counted group by counted.movie_id having count(*) > 1)
+        group by daily.movie_id
+        having count(*) > 1
     ),
 
     gains as (
@@ -33,14 +45,11 @@ with
                     '{{ metric }}' as metric,
                     {{ span }} as span_days,
                     movie_id,
-                    min(answered_on) as first_answered_on,
-                    max(answered_on) as last_answered_on,
-                    cast(min_by({{ metric }}, answered_on) as double) as first_value,
-                    cast(max_by({{ metric }}, answered_on) as double) as last_value
-                from days
-                {# mutant: history.span #}
-                where answered_on >= newest_on - interval '{{ span }} days' and {{ metric }} is not null
-                group by movie_id {{ "union all" if not (is_last_span and loop.last) }}
+                    first_{{ metric }}_{{ span }}_on as first_answered_on,
+                    last_{{ metric }}_{{ span }}_on as last_answered_on,
+                    cast(first_{{ metric }}_{{ span }} as double) as first_value,
+                    cast(last_{{ metric }}_{{ span }} as double) as last_value
+                from by_movie {{ "union all" if not (is_last_span and loop.last) }}
             {% endfor %}
         {% endfor %}
     ),

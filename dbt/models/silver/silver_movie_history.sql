@@ -12,14 +12,21 @@ with
     {% if is_incremental() %} changed_movies as ({{ movies_with_unseen_answers() }}),{% endif %}
 
     observations as (
-        select
-            movie_id,
-            _fetched_at,
-            _run_seq,
-            {{ tracked | join(", ") }},
-            count(case when not is_deleted then 1 end) over ({{ in_time }}) as document_number
+        select movie_id, _fetched_at, {{ tracked | join(", ") }}, max(_run_seq) over (partition by movie_id) as _run_seq
         from {{ ref("silver_movie_observations") }}
         {% if is_incremental() %} where movie_id in (select changed.movie_id from changed_movies as changed) {% endif %}
+        -- Most answers repeat the one before. Without them, the comparison below is of few rows. TMDb's answer for a
+        -- deleted movie has no values, so it differs from the document before it by `is_deleted`.
+        qualify
+            row_number() over ({{ in_time }}) = 1
+            {% for column in tracked %}
+                or {{ column }} is distinct from lag({{ column }}) over ({{ in_time }})
+            {% endfor %}
+    ),
+
+    numbered as (
+        select observations.*, count(case when not is_deleted then 1 end) over ({{ in_time }}) as document_number
+        from observations
     ),
 
     -- All observations with the same number have the values of one document: the only one, or the one before a
@@ -35,8 +42,8 @@ with
                     partition by movie_id, document_number
                 ) as {{ value }},
             {% endfor %}
-            max(_run_seq) over (partition by movie_id) as _run_seq
-        from observations
+            _run_seq
+        from numbered
     ),
 
     compared as (
@@ -85,4 +92,4 @@ with
     {% set columns = (
         ["version_number", "valid_from", "valid_to", "is_current"] + tracked + ["changed_columns", "_run_seq"]
     ) %}
-    {{ rows_of_changed_movies("versions", columns) }}
+    {{ rows_of_changed("versions", columns) }}

@@ -1,10 +1,12 @@
 -- Grain: one row per movie and moment of an answer that describes the movie or reports it as missing.
 -- An answer that has expired is not here.
 -- If two answers have the same moment, the one that BRONZE received later counts, as in silver_movies.
--- A changed movie is returned with all its rows. One without any is returned with NULLs, which clears its old rows.
+-- Only the moments of new answers are computed again. One whose answer has expired is returned with NULLs, which clears
+-- its old row.
 -- depends_on: {{ ref("silver_movies") }}
 -- The tests of this model look at the movies that changed in silver_movies, so that must be built before.
-{{ config(meta={"keep_if": "_fetched_at is not null"}) }}
+{% set moment = ["movie_id", "_fetched_at"] %}
+{{ config(unique_key=moment, meta={"keep_if": "_load_seq is not null"}) }}
 
 {% set strings = ["title", "original_title", "status"] %}
 {% set scalars = ["release_date", "runtime", "budget", "revenue", "popularity", "vote_average", "vote_count"] %}
@@ -21,7 +23,6 @@
     "vote_average",
     "vote_count",
     "popularity",
-    "_fetched_at",
     "_load_seq",
     "_kafka_offset",
     "_run_seq",
@@ -32,6 +33,14 @@ with
         select answers.*, {{ is_expired("raw_data") }} as is_expired, {{ json_opened("raw_data", keys) }} as contents
         from ({{ unseen_answers([200, 404, 410]) }}) as answers
     ),
+
+    {% if is_incremental() %}
+        changed_moments as (
+            select movie_id, fetched_at as _fetched_at, max(case when is_expired then 1 else 0 end) = 1 as is_expired
+            from unseen_answers
+            group by movie_id, fetched_at
+        ),
+    {% endif %}
 
     texts as (
         select
@@ -74,7 +83,6 @@ with
 
     observations as (
         select
-            movie_id,
             is_deleted,
             title,
             original_title,
@@ -86,27 +94,24 @@ with
             {{ known_vote_average("average_vote", "votes") }} as vote_average,
             {{ countable("votes") }} as vote_count,
             {{ countable("popularity_score") }} as popularity,
-            _fetched_at,
             _load_seq,
             _kafka_offset,
-            _run_seq
+            _run_seq,
+            movie_id,
+            _fetched_at
         from typed
         {% if is_incremental() %}
             union all
-            select known.movie_id, known.{{ observed | join(", known.") }}
+            select known.{{ (observed + moment) | join(", known.") }}
             from {{ this }} as known
+            inner join
+                changed_moments
+                on known.movie_id = changed_moments.movie_id
+                and known._fetched_at = changed_moments._fetched_at
             {# mutant: history.expired #}
-            left join
-                unseen_answers as expired
-                on known.movie_id = expired.movie_id
-                and known._fetched_at = expired.fetched_at
-                and expired.is_expired
-            where
-                known.movie_id in (select answers.movie_id from unseen_answers as answers) and expired.movie_id is null
+            where not changed_moments.is_expired
         {% endif %}
     ),
-
-    {% if is_incremental() %} changed_movies as (select distinct movie_id from unseen_answers),{% endif %}
 
     distinct_observations as (
         select *
@@ -116,4 +121,4 @@ with
             row_number() over (partition by movie_id, _fetched_at order by {{ newest_first(prefix="_") }}) = 1
     )
 
-    {{ rows_of_changed_movies("distinct_observations", observed) }}
+    {{ rows_of_changed("distinct_observations", observed, changed="changed_moments", keys=moment) }}

@@ -263,7 +263,7 @@ const historyMutants: readonly Mutant[] = [
     name: 'history: an expired answer stays an observation',
     file: 'dbt/models/silver/silver_movie_observations.sql',
     place: 'history.expired',
-    change: swap('and expired.is_expired', 'and not expired.is_expired and false'),
+    change: swap('not changed_moments.is_expired', 'true'),
     tests: history,
   },
   {
