@@ -1,3 +1,4 @@
+import { DuckDBInstance } from '@duckdb/node-api';
 import { systemClock } from '../../runtime/clock.ts';
 import { officialGenres } from '../../sandbox/catalogue.ts';
 import { topics } from '../../test/support/kafka/topics.ts';
@@ -44,6 +45,31 @@ export class BronzeFile {
   async append(answers: readonly Answer[]): Promise<void> {
     await using warehouse = await this.#open();
     await this.#appendTo(warehouse, answers);
+  }
+
+  /**
+   * Adds lines of the ledger and marks of dbt until there are `lines`: of batches without rows, a year of them, sealed by earlier runs
+   * than the first one in the file.
+   */
+  async ageLedger(lines: number): Promise<void> {
+    const instance = await DuckDBInstance.create(this.path);
+    const connection = await instance.connect();
+    try {
+      const [[have] = []] = (await connection.runAndReadAll('select count(*) from bronze.load_batches')).getRows();
+      const values = `'${clusterId}/aged/' || i as batch_id, -i as load_seq`;
+      const sealedAt = `now()::timestamp - interval (i % 31536000) second`;
+      await connection.run(`
+        insert into bronze.load_batches by name
+        select ${values}, '${clusterId}' as cluster_id, '${topics.rawMovies.name}' as topic, 'former' as topic_id, 0 as kafka_partition,
+               i as first_offset, i + 1 as next_offset, 0 as row_count, 0 as payload_bytes, ${sealedAt} as loaded_at
+          from range(${have}, ${lines}) as numbers(i);
+        insert into silver.sealed_batches by name
+        select ${values}, -(i // 400) as run_seq, ${sealedAt} as sealed_at from range(${have}, ${lines}) as numbers(i);
+        checkpoint`);
+    } finally {
+      connection.closeSync();
+      instance.closeSync();
+    }
   }
 
   async query(sql: string): Promise<readonly Record<string, unknown>[]> {

@@ -10,6 +10,8 @@
     "languages": ["dim_languages", "language_sk"],
 } %}
 
+with movies as (select movie_sk from {{ get_where_subquery(ref("fact_movies")) }})
+
 {% for bridge, (dimension, key) in dimensions.items() %}
     select
         '{{ bridge }}' as bridge,
@@ -17,9 +19,7 @@
         listed.{{ key }} as member_sk,
         movies.movie_sk is not null as has_movie
     from (select * from {{ get_where_subquery(ref("bridge_movie_" ~ bridge)) }}) as listed
-    left join
-        (select movie_sk from {{ get_where_subquery(ref("fact_movies")) }}) as movies
-        on listed.movie_sk = movies.movie_sk
+    left join movies on listed.movie_sk = movies.movie_sk
     left join {{ ref(dimension) }} as members on listed.{{ key }} = members.{{ key }}
     where movies.movie_sk is null or members.{{ key }} is null {{ "union all" if not loop.last }}
 {% endfor %}

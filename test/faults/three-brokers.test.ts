@@ -41,7 +41,7 @@ const faults = {
 };
 
 describe.runIf(minutes > 0)('a cluster of three brokers', () => {
-  it(`[R109 R110] with one fault after the other for ${minutes} min: nothing is lost or doubled, no process ends, the limit holds`, {
+  it(`[R109 R110] with one fault after the other for ${minutes} min (seed ${seed}): nothing is lost or doubled, no process ends, the limit holds`, {
     // Ids are published before the faults, and the rest is fetched after them.
     timeout: (minutes + 20) * 60_000,
   }, async () => {
@@ -75,7 +75,7 @@ describe.runIf(minutes > 0)('a cluster of three brokers', () => {
     const found = await bed.allLoaded(services);
     const { refused, maxInAnyWindow } = bed.limit;
     process.stdout.write(
-      `seed ${seed}: ${JSON.stringify(Object.fromEntries(counts))}; ${movies} ids, ${bed.requestsPerId.toFixed(3)} requests per id, ` +
+      `${JSON.stringify(Object.fromEntries(counts))}; ${movies} ids, ${bed.requestsPerId.toFixed(3)} requests per id, ` +
         `most in any window ${maxInAnyWindow} of ${perSecond}\n`,
     );
     expect([...counts.keys()].toSorted()).toEqual(names.toSorted());

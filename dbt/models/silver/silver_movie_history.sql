@@ -25,7 +25,9 @@ with
     ),
 
     numbered as (
-        select observations.*, count(case when not is_deleted then 1 end) over ({{ in_time }}) as document_number
+        select
+            observations.*,
+            count(case when not observations.is_deleted then 1 end) over ({{ in_time }}) as document_number
         from observations
     ),
 

@@ -260,6 +260,21 @@ it('includes a batch that was committed late under a lower number, and lets no l
   await expectSameAsFullRefresh(file);
 });
 
+it('fails after each run as long as a new batch is sealed twice', { tags: ['full'] }, async () => {
+  await using file = await WarehouseFile.create();
+  await using dbt = openWarmDbt(file.place());
+  await file.load(1, [{ movieId: 1, body: { id: 1 }, fetchedAt: 1 }]);
+  await file.run(dbt);
+  await file.query(
+    `insert into silver.sealed_batches select load_seq, batch_id, 2, sealed_at from silver.sealed_batches`,
+  );
+  for (const time of ['first', 'second']) {
+    await expect(file.run(dbt), time).rejects.toThrow('run_log_sealed_batches_batch_id');
+  }
+  await file.query('delete from silver.sealed_batches where run_seq = 2');
+  await file.run(dbt);
+});
+
 it('builds the same tables in many small steps of one process, when movies lose and regain genres and companies', {
   tags: ['full'],
   timeout: 300_000,

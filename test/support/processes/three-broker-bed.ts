@@ -94,10 +94,11 @@ export class ThreeBrokerBed implements AsyncDisposable {
   async untilFetched(requests: number, timeoutMs = 120_000): Promise<number> {
     const [before, started] = [this.requests, performance.now()];
     const check = () => this.fleet.expectAllRunning();
-    await until(`${requests} requests more`, () => this.requests >= before + requests, {
-      timeoutMs,
-      check,
-      pollMs: 50,
+    const isDone = () => this.requests >= before + requests;
+    await until(`${requests} requests more`, isDone, { timeoutMs, check, pollMs: 50 }).catch((error: Error) => {
+      throw new Error([error.message, ...this.fleet.running.map((service) => service.tail())].join('\n'), {
+        cause: error,
+      });
     });
     return Math.round(performance.now() - started);
   }
