@@ -238,29 +238,49 @@ function closeRefusedConnections(): void {
 }
 
 interface ConsumerGroup {
+  /** Commits for one assignment; replaced when the member has joined again. */
+  readonly offsetManager: object;
   heartbeat(options: object): Promise<void>;
+  commitOffsets(offsets: object): Promise<void>;
 }
-
-/** Errors after which the coordinator may be another broker. */
-const coordinatorLost = /^KafkaJS(Connection(Closed)?Error|RequestTimeoutError|BrokerNotFound|LockTimeout)$/;
 
 /** NOT_COORDINATOR, https://kafka.apache.org/protocol#protocol_error_codes */
 const notCoordinator = 16;
+
+/** Whether the coordinator may be another broker after this error. */
+const isCoordinatorLost = (error: unknown): error is Error =>
+  error instanceof Error &&
+  (/^KafkaJS(Connection(Closed)?Error|RequestTimeoutError|BrokerNotFound|LockTimeout)$/.test(error.name) ||
+    ('type' in error && error.type === 'NOT_COORDINATOR_FOR_GROUP'));
 
 /**
  * kafkajs keeps the coordinator that it found when it joined, and sends heartbeats to it until its attempts are used up, even
  * if the group has another coordinator by then (kafkajs #1630). With this patch a heartbeat that cannot be delivered counts as
  * Kafka's own answer "not the coordinator": the member looks up the coordinator and joins again, as the same member.
+ *
+ * Commits have a coordinator of their own, which kafkajs replaces only when the member has joined. If joining fails after the lookup, the
+ * new coordinator accepts the heartbeats of the old generation, and every commit goes to the old one, for ever. So after a commit
+ * that has not reached the coordinator, heartbeats count as such an answer until the member has joined again.
  */
 function findLostCoordinators(): void {
   const { prototype } = load<{ prototype: ConsumerGroup }>('consumer/consumerGroup');
-  const { heartbeat } = prototype;
+  const { heartbeat, commitOffsets } = prototype;
+  const lost = new WeakSet<object>();
+  prototype.commitOffsets = async function (this: ConsumerGroup, offsets) {
+    const { offsetManager } = this;
+    try {
+      await commitOffsets.call(this, offsets);
+    } catch (error) {
+      if (isCoordinatorLost(error)) lost.add(offsetManager);
+      throw error;
+    }
+  };
   prototype.heartbeat = async function (this: ConsumerGroup, options) {
+    if (lost.has(this.offsetManager)) throw createErrorFromCode(notCoordinator);
     try {
       await heartbeat.call(this, options);
     } catch (error) {
-      if (!(error instanceof Error && coordinatorLost.test(error.name))) throw error;
-      throw createErrorFromCode(notCoordinator);
+      throw isCoordinatorLost(error) ? createErrorFromCode(notCoordinator) : error;
     }
   };
 }

@@ -7,6 +7,8 @@ interface Group {
   memberId: string;
   lastRequest: number;
   coordinator: { heartbeat(): Promise<void> };
+  offsetManager: { commitOffsets(): Promise<void> };
+  commitOffsets(offsets: object): Promise<void>;
   heartbeat(options: { readonly interval: number }): Promise<void>;
 }
 
@@ -23,13 +25,26 @@ it('is written for the installed version of kafkajs', () => {
   expect(Math.max(...versions.map(Number))).toBe(knownKafkajs.fetchVersion);
 });
 
-/** A member whose coordinator answers a heartbeat with `error`. @returns the error that kafkajs throws. */
-async function heartbeatWith(error: Error): Promise<unknown> {
+/** A member of a group. @param heartbeat the coordinator's answer. @param commitOffsets that of the coordinator for commits. */
+function memberOf(heartbeat: () => Promise<void>, commitOffsets: () => Promise<void>): Group {
   patchKafkajs();
   const group = new ConsumerGroup({ logger: { namespace: () => ({}) }, groupId: 'group', topics: [] });
-  Object.assign(group, { memberId: 'member', lastRequest: 0, coordinator: { heartbeat: () => Promise.reject(error) } });
-  return group.heartbeat({ interval: 1 }).catch((thrown: unknown) => thrown);
+  return Object.assign(group, {
+    ...{ memberId: 'member', lastRequest: 0, instrumentationEmitter: { emit: () => {} } },
+    ...{ coordinator: { heartbeat }, offsetManager: { commitOffsets } },
+  });
 }
+
+const thrownBy = (promise: Promise<void>): Promise<unknown> => promise.then(() => null).catch((thrown) => thrown);
+
+/** A member whose coordinator answers a heartbeat with `error`. @returns the error that kafkajs throws. */
+const heartbeatWith = (error: Error): Promise<unknown> =>
+  thrownBy(
+    memberOf(
+      () => Promise.reject(error),
+      () => Promise.resolve(),
+    ).heartbeat({ interval: 1 }),
+  );
 
 it.each([
   ['is refused', new KafkaJSConnectionError('Connection error: connect ECONNREFUSED 127.0.0.1:1')],
@@ -43,4 +58,33 @@ it.each([
 it('does not change the errors that Kafka itself returns', async () => {
   const answer = Object.assign(new Error('rebalance'), { type: 'REBALANCE_IN_PROGRESS' });
   expect(await heartbeatWith(answer)).toBe(answer);
+});
+
+it.each([
+  ['is refused', new KafkaJSConnectionError('Connection error: connect ECONNREFUSED 127.0.0.1:1')],
+  ['goes to another broker', Object.assign(new Error('moved'), { type: 'NOT_COORDINATOR_FOR_GROUP' })],
+])('[R109] after a commit that %s, heartbeats make the member join until it has', async (_, error) => {
+  const group = memberOf(
+    () => Promise.resolve(),
+    () => Promise.reject(error),
+  );
+  expect(await thrownBy(group.heartbeat({ interval: 1 }))).toBeNull();
+  expect(await thrownBy(group.commitOffsets({}))).toBe(error);
+  // The heartbeat of a batch in progress ignores errors, so that of the next one must fail as well.
+  for (const _time of ['first', 'second']) {
+    expect(await thrownBy(group.heartbeat({ interval: 1 }))).toMatchObject({ type: 'NOT_COORDINATOR_FOR_GROUP' });
+  }
+  // As kafkajs does when the member has joined.
+  group.offsetManager = { commitOffsets: () => Promise.resolve() };
+  expect(await thrownBy(group.heartbeat({ interval: 1 }))).toBeNull();
+});
+
+it('after a commit that Kafka refuses for another reason, heartbeats stay as they are', async () => {
+  const error = Object.assign(new Error('rebalance'), { type: 'REBALANCE_IN_PROGRESS' });
+  const group = memberOf(
+    () => Promise.resolve(),
+    () => Promise.reject(error),
+  );
+  expect(await thrownBy(group.commitOffsets({}))).toBe(error);
+  expect(await thrownBy(group.heartbeat({ interval: 1 }))).toBeNull();
 });
