@@ -238,7 +238,9 @@ function closeRefusedConnections(): void {
 }
 
 interface ConsumerGroup {
-  /** Commits for one assignment; replaced when the member has joined again. */
+  /** null after Kafka has forgotten the member, until it has joined as a new one. */
+  readonly memberId: string | null;
+  /** Commits for one assignment, as one member of one generation, at one coordinator; replaced when the member has joined again. */
   readonly offsetManager: object;
   heartbeat(options: object): Promise<void>;
   commitOffsets(offsets: object): Promise<void>;
@@ -247,43 +249,47 @@ interface ConsumerGroup {
 /** NOT_COORDINATOR, https://kafka.apache.org/protocol#protocol_error_codes */
 const notCoordinator = 16;
 
-/** Whether the coordinator may be another broker after this error. */
-const isCoordinatorLost = (error: unknown): error is Error =>
-  error instanceof Error &&
-  (/^KafkaJS(Connection(Closed)?Error|RequestTimeoutError|BrokerNotFound|LockTimeout)$/.test(error.name) ||
-    ('type' in error && error.type === 'NOT_COORDINATOR_FOR_GROUP'));
+/** Errors after which the coordinator may be another broker. */
+const unreachable = /^KafkaJS(Connection(Closed)?Error|RequestTimeoutError|BrokerNotFound|LockTimeout)$/;
+/** Answers that Kafka repeats until the member has joined again. */
+const mustJoin = /^(NOT_COORDINATOR_FOR_GROUP|UNKNOWN_MEMBER_ID|ILLEGAL_GENERATION)$/;
 
 /**
  * kafkajs keeps the coordinator that it found when it joined, and sends heartbeats to it until its attempts are used up, even
  * if the group has another coordinator by then (kafkajs #1630). With this patch a heartbeat that cannot be delivered counts as
  * Kafka's own answer "not the coordinator": the member looks up the coordinator and joins again, as the same member.
  *
- * Commits have a coordinator of their own, which kafkajs replaces only when the member has joined. If joining fails after the lookup, the
- * new coordinator accepts the heartbeats of the old generation, and every commit goes to the old one, for ever. So after a commit
- * that has not reached the coordinator, heartbeats count as such an answer until the member has joined again.
+ * If the connection is lost while a member joins, kafkajs continues as if it had joined: it fetches, and sends heartbeats to the new
+ * coordinator, which accepts them, or none at all if it has no member id yet. But its commits go to the former coordinator, or come
+ * from the former member, and are refused without end. With this patch, heartbeats count as "not the coordinator" also without a
+ * member id, and after a commit that was refused or not delivered, until the member has joined.
  */
 function findLostCoordinators(): void {
   const { prototype } = load<{ prototype: ConsumerGroup }>('consumer/consumerGroup');
   const { heartbeat, commitOffsets } = prototype;
-  const lost = new WeakSet<object>();
+  const outdated = new WeakSet<object>();
   prototype.commitOffsets = async function (this: ConsumerGroup, offsets) {
     const { offsetManager } = this;
     try {
       await commitOffsets.call(this, offsets);
     } catch (error) {
-      if (isCoordinatorLost(error)) lost.add(offsetManager);
+      if (error instanceof Error && (unreachable.test(error.name) || mustJoin.test(typeOf(error))))
+        outdated.add(offsetManager);
       throw error;
     }
   };
   prototype.heartbeat = async function (this: ConsumerGroup, options) {
-    if (lost.has(this.offsetManager)) throw createErrorFromCode(notCoordinator);
+    if (this.memberId === null || outdated.has(this.offsetManager)) throw createErrorFromCode(notCoordinator);
     try {
       await heartbeat.call(this, options);
     } catch (error) {
-      throw isCoordinatorLost(error) ? createErrorFromCode(notCoordinator) : error;
+      if (!(error instanceof Error && unreachable.test(error.name))) throw error;
+      throw createErrorFromCode(notCoordinator);
     }
   };
 }
+
+const typeOf = (error: Error): string => ('type' in error ? String(error.type) : '');
 
 interface BatchPrototype {
   readonly rawMessages: readonly unknown[];

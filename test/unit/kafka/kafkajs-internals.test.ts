@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import { knownKafkajs, patchKafkajs } from '../../../kafka/kafkajs-internals.ts';
 
 interface Group {
-  memberId: string;
+  memberId: string | null;
   lastRequest: number;
   coordinator: { heartbeat(): Promise<void> };
   offsetManager: { commitOffsets(): Promise<void> };
@@ -24,6 +24,9 @@ it('is written for the installed version of kafkajs', () => {
   const { versions } = load('kafkajs/src/protocol/requests/fetch') as { readonly versions: readonly string[] };
   expect(Math.max(...versions.map(Number))).toBe(knownKafkajs.fetchVersion);
 });
+
+/** An answer of Kafka. */
+const answer = (type: string): Error => Object.assign(new Error(type), { type });
 
 /** A member of a group. @param heartbeat the coordinator's answer. @param commitOffsets that of the coordinator for commits. */
 function memberOf(heartbeat: () => Promise<void>, commitOffsets: () => Promise<void>): Group {
@@ -56,14 +59,14 @@ it.each([
 });
 
 it('does not change the errors that Kafka itself returns', async () => {
-  const answer = Object.assign(new Error('rebalance'), { type: 'REBALANCE_IN_PROGRESS' });
-  expect(await heartbeatWith(answer)).toBe(answer);
+  const error = answer('REBALANCE_IN_PROGRESS');
+  expect(await heartbeatWith(error)).toBe(error);
 });
 
 it.each([
-  ['is refused', new KafkaJSConnectionError('Connection error: connect ECONNREFUSED 127.0.0.1:1')],
-  ['goes to another broker', Object.assign(new Error('moved'), { type: 'NOT_COORDINATOR_FOR_GROUP' })],
-])('[R109] after a commit that %s, heartbeats make the member join until it has', async (_, error) => {
+  new KafkaJSConnectionError('Connection error: connect ECONNREFUSED 127.0.0.1:1'),
+  ...['NOT_COORDINATOR_FOR_GROUP', 'UNKNOWN_MEMBER_ID', 'ILLEGAL_GENERATION'].map(answer),
+])('[R109] after a commit that fails with "$message", heartbeats make the member join until it has', async (error) => {
   const group = memberOf(
     () => Promise.resolve(),
     () => Promise.reject(error),
@@ -80,11 +83,20 @@ it.each([
 });
 
 it('after a commit that Kafka refuses for another reason, heartbeats stay as they are', async () => {
-  const error = Object.assign(new Error('rebalance'), { type: 'REBALANCE_IN_PROGRESS' });
+  const error = answer('REBALANCE_IN_PROGRESS');
   const group = memberOf(
     () => Promise.resolve(),
     () => Promise.reject(error),
   );
   expect(await thrownBy(group.commitOffsets({}))).toBe(error);
   expect(await thrownBy(group.heartbeat({ interval: 1 }))).toBeNull();
+});
+
+it('[R109] a member that Kafka has forgotten joins, also if its first attempt to join failed', async () => {
+  const group = memberOf(
+    () => Promise.resolve(),
+    () => Promise.resolve(),
+  );
+  group.memberId = null;
+  expect(await thrownBy(group.heartbeat({ interval: 1 }))).toMatchObject({ type: 'NOT_COORDINATOR_FOR_GROUP' });
 });
