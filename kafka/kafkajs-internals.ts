@@ -193,25 +193,41 @@ function stopIdlePolling(): void {
 }
 
 interface Connection {
+  /** Host and port. */
+  readonly broker: string;
+  /** Milliseconds. */
+  readonly requestTimeout: number;
   readonly socket: Socket | null;
-  send(request: object): Promise<unknown>;
+  send(request: { readonly requestTimeout?: number | null }): Promise<unknown>;
   authenticate(): Promise<void>;
   disconnect(): Promise<unknown>;
 }
+
+/** The part of the request timeout that a broker gets after it has not answered. */
+const silentShare = 1 / 6;
 
 /**
  * kafkajs keeps a connection after a request timed out on it, and sends the next attempt over it. If the other end disappeared
  * silently (a host without power, a firewall that dropped its state), retries and heartbeats go nowhere for a quarter of an
  * hour. With this patch the connection fails with the request, as in Kafka's own client, and the next attempt opens a new one.
+ *
+ * A broker that hangs accepts the new connection as well, and each of many requests would wait for it again: for its metadata, the
+ * coordinator, the leader. So until it has answered, each of its requests waits for a sixth of the time.
  */
 function closeSilentConnections(): void {
   const { prototype } = load<{ prototype: Connection }>('network/connection');
   const { send } = prototype;
+  const silent = new Set<string>();
   prototype.send = async function (this: Connection, request) {
+    const requestTimeout =
+      request.requestTimeout ?? (silent.has(this.broker) ? this.requestTimeout * silentShare : null);
     try {
-      return await send.call(this, request);
+      const answer = await send.call(this, { ...request, requestTimeout });
+      silent.delete(this.broker);
+      return answer;
     } catch (error) {
       if (!(error instanceof Error) || error.name !== 'KafkaJSRequestTimeoutError') throw error;
+      silent.add(this.broker);
       this.socket?.destroy(error);
       // kafkajs uses this connection for the next attempt until the socket has emitted its close event.
       await setImmediate();

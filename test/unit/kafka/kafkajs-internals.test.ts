@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import kafkajs from 'kafkajs';
 import { expect, it } from 'vitest';
-import { knownKafkajs, patchKafkajs } from '../../../kafka/kafkajs-internals.ts';
+import { knownKafkajs, newEncoder, patchKafkajs } from '../../../kafka/kafkajs-internals.ts';
 
 interface Group {
   memberId: string | null;
@@ -99,4 +99,50 @@ it('[R109] a member that Kafka has forgotten joins, also if its first attempt to
   );
   group.memberId = null;
   expect(await thrownBy(group.heartbeat({ interval: 1 }))).toMatchObject({ type: 'NOT_COORDINATOR_FOR_GROUP' });
+});
+
+interface Queued {
+  readonly entry: { resolve(answer: object): void; reject(error: Error): void };
+  readonly requestTimeout: number | null;
+}
+
+interface Connection {
+  requestQueue: object;
+  isAuthenticated(): boolean;
+  failIfNotConnected(): void;
+  send(request: object): Promise<unknown>;
+}
+
+const Connection = load('kafkajs/src/network/connection') as new (options: object) => Connection;
+
+/** Sends a request to a broker that lets it time out, or answers. @returns the time limit (ms) of the request; null: the usual one. */
+async function timeLimitOf(broker: { readonly port: number; readonly isSilent: boolean }): Promise<number | null> {
+  patchKafkajs();
+  const log = { debug: () => {}, error: () => {} };
+  const logger = { namespace: () => log };
+  const connection = new Connection({ ...broker, host: '127.0.0.1', requestTimeout: 30_000, logger });
+  let limit: number | null = null;
+  const push = ({ entry, requestTimeout }: Queued) => {
+    limit = requestTimeout;
+    if (broker.isSilent) entry.reject(new KafkaJSRequestTimeoutError('Request Metadata timed out'));
+    else entry.resolve({ correlationId: 0, size: 0, entry: {}, payload: Buffer.alloc(0) });
+  };
+  Object.assign(connection, { isAuthenticated: () => true, failIfNotConnected: () => {} });
+  connection.requestQueue = { push, maybeThrottle: () => {} };
+  await connection
+    .send({
+      request: { apiKey: 3, apiName: 'Metadata', apiVersion: 0, encode: async () => newEncoder() },
+      response: { decode: async () => ({}), parse: async () => ({}) },
+    })
+    .catch(() => {});
+  return limit;
+}
+
+it('[R109] a broker that has not answered in time gets a sixth of it until it answers, and no other broker does', async () => {
+  const [hanging, other] = [9_001, 9_002];
+  expect(await timeLimitOf({ port: hanging, isSilent: true })).toBeNull();
+  expect(await timeLimitOf({ port: hanging, isSilent: true })).toBe(5_000);
+  expect(await timeLimitOf({ port: other, isSilent: false })).toBeNull();
+  expect(await timeLimitOf({ port: hanging, isSilent: false })).toBe(5_000);
+  expect(await timeLimitOf({ port: hanging, isSilent: false })).toBeNull();
 });
