@@ -254,7 +254,7 @@ function closeRefusedConnections(): void {
 }
 
 interface ConsumerGroup {
-  /** null after Kafka has forgotten the member, until it has joined as a new one. */
+  /** null until the member has joined, also after Kafka has forgotten it. */
   readonly memberId: string | null;
   /** Commits for one assignment, as one member of one generation, at one coordinator; replaced when the member has joined again. */
   readonly offsetManager: object;
@@ -270,6 +270,14 @@ const unreachable = /^KafkaJS(Connection(Closed)?Error|RequestTimeoutError|Broke
 /** Answers that Kafka repeats until the member has joined again. */
 const mustJoin = /^(NOT_COORDINATOR_FOR_GROUP|UNKNOWN_MEMBER_ID|ILLEGAL_GENERATION)$/;
 
+/** Whether an error or one that it wraps is of this kind. kafkajs wraps what happens when it connects again. */
+const has = (error: unknown, isKind: (one: Error) => boolean): boolean =>
+  error instanceof Error && (isKind(error) || has(error.cause, isKind));
+
+const isUnreachable = ({ name }: Error): boolean => unreachable.test(name);
+const isOutdated = (error: Error): boolean =>
+  isUnreachable(error) || ('type' in error && mustJoin.test(String(error.type)));
+
 /**
  * kafkajs keeps the coordinator that it found when it joined, and sends heartbeats to it until its attempts are used up, even
  * if the group has another coordinator by then (kafkajs #1630). With this patch a heartbeat that cannot be delivered counts as
@@ -277,7 +285,7 @@ const mustJoin = /^(NOT_COORDINATOR_FOR_GROUP|UNKNOWN_MEMBER_ID|ILLEGAL_GENERATI
  *
  * If the connection is lost while a member joins, kafkajs continues as if it had joined: it fetches, and sends heartbeats to the new
  * coordinator, which accepts them, or none at all if it has no member id yet. But its commits go to the former coordinator, or come
- * from the former member, and are refused without end. With this patch, heartbeats count as "not the coordinator" also without a
+ * from the former member, and are refused again and again. With this patch, heartbeats count as "not the coordinator" also without a
  * member id, and after a commit that was refused or not delivered, until the member has joined.
  */
 function findLostCoordinators(): void {
@@ -289,8 +297,7 @@ function findLostCoordinators(): void {
     try {
       await commitOffsets.call(this, offsets);
     } catch (error) {
-      if (error instanceof Error && (unreachable.test(error.name) || mustJoin.test(typeOf(error))))
-        outdated.add(offsetManager);
+      if (has(error, isOutdated)) outdated.add(offsetManager);
       throw error;
     }
   };
@@ -299,13 +306,10 @@ function findLostCoordinators(): void {
     try {
       await heartbeat.call(this, options);
     } catch (error) {
-      if (!(error instanceof Error && unreachable.test(error.name))) throw error;
-      throw createErrorFromCode(notCoordinator);
+      throw has(error, isUnreachable) ? createErrorFromCode(notCoordinator) : error;
     }
   };
 }
-
-const typeOf = (error: Error): string => ('type' in error ? String(error.type) : '');
 
 interface BatchPrototype {
   readonly rawMessages: readonly unknown[];

@@ -105,7 +105,9 @@ async function finishedIds(platform: Platform, { config, log }: Context): Promis
     readDeadLetters: (onRecord) => cluster.readTopic(deadLetters, onRecord),
     clock: systemClock,
     onReading: () =>
-      log.info('no offsets of the fetcher in a topic of ids; reading in Kafka which ids were answered or parked'),
+      log.info(
+        'the fetcher has no committed offsets in a topic of ids; reading in Kafka which ids were answered or parked',
+      ),
   });
 }
 

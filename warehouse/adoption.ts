@@ -1,5 +1,5 @@
 import { PreconditionError } from '../runtime/errors.ts';
-import type { TopicId } from './warehouse.ts';
+import type { Batch, TopicId } from './warehouse.ts';
 
 /** The position that an adoption leaves in each partition of the former topic: beyond every offset, so that nothing can be loaded from there. */
 export const fencePosition = 9_223_372_036_854_775_807n;
@@ -7,7 +7,7 @@ export const fencePosition = 9_223_372_036_854_775_807n;
 /** Some readers return large numbers rounded, and this one is rounded up. */
 export const isFence = (next: bigint): boolean => next >= fencePosition;
 
-/** @returns the stored positions. @throws PreconditionError if an adoption has left the topic: another cluster continues it. */
+/** @returns the stored positions. @throws PreconditionError if another cluster continues the topic. */
 export function refuseFormerTopic(
   { topic, clusterId }: TopicId,
   positions: ReadonlyMap<number, bigint>,
@@ -18,6 +18,13 @@ export function refuseFormerTopic(
       'to this one, stop all loaders, and run "warehouse adopt-cluster" here',
   );
 }
+
+/** The topics of the batches, each once. */
+export const topicsOf = (batches: readonly Batch[]): TopicId[] => [
+  ...new Map(
+    batches.map(({ partition }) => [[partition.clusterId, partition.topic, partition.topicId].join(' '), partition]),
+  ).values(),
+];
 
 /** A topic of another cluster has the same records at the same offsets as one that was loaded. */
 export interface Adoption {

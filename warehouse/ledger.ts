@@ -8,7 +8,7 @@ import type { Batch, TopicId } from './warehouse.ts';
 export interface Ledger<Reading, Writing = Reading> {
   /** The prefix of the tables to fill: empty, or that of the tables beside BRONZE. */
   readonly prefix: string;
-  /** @throws PreconditionError if an adoption has left the topic. */
+  /** @throws PreconditionError if an adoption has moved the topic to another cluster. */
   positions(reading: Reading, topic: TopicId): Promise<ReadonlyMap<number, bigint>>;
   /**
    * Compare-and-set of every position, and each batch's line: before any row, so that a loader that lost writes none.

@@ -63,7 +63,7 @@ export interface Warehouse extends AsyncDisposable {
   migrate(): Promise<void>;
   /**
    * For each partition of the topic, the first offset that is not in BRONZE yet. A partition never loaded is absent.
-   * @throws PreconditionError if the topic is of a cluster that another one has replaced, as does `append`.
+   * @throws PreconditionError if the topic is of a cluster that another one has replaced; `append` throws it too.
    */
   positions(topic: TopicId): Promise<ReadonlyMap<number, bigint>>;
   /**

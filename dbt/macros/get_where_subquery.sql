@@ -28,9 +28,9 @@
     (select batch_id from {{ run_log("sealed_batches") }} where run_seq > {{ tested_run_seq() }})
 {%- endmacro %}
 
-{# The highest run sequence of the last complete build that succeeded. On DuckDB it stands there as a number: by a subquery it
-   expects half of all movies and joins accordingly. Snowflake finds out while it runs, and a statement more for each test costs
-   it more. #}
+{# The highest run sequence of the last complete build that succeeded. On DuckDB it is a literal number: with a subquery, DuckDB
+   expects half of all movies and joins accordingly. Snowflake finds out while it runs, and one more statement for each test would
+   cost more there. #}
 {% macro tested_run_seq() -%}
     {%- set tested_up_to %}
         select coalesce(max(run_seq), 0) as run_seq

@@ -1,5 +1,5 @@
 -- Each row of a bridge points to a movie of fact_movies and to a member of its dimension.
--- The movie of a changed row has changed too, so in an incremental build both sides are only changed movies.
+-- The movie of a changed row has changed too, so in an incremental build both sides contain only changed movies.
 -- One test instead of one for each key, because dbt's own work for a test costs more than the query.
 {{ config(where="movie_id in __changed_movies__") }}
 

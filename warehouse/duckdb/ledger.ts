@@ -1,5 +1,5 @@
 import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api';
-import { refuseFormerTopic } from '../adoption.ts';
+import { refuseFormerTopic, topicsOf } from '../adoption.ts';
 import type { Ledger } from '../ledger.ts';
 import { type NumberedBatch, numbered, payloadBytes, timestampText } from '../numbered-batch.ts';
 import { type Batch, FencedError, type TopicId } from '../warehouse.ts';
@@ -13,10 +13,12 @@ export class LoadLedger implements Ledger<DuckDBConnection> {
   }
 
   async positions(connection: DuckDBConnection, topic: TopicId): Promise<ReadonlyMap<number, bigint>> {
+    await this.#refuseFormer(connection, [topic]);
     return refuseFormerTopic(topic, await storedPositions(connection, `bronze.${this.prefix}load_positions`, topic));
   }
 
   async advance(connection: DuckDBConnection, batches: readonly Batch[], ingestedAt: Date): Promise<NumberedBatch[]> {
+    await this.#refuseFormer(connection, topicsOf(batches));
     const lastSeq = await lastLoadSeq(connection, this.prefix);
     const taken = numbered(batches, lastSeq, ingestedAt);
     for (const entry of taken) {
@@ -24,6 +26,13 @@ export class LoadLedger implements Ledger<DuckDBConnection> {
       await recordBatch(connection, this.prefix, entry);
     }
     return taken;
+  }
+
+  /** Only BRONZE itself has the fences of an adoption. @throws PreconditionError */
+  async #refuseFormer(connection: DuckDBConnection, topics: readonly TopicId[]): Promise<void> {
+    if (this.prefix === '') return;
+    for (const topic of topics)
+      refuseFormerTopic(topic, await storedPositions(connection, 'bronze.load_positions', topic));
   }
 }
 
@@ -50,7 +59,7 @@ export async function lastLoadSeq(connection: DuckDBConnection, prefix: string):
   return last as bigint;
 }
 
-/** @throws FencedError if the stored position is not the batch's first offset, PreconditionError if the topic was left. */
+/** @throws FencedError if the stored position is not the batch's first offset, PreconditionError if an adoption has moved the topic to another cluster. */
 export async function movePosition(
   connection: DuckDBConnection,
   table: string,

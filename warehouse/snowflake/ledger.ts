@@ -1,4 +1,4 @@
-import { refuseFormerTopic } from '../adoption.ts';
+import { refuseFormerTopic, topicsOf } from '../adoption.ts';
 import type { Ledger } from '../ledger.ts';
 import { type NumberedBatch, numbered, payloadBytes, timestampText } from '../numbered-batch.ts';
 import { type Batch, FencedError, type PartitionId, type TopicId } from '../warehouse.ts';
@@ -14,15 +14,24 @@ export class LoadLedger implements Ledger<SnowflakeSession, LoadLock> {
   }
 
   async positions(session: SnowflakeSession, topic: TopicId): Promise<ReadonlyMap<number, bigint>> {
+    await this.#refuseFormer(session, [topic]);
     return refuseFormerTopic(topic, await storedPositions(session, `bronze.${this.prefix}load_positions`, topic));
   }
 
   async advance(lock: LoadLock, batches: readonly Batch[], ingestedAt: Date): Promise<NumberedBatch[]> {
+    await this.#refuseFormer(lock.session, topicsOf(batches));
     await movePositions(lock, `bronze.${this.prefix}load_positions`, batches, ingestedAt);
     const lastSeq = await lastLoadSeq(lock.session, this.prefix);
     const taken = numbered(batches, lastSeq, ingestedAt);
     await recordBatches(lock, this.prefix, taken);
     return taken;
+  }
+
+  /** Only BRONZE itself has the fences of an adoption. @throws PreconditionError */
+  async #refuseFormer(session: SnowflakeSession, topics: readonly TopicId[]): Promise<void> {
+    if (this.prefix === '') return;
+    for (const topic of topics)
+      refuseFormerTopic(topic, await storedPositions(session, 'bronze.load_positions', topic));
   }
 }
 
@@ -54,7 +63,7 @@ export async function lastLoadSeq(session: SnowflakeSession, prefix: string): Pr
 
 /**
  * The load lock prevents other processes from moving a position between the comparison and the MERGE; the MERGE compares again.
- * @throws FencedError if a stored position is not the batch's first offset, PreconditionError if the topic was left.
+ * @throws FencedError if a stored position is not the batch's first offset, PreconditionError if an adoption has moved the topic to another cluster.
  */
 export async function movePositions(
   { session, transactionGuard }: LoadLock,

@@ -1,5 +1,6 @@
 -- Grain: one row per movie and day (UTC) on which TMDb described the movie, with the values of the day's last answer.
--- Only the days of new answers are computed again. A day without any left is returned with NULLs, which clears its row.
+-- Only the days of new answers are computed again. A day that has no answer left is returned with NULLs,
+-- which clears its row.
 {% set day = ["movie_id", "answered_on"] %}
 {{ config(unique_key=day, meta={"keep_if": "movie_sk is not null"}) }}
 

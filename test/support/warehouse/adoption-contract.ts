@@ -58,6 +58,12 @@ export function adoptionContract(name: string, open: () => Promise<ReplayFixture
       await expect(positions(topic)).rejects.toThrow(left);
     });
 
+    it('[R183] ends a rebuild of the former cluster that was running', async () => {
+      await fill(fixture, batch(0, 5));
+      await fixture.adopt([{ from: topic, to: mirror, positions: compared() }]);
+      await expect(fill(fixture, batch(5, 10))).rejects.toThrow(/BRONZE continues tmdb\.raw-movies on the cluster/);
+    });
+
     it('[R183] can be adopted by the former cluster again, whose loader then continues', async () => {
       await fixture.adopt([{ from: topic, to: mirror, positions: compared() }]);
       await fixture.adopt([{ from: mirror, to: topic, positions: compared() }]);

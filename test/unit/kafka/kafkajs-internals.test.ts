@@ -14,7 +14,7 @@ interface Group {
 
 const load = createRequire(import.meta.url);
 const ConsumerGroup = load('kafkajs/src/consumer/consumerGroup') as new (options: object) => Group;
-const { KafkaJSConnectionError, KafkaJSRequestTimeoutError } = kafkajs;
+const { KafkaJSConnectionError, KafkaJSNumberOfRetriesExceeded, KafkaJSRequestTimeoutError } = kafkajs;
 /** kafkajs's types do not allow its construction. */
 const notFound = Object.assign(new Error('Broker 1 not found'), { name: 'KafkaJSBrokerNotFound' });
 
@@ -65,6 +65,9 @@ it('does not change the errors that Kafka itself returns', async () => {
 
 it.each([
   new KafkaJSConnectionError('Connection error: connect ECONNREFUSED 127.0.0.1:1'),
+  new KafkaJSNumberOfRetriesExceeded(new KafkaJSRequestTimeoutError('Request ApiVersions timed out'), {
+    ...{ retryCount: 3, retryTime: 100 },
+  }),
   ...['NOT_COORDINATOR_FOR_GROUP', 'UNKNOWN_MEMBER_ID', 'ILLEGAL_GENERATION'].map(answer),
 ])('[R109] after a commit that fails with "$message", heartbeats make the member join until it has', async (error) => {
   const group = memberOf(
