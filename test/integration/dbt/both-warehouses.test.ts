@@ -146,7 +146,7 @@ it('[P12 R90] build the same tables by a first build', async () => {
   if (buildOrRun === 'build') expect(tests.warned).toBe(2);
   expect(await moversAndDrift()).toMatchObject({
     'vote_count in 7': expect.any(Number),
-    'popularity in 30': expect.any(Number),
+    'vote_count in 30': expect.any(Number),
     'recent drift': expect.any(Number),
   });
 });
