@@ -50,16 +50,16 @@ describe('a mirrored partition', () => {
   const three = [1, 2, 3].map((movieId, offset) => [offset, movie(movieId)] as const);
 
   it('[R176] is the same if each record has its row', async () => {
-    expect(await compare(three, three)).toMatchObject({ compared: 3, documents: 1 });
+    expect(await compare(three, three)).toEqual({ compared: 3, documents: 1, withoutRow: 0 });
   });
 
   it('[R176] may have more records after the end, and holes where BRONZE has no rows', async () => {
-    expect(await compare([...three, [9, movie(9)]], three)).toMatchObject({ compared: 3, documents: 1 });
+    expect(await compare([...three, [9, movie(9)]], three)).toEqual({ compared: 3, documents: 1, withoutRow: 0 });
     const [first, , third] = three;
     if (!first || !third) throw new Error('there are three');
-    expect(await compare([first, third], [first, third])).toMatchObject({ compared: 2, documents: 1 });
+    expect(await compare([first, third], [first, third])).toEqual({ compared: 2, documents: 1, withoutRow: 0 });
     const far = [first, [45_000, movie(7)] as const];
-    expect(await compare(far, far, 60_000n)).toMatchObject({ compared: 2, documents: 2 });
+    expect(await compare(far, far, 60_000n)).toEqual({ compared: 2, documents: 2, withoutRow: 0 });
   });
 
   it.each<[string, number, RawMovie, RegExp]>([
