@@ -18,8 +18,9 @@ import type { Dbt } from '../transform/dbt/dbt.ts';
 import { openColdDbt, openWarmDbt } from '../transform/dbt/open-dbt.ts';
 import { transformState } from '../transform/state.ts';
 import { BronzeFile } from './support/bronze-file.ts';
-import { Answers, shapes } from './support/bronze-shapes.ts';
-import { build, median, openDbt, vars } from './support/dbt-build.ts';
+import { Answers } from './support/bronze-shapes.ts';
+import { build, openDbt, vars } from './support/dbt-build.ts';
+import { median } from './support/median.ts';
 
 const { values } = parseArgs({
   options: {
@@ -39,14 +40,9 @@ interface Bed {
   readonly dbt: Dbt;
 }
 
-/** Seconds, but for `cpu`, the CPU seconds of both builds. */
-interface Round {
-  readonly load: number;
-  readonly look: number;
-  readonly changed: number;
-  readonly nothingNew: number;
-  readonly cpu: number;
-}
+/** Seconds; `cpu` is that of both builds. */
+const figures = ['load', 'look', 'changed', 'nothingNew', 'cpu'] as const;
+type Round = Readonly<Record<(typeof figures)[number], number>>;
 
 async function secondsOf(work: () => Promise<unknown>): Promise<number> {
   const started = performance.now();
@@ -55,11 +51,7 @@ async function secondsOf(work: () => Promise<unknown>): Promise<number> {
 }
 
 async function open(folder: string, name: string): Promise<Bed> {
-  const shape = shapes.find((one) => one.name === 'history');
-  const file = new BronzeFile(join(folder, `${name}.duckdb`), {
-    batchRows: 1_000,
-    answersPerDay: shape?.answersPerDay ?? 1,
-  });
+  const file = new BronzeFile(join(folder, `${name}.duckdb`), { batchRows: 1_000, answersPerDay: movies });
   const answers = new Answers(movies);
   await file.fill(answers.rounds(movies), () => {});
   await using cold = openDbt(openColdDbt, file, join(folder, `${name}-first`));
@@ -79,10 +71,37 @@ async function round({ file, answers, dbt }: Bed): Promise<Round> {
   return { load, look, changed, nothingNew, cpu: costs.reduce((sum, { cpuSeconds }) => sum + (cpuSeconds ?? 0), 0) };
 }
 
-const medians = (rounds: readonly Round[]): Round => {
-  const of = (figure: keyof Round) => median(rounds.map((one) => one[figure]));
-  return { load: of('load'), look: of('look'), changed: of('changed'), nothingNew: of('nothingNew'), cpu: of('cpu') };
-};
+const medians = (rounds: readonly Round[]): Round =>
+  Object.fromEntries(figures.map((figure) => [figure, median(rounds.map((one) => one[figure]))])) as Round;
+
+interface Measured {
+  readonly lines: number;
+  /** What the lines add to the file. */
+  readonly megabytes: number;
+  readonly few: Round;
+  readonly many: Round;
+  readonly ratio: number;
+  readonly cpuRatio: number;
+}
+
+function describe(sizes: readonly Measured[]): string {
+  const pair = (few: number, many: number) => `${few.toFixed(2)} ${many.toFixed(2)}`.padStart(14);
+  return [
+    `seconds without and with the lines, medians of ${runs}`,
+    '     lines    MB          load          look       changed   nothing new  CPU of builds',
+    ...sizes.map(
+      ({ lines, megabytes, few, many }) =>
+        String(lines).padStart(10) +
+        String(megabytes).padStart(6) +
+        figures.map((figure) => pair(few[figure], many[figure])).join(''),
+    ),
+    ...sizes.map(
+      ({ lines, ratio, cpuRatio }) =>
+        `  ${lines} lines: a build with changes takes ${ratio.toFixed(2)} of the yardstick, both builds ${cpuRatio.toFixed(2)} of its CPU; ` +
+        `bound ${bound}: ${ratio <= bound ? 'pass' : 'fail'}`,
+    ),
+  ].join('\n');
+}
 
 using progress = createProgress(process.stderr, systemClock);
 const folder = mkdtempSync(join(tmpdir(), 'tmdb-stream-ledger-'));
@@ -91,7 +110,7 @@ try {
   await using _dbts = new AsyncDisposableStack();
   _dbts.use(yardstick.dbt);
   _dbts.use(aged.dbt);
-  const sizes = [];
+  const sizes: Measured[] = [];
   for (const lines of values.lines.split(',').map(Number)) {
     await aged.file.ageLedger(lines);
     const rounds: { readonly new: Round; readonly old: Round }[] = [];
@@ -104,25 +123,7 @@ try {
     const megabytes = Math.round((statSync(aged.file.path).size - statSync(yardstick.file.path).size) / 1e6);
     sizes.push({ lines, megabytes, few, many, ratio: many.changed / few.changed, cpuRatio: many.cpu / few.cpu });
   }
-  if (values.json) process.stdout.write(`${JSON.stringify({ runs, bound, sizes })}\n`);
-  else {
-    const pair = (few: number, many: number) => `${few.toFixed(2)} ${many.toFixed(2)}`.padStart(14);
-    process.stdout.write(
-      `seconds without and with the lines, medians of ${runs}\n     lines    MB          load          look       changed   nothing new  CPU of builds\n`,
-    );
-    for (const { lines, megabytes, few, many } of sizes)
-      process.stdout.write(
-        `${String(lines).padStart(10)}${String(megabytes).padStart(6)}${(
-          ['load', 'look', 'changed', 'nothingNew', 'cpu'] as const
-        )
-          .map((figure) => pair(few[figure], many[figure]))
-          .join('')}\n`,
-      );
-    for (const { lines, ratio, cpuRatio } of sizes)
-      process.stdout.write(
-        `  ${lines} lines: a build with changes takes ${ratio.toFixed(2)} of the yardstick, both builds ${cpuRatio.toFixed(2)} of its CPU; bound ${bound}: ${ratio <= bound ? 'pass' : 'fail'}\n`,
-      );
-  }
+  process.stdout.write(`${values.json ? JSON.stringify({ runs, bound, sizes }) : describe(sizes)}\n`);
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }

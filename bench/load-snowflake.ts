@@ -18,6 +18,7 @@ import { formatTable } from '../runtime/table.ts';
 import type { DeadLetter } from '../schemas/records.ts';
 import { MemorySink } from '../test/support/kafka/memory-sink.ts';
 import { topics } from '../test/support/kafka/topics.ts';
+import { median } from './support/median.ts';
 import { MovieBatches, movieChunks, openSnowflakeBench, type SnowflakeBench } from './support/snowflake-bench.ts';
 
 const { values: options } = parseArgs({
@@ -67,8 +68,6 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
   await work();
   return (performance.now() - started) / 1_000;
 }
-
-const median = (numbers: readonly number[]): number => numbers.toSorted((a, b) => a - b)[numbers.length >> 1] ?? 0;
 
 /** All three, alternately, `runs` times. */
 async function speedOf({ session, openLoader }: SnowflakeBench, size: number) {

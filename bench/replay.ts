@@ -17,6 +17,7 @@ import { createLogger } from '../runtime/logger.ts';
 import { startSandbox } from '../sandbox/server.ts';
 import { topics } from '../test/support/kafka/topics.ts';
 import { openDuckDbReader } from '../warehouse/duckdb/reader.ts';
+import { median } from './support/median.ts';
 import { rawMovies } from './support/movies.ts';
 import { appendPlainly, type PlainRow } from './support/plain-appender.ts';
 
@@ -156,7 +157,6 @@ async function measure(folder: string, cli: CommandLine, rows: readonly PlainRow
   return { ...measured, isSameContent: contents.size === 1 };
 }
 
-const median = (numbers: readonly number[]): number => numbers.toSorted((a, b) => a - b)[numbers.length >> 1] ?? 0;
 const perSecond = (seconds: readonly number[]): number => Math.round(movies / median(seconds));
 
 function report(bytes: number, apiCalls: number, { plain, whole, fill, isSameContent }: Measured): void {

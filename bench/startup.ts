@@ -16,6 +16,7 @@ import { parseArgs } from 'node:util';
 import { formatTable } from '../runtime/table.ts';
 import { cpuTime } from '../test/runner/cpu-time.ts';
 import { compileCache } from '../test/support/processes/compile-cache.ts';
+import { median } from './support/median.ts';
 
 const { values } = parseArgs({
   options: { runs: { type: 'string', default: '10' }, json: { type: 'boolean', default: false } },
@@ -32,9 +33,6 @@ const commands = {
 } as const;
 
 const cpuOfChildren = (): number => cpuTime()?.descendants ?? Number.NaN;
-
-const median = (numbers: readonly number[]): number =>
-  numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN;
 
 /** CPU and elapsed seconds of a command until its end. */
 async function cost([program, ...args]: readonly [string, ...string[]]) {

@@ -8,6 +8,7 @@ import type { Socket } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
 import type { Batch, Kafka } from 'kafkajs';
 import type { FetchedMessage } from './batches/fetched-message.ts';
+import { protocolErrorOf } from './errors.ts';
 
 /** kafkajs sends Fetch in this version to every broker since Kafka 2.3; this project needs 2.8. */
 export const knownKafkajs = { version: '2.2.4', fetchVersion: 11 } as const;
@@ -268,15 +269,11 @@ const notCoordinator = 16;
 /** Errors after which the coordinator may be another broker. */
 const unreachable = /^KafkaJS(Connection(Closed)?Error|RequestTimeoutError|BrokerNotFound|LockTimeout)$/;
 /** Answers that Kafka repeats until the member has joined again. */
-const mustJoin = /^(NOT_COORDINATOR_FOR_GROUP|UNKNOWN_MEMBER_ID|ILLEGAL_GENERATION)$/;
+const mustJoin = new Set<string | null>(['NOT_COORDINATOR_FOR_GROUP', 'UNKNOWN_MEMBER_ID', 'ILLEGAL_GENERATION']);
 
-/** Whether an error or one that it wraps is of this kind. kafkajs wraps what happens when it connects again. */
-const has = (error: unknown, isKind: (one: Error) => boolean): boolean =>
-  error instanceof Error && (isKind(error) || has(error.cause, isKind));
-
-const isUnreachable = ({ name }: Error): boolean => unreachable.test(name);
-const isOutdated = (error: Error): boolean =>
-  isUnreachable(error) || ('type' in error && mustJoin.test(String(error.type)));
+/** Also if kafkajs wrapped the error, as it does when it connects again. */
+const isUnreachable = (error: unknown): boolean =>
+  error instanceof Error && (unreachable.test(error.name) || isUnreachable(error.cause));
 
 /**
  * kafkajs keeps the coordinator that it found when it joined, and sends heartbeats to it until its attempts are used up, even
@@ -297,7 +294,7 @@ function findLostCoordinators(): void {
     try {
       await commitOffsets.call(this, offsets);
     } catch (error) {
-      if (has(error, isOutdated)) outdated.add(offsetManager);
+      if (isUnreachable(error) || mustJoin.has(protocolErrorOf(error))) outdated.add(offsetManager);
       throw error;
     }
   };
@@ -306,7 +303,7 @@ function findLostCoordinators(): void {
     try {
       await heartbeat.call(this, options);
     } catch (error) {
-      throw has(error, isUnreachable) ? createErrorFromCode(notCoordinator) : error;
+      throw isUnreachable(error) ? createErrorFromCode(notCoordinator) : error;
     }
   };
 }

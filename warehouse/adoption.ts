@@ -1,5 +1,5 @@
 import { PreconditionError } from '../runtime/errors.ts';
-import type { Batch, TopicId } from './warehouse.ts';
+import type { TopicId } from './warehouse.ts';
 
 /** The position that an adoption leaves in each partition of the former topic: beyond every offset, so that nothing can be loaded from there. */
 export const fencePosition = 9_223_372_036_854_775_807n;
@@ -18,13 +18,6 @@ export function refuseFormerTopic(
       'to this one, stop all loaders, and run "warehouse adopt-cluster" here',
   );
 }
-
-/** The topics of the batches, each once. */
-export const topicsOf = (batches: readonly Batch[]): TopicId[] => [
-  ...new Map(
-    batches.map(({ partition }) => [[partition.clusterId, partition.topic, partition.topicId].join(' '), partition]),
-  ).values(),
-];
 
 /** A topic of another cluster has the same records at the same offsets as one that was loaded. */
 export interface Adoption {

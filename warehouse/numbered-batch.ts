@@ -1,4 +1,4 @@
-import { type Batch, batchId } from './warehouse.ts';
+import { type Batch, batchId, type TopicId } from './warehouse.ts';
 
 /** A batch with the values that its transaction assigned. */
 export interface NumberedBatch {
@@ -20,3 +20,11 @@ export const timestampText = (date: Date): string => date.toISOString().replace(
 
 /** Bytes of a batch's documents. */
 export const payloadBytes = ({ rows }: Batch): number => rows.reduce((sum, { body }) => sum + body.length, 0);
+
+/** The batches of each topic, in their order. */
+export function byTopic(batches: readonly Batch[]): { readonly topic: TopicId; readonly ofTopic: readonly Batch[] }[] {
+  const key = ({ partition: { clusterId, topic, topicId } }: Batch) => [clusterId, topic, topicId].join(' ');
+  return [...Map.groupBy(batches, key).values()].flatMap((ofTopic) =>
+    ofTopic.slice(0, 1).map(({ partition }) => ({ topic: partition, ofTopic })),
+  );
+}

@@ -1,25 +1,13 @@
 import { readFileSync } from 'node:fs';
+import { cpuTime } from '../../test/runner/cpu-time.ts';
 
 const childrenOf = (pid: number): string[] =>
   readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean);
 
-/** From field 14 of `/proc/PID/stat`: CPU time in user mode, in the kernel, and both of ended children, in hundredths. */
-function timesOf(pid: string): number[] {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    .replace(/^.*\) /s, '')
-    .split(' ');
-  return fields.slice(11, 15).map((time) => Number(time) / 100);
-}
-
 /** CPU seconds of all child processes so far, ended or not; null if the system does not report it. */
 export function childrensCpuSeconds(): number | null {
-  try {
-    const [, , user = 0, system = 0] = timesOf('self');
-    const live = childrenOf(process.pid).flatMap((pid) => timesOf(pid).slice(0, 2));
-    return [user, system, ...live].reduce((sum, seconds) => sum + seconds, 0);
-  } catch {
-    return null;
-  }
+  const time = cpuTime();
+  return time && childrenOf(process.pid).reduce((sum, pid) => sum + (cpuTime(pid)?.self ?? 0), time.descendants);
 }
 
 /** Reads the largest resident memory of the child processes ten times a second, until it is disposed. */

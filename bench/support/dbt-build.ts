@@ -7,6 +7,7 @@ import { projectFingerprint } from '../../transform/state.ts';
 import { openDuckDbRunLog } from '../../warehouse/duckdb/run-log.ts';
 import type { BronzeFile } from './bronze-file.ts';
 import { ChildMemory, childrensCpuSeconds } from './child-usage.ts';
+import { median } from './median.ts';
 
 const root = join(import.meta.dirname, '../..');
 const projectDir = join(root, 'dbt');
@@ -57,9 +58,6 @@ export async function build(dbt: Dbt, file: BronzeFile, fullRefresh = false): Pr
     historySeconds: Number(history?.['seconds']),
   };
 }
-
-export const median = (numbers: readonly number[]): number =>
-  numbers.toSorted((a, b) => a - b)[numbers.length >> 1] ?? 0;
 
 /** The median of each figure, and the most memory. */
 export function medianCost(costs: readonly Cost[]): Cost {

@@ -29,8 +29,8 @@
 {%- endmacro %}
 
 {# The highest run sequence of the last complete build that succeeded. On DuckDB it is a literal number: with a subquery, DuckDB
-   expects half of all movies and joins accordingly. Snowflake finds out while it runs, and one more statement for each test would
-   cost more there. #}
+   expects half of all movies and joins accordingly. Snowflake decides at run time, and does not need an extra query for each
+   test. #}
 {% macro tested_run_seq() -%}
     {%- set tested_up_to %}
         select coalesce(max(run_seq), 0) as run_seq

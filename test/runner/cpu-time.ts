@@ -3,19 +3,19 @@ import { readFileSync } from 'node:fs';
 /** Clock ticks per second in /proc: Linux fixes USER_HZ at 100 on every platform that Node supports. */
 const ticksPerSecond = 100;
 
-/** CPU seconds of this process and of its descendants. */
+/** CPU seconds of a process and of its descendants. */
 interface CpuTime {
-  /** This process. */
+  /** The process itself. */
   readonly self: number;
   /** Its descendants that have ended and were waited for, up to the root of the tree. */
   readonly descendants: number;
 }
 
-/** CPU time so far, user and system; null without /proc, such as on macOS. */
-export function cpuTime(): CpuTime | null {
+/** CPU time so far, user and system; null if the process has ended, or without /proc, such as on macOS. @param pid this process by default. */
+export function cpuTime(pid: string | number = 'self'): CpuTime | null {
   let stat: string;
   try {
-    stat = readFileSync('/proc/self/stat', 'utf8');
+    stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
   } catch {
     return null;
   }

@@ -1,10 +1,9 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { type Adoption, fencePosition, refuseMovedPositions } from '../adoption.ts';
 import { timestampText } from '../numbered-batch.ts';
-import { rebuildPrefix } from '../rebuild-sql.ts';
-import { bronzeTables } from '../warehouse.ts';
 import type { DuckDbFileOptions } from './file.ts';
 import { isOfTopic, keyOf, storedPositions } from './ledger.ts';
+import { dropRebuild } from './rebuild.ts';
 import { openSharedFile } from './shared-file.ts';
 
 /** `WarehouseAccess.adopt` for a DuckDB file. @throws the errors of `openDuckDbFile`. */
@@ -13,7 +12,7 @@ export async function adoptInDuckDb(options: DuckDbFileOptions, adoptions: reado
   await file.transaction(async (connection) => {
     for (const adoption of adoptions) await adoptOne(connection, adoption, new Date(options.clock.now()));
     // An unfinished rebuild has records of the former cluster.
-    for (const table of bronzeTables) await connection.run(`drop table if exists bronze.${rebuildPrefix}${table}`);
+    await dropRebuild(connection);
   });
 }
 

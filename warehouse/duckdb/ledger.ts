@@ -1,7 +1,7 @@
 import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api';
-import { refuseFormerTopic, topicsOf } from '../adoption.ts';
+import { refuseFormerTopic } from '../adoption.ts';
 import type { Ledger } from '../ledger.ts';
-import { type NumberedBatch, numbered, payloadBytes, timestampText } from '../numbered-batch.ts';
+import { byTopic, type NumberedBatch, numbered, payloadBytes, timestampText } from '../numbered-batch.ts';
 import { type Batch, FencedError, type TopicId } from '../warehouse.ts';
 
 /** Positions and ledger lines in `bronze.load_*`, or in the same tables with a prefix. */
@@ -13,12 +13,13 @@ export class LoadLedger implements Ledger<DuckDBConnection> {
   }
 
   async positions(connection: DuckDBConnection, topic: TopicId): Promise<ReadonlyMap<number, bigint>> {
-    await this.#refuseFormer(connection, [topic]);
-    return refuseFormerTopic(topic, await storedPositions(connection, `bronze.${this.prefix}load_positions`, topic));
+    const live = await livePositions(connection, topic);
+    return this.prefix === '' ? live : storedPositions(connection, `bronze.${this.prefix}load_positions`, topic);
   }
 
   async advance(connection: DuckDBConnection, batches: readonly Batch[], ingestedAt: Date): Promise<NumberedBatch[]> {
-    await this.#refuseFormer(connection, topicsOf(batches));
+    // The tables beside BRONZE have no fences.
+    if (this.prefix !== '') for (const { topic } of byTopic(batches)) await livePositions(connection, topic);
     const lastSeq = await lastLoadSeq(connection, this.prefix);
     const taken = numbered(batches, lastSeq, ingestedAt);
     for (const entry of taken) {
@@ -27,14 +28,11 @@ export class LoadLedger implements Ledger<DuckDBConnection> {
     }
     return taken;
   }
-
-  /** Only BRONZE itself has the fences of an adoption. @throws PreconditionError */
-  async #refuseFormer(connection: DuckDBConnection, topics: readonly TopicId[]): Promise<void> {
-    if (this.prefix === '') return;
-    for (const topic of topics)
-      refuseFormerTopic(topic, await storedPositions(connection, 'bronze.load_positions', topic));
-  }
 }
+
+/** The positions of BRONZE itself. @throws PreconditionError if an adoption has moved the topic to another cluster. */
+const livePositions = async (connection: DuckDBConnection, topic: TopicId): Promise<ReadonlyMap<number, bigint>> =>
+  refuseFormerTopic(topic, await storedPositions(connection, 'bronze.load_positions', topic));
 
 /** The positions of a partition, by `keyOf`. A ledger from before topic ids were stored has '' for the present topic. */
 export const isOfTopic = `cluster_id = $1 and topic = $2 and topic_id in ($3, '')`; // mutant: warehouse.topic-id

@@ -1,3 +1,4 @@
+import type { DuckDBConnection } from '@duckdb/node-api';
 import { plainRow } from '../plain-row.ts';
 import type { WarehouseReader } from '../warehouse.ts';
 import { type DuckDbFileOptions, openDuckDbFile } from './file.ts';
@@ -7,7 +8,7 @@ import { openSharedFile } from './shared-file.ts';
 export async function openDuckDbReader(options: DuckDbFileOptions): Promise<WarehouseReader> {
   const file = await openDuckDbFile({ ...options, readOnly: true });
   return {
-    query: async (sql) => (await file.connection.runAndReadAll(sql)).getRowObjectsJS().map(plainRow),
+    query: (sql) => rowsOf(file.connection, sql),
     [Symbol.asyncDispose]: () => file[Symbol.asyncDispose](),
   };
 }
@@ -16,8 +17,10 @@ export async function openDuckDbReader(options: DuckDbFileOptions): Promise<Ware
 export async function openSharedReader(options: DuckDbFileOptions): Promise<WarehouseReader> {
   const file = await openSharedFile({ ...options, readOnly: true });
   return {
-    query: (sql) =>
-      file.use(async (connection) => (await connection.runAndReadAll(sql)).getRowObjectsJS().map(plainRow)),
+    query: (sql) => file.use((connection) => rowsOf(connection, sql)),
     [Symbol.asyncDispose]: () => file[Symbol.asyncDispose](),
   };
 }
+
+const rowsOf = async (connection: DuckDBConnection, sql: string) =>
+  (await connection.runAndReadAll(sql)).getRowObjectsJS().map(plainRow);

@@ -50,10 +50,13 @@ class DuckDbRebuild extends DuckDbWarehouse implements Rebuild {
   }
 
   discard(): Promise<void> {
-    return this.file.transaction(async (connection) => {
-      for (const table of bronzeTables) await connection.run(`drop table if exists bronze.${prefix}${table}`);
-    });
+    return this.file.transaction(dropRebuild);
   }
+}
+
+/** Deletes the tables of a rebuild, in the caller's transaction. */
+export async function dropRebuild(connection: DuckDBConnection): Promise<void> {
+  for (const table of bronzeTables) await connection.run(`drop table if exists bronze.${prefix}${table}`);
 }
 
 /** Ledger lines from before topic ids were stored belong to the present topic. */

@@ -1,6 +1,6 @@
-import { refuseFormerTopic, topicsOf } from '../adoption.ts';
+import { refuseFormerTopic } from '../adoption.ts';
 import type { Ledger } from '../ledger.ts';
-import { type NumberedBatch, numbered, payloadBytes, timestampText } from '../numbered-batch.ts';
+import { byTopic, type NumberedBatch, numbered, payloadBytes, timestampText } from '../numbered-batch.ts';
 import { type Batch, FencedError, type PartitionId, type TopicId } from '../warehouse.ts';
 import { type LoadLock, mustHaveChanged } from './load-lock.ts';
 import type { SnowflakeSession } from './session.ts';
@@ -14,26 +14,24 @@ export class LoadLedger implements Ledger<SnowflakeSession, LoadLock> {
   }
 
   async positions(session: SnowflakeSession, topic: TopicId): Promise<ReadonlyMap<number, bigint>> {
-    await this.#refuseFormer(session, [topic]);
-    return refuseFormerTopic(topic, await storedPositions(session, `bronze.${this.prefix}load_positions`, topic));
+    const live = await livePositions(session, topic);
+    return this.prefix === '' ? live : storedPositions(session, `bronze.${this.prefix}load_positions`, topic);
   }
 
   async advance(lock: LoadLock, batches: readonly Batch[], ingestedAt: Date): Promise<NumberedBatch[]> {
-    await this.#refuseFormer(lock.session, topicsOf(batches));
+    // The tables beside BRONZE have no fences.
+    if (this.prefix !== '') for (const { topic } of byTopic(batches)) await livePositions(lock.session, topic);
     await movePositions(lock, `bronze.${this.prefix}load_positions`, batches, ingestedAt);
     const lastSeq = await lastLoadSeq(lock.session, this.prefix);
     const taken = numbered(batches, lastSeq, ingestedAt);
     await recordBatches(lock, this.prefix, taken);
     return taken;
   }
-
-  /** Only BRONZE itself has the fences of an adoption. @throws PreconditionError */
-  async #refuseFormer(session: SnowflakeSession, topics: readonly TopicId[]): Promise<void> {
-    if (this.prefix === '') return;
-    for (const topic of topics)
-      refuseFormerTopic(topic, await storedPositions(session, 'bronze.load_positions', topic));
-  }
 }
+
+/** The positions of BRONZE itself. @throws PreconditionError if an adoption has moved the topic to another cluster. */
+const livePositions = async (session: SnowflakeSession, topic: TopicId): Promise<ReadonlyMap<number, bigint>> =>
+  refuseFormerTopic(topic, await storedPositions(session, 'bronze.load_positions', topic));
 
 const keyOf = ({ clusterId, topic, topicId }: TopicId): string[] => [clusterId, topic, topicId];
 
@@ -103,19 +101,16 @@ export async function areTaken(
   ledger: Pick<Ledger<SnowflakeSession, LoadLock>, 'positions'>,
   batches: readonly Batch[],
 ): Promise<boolean> {
-  for (const ofTopic of Map.groupBy(batches, topicKey).values()) {
-    const stored = await ledger.positions(session, (ofTopic[0] as Batch).partition);
+  for (const { topic, ofTopic } of byTopic(batches)) {
+    const stored = await ledger.positions(session, topic);
     const isTaken = ({ partition, nextOffset }: Batch) => (stored.get(partition.partition) ?? -1n) >= nextOffset;
     if (!ofTopic.every(isTaken)) return false;
   }
   return true;
 }
 
-const topicKey = ({ partition }: Batch): string => keyOf(partition).join(' ');
-
 async function refuseMoved(session: SnowflakeSession, table: string, batches: readonly Batch[]): Promise<void> {
-  for (const ofTopic of Map.groupBy(batches, topicKey).values()) {
-    const topic = (ofTopic[0] as Batch).partition;
+  for (const { topic, ofTopic } of byTopic(batches)) {
     const stored = new Map(refuseFormerTopic(topic, await storedPositions(session, table, topic)));
     for (const { partition, firstOffset, nextOffset } of ofTopic) {
       const position = stored.get(partition.partition);
