@@ -8,8 +8,18 @@
 with
     newest as (select max(answered_on) as newest_on from {{ ref("fact_movie_daily") }}),
 
+    -- A gain needs two days, and most movies of a whole catalogue have one. Counting the days costs far less than the
+    -- values below.
+    movies_of_several_days as (
+        select daily.movie_id
+        from {{ ref("fact_movie_daily") }} as daily
+        cross join newest
+        where daily.answered_on >= newest.newest_on - interval '{{ var("mover_span_days") | max }} days'
+        group by daily.movie_id
+        having count(*) > 1
+    ),
+
     -- The first and the last day on which each metric is known, and its values on them, in one pass over the days.
-    -- A gain needs two days, and most movies of a whole catalogue have one.
     by_movie as (
         select
             daily.movie_id
@@ -31,10 +41,10 @@ with
                 {% endfor %}
             {% endfor %}
         from {{ ref("fact_movie_daily") }} as daily
+        inner join movies_of_several_days as movies on daily.movie_id = movies.movie_id
         cross join newest
         where daily.answered_on >= newest.newest_on - interval '{{ var("mover_span_days") | max }} days'
         group by daily.movie_id
-        having count(*) > 1
     ),
 
     gains as (
