@@ -17,11 +17,9 @@ const notCopied = new Set(['node_modules', '.tools', '.git', 'data', '.env', 'te
 /** The parts of `status --json` that the tests read. */
 interface Status {
   readonly topics: readonly { readonly topic: string; readonly records: number; readonly waiting: number | null }[];
-  readonly layers: readonly {
-    readonly layer: string;
-    readonly changedAt: string;
-    readonly rowsLoaded: number | null;
-  }[];
+  readonly layers: readonly { readonly layer: string; readonly rowsLoaded: number | null }[];
+  readonly lastDbtRun: { readonly status: string } | null;
+  readonly nextBuild: string | null;
 }
 
 /** The fleet of docker-compose.yml with the sandbox, from a copy of this checkout whose settings may be edited. */
@@ -116,13 +114,12 @@ export class Fleet implements AsyncDisposable {
     });
   }
 
-  /** Waits until dbt has built from the newest batch. */
+  /** Waits until dbt has built everything from all batches: a build that began before the last batch does not count. */
   untilBuilt(timeoutMs = 200_000): Promise<void> {
-    return until('GOLD is as new as BRONZE', timeoutMs, async () => {
-      const moved = Object.fromEntries(
-        (await this.status()).layers.map((layer) => [layer.layer, Date.parse(layer.changedAt)]),
-      );
-      return (moved['gold'] ?? 0) >= (moved['bronze'] ?? Number.POSITIVE_INFINITY) || JSON.stringify(moved);
+    return until('nothing is left to build', timeoutMs, async () => {
+      const { nextBuild, lastDbtRun } = await this.status();
+      const answer = `next build: ${nextBuild}, last run of dbt: ${lastDbtRun?.status}`;
+      return (nextBuild === 'up to date' && lastDbtRun?.status === 'success') || answer;
     });
   }
 
