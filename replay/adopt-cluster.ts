@@ -10,7 +10,8 @@ import type { Topic } from '../schemas/topics.ts';
 import { type Adoption, alreadyLoaded, isFence } from '../warehouse/adoption.ts';
 import type { TopicId, WarehouseReader } from '../warehouse/warehouse.ts';
 import { isOfTopic, LoadedRows, quoted } from './loaded-rows.ts';
-import { MirrorComparison, type SharedRange } from './mirror-comparison.ts';
+import { MirrorComparison } from './mirror-comparison.ts';
+import { largest, type OffsetRange, smallest } from './selection.ts';
 
 export interface AdoptOptions {
   /** The cluster id of the mirrored cluster; absent: the only other one in the ledger. */
@@ -173,10 +174,11 @@ async function firstOffsets(query: WarehouseReader['query'], topic: TopicId): Pr
   return new Map(rows.map((row) => [Number(row['kafka_partition']), BigInt(String(row['first_offset']))]));
 }
 
-const sharedRange = (partition: number, first: bigint, next: bigint, { low, high }: TopicOffsets): SharedRange => {
-  const [from, end] = [low.get(partition) ?? 0n, high.get(partition) ?? 0n];
-  return { from: from > first ? from : first, end: end < next ? end : next };
-};
+/** The offsets of a partition that both have. */
+const sharedRange = (partition: number, first: bigint, next: bigint, { low, high }: TopicOffsets): OffsetRange => ({
+  from: largest(low.get(partition) ?? 0n, first),
+  end: smallest(high.get(partition) ?? 0n, next),
+});
 
 /** The loader would continue beyond the end, or beyond records that it has never loaded. */
 function refuseShorter(topic: string, partition: number, next: bigint, { low, high }: TopicOffsets): void {

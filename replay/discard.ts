@@ -12,6 +12,7 @@ import { decodeOrNull } from '../schemas/codec.ts';
 import { movieIdCodec } from '../schemas/codecs.ts';
 import type { MovieId } from '../schemas/records.ts';
 import type { Topic } from '../schemas/topics.ts';
+import { largest, smallest } from './selection.ts';
 
 const partitionShape = z.object({
   partition: z.int().describe('number of a partition of the ids topic'),
@@ -95,8 +96,8 @@ export function movesTo(
     const first = low.get(partition) ?? 0n;
     const commit: Commit = commits.get(partition) ?? { offset: first, ahead: new Set(), uncertainUntil: last };
     const { offset, ahead } = commit;
-    const from = { ...commit, offset: offset < first ? first : offset };
-    const to = least(ends.get(partition) ?? last, last);
+    const from = { ...commit, offset: largest(offset, first) };
+    const to = smallest(ends.get(partition) ?? last, last);
     if (to <= from.offset) continue;
     // Ids that are done ahead of those that still wait stay done.
     moves.set(partition, {
@@ -106,9 +107,6 @@ export function movesTo(
   }
   return moves;
 }
-
-/** Math.min does not accept bigint. */
-const least = (a: bigint, b: bigint): bigint => (a < b ? a : b);
 
 async function countWaiting(cluster: KafkaCluster, topic: Topic<MovieId>, moves: ReadonlyMap<number, Move>) {
   const movies = new Set<number>();

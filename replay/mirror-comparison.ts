@@ -5,12 +5,7 @@ import { PreconditionError } from '../runtime/errors.ts';
 import type { RawTopics } from '../schemas/topics.ts';
 import { isStrictJson } from '../warehouse/document.ts';
 import type { LoadedRow, LoadedRows } from './loaded-rows.ts';
-
-/** The offsets of a partition that both have: `[from, end)`. */
-export interface SharedRange {
-  readonly from: bigint;
-  readonly end: bigint;
-}
+import { type OffsetRange, smallest } from './selection.ts';
 
 /** Offsets whose rows are read at a time. */
 const chunkLength = 20_000n;
@@ -41,7 +36,7 @@ export class MirrorComparison {
   constructor(
     topics: RawTopics,
     { topic, partition }: { readonly topic: string; readonly partition: number },
-    { from, end }: SharedRange,
+    { from, end }: OffsetRange,
     rows: Pick<LoadedRows, keyof LoadedRows>,
   ) {
     this.#topics = topics;
@@ -82,7 +77,7 @@ export class MirrorComparison {
       if (left !== undefined) throw this.#different(left, 'BRONZE has a row for it, but the cluster has none'); // mutant: adoption.rows-left
       if (this.#chunkEnd >= this.#end) return;
       const from = this.#chunkEnd;
-      this.#chunkEnd = from + chunkLength < this.#end ? from + chunkLength : this.#end;
+      this.#chunkEnd = smallest(from + chunkLength, this.#end);
       this.#chunk = await this.#rows.between(this.#partition, from, this.#chunkEnd);
     }
   }

@@ -16,7 +16,7 @@ import type { Topic } from '../schemas/topics.ts';
 import { type PartitionRange, swapReportShape, type TopicId, type Warehouse } from '../warehouse/warehouse.ts';
 import { boundedSource } from './bounded-source.ts';
 import { nameOfBackfill } from './names.ts';
-import { isOfSelectedMovie, rangesOf, type Selection } from './selection.ts';
+import { isOfSelectedMovie, rangesOf, type Selection, smallest } from './selection.ts';
 
 export interface ReplayRawOptions {
   readonly selection: Selection;
@@ -92,7 +92,7 @@ export async function extendBronze(
   const selected = await rangesOf(cluster.admin, rawMovies.name, selection);
   const wanted = (await loadedRanges(platform, context, [rawMovies])).map(({ partition, end: live }) => {
     const { from, end } = selected.get(partition.partition) ?? { from: live, end: live };
-    return { partition, from: least(from, live), end: least(end, live) };
+    return { partition, from: smallest(from, live), end: smallest(end, live) };
   });
   if (isDryRun) return planOf(wanted, isDryRun);
   const name = nameOfBackfill(rawMovies.name, selectionText);
@@ -141,15 +141,13 @@ async function loadedRanges(
     const id = { clusterId, topic, topicId: await admin.topicId(topic) };
     const { low } = await admin.topicOffsets(topic);
     for (const [partition, end] of await warehouse.positions(id)) {
-      ranges.push({ partition: { ...id, partition }, from: least(low.get(partition) ?? 0n, end), end });
+      ranges.push({ partition: { ...id, partition }, from: smallest(low.get(partition) ?? 0n, end), end });
     }
   }
   return ranges;
 }
 
 const secondsSince = (monotonicMs: number): number => (systemClock.monotonic() - monotonicMs) / 1_000;
-
-const least = (a: bigint, b: bigint): bigint => (a < b ? a : b);
 
 const lengthOf = (ranges: readonly PartitionRange[]): number =>
   ranges.reduce((sum, { from, end }) => sum + (end > from ? Number(end - from) : 0), 0);

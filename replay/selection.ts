@@ -77,7 +77,7 @@ function firstOffsetOf({ fromOffsets }: Selection, partition: number): bigint | 
   return fromOffsets.partitions.get(partition) ?? fromOffsets.others ?? null;
 }
 
-/** Math.max does not accept bigint. */
-const largest = (...values: bigint[]): bigint => values.toSorted(ascending).at(-1) ?? 0n;
-const smallest = (...values: bigint[]): bigint => values.toSorted(ascending)[0] ?? 0n;
+/** Math.max and Math.min do not accept bigint. */
+export const largest = (...values: bigint[]): bigint => values.toSorted(ascending).at(-1) ?? 0n;
+export const smallest = (...values: bigint[]): bigint => values.toSorted(ascending)[0] ?? 0n;
 const ascending = (a: bigint, b: bigint): number => Number(a - b);
