@@ -2,11 +2,8 @@ import type { RawRow } from '../consumers/raw-row.ts';
 import { expiredDocument } from '../warehouse/expiry.ts';
 import type { RawTable, TopicId, WarehouseReader } from '../warehouse/warehouse.ts';
 
-/** A row of BRONZE. */
-export interface LoadedRow {
-  /** As `identityOf` gives it. */
-  readonly identity: string;
-}
+/** A row of BRONZE, with its `answerColumns`. */
+export type LoadedRow = Readonly<Record<string, unknown>>;
 
 type Query = WarehouseReader['query'];
 
@@ -17,10 +14,19 @@ export const quoted = (text: string): string => `'${text.replaceAll("'", "''")}'
 export const isOfTopic = ({ clusterId, topic, topicId }: TopicId): string =>
   `cluster_id = ${quoted(clusterId)} and topic = ${quoted(topic)} and topic_id in (${quoted(topicId)}, '')`;
 
-const identityColumns: Readonly<Record<RawTable, string>> = {
+/** What identifies an answer, apart from its document. */
+const answerColumns: Readonly<Record<RawTable, string>> = {
   raw_movies: 'raw.movie_id, raw.http_status, raw.source_url, raw.fetched_at',
   raw_genres: 'raw.language, raw.source_url, raw.fetched_at',
 };
+
+/** Whether both are the same answer, apart from its document. */
+export const isSameAnswer = (loaded: LoadedRow, row: RawRow): boolean =>
+  loaded['source_url'] === row.sourceUrl &&
+  Date.parse(String(loaded['fetched_at'])) === row.fetchedAt.getTime() &&
+  ('movieId' in row
+    ? Number(loaded['movie_id']) === row.movieId && Number(loaded['http_status']) === row.httpStatus
+    : loaded['language'] === row.language);
 
 /** The rows of BRONZE that were loaded from one topic. */
 export class LoadedRows {
@@ -39,10 +45,10 @@ export class LoadedRows {
   /** Those with the offsets `[from, end)` of a partition. */
   async between(partition: number, from: bigint, end: bigint): Promise<Map<bigint, LoadedRow>> {
     const rows = await this.#query(
-      `select raw.kafka_offset, ${identityColumns[this.#table]} ${this.#from}
+      `select raw.kafka_offset, ${answerColumns[this.#table]} ${this.#from}
         and raw.kafka_partition = ${partition} and raw.kafka_offset >= ${from} and raw.kafka_offset < ${end}`,
     );
-    return new Map(rows.map((row) => [BigInt(String(row['kafka_offset'])), { identity: this.#identityIn(row) }]));
+    return new Map(rows.map((row) => [BigInt(String(row['kafka_offset'])), row]));
   }
 
   /** The document of a row as text; null if it has expired. */
@@ -64,15 +70,5 @@ export class LoadedRows {
     );
     const offset = found?.['kafka_offset'] ?? null;
     return offset === null ? null : BigInt(String(offset));
-  }
-
-  #identityIn(row: Readonly<Record<string, unknown>>): string {
-    const fetchedAt = Date.parse(String(row['fetched_at']));
-    const rest = [String(row['source_url']), fetchedAt];
-    return JSON.stringify(
-      this.#table === 'raw_movies'
-        ? [Number(row['movie_id']), Number(row['http_status']), ...rest]
-        : [String(row['language']), ...rest],
-    );
   }
 }

@@ -4,7 +4,7 @@ import { type ConsumerRecord, recordKey } from '../kafka/topic.ts';
 import { PreconditionError } from '../runtime/errors.ts';
 import type { RawTopics } from '../schemas/topics.ts';
 import { isStrictJson } from '../warehouse/document.ts';
-import type { LoadedRow, LoadedRows } from './loaded-rows.ts';
+import { isSameAnswer, type LoadedRow, type LoadedRows } from './loaded-rows.ts';
 import { type OffsetRange, smallest } from './selection.ts';
 
 /** Offsets whose rows are read at a time. */
@@ -61,7 +61,7 @@ export class MirrorComparison {
       if (isStrictJson(row.body)) this.withoutRow += 1;
       return;
     }
-    if (loaded.identity !== identityOf(row)) throw await this.#difference(offset, row); // mutant: adoption.same-record
+    if (!isSameAnswer(loaded, row)) throw await this.#difference(offset, row); // mutant: adoption.same-record
     if (offset % documentEvery === 0n) await this.#compareDocument(offset, row);
     this.compared += 1;
   }
@@ -109,11 +109,3 @@ export class MirrorComparison {
     );
   }
 }
-
-/** What identifies an answer, apart from its document, as a text. */
-export const identityOf = (row: RawRow): string =>
-  JSON.stringify(
-    'movieId' in row
-      ? [row.movieId, row.httpStatus, row.sourceUrl, row.fetchedAt.getTime()]
-      : [row.language, row.sourceUrl, row.fetchedAt.getTime()],
-  );

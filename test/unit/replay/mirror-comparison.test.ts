@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { identityOf, MirrorComparison } from '../../../replay/mirror-comparison.ts';
+import { MirrorComparison } from '../../../replay/mirror-comparison.ts';
 import { rawMovieCodec } from '../../../schemas/codecs.ts';
 import type { RawMovie } from '../../../schemas/records.ts';
 import { topics } from '../../support/kafka/topics.ts';
@@ -19,6 +19,13 @@ const record = (offset: number, of: RawMovie) => ({
   ...{ key: Buffer.from(String(of.movieId)), value: rawMovieCodec.encode(of) },
 });
 
+const rowOf = ({ movieId, httpStatus, sourceUrl, fetchedAt }: RawMovie) => ({
+  movie_id: movieId,
+  http_status: httpStatus,
+  source_url: sourceUrl,
+  fetched_at: fetchedAt.toISOString(),
+});
+
 /** Rows of BRONZE in memory: the movie at each offset. */
 const rowsWith = (movies: ReadonlyMap<number, RawMovie>) => {
   const rows = [...movies].map(([offset, of]) => ({ offset: BigInt(offset), of }));
@@ -27,7 +34,7 @@ const rowsWith = (movies: ReadonlyMap<number, RawMovie>) => {
       new Map(
         rows
           .filter(({ offset }) => offset >= from && offset < end)
-          .map(({ offset, of }) => [offset, { identity: identityOf({ ...of, kafkaOffset: offset }) }] as const),
+          .map(({ offset, of }) => [offset, rowOf(of)] as const),
       ),
     document: async (_: number, at: bigint) => String(rows.find(({ offset }) => offset === at)?.of.body ?? ''),
     offsetOf: async (_: number, wanted: { readonly sourceUrl: string }) =>
