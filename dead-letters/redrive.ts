@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { closingOf, sentBack } from '../consumers/dead-letter.ts';
 import type { KafkaCluster } from '../kafka/cluster.ts';
+import { publishInGroups } from '../kafka/publish-in-groups.ts';
 import type { Sink } from '../kafka/topic.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { count, type ValueOf } from '../runtime/shape.ts';
@@ -90,21 +91,19 @@ export async function dryRun(
   return { isDryRun: true, redriven: 0, refused, simulated: results };
 }
 
-const closeAtOnce = 1_000;
-
 /** Closes letters without sending anything back. @throws KafkaError, or the signal's reason. */
 export async function closeLetters(
   { kafka, onProgress }: RedrivePorts,
   letters: readonly Letter[],
   signal: AbortSignal,
 ): Promise<void> {
-  const closings = kafka.sink(kafka.topics.deadLetters);
-  for (let from = 0; from < letters.length; from += closeAtOnce) {
-    signal.throwIfAborted();
-    const batch = letters.slice(from, from + closeAtOnce);
-    await closings.publish(batch.map(closingOf));
-    onProgress(from + batch.length);
-  }
+  let closed = 0;
+  const onPublished = (closings: number) => {
+    closed += closings;
+    onProgress(closed);
+  };
+  const sink = kafka.sink(kafka.topics.deadLetters);
+  await publishInGroups(sink, letters, (group) => group.map(closingOf), { signal, onPublished });
 }
 
 type Limits = Pick<RedriveOptions, 'maxReplays' | 'maxAnswerAgeMs'>;
