@@ -7,7 +7,7 @@ import type { ValueOf } from '../runtime/shape.ts';
 import { makeTemporaryFolder } from '../runtime/temporary-folder.ts';
 import { DecodeError } from '../schemas/codec.ts';
 import { movieIdCodec } from '../schemas/codecs.ts';
-import { type Problem, problemOfId } from '../schemas/record-rules.ts';
+import { problemOfId } from '../schemas/record-rules.ts';
 import { idTopics, type RawTopics, type Topics } from '../schemas/topics.ts';
 import { type Batch, InvalidRowsError, type Warehouse } from '../warehouse/warehouse.ts';
 import type { WholeLetter } from './store.ts';
@@ -51,8 +51,6 @@ function simulateId({ id, originKey, originValue }: WholeLetter): DryRunResult {
   }
 }
 
-const isRow = (row: RawRow | Problem): row is RawRow => !isProblem(row);
-
 async function simulateRows(
   warehouse: Warehouse,
   topics: RawTopics,
@@ -65,7 +63,8 @@ async function simulateRows(
   const rows = ofTopic.map(({ originKey: key, originValue: value }, index) =>
     toRawRow(topics, { topic, offset: BigInt(index), key, value }, now),
   );
-  const refused = await refusedRows(warehouse, tableOf(topics, topic), rows.filter(isRow));
+  const readable = rows.flatMap((row) => (isProblem(row) ? [] : row));
+  const refused = await refusedRows(warehouse, tableOf(topics, topic), readable);
   return rows.map((row, index): DryRunResult => {
     const id = ofTopic[index]?.id ?? '';
     if (isProblem(row)) return { id, outcome: 'park', why: row.message };

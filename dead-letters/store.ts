@@ -68,12 +68,7 @@ export async function readLetters(kafka: KafkaCluster, log: Logger): Promise<Let
       }
     }
   };
-  await kafka.readTopic(kafka.topics.deadLetters, take, ({ partition, offset, unusable }) => {
-    log.warn(
-      { partition, offset: String(offset), error: unusable?.message },
-      'a record in the dead-letter topic is not a dead letter',
-    );
-  });
+  await kafka.readTopic(kafka.topics.deadLetters, take, (record) => warnOf(log, record, record.unusable?.message));
   return [...letters.values()]
     .map((letter) => ({ ...letter, isOpen: !isClosed(letter, closings.get(letter.id)) }))
     .sort((a, b) => a.failedAt.getTime() - b.failedAt.getTime());
@@ -105,18 +100,18 @@ function withoutValue({ originValue, ...letter }: DeadLetter) {
   };
 }
 
-function decode({ partition, offset, value }: ConsumerRecord, log: Logger): DeadLetter | null {
+function decode(record: ConsumerRecord, log: Logger): DeadLetter | null {
   try {
-    return value && deadLetterCodec.decode(value);
+    return record.value && deadLetterCodec.decode(record.value);
   } catch (error) {
     if (!(error instanceof DecodeError)) throw error;
-    log.warn(
-      { partition, offset: String(offset), error: error.message },
-      'a record in the dead-letter topic is not a dead letter',
-    );
+    warnOf(log, record, error.message);
     return null;
   }
 }
+
+const warnOf = (log: Logger, { partition, offset }: ConsumerRecord, error: string | undefined) =>
+  log.warn({ partition, offset: String(offset), error }, 'a record in the dead-letter topic is not a dead letter');
 
 /** A batch is large enough to be fast, and small enough to be repeated after a kill. */
 const maxBatch = { letters: 100, bytes: 4_000_000 };
