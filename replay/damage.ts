@@ -10,6 +10,7 @@ import { maxAheadMs, movieIdOf, problemOfId } from '../schemas/record-rules.ts';
 import type { MovieId } from '../schemas/records.ts';
 import type { Topic } from '../schemas/topics.ts';
 import { hasTable } from '../transform/layers.ts';
+import { timestampOf } from '../transform/state.ts';
 import type { WarehouseReader } from '../warehouse/warehouse.ts';
 import { quoted } from './loaded-rows.ts';
 
@@ -118,7 +119,7 @@ async function findRows(
   if (!(await hasTable((sql) => reader.query(sql), 'bronze', 'load_batches'))) return none;
   const loaded: (number | null)[] = [];
   for (const one of refused) loaded.push(...(await loadedOf(platform, reader, one)));
-  const unbelieved = `fetched_at > ${timestamp(now + maxAheadMs)} or ${aheadOfLoader} or movie_id < 1`;
+  const unbelieved = `fetched_at > ${timestampOf(new Date(now + maxAheadMs))} or ${aheadOfLoader} or movie_id < 1`;
   const movies = await reader.query(
     `select movie_id, count(case when ${unbelieved} then 1 end) as left_out, count(*) as answers
        from bronze.raw_movies group by movie_id having count(case when ${unbelieved} then 1 end) > 0`,
@@ -135,13 +136,10 @@ async function findRows(
 
 const aheadOfLoader = `fetched_at > ingested_at + interval '1 hour'`;
 
-const timestamp = (ms: number): string =>
-  `cast('${new Date(ms).toISOString().slice(0, 19).replace('T', ' ')}' as timestamp)`;
-
 /** Whether SILVER has what incremental builds would keep: times in the future, or answers that a rebuild has removed from BRONZE. */
 async function isSilverAhead(reader: WarehouseReader, now: number): Promise<boolean> {
   const query = (sql: string) => reader.query(sql);
-  const future = `select count(*) as ahead from silver.silver_movies where _fetched_at > ${timestamp(now + maxAheadMs)}`;
+  const future = `select count(*) as ahead from silver.silver_movies where _fetched_at > ${timestampOf(new Date(now + maxAheadMs))}`;
   for (const [table, sql] of [
     ['silver_movies', future],
     ['silver_movie_observations', removedSql],

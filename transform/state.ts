@@ -83,7 +83,9 @@ where not exists (
   where sealed.batch_id = loaded.batch_id and sealed.load_seq = loaded.load_seq
 )`;
 
-const timestampOf = (time: Date) => `cast('${time.toISOString().slice(0, 19).replace('T', ' ')}' as timestamp)`;
+/** SQL for a time, to the second. */
+export const timestampOf = (time: Date): string =>
+  `cast('${time.toISOString().slice(0, 19).replace('T', ' ')}' as timestamp)`;
 
 const sealedSql = 'select max(run_seq) as run_seq from silver.sealed_batches';
 
