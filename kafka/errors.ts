@@ -85,7 +85,7 @@ function toKafkaError(doing: string, error: unknown): IngestError {
 }
 
 /** kafkajs throws several errors in one if it asked for several topics. */
-const partsOf = (error: unknown): readonly unknown[] =>
+export const partsOf = (error: unknown): readonly unknown[] =>
   error instanceof Error && 'errors' in error && Array.isArray(error.errors) ? error.errors : [];
 
 const messagesOf = (error: unknown): string =>

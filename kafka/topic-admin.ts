@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import kafkajs, { type Admin } from 'kafkajs';
 import type { Topic, Topics } from '../schemas/topics.ts';
 import type { Kafka } from './client.ts';
-import { protocolErrorOf } from './errors.ts';
+import { partsOf, protocolErrorOf } from './errors.ts';
 import { newEncoder, type RawRequest, sendToAnyBroker, throwOnError } from './kafkajs-internals.ts';
 import type { TopicFinding, TopicState, TopicStates } from './topic-preconditions.ts';
 import { configOf, type TopicSettings, timestampBound } from './topic-settings.ts';
@@ -41,10 +41,7 @@ export async function createMissing(admin: Admin, topics: Topics, settings: Topi
 }
 
 const isUnknownSetting = (error: unknown): boolean =>
-  error instanceof Error &&
-  'errors' in error &&
-  Array.isArray(error.errors) &&
-  error.errors.some((one) => protocolErrorOf(one) === 'INVALID_CONFIG');
+  partsOf(error).some((one) => protocolErrorOf(one) === 'INVALID_CONFIG');
 
 /** The state of each of `topics` that exists. */
 export async function readTopics(admin: Admin, topics: Topics): Promise<TopicStates> {
