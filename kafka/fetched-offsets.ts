@@ -3,8 +3,8 @@ import type { FetchedBatchFields } from './kafkajs-internals.ts';
 /** The fields of a fetched batch that describe its offsets. */
 export type FetchedOffsets = Pick<FetchedBatchFields, 'fetchedOffset' | 'messagesWithinOffset'>;
 
-/** Consecutive offsets, both ends included. */
-export interface OffsetRange {
+/** Consecutive offsets of a partition that may be missing, both ends included. */
+export interface MissingOffsets {
   readonly first: bigint;
   readonly last: bigint;
 }
@@ -13,9 +13,9 @@ export interface OffsetRange {
  * The offsets that Kafka no longer has, from the requested one up to `end` (exclusive). Kafka numbers records and markers
  * without a gap, and `cleanup.policy=delete` removes records only from the beginning: only compaction leaves such holes.
  */
-export function missingOffsets({ fetchedOffset, messagesWithinOffset }: FetchedOffsets, end: bigint): OffsetRange[] {
+export function missingOffsets({ fetchedOffset, messagesWithinOffset }: FetchedOffsets, end: bigint): MissingOffsets[] {
   let next = BigInt(fetchedOffset);
-  const missing: OffsetRange[] = [];
+  const missing: MissingOffsets[] = [];
   const pass = (first: bigint, last: bigint) => {
     if (first > next) missing.push({ first: next, last: first - 1n });
     next = last + 1n;

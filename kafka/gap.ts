@@ -1,9 +1,9 @@
 import { GapError } from './errors.ts';
-import type { OffsetRange } from './fetched-offsets.ts';
+import type { MissingOffsets } from './fetched-offsets.ts';
 import { partitionKey } from './topic.ts';
 
-/** Offsets of a partition that may be missing; a GapError names it as `topic/partition/first-last`. */
-export interface Gap extends OffsetRange {
+/** Missing offsets and their partition; a GapError names them as `topic/partition/first-last`. */
+export interface Gap extends MissingOffsets {
   readonly topic: string;
   readonly partition: number;
 }
@@ -19,7 +19,7 @@ const remedyOf = (gap: string): string =>
   `What they held has to be fetched again (replay ids). To continue without them, give the same command --accept-gap ${gap}`;
 
 /** Records that retention or a person deleted before they were loaded. */
-export function lostBeginning(topic: string, partition: number, { first, last }: OffsetRange): GapError {
+export function lostBeginning(topic: string, partition: number, { first, last }: MissingOffsets): GapError {
   const gap = `${partitionKey({ topic, partition })}/${first}-${last}`;
   const lost = `these ${last - first + 1n} offsets were never loaded and are gone from Kafka, by retention or by hand`;
   return new GapError(`${gap}: ${lost}. ${remedyOf(gap)}`);

@@ -5,7 +5,7 @@ import type { FetchedMessage } from './batches/fetched-message.ts';
 import type { Kafka } from './client.ts';
 import { type Commit, toMetadata } from './commit.ts';
 import { fromKafkajs, isOutage } from './errors.ts';
-import { missingOffsets, type OffsetRange } from './fetched-offsets.ts';
+import { type MissingOffsets, missingOffsets } from './fetched-offsets.ts';
 import { withUndeclaredFields } from './kafkajs-internals.ts';
 import { namedAssigner } from './partition-owners.ts';
 import type { Trouble } from './reach.ts';
@@ -55,7 +55,7 @@ export interface FetchedBatch {
   /** The offset that follows, past markers at the end. */
   readonly next: bigint;
   /** Offsets in [fetchedOffset, next) that compaction removed from the partition. */
-  readonly missing: readonly OffsetRange[];
+  readonly missing: readonly MissingOffsets[];
 }
 
 /** A running consumer, and the way to end it with an error. */

@@ -3,7 +3,7 @@ import { whenAborted } from '../runtime/abort.ts';
 import { createAdmin } from './admin.ts';
 import type { Kafka } from './client.ts';
 import type { TopicOffsets } from './cluster-admin.ts';
-import type { OffsetRange } from './fetched-offsets.ts';
+import type { MissingOffsets } from './fetched-offsets.ts';
 import { type Gap, lostBeginning, lostEnd, lostWithin } from './gap.ts';
 import {
   type FetchedBatch,
@@ -152,7 +152,7 @@ class PartitionRun {
     throw lostWithin(`${partitionKey({ topic, partition })}/${first}-${last}`, count);
   }
 
-  #isAccepted(topic: string, partition: number, { first, last }: OffsetRange): boolean {
+  #isAccepted(topic: string, partition: number, { first, last }: MissingOffsets): boolean {
     return (this.#settings.acceptedGaps ?? []).some(
       (gap) => gap.topic === topic && gap.partition === partition && gap.first <= first && last <= gap.last,
     );
