@@ -1,3 +1,4 @@
+import { plainGrant, toRole } from './grant-sql.ts';
 import { part, quoted, unquoted } from './identifiers.ts';
 import type { Grant, Observed, Query } from './model.ts';
 import type { Names } from './names.ts';
@@ -58,7 +59,7 @@ class Look implements Observed {
   }
 
   async #atGrantsTo(name: string): Promise<void> {
-    const grantee = { kind: 'role', name } as const;
+    const grantee = toRole(name);
     for (const row of await this.#query(`show grants to role ${quoted(name)}`)) {
       this.grants.push({ ...grantIn(row, 'granted_on'), isFuture: false, grantee });
     }
@@ -70,7 +71,7 @@ class Look implements Observed {
     for (const row of await this.#query(`show grants of role ${quoted(name)}`)) {
       // Which people have our roles is not part of the plan.
       if (row['granted_to'] !== 'ROLE' || row['grantee_name'] !== 'SYSADMIN') continue;
-      this.grants.push(roleGrant(name, { kind: 'role', name: 'SYSADMIN' }));
+      this.grants.push(plainGrant('USAGE', 'ROLE', name, toRole('SYSADMIN')));
     }
   }
 
@@ -160,7 +161,11 @@ class Look implements Observed {
       const grantee = { kind: 'user', name } as const;
       for (const row of await this.#query(`show grants to user ${quoted(name)}`)) {
         const role = unquoted(textOf(row['role']));
-        this.grants.push(role ? roleGrant(role, grantee) : { ...grantIn(row, 'granted_on'), isFuture: false, grantee });
+        this.grants.push(
+          role
+            ? plainGrant('USAGE', 'ROLE', role, grantee)
+            : { ...grantIn(row, 'granted_on'), isFuture: false, grantee },
+        );
       }
     }
   }
@@ -174,15 +179,6 @@ class Look implements Observed {
 
 const parametersIn = (rows: readonly Row[]): Record<string, string> =>
   Object.fromEntries(rows.map(({ key, value }) => [textOf(key).toLowerCase(), textOf(value).toLowerCase()]));
-
-const roleGrant = (role: string, grantee: Grant['grantee']): Grant => ({
-  privilege: 'USAGE',
-  on: 'ROLE',
-  name: role,
-  isFuture: false,
-  isGrantable: false,
-  grantee,
-});
 
 /** Ownership always has the grant option, which then means nothing. */
 function grantIn(row: Row, onColumn: string): Pick<Grant, 'privilege' | 'on' | 'name' | 'isGrantable'> {
