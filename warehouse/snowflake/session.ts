@@ -276,7 +276,7 @@ class DriverSession implements SnowflakeSession {
     } catch (error) {
       const known = fromDriver(doing, error, secretsOf(settings));
       // The outcome is unknown: a further statement on this session might run in the middle of a transaction.
-      if (known instanceof WarehouseUnavailableError) this.#abandon(); // mutant: snowflake.abandon-session
+      if (known instanceof WarehouseUnavailableError) void this[Symbol.asyncDispose](); // mutant: snowflake.abandon-session
       throw known;
     }
   }
@@ -285,11 +285,6 @@ class DriverSession implements SnowflakeSession {
     if (this.isBroken) return;
     this.isBroken = true;
     await leave(this.#connection, this.#options.clock);
-  }
-
-  #abandon(): void {
-    this.isBroken = true;
-    void leave(this.#connection, this.#options.clock);
   }
 }
 
