@@ -8,17 +8,14 @@ export interface RequestSlotsOptions {
   readonly backfillEvery: number;
 }
 
-interface Waiter {
-  readonly start: () => void;
-}
-
 /**
  * Shares a fetcher's requests between its two topics. A record of the backfill starts only if no other record waits, except for one in
  * `backfillEvery`: neither kind can starve the other.
  */
 export class RequestSlots {
   readonly #options: RequestSlotsOptions;
-  readonly #waiting: Readonly<Record<Priority, Set<Waiter>>> = { first: new Set(), backfill: new Set() };
+  /** Each one starts a record that waits. */
+  readonly #waiting: Readonly<Record<Priority, Set<() => void>>> = { first: new Set(), backfill: new Set() };
   #inUse = 0;
   /** Slots in a row that the backfill waited for and did not get. */
   #passedOver = 0;
@@ -43,17 +40,15 @@ export class RequestSlots {
       if (signal.aborted) return reject(signal.reason);
       const waiting = this.#waiting[priority];
       const stop = () => {
-        waiting.delete(waiter);
+        waiting.delete(start);
         reject(signal.reason);
       };
-      const waiter = {
-        start: () => {
-          signal.removeEventListener('abort', stop);
-          resolve();
-        },
+      const start = () => {
+        signal.removeEventListener('abort', stop);
+        resolve();
       };
       signal.addEventListener('abort', stop, { once: true });
-      waiting.add(waiter);
+      waiting.add(start);
       this.#startNext();
     });
   }
@@ -62,11 +57,11 @@ export class RequestSlots {
     while (this.#inUse < this.#options.slots) {
       const priority = this.#next();
       if (priority === null) return;
-      const [waiter] = this.#waiting[priority];
-      if (!waiter) return;
-      this.#waiting[priority].delete(waiter);
+      const [start] = this.#waiting[priority];
+      if (!start) return;
+      this.#waiting[priority].delete(start);
       this.#inUse += 1;
-      waiter.start();
+      start();
     }
   }
 
