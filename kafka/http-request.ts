@@ -1,7 +1,11 @@
 import { once } from 'node:events';
 import http, { type IncomingMessage } from 'node:http';
 import https from 'node:https';
+import { messageOf } from '../runtime/errors.ts';
+import { shownProxy } from '../runtime/proxy.ts';
 import type { Secret } from '../runtime/secret.ts';
+import { identityHint, isIdentityError } from '../runtime/tls-identity.ts';
+import { TransientError } from './errors.ts';
 
 const timeoutMs = 10_000;
 const maxBytes = 1_000_000;
@@ -27,6 +31,19 @@ export async function send(url: string, { method, headers, body, proxy }: Reques
   sent.end(body);
   const [response] = (await once(sent, 'response')) as [IncomingMessage];
   return { status: response.statusCode ?? 0, text: await textOf(response) };
+}
+
+/** The error of a request without an answer. @param what is absent, and from which host. @param Refused if no retry helps. */
+export function unanswered(
+  what: string,
+  proxy: Secret | undefined,
+  error: unknown,
+  Refused: new (message: string) => Error,
+): Error {
+  const through = proxy ? ` through the proxy ${shownProxy(proxy)}` : '';
+  const message = `${what}${through}: ${messageOf(error)}`;
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  return isIdentityError(code) ? new Refused(`${message}; ${identityHint}`) : new TransientError(message);
 }
 
 async function textOf(response: IncomingMessage): Promise<string> {

@@ -1,12 +1,10 @@
 import { z } from 'zod';
 import { type Clock, systemClock } from '../runtime/clock.ts';
-import { messageOf } from '../runtime/errors.ts';
-import { type ProxySettings, proxyFor, shownProxy } from '../runtime/proxy.ts';
+import { type ProxySettings, proxyFor } from '../runtime/proxy.ts';
 import type { Secret } from '../runtime/secret.ts';
-import { identityHint, isIdentityError } from '../runtime/tls-identity.ts';
 import type { OAuthLogin } from './access.ts';
 import { OAuthRefusedError, TransientError } from './errors.ts';
-import { jsonOf, send } from './http-request.ts';
+import { jsonOf, send, unanswered } from './http-request.ts';
 
 /** A token that ends within this time (ms) is replaced; one that lives for a shorter time, at half of it. */
 const marginMs = 30_000;
@@ -51,10 +49,10 @@ export function createTokenProvider(
 
 async function ask(login: OAuthLogin, proxy: Secret | undefined, clock: Clock): Promise<Token> {
   const [askedAt, askedAtTime] = [clock.monotonic(), clock.now()];
-  const { status, text } = await request(login, proxy).catch((error) => {
-    throw asFailure(login, proxy, error);
-  });
   const { host } = new URL(login.tokenUrl);
+  const { status, text } = await request(login, proxy).catch((error) => {
+    throw unanswered(`no token from ${host}`, proxy, error, OAuthRefusedError);
+  });
   if (status === 400 || status === 401 || status === 403) {
     throw new OAuthRefusedError(`${host} answered ${status}${reasonOf(text)} to the request for a token`);
   }
@@ -80,13 +78,6 @@ function request({ tokenUrl, clientId, clientSecret, scope }: OAuthLogin, proxy:
     },
     body: form.toString(),
   });
-}
-
-function asFailure({ tokenUrl }: OAuthLogin, proxy: Secret | undefined, error: unknown): Error {
-  const through = proxy ? ` through the proxy ${shownProxy(proxy)}` : '';
-  const message = `no token from ${new URL(tokenUrl).host}${through}: ${messageOf(error)}`;
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  return isIdentityError(code) ? new OAuthRefusedError(`${message}; ${identityHint}`) : new TransientError(message);
 }
 
 /** The code of an error by RFC 6749, 5.2: the description next to it is free text. */

@@ -1,10 +1,8 @@
 import { z } from 'zod';
-import { messageOf } from '../../runtime/errors.ts';
-import { type ProxySettings, proxyFor, shownProxy } from '../../runtime/proxy.ts';
+import { type ProxySettings, proxyFor } from '../../runtime/proxy.ts';
 import type { Secret } from '../../runtime/secret.ts';
-import { identityHint, isIdentityError } from '../../runtime/tls-identity.ts';
 import { RegistryLoginError, SchemaRefusedError, TransientError } from '../errors.ts';
-import { jsonOf, send } from '../http-request.ts';
+import { jsonOf, send, unanswered } from '../http-request.ts';
 
 /** Where the registry is, and how clients log in. */
 export interface SchemaRegistryAccess {
@@ -78,15 +76,8 @@ export class RegistryClient {
     };
     const request = { method, headers, proxy: this.#proxy, ...(body !== undefined && { body }) };
     return await send(url + path, request).catch((error) => {
-      throw this.#unanswered(error);
+      throw unanswered(`no answer from the schema registry ${this.#host}`, this.#proxy, error, RegistryLoginError);
     });
-  }
-
-  #unanswered(error: unknown): Error {
-    const through = this.#proxy ? ` through the proxy ${shownProxy(this.#proxy)}` : '';
-    const message = `no answer from the schema registry ${this.#host}${through}: ${messageOf(error)}`;
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    return isIdentityError(code) ? new RegistryLoginError(`${message}; ${identityHint}`) : new TransientError(message);
   }
 
   #failure(status: number, text: string): Error {
