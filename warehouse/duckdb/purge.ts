@@ -7,6 +7,7 @@ import { type DuckDbFileOptions, openDuckDbFile } from './file.ts';
 import { lastLoadSeq } from './ledger.ts';
 import { recordCutoff } from './purged-before.ts';
 import { rewriteFile } from './rewrite-file.ts';
+import { inTransaction } from './transaction.ts';
 import { bronzeSql, tablesOfBronze } from './warehouse.ts';
 
 /** Rows whose documents one transaction replaces: as many as a large micro-batch has. */
@@ -31,7 +32,10 @@ export async function openDuckDbPurge(options: DuckDbFileOptions): Promise<Purge
     blankNext: (before) =>
       use(async (connection) => {
         await connection.run(bronzeSql);
-        return inTransaction(connection, () => blankNext(connection, before, new Date(options.clock.now())));
+        const now = new Date(options.clock.now());
+        const blanked = await inTransaction(connection, () => blankNext(connection, before, now));
+        // crash point: purge.committed
+        return blanked;
       }),
     // A transaction that was interrupted is in the log of the file, which the next process that opens it removes.
     removeLeftovers: async () => 0,
@@ -39,20 +43,6 @@ export async function openDuckDbPurge(options: DuckDbFileOptions): Promise<Purge
     isUnfinished: () => use(isUnfinished, true),
     finish: (blankedBy) => rewriteFile(options, blankedBy),
   };
-}
-
-async function inTransaction<T>(connection: DuckDBConnection, call: () => Promise<T>): Promise<T> {
-  await connection.run('begin');
-  try {
-    const result = await call();
-    // crash point: purge.before-commit
-    await connection.run('commit');
-    // crash point: purge.committed
-    return result;
-  } catch (error) {
-    await connection.run('rollback').catch(() => {});
-    throw error;
-  }
 }
 
 async function isUnfinished(connection: DuckDBConnection): Promise<boolean> {
@@ -86,6 +76,7 @@ async function blankNext(connection: DuckDBConnection, before: Date, now: Date):
     if (blanked === 0 && hasRebuild) blanked = await blankRebuilt(connection, table, before);
   }
   if (blanked > 0) await recordCutoff(connection, { before, now, isFinished: false });
+  // crash point: purge.before-commit
   return blanked;
 }
 

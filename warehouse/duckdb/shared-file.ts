@@ -1,6 +1,7 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Clock } from '../../runtime/clock.ts';
 import { type DuckDbFile, type DuckDbFileOptions, openDuckDbFile } from './file.ts';
+import { inTransaction } from './transaction.ts';
 
 /** The file is closed after this idle time (ms). It is long enough for a replay to keep the file open from batch to batch. */
 const idleMs = 100;
@@ -47,18 +48,7 @@ export class SharedFile implements AsyncDisposable {
 
   /** The same within a transaction: all changes of `call`, or none. */
   transaction<T>(call: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
-    return this.use(async (connection) => {
-      await connection.run('begin');
-      try {
-        const result = await call(connection);
-        await connection.run('commit');
-        return result;
-      } catch (error) {
-        // A failed commit has already rolled back; the first error is the informative one.
-        await connection.run('rollback').catch(() => {}); // mutant: warehouse.rollback
-        throw error;
-      }
-    });
+    return this.use((connection) => inTransaction(connection, () => call(connection)));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -72,7 +72,7 @@ export const warehouseMutants: readonly Mutant[] = [
   },
   {
     name: 'warehouse: a failed transaction is not rolled back',
-    file: 'warehouse/duckdb/shared-file.ts',
+    file: 'warehouse/duckdb/transaction.ts',
     place: 'warehouse.rollback',
     change: swap("'rollback'", "'commit'"),
     tests: contract,
