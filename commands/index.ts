@@ -3,7 +3,7 @@ import { dashboard } from './dashboard.ts';
 import { deadLetters } from './dead-letters.ts';
 import { doctor } from './doctor.ts';
 import { drift } from './drift.ts';
-import { type Command, type Entries, isGroup } from './engine/command.ts';
+import { type Command, commandsOf, type Entries } from './engine/command.ts';
 import { ids } from './ids.ts';
 import { repair } from './repair.ts';
 import { replay } from './replay.ts';
@@ -43,10 +43,4 @@ export const commands: Entries = [
 ];
 
 /** Every command that can be run, by its words, such as `replay raw`. */
-export const commandsByWords: ReadonlyMap<string, Command> = new Map(
-  commands.flatMap((entry) =>
-    isGroup(entry)
-      ? entry.commands.map((command) => [`${entry.name} ${command.name}`, command] as const)
-      : [[entry.name, entry] as const],
-  ),
-);
+export const commandsByWords: ReadonlyMap<string, Command> = new Map(commandsOf(commands));

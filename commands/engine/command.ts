@@ -131,3 +131,11 @@ export function definePrinter<const D extends OptionDefinitions>(printer: Printe
 }
 
 export const isGroup = (entry: Command | CommandGroup): entry is CommandGroup => 'commands' in entry;
+
+/** Every command that can be run, with its words, such as `replay raw`. */
+export const commandsOf = (entries: Entries): readonly (readonly [words: string, command: Command])[] =>
+  entries.flatMap((entry) =>
+    isGroup(entry)
+      ? entry.commands.map((command) => [`${entry.name} ${command.name}`, command] as const)
+      : [[entry.name, entry] as const],
+  );

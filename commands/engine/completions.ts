@@ -1,4 +1,4 @@
-import { type Command, type Entries, isGroup } from './command.ts';
+import { type Command, commandsOf, type Entries, isGroup } from './command.ts';
 import { flagName } from './option.ts';
 
 export const shells = ['bash', 'zsh', 'fish'] as const;
@@ -60,20 +60,14 @@ const levelOf = (path: string, { options }: Command): Level => ({
   ],
 });
 
-function valuesOf(entries: Entries): Value[] {
-  const commands = entries.flatMap((entry) =>
-    isGroup(entry)
-      ? entry.commands.map((command) => [`${entry.name} ${command.name}`, command] as const)
-      : [[entry.name, entry] as const],
-  );
-  return commands.flatMap(([path, { options }]) =>
+const valuesOf = (entries: Entries): Value[] =>
+  commandsOf(entries).flatMap(([path, { options }]) =>
     Object.entries(options).flatMap(([name, option]) => {
       if (option.kind === 'flag' || option.kind === 'positional') return [];
       const { choices = [], isFile = false } = option.type;
       return [{ path, flag: flagName(name), choices, isFile }];
     }),
   );
-}
 
 /** Text in single quotes, quoted so that all three shells read it the same way. */
 const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;

@@ -1,5 +1,5 @@
 import { exitCodeMeanings } from '../../runtime/errors.ts';
-import { type Command, type CommandGroup, type Entries, isGroup } from './command.ts';
+import { type Command, commandsOf, type Entries } from './command.ts';
 import { programName } from './help.ts';
 import { flagName, type OptionDefinition } from './option.ts';
 
@@ -13,13 +13,10 @@ export const manPage = (entries: Entries): string =>
     `.B ${escaped(programName)}`,
     'COMMAND [options]',
     '.SH COMMANDS',
-    ...entries.flatMap((entry) => (isGroup(entry) ? groupLines(entry) : commandLines(entry.name, entry))),
+    ...commandsOf(entries).flatMap(([words, command]) => commandLines(words, command)),
     '.SH EXIT STATUS',
     ...exitCodeMeanings.flatMap(([codes, meaning]) => ['.TP', codes, escaped(meaning)]),
   ].join('\n');
-
-const groupLines = ({ name, commands }: CommandGroup): string[] =>
-  commands.flatMap((command) => commandLines(`${name} ${command.name}`, command));
 
 function commandLines(words: string, { description, options, examples, exits = {} }: Command): string[] {
   const paragraphs = description.flatMap((text) => text.split('\n'));
