@@ -1,11 +1,10 @@
-import { createHash } from 'node:crypto';
 import type { Breather } from './breather.ts';
 import { ByteReader } from './byte-reader.ts';
 import { decompress } from './decompress.ts';
 import { UnreadableBatchError } from './errors.ts';
 import type { BatchHeader, FetchedMessage } from './fetched-message.ts';
-import { keptBytes, maxBatchBytes, maxBatchRecords } from './limits.ts';
-import { decodeRecord } from './record.ts';
+import { maxBatchBytes, maxBatchRecords } from './limits.ts';
+import { beginningOf, decodeRecord, digestOf } from './record.ts';
 import type { Skips } from './skip.ts';
 
 const headerBytes = 61;
@@ -129,16 +128,14 @@ function unreadable(batch: Buffer, header: BatchHeader | null, why: string): Fet
     offset: String(isKnown ? lastOffsetOf(header) : firstOffset), // mutant: batches.unreadable-range
     timestamp: String(isKnown ? header.maxTimestamp : 0),
     key: null,
-    // A copy: a view would keep the whole fetched answer in memory.
-    value: Buffer.from(batch.subarray(0, keptBytes)),
+    value: beginningOf(batch),
     ...{ headers: {}, attributes: 0, isControlRecord: false },
     batchContext: isKnown ? header.batchContext : { producerId: '-1', inTransaction: false },
     unusable: {
       reason: 'unreadable_batch',
       message: `the batch cannot be read: ${why}`,
       firstOffset,
-      valueBytes: batch.length,
-      valueSha256: createHash('sha256').update(batch).digest(),
+      ...digestOf(batch),
     },
   };
 }

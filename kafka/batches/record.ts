@@ -48,7 +48,7 @@ function contentsOf(reader: ByteReader, record: Buffer): Contents {
   } catch (error) {
     if (!(error instanceof UnreadableBatchError)) throw error;
     const message = `the record's fields do not fit its length: ${error.message}`;
-    const unusable = { reason: 'undecodable_record', message, ...identityOf(record) } as const;
+    const unusable = { reason: 'undecodable_record', message, ...digestOf(record) } as const;
     return { key: null, value: beginningOf(record), headers: {}, unusable };
   }
 }
@@ -87,14 +87,15 @@ function within(contents: Contents, excessOfHeaders: string | null): Contents {
     key: key && beginningOf(key, maxKeyBytes),
     value: value && beginningOf(value),
     headers: {},
-    unusable: { reason, message, ...identityOf(value ?? Buffer.alloc(0)) },
+    unusable: { reason, message, ...digestOf(value ?? Buffer.alloc(0)) },
   };
 }
 
 /** A copy: a view would keep the whole batch in memory. */
-const beginningOf = (bytes: Buffer, length = keptBytes): Buffer => Buffer.from(bytes.subarray(0, length));
+export const beginningOf = (bytes: Buffer, length = keptBytes): Buffer => Buffer.from(bytes.subarray(0, length));
 
-const identityOf = (bytes: Buffer): Pick<Unusable, 'valueBytes' | 'valueSha256'> => ({
+/** Identifies bytes that are not kept whole. */
+export const digestOf = (bytes: Buffer): Pick<Unusable, 'valueBytes' | 'valueSha256'> => ({
   valueBytes: bytes.length,
   valueSha256: createHash('sha256').update(bytes).digest(),
 });
