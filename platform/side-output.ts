@@ -10,15 +10,13 @@ export interface SideOutput {
   readonly failure: Error | null;
 }
 
-const outputs = new WeakMap<Health, Map<string, SideOutput>>();
+const copies = new WeakMap<Health, SideOutput>();
 
-/** The output of this name. Each process, identified by its `Health`, has one. */
-export function sideOutput(context: Context, name: string): SideOutput {
-  const ofProcess = outputs.get(context.health) ?? new Map<string, SideOutput>();
-  outputs.set(context.health, ofProcess);
-  const output = ofProcess.get(name) ?? createSideOutput(context, name);
-  ofProcess.set(name, output);
-  return output;
+/** The published copy of GOLD. Each process, identified by its `Health`, has one. */
+export function goldCopy(context: Context): SideOutput {
+  const copy = copies.get(context.health) ?? createSideOutput(context, 'gold_copy');
+  copies.set(context.health, copy);
+  return copy;
 }
 
 /** While it fails, the process is not ready and a gauge is 1. Logs one warning for each reason, and one line when it works again. */

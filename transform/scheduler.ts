@@ -1,6 +1,7 @@
 import { Cron } from 'croner';
 import { z } from 'zod';
 import type { Context } from '../platform/context.ts';
+import { goldCopy } from '../platform/side-output.ts';
 import { transformTarget } from '../platform/warehouse.ts';
 import { type Clock, systemClock } from '../runtime/clock.ts';
 import { dayMs } from '../runtime/days.ts';
@@ -18,7 +19,6 @@ import type { LayerTimes } from './layers.ts';
 import { blankExpired, finishPurge, isOfPurgeOnly } from './purge.ts';
 import {
   build,
-  goldCopy,
   openDbt,
   planTransform,
   publishCopy,

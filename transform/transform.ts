@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { type Context, toolsDir } from '../platform/context.ts';
-import { type SideOutput, sideOutput } from '../platform/side-output.ts';
+import { goldCopy } from '../platform/side-output.ts';
 import { transformTarget, warehouseAccess } from '../platform/warehouse.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { dayMs } from '../runtime/days.ts';
@@ -181,9 +181,6 @@ export function varsOf({ config }: Context, fingerprint: string): NonNullable<Db
 
 /** `drift_memory_days` of `dbt_project.yml`. */
 const defaultDays = 180;
-
-/** The published copy of GOLD. */
-export const goldCopy = (context: Context): SideOutput => sideOutput(context, 'gold_copy');
 
 /** For a command that ends: all of its work is done, but readers have an older GOLD. @throws the reason, if the last copy failed. */
 export function throwIfNoCopy(context: Context): void {
