@@ -9,7 +9,7 @@ import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { startBroker } from '../kafka/broker/start-broker.ts';
+import { startLocalBroker } from '../kafka/broker/local-broker.ts';
 import { type KafkaCluster, openKafkaCluster } from '../kafka/cluster.ts';
 import type { RawReplayed } from '../replay/raw.ts';
 import { systemClock } from '../runtime/clock.ts';
@@ -185,7 +185,7 @@ async function main(): Promise<void> {
   try {
     await using resources = new AsyncDisposableStack();
     const jarsDir = join(import.meta.dirname, '..', '.tools', 'kafka');
-    const broker = resources.use(await startBroker({ dataDir: join(folder, 'kafka'), jarsDir, isOpen: true }));
+    const broker = resources.use(await startLocalBroker({ dataDir: join(folder, 'kafka'), jarsDir, isOpen: true }));
     const sandbox = resources.use(await startSandbox({ movies: 10, limit: { capacity: 40, windowMs: 10_000 } }));
     const log = createLogger('warn', []);
     const connection = { brokers: broker.brokers, ssl: false, sasl: undefined, clientId: 'bench', topics, log };

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { KafkaAccess } from '../kafka/access.ts';
 import { brokerOwner } from '../kafka/broker/claim.ts';
-import { startBroker } from '../kafka/broker/start-broker.ts';
+import { startLocalBroker } from '../kafka/broker/local-broker.ts';
 import { type KafkaCluster, type OpenKafkaCluster, openKafkaCluster } from '../kafka/cluster.ts';
 import type { KafkaAdmin } from '../kafka/cluster-admin.ts';
 import { BrokerError } from '../kafka/errors.ts';
@@ -145,7 +145,7 @@ async function startOwnBroker({ config, progress, signal }: Context, resources: 
     signal,
   };
   const starting = progress.busy('broker', 'starting Kafka');
-  const broker = resources.use(await startBroker(options).finally(() => starting[Symbol.dispose]()));
+  const broker = resources.use(await startLocalBroker(options).finally(() => starting[Symbol.dispose]()));
   progress.note(
     `broker   Kafka ready in ${((systemClock.monotonic() - started) / 1_000).toFixed(1)} s (data in ${options.dataDir})`,
   );

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { startBroker } from '../kafka/broker/start-broker.ts';
+import { startLocalBroker } from '../kafka/broker/local-broker.ts';
 import { BrokerError } from '../kafka/errors.ts';
 import { tailOf } from '../runtime/child-server.ts';
 import type { IngestError } from '../runtime/errors.ts';
@@ -24,7 +24,7 @@ export async function startLocalServices({ config, progress, signal }: Context):
   await using started = new AsyncDisposableStack();
   // The broker first: with it, this process holds the data folder.
   const broker = started.use(
-    await startBroker({
+    await startLocalBroker({
       ...{ dataDir: brokerDir(dataDir), jarsDir: join(toolsDir, 'kafka'), env, signal },
       ...{ isShared: true, onWait },
     }),

@@ -42,9 +42,14 @@ const transient = /Address already in use|Failed to acquire lock/;
  * A real Apache Kafka (KRaft, one node) from the jars in `jarsDir`, on loopback ports that were free. It ends when it
  * is disposed of and when this process ends, however it ends; its data stays in `dataDir` for the next start. Only this user can read the
  * folder, and with it the credentials of the broker. A folder of a version without credentials becomes private here.
- * @throws BrokerError when the folder is in use or the broker does not start; the message ends with the broker's log.
+ * @throws BrokerError when Kafka is not installed, the folder is in use, or the broker does not start; the message ends with the broker's log.
  */
 export async function startLocalBroker(options: LocalBrokerOptions): Promise<LocalBroker> {
+  if (!existsSync(options.jarsDir)) {
+    throw new BrokerError(
+      `no Kafka: set KAFKA_BROKERS to your brokers, or start with npm, which installs a broker in ${options.jarsDir}`,
+    );
+  }
   const dataDir = resolve(options.dataDir);
   makeFolder(tmpDirOf(dataDir));
   chmodSync(dataDir, 0o700);

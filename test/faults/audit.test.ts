@@ -4,7 +4,7 @@ import { DuckDBInstance } from '@duckdb/node-api';
 import { type Message, Partitioners } from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Broker } from '../../kafka/broker/broker.ts';
-import { startBroker } from '../../kafka/broker/start-broker.ts';
+import { startLocalBroker } from '../../kafka/broker/local-broker.ts';
 import type { SandboxStats } from '../../sandbox/stats.ts';
 import { deadLetterCodec, movieIdCodec } from '../../schemas/codecs.ts';
 import { type AuditReport, audit } from '../support/audit/audit.ts';
@@ -117,7 +117,7 @@ describe('the audit', () => {
   beforeAll(async () => {
     workspace = new Workspace({ TMDB_RATE_LIMIT: '200/1s', SANDBOX_MOVIES: '60' });
     await workspace.runOnce(['--pages', '3']);
-    broker = await startBroker({ dataDir: join(workspace.dataDir, 'kafka'), jarsDir, isOpen: true });
+    broker = await startLocalBroker({ dataDir: join(workspace.dataDir, 'kafka'), jarsDir, isOpen: true });
     clean = await audit(workspace, { brokers: broker.brokers });
   });
   afterAll(async () => {

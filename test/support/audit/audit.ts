@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
-import { startBroker } from '../../../kafka/broker/start-broker.ts';
+import { startLocalBroker } from '../../../kafka/broker/local-broker.ts';
 import type { SandboxStats } from '../../../sandbox/stats.ts';
 import { compareBronze, everyIdCameToAnEnd, lettersAreTrue } from './bronze.ts';
 import { compareGold, comparePublished, compareSilver, newestOf } from './models.ts';
@@ -88,7 +88,7 @@ export async function audit(place: AuditedPlace, options: AuditOptions = {}): Pr
   if (!existsSync(kafkaDir)) throw new AuditError(`there is no ${kafkaDir} to compare with`);
   await using resources = new AsyncDisposableStack();
   const brokers =
-    options.brokers ?? resources.use(await startBroker({ dataDir: kafkaDir, jarsDir, isOpen: true })).brokers;
+    options.brokers ?? resources.use(await startLocalBroker({ dataDir: kafkaDir, jarsDir, isOpen: true })).brokers;
   const kafka = await readTopics(kafkaDir, brokers);
   const rows = await openReader(place.duckdbPath, resources);
   const findings = new Findings();

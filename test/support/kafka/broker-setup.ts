@@ -1,11 +1,9 @@
-import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { TestProject } from 'vitest/node';
 import { startLocalBroker } from '../../../kafka/broker/local-broker.ts';
-import { startBroker } from '../../../kafka/broker/start-broker.ts';
 import { plainClient } from './client.ts';
 import { keepFormatted } from './formatted-folder.ts';
 
@@ -49,9 +47,8 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   const dataDir = await mkdtemp(join(tmpdir(), 'tmdb-stream-kafka-'));
   // The cleaner runs at once, so that a test sees the result of compaction.
   const properties = { 'log.cleaner.backoff.ms': '200', 'log.initial.task.delay.ms': '500' };
-  const start = existsSync(jarsDir) ? startLocalBroker : startBroker;
-  const broker = await start({ dataDir, jarsDir, properties, isOpen: true });
-  if (start === startLocalBroker) keepFormatted(dataDir, join(dataDir, 'formatted'));
+  const broker = await startLocalBroker({ dataDir, jarsDir, properties, isOpen: true });
+  keepFormatted(dataDir, join(dataDir, 'formatted'));
   await untilGroupsCanBeMade(broker.brokers);
   project.provide('brokers', [...broker.brokers]);
   return async () => {

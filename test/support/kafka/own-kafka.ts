@@ -1,11 +1,9 @@
-import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { vi } from 'vitest';
 import type { Broker } from '../../../kafka/broker/broker.ts';
 import { startLocalBroker } from '../../../kafka/broker/local-broker.ts';
-import { startBroker } from '../../../kafka/broker/start-broker.ts';
 import type { Kafka as Client } from '../../../kafka/client.ts';
 import type { Context } from '../../../platform/context.ts';
 import { openPlatform, type Platform } from '../../../platform/platform.ts';
@@ -27,12 +25,11 @@ export class OwnKafka implements AsyncDisposable {
     this.#dataDir = dataDir;
   }
 
-  /** @param properties of the broker, if it runs from its jars. */
+  /** @param properties of the broker. */
   static async start(properties: Readonly<Record<string, string>> = {}): Promise<OwnKafka> {
     const dataDir = await mkdtemp(join(tmpdir(), 'tmdb-stream-own-kafka-'));
-    const start = existsSync(jarsDir) ? startLocalBroker : startBroker;
     formatByCopy(dataDir);
-    return new OwnKafka(await start({ dataDir, jarsDir, properties, isOpen: true }), dataDir);
+    return new OwnKafka(await startLocalBroker({ dataDir, jarsDir, properties, isOpen: true }), dataDir);
   }
 
   get brokers(): readonly string[] {
