@@ -18,12 +18,10 @@ export async function leftOf(
   ]);
   const left = new Map<number, bigint>();
   for (const [partition, end] of ends) {
-    const [next, first, last] = [committed, low, high].map((offsets) => offsets.get(partition) ?? 0n) as Triple;
+    const [next, first, last] = [committed.get(partition) ?? 0n, low.get(partition) ?? 0n, high.get(partition) ?? 0n];
     if (next >= end || first >= end) continue;
     if (last < end) throw lostAwaited(topic, partition, end, last);
     left.set(partition, first > next ? end - first : end - next);
   }
   return left;
 }
-
-type Triple = [bigint, bigint, bigint];
