@@ -2,7 +2,7 @@ import type { Admin } from 'kafkajs';
 import { AdminConnection } from './admin-connection.ts';
 import type { Kafka } from './client.ts';
 import type { KafkaAdmin, TopicOffsets } from './cluster-admin.ts';
-import { offsetsOf, toCommit, toMetadata } from './commit.ts';
+import { offsetsOf, toCommit, toKafka } from './commit.ts';
 import { GroupInUseError, isGroupInUse } from './errors.ts';
 import { commitWithoutMember } from './kafkajs-internals.ts';
 import type { Commits } from './offset-committer.ts';
@@ -59,11 +59,8 @@ async function groupNames(admin: Admin): Promise<readonly string[]> {
 }
 
 async function replaceCommits(kafka: Kafka, group: string, topic: string, commits: Commits): Promise<void> {
-  const partitions = [...commits].map(([partition, commit]) => {
-    return { partition, offset: String(commit.offset), metadata: toMetadata(commit) };
-  });
   try {
-    await commitWithoutMember(kafka, group, { topic, partitions });
+    await commitWithoutMember(kafka, group, { topic, partitions: toKafka(commits) });
   } catch (error) {
     throw isGroupInUse(error) ? new GroupInUseError(group, [], { cause: error }) : error;
   }

@@ -12,6 +12,12 @@ export interface Commit {
 export const offsetsOf = (commits: ReadonlyMap<number, Commit>): Offsets =>
   new Map([...commits].map(([partition, { offset }]) => [partition, offset]));
 
+/** Commits of a topic's partitions, as kafkajs sends them. */
+export const toKafka = (commits: ReadonlyMap<number, Commit>) =>
+  [...commits].map(([partition, commit]) => {
+    return { partition, offset: String(commit.offset), metadata: toMetadata(commit) };
+  });
+
 const prefix = 'ahead:';
 /** First, so that an older version ignores the metadata instead of decoding a part of it wrongly. */
 const uncertain = /^uncertain:(\d{1,19});/;

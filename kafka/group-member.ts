@@ -3,7 +3,7 @@ import type { Consumer, EachBatchPayload } from 'kafkajs';
 import { whenAborted } from '../runtime/abort.ts';
 import type { FetchedMessage } from './batches/fetched-message.ts';
 import type { Kafka } from './client.ts';
-import { type Commit, toMetadata } from './commit.ts';
+import { type Commit, toKafka } from './commit.ts';
 import { fromKafkajs, isOutage } from './errors.ts';
 import { type MissingOffsets, missingOffsets } from './fetched-offsets.ts';
 import { withUndeclaredFields } from './kafkajs-internals.ts';
@@ -203,12 +203,7 @@ function controls(current: () => Consumer): Pick<Member, 'seek' | 'pause' | 'res
       unlessRestarting(() => current().seek({ topic, partition, offset: String(offset) })),
     pause: (topic, partitions) => unlessRestarting(() => current().pause([{ topic, partitions: [...partitions] }])),
     resume: (topic, partitions) => unlessRestarting(() => current().resume([{ topic, partitions: [...partitions] }])),
-    commit: (topic, commits) =>
-      current().commitOffsets(
-        [...commits].map(([partition, commit]) => {
-          return { topic, partition, offset: String(commit.offset), metadata: toMetadata(commit) };
-        }),
-      ),
+    commit: (topic, commits) => current().commitOffsets(toKafka(commits).map((commit) => ({ topic, ...commit }))),
   };
 }
 
@@ -324,10 +319,10 @@ export const toConsumerRecord = (
   key: message.key,
   value: message.value,
   ...(Object.keys(message.headers).length > 0 && { headers: message.headers }),
-  ...offsetsOf(message, fetchedOffset),
+  ...placeOf(message, fetchedOffset),
 });
 
-function offsetsOf(message: FetchedMessage, fetchedOffset: bigint): Pick<ConsumerRecord, 'offset' | 'unusable'> {
+function placeOf(message: FetchedMessage, fetchedOffset: bigint): Pick<ConsumerRecord, 'offset' | 'unusable'> {
   const lastOffset = BigInt(message.offset);
   if (!message.unusable) return { offset: lastOffset };
   const { firstOffset, ...unusable } = message.unusable;
