@@ -1,4 +1,4 @@
-import type { ConsumerRecord } from '../kafka/topic.ts';
+import type { ConsumerRecord, ReadTopic } from '../kafka/topic.ts';
 import { whenAborted } from '../runtime/abort.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { decodeOrNull } from '../schemas/codec.ts';
@@ -6,9 +6,6 @@ import { deadLetterCodec, movieIdCodec, rawMovieCodec } from '../schemas/codecs.
 import { MovieTimes } from '../schemas/movie-times.ts';
 import { problemOfId, problemOfMovie } from '../schemas/record-rules.ts';
 import { originOf, parkedKey } from './dead-letter.ts';
-
-/** Reads a whole topic in its present state. */
-type ReadTopic = (onRecord: (record: ConsumerRecord) => void) => Promise<void>;
 
 export interface FinishedIdsPorts {
   readonly readRawMovies: ReadTopic;

@@ -29,6 +29,9 @@ export interface UnusableRecord extends Omit<Unusable, 'firstOffset'> {
   readonly lastOffset: bigint;
 }
 
+/** Reads a whole topic in its present state. */
+export type ReadTopic = (onRecord: (record: ConsumerRecord) => void) => Promise<void>;
+
 /** A record to write. */
 export interface ProducerRecord<T> {
   /** Decides the partition; null: any partition. */

@@ -1,9 +1,9 @@
 import { readLetters } from '../dead-letters/store.ts';
+import type { ReadTopic } from '../kafka/topic.ts';
 import type { Context } from '../platform/context.ts';
 import type { Platform } from '../platform/platform.ts';
 import { warehouseAccess } from '../platform/warehouse.ts';
 import { type ExportedMovies, readExported } from '../producers/exported-movies.ts';
-import type { ReadTopic } from '../producers/known-movies.ts';
 import { systemClock } from '../runtime/clock.ts';
 import type { DeadLetterReason } from '../schemas/dead-letter-reasons.ts';
 import { MovieSet } from '../schemas/movie-set.ts';

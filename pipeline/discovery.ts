@@ -1,3 +1,4 @@
+import type { ReadTopic } from '../kafka/topic.ts';
 import type { Context } from '../platform/context.ts';
 import type { Platform } from '../platform/platform.ts';
 import { produceAged } from '../producers/aged.ts';
@@ -5,7 +6,7 @@ import { type ChangesWalk, daysDue, produceChanges } from '../producers/changes.
 import { type ExportWalk, exportWalkShape, produceExport } from '../producers/export.ts';
 import { type ExportedMovies, readExported } from '../producers/exported-movies.ts';
 import { type GenresLook, produceGenres } from '../producers/genres.ts';
-import { type KnownMovies, type ReadTopic, readKnownGenres, readKnownMovies } from '../producers/known-movies.ts';
+import { type KnownMovies, readKnownGenres, readKnownMovies } from '../producers/known-movies.ts';
 import { type PopularWalk, producePopular, UnusableListError } from '../producers/popular.ts';
 import { type Progress, readProgress } from '../producers/producer-state.ts';
 import { systemClock } from '../runtime/clock.ts';

@@ -1,11 +1,10 @@
-import type { Sink } from '../kafka/topic.ts';
+import type { ReadTopic, Sink } from '../kafka/topic.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { startOfDay } from '../runtime/days.ts';
 import { decodeOrNull } from '../schemas/codec.ts';
 import { producerStateCodec } from '../schemas/codecs.ts';
 import { MovieSet } from '../schemas/movie-set.ts';
 import type { ProducerState, StatefulProducer } from '../schemas/records.ts';
-import type { ReadTopic } from './known-movies.ts';
 
 /** The ids of a daily export that was read to its end. */
 export interface ExportedMovies {

@@ -1,11 +1,8 @@
-import type { ConsumerRecord } from '../kafka/topic.ts';
+import type { ReadTopic } from '../kafka/topic.ts';
 import { type Codec, decodeOrNull } from '../schemas/codec.ts';
 import { movieIdCodec, rawGenresCodec } from '../schemas/codecs.ts';
 import { MovieTimes } from '../schemas/movie-times.ts';
 import { type Problem, problemOfGenres, problemOfId } from '../schemas/record-rules.ts';
-
-/** Reads a whole topic in its present state. */
-export type ReadTopic = (onRecord: (record: ConsumerRecord) => void) => Promise<void>;
 
 /** When each movie was last requested, in milliseconds since the epoch. */
 export interface KnownMovies extends Iterable<readonly [movieId: number, requestedAt: number]> {

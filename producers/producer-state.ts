@@ -1,10 +1,9 @@
-import type { Sink } from '../kafka/topic.ts';
+import type { ReadTopic, Sink } from '../kafka/topic.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { startOfDay } from '../runtime/days.ts';
 import { decodeOrNull } from '../schemas/codec.ts';
 import { producerStateCodec } from '../schemas/codecs.ts';
 import type { ProducerState, StatefulProducer } from '../schemas/records.ts';
-import type { ReadTopic } from './known-movies.ts';
 
 /** How far a producer is. */
 export type Progress = Pick<ProducerState, 'day' | 'lines' | 'isComplete'>;
