@@ -1,3 +1,4 @@
+import { constants } from 'node:os';
 import { IngestError } from './errors.ts';
 import { formatDuration } from './units.ts';
 
@@ -24,12 +25,12 @@ export function shutdownSignal({ drainTimeoutMs, isWrapped, say }: Shutdown): Ab
   const controller = new AbortController();
   const asked = new Set<Asker>();
   const stop = (name: NodeJS.Signals, asker: Asker) => {
-    if (asked.has(asker)) process.exit(exitCodeOf(name));
+    if (asked.has(asker)) process.exit(exitCodeOfSignal(name));
     asked.add(asker);
     if (controller.signal.aborted) return;
     say(`${name}: finishing work in flight (signal again to exit at once)`);
     controller.abort(new StoppedError(name));
-    leaveWithin(drainTimeoutMs, exitCodeOf(name), say);
+    leaveWithin(drainTimeoutMs, exitCodeOfSignal(name), say);
   };
   const onSignal = (name: NodeJS.Signals) => stop(name, 'system');
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
@@ -68,9 +69,9 @@ class StoppedError extends IngestError {
 
   constructor(signal: NodeJS.Signals) {
     super(`stopped by ${signal}`);
-    this.exitCode = exitCodeOf(signal);
+    this.exitCode = exitCodeOfSignal(signal);
   }
 }
 
 /** 128 + the signal's number, as in shells. */
-const exitCodeOf = (signal: NodeJS.Signals): number => (signal === 'SIGINT' ? 130 : 143);
+export const exitCodeOfSignal = (signal: NodeJS.Signals): number => 128 + constants.signals[signal];

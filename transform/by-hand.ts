@@ -5,7 +5,6 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { constants } from 'node:os';
 import { join } from 'node:path';
 import packageJson from '../package.json' with { type: 'json' };
 import { dropSecrets, loadConfig, readEnvironment } from '../platform/config.ts';
@@ -22,6 +21,7 @@ import { createMetrics } from '../runtime/metrics.ts';
 import { createProgress } from '../runtime/progress.ts';
 import { scrub } from '../runtime/scrub.ts';
 import type { Secret } from '../runtime/secret.ts';
+import { exitCodeOfSignal } from '../runtime/shutdown.ts';
 import type { WriteLock } from '../warehouse/system.ts';
 import { opensWarehouse, targetPathIn } from './dbt/command-line.ts';
 import { recordRun } from './dbt/run-log.ts';
@@ -37,7 +37,7 @@ async function main(args: readonly string[]): Promise<number> {
   refuseForeignFolder(config.dataDir);
   const stopping = new AbortController();
   // A terminal sends Ctrl-C to dbt as well. `kill` reaches only this process.
-  for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => stopping.abort(exitCodeOf(name)));
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => stopping.abort(exitCodeOfSignal(name)));
   using progress = createProgress(process.stderr, systemClock, config.secrets);
   const context: Context = {
     ...{ config, progress, signal: stopping.signal, metrics: createMetrics(version) },
@@ -52,8 +52,6 @@ async function main(args: readonly string[]): Promise<number> {
     return report(error, config.secrets);
   }
 }
-
-const exitCodeOf = (signal: NodeJS.Signals): number => 128 + constants.signals[signal];
 
 /**
  * Runs dbt on this terminal. dbt ends with this process, also after a kill, so that no dbt runs without the lease.
@@ -90,7 +88,7 @@ async function runDbt(context: Context, args: readonly string[], lease: WriteLoc
     };
     await recordRun(() => openRunLog(lease), ended, { clock: systemClock, signal: context.signal });
   }
-  return code ?? exitCodeOf(killedBy ?? 'SIGTERM');
+  return code ?? exitCodeOfSignal(killedBy ?? 'SIGTERM');
 }
 
 /** Prints an error, without secrets, and with its stack if it is unexpected. @returns the exit code. */
