@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
+import { keptBytes } from '../kafka/batches/limits.ts';
 import { RecordTooLargeError } from '../kafka/errors.ts';
-import { type ConsumerRecord, type ProducerRecord, recordKey, type Sink, type UnusableRecord } from '../kafka/topic.ts';
+import { type ConsumerRecord, type ProducerRecord, recordKey, type Sink } from '../kafka/topic.ts';
 import type { DeadLetterReason } from '../schemas/dead-letter-reasons.ts';
 import { headersOf, type MovieRequest, requestIn } from '../schemas/movie-request.ts';
+import type { Problem } from '../schemas/record-rules.ts';
 import type { DeadLetter } from '../schemas/records.ts';
 
 /** Headers of a record that is sent back: its first origin, so that it is recognized when it is parked again. */
@@ -46,11 +48,8 @@ export function deadLetterOf(record: ConsumerRecord, failure: Failure, failedAt:
   return { key: deadLetterKey(origin), value, ...(request && { headers: headersOf(request) }) };
 }
 
-/** Why an unusable record is parked. */
-export const failureOf = ({ reason, message }: UnusableRecord): Failure => ({ reason, message, attempts: 1 });
-
-/** The beginning of a value that a letter keeps if the dead-letter topic does not accept the whole value. */
-const keptBytes = 65_536;
+/** Why a record is parked that cannot be read, or that the rules refuse. */
+export const failureOf = ({ reason, message }: Problem): Failure => ({ reason, message, attempts: 1 });
 
 /**
  * Writes letters. If a letter is larger than `tmdb.dead-letters` accepts (a person may have lowered the limit), it is cut to fit.

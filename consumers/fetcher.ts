@@ -67,7 +67,7 @@ async function handle(ports: FetcherPorts, record: ConsumerRecord, signal: Abort
   try {
     const asked = movieIdCodec.decode(record.value);
     const problem = problemOfId(record.key, asked, ports.clock.now());
-    if (problem) return await park(ports, record, { ...problem, attempts: 1 }); // mutant: fetcher.refused-record
+    if (problem) return await park(ports, record, failureOf(problem)); // mutant: fetcher.refused-record
     const { movieId, requestedAt, reason } = asked;
     const { url, httpStatus, fetchedAt, body } = await ports.tmdb.movie(movieId, signal);
     // crash point: fetcher.answered

@@ -8,9 +8,8 @@ import { isProblem, toRawRow } from './raw-row.ts';
 
 /** Why a record of a raw topic is refused, in the words of its dead letter; null if it is a row. @param now ms since the epoch. */
 export function refusalOf(topics: RawTopics, record: ConsumerRecord, now: number) {
-  if (record.unusable) return failureOf(record.unusable);
-  const row = toRawRow(topics, record, now);
-  return isProblem(row) ? { ...row, attempts: 1 } : null;
+  const row = record.unusable ?? toRawRow(topics, record, now);
+  return isProblem(row) ? failureOf(row) : null;
 }
 
 /**

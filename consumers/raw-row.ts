@@ -67,13 +67,9 @@ export function toRawRows(topics: RawTopics, records: readonly ConsumerRecord[],
   const rows: RawRow[] = [];
   const unreadable: Unreadable[] = [];
   for (const record of records) {
-    if (record.unusable) {
-      unreadable.push({ record, failure: failureOf(record.unusable) });
-      continue;
-    }
-    const row = toRawRow(topics, record, now);
+    const row = record.unusable ?? toRawRow(topics, record, now);
     if (isProblem(row)) {
-      unreadable.push({ record, failure: { ...row, attempts: 1 } });
+      unreadable.push({ record, failure: failureOf(row) });
     } else {
       readable.push(record);
       rows.push(row);

@@ -24,7 +24,7 @@ export interface ConsumerRecord {
   readonly mayBeFinished?: true;
 }
 
-export interface UnusableRecord extends Omit<Unusable, 'firstOffset'> {
+interface UnusableRecord extends Omit<Unusable, 'firstOffset'> {
   /** The record stands for all offsets up to and including this one. */
   readonly lastOffset: bigint;
 }
