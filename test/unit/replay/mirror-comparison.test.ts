@@ -71,6 +71,8 @@ describe('a mirrored partition', () => {
 
   it.each<[string, number, RawMovie, RegExp]>([
     ['another movie', 1, movie(7), /\/0\/1: BRONZE has another record/],
+    ['another id', 1, { ...movie(7), sourceUrl: movie(2).sourceUrl }, /\/0\/1: BRONZE has another record/],
+    ['another address', 1, { ...movie(2), sourceUrl: movie(7).sourceUrl }, /\/0\/1: BRONZE has another record/],
     ['another status', 1, { ...movie(2), httpStatus: 410, body: Buffer.from('{"status_code":34}') }, /\/0\/1: BRONZE/],
     [
       'another time',
