@@ -13,7 +13,7 @@ class TablesMissingError extends IngestError {
  * @param there names of the tables in BRONZE, in lower case. @param remedy what to do about it.
  * @throws TablesMissingError if some of BRONZE's tables exist and others do not.
  */
-export function refuseHalfOfBronze(there: ReadonlySet<string>, remedy: string): void {
+export function assertSchemaComplete(there: ReadonlySet<string>, remedy: string): void {
   const missing = bronzeTables.filter((table) => !there.has(table));
   if (missing.length === 0 || missing.length === bronzeTables.length) return;
   throw new TablesMissingError(

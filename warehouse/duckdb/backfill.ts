@@ -15,10 +15,10 @@ import { DuckDbWarehouse } from './warehouse.ts';
  */
 export async function openDuckDbBackfill(options: DuckDbFileOptions, name: string): Promise<Backfill> {
   const table = replayTable(name);
-  return new DuckDbExtension(await openSharedFile(options), options.clock, table);
+  return new DuckDbBackfill(await openSharedFile(options), options.clock, table);
 }
 
-class DuckDbExtension extends DuckDbWarehouse implements Backfill {
+class DuckDbBackfill extends DuckDbWarehouse implements Backfill {
   readonly #ledger: ReplayLedger;
   readonly #table: string;
   added = 0;

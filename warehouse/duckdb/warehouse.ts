@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Clock } from '../../runtime/clock.ts';
-import { refuseHalfOfBronze } from '../assert-schema-complete.ts';
+import { assertSchemaComplete } from '../assert-schema-complete.ts';
 import { type BronzeColumn, columnsIn, refuseOtherColumns } from '../bronze-columns.ts';
 import { isStorable } from '../document.ts';
 import { withoutExpired } from '../expiry.ts';
@@ -39,7 +39,7 @@ export class DuckDbWarehouse implements Warehouse {
   migrate(): Promise<void> {
     // In one transaction: a kill must not leave some of the tables without the others.
     return this.file.transaction(async (connection) => {
-      refuseHalfOfBronze(await tablesOfBronze(connection), remedy);
+      assertSchemaComplete(await tablesOfBronze(connection), remedy);
       await connection.run(bronzeSql);
       refuseOtherColumns(columnsIn(bronzeSql), await columnsOfBronze(connection));
     });

@@ -12,10 +12,10 @@ import { SnowflakeWarehouse, type SnowflakeWarehouseOptions } from './warehouse.
  * @throws the errors of `openSnowflakeSession`, as do all its calls.
  */
 export async function openSnowflakeBackfill(options: SnowflakeWarehouseOptions, name: string): Promise<Backfill> {
-  return new SnowflakeExtension(options, replayTable(name));
+  return new SnowflakeBackfill(options, replayTable(name));
 }
 
-class SnowflakeExtension extends SnowflakeWarehouse implements Backfill {
+class SnowflakeBackfill extends SnowflakeWarehouse implements Backfill {
   readonly #ledger: ReplayLedger;
   readonly #table: string;
   added = 0;

@@ -128,9 +128,9 @@ async function keepRenewing(client: SnowflakeClient, clock: Clock, holder: strin
     await clock.sleep(renewMs, over).catch(() => {});
     if (over.aborted) return;
     const startedAt = clock.monotonic();
-    const transactionGuard = await lease(client, holder).catch(() => undefined);
-    if (transactionGuard) renewedAt = startedAt;
-    if (transactionGuard === false || clock.monotonic() - renewedAt >= leases.transform) {
+    const isRenewed = await lease(client, holder).catch(() => undefined);
+    if (isRenewed) renewedAt = startedAt;
+    if (isRenewed === false || clock.monotonic() - renewedAt >= leases.transform) {
       throw new WarehouseUnavailableError('another process took over the transform lease');
     }
   }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Clock } from '../../runtime/clock.ts';
 import { IngestError, PreconditionError } from '../../runtime/errors.ts';
 import { leftoverMs, removeOldFolders } from '../../runtime/temporary-folder.ts';
-import { refuseHalfOfBronze } from '../assert-schema-complete.ts';
+import { assertSchemaComplete } from '../assert-schema-complete.ts';
 import { type BronzeColumn, columnsIn, columnsToAdd, refuseOtherColumns } from '../bronze-columns.ts';
 import { isStrictJson } from '../document.ts';
 import { withoutExpired } from '../expiry.ts';
@@ -149,7 +149,7 @@ const expectedColumns: readonly BronzeColumn[] = columnsIn(bronzeSql).map((colum
 export async function migrateBronze(session: SnowflakeSession, prefix = ''): Promise<void> {
   const columns = await columnsOfBronze(session);
   const there = new Set(columns.map(({ table }) => table));
-  refuseHalfOfBronze(
+  assertSchemaComplete(
     there,
     'Restore it (UNDROP TABLE), or drop the others: the loader then fills BRONZE again with the records that Kafka still has',
   );
