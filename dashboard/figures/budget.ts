@@ -4,6 +4,7 @@ import type { Choices, Figure } from '../figure.ts';
 import { readFloors } from '../floors.ts';
 import { formatValue } from '../format.ts';
 import { measures, movieColumns, movieId, movieTitle, releasedFeatures } from './columns.ts';
+import { moviesOfGenre } from './movies.ts';
 
 /** More points cover each other, and make a large page. */
 const mostPoints = 400;
@@ -11,13 +12,11 @@ const mostPoints = 400;
 /** The genre that a visitor chose; empty: any. */
 const genreOf = (choices: Choices): string => choices.get('genre') ?? '';
 
-/** A join that keeps the movies of the genre, and the value of its parameter. A movie has a genre once, so no row is doubled. */
+/** A join that keeps the movies of the genre, and the value of its parameter. */
 const ofGenre = (choices: Choices) => {
   const genre = genreOf(choices);
   if (genre === '') return { join: '', values: {} };
-  const join = `join (select movie_id from bridge_movie_genres
-                      where genre_sk in (select genre_sk from dim_genres where genre_name = $genre)) using (movie_id)`;
-  return { join, values: { genre } };
+  return { join: `join (${moviesOfGenre}) using (movie_id)`, values: { genre } };
 };
 
 /** What that join reads. */

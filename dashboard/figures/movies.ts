@@ -1,3 +1,4 @@
+import type { GoldSnapshot } from '../../warehouse/gold-reader.ts';
 import { type Choices, type Column, choiceOf, type Figure, type Query } from '../figure.ts';
 import { movieColumns, movieId, movieTitle } from './columns.ts';
 
@@ -51,6 +52,10 @@ export function movieChoices(choices: Choices): MovieChoices {
   };
 }
 
+/** Selects the movies of the genre `$genre`. A movie has a genre once. */
+export const moviesOfGenre = `select movie_id from bridge_movie_genres
+  where genre_sk in (select genre_sk from dim_genres where genre_name = $genre)`;
+
 /** The condition of the list, with its values. Letters match without regard to case and accents. */
 function filterOf({ search, genre, kind }: MovieChoices): {
   readonly where: string;
@@ -59,12 +64,7 @@ function filterOf({ search, genre, kind }: MovieChoices): {
   const conditions = [
     ...(kind === 'features' ? ['is_released_feature'] : []),
     ...(search === '' ? [] : ['contains(lower(strip_accents(title)), lower(strip_accents($search)))']),
-    ...(genre === ''
-      ? []
-      : [
-          `movie_id in (select movie_id from bridge_movie_genres
-                         where genre_sk in (select genre_sk from dim_genres where genre_name = $genre))`,
-        ]),
+    ...(genre === '' ? [] : [`movie_id in (${moviesOfGenre})`]),
   ];
   return {
     where: conditions.join(' and ') || 'true',
@@ -126,4 +126,7 @@ export const movieList: Figure = {
 };
 
 /** The names of the genres, for the choice of one. */
-export const genreNamesSql = 'select genre_name from dim_genres order by genre_id = -1, genre_name';
+export async function genreNames(gold: GoldSnapshot): Promise<string[]> {
+  const rows = await gold.query('select genre_name from dim_genres order by genre_id = -1, genre_name');
+  return rows.map((row) => String(row['genre_name']));
+}

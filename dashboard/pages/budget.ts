@@ -1,7 +1,7 @@
 import { fill } from '../figure.ts';
 import { figureView } from '../figure-view.ts';
 import { budgetAndRevenue, returnByBudget } from '../figures/budget.ts';
-import { genreNamesSql } from '../figures/movies.ts';
+import { genreNames } from '../figures/movies.ts';
 import { genreField } from '../forms.ts';
 import { html } from '../html.ts';
 import type { Page } from '../page.ts';
@@ -13,7 +13,7 @@ export const budget: Page = {
   name: 'Budget and revenue',
   figures: [budgetAndRevenue, returnByBudget],
   render: async ({ gold, choices, definitions }) => {
-    const genres = (await gold.query(genreNamesSql)).map((row) => String(row['genre_name']));
+    const genres = await genreNames(gold);
     const form = html`<form action="${path}" method="get">${genreField(genres, choices.get('genre') ?? '')}<button>Show</button></form>`;
     return {
       title: 'Budget and revenue',

@@ -1,7 +1,7 @@
 import { type Choices, type Column, type FilledFigure, fill } from '../figure.ts';
 import { downloads } from '../figure-view.ts';
 import {
-  genreNamesSql,
+  genreNames,
   kindNames,
   kinds,
   type MovieChoices,
@@ -26,7 +26,7 @@ export const movies: Page = {
   figures: [movieList],
   render: async ({ gold, choices }) => {
     const chosen = movieChoices(choices);
-    const genres = (await gold.query(genreNamesSql)).map((row) => String(row['genre_name']));
+    const genres = await genreNames(gold);
     const { sql, values } = movieCountQuery(choices);
     const [row] = await gold.query(sql, values);
     const count = Number(row?.['movies'] ?? 0);
